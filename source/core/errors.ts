@@ -1,0 +1,33 @@
+/** The contract's exit codes. Scripts rely on them; changing one is a breaking change. */
+export const exitCodes = {
+  ok: 0,
+  findings: 1,
+  usage: 2,
+  connection: 3,
+  noSlot: 4,
+  privilege: 5,
+  drift: 6,
+  actFailed: 7,
+  journal: 8,
+  interrupted: 130,
+} as const;
+
+export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
+
+/** What the user can mend: one line of what is wrong, one of what to do, and the exit code scripts see. */
+export class AbortError extends Error {
+  override readonly name = 'AbortError';
+  readonly hint: string | undefined;
+  readonly exitCode: ExitCode;
+
+  constructor(message: string, options: {hint?: string; exitCode: ExitCode; cause?: unknown}) {
+    super(message, {cause: options.cause});
+    this.hint = options.hint;
+    this.exitCode = options.exitCode;
+  }
+}
+
+/** What we must mend: a state the code holds to be impossible. */
+export class BugError extends Error {
+  override readonly name = 'BugError';
+}

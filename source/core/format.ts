@@ -1,0 +1,55 @@
+/** Short, fixed-meaning texts for people; JSON carries the numbers themselves. */
+
+/** `0.4s`, `12s`, `3m12s`, `2h05m`, `4d03h`: at most two units, at most six characters below 100 days. */
+export function formatAge(ms: number | null): string {
+  if (ms === null) return '-';
+  const seconds = Math.max(0, Math.floor(ms / 1000));
+  if (seconds < 60) return `${seconds}s`;
+  if (seconds < 3600) return `${Math.floor(seconds / 60)}m${pad2(seconds % 60)}s`;
+  if (seconds < 86_400) return `${Math.floor(seconds / 3600)}h${pad2(Math.floor((seconds % 3600) / 60))}m`;
+  return `${Math.floor(seconds / 86_400)}d${pad2(Math.floor((seconds % 86_400) / 3600))}h`;
+}
+
+/** A measured time: `0.04ms`, `12.3ms`, `1.24s`, `3m12s`. */
+export function formatMs(ms: number | null): string {
+  if (ms === null || !Number.isFinite(ms)) return '-';
+  if (ms < 10) return `${ms.toFixed(2)}ms`;
+  if (ms < 100) return `${ms.toFixed(1)}ms`;
+  if (ms < 1000) return `${Math.round(ms)}ms`;
+  if (ms < 60_000) return `${(ms / 1000).toFixed(2)}s`;
+  return formatAge(ms);
+}
+
+/** `7`, `1.2k`, `34k`, `5.6M`: at most four characters. */
+export function formatCount(count: number | null): string {
+  if (count === null || !Number.isFinite(count)) return '-';
+  if (count < 10 && !Number.isInteger(count)) return count.toFixed(1);
+  if (count < 1000) return String(Math.round(count));
+  return scaled(count, 1000, ['k', 'M', 'G', 'T', 'P']);
+}
+
+/** `512B`, `8.0K`, `1.2M`: powers of 1024, as PostgreSQL's own sizes are. */
+export function formatBytes(bytes: number | null): string {
+  if (bytes === null || !Number.isFinite(bytes)) return '-';
+  if (bytes < 1000) return `${Math.round(bytes)}B`;
+  return scaled(bytes, 1024, ['K', 'M', 'G', 'T', 'P']);
+}
+
+/** `99.2%`; null where there is nothing to divide by. */
+export function formatRatio(ratio: number | null, digits = 1): string {
+  return ratio === null || !Number.isFinite(ratio) ? '-' : `${(ratio * 100).toFixed(digits)}%`;
+}
+
+function scaled(value: number, base: number, units: string[]): string {
+  let rest = value / base;
+  let unit = 0;
+  while (rest >= 999.5 && unit < units.length - 1) {
+    rest /= base;
+    unit++;
+  }
+  return `${rest < 9.95 ? rest.toFixed(1) : Math.round(rest)}${units[unit]}`;
+}
+
+function pad2(value: number): string {
+  return String(value).padStart(2, '0');
+}

@@ -1,0 +1,19 @@
+/**
+ * The one sanitiser. Text from a server, a file or a scanned source is hostile: it may carry escape sequences
+ * that rewrite the screen, bidirectional marks that reorder it, or newlines that forge lines of ours.
+ *
+ * Every control (C0, C1, DEL), format character (bidirectional, zero-width, tags), line separator, invisible
+ * filler and lone surrogate becomes one visible `·`; tab and newline become a space.
+ */
+export function sanitise(text: string): string {
+  return isPlainAscii.test(text) ? text : text.replace(whiteSpace, ' ').replace(hostile, '·');
+}
+
+/** The same for text that may keep its line breaks: a statement in the detail, a journal entry. */
+export function sanitiseLines(text: string): string[] {
+  return text.split(/\r\n|\n|\r/).map(sanitise);
+}
+
+const isPlainAscii = /^[\x20-\x7e]*$/;
+const whiteSpace = /[\t\n\r]/g;
+const hostile = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/gu;
