@@ -35,6 +35,8 @@ export type Finding = {
   subject: string;
   summary: string;
   evidence: Record<string, string | number | boolean | null>;
+  /** Parameters with which the recipe answers this finding: what the guide starts from. */
+  params?: ParameterValues;
 };
 
 export type Parameter = {
@@ -52,7 +54,13 @@ export type Parameter = {
 export type ParameterValues = Record<string, string>;
 
 /** A session or object the plan leaves alone, and why. */
-export type Protected = {subject: string; description: string; reason: string};
+export type Protected = {
+  subject: string;
+  description: string;
+  reason: string;
+  /** The server itself would refuse (42501): naming it by pid does not help. */
+  is_forbidden?: boolean;
+};
 
 export type Plan = {
   recipe: string;
@@ -67,8 +75,16 @@ export type Plan = {
   /** What it is expected to free, for the preview: connection slots. */
   slots_freed: number;
   /** The groups whose refilling stops the run between batches. */
-  watch_groups: {application_name: string; usename: string; client_addr: string | null}[];
+  watch_groups: WatchedGroup[];
+  /** Whether steps after a failed one are carried out: only where they do not build on each other. */
+  on_failure?: 'stop' | 'continue';
 };
+
+/** Application x role x client: who a slot is held by. */
+export type GroupKey = {application_name: string; usename: string; client_addr: string | null};
+
+/** `steps`: the indices of those that end sessions of this group. */
+export type WatchedGroup = GroupKey & {steps: number[]};
 
 /** One file in recipes/, whose name is `id`. */
 export type Recipe = {

@@ -61,6 +61,11 @@ export type Backend = {
   query_age_ms: number | null;
   /** Since state_change: how long an idle session has been idle. */
   state_age_ms: number | null;
+  /**
+   * ISO 8601 UTC with microseconds; null when hidden. Beside the identity it tells the acting statement whether
+   * the session has done anything since it was read (PostgreSQL moves it with every statement it begins or ends).
+   */
+  state_change: string | null;
   backend_age_ms: number | null;
   /** Age of the oldest transaction id or snapshot it holds back vacuum with, in transactions. */
   xmin_age: number | null;

@@ -1,0 +1,39 @@
+import {chmod, rm, writeFile} from 'node:fs/promises';
+import {build} from 'esbuild';
+
+/** Ink imports its development tools only when DEV is set; the bundle leaves them out. */
+const withoutDevtools = {
+  name: 'without-devtools',
+  setup(esbuild) {
+    esbuild.onResolve({filter: /^(react-devtools-core|pg-native)$/}, ({path}) => ({
+      path,
+      namespace: 'nothing',
+    }));
+    esbuild.onLoad({filter: /.*/, namespace: 'nothing'}, () => ({contents: 'export default {}'}));
+  },
+};
+
+await rm('dist', {recursive: true, force: true});
+const {metafile} = await build({
+  entryPoints: {cli: 'cli.tsx', 'demo-traffic': 'source/demo/traffic-process.ts'},
+  outdir: 'dist',
+  bundle: true,
+  splitting: true,
+  minify: true,
+  format: 'esm',
+  platform: 'node',
+  target: 'node20.19',
+  jsx: 'automatic',
+  chunkNames: 'chunks/[name]-[hash]',
+  define: {'process.env.NODE_ENV': '"production"', 'process.env.DEV': '"false"'},
+  // CommonJS packages (pg, react) ask for node's own modules through require.
+  banner: {
+    js: "import {createRequire as poolctlRequire} from 'node:module';const require=poolctlRequire(import.meta.url);",
+  },
+  legalComments: 'linked',
+  plugins: [withoutDevtools],
+  metafile: true,
+  logLevel: 'warning',
+});
+await chmod('dist/cli.js', 0o755);
+if (process.argv.includes('--meta')) await writeFile('dist/meta.json', JSON.stringify(metafile));

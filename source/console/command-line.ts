@@ -1,0 +1,72 @@
+import {parseDurationMs} from '../core/duration.ts';
+import type {Command, Effect} from './messages.ts';
+import {type ConsoleState, viewIds} from './state.ts';
+import {viewOf} from './views/index.ts';
+
+type Entered = {error: string} | {command: Command} | {state: ConsoleState; effects: Effect[]};
+
+const leastIntervalMs = 500;
+const greatestIntervalMs = 60_000;
+
+/** `:` commands: views and keys by name, and what wants a value: `:sort mean`, `:filter state:idle`, `:interval 1s`. */
+export function enterCommandLine(state: ConsoleState, text: string): Entered {
+  const [word = '', ...rest] = text.trim().split(/\s+/);
+  const value = rest.join(' ');
+  const view = viewIds.find(id => word !== '' && id.startsWith(word));
+  switch (word) {
+    case '':
+      return {state, effects: []};
+    case 'q':
+    case 'quit':
+    case 'exit':
+      return {command: {kind: 'quit'}};
+    case 'help':
+      return {command: {kind: 'help'}};
+    case 'pause':
+      return {command: {kind: 'pause'}};
+    case 'sort':
+      return sortByName(state, value);
+    case 'filter':
+      return {
+        state: {
+          ...state,
+          tables: {...state.tables, [state.view]: {...state.tables[state.view], filter: value}},
+        },
+        effects: [],
+      };
+    case 'interval':
+      return setInterval(state, value);
+    default:
+      return view
+        ? {command: {kind: 'show-view', view}}
+        : {error: `no command "${word}": ${viewIds.join(', ')}, sort, filter, interval, pause, help, quit`};
+  }
+}
+
+function sortByName(state: ConsoleState, name: string): Entered {
+  const columns = viewOf(state.view).sortColumns;
+  const column = columns.find(({id}) => name !== '' && id.startsWith(name));
+  if (!column)
+    return {
+      error: `no column "${name}" here: ${columns.map(({id}) => id).join(', ') || 'this view has a fixed order'}`,
+    };
+  const table = state.tables[state.view];
+  return {
+    state: {
+      ...state,
+      tables: {
+        ...state.tables,
+        [state.view]: {...table, sort: {...table.sort, column: column.id}, heldOrder: null},
+      },
+    },
+    effects: [],
+  };
+}
+
+function setInterval(state: ConsoleState, value: string): Entered {
+  const interval_ms = parseDurationMs(value);
+  if (interval_ms === null || interval_ms < leastIntervalMs || interval_ms > greatestIntervalMs) {
+    return {error: `"${value}" is no interval from 0.5s to 60s`};
+  }
+  return {state: {...state, interval_ms}, effects: [{kind: 'set-interval', interval_ms}]};
+}

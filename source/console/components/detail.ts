@@ -1,0 +1,149 @@
+import {formatAge, formatBytes, formatCount, formatMs, formatRatio} from '../../core/format.ts';
+import {sessionId} from '../../core/session-id.ts';
+import type {Backend, Statement} from '../../core/snapshot.ts';
+import {blankLine, type Line, padLines, span, wrapText} from '../screen/line.ts';
+import type {Theme} from '../screen/theme.ts';
+import type {ConsoleState} from '../state.ts';
+import {statementId} from '../views/statements.ts';
+import {drawChart} from './chart.ts';
+
+/** Everything known of one session. It stays open when the session ends, and says so. */
+export function drawSessionDetail(
+  state: ConsoleState,
+  overlay: {id: string; scroll: number; detail: string[] | null},
+  width: number,
+  height: number,
+): Line[] {
+  const backend = state.snapshot?.backends.find(candidate => sessionId(candidate) === overlay.id);
+  if (!backend)
+    return padLines([heading('session'), {spans: [span('  this session has ended', 'warning')]}], height);
+  const blocks = (state.snapshot?.backends ?? [])
+    .filter(other => other.blocked_by.includes(backend.pid))
+    .map(({pid}) => pid);
+  const lines = [
+    heading(`session ${backend.pid}`),
+    ...facts(sessionFacts(backend, blocks), width),
+    blankLine,
+    heading(backend.state === 'active' ? 'statement' : 'last statement'),
+    ...text(overlay.detail ?? [backend.query ?? '(hidden from this role: GRANT pg_monitor)'], width),
+  ];
+  return scrolled(lines, overlay.scroll, height);
+}
+
+function sessionFacts(backend: Backend, blocks: number[]): [string, string][] {
+  return [
+    [
+      'state',
+      `${backend.state ?? 'hidden'} for ${formatAge(backend.state === 'active' ? backend.query_age_ms : backend.state_age_ms)}`,
+    ],
+    [
+      'transaction',
+      backend.xact_age_ms === null
+        ? 'none'
+        : `open for ${formatAge(backend.xact_age_ms)}${backend.xmin_age === null ? '' : `, holds back vacuum by ${formatCount(backend.xmin_age)} transactions`}`,
+    ],
+    [
+      'connected',
+      `${formatAge(backend.backend_age_ms)} ago, as ${backend.usename ?? '?'}${backend.is_superuser ? ' (superuser)' : ''} to ${backend.datname ?? '?'}`,
+    ],
+    ['application', backend.application_name || '(no name)'],
+    [
+      'client',
+      backend.client_addr === null
+        ? 'local or hidden'
+        : `${backend.client_addr}:${backend.client_port ?? '?'}`,
+    ],
+    [
+      'waits for',
+      backend.wait_event === null ? 'nothing' : `${backend.wait_event_type}: ${backend.wait_event}`,
+    ],
+    ['blocked by', backend.blocked_by.length === 0 ? 'nobody' : [...new Set(backend.blocked_by)].join(', ')],
+    ['blocks', blocks.length === 0 ? 'nobody' : blocks.join(', ')],
+    ...Object.entries(backend.tags).map(([key, value]): [string, string] => [key, value]),
+  ];
+}
+
+/** One statement: what it costs, how that moved since the console started, and its plan once asked for. */
+export function drawStatementDetail(
+  state: ConsoleState,
+  overlay: {id: string; scroll: number; explain: string[] | null},
+  width: number,
+  height: number,
+  theme: Theme,
+): Line[] {
+  const statement = state.snapshot?.statements.find(candidate => statementId(candidate) === overlay.id);
+  if (!statement)
+    return padLines(
+      [heading('statement'), {spans: [span('  no longer among the costliest', 'warning')]}],
+      height,
+    );
+  const trend = state.trends[statement.queryid] ?? [];
+  const lines = [
+    heading(`statement ${statement.queryid}`),
+    ...facts(statementFacts(statement), width),
+    blankLine,
+    ...drawChart(
+      {title: '  execution ms per second since start', values: trend, role: 'accent'},
+      Math.min(width, 90),
+      7,
+      theme,
+    ),
+    blankLine,
+    heading('text'),
+    ...text([statement.query ?? '(its text has not been read yet)'], width),
+    blankLine,
+    ...(overlay.explain === null
+      ? [{spans: [span('  x', 'key'), span(' asks for the plan; it is never executed', 'muted')]}]
+      : [heading('plan'), ...text(overlay.explain, width)]),
+  ];
+  return scrolled(lines, overlay.scroll, height);
+}
+
+function statementFacts(s: Statement): [string, string][] {
+  const {rates} = s;
+  const hits = s.shared_blks_hit + s.shared_blks_read;
+  return [
+    [
+      'now',
+      rates
+        ? `${formatCount(rates.calls_per_second)} calls/s, ${formatRatio(rates.exec_share_ratio)} of all execution time, mean ${formatMs(rates.mean_exec_time_ms)} ± ${formatMs(rates.stddev_exec_time_ms)}`
+        : 'one reading so far',
+    ],
+    [
+      'since reset',
+      `${formatCount(s.calls)} calls, ${formatMs(s.total_exec_time_ms)} in all, mean ${formatMs(s.mean_exec_time_ms)} ± ${formatMs(s.stddev_exec_time_ms)}, ${formatMs(s.min_exec_time_ms)} to ${formatMs(s.max_exec_time_ms)}`,
+    ],
+    ['rows', `${formatCount(s.rows)}, ${formatCount(s.calls === 0 ? null : s.rows / s.calls)} a call`],
+    [
+      'blocks',
+      `${formatCount(s.shared_blks_hit)} hit, ${formatCount(s.shared_blks_read)} read (${formatRatio(hits === 0 ? null : s.shared_blks_hit / hits)} hit), ${formatCount(s.temp_blks_written)} temp written`,
+    ],
+    ['WAL', formatBytes(s.wal_bytes)],
+    ['as', `${s.usename ?? s.userid} in ${s.datname ?? s.dbid}`],
+  ];
+}
+
+function heading(title: string): Line {
+  return {spans: [span(`  ${title}`, 'heading')]};
+}
+
+function facts(pairs: [string, string][], width: number): Line[] {
+  return pairs.flatMap(([name, value]) =>
+    wrapText(value, width - 18).map(
+      (part, index): Line => ({
+        spans: [span(`  ${(index === 0 ? name : '').padEnd(14)}`, 'muted'), span(part)],
+      }),
+    ),
+  );
+}
+
+function text(parts: string[], width: number): Line[] {
+  return parts.flatMap(part => wrapText(part, width - 4)).map((part): Line => ({spans: [span(`  ${part}`)]}));
+}
+
+function scrolled(lines: Line[], scroll: number, height: number): Line[] {
+  const from = Math.min(scroll, Math.max(0, lines.length - height));
+  const shown = padLines(lines.slice(from), height);
+  if (from + height < lines.length) shown[height - 1] = {spans: [span('  more below: j or PgDn', 'muted')]};
+  return shown;
+}

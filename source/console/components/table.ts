@@ -1,0 +1,170 @@
+import {fitText, type Line, padLines, type Role, type Span, span} from '../screen/line.ts';
+import type {Theme} from '../screen/theme.ts';
+import type {TableState} from '../state.ts';
+
+/** One column: what it shows, how wide, and which goes first when the terminal is narrow. */
+export type Column<Row> = {
+  id: string;
+  title: string;
+  /** Cells; the growing column's is its least. */
+  width: number;
+  /** Takes what is left over. At most one per table. */
+  grows?: true;
+  /** 1 stays longest. */
+  priority: number;
+  align?: 'left' | 'right';
+  text(row: Row): string;
+  role?(row: Row): Role;
+  /** Other texts a filter may find it by, where what is shown is shortened. */
+  aliases?(row: Row): string[];
+  /** null sorts last, whichever way. */
+  sortValue(row: Row): number | string | null;
+};
+
+const gap = 1;
+const markerWidth = 2;
+
+/** The columns that fit, in their own order: those of the highest priority number are dropped first. */
+export function fitColumns<Row>(
+  columns: Column<Row>[],
+  width: number,
+): {column: Column<Row>; width: number}[] {
+  const kept = [...columns];
+  const needed = () => kept.reduce((sum, column) => sum + column.width + gap, markerWidth - gap);
+  while (kept.length > 1 && needed() > width) {
+    const last = kept.reduce((worst, column) => (column.priority > worst.priority ? column : worst));
+    kept.splice(kept.indexOf(last), 1);
+  }
+  const spare = Math.max(0, width - needed());
+  return kept.map(column => ({column, width: column.width + (column.grows ? spare : 0)}));
+}
+
+/** Filters, sorts and holds: the rows a person sees, in the order they see them. */
+export function arrangeRows<Row>(
+  rows: Row[],
+  table: TableState,
+  columns: Column<Row>[],
+  idOf: (row: Row) => string,
+): Row[] {
+  const matches = createFilter(table.filter, columns);
+  const kept = rows.filter(matches);
+  const sortColumn = columns.find(column => column.id === table.sort.column);
+  if (sortColumn) sortRows(kept, sortColumn, table.sort.isDescending);
+  return table.heldOrder ? holdOrder(kept, table.heldOrder, idOf) : kept;
+}
+
+function sortRows<Row>(rows: Row[], column: Column<Row>, isDescending: boolean): void {
+  const sign = isDescending ? -1 : 1;
+  const keyed = rows.map(row => ({row, value: column.sortValue(row)}));
+  keyed.sort((a, b) => {
+    if (a.value === b.value) return 0;
+    if (a.value === null) return 1;
+    if (b.value === null) return -1;
+    return (a.value < b.value ? -1 : 1) * sign;
+  });
+  for (const [index, {row}] of keyed.entries()) rows[index] = row;
+}
+
+/** While a row is held nothing moves under the cursor: known rows keep their places, new ones come last. */
+function holdOrder<Row>(rows: Row[], heldOrder: string[], idOf: (row: Row) => string): Row[] {
+  const place = new Map(heldOrder.map((id, index) => [id, index]));
+  const rank = (row: Row) => place.get(idOf(row)) ?? heldOrder.length;
+  return rows
+    .map((row, index) => ({row, index, rank: rank(row)}))
+    .sort((a, b) => a.rank - b.rank || a.index - b.index)
+    .map(({row}) => row);
+}
+
+/**
+ * `/` filter: words that must all match. `state:idle` looks in one column, `state=idle` wants it whole, `!word`
+ * and `!state:idle` are the inverse, anything else looks in every column. Case does not matter.
+ */
+export function createFilter<Row>(filter: string, columns: Column<Row>[]): (row: Row) => boolean {
+  const words = filter.toLowerCase().match(/(?:[^\s"]|"[^"]*")+/g) ?? [];
+  const tests = words.map(word => createWordTest(word.replaceAll('"', ''), columns));
+  return row => tests.every(test => test(row));
+}
+
+function createWordTest<Row>(word: string, columns: Column<Row>[]): (row: Row) => boolean {
+  const isInverse = word.startsWith('!');
+  const bare = isInverse ? word.slice(1) : word;
+  const [, name = '', sign, value = ''] = /^([a-z]+)([:=])(.*)$/.exec(bare) ?? [];
+  const named = name === '' ? [] : columns.filter(({id}) => id.startsWith(name));
+  const searched = named.length > 0 ? named : columns;
+  const wanted = named.length > 0 ? value : bare;
+  if (wanted === '') return () => true;
+  const matches = (text: string) =>
+    named.length > 0 && sign === '=' ? text === wanted : text.includes(wanted);
+  const textsOf = (column: Column<Row>, row: Row) => [column.text(row), ...(column.aliases?.(row) ?? [])];
+  return row =>
+    searched.some(column => textsOf(column, row).some(text => matches(text.toLowerCase()))) !== isInverse;
+}
+
+export type TableSlice<Row> = {
+  rows: Row[];
+  table: TableState;
+  columns: Column<Row>[];
+  idOf: (row: Row) => string;
+  /** Said in the middle of an empty table. */
+  emptyText: string;
+};
+
+/** Header and the rows around the cursor, exactly `height` lines. */
+export function drawTable<Row>(slice: TableSlice<Row>, width: number, height: number, theme: Theme): Line[] {
+  const fitted = fitColumns(slice.columns, width);
+  const lines: Line[] = [drawHeader(fitted, slice.table, theme)];
+  const bodyHeight = height - 1;
+  const first = firstVisible(slice.rows, slice.table, slice.idOf, bodyHeight);
+  const tagged = new Set(slice.table.tagged);
+  for (const row of slice.rows.slice(first, first + bodyHeight)) {
+    const id = slice.idOf(row);
+    lines.push(drawRow(row, fitted, tagged.has(id), id === slice.table.cursor, theme));
+  }
+  if (slice.rows.length === 0) lines.push({spans: [span(`  ${slice.emptyText}`, 'muted')]});
+  return padLines(lines, height);
+}
+
+function drawHeader<Row>(
+  fitted: {column: Column<Row>; width: number}[],
+  table: TableState,
+  theme: Theme,
+): Line {
+  const spans: Span[] = [span('  ')];
+  for (const [index, {column, width}] of fitted.entries()) {
+    if (index > 0) spans.push(span(' '));
+    const isSorted = column.id === table.sort.column;
+    const arrow = table.sort.isDescending ? theme.symbols.descending : theme.symbols.ascending;
+    const title = isSorted ? `${column.title.slice(0, Math.max(1, width - 1))}${arrow}` : column.title;
+    spans.push(span(fitText(title, width, column.align, ''), isSorted ? 'strong' : 'muted'));
+  }
+  return {spans};
+}
+
+function drawRow<Row>(
+  row: Row,
+  fitted: {column: Column<Row>; width: number}[],
+  isTagged: boolean,
+  isSelected: boolean,
+  theme: Theme,
+): Line {
+  const spans: Span[] = [span(isTagged ? `${theme.symbols.tagged} ` : '  ', 'warning')];
+  for (const [index, {column, width}] of fitted.entries()) {
+    if (index > 0) spans.push(span(' '));
+    const text = fitText(column.text(row), width, column.align, theme.symbols.ellipsis);
+    spans.push(span(text, column.role?.(row) ?? 'plain'));
+  }
+  return isSelected ? {spans, isSelected} : {spans};
+}
+
+/** Scrolls as little as it must, keeping the cursor in sight with the page it is on. */
+function firstVisible<Row>(
+  rows: Row[],
+  table: TableState,
+  idOf: (row: Row) => string,
+  bodyHeight: number,
+): number {
+  const cursor = table.cursor === null ? -1 : rows.findIndex(row => idOf(row) === table.cursor);
+  if (cursor < bodyHeight) return 0;
+  const margin = Math.min(3, Math.floor(bodyHeight / 4));
+  return Math.min(rows.length - bodyHeight, cursor - bodyHeight + 1 + margin);
+}

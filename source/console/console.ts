@@ -1,0 +1,195 @@
+import type {JournalEntry} from '../core/journal.ts';
+import type {Sampler} from '../core/ports.ts';
+import type {Plan, Recipe} from '../core/recipe.ts';
+import type {RunState} from '../core/run-state.ts';
+import type {Statement} from '../core/snapshot.ts';
+import {drawFrame} from './frame.ts';
+import {commandOf} from './keymap.ts';
+import type {Effect, Message} from './messages.ts';
+import {createScreen} from './screen/screen.ts';
+import {createTheme} from './screen/theme.ts';
+import {createState} from './state.ts';
+import {createConsoleStore} from './store.ts';
+import {type TerminalStreams, takeTerminal} from './terminal.ts';
+
+/** Everything the console can make happen, injected: it imports no server, file or process of its own. */
+export type ConsolePorts = {
+  sampler: Sampler;
+  recipes: Recipe[];
+  explain(statement: Statement): Promise<string[]>;
+  describeSession(pid: number, query: string | null): Promise<string[]>;
+  carryOut(plan: Plan, signal: AbortSignal): AsyncIterable<RunState>;
+  readJournal(): Promise<{entries: JournalEntry[]; problem: string | null; unfinished: number}>;
+  /** Says what is waited for before the first reading. */
+  onConnecting(listener: (message: string) => void): void;
+};
+
+export type ConsoleOptions = {
+  address: string;
+  isProduction: boolean;
+  interval_ms: number;
+  env: Record<string, string | undefined>;
+  streams: TerminalStreams;
+  /** Shown once at the start: stripped parameters, unfinished acts. */
+  notice: string | null;
+};
+
+/** Input waits for Ink; if no reading came by then, Ink is loaded while the server is waited for. */
+const inkAfterMs = 60;
+
+/**
+ * Opens the console and resolves when the user leaves it. The first frame is painted before Ink and React are
+ * loaded: a pure function draws it, so it needs neither.
+ */
+export async function openConsole(ports: ConsolePorts, options: ConsoleOptions): Promise<void> {
+  const theme = createTheme(options.env);
+  const ending = new AbortController();
+  const terminal = takeTerminal(options.streams, () => ending.abort());
+  const {columns, rows} = terminal.size();
+  const screen = createScreen(terminal.write, theme, columns, rows);
+  const {store, dispatch} = createConsoleStore(
+    createState({columns, rows, ...options, recipes: ports.recipes}),
+    effect => performEffect(effect),
+  );
+  const performEffect = createEffects(ports, {
+    dispatch,
+    terminal,
+    screen,
+    ending,
+    repaint: () => screen.paint(drawFrame(store.getState(), theme)),
+  });
+
+  terminal.onResize(() => {
+    const size = terminal.size();
+    screen.resize(size.columns, size.rows);
+    dispatch({kind: 'resized', ...size});
+  });
+  ports.onConnecting(message => dispatch({kind: 'connecting', message}));
+  if (options.notice) dispatch({kind: 'notice', notice: {text: options.notice, severity: 'warning'}});
+
+  const stopPainting = store.subscribe(state => screen.paint(drawFrame(state, theme)));
+  const firstReading = followReadings(ports.sampler, dispatch, ending.signal);
+  await Promise.race([firstReading, delay(inkAfterMs)]);
+  const {mountApp} = await import('./app.tsx');
+  stopPainting();
+  const unmount = mountApp(
+    {store, screen, theme, onKey: key => pressKey(key)},
+    options.streams.stdin,
+    terminal.size(),
+  );
+
+  function pressKey(key: string): void {
+    const meaning = commandOf(key, store.getState());
+    if (meaning === null) return;
+    if ('blocked' in meaning) dispatch({kind: 'notice', notice: {text: meaning.blocked, severity: 'info'}});
+    else dispatch(meaning.command);
+  }
+
+  await new Promise<void>(resolve => {
+    if (ending.signal.aborted) resolve();
+    ending.signal.addEventListener('abort', () => resolve(), {once: true});
+  });
+  unmount();
+  terminal.restore();
+}
+
+/** Feeds readings into the store; resolves at the first one. */
+function followReadings(
+  sampler: Sampler,
+  dispatch: (message: Message) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const follow = async () => {
+      for await (const reading of sampler.readings(signal)) {
+        dispatch(
+          reading.kind === 'snapshot'
+            ? {kind: 'read', snapshot: reading.snapshot, effective_interval_ms: sampler.effectiveIntervalMs()}
+            : {kind: 'lost', message: reading.message, retry_in_ms: reading.retry_in_ms},
+        );
+        resolve();
+      }
+    };
+    follow().catch(reject);
+  });
+}
+
+function delay(ms: number): Promise<void> {
+  return new Promise(resolve => setTimeout(resolve, ms));
+}
+
+type EffectContext = {
+  dispatch(message: Message): void;
+  terminal: {write(bytes: string): void; suspend(): Promise<void>};
+  screen: {invalidate(): void};
+  ending: AbortController;
+  repaint(): void;
+};
+
+function createEffects(ports: ConsolePorts, context: EffectContext): (effect: Effect) => void {
+  const {dispatch, terminal, screen, ending, repaint} = context;
+  let running: AbortController | undefined;
+  const redraw = () => {
+    screen.invalidate();
+    repaint();
+  };
+  return effect => {
+    switch (effect.kind) {
+      case 'quit':
+        return ending.abort();
+      case 'suspend':
+        return void terminal.suspend().then(redraw);
+      case 'redraw':
+        return redraw();
+      case 'set-interval':
+        return ports.sampler.setInterval(effect.interval_ms);
+      case 'show':
+        return ports.sampler.show(effect);
+      case 'copy':
+        return terminal.write(osc52(effect.text));
+      case 'describe-session':
+        return void ports
+          .describeSession(effect.pid, effect.query)
+          .catch(messageOf)
+          .then(lines => dispatch({kind: 'session-described', id: effect.id, lines}));
+      case 'explain':
+        return void ports
+          .explain(effect.statement)
+          .catch(messageOf)
+          .then(lines => dispatch({kind: 'explained', id: effect.id, lines}));
+      case 'read-journal':
+        return void ports.readJournal().then(
+          journal => dispatch({kind: 'journal-read', ...journal}),
+          error =>
+            dispatch({kind: 'journal-read', entries: [], problem: messageOf(error).join(' '), unfinished: 0}),
+        );
+      case 'carry-out':
+        running = new AbortController();
+        return void followRun(ports.carryOut(effect.plan, running.signal), dispatch);
+      case 'interrupt-run':
+        return running?.abort();
+    }
+  };
+}
+
+async function followRun(
+  states: AsyncIterable<RunState>,
+  dispatch: (message: Message) => void,
+): Promise<void> {
+  try {
+    for await (const run of states) dispatch({kind: 'run', run});
+  } catch (error) {
+    dispatch({kind: 'run-failed', message: messageOf(error).join(' ')});
+  }
+}
+
+function messageOf(error: unknown): string[] {
+  if (!(error instanceof Error)) return [String(error)];
+  const hint = 'hint' in error && typeof error.hint === 'string' ? [error.hint] : [];
+  return [error.message, ...hint];
+}
+
+/** The terminal's own clipboard sequence: works through SSH and tmux, where there is no other way. */
+function osc52(text: string): string {
+  return `\u001b]52;c;${Buffer.from(text.slice(0, 100_000)).toString('base64')}\u0007`;
+}

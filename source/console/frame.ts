@@ -1,0 +1,84 @@
+import {sanitise} from '../core/sanitise.ts';
+import {drawFooter, drawHeader, drawTabs} from './components/chrome.ts';
+import {drawSessionDetail, drawStatementDetail} from './components/detail.ts';
+import {drawGuide} from './components/guide-pages.ts';
+import {drawHelp} from './components/help.ts';
+import {textWidth} from './screen/cell-width.ts';
+import {blankLine, fitLine, fitText, type Line, padLines, span} from './screen/line.ts';
+import type {Theme} from './screen/theme.ts';
+import type {ConsoleState} from './state.ts';
+import {viewOf} from './views/index.ts';
+import type {Area} from './views/view.ts';
+
+const chromeRows = 3;
+const leastColumns = 40;
+const leastRows = 8;
+
+/** The whole screen as lines: pure, so it can be painted with or without Ink. */
+export function drawFrame(state: ConsoleState, theme: Theme): Line[] {
+  const {columns, rows} = state;
+  if (columns < leastColumns || rows < leastRows)
+    return padLines([{spans: [span(`poolctl needs ${leastColumns}x${leastRows}`)]}], rows);
+  const lines = state.isProduction
+    ? frameProduction(state, theme)
+    : drawInside(state, {width: columns, height: rows}, theme);
+  return lines.map(of => fitLine(of, columns));
+}
+
+function drawInside(state: ConsoleState, area: Area, theme: Theme): Line[] {
+  const body = {width: area.width, height: area.height - chromeRows};
+  return [
+    drawHeader(state, area.width, theme),
+    drawTabs(state, area.width),
+    ...padLines(drawBody(state, body, theme), body.height),
+    drawFooter(state, area.width),
+  ];
+}
+
+function drawBody(state: ConsoleState, area: Area, theme: Theme): Line[] {
+  const {overlay} = state;
+  switch (overlay?.kind) {
+    case 'help':
+      return drawHelp(overlay.scroll, area.width, area.height);
+    case 'session':
+      return drawSessionDetail(state, overlay, area.width, area.height);
+    case 'statement':
+      return drawStatementDetail(state, overlay, area.width, area.height, theme);
+    case 'guide':
+      return drawGuide(state, overlay.guide, area, theme);
+    default:
+      if (state.snapshot === null && state.view !== 'journal') return drawWaiting(state, area);
+      return viewOf(state.view).draw(state, area, theme);
+  }
+}
+
+/** Before the first reading: what is being waited for, and how to leave. */
+function drawWaiting(state: ConsoleState, area: Area): Line[] {
+  const message = state.link.kind === 'live' ? 'reading' : state.link.message;
+  const above = Array.from({length: Math.max(0, Math.floor(area.height / 2) - 1)}, () => blankLine);
+  return [
+    ...above,
+    {spans: [span(`  ${message}`, state.link.kind === 'lost' ? 'danger' : 'strong')]},
+    {spans: [span('  q leaves', 'muted')]},
+  ];
+}
+
+/** A target marked production cannot be mistaken for another: a red frame that says so, in words too. */
+function frameProduction(state: ConsoleState, theme: Theme): Line[] {
+  const {columns, rows} = state;
+  const [topLeft, topRight, bottomLeft, bottomRight] = theme.symbols.corners;
+  const {horizontal, vertical} = theme.symbols;
+  const target = state.snapshot?.target;
+  const title = sanitise(
+    ` PRODUCTION ${target ? `${target.host} database ${target.database} as ${target.user}` : state.address} `,
+  );
+  const shown = textWidth(title) <= columns - 4 ? title : fitText(title, columns - 4);
+  const rule = horizontal.repeat(Math.max(0, columns - 3 - textWidth(shown)));
+  const edge = span(vertical, 'danger');
+  const inside = drawInside(state, {width: columns - 2, height: rows - 2}, theme);
+  return [
+    {spans: [span(`${topLeft}${horizontal}${shown}${rule}${topRight}`, 'danger')]},
+    ...inside.map(of => ({...of, spans: [edge, ...fitLine(of, columns - 2).spans, edge]})),
+    {spans: [span(`${bottomLeft}${horizontal.repeat(columns - 2)}${bottomRight}`, 'danger')]},
+  ];
+}

@@ -1,0 +1,34 @@
+import {sessionId} from '../core/session-id.ts';
+import type {Backend, Statement} from '../core/snapshot.ts';
+import type {ConsoleState} from './state.ts';
+import {statementId, statementRows} from './views/statements.ts';
+
+/** The session the cursor holds, as it is now; undefined when it has gone. */
+export function heldSession(state: ConsoleState): Backend | undefined {
+  if (state.view !== 'sessions' && state.view !== 'locks') return undefined;
+  const {cursor} = state.tables[state.view];
+  return state.snapshot?.backends.find(backend => sessionId(backend) === cursor);
+}
+
+export function heldStatement(state: ConsoleState): Statement | undefined {
+  if (state.view !== 'statements') return undefined;
+  return state.snapshot?.statements.find(
+    statement => statementId(statement) === state.tables.statements.cursor,
+  );
+}
+
+/** What `y` copies: the statement, whole. */
+export function copyText(state: ConsoleState): string | null {
+  return heldSession(state)?.query ?? heldStatement(state)?.query ?? null;
+}
+
+const overviewStatements = 12;
+
+/** Statements whose texts are needed: those on the screen, and a page around them. */
+export function shownQueryIds(state: ConsoleState): string[] {
+  const rows = statementRows(state);
+  if (state.view !== 'statements') return rows.slice(0, overviewStatements).map(({queryid}) => queryid);
+  const at = rows.findIndex(row => statementId(row) === state.tables.statements.cursor);
+  const page = state.rows;
+  return rows.slice(Math.max(0, at - page), Math.max(0, at) + 2 * page).map(({queryid}) => queryid);
+}

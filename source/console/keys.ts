@@ -1,0 +1,53 @@
+/** What Ink's useInput says of a key besides its text. */
+export type InkKey = {
+  upArrow: boolean;
+  downArrow: boolean;
+  leftArrow: boolean;
+  rightArrow: boolean;
+  pageDown: boolean;
+  pageUp: boolean;
+  home: boolean;
+  end: boolean;
+  return: boolean;
+  escape: boolean;
+  ctrl: boolean;
+  shift: boolean;
+  tab: boolean;
+  backspace: boolean;
+  delete: boolean;
+};
+
+const named: [keyof InkKey, string][] = [
+  ['upArrow', 'up'],
+  ['downArrow', 'down'],
+  ['leftArrow', 'left'],
+  ['rightArrow', 'right'],
+  ['pageDown', 'pagedown'],
+  ['pageUp', 'pageup'],
+  ['home', 'home'],
+  ['end', 'end'],
+  ['return', 'enter'],
+  ['escape', 'escape'],
+  ['backspace', 'backspace'],
+  // Terminals send DEL (0x7f) for the backspace key, which Ink names delete.
+  ['delete', 'backspace'],
+];
+
+/**
+ * The keys in one input event: a name for the special ones, the character itself for the rest. A fast `jj`
+ * arrives as one input of two characters, and pasted text as one of many: each character is a key.
+ */
+export function splitKeys(input: string, key: InkKey): string[] {
+  if (key.tab) return [key.shift ? 'shift-tab' : 'tab'];
+  for (const [property, name] of named) if (key[property]) return [name];
+  if (key.ctrl) return input.length === 1 ? [`ctrl-${input.toLowerCase()}`] : [];
+  return Array.from(input, nameOfCharacter).filter(name => name !== '');
+}
+
+function nameOfCharacter(character: string): string {
+  if (character === '\r' || character === '\n') return 'enter';
+  if (character === '\t') return 'tab';
+  if (character === '\u007f' || character === '\b') return 'backspace';
+  if (character === ' ') return 'space';
+  return character < ' ' ? '' : character;
+}

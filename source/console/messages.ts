@@ -1,0 +1,63 @@
+import type {JournalEntry} from '../core/journal.ts';
+import type {Plan} from '../core/recipe.ts';
+import type {RunState} from '../core/run-state.ts';
+import type {Snapshot, Statement} from '../core/snapshot.ts';
+import type {Notice, ViewId} from './state.ts';
+
+/** What a key means. */
+export type Command =
+  | {kind: 'show-view'; view: ViewId}
+  | {kind: 'turn-view'; by: 1 | -1}
+  | {kind: 'move'; by: number}
+  | {kind: 'page'; by: 1 | -1}
+  | {kind: 'edge'; to: 'first' | 'last'}
+  | {kind: 'tag'}
+  | {kind: 'open'}
+  | {kind: 'sort-next'}
+  | {kind: 'sort-previous'}
+  | {kind: 'sort-reverse'}
+  | {kind: 'ask'; purpose: 'filter' | 'command'}
+  | {kind: 'type'; text: string}
+  | {kind: 'erase'}
+  | {kind: 'submit'}
+  | {kind: 'pause'}
+  | {kind: 'change-interval'; faster: boolean}
+  | {kind: 'copy'}
+  | {kind: 'end-sessions'; how: 'cancel' | 'terminate'}
+  | {kind: 'explain'}
+  | {kind: 'open-recipe'}
+  | {kind: 'answer-finding'; index: number}
+  | {kind: 'help'}
+  | {kind: 'back'}
+  | {kind: 'redraw'}
+  | {kind: 'suspend'}
+  | {kind: 'quit'};
+
+/** What the world says. */
+export type Event =
+  | {kind: 'read'; snapshot: Snapshot; effective_interval_ms: number}
+  | {kind: 'lost'; message: string; retry_in_ms: number}
+  | {kind: 'connecting'; message: string}
+  | {kind: 'resized'; columns: number; rows: number}
+  | {kind: 'session-described'; id: string; lines: string[]}
+  | {kind: 'explained'; id: string; lines: string[]}
+  | {kind: 'journal-read'; entries: JournalEntry[]; problem: string | null; unfinished: number}
+  | {kind: 'run'; run: RunState}
+  | {kind: 'run-failed'; message: string}
+  | {kind: 'notice'; notice: Notice};
+
+export type Message = Command | Event;
+
+/** What update() wants done outside of it. */
+export type Effect =
+  | {kind: 'quit'}
+  | {kind: 'suspend'}
+  | {kind: 'redraw'}
+  | {kind: 'set-interval'; interval_ms: number}
+  | {kind: 'show'; statements: boolean; queryids: string[]}
+  | {kind: 'copy'; text: string}
+  | {kind: 'describe-session'; id: string; pid: number; query: string | null}
+  | {kind: 'explain'; id: string; statement: Statement}
+  | {kind: 'read-journal'}
+  | {kind: 'carry-out'; plan: Plan}
+  | {kind: 'interrupt-run'};

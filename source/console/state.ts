@@ -1,0 +1,113 @@
+import type {HistorySample} from '../core/history.ts';
+import type {JournalEntry} from '../core/journal.ts';
+import type {Finding, ParameterValues, Plan, Recipe} from '../core/recipe.ts';
+import type {RunState} from '../core/run-state.ts';
+import type {Snapshot} from '../core/snapshot.ts';
+
+export const viewIds = ['overview', 'sessions', 'statements', 'locks', 'recipes', 'journal'] as const;
+export type ViewId = (typeof viewIds)[number];
+
+/** How the console stands to its server. */
+export type Link =
+  | {kind: 'connecting'; message: string}
+  | {kind: 'live'}
+  | {kind: 'lost'; message: string; retry_in_ms: number};
+
+/** Cursor and tags hold identities, never row numbers: rows come and go under them. */
+export type TableState = {
+  sort: {column: string; isDescending: boolean};
+  filter: string;
+  cursor: string | null;
+  tagged: string[];
+  /** Ids in the order they had when a row was taken hold of; null while the order is live. */
+  heldOrder: string[] | null;
+};
+
+export type GuideStage = 'evidence' | 'parameters' | 'preview' | 'confirm' | 'running' | 'done';
+
+/** A recipe being walked through: back is possible at every stage before it runs. */
+export type Guide = {
+  recipe: string;
+  stage: GuideStage;
+  params: ParameterValues;
+  /** The parameter being edited. */
+  field: number;
+  /** What is wrong with the parameters as typed, or why there is nothing to do. */
+  error: string | null;
+  plan: Plan | null;
+  /** What has been typed as confirmation. */
+  typed: string;
+  run: RunState | null;
+  scroll: number;
+};
+
+export type Overlay =
+  | {kind: 'help'; scroll: number}
+  | {kind: 'prompt'; purpose: 'filter' | 'command'; text: string; error: string | null}
+  | {kind: 'session'; id: string; scroll: number; detail: string[] | null}
+  | {kind: 'statement'; id: string; scroll: number; explain: string[] | null}
+  | {kind: 'guide'; guide: Guide};
+
+export type Notice = {text: string; severity: 'info' | 'warning' | 'danger'};
+
+export type ConsoleState = {
+  columns: number;
+  rows: number;
+  link: Link;
+  /** Where it is connected, as far as known before the first reading. */
+  address: string;
+  isProduction: boolean;
+  /** The word that must be typed before an act on a production target. */
+  targetName: string;
+  snapshot: Snapshot | null;
+  findings: Finding[];
+  history: HistorySample[];
+  /** Statement execution time per second by queryid, for the trend in the detail. */
+  trends: Record<string, number[]>;
+  view: ViewId;
+  tables: Record<ViewId, TableState>;
+  overlay: Overlay | null;
+  notice: Notice | null;
+  interval_ms: number;
+  effective_interval_ms: number;
+  isPaused: boolean;
+  recipes: Recipe[];
+  journal: {entries: JournalEntry[]; problem: string | null; unfinished: number} | null;
+};
+
+function createTableState(column: string, isDescending: boolean): TableState {
+  return {sort: {column, isDescending}, filter: '', cursor: null, tagged: [], heldOrder: null};
+}
+
+export function createState(options: {
+  columns: number;
+  rows: number;
+  address: string;
+  isProduction: boolean;
+  interval_ms: number;
+  recipes: Recipe[];
+}): ConsoleState {
+  return {
+    ...options,
+    link: {kind: 'connecting', message: `connecting to ${options.address}`},
+    targetName: options.address,
+    snapshot: null,
+    findings: [],
+    history: [],
+    trends: {},
+    view: 'overview',
+    tables: {
+      overview: createTableState('severity', true),
+      sessions: createTableState('xact', true),
+      statements: createTableState('load', true),
+      locks: createTableState('waiters', true),
+      recipes: createTableState('severity', true),
+      journal: createTableState('seq', true),
+    },
+    overlay: null,
+    notice: null,
+    effective_interval_ms: options.interval_ms,
+    isPaused: false,
+    journal: null,
+  };
+}

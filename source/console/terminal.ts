@@ -1,0 +1,60 @@
+/** The parts of a terminal that the console uses; process's own, or a test's. */
+export type TerminalStreams = {
+  stdin: NodeJS.ReadStream;
+  stdout: NodeJS.WriteStream;
+};
+
+// Alternate buffer; no autowrap, so that the last column of the last row can be written without scrolling.
+const enterSequence = '\u001b[?1049h\u001b[?7l\u001b[?25l\u001b[0m\u001b[H\u001b[2J';
+const leaveSequence = '\u001b[0m\u001b[?7h\u001b[?25h\u001b[?1049l';
+
+export type Terminal = {
+  write(bytes: string): void;
+  size(): {columns: number; rows: number};
+  onResize(listener: () => void): void;
+  /** To the shell and back: resolves when the shell brings us to the foreground again. */
+  suspend(): Promise<void>;
+  /** As it was found. Safe to call twice. */
+  restore(): void;
+};
+
+/**
+ * Takes the terminal over and gives it back on every way out: leaving, a signal, an exception, the process's
+ * exit. A terminal that has gone (an SSH session that broke) ends the process instead of spinning on it.
+ */
+export function takeTerminal({stdin, stdout}: TerminalStreams, onLost: () => void): Terminal {
+  let isTaken = false;
+
+  const enter = () => {
+    isTaken = true;
+    stdin.setRawMode(true);
+    stdout.write(enterSequence);
+  };
+  const restore = () => {
+    if (!isTaken) return;
+    isTaken = false;
+    stdout.write(leaveSequence);
+    if (stdin.isTTY) stdin.setRawMode(false);
+  };
+
+  // EIO and EPIPE say that the terminal is gone: nothing can be shown or asked any more.
+  stdout.on('error', onLost);
+  stdin.on('error', onLost);
+  stdin.on('end', onLost);
+  process.on('exit', restore);
+  enter();
+
+  return {
+    write: bytes => void stdout.write(bytes),
+    size: () => ({columns: stdout.columns || 80, rows: stdout.rows || 24}),
+    onResize: listener => void stdout.on('resize', listener),
+    restore,
+    async suspend() {
+      restore();
+      const resumed = new Promise<void>(resolve => process.once('SIGCONT', () => resolve()));
+      process.kill(0, 'SIGTSTP');
+      await resumed;
+      enter();
+    },
+  };
+}

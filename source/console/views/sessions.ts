@@ -1,0 +1,155 @@
+import {formatAge} from '../../core/format.ts';
+import {sessionId} from '../../core/session-id.ts';
+import type {Backend} from '../../core/snapshot.ts';
+import {arrangeRows, type Column, drawTable} from '../components/table.ts';
+import type {Role} from '../screen/line.ts';
+import type {ConsoleState} from '../state.ts';
+import {defineView} from './view.ts';
+
+const longTransactionMs = 60_000;
+const leakedMs = 30_000;
+
+export const sessionColumns: Column<Backend>[] = [
+  {
+    id: 'pid',
+    title: 'PID',
+    width: 7,
+    priority: 1,
+    align: 'right',
+    text: b => String(b.pid),
+    sortValue: b => b.pid,
+  },
+  {
+    id: 'state',
+    title: 'STATE',
+    width: 10,
+    priority: 2,
+    text: shortState,
+    aliases: b => (b.state === null ? [] : [b.state]),
+    role: stateRole,
+    sortValue: b => b.state,
+  },
+  {
+    id: 'age',
+    title: 'FOR',
+    width: 6,
+    priority: 3,
+    align: 'right',
+    text: b => formatAge(b.state === 'active' ? b.query_age_ms : b.state_age_ms),
+    role: b => (isInTransaction(b) && (b.state_age_ms ?? 0) > leakedMs ? 'warning' : 'plain'),
+    sortValue: b => (b.state === 'active' ? b.query_age_ms : b.state_age_ms),
+  },
+  {
+    id: 'xact',
+    title: 'XACT',
+    width: 6,
+    priority: 5,
+    align: 'right',
+    text: b => formatAge(b.xact_age_ms),
+    role: b => ((b.xact_age_ms ?? 0) > longTransactionMs ? 'warning' : 'plain'),
+    sortValue: b => b.xact_age_ms,
+  },
+  {
+    id: 'application',
+    title: 'APPLICATION',
+    width: 15,
+    priority: 4,
+    text: b => b.application_name,
+    sortValue: b => b.application_name,
+  },
+  {id: 'role', title: 'ROLE', width: 13, priority: 8, text: b => b.usename ?? '-', sortValue: b => b.usename},
+  {
+    id: 'database',
+    title: 'DATABASE',
+    width: 11,
+    priority: 10,
+    text: b => b.datname ?? '-',
+    sortValue: b => b.datname,
+  },
+  {
+    id: 'client',
+    title: 'CLIENT',
+    width: 15,
+    priority: 9,
+    text: b => b.client_addr ?? (b.state === null ? '-' : 'local'),
+    sortValue: b => b.client_addr,
+  },
+  {
+    id: 'wait',
+    title: 'WAIT',
+    width: 14,
+    priority: 7,
+    text: waitText,
+    role: b => (b.wait_event_type === 'Lock' ? 'danger' : 'muted'),
+    sortValue: b => b.wait_event,
+  },
+  {
+    id: 'blocked',
+    title: 'BLOCKED BY',
+    width: 10,
+    priority: 6,
+    text: b => [...new Set(b.blocked_by)].join(','),
+    role: () => 'danger',
+    sortValue: b => (b.blocked_by.length > 0 ? (b.blocked_by[0] ?? null) : null),
+  },
+  {
+    id: 'query',
+    title: 'STATEMENT (last, where idle)',
+    width: 20,
+    grows: true,
+    priority: 2,
+    text: b => oneLine(b.query ?? ''),
+    role: b => (b.state === 'active' ? 'plain' : 'muted'),
+    sortValue: b => b.query,
+  },
+];
+
+export function sessionRows(state: ConsoleState): Backend[] {
+  return arrangeRows(state.snapshot?.backends ?? [], state.tables.sessions, sessionColumns, sessionId);
+}
+
+export default defineView({
+  id: 'sessions',
+  title: 'Sessions',
+  key: '2',
+  sortColumns: sessionColumns.map(({id, title}) => ({id, title})),
+  badge: state => (state.snapshot ? {text: String(state.snapshot.backends.length), isBad: false} : null),
+  ids: state => sessionRows(state).map(sessionId),
+  select: state => ({
+    rows: sessionRows(state),
+    table: state.tables.sessions,
+    columns: sessionColumns,
+    idOf: sessionId,
+    emptyText: state.tables.sessions.filter
+      ? 'no session matches the filter'
+      : 'no client session but poolctl',
+  }),
+  drawSlice: (slice, area, theme) => drawTable(slice, area.width, area.height, theme),
+});
+
+function isInTransaction(backend: Backend): boolean {
+  return backend.state?.startsWith('idle in transaction') ?? false;
+}
+
+/** PostgreSQL's words, shortened where a column is narrow: `idle in transaction (aborted)` is `aborted tx`. */
+function shortState(backend: Backend): string {
+  if (backend.state === null) return 'hidden';
+  if (backend.state === 'idle in transaction') return 'idle in tx';
+  if (backend.state === 'idle in transaction (aborted)') return 'aborted tx';
+  return backend.state;
+}
+
+function stateRole(backend: Backend): Role {
+  if (backend.state === 'active') return backend.wait_event_type === 'Lock' ? 'danger' : 'good';
+  if (backend.state === 'idle' || backend.state === null) return 'muted';
+  return 'warning';
+}
+
+function waitText(backend: Backend): string {
+  if (backend.wait_event === null || backend.wait_event === 'ClientRead') return '';
+  return `${backend.wait_event_type}:${backend.wait_event}`;
+}
+
+export function oneLine(text: string): string {
+  return text.replace(/\s+/g, ' ').trim();
+}

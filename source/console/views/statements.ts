@@ -1,0 +1,214 @@
+import {formatBytes, formatCount, formatMs, formatRatio} from '../../core/format.ts';
+import type {Statement} from '../../core/snapshot.ts';
+import {arrangeRows, type Column, drawTable, type TableSlice} from '../components/table.ts';
+import {type Line, span} from '../screen/line.ts';
+import type {ConsoleState} from '../state.ts';
+import {oneLine} from './sessions.ts';
+import {defineView} from './view.ts';
+
+const slowMs = 100;
+const criticalMs = 1000;
+
+/** Rates where two readings exist, sums since the counters were reset before that. */
+export const statementColumns: Column<Statement>[] = [
+  {
+    id: 'load',
+    title: 'LOAD',
+    width: 6,
+    priority: 1,
+    align: 'right',
+    text: s => (s.rates ? formatRatio(s.rates.exec_share_ratio) : '-'),
+    role: s => ((s.rates?.exec_share_ratio ?? 0) > 0.3 ? 'danger' : 'plain'),
+    sortValue: s => s.rates?.exec_ms_per_second ?? null,
+  },
+  {
+    id: 'exec',
+    title: 'EXEC/s',
+    width: 8,
+    priority: 5,
+    align: 'right',
+    text: s => formatMs(s.rates?.exec_ms_per_second ?? null),
+    sortValue: s => s.rates?.exec_ms_per_second ?? null,
+  },
+  {
+    id: 'calls',
+    title: 'CALLS/s',
+    width: 7,
+    priority: 3,
+    align: 'right',
+    text: s => formatCount(s.rates?.calls_per_second ?? null),
+    sortValue: s => s.rates?.calls_per_second ?? null,
+  },
+  {
+    id: 'mean',
+    title: 'MEAN',
+    width: 8,
+    priority: 2,
+    align: 'right',
+    text: s =>
+      formatMs(s.rates && s.rates.calls_per_second > 0 ? s.rates.mean_exec_time_ms : s.mean_exec_time_ms),
+    role: s =>
+      s.mean_exec_time_ms > criticalMs ? 'danger' : s.mean_exec_time_ms > slowMs ? 'warning' : 'plain',
+    sortValue: s =>
+      s.rates && s.rates.calls_per_second > 0 ? s.rates.mean_exec_time_ms : s.mean_exec_time_ms,
+  },
+  {
+    id: 'deviation',
+    title: '±DEV',
+    width: 8,
+    priority: 9,
+    align: 'right',
+    text: s =>
+      formatMs(s.rates && s.rates.calls_per_second > 0 ? s.rates.stddev_exec_time_ms : s.stddev_exec_time_ms),
+    sortValue: s => s.stddev_exec_time_ms,
+  },
+  {
+    id: 'total',
+    title: 'TOTAL',
+    width: 7,
+    priority: 4,
+    align: 'right',
+    text: s => formatMs(s.total_exec_time_ms),
+    sortValue: s => s.total_exec_time_ms,
+  },
+  {
+    id: 'count',
+    title: 'CALLS',
+    width: 5,
+    priority: 6,
+    align: 'right',
+    text: s => formatCount(s.calls),
+    sortValue: s => s.calls,
+  },
+  {
+    id: 'rows',
+    title: 'ROWS/s',
+    width: 6,
+    priority: 7,
+    align: 'right',
+    text: s => formatCount(s.rates?.rows_per_second ?? null),
+    sortValue: s => s.rates?.rows_per_second ?? null,
+  },
+  {
+    id: 'hit',
+    title: 'HIT/s',
+    width: 6,
+    priority: 10,
+    align: 'right',
+    text: s => formatCount(s.rates?.shared_blks_hit_per_second ?? null),
+    sortValue: s => s.rates?.shared_blks_hit_per_second ?? null,
+  },
+  {
+    id: 'read',
+    title: 'READ/s',
+    width: 6,
+    priority: 11,
+    align: 'right',
+    text: s => formatCount(s.rates?.shared_blks_read_per_second ?? null),
+    sortValue: s => s.rates?.shared_blks_read_per_second ?? null,
+  },
+  {
+    id: 'temp',
+    title: 'TEMP/s',
+    width: 6,
+    priority: 13,
+    align: 'right',
+    text: s => formatCount(s.rates?.temp_blks_per_second ?? null),
+    sortValue: s => s.rates?.temp_blks_per_second ?? null,
+  },
+  {
+    id: 'wal',
+    title: 'WAL/s',
+    width: 6,
+    priority: 12,
+    align: 'right',
+    text: s => formatBytes(s.rates?.wal_bytes_per_second ?? null),
+    sortValue: s => s.rates?.wal_bytes_per_second ?? null,
+  },
+  {
+    id: 'role',
+    title: 'ROLE',
+    width: 13,
+    priority: 8,
+    text: s => s.usename ?? s.userid,
+    sortValue: s => s.usename,
+  },
+  {
+    id: 'database',
+    title: 'DATABASE',
+    width: 11,
+    priority: 14,
+    text: s => s.datname ?? s.dbid,
+    sortValue: s => s.datname,
+  },
+  {
+    id: 'query',
+    title: 'STATEMENT',
+    width: 20,
+    grows: true,
+    priority: 2,
+    text: s => (s.query === null ? `(${s.queryid})` : oneLine(s.query)),
+    role: s => (s.query === null ? 'muted' : 'plain'),
+    sortValue: s => s.query,
+  },
+];
+
+export function statementId(statement: Statement): string {
+  return `${statement.userid}/${statement.dbid}/${statement.queryid}/${statement.toplevel}`;
+}
+
+export function statementRows(state: ConsoleState): Statement[] {
+  const rows = state.snapshot?.statements ?? [];
+  const {sort} = state.tables.statements;
+  // Until a second reading there are no rates: the sums decide, so that the first screen is already useful.
+  const hasRates = rows.some(row => row.rates);
+  const table =
+    hasRates || sort.column !== 'load'
+      ? state.tables.statements
+      : {...state.tables.statements, sort: {...sort, column: 'total'}};
+  return arrangeRows(rows, table, statementColumns, statementId);
+}
+
+type StatementsSlice = TableSlice<Statement> & {badge: string | null};
+
+export default defineView<StatementsSlice>({
+  id: 'statements',
+  title: 'Statements',
+  key: '3',
+  sortColumns: statementColumns.map(({id, title}) => ({id, title})),
+  badge: state =>
+    state.snapshot?.statements_info
+      ? {
+          text: formatCount(state.snapshot.statements_info.entries),
+          isBad: state.snapshot.statements_info.is_evicting,
+        }
+      : null,
+  ids: state => statementRows(state).map(statementId),
+  select: state => ({
+    rows: statementRows(state),
+    table: state.tables.statements,
+    columns: statementColumns,
+    idOf: statementId,
+    emptyText: emptyText(state),
+    badge: evictionText(state),
+  }),
+  drawSlice(slice, area, theme) {
+    const lines: Line[] =
+      slice.badge === null ? [] : [{spans: [span(` ${theme.symbols.warning} ${slice.badge}`, 'warning')]}];
+    return [...lines, ...drawTable(slice, area.width, area.height - lines.length, theme)];
+  },
+});
+
+function emptyText(state: ConsoleState): string {
+  const missing = state.snapshot?.unavailable.find(({section}) => section === 'statements');
+  if (missing) return `${missing.reason}: ${missing.remedy}`;
+  return state.tables.statements.filter
+    ? 'no statement matches the filter'
+    : 'no statement has been recorded yet';
+}
+
+function evictionText(state: ConsoleState): string | null {
+  const info = state.snapshot?.statements_info;
+  if (!info?.is_evicting) return null;
+  return `entries are being evicted (${info.entries} of ${info.max_entries}): this list is lossy; raise pg_stat_statements.max`;
+}

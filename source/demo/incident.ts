@@ -1,0 +1,116 @@
+import {setTimeout as delay} from 'node:timers/promises';
+import type pg from 'pg';
+import {connectAlone} from './clients.ts';
+import {type Query, tagged, update} from './prisma-sql.ts';
+import type {Random} from './random.ts';
+import {importOne} from './requests/assessments.ts';
+import {dump, forgotten, leak, recalculation, type Script} from './story.ts';
+
+/**
+ * Puts the incident in place. Resolves when it stands: sessions left idle in transaction, a blocked chain, and
+ * forgotten pools. What poolctl ends of it stays gone, so that a fix is seen to help.
+ */
+export async function stageIncident(script: Script, random: Random, signal: AbortSignal): Promise<void> {
+  await Promise.all([
+    stageLeak(script, random.fork(), signal),
+    stageChain(script, random.fork()),
+    stageForgotten(script),
+    stageDump(script, signal),
+  ]);
+}
+
+async function stageLeak(script: Script, random: Random, signal: AbortSignal): Promise<void> {
+  let isMended = false;
+  const one = async (index: number) => {
+    const client = await connectAlone(script, leak, () => {
+      isMended = true;
+    });
+    await client.query('BEGIN');
+    // Each child is touched once only: the leaking sessions hold rows, but not each other's.
+    await importOne(sendOn(client), random, 1 + index * 97);
+    if (index % 6 === 5) await fail(client);
+  };
+  await Promise.all(Array.from({length: leak.atStart}, (_, index) => one(index)));
+  const grow = async () => {
+    for (let index = leak.atStart; index < leak.atMost; index++) {
+      await delay(leak.everyMs, undefined, {signal});
+      if (isMended) return;
+      await one(index);
+    }
+  };
+  grow().catch(() => {});
+}
+
+/** The error is caught and logged, the transaction stays open: `idle in transaction (aborted)`. */
+async function fail(client: pg.Client): Promise<void> {
+  await client
+    .query('INSERT INTO "public"."users" ("id","name") VALUES ($1,$2)', [1, 'User'])
+    .catch(() => {});
+}
+
+/** blocker <- first <- third, and blocker <- second. */
+async function stageChain(script: Script, random: Random): Promise<void> {
+  const category = 1 + random.below(1000);
+  const contestant = 1 + random.below(1000);
+  const [blocker, first, second, third] = await Promise.all([
+    connectAlone(script, recalculation),
+    ...['first', 'second', 'third'].map(() => connectAlone(script, {...recalculation, application_name: ''})),
+  ]);
+  if (!blocker || !first || !second || !third) return;
+  const recalculate = (id: string, total: number) => update('categories', id, {total_score: total});
+  await blocker.query('BEGIN');
+  await blocker.query(route('/api/v1/admin/recalculate', recalculate(`category_${category}`, 0)));
+  await blocker.query(route('/api/v1/admin/recalculate', recalculate(`category_${category + 1}`, 0)));
+  await first.query('BEGIN');
+  await first.query(
+    route('/api/v1/scores', update('contestants', `contestant_${contestant}`, {total_score: 88})),
+  );
+  finishing(first, route('/api/v1/scores', recalculate(`category_${category}`, 412)));
+  finishing(
+    second,
+    route('/api/v1/certify', update('categories', `category_${category + 1}`, {certified: true})),
+  );
+  finishing(
+    third,
+    route('/api/v1/scores', update('contestants', `contestant_${contestant}`, {total_score: 91})),
+  );
+}
+
+/** Not awaited: it waits for a lock until somebody ends the one who holds it. */
+function finishing(client: pg.Client, query: Query): void {
+  client
+    .query(query)
+    .then(() => client.query('COMMIT'))
+    .catch(() => {});
+}
+
+async function stageForgotten(script: Script): Promise<void> {
+  await Promise.all(
+    Array.from({length: forgotten.connections}, async () => {
+      const client = await connectAlone(script, forgotten);
+      await client.query('SELECT 1');
+    }),
+  );
+}
+
+async function stageDump(script: Script, signal: AbortSignal): Promise<void> {
+  const client = await connectAlone(script, dump);
+  await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY');
+  await client.query('DECLARE _pg_dump_cursor SCROLL CURSOR FOR SELECT * FROM ONLY public.assessments');
+  const read = async () => {
+    for (;;) {
+      const {rowCount} = await client.query('FETCH FORWARD 500 FROM _pg_dump_cursor');
+      if (rowCount === 0) await client.query('MOVE ABSOLUTE 0 FROM _pg_dump_cursor');
+      await delay(1000, undefined, {signal});
+    }
+  };
+  read().catch(() => {});
+}
+
+function sendOn(client: pg.Client) {
+  return async (query: Query) => (await client.query(query)).rows;
+}
+
+function route(name: string, query: Query): Query {
+  return tagged(query, {route: name});
+}

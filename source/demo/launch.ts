@@ -1,0 +1,135 @@
+import {execFile, spawn} from 'node:child_process';
+import {appendFile, chown, open, readFile, rm, writeFile} from 'node:fs/promises';
+import {createServer} from 'node:net';
+import path from 'node:path';
+import process from 'node:process';
+import {promisify} from 'node:util';
+import {AbortError, exitCodes} from '../core/errors.ts';
+import {readPostmaster} from './postmaster.ts';
+import {waitFor} from './processes.ts';
+import type {ServerFolder, ServerUser} from './server-folder.ts';
+
+/** Lines of postgresql.conf. */
+export type ServerSettings = Record<string, string | number>;
+
+/** Which binaries, as whom, where. */
+export type Place = {bin: string; user: ServerUser | null; folder: ServerFolder};
+
+/** Loopback only: nothing beyond this machine reaches a throwaway server. */
+export const host = '127.0.0.1';
+
+/** Makes the data folder. Passwords are asked for by every way in; the superuser is `postgres`. */
+export async function runInitdb({bin, user, folder}: Place, password: string): Promise<void> {
+  const passwordFile = path.join(folder.socket, 'password');
+  await writeFile(passwordFile, password, {mode: 0o600});
+  if (user) await chown(passwordFile, user.uid, user.gid);
+  const flags = ['-U', 'postgres', '-A', 'scram-sha-256', '-E', 'UTF8', '--locale=C', '--no-sync'];
+  try {
+    await promisify(execFile)(
+      path.join(bin, 'initdb'),
+      ['-D', folder.data, ...flags, `--pwfile=${passwordFile}`],
+      {...user, cwd: folder.socket, env: environment()},
+    );
+  } catch (error) {
+    const output = error instanceof Error && 'stderr' in error ? String(error.stderr) : '';
+    throw startError(`initdb failed: ${lastLine(output) || String(error)}`, error);
+  }
+  await rm(passwordFile);
+  // The rest of loopback too: the demo's instances come from addresses of their own.
+  await appendFile(path.join(folder.data, 'pg_hba.conf'), 'host all all 127.0.0.0/8 scram-sha-256\n');
+}
+
+/**
+ * Starts the server and waits until it accepts connections. Returns its port: the given one, or a free one.
+ * Throws AbortError with the last line of the server's log.
+ */
+export async function startPostmaster(
+  place: Place,
+  settings: ServerSettings,
+  port?: number,
+): Promise<number> {
+  await writeFile(path.join(place.folder.data, 'postgresql.conf'), configuration(place, settings));
+  for (let attempt = 1; ; attempt++) {
+    const chosen = port ?? (await freePort());
+    const failure = await launch(place, chosen);
+    if (failure === null) return chosen;
+    // Between finding a free port and binding it, another may take it.
+    if (attempt >= 5 || !/Address already in use|could not bind|could not create any TCP/.test(failure))
+      throw startError(`PostgreSQL did not start: ${lastLine(failure)}`);
+  }
+}
+
+/** A throwaway server that cannot be had: one line, and what may help. */
+export function startError(message: string, cause?: unknown): AbortError {
+  return new AbortError(message, {
+    hint: 'set TMPDIR to a folder with free space where programs may run, or try server binaries of another version',
+    exitCode: exitCodes.connection,
+    cause,
+  });
+}
+
+function configuration({folder}: Place, settings: ServerSettings): string {
+  const all = {
+    listen_addresses: host,
+    unix_socket_directories: folder.socket,
+    // What pg_hba.conf asks for; before 14 the default was md5.
+    password_encryption: 'scram-sha-256',
+    ...settings,
+  };
+  return Object.entries(all)
+    .map(([name, value]) => `${name} = '${String(value).replaceAll("'", "''")}'\n`)
+    .join('');
+}
+
+/** One try; null when it is up, else what it logged in this try. */
+async function launch({bin, user, folder}: Place, port: number): Promise<string | null> {
+  const log = await open(folder.log, 'a', 0o600);
+  const before = (await log.stat()).size;
+  // Detached: Ctrl-C in the terminal is for the program, the server's end is decided by its owner.
+  const child = spawn(path.join(bin, 'postgres'), ['-D', folder.data, '-p', String(port)], {
+    ...user,
+    detached: true,
+    cwd: folder.socket,
+    stdio: ['ignore', log.fd, log.fd],
+    env: environment(),
+  });
+  let ended: string | null = null;
+  child.once('error', error => {
+    ended = error.message;
+  });
+  child.once('exit', () => {
+    ended ??= '';
+  });
+  child.unref();
+  await log.close();
+  const isReady = async () => {
+    const postmaster = await readPostmaster(folder.data);
+    // A pid file that a crashed server left says ready as well.
+    return ended !== null || (postmaster?.pid === child.pid && postmaster?.isReady === true);
+  };
+  const isInTime = await waitFor(isReady, 60_000);
+  if (isInTime && ended === null) return null;
+  const logged = (await readFile(folder.log)).subarray(before).toString();
+  return logged || ended || 'no answer within 60 seconds';
+}
+
+/** Of our own environment only what a server needs: PGPORT, PGDATA and their kin would steer it. */
+function environment(): NodeJS.ProcessEnv {
+  return {PATH: process.env.PATH, LC_ALL: 'C'};
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const probe = createServer();
+    probe.once('error', reject);
+    probe.listen(0, host, () => {
+      const address = probe.address();
+      const port = typeof address === 'object' && address !== null ? address.port : 0;
+      probe.close(() => resolve(port));
+    });
+  });
+}
+
+function lastLine(text: string): string {
+  return text.trim().split('\n').at(-1)?.trim() ?? '';
+}

@@ -1,0 +1,84 @@
+import {execFile} from 'node:child_process';
+import {readdir, readFile} from 'node:fs/promises';
+import process from 'node:process';
+import {setTimeout as delay} from 'node:timers/promises';
+import {promisify} from 'node:util';
+
+/** Whether a process of that id runs (a zombie does not). */
+export async function isAlive(pid: number): Promise<boolean> {
+  try {
+    process.kill(pid, 0);
+  } catch (error) {
+    // EPERM: it runs and is another user's.
+    return error instanceof Error && 'code' in error && error.code === 'EPERM';
+  }
+  return (await statFields(pid))?.[0] !== 'Z';
+}
+
+/** Tells a process from a later one that was given its id; '' where /proc is absent. */
+export async function startMark(pid: number): Promise<string> {
+  return (await statFields(pid))?.[19] ?? '';
+}
+
+/** The command line as the kernel knows it; '' when the process is gone. */
+export async function commandLine(pid: number): Promise<string> {
+  try {
+    return (await readFile(`/proc/${pid}/cmdline`, 'utf8')).replaceAll('\0', ' ');
+  } catch {
+    return run('ps', ['-o', 'args=', '-p', String(pid)]).then(
+      ({stdout}) => stdout,
+      () => '',
+    );
+  }
+}
+
+/** Direct children: a postmaster's are all its backends, parallel workers included. */
+export async function childrenOf(pid: number): Promise<number[]> {
+  const entries = (await readdir('/proc').catch(() => [])).filter(entry => /^\d+$/.test(entry));
+  if (entries.length === 0) return childrenByPs(pid);
+  const parents = await Promise.all(
+    entries.map(async entry => [Number(entry), (await statFields(Number(entry)))?.[1]] as const),
+  );
+  return parents.filter(([, parent]) => parent === String(pid)).map(([child]) => child);
+}
+
+/** Sends a signal; a process that is gone is no error. */
+export function signal(pid: number, name: NodeJS.Signals): void {
+  try {
+    process.kill(pid, name);
+  } catch {}
+}
+
+/** Polls until the condition holds; false when it did not within the time. */
+export async function waitFor(
+  condition: () => Promise<boolean> | boolean,
+  withinMs: number,
+): Promise<boolean> {
+  const end = performance.now() + withinMs;
+  while (!(await condition())) {
+    if (performance.now() > end) return false;
+    await delay(10);
+  }
+  return true;
+}
+
+const run = promisify(execFile);
+
+/** Fields of /proc/PID/stat from the third on (state, ppid, ...): the second may hold spaces and brackets. */
+async function statFields(pid: number): Promise<string[] | null> {
+  try {
+    const text = await readFile(`/proc/${pid}/stat`, 'utf8');
+    return text.slice(text.lastIndexOf(')') + 2).split(' ');
+  } catch {
+    return null;
+  }
+}
+
+async function childrenByPs(pid: number): Promise<number[]> {
+  const {stdout} = await run('ps', ['-A', '-o', 'pid=,ppid=']);
+  return stdout
+    .split('\n')
+    .map(line => line.trim().split(/\s+/).map(Number))
+    .filter(([, parent]) => parent === pid)
+    .map(([child]) => child ?? 0);
+}

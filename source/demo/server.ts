@@ -1,0 +1,129 @@
+import {randomBytes} from 'node:crypto';
+import os from 'node:os';
+import {findServerBinaries, type ServerBinaries} from './binaries.ts';
+import {host, type Place, runInitdb, type ServerSettings, startPostmaster} from './launch.ts';
+import {signalAll, stopPostmaster} from './postmaster.ts';
+import {createServerFolder, findServerUser, reapServerFolders, removeServerFolder} from './server-folder.ts';
+import {usableBinaries} from './usable-binaries.ts';
+import {startWatchdog} from './watchdog.ts';
+
+export type ServerOptions = {
+  binaries?: ServerBinaries;
+  /** Only of this major version. */
+  major?: number;
+  /** Lines of postgresql.conf, over those that make a throwaway server fast. */
+  settings?: ServerSettings;
+  /** Where the server's own folder is made; the system's temporary folder by default. */
+  folder?: string;
+};
+
+export type UrlOptions = {user?: string; password?: string; database?: string; application_name?: string};
+
+export type ThrowawayServer = {
+  host: string;
+  port: number;
+  /** As PostgreSQL numbers it: 150018 is 15.18. */
+  version: number;
+  /** The server's own folder: gone after stop(). */
+  folder: string;
+  /** The folder of the unix socket; its access asks for the password as TCP does. */
+  socket: string;
+  superuserUrl: string;
+  superuserPassword: string;
+  /** The superuser's unless a user is given. */
+  url(options?: UrlOptions): string;
+  /** Stops it when it runs and starts it on the same port, with settings added to those it has. */
+  restart(settings?: ServerSettings): Promise<void>;
+  /** Fast, then immediate, then by force; removes the folder. May be called twice. */
+  stop(): Promise<void>;
+  /** Ends it at once, as a crash does, and keeps the folder: restart() brings it back, stop() removes it. */
+  stopHard(): Promise<void>;
+  /** Freezes the postmaster and all backends: connections stay open and nothing answers. */
+  pause(): Promise<void>;
+  resume(): Promise<void>;
+};
+
+/**
+ * A real PostgreSQL of our own: fresh folder, loopback and a free port, passwords asked for, works as root,
+ * gone with its owner even after a kill -9. Throws AbortError when there are no binaries or it does not start.
+ */
+export async function startServer(options: ServerOptions = {}): Promise<ThrowawayServer> {
+  const parent = options.folder ?? os.tmpdir();
+  const [found, user] = await Promise.all([
+    options.binaries ?? findServerBinaries(options.major),
+    findServerUser(),
+    reapServerFolders(parent),
+  ]);
+  const folder = await createServerFolder(parent, user);
+  const watchdog = startWatchdog(folder);
+  const discard = async () => {
+    await stopPostmaster(folder.data);
+    await removeServerFolder(folder.path);
+    await watchdog.dismiss();
+  };
+  try {
+    const place = {bin: await usableBinaries(found, user, folder), user, folder};
+    const password = randomBytes(12).toString('hex');
+    await runInitdb(place, password);
+    const settings = {...throwaway, ...options.settings};
+    const port = await startPostmaster(place, settings);
+    return handle(place, {port, password, discard, version: found.version, settings});
+  } catch (error) {
+    await discard();
+    throw error;
+  }
+}
+
+/** Durability is what makes a server slow to set up, and a throwaway one has nothing to keep. */
+const throwaway: ServerSettings = {
+  fsync: 'off',
+  synchronous_commit: 'off',
+  full_page_writes: 'off',
+  shared_buffers: '64MB',
+  max_wal_size: '512MB',
+  log_checkpoints: 'off',
+  timezone: 'UTC',
+};
+
+type Own = {
+  port: number;
+  password: string;
+  version: number;
+  settings: ServerSettings;
+  discard: () => Promise<void>;
+};
+
+function handle(place: Place, own: Own): ThrowawayServer {
+  const {data, path: folder, socket} = place.folder;
+  const url = ({user = 'postgres', password, database = 'postgres', application_name}: UrlOptions = {}) => {
+    const result = new URL(`postgresql://${host}:${own.port}/${encodeURIComponent(database)}`);
+    result.username = encodeURIComponent(user);
+    result.password = encodeURIComponent(password ?? (user === 'postgres' ? own.password : ''));
+    if (application_name !== undefined) result.searchParams.set('application_name', application_name);
+    return result.href;
+  };
+  let {settings} = own;
+  let stopping: Promise<void> | null = null;
+  return {
+    host,
+    port: own.port,
+    version: own.version,
+    folder,
+    socket,
+    superuserUrl: url(),
+    superuserPassword: own.password,
+    url,
+    async restart(changed = {}) {
+      settings = {...settings, ...changed};
+      await stopPostmaster(data);
+      await startPostmaster(place, settings, own.port);
+    },
+    stop() {
+      stopping ??= own.discard();
+      return stopping;
+    },
+    stopHard: () => stopPostmaster(data, 'immediate'),
+    pause: () => signalAll(data, 'SIGSTOP'),
+    resume: () => signalAll(data, 'SIGCONT'),
+  };
+}

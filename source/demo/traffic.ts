@@ -1,0 +1,71 @@
+import {fork} from 'node:child_process';
+import {existsSync} from 'node:fs';
+import {createRequire} from 'node:module';
+import process from 'node:process';
+import {fileURLToPath, pathToFileURL} from 'node:url';
+import {AbortError, BugError, exitCodes} from '../core/errors.ts';
+import type {Script} from './story.ts';
+import type {TrafficMessage} from './traffic-process.ts';
+
+export type Traffic = {stop(): Promise<void>};
+
+/**
+ * Starts the applications in a process of their own, so that they take nothing from the console; resolves when
+ * the story stands. The process ends with ours, even by kill -9. Throws AbortError when it does not get going.
+ */
+export async function startTraffic(script: Script, entry: URL = trafficEntry()): Promise<Traffic> {
+  const child = fork(fileURLToPath(entry), [], {
+    // Its own process group: Ctrl-C and Ctrl-Z in the terminal are the console's.
+    detached: true,
+    env: withoutPg(process.env),
+    stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+    execArgv: entry.pathname.endsWith('.ts') ? ['--import', typescriptLoader()] : [],
+  });
+  const ended = new Promise<string>(resolve => {
+    child.once('error', error => resolve(error.message));
+    child.once('exit', () => resolve('its process ended'));
+  });
+  const stop = async () => {
+    child.ref();
+    if (child.connected) child.disconnect();
+    const timer = setTimeout(() => child.kill('SIGKILL'), 2000);
+    await ended;
+    clearTimeout(timer);
+  };
+  child.send(script, () => {});
+  const answer = await Promise.race([
+    new Promise<TrafficMessage>(resolve => {
+      child.once('message', message => resolve(message as TrafficMessage));
+    }),
+    ended.then((message): TrafficMessage => ({kind: 'failed', message})),
+  ]);
+  if (answer.kind === 'failed') {
+    await stop();
+    throw new AbortError(`the demo's traffic did not start: ${answer.message}`, {
+      exitCode: exitCodes.connection,
+    });
+  }
+  child.unref();
+  child.channel?.unref();
+  return {stop};
+}
+
+/** Beside this file when run from source; one up from the bundle's chunks, or beside them, when built. */
+function trafficEntry(): URL {
+  const names = import.meta.url.endsWith('.ts')
+    ? ['./traffic-process.ts']
+    : ['../demo-traffic.js', './demo-traffic.js'];
+  const urls = names.map(name => new URL(name, import.meta.url));
+  const [found] = urls.filter(url => existsSync(url));
+  if (found) return found;
+  throw new BugError(`the demo's traffic program is not at ${urls.join(' or ')}`);
+}
+
+/** PGSSLMODE, PGOPTIONS and their kin are meant for the server that the user works with. */
+function withoutPg(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(environment).filter(([name]) => !name.startsWith('PG')));
+}
+
+function typescriptLoader(): string {
+  return pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href;
+}

@@ -1,0 +1,117 @@
+import {quoteIdentifier} from '../core/quote.ts';
+import type {Unavailable} from '../core/snapshot.ts';
+import type {ManagedService, Target} from '../core/target.ts';
+import {type ConnectionRequest, hostAndPort} from './connection-request.ts';
+import type {PgClient} from './pg-client.ts';
+import {type IdentityRow, identityQuery} from './queries/identity.ts';
+import {extensionVersionNum, pickVariant} from './queries/query.ts';
+
+export type Capabilities = {
+  target: Target;
+  /** Where pg_stat_statements lives (Supabase: `extensions`); null where its numbers cannot be read. */
+  statements_schema: string | null;
+  /** What this role or this server lacks, each with the statement or setting that mends it. */
+  unavailable: Unavailable[];
+};
+
+/**
+ * The target as poolctl sees it, in one query: who we are, what we may do, what is installed. Sent at once, so
+ * that queries issued in the same turn share its round trip. Throws what the server answers.
+ */
+export async function readTarget(client: PgClient, request: ConnectionRequest): Promise<Capabilities> {
+  const {text} = pickVariant(identityQuery, oldestVersion);
+  const {rows} = await client.query<IdentityRow>({text});
+  const [row] = rows;
+  if (row === undefined) throw new Error('the role of this session is not in pg_roles');
+  const target = toTarget(row, request);
+  const missing = missingStatements(row, request);
+  return {
+    target,
+    statements_schema: missing === null ? row.statements_schema : null,
+    unavailable: [...hiddenSessions(target, row.role_name), ...(missing === null ? [] : [missing])],
+  };
+}
+
+const oldestVersion = 130_000;
+/** Older extensions name execution and planning time as one. */
+const oldestStatementsVersion = 108;
+
+function toTarget(row: IdentityRow, request: ConnectionRequest): Target {
+  const {is_superuser, read_all_stats, signal_backend} = row;
+  return {
+    id: `${hostAndPort(request)}/${request.database}`,
+    host: request.host,
+    port: request.port,
+    database: request.database,
+    user: request.user,
+    server_version_num: row.server_version_num,
+    statements_version: row.statements_version,
+    is_in_recovery: row.is_in_recovery,
+    is_production: request.is_production,
+    managed_service: guessService(row),
+    privileges: {
+      is_superuser,
+      read_all_stats,
+      signal_backend,
+      reserved_slots: is_superuser || row.use_reserved,
+    },
+    prisma: request.prisma,
+  };
+}
+
+/** By what each service installs and no other does. Aurora has RDS's role too, so it is asked first. */
+function guessService(row: IdentityRow): ManagedService | null {
+  if (row.has_aurora_version) return 'aurora';
+  if (row.has_heroku_schema) return 'heroku';
+  for (const [role, service] of serviceRoles) if (row.service_roles?.includes(role)) return service;
+  return null;
+}
+
+const serviceRoles: [role: string, service: ManagedService][] = [
+  ['rds_superuser', 'rds'],
+  ['cloudsqlsuperuser', 'cloud_sql'],
+  ['azure_pg_admin', 'azure'],
+  ['supabase_admin', 'supabase'],
+  ['neon_superuser', 'neon'],
+];
+
+function hiddenSessions({privileges}: Target, role: string): Unavailable[] {
+  if (privileges.read_all_stats || privileges.is_superuser) return [];
+  return [
+    {
+      section: 'backends',
+      sqlstate: null,
+      reason: "other roles' sessions are hidden: only their pid, role and application are visible",
+      remedy: `GRANT pg_monitor TO ${quoteIdentifier(role)};`,
+    },
+  ];
+}
+
+function missingStatements(row: IdentityRow, request: ConnectionRequest): Unavailable | null {
+  const {statements_version: version, statements_schema: schema, statements_max: max} = row;
+  const lacks = (reason: string, remedy: string): Unavailable => ({
+    section: 'statements',
+    sqlstate: null,
+    reason,
+    remedy,
+  });
+  if (max === null) {
+    return lacks(
+      'pg_stat_statements is not loaded by the server',
+      `shared_preload_libraries = 'pg_stat_statements', a restart, then CREATE EXTENSION pg_stat_statements;`,
+    );
+  }
+  if (version === null || schema === null) {
+    return lacks(
+      `pg_stat_statements is not installed in database ${quoteIdentifier(request.database)}`,
+      'CREATE EXTENSION pg_stat_statements;',
+    );
+  }
+  if (extensionVersionNum(version) < oldestStatementsVersion) {
+    return lacks(
+      `pg_stat_statements ${version} is too old to read`,
+      'ALTER EXTENSION pg_stat_statements UPDATE;',
+    );
+  }
+  return null;
+}

@@ -1,0 +1,55 @@
+import type {PrismaSettings} from '../core/target.ts';
+
+export const tlsModes = ['disable', 'allow', 'prefer', 'require', 'verify-ca', 'verify-full'] as const;
+/** libpq's sslmode, with libpq's meaning. */
+export type TlsMode = (typeof tlsModes)[number];
+
+/** A file that libpq would read if it is there; one named by the user has to be. */
+export type TlsFile = {path: string; is_named: boolean};
+
+export type TlsRequest = {
+  mode: TlsMode;
+  negotiation: 'postgres' | 'direct';
+  /** `system` trusts the public certificate authorities. */
+  root_certificate: TlsFile | 'system';
+  certificate: TlsFile;
+  key: TlsFile;
+  /** Decrypts the key; null: it is not encrypted. */
+  key_password: string | null;
+  /** `require` refuses a server that cannot prove that it knows the password over this very TLS session. */
+  channel_binding: 'disable' | 'prefer' | 'require';
+};
+
+/** Everything needed to connect to one server, and how it was found. */
+export type ConnectionRequest = {
+  /** How it was found, for people: `DATABASE_URL in ./.env`. */
+  source: string;
+  /** A name, an address, or a directory of unix sockets when it starts with `/`. */
+  host: string;
+  /** The address to connect to where it differs from `host`, which then serves to verify alone. */
+  hostaddr: string | null;
+  port: number;
+  user: string;
+  database: string;
+  /** A function, so that neither JSON nor a log of this object can show it. null: none was given. */
+  password: () => string | null;
+  /** Where the password came from, for people; null when there is none. */
+  password_source: string | null;
+  tls: TlsRequest;
+  /** The user's own startup options (`-c name=value`), sent before poolctl's. */
+  options: string;
+  connect_timeout_ms: number;
+  prisma: PrismaSettings | null;
+  /** What the address carried that poolctl does not use, to be reported: `connection_limit=5 (Prisma)`. */
+  stripped: string[];
+  /** What was found and left alone, to be told: a password file that others may read. */
+  warnings: string[];
+  is_production: boolean;
+  /** The way in when every slot is taken. */
+  rescue: ConnectionRequest | null;
+};
+
+/** `db.example.com:5432`, `[::1]:5432`, `/tmp:5432`. */
+export function hostAndPort(request: Pick<ConnectionRequest, 'host' | 'port'>): string {
+  return request.host.includes(':') ? `[${request.host}]:${request.port}` : `${request.host}:${request.port}`;
+}

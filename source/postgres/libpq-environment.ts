@@ -1,0 +1,47 @@
+import type {Settings} from './connection-address.ts';
+import type {Machine} from './local-machine.ts';
+
+/** Environment variables that stand for a connection parameter (libpq-envars). */
+const variables: Record<string, string> = {
+  PGHOST: 'host',
+  PGHOSTADDR: 'hostaddr',
+  PGPORT: 'port',
+  PGDATABASE: 'dbname',
+  PGUSER: 'user',
+  PGPASSWORD: 'password',
+  PGPASSFILE: 'passfile',
+  PGOPTIONS: 'options',
+  PGSSLMODE: 'sslmode',
+  PGSSLROOTCERT: 'sslrootcert',
+  PGSSLCERT: 'sslcert',
+  PGSSLKEY: 'sslkey',
+  PGSSLNEGOTIATION: 'sslnegotiation',
+  PGCHANNELBINDING: 'channel_binding',
+  PGCONNECT_TIMEOUT: 'connect_timeout',
+};
+
+/** What the environment says; an empty variable is one that is not set, as in libpq. */
+export function environmentSettings(env: Machine['env']): Settings {
+  const settings: Settings = {};
+  for (const [variable, keyword] of Object.entries(variables)) {
+    const value = env[variable];
+    if (value) settings[keyword] = value;
+  }
+  return settings;
+}
+
+/** The variables that say which server: with one of them set, the environment is where the address is from. */
+export function environmentSource(env: Machine['env']): string {
+  const set = ['PGHOST', 'PGHOSTADDR', 'PGPORT', 'PGDATABASE', 'PGUSER'].filter(name => env[name]);
+  return set.length === 0 ? "PostgreSQL's defaults" : set.join(', ');
+}
+
+/** Where distributions put the server's socket; the first is Debian's and Red Hat's, the last PostgreSQL's own. */
+export const socketDirectories = ['/var/run/postgresql', '/run/postgresql', '/tmp'];
+
+/** The socket of a server on this machine, as psql takes it without a host; else localhost. */
+export function defaultHost(port: number, machine: Machine): string {
+  if (machine.platform === 'win32') return 'localhost';
+  const directory = socketDirectories.find(path => machine.fileMode(`${path}/.s.PGSQL.${port}`) !== null);
+  return directory ?? 'localhost';
+}

@@ -1,0 +1,122 @@
+import {AbortError, exitCodes} from '../core/errors.ts';
+import {buildRequest, requestFromUrl} from './build-request.ts';
+import {isAddress, type Settings} from './connection-address.ts';
+import type {ConnectionRequest} from './connection-request.ts';
+import {readDotenv} from './dotenv.ts';
+import {environmentSource} from './libpq-environment.ts';
+import type {Machine} from './local-machine.ts';
+import {findProfile, profileFile, readProfiles} from './profile.ts';
+
+/** What the command line says of the server; psql's letters for the first four. */
+export type LocateFlags = {
+  host?: string | undefined;
+  port?: string | number | undefined;
+  user?: string | undefined;
+  /** A name, or an address as psql's -d takes one. */
+  database?: string | undefined;
+  target?: string | undefined;
+  production?: boolean | undefined;
+};
+
+export type LocateOptions = {url?: string | undefined; flags: LocateFlags; machine: Machine};
+
+/**
+ * Where the server is: `[url]` or `--target` > POOLCTL_DATABASE_URL > DIRECT_URL > DATABASE_URL (the process's
+ * environment, then ./.env) > PGSERVICE, PGHOST and its kin > libpq's defaults. Flags are laid over what an
+ * address says; `-h` names another server than the environment's URLs and does without them.
+ * Throws AbortError (exit 2) for what is no address or names a profile or a service that is not there.
+ */
+export function locate(options: LocateOptions): ConnectionRequest {
+  const {flags, machine} = options;
+  const dotenv = readDotenv(machine);
+  const profile = flags.target === undefined ? null : findProfile(flags.target, machine);
+  if (profile !== null && options.url !== undefined) throw bothGiven();
+  const request = findRequest(options, profile?.url ?? null, dotenv);
+
+  const rescueUrl = profile?.rescue_url ?? machine.env.POOLCTL_RESCUE_URL ?? dotenv.POOLCTL_RESCUE_URL;
+  const rescueSource = profile?.rescue_url ? `rescue_url of target "${flags.target}"` : 'POOLCTL_RESCUE_URL';
+  const is_production =
+    flags.production ??
+    (profile?.is_production ||
+      isTruthy(machine.env.POOLCTL_PRODUCTION ?? dotenv.POOLCTL_PRODUCTION) ||
+      isProductionProfile(request, machine));
+  const rescue = rescueUrl ? requestFromUrl(rescueUrl, rescueSource, machine) : null;
+  return {...request, is_production, rescue: rescue && {...rescue, is_production}};
+}
+
+function findRequest(options: LocateOptions, profileUrl: string | null, dotenv: Record<string, string>) {
+  const {flags, machine} = options;
+  const over = flagSettings(flags);
+  if (profileUrl !== null) {
+    return requestFromUrl(profileUrl, `target "${flags.target}" in ${profileFile(machine)}`, machine, over);
+  }
+  const databaseAddress =
+    flags.database !== undefined && isAddress(flags.database) ? flags.database : undefined;
+  const given = options.url ?? databaseAddress;
+  if (given !== undefined) {
+    return requestFromUrl(
+      given,
+      options.url === undefined ? 'the address of -d' : 'the address given',
+      machine,
+      over,
+    );
+  }
+  const found = flags.host === undefined ? findUrl(machine, dotenv) : null;
+  if (found !== null) return requestFromUrl(found.url, found.source, machine, over);
+  const service = machine.env.PGSERVICE;
+  if (service) {
+    return buildRequest({source: `service "${service}" (PGSERVICE)`, address: {service}, over}, machine);
+  }
+  const source = Object.keys(over).length > 0 ? 'the command line' : environmentSource(machine.env);
+  return buildRequest({source, address: {}, over}, machine);
+}
+
+function flagSettings({host, port, user, database}: LocateFlags): Settings {
+  const settings: Settings = {};
+  if (host !== undefined) settings.host = host;
+  if (port !== undefined) settings.port = String(port);
+  if (user !== undefined) settings.user = user;
+  if (database !== undefined && !isAddress(database)) settings.dbname = database;
+  return settings;
+}
+
+/**
+ * The process's pair of DIRECT_URL and DATABASE_URL is asked before the file's: whoever sets one for a call means
+ * that server, not the one a project's file happens to name.
+ */
+function findUrl(machine: Machine, dotenv: Record<string, string>): {url: string; source: string} | null {
+  const inEnvironment = (name: string) => ({url: machine.env[name], source: name});
+  const inFile = (name: string) => ({url: dotenv[name], source: `${name} in ./.env`});
+  const places = [
+    inEnvironment('POOLCTL_DATABASE_URL'),
+    inFile('POOLCTL_DATABASE_URL'),
+    inEnvironment('DIRECT_URL'),
+    inEnvironment('DATABASE_URL'),
+    inFile('DIRECT_URL'),
+    inFile('DATABASE_URL'),
+  ];
+  for (const {url, source} of places) if (url?.trim()) return {url, source};
+  return null;
+}
+
+/** An address that a profile marks as production stays production, however it was found. */
+function isProductionProfile(request: ConnectionRequest, machine: Machine): boolean {
+  return [...readProfiles(machine)]
+    .filter(([, profile]) => profile.is_production)
+    .map(([name, profile]) => requestFromUrl(profile.url, `target "${name}"`, machine))
+    .some(
+      ({host, port, database}) =>
+        host === request.host && port === request.port && database === request.database,
+    );
+}
+
+function isTruthy(text: string | undefined): boolean {
+  return !['', '0', 'false', 'no', 'off'].includes((text ?? '').trim().toLowerCase());
+}
+
+function bothGiven(): AbortError {
+  return new AbortError('an address and --target are given, and they may name two servers', {
+    hint: 'Leave out one of them.',
+    exitCode: exitCodes.usage,
+  });
+}

@@ -1,0 +1,49 @@
+import type {EventEmitter} from 'node:events';
+import type {Socket} from 'node:net';
+import Client from 'pg/lib/client.js';
+import {parserOverrides} from './type-parsers.ts';
+
+/** A query as pg takes it. A `name` makes it a prepared statement, planned once per connection. */
+export type PgQuery = {
+  text: string;
+  name?: string;
+  values?: readonly unknown[];
+  /** Rows as arrays in the order of the columns: cheaper than objects. */
+  rowMode?: 'array';
+  /** `extended` refuses more than one statement in `text`. */
+  queryMode?: 'extended';
+  /** Gives up after so long, on this side; the connection is destroyed with it, since it is pipelined. */
+  query_timeout?: number;
+};
+
+export type PgResult<Row> = {rows: Row[]; rowCount: number | null; fields: {name: string}[]; command: string};
+
+/**
+ * A connected client. Queries are pipelined: several `query()` calls in one turn are written at once, each
+ * with its own Sync, so one round trip carries them all and one that fails does not spoil the others.
+ *
+ * Types: int2, int4, int8, oid, float and numeric are numbers (cast identities to text in SQL), times are
+ * the server's own text, integer arrays are numbers, json is parsed, text arrays are strings.
+ */
+export type PgClient = {
+  query<Row = Record<string, unknown>>(query: PgQuery | string): Promise<PgResult<Row>>;
+  /** The pid of this session's backend; behind a pooler it is the pooler's own number. */
+  readonly processID: number | null;
+  end(): Promise<void>;
+};
+
+/** What of pg's client only the connecting code touches. */
+export type RawPgClient = PgClient &
+  EventEmitter & {
+    connect(): Promise<unknown>;
+    setTypeParser(oid: number, parse: (text: string) => unknown): void;
+    connection: EventEmitter & {stream: Socket; _ending: boolean};
+    connectionParameters: {options: string; application_name: string};
+  };
+
+/** A client that is not connected yet. It falls back to no environment variable: `config` must say all. */
+export function createRawClient(config: Record<string, unknown>): RawPgClient {
+  const client = new Client({...config, pipeline: true});
+  for (const [oid, parse] of parserOverrides) client.setTypeParser(oid, parse);
+  return client;
+}

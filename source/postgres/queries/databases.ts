@@ -1,0 +1,30 @@
+import type {Query} from './query.ts';
+
+/** Counters of every database since its statistics were reset; the row of shared relations has no name. */
+export const databasesQuery: Query = {
+  name: 'poolctl_databases',
+  versioned_by: 'server',
+  variants: [
+    {
+      floor: 130_000,
+      text: `
+SELECT /* poolctl */ d.datname::text, d.numbackends, d.xact_commit, d.xact_rollback, d.blks_hit, d.blks_read, d.deadlocks,
+  d.temp_bytes, d.stats_reset::text
+FROM pg_stat_database d
+WHERE d.datname <> 'template0'
+ORDER BY d.datname`,
+    },
+  ],
+};
+
+export type DatabaseRow = [
+  datname: string,
+  numbackends: number,
+  xact_commit: number,
+  xact_rollback: number,
+  blks_hit: number,
+  blks_read: number,
+  deadlocks: number,
+  temp_bytes: number,
+  stats_reset: string | null,
+];

@@ -1,0 +1,35 @@
+import {BugError} from '../../core/errors.ts';
+import {quoteIdentifier} from '../../core/quote.ts';
+
+/**
+ * One query in all its versions. The variant with the highest floor at or below the version in hand is the one
+ * to run; every variant returns the same columns.
+ */
+export type Query = {
+  /** Of the prepared statement, too. */
+  name: string;
+  /** Whose version the floors are of: the server's (150018) or pg_stat_statements' (1.10 is 110). */
+  versioned_by: 'server' | 'pg_stat_statements';
+  variants: {floor: number; text: string}[];
+};
+
+/**
+ * The text that fits `version`. `{schema}` in it becomes the quoted schema of pg_stat_statements: nothing finds
+ * it by the search path, which somebody else may have written.
+ */
+export function pickVariant(query: Query, version: number, schema?: string): {name: string; text: string} {
+  const fitting = query.variants.filter(({floor}) => floor <= version);
+  const best = fitting.reduce<Query['variants'][number] | null>(
+    (chosen, variant) => (chosen === null || variant.floor > chosen.floor ? variant : chosen),
+    null,
+  );
+  if (best === null) throw new BugError(`${query.name} has no variant for ${query.versioned_by} ${version}`);
+  const text = schema === undefined ? best.text : best.text.replaceAll('{schema}', quoteIdentifier(schema));
+  return {name: query.name, text};
+}
+
+/** `1.10` as 110, so that it is above `1.9`. */
+export function extensionVersionNum(version: string): number {
+  const [major = '0', minor = '0'] = version.split('.');
+  return Number(major) * 100 + Number.parseInt(minor, 10);
+}

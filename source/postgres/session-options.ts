@@ -1,0 +1,39 @@
+/** `watch` reads and cannot write; `act` may. */
+export type Purpose = 'watch' | 'act';
+
+const always = {
+  // Names and texts of a database in another encoding would arrive garbled.
+  client_encoding: 'UTF8',
+  DateStyle: 'ISO',
+  IntervalStyle: 'postgres',
+  TimeZone: 'UTC',
+  // Nobody who may create functions or operators in a schema on the role's path gets them run by an operator
+  // with more rights (the class of CVE-2018-1058). Everything poolctl runs is qualified or in pg_catalog.
+  search_path: 'pg_catalog',
+  // Compiling a reading takes longer than the reading, and workers are slots of somebody else.
+  jit: 'off',
+  max_parallel_workers_per_gather: '0',
+  client_min_messages: 'warning',
+};
+
+const byPurpose: Record<Purpose, Record<string, string>> = {
+  watch: {
+    default_transaction_read_only: 'on',
+    statement_timeout: '3000',
+    lock_timeout: '500',
+    idle_in_transaction_session_timeout: '5000',
+  },
+  // Each step says its own timeouts; these hold where it forgets.
+  act: {
+    statement_timeout: '30000',
+    lock_timeout: '2000',
+    idle_in_transaction_session_timeout: '30000',
+  },
+};
+
+/** The startup packet's `options`: every setting of the session, without a round trip. */
+export function sessionOptions(purpose: Purpose): string {
+  return Object.entries({...always, ...byPurpose[purpose]})
+    .map(([name, value]) => `-c ${name}=${value}`)
+    .join(' ');
+}

@@ -1,0 +1,94 @@
+/** Whose slots are taken. Freeing one kind does not help those who lack another. */
+export type SlotKind =
+  | 'global'
+  | 'superuser_reserved'
+  | 'reserved'
+  | 'role_limit'
+  | 'database_limit'
+  | 'pooler';
+
+/**
+ * Which limit a refused connection ran into, or null when it was refused for another reason.
+ * The messages of 53300 are translated by the server's lc_messages, so the routine that raised it decides
+ * first where it can (proc.c, procarray.c, postinit.c, miscinit.c), and names that are never translated next.
+ */
+export function classifySlotError(error: unknown): SlotKind | null {
+  const {code, message, routine} = describe(error);
+  if (poolerTexts.some(text => text.test(message))) return 'pooler';
+  if (code !== '53300') return null;
+  if (routine === 'InitializeSessionUserId' || /too many connections for role/.test(message))
+    return 'role_limit';
+  if (routine === 'CheckMyDatabase' || /too many connections for database/.test(message)) {
+    return 'database_limit';
+  }
+  // PG16+ `... with privileges of the "pg_use_reserved_connections" role`; RDS names its own role.
+  if (/pg_use_reserved_connections|rds_reserved/.test(message)) return 'reserved';
+  // PG16+ `... with the SUPERUSER attribute`, before it `non-replication superuser connections`.
+  if (routine === 'InitPostgres' || /reserved for .*superuser/i.test(message)) return 'superuser_reserved';
+  return 'global';
+}
+
+// PgBouncer (client.c, objects.c): max_client_conn, max_db_client_connections, max_user_client_connections,
+// query_wait_timeout. Supavisor: EMAXCONN, EMAXCONNSESSION and the texts of its older versions.
+const poolerTexts = [
+  /no more connections allowed/,
+  /query_wait_timeout/,
+  /\bEMAXCONN(SESSION)?\b/,
+  /MaxClientsInSessionMode/,
+  /max clients reached/i,
+  /max client connections reached/i,
+];
+
+function describe(error: unknown): {code: string; message: string; routine: string} {
+  const fields = (error ?? {}) as Record<string, unknown>;
+  return {
+    code: typeof fields.code === 'string' ? fields.code : '',
+    message: typeof fields.message === 'string' ? fields.message : String(error),
+    routine: typeof fields.routine === 'string' ? fields.routine : '',
+  };
+}
+
+type SlotFacts = {host: string; user: string; database: string; hasRescue: boolean};
+
+/** One line of what is full and one of what helps: the remedy differs by whose limit it is. */
+export function explainSlotError(kind: SlotKind, facts: SlotFacts): {message: string; hint: string} {
+  return {message: messages[kind](facts), hint: hints[kind](facts)};
+}
+
+const rescueHint = ({hasRescue}: SlotFacts) =>
+  hasRescue
+    ? 'The rescue address found no slot either: end sessions on the server itself, or stop an application.'
+    : 'Set POOLCTL_RESCUE_URL to a superuser or a role with pg_use_reserved_connections (PostgreSQL 16+).';
+
+const messages: Record<SlotKind, (facts: SlotFacts) => string> = {
+  global: ({host}) => `every connection slot of ${host} is taken, the reserved ones too`,
+  superuser_reserved: ({host, user}) =>
+    `every connection slot of ${host} open to role "${user}" is taken: the last ones are reserved for superusers`,
+  reserved: ({host, user}) =>
+    `every connection slot of ${host} open to role "${user}" is taken: the last ones are reserved`,
+  role_limit: ({user}) => `role "${user}" is at its own connection limit`,
+  database_limit: ({database}) => `database "${database}" is at its own connection limit`,
+  pooler: ({host}) => `the connection pooler at ${host} takes no more clients`,
+};
+
+const hints: Record<SlotKind, (facts: SlotFacts) => string> = {
+  global: facts =>
+    facts.hasRescue
+      ? rescueHint(facts)
+      : 'Wait for a slot with --wait, or stop an application instance: not even a superuser gets in now.',
+  superuser_reserved: rescueHint,
+  reserved: facts =>
+    facts.hasRescue
+      ? rescueHint(facts)
+      : `Set POOLCTL_RESCUE_URL to a superuser, or once there is a slot: GRANT pg_use_reserved_connections TO ${quoteName(facts.user)};`,
+  role_limit: ({user}) =>
+    `Other slots may be free: connect as another role (-U), or as one that may: ALTER ROLE ${quoteName(user)} CONNECTION LIMIT -1;`,
+  database_limit: ({database}) =>
+    `Other slots may be free: connect to another database (-d postgres), or as one that may: ALTER DATABASE ${quoteName(database)} CONNECTION LIMIT -1;`,
+  pooler: () =>
+    "Connect past the pooler, to PostgreSQL's own port (DIRECT_URL): ending backends does not free the pooler's clients.",
+};
+
+function quoteName(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`;
+}

@@ -1,0 +1,32 @@
+import {type ChildProcess, fork} from 'node:child_process';
+import {once} from 'node:events';
+
+/** A module of ours in a process of its own, which ends with us. tsx, because Node 20 reads no TypeScript. */
+export function forkModule(url: URL): ChildProcess {
+  return fork(url, {execArgv: ['--import', 'tsx']});
+}
+
+/** The next message of a forked process; throws when it ends instead of answering. */
+export async function nextMessage<Message>(child: ChildProcess): Promise<Message> {
+  const stop = new AbortController();
+  const ended = once(child, 'exit', stop).then(() => {
+    throw new Error('a process of the bench ended before it answered');
+  });
+  try {
+    const [message]: Message[] = await Promise.race([once(child, 'message', stop), ended]);
+    if (message === undefined) throw new Error('an empty message');
+    return message;
+  } finally {
+    ended.catch(() => {});
+    stop.abort();
+  }
+}
+
+/** A forked process of ours ends when it is let go of. */
+export async function stopChild(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const exit = once(child, 'exit');
+  if (child.connected) child.disconnect();
+  else child.kill();
+  await exit;
+}

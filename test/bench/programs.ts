@@ -1,0 +1,107 @@
+import {execFile} from 'node:child_process';
+import {existsSync} from 'node:fs';
+import process from 'node:process';
+import {fileURLToPath} from 'node:url';
+import {promisify} from 'node:util';
+import type {Address} from './stage.ts';
+
+/** A program to measure: how it is started, and what its screen looks like. All that is known of each is here. */
+export type Program = {
+  name: string;
+  /** The role it connects as: one each, so that the server's statistics tell them apart. */
+  role: string;
+  /** What it says its version is; null where it is not installed. */
+  version(): Promise<string | null>;
+  /** At a refresh of 1 s. */
+  command(at: Address): {command: string; args: string[]; env: Record<string, string>};
+  /** A complete frame: the header and a screen full of what the server says, not a frame that waits for it. */
+  isComplete(screen: string[]): boolean;
+  /** Two views to go to and fro between, the second shown first; neither may fulfil the other's predicate. */
+  views: [View, View];
+  quit: string;
+};
+
+export type View = {name: string; key: string; isShown(screen: string[]): boolean};
+
+const builtProgram = fileURLToPath(new URL('../../dist/cli.js', import.meta.url));
+
+const poolctl: Program = {
+  name: 'poolctl',
+  role: 'bench_poolctl',
+  version: async () =>
+    existsSync(builtProgram) ? await firstLine(process.execPath, [builtProgram, '--version']) : null,
+  command: at => ({
+    command: process.execPath,
+    args: [builtProgram, '--interval', '1s', urlOf(at)],
+    env: {},
+  }),
+  isComplete: screen =>
+    has(screen, /poolctl/) && has(screen, /\bslots\b/) && has(screen, new RegExp(applications)),
+  views: [
+    {name: 'Sessions', key: '2', isShown: screen => has(screen, /\bPID\b/)},
+    {name: 'Overview', key: '1', isShown: screen => has(screen, /\bslots\b/) && !has(screen, /\bPID\b/)},
+  ],
+  quit: '\x03',
+};
+
+const pgActivity: Program = {
+  name: 'pg_activity',
+  role: 'bench_pg_activity',
+  version: () => firstLine('pg_activity', ['--version']),
+  command: at => ({
+    command: '/usr/bin/env',
+    args: ['pg_activity', '--refresh', '1', ...psqlFlags(at)],
+    env: {PGPASSWORD: at.password},
+  }),
+  isComplete: screen => has(screen, /RUNNING QUERIES/) && has(screen, new RegExp(`^\\d+ .*${applications}`)),
+  views: [
+    {name: 'waiting queries', key: '2', isShown: screen => has(screen, /WAITING QUERIES/)},
+    {name: 'running queries', key: '1', isShown: screen => has(screen, /RUNNING QUERIES/)},
+  ],
+  quit: 'q',
+};
+
+const pgTop: Program = {
+  name: 'pg_top',
+  role: 'bench_pg_top',
+  version: () => firstLine('pg_top', ['--version']),
+  command: at => ({
+    command: '/usr/bin/env',
+    args: ['pg_top', '--set-delay=1', ...psqlFlags(at)],
+    env: {PGPASSWORD: at.password},
+  }),
+  isComplete: screen => has(screen, /PID USERNAME/) && has(screen, /^ *\d+ app /),
+  views: [
+    {name: 'I/O', key: 'I', isShown: screen => has(screen, /IOPS/) && has(screen, /^ *\d+ +\d/)},
+    {name: 'activity', key: 'a', isShown: screen => has(screen, /XTIME/) && has(screen, /^ *\d+ app /)},
+  ],
+  quit: 'q',
+};
+
+export const programs: readonly Program[] = [poolctl, pgActivity, pgTop];
+
+/** The application names of the load, one of which a complete frame shows. */
+const applications = '\\bweb-\\d+\\b';
+
+function has(screen: string[], pattern: RegExp): boolean {
+  return screen.some(row => pattern.test(row));
+}
+
+function psqlFlags(at: Address): string[] {
+  return ['-h', at.host, '-p', String(at.port), '-U', at.user, '-d', at.database];
+}
+
+function urlOf(at: Address): string {
+  return `postgresql://${at.user}:${at.password}@${at.host}:${at.port}/${at.database}`;
+}
+
+/** null where the program is not there. */
+async function firstLine(command: string, args: string[]): Promise<string | null> {
+  try {
+    const {stdout, stderr} = await promisify(execFile)(command, args, {timeout: 10_000});
+    return `${stdout}${stderr}`.trim().split('\n')[0] ?? '';
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null;
+    throw error;
+  }
+}

@@ -1,0 +1,197 @@
+import {Unicode11Addon} from '@xterm/addon-unicode11';
+import xterm from '@xterm/headless';
+import {describe, expect, it} from 'vitest';
+import {
+  fitText,
+  type Line,
+  line,
+  lineWidth,
+  roles,
+  span,
+  wrapText,
+} from '../../source/console/screen/line.ts';
+import {createScreen} from '../../source/console/screen/screen.ts';
+import {createTheme} from '../../source/console/screen/theme.ts';
+
+const theme = createTheme({LANG: 'C.UTF-8'});
+
+function createEmulator(columns: number, rows: number) {
+  const terminal = new xterm.Terminal({cols: columns, rows, allowProposedApi: true});
+  terminal.loadAddon(new Unicode11Addon());
+  terminal.unicode.activeVersion = '11';
+  let written = 0;
+  // The console turns autowrap off for as long as it has the terminal.
+  terminal.write('\u001b[?7l');
+  return {
+    write: (bytes: string) => {
+      written += bytes.length;
+      terminal.write(bytes);
+    },
+    bytesWritten: () => written,
+    rows: () =>
+      new Promise<string[]>(resolve =>
+        terminal.write('', () =>
+          resolve(
+            Array.from(
+              {length: rows},
+              (_, y) => terminal.buffer.active.getLine(y)?.translateToString(true).trimEnd() ?? '',
+            ),
+          ),
+        ),
+      ),
+    isBold: (x: number, y: number) => terminal.buffer.active.getLine(y)?.getCell(x)?.isBold() !== 0,
+    isInverse: (x: number, y: number) => terminal.buffer.active.getLine(y)?.getCell(x)?.isInverse() !== 0,
+  };
+}
+
+/** A small seeded generator (mulberry32): the same frames at every run. */
+function createRandom(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
+  };
+}
+
+describe('screen', () => {
+  it('shows on a real emulator exactly what each frame says, whatever the frame before was', async () => {
+    const random = createRandom(7);
+    const pieces = ['SELECT', ' ', '12s', '漢字', 'é', '…', '█░', 'idle in transaction', '', '한', '🙂'];
+    const emulator = createEmulator(60, 12);
+    const screen = createScreen(emulator.write, theme, 60, 12);
+    let frame: Line[] = [];
+    for (let round = 0; round < 200; round++) {
+      frame = Array.from({length: 12}, (_, y) => {
+        const kept = frame[y];
+        if (kept && random() < 0.6) return kept;
+        const spans = Array.from({length: Math.floor(random() * 12)}, () =>
+          span(
+            pieces[Math.floor(random() * pieces.length)] ?? '',
+            roles[Math.floor(random() * roles.length)] ?? 'plain',
+          ),
+        );
+        return random() < 0.2 ? {spans, isSelected: true} : {spans};
+      });
+      screen.paint(frame);
+      const expected = frame.map(of => expectedText(of, 60));
+      expect(await emulator.rows()).toEqual(expected);
+    }
+  });
+
+  it('writes nothing for a frame that is already there, and only what changed for one that is not', () => {
+    const emulator = createEmulator(80, 24);
+    const screen = createScreen(emulator.write, theme, 80, 24);
+    const frame = (age: number) =>
+      Array.from({length: 20}, (_, y) => line(`${4000 + y}  idle in transaction  ${age}s`));
+    screen.paint(frame(11));
+    const before = emulator.bytesWritten();
+    screen.paint(frame(11));
+    expect(emulator.bytesWritten()).toBe(before);
+    screen.paint(frame(12));
+    expect(emulator.bytesWritten() - before).toBeLessThan(20 * 12);
+  });
+
+  it.each([
+    ['an escape sequence', 'a\u001b[2Jb', 'a·[2Jb'],
+    ['a carriage return', 'good\revil', 'good evil'],
+    ['a bell and a C1 control', 'x\u0007\u009b31my', 'x··31my'],
+    ['a right-to-left override', 'abc\u202Etxt.exe', 'abc·txt.exe'],
+    ['a zero-width joiner between letters', 'a\u200bb', 'a·b'],
+    ['a newline', 'one\ntwo', 'one two'],
+  ])('disarms %s', async (_name, hostile, shown) => {
+    const emulator = createEmulator(40, 3);
+    createScreen(emulator.write, theme, 40, 3).paint([line(hostile)]);
+    expect((await emulator.rows())[0]).toBe(shown);
+  });
+
+  it('survives a statement of a megabyte and a name made of spaces', async () => {
+    const emulator = createEmulator(40, 3);
+    createScreen(emulator.write, theme, 40, 3).paint([
+      line('x'.repeat(1_000_000)),
+      line('   '),
+      line('字'.repeat(300_000)),
+    ]);
+    const rows = await emulator.rows();
+    expect(rows[0]).toBe('x'.repeat(40));
+    expect(rows[1]).toBe('');
+    expect(rows[2]).toBe('字'.repeat(20));
+  });
+
+  it('marks the selected row across its whole width', async () => {
+    const emulator = createEmulator(20, 2);
+    createScreen(emulator.write, theme, 20, 2).paint([
+      {spans: [span('held', 'strong')], isSelected: true},
+      line('other'),
+    ]);
+    await emulator.rows();
+    expect(emulator.isInverse(19, 0)).toBe(true);
+    expect(emulator.isBold(0, 0)).toBe(true);
+    expect(emulator.isInverse(0, 1)).toBe(false);
+  });
+
+  it('paints everything again after a resize', async () => {
+    const emulator = createEmulator(30, 3);
+    const screen = createScreen(emulator.write, theme, 30, 3);
+    screen.paint([line('one'), line('two')]);
+    screen.resize(30, 3);
+    screen.paint([line('one')]);
+    expect(await emulator.rows()).toEqual(['one', '', '']);
+  });
+});
+
+function expectedText(of: Line, columns: number): string {
+  let text = '';
+  for (const part of of.spans) {
+    for (const {segment} of new Intl.Segmenter(undefined, {granularity: 'grapheme'}).segment(part.text)) {
+      const width = lineWidth(line(segment));
+      if (lineWidth(line(text)) + width <= columns) text += segment;
+    }
+  }
+  return text.trimEnd();
+}
+
+describe('text that must fit', () => {
+  it.each([
+    ['abc', 5, 'left', 'abc  '],
+    ['abc', 5, 'right', '  abc'],
+    ['abcdef', 4, 'left', 'abc…'],
+    ['漢字漢字', 5, 'left', '漢字…'],
+    ['漢字漢字', 4, 'left', '漢 …'],
+    ['abc', 0, 'left', ''],
+    ['a\tb', 3, 'left', 'a b'],
+  ] as const)('%j in %i cells, %s', (text, width, align, fitted) => {
+    expect(fitText(text, width, align)).toBe(fitted);
+  });
+
+  it.each([
+    ['the quick brown fox', 10, ['the quick', 'brown fox']],
+    ['abcdefghij', 4, ['abcd', 'efgh', 'ij']],
+    ['one\ntwo', 10, ['one', 'two']],
+    ['', 10, ['']],
+    ['漢字漢字', 1, ['漢', '字', '漢', '字']],
+    ['      x', 3, ['', 'x']],
+  ])('wraps %j at %i', (text, width, lines) => {
+    expect(wrapText(text, width)).toEqual(lines);
+  });
+});
+
+describe('theme', () => {
+  it.each([
+    [{NO_COLOR: '1', LANG: 'C.UTF-8'}, false, true],
+    [{NO_COLOR: '1', FORCE_COLOR: '1'}, true, true],
+    [{TERM: 'dumb'}, false, false],
+    [{TERM: 'vt100', LANG: 'en_US.UTF-8'}, false, false],
+    [{LANG: 'C'}, true, false],
+    [{TERM: 'xterm-256color', LC_ALL: 'de_DE.utf8'}, true, true],
+  ])('%j: colour %s, unicode %s', (env, hasColour, isUnicode) => {
+    const made = createTheme(env);
+    expect(made.sgr[roles.indexOf('good')] !== '').toBe(hasColour);
+    expect(made.isUnicode).toBe(isUnicode);
+  });
+
+  it('says danger without colour too', () => {
+    expect(createTheme({NO_COLOR: '1'}).sgr[roles.indexOf('danger')]).not.toBe('');
+  });
+});

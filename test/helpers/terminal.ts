@@ -1,0 +1,297 @@
+import {mkdtempSync, readFileSync, rmSync} from 'node:fs';
+import {tmpdir} from 'node:os';
+import {join} from 'node:path';
+import {performance} from 'node:perf_hooks';
+import {spawn} from '@lydell/node-pty';
+import {Unicode11Addon} from '@xterm/addon-unicode11';
+import xterm from '@xterm/headless';
+import {type KeyName, keySequence} from './terminal-keys.ts';
+import {emulatorLeftovers, restoreCheckingShell, settingsLeftovers} from './terminal-restore.ts';
+
+/**
+ * Starts a program on a real pseudo-terminal and shows what a person in front of it would see.
+ *
+ * The environment is built from nothing (no DATABASE_URL, no CI: Ink goes silent in CI, chalk loses its
+ * colours for any value of it) and HOME, XDG_STATE_HOME and the working directory are a folder of its own,
+ * gone after `close`. So give absolute paths, or a `cwd`.
+ *
+ * With `checksRestore` the program runs under a shell that outlives it and keeps the terminal's settings of
+ * before and after; `leftovers` needs it. Exit codes are then the shell's: 128 + the signal's number.
+ *
+ * Every open terminal must be closed: `close` ends what still runs.
+ */
+export function openTerminal(options: TerminalOptions): Terminal {
+  const {columns = 80, rows = 24} = options;
+  const folder = mkdtempSync(join(tmpdir(), 'poolctl-terminal-'));
+  const [file, args] = options.checksRestore
+    ? ['/bin/sh', ['-c', restoreCheckingShell, 'sh', folder, options.command, ...(options.args ?? [])]]
+    : [options.command, options.args ?? []];
+  const emulator = new xterm.Terminal({cols: columns, rows, scrollback: 2000, allowProposedApi: true});
+  emulator.loadAddon(new Unicode11Addon());
+  emulator.unicode.activeVersion = '11';
+  const isCursorHidden = followCursorVisibility(emulator);
+
+  const startedAt_ms = performance.now();
+  const pty = spawn(file, args, {
+    cols: columns,
+    rows,
+    name: options.env?.TERM ?? 'xterm-256color',
+    cwd: options.cwd ?? folder,
+    env: {
+      PATH: process.env.PATH,
+      LANG: 'C.UTF-8',
+      HOME: folder,
+      XDG_STATE_HOME: join(folder, 'state'),
+      TERM: 'xterm-256color',
+      ...options.env,
+    },
+  });
+
+  const waiters = new Set<Waiter>();
+  const output: string[] = [];
+  let outputBytes = 0;
+  let exit: TerminalExit | null = null;
+  let isHungUp = false;
+
+  pty.onData(data => {
+    const at_ms = performance.now();
+    output.push(data);
+    outputBytes += Buffer.byteLength(data);
+    // The callback runs right after this very chunk was parsed, before the next one.
+    emulator.write(data, () => settle(at_ms));
+  });
+  // A real terminal answers what it is asked (cursor position, device attributes); so does this one.
+  emulator.onData(answer => {
+    if (!exit && !isHungUp) pty.write(answer);
+  });
+  const onExit = new Promise<TerminalExit>(resolve => {
+    pty.onExit(({exitCode, signal}) => {
+      // An empty write comes back when all output before it is on the screen.
+      emulator.write('', () => {
+        exit = {exitCode, signal: signal || null};
+        settle(performance.now());
+        for (const waiter of waiters) waiter.reject(`the program ended (${JSON.stringify(exit)})`);
+        resolve(exit);
+      });
+    });
+  });
+
+  function settle(at_ms: number): void {
+    for (const waiter of waiters) waiter.check(at_ms);
+  }
+
+  const terminal: Terminal = {
+    get pid() {
+      return options.checksRestore ? readPid(folder) : pty.pid;
+    },
+    startedAt_ms,
+    onExit,
+    screen() {
+      const {baseY} = emulator.buffer.active;
+      return Array.from(
+        {length: emulator.rows},
+        (_, y) => emulator.buffer.active.getLine(baseY + y)?.translateToString(true) ?? '',
+      );
+    },
+    text: () => terminal.screen().join('\n'),
+    cell: (x, y) => readCell(emulator, x, y),
+    cursor: () => ({
+      x: emulator.buffer.active.cursorX,
+      y: emulator.buffer.active.cursorY,
+      isVisible: !isCursorHidden(),
+    }),
+    isAlternateBuffer: () => emulator.buffer.active.type === 'alternate',
+    waitFor(expected, {timeout_ms = 10_000} = {}) {
+      return new Promise((resolve, reject) => {
+        const fail = (reason: string) => {
+          done();
+          reject(new Error(`waited for ${describe(expected)}: ${reason}\n${framed(terminal.screen())}`));
+        };
+        const timer = setTimeout(() => fail(`not seen within ${timeout_ms} ms`), timeout_ms);
+        const done = () => {
+          clearTimeout(timer);
+          waiters.delete(waiter);
+        };
+        const waiter: Waiter = {
+          reject: fail,
+          check(at_ms) {
+            try {
+              if (!matches(terminal, expected)) return;
+              done();
+              resolve(at_ms);
+            } catch (error) {
+              done();
+              reject(error);
+            }
+          },
+        };
+        waiters.add(waiter);
+        waiter.check(performance.now());
+        if (exit && waiters.has(waiter)) fail(`the program has ended (${JSON.stringify(exit)})`);
+      });
+    },
+    write(keys) {
+      pty.write(keys);
+      return performance.now();
+    },
+    press(...names) {
+      return terminal.write(names.map(name => keySequence(name, emulator.modes)).join(''));
+    },
+    resize(newColumns, newRows) {
+      emulator.resize(newColumns, newRows);
+      pty.resize(newColumns, newRows);
+      settle(performance.now());
+    },
+    bytesWritten: () => outputBytes,
+    rawOutput: () => output.join(''),
+    kill(signal = 'SIGTERM') {
+      signalIfAlive(terminal.pid, signal);
+    },
+    hangUp() {
+      isHungUp = true;
+      if ('destroy' in pty && typeof pty.destroy === 'function') pty.destroy();
+    },
+    async leftovers() {
+      if (!options.checksRestore) throw new Error('leftovers() needs openTerminal({checksRestore: true})');
+      await onExit;
+      return [...emulatorLeftovers(emulator, isCursorHidden()), ...settingsLeftovers(folder)];
+    },
+    async close() {
+      if (!exit) {
+        if (options.checksRestore) signalIfAlive(readPid(folder, pty.pid), 'SIGKILL');
+        signalIfAlive(pty.pid, 'SIGKILL');
+        await onExit;
+      }
+      emulator.dispose();
+      rmSync(folder, {recursive: true, force: true});
+    },
+  };
+  return terminal;
+}
+
+export type TerminalOptions = {
+  command: string;
+  args?: string[];
+  /** Added to the clean environment; `undefined` removes a variable of it. */
+  env?: Record<string, string | undefined>;
+  columns?: number;
+  rows?: number;
+  cwd?: string;
+  checksRestore?: boolean;
+};
+
+type TerminalExit = {exitCode: number; signal: number | null};
+
+type Expected = string | RegExp | ((terminal: Terminal) => boolean);
+
+export type Terminal = {
+  /** The program's own, under `checksRestore` too; there it is known from its first output on. */
+  readonly pid: number;
+  /** On performance.now()'s clock, right before the program was forked. */
+  readonly startedAt_ms: number;
+  readonly onExit: Promise<TerminalExit>;
+  /** The rows of the screen, trailing blanks cut. */
+  screen(): string[];
+  text(): string;
+  /** Zero-based, as `cursor`. */
+  cell(x: number, y: number): Cell;
+  cursor(): {x: number; y: number; isVisible: boolean};
+  isAlternateBuffer(): boolean;
+  /**
+   * Resolves when the screen fulfils `expected` (a string it contains, a RegExp over its rows joined by \n, a
+   * predicate), now or after any output, with the time on performance.now()'s clock at which the output that
+   * did it arrived. Rejects with the last screen in the message after `timeout_ms` or when the program ends.
+   */
+  waitFor(expected: Expected, options?: {timeout_ms?: number}): Promise<number>;
+  /** Text or raw sequences; returns the time (performance.now()) at which they were written. */
+  write(keys: string): number;
+  press(...names: KeyName[]): number;
+  resize(columns: number, rows: number): void;
+  /** Bytes the program has written to the terminal so far. */
+  bytesWritten(): number;
+  rawOutput(): string;
+  /** To the program; SIGTERM unless told. */
+  kill(signal?: NodeJS.Signals): void;
+  /** The terminal's other side is closed, as when an ssh connection drops. */
+  hangUp(): void;
+  /** After the end: what was not put back as it was (alternate buffer, cursor, raw mode, mouse...); [] is well. */
+  leftovers(): Promise<string[]>;
+  close(): Promise<void>;
+};
+
+type Cell = {
+  /** '' is the second half of a wide character. */
+  char: string;
+  width: number;
+  fg: string | number;
+  bg: string | number;
+  isBold: boolean;
+  isDim: boolean;
+  isUnderline: boolean;
+  isInverse: boolean;
+};
+
+type Emulator = InstanceType<typeof xterm.Terminal>;
+type Waiter = {check(at_ms: number): void; reject(reason: string): void};
+
+function readCell(emulator: Emulator, x: number, y: number): Cell {
+  const cell = emulator.buffer.active.getLine(emulator.buffer.active.baseY + y)?.getCell(x);
+  if (!cell) throw new Error(`no cell at column ${x}, row ${y}`);
+  const colour = (isDefault: boolean, isRgb: boolean, value: number) =>
+    isDefault ? 'default' : isRgb ? `#${value.toString(16).padStart(6, '0')}` : value;
+  return {
+    char: cell.getChars() || (cell.getWidth() === 0 ? '' : ' '),
+    width: cell.getWidth(),
+    fg: colour(cell.isFgDefault(), cell.isFgRGB(), cell.getFgColor()),
+    bg: colour(cell.isBgDefault(), cell.isBgRGB(), cell.getBgColor()),
+    isBold: cell.isBold() !== 0,
+    isDim: cell.isDim() !== 0,
+    isUnderline: cell.isUnderline() !== 0,
+    isInverse: cell.isInverse() !== 0,
+  };
+}
+
+/** xterm's public modes lack the cursor's visibility (DECTCEM, `CSI ? 25 h|l`): it is read off the stream. */
+function followCursorVisibility(emulator: Emulator): () => boolean {
+  let isHidden = false;
+  const follow = (hidden: boolean) => (params: (number | number[])[]) => {
+    if (params.includes(25)) isHidden = hidden;
+    return false;
+  };
+  emulator.parser.registerCsiHandler({prefix: '?', final: 'h'}, follow(false));
+  emulator.parser.registerCsiHandler({prefix: '?', final: 'l'}, follow(true));
+  emulator.parser.registerEscHandler({final: 'c'}, () => follow(false)([25]));
+  return () => isHidden;
+}
+
+function readPid(folder: string, fallback?: number): number {
+  try {
+    return Number(readFileSync(join(folder, 'pid'), 'utf8'));
+  } catch (cause) {
+    if (fallback !== undefined) return fallback;
+    throw new Error('the program is not running yet: wait for its first output', {cause});
+  }
+}
+
+function signalIfAlive(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error;
+  }
+}
+
+function matches(terminal: Terminal, expected: Expected): boolean {
+  if (typeof expected === 'function') return expected(terminal);
+  return typeof expected === 'string' ? terminal.text().includes(expected) : expected.test(terminal.text());
+}
+
+function describe(expected: Expected): string {
+  return typeof expected === 'string' ? JSON.stringify(expected) : String(expected);
+}
+
+function framed(rows: string[]): string {
+  const width = Math.max(...rows.map(row => row.length), 10);
+  const edge = `+${'-'.repeat(width)}+`;
+  return [edge, ...rows.map(row => `|${row.padEnd(width)}|`), edge].join('\n');
+}

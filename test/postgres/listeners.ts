@@ -1,0 +1,58 @@
+import {once} from 'node:events';
+import {type AddressInfo, createServer, type Server, type Socket} from 'node:net';
+
+export type Listener = {port: number; accepted: () => number; close: () => Promise<void>};
+
+/** Something at a port of this machine; `answer` does what it does with each connection. */
+export async function listen(answer: (socket: Socket) => void): Promise<Listener> {
+  const sockets = new Set<Socket>();
+  const server: Server = createServer(socket => {
+    sockets.add(socket);
+    socket.on('error', () => {});
+    answer(socket);
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return {
+    port: (server.address() as AddressInfo).port,
+    accepted: () => sockets.size,
+    close: async () => {
+      for (const socket of sockets) socket.destroy();
+      server.close();
+      await once(server, 'close');
+    },
+  };
+}
+
+/** A message of PostgreSQL's protocol: its type, its length, its body. */
+function message(type: string, body: Buffer): Buffer {
+  const length = Buffer.alloc(4);
+  length.writeUInt32BE(body.length + 4);
+  return Buffer.concat([Buffer.from(type), length, body]);
+}
+
+/** What a server says to let anybody in: AuthenticationOk, ParameterStatus, BackendKeyData, ReadyForQuery. */
+export function welcome(parameters: Record<string, string>): Buffer {
+  return Buffer.concat([
+    message('R', Buffer.alloc(4)),
+    ...Object.entries(parameters).map(([name, value]) => message('S', Buffer.from(`${name}\0${value}\0`))),
+    message('K', Buffer.alloc(8)),
+    message('Z', Buffer.from('I')),
+  ]);
+}
+
+/** ErrorResponse, and then nothing more. */
+export function refusal(sqlstate: string, text: string): Buffer {
+  return message('E', Buffer.from(`SFATAL\0VFATAL\0C${sqlstate}\0M${text}\0\0`));
+}
+
+/** The parameters of a startup packet, which follow its length and protocol version. */
+export function startupParameters(packet: Buffer): Record<string, string> {
+  const words = packet.subarray(8).toString('utf8').split('\0');
+  const parameters: Record<string, string> = {};
+  for (let index = 0; index + 1 < words.length; index += 2) {
+    const name = words[index];
+    if (name) parameters[name] = words[index + 1] ?? '';
+  }
+  return parameters;
+}

@@ -1,0 +1,26 @@
+import type {ConnectionRequest} from '../../source/postgres/connection-request.ts';
+import {locate} from '../../source/postgres/locate.ts';
+
+/** A request for an address as a user gives it, on a machine that has no files and no settings of its own. */
+export function requestTo(url: string, env: Record<string, string> = {}): ConnectionRequest {
+  const machine = {
+    env,
+    cwd: '/nowhere',
+    home: '/nowhere',
+    os_user: 'nobody',
+    platform: 'linux',
+    readFile: () => null,
+    fileMode: () => null,
+  };
+  return locate({url, flags: {}, machine});
+}
+
+/** The rejection of a promise that has to reject. */
+export async function rejection(promise: Promise<unknown>): Promise<unknown> {
+  const outcome = await promise.then(
+    value => ({value}),
+    (error: unknown) => ({error}),
+  );
+  if ('error' in outcome) return outcome.error;
+  throw new Error(`it did not fail but gave ${String(outcome.value)}`);
+}
