@@ -5,7 +5,7 @@ import {build} from 'esbuild';
 const withoutDevtools = {
   name: 'without-devtools',
   setup(esbuild) {
-    esbuild.onResolve({filter: /^(react-devtools-core|pg-native)$/}, ({path}) => ({
+    esbuild.onResolve({filter: /^(react-devtools-core|pg-native|\.\/devtools\.js)$/}, ({path}) => ({
       path,
       namespace: 'nothing',
     }));
@@ -33,7 +33,7 @@ const {metafile} = await build({
   legalComments: 'linked',
   plugins: [withoutDevtools],
   metafile: true,
-  logLevel: 'warning',
+  logLevel: 'error',
 });
 await chmod('dist/cli.js', 0o755);
 if (process.argv.includes('--meta')) await writeFile('dist/meta.json', JSON.stringify(metafile));

@@ -2,7 +2,7 @@ import type {JournalEntry} from '../core/journal.ts';
 import type {Sampler} from '../core/ports.ts';
 import type {Plan, Recipe} from '../core/recipe.ts';
 import type {RunState} from '../core/run-state.ts';
-import type {Statement} from '../core/snapshot.ts';
+import type {Backend, Statement} from '../core/snapshot.ts';
 import {drawFrame} from './frame.ts';
 import {commandOf} from './keymap.ts';
 import type {Effect, Message} from './messages.ts';
@@ -17,7 +17,8 @@ export type ConsolePorts = {
   sampler: Sampler;
   recipes: Recipe[];
   explain(statement: Statement): Promise<string[]>;
-  describeSession(pid: number, query: string | null): Promise<string[]>;
+  /** Its whole statement, and its locks as lines for people. */
+  describeSession(backend: Backend): Promise<{query: string | null; locks: string[]}>;
   carryOut(plan: Plan, signal: AbortSignal): AsyncIterable<RunState>;
   readJournal(): Promise<{entries: JournalEntry[]; problem: string | null; unfinished: number}>;
   /** Says what is waited for before the first reading. */
@@ -77,6 +78,8 @@ export async function openConsole(ports: ConsolePorts, options: ConsoleOptions):
     options.streams.stdin,
     terminal.size(),
   );
+
+  performEffect({kind: 'read-journal'});
 
   function pressKey(key: string): void {
     const meaning = commandOf(key, store.getState());
@@ -148,10 +151,13 @@ function createEffects(ports: ConsolePorts, context: EffectContext): (effect: Ef
       case 'copy':
         return terminal.write(osc52(effect.text));
       case 'describe-session':
-        return void ports
-          .describeSession(effect.pid, effect.query)
+        return void describeSession(ports, effect.backend)
           .catch(messageOf)
           .then(lines => dispatch({kind: 'session-described', id: effect.id, lines}));
+      case 'format-statement':
+        return void formatLazily(effect.query).then(lines =>
+          dispatch({kind: 'statement-formatted', id: effect.id, lines}),
+        );
       case 'explain':
         return void ports
           .explain(effect.statement)
@@ -170,6 +176,18 @@ function createEffects(ports: ConsolePorts, context: EffectContext): (effect: Ef
         return running?.abort();
     }
   };
+}
+
+async function describeSession(ports: ConsolePorts, backend: Backend): Promise<string[]> {
+  const {query, locks} = await ports.describeSession(backend);
+  const text = query ?? backend.query;
+  return [...(text === null ? ['(hidden from this role)'] : await formatLazily(text)), '', ...locks];
+}
+
+/** The formatter is loaded when the first statement is looked at. */
+async function formatLazily(query: string): Promise<string[]> {
+  const {formatSql} = await import('./format-sql.ts');
+  return formatSql(query);
 }
 
 async function followRun(

@@ -1,7 +1,7 @@
 import type {JournalEntry} from '../core/journal.ts';
 import type {Plan} from '../core/recipe.ts';
 import type {RunState} from '../core/run-state.ts';
-import type {Snapshot, Statement} from '../core/snapshot.ts';
+import type {Backend, Snapshot, Statement} from '../core/snapshot.ts';
 import type {Notice, ViewId} from './state.ts';
 
 /** What a key means. */
@@ -40,6 +40,7 @@ export type Event =
   | {kind: 'connecting'; message: string}
   | {kind: 'resized'; columns: number; rows: number}
   | {kind: 'session-described'; id: string; lines: string[]}
+  | {kind: 'statement-formatted'; id: string; lines: string[]}
   | {kind: 'explained'; id: string; lines: string[]}
   | {kind: 'journal-read'; entries: JournalEntry[]; problem: string | null; unfinished: number}
   | {kind: 'run'; run: RunState}
@@ -56,7 +57,8 @@ export type Effect =
   | {kind: 'set-interval'; interval_ms: number}
   | {kind: 'show'; statements: boolean; queryids: string[]}
   | {kind: 'copy'; text: string}
-  | {kind: 'describe-session'; id: string; pid: number; query: string | null}
+  | {kind: 'describe-session'; id: string; backend: Backend}
+  | {kind: 'format-statement'; id: string; query: string}
   | {kind: 'explain'; id: string; statement: Statement}
   | {kind: 'read-journal'}
   | {kind: 'carry-out'; plan: Plan}

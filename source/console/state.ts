@@ -45,7 +45,7 @@ export type Overlay =
   | {kind: 'help'; scroll: number}
   | {kind: 'prompt'; purpose: 'filter' | 'command'; text: string; error: string | null}
   | {kind: 'session'; id: string; scroll: number; detail: string[] | null}
-  | {kind: 'statement'; id: string; scroll: number; explain: string[] | null}
+  | {kind: 'statement'; id: string; scroll: number; text: string[] | null; explain: string[] | null}
   | {kind: 'guide'; guide: Guide};
 
 export type Notice = {text: string; severity: 'info' | 'warning' | 'danger'};

@@ -20,6 +20,7 @@ const eventKinds = new Set<Message['kind']>([
   'connecting',
   'resized',
   'session-described',
+  'statement-formatted',
   'explained',
   'journal-read',
   'run',
@@ -51,6 +52,12 @@ function take(state: ConsoleState, event: Event): Updated {
           overlay.kind === 'session' && overlay.id === event.id ? {...overlay, detail: event.lines} : overlay,
         ),
       );
+    case 'statement-formatted':
+      return only(
+        withOverlay(state, overlay =>
+          overlay.kind === 'statement' && overlay.id === event.id ? {...overlay, text: event.lines} : overlay,
+        ),
+      );
     case 'explained':
       return only(
         withOverlay(state, overlay =>
@@ -60,10 +67,7 @@ function take(state: ConsoleState, event: Event): Updated {
         ),
       );
     case 'journal-read':
-      return only({
-        ...state,
-        journal: {entries: event.entries, problem: event.problem, unfinished: event.unfinished},
-      });
+      return only(takeJournal(state, event));
     case 'run':
       return {
         state: updateGuideRun(state, event.run),
@@ -81,6 +85,17 @@ function take(state: ConsoleState, event: Event): Updated {
     case 'notice':
       return only({...state, notice: event.notice});
   }
+}
+
+function takeJournal(state: ConsoleState, event: Extract<Event, {kind: 'journal-read'}>): ConsoleState {
+  const {entries, problem, unfinished} = event;
+  const isNew = state.journal === null && unfinished > 0;
+  const text = `${unfinished} act(s) of an earlier run never told their outcome: unknown, verify (6 Journal)`;
+  return {
+    ...state,
+    journal: {entries, problem, unfinished},
+    notice: isNew ? {text, severity: 'warning'} : state.notice,
+  };
 }
 
 function takeReading(state: ConsoleState, snapshot: Snapshot, effective_interval_ms: number): Updated {
@@ -266,15 +281,16 @@ function open(state: ConsoleState): Updated {
       if (!backend) return only({...state, notice: {text: 'this session is gone', severity: 'info'}});
       return {
         state: {...state, overlay: {kind: 'session', id: cursor, scroll: 0, detail: null}},
-        effects: [{kind: 'describe-session', id: cursor, pid: backend.pid, query: backend.query}],
+        effects: [{kind: 'describe-session', id: cursor, backend}],
       };
     }
     case 'statements': {
       const statement = heldStatement(state);
       if (!statement) return only(state);
       return {
-        state: {...state, overlay: {kind: 'statement', id: cursor, scroll: 0, explain: null}},
-        effects: [],
+        state: {...state, overlay: {kind: 'statement', id: cursor, scroll: 0, text: null, explain: null}},
+        effects:
+          statement.query === null ? [] : [{kind: 'format-statement', id: cursor, query: statement.query}],
       };
     }
     case 'journal':
@@ -287,7 +303,16 @@ function explain(state: ConsoleState): Updated {
   const id = state.tables.statements.cursor;
   if (!statement || id === null) return only(state);
   return {
-    state: {...state, overlay: {kind: 'statement', id, scroll: 0, explain: ['asking the planner']}},
+    state: {
+      ...state,
+      overlay: {
+        kind: 'statement',
+        id,
+        scroll: 0,
+        text: state.overlay?.kind === 'statement' ? state.overlay.text : null,
+        explain: ['asking the planner'],
+      },
+    },
     effects: [{kind: 'explain', id, statement}],
   };
 }

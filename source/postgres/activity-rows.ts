@@ -20,32 +20,51 @@ export type Activity = {
   has_unknown_names: boolean;
 };
 
+export type ActivityReader = {
+  /** For the query's `$1`: texts of sessions unchanged since then are known here. Null: all are wanted. */
+  knownSince_s(): number | null;
+  read(rows: readonly ActivityRow[], names: Names): Activity;
+};
+
+/** A text is asked for again while it is younger than this: rows of one reading are not all of one moment. */
+const repeatedFor_us = 2e6;
+
 /**
- * Turns rows into sessions. It remembers what was costly to make of a session's row last time, because most
- * sessions say the same again: at 500 sessions a reading costs half of what it would.
+ * Turns rows into sessions. It remembers each session's text and what was costly to make of its row, because
+ * most sessions say the same again.
  */
-export function createActivityReader(): (rows: readonly ActivityRow[], names: Names) => Activity {
+export function createActivityReader(): ActivityReader {
   let known = new Map<number, Remembered>();
-  return (rows, names) => {
-    const seen = new Map<number, Remembered>();
-    const own = rows.find(row => row[ownNow] !== null);
-    const activity = emptyActivity(own);
-    const ownPids = new Set<number>();
-    for (const row of rows) {
-      const remembered = remember(row, known.get(row[0]));
-      seen.set(row[0], remembered);
-      if (!isClientSession(row)) {
-        activity.background_workers.push(toWorker(row));
-        continue;
+  let knownSince_s: number | null = null;
+  return {
+    knownSince_s: () => knownSince_s,
+    read(rows, names) {
+      const seen = new Map<number, Remembered>();
+      const own = rows.find(row => row[ownNow] !== null);
+      const activity = emptyActivity(own);
+      const ownPids = new Set<number>();
+      const since_us = knownSince_s === null ? null : knownSince_s * 1e6;
+      let isTextMissing = own === undefined;
+      for (const row of rows) {
+        const before = known.get(row[0]);
+        const isRepeated = since_us === null || row[12] === null || row[12] >= since_us;
+        if (!isRepeated && !isUnchanged(row, before)) isTextMissing = true;
+        const remembered = remember(row, before, isRepeated);
+        seen.set(row[0], remembered);
+        if (!isClientSession(row)) {
+          activity.background_workers.push(toWorker(row, remembered));
+          continue;
+        }
+        const session = toBackend(row, names, own?.[ownNow] ?? 0, remembered);
+        activity.sessions.push(session);
+        if (isOwnRow(row, own)) ownPids.add(session.pid);
+        if (row[8] === 'Lock') activity.has_lock_waits = true;
+        if (isUnknown(row, names)) activity.has_unknown_names = true;
       }
-      const session = toBackend(row, names, own?.[ownNow] ?? 0, remembered);
-      activity.sessions.push(session);
-      if (isOwnRow(row, own)) ownPids.add(session.pid);
-      if (row[8] === 'Lock') activity.has_lock_waits = true;
-      if (isUnknown(row, names)) activity.has_unknown_names = true;
-    }
-    known = seen;
-    return {...activity, isOwn: session => ownPids.has(session.pid)};
+      known = seen;
+      knownSince_s = isTextMissing ? null : ((own?.[ownNow] ?? 0) - repeatedFor_us) / 1e6;
+      return {...activity, isOwn: session => ownPids.has(session.pid)};
+    },
   };
 }
 
@@ -75,15 +94,18 @@ type Remembered = {
 
 const noTags: Record<string, string> = {};
 
-function remember(row: ActivityRow, before: Remembered | undefined): Remembered {
+function isUnchanged(row: ActivityRow, before: Remembered | undefined): before is Remembered {
+  return before !== undefined && before.start_us === row[13] && before.change_us === row[12];
+}
+
+function remember(row: ActivityRow, before: Remembered | undefined, isRepeated: boolean): Remembered {
   const change_us = row[12];
   const start_us = row[13];
+  if (isUnchanged(row, before) && (!isRepeated || before.query === row[16])) return before;
   const query = row[16];
-  const isSame = before !== undefined && before.start_us === start_us;
-  if (isSame && before.query === query && before.change_us === change_us) return before;
   return {
     start_us,
-    backend_start: isSame ? before.backend_start : isoOrNull(start_us),
+    backend_start: before?.start_us === start_us ? before.backend_start : isoOrNull(start_us),
     change_us,
     state_change: isoOrNull(change_us),
     query,
@@ -122,7 +144,7 @@ function isUnknown([, datid, usesysid]: ActivityRow, names: Names): boolean {
 }
 
 function toBackend(row: ActivityRow, names: Names, now_us: number, remembered: Remembered): Backend {
-  const {backend_start, state_change, tags} = remembered;
+  const {backend_start, state_change, query, tags} = remembered;
   const [pid, datid, usesysid, application_name, client_addr, client_port, backend_type] = row;
   const role = usesysid === null ? undefined : names.roles.get(usesysid);
   return {
@@ -147,7 +169,7 @@ function toBackend(row: ActivityRow, names: Names, now_us: number, remembered: R
     xmin_age: row[14],
     blocked_by: row[17] ?? [],
     query_id: row[15],
-    query: backend_type === null ? null : row[16],
+    query: backend_type === null ? null : query,
     tags: backend_type === null ? noTags : tags,
   };
 }
@@ -167,7 +189,7 @@ function toState(row: ActivityRow): BackendState | null {
   return state ?? (row[6] === null ? null : 'starting');
 }
 
-function toWorker(row: ActivityRow): BackgroundWorker {
+function toWorker(row: ActivityRow, {query}: Remembered): BackgroundWorker {
   return {
     pid: row[0],
     backend_type: row[6] ?? 'hidden',
@@ -176,6 +198,6 @@ function toWorker(row: ActivityRow): BackgroundWorker {
     wait_event_type: row[8],
     wait_event: row[9],
     query_age_ms: age(row[11]),
-    query: row[16] === null || row[16] === '' ? null : row[16],
+    query: query === '' ? null : query,
   };
 }

@@ -8,7 +8,7 @@ import {type Purpose, sessionOptions} from './session-options.ts';
 import {classifySlotError, explainSlotError, type SlotKind} from './slot-errors.ts';
 
 /** By which rung of the ladder it got in. */
-export type Way = 'given' | 'rescue' | 'waited';
+type Way = 'given' | 'rescue' | 'waited';
 
 export type Connection = {
   client: PgClient;

@@ -1,4 +1,5 @@
 import {AbortError, exitCodes} from '../core/errors.ts';
+import {quoteIdentifier} from '../core/quote.ts';
 import {sanitise} from '../core/sanitise.ts';
 import {type ConnectionRequest, hostAndPort} from './connection-request.ts';
 import {NotPostgresError} from './foreign-protocol.ts';
@@ -65,7 +66,7 @@ const byCode: Record<string, (request: ConnectionRequest, message: string) => Wo
   '42501': (request, message) => [
     `role "${request.user}" may not connect to database "${request.database}": ${message}`,
     /database/.test(message)
-      ? `GRANT CONNECT ON DATABASE ${quoteName(request.database)} TO ${quoteName(request.user)};`
+      ? `GRANT CONNECT ON DATABASE ${quoteIdentifier(request.database)} TO ${quoteIdentifier(request.user)};`
       : 'Check the options in the address and in PGOPTIONS.',
   ],
   '55000': (request, message) => [
@@ -197,8 +198,4 @@ function fieldsOf(error: unknown): {code: string; message: string; reason: strin
 /** The server's words are part of these lines, and are hostile as all its text is. */
 function oneLine(text: string): string {
   return sanitise(text.replace(/\s*\n\s*/g, ' '));
-}
-
-function quoteName(name: string): string {
-  return `"${name.replaceAll('"', '""')}"`;
 }

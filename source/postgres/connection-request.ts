@@ -2,7 +2,7 @@ import type {PrismaSettings} from '../core/target.ts';
 
 export const tlsModes = ['disable', 'allow', 'prefer', 'require', 'verify-ca', 'verify-full'] as const;
 /** libpq's sslmode, with libpq's meaning. */
-export type TlsMode = (typeof tlsModes)[number];
+type TlsMode = (typeof tlsModes)[number];
 
 /** A file that libpq would read if it is there; one named by the user has to be. */
 export type TlsFile = {path: string; is_named: boolean};

@@ -1,5 +1,7 @@
 import type {EventEmitter} from 'node:events';
 import type {Socket} from 'node:net';
+// Before pg: it decides at load.
+import './node-navigator.ts';
 import Client from 'pg/lib/client.js';
 import {parserOverrides} from './type-parsers.ts';
 

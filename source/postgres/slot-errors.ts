@@ -1,3 +1,5 @@
+import {quoteIdentifier} from '../core/quote.ts';
+
 /** Whose slots are taken. Freeing one kind does not help those who lack another. */
 export type SlotKind =
   | 'global'
@@ -80,15 +82,11 @@ const hints: Record<SlotKind, (facts: SlotFacts) => string> = {
   reserved: facts =>
     facts.hasRescue
       ? rescueHint(facts)
-      : `Set POOLCTL_RESCUE_URL to a superuser, or once there is a slot: GRANT pg_use_reserved_connections TO ${quoteName(facts.user)};`,
+      : `Set POOLCTL_RESCUE_URL to a superuser, or once there is a slot: GRANT pg_use_reserved_connections TO ${quoteIdentifier(facts.user)};`,
   role_limit: ({user}) =>
-    `Other slots may be free: connect as another role (-U), or as one that may: ALTER ROLE ${quoteName(user)} CONNECTION LIMIT -1;`,
+    `Other slots may be free: connect as another role (-U), or as one that may: ALTER ROLE ${quoteIdentifier(user)} CONNECTION LIMIT -1;`,
   database_limit: ({database}) =>
-    `Other slots may be free: connect to another database (-d postgres), or as one that may: ALTER DATABASE ${quoteName(database)} CONNECTION LIMIT -1;`,
+    `Other slots may be free: connect to another database (-d postgres), or as one that may: ALTER DATABASE ${quoteIdentifier(database)} CONNECTION LIMIT -1;`,
   pooler: () =>
     "Connect past the pooler, to PostgreSQL's own port (DIRECT_URL): ending backends does not free the pooler's clients.",
 };
-
-function quoteName(name: string): string {
-  return `"${name.replaceAll('"', '""')}"`;
-}

@@ -21,7 +21,7 @@ export function tlsAttempts(request: ConnectionRequest): TlsAttempt[] {
 }
 
 /** Whether the server is this machine. */
-export function isLoopback({host, hostaddr}: Pick<ConnectionRequest, 'host' | 'hostaddr'>): boolean {
+function isLoopback({host, hostaddr}: Pick<ConnectionRequest, 'host' | 'hostaddr'>): boolean {
   return /^(localhost|127(\.\d+){3}|::1)$/i.test(hostaddr ?? host);
 }
 

@@ -13,14 +13,14 @@ import {type Facts, toMarkdown} from './report.ts';
 import {closeAllPrograms, columns, rows} from './running-program.ts';
 import {roundTrip_ms, type Stage, sessions, setStage} from './stage.ts';
 
+const timeLimit_ms = 20 * 60_000;
+
 const usage = `npm run bench -- [--quick] [--only FIGURE,...] [--programs NAME,...] [--json]
 
 Measures poolctl (run \`npm run build\` first) and its peers through a real terminal against a server of its own
-with ${sessions} sessions. Some 8 minutes, --quick some 3; ended by force after ${20} minutes.
+with ${sessions} sessions. Some 9 minutes with both peers, --quick 4; ended by force after ${timeLimit_ms / 60_000}.
 FIGURE: first_frame, view_switch, steady, frozen, recovery. NAME: ${programs.map(({name}) => name).join(', ')}.
 The report goes to stdout, progress to stderr.`;
-
-const timeLimit_ms = 20 * 60_000;
 
 /** In this order: each leaves the stage as the next needs it, recovery without its load. */
 const figures: Record<string, {conditions: Condition[]; measure(setting: Setting): Promise<void>}> = {

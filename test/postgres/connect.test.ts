@@ -2,7 +2,7 @@ import {afterAll, beforeAll, describe, expect, it} from 'vitest';
 import {connect} from '../../source/postgres/connect.ts';
 import {parseServerVersion} from '../../source/postgres/server-version.ts';
 import {describeEachMajor, startTestServer, type TestServer} from '../helpers/server.ts';
-import {listen, refusal, startupParameters, welcome} from './listeners.ts';
+import {authentication, listen, refusal, startupParameters, welcome} from './listeners.ts';
 import {rejection, requestTo} from './requests.ts';
 
 describeEachMajor('connect', major => {
@@ -196,6 +196,33 @@ describe('behind a pooler', () => {
     expect(connection).toMatchObject({is_pooled: true, server_version_num: 160_004});
     await connection.close();
     await pooler.close();
+  });
+});
+
+describe('channel_binding=require', () => {
+  it.each([
+    ['a password in clear text', authentication(3)],
+    ['a password as MD5', authentication(5, 'salt')],
+    ['SCRAM without the channel', authentication(10, 'SCRAM-SHA-256\0\0')],
+    ['no password at all', authentication(0)],
+  ])('gives nothing to a server that asks for %s', async (_, request) => {
+    const answers: Buffer[] = [];
+    let hungUp: Promise<void> = Promise.resolve();
+    const server = await listen(socket => {
+      hungUp = new Promise(resolve => socket.once('close', resolve));
+      socket.once('data', () => {
+        socket.on('data', answer => answers.push(answer));
+        socket.write(request);
+      });
+    });
+    const url = `postgres://u:secret@127.0.0.1:${server.port}/d?channel_binding=require`;
+    expect(await rejection(connect(requestTo(url), {purpose: 'watch'}))).toMatchObject({
+      message: expect.stringContaining('channel binding required'),
+      exitCode: 3,
+    });
+    await hungUp;
+    expect(answers).toEqual([]);
+    await server.close();
   });
 });
 

@@ -41,6 +41,11 @@ export function welcome(parameters: Record<string, string>): Buffer {
   ]);
 }
 
+/** What a server says to have a password: 3 clear text, 5 MD5, 10 SASL; 0 is that none is needed. */
+export function authentication(code: number, body = ''): Buffer {
+  return message('R', Buffer.concat([Buffer.from([0, 0, 0, code]), Buffer.from(body)]));
+}
+
 /** ErrorResponse, and then nothing more. */
 export function refusal(sqlstate: string, text: string): Buffer {
   return message('E', Buffer.from(`SFATAL\0VFATAL\0C${sqlstate}\0M${text}\0\0`));

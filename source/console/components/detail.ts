@@ -66,7 +66,7 @@ function sessionFacts(backend: Backend, blocks: number[]): [string, string][] {
 /** One statement: what it costs, how that moved since the console started, and its plan once asked for. */
 export function drawStatementDetail(
   state: ConsoleState,
-  overlay: {id: string; scroll: number; explain: string[] | null},
+  overlay: {id: string; scroll: number; text: string[] | null; explain: string[] | null},
   width: number,
   height: number,
   theme: Theme,
@@ -90,7 +90,7 @@ export function drawStatementDetail(
     ),
     blankLine,
     heading('text'),
-    ...text([statement.query ?? '(its text has not been read yet)'], width),
+    ...text(overlay.text ?? [statement.query ?? '(its text has not been read yet)'], width),
     blankLine,
     ...(overlay.explain === null
       ? [{spans: [span('  x', 'key'), span(' asks for the plan; it is never executed', 'muted')]}]

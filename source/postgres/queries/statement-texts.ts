@@ -16,8 +16,10 @@ SELECT /* poolctl */ p.queryid::text, p.dbid, p.userid,
   CASE WHEN octet_length(p.query) > 100000 THEN left(p.query, 100000) ELSE p.query END AS query,
   o.is_own
 FROM {schema}.pg_stat_statements(true) p
-CROSS JOIN LATERAL (SELECT p.query ~ '^(SELECT|WITH) /\\* poolctl \\*/'
-  AND p.userid = (SELECT r.oid FROM pg_roles r WHERE r.rolname = current_user) AS is_own) o
+CROSS JOIN LATERAL (
+  SELECT (starts_with(p.query, 'SELECT /* poolctl */') OR starts_with(p.query, 'WITH /* poolctl */'))
+    AND p.userid = (SELECT r.oid FROM pg_roles r WHERE r.rolname = current_user) AS is_own
+) o
 WHERE p.queryid = ANY ($1::int8[]) OR o.is_own`,
     },
   ],

@@ -46,8 +46,10 @@ async function recoverOnce(setting: Setting, program: Program, marker: string): 
     restarted.catch(() => {});
     const {client, accepted_ms} = await firstSession(setting, marker);
     try {
+      // Waited for at once: what showed before is dated too late.
+      const seen_ms = await terminal.waitFor(marker, {timeout_ms: patience_ms});
       await restarted;
-      return (await terminal.waitFor(marker, {timeout_ms: patience_ms})) - accepted_ms;
+      return seen_ms - accepted_ms;
     } finally {
       await client.end().catch(() => {});
     }

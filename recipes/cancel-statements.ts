@@ -1,0 +1,44 @@
+import type {Parameter, ParameterValues, Plan, Recipe} from '../source/core/recipe.ts';
+import {completeParams, pidParameter, readCriteria, requireNamed} from '../source/core/session-parameters.ts';
+import {counted, describeSessions, selectSessions} from '../source/core/session-plan.ts';
+import {cancelStep} from '../source/core/session-steps.ts';
+import type {Snapshot} from '../source/core/snapshot.ts';
+
+const parameters: Parameter[] = [pidParameter];
+
+const recipe: Recipe = {
+  id: 'cancel-statements',
+  title: 'Cancel running statements by pid',
+  summary: 'Cancels what the sessions named are running; the sessions stay, their transactions fail',
+  parameters,
+  diagnose: () => [],
+  plan,
+};
+export default recipe;
+
+function plan(snapshot: Snapshot, params: ParameterValues): Plan {
+  // A cancel does nothing to a session that runs nothing: an idle one can only be ended.
+  const criteria = requireNamed({
+    ...readCriteria(params, parameters),
+    states: ['active', 'fastpath function call'],
+  });
+  const selection = selectSessions(snapshot, criteria);
+  const {chosen, left_alone} = selection;
+  return {
+    recipe: recipe.id,
+    params: completeParams(params, parameters),
+    explanation: [
+      chosen.length === 0 ? 'No statement to cancel.' : `${counted(chosen.length, 'statement')} to cancel:`,
+      ...describeSessions(selection),
+      'The application sees an error (57014) and its transaction is aborted; the session stays.',
+      'A statement that ended since this preview is left alone, and so is the next one of its session.',
+    ],
+    steps: chosen.map(cancelStep),
+    left_alone,
+    batch_size: 10,
+    pause_ms: 200,
+    slots_freed: 0,
+    watch_groups: [],
+    on_failure: 'continue',
+  };
+}

@@ -1,0 +1,185 @@
+import {formatAge, formatRatio} from '../source/core/format.ts';
+import {protectionOf, subjectOf} from '../source/core/protection.ts';
+import type {Finding, Parameter, ParameterValues, Plan, Recipe} from '../source/core/recipe.ts';
+import {
+  completeParams,
+  filterParameters,
+  pidParameter,
+  readCriteria,
+  writeText,
+} from '../source/core/session-parameters.ts';
+import {
+  counted,
+  countHeldUp,
+  describeSessions,
+  type Selection,
+  selectSessions,
+  watchGroups,
+} from '../source/core/session-plan.ts';
+import {terminateStep} from '../source/core/session-steps.ts';
+import {type Backend, backendStates, type Snapshot} from '../source/core/snapshot.ts';
+
+/** Idle in a transaction for so long is a leak: no application thinks for half a minute between two statements. */
+const leakAfterMs = 30_000;
+/** Plain idle sessions are a pool's business until slots run out. */
+const idleAfterMs = 300_000;
+const warnAtUsedRatio = 0.8;
+const criticalAtUsedRatio = 0.9;
+
+const leakStates: readonly unknown[] = ['idle in transaction', 'idle in transaction (aborted)'];
+
+const parameters: Parameter[] = [
+  {
+    name: 'older_than',
+    description: 'in that state for at least so long: 30s, 5min, 1h',
+    kind: 'duration',
+    default: '5min',
+  },
+  {
+    name: 'states',
+    description: `of ${backendStates.filter(state => state.startsWith('idle')).join(', ')}`,
+    kind: 'states',
+    default: 'idle in transaction,idle in transaction (aborted)',
+    suggest: () => backendStates.filter(state => state.startsWith('idle')),
+  },
+  ...filterParameters,
+  pidParameter,
+];
+
+const recipe: Recipe = {
+  id: 'kill-idle-sessions',
+  title: 'End the sessions that leak',
+  summary:
+    'Ends sessions left idle (in a transaction), batch by batch, verified one by one; never those at work',
+  parameters,
+  diagnose,
+  plan,
+};
+export default recipe;
+
+function diagnose(snapshot: Snapshot): Finding[] {
+  const heldUp = countHeldUp(snapshot);
+  const swept = snapshot.backends.filter(backend => protectionOf(backend, snapshot, false) === null);
+  const leaks = swept.filter(backend => isLeak(backend));
+  return [
+    ...leaks.flatMap(backend => blockerFinding(backend, heldUp.get(backend.pid) ?? 0)),
+    ...groupBy(leaks).map(group => leakFinding(group, snapshot)),
+    ...idleFindings(swept, snapshot),
+  ];
+}
+
+function isLeak({state, state_age_ms}: Backend): boolean {
+  return leakStates.includes(state) && (state_age_ms ?? 0) > leakAfterMs;
+}
+
+function blockerFinding(backend: Backend, waiters: number): Finding[] {
+  if (waiters === 0) return [];
+  const {pid, usename, application_name, state, state_age_ms} = backend;
+  const who = `${application_name || '(no name)'}/${usename ?? '?'}`;
+  return [
+    {
+      recipe: recipe.id,
+      severity: 'critical',
+      subject: subjectOf(pid),
+      summary: `${pid} (${who}), ${state} for ${formatAge(state_age_ms)}, holds up ${counted(waiters, 'session')}`,
+      evidence: {pid, application_name, usename, state, state_age_ms, waiters},
+      params: {pid: String(pid)},
+    },
+  ];
+}
+
+function leakFinding(group: Backend[], {budget}: Snapshot): Finding {
+  const longest_ms = longestOf(group);
+  return {
+    recipe: recipe.id,
+    severity: budget.used_ratio >= criticalAtUsedRatio ? 'critical' : 'warning',
+    ...groupOf(group),
+    summary: `${nameOf(group)} leaks ${counted(group.length, 'session')} idle in transaction, the longest for ${formatAge(longest_ms)}`,
+    evidence: {...evidenceOf(group, longest_ms), slots_used_ratio: budget.used_ratio},
+    params: {...paramsOf(group), older_than: '30s'},
+  };
+}
+
+/** Only where slots run out, and only groups that hold a good part of them: a pool keeps a few sessions idle. */
+function idleFindings(swept: readonly Backend[], {budget}: Snapshot): Finding[] {
+  if (budget.used_ratio < warnAtUsedRatio) return [];
+  const idle = swept.filter(({state, state_age_ms}) => state === 'idle' && (state_age_ms ?? 0) > idleAfterMs);
+  return groupBy(idle)
+    .filter(group => group.length >= Math.max(3, budget.usable * 0.1))
+    .map(group => ({
+      recipe: recipe.id,
+      severity: budget.used_ratio >= criticalAtUsedRatio ? 'critical' : 'warning',
+      ...groupOf(group, '/state:idle'),
+      summary: `${nameOf(group)} keeps ${counted(group.length, 'session')} idle for over 5 minutes while ${formatRatio(budget.used_ratio, 0)} of the slots are used`,
+      evidence: {...evidenceOf(group, longestOf(group)), slots_used_ratio: budget.used_ratio},
+      params: {...paramsOf(group), states: 'idle', older_than: '5min'},
+    }));
+}
+
+function groupBy(backends: readonly Backend[]): Backend[][] {
+  const groups = new Map<string, Backend[]>();
+  for (const backend of backends) {
+    const key = JSON.stringify([backend.application_name, backend.usename]);
+    groups.set(key, [...(groups.get(key) ?? []), backend]);
+  }
+  return [...groups.values()].sort((a, b) => b.length - a.length);
+}
+
+function groupOf(group: Backend[], suffix = ''): {subject: string} {
+  const [first] = group;
+  return {subject: `application:${first?.application_name ?? ''}/role:${first?.usename ?? ''}${suffix}`};
+}
+
+function nameOf([first]: Backend[]): string {
+  return `${first?.application_name || '(no name)'}/${first?.usename ?? '?'}`;
+}
+
+function longestOf(group: Backend[]): number {
+  return Math.max(0, ...group.map(({state_age_ms}) => state_age_ms ?? 0));
+}
+
+function evidenceOf(group: Backend[], longest_ms: number): Finding['evidence'] {
+  const [first] = group;
+  return {
+    application_name: first?.application_name ?? '',
+    usename: first?.usename ?? null,
+    sessions: group.length,
+    longest_state_age_ms: longest_ms,
+    clients: new Set(group.map(({client_addr}) => client_addr)).size,
+  };
+}
+
+function paramsOf([first]: Backend[]): ParameterValues {
+  return {application: writeText(first?.application_name ?? ''), role: first?.usename ?? ''};
+}
+
+function plan(snapshot: Snapshot, params: ParameterValues): Plan {
+  const selection = selectSessions(snapshot, readCriteria(params, parameters));
+  const {chosen, left_alone} = selection;
+  return {
+    recipe: recipe.id,
+    params: completeParams(params, parameters),
+    explanation: explain(selection, snapshot),
+    steps: chosen.map(session => terminateStep(session, snapshot.target.server_version_num, 'unchanged')),
+    left_alone,
+    batch_size: 5,
+    pause_ms: 500,
+    slots_freed: chosen.length,
+    watch_groups: watchGroups(chosen),
+    on_failure: 'continue',
+  };
+}
+
+function explain(selection: Selection, {budget}: Snapshot): string[] {
+  const {chosen, heldUp} = selection;
+  if (chosen.length === 0) return ['No session matches: nothing to end.'];
+  const waiters = chosen.reduce((sum, {pid}) => Math.max(sum, heldUp.get(pid) ?? 0), 0);
+  const freed = `It frees ${counted(chosen.length, 'slot')}: ${budget.used} of ${budget.usable} are used now`;
+  return [
+    `${counted(chosen.length, 'session')} to end:`,
+    ...describeSessions(selection),
+    waiters > 0 ? `${freed}, and ${counted(waiters, 'waiting session')} can go on.` : `${freed}.`,
+    'Open transactions are rolled back and their applications see a lost connection. This cannot be undone.',
+    'Whoever has done anything since this preview is left alone.',
+  ];
+}

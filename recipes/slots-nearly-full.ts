@@ -1,0 +1,58 @@
+import {formatRatio} from '../source/core/format.ts';
+import {quoteIdentifier} from '../source/core/quote.ts';
+import type {Finding, Recipe} from '../source/core/recipe.ts';
+import type {Snapshot} from '../source/core/snapshot.ts';
+
+const warnAtRatio = 0.8;
+const criticalAtRatio = 0.9;
+
+const recipe: Recipe = {
+  id: 'slots-nearly-full',
+  title: 'Connection slots run out',
+  summary: 'Names who holds the slots of a server, a role or a database that is nearly full; changes nothing',
+  parameters: [],
+  diagnose: snapshot => [...serverFindings(snapshot), ...ownLimitFindings(snapshot)],
+};
+export default recipe;
+
+function serverFindings({budget}: Snapshot): Finding[] {
+  if (budget.usable === 0 || budget.used_ratio < warnAtRatio) return [];
+  const [largest] = budget.groups;
+  const holder = largest
+    ? `; ${largest.application_name || '(no name)'}/${largest.usename} holds ${largest.count}`
+    : '';
+  return [
+    {
+      recipe: recipe.id,
+      severity: budget.used_ratio >= criticalAtRatio ? 'critical' : 'warning',
+      subject: 'server',
+      summary: `${budget.used} of ${budget.usable} slots are used (${formatRatio(budget.used_ratio, 0)})${holder}`,
+      evidence: {
+        used: budget.used,
+        usable: budget.usable,
+        headroom: budget.headroom,
+        largest_application: largest?.application_name ?? null,
+        largest_role: largest?.usename ?? null,
+        largest_count: largest?.count ?? null,
+        advice: 'fewer connections per application instance (connection_limit), or a pooler in front',
+      },
+    },
+  ];
+}
+
+/** A role's or a database's own limit refuses connections however many slots the server has left. */
+function ownLimitFindings({budget}: Snapshot): Finding[] {
+  return budget.own_limits
+    .filter(({connection_limit, used}) => connection_limit > 0 && used / connection_limit >= warnAtRatio)
+    .map(({kind, name, connection_limit, used}) => ({
+      recipe: recipe.id,
+      severity: used / connection_limit >= criticalAtRatio ? 'critical' : 'warning',
+      subject: `${kind}:${name}`,
+      summary: `${kind} ${name} uses ${used} of its own ${connection_limit} connections; free slots elsewhere do not help it`,
+      evidence: {
+        used,
+        connection_limit,
+        advice: `ALTER ${kind.toUpperCase()} ${quoteIdentifier(name)} CONNECTION LIMIT n`,
+      },
+    }));
+}

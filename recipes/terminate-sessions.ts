@@ -1,0 +1,54 @@
+import type {Parameter, ParameterValues, Plan, Recipe} from '../source/core/recipe.ts';
+import {completeParams, pidParameter, readCriteria, requireNamed} from '../source/core/session-parameters.ts';
+import {counted, describeSessions, selectSessions} from '../source/core/session-plan.ts';
+import {terminateStep} from '../source/core/session-steps.ts';
+import {backendStates, type Snapshot} from '../source/core/snapshot.ts';
+
+const parameters: Parameter[] = [
+  pidParameter,
+  {
+    name: 'even_if_changed',
+    description: 'yes: also those that have done something since the preview, as a busy session always has',
+    kind: 'text',
+    default: 'no',
+    suggest: () => ['no', 'yes'],
+  },
+];
+
+const recipe: Recipe = {
+  id: 'terminate-sessions',
+  title: 'End sessions named by pid',
+  summary: 'Ends the sessions named, whatever they are doing; verified one by one',
+  parameters,
+  diagnose: () => [],
+  plan,
+};
+export default recipe;
+
+function plan(snapshot: Snapshot, params: ParameterValues): Plan {
+  const complete = completeParams(params, parameters);
+  const criteria = requireNamed({...readCriteria(params, parameters), states: backendStates});
+  const guard = complete.even_if_changed === 'yes' ? 'identity' : 'unchanged';
+  const selection = selectSessions(snapshot, criteria);
+  const {chosen, left_alone} = selection;
+  return {
+    recipe: recipe.id,
+    params: complete,
+    explanation: [
+      chosen.length === 0 ? 'No session to end.' : `${counted(chosen.length, 'session')} to end:`,
+      ...describeSessions(selection),
+      'Open transactions are rolled back and their applications see a lost connection. This cannot be undone.',
+      guard === 'unchanged'
+        ? 'Whoever has done anything since this preview is left alone (even_if_changed=yes ends them too).'
+        : 'They are ended whatever they are doing by then.',
+    ],
+    steps: chosen.map(session => terminateStep(session, snapshot.target.server_version_num, guard)),
+    left_alone,
+    batch_size: 5,
+    pause_ms: 500,
+    slots_freed: chosen.length,
+    // Named one by one: that another session of the application comes is no reason to stop.
+    watch_groups: [],
+    on_failure: 'continue',
+  };
+}

@@ -1,0 +1,60 @@
+import type {RunState} from '../core/engine.ts';
+import {formatMs} from '../core/format.ts';
+import type {Plan, Step} from '../core/recipe.ts';
+import {countOutcomes} from '../core/run-state.ts';
+import {sanitise} from '../core/sanitise.ts';
+
+/** The preview for people: what is wrong, the exact statements, who is left alone, and the plan's hash. */
+export function planText(plan: Plan, target: string, hash: string): string {
+  return [
+    `${plan.recipe} on ${target}`,
+    ...plan.explanation.map(text => `  ${text}`),
+    ...plan.steps.flatMap((step, index) => stepLines(step, index, plan.steps[index - 1])),
+    ...(plan.left_alone.length > 0 ? ['', 'left alone'] : []),
+    ...plan.left_alone.map(({subject, description, reason}) => `  ${subject}  ${description}: ${reason}`),
+    '',
+    `plan ${hash}`,
+  ]
+    .map(sanitise)
+    .join('\n');
+}
+
+/** Where only the values differ from the step before, the statement stands once. */
+function stepLines(step: Step, index: number, before: Step | undefined): string[] {
+  const head = ['', `${index + 1}. ${step.title}`];
+  if (step.kind === 'advice') return [...head, `   ${step.text}`];
+  if (step.kind === 'file') return [...head, `   ${step.path}`];
+  const {text, values} = step.apply;
+  const isRepeated = before?.kind === 'sql' && before.apply.text === text;
+  const shown = values.map((value, at) => `$${at + 1} = ${JSON.stringify(value)}`).join(', ');
+  return [...head.slice(isRepeated ? 1 : 0), ...(isRepeated ? [] : [`   ${text}`]), `   ${shown}`];
+}
+
+/** What has been settled since the last state, a line each; '' where there is nothing to say. */
+export function progressText(before: RunState | null, state: RunState): string {
+  const lines = state.steps.flatMap(({title, result}, index) => {
+    if (!result || before?.steps[index]?.result) return [];
+    const message = result.message === null ? '' : `: ${result.message}`;
+    return `${result.outcome.padEnd(8)} ${title}, ${formatMs(result.duration_ms)}${message}`;
+  });
+  return lines.map(sanitise).join('\n');
+}
+
+/** How it ended, in a line or two, and the slots before and after. */
+export function endText(state: RunState): string {
+  const {verified, applied, failed, skipped, pending} = countOutcomes(state.steps);
+  const parts = [
+    `${verified} verified`,
+    ...(applied > 0 ? [`${applied} done but not verified`] : []),
+    ...(skipped > 0 ? [`${skipped} left alone`] : []),
+    ...(failed > 0 ? [`${failed} failed`] : []),
+    ...(pending > 0 ? [`${pending} not begun`] : []),
+  ];
+  const {before, after} = state;
+  const slots = before && after ? [`slots used: ${before.used} before, ${after.used} after`] : [];
+  const why = state.reason === null ? [] : [state.reason];
+  const hint = state.hint === null ? [] : [state.hint];
+  return [`run ${state.run} ${state.status}: ${parts.join(', ')}`, ...slots, ...why, ...hint]
+    .map(sanitise)
+    .join('\n');
+}

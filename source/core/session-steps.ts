@@ -1,0 +1,91 @@
+import {describeBackend, subjectOf} from './protection.ts';
+import type {Sql, Step, Verification} from './recipe.ts';
+import type {Backend} from './snapshot.ts';
+
+/** A session that can be told apart from any later one with the same pid: what protectionOf has let through. */
+export type KnownSession = Backend & {backend_start: string; state_change: string};
+
+export function isKnownSession(backend: Backend): backend is KnownSession {
+  return backend.backend_start !== null && backend.state_change !== null;
+}
+
+/**
+ * Ends one session if it is still the one that was read. `unchanged`: and only if it has done nothing since.
+ * The guard stands in the acting statement, because between any reading and the act lie seconds.
+ */
+export function terminateStep(
+  session: KnownSession,
+  server_version_num: number,
+  guard: 'unchanged' | 'identity',
+): Step {
+  // From PG14 on the call waits for the end; before, verification polls.
+  const call =
+    server_version_num >= 140_000
+      ? `pg_catalog.pg_terminate_backend(pid, ${signalWaitMs})`
+      : 'pg_catalog.pg_terminate_backend(pid)';
+  return {
+    kind: 'sql',
+    title: `end session ${session.pid} (${describeBackend(session)})`,
+    subject: subjectOf(session.pid),
+    apply: guardedCall(`${call} AS ended`, session, guard),
+    undo: 'irreversible',
+    verify: goneVerification(session),
+    lock: 'none',
+    transaction: false,
+    timeout_ms: 10_000,
+  };
+}
+
+/** Cancels the statement that was read, not the one that the session may have begun since. */
+export function cancelStep(session: KnownSession): Step {
+  return {
+    kind: 'sql',
+    title: `cancel the statement of session ${session.pid} (${describeBackend(session)})`,
+    subject: subjectOf(session.pid),
+    apply: guardedCall('pg_catalog.pg_cancel_backend(pid) AS cancelled', session, 'unchanged'),
+    undo: 'irreversible',
+    verify: statementEndedVerification(session),
+    lock: 'none',
+    transaction: false,
+    timeout_ms: 10_000,
+  };
+}
+
+const signalWaitMs = 5000;
+
+function guardedCall(call: string, session: KnownSession, guard: 'unchanged' | 'identity'): Sql {
+  const isSame = 'pid = $1 AND backend_start = $2::timestamptz';
+  const isUnchanged = 'state = $3 AND state_change <= $4::timestamptz';
+  const isAllowed =
+    "backend_type = 'client backend' AND application_name <> 'poolctl' AND pid <> pg_catalog.pg_backend_pid()";
+  const guards = guard === 'unchanged' ? [isSame, isUnchanged, isAllowed] : [isSame, isAllowed];
+  return {
+    text: `SELECT pid, ${call} FROM pg_catalog.pg_stat_activity WHERE ${guards.join(' AND ')}`,
+    values: [
+      session.pid,
+      session.backend_start,
+      ...(guard === 'unchanged' ? [session.state, session.state_change] : []),
+    ],
+  };
+}
+
+/** A row whose start is hidden counts as still there: not to know is not to have verified. */
+function goneVerification({pid, backend_start}: KnownSession): Verification {
+  return {
+    query: {
+      text: 'SELECT count(*)::int4 AS remaining FROM pg_catalog.pg_stat_activity WHERE pid = $1 AND (backend_start IS NULL OR backend_start = $2::timestamptz)',
+      values: [pid, backend_start],
+    },
+    expect: {column: 'remaining', op: '=', value: 0},
+  };
+}
+
+function statementEndedVerification({pid, backend_start, state, state_change}: KnownSession): Verification {
+  return {
+    query: {
+      text: 'SELECT count(*)::int4 AS remaining FROM pg_catalog.pg_stat_activity WHERE pid = $1 AND (backend_start IS NULL OR backend_start = $2::timestamptz AND state = $3 AND state_change <= $4::timestamptz)',
+      values: [pid, backend_start, state, state_change],
+    },
+    expect: {column: 'remaining', op: '=', value: 0},
+  };
+}

@@ -1,0 +1,70 @@
+/** Waiting that ends early: when woken, and by rejecting when the signal aborts. */
+export type Lapse = {
+  /** Until so long has passed, somebody wakes it, or `lost` resolves, whose error it then throws. */
+  sleep(ms: number, lost?: Promise<Error>): Promise<void>;
+  /** `promise`, or null when it takes longer than `ms`. What it does later is nobody's concern. */
+  within<T>(promise: Promise<T>, ms: number): Promise<T | null>;
+  orAborted<T>(promise: Promise<T>): Promise<T>;
+  wake(): void;
+};
+
+export function createLapse(signal: AbortSignal): Lapse {
+  const wakers = new Set<() => void>();
+
+  /** Runs `start` with a way to settle; whatever it returns is called once it has, to clean up. */
+  function settle<T>(start: (resolve: (value: T) => void, reject: (error: unknown) => void) => () => void) {
+    return new Promise<T>((resolve, reject) => {
+      if (signal.aborted) {
+        reject(signal.reason);
+        return;
+      }
+      const onAbort = () => {
+        cleanUp();
+        reject(signal.reason);
+      };
+      const finish = () => {
+        signal.removeEventListener('abort', onAbort);
+        cleanUp();
+      };
+      const cleanUp = start(
+        value => {
+          finish();
+          resolve(value);
+        },
+        error => {
+          finish();
+          reject(error);
+        },
+      );
+      signal.addEventListener('abort', onAbort, {once: true});
+    });
+  }
+
+  return {
+    sleep: (ms, lost) =>
+      settle<void>((resolve, reject) => {
+        const wake = () => resolve();
+        const timer = setTimeout(wake, Math.max(0, ms));
+        wakers.add(wake);
+        lost?.then(reject, reject);
+        return () => {
+          clearTimeout(timer);
+          wakers.delete(wake);
+        };
+      }),
+    within: <T>(promise: Promise<T>, ms: number) =>
+      settle<T | null>((resolve, reject) => {
+        const timer = setTimeout(() => resolve(null), ms);
+        promise.then(resolve, reject);
+        return () => clearTimeout(timer);
+      }),
+    orAborted: promise =>
+      settle((resolve, reject) => {
+        promise.then(resolve, reject);
+        return () => {};
+      }),
+    wake() {
+      for (const wake of [...wakers]) wake();
+    },
+  };
+}
