@@ -231,7 +231,7 @@ export const bindings: Binding[] = [
     label: 'command',
     help: 'a command by name: :sessions, :sort mean, :interval 1s, :quit',
   },
-  {keys: ['?', 'h'], modes: ['browse', 'reading'], command: {kind: 'help'}, label: 'help', help: 'this list'},
+  {keys: ['?', 'h'], modes: ['browse', 'reading'], command: {kind: 'help'}, label: '', help: 'this list'},
   {
     keys: ['ctrl-l'],
     modes: ['browse', 'reading', 'guide'],
@@ -247,12 +247,12 @@ export const bindings: Binding[] = [
     label: '',
     help: 'let go of the row, the filter, or one step back in a guide',
   },
-  {keys: ['q'], modes: ['browse'], command: {kind: 'quit'}, label: 'quit', help: 'back; from a view, out'},
+  {keys: ['q'], modes: ['browse'], command: {kind: 'quit'}, label: '', help: 'back; from a view, out'},
   {
     keys: ['enter'],
     modes: ['typing', 'guide'],
     command: {kind: 'submit'},
-    label: 'go on',
+    label: '',
     help: 'take what was typed; go on in a guide',
   },
   {keys: ['backspace'], modes: ['typing', 'guide'], command: {kind: 'erase'}, label: '', help: 'erase'},

@@ -117,6 +117,7 @@ async function* carryOutSteps(run: Run, signal: AbortSignal | undefined): AsyncG
     if (index > 0 && index % plan.batch_size === 0) yield* pause(run, index, signal);
     throwIfInterrupted(signal);
     yield* carryOutStep(run, index, step);
+    yield run.state;
     const result = run.state.steps[index]?.result;
     if (result?.outcome === 'failed' && plan.on_failure !== 'continue') {
       throw new StopRun({status: 'failed', reason: `step ${index + 1} failed: ${result.message ?? ''}`});

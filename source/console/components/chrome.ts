@@ -1,4 +1,4 @@
-import {formatAge, formatBytes, formatMs} from '../../core/format.ts';
+import {formatBytes, formatMs} from '../../core/format.ts';
 import {bindings, modeOf} from '../keymap.ts';
 import {fitText, type Line, lineWidth, type Span, span, spread} from '../screen/line.ts';
 import type {Theme} from '../screen/theme.ts';
@@ -47,17 +47,32 @@ function linkSpans(state: ConsoleState, theme: Theme): Span[] {
   ];
 }
 
+/** The views and how much there is in each; what is in the way goes first where the terminal is narrow. */
 export function drawTabs(state: ConsoleState, width: number): Line {
-  const spans: Span[] = [];
-  for (const view of views) {
+  const right: Line = {spans: tableState(state)};
+  const room = width - lineWidth(right);
+  const layouts = [
+    {gap: '  ', hasCounts: true},
+    {gap: ' ', hasCounts: true},
+    {gap: ' ', hasCounts: false},
+  ];
+  const drawn = layouts.map(layout => tabSpans(state, layout));
+  const fitting = drawn.find(spans => lineWidth({spans}) <= room) ?? drawn.at(-1) ?? [];
+  return spread({spans: fitting}, right, width);
+}
+
+function tabSpans(state: ConsoleState, {gap, hasCounts}: {gap: string; hasCounts: boolean}): Span[] {
+  return views.flatMap((view, index) => {
     const badge = view.badge(state);
-    const isOpen = view.id === state.view;
-    spans.push(span(`${view.key} `, 'key'), span(view.title, isOpen ? 'heading' : 'plain'));
-    if (badge) spans.push(span(` ${badge.text}`, badge.isBad ? 'danger' : 'muted'));
-    spans.push(span('  '));
-  }
-  const right = tableState(state);
-  return spread({spans}, {spans: right}, width);
+    return [
+      span(index === 0 ? '' : gap),
+      span(`${view.key} `, 'key'),
+      span(view.title, view.id === state.view ? 'heading' : 'plain'),
+      ...(badge && (hasCounts || badge.isBad)
+        ? [span(` ${badge.text}`, badge.isBad ? 'danger' : 'muted')]
+        : []),
+    ];
+  });
 }
 
 /** What bears on the rows shown: the filter, what is tagged, and that the order is held. */
@@ -77,15 +92,22 @@ export function drawFooter(state: ConsoleState, width: number): Line {
     const role = state.notice.severity === 'info' ? 'accent' : state.notice.severity;
     return {spans: [span(fitText(` ${state.notice.text}`, width), role)]};
   }
+  const always =
+    state.link.kind === 'lost' ? [span(` retry in ${formatMs(state.link.retry_in_ms)}`, 'muted')] : [];
+  const right: Line = {spans: [...always, ...alwaysShown(state)]};
   const spans: Span[] = [];
   for (const hint of footerHints(state)) {
     const drawn = [span(` ${hint.key}`, 'key'), span(` ${hint.label} `, hint.isDisabled ? 'muted' : 'plain')];
-    if (lineWidth({spans: [...spans, ...drawn]}) > width) break;
+    if (lineWidth({spans: [...spans, ...drawn]}) + lineWidth(right) > width) break;
     spans.push(...drawn);
   }
-  if (state.link.kind === 'lost')
-    return spread({spans}, {spans: [span(`retry in ${formatAge(state.link.retry_in_ms)} `, 'muted')]}, width);
-  return {spans};
+  return spread({spans}, right, width);
+}
+
+/** Help and the way out are never cut off. */
+function alwaysShown(state: ConsoleState): Span[] {
+  if (modeOf(state) !== 'browse') return [];
+  return [span(' ?', 'key'), span(' help '), span(' q', 'key'), span(' quit ')];
 }
 
 function footerHints(state: ConsoleState): {key: string; label: string; isDisabled: boolean}[] {

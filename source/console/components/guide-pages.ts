@@ -8,9 +8,9 @@ import type {ConsoleState, Guide, GuideStage} from '../state.ts';
 import type {Area} from '../views/view.ts';
 
 const stages: [GuideStage, string][] = [
-  ['evidence', 'what it found'],
+  ['evidence', 'findings'],
   ['parameters', 'parameters'],
-  ['preview', 'exactly what will run'],
+  ['preview', 'preview'],
   ['confirm', 'confirm'],
   ['running', 'run'],
 ];

@@ -1,0 +1,64 @@
+import {describe, expect, it} from 'vitest';
+import {canonicalJson} from '../../source/core/canonical.ts';
+import {quoteIdentifier} from '../../source/core/quote.ts';
+import {redactDeep, redactLiterals, redactSecrets} from '../../source/core/redact.ts';
+
+describe('redactLiterals', () => {
+  it.each([
+    ["SELECT 'a''b', 1.5e3, x1, t2.c, $1", 'SELECT ?, ?, x1, t2.c, $1'],
+    [
+      'UPDATE "T1" SET a = .5 WHERE b = 0x1F -- why\n  AND c = 1_000',
+      'UPDATE "T1" SET a = ? WHERE b = ? AND c = ?',
+    ],
+    ["SELECT $$it's$$, $q$ a $$ b $q$, 'z'", 'SELECT ?, ?, ?'],
+    ["SELECT E'\\'x', B'01', U&'d\\0061t', N'x'", 'SELECT ?, ?, ?, ?'],
+    ["/* route='/x' */ SELECT 1 /* user='ann' */", 'SELECT ?'],
+    ["SELECT 'cut off in the mid", 'SELECT ?'],
+    ['SELECT $$cut off', 'SELECT ?'],
+    ["ALTER ROLE app PASSWORD 'hush'", 'ALTER ROLE app PASSWORD ?'],
+    ['SELECT a$b, 5::int2', 'SELECT a$b, ?::int2'],
+    ['', ''],
+  ])('%s', (sql, redacted) => expect(redactLiterals(sql)).toBe(redacted));
+});
+
+describe('redactSecrets', () => {
+  it.each([
+    ['postgres://ann:hush@db/shop?password=hush&x=1', 'postgres://ann:***@db/shop?password=***&x=1'],
+    ['postgresql://ann:hu@sh/hush@db/shop', 'postgresql://ann:***@db/shop'],
+    ["ALTER ROLE ann PASSWORD 'hu''sh' LOGIN", 'ALTER ROLE ann PASSWORD *** LOGIN'],
+    ['ALTER ROLE ann PASSWORD $x$hush$x$', 'ALTER ROLE ann PASSWORD ***'],
+    ['host=db password=hush dbname=shop', 'host=db password=*** dbname=shop'],
+    ["PGPASSWORD='hush' psql", 'PGPASSWORD=*** psql'],
+    ['postgres://ann@db:5432/shop', 'postgres://ann@db:5432/shop'],
+  ])('%s', (text, redacted) => expect(redactSecrets(text)).toBe(redacted));
+
+  it('reaches into values', () => {
+    expect(redactDeep({a: ['password=hush', 1, null], b: {c: true}})).toEqual({
+      a: ['password=***', 1, null],
+      b: {c: true},
+    });
+  });
+});
+
+describe('canonicalJson', () => {
+  it('sorts keys, drops what is undefined and refuses what JSON cannot carry', () => {
+    expect(canonicalJson({b: [1, {d: null, c: 'é\n'}], a: undefined, A: true})).toBe(
+      '{"A":true,"b":[1,{"c":"é\\n","d":null}]}',
+    );
+    expect(() => canonicalJson({a: Number.NaN})).toThrow();
+    expect(() => canonicalJson({a: 1n})).toThrow();
+  });
+});
+
+describe('quoteIdentifier', () => {
+  it.each([
+    ['app', '"app"'],
+    ['a"; DROP ROLE x; --', '"a""; DROP ROLE x; --"'],
+    [' ', '" "'],
+  ])('%s', (name, quoted) => expect(quoteIdentifier(name)).toBe(quoted));
+
+  it('refuses what is none', () => {
+    expect(() => quoteIdentifier('')).toThrow();
+    expect(() => quoteIdentifier('a\0b')).toThrow();
+  });
+});
