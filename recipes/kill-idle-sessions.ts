@@ -160,7 +160,7 @@ function plan(snapshot: Snapshot, params: ParameterValues): Plan {
     recipe: recipe.id,
     params: completeParams(params, parameters),
     explanation: explain(selection, snapshot),
-    steps: chosen.map(session => terminateStep(session, snapshot.target.server_version_num, 'unchanged')),
+    steps: chosen.map(session => terminateStep(session, 'unchanged')),
     left_alone,
     batch_size: 5,
     pause_ms: 500,

@@ -42,7 +42,7 @@ function plan(snapshot: Snapshot, params: ParameterValues): Plan {
         ? 'Whoever has done anything since this preview is left alone (even_if_changed=yes ends them too).'
         : 'They are ended whatever they are doing by then.',
     ],
-    steps: chosen.map(session => terminateStep(session, snapshot.target.server_version_num, guard)),
+    steps: chosen.map(session => terminateStep(session, guard)),
     left_alone,
     batch_size: 5,
     pause_ms: 500,

@@ -81,7 +81,7 @@ async function verify({journal, output}: JournalPorts, flags: {json: boolean}): 
 }
 
 /** `unknown: verify`: nobody knows whether it happened. */
-export function describeUnfinished({run, step, at, target, title}: UnfinishedIntent): string {
+function describeUnfinished({run, step, at, target, title}: UnfinishedIntent): string {
   return `unknown, verify: run ${run} step ${step + 1} at ${at} on ${target}: ${title}`;
 }
 

@@ -87,8 +87,8 @@ function sqlstateOf(error: unknown): string | null {
 
 /**
  * Errors that do not tell whether the act happened: class 08 is a connection exception, 57P01 to 57P05 a
- * shutdown, a crash or our session ended from outside. 57014, a timeout, comes after pg_terminate_backend has
- * sent its signal and while it waits; inside a transaction it means that all was rolled back.
+ * shutdown, a crash or our session ended from outside. 57014, a timeout, can come after a signal
+ * was sent; inside a transaction it means that all was rolled back.
  */
 function isUndecided(sqlstate: string, step: SqlStep): boolean {
   if (sqlstate === '57014') return !step.transaction;

@@ -16,7 +16,7 @@ import {
 } from './run-state.ts';
 import {type Stop, StopRun, stopOf} from './stop-run.ts';
 
-export type {RunState, RunStep, SlotReading} from './run-state.ts';
+export type {RunState, SlotReading} from './run-state.ts';
 
 /** What the re-diagnosis right before a step says of it. */
 export type Recheck = {kind: 'go'} | {kind: 'skip'; reason: string} | {kind: 'stop'; reason: string};

@@ -23,7 +23,7 @@ export function findRefill(
 }
 
 /** `web/app@10.0.0.7`: application, role and client. */
-export function describeGroup({application_name, usename, client_addr}: GroupKey): string {
+function describeGroup({application_name, usename, client_addr}: GroupKey): string {
   return `${application_name || '(no name)'}/${usename}@${client_addr ?? 'local'}`;
 }
 

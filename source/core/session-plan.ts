@@ -51,7 +51,7 @@ export function watchGroups(chosen: readonly Backend[]): WatchedGroup[] {
   return [...groups.values()];
 }
 
-export function groupKeyOf({application_name, usename, client_addr}: Backend): GroupKey {
+function groupKeyOf({application_name, usename, client_addr}: Backend): GroupKey {
   return {application_name, usename: usename ?? '', client_addr};
 }
 

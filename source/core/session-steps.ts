@@ -11,23 +11,15 @@ export function isKnownSession(backend: Backend): backend is KnownSession {
 
 /**
  * Ends one session if it is still the one that was read. `unchanged`: and only if it has done nothing since.
- * The guard stands in the acting statement, because between any reading and the act lie seconds.
+ * The guard stands in the acting statement, because between any reading and the act lie seconds. PG14's waiting
+ * pg_terminate_backend(pid, timeout) looks every 100 ms; verification sees the end within about 20.
  */
-export function terminateStep(
-  session: KnownSession,
-  server_version_num: number,
-  guard: 'unchanged' | 'identity',
-): Step {
-  // From PG14 on the call waits for the end; before, verification polls.
-  const call =
-    server_version_num >= 140_000
-      ? `pg_catalog.pg_terminate_backend(pid, ${signalWaitMs})`
-      : 'pg_catalog.pg_terminate_backend(pid)';
+export function terminateStep(session: KnownSession, guard: 'unchanged' | 'identity'): Step {
   return {
     kind: 'sql',
     title: `end session ${session.pid} (${describeBackend(session)})`,
     subject: subjectOf(session.pid),
-    apply: guardedCall(`${call} AS ended`, session, guard),
+    apply: guardedCall('pg_catalog.pg_terminate_backend(pid) AS signalled', session, guard),
     undo: 'irreversible',
     verify: goneVerification(session),
     lock: 'none',
@@ -50,8 +42,6 @@ export function cancelStep(session: KnownSession): Step {
     timeout_ms: 10_000,
   };
 }
-
-const signalWaitMs = 5000;
 
 function guardedCall(call: string, session: KnownSession, guard: 'unchanged' | 'identity'): Sql {
   const isSame = 'pid = $1 AND backend_start = $2::timestamptz';

@@ -5,17 +5,42 @@
  * server cut off (track_activity_query_size) yields the tags that are still whole.
  */
 export function parseTags(query: string | null): Record<string, string> {
-  if (query === null || !query.includes('/*')) return {};
+  if (query === null) return {};
   const tags: [string, string][] = [];
-  for (const [, comment] of query.matchAll(/\/\*([\s\S]*?)(?:\*\/|$)/g)) {
-    for (const [, key, value] of (comment ?? '').matchAll(pair)) {
-      tags.push([decode(key ?? ''), decode((value ?? '').replace(/\\'/g, "'"))]);
-    }
+  for (let start = query.indexOf('/*'); start >= 0; ) {
+    const end = query.indexOf('*/', start + 2);
+    const comment = query.slice(start + 2, end < 0 ? undefined : end);
+    collectPairs(comment, tags);
+    start = end < 0 ? -1 : query.indexOf('/*', end + 2);
   }
   return Object.fromEntries(tags);
 }
 
-const pair = /([^\s,='"/*]{1,128})='((?:[^'\\]|\\.)*)'/g;
+/**
+ * From one `='` to the next, never back over the same text: a pattern that looks for a key at every position takes
+ * 40 ms for 500 comments of 300 characters without any, and whoever connects chooses the comments.
+ */
+function collectPairs(comment: string, tags: [string, string][]): void {
+  let keyFrom = 0;
+  for (let equals = comment.indexOf("='"); equals >= 0; equals = comment.indexOf("='", keyFrom)) {
+    const close = closingQuote(comment, equals + 2);
+    if (close < 0) return;
+    const key = comment.slice(Math.max(keyFrom, equals - longestKey), equals).match(/[^\s,='"]*$/)?.[0] ?? '';
+    const value = comment.slice(equals + 2, close).replaceAll("\\'", "'");
+    if (key !== '') tags.push([decode(key), decode(value)]);
+    keyFrom = close + 1;
+  }
+}
+
+const longestKey = 128;
+
+/** Where the value ends that begins at `from`; -1 where it was cut off. */
+function closingQuote(text: string, from: number): number {
+  for (let at = text.indexOf("'", from); at >= 0; at = text.indexOf("'", at + 1)) {
+    if (text[at - 1] !== '\\' || at === from) return at;
+  }
+  return -1;
+}
 
 /** As it stands where it is not URL-encoded: `100%` is a value too. */
 function decode(text: string): string {

@@ -2,6 +2,7 @@ import {type Backend, type BackendState, type BackgroundWorker, backendStates} f
 import {parseTags} from '../core/tags.ts';
 import type {Names} from './names.ts';
 import type {ActivityRow} from './queries/activity.ts';
+import {withoutSecrets} from './without-secrets.ts';
 
 /** Everything one reading of the activity says. */
 export type Activity = {
@@ -88,6 +89,8 @@ type Remembered = {
   backend_start: string | null;
   change_us: number | null;
   state_change: string | null;
+  /** As the server has it, to tell whether it is another. */
+  raw: string | null;
   query: string | null;
   tags: Record<string, string>;
 };
@@ -101,14 +104,15 @@ function isUnchanged(row: ActivityRow, before: Remembered | undefined): before i
 function remember(row: ActivityRow, before: Remembered | undefined, isRepeated: boolean): Remembered {
   const change_us = row[12];
   const start_us = row[13];
-  if (isUnchanged(row, before) && (!isRepeated || before.query === row[16])) return before;
+  if (isUnchanged(row, before) && (!isRepeated || before.raw === row[16])) return before;
   const query = row[16];
   return {
     start_us,
     backend_start: before?.start_us === start_us ? before.backend_start : isoOrNull(start_us),
     change_us,
     state_change: isoOrNull(change_us),
-    query,
+    raw: query,
+    query: withoutSecrets(query),
     tags: query?.includes('/*') ? parseTags(query) : noTags,
   };
 }

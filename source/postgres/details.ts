@@ -4,6 +4,7 @@ import type {PgClient} from './pg-client.ts';
 import {pickVariant} from './queries/query.ts';
 import {type SessionLockRow, sessionLocksQuery} from './queries/session-locks.ts';
 import {type SessionQueryRow, sessionQueryQuery} from './queries/session-query.ts';
+import {withoutSecrets} from './without-secrets.ts';
 
 export type SessionLock = {
   locktype: string;
@@ -36,7 +37,7 @@ export async function readSessionDetail(
   const [row] = queries.rows;
   if (row === undefined || !isSame(row[0], session.backend_start))
     return {is_gone: true, query: null, locks: []};
-  return {is_gone: false, query: row[1], locks: locks.rows.map(toLock)};
+  return {is_gone: false, query: withoutSecrets(row[1]), locks: locks.rows.map(toLock)};
 }
 
 /**

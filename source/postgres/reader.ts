@@ -4,6 +4,7 @@ import type {Database, LockWait, Snapshot} from '../core/snapshot.ts';
 import {type Activity, createActivityReader} from './activity-rows.ts';
 import {type Capabilities, readTarget} from './capabilities.ts';
 import type {ConnectionRequest} from './connection-request.ts';
+import {isoTime} from './iso-time.ts';
 import {type Names, noNames, toNames} from './names.ts';
 import type {PgClient, RawPgClient} from './pg-client.ts';
 import {type ActivityRow, activityQuery} from './queries/activity.ts';
@@ -89,7 +90,10 @@ export function createReader(connection: ReadableConnection, now: () => number):
       const {own_limits} = names;
       settings = {max_connections, superuser_reserved_connections, reserved_connections, own_limits};
     }
-    if (statements === null || hasMoved(capabilities, found)) statements = openStatements(found);
+    if (hasMoved(capabilities, found)) {
+      statements = openStatements(found);
+      sections.forget('statements');
+    }
     capabilities = found;
   }
 
@@ -216,7 +220,7 @@ function toDatabase(row: DatabaseRow): Database {
     index_hit_ratio: null,
     deadlocks,
     temp_bytes,
-    stats_reset: row[8],
+    stats_reset: isoTime(row[8]),
   };
 }
 

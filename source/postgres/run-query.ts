@@ -10,11 +10,18 @@ export type Run = <Row>(query: {name: string; text: string}, values?: readonly u
  */
 export function createRun(client: PgClient, options: {is_pooled: boolean}): Run {
   let isPrepared = !options.is_pooled;
+  /** Names by text: an extension that moved to another schema makes other texts of the same queries. */
+  const names = new Map<string, string>();
+  const nameOf = (name: string, text: string) => {
+    const known = names.get(text) ?? `${name}_${names.size}`;
+    names.set(text, known);
+    return known;
+  };
   return async <Row>({name, text}: {name: string; text: string}, values: readonly unknown[] = []) => {
     const unnamed = {text, values, rowMode: 'array'} as const;
     if (!isPrepared) return (await client.query<Row>(unnamed)).rows;
     try {
-      return (await client.query<Row>({...unnamed, name})).rows;
+      return (await client.query<Row>({...unnamed, name: nameOf(name, text)})).rows;
     } catch (error) {
       if (!unpreparable.has((error as {code?: string}).code ?? '')) throw error;
       isPrepared = false;

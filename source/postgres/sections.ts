@@ -17,6 +17,8 @@ export type Sections = {
   /** Runs `read` unless it failed lately. A failure of this section is kept as unavailable, and told. */
   attempt(name: SectionName, read: () => Promise<void>): Promise<void>;
   unavailable(): Unavailable[];
+  /** The reason it failed for may be gone: it is run again at once. */
+  forget(name: SectionName): void;
 };
 
 /** A query that was refused is not run again for so long: it would be refused again, and logged each time. */
@@ -42,6 +44,7 @@ export function createSections(role: string, now: () => number): Sections {
       }
     },
     unavailable: () => [...failed.values()].map(({unavailable}) => unavailable),
+    forget: name => void failed.delete(name),
   };
 }
 

@@ -1,6 +1,7 @@
 import {type StatementCounters, withStatementRates} from '../core/rates.ts';
 import type {Statement, StatementsInfo} from '../core/snapshot.ts';
 import {chooseWatched, parseScan, type StatementScan} from '../core/statement-scan.ts';
+import {isoTime} from './iso-time.ts';
 import type {Names} from './names.ts';
 import {extensionVersionNum, pickVariant, type Query} from './queries/query.ts';
 import {type StatementTextRow, statementTextsQuery} from './queries/statement-texts.ts';
@@ -8,6 +9,7 @@ import {type StatementRow, statementsQuery} from './queries/statements.ts';
 import {type StatementsInfoRow, statementsInfoQuery} from './queries/statements-info.ts';
 import {type StatementsScanRow, statementsScanQuery} from './queries/statements-scan.ts';
 import type {Run} from './run-query.ts';
+import {withoutSecrets} from './without-secrets.ts';
 
 /** What to read of the statements in one round trip. */
 export type StatementsWanted = {
@@ -63,7 +65,7 @@ export function createStatementsReader(
     if (infoRow === undefined) return;
     const current: StatementCounters = {
       at_ms: infoRow[3],
-      stats_reset: infoRow[1],
+      stats_reset: isoTime(infoRow[1]),
       statements: rows.filter(row => !own.has(textKey(row))).map(row => toStatement(row, names)),
       is_complete: rows.length < mostStatements,
     };
@@ -78,7 +80,7 @@ export function createStatementsReader(
     if (info !== null && (dealloc ?? 0) > info.dealloc) lastEvictionMs = at_ms;
     return {
       dealloc: dealloc ?? 0,
-      stats_reset,
+      stats_reset: isoTime(stats_reset),
       entries: Math.max(entries, shown.length),
       max_entries,
       is_evicting: at_ms - lastEvictionMs < evictionShownMs,
@@ -102,7 +104,7 @@ export function createStatementsReader(
     for (const queryid of queryids) askedFor.add(queryid);
     for (const row of await run<StatementTextRow>(variant(statementTextsQuery), [queryids])) {
       if (row[4]) own.add(textKey(row));
-      texts.set(textKey(row), row[3]);
+      texts.set(textKey(row), withoutSecrets(row[3]));
     }
   }
 
@@ -162,6 +164,6 @@ function toStatement(row: StatementRow, names: Names): Statement {
     wal_bytes: row[17],
     blk_read_time_ms: row[18],
     blk_write_time_ms: row[19],
-    stats_since: row[20],
+    stats_since: isoTime(row[20]),
   };
 }

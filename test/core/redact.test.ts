@@ -1,6 +1,4 @@
 import {describe, expect, it} from 'vitest';
-import {canonicalJson} from '../../source/core/canonical.ts';
-import {quoteIdentifier} from '../../source/core/quote.ts';
 import {redactDeep, redactLiterals, redactSecrets} from '../../source/core/redact.ts';
 
 describe('redactLiterals', () => {
@@ -37,28 +35,5 @@ describe('redactSecrets', () => {
       a: ['password=***', 1, null],
       b: {c: true},
     });
-  });
-});
-
-describe('canonicalJson', () => {
-  it('sorts keys, drops what is undefined and refuses what JSON cannot carry', () => {
-    expect(canonicalJson({b: [1, {d: null, c: 'é\n'}], a: undefined, A: true})).toBe(
-      '{"A":true,"b":[1,{"c":"é\\n","d":null}]}',
-    );
-    expect(() => canonicalJson({a: Number.NaN})).toThrow();
-    expect(() => canonicalJson({a: 1n})).toThrow();
-  });
-});
-
-describe('quoteIdentifier', () => {
-  it.each([
-    ['app', '"app"'],
-    ['a"; DROP ROLE x; --', '"a""; DROP ROLE x; --"'],
-    [' ', '" "'],
-  ])('%s', (name, quoted) => expect(quoteIdentifier(name)).toBe(quoted));
-
-  it('refuses what is none', () => {
-    expect(() => quoteIdentifier('')).toThrow();
-    expect(() => quoteIdentifier('a\0b')).toThrow();
   });
 });

@@ -1,0 +1,47 @@
+import {createHash} from 'node:crypto';
+import {carryOut} from '../../source/core/engine.ts';
+import {openJournal} from '../../source/journal/journal-file.ts';
+
+/** Is in the middle of an act for ever: `act-process.ts FILE`. Says `acting` when the act has begun. */
+const journal = openJournal(process.argv[2] ?? '');
+const run = carryOut(
+  {
+    recipe: 'kill-idle-sessions',
+    params: {},
+    explanation: [],
+    steps: [
+      {
+        kind: 'sql',
+        title: 'end session 4711',
+        subject: 'backend:4711',
+        apply: {text: 'SELECT 1', values: []},
+        undo: 'irreversible',
+        verify: {query: {text: 'SELECT 1', values: []}, expect: {column: 'remaining', op: '=', value: 0}},
+        lock: 'none',
+        transaction: false,
+        timeout_ms: 1000,
+      },
+    ],
+    left_alone: [],
+    batch_size: 1,
+    pause_ms: 0,
+    slots_freed: 1,
+    watch_groups: [],
+  },
+  {run: 'killed', actor: 'me@here', target: 'db:5432/shop'},
+  {
+    executor: {
+      apply: () => {
+        process.stdout.write('acting\n');
+        return new Promise(() => setInterval(() => {}, 1000));
+      },
+      verify: async () => true,
+      close: async () => {},
+    },
+    journal,
+    clock: {now: () => new Date(), sleep: async () => {}},
+    sha256: text => createHash('sha256').update(text).digest('hex'),
+    slots: async () => ({used: 1, headroom: 1, groups: []}),
+  },
+);
+for await (const _ of run);

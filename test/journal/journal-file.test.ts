@@ -1,0 +1,216 @@
+import {appendFile, mkdir, readdir, readFile, stat, symlink, truncate, writeFile} from 'node:fs/promises';
+import {hostname} from 'node:os';
+import {join} from 'node:path';
+import {describe, expect, it} from 'vitest';
+import {openJournal} from '../../source/journal/journal-file.ts';
+import {describeOwner} from '../../source/journal/owner.ts';
+import {temporaryFolder} from '../commands/acting.ts';
+import {draftOf, intentOf} from './drafts.ts';
+import {startChild} from './processes.ts';
+
+async function newFile(): Promise<string> {
+  return join(await temporaryFolder(), 'state', 'poolctl', 'journal.jsonl');
+}
+
+async function fill(file: string, count: number): Promise<void> {
+  const journal = openJournal(file);
+  for (let step = 0; step < count; step++) await journal.append(draftOf('r', step));
+}
+
+async function linesOf(file: string): Promise<string[]> {
+  return (await readFile(file, 'utf8')).trimEnd().split('\n');
+}
+
+const appendProcess = new URL('./append-process.ts', import.meta.url);
+const actProcess = new URL('./act-process.ts', import.meta.url);
+const journalError = {name: 'AbortError', exitCode: 8};
+
+describe('openJournal', () => {
+  it('touches nothing before it is used, and reads an absent file as an empty one', async () => {
+    const file = await newFile();
+    const journal = openJournal(file);
+    expect(await journal.read()).toEqual([]);
+    expect(await journal.verify()).toMatchObject({
+      ok: true,
+      entries: 0,
+      broken_at: null,
+      head: '0'.repeat(64),
+    });
+    await expect(stat(join(file, '..'))).rejects.toThrow('ENOENT');
+  });
+
+  it('numbers and links entries, in files that nobody else may read', async () => {
+    const file = await newFile();
+    const journal = openJournal(file);
+    const entries = await Promise.all([0, 1, 2].map(step => journal.append(draftOf('r', step))));
+    expect(entries.map(({seq}) => seq)).toEqual([1, 2, 3]);
+    expect(entries[1]?.previous).toBe(entries[0]?.hash);
+    expect(await journal.read()).toEqual(entries);
+    expect(await journal.verify()).toMatchObject({ok: true, entries: 3, head: entries[2]?.hash});
+    expect((await stat(file)).mode & 0o777).toBe(0o600);
+    expect((await stat(join(file, '..'))).mode & 0o777).toBe(0o700);
+    expect(await readdir(join(file, '..'))).toEqual(['journal.jsonl']);
+  });
+
+  it('takes the reading rights of others from a file that it finds', async () => {
+    const file = join(await temporaryFolder(), 'journal.jsonl');
+    await writeFile(file, '', {mode: 0o644});
+    await fill(file, 1);
+    expect((await stat(file)).mode & 0o777).toBe(0o600);
+  });
+
+  it('lets no password in', async () => {
+    const file = await newFile();
+    await openJournal(file).append({...draftOf('r', 0), target: 'postgres://me:hush@db/shop'});
+    expect(await readFile(file, 'utf8')).not.toContain('hush');
+    expect(await openJournal(file).verify()).toMatchObject({ok: true});
+  });
+
+  it('puts a torn last line aside, tells so, and goes on', async () => {
+    const file = await newFile();
+    await fill(file, 3);
+    const whole = await linesOf(file);
+    await truncate(file, (await stat(file)).size - 20);
+    const notices: string[] = [];
+    const journal = openJournal(file, {onNotice: text => notices.push(text)});
+    expect(await journal.verify()).toMatchObject({ok: true, entries: 2});
+    expect(await journal.append(draftOf('r', 9))).toMatchObject({seq: 3});
+    expect(await journal.verify()).toMatchObject({ok: true, entries: 3});
+    expect(await readFile(`${file}.torn`, 'utf8')).toBe(`${whole[2]?.slice(0, -19)}\n`);
+    expect(notices).toEqual([expect.stringContaining('.torn')]);
+  });
+
+  it.each<[string, (lines: string[]) => string[], number]>([
+    ['a changed entry', lines => lines.with(2, (lines[2] ?? '').replace('verified', 'skipped')), 3],
+    ['a removed entry', lines => lines.toSpliced(1, 1), 2],
+    ['exchanged entries', ([a = '', b = '', ...rest]) => [b, a, ...rest], 1],
+    ['a repeated entry', lines => lines.toSpliced(2, 0, lines[1] ?? ''), 3],
+    ['a line that is none', lines => lines.with(3, 'nonsense'), 4],
+    ['another hash', lines => lines.with(4, (lines[4] ?? '').replace(/"hash":"./, '"hash":"x')), 5],
+  ])('finds %s and appends nothing after it', async (_, tamper, seq) => {
+    const file = await newFile();
+    await fill(file, 5);
+    const tampered = `${tamper(await linesOf(file)).join('\n')}\n`;
+    await writeFile(file, tampered);
+    const journal = openJournal(file);
+    expect(await journal.verify()).toMatchObject({ok: false, broken_at: seq, entries: seq - 1});
+    await expect(journal.append(draftOf('r', 9))).rejects.toMatchObject(journalError);
+    expect(await readFile(file, 'utf8')).toBe(tampered);
+  });
+
+  it.each<[string, (folder: string) => Promise<string>]>([
+    [
+      'under a file',
+      async folder => {
+        await writeFile(join(folder, 'file'), '');
+        return join(folder, 'file', 'journal.jsonl');
+      },
+    ],
+    [
+      'a folder',
+      async folder => {
+        await mkdir(join(folder, 'journal.jsonl'));
+        return join(folder, 'journal.jsonl');
+      },
+    ],
+    ['a device', async () => '/dev/null'],
+  ])('says what is wrong where it cannot write: %s', async (_, prepare) => {
+    const file = await prepare(await temporaryFolder());
+    const failure = openJournal(file).append(draftOf('r', 0));
+    await expect(failure).rejects.toMatchObject({
+      ...journalError,
+      hint: expect.stringContaining('--journal'),
+    });
+    await expect(failure).rejects.toThrow(file);
+  });
+
+  it('names intents without an outcome', async () => {
+    const file = await newFile();
+    const journal = openJournal(file);
+    await journal.append(intentOf('a', 0));
+    await journal.append(draftOf('a', 0));
+    await journal.append(intentOf('a', 1));
+    await journal.append(intentOf('b', 0));
+    const unfinished = [
+      {run: 'a', step: 1, seq: 3, title: 'step 1', subject: 'server', target: 'db:5432/shop'},
+      {run: 'b', step: 0, seq: 4},
+    ];
+    expect(await journal.unfinished()).toMatchObject(unfinished);
+    expect((await journal.verify()).unfinished).toMatchObject(unfinished);
+  });
+});
+
+describe('between processes', () => {
+  it('gives one valid chain when two append 200 entries each at once', async () => {
+    const file = await newFile();
+    const children = ['a', 'b'].map(name => startChild(appendProcess, file, name, '200'));
+    await Promise.all(children.map(child => child.says('ready')));
+    for (const child of children) child.process.stdin.write('go\n');
+    expect(await Promise.all(children.map(({exited}) => exited))).toEqual([0, 0]);
+    const journal = openJournal(file);
+    expect(await journal.verify()).toMatchObject({ok: true, entries: 400});
+    const entries = await journal.read();
+    for (const name of ['a', 'b']) {
+      const steps = entries.flatMap(entry =>
+        entry.run === name && entry.event === 'outcome' ? entry.step : [],
+      );
+      expect(steps).toEqual(Array.from({length: 200}, (_, index) => index));
+    }
+    expect(await readdir(join(file, '..'))).toEqual(['journal.jsonl']);
+  });
+
+  it('shows the act of a process that was killed in the middle of it as unfinished', async () => {
+    const file = await newFile();
+    const child = startChild(actProcess, file);
+    await child.says('acting');
+    child.process.kill('SIGKILL');
+    await child.exited;
+    const journal = openJournal(file);
+    expect(await journal.unfinished()).toMatchObject([{run: 'killed', step: 0, title: 'end session 4711'}]);
+    expect(await journal.append(draftOf('next', 0))).toMatchObject({seq: 3});
+  });
+
+  it('takes over what a dead process claimed, torn line and all', async () => {
+    const file = await newFile();
+    await fill(file, 1);
+    const child = startChild(appendProcess, file, 'x', '0');
+    await child.says('ready');
+    child.process.kill('SIGKILL');
+    await child.exited;
+    await symlink(ownerText({pid: child.process.pid ?? 0}), `${file}.lock.2.0`);
+    await appendFile(file, '{"torn');
+    expect(await openJournal(file).append(draftOf('r', 1))).toMatchObject({seq: 2});
+    expect((await readdir(join(file, '..'))).sort()).toEqual(['journal.jsonl', 'journal.jsonl.torn']);
+  });
+
+  it.each([
+    ['whose pid is in use again', ownerText({pid: process.pid, start: '1'}), true],
+    ['that lives', ownerText({pid: process.pid}), false],
+    ['on another host', ownerText({host: 'elsewhere', pid: 1}), false],
+  ])('judges a holder %s', async (_, owner, isTakenOver) => {
+    const file = await newFile();
+    await fill(file, 1);
+    await symlink(owner, `${file}.lock.2.0`);
+    const appended = openJournal(file, {lock_timeout_ms: 50}).append(draftOf('r', 1));
+    if (isTakenOver) await expect(appended).resolves.toMatchObject({seq: 2});
+    else
+      await expect(appended).rejects.toMatchObject({
+        ...journalError,
+        message: expect.stringContaining('is held by'),
+      });
+  });
+
+  it('sweeps up claims of entries that are long written', async () => {
+    const file = await newFile();
+    await fill(file, 3);
+    await symlink(ownerText({pid: process.pid}), `${file}.lock.3.0`);
+    await fill(file, 1);
+    expect(await readdir(join(file, '..'))).toEqual(['journal.jsonl']);
+  });
+});
+
+/** As a claim describes its maker; what is not given is this process's own. */
+function ownerText({host = hostname(), pid, start}: {host?: string; pid: number; start?: string}): string {
+  const own = describeOwner().split('|');
+  return [host, own[1], own[2], pid, start ?? own[4]].join('|');
+}

@@ -1,0 +1,59 @@
+import {afterAll, beforeAll, expect, it} from 'vitest';
+import type {Connection} from '../../source/postgres/connect.ts';
+import {describeSession, readSessionDetail} from '../../source/postgres/details.ts';
+import {describeEachMajor, startTestServer, type TestServer} from '../helpers/server.ts';
+import {until, watch} from './watching.ts';
+
+describeEachMajor('session detail', major => {
+  let server: TestServer;
+  let connection: Connection;
+  beforeAll(async () => {
+    server = await startTestServer({major, settings: {track_activity_query_size: 8192}});
+    await server.query('CREATE TABLE t (id int PRIMARY KEY)');
+    await server.query('INSERT INTO t VALUES (1)');
+    connection = await watch(server.url());
+  });
+  afterAll(async () => {
+    await connection?.close();
+    await server?.stop();
+  });
+
+  it('has the whole text, the locks held, and the one waited for first', async () => {
+    const holder = await server.connect();
+    await holder.query('BEGIN; LOCK TABLE t IN ACCESS EXCLUSIVE MODE');
+    const waiter = await server.connect({application_name: 'waiter'});
+    const text = `SELECT id, '${'x'.repeat(3000)}' FROM t`;
+    const waiting = waiter.query(text);
+    const [session] = await until(async () => {
+      const rows = await server.query<{pid: number}>(
+        `SELECT pid FROM pg_stat_activity WHERE application_name = 'waiter' AND wait_event_type = 'Lock'`,
+      );
+      return rows.length > 0 && rows;
+    });
+    const {server_version_num} = connection;
+    const pid = session?.pid ?? 0;
+    const detail = await readSessionDetail(connection.client, {pid, backend_start: null, server_version_num});
+    expect(detail.query).toBe(text);
+    expect(detail.locks[0]).toMatchObject({granted: false, relation: 'public.t', mode: 'AccessShareLock'});
+    const lines = await describeSession(connection, pid, text.slice(0, 2048));
+    expect(lines[0]).toBe(text);
+    expect(lines.at(-1)).toMatch(/waits .*AccessShareLock on public\.t|holds/);
+    await holder.query('ROLLBACK');
+    await waiting;
+  });
+
+  it('knows that a session is gone, or another with its pid', async () => {
+    const {server_version_num} = connection;
+    const read = (pid: number, backend_start: string | null) =>
+      readSessionDetail(connection.client, {pid, backend_start, server_version_num});
+    expect(await read(4_000_000, null)).toEqual({is_gone: true, query: null, locks: []});
+    expect(await read(connection.client.processID ?? 0, '2020-01-01T00:00:00.000000Z')).toMatchObject({
+      is_gone: true,
+    });
+    expect(await describeSession(connection, 4_000_000, 'SELECT 1')).toEqual([
+      'SELECT 1',
+      '',
+      'this session is gone',
+    ]);
+  });
+});

@@ -1,0 +1,114 @@
+import {afterAll, beforeAll, describe, expect, it} from 'vitest';
+import type {Connection} from '../../source/postgres/connect.ts';
+import {activityQuery} from '../../source/postgres/queries/activity.ts';
+import {catalogQuery} from '../../source/postgres/queries/catalog.ts';
+import {databasesQuery} from '../../source/postgres/queries/databases.ts';
+import {identityQuery} from '../../source/postgres/queries/identity.ts';
+import {indexBuildsQuery} from '../../source/postgres/queries/index-builds.ts';
+import {indexHitsQuery} from '../../source/postgres/queries/index-hits.ts';
+import {lockWaitsQuery} from '../../source/postgres/queries/lock-waits.ts';
+import {extensionVersionNum, pickVariant, type Query} from '../../source/postgres/queries/query.ts';
+import {sessionLocksQuery} from '../../source/postgres/queries/session-locks.ts';
+import {sessionQueryQuery} from '../../source/postgres/queries/session-query.ts';
+import {slotSettingsQuery} from '../../source/postgres/queries/slot-settings.ts';
+import {statementTextsQuery} from '../../source/postgres/queries/statement-texts.ts';
+import {statementsQuery} from '../../source/postgres/queries/statements.ts';
+import {statementsInfoQuery} from '../../source/postgres/queries/statements-info.ts';
+import {statementsScanQuery} from '../../source/postgres/queries/statements-scan.ts';
+import {describeEachMajor, startTestServer, type TestServer} from '../helpers/server.ts';
+import {watch} from './watching.ts';
+
+const serverQueries: [Query, unknown[]][] = [
+  [activityQuery, [null]],
+  [catalogQuery, []],
+  [databasesQuery, []],
+  [identityQuery, []],
+  [indexBuildsQuery, []],
+  [indexHitsQuery, []],
+  [lockWaitsQuery, []],
+  [sessionLocksQuery, [1]],
+  [sessionQueryQuery, [1]],
+  [slotSettingsQuery, []],
+];
+const statementQueries: [Query, unknown[]][] = [
+  [statementsQuery, [10, []]],
+  [statementsInfoQuery, []],
+  [statementsScanQuery, []],
+  [statementTextsQuery, [[]]],
+];
+
+describe('pickVariant', () => {
+  const query: Query = {
+    name: 'q',
+    versioned_by: 'pg_stat_statements',
+    variants: [
+      {floor: 111, text: 'new'},
+      {floor: 108, text: 'old {schema}'},
+    ],
+  };
+
+  it.each([
+    ['1.8', 'old "s""x"'],
+    ['1.9', 'old "s""x"'],
+    ['1.10', 'old "s""x"'],
+    ['1.11', 'new'],
+    ['1.12', 'new'],
+  ])('takes the highest floor at or below %s', (version, text) => {
+    expect(pickVariant(query, extensionVersionNum(version), 's"x').text).toBe(text);
+  });
+
+  it('has nothing for a version before the first', () => {
+    expect(() => pickVariant(query, extensionVersionNum('1.7'))).toThrow('q has no variant');
+  });
+});
+
+/** A query whose variants differ in columns would be read by the wrong positions on some servers. */
+const expectedColumns = new Map<string, string[]>();
+
+async function columnsOf(connection: Connection, text: string, values: unknown[]): Promise<string[]> {
+  const {fields} = await connection.client.query({text, values, rowMode: 'array'});
+  return fields.map(({name}) => name);
+}
+
+function expectSameColumns(query: Query, columns: string[]): void {
+  const expected = expectedColumns.get(query.name) ?? columns;
+  expectedColumns.set(query.name, expected);
+  expect(columns).toEqual(expected);
+}
+
+describeEachMajor('queries', major => {
+  let server: TestServer;
+  let connection: Connection;
+  beforeAll(async () => {
+    server = await startTestServer({major});
+    connection = await watch(server.url());
+  });
+  afterAll(async () => {
+    await connection?.close();
+    await server?.stop();
+  });
+
+  for (const [query, values] of serverQueries) {
+    const fitting = query.variants.filter(({floor}) => floor <= major * 10_000);
+    it.each(fitting)(`${query.name} from $floor runs here with the same columns`, async ({text}) => {
+      expectSameColumns(query, await columnsOf(connection, text, values));
+    });
+  }
+
+  // The library serves older versions of its extension, so that each variant can be run for real.
+  describe.each(['1.8', '1.9', '1.10', '1.11', '1.12'])('pg_stat_statements %s', version => {
+    it('is read by its variants, in a schema of any name', async context => {
+      const available = await server.query(
+        `SELECT FROM pg_available_extension_versions WHERE name = 'pg_stat_statements' AND version = '${version}'`,
+      );
+      if (available.length === 0) context.skip(`PostgreSQL ${major} has no pg_stat_statements ${version}`);
+      await server.query('DROP EXTENSION IF EXISTS pg_stat_statements');
+      await server.query('CREATE SCHEMA IF NOT EXISTS "odd ""schema"');
+      await server.query(`CREATE EXTENSION pg_stat_statements SCHEMA "odd ""schema" VERSION '${version}'`);
+      for (const [query, values] of statementQueries) {
+        const {text} = pickVariant(query, extensionVersionNum(version), 'odd "schema');
+        expectSameColumns(query, await columnsOf(connection, text, values));
+      }
+    });
+  });
+});

@@ -1,0 +1,33 @@
+import {type Connection, connect} from '../../source/postgres/connect.ts';
+import {createReader, nothingWanted, type Reader, type Wanted} from '../../source/postgres/reader.ts';
+import {requestTo} from './requests.ts';
+
+/** A watching connection as the console has one. */
+export function watch(url: string): Promise<Connection> {
+  return connect(requestTo(url), {purpose: 'watch'});
+}
+
+export const everything: Wanted = {
+  catalogs: true,
+  activity: true,
+  databases: true,
+  lock_waits: true,
+  index_hits: true,
+  index_builds: true,
+  statements: {numbers: true, scan: false, texts: null},
+};
+
+/** A reader that knows its target, so that everything can be read from here on. */
+export async function openReader(connection: Connection): Promise<Reader> {
+  const reader = createReader(connection, () => performance.now());
+  await reader.read({...nothingWanted, catalogs: true, activity: true});
+  return reader;
+}
+
+/** Runs `look` again until it finds something; the server's own pace decides when. */
+export async function until<T>(look: () => Promise<T | undefined | false>): Promise<T> {
+  for (;;) {
+    const found = await look();
+    if (found !== undefined && found !== false) return found;
+  }
+}

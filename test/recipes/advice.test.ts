@@ -1,0 +1,102 @@
+import {describe, expect, it} from 'vitest';
+import blockedSessions from '../../recipes/blocked-sessions.ts';
+import cancelStatements from '../../recipes/cancel-statements.ts';
+import slotsNearlyFull from '../../recipes/slots-nearly-full.ts';
+import terminateSessions from '../../recipes/terminate-sessions.ts';
+import {createBackend, createSnapshot} from '../helpers/snapshot.ts';
+
+const backends = (count: number) =>
+  Array.from({length: count}, (_, index) => createBackend({pid: index + 1}));
+
+describe('slots-nearly-full', () => {
+  it.each([
+    [7, []],
+    [8, ['warning']],
+    [9, ['critical']],
+  ])('%i of 10', (count, severities) => {
+    const snapshot = createSnapshot({backends: backends(count), max_connections: 13});
+    expect(slotsNearlyFull.diagnose(snapshot).map(({severity}) => severity)).toEqual(severities);
+  });
+
+  it("names a role's own limit and quotes its name", () => {
+    const snapshot = createSnapshot();
+    const own_limits = [{kind: 'role' as const, name: 'we"b', connection_limit: 10, used: 9}];
+    const findings = slotsNearlyFull.diagnose({...snapshot, budget: {...snapshot.budget, own_limits}});
+    expect(findings).toMatchObject([
+      {
+        subject: 'role:we"b',
+        severity: 'critical',
+        evidence: {advice: 'ALTER ROLE "we""b" CONNECTION LIMIT n'},
+      },
+    ]);
+  });
+});
+
+describe('blocked-sessions', () => {
+  const wait = (pid: number, blocked_by: number[], wait_age_ms: number) => ({
+    pid,
+    blocked_by,
+    locktype: 'transactionid',
+    mode: 'ShareLock',
+    relation: null,
+    wait_age_ms,
+  });
+  const snapshot = (wait_age_ms: number) =>
+    createSnapshot({
+      backends: [
+        createBackend({pid: 1, state: 'idle in transaction'}),
+        createBackend({pid: 2, state: 'active', blocked_by: [1], wait_event_type: 'Lock'}),
+        createBackend({pid: 3, state: 'active', blocked_by: [2], wait_event_type: 'Lock'}),
+      ],
+      lock_waits: [wait(2, [1], wait_age_ms), wait(3, [2], 10)],
+    });
+
+  it.each([
+    [4000, []],
+    [6000, [['backend:1', 'warning']]],
+    [60_000, [['backend:1', 'critical']]],
+  ])('names the root after %i ms', (age, expected) => {
+    const found = blockedSessions.diagnose(snapshot(age)).map(({subject, severity}) => [subject, severity]);
+    expect(found).toEqual(expected);
+  });
+
+  it('knows that pid 0 is a prepared transaction', () => {
+    const [finding] = blockedSessions.diagnose(
+      createSnapshot({
+        backends: [createBackend({pid: 2, state: 'active', blocked_by: [0], wait_event_type: 'Lock'})],
+        lock_waits: [wait(2, [0], 9000)],
+      }),
+    );
+    expect(finding).toMatchObject({
+      subject: 'prepared transaction',
+      evidence: {advice: expect.stringContaining('PREPARED')},
+    });
+  });
+});
+
+describe('sessions named by pid', () => {
+  const snapshot = createSnapshot({
+    backends: [createBackend({pid: 1}), createBackend({pid: 2, state: 'active'})],
+  });
+
+  it('cancels only what runs', () => {
+    const plan = cancelStatements.plan?.(snapshot, {pid: '1,2'});
+    expect(plan?.steps.map(({subject}) => subject)).toEqual(['backend:2']);
+    expect(plan?.left_alone).toMatchObject([
+      {subject: 'backend:1', reason: expect.stringContaining('it is idle')},
+    ]);
+  });
+
+  it.each([
+    ['no', true],
+    ['yes', false],
+  ])('guards the state unless told otherwise: even_if_changed=%s', (even_if_changed, isGuarded) => {
+    const steps = terminateSessions.plan?.(snapshot, {pid: '1,2', even_if_changed})?.steps ?? [];
+    expect(steps).toHaveLength(2);
+    for (const step of steps) {
+      if (step.kind !== 'sql') throw new Error('an SQL step');
+      expect(step.apply.text.includes('state_change <=')).toBe(isGuarded);
+      expect(step.apply.text).toContain('backend_start = $2::timestamptz');
+    }
+  });
+});

@@ -1,0 +1,222 @@
+import {describe, expect, it} from 'vitest';
+import recipe from '../../recipes/kill-idle-sessions.ts';
+import type {ParameterValues} from '../../source/core/recipe.ts';
+import type {Backend, Snapshot} from '../../source/core/snapshot.ts';
+import {createBackend, createSnapshot} from '../helpers/snapshot.ts';
+
+function leaky(pid: number, overrides: Partial<Backend> = {}): Backend {
+  return createBackend({
+    pid,
+    state: 'idle in transaction',
+    state_age_ms: 600_000,
+    xact_age_ms: 605_000,
+    query: "UPDATE orders SET note = 'private' WHERE id = 7",
+    ...overrides,
+  });
+}
+
+function plan(snapshot: Snapshot, params: ParameterValues = {}) {
+  if (!recipe.plan) throw new Error('it acts');
+  return recipe.plan(snapshot, params);
+}
+
+const subjects = (snapshot: Snapshot, params: ParameterValues = {}) =>
+  plan(snapshot, params).steps.map(({subject}) => subject);
+
+describe('plan', () => {
+  it.each<[string, Partial<Backend>, RegExp]>([
+    ["poolctl's own", {application_name: 'poolctl'}, /own/],
+    ["a superuser's", {is_superuser: true}, /superuser/],
+    ['a walsender', {backend_type: 'walsender'}, /walsender/],
+    ['a parallel worker', {backend_type: 'parallel worker'}, /parallel worker/],
+    ['pg_dump', {application_name: 'pg_dump'}, /dump/],
+    ['pg_basebackup', {application_name: 'pg_basebackup'}, /backup/],
+    ['a dump under another name', {application_name: 'x', query: 'COPY public.a (id) TO stdout;'}, /dump/],
+    ['prisma migrate by its lock', {query: 'SELECT pg_advisory_lock(72707369)'}, /prisma migrate/],
+    ['prisma migrate by its table', {query: 'SELECT * FROM "_prisma_migrations"'}, /prisma migrate/],
+    ['prisma migrate by its name', {application_name: 'prisma migrate'}, /migration/],
+    ['flyway', {application_name: 'Flyway by Redgate'}, /migration/],
+    ['a schema change', {query: '/* x */ ALTER TABLE a ADD b int'}, /migration/],
+    ['an index build', {query: 'create unique index concurrently i on a (b)'}, /index/],
+    ['RDS', {usename: 'rdsadmin'}, /managed/],
+    ['Cloud SQL', {usename: 'cloudsqladmin'}, /managed/],
+    ['Azure', {usename: 'azuresu'}, /managed/],
+    ['Supabase', {usename: 'supabase_admin'}, /managed/],
+    [
+      'hidden',
+      {state: null, backend_start: null, state_change: null, backend_type: null},
+      /pg_read_all_stats/,
+    ],
+  ])('leaves alone: %s', (_, overrides, reason) => {
+    const {steps, left_alone} = plan(createSnapshot({backends: [leaky(1, overrides)]}));
+    expect(steps).toEqual([]);
+    expect(left_alone).toMatchObject([{subject: 'backend:1', reason: expect.stringMatching(reason)}]);
+  });
+
+  it('leaves alone whoever builds an index by the progress view', () => {
+    const snapshot = createSnapshot({
+      backends: [leaky(1)],
+      index_builds: [{pid: 1, phase: 'building', relation: 'a'}],
+    });
+    expect(plan(snapshot).left_alone).toMatchObject([{reason: 'it builds an index'}]);
+  });
+
+  it.each<[string, Partial<Backend>, boolean]>([
+    ['pg_dump', {application_name: 'pg_dump'}, true],
+    ['a migration', {query: 'ALTER TABLE a ADD b int'}, true],
+    ['a service role', {usename: 'rdsadmin'}, true],
+    ['a young one', {state_age_ms: 10}, true],
+    ["poolctl's own", {application_name: 'poolctl'}, false],
+    ["a superuser's", {is_superuser: true}, false],
+    ['a walsender', {backend_type: 'walsender'}, false],
+    ['hidden', {state: null, backend_start: null, state_change: null}, false],
+    ['one at work', {state: 'active'}, false],
+  ])('named by pid: %s', (_, overrides, isEnded) => {
+    const snapshot = createSnapshot({backends: [leaky(1, overrides), leaky(2)]});
+    expect(subjects(snapshot, {pid: '1'})).toEqual(isEnded ? ['backend:1'] : []);
+    expect(plan(snapshot, {pid: '1'}).left_alone).toHaveLength(isEnded ? 0 : 1);
+  });
+
+  it("ends a superuser's session only as a superuser and by name", () => {
+    const snapshot = createSnapshot({backends: [leaky(1, {is_superuser: true})]});
+    const privileges = {...snapshot.target.privileges, is_superuser: true};
+    const asSuperuser = {...snapshot, target: {...snapshot.target, privileges}};
+    expect(subjects(asSuperuser)).toEqual([]);
+    expect(subjects(asSuperuser, {pid: '1'})).toEqual(['backend:1']);
+  });
+
+  it('says of a named pid that is gone, reused or a worker what it is', () => {
+    const worker = {
+      pid: 9,
+      backend_type: 'walsender',
+      application_name: '',
+      state: null,
+      wait_event_type: null,
+      wait_event: null,
+      query_age_ms: null,
+      query: null,
+    };
+    const snapshot = createSnapshot({backends: [leaky(1)], background_workers: [worker]});
+    const reasons = plan(snapshot, {pid: '1@2020-01-01T00:00:00.000000Z, 8 9'}).left_alone.map(
+      ({reason}) => reason,
+    );
+    expect(reasons).toEqual([
+      expect.stringContaining('another one has its pid'),
+      expect.stringContaining('no such session'),
+      expect.stringContaining('walsender'),
+    ]);
+    expect(subjects(snapshot, {pid: '1@2026-01-01T00:00:00.123456Z'})).toEqual(['backend:1']);
+  });
+
+  const crowd = createSnapshot({
+    backends: [
+      leaky(1, {application_name: 'web', usename: 'web', client_addr: '10.0.0.1', state_age_ms: 400_000}),
+      leaky(2, {application_name: 'web', usename: 'web', client_addr: null, state_age_ms: 500_000}),
+      leaky(3, {application_name: '', usename: 'jobs', datname: 'jobs', state_age_ms: 40_000}),
+      leaky(4, {state: 'idle in transaction (aborted)', state_age_ms: 700_000}),
+      leaky(5, {state: 'idle', state_age_ms: 900_000}),
+      leaky(6, {state: 'active', blocked_by: [1], wait_event_type: 'Lock', state_age_ms: 800_000}),
+    ],
+  });
+
+  it.each<[ParameterValues, number[]]>([
+    [{}, [1, 4, 2]],
+    [{older_than: '30s'}, [1, 4, 2, 3]],
+    [{older_than: '8min'}, [4, 2]],
+    [{states: 'idle'}, [5]],
+    [{states: 'idle, idle in transaction', older_than: '0s'}, [1, 5, 2, 3]],
+    [{application: 'web'}, [1, 2]],
+    [{application: '""', older_than: '0s'}, [3]],
+    [{role: 'jobs', older_than: '0s'}, [3]],
+    [{database: 'jobs', older_than: '0s'}, [3]],
+    [{client: '10.0.0.1'}, [1]],
+    [{client: 'local'}, [2]],
+    [{at_most: '2'}, [1, 4]],
+    [{pid: '3,5'}, [3]],
+  ])('chooses by %j, blockers first, then the oldest', (params, pids) => {
+    expect(subjects(crowd, params)).toEqual(pids.map(pid => `backend:${pid}`));
+  });
+
+  it('guards identity and state inside the acting statement', () => {
+    const [step] = plan(createSnapshot({backends: [leaky(1)]})).steps;
+    if (step?.kind !== 'sql') throw new Error('an SQL step');
+    expect(step.apply.text).toBe(
+      'SELECT pid, pg_catalog.pg_terminate_backend(pid) AS signalled FROM pg_catalog.pg_stat_activity ' +
+        'WHERE pid = $1 AND backend_start = $2::timestamptz AND state = $3 AND state_change <= $4::timestamptz ' +
+        "AND backend_type = 'client backend' AND application_name <> 'poolctl' AND pid <> pg_catalog.pg_backend_pid()",
+    );
+    expect(step.apply.values).toEqual([
+      1,
+      '2026-01-01T00:00:00.123456Z',
+      'idle in transaction',
+      '2026-01-01T00:00:58.800000Z',
+    ]);
+  });
+
+  it('explains in words, without anybody’s data, and watches the groups it ends sessions of', () => {
+    const {explanation, watch_groups, slots_freed} = plan(crowd);
+    const text = explanation.join('\n');
+    expect(text).toContain('3 sessions to end');
+    expect(text).toContain('holds up 1 session');
+    expect(text).toContain('UPDATE orders SET note = ? WHERE id = ?');
+    expect(text).not.toContain('private');
+    expect(slots_freed).toBe(3);
+    expect(watch_groups).toMatchObject([
+      {application_name: 'web', client_addr: '10.0.0.1', steps: [0]},
+      {application_name: 'shop', client_addr: '10.0.0.7', steps: [1]},
+      {application_name: 'web', client_addr: null, steps: [2]},
+    ]);
+  });
+});
+
+describe('diagnose', () => {
+  const diagnose = (backends: Backend[], max_connections = 100) =>
+    recipe.diagnose(createSnapshot({backends, max_connections}));
+
+  it('names leaking groups, with the parameters that answer them', () => {
+    const findings = diagnose([leaky(1), leaky(2, {state_age_ms: 31_000}), leaky(3, {state_age_ms: 29_000})]);
+    expect(findings).toMatchObject([
+      {
+        severity: 'warning',
+        subject: 'application:shop/role:shop_app',
+        evidence: {sessions: 2, longest_state_age_ms: 600_000},
+        params: {application: 'shop', role: 'shop_app', older_than: '30s'},
+      },
+    ]);
+    expect(
+      subjects(createSnapshot({backends: [leaky(1), leaky(2, {state_age_ms: 31_000})]}), findings[0]?.params),
+    ).toHaveLength(2);
+  });
+
+  it('names a leak that holds others up by itself, as critical', () => {
+    const waiter = createBackend({pid: 2, state: 'active', blocked_by: [1], wait_event_type: 'Lock'});
+    const [first] = diagnose([leaky(1), waiter]);
+    expect(first).toMatchObject({
+      severity: 'critical',
+      subject: 'backend:1',
+      params: {pid: '1'},
+      evidence: {waiters: 1},
+    });
+  });
+
+  it('is critical when slots run out, and then looks at plain idle sessions too', () => {
+    const idle = Array.from({length: 14}, (_, index) =>
+      createBackend({pid: 100 + index, state_age_ms: 301_000}),
+    );
+    expect(diagnose(idle)).toEqual([]);
+    const findings = diagnose([...idle, leaky(1, {application_name: 'web'})], 19);
+    expect(findings).toMatchObject([
+      {severity: 'critical', subject: 'application:web/role:shop_app'},
+      {severity: 'critical', subject: 'application:shop/role:shop_app/state:idle', params: {states: 'idle'}},
+    ]);
+  });
+
+  it('names nobody who is protected', () => {
+    expect(diagnose([leaky(1, {application_name: 'pg_dump'}), leaky(2, {is_superuser: true})])).toEqual([]);
+  });
+
+  it('tells sessions without a name apart from "any"', () => {
+    const [finding] = diagnose([leaky(1, {application_name: ''}), leaky(2)].slice(0, 1));
+    expect(finding?.params).toMatchObject({application: '""'});
+  });
+});
