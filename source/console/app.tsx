@@ -15,7 +15,7 @@ type AppProps = {store: ConsoleStore; screen: Screen; theme: Theme; onKey(key: s
  * drawn goes to the Screen, cell by cell, and not through Ink's own output: that costs 12 ms and 7 kB a frame at
  * 160x50, a cell grid 2 ms and some hundred bytes.
  */
-function App({store, screen, theme, onKey}: AppProps) {
+export function App({store, screen, theme, onKey}: AppProps) {
   useInput((input, key) => {
     for (const name of splitKeys(input, key as InkKey)) onKey(name);
   });

@@ -1,6 +1,5 @@
 import type {Finding, ParameterValues, Plan, Recipe} from '../core/recipe.ts';
 import type {RunState} from '../core/run-state.ts';
-import {parseSessionId} from '../core/session-id.ts';
 import type {Command, Effect} from './messages.ts';
 import type {ConsoleState, Guide, GuideStage} from './state.ts';
 import type {Updated} from './update.ts';
@@ -34,7 +33,7 @@ export function openGuide(
 export function openSessionGuide(state: ConsoleState, how: 'cancel' | 'terminate'): Updated {
   const {cursor, tagged} = state.tables[state.view];
   const ids = tagged.length > 0 ? tagged : cursor === null ? [] : [cursor];
-  const pid = ids.map(id => parseSessionId(id).pid).join(',');
+  const pid = ids.join(',');
   const opened = openGuide(state, how === 'cancel' ? 'cancel-statements' : 'terminate-sessions', null, {
     pid,
   }).state;

@@ -8,7 +8,7 @@ export const viewIds = ['overview', 'sessions', 'statements', 'locks', 'recipes'
 export type ViewId = (typeof viewIds)[number];
 
 /** How the console stands to its server. */
-export type Link =
+type Link =
   | {kind: 'connecting'; message: string}
   | {kind: 'live'}
   | {kind: 'lost'; message: string; retry_in_ms: number};

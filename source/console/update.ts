@@ -6,6 +6,7 @@ import {copyText, heldSession, heldStatement, shownQueryIds} from './held.ts';
 import type {Command, Effect, Event, Message} from './messages.ts';
 import {type ConsoleState, type Overlay, type TableState, viewIds} from './state.ts';
 import {viewOf} from './views/index.ts';
+import {findingId} from './views/overview.ts';
 
 export type Updated = {state: ConsoleState; effects: Effect[]};
 
@@ -270,7 +271,7 @@ function open(state: ConsoleState): Updated {
   if (cursor === null) return only(state);
   switch (state.view) {
     case 'overview': {
-      const finding = state.findings.find(candidate => `${candidate.recipe}/${candidate.subject}` === cursor);
+      const finding = state.findings.find(candidate => findingId(candidate) === cursor);
       return finding ? openGuide(state, finding.recipe, finding) : only(state);
     }
     case 'recipes':
@@ -328,7 +329,7 @@ function openRecipe(state: ConsoleState): Updated {
   }
   const finding =
     state.view === 'overview'
-      ? (state.findings.find(f => `${f.recipe}/${f.subject}` === cursor) ?? state.findings[0])
+      ? (state.findings.find(f => findingId(f) === cursor) ?? state.findings[0])
       : undefined;
   return finding ? openGuide(state, finding.recipe, finding) : showView(state, 'recipes');
 }

@@ -59,7 +59,9 @@ export function slotForecast(history: readonly HistorySample[], usable: number):
   const slopes = pairwiseSlopes(samples);
   const slope = slopes[slopes.length >> 1] ?? 0;
   const risingShare = slopes.filter(each => each > 0).length / slopes.length;
-  const isClimbing = slope > 0 && risingShare > 0.6 && slope * spanMs >= 2;
+  // What climbed and then stood still has found its level: the last third must have risen too.
+  const recent = samples[Math.floor((samples.length * 2) / 3)] ?? latest;
+  const isClimbing = slope > 0 && risingShare > 0.6 && slope * spanMs >= 2 && latest.used > recent.used;
   const full_in_ms = isClimbing ? Math.max(0, usable - latest.used) / slope : null;
   return {
     slots_per_minute: slope * 60_000,

@@ -11,7 +11,7 @@ export type StatementCounters = {
 };
 
 /** What pg_stat_statements tells entries apart by. */
-export function statementKey(statement: Pick<Statement, 'userid' | 'dbid' | 'queryid' | 'toplevel'>): string {
+function statementKey(statement: Pick<Statement, 'userid' | 'dbid' | 'queryid' | 'toplevel'>): string {
   return `${statement.userid}/${statement.dbid}/${statement.queryid}/${statement.toplevel}`;
 }
 

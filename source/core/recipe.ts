@@ -26,7 +26,7 @@ export type Step =
   | {kind: 'file'; title: string; subject: string; path: string; before: string; after: string}
   | {kind: 'advice'; title: string; subject: string; text: string};
 
-export type Severity = 'warning' | 'critical';
+type Severity = 'warning' | 'critical';
 
 /** Something wrong now. `subject` is stable between readings: `backend:4711`, `role:app`, `server`. */
 export type Finding = {

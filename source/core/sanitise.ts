@@ -9,11 +9,6 @@ export function sanitise(text: string): string {
   return isPlainAscii.test(text) ? text : text.replace(whiteSpace, ' ').replace(hostile, '·');
 }
 
-/** The same for text that may keep its line breaks: a statement in the detail, a journal entry. */
-export function sanitiseLines(text: string): string[] {
-  return text.split(/\r\n|\n|\r/).map(sanitise);
-}
-
 const isPlainAscii = /^[\x20-\x7e]*$/;
 const whiteSpace = /[\t\n\r]/g;
 const hostile = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/gu;

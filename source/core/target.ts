@@ -9,7 +9,7 @@ export type PrismaSettings = {
 };
 
 /** What the role in use may see and do on the server. */
-export type Privileges = {
+type Privileges = {
   is_superuser: boolean;
   /** pg_read_all_stats (in pg_monitor): without it other roles' rows are hidden. */
   read_all_stats: boolean;

@@ -6,7 +6,7 @@ import {type SessionLockRow, sessionLocksQuery} from './queries/session-locks.ts
 import {type SessionQueryRow, sessionQueryQuery} from './queries/session-query.ts';
 import {withoutSecrets} from './without-secrets.ts';
 
-export type SessionLock = {
+type SessionLock = {
   locktype: string;
   mode: string;
   granted: boolean;
@@ -38,21 +38,6 @@ export async function readSessionDetail(
   if (row === undefined || !isSame(row[0], session.backend_start))
     return {is_gone: true, query: null, locks: []};
   return {is_gone: false, query: withoutSecrets(row[1]), locks: locks.rows.map(toLock)};
-}
-
-/**
- * The same as lines for the console's detail: the statement as far as the server keeps it (`query` is what the
- * snapshot has of it), then the locks.
- */
-export async function describeSession(
-  connection: {client: PgClient; server_version_num: number},
-  pid: number,
-  query: string | null,
-): Promise<string[]> {
-  const {server_version_num} = connection;
-  const detail = await readSessionDetail(connection.client, {pid, backend_start: null, server_version_num});
-  const text = query === null ? '(hidden from this role: GRANT pg_monitor)' : (detail.query ?? query);
-  return [...text.split(/\r\n|\n|\r/), '', ...lockLines(detail)];
 }
 
 /** A hidden backend_start cannot be compared; milliseconds tell one session of a pid from the next. */

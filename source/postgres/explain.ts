@@ -1,7 +1,5 @@
 import {AbortError, exitCodes} from '../core/errors.ts';
 import {quoteIdentifier} from '../core/quote.ts';
-import type {Statement} from '../core/snapshot.ts';
-import type {ConnectionRequest} from './connection-request.ts';
 import {countParameters} from './parameters.ts';
 import type {PgClient} from './pg-client.ts';
 
@@ -41,23 +39,6 @@ export async function explainStatement(client: PgClient, request: ExplainRequest
     client.query('ROLLBACK'),
   ]);
   return {lines: planLines(explained), how: 'generic plan'};
-}
-
-/** The same as lines for the console's detail, of a statement on show. */
-export async function explainLines(
-  connection: {client: PgClient; request: ConnectionRequest; server_version_num: number},
-  {query, datname}: Pick<Statement, 'query' | 'datname'>,
-): Promise<string[]> {
-  if (query === null) throw new AbortError('its text has not been read yet', {exitCode: exitCodes.usage});
-  const {client, request, server_version_num} = connection;
-  const {lines, how} = await explainStatement(client, {
-    query,
-    database: datname ?? '',
-    connected_database: request.database,
-    server_version_num,
-    schema: request.prisma?.schema ?? null,
-  });
-  return [...lines, '', `(${how}: planned, not executed)`];
 }
 
 type PlanRow = Record<'QUERY PLAN', string>;

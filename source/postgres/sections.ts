@@ -3,7 +3,7 @@ import type {Unavailable} from '../core/snapshot.ts';
 import {isSqlstate} from './sqlstate.ts';
 
 /** Parts of a reading that may fail alone. */
-export type SectionName =
+type SectionName =
   | 'activity'
   | 'budget'
   | 'names'

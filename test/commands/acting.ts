@@ -15,7 +15,7 @@ import {readOnce} from '../../source/postgres/read-once.ts';
 import type {TestServer} from '../helpers/server.ts';
 import {requestTo} from '../postgres/requests.ts';
 
-export const clock: Clock = {
+const clock: Clock = {
   now: () => new Date(),
   sleep: (ms, signal) => sleep(ms, undefined, signal ? {signal} : {}),
 };

@@ -2,7 +2,7 @@ import {afterAll, beforeAll, describe, expect, it} from 'vitest';
 import {snapshot} from '../../source/commands/snapshot.ts';
 import type {Output} from '../../source/core/ports.ts';
 import {connect} from '../../source/postgres/connect.ts';
-import {takeSnapshot} from '../../source/postgres/take-snapshot.ts';
+import {readOnce} from '../../source/postgres/read-once.ts';
 import {describeEachMajor, startTestServer, type TestServer} from '../helpers/server.ts';
 import {createSnapshot} from '../helpers/snapshot.ts';
 import {requestTo} from '../postgres/requests.ts';
@@ -57,12 +57,7 @@ describeEachMajor('snapshot of a server', major => {
       purpose: 'watch',
     });
     const {data, output} = capture();
-    const read = (options: {rates_over_ms: number | null}) =>
-      takeSnapshot(connection, {
-        ...options,
-        // Work in the meantime, instead of time.
-        sleep: async () => void (await server.query('SELECT count(*) FROM pg_class')),
-      });
+    const read = (options: {rates_over_ms: number | null}) => readOnce(connection, options);
     try {
       expect(await snapshot({read, output}, {rates_over_ms})).toBe(0);
     } finally {

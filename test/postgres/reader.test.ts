@@ -138,6 +138,16 @@ describeEachMajor('reader', major => {
     await app.end();
   });
 
+  it('goes on where a pooler lets prepared statements vanish', async () => {
+    const connection = await watch(server.url());
+    connections.push(connection);
+    const reader = await openReader(connection);
+    await connection.client.query('DEALLOCATE ALL');
+    const {backends, unavailable} = await reader.read({...nothingWanted, activity: true, databases: true});
+    expect(backends.length).toBeGreaterThan(0);
+    expect(unavailable.filter(({section}) => section !== 'statements')).toEqual([]);
+  });
+
   it('hides nobody who merely calls himself poolctl', async () => {
     const disguised = await server.connect({user: 'app', password: 'secret', application_name: 'poolctl'});
     const snapshot = await readEverything('oncall');

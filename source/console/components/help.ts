@@ -23,7 +23,7 @@ const keyNames: Record<string, string> = {
   'ctrl-u': 'Ctrl-U',
 };
 
-export function keyName(key: string): string {
+function keyName(key: string): string {
   return keyNames[key] ?? key;
 }
 

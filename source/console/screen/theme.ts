@@ -1,6 +1,6 @@
 import {type Role, roles} from './line.ts';
 
-export type Symbols = {
+type Symbols = {
   full: string;
   partial: string;
   empty: string;

@@ -68,7 +68,7 @@ function drawEntry(entry: JournalEntry): Line {
   };
 }
 
-export function describeEntry(entry: JournalEntry): {text: string; role: Role} {
+function describeEntry(entry: JournalEntry): {text: string; role: Role} {
   switch (entry.event) {
     case 'run':
       return {text: `${entry.recipe} on ${entry.target}, ${entry.step_count} step(s)`, role: 'strong'};

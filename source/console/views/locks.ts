@@ -8,7 +8,7 @@ import {oneLine} from './sessions.ts';
 import {defineView} from './view.ts';
 
 /** One place in the tree: who waits, for what, and how many sessions it holds up in all. */
-export type LockRow = {
+type LockRow = {
   id: string;
   depth: number;
   isRoot: boolean;
@@ -94,7 +94,7 @@ const columns: Column<LockRow>[] = [
 ];
 
 /** The forest of waits, depth first: the root that frees most comes first. */
-export function lockRows(state: ConsoleState): LockRow[] {
+function lockRows(state: ConsoleState): LockRow[] {
   const {snapshot} = state;
   if (snapshot === null) return [];
   const backends = new Map(snapshot.backends.map(backend => [backend.pid, backend]));

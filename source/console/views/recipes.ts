@@ -6,7 +6,7 @@ import {defineView} from './view.ts';
 type RecipesSlice = {recipes: {recipe: Recipe; findings: Finding[]}[]; cursor: string | null};
 
 /** Those with something to answer now come first. */
-export function recipeRows(state: ConsoleState): RecipesSlice['recipes'] {
+function recipeRows(state: ConsoleState): RecipesSlice['recipes'] {
   return state.recipes
     .map(recipe => ({recipe, findings: state.findings.filter(finding => finding.recipe === recipe.id)}))
     .sort((a, b) => b.findings.length - a.findings.length);

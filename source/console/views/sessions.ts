@@ -9,7 +9,7 @@ import {defineView} from './view.ts';
 const longTransactionMs = 60_000;
 const leakedMs = 30_000;
 
-export const sessionColumns: Column<Backend>[] = [
+const sessionColumns: Column<Backend>[] = [
   {
     id: 'pid',
     title: 'PID',

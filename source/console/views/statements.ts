@@ -10,7 +10,7 @@ const slowMs = 100;
 const criticalMs = 1000;
 
 /** Rates where two readings exist, sums since the counters were reset before that. */
-export const statementColumns: Column<Statement>[] = [
+const statementColumns: Column<Statement>[] = [
   {
     id: 'load',
     title: 'LOAD',
