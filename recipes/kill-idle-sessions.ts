@@ -59,12 +59,13 @@ export default recipe;
 
 function diagnose(snapshot: Snapshot): Finding[] {
   const heldUp = countHeldUp(snapshot);
-  const swept = snapshot.backends.filter(backend => protectionOf(backend, snapshot, false) === null);
-  const leaks = swept.filter(backend => isLeak(backend));
+  // Asked of the few that matter: it reads statements, and this runs at every reading.
+  const isSwept = (backend: Backend) => protectionOf(backend, snapshot, false) === null;
+  const leaks = snapshot.backends.filter(isLeak).filter(isSwept);
   return [
     ...leaks.flatMap(backend => blockerFinding(backend, heldUp.get(backend.pid) ?? 0)),
     ...groupBy(leaks).map(group => leakFinding(group, snapshot)),
-    ...idleFindings(swept, snapshot),
+    ...idleFindings(snapshot, isSwept),
   ];
 }
 
@@ -101,9 +102,11 @@ function leakFinding(group: Backend[], {budget}: Snapshot): Finding {
 }
 
 /** Only where slots run out, and only groups that hold a good part of them: a pool keeps a few sessions idle. */
-function idleFindings(swept: readonly Backend[], {budget}: Snapshot): Finding[] {
+function idleFindings({backends, budget}: Snapshot, isSwept: (backend: Backend) => boolean): Finding[] {
   if (budget.used_ratio < warnAtUsedRatio) return [];
-  const idle = swept.filter(({state, state_age_ms}) => state === 'idle' && (state_age_ms ?? 0) > idleAfterMs);
+  const idle = backends
+    .filter(({state, state_age_ms}) => state === 'idle' && (state_age_ms ?? 0) > idleAfterMs)
+    .filter(isSwept);
   return groupBy(idle)
     .filter(group => group.length >= Math.max(3, budget.usable * 0.1))
     .map(group => ({

@@ -59,8 +59,13 @@ function sweepReason(backend: Backend, snapshot: Snapshot): string | null {
   if (dumpPrograms.test(application_name)) return `a dump or backup (${application_name})`;
   if (migrationPrograms.test(application_name)) return `a migration (${application_name})`;
   if (snapshot.index_builds.some(({pid}) => pid === backend.pid)) return 'it builds an index';
-  return statementReason(redactLiterals(backend.query ?? ''), backend.query ?? '');
+  const statement = backend.query ?? '';
+  return mayBeProtected.test(statement) ? statementReason(redactLiterals(statement), statement) : null;
 }
+
+/** A word that every statement below has, looked for first: telling literals apart costs far more. */
+const mayBeProtected =
+  /copy|_pg_dump_cursor|72707369|_prisma_migrations|create|reindex|alter|drop|cluster|vacuum|refresh/i;
 
 function statementReason(statement: string, original: string): string | null {
   if (dumpStatements.test(statement)) return 'a dump: its statement copies a table out';

@@ -8,13 +8,13 @@ const section = /(<!-- keys: [^\n]*-->\n)[\s\S]*?(<!-- \/keys -->)/;
 /** README with its key list made anew from the keymap. */
 export async function readmeWithKeys(): Promise<{current: string; expected: string}> {
   const current = await readFile(readme, 'utf8');
-  const escape = (text: string) => text.replaceAll('|', '\\|');
+  const escapeCell = (text: string) => text.replaceAll('|', '\\|');
   const rows = keyList().map(
     ({keys, help}) =>
       `| ${keys
         .split(' ')
-        .map(key => `\`${escape(key)}\``)
-        .join(' ')} | ${escape(help)} |`,
+        .map(key => `\`${escapeCell(key)}\``)
+        .join(' ')} | ${escapeCell(help)} |`,
   );
   const table = ['| key | what it does |', '|---|---|', ...rows].join('\n');
   return {current, expected: current.replace(section, (_, begin, end) => `${begin}${table}\n${end}`)};

@@ -1,5 +1,5 @@
 import {sanitise} from '../../core/sanitise.ts';
-import {splitCells} from './cell-width.ts';
+import {isOneCellPerUnit, splitCells} from './cell-width.ts';
 import {type Line, roles} from './line.ts';
 import type {Theme} from './theme.ts';
 
@@ -93,11 +93,9 @@ function drawGrid(grid: Grid, lines: Line[], width: number, height: number): voi
   }
 }
 
-const isPlainAscii = /^[\x20-\x7e]*$/;
-
 function drawText(grid: Grid, clean: string, style: number, from: number, end: number): number {
   let x = from;
-  if (isPlainAscii.test(clean)) {
+  if (isOneCellPerUnit(clean)) {
     const stop = Math.min(end, from + clean.length);
     for (let i = 0; x < stop; i++, x++) {
       grid.text[x] = clean.charAt(i);
