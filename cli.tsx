@@ -49,7 +49,7 @@ async function dispatch(call: Call): Promise<ExitCode> {
     case 'demo':
       return runDemo(call.flags);
     case 'snapshot':
-      return runSnapshot(requestOf(call.words[0], call.flags));
+      return runSnapshot(requestOf(call.words[0], call.flags), call.flags);
     case 'doctor':
       return runDoctor(requestOf(call.words[0], call.flags), call.flags);
     case 'recipes': {
@@ -268,23 +268,24 @@ async function runDemo(flags: Flags): Promise<ExitCode> {
     const request = locate({url: demo.url, flags: {}, machine});
     stderr.write(`poolctl demo: ${demo.description}\n`);
     if (!flags.once && stdin.isTTY && stdout.isTTY) return await runConsole(request, flags);
-    return await runSnapshot(request);
+    return await runSnapshot(request, flags);
   } finally {
     await demo.stop();
   }
 }
 
 /** One whole reading, and where rates are wanted a second one. */
-async function runSnapshot(request: ConnectionRequest): Promise<ExitCode> {
+async function runSnapshot(request: ConnectionRequest, flags: Flags): Promise<ExitCode> {
   const [{snapshot}, {readOnce}] = await Promise.all([
     import('./source/commands/snapshot.ts'),
     import('./source/postgres/read-once.ts'),
   ]);
-  const connection = await connect(request, {purpose: 'watch'});
+  const rates_over_ms = flags.rates === undefined ? null : durationOf('rates', flags.rates, 100, 60_000);
+  const connection = await connect(request, {purpose: 'watch', waitFor_ms: waitOf(flags, 0)});
   try {
     return await snapshot(
       {read: options => readOnce(connection, options), output: output()},
-      {rates_over_ms: null},
+      {rates_over_ms},
     );
   } finally {
     await connection.close();

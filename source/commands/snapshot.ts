@@ -1,6 +1,6 @@
 import {type ExitCode, exitCodes} from '../core/errors.ts';
 import type {Output} from '../core/ports.ts';
-import type {Snapshot} from '../core/snapshot.ts';
+import type {Snapshot, Statement} from '../core/snapshot.ts';
 
 export type SnapshotPorts = {
   /** One whole reading; with `rates_over_ms`, of two that far apart. */
@@ -16,10 +16,32 @@ export async function snapshot(
   {read, output}: SnapshotPorts,
   flags: {rates_over_ms: number | null},
 ): Promise<ExitCode> {
-  const {schema_version, ...reading} = await read(flags);
-  output.data(JSON.stringify({schema_version, ...reading}, null, output.isTty ? 2 : 0));
+  const reading = await read(flags);
+  output.data(JSON.stringify(toDocument(reading), null, output.isTty ? 2 : 0));
   for (const {section, reason, remedy} of reading.unavailable) {
     output.talk(`${section}: ${reason}. ${remedy}`);
   }
   return exitCodes.ok;
+}
+
+/** The contract has rates beside the counters they are of, and `schema_version` first. */
+function toDocument({schema_version, ...reading}: Snapshot): Record<string, unknown> {
+  return {
+    schema_version,
+    ...reading,
+    statements: reading.statements.map(flattenStatement),
+    databases: reading.databases.map(({rates, ...database}) => ({...database, ...rates})),
+  };
+}
+
+/** Mean and deviation exist twice: since the counters were reset, and within the interval. */
+function flattenStatement({rates, ...statement}: Statement): Record<string, unknown> {
+  if (rates === undefined) return statement;
+  const {mean_exec_time_ms, stddev_exec_time_ms, ...perSecond} = rates;
+  return {
+    ...statement,
+    ...perSecond,
+    interval_mean_exec_time_ms: mean_exec_time_ms,
+    interval_stddev_exec_time_ms: stddev_exec_time_ms,
+  };
 }

@@ -25,6 +25,7 @@ export const flags = {
   ...serverFlags,
   ...journalFlag,
   ...jsonFlag,
+  rates: {type: 'string', help: 'read again so much later (1s) and add rates of the time between'},
   interval: {type: 'string', help: 'between readings: 0.5s to 60s, 2s unless told otherwise'},
   set: {type: 'string', isMultiple: true, help: 'a parameter of the recipe: name=value'},
   dryRun: {type: 'boolean', help: 'print the plan and its hash, do nothing'},
@@ -48,7 +49,7 @@ export const commands = {
     summary: 'a throwaway PostgreSQL under an incident, and the console on it',
     flags: ['seed', 'calm', 'once', 'interval', 'journal'],
   },
-  snapshot: {usage: 'snapshot [url]', summary: 'one reading as JSON', flags: [...server, 'json']},
+  snapshot: {usage: 'snapshot [url]', summary: 'one reading as JSON', flags: [...server, 'rates', 'json']},
   doctor: {
     usage: 'doctor [url]',
     summary: 'what is visible and allowed here, and what would grant the rest',

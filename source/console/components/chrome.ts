@@ -26,7 +26,10 @@ function formatVersion(versionNum: number): string {
 
 function linkSpans(state: ConsoleState, theme: Theme): Span[] {
   const {snapshot, link} = state;
-  if (link.kind === 'connecting') return [span(` ${theme.symbols.stale} connecting `, 'warning')];
+  if (link.kind === 'connecting') {
+    const stale = snapshot ? `stale ${snapshot.at.slice(11, 19)}, ` : '';
+    return [span(` ${theme.symbols.stale} ${stale}connecting `, 'warning')];
+  }
   if (link.kind === 'lost') {
     return [
       span(
