@@ -1,16 +1,15 @@
 import {sanitise} from '../core/sanitise.ts';
 import {drawFooter, drawHeader, drawTabs} from './components/chrome.ts';
-import {drawSessionDetail, drawStatementDetail} from './components/detail.ts';
 import {drawGuide} from './components/guide-pages.ts';
-import {drawHelp} from './components/help.ts';
+import {overlayLines} from './components/overlay-lines.ts';
+import {drawPage} from './components/page.ts';
 import {textWidth} from './screen/cell-width.ts';
 import {blankLine, fitLine, fitText, type Line, padLines, span} from './screen/line.ts';
 import type {Theme} from './screen/theme.ts';
-import type {ConsoleState} from './state.ts';
+import {type ConsoleState, chromeRows} from './state.ts';
 import {viewOf} from './views/index.ts';
 import type {Area} from './views/view.ts';
 
-const chromeRows = 3;
 const leastColumns = 40;
 const leastRows = 8;
 
@@ -39,11 +38,9 @@ function drawBody(state: ConsoleState, area: Area, theme: Theme): Line[] {
   const {overlay} = state;
   switch (overlay?.kind) {
     case 'help':
-      return drawHelp(overlay.scroll, area.width, area.height);
     case 'session':
-      return drawSessionDetail(state, overlay, area.width, area.height);
     case 'statement':
-      return drawStatementDetail(state, overlay, area.width, area.height, theme);
+      return drawPage(overlayLines(state, overlay, area.width, theme), overlay.scroll, area.height);
     case 'guide':
       return drawGuide(state, overlay.guide, area, theme);
     default:

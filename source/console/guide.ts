@@ -1,8 +1,9 @@
 import type {Finding, ParameterValues, Plan, Recipe} from '../core/recipe.ts';
 import type {RunState} from '../core/run-state.ts';
+import {mostScroll} from './components/overlay-lines.ts';
 import type {Command, Effect} from './messages.ts';
 import type {ConsoleState, Guide, GuideStage} from './state.ts';
-import type {Updated} from './update.ts';
+import type {Updated} from './updated.ts';
 
 /** Opens a recipe's guide at what it found; parameters come from the finding, the caller, or their defaults. */
 export function openGuide(
@@ -56,10 +57,7 @@ export function stepGuide(state: ConsoleState, guide: Guide, command: Command): 
     case 'move':
       return move(state, guide, command.by);
     case 'page':
-      return withGuide(state, {
-        ...guide,
-        scroll: Math.max(0, guide.scroll + command.by * Math.max(1, state.rows - 8)),
-      });
+      return scroll(state, guide, command.by * Math.max(1, state.rows - 8));
     default:
       return {state, effects: []};
   }
@@ -161,10 +159,13 @@ function edit(state: ConsoleState, guide: Guide, change: (text: string) => strin
 }
 
 function move(state: ConsoleState, guide: Guide, by: number): Updated {
-  if (guide.stage !== 'parameters')
-    return withGuide(state, {...guide, scroll: Math.max(0, guide.scroll + by)});
+  if (guide.stage !== 'parameters') return scroll(state, guide, by);
   const count = recipeOf(state, guide)?.parameters.length ?? 0;
   return withGuide(state, {...guide, field: count === 0 ? 0 : (guide.field + by + count) % count});
+}
+
+function scroll(state: ConsoleState, guide: Guide, by: number): Updated {
+  return withGuide(state, {...guide, scroll: Math.max(0, Math.min(mostScroll(state), guide.scroll + by))});
 }
 
 /** A run goes on whether or not its page is looked at. */

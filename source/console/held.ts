@@ -1,5 +1,6 @@
 import {sessionId} from '../core/session-id.ts';
 import type {Backend, Statement} from '../core/snapshot.ts';
+import type {Effect} from './messages.ts';
 import type {ConsoleState} from './state.ts';
 import {statementId, statementRows} from './views/statements.ts';
 
@@ -31,4 +32,9 @@ export function shownQueryIds(state: ConsoleState): string[] {
   const at = rows.findIndex(row => statementId(row) === state.tables.statements.cursor);
   const page = state.rows;
   return rows.slice(Math.max(0, at - page), Math.max(0, at) + 2 * page).map(({queryid}) => queryid);
+}
+
+/** The sampler reads statements each tick only while somebody looks at them. */
+export function showEffect(state: ConsoleState): Effect {
+  return {kind: 'show', statements: state.view === 'statements', queryids: shownQueryIds(state)};
 }

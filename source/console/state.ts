@@ -4,6 +4,9 @@ import type {Finding, ParameterValues, Plan, Recipe} from '../core/recipe.ts';
 import type {RunState} from '../core/run-state.ts';
 import type {Snapshot} from '../core/snapshot.ts';
 
+/** Header, tabs and key line. */
+export const chromeRows = 3;
+
 export const viewIds = ['overview', 'sessions', 'statements', 'locks', 'recipes', 'journal'] as const;
 export type ViewId = (typeof viewIds)[number];
 

@@ -1,18 +1,17 @@
-import {pushSample} from '../core/history.ts';
-import type {Snapshot} from '../core/snapshot.ts';
+import {goBack, moveCursor, sortBy, tagHeld} from './browse.ts';
 import {enterCommandLine} from './command-line.ts';
-import {openGuide, openSessionGuide, stepGuide, updateGuideRun} from './guide.ts';
-import {copyText, heldSession, heldStatement, shownQueryIds} from './held.ts';
-import type {Command, Effect, Event, Message} from './messages.ts';
-import {type ConsoleState, type Overlay, type TableState, viewIds} from './state.ts';
-import {viewOf} from './views/index.ts';
+import {mostScroll} from './components/overlay-lines.ts';
+import {openGuide, openSessionGuide, stepGuide} from './guide.ts';
+import {copyText, heldSession, heldStatement, showEffect} from './held.ts';
+import type {Command, Event, Message} from './messages.ts';
+import {type ConsoleState, viewIds} from './state.ts';
+import {takeEvent} from './take-event.ts';
+import {only, type Updated, withOverlay, withTable} from './updated.ts';
 import {findingId} from './views/overview.ts';
-
-export type Updated = {state: ConsoleState; effects: Effect[]};
 
 /** The whole behaviour of the console: pure, effects as values. */
 export function update(state: ConsoleState, message: Message): Updated {
-  return isEvent(message) ? take(state, message) : obey(state, message);
+  return isEvent(message) ? takeEvent(state, message) : obey(state, message);
 }
 
 const eventKinds = new Set<Message['kind']>([
@@ -31,101 +30,6 @@ const eventKinds = new Set<Message['kind']>([
 
 function isEvent(message: Message): message is Event {
   return eventKinds.has(message.kind);
-}
-
-/** Statement trends kept per statement, newest last. */
-const trendLength = 120;
-const trendedStatements = 200;
-
-function take(state: ConsoleState, event: Event): Updated {
-  switch (event.kind) {
-    case 'read':
-      return takeReading(state, event.snapshot, event.effective_interval_ms);
-    case 'lost':
-      return only({...state, link: {kind: 'lost', message: event.message, retry_in_ms: event.retry_in_ms}});
-    case 'connecting':
-      return only({...state, link: {kind: 'connecting', message: event.message}});
-    case 'resized':
-      return only({...state, columns: event.columns, rows: event.rows});
-    case 'session-described':
-      return only(
-        withOverlay(state, overlay =>
-          overlay.kind === 'session' && overlay.id === event.id ? {...overlay, detail: event.lines} : overlay,
-        ),
-      );
-    case 'statement-formatted':
-      return only(
-        withOverlay(state, overlay =>
-          overlay.kind === 'statement' && overlay.id === event.id ? {...overlay, text: event.lines} : overlay,
-        ),
-      );
-    case 'explained':
-      return only(
-        withOverlay(state, overlay =>
-          overlay.kind === 'statement' && overlay.id === event.id
-            ? {...overlay, explain: event.lines}
-            : overlay,
-        ),
-      );
-    case 'journal-read':
-      return only(takeJournal(state, event));
-    case 'run':
-      return {
-        state: updateGuideRun(state, event.run),
-        effects: event.run.phase === 'ended' ? [{kind: 'read-journal'}] : [],
-      };
-    case 'run-failed':
-      return {
-        state: withOverlay(state, overlay =>
-          overlay.kind === 'guide'
-            ? {...overlay, guide: {...overlay.guide, stage: 'done', error: event.message}}
-            : overlay,
-        ),
-        effects: [{kind: 'read-journal'}],
-      };
-    case 'notice':
-      return only({...state, notice: event.notice});
-  }
-}
-
-function takeJournal(state: ConsoleState, event: Extract<Event, {kind: 'journal-read'}>): ConsoleState {
-  const {entries, problem, unfinished} = event;
-  const isNew = state.journal === null && unfinished > 0;
-  const text = `${unfinished} act(s) of an earlier run never told their outcome: unknown, verify (6 Journal)`;
-  return {
-    ...state,
-    journal: {entries, problem, unfinished},
-    notice: isNew ? {text, severity: 'warning'} : state.notice,
-  };
-}
-
-function takeReading(state: ConsoleState, snapshot: Snapshot, effective_interval_ms: number): Updated {
-  const history = pushSample(state.history, snapshot);
-  const live: ConsoleState = {
-    ...state,
-    history,
-    effective_interval_ms,
-    link: {kind: 'live'},
-    targetName: snapshot.target.id,
-  };
-  if (state.isPaused) return only(live);
-  const findings = state.recipes
-    .flatMap(recipe => recipe.diagnose(snapshot))
-    .sort((a, b) => Number(b.severity === 'critical') - Number(a.severity === 'critical'));
-  const next = {...live, snapshot, findings, trends: pushTrends(state.trends, snapshot)};
-  const shown = shownQueryIds(next);
-  const before = shownQueryIds(state);
-  const isSame = shown.length === before.length && shown.every((id, index) => id === before[index]);
-  return {state: next, effects: isSame && state.snapshot !== null ? [] : [showEffect(next)]};
-}
-
-function pushTrends(trends: ConsoleState['trends'], snapshot: Snapshot): ConsoleState['trends'] {
-  const next: ConsoleState['trends'] = {};
-  for (const {queryid, rates} of snapshot.statements.slice(0, trendedStatements)) {
-    const values = trends[queryid] ?? [];
-    next[queryid] = rates ? [...values.slice(1 - trendLength), rates.exec_ms_per_second] : values;
-  }
-  return next;
 }
 
 const intervalStepsMs = [500, 1000, 2000, 5000, 10_000, 30_000, 60_000];
@@ -229,43 +133,6 @@ function showView(state: ConsoleState, view: ConsoleState['view']): Updated {
   };
 }
 
-/** The sampler reads statements each tick only while somebody looks at them. */
-function showEffect(state: ConsoleState): Effect {
-  return {kind: 'show', statements: state.view === 'statements', queryids: shownQueryIds(state)};
-}
-
-/** Taking hold of a row freezes the order, so that nothing moves between reading a line and acting on it. */
-function moveCursor(state: ConsoleState, by: number): ConsoleState {
-  const ids = viewOf(state.view).ids(state);
-  if (ids.length === 0) return state;
-  const {cursor} = state.tables[state.view];
-  const at = cursor === null ? -1 : ids.indexOf(cursor);
-  const start = at === -1 && by < 0 ? ids.length : at;
-  const to = Math.max(0, Math.min(ids.length - 1, start + by));
-  return withTable(state, table => ({...table, cursor: ids[to] ?? null, heldOrder: table.heldOrder ?? ids}));
-}
-
-function tagHeld(state: ConsoleState): ConsoleState {
-  return withTable(state, table => {
-    if (table.cursor === null) return table;
-    const {cursor, tagged} = table;
-    return {
-      ...table,
-      tagged: tagged.includes(cursor) ? tagged.filter(id => id !== cursor) : [...tagged, cursor],
-    };
-  });
-}
-
-function sortBy(state: ConsoleState, by: 1 | -1): ConsoleState {
-  const {sortColumns} = viewOf(state.view);
-  if (sortColumns.length === 0) return state;
-  return withTable(state, table => {
-    const at = sortColumns.findIndex(column => column.id === table.sort.column);
-    const column = sortColumns[(at + by + sortColumns.length) % sortColumns.length]?.id ?? table.sort.column;
-    return {...table, sort: {...table.sort, column}, heldOrder: null};
-  });
-}
-
 function open(state: ConsoleState): Updated {
   const {cursor} = state.tables[state.view];
   if (cursor === null) return only(state);
@@ -334,16 +201,6 @@ function openRecipe(state: ConsoleState): Updated {
   return finding ? openGuide(state, finding.recipe, finding) : showView(state, 'recipes');
 }
 
-/** One step back: first what is on top, then the row held, the tags, the filter. */
-function goBack(state: ConsoleState): ConsoleState {
-  if (state.overlay) return {...state, overlay: null};
-  return withTable(state, table => {
-    if (table.cursor !== null) return {...table, cursor: null, heldOrder: null};
-    if (table.tagged.length > 0) return {...table, tagged: []};
-    return {...table, filter: ''};
-  });
-}
-
 function changeInterval(state: ConsoleState, faster: boolean): Updated {
   const candidates = faster
     ? intervalStepsMs.filter(ms => ms < state.interval_ms)
@@ -353,11 +210,10 @@ function changeInterval(state: ConsoleState, faster: boolean): Updated {
 }
 
 function editPrompt(state: ConsoleState, edit: (text: string) => string): ConsoleState {
-  return withOverlay(
-    state,
-    overlay => (overlay.kind === 'prompt' ? {...overlay, text: edit(overlay.text), error: null} : overlay),
-    filterAsTyped,
+  const edited = withOverlay(state, overlay =>
+    overlay.kind === 'prompt' ? {...overlay, text: edit(overlay.text), error: null} : overlay,
   );
+  return filterAsTyped(edited);
 }
 
 /** A filter shows its effect with every key. */
@@ -380,22 +236,10 @@ function submitPrompt(state: ConsoleState): Updated {
 
 function scrollOverlay(state: ConsoleState, by: number): ConsoleState {
   return withOverlay(state, overlay =>
-    'scroll' in overlay ? {...overlay, scroll: Math.max(0, overlay.scroll + by)} : overlay,
+    'scroll' in overlay ? {...overlay, scroll: clamp(overlay.scroll + by, mostScroll(state))} : overlay,
   );
 }
 
-function withOverlay(
-  state: ConsoleState,
-  change: (overlay: Overlay) => Overlay,
-  after: (state: ConsoleState) => ConsoleState = same => same,
-): ConsoleState {
-  return state.overlay ? after({...state, overlay: change(state.overlay)}) : state;
-}
-
-function withTable(state: ConsoleState, change: (table: TableState) => TableState): ConsoleState {
-  return {...state, tables: {...state.tables, [state.view]: change(state.tables[state.view])}};
-}
-
-function only(state: ConsoleState): Updated {
-  return {state, effects: []};
+function clamp(value: number, most: number): number {
+  return Math.max(0, Math.min(most, value));
 }

@@ -6,7 +6,7 @@ import Client from 'pg/lib/client.js';
 import {parserOverrides} from './type-parsers.ts';
 
 /** A query as pg takes it. A `name` makes it a prepared statement, planned once per connection. */
-export type PgQuery = {
+type PgQuery = {
   text: string;
   name?: string;
   values?: readonly unknown[];
@@ -18,7 +18,7 @@ export type PgQuery = {
   query_timeout?: number;
 };
 
-export type PgResult<Row> = {rows: Row[]; rowCount: number | null; fields: {name: string}[]; command: string};
+type PgResult<Row> = {rows: Row[]; rowCount: number | null; fields: {name: string}[]; command: string};
 
 /**
  * A connected client. Queries are pipelined: several `query()` calls in one turn are written at once, each

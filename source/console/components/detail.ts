@@ -1,33 +1,30 @@
 import {formatAge, formatBytes, formatCount, formatMs, formatRatio} from '../../core/format.ts';
 import {sessionId} from '../../core/session-id.ts';
 import type {Backend, Statement} from '../../core/snapshot.ts';
-import {blankLine, type Line, padLines, span, wrapText} from '../screen/line.ts';
+import {blankLine, type Line, span, wrapText} from '../screen/line.ts';
 import type {Theme} from '../screen/theme.ts';
 import type {ConsoleState} from '../state.ts';
 import {statementId} from '../views/statements.ts';
 import {drawChart} from './chart.ts';
 
 /** Everything known of one session. It stays open when the session ends, and says so. */
-export function drawSessionDetail(
+export function sessionDetailLines(
   state: ConsoleState,
-  overlay: {id: string; scroll: number; detail: string[] | null},
+  overlay: {id: string; detail: string[] | null},
   width: number,
-  height: number,
 ): Line[] {
   const backend = state.snapshot?.backends.find(candidate => sessionId(candidate) === overlay.id);
-  if (!backend)
-    return padLines([heading('session'), {spans: [span('  this session has ended', 'warning')]}], height);
+  if (!backend) return [heading('session'), {spans: [span('  this session has ended', 'warning')]}];
   const blocks = (state.snapshot?.backends ?? [])
     .filter(other => other.blocked_by.includes(backend.pid))
     .map(({pid}) => pid);
-  const lines = [
+  return [
     heading(`session ${backend.pid}`),
     ...facts(sessionFacts(backend, blocks), width),
     blankLine,
     heading(backend.state === 'active' ? 'statement' : 'last statement'),
     ...text(overlay.detail ?? [backend.query ?? '(hidden from this role: GRANT pg_monitor)'], width),
   ];
-  return scrolled(lines, overlay.scroll, height);
 }
 
 function sessionFacts(backend: Backend, blocks: number[]): [string, string][] {
@@ -64,21 +61,18 @@ function sessionFacts(backend: Backend, blocks: number[]): [string, string][] {
 }
 
 /** One statement: what it costs, how that moved since the console started, and its plan once asked for. */
-export function drawStatementDetail(
+export function statementDetailLines(
   state: ConsoleState,
-  overlay: {id: string; scroll: number; text: string[] | null; explain: string[] | null},
+  overlay: {id: string; text: string[] | null; explain: string[] | null},
   width: number,
-  height: number,
   theme: Theme,
 ): Line[] {
   const statement = state.snapshot?.statements.find(candidate => statementId(candidate) === overlay.id);
-  if (!statement)
-    return padLines(
-      [heading('statement'), {spans: [span('  no longer among the costliest', 'warning')]}],
-      height,
-    );
+  if (!statement) {
+    return [heading('statement'), {spans: [span('  no longer among the costliest', 'warning')]}];
+  }
   const trend = state.trends[statement.queryid] ?? [];
-  const lines = [
+  return [
     heading(`statement ${statement.queryid}`),
     ...facts(statementFacts(statement), width),
     blankLine,
@@ -96,7 +90,6 @@ export function drawStatementDetail(
       ? [{spans: [span('  x', 'key'), span(' asks for the plan; it is never executed', 'muted')]}]
       : [heading('plan'), ...text(overlay.explain, width)]),
   ];
-  return scrolled(lines, overlay.scroll, height);
 }
 
 function statementFacts(s: Statement): [string, string][] {
@@ -139,11 +132,4 @@ function facts(pairs: [string, string][], width: number): Line[] {
 
 function text(parts: string[], width: number): Line[] {
   return parts.flatMap(part => wrapText(part, width - 4)).map((part): Line => ({spans: [span(`  ${part}`)]}));
-}
-
-function scrolled(lines: Line[], scroll: number, height: number): Line[] {
-  const from = Math.min(scroll, Math.max(0, lines.length - height));
-  const shown = padLines(lines.slice(from), height);
-  if (from + height < lines.length) shown[height - 1] = {spans: [span('  more below: j or PgDn', 'muted')]};
-  return shown;
 }

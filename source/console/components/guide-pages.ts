@@ -2,10 +2,11 @@ import {formatMs} from '../../core/format.ts';
 import type {Plan, Step} from '../../core/recipe.ts';
 import {countOutcomes, type RunState, type RunStep} from '../../core/run-state.ts';
 import {confirmationWord, recipeOf} from '../guide.ts';
-import {blankLine, fitText, type Line, line, padLines, type Role, span, wrapText} from '../screen/line.ts';
+import {blankLine, fitText, type Line, line, type Role, span, wrapText} from '../screen/line.ts';
 import type {Theme} from '../screen/theme.ts';
 import type {ConsoleState, Guide, GuideStage} from '../state.ts';
 import type {Area} from '../views/view.ts';
+import {drawPage} from './page.ts';
 
 const stages: [GuideStage, string][] = [
   ['evidence', 'findings'],
@@ -17,22 +18,24 @@ const stages: [GuideStage, string][] = [
 
 /** One page of a guide: where one is, the page, and the keys that lead on and back. */
 export function drawGuide(state: ConsoleState, guide: Guide, area: Area, theme: Theme): Line[] {
-  const head = [drawPath(guide), blankLine];
-  const foot = [
-    ...(guide.error
-      ? wrapText(guide.error, area.width - 6).map(text =>
-          line(span(`  ${theme.symbols.critical} ${text}`, 'danger')),
-        )
-      : []),
+  const foot = drawFoot(state, guide, area.width, theme);
+  const room = area.height - headRows - foot.length;
+  return [
+    drawPath(guide),
+    blankLine,
+    ...drawPage(guideLines(state, guide, area.width, theme), guide.scroll, room),
+    ...foot,
+  ];
+}
+
+const headRows = 2;
+
+function drawFoot(state: ConsoleState, guide: Guide, width: number, theme: Theme): Line[] {
+  const problem = guide.error === null ? [] : wrapText(guide.error, width - 6);
+  return [
+    ...problem.map(text => line(span(`  ${theme.symbols.critical} ${text}`, 'danger'))),
     drawKeys(state, guide),
   ];
-  const room = area.height - head.length - foot.length;
-  const page = drawPage(state, guide, area.width, theme);
-  const from = Math.min(guide.scroll, Math.max(0, page.length - room));
-  const shown = padLines(page.slice(from), room);
-  if (from + room < page.length && room > 0)
-    shown[room - 1] = line(span(`  ${page.length - from - room + 1} more lines below: PgDn`, 'muted'));
-  return [...head, ...shown, ...foot];
 }
 
 function drawPath(guide: Guide): Line {
@@ -74,7 +77,8 @@ function drawKeys(state: ConsoleState, guide: Guide): Line {
   };
 }
 
-function drawPage(state: ConsoleState, guide: Guide, width: number, theme: Theme): Line[] {
+/** The page itself, as long as it is. */
+export function guideLines(state: ConsoleState, guide: Guide, width: number, theme: Theme): Line[] {
   switch (guide.stage) {
     case 'evidence':
       return drawEvidence(state, guide, width, theme);

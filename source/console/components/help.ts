@@ -1,5 +1,5 @@
 import {bindings} from '../keymap.ts';
-import {blankLine, type Line, padLines, span} from '../screen/line.ts';
+import {blankLine, fitLine, type Line, span} from '../screen/line.ts';
 
 const keyNames: Record<string, string> = {
   space: 'Space',
@@ -32,31 +32,16 @@ export function keyList(): {keys: string; help: string}[] {
   return bindings.map(({keys, help}) => ({keys: keys.map(keyName).join(' '), help}));
 }
 
-export function drawHelp(scroll: number, width: number, height: number): Line[] {
+/** In two columns where there is room. */
+export function helpLines(width: number): Line[] {
   const rows = keyList().map(
     ({keys, help}): Line => ({spans: [span(`  ${keys.padEnd(22)}`, 'key'), span(help)]}),
   );
   const half = Math.ceil(rows.length / 2);
-  const lines =
-    width >= 150
-      ? rows.slice(0, half).map(
-          (row, index): Line => ({
-            spans: [...padSpans(row, Math.floor(width / 2)), ...(rows[half + index]?.spans ?? [])],
-          }),
-        )
-      : rows;
-  const last = Math.max(0, lines.length - height + 3);
-  const from = Math.min(scroll, last);
-  const title: Line = {
-    spans: [
-      span('  keys', 'heading'),
-      span(from < last ? '   more below: j or PgDn' : '   Esc goes back', 'muted'),
-    ],
-  };
-  return padLines([title, blankLine, ...lines.slice(from)], height);
-}
-
-function padSpans(row: Line, width: number): Line['spans'] {
-  const used = row.spans.reduce((sum, {text}) => sum + text.length, 0);
-  return [...row.spans, span(' '.repeat(Math.max(1, width - used)))];
+  const columns = rows.slice(0, half).map(
+    (row, index): Line => ({
+      spans: [...fitLine(row, Math.floor(width / 2)).spans, ...(rows[half + index]?.spans ?? [])],
+    }),
+  );
+  return [{spans: [span('  keys', 'heading')]}, blankLine, ...(width >= 150 ? columns : rows)];
 }

@@ -1,0 +1,45 @@
+import type {ConsoleState} from './state.ts';
+import {withTable} from './updated.ts';
+import {viewOf} from './views/index.ts';
+
+/** Taking hold of a row freezes the order, so that nothing moves between reading a line and acting on it. */
+export function moveCursor(state: ConsoleState, by: number): ConsoleState {
+  const ids = viewOf(state.view).ids(state);
+  if (ids.length === 0) return state;
+  const {cursor} = state.tables[state.view];
+  const at = cursor === null ? -1 : ids.indexOf(cursor);
+  const start = at === -1 && by < 0 ? ids.length : at;
+  const to = Math.max(0, Math.min(ids.length - 1, start + by));
+  return withTable(state, table => ({...table, cursor: ids[to] ?? null, heldOrder: table.heldOrder ?? ids}));
+}
+
+export function tagHeld(state: ConsoleState): ConsoleState {
+  return withTable(state, table => {
+    if (table.cursor === null) return table;
+    const {cursor, tagged} = table;
+    return {
+      ...table,
+      tagged: tagged.includes(cursor) ? tagged.filter(id => id !== cursor) : [...tagged, cursor],
+    };
+  });
+}
+
+export function sortBy(state: ConsoleState, by: 1 | -1): ConsoleState {
+  const {sortColumns} = viewOf(state.view);
+  if (sortColumns.length === 0) return state;
+  return withTable(state, table => {
+    const at = sortColumns.findIndex(column => column.id === table.sort.column);
+    const column = sortColumns[(at + by + sortColumns.length) % sortColumns.length]?.id ?? table.sort.column;
+    return {...table, sort: {...table.sort, column}, heldOrder: null};
+  });
+}
+
+/** One step back: first what is on top, then the row held, the tags, the filter. */
+export function goBack(state: ConsoleState): ConsoleState {
+  if (state.overlay) return {...state, overlay: null};
+  return withTable(state, table => {
+    if (table.cursor !== null) return {...table, cursor: null, heldOrder: null};
+    if (table.tagged.length > 0) return {...table, tagged: []};
+    return {...table, filter: ''};
+  });
+}
