@@ -15,6 +15,7 @@ import {locate} from './source/postgres/locate.ts';
 import {createSampler} from './source/postgres/sampler.ts';
 
 const {env, argv, stdin, stdout, stderr} = process;
+const forEverMs = Number.POSITIVE_INFINITY;
 
 // A warning of node's or pg's would land in the middle of the screen.
 process.removeAllListeners('warning');
@@ -85,8 +86,6 @@ function report(error: unknown): ExitCode {
   stderr.write(`poolctl: this is a defect of poolctl: ${sanitise(message)}\n`);
   return exitCodes.actFailed;
 }
-
-const forEverMs = Number.POSITIVE_INFINITY;
 
 async function runConsole(request: ConnectionRequest, flags: Flags): Promise<ExitCode> {
   if (!stdin.isTTY || !stdout.isTTY) {

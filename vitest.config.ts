@@ -3,6 +3,7 @@ import {defineConfig} from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['test/**/*.test.{ts,tsx}'],
+    globalSetup: 'test/helpers/build.ts',
     // Real servers and real terminals: a slow machine is not a failure.
     testTimeout: 60_000,
     hookTimeout: 120_000,

@@ -4,7 +4,7 @@ import {drawGuide} from './components/guide-pages.ts';
 import {overlayLines} from './components/overlay-lines.ts';
 import {drawPage} from './components/page.ts';
 import {textWidth} from './screen/cell-width.ts';
-import {blankLine, fitLine, fitText, type Line, padLines, span} from './screen/line.ts';
+import {blankLine, fitLine, fitText, type Line, line, padLines, span, wrapText} from './screen/line.ts';
 import type {Theme} from './screen/theme.ts';
 import {type ConsoleState, chromeRows} from './state.ts';
 import {viewOf} from './views/index.ts';
@@ -52,12 +52,13 @@ function drawBody(state: ConsoleState, area: Area, theme: Theme): Line[] {
 /** Before the first reading: what is being waited for, and how to leave. */
 function drawWaiting(state: ConsoleState, area: Area): Line[] {
   const message = state.link.kind === 'live' ? 'reading' : state.link.message;
-  const above = Array.from({length: Math.max(0, Math.floor(area.height / 2) - 1)}, () => blankLine);
-  return [
-    ...above,
-    {spans: [span(`  ${message}`, state.link.kind === 'lost' ? 'danger' : 'strong')]},
-    {spans: [span('  q leaves', 'muted')]},
-  ];
+  const role = state.link.kind === 'lost' ? 'danger' : 'strong';
+  const lines = wrapText(message, area.width - 4).map(text => line(span(`  ${text}`, role)));
+  const above = Array.from(
+    {length: Math.max(0, Math.floor((area.height - lines.length) / 2))},
+    () => blankLine,
+  );
+  return [...above, ...lines, line(span('  q leaves', 'muted'))];
 }
 
 /** A target marked production cannot be mistaken for another: a red frame that says so, in words too. */

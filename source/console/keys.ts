@@ -12,6 +12,8 @@ export type InkKey = {
   escape: boolean;
   ctrl: boolean;
   shift: boolean;
+  /** Alt was held, or Esc came in one piece with what followed it. */
+  meta: boolean;
   tab: boolean;
   backspace: boolean;
   delete: boolean;
@@ -41,7 +43,8 @@ export function splitKeys(input: string, key: InkKey): string[] {
   if (key.tab) return [key.shift ? 'shift-tab' : 'tab'];
   for (const [property, name] of named) if (key[property]) return [name];
   if (key.ctrl) return input.length === 1 ? [`ctrl-${input.toLowerCase()}`] : [];
-  return Array.from(input, nameOfCharacter).filter(name => name !== '');
+  const characters = Array.from(input, nameOfCharacter).filter(name => name !== '');
+  return key.meta ? ['escape', ...characters] : characters;
 }
 
 function nameOfCharacter(character: string): string {

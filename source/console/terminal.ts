@@ -8,6 +8,13 @@ export type TerminalStreams = {
 const enterSequence = '\u001b[?1049h\u001b[?7l\u001b[?25l\u001b[0m\u001b[H\u001b[2J';
 const leaveSequence = '\u001b[0m\u001b[?7h\u001b[?25h\u001b[?1049l';
 
+/** Signals that end a process, and the exit code shells know each by: 128 and its number. */
+const fatalSignals = [
+  ['SIGHUP', 129],
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+] as const;
+
 export type Terminal = {
   write(bytes: string): void;
   size(): {columns: number; rows: number};
@@ -42,6 +49,7 @@ export function takeTerminal({stdin, stdout}: TerminalStreams, onLost: () => voi
   stdin.on('error', onLost);
   stdin.on('end', onLost);
   process.on('exit', restore);
+  for (const [signal, exitCode] of fatalSignals) process.once(signal, () => process.exit(exitCode));
   enter();
 
   return {

@@ -17,6 +17,7 @@ const noKey: InkKey = {
   escape: false,
   ctrl: false,
   shift: false,
+  meta: false,
   tab: false,
   backspace: false,
   delete: false,
@@ -44,6 +45,8 @@ describe('splitKeys', () => {
     ['\u0000\u0001', noKey, []],
     ['', {...noKey, delete: true}, ['backspace']],
     ['é漢', noKey, ['é', '漢']],
+    ['?', {...noKey, meta: true}, ['escape', '?']],
+    ['', {...noKey, escape: true, meta: true}, ['escape']],
   ] as const)('%j becomes %j', (input, key, names) => {
     expect(splitKeys(input, key)).toEqual(names);
   });

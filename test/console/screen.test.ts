@@ -119,6 +119,12 @@ describe('screen', () => {
     expect(rows[2]).toBe('字'.repeat(20));
   });
 
+  it('keeps to ASCII where the terminal does, without moving anything', async () => {
+    const emulator = createEmulator(40, 2);
+    createScreen(emulator.write, createTheme({TERM: 'dumb'}), 40, 2).paint([line('漢字 é … 12 ± 3|end')]);
+    expect((await emulator.rows())[0]).toBe('???? ? ~ 12 ~ 3|end');
+  });
+
   it('marks the selected row across its whole width', async () => {
     const emulator = createEmulator(20, 2);
     createScreen(emulator.write, theme, 20, 2).paint([

@@ -31,12 +31,8 @@ function linkSpans(state: ConsoleState, theme: Theme): Span[] {
     return [span(` ${theme.symbols.stale} ${stale}connecting `, 'warning')];
   }
   if (link.kind === 'lost') {
-    return [
-      span(
-        ` ${theme.symbols.stale} stale ${snapshot ? snapshot.at.slice(11, 19) : ''} ${link.message} `,
-        'danger',
-      ),
-    ];
+    const since = snapshot ? `stale ${snapshot.at.slice(11, 19)} ${link.message}` : 'not connected';
+    return [span(` ${theme.symbols.stale} ${since} `, 'danger')];
   }
   const cost = snapshot
     ? ` ${formatMs(snapshot.cost.round_trip_ms)} ${formatBytes(snapshot.cost.response_bytes)}`
@@ -58,19 +54,23 @@ export function drawTabs(state: ConsoleState, width: number): Line {
     {gap: '  ', hasCounts: true},
     {gap: ' ', hasCounts: true},
     {gap: ' ', hasCounts: false},
+    {gap: ' ', hasCounts: false, titleLength: 4},
   ];
   const drawn = layouts.map(layout => tabSpans(state, layout));
   const fitting = drawn.find(spans => lineWidth({spans}) <= room) ?? drawn.at(-1) ?? [];
   return spread({spans: fitting}, right, width);
 }
 
-function tabSpans(state: ConsoleState, {gap, hasCounts}: {gap: string; hasCounts: boolean}): Span[] {
+function tabSpans(
+  state: ConsoleState,
+  {gap, hasCounts, titleLength}: {gap: string; hasCounts: boolean; titleLength?: number},
+): Span[] {
   return views.flatMap((view, index) => {
     const badge = view.badge(state);
     return [
       span(index === 0 ? '' : gap),
       span(`${view.key} `, 'key'),
-      span(view.title, view.id === state.view ? 'heading' : 'plain'),
+      span(view.title.slice(0, titleLength), view.id === state.view ? 'heading' : 'plain'),
       ...(badge && (hasCounts || badge.isBad)
         ? [span(` ${badge.text}`, badge.isBad ? 'danger' : 'muted')]
         : []),

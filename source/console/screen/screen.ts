@@ -35,10 +35,11 @@ export function createScreen(
   let shown = createGrid(width, height);
   let next = createGrid(width, height);
   let isBlank = false;
+  const showable = theme.isUnicode ? sanitise : (text: string) => toAscii(sanitise(text));
 
   return {
     paint(lines) {
-      drawGrid(next, lines, width, height);
+      drawGrid(next, lines, width, height, showable);
       const bytes =
         (isBlank ? '' : '\u001b[0m\u001b[H\u001b[2J') + difference(shown, next, width, height, theme);
       if (!isBlank) isBlank = true;
@@ -71,7 +72,13 @@ function createGrid(width: number, height: number): Grid {
 
 const roleIndex = new Map(roles.map((role, index) => [role, index]));
 
-function drawGrid(grid: Grid, lines: Line[], width: number, height: number): void {
+function drawGrid(
+  grid: Grid,
+  lines: Line[],
+  width: number,
+  height: number,
+  showable: (text: string) => string,
+): void {
   for (let y = 0; y < height; y++) {
     const line = lines[y];
     let x = y * width;
@@ -80,7 +87,7 @@ function drawGrid(grid: Grid, lines: Line[], width: number, height: number): voi
     for (const {text, role} of line?.spans ?? []) {
       x = drawText(
         grid,
-        sanitise(text.length > longestSpan ? text.slice(0, longestSpan) : text),
+        showable(text.length > longestSpan ? text.slice(0, longestSpan) : text),
         (roleIndex.get(role) ?? 0) | selected,
         x,
         end,
@@ -91,6 +98,19 @@ function drawGrid(grid: Grid, lines: Line[], width: number, height: number): voi
       grid.style[x] = selected;
     }
   }
+}
+
+/** Our own signs that have a likeness in ASCII; whatever else is not ASCII becomes `?`, as wide as it was. */
+const likenesses: Record<string, string> = {'…': '~', '·': '.', '▏': '_', '└': '`', '±': '~', '–': '-'};
+
+/** For terminals that show ASCII alone. */
+function toAscii(clean: string): string {
+  if (!/[^\x20-\x7e]/.test(clean)) return clean;
+  return splitCells(clean)
+    .map(({text, width}) =>
+      text.length === 1 && text <= '~' ? text : (likenesses[text] ?? '?'.repeat(width)),
+    )
+    .join('');
 }
 
 function drawText(grid: Grid, clean: string, style: number, from: number, end: number): number {

@@ -1,7 +1,7 @@
 import {slotForecast} from '../../core/budget.ts';
 import {formatAge, formatBytes, formatCount, formatMs, formatRatio} from '../../core/format.ts';
 import type {Finding} from '../../core/recipe.ts';
-import type {Budget, BudgetGroup, Database, Snapshot} from '../../core/snapshot.ts';
+import type {Budget, BudgetGroup, Database, Snapshot, Unavailable} from '../../core/snapshot.ts';
 import {drawChart} from '../components/chart.ts';
 import {drawGauge, gaugeRole} from '../components/gauge.ts';
 import {fitLine, fitText, type Line, line, padLines, type Span, span} from '../screen/line.ts';
@@ -134,12 +134,12 @@ function ratioOf(
 function drawNarrow(slice: OverviewSlice, snapshot: Snapshot, area: Area, theme: Theme): Line[] {
   const chartHeight = area.height >= 17 ? Math.min(9, area.height - 12) : 0;
   const findingsHeight = Math.min(
-    Math.max(2, slice.findings.length + 1),
+    Math.max(2, slice.findings.length + 1 + snapshot.unavailable.length),
     Math.max(3, area.height - chartHeight - 4),
   );
   const groupsHeight = area.height - chartHeight - findingsHeight;
   return [
-    ...drawFindings(slice, {width: area.width, height: findingsHeight}, theme),
+    ...drawFindings(slice, snapshot.unavailable, {width: area.width, height: findingsHeight}, theme),
     ...drawGroups(snapshot.budget, {width: area.width, height: groupsHeight}),
     ...drawChartRow(slice, snapshot.budget, {width: area.width, height: chartHeight}, theme),
   ];
@@ -147,7 +147,11 @@ function drawNarrow(slice: OverviewSlice, snapshot: Snapshot, area: Area, theme:
 
 function drawWide(slice: OverviewSlice, snapshot: Snapshot, area: Area, theme: Theme): Line[] {
   const leftWidth = Math.floor(area.width * 0.6);
-  const findingsHeight = Math.min(slice.findings.length + 2, 8, Math.floor(area.height / 3));
+  const findingsHeight = Math.min(
+    slice.findings.length + snapshot.unavailable.length + 2,
+    10,
+    Math.floor(area.height / 3),
+  );
   const statementsHeight = Math.min(12, Math.floor((area.height - findingsHeight) / 2));
   const groupsHeight = area.height - findingsHeight - statementsHeight;
   const left = [
@@ -161,36 +165,49 @@ function drawWide(slice: OverviewSlice, snapshot: Snapshot, area: Area, theme: T
     theme,
   );
   return [
-    ...drawFindings(slice, {width: area.width, height: findingsHeight}, theme),
+    ...drawFindings(slice, snapshot.unavailable, {width: area.width, height: findingsHeight}, theme),
     ...left.map((of, y) => ({
       spans: [...fitLine(of, leftWidth).spans, span('  '), ...(right[y]?.spans ?? [])],
     })),
   ];
 }
 
-function drawFindings(slice: OverviewSlice, area: Area, theme: Theme): Line[] {
-  const lines: Line[] = [
-    line(span('findings', 'heading'), span(slice.findings.length === 0 ? '  none: all is well' : '', 'good')),
+/** What is wrong, and what cannot be seen: the first with the recipe that answers it, the second with its remedy. */
+function drawFindings(slice: OverviewSlice, unavailable: Unavailable[], area: Area, theme: Theme): Line[] {
+  const allIsWell = unavailable.length === 0 ? '  none: all is well' : '  none in what is visible';
+  const lines = [
+    line(span('findings', 'heading'), span(slice.findings.length === 0 ? allIsWell : '', 'good')),
+    ...slice.findings.map((finding, index) => drawFinding(finding, index, slice.cursor, area.width, theme)),
   ];
-  for (const [index, finding] of slice.findings.slice(0, area.height - 1).entries()) {
-    const isCritical = finding.severity === 'critical';
-    const key = findingKeys[index];
-    const answer = key === undefined ? '' : ` ${finding.recipe} `;
-    const summaryWidth = area.width - 12 - answer.length - 4;
-    const drawn: Line = {
-      spans: [
-        span(
-          isCritical ? `${theme.symbols.critical} critical ` : `${theme.symbols.warning} warning  `,
-          isCritical ? 'danger' : 'warning',
-        ),
-        span(fitText(finding.summary, Math.max(10, summaryWidth))),
-        span(answer, 'muted'),
-        span(key === undefined ? '' : `[${key}]`, 'key'),
-      ],
-    };
-    lines.push(slice.cursor === findingId(finding) ? {...drawn, isSelected: true} : drawn);
-  }
-  return padLines(lines, area.height);
+  const room = Math.max(1, area.height - unavailable.length);
+  return padLines(
+    [...lines.slice(0, room), ...unavailable.map(part => drawUnavailable(part, theme))],
+    area.height,
+  );
+}
+
+function drawFinding(
+  finding: Finding,
+  index: number,
+  cursor: string | null,
+  width: number,
+  theme: Theme,
+): Line {
+  const isCritical = finding.severity === 'critical';
+  const sign = isCritical ? `${theme.symbols.critical} critical ` : `${theme.symbols.warning} warning  `;
+  const key = findingKeys[index];
+  const answer = key === undefined ? '' : ` ${finding.recipe} `;
+  const spans = [
+    span(sign, isCritical ? 'danger' : 'warning'),
+    span(fitText(finding.summary, Math.max(10, width - 16 - answer.length))),
+    span(answer, 'muted'),
+    span(key === undefined ? '' : `[${key}]`, 'key'),
+  ];
+  return cursor === findingId(finding) ? {spans, isSelected: true} : {spans};
+}
+
+function drawUnavailable({reason, remedy}: Unavailable, theme: Theme): Line {
+  return line(span(`${theme.symbols.stale} unseen   ${remedy} `, 'warning'), span(reason, 'muted'));
 }
 
 function drawGroups(budget: Budget, area: Area): Line[] {

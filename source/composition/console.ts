@@ -1,0 +1,117 @@
+import {recipes} from '../../recipes/index.ts';
+import type {Flags} from '../commands/parse-call.ts';
+import {openConsole} from '../console/console.ts';
+import {AbortError, BugError, type ExitCode, exitCodes} from '../core/errors.ts';
+import type {Plan} from '../core/recipe.ts';
+import type {RunState} from '../core/run-state.ts';
+import {type Connection, connect, type WaitState} from '../postgres/connect.ts';
+import type {ConnectionRequest} from '../postgres/connection-request.ts';
+import {createSampler} from '../postgres/sampler.ts';
+import {intervalOf, waitOf} from './flag-values.ts';
+import {hasTerminal, type Shell} from './shell.ts';
+
+/** The console on a live server, until the user leaves it. */
+export async function runConsole(shell: Shell, request: ConnectionRequest, flags: Flags): Promise<ExitCode> {
+  if (!hasTerminal(shell)) {
+    throw new AbortError('the console needs a terminal', {
+      hint: "'poolctl snapshot' prints one reading as JSON",
+      exitCode: exitCodes.usage,
+    });
+  }
+  const interval_ms = intervalOf(flags);
+  const waitFor_ms = waitOf(flags, Number.POSITIVE_INFINITY);
+  let watching: Connection | null = null;
+  let tell: (message: string) => void = () => {};
+  const sampler = createSampler({
+    interval_ms,
+    connect: async signal => {
+      const onWait = (state: WaitState) => tell(describeWait(state));
+      watching = await connect(request, {purpose: 'watch', signal, waitFor_ms, onWait});
+      return watching;
+    },
+  });
+  await openConsole(
+    {
+      sampler,
+      recipes,
+      onConnecting: listener => {
+        tell = listener;
+      },
+      explain: async statement => {
+        const {explainStatement} = await import('../postgres/explain.ts');
+        const {client, server_version_num} = requireConnection(watching);
+        const {lines, how} = await explainStatement(client, {
+          query: statement.query ?? '',
+          database: statement.datname ?? '',
+          connected_database: request.database,
+          server_version_num,
+          schema: request.prisma?.schema ?? null,
+        });
+        return [...lines, `(${how}: the statement was not executed)`];
+      },
+      describeSession: async ({pid, backend_start}) => {
+        const {readSessionDetail, lockLines} = await import('../postgres/details.ts');
+        const {client, server_version_num} = requireConnection(watching);
+        const detail = await readSessionDetail(client, {pid, backend_start, server_version_num});
+        return {query: detail.query, locks: lockLines(detail)};
+      },
+      carryOut: (plan, signal) =>
+        carryOutPlan(plan, {shell, request, watching: requireConnection(watching), flags, signal}),
+      readJournal: async () => {
+        const {openJournalOf} = await import('./acting.ts');
+        const journal = openJournalOf(shell, flags);
+        const entries = await journal.read();
+        const {ok, reason, unfinished} = await journal.verify();
+        // A chain that breaks is followed no further: what stands behind the break is asked for apart.
+        const {length} = ok ? unfinished : await journal.unfinished();
+        return {entries, problem: reason, unfinished: length};
+      },
+    },
+    {
+      address: `${request.user}@${request.host}:${request.port}/${request.database}`,
+      isProduction: request.is_production,
+      interval_ms,
+      env: shell.env,
+      streams: shell,
+      notice: request.stripped.length > 0 ? `left out of the address: ${request.stripped.join(', ')}` : null,
+    },
+  );
+  return exitCodes.ok;
+}
+
+function describeWait({message, hint, waited_ms, next_try_in_ms}: WaitState): string {
+  const waited = `waited ${Math.round(waited_ms / 1000)}s`;
+  return `${message}; ${waited}, next try in ${Math.ceil(next_try_in_ms / 100) / 10}s. ${hint}`;
+}
+
+type ConsoleRun = {
+  shell: Shell;
+  request: ConnectionRequest;
+  watching: Connection;
+  flags: Flags;
+  signal: AbortSignal;
+};
+
+/** The console's acts go through the same engine, journal and guards as `poolctl run`. */
+async function* carryOutPlan(
+  plan: Plan,
+  {shell, request, watching, flags, signal}: ConsoleRun,
+): AsyncIterable<RunState> {
+  const [{carryOut}, {watchWorld}, {readOnce}, {openEngine}] = await Promise.all([
+    import('../core/engine.ts'),
+    import('../core/world.ts'),
+    import('../postgres/read-once.ts'),
+    import('./acting.ts'),
+  ]);
+  const recipe = recipes.find(({id}) => id === plan.recipe);
+  if (recipe === undefined) throw new BugError(`a plan of an unknown recipe: ${plan.recipe}`);
+  const {engine, identity} = openEngine(shell, request, flags);
+  const read = () => readOnce(watching, {rates_over_ms: null});
+  const target = (await read()).target.id;
+  yield* carryOut(plan, {...identity, target}, {...engine, ...watchWorld(recipe, plan.params, read)}, signal);
+}
+
+function requireConnection(connection: Connection | null): Connection {
+  if (connection) return connection;
+  throw new AbortError('not connected', {exitCode: exitCodes.connection});
+}

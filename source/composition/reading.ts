@@ -1,0 +1,50 @@
+import type {Flags} from '../commands/parse-call.ts';
+import type {ExitCode} from '../core/errors.ts';
+import type {Connection} from '../postgres/connect.ts';
+import type {ConnectionRequest} from '../postgres/connection-request.ts';
+import {ratesOf} from './flag-values.ts';
+import {takeInterrupts, untilInterrupted} from './interrupt.ts';
+import type {Shell} from './shell.ts';
+import {connectToWatch, explained, readFrom} from './watch.ts';
+
+/** One whole reading, and where rates are wanted a second one. */
+export async function runSnapshot(shell: Shell, request: ConnectionRequest, flags: Flags): Promise<ExitCode> {
+  const {snapshot} = await import('../commands/snapshot.ts');
+  const rates_over_ms = ratesOf(flags);
+  return withConnection(shell, request, flags, (connection, signal) =>
+    snapshot({read: options => readFrom(connection, {...options, signal}), output: shell.output}, {rates_over_ms}),
+  );
+}
+
+export async function runDoctor(shell: Shell, request: ConnectionRequest, flags: Flags): Promise<ExitCode> {
+  const [{doctor}, {examine}] = await Promise.all([
+    import('../commands/doctor.ts'),
+    import('../postgres/doctor.ts'),
+  ]);
+  return withConnection(shell, request, flags, (connection, signal) =>
+    doctor(
+      {
+        examine: () => explained(connection, untilInterrupted(examine(connection), signal)),
+        output: shell.output,
+      },
+      {json: flags.json ?? false},
+    ),
+  );
+}
+
+async function withConnection(
+  shell: Shell,
+  request: ConnectionRequest,
+  flags: Flags,
+  work: (connection: Connection, signal: AbortSignal) => Promise<ExitCode>,
+): Promise<ExitCode> {
+  const {signal, release} = takeInterrupts(shell.output.talk);
+  let connection: Connection | null = null;
+  try {
+    connection = await connectToWatch(shell, request, {flags, signal});
+    return await work(connection, signal);
+  } finally {
+    await connection?.close();
+    release();
+  }
+}

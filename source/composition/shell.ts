@@ -1,0 +1,16 @@
+import type {Output} from '../core/ports.ts';
+
+/** What the program is given by the process it runs in; cli.tsx alone reads the arguments and the environment. */
+export type Shell = {
+  env: Readonly<Record<string, string | undefined>>;
+  cwd: string;
+  stdin: NodeJS.ReadStream;
+  stdout: NodeJS.WriteStream;
+  stderr: NodeJS.WriteStream;
+  output: Output;
+};
+
+/** The console and a typed confirmation need one; a pipe, a pipeline and cron have none. */
+export function hasTerminal({stdin, stdout}: Shell): boolean {
+  return stdin.isTTY === true && stdout.isTTY === true;
+}

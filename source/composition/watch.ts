@@ -1,0 +1,69 @@
+import type {Flags} from '../commands/parse-call.ts';
+import {AbortError, exitCodes} from '../core/errors.ts';
+import {sanitise} from '../core/sanitise.ts';
+import type {Snapshot} from '../core/snapshot.ts';
+import {type Connection, connect, type WaitState} from '../postgres/connect.ts';
+import {type ConnectionRequest, hostAndPort} from '../postgres/connection-request.ts';
+import {readOnce} from '../postgres/read-once.ts';
+import {waitOf} from './flag-values.ts';
+import {untilInterrupted} from './interrupt.ts';
+import type {Shell} from './shell.ts';
+
+/**
+ * The watching connection of a command that reads and leaves; what is to be known of the way there goes to stderr.
+ * Throws AbortError: exit 3 or 4 without a connection, 130 when interrupted.
+ */
+export async function connectToWatch(
+  {output}: Shell,
+  request: ConnectionRequest,
+  {flags, signal}: {flags: Flags; signal: AbortSignal},
+): Promise<Connection> {
+  const tell = (text: string) => output.talk(sanitise(`poolctl: ${text}`));
+  if (request.stripped.length > 0) tell(`left out of the address: ${request.stripped.join(', ')}`);
+  for (const warning of request.warnings) tell(warning);
+  const connection = await connect(request, {
+    purpose: 'watch',
+    waitFor_ms: waitOf(flags, 0),
+    signal,
+    onWait: countDown(tell),
+  });
+  if (connection.way === 'rescue') tell('every ordinary slot is taken: came in by the rescue address');
+  return connection;
+}
+
+/** A line at first, and every few seconds: stderr may be a log. */
+function countDown(tell: (text: string) => void): (state: WaitState) => void {
+  let toldAt_ms = Number.NEGATIVE_INFINITY;
+  return ({message, waited_ms, remaining_ms}) => {
+    if (waited_ms - toldAt_ms < 5000) return;
+    toldAt_ms = waited_ms;
+    tell(`${message}; waiting for one, ${Math.ceil(remaining_ms / 1000)}s left`);
+  };
+}
+
+/** One whole reading. Throws AbortError: exit 3 where the connection or the server gave way, 130 when interrupted. */
+export async function readFrom(
+  connection: Connection,
+  {rates_over_ms = null, signal}: {rates_over_ms?: number | null; signal: AbortSignal},
+): Promise<Snapshot> {
+  return explained(connection, untilInterrupted(readOnce(connection, {rates_over_ms}), signal));
+}
+
+/** What a server or a broken connection answers in the middle of reading is no defect of poolctl. */
+export async function explained<T>({request}: Connection, reading: Promise<T>): Promise<T> {
+  try {
+    return await reading;
+  } catch (error) {
+    if (!(error instanceof Error) || !isFromServer(error)) throw error;
+    throw new AbortError(`the reading from ${hostAndPort(request)} broke off: ${error.message}`, {
+      hint: 'The server may be restarting or overloaded: try again in a moment.',
+      exitCode: exitCodes.connection,
+      cause: error,
+    });
+  }
+}
+
+/** A server's or a socket's error has a code; pg's own for a lost connection has only its words. */
+function isFromServer(error: Error): boolean {
+  return 'code' in error || /^(Connection terminated|Query read timeout|Client has encountered)/.test(error.message);
+}

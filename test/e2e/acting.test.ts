@@ -1,0 +1,186 @@
+import {mkdtempSync, rmSync, writeFileSync} from 'node:fs';
+import {readFile, stat} from 'node:fs/promises';
+import {tmpdir} from 'node:os';
+import {join} from 'node:path';
+import type pg from 'pg';
+import {afterAll, afterEach, beforeAll, beforeEach, expect, it} from 'vitest';
+import {openProgram, shown} from '../helpers/console.ts';
+import {startTestServer, type TestServer} from '../helpers/server.ts';
+import type {Terminal} from '../helpers/terminal.ts';
+
+let server: TestServer;
+let url: string;
+let folder: string;
+let journal: string;
+let leaked: pg.Client[];
+const terminals: Terminal[] = [];
+
+beforeAll(async () => {
+  server = await startTestServer({major: 18, settings: {max_connections: 40}});
+  await server.query('CREATE ROLE app LOGIN PASSWORD $$app$$');
+  await server.query("CREATE ROLE oncall LOGIN PASSWORD 'oncall' IN ROLE pg_monitor, pg_signal_backend");
+  url = server.url({user: 'oncall', password: 'oncall'});
+});
+afterAll(() => server?.stop());
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'poolctl-acting-'));
+  journal = join(folder, 'journal.jsonl');
+  leaked = await Promise.all(
+    Array.from({length: 3}, () => server.connect({user: 'app', password: 'app', application_name: 'leaky'})),
+  );
+  for (const client of leaked) await client.query('BEGIN; SELECT 1');
+});
+afterEach(async () => {
+  await Promise.all(terminals.splice(0).map(terminal => terminal.close()));
+  await Promise.all(leaked.map(client => client.end().catch(() => {})));
+  rmSync(folder, {recursive: true});
+});
+
+async function open(args: string[] = []): Promise<Terminal> {
+  const terminal = openProgram([...args, '--journal', journal, '--interval', '500ms', url], {
+    columns: 110,
+    rows: 36,
+  });
+  terminals.push(terminal);
+  await terminal.waitFor('who holds them');
+  return terminal;
+}
+
+async function leakedSessions(): Promise<number> {
+  const [row] = await server.query<{count: number}>(
+    "SELECT count(*)::int AS count FROM pg_stat_activity WHERE application_name = 'leaky'",
+  );
+  return row?.count ?? -1;
+}
+
+async function journalEvents(): Promise<string[]> {
+  const lines = (await readFile(journal, 'utf8')).trimEnd().split('\n');
+  return lines.map(line => (JSON.parse(line) as {event: string}).event);
+}
+
+/** Recipes, kill-idle-sessions, its parameters; `older_than` is the first of them. */
+async function openGuide(terminal: Terminal): Promise<void> {
+  terminal.write('5');
+  await terminal.waitFor('what can be done');
+  terminal.write('j\r');
+  await terminal.waitFor('Esc close');
+  terminal.write('\r');
+  await terminal.waitFor('> older_than');
+  terminal.write('\u007f'.repeat(6));
+  terminal.write('0s');
+  await terminal.waitFor(/older_than +0s/);
+}
+
+it('walks the guide by keys: findings, parameters, preview, typed word, verified one by one, journaled', async () => {
+  const terminal = await open();
+  await openGuide(terminal);
+  terminal.write('\r');
+  await terminal.waitFor('3 sessions to end');
+  expect(shown(terminal)).toContain('This cannot be undone');
+  terminal.write('\u001b[6~');
+  await terminal.waitFor(/pg_terminate_backend\(pid/);
+  terminal.write('\r');
+  await terminal.waitFor('type yes to carry it out');
+  terminal.write('no\r');
+  await terminal.waitFor('type yes to go on');
+  expect(await leakedSessions()).toBe(3);
+  terminal.write('\u007f\u007fyes\r');
+  await terminal.waitFor('done: 3 verified');
+  expect(await leakedSessions()).toBe(0);
+  expect(shown(terminal)).toMatch(/slots +\d+ used, \d+ free before; \d+ used, \d+ free after/);
+  expect(await journalEvents()).toEqual([
+    'run',
+    'intent',
+    'outcome',
+    'intent',
+    'outcome',
+    'intent',
+    'outcome',
+    'end',
+  ]);
+  expect((await stat(journal)).mode & 0o777).toBe(0o600);
+  terminal.write('\r6');
+  await terminal.waitFor(/kill-idle-sessions on .*, 3 s/);
+});
+
+it('goes back at every stage and has done nothing', async () => {
+  const terminal = await open();
+  await openGuide(terminal);
+  terminal.write('\r');
+  await terminal.waitFor('3 sessions to end');
+  terminal.write('\r');
+  await terminal.waitFor('type yes to carry it out');
+  terminal.press('escape');
+  await terminal.waitFor('3 sessions to end');
+  terminal.press('escape');
+  await terminal.waitFor('> older_than');
+  terminal.press('escape');
+  await terminal.waitFor('Esc close');
+  terminal.press('escape');
+  await terminal.waitFor('what can be done');
+  expect(await leakedSessions()).toBe(3);
+});
+
+it('leaves a session alone that moved on between preview and confirmation', async () => {
+  const terminal = await open();
+  await openGuide(terminal);
+  terminal.write('\r');
+  await terminal.waitFor('3 sessions to end');
+  await leaked[0]?.query('COMMIT');
+  terminal.write('\r');
+  await terminal.waitFor('type yes to carry it out');
+  terminal.write('yes\r');
+  await terminal.waitFor('2 verified, 1 left alone');
+  expect(await leakedSessions()).toBe(1);
+  expect((await leaked[0]?.query('SELECT 1 AS alive'))?.rows).toEqual([{alive: 1}]);
+});
+
+it('wants the name of a production target: yes is not enough', async () => {
+  const terminal = await open(['--production']);
+  await openGuide(terminal);
+  terminal.write('\r');
+  await terminal.waitFor('3 sessions to end');
+  terminal.write('\r');
+  await terminal.waitFor(/type 127\.0\.0\.1:\d+\/postgres to carry it out/);
+  terminal.write('yes\r');
+  await terminal.waitFor(/type 127\.0\.0\.1:\d+\/postgres to go on/);
+  expect(await leakedSessions()).toBe(3);
+  terminal.write(`${'\u007f'.repeat(3)}127.0.0.1:${server.port}/postgres\r`);
+  await terminal.waitFor('done: 3 verified');
+  expect(await leakedSessions()).toBe(0);
+});
+
+it('terminates tagged sessions with K the same way', async () => {
+  const terminal = await open();
+  terminal.write('2');
+  await terminal.waitFor('PID');
+  terminal.write('/application:leaky\r');
+  await terminal.waitFor(({text}) => (text().match(/leaky/g) ?? []).length >= 4);
+  terminal.write('j');
+  await terminal.waitFor('order held');
+  terminal.write('  ');
+  await terminal.waitFor('2 tagged');
+  terminal.write('K');
+  await terminal.waitFor('terminate-sessions');
+  await terminal.waitFor('Enter go on');
+  terminal.write('\r');
+  await terminal.waitFor('type yes to carry it out');
+  terminal.write('yes\r');
+  await terminal.waitFor('done: 2 verified');
+  expect(await leakedSessions()).toBe(1);
+});
+
+it('does nothing when the journal cannot be written', async () => {
+  writeFileSync(join(folder, 'file'), '');
+  journal = join(folder, 'file', 'journal.jsonl');
+  const terminal = await open();
+  await openGuide(terminal);
+  terminal.write('\r');
+  await terminal.waitFor('3 sessions to end');
+  terminal.write('\r');
+  await terminal.waitFor('type yes to carry it out');
+  terminal.write('yes\r');
+  await terminal.waitFor(/failed: 3 not begun/);
+  expect(shown(terminal)).toContain('journal');
+  expect(await leakedSessions()).toBe(3);
+});

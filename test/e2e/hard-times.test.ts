@@ -1,0 +1,201 @@
+import {createServer, type Server} from 'node:net';
+import type pg from 'pg';
+import {afterAll, afterEach, beforeAll, describe, expect, it} from 'vitest';
+import {program} from '../helpers/build.ts';
+import {openProgram, shown} from '../helpers/console.ts';
+import {startTestServer, type TestServer} from '../helpers/server.ts';
+import {openTerminal, type Terminal} from '../helpers/terminal.ts';
+
+let server: TestServer;
+let url: string;
+const terminals: Terminal[] = [];
+
+beforeAll(async () => {
+  server = await startTestServer({
+    major: 18,
+    settings: {max_connections: 20, track_activity_query_size: '1MB'},
+  });
+  await server.query("CREATE ROLE oncall LOGIN PASSWORD 'oncall' IN ROLE pg_monitor, pg_signal_backend");
+  await server.query("CREATE ROLE app LOGIN PASSWORD 'app'");
+  url = server.url({user: 'oncall', password: 'oncall'});
+});
+afterAll(() => server?.stop());
+afterEach(async () => {
+  await Promise.all(terminals.splice(0).map(terminal => terminal.close()));
+});
+
+function open(args: string[] = [url], options: Parameters<typeof openProgram>[1] = {}): Terminal {
+  const terminal = openProgram(['--interval', '500ms', ...args], {columns: 110, rows: 30, ...options});
+  terminals.push(terminal);
+  return terminal;
+}
+
+async function opened(...rest: Parameters<typeof open>): Promise<Terminal> {
+  const terminal = open(...rest);
+  await terminal.waitFor('who holds them');
+  return terminal;
+}
+
+describe('a connection that is lost', () => {
+  it('keeps the last reading, marked stale, answers keys, and comes back by itself', async () => {
+    const terminal = await opened();
+    await server.stopHard();
+    await terminal.waitFor(/◌ stale \d\d:\d\d:\d\d/);
+    expect(shown(terminal)).toMatch(/\d+ of 17 used/);
+    terminal.write('2');
+    await terminal.waitFor('PID');
+    expect(shown(terminal)).toContain('stale');
+    await server.restart();
+    await terminal.waitFor(/● 0\.5s/);
+    expect(shown(terminal)).not.toContain('stale');
+  });
+
+  it('answers every key while the server is frozen, and leaves at once', async () => {
+    const terminal = await opened();
+    await server.pause();
+    try {
+      terminal.write('2');
+      await terminal.waitFor('PID');
+      terminal.write('?');
+      await terminal.waitFor('takes hold of a row');
+      terminal.write('q');
+      await terminal.waitFor('PID');
+      terminal.write('q');
+      expect(await terminal.onExit).toMatchObject({exitCode: 0});
+    } finally {
+      await server.resume();
+    }
+  });
+
+  it.each(['q', '\u0003'])('leaves on %j while it waits for a port that never answers', async key => {
+    const silent = await listenSilently();
+    try {
+      const {port} = silent.address() as {port: number};
+      const terminal = open([`postgres://a:b@127.0.0.1:${port}/c`]);
+      await terminal.waitFor(`connecting to a@127.0.0.1:${port}/c`);
+      // Ink listens from a moment after the first frame on; what is typed before waits in the terminal.
+      terminal.write(key);
+      expect((await terminal.onExit).exitCode).toBe(0);
+    } finally {
+      silent.close();
+    }
+  });
+});
+
+describe('a server with no slot left', () => {
+  const held: pg.Client[] = [];
+  const fill = async () => {
+    for (;;) {
+      try {
+        held.push(await server.connect({user: 'app', password: 'app', application_name: 'greedy'}));
+      } catch (error) {
+        expect(error).toMatchObject({code: '53300'});
+        return;
+      }
+    }
+  };
+  afterEach(async () => {
+    await Promise.all(held.splice(0).map(client => client.end().catch(() => {})));
+  });
+
+  it('is waited for, visibly, and the first slot that becomes free is taken', async () => {
+    await fill();
+    const terminal = open();
+    await terminal.waitFor(/next try in [\d.]+s/);
+    expect(shown(terminal)).toContain('waited');
+    await held.pop()?.end();
+    await terminal.waitFor('who holds them');
+    expect(shown(terminal)).toMatch(/greedy +app/);
+  });
+
+  it('lets a rescue address in at once', async () => {
+    await fill();
+    const terminal = await opened([url], {env: {POOLCTL_RESCUE_URL: server.superuserUrl}});
+    expect(shown(terminal)).toMatch(/17 of 17 used|18 of 17 used/);
+    expect(shown(terminal)).toContain(', 0 free,');
+  });
+});
+
+describe('hostile text', () => {
+  it('reaches the screen disarmed and the terminal not at all', async () => {
+    const name = '\u001b]0;owned\u0007\u001b[2J\u202Eevil';
+    const client = await server.connect({application_name: 'plain'});
+    await client.query(`SET application_name = '${name}'`);
+    await client.query(`SELECT 'x\u001b]52;c;ZXZpbA==\u0007\u009b31m'`);
+    const big = await server.connect({application_name: 'big'});
+    await big.query(`SELECT '${'y'.repeat(1_000_000)}'`);
+    const terminal = await opened();
+    terminal.write('2');
+    await terminal.waitFor(/evil|SELECT 'x/);
+    for (let row = 0; row < 4; row++) terminal.write('j');
+    terminal.write('\r');
+    await terminal.waitFor('connected');
+    terminal.write('q');
+    await terminal.waitFor('PID');
+    const raw = terminal.rawOutput();
+    expect(raw).not.toContain('\u001b]0;owned');
+    expect(raw).not.toContain('\u001b]52;');
+    expect(raw).not.toMatch(/[\u0007\u009b\u202e]/);
+    expect(raw.split('\u001b[2J')).toHaveLength(3);
+    await Promise.all([client.end(), big.end()]);
+  });
+});
+
+it('counts what a role may not see, and says what would show it', async () => {
+  await server.query("CREATE ROLE nobody_special LOGIN PASSWORD 'x'");
+  const other = await server.connect({user: 'app', password: 'app'});
+  const terminal = await opened([server.url({user: 'nobody_special', password: 'x'})]);
+  await terminal.waitFor(/hidden [1-9]/);
+  await terminal.waitFor('GRANT pg_monitor TO');
+  await other.end();
+});
+
+describe('the terminal is given back as it was', () => {
+  it.each([
+    ['q', (terminal: Terminal) => terminal.write('q')],
+    ['Ctrl-C', (terminal: Terminal) => terminal.write('\u0003')],
+    ['SIGTERM', (terminal: Terminal) => terminal.kill('SIGTERM')],
+    ['SIGINT', (terminal: Terminal) => terminal.kill('SIGINT')],
+    ['SIGHUP', (terminal: Terminal) => terminal.kill('SIGHUP')],
+  ])('after %s', async (_name, leave) => {
+    const terminal = await opened([url], {checksRestore: true});
+    expect(terminal.isAlternateBuffer()).toBe(true);
+    leave(terminal);
+    await terminal.onExit;
+    expect(await terminal.leftovers()).toEqual([]);
+  });
+
+  it('after Ctrl-Z, and taken again with fg', async () => {
+    const shell = await openShell();
+    shell.write('\u001a');
+    await shell.waitFor(({isAlternateBuffer, cursor}) => !isAlternateBuffer() && cursor().isVisible);
+    shell.write('fg\r');
+    await shell.waitFor(
+      ({isAlternateBuffer, text}) => isAlternateBuffer() && text().includes('who holds them'),
+    );
+    shell.write('q');
+    await shell.waitFor(({isAlternateBuffer}) => !isAlternateBuffer());
+  });
+
+  it('and its process is gone when the terminal is', async () => {
+    const terminal = await opened();
+    terminal.hangUp();
+    await terminal.onExit;
+    expect(() => process.kill(terminal.pid, 0)).toThrow('ESRCH');
+  });
+});
+
+function listenSilently(): Promise<Server> {
+  return new Promise(resolve => {
+    const silent = createServer(() => {}).listen(0, '127.0.0.1', () => resolve(silent));
+  });
+}
+
+/** A shell with job control, poolctl in its foreground. */
+async function openShell(): Promise<Terminal> {
+  const shell = openTerminal({command: '/bin/sh', args: ['-i'], columns: 100, rows: 30});
+  terminals.push(shell);
+  shell.write(`${process.execPath} ${program} '${url}'\r`);
+  await shell.waitFor('who holds them');
+  return shell;
+}

@@ -1,0 +1,244 @@
+import {afterAll, afterEach, beforeAll, describe, expect, it} from 'vitest';
+import {openProgram, shown} from '../helpers/console.ts';
+import {startTestServer, type TestServer} from '../helpers/server.ts';
+import type {Terminal} from '../helpers/terminal.ts';
+
+/** One server with three sessions of an application, one of them idle in transaction and one that it blocks. */
+let server: TestServer;
+let url: string;
+const terminals: Terminal[] = [];
+
+beforeAll(async () => {
+  server = await startTestServer({major: 18, settings: {max_connections: 40}});
+  await server.query('CREATE EXTENSION pg_stat_statements');
+  await server.query('CREATE TABLE orders (id int PRIMARY KEY, note text)');
+  await server.query("INSERT INTO orders SELECT i, 'note ' || i FROM generate_series(1, 500) i");
+  await server.query('CREATE SEQUENCE touched');
+  await server.query(
+    "CREATE ROLE oncall LOGIN PASSWORD 'oncall' IN ROLE pg_monitor, pg_signal_backend, pg_read_all_data",
+  );
+  url = server.url({user: 'oncall', password: 'oncall'});
+  const blocker = await server.connect({application_name: 'shop-blocker'});
+  await blocker.query('BEGIN; UPDATE orders SET note = $$held$$ WHERE id = 1');
+  const waiter = await server.connect({application_name: 'shop-waiter'});
+  waiter.query('UPDATE orders SET note = $$late$$ WHERE id = 1').catch(() => {});
+  const idle = await server.connect({application_name: 'shop-idle'});
+  await idle.query("SELECT note FROM orders WHERE id = 7 /*route='%2Forders'*/");
+  for (let call = 0; call < 5; call++)
+    await idle.query("SELECT count(*) FROM orders WHERE nextval('touched') > 0");
+});
+afterAll(() => server?.stop());
+afterEach(async () => {
+  await Promise.all(terminals.splice(0).map(terminal => terminal.close()));
+});
+
+function open(
+  columns: number,
+  rows: number,
+  args: string[] = [url],
+  env: Record<string, string> = {},
+): Terminal {
+  const terminal = openProgram(args, {columns, rows, env});
+  terminals.push(terminal);
+  return terminal;
+}
+
+const sizes = [
+  [80, 24],
+  [160, 50],
+] as const;
+
+describe.each(sizes)('at %i x %i', (columns, rows) => {
+  it('shows every view by its key and by Tab, whole and within the screen', async () => {
+    const terminal = open(columns, rows);
+    await terminal.waitFor(/\d+ of 37 used/);
+    await terminal.waitFor('who holds them');
+    const views: [string, string | RegExp][] = [
+      ['2', /PID +STATE +FOR/],
+      ['3', /LOAD.* +MEAN/],
+      ['4', /HOLDS UP/],
+      ['5', 'kill-idle-sessions'],
+      ['6', 'nothing has been done yet'],
+      ['1', 'who holds them'],
+    ];
+    for (const [key, content] of views) {
+      terminal.write(key);
+      await terminal.waitFor(content);
+      const screen = terminal.screen();
+      expect(screen[0]).toMatch(/^poolctl oncall@127\.0\.0\.1:\d+\/postgres {2}PG 18\./);
+      expect(screen[1]).toMatch(/1 Overview.*6 Journal/);
+      expect(screen[rows - 1]).toMatch(/\? help {2}q quit$/);
+      expect(shown(terminal)).not.toMatch(/undefined|NaN|\[object/);
+    }
+    for (const [, content] of views.slice(0, 5)) {
+      terminal.press('tab');
+      await terminal.waitFor(content);
+    }
+  });
+});
+
+it('puts values under their headers', async () => {
+  const terminal = open(160, 50);
+  await terminal.waitFor('who holds them');
+  terminal.write('2');
+  await terminal.waitFor(/PID[\s\S]*shop-blocker/);
+  const [header = ''] = terminal.screen().filter(row => row.includes('APPLICATION'));
+  const row = terminal.screen().find(each => each.includes('shop-blocker')) ?? '';
+  expect(row.indexOf('shop-blocker')).toBe(header.indexOf('APPLICATION'));
+  expect(row.indexOf('idle in tx')).toBe(header.indexOf('STATE'));
+  expect(row.slice(0, header.indexOf('PID') + 3)).toMatch(/\d$/);
+});
+
+it('follows resizes in both directions, and asks for room where there is none', async () => {
+  const terminal = open(160, 50);
+  await terminal.waitFor('what costs most');
+  for (const [columns, rows] of [
+    [80, 24],
+    [300, 100],
+    [60, 15],
+  ] as const) {
+    terminal.resize(columns, rows);
+    await terminal.waitFor(
+      ({screen}) => /^poolctl /.test(screen()[0] ?? '') && /q quit$/.test(screen()[rows - 1] ?? ''),
+    );
+    expect(terminal.screen()[1]).toMatch(/^1 Over.*6 Jour/);
+  }
+  terminal.resize(30, 8);
+  await terminal.waitFor('poolctl needs 40x8');
+  terminal.resize(80, 24);
+  await terminal.waitFor('who holds them');
+});
+
+it('marks production with a red frame that names host, database and role', async () => {
+  const terminal = open(80, 24, ['--production', url]);
+  await terminal.waitFor('PRODUCTION 127.0.0.1 database postgres as oncall');
+  await terminal.waitFor('who holds them');
+  for (const [x, y] of [
+    [0, 0],
+    [79, 0],
+    [0, 12],
+    [79, 12],
+    [0, 23],
+    [79, 23],
+  ] as const) {
+    expect(terminal.cell(x, y).fg).toBe(1);
+    expect(terminal.cell(x, y).char).not.toBe(' ');
+  }
+});
+
+describe('sessions', () => {
+  it('filters as it is typed, holds a row, and shows its detail with statement and locks', async () => {
+    const terminal = open(120, 40);
+    await terminal.waitFor('who holds them');
+    terminal.write('2');
+    await terminal.waitFor('shop-idle');
+    terminal.write('/application:blocker');
+    await terminal.waitFor(({text}) => !text().includes('shop-idle') && text().includes('shop-blocker'));
+    terminal.press('enter');
+    terminal.write('j');
+    await terminal.waitFor('order held');
+    terminal.press('enter');
+    await terminal.waitFor('idle in transaction for');
+    await terminal.waitFor(/holds RowExclusiveLock on public\.orders/);
+    expect(shown(terminal)).toMatch(/blocks +\d+/);
+    expect(shown(terminal)).toMatch(/UPDATE\n? *orders/);
+    terminal.press('escape');
+    await terminal.waitFor('PID');
+  });
+
+  it('takes a fast jjj as three keys, and says why a key can do nothing', async () => {
+    const terminal = open(120, 40);
+    await terminal.waitFor('who holds them');
+    terminal.write('2');
+    await terminal.waitFor('shop-idle');
+    terminal.write('K');
+    await terminal.waitFor('no session is held or tagged');
+    terminal.write('jjj');
+    await terminal.waitFor(({screen, cell}) => {
+      const row = screen().findIndex((text, y) => text !== '' && y > 2 && cell(5, y).isInverse);
+      return row === 5;
+    });
+  });
+
+  it('finds whom it blocks and what it waits for in the tree of locks', async () => {
+    const terminal = open(120, 40);
+    await terminal.waitFor('who holds them');
+    terminal.write('4');
+    await terminal.waitFor(/└ \d+ .*active .*shop-waiter/);
+    expect(shown(terminal)).toMatch(/^ +\d+ +1 +idle in tx/m);
+  });
+});
+
+describe('statements', () => {
+  it('explains a statement without executing it', async () => {
+    const [{before}] = (await server.query<{before: string}>('SELECT last_value AS before FROM touched')) as [
+      {before: string},
+    ];
+    const terminal = open(140, 50);
+    await terminal.waitFor('who holds them');
+    terminal.write('3');
+    await terminal.waitFor(/SELECT/);
+    terminal.write('/nextval\r');
+    await terminal.waitFor('/nextval');
+    terminal.write('jx');
+    await terminal.waitFor(/Seq Scan on orders/);
+    await terminal.waitFor('the statement was not executed');
+    expect(shown(terminal)).toContain('Aggregate');
+    const [{after}] = (await server.query<{after: string}>('SELECT last_value AS after FROM touched')) as [
+      {after: string},
+    ];
+    expect(after).toBe(before);
+  });
+
+  it('copies the statement held through the terminal (OSC 52)', async () => {
+    const terminal = open(140, 50);
+    await terminal.waitFor('who holds them');
+    terminal.write('3');
+    await terminal.waitFor(/SELECT/);
+    terminal.write('/nextval\r');
+    await terminal.waitFor('/nextval');
+    terminal.write('jy');
+    await terminal.waitFor('copied');
+    const [, encoded = ''] = /\u001b\]52;c;([A-Za-z0-9+/=]+)\u0007/.exec(terminal.rawOutput()) ?? [];
+    expect(Buffer.from(encoded, 'base64').toString()).toContain('nextval($1)');
+  });
+});
+
+it('pauses, changes the interval, obeys :, and helps', async () => {
+  const terminal = open(100, 30);
+  await terminal.waitFor('who holds them');
+  terminal.write('+');
+  await terminal.waitFor(/● 1s/);
+  terminal.write('p');
+  await terminal.waitFor('paused');
+  terminal.write('p');
+  await terminal.waitFor(/● 1s/);
+  terminal.write(':interval 5s\r');
+  await terminal.waitFor(/● 5s/);
+  terminal.write(':nonsense\r');
+  await terminal.waitFor('no command "nonsense"');
+  terminal.press('escape');
+  await terminal.waitFor('? help');
+  terminal.write('?');
+  await terminal.waitFor('takes hold of a row');
+  terminal.write('q');
+  await terminal.waitFor('who holds them');
+});
+
+describe('terminals', () => {
+  it('uses no colour under NO_COLOR, and only ASCII on a dumb terminal', async () => {
+    const plain = open(80, 24, [url], {NO_COLOR: '1'});
+    await plain.waitFor('who holds them');
+    expect(plain.rawOutput()).not.toMatch(/\u001b\[[0-9;]*(?:3[0-7]|9[0-7]|4[0-7])m/);
+    const dumb = open(80, 24, [url], {TERM: 'dumb'});
+    await dumb.waitFor('who holds them');
+    expect(dumb.screen().join('\n')).toMatch(/^[\x20-\x7e\n]*$/);
+  });
+
+  it('draws under CI too', async () => {
+    const terminal = open(80, 24, [url], {CI: '1'});
+    await terminal.waitFor('who holds them');
+    terminal.write('2');
+    await terminal.waitFor(/PID +STATE/);
+  });
+});
