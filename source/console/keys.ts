@@ -52,5 +52,9 @@ function nameOfCharacter(character: string): string {
   if (character === '\t') return 'tab';
   if (character === '\u007f' || character === '\b') return 'backspace';
   if (character === ' ') return 'space';
+  // Ctrl and a letter, in one piece with what was typed before it.
+  if (character >= '\u0001' && character <= '\u001a') {
+    return `ctrl-${String.fromCharCode(character.charCodeAt(0) + 0x60)}`;
+  }
   return character < ' ' ? '' : character;
 }
