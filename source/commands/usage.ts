@@ -116,6 +116,7 @@ export function flagAsTyped(name: string): string {
 
 export function helpText(name: CommandName): string {
   const {usage, summary, flags: names} = commands[name];
+  const takesTime = names.some(flagName => 'value' in flags[flagName] && flags[flagName].value === 'TIME');
   return [
     `Usage: poolctl ${usage} [flags]`,
     '',
@@ -126,8 +127,8 @@ export function helpText(name: CommandName): string {
     ...names.map(flagName => describeFlag(flagAsTyped(flagName), flags[flagName])),
     describeFlag('--help', {type: 'boolean', help: 'this text'}),
     ...(name === 'console' ? [describeFlag('--version', {type: 'boolean', help: 'the version'})] : []),
-    '',
-    name === 'console' ? whereText : 'TIME is a duration as PostgreSQL reads intervals: 500ms, 2s, 10min.',
+    ...(takesTime ? ['', 'TIME is a duration as PostgreSQL reads intervals: 500ms, 2s, 10min.'] : []),
+    ...(name === 'console' ? ['', whereText] : []),
   ].join('\n');
 }
 
@@ -142,9 +143,7 @@ function describeFlag(typed: string, {value, shortFlag, help}: Flag): string {
   return `  ${short} ${`${typed} ${value ?? ''}`.padEnd(18)} ${help}`;
 }
 
-const whereText = `TIME is a duration as PostgreSQL reads intervals: 500ms, 2s, 10min.
-
-Where the server is: [url] or --target, then POOLCTL_DATABASE_URL, DIRECT_URL,
+const whereText = `Where the server is: [url] or --target, then POOLCTL_DATABASE_URL, DIRECT_URL,
 DATABASE_URL (also from ./.env), PGSERVICE, PGHOST and its kin. .pgpass works.
 POOLCTL_RESCUE_URL is the way in when every slot is taken.
 

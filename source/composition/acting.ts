@@ -18,7 +18,8 @@ export function openEngine(shell: Shell, request: ConnectionRequest, flags: Flag
       journal: openJournalOf(shell, flags),
       clock: {
         now: () => new Date(),
-        sleep: (ms: number, signal?: AbortSignal) => sleep(ms, undefined, signal === undefined ? {} : {signal}),
+        sleep: (ms: number, signal?: AbortSignal) =>
+          sleep(ms, undefined, signal === undefined ? {} : {signal}),
       },
       sha256,
     },

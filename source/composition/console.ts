@@ -72,7 +72,7 @@ export async function runConsole(shell: Shell, request: ConnectionRequest, flags
       isProduction: request.is_production,
       interval_ms,
       env: shell.env,
-      streams: shell,
+      streams: {stdin: shell.stdin, stdout: shell.stdout},
       notice: request.stripped.length > 0 ? `left out of the address: ${request.stripped.join(', ')}` : null,
     },
   );

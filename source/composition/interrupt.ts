@@ -16,7 +16,10 @@ export function takeInterrupts(talk: (text: string) => void): Interrupt {
     release();
     controller.abort();
     // What is under way is seen to its end; only if that takes a while is there anything to say.
-    setTimeout(() => talk('poolctl: interrupted; ending in order (Ctrl-C again leaves at once)'), 500).unref();
+    setTimeout(
+      () => talk('poolctl: interrupted; ending in order (Ctrl-C again leaves at once)'),
+      500,
+    ).unref();
   };
   const release = () => {
     for (const name of signals) process.off(name, onSignal);

@@ -12,7 +12,10 @@ export async function runSnapshot(shell: Shell, request: ConnectionRequest, flag
   const {snapshot} = await import('../commands/snapshot.ts');
   const rates_over_ms = ratesOf(flags);
   return withConnection(shell, request, flags, (connection, signal) =>
-    snapshot({read: options => readFrom(connection, {...options, signal}), output: shell.output}, {rates_over_ms}),
+    snapshot(
+      {read: options => readFrom(connection, {...options, signal}), output: shell.output},
+      {rates_over_ms},
+    ),
   );
 }
 

@@ -67,7 +67,9 @@ async function tellUnfinished(
   });
   for (const {run, step, at, target, title} of unfinished) {
     const what = `run ${run} step ${step + 1} at ${at} on ${target}: ${title}`;
-    output.talk(sanitise(`poolctl: an act of an earlier run never told its outcome (unknown, verify): ${what}`));
+    output.talk(
+      sanitise(`poolctl: an act of an earlier run never told its outcome (unknown, verify): ${what}`),
+    );
   }
 }
 

@@ -27,7 +27,7 @@ export async function connectToWatch(
     signal,
     onWait: countDown(tell),
   });
-  if (connection.way === 'rescue') tell('every ordinary slot is taken: came in by the rescue address');
+  if (connection.way === 'rescue') tell('no slot for the address as given: came in by the rescue address');
   return connection;
 }
 
@@ -49,10 +49,13 @@ export async function readFrom(
   return explained(connection, untilInterrupted(readOnce(connection, {rates_over_ms}), signal));
 }
 
-/** What a server or a broken connection answers in the middle of reading is no defect of poolctl. */
-export async function explained<T>({request}: Connection, reading: Promise<T>): Promise<T> {
+/**
+ * What a server or a broken connection answers in the middle of reading is no defect of poolctl. A loss is noticed
+ * between two statements too.
+ */
+export async function explained<T>({request, lost}: Connection, reading: Promise<T>): Promise<T> {
   try {
-    return await reading;
+    return await Promise.race([reading, lost.then(error => Promise.reject(error))]);
   } catch (error) {
     if (!(error instanceof Error) || !isFromServer(error)) throw error;
     throw new AbortError(`the reading from ${hostAndPort(request)} broke off: ${error.message}`, {
@@ -65,5 +68,8 @@ export async function explained<T>({request}: Connection, reading: Promise<T>): 
 
 /** A server's or a socket's error has a code; pg's own for a lost connection has only its words. */
 function isFromServer(error: Error): boolean {
-  return 'code' in error || /^(Connection terminated|Query read timeout|Client has encountered)/.test(error.message);
+  return (
+    'code' in error ||
+    /^(Connection terminated|Query read timeout|Client has encountered)/.test(error.message)
+  );
 }

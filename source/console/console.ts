@@ -37,6 +37,8 @@ export type ConsoleOptions = {
 
 /** Input waits for Ink; if no reading came by then, Ink is loaded while the server is waited for. */
 const inkAfterMs = 60;
+/** Leaving in the middle of a run, the step under way is seen to its end, unless the server keeps silent. */
+const runEndsWithinMs = 2000;
 
 /**
  * Opens the console and resolves when the user leaves it. The first frame is painted before Ink and React are
@@ -50,9 +52,9 @@ export async function openConsole(ports: ConsolePorts, options: ConsoleOptions):
   const screen = createScreen(terminal.write, theme, columns, rows);
   const {store, dispatch} = createConsoleStore(
     createState({columns, rows, ...options, recipes: ports.recipes}),
-    effect => performEffect(effect),
+    effect => effects.perform(effect),
   );
-  const performEffect = createEffects(ports, {
+  const effects = createEffects(ports, {
     dispatch,
     terminal,
     screen,
@@ -79,7 +81,7 @@ export async function openConsole(ports: ConsolePorts, options: ConsoleOptions):
     terminal.size(),
   );
 
-  performEffect({kind: 'read-journal'});
+  effects.perform({kind: 'read-journal'});
 
   function pressKey(key: string): void {
     const meaning = commandOf(key, store.getState());
@@ -94,6 +96,7 @@ export async function openConsole(ports: ConsolePorts, options: ConsoleOptions):
   });
   unmount();
   terminal.restore();
+  await Promise.race([effects.endRun(), delay(runEndsWithinMs)]);
 }
 
 /** Feeds readings into the store; resolves at the first one. */
@@ -129,14 +132,20 @@ type EffectContext = {
   repaint(): void;
 };
 
-function createEffects(ports: ConsolePorts, context: EffectContext): (effect: Effect) => void {
+type Effects = {
+  perform(effect: Effect): void;
+  /** Interrupts the run there may be; resolves when its end is in the journal. */
+  endRun(): Promise<void>;
+};
+
+function createEffects(ports: ConsolePorts, context: EffectContext): Effects {
   const {dispatch, terminal, screen, ending, repaint} = context;
-  let running: AbortController | undefined;
+  let running: {interrupt: AbortController; ended: Promise<void>} | undefined;
   const redraw = () => {
     screen.invalidate();
     repaint();
   };
-  return effect => {
+  const perform: Effects['perform'] = effect => {
     switch (effect.kind) {
       case 'quit':
         return ending.abort();
@@ -169,12 +178,24 @@ function createEffects(ports: ConsolePorts, context: EffectContext): (effect: Ef
           error =>
             dispatch({kind: 'journal-read', entries: [], problem: messageOf(error).join(' '), unfinished: 0}),
         );
-      case 'carry-out':
-        running = new AbortController();
-        return void followRun(ports.carryOut(effect.plan, running.signal), dispatch);
+      case 'carry-out': {
+        const interrupt = new AbortController();
+        running = {
+          interrupt,
+          ended: followRun(ports.carryOut(effect.plan, interrupt.signal), dispatch),
+        };
+        return;
+      }
       case 'interrupt-run':
-        return running?.abort();
+        return running?.interrupt.abort();
     }
+  };
+  return {
+    perform,
+    async endRun() {
+      running?.interrupt.abort();
+      await running?.ended;
+    },
   };
 }
 

@@ -5,6 +5,7 @@ import {join} from 'node:path';
 import type pg from 'pg';
 import {afterAll, afterEach, beforeAll, beforeEach, expect, it} from 'vitest';
 import {openProgram, shown} from '../helpers/console.ts';
+import {openGuide} from '../helpers/guide.ts';
 import {startTestServer, type TestServer} from '../helpers/server.ts';
 import type {Terminal} from '../helpers/terminal.ts';
 
@@ -56,19 +57,6 @@ async function leakedSessions(): Promise<number> {
 async function journalEvents(): Promise<string[]> {
   const lines = (await readFile(journal, 'utf8')).trimEnd().split('\n');
   return lines.map(line => (JSON.parse(line) as {event: string}).event);
-}
-
-/** Recipes, kill-idle-sessions, its parameters; `older_than` is the first of them. */
-async function openGuide(terminal: Terminal): Promise<void> {
-  terminal.write('5');
-  await terminal.waitFor('what can be done');
-  terminal.write('j\r');
-  await terminal.waitFor('Esc close');
-  terminal.write('\r');
-  await terminal.waitFor('> older_than');
-  terminal.write('\u007f'.repeat(6));
-  terminal.write('0s');
-  await terminal.waitFor(/older_than +0s/);
 }
 
 it('walks the guide by keys: findings, parameters, preview, typed word, verified one by one, journaled', async () => {

@@ -1,0 +1,44 @@
+import {chmod, readdir} from 'node:fs/promises';
+import {describe, expect, it} from 'vitest';
+import {availableMajors} from '../helpers/server.ts';
+import {runProgram, temporaryHome} from './run-program.ts';
+
+const majors = await availableMajors();
+
+describe.skipIf(majors.length === 0)('poolctl demo without a terminal', () => {
+  it('prints one reading of the incident, and leaves nothing behind', async () => {
+    const home = await temporaryFolder();
+    const {code, stdout, stderr} = await runProgram(['demo', '--once', '--seed', '7'], {
+      home,
+      env: {TMPDIR: home},
+    });
+    expect(code).toBe(0);
+    for (const line of stderr.trimEnd().split('\n')) expect(line).toMatch(/^poolctl demo: /);
+    const {target, budget, statements, lock_waits} = JSON.parse(stdout);
+    expect(target).toMatchObject({user: 'oncall', database: 'assessments'});
+    expect(budget.by_state['idle in transaction']).toBeGreaterThan(0);
+    expect(budget.headroom).toBeLessThan(12);
+    expect(lock_waits.length).toBeGreaterThan(0);
+    expect(statements.some(({query}: {query: string | null}) => query?.includes('route='))).toBe(true);
+    expect(await readdir(home)).toEqual([]);
+  });
+
+  it('ends with 130 when interrupted half way, and its server is cleared away', async () => {
+    const home = await temporaryFolder();
+    const {code, stderr} = await runProgram(['demo', '--once'], {
+      home,
+      env: {TMPDIR: home},
+      interrupt: {when: /filling/, signal: 'SIGINT'},
+    });
+    expect([code, stderr]).toEqual([130, expect.stringMatching(/poolctl: interrupted\n$/)]);
+    // By a watchdog of its own, a moment after the program has ended.
+    await expect.poll(() => readdir(home), {timeout: 30_000}).toEqual([]);
+  });
+});
+
+/** Run by root, PostgreSQL becomes another user, who has to get there. */
+async function temporaryFolder(): Promise<string> {
+  const folder = await temporaryHome();
+  await chmod(folder, 0o755);
+  return folder;
+}

@@ -1,0 +1,290 @@
+import {spawn} from 'node:child_process';
+import {closeSync, existsSync, openSync} from 'node:fs';
+import {mkdir, writeFile} from 'node:fs/promises';
+import {join} from 'node:path';
+import {afterAll, beforeAll, expect, it} from 'vitest';
+import {program} from '../helpers/build.ts';
+import {describeEachMajor, startTestServer, type TestServer} from '../helpers/server.ts';
+import {
+  createCliRoles,
+  everyFileIn,
+  expectNoSecret,
+  failing,
+  leak,
+  password,
+  runProgram,
+  temporaryHome,
+  urlOf,
+} from './run-program.ts';
+
+const identityTime = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/;
+const int8 = /^-?\d+$/;
+
+describeEachMajor('the program as a reader', major => {
+  let server: TestServer;
+  beforeAll(async () => {
+    server = await startTestServer({major});
+    await createCliRoles(server);
+    await server.query('CREATE TABLE held (id int)');
+    await server.query('GRANT ALL ON held TO app');
+  });
+  afterAll(() => server?.stop());
+
+  const snapshotOf = async (args: string[], env: Record<string, string> = {}) => {
+    const {code, stdout, stderr} = await runProgram(['snapshot', ...args], {env});
+    expect(code).toBe(0);
+    return {document: JSON.parse(stdout), stdout, stderr};
+  };
+
+  it('prints a snapshot as the contract has it', async () => {
+    const blocker = await leak(server, {application_name: 'web'});
+    await blocker.query("/*route='%2Fshop'*/ LOCK TABLE held");
+    const blocked = await server.connect({user: 'app', password, application_name: 'web'});
+    const waiting = blocked.query('SELECT * FROM held');
+    await expect
+      .poll(() => server.query("SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"))
+      .toHaveLength(1);
+
+    const {document, stdout, stderr} = await snapshotOf([urlOf(server, 'oncall'), '--json']);
+    expect(stderr).toBe('');
+    expect(stdout.startsWith('{"schema_version":1,')).toBe(true);
+    expect(stdout.trimEnd()).not.toContain('\n');
+    const {at, target, budget, backends, statements, lock_waits, databases, unavailable} = document;
+    expect(at).toMatch(identityTime);
+    expect(target).toMatchObject({
+      id: `${server.host}:${server.port}/postgres`,
+      host: server.host,
+      port: server.port,
+      database: 'postgres',
+      user: 'oncall',
+      server_version_num: server.version,
+      statements_version: expect.stringMatching(/^1\.\d+$/),
+      is_in_recovery: false,
+      prisma: null,
+    });
+    expect(budget).toMatchObject({max_connections: 100, superuser_reserved_connections: 3, usable: 97});
+    expect(budget.headroom).toBe(97 - budget.used);
+    expect(budget.used_ratio).toBeCloseTo(budget.used / 97);
+    expect(budget.by_state).toMatchObject({
+      'idle in transaction': 1,
+      'idle in transaction (aborted)': 0,
+      hidden: 0,
+    });
+    expect(budget.groups[0]).toEqual({
+      application_name: 'web',
+      usename: 'app',
+      client_addr: '127.0.0.1',
+      count: 2,
+      active: 1,
+      idle: 0,
+      idle_in_transaction: 1,
+    });
+
+    const holder = backends.find(({pid}: {pid: number}) => pid === blocker.processID);
+    expect(holder).toMatchObject({
+      datname: 'postgres',
+      usename: 'app',
+      application_name: 'web',
+      client_addr: '127.0.0.1',
+      backend_type: 'client backend',
+      state: 'idle in transaction',
+      wait_event_type: 'Client',
+      blocked_by: [],
+      tags: {route: '/shop'},
+      backend_start: expect.stringMatching(identityTime),
+      query_id: expect.stringMatching(int8),
+    });
+    for (const age of ['xact_age_ms', 'query_age_ms', 'state_age_ms'])
+      expect(holder[age]).toBeGreaterThanOrEqual(0);
+    const waiter = backends.find(({blocked_by}: {blocked_by: number[]}) => blocked_by.length > 0);
+    expect(waiter).toMatchObject({query: 'SELECT * FROM held', blocked_by: [blocker.processID]});
+    expect(lock_waits).toEqual([
+      expect.objectContaining({pid: waiter.pid, blocked_by: [blocker.processID], locktype: 'relation'}),
+    ]);
+
+    const created = statements.find(({query}: {query: string}) => query === 'CREATE TABLE held (id int)');
+    expect(created).toMatchObject({
+      queryid: expect.stringMatching(int8),
+      dbid: expect.stringMatching(int8),
+      userid: expect.stringMatching(int8),
+      toplevel: true,
+      datname: 'postgres',
+      usename: 'postgres',
+      calls: 1,
+      rows: 0,
+    });
+    for (const [name, value] of Object.entries(created)) {
+      if (name.endsWith('_ms') || name.startsWith('shared_blks'))
+        expect([name, typeof value]).toEqual([name, 'number']);
+    }
+    expect(databases).toContainEqual(
+      expect.objectContaining({datname: 'postgres', xact_commit: expect.any(Number), deadlocks: 0}),
+    );
+    expect(unavailable).toEqual([]);
+
+    await blocker.end();
+    await waiting;
+    await blocked.end();
+  });
+
+  it('names every field in snake_case', async () => {
+    const {stdout} = await snapshotOf([urlOf(server, 'oncall')]);
+    const keys = new Set<string>();
+    // What was said of by_state and tags are other people's words.
+    JSON.parse(stdout, (key, value) => {
+      if (
+        key !== 'by_state' &&
+        key !== 'tags' &&
+        value !== null &&
+        !Array.isArray(value) &&
+        typeof value === 'object'
+      )
+        for (const name of Object.keys(value)) keys.add(name);
+      return value;
+    });
+    const states = [...keys].filter(key => !/^[a-z][a-z0-9_]*$/.test(key));
+    expect(states.filter(key => !key.startsWith('idle in transaction'))).toEqual([]);
+  });
+
+  it('has rates when it reads twice', async () => {
+    const {document} = await snapshotOf([urlOf(server, 'oncall'), '--rates', '200ms']);
+    const [database] = document.databases.filter(({datname}: {datname: string}) => datname === 'postgres');
+    expect(database.interval_ms).toBeGreaterThanOrEqual(200);
+    expect(database.commits_per_second).toBeGreaterThanOrEqual(0);
+    const [statement] = document.statements;
+    expect(statement.interval_ms).toBeGreaterThanOrEqual(200);
+    expect(statement.query).toEqual(expect.any(String));
+    expect(statement).toMatchObject({
+      calls_per_second: expect.any(Number),
+      exec_ms_per_second: expect.any(Number),
+    });
+  });
+
+  it('strips what is Prisma’s from an address, reports it and keeps it as facts', async () => {
+    const parameters = '?connection_limit=5&pool_timeout=3&schema=shop';
+    const {document, stderr} = await snapshotOf([urlOf(server, 'oncall', parameters)]);
+    expect(stderr).toBe(
+      'poolctl: left out of the address: connection_limit=5, pool_timeout=3, schema=shop\n',
+    );
+    expect(document.target.prisma).toMatchObject({connection_limit: 5, pool_timeout: 3, schema: 'shop'});
+  });
+
+  it('finds the server by DATABASE_URL in ./.env, and by a target of the configuration', async () => {
+    const home = await temporaryHome();
+    await writeFile(join(home, '.env'), `DATABASE_URL="${urlOf(server, 'viewer')}"\n`);
+    await mkdir(join(home, '.config/poolctl'), {recursive: true});
+    const targets = {prod: {url: urlOf(server, 'oncall'), production: true}};
+    await writeFile(join(home, '.config/poolctl/config.json'), JSON.stringify({targets}));
+    const userOf = async (args: string[], env: Record<string, string> = {}) => {
+      const {stdout} = await runProgram(['snapshot', ...args], {home, env});
+      const {user, is_production} = JSON.parse(stdout).target;
+      return [user, is_production];
+    };
+    // An address that a target marks as production stays that, however it was found.
+    expect(await userOf([])).toEqual(['viewer', true]);
+    expect(await userOf(['--target', 'prod'])).toEqual(['oncall', true]);
+    expect(await userOf([], {DATABASE_URL: urlOf(server, 'blind')})).toEqual(['blind', true]);
+    expect(await userOf([urlOf(server, 'owner')], {DATABASE_URL: 'postgres://nowhere'})).toEqual([
+      'owner',
+      true,
+    ]);
+    const flags = ['-h', server.host, '-p', String(server.port), '-U', 'oncall', '-d', 'postgres'];
+    expect(await userOf(flags, {PGPASSWORD: password})).toEqual(['oncall', true]);
+  });
+
+  it('says what is missing, how to mend it, and 1; nothing missing is 0', async () => {
+    const {code, stdout} = await runProgram(['doctor', urlOf(server, 'blind')]);
+    expect(code).toBe(1);
+    expect(stdout).toMatch(/^MISSING {2}sessions .*\n.*-> GRANT pg_monitor TO "blind"/m);
+    expect((await runProgram(['doctor', urlOf(server, 'oncall')])).code).toBe(0);
+    const {stdout: json} = await runProgram(['doctor', urlOf(server, 'blind'), '--json']);
+    expect(Object.keys(JSON.parse(json))[0]).toBe('schema_version');
+    expect(JSON.parse(json).checks).toContainEqual(
+      expect.objectContaining({id: 'sessions', status: 'missing'}),
+    );
+  });
+
+  it('reads what a role without privileges may, and tells the rest on stderr', async () => {
+    const client = await server.connect({user: 'app', password, application_name: 'web'});
+    const {document, stderr} = await snapshotOf([urlOf(server, 'blind')]);
+    expect(document.budget.by_state.hidden).toBeGreaterThan(0);
+    expect(document.unavailable.length).toBeGreaterThan(0);
+    for (const {section, reason, remedy} of document.unavailable) {
+      expect(remedy).not.toBe('');
+      expect(stderr).toContain(`${section}: ${reason}. ${remedy}\n`);
+    }
+    await client.end();
+  });
+
+  it('lets its reader go away in the middle', async () => {
+    const url = urlOf(server, 'oncall');
+    const child = spawn(process.execPath, [program, 'snapshot', url], {stdio: ['ignore', 'pipe', 'pipe']});
+    let stderr = '';
+    child.stderr.setEncoding('utf8').on('data', text => {
+      stderr += text;
+    });
+    child.stdout.destroy();
+    const code = await new Promise(resolve => child.on('close', resolve));
+    expect([code, stderr]).toEqual([0, '']);
+  });
+
+  it.skipIf(!existsSync('/dev/full'))('says so when its output cannot be written', async () => {
+    const full = openSync('/dev/full', 'w');
+    const child = spawn(process.execPath, [program, 'recipes'], {stdio: ['ignore', full, 'pipe']});
+    closeSync(full);
+    let stderr = '';
+    child.stderr?.setEncoding('utf8').on('data', text => {
+      stderr += text;
+    });
+    const code = await new Promise(resolve => child.on('close', resolve));
+    expect([code, stderr]).toEqual([
+      7,
+      expect.stringMatching(/^poolctl: cannot write the output: ENOSPC.*\n.*\n$/),
+    ]);
+  });
+
+  it.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)(
+    'ends with 130 at a %s between two readings',
+    async signal => {
+      const running = runProgram(['snapshot', urlOf(server, 'oncall', '?schema=x'), '--rates', '1min'], {
+        interrupt: {when: /left out/, signal},
+      });
+      expect(await running).toEqual({
+        code: 130,
+        signal: null,
+        stdout: '',
+        stderr: expect.stringMatching(/interrupted\n$/),
+      });
+    },
+  );
+
+  it('calls a connection that is cut while it reads no defect', async () => {
+    const ending = failing(['snapshot', urlOf(server, 'oncall'), '--rates', '1min']);
+    const end =
+      "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'poolctl' AND usename = 'oncall'";
+    await expect.poll(() => server.query(end)).toHaveLength(1);
+    expect(await ending).toEqual([3, expect.stringMatching(/broke off|closed the connection|no connection/)]);
+  });
+
+  it('writes no colour where nobody sees it, whatever is asked', async () => {
+    const plain = await runProgram(['doctor', urlOf(server, 'oncall')]);
+    for (const env of [{NO_COLOR: '1'}, {FORCE_COLOR: '1'}, {TERM: 'dumb'}]) {
+      const {stdout} = await runProgram(['doctor', urlOf(server, 'oncall')], {env});
+      expect(stdout).not.toContain('\u001b');
+      expect(stdout.split('\n').length).toBe(plain.stdout.split('\n').length);
+    }
+  });
+
+  it('keeps passwords that pass through the server to itself', async () => {
+    const client = await leak(server, {application_name: 'web'});
+    await client.query(`ALTER ROLE app PASSWORD '${password}'`);
+    const home = await temporaryHome();
+    for (const args of [
+      ['snapshot'],
+      ['doctor', '--json'],
+      ['run', 'kill-idle-sessions', '--set', 'older_than=0s', '--yes'],
+    ])
+      expect((await runProgram([...args, urlOf(server, 'oncall')], {home})).stdout).not.toBe('');
+    expectNoSecret(await everyFileIn(home));
+  });
+});

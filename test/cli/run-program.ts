@@ -1,0 +1,123 @@
+import {spawn} from 'node:child_process';
+import {mkdtemp, readdir, readFile, rm} from 'node:fs/promises';
+import {tmpdir} from 'node:os';
+import {join} from 'node:path';
+import {expect, onTestFinished} from 'vitest';
+import {program} from '../helpers/build.ts';
+import type {TestServer} from '../helpers/server.ts';
+
+/** The password of every role here. It is looked for in whatever the program says and writes. */
+export const password = 'Zq7/unlikely@secret';
+
+export type Ended = {code: number | null; signal: NodeJS.Signals | null; stdout: string; stderr: string};
+
+export type ProgramOptions = {
+  env?: Record<string, string>;
+  /** HOME, XDG folders and the working directory; one of its own, gone after the test, by default. */
+  home?: string;
+  /** Sent when stderr matches. */
+  interrupt?: {when: RegExp; signal: NodeJS.Signals};
+  onStderr?: (text: string) => void;
+};
+
+/**
+ * The built program as a script runs it: no terminal, no environment but what is given. Whatever comes of it, a
+ * stack trace or a password in its words fails the test.
+ */
+export async function runProgram(args: string[], options: ProgramOptions = {}): Promise<Ended> {
+  const home = options.home ?? (await temporaryHome());
+  const child = spawn(process.execPath, [program, ...args], {
+    cwd: home,
+    env: {PATH: process.env.PATH, HOME: home, ...options.env},
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let stdout = '';
+  let stderr = '';
+  let isInterrupted = false;
+  child.stdout.setEncoding('utf8').on('data', text => {
+    stdout += text;
+  });
+  child.stderr.setEncoding('utf8').on('data', text => {
+    stderr += text;
+    options.onStderr?.(stderr);
+    if (isInterrupted || !options.interrupt?.when.test(stderr)) return;
+    isInterrupted = true;
+    child.kill(options.interrupt.signal);
+  });
+  const [code, signal] = await new Promise<[number | null, NodeJS.Signals | null]>(resolve => {
+    child.on('close', (...ended) => resolve(ended));
+  });
+  expectNoSecret(stdout + stderr);
+  expect(stderr, 'a stack trace').not.toMatch(/^\s+at .+:\d+/m);
+  expect(stderr, 'a defect').not.toContain('defect of poolctl');
+  return {code, signal, stdout, stderr};
+}
+
+/** Exit code and stderr of a call that has nothing for stdout. */
+export async function failing(
+  args: string[],
+  options: ProgramOptions = {},
+): Promise<[number | null, string]> {
+  const {code, stdout, stderr} = await runProgram(args, options);
+  expect(stdout, 'an error is no data').toBe('');
+  // One line of what is wrong, and at most one of what helps.
+  expect(
+    stderr
+      .trimEnd()
+      .split('\n')
+      .filter(line => !line.startsWith('poolctl: ')).length,
+  ).toBeLessThan(2);
+  return [code, stderr];
+}
+
+export async function temporaryHome(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'poolctl-cli-'));
+  onTestFinished(() => rm(folder, {recursive: true, force: true}));
+  return folder;
+}
+
+export function expectNoSecret(text: string): void {
+  for (const secret of [password, encodeURIComponent(password)]) {
+    expect(text.includes(secret), 'a password is shown').toBe(false);
+  }
+}
+
+/** Whatever the program left in a folder. */
+export async function everyFileIn(folder: string): Promise<string> {
+  const entries = await readdir(folder, {recursive: true, withFileTypes: true});
+  const files = entries.filter(entry => entry.isFile());
+  const texts = await Promise.all(files.map(file => readFile(join(file.parentPath, file.name), 'utf8')));
+  return texts.join('\n');
+}
+
+/** The roles poolctl is run as, and one for an application; all with `password`. */
+export async function createCliRoles(server: TestServer): Promise<void> {
+  const roles = {
+    app: '',
+    other_app: '',
+    oncall: 'IN ROLE pg_monitor, pg_signal_backend',
+    viewer: 'IN ROLE pg_monitor',
+    // Sees everybody, and may end its own application's sessions alone.
+    owner: 'IN ROLE pg_monitor, app',
+    blind: '',
+    capped: 'CONNECTION LIMIT 1',
+  };
+  for (const [name, rest] of Object.entries(roles)) {
+    await server.query(`CREATE ROLE ${name} LOGIN PASSWORD '${password}' ${rest}`);
+  }
+  await server.query('CREATE EXTENSION pg_stat_statements');
+}
+
+export function urlOf(server: TestServer, user: string, parameters = ''): string {
+  return server.url({user, password}) + parameters;
+}
+
+export type SessionOptions = {application_name: string; user?: string};
+
+/** A session left idle in transaction, as a leaking application leaves it. */
+export async function leak(server: TestServer, {application_name, user = 'app'}: SessionOptions) {
+  const client = await server.connect({user, password, application_name});
+  await client.query('BEGIN');
+  await client.query("SELECT 'a secret literal'");
+  return client as typeof client & {processID: number};
+}

@@ -1,0 +1,70 @@
+import {execFile} from 'node:child_process';
+import {chmodSync, mkdtempSync, readdirSync, rmSync} from 'node:fs';
+import {tmpdir} from 'node:os';
+import {join} from 'node:path';
+import {promisify} from 'node:util';
+import {afterEach, beforeEach, expect, it} from 'vitest';
+import type {Snapshot} from '../../source/core/snapshot.ts';
+import {program} from '../helpers/build.ts';
+import {openProgram, shown} from '../helpers/console.ts';
+import type {Terminal} from '../helpers/terminal.ts';
+
+/** The demo's temporary folder, so that what it leaves behind is seen. */
+let folder: string;
+let terminal: Terminal | null = null;
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'poolctl-demo-test-'));
+  // The server runs as a user of its own, who must get through to its data.
+  chmodSync(folder, 0o755);
+});
+afterEach(async () => {
+  await terminal?.close();
+  terminal = null;
+  rmSync(folder, {recursive: true, force: true});
+});
+
+it('prints a first reading of the incident with --once, and leaves nothing behind', async () => {
+  const {stdout} = await promisify(execFile)(process.execPath, [program, 'demo', '--once'], {
+    env: {PATH: process.env.PATH, HOME: folder, TMPDIR: folder},
+    cwd: folder,
+    maxBuffer: 64 * 1024 * 1024,
+  });
+  const {budget, lock_waits, backends} = JSON.parse(stdout) as Snapshot;
+  expect(budget.used_ratio).toBeGreaterThan(0.8);
+  expect(budget.by_state['idle in transaction']).toBeGreaterThan(0);
+  expect(lock_waits.length).toBeGreaterThan(0);
+  expect(backends.some(({application_name}) => application_name === 'assessments-import')).toBe(true);
+  expect(readdirSync(folder)).toEqual([]);
+});
+
+it('shows its incident in the console, and the recipe that answers the leak ends it', async () => {
+  terminal = openProgram(['demo', '--journal', join(folder, 'journal.jsonl')], {
+    columns: 160,
+    rows: 50,
+    env: {TMPDIR: folder},
+  });
+  await terminal.waitFor('who holds them', {timeout_ms: 60_000});
+  await terminal.waitFor(/(critical|warning) +\d+ of 57 slots are used/);
+  const leak =
+    /assessments-import\/assessments_app leaks \d+ sessions idle in transaction.*kill-idle-sessions +\[(\w)\]/;
+  // A session counts as leaked once it was idle in its transaction for half a minute.
+  await terminal.waitFor(leak, {timeout_ms: 90_000});
+  const [, key = ''] = leak.exec(shown(terminal)) ?? [];
+  terminal.write(key);
+  await terminal.waitFor('Enter go on');
+  terminal.write('\r');
+  await terminal.waitFor(/application +assessments-import/);
+  terminal.write('\r');
+  await terminal.waitFor(/\d+ sessions to end/);
+  const [, count] = /(\d+) sessions to end/.exec(shown(terminal)) ?? [];
+  terminal.write('\r');
+  await terminal.waitFor('type yes to carry it out');
+  terminal.write('yes\r');
+  await terminal.waitFor(`done: ${count} verified`, {timeout_ms: 30_000});
+  terminal.write('\r');
+  await terminal.waitFor(screen => !screen.text().includes('assessments-import/assessments_app leaks'));
+  terminal.write('q');
+  expect((await terminal.onExit).exitCode).toBe(0);
+  expect(readdirSync(folder)).toEqual(['journal.jsonl']);
+}, 180_000);

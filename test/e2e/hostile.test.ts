@@ -1,0 +1,84 @@
+import type pg from 'pg';
+import {afterAll, afterEach, beforeAll, expect, it} from 'vitest';
+import {openProgram, shown} from '../helpers/console.ts';
+import {confirm} from '../helpers/guide.ts';
+import {startTestServer, type TestServer} from '../helpers/server.ts';
+import type {Terminal} from '../helpers/terminal.ts';
+
+/** Title, clear, clipboard, a C1 control, a bidirectional override, a newline that forges a line. */
+const hostile = 'x\u001b]0;own\u0007\u001b[2J\u001b]52;c;bw==\u0007\u009b5m\u202ey\nz';
+const injected = /\u001b\]|\u0007|\u009b|\u202e/;
+
+let server: TestServer;
+const terminals: Terminal[] = [];
+const clients: pg.Client[] = [];
+
+beforeAll(async () => {
+  server = await startTestServer({major: 18, settings: {track_activity_query_size: '1MB'}});
+  await server.query(`CREATE ROLE "${hostile}" SUPERUSER LOGIN PASSWORD 'x'`);
+  await server.query(`CREATE DATABASE "${hostile}"`);
+  await server.query(`CREATE ROLE "a ${hostile}" LOGIN PASSWORD 'x'`);
+});
+afterAll(() => server?.stop());
+afterEach(async () => {
+  await Promise.all(terminals.splice(0).map(terminal => terminal.close()));
+  await Promise.all(clients.splice(0).map(client => client.end().catch(() => {})));
+});
+
+async function open(args: string[], columns = 120, rows = 40): Promise<Terminal> {
+  const terminal = openProgram(['--interval', '500ms', ...args], {columns, rows, checksRestore: true});
+  terminals.push(terminal);
+  await terminal.waitFor('who holds them');
+  return terminal;
+}
+
+it('disarms names everywhere: frame, header, groups, sessions, a whole guide, the journal', async () => {
+  const client = await server.connect({user: `a ${hostile}`, password: 'x', database: hostile});
+  clients.push(client);
+  await client.query(`BEGIN; SELECT 'SECRET-LITERAL ${hostile}'`);
+  const terminal = await open([
+    '--production',
+    '--journal',
+    'journal.jsonl',
+    server.url({user: hostile, password: 'x', database: 'postgres'}),
+  ]);
+  await terminal.waitFor('PRODUCTION 127.0.0.1 database postgres as x·]0;own·');
+  terminal.write('2');
+  await terminal.waitFor('idle in tx');
+  expect(shown(terminal)).toContain('a x·]0;own·');
+  terminal.write('j\r');
+  await terminal.waitFor(/as a x·\]0;own/);
+  terminal.press('escape');
+  await terminal.waitFor('PID');
+  terminal.write('K');
+  await terminal.waitFor('1 session to end');
+  await confirm(terminal, `127.0.0.1:${server.port}/postgres`);
+  await terminal.waitFor('done: 1 verified');
+  terminal.write('\r6');
+  await terminal.waitFor('will: end session');
+  expect(terminal.rawOutput()).not.toMatch(injected);
+});
+
+it('opens a statement of a megabyte like any other, and goes on answering', async () => {
+  const client = await server.connect({application_name: 'big'});
+  clients.push(client);
+  await client.query('BEGIN');
+  await client.query(`SELECT '${'\u001b[2J'.repeat(250_000)}'`);
+  const terminal = await open([server.superuserUrl]);
+  terminal.write('2');
+  await terminal.waitFor('idle in tx');
+  const clears = terminal.rawOutput().split('\u001b[2J').length;
+  terminal.write('j');
+  await terminal.waitFor('order held');
+  terminal.write('\r');
+  await terminal.waitFor('·[2J·[2J·[2J');
+  terminal.write('G');
+  await terminal.waitFor('holds');
+  terminal.write('g');
+  await terminal.waitFor('last statement');
+  terminal.write('q?');
+  await terminal.waitFor('takes hold of a row');
+  expect(terminal.rawOutput().split('\u001b[2J')).toHaveLength(clears);
+  terminal.write('qq');
+  expect(await terminal.leftovers()).toEqual([]);
+});

@@ -1,0 +1,165 @@
+import {mkdtempSync, rmSync} from 'node:fs';
+import {tmpdir} from 'node:os';
+import {join} from 'node:path';
+import type pg from 'pg';
+import {afterAll, afterEach, beforeAll, beforeEach, expect, it} from 'vitest';
+import type {JournalEvent} from '../../source/core/journal.ts';
+import {openJournal} from '../../source/journal/journal-file.ts';
+import {openProgram, shown} from '../helpers/console.ts';
+import {confirm, openGuide} from '../helpers/guide.ts';
+import {startTestServer, type TestServer} from '../helpers/server.ts';
+import type {Terminal} from '../helpers/terminal.ts';
+
+let server: TestServer;
+let folder: string;
+let journal: string;
+const clients: pg.Client[] = [];
+const terminals: Terminal[] = [];
+
+beforeAll(async () => {
+  server = await startTestServer({major: 18, settings: {max_connections: 50}});
+  await server.query("CREATE ROLE app LOGIN PASSWORD 'app'");
+  await server.query("CREATE ROLE oncall LOGIN PASSWORD 'oncall' IN ROLE pg_monitor, pg_signal_backend");
+  await server.query("CREATE ROLE watcher LOGIN PASSWORD 'watcher' IN ROLE pg_monitor");
+});
+afterAll(() => server?.stop());
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'poolctl-running-'));
+  journal = join(folder, 'journal.jsonl');
+});
+afterEach(async () => {
+  await Promise.all(terminals.splice(0).map(terminal => terminal.close()));
+  await Promise.all(clients.splice(0).map(client => client.end().catch(() => {})));
+  rmSync(folder, {recursive: true});
+});
+
+async function open(user = 'oncall'): Promise<Terminal> {
+  const url = server.url({user, password: user});
+  const terminal = openProgram(['--journal', journal, '--interval', '500ms', url], {columns: 120, rows: 40});
+  terminals.push(terminal);
+  await terminal.waitFor('who holds them');
+  return terminal;
+}
+
+/** An application's session. */
+async function connectApp(application_name: string): Promise<pg.Client> {
+  const client = await server.connect({user: 'app', password: 'app', application_name});
+  clients.push(client);
+  return client;
+}
+
+async function leak(count: number): Promise<void> {
+  await Promise.all(
+    Array.from({length: count}, async () => (await connectApp('leaky')).query('BEGIN; SELECT 1')),
+  );
+}
+
+async function sessionsOf(application_name: string): Promise<number> {
+  const [row] = await server.query<{count: number}>(
+    'SELECT count(*)::int AS count FROM pg_stat_activity WHERE application_name = $1',
+    [application_name],
+  );
+  return row?.count ?? -1;
+}
+
+/** The one session of that application, held in the Sessions view. */
+async function holdSession(terminal: Terminal, application_name: string): Promise<void> {
+  terminal.write('2');
+  await terminal.waitFor('PID');
+  terminal.write(`/application:${application_name}\r`);
+  await terminal.waitFor(
+    ({screen}) =>
+      screen().filter(row => /^ +\d+ /.test(row)).length === 1 && / {2}q quit$/.test(screen().at(-1) ?? ''),
+  );
+  terminal.write('j');
+  await terminal.waitFor('order held');
+}
+
+/** More sessions than one batch has, and the run waiting between two batches. */
+async function runUntilPause(): Promise<Terminal> {
+  await leak(20);
+  const terminal = await open();
+  await openGuide(terminal);
+  terminal.write('\r');
+  await terminal.waitFor('20 sessions to end');
+  await confirm(terminal);
+  await terminal.waitFor('pausing');
+  return terminal;
+}
+
+it('stops between steps on Esc: what was ended is verified, the rest is not begun', async () => {
+  const terminal = await runUntilPause();
+  terminal.press('escape');
+  await terminal.waitFor('Enter close');
+  expect(shown(terminal)).toMatch(/interrupted: (5|10|15) verified, (15|10|5) not begun/);
+  expect(await sessionsOf('leaky')).toBeGreaterThanOrEqual(5);
+  expect(await openJournal(journal).unfinished()).toEqual([]);
+});
+
+it('ends its run in the journal when it is left in the middle', async () => {
+  const terminal = await runUntilPause();
+  terminal.press('ctrl-c');
+  expect((await terminal.onExit).exitCode).toBe(0);
+  expect(await sessionsOf('leaky')).toBeGreaterThanOrEqual(5);
+  const entries = await openJournal(journal).read();
+  expect(entries.at(-1)).toMatchObject({event: 'end', status: 'interrupted'});
+  expect(await openJournal(journal).unfinished()).toEqual([]);
+});
+
+it('cancels the statement of a held session with C, and the session stays', async () => {
+  const client = await connectApp('sleeper');
+  const sleeping = client.query('SELECT pg_sleep(600)').catch((error: {code?: string}) => error.code);
+  const terminal = await open();
+  await holdSession(terminal, 'sleeper');
+  terminal.write('C');
+  await terminal.waitFor('1 statement to cancel');
+  expect(shown(terminal)).toContain('pg_cancel_backend(pid)');
+  await confirm(terminal);
+  await terminal.waitFor('done: 1 verified');
+  expect(await sleeping).toBe('57014');
+  expect((await client.query('SELECT 1 AS alive')).rows).toEqual([{alive: 1}]);
+});
+
+it('says what is missing where the role may not end sessions, and nothing has happened', async () => {
+  const client = await connectApp('guarded');
+  await client.query('BEGIN');
+  const terminal = await open('watcher');
+  await holdSession(terminal, 'guarded');
+  terminal.write('K');
+  await terminal.waitFor('1 session to end');
+  await confirm(terminal);
+  await terminal.waitFor('failed 42501');
+  expect(shown(terminal).replace(/\s+/g, ' ')).toContain("another role's needs pg_signal_backend");
+  expect(await sessionsOf('guarded')).toBe(1);
+});
+
+it('keeps the detail of a session open when it ends, and says so', async () => {
+  const client = await connectApp('passing');
+  const terminal = await open();
+  await holdSession(terminal, 'passing');
+  terminal.write('\r');
+  await terminal.waitFor(/application +passing/);
+  await client.end();
+  await terminal.waitFor('this session has ended');
+  terminal.press('escape');
+  await terminal.waitFor('no session matches the filter');
+});
+
+it('tells at the next start of an act whose outcome nobody knows', async () => {
+  const file = openJournal(journal);
+  const told = {actor: 'oncall@bastion', target: 'db:5432/shop', run: '5ca1ab1e'};
+  const events: JournalEvent[] = [
+    {event: 'run', recipe: 'kill-idle-sessions', plan: 'aa', params: {}, step_count: 1, before: {}},
+    {
+      event: 'intent',
+      step: 0,
+      content: {kind: 'advice', title: 'end session 4711', subject: 'backend:4711', text: ''},
+    },
+  ];
+  for (const event of events) await file.append({...told, ...event});
+  const terminal = await open();
+  await terminal.waitFor('1 act(s) of an earlier run never told their outcome: unknown, verify');
+  terminal.write('6');
+  await terminal.waitFor(/will: end session 4711/);
+  expect(shown(terminal)).toContain('1 act(s) began and never told their outcome');
+});

@@ -1,0 +1,194 @@
+import type pg from 'pg';
+import {afterAll, afterEach, beforeAll, describe, expect, it} from 'vitest';
+import {openProgram, shown} from '../helpers/console.ts';
+import {describeEachMajor, startTestServer, type TestServer} from '../helpers/server.ts';
+import type {Terminal} from '../helpers/terminal.ts';
+
+const terminals: Terminal[] = [];
+afterEach(async () => {
+  await Promise.all(terminals.splice(0).map(terminal => terminal.close()));
+});
+
+/** The console on its Overview, with a first reading. */
+async function openConsole(url: string, columns = 140, rows = 40): Promise<Terminal> {
+  const terminal = openProgram(['--interval', '500ms', url], {columns, rows});
+  terminals.push(terminal);
+  await terminal.waitFor('who holds them');
+  return terminal;
+}
+
+/** The rows of the table on show: those that begin with a pid. */
+function tableRows(terminal: Terminal): string[] {
+  return terminal.screen().filter(row => /^(◆| ) +\d+ /.test(row));
+}
+
+function pidsOf(terminal: Terminal): number[] {
+  return tableRows(terminal).map(row => Number(/\d+/.exec(row)?.[0]));
+}
+
+/** The row that is held is drawn inverse. */
+function heldRow(terminal: Terminal): string | undefined {
+  return terminal.screen().find((text, y) => text !== '' && terminal.cell(5, y).isInverse);
+}
+
+describe('sessions', () => {
+  let server: TestServer;
+  let url: string;
+  const clients: pg.Client[] = [];
+
+  beforeAll(async () => {
+    server = await startTestServer({major: 18, settings: {max_connections: 60}});
+    url = server.url();
+    await server.query('CREATE DATABASE "注文データ"');
+    await server.query(`CREATE ROLE "日本語の役" LOGIN PASSWORD 'x'`);
+    await server.query(`CREATE ROLE "   " LOGIN PASSWORD 'x'`);
+    for (const application_name of ['alpha', 'bravo', 'charlie', 'delta'])
+      clients.push(await server.connect({application_name}));
+    await clients[1]?.query('BEGIN');
+    await clients[3]?.query('BEGIN; SELECT 1');
+  });
+  afterAll(() => server?.stop());
+
+  async function openSessions(columns?: number, rows?: number): Promise<Terminal> {
+    const terminal = await openConsole(url, columns, rows);
+    terminal.write('2');
+    await terminal.waitFor(/PID +STATE/);
+    return terminal;
+  }
+
+  it('sorts by the column that is named, and the other way round with R', async () => {
+    const terminal = await openSessions();
+    terminal.write(':sort pid\r');
+    await terminal.waitFor('PID▼');
+    await terminal.waitFor(() => tableRows(terminal).length >= 4);
+    const descending = pidsOf(terminal);
+    expect(descending).toEqual([...descending].sort((a, b) => b - a));
+    terminal.write('R');
+    await terminal.waitFor('PID▲');
+    expect(pidsOf(terminal)).toEqual([...descending].reverse());
+    terminal.write('s');
+    await terminal.waitFor('STATE▲');
+  });
+
+  it('filters by a column, by its whole value and by the inverse', async () => {
+    const terminal = await openSessions();
+    const applications = () => tableRows(terminal).map(row => /alpha|bravo|charlie|delta/.exec(row)?.[0]);
+    const becomes = (expected: string[]) =>
+      terminal.waitFor(() => applications().sort().join() === expected.join());
+    terminal.write('/state:transaction\r');
+    await becomes(['bravo', 'delta']);
+    terminal.write('/ !application:bravo\r');
+    await becomes(['delta']);
+    terminal.press('escape');
+    terminal.write(':filter state=idle application:a\r');
+    await becomes(['alpha', 'charlie']);
+  });
+
+  it('holds the order while a row is held, whoever comes and whatever they do', async () => {
+    const terminal = await openSessions();
+    terminal.write(':sort application\r/application:a\r');
+    await terminal.waitFor(() => tableRows(terminal).length === 4);
+    terminal.write('jj');
+    await terminal.waitFor('order held');
+    const before = pidsOf(terminal);
+    const held = heldRow(terminal);
+    expect(held).toMatch(/charlie/);
+    const late = await server.connect({application_name: 'zulu-alpha'});
+    await terminal.waitFor('zulu-alpha');
+    expect(pidsOf(terminal).slice(0, 4)).toEqual(before);
+    expect(heldRow(terminal)).toMatch(/charlie/);
+    terminal.press('escape');
+    await terminal.waitFor(() => /zulu-alpha/.test(tableRows(terminal)[0] ?? ''));
+    await late.end();
+  });
+
+  it('lines up what stands behind wide characters and names made of spaces', async () => {
+    const wide = await server.connect({
+      user: '日本語の役',
+      password: 'x',
+      database: '注文データ',
+      application_name: 'wide',
+    });
+    const blank = await server.connect({user: '   ', password: 'x', application_name: 'blank'});
+    const terminal = await openSessions(160, 30);
+    await terminal.waitFor(({text}) => text().includes('日本語の役') && text().includes('blank'));
+    const y = terminal.screen().findIndex(row => row.includes('wide'));
+    const header = terminal.screen().find(row => row.includes('APPLICATION')) ?? '';
+    const at = (title: string) => header.indexOf(title);
+    expect(terminal.cell(at('ROLE'), y)).toMatchObject({char: '日', width: 2});
+    expect(terminal.cell(at('DATABASE'), y)).toMatchObject({char: '注', width: 2});
+    expect(textFrom(terminal, at('CLIENT'), y)).toMatch(/^127\.0\.0\.1/);
+    const other = terminal.screen().findIndex(row => row.includes('blank'));
+    expect(textFrom(terminal, at('CLIENT'), other)).toMatch(/^127\.0\.0\.1/);
+    await Promise.all([wide.end(), blank.end()]);
+  });
+
+  it('pages through a list longer than the screen and never loses the row held', async () => {
+    const many = await Promise.all(
+      Array.from({length: 30}, (_, index) => server.connect({application_name: `many-${index}`})),
+    );
+    const terminal = await openSessions(80, 24);
+    terminal.write('/many\r');
+    await terminal.waitFor(() => tableRows(terminal).length >= 15);
+    terminal.write(':sort pid\r');
+    await terminal.waitFor('PID▼');
+    const pids = await server.query<{pid: number}>(
+      "SELECT pid FROM pg_stat_activity WHERE application_name LIKE 'many-%' ORDER BY pid DESC",
+    );
+    terminal.write('G');
+    await terminal.waitFor(() => (heldRow(terminal) ?? '').includes(String(pids.at(-1)?.pid)));
+    terminal.press('page-up');
+    await terminal.waitFor(() => !(heldRow(terminal) ?? '').includes(String(pids.at(-1)?.pid)));
+    expect(heldRow(terminal)).toBeDefined();
+    terminal.write('g');
+    await terminal.waitFor(() => (heldRow(terminal) ?? '').includes(String(pids[0]?.pid)));
+    await Promise.all(many.map(client => client.end()));
+  });
+});
+
+function textFrom(terminal: Terminal, x: number, y: number): string {
+  return Array.from({length: 12}, (_, index) => terminal.cell(x + index, y).char).join('');
+}
+
+describeEachMajor('statements', major => {
+  let server: TestServer;
+
+  beforeAll(async () => {
+    server = await startTestServer({major});
+    await server.query('CREATE EXTENSION pg_stat_statements');
+    await server.query(
+      'CREATE TABLE parcels AS SELECT i AS id, i % 7 AS depot FROM generate_series(1, 1000) i',
+    );
+    await server.query(
+      'CREATE FUNCTION send(int) RETURNS int LANGUAGE plpgsql AS $$ BEGIN DELETE FROM parcels; RETURN 1; END $$',
+    );
+    for (let call = 0; call < 3; call++)
+      await server
+        .query('SELECT depot, count(*) FROM parcels WHERE id > $1 AND depot < send(1) GROUP BY depot', [
+          900 + call,
+        ])
+        .catch(() => {});
+    await server.query('INSERT INTO parcels SELECT i, 1 FROM generate_series(1, 10) i');
+  });
+  afterAll(() => server?.stop());
+
+  it('open on their numbers, trend and formatted text; x shows the plan and runs nothing', async () => {
+    const terminal = await openConsole(server.url(), 150, 60);
+    terminal.write('3');
+    await terminal.waitFor(/LOAD.*MEAN/);
+    terminal.write('/send\r');
+    await terminal.waitFor(/SELECT depot, count/);
+    terminal.write('/ depot\rj\r');
+    await terminal.waitFor('execution ms per second since start');
+    await terminal.waitFor(/^ +SELECT *$/m);
+    expect(shown(terminal)).toMatch(/since reset +\d+ calls?, .* in all, mean/);
+    expect(shown(terminal)).toMatch(/^ +GROUP BY *$/m);
+    const countParcels = () => server.query<{count: number}>('SELECT count(*)::int AS count FROM parcels');
+    const before = await countParcels();
+    terminal.write('x');
+    await terminal.waitFor(/Scan on parcels/);
+    const how = major >= 16 ? 'generic plan' : 'forced generic plan';
+    expect(shown(terminal)).toContain(`(${how}: the statement was not executed)`);
+    expect(await countParcels()).toEqual(before);
+  });
+});

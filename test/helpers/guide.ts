@@ -1,0 +1,23 @@
+import type {Terminal} from './terminal.ts';
+
+const backspace = '\u007f';
+
+/** Recipes, kill-idle-sessions, its parameters: all that is idle in a transaction, however short. */
+export async function openGuide(terminal: Terminal): Promise<void> {
+  terminal.write('5');
+  await terminal.waitFor('what can be done');
+  terminal.write('j\r');
+  await terminal.waitFor('Esc close');
+  terminal.write('\r');
+  await terminal.waitFor('> older_than');
+  terminal.write(`${backspace.repeat(6)}0s`);
+  await terminal.waitFor(/older_than +0s/);
+}
+
+/** From a guide's parameters or its preview through the confirmation: it runs. */
+export async function confirm(terminal: Terminal, word = 'yes'): Promise<void> {
+  await terminal.waitFor('Enter go on');
+  terminal.write('\r');
+  await terminal.waitFor('to carry it out');
+  terminal.write(`${word}\r`);
+}
