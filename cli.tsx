@@ -75,7 +75,11 @@ async function dispatch(call: Call): Promise<ExitCode> {
       return runConsole(shell, requestOf(shell, {url, flags}), flags);
     case 'demo': {
       const {runDemo} = await import('./source/composition/demo.ts');
-      return runDemo(shell, flags);
+      return runDemo(shell, flags, {
+        requestTo: ({url, rescueUrl}) =>
+          requestOf({...shell, env: {...env, POOLCTL_RESCUE_URL: rescueUrl}}, {url, flags: {}}),
+        openConsole: request => runConsole(shell, request, flags),
+      });
     }
     case 'snapshot': {
       const {runSnapshot} = await import('./source/composition/reading.ts');
@@ -87,7 +91,7 @@ async function dispatch(call: Call): Promise<ExitCode> {
     }
     case 'run': {
       const {runNamedRecipe} = await import('./source/composition/run.ts');
-      return runNamedRecipe(shell, call);
+      return runNamedRecipe(shell, requestOf(shell, {url: words[1], flags}), call);
     }
     case 'recipes': {
       const [{listRecipes}, {recipes}] = await Promise.all([

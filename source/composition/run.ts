@@ -5,16 +5,18 @@ import {AbortError, type ExitCode} from '../core/errors.ts';
 import {sanitise} from '../core/sanitise.ts';
 import type {JournalFile} from '../journal/journal-file.ts';
 import type {Connection} from '../postgres/connect.ts';
+import type {ConnectionRequest} from '../postgres/connection-request.ts';
 import {openEngine} from './acting.ts';
 import {takeInterrupts} from './interrupt.ts';
-import {requestOf} from './request.ts';
 import type {Shell} from './shell.ts';
 import {connectToWatch, readFrom} from './watch.ts';
 
 /** A recipe without the console; what earlier runs left unknown is told before anything else. */
-export async function runNamedRecipe(shell: Shell, {words, flags}: Call): Promise<ExitCode> {
-  const [id, url] = words;
-  const request = requestOf(shell, {url, flags});
+export async function runNamedRecipe(
+  shell: Shell,
+  request: ConnectionRequest,
+  {words: [id], flags}: Call,
+): Promise<ExitCode> {
   const {engine, identity} = openEngine(shell, request, flags);
   const dryRun = flags.dryRun ?? false;
   const {signal, release} = takeInterrupts(shell.output.talk);

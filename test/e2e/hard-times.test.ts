@@ -108,6 +108,25 @@ describe('a server with no slot left', () => {
     expect(shown(terminal)).toMatch(/greedy +app/);
   });
 
+  it.each(['q', '\u0003'])('is left on %j while it is waited for, the wait counting on', async key => {
+    await fill();
+    const terminal = open([url], {columns: 80, rows: 24, checksRestore: true});
+    await terminal.waitFor(/waited 0s/);
+    await terminal.waitFor(/waited [1-9]\d*s/);
+    expect(shown(terminal).replace(/\s+/g, ' ')).toContain('Set POOLCTL_RESCUE_URL to a superuser');
+    terminal.write(key);
+    expect(await terminal.leftovers()).toEqual([]);
+    expect((await terminal.onExit).exitCode).toBe(0);
+  });
+
+  it('is told from a role that is at its own limit, where free slots do not help', async () => {
+    await server.query("CREATE ROLE single LOGIN PASSWORD 'x' CONNECTION LIMIT 1");
+    held.push(await server.connect({user: 'single', password: 'x'}));
+    const terminal = open([server.url({user: 'single', password: 'x'})], {columns: 80, rows: 24});
+    await terminal.waitFor('role "single" is at its own connection limit');
+    expect(shown(terminal).replace(/\s+/g, ' ')).toContain('ALTER ROLE "single" CONNECTION LIMIT -1;');
+  });
+
   it('lets a rescue address in at once', async () => {
     await fill();
     const terminal = await opened([url], {env: {POOLCTL_RESCUE_URL: server.superuserUrl}});

@@ -8,6 +8,8 @@ import type {Terminal} from '../helpers/terminal.ts';
 /** Title, clear, clipboard, a C1 control, a bidirectional override, a newline that forges a line. */
 const hostile = 'x\u001b]0;own\u0007\u001b[2J\u001b]52;c;bw==\u0007\u009b5m\u202ey\nz';
 const injected = /\u001b\]|\u0007|\u009b|\u202e/;
+/** pg leaves `;` and `=` encoded in the database of an address. */
+const hostileDatabase = hostile.replaceAll(/[;=]/g, '');
 
 let server: TestServer;
 const terminals: Terminal[] = [];
@@ -16,7 +18,7 @@ const clients: pg.Client[] = [];
 beforeAll(async () => {
   server = await startTestServer({major: 18, settings: {track_activity_query_size: '1MB'}});
   await server.query(`CREATE ROLE "${hostile}" SUPERUSER LOGIN PASSWORD 'x'`);
-  await server.query(`CREATE DATABASE "${hostile}"`);
+  await server.query(`CREATE DATABASE "${hostileDatabase}"`);
   await server.query(`CREATE ROLE "a ${hostile}" LOGIN PASSWORD 'x'`);
 });
 afterAll(() => server?.stop());
@@ -33,9 +35,9 @@ async function open(args: string[], columns = 120, rows = 40): Promise<Terminal>
 }
 
 it('disarms names everywhere: frame, header, groups, sessions, a whole guide, the journal', async () => {
-  const client = await server.connect({user: `a ${hostile}`, password: 'x', database: hostile});
+  const client = await server.connect({user: `a ${hostile}`, password: 'x', database: hostileDatabase});
   clients.push(client);
-  await client.query(`BEGIN; SELECT 'SECRET-LITERAL ${hostile}'`);
+  await client.query(`BEGIN; SELECT '${hostile}'`);
   const terminal = await open([
     '--production',
     '--journal',
@@ -71,9 +73,10 @@ it('opens a statement of a megabyte like any other, and goes on answering', asyn
   terminal.write('j');
   await terminal.waitFor('order held');
   terminal.write('\r');
-  await terminal.waitFor('·[2J·[2J·[2J');
+  await terminal.waitFor(/\d{3} more lines below/);
+  expect(shown(terminal)).toContain("SELECT '·[2J·[2J");
   terminal.write('G');
-  await terminal.waitFor('holds');
+  await terminal.waitFor('cut here');
   terminal.write('g');
   await terminal.waitFor('last statement');
   terminal.write('q?');

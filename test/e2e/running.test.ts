@@ -106,6 +106,18 @@ it('ends its run in the journal when it is left in the middle', async () => {
   expect(await openJournal(journal).unfinished()).toEqual([]);
 });
 
+it('is left in the middle of a run on a server that no longer answers, too', async () => {
+  const terminal = await runUntilPause();
+  await server.pause();
+  try {
+    terminal.press('ctrl-c');
+    expect((await terminal.onExit).exitCode).toBe(0);
+    expect(terminal.isAlternateBuffer()).toBe(false);
+  } finally {
+    await server.resume();
+  }
+});
+
 it('cancels the statement of a held session with C, and the session stays', async () => {
   const client = await connectApp('sleeper');
   const sleeping = client.query('SELECT pg_sleep(600)').catch((error: {code?: string}) => error.code);
