@@ -61,7 +61,7 @@ async function main(): Promise<ExitCode> {
 /** Without flags there is nothing to parse, and the console need not wait for a parser to load. */
 async function parse(words: string[]): Promise<Call | Answer> {
   const [first] = words;
-  if (words.length === 0 || (words.length === 1 && first?.includes('://')))
+  if (words.length === 0 || (words.length === 1 && first?.includes('://') && !first.startsWith('-')))
     return {command: 'console', words, flags: {}};
   const {parseCall} = await import('./source/commands/parse-call.ts');
   return parseCall(words);

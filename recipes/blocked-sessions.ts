@@ -1,5 +1,5 @@
 import {formatAge} from '../source/core/format.ts';
-import {lockTree} from '../source/core/lock-tree.ts';
+import {type LockNode, lockTree} from '../source/core/lock-tree.ts';
 import {describeBackend, subjectOf} from '../source/core/protection.ts';
 import type {Finding, Recipe} from '../source/core/recipe.ts';
 import {counted} from '../source/core/session-plan.ts';
@@ -20,11 +20,11 @@ const recipe: Recipe = {
 export default recipe;
 
 function diagnose(snapshot: Snapshot): Finding[] {
-  const longest_ms = Math.max(0, ...snapshot.lock_waits.map(({wait_age_ms}) => wait_age_ms ?? 0));
-  if (longest_ms < warnAfterMs) return [];
+  const waits = new Map(snapshot.lock_waits.map(({pid, wait_age_ms}) => [pid, wait_age_ms ?? 0]));
   return lockTree(snapshot.backends, snapshot.lock_waits)
-    .filter(({waiters_total}) => waiters_total > 0)
-    .map(({pid, waiters_direct, waiters_total}) => {
+    .map(root => ({...root, longest_ms: longestWait(root, waits)}))
+    .filter(({waiters_total, longest_ms}) => waiters_total > 0 && longest_ms >= warnAfterMs)
+    .map(({pid, waiters_direct, waiters_total, longest_ms}) => {
       const backend = snapshot.backends.find(each => each.pid === pid);
       const who = backend ? `${pid} (${describeBackend(backend)})` : nameOfUnknown(pid);
       return {
@@ -42,6 +42,14 @@ function diagnose(snapshot: Snapshot): Finding[] {
         },
       };
     });
+}
+
+/** Of those it holds up, directly and through others. */
+function longestWait({children}: LockNode, waits: ReadonlyMap<number, number>): number {
+  return Math.max(
+    0,
+    ...children.map(child => Math.max(waits.get(child.pid) ?? 0, longestWait(child, waits))),
+  );
 }
 
 /** pg_blocking_pids() says 0 for a prepared transaction. */

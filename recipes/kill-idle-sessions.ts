@@ -153,7 +153,7 @@ function evidenceOf(group: Backend[], longest_ms: number): Finding['evidence'] {
 }
 
 function paramsOf([first]: Backend[]): ParameterValues {
-  return {application: writeText(first?.application_name ?? ''), role: first?.usename ?? ''};
+  return {application: writeText(first?.application_name ?? ''), role: writeText(first?.usename ?? '')};
 }
 
 function plan(snapshot: Snapshot, params: ParameterValues): Plan {

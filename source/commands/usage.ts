@@ -19,7 +19,7 @@ const serverFlags = {
   wait: {
     type: 'string',
     value: 'TIME',
-    help: 'how long to wait for a slot when all are taken (console: for ever)',
+    help: 'how long to wait for a slot (console: for ever)',
   },
 } as const satisfies Record<string, Flag>;
 
@@ -36,12 +36,12 @@ export const flags = {
   rates: {
     type: 'string',
     value: 'TIME',
-    help: 'read again so much later (1s) and add rates of the time between',
+    help: 'read again so much later, and add rates',
   },
   interval: {
     type: 'string',
     value: 'TIME',
-    help: 'between readings: 0.5s to 60s, 2s unless told otherwise',
+    help: 'between readings, 0.5s to 60s (else 2s)',
   },
   set: {type: 'string', value: 'NAME=VALUE', isMultiple: true, help: 'a parameter of the recipe'},
   dryRun: {type: 'boolean', help: 'print the plan and its hash, do nothing'},
@@ -67,7 +67,7 @@ export const commands = {
   },
   demo: {
     usage: 'demo',
-    summary: 'a throwaway PostgreSQL under an incident, and the console on it',
+    summary: 'a throwaway server under an incident',
     mostWords: 0,
     flags: ['seed', 'calm', 'once', 'interval', 'journal'],
   },
@@ -79,7 +79,7 @@ export const commands = {
   },
   doctor: {
     usage: 'doctor [url]',
-    summary: 'what is visible and allowed here, and what would grant the rest',
+    summary: 'what works here, and what is missing',
     mostWords: 1,
     flags: [...server, 'json'],
   },
@@ -97,7 +97,7 @@ export const commands = {
   },
   journal: {
     usage: 'journal [list|show <run>|verify]',
-    summary: 'what was done here, by whom, and whether the record is whole',
+    summary: 'what was done here, and by whom',
     mostWords: 2,
     flags: ['journal', 'json'],
   },
@@ -147,5 +147,5 @@ const whereText = `Where the server is: [url] or --target, then POOLCTL_DATABASE
 DATABASE_URL (also from ./.env), PGSERVICE, PGHOST and its kin. .pgpass works.
 POOLCTL_RESCUE_URL is the way in when every slot is taken.
 
-Exit codes: 0 well, 1 findings, 2 usage, 3 no connection, 4 no slot, 5 privilege,
-6 drift, 7 an act failed, 8 the journal, 130 interrupted.`;
+Exit codes: 0 well, 1 findings, 2 usage, 3 no connection, 4 no slot,
+5 privilege, 6 drift, 7 an act failed, 8 the journal, 130 interrupted.`;

@@ -11,11 +11,15 @@ import {localMachine} from '../postgres/local-machine.ts';
 import type {Shell} from './shell.ts';
 
 /** What acts need: a connection of their own, the journal, a clock; and who acts. */
-export function openEngine(shell: Shell, request: ConnectionRequest, flags: Flags) {
+export function openEngine(
+  shell: Shell,
+  request: ConnectionRequest,
+  {flags, onNotice}: {flags: Flags; onNotice?: (text: string) => void},
+) {
   return {
     engine: {
       executor: createExecutor(() => connect(request, {purpose: 'act'})),
-      journal: openJournalOf(shell, flags),
+      journal: openJournalOf(shell, flags, onNotice),
       clock: {
         now: () => new Date(),
         sleep: (ms: number, signal?: AbortSignal) =>
@@ -31,8 +35,12 @@ export function openEngine(shell: Shell, request: ConnectionRequest, flags: Flag
 }
 
 /** `--journal FILE`, `POOLCTL_JOURNAL`, or the user's own. Nothing is read or made yet. */
-export function openJournalOf({env, output}: Shell, flags: Flags): JournalFile {
+export function openJournalOf(
+  {env, output}: Shell,
+  flags: Flags,
+  onNotice: (text: string) => void = text => output.talk(sanitise(`poolctl: ${text}`)),
+): JournalFile {
   const state = env.XDG_STATE_HOME || `${env.HOME ?? '.'}/.local/state`;
   const file = flags.journal ?? (env.POOLCTL_JOURNAL || `${state}/poolctl/journal.jsonl`);
-  return openJournal(file, {onNotice: text => output.talk(sanitise(`poolctl: ${text}`))});
+  return openJournal(file, {onNotice});
 }

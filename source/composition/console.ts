@@ -30,7 +30,8 @@ export async function runConsole(shell: Shell, request: ConnectionRequest, flags
       return watching;
     },
   });
-  await openConsole(
+  let journalNotice: string | null = null;
+  const outcome = await openConsole(
     {
       sampler,
       recipes,
@@ -39,11 +40,11 @@ export async function runConsole(shell: Shell, request: ConnectionRequest, flags
       },
       explain: async statement => {
         const {explainStatement} = await import('../postgres/explain.ts');
-        const {client, server_version_num} = requireConnection(watching);
+        const {client, request: used, server_version_num} = requireConnection(watching);
         const {lines, how} = await explainStatement(client, {
           query: statement.query ?? '',
           database: statement.datname ?? '',
-          connected_database: request.database,
+          connected_database: used.database,
           server_version_num,
           schema: request.prisma?.schema ?? null,
         });
@@ -56,15 +57,27 @@ export async function runConsole(shell: Shell, request: ConnectionRequest, flags
         return {query: detail.query, locks: lockLines(detail)};
       },
       carryOut: (plan, signal) =>
-        carryOutPlan(plan, {shell, request, watching: requireConnection(watching), flags, signal}),
+        carryOutPlan(plan, {
+          shell,
+          request,
+          watching: requireConnection(watching),
+          flags,
+          signal,
+          onNotice: text => {
+            journalNotice = text;
+          },
+        }),
       readJournal: async () => {
         const {openJournalOf} = await import('./acting.ts');
-        const journal = openJournalOf(shell, flags);
+        const onNotice = (text: string) => {
+          journalNotice = text;
+        };
+        const journal = openJournalOf(shell, flags, onNotice);
         const entries = await journal.read();
         const {ok, reason, unfinished} = await journal.verify();
         // A chain that breaks is followed no further: what stands behind the break is asked for apart.
         const {length} = ok ? unfinished : await journal.unfinished();
-        return {entries, problem: reason, unfinished: length};
+        return {entries, problem: reason ?? journalNotice, unfinished: length};
       },
     },
     {
@@ -73,10 +86,16 @@ export async function runConsole(shell: Shell, request: ConnectionRequest, flags
       interval_ms,
       env: shell.env,
       streams: {stdin: shell.stdin, stdout: shell.stdout},
-      notice: request.stripped.length > 0 ? `left out of the address: ${request.stripped.join(', ')}` : null,
+      notice: noticeOf(request),
     },
   );
-  return exitCodes.ok;
+  return outcome === 'left' ? exitCodes.ok : exitCodes.connection;
+}
+
+/** What is to be known of the address, where there is anything. */
+function noticeOf({stripped, warnings}: ConnectionRequest): string | null {
+  const parts = stripped.length > 0 ? [`left out of the address: ${stripped.join(', ')}`] : [];
+  return [...parts, ...warnings].join('; ') || null;
 }
 
 function describeWait({message, hint, waited_ms, next_try_in_ms}: WaitState): string {
@@ -90,12 +109,14 @@ type ConsoleRun = {
   watching: Connection;
   flags: Flags;
   signal: AbortSignal;
+  /** What the journal has to say may not be written over the screen. */
+  onNotice: (text: string) => void;
 };
 
 /** The console's acts go through the same engine, journal and guards as `poolctl run`. */
 async function* carryOutPlan(
   plan: Plan,
-  {shell, request, watching, flags, signal}: ConsoleRun,
+  {shell, request, watching, flags, signal, onNotice}: ConsoleRun,
 ): AsyncIterable<RunState> {
   const [{carryOut}, {watchWorld}, {readOnce}, {openEngine}] = await Promise.all([
     import('../core/engine.ts'),
@@ -105,7 +126,7 @@ async function* carryOutPlan(
   ]);
   const recipe = recipes.find(({id}) => id === plan.recipe);
   if (recipe === undefined) throw new BugError(`a plan of an unknown recipe: ${plan.recipe}`);
-  const {engine, identity} = openEngine(shell, request, flags);
+  const {engine, identity} = openEngine(shell, request, {flags, onNotice});
   const read = () => readOnce(watching, {rates_over_ms: null});
   const target = (await read()).target.id;
   yield* carryOut(plan, {...identity, target}, {...engine, ...watchWorld(recipe, plan.params, read)}, signal);

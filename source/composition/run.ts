@@ -17,7 +17,7 @@ export async function runNamedRecipe(
   request: ConnectionRequest,
   {words: [id], flags}: Call,
 ): Promise<ExitCode> {
-  const {engine, identity} = openEngine(shell, request, flags);
+  const {engine, identity} = openEngine(shell, request, {flags});
   const dryRun = flags.dryRun ?? false;
   const {signal, release} = takeInterrupts(shell.output.talk);
   let watching: Connection | null = null;

@@ -36,12 +36,15 @@ function memoFrame(state: Parameters<typeof drawFrame>[0], theme: Theme): Line[]
   return last.lines;
 }
 
-/** Mounts the app on real input; its own output goes nowhere, the Screen being the one who writes. */
+/**
+ * Mounts the app on real input; its own output goes nowhere, the Screen being the one who writes. `ended` rejects
+ * with what a component threw: Ink itself would only stop listening.
+ */
 export function mountApp(
   props: AppProps,
   stdin: NodeJS.ReadStream,
   size: {columns: number; rows: number},
-): () => void {
+): {unmount(): void; ended: Promise<unknown>} {
   const nowhere = {
     ...size,
     isTTY: true,
@@ -58,5 +61,5 @@ export function mountApp(
     exitOnCtrlC: false,
     patchConsole: false,
   });
-  return () => app.unmount();
+  return {unmount: () => app.unmount(), ended: app.waitUntilExit()};
 }

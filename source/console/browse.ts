@@ -36,7 +36,11 @@ export function sortBy(state: ConsoleState, by: 1 | -1): ConsoleState {
 
 /** One step back: first what is on top, then the row held, the tags, the filter. */
 export function goBack(state: ConsoleState): ConsoleState {
-  if (state.overlay) return {...state, overlay: null};
+  const {overlay} = state;
+  if (overlay?.kind === 'prompt' && overlay.purpose === 'filter') {
+    return withTable({...state, overlay: null}, table => ({...table, filter: overlay.before}));
+  }
+  if (overlay) return {...state, overlay: null};
   return withTable(state, table => {
     if (table.cursor !== null) return {...table, cursor: null, heldOrder: null};
     if (table.tagged.length > 0) return {...table, tagged: []};

@@ -30,7 +30,10 @@ export function enterCommandLine(state: ConsoleState, text: string): Entered {
       return {
         state: {
           ...state,
-          tables: {...state.tables, [state.view]: {...state.tables[state.view], filter: value}},
+          tables: {
+            ...state.tables,
+            [state.view]: {...state.tables[state.view], filter: value, cursor: null, heldOrder: null},
+          },
         },
         effects: [],
       };

@@ -42,9 +42,12 @@ const runEndsWithinMs = 2000;
 
 /**
  * Opens the console and resolves when the user leaves it. The first frame is painted before Ink and React are
- * loaded: a pure function draws it, so it needs neither.
+ * loaded: a pure function draws it, so it needs neither. Rejects with what a defect throws, the terminal restored.
  */
-export async function openConsole(ports: ConsolePorts, options: ConsoleOptions): Promise<void> {
+export async function openConsole(
+  ports: ConsolePorts,
+  options: ConsoleOptions,
+): Promise<'left' | 'never connected'> {
   const theme = createTheme(options.env);
   const ending = new AbortController();
   const terminal = takeTerminal(options.streams, () => ending.abort());
@@ -71,17 +74,35 @@ export async function openConsole(ports: ConsolePorts, options: ConsoleOptions):
   if (options.notice) dispatch({kind: 'notice', notice: {text: options.notice, severity: 'warning'}});
 
   const stopPainting = store.subscribe(state => screen.paint(drawFrame(state, theme)));
-  const firstReading = followReadings(ports.sampler, dispatch, ending.signal);
-  await Promise.race([firstReading, delay(inkAfterMs)]);
-  const {mountApp} = await import('./app.tsx');
-  stopPainting();
-  const unmount = mountApp(
-    {store, screen, theme, onKey: key => pressKey(key)},
-    options.streams.stdin,
-    terminal.size(),
-  );
-
-  effects.perform({kind: 'read-journal'});
+  let tellFirst = () => {};
+  const firstReading = new Promise<void>(resolve => {
+    tellFirst = resolve;
+  });
+  const followed = followReadings(ports.sampler, dispatch, {
+    signal: ending.signal,
+    onReading: () => tellFirst(),
+  });
+  // What fails while nobody waits for it any more is of no consequence.
+  followed.catch(() => {});
+  let unmount = () => {};
+  try {
+    await Promise.race([firstReading, delay(inkAfterMs), followed]);
+    const {mountApp} = await import('./app.tsx');
+    stopPainting();
+    const app = mountApp({store, screen, theme, onKey: pressKey}, options.streams.stdin, terminal.size());
+    unmount = app.unmount;
+    app.ended.catch(() => {});
+    effects.perform({kind: 'read-journal'});
+    // The user leaves, or a defect ends the readings or the drawing: then it is told, not shown as a still screen.
+    await Promise.race([aborted(ending.signal), followed, app.ended]);
+  } finally {
+    ending.abort();
+    unmount();
+    terminal.restore();
+  }
+  await Promise.race([effects.endRun(), delay(runEndsWithinMs)]);
+  const {snapshot, link} = store.getState();
+  return snapshot === null && link.kind === 'lost' ? 'never connected' : 'left';
 
   function pressKey(key: string): void {
     const meaning = commandOf(key, store.getState());
@@ -89,35 +110,31 @@ export async function openConsole(ports: ConsolePorts, options: ConsoleOptions):
     if ('blocked' in meaning) dispatch({kind: 'notice', notice: {text: meaning.blocked, severity: 'info'}});
     else dispatch(meaning.command);
   }
-
-  await new Promise<void>(resolve => {
-    if (ending.signal.aborted) resolve();
-    ending.signal.addEventListener('abort', () => resolve(), {once: true});
-  });
-  unmount();
-  terminal.restore();
-  await Promise.race([effects.endRun(), delay(runEndsWithinMs)]);
 }
 
-/** Feeds readings into the store; resolves at the first one. */
-function followReadings(
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise(resolve => {
+    if (signal.aborted) resolve();
+    signal.addEventListener('abort', () => resolve(), {once: true});
+  });
+}
+
+/** Feeds readings into the store until the signal aborts. */
+async function followReadings(
   sampler: Sampler,
   dispatch: (message: Message) => void,
-  signal: AbortSignal,
+  {signal, onReading}: {signal: AbortSignal; onReading: () => void},
 ): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const follow = async () => {
-      for await (const reading of sampler.readings(signal)) {
-        dispatch(
-          reading.kind === 'snapshot'
-            ? {kind: 'read', snapshot: reading.snapshot, effective_interval_ms: sampler.effectiveIntervalMs()}
-            : {kind: 'lost', message: reading.message, retry_in_ms: reading.retry_in_ms},
-        );
-        resolve();
-      }
-    };
-    follow().catch(reject);
-  });
+  for await (const reading of sampler.readings(signal)) {
+    if (reading.kind === 'snapshot') {
+      const effective_interval_ms = sampler.effectiveIntervalMs();
+      dispatch({kind: 'read', snapshot: reading.snapshot, effective_interval_ms});
+    } else {
+      const {message, hint = null, retry_in_ms} = reading;
+      dispatch({kind: 'lost', message, hint, retry_in_ms});
+    }
+    onReading();
+  }
 }
 
 function delay(ms: number): Promise<void> {

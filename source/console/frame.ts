@@ -53,7 +53,11 @@ function drawBody(state: ConsoleState, area: Area, theme: Theme): Line[] {
 function drawWaiting(state: ConsoleState, area: Area): Line[] {
   const message = state.link.kind === 'live' ? 'reading' : state.link.message;
   const role = state.link.kind === 'lost' ? 'danger' : 'strong';
-  const lines = wrapText(message, area.width - 4).map(text => line(span(`  ${text}`, role)));
+  const hint = state.link.kind === 'lost' ? (state.link.hint ?? '') : '';
+  const lines = [
+    ...wrapText(message, area.width - 4).map(text => line(span(`  ${text}`, role))),
+    ...wrapText(hint, area.width - 4).map(text => line(`  ${text}`)),
+  ];
   const above = Array.from(
     {length: Math.max(0, Math.floor((area.height - lines.length) / 2))},
     () => blankLine,

@@ -34,10 +34,20 @@ export function modeOf(state: ConsoleState): Mode {
   }
 }
 
-const listed: ConsoleState['view'][] = ['sessions', 'statements', 'locks'];
-
 function needsRow(state: ConsoleState): string | null {
   return state.tables[state.view].cursor === null ? 'no row is held: move onto one first' : null;
+}
+
+function needsTable(state: ConsoleState): string | null {
+  return state.view === 'sessions' || state.view === 'statements'
+    ? null
+    : 'only sessions and statements: 2 or 3';
+}
+
+function needsTaggable(state: ConsoleState): string | null {
+  return state.view === 'sessions' || state.view === 'locks'
+    ? needsRow(state)
+    : 'only sessions are tagged: 2 or 4';
 }
 
 function needsSessions(state: ConsoleState): string | null {
@@ -46,7 +56,7 @@ function needsSessions(state: ConsoleState): string | null {
   const held = cursor === null ? tagged : [...tagged, cursor];
   if (held.length === 0) return 'no session is held or tagged';
   if (held.every(id => parseSessionId(id).backend_start === ''))
-    return 'hidden from this role: GRANT pg_monitor';
+    return 'no client session this role can tell apart';
   return state.link.kind === 'live' ? null : 'not connected';
 }
 
@@ -124,8 +134,8 @@ export const bindings: Binding[] = [
     command: {kind: 'tag'},
     label: 'tag',
     help: 'tag the row held',
-    disabledBecause: needsRow,
-    views: listed,
+    disabledBecause: needsTaggable,
+    views: ['sessions', 'locks'],
   },
   ...findingKeys.map(
     (key, index): Binding => ({
@@ -178,6 +188,7 @@ export const bindings: Binding[] = [
     command: {kind: 'ask', purpose: 'filter'},
     label: 'filter',
     help: 'filter: words, column:value, !inverse',
+    disabledBecause: needsTable,
     views: ['sessions', 'statements'],
   },
   {
@@ -186,6 +197,7 @@ export const bindings: Binding[] = [
     command: {kind: 'sort-next'},
     label: 'sort',
     help: 'sort by the next column',
+    disabledBecause: needsTable,
     views: ['sessions', 'statements'],
   },
   {
@@ -194,8 +206,16 @@ export const bindings: Binding[] = [
     command: {kind: 'sort-previous'},
     label: '',
     help: 'sort by the column before',
+    disabledBecause: needsTable,
   },
-  {keys: ['R'], modes: ['browse'], command: {kind: 'sort-reverse'}, label: '', help: 'reverse the order'},
+  {
+    keys: ['R'],
+    modes: ['browse'],
+    command: {kind: 'sort-reverse'},
+    label: '',
+    help: 'reverse the order',
+    disabledBecause: needsTable,
+  },
   {
     keys: ['p'],
     modes: ['browse', 'reading'],

@@ -36,7 +36,7 @@ export type Command =
 /** What the world says. */
 export type Event =
   | {kind: 'read'; snapshot: Snapshot; effective_interval_ms: number}
-  | {kind: 'lost'; message: string; retry_in_ms: number}
+  | {kind: 'lost'; message: string; hint: string | null; retry_in_ms: number}
   | {kind: 'connecting'; message: string}
   | {kind: 'resized'; columns: number; rows: number}
   | {kind: 'session-described'; id: string; lines: string[]}

@@ -14,7 +14,7 @@ export type ViewId = (typeof viewIds)[number];
 type Link =
   | {kind: 'connecting'; message: string}
   | {kind: 'live'}
-  | {kind: 'lost'; message: string; retry_in_ms: number};
+  | {kind: 'lost'; message: string; hint: string | null; retry_in_ms: number};
 
 /** Cursor and tags hold identities, never row numbers: rows come and go under them. */
 export type TableState = {
@@ -46,7 +46,7 @@ export type Guide = {
 
 export type Overlay =
   | {kind: 'help'; scroll: number}
-  | {kind: 'prompt'; purpose: 'filter' | 'command'; text: string; error: string | null}
+  | {kind: 'prompt'; purpose: 'filter' | 'command'; text: string; before: string; error: string | null}
   | {kind: 'session'; id: string; scroll: number; detail: string[] | null}
   | {kind: 'statement'; id: string; scroll: number; text: string[] | null; explain: string[] | null}
   | {kind: 'guide'; guide: Guide};
@@ -65,7 +65,7 @@ export type ConsoleState = {
   snapshot: Snapshot | null;
   findings: Finding[];
   history: HistorySample[];
-  /** Statement execution time per second by queryid, for the trend in the detail. */
+  /** Statement execution time per second by statement, for the trend in the detail. */
   trends: Record<string, number[]>;
   view: ViewId;
   tables: Record<ViewId, TableState>;

@@ -5,6 +5,7 @@ import {showEffect, shownQueryIds} from './held.ts';
 import type {Event} from './messages.ts';
 import type {ConsoleState} from './state.ts';
 import {only, type Updated, withOverlay} from './updated.ts';
+import {statementId} from './views/statements.ts';
 
 /** Statement trends kept per statement, newest last. */
 const trendLength = 120;
@@ -16,7 +17,7 @@ export function takeEvent(state: ConsoleState, event: Event): Updated {
     case 'read':
       return takeReading(state, event.snapshot, event.effective_interval_ms);
     case 'lost':
-      return only({...state, link: {kind: 'lost', message: event.message, retry_in_ms: event.retry_in_ms}});
+      return only({...state, link: event});
     case 'connecting':
       return only({...state, link: {kind: 'connecting', message: event.message}});
     case 'resized':
@@ -95,9 +96,11 @@ function takeReading(state: ConsoleState, snapshot: Snapshot, effective_interval
 
 function pushTrends(trends: ConsoleState['trends'], snapshot: Snapshot): ConsoleState['trends'] {
   const next: ConsoleState['trends'] = {};
-  for (const {queryid, rates} of snapshot.statements.slice(0, trendedStatements)) {
-    const values = trends[queryid] ?? [];
-    next[queryid] = rates ? [...values.slice(1 - trendLength), rates.exec_ms_per_second] : values;
+  for (const statement of snapshot.statements.slice(0, trendedStatements)) {
+    const {rates} = statement;
+    const id = statementId(statement);
+    const values = trends[id] ?? [];
+    next[id] = rates ? [...values.slice(1 - trendLength), rates.exec_ms_per_second] : values;
   }
   return next;
 }

@@ -8,6 +8,9 @@ export type TerminalStreams = {
 const enterSequence = '\u001b[?1049h\u001b[?7l\u001b[?25l\u001b[0m\u001b[H\u001b[2J';
 const leaveSequence = '\u001b[0m\u001b[?7h\u001b[?25h\u001b[?1049l';
 
+/** A process that was not stopped by then will not be. */
+const unstoppedMs = 200;
+
 /** Signals that end a process, and the exit code shells know each by: 128 and its number. */
 const fatalSignals = [
   ['SIGHUP', 129],
@@ -53,7 +56,8 @@ export function takeTerminal({stdin, stdout}: TerminalStreams, onLost: () => voi
   enter();
 
   return {
-    write: bytes => void stdout.write(bytes),
+    // A reading that comes while the shell has the terminal must not paint over it.
+    write: bytes => void (isTaken && stdout.write(bytes)),
     size: () => ({columns: stdout.columns || 80, rows: stdout.rows || 24}),
     onResize: listener => void stdout.on('resize', listener),
     restore,
@@ -61,7 +65,8 @@ export function takeTerminal({stdin, stdout}: TerminalStreams, onLost: () => voi
       restore();
       const resumed = new Promise<void>(resolve => process.once('SIGCONT', () => resolve()));
       process.kill(0, 'SIGTSTP');
-      await resumed;
+      // Without job control (`ssh -t host poolctl`) the kernel drops the stop, and nobody continues us.
+      await Promise.race([resumed, new Promise(resolve => setTimeout(resolve, unstoppedMs))]);
       enter();
     },
   };

@@ -1,10 +1,11 @@
+import {sessionId} from '../core/session-id.ts';
 import {goBack, moveCursor, sortBy, tagHeld} from './browse.ts';
 import {enterCommandLine} from './command-line.ts';
 import {mostScroll} from './components/overlay-lines.ts';
 import {openGuide, openSessionGuide, stepGuide} from './guide.ts';
 import {copyText, heldSession, heldStatement, showEffect} from './held.ts';
 import type {Command, Event, Message} from './messages.ts';
-import {type ConsoleState, viewIds} from './state.ts';
+import {type ConsoleState, type Notice, viewIds} from './state.ts';
 import {takeEvent} from './take-event.ts';
 import {only, type Updated, withOverlay, withTable} from './updated.ts';
 import {findingId} from './views/overview.ts';
@@ -79,6 +80,7 @@ function obey(state: ConsoleState, command: Command): Updated {
           kind: 'prompt',
           purpose: command.purpose,
           text: command.purpose === 'filter' ? quiet.tables[quiet.view].filter : '',
+          before: quiet.tables[quiet.view].filter,
           error: null,
         },
       });
@@ -96,7 +98,7 @@ function obey(state: ConsoleState, command: Command): Updated {
       const text = copyText(quiet);
       return text === null
         ? only({...quiet, notice: {text: 'y: nothing is held', severity: 'info'}})
-        : {state: {...quiet, notice: {text: 'copied', severity: 'info'}}, effects: [{kind: 'copy', text}]};
+        : {state: {...quiet, notice: copiedNotice(text)}, effects: [{kind: 'copy', text}]};
     }
     case 'end-sessions':
       return openSessionGuide(quiet, command.how);
@@ -119,6 +121,14 @@ function obey(state: ConsoleState, command: Command): Updated {
     case 'quit':
       return {state: quiet, effects: [{kind: 'quit'}]};
   }
+}
+
+/** A reading carries so much of a session's statement; the detail has all of it. */
+const longestRead = 2048;
+
+function copiedNotice(text: string): Notice {
+  const isCut = text.length >= longestRead;
+  return {text: isCut ? `copied the first ${text.length} characters` : 'copied', severity: 'info'};
 }
 
 function isGuideCommand(command: Command): boolean {
@@ -191,7 +201,7 @@ function openRecipe(state: ConsoleState): Updated {
   if (backend) {
     const finding = state.findings.find(({subject}) => subject === `backend:${backend.pid}`);
     return openGuide(state, finding?.recipe ?? 'kill-idle-sessions', finding ?? null, {
-      pid: String(backend.pid),
+      pid: sessionId(backend),
     });
   }
   const finding =

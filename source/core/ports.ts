@@ -7,7 +7,7 @@ import type {Snapshot} from './snapshot.ts';
 /** A reading, or why there is none right now. The sampler itself never throws. */
 export type Reading =
   | {kind: 'snapshot'; snapshot: Snapshot}
-  | {kind: 'lost'; message: string; retry_in_ms: number; sqlstate: string | null};
+  | {kind: 'lost'; message: string; hint?: string; retry_in_ms: number; sqlstate: string | null};
 
 export type Sampler = {
   /** Ends when `signal` aborts. The next tick starts after the last ended. */

@@ -58,5 +58,8 @@ function replaceToken(text: string, ...groups: unknown[]): string {
 // Up to the last @: a password written without percent-encoding may hold one, or a slash.
 const urlCredentials = /(\b[a-z][a-z0-9+.-]*:\/\/[^\s/:@]*:)\S*@/gi;
 const urlParameter = /([?&](?:password|sslpassword|passfile|api_key)=)[^&\s"']+/gi;
-const passwordClause = /(\bpassword\s+)(?:[eE]?'(?:[^']|'')*(?:'|$)|\$(\w*)\$[\s\S]*?\$\2\$)/gi;
-const passwordSetting = /(\b(?:pg)?(?:ssl)?password\s*=\s*)(?:'(?:[^'\\]|\\.)*'|"[^"]*"|[^\s&"',;]+)/gi;
+/** What may stand between PASSWORD and its literal, and the literal in each of its spellings, cut off ones too. */
+const passwordClause =
+  /(\bpassword\b"?(?:\s|=|--[^\n]*\n|\/\*[\s\S]*?\*\/|\bto\b)*)(?:(?:[eE]|[uU]&)?'(?:[^'\\]|\\[\s\S]|'')*(?:'|$)(?:\s*\n\s*'(?:[^']|'')*(?:'|$))*|\$(\w*)\$[\s\S]*?(?:\$\2\$|$))/gi;
+const passwordSetting =
+  /(\b(?:pg)?(?:ssl)?password\s*=\s*)(?:''[^']*(?:''|$)|'(?:[^'\\]|\\.)*'|"[^"]*"|[^\s&"',;]+)/gi;

@@ -32,17 +32,21 @@ export const filterParameters: Parameter[] = [
   textParameter('application', 'only this application_name; "" is those without one', ({application_name}) =>
     writeText(application_name),
   ),
-  textParameter('role', 'only sessions of this role', ({usename}) => usename),
-  textParameter('database', 'only sessions in this database', ({datname}) => datname),
+  textParameter('role', 'only sessions of this role', ({usename}) =>
+    usename === null ? null : writeText(usename),
+  ),
+  textParameter('database', 'only sessions in this database', ({datname}) =>
+    datname === null ? null : writeText(datname),
+  ),
   textParameter('client', 'only from this client address; local is the unix socket', ({client_addr}) =>
     client_addr === null ? 'local' : client_addr,
   ),
   {name: 'at_most', description: 'no more sessions than this', kind: 'integer', default: ''},
 ];
 
-/** An application_name as a parameter: the empty one has to be told from "not set". */
+/** A name as a parameter: quoted where it is empty or would be trimmed, so that it is not taken for "not set". */
 export function writeText(text: string): string {
-  return text === '' ? '""' : text;
+  return text === '' || text !== text.trim() || text.startsWith('"') ? `"${text}"` : text;
 }
 
 /** Throws AbortError (exit 2) on a name the recipe does not have or a value that cannot be read. */
@@ -116,7 +120,7 @@ function textParameter(
 
 function readText(text: string): string | null {
   if (text === '') return null;
-  return text === '""' ? '' : text;
+  return /^".*"$/s.test(text) ? text.slice(1, -1) : text;
 }
 
 function readDuration(name: string, text: string): number {

@@ -11,6 +11,26 @@ export type Lapse = {
 export function createLapse(signal: AbortSignal): Lapse {
   const wakers = new Set<() => void>();
 
+  const losses = new WeakMap<Promise<Error>, {error: Error | null; listeners: Set<(error: Error) => void>}>();
+
+  /** One reaction per connection, however many sleeps: each would live as long as the connection does. */
+  function onLost(lost: Promise<Error>, listener: (error: Error) => void): () => void {
+    const loss = losses.get(lost) ?? watchLoss(lost);
+    if (loss.error !== null) listener(loss.error);
+    loss.listeners.add(listener);
+    return () => loss.listeners.delete(listener);
+  }
+
+  function watchLoss(lost: Promise<Error>) {
+    const loss = {error: null as Error | null, listeners: new Set<(error: Error) => void>()};
+    losses.set(lost, loss);
+    void lost.then(error => {
+      loss.error = error;
+      for (const listener of [...loss.listeners]) listener(error);
+    });
+    return loss;
+  }
+
   /** Runs `start` with a way to settle; whatever it returns is called once it has, to clean up. */
   function settle<T>(start: (resolve: (value: T) => void, reject: (error: unknown) => void) => () => void) {
     return new Promise<T>((resolve, reject) => {
@@ -46,8 +66,9 @@ export function createLapse(signal: AbortSignal): Lapse {
         const wake = () => resolve();
         const timer = setTimeout(wake, Math.max(0, ms));
         wakers.add(wake);
-        lost?.then(reject, reject);
+        const stopListening = lost ? onLost(lost, reject) : () => {};
         return () => {
+          stopListening();
           clearTimeout(timer);
           wakers.delete(wake);
         };

@@ -1,4 +1,4 @@
-import {exitCodes} from '../core/errors.ts';
+import {AbortError, exitCodes} from '../core/errors.ts';
 import type {Reading} from '../core/ports.ts';
 import {isSqlstate} from './sqlstate.ts';
 
@@ -23,6 +23,7 @@ export function toLost(error: unknown, retry_in_ms: number): Reading {
   return {
     kind: 'lost',
     message: message.split('\n', 1)[0] ?? message,
+    ...(error instanceof AbortError && error.hint !== undefined && {hint: error.hint}),
     retry_in_ms: Math.round(retry_in_ms),
     sqlstate: sqlstateOf(error),
   };

@@ -9,4 +9,4 @@ export function withoutSecrets(query: string | null): string | null {
 }
 
 /** Asked of every new text, so that the costly patterns run on few. */
-const maySayOne = /passw|:\/\//i;
+const maySayOne = /passw|api_key|:\/\//i;

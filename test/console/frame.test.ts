@@ -165,6 +165,7 @@ describe('frames', () => {
     const lost = played(open(100, 24), read(incident), {
       kind: 'lost',
       message: 'connection refused',
+      hint: null,
       retry_in_ms: 200,
     });
     const text = textOf(drawFrame(lost, theme));

@@ -93,7 +93,7 @@ describe('keymap', () => {
   it('types what would be a command while a filter is typed, and still leaves on Ctrl-C', () => {
     const typing = {
       ...state,
-      overlay: {kind: 'prompt' as const, purpose: 'filter' as const, text: '', error: null},
+      overlay: {kind: 'prompt' as const, purpose: 'filter' as const, text: '', before: '', error: null},
     };
     expect(commandOf('q', typing)).toEqual({command: {kind: 'type', text: 'q'}});
     expect(commandOf('2', typing)).toEqual({command: {kind: 'type', text: '2'}});

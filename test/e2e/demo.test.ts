@@ -1,11 +1,7 @@
-import {execFile} from 'node:child_process';
 import {chmodSync, mkdtempSync, readdirSync, rmSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
-import {promisify} from 'node:util';
 import {afterEach, beforeEach, expect, it} from 'vitest';
-import type {Snapshot} from '../../source/core/snapshot.ts';
-import {program} from '../helpers/build.ts';
 import {openProgram, shown} from '../helpers/console.ts';
 import type {Terminal} from '../helpers/terminal.ts';
 
@@ -22,20 +18,6 @@ afterEach(async () => {
   await terminal?.close();
   terminal = null;
   rmSync(folder, {recursive: true, force: true});
-});
-
-it('prints a first reading of the incident with --once, and leaves nothing behind', async () => {
-  const {stdout} = await promisify(execFile)(process.execPath, [program, 'demo', '--once'], {
-    env: {PATH: process.env.PATH, HOME: folder, TMPDIR: folder},
-    cwd: folder,
-    maxBuffer: 64 * 1024 * 1024,
-  });
-  const {budget, lock_waits, backends} = JSON.parse(stdout) as Snapshot;
-  expect(budget.used_ratio).toBeGreaterThan(0.8);
-  expect(budget.by_state['idle in transaction']).toBeGreaterThan(0);
-  expect(lock_waits.length).toBeGreaterThan(0);
-  expect(backends.some(({application_name}) => application_name === 'assessments-import')).toBe(true);
-  expect(readdirSync(folder)).toEqual([]);
 });
 
 it('shows its incident in the console, and the recipe that answers the leak ends it', async () => {

@@ -71,7 +71,7 @@ export function statementDetailLines(
   if (!statement) {
     return [heading('statement'), {spans: [span('  no longer among the costliest', 'warning')]}];
   }
-  const trend = state.trends[statement.queryid] ?? [];
+  const trend = state.trends[overlay.id] ?? [];
   return [
     heading(`statement ${statement.queryid}`),
     ...facts(statementFacts(statement), width),

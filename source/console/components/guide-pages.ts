@@ -90,7 +90,8 @@ export function guideLines(state: ConsoleState, guide: Guide, width: number, the
       return drawConfirmation(state, guide, width);
     case 'running':
     case 'done':
-      return guide.run ? drawRun(guide.run, width, theme) : [line(span('  starting', 'muted'))];
+      if (guide.run) return drawRun(guide.run, width, theme);
+      return guide.stage === 'done' ? [] : [line(span('  starting', 'muted'))];
   }
 }
 
@@ -150,13 +151,10 @@ function drawPlan(plan: Plan, width: number, theme: Theme): Line[] {
   if (plan.left_alone.length > 0) {
     lines.push(blankLine, line(span('  left alone', 'heading')));
     for (const {subject, description, reason} of plan.left_alone) {
+      const [first = '', ...rest] = wrapText(`${subject} ${description}: ${reason}`, width - 6);
       lines.push(
-        line(
-          span(`  ${theme.symbols.bullet} `, 'muted'),
-          span(fitText(subject, 16)),
-          span(` ${description}`),
-          span(`: ${reason}`, 'muted'),
-        ),
+        line(span(`  ${theme.symbols.bullet} `, 'muted'), first),
+        ...rest.map(text => line(`    ${text}`)),
       );
     }
   }
