@@ -1,4 +1,4 @@
-import {chmod, rm, writeFile} from 'node:fs/promises';
+import {chmod, readdir, rm, writeFile} from 'node:fs/promises';
 import {build} from 'esbuild';
 
 /** Ink imports its development tools only when DEV is set; the bundle leaves them out. */
@@ -13,7 +13,6 @@ const withoutDevtools = {
   },
 };
 
-await rm('dist', {recursive: true, force: true});
 const {metafile} = await build({
   entryPoints: {cli: 'cli.tsx', 'demo-traffic': 'source/demo/traffic-process.ts'},
   outdir: 'dist',
@@ -35,5 +34,10 @@ const {metafile} = await build({
   metafile: true,
   logLevel: 'error',
 });
+// What an earlier build left; removed last, so that a program that is running never finds `dist` empty.
+const built = new Set(Object.keys(metafile.outputs).map(path => path.slice('dist/'.length)));
+for (const path of await readdir('dist', {recursive: true})) {
+  if (path.endsWith('.js') && !built.has(path)) await rm(`dist/${path}`);
+}
 await chmod('dist/cli.js', 0o755);
 if (process.argv.includes('--meta')) await writeFile('dist/meta.json', JSON.stringify(metafile));

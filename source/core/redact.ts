@@ -60,6 +60,6 @@ const urlCredentials = /(\b[a-z][a-z0-9+.-]*:\/\/[^\s/:@]*:)\S*@/gi;
 const urlParameter = /([?&](?:password|sslpassword|passfile|api_key)=)[^&\s"']+/gi;
 /** What may stand between PASSWORD and its literal, and the literal in each of its spellings, cut off ones too. */
 const passwordClause =
-  /(\bpassword\b"?(?:\s|=|--[^\n]*\n|\/\*[\s\S]*?\*\/|\bto\b)*)(?:(?:[eE]|[uU]&)?'(?:[^'\\]|\\[\s\S]|'')*(?:'|$)(?:\s*\n\s*'(?:[^']|'')*(?:'|$))*|\$(\w*)\$[\s\S]*?(?:\$\2\$|$))/gi;
+  /(\bpassword\b"?(?:\s|--[^\n]*\n|\/\*[\s\S]*?\*\/|\bto\b)*)(?:(?:[eE]|[uU]&)?'(?:[^'\\]|\\[\s\S]|'')*(?:'|$)(?:\s*\n\s*'(?:[^']|'')*(?:'|$))*|\$(\w*)\$[\s\S]*?(?:\$\2\$|$))/gi;
 const passwordSetting =
   /(\b(?:pg)?(?:ssl)?password\s*=\s*)(?:''[^']*(?:''|$)|'(?:[^'\\]|\\.)*'|"[^"]*"|[^\s&"',;]+)/gi;
