@@ -37,7 +37,7 @@ const {metafile} = await build({
 // What an earlier build left; removed last, so that a program that is running never finds `dist` empty.
 const built = new Set(Object.keys(metafile.outputs).map(path => path.slice('dist/'.length)));
 for (const path of await readdir('dist', {recursive: true})) {
-  if (path.endsWith('.js') && !built.has(path)) await rm(`dist/${path}`);
+  if (/\.js(\.LEGAL\.txt)?$/.test(path) && !built.has(path)) await rm(`dist/${path}`);
 }
 await chmod('dist/cli.js', 0o755);
 if (process.argv.includes('--meta')) await writeFile('dist/meta.json', JSON.stringify(metafile));
