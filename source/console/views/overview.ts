@@ -7,6 +7,7 @@ import {drawGauge, gaugeRole} from '../components/gauge.ts';
 import {fitLine, fitText, type Line, line, padLines, type Span, span} from '../screen/line.ts';
 import type {Theme} from '../screen/theme.ts';
 import type {ConsoleState} from '../state.ts';
+import {oneLine} from './sessions.ts';
 import {type Area, defineView} from './view.ts';
 
 /** One key per finding: the recipe that answers it opens at once. */
@@ -260,7 +261,7 @@ function drawCostliest(snapshot: Snapshot, area: Area): Line[] {
       ...byLoad.map(s =>
         line(
           `${formatRatio(s.rates?.exec_share_ratio ?? null, 0).padStart(6)} ${formatMs(s.mean_exec_time_ms).padStart(8)} ${formatCount(s.rates?.calls_per_second ?? null).padStart(8)}  `,
-          span((s.query ?? `(${s.queryid})`).replace(/\s+/g, ' ')),
+          span(oneLine(s.query ?? `(${s.queryid})`)),
         ),
       ),
     ],

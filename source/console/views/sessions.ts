@@ -150,6 +150,15 @@ function waitText(backend: Backend): string {
   return `${backend.wait_event_type}:${backend.wait_event}`;
 }
 
+/**
+ * A statement for a list, where its first words must tell it from its neighbours: Prisma quotes and qualifies every
+ * name, which would leave room for little else. The detail shows it as it is.
+ */
 export function oneLine(text: string): string {
-  return text.replace(/\s+/g, ' ').trim();
+  return text
+    .slice(0, 1000)
+    .replace(/\s+/g, ' ')
+    .trim()
+    .replace(/"public"\./g, '')
+    .replace(/"([a-z_][a-z0-9_]*)"/g, '$1');
 }

@@ -144,7 +144,7 @@ const statementColumns: Column<Statement>[] = [
   {
     id: 'query',
     title: 'STATEMENT',
-    width: 20,
+    width: 34,
     grows: true,
     priority: 2,
     text: s => (s.query === null ? `(${s.queryid})` : oneLine(s.query)),
