@@ -170,12 +170,11 @@ function drawStep(step: Step, index: number, before: Step | undefined, width: nu
   if (!isRepeated)
     lines.push(...wrapText(step.apply.text, width - 8).map(text => line(span(`      ${text}`, 'accent'))));
   lines.push(
-    line(
-      span(
-        `      ${step.apply.values.map((value, at) => `$${at + 1} = ${JSON.stringify(value)}`).join(', ')}`,
-        'muted',
-      ),
-    ),
+    // Whole, however narrow the terminal: what is shown is what runs.
+    ...wrapText(
+      step.apply.values.map((value, at) => `$${at + 1} = ${JSON.stringify(value)}`).join(', '),
+      width - 8,
+    ).map(text => line(span(`      ${text}`, 'muted'))),
   );
   if (step.undo === 'irreversible')
     lines.push(line(span('      cannot be undone', 'warning'), span(`, lock: ${step.lock}`, 'muted')));
