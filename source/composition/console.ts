@@ -68,7 +68,7 @@ export async function runConsole(shell: Shell, request: ConnectionRequest, flags
           },
         }),
       readJournal: async () => {
-        const {openJournalOf} = await import('./acting.ts');
+        const [, , , {openJournalOf}] = await loadEngine();
         const onNotice = (text: string) => {
           journalNotice = text;
         };
@@ -103,6 +103,19 @@ function describeWait({message, hint, waited_ms, next_try_in_ms}: WaitState): st
   return `${message}; ${waited}, next try in ${Math.ceil(next_try_in_ms / 100) / 10}s. ${hint}`;
 }
 
+/**
+ * Loaded along with the journal, right after the first frame: were it left until somebody acts, an upgrade under an
+ * open console would have taken its files away by then.
+ */
+function loadEngine() {
+  return Promise.all([
+    import('../core/engine.ts'),
+    import('../core/world.ts'),
+    import('../postgres/read-once.ts'),
+    import('./acting.ts'),
+  ]);
+}
+
 type ConsoleRun = {
   shell: Shell;
   request: ConnectionRequest;
@@ -118,12 +131,7 @@ async function* carryOutPlan(
   plan: Plan,
   {shell, request, watching, flags, signal, onNotice}: ConsoleRun,
 ): AsyncIterable<RunState> {
-  const [{carryOut}, {watchWorld}, {readOnce}, {openEngine}] = await Promise.all([
-    import('../core/engine.ts'),
-    import('../core/world.ts'),
-    import('../postgres/read-once.ts'),
-    import('./acting.ts'),
-  ]);
+  const [{carryOut}, {watchWorld}, {readOnce}, {openEngine}] = await loadEngine();
   const recipe = recipes.find(({id}) => id === plan.recipe);
   if (recipe === undefined) throw new BugError(`a plan of an unknown recipe: ${plan.recipe}`);
   const {engine, identity} = openEngine(shell, request, {flags, onNotice});
