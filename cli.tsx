@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import {recipes} from './recipes/index.ts';
 import type {Answer, Call} from './source/commands/parse-call.ts';
 import {runConsole} from './source/composition/console.ts';
 import {requestOf} from './source/composition/request.ts';
@@ -64,7 +65,7 @@ async function parse(words: string[]): Promise<Call | Answer> {
   if (words.length === 0 || (words.length === 1 && first?.includes('://') && !first.startsWith('-')))
     return {command: 'console', words, flags: {}};
   const {parseCall} = await import('./source/commands/parse-call.ts');
-  return parseCall(words);
+  return parseCall(words, recipes);
 }
 
 async function dispatch(call: Call): Promise<ExitCode> {
@@ -85,6 +86,10 @@ async function dispatch(call: Call): Promise<ExitCode> {
       const {runSnapshot} = await import('./source/composition/reading.ts');
       return runSnapshot(shell, requestOf(shell, {url, flags}), flags);
     }
+    case 'check': {
+      const {runCheck} = await import('./source/composition/check.ts');
+      return runCheck(shell, requestOf(shell, {url, flags}), flags);
+    }
     case 'doctor': {
       const {runDoctor} = await import('./source/composition/reading.ts');
       return runDoctor(shell, requestOf(shell, {url, flags}), flags);
@@ -93,11 +98,12 @@ async function dispatch(call: Call): Promise<ExitCode> {
       const {runNamedRecipe} = await import('./source/composition/run.ts');
       return runNamedRecipe(shell, requestOf(shell, {url: words[1], flags}), call);
     }
+    case 'undo': {
+      const {undoNamedRun} = await import('./source/composition/run.ts');
+      return undoNamedRun(shell, requestOf(shell, {url: words[1], flags}), call);
+    }
     case 'recipes': {
-      const [{listRecipes}, {recipes}] = await Promise.all([
-        import('./source/commands/recipes.ts'),
-        import('./recipes/index.ts'),
-      ]);
+      const {listRecipes} = await import('./source/commands/recipes.ts');
       return listRecipes({recipes, output: shell.output}, {json: flags.json ?? false});
     }
     case 'journal': {

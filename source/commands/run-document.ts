@@ -1,6 +1,7 @@
 import type {RunState, SlotReading} from '../core/engine.ts';
-import type {Plan, Step} from '../core/recipe.ts';
+import type {Plan} from '../core/recipe.ts';
 import type {RunStep} from '../core/run-state.ts';
+import type {Step} from '../core/step.ts';
 
 /** `run --dry-run --json`: what would be done, and the hash to approve it by. */
 export function planDocument(plan: Plan, target: string, hash: string) {
@@ -33,8 +34,9 @@ function rest({left_alone, slots_freed}: Plan) {
 function stepDocument(step: Step) {
   const {kind, title, subject} = step;
   if (step.kind === 'advice') return {kind, title, subject, text: step.text, undo: null, lock: 'none'};
-  if (step.kind === 'file') return {kind, title, subject, path: step.path, undo: 'before', lock: 'none'};
-  const undo = step.undo === 'irreversible' ? step.undo : step.undo.text;
+  if (step.kind === 'file')
+    return {kind, title, subject, path: step.path, diff: step.diff.join('\n'), undo: 'before', lock: 'none'};
+  const undo = step.undo === 'irreversible' ? step.undo : step.undo.apply.text;
   return {kind, title, subject, sql: step.apply.text, values: step.apply.values, undo, lock: step.lock};
 }
 

@@ -1,15 +1,18 @@
 import type {RunState} from '../core/engine.ts';
 import {formatMs} from '../core/format.ts';
-import type {Plan, Step} from '../core/recipe.ts';
+import type {Plan} from '../core/recipe.ts';
 import {countOutcomes} from '../core/run-state.ts';
 import {sanitise} from '../core/sanitise.ts';
+import type {Step} from '../core/step.ts';
+import {stepText} from '../core/step-text.ts';
 
 /** The preview for people: what is wrong, the exact statements, who is left alone, and the plan's hash. */
 export function planText(plan: Plan, target: string, hash: string): string {
   return [
     `${plan.recipe} on ${target}`,
     ...plan.explanation.map(text => `  ${text}`),
-    ...plan.steps.flatMap((step, index) => stepLines(step, index, plan.steps[index - 1])),
+    ...(plan.figure === undefined ? [] : ['', ...plan.figure.map(text => `  ${text}`)]),
+    ...plan.steps.flatMap((step, index) => numberedLines(step, index, plan.steps[index - 1])),
     ...(plan.left_alone.length > 0 ? ['', 'left alone'] : []),
     ...plan.left_alone.map(({subject, description, reason}) => `  ${subject}  ${description}: ${reason}`),
     '',
@@ -20,14 +23,9 @@ export function planText(plan: Plan, target: string, hash: string): string {
 }
 
 /** Where only the values differ from the step before, the statement stands once. */
-function stepLines(step: Step, index: number, before: Step | undefined): string[] {
-  const head = ['', `${index + 1}. ${step.title}`];
-  if (step.kind === 'advice') return [...head, `   ${step.text}`];
-  if (step.kind === 'file') return [...head, `   ${step.path}`];
-  const {text, values} = step.apply;
-  const isRepeated = before?.kind === 'sql' && before.apply.text === text;
-  const shown = values.map((value, at) => `$${at + 1} = ${JSON.stringify(value)}`).join(', ');
-  return [...head.slice(isRepeated ? 1 : 0), ...(isRepeated ? [] : [`   ${text}`]), `   ${shown}`];
+function numberedLines(step: Step, index: number, before: Step | undefined): string[] {
+  const {head, body} = stepText(step, before);
+  return [...(head === null ? [] : ['', `${index + 1}. ${head}`]), ...body.map(text => `   ${text}`)];
 }
 
 /** What has been settled since the last state, a line each; '' where there is nothing to say. */

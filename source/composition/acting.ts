@@ -2,23 +2,42 @@ import {randomBytes} from 'node:crypto';
 import {hostname} from 'node:os';
 import {setTimeout as sleep} from 'node:timers/promises';
 import type {Flags} from '../commands/parse-call.ts';
+import type {EnginePorts} from '../core/engine.ts';
 import {sanitise} from '../core/sanitise.ts';
 import {type JournalFile, openJournal, sha256} from '../journal/journal-file.ts';
-import {connect} from '../postgres/connect.ts';
+import {type Connection, connect} from '../postgres/connect.ts';
 import type {ConnectionRequest} from '../postgres/connection-request.ts';
 import {createExecutor} from '../postgres/executor.ts';
 import {localMachine} from '../postgres/local-machine.ts';
+import {files} from './files.ts';
 import type {Shell} from './shell.ts';
 
-/** What acts need: a connection of their own, the journal, a clock; and who acts. */
+export type Engine = Omit<EnginePorts, 'slots' | 'recheck'> & {journal: JournalFile};
+
+type EngineOptions = {
+  flags: Flags;
+  /** The connection that follows what the acting one is at. */
+  watching(): Connection | null;
+  onNotice?: (text: string) => void;
+};
+
+/** What acts need: a connection of their own, the journal, a clock, the files; and who acts. */
 export function openEngine(
   shell: Shell,
   request: ConnectionRequest,
-  {flags, onNotice}: {flags: Flags; onNotice?: (text: string) => void},
-) {
+  {flags, watching, onNotice}: EngineOptions,
+): {engine: Engine; identity: {run: string; actor: string}} {
+  const executor = createExecutor(() => connect(request, {purpose: 'act'}));
   return {
     engine: {
-      executor: createExecutor(() => connect(request, {purpose: 'act'})),
+      executor,
+      files,
+      progress: async ({progress}) => {
+        const [connection, pid] = [watching(), executor.pid()];
+        if (progress === undefined || connection === null || pid === null) return null;
+        const {readProgress} = await import('../postgres/progress.ts');
+        return readProgress(connection, {view: progress, pid});
+      },
       journal: openJournalOf(shell, flags, onNotice),
       clock: {
         now: () => new Date(),

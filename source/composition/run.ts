@@ -1,55 +1,92 @@
 import {recipes} from '../../recipes/index.ts';
-import type {Call} from '../commands/parse-call.ts';
+import type {CarryOutPorts, ConsentFlags} from '../commands/carry-out.ts';
+import type {Call, Flags} from '../commands/parse-call.ts';
 import {runRecipe} from '../commands/run.ts';
+import {undoRun} from '../commands/undo.ts';
+import type {RunIdentity} from '../core/engine.ts';
 import {AbortError, type ExitCode} from '../core/errors.ts';
 import {sanitise} from '../core/sanitise.ts';
-import type {JournalFile} from '../journal/journal-file.ts';
+import {settleIntent} from '../core/settle.ts';
+import type {WorldPorts} from '../core/world.ts';
 import type {Connection} from '../postgres/connect.ts';
 import type {ConnectionRequest} from '../postgres/connection-request.ts';
-import {openEngine} from './acting.ts';
+import {type Engine, openEngine} from './acting.ts';
+import {gatherFacts} from './facts.ts';
 import {takeInterrupts} from './interrupt.ts';
 import type {Shell} from './shell.ts';
-import {connectToWatch, readFrom} from './watch.ts';
+import {connectToWatch, explained, readFrom} from './watch.ts';
 
-/** A recipe without the console; what earlier runs left unknown is told before anything else. */
-export async function runNamedRecipe(
+/** A recipe without the console. */
+export function runNamedRecipe(
   shell: Shell,
   request: ConnectionRequest,
   {words: [id], flags}: Call,
 ): Promise<ExitCode> {
-  const {engine, identity} = openEngine(shell, request, {flags});
-  const dryRun = flags.dryRun ?? false;
-  const {signal, release} = takeInterrupts(shell.output.talk);
+  return withPorts(shell, request, flags, ports =>
+    runRecipe({...ports, recipes}, id, {...consentOf(flags), set: flags.set ?? []}),
+  );
+}
+
+/** Takes back what an earlier run did. */
+export function undoNamedRun(
+  shell: Shell,
+  request: ConnectionRequest,
+  {words: [id], flags}: Call,
+): Promise<ExitCode> {
+  return withPorts(shell, request, flags, ports => undoRun(ports, id, consentOf(flags)));
+}
+
+function consentOf(flags: Flags): ConsentFlags {
+  return {
+    dryRun: flags.dryRun ?? false,
+    yes: flags.yes ?? false,
+    yesIrreversible: flags.yesIrreversible ?? false,
+    approve: flags.approve ?? null,
+    json: flags.json ?? false,
+  };
+}
+
+/** What earlier runs left unknown is settled or told before anything else. */
+async function withPorts(
+  shell: Shell,
+  request: ConnectionRequest,
+  flags: Flags,
+  work: (ports: CarryOutPorts & WorldPorts) => Promise<ExitCode>,
+): Promise<ExitCode> {
   let watching: Connection | null = null;
+  const {engine, identity} = openEngine(shell, request, {flags, watching: () => watching});
+  const {signal, release} = takeInterrupts(shell.output.talk);
+  const connection = async () => {
+    watching ??= await connectToWatch(shell, request, {flags, signal});
+    return watching;
+  };
+  // After an interruption the slots are still counted, for the journal's last entry.
+  const readSignal = () => (signal.aborted ? never : signal);
+  let isSettled = false;
   const read = async () => {
-    if (watching === null) {
-      await tellUnfinished(shell, engine.journal, {isNeeded: !dryRun});
-      watching = await connectToWatch(shell, request, {flags, signal});
+    const snapshot = await readFrom(await connection(), {signal: readSignal()});
+    if (!isSettled) {
+      isSettled = true;
+      await settleEarlier(shell, engine, {
+        ...identity,
+        target: snapshot.target.id,
+        isDryRun: flags.dryRun ?? false,
+      });
     }
-    // After an interruption the slots are still counted, for the journal's last entry.
-    return readFrom(watching, {signal: signal.aborted ? never : signal});
+    return snapshot;
   };
   try {
-    return await runRecipe(
-      {
-        recipes,
-        read,
-        engine,
-        identity,
-        ask: shell.stdin.isTTY ? question => ask(shell, question) : undefined,
-        output: shell.output,
-        signal,
-      },
-      id,
-      {
-        set: flags.set ?? [],
-        dryRun,
-        yes: flags.yes ?? false,
-        approve: flags.approve ?? null,
-        json: flags.json ?? false,
-      },
-    );
+    return await work({
+      read,
+      gather: async needs => explained(await connection(), gatherFacts(await connection(), needs)),
+      engine,
+      identity,
+      ask: shell.stdin.isTTY ? question => ask(shell, question) : undefined,
+      output: shell.output,
+      signal,
+    });
   } finally {
+    await engine.executor.close();
     await (watching as Connection | null)?.close();
     release();
   }
@@ -57,21 +94,24 @@ export async function runNamedRecipe(
 
 const never = new AbortController().signal;
 
-/** A journal that cannot be read is one that cannot be written, which a dry run does not mind. */
-async function tellUnfinished(
+/**
+ * Acts whose outcome nobody recorded: those on this target are looked at, and what is seen is recorded; the others
+ * are told. A journal that cannot be read is one that cannot be written, which a dry run does not mind.
+ */
+async function settleEarlier(
   {output}: Shell,
-  journal: JournalFile,
-  {isNeeded}: {isNeeded: boolean},
+  engine: Engine,
+  {isDryRun, ...identity}: RunIdentity & {isDryRun: boolean},
 ): Promise<void> {
-  const unfinished = await journal.unfinished().catch((error: unknown) => {
-    if (isNeeded || !(error instanceof AbortError)) throw error;
+  const unfinished = await engine.journal.unfinished().catch((error: unknown) => {
+    if (!isDryRun || !(error instanceof AbortError)) throw error;
     return [];
   });
-  for (const {run, step, at, target, title} of unfinished) {
-    const what = `run ${run} step ${step + 1} at ${at} on ${target}: ${title}`;
-    output.talk(
-      sanitise(`poolctl: an act of an earlier run never told its outcome (unknown, verify): ${what}`),
-    );
+  for (const intent of unfinished) {
+    const what = `run ${intent.run} step ${intent.step + 1} at ${intent.at} on ${intent.target}: ${intent.title}`;
+    const isSettled = !isDryRun && intent.target === identity.target;
+    const seen = isSettled ? await settleIntent(intent, identity, engine) : 'unknown, verify';
+    output.talk(sanitise(`poolctl: an act of an earlier run never told its outcome (${seen}): ${what}`));
   }
 }
 

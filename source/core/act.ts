@@ -1,22 +1,20 @@
 import {AbortError, exitCodes} from './errors.ts';
 import type {Executor, StepResult} from './ports.ts';
-import type {Step} from './recipe.ts';
 import {redactSecrets} from './redact.ts';
+import type {SqlStep} from './step.ts';
 import {type Stop, StopRun} from './stop-run.ts';
 
-type SqlStep = Step & {kind: 'sql'};
-
 export type Acted =
-  | {kind: 'done'; row_count: number}
+  /** `row_count` is null for a command that returns no rows. */
+  | {kind: 'done'; row_count: number | null}
   /** The connection went while the server worked: it may have happened or not. */
-  | {kind: 'unknown'; message: string}
+  | {kind: 'unknown'; message: string; sqlstate: string | null}
   /** The server or the way there said no: it has not happened. `stop`: nor will any further step. */
   | {kind: 'refused'; result: StepResult; stop: Stop | null};
 
 export async function act(step: SqlStep, executor: Executor): Promise<Acted> {
-  const {timeout_ms, transaction} = step;
   try {
-    const {row_count} = await executor.apply(step.apply, {timeout_ms, transaction});
+    const {row_count} = await executor.apply(step);
     return {kind: 'done', row_count};
   } catch (error) {
     const message = messageOf(error);
@@ -26,8 +24,9 @@ export async function act(step: SqlStep, executor: Executor): Promise<Acted> {
       return {kind: 'refused', result: failed(null, message), stop};
     }
     const sqlstate = sqlstateOf(error);
-    if (sqlstate === null || isUndecided(sqlstate, step)) return {kind: 'unknown', message};
-    return {kind: 'refused', result: failed(sqlstate, explainRefusal(sqlstate, message)), stop: null};
+    if (sqlstate === null || isUndecided(sqlstate, step)) return {kind: 'unknown', message, sqlstate};
+    const result = failed(sqlstate, explainRefusal(sqlstate, message));
+    return {kind: 'refused', result: await swept(step, result, executor), stop: null};
   }
 }
 
@@ -40,14 +39,17 @@ export async function verify(
   acted: Exclude<Acted, {kind: 'refused'}>,
   executor: Executor,
 ): Promise<StepResult> {
-  const row_count = acted.kind === 'done' ? acted.row_count : 0;
+  const row_count = acted.kind === 'done' ? (acted.row_count ?? 0) : 0;
   const base = {row_count, sqlstate: null, duration_ms: 0};
-  const checked = await check(step, executor);
+  const checked = await check(step, acted, executor);
   if (checked.holds) {
     const message = acted.kind === 'done' ? null : 'cut off while acting, but it is done';
     return {...base, outcome: 'verified', message};
   }
   if (acted.kind === 'done') return {...base, outcome: 'applied', message: checked.message};
+  // The server itself said that it stopped (57014): what it left is swept away, and nothing is unknown.
+  if (acted.sqlstate !== null && step.cleanup !== undefined)
+    return swept(step, failed(acted.sqlstate, acted.message), executor);
   throw new StopRun({
     status: 'failed',
     reason: `cut off while acting (${acted.message}): whether it happened is unknown`,
@@ -60,23 +62,57 @@ export function skipped(message: string): StepResult {
   return {outcome: 'skipped', row_count: 0, sqlstate: null, message, duration_ms: 0};
 }
 
-async function check(step: SqlStep, executor: Executor): Promise<{holds: boolean; message: string}> {
+export function failed(sqlstate: string | null, message: string): StepResult {
+  return {outcome: 'failed', row_count: 0, sqlstate, message, duration_ms: 0};
+}
+
+/** What went wrong, on one line and without secrets. */
+export function messageOf(error: unknown): string {
+  return redactSecrets(error instanceof Error ? error.message : String(error)).replace(/\s+/g, ' ');
+}
+
+async function check(
+  step: SqlStep,
+  acted: Acted,
+  executor: Executor,
+): Promise<{holds: boolean; message: string}> {
+  // One that was cancelled is not waited for: either it was done by then, or it will not come.
+  const patience_ms = acted.kind === 'unknown' && step.cleanup !== undefined ? 0 : verifyWithinMs(step);
   try {
-    const holds = await executor.verify(step.verify, step.timeout_ms);
+    const holds = await executor.verify(step.verify, patience_ms);
     return {holds, message: 'the server accepted it, but what it should bring about has not come yet'};
   } catch (error) {
     return {holds: false, message: `the server accepted it; it could not be verified: ${messageOf(error)}`};
   }
 }
 
-function failed(sqlstate: string | null, message: string): StepResult {
-  return {outcome: 'failed', row_count: 0, sqlstate, message, duration_ms: 0};
+/** A step without a time limit (an index build) has come to its end when it is verified. */
+function verifyWithinMs({timeout_ms}: SqlStep): number {
+  return timeout_ms === 0 ? 10_000 : timeout_ms;
+}
+
+async function swept(
+  {cleanup, timeout_ms}: SqlStep,
+  result: StepResult,
+  executor: Executor,
+): Promise<StepResult> {
+  if (cleanup === undefined) return result;
+  try {
+    const act = {apply: cleanup.apply, guard: cleanup.guard, timeout_ms, transaction: false};
+    const {row_count} = await executor.apply(act);
+    return row_count === 0
+      ? result
+      : {...result, message: `${result.message}; what it left behind is removed`};
+  } catch (error) {
+    const left = `what it left behind could not be removed: ${messageOf(error)}`;
+    return {...result, message: `${result.message}; ${left}`};
+  }
 }
 
 function explainRefusal(sqlstate: string, message: string): string {
-  if (sqlstate !== '42501') return message;
-  // insufficient_privilege. Only a superuser may signal a superuser's backend, pg_signal_backend or not.
-  return `${message} (a superuser's session needs a superuser, another role's needs pg_signal_backend)`;
+  if (sqlstate !== '42501' || /superuser|pg_signal_backend/i.test(message)) return message;
+  // insufficient_privilege, without PG16's detail of what is missing.
+  return `${message} (ending a superuser's session needs a superuser, another role's pg_signal_backend)`;
 }
 
 /** A server's error has a severity; a socket's (`EPIPE`) looks like a SQLSTATE and has none. */
@@ -93,8 +129,4 @@ function sqlstateOf(error: unknown): string | null {
 function isUndecided(sqlstate: string, step: SqlStep): boolean {
   if (sqlstate === '57014') return !step.transaction;
   return sqlstate.startsWith('08') || /^57P0[1-5]$/.test(sqlstate);
-}
-
-function messageOf(error: unknown): string {
-  return redactSecrets(error instanceof Error ? error.message : String(error)).replace(/\s+/g, ' ');
 }

@@ -1,10 +1,10 @@
-import {act, skipped, verify} from './act.ts';
+import {skipped} from './act.ts';
 import {canonicalJson} from './canonical.ts';
-import {BugError, exitCodes} from './errors.ts';
+import {carryOutStep, movedWorld, resultOf, type StepPorts} from './carry-out-step.ts';
 import type {JournalEvent} from './journal.ts';
 import type {Sha256} from './journal-chain.ts';
-import type {Clock, Executor, Journal, StepResult} from './ports.ts';
-import type {Plan, Step} from './recipe.ts';
+import type {Journal, StepResult} from './ports.ts';
+import type {Plan} from './recipe.ts';
 import {findRefill} from './refill.ts';
 import {
   countOutcomes,
@@ -14,6 +14,7 @@ import {
   type SlotReading,
   withStep,
 } from './run-state.ts';
+import type {Step} from './step.ts';
 import {type Stop, StopRun, stopOf} from './stop-run.ts';
 
 export type {RunState, SlotReading} from './run-state.ts';
@@ -21,10 +22,8 @@ export type {RunState, SlotReading} from './run-state.ts';
 /** What the re-diagnosis right before a step says of it. */
 export type Recheck = {kind: 'go'} | {kind: 'skip'; reason: string} | {kind: 'stop'; reason: string};
 
-export type EnginePorts = {
-  executor: Executor;
+export type EnginePorts = StepPorts & {
   journal: Journal;
-  clock: Clock;
   sha256: Sha256;
   /** A fresh reading of the slots: before the first batch, before every further one, and after the last. */
   slots(): Promise<SlotReading>;
@@ -58,7 +57,6 @@ export async function* carryOut(
   ports: EnginePorts,
   signal?: AbortSignal,
 ): AsyncGenerator<RunState> {
-  if (plan.steps.some(({kind}) => kind === 'file')) throw new BugError('no port carries out file steps');
   const run = createRun(plan, identity, ports);
   try {
     yield run.state;
@@ -116,7 +114,7 @@ async function* carryOutSteps(run: Run, signal: AbortSignal | undefined): AsyncG
   for (const [index, step] of plan.steps.entries()) {
     if (index > 0 && index % plan.batch_size === 0) yield* pause(run, index, signal);
     throwIfInterrupted(signal);
-    yield* carryOutStep(run, index, step);
+    yield* settleStep(run, index, step, signal);
     yield run.state;
     const result = run.state.steps[index]?.result;
     if (result?.outcome === 'failed' && plan.on_failure !== 'continue') {
@@ -134,6 +132,7 @@ async function open(run: Run): Promise<void> {
     recipe: plan.recipe,
     plan: run.state.plan_hash,
     params: plan.params,
+    ...(plan.undoes !== undefined && {undoes: plan.undoes}),
     step_count: plan.steps.length,
     before: slotNumbers(before),
   });
@@ -159,45 +158,41 @@ async function* pause(run: Run, next: number, signal: AbortSignal | undefined): 
   }
 }
 
-async function* carryOutStep(run: Run, index: number, step: Step): AsyncGenerator<RunState> {
+async function* settleStep(
+  run: Run,
+  index: number,
+  step: Step,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<RunState> {
   const {ports} = run;
   run.state = {...withStep(run.state, index, {status: 'acting'}), phase: 'acting', current: index};
   yield run.state;
-  if (step.kind !== 'sql') {
-    return await settle(run, index, skipped('advice: for a person to carry out'));
-  }
   const recheck = (await ports.recheck?.(step)) ?? {kind: 'go'};
-  if (recheck.kind === 'stop') {
-    throw new StopRun({
-      status: 'stopped',
-      reason: recheck.reason,
-      ...(isUntouched(run) && {exit_code: exitCodes.drift}),
-    });
-  }
+  if (recheck.kind === 'stop') throw movedWorld(recheck.reason, isUntouched(run));
   if (recheck.kind === 'skip') return await settle(run, index, skipped(recheck.reason));
 
-  await run.record({event: 'intent', step: index, content: step});
+  if (step.kind !== 'advice') await run.record({event: 'intent', step: index, content: step});
   const started = ports.clock.now().getTime();
-  const elapsed = () => ports.clock.now().getTime() - started;
-  const acted = await act(step, ports.executor);
-  if (acted.kind === 'refused') {
-    await settle(run, index, {...acted.result, duration_ms: elapsed()});
-    if (acted.stop) throw new StopRun(acted.stop);
-    return;
+  const settleAfter = (result: StepResult) =>
+    settle(run, index, {...result, duration_ms: ports.clock.now().getTime() - started});
+  try {
+    const carrying = carryOutStep(step, ports, signal);
+    let next = await carrying.next();
+    for (; !next.done; next = await carrying.next()) {
+      run.state = {...withStep(run.state, index, next.value), phase: next.value.status};
+      yield run.state;
+    }
+    await settleAfter(next.value);
+  } catch (error) {
+    const result = resultOf(error);
+    if (result !== null) await settleAfter(result);
+    throw error;
   }
-  if (acted.kind === 'done' && acted.row_count === 0) {
-    const result = skipped('changed since the preview: left alone');
-    return await settle(run, index, {...result, duration_ms: elapsed()});
-  }
-  run.state = {...withStep(run.state, index, {status: 'verifying'}), phase: 'verifying'};
-  yield run.state;
-  const result = await verify(step, acted, ports.executor);
-  await settle(run, index, {...result, duration_ms: elapsed()});
 }
 
 /** Also when the journal can no longer be written: what happened is shown, and the run ends there. */
 async function settle(run: Run, index: number, result: StepResult): Promise<void> {
-  run.state = withStep(run.state, index, {status: 'ended', result});
+  run.state = withStep(run.state, index, {status: 'ended', progress: null, result});
   await run.record({event: 'outcome', step: index, ...result});
 }
 

@@ -1,5 +1,6 @@
 import type {StepResult} from './ports.ts';
-import type {ParameterValues, Step} from './recipe.ts';
+import type {ParameterValues} from './recipe.ts';
+import type {Step} from './step.ts';
 
 /**
  * The record: an append-only, hash-chained list. `run` opens a run, `intent` stands on disk before each act,
@@ -11,6 +12,8 @@ export type JournalEvent =
       recipe: string;
       plan: string;
       params: ParameterValues;
+      /** The run that this one takes back. */
+      undoes?: string;
       step_count: number;
       before: Record<string, number>;
     }

@@ -1,12 +1,13 @@
 import type {JournalDraft, JournalEntry} from './journal.ts';
-import type {Sql, Verification} from './recipe.ts';
 import type {Snapshot} from './snapshot.ts';
+import type {Sql, SqlStep, Verification} from './step.ts';
 
 /** What console and commands are given instead of importing it: the arrows of the house, as types. */
 
 /** A reading, or why there is none right now. The sampler itself never throws. */
 export type Reading =
-  | {kind: 'snapshot'; snapshot: Snapshot}
+  /** `cameByRescue`: over the address kept for when every slot is taken. */
+  | {kind: 'snapshot'; snapshot: Snapshot; cameByRescue?: boolean}
   | {kind: 'lost'; message: string; hint?: string; retry_in_ms: number; sqlstate: string | null};
 
 export type Sampler = {
@@ -28,17 +29,42 @@ export type StepResult = {
   sqlstate: string | null;
   message: string | null;
   duration_ms: number;
+  /** The step's measures, as they stood before and after; null where one could not be read. */
+  measures?: {name: string; before: string | null; after: string | null}[];
 };
 
 /** Carries out SQL on a connection of its own, opened only to act. */
 export type Executor = {
-  apply(
-    sql: Sql,
-    options: {timeout_ms: number; transaction: boolean},
-  ): Promise<{row_count: number; rows: Record<string, unknown>[]}>;
+  /** `row_count` is null for a command that returns no rows, 0 where the step's guard did not hold. */
+  apply(step: Act): Promise<{row_count: number | null; rows: Record<string, unknown>[]}>;
   /** Polls until it holds or `timeout_ms` is over. */
   verify(verification: Verification, timeout_ms: number): Promise<boolean>;
+  /** Rows of a query that changes nothing. */
+  read(query: Sql, timeout_ms: number): Promise<Record<string, unknown>[]>;
+  /** Cancels what `apply` is running now; `apply` then rejects with 57014. */
+  cancel(): Promise<void>;
   close(): Promise<void>;
+};
+
+/** What of a step is needed to carry it out. */
+export type Act = Pick<SqlStep, 'apply' | 'guard' | 'settings' | 'timeout_ms' | 'transaction'>;
+
+/** How far the server is with a step that has a progress view. */
+export type StepProgress = {
+  /** As the server names it: `building index: scanning table`. */
+  phase: string;
+  /** 0 to 1; null while the server cannot tell. */
+  done_ratio: number | null;
+  /** The session it waits for. */
+  waiting_for: {pid: number; description: string} | null;
+};
+
+/** Text files as steps change them. Both throw AbortError (exit 7) on what the system refuses. */
+export type Files = {
+  /** null where there is no such file. */
+  read(path: string): Promise<string | null>;
+  /** Whole or not at all (a new file renamed over the old one); null removes it. */
+  write(path: string, text: string | null): Promise<void>;
 };
 
 export type Journal = {

@@ -1,32 +1,8 @@
+import type {FactNeeds, Facts} from './facts.ts';
 import type {Snapshot} from './snapshot.ts';
+import type {Step} from './step.ts';
 
-/** SQL and its parameters; identifiers inside `text` come from `quoteIdentifier` alone. */
-export type Sql = {text: string; values: (string | number | boolean | null | (string | number)[])[]};
-
-/** A verification that can be written down: run `query`, compare `column` of its first row with `value`. */
-export type Verification = {
-  query: Sql;
-  expect: {column: string; op: '=' | '<>' | '<' | '<=' | '>' | '>='; value: string | number | boolean | null};
-};
-
-/** One act as data, never a closure: what to do, how to undo it, how to verify it. Serialised as it stands. */
-export type Step =
-  | {
-      kind: 'sql';
-      title: string;
-      /** What it acts on, as a finding names it: `backend:4711`. */
-      subject: string;
-      apply: Sql;
-      undo: Sql | 'irreversible';
-      verify: Verification;
-      lock: 'none' | 'share' | 'exclusive';
-      transaction: boolean;
-      timeout_ms: number;
-    }
-  | {kind: 'file'; title: string; subject: string; path: string; before: string; after: string}
-  | {kind: 'advice'; title: string; subject: string; text: string};
-
-type Severity = 'warning' | 'critical';
+export type Severity = 'warning' | 'critical';
 
 /** Something wrong now. `subject` is stable between readings: `backend:4711`, `role:app`, `server`. */
 export type Finding = {
@@ -43,11 +19,13 @@ export type Parameter = {
   /** snake_case, as `--set name=value` takes it. */
   name: string;
   description: string;
-  kind: 'duration' | 'text' | 'integer' | 'pids' | 'states';
+  kind: 'duration' | 'text' | 'integer' | 'number' | 'choice' | 'path' | 'pids' | 'states';
+  /** For `choice`: the values there are. */
+  choices?: readonly string[];
   /** As the user would type it; '' means not set. */
   default: string;
   /** Offered as completions in the guide. */
-  suggest?: (snapshot: Snapshot) => string[];
+  suggest?: (snapshot: Snapshot, facts: Facts) => string[];
 };
 
 /** Parameter values as typed, by name. */
@@ -67,6 +45,10 @@ export type Plan = {
   params: ParameterValues;
   /** What is wrong, what will happen and what cannot be undone, in the user's words. */
   explanation: string[];
+  /** A table or picture in lines that are not to be wrapped, at most 76 columns wide. */
+  figure?: string[];
+  /** The run this plan takes back. */
+  undoes?: string;
   steps: Step[];
   left_alone: Protected[];
   /** Steps carried out before each pause. */
@@ -93,7 +75,13 @@ export type Recipe = {
   /** One line for `poolctl recipes`. */
   summary: string;
   parameters: Parameter[];
-  diagnose(snapshot: Snapshot): Finding[];
+  /** Facts its diagnosis rests on, read once a minute; absent ones find nothing. */
+  watches?: FactNeeds;
+  diagnose(snapshot: Snapshot, facts: Facts): Finding[];
+  /** Facts its plan rests on for these parameters, read afresh before planning and again before acting. */
+  needs?(params: ParameterValues): FactNeeds;
+  /** Defaults drawn from the evidence, in place of the parameters' own. */
+  defaults?(snapshot: Snapshot, facts: Facts): ParameterValues;
   /** Absent: the recipe is advice. Throws AbortError (exit 2) on a parameter it cannot read. */
-  plan?(snapshot: Snapshot, params: ParameterValues): Plan;
+  plan?(snapshot: Snapshot, params: ParameterValues, facts: Facts): Plan;
 };

@@ -1,15 +1,19 @@
 import {type ExitCode, exitCodes} from './errors.ts';
-import type {StepResult} from './ports.ts';
+import type {StepProgress, StepResult} from './ports.ts';
 import type {GroupKey, Plan} from './recipe.ts';
 import type {Budget} from './snapshot.ts';
+import type {Step} from './step.ts';
 
 /** Slots as a run watches them; poolctl's own sessions are in `used` and in no group. */
 export type SlotReading = {used: number; headroom: number; groups: (GroupKey & {count: number})[]};
 
 export type RunStep = {
+  kind: Step['kind'];
   title: string;
   subject: string;
   status: 'pending' | 'acting' | 'verifying' | 'ended';
+  /** How far the server is with it, where it tells. */
+  progress: StepProgress | null;
   result: StepResult | null;
 };
 
@@ -47,7 +51,14 @@ export function createRunState(
     ...identity,
     recipe: plan.recipe,
     phase: 'preparing',
-    steps: plan.steps.map(({title, subject}) => ({title, subject, status: 'pending', result: null})),
+    steps: plan.steps.map(({kind, title, subject}) => ({
+      kind,
+      title,
+      subject,
+      status: 'pending',
+      progress: null,
+      result: null,
+    })),
     current: null,
     pause_ms: null,
     before: null,
@@ -75,9 +86,11 @@ export function countOutcomes(steps: readonly RunStep[]): OutcomeCounts {
 /** What a script sees of a run that ended by itself, by the contract. */
 export function exitCodeOf(status: RunStatus, steps: readonly RunStep[]): ExitCode {
   if (status === 'interrupted') return exitCodes.interrupted;
-  const {verified, applied, failed, skipped, pending} = countOutcomes(steps);
+  // Advice is for a person: whether it was followed nobody here can tell.
+  const acts = steps.filter(({kind}) => kind !== 'advice');
+  const {verified, applied, failed, skipped, pending} = countOutcomes(acts);
   const isAnythingDone = verified + applied > 0;
-  if (failed > 0 && !isAnythingDone && steps.every(({result}) => isRefused(result)))
+  if (failed > 0 && !isAnythingDone && acts.every(({result}) => isRefused(result)))
     return exitCodes.privilege;
   if (failed > 0 || applied > 0 || pending > 0 || status !== 'done') return exitCodes.actFailed;
   // Every session had changed since the preview: nothing was done.

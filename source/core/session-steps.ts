@@ -1,6 +1,6 @@
 import {describeBackend, subjectOf} from './protection.ts';
-import type {Sql, Step, Verification} from './recipe.ts';
 import type {Backend} from './snapshot.ts';
+import type {Sql, Step, Verification} from './step.ts';
 
 /** A session that can be told apart from any later one with the same pid: what protectionOf has let through. */
 export type KnownSession = Backend & {backend_start: string; state_change: string};

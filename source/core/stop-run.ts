@@ -1,4 +1,5 @@
 import {AbortError, type ExitCode} from './errors.ts';
+import type {StepResult} from './ports.ts';
 import type {RunStatus} from './run-state.ts';
 
 /** How a run ended, and why when not by itself. Without an exit code the steps' outcomes decide it. */
@@ -13,10 +14,13 @@ export type Stop = {
 export class StopRun extends Error {
   override readonly name = 'StopRun';
   readonly stop: Stop;
+  /** Of the step that ended it, where that is known. */
+  readonly result: StepResult | null;
 
-  constructor(stop: Stop) {
+  constructor(stop: Stop, result: StepResult | null = null) {
     super(stop.reason ?? stop.status);
     this.stop = stop;
+    this.result = result;
   }
 }
 

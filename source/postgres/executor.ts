@@ -1,6 +1,7 @@
 import {setTimeout as sleep} from 'node:timers/promises';
-import type {Executor} from '../core/ports.ts';
-import type {Sql} from '../core/recipe.ts';
+import type {Act, Executor} from '../core/ports.ts';
+import {quoteIdentifier} from '../core/quote.ts';
+import type {Sql, Verification} from '../core/step.ts';
 import {holds} from '../core/verification.ts';
 import type {Connection} from './connect.ts';
 import type {PgClient} from './pg-client.ts';
@@ -8,14 +9,13 @@ import type {PgClient} from './pg-client.ts';
 type Row = Record<string, unknown>;
 type PgQuery = Exclude<Parameters<PgClient['query']>[0], string>;
 type PgResult = {rows: Row[]; rowCount: number | null};
-type ActOptions = {timeout_ms: number; transaction: boolean};
 
 /**
  * Acts on a connection of its own, opened by `connect` at the first act and again after a loss; it never holds
  * more than one. What `connect` throws (AbortError) comes before anything was sent; every other error of `apply`
  * is the server's own, or a connection lost while it worked.
  */
-export function createExecutor(connect: () => Promise<Connection>): Executor {
+export function createExecutor(connect: () => Promise<Connection>): Executor & {pid(): number | null} {
   let current: Connection | null = null;
 
   async function open(): Promise<Connection> {
@@ -29,19 +29,37 @@ export function createExecutor(connect: () => Promise<Connection>): Executor {
   }
 
   return {
-    async apply(sql, options) {
-      const result = await act(await open(), sql, options);
-      return {row_count: result.rowCount ?? result.rows.length, rows: result.rows};
+    async apply(step) {
+      const connection = await open();
+      const {rowCount, rows} = needsSession(step)
+        ? await actInSteps(connection, step)
+        : await actAtOnce(connection, step);
+      // A command's tag without a count (ALTER ROLE) is no row that the guard did not find.
+      return {row_count: rowCount, rows};
     },
     async verify({query, expect}, timeout_ms) {
       const deadline = performance.now() + timeout_ms;
       for (let pause_ms = 10; ; pause_ms = Math.min(200, pause_ms * 2)) {
-        const {rows} = await act(await open(), query, {timeout_ms, transaction: false});
+        const {rows} = await look(await open(), query, timeout_ms);
         if (holds(expect, rows[0])) return true;
         if (performance.now() + pause_ms > deadline) return false;
         await sleep(pause_ms);
       }
     },
+    async read(query, timeout_ms) {
+      return (await look(await open(), query, timeout_ms)).rows;
+    },
+    async cancel() {
+      const pid = current?.client.processID;
+      if (pid === undefined || pid === null) return;
+      const canceller = await connect();
+      try {
+        await canceller.client.query({text: 'SELECT pg_catalog.pg_cancel_backend($1)', values: [pid]});
+      } finally {
+        await canceller.close();
+      }
+    },
+    pid: () => current?.client.processID ?? null,
     async close() {
       const connection = current;
       current = null;
@@ -50,20 +68,20 @@ export function createExecutor(connect: () => Promise<Connection>): Executor {
   };
 }
 
+function needsSession({guard, settings}: Act): boolean {
+  return guard !== undefined || settings !== undefined;
+}
+
 /** One round trip: the timeout, the statement and what frames it are written at once. */
-async function act(connection: Connection, sql: Sql, options: ActOptions): Promise<PgResult> {
-  const send = (query: PgQuery) => connection.client.query<Row>({...query, ...patience(options)});
-  const statement: PgQuery = {text: sql.text, values: sql.values, queryMode: 'extended'};
-  const timeout: PgQuery = {
-    text: "SELECT pg_catalog.set_config('statement_timeout', $1, $2)",
-    values: [String(options.timeout_ms), options.transaction],
-  };
+async function actAtOnce(connection: Connection, {apply, ...options}: Act): Promise<PgResult> {
+  const statement = extended(apply);
   // Behind a pooler a session's setting would reach the next client; a transaction's does not outlive it.
   const queries = options.transaction
-    ? [{text: 'BEGIN'}, timeout, statement, {text: 'COMMIT'}]
+    ? [{text: 'BEGIN'}, timeoutSetting(options), statement, {text: 'COMMIT'}]
     : connection.is_pooled
       ? [statement]
-      : [timeout, statement];
+      : [timeoutSetting(options), statement];
+  const send = (query: PgQuery) => connection.client.query<Row>({...query, ...patience(options)});
   const results = await Promise.allSettled(queries.map(send));
   for (const result of results) if (result.status === 'rejected') throw withDetail(result.reason);
   const acted = results[queries.indexOf(statement)];
@@ -71,9 +89,62 @@ async function act(connection: Connection, sql: Sql, options: ActOptions): Promi
   return acted.value;
 }
 
-/** The server's own timeout comes first; this one is for a server that no longer answers at all. */
-function patience({timeout_ms}: ActOptions): {query_timeout: number} {
-  return {query_timeout: timeout_ms + 2000};
+/** The guard's answer decides whether the statement is sent at all: in one transaction where the act allows one. */
+async function actInSteps(connection: Connection, step: Act): Promise<PgResult> {
+  const {apply, guard, settings = {}, transaction} = step;
+  const send = (query: PgQuery) => connection.client.query<Row>({...query, ...patience(step)});
+  const all = {...settings, statement_timeout: String(step.timeout_ms)};
+  if (transaction) await send({text: 'BEGIN'});
+  try {
+    for (const [name, value] of Object.entries(all)) await send(setting(name, value, transaction));
+    if (guard !== undefined && !(await isMet(guard, send))) {
+      if (transaction) await send({text: 'ROLLBACK'});
+      return {rows: [], rowCount: 0};
+    }
+    const result = await send(extended(apply));
+    if (transaction) await send({text: 'COMMIT'});
+    return result;
+  } catch (error) {
+    if (transaction) await send({text: 'ROLLBACK'}).catch(() => {});
+    throw withDetail(error);
+  } finally {
+    if (!transaction) {
+      for (const name of Object.keys(settings))
+        await send({text: `RESET ${quoteIdentifier(name)}`}).catch(() => {});
+    }
+  }
+}
+
+async function isMet(
+  {query, expect}: Verification,
+  send: (query: PgQuery) => Promise<PgResult>,
+): Promise<boolean> {
+  return holds(expect, (await send(extended(query))).rows[0]);
+}
+
+/** A query that changes nothing. */
+function look(connection: Connection, query: Sql, timeout_ms: number): Promise<PgResult> {
+  const patient = Math.max(timeout_ms, lookWithinMs);
+  return actAtOnce(connection, {apply: query, timeout_ms: patient, transaction: false});
+}
+
+const lookWithinMs = 2000;
+
+function extended({text, values}: Sql): PgQuery {
+  return {text, values, queryMode: 'extended'};
+}
+
+function timeoutSetting({timeout_ms, transaction}: Omit<Act, 'apply'>): PgQuery {
+  return setting('statement_timeout', String(timeout_ms), transaction);
+}
+
+function setting(name: string, value: string, isLocal: boolean): PgQuery {
+  return {text: 'SELECT pg_catalog.set_config($1, $2, $3)', values: [name, value, isLocal]};
+}
+
+/** The server's own timeout comes first (0: none); this one is for a server that no longer answers at all. */
+function patience({timeout_ms}: Omit<Act, 'apply'>): {query_timeout?: number} {
+  return timeout_ms === 0 ? {} : {query_timeout: timeout_ms + 2000};
 }
 
 /** PG16+ says who may signal whom in the detail alone; other details quote rows' values and are left out. */

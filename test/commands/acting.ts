@@ -6,6 +6,7 @@ import type pg from 'pg';
 import {onTestFinished} from 'vitest';
 import {recipes} from '../../recipes/index.ts';
 import {type RunFlags, type RunPorts, runRecipe} from '../../source/commands/run.ts';
+import {gatherFacts} from '../../source/composition/facts.ts';
 import {AbortError, type ExitCode} from '../../source/core/errors.ts';
 import type {Clock, Output} from '../../source/core/ports.ts';
 import {type JournalFile, openJournal, sha256} from '../../source/journal/journal-file.ts';
@@ -20,7 +21,14 @@ const clock: Clock = {
   sleep: (ms, signal) => sleep(ms, undefined, signal ? {signal} : {}),
 };
 
-export const noFlags: RunFlags = {set: [], dryRun: false, yes: false, approve: null, json: true};
+export const noFlags: RunFlags = {
+  set: [],
+  dryRun: false,
+  yes: false,
+  approve: null,
+  yesIrreversible: false,
+  json: true,
+};
 
 /** A folder that is gone after the test. */
 export async function temporaryFolder(): Promise<string> {
@@ -56,6 +64,7 @@ export async function createActing(
   const ports: RunPorts = {
     recipes,
     read: () => readOnce(watching, {rates_over_ms: null}),
+    gather: needs => gatherFacts(watching, needs),
     engine: {executor: createExecutor(() => connect(request, {purpose: 'act'})), journal, clock, sha256},
     identity: {run: 'r1', actor: 'oncall@bastion'},
     output: output(data, talk),

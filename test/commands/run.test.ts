@@ -69,7 +69,14 @@ describeEachMajor('poolctl run', major => {
       await client.query('BEGIN');
       return 'yes';
     };
-    const flags = {set: [...now, 'application=busy'], dryRun: false, yes: false, approve: null, json: false};
+    const flags = {
+      set: [...now, 'application=busy'],
+      dryRun: false,
+      yes: false,
+      approve: null,
+      yesIrreversible: false,
+      json: false,
+    };
     expect(await runRecipe({...ports, ask}, 'kill-idle-sessions', flags)).toBe(6);
     expect(acting.talk.join('\n')).toContain('changed since the preview: left alone');
     expect(await pidsOf(server, 'busy')).toEqual([client.processID]);
@@ -82,7 +89,14 @@ describeEachMajor('poolctl run', major => {
     const client = await leak(server, 'asked', 'app');
     const acting = await createActing(server, {user: 'oncall'});
     const {runRecipe} = await import('../../source/commands/run.ts');
-    const flags = {set: [...now, 'application=asked'], dryRun: false, yes: false, approve: null, json: false};
+    const flags = {
+      set: [...now, 'application=asked'],
+      dryRun: false,
+      yes: false,
+      approve: null,
+      yesIrreversible: false,
+      json: false,
+    };
     const answer = (text: string | null) =>
       runRecipe({...acting.ports, ask: async () => text}, 'kill-idle-sessions', flags);
     expect(await answer('y')).toBe(130);
@@ -101,7 +115,14 @@ describeEachMajor('poolctl run', major => {
       const snapshot = await acting.ports.read();
       return {...snapshot, target: {...snapshot.target, is_production: true}};
     };
-    const flags = {set: [...now, 'application=prod'], dryRun: false, yes: false, approve: null, json: false};
+    const flags = {
+      set: [...now, 'application=prod'],
+      dryRun: false,
+      yes: false,
+      approve: null,
+      yesIrreversible: false,
+      json: false,
+    };
     const answer = (text: string) =>
       runRecipe({...acting.ports, read, ask: async () => text}, 'kill-idle-sessions', flags);
     expect(await answer('yes')).toBe(130);
@@ -161,7 +182,14 @@ describeEachMajor('poolctl run', major => {
     const {runRecipe} = await import('../../source/commands/run.ts');
     const snapshot = await acting.ports.read();
     await server.query('ALTER ROLE rising SUPERUSER');
-    const flags = {set: [...now, 'application=mixed'], dryRun: false, yes: true, approve: null, json: true};
+    const flags = {
+      set: [...now, 'application=mixed'],
+      dryRun: false,
+      yes: true,
+      approve: null,
+      yesIrreversible: false,
+      json: true,
+    };
     expect(await runRecipe({...acting.ports, read: async () => snapshot}, 'kill-idle-sessions', flags)).toBe(
       7,
     );
@@ -219,6 +247,7 @@ describeEachMajor('poolctl run', major => {
       dryRun: false,
       yes: true,
       approve: null,
+      yesIrreversible: false,
       json: true,
     };
     expect(
@@ -253,7 +282,14 @@ describeEachMajor('poolctl run', major => {
           .then(() => {}),
     };
     const engine = {...acting.ports.engine, clock: sleepUntilBack};
-    const flags = {set: [...now, 'application=refill'], dryRun: false, yes: true, approve: null, json: true};
+    const flags = {
+      set: [...now, 'application=refill'],
+      dryRun: false,
+      yes: true,
+      approve: null,
+      yesIrreversible: false,
+      json: true,
+    };
     expect(await runRecipe({...acting.ports, engine}, 'kill-idle-sessions', flags)).toBe(7);
     isOver = true;
     expect(acting.document()).toMatchObject({

@@ -33,8 +33,8 @@ describeEachMajor('acting on a server', major => {
     const executor = createTestExecutor();
     expect(await pidsOf(server, 'poolctl')).toEqual([]);
     const [first, second] = [
-      await executor.apply({text: 'SELECT pg_backend_pid() AS pid', values: []}, plain),
-      await executor.apply({text: 'SELECT pg_backend_pid() AS pid', values: []}, plain),
+      await executor.apply({apply: {text: 'SELECT pg_backend_pid() AS pid', values: []}, ...plain}),
+      await executor.apply({apply: {text: 'SELECT pg_backend_pid() AS pid', values: []}, ...plain}),
     ];
     expect(first.rows).toEqual(second.rows);
     expect(await pidsOf(server, 'poolctl')).toEqual([first.rows[0]?.pid]);
@@ -45,29 +45,33 @@ describeEachMajor('acting on a server', major => {
   it('counts rows, and keeps to the timeout of each step', async () => {
     const executor = createTestExecutor();
     const wait = {text: 'SELECT pg_catalog.pg_sleep($1)', values: [30]};
-    expect(await rejection(executor.apply(wait, {timeout_ms: 50, transaction: false}))).toMatchObject({
+    expect(await rejection(executor.apply({apply: wait, timeout_ms: 50, transaction: false}))).toMatchObject({
       code: '57014',
     });
     const timeout = {text: "SELECT current_setting('statement_timeout') AS is", values: []};
-    expect((await executor.apply(timeout, {...plain, timeout_ms: 1234})).rows).toEqual([{is: '1234ms'}]);
-    expect((await executor.apply({text: 'SELECT 1 WHERE $1', values: [false]}, plain)).row_count).toBe(0);
+    expect((await executor.apply({apply: timeout, ...plain, timeout_ms: 1234})).rows).toEqual([
+      {is: '1234ms'},
+    ]);
+    expect(
+      (await executor.apply({apply: {text: 'SELECT 1 WHERE $1', values: [false]}, ...plain})).row_count,
+    ).toBe(0);
   });
 
   it('carries a transaction out whole or not at all', async () => {
     const executor = createTestExecutor();
     const insert = (text: string) =>
-      executor.apply({text, values: []}, {timeout_ms: 5000, transaction: true});
+      executor.apply({apply: {text, values: []}, timeout_ms: 5000, transaction: true});
     await insert('INSERT INTO public.notes SELECT generate_series(1, 3)');
     expect(
       await rejection(insert('INSERT INTO public.notes SELECT generate_series(4, 1, -1)')),
     ).toMatchObject({code: '23505'});
     expect(await server.query('SELECT count(*)::int FROM notes')).toEqual([{count: 3}]);
-    expect((await executor.apply({text: 'SELECT 1', values: []}, plain)).row_count).toBe(1);
+    expect((await executor.apply({apply: {text: 'SELECT 1', values: []}, ...plain})).row_count).toBe(1);
   });
 
   it('takes one statement at a time, so that no value can bring along a second', async () => {
     const executor = createTestExecutor();
-    const two = executor.apply({text: 'SELECT 1; SELECT 2', values: []}, plain);
+    const two = executor.apply({apply: {text: 'SELECT 1; SELECT 2', values: []}, ...plain});
     expect(await rejection(two)).toMatchObject({code: '42601'});
   });
 
@@ -75,7 +79,10 @@ describeEachMajor('acting on a server', major => {
     const client = await leak(server, 'super');
     const executor = createTestExecutor('oncall');
     const error = await rejection(
-      executor.apply({text: 'SELECT pg_catalog.pg_terminate_backend($1)', values: [client.processID]}, plain),
+      executor.apply({
+        apply: {text: 'SELECT pg_catalog.pg_terminate_backend($1)', values: [client.processID]},
+        ...plain,
+      }),
     );
     expect(error).toMatchObject({code: '42501', message: expect.stringMatching(/superuser/i)});
     await client.end();
@@ -83,12 +90,12 @@ describeEachMajor('acting on a server', major => {
 
   it('comes back after its connection was ended', async () => {
     const executor = createTestExecutor();
-    await executor.apply({text: 'SELECT 1', values: []}, plain);
+    await executor.apply({apply: {text: 'SELECT 1', values: []}, ...plain});
     await server.query(
       "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'poolctl'",
     );
     await expect
-      .poll(() => executor.apply({text: 'SELECT 1', values: []}, plain).catch(() => null))
+      .poll(() => executor.apply({apply: {text: 'SELECT 1', values: []}, ...plain}).catch(() => null))
       .toMatchObject({row_count: 1});
   });
 
@@ -137,13 +144,14 @@ describeEachMajor('acting on a server', major => {
     await leak(server, 'crash', 'app');
     const acting = await createActing(server, {user: 'oncall'});
     const {executor} = acting.ports.engine;
-    const apply: Executor['apply'] = async (_, options) => {
+    const apply: Executor['apply'] = async step => {
       // The connection is there and the act under way when the server dies.
-      await executor.apply({text: 'SELECT 1', values: []}, options);
-      const acted = executor.apply(
-        {text: 'SELECT pg_catalog.pg_sleep(30)', values: []},
-        {...options, timeout_ms: 30_000},
-      );
+      await executor.apply({...step, apply: {text: 'SELECT 1', values: []}});
+      const acted = executor.apply({
+        ...step,
+        apply: {text: 'SELECT pg_catalog.pg_sleep(30)', values: []},
+        timeout_ms: 30_000,
+      });
       const failure = rejection(acted);
       await server.stopHard();
       throw await failure;
@@ -162,7 +170,7 @@ describeEachMajor('acting on a server', major => {
 
   it('throws AbortError where there is no way in', async () => {
     const executor = createTestExecutor('nobody');
-    const error = await rejection(executor.apply({text: 'SELECT 1', values: []}, plain));
+    const error = await rejection(executor.apply({apply: {text: 'SELECT 1', values: []}, ...plain}));
     expect(error).toBeInstanceOf(AbortError);
     expect(error).toMatchObject({exitCode: 3});
   });

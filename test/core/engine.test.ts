@@ -9,7 +9,8 @@ import {
 } from '../../source/core/engine.ts';
 import {AbortError, exitCodes} from '../../source/core/errors.ts';
 import type {JournalDraft, JournalEntry} from '../../source/core/journal.ts';
-import type {Plan, Step} from '../../source/core/recipe.ts';
+import type {Plan} from '../../source/core/recipe.ts';
+import type {Step} from '../../source/core/step.ts';
 
 /** The engine is pure: its ports are values here, and every one of them writes down when it was called. */
 function createPorts(overrides: Partial<World> = {}) {
@@ -26,7 +27,11 @@ function createPorts(overrides: Partial<World> = {}) {
   const note = (text: string) => calls.push(text);
   const ports: EnginePorts = {
     executor: {
-      async apply({values: [pid]}) {
+      async apply({
+        apply: {
+          values: [pid],
+        },
+      }) {
         note(`apply ${pid}`);
         return {row_count: await world.apply(Number(pid)), rows: []};
       },
@@ -38,6 +43,8 @@ function createPorts(overrides: Partial<World> = {}) {
         note(`verify ${pid}`);
         return world.verify(Number(pid));
       },
+      read: async () => [],
+      cancel: async () => {},
       close: async () => void note('close'),
     },
     journal: {

@@ -36,6 +36,8 @@ const run = carryOut(
         return new Promise(() => setInterval(() => {}, 1000));
       },
       verify: async () => true,
+      read: async () => [],
+      cancel: async () => {},
       close: async () => {},
     },
     journal,

@@ -15,13 +15,13 @@ describe('slots-nearly-full', () => {
     [9, ['critical']],
   ])('%i of 10', (count, severities) => {
     const snapshot = createSnapshot({backends: backends(count), max_connections: 13});
-    expect(slotsNearlyFull.diagnose(snapshot).map(({severity}) => severity)).toEqual(severities);
+    expect(slotsNearlyFull.diagnose(snapshot, {}).map(({severity}) => severity)).toEqual(severities);
   });
 
   it("names a role's own limit and quotes its name", () => {
     const snapshot = createSnapshot();
     const own_limits = [{kind: 'role' as const, name: 'we"b', connection_limit: 10, used: 9}];
-    const findings = slotsNearlyFull.diagnose({...snapshot, budget: {...snapshot.budget, own_limits}});
+    const findings = slotsNearlyFull.diagnose({...snapshot, budget: {...snapshot.budget, own_limits}}, {});
     expect(findings).toMatchObject([
       {
         subject: 'role:we"b',
@@ -56,7 +56,9 @@ describe('blocked-sessions', () => {
     [6000, [['backend:1', 'warning']]],
     [60_000, [['backend:1', 'critical']]],
   ])('names the root after %i ms', (age, expected) => {
-    const found = blockedSessions.diagnose(snapshot(age)).map(({subject, severity}) => [subject, severity]);
+    const found = blockedSessions
+      .diagnose(snapshot(age), {})
+      .map(({subject, severity}) => [subject, severity]);
     expect(found).toEqual(expected);
   });
 
@@ -66,6 +68,7 @@ describe('blocked-sessions', () => {
         backends: [createBackend({pid: 2, state: 'active', blocked_by: [0], wait_event_type: 'Lock'})],
         lock_waits: [wait(2, [0], 9000)],
       }),
+      {},
     );
     expect(finding).toMatchObject({
       subject: 'prepared transaction',
@@ -80,7 +83,7 @@ describe('sessions named by pid', () => {
   });
 
   it('cancels only what runs', () => {
-    const plan = cancelStatements.plan?.(snapshot, {pid: '1,2'});
+    const plan = cancelStatements.plan?.(snapshot, {pid: '1,2'}, {});
     expect(plan?.steps.map(({subject}) => subject)).toEqual(['backend:2']);
     expect(plan?.left_alone).toMatchObject([
       {subject: 'backend:1', reason: expect.stringContaining('it is idle')},
@@ -91,7 +94,7 @@ describe('sessions named by pid', () => {
     ['no', true],
     ['yes', false],
   ])('guards the state unless told otherwise: even_if_changed=%s', (even_if_changed, isGuarded) => {
-    const steps = terminateSessions.plan?.(snapshot, {pid: '1,2', even_if_changed})?.steps ?? [];
+    const steps = terminateSessions.plan?.(snapshot, {pid: '1,2', even_if_changed}, {})?.steps ?? [];
     expect(steps).toHaveLength(2);
     for (const step of steps) {
       if (step.kind !== 'sql') throw new Error('an SQL step');

@@ -17,7 +17,7 @@ function leaky(pid: number, overrides: Partial<Backend> = {}): Backend {
 
 function plan(snapshot: Snapshot, params: ParameterValues = {}) {
   if (!recipe.plan) throw new Error('it acts');
-  return recipe.plan(snapshot, params);
+  return recipe.plan(snapshot, params, {});
 }
 
 const subjects = (snapshot: Snapshot, params: ParameterValues = {}) =>
@@ -171,7 +171,7 @@ describe('plan', () => {
 
 describe('diagnose', () => {
   const diagnose = (backends: Backend[], max_connections = 100) =>
-    recipe.diagnose(createSnapshot({backends, max_connections}));
+    recipe.diagnose(createSnapshot({backends, max_connections}), {});
 
   it('names leaking groups, with the parameters that answer them', () => {
     const findings = diagnose([leaky(1), leaky(2, {state_age_ms: 31_000}), leaky(3, {state_age_ms: 29_000})]);

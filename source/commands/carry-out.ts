@@ -1,0 +1,146 @@
+import {carryOut, type EnginePorts, planHash, type RunState} from '../core/engine.ts';
+import {AbortError, BugError, type ExitCode, exitCodes} from '../core/errors.ts';
+import type {Output} from '../core/ports.ts';
+import type {Plan} from '../core/recipe.ts';
+import {createRunState} from '../core/run-state.ts';
+import {sanitise} from '../core/sanitise.ts';
+import type {Target} from '../core/target.ts';
+import {planDocument, runDocument} from './run-document.ts';
+import {endText, planText, progressText} from './run-text.ts';
+
+export type ConsentPorts = {
+  /** Asks on the terminal; null where the user leaves. Absent without a terminal. */
+  ask?: ((question: string) => Promise<string | null>) | undefined;
+  output: Output;
+};
+
+export type CarryOutPorts = ConsentPorts & {
+  engine: Omit<EnginePorts, 'slots' | 'recheck'>;
+  identity: {run: string; actor: string};
+  /** Aborted by Ctrl-C: the run ends between two steps, or within one that can be cancelled. */
+  signal?: AbortSignal | undefined;
+};
+
+export type ConsentFlags = {
+  dryRun: boolean;
+  yes: boolean;
+  /** `--yes` on a production target covers what cannot be undone only along with this. */
+  yesIrreversible: boolean;
+  /** The hash of the plan that was approved. */
+  approve: string | null;
+  json: boolean;
+};
+
+/** Nothing is done that nobody agreed to: by a flag, or by a word on the terminal. */
+export function requireConsent({ask}: ConsentPorts, {dryRun, yes, approve, json}: ConsentFlags): void {
+  if (dryRun && (yes || approve !== null)) {
+    throw usage('--dry-run does nothing: it does not go with --yes or --approve');
+  }
+  if (dryRun || yes || approve !== null) return;
+  if (ask === undefined || json) {
+    throw usage('nobody can be asked here', 'add --dry-run to see the plan, then --approve HASH or --yes');
+  }
+}
+
+/** Previews a plan, has it agreed to, carries it out and says how it ended. */
+export async function carryOutPlan(
+  ports: CarryOutPorts,
+  plan: Plan,
+  {target, world}: {target: Target; world: Pick<EnginePorts, 'slots' | 'recheck'>},
+  flags: ConsentFlags,
+): Promise<ExitCode> {
+  const hash = planHash(plan, target.id, ports.engine.sha256);
+  const planned = {plan, target, hash};
+  if (flags.approve !== null && flags.approve !== hash) throw drifted(hash);
+  if (flags.dryRun) {
+    printPlan(ports.output, planned, flags);
+    return emptyPlanCode(plan);
+  }
+  if (plan.steps.length === 0) {
+    printNothing(ports.output, planned, flags);
+    return emptyPlanCode(plan);
+  }
+  if (!(await isAgreed(ports, planned, flags))) {
+    ports.output.talk('not confirmed: nothing was done');
+    return exitCodes.interrupted;
+  }
+  const state = await follow(ports, planned, world);
+  ports.output.data(flags.json ? JSON.stringify(runDocument(plan, state), null, 2) : endText(state));
+  if (flags.json && state.reason !== null)
+    ports.output.talk(sanitise([state.reason, state.hint ?? ''].join(' ').trim()));
+  return state.exit_code ?? exitCodes.actFailed;
+}
+
+type Planned = {plan: Plan; target: Target; hash: string};
+
+function printPlan(output: Output, {plan, target, hash}: Planned, {json}: ConsentFlags): void {
+  output.data(
+    json ? JSON.stringify(planDocument(plan, target.id, hash), null, 2) : planText(plan, target.id, hash),
+  );
+}
+
+/** Nothing to do is well, unless it is so because the server would refuse what was asked for. */
+function emptyPlanCode({steps, left_alone}: Plan): ExitCode {
+  const isRefused = steps.length === 0 && left_alone.some(({is_forbidden}) => is_forbidden);
+  return isRefused ? exitCodes.privilege : exitCodes.ok;
+}
+
+/** What a script that asked for a run reads where there was nothing to do: the document of a run, without one. */
+function printNothing(output: Output, {plan, target, hash}: Planned, {json}: ConsentFlags): void {
+  const state = createRunState(plan, {run: '', target: target.id, plan_hash: hash});
+  const done = {...state, status: 'done' as const, reason: 'nothing to do'};
+  const document = {...runDocument(plan, done), run: null};
+  output.data(json ? JSON.stringify(document, null, 2) : planText(plan, target.id, hash));
+}
+
+async function isAgreed(ports: ConsentPorts, planned: Planned, flags: ConsentFlags): Promise<boolean> {
+  const {plan, target} = planned;
+  // Who approves a hash has seen this very plan, what cannot be undone included.
+  if (flags.approve !== null) return true;
+  if (!flags.yes) return isConfirmed(ports, planned);
+  if (!target.is_production || flags.yesIrreversible || !plan.steps.some(isIrreversible)) return true;
+  throw usage(
+    `--yes does not cover what cannot be undone on ${target.id}, which is marked production`,
+    'look at it with --dry-run, then --approve HASH, or add --yes-irreversible',
+  );
+}
+
+function isIrreversible(step: Plan['steps'][number]): boolean {
+  return step.kind === 'sql' && step.undo === 'irreversible';
+}
+
+/** On production the target's own name has to be typed: there a slip hurts most. */
+async function isConfirmed({ask, output}: ConsentPorts, {plan, target, hash}: Planned): Promise<boolean> {
+  const word = target.is_production ? target.id : 'yes';
+  output.talk(planText(plan, target.id, hash));
+  const where = target.is_production ? ' on PRODUCTION' : '';
+  const steps = plan.steps.length === 1 ? '1 step' : `${plan.steps.length} steps`;
+  const typed = await ask?.(`Type ${word} to carry out ${steps}${where}: `);
+  return typed?.trim() === word;
+}
+
+async function follow(
+  {engine, identity, output, signal}: CarryOutPorts,
+  {plan, target}: Planned,
+  world: Pick<EnginePorts, 'slots' | 'recheck'>,
+): Promise<RunState> {
+  let last: RunState | null = null;
+  for await (const state of carryOut(plan, {...identity, target: target.id}, {...engine, ...world}, signal)) {
+    const progress = progressText(last, state);
+    if (progress !== '') output.talk(progress);
+    last = state;
+  }
+  if (last === null) throw new BugError('a run has at least one state');
+  return last;
+}
+
+function drifted(hash: string): AbortError {
+  return new AbortError('the plan is not the one that was approved: nothing was done', {
+    hint: `look at it again with --dry-run; it is ${hash} now`,
+    exitCode: exitCodes.drift,
+  });
+}
+
+function usage(message: string, hint?: string): AbortError {
+  return new AbortError(message, {exitCode: exitCodes.usage, ...(hint !== undefined && {hint})});
+}

@@ -1,0 +1,35 @@
+import {AbortError, type ExitCode, exitCodes} from '../core/errors.ts';
+import {slotsOf} from '../core/run-state.ts';
+import type {Snapshot} from '../core/snapshot.ts';
+import {findRun, planUndo} from '../core/undo.ts';
+import {type CarryOutPorts, type ConsentFlags, carryOutPlan, requireConsent} from './carry-out.ts';
+
+export type UndoPorts = CarryOutPorts & {
+  /** A fresh reading at every call. */
+  read(): Promise<Snapshot>;
+};
+
+/** Takes a run back from its journal alone: another day, another machine with the same journal. */
+export async function undoRun(
+  ports: UndoPorts,
+  id: string | undefined,
+  flags: ConsentFlags,
+): Promise<ExitCode> {
+  if (id === undefined) {
+    throw new AbortError('undo: which run?', {
+      hint: "'poolctl journal list' names the runs",
+      exitCode: exitCodes.usage,
+    });
+  }
+  requireConsent(ports, flags);
+  const journaled = findRun(await ports.engine.journal.read(), id);
+  const {target} = await ports.read();
+  if (target.id !== journaled.run.target) {
+    throw new AbortError(
+      `run ${journaled.run.run} was on ${journaled.run.target}, this is ${target.id}: nothing was done`,
+      {hint: 'Give the address of that server.', exitCode: exitCodes.drift},
+    );
+  }
+  const world = {slots: async () => slotsOf((await ports.read()).budget)};
+  return carryOutPlan(ports, planUndo(journaled), {target, world}, flags);
+}

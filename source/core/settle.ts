@@ -1,0 +1,63 @@
+import type {RunIdentity} from './engine.ts';
+import {applyChange, invertChange} from './file-change.ts';
+import type {JournalEntry} from './journal.ts';
+import type {UnfinishedIntent} from './journal-chain.ts';
+import type {Clock, Executor, Files, Journal} from './ports.ts';
+import type {Step} from './step.ts';
+
+export type SettlePorts = {
+  journal: Journal;
+  executor: Pick<Executor, 'verify'>;
+  clock: Pick<Clock, 'now'>;
+  files?: Files;
+};
+
+/** Beyond an act's own time limit: whoever began it may still be about to write its outcome. */
+const graceMs = 60_000;
+
+/**
+ * Looks at an act that never told its outcome and records what is seen; says so in a few words. One that may still
+ * be going on, by its age or because the server is at it, stays open.
+ */
+export async function settleIntent(
+  {run, step, at}: UnfinishedIntent,
+  {actor, target}: Omit<RunIdentity, 'run'>,
+  ports: SettlePorts,
+): Promise<string> {
+  const content = intentOf(await ports.journal.read(), run, step);
+  if (content === null) return 'unknown, verify';
+  const outcome = await lookAt(content, ageMs(at, ports.clock), ports);
+  if (outcome === null) return 'unknown, it may still be going on';
+  const message =
+    outcome === 'verified' ? 'found done when looked at later' : 'found not done when looked at later';
+  const result = {outcome, row_count: 0, sqlstate: null, message, duration_ms: 0};
+  await ports.journal.append({actor, target, run, event: 'outcome', step, ...result});
+  return message;
+}
+
+function intentOf(entries: readonly JournalEntry[], run: string, step: number): Step | null {
+  for (const entry of entries) {
+    if (entry.event === 'intent' && entry.run === run && entry.step === step) return entry.content;
+  }
+  return null;
+}
+
+async function lookAt(
+  step: Step,
+  age_ms: number,
+  {executor, files}: SettlePorts,
+): Promise<'verified' | 'failed' | null> {
+  if (step.kind === 'advice') return null;
+  if (step.kind === 'file') {
+    const text = (await files?.read(step.path)) ?? null;
+    return applyChange(text, invertChange(step.change)) === undefined ? 'failed' : 'verified';
+  }
+  if (await executor.verify(step.verify, 0)) return 'verified';
+  if (step.progress === undefined) return age_ms > step.timeout_ms + graceMs ? 'failed' : null;
+  // A build has no time limit: what shows that it ended is the leftover that its cleanup would remove.
+  return step.cleanup && (await executor.verify(step.cleanup.guard, 0)) ? 'failed' : null;
+}
+
+function ageMs(at: string, clock: Pick<Clock, 'now'>): number {
+  return clock.now().getTime() - Date.parse(at);
+}

@@ -1,0 +1,60 @@
+import type {FileChange} from './file-change.ts';
+
+/** SQL and its parameters; identifiers inside `text` come from `quoteIdentifier` alone. */
+export type Sql = {text: string; values: (string | number | boolean | null | (string | number)[])[]};
+
+/** A verification that can be written down: run `query`, compare `column` of its first row with `value`. */
+export type Verification = {
+  query: Sql;
+  expect: {column: string; op: '=' | '<>' | '<' | '<=' | '>' | '>='; value: string | number | boolean | null};
+};
+
+/** One act as data, never a closure: what to do, how to undo it, how to verify it. Serialised as it stands. */
+export type Step = SqlStep | FileStep | AdviceStep;
+
+export type SqlStep = {
+  kind: 'sql';
+  title: string;
+  /** What it acts on, as a finding names it: `backend:4711`. */
+  subject: string;
+  /**
+   * Must hold in the acting session right before `apply`, in its transaction where there is one; else the step
+   * is left alone. For acts that cannot carry their guard in themselves (ALTER ROLE, CREATE INDEX CONCURRENTLY).
+   */
+  guard?: Verification;
+  /** Settings of the acting session during `apply`: `lock_timeout` and its kin. */
+  settings?: Record<string, string>;
+  apply: Sql;
+  undo: Undo | 'irreversible';
+  verify: Verification;
+  /** Sweeps away what a failed `apply` leaves behind, where `guard` finds it: the invalid index of a failed build. */
+  cleanup?: {guard: Verification; apply: Sql};
+  /** Which of the server's progress views follows it; such a step can be cancelled while it acts. */
+  progress?: 'create_index' | 'analyze';
+  /** Read before and after, for the record: what the act brought. */
+  measures?: Measure[];
+  /** The strongest lock it takes on what others use. */
+  lock: 'none' | 'share' | 'exclusive';
+  /** Whether it runs in a transaction; CREATE INDEX CONCURRENTLY cannot. */
+  transaction: boolean;
+  timeout_ms: number;
+};
+
+/** How an act is taken back: what to run, when it may be run, and how to know that it worked. */
+export type Undo = {apply: Sql; guard?: Verification; verify: Verification};
+
+/** The first column of `query`'s rows, a line each: a plan, a counter. */
+export type Measure = {name: string; query: Sql};
+
+export type FileStep = {
+  kind: 'file';
+  title: string;
+  subject: string;
+  path: string;
+  change: FileChange;
+  /** The change as a person reads it, `-` and `+` first in a line; without secrets. */
+  diff: string[];
+};
+
+/** What a person must do elsewhere. */
+export type AdviceStep = {kind: 'advice'; title: string; subject: string; text: string};
