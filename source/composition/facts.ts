@@ -10,6 +10,7 @@ type Readers = {
 
 /** Who reads which fact; each is loaded when it is asked for. */
 const readers: Readers = {
+  catalog: async connection => (await import('../postgres/facts/catalog.ts')).readCatalog(connection),
   answers: async (connection, queries) =>
     (await import('../postgres/facts/answers.ts')).readAnswers(connection, queries),
 };

@@ -1,3 +1,4 @@
+import type {Catalog} from './catalog.ts';
 import type {Sql} from './step.ts';
 
 /**
@@ -6,11 +7,13 @@ import type {Sql} from './step.ts';
  * was asked for and could be read.
  */
 export type Facts = {
+  catalog?: Catalog;
   /** Rows of a team's own queries, by the name they were asked under. */
   answers?: Record<string, Row[]>;
 };
 
 export type FactNeeds = {
+  catalog?: true;
   answers?: Record<string, Sql>;
 };
 

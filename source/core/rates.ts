@@ -52,7 +52,7 @@ type Delta = Pick<
 >;
 
 /** An entry that was not there: every counter starts at zero, also that of one evicted and seen again. */
-const fromNothing: Delta & {stats_since: null} = {
+const fromNothing: Earlier = {
   calls: 0,
   total_exec_time_ms: 0,
   rows: 0,
@@ -64,17 +64,22 @@ const fromNothing: Delta & {stats_since: null} = {
   mean_exec_time_ms: 0,
   stddev_exec_time_ms: 0,
   stats_since: null,
+  max_exec_time_ms: 0,
 };
 
-/** stats_since (1.11+) tells it for sure; before that, a counter that fell does. */
-function isRestarted(earlier: Delta & {stats_since: string | null}, later: Statement): boolean {
+type Earlier = Delta & Pick<Statement, 'stats_since' | 'max_exec_time_ms'>;
+
+/** stats_since (1.11+) tells it for sure; before that, a counter or a maximum that fell does. */
+function isRestarted(earlier: Earlier, later: Statement): boolean {
+  if (earlier.stats_since !== null) return earlier.stats_since !== later.stats_since;
   return (
-    (earlier.stats_since !== null && earlier.stats_since !== later.stats_since) ||
+    later.max_exec_time_ms < earlier.max_exec_time_ms ||
     later.calls < earlier.calls ||
     later.rows < earlier.rows ||
     // Sums of floating point numbers, and shown with fewer digits than are kept.
     later.total_exec_time_ms < earlier.total_exec_time_ms * (1 - 1e-9) ||
-    later.shared_blks_hit < earlier.shared_blks_hit
+    later.shared_blks_hit < earlier.shared_blks_hit ||
+    later.shared_blks_read < earlier.shared_blks_read
   );
 }
 

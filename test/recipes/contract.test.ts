@@ -1,48 +1,62 @@
 import {readdir} from 'node:fs/promises';
+import {isDeepStrictEqual} from 'node:util';
 import {describe, expect, it} from 'vitest';
 import {recipes} from '../../recipes/index.ts';
-import {createBackend, createSnapshot} from '../helpers/snapshot.ts';
+import {invertChange} from '../../source/core/file-change.ts';
+import type {Plan, Recipe} from '../../source/core/recipe.ts';
+import type {Step} from '../../source/core/step.ts';
+import {createSnapshot} from '../helpers/snapshot.ts';
+import {type Sample, samples} from './samples.ts';
 
 /** What every recipe must do, whichever it is. */
-describe.each(recipes.map(recipe => [recipe.id, recipe] as const))('%s', (id, recipe) => {
+describe.each(recipes.map(recipe => [recipe.id, recipe] as const))('%s', (_id, recipe) => {
   it('finds nothing on a healthy server', () => {
     expect(recipe.diagnose(createSnapshot(), {})).toEqual([]);
     expect(recipe.diagnose(createSnapshot({backends: []}), {})).toEqual([]);
   });
 
-  it('changes nothing while it diagnoses or plans', () => {
-    const snapshot = createSnapshot({
-      backends: [createBackend({state: 'idle in transaction', state_age_ms: 900_000})],
-    });
-    const before = structuredClone(snapshot);
-    recipe.diagnose(snapshot, {});
-    recipe.plan?.(snapshot, {pid: '4711'}, {});
-    expect(snapshot).toEqual(before);
-  });
-
-  it('plans the same steps for the same reading, serialisable, with undo and lock declared', () => {
-    const state = id === 'cancel-statements' ? 'active' : 'idle in transaction';
-    const snapshot = createSnapshot({backends: [createBackend({state, state_age_ms: 900_000})]});
-    const plan = recipe.plan?.(snapshot, {pid: '4711'}, {});
-    if (plan === undefined) return;
-    expect(plan.steps).toHaveLength(1);
-    expect(JSON.parse(JSON.stringify(plan))).toEqual(plan);
-    expect(recipe.plan?.(structuredClone(snapshot), {pid: '4711'}, {})).toEqual(plan);
-    for (const step of plan.steps)
-      expect(step).toMatchObject({kind: 'sql', undo: 'irreversible', lock: 'none'});
-    expect(plan.recipe).toBe(id);
-  });
-
-  it('has parameters in snake_case with defaults that its own plan reads', () => {
+  it('has parameters in snake_case with a description', () => {
     for (const {name, description} of recipe.parameters) {
-      expect(name).toMatch(/^[a-z][a-z_]*$/);
+      expect(name).toMatch(/^[a-z][a-z0-9_]*$/);
       expect(description).not.toBe('');
     }
-    const defaults = Object.fromEntries(recipe.parameters.map(({name, default: value}) => [name, value]));
-    if (recipe.plan)
-      expect(() => recipe.plan?.(createSnapshot(), {...defaults, pid: '4711'}, {})).not.toThrow();
   });
 });
+
+describe.each(recipes.flatMap(recipe => (recipe.plan ? [[recipe.id, recipe] as const] : [])))(
+  '%s, which acts',
+  (id, recipe) => {
+    const sample = samples[id];
+    if (sample === undefined) throw new Error(`test/recipes/samples.ts has no sample for ${id}`);
+
+    it('plans the same steps for the same world and changes nothing while it does', () => {
+      const before = structuredClone(sample);
+      const plan = planOf(recipe, sample);
+      recipe.diagnose(sample.snapshot, sample.facts);
+      expect(sample).toEqual(before);
+      expect(planOf(recipe, structuredClone(sample))).toEqual(plan);
+      expect(plan.recipe).toBe(id);
+      expect(plan.steps.length).toBeGreaterThan(0);
+      expect(plan.explanation.join()).not.toBe('');
+    });
+
+    it('plans again with the parameters that it completed', () => {
+      const plan = planOf(recipe, sample);
+      expect(planOf(recipe, {...sample, params: plan.params})).toEqual(plan);
+      expect(Object.keys(plan.params).sort()).toEqual(recipe.parameters.map(({name}) => name).sort());
+    });
+
+    it('plans steps that can be written down, and undone or are said not to be', () => {
+      const plan = planOf(recipe, sample);
+      expect(JSON.parse(JSON.stringify(plan))).toEqual(plan);
+      for (const step of plan.steps) expect(isDeclared(step), step.title).toBe(true);
+    });
+
+    it('refuses a parameter that it does not have', () => {
+      expect(() => planOf(recipe, {...sample, params: {...sample.params, no_such: '1'}})).toThrow(/no_such/);
+    });
+  },
+);
 
 it('lists one recipe per file, under the name of the file', async () => {
   const files = await readdir(new URL('../../recipes/', import.meta.url));
@@ -51,3 +65,15 @@ it('lists one recipe per file, under the name of the file', async () => {
     .map(file => file.slice(0, -3));
   expect(recipes.map(({id}) => id).sort()).toEqual(names.sort());
 });
+
+function planOf(recipe: Recipe, {snapshot, params, facts}: Sample): Plan {
+  if (!recipe.plan) throw new Error('it acts');
+  return recipe.plan(snapshot, params, facts);
+}
+
+function isDeclared(step: Step): boolean {
+  if (step.kind === 'advice') return step.text !== '';
+  if (step.kind === 'sql')
+    return step.undo === 'irreversible' || (step.undo.apply.text !== '' && step.undo.verify !== undefined);
+  return step.diff.length > 0 && isDeepStrictEqual(invertChange(invertChange(step.change)), step.change);
+}
