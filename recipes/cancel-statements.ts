@@ -4,7 +4,7 @@ import {counted, describeSessions, selectSessions} from '../source/core/session-
 import {cancelStep} from '../source/core/session-steps.ts';
 import type {Snapshot} from '../source/core/snapshot.ts';
 
-const parameters: Parameter[] = [pidParameter];
+const parameters: Parameter[] = [{...pidParameter, is_required: true}];
 
 const recipe: Recipe = {
   id: 'cancel-statements',

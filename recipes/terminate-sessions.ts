@@ -5,7 +5,7 @@ import {terminateStep} from '../source/core/session-steps.ts';
 import {backendStates, type Snapshot} from '../source/core/snapshot.ts';
 
 const parameters: Parameter[] = [
-  pidParameter,
+  {...pidParameter, is_required: true},
   {
     name: 'even_if_changed',
     description: 'yes: also those that have done something since the preview, as a busy session always has',

@@ -1,5 +1,7 @@
 import {AbortError, type ExitCode, exitCodes} from '../core/errors.ts';
 import type {ParameterValues, Recipe} from '../core/recipe.ts';
+import {sanitise} from '../core/sanitise.ts';
+import type {Snapshot} from '../core/snapshot.ts';
 import {type WorldPorts, watchWorld} from '../core/world.ts';
 import {type CarryOutPorts, type ConsentFlags, carryOutPlan, requireConsent} from './carry-out.ts';
 
@@ -16,8 +18,9 @@ export async function runRecipe(ports: RunPorts, id: string | undefined, flags: 
   const params = readParams(flags.set);
   requireConsent(ports, flags);
   const snapshot = await ports.read();
-  const facts = recipe.needs ? await ports.gather(recipe.needs(params)) : {};
-  const plan = recipe.plan(snapshot, {...recipe.defaults?.(snapshot, facts), ...params}, facts);
+  const asked = await askForMissing(ports, recipe, params, snapshot);
+  const facts = recipe.needs ? await ports.gather(recipe.needs(asked)) : {};
+  const plan = recipe.plan(snapshot, {...recipe.defaults?.(snapshot, facts), ...asked}, facts);
   const world = watchWorld(recipe, plan.params, ports);
   return carryOutPlan(ports, plan, {target: snapshot.target, world}, flags);
 }
@@ -49,6 +52,28 @@ function readParams(settings: readonly string[]): ParameterValues {
       return [setting.slice(0, at).trim(), setting.slice(at + 1)];
     }),
   );
+}
+
+/** Asks for what the recipe cannot do without; where nobody can be asked, planning says what is missing (exit 2). */
+async function askForMissing(
+  {ask, output}: RunPorts,
+  {parameters}: Recipe,
+  params: ParameterValues,
+  snapshot: Snapshot,
+): Promise<ParameterValues> {
+  const missing = parameters.filter(({name, is_required}) => is_required && !params[name]?.trim());
+  const answers: ParameterValues = {};
+  for (const {name, description, suggest} of missing) {
+    if (ask === undefined) throw usage(`${name} is not set: ${description}`, `add --set ${name}=VALUE`);
+    const seen = suggest?.(snapshot, {}).slice(0, 8) ?? [];
+    output.talk(
+      sanitise(`${name}: ${description}${seen.length > 0 ? `; seen now: ${seen.join('  ')}` : ''}`),
+    );
+    const answer = await ask(`${name}: `);
+    if (answer === null) throw new AbortError('interrupted', {exitCode: exitCodes.interrupted});
+    answers[name] = answer;
+  }
+  return {...params, ...answers};
 }
 
 function usage(message: string, hint?: string): AbortError {

@@ -24,6 +24,8 @@ export type Parameter = {
   choices?: readonly string[];
   /** As the user would type it; '' means not set. */
   default: string;
+  /** Nothing can be planned without it: a terminal is asked for it. */
+  is_required?: true;
   /** Offered as completions in the guide. */
   suggest?: (snapshot: Snapshot, facts: Facts) => string[];
 };

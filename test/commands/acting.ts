@@ -5,10 +5,14 @@ import {setTimeout as sleep} from 'node:timers/promises';
 import type pg from 'pg';
 import {onTestFinished} from 'vitest';
 import {recipes} from '../../recipes/index.ts';
+import type {ConsentFlags} from '../../source/commands/carry-out.ts';
 import {type RunFlags, type RunPorts, runRecipe} from '../../source/commands/run.ts';
+import {undoRun} from '../../source/commands/undo.ts';
 import {gatherFacts} from '../../source/composition/facts.ts';
+import {files} from '../../source/composition/files.ts';
 import {AbortError, type ExitCode} from '../../source/core/errors.ts';
 import type {Clock, Output} from '../../source/core/ports.ts';
+import type {Recipe} from '../../source/core/recipe.ts';
 import {type JournalFile, openJournal, sha256} from '../../source/journal/journal-file.ts';
 import {type Connection, connect} from '../../source/postgres/connect.ts';
 import {createExecutor} from '../../source/postgres/executor.ts';
@@ -43,7 +47,9 @@ export type Acting = {
   /** What went to stdout and stderr. */
   data: string[];
   talk: string[];
+  /** Runs are `r1`, `r2`, ... in their order. */
   run(recipe: string, flags: Partial<RunFlags>): Promise<ExitCode>;
+  undo(run: string, flags: Partial<ConsentFlags>): Promise<ExitCode>;
   /** The last JSON document. */
   document(): Record<string, unknown> & {steps: Record<string, unknown>[]};
 };
@@ -51,7 +57,7 @@ export type Acting = {
 /** The run command with everything real: connections of its own as `user`, a journal in a folder of its own. */
 export async function createActing(
   server: TestServer,
-  options: {user?: string; journal?: string} = {},
+  options: {user?: string; journal?: string; recipes?: readonly Recipe[]} = {},
 ): Promise<Acting> {
   const file = options.journal ?? join(await temporaryFolder(), 'journal.jsonl');
   const user = options.user === undefined ? {} : {user: options.user, password: 'secret'};
@@ -62,19 +68,28 @@ export async function createActing(
   const data: string[] = [];
   const talk: string[] = [];
   const ports: RunPorts = {
-    recipes,
+    recipes: options.recipes ?? recipes,
     read: () => readOnce(watching, {rates_over_ms: null}),
     gather: needs => gatherFacts(watching, needs),
-    engine: {executor: createExecutor(() => connect(request, {purpose: 'act'})), journal, clock, sha256},
+    engine: {
+      executor: createExecutor(() => connect(request, {purpose: 'act'})),
+      files,
+      journal,
+      clock,
+      sha256,
+    },
     identity: {run: 'r1', actor: 'oncall@bastion'},
     output: output(data, talk),
   };
+  let runs = 0;
+  const next = () => ({...ports, identity: {...ports.identity, run: `r${++runs}`}});
   return {
     ports,
     journal,
     data,
     talk,
-    run: (recipe, flags) => exitCode(runRecipe(ports, recipe, {...noFlags, ...flags})),
+    run: (recipe, flags) => exitCode(runRecipe(next(), recipe, {...noFlags, ...flags})),
+    undo: (run, flags) => exitCode(undoRun(next(), run, {...noFlags, ...flags})),
     document: () => JSON.parse(data.at(-1) ?? 'null'),
   };
 }

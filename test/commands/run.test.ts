@@ -174,6 +174,36 @@ describeEachMajor('poolctl run', major => {
     await hidden.end();
   });
 
+  it('asks a terminal for what the recipe cannot do without, and exits 2 where nobody can be asked', async () => {
+    const client = await leak(server, 'asked', 'app');
+    const acting = await createActing(server, {user: 'oncall'});
+    expect(await acting.run('terminate-sessions', {yes: true})).toBe(2);
+    const questions: string[] = [];
+    acting.ports.ask = async question => {
+      questions.push(question);
+      return question.startsWith('pid') ? String(client.processID) : 'yes';
+    };
+    expect(await acting.run('terminate-sessions', {json: false})).toBe(0);
+    expect(questions).toEqual(['pid: ', 'Type yes to carry out 1 step: ']);
+    expect(await pidsOf(server, 'asked')).toEqual([]);
+  });
+
+  it('does not take --yes for what cannot be undone on production', async () => {
+    const client = await leak(server, 'precious', 'app');
+    const acting = await createActing(server, {user: 'oncall'});
+    const {read} = acting.ports;
+    acting.ports.read = async () => {
+      const snapshot = await read();
+      return {...snapshot, target: {...snapshot.target, is_production: true}};
+    };
+    const flags = {set: [...now, 'application=precious'], yes: true};
+    expect(await acting.run('kill-idle-sessions', flags)).toBe(2);
+    expect(await pidsOf(server, 'precious')).toEqual([client.processID]);
+    expect(await acting.journal.read()).toEqual([]);
+    expect(await acting.run('kill-idle-sessions', {...flags, yesIrreversible: true})).toBe(0);
+    expect(await pidsOf(server, 'precious')).toEqual([]);
+  });
+
   it('exits 7 when one of two is refused: a role that became a superuser since', async () => {
     const first = await leak(server, 'mixed', 'app');
     await server.query("CREATE ROLE rising LOGIN PASSWORD 'secret'");
