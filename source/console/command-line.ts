@@ -1,9 +1,10 @@
 import {parseDurationMs} from '../core/duration.ts';
-import type {Command, Effect} from './messages.ts';
+import type {Command} from './messages.ts';
 import {type ConsoleState, viewIds} from './state.ts';
+import {only, type Updated, withTable} from './updated.ts';
 import {viewOf} from './views/index.ts';
 
-type Entered = {error: string} | {command: Command} | {state: ConsoleState; effects: Effect[]};
+type Entered = {error: string} | {command: Command} | Updated;
 
 const leastIntervalMs = 500;
 const greatestIntervalMs = 60_000;
@@ -15,7 +16,7 @@ export function enterCommandLine(state: ConsoleState, text: string): Entered {
   const view = viewIds.find(id => word !== '' && id.startsWith(word));
   switch (word) {
     case '':
-      return {state, effects: []};
+      return only(state);
     case 'q':
     case 'quit':
     case 'exit':
@@ -27,16 +28,7 @@ export function enterCommandLine(state: ConsoleState, text: string): Entered {
     case 'sort':
       return sortByName(state, value);
     case 'filter':
-      return {
-        state: {
-          ...state,
-          tables: {
-            ...state.tables,
-            [state.view]: {...state.tables[state.view], filter: value, cursor: null, heldOrder: null},
-          },
-        },
-        effects: [],
-      };
+      return only(withTable(state, table => ({...table, filter: value, cursor: null, heldOrder: null})));
     case 'interval':
       return setInterval(state, value);
     default:
@@ -53,17 +45,9 @@ function sortByName(state: ConsoleState, name: string): Entered {
     return {
       error: `no column "${name}" here: ${columns.map(({id}) => id).join(', ') || 'this view has a fixed order'}`,
     };
-  const table = state.tables[state.view];
-  return {
-    state: {
-      ...state,
-      tables: {
-        ...state.tables,
-        [state.view]: {...table, sort: {...table.sort, column: column.id}, heldOrder: null},
-      },
-    },
-    effects: [],
-  };
+  return only(
+    withTable(state, table => ({...table, sort: {...table.sort, column: column.id}, heldOrder: null})),
+  );
 }
 
 function setInterval(state: ConsoleState, value: string): Entered {

@@ -128,7 +128,8 @@ async function followReadings(
   for await (const reading of sampler.readings(signal)) {
     if (reading.kind === 'snapshot') {
       const effective_interval_ms = sampler.effectiveIntervalMs();
-      dispatch({kind: 'read', snapshot: reading.snapshot, effective_interval_ms});
+      const {snapshot, cameByRescue = false} = reading;
+      dispatch({kind: 'read', snapshot, effective_interval_ms, cameByRescue});
     } else {
       const {message, hint = null, retry_in_ms} = reading;
       dispatch({kind: 'lost', message, hint, retry_in_ms});

@@ -1,8 +1,9 @@
 import {sanitise} from '../core/sanitise.ts';
-import {drawFooter, drawHeader, drawTabs} from './components/chrome.ts';
+import {drawHeader, drawTabs} from './components/chrome.ts';
+import {drawFooter} from './components/footer.ts';
 import {drawGuide} from './components/guide-pages.ts';
 import {overlayLines} from './components/overlay-lines.ts';
-import {drawPage} from './components/page.ts';
+import {type Page, pageOf} from './components/page.ts';
 import {textWidth} from './screen/cell-width.ts';
 import {blankLine, fitLine, fitText, type Line, line, padLines, span, wrapText} from './screen/line.ts';
 import type {Theme} from './screen/theme.ts';
@@ -26,27 +27,22 @@ export function drawFrame(state: ConsoleState, theme: Theme): Line[] {
 
 function drawInside(state: ConsoleState, area: Area, theme: Theme): Line[] {
   const body = {width: area.width, height: area.height - chromeRows};
+  const {lines, below} = drawBody(state, body, theme);
   return [
     drawHeader(state, area.width, theme),
-    drawTabs(state, area.width),
-    ...padLines(drawBody(state, body, theme), body.height),
-    drawFooter(state, area.width),
+    drawTabs(state, area.width, theme),
+    ...padLines(lines, body.height),
+    drawFooter(state, area.width, below),
   ];
 }
 
-function drawBody(state: ConsoleState, area: Area, theme: Theme): Line[] {
+function drawBody(state: ConsoleState, area: Area, theme: Theme): Page {
   const {overlay} = state;
-  switch (overlay?.kind) {
-    case 'help':
-    case 'session':
-    case 'statement':
-      return drawPage(overlayLines(state, overlay, area.width, theme), overlay.scroll, area.height);
-    case 'guide':
-      return drawGuide(state, overlay.guide, area, theme);
-    default:
-      if (state.snapshot === null && state.view !== 'journal') return drawWaiting(state, area);
-      return viewOf(state.view).draw(state, area, theme);
-  }
+  if (overlay?.kind === 'guide') return drawGuide(state, overlay.guide, area, theme);
+  if (overlay && overlay.kind !== 'prompt')
+    return pageOf(overlayLines(state, overlay, area.width, theme), overlay.scroll, area.height);
+  if (state.snapshot === null && state.view !== 'journal') return {lines: drawWaiting(state, area), below: 0};
+  return {lines: viewOf(state.view).draw(state, area, theme), below: 0};
 }
 
 /** Before the first reading: what is being waited for, and how to leave. */

@@ -1,6 +1,8 @@
 import type {Finding, ParameterValues, Plan, Recipe} from '../core/recipe.ts';
 import type {RunState} from '../core/run-state.ts';
-import {mostScroll} from './components/overlay-lines.ts';
+import {mostScroll, pageStep} from './components/overlay-lines.ts';
+import {findingId} from './findings.ts';
+import {meantSessions} from './held.ts';
 import type {Command, Effect} from './messages.ts';
 import type {ConsoleState, Guide, GuideStage} from './state.ts';
 import type {Updated} from './updated.ts';
@@ -18,6 +20,7 @@ export function openGuide(
   const defaults = Object.fromEntries(recipe.parameters.map(({name, default: value}) => [name, value]));
   const guide: Guide = {
     recipe: recipeId,
+    finding: finding && findingId(finding),
     stage: 'evidence',
     params: {...defaults, ...finding?.params, ...params},
     field: 0,
@@ -30,14 +33,10 @@ export function openGuide(
   return {state: {...state, overlay: {kind: 'guide', guide}}, effects: []};
 }
 
-/** `C` and `K` on tagged or held sessions: the same engine, straight to the preview. */
+/** `C` and `K` on the sessions meant: the same engine, straight to the preview. */
 export function openSessionGuide(state: ConsoleState, how: 'cancel' | 'terminate'): Updated {
-  const {cursor, tagged} = state.tables[state.view];
-  const ids = tagged.length > 0 ? tagged : cursor === null ? [] : [cursor];
-  const pid = ids.join(',');
-  const opened = openGuide(state, how === 'cancel' ? 'cancel-statements' : 'terminate-sessions', null, {
-    pid,
-  }).state;
+  const recipe = how === 'cancel' ? 'cancel-statements' : 'terminate-sessions';
+  const opened = openGuide(state, recipe, null, {pid: meantSessions(state).join(',')}).state;
   return opened.overlay?.kind === 'guide'
     ? makePlan(opened, opened.overlay.guide)
     : {state: opened, effects: []};
@@ -51,13 +50,15 @@ export function stepGuide(state: ConsoleState, guide: Guide, command: Command): 
     case 'back':
       return goBack(state, guide);
     case 'type':
-      return type(state, guide, command.text);
+      return edit(state, guide, before => before + command.text);
     case 'erase':
       return edit(state, guide, text => [...text].slice(0, -1).join(''));
     case 'move':
       return move(state, guide, command.by);
     case 'page':
-      return scroll(state, guide, command.by * Math.max(1, state.rows - 8));
+      return scroll(state, guide, command.by * pageStep(state));
+    case 'edge':
+      return scroll(state, guide, command.to === 'first' ? -mostScroll(state) : mostScroll(state));
     default:
       return {state, effects: []};
   }
@@ -67,13 +68,10 @@ function goOn(state: ConsoleState, guide: Guide): Updated {
   const recipe = recipeOf(state, guide);
   switch (guide.stage) {
     case 'evidence':
-      return recipe?.plan
-        ? withGuide(state, {
-            ...guide,
-            stage: recipe.parameters.length > 0 ? 'parameters' : 'preview',
-            scroll: 0,
-          })
-        : close(state);
+      if (!recipe?.plan) return close(state);
+      return recipe.parameters.length > 0
+        ? withGuide(state, {...guide, stage: 'parameters', scroll: 0})
+        : makePlan(state, guide);
     case 'parameters':
       return makePlan(state, guide);
     case 'preview':
@@ -94,12 +92,12 @@ function makePlan(state: ConsoleState, guide: Guide): Updated {
   if (!recipe?.plan || state.snapshot === null)
     return withGuide(state, {...guide, error: 'there is no reading to plan with yet'});
   try {
-    const plan: Plan = recipe.plan(state.snapshot, guide.params);
+    const plan: Plan = recipe.plan(state.snapshot, guide.params, {});
     return withGuide(state, {...guide, plan, stage: 'preview', error: null, scroll: 0});
   } catch (error) {
     return withGuide(state, {
       ...guide,
-      stage: 'parameters',
+      stage: recipe.parameters.length > 0 ? 'parameters' : 'evidence',
       error: error instanceof Error ? error.message : String(error),
     });
   }
@@ -134,16 +132,9 @@ function goBack(state: ConsoleState, guide: Guide): Updated {
       state: {...state, notice: {text: 'stopping after this step', severity: 'warning'}},
       effects: [{kind: 'interrupt-run'}],
     };
-  const before = stageBefore[guide.stage];
+  const hasParameters = (recipeOf(state, guide)?.parameters.length ?? 0) > 0;
+  const before = guide.stage === 'preview' && !hasParameters ? 'evidence' : stageBefore[guide.stage];
   return before === null ? close(state) : withGuide(state, {...guide, stage: before, error: null, scroll: 0});
-}
-
-function type(state: ConsoleState, guide: Guide, text: string): Updated {
-  if (guide.stage === 'parameters' || guide.stage === 'confirm')
-    return edit(state, guide, before => before + text);
-  if (text === 'q' && guide.stage !== 'running') return goBack(state, guide);
-  if (text === 'j' || text === 'k') return move(state, guide, text === 'j' ? 1 : -1);
-  return {state, effects: []};
 }
 
 function edit(state: ConsoleState, guide: Guide, change: (text: string) => string): Updated {
@@ -161,7 +152,10 @@ function edit(state: ConsoleState, guide: Guide, change: (text: string) => strin
 function move(state: ConsoleState, guide: Guide, by: number): Updated {
   if (guide.stage !== 'parameters') return scroll(state, guide, by);
   const count = recipeOf(state, guide)?.parameters.length ?? 0;
-  return withGuide(state, {...guide, field: count === 0 ? 0 : (guide.field + by + count) % count});
+  const field = count === 0 ? 0 : (guide.field + by + count) % count;
+  const moved = {...guide, field, scroll: 0};
+  // A parameter is a line, but for the one edited: that one comes into sight with those before it.
+  return scroll(withGuide(state, moved).state, moved, field - 3);
 }
 
 function scroll(state: ConsoleState, guide: Guide, by: number): Updated {
@@ -172,7 +166,9 @@ function scroll(state: ConsoleState, guide: Guide, by: number): Updated {
 export function updateGuideRun(state: ConsoleState, run: RunState): ConsoleState {
   if (state.overlay?.kind !== 'guide') return state;
   const stage = run.phase === 'ended' ? 'done' : 'running';
-  return {...state, overlay: {kind: 'guide', guide: {...state.overlay.guide, run, stage}}};
+  // That it is being stopped is over when it has ended.
+  const notice = stage === 'done' ? null : state.notice;
+  return {...state, notice, overlay: {kind: 'guide', guide: {...state.overlay.guide, run, stage}}};
 }
 
 export function recipeOf(state: ConsoleState, guide: Guide): Recipe | undefined {

@@ -11,6 +11,14 @@ export function heldSession(state: ConsoleState): Backend | undefined {
   return state.snapshot?.backends.find(backend => sessionId(backend) === cursor);
 }
 
+/** The ids of those that `C` and `K` are about: the one whose detail is open, else the tagged, else the one held. */
+export function meantSessions(state: ConsoleState): string[] {
+  if (state.overlay?.kind === 'session') return [state.overlay.id];
+  const {cursor, tagged} = state.tables[state.view];
+  if (tagged.length > 0) return tagged;
+  return cursor === null ? [] : [cursor];
+}
+
 export function heldStatement(state: ConsoleState): Statement | undefined {
   if (state.view !== 'statements') return undefined;
   return state.snapshot?.statements.find(

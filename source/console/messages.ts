@@ -26,7 +26,7 @@ export type Command =
   | {kind: 'end-sessions'; how: 'cancel' | 'terminate'}
   | {kind: 'explain'}
   | {kind: 'open-recipe'}
-  | {kind: 'answer-finding'; index: number}
+  | {kind: 'answer-finding'; letter: string}
   | {kind: 'help'}
   | {kind: 'back'}
   | {kind: 'redraw'}
@@ -35,7 +35,7 @@ export type Command =
 
 /** What the world says. */
 export type Event =
-  | {kind: 'read'; snapshot: Snapshot; effective_interval_ms: number}
+  | {kind: 'read'; snapshot: Snapshot; effective_interval_ms: number; cameByRescue?: boolean}
   | {kind: 'lost'; message: string; hint: string | null; retry_in_ms: number}
   | {kind: 'connecting'; message: string}
   | {kind: 'resized'; columns: number; rows: number}

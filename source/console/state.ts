@@ -13,7 +13,8 @@ export type ViewId = (typeof viewIds)[number];
 /** How the console stands to its server. */
 type Link =
   | {kind: 'connecting'; message: string}
-  | {kind: 'live'}
+  /** `cameByRescue`: by the address kept for when every slot is taken. */
+  | {kind: 'live'; cameByRescue: boolean}
   | {kind: 'lost'; message: string; hint: string | null; retry_in_ms: number};
 
 /** Cursor and tags hold identities, never row numbers: rows come and go under them. */
@@ -31,6 +32,8 @@ export type GuideStage = 'evidence' | 'parameters' | 'preview' | 'confirm' | 'ru
 /** A recipe being walked through: back is possible at every stage before it runs. */
 export type Guide = {
   recipe: string;
+  /** What it was opened from, shown first; null where it was opened by itself. */
+  finding: string | null;
   stage: GuideStage;
   params: ParameterValues;
   /** The parameter being edited. */
@@ -49,6 +52,7 @@ export type Overlay =
   | {kind: 'prompt'; purpose: 'filter' | 'command'; text: string; before: string; error: string | null}
   | {kind: 'session'; id: string; scroll: number; detail: string[] | null}
   | {kind: 'statement'; id: string; scroll: number; text: string[] | null; explain: string[] | null}
+  | {kind: 'run'; run: string; scroll: number}
   | {kind: 'guide'; guide: Guide};
 
 export type Notice = {text: string; severity: 'info' | 'warning' | 'danger'};
@@ -64,6 +68,8 @@ export type ConsoleState = {
   targetName: string;
   snapshot: Snapshot | null;
   findings: Finding[];
+  /** The key of each finding, by its id, for as long as it lives. */
+  letters: Record<string, string>;
   history: HistorySample[];
   /** Statement execution time per second by statement, for the trend in the detail. */
   trends: Record<string, number[]>;
@@ -96,6 +102,7 @@ export function createState(options: {
     targetName: options.address,
     snapshot: null,
     findings: [],
+    letters: {},
     history: [],
     trends: {},
     view: 'overview',

@@ -1,5 +1,6 @@
 import {pushSample} from '../core/history.ts';
 import type {Snapshot} from '../core/snapshot.ts';
+import {assignLetters} from './findings.ts';
 import {updateGuideRun} from './guide.ts';
 import {showEffect, shownQueryIds} from './held.ts';
 import type {Event} from './messages.ts';
@@ -15,7 +16,7 @@ const trendedStatements = 200;
 export function takeEvent(state: ConsoleState, event: Event): Updated {
   switch (event.kind) {
     case 'read':
-      return takeReading(state, event.snapshot, event.effective_interval_ms);
+      return takeReading(state, event);
     case 'lost':
       return only({...state, link: event});
     case 'connecting':
@@ -74,20 +75,24 @@ function takeJournal(state: ConsoleState, event: Extract<Event, {kind: 'journal-
   };
 }
 
-function takeReading(state: ConsoleState, snapshot: Snapshot, effective_interval_ms: number): Updated {
+function takeReading(
+  state: ConsoleState,
+  {snapshot, effective_interval_ms, cameByRescue = false}: Extract<Event, {kind: 'read'}>,
+): Updated {
   const history = pushSample(state.history, snapshot);
   const live: ConsoleState = {
     ...state,
     history,
     effective_interval_ms,
-    link: {kind: 'live'},
+    link: {kind: 'live', cameByRescue},
     targetName: snapshot.target.id,
   };
   if (state.isPaused) return only(live);
   const findings = state.recipes
-    .flatMap(recipe => recipe.diagnose(snapshot))
+    .flatMap(recipe => recipe.diagnose(snapshot, {}))
     .sort((a, b) => Number(b.severity === 'critical') - Number(a.severity === 'critical'));
-  const next = {...live, snapshot, findings, trends: pushTrends(state.trends, snapshot)};
+  const letters = assignLetters(state.letters, findings);
+  const next = {...live, snapshot, findings, letters, trends: pushTrends(state.trends, snapshot)};
   const shown = shownQueryIds(next);
   const before = shownQueryIds(state);
   const isSame = shown.length === before.length && shown.every((id, index) => id === before[index]);

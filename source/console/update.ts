@@ -1,14 +1,15 @@
 import {sessionId} from '../core/session-id.ts';
 import {goBack, moveCursor, sortBy, tagHeld} from './browse.ts';
 import {enterCommandLine} from './command-line.ts';
-import {mostScroll} from './components/overlay-lines.ts';
+import {mostScroll, pageStep} from './components/overlay-lines.ts';
+import {findingId, findingOf} from './findings.ts';
 import {openGuide, openSessionGuide, stepGuide} from './guide.ts';
 import {copyText, heldSession, heldStatement, showEffect} from './held.ts';
 import type {Command, Event, Message} from './messages.ts';
 import {type ConsoleState, type Notice, viewIds} from './state.ts';
 import {takeEvent} from './take-event.ts';
 import {only, type Updated, withOverlay, withTable} from './updated.ts';
-import {findingId} from './views/overview.ts';
+import {heldRun} from './views/journal.ts';
 
 /** The whole behaviour of the console: pure, effects as values. */
 export function update(state: ConsoleState, message: Message): Updated {
@@ -48,15 +49,11 @@ function obey(state: ConsoleState, command: Command): Updated {
         viewIds[(viewIds.indexOf(quiet.view) + command.by + viewIds.length) % viewIds.length] ?? 'overview',
       );
     case 'move':
-      return quiet.overlay ? only(scrollOverlay(quiet, command.by)) : only(moveCursor(quiet, command.by));
+      return only(moveBy(quiet, command.by));
     case 'page':
-      return quiet.overlay
-        ? only(scrollOverlay(quiet, command.by * (quiet.rows - 6)))
-        : only(moveCursor(quiet, command.by * (quiet.rows - 6)));
+      return only(moveBy(quiet, command.by * pageStep(quiet)));
     case 'edge':
-      return quiet.overlay
-        ? only(scrollOverlay(quiet, command.to === 'first' ? -100_000 : 100_000))
-        : only(moveCursor(quiet, command.to === 'first' ? -100_000 : 100_000));
+      return only(moveBy(quiet, command.to === 'first' ? -Infinity : Infinity));
     case 'tag':
       return only(moveCursor(tagHeld(quiet), 1));
     case 'open':
@@ -107,7 +104,7 @@ function obey(state: ConsoleState, command: Command): Updated {
     case 'open-recipe':
       return openRecipe(quiet);
     case 'answer-finding': {
-      const finding = quiet.findings[command.index];
+      const finding = findingOf(quiet, command.letter);
       return finding ? openGuide(quiet, finding.recipe, finding) : only(quiet);
     }
     case 'help':
@@ -171,8 +168,10 @@ function open(state: ConsoleState): Updated {
           statement.query === null ? [] : [{kind: 'format-statement', id: cursor, query: statement.query}],
       };
     }
-    case 'journal':
-      return only(state);
+    case 'journal': {
+      const run = heldRun(state);
+      return only(run === undefined ? state : {...state, overlay: {kind: 'run', run, scroll: 0}});
+    }
   }
 }
 
@@ -244,7 +243,9 @@ function submitPrompt(state: ConsoleState): Updated {
     : {state: {...entered.state, overlay: null}, effects: entered.effects};
 }
 
-function scrollOverlay(state: ConsoleState, by: number): ConsoleState {
+/** Within what is open, or from row to row where nothing is. */
+function moveBy(state: ConsoleState, by: number): ConsoleState {
+  if (!state.overlay) return moveCursor(state, by);
   return withOverlay(state, overlay =>
     'scroll' in overlay ? {...overlay, scroll: clamp(overlay.scroll + by, mostScroll(state))} : overlay,
   );

@@ -1,37 +1,10 @@
 import {describe, expect, it} from 'vitest';
 import {drawFrame} from '../../source/console/frame.ts';
-import type {Message} from '../../source/console/messages.ts';
-import {type Line, lineWidth} from '../../source/console/screen/line.ts';
-import {createTheme} from '../../source/console/screen/theme.ts';
-import {type ConsoleState, createState, viewIds} from '../../source/console/state.ts';
-import {update} from '../../source/console/update.ts';
+import {lineWidth} from '../../source/console/screen/line.ts';
+import {viewIds} from '../../source/console/state.ts';
 import type {Snapshot} from '../../source/core/snapshot.ts';
 import {createBackend, createSnapshot, createStatement} from '../helpers/snapshot.ts';
-
-const theme = createTheme({LANG: 'C.UTF-8'});
-
-function open(columns: number, rows: number, isProduction = false): ConsoleState {
-  return createState({
-    columns,
-    rows,
-    address: 'db.example:5432/shop',
-    isProduction,
-    interval_ms: 2000,
-    recipes: [],
-  });
-}
-
-function played(state: ConsoleState, ...messages: Message[]): ConsoleState {
-  return messages.reduce((current, message) => update(current, message).state, state);
-}
-
-function read(snapshot: Snapshot): Message {
-  return {kind: 'read', snapshot, effective_interval_ms: 2000};
-}
-
-function textOf(lines: Line[]): string {
-  return lines.map(({spans}) => spans.map(({text}) => text).join('')).join('\n');
-}
+import {open, play, press, read, rowsOf, screenOf, theme} from './played.ts';
 
 const incident = createSnapshot({
   max_connections: 60,
@@ -116,16 +89,15 @@ describe('frames', () => {
     sizes.flatMap(([columns, rows]) => readings.map(([name, snapshot]) => ({columns, rows, name, snapshot}))),
   )('fill $columns x $rows and no cell more: $name', ({columns, rows, snapshot}) => {
     for (const isProduction of [false, true]) {
-      const start = snapshot
-        ? played(open(columns, rows, isProduction), read(snapshot))
-        : open(columns, rows, isProduction);
+      const opened = open(columns, rows, {isProduction});
+      const start = snapshot ? play(opened, read(snapshot)).state : opened;
       for (const view of viewIds) {
-        const browsing = played(start, {kind: 'show-view', view}, {kind: 'move', by: 1});
+        const browsing = play(start, {kind: 'show-view', view}, {kind: 'move', by: 1}).state;
         for (const state of [
           browsing,
-          played(browsing, {kind: 'open'}),
-          played(browsing, {kind: 'help'}),
-          played(browsing, {kind: 'ask', purpose: 'filter'}),
+          play(browsing, {kind: 'open'}).state,
+          play(browsing, {kind: 'help'}).state,
+          play(browsing, {kind: 'ask', purpose: 'filter'}).state,
         ]) {
           const lines = drawFrame(state, theme);
           expect(lines).toHaveLength(rows);
@@ -136,44 +108,73 @@ describe('frames', () => {
   });
 
   it('say on the Overview how many slots are used, free and reserved, and who holds them', () => {
-    const text = textOf(drawFrame(played(open(80, 24), read(incident)), theme));
+    const text = screenOf(play(open(), read(incident)).state);
     expect(text).toContain('43 of 57 used (75%), 14 free, 3 reserved, max_connections 60');
     expect(text).toContain('idle in transaction 40');
     expect(text).toContain('hidden 1');
     expect(text).toMatch(/shop\s+shop_app\s+10\.0\.0\.7\s+42/);
   });
 
-  it('show the tree of waits with the root first and what it holds up', () => {
-    const text = textOf(
-      drawFrame(played(open(160, 50), read(incident), {kind: 'show-view', view: 'locks'}), theme),
+  it('count aborted transactions among those idle in one, as the chart does', () => {
+    const states = ['idle in transaction', 'idle in transaction', 'idle in transaction (aborted)'] as const;
+    const backends = states.map((state, index) => createBackend({pid: index + 1, state}));
+    const text = screenOf(play(open(), read(createSnapshot({backends}))).state);
+    expect(text).toContain('idle in transaction 3 (1 aborted)');
+    expect(text).toMatch(/idle in transaction 3$/m);
+  });
+
+  it('say how many more hold slots than are shown', () => {
+    const backends = Array.from({length: 40}, (_, index) =>
+      createBackend({pid: index + 1, application_name: `app-${index % 20}`}),
     );
-    const lines = text
-      .split('\n')
-      .slice(3, 6)
-      .map(line => line.trim().split(/\s+/).slice(0, 3).join(' '));
-    expect(lines).toEqual(['5000 2 idle', '└ 6000 1', '└ 6001 active'].map((_, index) => lines[index]));
-    expect(text.indexOf('5000')).toBeLessThan(text.indexOf('6000'));
-    expect(text).toContain('Exclusive orders');
+    const rows = rowsOf(play(open(), read(createSnapshot({backends}))).state);
+    const shown = rows.filter(row => /^app-/.test(row)).length;
+    expect(shown).toBeGreaterThan(2);
+    expect(rows).toContain(`${20 - shown} more, with ${2 * (20 - shown)} slots`);
   });
 
   it('put host, database and role into a red frame on a target marked production', () => {
-    const text = textOf(drawFrame(played(open(80, 24, true), read(incident)), theme));
-    expect(text.split('\n')[0]).toContain('PRODUCTION db.example database shop as oncall');
+    const [edge] = rowsOf(play(open(80, 24, {isProduction: true}), read(incident)).state);
+    expect(edge).toContain('PRODUCTION db.example database shop as oncall');
+  });
+
+  it('say so in the header when it came in by the rescue address', () => {
+    const header = (cameByRescue: boolean) => rowsOf(play(open(), read(incident, cameByRescue)).state)[0];
+    expect(header(true)).toMatch(/oncall@db.example:5432\/shop .*by rescue ● 2s/);
+    expect(header(false)).not.toContain('rescue');
   });
 
   it('keep the last reading, marked stale, when the connection is lost', () => {
-    const lost = played(open(100, 24), read(incident), {
-      kind: 'lost',
-      message: 'connection refused',
-      hint: null,
-      retry_in_ms: 200,
-    });
-    const text = textOf(drawFrame(lost, theme));
+    const lost = {kind: 'lost', message: 'connection refused', hint: null, retry_in_ms: 200} as const;
+    const text = screenOf(play(open(100, 24), read(incident), lost).state);
     expect(text).toContain('stale 00:01:00 connection refused');
     expect(text).toContain('43 of 57 used');
   });
 
   it('ask for a larger terminal instead of drawing nonsense', () => {
-    expect(textOf(drawFrame(open(20, 5), theme))).toContain('poolctl needs 40x8');
+    expect(screenOf(open(20, 5))).toContain('poolctl needs 40x8');
+  });
+});
+
+describe('tabs', () => {
+  const tabs = (columns: number) =>
+    rowsOf(press(play(open(columns, 24), read(incident)).state, '2', 'j'))[1] ?? '';
+
+  it('say that the order is held, in a sign where words would cost the counts', () => {
+    expect(tabs(120)).toMatch(/2 Sessions 43 .* order held$/);
+    expect(tabs(78)).toMatch(/2 Sessions 43 .*6 Journal +≡$/);
+  });
+});
+
+describe('the line being typed', () => {
+  const typed = (columns: number, text: string) =>
+    rowsOf(press(play(open(columns, 24), read(incident)).state, ':', ...text, 'enter')).at(-1) ?? '';
+
+  it('stays in sight beside what is wrong with it', () => {
+    expect(typed(60, 'nonsense')).toMatch(/^ :nonsense▏ +no command "nonsense": over/);
+  });
+
+  it('shows its end where it is longer than the screen', () => {
+    expect(typed(40, `${'x'.repeat(80)}end`)).toMatch(/^ :….*end▏$/);
   });
 });

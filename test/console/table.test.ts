@@ -95,6 +95,14 @@ describe('columns', () => {
     expect(fitColumns(columns, width).map(({column}) => column.id)).toEqual(ids);
   });
 
+  it('gives names that would be cut up to half of what is left, and no more than they need', () => {
+    const named = columns.map(column => (column.id === 'state' ? {...column, widest: 15} : column));
+    const widthOf = (width: number) =>
+      fitColumns(named, width, rows).find(({column}) => column.id === 'state')?.width;
+    expect([36, 40, 44, 80].map(widthOf)).toEqual([10, 12, 14, 15]);
+    expect(fitColumns(named, 80, rows.slice(0, 2)).map(({width}) => width)[1]).toBe(10);
+  });
+
   it('gives what is left to the growing column', () => {
     const widths = fitColumns(columns, 80).map(({width}) => width);
     expect(widths.reduce((sum, width) => sum + width, 0) + columns.length - 1 + 2).toBe(80);
@@ -115,6 +123,17 @@ describe('drawing', () => {
       expect(lines.filter(line => line.isSelected).map(line => line.spans[1]?.text.trim())).toEqual([cursor]);
       for (const line of lines) expect(lineWidth(line)).toBeLessThanOrEqual(40);
     }
+  });
+
+  it('names what it is sorted by where that column had to give way', () => {
+    const header = (width: number) =>
+      drawTable({rows, table, columns, idOf, emptyText: 'none'}, width, 5, theme)[0]
+        ?.spans.map(({text}) => text)
+        .join('')
+        .trimEnd();
+    expect(header(30)).toMatch(/ by AGE▼$/);
+    expect(header(80)).not.toContain('by AGE');
+    expect(header(80)).toContain('AGE▼');
   });
 
   it('says why it is empty', () => {

@@ -1,28 +1,11 @@
 import {describe, expect, it} from 'vitest';
-import type {Effect, Message} from '../../source/console/messages.ts';
-import {type ConsoleState, createState} from '../../source/console/state.ts';
-import {update} from '../../source/console/update.ts';
+import type {Message} from '../../source/console/messages.ts';
+import type {ConsoleState} from '../../source/console/state.ts';
 import {sessionRows} from '../../source/console/views/sessions.ts';
 import {createBackend, createSnapshot} from '../helpers/snapshot.ts';
+import {open, play} from './played.ts';
 
-const start = createState({
-  columns: 80,
-  rows: 24,
-  address: 'db',
-  isProduction: false,
-  interval_ms: 2000,
-  recipes: [],
-});
-
-function play(state: ConsoleState, ...messages: Message[]): {state: ConsoleState; effects: Effect[]} {
-  const effects: Effect[] = [];
-  for (const message of messages) {
-    const updated = update(state, message);
-    state = updated.state;
-    effects.push(...updated.effects);
-  }
-  return {state, effects};
-}
+const start = open();
 
 function read(...xactAgesMs: number[]): Message {
   const backends = xactAgesMs.map((xact_age_ms, index) =>

@@ -69,6 +69,7 @@ it('walks the guide by keys: findings, parameters, preview, typed word, verified
   await terminal.waitFor(/pg_terminate_backend\(pid/);
   terminal.write('\r');
   await terminal.waitFor('type yes to carry it out');
+  expect(shown(terminal)).toMatch(/3 sessions to end\n {2}on 127\.0\.0\.1:\d+\/postgres\n/);
   terminal.write('no\r');
   await terminal.waitFor('type yes to go on');
   expect(await leakedSessions()).toBe(3);
@@ -88,7 +89,13 @@ it('walks the guide by keys: findings, parameters, preview, typed word, verified
   ]);
   expect((await stat(journal)).mode & 0o777).toBe(0o600);
   terminal.write('\r6');
-  await terminal.waitFor(/kill-idle-sessions on .*, 3 s/);
+  await terminal.waitFor(/kill-idle-sessions, 3 step\(s\), on /);
+  terminal.write('j\r');
+  await terminal.waitFor(/ run \w+\n[\s\S]*3 of 3 begun/);
+  expect(shown(terminal)).toMatch(/1 {2}end session \d+ .*\n +✔ verified, .*backend:\d+\n +SELECT pid,/);
+  expect(shown(terminal)).toMatch(/\d+ more lines below: PgDn/);
+  terminal.write('G');
+  await terminal.waitFor(/3 {2}end session/);
 });
 
 it('goes back at every stage and has done nothing', async () => {
@@ -99,7 +106,7 @@ it('goes back at every stage and has done nothing', async () => {
   terminal.write('\r');
   await terminal.waitFor('type yes to carry it out');
   terminal.press('escape');
-  await terminal.waitFor('3 sessions to end');
+  await terminal.waitFor('Enter go on');
   terminal.press('escape');
   await terminal.waitFor('> older_than');
   terminal.press('escape');

@@ -141,7 +141,7 @@ it('says what is missing where the role may not end sessions, and nothing has ha
   await terminal.waitFor('1 session to end');
   await confirm(terminal);
   await terminal.waitFor('failed 42501');
-  expect(shown(terminal).replace(/\s+/g, ' ')).toContain("another role's needs pg_signal_backend");
+  expect(shown(terminal).replace(/\s+/g, ' ')).toContain('privileges of the "pg_signal_backend" role');
   expect(await sessionsOf('guarded')).toBe(1);
 });
 

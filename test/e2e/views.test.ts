@@ -175,14 +175,14 @@ describe('statements', () => {
     const [{before}] = (await server.query<{before: string}>('SELECT last_value AS before FROM touched')) as [
       {before: string},
     ];
-    const terminal = open(140, 50);
+    const terminal = open(80, 24);
     await terminal.waitFor('who holds them');
     terminal.write('3');
     await terminal.waitFor(/SELECT/);
     terminal.write('/nextval\r');
     await terminal.waitFor('/nextval');
     terminal.write('jx');
-    await terminal.waitFor(/Seq Scan on orders/);
+    await terminal.waitFor(/ plan *\n[\s\S]*Seq Scan on orders/);
     await terminal.waitFor('the statement was not executed');
     expect(shown(terminal)).toContain('Aggregate');
     const [{after}] = (await server.query<{after: string}>('SELECT last_value AS after FROM touched')) as [
@@ -217,7 +217,7 @@ it('pauses, changes the interval, obeys :, and helps', async () => {
   terminal.write(':interval 5s\r');
   await terminal.waitFor(/● 5s/);
   terminal.write(':nonsense\r');
-  await terminal.waitFor('no command "nonsense"');
+  await terminal.waitFor(/^ :nonsense. +no command "nonsense"/m);
   terminal.press('escape');
   await terminal.waitFor('? help');
   terminal.write('?');

@@ -1,6 +1,5 @@
 import {formatBytes, formatMs} from '../../core/format.ts';
-import {bindings, modeOf} from '../keymap.ts';
-import {fitText, type Line, lineWidth, type Span, span, spread} from '../screen/line.ts';
+import {blankLine, type Line, lineWidth, type Span, span, spread} from '../screen/line.ts';
 import type {Theme} from '../screen/theme.ts';
 import type {ConsoleState} from '../state.ts';
 import {views} from '../views/index.ts';
@@ -40,25 +39,30 @@ function linkSpans(state: ConsoleState, theme: Theme): Span[] {
   const slowed = state.effective_interval_ms > state.interval_ms;
   const interval = `${state.effective_interval_ms / 1000}s${slowed ? ' (slowed)' : ''}`;
   return [
+    span(link.cameByRescue ? ' by rescue' : '', 'warning'),
     state.isPaused ? span(' paused ', 'warning') : span(` ${theme.symbols.live} `, 'good'),
     span(`${interval}${cost} `, slowed ? 'warning' : 'muted'),
     span(snapshot ? snapshot.at.slice(11, 19) : '', 'muted'),
   ];
 }
 
-/** The views and how much there is in each; what is in the way goes first where the terminal is narrow. */
-export function drawTabs(state: ConsoleState, width: number): Line {
-  const right: Line = {spans: tableState(state)};
-  const room = width - lineWidth(right);
+/**
+ * The views and how much there is in each, and what bears on the rows shown. Where the terminal is narrow, what is
+ * said in words gives way first, then the counts.
+ */
+export function drawTabs(state: ConsoleState, width: number, theme: Theme): Line {
+  const words: Line = {spans: tableState(state, ' order held')};
+  const sign: Line = {spans: tableState(state, ` ${theme.symbols.held}`)};
   const layouts = [
-    {gap: '  ', hasCounts: true},
-    {gap: ' ', hasCounts: true},
-    {gap: ' ', hasCounts: false},
-    {gap: ' ', hasCounts: false, titleLength: 4},
-  ];
-  const drawn = layouts.map(layout => tabSpans(state, layout));
-  const fitting = drawn.find(spans => lineWidth({spans}) <= room) ?? drawn.at(-1) ?? [];
-  return spread({spans: fitting}, right, width);
+    {right: words, tabs: {gap: '  ', hasCounts: true}},
+    {right: words, tabs: {gap: ' ', hasCounts: true}},
+    {right: sign, tabs: {gap: ' ', hasCounts: true}},
+    {right: sign, tabs: {gap: ' ', hasCounts: false}},
+    {right: sign, tabs: {gap: ' ', hasCounts: false, titleLength: 4}},
+  ].map(({right, tabs}) => ({right, left: {spans: tabSpans(state, tabs)}}));
+  const fitting = layouts.find(({left, right}) => lineWidth(left) + lineWidth(right) <= width);
+  const {left, right} = fitting ?? layouts.at(-1) ?? {left: blankLine, right: blankLine};
+  return spread(left, right, width);
 }
 
 function tabSpans(
@@ -78,81 +82,12 @@ function tabSpans(
   });
 }
 
-/** What bears on the rows shown: the filter, what is tagged, and that the order is held. */
-function tableState(state: ConsoleState): Span[] {
+/** The filter, what is tagged, and that the order is held. */
+function tableState(state: ConsoleState, heldText: string): Span[] {
   const {filter, tagged, heldOrder} = state.tables[state.view];
-  const spans: Span[] = [];
-  if (filter) spans.push(span(` /${filter}`, 'accent'));
-  if (tagged.length > 0) spans.push(span(` ${tagged.length} tagged`, 'warning'));
-  if (heldOrder && state.view !== 'overview') spans.push(span(' order held', 'muted'));
-  return spans;
-}
-
-/** The notice when there is one, else the prompt, else the keys that matter here. */
-export function drawFooter(state: ConsoleState, width: number): Line {
-  if (state.overlay?.kind === 'prompt') return drawPrompt(state.overlay, width);
-  if (state.notice) {
-    const role = state.notice.severity === 'info' ? 'accent' : state.notice.severity;
-    return {spans: [span(fitText(` ${state.notice.text}`, width), role)]};
-  }
-  const always =
-    state.link.kind === 'lost' ? [span(` retry in ${formatMs(state.link.retry_in_ms)}`, 'muted')] : [];
-  const right: Line = {spans: [...always, ...alwaysShown(state)]};
-  const spans: Span[] = [];
-  for (const hint of footerHints(state)) {
-    const drawn = [span(` ${hint.key}`, 'key'), span(` ${hint.label} `, hint.isDisabled ? 'muted' : 'plain')];
-    if (lineWidth({spans: [...spans, ...drawn]}) + lineWidth(right) > width) break;
-    spans.push(...drawn);
-  }
-  return spread({spans}, right, width);
-}
-
-/** Help and the way out are never cut off. */
-function alwaysShown(state: ConsoleState): Span[] {
-  if (modeOf(state) !== 'browse') return [];
-  return [span(' ?', 'key'), span(' help '), span(' q', 'key'), span(' quit ')];
-}
-
-function footerHints(state: ConsoleState): {key: string; label: string; isDisabled: boolean}[] {
-  const mode = modeOf(state);
-  return bindings
-    .filter(
-      binding =>
-        binding.label !== '' &&
-        binding.modes.includes(mode) &&
-        (mode !== 'browse' || binding.views === undefined || binding.views.includes(state.view)),
-    )
-    .map(binding => ({
-      key: binding.keys[0] ?? '',
-      label: binding.label,
-      isDisabled: binding.disabledBecause !== undefined && binding.disabledBecause(state) !== null,
-    }))
-    .map(hint => ({
-      ...hint,
-      key:
-        hint.key === 'space'
-          ? 'Space'
-          : hint.key === 'enter'
-            ? 'Enter'
-            : hint.key === 'escape'
-              ? 'Esc'
-              : hint.key,
-    }));
-}
-
-function drawPrompt(
-  prompt: {purpose: 'filter' | 'command'; text: string; error: string | null},
-  width: number,
-): Line {
-  const sign = prompt.purpose === 'filter' ? '/' : ':';
-  const hint =
-    prompt.error ??
-    (prompt.purpose === 'filter'
-      ? 'words, column:value, !inverse   Enter keeps it, Esc leaves'
-      : 'sessions, sort, filter, interval, quit   Esc leaves');
-  return spread(
-    {spans: [span(` ${sign}`, 'key'), span(prompt.text, 'strong'), span('▏', 'accent')]},
-    {spans: [span(` ${hint} `, prompt.error ? 'danger' : 'muted')]},
-    width,
-  );
+  return [
+    ...(filter ? [span(` /${filter}`, 'accent')] : []),
+    ...(tagged.length > 0 ? [span(` ${tagged.length} tagged`, 'warning')] : []),
+    ...(heldOrder ? [span(heldText, 'muted')] : []),
+  ];
 }

@@ -1,11 +1,12 @@
 import {formatAge, formatBytes, formatCount, formatMs, formatRatio} from '../../core/format.ts';
 import {sessionId} from '../../core/session-id.ts';
 import type {Backend, Statement} from '../../core/snapshot.ts';
-import {blankLine, type Line, span, wrapText} from '../screen/line.ts';
+import {blankLine, type Line, line, span} from '../screen/line.ts';
 import type {Theme} from '../screen/theme.ts';
 import type {ConsoleState} from '../state.ts';
 import {statementId} from '../views/statements.ts';
 import {drawChart} from './chart.ts';
+import {facts, heading, paragraph} from './text-lines.ts';
 
 /** Everything known of one session. It stays open when the session ends, and says so. */
 export function sessionDetailLines(
@@ -23,7 +24,7 @@ export function sessionDetailLines(
     ...facts(sessionFacts(backend, blocks), width),
     blankLine,
     heading(backend.state === 'active' ? 'statement' : 'last statement'),
-    ...text(overlay.detail ?? [backend.query ?? '(hidden from this role: GRANT pg_monitor)'], width),
+    ...textOf(overlay.detail ?? [backend.query ?? '(hidden from this role: GRANT pg_monitor)'], width),
   ];
 }
 
@@ -74,6 +75,8 @@ export function statementDetailLines(
   const trend = state.trends[overlay.id] ?? [];
   return [
     heading(`statement ${statement.queryid}`),
+    // What was asked for comes first.
+    ...(overlay.explain === null ? [] : [heading('plan'), ...textOf(overlay.explain, width), blankLine]),
     ...facts(statementFacts(statement), width),
     blankLine,
     ...drawChart(
@@ -84,11 +87,10 @@ export function statementDetailLines(
     ),
     blankLine,
     heading('text'),
-    ...text(overlay.text ?? [statement.query ?? '(its text has not been read yet)'], width),
-    blankLine,
+    ...textOf(overlay.text ?? [statement.query ?? '(its text has not been read yet)'], width),
     ...(overlay.explain === null
-      ? [{spans: [span('  x', 'key'), span(' asks for the plan; it is never executed', 'muted')]}]
-      : [heading('plan'), ...text(overlay.explain, width)]),
+      ? [blankLine, line(span('  x', 'key'), span(' asks for the plan; it is never executed', 'muted'))]
+      : []),
   ];
 }
 
@@ -96,12 +98,7 @@ function statementFacts(s: Statement): [string, string][] {
   const {rates} = s;
   const hits = s.shared_blks_hit + s.shared_blks_read;
   return [
-    [
-      'now',
-      rates
-        ? `${formatCount(rates.calls_per_second)} calls/s, ${formatRatio(rates.exec_share_ratio)} of all execution time, mean ${formatMs(rates.mean_exec_time_ms)} ± ${formatMs(rates.stddev_exec_time_ms)}`
-        : 'one reading so far',
-    ],
+    ['now', ratesText(rates)],
     [
       'since reset',
       `${formatCount(s.calls)} calls, ${formatMs(s.total_exec_time_ms)} in all, mean ${formatMs(s.mean_exec_time_ms)} ± ${formatMs(s.stddev_exec_time_ms)}, ${formatMs(s.min_exec_time_ms)} to ${formatMs(s.max_exec_time_ms)}`,
@@ -116,20 +113,21 @@ function statementFacts(s: Statement): [string, string][] {
   ];
 }
 
-function heading(title: string): Line {
-  return {spans: [span(`  ${title}`, 'heading')]};
+function ratesText(rates: Statement['rates']): string {
+  if (!rates) return 'one reading so far';
+  if (rates.calls_per_second === 0) return '0 calls/s, idle';
+  return `${formatCount(rates.calls_per_second)} calls/s, ${formatRatio(rates.exec_share_ratio)} of all execution time, mean ${formatMs(rates.mean_exec_time_ms)} ± ${formatMs(rates.stddev_exec_time_ms)}`;
 }
 
-function facts(pairs: [string, string][], width: number): Line[] {
-  return pairs.flatMap(([name, value]) =>
-    wrapText(value, width - 18).map(
-      (part, index): Line => ({
-        spans: [span(`  ${(index === 0 ? name : '').padEnd(14)}`, 'muted'), span(part)],
-      }),
-    ),
-  );
-}
+type Wrapped = {width: number; lines: Line[]};
 
-function text(parts: string[], width: number): Line[] {
-  return parts.flatMap(part => wrapText(part, width - 4)).map((part): Line => ({spans: [span(`  ${part}`)]}));
+/** What was wrapped last: a megabyte takes its time once, not at every frame and key. */
+const wrapped = new WeakMap<string[], Wrapped>();
+
+function textOf(parts: string[], width: number): Line[] {
+  const known = wrapped.get(parts);
+  if (known?.width === width) return known.lines;
+  const lines = parts.flatMap(part => paragraph(part, width));
+  wrapped.set(parts, {width, lines});
+  return lines;
 }

@@ -1,13 +1,12 @@
-import {type Line, line, padLines, span} from '../screen/line.ts';
+import type {Line} from '../screen/line.ts';
 
-/** As much of a longer text as fits, from `scroll` on, and how much there is below. */
-export function drawPage(lines: Line[], scroll: number, height: number): Line[] {
+/** A part of a longer text, and how many lines there are below it. */
+export type Page = {lines: Line[]; below: number};
+
+/** As much of a longer text as fits, from `scroll` on. */
+export function pageOf(lines: Line[], scroll: number, height: number): Page {
   const from = Math.min(scroll, lastScroll(lines.length, height));
-  const shown = padLines(lines.slice(from), height);
-  const below = lines.length - from - height;
-  if (below > 0 && height > 0)
-    shown[height - 1] = line(span(`  ${below + 1} more lines below: PgDn`, 'muted'));
-  return shown;
+  return {lines: lines.slice(from, from + height), below: Math.max(0, lines.length - from - height)};
 }
 
 /** Where the end of the text is in sight: scrolling further would only make the way back longer. */

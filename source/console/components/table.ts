@@ -1,4 +1,15 @@
-import {fitText, type Line, padLines, type Role, type Span, span} from '../screen/line.ts';
+import {textWidth} from '../screen/cell-width.ts';
+import {
+  blankLine,
+  fitText,
+  type Line,
+  line,
+  padLines,
+  type Role,
+  type Span,
+  span,
+  spread,
+} from '../screen/line.ts';
 import type {Theme} from '../screen/theme.ts';
 import type {TableState} from '../state.ts';
 
@@ -10,6 +21,8 @@ export type Column<Row> = {
   width: number;
   /** Takes what is left over. At most one per table. */
   grows?: true;
+  /** Before that: as many cells as its texts want, up to these, so that they need not be cut. */
+  widest?: number;
   /** 1 stays longest. */
   priority: number;
   align?: 'left' | 'right';
@@ -24,10 +37,14 @@ export type Column<Row> = {
 const gap = 1;
 const markerWidth = 2;
 
-/** The columns that fit, in their own order: those of the highest priority number are dropped first. */
+/**
+ * The columns that fit, in their own order: those of the highest priority number are dropped first. Up to half of
+ * what is left goes to those whose texts in `rows` would be cut, the rest to the growing one.
+ */
 export function fitColumns<Row>(
   columns: Column<Row>[],
   width: number,
+  rows: Row[] = [],
 ): {column: Column<Row>; width: number}[] {
   const kept = [...columns];
   const needed = () => kept.reduce((sum, column) => sum + column.width + gap, markerWidth - gap);
@@ -36,7 +53,21 @@ export function fitColumns<Row>(
     kept.splice(kept.indexOf(last), 1);
   }
   const spare = Math.max(0, width - needed());
-  return kept.map(column => ({column, width: column.width + (column.grows ? spare : 0)}));
+  let given = 0;
+  const fitted = kept.map(column => {
+    const more = Math.min(Math.floor(spare / 2) - given, wantedWidth(column, rows) - column.width);
+    given += more;
+    return {column, width: column.width + more};
+  });
+  return fitted.map(({column, width: own}) => ({column, width: own + (column.grows ? spare - given : 0)}));
+}
+
+function wantedWidth<Row>({width, widest = width, text}: Column<Row>, rows: Row[]): number {
+  if (widest === width) return width;
+  return rows.reduce(
+    (most, row) => Math.max(most, Math.min(widest, textWidth(text(row).slice(0, widest)))),
+    width,
+  );
 }
 
 /** Filters, sorts and holds: the rows a person sees, in the order they see them. */
@@ -50,7 +81,7 @@ export function arrangeRows<Row>(
   const kept = rows.filter(matches);
   const sortColumn = columns.find(column => column.id === table.sort.column);
   if (sortColumn) sortRows(kept, sortColumn, table.sort.isDescending);
-  return table.heldOrder ? holdOrder(kept, table.heldOrder, idOf) : kept;
+  return holdOrder(kept, table.heldOrder, idOf);
 }
 
 function sortRows<Row>(rows: Row[], column: Column<Row>, isDescending: boolean): void {
@@ -66,13 +97,16 @@ function sortRows<Row>(rows: Row[], column: Column<Row>, isDescending: boolean):
 }
 
 /** While a row is held nothing moves under the cursor: known rows keep their places, new ones come last. */
-function holdOrder<Row>(rows: Row[], heldOrder: string[], idOf: (row: Row) => string): Row[] {
+export function holdOrder<Row>(
+  rows: Row[],
+  heldOrder: TableState['heldOrder'],
+  idOf: (row: Row) => string,
+): Row[] {
+  if (heldOrder === null) return rows;
   const place = new Map(heldOrder.map((id, index) => [id, index]));
   const rank = (row: Row) => place.get(idOf(row)) ?? heldOrder.length;
-  return rows
-    .map((row, index) => ({row, index, rank: rank(row)}))
-    .sort((a, b) => a.rank - b.rank || a.index - b.index)
-    .map(({row}) => row);
+  // toSorted is stable: those that are new keep the order they came in.
+  return rows.toSorted((a, b) => rank(a) - rank(b));
 }
 
 /**
@@ -111,8 +145,9 @@ export type TableSlice<Row> = {
 
 /** Header and the rows around the cursor, exactly `height` lines. */
 export function drawTable<Row>(slice: TableSlice<Row>, width: number, height: number, theme: Theme): Line[] {
-  const fitted = fitColumns(slice.columns, width);
-  const lines: Line[] = [drawHeader(fitted, slice.table, theme)];
+  const fitted = fitColumns(slice.columns, width, slice.rows);
+  const header = drawHeader(fitted, slice.table, theme);
+  const lines: Line[] = [spread(header, unseenSort(slice, fitted, theme), width)];
   const bodyHeight = height - 1;
   const first = firstVisible(slice.rows, slice.table, slice.idOf, bodyHeight);
   const tagged = new Set(slice.table.tagged);
@@ -122,6 +157,18 @@ export function drawTable<Row>(slice: TableSlice<Row>, width: number, height: nu
   }
   if (slice.rows.length === 0) lines.push({spans: [span(`  ${slice.emptyText}`, 'muted')]});
   return padLines(lines, height);
+}
+
+/** What the rows are sorted by, where that column had to give way. */
+function unseenSort<Row>(
+  {columns, table: {sort}}: TableSlice<Row>,
+  fitted: {column: Column<Row>}[],
+  {symbols}: Theme,
+): Line {
+  const sorted = columns.find(({id}) => id === sort.column);
+  if (!sorted || fitted.some(({column}) => column === sorted)) return blankLine;
+  const arrow = sort.isDescending ? symbols.descending : symbols.ascending;
+  return line(span(`  by ${sorted.title}${arrow}`, 'strong'));
 }
 
 function drawHeader<Row>(

@@ -101,7 +101,15 @@ function drawGrid(
 }
 
 /** Our own signs that have a likeness in ASCII; whatever else is not ASCII becomes `?`, as wide as it was. */
-const likenesses: Record<string, string> = {'…': '~', '·': '.', '▏': '_', '└': '`', '±': '~', '–': '-'};
+const likenesses: Record<string, string> = {
+  '…': '~',
+  '·': '.',
+  '▏': '_',
+  '±': '~',
+  '–': '-',
+  '↑': '^',
+  '↓': 'v',
+};
 
 /** For terminals that show ASCII alone. */
 function toAscii(clean: string): string {

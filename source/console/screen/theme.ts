@@ -2,7 +2,6 @@ import {type Role, roles} from './line.ts';
 
 type Symbols = {
   full: string;
-  partial: string;
   empty: string;
   reserved: string;
   horizontal: string;
@@ -15,6 +14,8 @@ type Symbols = {
   live: string;
   stale: string;
   tagged: string;
+  /** The order is held. */
+  held: string;
   ascending: string;
   descending: string;
   ellipsis: string;
@@ -35,19 +36,19 @@ export type Theme = {
 
 const unicodeSymbols: Symbols = {
   full: '█',
-  partial: '▌',
   empty: '░',
   reserved: '▒',
   horizontal: '─',
   vertical: '│',
   corners: ['╭', '╮', '╰', '╯'],
-  branch: '├─ ',
-  lastBranch: '└─ ',
-  trunk: '│  ',
+  branch: '├ ',
+  lastBranch: '└ ',
+  trunk: '│ ',
   bullet: '•',
   live: '●',
   stale: '◌',
   tagged: '◆',
+  held: '≡',
   ascending: '▲',
   descending: '▼',
   ellipsis: '…',
@@ -59,19 +60,19 @@ const unicodeSymbols: Symbols = {
 
 const asciiSymbols: Symbols = {
   full: '#',
-  partial: '=',
   empty: '.',
   reserved: '%',
   horizontal: '-',
   vertical: '|',
   corners: ['+', '+', '+', '+'],
-  branch: '|- ',
-  lastBranch: '`- ',
-  trunk: '|  ',
+  branch: '| ',
+  lastBranch: '` ',
+  trunk: '| ',
   bullet: '*',
   live: '*',
   stale: '?',
   tagged: '>',
+  held: '=',
   ascending: '^',
   descending: 'v',
   ellipsis: '~',

@@ -1,77 +1,135 @@
 import type {JournalEntry} from '../../core/journal.ts';
-import {fitText, type Line, padLines, type Role, span} from '../screen/line.ts';
+import {timeOf} from '../components/run-detail.ts';
+import {arrangeRows, type Column, drawTable, type TableSlice} from '../components/table.ts';
+import {type Line, line, type Role, span} from '../screen/line.ts';
 import type {Theme} from '../screen/theme.ts';
 import type {ConsoleState} from '../state.ts';
-import {type Area, defineView} from './view.ts';
+import {defineView} from './view.ts';
 
-type JournalSlice = {journal: ConsoleState['journal']; cursor: string | null};
+/** An entry, and what it is about: an outcome does not say, its intent does. */
+type JournalRow = {entry: JournalEntry; subject: string};
+
+const columns: Column<JournalRow>[] = [
+  {
+    id: 'seq',
+    title: '#',
+    width: 5,
+    priority: 2,
+    align: 'right',
+    text: ({entry}) => String(entry.seq),
+    role: () => 'muted',
+    sortValue: ({entry}) => entry.seq,
+  },
+  {
+    id: 'time',
+    title: 'TIME (UTC)',
+    width: 19,
+    priority: 4,
+    text: ({entry}) => timeOf(entry),
+    role: () => 'muted',
+    sortValue: ({entry}) => entry.at,
+  },
+  {
+    id: 'actor',
+    title: 'ACTOR',
+    width: 16,
+    widest: 40,
+    priority: 6,
+    text: ({entry}) => entry.actor,
+    role: () => 'muted',
+    sortValue: ({entry}) => entry.actor,
+  },
+  {
+    id: 'run',
+    title: 'RUN',
+    width: 8,
+    priority: 5,
+    text: ({entry}) => entry.run,
+    role: () => 'muted',
+    sortValue: ({entry}) => entry.run,
+  },
+  {
+    id: 'subject',
+    title: 'SUBJECT',
+    width: 15,
+    widest: 40,
+    priority: 3,
+    text: ({subject}) => subject,
+    sortValue: ({subject}) => subject,
+  },
+  {
+    id: 'event',
+    title: 'EVENT',
+    width: 20,
+    grows: true,
+    priority: 1,
+    text: ({entry}) => describeEntry(entry).text,
+    role: ({entry}) => describeEntry(entry).role,
+    sortValue: ({entry}) => entry.event,
+  },
+];
+
+type JournalSlice = TableSlice<JournalRow> & {journal: ConsoleState['journal']};
 
 /** Newest first: what was done last is what is asked for first. */
-function newestFirst(state: Pick<ConsoleState, 'journal'>): JournalEntry[] {
-  return [...(state.journal?.entries ?? [])].reverse();
-}
-
 export default defineView<JournalSlice>({
   id: 'journal',
   title: 'Journal',
   key: '6',
   sortColumns: [],
-  badge: state =>
-    state.journal && state.journal.unfinished > 0
-      ? {text: `${state.journal.unfinished}?`, isBad: true}
-      : null,
-  ids: state => newestFirst(state).map(entry => String(entry.seq)),
-  select: state => ({journal: state.journal, cursor: state.tables.journal.cursor}),
-  drawSlice: (slice, area, theme) => padLines(drawJournal(slice, area, theme), area.height),
+  badge: ({journal}) =>
+    journal && journal.unfinished > 0 ? {text: `${journal.unfinished}?`, isBad: true} : null,
+  ids: state => journalRows(state).map(idOf),
+  select: state => ({
+    journal: state.journal,
+    rows: journalRows(state),
+    table: state.tables.journal,
+    columns,
+    idOf,
+    emptyText: state.journal === null ? 'reading the journal' : 'nothing has been done yet',
+  }),
+  drawSlice(slice, area, theme) {
+    const lines = warningLines(slice.journal, theme);
+    return [...lines, ...drawTable(slice, area.width, area.height - lines.length, theme)];
+  },
 });
 
-function drawJournal({journal, cursor}: JournalSlice, area: Area, theme: Theme): Line[] {
-  if (journal === null) return [{spans: [span('  reading the journal', 'muted')]}];
-  const lines: Line[] = [];
-  if (journal.problem)
-    lines.push({spans: [span(`  ${theme.symbols.critical} ${journal.problem}`, 'danger')]});
-  if (journal.unfinished > 0) {
-    const text = `${journal.unfinished} act(s) began and never told their outcome: unknown, verify (poolctl journal verify)`;
-    lines.push({spans: [span(`  ${theme.symbols.warning} ${text}`, 'warning')]});
-  }
-  lines.push({
-    spans: [
-      span(
-        `  ${'#'.padStart(5)} ${'TIME (UTC)'.padEnd(19)} ${'ACTOR'.padEnd(18)} ${'RUN'.padEnd(10)} EVENT`,
-        'muted',
-      ),
-    ],
-  });
-  if (journal.entries.length === 0) lines.push({spans: [span('  nothing has been done yet', 'muted')]});
-  const entries = newestFirst({journal});
-  const selected = entries.findIndex(entry => String(entry.seq) === cursor);
-  const room = area.height - lines.length;
-  const first = Math.max(0, selected - room + 1);
-  for (const entry of entries.slice(first, first + room)) {
-    const drawn = drawEntry(entry);
-    lines.push(String(entry.seq) === cursor ? {...drawn, isSelected: true} : drawn);
-  }
-  return lines;
+/** The run of the entry that is held. */
+export function heldRun({journal, tables}: ConsoleState): string | undefined {
+  return journal?.entries.find(({seq}) => String(seq) === tables.journal.cursor)?.run;
 }
 
-function drawEntry(entry: JournalEntry): Line {
-  const {text, role} = describeEntry(entry);
-  const at = entry.at.slice(0, 19).replace('T', ' ');
-  return {
-    spans: [
-      span(
-        `  ${String(entry.seq).padStart(5)} ${at} ${fitText(entry.actor, 18)} ${fitText(entry.run, 10)} `,
-        'muted',
-      ),
-      span(text, role),
-    ],
-  };
+function journalRows({journal, tables}: ConsoleState): JournalRow[] {
+  const subjects = new Map<string, string>();
+  const rows = (journal?.entries ?? []).map((entry): JournalRow => {
+    if (entry.event === 'intent') subjects.set(`${entry.run} ${entry.step}`, entry.content.subject);
+    const isOfStep = entry.event === 'intent' || entry.event === 'outcome';
+    return {entry, subject: isOfStep ? (subjects.get(`${entry.run} ${entry.step}`) ?? '') : ''};
+  });
+  return arrangeRows(rows, tables.journal, columns, idOf);
+}
+
+function idOf({entry}: JournalRow): string {
+  return String(entry.seq);
+}
+
+function warningLines(journal: ConsoleState['journal'], {symbols}: Theme): Line[] {
+  const lines: Line[] = [];
+  if (journal?.problem) lines.push(line(span(`  ${symbols.critical} ${journal.problem}`, 'danger')));
+  if (journal && journal.unfinished > 0) {
+    const text = `${journal.unfinished} act(s) began and never told their outcome: unknown, verify (poolctl journal verify)`;
+    lines.push(line(span(`  ${symbols.warning} ${text}`, 'warning')));
+  }
+  return lines;
 }
 
 function describeEntry(entry: JournalEntry): {text: string; role: Role} {
   switch (entry.event) {
     case 'run':
-      return {text: `${entry.recipe} on ${entry.target}, ${entry.step_count} step(s)`, role: 'strong'};
+      return {
+        text: `${entry.recipe}, ${entry.step_count} step(s), on ${entry.target}`,
+        role: 'strong',
+      };
     case 'intent':
       return {text: `  will: ${entry.content.title}`, role: 'plain'};
     case 'outcome':

@@ -2,7 +2,8 @@ import {formatAge} from '../../core/format.ts';
 import {type LockNode, lockTree} from '../../core/lock-tree.ts';
 import {sessionId} from '../../core/session-id.ts';
 import type {Backend, LockWait} from '../../core/snapshot.ts';
-import {type Column, drawTable, type TableSlice} from '../components/table.ts';
+import {type Column, drawTable, holdOrder, type TableSlice} from '../components/table.ts';
+import type {Theme} from '../screen/theme.ts';
 import type {ConsoleState, TableState} from '../state.ts';
 import {oneLine} from './sessions.ts';
 import {defineView} from './view.ts';
@@ -10,23 +11,22 @@ import {defineView} from './view.ts';
 /** One place in the tree: who waits, for what, and how many sessions it holds up in all. */
 type LockRow = {
   id: string;
-  depth: number;
-  isRoot: boolean;
+  /** From below the root down to itself: whether each is the last of its siblings. */
+  path: boolean[];
   waiters: number;
   pid: number;
   backend: Backend | null;
   wait: LockWait | null;
 };
 
-const columns: Column<LockRow>[] = [
+const lockColumns = ({symbols}: Theme): Column<LockRow>[] => [
   {
     id: 'pid',
     title: 'PID',
     width: 18,
     priority: 1,
-    text: row =>
-      `${'  '.repeat(Math.min(row.depth, 5))}${row.isRoot ? '' : '└ '}${row.pid === 0 ? 'prepared tx' : row.pid}`,
-    role: row => (row.isRoot ? 'danger' : 'plain'),
+    text: row => `${branches(row.path, symbols)}${row.pid === 0 ? 'prepared tx' : row.pid}`,
+    role: row => (row.path.length === 0 ? 'danger' : 'plain'),
     sortValue: () => null,
   },
   {
@@ -70,14 +70,14 @@ const columns: Column<LockRow>[] = [
     title: 'WAITS FOR',
     width: 22,
     priority: 5,
-    text: row =>
-      row.wait ? `${row.wait.mode.replace(/Lock$/, '')} ${row.wait.relation ?? row.wait.locktype}` : '',
+    text: row => (row.wait ? waitedFor(row.wait) : ''),
     sortValue: () => null,
   },
   {
     id: 'application',
     title: 'APPLICATION',
     width: 15,
+    widest: 40,
     priority: 7,
     text: row => row.backend?.application_name ?? '',
     sortValue: () => null,
@@ -93,31 +93,9 @@ const columns: Column<LockRow>[] = [
   },
 ];
 
-/** The forest of waits, depth first: the root that frees most comes first. */
-function lockRows(state: ConsoleState): LockRow[] {
-  const {snapshot} = state;
-  if (snapshot === null) return [];
-  const backends = new Map(snapshot.backends.map(backend => [backend.pid, backend]));
-  const waits = new Map(snapshot.lock_waits.map(wait => [wait.pid, wait]));
-  const rows: LockRow[] = [];
-  const walk = (node: LockNode, depth: number) => {
-    const backend = backends.get(node.pid) ?? null;
-    rows.push({
-      id: backend ? sessionId(backend) : `${node.pid}@`,
-      depth,
-      isRoot: depth === 0,
-      waiters: node.waiters_total,
-      pid: node.pid,
-      backend,
-      wait: waits.get(node.pid) ?? null,
-    });
-    for (const child of node.children) walk(child, depth + 1);
-  };
-  for (const root of lockTree(snapshot.backends, snapshot.lock_waits)) walk(root, 0);
-  return rows;
-}
+type LocksSlice = Omit<TableSlice<LockRow>, 'columns'>;
 
-export default defineView<TableSlice<LockRow>>({
+export default defineView<LocksSlice>({
   id: 'locks',
   title: 'Locks',
   key: '4',
@@ -130,12 +108,63 @@ export default defineView<TableSlice<LockRow>>({
   select: state => ({
     rows: lockRows(state),
     table: unsorted(state.tables.locks),
-    columns,
     idOf: row => row.id,
     emptyText: 'no session waits for a lock',
   }),
-  drawSlice: (slice, area, theme) => drawTable(slice, area.width, area.height, theme),
+  drawSlice: (slice, area, theme) =>
+    drawTable({...slice, columns: lockColumns(theme)}, area.width, area.height, theme),
 });
+
+/**
+ * The forest of waits, depth first: the root that frees most comes first. While a row is held, siblings keep their
+ * places among each other: a whole list in the order it had would put new waiters under the wrong blocker.
+ */
+function lockRows({snapshot, tables}: ConsoleState): LockRow[] {
+  if (snapshot === null) return [];
+  const backends = new Map(snapshot.backends.map(backend => [backend.pid, backend]));
+  const waits = new Map(snapshot.lock_waits.map(wait => [wait.pid, wait]));
+  const idOf = ({pid}: {pid: number}) => {
+    const backend = backends.get(pid);
+    return backend ? sessionId(backend) : `${pid}@`;
+  };
+  const inOrder = (nodes: LockNode[]) => holdOrder(nodes, tables.locks.heldOrder, idOf);
+  const rowsOf = (node: LockNode, path: boolean[]): LockRow[] => [
+    {
+      id: idOf(node),
+      path,
+      waiters: node.waiters_total,
+      pid: node.pid,
+      backend: backends.get(node.pid) ?? null,
+      wait: waits.get(node.pid) ?? null,
+    },
+    ...inOrder(node.children).flatMap((child, index, {length}) =>
+      rowsOf(child, [...path, index === length - 1]),
+    ),
+  ];
+  return inOrder(lockTree(snapshot.backends, snapshot.lock_waits)).flatMap(root => rowsOf(root, []));
+}
+
+/** Deeper places than these have their first ancestors cut off: the pid is what must be read. */
+const deepest = 5;
+
+/** `│ └ `: the trunks of ancestors that have more below, and its own branch. */
+function branches(path: boolean[], {trunk, branch, lastBranch}: Theme['symbols']): string {
+  return path
+    .slice(-deepest)
+    .map((isLast, index, {length}) => {
+      if (index === length - 1) return isLast ? lastBranch : branch;
+      return isLast ? '  ' : trunk;
+    })
+    .join('');
+}
+
+/** Who waits for a row waits for the transaction that wrote it: whose, says more than that it is a transaction. */
+function waitedFor({locktype, mode, relation, blocked_by}: LockWait): string {
+  const what = relation !== null && /^\d+$/.test(relation) ? `relation ${relation}` : relation;
+  if (locktype === 'transactionid')
+    return what === null ? `transaction of ${blocked_by[0] ?? '?'}` : `row of ${what}`;
+  return `${mode.replace(/Lock$/, '')} ${what ?? locktype}`;
+}
 
 function unsorted(table: TableState): TableState {
   return {...table, sort: {column: '', isDescending: true}};

@@ -1,28 +1,24 @@
-import {slotForecast} from '../../core/budget.ts';
-import {formatAge, formatBytes, formatCount, formatMs, formatRatio} from '../../core/format.ts';
-import type {Finding} from '../../core/recipe.ts';
-import type {Budget, BudgetGroup, Database, Snapshot, Unavailable} from '../../core/snapshot.ts';
+import {formatCount, formatMs, formatRatio} from '../../core/format.ts';
+import type {Budget, Snapshot} from '../../core/snapshot.ts';
 import {drawChart} from '../components/chart.ts';
-import {drawGauge, gaugeRole} from '../components/gauge.ts';
-import {fitLine, fitText, type Line, line, padLines, type Span, span} from '../screen/line.ts';
+import {drawFindings} from '../components/findings-list.ts';
+import {gaugeRole} from '../components/gauge.ts';
+import {drawGroups} from '../components/groups-list.ts';
+import {drawServerHead} from '../components/server-head.ts';
+import {holdOrder} from '../components/table.ts';
+import {findingId, findingLetters} from '../findings.ts';
+import {fitLine, type Line, line, padLines, span} from '../screen/line.ts';
 import type {Theme} from '../screen/theme.ts';
 import type {ConsoleState} from '../state.ts';
 import {oneLine} from './sessions.ts';
 import {type Area, defineView} from './view.ts';
 
-/** One key per finding: the recipe that answers it opens at once. */
-export const findingKeys = ['a', 'b', 'c', 'd', 'e'] as const;
+/** Their title, one for each letter, how many more there are, and a blank one. */
+const mostFindingRows = findingLetters.length + 3;
 
-type OverviewSlice = {
-  snapshot: Snapshot | null;
-  findings: Finding[];
-  history: ConsoleState['history'];
+type OverviewSlice = Pick<ConsoleState, 'snapshot' | 'findings' | 'letters' | 'history'> & {
   cursor: string | null;
 };
-
-export function findingId(finding: Finding): string {
-  return `${finding.recipe}/${finding.subject}`;
-}
 
 export default defineView<OverviewSlice>({
   id: 'overview',
@@ -30,16 +26,17 @@ export default defineView<OverviewSlice>({
   key: '1',
   sortColumns: [],
   badge: state => (state.findings.length > 0 ? {text: `${state.findings.length}!`, isBad: true} : null),
-  ids: state => state.findings.map(findingId),
+  ids: state => heldFindings(state).map(findingId),
   select: state => ({
     snapshot: state.snapshot,
-    findings: state.findings,
+    findings: heldFindings(state),
+    letters: state.letters,
     history: state.history,
     cursor: state.tables.overview.cursor,
   }),
   drawSlice(slice, area, theme) {
     if (slice.snapshot === null) return [];
-    const head = drawHead(slice.snapshot, slice.history, area.width, theme);
+    const head = drawServerHead(slice.snapshot, slice.history, area.width, theme);
     const rest = {width: area.width, height: area.height - head.length};
     return [
       ...head,
@@ -50,86 +47,8 @@ export default defineView<OverviewSlice>({
   },
 });
 
-/** The answer in four lines: how full, who does what, how fast, until when. */
-function drawHead(snapshot: Snapshot, history: ConsoleState['history'], width: number, theme: Theme): Line[] {
-  const {budget} = snapshot;
-  return [
-    {spans: [span('slots ', 'strong'), ...drawGauge(budget, width - 6, theme).spans]},
-    slotsLine(budget, history),
-    statesLine(budget),
-    throughputLine(snapshot),
-  ];
-}
-
-function slotsLine(budget: Budget, history: ConsoleState['history']): Line {
-  const reserved = budget.superuser_reserved_connections + budget.reserved_connections;
-  const spans: Span[] = [
-    span('      '),
-    span(
-      `${budget.used} of ${budget.usable} used (${formatRatio(budget.used_ratio, 0)})`,
-      gaugeRole(budget.used_ratio),
-    ),
-    span(`, ${budget.headroom} free, ${reserved} reserved, max_connections ${budget.max_connections}`),
-  ];
-  const forecast = slotForecast(history, budget.usable);
-  if (forecast.full_in_ms !== null)
-    spans.push(span(`, full in ~${formatAge(forecast.full_in_ms)}`, 'danger'));
-  return {spans};
-}
-
-function statesLine(budget: Budget): Line {
-  const count = (state: string) => budget.by_state[state] ?? 0;
-  const inTransaction = count('idle in transaction');
-  const aborted = count('idle in transaction (aborted)');
-  const spans: Span[] = [
-    span('      '),
-    span(`active ${count('active')}`, 'good'),
-    span(`  idle ${count('idle')}`),
-    span(`  idle in transaction ${inTransaction}`, inTransaction > 0 ? 'warning' : 'plain'),
-  ];
-  if (aborted > 0) spans.push(span(`  aborted ${aborted}`, 'warning'));
-  if (count('hidden') > 0) spans.push(span(`  hidden ${count('hidden')}`, 'muted'));
-  return {spans};
-}
-
-function throughputLine(snapshot: Snapshot): Line {
-  const sum = (read: (rates: NonNullable<Database['rates']>) => number) =>
-    snapshot.databases.reduce((total, {rates}) => total + (rates ? read(rates) : 0), 0);
-  const own = snapshot.databases.find(({datname}) => datname === snapshot.target.database);
-  const cacheHit = ratioOf(
-    snapshot.databases,
-    db => db.blks_hit,
-    db => db.blks_hit + db.blks_read,
-  );
-  const hasRates = snapshot.databases.some(({rates}) => rates);
-  const perSecond = (value: number) => (hasRates ? formatCount(value) : '-');
-  const deadlocks = sum(rates => rates.deadlocks_per_second);
-  return {
-    spans: [
-      span('      '),
-      span(
-        `${perSecond(sum(r => r.commits_per_second))} commits/s  ${perSecond(sum(r => r.rollbacks_per_second))} rollbacks/s  `,
-      ),
-      span(deadlocks > 0 ? `deadlocks ${formatCount(deadlocks)}/s  ` : '', 'danger'),
-      span(`temp ${hasRates ? formatBytes(sum(r => r.temp_bytes_per_second)) : '-'}/s  `),
-      hitSpan('cache hit', cacheHit),
-      span('  '),
-      hitSpan('index hit', own?.index_hit_ratio ?? null),
-    ],
-  };
-}
-
-function hitSpan(title: string, ratio: number | null): Span {
-  return span(`${title} ${formatRatio(ratio)}`, ratio !== null && ratio < 0.99 ? 'warning' : 'plain');
-}
-
-function ratioOf(
-  databases: Database[],
-  part: (db: Database) => number,
-  whole: (db: Database) => number,
-): number | null {
-  const total = databases.reduce((sum, db) => sum + whole(db), 0);
-  return total === 0 ? null : databases.reduce((sum, db) => sum + part(db), 0) / total;
+function heldFindings({findings, tables}: ConsoleState): OverviewSlice['findings'] {
+  return holdOrder(findings, tables.overview.heldOrder, findingId);
 }
 
 function drawNarrow(slice: OverviewSlice, snapshot: Snapshot, area: Area, theme: Theme): Line[] {
@@ -140,7 +59,11 @@ function drawNarrow(slice: OverviewSlice, snapshot: Snapshot, area: Area, theme:
   );
   const groupsHeight = area.height - chartHeight - findingsHeight;
   return [
-    ...drawFindings(slice, snapshot.unavailable, {width: area.width, height: findingsHeight}, theme),
+    ...drawFindings(
+      {...slice, unavailable: snapshot.unavailable},
+      {width: area.width, height: findingsHeight},
+      theme,
+    ),
     ...drawGroups(snapshot.budget, {width: area.width, height: groupsHeight}),
     ...drawChartRow(slice, snapshot.budget, {width: area.width, height: chartHeight}, theme),
   ];
@@ -150,7 +73,7 @@ function drawWide(slice: OverviewSlice, snapshot: Snapshot, area: Area, theme: T
   const leftWidth = Math.floor(area.width * 0.6);
   const findingsHeight = Math.min(
     slice.findings.length + snapshot.unavailable.length + 2,
-    10,
+    mostFindingRows,
     Math.floor(area.height / 3),
   );
   const statementsHeight = Math.min(12, Math.floor((area.height - findingsHeight) / 2));
@@ -166,84 +89,15 @@ function drawWide(slice: OverviewSlice, snapshot: Snapshot, area: Area, theme: T
     theme,
   );
   return [
-    ...drawFindings(slice, snapshot.unavailable, {width: area.width, height: findingsHeight}, theme),
+    ...drawFindings(
+      {...slice, unavailable: snapshot.unavailable},
+      {width: area.width, height: findingsHeight},
+      theme,
+    ),
     ...left.map((of, y) => ({
       spans: [...fitLine(of, leftWidth).spans, span('  '), ...(right[y]?.spans ?? [])],
     })),
   ];
-}
-
-/** What is wrong, and what cannot be seen: the first with the recipe that answers it, the second with its remedy. */
-function drawFindings(slice: OverviewSlice, unavailable: Unavailable[], area: Area, theme: Theme): Line[] {
-  const allIsWell = unavailable.length === 0 ? '  none: all is well' : '  none in what is visible';
-  const lines = [
-    line(span('findings', 'heading'), span(slice.findings.length === 0 ? allIsWell : '', 'good')),
-    ...slice.findings.map((finding, index) => drawFinding(finding, index, slice.cursor, area.width, theme)),
-  ];
-  const room = Math.max(1, area.height - unavailable.length);
-  return padLines(
-    [...lines.slice(0, room), ...unavailable.map(part => drawUnavailable(part, theme))],
-    area.height,
-  );
-}
-
-function drawFinding(
-  finding: Finding,
-  index: number,
-  cursor: string | null,
-  width: number,
-  theme: Theme,
-): Line {
-  const isCritical = finding.severity === 'critical';
-  const sign = isCritical ? `${theme.symbols.critical} critical ` : `${theme.symbols.warning} warning  `;
-  const key = findingKeys[index];
-  const answer = key === undefined ? '' : ` ${finding.recipe} `;
-  const spans = [
-    span(sign, isCritical ? 'danger' : 'warning'),
-    span(fitText(finding.summary, Math.max(10, width - 16 - answer.length))),
-    span(answer, 'muted'),
-    span(key === undefined ? '' : `[${key}]`, 'key'),
-  ];
-  return cursor === findingId(finding) ? {spans, isSelected: true} : {spans};
-}
-
-function drawUnavailable({reason, remedy}: Unavailable, theme: Theme): Line {
-  return line(span(`${theme.symbols.stale} unseen   ${remedy} `, 'warning'), span(reason, 'muted'));
-}
-
-function drawGroups(budget: Budget, area: Area): Line[] {
-  if (area.height < 2) return padLines([], area.height);
-  const nameWidth = Math.max(10, Math.floor((area.width - 30) / 3));
-  const columns = (name: string, role: string, client: string, counts: string[]) =>
-    [
-      fitText(name, nameWidth),
-      fitText(role, nameWidth),
-      fitText(client, nameWidth),
-      ...counts.map(count => count.padStart(6)),
-    ].join(' ');
-  const row = (group: BudgetGroup): Line => ({
-    spans: [
-      span(
-        columns(group.application_name || '(no name)', group.usename, group.client_addr ?? 'local', [
-          String(group.count),
-          String(group.active),
-          String(group.idle),
-        ]),
-      ),
-      span(
-        String(group.idle_in_transaction).padStart(7),
-        group.idle_in_transaction > 0 ? 'warning' : 'muted',
-      ),
-    ],
-  });
-  return padLines(
-    [
-      line(span('who holds them', 'heading')),
-      line(span(`${columns('application', 'role', 'client', [' slots', 'active', 'idle'])}  in tx`, 'muted')),
-      ...budget.groups.slice(0, area.height - 2).map(row),
-    ],
-    area.height,
-  );
 }
 
 function drawCostliest(snapshot: Snapshot, area: Area): Line[] {

@@ -1,8 +1,8 @@
 import {formatBytes, formatCount, formatMs, formatRatio} from '../../core/format.ts';
 import type {Statement} from '../../core/snapshot.ts';
 import {arrangeRows, type Column, drawTable, type TableSlice} from '../components/table.ts';
-import {type Line, span} from '../screen/line.ts';
-import type {ConsoleState} from '../state.ts';
+import {type Line, type Role, span} from '../screen/line.ts';
+import type {ConsoleState, TableState} from '../state.ts';
 import {oneLine} from './sessions.ts';
 import {defineView} from './view.ts';
 
@@ -45,12 +45,9 @@ const statementColumns: Column<Statement>[] = [
     width: 8,
     priority: 2,
     align: 'right',
-    text: s =>
-      formatMs(s.rates && s.rates.calls_per_second > 0 ? s.rates.mean_exec_time_ms : s.mean_exec_time_ms),
-    role: s =>
-      s.mean_exec_time_ms > criticalMs ? 'danger' : s.mean_exec_time_ms > slowMs ? 'warning' : 'plain',
-    sortValue: s =>
-      s.rates && s.rates.calls_per_second > 0 ? s.rates.mean_exec_time_ms : s.mean_exec_time_ms,
+    text: s => formatMs(timesOf(s).mean_exec_time_ms),
+    role: s => slownessRole(timesOf(s).mean_exec_time_ms),
+    sortValue: s => timesOf(s).mean_exec_time_ms,
   },
   {
     id: 'deviation',
@@ -58,9 +55,8 @@ const statementColumns: Column<Statement>[] = [
     width: 8,
     priority: 9,
     align: 'right',
-    text: s =>
-      formatMs(s.rates && s.rates.calls_per_second > 0 ? s.rates.stddev_exec_time_ms : s.stddev_exec_time_ms),
-    sortValue: s => s.stddev_exec_time_ms,
+    text: s => formatMs(timesOf(s).stddev_exec_time_ms),
+    sortValue: s => timesOf(s).stddev_exec_time_ms,
   },
   {
     id: 'total',
@@ -129,6 +125,7 @@ const statementColumns: Column<Statement>[] = [
     id: 'role',
     title: 'ROLE',
     width: 13,
+    widest: 30,
     priority: 8,
     text: s => s.usename ?? s.userid,
     sortValue: s => s.usename,
@@ -153,20 +150,30 @@ const statementColumns: Column<Statement>[] = [
   },
 ];
 
+/** Of the calls between two readings where there were any, else of all since the counters were reset. */
+function timesOf(statement: Statement): Pick<Statement, 'mean_exec_time_ms' | 'stddev_exec_time_ms'> {
+  return statement.rates && statement.rates.calls_per_second > 0 ? statement.rates : statement;
+}
+
+function slownessRole(mean_ms: number): Role {
+  if (mean_ms > criticalMs) return 'danger';
+  return mean_ms > slowMs ? 'warning' : 'plain';
+}
+
 export function statementId(statement: Statement): string {
   return `${statement.userid}/${statement.dbid}/${statement.queryid}/${statement.toplevel}`;
 }
 
 export function statementRows(state: ConsoleState): Statement[] {
-  const rows = state.snapshot?.statements ?? [];
-  const {sort} = state.tables.statements;
-  // Until a second reading there are no rates: the sums decide, so that the first screen is already useful.
-  const hasRates = rows.some(row => row.rates);
-  const table =
-    hasRates || sort.column !== 'load'
-      ? state.tables.statements
-      : {...state.tables.statements, sort: {...sort, column: 'total'}};
-  return arrangeRows(rows, table, statementColumns, statementId);
+  return arrangeRows(state.snapshot?.statements ?? [], statementsTable(state), statementColumns, statementId);
+}
+
+/** Until a second reading there are no rates: the sums decide, so that the first screen is already useful. */
+function statementsTable({snapshot, tables: {statements}}: ConsoleState): TableState {
+  const hasRates = snapshot?.statements.some(({rates}) => rates) ?? false;
+  return hasRates || statements.sort.column !== 'load'
+    ? statements
+    : {...statements, sort: {...statements.sort, column: 'total'}};
 }
 
 type StatementsSlice = TableSlice<Statement> & {badge: string | null};
@@ -186,7 +193,7 @@ export default defineView<StatementsSlice>({
   ids: state => statementRows(state).map(statementId),
   select: state => ({
     rows: statementRows(state),
-    table: state.tables.statements,
+    table: statementsTable(state),
     columns: statementColumns,
     idOf: statementId,
     emptyText: emptyText(state),

@@ -1,0 +1,87 @@
+import {formatMs} from '../../core/format.ts';
+import {keyName} from '../key-names.ts';
+import {bindings} from '../keymap.ts';
+import {modeOf} from '../modes.ts';
+import {blankLine, fitText, type Line, lineWidth, type Span, span, spread} from '../screen/line.ts';
+import type {ConsoleState, Notice} from '../state.ts';
+import {guideKeys} from './guide-pages.ts';
+
+/** The prompt where there is one, else what is to be told, else the keys that matter here. */
+export function drawFooter(state: ConsoleState, width: number, below: number): Line {
+  const {overlay, notice} = state;
+  if (overlay?.kind === 'prompt') return drawPrompt(overlay, width);
+  const right: Line = {spans: [...retrySpans(state), ...belowSpans(below), ...alwaysShown(state)]};
+  if (overlay?.kind === 'guide') {
+    // What leads on and back is not covered by anything that is told meanwhile.
+    return spread({spans: guideKeys(state, overlay.guide)}, notice ? noticeLine(notice) : right, width);
+  }
+  if (notice) return noticeLine(notice);
+  return spread({spans: hintSpans(state, width - lineWidth(right))}, right, width);
+}
+
+function noticeLine({text, severity}: Notice): Line {
+  return {spans: [span(` ${text} `, severity === 'info' ? 'accent' : severity)]};
+}
+
+function retrySpans({link}: ConsoleState): Span[] {
+  return link.kind === 'lost' ? [span(` retry in ${formatMs(link.retry_in_ms)} `, 'muted')] : [];
+}
+
+/** What has not been read yet cannot be overlooked. */
+function belowSpans(below: number): Span[] {
+  if (below === 0) return [];
+  return [span(` ${below} more ${below === 1 ? 'line' : 'lines'} below: PgDn `, 'warning')];
+}
+
+/** Help and the way out are never cut off. */
+function alwaysShown(state: ConsoleState): Span[] {
+  if (modeOf(state) !== 'browse') return [];
+  return [span(' ?', 'key'), span(' help '), span(' q', 'key'), span(' quit ')];
+}
+
+type Hint = {key: string; label: string; reason: string | null};
+
+/** As many as fit, and why the first that can do nothing cannot, where there is room for it. */
+function hintSpans(state: ConsoleState, room: number): Span[] {
+  const hints = footerHints(state);
+  const spans: Span[] = [];
+  for (const {key, label, reason} of hints) {
+    const drawn = [span(` ${key}`, 'key'), span(` ${label} `, reason === null ? 'plain' : 'muted')];
+    if (lineWidth({spans: [...spans, ...drawn]}) > room) return spans;
+    spans.push(...drawn);
+  }
+  const idle = hints.find(({reason}) => reason !== null);
+  const why = idle ? span(` ${idle.key}: ${idle.reason} `, 'muted') : span('');
+  return lineWidth({spans: [...spans, why]}) > room ? spans : [...spans, why];
+}
+
+function footerHints(state: ConsoleState): Hint[] {
+  const mode = modeOf(state);
+  return bindings
+    .filter(({label, modes}) => label !== '' && modes.includes(mode))
+    .filter(({views}) => views === undefined || views.includes(state.view))
+    .map(({keys: [key = ''], label, disabledBecause}) => ({
+      key: keyName(key),
+      label,
+      reason: disabledBecause?.(state, key) ?? null,
+    }));
+}
+
+type Prompt = {purpose: 'filter' | 'command'; text: string; error: string | null};
+
+/** What is typed stays in sight, its end at least, whatever is said beside it. */
+function drawPrompt({purpose, text, error}: Prompt, width: number): Line {
+  const sign = purpose === 'filter' ? '/' : ':';
+  const hint =
+    error ??
+    (purpose === 'filter'
+      ? 'words, column:value, !inverse   Enter keeps it, Esc leaves'
+      : 'sessions, sort, filter, interval, quit   Esc leaves');
+  const longest = width - 4;
+  const shown = text.length > longest ? `…${text.slice(1 - longest)}` : text;
+  const typed: Line = {spans: [span(` ${sign}`, 'key'), span(shown, 'strong'), span('▏', 'accent')]};
+  const room = width - lineWidth(typed) - 2;
+  if (room < 8) return spread(typed, blankLine, width);
+  const right = lineWidth({spans: [span(hint)]}) > room ? fitText(hint, room) : hint;
+  return spread(typed, {spans: [span(` ${right} `, error ? 'danger' : 'muted')]}, width);
+}

@@ -1,0 +1,61 @@
+import type {Budget, BudgetGroup} from '../../core/snapshot.ts';
+import {textWidth} from '../screen/cell-width.ts';
+import {fitText, type Line, line, padLines, span} from '../screen/line.ts';
+import type {Area} from '../views/view.ts';
+
+/** Four counts of six cells or seven, and what stands between the columns. */
+const countsWidth = 31;
+const longestAddress = 39;
+
+/** Who holds the slots, the largest first, and how many more there are than fit. */
+export function drawGroups({groups}: Budget, area: Area): Line[] {
+  if (area.height < 2) return padLines([], area.height);
+  const widths = nameWidths(groups, area.width - countsWidth);
+  const room = area.height - 2;
+  const shown = groups.slice(0, groups.length <= room ? room : room - 1);
+  const titles = ['application', 'role', 'client', ' slots', 'active', 'idle', 'in tx'];
+  return padLines(
+    [
+      line(span('who holds them', 'heading')),
+      line(span(columnsOf(titles, widths), 'muted')),
+      ...shown.map(group => drawGroup(group, widths)),
+      ...moreLines(groups.slice(shown.length)),
+    ],
+    area.height,
+  );
+}
+
+/** The client's is as wide as it must be: names get the rest, half each. */
+function nameWidths(groups: BudgetGroup[], room: number): [number, number, number] {
+  const longest = Math.max(...groups.map(group => textWidth(clientOf(group).slice(0, longestAddress))), 10);
+  const client = Math.min(longest, Math.floor(room / 3));
+  const names = room - client;
+  return [Math.ceil(names / 2), Math.floor(names / 2), client];
+}
+
+function columnsOf(
+  [application = '', role = '', client = '', ...counts]: string[],
+  widths: number[],
+): string {
+  const names = [application, role, client].map((name, index) => fitText(name, widths[index] ?? 0));
+  return [...names, ...counts.map(count => count.padStart(6))].join(' ');
+}
+
+function drawGroup(group: BudgetGroup, widths: number[]): Line {
+  const {application_name, usename, count, active, idle, idle_in_transaction} = group;
+  const names = [application_name || '(no name)', usename, clientOf(group)];
+  return line(
+    columnsOf([...names, String(count), String(active), String(idle)], widths),
+    span(String(idle_in_transaction).padStart(7), idle_in_transaction > 0 ? 'warning' : 'muted'),
+  );
+}
+
+function clientOf({client_addr}: BudgetGroup): string {
+  return client_addr ?? 'local';
+}
+
+function moreLines(rest: BudgetGroup[]): Line[] {
+  if (rest.length === 0) return [];
+  const slots = rest.reduce((sum, {count}) => sum + count, 0);
+  return [line(span(`${rest.length} more, with ${slots} slots`, 'muted'))];
+}

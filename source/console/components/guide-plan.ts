@@ -1,0 +1,61 @@
+import type {Plan} from '../../core/recipe.ts';
+import type {Step} from '../../core/step.ts';
+import {blankLine, type Line, line, span} from '../screen/line.ts';
+import type {Theme} from '../screen/theme.ts';
+import {stepLines} from './step-lines.ts';
+import {heading, paragraph, signed} from './text-lines.ts';
+
+/** The preview: what must be known in one line, then every statement as it will run and everyone left alone. */
+export function planLines(plan: Plan, width: number, theme: Theme): Line[] {
+  return [
+    ...planSummary(plan, width),
+    blankLine,
+    ...plan.explanation.flatMap(text => paragraph(text, width)),
+    ...(plan.figure ?? []).map(text => line(`  ${text}`)),
+    blankLine,
+    ...plan.steps.flatMap((step, index) => numberedStep(step, index, plan.steps[index - 1], width)),
+    ...leftAloneLines(plan, width, theme),
+  ];
+}
+
+/** How much, whom not, and what cannot be taken back. */
+export function planSummary(plan: Plan, width: number): Line[] {
+  const {steps, left_alone} = plan;
+  if (steps.length === 0)
+    return [line(span('  nothing to do', 'good'), `; left alone: ${left_alone.length}`)];
+  const counted = `${steps.length} ${steps.length === 1 ? 'step' : 'steps'}; left alone: ${left_alone.length}`;
+  return [line(span(`  ${counted}`, 'strong')), ...undoSummary(steps, width)];
+}
+
+function undoSummary(steps: Step[], width: number): Line[] {
+  if (steps.every(({kind}) => kind === 'advice')) return paragraph('advice: nothing is changed', width);
+  const irreversible = steps.flatMap((step, index) =>
+    step.kind === 'sql' && step.undo === 'irreversible' ? [index + 1] : [],
+  );
+  if (irreversible.length === 0) return paragraph('each of them can be undone', width);
+  const which =
+    irreversible.length === steps.length
+      ? 'none of them can be undone'
+      : `cannot be undone: ${irreversible.join(', ')}`;
+  return paragraph(which, width, 'warning');
+}
+
+function leftAloneLines({left_alone}: Plan, width: number, theme: Theme): Line[] {
+  if (left_alone.length === 0) return [];
+  return [
+    blankLine,
+    heading('left alone'),
+    ...left_alone.flatMap(({subject, description, reason}) =>
+      signed(theme.symbols.bullet, 'muted', `${subject} ${description}: ${reason}`, width, 'plain'),
+    ),
+  ];
+}
+
+/** Where only the parameters differ from the step before, the statement is shown once. */
+function numberedStep(step: Step, index: number, before: Step | undefined, width: number): Line[] {
+  const isRepeated = step.kind === 'sql' && before?.kind === 'sql' && before.apply.text === step.apply.text;
+  return [
+    ...signed(String(index + 1).padStart(3), 'muted', step.title, width, 'strong'),
+    ...stepLines(step, width, isRepeated),
+  ];
+}

@@ -1,0 +1,121 @@
+import {formatMs} from '../../core/format.ts';
+import type {JournalEntry} from '../../core/journal.ts';
+import type {StepResult} from '../../core/ports.ts';
+import {blankLine, type Line, line, type Role, span} from '../screen/line.ts';
+import type {Theme} from '../screen/theme.ts';
+import type {ConsoleState} from '../state.ts';
+import {stepLines} from './step-lines.ts';
+import {facts, heading, indented} from './text-lines.ts';
+
+type Entry<Kind> = Extract<JournalEntry, {event: Kind}>;
+
+/** Everything the journal holds of one run: who, when, what exactly, what became of it, how to take it back. */
+export function runDetailLines(
+  {journal}: Pick<ConsoleState, 'journal'>,
+  overlay: {run: string},
+  width: number,
+  theme: Theme,
+): Line[] {
+  const entries = (journal?.entries ?? []).filter(({run}) => run === overlay.run);
+  const outcomes = new Map(entries.filter(isOutcome).map(entry => [entry.step, entry]));
+  return [
+    heading(`run ${overlay.run}`),
+    ...facts(runFacts(entries), width),
+    ...entries
+      .filter(isIntent)
+      .flatMap(intent => [blankLine, ...recordLines(intent, outcomes.get(intent.step), width, theme)]),
+  ];
+}
+
+function isIntent(entry: JournalEntry): entry is Entry<'intent'> {
+  return entry.event === 'intent';
+}
+
+function isOutcome(entry: JournalEntry): entry is Entry<'outcome'> {
+  return entry.event === 'outcome';
+}
+
+function runFacts(entries: JournalEntry[]): [string, string][] {
+  const [first] = entries;
+  const start = entries.find(entry => entry.event === 'run');
+  const end = entries.find(entry => entry.event === 'end');
+  const begun = entries.filter(isIntent).length;
+  return [
+    ['who', first?.actor ?? 'unknown'],
+    ['when', `${timeOf(first)} to ${end ? timeOf(end) : '(no end is recorded)'} UTC`],
+    ['target', first?.target ?? 'unknown'],
+    ['recipe', `${start?.recipe ?? 'unknown'}${start?.undoes ? `, taking back run ${start.undoes}` : ''}`],
+    ['parameters', start ? parametersText(start.params) : 'unknown'],
+    ['plan', start?.plan ?? 'unknown'],
+    ['steps', `${begun} of ${start?.step_count ?? begun} begun`],
+    ['before', start ? countsText(start.before) : 'unknown'],
+    ['after', end ? countsText(end.after) : 'unknown'],
+    ['ended', end ? `${end.status}${end.reason ? `: ${end.reason}` : ''}` : 'unknown: verify'],
+  ];
+}
+
+/** `2026-11-21 06:34:48`, UTC. */
+export function timeOf(entry: JournalEntry | undefined): string {
+  return entry?.at.slice(0, 19).replace('T', ' ') ?? 'unknown';
+}
+
+function parametersText(params: Record<string, string>): string {
+  const given = Object.entries(params).filter(([, value]) => value !== '');
+  return given.map(([name, value]) => `${name}=${value}`).join('  ') || 'none';
+}
+
+function countsText(counts: Record<string, number>): string {
+  return (
+    Object.entries(counts)
+      .map(([name, count]) => `${name} ${count}`)
+      .join(', ') || 'unknown'
+  );
+}
+
+function recordLines(
+  {step, content, at}: Entry<'intent'>,
+  outcome: Entry<'outcome'> | undefined,
+  width: number,
+  theme: Theme,
+): Line[] {
+  const {sign, role, text} = describeOutcome(outcome, theme);
+  const message = outcome?.message ?? null;
+  return [
+    ...indented(`${step + 1}  ${content.title}`, width, 2, 'strong'),
+    line(span(`    ${sign} ${text}`, role), span(`, ${at.slice(11, 19)}, ${content.subject}`, 'muted')),
+    ...(message === null ? [] : indented(message, width, 6, role)),
+    ...measureLines(outcome?.measures ?? [], width),
+    ...stepLines(content, width),
+  ];
+}
+
+function measureLines(measures: NonNullable<StepResult['measures']>, width: number): Line[] {
+  return measures.flatMap(({name, before, after}) =>
+    ['before', 'after'].flatMap((when, index) =>
+      indented(`${name} ${when}: ${[before, after][index] ?? 'not read'}`, width, 6, 'muted'),
+    ),
+  );
+}
+
+function describeOutcome(
+  outcome: Entry<'outcome'> | undefined,
+  {symbols}: Theme,
+): {sign: string; role: Role; text: string} {
+  if (outcome === undefined)
+    return {sign: symbols.warning, role: 'warning', text: 'its outcome is unknown: verify'};
+  const sqlstate = outcome.sqlstate === null ? '' : ` ${outcome.sqlstate}`;
+  const rows = `${outcome.row_count} ${outcome.row_count === 1 ? 'row' : 'rows'}`;
+  const text = `${outcome.outcome}${sqlstate}, ${formatMs(outcome.duration_ms)}, ${rows}`;
+  return {...outcomeSigns(symbols)[outcome.outcome], text};
+}
+
+function outcomeSigns(
+  symbols: Theme['symbols'],
+): Record<Entry<'outcome'>['outcome'], {sign: string; role: Role}> {
+  return {
+    verified: {sign: symbols.done, role: 'good'},
+    applied: {sign: symbols.warning, role: 'warning'},
+    skipped: {sign: symbols.bullet, role: 'warning'},
+    failed: {sign: symbols.failed, role: 'danger'},
+  };
+}

@@ -1,0 +1,181 @@
+import {describe, expect, it} from 'vitest';
+import type {ConsoleState} from '../../source/console/state.ts';
+import type {Parameter} from '../../source/core/recipe.ts';
+import {createRunState} from '../../source/core/run-state.ts';
+import {createBackend, createSnapshot} from '../helpers/snapshot.ts';
+import {
+  createFinding,
+  createPlan,
+  createRecipe,
+  createStep,
+  open,
+  play,
+  press,
+  read,
+  screenOf,
+} from './played.ts';
+
+const findings = [
+  createFinding({severity: 'critical', subject: 'backend:1', summary: 'the worst of them'}),
+  createFinding({
+    subject: 'backend:2',
+    summary: 'the one asked about',
+    evidence: {state_age_ms: 130_000, slots_used_ratio: 0.5, waiters: 3},
+  }),
+];
+
+/** On the Overview, the findings' letters being `a` and `b`. */
+function start(steps = 12, parameters: Parameter[] = []): ConsoleState {
+  const recipes = [createRecipe({findings: () => findings, steps, parameters})];
+  return play(open(80, 24, {recipes}), read(createSnapshot())).state;
+}
+
+const guideOf = ({overlay}: ConsoleState) => (overlay?.kind === 'guide' ? overlay.guide : undefined);
+
+describe('findings', () => {
+  it('show first the one that it was opened from, its values with their units', () => {
+    const screen = screenOf(press(start(), 'b'));
+    expect(screen.indexOf('the one asked about')).toBeLessThan(screen.indexOf('the worst of them'));
+    expect(screen).toMatch(/state_age +2m10s/);
+    expect(screen).toMatch(/slots_used +50\.0%/);
+    expect(screen).toMatch(/waiters +3/);
+  });
+});
+
+describe('preview', () => {
+  const preview = press(start(), 'a', 'enter');
+
+  it('says on top how much is done, who is left alone, and that nothing can be taken back', () => {
+    expect(screenOf(preview)).toMatch(/\n {2}12 steps; left alone: 1\n {2}none of them can be undone\n/);
+  });
+
+  it('names the steps that cannot be undone where others can', () => {
+    const verify = createStep(1).verify;
+    const reversible = createStep(4001, {undo: {apply: {text: 'DROP INDEX i', values: []}, verify}});
+    const plan = () => createPlan(0, {steps: [reversible, createStep(4002)]});
+    const recipes = [createRecipe({findings: () => findings, plan})];
+    const state = press(play(open(80, 50, {recipes}), read(createSnapshot())).state, 'a', 'enter');
+    expect(screenOf(state)).toContain('cannot be undone: 2');
+    expect(screenOf(state)).toMatch(/undone by\n +DROP INDEX i/);
+  });
+
+  it('says how much is below until the end has been in sight', () => {
+    expect(screenOf(preview)).toMatch(/Enter go on {2}Esc back +\d+ more lines below: PgDn/);
+    const end = press(preview, 'G');
+    expect(screenOf(end)).not.toContain('more line');
+    expect(screenOf(end)).toContain('backend:9 9: a dump');
+  });
+
+  it.each([
+    ['j', 1],
+    ['down', 1],
+    ['pagedown', 16],
+    ['end', Number.POSITIVE_INFINITY],
+    ['G', Number.POSITIVE_INFINITY],
+  ])('scrolls by %s, and back', (key, by) => {
+    const last = guideOf(press(preview, 'G'))?.scroll ?? 0;
+    const scrolled = press(preview, key);
+    expect(guideOf(scrolled)?.scroll).toBe(Math.min(by, last));
+    expect(last).toBeGreaterThan(16);
+    const back = {j: 'k', down: 'up', pagedown: 'pageup', end: 'home', G: 'g'}[key] ?? '';
+    expect(guideOf(press(scrolled, back))?.scroll).toBe(0);
+  });
+
+  it('is reached and left without a page of parameters where there are none', () => {
+    expect(guideOf(preview)?.stage).toBe('preview');
+    expect(guideOf(press(preview, 'escape'))?.stage).toBe('evidence');
+  });
+});
+
+describe('confirmation', () => {
+  it('names the act and the target, and how much cannot be taken back', () => {
+    const screen = screenOf(press(start(), 'a', 'enter', 'enter'));
+    expect(screen).toContain('12 sessions to end\n  on db.example:5432/shop');
+    expect(screen).toContain('12 steps; left alone: 1\n  none of them can be undone');
+  });
+
+  it('takes every letter as text, those that are keys elsewhere too', () => {
+    expect(guideOf(press(start(), 'a', 'enter', 'enter', 'j', 'g', 'q', 'space'))?.typed).toBe('jgq ');
+  });
+});
+
+describe('parameters', () => {
+  const parameters = Array.from(
+    {length: 30},
+    (_, index): Parameter => ({
+      name: `p${index}`,
+      description: `what ${index} is`,
+      kind: 'text',
+      default: '',
+    }),
+  );
+  const form = press(start(1, parameters), 'a', 'enter');
+
+  it('keep the one that is edited in sight', () => {
+    expect(screenOf(press(form, 'up'))).toContain('> p29');
+    expect(screenOf(press(form, ...Array.from({length: 20}, () => 'tab')))).toContain('> p20');
+    expect(screenOf(press(form, 'up', 'down'))).toContain('> p0');
+  });
+
+  it('take letters as text', () => {
+    expect(guideOf(press(form, 'j', 'G', 'q'))?.params.p0).toBe('jGq');
+  });
+});
+
+describe('run', () => {
+  const running = press(start(1), 'a', 'enter', 'enter', 'y', 'e', 's', 'enter');
+  const run = createRunState(createPlan(1), {run: 'r', target: 't', plan_hash: 'h'});
+
+  it('keeps the pid of a step beside its outcome at 80 columns', () => {
+    const plan = createPlan(0, {
+      steps: [
+        createStep(4_194_304, {title: 'cancel the statement of session 4194304 (shop/shop_app active)'}),
+      ],
+    });
+    const state = createRunState(plan, {run: 'r', target: 't', plan_hash: 'h'});
+    expect(screenOf(play(running, {kind: 'run', run: state}).state)).toMatch(/session 4194304 .* waiting/);
+  });
+
+  it('says how far the server is with a step, and whom it waits for', () => {
+    const [step] = run.steps;
+    if (!step) throw new Error('no step');
+    const progress = {
+      phase: 'building index: scanning table',
+      done_ratio: 0.42,
+      waiting_for: {pid: 77, description: 'shop'},
+    };
+    const acting = {...run, steps: [{...step, status: 'acting' as const, progress}]};
+    expect(screenOf(play(running, {kind: 'run', run: acting}).state)).toContain(
+      'building index: scanning table, 42%, waits for 77 (shop)',
+    );
+  });
+
+  it('is stopped by Esc, not by a q that was meant to close a page', () => {
+    expect(screenOf(press(running, 'q'))).toContain('Esc stops the run');
+    expect(play(running, {kind: 'back'}).effects).toEqual([{kind: 'interrupt-run'}]);
+  });
+});
+
+describe('a session whose detail is open', () => {
+  const backends = [createBackend({pid: 1, state: 'active'}), createBackend({pid: 2, state: 'idle'})];
+  const recipes = [createRecipe({id: 'terminate-sessions', plan: (_, params) => createPlan(1, {params})})];
+  const sessions = press(play(open(80, 24, {recipes}), read(createSnapshot({backends}))).state, '2');
+
+  it('is the one that K ends, whatever is tagged', () => {
+    const tagged = press(sessions, 'j', 'space');
+    const detail = press(tagged, 'enter');
+    const held = tagged.tables.sessions.cursor;
+    expect(tagged.tables.sessions.tagged).not.toContain(held);
+    expect(guideOf(press(detail, 'K'))?.params.pid).toBe(held);
+  });
+
+  it('has C and K in its footer, no x; and says why they can do nothing once it has ended', () => {
+    const detail = press(sessions, 'j', 'enter');
+    const footer = (state: ConsoleState) => screenOf(state).split('\n').at(-1) ?? '';
+    expect(footer(detail)).toMatch(/ C cancel {2}K terminate /);
+    expect(footer(detail)).not.toContain('explain');
+    const ended = play(detail, read(createSnapshot({backends: []}))).state;
+    expect(footer(ended)).toMatch(/ C cancel {2}K terminate .*C: this session has ended/);
+    expect(screenOf(press(ended, 'K'))).toContain('K: this session has ended');
+  });
+});

@@ -1,0 +1,118 @@
+import {describe, expect, it} from 'vitest';
+import type {Message} from '../../source/console/messages.ts';
+import type {ConsoleState} from '../../source/console/state.ts';
+import type {JournalEntry, JournalEvent} from '../../source/core/journal.ts';
+import type {StepResult} from '../../source/core/ports.ts';
+import {createStep, open, play, press, rowsOf, screenOf} from './played.ts';
+
+const verified: StepResult = {
+  outcome: 'verified',
+  row_count: 1,
+  sqlstate: null,
+  message: null,
+  duration_ms: 12,
+};
+const refused: StepResult = {
+  outcome: 'failed',
+  row_count: 0,
+  sqlstate: '42501',
+  message: 'permission denied',
+  duration_ms: 3,
+};
+const opening: JournalEvent = {
+  event: 'run',
+  recipe: 'kill-idle-sessions',
+  plan: 'abc',
+  params: {older_than: '30s', role: ''},
+  step_count: 3,
+  before: {used: 54, headroom: 3},
+};
+const verify = createStep(1).verify;
+const reversible = createStep(4713, {
+  title: 'create an index',
+  undo: {apply: {text: 'DROP INDEX CONCURRENTLY orders_idx', values: []}, verify},
+});
+
+function entries(run: string, events: JournalEvent[], from = 1): JournalEntry[] {
+  return events.map((event, index) => ({
+    schema_version: 1,
+    seq: from + index,
+    at: `2026-01-01T00:00:0${index}.000Z`,
+    hash: '',
+    previous: '',
+    actor: 'ann@bastion',
+    target: 'db:5432/shop',
+    run,
+    ...event,
+  }));
+}
+
+const first = entries('run-one', [
+  opening,
+  {event: 'intent', step: 0, content: createStep(4711)},
+  {event: 'outcome', step: 0, ...verified},
+  {event: 'intent', step: 1, content: createStep(4712)},
+  {event: 'outcome', step: 1, ...refused},
+  {event: 'end', status: 'failed', reason: 'one was refused', after: {used: 53, headroom: 4}},
+]);
+const second = entries('run-two', [opening, {event: 'intent', step: 0, content: reversible}], 7);
+
+function journal(columns: number, rows: number): ConsoleState {
+  const entries = [...first, ...second];
+  const read: Message = {kind: 'journal-read', entries, problem: null, unfinished: 1};
+  return press(play(open(columns, rows), read).state, '6');
+}
+
+/** The detail of the run of entry `seq`. */
+function detail(seq: number, columns = 120, rows = 60): ConsoleState {
+  const down = Array.from({length: 9 - seq}, () => 'j');
+  return press(journal(columns, rows), ...down, 'enter');
+}
+
+describe('the list', () => {
+  it('names whom each act was about at 80 columns, outcomes too', () => {
+    const rows = rowsOf(journal(80, 24));
+    expect(rows.filter(row => row.includes('backend:4711'))).toHaveLength(2);
+    expect(rows.find(row => row.includes('verified'))).toContain('backend:4711');
+    expect(rows.find(row => row.includes('will: end session 4712'))).toBeDefined();
+  });
+
+  it('begins with what was done last', () => {
+    const rows = rowsOf(journal(80, 24)).filter(row => /^ +\d+ 2026/.test(row));
+    expect(rows.map(row => Number.parseInt(row, 10))).toEqual([8, 7, 6, 5, 4, 3, 2, 1]);
+  });
+});
+
+describe("a run's detail", () => {
+  it.each([1, 3, 6])('opens from entry %i of it and holds all there is', seq => {
+    const screen = screenOf(detail(seq));
+    expect(screen).toMatch(/run run-one[\s\S]*who +ann@bastion/);
+    expect(screen).toContain('2026-01-01 00:00:00 to 2026-01-01 00:00:05 UTC');
+    expect(screen).toMatch(/parameters +older_than=30s\n/);
+    expect(screen).toMatch(/steps +2 of 3 begun/);
+    expect(screen).toMatch(/before +used 54, headroom 3\n +after +used 53, headroom 4/);
+    expect(screen).toMatch(/ended +failed: one was refused/);
+    expect(screen).toMatch(/1 {2}end session 4711 .*\n +✔ verified, 12\.0ms, 1 row, 00:00:01, backend:4711/);
+    expect(screen).toContain('SELECT pg_catalog.pg_terminate_backend($1)\n      $1 = 4711');
+    expect(screen).toMatch(/✖ failed 42501, 3\.00ms, 0 rows, .*\n +permission denied/);
+    expect(screen).toContain('cannot be undone, lock: none');
+    expect(screen).not.toContain('create an index');
+  });
+
+  it('says what nobody knows, and how an act is taken back', () => {
+    const screen = screenOf(detail(8));
+    expect(screen).toContain('its outcome is unknown: verify');
+    expect(screen).toContain('(no end is recorded)');
+    expect(screen).toMatch(/undone by\n +DROP INDEX CONCURRENTLY orders_idx/);
+  });
+
+  it('scrolls to its end and back, and closes', () => {
+    const short = detail(1, 80, 24);
+    expect(screenOf(short)).toMatch(/\d+ more lines below: PgDn$/);
+    const end = press(short, 'G');
+    expect(screenOf(end)).toContain('$1 = 4712');
+    expect(screenOf(end)).not.toContain('run run-one');
+    expect(screenOf(press(end, 'g'))).toContain('run run-one');
+    expect(press(end, 'q').overlay).toBeNull();
+  });
+});

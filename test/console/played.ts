@@ -1,0 +1,129 @@
+import {drawFrame} from '../../source/console/frame.ts';
+import {commandOf} from '../../source/console/keymap.ts';
+import type {Effect, Message} from '../../source/console/messages.ts';
+import type {Line} from '../../source/console/screen/line.ts';
+import {createTheme, type Theme} from '../../source/console/screen/theme.ts';
+import {type ConsoleState, createState} from '../../source/console/state.ts';
+import {update} from '../../source/console/update.ts';
+import type {Finding, Plan, Recipe} from '../../source/core/recipe.ts';
+import type {Snapshot} from '../../source/core/snapshot.ts';
+import type {SqlStep} from '../../source/core/step.ts';
+
+export const theme: Theme = createTheme({LANG: 'C.UTF-8'});
+
+/** A console just opened. */
+export function open(columns = 80, rows = 24, overrides: Partial<ConsoleState> = {}): ConsoleState {
+  const address = 'db.example:5432/shop';
+  const created = createState({
+    columns,
+    rows,
+    address,
+    isProduction: false,
+    interval_ms: 2000,
+    recipes: overrides.recipes ?? [],
+  });
+  return {...created, ...overrides};
+}
+
+/** What messages make of it, and what they want done. */
+export function play(state: ConsoleState, ...messages: Message[]): {state: ConsoleState; effects: Effect[]} {
+  const effects: Effect[] = [];
+  for (const message of messages) {
+    const updated = update(state, message);
+    state = updated.state;
+    effects.push(...updated.effects);
+  }
+  return {state, effects};
+}
+
+/** After keys, by their names; one that is blocked says why in the notice, as in the console. */
+export function press(state: ConsoleState, ...keys: string[]): ConsoleState {
+  return keys.reduce((current, key) => {
+    const meaning = commandOf(key, current);
+    if (meaning === null) return current;
+    const message: Message =
+      'blocked' in meaning
+        ? {kind: 'notice', notice: {text: meaning.blocked, severity: 'info'}}
+        : meaning.command;
+    return update(current, message).state;
+  }, state);
+}
+
+export function read(snapshot: Snapshot, cameByRescue = false): Message {
+  return {kind: 'read', snapshot, effective_interval_ms: 2000, cameByRescue};
+}
+
+function textOf(lines: Line[]): string {
+  return lines.map(({spans}) => spans.map(({text}) => text).join('')).join('\n');
+}
+
+/** The screen's rows, without what is blank at their ends. */
+export function rowsOf(state: ConsoleState): string[] {
+  return textOf(drawFrame(state, theme))
+    .split('\n')
+    .map(row => row.trimEnd());
+}
+
+export function screenOf(state: ConsoleState): string {
+  return rowsOf(state).join('\n');
+}
+
+export function createFinding(overrides: Partial<Finding> = {}): Finding {
+  return {
+    recipe: 'end-them',
+    severity: 'warning',
+    subject: 'backend:1',
+    summary: 'something is wrong',
+    evidence: {},
+    ...overrides,
+  };
+}
+
+/** A recipe that finds what it is told and plans what it is told. */
+export function createRecipe(
+  overrides: Partial<Recipe> & {findings?: () => Finding[]; steps?: number} = {},
+): Recipe {
+  const {findings = () => [], steps = 1, ...rest} = overrides;
+  return {
+    id: 'end-them',
+    title: 'End them',
+    summary: 'Ends those that are named',
+    parameters: [],
+    diagnose: findings,
+    plan: () => createPlan(steps),
+    ...rest,
+  };
+}
+
+export function createPlan(steps: number, overrides: Partial<Plan> = {}): Plan {
+  return {
+    recipe: 'end-them',
+    params: {},
+    explanation: [`${steps} sessions to end:`],
+    steps: Array.from({length: steps}, (_, index) => createStep(4000 + index)),
+    left_alone: [{subject: 'backend:9', description: '9', reason: 'a dump'}],
+    batch_size: 5,
+    pause_ms: 500,
+    slots_freed: steps,
+    watch_groups: [],
+    ...overrides,
+  };
+}
+
+export function createStep(pid: number, overrides: Partial<SqlStep> = {}): SqlStep {
+  return {
+    kind: 'sql',
+    title: `end session ${pid} (shop/shop_app idle in transaction)`,
+    subject: `backend:${pid}`,
+    apply: {text: 'SELECT pg_catalog.pg_terminate_backend($1)', values: [pid]},
+    undo: 'irreversible',
+    verify: {
+      query: {text: 'SELECT 0 AS remaining', values: []},
+      expect: {column: 'remaining', op: '=', value: 0},
+    },
+    lock: 'none',
+    transaction: false,
+    timeout_ms: 10_000,
+    ...overrides,
+  };
+}

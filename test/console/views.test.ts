@@ -1,0 +1,111 @@
+import {describe, expect, it} from 'vitest';
+import {statementDetailLines} from '../../source/console/components/detail.ts';
+import {statementId} from '../../source/console/views/statements.ts';
+import type {LockWait, Statement} from '../../source/core/snapshot.ts';
+import {createBackend, createSnapshot, createStatement} from '../helpers/snapshot.ts';
+import {open, play, press, read, rowsOf, screenOf, theme} from './played.ts';
+
+describe('locks', () => {
+  /** `[pid, blocker]`, in the order in which they came. */
+  function waiting(...waits: [number, number][]) {
+    const pids = [...new Set(waits.flat())];
+    const lock_waits = waits.map(
+      ([pid, blocker]): LockWait => ({
+        pid,
+        blocked_by: [blocker],
+        locktype: 'transactionid',
+        mode: 'ShareLock',
+        relation: pid % 2 === 0 ? 'orders' : null,
+        wait_age_ms: 9000,
+      }),
+    );
+    const backends = pids.map(pid => {
+      const blocked_by = waits.filter(([waiter]) => waiter === pid).map(([, blocker]) => blocker);
+      return createBackend({pid, state: 'active', blocked_by});
+    });
+    return read(createSnapshot({backends, lock_waits}));
+  }
+  const trees = (rows: string[]) => rows.flatMap(row => /^ {2}([│├└ ]*\d{2,})/.exec(row)?.[1] ?? []);
+
+  it('are drawn as the trees they are', () => {
+    const state = press(
+      play(open(120, 24), waiting([11, 10], [12, 10], [13, 11], [14, 13], [21, 20])).state,
+      '4',
+    );
+    expect(trees(rowsOf(state))).toEqual(['10', '├ 11', '│ └ 13', '│   └ 14', '└ 12', '20', '└ 21']);
+  });
+
+  it('say for a row whose transaction is waited for, or in which relation it is', () => {
+    const screen = screenOf(press(play(open(160, 24), waiting([11, 10], [12, 10])).state, '4'));
+    expect(screen).toMatch(/├ 11 .*transaction of 10/);
+    expect(screen).toMatch(/└ 12 .*row of orders/);
+  });
+
+  it('keep their order under a held row, a new waiter under the one that holds it up', () => {
+    const held = press(play(open(120, 24), waiting([11, 10], [21, 20])).state, '4', 'j');
+    const later = play(held, waiting([11, 10], [21, 20], [12, 10], [22, 20], [23, 20])).state;
+    expect(trees(rowsOf(later))).toEqual(['10', '├ 11', '└ 12', '20', '├ 21', '├ 22', '└ 23']);
+    expect(trees(rowsOf(press(later, 'escape')))[0]).toBe('20');
+  });
+});
+
+describe('sessions', () => {
+  it('show a long application whole where there is room', () => {
+    const backends = [createBackend({application_name: 'scoring-recalculation-worker'})];
+    const shown = (columns: number) =>
+      screenOf(press(play(open(columns, 24), read(createSnapshot({backends}))).state, '2'));
+    expect(shown(190)).toContain('scoring-recalculation-worker');
+    expect(shown(80)).not.toContain('scoring-recalculation-worker');
+  });
+});
+
+describe('statements', () => {
+  const rates: NonNullable<Statement['rates']> = {
+    interval_ms: 2000,
+    calls_per_second: 0,
+    exec_ms_per_second: 0,
+    exec_share_ratio: 0,
+    rows_per_second: 0,
+    shared_blks_hit_per_second: 0,
+    shared_blks_read_per_second: 0,
+    temp_blks_per_second: 0,
+    wal_bytes_per_second: 0,
+    mean_exec_time_ms: 0,
+    stddev_exec_time_ms: 0,
+  };
+  const statement = createStatement({rates});
+  const id = statementId(statement);
+  const held = press(play(open(80, 24), read(createSnapshot({statements: [statement]}))).state, '3', 'j');
+
+  it('that are not called now say so, and no mean of nothing', () => {
+    const screen = screenOf(press(held, 'enter'));
+    expect(screen).toMatch(/now +0 calls\/s, idle\n/);
+    expect(screen).not.toContain('0.00ms ±');
+  });
+
+  it('open at their plan with x, from the list and from the bottom of the detail', () => {
+    const lines = ['Seq Scan on orders', '(generic plan: the statement was not executed)'];
+    const text = Array.from({length: 60}, (_, index) => `line ${index}`);
+    for (const keys of [['x'], ['enter', 'G', 'x']]) {
+      const state = play(
+        press(held, ...keys),
+        {kind: 'explained', id, lines},
+        {kind: 'statement-formatted', id, lines: text},
+      ).state;
+      expect(screenOf(state)).toContain('Seq Scan on orders');
+    }
+  });
+
+  it('of a megabyte are wrapped once for a width, not for every frame', () => {
+    const text = Array.from({length: 20_000}, (_, index) => `select ${index} from somewhere`);
+    const state = play(open(80, 24), read(createSnapshot({statements: [statement]}))).state;
+    const lineOf = (width: number) =>
+      statementDetailLines(state, {id, text, explain: null}, width, theme).find(({spans}) =>
+        spans[0]?.text.includes('select 19999 '),
+      );
+    const first = lineOf(80);
+    expect(first).toBeDefined();
+    expect(lineOf(80)).toBe(first);
+    expect(lineOf(60)).not.toBe(first);
+  });
+});
