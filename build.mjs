@@ -1,4 +1,4 @@
-import {chmod, readdir, rm, writeFile} from 'node:fs/promises';
+import {chmod, readdir, readFile, rm, writeFile} from 'node:fs/promises';
 import {build} from 'esbuild';
 
 /** Ink imports its development tools only when DEV is set; the bundle leaves them out. */
@@ -10,6 +10,26 @@ const withoutDevtools = {
       namespace: 'nothing',
     }));
     esbuild.onLoad({filter: /.*/, namespace: 'nothing'}, () => ({contents: 'export default {}'}));
+  },
+};
+
+/**
+ * meow brings its dependencies as one file that sets up the reading of package.json (SPDX, semver, code frames, child
+ * processes: 100 kB and 15 ms of every call with a flag) before anybody asks. poolctl gives meow its `pkg`, so none of
+ * it is ever called: without those two exports, and with its set-up marked as pure, the bundle leaves it out.
+ */
+const meowWithoutPackageReading = {
+  name: 'meow-without-package-reading',
+  setup(esbuild) {
+    esbuild.onLoad({filter: /\/meow\/build\/dependencies\.js$/}, async ({path}) => ({
+      contents: `${(await readFile(path, 'utf8'))
+        .replace(/\b(readPackageUpSync|normalizePackageData) as /g, 'packageReading as ')
+        .replace(
+          /^((?:var|const) \w+ = )(require\w*(?:\$\d+)?\(\)|getDefaultExportFromCjs\()/gm,
+          '$1/* @__PURE__ */ $2',
+        )
+        .replace(/^promisify\(execFile\);$/m, '')}\nconst packageReading = () => {};`,
+    }));
   },
 };
 
@@ -30,7 +50,7 @@ const {metafile} = await build({
     js: "import {createRequire as poolctlRequire} from 'node:module';const require=poolctlRequire(import.meta.url);",
   },
   legalComments: 'linked',
-  plugins: [withoutDevtools],
+  plugins: [withoutDevtools, meowWithoutPackageReading],
   metafile: true,
   logLevel: 'error',
 });

@@ -3,6 +3,8 @@ import type {JournalEntry} from '../core/journal.ts';
 import {type ChainVerdict, genesisHash, type UnfinishedIntent} from '../core/journal-chain.ts';
 import type {Output} from '../core/ports.ts';
 import {sanitise} from '../core/sanitise.ts';
+import {counted} from '../core/session-plan.ts';
+import {describeRun, resultText} from './journal-run.ts';
 
 export type JournalPorts = {
   journal: {file: string; read(): Promise<JournalEntry[]>; verify(): Promise<ChainVerdict>};
@@ -63,7 +65,7 @@ async function show({journal, output}: JournalPorts, run: string, flags: {json: 
   }
   const entries = all.filter(entry => entry.run === id);
   if (flags.json) printJson(output, {schema_version: 1, file: journal.file, run: id, entries});
-  else output.data(entries.flatMap(describeFully).map(sanitise).join('\n'));
+  else output.data(describeRun(entries).map(sanitise).join('\n'));
   return exitCodes.ok;
 }
 
@@ -73,7 +75,7 @@ async function verify({journal, output}: JournalPorts, flags: {json: boolean}): 
     printJson(output, {schema_version: 1, ok, entries, head, broken_at, reason, unfinished});
   } else {
     const verdict = ok
-      ? `${journal.file}: ${entries} entries, unbroken; head ${head}`
+      ? `${journal.file}: ${entries} ${entries === 1 ? 'entry' : 'entries'}, unbroken; head ${head}`
       : `${journal.file}: BROKEN at entry ${broken_at}: ${reason}`;
     output.data([verdict, ...unfinished.map(describeUnfinished)].map(sanitise).join('\n'));
   }
@@ -93,30 +95,14 @@ function describeEntry(entry: JournalEntry): string {
 function whatOf(entry: JournalEntry): string {
   switch (entry.event) {
     case 'run':
-      return `run ${entry.recipe}, ${entry.step_count} steps`;
+      return `run ${entry.recipe}, ${counted(entry.step_count, 'step')}`;
     case 'intent':
       return `intent ${entry.step + 1}: ${entry.content.title}`;
     case 'outcome':
-      return `outcome ${entry.step + 1}: ${entry.outcome}${entry.message === null ? '' : ` (${entry.message})`}`;
+      return `outcome ${entry.step + 1}: ${resultText(entry)}`;
     case 'end':
-      return `end: ${entry.status}${entry.reason === null ? '' : ` (${entry.reason})`}`;
+      return `end: ${entry.status}${entry.reason === null ? '' : `: ${entry.reason}`}`;
   }
-}
-
-function describeFully(entry: JournalEntry): string[] {
-  const lines = [describeEntry(entry)];
-  if (entry.event === 'run') {
-    const params = Object.entries(entry.params).filter(([, value]) => value !== '');
-    lines.push(`         plan ${entry.plan}`, ...params.map(([name, value]) => `         ${name}=${value}`));
-  }
-  if (entry.event === 'intent' && entry.content.kind === 'sql') {
-    const {text, values} = entry.content.apply;
-    lines.push(
-      `         ${text}`,
-      `         ${values.map((value, at) => `$${at + 1} = ${JSON.stringify(value)}`).join(', ')}`,
-    );
-  }
-  return lines;
 }
 
 function headOf(entries: readonly JournalEntry[]): string {

@@ -1,10 +1,14 @@
 import meow from 'meow';
 import manifest from '../../package.json' with {type: 'json'};
 import {AbortError, exitCodes} from '../core/errors.ts';
+import type {Recipe} from '../core/recipe.ts';
+import {nearest} from './nearest.ts';
 import {
   flags as allFlags,
+  answerFlags,
   type CommandName,
   commands,
+  type Flag,
   type FlagName,
   flagAsTyped,
   helpText,
@@ -29,11 +33,12 @@ export type Answer = {answer: string};
  * the command does not take, a value that lacks or is none, a word too many. No message quotes a word that could
  * be an address.
  */
-export function parseCall(argv: string[]): Call | Answer {
-  const {input, flags: given} = readWords(checkValues(argv.flatMap(splitShortFlag)));
+export function parseCall(argv: string[], recipes: readonly Recipe[]): Call | Answer {
+  const {input, flags: given} = readWords(argv.flatMap(splitShortFlag));
   const [first = '', ...rest] = input[0] === 'help' ? input.slice(1) : input;
   const command = isCommand(first) ? first : 'console';
-  if (input[0] === 'help' || given.help) return {answer: helpText(command)};
+  if (command === 'console' && isPlainWord(first)) throw unknownCommand(first);
+  if (input[0] === 'help' || given.help) return {answer: helpText(command, recipes, rest[0])};
   if (given.version) return {answer: manifest.version};
   const words = command === 'console' ? input : rest;
   requireWords(command, words);
@@ -47,43 +52,49 @@ function splitShortFlag(word: string): string[] {
   return /^-[hpUd][^=]/.test(word) ? [word.slice(0, 2), word.slice(2)] : [word];
 }
 
-/** meow takes a flag without its value, and one with a value it does not have, for one that was not given. */
-function checkValues(argv: string[]): string[] {
+/** What meow is told of; every other command's flags would cost a start 4 ms. */
+type TypedFlags = Record<string, {type: 'string' | 'boolean'; isMultiple: true; shortFlag?: string}>;
+
+/**
+ * The flags that are in a call, all as lists, so that one given twice is seen. Throws where one lacks its value, or
+ * has one it does not take: meow takes either for a flag that was not given.
+ */
+function findFlags(argv: string[]): TypedFlags {
+  const found: TypedFlags = {};
   const end = argv.indexOf('--');
   for (const [index, word] of argv.slice(0, end === -1 ? undefined : end).entries()) {
     const [typed, value] = /^([^=]*)(=.*)?$/s.exec(word)?.slice(1) ?? [];
-    const [name, flag] = Object.entries(allFlags).find(each => isTyped(each, typed ?? '')) ?? [];
+    const [name, flag] = Object.entries(knownFlags).find(each => isTyped(each, typed ?? '')) ?? [];
     if (name === undefined || flag === undefined) continue;
-    if (flag.type === 'boolean') {
-      if (value !== undefined) throw usage(`${flagAsTyped(name)} takes no value`, 'Give it or leave it out.');
-    } else if ((value ?? `=${valueAfter(argv, index)}`) === '=') {
-      throw usage(`${flagAsTyped(name)} needs a value`, `It is ${flagAsTyped(name)} ${flag.value}.`);
-    }
+    if (flag.type !== 'boolean' && (value ?? `=${valueAfter(argv, index)}`) === '=')
+      throw usage(`${flagAsTyped(name)} needs a value`, valueHint(name, flag));
+    if (flag.type === 'boolean' && value !== undefined)
+      throw usage(`${flagAsTyped(name)} takes no value`, 'Give it or leave it out.');
+    const {shortFlag} = flag;
+    const type = flag.type === 'boolean' ? 'boolean' : 'string';
+    found[name] = {type, isMultiple: true, ...(shortFlag !== undefined && {shortFlag})};
   }
-  return argv;
+  return found;
 }
 
-function isTyped([name, flag]: [string, object], typed: string): boolean {
-  return typed === flagAsTyped(name) || ('shortFlag' in flag && typed === `-${flag.shortFlag}`);
+const knownFlags: Record<string, Flag> = {...allFlags, ...answerFlags};
+
+/** meow takes a flag by its name in the code as well. */
+function isTyped([name, {shortFlag}]: [string, Flag], typed: string): boolean {
+  return (
+    typed === flagAsTyped(name) ||
+    typed === `--${name}` ||
+    (shortFlag !== undefined && typed === `-${shortFlag}`)
+  );
 }
 
 function valueAfter(argv: string[], index: number): string {
   const next = argv[index + 1] ?? '';
-  return next.startsWith('-') ? '' : next;
+  return next.startsWith('-') && !/^-\d+(\.\d+)?$/.test(next) ? '' : next;
 }
 
-/** meow tells words from flags; every flag comes as all its values, so that one given twice is seen. */
+/** meow tells words from flags. */
 function readWords(argv: string[]): Given {
-  const flags = Object.fromEntries(
-    Object.entries(allFlags).map(([name, {type, ...flag}]) => [
-      name,
-      {
-        type: type === 'boolean' ? ('boolean' as const) : ('string' as const),
-        isMultiple: true as const,
-        ...('shortFlag' in flag && {shortFlag: flag.shortFlag}),
-      },
-    ]),
-  );
   const {input, flags: given} = meow({
     importMeta: import.meta,
     argv,
@@ -91,21 +102,19 @@ function readWords(argv: string[]): Given {
     autoHelp: false,
     autoVersion: false,
     booleanDefault: undefined,
-    flags,
+    flags: findFlags(argv),
   });
   const lists = Object.entries(given).map(([name, values]) => [name, [values].flat()]);
   return {input, flags: Object.fromEntries(lists.filter(([, values]) => values?.length !== 0))};
 }
 
+/** A word like this is no address, nor the password of one. */
+function isPlainWord(word: string): boolean {
+  return /^[a-z][a-z-]{0,19}$/i.test(word);
+}
+
 function requireWords(command: CommandName, words: string[]): void {
   const most = command === 'journal' && words[0] !== 'show' ? 1 : commands[command].mostWords;
-  // A word like this is no address, nor the password of one.
-  if (command === 'console' && /^[a-z][a-z-]{0,19}$/.test(words[0] ?? '')) {
-    throw usage(
-      `there is no command "${words[0]}"`,
-      "'poolctl --help' lists the commands; a database is named with -d NAME",
-    );
-  }
   if (words.length > most) {
     throw usage(
       `${words.length - most === 1 ? 'one word' : `${words.length - most} words`} too many`,
@@ -127,23 +136,49 @@ function readFlags(command: CommandName, given: Given['flags']): Flags {
 function readFlag(name: FlagName, values: readonly (string | boolean)[]): unknown {
   const flag = allFlags[name];
   const typed = flagAsTyped(name);
-  if (flag.type === 'boolean') {
-    if (values.includes(false)) throw usage(`there is no --no-${typed.slice(2)}`, `Leave out ${typed}.`);
-    return true;
-  }
+  if (values.includes(false)) throw usage(`there is no --no-${typed.slice(2)}`, `Leave out ${typed}.`);
+  if (flag.type === 'boolean') return true;
   if ('isMultiple' in flag) return values;
   if (values.length > 1) throw usage(`${typed} is given twice`, 'Leave out one of them.');
   if (flag.type === 'string') return values[0];
   if (!/^\d{1,9}$/.test(String(values[0]))) {
-    throw usage(`${typed} wants a whole number`, `It is ${typed} ${flag.value}.`);
+    throw usage(`${typed} wants a whole number`, valueHint(name, flag));
   }
   return Number(values[0]);
 }
 
+function unknownCommand(word: string): AbortError {
+  const meant = nearest(word, Object.keys(commands).filter(isCommand));
+  const others = "'poolctl --help' lists the commands; a database is named with -d NAME";
+  return usage(
+    `there is no command "${word}"`,
+    meant === undefined ? others : `Did you mean 'poolctl ${meant}'?`,
+  );
+}
+
 function unknownFlag(command: CommandName, name: string): AbortError {
   const call = command === 'console' ? 'poolctl' : `poolctl ${command}`;
-  return usage(`'${call}' takes no ${flagAsTyped(name)}`, `'${call} --help' lists what it takes`);
+  const known = [...commands[command].flags, ...Object.keys(answerFlags)].map(flagAsTyped);
+  const meant = nearest(flagAsTyped(name), known);
+  return usage(
+    `'${call}' takes no ${flagAsTyped(name)}`,
+    meant === undefined ? `'${call} --help' lists what it takes` : `Did you mean ${meant}?`,
+  );
 }
+
+/** Of a flag whose value is missing or none. */
+function valueHint(name: string, {value = ''}: Flag): string {
+  const example = examples[value];
+  return `It is ${flagAsTyped(name)} ${value}${example === undefined ? '' : `, such as ${example}`}.`;
+}
+
+const examples: Record<string, string | undefined> = {
+  TIME: '500ms, 2s or 10min',
+  SHARE: '80%',
+  PORT: '5432',
+  N: '5',
+  'NAME=VALUE': 'older_than=10min',
+};
 
 function usage(message: string, hint: string): AbortError {
   return new AbortError(message, {hint, exitCode: exitCodes.usage});

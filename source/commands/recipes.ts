@@ -1,13 +1,29 @@
 import {type ExitCode, exitCodes} from '../core/errors.ts';
 import type {Output} from '../core/ports.ts';
 import type {Recipe} from '../core/recipe.ts';
+import {wrap} from './wrap.ts';
 
 export type RecipesPorts = {recipes: readonly Recipe[]; output: Output};
 
 /** What can be run, with its parameters; a recipe without a plan is advice. */
 export function listRecipes({recipes, output}: RecipesPorts, flags: {json: boolean}): ExitCode {
-  output.data(flags.json ? JSON.stringify(toDocument(recipes), null, 2) : recipes.map(toText).join('\n\n'));
+  output.data(
+    flags.json
+      ? JSON.stringify(toDocument(recipes), null, 2)
+      : recipes.map(recipe => recipeText(recipe, output.columns)).join('\n\n'),
+  );
   return exitCodes.ok;
+}
+
+/** One recipe for people: what it does, and its parameters with what they are unless set. */
+export function recipeText({id, summary, parameters, plan}: Recipe, columns: number): string {
+  const head = `${id}${plan === undefined ? '  (advice)' : ''}`;
+  const width = Math.max(0, ...parameters.map(({name}) => name.length));
+  const rows = parameters.map(({name, description, default: value}) => {
+    const shown = value === '' ? '' : ` [${value}]`;
+    return wrap(`    ${name.padEnd(width)}  `, `${description}${shown}`, columns);
+  });
+  return [head, wrap('  ', summary, columns), ...rows].join('\n');
 }
 
 function toDocument(recipes: readonly Recipe[]) {
@@ -26,14 +42,4 @@ function toDocument(recipes: readonly Recipe[]) {
       })),
     })),
   };
-}
-
-function toText({id, summary, parameters, plan}: Recipe): string {
-  const head = `${id}${plan === undefined ? '  (advice)' : ''}\n  ${summary}`;
-  const width = Math.max(0, ...parameters.map(({name}) => name.length));
-  const lines = parameters.map(({name, description, default: value}) => {
-    const shown = value === '' ? '' : ` [${value}]`;
-    return `    ${name.padEnd(width)}  ${description}${shown}`;
-  });
-  return [head, ...lines].join('\n');
 }

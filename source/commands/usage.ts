@@ -72,7 +72,7 @@ export const flags = {
 /** Of every command, and of the program itself: a text is the answer. */
 export const answerFlags = {
   help: {type: 'boolean', help: 'this text'},
-  version: {type: 'boolean', help: 'the version'},
+  version: {type: 'boolean', shortFlag: 'V', help: 'the version'},
 } as const satisfies Record<string, Flag>;
 
 export type FlagName = keyof typeof flags;
@@ -127,7 +127,7 @@ export const commands = {
   },
   undo: {
     usage: 'undo <run> [url]',
-    summary: 'take back what a run of the journal did',
+    summary: 'take back what a run did',
     mostWords: 2,
     flags: [...server, 'dryRun', 'yes', 'yesIrreversible', 'approve', 'journal', 'json'],
   },

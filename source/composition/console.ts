@@ -14,7 +14,7 @@ import {hasTerminal, type Shell} from './shell.ts';
 export async function runConsole(shell: Shell, request: ConnectionRequest, flags: Flags): Promise<ExitCode> {
   if (!hasTerminal(shell)) {
     throw new AbortError('the console needs a terminal', {
-      hint: "'poolctl snapshot' prints one reading as JSON",
+      hint: "'poolctl snapshot' prints one reading as JSON; 'poolctl check' is a health gate: exit 0 or 1",
       exitCode: exitCodes.usage,
     });
   }
@@ -40,8 +40,8 @@ export async function runConsole(shell: Shell, request: ConnectionRequest, flags
       },
       explain: async statement => {
         const {explainStatement} = await import('../postgres/explain.ts');
-        const {client, request: used, server_version_num} = requireConnection(watching);
-        const {lines, how} = await explainStatement(client, {
+        const {bare, request: used, server_version_num} = requireConnection(watching);
+        const {lines, how} = await explainStatement(bare, {
           query: statement.query ?? '',
           database: statement.datname ?? '',
           connected_database: used.database,
@@ -56,17 +56,23 @@ export async function runConsole(shell: Shell, request: ConnectionRequest, flags
         const detail = await readSessionDetail(client, {pid, backend_start, server_version_num});
         return {query: detail.query, locks: lockLines(detail)};
       },
-      carryOut: (plan, signal) =>
-        carryOutPlan(plan, {
-          shell,
-          request,
-          watching: requireConnection(watching),
-          flags,
-          signal,
-          onNotice: text => {
-            journalNotice = text;
-          },
-        }),
+      carryOut: async function* (plan, signal) {
+        try {
+          yield* carryOutPlan(plan, {
+            shell,
+            request,
+            watching: requireConnection(watching),
+            flags,
+            signal,
+            onNotice: text => {
+              journalNotice = text;
+            },
+          });
+        } finally {
+          // What it changed is on the screen at once.
+          sampler.nudge();
+        }
+      },
       readJournal: async () => {
         const [, , , {openJournalOf}] = await loadEngine();
         const onNotice = (text: string) => {
@@ -113,6 +119,7 @@ function loadEngine() {
     import('../core/world.ts'),
     import('../postgres/read-once.ts'),
     import('./acting.ts'),
+    import('./facts.ts'),
   ]);
 }
 
@@ -131,13 +138,14 @@ async function* carryOutPlan(
   plan: Plan,
   {shell, request, watching, flags, signal, onNotice}: ConsoleRun,
 ): AsyncIterable<RunState> {
-  const [{carryOut}, {watchWorld}, {readOnce}, {openEngine}] = await loadEngine();
+  const [{carryOut}, {watchWorld}, {readOnce}, {openEngine}, {gatherFacts}] = await loadEngine();
   const recipe = recipes.find(({id}) => id === plan.recipe);
   if (recipe === undefined) throw new BugError(`a plan of an unknown recipe: ${plan.recipe}`);
-  const {engine, identity} = openEngine(shell, request, {flags, onNotice});
+  const {engine, identity} = openEngine(shell, request, {flags, watching: () => watching, onNotice});
   const read = () => readOnce(watching, {rates_over_ms: null});
   const target = (await read()).target.id;
-  yield* carryOut(plan, {...identity, target}, {...engine, ...watchWorld(recipe, plan.params, read)}, signal);
+  const world = watchWorld(recipe, plan.params, {read, gather: needs => gatherFacts(watching, needs)});
+  yield* carryOut(plan, {...identity, target}, {...engine, ...world}, signal);
 }
 
 function requireConnection(connection: Connection | null): Connection {

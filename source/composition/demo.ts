@@ -1,7 +1,8 @@
 import type {Flags} from '../commands/parse-call.ts';
-import type {ExitCode} from '../core/errors.ts';
-import {startDemo} from '../demo/demo.ts';
+import {AbortError, type ExitCode, exitCodes} from '../core/errors.ts';
+import {type Demo, startDemo} from '../demo/demo.ts';
 import type {ConnectionRequest} from '../postgres/connection-request.ts';
+import {intervalOf} from './flag-values.ts';
 import {takeInterrupts, untilInterrupted} from './interrupt.ts';
 import {runSnapshot} from './reading.ts';
 import {hasTerminal, type Shell} from './shell.ts';
@@ -12,14 +13,23 @@ export type DemoPorts = {
 };
 
 /**
- * The throwaway server and the console on it; one reading instead with `--once` and without a terminal. What the
- * console is made of is given, not imported: cut into files that two share, it would take longer to start.
+ * The throwaway server and the console on it; one reading instead with `--once` and without a terminal, its address
+ * with `--serve`. What the console is made of is given, not imported: cut into files that two share, it would take
+ * longer to start.
  */
 export async function runDemo(
   shell: Shell,
   flags: Flags,
   {requestTo, openConsole}: DemoPorts,
 ): Promise<ExitCode> {
+  if (flags.once && flags.serve) {
+    throw new AbortError('--once leaves and --serve stays', {
+      hint: 'Leave out one of them.',
+      exitCode: exitCodes.usage,
+    });
+  }
+  // Said before the server is there, not after.
+  intervalOf(flags);
   const tell = (text: string) => shell.output.talk(`poolctl demo: ${text}`);
   const {signal, release} = takeInterrupts(shell.output.talk);
   // Interrupted half way, the server's watchdog clears it away.
@@ -28,10 +38,30 @@ export async function runDemo(
   try {
     const request = requestTo(demo);
     tell(demo.description);
+    if (flags.serve) return await serve(shell, demo, {json: flags.json ?? false, signal});
     release();
     if (!flags.once && hasTerminal(shell)) return await openConsole(request);
     return await runSnapshot(shell, request, flags);
   } finally {
     await demo.stop();
   }
+}
+
+/** For other terminals: the address on stdout, and the server until a signal ends it, which is how it ends well. */
+async function serve(
+  {output}: Shell,
+  {url, rescueUrl}: Demo,
+  {json, signal}: {json: boolean; signal: AbortSignal},
+): Promise<ExitCode> {
+  output.data(json ? JSON.stringify({schema_version: 1, url, rescue_url: rescueUrl}) : url);
+  output.talk(`poolctl demo: where every slot is taken, POOLCTL_RESCUE_URL=${rescueUrl}`);
+  output.talk('poolctl demo: it is there until Ctrl-C');
+  // A signal alone does not keep the process running.
+  const running = setInterval(() => {}, 60_000);
+  await new Promise(resolve => {
+    if (signal.aborted) resolve(null);
+    signal.addEventListener('abort', resolve, {once: true});
+  });
+  clearInterval(running);
+  return exitCodes.ok;
 }

@@ -35,7 +35,8 @@ export async function runDoctor(shell: Shell, request: ConnectionRequest, flags:
   );
 }
 
-async function withConnection(
+/** `work` on a connection that watches, closed whatever comes of it; ends early when interrupted. */
+export async function withConnection(
   shell: Shell,
   request: ConnectionRequest,
   flags: Flags,

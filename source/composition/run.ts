@@ -11,6 +11,7 @@ import type {WorldPorts} from '../core/world.ts';
 import type {Connection} from '../postgres/connect.ts';
 import type {ConnectionRequest} from '../postgres/connection-request.ts';
 import {type Engine, openEngine} from './acting.ts';
+import {ask} from './ask.ts';
 import {gatherFacts} from './facts.ts';
 import {takeInterrupts} from './interrupt.ts';
 import type {Shell} from './shell.ts';
@@ -81,7 +82,7 @@ async function withPorts(
       gather: async needs => explained(await connection(), gatherFacts(await connection(), needs)),
       engine,
       identity,
-      ask: shell.stdin.isTTY ? question => ask(shell, question) : undefined,
+      ask: shell.stdin.isTTY ? question => ask(shell, question, signal) : undefined,
       output: shell.output,
       signal,
     });
@@ -112,16 +113,5 @@ async function settleEarlier(
     const isSettled = !isDryRun && intent.target === identity.target;
     const seen = isSettled ? await settleIntent(intent, identity, engine) : 'unknown, verify';
     output.talk(sanitise(`poolctl: an act of an earlier run never told its outcome (${seen}): ${what}`));
-  }
-}
-
-async function ask({stdin, stderr}: Shell, question: string): Promise<string | null> {
-  const {createInterface} = await import('node:readline/promises');
-  const lines = createInterface({input: stdin, output: stderr});
-  const left = new Promise<null>(resolve => lines.once('close', () => resolve(null)));
-  try {
-    return await Promise.race([lines.question(question), left]);
-  } finally {
-    lines.close();
   }
 }

@@ -2,7 +2,7 @@ import type {Finding, Severity} from './recipe.ts';
 import type {Snapshot, Statement} from './snapshot.ts';
 
 /** What a health check measures. null: it could not be read, or there is nothing to measure yet. */
-export type Metrics = {
+type Metrics = {
   /** Of the slots an ordinary role can get. */
   used_ratio: number;
   /** 0 where no session is. */
@@ -33,7 +33,7 @@ const sides = {
 export const metricNames = Object.keys(sides) as MetricName[];
 
 /** A limit and whether it was crossed; a limit of null is not looked at. */
-export type Threshold = {is_crossed: boolean} & ({max: number | null} | {min: number | null});
+type Threshold = {is_crossed: boolean} & ({max: number | null} | {min: number | null});
 
 /** The answer of `poolctl check`, as the contract has it. */
 export type Health = {

@@ -173,7 +173,7 @@ function seqOf(tail: Tail): number {
 }
 
 async function openForAppend(file: string): Promise<FileHandle> {
-  await mkdir(dirname(file), {recursive: true, mode: 0o700});
+  await makeFolder(dirname(file));
   const {O_APPEND, O_RDWR, O_CREAT, O_EXCL} = constants;
   try {
     const handle = await open(file, O_APPEND | O_RDWR);
@@ -190,6 +190,24 @@ async function openForAppend(file: string): Promise<FileHandle> {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
     // Another process made it just now.
     return await open(file, O_APPEND | O_RDWR);
+  }
+}
+
+/** With mkdir's own `recursive` Node asks for ever where a parent is there and refuses by ENOENT, as /proc does. */
+async function makeFolder(folder: string): Promise<void> {
+  const make = async () => {
+    try {
+      await mkdir(folder, {mode: 0o700});
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    }
+  };
+  try {
+    await make();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || dirname(folder) === folder) throw error;
+    await makeFolder(dirname(folder));
+    await make();
   }
 }
 

@@ -115,7 +115,10 @@ describeEachMajor('the program as an actor', major => {
     }
     expect(journal.head).toBe(journal.entries.at(-1).hash);
     const show = await runProgram(['journal', 'show', run.slice(0, 4)], {home});
-    expect([show.code, show.stdout]).toEqual([0, expect.stringMatching(/intent 1: end session/)]);
+    expect([show.code, show.stdout]).toEqual([
+      0,
+      expect.stringMatching(/^1\. end session .*\n {3}SELECT .*\n.*\n.* verified, \d/m),
+    ]);
     const verdict = JSON.parse((await runProgram(['journal', 'verify', '--json'], {home})).stdout);
     expect(verdict).toMatchObject({schema_version: 1, ok: true, entries: 6, broken_at: null, unfinished: []});
 
@@ -214,11 +217,12 @@ describeEachMajor('the program as an actor', major => {
     await runProgram(argsFor('unrecorded', 'oncall', '--yes'));
   });
 
-  it('ends with 130 between two steps when interrupted, and the journal knows', async () => {
+  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+  it.each(signals)('ends with 130 between two steps at a %s, and the journal knows', async signal => {
     await leakMany('interrupted', 17);
     const home = await temporaryHome();
     // Batches of five with a pause between them: the first step's line comes long before the last step.
-    const interrupt = {when: /^verified/, signal: 'SIGINT'} as const;
+    const interrupt = {when: /^verified/, signal};
     const {code, document} = await documentOf(argsFor('interrupted', 'oncall', '--yes'), {home, interrupt});
     expect([code, document.status]).toEqual([130, 'interrupted']);
     const verified = document.steps.filter(({outcome}: {outcome: string}) => outcome === 'verified').length;
@@ -229,6 +233,36 @@ describeEachMajor('the program as an actor', major => {
     expect(list.entries.at(-1).event).toBe('end');
     expect((await runProgram(['journal', 'verify'], {home})).code).toBe(0);
     await runProgram(argsFor('interrupted', 'oncall', '--yes'), {home});
+  });
+
+  it.each(signals)('does nothing and ends with 130 at a %s while it asks', async signal => {
+    await leakMany('asked', 1);
+    const terminal = openProgram(argsFor('asked', 'oncall'), {columns: 160, rows: 40});
+    onTestFinished(() => terminal.close());
+    await terminal.waitFor('Type yes to carry out 1 step');
+    terminal.kill(signal);
+    expect((await terminal.onExit).exitCode).toBe(130);
+    expect(await countOf('asked')).toBe(1);
+    await runProgram(argsFor('asked', 'oncall', '--yes'));
+  });
+
+  it('ends between two steps when its terminal is closed, and the journal knows', async () => {
+    await leakMany('closed', 17);
+    const file = join(await temporaryHome(), 'journal.jsonl');
+    const args = argsFor('closed', 'oncall', '--yes', '--journal', file);
+    const terminal = openProgram(args, {columns: 160, rows: 40});
+    onTestFinished(() => terminal.close());
+    await terminal.waitFor('verified end session');
+    terminal.hangUp();
+    await expect
+      .poll(async () => (await openJournal(file).read()).at(-1), {timeout: 10_000})
+      .toMatchObject({
+        event: 'end',
+        status: 'interrupted',
+      });
+    expect(await openJournal(file).verify()).toMatchObject({ok: true, unfinished: []});
+    expect(await countOf('closed')).toBeGreaterThan(0);
+    await runProgram(argsFor('closed', 'oncall', '--yes'));
   });
 
   it('tells at its start what an earlier run left unknown', async () => {

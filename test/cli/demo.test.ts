@@ -1,5 +1,9 @@
+import {spawn} from 'node:child_process';
+import {once} from 'node:events';
 import {chmod, readdir} from 'node:fs/promises';
-import {describe, expect, it} from 'vitest';
+import {createInterface} from 'node:readline';
+import {describe, expect, it, onTestFinished} from 'vitest';
+import {program} from '../helpers/build.ts';
 import {availableMajors} from '../helpers/server.ts';
 import {runProgram, temporaryHome} from './run-program.ts';
 
@@ -33,6 +37,32 @@ describe.skipIf(majors.length === 0)('poolctl demo without a terminal', () => {
     expect([code, stderr]).toEqual([130, expect.stringMatching(/poolctl: interrupted\n$/)]);
     // By a watchdog of its own, a moment after the program has ended.
     await expect.poll(() => readdir(home), {timeout: 30_000}).toEqual([]);
+  });
+  it.each([
+    ['the address', [], 'SIGINT'],
+    ['a document with both addresses', ['--json'], 'SIGTERM'],
+  ] as const)('prints %s with --serve, and stays until it is ended', async (_, flags, signal) => {
+    const home = await temporaryFolder();
+    const child = spawn(process.execPath, [program, 'demo', '--serve', '--calm', ...flags], {
+      env: {PATH: process.env.PATH, HOME: home, TMPDIR: home},
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    const ended = once(child, 'close');
+    onTestFinished(() => void child.kill('SIGKILL'));
+    const [line] = await once(createInterface({input: child.stdout}), 'line');
+    const addresses = flags.length === 0 ? {url: line} : JSON.parse(line);
+    expect(Object.keys(addresses)).toEqual(
+      flags.length === 0 ? ['url'] : ['schema_version', 'url', 'rescue_url'],
+    );
+    const users = [];
+    for (const address of [addresses.url, addresses.rescue_url ?? addresses.url]) {
+      const {stdout} = await runProgram(['snapshot', address]);
+      users.push(JSON.parse(stdout).target.user);
+    }
+    expect(users).toEqual(['oncall', flags.length === 0 ? 'oncall' : 'postgres']);
+    child.kill(signal);
+    expect(await ended).toEqual([0, null]);
+    expect(await readdir(home)).toEqual([]);
   });
 });
 

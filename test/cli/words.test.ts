@@ -1,5 +1,6 @@
 import {readFile} from 'node:fs/promises';
 import {describe, expect, it} from 'vitest';
+import {recipes} from '../../recipes/index.ts';
 import {parseCall} from '../../source/commands/parse-call.ts';
 import {commands} from '../../source/commands/usage.ts';
 import {AbortError} from '../../source/core/errors.ts';
@@ -30,7 +31,30 @@ describe('what is asked of the program itself', () => {
       const typed = flag.replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`);
       expect(stdout).toMatch(new RegExp(`^ .*--${typed}\\b.* {2}\\S`, 'm'));
     }
-    expect(parseCall([name, address, '--json', '--help'])).toEqual(parseCall(['help', name]));
+    expect(parseCall([name, address, '--json', '--help'], recipes)).toEqual(
+      parseCall(['help', name], recipes),
+    );
+  });
+});
+
+describe('help of a recipe', () => {
+  it.each([[['run', 'kill-idle-sessions', '--help']], [['help', 'run', 'kill-idle-sessions']]])(
+    '%j has its parameters with what they are unless set',
+    async words => {
+      const {code, stdout} = await runProgram(words);
+      expect([code, stdout]).toEqual([
+        0,
+        expect.stringContaining('Usage: poolctl run kill-idle-sessions [url]'),
+      ]);
+      expect(stdout).toMatch(/^ +older_than +in that state .* \[5min\]$/m);
+      expect(stdout).toMatch(/^ +--dry-run +/m);
+      expect(Math.max(...stdout.split('\n').map(line => line.length))).toBeLessThanOrEqual(80);
+    },
+  );
+
+  it('lists those that act where none is named', async () => {
+    const {stdout} = await runProgram(['run', '--help']);
+    for (const {id, plan} of recipes) expect(stdout.includes(`  ${id}  `)).toBe(plan !== undefined);
   });
 });
 
@@ -71,17 +95,20 @@ describe('words that are understood', () => {
     [['journal', 'show', '1f'], {command: 'journal', words: ['show', '1f'], flags: {}}],
   ];
   it.each(understood)('%j', (words, call) => {
-    expect(parseCall(words)).toEqual(call);
+    expect(parseCall(words, recipes)).toEqual(call);
   });
 });
 
 describe('words that are not', () => {
   const refused: [string[], RegExp][] = [
     [['nonsense'], /no command "nonsense"/],
+    [['help', 'nonsense'], /no command "nonsense"/],
+    [['Check'], /no command "Check"/],
     [['snapshto', address], /no command "snapshto"/],
     [['snapshot', '--nonsense'], /'poolctl snapshot' takes no --nonsense/],
     [['snapshot', '--no-such'], /takes no --no-such/],
     [['-x'], /'poolctl' takes no -x/],
+    [['-undefined'], /'poolctl' takes no -/],
     [['snapshot', '--set', 'a=b'], /takes no --set/],
     [['recipes', '--host', 'db'], /takes no --host/],
     [['snapshot', 'a', 'b'], /one word too many/],
@@ -96,16 +123,29 @@ describe('words that are not', () => {
     [['snapshot', '--host', 'a', '--host', 'b'], /--host is given twice/],
     [['snapshot', '-h', 'a', '--host', 'b'], /--host is given twice/],
     [['snapshot', '--port', 'abc'], /--port wants a whole number/],
+    [['check', '--max-blocked', '-1'], /--max-blocked wants a whole number/],
+    [['check', '--no-host'], /there is no --no-host/],
     [['demo', '--seed', '1.5'], /--seed wants a whole number/],
     // What acts must not hang on how a parser reads "false".
     [['run', 'r', '--yes=false'], /--yes takes no value/],
     [['run', 'r', '--no-dry-run'], /no --no-dry-run/],
   ];
   it.each(refused)('%j', (words, message) => {
-    const refuse = () => parseCall(words);
+    const refuse = () => parseCall(words, recipes);
     expect(refuse).toThrow(AbortError);
     expect(refuse).toThrow(message);
     expect(refuse).toThrow(expect.objectContaining({exitCode: 2, hint: expect.any(String)}));
+  });
+
+  it.each([
+    [['chekc'], "Did you mean 'poolctl check'?"],
+    [['check', '--maxused', '80%'], 'Did you mean --max-used?'],
+    [['--verison'], 'Did you mean --version?'],
+    [['snapshot', '--nonsense'], "'poolctl snapshot --help' lists what it takes"],
+    [['check', '--max-used'], 'It is --max-used SHARE, such as 80%.'],
+    [['snapshot', '--target'], 'It is --target NAME.'],
+  ])('%j is helped by: %s', (words, hint) => {
+    expect(() => parseCall(words, recipes)).toThrow(expect.objectContaining({hint}));
   });
 
   it.each([
@@ -122,6 +162,8 @@ describe('words that are not', () => {
     [['journal', 'show']],
     [['journal', 'show', 'nonsense']],
     [['snapshot', '--wait', 'soon']],
+    [['demo', '--interval', 'soon']],
+    [['demo', '--once', '--serve']],
     [['snapshot', '--rates', '1h', '-h127.0.0.1']],
     [['snapshot', '--target', 'nonsense']],
     [['snapshot', 'mysql://db/shop']],
@@ -145,6 +187,8 @@ describe('words that are not', () => {
     [['run', address]],
     [['run', 'kill-idle-sessions', '--set', address, '--yes']],
     [['journal', address]],
+    [['chekc', address]],
+    [['check', '--max-used', address]],
     [['journal', 'show', address]],
     [['snapshot', '--target', address]],
     [['snapshot', '--host', address]],

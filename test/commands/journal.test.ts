@@ -2,6 +2,8 @@ import {readFile, writeFile} from 'node:fs/promises';
 import {join} from 'node:path';
 import {expect, it} from 'vitest';
 import {showJournal} from '../../source/commands/journal.ts';
+import type {JournalDraft} from '../../source/core/journal.ts';
+import type {Step} from '../../source/core/step.ts';
 import {openJournal} from '../../source/journal/journal-file.ts';
 import {draftOf, intentOf} from '../journal/drafts.ts';
 import {exitCode, output, temporaryFolder} from './acting.ts';
@@ -54,6 +56,86 @@ it('shows one run, by the beginning of its id where that is enough', async () =>
   expect(await show(['show'])).toBe(2);
   expect(await show(['burn'])).toBe(2);
 });
+
+it('tells a run as a story: what was asked for, each act with its outcome, and the end', async () => {
+  const {journal, show, data} = await createJournal();
+  const head = {actor: 'me@here', target: 'db:5432/shop', run: 'r1'};
+  const params = {older_than: '5min', role: ''};
+  const measures = [
+    {name: 'scans', before: '0', after: '7'},
+    {name: 'plan', before: 'Seq Scan\n  Filter', after: null},
+  ];
+  await journal.append({
+    ...head,
+    event: 'run',
+    recipe: 'kill-idle-sessions',
+    plan: 'abc',
+    params,
+    step_count: 3,
+    before: {used: 9},
+    undoes: 'r0',
+  });
+  for (const step of [0, 1]) {
+    await journal.append({...head, event: 'intent', step, content: endSession(4711 + step)});
+    if (step === 0) await journal.append({...draftOf('r1', step), measures} as JournalDraft);
+  }
+  await journal.append({
+    ...draftOf('r1', 2),
+    outcome: 'skipped',
+    message: 'changed since the preview',
+  } as JournalDraft);
+  await journal.append({
+    ...head,
+    event: 'end',
+    status: 'interrupted',
+    reason: 'interrupted',
+    after: {used: 8},
+  });
+  expect(await show(['show', 'r1'], false)).toBe(0);
+  const time = /\d{4}-\d\d-\d\dT[\d:.]+Z/g;
+  expect(data.at(-1)?.replaceAll(time, 'TIME').split('\n')).toEqual([
+    'run r1: kill-idle-sessions on db:5432/shop',
+    'by me@here, TIME',
+    'takes back run r0',
+    '  older_than=5min',
+    'plan abc',
+    '',
+    '1. end session 4711',
+    '   SELECT pg_terminate_backend($1)',
+    '   $1 = 4711',
+    '   TIME  verified, 3.00ms',
+    '   scans: 0 before, 7 after',
+    '   plan before',
+    '     Seq Scan',
+    '       Filter',
+    '   plan after',
+    '     unknown',
+    '',
+    '2. end session 4712',
+    '   $1 = 4712',
+    '   TIME  no outcome was written: unknown, verify',
+    '',
+    '3. TIME  skipped: changed since the preview, 3.00ms',
+    '',
+    'interrupted, TIME; slots used: 9 before, 8 after',
+  ]);
+  expect(await show(['list'], false)).toBe(0);
+  expect(data.at(-1)).toContain('run kill-idle-sessions, 3 steps');
+});
+
+function endSession(pid: number): Step {
+  return {
+    kind: 'sql',
+    title: `end session ${pid}`,
+    subject: `backend:${pid}`,
+    apply: {text: 'SELECT pg_terminate_backend($1)', values: [pid]},
+    undo: 'irreversible',
+    verify: {query: {text: 'SELECT 1', values: []}, expect: {column: 'remaining', op: '=', value: 0}},
+    lock: 'none',
+    transaction: false,
+    timeout_ms: 1000,
+  };
+}
 
 it('verifies, names what is unfinished, and exits 8 where the chain is broken', async () => {
   const {journal, show, document, data, file} = await createJournal();

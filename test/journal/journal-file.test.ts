@@ -114,6 +114,7 @@ describe('openJournal', () => {
       },
     ],
     ['a device', async () => '/dev/null'],
+    ['under a folder that holds no others', async () => '/proc/poolctl/journal/journal.jsonl'],
   ])('says what is wrong where it cannot write: %s', async (_, prepare) => {
     const file = await prepare(await temporaryFolder());
     const failure = openJournal(file).append(draftOf('r', 0));

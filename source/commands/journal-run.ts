@@ -1,0 +1,96 @@
+import {formatMs} from '../core/format.ts';
+import type {JournalEntry} from '../core/journal.ts';
+
+type Event<Name extends JournalEntry['event']> = Extract<JournalEntry, {event: Name}>;
+type Content = Event<'intent'>['content'];
+type Measured = NonNullable<Event<'outcome'>['measures']>[number];
+
+/** One run as people read it: what was asked for, each act with its outcome, and the end. */
+export function describeRun(entries: readonly JournalEntry[]): string[] {
+  const intents = new Map(entries.filter(isIntent).map(intent => [intent.step, intent]));
+  const outcomes = new Map(entries.filter(isOutcome).map(outcome => [outcome.step, outcome]));
+  const steps = [...new Set([...intents.keys(), ...outcomes.keys()])].sort((a, b) => a - b);
+  return [
+    ...entries.filter(isRun).flatMap(startLines),
+    ...steps.flatMap(step => [
+      '',
+      ...stepLines(step, intents.get(step), outcomes.get(step), intents.get(step - 1)?.content),
+    ]),
+    '',
+    ...endLines(entries),
+  ];
+}
+
+/** `verified`; `skipped: changed since the preview`. */
+export function resultText({outcome, message}: Pick<Event<'outcome'>, 'outcome' | 'message'>): string {
+  return `${outcome}${message === null ? '' : `: ${message}`}`;
+}
+
+function startLines({run, recipe, target, actor, at, plan, params, undoes}: Event<'run'>): string[] {
+  const given = Object.entries(params).filter(([, value]) => value !== '');
+  return [
+    `run ${run}: ${recipe} on ${target}`,
+    `by ${actor}, ${at}`,
+    ...(undoes === undefined ? [] : [`takes back run ${undoes}`]),
+    ...given.map(([name, value]) => `  ${name}=${value}`),
+    `plan ${plan}`,
+  ];
+}
+
+/** A step may be settled without an act: it had changed since the preview. */
+function stepLines(
+  step: number,
+  intent: Event<'intent'> | undefined,
+  outcome: Event<'outcome'> | undefined,
+  before: Content | undefined,
+): string[] {
+  const outcomeLines = [
+    outcomeText((intent ?? outcome)?.at, outcome),
+    ...(outcome?.measures ?? []).flatMap(measureLines),
+  ];
+  const [first, ...rest] = intent
+    ? [intent.content.title, ...contentLines(intent.content, before), ...outcomeLines]
+    : outcomeLines;
+  return [`${step + 1}. ${first}`, ...rest.map(line => `   ${line}`)];
+}
+
+/** Where only the values differ from the act before, the statement stands once. */
+function contentLines(content: Content, before: Content | undefined): string[] {
+  if (content.kind === 'advice') return [content.text];
+  if (content.kind === 'file') return [content.path, ...content.diff];
+  const {text, values} = content.apply;
+  const isRepeated = before?.kind === 'sql' && before.apply.text === text;
+  const shown = values.map((value, at) => `$${at + 1} = ${JSON.stringify(value)}`).join(', ');
+  return [...(isRepeated ? [] : text.split('\n')), ...(shown === '' ? [] : [shown])];
+}
+
+function outcomeText(at: string | undefined, outcome: Event<'outcome'> | undefined): string {
+  if (outcome === undefined) return `${at}  no outcome was written: unknown, verify`;
+  const {sqlstate, duration_ms} = outcome;
+  const code = sqlstate === null ? '' : ` (${sqlstate})`;
+  return `${at}  ${resultText(outcome)}${code}, ${formatMs(duration_ms)}`;
+}
+
+/** What the act brought: a number, or a plan of many lines. */
+function measureLines({name, before, after}: Measured): string[] {
+  const [was = [], is = []] = [before, after].map(text => (text ?? 'unknown').split('\n'));
+  if (was.length === 1 && is.length === 1) return [`${name}: ${was[0]} before, ${is[0]} after`];
+  const indented = (lines: string[]) => lines.map(line => `  ${line}`);
+  return [`${name} before`, ...indented(was), `${name} after`, ...indented(is)];
+}
+
+function endLines(entries: readonly JournalEntry[]): string[] {
+  const end = entries.find(isEnd);
+  if (end === undefined) return ['its end was not written'];
+  const before = entries.find(isRun)?.before.used;
+  const after = end.after.used;
+  const slots =
+    before === undefined || after === undefined ? '' : `; slots used: ${before} before, ${after} after`;
+  const why = end.reason === null || end.reason === end.status ? '' : `: ${end.reason}`;
+  return [`${end.status}${why}, ${end.at}${slots}`];
+}
+
+const isRun = (entry: JournalEntry): entry is Event<'run'> => entry.event === 'run';
+const isIntent = (entry: JournalEntry): entry is Event<'intent'> => entry.event === 'intent';
+const isOutcome = (entry: JournalEntry): entry is Event<'outcome'> => entry.event === 'outcome';
+const isEnd = (entry: JournalEntry): entry is Event<'end'> => entry.event === 'end';
