@@ -3,6 +3,7 @@ import {AbortError, exitCodes} from '../core/errors.ts';
 import {sanitise} from '../core/sanitise.ts';
 import type {Snapshot} from '../core/snapshot.ts';
 import {type Connection, connect, type WaitState} from '../postgres/connect.ts';
+import {toAbortError} from '../postgres/connection-errors.ts';
 import {type ConnectionRequest, hostAndPort} from '../postgres/connection-request.ts';
 import {readOnce} from '../postgres/read-once.ts';
 import {waitOf} from './flag-values.ts';
@@ -53,17 +54,24 @@ export async function readFrom(
  * What a server or a broken connection answers in the middle of reading is no defect of poolctl. A loss is noticed
  * between two statements too.
  */
-export async function explained<T>({request, lost}: Connection, reading: Promise<T>): Promise<T> {
+export async function explained<T>({request, lost, is_pooled}: Connection, reading: Promise<T>): Promise<T> {
   try {
-    return await Promise.race([reading, lost.then(error => Promise.reject(error))]);
+    return await Promise.race([reading, lost.then(rejectInAMoment)]);
   } catch (error) {
-    if (!(error instanceof Error) || !isFromServer(error)) throw error;
+    if (!(error instanceof Error) || error instanceof AbortError || !isFromServer(error)) throw error;
+    // A pooler lets in, and says only later that it has no session to lend.
+    if (is_pooled) throw toAbortError(error, request);
     throw new AbortError(`the reading from ${hostAndPort(request)} broke off: ${error.message}`, {
       hint: 'The server may be restarting or overloaded: try again in a moment.',
       exitCode: exitCodes.connection,
       cause: error,
     });
   }
+}
+
+/** What the server said with its last breath reaches the reading itself a moment later, and says more. */
+function rejectInAMoment(error: Error): Promise<never> {
+  return new Promise((_, reject) => setImmediate(reject, error));
 }
 
 /** A server's or a socket's error has a code; pg's own for a lost connection has only its words. */

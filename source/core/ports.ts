@@ -36,14 +36,23 @@ export type StepResult = {
 /** Carries out SQL on a connection of its own, opened only to act. */
 export type Executor = {
   /** `row_count` is null for a command that returns no rows, 0 where the step's guard did not hold. */
-  apply(step: Act): Promise<{row_count: number | null; rows: Record<string, unknown>[]}>;
+  apply(step: Act): Promise<Applied>;
   /** Polls until it holds or `timeout_ms` is over. */
   verify(verification: Verification, timeout_ms: number): Promise<boolean>;
   /** Rows of a query that changes nothing. */
   read(query: Sql, timeout_ms: number): Promise<Record<string, unknown>[]>;
+  /** The plan the server would choose for a statement, line by line; absent where nobody can be asked for it. */
+  explain?(statement: string): Promise<string[]>;
   /** Cancels what `apply` is running now; `apply` then rejects with 57014. */
   cancel(): Promise<void>;
   close(): Promise<void>;
+};
+
+/** `objection` is what the guard said instead of what it was to say, where that is a text. */
+export type Applied = {
+  row_count: number | null;
+  rows: Record<string, unknown>[];
+  objection?: string | null;
 };
 
 /** What of a step is needed to carry it out. */

@@ -1,10 +1,11 @@
 import {AbortError, exitCodes} from '../core/errors.ts';
 import {toAbortError} from './connection-errors.ts';
 import {type ConnectionRequest, hostAndPort} from './connection-request.ts';
-import {type OpenClient, openClient} from './open-client.ts';
-import type {PgClient, RawPgClient} from './pg-client.ts';
-import {oldestVersionNum, parseServerVersion} from './server-version.ts';
-import {type Purpose, sessionOptions} from './session-options.ts';
+import {closeClient} from './open-client.ts';
+import {openSession} from './open-session.ts';
+import type {PgClient} from './pg-client.ts';
+import {createPooledClient} from './pooled-client.ts';
+import type {Purpose} from './session-options.ts';
 import {classifySlotError, explainSlotError, type SlotKind} from './slot-errors.ts';
 
 /** By which rung of the ladder it got in. */
@@ -12,6 +13,8 @@ type Way = 'given' | 'rescue' | 'waited';
 
 export type Connection = {
   client: PgClient;
+  /** The same session for whoever writes BEGIN himself; `client` does so for each query where `is_pooled`. */
+  bare: PgClient;
   /** The one it got in by: the rescue's when `way` says so. */
   request: ConnectionRequest;
   way: Way;
@@ -19,8 +22,8 @@ export type Connection = {
   server_version_num: number;
   is_encrypted: boolean;
   /**
-   * A pooler refused or swallowed the session's settings. Then SET reaches other clients' sessions and named
-   * statements may vanish: use neither, and bound every query with `query_timeout`.
+   * A pooler refused or swallowed the session's settings: between two transactions the session may be another's,
+   * so SET would reach others and named statements vanish. Never true of a connection that acts.
    */
   is_pooled: boolean;
   /** Resolves once, when the connection is gone, however it went. Never rejects. */
@@ -51,7 +54,8 @@ export type ConnectOptions = {
 
 /**
  * Connects by the ladder: as given; by the rescue address where every slot is taken; then waiting for the first
- * free slot. Throws AbortError: exit 4 where no slot is left, 130 when interrupted, else 3 with a remedy.
+ * free slot. Throws AbortError: exit 4 where no slot is left, 130 when interrupted, else 3 with a remedy; 3 too
+ * for acting through a pooler, where neither timeouts nor advisory locks hold and the pid is another's.
  */
 export async function connect(request: ConnectionRequest, options: ConnectOptions): Promise<Connection> {
   const started = performance.now();
@@ -103,74 +107,18 @@ async function tryEachWay(request: ConnectionRequest, options: ConnectOptions): 
 }
 
 async function open(request: ConnectionRequest, way: Way, options: ConnectOptions): Promise<Connection> {
-  const {opened, is_refused} = await openWithSettings(request, options);
-  const {client, parameters, is_encrypted, lost} = opened;
-  const version = parameters.get('server_version') ?? '';
-  const server_version_num = parseServerVersion(version);
-  if (server_version_num < oldestVersionNum || version.endsWith('/bouncer')) {
-    await close(client);
-    throw unusable(version, request);
-  }
-  const is_swallowed = options.purpose === 'watch' && isReadOnlyKnownMissing(server_version_num, parameters);
+  const {client, server_version_num, is_encrypted, is_pooled, lost} = await openSession(request, options);
   return {
-    client,
+    client: is_pooled ? createPooledClient(client) : client,
+    bare: client,
     request,
     way,
     server_version_num,
     is_encrypted,
-    is_pooled: is_refused || is_swallowed,
+    is_pooled,
     lost,
-    close: () => close(client),
+    close: () => closeClient(client),
   };
-}
-
-/**
- * PgBouncer refuses startup parameters it does not track: `unsupported startup parameter: options`, and from 1.20
- * `unsupported startup parameter in options: ...`, both 08P01. Then poolctl goes without its settings: to SET them
- * afterwards would change the sessions that the application is lent next.
- */
-async function openWithSettings(
-  request: ConnectionRequest,
-  {purpose, signal}: ConnectOptions,
-): Promise<{opened: OpenClient; is_refused: boolean}> {
-  const settings = `${request.options} ${sessionOptions(purpose)}`.trim();
-  try {
-    return {opened: await openClient(request, settings, signal), is_refused: false};
-  } catch (error) {
-    const {code, message} = error as {code?: unknown; message?: string};
-    if (code !== '08P01' || !/unsupported startup parameter/.test(message ?? '')) throw error;
-    return {opened: await openClient(request, request.options, signal), is_refused: true};
-  }
-}
-
-/** PG14+ reports default_transaction_read_only by itself; a pooler told to ignore `options` does not obey it. */
-function isReadOnlyKnownMissing(
-  server_version_num: number,
-  parameters: ReadonlyMap<string, string>,
-): boolean {
-  return server_version_num >= 140_000 && parameters.get('default_transaction_read_only') !== 'on';
-}
-
-function unusable(version: string, request: ConnectionRequest): AbortError {
-  const at = hostAndPort(request);
-  if (version.endsWith('/bouncer')) {
-    return new AbortError(`"${request.database}" at ${at} is PgBouncer's admin console, not a database`, {
-      hint: 'Name a database of the server behind it: -d NAME.',
-      exitCode: exitCodes.connection,
-    });
-  }
-  return new AbortError(`the server at ${at} is PostgreSQL ${version}; poolctl reads 13 and later`, {
-    hint: 'Upgrade the server: this version no longer receives fixes.',
-    exitCode: exitCodes.connection,
-  });
-}
-
-/** A polite goodbye, and none at all from a server that does not take it. */
-async function close(client: RawPgClient): Promise<void> {
-  const {stream} = client.connection;
-  const timer = setTimeout(() => stream.destroy(), 300);
-  await client.end();
-  clearTimeout(timer);
 }
 
 /** Grows from 100 ms to 1 s: each try costs the full server a process. The jitter keeps several waiting apart. */

@@ -4,6 +4,7 @@ import {sanitise} from '../core/sanitise.ts';
 import {type ConnectionRequest, hostAndPort} from './connection-request.ts';
 import {NotPostgresError} from './foreign-protocol.ts';
 import {MissingPasswordError} from './open-client.ts';
+import {pastThePooler} from './pooler.ts';
 import {classifySlotError, explainSlotError} from './slot-errors.ts';
 
 /**
@@ -52,17 +53,9 @@ function word(error: unknown, request: ConnectionRequest): Worded {
 
 /** By SQLSTATE, or by node's code. */
 const byCode: Record<string, (request: ConnectionRequest, message: string) => Worded> = {
-  '28P01': request => [
-    `the password of role "${request.user}" was refused by ${hostAndPort(request)}`,
-    request.password_source === null
-      ? 'No password was found: put it into the URL, ~/.pgpass or PGPASSWORD.'
-      : `The password is from ${request.password_source}.`,
-  ],
+  '28P01': request => wrongPassword(request),
   '28000': (request, message) => notAllowed(request, message),
-  '3D000': request => [
-    `database "${request.database}" does not exist at ${hostAndPort(request)}`,
-    'Name one that does: -d postgres is nearly always there.',
-  ],
+  '3D000': request => unknownDatabase(request),
   '42501': (request, message) => [
     `role "${request.user}" may not connect to database "${request.database}": ${message}`,
     /database/.test(message)
@@ -105,6 +98,22 @@ const byCode: Record<string, (request: ConnectionRequest, message: string) => Wo
     'Check the network, a VPN or a tunnel.',
   ],
 };
+
+function wrongPassword(request: ConnectionRequest): Worded {
+  return [
+    `the password of role "${request.user}" was refused by ${hostAndPort(request)}`,
+    request.password_source === null
+      ? 'No password was found: put it into the URL, ~/.pgpass or PGPASSWORD.'
+      : `The password is from ${request.password_source}.`,
+  ];
+}
+
+function unknownDatabase(request: ConnectionRequest): Worded {
+  return [
+    `database "${request.database}" does not exist at ${hostAndPort(request)}`,
+    'Name one that does: -d postgres is nearly always there.',
+  ];
+}
 
 function notAllowed(request: ConnectionRequest, message: string): Worded {
   const {user, database} = request;
@@ -172,7 +181,19 @@ function tlsError(code: string, message: string, reason: string, request: Connec
 }
 
 function byText(message: string, request: ConnectionRequest): Worded | null {
-  if (/timeout expired/.test(message)) return noAnswer(request);
+  if (/timeout expired|Query read timeout/.test(message)) return noAnswer(request);
+  // PgBouncer's own words, all of them 08P01 up to 1.18 at least; a role it does not know fails as a password does.
+  if (/SASL authentication failed|^auth failed/.test(message)) return wrongPassword(request);
+  if (/^no such database|^database .* does not exist/.test(message)) return unknownDatabase(request);
+  if (/statement pooling mode/.test(message)) {
+    return [`${hostAndPort(request)} is a pooler in statement mode: ${message}`, pastThePooler];
+  }
+  if (/startup parameter|command-line options/.test(message)) {
+    return [
+      `the connection pooler at ${hostAndPort(request)} does not take the options of the address: ${message}`,
+      `Leave them out (options=, PGOPTIONS). ${pastThePooler}`,
+    ];
+  }
   if (/Connection terminated|ECONNRESET/.test(message)) {
     return [
       `${hostAndPort(request)} closed the connection without a word`,

@@ -1,5 +1,6 @@
 import {formatAge} from '../core/format.ts';
 import type {SessionIdentity} from '../core/snapshot.ts';
+import {inTime} from './in-time.ts';
 import type {PgClient} from './pg-client.ts';
 import {pickVariant} from './queries/query.ts';
 import {type SessionLockRow, sessionLocksQuery} from './queries/session-locks.ts';
@@ -23,17 +24,22 @@ export type SessionDetail = {
   locks: SessionLock[];
 };
 
-/** What one session's detail adds to the snapshot, in one round trip. Throws what the server answers. */
+/**
+ * What one session's detail adds to the snapshot, in one round trip. Throws what the server answers, and AbortError
+ * where it does not within `deadline_ms`.
+ */
 export async function readSessionDetail(
   client: PgClient,
   session: {pid: number; backend_start: SessionIdentity['backend_start'] | null; server_version_num: number},
+  deadline_ms = 5000,
 ): Promise<SessionDetail> {
   const values = [session.pid];
   const text = (query: typeof sessionLocksQuery) => pickVariant(query, session.server_version_num).text;
-  const [queries, locks] = await Promise.all([
+  const answers = Promise.all([
     client.query<SessionQueryRow>({text: text(sessionQueryQuery), values, rowMode: 'array'}),
     client.query<SessionLockRow>({text: text(sessionLocksQuery), values, rowMode: 'array'}),
   ]);
+  const [queries, locks] = await inTime(answers, deadline_ms);
   const [row] = queries.rows;
   if (row === undefined || !isSame(row[0], session.backend_start))
     return {is_gone: true, query: null, locks: []};

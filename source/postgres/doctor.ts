@@ -5,6 +5,7 @@ import {toAbortError} from './connection-errors.ts';
 import type {ConnectionRequest} from './connection-request.ts';
 import {checkTarget} from './doctor-checks.ts';
 import {readDoctorFacts} from './doctor-facts.ts';
+import {poolerInBetween} from './pooler.ts';
 
 /**
  * What poolctl can see and do over this connection. Opens one more for a moment where a rescue address is set,
@@ -45,16 +46,8 @@ export async function examine(connection: Connection): Promise<DoctorReport> {
 
 function pooler({is_pooled}: Connection): DoctorCheck[] {
   if (!is_pooled) return [];
-  return [
-    {
-      id: 'pooler',
-      status: 'advice',
-      detail: 'a connection pooler sits in between: timeouts and read-only mode are not in force',
-      remedy: "DIRECT_URL or POOLCTL_DATABASE_URL with PostgreSQL's own address",
-      needs_restart: false,
-      note: null,
-    },
-  ];
+  const {section: id, reason: detail, remedy} = poolerInBetween;
+  return [{id, status: 'missing', detail, remedy, needs_restart: false, note: null}];
 }
 
 async function rescue({rescue: request}: ConnectionRequest): Promise<DoctorCheck[]> {

@@ -1,5 +1,5 @@
 import {setTimeout as sleep} from 'node:timers/promises';
-import type {Act, Executor} from '../core/ports.ts';
+import type {Act, Applied, Executor} from '../core/ports.ts';
 import {quoteIdentifier} from '../core/quote.ts';
 import type {Sql, Verification} from '../core/step.ts';
 import {holds} from '../core/verification.ts';
@@ -31,9 +31,8 @@ export function createExecutor(connect: () => Promise<Connection>): Executor & {
   return {
     async apply(step) {
       const connection = await open();
-      const {rowCount, rows} = needsSession(step)
-        ? await actInSteps(connection, step)
-        : await actAtOnce(connection, step);
+      if (needsSession(step)) return actInSteps(connection, step);
+      const {rowCount, rows} = await actAtOnce(connection, step);
       // A command's tag without a count (ALTER ROLE) is no row that the guard did not find.
       return {row_count: rowCount, rows};
     },
@@ -48,6 +47,18 @@ export function createExecutor(connect: () => Promise<Connection>): Executor & {
     },
     async read(query, timeout_ms) {
       return (await look(await open(), query, timeout_ms)).rows;
+    },
+    async explain(statement) {
+      const {bare, request, server_version_num} = await open();
+      const {explainStatement} = await import('./explain.ts');
+      const {lines} = await explainStatement(bare, {
+        query: statement,
+        database: request.database,
+        connected_database: request.database,
+        server_version_num,
+        schema: request.prisma?.schema ?? null,
+      });
+      return lines;
     },
     async cancel() {
       const pid = current?.client.processID;
@@ -75,12 +86,9 @@ function needsSession({guard, settings}: Act): boolean {
 /** One round trip: the timeout, the statement and what frames it are written at once. */
 async function actAtOnce(connection: Connection, {apply, ...options}: Act): Promise<PgResult> {
   const statement = extended(apply);
-  // Behind a pooler a session's setting would reach the next client; a transaction's does not outlive it.
   const queries = options.transaction
     ? [{text: 'BEGIN'}, timeoutSetting(options), statement, {text: 'COMMIT'}]
-    : connection.is_pooled
-      ? [statement]
-      : [timeoutSetting(options), statement];
+    : [timeoutSetting(options), statement];
   const send = (query: PgQuery) => connection.client.query<Row>({...query, ...patience(options)});
   const results = await Promise.allSettled(queries.map(send));
   for (const result of results) if (result.status === 'rejected') throw withDetail(result.reason);
@@ -90,20 +98,21 @@ async function actAtOnce(connection: Connection, {apply, ...options}: Act): Prom
 }
 
 /** The guard's answer decides whether the statement is sent at all: in one transaction where the act allows one. */
-async function actInSteps(connection: Connection, step: Act): Promise<PgResult> {
+async function actInSteps(connection: Connection, step: Act): Promise<Applied> {
   const {apply, guard, settings = {}, transaction} = step;
   const send = (query: PgQuery) => connection.client.query<Row>({...query, ...patience(step)});
   const all = {...settings, statement_timeout: String(step.timeout_ms)};
   if (transaction) await send({text: 'BEGIN'});
   try {
     for (const [name, value] of Object.entries(all)) await send(setting(name, value, transaction));
-    if (guard !== undefined && !(await isMet(guard, send))) {
+    const answer = guard === undefined ? null : (await send(extended(guard.query))).rows[0];
+    if (guard !== undefined && !holds(guard.expect, answer ?? undefined)) {
       if (transaction) await send({text: 'ROLLBACK'});
-      return {rows: [], rowCount: 0};
+      return {rows: [], row_count: 0, objection: objectionOf(guard, answer)};
     }
-    const result = await send(extended(apply));
+    const {rows, rowCount} = await send(extended(apply));
     if (transaction) await send({text: 'COMMIT'});
-    return result;
+    return {rows, row_count: rowCount};
   } catch (error) {
     if (transaction) await send({text: 'ROLLBACK'}).catch(() => {});
     throw withDetail(error);
@@ -115,11 +124,10 @@ async function actInSteps(connection: Connection, step: Act): Promise<PgResult> 
   }
 }
 
-async function isMet(
-  {query, expect}: Verification,
-  send: (query: PgQuery) => Promise<PgResult>,
-): Promise<boolean> {
-  return holds(expect, (await send(extended(query))).rows[0]);
+/** A guard that answers in words says why; a value that merely differs (a setting's) is none of the user's words. */
+function objectionOf({expect}: Verification, answer: Row | null | undefined): string | null {
+  const value = expect.column === 'guard' ? answer?.[expect.column] : null;
+  return typeof value === 'string' ? value : null;
 }
 
 /** A query that changes nothing. */

@@ -1,5 +1,6 @@
 import {AbortError, exitCodes} from '../core/errors.ts';
 import {quoteIdentifier} from '../core/quote.ts';
+import {inTime} from './in-time.ts';
 import {countParameters} from './parameters.ts';
 import type {PgClient} from './pg-client.ts';
 
@@ -24,10 +25,19 @@ export type Explained = {lines: string[]; how: 'generic plan' | 'forced generic 
  * (the extended one wants its parameters bound); before PG16 EXPLAIN EXECUTE does not repeat the text at all.
  *
  * Planning alone may evaluate immutable functions of constants: hence read-only, rolled back and under timeouts.
- * Each batch is issued in one turn, so that on a shared, pipelined connection no reading gets into its transaction.
- * Throws AbortError with what the server objects to.
+ * Each batch is one transaction issued in one turn: on a shared, pipelined connection no reading gets into it, and
+ * through a pooler it stays on one session. `client` is the bare one: it writes its own BEGIN.
+ * Throws AbortError with what the server objects to, or where it does not answer within `deadline_ms`.
  */
-export async function explainStatement(client: PgClient, request: ExplainRequest): Promise<Explained> {
+export function explainStatement(
+  client: PgClient,
+  request: ExplainRequest,
+  deadline_ms = 5000,
+): Promise<Explained> {
+  return inTime(explain(client, request), deadline_ms);
+}
+
+async function explain(client: PgClient, request: ExplainRequest): Promise<Explained> {
   if (request.database !== request.connected_database) throw elsewhere(request);
   const statement = request.query.trim().replace(/(\s*;)+$/, '');
   const begin = `BEGIN READ ONLY; ${settings(request.schema ?? null)}`;
@@ -46,15 +56,15 @@ type Planned = PromiseSettledResult<{rows: PlanRow[]}>;
 
 /** Throws where PREPARE does not take it; what EXPLAIN EXECUTE says is the caller's to use. */
 async function prepareAndExplain(client: PgClient, begin: string, statement: string): Promise<Planned> {
-  const deallocate = `DEALLOCATE ${name}`;
-  const [begun, prepared, explained] = await Promise.allSettled([
+  const [begun, prepared, , explained] = await Promise.allSettled([
     client.query(begin),
     client.query({text: `PREPARE ${name} AS ${statement}`, queryMode: 'extended'}),
+    client.query(`SAVEPOINT ${name}`),
     client.query<PlanRow>({text: `EXPLAIN ${execution(statement)}`, queryMode: 'extended'}),
-    // PREPARE outlives its transaction: a failed one refuses the first of these, an unharmed one the last.
-    client.query(deallocate),
+    // What is prepared outlives its transaction, and a failed one refuses to DEALLOCATE.
+    client.query(`ROLLBACK TO ${name}`),
+    client.query(`DEALLOCATE ${name}`),
     client.query('ROLLBACK'),
-    client.query(deallocate),
   ]);
   for (const part of [begun, prepared]) if (part.status === 'rejected') throw toAbortError(part.reason);
   return explained;
@@ -107,6 +117,7 @@ function toAbortError(error: unknown): AbortError {
 const hints: Record<string, string> = {
   '42601':
     'Only one whole SELECT, INSERT, UPDATE, DELETE, MERGE or VALUES has a plan; a text that the server cut off, or whose constants became $1 where none may stand, has none.',
+  '42P14': 'A utility statement has no plan, nor has SELECT INTO on this version.',
   '42P01': 'The table is not on the search path assumed here ("$user", public), or it was a temporary one.',
   '42P18': 'The types of its parameters cannot be inferred from the text alone.',
   '42501':

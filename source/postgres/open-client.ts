@@ -46,6 +46,14 @@ export async function openClient(
   throw firstError;
 }
 
+/** A polite goodbye, and none at all from a server that does not take it. */
+export async function closeClient(client: RawPgClient): Promise<void> {
+  const {stream} = client.connection;
+  const timer = setTimeout(() => stream.destroy(), 300);
+  await client.end();
+  clearTimeout(timer);
+}
+
 type AttemptOptions = {options: string; tls: TlsAttempt; signal: AbortSignal | undefined};
 
 async function attempt(

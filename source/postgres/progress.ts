@@ -4,7 +4,7 @@ import type {Connection} from './connect.ts';
 import {type ProgressRow, progressQueries} from './queries/progress.ts';
 import {pickVariant} from './queries/query.ts';
 
-/** How far the backend `pid` is, by the progress view of what it does; null where the view does not have it. */
+/** How far the backend `pid` is, by the progress view of what it does; null where it does nothing. */
 export async function readProgress(
   {client, server_version_num}: Connection,
   {view, pid}: {view: NonNullable<SqlStep['progress']>; pid: number},
@@ -16,7 +16,12 @@ export async function readProgress(
   const {phase, done, total, locker_pid, locker} = row;
   return {
     phase,
-    done_ratio: total > 0 ? Math.min(1, done / total) : null,
-    waiting_for: locker_pid > 0 ? {pid: locker_pid, description: locker ?? 'unknown'} : null,
+    done_ratio: done !== null && total !== null && total > 0 ? Math.min(1, done / total) : null,
+    waiting_for: locker_pid === null ? null : {pid: locker_pid, description: describe(locker_pid, locker)},
   };
+}
+
+function describe(pid: number, locker: string | null): string {
+  // pg_blocking_pids() has 0 for what no session holds.
+  return pid === 0 ? 'a prepared transaction' : locker || 'unknown';
 }

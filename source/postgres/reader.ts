@@ -7,6 +7,7 @@ import type {ConnectionRequest} from './connection-request.ts';
 import {isoTime} from './iso-time.ts';
 import {type Names, noNames, toNames} from './names.ts';
 import type {PgClient, RawPgClient} from './pg-client.ts';
+import {poolerInBetween} from './pooler.ts';
 import {type ActivityRow, activityQuery} from './queries/activity.ts';
 import {type CatalogRow, catalogQuery} from './queries/catalog.ts';
 import {type DatabaseRow, databasesQuery} from './queries/databases.ts';
@@ -181,7 +182,11 @@ export function createReader(connection: ReadableConnection, now: () => number):
       databases: (databases?.databases ?? []).map(database =>
         database.datname === target.database ? {...database, index_hit_ratio: indexHitRatio} : database,
       ),
-      unavailable: [...capabilities.unavailable, ...sections.unavailable()],
+      unavailable: [
+        ...(connection.is_pooled ? [poolerInBetween] : []),
+        ...capabilities.unavailable,
+        ...sections.unavailable(),
+      ],
       cost,
     };
   }

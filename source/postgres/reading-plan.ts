@@ -26,7 +26,8 @@ const paceMs = {
   texts: 10_000,
   /**
    * Before PG15 reading any statistics asks the collector for a file not older than 500 ms and waits for it
-   * (backend_read_statsfile in pgstat.c); since then they are in shared memory.
+   * (backend_read_statsfile in pgstat.c); since then they are in shared memory. The first tick reads them all the
+   * same: rates need two readings.
    */
   databases_before_15: 5000,
 };
@@ -36,6 +37,7 @@ const prefetchedTexts = 60;
 
 export function createReadingPlan(now: () => number, server_version_num: number): ReadingPlan {
   const lastMs = new Map<string, number>();
+  let ticks = 0;
   /** Whether `part` was last read that long ago; if so, it counts as read now. */
   const isDue = (part: string, every_ms: number) => {
     if (now() - (lastMs.get(part) ?? Number.NEGATIVE_INFINITY) < every_ms) return false;
@@ -79,10 +81,14 @@ export function createReadingPlan(now: () => number, server_version_num: number)
       };
     },
     tick(reader, shown) {
+      ticks++;
       return {
         catalogs: isDue('catalogs', reader.hasUnknownNames() ? 1000 : paceMs.catalogs),
         activity: true,
-        databases: isDue('databases', server_version_num >= 150_000 ? 0 : paceMs.databases_before_15),
+        databases: isDue(
+          'databases',
+          server_version_num >= 150_000 || ticks === 1 ? 0 : paceMs.databases_before_15,
+        ),
         lock_waits: reader.hasLockWaits(),
         index_hits: isDue('index_hits', paceMs.index_hits),
         index_builds: isDue('index_builds', paceMs.index_builds),

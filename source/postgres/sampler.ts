@@ -1,6 +1,7 @@
 import type {Reading, Sampler} from '../core/ports.ts';
 import type {Snapshot} from '../core/snapshot.ts';
 import type {Connection} from './connect.ts';
+import {toAbortError} from './connection-errors.ts';
 import {createLapse, type Lapse} from './lapse.ts';
 import {createPace} from './pace.ts';
 import {createReader, type Reader, type Wanted} from './reader.ts';
@@ -35,16 +36,25 @@ export function createSampler(options: SamplerOptions): Sampler {
     let lostSince = performance.now();
     while (!signal.aborted) {
       let connection: Connection | null = null;
+      let hasRead = false;
       try {
         connection = await lapse.orAborted(options.connect(signal));
-        lostSince = Number.POSITIVE_INFINITY;
-        yield* follow(connection, lapse);
-      } catch (error) {
+        for await (const reading of follow(connection, lapse)) {
+          if (reading.kind === 'lost') {
+            yield reading;
+            continue;
+          }
+          hasRead = true;
+          lostSince = Number.POSITIVE_INFINITY;
+          yield {...reading, cameByRescue: connection.way === 'rescue'};
+        }
+      } catch (thrown) {
         if (signal.aborted) return;
-        const isRefused = connection === null;
+        // A pooler lets in, and says only later that it has no session to lend.
+        const error = connection?.is_pooled ? toAbortError(thrown, connection.request) : thrown;
         lostSince = Math.min(lostSince, performance.now());
-        // A connection that broke is opened again at once; one that was refused is not insisted on.
-        const retry_in_ms = isRefused ? reconnectPauseMs(error, performance.now() - lostSince) : 0;
+        // A connection that broke is opened again at once; one that never gave a reading is not insisted on.
+        const retry_in_ms = hasRead ? 0 : reconnectPauseMs(error, performance.now() - lostSince);
         yield toLost(error, retry_in_ms);
         await lapse.sleep(retry_in_ms).catch(() => {});
       } finally {

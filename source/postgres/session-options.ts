@@ -16,7 +16,7 @@ const always = {
   client_min_messages: 'warning',
 };
 
-const byPurpose: Record<Purpose, Record<string, string>> = {
+const byPurpose = {
   watch: {
     default_transaction_read_only: 'on',
     statement_timeout: '3000',
@@ -29,11 +29,25 @@ const byPurpose: Record<Purpose, Record<string, string>> = {
     lock_timeout: '2000',
     idle_in_transaction_session_timeout: '30000',
   },
-};
+} satisfies Record<Purpose, Record<string, string>>;
+
+/** In milliseconds; it differs by purpose, so that a session shows by it whether its settings are in force. */
+export function lockTimeoutMs(purpose: Purpose): number {
+  return Number(byPurpose[purpose].lock_timeout);
+}
 
 /** The startup packet's `options`: every setting of the session, without a round trip. */
 export function sessionOptions(purpose: Purpose): string {
   return Object.entries({...always, ...byPurpose[purpose]})
     .map(([name, value]) => `-c ${name}=${value}`)
     .join(' ');
+}
+
+/** The settings of watching for one transaction alone, with its BEGIN, in one text. */
+export function beginWatching(): string {
+  const {client_encoding: _, ...rest} = always;
+  const settings = Object.entries({...rest, ...byPurpose.watch}).map(
+    ([name, value]) => `SET LOCAL ${name} = '${value}'`,
+  );
+  return ['BEGIN READ ONLY', ...settings].join('; ');
 }

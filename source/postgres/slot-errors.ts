@@ -1,4 +1,5 @@
 import {quoteIdentifier} from '../core/quote.ts';
+import {pastThePooler} from './pooler.ts';
 
 /** Whose slots are taken. Freeing one kind does not help those who lack another. */
 export type SlotKind =
@@ -7,7 +8,10 @@ export type SlotKind =
   | 'reserved'
   | 'role_limit'
   | 'database_limit'
-  | 'pooler';
+  | 'pooler_clients'
+  | 'pooler_limit'
+  | 'pooler_sessions'
+  | 'pooler_queue';
 
 /**
  * Which limit a refused connection ran into, or null when it was refused for another reason.
@@ -16,7 +20,8 @@ export type SlotKind =
  */
 export function classifySlotError(error: unknown): SlotKind | null {
   const {code, message, routine} = describe(error);
-  if (poolerTexts.some(text => text.test(message))) return 'pooler';
+  const [, poolerKind] = poolerTexts.find(([text]) => text.test(message)) ?? [];
+  if (poolerKind !== undefined) return poolerKind;
   if (code !== '53300') return null;
   if (routine === 'InitializeSessionUserId' || /too many connections for role/.test(message))
     return 'role_limit';
@@ -30,15 +35,15 @@ export function classifySlotError(error: unknown): SlotKind | null {
   return 'global';
 }
 
-// PgBouncer (client.c, objects.c): max_client_conn, max_db_client_connections, max_user_client_connections,
-// query_wait_timeout. Supavisor: EMAXCONN, EMAXCONNSESSION and the texts of its older versions.
-const poolerTexts = [
-  /no more connections allowed/,
-  /query_wait_timeout/,
-  /\bEMAXCONN(SESSION)?\b/,
-  /MaxClientsInSessionMode/,
-  /max clients reached/i,
-  /max client connections reached/i,
+// PgBouncer (client.c, objects.c): max_client_conn; client_connections of a database or user came with 1.24. Its
+// max_db_connections and max_user_connections make clients queue instead, as a server that lets nobody in does.
+// Supavisor: EMAXCONN, EMAXCONNSESSION and the texts of its older versions, ECHECKOUTTIMEOUT.
+const poolerTexts: [text: RegExp, kind: SlotKind][] = [
+  [/no more connections allowed \(max_(db|user)_client_connections\)/, 'pooler_limit'],
+  [/no more connections allowed/, 'pooler_clients'],
+  [/query_wait_timeout|server_login_retry|\bECHECKOUTTIMEOUT\b/, 'pooler_queue'],
+  [/\bEMAXCONNSESSION\b|MaxClientsInSessionMode|max clients reached/i, 'pooler_sessions'],
+  [/\bEMAXCONN\b|max client connections reached/i, 'pooler_clients'],
 ];
 
 function describe(error: unknown): {code: string; message: string; routine: string} {
@@ -70,7 +75,13 @@ const messages: Record<SlotKind, (facts: SlotFacts) => string> = {
     `every connection slot of ${host} open to role "${user}" is taken: the last ones are reserved`,
   role_limit: ({user}) => `role "${user}" is at its own connection limit`,
   database_limit: ({database}) => `database "${database}" is at its own connection limit`,
-  pooler: ({host}) => `the connection pooler at ${host} takes no more clients`,
+  pooler_clients: ({host}) => `the connection pooler at ${host} takes no more clients (max_client_conn)`,
+  pooler_limit: ({host, user, database}) =>
+    `the connection pooler at ${host} takes no more clients of role "${user}" or database "${database}"`,
+  pooler_sessions: ({host}) =>
+    `every session that the connection pooler at ${host} may open (pool_size) is held by a client`,
+  pooler_queue: ({host}) =>
+    `the connection pooler at ${host} had no session of the server to lend within its query_wait_timeout`,
 };
 
 const hints: Record<SlotKind, (facts: SlotFacts) => string> = {
@@ -87,6 +98,9 @@ const hints: Record<SlotKind, (facts: SlotFacts) => string> = {
     `Other slots may be free: connect as another role (-U), or as one that may: ALTER ROLE ${quoteIdentifier(user)} CONNECTION LIMIT -1;`,
   database_limit: ({database}) =>
     `Other slots may be free: connect to another database (-d postgres), or as one that may: ALTER DATABASE ${quoteIdentifier(database)} CONNECTION LIMIT -1;`,
-  pooler: () =>
-    "Connect past the pooler, to PostgreSQL's own port (DIRECT_URL): ending backends does not free the pooler's clients.",
+  pooler_clients: () => `${pastThePooler} Ending backends frees none of the pooler's clients.`,
+  pooler_limit: () => `${pastThePooler} The limit is in the pooler's own configuration.`,
+  pooler_sessions: () =>
+    `${pastThePooler} Or to the pooler's transaction mode, where clients share sessions.`,
+  pooler_queue: () => `${pastThePooler} Its pool is used up, or the server behind it lets nobody in.`,
 };

@@ -35,6 +35,8 @@ export type StatementsReader = {
 const mostStatements = 200;
 /** Evictions are told for so long after the last one was seen. */
 const evictionShownMs = 60_000;
+/** Extension 1.8 does not count evictions: a list this full makes them, 5 % at a time (entry_dealloc). */
+const fullRatio = 0.95;
 /** Kept before all are forgotten; a thousand texts of Prisma's are about 1 MB. */
 const mostTexts = 3000;
 
@@ -77,11 +79,14 @@ export function createStatementsReader(
   }
 
   function toInfo([dealloc, stats_reset, max_entries, at_ms]: StatementsInfoRow): StatementsInfo {
-    if (info !== null && (dealloc ?? 0) > info.dealloc) lastEvictionMs = at_ms;
+    const known = Math.max(entries, shown.length);
+    const isEvicting =
+      dealloc === null ? known >= max_entries * fullRatio : info !== null && dealloc > info.dealloc;
+    if (isEvicting) lastEvictionMs = at_ms;
     return {
       dealloc: dealloc ?? 0,
       stats_reset: isoTime(stats_reset),
-      entries: Math.max(entries, shown.length),
+      entries: known,
       max_entries,
       is_evicting: at_ms - lastEvictionMs < evictionShownMs,
     };

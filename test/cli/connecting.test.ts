@@ -1,8 +1,9 @@
 import {createServer, type Server} from 'node:net';
 import type pg from 'pg';
 import {afterAll, beforeAll, describe, expect, it} from 'vitest';
-import {describeEachMajor, startTestServer, type TestServer} from '../helpers/server.ts';
-import {createCliRoles, failing, password, runProgram, urlOf} from './run-program.ts';
+import {describePgBouncer, type Pooler, startPgBouncer} from '../helpers/pgbouncer.ts';
+import {availableMajors, describeEachMajor, startTestServer, type TestServer} from '../helpers/server.ts';
+import {createCliRoles, failing, leak, password, runProgram, urlOf} from './run-program.ts';
 
 describeEachMajor('the program before a server that is full', major => {
   let server: TestServer;
@@ -104,6 +105,66 @@ describeEachMajor('the program before a server that is full', major => {
     ['TLS it does not speak', () => urlOf(server, 'oncall', '?sslmode=require'), /does not speak TLS/],
   ])('ends with 3 for %s', async (_, url, message) => {
     expect(await failing(['snapshot', url()])).toEqual([3, expect.stringMatching(message)]);
+  });
+});
+
+const [newest = 18] = await availableMajors();
+
+describePgBouncer('the program before PgBouncer', () => {
+  let server: TestServer;
+  let pooler: Pooler;
+  beforeAll(async () => {
+    server = await startTestServer({major: newest});
+    await createCliRoles(server);
+    pooler = await startPgBouncer({
+      server,
+      pool_mode: 'transaction',
+      users: {oncall: password, app: password},
+      settings: {default_pool_size: 1, query_wait_timeout: 1},
+    });
+  });
+  afterAll(async () => {
+    await pooler?.stop();
+    await server?.stop();
+  });
+
+  it('reads, and says that a pooler sits in between', async () => {
+    const {code, stdout, stderr} = await runProgram(['snapshot', pooler.url({user: 'oncall'})]);
+    expect([code, JSON.parse(stdout).target.user]).toEqual([0, 'oncall']);
+    expect(stderr).toMatch(/pooler: a connection pooler sits in between.*DIRECT_URL/);
+    const doctor = await runProgram(['doctor', pooler.url({user: 'oncall'})]);
+    expect(doctor.stdout).toMatch(/MISSING +pooler +a connection pooler sits in between/);
+  });
+
+  it('does not act through it, and ends with 3', async () => {
+    const leaking = await leak(server, {application_name: 'web'});
+    const set = ['--set', 'older_than=0s', '--yes', '--json'];
+    const {code, stdout} = await runProgram([
+      'run',
+      'kill-idle-sessions',
+      pooler.url({user: 'oncall'}),
+      ...set,
+    ]);
+    expect([code, stdout]).toEqual([3, expect.stringContaining('does not act through a connection pooler')]);
+    expect((await leaking.query('SELECT 1 AS alive')).rows).toEqual([{alive: 1}]);
+    await leaking.end();
+  });
+
+  it('ends with 4 while every session of its pool is lent', async () => {
+    const client = await server.connect({config: {connectionString: pooler.url({user: 'app'})}});
+    await client.query('BEGIN');
+    expect(await failing(['snapshot', pooler.url({user: 'app'})])).toEqual([
+      4,
+      expect.stringMatching(/no session of the server to lend.*\n.*DIRECT_URL/),
+    ]);
+    await client.end();
+  });
+
+  it('ends with 3 for its own console', async () => {
+    expect(await failing(['snapshot', pooler.url({database: 'pgbouncer'})])).toEqual([
+      3,
+      expect.stringMatching(/is PgBouncer's admin console, not a database\n/),
+    ]);
   });
 });
 

@@ -3,6 +3,7 @@ import type pg from 'pg';
 import {afterAll, afterEach, beforeAll, describe, expect, it} from 'vitest';
 import {program} from '../helpers/build.ts';
 import {openProgram, shown} from '../helpers/console.ts';
+import {describePgBouncer, startPgBouncer} from '../helpers/pgbouncer.ts';
 import {startTestServer, type TestServer} from '../helpers/server.ts';
 import {openTerminal, type Terminal} from '../helpers/terminal.ts';
 
@@ -17,6 +18,8 @@ beforeAll(async () => {
   });
   await server.query("CREATE ROLE oncall LOGIN PASSWORD 'oncall' IN ROLE pg_monitor, pg_signal_backend");
   await server.query("CREATE ROLE app LOGIN PASSWORD 'app'");
+  // Its commits are asynchronous: a crash right now would take the roles along.
+  await server.query('CHECKPOINT');
   url = server.url({user: 'oncall', password: 'oncall'});
 });
 afterAll(() => server?.stop());
@@ -132,6 +135,25 @@ describe('a server with no slot left', () => {
     const terminal = await opened([url], {env: {POOLCTL_RESCUE_URL: server.superuserUrl}});
     expect(shown(terminal)).toMatch(/17 of 17 used|18 of 17 used/);
     expect(shown(terminal)).toContain(', 0 free,');
+    expect(shown(terminal)).toContain('by rescue');
+    const watching = `FROM pg_stat_activity WHERE application_name = 'poolctl'`;
+    const [ended] = await server.query<{pid: number}>(`SELECT pid, pg_terminate_backend(pid) ${watching}`);
+    while ((await server.query(`SELECT ${watching} AND pid <> ${ended?.pid}`)).length === 0);
+    await terminal.waitFor(/● 0\.5s.*by rescue|by rescue.*● 0\.5s/);
+  });
+});
+
+describePgBouncer('through a transaction pooler', () => {
+  it('reads on, and says what it is and what to connect to instead', async () => {
+    const pooler = await startPgBouncer({server, pool_mode: 'transaction', users: {oncall: 'oncall'}});
+    try {
+      const terminal = await opened([pooler.url({user: 'oncall'})]);
+      await terminal.waitFor('connect past it: DIRECT_URL');
+      expect(shown(terminal)).toContain('a connection pooler sits in between');
+      expect(shown(terminal)).not.toContain('stale');
+    } finally {
+      await pooler.stop();
+    }
   });
 });
 

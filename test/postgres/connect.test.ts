@@ -167,16 +167,17 @@ describe('behind a pooler', () => {
   const server = {server_version: '16.4', default_transaction_read_only: 'off'};
 
   it.each([
-    'unsupported startup parameter: options',
-    'unsupported startup parameter in options: default_transaction_read_only',
-  ])('goes without its settings when it is told: %s', async text => {
+    ['08P01', 'unsupported startup parameter: options'],
+    ['08P01', 'unsupported startup parameter in options: default_transaction_read_only'],
+    ['0A000', 'Feature not supported: RDS Proxy currently doesn’t support command-line options.'],
+  ])('goes without its settings when it is told: %s %s', async (sqlstate, text) => {
     const packets: Record<string, string>[] = [];
     const pooler = await listen(socket => {
       socket.once('data', packet => {
         const parameters = startupParameters(packet);
         packets.push(parameters);
         const isRefused = parameters.options?.includes('default_transaction_read_only');
-        if (isRefused) socket.end(refusal('08P01', text));
+        if (isRefused) socket.end(refusal(sqlstate, text));
         else socket.write(welcome(server));
       });
     });

@@ -258,7 +258,8 @@ describeEachMajor('reader of statements', major => {
   });
 
   it('makes no rate of counters that somebody reset', async () => {
-    await run(1);
+    // Before 14 a counter that fell is all that tells it.
+    await run(major < 14 ? 10 : 1);
     await reader.read(numbers);
     await server.query('SELECT extensions.pg_stat_statements_reset()');
     await run(9);

@@ -1,7 +1,11 @@
 import type {SqlStep} from '../../core/step.ts';
 import type {Query} from './query.ts';
 
-/** How far one backend is with a long act: blocks where the phase counts blocks, tuples where it counts those. */
+/**
+ * How far one backend is with a long act: blocks where the phase counts blocks, tuples where it counts those; and
+ * the session it waits for, by the progress view or, where that does not say, by the lock. Asked of a backend that
+ * waits, pg_blocking_pids() is cheap enough for twice a second.
+ */
 export const progressQueries: Record<NonNullable<SqlStep['progress']>, Query> = {
   create_index: {
     name: 'poolctl_progress_create_index',
@@ -10,14 +14,37 @@ export const progressQueries: Record<NonNullable<SqlStep['progress']>, Query> = 
       {
         floor: 130_000,
         text: `
-SELECT /* poolctl */ p.phase,
+SELECT /* poolctl */ coalesce(p.phase, s.wait_event_type || ': ' || s.wait_event, 'starting') AS phase,
   CASE WHEN p.blocks_total > 0 THEN p.blocks_done WHEN p.tuples_total > 0 THEN p.tuples_done ELSE p.lockers_done END AS done,
   CASE WHEN p.blocks_total > 0 THEN p.blocks_total WHEN p.tuples_total > 0 THEN p.tuples_total ELSE p.lockers_total END AS total,
-  p.current_locker_pid::int4 AS locker_pid,
-  concat_ws(' ', nullif(a.application_name, ''), a.usename, a.state) AS locker
-FROM pg_catalog.pg_stat_progress_create_index p
-LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = p.current_locker_pid AND p.current_locker_pid <> 0
-WHERE p.pid = $1`,
+  w.pid AS locker_pid, concat_ws(' ', nullif(a.application_name, ''), a.usename, a.state) AS locker
+FROM pg_catalog.pg_stat_activity s
+LEFT JOIN pg_catalog.pg_stat_progress_create_index p ON p.pid = s.pid
+CROSS JOIN LATERAL (
+  SELECT coalesce(nullif(p.current_locker_pid, 0)::int4,
+    CASE WHEN s.wait_event_type = 'Lock' THEN (pg_catalog.pg_blocking_pids(s.pid))[1] END) AS pid
+) w
+LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = w.pid
+WHERE s.pid = $1 AND s.state = 'active'`,
+      },
+    ],
+  },
+  drop_index: {
+    name: 'poolctl_progress_drop_index',
+    versioned_by: 'server',
+    variants: [
+      {
+        floor: 130_000,
+        text: `
+SELECT /* poolctl */ coalesce(s.wait_event_type || ': ' || s.wait_event, 'dropping') AS phase,
+  NULL::int8 AS done, NULL::int8 AS total,
+  w.pid AS locker_pid, concat_ws(' ', nullif(a.application_name, ''), a.usename, a.state) AS locker
+FROM pg_catalog.pg_stat_activity s
+CROSS JOIN LATERAL (
+  SELECT CASE WHEN s.wait_event_type = 'Lock' THEN (pg_catalog.pg_blocking_pids(s.pid))[1] END AS pid
+) w
+LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = w.pid
+WHERE s.pid = $1 AND s.state = 'active'`,
       },
     ],
   },
@@ -29,7 +56,7 @@ WHERE p.pid = $1`,
         floor: 130_000,
         text: `
 SELECT /* poolctl */ p.phase, p.sample_blks_scanned AS done, p.sample_blks_total AS total,
-  0 AS locker_pid, NULL::text AS locker
+  NULL::int4 AS locker_pid, NULL::text AS locker
 FROM pg_catalog.pg_stat_progress_analyze p
 WHERE p.pid = $1`,
       },
@@ -39,8 +66,9 @@ WHERE p.pid = $1`,
 
 export type ProgressRow = {
   phase: string;
-  done: number;
-  total: number;
-  locker_pid: number;
+  /** null where the server does not count, or not yet. */
+  done: number | null;
+  total: number | null;
+  locker_pid: number | null;
   locker: string | null;
 };

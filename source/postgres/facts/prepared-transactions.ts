@@ -1,0 +1,13 @@
+import type {PreparedTransaction} from '../../core/prepared-transactions.ts';
+import type {Connection} from '../connect.ts';
+import {preparedTransactionsQuery} from '../queries/prepared-transactions.ts';
+import {pickVariant} from '../queries/query.ts';
+
+/** Of every database; the oldest first. Throws what the server answers. */
+export async function readPreparedTransactions({
+  client,
+  server_version_num,
+}: Connection): Promise<PreparedTransaction[]> {
+  const {text} = pickVariant(preparedTransactionsQuery, server_version_num);
+  return (await client.query<PreparedTransaction>({text})).rows;
+}

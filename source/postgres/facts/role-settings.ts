@@ -1,0 +1,16 @@
+import type {Role, RoleSettings, SettingOverride} from '../../core/role-settings.ts';
+import type {Connection} from '../connect.ts';
+import {pickVariant, type Query} from '../queries/query.ts';
+import {databaseNamesQuery, roleSettingsQuery, rolesQuery} from '../queries/role-settings.ts';
+
+/** In one round trip. Throws what the server answers. */
+export async function readRoleSettings({client, server_version_num}: Connection): Promise<RoleSettings> {
+  const read = async <Row>(query: Query): Promise<Row[]> =>
+    (await client.query<Row>({text: pickVariant(query, server_version_num).text})).rows;
+  const [roles, databases, overrides] = await Promise.all([
+    read<Role>(rolesQuery),
+    read<{name: string}>(databaseNamesQuery),
+    read<SettingOverride>(roleSettingsQuery),
+  ]);
+  return {roles, databases: databases.map(({name}) => name), overrides};
+}

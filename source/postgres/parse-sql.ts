@@ -1,0 +1,35 @@
+import type {ParseResult, ScanToken} from 'libpg-query';
+import {AbortError, exitCodes} from '../core/errors.ts';
+
+/** Statements as PostgreSQL's own grammar reads them, with `$1` also where only a constant may stand. */
+export type SqlParser = {
+  /** Throws AbortError (exit 2) with what the grammar objects to. */
+  parse(sql: string): ParseResult;
+  /** The words of a text; they are what is left of it without its comments. */
+  scan(sql: string): {text: string; kind: string}[];
+};
+
+/** PostgreSQL's parser as WebAssembly, 1.7 MB: loaded when it is asked for, and once. */
+export async function loadSqlParser(): Promise<SqlParser> {
+  const {loadModule, parseSync, scanSync} = await import('libpg-query');
+  await loadModule();
+  return {
+    parse(sql) {
+      try {
+        return parseSync(sql);
+      } catch (error) {
+        throw new AbortError(`not SQL that PostgreSQL can read: ${(error as Error).message}`, {
+          exitCode: exitCodes.usage,
+          cause: error,
+        });
+      }
+    },
+    scan(sql) {
+      // Its offsets count bytes.
+      const bytes = Buffer.from(sql);
+      return (scanSync(sql).tokens as ScanToken[])
+        .map(({start, end, tokenName}) => ({text: bytes.toString('utf8', start, end), kind: tokenName}))
+        .filter(({kind}) => !kind.endsWith('_COMMENT'));
+    },
+  };
+}

@@ -1,0 +1,13 @@
+import type {Unavailable} from '../core/snapshot.ts';
+
+/** What helps wherever a pooler is in the way. */
+export const pastThePooler =
+  "Connect past the pooler: DIRECT_URL or POOLCTL_DATABASE_URL with PostgreSQL's own address.";
+
+/** What a reading through a pooler lacks: PgBouncer's transaction mode and its kin do not say which they are. */
+export const poolerInBetween: Unavailable = {
+  section: 'pooler',
+  sqlstate: null,
+  reason: 'a connection pooler sits in between: pid and settings are not our own, and poolctl will not act',
+  remedy: 'connect past it: DIRECT_URL',
+};

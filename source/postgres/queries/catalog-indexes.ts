@@ -1,0 +1,71 @@
+import type {Query} from './query.ts';
+import {userSchema} from './user-schema.ts';
+
+/**
+ * Indexes as they are defined and used. A foreign key names the index it refers to in `conindid` as well: only what
+ * an index enforces for its own table is its constraint. Definitions, predicates and sizes open the relation, which
+ * waits for an ACCESS EXCLUSIVE lock (seen on 15 and 18): of one that is locked so, they stay unknown.
+ */
+export const catalogIndexesQuery: Query = {
+  name: 'poolctl_catalog_indexes',
+  versioned_by: 'server',
+  variants: [
+    {
+      floor: 130_000,
+      text: `
+SELECT /* poolctl */ c.oid::text, n.nspname::text, c.relname::text, t.oid::text, t.relname::text,
+  CASE WHEN locked.is_locked THEN '' ELSE pg_get_indexdef(c.oid) END, m.amname::text,
+  to_json(ARRAY(SELECT a.attname::text FROM unnest(i.indkey::int2[]) WITH ORDINALITY k (attnum, position)
+    LEFT JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = k.attnum AND k.attnum <> 0
+    WHERE k.position <= i.indnkeyatts ORDER BY k.position)),
+  to_json(ARRAY(SELECT a.attname::text FROM unnest(i.indkey::int2[]) WITH ORDINALITY k (attnum, position)
+    JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = k.attnum
+    WHERE k.position > i.indnkeyatts ORDER BY k.position)),
+  CASE WHEN i.indpred IS NULL THEN NULL WHEN locked.is_locked THEN '' ELSE pg_get_expr(i.indpred, i.indrelid) END,
+  i.indisunique, i.indisprimary, i.indisexclusion, i.indisreplident, c.relispartition,
+  (SELECT o.conname::text FROM pg_constraint o
+    WHERE o.conindid = c.oid AND o.conrelid = t.oid AND o.contype IN ('p', 'u', 'x')),
+  i.indisvalid, i.indisready,
+  CASE WHEN locked.is_locked THEN c.relpages::int8 * current_setting('block_size')::int8
+    ELSE coalesce(pg_relation_size(c.oid), 0) END,
+  coalesce(s.idx_scan, 0)
+FROM pg_index i
+JOIN pg_class c ON c.oid = i.indexrelid
+JOIN pg_class t ON t.oid = i.indrelid
+JOIN pg_namespace n ON n.oid = c.relnamespace
+JOIN pg_am m ON m.oid = c.relam
+LEFT JOIN pg_stat_all_indexes s ON s.indexrelid = c.oid
+CROSS JOIN LATERAL (
+  SELECT c.oid = ANY (l.relations) OR t.oid = ANY (l.relations) AS is_locked
+  FROM (SELECT ARRAY(SELECT k.relation FROM pg_locks k
+    WHERE k.locktype = 'relation' AND k.mode = 'AccessExclusiveLock'
+      AND k.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database())) AS relations) l
+) locked
+WHERE t.relkind IN ('r', 'p', 'm') AND t.relpersistence <> 't' AND ${userSchema('n.nspname')}
+ORDER BY n.nspname, c.relname`,
+    },
+  ],
+};
+
+export type CatalogIndexRow = [
+  oid: string,
+  schema: string,
+  name: string,
+  table_oid: string,
+  table: string,
+  definition: string,
+  method: string,
+  columns: (string | null)[],
+  included: string[],
+  predicate: string | null,
+  is_unique: boolean,
+  is_primary: boolean,
+  is_exclusion: boolean,
+  is_replica_identity: boolean,
+  is_partition: boolean,
+  constraint: string | null,
+  is_valid: boolean,
+  is_ready: boolean,
+  size_bytes: number,
+  scans: number,
+];

@@ -1,0 +1,196 @@
+import {type ChildProcess, execFile, spawn} from 'node:child_process';
+import {access, chmod, chown, lstat, mkdtemp, readdir, rename, rm, writeFile} from 'node:fs/promises';
+import {type AddressInfo, createServer} from 'node:net';
+import os from 'node:os';
+import path from 'node:path';
+import process from 'node:process';
+import {promisify} from 'node:util';
+import {describe, it} from 'vitest';
+import {findServerUser} from '../../source/demo/server-folder.ts';
+import type {TestServer} from './server.ts';
+
+export type Pooler = {
+  port: number;
+  /** The superuser's unless a user is given. */
+  url(options?: {user?: string; password?: string; database?: string}): string;
+  /** What it logged since it started. */
+  log(): string;
+  stop(): Promise<void>;
+};
+
+export type PoolerOptions = {
+  server: TestServer;
+  pool_mode: 'session' | 'transaction' | 'statement';
+  /** Passwords by role; the server's superuser, who is PgBouncer's administrator too, is there already. */
+  users?: Record<string, string>;
+  /** Lines of pgbouncer.ini, over those that are needed. */
+  settings?: Record<string, string | number>;
+};
+
+/** A real PgBouncer in front of a test server. */
+export async function startPgBouncer(options: PoolerOptions): Promise<Pooler> {
+  if ('missing' in found) throw new Error(`no PgBouncer: ${found.missing}`);
+  const folder = await mkdtemp(path.join(os.tmpdir(), 'poolctl-pgbouncer-'));
+  const port = await freePort();
+  const passwords = {postgres: options.server.superuserPassword, ...options.users};
+  const configuration = await writeConfiguration(folder, {...options, port, passwords});
+  // PgBouncer refuses to run as root, as PostgreSQL does.
+  const user = await findServerUser();
+  if (user !== null) await giveTo(user, folder);
+  const child = spawn(found.program, [configuration], {
+    ...user,
+    cwd: '/',
+    env: found.env,
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  let logged = '';
+  child.stderr.setEncoding('utf8').on('data', text => {
+    logged += text;
+  });
+  const stop = async () => {
+    await end(child);
+    await rm(folder, {recursive: true, force: true});
+  };
+  try {
+    await isUp(child, () => logged);
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return {
+    port,
+    url({user: role = 'postgres', password, database = 'postgres'} = {}) {
+      const url = new URL(`postgresql://127.0.0.1:${port}/${encodeURIComponent(database)}`);
+      url.username = role;
+      url.password = encodeURIComponent(password ?? passwords[role as keyof typeof passwords] ?? '');
+      return url.href;
+    },
+    log: () => logged,
+    stop,
+  };
+}
+
+/** A describe block where there is a PgBouncer; elsewhere it is reported as skipped, and why. */
+export function describePgBouncer(name: string, body: () => void): void {
+  if ('missing' in found) it.skip(`${name} (no PgBouncer: ${found.missing})`, () => {});
+  else describe(name, body);
+}
+
+type Found = {program: string; env: Record<string, string>} | {missing: string};
+
+const run = promisify(execFile);
+const found = await findPgBouncer();
+
+async function findPgBouncer(): Promise<Found> {
+  const folders = [...(process.env.PATH ?? '').split(path.delimiter), '/usr/sbin', '/usr/local/sbin'];
+  for (const folder of folders.filter(path.isAbsolute)) {
+    const program = path.join(folder, 'pgbouncer');
+    if (await exists(program)) return {program, env: {}};
+  }
+  return downloaded().catch((error: unknown) => ({
+    missing: `it is not installed, and cannot be downloaded: ${String(error).split('\n', 1)[0]}`,
+  }));
+}
+
+/** Debian's packages, unpacked without being installed, which takes no root. */
+async function downloaded(): Promise<Found> {
+  const cache = path.join(os.tmpdir(), `poolctl-pgbouncer-${process.getuid?.()}`);
+  if (!(await exists(cache))) await download(cache);
+  // A folder in /tmp may be anybody's.
+  const stat = await lstat(cache);
+  if (!stat.isDirectory() || stat.uid !== process.getuid?.()) throw new Error(`${cache} is another user's`);
+  const libraries = path.join(cache, 'usr', 'lib');
+  const [triplet = ''] = (await readdir(libraries)).filter(name => name.includes('-linux-'));
+  const program = path.join(cache, 'usr', 'sbin', 'pgbouncer');
+  const env = {LD_LIBRARY_PATH: path.join(libraries, triplet)};
+  await run(program, ['--version'], {env});
+  return {program, env};
+}
+
+/** Complete or not at all: another test file may be at it as well. */
+async function download(cache: string): Promise<void> {
+  const folder = await mkdtemp(`${cache}-`);
+  try {
+    const {stdout} = await run('apt-cache', ['depends', 'pgbouncer'], {timeout: 30_000});
+    // What a server lacks most likely; libc and OpenSSL must be the machine's own.
+    const libraries = [...stdout.matchAll(/Depends: (lib(?:c-?ares|event)\S*)/g)].map(([, name]) => name);
+    const names = ['pgbouncer', ...libraries].filter(name => name !== undefined);
+    await run('apt-get', ['download', ...names], {cwd: folder, timeout: 60_000});
+    for (const file of await readdir(folder)) {
+      await run('dpkg-deb', ['-x', path.join(folder, file), path.join(folder, 'root')]);
+    }
+    await chmod(path.join(folder, 'root'), 0o755);
+    await rename(path.join(folder, 'root'), cache).catch(async error => {
+      if (!(await exists(cache))) throw error;
+    });
+  } finally {
+    await rm(folder, {recursive: true, force: true});
+  }
+}
+
+type Configured = PoolerOptions & {port: number; passwords: Record<string, string>};
+
+async function writeConfiguration(
+  folder: string,
+  {server, port, pool_mode, passwords, settings}: Configured,
+): Promise<string> {
+  const userList = path.join(folder, 'userlist.txt');
+  const quoted = (text: string) => `"${text.replaceAll('"', '""')}"`;
+  const lines = Object.entries(passwords).map(each => each.map(quoted).join(' '));
+  await writeFile(userList, `${lines.join('\n')}\n`, {mode: 0o600});
+  const all = {
+    listen_addr: '127.0.0.1',
+    listen_port: port,
+    unix_socket_dir: '',
+    auth_type: 'scram-sha-256',
+    auth_file: userList,
+    admin_users: 'postgres',
+    pool_mode,
+    ...settings,
+  };
+  const file = path.join(folder, 'pgbouncer.ini');
+  const pooler = Object.entries(all).map(([name, value]) => `${name} = ${value}`);
+  const databases = ['[databases]', `* = host=${server.host} port=${server.port}`];
+  await writeFile(file, `${[...databases, '[pgbouncer]', ...pooler].join('\n')}\n`, {mode: 0o600});
+  return file;
+}
+
+async function giveTo({uid, gid}: {uid: number; gid: number}, folder: string): Promise<void> {
+  for (const file of await readdir(folder)) await chown(path.join(folder, file), uid, gid);
+  await chown(folder, uid, gid);
+}
+
+function isUp(child: ChildProcess, log: () => string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    child.stderr?.on('data', () => {
+      if (/process up/.test(log())) resolve();
+    });
+    child.once('error', reject);
+    child.once('exit', () => reject(new Error(`PgBouncer did not start: ${log()}`)));
+  });
+}
+
+function end(child: ChildProcess): Promise<void> {
+  return new Promise(resolve => {
+    if (child.exitCode !== null || child.signalCode !== null) return resolve();
+    child.once('exit', () => resolve());
+    // From 1.23 on it waits for its clients on SIGTERM.
+    child.kill('SIGKILL');
+  });
+}
+
+function freePort(): Promise<number> {
+  return new Promise(resolve => {
+    const probe = createServer().listen(0, '127.0.0.1', () => {
+      const {port} = probe.address() as AddressInfo;
+      probe.close(() => resolve(port));
+    });
+  });
+}
+
+function exists(file: string): Promise<boolean> {
+  return access(file).then(
+    () => true,
+    () => false,
+  );
+}
