@@ -27,8 +27,8 @@ function head({recipe, params}: Plan, target: string, plan: string) {
   return {schema_version: 1, recipe, target, plan, params};
 }
 
-function rest({left_alone, slots_freed}: Plan) {
-  return {left_alone, slots_freed};
+function rest({left_alone, slots_freed, explanation, figure = []}: Plan) {
+  return {left_alone, slots_freed, explanation, figure};
 }
 
 function stepDocument(step: Step) {

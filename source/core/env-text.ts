@@ -22,14 +22,14 @@ export function setUrlParameters(
 /** The value of `variable` without its quotes, and where in the text it starts; null unless it is there exactly once. */
 export function findVariable(text: string, variable: string): {value: string; start: number} | null {
   const assignment = new RegExp(
-    `^([ \\t]*(?:export[ \\t]+)?${escapeRegExp(variable)}[ \\t]*=[ \\t]*)(?:"([^"\\n]*)"|'([^'\\n]*)'|([^\\s#]*))`,
+    `^([ \\t]*(?:export[ \\t]+)?${escapeRegExp(variable)}[ \\t]*=[ \\t]*)(?:"([^"\\n]*)"|'([^'\\n]*)'|\`([^\`\\n]*)\`|([^\\s#"'\`][^\\s#]*|(?=[ \\t]*(?:#|\\r?$))))`,
     'gm',
   );
   const [match, ...others] = text.matchAll(assignment);
   if (match === undefined || others.length > 0) return null;
-  const [, head = '', double, single, bare = ''] = match;
-  const isQuoted = double !== undefined || single !== undefined;
-  return {value: double ?? single ?? bare, start: match.index + head.length + (isQuoted ? 1 : 0)};
+  const [, head = '', double, single, back, bare = ''] = match;
+  const quoted = double ?? single ?? back;
+  return {value: quoted ?? bare, start: match.index + head.length + (quoted === undefined ? 0 : 1)};
 }
 
 /** The query parameters of a URL as they are written; works on what `new URL` would refuse. */
@@ -44,6 +44,26 @@ export function readParameters(url: string): Map<string, string> {
         return at === -1 ? [part, ''] : [part.slice(0, at), decode(part.slice(at + 1))];
       }),
   );
+}
+
+/** Whether an `@` may belong to the password or to a parameter: such a URL is better left alone. */
+export function isAmbiguousUrl(url: string): boolean {
+  const [, authority = '', rest = ''] = /^\w[\w+.-]*:\/\/([^/?#]*)(.*)$/s.exec(url) ?? [];
+  return authority.includes('@') && rest.includes('@');
+}
+
+/** `postgresql://app:***@host:5432/shop?schema=***&connection_limit=5`: of the parameters, those named are shown. */
+export function maskUrl(url: string, shown: readonly string[]): string {
+  const [head, query, fragment] = splitQuery(url);
+  const host = hostStart(url);
+  const scheme = url.indexOf('://') + 3;
+  const [user = '', ...password] = head.slice(scheme, Math.max(scheme, host - 1)).split(':');
+  const credentials = host === scheme ? '' : `${user}${password.length > 0 ? ':***' : ''}@`;
+  const masked = (query ?? '')
+    .split('&')
+    .map(part => (part === '' || shown.includes(nameOf(part)) ? part : `${nameOf(part)}=***`));
+  const tail = query === undefined ? '' : `?${masked.join('&')}`;
+  return `${head.slice(0, scheme)}${credentials}${head.slice(host)}${tail}${fragment === '' ? '' : '#***'}`;
 }
 
 function writeParameters(url: string, after: UrlParameters): string {
@@ -63,12 +83,28 @@ function writeParameters(url: string, after: UrlParameters): string {
   return all.length === 0 ? head + fragment : `${head}?${all.join('&')}${fragment}`;
 }
 
+/** A URL's parts as they are written: everything before the query, the query, the fragment with its `#`. */
 function splitQuery(url: string): [head: string, query: string | undefined, fragment: string] {
-  const hash = url.indexOf('#', Math.max(0, url.lastIndexOf('@')));
+  const host = hostStart(url);
+  const hash = url.indexOf('#', host);
   const fragment = hash === -1 ? '' : url.slice(hash);
   const body = hash === -1 ? url : url.slice(0, hash);
-  const at = body.indexOf('?', Math.max(0, body.lastIndexOf('@')));
+  const at = body.indexOf('?', host);
   return at === -1 ? [body, undefined, fragment] : [body.slice(0, at), body.slice(at + 1), fragment];
+}
+
+/** Behind the `@` that ends the credentials, also where a password holds `/`, `?`, `#` or `@` as they are. */
+function hostStart(url: string): number {
+  const start = url.indexOf('://') + 3;
+  if (start === 2) return 0;
+  const authority = /^[^/?#]*/.exec(url.slice(start))?.[0] ?? '';
+  const isCutPassword = /:[^\]\d,:][^:]*$/.test(authority);
+  const at = authority.includes('@')
+    ? start + authority.lastIndexOf('@')
+    : isCutPassword
+      ? url.lastIndexOf('@')
+      : -1;
+  return Math.max(start, at + 1);
 }
 
 function nameOf(part: string): string {

@@ -6,3 +6,11 @@ export function quoteIdentifier(name: string): string {
   if (name === '' || name.includes('\0')) throw new BugError('not an identifier');
   return `"${name.replaceAll('"', '""')}"`;
 }
+
+/** A string as it stands in a statement that takes no parameters; as quote_literal() writes it. */
+export function quoteLiteral(text: string): string {
+  if (text.includes('\0')) throw new BugError('not a literal');
+  const quoted = `'${text.replaceAll("'", "''").replaceAll('\\', '\\\\')}'`;
+  // Under standard_conforming_strings of either setting a backslash means itself in E'' alone when doubled.
+  return text.includes('\\') ? `E${quoted}` : quoted;
+}

@@ -78,6 +78,31 @@ const pgTop: Program = {
   quit: 'q',
 };
 
+/** What no program in Node can be faster than: it answers a key with the name of a view, and knows no server. */
+export const bareNode: Program = {
+  name: 'node',
+  role: 'bench_poolctl',
+  version: async () => process.version,
+  command: () => ({
+    command: process.execPath,
+    args: [
+      '-e',
+      `process.stdin.setRawMode(true).on('data', key => {
+        if (String(key) === '\\x03') process.exit();
+        process.stdout.write('\\x1b[2J\\x1b[Hview ' + key);
+      });
+      process.stdout.write('view 1');`,
+    ],
+    env: {},
+  }),
+  isComplete: screen => has(screen, /view 1/),
+  views: [
+    {name: 'view 2', key: '2', isShown: screen => has(screen, /view 2/)},
+    {name: 'view 1', key: '1', isShown: screen => has(screen, /view 1/)},
+  ],
+  quit: '\x03',
+};
+
 export const programs: readonly Program[] = [poolctl, pgActivity, pgTop];
 
 /** The application names of the load, one of which a complete frame shows. */

@@ -2,11 +2,10 @@ import type {RoleLimit} from '../../core/role-limits.ts';
 import type {Connection} from '../connect.ts';
 import {pickVariant} from '../queries/query.ts';
 import {type RoleLimitRow, roleLimitsQuery} from '../queries/role-limits.ts';
-import {createRun} from '../run-query.ts';
 
-/** Every role that can connect, and its own limit. */
-export async function readRoleLimits(connection: Connection): Promise<RoleLimit[]> {
-  const run = createRun(connection.client, connection);
-  const rows = await run<RoleLimitRow>(pickVariant(roleLimitsQuery, connection.server_version_num));
+/** Every role that can connect, and its own limit. Throws what the server answers. */
+export async function readRoleLimits({client, server_version_num}: Connection): Promise<RoleLimit[]> {
+  const {text} = pickVariant(roleLimitsQuery, server_version_num);
+  const {rows} = await client.query<RoleLimitRow>({text, rowMode: 'array'});
   return rows.map(([name, is_superuser, connection_limit]) => ({name, is_superuser, connection_limit}));
 }

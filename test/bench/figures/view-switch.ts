@@ -1,13 +1,13 @@
 import {setTimeout as sleep} from 'node:timers/promises';
 import type {Terminal} from '../../helpers/terminal.ts';
-import type {View} from '../programs.ts';
+import {bareNode, type View} from '../programs.ts';
 import {reasonOf, withProgram} from '../running-program.ts';
 import {addressOf, type Setting} from './figure.ts';
 
-/** From the key to the screen that shows the other view, at moments spread over the refresh. */
+/** From the key to the screen that shows the other view, at moments spread over the refresh; `node` is the floor. */
 export async function measureViewSwitch(setting: Setting): Promise<void> {
   const switches = setting.isQuick ? 6 : 20;
-  for (const program of setting.programs) {
+  for (const program of [...setting.programs, bareNode]) {
     const key = {
       figure: 'key to screen (view switch)',
       condition: setting.condition,

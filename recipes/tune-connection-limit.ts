@@ -1,0 +1,268 @@
+import type {FactNeeds, Facts} from '../source/core/facts.ts';
+import {formatRatio} from '../source/core/format.ts';
+import {
+  readChoice,
+  readCount,
+  readList,
+  readNumber,
+  readText,
+  readValues,
+  usage,
+  writeText,
+} from '../source/core/parameters.ts';
+import {type PlatformId, platforms, presets} from '../source/core/pool-presets.ts';
+import {type TunedPlace, type TuningChoices, tunedPlaces, tunePool} from '../source/core/pool-tuning.ts';
+import {tuningFigure} from '../source/core/pool-tuning-figure.ts';
+import {tuningSteps} from '../source/core/pool-tuning-steps.ts';
+import {explainTuning} from '../source/core/pool-tuning-text.ts';
+import type {Finding, Parameter, ParameterValues, Plan, Recipe} from '../source/core/recipe.ts';
+import type {Backend, Snapshot} from '../source/core/snapshot.ts';
+import {readLoad} from '../source/core/statement-load.ts';
+
+const platformIds = platforms.map(({id}) => id);
+const presetIds = ['platform', 'formula', ...presets.map(({id}) => id)];
+
+const parameters: Parameter[] = [
+  {
+    name: 'platform',
+    description: 'where the application runs; pgbouncer: anywhere, with PgBouncer between it and the server',
+    kind: 'choice',
+    choices: platformIds,
+    default: 'long-running',
+  },
+  {
+    name: 'instances',
+    description: 'processes with a pool of their own, as many as there are now',
+    kind: 'integer',
+    default: '1',
+  },
+  {
+    name: 'max_instances',
+    description: 'as many as there are at peak; not set: as many as now',
+    kind: 'integer',
+    default: '',
+  },
+  {
+    name: 'deploy_overlap',
+    description: 'how many times over they exist during a deploy, 1 is none; not set: as on that platform',
+    kind: 'number',
+    default: '',
+  },
+  {
+    name: 'prisma_major',
+    description: "Prisma's major version: up to 6 the URL sets the pool, from 7 on the adapter",
+    kind: 'integer',
+    default: '',
+    suggest: (_, {application}) => (application?.prisma ? [String(application.prisma.major)] : ['6', '7']),
+  },
+  {
+    name: 'usable_share',
+    description: 'of the usable slots for all instances together, 0.05 to 1; the rest is for others',
+    kind: 'number',
+    default: '0.8',
+  },
+  {
+    name: 'preset',
+    description: 'platform: what suits it; formula: usable x share / instances; or one of the presets',
+    kind: 'choice',
+    choices: presetIds,
+    default: 'platform',
+  },
+  {
+    name: 'role',
+    description: 'the role that the application connects as',
+    kind: 'text',
+    default: '',
+    suggest: (_, {role_limits = []}) => role_limits.map(({name}) => writeText(name)),
+  },
+  {name: 'env_file', description: 'its .env file', kind: 'path', default: ''},
+  {
+    name: 'variable',
+    description: 'the variable in it that holds the URL; not set: DATABASE_URL, or what its schema names',
+    kind: 'text',
+    default: '',
+  },
+  {
+    name: 'app',
+    description: "the application's folder: its Prisma version, .env and adapter are found in it",
+    kind: 'path',
+    default: '',
+  },
+  {name: 'pgbouncer_ini', description: "PgBouncer's configuration file", kind: 'path', default: ''},
+  {
+    name: 'apply',
+    description: 'of role, env, adapter, pgbouncer; none; not set: the files that were given',
+    kind: 'text',
+    default: '',
+    suggest: () => [...tunedPlaces],
+  },
+];
+
+const recipe: Recipe = {
+  id: 'tune-connection-limit',
+  title: 'Size the pools to the server',
+  summary:
+    'Finds the connection_limit that fits at peak and in a deploy, and sets it in .env, adapter, role or PgBouncer',
+  parameters,
+  diagnose: snapshot => [...refusedRoles(snapshot), ...largePools(snapshot)],
+  needs,
+  defaults,
+  plan,
+};
+export default recipe;
+
+/** A role at its own limit is refused however many slots the server has left. */
+function refusedRoles({budget}: Snapshot): Finding[] {
+  return budget.own_limits
+    .filter(
+      ({kind, connection_limit, used}) => kind === 'role' && connection_limit > 0 && used >= connection_limit,
+    )
+    .map(({name, connection_limit, used}) => ({
+      recipe: recipe.id,
+      severity: 'critical',
+      subject: `role:${name}`,
+      summary: `role ${name} has taken all ${connection_limit} of its own connections: further ones are refused (53300), with ${budget.headroom} slots free`,
+      evidence: {used, connection_limit, headroom: budget.headroom},
+      params: {role: writeText(name), apply: 'role'},
+    }));
+}
+
+const warnAtUsedRatio = 0.8;
+
+/** Slots run out while one role's pools hold most of them and half of theirs are idle. */
+function largePools(snapshot: Snapshot): Finding[] {
+  const {budget} = snapshot;
+  if (budget.used_ratio < warnAtUsedRatio) return [];
+  return sessionsByRole(snapshot)
+    .filter(({count, idle}) => count >= budget.usable / 2 && idle >= count / 2)
+    .map(({role, count, idle, clients}) => ({
+      recipe: recipe.id,
+      severity: 'warning',
+      subject: `role:${role}/pools`,
+      summary: `the pools of role ${role} hold ${count} of ${budget.usable} slots, ${idle} of them idle, while ${formatRatio(budget.used_ratio, 0)} are used`,
+      evidence: {sessions: count, idle, clients, used_ratio: budget.used_ratio},
+      params: {role: writeText(role), instances: String(clients)},
+    }));
+}
+
+type RoleSessions = {role: string; count: number; idle: number; clients: number};
+
+/** Of roles that limits hold, the busiest first; one client address counts as one instance. */
+function sessionsByRole({backends}: Snapshot): RoleSessions[] {
+  const roles = new Map<string, Backend[]>();
+  for (const backend of backends) {
+    if (backend.usename === null || backend.is_superuser) continue;
+    roles.set(backend.usename, [...(roles.get(backend.usename) ?? []), backend]);
+  }
+  return [...roles]
+    .map(([role, own]) => ({
+      role,
+      count: own.length,
+      idle: own.filter(({state}) => state === 'idle').length,
+      clients: new Set(own.map(({client_addr}) => client_addr)).size,
+    }))
+    .sort((a, b) => b.count - a.count || (a.role < b.role ? -1 : 1));
+}
+
+function needs(params: ParameterValues): FactNeeds {
+  const given = (name: string) => params[name]?.trim() || null;
+  const [app, env, ini] = [given('app'), given('env_file'), given('pgbouncer_ini')];
+  return {
+    role_limits: true,
+    ...(app !== null && {application: {folder: app}}),
+    ...(env !== null && {env_file: {path: env, variable: given('variable') ?? 'DATABASE_URL'}}),
+    ...(ini !== null && {pooler_file: {path: ini}}),
+  };
+}
+
+function defaults(snapshot: Snapshot, {application}: Facts): ParameterValues {
+  const [busiest] = sessionsByRole(snapshot);
+  return {
+    ...(busiest && {role: writeText(busiest.role), instances: String(busiest.clients)}),
+    ...(application?.prisma && {prisma_major: String(application.prisma.major)}),
+  };
+}
+
+function plan(snapshot: Snapshot, params: ParameterValues, facts: Facts): Plan {
+  const read = readValues(params, parameters);
+  const choices = readChoicesOf(read, facts);
+  const tuning = tunePool(snapshot, choices, facts);
+  const load = readLoad(snapshot, choices.role?.name ?? null);
+  const {role} = choices;
+  return {
+    recipe: recipe.id,
+    params: completed(read, choices),
+    explanation: explainTuning(tuning, snapshot, load, facts),
+    figure: tuningFigure(tuning, snapshot, load),
+    steps: tuningSteps(tuning, facts),
+    left_alone:
+      role?.is_superuser && choices.apply.includes('role')
+        ? [
+            {
+              subject: `role:${role.name}`,
+              description: role.name,
+              reason: 'a superuser: no limit is enforced on it',
+            },
+          ]
+        : [],
+    batch_size: 20,
+    pause_ms: 0,
+    slots_freed: 0,
+    watch_groups: [],
+  };
+}
+
+/** Throws AbortError (exit 2) on what cannot be read or contradicts itself. */
+function readChoicesOf(read: (name: string) => string, facts: Facts): TuningChoices {
+  const id: PlatformId = readChoice('platform', read('platform'), platformIds);
+  const platform = platforms.find(each => each.id === id) ?? platforms[0];
+  if (platform === undefined) throw usage(`no platform "${id}"`);
+  const preset = readChoice('preset', read('preset'), presetIds);
+  const instances = readCount('instances', read('instances')) ?? 1;
+  const max_instances = readCount('max_instances', read('max_instances')) ?? instances;
+  if (max_instances < instances)
+    throw usage(`max_instances=${max_instances} is less than the ${instances} instances there are now`);
+  const share = readNumber('usable_share', read('usable_share'), {least: 0.05, most: 1});
+  const overlap = readNumber('deploy_overlap', read('deploy_overlap'), {least: 1, most: 10});
+  return {
+    platform,
+    preset: preset === 'platform' ? platform.preset : preset,
+    instances,
+    max_instances,
+    deploy_overlap: overlap ?? platform.deploy_overlap,
+    prisma_major: readCount('prisma_major', read('prisma_major')),
+    usable_share: share ?? 0.8,
+    role: readRole(readText(read('role')), facts),
+    apply: readPlaces(read),
+  };
+}
+
+function readRole(name: string | null, {role_limits = []}: Facts): TuningChoices['role'] {
+  if (name === null) return null;
+  const role = role_limits.find(each => each.name === name);
+  if (role === undefined) throw usage(`role: no role "${name}" that can connect`);
+  return role;
+}
+
+function readPlaces(read: (name: string) => string): TunedPlace[] {
+  const written = readList(read('apply')).map(word => readChoice('apply', word, tunedPlaces));
+  if (written.includes('role') && read('role') === '')
+    throw usage('apply=role: which role?', 'add --set role=NAME');
+  if (written.length > 0) return written;
+  const isGiven = (...names: string[]) => names.some(name => read(name) !== '');
+  const places: TunedPlace[] = [
+    ...(isGiven('env_file', 'app') ? (['env'] as const) : []),
+    ...(isGiven('app') ? (['adapter'] as const) : []),
+    ...(isGiven('pgbouncer_ini') ? (['pgbouncer'] as const) : []),
+  ];
+  return places.length > 0 ? places : ['none'];
+}
+
+function completed(read: (name: string) => string, choices: TuningChoices): ParameterValues {
+  return {
+    ...Object.fromEntries(parameters.map(({name}) => [name, read(name)])),
+    max_instances: String(choices.max_instances),
+    deploy_overlap: String(choices.deploy_overlap),
+    apply: choices.apply.join(','),
+  };
+}

@@ -1,0 +1,81 @@
+import {parseDurationMs} from './duration.ts';
+import {AbortError, exitCodes} from './errors.ts';
+import type {Parameter, ParameterValues} from './recipe.ts';
+
+/** A parameter's value as typed, its default where it is not set; '' where it has none. */
+export type ReadValue = (name: string) => string;
+
+/** Throws AbortError (exit 2) on a name the recipe does not have. */
+export function readValues(params: ParameterValues, parameters: readonly Parameter[]): ReadValue {
+  const defaults = new Map(parameters.map(({name, default: value}) => [name, value]));
+  for (const name of Object.keys(params)) {
+    if (!defaults.has(name)) {
+      throw usage(`no parameter "${name}"`, `this recipe takes ${[...defaults.keys()].join(', ')}`);
+    }
+  }
+  return name => (params[name]?.trim() || defaults.get(name)) ?? '';
+}
+
+/** The parameters as they count, defaults filled in: what a plan's hash is made of. */
+export function completeParams(params: ParameterValues, parameters: readonly Parameter[]): ParameterValues {
+  const read = readValues(params, parameters);
+  return Object.fromEntries(parameters.map(({name}) => [name, read(name)]));
+}
+
+/** A name as a parameter: quoted where it is empty or would be trimmed, so that it is not taken for "not set". */
+export function writeText(text: string): string {
+  return text === '' || text !== text.trim() || text.startsWith('"') ? `"${text}"` : text;
+}
+
+/** What `writeText` wrote; null is "not set". */
+export function readText(text: string): string | null {
+  if (text === '') return null;
+  return /^".*"$/s.test(text) ? text.slice(1, -1) : text;
+}
+
+/** Words with commas between them. */
+export function readList(text: string): string[] {
+  return text.split(',').flatMap(word => word.trim() || []);
+}
+
+/** Milliseconds; '' is 0. Throws AbortError (exit 2) on what is no duration. */
+export function readDuration(name: string, text: string): number {
+  const ms = text === '' ? 0 : parseDurationMs(text);
+  if (ms === null) throw usage(`${name}=${text} is not a duration`, 'write it as 90s, 10min or 1h30m');
+  return ms;
+}
+
+/** A whole number from 1 up; '' is null. Throws AbortError (exit 2) on anything else. */
+export function readCount(name: string, text: string): number | null {
+  if (text === '') return null;
+  if (!/^[1-9]\d{0,8}$/.test(text)) throw usage(`${name}=${text} is not a number from 1 up`);
+  return Number(text);
+}
+
+/** A number within limits; '' is null. Throws AbortError (exit 2) on anything else. */
+export function readNumber(
+  name: string,
+  text: string,
+  {least, most}: {least: number; most: number},
+): number | null {
+  if (text === '') return null;
+  const number = Number(text);
+  if (/^\d+(\.\d+)?$/.test(text) && number >= least && number <= most) return number;
+  throw usage(`${name}=${text} is not a number from ${least} to ${most}`);
+}
+
+/** One of the choices, however it is capitalised. Throws AbortError (exit 2) on anything else. */
+export function readChoice<Choice extends string>(
+  name: string,
+  text: string,
+  choices: readonly Choice[],
+): Choice {
+  const choice = choices.find(each => each === text.toLowerCase());
+  if (choice === undefined) throw usage(`${name}: no "${text}"`, `it is one of ${choices.join(', ')}`);
+  return choice;
+}
+
+/** The words of the call are off. */
+export function usage(message: string, hint?: string): AbortError {
+  return new AbortError(message, {exitCode: exitCodes.usage, ...(hint !== undefined && {hint})});
+}

@@ -1,0 +1,134 @@
+import {closingAt, codeOnly, partsBetween} from './javascript-text.ts';
+import type {PoolSettings} from './pool-presets.ts';
+
+/** node-postgres's names; the numbers are its own units. */
+export type AdapterSettings = {max: number; connectionTimeoutMillis: number; idleTimeoutMillis: number};
+
+/** `new PrismaPg({...})` or `new Pool({...})` as it stands in a source file. */
+export type PoolCall = {
+  /** From `new` to its closing parenthesis. */
+  text: string;
+  start: number;
+  /** Values written as plain numbers. */
+  settings: Partial<AdapterSettings>;
+};
+
+/**
+ * One timeout for two things: node-postgres counts waiting for a free connection and opening one alike, and waits
+ * for ever on 0, its default (pg-pool's `connectionTimeoutMillis`).
+ */
+export function adapterSettings(settings: PoolSettings): AdapterSettings {
+  return {
+    max: settings.connection_limit,
+    connectionTimeoutMillis: settings.pool_timeout_s * 1000,
+    idleTimeoutMillis: settings.idle_timeout_ms,
+  };
+}
+
+/** The lines to put into the adapter's object. */
+export function adapterLines(settings: AdapterSettings): string[] {
+  return Object.entries(settings).map(([name, value]) => `${name}: ${value},`);
+}
+
+/** Where a source text makes pools: the adapter's and, where it is handed one, node-postgres's own. */
+export function findPoolCalls(text: string): PoolCall[] {
+  const code = codeOnly(text);
+  const calls = [...code.matchAll(/\bnew\s+(PrismaPg|(?:[\w$]+\.)?Pool)\s*\(/g)].flatMap(match => {
+    const close = closingAt(code, match.index + match[0].length - 1);
+    if (close === -1) return [];
+    const call = text.slice(match.index, close + 1);
+    return [{text: call, start: match.index, settings: readSettings(call), name: match[1] ?? ''}];
+  });
+  const adapters = calls.filter(({name}) => name === 'PrismaPg');
+  const own = adapters.filter(({text: call}) => objectOf(call) !== null && !isHandedPool(call));
+  // `new PrismaPg(pool)`: what counts is the pool.
+  const pools = adapters.length > own.length ? calls.filter(({name}) => name !== 'PrismaPg') : [];
+  const found = adapters.length > 0 && own.length === 0 && pools.length === 0 ? adapters : [...own, ...pools];
+  return found.map(({name: _, ...call}) => call);
+}
+
+/**
+ * The call with these settings in its object, all else as it was; null where that cannot be done safely: no object
+ * is written there, or a setting is something other than a number.
+ */
+export function patchCall(call: string, settings: AdapterSettings): string | null {
+  const object = objectOf(call);
+  if (object === null || isHandedPool(call)) return null;
+  const {open, close, code, parts} = object;
+  // What is spread last could override what is put before it, and what comes after overrides it.
+  const lastSpread = parts.findLast(({start, end}) => /^\s*\.\.\./.test(code.slice(start, end)));
+  const edits: {start: number; end: number; text: string}[] = [];
+  const missing: [string, number][] = [];
+  for (const [name, value] of Object.entries(settings)) {
+    const own = parts.filter(part => keyOf(call, part) === name);
+    const [part] = own;
+    if (part === undefined) {
+      missing.push([name, value]);
+      continue;
+    }
+    const number = /^(\s*['"]?\w+['"]?\s*:\s*)([\d_]+)\s*$/.exec(code.slice(part.start, part.end));
+    if (own.length > 1 || number === null || (lastSpread && lastSpread.start > part.start)) return null;
+    const start = part.start + (number[1] ?? '').length;
+    edits.push({start, end: start + (number[2] ?? '').length, text: String(value)});
+  }
+  if (missing.length > 0) edits.push(insertion(call, {open, close, code}, missing));
+  return edits
+    .toSorted((a, b) => b.start - a.start)
+    .reduce((text, {start, end, text: put}) => text.slice(0, start) + put + text.slice(end), call);
+}
+
+type ObjectText = {open: number; close: number; code: string};
+
+/** After the object's last code, so that a trailing comment stays with its line. */
+function insertion(call: string, {open, close, code}: ObjectText, missing: [string, number][]) {
+  const lastCode = code.slice(0, close).trimEnd().length;
+  const isEmpty = lastCode === open + 1;
+  const comma = isEmpty || code.charAt(lastCode - 1) === ',' ? '' : ',';
+  const written = missing.map(([name, value]) => `${name}: ${value}`);
+  const lines = call.slice(open, close).split('\n');
+  if (lines.length < 2) {
+    const inside = call.slice(lastCode, close);
+    return {start: lastCode, end: close, text: `${comma}${isEmpty ? '' : ' '}${written.join(', ')}${inside}`};
+  }
+  const eol = call.includes('\r\n') ? '\r\n' : '\n';
+  const indent = /^[ \t]*/.exec(lines[1] ?? '')?.[0] ?? '';
+  // What follows the last code up to the brace's own line: a comment, mostly.
+  const rest = call.slice(lastCode, close);
+  const braceLine = rest.lastIndexOf('\n') + 1;
+  const before = rest.slice(0, braceLine).replace(/\r?\n$/, '');
+  const added = written.map(each => `${eol}${indent}${each},`).join('');
+  return {start: lastCode, end: close, text: `${comma}${before}${added}${eol}${rest.slice(braceLine)}`};
+}
+
+function readSettings(call: string): Partial<AdapterSettings> {
+  const object = objectOf(call);
+  const numbers = (object?.parts ?? []).flatMap(part => {
+    const key = keyOf(call, part);
+    const value = /:\s*([\d_]+)\s*$/.exec(object?.code.slice(part.start, part.end) ?? '')?.[1];
+    const isOurs = key === 'max' || key === 'connectionTimeoutMillis' || key === 'idleTimeoutMillis';
+    return isOurs && value !== undefined ? [[key, Number(value.replaceAll('_', ''))] as const] : [];
+  });
+  return Object.fromEntries(numbers);
+}
+
+/** The object literal that is the first argument. */
+function objectOf(call: string): (ObjectText & {parts: {start: number; end: number}[]}) | null {
+  const code = codeOnly(call);
+  const open = /^new\s+[\w$.]+\s*\(\s*\{/.exec(code)?.[0].length;
+  if (open === undefined) return null;
+  const close = closingAt(code, open - 1);
+  return close === -1 ? null : {open: open - 1, close, code, parts: partsBetween(code, open - 1, close)};
+}
+
+/** `new PrismaPg({pool})`, as some write it. */
+function isHandedPool(call: string): boolean {
+  return /^new\s+PrismaPg\s*\(\s*\{\s*pool\s*[,}:]/.test(call);
+}
+
+function keyOf(call: string, {start, end}: {start: number; end: number}): string | null {
+  return (
+    /^\s*(?:\/\/[^\n]*\n\s*|\/\*[\s\S]*?\*\/\s*)*['"]?([\w$]+)['"]?\s*(?::|$)/.exec(
+      call.slice(start, end),
+    )?.[1] ?? null
+  );
+}

@@ -1,0 +1,105 @@
+/** One pool's settings, whichever way they are told to it. */
+export type PoolSettings = {
+  connection_limit: number;
+  /** How long a request waits for a connection of the pool. */
+  pool_timeout_s: number;
+  /** How long opening one may take. */
+  connect_timeout_s: number;
+  /** How long an unused one is kept. */
+  idle_timeout_ms: number;
+};
+
+export type Preset = PoolSettings & {id: string; reason: string};
+
+/** Prisma's own: 10 s for a free connection; its engine opens one in 5 s or gives up. */
+const prismaOwn = {pool_timeout_s: 10, connect_timeout_s: 5};
+
+/** What others have settled on, and why: a wish, which the server's budget may cut down. */
+export const presets: readonly Preset[] = [
+  {
+    id: 'production',
+    connection_limit: 10,
+    ...prismaOwn,
+    idle_timeout_ms: 30_000,
+    reason: 'one Node.js process; ten such fill 100 slots',
+  },
+  {
+    id: 'development',
+    connection_limit: 5,
+    pool_timeout_s: 5,
+    connect_timeout_s: 3,
+    idle_timeout_ms: 10_000,
+    reason: 'one developer: a leak shows soon',
+  },
+  {
+    id: 'high-traffic',
+    connection_limit: 20,
+    ...prismaOwn,
+    idle_timeout_ms: 30_000,
+    reason: 'few, large processes: four take 80 slots',
+  },
+  {
+    id: 'netlify',
+    connection_limit: 10,
+    pool_timeout_s: 20,
+    connect_timeout_s: 5,
+    idle_timeout_ms: 10_000,
+    reason: 'few functions at once; a long wait rides out bursts',
+  },
+  {
+    id: 'vercel',
+    connection_limit: 5,
+    pool_timeout_s: 15,
+    connect_timeout_s: 5,
+    idle_timeout_ms: 10_000,
+    reason: 'more functions at once, so fewer for each',
+  },
+  {
+    id: 'serverless',
+    connection_limit: 1,
+    pool_timeout_s: 5,
+    connect_timeout_s: 10,
+    idle_timeout_ms: 5_000,
+    reason: 'a function with one request at a time needs one',
+  },
+];
+
+export type PlatformId = 'vercel' | 'netlify' | 'lambda' | 'kubernetes' | 'long-running' | 'pgbouncer';
+
+export type Platform = {
+  id: PlatformId;
+  /** 'formula' is the largest limit that the budget allows. */
+  preset: string;
+  /** How many times over instances exist while a new version comes in. */
+  deploy_overlap: number;
+  /** What an instance is there, and what of it bears on connections. */
+  note: string;
+};
+
+const functionsNote =
+  'Instances come and go with the traffic; frozen ones keep their connections, and a deploy leaves the old ones alive for a while.';
+
+export const platforms: readonly Platform[] = [
+  {id: 'vercel', preset: 'vercel', deploy_overlap: 2, note: functionsNote},
+  {id: 'netlify', preset: 'netlify', deploy_overlap: 2, note: functionsNote},
+  {id: 'lambda', preset: 'serverless', deploy_overlap: 2, note: functionsNote},
+  {
+    id: 'kubernetes',
+    preset: 'formula',
+    // A Deployment's maxSurge is 25 % unless it says otherwise.
+    deploy_overlap: 1.25,
+    note: 'An instance is a pod, or each worker process in it; a rolling update starts a quarter more (maxSurge).',
+  },
+  {
+    id: 'long-running',
+    preset: 'formula',
+    deploy_overlap: 1,
+    note: 'An instance is a process: pm2 in cluster mode has one per core, and each has a pool of its own. A reload that starts the new before it ends the old wants deploy_overlap=2.',
+  },
+  {
+    id: 'pgbouncer',
+    preset: 'production',
+    deploy_overlap: 1,
+    note: "Instances take PgBouncer's client connections; the server's slots are bounded by its pools alone.",
+  },
+];

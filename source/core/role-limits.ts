@@ -1,0 +1,7 @@
+/** A role and its own connection limit, which the server enforces unless it is a superuser. */
+export type RoleLimit = {
+  name: string;
+  is_superuser: boolean;
+  /** pg_roles.rolconnlimit; -1 is none. */
+  connection_limit: number;
+};

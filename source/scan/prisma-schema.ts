@@ -1,0 +1,65 @@
+import {readdir} from 'node:fs/promises';
+import {dirname, join, resolve} from 'node:path';
+import {AbortError, exitCodes} from '../core/errors.ts';
+import type {PrismaSchema, PrismaSchemaNeed} from '../core/prisma-schema.ts';
+import {readText} from './read-text.ts';
+
+/** Where Prisma looks for a schema by itself: a file, or a folder of files (multi-file schemas). */
+const places = [
+  'prisma/schema.prisma',
+  'schema.prisma',
+  'src/prisma/schema.prisma',
+  'prisma/schema',
+  'prisma',
+];
+
+/**
+ * Reads an application's Prisma schema and the names of its migrations. Throws AbortError (exit 2) where the folder
+ * has no schema.
+ */
+export async function readPrismaSchema({folder}: PrismaSchemaNeed): Promise<PrismaSchema> {
+  const root = resolve(folder);
+  for (const place of [...(await configuredPlaces(root)), ...places]) {
+    const files = await readSchemaAt(join(root, place));
+    if (files.length > 0) return {files, migrations: await readMigrations(root, join(root, place))};
+  }
+  throw new AbortError(`app: no schema.prisma found in ${folder}`, {
+    hint: 'give the folder that holds prisma/schema.prisma',
+    exitCode: exitCodes.usage,
+  });
+}
+
+/** `prisma.schema` of package.json, or `schema:` of a prisma.config. */
+async function configuredPlaces(root: string): Promise<string[]> {
+  const manifest = /"prisma"\s*:\s*\{[^}]*"schema"\s*:\s*"([^"]+)"/.exec(
+    (await readText(join(root, 'package.json'))) ?? '',
+  );
+  const config = /^\s*schema\s*:\s*['"]([^'"]+)['"]/m.exec(
+    (await readText(join(root, 'prisma.config.ts'))) ?? '',
+  );
+  return [config?.[1], manifest?.[1]].filter(place => place !== undefined);
+}
+
+async function readSchemaAt(path: string): Promise<PrismaSchema['files']> {
+  const text = path.endsWith('.prisma') ? await readText(path) : null;
+  if (text !== null) return [{path, text}];
+  const entries = await readdir(path, {recursive: true}).catch(() => []);
+  const paths = entries.filter(name => name.endsWith('.prisma')).map(name => join(path, name));
+  const files = await Promise.all(
+    paths.toSorted().map(async each => ({path: each, text: await readText(each)})),
+  );
+  return files.flatMap(({path: each, text: content}) =>
+    content === null ? [] : {path: each, text: content},
+  );
+}
+
+/** Beside the schema, or in prisma/ of the folder: Prisma keeps them there whatever the schema is split into. */
+async function readMigrations(root: string, schema: string): Promise<PrismaSchema['migrations']> {
+  for (const folder of new Set([join(dirname(schema), 'migrations'), join(root, 'prisma/migrations')])) {
+    const entries = await readdir(folder, {withFileTypes: true}).catch(() => null);
+    if (entries === null) continue;
+    const names = entries.filter(entry => entry.isDirectory()).map(({name}) => name);
+    return {folder, names: names.toSorted()};
+  }
+  return null;
+}

@@ -1,0 +1,166 @@
+import type {IndexAdvice} from '../../../source/core/index-advice.ts';
+import {adviseIndexes} from '../../../source/core/indexes/advise.ts';
+import {covers} from '../../../source/core/indexes/covers.ts';
+import type {WorkStatement} from '../../../source/core/indexes/planner.ts';
+import type {Connection} from '../../../source/postgres/connect.ts';
+import {gatherAdviceInput} from '../../../source/postgres/facts/index-advice.ts';
+import {planHypothetically} from '../../../source/postgres/hypothetical.ts';
+import {loadSqlParser, type SqlParser} from '../../../source/postgres/parse-sql.ts';
+import type {TestServer} from '../../helpers/server.ts';
+import {watch} from '../../postgres/watching.ts';
+import {oneColumnPerPredicate} from './one-column-rule.ts';
+import type {Workload} from './workloads.ts';
+
+/** A statement's cost with nothing, with the rule's indexes, and with poolctl's. */
+export type StatementCosts = {query: string; calls: number; before: number; rule: number; poolctl: number};
+
+export type Measured = {
+  workload: Workload;
+  advice: IndexAdvice;
+  rule_indexes: number;
+  statements: StatementCosts[];
+  /** Names of proposals that no plan reads, and of those an index that is there answers. */
+  unused: string[];
+  duplicates: string[];
+  seconds: number;
+};
+
+/** Runs a workload, takes the advice and weighs it against the rule: by HypoPG, or built on copies of the database. */
+export async function measure(
+  server: TestServer,
+  workload: Workload,
+  by: 'hypopg' | 'build',
+): Promise<Measured> {
+  const client = await server.connect({database: workload.name});
+  if (by === 'hypopg') await client.query('CREATE EXTENSION IF NOT EXISTS hypopg');
+  await client.query('SELECT pg_stat_statements_reset()');
+  await workload.run(client);
+  await client.end();
+  const parser = await loadSqlParser();
+  const connection = await watch(server.url({database: workload.name}));
+  const startedAt = performance.now();
+  const {input, skipped} = await gatherAdviceInput(connection, parser);
+  const found = await adviseIndexes(input);
+  const seconds = (performance.now() - startedAt) / 1000;
+  const rule = oneColumnPerPredicate(input.statements, input.present).filter(
+    ({method}) => by === 'build' || method === 'btree',
+  );
+  const own = found.proposals.filter(({method}) => by === 'build' || method === 'btree');
+  const planned =
+    by === 'hypopg' ? withHypopg(connection, parser) : withCopies(server, workload, parser, connection);
+  const before = await planned(input.statements, []);
+  const withRule = await planned(
+    input.statements,
+    rule.map(({definition}) => definition),
+  );
+  // HypoPG has names of its own, and a copy is nobody else's: neither is built concurrently.
+  const definitions = own.map(({definition}) =>
+    definition.replace(/^CREATE INDEX CONCURRENTLY "(?:[^"]|"")+"/, 'CREATE INDEX'),
+  );
+  const keys = own.filter(({source}) => source === 'foreign_key');
+  const withOwn = await planned(input.statements, definitions);
+  const forKeys = await planned(keys.map(lookUp), definitions);
+  await connection.close();
+  const used = new Set([...withOwn, ...forKeys].flatMap(each => each?.used ?? []));
+  return {
+    workload,
+    advice: {...found, skipped: [...skipped, ...found.skipped]},
+    rule_indexes: rule.length,
+    statements: input.statements.flatMap(({query, calls}, index) => {
+      const [a, b, c] = [before[index], withRule[index], withOwn[index]];
+      return a && b && c ? [{query, calls, before: a.cost, rule: b.cost, poolctl: c.cost}] : [];
+    }),
+    unused: own.filter((_, index) => !used.has(definitions[index] ?? '')).map(({name}) => name),
+    duplicates: found.proposals
+      .filter(({table_oid, columns, method, predicate}) =>
+        input.present.some(
+          each =>
+            each.table_oid === table_oid &&
+            each.is_valid &&
+            covers(
+              each.spec,
+              {
+                ...each.spec,
+                is_unique: false,
+                method,
+                predicate,
+                keys: columns.map(({expression, order}) => ({
+                  expression,
+                  order: (order ?? '') as '',
+                  opclass: '',
+                })),
+              },
+              0,
+            ),
+        ),
+      )
+      .map(({name}) => name),
+    seconds,
+  };
+}
+
+/** What the server asks of a foreign key's table when a row of its parent goes. */
+function lookUp({schema, table, columns}: IndexAdvice['proposals'][number]): WorkStatement {
+  const where = columns.map(({expression}, index) => `${expression} = $${index + 1}`).join(' AND ');
+  const query = `SELECT 1 FROM ONLY "${schema}"."${table}" WHERE ${where}`;
+  return {queryid: table, query, calls: 0, total_exec_time_ms: 0, shape: {uses: []}, source: 'foreign_key'};
+}
+
+type Costed = {cost: number; used: string[]} | null;
+type Planning = (statements: readonly WorkStatement[], definitions: readonly string[]) => Promise<Costed[]>;
+
+function withHypopg({bare}: Connection, parser: SqlParser): Planning {
+  return async (statements, definitions) => {
+    const costs: Costed[] = [];
+    for (const {query} of statements) {
+      const request = {query, definitions, hypopg_schema: 'public', search_path: []};
+      const planned = await planHypothetically(bare, parser, request).catch(() => null);
+      if (planned === null) {
+        costs.push(null);
+        continue;
+      }
+      const {plan, hypothetical} = planned;
+      const used = definitions.filter((_, index) => plan.indexes.includes(hypothetical[index]?.name ?? ''));
+      costs.push({cost: plan.cost, used});
+    }
+    return costs;
+  };
+}
+
+/** Where HypoPG is not to be had, the indexes are built, on a copy that is dropped again. */
+function withCopies(server: TestServer, {name}: Workload, parser: SqlParser, original: Connection): Planning {
+  return async (statements, definitions) => {
+    const copy = `${name}_copy`;
+    await server.query(`DROP DATABASE IF EXISTS ${copy} WITH (FORCE)`);
+    // A template may have no other session; the watching one is all that is connected to it.
+    await original.close();
+    await server.query(`CREATE DATABASE ${copy} TEMPLATE ${name}`);
+    const client = await server.connect({database: copy});
+    const names: string[] = [];
+    for (const [index, definition] of definitions.entries()) {
+      names.push(`built_${index}`);
+      await client.query(definition.replace(/^CREATE INDEX/, `CREATE INDEX built_${index}`));
+    }
+    // A new index of an expression has statistics of its own.
+    if (definitions.length > 0) await client.query('ANALYZE');
+    await client.end();
+    const connection = await watch(server.url({database: copy}));
+    const costs: Costed[] = [];
+    for (const {query} of statements) {
+      const request = {query, definitions: [], hypopg_schema: null, search_path: []};
+      const planned = await planHypothetically(connection.bare, parser, request).catch(() => null);
+      if (planned === null) {
+        costs.push(null);
+        continue;
+      }
+      const {plan} = planned;
+      costs.push({
+        cost: plan.cost,
+        used: definitions.filter((_, index) => plan.indexes.includes(names[index] ?? '')),
+      });
+    }
+    await connection.close();
+    await server.query(`DROP DATABASE ${copy} WITH (FORCE)`);
+    return costs;
+  };
+}

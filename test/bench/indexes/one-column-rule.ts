@@ -1,0 +1,30 @@
+import type {Table} from '../../../source/core/catalog.ts';
+import {toCandidate} from '../../../source/core/indexes/candidates.ts';
+import type {WorkStatement} from '../../../source/core/indexes/planner.ts';
+import {fewestRows, findCovering, type PresentIndex} from '../../../source/core/indexes/present.ts';
+import {rowsOf} from '../../../source/core/indexes/selectivity.ts';
+import type {Condition} from '../../../source/core/indexes/shape.ts';
+import {btree, definitionOf, type IndexSpec, key} from '../../../source/core/indexes/spec.ts';
+
+/** The rule that poolctl is held against: an index of its own for every column a predicate names. */
+export function oneColumnPerPredicate(
+  statements: readonly WorkStatement[],
+  present: readonly PresentIndex[],
+): {table: Table; definition: string; method: string}[] {
+  const found = statements
+    .flatMap(({shape}) => shape.uses)
+    .filter(({table}) => rowsOf(table) >= fewestRows)
+    .flatMap(({table, conditions}) => conditions.flatMap(specsOf).map(spec => toCandidate(table, spec, 0)))
+    .filter(candidate => findCovering(candidate, present) === null);
+  return [...new Map(found.map(each => [each.id, each])).values()].map(({table, spec}) => ({
+    table,
+    definition: definitionOf(table, spec, null),
+    method: spec.method,
+  }));
+}
+
+function specsOf(condition: Condition): IndexSpec[] {
+  if (condition.kind === 'any') return condition.arms.flatMap(arm => arm.flatMap(specsOf));
+  const spec = btree([key(condition.term.expression)]);
+  return [condition.kind === 'contains' ? {...spec, method: 'gin'} : spec];
+}

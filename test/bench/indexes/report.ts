@@ -1,0 +1,83 @@
+import {formatBytes} from '../../../source/core/format.ts';
+import type {Measured, StatementCosts} from './measure.ts';
+
+export type Section = {title: string; measured: readonly Measured[]};
+
+/** The tables of the bench, as they stand in report.md. */
+export function toMarkdown(sections: readonly Section[]): string {
+  return [
+    '# What the index finder proposes, and what it is worth',
+    '',
+    "Costs are the planner's own, of generic plans, one process and no JIT; LIMIT of a number unknown is taken as 100.",
+    'The rule is "an index of its own for every column a predicate names". `npm run bench:indexes` makes this again.',
+    '',
+    ...sections.flatMap(sectionLines),
+  ].join('\n');
+}
+
+function sectionLines({title, measured}: Section): string[] {
+  return [
+    `## ${title}`,
+    '',
+    '| workload | statements | indexes: rule | indexes: poolctl | cost before | rule | poolctl | unused | duplicates | found in |',
+    '|---|---|---|---|---|---|---|---|---|---|',
+    ...measured.map(summaryLine),
+    '',
+    ...measured.flatMap(workloadLines),
+  ];
+}
+
+export function total(
+  {statements}: Pick<Measured, 'statements'>,
+  which: 'before' | 'rule' | 'poolctl',
+): number {
+  return statements.reduce((sum, each) => sum + each[which] * each.calls, 0);
+}
+
+function summaryLine(each: Measured): string {
+  const before = total(each, 'before');
+  const share = (which: 'rule' | 'poolctl') => `${((100 * total(each, which)) / before).toFixed(1)} %`;
+  const cells = [
+    each.workload.name,
+    each.statements.length,
+    each.rule_indexes,
+    each.advice.proposals.length,
+    Math.round(before).toLocaleString('en'),
+    share('rule'),
+    share('poolctl'),
+    each.unused.length,
+    each.duplicates.length,
+    `${each.seconds.toFixed(1)} s`,
+  ];
+  return `| ${cells.join(' | ')} |`;
+}
+
+function workloadLines({workload, advice, statements, unused, duplicates}: Measured): string[] {
+  return [
+    `### ${workload.name}: ${workload.what}`,
+    '',
+    ...(advice.proposals.length === 0 ? ['Nothing is proposed.', ''] : []),
+    ...advice.proposals.map(
+      ({definition, confidence, source, estimated_size_bytes, name}) =>
+        `- \`${definition.replace('CREATE INDEX CONCURRENTLY ', '')}\` ${formatBytes(estimated_size_bytes)}, ${confidence}, for ${source === 'foreign_key' ? 'a foreign key' : 'statements'}${unused.includes(name) ? ', UNUSED' : ''}${duplicates.includes(name) ? ', DUPLICATE' : ''}`,
+    ),
+    '',
+    ...(advice.skipped.length === 0 ? [] : ['Left out:', '']),
+    ...advice.skipped.map(({what, reason}) => `- ${short(what)}: ${reason}`),
+    '',
+    '| statement | calls | before | rule | poolctl |',
+    '|---|---|---|---|---|',
+    ...statements.map(statementLine),
+    '',
+  ];
+}
+
+function statementLine({query, calls, before, rule, poolctl}: StatementCosts): string {
+  const costs = [before, rule, poolctl].map(cost => Math.round(cost).toLocaleString('en'));
+  return `| \`${short(query)}\` | ${calls} | ${costs.join(' | ')} |`;
+}
+
+function short(query: string): string {
+  const line = query.replace(/\s+/g, ' ').replaceAll('|', '\\|').replaceAll('`', "'");
+  return line.length > 90 ? `${line.slice(0, 89)}…` : line;
+}

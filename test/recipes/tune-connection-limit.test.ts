@@ -1,0 +1,268 @@
+import {describe, expect, it} from 'vitest';
+import recipe from '../../recipes/tune-connection-limit.ts';
+import {readEnvFile} from '../../source/core/env-file.ts';
+import type {Facts} from '../../source/core/facts.ts';
+import type {ParameterValues, Plan} from '../../source/core/recipe.ts';
+import type {Snapshot} from '../../source/core/snapshot.ts';
+import {createBackend, createSnapshot, createStatement} from '../helpers/snapshot.ts';
+
+const role = {name: 'shop_app', is_superuser: false, connection_limit: -1};
+const facts: Facts = {role_limits: [role, {name: 'postgres', is_superuser: true, connection_limit: -1}]};
+
+function planOf(params: ParameterValues, given: Facts = facts, snapshot: Snapshot = createSnapshot()): Plan {
+  if (!recipe.plan) throw new Error('it acts');
+  return recipe.plan(snapshot, params, given);
+}
+
+const textOf = ({explanation, figure = []}: Plan) => [...explanation, ...figure].join('\n');
+const urlAdvice = (plan: Plan) =>
+  plan.steps.flatMap(step =>
+    step.kind === 'advice' ? (/connection_limit=\S+/.exec(step.text)?.[0] ?? []) : [],
+  );
+
+describe('the limit', () => {
+  it.each<[ParameterValues, string]>([
+    // 97 usable x 0.8 = 77
+    [{instances: '10'}, 'connection_limit=7&pool_timeout=10&connect_timeout=5'],
+    [{instances: '4', max_instances: '20'}, 'connection_limit=3&pool_timeout=10&connect_timeout=5'],
+    [{instances: '10', deploy_overlap: '2'}, 'connection_limit=3&pool_timeout=10&connect_timeout=5'],
+    [{instances: '10', platform: 'kubernetes'}, 'connection_limit=5&pool_timeout=10&connect_timeout=5'],
+    [{instances: '2', platform: 'vercel'}, 'connection_limit=5&pool_timeout=15&connect_timeout=5'],
+    [{instances: '10', platform: 'vercel'}, 'connection_limit=3&pool_timeout=15&connect_timeout=5'],
+    [{instances: '2', platform: 'netlify'}, 'connection_limit=10&pool_timeout=20&connect_timeout=5'],
+    [{instances: '20', platform: 'lambda'}, 'connection_limit=1&pool_timeout=5&connect_timeout=10'],
+    [{instances: '2', preset: 'high-traffic'}, 'connection_limit=20&pool_timeout=10&connect_timeout=5'],
+    [{instances: '2', preset: 'development'}, 'connection_limit=5&pool_timeout=5&connect_timeout=3'],
+    [{instances: '10', usable_share: '1'}, 'connection_limit=9&pool_timeout=10&connect_timeout=5'],
+    [{instances: '500', platform: 'pgbouncer'}, 'connection_limit=10&pool_timeout=10&connect_timeout=5'],
+  ])('%o', (params, expected) => {
+    expect(urlAdvice(planOf({...params, prisma_major: '6'}))[0]).toBe(expected);
+  });
+
+  it("is held by the role's own limit, unless that is set anew", () => {
+    const limited = {role_limits: [{...role, connection_limit: 20}]};
+    const params = {instances: '10', prisma_major: '6', role: 'shop_app'};
+    expect(urlAdvice(planOf(params, limited))[0]).toContain('connection_limit=2&');
+    expect(urlAdvice(planOf({...params, apply: 'role'}, limited))[0]).toContain('connection_limit=7&');
+  });
+
+  it('says with the arithmetic that none fits, and sizes a pooler', () => {
+    const plan = planOf({platform: 'lambda', instances: '5', max_instances: '100', deploy_overlap: '1'});
+    expect(textOf(plan)).toContain(
+      'No connection_limit fits: 100 instances at once need 100 connections with 1 each, of the 77',
+    );
+    expect(textOf(plan)).toContain('max_connections=128');
+    expect(plan.steps).toHaveLength(1);
+    expect(plan.steps[0]).toMatchObject({
+      kind: 'advice',
+      text: expect.stringContaining('default_pool_size = 77'),
+    });
+    expect(plan.steps[0]).toMatchObject({text: expect.stringContaining('max_client_conn = 110')});
+  });
+});
+
+describe('the picture', () => {
+  const snapshot = createSnapshot({max_connections: 5000});
+  it.each<[ParameterValues, Snapshot]>([
+    [{}, createSnapshot()],
+    [{platform: 'lambda', max_instances: '100000', deploy_overlap: '10'}, snapshot],
+    [{platform: 'pgbouncer', instances: '90000'}, snapshot],
+    [
+      {instances: '123456', preset: 'high-traffic'},
+      createSnapshot({
+        backends: [createBackend({application_name: 'x'.repeat(63), usename: 'y'.repeat(63)})],
+      }),
+    ],
+  ])('%o is no wider than 76', (params, given) => {
+    const wide = (planOf(params, facts, given).figure ?? []).filter(line => line.length > 76);
+    expect(wide).toEqual([]);
+  });
+
+  it('says what happens now, at peak, in a deploy, and at 1, 10, 100, 1,000', () => {
+    const figure = (planOf({instances: '4', max_instances: '10', deploy_overlap: '2'}).figure ?? []).join(
+      '\n',
+    );
+    expect(figure).toMatch(/^now 4 x 3 .*12 fits$/m);
+    expect(figure).toMatch(/^at peak 10 x 3 .*30 fits$/m);
+    expect(figure).toMatch(/^in a deploy 20 x 3 .*60 fits$/m);
+    expect(figure).toMatch(/^high-traffic +20 +80 tight +200 OVER +400 OVER$/m);
+    expect(figure).toMatch(/^ +10 {3}7 \(10 x 7 = 70\) +30 fits$/m);
+    expect(figure).toMatch(/^ +1,000 {3}none, 1000 x 1 > 77: a pooler +3,000 OVER by 2,903$/m);
+  });
+});
+
+describe('the load', () => {
+  const rates = {
+    interval_ms: 5000,
+    calls_per_second: 800,
+    exec_ms_per_second: 4000,
+    exec_share_ratio: 1,
+    rows_per_second: 0,
+    shared_blks_hit_per_second: 0,
+    shared_blks_read_per_second: 0,
+    temp_blks_per_second: 0,
+    wal_bytes_per_second: 0,
+    mean_exec_time_ms: 5,
+    stddev_exec_time_ms: 0,
+  };
+  it('is estimated from rates', () => {
+    const snapshot = createSnapshot({statements: [createStatement({rates})]});
+    const text = textOf(planOf({instances: '4'}, facts, snapshot));
+    expect(text).toContain('800 statements a second of 5.00ms keep 4.00 connections busy');
+    expect(text).toMatch(/^ +1 +100% +the queue grows without end$/m);
+    expect(text).toMatch(/^ +2 +50% +33.3% +1.67ms/m);
+  });
+
+  it("counts the role's statements alone", () => {
+    const other = createStatement({usename: 'other', rates: {...rates, calls_per_second: 9}});
+    const snapshot = createSnapshot({statements: [createStatement({rates}), other]});
+    expect(textOf(planOf({role: 'shop_app'}, facts, snapshot))).toContain('800 statements a second');
+  });
+
+  it('is an average since the counters began where there is one reading', () => {
+    const snapshot = createSnapshot();
+    const info = {
+      dealloc: 0,
+      stats_reset: '2026-01-01T00:00:50.000000Z',
+      entries: 1,
+      max_entries: 5000,
+      is_evicting: false,
+    };
+    const text = textOf(planOf({}, facts, {...snapshot, statements_info: info}));
+    expect(text).toContain('since the counters began 10s ago');
+    expect(text).toContain('100 statements a second of 0.50ms keep 0.05 connections busy');
+  });
+
+  it.each([
+    ['no time', createSnapshot(), 'read once'],
+    ['no statement', createSnapshot({statements: []}), 'has none of its statements'],
+  ])('is not made up: %s', (_, snapshot, reason) => {
+    expect(textOf(planOf({}, facts, snapshot))).toMatch(new RegExp(`No estimate of the wait: .*${reason}`));
+  });
+});
+
+describe('Prisma 7', () => {
+  const env_file = readEnvFile(
+    '/app/.env',
+    'DATABASE_URL',
+    'DATABASE_URL=postgres://a:secret@h/d?connection_limit=5\n',
+  );
+  const application = {
+    folder: '/app',
+    prisma: {version: '7.1.0', major: 7, source: 'package-lock.json'},
+    url_variable: 'DATABASE_URL',
+    env_file,
+    pools: [{path: '/app/db.ts', line: 3, call: 'new PrismaPg({connectionString})', settings: {}}],
+    is_partial: false,
+  };
+  const given = {...facts, application};
+
+  it("warns of a URL's parameters, leaves them alone, and patches the adapter", () => {
+    const plan = planOf({app: '/app', instances: '10', prisma_major: '7'}, given);
+    expect(textOf(plan)).toContain('Warning: DATABASE_URL still carries connection_limit=5');
+    expect(plan.steps.map(({kind, subject}) => [kind, subject])).toEqual([
+      ['file', 'file:/app/db.ts'],
+      ['advice', 'application'],
+    ]);
+    expect(plan.steps[0]).toMatchObject({
+      diff: [
+        '-new PrismaPg({connectionString})',
+        '+new PrismaPg({connectionString, max: 7, connectionTimeoutMillis: 10000, idleTimeoutMillis: 30000})',
+      ],
+    });
+    expect(textOf(plan)).toContain(
+      'Today each may open 10: 100 with 10 instances, 3 more than the server gives',
+    );
+  });
+
+  it('advises with the patch where a source cannot be changed safely', () => {
+    const pools = [{path: '/app/db.ts', line: 3, call: null, settings: {}}];
+    const plan = planOf({app: '/app', prisma_major: '7'}, {...facts, application: {...application, pools}});
+    expect(plan.steps).toMatchObject([
+      {kind: 'advice', text: expect.stringMatching(/max: 77,[\s\S]*\/app\/db.ts:3/)},
+    ]);
+  });
+
+  it('is told by the folder', () => {
+    expect(recipe.defaults?.(createSnapshot(), given)).toMatchObject({prisma_major: '7', role: 'shop_app'});
+  });
+});
+
+describe('an .env file', () => {
+  const before = '# pool\nDATABASE_URL="postgresql://app:p#w@h/d?schema=x&connection_limit=5"\n';
+  const env_file = readEnvFile('/app/.env', 'DATABASE_URL', before);
+
+  it('is changed in its parameters alone, its password shown nowhere', () => {
+    const plan = planOf({env_file: '.env', instances: '10', prisma_major: '6'}, {...facts, env_file});
+    expect(plan.steps[0]).toMatchObject({
+      kind: 'file',
+      path: '/app/.env',
+      change: {
+        before: {connection_limit: '5', pool_timeout: null, connect_timeout: null},
+        after: {connection_limit: '7', pool_timeout: '10', connect_timeout: '5'},
+      },
+      diff: [
+        '-DATABASE_URL="postgresql://app:***@h/d?schema=x&connection_limit=5"',
+        '+DATABASE_URL="postgresql://app:***@h/d?schema=x&connection_limit=7&pool_timeout=10&connect_timeout=5"',
+      ],
+    });
+    expect(JSON.stringify(plan)).not.toContain('p#w');
+  });
+
+  it('is left alone with apply=none', () => {
+    const plan = planOf({env_file: '.env', prisma_major: '6', apply: 'none'}, {...facts, env_file});
+    expect(plan.steps.map(({kind}) => kind)).toEqual(['advice']);
+  });
+});
+
+describe('a role', () => {
+  it('is limited to the share, guarded by what it is now', () => {
+    const [step] = planOf({role: 'shop_app', apply: 'role'}).steps;
+    expect(step).toMatchObject({
+      kind: 'sql',
+      apply: {text: 'ALTER ROLE "shop_app" CONNECTION LIMIT 77'},
+      guard: {expect: {value: -1}},
+      undo: {apply: {text: 'ALTER ROLE "shop_app" CONNECTION LIMIT -1'}},
+    });
+  });
+
+  it('that is a superuser is left alone', () => {
+    const plan = planOf({role: 'postgres', apply: 'role'});
+    expect(plan.steps.filter(({kind}) => kind === 'sql')).toEqual([]);
+    expect(plan.left_alone).toMatchObject([{subject: 'role:postgres'}]);
+  });
+});
+
+it.each<[ParameterValues, RegExp]>([
+  [{platform: 'heroku'}, /platform/],
+  [{instances: '0'}, /instances/],
+  [{instances: '5', max_instances: '4'}, /max_instances=4/],
+  [{deploy_overlap: '0.5'}, /deploy_overlap/],
+  [{usable_share: '80'}, /usable_share/],
+  [{role: 'nobody'}, /no role "nobody"/],
+  [{apply: 'role'}, /which role/],
+  [{apply: 'server'}, /apply/],
+])('refuses %o', (params, message) => expect(() => planOf(params)).toThrow(message));
+
+describe('findings', () => {
+  it('names a role that is at its own limit', () => {
+    const snapshot = createSnapshot();
+    const own_limits = [{kind: 'role' as const, name: 'app', connection_limit: 5, used: 5}];
+    expect(recipe.diagnose({...snapshot, budget: {...snapshot.budget, own_limits}}, {})).toMatchObject([
+      {subject: 'role:app', severity: 'critical', params: {role: 'app', apply: 'role'}},
+    ]);
+  });
+
+  it.each([
+    [79, 'idle', 0],
+    [80, 'idle', 1],
+    [80, 'active', 0],
+  ] as const)('%i of 100 slots, all %s: %i', (count, state, findings) => {
+    const backends = Array.from({length: count}, (_, index) =>
+      createBackend({pid: index + 1, state, client_addr: `10.0.0.${index % 4}`}),
+    );
+    const found = recipe.diagnose(createSnapshot({backends, max_connections: 103}), {});
+    expect(found).toHaveLength(findings);
+    for (const finding of found) expect(finding.params).toEqual({role: 'shop_app', instances: '4'});
+  });
+});

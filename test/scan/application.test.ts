@@ -1,0 +1,108 @@
+import {mkdir, writeFile} from 'node:fs/promises';
+import {dirname, join} from 'node:path';
+import {describe, expect, it} from 'vitest';
+import {readApplication} from '../../source/scan/application.ts';
+import {readEnvFact, readPoolerFact} from '../../source/scan/text-facts.ts';
+import {temporaryFolder} from '../commands/acting.ts';
+
+async function folderWith(files: Record<string, string>): Promise<string> {
+  const folder = await temporaryFolder();
+  for (const [name, text] of Object.entries({'.git/HEAD': 'ref', ...files})) {
+    await mkdir(dirname(join(folder, name)), {recursive: true});
+    await writeFile(join(folder, name), text);
+  }
+  return folder;
+}
+
+describe('the version of Prisma', () => {
+  const manifest = JSON.stringify({dependencies: {'@prisma/client': '^6.1.0'}});
+  const lock = JSON.stringify({packages: {'node_modules/@prisma/client': {version: '6.19.0'}}});
+  it.each<[string, Record<string, string>, [string, number] | null]>([
+    ['the range', {'package.json': manifest}, ['^6.1.0', 6]],
+    ['the lock file over the range', {'package.json': manifest, 'package-lock.json': lock}, ['6.19.0', 6]],
+    [
+      'what is installed over both',
+      {'package-lock.json': lock, 'node_modules/@prisma/client/package.json': '{"version": "7.2.0"}'},
+      ['7.2.0', 7],
+    ],
+    ["pnpm's lock file", {'pnpm-lock.yaml': "packages:\n  '@prisma/client@7.0.1':\n"}, ['7.0.1', 7]],
+    ["yarn's", {'yarn.lock': '"@prisma/client@^7.0.0":\n  version "7.1.0"\n'}, ['7.1.0', 7]],
+    ['nothing that says', {'package.json': 'not JSON'}, null],
+  ])('%s', async (_, files, expected) => {
+    const {prisma} = await readApplication(await folderWith(files));
+    expect(prisma && [prisma.version, prisma.major]).toEqual(expected);
+  });
+
+  it('is found above the folder, in the workspace, but not beyond the repository', async () => {
+    const folder = await folderWith({'package-lock.json': lock, 'packages/web/package.json': '{}'});
+    expect((await readApplication(join(folder, 'packages/web'))).prisma?.version).toBe('6.19.0');
+    const inner = await folderWith({});
+    expect((await readApplication(inner)).prisma).toBeNull();
+  });
+});
+
+it.each([
+  ['prisma/schema.prisma', 'datasource db {\n  // url = env("OLD")\n  url = env("SHOP_URL")\n}'],
+  ['prisma.config.ts', "export default defineConfig({datasource: {url: env('SHOP_URL')}});"],
+  ['prisma.config.ts', 'export default {\n  datasource: {\n    url: process.env.SHOP_URL,\n  },\n};'],
+])('finds the variable in %s', async (name, text) => {
+  const {url_variable, env_file} = await readApplication(
+    await folderWith({[name]: text, '.env': 'SHOP_URL=postgresql://a:secret@h/d?connection_limit=5\n'}),
+  );
+  expect(url_variable).toBe('SHOP_URL');
+  expect(env_file).toMatchObject({
+    problem: null,
+    parameters: {connection_limit: '5'},
+    masked_line: 'SHOP_URL=postgresql://a:***@h/d?connection_limit=5',
+  });
+});
+
+it('finds where pools are made, and keeps no secret', async () => {
+  const folder = await folderWith({
+    'src/db.ts': "import x from 'y';\nexport const adapter = new PrismaPg({connectionString, max: 20});\n",
+    'src/pool.ts': 'const pool = new Pool({max: 3});\nnew PrismaPg(pool);',
+    'src/written.ts': 'new PrismaPg({connectionString: "postgresql://app:hunter2@h/d"})',
+    'src/twice.ts': 'new PrismaPg({max: 1}); new PrismaPg({max: 1});',
+    'src/db.test.ts': 'new PrismaPg({max: 99})',
+    'node_modules/x/index.js': 'new PrismaPg({max: 98})',
+    'generated/client.ts': 'new PrismaPg({max: 97})',
+  });
+  const {pools} = await readApplication(folder);
+  expect(
+    pools.map(({path, line, call, settings}) => [path.slice(folder.length + 1), line, call, settings.max]),
+  ).toEqual([
+    ['src/db.ts', 2, 'new PrismaPg({connectionString, max: 20})', 20],
+    ['src/pool.ts', 1, 'new Pool({max: 3})', 3],
+    ['src/twice.ts', 1, null, 1],
+    ['src/twice.ts', 1, null, 1],
+    ['src/written.ts', 1, null, undefined],
+  ]);
+  expect(JSON.stringify(pools)).not.toContain('hunter2');
+});
+
+it('says that there is no such folder', async () => {
+  await expect(readApplication(join(await temporaryFolder(), 'none'))).rejects.toThrow(/is no folder/);
+});
+
+describe('an .env file that was named', () => {
+  it.each([
+    ['no such file', null, /no such file/],
+    ['another variable', 'OTHER=1\n', /not set in it exactly once/],
+    ['no URL', 'DATABASE_URL=file:./dev.db\n', /does not hold a postgresql/],
+    ['an @ too many', 'DATABASE_URL=postgresql://a:b@c/d?x=e@f\n', /%40/],
+  ])('%s', async (_, text, problem) => {
+    const path = join(await temporaryFolder(), '.env');
+    if (text !== null) await writeFile(path, text);
+    const file = await readEnvFact({path, variable: 'DATABASE_URL'});
+    expect(file).toMatchObject({path, parameters: {}, masked_line: ''});
+    expect(file.problem).toMatch(problem);
+  });
+});
+
+it('reads a pgbouncer.ini, without its passwords', async () => {
+  const path = join(await temporaryFolder(), 'pgbouncer.ini');
+  await writeFile(path, '[databases]\n* = host=h password=secret\n[pgbouncer]\npool_mode = session\n');
+  const file = await readPoolerFact({path});
+  expect(file).toMatchObject({path, problem: null, lines: {pool_mode: {line: 'pool_mode = session'}}});
+  expect(JSON.stringify(file)).not.toContain('secret');
+});

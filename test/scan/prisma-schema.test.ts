@@ -1,0 +1,66 @@
+import {mkdir, writeFile} from 'node:fs/promises';
+import {dirname, join} from 'node:path';
+import {expect, it} from 'vitest';
+import {readPrismaSchema} from '../../source/scan/prisma-schema.ts';
+import {temporaryFolder} from '../commands/acting.ts';
+import {rejection} from '../postgres/requests.ts';
+
+async function createApp(files: Record<string, string>): Promise<string> {
+  const folder = await temporaryFolder();
+  for (const [name, text] of Object.entries(files)) {
+    const path = join(folder, name);
+    await mkdir(dirname(path), {recursive: true});
+    await writeFile(path, text);
+  }
+  return folder;
+}
+
+it.each<[string, Record<string, string>, string[], string[] | null]>([
+  ['its usual place', {'prisma/schema.prisma': 'a'}, ['prisma/schema.prisma'], null],
+  [
+    'with its migrations',
+    {
+      'prisma/schema.prisma': 'a',
+      'prisma/migrations/1_b/migration.sql': '',
+      'prisma/migrations/migration_lock.toml': '',
+    },
+    ['prisma/schema.prisma'],
+    ['1_b'],
+  ],
+  [
+    'a folder of files',
+    {'prisma/schema/b.prisma': 'b', 'prisma/schema/a.prisma': 'a', 'prisma/migrations/1_b/migration.sql': ''},
+    ['prisma/schema/a.prisma', 'prisma/schema/b.prisma'],
+    ['1_b'],
+  ],
+  [
+    'where package.json says',
+    {
+      'package.json': '{"prisma": {"schema": "db/my.prisma"}}',
+      'db/my.prisma': 'a',
+      'prisma/schema.prisma': 'b',
+    },
+    ['db/my.prisma'],
+    null,
+  ],
+  [
+    'where prisma.config.ts says',
+    {
+      'prisma.config.ts': "export default defineConfig({\n  schema: 'db/my.prisma',\n});",
+      'db/my.prisma': 'a',
+    },
+    ['db/my.prisma'],
+    null,
+  ],
+])('finds a schema: %s', async (_where, files, paths, names) => {
+  const folder = await createApp(files);
+  const schema = await readPrismaSchema({folder});
+  expect(schema.files.map(({path}) => path)).toEqual(paths.map(path => join(folder, path)));
+  expect(schema.files.map(({text}) => text)).toEqual(paths.map(path => files[path]));
+  expect(schema.migrations?.names ?? null).toEqual(names);
+});
+
+it('says where there is none', async () => {
+  const folder = await createApp({'package.json': '{}'});
+  expect(await rejection(readPrismaSchema({folder}))).toMatchObject({exitCode: 2});
+});
