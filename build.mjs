@@ -1,5 +1,6 @@
-import {chmod, readdir, readFile, rm, writeFile} from 'node:fs/promises';
+import {chmod, copyFile, cp, readdir, readFile, rm, writeFile} from 'node:fs/promises';
 import {build} from 'esbuild';
+import {generateClients} from './source/demo/prisma/generate.mjs';
 
 /** Ink imports its development tools only when DEV is set; the bundle leaves them out. */
 const withoutDevtools = {
@@ -33,8 +34,15 @@ const meowWithoutPackageReading = {
   },
 };
 
+await generateClients();
+
 const {metafile} = await build({
-  entryPoints: {cli: 'cli.tsx', 'demo-traffic': 'source/demo/traffic-process.ts'},
+  entryPoints: {
+    cli: 'cli.tsx',
+    'demo-traffic': 'source/demo/traffic-process.ts',
+    // What `import {defineRecipe} from 'poolctl'` finds where poolctl is installed.
+    poolctl: 'source/poolctl.ts',
+  },
   outdir: 'dist',
   bundle: true,
   splitting: true,
@@ -45,15 +53,20 @@ const {metafile} = await build({
   jsx: 'automatic',
   chunkNames: 'chunks/[name]-[hash]',
   define: {'process.env.NODE_ENV': '"production"', 'process.env.DEV': '"false"'},
-  // CommonJS packages (pg, react) ask for node's own modules through require.
+  // CommonJS packages (pg, react) ask for node's own modules through require; libpg-query for its file's folder.
   banner: {
-    js: "import {createRequire as poolctlRequire} from 'node:module';const require=poolctlRequire(import.meta.url);",
+    js: "import {createRequire as poolctlRequire} from 'node:module';const require=poolctlRequire(import.meta.url),__dirname=import.meta.dirname;",
   },
   legalComments: 'linked',
   plugins: [withoutDevtools, meowWithoutPackageReading],
   metafile: true,
   logLevel: 'error',
 });
+// PostgreSQL's own parser, beside the chunk that loads it.
+await copyFile('node_modules/libpg-query/wasm/libpg-query.wasm', 'dist/chunks/libpg-query.wasm');
+// Read at run time as a team's own endpoints are, so that lines of theirs can be told.
+await rm('dist/endpoints', {recursive: true, force: true});
+await cp('recipes/endpoints', 'dist/endpoints', {recursive: true});
 // What an earlier build left; removed last, so that a program that is running never finds `dist` empty.
 const built = new Set(Object.keys(metafile.outputs).map(path => path.slice('dist/'.length)));
 for (const path of await readdir('dist', {recursive: true})) {

@@ -73,7 +73,7 @@ async function dispatch(call: Call): Promise<ExitCode> {
   const [url] = words;
   switch (command) {
     case 'console':
-      return runConsole(shell, requestOf(shell, {url, flags}), flags);
+      return runConsole(shell, await requestOf(shell, {url, flags}), flags);
     case 'demo': {
       const {runDemo} = await import('./source/composition/demo.ts');
       return runDemo(shell, flags, {
@@ -84,27 +84,34 @@ async function dispatch(call: Call): Promise<ExitCode> {
     }
     case 'snapshot': {
       const {runSnapshot} = await import('./source/composition/reading.ts');
-      return runSnapshot(shell, requestOf(shell, {url, flags}), flags);
+      return runSnapshot(shell, await requestOf(shell, {url, flags}), flags);
     }
     case 'check': {
       const {runCheck} = await import('./source/composition/check.ts');
-      return runCheck(shell, requestOf(shell, {url, flags}), flags);
+      return runCheck(shell, await requestOf(shell, {url, flags}), flags);
     }
     case 'doctor': {
       const {runDoctor} = await import('./source/composition/reading.ts');
-      return runDoctor(shell, requestOf(shell, {url, flags}), flags);
+      return runDoctor(shell, await requestOf(shell, {url, flags}), flags);
     }
     case 'run': {
       const {runNamedRecipe} = await import('./source/composition/run.ts');
-      return runNamedRecipe(shell, requestOf(shell, {url: words[1], flags}), call);
+      return runNamedRecipe(shell, await requestOf(shell, {url: words[1], flags}), call);
     }
     case 'undo': {
       const {undoNamedRun} = await import('./source/composition/run.ts');
-      return undoNamedRun(shell, requestOf(shell, {url: words[1], flags}), call);
+      return undoNamedRun(shell, await requestOf(shell, {url: words[1], flags}), call);
     }
     case 'recipes': {
-      const {listRecipes} = await import('./source/commands/recipes.ts');
-      return listRecipes({recipes, output: shell.output}, {json: flags.json ?? false});
+      const {runRecipes} = await import('./source/composition/team-recipes.ts');
+      return runRecipes(shell, flags);
+    }
+    case 'replay': {
+      const {runReplay} = await import('./source/composition/replay.ts');
+      return runReplay(shell, call, {
+        requestTo: to => requestOf(shell, {url: to, flags}),
+        requestToDemo: to => requestOf(shell, {url: to, flags: {}}),
+      });
     }
     case 'journal': {
       const [{showJournal}, {openJournalOf}] = await Promise.all([

@@ -1,6 +1,7 @@
 import {type ExitCode, exitCodes} from '../core/errors.ts';
 import type {Output} from '../core/ports.ts';
 import type {Recipe} from '../core/recipe.ts';
+import {sanitise} from '../core/sanitise.ts';
 import {wrap} from './wrap.ts';
 
 export type RecipesPorts = {recipes: readonly Recipe[]; output: Output};
@@ -21,9 +22,9 @@ export function recipeText({id, summary, parameters, plan}: Recipe, columns: num
   const width = Math.max(0, ...parameters.map(({name}) => name.length));
   const rows = parameters.map(({name, description, default: value}) => {
     const shown = value === '' ? '' : ` [${value}]`;
-    return wrap(`    ${name.padEnd(width)}  `, `${description}${shown}`, columns);
+    return wrap(`    ${name.padEnd(width)}  `, sanitise(`${description}${shown}`), columns);
   });
-  return [head, wrap('  ', summary, columns), ...rows].join('\n');
+  return [head, wrap('  ', sanitise(summary), columns), ...rows].join('\n');
 }
 
 function toDocument(recipes: readonly Recipe[]) {

@@ -55,6 +55,10 @@ function isOwn({application_name}: Backend): boolean {
 function sweepReason(backend: Backend, snapshot: Snapshot): string | null {
   const {application_name, usename} = backend;
   if (backend.is_superuser) return "a superuser's session";
+  const {roles = [], applications = []} = snapshot.target.protected_sessions ?? {};
+  if (roles.includes(usename ?? '')) return `the role ${usename}, which the configuration protects`;
+  if (applications.includes(application_name))
+    return `the application ${application_name}, which the configuration protects`;
   if (managedRoles.has(usename ?? '')) return `the managed service's own role ${usename}`;
   if (dumpPrograms.test(application_name)) return `a dump or backup (${application_name})`;
   if (migrationPrograms.test(application_name)) return `a migration (${application_name})`;

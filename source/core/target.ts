@@ -1,3 +1,5 @@
+import type {ProtectedSessions} from './configuration.ts';
+
 /** What an application's URL says of Prisma's pool; `null` where the URL does not say. */
 export type PrismaSettings = {
   connection_limit: number | null;
@@ -37,8 +39,10 @@ export type Target = {
   /** pg_stat_statements' extension version (`1.10`), or null where it cannot be read. */
   statements_version: string | null;
   is_in_recovery: boolean;
-  /** Marked so by the user (flag, environment or profile): acts ask for the target's name. */
+  /** Marked so by the user (flag, environment or configuration): acts ask for the target's name. */
   is_production: boolean;
+  /** By the user's configuration; absent where it names none. */
+  protected_sessions?: ProtectedSessions;
   managed_service: ManagedService | null;
   privileges: Privileges;
   prisma: PrismaSettings | null;

@@ -1,3 +1,4 @@
+import {noSettings} from '../core/configuration.ts';
 import {AbortError, exitCodes} from '../core/errors.ts';
 import {parseAddress, type Settings} from './connection-address.ts';
 import {type ConnectionRequest, type TlsRequest, tlsModes} from './connection-request.ts';
@@ -60,6 +61,7 @@ export function buildRequest(
     prisma,
     stripped: [...stripped, ...unused(own)],
     is_production: false,
+    settings: noSettings,
     rescue: null,
   };
 }

@@ -38,6 +38,7 @@ const oldestStatementsVersion = 108;
 
 function toTarget(row: IdentityRow, request: ConnectionRequest): Target {
   const {is_superuser, read_all_stats, signal_backend} = row;
+  const {protected_sessions} = request.settings;
   return {
     id: `${hostAndPort(request)}/${request.database}`,
     host: request.host,
@@ -48,6 +49,7 @@ function toTarget(row: IdentityRow, request: ConnectionRequest): Target {
     statements_version: row.statements_version,
     is_in_recovery: row.is_in_recovery,
     is_production: request.is_production,
+    ...(Object.values(protected_sessions).flat().length > 0 && {protected_sessions}),
     managed_service: guessService(row),
     privileges: {
       is_superuser,

@@ -1,3 +1,4 @@
+import {type Configuration, noSettings, type TargetSettings} from '../core/configuration.ts';
 import {AbortError, exitCodes} from '../core/errors.ts';
 import {buildRequest, requestFromUrl} from './build-request.ts';
 import {isAddress, type Settings} from './connection-address.ts';
@@ -5,7 +6,6 @@ import type {ConnectionRequest} from './connection-request.ts';
 import {readDotenv} from './dotenv.ts';
 import {environmentSource} from './libpq-environment.ts';
 import type {Machine} from './local-machine.ts';
-import {findProfile, profileFile, readProfiles} from './profile.ts';
 
 /** What the command line says of the server; psql's letters for the first four. */
 export type LocateFlags = {
@@ -18,7 +18,15 @@ export type LocateFlags = {
   production?: boolean | undefined;
 };
 
-export type LocateOptions = {url?: string | undefined; flags: LocateFlags; machine: Machine};
+export type LocateOptions = {
+  url?: string | undefined;
+  flags: LocateFlags;
+  machine: Machine;
+  /** null: there is no such file. */
+  configuration?: Configuration | null;
+  /** The addresses of the target that `flags` name. */
+  target?: {url: string; rescue_url: string | null} | null;
+};
 
 /**
  * Where the server is: `[url]` or `--target` > POOLCTL_DATABASE_URL > DIRECT_URL > DATABASE_URL (the process's
@@ -29,26 +37,26 @@ export type LocateOptions = {url?: string | undefined; flags: LocateFlags; machi
 export function locate(options: LocateOptions): ConnectionRequest {
   const {flags, machine} = options;
   const dotenv = readDotenv(machine);
-  const profile = flags.target === undefined ? null : findProfile(flags.target, machine);
-  if (profile !== null && options.url !== undefined) throw bothGiven();
-  const request = findRequest(options, profile?.url ?? null, dotenv);
+  if (flags.target !== undefined && options.url !== undefined) throw bothGiven();
+  const request = findRequest(options, dotenv);
 
-  const rescueUrl = profile?.rescue_url ?? machine.env.POOLCTL_RESCUE_URL ?? dotenv.POOLCTL_RESCUE_URL;
-  const rescueSource = profile?.rescue_url ? `rescue_url of target "${flags.target}"` : 'POOLCTL_RESCUE_URL';
+  const ownRescue = options.target?.rescue_url;
+  const rescueUrl = ownRescue ?? machine.env.POOLCTL_RESCUE_URL ?? dotenv.POOLCTL_RESCUE_URL;
+  const rescueSource = ownRescue ? `the rescue address of target "${flags.target}"` : 'POOLCTL_RESCUE_URL';
+  const known = findConfigured(request, options);
   const is_production =
     flags.production ??
-    (profile?.is_production ||
-      isTruthy(machine.env.POOLCTL_PRODUCTION ?? dotenv.POOLCTL_PRODUCTION) ||
-      isProductionProfile(request, machine));
+    (known.is_production || isTruthy(machine.env.POOLCTL_PRODUCTION ?? dotenv.POOLCTL_PRODUCTION));
   const rescue = rescueUrl ? requestFromUrl(rescueUrl, rescueSource, machine) : null;
-  return {...request, is_production, rescue: rescue && {...rescue, is_production}};
+  const bearing = {is_production, settings: known.settings};
+  return {...request, ...bearing, rescue: rescue && {...rescue, ...bearing}};
 }
 
-function findRequest(options: LocateOptions, profileUrl: string | null, dotenv: Record<string, string>) {
-  const {flags, machine} = options;
+function findRequest(options: LocateOptions, dotenv: Record<string, string>): ConnectionRequest {
+  const {flags, machine, target, configuration} = options;
   const over = flagSettings(flags);
-  if (profileUrl !== null) {
-    return requestFromUrl(profileUrl, `target "${flags.target}" in ${profileFile(machine)}`, machine, over);
+  if (target) {
+    return requestFromUrl(target.url, `target "${flags.target}" in ${configuration?.file}`, machine, over);
   }
   const databaseAddress =
     flags.database !== undefined && isAddress(flags.database) ? flags.database : undefined;
@@ -99,15 +107,33 @@ function findUrl(machine: Machine, dotenv: Record<string, string>): {url: string
   return null;
 }
 
-/** An address that a profile marks as production stays production, however it was found. */
-function isProductionProfile(request: ConnectionRequest, machine: Machine): boolean {
-  return [...readProfiles(machine)]
-    .filter(([, profile]) => profile.is_production)
-    .map(([name, profile]) => requestFromUrl(profile.url, `target "${name}"`, machine))
-    .some(
-      ({host, port, database}) =>
-        host === request.host && port === request.port && database === request.database,
-    );
+/**
+ * What the configuration says of this server, however it was found: by its target's name, or by the address of one
+ * (a command's is not asked for to compare). Of several targets there, one that is production decides.
+ */
+function findConfigured(
+  request: ConnectionRequest,
+  {flags, machine, configuration}: LocateOptions,
+): {is_production: boolean; settings: TargetSettings} {
+  const targets = [...(configuration?.targets ?? [])].filter(
+    ([name, {url}]) =>
+      name === flags.target ||
+      (url.kind === 'literal' && isSame(request, url.text, name, machine)) ||
+      (url.kind === 'variable' && isSame(request, machine.env[url.text] ?? '', name, machine)),
+  );
+  const named = targets.find(([name]) => name === flags.target);
+  const isProduction = ([, {environment}]: (typeof targets)[number]) => environment === 'production';
+  const [, target] = named ?? targets.find(isProduction) ?? targets[0] ?? [];
+  return {
+    is_production: targets.some(isProduction),
+    settings: target?.settings ?? configuration?.settings ?? noSettings,
+  };
+}
+
+function isSame(request: ConnectionRequest, url: string, name: string, machine: Machine): boolean {
+  if (!url.trim()) return false;
+  const {host, port, database} = requestFromUrl(url, `target "${name}"`, machine);
+  return host === request.host && port === request.port && database === request.database;
 }
 
 function isTruthy(text: string | undefined): boolean {

@@ -1,16 +1,35 @@
+import {AbortError, exitCodes} from '../../core/errors.ts';
 import type {Row} from '../../core/facts.ts';
+import {redactSecrets} from '../../core/redact.ts';
 import type {Sql} from '../../core/step.ts';
 import type {Connection} from '../connect.ts';
+import {isAboutOneQuery} from '../sections.ts';
 
-/** What the watching connection answers to queries that a team wrote: it is read-only, whatever they hold. */
+/**
+ * What the watching connection answers to queries that a team wrote: it is read-only, whatever they hold. Throws
+ * AbortError for a query that the server refuses: exit 5 where a privilege is missing, else 2.
+ */
 export async function readAnswers(
   {client}: Connection,
   queries: Record<string, Sql>,
 ): Promise<Record<string, Row[]>> {
   const answers: Record<string, Row[]> = {};
   for (const [name, {text, values}] of Object.entries(queries)) {
-    const {rows} = await client.query<Row>({text, values, queryMode: 'extended'});
-    answers[name] = rows;
+    try {
+      answers[name] = (await client.query<Row>({text, values, queryMode: 'extended'})).rows;
+    } catch (error) {
+      throw refused(name, error);
+    }
   }
   return answers;
+}
+
+function refused(name: string, error: unknown): unknown {
+  const code = (error as {code?: unknown}).code;
+  if (!(error instanceof Error) || !isAboutOneQuery(code)) return error;
+  return new AbortError(`the diagnosis of ${name} failed: ${redactSecrets(error.message)}`, {
+    hint: 'Names in its SQL are qualified (public.orders), as the search path is pg_catalog alone.',
+    exitCode: code === '42501' ? exitCodes.privilege : exitCodes.usage,
+    cause: error,
+  });
 }

@@ -27,3 +27,9 @@ function distance(a: string, b: string): number {
   }
   return at(a.length, b.length);
 }
+
+/** `: did you mean "x"?`, or '' where no word is near. */
+export function didYouMean(typed: string, words: readonly string[]): string {
+  const word = nearest(typed, words);
+  return word === undefined ? '' : `: did you mean "${word}"?`;
+}

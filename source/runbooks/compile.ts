@@ -1,0 +1,161 @@
+import type {Facts} from '../core/facts.ts';
+import {completeParams, usage} from '../core/parameters.ts';
+import type {Finding, Parameter, ParameterValues, Plan, Recipe} from '../core/recipe.ts';
+import type {Sql, SqlStep, Verification} from '../core/step.ts';
+import {diagnosis, type Found, foundIn, guardOf, readerOf} from './found.ts';
+import type {Runbook, RunbookAct} from './runbook.ts';
+import {fill, type Value} from './template.ts';
+
+/**
+ * The recipe that a runbook is. The rows of its diagnosis are findings; its plan is a step for each of them, guarded
+ * by the diagnosis itself: what it no longer returns with the same values is left alone.
+ */
+export function compileRunbook(runbook: Runbook): Recipe {
+  const {id, title, why, act, prose} = runbook;
+  const parameters = parametersOf(runbook);
+  const advice = act === null && prose.length > 0 ? prose.join(' ') : null;
+  const diagnosisFor = (params: ParameterValues) => ({answers: {[id]: diagnosis(runbook, params)}});
+  const recipe: Recipe = {
+    id,
+    title,
+    summary: why,
+    parameters,
+    watches: diagnosisFor({}),
+    diagnose: (_snapshot, facts) =>
+      (foundIn(id, facts) ?? []).map(found => toFinding(found, runbook, advice)),
+    needs: diagnosisFor,
+  };
+  return act === null
+    ? recipe
+    : {...recipe, plan: (_snapshot, params, facts) => makePlan(runbook, act, {parameters, params, facts})};
+}
+
+/** What was found can be named, where the plan has a step for each. */
+function parametersOf({id, parameters, act}: Runbook): Parameter[] {
+  const own = parameters.map(({isRequired: _, line: _line, ...parameter}) => parameter);
+  if (act?.scope !== 'each') return own;
+  const subject: Parameter = {
+    name: 'subject',
+    description: 'only this one of what was found',
+    kind: 'text',
+    default: '',
+    suggest: (_snapshot, facts) => (foundIn(id, facts) ?? []).map(found => found.subject),
+  };
+  return [...own, subject];
+}
+
+function toFinding(
+  {subject, summary, severity, evidence, left_alone}: Found,
+  {id, act}: Runbook,
+  advice: string | null,
+): Finding {
+  return {
+    recipe: id,
+    severity: severity === 'critical' ? 'critical' : 'warning',
+    subject,
+    summary,
+    evidence: {
+      ...evidence,
+      ...(left_alone !== null && {left_alone}),
+      ...(advice !== null && evidence.advice === undefined && {advice}),
+    },
+    ...(act?.scope === 'each' && {params: {subject}}),
+  };
+}
+
+type Asked = {parameters: readonly Parameter[]; params: ParameterValues; facts: Facts};
+
+function makePlan(runbook: Runbook, act: RunbookAct, {parameters, params, facts}: Asked): Plan {
+  const {id} = runbook;
+  const completed = completeParams(params, parameters);
+  for (const {name, isRequired} of runbook.parameters) {
+    if (isRequired && completed[name] === '')
+      throw usage(`${name} is not set`, `name it: --set ${name}=VALUE`);
+  }
+  const all = foundIn(id, facts);
+  if (all === null)
+    throw usage(`${id}: its diagnosis could not be read`, "'poolctl doctor' says what is missing");
+  const meant = all.filter(({subject}) => !completed.subject || subject === completed.subject);
+  const chosen = meant.filter(({left_alone}) => left_alone === null);
+  const steps = stepsFor(runbook, act, {chosen, params: completed});
+  return {
+    recipe: id,
+    params: completed,
+    explanation: explain(runbook, meant),
+    steps,
+    left_alone: meant.flatMap(({subject, summary, left_alone}) =>
+      left_alone === null ? [] : [{subject, description: summary, reason: left_alone}],
+    ),
+    batch_size: Math.max(1, steps.length),
+    pause_ms: 0,
+    slots_freed: 0,
+    watch_groups: [],
+  };
+}
+
+const mostDescribed = 12;
+
+function explain({why, prose}: Runbook, found: readonly Found[]): string[] {
+  if (found.length === 0) return [why, 'Nothing of the kind is found now: nothing to do.'];
+  const rest = found.length - mostDescribed;
+  return [
+    why,
+    ...found.slice(0, mostDescribed).map(({summary}) => `- ${summary}`),
+    ...(rest > 0 ? [`- and ${rest} more`] : []),
+    ...prose,
+  ];
+}
+
+type Chosen = {chosen: readonly Found[]; params: ParameterValues};
+
+function stepsFor(runbook: Runbook, act: RunbookAct, {chosen, params}: Chosen): SqlStep[] {
+  const parameter = readerOf(runbook, params);
+  if (act.scope === 'once') {
+    const subject = `runbook:${runbook.id}`;
+    return chosen.length === 0
+      ? []
+      : [toStep(runbook, act, {subject, lookUp: parameter, guard: guardOf(runbook, params, null)})];
+  }
+  const own = new Set(runbook.parameters.map(({name}) => name));
+  return chosen.map(found =>
+    toStep(runbook, act, {
+      subject: found.subject,
+      lookUp: name => (own.has(name) ? parameter(name) : (found.columns[name] ?? null)),
+      guard: guardOf(runbook, params, found),
+    }),
+  );
+}
+
+type StepContext = {subject: string; lookUp: (name: string) => Value; guard: Verification};
+
+function toStep(
+  {title}: Runbook,
+  {plan, verify, undo, lock, transaction, timeout_ms}: RunbookAct,
+  {subject, lookUp, guard}: StepContext,
+): SqlStep {
+  const holds = (value: boolean) => holding(fill(verify.template, lookUp), value);
+  return {
+    kind: 'sql',
+    title: `${title}: ${subject}`,
+    subject,
+    guard,
+    apply: fill(plan.template, lookUp),
+    // What somebody changed since is not the run's to take back.
+    undo:
+      undo === 'irreversible'
+        ? undo
+        : {apply: fill(undo.template, lookUp), guard: holds(true), verify: holds(false)},
+    verify: holds(true),
+    lock,
+    transaction,
+    timeout_ms,
+  };
+}
+
+/** The one value of the query, whatever its column is called; no row and NULL are "no". */
+function holding({text, values}: Sql, value: boolean): Verification {
+  return {
+    query: {text: `SELECT (\n${text}\n) IS TRUE AS holds`, values},
+    expect: {column: 'holds', op: '=', value},
+  };
+}

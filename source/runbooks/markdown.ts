@@ -1,0 +1,67 @@
+import type {Code, RootContent} from 'mdast';
+import {fromMarkdown} from 'mdast-util-from-markdown';
+
+/** A fenced block of SQL; `mark` is the word after the language, `options` what follows it. */
+export type SqlBlock = {
+  /** '' where there is none: an example for people. */
+  mark: string;
+  options: string[];
+  sql: string;
+  /** Of the fence. */
+  line: number;
+};
+
+/** A runbook taken apart. */
+export type Document = {
+  /** Between the two `---`; null where the file does not begin with them. Its first line is line 2 of the file. */
+  front_matter: string | null;
+  blocks: SqlBlock[];
+  /** Everything else, a paragraph, heading or entry of a list each. */
+  prose: string[];
+};
+
+export function readMarkdown(text: string): Document {
+  const {front_matter, rest} = splitFrontMatter(text.replaceAll('\r\n', '\n').replace(/^\uFEFF/, ''));
+  const nodes = fromMarkdown(rest).children;
+  return {
+    front_matter,
+    blocks: nodes.flatMap(node => (node.type === 'code' && isMarked(node) ? [toBlock(node)] : [])),
+    prose: nodes.flatMap(node => proseOf(node, rest)),
+  };
+}
+
+/** The body keeps its lines' numbers: empty ones stand where the front matter was. */
+function splitFrontMatter(text: string): {front_matter: string | null; rest: string} {
+  const [whole, front_matter] = /^---[ \t]*\n([\s\S]*?)^---[ \t]*(?:\n|$)/m.exec(text) ?? [];
+  if (whole === undefined || front_matter === undefined || !text.startsWith(whole)) {
+    return {front_matter: null, rest: text};
+  }
+  return {front_matter, rest: whole.replace(/[^\n]/g, '') + text.slice(whole.length)};
+}
+
+/** An `sql` block that bears no word after the language is an example, and reads as prose. */
+function isMarked(node: RootContent): boolean {
+  return node.type === 'code' && node.lang === 'sql' && Boolean(node.meta?.trim());
+}
+
+function toBlock({meta, value, position}: Code): SqlBlock {
+  const [mark = '', ...options] = (meta ?? '').trim().split(/\s+/);
+  return {mark, options, sql: value, line: position?.start.line ?? 1};
+}
+
+function proseOf(node: RootContent, text: string): string[] {
+  if (isMarked(node) || node.type === 'html' || node.type === 'definition' || node.type === 'thematicBreak')
+    return [];
+  if (node.type === 'list')
+    return node.children.map(item => `- ${sourceOf(item, text).replace(/^[-*+]\s+/, '')}`);
+  if (node.type === 'code') return node.value.split('\n');
+  return [sourceOf(node, text).replace(/^#+\s+/, '')];
+}
+
+/** Markup and all, on one line: as its author wrote it, it is meant to be read. */
+function sourceOf({position}: {position?: RootContent['position']}, text: string): string {
+  return text
+    .slice(position?.start.offset, position?.end.offset)
+    .replace(/\s*\n\s*/g, ' ')
+    .trim();
+}

@@ -1,0 +1,91 @@
+import {resolve} from 'node:path';
+import {createJiti} from 'jiti/static';
+import {AbortError} from '../core/errors.ts';
+import {usage} from '../core/parameters.ts';
+import type {Recipe} from '../core/recipe.ts';
+import * as poolctl from './poolctl.ts';
+import {namePattern} from './template.ts';
+
+type Report = (line: number, message: string) => void;
+
+/**
+ * The recipe that a TypeScript file exports as its default. Its code runs: it is loaded from folders that the user
+ * names alone. What is wrong with it goes to `report`.
+ */
+export async function loadTypeScript(id: string, file: string, report: Report): Promise<Recipe | null> {
+  const path = resolve(file);
+  // 'poolctl' is this very program, whether or not it is installed beside the recipe.
+  const jiti = createJiti(path, {fsCache: false, moduleCache: false, virtualModules: {poolctl}});
+  let exported: unknown;
+  try {
+    exported = await jiti.import(path, {default: true});
+  } catch (error) {
+    report(lineOf(error, path), `it cannot be loaded: ${firstLineOf(error)}`);
+    return null;
+  }
+  const lack = lackOf(id, exported);
+  if (lack !== null) report(1, lack);
+  return lack === null ? guarded(exported as Recipe) : null;
+}
+
+/** What keeps a value from being the recipe of that id; null: it is one. */
+function lackOf(id: string, value: unknown): string | null {
+  if (typeof value !== 'object' || value === null || !('diagnose' in value)) {
+    return 'it exports no recipe: export default defineRecipe({...})';
+  }
+  const recipe = value as Partial<Record<keyof Recipe, unknown>>;
+  if (recipe.id !== id) return `its id is "${String(recipe.id)}": it is to be the name of its file, "${id}"`;
+  for (const key of ['title', 'summary'] as const) {
+    if (typeof recipe[key] !== 'string' || recipe[key] === '') return `it has no ${key}`;
+  }
+  if (!Array.isArray(recipe.parameters)) return 'it has no parameters: write [] where it takes none';
+  if (!recipe.parameters.every(isParameter))
+    return 'a parameter wants name (snake_case), description, kind and default';
+  if (typeof recipe.diagnose !== 'function') return 'its diagnose is no function';
+  return recipe.plan === undefined || typeof recipe.plan === 'function' ? null : 'its plan is no function';
+}
+
+function isParameter(value: unknown): boolean {
+  const {name, description, kind, default: initial} = (value ?? {}) as Record<string, unknown>;
+  const texts = [name, description, kind, initial].every(each => typeof each === 'string');
+  return texts && namePattern.test(String(name));
+}
+
+/** A defect of a team's recipe is told as one, and takes nothing else down. */
+function guarded(recipe: Recipe): Recipe {
+  const {id, diagnose, plan} = recipe;
+  return {
+    ...recipe,
+    diagnose(snapshot, facts) {
+      try {
+        return diagnose.call(recipe, snapshot, facts);
+      } catch (error) {
+        const summary = `the diagnosis of ${id} failed: ${firstLineOf(error)}`;
+        return [{recipe: id, severity: 'warning', subject: `recipe:${id}`, summary, evidence: {}}];
+      }
+    },
+    ...(plan !== undefined && {
+      plan(snapshot, params, facts) {
+        try {
+          return plan.call(recipe, snapshot, params, facts);
+        } catch (error) {
+          if (error instanceof AbortError) throw error;
+          throw usage(`the plan of ${id} failed: ${firstLineOf(error)}`, 'It is a defect of that recipe.');
+        }
+      },
+    }),
+  };
+}
+
+function firstLineOf(error: unknown): string {
+  const said = error instanceof Error ? error.message : String(error);
+  return (said.split('\n')[0] ?? '').replace(/^ParseError:\s*/, '').trim();
+}
+
+/** Babel says `file:12:3` or `(12:3)`; an error of its own code has a stack. */
+function lineOf(error: unknown, path: string): number {
+  if (!(error instanceof Error)) return 1;
+  const said = /\((\d+):\d+\)/.exec(error.message)?.[1];
+  const at = error.stack?.split(path)[1];
+  return Number(said ?? /^:(\d+)/.exec(at ?? '')?.[1] ?? 1);
+}

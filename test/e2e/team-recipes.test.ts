@@ -1,0 +1,53 @@
+import {mkdtempSync, rmSync, writeFileSync} from 'node:fs';
+import {tmpdir} from 'node:os';
+import {join} from 'node:path';
+import {afterAll, beforeAll, expect, it, onTestFinished} from 'vitest';
+import {openProgram} from '../helpers/console.ts';
+import {confirm, openRecipe} from '../helpers/guide.ts';
+import {startTestServer, type TestServer} from '../helpers/server.ts';
+
+const examples = new URL('../../recipes/examples/', import.meta.url).pathname;
+
+let server: TestServer;
+beforeAll(async () => {
+  server = await startTestServer({major: 18});
+  await server.query('CREATE TABLE orders (id serial PRIMARY KEY)');
+  await server.query('ALTER TABLE orders ALTER COLUMN id TYPE bigint');
+  await server.query("SELECT setval('orders_id_seq', 2100000000)");
+});
+afterAll(() => server?.stop());
+
+it("finds what a team's runbook finds, and mends it by keys", async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'poolctl-team-'));
+  onTestFinished(() => rmSync(folder, {recursive: true}));
+  const journal = join(folder, 'journal.jsonl');
+  const terminal = openProgram(['--recipes', examples, '--journal', journal, server.url()], {
+    columns: 120,
+    rows: 44,
+  });
+  onTestFinished(() => terminal.close());
+  await terminal.waitFor('public.orders_id_seq has used 97.8 %');
+  await openRecipe(terminal, 'sequence-running-out');
+  terminal.write('\r');
+  await terminal.waitFor('> used_percent');
+  terminal.write('\r');
+  await terminal.waitFor('the sequence was forgotten');
+  terminal.write('\u001b[6~');
+  await terminal.waitFor('ALTER SEQUENCE "public"."orders_id_seq" AS bigint');
+  await confirm(terminal);
+  await terminal.waitFor('1 verified');
+  const [row] = await server.query(
+    "SELECT data_type::text FROM pg_sequences WHERE sequencename = 'orders_id_seq'",
+  );
+  expect(row).toEqual({data_type: 'bigint'});
+});
+
+it('opens in spite of a runbook with a mistake, and names it', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'poolctl-team-'));
+  onTestFinished(() => rmSync(folder, {recursive: true}));
+  writeFileSync(join(folder, 'broken.md'), '# No front matter\n');
+  const terminal = openProgram(['--recipes', folder, server.url()], {columns: 160, rows: 40});
+  onTestFinished(() => terminal.close());
+  await terminal.waitFor('who holds them');
+  await terminal.waitFor(/left out .*broken\.md:1: it does not begin with its title/);
+});

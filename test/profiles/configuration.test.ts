@@ -1,0 +1,147 @@
+import {describe, expect, it} from 'vitest';
+import {measures} from '../../source/commands/check.ts';
+import {flagAsTyped} from '../../source/commands/usage.ts';
+import {noSettings} from '../../source/core/configuration.ts';
+import {AbortError} from '../../source/core/errors.ts';
+import {readConfiguration, thresholds} from '../../source/profiles/configuration.ts';
+
+const place = {file: '/c/config.toml', folder: '/c', home: '/home/ann'};
+const read = (text: string) => readConfiguration(text, place);
+
+it('reads all that can be said', () => {
+  const {settings, targets} = read(`
+    recipes = ["runbooks", "~/mine", "/etc/poolctl"]
+    [protected]
+    roles = ["replicator"]
+    [thresholds]
+    max_used = "85%"
+    max_blocked = 3
+    [targets.prod]
+    environment = "production"
+    url_env = "PROD_URL"
+    rescue_url_command = "pass show prod"
+    recipes = ["prod"]
+    protected = {roles = ["billing"], applications = ["nightly import"]}
+    [targets.prod.thresholds]
+    max_used = 0.9
+    max_mean = "1min 30s"
+    [targets."my laptop"]
+    url = "postgres://localhost/shop"
+  `);
+  expect(settings).toEqual({
+    limits: {used_ratio: 0.85, blocked_sessions: 3},
+    protected_sessions: {roles: ['replicator'], applications: []},
+    recipe_folders: ['/c/runbooks', '/home/ann/mine', '/etc/poolctl'],
+  });
+  expect(targets.get('prod')).toEqual({
+    environment: 'production',
+    url: {kind: 'variable', text: 'PROD_URL'},
+    rescue_url: {kind: 'command', text: 'pass show prod'},
+    settings: {
+      limits: {used_ratio: 0.9, blocked_sessions: 3, slowest_mean_exec_time_ms: 90_000},
+      protected_sessions: {roles: ['replicator', 'billing'], applications: ['nightly import']},
+      recipe_folders: ['/c/runbooks', '/home/ann/mine', '/etc/poolctl', '/c/prod'],
+    },
+  });
+  expect(targets.get('my laptop')).toEqual({
+    environment: null,
+    url: {kind: 'literal', text: 'postgres://localhost/shop'},
+    rescue_url: null,
+    settings,
+  });
+});
+
+it('reads an empty file', () => {
+  expect(read('# nothing yet\n')).toEqual({file: place.file, targets: new Map(), settings: noSettings});
+});
+
+it('has a threshold for every limit of check, named as its flag', () => {
+  const named = Object.entries(thresholds).map(([name, {metric, kind}]) => [
+    metric,
+    `--${name.replaceAll('_', '-')}`,
+    kind,
+  ]);
+  expect(named).toEqual(
+    Object.entries(measures).map(([metric, {flag, kind}]) => [metric, flagAsTyped(flag), kind]),
+  );
+});
+
+describe('says what is wrong and in which line', () => {
+  it.each<[string, string, string]>([
+    ['no TOML', 'a = 1\nb = secret', '2: it is not TOML from column 5 on'],
+    [
+      'a password without quotes',
+      '[targets.a]\nurl = postgres://u:secret@h',
+      '2: it is not TOML from column 7 on',
+    ],
+    ['a key twice', '[targets.a]\nurl = "secret"\nurl = "secret"', '3: it is not TOML from column 1 on'],
+    ['a wrong key', 'recipe = []', '1: there is no "recipe" here: did you mean "recipes"?'],
+    ['a wrong table', '[target.a]\nurl = "secret"', '1: there is no "target" here: did you mean "targets"?'],
+    [
+      'a key that was',
+      '[targets.a]\nurl = "secret"\nproduction = true',
+      '3: there is no "production" here, only environment, url, url_env, url_command, rescue_url, rescue_url_env, rescue_url_command, recipes, protected, thresholds',
+    ],
+    [
+      'a wrong key of a target',
+      '[targets.a]\nurl = "secret"\nenvironmant = "production"',
+      '3: there is no "environmant" here: did you mean "environment"?',
+    ],
+    [
+      'a wrong environment',
+      '[targets.a]\nurl = "secret"\nenvironment = "prodution"',
+      '3: there is no environment "prodution": did you mean "production"?',
+    ],
+    [
+      'no address',
+      '\n[targets.a]\nenvironment = "staging"',
+      '2: target "a" has no url, url_env or url_command',
+    ],
+    [
+      'two addresses',
+      '[targets.a]\nurl = "secret"\nurl_env = "B"',
+      '3: url and url_env: leave out one of them',
+    ],
+    ['an address that is no text', '[targets.a]\nurl = 1', '2: url is no text: write it in quotes'],
+    ['a target that is no table', 'targets.a = "secret"', '1: target "a" is no table: write [targets.a]'],
+    [
+      'a list of tables',
+      '[[targets]]\nurl = "secret"',
+      '1: a list of tables ([[...]]) is nothing poolctl has',
+    ],
+    [
+      'roles that are no list',
+      '[protected]\nroles = "app"',
+      '2: roles is no list: write roles = ["...", "..."]',
+    ],
+    ['a role that is no text', '[protected]\nroles = ["app", 1]', '2: roles is no text: write it in quotes'],
+    [
+      'a wrong protection',
+      '[targets.a]\nurl = "secret"\n[targets.a.protected]\nrole = []',
+      '4: there is no "role" here: did you mean "roles"?',
+    ],
+    [
+      'a wrong threshold',
+      '[thresholds]\nmax_use = "80%"',
+      '2: there is no "max_use" here: did you mean "max_used"?',
+    ],
+    ['a share that is none', '[thresholds]\nmax_used = 80', '2: max_used wants a share: "80%" or 0.8'],
+    [
+      'a duration that is none',
+      '[thresholds]\nmax_mean = 30',
+      '2: max_mean wants a duration as PostgreSQL reads intervals: "30s", "5min"',
+    ],
+    ['a number that is none', '[thresholds]\nmax_blocked = -1', '2: max_blocked wants a whole number'],
+  ])('%s', (_, text, message) => {
+    let error: unknown;
+    try {
+      read(text);
+    } catch (caught) {
+      error = caught;
+    }
+    if (!(error instanceof AbortError)) throw new Error('it was taken', {cause: error});
+    expect(error.message).toBe(`/c/config.toml:${message}`);
+    expect(error.exitCode).toBe(2);
+    expect(error.message).not.toContain('secret');
+  });
+});

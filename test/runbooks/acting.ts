@@ -1,0 +1,32 @@
+import {type RunFlags, runRecipe} from '../../source/commands/run.ts';
+import {undoRun} from '../../source/commands/undo.ts';
+import type {ExitCode} from '../../source/core/errors.ts';
+import type {Finding} from '../../source/core/recipe.ts';
+import {loadFolder} from '../../source/runbooks/folder.ts';
+import {type Acting, exitCode, noFlags} from '../commands/acting.ts';
+
+/** The run command with a team's folder of recipes in place of poolctl's own. */
+export async function actingWith(acting: Acting, folder: string) {
+  const files = await loadFolder(folder, []);
+  const recipes = files.flatMap(({recipe}) => recipe ?? []);
+  const ports = {...acting.ports, recipes};
+  let runs = 0;
+  const fresh = () => ({...ports, identity: {...ports.identity, run: `r${++runs}`}});
+  return {
+    ...acting,
+    run: (id: string, flags: Partial<RunFlags>): Promise<ExitCode> =>
+      exitCode(runRecipe(fresh(), id, {...noFlags, ...flags})),
+    /** Agreed to on the terminal, after `meanwhile`. */
+    runAsked: (id: string, flags: Partial<RunFlags>, meanwhile: () => Promise<void>): Promise<ExitCode> =>
+      exitCode(
+        runRecipe({...fresh(), ask: async () => meanwhile().then(() => 'yes')}, id, {...noFlags, ...flags}),
+      ),
+    undo: (run: string): Promise<ExitCode> => exitCode(undoRun(fresh(), run, {...noFlags, yes: true})),
+    /** As the console and `check` find them: by the defaults. */
+    async findings(id: string): Promise<Finding[]> {
+      const recipe = recipes.find(each => each.id === id);
+      if (recipe === undefined) throw new Error(`no ${id} in ${folder}`);
+      return recipe.diagnose(await ports.read(), await ports.gather(recipe.watches ?? {}));
+    },
+  };
+}

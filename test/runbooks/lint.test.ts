@@ -1,0 +1,206 @@
+import {mkdir, writeFile} from 'node:fs/promises';
+import {join} from 'node:path';
+import {describe, expect, it} from 'vitest';
+import {lintFolder} from '../../source/runbooks/lint.ts';
+import {temporaryFolder} from '../commands/acting.ts';
+
+const head = '---\ntitle: t\nwhy: w\n---\n';
+const diagnose =
+  "```sql diagnose\nSELECT 'a' AS subject, 's' AS summary, 'warning' AS severity, 1 AS size\n```\n";
+const verify = '```sql verify\nSELECT true\n```\n';
+const undo = '```sql undo\nSELECT 2\n```\n';
+const plan = (sql: string, options = 'lock=none') => `\`\`\`sql plan ${options}\n${sql}\n\`\`\`\n`;
+
+/** `line: message` of each mistake in a runbook. */
+async function mistakes(text: string, name = 'a-runbook.md', taken: string[] = []): Promise<string[]> {
+  const folder = await temporaryFolder();
+  await writeFile(join(folder, name), text);
+  const {files, problems} = await lintFolder(folder, taken);
+  expect(files).toBe(1);
+  expect(problems.every(({file}) => file === join(folder, name))).toBe(true);
+  return problems.map(({line, message}) => `${line}: ${message}`);
+}
+
+const parameter = (yaml: string) =>
+  `---\ntitle: t\nwhy: w\nparameters:\n  least:\n    description: d\n${yaml}---\n\`\`\`sql diagnose\nSELECT $least AS subject, '' AS summary, '' AS severity\n\`\`\`\n`;
+
+describe('what is wrong with a runbook, by its line', () => {
+  it.each<[string, string, string[]]>([
+    ['nothing: advice', head + diagnose, []],
+    ['nothing: it acts', head + diagnose + plan('SELECT $size') + verify + undo, []],
+    [
+      'nothing: it cannot be undone',
+      head + diagnose + plan('SELECT 1', 'irreversible once lock=share timeout=2min') + verify,
+      [],
+    ],
+    ['an example for people is prose', `${head}${diagnose}\`\`\`sql\nSELECT oops oops\n\`\`\`\n`, []],
+    ['no front matter', diagnose, ['1: it does not begin with its title and why between two lines of ---']],
+    ['no title', `---\nwhy: w\n---\n${diagnose}`, ['1: title is missing']],
+    [
+      'a wrong key',
+      `---\ntitle: t\nwhy: w\nparametres: {}\n---\n${diagnose}`,
+      ['4: there is no "parametres" here: did you mean "parameters"?'],
+    ],
+    [
+      'no YAML',
+      `---\ntitle: [t\nwhy: w\n---\n${diagnose}`,
+      ['3: Flow sequence in block collection must be sufficiently indented and end with a ]'],
+    ],
+    [
+      'no such type',
+      parameter('    type: duraton\n'),
+      ['7: there is no type "duraton": did you mean "duration"?'],
+    ],
+    [
+      'a default that is none',
+      parameter('    type: duration\n    default: soon\n'),
+      ['8: default: least=soon is not a duration'],
+    ],
+    ['no choices', parameter('    type: choice\n'), ['5: a choice wants its choices: [one, another]']],
+    [
+      'a choice that is none',
+      parameter('    type: choice\n    choices: [a, b]\n    default: c\n'),
+      ['9: default: least: no "c"'],
+    ],
+    [
+      'no diagnosis',
+      `${head}Just text.\n`,
+      ['1: there is no sql block marked diagnose: what is wrong has to be seen first'],
+    ],
+    [
+      'a mark that is none',
+      `${head}${diagnose}${plan('SELECT 1')}\`\`\`sql verfy\nSELECT true\n\`\`\`\n${undo}`,
+      [
+        '8: a plan wants a verify: how is it seen that it worked?',
+        '11: there is no mark "verfy": did you mean "verify"?',
+      ],
+    ],
+    [
+      'a second plan',
+      head + diagnose + plan('SELECT 1') + plan('SELECT 1') + verify + undo,
+      ['11: a second plan: a runbook has one'],
+    ],
+    [
+      'no undo',
+      head + diagnose + plan('SELECT 1') + verify,
+      ['8: a plan wants an undo, or says irreversible: sql plan irreversible'],
+    ],
+    [
+      'an undo and none',
+      head + diagnose + plan('SELECT 1', 'irreversible lock=none') + verify + undo,
+      ['8: it is irreversible and has an undo: which is it?'],
+    ],
+    [
+      'no lock',
+      head + diagnose + plan('SELECT 1', 'once') + verify + undo,
+      ['8: a plan says what it locks for others: lock=none or lock=share or lock=exclusive'],
+    ],
+    [
+      'a lock that is none',
+      head + diagnose + plan('SELECT 1', 'lock=all') + verify + undo,
+      ['8: a plan says what it locks for others: lock=none or lock=share or lock=exclusive'],
+    ],
+    [
+      'an option that is none',
+      head + diagnose + plan('SELECT 1', 'lock=none no-transation') + verify + undo,
+      ['8: a plan has no "no-transation": did you mean "no-transaction"?'],
+    ],
+    ['a verify alone', head + diagnose + verify, ['8: verify without a plan']],
+    [
+      'a parameter nobody uses',
+      `---\ntitle: t\nwhy: w\nparameters:\n  least:\n    description: d\n---\n${diagnose}`,
+      ['5: parameter "least" is never used'],
+    ],
+    [
+      'a parameter there is none of',
+      `${head}\`\`\`sql diagnose\nSELECT 'a' AS subject, '' AS summary,\n  '' AS severity WHERE $least\n\`\`\`\n`,
+      ['7: there is no parameter "least"'],
+    ],
+    [
+      'a column there is none of',
+      head + diagnose + plan('SELECT 1,\n  $sise') + verify + undo,
+      ['10: "sise" is neither a parameter nor a column of the diagnosis: did you mean "size"?'],
+    ],
+    [
+      'a column where there are no rows',
+      head + diagnose + plan('SELECT $size', 'once lock=none') + verify + undo,
+      ['9: there is no parameter "size"'],
+    ],
+    [
+      'a diagnosis without its columns',
+      `${head}\`\`\`sql diagnose\nSELECT 1 AS subject, now()\n\`\`\`\n`,
+      ['6: the diagnosis returns no column "summary"', '6: the diagnosis returns no column "severity"'],
+    ],
+    [
+      'a diagnosis that changes',
+      `${head}\`\`\`sql diagnose\nDELETE FROM t\n\`\`\`\n`,
+      ['6: a diagnosis is a SELECT'],
+    ],
+    [
+      'SQL that is none',
+      `${head}\`\`\`sql diagnose\nSELECT 1\nFORM t\n\`\`\`\n`,
+      ['7: syntax error at or near "t"'],
+    ],
+    [
+      'a parameter where none can stand',
+      head + diagnose + plan('ALTER TABLE t\n  SET (fillfactor = $size)') + verify + undo,
+      ['10: no parameter can stand here: write :\'size\' for $size, or :"size" where it is a name'],
+    ],
+    [
+      'two statements',
+      head + diagnose + plan('SELECT 1;\nSELECT 2') + verify + undo,
+      ['10: one statement a block: this is a second one'],
+    ],
+  ])('%s', async (_, text, expected) => {
+    expect(await mistakes(text)).toEqual(expected);
+  });
+
+  it('the name of the file', async () => {
+    expect(await mistakes(head + diagnose, 'Über.md')).toEqual(['1: "Über": name the file in kebab-case']);
+    expect(await mistakes(head + diagnose, 'one.md', ['one'])).toEqual([
+      '1: there is another recipe "one": name the file otherwise',
+    ]);
+  });
+
+  it('README.md, subfolders and other files are left out; no folder is told', async () => {
+    const folder = await temporaryFolder();
+    await mkdir(join(folder, 'more.md'));
+    for (const name of ['README.md', 'notes.txt', 'types.d.ts', 'a.test.ts'])
+      await writeFile(join(folder, name), '');
+    expect(await lintFolder(folder, [])).toEqual({files: 0, problems: []});
+    await expect(lintFolder(join(folder, 'none'), [])).rejects.toMatchObject({exitCode: 2});
+  });
+});
+
+describe('a recipe in TypeScript', () => {
+  const recipe = (rest: string) =>
+    `import {defineRecipe} from 'poolctl';\nexport default defineRecipe({id: 'a-runbook', title: 't', summary: 's', parameters: [], ${rest}});\n`;
+
+  it.each<[string, string, string[]]>([
+    ['nothing', recipe('diagnose: (): never[] => []'), []],
+    [
+      'no TypeScript',
+      'const a = 1;\nconst b: number = ;\n',
+      [expect.stringMatching(/^2: it cannot be loaded: Unexpected token/)] as unknown as string[],
+    ],
+    ['its own error', "\nthrow new Error('not today');\n", ['2: it cannot be loaded: not today']],
+    ['no export', 'export const a = 1;\n', ['1: it exports no recipe: export default defineRecipe({...})']],
+    [
+      'another id',
+      recipe('diagnose: () => []').replace('a-runbook', 'b'),
+      ['1: its id is "b": it is to be the name of its file, "a-runbook"'],
+    ],
+    [
+      'a parameter that is none',
+      recipe('diagnose: () => []').replace(
+        '[]',
+        "[{name: 'Older', description: 'd', kind: 'text', default: ''}]",
+      ),
+      ['1: a parameter wants name (snake_case), description, kind and default'],
+    ],
+    ['no diagnosis', recipe('diagnose: 1 as never'), ['1: its diagnose is no function']],
+    ['no plan', recipe('diagnose: () => [], plan: 1 as never'), ['1: its plan is no function']],
+  ])('%s', async (_, text, expected) => {
+    expect(await mistakes(text, 'a-runbook.ts')).toEqual(expected);
+  });
+});
