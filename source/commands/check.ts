@@ -1,18 +1,20 @@
+import {diagnoseAll} from '../core/diagnose.ts';
 import {AbortError, type ExitCode, exitCodes} from '../core/errors.ts';
 import type {FactNeeds, Facts} from '../core/facts.ts';
 import {formatMs, formatRatio} from '../core/format.ts';
 import {assessHealth, type Health, type MetricName, metricNames, slowestStatement} from '../core/health.ts';
 import type {Output} from '../core/ports.ts';
-import type {Finding, Recipe} from '../core/recipe.ts';
+import type {Recipe} from '../core/recipe.ts';
 import {sanitise} from '../core/sanitise.ts';
 import type {Snapshot} from '../core/snapshot.ts';
+import {gatherWatched} from '../core/watched-facts.ts';
 import {type FlagName, flagAsTyped} from './usage.ts';
 
 export type CheckPorts = {
   recipes: readonly Recipe[];
   /** One whole reading; with `rates_over_ms`, of two that far apart. */
   read(options: {rates_over_ms: number | null}): Promise<Snapshot>;
-  /** What a diagnosis rests on beyond the reading; without what could not be read. */
+  /** What diagnoses rest on beyond the reading. Throws AbortError for what cannot be read. */
   gather(needs: FactNeeds): Promise<Facts>;
   output: Output;
 };
@@ -33,15 +35,17 @@ export async function check(
   flags: CheckFlags,
 ): Promise<ExitCode> {
   const snapshot = await read({rates_over_ms: flags.rates_over_ms});
-  const findings: Finding[] = [];
-  for (const {diagnose, watches} of recipes) {
-    findings.push(...diagnose(snapshot, watches === undefined ? {} : await gather(watches)));
-  }
+  const {facts, unread} = await gatherWatched(recipes, gather);
+  const {findings, failed} = diagnoseAll(recipes, snapshot, facts);
   const health = assessHealth(snapshot, findings, flags.limits);
   requireMeasured(health, snapshot, flags.limits);
   output.data(flags.json ? JSON.stringify(health, null, 2) : healthText(health, snapshot));
   for (const {section, reason, remedy} of snapshot.unavailable) {
     output.talk(sanitise(`poolctl: not checked in full, ${section}: ${reason}. ${remedy}`));
+  }
+  const gaps = [...unread, ...failed.map(({recipe, reason}) => ({fact: recipe, reason}))];
+  for (const {fact, reason} of gaps) {
+    output.talk(sanitise(`poolctl: not checked in full, ${fact}: ${reason}`));
   }
   return health.status === 'ok' ? exitCodes.ok : exitCodes.findings;
 }

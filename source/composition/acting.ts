@@ -32,8 +32,8 @@ export function openEngine(
     engine: {
       executor,
       files,
-      progress: async ({progress}) => {
-        const [connection, pid] = [watching(), executor.pid()];
+      progress: async ({progress, progress_pid}) => {
+        const [connection, pid] = [watching(), progress_pid ?? executor.pid()];
         if (progress === undefined || connection === null || pid === null) return null;
         const {readProgress} = await import('../postgres/progress.ts');
         return readProgress(connection, {view: progress, pid});

@@ -1,13 +1,15 @@
-import {recipes} from '../../recipes/index.ts';
 import type {Flags} from '../commands/parse-call.ts';
 import {openConsole} from '../console/console.ts';
+import type {EnginePorts} from '../core/engine.ts';
 import {AbortError, BugError, type ExitCode, exitCodes} from '../core/errors.ts';
-import type {Plan} from '../core/recipe.ts';
-import type {RunState} from '../core/run-state.ts';
+import type {Plan, Recipe} from '../core/recipe.ts';
+import {type RunState, slotsOf} from '../core/run-state.ts';
+import type {Snapshot} from '../core/snapshot.ts';
 import {type Connection, connect, type WaitState} from '../postgres/connect.ts';
 import type {ConnectionRequest} from '../postgres/connection-request.ts';
 import {createSampler} from '../postgres/sampler.ts';
 import {intervalOf, waitOf} from './flag-values.ts';
+import {recipesFor} from './recipes.ts';
 import {hasTerminal, type Shell} from './shell.ts';
 
 /** The console on a live server, until the user leaves it. */
@@ -20,8 +22,10 @@ export async function runConsole(shell: Shell, request: ConnectionRequest, flags
   }
   const interval_ms = intervalOf(flags);
   const waitFor_ms = waitOf(flags, Number.POSITIVE_INFINITY);
+  const {recipes, left_out} = await recipesFor(flags, request.settings);
   let watching: Connection | null = null;
   let tell: (message: string) => void = () => {};
+  let warn = tell;
   const sampler = createSampler({
     interval_ms,
     connect: async signal => {
@@ -37,6 +41,13 @@ export async function runConsole(shell: Shell, request: ConnectionRequest, flags
       recipes,
       onConnecting: listener => {
         tell = listener;
+      },
+      onNotice: listener => {
+        warn = listener;
+      },
+      gather: async needs => {
+        const [, , , , {gatherExplained}] = await loadEngine();
+        return gatherExplained(requireConnection(watching), needs);
       },
       explain: async statement => {
         const {explainStatement} = await import('../postgres/explain.ts');
@@ -61,12 +72,14 @@ export async function runConsole(shell: Shell, request: ConnectionRequest, flags
           yield* carryOutPlan(plan, {
             shell,
             request,
+            recipes,
             watching: requireConnection(watching),
             flags,
             signal,
             onNotice: text => {
               journalNotice = text;
             },
+            onSettled: text => warn(text),
           });
         } finally {
           // What it changed is on the screen at once.
@@ -92,16 +105,16 @@ export async function runConsole(shell: Shell, request: ConnectionRequest, flags
       interval_ms,
       env: shell.env,
       streams: {stdin: shell.stdin, stdout: shell.stdout},
-      notice: noticeOf(request),
+      notice: noticeOf(request, left_out),
     },
   );
   return outcome === 'left' ? exitCodes.ok : exitCodes.connection;
 }
 
 /** What is to be known of the address, where there is anything. */
-function noticeOf({stripped, warnings}: ConnectionRequest): string | null {
+function noticeOf({stripped, warnings}: ConnectionRequest, left_out: readonly string[]): string | null {
   const parts = stripped.length > 0 ? [`left out of the address: ${stripped.join(', ')}`] : [];
-  return [...parts, ...warnings].join('; ') || null;
+  return [...parts, ...warnings, ...left_out].join('; ') || null;
 }
 
 function describeWait({message, hint, waited_ms, next_try_in_ms}: WaitState): string {
@@ -120,32 +133,53 @@ function loadEngine() {
     import('../postgres/read-once.ts'),
     import('./acting.ts'),
     import('./facts.ts'),
+    import('./settle.ts'),
   ]);
 }
 
 type ConsoleRun = {
   shell: Shell;
   request: ConnectionRequest;
+  recipes: readonly Recipe[];
   watching: Connection;
   flags: Flags;
   signal: AbortSignal;
   /** What the journal has to say may not be written over the screen. */
   onNotice: (text: string) => void;
+  /** An act of an earlier run whose outcome nobody knew, and what became of it. */
+  onSettled: (text: string) => void;
 };
 
-/** The console's acts go through the same engine, journal and guards as `poolctl run`. */
-async function* carryOutPlan(
+/**
+ * The console's acts go through the same engine, journal and guards as `poolctl run` and `poolctl undo`. What earlier
+ * runs left unknown is settled first.
+ */
+async function* carryOutPlan(plan: Plan, run: ConsoleRun): AsyncIterable<RunState> {
+  const {shell, request, watching, flags, signal, onNotice, onSettled} = run;
+  const [{carryOut}, , {readOnce}, {openEngine}, , {settleEarlier}] = await loadEngine();
+  const {engine, identity} = openEngine(shell, request, {flags, watching: () => watching, onNotice});
+  try {
+    const read = () => readOnce(watching, {rates_over_ms: null});
+    const acting = {...identity, target: (await read()).target.id};
+    // What keeps it from being settled keeps the run from being carried out, which says so.
+    await settleEarlier(engine, {...acting, isDryRun: false}, onSettled).catch(() => {});
+    yield* carryOut(plan, acting, {...engine, ...(await worldOf(plan, run, read))}, signal);
+  } finally {
+    await engine.executor.close();
+  }
+}
+
+/** A run that takes another back rests on the journal alone; every other on what its recipe plans now. */
+async function worldOf(
   plan: Plan,
-  {shell, request, watching, flags, signal, onNotice}: ConsoleRun,
-): AsyncIterable<RunState> {
-  const [{carryOut}, {watchWorld}, {readOnce}, {openEngine}, {gatherFacts}] = await loadEngine();
+  {recipes, watching}: ConsoleRun,
+  read: () => Promise<Snapshot>,
+): Promise<Pick<EnginePorts, 'slots' | 'recheck'>> {
+  const [, {watchWorld}, , , {gatherFacts}] = await loadEngine();
+  if (plan.undoes !== undefined) return {slots: async () => slotsOf((await read()).budget)};
   const recipe = recipes.find(({id}) => id === plan.recipe);
   if (recipe === undefined) throw new BugError(`a plan of an unknown recipe: ${plan.recipe}`);
-  const {engine, identity} = openEngine(shell, request, {flags, watching: () => watching, onNotice});
-  const read = () => readOnce(watching, {rates_over_ms: null});
-  const target = (await read()).target.id;
-  const world = watchWorld(recipe, plan.params, {read, gather: needs => gatherFacts(watching, needs)});
-  yield* carryOut(plan, {...identity, target}, {...engine, ...world}, signal);
+  return watchWorld(recipe, plan.params, {read, gather: needs => gatherFacts(watching, needs)});
 }
 
 function requireConnection(connection: Connection | null): Connection {

@@ -1,9 +1,13 @@
 import {randomBytes} from 'node:crypto';
-import {open, readFile, rename, rm, stat} from 'node:fs/promises';
+import {mkdir, open, readFile, rename, rm, rmdir, stat} from 'node:fs/promises';
+import {dirname} from 'node:path';
 import {AbortError, exitCodes} from '../core/errors.ts';
 import type {Files} from '../core/ports.ts';
 
-/** The files of this machine. A change is written beside the file, synced and renamed over it, its mode kept. */
+/**
+ * The files of this machine. A change is written beside the file, synced and renamed over it, its mode kept; a
+ * folder comes and goes with the only file in it (to Prisma, a migration's folder without its file is an error).
+ */
 export const files: Files = {
   async read(path) {
     try {
@@ -15,7 +19,7 @@ export const files: Files = {
   },
   async write(path, text) {
     try {
-      if (text === null) await rm(path);
+      if (text === null) await remove(path);
       else await replace(path, text);
     } catch (error) {
       throw refused('write', path, error);
@@ -23,11 +27,20 @@ export const files: Files = {
   },
 };
 
+async function remove(path: string): Promise<void> {
+  await rm(path);
+  await rmdir(dirname(path)).catch((error: unknown) => {
+    // EEXIST: what some systems say instead.
+    if (!['ENOTEMPTY', 'EEXIST', 'EACCES', 'EPERM', 'EBUSY'].includes(codeOf(error) ?? '')) throw error;
+  });
+}
+
 async function replace(path: string, text: string): Promise<void> {
   const mode = await stat(path).then(
     ({mode: bits}) => bits & 0o777,
     () => 0o666 & ~process.umask(),
   );
+  await mkdir(dirname(path), {recursive: true});
   const beside = `${path}.${randomBytes(4).toString('hex')}.tmp`;
   try {
     const handle = await open(beside, 'wx', mode);

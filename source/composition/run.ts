@@ -1,28 +1,29 @@
-import {recipes} from '../../recipes/index.ts';
 import type {CarryOutPorts, ConsentFlags} from '../commands/carry-out.ts';
 import type {Call, Flags} from '../commands/parse-call.ts';
 import {runRecipe} from '../commands/run.ts';
 import {undoRun} from '../commands/undo.ts';
-import type {RunIdentity} from '../core/engine.ts';
-import {AbortError, type ExitCode} from '../core/errors.ts';
+import type {ExitCode} from '../core/errors.ts';
 import {sanitise} from '../core/sanitise.ts';
-import {settleIntent} from '../core/settle.ts';
 import type {WorldPorts} from '../core/world.ts';
 import type {Connection} from '../postgres/connect.ts';
 import type {ConnectionRequest} from '../postgres/connection-request.ts';
-import {type Engine, openEngine} from './acting.ts';
+import {openEngine} from './acting.ts';
 import {ask} from './ask.ts';
-import {gatherFacts} from './facts.ts';
+import {gatherExplained} from './facts.ts';
 import {takeInterrupts} from './interrupt.ts';
+import {recipesFor} from './recipes.ts';
+import {settleEarlier} from './settle.ts';
 import type {Shell} from './shell.ts';
-import {connectToWatch, explained, readFrom} from './watch.ts';
+import {connectToWatch, readFrom} from './watch.ts';
 
 /** A recipe without the console. */
-export function runNamedRecipe(
+export async function runNamedRecipe(
   shell: Shell,
   request: ConnectionRequest,
   {words: [id], flags}: Call,
 ): Promise<ExitCode> {
+  const {recipes, left_out} = await recipesFor(flags, request.settings);
+  for (const text of left_out) shell.output.talk(sanitise(`poolctl: ${text}`));
   return withPorts(shell, request, flags, ports =>
     runRecipe({...ports, recipes}, id, {...consentOf(flags), set: flags.set ?? []}),
   );
@@ -68,18 +69,16 @@ async function withPorts(
     const snapshot = await readFrom(await connection(), {signal: readSignal()});
     if (!isSettled) {
       isSettled = true;
-      await settleEarlier(shell, engine, {
-        ...identity,
-        target: snapshot.target.id,
-        isDryRun: flags.dryRun ?? false,
-      });
+      const tell = (text: string) => shell.output.talk(sanitise(`poolctl: ${text}`));
+      const acting = {...identity, target: snapshot.target.id, isDryRun: flags.dryRun ?? false};
+      await settleEarlier(engine, acting, tell);
     }
     return snapshot;
   };
   try {
     return await work({
       read,
-      gather: async needs => explained(await connection(), gatherFacts(await connection(), needs)),
+      gather: async needs => gatherExplained(await connection(), needs),
       engine,
       identity,
       ask: shell.stdin.isTTY ? question => ask(shell, question, signal) : undefined,
@@ -94,24 +93,3 @@ async function withPorts(
 }
 
 const never = new AbortController().signal;
-
-/**
- * Acts whose outcome nobody recorded: those on this target are looked at, and what is seen is recorded; the others
- * are told. A journal that cannot be read is one that cannot be written, which a dry run does not mind.
- */
-async function settleEarlier(
-  {output}: Shell,
-  engine: Engine,
-  {isDryRun, ...identity}: RunIdentity & {isDryRun: boolean},
-): Promise<void> {
-  const unfinished = await engine.journal.unfinished().catch((error: unknown) => {
-    if (!isDryRun || !(error instanceof AbortError)) throw error;
-    return [];
-  });
-  for (const intent of unfinished) {
-    const what = `run ${intent.run} step ${intent.step + 1} at ${intent.at} on ${intent.target}: ${intent.title}`;
-    const isSettled = !isDryRun && intent.target === identity.target;
-    const seen = isSettled ? await settleIntent(intent, identity, engine) : 'unknown, verify';
-    output.talk(sanitise(`poolctl: an act of an earlier run never told its outcome (${seen}): ${what}`));
-  }
-}

@@ -1,7 +1,9 @@
 import {parseSessionId} from '../core/session-id.ts';
 import {findingOf} from './findings.ts';
+import {choicesOf, guideOf, waitedFor} from './guide-state.ts';
 import {heldSession, meantSessions} from './held.ts';
 import type {ConsoleState} from './state.ts';
+import {heldRun} from './views/journal.ts';
 
 /** Why a key can do nothing now; null where it can. One function per kind of key. */
 
@@ -38,6 +40,31 @@ export function needsStatement(state: ConsoleState): string | null {
 export function needsFinding(state: ConsoleState, letter: string): string | null {
   if (state.view !== 'overview') return 'only on the Overview';
   return findingOf(state, letter) ? null : 'no such finding';
+}
+
+/** A run is taken back where it was carried out. */
+export function needsUndoable(state: ConsoleState): string | null {
+  if (state.view !== 'journal') return 'only runs are taken back: 6';
+  const held = heldRun(state);
+  if (held === undefined) return needsRow(state);
+  if (state.snapshot === null || state.link.kind !== 'live') return 'not connected';
+  const run = state.journal?.entries.find(entry => entry.event === 'run' && entry.run === held);
+  if (run === undefined) return `the beginning of run ${held} is not in the journal`;
+  const here = state.snapshot.target.id;
+  return run.target === here ? null : `run ${held} was on ${run.target}, this is ${here}`;
+}
+
+export function needsChoices(state: ConsoleState): string | null {
+  const guide = guideOf(state);
+  return guide && choicesOf(state, guide).length > 0 ? null : 'this one is typed';
+}
+
+export function needsWaitedFor(state: ConsoleState): string | null {
+  const guide = guideOf(state);
+  const pid = guide && waitedFor(guide)?.pid;
+  if (pid === null || pid === undefined) return 'no step waits for a session';
+  const isRead = state.snapshot?.backends.some(backend => backend.pid === pid);
+  return isRead ? null : `session ${pid} is not in the last reading`;
 }
 
 /** A run is stopped by Esc, never by a `q` that was meant to close a page. */

@@ -40,6 +40,8 @@ export function goBack(state: ConsoleState): ConsoleState {
   if (overlay?.kind === 'prompt' && overlay.purpose === 'filter') {
     return withTable({...state, overlay: null}, table => ({...table, filter: overlay.before}));
   }
+  if (overlay?.kind === 'session' && overlay.over !== null)
+    return {...state, overlay: {kind: 'guide', guide: overlay.over}};
   if (overlay) return {...state, overlay: null};
   return withTable(state, table => {
     if (table.cursor !== null) return {...table, cursor: null, heldOrder: null};

@@ -1,5 +1,6 @@
 import {parseDurationMs} from '../core/duration.ts';
 import type {Command} from './messages.ts';
+import {openGuide} from './open-guide.ts';
 import {type ConsoleState, viewIds} from './state.ts';
 import {only, type Updated, withTable} from './updated.ts';
 import {viewOf} from './views/index.ts';
@@ -9,7 +10,7 @@ type Entered = {error: string} | {command: Command} | Updated;
 const leastIntervalMs = 500;
 const greatestIntervalMs = 60_000;
 
-/** `:` commands: views and keys by name, and what wants a value: `:sort mean`, `:filter state:idle`, `:interval 1s`. */
+/** `:` commands: views and keys by name, and what wants a value: `:recipe kill`, `:sort mean`, `:interval 1s`. */
 export function enterCommandLine(state: ConsoleState, text: string): Entered {
   const [word = '', ...rest] = text.trim().split(/\s+/);
   const value = rest.join(' ');
@@ -25,6 +26,8 @@ export function enterCommandLine(state: ConsoleState, text: string): Entered {
       return {command: {kind: 'help'}};
     case 'pause':
       return {command: {kind: 'pause'}};
+    case 'recipe':
+      return openRecipe(state, value);
     case 'sort':
       return sortByName(state, value);
     case 'filter':
@@ -34,8 +37,16 @@ export function enterCommandLine(state: ConsoleState, text: string): Entered {
     default:
       return view
         ? {command: {kind: 'show-view', view}}
-        : {error: `no command "${word}": ${viewIds.join(', ')}, sort, filter, interval, pause, help, quit`};
+        : {
+            error: `no command "${word}": ${viewIds.join(', ')}, recipe NAME, sort, filter, interval, pause, help, quit`,
+          };
   }
+}
+
+function openRecipe(state: ConsoleState, name: string): Entered {
+  const recipe = state.recipes.find(({id}) => name !== '' && id.startsWith(name));
+  if (!recipe) return {error: `no recipe "${name}": 5 lists them`};
+  return openGuide(state, recipe.id, state.findings.find(finding => finding.recipe === recipe.id) ?? null);
 }
 
 function sortByName(state: ConsoleState, name: string): Entered {

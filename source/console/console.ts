@@ -1,8 +1,10 @@
+import type {FactNeeds, Facts} from '../core/facts.ts';
 import type {JournalEntry} from '../core/journal.ts';
 import type {Sampler} from '../core/ports.ts';
 import type {Plan, Recipe} from '../core/recipe.ts';
 import type {RunState} from '../core/run-state.ts';
 import type {Backend, Statement} from '../core/snapshot.ts';
+import type {WatchedFacts} from '../core/watched-facts.ts';
 import {drawFrame} from './frame.ts';
 import {commandOf} from './keymap.ts';
 import type {Effect, Message} from './messages.ts';
@@ -21,8 +23,12 @@ export type ConsolePorts = {
   describeSession(backend: Backend): Promise<{query: string | null; locks: string[]}>;
   carryOut(plan: Plan, signal: AbortSignal): AsyncIterable<RunState>;
   readJournal(): Promise<{entries: JournalEntry[]; problem: string | null; unfinished: number}>;
+  /** Facts that recipes ask for beyond the readings. */
+  gather(needs: FactNeeds): Promise<Facts>;
   /** Says what is waited for before the first reading. */
   onConnecting(listener: (message: string) => void): void;
+  /** Says what is to be known while something is carried out. */
+  onNotice(listener: (text: string) => void): void;
 };
 
 export type ConsoleOptions = {
@@ -71,7 +77,9 @@ export async function openConsole(
     dispatch({kind: 'resized', ...size});
   });
   ports.onConnecting(message => dispatch({kind: 'connecting', message}));
-  if (options.notice) dispatch({kind: 'notice', notice: {text: options.notice, severity: 'warning'}});
+  const warn = (text: string) => dispatch({kind: 'notice', notice: {text, severity: 'warning'}});
+  ports.onNotice(warn);
+  if (options.notice) warn(options.notice);
 
   const stopPainting = store.subscribe(state => screen.paint(drawFrame(state, theme)));
   let tellFirst = () => {};
@@ -196,6 +204,19 @@ function createEffects(ports: ConsolePorts, context: EffectContext): Effects {
           error =>
             dispatch({kind: 'journal-read', entries: [], problem: messageOf(error).join(' '), unfinished: 0}),
         );
+      case 'watch-facts':
+        // One that fails as a whole has lost its connection: what was known stays, and it is asked for again.
+        return void gatherLazily(ports).then(
+          watched => dispatch({kind: 'watched', watched}),
+          () => {},
+        );
+      case 'gather': {
+        const {gathering} = effect;
+        return void ports.gather(gathering.needs).then(
+          facts => dispatch({kind: 'gathered', gathering, facts}),
+          error => dispatch({kind: 'gather-failed', gathering, message: messageOf(error).join('. ')}),
+        );
+      }
       case 'carry-out': {
         const interrupt = new AbortController();
         running = {
@@ -221,6 +242,12 @@ async function describeSession(ports: ConsolePorts, backend: Backend): Promise<s
   const {query, locks} = await ports.describeSession(backend);
   const text = query ?? backend.query;
   return [...(text === null ? ['(hidden from this role)'] : await formatLazily(text)), '', ...locks];
+}
+
+/** Not before there is something to gather: the first frame needs none of it. */
+async function gatherLazily({recipes, gather}: ConsolePorts): Promise<WatchedFacts> {
+  const {gatherWatched} = await import('../core/watched-facts.ts');
+  return gatherWatched(recipes, gather);
 }
 
 /** The formatter is loaded when the first statement is looked at. */

@@ -1,46 +1,22 @@
-import type {Finding, ParameterValues, Plan, Recipe} from '../core/recipe.ts';
 import type {RunState} from '../core/run-state.ts';
-import {mostScroll, pageStep} from './components/overlay-lines.ts';
-import {findingId} from './findings.ts';
-import {meantSessions} from './held.ts';
-import type {Command, Effect} from './messages.ts';
+import {sessionId} from '../core/session-id.ts';
+import {runBlocks} from './components/guide-run.ts';
+import {mostScroll, pageArea, pageStep} from './components/overlay-lines.ts';
+import {inSight} from './components/page.ts';
+import {choose, edit, moveField} from './guide-form.ts';
+import {planGuide} from './guide-planning.ts';
+import {
+  canBeCarriedOut,
+  confirmationWord,
+  guideOf,
+  recipeOf,
+  showGuide,
+  waitedFor,
+  withGuide,
+} from './guide-state.ts';
+import type {Command} from './messages.ts';
 import type {ConsoleState, Guide, GuideStage} from './state.ts';
-import type {Updated} from './updated.ts';
-
-/** Opens a recipe's guide at what it found; parameters come from the finding, the caller, or their defaults. */
-export function openGuide(
-  state: ConsoleState,
-  recipeId: string,
-  finding: Finding | null,
-  params: ParameterValues = {},
-): Updated {
-  const recipe = state.recipes.find(({id}) => id === recipeId);
-  if (!recipe)
-    return {state: {...state, notice: {text: `no recipe "${recipeId}"`, severity: 'info'}}, effects: []};
-  const defaults = Object.fromEntries(recipe.parameters.map(({name, default: value}) => [name, value]));
-  const guide: Guide = {
-    recipe: recipeId,
-    finding: finding && findingId(finding),
-    stage: 'evidence',
-    params: {...defaults, ...finding?.params, ...params},
-    field: 0,
-    error: null,
-    plan: null,
-    typed: '',
-    run: null,
-    scroll: 0,
-  };
-  return {state: {...state, overlay: {kind: 'guide', guide}}, effects: []};
-}
-
-/** `C` and `K` on the sessions meant: the same engine, straight to the preview. */
-export function openSessionGuide(state: ConsoleState, how: 'cancel' | 'terminate'): Updated {
-  const recipe = how === 'cancel' ? 'cancel-statements' : 'terminate-sessions';
-  const opened = openGuide(state, recipe, null, {pid: meantSessions(state).join(',')}).state;
-  return opened.overlay?.kind === 'guide'
-    ? makePlan(opened, opened.overlay.guide)
-    : {state: opened, effects: []};
-}
+import {only, type Updated} from './updated.ts';
 
 /** One key in a guide. Back is possible at every stage until it runs; then Esc interrupts it. */
 export function stepGuide(state: ConsoleState, guide: Guide, command: Command): Updated {
@@ -53,68 +29,54 @@ export function stepGuide(state: ConsoleState, guide: Guide, command: Command): 
       return edit(state, guide, before => before + command.text);
     case 'erase':
       return edit(state, guide, text => [...text].slice(0, -1).join(''));
+    case 'choose':
+      return choose(state, guide, command.by);
     case 'move':
-      return move(state, guide, command.by);
+      return guide.stage === 'parameters'
+        ? moveField(state, guide, command.by)
+        : scroll(state, guide, command.by);
     case 'page':
       return scroll(state, guide, command.by * pageStep(state));
     case 'edge':
       return scroll(state, guide, command.to === 'first' ? -mostScroll(state) : mostScroll(state));
+    case 'open-waited-for':
+      return openWaitedFor(state, guide);
     default:
-      return {state, effects: []};
+      return only(state);
   }
 }
 
 function goOn(state: ConsoleState, guide: Guide): Updated {
+  if (guide.gathering?.isForPlan) return only(state);
   const recipe = recipeOf(state, guide);
   switch (guide.stage) {
     case 'evidence':
       if (!recipe?.plan) return close(state);
       return recipe.parameters.length > 0
-        ? withGuide(state, {...guide, stage: 'parameters', scroll: 0})
-        : makePlan(state, guide);
+        ? showGuide(state, {...guide, stage: 'parameters', error: null, scroll: 0})
+        : planGuide(state, guide);
     case 'parameters':
-      return makePlan(state, guide);
+      return planGuide(state, guide);
     case 'preview':
-      return guide.plan && guide.plan.steps.length > 0
-        ? withGuide(state, {...guide, stage: 'confirm', typed: '', error: null, scroll: 0})
-        : {state, effects: []};
+      return canBeCarriedOut(guide.plan)
+        ? showGuide(state, {...guide, stage: 'confirm', typed: '', error: null, scroll: 0})
+        : close(state);
     case 'confirm':
       return confirm(state, guide);
     case 'running':
-      return {state, effects: []};
+      return only(state);
     case 'done':
       return close(state);
   }
 }
 
-function makePlan(state: ConsoleState, guide: Guide): Updated {
-  const recipe = recipeOf(state, guide);
-  if (!recipe?.plan || state.snapshot === null)
-    return withGuide(state, {...guide, error: 'there is no reading to plan with yet'});
-  try {
-    const plan: Plan = recipe.plan(state.snapshot, guide.params, {});
-    return withGuide(state, {...guide, plan, stage: 'preview', error: null, scroll: 0});
-  } catch (error) {
-    return withGuide(state, {
-      ...guide,
-      stage: recipe.parameters.length > 0 ? 'parameters' : 'evidence',
-      error: error instanceof Error ? error.message : String(error),
-    });
-  }
-}
-
-/** What must be typed before anything is done: the target's own name where a slip would hurt most. */
-export function confirmationWord(state: ConsoleState): string {
-  return state.isProduction ? state.targetName : 'yes';
-}
-
 function confirm(state: ConsoleState, guide: Guide): Updated {
   const word = confirmationWord(state);
   if (guide.typed !== word)
-    return withGuide(state, {...guide, error: `type ${word} to go on, Esc to go back`});
-  if (guide.plan === null) return {state, effects: []};
-  const effects: Effect[] = [{kind: 'carry-out', plan: guide.plan}];
-  return {...withGuide(state, {...guide, stage: 'running', error: null, scroll: 0}), effects};
+    return showGuide(state, {...guide, error: `type ${word} to go on, Esc to go back`});
+  if (guide.plan === null) return only(state);
+  const running: Guide = {...guide, stage: 'running', error: null, scroll: 0};
+  return showGuide(state, running, {kind: 'carry-out', plan: guide.plan});
 }
 
 const stageBefore: Record<GuideStage, GuideStage | null> = {
@@ -126,59 +88,59 @@ const stageBefore: Record<GuideStage, GuideStage | null> = {
   done: null,
 };
 
+/** First out of the reading that a plan waits for, then a stage back. */
 function goBack(state: ConsoleState, guide: Guide): Updated {
+  if (guide.gathering?.isForPlan) return showGuide(state, {...guide, gathering: null});
   if (guide.stage === 'running')
-    return {
-      state: {...state, notice: {text: 'stopping after this step', severity: 'warning'}},
-      effects: [{kind: 'interrupt-run'}],
-    };
-  const hasParameters = (recipeOf(state, guide)?.parameters.length ?? 0) > 0;
-  const before = guide.stage === 'preview' && !hasParameters ? 'evidence' : stageBefore[guide.stage];
-  return before === null ? close(state) : withGuide(state, {...guide, stage: before, error: null, scroll: 0});
+    return showGuide(state, {...guide, isStopping: true}, {kind: 'interrupt-run'});
+  const before = pageBefore(state, guide);
+  return before === null ? close(state) : showGuide(state, {...guide, stage: before, error: null, scroll: 0});
 }
 
-function edit(state: ConsoleState, guide: Guide, change: (text: string) => string): Updated {
-  if (guide.stage === 'confirm') return withGuide(state, {...guide, typed: change(guide.typed), error: null});
-  if (guide.stage !== 'parameters') return {state, effects: []};
-  const name = recipeOf(state, guide)?.parameters[guide.field]?.name;
-  if (name === undefined) return {state, effects: []};
-  return withGuide(state, {
-    ...guide,
-    params: {...guide.params, [name]: change(guide.params[name] ?? '')},
-    error: null,
-  });
-}
-
-function move(state: ConsoleState, guide: Guide, by: number): Updated {
-  if (guide.stage !== 'parameters') return scroll(state, guide, by);
-  const count = recipeOf(state, guide)?.parameters.length ?? 0;
-  const field = count === 0 ? 0 : (guide.field + by + count) % count;
-  const moved = {...guide, field, scroll: 0};
-  // A parameter is a line, but for the one edited: that one comes into sight with those before it.
-  return scroll(withGuide(state, moved).state, moved, field - 3);
+function pageBefore(state: ConsoleState, guide: Guide): GuideStage | null {
+  if (guide.stage !== 'preview') return stageBefore[guide.stage];
+  if (guide.undoes !== null) return null;
+  return (recipeOf(state, guide)?.parameters.length ?? 0) > 0 ? 'parameters' : 'evidence';
 }
 
 function scroll(state: ConsoleState, guide: Guide, by: number): Updated {
-  return withGuide(state, {...guide, scroll: Math.max(0, Math.min(mostScroll(state), guide.scroll + by))});
+  return showGuide(state, {...guide, scroll: clamp(guide.scroll + by, mostScroll(state))});
 }
 
-/** A run goes on whether or not its page is looked at. */
+/** The session that holds the step up, over the guide: the run goes on behind it. */
+function openWaitedFor(state: ConsoleState, guide: Guide): Updated {
+  const pid = waitedFor(guide)?.pid;
+  const backend = state.snapshot?.backends.find(each => each.pid === pid);
+  if (backend === undefined) return only(state);
+  const id = sessionId(backend);
+  return {
+    state: {...state, overlay: {kind: 'session', id, scroll: 0, detail: null, over: guide}},
+    effects: [{kind: 'describe-session', id, backend}],
+  };
+}
+
+/** A run goes on whether or not its page is looked at; the page follows the step it is at, and ends with the end. */
 export function updateGuideRun(state: ConsoleState, run: RunState): ConsoleState {
-  if (state.overlay?.kind !== 'guide') return state;
+  const guide = guideOf(state);
+  if (guide === null) return state;
   const stage = run.phase === 'ended' ? 'done' : 'running';
-  // That it is being stopped is over when it has ended.
-  const notice = stage === 'done' ? null : state.notice;
-  return {...state, notice, overlay: {kind: 'guide', guide: {...state.overlay.guide, run, stage}}};
+  const hasMoved = guide.run?.current !== run.current || guide.stage !== stage;
+  const scroll = hasMoved ? runScroll(state, guide, run) : guide.scroll;
+  return withGuide(state, {...guide, run, stage, scroll});
 }
 
-export function recipeOf(state: ConsoleState, guide: Guide): Recipe | undefined {
-  return state.recipes.find(({id}) => id === guide.recipe);
-}
-
-function withGuide(state: ConsoleState, guide: Guide): Updated {
-  return {state: {...state, overlay: {kind: 'guide', guide}}, effects: []};
+function runScroll(state: ConsoleState, guide: Guide, run: RunState): number {
+  const {width, height, theme} = pageArea(state, guide);
+  const blocks = runBlocks(run, width, theme);
+  // The first block is the head, then one for each step, and the end.
+  const index = run.phase === 'ended' ? blocks.length - 1 : run.current === null ? 0 : run.current + 1;
+  return inSight(guide.scroll, blocks, index, height);
 }
 
 function close(state: ConsoleState): Updated {
-  return {state: {...state, overlay: null}, effects: []};
+  return only({...state, overlay: null});
+}
+
+function clamp(value: number, most: number): number {
+  return Math.max(0, Math.min(most, value));
 }

@@ -7,6 +7,8 @@ const names: Record<string, string> = {
   backspace: 'Backspace',
   up: '↑',
   down: '↓',
+  left: '←',
+  right: '→',
   pageup: 'PgUp',
   pagedown: 'PgDn',
   home: 'Home',

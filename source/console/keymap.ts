@@ -1,4 +1,5 @@
 import {
+  needsChoices,
   needsEscape,
   needsFinding,
   needsRow,
@@ -6,8 +7,11 @@ import {
   needsStatement,
   needsTable,
   needsTaggable,
+  needsUndoable,
+  needsWaitedFor,
 } from './availability.ts';
 import {findingLetters} from './findings.ts';
+import {keyName} from './key-names.ts';
 import type {Command} from './messages.ts';
 import {everyMode, type Mode, modeOf, pageModes, typingModes} from './modes.ts';
 import {type ConsoleState, viewIds} from './state.ts';
@@ -46,48 +50,18 @@ export const bindings: Binding[] = [
     label: '',
     help: 'previous view',
   },
-  {
-    keys: ['down', 'j'],
-    modes: ['browse', ...pageModes],
-    command: {kind: 'move', by: 1},
-    label: '',
-    help: 'down; takes hold of a row, and the order freezes',
-  },
-  {
-    keys: ['up', 'k'],
-    modes: ['browse', ...pageModes],
-    command: {kind: 'move', by: -1},
-    label: '',
-    help: 'up',
-  },
-  {
-    keys: ['pagedown', 'ctrl-f', 'ctrl-d'],
-    modes: ['browse', ...pageModes],
-    command: {kind: 'page', by: 1},
-    label: '',
-    help: 'a page down',
-  },
-  {
-    keys: ['pageup', 'ctrl-b', 'ctrl-u'],
-    modes: ['browse', ...pageModes],
-    command: {kind: 'page', by: -1},
-    label: '',
-    help: 'a page up',
-  },
-  {
-    keys: ['home', 'g'],
-    modes: ['browse', ...pageModes],
-    command: {kind: 'edge', to: 'first'},
-    label: '',
-    help: 'first',
-  },
-  {
-    keys: ['end', 'G'],
-    modes: ['browse', ...pageModes],
-    command: {kind: 'edge', to: 'last'},
-    label: '',
-    help: 'last',
-  },
+  ...(
+    [
+      [['down', 'j'], {kind: 'move', by: 1}, 'down; takes hold of a row, and the order freezes'],
+      [['up', 'k'], {kind: 'move', by: -1}, 'up'],
+      [['pagedown', 'ctrl-f', 'ctrl-d'], {kind: 'page', by: 1}, 'a page down'],
+      [['pageup', 'ctrl-b', 'ctrl-u'], {kind: 'page', by: -1}, 'a page up'],
+      [['home', 'g'], {kind: 'edge', to: 'first'}, 'first'],
+      [['end', 'G'], {kind: 'edge', to: 'last'}, 'last'],
+    ] satisfies [string[], Command, string][]
+  ).map(
+    ([keys, command, help]): Binding => ({keys, modes: ['browse', ...pageModes], command, label: '', help}),
+  ),
   {
     keys: ['enter'],
     modes: ['browse'],
@@ -146,6 +120,15 @@ export const bindings: Binding[] = [
     command: {kind: 'open-recipe'},
     label: 'recipe',
     help: 'the recipe for what is held, or the list of recipes',
+  },
+  {
+    keys: ['u'],
+    modes: ['browse', 'detail'],
+    command: {kind: 'undo-run'},
+    label: 'undo',
+    help: 'Journal: take back the run that is held',
+    disabledBecause: needsUndoable,
+    views: ['journal'],
   },
   {
     keys: ['/'],
@@ -214,16 +197,16 @@ export const bindings: Binding[] = [
     modes: ['browse'],
     command: {kind: 'ask', purpose: 'command'},
     label: 'command',
-    help: 'a command by name: :sessions, :sort mean, :interval 1s, :quit',
+    help: 'a command by name: :sessions, :recipe NAME, :sort mean, :interval 1s, :quit',
   },
   {keys: ['?', 'h'], modes: ['browse', 'detail'], command: {kind: 'help'}, label: '', help: 'this list'},
   {keys: ['ctrl-l'], modes: everyMode, command: {kind: 'redraw'}, label: '', help: 'draw the screen anew'},
   {
     keys: ['escape', 'q'],
-    modes: ['help', 'detail', 'guide'],
+    modes: ['help', 'detail', 'guide', 'peek'],
     command: {kind: 'back'},
     label: 'back',
-    help: 'back; in a run, Esc stops it after the step under way',
+    help: 'back; in a run, Esc stops it after the step under way, or cancels a build',
     disabledBecause: needsEscape,
   },
   {
@@ -251,6 +234,30 @@ export const bindings: Binding[] = [
     help: 'parameter before',
   },
   {
+    keys: ['right'],
+    modes: ['form'],
+    command: {kind: 'choose', by: 1},
+    label: '',
+    help: 'next choice of this parameter',
+    disabledBecause: needsChoices,
+  },
+  {
+    keys: ['left'],
+    modes: ['form'],
+    command: {kind: 'choose', by: -1},
+    label: '',
+    help: 'choice before',
+    disabledBecause: needsChoices,
+  },
+  {
+    keys: ['w'],
+    modes: ['guide'],
+    command: {kind: 'open-waited-for'},
+    label: '',
+    help: 'in a run: the session that it waits for',
+    disabledBecause: needsWaitedFor,
+  },
+  {
     keys: ['ctrl-z'],
     modes: everyMode,
     command: {kind: 'suspend'},
@@ -268,6 +275,6 @@ export function commandOf(key: string, state: ConsoleState): {command: Command} 
   const binding = bindings.find(({keys, modes}) => keys.includes(key) && modes.includes(mode));
   if (!binding) return null;
   const reason = binding.disabledBecause?.(state, key) ?? null;
-  if (reason !== null) return {blocked: `${key}: ${reason}`};
+  if (reason !== null) return {blocked: `${keyName(key)}: ${reason}`};
   return {command: typeof binding.command === 'function' ? binding.command(key) : binding.command};
 }

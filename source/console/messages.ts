@@ -1,8 +1,10 @@
+import type {Facts} from '../core/facts.ts';
 import type {JournalEntry} from '../core/journal.ts';
 import type {Plan} from '../core/recipe.ts';
 import type {RunState} from '../core/run-state.ts';
 import type {Backend, Snapshot, Statement} from '../core/snapshot.ts';
-import type {Notice, ViewId} from './state.ts';
+import type {WatchedFacts} from '../core/watched-facts.ts';
+import type {Gathering, Notice, ViewId} from './state.ts';
 
 /** What a key means. */
 export type Command =
@@ -20,6 +22,9 @@ export type Command =
   | {kind: 'type'; text: string}
   | {kind: 'erase'}
   | {kind: 'submit'}
+  | {kind: 'choose'; by: 1 | -1}
+  | {kind: 'open-waited-for'}
+  | {kind: 'undo-run'}
   | {kind: 'pause'}
   | {kind: 'change-interval'; faster: boolean}
   | {kind: 'copy'}
@@ -43,6 +48,9 @@ export type Event =
   | {kind: 'statement-formatted'; id: string; lines: string[]}
   | {kind: 'explained'; id: string; lines: string[]}
   | {kind: 'journal-read'; entries: JournalEntry[]; problem: string | null; unfinished: number}
+  | {kind: 'watched'; watched: WatchedFacts}
+  | {kind: 'gathered'; gathering: Gathering; facts: Facts}
+  | {kind: 'gather-failed'; gathering: Gathering; message: string}
   | {kind: 'run'; run: RunState}
   | {kind: 'run-failed'; message: string}
   | {kind: 'notice'; notice: Notice};
@@ -61,5 +69,7 @@ export type Effect =
   | {kind: 'format-statement'; id: string; query: string}
   | {kind: 'explain'; id: string; statement: Statement}
   | {kind: 'read-journal'}
+  | {kind: 'watch-facts'}
+  | {kind: 'gather'; gathering: Gathering}
   | {kind: 'carry-out'; plan: Plan}
   | {kind: 'interrupt-run'};

@@ -1,8 +1,11 @@
+import type {Diagnosis} from '../core/diagnose.ts';
+import type {FactNeeds, Facts} from '../core/facts.ts';
 import type {HistorySample} from '../core/history.ts';
 import type {JournalEntry} from '../core/journal.ts';
 import type {Finding, ParameterValues, Plan, Recipe} from '../core/recipe.ts';
 import type {RunState} from '../core/run-state.ts';
 import type {Snapshot} from '../core/snapshot.ts';
+import type {WatchedFacts} from '../core/watched-facts.ts';
 
 /** Header, tabs and key line. */
 export const chromeRows = 3;
@@ -29,13 +32,28 @@ export type TableState = {
 
 export type GuideStage = 'evidence' | 'parameters' | 'preview' | 'confirm' | 'running' | 'done';
 
+/** Facts being read for a guide. The very object that was asked with comes back with the answer. */
+export type Gathering = {
+  needs: FactNeeds;
+  /** The plan is made when they come; else they are for the defaults of parameters. */
+  isForPlan: boolean;
+};
+
 /** A recipe being walked through: back is possible at every stage before it runs. */
 export type Guide = {
   recipe: string;
+  /** The run that it takes back; null where it does something of its own. */
+  undoes: string | null;
   /** What it was opened from, shown first; null where it was opened by itself. */
   finding: string | null;
   stage: GuideStage;
+  /** What was typed or came with the finding. */
   params: ParameterValues;
+  /** What holds where nothing is set: the recipe's own, and over them those drawn from the evidence. */
+  defaults: ParameterValues;
+  /** What the recipe knows beyond the reading; null until that has been read. */
+  facts: Facts | null;
+  gathering: Gathering | null;
   /** The parameter being edited. */
   field: number;
   /** What is wrong with the parameters as typed, or why there is nothing to do. */
@@ -44,13 +62,16 @@ export type Guide = {
   /** What has been typed as confirmation. */
   typed: string;
   run: RunState | null;
+  /** It has been asked to stop. */
+  isStopping: boolean;
   scroll: number;
 };
 
 export type Overlay =
   | {kind: 'help'; scroll: number}
   | {kind: 'prompt'; purpose: 'filter' | 'command'; text: string; before: string; error: string | null}
-  | {kind: 'session'; id: string; scroll: number; detail: string[] | null}
+  /** `over`: the guide it was opened from, which goes on meanwhile. */
+  | {kind: 'session'; id: string; scroll: number; detail: string[] | null; over: Guide | null}
   | {kind: 'statement'; id: string; scroll: number; text: string[] | null; explain: string[] | null}
   | {kind: 'run'; run: string; scroll: number}
   | {kind: 'guide'; guide: Guide};
@@ -68,6 +89,12 @@ export type ConsoleState = {
   targetName: string;
   snapshot: Snapshot | null;
   findings: Finding[];
+  /** Recipes whose diagnosis failed. */
+  undiagnosed: Diagnosis['failed'];
+  /** What diagnoses rest on beyond the reading, and what of that could not be read. */
+  watched: WatchedFacts;
+  /** When that was last asked for, on the server's clock; null asks at the next reading. */
+  watched_at_ms: number | null;
   /** The key of each finding, by its id, for as long as it lives. */
   letters: Record<string, string>;
   history: HistorySample[];
@@ -102,6 +129,9 @@ export function createState(options: {
     targetName: options.address,
     snapshot: null,
     findings: [],
+    undiagnosed: [],
+    watched: {facts: {}, unread: []},
+    watched_at_ms: null,
     letters: {},
     history: [],
     trends: {},

@@ -1,9 +1,12 @@
+import {diagnoseAll} from '../core/diagnose.ts';
 import {pushSample} from '../core/history.ts';
 import type {Snapshot} from '../core/snapshot.ts';
 import {assignLetters} from './findings.ts';
 import {updateGuideRun} from './guide.ts';
+import {takeFacts} from './guide-planning.ts';
+import {guideOf, withGuide} from './guide-state.ts';
 import {showEffect, shownQueryIds} from './held.ts';
-import type {Event} from './messages.ts';
+import type {Effect, Event} from './messages.ts';
 import type {ConsoleState} from './state.ts';
 import {only, type Updated, withOverlay} from './updated.ts';
 import {statementId} from './views/statements.ts';
@@ -45,20 +48,22 @@ export function takeEvent(state: ConsoleState, event: Event): Updated {
       );
     case 'journal-read':
       return only(takeJournal(state, event));
+    case 'watched':
+      return only(diagnosed({...state, watched: event.watched}));
+    case 'gathered':
+    case 'gather-failed':
+      return takeFacts(state, event);
     case 'run':
+      return event.run.phase === 'ended'
+        ? {state: updateGuideRun(changed(state), event.run), effects: [{kind: 'read-journal'}]}
+        : only(updateGuideRun(state, event.run));
+    case 'run-failed': {
+      const guide = guideOf(state);
       return {
-        state: updateGuideRun(state, event.run),
-        effects: event.run.phase === 'ended' ? [{kind: 'read-journal'}] : [],
-      };
-    case 'run-failed':
-      return {
-        state: withOverlay(state, overlay =>
-          overlay.kind === 'guide'
-            ? {...overlay, guide: {...overlay.guide, stage: 'done', error: event.message}}
-            : overlay,
-        ),
+        state: guide ? withGuide(state, {...guide, stage: 'done', error: event.message}) : state,
         effects: [{kind: 'read-journal'}],
       };
+    }
     case 'notice':
       return only({...state, notice: event.notice});
   }
@@ -88,15 +93,38 @@ function takeReading(
     targetName: snapshot.target.id,
   };
   if (state.isPaused) return only(live);
-  const findings = state.recipes
-    .flatMap(recipe => recipe.diagnose(snapshot, {}))
-    .sort((a, b) => Number(b.severity === 'critical') - Number(a.severity === 'critical'));
-  const letters = assignLetters(state.letters, findings);
-  const next = {...live, snapshot, findings, letters, trends: pushTrends(state.trends, snapshot)};
+  const next = diagnosed({...live, snapshot, trends: pushTrends(state.trends, snapshot)});
   const shown = shownQueryIds(next);
   const before = shownQueryIds(state);
   const isSame = shown.length === before.length && shown.every((id, index) => id === before[index]);
-  return {state: next, effects: isSame && state.snapshot !== null ? [] : [showEffect(next)]};
+  const effects: Effect[] = isSame && state.snapshot !== null ? [] : [showEffect(next)];
+  const at_ms = Date.parse(snapshot.at);
+  return isWatchDue(next, at_ms)
+    ? {state: {...next, watched_at_ms: at_ms}, effects: [...effects, {kind: 'watch-facts'}]}
+    : {state: next, effects};
+}
+
+const watchEveryMs = 60_000;
+/** The first frame, and the keys, come before what is dear to read. */
+const leastReadings = 2;
+
+/** Facts that diagnoses rest on are read once a minute, by the server's clock, and never while paused. */
+function isWatchDue({recipes, history, watched_at_ms}: ConsoleState, at_ms: number): boolean {
+  if (history.length < leastReadings || recipes.every(({watches}) => watches === undefined)) return false;
+  return watched_at_ms === null || Math.abs(at_ms - watched_at_ms) >= watchEveryMs;
+}
+
+/** After a run the facts are others: they are read again with the next reading. */
+function changed(state: ConsoleState): ConsoleState {
+  return {...state, watched_at_ms: null};
+}
+
+/** What the recipes find in the reading on show, the worst first. */
+function diagnosed(state: ConsoleState): ConsoleState {
+  const {snapshot, recipes, watched} = state;
+  if (snapshot === null) return state;
+  const {findings, failed} = diagnoseAll(recipes, snapshot, watched.facts);
+  return {...state, findings, undiagnosed: failed, letters: assignLetters(state.letters, findings)};
 }
 
 function pushTrends(trends: ConsoleState['trends'], snapshot: Snapshot): ConsoleState['trends'] {

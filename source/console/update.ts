@@ -3,9 +3,10 @@ import {goBack, moveCursor, sortBy, tagHeld} from './browse.ts';
 import {enterCommandLine} from './command-line.ts';
 import {mostScroll, pageStep} from './components/overlay-lines.ts';
 import {findingId, findingOf} from './findings.ts';
-import {openGuide, openSessionGuide, stepGuide} from './guide.ts';
+import {stepGuide} from './guide.ts';
 import {copyText, heldSession, heldStatement, showEffect} from './held.ts';
 import type {Command, Event, Message} from './messages.ts';
+import {openGuide, openSessionGuide, openUndo} from './open-guide.ts';
 import {type ConsoleState, type Notice, viewIds} from './state.ts';
 import {takeEvent} from './take-event.ts';
 import {only, type Updated, withOverlay, withTable} from './updated.ts';
@@ -25,6 +26,9 @@ const eventKinds = new Set<Message['kind']>([
   'statement-formatted',
   'explained',
   'journal-read',
+  'watched',
+  'gathered',
+  'gather-failed',
   'run',
   'run-failed',
   'notice',
@@ -107,10 +111,15 @@ function obey(state: ConsoleState, command: Command): Updated {
       const finding = findingOf(quiet, command.letter);
       return finding ? openGuide(quiet, finding.recipe, finding) : only(quiet);
     }
+    case 'undo-run':
+      return openUndo(quiet);
     case 'help':
       return only({...quiet, overlay: {kind: 'help', scroll: 0}});
     case 'back':
       return only(goBack(quiet));
+    case 'choose':
+    case 'open-waited-for':
+      return only(quiet);
     case 'redraw':
       return {state: quiet, effects: [{kind: 'redraw'}]};
     case 'suspend':
@@ -149,13 +158,13 @@ function open(state: ConsoleState): Updated {
       return finding ? openGuide(state, finding.recipe, finding) : only(state);
     }
     case 'recipes':
-      return openGuide(state, cursor, null);
+      return openGuide(state, cursor, state.findings.find(({recipe}) => recipe === cursor) ?? null);
     case 'sessions':
     case 'locks': {
       const backend = heldSession(state);
       if (!backend) return only({...state, notice: {text: 'this session is gone', severity: 'info'}});
       return {
-        state: {...state, overlay: {kind: 'session', id: cursor, scroll: 0, detail: null}},
+        state: {...state, overlay: {kind: 'session', id: cursor, scroll: 0, detail: null, over: null}},
         effects: [{kind: 'describe-session', id: cursor, backend}],
       };
     }
@@ -236,11 +245,10 @@ function submitPrompt(state: ConsoleState): Updated {
   const {overlay} = state;
   if (overlay?.kind !== 'prompt') return only(state);
   if (overlay.purpose === 'filter') return only({...state, overlay: null});
-  const entered = enterCommandLine(state, overlay.text);
+  const closed = {...state, overlay: null};
+  const entered = enterCommandLine(closed, overlay.text);
   if ('error' in entered) return only({...state, overlay: {...overlay, error: entered.error}});
-  return 'command' in entered
-    ? obey({...state, overlay: null}, entered.command)
-    : {state: {...entered.state, overlay: null}, effects: entered.effects};
+  return 'command' in entered ? obey(closed, entered.command) : entered;
 }
 
 /** Within what is open, or from row to row where nothing is. */

@@ -6,7 +6,7 @@ import {type Stop, StopRun} from './stop-run.ts';
 
 export type Acted =
   /** `row_count` is null for a command that returns no rows. */
-  | {kind: 'done'; row_count: number | null}
+  | {kind: 'done'; row_count: number | null; objection: string | null}
   /** The connection went while the server worked: it may have happened or not. */
   | {kind: 'unknown'; message: string; sqlstate: string | null}
   /** The server or the way there said no: it has not happened. `stop`: nor will any further step. */
@@ -14,8 +14,8 @@ export type Acted =
 
 export async function act(step: SqlStep, executor: Executor): Promise<Acted> {
   try {
-    const {row_count} = await executor.apply(step);
-    return {kind: 'done', row_count};
+    const {row_count, objection = null} = await executor.apply(step);
+    return {kind: 'done', row_count, objection};
   } catch (error) {
     const message = messageOf(error);
     if (error instanceof AbortError) {
@@ -25,7 +25,7 @@ export async function act(step: SqlStep, executor: Executor): Promise<Acted> {
     }
     const sqlstate = sqlstateOf(error);
     if (sqlstate === null || isUndecided(sqlstate, step)) return {kind: 'unknown', message, sqlstate};
-    const result = failed(sqlstate, explainRefusal(sqlstate, message));
+    const result = failed(sqlstate, explainRefusal(step, sqlstate, message));
     return {kind: 'refused', result: await swept(step, result, executor), stop: null};
   }
 }
@@ -98,8 +98,7 @@ async function swept(
 ): Promise<StepResult> {
   if (cleanup === undefined) return result;
   try {
-    const act = {apply: cleanup.apply, guard: cleanup.guard, timeout_ms, transaction: false};
-    const {row_count} = await executor.apply(act);
+    const {row_count} = await executor.apply({...cleanup, timeout_ms, transaction: false});
     return row_count === 0
       ? result
       : {...result, message: `${result.message}; what it left behind is removed`};
@@ -109,8 +108,9 @@ async function swept(
   }
 }
 
-function explainRefusal(sqlstate: string, message: string): string {
-  if (sqlstate !== '42501' || /superuser|pg_signal_backend/i.test(message)) return message;
+function explainRefusal({apply}: SqlStep, sqlstate: string, message: string): string {
+  const isSignal = /\bpg_(terminate|cancel)_backend\b/.test(apply.text);
+  if (sqlstate !== '42501' || !isSignal || /superuser|pg_signal_backend/i.test(message)) return message;
   // insufficient_privilege, without PG16's detail of what is missing.
   return `${message} (ending a superuser's session needs a superuser, another role's pg_signal_backend)`;
 }

@@ -40,7 +40,7 @@ export async function* carryOutStep(
     return acted.result;
   }
   if (acted.kind === 'done' && acted.row_count === 0) {
-    return skipped('changed since the preview: left alone');
+    return skipped(`${acted.objection ?? 'changed since the preview'}: left alone`);
   }
   yield {status: 'verifying'};
   const result = await verify(step, acted, ports.executor);
@@ -101,11 +101,21 @@ async function changeFile(step: FileStep, {files}: StepPorts): Promise<StepResul
 
 async function measure(measures: Measure[] = [], executor: Executor): Promise<(string | null)[]> {
   const values: (string | null)[] = [];
-  for (const {query} of measures) {
-    const rows = await executor.read(query, measureWithinMs).catch(() => null);
-    values.push(rows === null ? null : rows.map(row => String(Object.values(row)[0] ?? '')).join('\n'));
+  for (const each of measures) {
+    const lines = await linesOf(each, executor).catch(() => null);
+    values.push(lines === null ? null : lines.join('\n'));
   }
   return values;
+}
+
+async function linesOf({query, kind}: Measure, executor: Executor): Promise<string[] | null> {
+  if (kind === 'plan') {
+    const plan = await executor.explain?.(query.text);
+    // Of a view or a partial index: what a plan quotes is somebody's data, and the journal keeps none.
+    return plan?.map(line => line.replace(/'(?:[^']|'')*'/g, '?')) ?? null;
+  }
+  const rows = await executor.read(query, measureWithinMs);
+  return rows.map(row => String(Object.values(row)[0] ?? ''));
 }
 
 const measureWithinMs = 5000;

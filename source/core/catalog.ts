@@ -19,6 +19,8 @@ export type Table = {
   name: string;
   /** `p` is partitioned: an index on it cannot be built concurrently. */
   kind: 'table' | 'partitioned' | 'materialized view';
+  /** Part of a partitioned table. */
+  is_partition: boolean;
   /** pg_class.reltuples; -1 was never analyzed. */
   estimated_rows: number;
   size_bytes: number;
@@ -43,7 +45,7 @@ export type Index = {
   name: string;
   table_oid: string;
   table: string;
-  /** As pg_get_indexdef has it: what recreates it. */
+  /** As pg_get_indexdef has it: what recreates it. '' while its table is locked exclusively. */
   definition: string;
   /** btree, gin, gist, hash, brin, ... */
   method: string;
@@ -51,7 +53,7 @@ export type Index = {
   columns: (string | null)[];
   /** INCLUDE columns. */
   included: string[];
-  /** WHERE of a partial index. */
+  /** WHERE of a partial index; '' while its table is locked exclusively. */
   predicate: string | null;
   is_unique: boolean;
   is_primary: boolean;

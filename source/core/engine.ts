@@ -117,6 +117,7 @@ async function* carryOutSteps(run: Run, signal: AbortSignal | undefined): AsyncG
     yield* settleStep(run, index, step, signal);
     yield run.state;
     const result = run.state.steps[index]?.result;
+    if (result?.outcome === 'failed') throwIfInterrupted(signal);
     if (result?.outcome === 'failed' && plan.on_failure !== 'continue') {
       throw new StopRun({status: 'failed', reason: `step ${index + 1} failed: ${result.message ?? ''}`});
     }

@@ -1,5 +1,4 @@
-import {parseDurationMs} from './duration.ts';
-import {AbortError, exitCodes} from './errors.ts';
+import {readCount, readDuration, readList, readText, readValues, usage, writeText} from './parameters.ts';
 import type {Parameter, ParameterValues} from './recipe.ts';
 import {parseSessionId} from './session-id.ts';
 import {type Backend, type BackendState, backendStates, type Snapshot} from './snapshot.ts';
@@ -44,11 +43,6 @@ export const filterParameters: Parameter[] = [
   {name: 'at_most', description: 'no more sessions than this', kind: 'integer', default: ''},
 ];
 
-/** A name as a parameter: quoted where it is empty or would be trimmed, so that it is not taken for "not set". */
-export function writeText(text: string): string {
-  return text === '' || text !== text.trim() || text.startsWith('"') ? `"${text}"` : text;
-}
-
 /** Throws AbortError (exit 2) on a name the recipe does not have or a value that cannot be read. */
 export function readCriteria(params: ParameterValues, parameters: readonly Parameter[]): SessionCriteria {
   const read = readValues(params, parameters);
@@ -70,12 +64,6 @@ export function requireNamed(criteria: SessionCriteria): SessionCriteria {
   return criteria;
 }
 
-/** The parameters as they count, defaults filled in: what a plan's hash is made of. */
-export function completeParams(params: ParameterValues, parameters: readonly Parameter[]): ParameterValues {
-  const read = readValues(params, parameters);
-  return Object.fromEntries(parameters.map(({name}) => [name, read(name)]));
-}
-
 /** Whether a session is one of those meant. A named one is, however young; a hidden one may be. */
 export function matchesCriteria(backend: Backend, criteria: SessionCriteria): boolean {
   const {application, role, database, client} = criteria;
@@ -90,16 +78,6 @@ export function matchesCriteria(backend: Backend, criteria: SessionCriteria): bo
 
 function isHidden({state}: Backend): boolean {
   return state === null;
-}
-
-function readValues(params: ParameterValues, parameters: readonly Parameter[]): (name: string) => string {
-  const defaults = new Map(parameters.map(({name, default: value}) => [name, value]));
-  for (const name of Object.keys(params)) {
-    if (!defaults.has(name)) {
-      throw usage(`no parameter "${name}"`, `this recipe takes ${[...defaults.keys()].join(', ')}`);
-    }
-  }
-  return name => (params[name]?.trim() || defaults.get(name)) ?? '';
 }
 
 function textParameter(
@@ -118,31 +96,13 @@ function textParameter(
   };
 }
 
-function readText(text: string): string | null {
-  if (text === '') return null;
-  return /^".*"$/s.test(text) ? text.slice(1, -1) : text;
-}
-
-function readDuration(name: string, text: string): number {
-  const ms = text === '' ? 0 : parseDurationMs(text);
-  if (ms === null) throw usage(`${name}=${text} is not a duration`, 'write it as 90s, 10min or 1h30m');
-  return ms;
-}
-
 function readStates(text: string): BackendState[] {
-  const names = text.split(',').flatMap(name => name.trim() || []);
-  return names.map(name => {
+  return readList(text).map(name => {
     const state = backendStates.find(each => each === name.toLowerCase());
     if (state === undefined)
       throw usage(`states: no state "${name}"`, `PostgreSQL has ${backendStates.join(', ')}`);
     return state;
   });
-}
-
-function readCount(name: string, text: string): number | null {
-  if (text === '') return null;
-  if (!/^[1-9]\d{0,8}$/.test(text)) throw usage(`${name}=${text} is not a number from 1 up`);
-  return Number(text);
 }
 
 function readPids(text: string): NamedSession[] | null {
@@ -156,8 +116,4 @@ function readPids(text: string): NamedSession[] | null {
       throw usage(`pid: "${word}" is not a pid`, 'write pid=4711,4712');
     return {pid, backend_start: backend_start || null};
   });
-}
-
-function usage(message: string, hint?: string): AbortError {
-  return new AbortError(message, {exitCode: exitCodes.usage, ...(hint !== undefined && {hint})});
 }

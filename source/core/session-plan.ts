@@ -55,6 +55,16 @@ function groupKeyOf({application_name, usename, client_addr}: Backend): GroupKey
   return {application_name, usename: usename ?? '', client_addr};
 }
 
+/** Sessions of the same application and role together, the largest group first. */
+export function groupByApplication(backends: readonly Backend[]): Backend[][] {
+  const groups = new Map<string, Backend[]>();
+  for (const backend of backends) {
+    const key = JSON.stringify([backend.application_name, backend.usename]);
+    groups.set(key, [...(groups.get(key) ?? []), backend]);
+  }
+  return [...groups.values()].sort((a, b) => b.length - a.length);
+}
+
 /** How many sessions each pid holds up; those that hold up nobody are absent. */
 export function countHeldUp(snapshot: Snapshot): Map<number, number> {
   const counts = new Map<number, number>();

@@ -3,7 +3,7 @@ import {applyChange, invertChange} from './file-change.ts';
 import type {JournalEntry} from './journal.ts';
 import type {UnfinishedIntent} from './journal-chain.ts';
 import type {Clock, Executor, Files, Journal} from './ports.ts';
-import type {Step} from './step.ts';
+import type {SqlStep, Step, Verification} from './step.ts';
 
 export type SettlePorts = {
   journal: Journal;
@@ -53,9 +53,22 @@ async function lookAt(
     return applyChange(text, invertChange(step.change)) === undefined ? 'failed' : 'verified';
   }
   if (await executor.verify(step.verify, 0)) return 'verified';
-  if (step.progress === undefined) return age_ms > step.timeout_ms + graceMs ? 'failed' : null;
-  // A build has no time limit: what shows that it ended is the leftover that its cleanup would remove.
-  return step.cleanup && (await executor.verify(step.cleanup.guard, 0)) ? 'failed' : null;
+  if (step.cleanup && (await executor.verify(step.cleanup.guard, 0))) return 'failed';
+  if (age_ms <= step.timeout_ms + graceMs) return null;
+  // Without a time limit only the server knows whether it goes on.
+  const mayGoOn = step.timeout_ms === 0 && !(await executor.verify(isOver(step), 0));
+  return mayGoOn ? null : 'failed';
+}
+
+/** No session is at this very statement; track_activity_query_size may have cut off what it shows of it. */
+function isOver({apply: {text}}: SqlStep): Verification {
+  return {
+    query: {
+      text: "SELECT count(*)::int4 AS acting FROM pg_catalog.pg_stat_activity WHERE state = 'active' AND pid <> pg_catalog.pg_backend_pid() AND query <> '' AND pg_catalog.starts_with($1, query)",
+      values: [text],
+    },
+    expect: {column: 'acting', op: '=', value: 0},
+  };
 }
 
 function ageMs(at: string, clock: Pick<Clock, 'now'>): number {

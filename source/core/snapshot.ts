@@ -182,6 +182,8 @@ export type LockWait = {
   locktype: string;
   mode: string;
   relation: string | null;
+  /** The transaction whose end it waits for; absent where it waits for something else. */
+  transactionid?: string;
   /** PG14+, else the age of its query. */
   wait_age_ms: number | null;
 };

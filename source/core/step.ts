@@ -20,6 +20,7 @@ export type SqlStep = {
   /**
    * Must hold in the acting session right before `apply`, in its transaction where there is one; else the step
    * is left alone. For acts that cannot carry their guard in themselves (ALTER ROLE, CREATE INDEX CONCURRENTLY).
+   * One whose column is named `guard` answers in words: what it says instead of the expected one is the reason.
    */
   guard?: Verification;
   /** Settings of the acting session during `apply`: `lock_timeout` and its kin. */
@@ -28,9 +29,11 @@ export type SqlStep = {
   undo: Undo | 'irreversible';
   verify: Verification;
   /** Sweeps away what a failed `apply` leaves behind, where `guard` finds it: the invalid index of a failed build. */
-  cleanup?: {guard: Verification; apply: Sql};
-  /** Which of the server's progress views follows it; such a step can be cancelled while it acts. */
-  progress?: 'create_index' | 'analyze';
+  cleanup?: Cleanup;
+  /** What of the server follows it: a progress view, or who holds it up; such a step can be cancelled while it acts. */
+  progress?: 'create_index' | 'drop_index' | 'analyze';
+  /** The session that is followed, where it is not the acting one. */
+  progress_pid?: number;
   /** Read before and after, for the record: what the act brought. */
   measures?: Measure[];
   /** The strongest lock it takes on what others use. */
@@ -41,10 +44,21 @@ export type SqlStep = {
 };
 
 /** How an act is taken back: what to run, when it may be run, and how to know that it worked. */
-export type Undo = {apply: Sql; guard?: Verification; verify: Verification};
+export type Undo = {
+  apply: Sql;
+  guard?: Verification;
+  verify: Verification;
+  cleanup?: Cleanup;
+  progress?: NonNullable<SqlStep['progress']>;
+};
 
-/** The first column of `query`'s rows, a line each: a plan, a counter. */
-export type Measure = {name: string; query: Sql};
+export type Cleanup = {guard: Verification; apply: Sql; settings?: Record<string, string>};
+
+/**
+ * The first column of `query`'s rows, a line each: a plan, a counter. `plan`: not its rows but the plan that the
+ * server would choose for it, without the literals in it; it is not executed.
+ */
+export type Measure = {name: string; query: Sql; kind?: 'plan'};
 
 export type FileStep = {
   kind: 'file';

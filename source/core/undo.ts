@@ -101,7 +101,7 @@ function invertStep(step: Step): Step {
 }
 
 /** What belongs to the act alone: its cleanup would sweep away what the undo brings back. */
-function withoutMeans({cleanup: _cleanup, guard: _guard, measures: _measures, ...step}: SqlStep): SqlStep {
+function withoutMeans({cleanup: _c, guard: _g, measures: _m, progress_pid: _p, ...step}: SqlStep): SqlStep {
   return step;
 }
 

@@ -13,6 +13,8 @@ type SessionLock = {
   granted: boolean;
   /** By name in the database connected to, by oid elsewhere. */
   relation: string | null;
+  /** Where `locktype` is transactionid: its own, or the one whose end it waits for. */
+  transactionid: string | null;
   /** PG14+, of a lock that is awaited. */
   wait_age_ms: number | null;
 };
@@ -52,16 +54,24 @@ function isSame(start_us: number | null, backend_start: string | null): boolean 
   return Math.abs(start_us / 1000 - Date.parse(backend_start)) < 1;
 }
 
-function toLock([locktype, mode, granted, relation, wait_age_ms]: SessionLockRow): SessionLock {
-  return {locktype, mode, granted, relation, wait_age_ms};
+function toLock([
+  locktype,
+  mode,
+  granted,
+  relation,
+  wait_age_ms,
+  transactionid,
+]: SessionLockRow): SessionLock {
+  return {locktype, mode, granted, relation, transactionid, wait_age_ms};
 }
 
 /** Its locks as lines for people: what it waits for, then what it holds. */
 export function lockLines({is_gone, locks}: SessionDetail): string[] {
   if (is_gone) return ['this session is gone'];
   if (locks.length === 0) return ['it holds no lock and waits for none'];
-  return locks.map(({locktype, mode, granted, relation, wait_age_ms}) => {
+  return locks.map(({locktype, mode, granted, relation, transactionid, wait_age_ms}) => {
     const waits = wait_age_ms === null ? 'waits' : `waits ${formatAge(wait_age_ms)}`;
-    return `${granted ? 'holds' : waits} ${mode} on ${relation ?? locktype}`;
+    const what = transactionid === null ? (relation ?? locktype) : `transaction ${transactionid}`;
+    return `${granted ? 'holds' : waits} ${mode} on ${what}`;
   });
 }

@@ -244,13 +244,14 @@ function toLockWaits({sessions}: Activity, details: ReadonlyMap<number, LockWait
   return sessions
     .filter(({wait_event_type}) => wait_event_type === 'Lock')
     .map(({pid, blocked_by, wait_event, query_age_ms}) => {
-      const [, locktype, mode, relation, wait_age_ms] = details.get(pid) ?? [];
+      const [, locktype, mode, relation, wait_age_ms, transactionid] = details.get(pid) ?? [];
       return {
         pid,
         blocked_by,
         locktype: locktype ?? wait_event ?? '',
         mode: mode ?? '',
         relation: relation ?? null,
+        ...(transactionid && {transactionid}),
         wait_age_ms:
           wait_age_ms === null || wait_age_ms === undefined ? query_age_ms : Math.max(0, wait_age_ms),
       };

@@ -1,4 +1,5 @@
 import {describe, expect, it} from 'vitest';
+import {guideOf} from '../../source/console/guide-state.ts';
 import type {ConsoleState} from '../../source/console/state.ts';
 import type {Parameter} from '../../source/core/recipe.ts';
 import {createRunState} from '../../source/core/run-state.ts';
@@ -30,8 +31,6 @@ function start(steps = 12, parameters: Parameter[] = []): ConsoleState {
   return play(open(80, 24, {recipes}), read(createSnapshot())).state;
 }
 
-const guideOf = ({overlay}: ConsoleState) => (overlay?.kind === 'guide' ? overlay.guide : undefined);
-
 describe('findings', () => {
   it('show first the one that it was opened from, its values with their units', () => {
     const screen = screenOf(press(start(), 'b'));
@@ -55,8 +54,8 @@ describe('preview', () => {
     const plan = () => createPlan(0, {steps: [reversible, createStep(4002)]});
     const recipes = [createRecipe({findings: () => findings, plan})];
     const state = press(play(open(80, 50, {recipes}), read(createSnapshot())).state, 'a', 'enter');
-    expect(screenOf(state)).toContain('cannot be undone: 2');
-    expect(screenOf(state)).toMatch(/undone by\n +DROP INDEX i/);
+    expect(screenOf(state)).toContain('1 of 2 cannot be undone: 2');
+    expect(screenOf(state)).toContain('lock: none; undo: DROP INDEX i');
   });
 
   it('says how much is below until the end has been in sight', () => {
@@ -76,7 +75,7 @@ describe('preview', () => {
     const last = guideOf(press(preview, 'G'))?.scroll ?? 0;
     const scrolled = press(preview, key);
     expect(guideOf(scrolled)?.scroll).toBe(Math.min(by, last));
-    expect(last).toBeGreaterThan(16);
+    expect(last).toBeGreaterThan(12);
     const back = {j: 'k', down: 'up', pagedown: 'pageup', end: 'home', G: 'g'}[key] ?? '';
     expect(guideOf(press(scrolled, back))?.scroll).toBe(0);
   });
@@ -124,7 +123,6 @@ describe('parameters', () => {
 
 describe('run', () => {
   const running = press(start(1), 'a', 'enter', 'enter', 'y', 'e', 's', 'enter');
-  const run = createRunState(createPlan(1), {run: 'r', target: 't', plan_hash: 'h'});
 
   it('keeps the pid of a step beside its outcome at 80 columns', () => {
     const plan = createPlan(0, {
@@ -136,23 +134,10 @@ describe('run', () => {
     expect(screenOf(play(running, {kind: 'run', run: state}).state)).toMatch(/session 4194304 .* waiting/);
   });
 
-  it('says how far the server is with a step, and whom it waits for', () => {
-    const [step] = run.steps;
-    if (!step) throw new Error('no step');
-    const progress = {
-      phase: 'building index: scanning table',
-      done_ratio: 0.42,
-      waiting_for: {pid: 77, description: 'shop'},
-    };
-    const acting = {...run, steps: [{...step, status: 'acting' as const, progress}]};
-    expect(screenOf(play(running, {kind: 'run', run: acting}).state)).toContain(
-      'building index: scanning table, 42%, waits for 77 (shop)',
-    );
-  });
-
   it('is stopped by Esc, not by a q that was meant to close a page', () => {
     expect(screenOf(press(running, 'q'))).toContain('Esc stops the run');
     expect(play(running, {kind: 'back'}).effects).toEqual([{kind: 'interrupt-run'}]);
+    expect(screenOf(press(running, 'escape'))).toContain('stopping after this step');
   });
 });
 

@@ -95,7 +95,7 @@ describe("a run's detail", () => {
     expect(screen).toMatch(/1 {2}end session 4711 .*\n +✔ verified, 12\.0ms, 1 row, 00:00:01, backend:4711/);
     expect(screen).toContain('SELECT pg_catalog.pg_terminate_backend($1)\n      $1 = 4711');
     expect(screen).toMatch(/✖ failed 42501, 3\.00ms, 0 rows, .*\n +permission denied/);
-    expect(screen).toContain('cannot be undone, lock: none');
+    expect(screen).toContain('lock: none; cannot be undone');
     expect(screen).not.toContain('create an index');
   });
 
@@ -103,7 +103,7 @@ describe("a run's detail", () => {
     const screen = screenOf(detail(8));
     expect(screen).toContain('its outcome is unknown: verify');
     expect(screen).toContain('(no end is recorded)');
-    expect(screen).toMatch(/undone by\n +DROP INDEX CONCURRENTLY orders_idx/);
+    expect(screen).toContain('lock: none; undo: DROP INDEX CONCURRENTLY orders_idx');
   });
 
   it('scrolls to its end and back, and closes', () => {

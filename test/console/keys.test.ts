@@ -76,7 +76,7 @@ describe('keymap', () => {
 
   it('says why a key can do nothing instead of ignoring it', () => {
     expect(commandOf('K', state)).toEqual({blocked: 'K: only sessions can be ended: 2 or 4'});
-    expect(commandOf('enter', state)).toEqual({blocked: 'enter: no row is held: move onto one first'});
+    expect(commandOf('enter', state)).toEqual({blocked: 'Enter: no row is held: move onto one first'});
     expect(commandOf('a', state)).toEqual({blocked: 'a: no such finding'});
   });
 

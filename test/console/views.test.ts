@@ -15,6 +15,7 @@ describe('locks', () => {
         blocked_by: [blocker],
         locktype: 'transactionid',
         mode: 'ShareLock',
+        transactionid: String(70_000 + pid),
         relation: pid % 2 === 0 ? 'orders' : null,
         wait_age_ms: 9000,
       }),
@@ -35,10 +36,10 @@ describe('locks', () => {
     expect(trees(rowsOf(state))).toEqual(['10', '├ 11', '│ └ 13', '│   └ 14', '└ 12', '20', '└ 21']);
   });
 
-  it('say for a row whose transaction is waited for, or in which relation it is', () => {
+  it('say which transaction is waited for, and of which relation the row is', () => {
     const screen = screenOf(press(play(open(160, 24), waiting([11, 10], [12, 10])).state, '4'));
-    expect(screen).toMatch(/├ 11 .*transaction of 10/);
-    expect(screen).toMatch(/└ 12 .*row of orders/);
+    expect(screen).toMatch(/├ 11 .*transaction 70011 /);
+    expect(screen).toMatch(/└ 12 .*transaction 70012, row of orders/);
   });
 
   it('keep their order under a held row, a new waiter under the one that holds it up', () => {

@@ -112,7 +112,7 @@ it('goes back at every stage and has done nothing', async () => {
   terminal.press('escape');
   await terminal.waitFor('Esc close');
   terminal.press('escape');
-  await terminal.waitFor('what can be done');
+  await terminal.waitFor('who holds them');
   expect(await leakedSessions()).toBe(3);
 });
 

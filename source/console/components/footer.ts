@@ -76,7 +76,7 @@ function drawPrompt({purpose, text, error}: Prompt, width: number): Line {
     error ??
     (purpose === 'filter'
       ? 'words, column:value, !inverse   Enter keeps it, Esc leaves'
-      : 'sessions, sort, filter, interval, quit   Esc leaves');
+      : 'sessions, recipe NAME, sort, filter, interval, quit   Esc leaves');
   const longest = width - 4;
   const shown = text.length > longest ? `…${text.slice(1 - longest)}` : text;
   const typed: Line = {spans: [span(` ${sign}`, 'key'), span(shown, 'strong'), span('▏', 'accent')]};

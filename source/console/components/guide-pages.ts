@@ -1,14 +1,23 @@
-import type {Finding} from '../../core/recipe.ts';
+import type {Finding, Plan} from '../../core/recipe.ts';
 import {findingId} from '../findings.ts';
-import {confirmationWord, recipeOf} from '../guide.ts';
+import {
+  canBeCancelled,
+  canBeCarriedOut,
+  choicesOf,
+  confirmationWord,
+  currentStep,
+  recipeOf,
+  waitedFor,
+} from '../guide-state.ts';
 import {blankLine, type Line, line, type Span, span, wrapText} from '../screen/line.ts';
 import type {Theme} from '../screen/theme.ts';
-import type {ConsoleState, Guide, GuideStage} from '../state.ts';
+import type {ConsoleState, Gathering, Guide, GuideStage} from '../state.ts';
 import type {Area} from '../views/view.ts';
+import {parameterBlocks} from './guide-parameters.ts';
 import {planLines, planSummary} from './guide-plan.ts';
-import {runLines} from './guide-run.ts';
+import {runBlocks} from './guide-run.ts';
 import {type Page, pageOf} from './page.ts';
-import {indented, paragraph, signed, withUnit} from './text-lines.ts';
+import {paragraph, shorten, signed, withUnit} from './text-lines.ts';
 
 const stages: [GuideStage, string][] = [
   ['evidence', 'findings'],
@@ -18,47 +27,77 @@ const stages: [GuideStage, string][] = [
   ['running', 'run'],
 ];
 
-/** One page of a guide: where one is, the page, and what is wrong with it. */
+/** One page of a guide: where one is, the page, and what is to be known of it at its foot. */
 export function drawGuide(state: ConsoleState, guide: Guide, area: Area, theme: Theme): Page {
-  const problem = problemLines(guide, area.width, theme);
   const room = area.height - guideRows(guide, area.width, theme);
   const page = pageOf(guideLines(state, guide, area.width, theme), guide.scroll, room);
   const padding = Array.from({length: room - page.lines.length}, () => blankLine);
   return {
-    lines: [drawPath(guide), blankLine, ...page.lines, ...padding, ...problem],
+    lines: [drawPath(guide), blankLine, ...page.lines, ...padding, ...footLines(guide, area.width, theme)],
     below: page.below,
   };
 }
 
 /** The rows of a guide that are not its page. */
 export function guideRows(guide: Guide, width: number, theme: Theme): number {
-  return 2 + problemLines(guide, width, theme).length;
+  return 2 + footLines(guide, width, theme).length;
 }
 
-function problemLines({error}: Guide, width: number, theme: Theme): Line[] {
-  return error === null ? [] : signed(theme.symbols.critical, 'danger', error, width, 'danger');
+/** What is wrong, what is waited for, and that it is being stopped. */
+function footLines(guide: Guide, width: number, {symbols}: Theme): Line[] {
+  const {error, gathering, isStopping, stage} = guide;
+  return [
+    ...(error === null ? [] : signed(symbols.critical, 'danger', error, width, 'danger')),
+    ...(gathering === null ? [] : signed(symbols.live, 'accent', readingText(gathering), width, 'accent')),
+    ...(isStopping && stage === 'running'
+      ? signed(symbols.warning, 'warning', stoppingText(guide), width, 'warning')
+      : []),
+  ];
+}
+
+/** `reading the catalog`. */
+function readingText({needs, isForPlan}: Gathering): string {
+  const names = Object.keys(needs).map(name => factNames[name] ?? name.replaceAll('_', ' '));
+  return `reading ${names.join(', ')}${isForPlan ? ' to plan with; Esc leaves it' : ''}`;
+}
+
+const factNames: Record<string, string> = {
+  catalog: 'the catalog',
+  index_advice: 'the statements and what the planner makes of them',
+  answers: "what the recipe's own queries answer",
+};
+
+function stoppingText(guide: Guide): string {
+  if (!canBeCancelled(guide)) return 'stopping after this step';
+  const {step} = currentStep(guide) ?? {};
+  return step?.kind === 'sql' && step.progress === 'create_index'
+    ? 'cancelling the build; what it leaves behind is swept away'
+    : 'cancelling this step';
 }
 
 function drawPath(guide: Guide): Line {
   const current = guide.stage === 'done' ? 'running' : guide.stage;
+  const walked = guide.undoes === null ? stages : stages.slice(2);
+  const title = guide.undoes === null ? guide.recipe : `undo of run ${guide.undoes}, ${guide.recipe}`;
   return {
     spans: [
-      span(`  ${guide.recipe}  `, 'strong'),
-      ...stages.flatMap(([stage, title], index) => [
+      span(`  ${title}  `, 'strong'),
+      ...walked.flatMap(([stage, name], index) => [
         span(index === 0 ? '' : ' > ', 'muted'),
-        span(title, stage === current ? 'heading' : 'muted'),
+        span(name, stage === current ? 'heading' : 'muted'),
       ]),
     ],
   };
 }
 
-/** The keys that lead on and back. */
+/** The keys that lead on and back, and those that this page has. */
 export function guideKeys(state: ConsoleState, guide: Guide): Span[] {
+  const {stage} = guide;
   const hasPlan = recipeOf(state, guide)?.plan !== undefined;
   const forward: Record<GuideStage, string> = {
     evidence: hasPlan ? 'go on' : 'close',
     parameters: 'preview',
-    preview: guide.plan && guide.plan.steps.length > 0 ? 'go on' : '',
+    preview: canBeCarriedOut(guide.plan) ? 'go on' : 'close',
     confirm: 'carry it out',
     running: '',
     done: 'close',
@@ -66,16 +105,22 @@ export function guideKeys(state: ConsoleState, guide: Guide): Span[] {
   const back: Record<GuideStage, string> = {
     evidence: 'close',
     parameters: 'back',
-    preview: 'back',
+    preview: guide.undoes === null ? 'back' : 'close',
     confirm: 'back',
-    running: 'stop after this step',
+    running: canBeCancelled(guide) ? 'cancel this step' : 'stop after this step',
     done: 'close',
   };
+  const waits = waitedFor(guide);
   return [
-    ...(forward[guide.stage] === '' ? [] : [span('  Enter', 'key'), span(` ${forward[guide.stage]}`)]),
-    span('  Esc', 'key'),
-    span(` ${back[guide.stage]}`),
+    ...(forward[stage] === '' ? [] : keySpans('Enter', forward[stage])),
+    ...keySpans('Esc', back[stage]),
+    ...(choicesOf(state, guide).length > 0 ? keySpans('← →', 'choose') : []),
+    ...(waits === null ? [] : keySpans('w', `session ${waits.pid}`)),
   ];
+}
+
+function keySpans(key: string, label: string): Span[] {
+  return [span(`  ${key}`, 'key'), span(` ${label}`)];
 }
 
 /** The page itself, as long as it is. */
@@ -84,15 +129,15 @@ export function guideLines(state: ConsoleState, guide: Guide, width: number, the
     case 'evidence':
       return evidenceLines(state, guide, width, theme);
     case 'parameters':
-      return parameterLines(state, guide, width);
+      return parameterBlocks(state, guide, width).flat();
     case 'preview':
       return guide.plan ? planLines(guide.plan, width, theme) : [];
     case 'confirm':
-      return confirmationLines(state, guide, width);
+      return confirmationLines(state, guide, width, theme);
     case 'running':
     case 'done':
-      if (guide.run) return runLines(guide.run, width, theme);
-      return guide.stage === 'done' ? [] : [line(span('  starting', 'muted'))];
+      if (guide.run) return runBlocks(guide.run, width, theme).flat();
+      return [line(span(guide.stage === 'done' ? '  nothing was done' : '  starting', 'muted'))];
   }
 }
 
@@ -125,30 +170,8 @@ function findingLines(finding: Finding, width: number, theme: Theme): Line[] {
   ];
 }
 
-function parameterLines(state: ConsoleState, guide: Guide, width: number): Line[] {
-  const parameters = recipeOf(state, guide)?.parameters ?? [];
-  return parameters.flatMap((parameter, index) => {
-    const isEdited = index === guide.field;
-    const value = guide.params[parameter.name] ?? '';
-    const suggestions =
-      isEdited && state.snapshot && parameter.suggest
-        ? parameter.suggest(state.snapshot, {}).slice(0, 6)
-        : [];
-    return [
-      line(
-        span(isEdited ? '> ' : '  ', 'key'),
-        span(parameter.name.padEnd(16), isEdited ? 'strong' : 'plain'),
-        span(value || (isEdited ? '' : '(not set)'), value ? 'accent' : 'muted'),
-        span(isEdited ? '▏' : '', 'accent'),
-      ),
-      ...(isEdited ? indented(parameter.description, width, 18, 'muted') : []),
-      ...(suggestions.length > 0 ? indented(`seen now: ${suggestions.join('  ')}`, width, 18, 'muted') : []),
-    ];
-  });
-}
-
 /** What is about to be done and to whom, in the plan's own words, and the word that does it. */
-function confirmationLines(state: ConsoleState, guide: Guide, width: number): Line[] {
+function confirmationLines(state: ConsoleState, guide: Guide, width: number, theme: Theme): Line[] {
   const {plan} = guide;
   if (plan === null) return [];
   const act = (plan.explanation[0] ?? plan.recipe).replace(/[:.]$/, '');
@@ -158,6 +181,7 @@ function confirmationLines(state: ConsoleState, guide: Guide, width: number): Li
     ...paragraph(where, width, 'strong'),
     blankLine,
     ...planSummary(plan, width),
+    ...stepTitles(plan, width, theme),
     blankLine,
     line(
       span('  type '),
@@ -167,4 +191,12 @@ function confirmationLines(state: ConsoleState, guide: Guide, width: number): Li
       span('▏', 'accent'),
     ),
   ];
+}
+
+/** More than these are a number. */
+const mostTitles = 8;
+
+function stepTitles({steps}: Plan, width: number, {symbols}: Theme): Line[] {
+  if (steps.length > mostTitles) return [];
+  return steps.map(({title}) => line(`  ${symbols.bullet} ${shorten(title, width - 6, symbols.ellipsis)}`));
 }

@@ -11,7 +11,7 @@ export function planLines(plan: Plan, width: number, theme: Theme): Line[] {
     ...planSummary(plan, width),
     blankLine,
     ...plan.explanation.flatMap(text => paragraph(text, width)),
-    ...(plan.figure ?? []).map(text => line(`  ${text}`)),
+    ...(plan.figure ? [blankLine, ...plan.figure.map(text => line(`  ${text}`))] : []),
     blankLine,
     ...plan.steps.flatMap((step, index) => numberedStep(step, index, plan.steps[index - 1], width)),
     ...leftAloneLines(plan, width, theme),
@@ -32,11 +32,13 @@ function undoSummary(steps: Step[], width: number): Line[] {
   const irreversible = steps.flatMap((step, index) =>
     step.kind === 'sql' && step.undo === 'irreversible' ? [index + 1] : [],
   );
-  if (irreversible.length === 0) return paragraph('each of them can be undone', width);
+  const isOne = steps.length === 1;
+  if (irreversible.length === 0)
+    return paragraph(isOne ? 'it can be undone' : 'each of them can be undone', width);
   const which =
     irreversible.length === steps.length
-      ? 'none of them can be undone'
-      : `cannot be undone: ${irreversible.join(', ')}`;
+      ? `${isOne ? 'it cannot' : 'none of them can'} be undone`
+      : `${irreversible.length} of ${steps.length} cannot be undone: ${irreversible.join(', ')}`;
   return paragraph(which, width, 'warning');
 }
 
@@ -51,11 +53,9 @@ function leftAloneLines({left_alone}: Plan, width: number, theme: Theme): Line[]
   ];
 }
 
-/** Where only the parameters differ from the step before, the statement is shown once. */
 function numberedStep(step: Step, index: number, before: Step | undefined, width: number): Line[] {
-  const isRepeated = step.kind === 'sql' && before?.kind === 'sql' && before.apply.text === step.apply.text;
   return [
     ...signed(String(index + 1).padStart(3), 'muted', step.title, width, 'strong'),
-    ...stepLines(step, width, isRepeated),
+    ...stepLines(step, width, before),
   ];
 }

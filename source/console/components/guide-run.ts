@@ -1,6 +1,7 @@
 import {formatMs, formatRatio} from '../../core/format.ts';
 import type {StepProgress} from '../../core/ports.ts';
 import {countOutcomes, type RunState, type RunStep} from '../../core/run-state.ts';
+import {isUnderWay} from '../guide-state.ts';
 import {blankLine, fitText, type Line, line, type Role, span} from '../screen/line.ts';
 import type {Theme} from '../screen/theme.ts';
 import {indented, paragraph, shorten} from './text-lines.ts';
@@ -9,37 +10,58 @@ const signWidth = 4;
 /** The longest: `applied, not verified`. */
 const outcomeWidth = 22;
 
-/** A run as it stands: what became of each step, and of the slots. */
-export function runLines(run: RunState, width: number, theme: Theme): Line[] {
-  const titleWidth = Math.max(10, width - signWidth - outcomeWidth);
-  const lines = [line(span('  slots  ', 'muted'), span(slotsText(run), 'strong')), blankLine];
-  for (const [index, step] of run.steps.entries()) {
-    const {sign, role, text} = describeRunStep(step, theme);
-    lines.push(
-      line(
-        span(`  ${sign} `, role),
-        span(fitText(shorten(step.title, titleWidth, theme.symbols.ellipsis), titleWidth)),
-        span(` ${text}`, role),
-      ),
-    );
-    const message = step.result?.message;
-    if (message && step.result?.outcome !== 'verified') {
-      lines.push(...indented(message, width, 6, 'muted'));
-    }
-    if (step.progress) lines.push(...indented(progressText(step.progress), width, 6, 'accent'));
-    if (run.current === index && run.phase === 'pausing') {
-      lines.push(line(span('      pausing: has the same client filled them again?', 'muted')));
-    }
-  }
-  if (run.phase === 'ended') lines.push(blankLine, ...describeEnd(run, width));
-  return lines;
+/** A run as it stands, in blocks: the slots, what became of each step, and the end where it has come to one. */
+export function runBlocks(run: RunState, width: number, theme: Theme): Line[][] {
+  return [
+    [line(span('  slots  ', 'muted'), span(slotsText(run), 'strong')), blankLine],
+    ...run.steps.map((step, index) => [
+      stepLine(step, run, width, theme),
+      ...resultLines(step, width),
+      ...(step.progress ? progressLines(step.progress, width, theme) : []),
+      ...(run.current === index && run.phase === 'pausing' ? [pausing] : []),
+    ]),
+    ...(run.phase === 'ended' ? [[blankLine, ...describeEnd(run, width)]] : []),
+  ];
 }
 
-/** `building index: scanning table, 42%, waits for 4711 (shop/shop_app idle in transaction)`. */
-function progressText({phase, done_ratio, waiting_for}: StepProgress): string {
-  const ratio = done_ratio === null ? [] : [formatRatio(done_ratio, 0)];
-  const waits = waiting_for === null ? [] : [`waits for ${waiting_for.pid} (${waiting_for.description})`];
-  return [phase, ...ratio, ...waits].join(', ');
+const pausing = line(span('      pausing: has the same client filled them again?', 'muted'));
+
+function stepLine(step: RunStep, run: RunState, width: number, theme: Theme): Line {
+  const titleWidth = Math.max(10, width - signWidth - outcomeWidth);
+  const {sign, role, text} = isLost(step, run)
+    ? {sign: theme.symbols.warning, role: 'warning' as const, text: 'unknown: verify'}
+    : describeRunStep(step, theme);
+  return line(
+    span(`  ${sign} `, role),
+    span(fitText(shorten(step.title, titleWidth, theme.symbols.ellipsis), titleWidth)),
+    span(` ${text}`, role),
+  );
+}
+
+/** The run has ended, and nobody can tell whether this step happened. */
+function isLost(step: RunStep, run: RunState): boolean {
+  return run.phase === 'ended' && isUnderWay(step);
+}
+
+function resultLines({result}: RunStep, width: number): Line[] {
+  if (!result?.message || result.outcome === 'verified') return [];
+  return indented(result.message, width, 6, 'muted');
+}
+
+const widestBar = 40;
+
+/** `[#####....] 42%  building index: scanning table`, and whom it waits for. */
+function progressLines({phase, done_ratio, waiting_for}: StepProgress, width: number, theme: Theme): Line[] {
+  const cells = Math.min(widestBar, Math.max(10, width - 50));
+  const filled = Math.round((done_ratio ?? 0) * cells);
+  const {full, empty} = theme.symbols;
+  const bar = [span(full.repeat(filled), 'accent'), span(empty.repeat(cells - filled), 'muted')];
+  const ratio = done_ratio === null ? '' : formatRatio(done_ratio, 0).padStart(5);
+  const waits = waiting_for === null ? '' : `waits for ${waiting_for.pid} ${waiting_for.description}`;
+  return [
+    line('      ', ...(done_ratio === null ? [] : bar), span(`${ratio}  `), span(phase, 'accent')),
+    ...(waits === '' ? [] : indented(waits, width, 6, 'warning')),
+  ];
 }
 
 function slotsText({before, after}: RunState): string {
@@ -68,7 +90,15 @@ function describeRunStep(step: RunStep, theme: Theme): {sign: string; role: Role
 
 function describeEnd(run: RunState, width: number): Line[] {
   const {verified, applied, failed, skipped, pending} = countOutcomes(run.steps);
-  const counts = Object.entries({verified, applied, failed, 'left alone': skipped, 'not begun': pending})
+  const unknown = run.steps.filter(step => isLost(step, run)).length;
+  const counts = Object.entries({
+    verified,
+    applied,
+    failed,
+    'left alone': skipped,
+    unknown,
+    'not begun': pending - unknown,
+  })
     .filter(([, count]) => count > 0)
     .map(([name, count]) => `${count} ${name}`)
     .join(', ');

@@ -1,6 +1,6 @@
 import type {Line} from '../screen/line.ts';
 import {createTheme, type Theme} from '../screen/theme.ts';
-import {type ConsoleState, chromeRows, type Overlay} from '../state.ts';
+import {type ConsoleState, chromeRows, type Guide, type Overlay} from '../state.ts';
 import {sessionDetailLines, statementDetailLines} from './detail.ts';
 import {guideLines, guideRows} from './guide-pages.ts';
 import {helpLines} from './help.ts';
@@ -25,17 +25,26 @@ export function overlayLines(state: ConsoleState, overlay: Overlay, width: numbe
   }
 }
 
+/** How far what is open can be scrolled. */
+export function mostScroll(state: ConsoleState): number {
+  const {overlay} = state;
+  if (overlay === null) return 0;
+  const {width, height, theme} = pageArea(state, overlay.kind === 'guide' ? overlay.guide : null);
+  return lastScroll(overlayLines(state, overlay, width, theme).length, height);
+}
+
 /** The same number of lines whatever they look like. */
 const anyTheme = createTheme({});
 
-/** How far what is open can be scrolled. */
-export function mostScroll(state: ConsoleState): number {
-  const {overlay, columns, rows, isProduction} = state;
-  if (overlay === null) return 0;
+/** What there is for a page to be shown in, a guide's or any other; and what to measure it with. */
+export function pageArea(
+  {columns, rows, isProduction}: ConsoleState,
+  guide: Guide | null,
+): {width: number; height: number; theme: Theme} {
   const border = isProduction ? 2 : 0;
   const width = columns - border;
-  const own = overlay.kind === 'guide' ? guideRows(overlay.guide, width, anyTheme) : 0;
-  return lastScroll(overlayLines(state, overlay, width, anyTheme).length, rows - border - chromeRows - own);
+  const own = guide === null ? 0 : guideRows(guide, width, anyTheme);
+  return {width, height: rows - border - chromeRows - own, theme: anyTheme};
 }
 
 /** A page's worth of lines, less the few that show where one was. */

@@ -13,3 +13,10 @@ export function pageOf(lines: Line[], scroll: number, height: number): Page {
 export function lastScroll(length: number, height: number): number {
   return Math.max(0, length - height);
 }
+
+/** As near to `scroll` as brings the block at `index` into sight, its first line where it is longer than the page. */
+export function inSight(scroll: number, blocks: Line[][], index: number, height: number): number {
+  const from = blocks.slice(0, index).flat().length;
+  const to = from + (blocks[index]?.length ?? 0);
+  return Math.min(from, Math.max(scroll, to - height));
+}

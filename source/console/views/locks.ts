@@ -69,6 +69,7 @@ const lockColumns = ({symbols}: Theme): Column<LockRow>[] => [
     id: 'mode',
     title: 'WAITS FOR',
     width: 22,
+    widest: 60,
     priority: 5,
     text: row => (row.wait ? waitedFor(row.wait) : ''),
     sortValue: () => null,
@@ -158,12 +159,12 @@ function branches(path: boolean[], {trunk, branch, lastBranch}: Theme['symbols']
     .join('');
 }
 
-/** Who waits for a row waits for the transaction that wrote it: whose, says more than that it is a transaction. */
-function waitedFor({locktype, mode, relation, blocked_by}: LockWait): string {
+/** Who waits for a row waits for the transaction that wrote it: its number, and the row's table where that is known. */
+function waitedFor({locktype, mode, relation, transactionid, blocked_by}: LockWait): string {
   const what = relation !== null && /^\d+$/.test(relation) ? `relation ${relation}` : relation;
-  if (locktype === 'transactionid')
-    return what === null ? `transaction of ${blocked_by[0] ?? '?'}` : `row of ${what}`;
-  return `${mode.replace(/Lock$/, '')} ${what ?? locktype}`;
+  if (locktype !== 'transactionid') return `${mode.replace(/Lock$/, '')} ${what ?? locktype}`;
+  const whose = transactionid === undefined ? `of ${blocked_by[0] ?? '?'}` : transactionid;
+  return `transaction ${whose}${what === null ? '' : `, row of ${what}`}`;
 }
 
 function unsorted(table: TableState): TableState {

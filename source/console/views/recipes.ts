@@ -7,7 +7,7 @@ import type {ConsoleState} from '../state.ts';
 import {type Area, defineView} from './view.ts';
 
 type RecipeRow = {recipe: Recipe; findings: Finding[]};
-type RecipesSlice = {rows: RecipeRow[]; cursor: string | null};
+type RecipesSlice = {rows: RecipeRow[]; cursor: string | null; gaps: string[]};
 
 export default defineView<RecipesSlice>({
   id: 'recipes',
@@ -19,47 +19,74 @@ export default defineView<RecipesSlice>({
       ? {text: `${new Set(state.findings.map(f => f.recipe)).size}!`, isBad: true}
       : null,
   ids: state => recipeRows(state).map(idOf),
-  select: state => ({rows: recipeRows(state), cursor: state.tables.recipes.cursor}),
-  drawSlice({rows, cursor}, area, theme) {
-    const title = line(span('  what can be done', 'heading'), span('   Enter opens the guide', 'muted'));
+  select: state => ({
+    rows: recipeRows(state),
+    cursor: state.tables.recipes.cursor,
+    gaps: gapsOf(state),
+  }),
+  drawSlice({rows, cursor, gaps}, area, theme) {
+    const head = [
+      line(span('  what can be done', 'heading'), span('   Enter opens the guide', 'muted')),
+      ...gaps.map(text => drawGap(text, area, theme)),
+    ];
     const blocks = rows.map(row => drawRecipe(row, cursor, area, theme));
-    return padLines([title, ...aroundCursor(blocks, area.height - 1)], area.height);
+    return padLines([...head, ...aroundCursor(blocks, area.height - head.length)], area.height);
   },
 });
 
-/** Those with something to answer now come first. */
+/** Those with something to answer now come first, the most severe and then the most numerous on top. */
 function recipeRows({recipes, findings, tables}: ConsoleState): RecipeRow[] {
   const rows = recipes
     .map(recipe => ({recipe, findings: findings.filter(finding => finding.recipe === recipe.id)}))
-    .sort((a, b) => b.findings.length - a.findings.length);
+    .sort((a, b) => weightOf(b) - weightOf(a) || b.findings.length - a.findings.length);
   return holdOrder(rows, tables.recipes.heldOrder, idOf);
+}
+
+function weightOf({findings}: RecipeRow): number {
+  if (findings.length === 0) return 0;
+  return findings.some(({severity}) => severity === 'critical') ? 2 : 1;
 }
 
 function idOf({recipe}: RecipeRow): string {
   return recipe.id;
 }
 
-const mostFindings = 3;
-
-function drawRecipe({recipe, findings}: RecipeRow, cursor: string | null, area: Area, theme: Theme): Line[] {
+/** How bad, its name, how much it has found; and below it the first of what it has found. */
+function drawRecipe(row: RecipeRow, cursor: string | null, area: Area, theme: Theme): Line[] {
+  const {recipe, findings} = row;
+  const {critical, warning, ellipsis} = theme.symbols;
+  const weight = weightOf(row);
+  const role = weight === 2 ? 'danger' : 'warning';
+  const [first] = findings;
+  const remark = first === undefined ? (recipe.plan ? '' : 'advice') : `${findings.length} found`;
   const head = line(
-    span(findings.length > 0 ? `${theme.symbols.warning} ` : '  ', 'warning'),
-    span(fitText(recipe.id, 24), findings.length > 0 ? 'strong' : 'plain'),
+    span(`${weight === 2 ? critical : weight === 1 ? warning : ' '} `, role),
+    span(fitText(recipe.id, 28), first ? 'strong' : 'plain'),
     ' ',
-    span(fitText(recipe.plan ? '' : 'advice', 7), 'muted'),
-    fitText(recipe.summary, Math.max(0, area.width - 34)),
+    span(fitText(remark, 9), first ? role : 'muted'),
+    fitText(recipe.summary, Math.max(0, area.width - 41), 'left', ellipsis),
   );
+  const text = first && shorten(first.summary, area.width - 6, ellipsis);
   return [
     cursor === recipe.id ? {...head, isSelected: true} : head,
-    ...findings.slice(0, mostFindings).map(({summary, severity}) => {
-      const text = shorten(summary, area.width - 8, theme.symbols.ellipsis);
-      return line(span(`      ${text}`, severity === 'critical' ? 'danger' : 'warning'));
-    }),
-    ...(findings.length > mostFindings
-      ? [line(span(`      and ${findings.length - mostFindings} more`, 'muted'))]
-      : []),
-    ...(area.height > 30 ? [blankLine] : []),
+    ...(text === undefined ? [] : [line(span(`    ${text}`, role))]),
+    ...(area.height > 40 ? [blankLine] : []),
   ];
+}
+
+/** What could not be read finds nothing: that is not to be taken for health. */
+function gapsOf({watched, undiagnosed}: ConsoleState): string[] {
+  return [
+    ...watched.unread.map(
+      ({fact, reason}) =>
+        `${fact.replaceAll('_', ' ')} could not be read, so nothing is found from it: ${reason}`,
+    ),
+    ...undiagnosed.map(({recipe, reason}) => `${recipe} could not diagnose: ${reason}`),
+  ];
+}
+
+function drawGap(text: string, area: Area, {symbols}: Theme): Line {
+  return line(span(`${symbols.stale} ${shorten(text, area.width - 2, symbols.ellipsis)}`, 'warning'));
 }
 
 /** Whole recipes from the first that leaves room for the one held. */

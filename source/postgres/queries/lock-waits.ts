@@ -12,7 +12,7 @@ SELECT DISTINCT ON (w.pid) w.pid, w.locktype, w.mode,
     WHEN coalesce(w.database, t.database) IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))
     THEN coalesce(w.relation, t.relation)::regclass::text
     ELSE coalesce(w.relation, t.relation)::text END AS relation,
-  ${wait_age_ms} AS wait_age_ms
+  ${wait_age_ms} AS wait_age_ms, w.transactionid::text AS transactionid
 FROM l w
 LEFT JOIN l t ON t.pid = w.pid AND t.locktype = 'tuple' AND t.granted AND w.relation IS NULL
 WHERE NOT w.granted AND w.pid IS NOT NULL
@@ -34,4 +34,6 @@ export type LockWaitRow = [
   mode: string,
   relation: string | null,
   wait_age_ms: number | null,
+  /** Awaited where `locktype` is transactionid, else null. */
+  transactionid: string | null,
 ];

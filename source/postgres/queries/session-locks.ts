@@ -6,7 +6,7 @@ SELECT /* poolctl */ l.locktype, l.mode, l.granted,
   CASE WHEN l.relation IS NULL THEN NULL
     WHEN l.database IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))
     THEN l.relation::regclass::text ELSE l.relation::text END AS relation,
-  ${wait_age_ms} AS wait_age_ms
+  ${wait_age_ms} AS wait_age_ms, l.transactionid::text AS transactionid
 FROM pg_locks l
 WHERE l.pid = $1 AND l.locktype <> 'virtualxid'
 ORDER BY l.granted, relation NULLS LAST, l.mode
@@ -27,4 +27,5 @@ export type SessionLockRow = [
   granted: boolean,
   relation: string | null,
   wait_age_ms: number | null,
+  transactionid: string | null,
 ];

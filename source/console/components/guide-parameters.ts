@@ -1,0 +1,71 @@
+import type {ParameterProblem} from '../../core/parameter-problem.ts';
+import type {Parameter} from '../../core/recipe.ts';
+import {parameterProblem} from '../guide-planning.ts';
+import {factsOf, recipeOf, valuesOf} from '../guide-state.ts';
+import {textWidth} from '../screen/cell-width.ts';
+import {type Line, line, type Span, span} from '../screen/line.ts';
+import type {ConsoleState, Guide} from '../state.ts';
+import {indented} from './text-lines.ts';
+
+/** Of PostgreSQL's settings the longest is `idle_in_transaction_session_timeout`. */
+const widestName = 38;
+const narrowestName = 16;
+
+/** The lines of each parameter: its value and what is wrong with it, and of the one edited what it means. */
+export function parameterBlocks(state: ConsoleState, guide: Guide, width: number): Line[][] {
+  const parameters = recipeOf(state, guide)?.parameters ?? [];
+  const longest = Math.max(narrowestName, ...parameters.map(({name}) => name.length + 2));
+  const nameWidth = Math.min(widestName, longest);
+  return parameters.map((parameter, index) => {
+    const isEdited = index === guide.field;
+    const problem = parameterProblem(state, guide, parameter);
+    const field = fieldLine(guide, parameter, {isEdited, nameWidth, problem, width});
+    return isEdited ? [field, ...explanation(state, guide, parameter, narrowestName + 2, width)] : [field];
+  });
+}
+
+type FieldLook = {isEdited: boolean; nameWidth: number; problem: ParameterProblem | null; width: number};
+
+/** `> older_than      5mi▏  not a duration: 90s, 10min, 1h30m`, the end of a long value in sight. */
+function fieldLine(guide: Guide, {name, is_required}: Parameter, look: FieldLook): Line {
+  const {isEdited, nameWidth, problem, width} = look;
+  const value = valuesOf(guide)[name] ?? '';
+  const sign = is_required ? '*' : '';
+  const remark = problem === null ? '' : `  ${problem.text}`;
+  const room = Math.max(8, width - nameWidth - 4 - textWidth(remark));
+  const shown = value.length > room && isEdited ? `…${value.slice(1 - room)}` : value;
+  return line(
+    span(isEdited ? '> ' : '  ', 'key'),
+    span(`${name}${sign}`.padEnd(nameWidth - 1), isEdited ? 'strong' : 'plain'),
+    ' ',
+    valueSpan(shown, {isEdited, isSet: name in guide.params}),
+    span(isEdited ? '▏' : '', 'accent'),
+    span(remark, problem?.severity === 'error' ? 'danger' : 'warning'),
+  );
+}
+
+/** What was set stands out from what holds by itself. */
+function valueSpan(value: string, {isEdited, isSet}: {isEdited: boolean; isSet: boolean}): Span {
+  if (value === '') return span(isEdited ? '' : '(not set)', 'muted');
+  return span(value, isSet || isEdited ? 'accent' : 'plain');
+}
+
+const mostSuggestions = 6;
+
+function explanation(
+  state: ConsoleState,
+  guide: Guide,
+  {description, choices, suggest, is_required}: Parameter,
+  indent: number,
+  width: number,
+): Line[] {
+  const seen = (state.snapshot && suggest?.(state.snapshot, factsOf(state, guide))) ?? [];
+  const more = seen.length > mostSuggestions ? `  and ${seen.length - mostSuggestions} more` : '';
+  return [
+    ...indented(`${description}${is_required ? ' (must be set)' : ''}`, width, indent, 'muted'),
+    ...(choices ? indented(`one of: ${choices.join('  ')}`, width, indent, 'muted') : []),
+    ...(seen.length > 0
+      ? indented(`such as: ${seen.slice(0, mostSuggestions).join('  ')}${more}`, width, indent, 'muted')
+      : []),
+  ];
+}

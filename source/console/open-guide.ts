@@ -1,0 +1,66 @@
+import type {Finding, ParameterValues} from '../core/recipe.ts';
+import {findRun, planUndo} from '../core/undo.ts';
+import {findingId} from './findings.ts';
+import {gatherForDefaults, planGuide} from './guide-planning.ts';
+import {guideOf, showGuide} from './guide-state.ts';
+import {meantSessions} from './held.ts';
+import type {ConsoleState, Guide} from './state.ts';
+import {only, type Updated} from './updated.ts';
+import {heldRun} from './views/journal.ts';
+
+/** Opens a recipe's guide at what it found; parameters come from the finding, the caller, or their defaults. */
+export function openGuide(
+  state: ConsoleState,
+  recipeId: string,
+  finding: Finding | null,
+  params: ParameterValues = {},
+): Updated {
+  const recipe = state.recipes.find(({id}) => id === recipeId);
+  if (!recipe) return only({...state, notice: {text: `no recipe "${recipeId}"`, severity: 'info'}});
+  return gatherForDefaults(state, {
+    ...newGuide,
+    recipe: recipeId,
+    finding: finding && findingId(finding),
+    params: {...finding?.params, ...params},
+    defaults: Object.fromEntries(recipe.parameters.map(({name, default: value}) => [name, value])),
+  });
+}
+
+/** `C` and `K` on the sessions meant: the same engine, straight to the preview. */
+export function openSessionGuide(state: ConsoleState, how: 'cancel' | 'terminate'): Updated {
+  const recipe = how === 'cancel' ? 'cancel-statements' : 'terminate-sessions';
+  const opened = openGuide(state, recipe, null, {pid: meantSessions(state).join(',')});
+  const guide = guideOf(opened.state);
+  return guide === null ? opened : planGuide(opened.state, guide);
+}
+
+/** What takes back the run that is held in the Journal, from its preview on. */
+export function openUndo(state: ConsoleState): Updated {
+  const run = heldRun(state);
+  if (run === undefined || state.journal === null) return only(state);
+  try {
+    const plan = planUndo(findRun(state.journal.entries, run));
+    return showGuide(state, {...newGuide, recipe: plan.recipe, undoes: run, plan, stage: 'preview'});
+  } catch (error) {
+    const text = error instanceof Error ? error.message : String(error);
+    return only({...state, notice: {text, severity: 'warning'}});
+  }
+}
+
+const newGuide: Guide = {
+  recipe: '',
+  undoes: null,
+  finding: null,
+  stage: 'evidence',
+  params: {},
+  defaults: {},
+  facts: null,
+  gathering: null,
+  field: 0,
+  error: null,
+  plan: null,
+  typed: '',
+  run: null,
+  isStopping: false,
+  scroll: 0,
+};

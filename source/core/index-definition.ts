@@ -1,0 +1,80 @@
+/** A column of an index as its definition has it. */
+export type PlainKey = {
+  name: string;
+  /** null is the type's own. */
+  opclass: string | null;
+  /** `DESC NULLS LAST`; '' is ascending. */
+  order: string;
+};
+
+/** `CREATE INDEX ...`, however it was written, as a build that keeps nobody from writing. */
+export function concurrently(definition: string): string {
+  return withHead(definition, unique => `CREATE ${unique}INDEX CONCURRENTLY `);
+}
+
+/** The same as a migration has it, which may find the index there already. */
+export function ifNotExists(definition: string): string {
+  return withHead(definition, unique => `CREATE ${unique}INDEX IF NOT EXISTS `);
+}
+
+export function isUnique(definition: string): boolean {
+  return /^\s*CREATE\s+UNIQUE\s/i.test(definition);
+}
+
+/**
+ * What an index is, whatever it is called: method, columns with their order, INCLUDE, WHERE, without quotes. By it the
+ * server's words and ours can be compared where every column is a plain one. null where it is no definition.
+ */
+export function shapeOf(definition: string): string | null {
+  const tail = tailOf(definition);
+  const keys = plainKeysOf(definition);
+  if (tail === null || keys === null) return tail?.replaceAll('"', '') ?? null;
+  const list = keys.map(({name, opclass, order}) => [name, opclass ?? '', order].filter(Boolean).join(' '));
+  return `${methodOf(tail)} (${list.join(', ')})`.replaceAll('"', '');
+}
+
+/** The key columns; null where one is an expression, or where more than columns is in it (INCLUDE, WHERE). */
+export function plainKeysOf(definition: string): PlainKey[] | null {
+  const list = /^\w+ ?\((.*)\)$/s.exec(tailOf(definition) ?? '')?.[1];
+  if (list === undefined) return null;
+  const keys = list.match(/(?:"(?:[^"]|"")*"|[^",])+/g)?.map(plainKey) ?? [];
+  return keys.every(key => key !== null) ? keys : null;
+}
+
+/** `btree ("a", "b" DESC) WHERE ...`: what follows the table, the method always said; null where nothing does. */
+export function tailOf(definition: string): string | null {
+  const name = '(?:"(?:[^"]|"")+"|[^\\s".(]+)';
+  const [, tail] =
+    new RegExp(`\\sON\\s+(?:ONLY\\s+)?${name}(?:\\.${name})?\\s*(.*)$`, 'is').exec(definition) ?? [];
+  if (tail === undefined || tail === '') return null;
+  return /^using\s/i.test(tail)
+    ? tail.replace(/^using\s+(\w+)/i, (_, method) => method.toLowerCase())
+    : `btree ${tail}`;
+}
+
+function methodOf(tail: string): string {
+  return /^\w+/.exec(tail)?.[0] ?? '';
+}
+
+function plainKey(text: string): PlainKey | null {
+  const [, quoted, bare, opclass, order = ''] =
+    /^(?:"((?:[^"]|"")+)"|([a-z_]\w*))(?:\s+(?!asc\b|desc\b|nulls\b)([\w."]+))?(?:\s+((?:asc|desc|nulls)\b[a-z\s]*))?$/i.exec(
+      text.trim(),
+    ) ?? [];
+  const name = quoted?.replaceAll('""', '"') ?? bare?.toLowerCase();
+  return name === undefined ? null : {name, opclass: opclass ?? null, order: orderOf(order)};
+}
+
+/** As pg_get_indexdef has it, which leaves out what goes without saying. */
+function orderOf(order: string): string {
+  const words = order.toUpperCase().replace(/\s+/g, ' ');
+  if (words.startsWith('DESC')) return words === 'DESC NULLS LAST' ? words : 'DESC';
+  return words.endsWith('NULLS FIRST') ? 'NULLS FIRST' : '';
+}
+
+function withHead(definition: string, head: (unique: string) => string): string {
+  return definition.replace(
+    /^\s*CREATE\s+(UNIQUE\s+)?INDEX\s+(?:CONCURRENTLY\s+)?(?:IF\s+NOT\s+EXISTS\s+)?/i,
+    (_, unique) => head(unique ? 'UNIQUE ' : ''),
+  );
+}

@@ -1,0 +1,40 @@
+import type {StatementStatistics} from '../../core/statement-statistics.ts';
+import {readTarget} from '../capabilities.ts';
+import type {Connection} from '../connect.ts';
+import {settingRemedy, statementsNotes} from '../managed-service.ts';
+import {pickVariant} from '../queries/query.ts';
+import {type StatementStatisticsRow, statementStatisticsQuery} from '../queries/statement-statistics.ts';
+
+/** Throws what the server answers. */
+export async function readStatementStatistics({
+  client,
+  request,
+  server_version_num,
+}: Connection): Promise<StatementStatistics> {
+  const {text} = pickVariant(statementStatisticsQuery, server_version_num);
+  const [{target}, {rows}] = await Promise.all([
+    readTarget(client, request),
+    client.query<StatementStatisticsRow>({text}),
+  ]);
+  const [row] = rows;
+  if (row === undefined) throw new Error('a row without a table is always there');
+  const {version, schema, libraries, ...rest} = row;
+  const value = preloadValue(libraries);
+  const remedy = settingRemedy(target.managed_service, {
+    name: 'shared_preload_libraries',
+    value,
+    needs_restart: true,
+  });
+  return {
+    ...rest,
+    preload_remedy: libraries === null ? `${remedy} (keep what is in it already: it is hidden here)` : remedy,
+    service_note: target.managed_service === null ? null : statementsNotes[target.managed_service],
+    installed: version === null || schema === null ? null : {version, schema},
+  };
+}
+
+/** What is in it stays. ALTER SYSTEM takes the list unquoted, a name each; quoted whole it would be one name. */
+function preloadValue(libraries: string | null): string {
+  const present = (libraries ?? '').split(',').flatMap(name => name.trim() || []);
+  return [...present, 'pg_stat_statements'].map(name => `'${name.replaceAll("'", "''")}'`).join(', ');
+}

@@ -1,0 +1,243 @@
+import {describe, expect, it} from 'vitest';
+import {guideOf} from '../../source/console/guide-state.ts';
+import type {Effect, Message} from '../../source/console/messages.ts';
+import type {ConsoleState, Gathering} from '../../source/console/state.ts';
+import type {Facts} from '../../source/core/facts.ts';
+import type {Parameter, ParameterValues, Plan, Recipe} from '../../source/core/recipe.ts';
+import {createBackend, createSnapshot} from '../helpers/snapshot.ts';
+import {createFinding, createPlan, createRecipe, open, play, press, read, screenOf} from './played.ts';
+
+const parameters: Parameter[] = [
+  {name: 'limit', description: 'how many at most', kind: 'integer', default: '5'},
+  {name: 'role', description: 'whose', kind: 'text', default: '', is_required: true},
+  {name: 'mode', description: 'how', kind: 'choice', choices: ['fast', 'safe', 'dry'], default: 'fast'},
+];
+const facts: Facts = {answers: {roles: [{role: 'shop_app'}]}};
+const query = {text: 'SELECT 1', values: []};
+
+/** Needs the role's answer, draws its defaults from it, and keeps what it was asked to plan. */
+function needing(planned: [ParameterValues, Facts][] = [], overrides: Partial<Recipe> = {}): Recipe {
+  return createRecipe({
+    parameters,
+    needs: ({role = ''}) => ({answers: {roles: {...query, values: [role]}}}),
+    defaults: (_, {answers}) => ({limit: '9', role: String(answers?.roles?.[0]?.role ?? '')}),
+    plan: (_, params, given): Plan => {
+      planned.push([params, given]);
+      return createPlan(1);
+    },
+    ...overrides,
+  });
+}
+
+/** In the Recipes view, on the one recipe there is. */
+function start(recipe: Recipe): ConsoleState {
+  return press(play(open(100, 30, {recipes: [recipe]}), read(createSnapshot())).state, '5', 'j');
+}
+
+/** What a key wants done, and the state after it. */
+function pressed(state: ConsoleState, command: Message): {state: ConsoleState; gathering: Gathering | null} {
+  const {state: next, effects} = play(state, command);
+  const effect = effects.find((each): each is Effect & {kind: 'gather'} => each.kind === 'gather');
+  return {state: next, gathering: effect?.gathering ?? null};
+}
+
+function gathered(state: ConsoleState, gathering: Gathering | null, given = facts): ConsoleState {
+  if (gathering === null) throw new Error('nothing was asked for');
+  return play(state, {kind: 'gathered', gathering, facts: given}).state;
+}
+
+describe('facts', () => {
+  it('are asked for when the guide opens, and bring defaults for what is not set', () => {
+    const {state, gathering} = pressed(start(needing()), {kind: 'open'});
+    expect(gathering?.needs).toEqual({answers: {roles: {...query, values: ['']}}});
+    expect(screenOf(state)).toContain("reading what the recipe's own queries answer");
+    const form = press(state, 'enter', 'backspace', '7');
+    const screen = screenOf(gathered(form, gathering));
+    expect(screen).toMatch(/> limit +7▏/);
+    expect(screen).toMatch(/role\* +shop_app/);
+    expect(screen).not.toContain('reading');
+  });
+
+  it('are read afresh for the plan, which is made of them', () => {
+    const planned: [ParameterValues, Facts][] = [];
+    const opened = pressed(start(needing(planned)), {kind: 'open'});
+    const form = press(gathered(opened.state, opened.gathering), 'enter');
+    const asked = pressed(form, {kind: 'submit'});
+    expect(asked.gathering?.needs).toEqual({answers: {roles: {...query, values: ['shop_app']}}});
+    expect(screenOf(asked.state)).toContain('to plan with; Esc leaves it');
+    expect(guideOf(asked.state)?.stage).toBe('parameters');
+    const fresh: Facts = {answers: {roles: [{role: 'web_app'}]}};
+    const preview = gathered(asked.state, asked.gathering, fresh);
+    expect(guideOf(preview)?.stage).toBe('preview');
+    expect(planned).toEqual([[{limit: '9', role: 'web_app', mode: 'fast'}, fresh]]);
+  });
+
+  it('are no longer waited for after Esc, or when a parameter is changed', () => {
+    const planned: [ParameterValues, Facts][] = [];
+    const opened = pressed(start(needing(planned)), {kind: 'open'});
+    const form = press(gathered(opened.state, opened.gathering), 'enter');
+    for (const key of ['escape', '1']) {
+      const asked = pressed(form, {kind: 'submit'});
+      const left = press(asked.state, key);
+      expect(guideOf(left)?.stage).toBe('parameters');
+      expect(screenOf(left)).not.toContain('reading');
+      expect(gathered(left, asked.gathering)).toBe(left);
+    }
+    expect(planned).toEqual([]);
+  });
+
+  it('that cannot be read are told where they are missed, and can be asked for again', () => {
+    const opened = pressed(start(needing()), {kind: 'open'});
+    const form = press(gathered(opened.state, opened.gathering), 'enter');
+    const asked = pressed(form, {kind: 'submit'});
+    if (asked.gathering === null) throw new Error('nothing was asked for');
+    const message = 'permission denied for table orders';
+    const failed = play(asked.state, {kind: 'gather-failed', gathering: asked.gathering, message}).state;
+    expect(screenOf(failed)).toContain(message);
+    expect(pressed(failed, {kind: 'submit'}).gathering).not.toBeNull();
+  });
+
+  it('come first where a recipe without parameters is planned', () => {
+    const recipe = needing([], {parameters: [], defaults: () => ({})});
+    const opened = pressed(start(recipe), {kind: 'open'});
+    const asked = pressed(gathered(opened.state, opened.gathering), {kind: 'submit'});
+    expect(guideOf(gathered(asked.state, asked.gathering))?.stage).toBe('preview');
+  });
+});
+
+describe('parameters', () => {
+  const form = press(start(createRecipe({parameters})), 'enter', 'enter');
+
+  it('say what is wrong beside them as it is typed, and are gone to instead of planned with', () => {
+    expect(screenOf(press(form, 'x'))).toMatch(/> limit +5x▏ {2}not a whole number/);
+    const refused = press(form, 'x', 'down', 'r', 'enter');
+    expect(guideOf(refused)).toMatchObject({stage: 'parameters', field: 0});
+    expect(screenOf(refused)).toContain('limit: not a whole number');
+  });
+
+  it('mark those that must be set', () => {
+    expect(screenOf(form)).toMatch(/role\* +\(not set\) {2}must be set/);
+    expect(screenOf(press(form, 'enter'))).toMatch(/> role\*[\s\S]*role: must be set/);
+  });
+
+  it('have their choices on left and right, both ways round', () => {
+    const mode = press(form, 'up');
+    expect(screenOf(mode)).toContain('← → choose');
+    const values = (...keys: string[]) => guideOf(press(mode, ...keys))?.params.mode;
+    expect(values('right')).toBe('safe');
+    expect(values('right', 'right', 'right')).toBe('fast');
+    expect(values('left')).toBe('dry');
+    expect(screenOf(press(form, 'right'))).toContain('→: this one is typed');
+  });
+
+  it('walk through the names that were seen, too', () => {
+    const suggest: Parameter['suggest'] = ({backends}) =>
+      backends.map(({application_name}) => application_name);
+    const role: Parameter = {name: 'application', description: '', kind: 'text', default: '', suggest};
+    const backends = [createBackend({pid: 1, application_name: 'web'}), createBackend({pid: 2})];
+    const seen = play(start(createRecipe({parameters: [role]})), read(createSnapshot({backends}))).state;
+    const filled = press(seen, 'enter', 'enter', 'right');
+    expect(guideOf(filled)?.params).toEqual({application: 'web'});
+    expect(screenOf(press(filled, 'backspace'))).toContain('not seen now; web?');
+  });
+
+  it('leave room for long names and keep the end of a long value in sight', () => {
+    const name = 'idle_in_transaction_session_timeout';
+    const long: Parameter[] = [{name, description: 'd', kind: 'text', default: `${'x'.repeat(80)}end`}];
+    expect(screenOf(press(start(createRecipe({parameters: long})), 'enter', 'enter'))).toMatch(
+      new RegExp(`> ${name} +…x+end▏`),
+    );
+  });
+});
+
+describe('facts watched in the background', () => {
+  const watching = createRecipe({
+    watches: {catalog: true},
+    diagnose: (_, {catalog}) => (catalog ? [createFinding({summary: 'found in the catalog'})] : []),
+  });
+  const at = (second: number) =>
+    read(
+      createSnapshot({
+        at: `2026-01-01T00:${String(Math.floor(second / 60)).padStart(2, '0')}:${String(second % 60).padStart(2, '0')}.000000Z`,
+      }),
+    );
+  const asks = ({effects}: {effects: Effect[]}) => effects.filter(({kind}) => kind === 'watch-facts').length;
+  const opened = open(100, 30, {recipes: [watching]});
+
+  it('are asked for once a minute, not by the first reading, and not while paused', () => {
+    expect(asks(play(opened, at(0)))).toBe(0);
+    expect(asks(play(opened, at(0), at(1), at(2), at(59)))).toBe(1);
+    expect(asks(play(opened, at(0), at(1), at(30), at(61)))).toBe(2);
+    expect(asks(play(opened, at(0), {kind: 'pause'}, at(1), at(2)))).toBe(0);
+    expect(asks(play(open(100, 30, {recipes: [createRecipe()]}), at(0), at(1)))).toBe(0);
+  });
+
+  it('find what rests on them at once, and say in Recipes what could not be read', () => {
+    const reading = play(opened, at(0)).state;
+    expect(reading.findings).toEqual([]);
+    const catalog = {} as NonNullable<Facts['catalog']>;
+    const unread = [{fact: 'role_settings', reason: 'permission denied'}];
+    const known = play(reading, {kind: 'watched', watched: {facts: {catalog}, unread}}).state;
+    expect(screenOf(press(known, '5'))).toMatch(
+      /role settings could not be read.*permission denied[\s\S]*found in the catalog/,
+    );
+  });
+
+  it('leave the other recipes where the diagnosis of one fails', () => {
+    const broken = createRecipe({
+      id: 'broken',
+      diagnose: () => {
+        throw new Error('no such column');
+      },
+    });
+    const sound = createRecipe({findings: () => [createFinding({summary: 'found all the same'})]});
+    const state = play(open(100, 30, {recipes: [broken, sound]}), at(0)).state;
+    expect(screenOf(press(state, '5'))).toMatch(
+      /broken could not diagnose: no such column[\s\S]*found all the same/,
+    );
+  });
+
+  it('are read again after a run', () => {
+    const asked = play(opened, at(0), at(1)).state;
+    const run = {phase: 'ended', steps: []} as unknown as Extract<Message, {kind: 'run'}>['run'];
+    expect(asks(play(asked, {kind: 'run', run}, at(2)))).toBe(1);
+  });
+});
+
+describe('the list of recipes', () => {
+  const finding = (recipe: string, severity: 'warning' | 'critical', subject = 'a') =>
+    createFinding({recipe, severity, subject, summary: `${subject} in ${recipe}`, params: {limit: '7'}});
+  const found = [
+    finding('many', 'warning', 'x'),
+    finding('many', 'warning', 'y'),
+    finding('bad', 'critical'),
+    finding('few', 'warning'),
+  ];
+  const recipes = ['healthy', 'few', 'many', 'bad'].map(id =>
+    createRecipe({id, parameters, findings: () => found.filter(({recipe}) => recipe === id)}),
+  );
+  const list = press(play(open(100, 30, {recipes}), read(createSnapshot())).state, '5');
+
+  it('begins with what is worst, then what is most, with its count and its first finding', () => {
+    const screen = screenOf(list);
+    expect(screen).toMatch(
+      /✖ bad +1 found[\s\S]*a in bad\n▲ many +2 found[\s\S]*x in many\n▲ few +1 found[\s\S]*\n {2}healthy /,
+    );
+    expect(screen).not.toContain('y in many');
+  });
+
+  it('opens the guide at that finding', () => {
+    expect(guideOf(press(list, 'j', 'j', 'enter'))).toMatchObject({
+      recipe: 'many',
+      finding: 'many/x',
+      params: {limit: '7'},
+    });
+    expect(guideOf(press(list, 'G', 'enter'))).toMatchObject({recipe: 'healthy', finding: null, params: {}});
+  });
+
+  it('is one of two ways: the other is its name', () => {
+    const typed = [...':recipe ma'].map(key => (key === ' ' ? 'space' : key));
+    expect(guideOf(press(list, ...typed, 'enter'))?.recipe).toBe('many');
+    expect(screenOf(press(list, ...typed, 'z', 'enter'))).toContain('no recipe "maz"');
+  });
+});

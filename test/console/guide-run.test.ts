@@ -1,0 +1,147 @@
+import {describe, expect, it} from 'vitest';
+import {guideOf} from '../../source/console/guide-state.ts';
+import type {ConsoleState} from '../../source/console/state.ts';
+import type {StepProgress} from '../../source/core/ports.ts';
+import {createRunState, type RunState} from '../../source/core/run-state.ts';
+import {sessionId} from '../../source/core/session-id.ts';
+import type {Step} from '../../source/core/step.ts';
+import {createBackend, createSnapshot} from '../helpers/snapshot.ts';
+import {createPlan, createRecipe, createStep, open, play, press, read, rowsOf, screenOf} from './played.ts';
+
+const holder = createBackend({pid: 77, application_name: 'web'});
+const snapshot = createSnapshot({backends: [holder]});
+const identity = {run: 'r', target: 't', plan_hash: 'h'};
+
+/** A run of these steps, confirmed. */
+function running(steps: Step[], size: [number, number] = [80, 24]): ConsoleState {
+  const recipes = [createRecipe({plan: () => createPlan(0, {steps})})];
+  const preview = press(play(open(...size, {recipes}), read(snapshot)).state, '5', 'j', 'enter', 'enter');
+  return press(preview, 'enter', 'y', 'e', 's', 'enter');
+}
+
+function acting(steps: Step[], current: number, progress: StepProgress | null = null): RunState {
+  const state = createRunState(createPlan(0, {steps}), identity);
+  const {[current]: step} = state.steps;
+  if (step === undefined) throw new Error('no such step');
+  return {
+    ...state,
+    phase: 'acting',
+    current,
+    steps: state.steps.with(current, {...step, status: 'acting', progress}),
+  };
+}
+
+function showing(state: ConsoleState, run: RunState): ConsoleState {
+  return play(state, {kind: 'run', run}).state;
+}
+
+const build = createStep(1, {title: 'build orders_idx', progress: 'create_index'});
+const waiting: StepProgress = {
+  phase: 'waiting for writers before build',
+  done_ratio: 0.42,
+  waiting_for: {pid: 77, description: 'web/app idle in transaction'},
+};
+
+describe('a step with progress', () => {
+  const state = showing(running([build]), acting([build], 0, waiting));
+
+  it('has a bar, its phase, and whom it waits for', () => {
+    expect(screenOf(state)).toMatch(/█{13}░{17} {2}42% {2}waiting for writers before build\n/);
+    expect(screenOf(state)).toContain('waits for 77 web/app idle in transaction');
+    const unknown = showing(state, acting([build], 0, {...waiting, done_ratio: null, waiting_for: null}));
+    expect(screenOf(unknown)).not.toMatch(/█|░|%/);
+  });
+
+  it('opens the session it waits for with w, over the run, which goes on', () => {
+    const {state: peeking, effects} = play(state, {kind: 'open-waited-for'});
+    expect(effects).toEqual([{kind: 'describe-session', id: sessionId(holder), backend: holder}]);
+    expect(screenOf(peeking)).toContain('session 77');
+    expect(press(peeking, '3', 'K', '?')).toMatchObject({overlay: {kind: 'session'}, view: 'recipes'});
+    const ended = showing(peeking, {...acting([build], 0), phase: 'ended', current: null, status: 'done'});
+    expect(screenOf(ended)).toContain('session 77');
+    expect(guideOf(ended)?.stage).toBe('done');
+    expect(screenOf(press(ended, 'escape'))).toMatch(/done: 1 unknown; run r in the journal/);
+  });
+
+  it('says why w can do nothing', () => {
+    const alone = showing(state, acting([build], 0, {...waiting, waiting_for: null}));
+    expect(screenOf(press(alone, 'w'))).toContain('w: no step waits for a session');
+    const stranger = {...waiting, waiting_for: {pid: 5, description: ''}};
+    expect(screenOf(press(showing(state, acting([build], 0, stranger)), 'w'))).toContain(
+      'w: session 5 is not in',
+    );
+  });
+
+  it('is cancelled and swept by Esc; another step is seen to its end', () => {
+    expect(screenOf(state)).toContain('Esc cancel this step');
+    expect(screenOf(press(state, 'escape'))).toContain(
+      'cancelling the build; what it leaves behind is swept',
+    );
+    const plain = createStep(2);
+    const other = showing(running([plain]), acting([plain], 0));
+    expect(screenOf(press(other, 'escape'))).toContain('stopping after this step');
+  });
+});
+
+it('says of a step whose end nobody saw that it is unknown', () => {
+  const steps = [build, createStep(2)];
+  const lost = {...acting(steps, 0), phase: 'ended' as const, current: null, status: 'failed' as const};
+  const screen = screenOf(showing(running(steps), lost));
+  expect(screen).toMatch(/▲ build orders_idx +unknown: verify\n/);
+  expect(screen).toContain('failed: 1 unknown, 1 not begun');
+});
+
+describe('a long run', () => {
+  const steps = Array.from({length: 60}, (_, index) => createStep(1000 + index));
+  const state = running(steps);
+
+  it('shows the step it is at, and its end', () => {
+    const middle = showing(state, acting(steps, 40));
+    expect(rowsOf(middle).some(row => /1040 .* acting/.test(row))).toBe(true);
+    const ended = showing(middle, {...acting(steps, 59), phase: 'ended', current: null, status: 'done'});
+    expect(screenOf(ended)).toContain('run r in the journal');
+  });
+
+  it('stays where somebody reads until it comes to another step', () => {
+    const middle = showing(state, acting(steps, 40));
+    const reading = press(middle, 'g');
+    expect(guideOf(showing(reading, acting(steps, 40, {...waiting, waiting_for: null})))?.scroll).toBe(0);
+    expect(guideOf(showing(reading, acting(steps, 41)))?.scroll).toBeGreaterThan(0);
+  });
+});
+
+describe('a plan of advice', () => {
+  it('has nothing to confirm', () => {
+    const advice: Step = {kind: 'advice', title: 'ask', subject: 'server', text: 'Ask the owner.'};
+    const recipes = [createRecipe({plan: () => createPlan(0, {steps: [advice]})})];
+    const preview = press(play(open(80, 24, {recipes}), read(snapshot)).state, '5', 'j', 'enter', 'enter');
+    expect(screenOf(preview)).toMatch(/advice: nothing is changed[\s\S]*Enter close/);
+    expect(press(preview, 'enter').overlay).toBeNull();
+  });
+});
+
+it('shows figures as they are, and the signs of a diff', () => {
+  const diff = [
+    '@@ .env',
+    '-DATABASE_URL=postgres://app@db/shop',
+    '+DATABASE_URL=postgres://app@db/shop?connection_limit=5',
+  ];
+  const change = {kind: 'replace', before: 'a', after: 'b'} as const;
+  const file: Step = {
+    kind: 'file',
+    title: 'change .env',
+    subject: 'file:.env',
+    path: '/srv/shop/.env',
+    change,
+    diff,
+  };
+  const figure = ['now   ####      4 of 10', 'peak  ########  8 of 10'];
+  const recipes = [createRecipe({plan: () => createPlan(0, {steps: [file], figure, left_alone: []})})];
+  const preview = press(play(open(80, 40, {recipes}), read(snapshot)).state, '5', 'j', 'enter', 'enter');
+  const screen = screenOf(preview);
+  for (const text of figure) expect(screen).toContain(`\n  ${text}\n`);
+  expect(screen).toContain('it can be undone');
+  expect(screen).toMatch(
+    /1 change \.env\n +\/srv\/shop\/\.env\n +@@ \.env\n +-DATABASE_URL=.*\n +\+DATABASE_URL=/,
+  );
+});

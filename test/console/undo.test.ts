@@ -1,0 +1,92 @@
+import {expect, it} from 'vitest';
+import {guideOf} from '../../source/console/guide-state.ts';
+import type {ConsoleState} from '../../source/console/state.ts';
+import type {JournalEntry, JournalEvent} from '../../source/core/journal.ts';
+import {createSnapshot} from '../helpers/snapshot.ts';
+import {createStep, open, play, press, read, screenOf} from './played.ts';
+
+const done = {outcome: 'verified', row_count: 1, sqlstate: null, message: null, duration_ms: 1} as const;
+const reversible = createStep(1, {
+  title: 'limit role app',
+  apply: {text: 'ALTER ROLE "app" CONNECTION LIMIT 5', values: []},
+  undo: {apply: {text: 'ALTER ROLE "app" CONNECTION LIMIT -1', values: []}, verify: createStep(1).verify},
+});
+const opening: JournalEvent = {
+  event: 'run',
+  recipe: 'a-recipe-of-another-day',
+  plan: 'abc',
+  params: {},
+  step_count: 2,
+  before: {},
+};
+const events: JournalEvent[] = [
+  opening,
+  {event: 'intent', step: 0, content: reversible},
+  {event: 'outcome', step: 0, ...done},
+  {event: 'intent', step: 1, content: createStep(4711)},
+  {event: 'outcome', step: 1, ...done},
+  {event: 'end', status: 'done', reason: null, after: {}},
+];
+
+/** The Journal, with one run of those events, on the server of the snapshot; no row held. */
+function journal(target = 'db.example:5432/shop', kept = events, isConnected = true): ConsoleState {
+  const entries = kept.map(
+    (event, index): JournalEntry => ({
+      schema_version: 1,
+      seq: index + 1,
+      at: '2026-01-01T00:00:00.000Z',
+      hash: '',
+      previous: '',
+      actor: 'ann@bastion',
+      target,
+      run: 'run-one',
+      ...event,
+    }),
+  );
+  const opened = isConnected ? play(open(100, 30), read(createSnapshot())).state : open(100, 30);
+  return press(play(opened, {kind: 'journal-read', entries, problem: null, unfinished: 0}).state, '6');
+}
+
+it.each([
+  ['j', 'u'],
+  ['j', 'enter', 'u'],
+])('opens the undo of the run held at its preview: %s %s', (...keys) => {
+  const screen = screenOf(press(journal(), ...keys));
+  expect(screen).toContain('undo of run run-one, a-recipe-of-another-day  preview > confirm > run');
+  expect(screen).toContain('1 step; left alone: 1');
+  expect(screen).toMatch(/1 undo: limit role app\n +ALTER ROLE "app" CONNECTION LIMIT -1/);
+  expect(screen).toContain('cannot be undone');
+});
+
+it('goes the way of every plan: a word, the engine, and back at each stage', () => {
+  const preview = press(journal(), 'j', 'u');
+  const confirm = press(preview, 'enter');
+  expect(screenOf(confirm)).toMatch(/Takes back 1 step of run run-one[\s\S]*on db\.example:5432\/shop/);
+  expect(guideOf(press(confirm, 'escape'))?.stage).toBe('preview');
+  expect(press(preview, 'escape').overlay).toBeNull();
+  const {effects} = play(press(confirm, 'y', 'e', 's'), {kind: 'submit'});
+  expect(effects).toEqual([{kind: 'carry-out', plan: guideOf(preview)?.plan}]);
+  expect(guideOf(preview)?.plan?.undoes).toBe('run-one');
+});
+
+it.each([
+  [
+    'another target',
+    journal('other:5432/shop'),
+    ['j'],
+    'run run-one was on other:5432/shop, this is db.example:5432/shop',
+  ],
+  ['no connection', journal('db.example:5432/shop', events, false), ['j'], 'not connected'],
+  ['no row', journal(), [], 'no row is held'],
+  [
+    'no beginning',
+    journal('db.example:5432/shop', events.slice(1)),
+    ['j'],
+    'the beginning of run run-one is not in the journal',
+  ],
+  ['another view', journal(), ['2'], 'only runs are taken back: 6'],
+])('is refused with the reason: %s', (_, state, keys, reason) => {
+  const refused = press(state, ...keys, 'u');
+  expect(screenOf(refused)).toContain(`u: ${reason}`);
+  expect(refused.overlay).toBeNull();
+});
