@@ -1,5 +1,6 @@
+import {completeParams} from '../source/core/parameters.ts';
 import type {Parameter, ParameterValues, Plan, Recipe} from '../source/core/recipe.ts';
-import {completeParams, pidParameter, readCriteria, requireNamed} from '../source/core/session-parameters.ts';
+import {pidParameter, readCriteria, requireNamed} from '../source/core/session-parameters.ts';
 import {counted, describeSessions, selectSessions} from '../source/core/session-plan.ts';
 import {cancelStep} from '../source/core/session-steps.ts';
 import type {Snapshot} from '../source/core/snapshot.ts';

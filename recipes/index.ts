@@ -1,14 +1,32 @@
 import type {Recipe} from '../source/core/recipe.ts';
-import blockedSessions from './blocked-sessions.ts';
+import analyzeStaleTables from './analyze-stale-tables.ts';
+import applyIndexes from './apply-indexes.ts';
+import cancelRunawayStatements from './cancel-runaway-statements.ts';
 import cancelStatements from './cancel-statements.ts';
+import dropUnusedIndexes from './drop-unused-indexes.ts';
+import enableStatementStatistics from './enable-statement-statistics.ts';
 import killIdleSessions from './kill-idle-sessions.ts';
+import prismaMigrateLock from './prisma-migrate-lock.ts';
+import releaseBlockers from './release-blockers.ts';
+import repairInvalidIndexes from './repair-invalid-indexes.ts';
+import setTimeouts from './set-timeouts.ts';
 import slotsNearlyFull from './slots-nearly-full.ts';
 import terminateSessions from './terminate-sessions.ts';
+import tuneConnectionLimit from './tune-connection-limit.ts';
 
 /** Every recipe, in the order in which they are listed. */
 export const recipes: Recipe[] = [
+  tuneConnectionLimit,
   killIdleSessions,
-  blockedSessions,
+  applyIndexes,
+  dropUnusedIndexes,
+  repairInvalidIndexes,
+  releaseBlockers,
+  cancelRunawayStatements,
+  setTimeouts,
+  analyzeStaleTables,
+  prismaMigrateLock,
+  enableStatementStatistics,
   slotsNearlyFull,
   cancelStatements,
   terminateSessions,

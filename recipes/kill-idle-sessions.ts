@@ -1,17 +1,12 @@
 import {formatAge, formatRatio} from '../source/core/format.ts';
-import {protectionOf, subjectOf} from '../source/core/protection.ts';
+import {completeParams, writeText} from '../source/core/parameters.ts';
+import {protectionOf} from '../source/core/protection.ts';
 import type {Finding, Parameter, ParameterValues, Plan, Recipe} from '../source/core/recipe.ts';
-import {
-  completeParams,
-  filterParameters,
-  pidParameter,
-  readCriteria,
-  writeText,
-} from '../source/core/session-parameters.ts';
+import {filterParameters, pidParameter, readCriteria} from '../source/core/session-parameters.ts';
 import {
   counted,
-  countHeldUp,
   describeSessions,
+  groupByApplication,
   type Selection,
   selectSessions,
   watchGroups,
@@ -58,35 +53,17 @@ const recipe: Recipe = {
 export default recipe;
 
 function diagnose(snapshot: Snapshot): Finding[] {
-  const heldUp = countHeldUp(snapshot);
   // Asked of the few that matter: it reads statements, and this runs at every reading.
   const isSwept = (backend: Backend) => protectionOf(backend, snapshot, false) === null;
   const leaks = snapshot.backends.filter(isLeak).filter(isSwept);
   return [
-    ...leaks.flatMap(backend => blockerFinding(backend, heldUp.get(backend.pid) ?? 0)),
-    ...groupBy(leaks).map(group => leakFinding(group, snapshot)),
+    ...groupByApplication(leaks).map(group => leakFinding(group, snapshot)),
     ...idleFindings(snapshot, isSwept),
   ];
 }
 
 function isLeak({state, state_age_ms}: Backend): boolean {
   return leakStates.includes(state) && (state_age_ms ?? 0) > leakAfterMs;
-}
-
-function blockerFinding(backend: Backend, waiters: number): Finding[] {
-  if (waiters === 0) return [];
-  const {pid, usename, application_name, state, state_age_ms} = backend;
-  const who = `${application_name || '(no name)'}/${usename ?? '?'}`;
-  return [
-    {
-      recipe: recipe.id,
-      severity: 'critical',
-      subject: subjectOf(pid),
-      summary: `${pid} (${who}), ${state} for ${formatAge(state_age_ms)}, holds up ${counted(waiters, 'session')}`,
-      evidence: {pid, application_name, usename, state, state_age_ms, waiters},
-      params: {pid: String(pid)},
-    },
-  ];
 }
 
 function leakFinding(group: Backend[], {budget}: Snapshot): Finding {
@@ -107,7 +84,7 @@ function idleFindings({backends, budget}: Snapshot, isSwept: (backend: Backend) 
   const idle = backends
     .filter(({state, state_age_ms}) => state === 'idle' && (state_age_ms ?? 0) > idleAfterMs)
     .filter(isSwept);
-  return groupBy(idle)
+  return groupByApplication(idle)
     .filter(group => group.length >= Math.max(3, budget.usable * 0.1))
     .map(group => ({
       recipe: recipe.id,
@@ -117,15 +94,6 @@ function idleFindings({backends, budget}: Snapshot, isSwept: (backend: Backend) 
       evidence: {...evidenceOf(group, longestOf(group)), slots_used_ratio: budget.used_ratio},
       params: {...paramsOf(group), states: 'idle', older_than: '5min'},
     }));
-}
-
-function groupBy(backends: readonly Backend[]): Backend[][] {
-  const groups = new Map<string, Backend[]>();
-  for (const backend of backends) {
-    const key = JSON.stringify([backend.application_name, backend.usename]);
-    groups.set(key, [...(groups.get(key) ?? []), backend]);
-  }
-  return [...groups.values()].sort((a, b) => b.length - a.length);
 }
 
 function groupOf(group: Backend[], suffix = ''): {subject: string} {

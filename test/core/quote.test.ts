@@ -1,5 +1,5 @@
 import {describe, expect, it} from 'vitest';
-import {quoteIdentifier} from '../../source/core/quote.ts';
+import {quoteIdentifier, quoteLiteral} from '../../source/core/quote.ts';
 
 describe('quoteIdentifier', () => {
   it.each([
@@ -12,4 +12,15 @@ describe('quoteIdentifier', () => {
     expect(() => quoteIdentifier('')).toThrow();
     expect(() => quoteIdentifier('a\0b')).toThrow();
   });
+});
+
+describe('quoteLiteral', () => {
+  it.each([
+    ['app', "'app'"],
+    ['', "''"],
+    ["it's", "'it''s'"],
+    ["\\'; DROP ROLE x", "E'\\\\''; DROP ROLE x'"],
+  ])('%s', (text, quoted) => expect(quoteLiteral(text)).toBe(quoted));
+
+  it('refuses what is none', () => expect(() => quoteLiteral('a\0b')).toThrow());
 });

@@ -70,6 +70,8 @@ describe('an intent without an outcome', () => {
     ['is open while whoever began it may still be at it', sqlStep, {age_ms: 69_000}, null],
     ['is not done when its time is over', sqlStep, {age_ms: 71_000}, 'failed'],
     ['is open while a build may go on, however old', build, {age_ms: 1e9}, null],
+    ['is not done where no session builds any more', build, {age_ms: 61_000, holding: ['acting']}, 'failed'],
+    ['is open while a build may not have begun', build, {age_ms: 59_000, holding: ['acting']}, null],
     ['is not done where a build left an invalid index', build, {holding: ['leftover']}, 'failed'],
     ['is done where the file is as it was to be', file, {text: 'max: 5'}, 'verified'],
     ['is not done where the file is as it was', file, {text: 'max: 10'}, 'failed'],

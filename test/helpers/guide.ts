@@ -2,12 +2,17 @@ import type {Terminal} from './terminal.ts';
 
 const backspace = '\u007f';
 
-/** Recipes, kill-idle-sessions, its parameters: all that is idle in a transaction, however short. */
+/** A recipe's guide by its name, at what it found. */
+export async function openRecipe(terminal: Terminal, name: string): Promise<void> {
+  terminal.write(`:recipe ${name}`);
+  await terminal.waitFor(`:recipe ${name}`);
+  terminal.write('\r');
+  await terminal.waitFor('Enter go on');
+}
+
+/** kill-idle-sessions, its parameters: all that is idle in a transaction, however short. */
 export async function openGuide(terminal: Terminal): Promise<void> {
-  terminal.write('5');
-  await terminal.waitFor('what can be done');
-  terminal.write('j\r');
-  await terminal.waitFor('Esc close');
+  await openRecipe(terminal, 'kill-idle-sessions');
   terminal.write('\r');
   await terminal.waitFor('> older_than');
   terminal.write(`${backspace.repeat(6)}0s`);

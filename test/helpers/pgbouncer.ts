@@ -1,5 +1,5 @@
 import {type ChildProcess, execFile, spawn} from 'node:child_process';
-import {access, chmod, chown, lstat, mkdtemp, readdir, rename, rm, writeFile} from 'node:fs/promises';
+import {chown, mkdtemp, readdir, rm, writeFile} from 'node:fs/promises';
 import {type AddressInfo, createServer} from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
@@ -7,6 +7,7 @@ import process from 'node:process';
 import {promisify} from 'node:util';
 import {describe, it} from 'vitest';
 import {findServerUser} from '../../source/demo/server-folder.ts';
+import {exists, unpackDebianPackages} from './debian-packages.ts';
 import type {TestServer} from './server.ts';
 
 export type Pooler = {
@@ -92,40 +93,19 @@ async function findPgBouncer(): Promise<Found> {
   }));
 }
 
-/** Debian's packages, unpacked without being installed, which takes no root. */
 async function downloaded(): Promise<Found> {
-  const cache = path.join(os.tmpdir(), `poolctl-pgbouncer-${process.getuid?.()}`);
-  if (!(await exists(cache))) await download(cache);
-  // A folder in /tmp may be anybody's.
-  const stat = await lstat(cache);
-  if (!stat.isDirectory() || stat.uid !== process.getuid?.()) throw new Error(`${cache} is another user's`);
-  const libraries = path.join(cache, 'usr', 'lib');
-  const [triplet = ''] = (await readdir(libraries)).filter(name => name.includes('-linux-'));
-  const program = path.join(cache, 'usr', 'sbin', 'pgbouncer');
-  const env = {LD_LIBRARY_PATH: path.join(libraries, triplet)};
-  await run(program, ['--version'], {env});
-  return {program, env};
-}
-
-/** Complete or not at all: another test file may be at it as well. */
-async function download(cache: string): Promise<void> {
-  const folder = await mkdtemp(`${cache}-`);
-  try {
+  const root = await unpackDebianPackages('pgbouncer', async () => {
     const {stdout} = await run('apt-cache', ['depends', 'pgbouncer'], {timeout: 30_000});
     // What a server lacks most likely; libc and OpenSSL must be the machine's own.
     const libraries = [...stdout.matchAll(/Depends: (lib(?:c-?ares|event)\S*)/g)].map(([, name]) => name);
-    const names = ['pgbouncer', ...libraries].filter(name => name !== undefined);
-    await run('apt-get', ['download', ...names], {cwd: folder, timeout: 60_000});
-    for (const file of await readdir(folder)) {
-      await run('dpkg-deb', ['-x', path.join(folder, file), path.join(folder, 'root')]);
-    }
-    await chmod(path.join(folder, 'root'), 0o755);
-    await rename(path.join(folder, 'root'), cache).catch(async error => {
-      if (!(await exists(cache))) throw error;
-    });
-  } finally {
-    await rm(folder, {recursive: true, force: true});
-  }
+    return ['pgbouncer', ...libraries].filter(name => name !== undefined);
+  });
+  const libraries = path.join(root, 'usr', 'lib');
+  const [triplet = ''] = (await readdir(libraries)).filter(name => name.includes('-linux-'));
+  const program = path.join(root, 'usr', 'sbin', 'pgbouncer');
+  const env = {LD_LIBRARY_PATH: path.join(libraries, triplet)};
+  await run(program, ['--version'], {env});
+  return {program, env};
 }
 
 type Configured = PoolerOptions & {port: number; passwords: Record<string, string>};
@@ -186,11 +166,4 @@ function freePort(): Promise<number> {
       probe.close(() => resolve(port));
     });
   });
-}
-
-function exists(file: string): Promise<boolean> {
-  return access(file).then(
-    () => true,
-    () => false,
-  );
 }

@@ -25,9 +25,11 @@ export type TestServer = ThrowawayServer & {
 export async function startTestServer(options: {
   major: Major;
   settings?: ServerSettings;
+  /** Those found by themselves, unless given. */
+  binaries?: ServerBinaries;
 }): Promise<TestServer> {
   const settings = {shared_preload_libraries: 'pg_stat_statements', ...options.settings};
-  const named = namedBinaries.get(options.major);
+  const named = options.binaries ?? namedBinaries.get(options.major);
   const server = await startServer({
     major: options.major,
     settings,

@@ -1,5 +1,4 @@
 import {describe, expect, it} from 'vitest';
-import blockedSessions from '../../recipes/blocked-sessions.ts';
 import cancelStatements from '../../recipes/cancel-statements.ts';
 import slotsNearlyFull from '../../recipes/slots-nearly-full.ts';
 import terminateSessions from '../../recipes/terminate-sessions.ts';
@@ -29,51 +28,6 @@ describe('slots-nearly-full', () => {
         evidence: {advice: 'ALTER ROLE "we""b" CONNECTION LIMIT n'},
       },
     ]);
-  });
-});
-
-describe('blocked-sessions', () => {
-  const wait = (pid: number, blocked_by: number[], wait_age_ms: number) => ({
-    pid,
-    blocked_by,
-    locktype: 'transactionid',
-    mode: 'ShareLock',
-    relation: null,
-    wait_age_ms,
-  });
-  const snapshot = (wait_age_ms: number) =>
-    createSnapshot({
-      backends: [
-        createBackend({pid: 1, state: 'idle in transaction'}),
-        createBackend({pid: 2, state: 'active', blocked_by: [1], wait_event_type: 'Lock'}),
-        createBackend({pid: 3, state: 'active', blocked_by: [2], wait_event_type: 'Lock'}),
-      ],
-      lock_waits: [wait(2, [1], wait_age_ms), wait(3, [2], 10)],
-    });
-
-  it.each([
-    [4000, []],
-    [6000, [['backend:1', 'warning']]],
-    [60_000, [['backend:1', 'critical']]],
-  ])('names the root after %i ms', (age, expected) => {
-    const found = blockedSessions
-      .diagnose(snapshot(age), {})
-      .map(({subject, severity}) => [subject, severity]);
-    expect(found).toEqual(expected);
-  });
-
-  it('knows that pid 0 is a prepared transaction', () => {
-    const [finding] = blockedSessions.diagnose(
-      createSnapshot({
-        backends: [createBackend({pid: 2, state: 'active', blocked_by: [0], wait_event_type: 'Lock'})],
-        lock_waits: [wait(2, [0], 9000)],
-      }),
-      {},
-    );
-    expect(finding).toMatchObject({
-      subject: 'prepared transaction',
-      evidence: {advice: expect.stringContaining('PREPARED')},
-    });
   });
 });
 

@@ -188,17 +188,6 @@ describe('diagnose', () => {
     ).toHaveLength(2);
   });
 
-  it('names a leak that holds others up by itself, as critical', () => {
-    const waiter = createBackend({pid: 2, state: 'active', blocked_by: [1], wait_event_type: 'Lock'});
-    const [first] = diagnose([leaky(1), waiter]);
-    expect(first).toMatchObject({
-      severity: 'critical',
-      subject: 'backend:1',
-      params: {pid: '1'},
-      evidence: {waiters: 1},
-    });
-  });
-
   it('is critical when slots run out, and then looks at plain idle sessions too', () => {
     const idle = Array.from({length: 14}, (_, index) =>
       createBackend({pid: 100 + index, state_age_ms: 301_000}),

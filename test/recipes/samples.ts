@@ -1,6 +1,7 @@
 import type {Facts} from '../../source/core/facts.ts';
 import type {ParameterValues} from '../../source/core/recipe.ts';
 import type {Snapshot} from '../../source/core/snapshot.ts';
+import {createCatalog, createIndex, createProposal} from '../helpers/catalog.ts';
 import {createBackend, createSnapshot} from '../helpers/snapshot.ts';
 
 /** A world in which a recipe has something to do: what the contract holds it to. */
@@ -11,9 +12,125 @@ const leaking = createSnapshot({
 });
 const working = createSnapshot({backends: [createBackend({state: 'active', state_age_ms: 900_000})]});
 
+const blocked = createSnapshot({
+  backends: [
+    createBackend({pid: 1, state: 'active', xact_age_ms: 90_000}),
+    createBackend({pid: 2, state: 'active', blocked_by: [1], wait_event_type: 'Lock'}),
+  ],
+  lock_waits: [
+    {
+      pid: 2,
+      blocked_by: [1],
+      locktype: 'transactionid',
+      mode: 'ShareLock',
+      relation: 'orders',
+      wait_age_ms: 80_000,
+    },
+  ],
+});
+
 /** By recipe id; every recipe that acts has one. */
 export const samples: Record<string, Sample> = {
+  'tune-connection-limit': {
+    snapshot: leaking,
+    facts: {role_limits: [{name: 'shop_app', is_superuser: false, connection_limit: -1}]},
+    params: {instances: '10', role: 'shop_app', apply: 'role'},
+  },
+  'apply-indexes': {
+    snapshot: createSnapshot(),
+    facts: {
+      catalog: createCatalog(),
+      index_advice: {proposals: [createProposal()], skipped: [], planner: 'none'},
+      prisma_schema: {
+        files: [
+          {path: '/app/prisma/schema.prisma', text: 'model orders {\n  id Int @id\n  user_id Int\n}\n'},
+        ],
+        migrations: {folder: '/app/prisma/migrations', names: ['20250102030405_init']},
+      },
+    },
+    params: {app: '/app'},
+  },
+  'drop-unused-indexes': {
+    snapshot: createSnapshot(),
+    facts: {catalog: createCatalog({indexes: [createIndex({scans: 0})]})},
+    params: {},
+  },
+  'repair-invalid-indexes': {
+    snapshot: createSnapshot(),
+    facts: {catalog: createCatalog({indexes: [createIndex({is_valid: false})]})},
+    params: {},
+  },
   'kill-idle-sessions': {snapshot: leaking, facts: {}, params: {}},
+  'release-blockers': {snapshot: blocked, facts: {prepared_transactions: []}, params: {}},
+  'cancel-runaway-statements': {
+    snapshot: createSnapshot({backends: [createBackend({state: 'active', query_age_ms: 900_000})]}),
+    facts: {},
+    params: {},
+  },
+  'set-timeouts': {
+    snapshot: leaking,
+    facts: {
+      role_settings: {
+        roles: [{name: 'shop_app', is_superuser: false, can_login: true, connection_limit: -1}],
+        databases: ['shop'],
+        overrides: [{role: 'shop_app', database: null, name: 'statement_timeout', value: '60000'}],
+      },
+    },
+    params: {role: 'shop_app', statement_timeout: '30s', lock_timeout: '2s'},
+  },
+  'analyze-stale-tables': {
+    snapshot: createSnapshot(),
+    facts: {
+      maintenance: {
+        tables: [
+          {
+            oid: '16400',
+            schema: 'public',
+            name: 'orders',
+            live_rows: 100_000,
+            dead_rows: 90_000,
+            rows_changed_since_analyze: 80_000,
+            analyze_threshold: 10_050,
+            vacuum_threshold: 20_050,
+            is_autovacuum_enabled: true,
+            analyze_age_ms: null,
+            vacuum_age_ms: null,
+            analyze_count: 3,
+            may_analyze: true,
+          },
+        ],
+        xmin_holders: [
+          {kind: 'replication slot', name: 'gone', description: 'logical', xmin_age: 9_000_000, age_ms: null},
+        ],
+      },
+    },
+    params: {},
+  },
+  'prisma-migrate-lock': {
+    snapshot: leaking,
+    facts: {
+      advisory_locks: [
+        {pid: 4711, database: 'shop', mode: 'ExclusiveLock', is_granted: true, wait_age_ms: null},
+      ],
+    },
+    params: {},
+  },
+  'enable-statement-statistics': {
+    snapshot: createSnapshot(),
+    facts: {
+      statement_statistics: {
+        is_loaded: true,
+        is_restart_pending: false,
+        preload_remedy: "ALTER SYSTEM SET shared_preload_libraries = 'pg_stat_statements';",
+        service_note: null,
+        compute_query_id: 'auto',
+        available_version: '1.10',
+        installed: null,
+        schemas: ['public'],
+      },
+    },
+    params: {},
+  },
   'terminate-sessions': {snapshot: leaking, facts: {}, params: {pid: '4711'}},
   'cancel-statements': {snapshot: working, facts: {}, params: {pid: '4711'}},
 };

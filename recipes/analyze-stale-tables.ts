@@ -1,0 +1,217 @@
+import type {Facts} from '../source/core/facts.ts';
+import {formatAge, formatCount} from '../source/core/format.ts';
+import type {Maintenance, TableUpkeep} from '../source/core/maintenance.ts';
+import {analyzeStep, holderOf, nameOf, tableSubject, vacuumAdvice} from '../source/core/maintenance-steps.ts';
+import {
+  completeParams,
+  readCount,
+  readList,
+  readNumber,
+  readValues,
+  usage,
+} from '../source/core/parameters.ts';
+import {quoteIdentifier} from '../source/core/quote.ts';
+import type {Finding, Parameter, ParameterValues, Plan, Protected, Recipe} from '../source/core/recipe.ts';
+import {counted} from '../source/core/session-plan.ts';
+import type {Snapshot} from '../source/core/snapshot.ts';
+import type {Target} from '../source/core/target.ts';
+
+/** Autovacuum comes once it finds its threshold crossed: at twice that, it does not keep up. */
+const behindTimes = 2;
+/** Fewer rows are no matter to anybody's plans. */
+const tellingRows = 10_000;
+
+const parameters: Parameter[] = [
+  {
+    name: 'tables',
+    description: 'these tables, as schema.name with commas between them; otherwise those that are stale',
+    kind: 'text',
+    default: '',
+    suggest: (_, {maintenance}) => (maintenance?.tables ?? []).map(nameOf),
+  },
+  {
+    name: 'threshold_times',
+    description: 'stale is: beyond so many times the rows at which autovacuum would come',
+    kind: 'number',
+    default: String(behindTimes),
+  },
+  {name: 'at_most', description: 'no more tables than this, the stalest', kind: 'integer', default: ''},
+];
+
+const recipe: Recipe = {
+  id: 'analyze-stale-tables',
+  title: 'Bring table statistics up to date',
+  summary:
+    'Analyzes tables whose statistics have gone stale; says where vacuum is behind and who holds it back',
+  parameters,
+  watches: {maintenance: true},
+  diagnose,
+  needs: () => ({maintenance: true}),
+  plan,
+};
+export default recipe;
+
+/** Rows changed, as a multiple of what autovacuum waits for; a table never analyzed is all changed. */
+function staleness({rows_changed_since_analyze, analyze_threshold}: TableUpkeep): number {
+  return rows_changed_since_analyze / Math.max(1, analyze_threshold);
+}
+
+function bloat({dead_rows, vacuum_threshold}: TableUpkeep): number {
+  return dead_rows / Math.max(1, vacuum_threshold);
+}
+
+/** A standby has its statistics and its dead rows from its primary. */
+function diagnose({target}: Snapshot, {maintenance}: Facts): Finding[] {
+  if (maintenance === undefined || target.is_in_recovery) return [];
+  const {tables} = maintenance;
+  const stale = tables
+    .filter(each => each.rows_changed_since_analyze >= tellingRows && staleness(each) > behindTimes)
+    .sort((a, b) => staleness(b) - staleness(a));
+  const bloated = tables
+    .filter(each => each.dead_rows >= tellingRows && bloat(each) > behindTimes)
+    .sort((a, b) => b.dead_rows - a.dead_rows);
+  return [...staleFinding(stale), ...bloatFinding(bloated, maintenance)];
+}
+
+function staleFinding(stale: readonly TableUpkeep[]): Finding[] {
+  const [worst] = stale;
+  if (worst === undefined) return [];
+  return [
+    {
+      recipe: recipe.id,
+      severity: 'warning',
+      subject: 'statistics',
+      summary: `${counted(stale.length, 'table')} with stale statistics: ${listed(stale)}; the planner guesses`,
+      evidence: {
+        tables: stale.length,
+        stalest: nameOf(worst),
+        rows_changed_since_analyze: worst.rows_changed_since_analyze,
+        live_rows: worst.live_rows,
+        analyze_age_ms: worst.analyze_age_ms,
+        is_autovacuum_enabled: worst.is_autovacuum_enabled,
+      },
+    },
+  ];
+}
+
+function bloatFinding(bloated: readonly TableUpkeep[], maintenance: Maintenance): Finding[] {
+  const [worst] = bloated;
+  if (worst === undefined) return [];
+  const holder = holderOf(maintenance);
+  const because = holder === null ? '' : `, held back by ${holder.kind} ${holder.name}`;
+  return [
+    {
+      recipe: recipe.id,
+      severity: 'warning',
+      subject: 'vacuum',
+      summary: `vacuum is behind on ${counted(bloated.length, 'table')}: ${listed(bloated)}${because}`,
+      evidence: {
+        tables: bloated.length,
+        largest: nameOf(worst),
+        dead_rows: worst.dead_rows,
+        vacuum_age_ms: worst.vacuum_age_ms,
+        xmin_holder: holder && `${holder.kind} ${holder.name}`,
+        xmin_age: holder?.xmin_age ?? null,
+      },
+    },
+  ];
+}
+
+function listed(tables: readonly TableUpkeep[]): string {
+  const names = tables.slice(0, 3).map(nameOf).join(', ');
+  return tables.length > 3 ? `${names} and ${tables.length - 3} more` : names;
+}
+
+function plan({target}: Snapshot, params: ParameterValues, {maintenance}: Facts): Plan {
+  if (maintenance === undefined) throw usage('the state of the tables could not be read');
+  const {due, bloated, left_alone} = choose(maintenance, params, target);
+  const holder = holderOf(maintenance);
+  return {
+    recipe: recipe.id,
+    params: completeParams(params, parameters),
+    explanation: explain(due, bloated, target),
+    figure: draw(due, bloated),
+    steps: [...due.map(analyzeStep), ...bloated.map(table => vacuumAdvice(table, holder))],
+    left_alone,
+    batch_size: Math.max(1, due.length + bloated.length),
+    pause_ms: 0,
+    slots_freed: 0,
+    watch_groups: [],
+    on_failure: 'continue',
+  };
+}
+
+type Choice = {due: TableUpkeep[]; bloated: TableUpkeep[]; left_alone: Protected[]};
+
+/** In the order of their names, which does not change while rows do. */
+function choose({tables}: Maintenance, params: ParameterValues, target: Target): Choice {
+  const read = readValues(params, parameters);
+  const times = readNumber('threshold_times', read('threshold_times'), {least: 0, most: 1000}) ?? behindTimes;
+  const at_most = readCount('at_most', read('at_most'));
+  const named = readList(read('tables'));
+  const isMeant = (table: TableUpkeep) => named.length === 0 || named.includes(nameOf(table));
+  if (target.is_in_recovery) return {due: [], bloated: [], left_alone: []};
+  const stale = tables.filter(table =>
+    named.length === 0 ? staleness(table) > times : isMeant(table) && table.rows_changed_since_analyze > 0,
+  );
+  const allowed = stale.filter(({may_analyze}) => may_analyze);
+  const stalest = allowed.toSorted((a, b) => staleness(b) - staleness(a)).slice(0, at_most ?? allowed.length);
+  return {
+    due: allowed.filter(table => stalest.includes(table)),
+    bloated: tables.filter(table => isMeant(table) && bloat(table) > times),
+    left_alone: [
+      ...stale.filter(({may_analyze}) => !may_analyze).map(table => forbidden(table, target)),
+      ...named.filter(name => !tables.some(table => nameOf(table) === name)).map(untouched),
+    ],
+  };
+}
+
+function forbidden(table: TableUpkeep, {server_version_num, user}: Target): Protected {
+  const grant = `GRANT MAINTAIN ON ${quoteIdentifier(table.schema)}.${quoteIdentifier(table.name)} TO ${quoteIdentifier(user)}`;
+  const remedy = server_version_num >= 170_000 ? `: ${grant}` : '';
+  const reason = `only its owner or the owner of the database may analyze it${remedy}`;
+  return {subject: tableSubject(table), description: nameOf(table), reason, is_forbidden: true};
+}
+
+function untouched(name: string): Protected {
+  const reason = 'hardly a row changed since it was analyzed, or there is no such table';
+  return {subject: `table:${name}`, description: name, reason};
+}
+
+function explain(due: readonly TableUpkeep[], bloated: readonly TableUpkeep[], target: Target): string[] {
+  if (target.is_in_recovery) return ['A standby has its statistics from its primary: run it there.'];
+  if (due.length + bloated.length === 0) return ['Statistics are up to date: nothing to analyze.'];
+  return [
+    ...(due.length === 0
+      ? []
+      : [
+          `${counted(due.length, 'table')} to analyze: the planner guesses from counts that no longer hold.`,
+          'ANALYZE reads a sample of each table. Reads and writes go on; a change of its schema, a vacuum or an index build of that table waits (SHARE UPDATE EXCLUSIVE). It gives up after 5 seconds where one of those is at it.',
+          'There is no undo, and nothing to take back: plans may change, which is what it is for.',
+        ]),
+    ...(bloated.length === 0
+      ? []
+      : [
+          `Vacuum is behind on ${counted(bloated.length, 'table')}. That is advice: it may take hours, and does nothing about rows that somebody may still see.`,
+        ]),
+  ];
+}
+
+function draw(due: readonly TableUpkeep[], bloated: readonly TableUpkeep[]): string[] {
+  const tables = [...new Set([...due, ...bloated])];
+  if (tables.length === 0) return [];
+  const line = (name: string, ...cells: string[]) =>
+    `${[...name].slice(0, 34).join('').padEnd(34)}${cells.map(cell => cell.padStart(9)).join('')}`;
+  return [
+    line('table', 'rows', 'changed', 'dead', 'analyzed'),
+    ...tables.map(table =>
+      line(
+        nameOf(table),
+        formatCount(table.live_rows),
+        formatCount(table.rows_changed_since_analyze),
+        formatCount(table.dead_rows),
+        table.analyze_age_ms === null ? 'never' : formatAge(table.analyze_age_ms),
+      ),
+    ),
+  ];
+}

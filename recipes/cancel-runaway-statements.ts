@@ -1,0 +1,187 @@
+import {formatAge} from '../source/core/format.ts';
+import {completeParams, readChoice, readValues, writeText} from '../source/core/parameters.ts';
+import {leftAlone, protectionOf, subjectOf} from '../source/core/protection.ts';
+import type {Finding, Parameter, ParameterValues, Plan, Protected, Recipe} from '../source/core/recipe.ts';
+import {filterParameters, matchesCriteria, readCriteria} from '../source/core/session-parameters.ts';
+import {counted, countHeldUp, describeSessions, groupByApplication} from '../source/core/session-plan.ts';
+import {cancelStep, isKnownSession, type KnownSession} from '../source/core/session-steps.ts';
+import type {Backend, Snapshot} from '../source/core/snapshot.ts';
+import {
+  type ClassRules,
+  classLimitsMs,
+  classOf,
+  readSelectors,
+  type StatementClass,
+  statementClasses,
+} from '../source/core/statement-classes.ts';
+
+/** Beyond the most patient class: no report takes so long. */
+const runawayAfterMs = classLimitsMs.report;
+const criticalAtUsedRatio = 0.9;
+
+const examples: Record<StatementClass, string> = {
+  simple: 'look-ups by key',
+  standard: 'joins',
+  complex: 'aggregations',
+  report: 'reports',
+};
+
+const parameters: Parameter[] = [
+  ...statementClasses.map(
+    (name): Parameter => ({
+      name,
+      description: `may run ${formatAge(classLimitsMs[name])} (${examples[name]}): role:NAME, application:NAME, pattern:WORDS, with commas; * is anything`,
+      kind: 'text',
+      default: '',
+      suggest: ({backends}) => suggestSelectors(backends),
+    }),
+  ),
+  {
+    name: 'otherwise',
+    description: 'the class of all others; none leaves them alone',
+    kind: 'choice',
+    choices: [...statementClasses, 'none'],
+    default: 'report',
+  },
+  {
+    name: 'older_than',
+    description: 'and never one that has run for less than this',
+    kind: 'duration',
+    default: '',
+  },
+  ...filterParameters,
+];
+
+const recipe: Recipe = {
+  id: 'cancel-runaway-statements',
+  title: 'Cancel the statements that run too long',
+  summary: 'Cancels statements beyond what their class may take (1s, 5s, 15s, 30s); the sessions stay',
+  parameters,
+  diagnose,
+  plan,
+};
+export default recipe;
+
+function suggestSelectors(backends: readonly Backend[]): string[] {
+  const running = backends.filter(isRunning);
+  const words = running.flatMap(({usename, application_name}) => [
+    ...(usename === null ? [] : [`role:${usename}`]),
+    ...(application_name === '' ? [] : [`application:${application_name}`]),
+  ]);
+  return [...new Set(words)];
+}
+
+function isRunning({state}: Backend): boolean {
+  return state === 'active' || state === 'fastpath function call';
+}
+
+/** One that waits for a lock does not run: whoever holds it up is the matter. */
+function isWaiting({wait_event_type}: Backend): boolean {
+  return wait_event_type === 'Lock';
+}
+
+function runsForMs({query_age_ms, state_age_ms}: Backend): number {
+  return query_age_ms ?? state_age_ms ?? 0;
+}
+
+function diagnose(snapshot: Snapshot): Finding[] {
+  const runaways = snapshot.backends
+    .filter(backend => isRunning(backend) && !isWaiting(backend) && runsForMs(backend) > runawayAfterMs)
+    .filter(backend => protectionOf(backend, snapshot, false) === null);
+  return groupByApplication(runaways).map(group => findingOf(group, snapshot));
+}
+
+function findingOf(group: Backend[], {budget}: Snapshot): Finding {
+  const application_name = group[0]?.application_name ?? '';
+  const usename = group[0]?.usename ?? null;
+  const longest_ms = Math.max(...group.map(runsForMs));
+  return {
+    recipe: recipe.id,
+    severity: budget.used_ratio >= criticalAtUsedRatio ? 'critical' : 'warning',
+    subject: `application:${application_name}/role:${usename ?? ''}/runaway`,
+    summary: `${application_name || '(no name)'}/${usename ?? '?'} runs ${counted(group.length, 'statement')} for over ${formatAge(runawayAfterMs)}, the longest for ${formatAge(longest_ms)}`,
+    evidence: {application_name, usename, statements: group.length, longest_query_age_ms: longest_ms},
+    params: {application: writeText(application_name), role: writeText(usename ?? '')},
+  };
+}
+
+function plan(snapshot: Snapshot, params: ParameterValues): Plan {
+  const {chosen, left_alone} = choose(snapshot, params);
+  return {
+    recipe: recipe.id,
+    params: completeParams(params, parameters),
+    explanation: explain(chosen, snapshot, params),
+    steps: chosen.map(cancelStep),
+    left_alone,
+    batch_size: 10,
+    pause_ms: 200,
+    slots_freed: 0,
+    watch_groups: [],
+    on_failure: 'continue',
+  };
+}
+
+type Choice = {chosen: KnownSession[]; left_alone: Protected[]};
+
+function choose(snapshot: Snapshot, params: ParameterValues): Choice {
+  const criteria = readCriteria(params, parameters);
+  const rules = readRules(params);
+  const meant = snapshot.backends
+    .filter(backend => isRunning(backend) && matchesCriteria(backend, {...criteria, older_than_ms: 0}))
+    .filter(backend => isOverdue(backend, rules, criteria.older_than_ms))
+    .sort((a, b) => runsForMs(b) - runsForMs(a) || a.pid - b.pid);
+  const chosen: KnownSession[] = [];
+  const left_alone: Protected[] = [];
+  for (const backend of meant) {
+    const protection = protectionOf(backend, snapshot, false) ?? waitProtection(backend);
+    if (protection !== null) left_alone.push(leftAlone(backend, protection));
+    else if (chosen.length >= (criteria.at_most ?? meant.length))
+      left_alone.push(
+        leftAlone(backend, {reason: `beyond at_most=${criteria.at_most}`, is_forbidden: false}),
+      );
+    else if (isKnownSession(backend)) chosen.push(backend);
+  }
+  return {chosen, left_alone};
+}
+
+function readRules(params: ParameterValues): ClassRules {
+  const read = readValues(params, parameters);
+  const otherwise = readChoice('otherwise', read('otherwise'), [...statementClasses, 'none']);
+  return {
+    selectors: {
+      simple: readSelectors('simple', read('simple')),
+      standard: readSelectors('standard', read('standard')),
+      complex: readSelectors('complex', read('complex')),
+      report: readSelectors('report', read('report')),
+    },
+    otherwise: otherwise === 'none' ? null : otherwise,
+  };
+}
+
+function isOverdue(backend: Backend, rules: ClassRules, older_than_ms: number): boolean {
+  const name = classOf(backend, rules);
+  return name !== null && runsForMs(backend) >= Math.max(classLimitsMs[name], older_than_ms);
+}
+
+function waitProtection(backend: Backend): {reason: string; is_forbidden: boolean} | null {
+  if (!isWaiting(backend)) return null;
+  const by = backend.blocked_by
+    .map(pid => (pid === 0 ? 'a prepared transaction' : subjectOf(pid)))
+    .join(', ');
+  return {reason: `it waits for a lock${by && ` of ${by}`}: release-blockers`, is_forbidden: false};
+}
+
+function explain(chosen: KnownSession[], snapshot: Snapshot, params: ParameterValues): string[] {
+  if (chosen.length === 0) return ['No statement runs longer than its class may: nothing to cancel.'];
+  const rules = readRules(params);
+  const classes = statementClasses.flatMap(name => {
+    const count = chosen.filter(session => classOf(session, rules) === name).length;
+    return count === 0 ? [] : [`${count} ${name} (over ${formatAge(classLimitsMs[name])})`];
+  });
+  return [
+    `${counted(chosen.length, 'statement')} to cancel: ${classes.join(', ')}.`,
+    ...describeSessions({chosen, left_alone: [], heldUp: countHeldUp(snapshot)}),
+    'The application sees an error (57014) and its transaction is aborted; the session stays. This cannot be undone.',
+    'A statement that ended since this preview is left alone, and so is the next one of its session.',
+  ];
+}

@@ -1,0 +1,251 @@
+import type {Catalog, Index} from '../source/core/catalog.ts';
+import type {Facts} from '../source/core/facts.ts';
+import {formatAge, formatBytes} from '../source/core/format.ts';
+import {buildOf, describeIndex, lastForeignKeyOf, tableOf, whyKept} from '../source/core/index-checks.ts';
+import {dropStep} from '../source/core/index-steps.ts';
+import {preflightLines} from '../source/core/index-waits.ts';
+import {
+  completeParams,
+  readCount,
+  readDuration,
+  readList,
+  readValues,
+  usage,
+} from '../source/core/parameters.ts';
+import type {Parameter, ParameterValues, Plan, Protected, Recipe} from '../source/core/recipe.ts';
+import type {Snapshot} from '../source/core/snapshot.ts';
+
+/** A smaller one costs too little to be worth a finding. */
+const worthBytes = 8 * 1024 * 1024;
+
+const parameters: Parameter[] = [
+  {
+    name: 'index',
+    description: 'only these, as schema.name with commas between them',
+    kind: 'text',
+    default: '',
+    suggest: (_, {catalog}) => (catalog === undefined ? [] : unused(catalog).map(nameOf)),
+  },
+  {name: 'table', description: 'only those of this table, as schema.name', kind: 'text', default: ''},
+  {
+    name: 'stats_age',
+    description: 'how long the server must have counted scans; shorter than a month hides a monthly report',
+    kind: 'duration',
+    default: '30d',
+  },
+  {
+    name: 'max_scans',
+    description: 'an index with no more scans than this, since they are counted, is unused',
+    kind: 'number',
+    default: '0',
+  },
+  {
+    name: 'standby',
+    description:
+      'a standby reads from this server and counts its own scans: keep the indexes, or drop all the same',
+    kind: 'choice',
+    choices: ['keep', 'drop'],
+    default: 'keep',
+  },
+  {
+    name: 'at_most',
+    description: 'no more indexes than this, the largest first',
+    kind: 'integer',
+    default: '',
+  },
+  {
+    name: 'lock_timeout',
+    description: "how long to wait for others' transactions before giving up",
+    kind: 'duration',
+    default: '5min',
+  },
+];
+
+const recipe: Recipe = {
+  id: 'drop-unused-indexes',
+  title: 'Drop indexes that nobody uses',
+  summary: 'Drops, one by one and concurrently, indexes without a scan in a month that nothing rests on',
+  parameters,
+  watches: {catalog: true},
+  needs: () => ({catalog: true}),
+  diagnose,
+  plan,
+};
+export default recipe;
+
+function diagnose(_snapshot: Snapshot, {catalog}: Facts) {
+  if (catalog === undefined || refusal(catalog, criteriaOf({})) !== null) return [];
+  const idle = unused(catalog).filter(({size_bytes}) => size_bytes >= worthBytes);
+  const [largest] = idle;
+  if (largest === undefined) return [];
+  const bytes = sum(idle);
+  return [
+    {
+      recipe: recipe.id,
+      severity: 'warning' as const,
+      subject: 'indexes:unused',
+      summary: `${counted(idle.length)} without a scan since they are counted take ${formatBytes(bytes)} and slow every write; the largest is ${describeIndex(largest)}`,
+      evidence: {
+        indexes: idle.length,
+        size_bytes: bytes,
+        largest: nameOf(largest),
+        stats_age_ms: catalog.stats_age_ms,
+      },
+    },
+  ];
+}
+
+function plan(snapshot: Snapshot, params: ParameterValues, {catalog}: Facts): Plan {
+  const criteria = criteriaOf(params);
+  const {chosen, left_alone} = catalog === undefined ? nobody : choose(catalog, criteria);
+  const patience = {
+    lock_timeout_ms: criteria.lock_timeout_ms,
+    server_version_num: snapshot.target.server_version_num,
+  };
+  return {
+    recipe: recipe.id,
+    params: completeParams(params, parameters),
+    explanation: explain(snapshot, chosen, criteria, left_alone),
+    steps: chosen.map(index => dropStep(index, {kind: 'unused', max_scans: criteria.max_scans}, patience)),
+    left_alone,
+    batch_size: Math.max(1, chosen.length),
+    pause_ms: 0,
+    slots_freed: 0,
+    watch_groups: [],
+    on_failure: 'continue',
+  };
+}
+
+const nobody: Choice = {chosen: [], left_alone: []};
+
+type Choice = {chosen: Index[]; left_alone: Protected[]};
+
+type Criteria = ReturnType<typeof criteriaOf>;
+
+function criteriaOf(params: ParameterValues) {
+  const read = readValues(params, parameters);
+  const max_scans = Number(read('max_scans'));
+  if (!Number.isSafeInteger(max_scans) || max_scans < 0) throw usage('max_scans is not a number from 0 up');
+  const standby = read('standby');
+  if (standby !== 'keep' && standby !== 'drop') throw usage(`standby: no "${standby}"`, 'keep or drop');
+  return {
+    named: readList(read('index')),
+    table: read('table'),
+    stats_age_ms: readDuration('stats_age', read('stats_age')),
+    max_scans,
+    standby,
+    at_most: readCount('at_most', read('at_most')) ?? Number.POSITIVE_INFINITY,
+    lock_timeout_ms: readDuration('lock_timeout', read('lock_timeout')),
+  };
+}
+
+function choose(catalog: Catalog, criteria: Criteria): Choice {
+  const meant = catalog.indexes.filter(
+    index => isMeant(index, criteria) && index.scans <= criteria.max_scans,
+  );
+  const reason = refusal(catalog, criteria);
+  const idle = droppable(catalog, meant);
+  const rest = without(catalog, idle);
+  const left_alone = meant.flatMap(index => {
+    const why = idle.includes(index) ? reason : whyNot(rest, index);
+    // That a primary key stays needs no telling, unless somebody asked for it by name.
+    const isTold = criteria.named.length > 0 || whyKept(index, null) === null;
+    return why === null || !isTold ? [] : [protectedIndex(index, why)];
+  });
+  return {chosen: reason === null ? idle.slice(0, criteria.at_most) : [], left_alone};
+}
+
+function isMeant(index: Index, {named, table}: Criteria): boolean {
+  return (
+    (named.length === 0 || named.includes(nameOf(index))) &&
+    (table === '' || table === `${index.schema}.${index.table}`)
+  );
+}
+
+/** What keeps them all; null where the counters can be trusted. */
+function refusal({stats_age_ms, has_standby}: Catalog, {stats_age_ms: wanted_ms, standby}: Criteria) {
+  if ((stats_age_ms ?? 0) < wanted_ms) {
+    const since =
+      stats_age_ms === null ? 'nobody can tell since when' : `only since ${formatAge(stats_age_ms)}`;
+    return `scans are counted ${since}: stats_age says how long is enough`;
+  }
+  return has_standby && standby === 'keep'
+    ? 'a standby reads from this server and may use it: look there, then standby=drop'
+    : null;
+}
+
+/** Those of `indexes` that may go, the largest first; of two that serve the same foreign key one stays. */
+function droppable(catalog: Catalog, indexes: readonly Index[]): Index[] {
+  const largestFirst = indexes.toSorted(
+    (a, b) => b.size_bytes - a.size_bytes || Number(a.oid) - Number(b.oid),
+  );
+  // What stays on a table decides; thousands of indexes on others need not be looked at again and again.
+  const staying = byTable(catalog.indexes);
+  const chosen: Index[] = [];
+  for (const index of largestFirst) {
+    const own = staying.get(index.table_oid) ?? new Set();
+    if (whyNot({...catalog, indexes: [...own]}, index) !== null) continue;
+    own.delete(index);
+    chosen.push(index);
+  }
+  return chosen;
+}
+
+function byTable(indexes: readonly Index[]): Map<string, Set<Index>> {
+  const groups = new Map<string, Set<Index>>();
+  for (const index of indexes) {
+    const group = groups.get(index.table_oid) ?? new Set();
+    groups.set(index.table_oid, group.add(index));
+  }
+  return groups;
+}
+
+function unused(catalog: Catalog): Index[] {
+  return droppable(
+    catalog,
+    catalog.indexes.filter(({scans}) => scans === 0),
+  );
+}
+
+function without(catalog: Catalog, gone: readonly Index[]): Catalog {
+  const dropped = new Set(gone);
+  return {...catalog, indexes: catalog.indexes.filter(index => !dropped.has(index))};
+}
+
+function whyNot(catalog: Catalog, index: Index): string | null {
+  if (!index.is_valid) return 'it is invalid: repair-invalid-indexes is for those';
+  const key = lastForeignKeyOf(catalog, index);
+  if (key !== null) return `it alone serves the foreign key ${key.name}`;
+  if (buildOf(catalog, index) !== null) return 'it is being built';
+  return whyKept(index, tableOf(catalog, index.table_oid));
+}
+
+function protectedIndex(index: Index, reason: string): Protected {
+  return {subject: `index:${nameOf(index)}`, description: describeIndex(index), reason};
+}
+
+function explain(snapshot: Snapshot, chosen: Index[], criteria: Criteria, left_alone: Protected[]): string[] {
+  if (chosen.length === 0) {
+    const kept = left_alone.length === 0 ? '' : '; those left alone are named with the reason';
+    return [`No index to drop${kept}.`];
+  }
+  return [
+    `${counted(chosen.length)} without a use since scans are counted: ${formatBytes(sum(chosen))} on disk, and work for every write.`,
+    'Each is dropped concurrently: reads and writes go on. Counters do not know of a query that runs once a year.',
+    ...preflightLines(snapshot, criteria.lock_timeout_ms),
+    'Cut off in the middle, a drop leaves the index invalid: repair-invalid-indexes brings it back or ends it.',
+    'Undo builds each again as it was, which takes as long as building it did. A line for it in schema.prisma stays: remove it there too.',
+  ];
+}
+
+function nameOf({schema, name}: Index): string {
+  return `${schema}.${name}`;
+}
+
+function sum(indexes: Index[]): number {
+  return indexes.reduce((total, {size_bytes}) => total + size_bytes, 0);
+}
+
+function counted(count: number): string {
+  return count === 1 ? '1 index' : `${count} indexes`;
+}

@@ -1,0 +1,180 @@
+import type {Facts} from '../source/core/facts.ts';
+import {completeParams, readText, readValues, usage, writeText} from '../source/core/parameters.ts';
+import {quoteIdentifier} from '../source/core/quote.ts';
+import type {Parameter, ParameterValues, Plan, Recipe} from '../source/core/recipe.ts';
+import type {Snapshot} from '../source/core/snapshot.ts';
+import type {StatementStatistics} from '../source/core/statement-statistics.ts';
+import type {AdviceStep, Sql, SqlStep, Step, Verification} from '../source/core/step.ts';
+
+const subject = 'extension:pg_stat_statements';
+
+const parameters: Parameter[] = [
+  {
+    name: 'schema',
+    description: 'where its view and functions go',
+    kind: 'text',
+    default: 'public',
+    suggest: (_, {statement_statistics}) => (statement_statistics?.schemas ?? []).map(writeText),
+  },
+];
+
+/** Not a finding: nothing is wrong with a server because poolctl sees less of it. `doctor` says so. */
+const recipe: Recipe = {
+  id: 'enable-statement-statistics',
+  title: 'Have the server count its statements',
+  summary: 'Creates pg_stat_statements where the server has it loaded; says what it takes where it has not',
+  parameters,
+  diagnose: () => [],
+  needs: () => ({statement_statistics: true}),
+  defaults,
+  plan,
+};
+export default recipe;
+
+/** Two services keep extensions in a schema of their own. */
+function defaults({target}: Snapshot): ParameterValues {
+  if (target.managed_service === 'supabase') return {schema: 'extensions'};
+  return target.managed_service === 'heroku' ? {schema: 'heroku_ext'} : {};
+}
+
+function plan({target}: Snapshot, params: ParameterValues, {statement_statistics}: Facts): Plan {
+  if (statement_statistics === undefined) throw usage('what the server counts could not be read');
+  const schema = readText(readValues(params, parameters)('schema')) ?? '';
+  if (!statement_statistics.schemas.includes(schema))
+    throw usage(`no schema "${schema}"`, `schemas: ${statement_statistics.schemas.join(', ')}`);
+  const steps = stepsFor(statement_statistics, schema);
+  return {
+    recipe: recipe.id,
+    params: completeParams(params, parameters),
+    explanation: explain(statement_statistics, steps, target.database),
+    steps,
+    left_alone: [],
+    batch_size: Math.max(1, steps.length),
+    pause_ms: 0,
+    slots_freed: 0,
+    watch_groups: [],
+  };
+}
+
+function stepsFor(lack: StatementStatistics, schema: string): Step[] {
+  if (lack.available_version === null && lack.installed === null) return [installAdvice];
+  if (!lack.is_loaded) return [restartAdvice(lack)];
+  return [...extensionSteps(lack, schema), ...(lack.compute_query_id === 'off' ? [queryIdAdvice] : [])];
+}
+
+const installAdvice: AdviceStep = {
+  kind: 'advice',
+  title: 'install the files of pg_stat_statements',
+  subject,
+  text: "They come with PostgreSQL's contrib modules: the package postgresql-contrib, or what the distribution calls it. Then run this again.",
+};
+
+function restartAdvice({is_restart_pending, preload_remedy, service_note}: StatementStatistics): AdviceStep {
+  return is_restart_pending
+    ? {
+        kind: 'advice',
+        title: 'restart the server',
+        subject,
+        text: 'shared_preload_libraries has been changed and waits for a restart. Then run this again.',
+      }
+    : {
+        kind: 'advice',
+        title: 'have the server load pg_stat_statements, which takes a restart',
+        subject,
+        text: [preload_remedy, ...(service_note === null ? [] : [service_note]), 'Then run this again.'].join(
+          '\n',
+        ),
+      };
+}
+
+/** PG14+. A reload is enough for it; ALTER SYSTEM is none of what can be undone step by step. */
+const queryIdAdvice: AdviceStep = {
+  kind: 'advice',
+  title: 'have the server compute query ids',
+  subject: 'setting:compute_query_id',
+  text: "compute_query_id is off: nothing is counted.\nALTER SYSTEM SET compute_query_id = 'auto'; SELECT pg_reload_conf();",
+};
+
+function extensionSteps({installed}: StatementStatistics, schema: string): SqlStep[] {
+  if (installed === null) return [createStep(schema)];
+  return isTooOld(installed.version) ? [updateStep(installed.version)] : [];
+}
+
+/** Before 1.8, that of PostgreSQL 13, planning and execution time were one; left behind by pg_upgrade. */
+function isTooOld(version: string): boolean {
+  const [major = 0, minor = 0] = version.split('.').map(Number);
+  return major < 1 || (major === 1 && minor < 8);
+}
+
+/** Dropping it drops nothing else: where something depends on it by then, the server refuses (2BP01). */
+function createStep(schema: string): SqlStep {
+  return {
+    kind: 'sql',
+    title: `create extension pg_stat_statements in schema ${schema}`,
+    subject,
+    guard: isThere('absent', null),
+    apply: sql(`CREATE EXTENSION pg_stat_statements WITH SCHEMA ${quoteIdentifier(schema)}`),
+    undo: {
+      apply: sql('DROP EXTENSION pg_stat_statements'),
+      guard: isThere('there', schema),
+      verify: isThere('absent', null),
+    },
+    verify: isThere('there', schema),
+    lock: 'none',
+    transaction: true,
+    timeout_ms: 10_000,
+  };
+}
+
+/** There are no scripts that lead back to an older version. */
+function updateStep(version: string): SqlStep {
+  const query = sql(
+    "SELECT CASE WHEN e.extversion = $1 THEN 'old' ELSE 'it is of another version by now' END AS guard FROM pg_catalog.pg_extension e WHERE e.extname = 'pg_stat_statements'",
+    version,
+  );
+  return {
+    kind: 'sql',
+    title: `update extension pg_stat_statements from ${version}`,
+    subject,
+    guard: {query, expect: {column: 'guard', op: '=', value: 'old'}},
+    apply: sql('ALTER EXTENSION pg_stat_statements UPDATE'),
+    undo: 'irreversible',
+    verify: {query, expect: {column: 'guard', op: '<>', value: 'old'}},
+    lock: 'none',
+    transaction: true,
+    timeout_ms: 10_000,
+  };
+}
+
+/** `schema` null: in whichever. */
+function isThere(expected: 'absent' | 'there', schema: string | null): Verification {
+  return {
+    query: sql(
+      "SELECT CASE WHEN e.extname IS NULL THEN 'absent' WHEN $1::text IS NULL OR n.nspname = $1 THEN 'there' ELSE 'it is in another schema by now' END AS guard FROM (SELECT) one LEFT JOIN pg_catalog.pg_extension e ON e.extname = 'pg_stat_statements' LEFT JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace",
+      schema,
+    ),
+    expect: {column: 'guard', op: '=', value: expected},
+  };
+}
+
+function sql(text: string, ...values: Sql['values']): Sql {
+  return {text, values};
+}
+
+function explain({installed}: StatementStatistics, steps: readonly Step[], database: string): string[] {
+  if (steps.length === 0) {
+    return [
+      `pg_stat_statements ${installed?.version ?? ''} counts the statements of ${database}: nothing to do.`,
+    ];
+  }
+  const acts = steps.some(({kind}) => kind === 'sql');
+  return [
+    'Without pg_stat_statements nobody can say which statements cost most.',
+    ...(acts
+      ? [
+          `The library is loaded: what is missing is its view in database ${database}. Creating it locks nothing that others use and needs a superuser, or the role a managed service has for it.`,
+          'Undone, the view is dropped with it, unless something else depends on it; what was counted stays with the server.',
+        ]
+      : ['That is for a person to do: poolctl restarts no server and changes none of its files.']),
+  ];
+}

@@ -1,0 +1,171 @@
+import type {AdvisoryLock} from '../source/core/advisory-locks.ts';
+import type {Facts} from '../source/core/facts.ts';
+import {formatAge} from '../source/core/format.ts';
+import {completeParams, readDuration, readText, readValues, writeText} from '../source/core/parameters.ts';
+import {
+  describeBackend,
+  leftAlone,
+  type Protection,
+  protectionOf,
+  subjectOf,
+} from '../source/core/protection.ts';
+import type {Finding, Parameter, ParameterValues, Plan, Protected, Recipe} from '../source/core/recipe.ts';
+import {counted, describeSessions} from '../source/core/session-plan.ts';
+import {isKnownSession, type KnownSession, terminateStep} from '../source/core/session-steps.ts';
+import type {Backend, Snapshot} from '../source/core/snapshot.ts';
+
+/** Prisma Migrate takes it for its session and gives it back by closing that (schema-engine's acquire_lock). */
+const key = '72707369';
+/** Between two migrations, or while `migrate dev` asks something, a holder is idle for a moment. */
+const idleAfterMs = 60_000;
+
+const parameters: Parameter[] = [
+  {
+    name: 'idle_for',
+    description: 'only a holder that has run nothing for at least so long',
+    kind: 'duration',
+    default: '1min',
+  },
+  {
+    name: 'database',
+    description: 'only the lock of this database: each has its own',
+    kind: 'text',
+    default: '',
+    suggest: (_, {advisory_locks = []}) => [
+      ...new Set(advisory_locks.map(({database}) => writeText(database))),
+    ],
+  },
+];
+
+const recipe: Recipe = {
+  id: 'prisma-migrate-lock',
+  title: "Free Prisma Migrate's lock",
+  summary: `Names who holds advisory lock ${key} and ends that session if it is idle; never a migration at work`,
+  parameters,
+  watches: {advisory_locks: {key}},
+  diagnose,
+  needs: () => ({advisory_locks: {key}}),
+  plan,
+};
+export default recipe;
+
+type Holder = {lock: AdvisoryLock; backend: Backend | undefined; waiters: AdvisoryLock[]};
+
+function holdersOf(snapshot: Snapshot, locks: readonly AdvisoryLock[]): Holder[] {
+  return locks
+    .filter(({is_granted}) => is_granted)
+    .map(lock => ({
+      lock,
+      backend: snapshot.backends.find(({pid}) => pid === lock.pid),
+      waiters: locks.filter(each => !each.is_granted && each.database === lock.database),
+    }));
+}
+
+function diagnose(snapshot: Snapshot, {advisory_locks = []}: Facts): Finding[] {
+  return holdersOf(snapshot, advisory_locks).flatMap(({lock, backend, waiters}) => {
+    if (backend === undefined || whyNot(backend, snapshot, idleAfterMs) !== null) return [];
+    return [
+      {
+        recipe: recipe.id,
+        severity: waiters.length > 0 ? 'critical' : 'warning',
+        subject: `database:${lock.database}/advisory lock:${key}`,
+        summary: `${lock.pid} (${describeBackend(backend)} for ${formatAge(backend.state_age_ms)}) keeps Prisma Migrate's lock in ${lock.database}; ${counted(waiters.length, 'migration')} waiting`,
+        evidence: {
+          pid: lock.pid,
+          application_name: backend.application_name,
+          usename: backend.usename,
+          database: lock.database,
+          state: backend.state,
+          state_age_ms: backend.state_age_ms,
+          waiters: waiters.length,
+        },
+        params: {database: writeText(lock.database)},
+      },
+    ];
+  });
+}
+
+/** What keeps a holder from being ended; its name, role and last statement do not: the lock says what it is. */
+function whyNot(backend: Backend, snapshot: Snapshot, idle_for_ms: number): Protection | null {
+  const always = protectionOf(backend, snapshot, true);
+  if (always !== null) return always;
+  const {state, wait_event_type, blocked_by, state_age_ms} = backend;
+  if (!state?.startsWith('idle')) {
+    const blockers = blocked_by
+      .map(pid => (pid === 0 ? 'a prepared transaction' : subjectOf(pid)))
+      .join(', ');
+    const waits = wait_event_type === 'Lock' ? `, held up by ${blockers}: release-blockers` : '';
+    return {reason: `a migration at work${waits}`, is_forbidden: false};
+  }
+  return (state_age_ms ?? 0) < idle_for_ms
+    ? {
+        reason: `idle for ${formatAge(state_age_ms)} only: it may be between two migrations`,
+        is_forbidden: false,
+      }
+    : null;
+}
+
+function plan(snapshot: Snapshot, params: ParameterValues, {advisory_locks = []}: Facts): Plan {
+  const read = readValues(params, parameters);
+  const idle_for_ms = readDuration('idle_for', read('idle_for'));
+  const database = readText(read('database'));
+  const holders = holdersOf(snapshot, advisory_locks).filter(
+    ({lock}) => database === null || lock.database === database,
+  );
+  const chosen = holders.flatMap(({backend}) =>
+    backend && whyNot(backend, snapshot, idle_for_ms) === null && isKnownSession(backend) ? [backend] : [],
+  );
+  return {
+    recipe: recipe.id,
+    params: completeParams(params, parameters),
+    explanation: explain(holders, chosen),
+    figure: holders.flatMap(draw),
+    steps: chosen.map(session => terminateStep(session, 'unchanged')),
+    left_alone: holders.flatMap(holder => leave(holder, snapshot, idle_for_ms)),
+    batch_size: 5,
+    pause_ms: 500,
+    slots_freed: chosen.length,
+    watch_groups: [],
+    on_failure: 'continue',
+  };
+}
+
+function leave({lock: {pid}, backend}: Holder, snapshot: Snapshot, idle_for_ms: number): Protected[] {
+  if (backend === undefined)
+    return [{subject: subjectOf(pid), description: String(pid), reason: 'no client session: gone by now'}];
+  const protection = whyNot(backend, snapshot, idle_for_ms);
+  return protection === null ? [] : [leftAlone(backend, protection)];
+}
+
+function draw({lock, backend, waiters}: Holder): string[] {
+  const who = backend ? `${describeBackend(backend)} for ${formatAge(backend.state_age_ms)}` : 'no session';
+  return [
+    `${lock.pid} ${who}, in ${lock.database}`,
+    ...waiters.map(({pid, wait_age_ms}) => `└─ ${pid} waits ${formatAge(wait_age_ms)}`),
+  ].map(line => [...line].slice(0, 76).join(''));
+}
+
+function explain(holders: readonly Holder[], chosen: readonly KnownSession[]): string[] {
+  if (holders.length === 0) return [`Nobody holds advisory lock ${key}: migrations are free to run.`];
+  const isPooled = chosen.some(({query}) => !migrateStatement.test(query ?? ''));
+  return [
+    `Prisma Migrate lets one migration at a time into a database by advisory lock ${key}; whoever finds it taken gives up after 10 seconds (P1002).`,
+    ...(chosen.length === 0
+      ? ['No holder is idle: nothing to end.']
+      : [`${counted(chosen.length, 'session')} to end:`]),
+    ...describeSessions({chosen: [...chosen], left_alone: [], heldUp: new Map()}),
+    ...(isPooled
+      ? [
+          "The last statement is none of migrate's: a pooler in transaction mode has kept the session, and the lock with it. Let migrate connect past the pooler (directUrl, DIRECT_URL).",
+        ]
+      : []),
+    ...(chosen.length === 0
+      ? []
+      : [
+          'The lock goes with the session; what a transaction still open has done is rolled back. This cannot be undone.',
+          "Afterwards 'prisma migrate status' says whether a migration was left half done; 'prisma migrate resolve' settles it.",
+        ]),
+  ];
+}
+
+const migrateStatement = /72707369|_prisma_migrations/;

@@ -1,0 +1,266 @@
+import {formatAge} from '../source/core/format.ts';
+import {lockFigure} from '../source/core/lock-figure.ts';
+import {type LockNode, lockTree} from '../source/core/lock-tree.ts';
+import {completeParams, readChoice, readDuration, readValues} from '../source/core/parameters.ts';
+import type {PreparedTransaction} from '../source/core/prepared-transactions.ts';
+import {describeBackend, leftAlone, protectionOf, subjectOf} from '../source/core/protection.ts';
+import {quoteLiteral} from '../source/core/quote.ts';
+import type {Finding, Parameter, ParameterValues, Plan, Protected, Recipe} from '../source/core/recipe.ts';
+import {pidParameter, readCriteria} from '../source/core/session-parameters.ts';
+import {counted, countHeldUp, describeSessions, selectSessions} from '../source/core/session-plan.ts';
+import {cancelStep, type KnownSession, terminateBlockerStep} from '../source/core/session-steps.ts';
+import {type Backend, backendStates, type Snapshot} from '../source/core/snapshot.ts';
+import type {AdviceStep, Step} from '../source/core/step.ts';
+
+/** Locks are waited for all the time; somebody notices after seconds. */
+const warnAfterMs = 5000;
+const criticalAfterMs = 60_000;
+const criticalWaiters = 5;
+/** Idle in a transaction for so long, a blocker will not let go by itself. */
+const leakAfterMs = 30_000;
+
+const parameters: Parameter[] = [
+  {
+    ...pidParameter,
+    description: 'these blockers, named one by one: also those that are otherwise left alone',
+    suggest: snapshot => [...countHeldUp(snapshot).keys()].filter(pid => pid !== 0).map(String),
+  },
+  {
+    name: 'waited_for',
+    description: 'unless named, only blockers that somebody has waited for at least so long',
+    kind: 'duration',
+    default: '5s',
+  },
+  {
+    name: 'at_most',
+    description: 'no more blockers than this, those first that hold up most',
+    kind: 'integer',
+    default: '1',
+  },
+  {
+    name: 'then_terminate',
+    description: 'yes: after a cancel, end the session too if it still holds others up',
+    kind: 'choice',
+    choices: ['yes', 'no'],
+    default: 'yes',
+  },
+];
+
+const recipe: Recipe = {
+  id: 'release-blockers',
+  title: 'Release whoever holds others up',
+  summary:
+    'Shows who waits for whom; cancels what the root blocker runs, and ends its session if it still blocks',
+  parameters,
+  diagnose: snapshot => rootsOf(snapshot).flatMap(root => findingOf(root, snapshot)),
+  needs: () => ({prepared_transactions: true}),
+  plan,
+};
+export default recipe;
+
+type Root = LockNode & {longest_ms: number};
+
+/** The root that frees most first. */
+function rootsOf(snapshot: Snapshot): Root[] {
+  const waits = new Map(snapshot.lock_waits.map(({pid, wait_age_ms}) => [pid, wait_age_ms ?? 0]));
+  return lockTree(snapshot.backends, snapshot.lock_waits)
+    .filter(({waiters_total}) => waiters_total > 0)
+    .map(root => ({...root, longest_ms: longestWait(root, waits)}));
+}
+
+/** Of those it holds up, directly and through others. */
+function longestWait({children}: LockNode, waits: ReadonlyMap<number, number>): number {
+  return Math.max(
+    0,
+    ...children.map(child => Math.max(waits.get(child.pid) ?? 0, longestWait(child, waits))),
+  );
+}
+
+function findingOf(root: Root, snapshot: Snapshot): Finding[] {
+  const {pid, waiters_direct, waiters_total, longest_ms} = root;
+  const backend = backendOf(pid, snapshot);
+  const isLeak = isIdle(backend) && (backend?.state_age_ms ?? 0) > leakAfterMs;
+  if (longest_ms < warnAfterMs && !isLeak) return [];
+  const isCritical = isLeak || longest_ms >= criticalAfterMs || waiters_total >= criticalWaiters;
+  const protection = backend && protectionOf(backend, snapshot, false);
+  return [
+    {
+      recipe: recipe.id,
+      severity: isCritical ? 'critical' : 'warning',
+      subject: pid === 0 ? 'prepared transaction' : subjectOf(pid),
+      summary: `${describe(pid, backend)}, waited for ${formatAge(longest_ms)}, holds up ${counted(waiters_total, 'session')}`,
+      evidence: {
+        pid,
+        application_name: backend?.application_name ?? null,
+        usename: backend?.usename ?? null,
+        state: backend?.state ?? null,
+        state_age_ms: backend?.state_age_ms ?? null,
+        waiters_direct,
+        waiters_total,
+        longest_wait_ms: longest_ms,
+        protected: protection?.reason ?? null,
+      },
+      // Whoever is protected has to be named by a person.
+      ...(backend && protection === null && {params: {pid: String(pid)}}),
+    },
+  ];
+}
+
+function describe(pid: number, backend: Backend | undefined): string {
+  if (backend === undefined) return nameOfUnknown(pid);
+  const {application_name, usename, state, state_age_ms} = backend;
+  const who = `${pid} (${application_name || '(no name)'}/${usename ?? '?'})`;
+  return isIdle(backend) ? `${who}, ${state} for ${formatAge(state_age_ms)}` : who;
+}
+
+function isIdle(backend: Backend | undefined): boolean {
+  return backend?.state?.startsWith('idle') ?? false;
+}
+
+function backendOf(pid: number, {backends}: Snapshot): Backend | undefined {
+  return backends.find(each => each.pid === pid);
+}
+
+/** pg_blocking_pids() says 0 for a prepared transaction. */
+function nameOfUnknown(pid: number): string {
+  return pid === 0 ? 'a prepared transaction' : `${pid} (no client session)`;
+}
+
+function plan(
+  snapshot: Snapshot,
+  params: ParameterValues,
+  {prepared_transactions = []}: {prepared_transactions?: PreparedTransaction[]},
+): Plan {
+  const read = readValues(params, parameters);
+  const thenTerminate = readChoice('then_terminate', read('then_terminate'), ['yes', 'no']) === 'yes';
+  const roots = rootsOf(snapshot);
+  const {chosen, left_alone} = choose(snapshot, params, roots);
+  const steps: Step[] = [
+    ...chosen.flatMap(session => releaseSteps(session, thenTerminate)),
+    ...(roots.some(({pid}) => pid === 0) ? adviseOnPrepared(prepared_transactions) : []),
+  ];
+  return {
+    recipe: recipe.id,
+    params: completeParams(params, parameters),
+    explanation: explain(snapshot, {chosen, roots, thenTerminate}),
+    figure: lockFigure(roots, snapshot),
+    steps,
+    left_alone,
+    // A moment between a cancel and the end of the session: the application may let go by itself.
+    batch_size: 1,
+    pause_ms: 1000,
+    slots_freed: chosen.filter(isIdle).length,
+    watch_groups: [],
+    on_failure: 'continue',
+  };
+}
+
+type Choice = {chosen: KnownSession[]; left_alone: Protected[]};
+
+function choose(snapshot: Snapshot, params: ParameterValues, roots: readonly Root[]): Choice {
+  const criteria = {...readCriteria(params, parameters), older_than_ms: 0, states: backendStates};
+  if (criteria.named !== null) {
+    const {chosen, left_alone, heldUp} = selectSessions(snapshot, {...criteria, at_most: null});
+    const isBlocker = ({pid}: Backend) => (heldUp.get(pid) ?? 0) > 0;
+    return {
+      chosen: chosen.filter(isBlocker),
+      left_alone: [
+        ...left_alone,
+        ...chosen
+          .filter(session => !isBlocker(session))
+          .map(session => leftAlone(session, {reason: 'it holds nobody up', is_forbidden: false})),
+      ],
+    };
+  }
+  const waited_ms = readDuration('waited_for', readValues(params, parameters)('waited_for'));
+  const due = roots.filter(({longest_ms}) => longest_ms >= waited_ms);
+  return chooseDue(snapshot, due, criteria.at_most ?? due.length);
+}
+
+function chooseDue(snapshot: Snapshot, due: readonly Root[], at_most: number): Choice {
+  const pids = due.filter(({pid}) => pid !== 0).map(({pid}) => pid);
+  const backends = pids.flatMap(pid => backendOf(pid, snapshot) ?? []);
+  // By the same rules as anybody swept up: no pid is named.
+  const {chosen, left_alone} = selectSessions(
+    {...snapshot, backends},
+    {...readCriteria({}, parameters), older_than_ms: 0, states: backendStates, at_most: null},
+  );
+  const sorted = chosen.toSorted((a, b) => pids.indexOf(a.pid) - pids.indexOf(b.pid));
+  const beyond = sorted
+    .slice(at_most)
+    .map(session => leftAlone(session, {reason: `beyond at_most=${at_most}`, is_forbidden: false}));
+  return {
+    chosen: sorted.slice(0, at_most),
+    left_alone: [...left_alone, ...beyond, ...workers(pids, snapshot)],
+  };
+}
+
+/** Blockers that are no client sessions: autovacuum against wraparound, a walsender, a logical worker. */
+function workers(pids: readonly number[], {background_workers}: Snapshot): Protected[] {
+  return background_workers
+    .filter(({pid}) => pids.includes(pid))
+    .map(({pid, backend_type}) => ({
+      subject: subjectOf(pid),
+      description: String(pid),
+      reason: `a ${backend_type}, not a client session: it ends by itself when it is done`,
+    }));
+}
+
+/** A cancel does nothing to a session that runs nothing: an idle one can only be ended. */
+function releaseSteps(session: KnownSession, thenTerminate: boolean): Step[] {
+  if (isIdle(session)) return [terminateBlockerStep(session, false)];
+  return [cancelStep(session), ...(thenTerminate ? [terminateBlockerStep(session, true)] : [])];
+}
+
+/** Whether it is to be committed or rolled back only its coordinator knows. */
+function adviseOnPrepared(prepared: readonly PreparedTransaction[]): AdviceStep[] {
+  const blocking = prepared.filter(({waiters}) => waiters.length > 0);
+  return (blocking.length > 0 ? blocking : [null]).map(each => ({
+    kind: 'advice',
+    title: each === null ? 'end the prepared transaction' : `end the prepared transaction ${each.gid}`,
+    subject: 'prepared transaction',
+    text:
+      each === null
+        ? 'pg_prepared_xacts names it; COMMIT PREPARED or ROLLBACK PREPARED ends it.'
+        : [
+            `Ask whoever coordinates it (role ${each.owner}) whether it was to be committed. Then, in database ${each.database}, as ${each.owner} or a superuser:`,
+            `  ROLLBACK PREPARED ${quoteLiteral(each.gid)};`,
+            `or COMMIT PREPARED ${quoteLiteral(each.gid)};`,
+          ].join('\n'),
+  }));
+}
+
+function explain(
+  snapshot: Snapshot,
+  {chosen, roots, thenTerminate}: {chosen: KnownSession[]; roots: Root[]; thenTerminate: boolean},
+): string[] {
+  const [most] = roots;
+  if (most === undefined) return ['Nobody waits for a lock: nothing to release.'];
+  const heldUp = new Map(roots.map(({pid, waiters_total}) => [pid, waiters_total]));
+  const waiting = new Set(snapshot.lock_waits.map(({pid}) => pid)).size;
+  const running = chosen.filter(session => !isIdle(session));
+  return [
+    `${describeRoot(most, snapshot)} holds up most: ${most.waiters_total} of ${counted(waiting, 'session')} that wait for a lock.`,
+    ...(chosen.length === 0 ? [] : [`${counted(chosen.length, 'blocker')} to release:`]),
+    ...describeSessions({chosen, left_alone: [], heldUp}),
+    ...(running.length === 0
+      ? []
+      : [
+          'What runs is cancelled first: its application sees an error (57014), its transaction is aborted and its locks are free.',
+          thenTerminate
+            ? 'Only if it holds others up even then, in the same transaction, is the session ended.'
+            : 'The session stays, even if it goes on holding others up (then_terminate=no).',
+        ]),
+    ...(chosen.some(isIdle)
+      ? [
+          'A session that runs nothing is ended, as nothing of it can be cancelled; only while it holds others up.',
+        ]
+      : []),
+    ...(chosen.length === 0 ? [] : ['What its transaction has done is rolled back. This cannot be undone.']),
+  ];
+}
+
+function describeRoot({pid}: Root, snapshot: Snapshot): string {
+  const backend = backendOf(pid, snapshot);
+  return backend ? `${pid} (${describeBackend(backend)})` : nameOfUnknown(pid);
+}

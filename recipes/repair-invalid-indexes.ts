@@ -1,0 +1,194 @@
+import type {Catalog, Index} from '../source/core/catalog.ts';
+import type {Facts} from '../source/core/facts.ts';
+import {formatBytes} from '../source/core/format.ts';
+import {buildOf, describeIndex, tableOf, whyKept} from '../source/core/index-checks.ts';
+import {shapeOf} from '../source/core/index-definition.ts';
+import {buildStep, dropStep, type Patience} from '../source/core/index-steps.ts';
+import {preflightLines} from '../source/core/index-waits.ts';
+import {completeParams, readChoice, readDuration, readList, readValues} from '../source/core/parameters.ts';
+import {quoteIdentifier} from '../source/core/quote.ts';
+import type {Finding, Parameter, ParameterValues, Plan, Protected, Recipe} from '../source/core/recipe.ts';
+import type {Snapshot} from '../source/core/snapshot.ts';
+import type {Step} from '../source/core/step.ts';
+
+const methods = ['rebuild', 'drop'] as const;
+
+const parameters: Parameter[] = [
+  {
+    name: 'index',
+    description: 'only these, as schema.name with commas between them',
+    kind: 'text',
+    default: '',
+    suggest: (_, {catalog}) => (catalog === undefined ? [] : invalid(catalog).map(nameOf)),
+  },
+  {
+    name: 'method',
+    description:
+      'rebuild: dropped and built again, unless a valid one serves the same; drop: dropped for good',
+    kind: 'choice',
+    choices: methods,
+    default: 'rebuild',
+  },
+  {
+    name: 'lock_timeout',
+    description: "how long to wait for others' transactions before giving up",
+    kind: 'duration',
+    default: '5min',
+  },
+];
+
+const recipe: Recipe = {
+  id: 'repair-invalid-indexes',
+  title: 'Repair invalid indexes',
+  summary:
+    'Drops and builds again, concurrently, indexes that a failed build left: they cost writes and serve no read',
+  parameters,
+  watches: {catalog: true},
+  needs: () => ({catalog: true}),
+  diagnose,
+  plan,
+};
+export default recipe;
+
+function diagnose(_snapshot: Snapshot, {catalog}: Facts): Finding[] {
+  if (catalog === undefined) return [];
+  return invalid(catalog).map(index => ({
+    recipe: recipe.id,
+    severity: 'warning',
+    subject: subjectOf(index),
+    summary: `index ${describeIndex(index)} is invalid: ${index.is_ready ? 'every write keeps it up and' : 'it was never filled and'} no query uses it`,
+    evidence: {
+      index: nameOf(index),
+      table: `${index.schema}.${index.table}`,
+      is_ready: index.is_ready,
+      is_unique: index.is_unique,
+      size_bytes: index.size_bytes,
+    },
+    params: {index: nameOf(index)},
+  }));
+}
+
+function plan(snapshot: Snapshot, params: ParameterValues, {catalog}: Facts): Plan {
+  const read = readValues(params, parameters);
+  const named = readList(read('index'));
+  const method = readChoice('method', read('method'), methods);
+  const lock_timeout_ms = readDuration('lock_timeout', read('lock_timeout'));
+  const patience = {lock_timeout_ms, server_version_num: snapshot.target.server_version_num};
+  const meant = (catalog === undefined ? [] : allInvalid(catalog)).filter(
+    index => named.length === 0 || named.includes(nameOf(index)),
+  );
+  const steps = catalog === undefined ? [] : meant.flatMap(index => repair(catalog, index, method, patience));
+  return {
+    recipe: recipe.id,
+    params: completeParams(params, parameters),
+    explanation: explain(snapshot, meant, steps, lock_timeout_ms),
+    steps,
+    left_alone: catalog === undefined ? [] : meant.flatMap(index => leftAlone(catalog, index)),
+    batch_size: Math.max(1, steps.length),
+    pause_ms: 0,
+    slots_freed: 0,
+    watch_groups: [],
+    on_failure: 'stop',
+  };
+}
+
+/** Those that nobody is building now, whether they can be repaired from here or not. */
+function invalid(catalog: Catalog): Index[] {
+  return allInvalid(catalog).filter(
+    index => buildOf(catalog, index) === null && tableOf(catalog, index.table_oid)?.kind !== 'partitioned',
+  );
+}
+
+function allInvalid({indexes}: Catalog): Index[] {
+  return indexes.filter(({is_valid}) => !is_valid);
+}
+
+function repair(
+  catalog: Catalog,
+  index: Index,
+  method: (typeof methods)[number],
+  patience: Patience,
+): Step[] {
+  if (buildOf(catalog, index) !== null) return [];
+  const reason = whyLeft(catalog, index);
+  if (reason !== null) return index.is_unique ? [uniqueAdvice(index)] : [];
+  const drop = dropStep(index, {kind: 'invalid'}, patience);
+  if (method === 'drop' || twinOf(catalog, index) !== null) return [drop];
+  return [drop, buildStep({...index, shape: shapeOf(index.definition)}, patience)];
+}
+
+/** One that should keep duplicates out stays, unless a valid one beside it does so. */
+function whyLeft(catalog: Catalog, index: Index): string | null {
+  const isSpare = index.is_unique && (twinOf(catalog, index)?.is_unique ?? false);
+  return whyKept({...index, is_unique: index.is_unique && !isSpare}, tableOf(catalog, index.table_oid));
+}
+
+/**
+ * A valid index that serves the same: what is invalid beside it is the leftover of a REINDEX CONCURRENTLY (`_ccnew`,
+ * `_ccold`), or of a build that somebody has repeated under another name.
+ */
+function twinOf({indexes}: Catalog, index: Index): Index | null {
+  return (
+    indexes.find(
+      each =>
+        each.is_valid &&
+        each.table_oid === index.table_oid &&
+        shapeOf(each.definition) === shapeOf(index.definition),
+    ) ?? null
+  );
+}
+
+/** Duplicates are why it failed, and only a person knows which of them to keep. */
+function uniqueAdvice(index: Index): Step {
+  const name = `${quoteIdentifier(index.schema)}.${quoteIdentifier(index.name)}`;
+  const table = `${quoteIdentifier(index.schema)}.${quoteIdentifier(index.table)}`;
+  const columns = index.columns.map(column =>
+    column === null ? '(its expression)' : quoteIdentifier(column),
+  );
+  const list = columns.join(', ');
+  return {
+    kind: 'advice',
+    title: `settle the duplicates of ${index.schema}.${index.table}, then rebuild ${index.name}`,
+    subject: subjectOf(index),
+    text: [
+      'A unique index fails to build where there are duplicates, and poolctl drops none that keeps them out. Find them:',
+      `SELECT ${list}, count(*) FROM ${table} GROUP BY ${list} HAVING count(*) > 1;`,
+      'and when they are gone:',
+      `REINDEX INDEX CONCURRENTLY ${name};`,
+    ].join('\n'),
+  };
+}
+
+function leftAlone(catalog: Catalog, index: Index): Protected[] {
+  const line = (reason: string) => [{subject: subjectOf(index), description: describeIndex(index), reason}];
+  const build = buildOf(catalog, index);
+  if (build !== null) return line(`session ${build.pid} is building it (${build.phase})`);
+  const reason = whyLeft(catalog, index);
+  return reason === null ? [] : line(reason);
+}
+
+function explain(snapshot: Snapshot, meant: Index[], steps: Step[], lock_timeout_ms: number): string[] {
+  const acts = steps.filter(({kind}) => kind === 'sql');
+  if (acts.length === 0) {
+    return [
+      meant.length === 0
+        ? 'No index is invalid: nothing to repair.'
+        : 'None can be repaired from here: the reasons are below.',
+    ];
+  }
+  const bytes = meant.reduce((total, {size_bytes}) => total + size_bytes, 0);
+  return [
+    `${meant.length === 1 ? '1 index is' : `${meant.length} indexes are`} invalid (${formatBytes(bytes)}): a build failed or was cut off. Such an index costs writes and serves no read.`,
+    'Each is dropped and built again concurrently: reads and writes go on, other changes of its table wait.',
+    ...preflightLines(snapshot, lock_timeout_ms),
+    'Undo does not make it invalid again: it builds the index that was meant.',
+  ];
+}
+
+function subjectOf(index: Index): string {
+  return `index:${nameOf(index)}`;
+}
+
+function nameOf({schema, name}: Index): string {
+  return `${schema}.${name}`;
+}

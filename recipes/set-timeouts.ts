@@ -1,0 +1,206 @@
+import {formatAge} from '../source/core/format.ts';
+import {
+  completeParams,
+  type ReadValue,
+  readList,
+  readText,
+  readValues,
+  usage,
+  writeText,
+} from '../source/core/parameters.ts';
+import {protectionOf} from '../source/core/protection.ts';
+import type {Finding, Parameter, ParameterValues, Plan, Protected, Recipe} from '../source/core/recipe.ts';
+import {type RoleSetting, roleSettingStep, roleSettingSubject} from '../source/core/role-setting-step.ts';
+import {overrideOf, type RoleSettings} from '../source/core/role-settings.ts';
+import {counted} from '../source/core/session-plan.ts';
+import type {Backend, Snapshot} from '../source/core/snapshot.ts';
+import type {Step} from '../source/core/step.ts';
+import {
+  readTimeout,
+  type Timeout,
+  type TimeoutSetting,
+  timeoutMs,
+  timeoutSettings,
+} from '../source/core/timeout-settings.ts';
+import {explainTimeouts} from '../source/core/timeouts-text.ts';
+
+/** Idle in a transaction for so long: nothing on the server ends it. */
+const unendedAfterMs = 300_000;
+
+const parameters: Parameter[] = [
+  {
+    name: 'role',
+    description: 'the role whose new sessions get these timeouts',
+    kind: 'text',
+    default: '',
+    is_required: true,
+    suggest: (_, {role_settings}) => loginRoles(role_settings).map(({name}) => writeText(name)),
+  },
+  {
+    name: 'database',
+    description: 'only in this database',
+    kind: 'text',
+    default: '',
+    suggest: (_, {role_settings}) => (role_settings?.databases ?? []).map(writeText),
+  },
+  ...timeoutSettings.map(
+    ({name, effect, since, suggestions}): Parameter => ({
+      name,
+      description: `${effect}${since > 130_000 ? `; PostgreSQL ${since / 10_000} and later` : ''}; 0 is none`,
+      kind: 'duration',
+      default: '',
+      suggest: () => [...suggestions],
+    }),
+  ),
+  {
+    name: 'reset',
+    description:
+      "timeouts to take back, names with commas between them: the database's or the server's hold then",
+    kind: 'text',
+    default: '',
+    suggest: () => timeoutSettings.map(({name}) => name),
+  },
+];
+
+const recipe: Recipe = {
+  id: 'set-timeouts',
+  title: 'Set timeouts for a role',
+  summary: 'Sets statement, idle, lock and transaction timeouts per role or role in database; undone exactly',
+  parameters,
+  watches: {role_settings: true},
+  diagnose,
+  needs: () => ({role_settings: true}),
+  plan,
+};
+export default recipe;
+
+function loginRoles(settings: RoleSettings | undefined) {
+  return (settings?.roles ?? []).filter(({can_login, is_superuser}) => can_login && !is_superuser);
+}
+
+/** A role that leaves transactions open for minutes: no timeout ends them, and none is set for its next sessions. */
+function diagnose(snapshot: Snapshot, {role_settings}: {role_settings?: RoleSettings}): Finding[] {
+  const name = 'idle_in_transaction_session_timeout';
+  return loginRoles(role_settings).flatMap(({name: role}) => {
+    const unended = snapshot.backends
+      .filter(({usename, state}) => usename === role && state?.startsWith('idle in transaction'))
+      .filter(({state_age_ms}) => (state_age_ms ?? 0) >= unendedAfterMs)
+      .filter(backend => protectionOf(backend, snapshot, false) === null);
+    const isSet = role_settings?.overrides.some(each => each.role === role && each.name === name);
+    if (unended.length === 0 || isSet) return [];
+    const longest_ms = Math.max(...unended.map(({state_age_ms}) => state_age_ms ?? 0));
+    return [
+      {
+        recipe: recipe.id,
+        severity: 'warning',
+        subject: `role:${role}`,
+        summary: `no timeout ends what role ${role} leaves idle in transaction: ${counted(unended.length, 'session')}, the longest for ${formatAge(longest_ms)}`,
+        evidence: {role, sessions: unended.length, longest_state_age_ms: longest_ms, setting: name},
+        params: {role: writeText(role), [name]: '1min'},
+      },
+    ];
+  });
+}
+
+/** `wanted` null: nothing set any more. */
+type Change = {setting: TimeoutSetting; at: RoleSetting; before: string | null; wanted: Timeout | null};
+
+function plan(snapshot: Snapshot, params: ParameterValues, facts: {role_settings?: RoleSettings}): Plan {
+  const {role_settings} = facts;
+  const read = readValues(params, parameters);
+  if (role_settings === undefined) throw usage('the settings of roles could not be read');
+  const {role, database} = readWhere(read, role_settings);
+  const changes = readChanges(read, snapshot.target.server_version_num).map(({setting, wanted}): Change => {
+    const at = {role, database, name: setting.name};
+    return {setting, at, before: overrideOf(role_settings, at), wanted};
+  });
+  const forbidden = forbiddenReason(role, role_settings, snapshot);
+  const due = forbidden === null ? changes.filter(change => !isAsWanted(change)) : [];
+  const left = forbidden === null ? changes.filter(isAsWanted) : changes;
+  return {
+    recipe: recipe.id,
+    params: completeParams(params, parameters),
+    ...explainTimeouts({
+      role,
+      database,
+      changes: due.map(toText),
+      snapshot,
+      settings: role_settings,
+      sessions: sessionsOf(snapshot, role, database),
+    }),
+    steps: due.map(toStep),
+    left_alone: left.map(change => leftAlone(change, forbidden)),
+    batch_size: timeoutSettings.length,
+    pause_ms: 0,
+    slots_freed: 0,
+    watch_groups: [],
+  };
+}
+
+function readWhere(read: ReadValue, settings: RoleSettings): {role: string; database: string | null} {
+  const role = readText(read('role'));
+  const database = readText(read('database'));
+  if (role === null) throw usage('role is not set', 'name the role: --set role=app');
+  if (!settings.roles.some(({name}) => name === role)) {
+    const names = loginRoles(settings).map(({name}) => name);
+    throw usage(`no role "${role}"`, `roles that log in: ${names.join(', ')}`);
+  }
+  if (database !== null && !settings.databases.includes(database))
+    throw usage(`no database "${database}"`, `databases: ${settings.databases.join(', ')}`);
+  return {role, database};
+}
+
+function readChanges(read: ReadValue, version: number): Pick<Change, 'setting' | 'wanted'>[] {
+  const taken = readReset(read('reset'));
+  const changes = timeoutSettings.flatMap(setting => {
+    const wanted = readTimeout(setting.name, read(setting.name));
+    const isReset = taken.includes(setting.name);
+    if (wanted !== null && isReset) throw usage(`${setting.name} is both set and reset`);
+    if (wanted === null && !isReset) return [];
+    if (version < setting.since) {
+      const since = setting.since / 10_000;
+      throw usage(`${setting.name}: PostgreSQL ${since} and later; this is ${Math.floor(version / 10_000)}`);
+    }
+    return [{setting, wanted}];
+  });
+  if (changes.length === 0) throw usage('no timeout is set', 'such as --set statement_timeout=30s');
+  return changes;
+}
+
+function readReset(text: string): string[] {
+  const names = timeoutSettings.map(({name}) => name);
+  const unknown = readList(text).find(name => !names.includes(name));
+  if (unknown !== undefined) throw usage(`reset: no timeout "${unknown}"`, `there are ${names.join(', ')}`);
+  return readList(text);
+}
+
+function isAsWanted({before, wanted}: Change): boolean {
+  return wanted === null ? before === null : before !== null && timeoutMs(before) === wanted.ms;
+}
+
+function forbiddenReason(role: string, {roles}: RoleSettings, {target}: Snapshot): string | null {
+  const isSuperuser = roles.find(({name}) => name === role)?.is_superuser ?? false;
+  return isSuperuser && !target.privileges.is_superuser
+    ? 'a superuser: only a superuser may change its settings'
+    : null;
+}
+
+function leftAlone({at, before}: Change, forbidden: string | null): Protected {
+  const line = {subject: roleSettingSubject(at), description: at.name};
+  if (forbidden !== null) return {...line, reason: forbidden, is_forbidden: true};
+  return {...line, reason: before === null ? 'nothing is set already' : `it is ${before} already`};
+}
+
+function toStep({at, before, wanted}: Change): Step {
+  return roleSettingStep(at, {before, value: wanted?.value ?? null});
+}
+
+function toText({setting, before, wanted}: Change) {
+  return {setting, before, after: wanted?.value ?? null};
+}
+
+function sessionsOf({backends}: Snapshot, role: string, database: string | null): Backend[] {
+  return backends.filter(
+    ({usename, datname}) => usename === role && (database === null || datname === database),
+  );
+}

@@ -1,0 +1,57 @@
+import {expect, it} from 'vitest';
+import {problemOf} from '../../source/core/parameter-problem.ts';
+import type {Parameter} from '../../source/core/recipe.ts';
+import {createBackend, createSnapshot} from '../helpers/snapshot.ts';
+
+const snapshot = createSnapshot({backends: [createBackend({pid: 4711}), createBackend({pid: 4712})]});
+
+function parameter(kind: Parameter['kind'], more: Partial<Parameter> = {}): Parameter {
+  return {name: 'p', description: '', kind, default: '', ...more};
+}
+
+const pids = parameter('pids', {suggest: ({backends}) => backends.map(({pid}) => String(pid))});
+const role = parameter('text', {suggest: () => ['shop_app', 'web_app']});
+const choice = parameter('choice', {choices: ['all', 'planner-verified']});
+
+it.each<[string, Parameter]>([
+  ['', parameter('duration')],
+  ['  ', parameter('integer')],
+  ['30s', parameter('duration')],
+  ['1h30m', parameter('duration')],
+  ['0', parameter('duration')],
+  ['12', parameter('integer')],
+  ['0.8', parameter('number')],
+  ['all', choice],
+  ['ALL', choice],
+  ['4711', pids],
+  ['4711, 4712', pids],
+  ['4711@2026-01-01T00:00:00.123456Z', pids],
+  ['idle,idle in transaction', parameter('states')],
+  ['shop_app', role],
+  ['shop_app,web_app', role],
+  ['anything', parameter('text')],
+  ['45s', parameter('text', {suggest: () => ['30s', 'default']})],
+  ['anything', parameter('text', {suggest: () => []})],
+  ['./.env', parameter('path')],
+])('finds nothing wrong with %j', (value, of) => {
+  expect(problemOf(of, value, snapshot, {})).toBeNull();
+});
+
+it.each<[string, Parameter, string, string]>([
+  ['', parameter('text', {is_required: true}), 'error', 'must be set'],
+  ['5mi', parameter('duration'), 'error', 'not a duration: 90s, 10min, 1h30m'],
+  ['1.5', parameter('integer'), 'error', 'not a whole number'],
+  ['many', parameter('number'), 'error', 'not a number'],
+  ['some', choice, 'error', 'one of all, planner-verified'],
+  ['4711;', pids, 'error', 'not pids: 4711,4712'],
+  ['idle,asleep', parameter('states'), 'error', 'no state "asleep"'],
+  ['4711,9', pids, 'warning', 'not seen now'],
+  ['shop_ap', role, 'warning', 'not seen now; shop_app?'],
+  ['nobody', role, 'warning', 'not seen now'],
+])('says of %j what is wrong', (value, of, severity, text) => {
+  expect(problemOf(of, value, snapshot, {})).toEqual({severity, text});
+});
+
+it('does not judge names before the first reading', () => {
+  expect(problemOf(role, 'nobody', null, {})).toBeNull();
+});

@@ -1,0 +1,168 @@
+import {describe, expect, it} from 'vitest';
+import recipe from '../../recipes/analyze-stale-tables.ts';
+import type {TableUpkeep, XminHolder} from '../../source/core/maintenance.ts';
+import type {ParameterValues} from '../../source/core/recipe.ts';
+import type {Target} from '../../source/core/target.ts';
+import {createSnapshot} from '../helpers/snapshot.ts';
+
+/** A table of 100,000 rows whose upkeep is up to date. */
+function table(name: string, overrides: Partial<TableUpkeep> = {}): TableUpkeep {
+  return {
+    oid: '16400',
+    schema: 'public',
+    name,
+    live_rows: 100_000,
+    dead_rows: 0,
+    rows_changed_since_analyze: 1000,
+    analyze_threshold: 10_050,
+    vacuum_threshold: 20_050,
+    is_autovacuum_enabled: true,
+    analyze_age_ms: 7_200_000,
+    vacuum_age_ms: 7_200_000,
+    analyze_count: 0,
+    may_analyze: true,
+    ...overrides,
+  };
+}
+
+const stale = (name: string, rows: number, overrides: Partial<TableUpkeep> = {}) =>
+  table(name, {rows_changed_since_analyze: rows, ...overrides});
+
+const holder = (overrides: Partial<XminHolder> = {}): XminHolder => ({
+  kind: 'backend',
+  name: '4711',
+  description: 'web/app',
+  xmin_age: 5000,
+  age_ms: 3_600_000,
+  ...overrides,
+});
+
+function plan(
+  tables: TableUpkeep[],
+  params: ParameterValues = {},
+  options: {xmin_holders?: XminHolder[]; target?: Partial<Target>} = {},
+) {
+  if (!recipe.plan) throw new Error('it acts');
+  const snapshot = createSnapshot();
+  const target = {...snapshot.target, ...options.target};
+  const {xmin_holders = []} = options;
+  return recipe.plan({...snapshot, target}, params, {maintenance: {tables, xmin_holders}});
+}
+
+const titles = (...args: Parameters<typeof plan>) => plan(...args).steps.map(({title}) => title);
+
+describe('plan', () => {
+  const tables = [stale('a', 20_000), stale('b', 90_000), stale('c', 30_000), table('d')];
+
+  it.each<[ParameterValues, string[]]>([
+    [{}, ['analyze public.b', 'analyze public.c']],
+    [{threshold_times: '1'}, ['analyze public.a', 'analyze public.b', 'analyze public.c']],
+    [{threshold_times: '1', at_most: '2'}, ['analyze public.b', 'analyze public.c']],
+    [{at_most: '1'}, ['analyze public.b']],
+    [{tables: 'public.a, public.d'}, ['analyze public.a', 'analyze public.d']],
+  ])('with %j', (params, expected) => {
+    expect(titles(tables, params)).toEqual(expected);
+  });
+
+  it('plans the same although rows go on changing', () => {
+    const later = tables.map((each, index) => ({
+      ...each,
+      rows_changed_since_analyze: each.rows_changed_since_analyze + 10 * index,
+      analyze_age_ms: 9_000_000,
+    }));
+    expect(plan(later).steps).toEqual(plan(tables).steps);
+  });
+
+  it('quotes names, guards the very table, and is verified by the count of ANALYZEs', () => {
+    const [step] = plan([stale('Or"ders', 90_000, {schema: 'my shop', oid: '99', analyze_count: 7})]).steps;
+    expect(step).toMatchObject({
+      apply: {text: 'ANALYZE "my shop"."Or""ders"', values: []},
+      guard: {query: {values: ['99', 'my shop', 'Or"ders']}},
+      verify: {expect: {column: 'analyzed', op: '>', value: 7}},
+      progress: 'analyze',
+      undo: 'irreversible',
+    });
+  });
+
+  it.each([
+    [160_004, 'only its owner or the owner of the database may analyze it'],
+    [
+      170_000,
+      'only its owner or the owner of the database may analyze it: GRANT MAINTAIN ON "public"."b" TO "oncall"',
+    ],
+  ])('leaves to its owner what this role may not analyze, on %i', (server_version_num, reason) => {
+    const {steps, left_alone} = plan(
+      [stale('b', 90_000, {may_analyze: false})],
+      {},
+      {target: {server_version_num}},
+    );
+    expect(steps).toEqual([]);
+    expect(left_alone).toMatchObject([{description: 'public.b', reason, is_forbidden: true}]);
+  });
+
+  it('says of a named table that it has nothing to gain', () => {
+    expect(plan(tables, {tables: 'public.none'})).toMatchObject({
+      steps: [],
+      left_alone: [{description: 'public.none', reason: expect.stringContaining('no such table')}],
+    });
+  });
+
+  it('does nothing on a standby', () => {
+    expect(plan(tables, {}, {target: {is_in_recovery: true}})).toMatchObject({
+      steps: [],
+      explanation: [expect.stringContaining('primary')],
+    });
+  });
+
+  it.each<[string, XminHolder[], RegExp]>([
+    ['nobody', [], /^Nobody holds it back.*\nVACUUM \(ANALYZE, VERBOSE\) "public"\."a";$/],
+    ['a backend', [holder()], /backend 4711 \(web\/app\).*\nEnd its transaction first.*pid=4711/],
+    ['one that is about to go', [holder({age_ms: 500})], /^Nobody/],
+    [
+      'a prepared transaction',
+      [holder({kind: 'prepared transaction', name: "o'x"})],
+      /ROLLBACK PREPARED 'o''x';/,
+    ],
+    [
+      'a slot',
+      [holder({kind: 'replication slot', name: 'gone', age_ms: null})],
+      /pg_drop_replication_slot\('gone'\)/,
+    ],
+    ['a standby', [holder({kind: 'standby', name: 'replica', age_ms: null})], /hot_standby_feedback/],
+  ])('advises on vacuum: held back by %s', (_, xmin_holders, text) => {
+    const [step] = plan([table('a', {dead_rows: 90_000})], {}, {xmin_holders}).steps;
+    expect(step).toMatchObject({kind: 'advice', title: 'vacuum public.a', text: expect.stringMatching(text)});
+  });
+
+  it('tells of a table whose autovacuum is off', () => {
+    const [step] = plan([table('a', {dead_rows: 90_000, is_autovacuum_enabled: false})]).steps;
+    expect(step).toMatchObject({text: expect.stringContaining('RESET (autovacuum_enabled)')});
+  });
+
+  it('draws what it found, no line too wide', () => {
+    const {figure = []} = plan([stale('x'.repeat(63), 90_000, {analyze_age_ms: null})]);
+    expect(figure[1]).toMatch(/100k {6}90k {8}0 {4}never$/);
+    for (const line of figure) expect(line.length).toBeLessThanOrEqual(76);
+  });
+});
+
+describe('diagnose', () => {
+  const diagnose = (tables: TableUpkeep[], xmin_holders: XminHolder[] = []) =>
+    recipe.diagnose(createSnapshot(), {maintenance: {tables, xmin_holders}});
+
+  it('names the stalest tables, and who holds vacuum back', () => {
+    expect(
+      diagnose([stale('a', 30_000), stale('b', 90_000), table('c', {dead_rows: 50_000})], [holder()]),
+    ).toMatchObject([
+      {
+        subject: 'statistics',
+        summary: '2 tables with stale statistics: public.b, public.a; the planner guesses',
+      },
+      {subject: 'vacuum', summary: 'vacuum is behind on 1 table: public.c, held back by backend 4711'},
+    ]);
+  });
+
+  it('says nothing of what autovacuum will come to, or of a few rows', () => {
+    expect(diagnose([stale('a', 15_000), stale('b', 9000, {analyze_threshold: 50})])).toEqual([]);
+  });
+});

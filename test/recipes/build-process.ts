@@ -1,0 +1,36 @@
+import {createHash} from 'node:crypto';
+import {setTimeout as sleep} from 'node:timers/promises';
+import {carryOut} from '../../source/core/engine.ts';
+import type {IndexProposal} from '../../source/core/index-advice.ts';
+import {buildStep} from '../../source/core/index-steps.ts';
+import {openJournal} from '../../source/journal/journal-file.ts';
+import {connect} from '../../source/postgres/connect.ts';
+import {createExecutor} from '../../source/postgres/executor.ts';
+import {requestTo} from '../postgres/requests.ts';
+
+/** Builds an index and is killed meanwhile: `build-process.ts URL JOURNAL PROPOSAL`. Says `acting` when it begins. */
+const [url = '', journal = '', proposal = ''] = process.argv.slice(2);
+const index = JSON.parse(proposal) as IndexProposal;
+const request = requestTo(url);
+const run = carryOut(
+  {
+    recipe: 'apply-indexes',
+    params: {},
+    explanation: [],
+    steps: [buildStep({...index, shape: null}, {lock_timeout_ms: 60_000, server_version_num: 150_000})],
+    left_alone: [],
+    batch_size: 1,
+    pause_ms: 0,
+    slots_freed: 0,
+    watch_groups: [],
+  },
+  {run: 'killed', actor: 'me@here', target: `${request.host}:${request.port}/${request.database}`},
+  {
+    executor: createExecutor(() => connect(request, {purpose: 'act'})),
+    journal: openJournal(journal),
+    clock: {now: () => new Date(), sleep: (ms, signal) => sleep(ms, undefined, signal ? {signal} : {})},
+    sha256: text => createHash('sha256').update(text).digest('hex'),
+    slots: async () => ({used: 1, headroom: 1, groups: []}),
+  },
+);
+for await (const {phase} of run) process.stdout.write(`${phase}\n`);

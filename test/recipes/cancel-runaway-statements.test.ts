@@ -1,0 +1,127 @@
+import {describe, expect, it} from 'vitest';
+import recipe from '../../recipes/cancel-runaway-statements.ts';
+import type {ParameterValues} from '../../source/core/recipe.ts';
+import type {Backend} from '../../source/core/snapshot.ts';
+import {createBackend, createSnapshot} from '../helpers/snapshot.ts';
+
+function running(pid: number, seconds: number, overrides: Partial<Backend> = {}): Backend {
+  const age_ms = seconds * 1000;
+  const ages = {query_age_ms: age_ms, state_age_ms: age_ms, xact_age_ms: age_ms};
+  return createBackend({
+    pid,
+    state: 'active',
+    wait_event_type: null,
+    wait_event: null,
+    ...ages,
+    ...overrides,
+  });
+}
+
+function plan(backends: Backend[], params: ParameterValues = {}) {
+  if (!recipe.plan) throw new Error('it acts');
+  return recipe.plan(createSnapshot({backends}), params, {});
+}
+
+const crowd = [
+  running(1, 31, {application_name: 'metabase', usename: 'bi'}),
+  running(2, 16, {application_name: 'web', usename: 'web', query: 'SELECT count(*)\n  FROM orders'}),
+  running(3, 6, {application_name: 'web', usename: 'web'}),
+  running(4, 2, {
+    application_name: 'web-admin',
+    usename: 'admin',
+    query: 'SELECT * FROM users WHERE id = $1',
+  }),
+  running(5, 0.5, {application_name: 'web', usename: 'web'}),
+];
+
+describe('plan', () => {
+  it.each<[ParameterValues, number[]]>([
+    [{}, [1]],
+    [{otherwise: 'complex'}, [1, 2]],
+    [{otherwise: 'standard'}, [1, 2, 3]],
+    [{otherwise: 'simple'}, [1, 2, 3, 4]],
+    [{otherwise: 'none'}, []],
+    [{otherwise: 'none', simple: 'role:admin'}, [4]],
+    [{otherwise: 'none', simple: 'application:web*'}, [2, 3, 4]],
+    [{otherwise: 'none', standard: 'application:web'}, [2, 3]],
+    [{otherwise: 'none', complex: 'pattern:select COUNT(*) from'}, [2]],
+    [{otherwise: 'none', simple: 'pattern:from users * id'}, [4]],
+    [{otherwise: 'none', simple: 'role:nobody, role:admin,role:web'}, [2, 3, 4]],
+    // Of several classes the most patient one counts.
+    [{otherwise: 'simple', standard: 'role:web', report: 'pattern:count('}, [1, 3, 4]],
+    [{otherwise: 'simple', older_than: '10s'}, [1, 2]],
+    [{otherwise: 'simple', role: 'web'}, [2, 3]],
+    [{otherwise: 'simple', at_most: '2'}, [1, 2]],
+  ])('chooses by %j, the longest first', (params, pids) => {
+    expect(plan(crowd, params).steps.map(({subject}) => subject)).toEqual(pids.map(pid => `backend:${pid}`));
+  });
+
+  it.each<[string, Partial<Backend>, RegExp]>([
+    ['a dump', {application_name: 'pg_dump'}, /dump/],
+    ['a migration', {query: 'ALTER TABLE a ADD b int'}, /migration/],
+    ['an index build', {query: 'CREATE INDEX CONCURRENTLY i ON a (b)'}, /index/],
+    ["a superuser's", {is_superuser: true}, /superuser/],
+    ['RDS', {usename: 'rdsadmin'}, /managed/],
+    [
+      'one that waits for a lock',
+      {wait_event_type: 'Lock', blocked_by: [9]},
+      /lock of backend:9: release-blockers/,
+    ],
+  ])('leaves alone: %s', (_, overrides, reason) => {
+    expect(plan([running(1, 600, overrides)])).toMatchObject({
+      steps: [],
+      left_alone: [{subject: 'backend:1', reason: expect.stringMatching(reason)}],
+    });
+  });
+
+  it('cancels the statement that was seen, not the next one', () => {
+    const [step] = plan(crowd).steps;
+    if (step?.kind !== 'sql') throw new Error('an SQL step');
+    expect(step.apply.text).toContain('pg_cancel_backend');
+    expect(step.apply.text).toContain('state_change <= $4::timestamptz');
+  });
+
+  it('says of which class each is', () => {
+    expect(plan(crowd, {otherwise: 'standard', complex: 'role:bi'}).explanation[0]).toBe(
+      '3 statements to cancel: 2 standard (over 5s), 1 complex (over 15s).',
+    );
+  });
+
+  it.each([
+    [{simple: 'web'}, /simple: "web" names nobody/],
+    [{report: 'client:10.0.0.1'}, /report: "client:10.0.0.1" names nobody/],
+    [{otherwise: 'huge'}, /otherwise: no "huge"/],
+    [{older_than: 'soon'}, /older_than=soon/],
+  ])('refuses %j', (params, message) => {
+    expect(() => plan(crowd, params)).toThrow(message);
+  });
+});
+
+describe('diagnose', () => {
+  it('names each application beyond the most patient class, with the parameters that answer it', () => {
+    const findings = recipe.diagnose(
+      createSnapshot({
+        backends: [
+          ...crowd,
+          running(6, 90, {application_name: 'metabase', usename: 'bi'}),
+          running(7, 90, {application_name: 'pg_dump'}),
+          running(8, 90, {wait_event_type: 'Lock', blocked_by: [6]}),
+        ],
+      }),
+      {},
+    );
+    expect(findings).toMatchObject([
+      {
+        severity: 'warning',
+        subject: 'application:metabase/role:bi/runaway',
+        summary: 'metabase/bi runs 2 statements for over 30s, the longest for 1m30s',
+        params: {application: 'metabase', role: 'bi'},
+      },
+    ]);
+  });
+
+  it('is critical when slots run out', () => {
+    const snapshot = createSnapshot({backends: [running(1, 60)], max_connections: 4});
+    expect(recipe.diagnose(snapshot, {})).toMatchObject([{severity: 'critical'}]);
+  });
+});

@@ -1,0 +1,119 @@
+import {afterAll, beforeAll, beforeEach, expect, it} from 'vitest';
+import {runRecipe} from '../../source/commands/run.ts';
+import {undoRun} from '../../source/commands/undo.ts';
+import {connect} from '../../source/postgres/connect.ts';
+import {readProgress} from '../../source/postgres/progress.ts';
+import {createActing, noFlags} from '../commands/acting.ts';
+import {describeEachMajor, startTestServer, type TestServer} from '../helpers/server.ts';
+import {requestTo} from '../postgres/requests.ts';
+import {createOrders, holdUp, indexNamed, soon} from './indexing.ts';
+
+const now = 'stats_age=0s';
+
+describeEachMajor('drop-unused-indexes', major => {
+  let server: TestServer;
+  beforeAll(async () => {
+    server = await startTestServer({major});
+  });
+  afterAll(() => server?.stop());
+  beforeEach(async () => {
+    await createOrders(server, 2000);
+    await server.query('CREATE INDEX idle_one ON shop.orders (status DESC, n) WHERE n > 5');
+    await server.query('CREATE INDEX fk_one ON shop.orders (user_id)');
+    await server.query('CREATE INDEX fk_two ON shop.orders (user_id, status)');
+    await server.query('CREATE UNIQUE INDEX only_one ON shop.orders (n)');
+  });
+
+  it('drops what nobody uses, keeps one for the foreign key and all that is unique, and undoes it exactly', async () => {
+    const before = await indexNamed(server, 'idle_one');
+    const acting = await createActing(server);
+    expect(await acting.run('drop-unused-indexes', {set: [now], yes: true})).toBe(0);
+    const {steps, left_alone} = acting.document();
+    expect(steps.map(({subject, outcome}) => [subject, outcome]).sort()).toEqual([
+      ['index:shop.fk_two', 'verified'],
+      ['index:shop.idle_one', 'verified'],
+    ]);
+    expect(left_alone).toMatchObject([{reason: 'it alone serves the foreign key orders_user_id_fkey'}]);
+    expect(await indexNamed(server, 'idle_one')).toBeUndefined();
+    for (const kept of ['fk_one', 'only_one', 'orders_pkey']) {
+      expect(await indexNamed(server, kept)).toMatchObject({is_valid: true});
+    }
+
+    const ports = {...acting.ports, identity: {run: 'r2', actor: 'oncall@bastion'}};
+    expect(await undoRun(ports, 'r1', {...noFlags, yes: true})).toBe(0);
+    expect(await indexNamed(server, 'idle_one')).toEqual(before);
+    expect(await indexNamed(server, 'fk_two')).toMatchObject({is_valid: true});
+    expect(await acting.journal.verify()).toMatchObject({ok: true, unfinished: []});
+  });
+
+  it('drops none while scans are not counted long enough', async () => {
+    await server.query('SELECT pg_stat_reset()');
+    const acting = await createActing(server);
+    expect(await acting.run('drop-unused-indexes', {yes: true})).toBe(0);
+    expect(acting.document()).toMatchObject({run: null, steps: []});
+    expect(JSON.stringify(acting.document().left_alone)).toContain('stats_age says how long is enough');
+    expect(await indexNamed(server, 'idle_one')).toBeDefined();
+  });
+
+  it('leaves alone an index that was used, or replaced, since the preview', async () => {
+    const acting = await createActing(server);
+    const plannedFirst = await acting.ports.gather({catalog: true});
+    await server.query('SET enable_seqscan = off');
+    await server.query("SELECT count(*) FROM shop.orders WHERE status = 'x' AND n > 5");
+    await server.query('SET enable_seqscan = on');
+    await server.query('DROP INDEX shop.fk_two');
+    await server.query('CREATE INDEX fk_two ON shop.orders (status, user_id)');
+    const isCounted = () =>
+      server.query("SELECT 1 FROM pg_stat_all_indexes WHERE indexrelname = 'idle_one' AND idx_scan > 0");
+    await expect.poll(isCounted, soon).toHaveLength(1);
+    // Blind to what came since, so that only the guard in the acting session can tell.
+    const ports = {...acting.ports, gather: async () => plannedFirst};
+    const flags = {...noFlags, set: [now, 'index=shop.idle_one,shop.fk_two'], yes: true};
+    expect(await runRecipe(ports, 'drop-unused-indexes', flags)).toBe(6);
+    expect(
+      acting
+        .document()
+        .steps.map(({subject, message}) => [subject, message])
+        .sort(),
+    ).toEqual([
+      ['index:shop.fk_two', 'the index is not the one of the preview any more: left alone'],
+      ['index:shop.idle_one', 'it is used now: left alone'],
+    ]);
+    expect(await indexNamed(server, 'idle_one')).toMatchObject({is_valid: true});
+  });
+
+  it('tells whom a drop waits for, and gives up after lock_timeout', async () => {
+    const holder = await holdUp(server);
+    const acting = await createActing(server);
+    const running = acting.run('drop-unused-indexes', {
+      set: [now, 'index=shop.idle_one', 'lock_timeout=1s'],
+      yes: true,
+    });
+    const watching = await connect(requestTo(server.url()), {purpose: 'watch'});
+    const progress = async () => {
+      const [row] = await server.query<{pid: number}>(
+        "SELECT pid FROM pg_stat_activity WHERE query LIKE 'DROP INDEX CONC%' AND state = 'active'",
+      );
+      return row && readProgress(watching, {view: 'drop_index', pid: row.pid});
+    };
+    await expect.poll(progress, soon).toEqual({
+      phase: 'Lock: virtualxid',
+      done_ratio: null,
+      waiting_for: {pid: holder.processID, description: 'holder postgres idle in transaction'},
+    });
+    expect(await running).toBe(7);
+    expect(acting.document().steps).toMatchObject([{outcome: 'failed', sqlstate: '55P03'}]);
+    await watching.close();
+  });
+
+  it('stops with exit 6 where the re-plan no longer has the step', async () => {
+    const acting = await createActing(server);
+    const ask = async () => {
+      await server.query('DROP INDEX shop.fk_one');
+      return 'yes';
+    };
+    const flags = {...noFlags, set: [now, 'index=shop.fk_two'], json: false};
+    expect(await runRecipe({...acting.ports, ask}, 'drop-unused-indexes', flags)).toBe(6);
+    expect(await indexNamed(server, 'fk_two')).toMatchObject({is_valid: true});
+  });
+});

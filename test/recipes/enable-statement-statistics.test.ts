@@ -1,0 +1,79 @@
+import {expect, it} from 'vitest';
+import recipe from '../../recipes/enable-statement-statistics.ts';
+import type {ParameterValues} from '../../source/core/recipe.ts';
+import type {StatementStatistics} from '../../source/core/statement-statistics.ts';
+import type {ManagedService} from '../../source/core/target.ts';
+import {createSnapshot} from '../helpers/snapshot.ts';
+
+const remedy = "ALTER SYSTEM SET shared_preload_libraries = 'pg_stat_statements'; then restart the server";
+
+function plan(lack: Partial<StatementStatistics>, params: ParameterValues = {}) {
+  if (!recipe.plan) throw new Error('it acts');
+  const statement_statistics = {
+    is_loaded: true,
+    is_restart_pending: false,
+    preload_remedy: remedy,
+    service_note: null,
+    compute_query_id: 'auto',
+    available_version: '1.10',
+    installed: null,
+    schemas: ['public', 'we"ird'],
+    ...lack,
+  };
+  return recipe.plan(createSnapshot(), params, {statement_statistics});
+}
+
+it.each<[string, Partial<StatementStatistics>, string[]]>([
+  ['loaded and not created', {}, ['sql: create extension pg_stat_statements in schema public']],
+  [
+    'not loaded',
+    {is_loaded: false},
+    ['advice: have the server load pg_stat_statements, which takes a restart'],
+  ],
+  ['waiting for a restart', {is_loaded: false, is_restart_pending: true}, ['advice: restart the server']],
+  [
+    'without its files',
+    {is_loaded: false, available_version: null},
+    ['advice: install the files of pg_stat_statements'],
+  ],
+  ['as it should be', {installed: {version: '1.10', schema: 'public'}}, []],
+  [
+    'too old to read',
+    {installed: {version: '1.7', schema: 'public'}},
+    ['sql: update extension pg_stat_statements from 1.7'],
+  ],
+  [
+    'without query ids',
+    {installed: {version: '1.12', schema: 'public'}, compute_query_id: 'off'},
+    ['advice: have the server compute query ids'],
+  ],
+])('plans for one that is %s', (_, lack, expected) => {
+  expect(plan(lack).steps.map(({kind, title}) => `${kind}: ${title}`)).toEqual(expected);
+});
+
+it('quotes the schema, and refuses one that is not there', () => {
+  expect(plan({}, {schema: 'we"ird'}).steps).toMatchObject([
+    {
+      apply: {text: 'CREATE EXTENSION pg_stat_statements WITH SCHEMA "we""ird"'},
+      undo: {apply: {text: 'DROP EXTENSION pg_stat_statements'}},
+    },
+  ]);
+  expect(() => plan({}, {schema: 'none'})).toThrow(/no schema "none"/);
+});
+
+it('says exactly what the restart takes', () => {
+  expect(plan({is_loaded: false, service_note: 'It is preloaded.'}).steps).toMatchObject([
+    {text: `${remedy}\nIt is preloaded.\nThen run this again.`},
+  ]);
+});
+
+it.each<[ManagedService | null, ParameterValues | undefined]>([
+  ['supabase', {schema: 'extensions'}],
+  ['heroku', {schema: 'heroku_ext'}],
+  ['rds', {}],
+  [null, {}],
+])('knows where %s wants it', (managed_service, expected) => {
+  const snapshot = createSnapshot();
+  const target = {...snapshot.target, managed_service};
+  expect(recipe.defaults?.({...snapshot, target}, {})).toEqual(expected);
+});

@@ -1,0 +1,100 @@
+import {describe, expect, it} from 'vitest';
+import recipe from '../../recipes/prisma-migrate-lock.ts';
+import type {AdvisoryLock} from '../../source/core/advisory-locks.ts';
+import type {ParameterValues} from '../../source/core/recipe.ts';
+import type {Backend} from '../../source/core/snapshot.ts';
+import {createBackend, createSnapshot} from '../helpers/snapshot.ts';
+
+const lock = (pid: number, overrides: Partial<AdvisoryLock> = {}): AdvisoryLock => ({
+  pid,
+  database: 'shop',
+  mode: 'ExclusiveLock',
+  is_granted: true,
+  wait_age_ms: null,
+  ...overrides,
+});
+
+const holder = (overrides: Partial<Backend> = {}) =>
+  createBackend({pid: 1, state_age_ms: 90_000, query: 'SELECT pg_advisory_lock(72707369)', ...overrides});
+
+const waiter = lock(2, {is_granted: false, wait_age_ms: 3000});
+
+function plan(backends: Backend[], locks: AdvisoryLock[], params: ParameterValues = {}) {
+  if (!recipe.plan) throw new Error('it acts');
+  return recipe.plan(createSnapshot({backends}), params, {advisory_locks: locks});
+}
+
+describe('plan', () => {
+  it.each<[string, Partial<Backend>]>([
+    ['idle', {}],
+    ['idle in transaction', {state: 'idle in transaction'}],
+    ['aborted', {state: 'idle in transaction (aborted)'}],
+    ['a pooled session of the application', {application_name: 'PgBouncer', query: 'SELECT 1'}],
+    ['by the name of the schema engine', {application_name: 'schema-engine'}],
+  ])('ends a holder that is %s, if it has done nothing since', (_, overrides) => {
+    const {steps, left_alone} = plan([holder(overrides)], [lock(1), waiter]);
+    expect(steps).toMatchObject([
+      {subject: 'backend:1', apply: {text: expect.stringContaining('state_change <= $4::timestamptz')}},
+    ]);
+    expect(left_alone).toEqual([]);
+  });
+
+  it.each<[string, Partial<Backend>, RegExp]>([
+    ['at work', {state: 'active', query: 'ALTER TABLE a ADD b int'}, /^a migration at work$/],
+    [
+      'held up itself',
+      {state: 'active', wait_event_type: 'Lock', blocked_by: [7]},
+      /at work, held up by backend:7: release-blockers/,
+    ],
+    ['idle for a moment', {state_age_ms: 5000}, /idle for 5s only/],
+    ["a superuser's", {is_superuser: true}, /superuser/],
+    ['hidden', {state: null, backend_start: null, state_change: null}, /pg_read_all_stats/],
+  ])('leaves alone a holder that is %s', (_, overrides, reason) => {
+    expect(plan([holder(overrides)], [lock(1)])).toMatchObject({
+      steps: [],
+      left_alone: [{subject: 'backend:1', reason: expect.stringMatching(reason)}],
+    });
+  });
+
+  it('says that a pooler kept the lock where the last statement is another', () => {
+    const text = (query: string) => plan([holder({query})], [lock(1)]).explanation.join('\n');
+    expect(text('SELECT 1')).toContain('directUrl');
+    expect(text('SELECT pg_advisory_lock(72707369)')).not.toContain('directUrl');
+  });
+
+  it('keeps to the database asked for, and draws who waits where', () => {
+    const locks = [lock(1), lock(3, {database: 'other'}), waiter];
+    const backends = [holder(), holder({pid: 3, datname: 'other'})];
+    expect(plan(backends, locks, {database: 'other'}).steps.map(({subject}) => subject)).toEqual([
+      'backend:3',
+    ]);
+    expect(plan(backends, locks).figure).toEqual([
+      '1 shop/shop_app idle for 1m30s, in shop',
+      '└─ 2 waits 3s',
+      '3 shop/shop_app idle for 1m30s, in other',
+    ]);
+  });
+
+  it('has nothing to do where nobody holds it', () => {
+    expect(plan([], [])).toMatchObject({steps: [], explanation: [expect.stringMatching(/^Nobody/)]});
+  });
+});
+
+describe('diagnose', () => {
+  const diagnose = (backend: Backend, locks: AdvisoryLock[]) =>
+    recipe.diagnose(createSnapshot({backends: [backend]}), {advisory_locks: locks});
+
+  it.each([
+    ['warning', []],
+    ['critical', [waiter]],
+  ])('is %s by who waits', (severity, waiters) => {
+    expect(diagnose(holder(), [lock(1), ...waiters])).toMatchObject([
+      {severity, subject: 'database:shop/advisory lock:72707369', params: {database: 'shop'}},
+    ]);
+  });
+
+  it('says nothing of a migration at work', () => {
+    expect(diagnose(holder({state: 'active'}), [lock(1), waiter])).toEqual([]);
+    expect(diagnose(holder({state_age_ms: 5000}), [lock(1), waiter])).toEqual([]);
+  });
+});

@@ -1,0 +1,160 @@
+import type pg from 'pg';
+import {afterAll, beforeAll, expect, it, onTestFinished} from 'vitest';
+import {runRecipe} from '../../source/commands/run.ts';
+import {createActing, createRoles, noFlags, pidsOf} from '../commands/acting.ts';
+import {describeEachMajor, startTestServer, type TestServer} from '../helpers/server.ts';
+
+describeEachMajor('release-blockers', major => {
+  let server: TestServer;
+  beforeAll(async () => {
+    server = await startTestServer({major, settings: {max_prepared_transactions: 2}});
+    await createRoles(server);
+    await server.query('CREATE TABLE orders (id int PRIMARY KEY, note text)');
+    await server.query('INSERT INTO orders SELECT generate_series(1, 9)');
+    await server.query('GRANT ALL ON orders TO app');
+  });
+  afterAll(() => server?.stop());
+
+  const now = 'waited_for=0s';
+
+  async function open(application_name: string): Promise<pg.Client> {
+    const client = await server.connect({application_name, user: 'app', password: 'secret'});
+    onTestFinished(() => client.end().catch(() => {}));
+    return client;
+  }
+
+  /** A session that has changed a row and not committed. */
+  async function hold(application_name: string, id: number): Promise<pg.Client> {
+    const client = await open(application_name);
+    await client.query('BEGIN');
+    await client.query('UPDATE orders SET note = $1 WHERE id = $2', [application_name, id]);
+    return client;
+  }
+
+  /** Another one that wants the same row; resolves when it waits for it. */
+  async function waitFor(id: number): Promise<{client: pg.Client; done: Promise<unknown>}> {
+    const client = await open('waiter');
+    const done = client.query('UPDATE orders SET note = NULL WHERE id = $1', [id]).catch(error => error);
+    await untilWaiting(client);
+    return {client, done};
+  }
+
+  const untilWaiting = (client: pg.Client) =>
+    expect
+      .poll(() =>
+        server.query("SELECT FROM pg_stat_activity WHERE pid = $1 AND wait_event_type = 'Lock'", [
+          (client as pg.Client & {processID: number}).processID,
+        ]),
+      )
+      .toHaveLength(1);
+
+  const untilAsleep = (application_name: string) =>
+    expect
+      .poll(() =>
+        server.query("SELECT FROM pg_stat_activity WHERE application_name = $1 AND wait_event = 'PgSleep'", [
+          application_name,
+        ]),
+      )
+      .toHaveLength(1);
+
+  it('ends a blocker that is idle in transaction, and those who waited go on', async () => {
+    await hold('forgotten', 1);
+    const {done} = await waitFor(1);
+    const acting = await createActing(server, {user: 'oncall'});
+    expect(await acting.run('release-blockers', {set: [now], yes: true})).toBe(0);
+    expect(acting.document()).toMatchObject({status: 'done', steps: [{outcome: 'verified'}]});
+    expect(await done).toMatchObject({rowCount: 1});
+    expect(await pidsOf(server, 'forgotten')).toEqual([]);
+    const events = (await acting.journal.read()).map(({event}) => event);
+    expect(events).toEqual(['run', 'intent', 'outcome', 'end']);
+
+    // What was ended cannot be brought back, and says so.
+    expect(await acting.undo('r1', {yes: true})).toBe(0);
+    expect(acting.document()).toMatchObject({steps: [], left_alone: [{reason: 'cannot be undone'}]});
+  });
+
+  it('cancels what runs, and leaves the session where that was enough', async () => {
+    const blocker = await hold('runs', 2);
+    const failure = blocker.query('SELECT pg_sleep(600)').catch((error: {code: string}) => error.code);
+    await untilAsleep('runs');
+    const {done} = await waitFor(2);
+    const acting = await createActing(server, {user: 'oncall'});
+    expect(await acting.run('release-blockers', {set: [now], yes: true})).toBe(0);
+    expect(acting.document().steps).toMatchObject([
+      {outcome: 'verified'},
+      {outcome: 'skipped', message: 'it holds nobody up any more: left alone'},
+    ]);
+    expect(await failure).toBe('57014');
+    expect(await done).toMatchObject({rowCount: 1});
+    expect(await pidsOf(server, 'runs')).toHaveLength(1);
+  });
+
+  it('ends the session too where a cancel frees nothing: a savepoint keeps what came before it', async () => {
+    const blocker = await hold('savepoint', 3);
+    await blocker.query('SAVEPOINT s');
+    const failure = blocker.query('SELECT pg_sleep(600)').catch((error: {code: string}) => error.code);
+    await untilAsleep('savepoint');
+    const {done} = await waitFor(3);
+    const acting = await createActing(server, {user: 'oncall'});
+    expect(await acting.run('release-blockers', {set: [now], yes: true})).toBe(0);
+    expect(acting.document().steps).toMatchObject([{outcome: 'verified'}, {outcome: 'verified'}]);
+    expect(await failure).toBe('57014');
+    expect(await done).toMatchObject({rowCount: 1});
+    expect(await pidsOf(server, 'savepoint')).toEqual([]);
+  });
+
+  it('leaves a session alone that has begun another transaction by then', async () => {
+    const blocker = await hold('moves-on', 4);
+    const sleeping = blocker.query('SELECT pg_sleep(600)').catch((error: {code: string}) => error.code);
+    await untilAsleep('moves-on');
+    const {done} = await waitFor(4);
+    const acting = await createActing(server, {user: 'oncall'});
+    // In the pause after the cancel its application tries again, and somebody waits for that.
+    let again: Promise<unknown> = Promise.resolve();
+    const sleep = async () => {
+      await sleeping;
+      await blocker.query('ROLLBACK');
+      await done;
+      await blocker.query('BEGIN');
+      await blocker.query('UPDATE orders SET note = NULL WHERE id = 4');
+      again = (await waitFor(4)).done;
+    };
+    const engine = {...acting.ports.engine, clock: {...acting.ports.engine.clock, sleep}};
+    const flags = {...noFlags, set: [now], yes: true};
+    expect(await runRecipe({...acting.ports, engine}, 'release-blockers', flags)).toBe(0);
+    expect(acting.document().steps).toMatchObject([
+      {outcome: 'verified'},
+      {outcome: 'skipped', message: 'it is in another transaction by now: left alone'},
+    ]);
+    await blocker.query('COMMIT');
+    expect(await again).toMatchObject({rowCount: 1});
+  });
+
+  it('does nothing where the world moved between preview and act', async () => {
+    const blocker = await hold('went-on', 5);
+    const {done} = await waitFor(5);
+    const acting = await createActing(server, {user: 'oncall'});
+    const ask = async () => {
+      await blocker.query('COMMIT');
+      await done;
+      return 'yes';
+    };
+    const flags = {...noFlags, set: [now], json: false};
+    expect(await runRecipe({...acting.ports, ask}, 'release-blockers', flags)).toBe(6);
+    expect(await pidsOf(server, 'went-on')).toHaveLength(1);
+    expect(await acting.journal.verify()).toMatchObject({ok: true, unfinished: []});
+  });
+
+  it('names the prepared transaction that blocks, and the statement that ends it', async () => {
+    const client = await hold('coordinator', 6);
+    await client.query("PREPARE TRANSACTION 'order''s 6'");
+    const {done} = await waitFor(6);
+    const acting = await createActing(server, {user: 'oncall'});
+    expect(await acting.run('release-blockers', {set: [now], dryRun: true})).toBe(0);
+    const [step] = acting.document().steps;
+    expect(step).toMatchObject({kind: 'advice', text: expect.stringContaining('database postgres, as app')});
+    const statement = /ROLLBACK PREPARED .*?;/.exec(String(step?.text))?.[0] ?? '';
+    await server.query(statement);
+    expect(await done).toMatchObject({rowCount: 1});
+  });
+});

@@ -1,0 +1,176 @@
+import {describe, expect, it} from 'vitest';
+import recipe from '../../recipes/release-blockers.ts';
+import type {Facts} from '../../source/core/facts.ts';
+import type {ParameterValues} from '../../source/core/recipe.ts';
+import type {Backend, Snapshot} from '../../source/core/snapshot.ts';
+import {createBackend, createSnapshot} from '../helpers/snapshot.ts';
+
+/** Sessions by pid, and who waits for whom for so long. */
+function world(
+  sessions: Record<number, Partial<Backend>>,
+  waits: [pid: number, blocked_by: number[], wait_age_ms: number][],
+): Snapshot {
+  const blockers = new Map(waits.map(([pid, blocked_by]) => [pid, blocked_by]));
+  return createSnapshot({
+    backends: Object.entries(sessions).map(([pid, overrides]) => {
+      const blocked_by = blockers.get(Number(pid));
+      const waiting = blocked_by && {state: 'active' as const, blocked_by, wait_event_type: 'Lock'};
+      return createBackend({pid: Number(pid), ...waiting, ...overrides});
+    }),
+    lock_waits: waits.map(([pid, blocked_by, wait_age_ms]) => ({
+      pid,
+      blocked_by,
+      locktype: 'transactionid',
+      mode: 'ShareLock',
+      relation: 'orders',
+      wait_age_ms,
+    })),
+  });
+}
+
+const leaking: Partial<Backend> = {state: 'idle in transaction', state_age_ms: 40_000};
+const running: Partial<Backend> = {state: 'active', state_age_ms: 90_000};
+
+function plan(snapshot: Snapshot, params: ParameterValues = {}, facts: Facts = {}) {
+  if (!recipe.plan) throw new Error('it acts');
+  return recipe.plan(snapshot, params, facts);
+}
+
+const titles = (snapshot: Snapshot, params: ParameterValues = {}, facts: Facts = {}) =>
+  plan(snapshot, params, facts).steps.map(({title}) => title.replace(/ \(.*?\)/, ''));
+
+describe('diagnose', () => {
+  it.each<[string, Partial<Backend>, number, unknown[]]>([
+    ['a wait that nobody notices', running, 4000, []],
+    ['a wait that somebody does', running, 6000, [['backend:1', 'warning']]],
+    ['a long wait', running, 60_000, [['backend:1', 'critical']]],
+    ['a leak, however short the wait', leaking, 100, [['backend:1', 'critical']]],
+    ['a transaction idle for a moment', {...leaking, state_age_ms: 2000}, 100, []],
+  ])('names the root of %s', (_, root, wait_age_ms, expected) => {
+    const snapshot = world({1: root, 2: {}, 3: {}}, [
+      [2, [1], wait_age_ms],
+      [3, [2], 10],
+    ]);
+    const findings = recipe.diagnose(snapshot, {});
+    expect(findings.map(({subject, severity}) => [subject, severity])).toEqual(expected);
+    for (const {params} of findings) expect(params).toEqual({pid: '1'});
+  });
+
+  it('is critical for a crowd', () => {
+    const waits = [2, 3, 4, 5, 6].map((pid): [number, number[], number] => [pid, [1], 6000]);
+    const sessions = {1: running, 2: {}, 3: {}, 4: {}, 5: {}, 6: {}};
+    expect(recipe.diagnose(world(sessions, waits), {})).toMatchObject([{severity: 'critical'}]);
+  });
+
+  it('names whoever is protected, and leaves it to a person to name the pid', () => {
+    const [finding] = recipe.diagnose(
+      world({1: {...running, application_name: 'pg_dump'}, 2: {}}, [[2, [1], 6000]]),
+      {},
+    );
+    expect(finding).toMatchObject({evidence: {protected: expect.stringContaining('dump')}});
+    expect(finding?.params).toBeUndefined();
+  });
+
+  it('knows that pid 0 is a prepared transaction', () => {
+    expect(recipe.diagnose(world({2: {}}, [[2, [0], 9000]]), {})).toMatchObject([
+      {subject: 'prepared transaction', summary: 'a prepared transaction, waited for 9s, holds up 1 session'},
+    ]);
+  });
+});
+
+describe('plan', () => {
+  const two = world({1: running, 2: leaking, 3: {}, 4: {}, 5: {}}, [
+    [3, [1], 9000],
+    [4, [2], 8000],
+    [5, [4], 7000],
+  ]);
+
+  it.each<[ParameterValues, string[]]>([
+    [{}, ['end session 2 if it holds others up']],
+    [
+      {at_most: '2'},
+      [
+        'end session 2 if it holds others up',
+        'cancel the statement of session 1',
+        'end session 1 if it still holds others up',
+      ],
+    ],
+    [{at_most: '2', then_terminate: 'no', waited_for: '9s'}, ['cancel the statement of session 1']],
+    [{waited_for: '10s'}, []],
+    [{pid: '1'}, ['cancel the statement of session 1', 'end session 1 if it still holds others up']],
+    [{pid: '1', then_terminate: 'no'}, ['cancel the statement of session 1']],
+    [{pid: '3'}, []],
+  ])('with %j', (params, expected) => {
+    expect(titles(two, params)).toEqual(expected);
+  });
+
+  it.each<[string, Partial<Backend>, RegExp]>([
+    ['a dump', {...running, application_name: 'pg_dump'}, /dump/],
+    ['a migration', {...leaking, query: 'ALTER TABLE a ADD b int'}, /migration/],
+    ["a superuser's", {...leaking, is_superuser: true}, /superuser/],
+    ['hidden', {state: null, backend_start: null, state_change: null}, /pg_read_all_stats/],
+  ])('leaves alone, and takes the next: %s', (_, root, reason) => {
+    const snapshot = world({1: root, 2: leaking, 3: {}, 4: {}, 5: {}}, [
+      [3, [1], 9000],
+      [5, [1], 9000],
+      [4, [2], 8000],
+    ]);
+    expect(titles(snapshot)).toEqual(['end session 2 if it holds others up']);
+    expect(plan(snapshot).left_alone).toMatchObject([
+      {subject: 'backend:1', reason: expect.stringMatching(reason)},
+    ]);
+  });
+
+  it('says of a worker that it is none of the client sessions', () => {
+    const worker = {
+      pid: 9,
+      backend_type: 'autovacuum worker',
+      application_name: '',
+      state: null,
+      wait_event_type: null,
+      wait_event: null,
+      query_age_ms: null,
+      query: null,
+    };
+    const snapshot = {...world({2: {}}, [[2, [9], 9000]]), background_workers: [worker]};
+    expect(plan(snapshot)).toMatchObject({
+      steps: [],
+      left_alone: [{subject: 'backend:9', reason: expect.stringContaining('autovacuum worker')}],
+    });
+  });
+
+  it('advises on the prepared transaction that blocks, with the statement that ends it', () => {
+    const prepared = {gid: "order's", owner: 'shop', database: 'shop', age_ms: 100_000, waiters: [2]};
+    const idle = {...prepared, gid: 'harmless', waiters: []};
+    const snapshot = world({2: {}}, [[2, [0], 9000]]);
+    const {steps, figure} = plan(snapshot, {}, {prepared_transactions: [idle, prepared]});
+    expect(steps).toMatchObject([
+      {kind: 'advice', text: expect.stringContaining("ROLLBACK PREPARED 'order''s';")},
+    ]);
+    expect(figure?.[0]).toContain('prepared transaction  holds up 1');
+  });
+
+  it('draws the tree, no line too wide', () => {
+    const snapshot = world({1: {...running, application_name: 'x'.repeat(100)}, 2: {}, 3: {}, 4: {}}, [
+      [2, [1], 9000],
+      [3, [2], 8000],
+      [4, [1], 3000],
+    ]);
+    const {figure = []} = plan(snapshot);
+    expect(figure.map(line => line.replace(/ {2}.*/, ''))).toEqual([
+      expect.stringMatching(/^1/),
+      '├─ 2',
+      '│',
+      '└─ 4',
+    ]);
+    expect(figure[2]).toContain('└─ 3  shop/shop_app active  waits 8s for ShareLock on orders');
+    for (const line of figure) expect([...line].length).toBeLessThanOrEqual(76);
+  });
+
+  it('has nothing to do where nobody waits', () => {
+    expect(plan(createSnapshot())).toMatchObject({
+      steps: [],
+      explanation: [expect.stringMatching(/^Nobody/)],
+    });
+  });
+});

@@ -1,0 +1,100 @@
+import {afterAll, beforeAll, beforeEach, expect, it} from 'vitest';
+import {runRecipe} from '../../source/commands/run.ts';
+import {undoRun} from '../../source/commands/undo.ts';
+import {createActing, noFlags} from '../commands/acting.ts';
+import {describeEachMajor, startTestServer, type TestServer} from '../helpers/server.ts';
+import {rejection} from '../postgres/requests.ts';
+import {buildPhase, createOrders, holdUp, indexNamed, soon} from './indexing.ts';
+
+describeEachMajor('repair-invalid-indexes', major => {
+  let server: TestServer;
+  beforeAll(async () => {
+    server = await startTestServer({major});
+  });
+  afterAll(() => server?.stop());
+  beforeEach(() => createOrders(server, 2000));
+
+  /** As a build leaves it that waited too long for somebody's transaction. */
+  async function failBuild(definition: string): Promise<void> {
+    const holder = await holdUp(server);
+    const builder = await server.connect();
+    await builder.query("SET lock_timeout = '50ms'");
+    expect(await rejection(builder.query(definition))).toMatchObject({code: '55P03'});
+    await builder.end();
+    await holder.query('COMMIT');
+    await holder.end();
+  }
+
+  it('builds what a failed build left invalid, is found by check, and is taken back', async () => {
+    await failBuild('CREATE INDEX CONCURRENTLY half ON shop.orders (status, n DESC)');
+    expect(await indexNamed(server, 'half')).toMatchObject({is_valid: false});
+    const acting = await createActing(server);
+    const recipe = acting.ports.recipes.find(({id}) => id === 'repair-invalid-indexes');
+    const facts = await acting.ports.gather({catalog: true});
+    expect(recipe?.diagnose(await acting.ports.read(), facts)).toMatchObject([
+      {subject: 'index:shop.half', params: {index: 'shop.half'}},
+    ]);
+
+    expect(await acting.run('repair-invalid-indexes', {yes: true})).toBe(0);
+    expect(acting.document().steps.map(({outcome}) => outcome)).toEqual(['verified', 'verified']);
+    const repaired = await indexNamed(server, 'half');
+    expect(repaired).toMatchObject({is_valid: true, definition: expect.stringContaining('(status, n DESC)')});
+    expect(recipe?.diagnose(await acting.ports.read(), await acting.ports.gather({catalog: true}))).toEqual(
+      [],
+    );
+
+    const ports = {...acting.ports, identity: {run: 'r2', actor: 'oncall@bastion'}};
+    expect(await undoRun(ports, 'r1', {...noFlags, yes: true})).toBe(0);
+    expect(await indexNamed(server, 'half')).toEqual(repaired);
+    expect(await acting.journal.verify()).toMatchObject({ok: true, unfinished: []});
+  });
+
+  it('drops the leftover of a REINDEX CONCURRENTLY beside the valid index, be it unique', async () => {
+    await server.query('CREATE UNIQUE INDEX whole ON shop.orders (n)');
+    await failBuild('REINDEX INDEX CONCURRENTLY shop.whole');
+    expect(await indexNamed(server, 'whole_ccnew')).toMatchObject({is_valid: false});
+    const acting = await createActing(server);
+    expect(await acting.run('repair-invalid-indexes', {yes: true})).toBe(0);
+    expect(acting.document().steps).toMatchObject([{sql: 'DROP INDEX CONCURRENTLY "shop"."whole_ccnew"'}]);
+    expect(await indexNamed(server, 'whole_ccnew')).toBeUndefined();
+    expect(await indexNamed(server, 'whole')).toMatchObject({is_valid: true});
+  });
+
+  it('leaves a unique one to a person, with the statements that show the duplicates', async () => {
+    const builder = server.query('CREATE UNIQUE INDEX CONCURRENTLY twice ON shop.orders (user_id)');
+    expect(await rejection(builder)).toMatchObject({code: '23505'});
+    const acting = await createActing(server);
+    expect(await acting.run('repair-invalid-indexes', {yes: true})).toBe(0);
+    const {steps} = acting.document();
+    expect(steps).toMatchObject([{kind: 'advice', outcome: 'skipped'}]);
+    const [, duplicates = ''] = String(steps[0]?.text).split('\n');
+    expect((await server.query(duplicates)).length).toBe(1000);
+    expect(await indexNamed(server, 'twice')).toMatchObject({is_valid: false});
+  });
+
+  it('leaves alone what is being built, and what became valid since the preview', async () => {
+    const holder = await holdUp(server);
+    const builder = await server.connect();
+    const building = builder.query('CREATE INDEX CONCURRENTLY slow ON shop.orders (n)');
+    await expect.poll(() => buildPhase(server), soon).toBe('waiting for writers before build');
+    const acting = await createActing(server);
+    expect(await acting.run('repair-invalid-indexes', {yes: true})).toBe(0);
+    expect(acting.document()).toMatchObject({
+      steps: [],
+      left_alone: [{reason: expect.stringMatching(/^session \d+ is building it/)}],
+    });
+    // As a reading that did not see the build would have it.
+    const {catalog} = await acting.ports.gather({catalog: true});
+    if (catalog === undefined) throw new Error('it was asked for');
+    const ports = {...acting.ports, gather: async () => ({catalog: {...catalog, builds: []}})};
+    const message = async () => {
+      expect(await runRecipe(ports, 'repair-invalid-indexes', {...noFlags, yes: true})).toBe(6);
+      return acting.document().steps[0]?.message;
+    };
+    expect(await message()).toContain('it is being built: left alone');
+    await holder.query('COMMIT');
+    await building;
+    expect(await message()).toContain('it is valid now: left alone');
+    expect(await indexNamed(server, 'slow')).toMatchObject({is_valid: true});
+  });
+});

@@ -1,0 +1,107 @@
+import {afterAll, beforeAll, expect, it} from 'vitest';
+import {runRecipe} from '../../source/commands/run.ts';
+import {createActing, createRoles, noFlags} from '../commands/acting.ts';
+import {describeEachMajor, startTestServer, type TestServer} from '../helpers/server.ts';
+
+describeEachMajor('set-timeouts', major => {
+  let server: TestServer;
+  beforeAll(async () => {
+    server = await startTestServer({major});
+    await createRoles(server);
+    await server.query('CREATE DATABASE "Sh\'op"');
+    // PostgreSQL 16 wants the right over the very role.
+    await server.query("CREATE ROLE admin LOGIN PASSWORD 'secret' CREATEROLE IN ROLE pg_monitor");
+    if (major >= 16) await server.query('GRANT app TO admin WITH ADMIN OPTION');
+  });
+  afterAll(() => server?.stop());
+
+  const stored = () =>
+    server.query<{setconfig: string[]; datname: string | null}>(
+      `SELECT d.datname, s.setconfig FROM pg_db_role_setting s LEFT JOIN pg_database d ON d.oid = s.setdatabase
+       WHERE s.setrole = 'app'::regrole ORDER BY d.datname NULLS FIRST`,
+    );
+  const shown = async (name: string, database?: string) => {
+    const client = await server.connect({user: 'app', password: 'secret', ...(database && {database})});
+    const {rows} = await client.query(`SHOW ${name}`);
+    await client.end();
+    return rows[0]?.[name];
+  };
+
+  it('sets what new sessions get, and takes exactly that back', async () => {
+    await server.query("ALTER ROLE app SET lock_timeout = '1500'");
+    await server.query("ALTER ROLE app SET work_mem = '5MB'");
+    const before = await stored();
+    const acting = await createActing(server, {user: 'admin'});
+    const set = ['role=app', 'statement_timeout=30s', 'lock_timeout=2s', 'idle_session_timeout=10min'];
+    expect(await acting.run('set-timeouts', {set, yes: true})).toBe(0);
+    expect(acting.document().steps.map(({outcome}) => outcome)).toEqual(['verified', 'verified', 'verified']);
+    expect(await shown('statement_timeout')).toBe('30s');
+    expect(await shown('lock_timeout')).toBe('2s');
+    expect(await shown('work_mem')).toBe('5MB');
+
+    // What is there already is left alone.
+    expect(await acting.run('set-timeouts', {set, yes: true})).toBe(0);
+    expect(acting.document()).toMatchObject({steps: [], left_alone: [{reason: 'it is 30s already'}, {}, {}]});
+
+    expect(await acting.undo('r1', {yes: true})).toBe(0);
+    expect(await stored()).toEqual(before);
+    expect(await shown('statement_timeout')).toBe('0');
+    expect(await acting.journal.verify()).toMatchObject({ok: true, unfinished: []});
+    await server.query('ALTER ROLE app RESET ALL');
+  });
+
+  it('sets it in one database alone, whatever its name; nothing is left of it when undone', async () => {
+    const acting = await createActing(server, {user: 'admin'});
+    const name = major >= 17 ? 'transaction_timeout' : 'idle_in_transaction_session_timeout';
+    const set = ['role=app', "database=Sh'op", `${name}=1min`];
+    expect(await acting.run('set-timeouts', {set, yes: true})).toBe(0);
+    expect(await shown(name, "Sh'op")).toBe('1min');
+    expect(await shown(name)).toBe('0');
+    expect(await acting.undo('r1', {yes: true})).toBe(0);
+    expect(await stored()).toEqual([]);
+  });
+
+  it('does nothing where somebody else set it between preview and act', async () => {
+    const acting = await createActing(server, {user: 'admin'});
+    const ask = async () => {
+      await server.query("ALTER ROLE app SET statement_timeout = '7s'");
+      return 'yes';
+    };
+    const flags = {...noFlags, set: ['role=app', 'statement_timeout=30s'], json: false};
+    expect(await runRecipe({...acting.ports, ask}, 'set-timeouts', flags)).toBe(6);
+    expect(await shown('statement_timeout')).toBe('7s');
+    await server.query('ALTER ROLE app RESET ALL');
+  });
+
+  it('does not take back what somebody changed since', async () => {
+    const acting = await createActing(server, {user: 'admin'});
+    expect(await acting.run('set-timeouts', {set: ['role=app', 'statement_timeout=30s'], yes: true})).toBe(0);
+    await server.query("ALTER ROLE app SET statement_timeout = '45s'");
+    expect(await acting.undo('r1', {yes: true})).toBe(6);
+    expect(acting.document().steps).toMatchObject([
+      {outcome: 'skipped', message: 'changed since the preview: left alone'},
+    ]);
+    expect(await shown('statement_timeout')).toBe('45s');
+    await server.query('ALTER ROLE app RESET ALL');
+  });
+
+  it('exits 5 where this role may not', async () => {
+    const acting = await createActing(server, {user: 'viewer'});
+    expect(await acting.run('set-timeouts', {set: ['role=app', 'statement_timeout=30s'], yes: true})).toBe(5);
+    expect(JSON.stringify(acting.document())).not.toContain('pg_signal_backend');
+    expect(
+      await acting.run('set-timeouts', {set: ['role=postgres', 'statement_timeout=30s'], yes: true}),
+    ).toBe(5);
+    expect(await stored()).toEqual([]);
+  });
+
+  it('names a role whose forgotten transactions nothing ends, from the settings that are read', async () => {
+    const {default: recipe} = await import('../../recipes/set-timeouts.ts');
+    const acting = await createActing(server, {user: 'oncall'});
+    const facts = await acting.ports.gather(recipe.watches ?? {});
+    const names = facts.role_settings?.roles.map(({name}) => name) ?? [];
+    expect(names).toEqual(expect.arrayContaining(['admin', 'app', 'blind', 'oncall', 'viewer']));
+    expect(names.filter(name => name.startsWith('pg_'))).toEqual([]);
+    expect(facts.role_settings?.databases).toContain("Sh'op");
+  });
+});

@@ -1,0 +1,199 @@
+import {describe, expect, it} from 'vitest';
+import recipe from '../../recipes/set-timeouts.ts';
+import type {ParameterValues} from '../../source/core/recipe.ts';
+import type {RoleSettings, SettingOverride} from '../../source/core/role-settings.ts';
+import type {Backend} from '../../source/core/snapshot.ts';
+import {createBackend, createSnapshot, createStatement} from '../helpers/snapshot.ts';
+
+function settings(overrides: SettingOverride[] = []): RoleSettings {
+  const role = {is_superuser: false, can_login: true, connection_limit: -1};
+  return {
+    roles: [
+      {...role, name: 'app'},
+      {...role, name: 'we"b'},
+      {...role, name: 'owners', can_login: false},
+      {...role, name: 'postgres', is_superuser: true},
+    ],
+    databases: ['postgres', 'shop'],
+    overrides,
+  };
+}
+
+const override = (name: string, value: string, database: string | null = null): SettingOverride => ({
+  role: 'app',
+  database,
+  name,
+  value,
+});
+
+const app = (pid: number, overrides: Partial<Backend>) => createBackend({pid, usename: 'app', ...overrides});
+
+function plan(
+  params: ParameterValues,
+  role_settings = settings(),
+  backends: Backend[] = [],
+  version = 180_000,
+) {
+  if (!recipe.plan) throw new Error('it acts');
+  const snapshot = createSnapshot({
+    backends,
+    statements: [
+      createStatement({usename: 'app', max_exec_time_ms: 90_000}),
+      createStatement({usename: 'app', max_exec_time_ms: 10}),
+    ],
+  });
+  const target = {...snapshot.target, server_version_num: version};
+  return recipe.plan({...snapshot, target}, params, {role_settings});
+}
+
+const statements = (...args: Parameters<typeof plan>) =>
+  plan(...args).steps.map(step => {
+    if (step.kind !== 'sql' || step.undo === 'irreversible')
+      throw new Error('an SQL step that can be undone');
+    return [step.apply.text, step.undo.apply.text];
+  });
+
+describe('plan', () => {
+  it.each<[string, ParameterValues, SettingOverride[], [string, string][]]>([
+    [
+      'nothing was set',
+      {role: 'app', statement_timeout: '30s'},
+      [],
+      [[`ALTER ROLE "app" SET "statement_timeout" = '30s'`, 'ALTER ROLE "app" RESET "statement_timeout"']],
+    ],
+    [
+      'something was, in its own words',
+      {role: 'app', lock_timeout: '2s'},
+      [override('lock_timeout', '1500'), override('statement_timeout', '1min')],
+      [[`ALTER ROLE "app" SET "lock_timeout" = '2s'`, `ALTER ROLE "app" SET "lock_timeout" = '1500'`]],
+    ],
+    [
+      'in one database, where the role has another value',
+      {role: 'app', database: 'shop', statement_timeout: '5min'},
+      [override('statement_timeout', '1min')],
+      [
+        [
+          `ALTER ROLE "app" IN DATABASE "shop" SET "statement_timeout" = '5min'`,
+          'ALTER ROLE "app" IN DATABASE "shop" RESET "statement_timeout"',
+        ],
+      ],
+    ],
+    [
+      'taken back',
+      {role: 'app', reset: 'transaction_timeout'},
+      [override('transaction_timeout', '1h')],
+      [['ALTER ROLE "app" RESET "transaction_timeout"', `ALTER ROLE "app" SET "transaction_timeout" = '1h'`]],
+    ],
+    [
+      'already so',
+      {role: 'app', statement_timeout: '30s', reset: 'lock_timeout'},
+      [override('statement_timeout', '30000')],
+      [],
+    ],
+    [
+      'a name that needs its quotes',
+      {role: 'we"b', statement_timeout: '0'},
+      [],
+      [[`ALTER ROLE "we""b" SET "statement_timeout" = '0'`, 'ALTER ROLE "we""b" RESET "statement_timeout"']],
+    ],
+  ])('%s', (_, params, overrides, expected) => {
+    expect(statements(params, settings(overrides))).toEqual(expected);
+  });
+
+  it('guards what is there, and the undo what was put there', () => {
+    const [step] = plan(
+      {role: 'app', statement_timeout: '30s'},
+      settings([override('statement_timeout', '1min')]),
+    ).steps;
+    expect(step).toMatchObject({
+      guard: {
+        expect: {column: 'value', op: '=', value: '1min'},
+        query: {values: ['app', null, 'statement_timeout']},
+      },
+      verify: {expect: {value: '30s'}},
+      undo: {guard: {expect: {value: '30s'}}, verify: {expect: {value: '1min'}}},
+      transaction: true,
+    });
+  });
+
+  it.each<[ParameterValues, RegExp]>([
+    [{statement_timeout: '30s'}, /role is not set/],
+    [{role: 'nobody', statement_timeout: '30s'}, /no role "nobody"/],
+    [{role: 'app', database: 'none', statement_timeout: '30s'}, /no database "none"/],
+    [{role: 'app'}, /no timeout is set/],
+    [{role: 'app', reset: 'timeout'}, /reset: no timeout "timeout"/],
+    [{role: 'app', lock_timeout: '2s', reset: 'lock_timeout'}, /lock_timeout is both set and reset/],
+    [{role: 'app', statement_timeout: '30'}, /statement_timeout=30 is not a timeout/],
+  ])('refuses %j', (params, message) => {
+    expect(() => plan(params)).toThrow(
+      expect.objectContaining({message: expect.stringMatching(message), exitCode: 2}),
+    );
+  });
+
+  it.each([
+    ['transaction_timeout', 160_004, /PostgreSQL 17 and later; this is 16/],
+    ['idle_session_timeout', 130_010, /PostgreSQL 14 and later; this is 13/],
+  ])('knows since when there is %s', (name, version, message) => {
+    expect(() => plan({role: 'app', [name]: '1min'}, settings(), [], version)).toThrow(message);
+  });
+
+  it("leaves a superuser's settings to superusers", () => {
+    expect(plan({role: 'postgres', statement_timeout: '30s'})).toMatchObject({
+      steps: [],
+      left_alone: [{is_forbidden: true, reason: expect.stringContaining('superuser')}],
+    });
+  });
+
+  it('tells whom it would hit now, whom it does not reach, and what breaks', () => {
+    const backends = [
+      app(1, {state: 'idle', state_age_ms: 700_000, application_name: 'PgBouncer'}),
+      app(2, {state: 'idle in transaction', state_age_ms: 90_000}),
+      app(3, {state: 'active', query_age_ms: 40_000}),
+    ];
+    const {explanation, figure} = plan(
+      {
+        role: 'app',
+        statement_timeout: '30s',
+        idle_in_transaction_session_timeout: '1min',
+        idle_session_timeout: '10min',
+        lock_timeout: '30s',
+      },
+      settings([override('statement_timeout', '5min', 'shop')]),
+      backends,
+    );
+    const text = explanation.join('\n');
+    expect(text).toContain('new sessions only: 3 sessions open now');
+    expect(text).toContain('1 statement running, 1 of its 2 known statements took longer');
+    expect(text).toContain('(25P03); by it now: 1 session.');
+    expect(text).toContain('Idle as this role now: PgBouncer.');
+    expect(text).toContain('In database shop statement_timeout stays 5min');
+    expect(text).toContain('lock_timeout is no shorter than statement_timeout');
+    expect(figure?.[1]).toBe('statement_timeout                    not set  30s');
+  });
+});
+
+describe('diagnose', () => {
+  const leak = app(1, {state: 'idle in transaction', state_age_ms: 400_000});
+  const diagnose = (backend: Backend, role_settings?: RoleSettings) =>
+    recipe.diagnose(createSnapshot({backends: [backend]}), role_settings ? {role_settings} : {});
+
+  it('names a role whose transactions nothing ends, with the timeout that would', () => {
+    expect(diagnose(leak, settings())).toMatchObject([
+      {subject: 'role:app', params: {role: 'app', idle_in_transaction_session_timeout: '1min'}},
+    ]);
+  });
+
+  it.each<[string, Backend, RoleSettings | undefined]>([
+    ['before the settings are read', leak, undefined],
+    [
+      'where a timeout is set for new sessions',
+      leak,
+      settings([override('idle_in_transaction_session_timeout', '1min', 'shop')]),
+    ],
+    ['of what is idle for a minute', {...leak, state_age_ms: 60_000}, settings()],
+    ['of a dump', {...leak, application_name: 'pg_dump'}, settings()],
+    ["of a superuser's sessions", {...leak, usename: 'postgres'}, settings()],
+  ])('says nothing %s', (_, backend, role_settings) => {
+    expect(diagnose(backend, role_settings)).toEqual([]);
+  });
+});
