@@ -1,7 +1,7 @@
 import type {RunState} from '../core/engine.ts';
-import {formatMs} from '../core/format.ts';
+import {formatMs, formatRatio} from '../core/format.ts';
 import type {Plan} from '../core/recipe.ts';
-import {countOutcomes} from '../core/run-state.ts';
+import {countOutcomes, type RunStep} from '../core/run-state.ts';
 import {sanitise} from '../core/sanitise.ts';
 import type {Step} from '../core/step.ts';
 import {stepText} from '../core/step-text.ts';
@@ -30,12 +30,24 @@ function numberedLines(step: Step, index: number, before: Step | undefined): str
 
 /** What has been settled since the last state, a line each; '' where there is nothing to say. */
 export function progressText(before: RunState | null, state: RunState): string {
-  const lines = state.steps.flatMap(({title, result}, index) => {
-    if (!result || before?.steps[index]?.result) return [];
+  const lines = state.steps.flatMap((step, index) => {
+    const {title, result} = step;
+    if (!result || before?.steps[index]?.result) return goingText(before?.steps[index], step);
     const message = result.message === null ? '' : `: ${result.message}`;
     return `${result.outcome.padEnd(8)} ${title}, ${formatMs(result.duration_ms)}${message}`;
   });
   return lines.map(sanitise).join('\n');
+}
+
+/** A line where the server's phase changed, or whom it waits for: a build may take hours. */
+function goingText(before: RunStep | undefined, {title, progress}: RunStep): string[] {
+  if (progress === null) return [];
+  const {phase, done_ratio, waiting_for} = progress;
+  const isSame = before?.progress?.phase === phase && before.progress.waiting_for?.pid === waiting_for?.pid;
+  if (isSame) return [];
+  const share = done_ratio === null ? '' : `, ${formatRatio(done_ratio, 0)}`;
+  const waits = waiting_for === null ? '' : `, waits for ${waiting_for.pid} (${waiting_for.description})`;
+  return [`going on ${title}: ${phase}${share}${waits}`];
 }
 
 /** How it ended, in a line or two, and the slots before and after. */

@@ -104,7 +104,7 @@ async function swept(
       : {...result, message: `${result.message}; what it left behind is removed`};
   } catch (error) {
     const left = `what it left behind could not be removed: ${messageOf(error)}`;
-    return {...result, message: `${result.message}; ${left}`};
+    return {...result, message: `${result.message}; ${left}`, has_leftover: true};
   }
 }
 

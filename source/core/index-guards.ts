@@ -9,7 +9,14 @@ export type IndexPlace = {schema: string; name: string; table: string; table_oid
  * waited for: a session that waits for an advisory lock holds a snapshot, for which a concurrent build waits in turn
  * (prisma/prisma#12999 is that deadlock). The session that acts holds it, until it ends. 'poolctl' in ASCII.
  */
-const advisoryLock = 'pg_catalog.pg_try_advisory_lock(31647721742103660)';
+const advisoryKey = 31_647_721_742_103_660n;
+const advisoryLock = `pg_catalog.pg_try_advisory_lock(${advisoryKey})`;
+
+/** A condition: session `pid` holds that lock. pg_locks shows the key in halves. */
+export function holdsAdvisoryLock(pid: number): string {
+  const [high, low] = [advisoryKey >> 32n, advisoryKey & 0xffff_ffffn];
+  return `EXISTS (SELECT FROM pg_catalog.pg_locks WHERE locktype = 'advisory' AND pid = ${pid} AND classid = ${high} AND objid = ${low} AND objsubid = 1)`;
+}
 
 /** Nothing bears the index's name yet, and nobody else is building through poolctl. */
 export function freeNameGuard({table_oid, table, name}: IndexPlace): Verification {

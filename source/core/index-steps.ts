@@ -2,6 +2,7 @@ import {concurrently} from './index-definition.ts';
 import {
   freeNameGuard,
   goneVerification,
+  holdsAdvisoryLock,
   type IndexPlace,
   leftoverCleanup,
   presentVerification,
@@ -124,12 +125,14 @@ function dropText({schema, name}: IndexPlace): string {
 
 /**
  * A COMMIT after each look: a snapshot held for long is one that the build itself would wait for, and inside one
- * transaction the statistics views stand still.
+ * transaction the statistics views stand still. A poolctl that was killed leaves a session that notices so only when
+ * its build is done, and holds up our own next build until it has gone.
  */
 function waitText({pid, oid}: GoingBuild): string {
   return `DO $poolctl$
 BEGIN
-  WHILE EXISTS (SELECT FROM pg_catalog.pg_stat_progress_create_index WHERE pid = ${pid} AND index_relid = ${Number(oid)}) LOOP
+  WHILE EXISTS (SELECT FROM pg_catalog.pg_stat_progress_create_index WHERE pid = ${pid} AND index_relid = ${Number(oid)})
+    OR ${holdsAdvisoryLock(pid)} LOOP
     COMMIT;
     PERFORM pg_catalog.pg_sleep(0.2);
   END LOOP;

@@ -31,6 +31,8 @@ export type StepResult = {
   duration_ms: number;
   /** The step's measures, as they stood before and after; null where one could not be read. */
   measures?: {name: string; before: string | null; after: string | null}[];
+  /** It failed and left something behind that could not be removed; the run's undo tries again. */
+  has_leftover?: true;
 };
 
 /** Carries out SQL on a connection of its own, opened only to act. */

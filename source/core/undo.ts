@@ -57,7 +57,9 @@ export function planUndo({run, steps, undone_by}: JournaledRun): Plan {
   const left_alone: Protected[] = [];
   for (const {step, result} of steps.toReversed()) {
     const reason = whyNot(step, result);
-    if (reason === null) undone.push(invertStep(step));
+    const sweep = result?.has_leftover ? sweepStep(step) : null;
+    if (sweep !== null) undone.push(sweep);
+    else if (reason === null) undone.push(invertStep(step));
     else left_alone.push({subject: step.subject, description: step.title, reason});
   }
   return {
@@ -98,6 +100,16 @@ function invertStep(step: Step): Step {
   }
   if (step.kind !== 'sql' || step.undo === 'irreversible') return {...step, title};
   return {...withoutMeans(step), title, ...step.undo, undo: redoOf(step)};
+}
+
+/** What a failed act left behind, where its own cleanup could not remove it. */
+function sweepStep(step: Step): SqlStep | null {
+  if (step.kind !== 'sql' || step.cleanup === undefined || step.undo === 'irreversible') return null;
+  const {guard, apply} = step.cleanup;
+  const {verify, progress} = step.undo;
+  const means = {guard, apply, verify, ...(progress !== undefined && {progress})};
+  const title = `sweep away what is left of: ${step.title}`;
+  return {...withoutMeans(step), title, ...means, undo: 'irreversible'};
 }
 
 /** What belongs to the act alone: its cleanup would sweep away what the undo brings back. */

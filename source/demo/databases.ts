@@ -27,8 +27,12 @@ export async function createDatabases(
     await client.query(`GRANT pg_monitor, pg_signal_backend TO ${oncallRole}`);
     // To explain a statement takes the right to read its tables; the role that gives it came with 14.
     if (server.version >= 140_000) await client.query(`GRANT pg_read_all_data TO ${oncallRole}`);
-    for (const {database, role} of applications)
+    await client.query(`ALTER ROLE ${oncallRole} CREATEROLE`);
+    for (const {database, role} of applications) {
       await client.query(`CREATE DATABASE ${database} OWNER ${role}`);
+      // Every recipe can be tried: an owner's member builds its indexes, an admin sets its limits (PG16+).
+      await client.query(`GRANT ${role} TO ${oncallRole} WITH ADMIN OPTION`);
+    }
     await client.query('CREATE EXTENSION pg_stat_statements');
   });
   await Promise.all(applications.map(application => fill(server, application, options)));
