@@ -93,18 +93,34 @@ async function stageForgotten(script: Script): Promise<void> {
   );
 }
 
+/** A nightly dump at the wrong time of day. It comes to its end and begins again: an index build waits it out. */
 async function stageDump(script: Script, signal: AbortSignal): Promise<void> {
-  const client = await connectAlone(script, dump);
-  await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY');
-  await client.query('DECLARE _pg_dump_cursor SCROLL CURSOR FOR SELECT * FROM ONLY public.assessments');
-  const read = async () => {
-    for (;;) {
-      const {rowCount} = await client.query('FETCH FORWARD 500 FROM _pg_dump_cursor');
-      if (rowCount === 0) await client.query('MOVE ABSOLUTE 0 FROM _pg_dump_cursor');
-      await delay(1000, undefined, {signal});
+  const first = await beginDump(script);
+  const dumpAgainAndAgain = async () => {
+    for (let client = first; ; client = await beginDump(script)) {
+      await readAll(client, signal);
+      await client.end();
+      await delay(dumpEveryMs, undefined, {signal});
     }
   };
-  read().catch(() => {});
+  dumpAgainAndAgain().catch(() => {});
+}
+
+const dumpEveryMs = 60_000;
+
+async function beginDump(script: Script): Promise<pg.Client> {
+  const client = await connectAlone(script, dump);
+  await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY');
+  await client.query('DECLARE _pg_dump_cursor CURSOR FOR SELECT * FROM ONLY public.assessments');
+  return client;
+}
+
+async function readAll(client: pg.Client, signal: AbortSignal): Promise<void> {
+  for (;;) {
+    const {rowCount} = await client.query('FETCH FORWARD 2000 FROM _pg_dump_cursor');
+    if (rowCount === 0) return;
+    await delay(1000, undefined, {signal});
+  }
 }
 
 function sendOn(client: pg.Client) {
