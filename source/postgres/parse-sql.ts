@@ -11,7 +11,10 @@ export type SqlParser = {
 
 /** PostgreSQL's parser as WebAssembly, 1.7 MB: loaded when it is asked for, and once. */
 export async function loadSqlParser(): Promise<SqlParser> {
-  const {loadModule, parseSync, scanSync} = await import('libpg-query');
+  const library = await import('libpg-query');
+  // In the bundle a CommonJS package loaded late has its exports in `default` alone.
+  const {loadModule, parseSync, scanSync} =
+    'default' in library ? (library.default as typeof library) : library;
   await loadModule();
   return {
     parse(sql) {

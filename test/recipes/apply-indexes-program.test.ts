@@ -21,7 +21,10 @@ describeEachMajor('poolctl run apply-indexes', major => {
     const start = startIn(home);
     await writeFile(
       join(home, 'migration.sql'),
-      'CREATE INDEX CONCURRENTLY IF NOT EXISTS by_status ON shop.orders (status, n DESC);\n',
+      [
+        'CREATE INDEX CONCURRENTLY IF NOT EXISTS by_status ON shop.orders (status, n DESC);',
+        'CREATE INDEX CONCURRENTLY IF NOT EXISTS next_one ON shop.orders (n);\n',
+      ].join('\n'),
     );
     const call = ['run', 'apply-indexes', server.url(), '--set', 'file=migration.sql', '--yes', '--json'];
 
@@ -37,7 +40,13 @@ describeEachMajor('poolctl run apply-indexes', major => {
     await expect.poll(isWaiting, soon).toHaveLength(1);
     await holder.query('COMMIT');
     const {code, document} = await next.ended;
-    expect([code, document().steps]).toMatchObject([0, [{outcome: 'verified'}]]);
+    expect([code, document().steps]).toMatchObject([
+      0,
+      [
+        {title: expect.stringContaining('wait for session'), outcome: 'verified'},
+        {title: 'build index next_one on shop.orders', outcome: 'verified'},
+      ],
+    ]);
     expect(await indexNamed(server, 'by_status')).toEqual({
       is_valid: true,
       definition: 'CREATE INDEX by_status ON shop.orders USING btree (status, n DESC)',
@@ -45,7 +54,10 @@ describeEachMajor('poolctl run apply-indexes', major => {
 
     // Which also settles what the killed run left open.
     const undone = await start('undo', document().run, server.url(), '--yes', '--json').ended;
-    expect([undone.code, undone.document().steps]).toMatchObject([0, [{outcome: 'verified'}]]);
+    expect([undone.code, undone.document().steps]).toMatchObject([
+      0,
+      [{outcome: 'verified'}, {outcome: 'verified'}],
+    ]);
     expect(await indexNamed(server, 'by_status')).toBeUndefined();
     const journal = openJournal(join(home, '.local/state/poolctl/journal.jsonl'));
     expect(await journal.verify()).toMatchObject({ok: true, unfinished: []});

@@ -1,8 +1,140 @@
-import {BugError} from '../../core/errors.ts';
-import type {IndexAdvice, IndexAdviceNeed} from '../../core/index-advice.ts';
+import type {Catalog} from '../../core/catalog.ts';
+import type {IndexAdvice, IndexAdviceNeed, Skipped} from '../../core/index-advice.ts';
+import {type AdviceInput, adviseIndexes} from '../../core/indexes/advise.ts';
+import type {WorkStatement} from '../../core/indexes/planner.ts';
+import type {PresentIndex} from '../../core/indexes/present.ts';
+import {readStatement} from '../../core/indexes/read-statement.ts';
+import type {Naming} from '../../core/indexes/scope.ts';
+import type {Column, Columns} from '../../core/indexes/shape.ts';
+import {specOf} from '../../core/indexes/spec.ts';
+import {readTarget} from '../capabilities.ts';
 import type {Connection} from '../connect.ts';
+import {createIndexPlanner} from '../index-planner.ts';
+import {loadSqlParser, type SqlParser} from '../parse-sql.ts';
+import {expandLists} from '../plannable.ts';
+import {type ColumnStatisticsRow, columnStatisticsQuery} from '../queries/column-statistics.ts';
+import {type CostlyStatementRow, costlyStatementsQuery} from '../queries/costly-statements.ts';
+import {type HypopgRow, hypopgQuery} from '../queries/hypopg.ts';
+import {extensionVersionNum, pickVariant} from '../queries/query.ts';
+import {withoutSecrets} from '../without-secrets.ts';
+import {readCatalog} from './catalog.ts';
 
-/** Indexes worth building in the connected database. */
-export async function readIndexAdvice(_connection: Connection, _need: IndexAdviceNeed): Promise<IndexAdvice> {
-  throw new BugError('not written yet');
+/** So many statements, by the time they took in all, are looked at. */
+const mostStatements = 100;
+
+/**
+ * Indexes worth building in the connected database: for the statements it has seen and for its foreign keys, or
+ * those of a file. Plans some statements, executes none. Throws what the server answers, and AbortError (exit 2)
+ * for a file that cannot be read.
+ */
+export async function readIndexAdvice(connection: Connection, need: IndexAdviceNeed): Promise<IndexAdvice> {
+  const parser = await loadSqlParser();
+  const {input, skipped, search_path} = await gatherAdviceInput(connection, parser);
+  const advice =
+    need.file === null
+      ? await adviseIndexes(input)
+      : await (await import('../migration-indexes.ts')).takeFromFile(need.file, input, parser, search_path);
+  return {...advice, skipped: [...skipped, ...advice.skipped]};
+}
+
+/** What advice rests on; `skipped` grows while the planner is asked. */
+export async function gatherAdviceInput(
+  connection: Connection,
+  parser: SqlParser,
+): Promise<{input: AdviceInput; skipped: Skipped[]; search_path: string[]}> {
+  const catalog = await readCatalog(connection);
+  const columns = await readColumns(connection, catalog);
+  const present = presentIndexes(catalog, parser);
+  const {schema: hypopg_schema, note} = await findHypopg(connection);
+  const search_path = searchPath(connection);
+  const naming: Naming = {tables: catalog.tables, columns, search_path: [...search_path, 'public']};
+  const skipped: Skipped[] = note === null ? [] : [note];
+  const statements = await readStatements(connection, {parser, naming, skipped});
+  const setting = {parser, hypopg_schema, search_path, columns, present, skipped};
+  const planner = createIndexPlanner(connection, setting);
+  return {input: {catalog, columns, present, statements, planner}, skipped, search_path};
+}
+
+/** Prisma's `schema` parameter comes first. */
+function searchPath({request}: Connection): string[] {
+  const schema = request.prisma?.schema;
+  return typeof schema === 'string' && schema !== '' ? [schema] : [];
+}
+
+async function readColumns({client}: Connection, {tables}: Catalog): Promise<Columns> {
+  const {text} = pickVariant(columnStatisticsQuery, oldest);
+  const values = [tables.map(({oid}) => oid)];
+  const {rows} = await client.query<ColumnStatisticsRow>({text, values, rowMode: 'array'});
+  const columns = new Map<string, Column[]>();
+  for (const [
+    oid,
+    name,
+    type,
+    is_not_null,
+    n_distinct,
+    null_ratio,
+    average_width_bytes,
+    correlation,
+  ] of rows) {
+    const column = {name, type, is_not_null, n_distinct, null_ratio, average_width_bytes, correlation};
+    columns.set(oid, [...(columns.get(oid) ?? []), column]);
+  }
+  return columns;
+}
+
+const oldest = 130_000;
+
+function presentIndexes({indexes}: Catalog, parser: SqlParser): PresentIndex[] {
+  return indexes.map(index => {
+    const [parsed] = index.definition === '' ? [] : (parser.parse(index.definition).stmts ?? []);
+    const {table_oid, name, is_valid} = index;
+    return {table_oid, name, is_valid, spec: specOf(index, parsed?.stmt)};
+  });
+}
+
+async function findHypopg({client}: Connection): Promise<{schema: string | null; note: Skipped | null}> {
+  const {text} = pickVariant(hypopgQuery, oldest);
+  const {rows} = await client.query<HypopgRow>({text, rowMode: 'array'});
+  const [schema = null, is_available = false] = rows[0] ?? [];
+  if (schema !== null || !is_available) return {schema, note: null};
+  const reason = 'it is there but not installed in this database: CREATE EXTENSION hypopg';
+  return {schema, note: {what: 'asking the planner, by HypoPG', reason}};
+}
+
+type Reading = {parser: SqlParser; naming: Naming; skipped: Skipped[]};
+
+/** The costliest statements with what they ask of tables; those the grammar cannot read are told. */
+async function readStatements(
+  connection: Connection,
+  {parser, naming, skipped}: Reading,
+): Promise<WorkStatement[]> {
+  const {client, request} = connection;
+  const {target, statements_schema, unavailable} = await readTarget(client, request);
+  const version = target.statements_version;
+  if (statements_schema === null || version === null) {
+    const missing = unavailable.find(({section}) => section === 'statements');
+    skipped.push({what: 'the statements', reason: missing?.reason ?? 'pg_stat_statements cannot be read'});
+    return [];
+  }
+  const {text} = pickVariant(costlyStatementsQuery, extensionVersionNum(version), statements_schema);
+  const answer = await client.query<CostlyStatementRow>({text, values: [mostStatements], rowMode: 'array'});
+  return answer.rows.flatMap(([queryid, raw, calls, total_exec_time_ms]): WorkStatement[] => {
+    const query = withoutSecrets(raw) ?? raw;
+    const shape = parseShape(raw, parser, naming);
+    if (shape === null) {
+      skipped.push({what: query, reason: 'its text cannot be read as one statement'});
+      return [];
+    }
+    const statement: WorkStatement = {queryid, query, calls, total_exec_time_ms, shape, source: 'statements'};
+    return shape.uses.length === 0 ? [] : [statement];
+  });
+}
+
+function parseShape(query: string, parser: SqlParser, naming: Naming) {
+  try {
+    const [statement, ...more] = parser.parse(expandLists(query)).stmts ?? [];
+    return statement === undefined || more.length > 0 ? null : readStatement(statement, naming);
+  } catch {
+    return null;
+  }
 }

@@ -1,7 +1,9 @@
-import type {IndexAdvice} from '../../../source/core/index-advice.ts';
+import type {IndexAdvice, IndexProposal} from '../../../source/core/index-advice.ts';
 import {adviseIndexes} from '../../../source/core/indexes/advise.ts';
 import {covers} from '../../../source/core/indexes/covers.ts';
 import type {WorkStatement} from '../../../source/core/indexes/planner.ts';
+import type {PresentIndex} from '../../../source/core/indexes/present.ts';
+import {type IndexKey, key} from '../../../source/core/indexes/spec.ts';
 import type {Connection} from '../../../source/postgres/connect.ts';
 import {gatherAdviceInput} from '../../../source/postgres/facts/index-advice.ts';
 import {planHypothetically} from '../../../source/postgres/hypothetical.ts';
@@ -72,35 +74,24 @@ export async function measure(
     }),
     unused: own.filter((_, index) => !used.has(definitions[index] ?? '')).map(({name}) => name),
     duplicates: found.proposals
-      .filter(({table_oid, columns, method, predicate}) =>
-        input.present.some(
-          each =>
-            each.table_oid === table_oid &&
-            each.is_valid &&
-            covers(
-              each.spec,
-              {
-                ...each.spec,
-                is_unique: false,
-                method,
-                predicate,
-                keys: columns.map(({expression, order}) => ({
-                  expression,
-                  order: (order ?? '') as '',
-                  opclass: '',
-                })),
-              },
-              0,
-            ),
-        ),
-      )
+      .filter(proposal => isDuplicate(proposal, input.present))
       .map(({name}) => name),
     seconds,
   };
 }
 
+/** An index that is there begins with the very same keys. */
+function isDuplicate(
+  {table_oid, method, columns, predicate}: IndexProposal,
+  present: readonly PresentIndex[],
+): boolean {
+  const keys = columns.map(({expression, order = ''}) => ({...key(expression), order}) as IndexKey);
+  const wanted = {method, keys, included: [], predicate, is_unique: false};
+  return present.some(each => each.table_oid === table_oid && each.is_valid && covers(each.spec, wanted, 0));
+}
+
 /** What the server asks of a foreign key's table when a row of its parent goes. */
-function lookUp({schema, table, columns}: IndexAdvice['proposals'][number]): WorkStatement {
+function lookUp({schema, table, columns}: IndexProposal): WorkStatement {
   const where = columns.map(({expression}, index) => `${expression} = $${index + 1}`).join(' AND ');
   const query = `SELECT 1 FROM ONLY "${schema}"."${table}" WHERE ${where}`;
   return {queryid: table, query, calls: 0, total_exec_time_ms: 0, shape: {uses: []}, source: 'foreign_key'};

@@ -27,10 +27,7 @@ function sectionLines({title, measured}: Section): string[] {
   ];
 }
 
-export function total(
-  {statements}: Pick<Measured, 'statements'>,
-  which: 'before' | 'rule' | 'poolctl',
-): number {
+function total({statements}: Pick<Measured, 'statements'>, which: 'before' | 'rule' | 'poolctl'): number {
   return statements.reduce((sum, each) => sum + each[which] * each.calls, 0);
 }
 

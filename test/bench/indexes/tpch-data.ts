@@ -2,7 +2,7 @@
  * TPC-H's eight tables at a fiftieth of its smallest size, their values spread as its specification says (clause
  * 4.2.3) as far as the queries can tell. Every value is a hash of its row's number: the same on every machine.
  */
-export const rowCounts = {supplier: 200, part: 4000, customer: 3000, orders: 30_000, lines: 4} as const;
+const rowCounts = {supplier: 200, part: 4000, customer: 3000, orders: 30_000, lines: 4} as const;
 
 export const tpchSchema = `
 CREATE TABLE region (r_regionkey integer PRIMARY KEY, r_name text NOT NULL, r_comment text);
@@ -82,7 +82,8 @@ export const tpchRows = [
       (ARRAY['DELIVER IN PERSON', 'COLLECT COD', 'NONE', 'TAKE BACK RETURN'])[1 + pg_temp.pick(n, 11, 4)],
       (ARRAY['REG AIR', 'AIR', 'RAIL', 'SHIP', 'TRUCK', 'MAIL', 'FOB'])[1 + pg_temp.pick(n, 12, 7)]
     FROM generate_series(1, ${orders}) i, generate_series(1, ${lines}) l,
-      LATERAL (SELECT i * 10 + l AS n, 1 + pg_temp.pick(i * 10 + l, 1, ${part}) AS p, ${orderDate('i')} AS d) x`,
+      LATERAL (SELECT i * 10 + l AS n, 1 + pg_temp.pick(i * 10 + l, 1, ${part}) AS p, ${orderDate('i')} AS d) x
+    ORDER BY i, l`,
 ];
 
 function pick(salt: number, below: number): string {

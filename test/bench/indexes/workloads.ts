@@ -1,7 +1,7 @@
 import {createDatabases} from '../../../source/demo/databases.ts';
 import {createRandom} from '../../../source/demo/random.ts';
 import {assessmentsRequests, calmAssessmentsRequests} from '../../../source/demo/requests/assessments.ts';
-import type {Request} from '../../../source/demo/requests/request.ts';
+import type {Request, Send} from '../../../source/demo/requests/request.ts';
 import {calmScoringRequests, scoringRequests} from '../../../source/demo/requests/scoring.ts';
 import {calmTaskdeskRequests, taskdeskRequests} from '../../../source/demo/requests/taskdesk.ts';
 import {pickFunction} from '../../../source/demo/rows.ts';
@@ -34,9 +34,16 @@ function demo(name: string, requests: readonly Request[]): Workload {
     what: `the demo's ${name}: every endpoint once for each time of its weight`,
     async run(client) {
       const random = createRandom(7);
+      // Endpoints send several at once, which one connection takes one after the other.
+      let last: Promise<unknown> = Promise.resolve();
+      const send: Send = ({text, values}) => {
+        const answer = last.then(async () => (await client.query(text, values)).rows);
+        last = answer;
+        return answer;
+      };
       for (const request of requests) {
         for (let call = 0; call < request.weight; call++) {
-          await request.run(async ({text, values}) => (await client.query(text, values)).rows, random);
+          await request.run(send, random);
         }
       }
     },

@@ -1,0 +1,71 @@
+import type {Catalog, ForeignKey, Table} from '../catalog.ts';
+import type {Skipped} from '../index-advice.ts';
+import {quoteIdentifier} from '../quote.ts';
+import {type Candidate, toCandidate} from './candidates.ts';
+import type {WorkStatement} from './planner.ts';
+import {fewestRows, findCovering, isIndexable, type PresentIndex} from './present.ts';
+import {columnTerm} from './scope.ts';
+import {rowsOf} from './selectivity.ts';
+import {btree, key} from './spec.ts';
+
+/** A foreign key whose own columns no index leads with: each row deleted from its parent reads the whole table. */
+export type ForeignKeyNeed = {
+  foreign_key: ForeignKey;
+  candidate: Candidate;
+  statement: WorkStatement;
+  /** As a person would call it. */
+  what: string;
+};
+
+export function foreignKeyNeeds(
+  {foreign_keys, tables}: Catalog,
+  present: readonly PresentIndex[],
+  skipped: Skipped[],
+): ForeignKeyNeed[] {
+  return foreign_keys.flatMap(foreign_key => {
+    const table = tables.find(({oid}) => oid === foreign_key.table_oid);
+    if (table === undefined) return [];
+    const what = `foreign key ${foreign_key.name} of ${table.schema}.${table.name}`;
+    const spec = btree(foreign_key.columns.map(name => key(quoteIdentifier(name))));
+    const candidate = toCandidate(table, spec, spec.keys.length);
+    if (findCovering(candidate, present) !== null) return [];
+    const reason = whyNot(table);
+    if (reason !== null) {
+      skipped.push({what, reason});
+      return [];
+    }
+    return [{foreign_key, candidate, what, statement: askedByServer(foreign_key, table)}];
+  });
+}
+
+function whyNot(table: Table): string | null {
+  if (!isIndexable(table)) {
+    return 'its table is partitioned, and an index on one of those cannot be built concurrently: build one on each partition, then on the whole';
+  }
+  const rows = rowsOf(table);
+  return rows < fewestRows ? `its table has ${Math.round(rows)} rows, which are read at once` : null;
+}
+
+/** What the server itself asks when a row of the parent goes or its key changes (RI_FKey_noaction_del in ri_triggers.c). */
+function askedByServer({schema, name, columns}: ForeignKey, table: Table): WorkStatement {
+  const terms = columns.map(columnTerm);
+  const where = terms.map(({expression}, index) => `x.${expression} = $${index + 1}`).join(' AND ');
+  const from = `${quoteIdentifier(table.schema)}.${quoteIdentifier(table.name)}`;
+  return {
+    queryid: `${schema}.${table.name}.${name}`,
+    query: `SELECT 1 FROM ONLY ${from} x WHERE ${where}`,
+    calls: 0,
+    total_exec_time_ms: 0,
+    source: 'foreign_key',
+    shape: {
+      uses: [
+        {
+          table,
+          conditions: terms.map(term => ({kind: 'equal', term, is_list: false, values: 1})),
+          order: [],
+          is_limited: false,
+        },
+      ],
+    },
+  };
+}
