@@ -1,3 +1,5 @@
+import {mulberry32} from '../core/mulberry32.ts';
+
 export type Random = {
   /** 0 to n-1. */
   below(n: number): number;
@@ -6,15 +8,9 @@ export type Random = {
   fork(): Random;
 };
 
-/** mulberry32: 32 bits of state, so that a seed tells the same story everywhere. */
+/** A seed tells the same story everywhere. */
 export function createRandom(seed: number): Random {
-  let state = seed >>> 0;
-  const next = () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return (mixed ^ (mixed >>> 14)) >>> 0;
-  };
+  const next = mulberry32(seed);
   return {
     below: n => next() % n,
     oneOf(values) {

@@ -60,6 +60,12 @@ export const rows: Record<'assessments' | 'scoring' | 'taskdesk', string[]> = {
         ${oneOf(4, ['baseline', 'midline', 'endline'])}, ${oneOf(5, ['language', 'math'])}, ${level(6)}, ${pick(7, 101)},
         ${daysAgo(8, 360)}, ${pick(9, 40)} = 0, ${daysAgo(8, 360)}
       ${upTo('assessments')}`,
+    // A few children who have been assessed week by week, for years.
+    `INSERT INTO assessments (student_id, pilot_school_id, added_by_id, assessment_type, subject, level, score,
+        assessed_date, created_at)
+      SELECT 1 + i % 5, 1, 1 + ${pick(3, rowCounts.users)}, 'midline', ${oneOf(5, ['language', 'math'])}, ${level(6)},
+        ${pick(7, 101)}, ${daysAgo(8, 1000)}, ${daysAgo(8, 1000)}
+      FROM generate_series(1, 1200) AS i`,
     `INSERT INTO mentoring_visits (mentor_id, pilot_school_id, visit_date, status, observation)
       SELECT 1 + ${pick(1, rowCounts.users)}, 1 + ${pick(2, rowCounts.pilot_schools)}, ${daysAgo(3, 360)},
         ${oneOf(4, ['completed', 'completed', 'scheduled', 'cancelled'])}, 'Visit ' || i || ': reading corner, groups by level'

@@ -173,8 +173,8 @@ describeEachMajor('the program as a reader', major => {
     const home = await temporaryHome();
     await writeFile(join(home, '.env'), `DATABASE_URL="${urlOf(server, 'viewer')}"\n`);
     await mkdir(join(home, '.config/poolctl'), {recursive: true});
-    const targets = {prod: {url: urlOf(server, 'oncall'), production: true}};
-    await writeFile(join(home, '.config/poolctl/config.json'), JSON.stringify({targets}));
+    const targets = `[targets.prod]\nurl = "${urlOf(server, 'oncall')}"\nenvironment = "production"\n`;
+    await writeFile(join(home, '.config/poolctl/config.toml'), targets);
     const userOf = async (args: string[], env: Record<string, string> = {}) => {
       const {stdout} = await runProgram(['snapshot', ...args], {home, env});
       const {user, is_production} = JSON.parse(stdout).target;

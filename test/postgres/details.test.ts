@@ -40,6 +40,29 @@ describeEachMajor('session detail', major => {
     await waiting;
   });
 
+  it('names the transaction that is waited for, and the own one', async () => {
+    const writer = await server.connect();
+    await writer.query('BEGIN; UPDATE t SET id = id');
+    const [written] = (await writer.query<{xid: string}>('SELECT pg_current_xact_id()::text AS xid')).rows;
+    const waiter = await server.connect({application_name: 'row waiter'});
+    const waiting = waiter.query('UPDATE t SET id = id');
+    const [session] = await until(async () => {
+      const rows = await server.query<{pid: number}>(
+        `SELECT pid FROM pg_stat_activity WHERE application_name = 'row waiter' AND wait_event_type = 'Lock'`,
+      );
+      return rows.length > 0 && rows;
+    });
+    const {server_version_num} = connection;
+    const pid = session?.pid ?? 0;
+    const lines = lockLines(
+      await readSessionDetail(connection.client, {pid, backend_start: null, server_version_num}),
+    );
+    expect(lines[0]).toMatch(new RegExp(`^waits( \\d+s)? ShareLock on transaction ${written?.xid}$`));
+    expect(lines).toContainEqual(expect.stringMatching(/^holds ExclusiveLock on transaction \d+$/));
+    await writer.query('ROLLBACK');
+    await waiting;
+  });
+
   it('knows that a session is gone, or another with its pid', async () => {
     const {server_version_num} = connection;
     const read = (pid: number, backend_start: string | null) =>

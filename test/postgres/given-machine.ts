@@ -11,7 +11,7 @@ export type Given = {
   files?: Record<string, File>;
 };
 
-function machineOf({env = {}, files = {}}: Given): Machine {
+export function machineOf({env = {}, files = {}}: Given): Machine {
   return {
     env,
     cwd: '/app',
@@ -38,14 +38,3 @@ export function summary(request: ConnectionRequest): string {
   const {user, host, port, database, source} = request;
   return `${user}:${request.password() ?? ''}@${host}:${port}/${database} from ${source}`;
 }
-
-/** A configuration file with these profiles. */
-export const config = (targets: unknown) => ({
-  '/home/ann/.config/poolctl/config.json': JSON.stringify({targets}),
-});
-/** A profile of production with its rescue. */
-export const prod = {
-  url: 'postgres://app:pw@prod:5432/shop',
-  rescue_url: 'postgres://root:rpw@prod/shop',
-  production: true,
-};

@@ -1,6 +1,6 @@
 import {describe, expect, it} from 'vitest';
 import {AbortError} from '../../source/core/errors.ts';
-import {config, find, type Given, prod} from './given-machine.ts';
+import {find, type Given} from './given-machine.ts';
 
 const refused: [what: string, given: Given, message: RegExp][] = [
   [
@@ -41,22 +41,7 @@ const refused: [what: string, given: Given, message: RegExp][] = [
     {env: {PGSERVICE: 'nope'}},
     /there is no service "nope" in \/home\/ann\/.pg_service.conf/,
   ],
-  ['an unknown target', {flags: {target: 'nope'}, files: config({prod})}, /there is no target "nope"/],
-  [
-    'a target and a URL',
-    {url: 'postgres://u:secret@h/d', flags: {target: 'prod'}, files: config({prod})},
-    /may name two servers/,
-  ],
-  [
-    'a profile that is not JSON',
-    {flags: {target: 'x'}, files: {'/home/ann/.config/poolctl/config.json': '{secret'}},
-    /it is not JSON/,
-  ],
-  [
-    'production that is not true or false',
-    {flags: {target: 'x'}, files: config({x: {url: 'postgres://h', production: 'no'}})},
-    /is not true or false/,
-  ],
+  ['a target and a URL', {url: 'postgres://u:secret@h/d', flags: {target: 'prod'}}, /may name two servers/],
   [
     'a rescue that is none',
     {url: 'postgres://h/d', env: {POOLCTL_RESCUE_URL: 'secret'}},

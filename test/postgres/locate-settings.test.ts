@@ -1,5 +1,5 @@
 import {describe, expect, it} from 'vitest';
-import {config, find, prod, summary} from './given-machine.ts';
+import {find} from './given-machine.ts';
 
 describe("an application's URL", () => {
   const url =
@@ -74,15 +74,6 @@ describe('TLS', () => {
 });
 
 describe('production and rescue', () => {
-  it('a profile brings both', () => {
-    const request = find({flags: {target: 'prod'}, files: config({prod})});
-    expect(request.is_production).toBe(true);
-    expect(request.rescue && summary(request.rescue)).toBe(
-      'root:rpw@prod:5432/shop from rescue_url of target "prod"',
-    );
-    expect(request.rescue?.is_production).toBe(true);
-  });
-
   it('POOLCTL_RESCUE_URL is the rescue, from ./.env too', () => {
     const env = {DATABASE_URL: 'postgres://u@h/d', POOLCTL_RESCUE_URL: 'postgres://root@h/d'};
     expect(find({env}).rescue?.user).toBe('root');
@@ -99,12 +90,6 @@ describe('production and rescue', () => {
     ['', false],
   ])('POOLCTL_PRODUCTION=%s', (value, expected) => {
     expect(find({env: {POOLCTL_PRODUCTION: value}}).is_production).toBe(expected);
-  });
-
-  it('an address that a profile marks as production is production, however it was found', () => {
-    const files = config({prod});
-    expect(find({url: 'postgres://me@prod/shop', files}).is_production).toBe(true);
-    expect(find({url: 'postgres://me@prod/other', files}).is_production).toBe(false);
   });
 });
 

@@ -1,5 +1,5 @@
 import {describe, expect, it} from 'vitest';
-import {config, find, type Given, prod, summary} from './given-machine.ts';
+import {find, type Given, summary} from './given-machine.ts';
 
 const found: [what: string, given: Given, expected: string][] = [
   ['nothing at all', {}, "ann:@localhost:5432/ann from PostgreSQL's defaults"],
@@ -169,20 +169,6 @@ const found: [what: string, given: Given, expected: string][] = [
   ],
   ['-d with a URL', {flags: {database: 'postgres://u:p@h/d'}}, 'u:p@h:5432/d from the address of -d'],
   ['-h with a socket', {flags: {host: '/tmp', user: 'u'}}, 'u:@/tmp:5432/u from the command line'],
-  [
-    'a profile',
-    {flags: {target: 'prod'}, files: config({prod})},
-    'app:pw@prod:5432/shop from target "prod" in /home/ann/.config/poolctl/config.json',
-  ],
-  [
-    'a profile under XDG_CONFIG_HOME, before the environment',
-    {
-      flags: {target: 'x'},
-      env: {XDG_CONFIG_HOME: '/c', DATABASE_URL: 'postgres://u@h/d'},
-      files: {'/c/poolctl/config.json': '{"targets": {"x": {"url": "postgres://u@x/d"}}}'},
-    },
-    'u:@x:5432/d from target "x" in /c/poolctl/config.json',
-  ],
   [
     'the password file',
     {

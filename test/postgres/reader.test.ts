@@ -174,6 +174,7 @@ describeEachMajor('reader', major => {
     it('shows them under their root, and what they wait for', async () => {
       const root = await server.connect({user: 'app', password: 'secret', application_name: 'root'});
       await root.query(`BEGIN; UPDATE orders SET state = 'held' WHERE id = 1`);
+      const [held] = (await root.query('SELECT pg_current_xact_id()::text AS xid')).rows;
       const blocked = await Promise.all(
         Array.from({length: waiters}, () =>
           server.connect({user: 'app', password: 'secret', application_name: 'waiter'}),
@@ -191,6 +192,10 @@ describeEachMajor('reader', major => {
       expect(top).toMatchObject({pid: rootPid, waiters_total: waiters, is_in_cycle: false});
       expect(new Set(snapshot.lock_waits.map(({relation}) => relation))).toEqual(new Set(['public.orders']));
       expect(snapshot.lock_waits.every(({wait_age_ms}) => wait_age_ms !== null)).toBe(true);
+      // The first in the queue waits for the transaction, the others for its place.
+      const ofTransactions = snapshot.lock_waits.filter(({locktype}) => locktype === 'transactionid');
+      expect(ofTransactions.map(({transactionid}) => transactionid)).toEqual([held.xid]);
+      expect(snapshot.lock_waits.filter(each => 'transactionid' in each)).toEqual(ofTransactions);
       await root.query('ROLLBACK');
       await Promise.all(updates);
       await Promise.all([root, ...blocked].map(client => client.end()));

@@ -1,0 +1,67 @@
+import {defineEndpoint} from 'poolctl';
+import type {PrismaClient} from '../../source/demo/prisma/generated/assessments/client.ts';
+
+const school = {select: {id: true, school_name: true}} as const;
+
+export default defineEndpoint<PrismaClient>({
+  route: 'GET /api/rbac/dashboard',
+  samples: [{}],
+  variants: [
+    {
+      name: 'before',
+      async run({prisma}) {
+        await Promise.all([
+          prisma.user.count(),
+          prisma.user.count({where: {is_active: true}}),
+          prisma.user.count({where: {role: 'admin'}}),
+          prisma.user.count({where: {role: 'coordinator'}}),
+          prisma.user.count({where: {role: 'mentor'}}),
+          prisma.user.count({where: {role: 'teacher'}}),
+          prisma.user.count({where: {role: 'viewer'}}),
+          prisma.pilotSchool.count(),
+          prisma.student.count(),
+          prisma.assessment.count(),
+          prisma.mentoringVisit.count(),
+        ]);
+        await prisma.user.findMany({
+          include: {
+            pilot_school: school,
+            user_pilot_school_assignments: {include: {pilot_school: school}},
+          },
+          orderBy: {created_at: 'desc'},
+          take: 20,
+        });
+      },
+    },
+    {
+      name: 'after',
+      async run({prisma}) {
+        await Promise.all([
+          prisma.user.count(),
+          prisma.user.count({where: {is_active: true}}),
+          prisma.user.count({where: {role: 'admin'}}),
+          prisma.user.count({where: {role: 'coordinator'}}),
+        ]);
+        await Promise.all([
+          prisma.user.count({where: {role: 'mentor'}}),
+          prisma.user.count({where: {role: 'teacher'}}),
+          prisma.user.count({where: {role: 'viewer'}}),
+        ]);
+        await Promise.all([
+          prisma.pilotSchool.count(),
+          prisma.student.count(),
+          prisma.assessment.count(),
+          prisma.mentoringVisit.count(),
+        ]);
+        await prisma.user.findMany({
+          include: {
+            pilot_school: school,
+            user_pilot_school_assignments: {take: 5, include: {pilot_school: school}},
+          },
+          orderBy: {created_at: 'desc'},
+          take: 20,
+        });
+      },
+    },
+  ],
+});

@@ -1,0 +1,19 @@
+/** The day the demo's rows count back from. */
+export const today = new Date('2025-10-27T00:00:00Z');
+
+export const levels = [
+  'beginner',
+  'letter',
+  'word',
+  'paragraph',
+  'story',
+  'comprehension1',
+  'comprehension2',
+];
+
+export const cycles = ['baseline', 'midline', 'endline'] as const;
+
+/** The first of the month so many months before the demo's day. */
+export function monthsBefore(months: number): Date {
+  return new Date(Date.UTC(today.getUTCFullYear(), today.getUTCMonth() - months, 1));
+}

@@ -1,0 +1,117 @@
+import type pg from 'pg';
+import type {ReplayDocument, ReplaySemantics} from '../core/replay.ts';
+import {hostAndPort} from '../postgres/connection-request.ts';
+import type {Endpoint, Variant} from '../replay/endpoint.ts';
+import {type Matrix, type MatrixResult, measureAll} from '../replay/measure-all.ts';
+import type {Prisma} from '../replay/prisma/prisma.ts';
+import {simulateAll} from '../replay/simulate-all.ts';
+import {watchStrayRejections} from '../replay/stray-rejections.ts';
+import {medianOf, recommend} from '../replay/sweep.ts';
+import type {ReplayCall} from './replay-flags.ts';
+import {replayProgress} from './replay-progress.ts';
+import type {ReplayStage} from './replay-stage.ts';
+import type {Shell} from './shell.ts';
+
+type Measuring = {
+  endpoint: Endpoint;
+  variants: Variant[];
+  prisma: Prisma | null;
+  call: ReplayCall;
+  signal: AbortSignal;
+};
+
+/** All that the call asks for, on that server; what was measured until then where a signal ends it. */
+export async function measureOn(
+  shell: Shell,
+  {connection, pools, guard}: ReplayStage,
+  {endpoint, variants, prisma, call, signal}: Measuring,
+): Promise<ReplayDocument> {
+  const progress = replayProgress(shell);
+  const semantics = semanticsOf(call, prisma);
+  const limit = AbortSignal.timeout(call.time_limit_ms);
+  const matrix = matrixOf(call, variants);
+  const options = {
+    endpoint,
+    connection: pools,
+    pool_timeout_ms: semantics.pool_timeout_ms,
+    guard,
+    ...(prisma && {openPrisma: (pool: pg.Pool) => prisma.open(pool, endpoint.file)}),
+    ...(prisma?.Pool && {Pool: prisma.Pool}),
+    signal: AbortSignal.any([signal, limit]),
+    patience_ms: Math.max(30_000, semantics.pool_timeout_ms + 5000),
+    ...progress,
+  };
+  const stray = watchStrayRejections(endpoint.file);
+  const rounds: MatrixResult[] = [];
+  for (let round = 0; round < call.rounds && !options.signal.aborted; round++) {
+    rounds.push(await measureAll(matrix, options));
+  }
+  const results = medianOf(rounds.map(each => each.results));
+  const notes = [...new Set(rounds.flatMap(each => each.notes))];
+  const simulated =
+    call.simulated_instances === null || options.signal.aborted
+      ? {results: [], notes: []}
+      : await simulateAll(matrix, results, {...options, instances: call.simulated_instances});
+  progress.end();
+  if (limit.aborted) notes.push('--time-limit is over: what follows was not measured');
+  const {host, port, database} = connection.request;
+  return {
+    schema_version: 1,
+    endpoint: endpoint.route,
+    file: endpoint.file,
+    target: `${hostAndPort({host, port})}/${database}`,
+    prisma: semantics.prisma,
+    seed: call.seed,
+    results: [...results, ...simulated.results],
+    recommendation: recommend(results),
+    notes: [...notes, ...simulated.notes, ...stray.end()],
+    is_complete: !limit.aborted && !signal.aborted && rounds.every(each => each.is_complete),
+  };
+}
+
+function matrixOf(call: ReplayCall, variants: Variant[]): Matrix {
+  const {connection_limits, concurrencies, requests, duration_ms, rate, instances, warm_up_ms, seed} = call;
+  return {
+    variants,
+    connection_limits,
+    concurrencies,
+    requests,
+    duration_ms,
+    rate,
+    instances,
+    warm_up_ms,
+    seed,
+  };
+}
+
+/** How long a query waits for a connection, which is where Prisma's majors differ. */
+function semanticsOf(
+  call: ReplayCall,
+  prisma: Prisma | null,
+): {prisma: ReplaySemantics; pool_timeout_ms: number} {
+  const {pool_timeout_ms} = call;
+  if (prisma?.semantics === 'rust engine') return engineSemantics(prisma.major, pool_timeout_ms ?? 10_000);
+  const major = call.prisma_major ?? prisma?.major ?? null;
+  if (call.prisma_major !== null && call.prisma_major <= 6) {
+    const timeout_ms = pool_timeout_ms ?? 10_000;
+    return {
+      pool_timeout_ms: timeout_ms,
+      prisma: {
+        major,
+        semantics: `a pool as Prisma ${major}'s engine keeps it, emulated by node-postgres: pool_timeout ${timeout_ms / 1000}s`,
+        is_emulated: true,
+      },
+    };
+  }
+  const timeout_ms = pool_timeout_ms ?? 0;
+  const wait =
+    timeout_ms === 0 ? 'waits for a connection without limit' : `connectionTimeoutMillis ${timeout_ms}`;
+  const whose = major === null ? "node-postgres's pool" : `node-postgres's pool, as Prisma ${major} has it`;
+  return {pool_timeout_ms: timeout_ms, prisma: {major, semantics: `${whose}: ${wait}`, is_emulated: false}};
+}
+
+/** The client has that engine itself: nothing is imitated. */
+function engineSemantics(major: number | null, pool_timeout_ms: number) {
+  const semantics = `the pool of Prisma ${major}'s own engine: pool_timeout ${pool_timeout_ms / 1000}s; waiting counts as executing`;
+  return {pool_timeout_ms, prisma: {major, semantics, is_emulated: false}};
+}

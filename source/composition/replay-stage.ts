@@ -1,0 +1,82 @@
+import {randomBytes} from 'node:crypto';
+import type pg from 'pg';
+import type {Flags} from '../commands/parse-call.ts';
+import type {Connection} from '../postgres/connect.ts';
+import type {ConnectionRequest} from '../postgres/connection-request.ts';
+import {createGuard, type Guard} from '../replay/guard.ts';
+import {poolConfigOf, slotReader} from './replay-connection.ts';
+import type {Shell} from './shell.ts';
+import {connectToWatch} from './watch.ts';
+
+/** The server of a replay: a connection that watches it, and what the measured pools connect by. */
+export type ReplayStage = {
+  connection: Connection;
+  pools: pg.PoolConfig;
+  guard: Guard;
+  close(): Promise<void>;
+};
+
+export type StageOptions = {
+  flags: Flags;
+  allowWrites: boolean;
+  /** What the endpoint is about, of the demo's databases. */
+  demoDatabase: string;
+  seed: number;
+  signal: AbortSignal;
+  requestTo(url: string | undefined): Promise<ConnectionRequest>;
+};
+
+/** The server that the call names. Throws AbortError as connecting does. */
+export async function openStage(
+  shell: Shell,
+  url: string | undefined,
+  {flags, allowWrites, signal, requestTo}: StageOptions,
+): Promise<ReplayStage> {
+  const connection = await connectToWatch(shell, await requestTo(url), {flags, signal});
+  try {
+    const application_name = nameOfRun();
+    const guard = createGuard(slotReader(connection, application_name), true);
+    return {
+      connection,
+      pools: poolConfigOf(connection, {application_name, allowWrites}),
+      guard,
+      close: () => connection.close(),
+    };
+  } catch (error) {
+    await connection.close();
+    throw error;
+  }
+}
+
+/** A throwaway server with the demo's rows and nobody on it. It is left as soon as it is closed, whatever was written. */
+export async function openDemoStage(
+  shell: Shell,
+  {flags, demoDatabase, seed, signal, requestTo}: StageOptions,
+): Promise<ReplayStage> {
+  const {startReplayDemo} = await import('./replay-demo.ts');
+  const database = flags.dbname ?? demoDatabase;
+  const demo = await startReplayDemo({seed, database, signal, talk: shell.output.talk});
+  try {
+    const connection = await connectToWatch(shell, await requestTo(demo.watchUrl), {flags: {}, signal});
+    const application_name = nameOfRun();
+    const {user, password} = demo;
+    const pools = poolConfigOf(connection, {application_name, allowWrites: true});
+    return {
+      connection,
+      pools: {...pools, user, password},
+      guard: createGuard(slotReader(connection, application_name), false),
+      async close() {
+        await connection.close();
+        await demo.stop();
+      },
+    };
+  } catch (error) {
+    await demo.stop();
+    throw error;
+  }
+}
+
+/** By it the run's own sessions are told from everybody else's. */
+function nameOfRun(): string {
+  return `poolctl-replay-${randomBytes(4).toString('hex')}`;
+}

@@ -1,0 +1,76 @@
+import type {Call} from '../commands/parse-call.ts';
+import {replay} from '../commands/replay.ts';
+import {AbortError, type ExitCode, exitCodes} from '../core/errors.ts';
+import type {Endpoint, Variant} from '../replay/endpoint.ts';
+import {reportMarkdown} from '../replay/report-markdown.ts';
+import {reportText} from '../replay/report-text.ts';
+import {takeInterrupts} from './interrupt.ts';
+import {loadEndpoint} from './replay-endpoint.ts';
+import {type ReplayCall, replayCallOf} from './replay-flags.ts';
+import {measureOn} from './replay-measure.ts';
+import {prismaFor} from './replay-prisma.ts';
+import {openDemoStage, openStage, type StageOptions} from './replay-stage.ts';
+import type {Shell} from './shell.ts';
+
+/** `requestTo` finds the server by the call's words and flags; `requestToDemo` by the address alone. */
+export type ReplayPorts = {
+  requestTo: StageOptions['requestTo'];
+  requestToDemo: StageOptions['requestTo'];
+};
+
+/** `poolctl replay <endpoint> [url]`. */
+export async function runReplay(shell: Shell, {words, flags}: Call, ports: ReplayPorts): Promise<ExitCode> {
+  const [name, url] = words;
+  if (name === undefined)
+    throw usage('replay wants an endpoint file', 'Such as: poolctl replay students.sql --demo');
+  if (flags.demo && url !== undefined)
+    throw usage('--demo and an address are both given', 'Leave out one of them.');
+  if (flags.json && flags.markdown)
+    throw usage('--json and --markdown are both given', 'Leave out one of them.');
+  // Whatever is off about the call is said before a server is there.
+  const call = replayCallOf(flags);
+  const endpoint = await loadEndpoint(name, shell.cwd);
+  const variants = variantsOf(endpoint, call);
+  const isDemo = flags.demo ?? false;
+  if (endpoint.isWriting && !call.allowWrites && !isDemo)
+    throw usage(`${endpoint.file} writes`, 'Allow it with --allow-writes, on a server that is there for it.');
+  const prisma = await prismaFor(endpoint, {client: flags.client, isDemo, cwd: shell.cwd});
+  const {signal, release} = takeInterrupts(shell.output.talk);
+  const {demoDatabase = 'assessments'} = endpoint;
+  const options = {flags, demoDatabase, allowWrites: call.allowWrites, seed: call.seed, signal};
+  try {
+    const stage = isDemo
+      ? await openDemoStage(shell, {...options, requestTo: ports.requestToDemo})
+      : await openStage(shell, url, {...options, requestTo: ports.requestTo});
+    try {
+      return await replay(
+        {
+          measure: () => measureOn(shell, stage, {endpoint, variants, prisma, call, signal}),
+          toText: reportText,
+          toMarkdown: reportMarkdown,
+          isInterrupted: () => signal.aborted,
+          output: shell.output,
+        },
+        {json: flags.json ?? false, markdown: flags.markdown ?? false},
+      );
+    } finally {
+      await stage.close();
+    }
+  } finally {
+    release();
+  }
+}
+
+function variantsOf(endpoint: Endpoint, {variants}: ReplayCall): Variant[] {
+  const names = endpoint.variants.map(({name}) => name);
+  const unknown = variants?.find(name => !names.includes(name));
+  if (unknown !== undefined) {
+    throw usage(`${endpoint.file} has no variant "${unknown}"`, `It has ${names.join(', ')}.`);
+  }
+  // As they are asked for, so that what is compared stands side by side.
+  return (variants ?? names).flatMap(name => endpoint.variants.find(each => each.name === name) ?? []);
+}
+
+function usage(message: string, hint: string): AbortError {
+  return new AbortError(message, {hint, exitCode: exitCodes.usage});
+}

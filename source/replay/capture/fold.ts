@@ -1,0 +1,155 @@
+import type {SqlNode, SqlParam} from '../sql-endpoint.ts';
+import type {Source, Timed} from './timed.ts';
+
+/** Shorter ones are the way to the server and back. */
+const leastThink_ms = 1;
+/** Of what is repeated. */
+const mostBlock = 32;
+
+/**
+ * A sequence as an endpoint file has it. What is said again word for word becomes `@repeat`. `@each` is what can be
+ * proved to go through the rows of the statement before: for every row of it, in their order, the same statements,
+ * each of whose parameters is either always the same or the value of one column of that row.
+ */
+export function fold(body: readonly Timed[], inherited: Source | null = null): SqlNode[] {
+  const nodes: SqlNode[] = [];
+  let source = inherited;
+  for (let at = 0; at < body.length; ) {
+    const folded = eachAt(body, at, source) ?? repeatAt(body, at);
+    if (folded !== null) {
+      nodes.push(folded.node);
+      at += folded.length;
+      continue;
+    }
+    const timed = body[at++];
+    if (timed === undefined) break;
+    nodes.push(...think(timed.think_ms), nodeOf(timed, source));
+    if (timed.kind === 'statement') source = timed.result;
+  }
+  return nodes;
+}
+
+type Folded = {node: SqlNode; length: number};
+
+function eachAt(body: readonly Timed[], at: number, source: Source | null): Folded | null {
+  const turns = source?.rows.length ?? 0;
+  if (turns < 2) return null;
+  for (let length = 1; length <= mostBlock && at + length * turns <= body.length; length++) {
+    const unified = unify(blocksOf(body, at, length, turns), source);
+    if (unified?.isOfRow) return {node: {kind: 'each', body: unified.nodes, line: 0}, length: length * turns};
+  }
+  return null;
+}
+
+function repeatAt(body: readonly Timed[], at: number): Folded | null {
+  for (let length = 1; length <= mostBlock && at + 2 * length <= body.length; length++) {
+    let count = 1;
+    while (
+      at + (count + 1) * length <= body.length &&
+      unify([body.slice(at, at + length), body.slice(at + count * length, at + (count + 1) * length)], null)
+    )
+      count++;
+    const unified = count > 1 ? unify(blocksOf(body, at, length, count), null) : null;
+    if (unified !== null)
+      return {node: {kind: 'repeat', count, body: unified.nodes, line: 0}, length: count * length};
+  }
+  return null;
+}
+
+function blocksOf(body: readonly Timed[], at: number, length: number, count: number): Timed[][] {
+  return Array.from({length: count}, (_, turn) => body.slice(at + turn * length, at + (turn + 1) * length));
+}
+
+function nodeOf(timed: Timed, source: Source | null): SqlNode {
+  if (timed.kind === 'statement') {
+    return {kind: 'statement', text: timed.text, params: timed.values.map(({param}) => param), line: 0};
+  }
+  if (timed.kind === 'parallel') return {kind: 'parallel', body: foldParallel(timed, source), line: 0};
+  return {kind: timed.kind, body: [...fold(timed.body, source), ...think(timed.trailing_ms)], line: 0};
+}
+
+/**
+ * Where all of it is one thing for each row, or one thing again and again, the application sent it all at once: what
+ * it looked like on fewer connections is its pool's doing.
+ */
+function foldParallel(
+  {units, branches}: Extract<Timed, {kind: 'parallel'}>,
+  source: Source | null,
+): SqlNode[] {
+  const whole = eachAt(units, 0, source) ?? repeatAt(units, 0);
+  if (whole?.length === units.length) return [whole.node];
+  return branches.map(branch => nodeOf(branch, source));
+}
+
+/** `isOfRow`: a parameter is of the source's row. */
+type Unified = {nodes: SqlNode[]; isOfRow: boolean};
+
+/** What is the same in all blocks, turn by turn of the source's rows; null where they differ in more than that. */
+function unify(blocks: readonly (readonly Timed[])[], source: Source | null): Unified | null {
+  const [first] = blocks;
+  if (first === undefined || blocks.some(block => block.length !== first.length)) return null;
+  const nodes: SqlNode[] = [];
+  let isOfRow = false;
+  for (const index of first.keys()) {
+    const turns = blocks.flatMap(block => block[index] ?? []);
+    const one = unifyOne(turns, source);
+    if (one === null) return null;
+    nodes.push(...think(median(turns.map(({think_ms}) => think_ms))), ...one.nodes);
+    isOfRow ||= one.isOfRow;
+  }
+  return {nodes, isOfRow};
+}
+
+function unifyOne(turns: readonly Timed[], source: Source | null): Unified | null {
+  const [first] = turns;
+  if (first === undefined || turns.some(({kind}) => kind !== first.kind)) return null;
+  if (first.kind === 'statement') return unifyStatement(turns.filter(isStatement), source);
+  const inner = unify(
+    turns.map(turn =>
+      turn.kind === 'parallel' ? turn.branches : turn.kind === 'statement' ? [] : turn.body,
+    ),
+    source,
+  );
+  if (inner === null) return null;
+  const trailing = turns.map(turn => ('trailing_ms' in turn ? turn.trailing_ms : 0));
+  // Branches have no order to wait in.
+  const body = [...inner.nodes, ...think(median(trailing))];
+  return {nodes: [{kind: first.kind, body, line: 0}], isOfRow: inner.isOfRow};
+}
+
+type TimedStatement = Extract<Timed, {kind: 'statement'}>;
+
+function isStatement(timed: Timed): timed is TimedStatement {
+  return timed.kind === 'statement';
+}
+
+function unifyStatement(turns: readonly TimedStatement[], source: Source | null): Unified | null {
+  const [first] = turns;
+  if (first === undefined) return null;
+  const isSame = ({text, values}: TimedStatement) =>
+    text === first.text && values.length === first.values.length;
+  if (!turns.every(isSame)) return null;
+  const params: SqlParam[] = [];
+  for (const [index, {param, key}] of first.values.entries()) {
+    const keys = turns.map(({values}) => values[index]?.key);
+    if (keys.every(each => each === key)) params.push(param);
+    else {
+      const column = source?.columns.find((_, column) =>
+        keys.every((each, turn) => each !== undefined && source.rows[turn]?.[column] === each),
+      );
+      if (column === undefined) return null;
+      params.push({name: column});
+    }
+  }
+  const isOfRow = params.some(param => 'name' in param);
+  return {nodes: [{kind: 'statement', text: first.text, params, line: 0}], isOfRow};
+}
+
+function think(ms: number): SqlNode[] {
+  return ms < leastThink_ms ? [] : [{kind: 'think', ms: Math.round(ms), line: 0}];
+}
+
+function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.floor(sorted.length / 2)] ?? 0;
+}

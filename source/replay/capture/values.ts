@@ -1,0 +1,145 @@
+import type {SqlParam} from '../sql-endpoint.ts';
+import {arrayText} from './values-array.ts';
+import {numericText} from './values-numeric.ts';
+import {dateText, intervalText, timestampText, timeText} from './values-time.ts';
+
+/** A value as the endpoint file writes it, and a text that is equal where values are. */
+export type Value = {param: SqlParam; key: string | null};
+
+/**
+ * A value from the wire: text (format 0) as it is, binary (1) of common types as the text that means the same.
+ * Of the others it stays bytes, which are sent in the binary format again.
+ */
+export function decodeValue(bytes: Buffer | null, format: number, oid: number): Value {
+  if (bytes === null) return {param: {value: null}, key: null};
+  const text = format === 0 ? bytes.toString('utf8') : binaryText(bytes, oid);
+  if (text === null) return {param: {bytes}, key: `\\x${bytes.toString('hex')}`};
+  if (oid === oids.bool) {
+    const isTrue = text === 't' || text === 'true';
+    if (isTrue || text === 'f' || text === 'false') return {param: {value: isTrue}, key: String(isTrue)};
+  }
+  const number = Number(text);
+  if (integers.has(oid) && Number.isSafeInteger(number) && String(number) === text)
+    return {param: {value: number}, key: text};
+  return {param: {value: text}, key: text};
+}
+
+/** Its name in a cast; null for a type that is not built in. */
+export function typeName(oid: number): string | null {
+  const own = types.get(oid);
+  if (own !== undefined) return own.name;
+  const element = arrays.get(oid);
+  return element === undefined ? null : `${types.get(element)?.name}[]`;
+}
+
+/** Whether a text that came as a column's value says the same when it is sent as a parameter. */
+export function isKeyType(oid: number): boolean {
+  return keys.has(oid) || oid >= firstUserOid;
+}
+
+/** FirstNormalObjectId (access/transam.h): enums, domains and what else is made by users. */
+const firstUserOid = 16_384;
+
+function binaryText(bytes: Buffer, oid: number): string | null {
+  try {
+    const element = arrays.get(oid);
+    if (element !== undefined) return arrayText(bytes, each => binaryText(each, element));
+    return types.get(oid)?.read?.(bytes) ?? null;
+  } catch (error) {
+    // Shorter than its type is: then it is of another, and bytes are what is known of it.
+    if (error instanceof RangeError) return null;
+    throw error;
+  }
+}
+
+type Type = {name: string; read?: (bytes: Buffer) => string | null};
+
+const utf8 = (bytes: Buffer) => bytes.toString('utf8');
+
+/** Built-in types by OID (pg_type.dat); their binary forms are those of their send functions. */
+const types = new Map<number, Type>([
+  [16, {name: 'bool', read: bytes => (bytes.readInt8(0) === 0 ? 'f' : 't')}],
+  [17, {name: 'bytea'}],
+  [18, {name: '"char"', read: utf8}],
+  [19, {name: 'name', read: utf8}],
+  [20, {name: 'int8', read: bytes => String(bytes.readBigInt64BE(0))}],
+  [21, {name: 'int2', read: bytes => String(bytes.readInt16BE(0))}],
+  [23, {name: 'int4', read: bytes => String(bytes.readInt32BE(0))}],
+  [25, {name: 'text', read: utf8}],
+  [26, {name: 'oid', read: bytes => String(bytes.readUInt32BE(0))}],
+  [114, {name: 'json', read: utf8}],
+  [142, {name: 'xml', read: utf8}],
+  [650, {name: 'cidr'}],
+  [700, {name: 'float4', read: bytes => float4Text(bytes.readFloatBE(0))}],
+  [701, {name: 'float8', read: bytes => String(bytes.readDoubleBE(0))}],
+  [790, {name: 'money'}],
+  [829, {name: 'macaddr'}],
+  [869, {name: 'inet'}],
+  [1042, {name: 'bpchar', read: utf8}],
+  [1043, {name: 'varchar', read: utf8}],
+  [1082, {name: 'date', read: dateText}],
+  [1083, {name: 'time', read: timeText}],
+  [1114, {name: 'timestamp', read: bytes => timestampText(bytes, '')}],
+  [1184, {name: 'timestamptz', read: bytes => timestampText(bytes, '+00')}],
+  [1186, {name: 'interval', read: intervalText}],
+  [1266, {name: 'timetz'}],
+  [1560, {name: 'bit'}],
+  [1562, {name: 'varbit'}],
+  [1700, {name: 'numeric', read: numericText}],
+  [2950, {name: 'uuid', read: uuidText}],
+  // The version of the format (1), then its text.
+  [3802, {name: 'jsonb', read: bytes => (bytes.readInt8(0) === 1 ? bytes.toString('utf8', 1) : null)}],
+]);
+
+/** Array types by OID, with their elements'. */
+const arrays = new Map<number, number>([
+  [1000, 16],
+  [1001, 17],
+  [1002, 18],
+  [1003, 19],
+  [1016, 20],
+  [1005, 21],
+  [1007, 23],
+  [1009, 25],
+  [1028, 26],
+  [199, 114],
+  [143, 142],
+  [651, 650],
+  [1021, 700],
+  [1022, 701],
+  [791, 790],
+  [1040, 829],
+  [1041, 869],
+  [1014, 1042],
+  [1015, 1043],
+  [1182, 1082],
+  [1183, 1083],
+  [1115, 1114],
+  [1185, 1184],
+  [1187, 1186],
+  [1270, 1266],
+  [1561, 1560],
+  [1563, 1562],
+  [1231, 1700],
+  [2951, 2950],
+  [3807, 3802],
+]);
+
+const oids = {bool: 16};
+const integers = new Set([20, 21, 23, 26]);
+/** Those that drivers hand on unchanged: no times, which become dates, no floats, no documents. */
+const keys = new Set([16, 18, 19, 20, 21, 23, 25, 26, 1042, 1043, 2950]);
+
+/** The shortest text that reads back as the same float4. */
+function float4Text(value: number): string {
+  for (let digits = 6; digits < 9; digits++) {
+    const text = String(Number(value.toPrecision(digits)));
+    if (Math.fround(Number(text)) === value) return text;
+  }
+  return String(value);
+}
+
+function uuidText(bytes: Buffer): string | null {
+  if (bytes.length !== 16) return null;
+  return bytes.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
+}

@@ -1,0 +1,85 @@
+import {AsyncLocalStorage} from 'node:async_hooks';
+import type {StatementTally, Tally} from './measure-tally.ts';
+
+/** What one request has done so far; times in milliseconds. */
+export type RequestTrace = {
+  tally: Tally;
+  /** Queries that wait for a connection, or run on one, right now. */
+  waiting: number;
+  executing: number;
+  /** Since when `waiting` and `executing` are as they are. */
+  since_ms: number;
+  /** Time in which some query waited for a connection and none ran. */
+  waited_ms: number;
+  /** Time in which at least one query ran. */
+  executed_ms: number;
+  queries: number;
+  rows: number;
+  bytes: number;
+  repetitions: Map<StatementTally, number>;
+  failure: QueryFailure | null;
+  /** Where its queries that are not over began, for the one that never ends. */
+  line: number | null;
+  isEnded: boolean;
+};
+
+export type QueryFailure = {sqlstate: string | null; message: string; line: number | null};
+
+/** The request that a query belongs to, and the line that sent it, where nobody can hand them over: in Prisma. */
+export const currentRequest = new AsyncLocalStorage<{trace: RequestTrace; line: number | null}>();
+
+export function beginRequest(tally: Tally): RequestTrace {
+  return {
+    tally,
+    waiting: 0,
+    executing: 0,
+    since_ms: 0,
+    waited_ms: 0,
+    executed_ms: 0,
+    queries: 0,
+    rows: 0,
+    bytes: 0,
+    repetitions: new Map(),
+    failure: null,
+    line: null,
+    isEnded: false,
+  };
+}
+
+/** One query fewer or more waits (`waiting`) or runs (`executing`): the time until now goes to what it was spent on. */
+export function shift(trace: RequestTrace, waiting: number, executing: number): number {
+  const now_ms = performance.now();
+  if (trace.executing > 0) trace.executed_ms += now_ms - trace.since_ms;
+  else if (trace.waiting > 0) trace.waited_ms += now_ms - trace.since_ms;
+  trace.since_ms = now_ms;
+  trace.waiting += waiting;
+  trace.executing += executing;
+  return now_ms;
+}
+
+/** `body` with its queries told to come from the line of `file` that called. */
+export function fromCallSite<Result>(file: string, body: () => Result): Result {
+  const request = currentRequest.getStore();
+  if (request === undefined) return body();
+  return currentRequest.run({trace: request.trace, line: callerLine(file) ?? request.line}, body);
+}
+
+/** The line of `file` that is on the stack, the innermost; null where none is. */
+export function callerLine(file: string): number | null {
+  const {stackTraceLimit} = Error;
+  Error.stackTraceLimit = 50;
+  const line = lineOf(new Error(), file);
+  Error.stackTraceLimit = stackTraceLimit;
+  return line;
+}
+
+/** The line of `file` that an error passed through, the innermost; null where it did not. */
+export function lineOf(error: unknown, file: string): number | null {
+  const stack = error instanceof Error ? (error.stack ?? '') : '';
+  for (const frame of stack.split('\n')) {
+    const at = frame.indexOf(`${file}:`);
+    const [line] = at === -1 ? [] : (/^\d+/.exec(frame.slice(at + file.length + 1)) ?? []);
+    if (line !== undefined) return Number(line);
+  }
+  return null;
+}

@@ -1,0 +1,92 @@
+import {AsyncResource} from 'node:async_hooks';
+import {didYouMean} from '../../core/nearest.ts';
+import {currentRequest, fromCallSite, lineOf} from '../pool-trace.ts';
+
+/**
+ * `client`, each of whose calls tells the queries it sends, and the errors it throws, which line of `file` it stands
+ * on. Prisma sends a query when its promise is awaited, through a loader that forgets the stack: the line is taken
+ * where the call is made. What the client has not is an error that says so.
+ */
+export function withCallSites<Client extends object>(client: Client, file: string): Client {
+  return new Proxy(client, {
+    get(target, key) {
+      const value = attributed(Reflect.get(target, key), key, target, file);
+      // Without this, `Cannot read properties of undefined` is all that is said.
+      if (value === undefined && typeof key === 'string' && !asked.has(key)) throw unknownModel(key, target);
+      return value;
+    },
+  });
+}
+
+/** What is looked for in any object: by `await`, by JSON.stringify. */
+const asked = new Set(['then', 'toJSON']);
+
+function attributed(value: unknown, key: string | symbol, owner: object, file: string): unknown {
+  // Symbols and what begins with `_` are what Prisma and node look each other's things up by.
+  if (value === null || typeof key === 'symbol' || key.startsWith('_')) return value;
+  if (typeof value === 'function') return calling(value as Method, owner, file);
+  return typeof value === 'object' ? withMethods(value, file) : value;
+}
+
+function withMethods(model: object, file: string): object {
+  return new Proxy(model, {
+    get: (target, key) => attributed(Reflect.get(target, key), key, target, file),
+  });
+}
+
+type Method = (...args: unknown[]) => unknown;
+
+function calling(method: Method, owner: object, file: string): Method {
+  return (...args) =>
+    fromCallSite(file, () => {
+      const line = currentRequest.getStore()?.line ?? null;
+      const locate = (error: unknown): never => {
+        throw located(error, file, line);
+      };
+      const result = method.apply(
+        owner,
+        args.map(each => (typeof each === 'function' ? withTransaction(each as Method, file) : each)),
+      );
+      if (isPrismaPromise(result)) return sentFromHere(result, locate);
+      return result instanceof Promise ? result.catch(locate) : result;
+    });
+}
+
+/** `$transaction(async tx => ...)`: what is given to the function is a client of its own. */
+function withTransaction(body: Method, file: string): Method {
+  return (...args) =>
+    body(...args.map(each => (typeof each === 'object' && each !== null ? withCallSites(each, file) : each)));
+}
+
+type PrismaPromise = Promise<unknown> & {requestTransaction?: Method};
+
+function isPrismaPromise(value: unknown): value is PrismaPromise {
+  return Object.prototype.toString.call(value) === '[object PrismaPromise]';
+}
+
+/** Whenever it is sent, the line and the request are those of now. */
+function sentFromHere(promise: PrismaPromise, locate: (error: unknown) => never): PrismaPromise {
+  const then = promise.then.bind(promise);
+  const send = AsyncResource.bind(() => then().catch(locate));
+  const inTransaction = promise.requestTransaction?.bind(promise);
+  return Object.assign(promise, {
+    // biome-ignore lint/suspicious/noThenProperty: it is a promise already
+    then: (...handlers: Parameters<PrismaPromise['then']>) => send().then(...handlers),
+    catch: (...handlers: Parameters<PrismaPromise['catch']>) => send().catch(...handlers),
+    finally: (...handlers: Parameters<PrismaPromise['finally']>) => send().finally(...handlers),
+    ...(inTransaction && {requestTransaction: AsyncResource.bind(inTransaction)}),
+  });
+}
+
+/** An error of Prisma's has a stack of Prisma's: the line that called is added to it. */
+function located(error: unknown, file: string, line: number | null): unknown {
+  if (error instanceof Error && line !== null && lineOf(error, file) === null) {
+    error.stack = `${error.stack ?? error.message}\n    at ${file}:${line}:1`;
+  }
+  return error;
+}
+
+function unknownModel(name: string, client: object): Error {
+  const models = Object.keys(client).filter(key => !/^[$_]|^constructor$/.test(key));
+  return new TypeError(`the Prisma Client has no model "${name}"${didYouMean(name, models)}`);
+}

@@ -1,0 +1,108 @@
+import type pg from 'pg';
+import {AbortError, exitCodes} from '../../core/errors.ts';
+import {statementTally, type Tally} from '../measure-tally.ts';
+import {noteFailure} from '../pool-query.ts';
+import {currentRequest, shift} from '../pool-trace.ts';
+import {withCallSites} from './call-sites.ts';
+import type {ClientClass, Prisma} from './prisma.ts';
+
+type QueryEvent = {query: string; duration: number};
+
+type EngineClient = InstanceType<ClientClass> & {
+  $connect(): Promise<void>;
+  $on(event: 'query', listener: (event: QueryEvent) => void): void;
+  $extends(extension: unknown): object;
+};
+
+type EngineClass = new (options: {
+  datasourceUrl: string;
+  log: readonly {emit: 'event'; level: 'query'}[];
+}) => EngineClient;
+
+/**
+ * A client of Prisma up to 6 with the Rust engine, run as it is: its pool is the engine's own, with the limit and
+ * timeout of the measured one, which stays empty. The engine says each statement and how long it ran, but not what
+ * it waited, nor rows and bytes: waiting counts as executing.
+ */
+export function engineClient(Client: ClientClass, version: string): Prisma {
+  return {
+    version,
+    major: Number.parseInt(version, 10),
+    semantics: 'rust engine',
+    open(pool, file) {
+      const client = new (Client as unknown as EngineClass)({
+        datasourceUrl: engineUrl(pool.options),
+        log: [{emit: 'event', level: 'query'}],
+      });
+      // The engine begins to load with the client: that it cannot is told by the first request instead.
+      client.$connect().catch(() => {});
+      return {client: withCallSites(counted(client), file), close: () => client.$disconnect()};
+    },
+  };
+}
+
+type Operation = {args: unknown; query(args: unknown): Promise<unknown>};
+
+function counted(client: EngineClient): object {
+  let tally: Tally | null = null;
+  // The engine's events do not tell whose they are: all requests under way have one tally.
+  client.$on('query', ({query, duration}) => {
+    if (tally === null) return;
+    const statement = statementTally(tally, query, null);
+    statement.calls++;
+    statement.executed_ms += duration;
+    tally.queries++;
+    tally.execute_ms.push(duration);
+  });
+  return client.$extends({
+    query: {
+      async $allOperations({args, query}: Operation) {
+        const request = currentRequest.getStore();
+        if (request === undefined) return query(args);
+        const {trace, line} = request;
+        tally = trace.tally;
+        trace.line = line;
+        shift(trace, 0, 1);
+        try {
+          return await query(args);
+        } catch (error) {
+          noteFailure(trace, error, line);
+          throw isWithoutEngine(error) ? withoutEngine(error) : error;
+        } finally {
+          shift(trace, 0, -1);
+        }
+      },
+    },
+  });
+}
+
+function isWithoutEngine(error: unknown): error is Error {
+  return error instanceof Error && /could not locate the Query Engine/.test(error.message);
+}
+
+/** The engine is a file of its own, for one kind of machine, and not always where the client is. */
+function withoutEngine(error: Error): AbortError {
+  return new AbortError(error.message.trim().split('\n')[0] ?? '', {
+    hint: 'Generate the client on this machine, or with engineType = "client" (Prisma 6.16).',
+    exitCode: exitCodes.connection,
+    cause: error,
+  });
+}
+
+/** The URL by which the engine reaches what node-postgres was to reach; its timeout is in whole seconds, 0 for ever. */
+export function engineUrl(options: pg.PoolOptions): string {
+  const {connectionString, host, port, user, password, database} = options;
+  if (connectionString === undefined && host === undefined) {
+    throw new AbortError('the Rust engine of Prisma 6 needs an address', {exitCode: exitCodes.usage});
+  }
+  const url = new URL(connectionString ?? `postgresql://${host}:${port ?? 5432}/${database ?? ''}`);
+  if (user !== undefined) url.username = encodeURIComponent(user);
+  if (typeof password === 'string') url.password = encodeURIComponent(password);
+  const {application_name, options: settings} = options;
+  // By its name the guard knows which sessions are the replay's own.
+  if (application_name !== undefined) url.searchParams.set('application_name', application_name);
+  if (settings !== undefined) url.searchParams.set('options', settings);
+  url.searchParams.set('connection_limit', String(options.max));
+  url.searchParams.set('pool_timeout', String(Math.ceil((options.connectionTimeoutMillis ?? 0) / 1000)));
+  return url.href;
+}

@@ -1,0 +1,161 @@
+import {execFile, spawn} from 'node:child_process';
+import {mkdtemp, rm, writeFile} from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import process from 'node:process';
+import {parseArgs, promisify} from 'node:util';
+import type {ReplayDocument} from '../../../source/core/replay.ts';
+import {startServer} from '../../../source/demo/server.ts';
+
+const usage = `npm run bench:replay -- [--rounds N] [--seconds N] [--json]
+
+SELECT 1 through \`poolctl replay\` and through pgbench, 10 connections each, in turn on one server of its own.
+The claim: poolctl reaches at least 80 % of pgbench. Exit 1 where it does not, 2 where pgbench is not installed.`;
+
+const connections = 10;
+const leastRatio = 0.8;
+const run = promisify(execFile);
+
+const {values: flags} = parseArgs({
+  options: {
+    rounds: {type: 'string', default: '7'},
+    seconds: {type: 'string', default: '5'},
+    json: {type: 'boolean', default: false},
+    help: {type: 'boolean', default: false},
+  },
+});
+if (flags.help) process.stdout.write(`${usage}\n`);
+else process.exitCode = await main(Number(flags.rounds), Number(flags.seconds));
+
+type Round = {pgbench: number; poolctl: number; ratio: number; busy: number};
+
+async function main(rounds: number, seconds: number): Promise<number> {
+  const pgbench = await findPgbench();
+  if (pgbench === null) {
+    process.stderr.write('pgbench is not installed\n');
+    return 2;
+  }
+  const server = await startServer({settings: {max_connections: 50}});
+  const folder = await mkdtemp(path.join(os.tmpdir(), 'poolctl-bench-'));
+  const stop = async () => {
+    await server.stop();
+    await rm(folder, {recursive: true, force: true});
+  };
+  process.on('SIGINT', () => stop().then(() => process.exit(130)));
+  try {
+    const script = path.join(folder, 'one.sql');
+    await writeFile(script, 'SELECT 1;\n');
+    const url = server.superuserUrl;
+    const measured: Round[] = [];
+    for (let round = 0; round < rounds; round++) {
+      // In turn, and the other first the next time: what disturbs one disturbs the other as well.
+      const first = round % 2 === 0;
+      const before = first ? await runPgbench(pgbench, {script, url, seconds}) : null;
+      const {perSecond, busy} = await runPoolctl({script, url, seconds});
+      const other = before ?? (await runPgbench(pgbench, {script, url, seconds}));
+      measured.push({pgbench: other, poolctl: perSecond, ratio: perSecond / other, busy});
+      process.stderr.write(`round ${round + 1}: pgbench ${whole(other)}/s, poolctl ${whole(perSecond)}/s\n`);
+    }
+    return report(measured, await versionOf(pgbench));
+  } finally {
+    await stop();
+  }
+}
+
+type Setting = {script: string; url: string; seconds: number};
+
+/** One thread, as poolctl has one; the simple protocol, as pg speaks for a statement without parameters. */
+async function runPgbench(pgbench: string, {script, url, seconds}: Setting): Promise<number> {
+  const words = ['-n', '-f', script, '-c', String(connections), '-j', '1', '-T', String(seconds), url];
+  const {stdout} = await run(pgbench, words);
+  const [, tps] = /^tps = ([\d.]+) \(without/m.exec(stdout) ?? [];
+  if (tps === undefined) throw new Error(`pgbench said: ${stdout}`);
+  return Number(tps);
+}
+
+function runPoolctl({script, url, seconds}: Setting): Promise<{perSecond: number; busy: number}> {
+  const flags = ['--connection-limit', '10', '--concurrency', '10', '--duration', `${seconds}s`, '--json'];
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, ['dist/cli.js', 'replay', script, url, ...flags], {
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    let text = '';
+    child.stdout.setEncoding('utf8').on('data', part => {
+      text += part;
+    });
+    child.once('error', reject);
+    child.once('close', () => {
+      const [result] = (JSON.parse(text) as ReplayDocument).results;
+      if (result === undefined) reject(new Error('nothing was measured'));
+      else resolve({perSecond: result.requests_per_second, busy: result.process_busy_ratio});
+    });
+  });
+}
+
+async function findPgbench(): Promise<string | null> {
+  const majors = [18, 17, 16, 15, 14, 13];
+  const places = ['pgbench', ...majors.map(major => `/usr/lib/postgresql/${major}/bin/pgbench`)];
+  for (const place of places) {
+    const isThere = await run(place, ['--version']).then(
+      () => true,
+      () => false,
+    );
+    if (isThere) return place;
+  }
+  return null;
+}
+
+async function versionOf(pgbench: string): Promise<string> {
+  return (await run(pgbench, ['--version'])).stdout.trim();
+}
+
+function report(rounds: readonly Round[], version: string): number {
+  const ratio = median(rounds.map(each => each.ratio));
+  const isReached = ratio >= leastRatio;
+  const summary = {
+    cpus: os.cpus().length,
+    load: os.loadavg().map(load => Math.round(load * 100) / 100),
+    node: process.version,
+    pgbench_version: version,
+    pgbench: spread(rounds.map(each => each.pgbench)),
+    poolctl: spread(rounds.map(each => each.poolctl)),
+    process_busy_ratio: median(rounds.map(each => each.busy)),
+    ratio: spread(rounds.map(each => each.ratio)),
+    least_ratio: leastRatio,
+    is_reached: isReached,
+  };
+  if (flags.json) process.stdout.write(`${JSON.stringify(summary, null, 2)}\n`);
+  else process.stdout.write(toText(summary));
+  return isReached ? 0 : 1;
+}
+
+type Spread = {median: number; least: number; most: number};
+
+function toText({
+  pgbench,
+  poolctl,
+  ratio,
+  ...rest
+}: Record<'pgbench' | 'poolctl' | 'ratio', Spread> & Record<string, unknown>) {
+  const line = (name: string, {median, least, most}: Spread, write: (value: number) => string) =>
+    `${name.padEnd(26)} ${write(median)}  (${write(least)} to ${write(most)})\n`;
+  return [
+    `SELECT 1, ${connections} connections, one client thread, on ${rest.cpus} CPUs at load ${rest.load}\n`,
+    line(String(rest.pgbench_version).replace(/ \(.*\) *$/, ''), pgbench, value => `${whole(value)}/s`),
+    line('poolctl replay', poolctl, value => `${whole(value)}/s`),
+    line('poolctl of pgbench', ratio, value => `${Math.round(value * 100)} %`),
+    rest.is_reached ? 'The 80 % are reached.\n' : 'The 80 % are not reached.\n',
+  ].join('');
+}
+
+function spread(values: readonly number[]): Spread {
+  return {median: median(values), least: Math.min(...values), most: Math.max(...values)};
+}
+
+function median(values: readonly number[]): number {
+  return [...values].sort((a, b) => a - b)[values.length >> 1] ?? Number.NaN;
+}
+
+function whole(value: number): string {
+  return Math.round(value).toLocaleString('en');
+}

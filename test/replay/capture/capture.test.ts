@@ -1,0 +1,180 @@
+import pg from 'pg';
+import {afterAll, beforeAll, beforeEach, expect, it, onTestFinished} from 'vitest';
+import {compileSqlEndpoint} from '../../../source/replay/sql-endpoint-compile.ts';
+import {describeEachMajor, startTestServer, type TestServer} from '../../helpers/server.ts';
+import {rejection} from '../../postgres/requests.ts';
+import {measureOne} from '../measuring.ts';
+import {type Capture, nodesOf, openCapture, outputOf, psql, statementsOf} from './through.ts';
+
+describeEachMajor('a captured endpoint', major => {
+  let server: TestServer;
+  let capture: Capture;
+  beforeAll(async () => {
+    server = await startTestServer({major});
+    capture = await openCapture(server.superuserUrl);
+    await server.query(`CREATE TABLE school (id int PRIMARY KEY, name text)`);
+    await server.query(`CREATE TABLE student (id int PRIMARY KEY, school_id int, born date)`);
+    await server.query(`INSERT INTO school VALUES (3, 'North'), (7, 'South'), (9, 'East')`);
+    await server.query(`INSERT INTO student SELECT n, 3, '2010-01-01' FROM generate_series(1, 5) n`);
+  });
+  beforeEach(() => capture.recording.clear());
+  afterAll(async () => {
+    await capture?.close();
+    await server?.stop();
+  });
+
+  const connect = async () => {
+    const client = new pg.Client({connectionString: capture.through(server.superuserUrl)});
+    await client.connect();
+    onTestFinished(() => client.end());
+    return client;
+  };
+  const captured = () => statementsOf(capture.read());
+
+  const schools = 'SELECT id, name FROM school ORDER BY id';
+  const students = 'SELECT count(*) FROM student WHERE school_id = $1 AND id > $2';
+
+  it('tells an N+1 from its rows and replays as it was', async () => {
+    const client = await connect();
+    const {rows} = await client.query(schools);
+    for (const {id} of rows) await client.query(students, [id, 0]);
+    const nodes = captured();
+    expect(nodes).toEqual([[schools], {kind: 'each', body: [[students, '$id', '0']]}]);
+
+    const endpoint = compileSqlEndpoint(capture.read(), 'captured.sql');
+    capture.recording.clear();
+    const way = {...server, url: (options = {}) => capture.through(server.url(options))};
+    const {queries_per_request} = await measureOne(way, endpoint, {requests: 1});
+    expect(queries_per_request).toBe(4);
+    expect(captured()).toEqual(nodes);
+  });
+
+  it('tells an N+1 that runs at once, beyond what the pool let through', async () => {
+    const pool = new pg.Pool({connectionString: capture.through(server.superuserUrl), max: 2});
+    onTestFinished(() => pool.end());
+    const {rows} = await pool.query(schools);
+    await Promise.all(rows.map(({id}) => pool.query(`${students} AND pg_sleep(0.05) IS NOT NULL`, [id, 0])));
+    expect(captured()).toEqual([
+      [schools],
+      {
+        kind: 'parallel',
+        body: [{kind: 'each', body: [[`${students} AND pg_sleep(0.05) IS NOT NULL`, '$id', '0']]}],
+      },
+    ]);
+    expect(capture.text()).toContain('at most 2 ran at once');
+  });
+
+  it('claims nothing that the rows do not prove', async () => {
+    const client = await connect();
+    const {rows} = await client.query(schools);
+    for (const {id} of rows.slice(1)) await client.query(students, [id, 0]);
+    expect(captured()).toEqual([[schools], [students, '7', '0'], [students, '9', '0']]);
+  });
+
+  it('keeps a transaction, and what was taken back is taken back', async () => {
+    const client = await connect();
+    await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ');
+    await client.query(schools);
+    await client.query('COMMIT');
+    await client.query('BEGIN');
+    await client.query('SAVEPOINT a');
+    await client.query('DELETE FROM student WHERE id = $1', [1]);
+    await client.query('ROLLBACK TO SAVEPOINT a');
+    await client.query('ROLLBACK');
+    expect(captured()).toEqual([
+      {kind: 'transaction', body: [['SET TRANSACTION ISOLATION LEVEL REPEATABLE READ'], [schools]]},
+      {
+        kind: 'transaction',
+        body: [
+          ['SAVEPOINT a'],
+          ['DELETE FROM student WHERE id = $1', '1'],
+          ['ROLLBACK TO SAVEPOINT a'],
+          ['ROLLBACK'],
+        ],
+      },
+    ]);
+  });
+
+  it('says repetition and time between once', async () => {
+    const client = await connect();
+    for (let turn = 0; turn < 10; turn++) await client.query('SELECT 1');
+    await client.query('BEGIN');
+    await client.query('SELECT 2');
+    const until = performance.now() + 20;
+    while (performance.now() < until);
+    await client.query('COMMIT');
+    const nodes = nodesOf(capture.read());
+    expect(nodes[0]).toMatchObject({kind: 'repeat', count: 10});
+    const {kind, body} = nodes.at(-1) as {kind: string; body: unknown[]};
+    expect(kind).toBe('transaction');
+    expect(body.at(-1)).toEqual({kind: 'think', ms: expect.toSatisfy((ms: number) => ms >= 19)});
+  });
+
+  it('leaves out, and says so, what cannot be replayed or is secret', async () => {
+    const client = await connect();
+    await client.query(`CREATE ROLE hidden LOGIN PASSWORD 'sesame-open'`);
+    expect(await rejection(client.query('SELECT nothing FROM school'))).toMatchObject({code: '42703'});
+    await client.query(`SELECT 'after'`);
+    await client.query('DROP ROLE hidden');
+    await client.query('SELECT length($1)', ['x'.repeat(2 * 1024 * 1024)]);
+    await client.query('');
+    expect(captured()).toEqual([[`SELECT 'after'`], ['DROP ROLE hidden']]);
+    const text = capture.text();
+    expect(text).toContain('1 left out: may hold a password');
+    expect(text).toContain('1 left out: failed with 42703');
+    expect(text).toContain('1 left out: 3 MiB in one message');
+    expect(text.match(/left out/g)).toHaveLength(3);
+    expect(text).not.toMatch(/sesame|SCRAM/);
+    expect(text).not.toContain(server.superuserPassword);
+  });
+
+  it.runIf(psql)('leaves out rows that are copied in, and goes on behind them', async () => {
+    await outputOf(psql, ['-X', capture.through(server.superuserUrl)], {
+      input: '\\copy school FROM STDIN\n99\tcopied\n\\.\nDELETE FROM school WHERE id = 99;\n',
+    });
+    expect(captured()).toEqual([['DELETE FROM school WHERE id = 99']]);
+    expect(capture.text()).toContain('1 left out: COPY FROM STDIN');
+    expect(capture.text()).not.toContain('copied');
+  });
+
+  it('keeps values that would be something else to the file', async () => {
+    const client = await connect();
+    const values = [
+      "it's; -- @end",
+      'a\nb\u2028c',
+      '$name',
+      '\\x00',
+      Buffer.from([0, 255]),
+      null,
+      true,
+      [1, null],
+    ];
+    const text = `SELECT $1::text, $2::text, $3::text, $4::text, $5::bytea, $6::text, $7::bool, $8::int[] /* ; */ WHERE 'a;' <> $$;$1$$`;
+    await client.query(text, values);
+    expect(captured()).toEqual([
+      [text, "it's; -- @end", 'a\nb\u2028c', '$name', '\\x00', '\\x00ff', null, 'true', '{"1",NULL}'],
+    ]);
+  });
+
+  it('takes what is pipelined on one connection for parallel, what is sent as one for a sequence', async () => {
+    const client = new pg.Client({
+      connectionString: capture.through(server.superuserUrl),
+      pipeline: true,
+    } as pg.ClientConfig);
+    await client.connect();
+    onTestFinished(() => client.end());
+    await Promise.all([client.query('SELECT pg_sleep(0.02), $1', ['a']), client.query('SELECT $1', ['b'])]);
+    await client.query('SELECT 1; SELECT 2');
+    expect(captured()).toEqual([
+      {
+        kind: 'parallel',
+        body: [
+          ['SELECT pg_sleep(0.02), $1', 'a'],
+          ['SELECT $1', 'b'],
+        ],
+      },
+      ['SELECT 1'],
+      ['SELECT 2'],
+    ]);
+  });
+});

@@ -1,0 +1,126 @@
+import {spawn} from 'node:child_process';
+import {access, constants} from 'node:fs/promises';
+import path from 'node:path';
+import {tlsAttempts} from '../../../source/postgres/tls.ts';
+import {findDial} from '../../../source/replay/capture/dial.ts';
+import {endpointFileText, toEndpoint} from '../../../source/replay/capture/endpoint-file.ts';
+import {startProxy} from '../../../source/replay/capture/proxy.ts';
+import {createRecording, type Recording} from '../../../source/replay/capture/recording.ts';
+import {observeSession} from '../../../source/replay/capture/session.ts';
+import type {SqlEndpoint, SqlNode} from '../../../source/replay/sql-endpoint.ts';
+import {parseSqlEndpoint} from '../../../source/replay/sql-endpoint-parse.ts';
+import {requestTo} from '../../postgres/requests.ts';
+
+export type Capture = {
+  port: number;
+  /** An address of the server's, by way of the capture. */
+  through(url: string): string;
+  recording: Recording;
+  told: string[];
+  /** The file's text. */
+  text(): string;
+  /** What the file's own parser makes of it. */
+  read(): SqlEndpoint;
+  close(): Promise<void>;
+};
+
+/** A capture before the server at `url`, as poolctl sets it up. */
+export async function openCapture(url: string): Promise<Capture> {
+  const request = requestTo(url);
+  const isDirectTls = request.tls.negotiation === 'direct';
+  const dial = await findDial({...request, isDirectTls}, tlsAttempts(request));
+  const recording = createRecording();
+  const told: string[] = [];
+  let connection = 0;
+  const {port, close} = await startProxy({
+    dial,
+    port: 0,
+    observe: startup => observeSession(recording, {connection: connection++, startup}),
+    tell: text => void told.push(text),
+  });
+  const text = () => endpointFileText(toEndpoint(recording, 'GET /captured'), 'a test');
+  return {
+    port,
+    through(to) {
+      const address = new URL(to);
+      address.hostname = '127.0.0.1';
+      address.port = String(port);
+      return address.href;
+    },
+    recording,
+    told,
+    text,
+    read: () => parseSqlEndpoint(text(), 'captured.sql'),
+    close,
+  };
+}
+
+/** The nodes of the one variant, without their lines. */
+export function nodesOf({variants}: SqlEndpoint): unknown[] {
+  return brief(variants[0]?.body ?? []);
+}
+
+/** The same without what depends on how fast the machine was: time between statements, and what it is a group for. */
+export function statementsOf({variants}: SqlEndpoint): unknown[] {
+  return brief((variants[0]?.body ?? []).flatMap(withoutThink));
+}
+
+function withoutThink(node: SqlNode): SqlNode[] {
+  if (node.kind === 'think') return [];
+  if (!('body' in node)) return [node];
+  const body = node.body.flatMap(withoutThink);
+  return node.kind === 'group' && body.length === 1 ? body : [{...node, body}];
+}
+
+function brief(nodes: readonly SqlNode[]): unknown[] {
+  return nodes.map(({line: _, ...node}) => {
+    if (node.kind === 'statement') return [node.text, ...node.params.map(paramText)];
+    return 'body' in node ? {...node, body: brief(node.body)} : node;
+  });
+}
+
+function paramText(param: Extract<SqlNode, {kind: 'statement'}>['params'][number]): unknown {
+  if ('name' in param) return `$${param.name}`;
+  return 'bytes' in param ? `\\x${Buffer.from(param.bytes).toString('hex')}` : param.value;
+}
+
+/** PostgreSQL's own clients, where the machine has them. */
+export const psql = await where('psql');
+export const pgDump = await where('pg_dump');
+export const pgbench = await where('pgbench');
+
+async function where(name: string): Promise<string | null> {
+  const paths = (process.env.PATH ?? '').split(path.delimiter).map(folder => path.join(folder, name));
+  for (const each of paths) {
+    try {
+      await access(each, constants.X_OK);
+      return each;
+    } catch {}
+  }
+  return null;
+}
+
+/** A program's output; what it says besides, when it fails. */
+export function outputOf(
+  program: string | null,
+  args: string[],
+  {env = {}, input = ''}: {env?: Record<string, string>; input?: string} = {},
+): Promise<string> {
+  if (program === null) throw new Error('it is not installed');
+  const child = spawn(program, args, {env: {PATH: process.env.PATH, ...env}});
+  let stdout = '';
+  let stderr = '';
+  child.stdout.setEncoding('utf8').on('data', text => {
+    stdout += text;
+  });
+  child.stderr.setEncoding('utf8').on('data', text => {
+    stderr += text;
+  });
+  child.stdin.end(input);
+  return new Promise((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', code =>
+      code === 0 ? resolve(stdout) : reject(new Error(`${program} ended with ${code}: ${stderr}`)),
+    );
+  });
+}

@@ -1,0 +1,212 @@
+import {writeFile} from 'node:fs/promises';
+import {join} from 'node:path';
+import {afterAll, beforeAll, describe, expect, it} from 'vitest';
+import type {ReplayDocument} from '../../source/core/replay.ts';
+import {createCliRoles, failing, runProgram, temporaryHome, urlOf} from '../cli/run-program.ts';
+import {startTestServer, type TestServer} from '../helpers/server.ts';
+
+/** `poolctl replay` as built, on a server with 37 slots for others than superusers. */
+describe('poolctl replay', () => {
+  let server: TestServer;
+  let url: string;
+  beforeAll(async () => {
+    server = await startTestServer({major: 18, settings: {max_connections: 40}});
+    await createCliRoles(server);
+    await server.query('CREATE TABLE t AS SELECT id FROM generate_series(1, 20) id');
+    await server.query('GRANT ALL ON t TO app');
+    url = urlOf(server, 'app');
+  });
+  afterAll(() => server?.stop());
+
+  const nPlusOne = `-- @endpoint GET /api/t
+-- @variant before
+SELECT id FROM t;
+-- @each
+SELECT * FROM t WHERE id = $id;
+-- @variant after
+SELECT * FROM t;
+`;
+
+  async function replay(sql: string, flags: string[], options: Parameters<typeof runProgram>[1] = {}) {
+    const home = await temporaryHome();
+    await writeFile(join(home, 'x.sql'), sql);
+    return runProgram(['replay', 'x.sql', url, ...flags], {home, ...options});
+  }
+
+  async function replayJson(sql: string, flags: string[]): Promise<[number | null, ReplayDocument, string]> {
+    const {code, stdout, stderr} = await replay(sql, [...flags, '--json']);
+    return [code, JSON.parse(stdout) as ReplayDocument, stderr];
+  }
+
+  it('measures each variant at each limit and concurrency, as the contract says', async () => {
+    const [code, document] = await replayJson(nPlusOne, [
+      '--connection-limit',
+      '1,3',
+      '--concurrency',
+      '2,4',
+      '--requests',
+      '12',
+    ]);
+    expect(code).toBe(0);
+    expect(document).toMatchObject({
+      schema_version: 1,
+      endpoint: 'GET /api/t',
+      file: 'x.sql',
+      prisma: {major: null, is_emulated: false},
+      recommendation: null,
+      is_complete: true,
+    });
+    expect(
+      document.results.map(({variant, connection_limit, concurrency}) => [
+        variant,
+        connection_limit,
+        concurrency,
+      ]),
+    ).toEqual(
+      ['before', 'after'].flatMap(variant =>
+        [1, 3].flatMap(limit => [2, 4].map(users => [variant, limit, users])),
+      ),
+    );
+    for (const result of document.results) {
+      expect(result).toMatchObject({
+        requests: 12,
+        queries_per_request: result.variant === 'before' ? 21 : 1,
+        peak_connections: Math.min(result.connection_limit, result.concurrency),
+        errors: {pool_timeout: 0, too_many_connections: 0, other: 0},
+      });
+    }
+  });
+
+  it('prints a table, what a request does, and the N+1 with its line', async () => {
+    const {code, stdout} = await replay(nPlusOne, ['--requests', '5']);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^GET \/api\/t/);
+    expect(stdout).toMatch(/20x +N\+1 +line 5 .* SELECT \* FROM t WHERE id = \$1/);
+    expect(stdout).toMatch(/after: 1 quer/);
+  });
+
+  it('prints a comparison as Markdown', async () => {
+    const {stdout} = await replay(nPlusOne, ['--requests', '5', '--markdown']);
+    expect(stdout).toContain('| Metric | before | after | Change |');
+    expect(stdout).toContain('| Queries per request | 21 | 1 | -95% |');
+  });
+
+  it('finds a knee, draws it and recommends', async () => {
+    const flags = ['--sweep', 'connection_limit=1..4', '--concurrency', '6', '--requests', '20'];
+    const slow = 'SELECT pg_sleep(0.004);';
+    const {code, stdout} = await replay(slow, flags);
+    expect(code).toBe(0);
+    expect(stdout).toContain('requests/s over connection_limit, 6 users');
+    expect(stdout).toMatch(/recommended: connection_limit \d/);
+    const [, document] = await replayJson(slow, flags);
+    expect(document.results).toHaveLength(4);
+    expect(document.recommendation).toMatchObject({
+      variant: 'main',
+      concurrency: 6,
+      reason: expect.any(String),
+    });
+  });
+
+  it('continues by simulation, labelled so', async () => {
+    const flags = [
+      '--requests',
+      '60',
+      '--connection-limit',
+      '2,4',
+      '--concurrency',
+      '8',
+      '--simulate',
+      '100',
+    ];
+    const [, document] = await replayJson('SELECT pg_sleep(0.002);', flags);
+    const simulated = document.results.filter(({is_simulated}) => is_simulated);
+    expect(simulated.map(({instances}) => instances)).toEqual([10, 100]);
+    expect(simulated[1]?.peak_connections).toBe(37);
+    expect(simulated[1]?.errors.too_many_connections).toBeGreaterThan(0);
+    expect(document.notes.join()).toMatch(/simulation is off by at most/);
+    const {stdout} = await replay('SELECT 1;', ['--requests', '20', '--simulate', '10']);
+    expect(stdout).toContain('main (simulated)');
+  });
+
+  describe('guards', () => {
+    it('is read-only unless writes are allowed', async () => {
+      const write = 'INSERT INTO t VALUES (1000);';
+      const [code, document] = await replayJson(write, ['--requests', '2']);
+      expect(code).toBe(7);
+      expect(document.results[0]?.errors.by_sqlstate).toEqual({'25006': 2});
+      expect(document.notes.join()).toContain('no request of it succeeds');
+      const [allowed] = await replayJson(write, ['--requests', '2', '--warm-up', '0', '--allow-writes']);
+      expect(allowed).toBe(0);
+      expect(await server.query('DELETE FROM t WHERE id = 1000 RETURNING id')).toHaveLength(2);
+    });
+
+    it('refuses writes on production', async () => {
+      const home = await temporaryHome();
+      await writeFile(join(home, 'x.sql'), nPlusOne);
+      const [code, stderr] = await failing(['replay', 'x.sql', url, '--allow-writes', '--production'], {
+        home,
+      });
+      expect([code, stderr]).toEqual([2, expect.stringContaining('--allow-writes is refused')]);
+    });
+
+    it('leaves slots to others, and says which limits it left out', async () => {
+      const [code, document] = await replayJson('SELECT 1;', [
+        '--connection-limit',
+        '2,36',
+        '--requests',
+        '5',
+      ]);
+      expect(code).toBe(7);
+      expect(document.results.map(({connection_limit}) => connection_limit)).toEqual([2]);
+      expect(document.notes.join()).toMatch(/connection_limit 36: left out/);
+    });
+
+    it('ends within its time', async () => {
+      const [code, document] = await replayJson('SELECT 1;', ['--duration', '60s', '--time-limit', '1s']);
+      expect(code).toBe(7);
+      expect(document.results[0]?.requests).toBeGreaterThan(0);
+      expect(document.notes.join()).toContain('--time-limit');
+    });
+  });
+
+  it('ends at Ctrl-C with what was measured', async () => {
+    const {code, stdout} = await replay(
+      'SELECT 1;',
+      ['--duration', '60s', '--connection-limit', '1,2', '--json'],
+      {
+        interrupt: {when: /1\/2 main/, signal: 'SIGINT'},
+      },
+    );
+    expect(code).toBe(130);
+    expect(JSON.parse(stdout)).toMatchObject({is_complete: false});
+    const left = () =>
+      server.query("SELECT 1 FROM pg_stat_activity WHERE application_name LIKE 'poolctl-replay%'");
+    await expect.poll(left).toEqual([]);
+  });
+
+  it('emulates the pool of Prisma 6 and below, labelled so', async () => {
+    const [, document] = await replayJson('SELECT 1;', ['--requests', '2', '--prisma-major', '6']);
+    expect(document.prisma).toMatchObject({
+      major: 6,
+      is_emulated: true,
+      semantics: expect.stringContaining('emulated'),
+    });
+  });
+
+  it.each([
+    [['replay'], /wants an endpoint/],
+    [['replay', 'nope.sql'], /cannot read the endpoint file nope\.sql/],
+    [['replay', 'x.sql', '--connection-limit', 'many'], /--connection-limit many/],
+    [['replay', 'x.sql', '--sweep', '5..1'], /--sweep 5\.\.1/],
+    [['replay', 'x.sql', '--variant', 'nope'], /no variant "nope"/],
+    [['replay', 'x.sql', '--requests', '2000000'], /bounded/],
+    [['replay', 'x.sql', '--concurrency', '0'], /--concurrency 0/],
+    [['replay', 'bad.sql'], /bad\.sql:2: /],
+  ])('says what is off about %j', async (args, message) => {
+    const home = await temporaryHome();
+    await writeFile(join(home, 'x.sql'), nPlusOne);
+    await writeFile(join(home, 'bad.sql'), '-- @endpoint x\n-- @nope\n');
+    const [code, stderr] = await failing(args, {home});
+    expect([code, stderr]).toEqual([2, expect.stringMatching(message)]);
+  });
+});

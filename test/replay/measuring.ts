@@ -1,0 +1,57 @@
+import type {Context, Endpoint} from '../../source/replay/endpoint.ts';
+import {type Cell, type Measured, type MeasureOptions, measure} from '../../source/replay/measure.ts';
+import {randomFrom} from '../../source/replay/measure-random.ts';
+import {toResult} from '../../source/replay/report-result.ts';
+import {compileSqlEndpoint} from '../../source/replay/sql-endpoint-compile.ts';
+import {parseSqlEndpoint} from '../../source/replay/sql-endpoint-parse.ts';
+import type {TestServer} from '../helpers/server.ts';
+
+/** Sessions of a measurement are told from the test's own by this. */
+const application_name = 'poolctl-replay-test';
+
+export type Given = Partial<Omit<Cell, 'variant'>> &
+  Partial<MeasureOptions> & {user?: string; password?: string};
+
+export function fromSql(text: string): Endpoint {
+  return compileSqlEndpoint(parseSqlEndpoint(text, 'x.sql'), 'x.sql');
+}
+
+export function fromFunction(run: (context: Context) => Promise<unknown>, file = 'x.ts'): Endpoint {
+  return {route: 'GET /x', file, samples: [{}], variants: [{name: 'main', run}]};
+}
+
+/** Measures an endpoint's first variant: 20 requests of one user at connection_limit 2, unless told otherwise. */
+export async function measureOne(server: TestServer, endpoint: Endpoint, given: Given = {}) {
+  const [variant] = endpoint.variants;
+  if (variant === undefined) throw new Error('no variant');
+  const {user, password, ...rest} = given;
+  const url = server.url({application_name, ...(user && {user}), ...(password && {password})});
+  const options = {
+    variant,
+    connection_limit: 2,
+    instances: 1,
+    concurrency: 1,
+    requests: 20,
+    duration_ms: null,
+    rate: null,
+    warm_up_ms: 0,
+    endpoint,
+    connection: {connectionString: url},
+    pool_timeout_ms: 0,
+    countSessions: () => countSessions(server),
+    random: randomFrom(1),
+    signal: new AbortController().signal,
+    patience_ms: 10_000,
+    ...rest,
+  } satisfies Cell & MeasureOptions;
+  const measured: Measured = await measure(options, options);
+  return {...toResult(options, measured), isComplete: measured.isComplete};
+}
+
+export async function countSessions(server: TestServer): Promise<number> {
+  const [row] = await server.query<{count: number}>(
+    'SELECT count(*)::int4 FROM pg_stat_activity WHERE application_name = $1',
+    [application_name],
+  );
+  return row?.count ?? 0;
+}

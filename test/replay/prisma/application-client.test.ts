@@ -1,0 +1,113 @@
+import {execFile} from 'node:child_process';
+import {mkdir, mkdtemp, rm, symlink, writeFile} from 'node:fs/promises';
+import {createRequire} from 'node:module';
+import {tmpdir} from 'node:os';
+import {dirname, join} from 'node:path';
+import {promisify} from 'node:util';
+import {afterAll, beforeAll, describe, expect, test} from 'vitest';
+import {AbortError, exitCodes} from '../../../source/core/errors.ts';
+import {loadApplicationClient} from '../../../source/replay/prisma/application-client.ts';
+import {findClient} from '../../../source/replay/prisma/find-client.ts';
+import type {Prisma} from '../../../source/replay/prisma/prisma.ts';
+import {startTestServer, type TestServer} from '../../helpers/server.ts';
+import {endpointOf, replayOn} from './stage.ts';
+
+const require = createRequire(import.meta.url);
+const dependencies = dirname(dirname(require.resolve('prisma/package.json')));
+
+/** An application of Prisma 6 with a generated client, where one is at hand: it cannot be installed beside 7. */
+const prisma6 = process.env.POOLCTL_TEST_PRISMA_6;
+
+describe("an application's own client", () => {
+  let server: TestServer;
+  let folder: string;
+  beforeAll(async () => {
+    [server, folder] = await Promise.all([startTestServer({major: 18}), application()]);
+    await server.query('CREATE DATABASE assessments');
+    const client = await server.connect({database: 'assessments'});
+    await client.query('CREATE TABLE "User" (id integer PRIMARY KEY, name text NOT NULL)');
+  });
+  afterAll(async () => {
+    await server?.stop();
+    await rm(folder, {recursive: true, force: true});
+  });
+
+  test('is found where the schema says it is generated to, or where it is named', async () => {
+    const generated = join(folder, 'src/generated/prisma/client.ts');
+    expect(await findClient(folder)).toBe(generated);
+    expect(await findClient(join(folder, 'src/generated/prisma'))).toBe(generated);
+    expect(await findClient(generated)).toBe(generated);
+    expect(await findClient(join(folder, 'src'))).toBeNull();
+  });
+
+  test.each(['src/generated/prisma', 'src/generated/classic'])(
+    'runs from %s over its own adapter, on the pool that is measured',
+    async place => {
+      const prisma = await loadApplicationClient((await findClient(join(folder, place))) ?? '');
+      expect(prisma).toMatchObject({major: 7, semantics: 'node-postgres', Pool: expect.any(Function)});
+      expect(await countUsers(prisma)).toMatchObject({failures: [], queries_per_request: 1});
+    },
+  );
+
+  test('that is none, or does not load, is an error of the call', async () => {
+    const none = join(folder, 'none.ts');
+    await writeFile(none, 'export const a = 1;');
+    await expect(loadApplicationClient(none)).rejects.toMatchObject({exitCode: exitCodes.usage});
+    const broken = join(folder, 'broken.ts');
+    await writeFile(broken, 'import "nowhere-to-be-found";');
+    const error = await loadApplicationClient(broken).catch((thrown: unknown) => thrown);
+    expect(error).toBeInstanceOf(AbortError);
+    expect((error as AbortError).message).toContain('cannot be loaded');
+  });
+
+  test.skipIf(prisma6 === undefined)(
+    'of Prisma 6 runs on the pool that is measured, without the engine',
+    async () => {
+      const prisma = await loadApplicationClient((await findClient(prisma6 ?? '')) ?? '');
+      expect(prisma).toMatchObject({major: 6, semantics: 'node-postgres'});
+      const [result] = await replayOn(server, {
+        endpoint: await endpointOf('    await prisma.$queryRaw`SELECT 1`;'),
+        prisma,
+      });
+      expect(result).toMatchObject({failures: [], queries_per_request: 1});
+    },
+  );
+
+  const countUsers = async (prisma: Prisma) => {
+    const endpoint = await endpointOf('    await prisma.user.count();');
+    const [result] = await replayOn(server, {endpoint, prisma});
+    return result;
+  };
+});
+
+/** An application that has Prisma installed, and generated both kinds of client. */
+async function application(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'poolctl-application-'));
+  await mkdir(join(folder, 'prisma'));
+  await symlink(dependencies, join(folder, 'node_modules'));
+  await writeFile(join(folder, 'package.json'), '{"type": "module"}');
+  await writeFile(
+    join(folder, 'prisma/schema.prisma'),
+    `generator client {
+  provider = "prisma-client"
+  output   = "../src/generated/prisma"
+}
+generator classic {
+  provider = "prisma-client-js"
+  output   = "../src/generated/classic"
+}
+datasource db {
+  provider = "postgresql"
+}
+model User {
+  id   Int    @id
+  name String
+}
+`,
+  );
+  await promisify(execFile)(process.execPath, [require.resolve('prisma/build/index.js'), 'generate'], {
+    cwd: folder,
+    env: {...process.env, PRISMA_SCHEMA_ENGINE_BINARY: process.execPath, CHECKPOINT_DISABLE: '1'},
+  });
+  return folder;
+}

@@ -1,0 +1,73 @@
+import {mkdtemp, rm, writeFile} from 'node:fs/promises';
+import {tmpdir} from 'node:os';
+import {join} from 'node:path';
+import {afterAll, beforeAll, describe, expect, test} from 'vitest';
+import {AbortError, exitCodes} from '../../../source/core/errors.ts';
+import {loadEndpointFile} from '../../../source/replay/prisma/endpoint-file.ts';
+
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'poolctl-endpoint-'));
+});
+afterAll(() => rm(folder, {recursive: true, force: true}));
+
+const variants = `variants: [{name: 'only', async run() {}}]`;
+
+describe('an endpoint file', () => {
+  test.each(['ts', 'mts', 'js', 'mjs'])('may be .%s', async extension => {
+    const file = await written(
+      `an-endpoint.${extension}`,
+      `import {defineEndpoint} from 'poolctl';\nexport default defineEndpoint({route: 'GET /x', samples: [{}], ${variants}});`,
+    );
+    expect(await loadEndpointFile(file)).toMatchObject({route: 'GET /x', file, variants: [{name: 'only'}]});
+  });
+
+  test('may import what is beside it', async () => {
+    await written('beside.ts', 'export const route: string = "GET /beside";');
+    const file = await written(
+      'importing.ts',
+      `import {route} from './beside.ts';\nexport default {route, samples: [{}], ${variants}};`,
+    );
+    expect((await loadEndpointFile(file)).route).toBe('GET /beside');
+  });
+
+  test.each([
+    ['cannot be read', 'const a = 1;\nexport default {', /:2: it cannot be loaded: /],
+    ['throws', '\n\nthrow new Error("not today");', /:3: it cannot be loaded: not today$/],
+    ['imports what is not there', 'import "./nowhere.ts";', /:1: it cannot be loaded: Cannot find module/],
+    ['exports nothing', 'export const a = 1;', /: it exports no endpoint: export default defineEndpoint/],
+    ['has no route', `export default {samples: [{}], ${variants}};`, /: it has no route$/],
+    ['has no variants', 'export default {route: "x", samples: [{}], variants: []};', /: it has no variants/],
+    [
+      'has a variant without a function',
+      'export default {route: "x", samples: [{}], variants: [{name: "before"}]};',
+      /: its variant before has no function `run`$/,
+    ],
+    [
+      'has two variants of a name',
+      'export default {route: "x", samples: [{}], variants: [{name: "a", run() {}}, {name: "a", run() {}}]};',
+      /: two of its variants bear one name$/,
+    ],
+    ['has no samples', `export default {route: "x", ${variants}};`, /: it has no samples/],
+    [
+      'has a setup that is none',
+      `export default {route: "x", samples: [{}], setup: 1, ${variants}};`,
+      /: its setup is no function$/,
+    ],
+  ])('that %s is told so, with its line', async (name, text, message) => {
+    const file = await written(`${name.replaceAll(' ', '-')}.ts`, text);
+    const error = await loadEndpointFile(file).catch((thrown: unknown) => thrown);
+    expect(error).toBeInstanceOf(AbortError);
+    const {message: said, exitCode} = error as AbortError;
+    expect(said.startsWith(file)).toBe(true);
+    expect(said).toMatch(message);
+    expect(said).not.toContain('\n');
+    expect(exitCode).toBe(exitCodes.usage);
+  });
+});
+
+async function written(name: string, text: string): Promise<string> {
+  const file = join(folder, name);
+  await writeFile(file, text);
+  return file;
+}

@@ -1,0 +1,72 @@
+import {mkdir, writeFile} from 'node:fs/promises';
+import {join} from 'node:path';
+import {describe, expect, test} from 'vitest';
+import type {ReplayDocument} from '../../../source/core/replay.ts';
+import {failing, runProgram, temporaryHome} from '../../cli/run-program.ts';
+import {fileOf} from './stage.ts';
+
+const quick = [
+  '--connection-limit',
+  '2',
+  '--concurrency',
+  '2',
+  '--requests',
+  '4',
+  '--warm-up',
+  '0s',
+  '--json',
+];
+
+describe('poolctl replay of endpoint files, as built', () => {
+  test('replays one of the demo by its name, on a server of its own', async () => {
+    const {code, stdout} = await runProgram(['replay', 'manager-metrics', '--demo', ...quick]);
+    const document: ReplayDocument = JSON.parse(stdout);
+    expect(document).toMatchObject({
+      endpoint: 'GET /api/manager/dashboard/metrics',
+      prisma: {major: 7, is_emulated: false},
+      is_complete: true,
+    });
+    expect(document.results.map(({variant, queries_per_request}) => [variant, queries_per_request])).toEqual([
+      ['before', 7],
+      ['after', 3],
+    ]);
+    for (const {failures, statements} of document.results) {
+      expect(failures).toEqual([]);
+      expect(statements.every(({line}) => (line ?? 0) > 10)).toBe(true);
+    }
+    expect(code).toBe(0);
+  });
+
+  test("replays a team's own file, and lives through what it does not await", async () => {
+    const home = await temporaryHome();
+    await writeFile(
+      join(home, 'own.ts'),
+      fileOf('    await prisma.user.count();\n    void Promise.reject(new Error("left behind"));'),
+    );
+    const {code, stdout} = await runProgram(['replay', 'own.ts', '--demo', ...quick], {home});
+    const document: ReplayDocument = JSON.parse(stdout);
+    expect(document.results).toMatchObject([{queries_per_request: 1, failures: []}]);
+    expect(document.notes.join()).toMatch(
+      /own\.ts:7: it does not await a promise, which failed: left behind/,
+    );
+    expect(code).toBe(0);
+  });
+
+  test('says what is wrong before a server is there', async () => {
+    const home = await temporaryHome();
+    await writeFile(join(home, 'broken.ts'), 'const a = 1;\nexport default {');
+    await mkdir(join(home, 'empty'));
+    await writeFile(join(home, 'fine.ts'), fileOf('    await prisma.user.count();'));
+    for (const [args, message] of [
+      [['broken.ts', '--demo'], /broken\.ts:2: it cannot be loaded/],
+      [['report-dashboard', '--demo'], /did you mean "reports-dashboard"/],
+      [['fine.ts', '--demo', '--client', 'empty'], /no generated Prisma Client is in empty/],
+      [['bulk-assessments', 'postgres://127.0.0.1:1/x'], /bulk-assessments\.ts writes/],
+      [['fine.ts', '--demo', '--variant', 'after'], /has no variant "after"/],
+    ] as const) {
+      const [code, stderr] = await failing(['replay', ...args], {home});
+      expect(stderr).toMatch(message);
+      expect(code).toBe(2);
+    }
+  });
+});

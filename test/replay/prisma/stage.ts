@@ -1,0 +1,87 @@
+import {mkdtemp, rm, writeFile} from 'node:fs/promises';
+import {tmpdir} from 'node:os';
+import {join} from 'node:path';
+import type {ReplayResult} from '../../../source/core/replay.ts';
+import {createDatabases} from '../../../source/demo/databases.ts';
+import {demoClients} from '../../../source/demo/prisma/clients.ts';
+import type {Endpoint} from '../../../source/replay/endpoint.ts';
+import {createGuard} from '../../../source/replay/guard.ts';
+import {type Matrix, measureAll} from '../../../source/replay/measure-all.ts';
+import {loadEndpointFile} from '../../../source/replay/prisma/endpoint-file.ts';
+import {bundledPrisma, type ClientClass, type Prisma} from '../../../source/replay/prisma/prisma.ts';
+import {startTestServer, type TestServer} from '../../helpers/server.ts';
+
+/** A server with the demo's rows, in health and without traffic. */
+export async function startFilledServer(): Promise<TestServer> {
+  const server = await startTestServer({major: 18});
+  await createDatabases(server, {seed: 1, calm: true, onProgress: () => {}});
+  return server;
+}
+
+/** The demo's own client of that database. */
+export async function demoPrisma(database: keyof typeof demoClients): Promise<Prisma> {
+  const {PrismaClient, Prisma: namespace} = await demoClients[database]();
+  return bundledPrisma(PrismaClient as unknown as ClientClass, namespace.prismaVersion.client);
+}
+
+/** One result per variant: five requests of one user unless told. */
+export async function replayOn(
+  server: TestServer,
+  {endpoint, prisma}: {endpoint: Endpoint; prisma: Prisma},
+  matrix: Partial<Matrix> = {},
+  {pool_timeout_ms = 0}: {pool_timeout_ms?: number} = {},
+): Promise<ReplayResult[]> {
+  const database = endpoint.demoDatabase ?? 'assessments';
+  const {results} = await measureAll(
+    {
+      variants: endpoint.variants,
+      connection_limits: [40],
+      concurrencies: [1],
+      requests: 5,
+      duration_ms: null,
+      rate: null,
+      instances: 1,
+      warm_up_ms: 0,
+      seed: 1,
+      ...matrix,
+    },
+    {
+      endpoint,
+      connection: {connectionString: server.url({database})},
+      pool_timeout_ms,
+      guard: createGuard(async () => ({usable: 100, used: 0, own: 0}), false),
+      signal: new AbortController().signal,
+      patience_ms: 2000,
+      openPrisma: pool => prisma.open(pool, endpoint.file),
+      ...(prisma.Pool && {Pool: prisma.Pool}),
+    },
+  );
+  return results;
+}
+
+/** An endpoint file of these lines, its single variant's body, in a folder of its own. */
+export async function endpointOf(body: string, head = ''): Promise<Endpoint> {
+  const folder = await mkdtemp(join(tmpdir(), 'poolctl-endpoint-'));
+  const file = join(folder, 'an-endpoint.ts');
+  await writeFile(file, fileOf(body, head));
+  try {
+    return await loadEndpointFile(file);
+  } finally {
+    await rm(folder, {recursive: true});
+  }
+}
+
+/** Where `body` begins in the file. */
+export const bodyLine = 6;
+
+export function fileOf(body: string, head = ''): string {
+  return `import {defineEndpoint} from 'poolctl';
+${head}
+export default defineEndpoint<any>({
+  route: 'GET /x', samples: [{}],
+  variants: [{name: 'only', async run({prisma, sql, request, cache}: any) {
+${body}
+  }}],
+});
+`;
+}
