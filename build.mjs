@@ -40,6 +40,7 @@ const {metafile} = await build({
   entryPoints: {
     cli: 'cli.tsx',
     'demo-traffic': 'source/demo/traffic-process.ts',
+    'replay-worker': 'source/composition/replay-worker.ts',
     // What `import {defineRecipe} from 'poolctl'` finds where poolctl is installed.
     poolctl: 'source/poolctl.ts',
   },

@@ -88,7 +88,16 @@ async function dispatch(call: Call): Promise<ExitCode> {
     }
     case 'check': {
       const {runCheck} = await import('./source/composition/check.ts');
-      return runCheck(shell, await requestOf(shell, {url, flags}), flags);
+      return runCheck(shell, () => requestOf(shell, {url, flags}), flags);
+    }
+    case 'rollout': {
+      const {runRollout} = await import('./source/composition/rollout.ts');
+      return runRollout(shell, call, target =>
+        requestOf(shell, {
+          url: target === null ? words[2] : undefined,
+          flags: target === null ? flags : {...flags, target},
+        }),
+      );
     }
     case 'doctor': {
       const {runDoctor} = await import('./source/composition/reading.ts');
@@ -107,11 +116,27 @@ async function dispatch(call: Call): Promise<ExitCode> {
       return runRecipes(shell, flags);
     }
     case 'replay': {
+      if (flags.capture !== undefined) {
+        const {runCapture} = await import('./source/composition/capture.ts');
+        return runCapture(shell, call, to => requestOf(shell, {url: to, flags}));
+      }
       const {runReplay} = await import('./source/composition/replay.ts');
       return runReplay(shell, call, {
         requestTo: to => requestOf(shell, {url: to, flags}),
         requestToDemo: to => requestOf(shell, {url: to, flags: {}}),
       });
+    }
+    case 'record': {
+      const {runRecord} = await import('./source/composition/record.ts');
+      return runRecord(shell, words[0], await requestOf(shell, {url: words[1], flags}), flags);
+    }
+    case 'play': {
+      const {runPlay} = await import('./source/composition/play.ts');
+      return runPlay(shell, words[0], flags);
+    }
+    case 'report': {
+      const {runReport} = await import('./source/composition/report.ts');
+      return runReport(shell, words[0], flags);
     }
     case 'journal': {
       const [{showJournal}, {openJournalOf}] = await Promise.all([
@@ -119,7 +144,7 @@ async function dispatch(call: Call): Promise<ExitCode> {
         import('./source/composition/acting.ts'),
       ]);
       const ports = {journal: openJournalOf(shell, flags), output: shell.output};
-      return showJournal(ports, words, {json: flags.json ?? false});
+      return showJournal(ports, words, flags);
     }
   }
 }

@@ -9,6 +9,7 @@ import killIdleSessions from './kill-idle-sessions.ts';
 import prismaMigrateLock from './prisma-migrate-lock.ts';
 import releaseBlockers from './release-blockers.ts';
 import repairInvalidIndexes from './repair-invalid-indexes.ts';
+import replayEndpoint from './replay-endpoint.ts';
 import setTimeouts from './set-timeouts.ts';
 import slotsNearlyFull from './slots-nearly-full.ts';
 import terminateSessions from './terminate-sessions.ts';
@@ -17,6 +18,7 @@ import tuneConnectionLimit from './tune-connection-limit.ts';
 /** Every recipe, in the order in which they are listed. */
 export const recipes: Recipe[] = [
   tuneConnectionLimit,
+  replayEndpoint,
   killIdleSessions,
   applyIndexes,
   dropUnusedIndexes,

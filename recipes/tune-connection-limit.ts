@@ -69,6 +69,12 @@ const parameters: Parameter[] = [
     default: 'platform',
   },
   {
+    name: 'connection_limit',
+    description: 'what to set, such as replay-endpoint measured, where it fits; not set: by preset',
+    kind: 'integer',
+    default: '',
+  },
+  {
     name: 'role',
     description: 'the role that the application connects as',
     kind: 'text',
@@ -227,6 +233,7 @@ function readChoicesOf(read: (name: string) => string, facts: Facts): TuningChoi
   return {
     platform,
     preset: preset === 'platform' ? platform.preset : preset,
+    connection_limit: readCount('connection_limit', read('connection_limit')),
     instances,
     max_instances,
     deploy_overlap: overlap ?? platform.deploy_overlap,

@@ -1,23 +1,29 @@
 import {formatMs} from '../core/format.ts';
 import type {JournalEntry} from '../core/journal.ts';
+import type {Sql, SqlStep, Verification} from '../core/step.ts';
 
 type Event<Name extends JournalEntry['event']> = Extract<JournalEntry, {event: Name}>;
 type Content = Event<'intent'>['content'];
 type Measured = NonNullable<Event<'outcome'>['measures']>[number];
 
-/** One run as people read it: what was asked for, each act with its outcome, and the end. */
-export function describeRun(entries: readonly JournalEntry[]): string[] {
+/**
+ * One run as people read it, a year later too: what was asked for, each act with how it was guarded, verified and can
+ * be taken back, its outcome, and the end. `undone_by`: the runs that have taken it back.
+ */
+export function describeRun(entries: readonly JournalEntry[], undone_by: readonly string[] = []): string[] {
   const intents = new Map(entries.filter(isIntent).map(intent => [intent.step, intent]));
   const outcomes = new Map(entries.filter(isOutcome).map(outcome => [outcome.step, outcome]));
   const steps = [...new Set([...intents.keys(), ...outcomes.keys()])].sort((a, b) => a - b);
   return [
     ...entries.filter(isRun).flatMap(startLines),
+    ...entries.flatMap(rolloutLines),
     ...steps.flatMap(step => [
       '',
       ...stepLines(step, intents.get(step), outcomes.get(step), intents.get(step - 1)?.content),
     ]),
     '',
     ...endLines(entries),
+    ...undoLines(entries, undone_by),
   ];
 }
 
@@ -26,7 +32,8 @@ export function resultText({outcome, message}: Pick<Event<'outcome'>, 'outcome' 
   return `${outcome}${message === null ? '' : `: ${message}`}`;
 }
 
-function startLines({run, recipe, target, actor, at, plan, params, undoes}: Event<'run'>): string[] {
+function startLines(entry: Event<'run'>): string[] {
+  const {run, recipe, target, actor, at, plan, params, undoes, seq, hash} = entry;
   const given = Object.entries(params).filter(([, value]) => value !== '');
   return [
     `run ${run}: ${recipe} on ${target}`,
@@ -34,7 +41,24 @@ function startLines({run, recipe, target, actor, at, plan, params, undoes}: Even
     ...(undoes === undefined ? [] : [`takes back run ${undoes}`]),
     ...given.map(([name, value]) => `  ${name}=${value}`),
     `plan ${plan}`,
+    `entry ${seq}, hash ${hash}`,
   ];
+}
+
+function rolloutLines(entry: JournalEntry): string[] {
+  if (entry.event === 'rollout') {
+    const {run, name, actor, at, plan, file, stages} = entry;
+    return [
+      `rollout ${run}: ${name}, ${file}`,
+      `by ${actor}, ${at}`,
+      `stages ${stages.join(', ')}`,
+      `plan ${plan}`,
+      '',
+    ];
+  }
+  if (entry.event !== 'stage') return [];
+  const {at, name, phase, detail} = entry;
+  return [`${at}  ${name}: ${phase}${detail === null ? '' : `: ${detail}`}`];
 }
 
 /** A step may be settled without an act: it had changed since the preview. */
@@ -49,7 +73,12 @@ function stepLines(
     ...(outcome?.measures ?? []).flatMap(measureLines),
   ];
   const [first, ...rest] = intent
-    ? [intent.content.title, ...contentLines(intent.content, before), ...outcomeLines]
+    ? [
+        intent.content.title,
+        ...contentLines(intent.content, before),
+        ...meansLines(intent.content, before),
+        ...outcomeLines,
+      ]
     : outcomeLines;
   return [`${step + 1}. ${first}`, ...rest.map(line => `   ${line}`)];
 }
@@ -62,6 +91,45 @@ function contentLines(content: Content, before: Content | undefined): string[] {
   const isRepeated = before?.kind === 'sql' && before.apply.text === text;
   const shown = values.map((value, at) => `$${at + 1} = ${JSON.stringify(value)}`).join(', ');
   return [...(isRepeated ? [] : text.split('\n')), ...(shown === '' ? [] : [shown])];
+}
+
+/** How it was made sure of, and what takes it back; once where the act before has the same. */
+function meansLines(content: Content, before: Content | undefined): string[] {
+  if (content.kind !== 'sql') return [];
+  const lines = meansOf(content);
+  const earlier = before?.kind === 'sql' ? meansOf(before) : [];
+  return lines.filter((line, index) => line !== earlier[index]);
+}
+
+function meansOf({subject, settings = {}, guard, verify, undo, lock, timeout_ms}: SqlStep): string[] {
+  const set = Object.entries(settings).map(([name, value]) => `${name} = ${value}`);
+  return [
+    `on ${subject}; lock ${lock}; at most ${formatMs(timeout_ms)}${set.length === 0 ? '' : `; with ${set.join(', ')}`}`,
+    ...(guard === undefined ? [] : [`only if ${checkText(guard)}`]),
+    `verified by ${checkText(verify)}`,
+    undo === 'irreversible' ? 'cannot be undone' : `undone by ${sqlText(undo.apply)}`,
+  ];
+}
+
+function checkText({query, expect: {column, op, value}}: Verification): string {
+  return `${column} ${op} ${JSON.stringify(value)} of ${sqlText(query)}`;
+}
+
+function sqlText({text, values}: Sql): string {
+  const given = values.map((value, at) => `$${at + 1} = ${JSON.stringify(value)}`).join(', ');
+  return `${text.replace(/\s+/g, ' ')}${given === '' ? '' : ` (${given})`}`;
+}
+
+/** What has taken it back, or how it is. */
+function undoLines(entries: readonly JournalEntry[], undone_by: readonly string[]): string[] {
+  if (undone_by.length > 0) return [`taken back by run ${undone_by.join(', ')}`];
+  const isUndoable = entries.some(
+    entry =>
+      entry.event === 'intent' &&
+      (entry.content.kind === 'file' ||
+        (entry.content.kind === 'sql' && entry.content.undo !== 'irreversible')),
+  );
+  return isUndoable ? [`poolctl undo ${entries[0]?.run} takes it back`] : [];
 }
 
 function outcomeText(at: string | undefined, outcome: Event<'outcome'> | undefined): string {

@@ -4,6 +4,7 @@ import {type ChainVerdict, genesisHash, type UnfinishedIntent} from '../core/jou
 import type {Output} from '../core/ports.ts';
 import {sanitise} from '../core/sanitise.ts';
 import {counted} from '../core/session-plan.ts';
+import {exportJournal} from './journal-export.ts';
 import {describeRun, resultText} from './journal-run.ts';
 
 export type JournalPorts = {
@@ -11,21 +12,25 @@ export type JournalPorts = {
   output: Output;
 };
 
+type JournalFlags = {json?: boolean | undefined; format?: string | undefined; head?: string | undefined};
+
 /**
- * `list`, `show <run>` or `verify`; `list` when nothing is said. Exit 8 where the chain does not verify, 2 for a
- * run it does not have.
+ * `list`, `show <run>`, `verify` or `export`; `list` when nothing is said. Exit 8 where the chain does not verify or
+ * no longer holds the head that was kept elsewhere, 2 for a run it does not have.
  */
 export async function showJournal(
   ports: JournalPorts,
   words: readonly string[],
-  flags: {json: boolean},
+  {json = false, format = 'jsonl', head}: JournalFlags,
 ): Promise<ExitCode> {
+  const flags = {json};
   const [verb = 'list', run] = words;
   if (verb === 'list') return list(ports, flags);
-  if (verb === 'verify') return verify(ports, flags);
+  if (verb === 'verify') return verify(ports, {json, head});
+  if (verb === 'export') return exportAll(ports, format);
   if (verb === 'show' && run !== undefined) return show(ports, run, flags);
   throw new AbortError(verb === 'show' ? 'journal show: which run?' : `journal: no "${verb}"`, {
-    hint: 'poolctl journal list | show <run> | verify',
+    hint: 'poolctl journal list | show <run> | verify | export',
     exitCode: exitCodes.usage,
   });
 }
@@ -65,21 +70,65 @@ async function show({journal, output}: JournalPorts, run: string, flags: {json: 
   }
   const entries = all.filter(entry => entry.run === id);
   if (flags.json) printJson(output, {schema_version: 1, file: journal.file, run: id, entries});
-  else output.data(describeRun(entries).map(sanitise).join('\n'));
+  else output.data(describeRun(entries, undoneBy(all, id)).map(sanitise).join('\n'));
   return exitCodes.ok;
 }
 
-async function verify({journal, output}: JournalPorts, flags: {json: boolean}): Promise<ExitCode> {
-  const {ok, entries, head, broken_at, reason, unfinished} = await journal.verify();
+async function verify(
+  {journal, output}: JournalPorts,
+  flags: {json: boolean; head: string | undefined},
+): Promise<ExitCode> {
+  const kept = flags.head === undefined ? null : await findHead(journal, flags.head);
+  const {ok: isUnbroken, entries, head, broken_at, reason, unfinished} = await journal.verify();
+  // A chain that was cut and written on, or made anew, verifies by itself.
+  const isHeld = kept === null || (kept.seq !== null && kept.seq <= entries);
+  const ok = isUnbroken && isHeld;
   if (flags.json) {
-    printJson(output, {schema_version: 1, ok, entries, head, broken_at, reason, unfinished});
+    const keptHead = kept === null ? {} : {kept_head: kept};
+    printJson(output, {schema_version: 1, ok, entries, head, broken_at, reason, unfinished, ...keptHead});
   } else {
-    const verdict = ok
+    const verdict = isUnbroken
       ? `${journal.file}: ${entries} ${entries === 1 ? 'entry' : 'entries'}, unbroken; head ${head}`
       : `${journal.file}: BROKEN at entry ${broken_at}: ${reason}`;
-    output.data([verdict, ...unfinished.map(describeUnfinished)].map(sanitise).join('\n'));
+    const lines = [verdict, ...(kept === null ? [] : [describeHead(kept, {isHeld, entries})])];
+    output.data([...lines, ...unfinished.map(describeUnfinished)].map(sanitise).join('\n'));
   }
   return ok ? exitCodes.ok : exitCodes.journal;
+}
+
+type KeptHead = {hash: string; seq: number | null};
+
+/** The entry of a hash that was kept elsewhere. Throws AbortError (exit 2) for what is no hash. */
+async function findHead(journal: JournalPorts['journal'], hash: string): Promise<KeptHead> {
+  if (!/^[0-9a-f]{64}$/.test(hash)) {
+    throw new AbortError('--head: no hash of an entry', {
+      hint: "It is the head that 'poolctl journal verify' told: 64 digits and letters a to f.",
+      exitCode: exitCodes.usage,
+    });
+  }
+  if (hash === genesisHash) return {hash, seq: 0};
+  const entry = (await journal.read()).find(each => each.hash === hash);
+  return {hash, seq: entry?.seq ?? null};
+}
+
+function describeHead({hash, seq}: KeptHead, now: {isHeld: boolean; entries: number}): string {
+  if (!now.isHeld)
+    return `MISSING: no entry has the hash ${hash}: what was written until then was cut off or rewritten`;
+  const since = now.entries - (seq ?? 0);
+  return `the head that was kept is entry ${seq}; ${since} ${since === 1 ? 'entry' : 'entries'} since`;
+}
+
+/** Everything there is, and exit 8 where it does not verify. */
+async function exportAll({journal, output}: JournalPorts, format: string): Promise<ExitCode> {
+  const text = exportJournal(await journal.read(), format);
+  if (text !== '') output.data(text);
+  const {ok, reason} = await journal.verify();
+  if (!ok) output.talk(sanitise(`poolctl: the journal does not verify: ${reason}`));
+  return ok ? exitCodes.ok : exitCodes.journal;
+}
+
+function undoneBy(entries: readonly JournalEntry[], id: string): string[] {
+  return entries.flatMap(entry => (entry.event === 'run' && entry.undoes === id ? [entry.run] : []));
 }
 
 /** `unknown: verify`: nobody knows whether it happened. */
@@ -102,6 +151,10 @@ function whatOf(entry: JournalEntry): string {
       return `outcome ${entry.step + 1}: ${resultText(entry)}`;
     case 'end':
       return `end: ${entry.status}${entry.reason === null ? '' : `: ${entry.reason}`}`;
+    case 'rollout':
+      return `rollout ${entry.name}, ${counted(entry.stages.length, 'stage')}`;
+    case 'stage':
+      return `stage ${entry.name}: ${entry.phase}${entry.detail === null ? '' : `: ${entry.detail}`}`;
   }
 }
 

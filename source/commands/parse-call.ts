@@ -1,8 +1,8 @@
 import meow from 'meow';
 import manifest from '../../package.json' with {type: 'json'};
 import {AbortError, exitCodes} from '../core/errors.ts';
+import {nearest} from '../core/nearest.ts';
 import type {Recipe} from '../core/recipe.ts';
-import {nearest} from './nearest.ts';
 import {
   flags as allFlags,
   answerFlags,
@@ -34,7 +34,7 @@ export type Answer = {answer: string};
  * be an address.
  */
 export function parseCall(argv: string[], recipes: readonly Recipe[]): Call | Answer {
-  const {input, flags: given} = readWords(argv.flatMap(splitShortFlag));
+  const {input, flags: given} = readWords(argv.flatMap(splitShortFlag).reduce<string[]>(joinDash, []));
   const [first = '', ...rest] = input[0] === 'help' ? input.slice(1) : input;
   const command = isCommand(first) ? first : 'console';
   if (command === 'console' && isPlainWord(first)) throw unknownCommand(first);
@@ -50,6 +50,12 @@ type Given = {input: string[]; flags: Record<string, readonly (string | boolean)
 /** `-hlocalhost`, as psql takes it. */
 function splitShortFlag(word: string): string[] {
   return /^-[hpUd][^=]/.test(word) ? [word.slice(0, 2), word.slice(2)] : [word];
+}
+
+/** `--junit -` is `--junit=-`: meow takes a lone dash for another flag. */
+function joinDash(words: string[], word: string): string[] {
+  const last = words.at(-1);
+  return word === '-' && last?.startsWith('--') ? [...words.slice(0, -1), `${last}=-`] : [...words, word];
 }
 
 /** What meow is told of; every other command's flags would cost a start 4 ms. */
@@ -177,6 +183,8 @@ const examples: Record<string, string | undefined> = {
   SHARE: '80%',
   PORT: '5432',
   N: '5',
+  ADDRESS: ':9187 or 0.0.0.0:9187',
+  TIMES: '1.5',
   'NAME=VALUE': 'older_than=10min',
 };
 

@@ -17,7 +17,7 @@ const serverFlags = {
   port: {type: 'number', value: 'PORT', shortFlag: 'p', help: 'port'},
   username: {type: 'string', value: 'ROLE', shortFlag: 'U', help: 'role'},
   dbname: {type: 'string', value: 'NAME', shortFlag: 'd', help: 'database, or an address'},
-  target: {type: 'string', value: 'NAME', help: 'a target of config.json, by name'},
+  target: {type: 'string', value: 'NAME', help: 'a target of config.toml, by name'},
   production: {type: 'boolean', help: 'mark the target as production: acts ask for its name'},
   wait: {
     type: 'string',
@@ -29,17 +29,77 @@ const serverFlags = {
 const journalFlag = {
   journal: {type: 'string', value: 'FILE', help: 'the journal, instead of the default file'},
 } as const;
+const recipesFlag = {
+  recipes: {type: 'string', value: 'DIR', help: "a folder of your own recipes, besides poolctl's"},
+} as const;
 const jsonFlag = {json: {type: 'boolean', help: 'print JSON'}} as const;
 
-/** The limits of `check`; what lies beyond one is a warning. */
+/** The limits of `check`, named as `limit_name` of its metrics. */
 const limitFlags = {
-  maxUsed: {type: 'string', value: 'SHARE', help: 'of the slots, else 80%'},
-  maxIdleInTransaction: {type: 'string', value: 'TIME', help: 'the longest, else 30s'},
-  maxTransaction: {type: 'string', value: 'TIME', help: 'the longest, else 5min'},
-  maxBlocked: {type: 'number', value: 'N', help: 'sessions that wait for a lock, else 5'},
-  maxMean: {type: 'string', value: 'TIME', help: 'of any statement, else 1s'},
-  minCacheHit: {type: 'string', value: 'SHARE', help: 'of the database, else 99%'},
-  minIndexHit: {type: 'string', value: 'SHARE', help: 'of the database, else 99%'},
+  maxUsed: {type: 'string', value: 'SHARE', help: 'of the slots, else 80%,90%'},
+  maxAverageUsed: {type: 'string', value: 'SHARE', help: 'with --for: on average, else 70% as a warning'},
+  maxIdleInTransaction: {type: 'string', value: 'TIME', help: 'the longest, else 30s,5min'},
+  maxTransaction: {type: 'string', value: 'TIME', help: 'the longest, else 5min,30min'},
+  maxBlocked: {type: 'string', value: 'N', help: 'sessions that wait for a lock, else 5,20'},
+  maxMean: {type: 'string', value: 'TIME', help: 'of any statement, else 100ms,1s'},
+  minCacheHit: {type: 'string', value: 'SHARE', help: 'of the database, else 99% as a warning'},
+  minIndexHit: {type: 'string', value: 'SHARE', help: 'of the database, else 99% as a warning'},
+  maxInvalidIndexes: {type: 'string', value: 'N', help: 'else 0 as a warning'},
+  maxStaleTables: {type: 'string', value: 'N', help: 'with stale statistics, else 0 as a warning'},
+  maxEvictions: {type: 'string', value: 'N', help: 'of statements a minute, else 1 as a warning'},
+  maxN1: {type: 'string', value: 'N', help: 'statements that look like an N+1; no limit else'},
+  maxFatalSessions: {type: 'string', value: 'N', help: 'ended by errors or timeouts a minute (14 and later)'},
+  maxRefused: {type: 'string', value: 'N', help: 'with --for: 53300 that poolctl itself meets a minute'},
+  maxPoolerWaiting: {type: 'string', value: 'N', help: 'with --pooler: clients that wait, else 5,50'},
+  minSeen: {type: 'string', value: 'SHARE', help: 'with --for: of the time, else 50%'},
+} as const satisfies Record<string, Flag>;
+
+/** How `check` looks and answers. */
+const checkFlags = {
+  for: {type: 'string', value: 'TIME', help: 'so long; check decides at the end'},
+  every: {type: 'string', value: 'TIME', help: 'between readings, 0.5s to 60s (else 10s)'},
+  sustain: {type: 'string', value: 'TIME', help: 'so long critical ends it at once (else 30s)'},
+  baseline: {type: 'string', value: 'FILE', help: "compare with a 'poolctl snapshot' of before"},
+  slower: {type: 'string', value: 'TIMES', help: 'with --baseline: how much slower counts (else 1.5)'},
+  pooler: {type: 'string', value: 'URL', help: "PgBouncer's admin console, for clients that wait"},
+  junit: {type: 'string', value: 'FILE', help: 'write JUnit XML as well; - prints it instead'},
+  nagios: {type: 'boolean', help: "one line with performance data, and a plugin's exit codes"},
+  metrics: {type: 'string', value: 'ADDRESS', help: 'serve OpenMetrics at :9187 until Ctrl-C'},
+} as const satisfies Record<string, Flag>;
+
+/** What `replay` measures, and within which bounds. */
+const replayFlags = {
+  variant: {type: 'string', value: 'LIST', help: 'before,after: which variants, else all'},
+  connectionLimit: {type: 'string', value: 'LIST', help: '1,5,10: the limits to measure, else 10'},
+  concurrency: {type: 'string', value: 'LIST', help: '10,100: users at once, else 10'},
+  sweep: {type: 'string', value: 'RANGE', help: 'connection_limit=1..20: finds the knee, draws it'},
+  requests: {type: 'number', value: 'N', help: 'so many of each, instead of a duration'},
+  duration: {type: 'string', value: 'TIME', help: 'of each measurement, else 5s; 3 of 1s in a sweep'},
+  warmUp: {type: 'string', value: 'TIME', help: 'before each, else 0.5s; 0 for none'},
+  rate: {type: 'number', value: 'N', help: 'requests come so many a second, answered or not'},
+  instances: {type: 'number', value: 'N', help: 'so many pools, the users shared among them'},
+  simulate: {type: 'number', value: 'N', help: 'continues to so many instances by simulation'},
+  prismaMajor: {type: 'number', value: 'N', help: "whose pool's rules hold; 6 and below are emulated"},
+  poolTimeout: {type: 'string', value: 'TIME', help: 'how long a query waits for a connection'},
+  timeLimit: {type: 'string', value: 'TIME', help: 'of all measurements together, else 10min'},
+  allowWrites: {type: 'boolean', help: 'sessions may write; never on production'},
+  client: {type: 'string', value: 'PATH', help: 'a generated Prisma Client, or the application that has it'},
+  demo: {type: 'boolean', help: 'on a throwaway server with the demo tables'},
+  markdown: {type: 'boolean', help: 'print tables for an issue or pull request'},
+  capture: {type: 'string', value: 'ROUTE', help: 'instead: write down what an application asks for it'},
+  out: {type: 'string', value: 'FILE', help: 'with --capture: the endpoint file to write'},
+  listen: {type: 'number', value: 'PORT', help: 'with --capture: on loopback, else a free one'},
+} as const satisfies Record<string, Flag>;
+
+/** What is kept, and what is told of it. */
+const recordFlags = {
+  maxSize: {type: 'number', value: 'MB', help: 'of a recording and the one before it, else 100'},
+  since: {type: 'string', value: 'WHEN', help: '14:00, a date and time (UTC), or so long ago: 2h'},
+  until: {type: 'string', value: 'WHEN', help: 'the same; else now, or the end of the recording'},
+  run: {type: 'string', value: 'ID', help: 'a run of the journal, and the time around it'},
+  html: {type: 'string', value: 'FILE', help: 'one self-contained HTML file instead of Markdown'},
+  format: {type: 'string', value: 'NAME', help: 'jsonl, csv or markdown (else jsonl)'},
+  head: {type: 'string', value: 'HASH', help: 'a head kept elsewhere, that must be in the chain'},
 } as const satisfies Record<string, Flag>;
 
 /** Every flag of every command; a command takes those that `commands` names for it. */
@@ -47,12 +107,17 @@ export const flags = {
   ...serverFlags,
   ...journalFlag,
   ...jsonFlag,
+  ...recipesFlag,
+  check: {type: 'string', value: 'DIR', help: 'what is wrong with the recipes of a folder: exit 2'},
   rates: {
     type: 'string',
     value: 'TIME',
     help: 'read again so much later, and add rates',
   },
   ...limitFlags,
+  ...checkFlags,
+  ...replayFlags,
+  ...recordFlags,
   interval: {
     type: 'string',
     value: 'TIME',
@@ -62,6 +127,7 @@ export const flags = {
   dryRun: {type: 'boolean', help: 'print the plan and its hash, do nothing'},
   yes: {type: 'boolean', help: 'carry it out without asking'},
   yesIrreversible: {type: 'boolean', help: 'with --yes, on production: what cannot be undone too'},
+  approveStage: {type: 'string', value: 'NAME', isMultiple: true, help: 'a stage that may go ahead'},
   approve: {type: 'string', value: 'HASH', help: 'carry out exactly the plan of this hash, or exit 6'},
   seed: {type: 'number', value: 'N', help: 'tells the same story for the same number'},
   calm: {type: 'boolean', help: 'the same applications, in health'},
@@ -80,6 +146,8 @@ type CommandUsage = {usage: string; summary: string; mostWords: number; flags: F
 
 const server = Object.keys(serverFlags) as FlagName[];
 const limits = Object.keys(limitFlags) as FlagName[];
+const checking = Object.keys(checkFlags) as FlagName[];
+const replaying = Object.keys(replayFlags) as FlagName[];
 
 /** What can be called, in the order help lists it. `console` is what a bare `poolctl [url]` is. */
 export const commands = {
@@ -87,7 +155,7 @@ export const commands = {
     usage: '[url]',
     summary: 'the console',
     mostWords: 1,
-    flags: [...server, 'interval', 'journal'],
+    flags: [...server, 'recipes', 'interval', 'journal'],
   },
   demo: {
     usage: 'demo',
@@ -105,7 +173,13 @@ export const commands = {
     usage: 'check [url]',
     summary: 'a health gate: exit 0 or 1',
     mostWords: 1,
-    flags: [...server, ...limits, 'rates', 'json'],
+    flags: [...server, ...limits, ...checking, 'recipes', 'rates', 'markdown', 'json'],
+  },
+  rollout: {
+    usage: 'rollout run|status <plan> [url]',
+    summary: 'a staged rollout: promote, watch, roll back',
+    mostWords: 3,
+    flags: [...server, 'recipes', 'dryRun', 'yes', 'approveStage', 'journal', 'json'],
   },
   doctor: {
     usage: 'doctor [url]',
@@ -117,13 +191,13 @@ export const commands = {
     usage: 'recipes',
     summary: 'what can be run, with its parameters',
     mostWords: 0,
-    flags: ['json'],
+    flags: ['recipes', 'check', 'json'],
   },
   run: {
     usage: 'run <recipe> [url]',
     summary: 'a guided recipe without the console',
     mostWords: 2,
-    flags: [...server, 'set', 'dryRun', 'yes', 'yesIrreversible', 'approve', 'journal', 'json'],
+    flags: [...server, 'set', 'recipes', 'dryRun', 'yes', 'yesIrreversible', 'approve', 'journal', 'json'],
   },
   undo: {
     usage: 'undo <run> [url]',
@@ -131,11 +205,35 @@ export const commands = {
     mostWords: 2,
     flags: [...server, 'dryRun', 'yes', 'yesIrreversible', 'approve', 'journal', 'json'],
   },
+  replay: {
+    usage: 'replay <endpoint> [url]',
+    summary: "what an endpoint's queries do to the pool",
+    mostWords: 2,
+    flags: [...server, ...replaying, 'seed', 'json'],
+  },
+  record: {
+    usage: 'record <file> [url]',
+    summary: 'keep readings, for play and report',
+    mostWords: 2,
+    flags: [...server, 'recipes', 'interval', 'for', 'maxSize'],
+  },
+  play: {
+    usage: 'play <file>',
+    summary: 'the console on what was recorded',
+    mostWords: 1,
+    flags: ['recipes', 'journal'],
+  },
+  report: {
+    usage: 'report [file]',
+    summary: 'an incident, as Markdown or HTML',
+    mostWords: 1,
+    flags: ['since', 'until', 'run', 'html', 'recipes', 'journal'],
+  },
   journal: {
-    usage: 'journal [list|show <run>|verify]',
+    usage: 'journal [list|show <run>|verify|export]',
     summary: 'what was done here, and by whom',
     mostWords: 2,
-    flags: ['journal', 'json'],
+    flags: ['journal', 'format', 'head', 'json'],
   },
 } as const satisfies Record<string, CommandUsage>;
 
@@ -217,10 +315,18 @@ const notes: Record<CommandName, readonly string[]> = {
   demo: [],
   snapshot: [],
   check: [
-    `Exit 0 where all is well, 1 where there is a finding or a limit is crossed.
-SHARE is 80% or 0.8. The hit ratios have no limit of their own on a server
-that has read too little to tell. Mean times are since the statistics began;
-with --rates, of what ended in between.`,
+    `Exit 0 where all is well, 1 where there is a finding or a limit is crossed. Of two
+limits (80%,90%) the first is a warning; one alone is critical. SHARE is 80% or 0.8.
+The hit ratios have no limit of their own on a server that has read too little to tell.
+Mean times are since the statistics began; with --rates or --for, of what ended in
+between. With --for, the 95th percentile is held against the limits, and the worst
+reading of slots and transactions against the critical ones.
+--nagios exits 0 ok, 1 warning, 2 critical (no connection among them), 3 unknown.`,
+  ],
+  rollout: [
+    `Exit 0 when every stage passed, 1 when one failed and was rolled back, 7 when a command
+failed, 130 when interrupted; the same call then goes on where it was. --approve-stage NAME
+(or --yes) answers for the stages that want approval where nobody can be asked.`,
   ],
   doctor: [],
   recipes: [],
@@ -230,5 +336,32 @@ with --rates, of what ended in between.`,
 the run's end are in the journal: exit 130. A second one ends it at once.`,
   ],
   undo: ["<run> is the run's id, or the beginning of it: 'poolctl journal list' has them."],
-  journal: [],
+  replay: [
+    `<endpoint> is a file of SQL, TypeScript or JavaScript. Sessions are read-only unless
+--allow-writes; slots that others need are left to them. Errors that requests meet
+are data: exit 0. Exit 7 where something could not be measured, 130 after Ctrl-C,
+with what was measured until then.`,
+    `--capture "GET /x" [url] takes no <endpoint>: it prints an address for the application,
+carries what it asks to the server, and writes it as an endpoint file at Ctrl-C.
+The file holds the values that were sent; only its owner may read it.`,
+  ],
+  record: [
+    `A reading that was written outlives the program; the disk is told to keep it every
+10s, so that a power cut costs no more. A file that is there is written on. When it
+is half of --max-size it becomes <file>.1. Statements' texts are in it, as the
+server shows them: only its owner can read it.`,
+  ],
+  play: [
+    `p plays and stops, [ and ] go by a reading, { and } by a minute, + and - change the
+speed, :at 14:03 jumps (UTC). Nothing is connected to. Findings are those that a
+reading shows by itself.`,
+  ],
+  report: [
+    `At least one of [file], --since and --run. What was done comes from the journal, what
+was seen from the file. Literals of statements are left out.`,
+  ],
+  journal: [
+    `verify --head HASH: exit 8 where the chain no longer holds the entry of that hash,
+however well it verifies by itself. Keep 'journal verify --json' elsewhere.`,
+  ],
 };

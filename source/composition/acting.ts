@@ -46,10 +46,15 @@ export function openEngine(
       },
       sha256,
     },
-    identity: {
-      run: randomBytes(4).toString('hex'),
-      actor: `${localMachine(shell.env, shell.cwd).os_user}@${hostname()}`,
-    },
+    identity: identityOf(shell),
+  };
+}
+
+/** Who acts, and a new run's id. */
+export function identityOf({env, cwd}: Shell): {run: string; actor: string} {
+  return {
+    run: randomBytes(4).toString('hex'),
+    actor: `${localMachine(env, cwd).os_user}@${hostname()}`,
   };
 }
 

@@ -1,60 +1,100 @@
-import {check, measures} from '../commands/check.ts';
+import {writeFile} from 'node:fs/promises';
+import {type CheckFlags, check} from '../commands/check.ts';
+import {nagiosFailure} from '../commands/check-nagios.ts';
+import {checkFor} from '../commands/check-watch.ts';
 import type {Flags} from '../commands/parse-call.ts';
-import {flagAsTyped} from '../commands/usage.ts';
 import {AbortError, type ExitCode, exitCodes} from '../core/errors.ts';
-import {type MetricName, metricNames} from '../core/health.ts';
-import {parseRatio} from '../core/ratio.ts';
+import {usage} from '../core/parameters.ts';
+import type {Recipe} from '../core/recipe.ts';
+import {redactSecrets} from '../core/redact.ts';
 import {sanitise} from '../core/sanitise.ts';
 import type {ConnectionRequest} from '../postgres/connection-request.ts';
+import {checkFlagsOf, type WatchTimes} from './check-flags.ts';
+import {openWatching} from './check-readings.ts';
 import {gatherExplained} from './facts.ts';
-import {durationOf, ratesOf} from './flag-values.ts';
 import {untilInterrupted} from './interrupt.ts';
+import {openPooler} from './pooler-admin.ts';
 import {withConnection} from './reading.ts';
 import {recipesFor} from './recipes.ts';
 import type {Shell} from './shell.ts';
 import {readFrom} from './watch.ts';
 
-/** The health gate on a live server. */
-export async function runCheck(shell: Shell, request: ConnectionRequest, flags: Flags): Promise<ExitCode> {
-  const limits = {...request.settings.limits, ...limitsOf(flags)};
-  const checkFlags = {limits, rates_over_ms: ratesOf(flags), json: flags.json ?? false};
+/** The health gate on a live server; with `--nagios` whatever goes wrong is a plugin's answer, too. */
+export async function runCheck(
+  shell: Shell,
+  locate: () => Promise<ConnectionRequest>,
+  flags: Flags,
+): Promise<ExitCode> {
+  if (!flags.nagios) return checkServer(shell, await locate(), flags);
+  try {
+    return await checkServer(shell, await locate(), flags);
+  } catch (error) {
+    if (!(error instanceof AbortError) || error.exitCode === exitCodes.interrupted) throw error;
+    const isDown = error.exitCode === exitCodes.connection || error.exitCode === exitCodes.noSlot;
+    shell.output.data(redactSecrets(nagiosFailure(isDown ? 'CRITICAL' : 'UNKNOWN', error.message)));
+    return isDown ? nagios.critical : nagios.unknown;
+  }
+}
+
+/** A plugin's own exit codes. */
+const nagios = {critical: 2, unknown: 3} as const;
+
+async function checkServer(shell: Shell, request: ConnectionRequest, flags: Flags): Promise<ExitCode> {
+  const {watch, ...checkFlags} = await checkFlagsOf(shell, flags, request.settings.limits);
+  if (flags.metrics !== undefined && watch !== null)
+    throw usage('--metrics serves until Ctrl-C: leave out --for');
   const {recipes, left_out} = await recipesFor(flags, request.settings);
   for (const text of left_out) shell.output.talk(sanitise(`poolctl: ${text}`));
+  if (flags.metrics !== undefined) {
+    const {serveMetrics} = await import('./metrics.ts');
+    return serveMetrics(shell, request, {flags, recipes, limits: checkFlags.limits});
+  }
+  const pooler = await openPooler(shell, flags.pooler);
+  try {
+    return watch === null
+      ? await checkOnce(shell, request, {flags, checkFlags, recipes, askPooler: pooler.ask})
+      : await checkOver(shell, request, {flags, checkFlags, recipes, askPooler: pooler.ask, watch});
+  } finally {
+    await pooler.close();
+  }
+}
+
+type Checking = {
+  flags: Flags;
+  checkFlags: CheckFlags;
+  recipes: Recipe[];
+  askPooler(): Promise<number | null>;
+};
+
+function checkOnce(shell: Shell, request: ConnectionRequest, checking: Checking): Promise<ExitCode> {
+  const {flags, checkFlags, recipes, askPooler} = checking;
   return withConnection(shell, request, flags, (connection, signal) =>
     check(
       {
         recipes,
         read: options => readFrom(connection, {...options, signal}),
         gather: needs => untilInterrupted(gatherExplained(connection, needs), signal),
+        askPooler,
         output: shell.output,
+        writeFile,
       },
       checkFlags,
     ),
   );
 }
 
-/** The limits that were given. Throws AbortError (exit 2) for a value that is none. */
-function limitsOf(flags: Flags): Partial<Record<MetricName, number>> {
-  const limits: Partial<Record<MetricName, number>> = {};
-  for (const name of metricNames) {
-    const {flag, kind} = measures[name];
-    const given = flags[flag];
-    if (typeof given === 'number') limits[name] = given;
-    else if (given !== undefined)
-      limits[name] = kind === 'ratio' ? ratioOf(flag, given) : timeOf(flag, given);
+async function checkOver(
+  shell: Shell,
+  request: ConnectionRequest,
+  {flags, checkFlags, recipes, askPooler, watch}: Checking & {watch: WatchTimes},
+): Promise<ExitCode> {
+  const watching = await openWatching(shell, request, {flags, ...watch});
+  try {
+    return await checkFor(
+      {recipes, askPooler, output: shell.output, writeFile, ...watching.ports},
+      {...checkFlags, ...watch},
+    );
+  } finally {
+    watching.release();
   }
-  return limits;
-}
-
-function timeOf(flag: string, text: string): number {
-  return durationOf(flagAsTyped(flag), text, {least: 0, most: Number.POSITIVE_INFINITY});
-}
-
-function ratioOf(flag: string, text: string): number {
-  const ratio = parseRatio(text);
-  if (ratio !== null) return ratio;
-  throw new AbortError(`${flagAsTyped(flag)} ${text}: no share`, {
-    hint: `Write it as ${flagAsTyped(flag)} 80% or 0.8, from 0% to 100%.`,
-    exitCode: exitCodes.usage,
-  });
 }

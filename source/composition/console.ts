@@ -9,6 +9,7 @@ import {type Connection, connect, type WaitState} from '../postgres/connect.ts';
 import type {ConnectionRequest} from '../postgres/connection-request.ts';
 import {createSampler} from '../postgres/sampler.ts';
 import {intervalOf, waitOf} from './flag-values.ts';
+import {createLastHour} from './last-hour.ts';
 import {recipesFor} from './recipes.ts';
 import {hasTerminal, type Shell} from './shell.ts';
 
@@ -39,6 +40,7 @@ export async function runConsole(shell: Shell, request: ConnectionRequest, flags
     {
       sampler,
       recipes,
+      past: createLastHour(shell),
       onConnecting: listener => {
         tell = listener;
       },
@@ -106,6 +108,7 @@ export async function runConsole(shell: Shell, request: ConnectionRequest, flags
       env: shell.env,
       streams: {stdin: shell.stdin, stdout: shell.stdout},
       notice: noticeOf(request, left_out),
+      isRecording: false,
     },
   );
   return outcome === 'left' ? exitCodes.ok : exitCodes.connection;

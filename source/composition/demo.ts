@@ -8,7 +8,7 @@ import {runSnapshot} from './reading.ts';
 import {hasTerminal, type Shell} from './shell.ts';
 
 export type DemoPorts = {
-  requestTo(server: {url: string; rescueUrl: string}): ConnectionRequest;
+  requestTo(server: {url: string; rescueUrl: string}): Promise<ConnectionRequest>;
   openConsole(request: ConnectionRequest): Promise<ExitCode>;
 };
 
@@ -36,7 +36,7 @@ export async function runDemo(
   const starting = startDemo({seed: flags.seed ?? 1, calm: flags.calm ?? false, onProgress: tell});
   const demo = await untilInterrupted(starting, signal);
   try {
-    const request = requestTo(demo);
+    const request = await requestTo(demo);
     tell(demo.description);
     if (flags.serve) return await serve(shell, demo, {json: flags.json ?? false, signal});
     release();

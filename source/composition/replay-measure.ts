@@ -2,57 +2,57 @@ import type pg from 'pg';
 import type {ReplayDocument, ReplaySemantics} from '../core/replay.ts';
 import {hostAndPort} from '../postgres/connection-request.ts';
 import type {Endpoint, Variant} from '../replay/endpoint.ts';
-import {type Matrix, type MatrixResult, measureAll} from '../replay/measure-all.ts';
+import {type Matrix, type MatrixOptions, type MatrixResult, measureAll} from '../replay/measure-all.ts';
 import type {Prisma} from '../replay/prisma/prisma.ts';
 import {simulateAll} from '../replay/simulate-all.ts';
 import {watchStrayRejections} from '../replay/stray-rejections.ts';
 import {medianOf, recommend} from '../replay/sweep.ts';
 import type {ReplayCall} from './replay-flags.ts';
-import {replayProgress} from './replay-progress.ts';
+import {type ReplayAssignment, startProcesses} from './replay-processes.ts';
 import type {ReplayStage} from './replay-stage.ts';
 import type {Shell} from './shell.ts';
 
-type Measuring = {
+export type Measuring = {
   endpoint: Endpoint;
   variants: Variant[];
   prisma: Prisma | null;
+  /** How endpoint and client were found: other processes find them again by it. */
+  source: Pick<ReplayAssignment, 'name' | 'cwd' | 'client' | 'isDemo'>;
   call: ReplayCall;
   signal: AbortSignal;
+  progress: Pick<MatrixOptions, 'onCell' | 'onProgress' | 'onResult'>;
 };
 
 /** All that the call asks for, on that server; what was measured until then where a signal ends it. */
 export async function measureOn(
   shell: Shell,
-  {connection, pools, guard}: ReplayStage,
-  {endpoint, variants, prisma, call, signal}: Measuring,
+  {connection, pools, allowWrites, guard}: ReplayStage,
+  {endpoint, variants, prisma, source, call, signal, progress}: Measuring,
 ): Promise<ReplayDocument> {
-  const progress = replayProgress(shell);
   const semantics = semanticsOf(call, prisma);
   const limit = AbortSignal.timeout(call.time_limit_ms);
   const matrix = matrixOf(call, variants);
-  const options = {
-    endpoint,
+  const basics = {
     connection: pools,
+    allowWrites,
     pool_timeout_ms: semantics.pool_timeout_ms,
+    patience_ms: Math.max(30_000, semantics.pool_timeout_ms + 5000),
+  };
+  const isOneProcess = endpoint.setup !== undefined;
+  const processes = startProcesses(shell, {...source, ...basics}, {isOneProcess});
+  const options: MatrixOptions = {
+    ...basics,
+    ...progress,
+    endpoint,
     guard,
+    measure: processes.measure,
     ...(prisma && {openPrisma: (pool: pg.Pool) => prisma.open(pool, endpoint.file)}),
     ...(prisma?.Pool && {Pool: prisma.Pool}),
     signal: AbortSignal.any([signal, limit]),
-    patience_ms: Math.max(30_000, semantics.pool_timeout_ms + 5000),
-    ...progress,
   };
   const stray = watchStrayRejections(endpoint.file);
-  const rounds: MatrixResult[] = [];
-  for (let round = 0; round < call.rounds && !options.signal.aborted; round++) {
-    rounds.push(await measureAll(matrix, options));
-  }
-  const results = medianOf(rounds.map(each => each.results));
-  const notes = [...new Set(rounds.flatMap(each => each.notes))];
-  const simulated =
-    call.simulated_instances === null || options.signal.aborted
-      ? {results: [], notes: []}
-      : await simulateAll(matrix, results, {...options, instances: call.simulated_instances});
-  progress.end();
+  const measured = await measureRounds(matrix, call, options).finally(processes.close);
+  const notes = [...measured.notes, ...processes.notes(), ...stray.end()];
   if (limit.aborted) notes.push('--time-limit is over: what follows was not measured');
   const {host, port, database} = connection.request;
   return {
@@ -62,10 +62,30 @@ export async function measureOn(
     target: `${hostAndPort({host, port})}/${database}`,
     prisma: semantics.prisma,
     seed: call.seed,
+    results: measured.results,
+    recommendation: recommend(measured.results.filter(each => !each.is_simulated)),
+    notes: [...new Set(notes)],
+    is_complete: !limit.aborted && !signal.aborted && measured.is_complete,
+  };
+}
+
+/** Each cell's median of the rounds, and what continues them by simulation. */
+async function measureRounds(
+  matrix: Matrix,
+  {rounds, simulated_instances}: ReplayCall,
+  options: MatrixOptions,
+): Promise<MatrixResult> {
+  const all: MatrixResult[] = [];
+  while (all.length < rounds && !options.signal.aborted) all.push(await measureAll(matrix, options));
+  const results = medianOf(all.map(each => each.results));
+  const notes = all.flatMap(each => each.notes);
+  const is_complete = all.every(each => each.is_complete);
+  if (simulated_instances === null || options.signal.aborted) return {results, notes, is_complete};
+  const simulated = await simulateAll(matrix, results, {...options, instances: simulated_instances});
+  return {
     results: [...results, ...simulated.results],
-    recommendation: recommend(results),
-    notes: [...notes, ...simulated.notes, ...stray.end()],
-    is_complete: !limit.aborted && !signal.aborted && rounds.every(each => each.is_complete),
+    notes: [...notes, ...simulated.notes],
+    is_complete,
   };
 }
 

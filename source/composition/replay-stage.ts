@@ -12,6 +12,8 @@ import {connectToWatch} from './watch.ts';
 export type ReplayStage = {
   connection: Connection;
   pools: pg.PoolConfig;
+  /** Its sessions may write. */
+  allowWrites: boolean;
   guard: Guard;
   close(): Promise<void>;
 };
@@ -39,6 +41,7 @@ export async function openStage(
     return {
       connection,
       pools: poolConfigOf(connection, {application_name, allowWrites}),
+      allowWrites,
       guard,
       close: () => connection.close(),
     };
@@ -64,6 +67,7 @@ export async function openDemoStage(
     return {
       connection,
       pools: {...pools, user, password},
+      allowWrites: true,
       guard: createGuard(slotReader(connection, application_name), false),
       async close() {
         await connection.close();

@@ -9,6 +9,7 @@ import {loadEndpoint} from './replay-endpoint.ts';
 import {type ReplayCall, replayCallOf} from './replay-flags.ts';
 import {measureOn} from './replay-measure.ts';
 import {prismaFor} from './replay-prisma.ts';
+import {replayProgress} from './replay-progress.ts';
 import {openDemoStage, openStage, type StageOptions} from './replay-stage.ts';
 import type {Shell} from './shell.ts';
 
@@ -27,6 +28,9 @@ export async function runReplay(shell: Shell, {words, flags}: Call, ports: Repla
     throw usage('--demo and an address are both given', 'Leave out one of them.');
   if (flags.json && flags.markdown)
     throw usage('--json and --markdown are both given', 'Leave out one of them.');
+  for (const name of ['out', 'listen'] as const)
+    if (flags[name] !== undefined)
+      throw usage(`--${name} is given without --capture`, 'It is for a capture.');
   // Whatever is off about the call is said before a server is there.
   const call = replayCallOf(flags);
   const endpoint = await loadEndpoint(name, shell.cwd);
@@ -45,7 +49,12 @@ export async function runReplay(shell: Shell, {words, flags}: Call, ports: Repla
     try {
       return await replay(
         {
-          measure: () => measureOn(shell, stage, {endpoint, variants, prisma, call, signal}),
+          measure: () => {
+            const source = {name, cwd: shell.cwd, client: flags.client, isDemo};
+            const progress = replayProgress(shell);
+            const measuring = {endpoint, variants, prisma, source, call, signal, progress};
+            return measureOn(shell, stage, measuring).finally(progress.end);
+          },
           toText: reportText,
           toMarkdown: reportMarkdown,
           isInterrupted: () => signal.aborted,

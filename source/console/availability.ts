@@ -1,11 +1,27 @@
 import {parseSessionId} from '../core/session-id.ts';
+import {clockOf} from './components/scrubber.ts';
 import {findingOf} from './findings.ts';
 import {choicesOf, guideOf, waitedFor} from './guide-state.ts';
 import {heldSession, meantSessions} from './held.ts';
-import type {ConsoleState} from './state.ts';
+import type {ConsoleState, Past} from './state.ts';
 import {heldRun} from './views/journal.ts';
 
 /** Why a key can do nothing now; null where it can. One function per kind of key. */
+
+/** Nothing can be done to what has been. */
+export function whyNotInPast({now, at_ms}: Past): string {
+  return now === null
+    ? 'this is a recording: nothing can be done in it'
+    : `this is ${clockOf(at_ms)}: L goes back to now, where acts are`;
+}
+
+export function needsPast({past}: ConsoleState): string | null {
+  return past?.now ? null : past === null ? 'this is now' : 'a recording has no now';
+}
+
+export function needsNow({past}: ConsoleState): string | null {
+  return past !== null && past.now === null ? 'this is a recording already' : null;
+}
 
 export function needsRow(state: ConsoleState): string | null {
   return state.tables[state.view].cursor === null ? 'no row is held: move onto one first' : null;
@@ -15,6 +31,13 @@ export function needsTable(state: ConsoleState): string | null {
   return state.view === 'sessions' || state.view === 'statements'
     ? null
     : 'only sessions and statements: 2 or 3';
+}
+
+/** Journal rows are found, in the order they were written. */
+export function needsFilterable(state: ConsoleState): string | null {
+  return state.view === 'journal' || needsTable(state) === null
+    ? null
+    : 'only sessions, statements and the journal: 2, 3 or 6';
 }
 
 export function needsTaggable(state: ConsoleState): string | null {

@@ -1,6 +1,8 @@
 import {parseDurationMs} from '../core/duration.ts';
+import {parseMoment} from '../core/moment.ts';
 import type {Command} from './messages.ts';
 import {openGuide} from './open-guide.ts';
+import {goInTime, setSpeed} from './past.ts';
 import {type ConsoleState, viewIds} from './state.ts';
 import {only, type Updated, withTable} from './updated.ts';
 import {viewOf} from './views/index.ts';
@@ -34,11 +36,19 @@ export function enterCommandLine(state: ConsoleState, text: string): Entered {
       return only(withTable(state, table => ({...table, filter: value, cursor: null, heldOrder: null})));
     case 'interval':
       return setInterval(state, value);
+    case 'at':
+      return goTo(state, value);
+    case 'now':
+      return {command: {kind: 'back-to-now'}};
+    case 'speed':
+      return setSpeedTo(state, value);
+    case 'write':
+      return {command: {kind: 'write-out', file: value || null}};
     default:
       return view
         ? {command: {kind: 'show-view', view}}
         : {
-            error: `no command "${word}": ${viewIds.join(', ')}, recipe NAME, sort, filter, interval, pause, help, quit`,
+            error: `no command "${word}": ${viewIds.join(', ')}, recipe NAME, sort, filter, interval, pause, at, now, speed, write, help, quit`,
           };
   }
 }
@@ -59,6 +69,21 @@ function sortByName(state: ConsoleState, name: string): Entered {
   return only(
     withTable(state, table => ({...table, sort: {...table.sort, column: column.id}, heldOrder: null})),
   );
+}
+
+function goTo(state: ConsoleState, value: string): Entered {
+  const last_ms = state.past?.moments.at(-1)?.at_ms ?? Date.parse(state.snapshot?.at ?? '');
+  const at_ms = parseMoment(value, last_ms);
+  if (at_ms === null || Number.isNaN(at_ms))
+    return {error: `"${value}" is no time such as 14:03 or 14:03:20 (UTC)`};
+  return goInTime(state, {at_ms});
+}
+
+function setSpeedTo(state: ConsoleState, value: string): Entered {
+  const speed = Number(value.replace(/x$/, ''));
+  if (state.past === null) return {error: 'now goes at its own speed: [ goes back in time'};
+  if (!(speed >= 0.1 && speed <= 1000)) return {error: `"${value}" is no speed from 0.1 to 1000`};
+  return setSpeed(state, state.past, speed);
 }
 
 function setInterval(state: ConsoleState, value: string): Entered {

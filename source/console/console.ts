@@ -1,18 +1,30 @@
+import {diagnoseAll} from '../core/diagnose.ts';
 import type {FactNeeds, Facts} from '../core/facts.ts';
 import type {JournalEntry} from '../core/journal.ts';
-import type {Sampler} from '../core/ports.ts';
-import type {Plan, Recipe} from '../core/recipe.ts';
+import type {Reading, Sampler} from '../core/ports.ts';
+import type {Plan, Recipe, Severity} from '../core/recipe.ts';
 import type {RunState} from '../core/run-state.ts';
 import type {Backend, Statement} from '../core/snapshot.ts';
-import type {WatchedFacts} from '../core/watched-facts.ts';
+import {type Tape, worstOf} from '../core/tape.ts';
+import {createEffects} from './effects.ts';
 import {drawFrame} from './frame.ts';
 import {commandOf} from './keymap.ts';
-import type {Effect, Message} from './messages.ts';
+import type {Message} from './messages.ts';
 import {createScreen} from './screen/screen.ts';
 import {createTheme} from './screen/theme.ts';
-import {createState} from './state.ts';
+import {type ConsoleState, createState} from './state.ts';
 import {createConsoleStore} from './store.ts';
 import {type TerminalStreams, takeTerminal} from './terminal.ts';
+
+/** The readings that can be gone back to. */
+export type PastPort = {
+  /** Loaded when it is first needed. */
+  tape(): Promise<Tape>;
+  /** Takes a reading in; at once, and never throws. */
+  keep(reading: Reading, severity: Severity | null): void;
+  /** Resolves to the file's path. */
+  writeOut(file: string | null): Promise<string>;
+};
 
 /** Everything the console can make happen, injected: it imports no server, file or process of its own. */
 export type ConsolePorts = {
@@ -25,6 +37,7 @@ export type ConsolePorts = {
   readJournal(): Promise<{entries: JournalEntry[]; problem: string | null; unfinished: number}>;
   /** Facts that recipes ask for beyond the readings. */
   gather(needs: FactNeeds): Promise<Facts>;
+  past: PastPort;
   /** Says what is waited for before the first reading. */
   onConnecting(listener: (message: string) => void): void;
   /** Says what is to be known while something is carried out. */
@@ -39,6 +52,8 @@ export type ConsoleOptions = {
   streams: TerminalStreams;
   /** Shown once at the start: stripped parameters, unfinished acts. */
   notice: string | null;
+  /** There is no server, only `past`: it is played from its beginning. */
+  isRecording: boolean;
 };
 
 /** Input waits for Ink; if no reading came by then, Ink is loaded while the server is waited for. */
@@ -88,8 +103,12 @@ export async function openConsole(
   });
   const followed = followReadings(ports.sampler, dispatch, {
     signal: ending.signal,
-    onReading: () => tellFirst(),
+    onReading: reading => {
+      tellFirst();
+      ports.past.keep(reading, severityOf(reading, store.getState()));
+    },
   });
+  if (options.isRecording) effects.perform({kind: 'recall', at_ms: 0, by: 0});
   // What fails while nobody waits for it any more is of no consequence.
   followed.catch(() => {});
   let unmount = () => {};
@@ -131,7 +150,7 @@ function aborted(signal: AbortSignal): Promise<void> {
 async function followReadings(
   sampler: Sampler,
   dispatch: (message: Message) => void,
-  {signal, onReading}: {signal: AbortSignal; onReading: () => void},
+  {signal, onReading}: {signal: AbortSignal; onReading: (reading: Reading) => void},
 ): Promise<void> {
   for await (const reading of sampler.readings(signal)) {
     if (reading.kind === 'snapshot') {
@@ -142,7 +161,7 @@ async function followReadings(
       const {message, hint = null, retry_in_ms} = reading;
       dispatch({kind: 'lost', message, hint, retry_in_ms});
     }
-    onReading();
+    onReading(reading);
   }
 }
 
@@ -150,130 +169,9 @@ function delay(ms: number): Promise<void> {
   return new Promise(resolve => setTimeout(resolve, ms));
 }
 
-type EffectContext = {
-  dispatch(message: Message): void;
-  terminal: {write(bytes: string): void; suspend(): Promise<void>};
-  screen: {invalidate(): void};
-  ending: AbortController;
-  repaint(): void;
-};
-
-type Effects = {
-  perform(effect: Effect): void;
-  /** Interrupts the run there may be; resolves when its end is in the journal. */
-  endRun(): Promise<void>;
-};
-
-function createEffects(ports: ConsolePorts, context: EffectContext): Effects {
-  const {dispatch, terminal, screen, ending, repaint} = context;
-  let running: {interrupt: AbortController; ended: Promise<void>} | undefined;
-  const redraw = () => {
-    screen.invalidate();
-    repaint();
-  };
-  const perform: Effects['perform'] = effect => {
-    switch (effect.kind) {
-      case 'quit':
-        return ending.abort();
-      case 'suspend':
-        return void terminal.suspend().then(redraw);
-      case 'redraw':
-        return redraw();
-      case 'set-interval':
-        return ports.sampler.setInterval(effect.interval_ms);
-      case 'show':
-        return ports.sampler.show(effect);
-      case 'copy':
-        return terminal.write(osc52(effect.text));
-      case 'describe-session':
-        return void describeSession(ports, effect.backend)
-          .catch(messageOf)
-          .then(lines => dispatch({kind: 'session-described', id: effect.id, lines}));
-      case 'format-statement':
-        return void formatLazily(effect.query).then(lines =>
-          dispatch({kind: 'statement-formatted', id: effect.id, lines}),
-        );
-      case 'explain':
-        return void ports
-          .explain(effect.statement)
-          .catch(messageOf)
-          .then(lines => dispatch({kind: 'explained', id: effect.id, lines}));
-      case 'read-journal':
-        return void ports.readJournal().then(
-          journal => dispatch({kind: 'journal-read', ...journal}),
-          error =>
-            dispatch({kind: 'journal-read', entries: [], problem: messageOf(error).join(' '), unfinished: 0}),
-        );
-      case 'watch-facts':
-        // One that fails as a whole has lost its connection: what was known stays, and it is asked for again.
-        return void gatherLazily(ports).then(
-          watched => dispatch({kind: 'watched', watched}),
-          () => {},
-        );
-      case 'gather': {
-        const {gathering} = effect;
-        return void ports.gather(gathering.needs).then(
-          facts => dispatch({kind: 'gathered', gathering, facts}),
-          error => dispatch({kind: 'gather-failed', gathering, message: messageOf(error).join('. ')}),
-        );
-      }
-      case 'carry-out': {
-        const interrupt = new AbortController();
-        running = {
-          interrupt,
-          ended: followRun(ports.carryOut(effect.plan, interrupt.signal), dispatch),
-        };
-        return;
-      }
-      case 'interrupt-run':
-        return running?.interrupt.abort();
-    }
-  };
-  return {
-    perform,
-    async endRun() {
-      running?.interrupt.abort();
-      await running?.ended;
-    },
-  };
-}
-
-async function describeSession(ports: ConsolePorts, backend: Backend): Promise<string[]> {
-  const {query, locks} = await ports.describeSession(backend);
-  const text = query ?? backend.query;
-  return [...(text === null ? ['(hidden from this role)'] : await formatLazily(text)), '', ...locks];
-}
-
-/** Not before there is something to gather: the first frame needs none of it. */
-async function gatherLazily({recipes, gather}: ConsolePorts): Promise<WatchedFacts> {
-  const {gatherWatched} = await import('../core/watched-facts.ts');
-  return gatherWatched(recipes, gather);
-}
-
-/** The formatter is loaded when the first statement is looked at. */
-async function formatLazily(query: string): Promise<string[]> {
-  const {formatSql} = await import('./format-sql.ts');
-  return formatSql(query);
-}
-
-async function followRun(
-  states: AsyncIterable<RunState>,
-  dispatch: (message: Message) => void,
-): Promise<void> {
-  try {
-    for await (const run of states) dispatch({kind: 'run', run});
-  } catch (error) {
-    dispatch({kind: 'run-failed', message: messageOf(error).join(' ')});
-  }
-}
-
-function messageOf(error: unknown): string[] {
-  if (!(error instanceof Error)) return [String(error)];
-  const hint = 'hint' in error && typeof error.hint === 'string' ? [error.hint] : [];
-  return [error.message, ...hint];
-}
-
-/** The terminal's own clipboard sequence: works through SSH and tmux, where there is no other way. */
-function osc52(text: string): string {
-  return `\u001b]52;c;${Buffer.from(text.slice(0, 100_000)).toString('base64')}\u0007`;
+/** The worst that is found in a reading, which need not be the one on show. */
+function severityOf(reading: Reading, {snapshot, findings, recipes, watched}: ConsoleState): Severity | null {
+  if (reading.kind !== 'snapshot') return null;
+  const isShown = snapshot === reading.snapshot;
+  return worstOf(isShown ? findings : diagnoseAll(recipes, reading.snapshot, watched.facts).findings);
 }

@@ -4,10 +4,11 @@ import {drawFooter} from './components/footer.ts';
 import {drawGuide} from './components/guide-pages.ts';
 import {overlayLines} from './components/overlay-lines.ts';
 import {type Page, pageOf} from './components/page.ts';
+import {drawScrubber} from './components/scrubber.ts';
 import {textWidth} from './screen/cell-width.ts';
 import {blankLine, fitLine, fitText, type Line, line, padLines, span, wrapText} from './screen/line.ts';
 import type {Theme} from './screen/theme.ts';
-import {type ConsoleState, chromeRows} from './state.ts';
+import {type ConsoleState, rowsAround} from './state.ts';
 import {viewOf} from './views/index.ts';
 import type {Area} from './views/view.ts';
 
@@ -26,12 +27,13 @@ export function drawFrame(state: ConsoleState, theme: Theme): Line[] {
 }
 
 function drawInside(state: ConsoleState, area: Area, theme: Theme): Line[] {
-  const body = {width: area.width, height: area.height - chromeRows};
+  const body = {width: area.width, height: area.height - rowsAround(state)};
   const {lines, below} = drawBody(state, body, theme);
   return [
     drawHeader(state, area.width, theme),
     drawTabs(state, area.width, theme),
     ...padLines(lines, body.height),
+    ...(state.past === null ? [] : [drawScrubber(state.past, area.width, theme)]),
     drawFooter(state, area.width, below),
   ];
 }

@@ -1,6 +1,7 @@
 import {
   needsChoices,
   needsEscape,
+  needsFilterable,
   needsFinding,
   needsRow,
   needsSessions,
@@ -9,12 +10,14 @@ import {
   needsTaggable,
   needsUndoable,
   needsWaitedFor,
+  whyNotInPast,
 } from './availability.ts';
 import {findingLetters} from './findings.ts';
 import {keyName} from './key-names.ts';
 import type {Command} from './messages.ts';
 import {everyMode, type Mode, modeOf, pageModes, typingModes} from './modes.ts';
 import {type ConsoleState, viewIds} from './state.ts';
+import {timeBindings} from './time-keys.ts';
 import {viewOf} from './views/index.ts';
 
 export type Binding = {
@@ -135,9 +138,9 @@ export const bindings: Binding[] = [
     modes: ['browse'],
     command: {kind: 'ask', purpose: 'filter'},
     label: 'filter',
-    help: 'filter: words, column:value, !inverse',
-    disabledBecause: needsTable,
-    views: ['sessions', 'statements'],
+    help: 'filter: words, column:value, !inverse; Journal: target:, recipe:, actor:',
+    disabledBecause: needsFilterable,
+    views: ['sessions', 'statements', 'journal'],
   },
   {
     keys: ['s', '>'],
@@ -169,21 +172,22 @@ export const bindings: Binding[] = [
     modes: ['browse', 'detail'],
     command: {kind: 'pause'},
     label: 'pause',
-    help: 'pause the screen; the server is still read for the charts',
+    help: 'pause the screen, the server is still read for the charts; in the past: play and stop',
   },
+  ...timeBindings,
   {
     keys: ['+', '='],
     modes: ['browse'],
     command: {kind: 'change-interval', faster: true},
     label: '',
-    help: 'read more often',
+    help: 'read more often; in the past: faster',
   },
   {
     keys: ['-'],
     modes: ['browse'],
     command: {kind: 'change-interval', faster: false},
     label: '',
-    help: 'read less often',
+    help: 'read less often; in the past: slower',
   },
   {
     keys: ['y'],
@@ -197,7 +201,7 @@ export const bindings: Binding[] = [
     modes: ['browse'],
     command: {kind: 'ask', purpose: 'command'},
     label: 'command',
-    help: 'a command by name: :sessions, :recipe NAME, :sort mean, :interval 1s, :quit',
+    help: 'a command by name: :sessions, :recipe NAME, :sort mean, :interval 1s, :at 14:03, :speed 10, :write FILE, :quit',
   },
   {keys: ['?', 'h'], modes: ['browse', 'detail'], command: {kind: 'help'}, label: '', help: 'this list'},
   {keys: ['ctrl-l'], modes: everyMode, command: {kind: 'redraw'}, label: '', help: 'draw the screen anew'},
@@ -267,6 +271,20 @@ export const bindings: Binding[] = [
   {keys: ['ctrl-c'], modes: everyMode, command: {kind: 'quit'}, label: '', help: 'leave at once'},
 ];
 
+const acts: Command['kind'][] = ['end-sessions', 'explain', 'open-recipe', 'answer-finding', 'undo-run'];
+
+/** Why a key can do nothing now; null where it can. */
+export function whyDisabled(
+  {command, disabledBecause}: Binding,
+  state: ConsoleState,
+  key: string,
+): string | null {
+  const {kind} = typeof command === 'function' ? command(key) : command;
+  const isAct = acts.includes(kind) || (kind === 'open' && ['overview', 'recipes'].includes(state.view));
+  if (state.past !== null && isAct) return whyNotInPast(state.past);
+  return disabledBecause?.(state, key) ?? null;
+}
+
 /** What a key means now; `blocked` is why it means nothing. */
 export function commandOf(key: string, state: ConsoleState): {command: Command} | {blocked: string} | null {
   const mode = modeOf(state);
@@ -274,7 +292,7 @@ export function commandOf(key: string, state: ConsoleState): {command: Command} 
   if (typingModes.includes(mode) && [...text].length === 1) return {command: {kind: 'type', text}};
   const binding = bindings.find(({keys, modes}) => keys.includes(key) && modes.includes(mode));
   if (!binding) return null;
-  const reason = binding.disabledBecause?.(state, key) ?? null;
+  const reason = whyDisabled(binding, state, key);
   if (reason !== null) return {blocked: `${keyName(key)}: ${reason}`};
   return {command: typeof binding.command === 'function' ? binding.command(key) : binding.command};
 }

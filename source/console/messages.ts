@@ -3,6 +3,7 @@ import type {JournalEntry} from '../core/journal.ts';
 import type {Plan} from '../core/recipe.ts';
 import type {RunState} from '../core/run-state.ts';
 import type {Backend, Snapshot, Statement} from '../core/snapshot.ts';
+import type {Moment} from '../core/tape.ts';
 import type {WatchedFacts} from '../core/watched-facts.ts';
 import type {Gathering, Notice, ViewId} from './state.ts';
 
@@ -26,6 +27,10 @@ export type Command =
   | {kind: 'open-waited-for'}
   | {kind: 'undo-run'}
   | {kind: 'pause'}
+  | {kind: 'step-time'; by: number}
+  | {kind: 'leap-time'; by_ms: number}
+  | {kind: 'back-to-now'}
+  | {kind: 'write-out'; file: string | null}
   | {kind: 'change-interval'; faster: boolean}
   | {kind: 'copy'}
   | {kind: 'end-sessions'; how: 'cancel' | 'terminate'}
@@ -53,7 +58,9 @@ export type Event =
   | {kind: 'gather-failed'; gathering: Gathering; message: string}
   | {kind: 'run'; run: RunState}
   | {kind: 'run-failed'; message: string}
-  | {kind: 'notice'; notice: Notice};
+  | {kind: 'notice'; notice: Notice}
+  | {kind: 'recalled'; moments: readonly Moment[]; snapshots: Snapshot[]}
+  | {kind: 'play-on'};
 
 export type Message = Command | Event;
 
@@ -65,11 +72,16 @@ export type Effect =
   | {kind: 'set-interval'; interval_ms: number}
   | {kind: 'show'; statements: boolean; queryids: string[]}
   | {kind: 'copy'; text: string}
-  | {kind: 'describe-session'; id: string; backend: Backend}
+  /** `isPast`: the server knows it no more, or otherwise. */
+  | {kind: 'describe-session'; id: string; backend: Backend; isPast?: boolean}
   | {kind: 'format-statement'; id: string; query: string}
   | {kind: 'explain'; id: string; statement: Statement}
   | {kind: 'read-journal'}
   | {kind: 'watch-facts'}
   | {kind: 'gather'; gathering: Gathering}
   | {kind: 'carry-out'; plan: Plan}
-  | {kind: 'interrupt-run'};
+  | {kind: 'interrupt-run'}
+  /** The last moment at or before `at_ms`, and so many on from there. */
+  | {kind: 'recall'; at_ms: number; by: number}
+  | {kind: 'play-on'; after_ms: number}
+  | {kind: 'write-out'; file: string | null};

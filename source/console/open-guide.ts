@@ -1,5 +1,6 @@
 import type {Finding, ParameterValues} from '../core/recipe.ts';
 import {findRun, planUndo} from '../core/undo.ts';
+import {whyNotInPast} from './availability.ts';
 import {findingId} from './findings.ts';
 import {gatherForDefaults, planGuide} from './guide-planning.ts';
 import {guideOf, showGuide} from './guide-state.ts';
@@ -15,6 +16,8 @@ export function openGuide(
   finding: Finding | null,
   params: ParameterValues = {},
 ): Updated {
+  if (state.past !== null)
+    return only({...state, notice: {text: whyNotInPast(state.past), severity: 'info'}});
   const recipe = state.recipes.find(({id}) => id === recipeId);
   if (!recipe) return only({...state, notice: {text: `no recipe "${recipeId}"`, severity: 'info'}});
   return gatherForDefaults(state, {
@@ -37,7 +40,7 @@ export function openSessionGuide(state: ConsoleState, how: 'cancel' | 'terminate
 /** What takes back the run that is held in the Journal, from its preview on. */
 export function openUndo(state: ConsoleState): Updated {
   const run = heldRun(state);
-  if (run === undefined || state.journal === null) return only(state);
+  if (run === undefined || state.journal === null || state.past !== null) return only(state);
   try {
     const plan = planUndo(findRun(state.journal.entries, run));
     return showGuide(state, {...newGuide, recipe: plan.recipe, undoes: run, plan, stage: 'preview'});

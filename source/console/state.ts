@@ -5,13 +5,19 @@ import type {JournalEntry} from '../core/journal.ts';
 import type {Finding, ParameterValues, Plan, Recipe} from '../core/recipe.ts';
 import type {RunState} from '../core/run-state.ts';
 import type {Snapshot} from '../core/snapshot.ts';
+import type {Moment} from '../core/tape.ts';
 import type {WatchedFacts} from '../core/watched-facts.ts';
 
 /** Header, tabs and key line. */
-export const chromeRows = 3;
+const chromeRows = 3;
 
 export const viewIds = ['overview', 'sessions', 'statements', 'locks', 'recipes', 'journal'] as const;
 export type ViewId = (typeof viewIds)[number];
+
+/** The chrome, and the scrubber where the past is on show. */
+export function rowsAround({past}: Pick<ConsoleState, 'past'>): number {
+  return chromeRows + (past === null ? 0 : 1);
+}
 
 /** How the console stands to its server. */
 type Link =
@@ -78,6 +84,19 @@ export type Overlay =
 
 export type Notice = {text: string; severity: 'info' | 'warning' | 'danger'};
 
+/** A reading of the past is on show. */
+export type Past = {
+  /** What is kept, and what was found in it. */
+  moments: readonly Moment[];
+  /** Of the reading on show, by the server's clock. */
+  at_ms: number;
+  isPlaying: boolean;
+  /** How many seconds go by in one. */
+  speed: number;
+  /** What L goes back to; null in a recording, which has no now. */
+  now: Pick<ConsoleState, 'snapshot' | 'history' | 'trends'> | null;
+};
+
 export type ConsoleState = {
   columns: number;
   rows: number;
@@ -107,6 +126,8 @@ export type ConsoleState = {
   interval_ms: number;
   effective_interval_ms: number;
   isPaused: boolean;
+  /** null at now. */
+  past: Past | null;
   recipes: Recipe[];
   journal: {entries: JournalEntry[]; problem: string | null; unfinished: number} | null;
 };
@@ -122,10 +143,14 @@ export function createState(options: {
   isProduction: boolean;
   interval_ms: number;
   recipes: Recipe[];
+  isRecording?: boolean;
 }): ConsoleState {
   return {
     ...options,
-    link: {kind: 'connecting', message: `connecting to ${options.address}`},
+    link: {
+      kind: 'connecting',
+      message: options.isRecording ? 'reading the recording' : `connecting to ${options.address}`,
+    },
     targetName: options.address,
     snapshot: null,
     findings: [],
@@ -148,6 +173,7 @@ export function createState(options: {
     notice: null,
     effective_interval_ms: options.interval_ms,
     isPaused: false,
+    past: options.isRecording ? {moments: [], at_ms: 0, isPlaying: true, speed: 1, now: null} : null,
     journal: null,
   };
 }

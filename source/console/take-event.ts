@@ -1,19 +1,13 @@
-import {diagnoseAll} from '../core/diagnose.ts';
 import {pushSample} from '../core/history.ts';
-import type {Snapshot} from '../core/snapshot.ts';
-import {assignLetters} from './findings.ts';
 import {updateGuideRun} from './guide.ts';
 import {takeFacts} from './guide-planning.ts';
 import {guideOf, withGuide} from './guide-state.ts';
 import {showEffect, shownQueryIds} from './held.ts';
 import type {Effect, Event} from './messages.ts';
+import {keepNow, playOn, takeRecalled} from './past.ts';
+import {diagnosed, pushTrends} from './readings.ts';
 import type {ConsoleState} from './state.ts';
 import {only, type Updated, withOverlay} from './updated.ts';
-import {statementId} from './views/statements.ts';
-
-/** Statement trends kept per statement, newest last. */
-const trendLength = 120;
-const trendedStatements = 200;
 
 /** What the world says, taken into the state. */
 export function takeEvent(state: ConsoleState, event: Event): Updated {
@@ -50,6 +44,10 @@ export function takeEvent(state: ConsoleState, event: Event): Updated {
       return only(takeJournal(state, event));
     case 'watched':
       return only(diagnosed({...state, watched: event.watched}));
+    case 'recalled':
+      return takeRecalled(state, event);
+    case 'play-on':
+      return playOn(state);
     case 'gathered':
     case 'gather-failed':
       return takeFacts(state, event);
@@ -84,6 +82,10 @@ function takeReading(
   state: ConsoleState,
   {snapshot, effective_interval_ms, cameByRescue = false}: Extract<Event, {kind: 'read'}>,
 ): Updated {
+  if (state.past !== null) {
+    const link = {kind: 'live', cameByRescue} as const;
+    return only(keepNow({...state, effective_interval_ms, link}, state.past, snapshot));
+  }
   const history = pushSample(state.history, snapshot);
   const live: ConsoleState = {
     ...state,
@@ -117,23 +119,4 @@ function isWatchDue({recipes, history, watched_at_ms}: ConsoleState, at_ms: numb
 /** After a run the facts are others: they are read again with the next reading. */
 function changed(state: ConsoleState): ConsoleState {
   return {...state, watched_at_ms: null};
-}
-
-/** What the recipes find in the reading on show, the worst first. */
-function diagnosed(state: ConsoleState): ConsoleState {
-  const {snapshot, recipes, watched} = state;
-  if (snapshot === null) return state;
-  const {findings, failed} = diagnoseAll(recipes, snapshot, watched.facts);
-  return {...state, findings, undiagnosed: failed, letters: assignLetters(state.letters, findings)};
-}
-
-function pushTrends(trends: ConsoleState['trends'], snapshot: Snapshot): ConsoleState['trends'] {
-  const next: ConsoleState['trends'] = {};
-  for (const statement of snapshot.statements.slice(0, trendedStatements)) {
-    const {rates} = statement;
-    const id = statementId(statement);
-    const values = trends[id] ?? [];
-    next[id] = rates ? [...values.slice(1 - trendLength), rates.exec_ms_per_second] : values;
-  }
-  return next;
 }

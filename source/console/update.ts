@@ -7,6 +7,7 @@ import {stepGuide} from './guide.ts';
 import {copyText, heldSession, heldStatement, showEffect} from './held.ts';
 import type {Command, Event, Message} from './messages.ts';
 import {openGuide, openSessionGuide, openUndo} from './open-guide.ts';
+import {backToNow, changeSpeed, goInTime, togglePlaying} from './past.ts';
 import {type ConsoleState, type Notice, viewIds} from './state.ts';
 import {takeEvent} from './take-event.ts';
 import {only, type Updated, withOverlay, withTable} from './updated.ts';
@@ -32,6 +33,8 @@ const eventKinds = new Set<Message['kind']>([
   'run',
   'run-failed',
   'notice',
+  'recalled',
+  'play-on',
 ] satisfies Event['kind'][]);
 
 function isEvent(message: Message): message is Event {
@@ -92,9 +95,19 @@ function obey(state: ConsoleState, command: Command): Updated {
     case 'submit':
       return submitPrompt(quiet);
     case 'pause':
+      if (quiet.past !== null) return togglePlaying(quiet, quiet.past);
       return only({...quiet, isPaused: !quiet.isPaused});
     case 'change-interval':
+      if (quiet.past !== null) return changeSpeed(quiet, quiet.past, command.faster);
       return changeInterval(quiet, command.faster);
+    case 'step-time':
+      return goInTime(quiet, {by: command.by});
+    case 'leap-time':
+      return goInTime(quiet, {by_ms: command.by_ms});
+    case 'back-to-now':
+      return backToNow(quiet);
+    case 'write-out':
+      return {state: quiet, effects: [{kind: 'write-out', file: command.file}]};
     case 'copy': {
       const text = copyText(quiet);
       return text === null
@@ -165,7 +178,7 @@ function open(state: ConsoleState): Updated {
       if (!backend) return only({...state, notice: {text: 'this session is gone', severity: 'info'}});
       return {
         state: {...state, overlay: {kind: 'session', id: cursor, scroll: 0, detail: null, over: null}},
-        effects: [{kind: 'describe-session', id: cursor, backend}],
+        effects: [{kind: 'describe-session', id: cursor, backend, isPast: state.past !== null}],
       };
     }
     case 'statements': {

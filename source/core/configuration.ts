@@ -1,4 +1,4 @@
-import type {MetricName} from './health.ts';
+import type {GivenLimits} from './health/limits.ts';
 
 /** What the user's configuration file says. */
 export type Configuration = {
@@ -25,8 +25,8 @@ export type UrlSource = {kind: 'literal' | 'variable' | 'command'; text: string}
 
 /** What bears on a server beyond the way there. */
 export type TargetSettings = {
-  /** Of `check`: ratios from 0 to 1, times in milliseconds. */
-  limits: Partial<Record<MetricName, number>>;
+  /** Of `check`. */
+  limits: GivenLimits;
   protected_sessions: ProtectedSessions;
   /** Folders of the team's own recipes. */
   recipe_folders: readonly string[];

@@ -111,7 +111,7 @@ function entryHash(body: object, previous: string, sha256: Sha256): string {
   return sha256(`${previous}\n${canonicalJson(body)}`);
 }
 
-const events: ReadonlySet<unknown> = new Set(['run', 'intent', 'outcome', 'end']);
+const events: ReadonlySet<unknown> = new Set(['run', 'intent', 'outcome', 'end', 'rollout', 'stage']);
 
 function isEntry(value: unknown): value is JournalEntry {
   if (typeof value !== 'object' || value === null) return false;

@@ -1,10 +1,12 @@
 import type {StepResult} from './ports.ts';
 import type {ParameterValues} from './recipe.ts';
+import type {StageEvent} from './rollout.ts';
 import type {Step} from './step.ts';
 
 /**
  * The record: an append-only, hash-chained list. `run` opens a run, `intent` stands on disk before each act,
  * `outcome` after it, `end` closes the run. An intent without an outcome means: unknown, verify.
+ * `rollout` opens a staged rollout, `stage` tells what becomes of its stages, `end` closes it.
  */
 export type JournalEvent =
   | {
@@ -24,7 +26,9 @@ export type JournalEvent =
       status: 'done' | 'stopped' | 'failed' | 'interrupted';
       reason: string | null;
       after: Record<string, number>;
-    };
+    }
+  | {event: 'rollout'; name: string; plan: string; file: string; stages: string[]}
+  | ({event: 'stage'; name: string} & StageEvent);
 
 /** What the writer is given; seq, at, hash and previous are the journal's to add. */
 export type JournalDraft = {

@@ -53,6 +53,14 @@ function boundText({budget}: Tuning): string {
 }
 
 function presetText({choices, largest, settings}: Tuning): string[] {
+  const asked = choices.connection_limit;
+  if (asked !== null) {
+    return [
+      asked > largest
+        ? `${asked} was asked for; only ${largest} fits here.`
+        : `As asked for; up to ${largest} would fit.`,
+    ];
+  }
   const preset = presets.find(({id}) => id === choices.preset);
   if (preset === undefined) return ['It is the largest that fits: usable x share / instances, rounded down.'];
   const isCut = settings !== null && settings.connection_limit < preset.connection_limit;

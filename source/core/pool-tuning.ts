@@ -19,6 +19,8 @@ export type TuningChoices = {
   platform: Platform;
   /** A preset's id, or 'formula'. */
   preset: string;
+  /** Asked for in the preset's place, as what was measured; null: as the preset has it. */
+  connection_limit: number | null;
   instances: number;
   max_instances: number;
   deploy_overlap: number;
@@ -62,7 +64,7 @@ export function tunePool(snapshot: Snapshot, choices: TuningChoices, facts: Fact
   const role_limit = isRoleFree ? null : role.connection_limit;
   const budget = connectionBudget(snapshot.budget, {role_limit, database_limit}, usable_share);
   const largest = largestLimit(budget, instances.deploy);
-  const wish = presets.find(({id}) => id === choices.preset) ?? null;
+  const wish = wishOf(choices);
   const pooled = wish ?? production;
   const kind = kindOf(choices, facts);
   return {
@@ -81,7 +83,12 @@ export function tunePool(snapshot: Snapshot, choices: TuningChoices, facts: Fact
 
 const [production] = presets as readonly [Preset, ...Preset[]];
 
-function settingsWithin(largest: number, wish: Preset | null): PoolSettings | null {
+function wishOf({preset, connection_limit}: TuningChoices): PoolSettings | null {
+  const wish = presets.find(({id}) => id === preset) ?? null;
+  return connection_limit === null ? wish : {...(wish ?? production), connection_limit};
+}
+
+function settingsWithin(largest: number, wish: PoolSettings | null): PoolSettings | null {
   if (largest === 0) return null;
   const limit = Math.min(largest, wish?.connection_limit ?? largest);
   return {...(wish ?? production), connection_limit: limit};

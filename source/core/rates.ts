@@ -160,6 +160,9 @@ export function withDatabaseRates(
         temp_bytes_per_second: perSecond(of => of.temp_bytes),
         blks_hit_per_second: perSecond(of => of.blks_hit),
         blks_read_per_second: perSecond(of => of.blks_read),
+        ...(database.sessions_fatal !== undefined && {
+          fatal_sessions_per_second: perSecond(of => of.sessions_fatal ?? 0),
+        }),
       },
     };
   });

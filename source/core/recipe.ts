@@ -84,6 +84,8 @@ export type Recipe = {
   needs?(params: ParameterValues): FactNeeds;
   /** Defaults drawn from the evidence, in place of the parameters' own. */
   defaults?(snapshot: Snapshot, facts: Facts): ParameterValues;
+  /** Its plan is measured, by a replay: the console carries that out, a command names the command for it. */
+  is_measured?: true;
   /** Absent: the recipe is advice. Throws AbortError (exit 2) on a parameter it cannot read. */
   plan?(snapshot: Snapshot, params: ParameterValues, facts: Facts): Plan;
 };

@@ -174,6 +174,8 @@ export type StatementsInfo = {
   entries: number;
   max_entries: number;
   is_evicting: boolean;
+  /** Between two readings; absent with one, and before extension 1.9. */
+  evictions_per_minute?: number;
 };
 
 export type LockWait = {
@@ -200,6 +202,8 @@ export type Database = {
   index_hit_ratio: number | null;
   deadlocks: number;
   temp_bytes: number;
+  /** PG14+: ended by an error or a timeout (idle in transaction, idle, transaction); absent before. */
+  sessions_fatal?: number;
   stats_reset: string | null;
   rates?: {
     interval_ms: number;
@@ -209,6 +213,7 @@ export type Database = {
     temp_bytes_per_second: number;
     blks_hit_per_second: number;
     blks_read_per_second: number;
+    fatal_sessions_per_second?: number;
   };
 };
 

@@ -44,7 +44,7 @@ export type SqlStep = {
 };
 
 /** How an act is taken back: what to run, when it may be run, and how to know that it worked. */
-export type Undo = {
+type Undo = {
   apply: Sql;
   guard?: Verification;
   verify: Verification;

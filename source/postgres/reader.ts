@@ -225,6 +225,7 @@ function toDatabase(row: DatabaseRow): Database {
     index_hit_ratio: null,
     deadlocks,
     temp_bytes,
+    ...(row[9] !== null && {sessions_fatal: row[9]}),
     stats_reset: isoTime(row[8]),
   };
 }

@@ -53,6 +53,7 @@ export function createStatementsReader(
   let counters: StatementCounters | null = null;
   let info: StatementsInfo | null = null;
   let lastEvictionMs = Number.NEGATIVE_INFINITY;
+  let infoReadMs = 0;
   let scanned: StatementScan | null = null;
   let watched: string[] = [];
   let entries = 0;
@@ -83,12 +84,17 @@ export function createStatementsReader(
     const isEvicting =
       dealloc === null ? known >= max_entries * fullRatio : info !== null && dealloc > info.dealloc;
     if (isEvicting) lastEvictionMs = at_ms;
+    const elapsed_ms = at_ms - infoReadMs;
+    const evicted = dealloc === null || info === null ? -1 : dealloc - info.dealloc;
+    const evictions = evicted < 0 || elapsed_ms <= 0 ? null : (evicted * 60_000) / elapsed_ms;
+    infoReadMs = at_ms;
     return {
       dealloc: dealloc ?? 0,
       stats_reset: isoTime(stats_reset),
       entries: known,
       max_entries,
       is_evicting: at_ms - lastEvictionMs < evictionShownMs,
+      ...(evictions !== null && {evictions_per_minute: evictions}),
     };
   }
 

@@ -7,26 +7,14 @@ import {
   type TargetSettings,
   type UrlSource,
 } from '../core/configuration.ts';
-import {parseDurationMs} from '../core/duration.ts';
-import type {MetricName} from '../core/health.ts';
+import {limitExamples, metricByLimitName, parseLimit} from '../core/health/limits.ts';
+import {metricOf} from '../core/health/metrics.ts';
 import {didYouMean} from '../core/nearest.ts';
 import {usage} from '../core/parameters.ts';
-import {parseRatio} from '../core/ratio.ts';
 import {isTable, readToml, type Table, TomlError} from './toml.ts';
 
 const settingKeys = ['recipes', 'protected', 'thresholds'];
 const urlKeys = ['url', 'url_env', 'url_command', 'rescue_url', 'rescue_url_env', 'rescue_url_command'];
-
-/** The limits of `check`, named as its flags are. */
-export const thresholds = {
-  max_used: {metric: 'used_ratio', kind: 'ratio'},
-  max_idle_in_transaction: {metric: 'longest_idle_in_transaction_ms', kind: 'duration'},
-  max_transaction: {metric: 'longest_transaction_ms', kind: 'duration'},
-  max_blocked: {metric: 'blocked_sessions', kind: 'count'},
-  max_mean: {metric: 'slowest_mean_exec_time_ms', kind: 'duration'},
-  min_cache_hit: {metric: 'cache_hit_ratio', kind: 'ratio'},
-  min_index_hit: {metric: 'index_hit_ratio', kind: 'ratio'},
-} as const satisfies Record<string, {metric: MetricName; kind: 'ratio' | 'duration' | 'count'}>;
 
 type Place = {file: string; folder: string; home: string};
 
@@ -109,33 +97,19 @@ function readSettings(table: Table, base: TargetSettings, place: Place): TargetS
   };
 }
 
+/** Named as check's flags are; `["80%", "90%"]` is a warning and a critical one. */
 function readLimits(table: Table): TargetSettings['limits'] {
-  refuseOthers(table, Object.keys(thresholds));
+  refuseOthers(table, [...metricByLimitName.keys()]);
   const limits: TargetSettings['limits'] = {};
-  for (const [name, {metric, kind}] of Object.entries(thresholds)) {
+  for (const [name, metric] of metricByLimitName) {
     const entry = table.get(name);
     if (entry === undefined) continue;
-    const limit = readLimit(kind, entry.value);
-    if (limit === null) throw new TomlError(entry.line, `${name} wants ${examples[kind]}`);
+    const limit = parseLimit(metric, Array.isArray(entry.value) ? entry.value.join(',') : entry.value);
+    if (limit === null)
+      throw new TomlError(entry.line, `${name} wants ${limitExamples[metricOf(metric).kind]}`);
     limits[metric] = limit;
   }
   return limits;
-}
-
-const examples = {
-  ratio: 'a share: "80%" or 0.8',
-  duration: 'a duration as PostgreSQL reads intervals: "30s", "5min"',
-  count: 'a whole number',
-};
-
-function readLimit(kind: keyof typeof examples, value: unknown): number | null {
-  if (kind === 'count') return Number.isInteger(value) && Number(value) >= 0 ? Number(value) : null;
-  if (typeof value !== 'string' && typeof value !== 'number') return null;
-  return kind === 'ratio'
-    ? parseRatio(String(value))
-    : typeof value === 'number'
-      ? null
-      : parseDurationMs(value);
 }
 
 /** Beside the file, or below the user's own folder. */

@@ -1,3 +1,4 @@
+import {AbortError} from '../core/errors.ts';
 import {formatRatio} from '../core/format.ts';
 import type {ReplayResult} from '../core/replay.ts';
 import type {Variant} from './endpoint.ts';
@@ -20,6 +21,8 @@ export type Matrix = Omit<Load, 'concurrency'> & {
 
 export type MatrixOptions = Omit<MeasureOptions, 'random' | 'countSessions' | 'onProgress'> & {
   guard: Guard;
+  /** How one cell is measured, where not in this process alone. */
+  measure?: typeof measure;
   onCell?: (cell: Cell, place: {index: number; of: number}) => void;
   onProgress?: (cell: Cell, progress: Progress) => void;
   onResult?: (result: ReplayResult) => void;
@@ -41,41 +44,29 @@ export async function measureAll(matrix: Matrix, options: MatrixOptions): Promis
   const result: MatrixResult = {results: [], notes: [], is_complete: true};
   const cells = cellsOf(matrix);
   const givenUp = new Set<Variant>();
+  const giveUp = ({variant}: Cell, why: string) => {
+    givenUp.add(variant);
+    result.notes.push(`${variant.name}: ${why}`);
+    result.is_complete = false;
+  };
   for (const [index, cell] of cells.entries()) {
     if (signal.aborted) break;
     if (givenUp.has(cell.variant)) continue;
-    const wanted = cell.connection_limit * cell.instances;
     const room = await guard.room();
-    if (wanted > room) {
+    if (cell.connection_limit * cell.instances > room) {
       result.notes.push(noRoom(cell, room));
       result.is_complete = false;
       continue;
     }
     options.onCell?.(cell, {index, of: cells.length});
-    // The same requests in the same order for each cell.
-    const random = randomFrom(matrix.seed);
-    const own: MeasureOptions = {
-      ...options,
-      signal,
-      random,
-      countSessions: guard.count,
-      onProgress: progress => options.onProgress?.(cell, progress),
-    };
-    const problem = cell.isFirst ? await setUp(cell, own) : null;
-    if (problem !== null) {
-      givenUp.add(cell.variant);
-      result.notes.push(`${cell.variant.name}: left out, its setup failed: ${problem}`);
-      result.is_complete = false;
+    const measured = await measureCell(cell, matrix.seed, {...options, signal});
+    if (typeof measured === 'string') {
+      giveUp(cell, measured);
       continue;
     }
-    const measured = toResult(cell, await measure(cell, own));
     result.results.push(measured);
     options.onResult?.(measured);
-    if (failsAlways(measured)) {
-      givenUp.add(cell.variant);
-      result.notes.push(`${cell.variant.name}: no request of it succeeds, so it is not measured further`);
-      result.is_complete = false;
-    }
+    if (failsAlways(measured)) giveUp(cell, 'no request of it succeeds, so it is not measured further');
   }
   const busiest = Math.max(0, ...result.results.map(each => each.process_busy_ratio));
   if (busiest > busyProcess) result.notes.push(processIsBusy(busiest));
@@ -83,6 +74,29 @@ export async function measureAll(matrix: Matrix, options: MatrixOptions): Promis
   if (reason !== null) result.notes.push(reason);
   if (signal.aborted) result.is_complete = false;
   return result;
+}
+
+/** The cell's result, or why its variant cannot be measured. */
+async function measureCell(
+  cell: Cell & {isFirst: boolean},
+  seed: number,
+  options: MatrixOptions,
+): Promise<ReplayResult | string> {
+  const own: MeasureOptions = {
+    ...options,
+    // The same requests in the same order for each cell.
+    random: randomFrom(seed),
+    countSessions: options.guard.count,
+    onProgress: progress => options.onProgress?.(cell, progress),
+  };
+  const problem = cell.isFirst ? await setUp(cell, own) : null;
+  if (problem !== null) return `left out, its setup failed: ${problem}`;
+  try {
+    return toResult(cell, await (options.measure ?? measure)(cell, own));
+  } catch (error) {
+    if (error instanceof AbortError) return error.message;
+    throw error;
+  }
 }
 
 export function cellsOf(matrix: Matrix): (Cell & {isFirst: boolean})[] {

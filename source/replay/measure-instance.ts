@@ -18,11 +18,12 @@ export type Instance = {
 export type OpenPrisma = (pool: pg.Pool) => {client: unknown; close(): Promise<void>};
 
 export function openInstance(connection_limit: number, options: MeasureOptions): Instance {
-  const {connection, endpoint, pool_timeout_ms, Pool, openPrisma} = options;
+  const {connection, endpoint, pool_timeout_ms, allowWrites = false, Pool, openPrisma} = options;
   const pool = createMeasuredPool({
     connection,
     connection_limit,
     pool_timeout_ms,
+    allowWrites,
     file: endpoint.file,
     ...(Pool && {Pool}),
   });

@@ -78,11 +78,11 @@ export function tallyFailure(
 }
 
 /** What went wrong without a request of its own that failed by it. */
-export function noteKind(tally: Tally, failure: QueryFailure & {kind: FailureKind}): void {
+export function noteKind(tally: Tally, failure: QueryFailure & {kind: FailureKind}, count = 1): void {
   const key = `${failure.kind} ${failure.sqlstate} ${failure.line}`;
   const known = tally.failures.get(key);
-  if (known === undefined) tally.failures.set(key, {...failure, count: 1});
-  else known.count++;
+  if (known === undefined) tally.failures.set(key, {...failure, count});
+  else known.count += count;
 }
 
 /** The statement's own tally; the same text from two lines is two. */

@@ -3,6 +3,7 @@ import type {Endpoint, Variant} from './endpoint.ts';
 import {applyLoad, type Load} from './load.ts';
 import {createFailureReader} from './measure-failure.ts';
 import {type Instance, inContext, type OpenPrisma, openInstance} from './measure-instance.ts';
+import {watchSessions} from './measure-sessions.ts';
 import {createTally, noteKind, type Tally, tallyFailure, tallyRequest} from './measure-tally.ts';
 import type {PoolOptions} from './pool.ts';
 import {beginRequest, type RequestTrace} from './pool-trace.ts';
@@ -20,6 +21,8 @@ export type MeasureOptions = {
   endpoint: Endpoint;
   connection: pg.PoolConfig;
   pool_timeout_ms: number;
+  /** Else its sessions begin read-only, by `connection`, and are held to it. */
+  allowWrites?: boolean;
   Pool?: PoolOptions['Pool'];
   /** A Prisma Client on the pool; without, the endpoint's `prisma` is null and queries cost less to count. */
   openPrisma?: OpenPrisma;
@@ -30,6 +33,8 @@ export type MeasureOptions = {
   /** Given up on when no request ends for so long. */
   patience_ms: number;
   onProgress?: (progress: Progress) => void;
+  /** Awaited between warm-up and measurement: others may not be that far. */
+  onWarm?: () => Promise<void>;
 };
 
 export type Progress = {elapsed_ms: number; requests: number; failed: number};
@@ -51,6 +56,7 @@ export async function measure(cell: Cell, options: MeasureOptions): Promise<Meas
   const stage = await setStage(cell, options);
   try {
     await warmUp(cell, stage, options);
+    await options.onWarm?.();
     return await measureLoad(cell, stage, options);
   } finally {
     await stage.close();
@@ -153,30 +159,4 @@ function tallyUnended(tally: Tally, stage: Stage, {patience_ms, signal}: Measure
     const message = `no answer within ${Math.round(patience_ms / 1000)}s: it ${what}`;
     tallyFailure(tally, trace, {kind: 'hang', sqlstate: null, line: trace.line, message});
   }
-}
-
-/** Asks the server every fifth of a second, and once more at the end: the pools' connections are still open then. */
-function watchSessions(count: () => Promise<number | null>) {
-  let most: number | null = null;
-  let isOver = false;
-  const ask = async () => {
-    const sessions = await count();
-    if (sessions !== null) most = Math.max(most ?? 0, sessions);
-  };
-  const asking = (async () => {
-    while (!isOver) {
-      await ask();
-      await new Promise(resolve => {
-        setTimeout(resolve, 200).unref();
-      });
-    }
-  })();
-  return {
-    async end(): Promise<number | null> {
-      isOver = true;
-      await asking;
-      await ask();
-      return most;
-    },
-  };
 }

@@ -4,6 +4,7 @@ import {type Checkouts, instrument} from './pool-instrument.ts';
 import {installSkimmer} from './pool-skim.ts';
 import {boundSql} from './pool-sql.ts';
 import type {RequestTrace} from './pool-trace.ts';
+import {keepReadOnly} from './read-only.ts';
 
 export type PoolOptions = {
   /** Where, as whom, with what settings; `max` and its kin are set here. */
@@ -12,6 +13,8 @@ export type PoolOptions = {
   connection_limit: number;
   /** How long a query waits for a connection, in milliseconds; 0 waits for ever, as Prisma 7 does unless told. */
   pool_timeout_ms: number;
+  /** Sessions may write; else they are held to what they began as, read-only. */
+  allowWrites: boolean;
   /** The endpoint's file, for the lines that statements come from. */
   file: string;
   /** The `pg` whose Pool it is to be, where an application brings its own. */
@@ -35,7 +38,7 @@ export type MeasuredPool = {
  * bytes, its SQLSTATE, and which request and line sent it.
  */
 export function createMeasuredPool(options: PoolOptions): MeasuredPool {
-  const {connection, connection_limit, pool_timeout_ms, file, Pool = pg.Pool} = options;
+  const {connection, connection_limit, pool_timeout_ms, allowWrites, file, Pool = pg.Pool} = options;
   const pool = new Pool({
     ...connection,
     max: connection_limit,
@@ -49,6 +52,7 @@ export function createMeasuredPool(options: PoolOptions): MeasuredPool {
   pool.on('connect', client => {
     clients.add(client);
     installSkimmer(client);
+    if (!allowWrites) keepReadOnly(client);
     // One that ends at work fails its query, which is where it is told of.
     client.on('error', () => {});
   });

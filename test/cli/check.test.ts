@@ -1,6 +1,8 @@
-import {afterAll, beforeAll, expect, it} from 'vitest';
+import {writeFile} from 'node:fs/promises';
+import {join} from 'node:path';
+import {afterAll, beforeAll, expect, it, onTestFinished} from 'vitest';
 import {describeEachMajor, startTestServer, type TestServer} from '../helpers/server.ts';
-import {createCliRoles, failing, leak, password, runProgram, urlOf} from './run-program.ts';
+import {createCliRoles, failing, leak, password, runProgram, temporaryHome, urlOf} from './run-program.ts';
 
 /** Limits that nothing here comes near. */
 const wide = {
@@ -11,13 +13,18 @@ const wide = {
   '--max-mean': '1h',
   '--min-cache-hit': '0%',
   '--min-index-hit': '0%',
+  '--max-invalid-indexes': '100',
+  '--max-stale-tables': '100',
 };
 
 describeEachMajor('poolctl check', major => {
   let server: TestServer;
   beforeAll(async () => {
     // 17 slots for ordinary roles.
-    server = await startTestServer({major, settings: {max_connections: 20, max_wal_senders: 0}});
+    server = await startTestServer({
+      major,
+      settings: {max_connections: 20, max_wal_senders: 0, 'pg_stat_statements.max': 100},
+    });
     await createCliRoles(server);
   });
   afterAll(() => server?.stop());
@@ -65,6 +72,8 @@ describeEachMajor('poolctl check', major => {
       ['--max-mean', '10ms', 'slowest_mean_exec_time_ms'],
       ['--min-cache-hit', '100%', 'cache_hit_ratio'],
       ['--min-index-hit', '1.0', 'index_hit_ratio'],
+      ['--max-invalid-indexes', '0', 'invalid_indexes'],
+      ['--max-stale-tables', '0', 'stale_tables'],
     ];
     const crossedWith = async (limits: Record<string, string>) => {
       const {code, document} = await check(...Object.entries(limits).flat());
@@ -77,8 +86,31 @@ describeEachMajor('poolctl check', major => {
     }
     const {stdout} = await runProgram(['check', urlOf(server, 'oncall'), '--max-mean', '10ms']);
     expect(stdout).toMatch(
-      /^CROSSED +slowest statement, on average +\d.*s +at most 10ms +--max-mean +queryid -?\d+$/m,
+      /^critical +slowest statement, on average +\d.*s +at most 10ms +--max-mean +queryid -?\d+$/m,
     );
+  });
+
+  it('ends with 1 for what two readings tell: evicted statements, and an N+1', async () => {
+    const client = await server.connect({user: 'app', password});
+    onTestFinished(() => client.end());
+    const busy = keepBusy(async turn => {
+      // Statements of as many shapes, and one that is called for each of them ten times and more.
+      if (turn % 20 === 0) await client.query(`SELECT ${Array(1 + ((turn / 20) % 1000)).fill(1)}`);
+      await client.query('SELECT $1::int', [turn]);
+    });
+    const rates = async (...args: string[]) => {
+      const {document, code} = await check(...Object.entries(wide).flat(), '--rates', '3s', ...args);
+      const {statement_evictions_per_minute: evicted, n_plus_one_suspects: suspects} = document.thresholds;
+      return {code, metrics: document.metrics, levels: [evicted.level, suspects.level]};
+    };
+    expect(await rates('--max-evictions', '0')).toMatchObject({code: 1, levels: ['critical', 'ok']});
+    expect(await rates('--max-n1', '0')).toMatchObject({
+      code: 1,
+      metrics: {n_plus_one_suspects: 1},
+      levels: ['warning', 'critical'],
+    });
+    expect(await rates('--max-n1', '9', '--max-evictions', '100000')).toMatchObject({levels: ['ok', 'ok']});
+    await busy.stop();
   });
 
   it('takes mean times of what ended between two readings, where it reads twice', async () => {
@@ -88,7 +120,7 @@ describeEachMajor('poolctl check', major => {
       '--rates',
       '100ms',
     );
-    expect(document.thresholds.slowest_mean_exec_time_ms).toEqual({max: 40, is_crossed: false});
+    expect(document.thresholds.slowest_mean_exec_time_ms).toMatchObject({max: 40, is_crossed: false});
   });
 
   it('names findings, the worst first, with the recipe that answers', async () => {
@@ -115,11 +147,43 @@ describeEachMajor('poolctl check', major => {
     ['--max-mean', 'soon'],
     ['--max-blocked', '-1'],
     ['--max-blocked', '1.5'],
+    ['--max-used', '90%,80%'],
+    ['--max-average-used', '70%'],
+    ['--max-pooler-waiting', '5'],
+    ['--slower', '0.5'],
+    ['--sustain', '10s'],
+    ['--for', '0s'],
+    ['--metrics', 'all:x'],
   ])('ends with 2 for %s %s', async (flag, value) => {
     const [code, stderr] = await failing(['check', urlOf(server, 'oncall'), flag, value]);
     expect([code, stderr]).toEqual([2, expect.stringMatching(/^poolctl: --.*\n {2}\S.*\n$/)]);
   });
+
+  it('ends with 2 for a baseline that is none', async () => {
+    const baseline = ['check', urlOf(server, 'oncall'), '--baseline'];
+    expect(await failing([...baseline, 'nowhere.json'])).toEqual([2, expect.stringContaining('ENOENT')]);
+    const home = await temporaryHome();
+    await writeFile(join(home, 'a.json'), '{}');
+    expect(await failing([...baseline, 'a.json'], {home})).toEqual([
+      2,
+      expect.stringContaining('no snapshot'),
+    ]);
+  });
 });
+
+/** Calls `work` again and again, until it is stopped. */
+function keepBusy(work: (turn: number) => Promise<void>): {stop(): Promise<void>} {
+  let isStopped = false;
+  const running = (async () => {
+    for (let turn = 0; !isStopped; turn++) await work(turn);
+  })();
+  const stop = () => {
+    isStopped = true;
+    return running;
+  };
+  onTestFinished(stop);
+  return {stop};
+}
 
 /** One session idle in transaction that blocks another, a slow statement, and blocks read from outside the cache. */
 async function makeEveryLimitCrossable(server: TestServer): Promise<void> {
@@ -137,6 +201,11 @@ async function makeEveryLimitCrossable(server: TestServer): Promise<void> {
     .poll(async () => (await server.query<{hit: number; read: number}>(counted))[0])
     .toSatisfy(({hit, read}) => hit > 1000 && read > 0);
   await server.query('GRANT ALL ON numbers TO app');
+  // What a failed CREATE INDEX CONCURRENTLY leaves: a duplicate stopped it.
+  await server.query('CREATE TABLE doubled AS SELECT 1 AS n FROM generate_series(1, 2)');
+  await server.query('CREATE UNIQUE INDEX CONCURRENTLY doubled_n ON doubled (n)').catch(() => {});
+  await server.query('CREATE TABLE stale (n int) WITH (autovacuum_enabled = off)');
+  await server.query('INSERT INTO stale SELECT generate_series(1, 30000)');
   const blocker = await leak(server, {application_name: 'web'});
   await blocker.query('LOCK TABLE numbers');
   const blocked = await server.connect({user: 'app', password, application_name: 'web'});

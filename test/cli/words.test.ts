@@ -154,7 +154,7 @@ describe('words that are not', () => {
     [['snapshot', '--nonsense']],
     [['run']],
     [['run', 'nonsense']],
-    [['run', 'blocked-sessions', '--yes']],
+    [['run', 'slots-nearly-full', '--yes']],
     [['run', 'kill-idle-sessions', '--set', 'x', '--yes']],
     [['run', 'kill-idle-sessions']],
     [['run', 'kill-idle-sessions', '--yes', '--dry-run']],

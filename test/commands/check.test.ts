@@ -44,8 +44,17 @@ describeEachMajor('check', major => {
       read: () => readOnce(connection, {rates_over_ms: null}),
       gather: (needs: Parameters<typeof gatherExplained>[1]) => gatherExplained(connection, needs),
       output: output(data, talk),
+      askPooler: async () => null,
+      writeFile: async () => {},
     };
-    const code = await check(ports, {limits: {}, rates_over_ms: null, json: true});
+    const code = await check(ports, {
+      limits: {},
+      rates_over_ms: null,
+      baseline: null,
+      slower_ratio: 1.5,
+      format: 'json',
+      junit: null,
+    });
     return {code, talk: talk.join('\n'), findings: JSON.parse(data.join('')).findings};
   };
 

@@ -1,6 +1,6 @@
 import {readFile, writeFile} from 'node:fs/promises';
 import {join} from 'node:path';
-import {expect, it} from 'vitest';
+import {describe, expect, it} from 'vitest';
 import {showJournal} from '../../source/commands/journal.ts';
 import type {JournalDraft} from '../../source/core/journal.ts';
 import type {Step} from '../../source/core/step.ts';
@@ -13,8 +13,8 @@ async function createJournal() {
   const journal = openJournal(file);
   const data: string[] = [];
   const talk: string[] = [];
-  const show = (words: string[], json = true) =>
-    exitCode(showJournal({journal, output: output(data, talk)}, words, {json}));
+  const show = (words: string[], json = true, flags: {format?: string; head?: string} = {}) =>
+    exitCode(showJournal({journal, output: output(data, talk)}, words, {json, ...flags}));
   return {file, journal, data, talk, show, document: () => JSON.parse(data.at(-1) ?? 'null')};
 }
 
@@ -93,16 +93,24 @@ it('tells a run as a story: what was asked for, each act with its outcome, and t
   });
   expect(await show(['show', 'r1'], false)).toBe(0);
   const time = /\d{4}-\d\d-\d\dT[\d:.]+Z/g;
-  expect(data.at(-1)?.replaceAll(time, 'TIME').split('\n')).toEqual([
+  const text = data
+    .at(-1)
+    ?.replaceAll(time, 'TIME')
+    .replace(/hash [0-9a-f]{64}/, 'hash HASH');
+  expect(text?.split('\n')).toEqual([
     'run r1: kill-idle-sessions on db:5432/shop',
     'by me@here, TIME',
     'takes back run r0',
     '  older_than=5min',
     'plan abc',
+    'entry 1, hash HASH',
     '',
     '1. end session 4711',
     '   SELECT pg_terminate_backend($1)',
     '   $1 = 4711',
+    '   on backend:4711; lock none; at most 1.00s',
+    '   verified by remaining = 0 of SELECT 1',
+    '   cannot be undone',
     '   TIME  verified, 3.00ms',
     '   scans: 0 before, 7 after',
     '   plan before',
@@ -113,6 +121,7 @@ it('tells a run as a story: what was asked for, each act with its outcome, and t
     '',
     '2. end session 4712',
     '   $1 = 4712',
+    '   on backend:4712; lock none; at most 1.00s',
     '   TIME  no outcome was written: unknown, verify',
     '',
     '3. TIME  skipped: changed since the preview, 3.00ms',
@@ -163,4 +172,102 @@ it('lets no control character through', async () => {
   await journal.append({...draftOf('r1', 0), actor: 'me\u001b[2J@here'});
   await show([], false);
   expect(data.at(-1)).toContain('me·[2J@here');
+});
+
+it('tells how an act was guarded and what takes it back, or what has', async () => {
+  const {journal, show, data} = await createJournal();
+  const head = {actor: 'me@here', target: 'db:5432/shop', run: 'r1'};
+  const query = {text: 'SELECT count(*) AS n FROM pg_class WHERE relname = $1', values: ['orders_idx']};
+  const verify = {query, expect: {column: 'n', op: '=', value: 0}} as const;
+  const content: Step = {
+    ...endSession(1),
+    subject: 'index:orders_idx',
+    lock: 'share',
+    settings: {lock_timeout: '5s'},
+    guard: verify,
+    undo: {apply: {text: 'DROP INDEX CONCURRENTLY orders_idx', values: []}, verify},
+  };
+  await journal.append({...head, event: 'intent', step: 0, content});
+  expect(await show(['show', 'r1'], false)).toBe(0);
+  const text = data.at(-1) ?? '';
+  expect(text).toContain('on index:orders_idx; lock share; at most 1.00s; with lock_timeout = 5s');
+  expect(text).toContain(`only if n = 0 of ${query.text} ($1 = "orders_idx")`);
+  expect(text).toContain('undone by DROP INDEX CONCURRENTLY orders_idx');
+  expect(text).toContain('poolctl undo r1 takes it back');
+  const undoing = {recipe: 'x', plan: 'p', params: {}, undoes: 'r1', step_count: 1, before: {}};
+  await journal.append({...head, run: 'r2', event: 'run', ...undoing});
+  expect(await show(['show', 'r1'], false)).toBe(0);
+  expect(data.at(-1)).toContain('taken back by run r2');
+});
+
+describe('verify --head', () => {
+  it('is content while the entry that was the head is in the chain', async () => {
+    const {journal, show, document, data} = await createJournal();
+    const kept = await journal.append(draftOf('r1', 0));
+    await journal.append(draftOf('r1', 1));
+    expect(await show(['verify'], true, {head: kept.hash})).toBe(0);
+    expect(document()).toMatchObject({ok: true, kept_head: {hash: kept.hash, seq: 1}});
+    expect(await show(['verify'], false, {head: kept.hash})).toBe(0);
+    expect(data.at(-1)).toContain('is entry 1; 1 entry since');
+    expect(await show(['verify'], false, {head: 'abc'})).toBe(2);
+  });
+
+  it('finds a chain that was cut and written on, which verifies by itself', async () => {
+    const {journal, file, show, document} = await createJournal();
+    await journal.append(draftOf('r1', 0));
+    const before = await readFile(file);
+    const kept = await journal.append(draftOf('r1', 1));
+    await writeFile(file, before);
+    await openJournal(file).append(draftOf('r2', 0));
+    expect(await show(['verify'])).toBe(0);
+    expect(await show(['verify'], true, {head: kept.hash})).toBe(8);
+    expect(document()).toMatchObject({ok: false, broken_at: null, kept_head: {seq: null}});
+  });
+});
+
+describe('export', () => {
+  it('gives the file line by line as jsonl, which verifies', async () => {
+    const {journal, file, show, data} = await createJournal();
+    await journal.append(intentOf('r1', 0));
+    await journal.append(draftOf('r1', 0));
+    expect(await show(['export'], false)).toBe(0);
+    expect(`${data.at(-1)}\n`).toBe(await readFile(file, 'utf8'));
+  });
+
+  it('gives csv that no spreadsheet takes for a formula, and no reader for other rows', async () => {
+    const {journal, show, data} = await createJournal();
+    const end = {
+      actor: '=cmd()',
+      target: 'a,"b"',
+      run: 'r1',
+      event: 'end',
+      status: 'failed',
+      after: {},
+    } as const;
+    await journal.append({...end, reason: 'two\nlines \u001b[2J'});
+    expect(await show(['export'], false, {format: 'csv'})).toBe(0);
+    const [header, ...rows] = (data.at(-1) ?? '').split('\r\n');
+    expect(header).toMatch(/^seq,at,actor,target,run,event,/);
+    expect(rows).toHaveLength(1);
+    expect(rows[0]).toContain(`'=cmd(),"a,""b""",r1,end`);
+    expect(rows[0]).toContain('"two\nlines ·[2J"');
+  });
+
+  it('gives runs as Markdown, and refuses what it does not know', async () => {
+    const {journal, show, data} = await createJournal();
+    const run = {recipe: 'r', plan: 'p', params: {}, step_count: 1, before: {}};
+    await journal.append({actor: 'a', target: 't', run: 'r1', event: 'run', ...run});
+    expect(await show(['export'], false, {format: 'markdown'})).toBe(0);
+    expect(data.at(-1)).toContain('- run `r1` by `a` on `t`');
+    expect(await show(['export'], false, {format: 'xml'})).toBe(2);
+  });
+
+  it('exports a broken chain too, and exits 8', async () => {
+    const {journal, file, show, data, talk} = await createJournal();
+    await journal.append(draftOf('r1', 0));
+    await writeFile(file, (await readFile(file, 'utf8')).replace('"seq":1', '"seq":7'));
+    expect(await show(['export'], false)).toBe(8);
+    expect(data.at(-1)).toContain('"seq":7');
+    expect(talk.at(-1)).toContain('does not verify');
+  });
 });

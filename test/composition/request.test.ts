@@ -84,7 +84,7 @@ describe('a target of the configuration', () => {
 
 describe('what the configuration says of a server', () => {
   const settings = {
-    limits: {used_ratio: 0.9},
+    limits: {used_ratio: {warning: null, critical: 0.9}},
     protected_sessions: {roles: ['billing'], applications: []},
     recipe_folders: ['/home/ann/.config/poolctl/runbooks'],
   };

@@ -1,9 +1,10 @@
 import {describe, expect, it} from 'vitest';
-import {measures} from '../../source/commands/check.ts';
-import {flagAsTyped} from '../../source/commands/usage.ts';
+import {commands, flagAsTyped} from '../../source/commands/usage.ts';
 import {noSettings} from '../../source/core/configuration.ts';
 import {AbortError} from '../../source/core/errors.ts';
-import {readConfiguration, thresholds} from '../../source/profiles/configuration.ts';
+import {metricByLimitName} from '../../source/core/health/limits.ts';
+import {metricOf} from '../../source/core/health/metrics.ts';
+import {readConfiguration} from '../../source/profiles/configuration.ts';
 
 const place = {file: '/c/config.toml', folder: '/c', home: '/home/ann'};
 const read = (text: string) => readConfiguration(text, place);
@@ -15,7 +16,7 @@ it('reads all that can be said', () => {
     roles = ["replicator"]
     [thresholds]
     max_used = "85%"
-    max_blocked = 3
+    max_blocked = [3, 7]
     [targets.prod]
     environment = "production"
     url_env = "PROD_URL"
@@ -29,7 +30,7 @@ it('reads all that can be said', () => {
     url = "postgres://localhost/shop"
   `);
   expect(settings).toEqual({
-    limits: {used_ratio: 0.85, blocked_sessions: 3},
+    limits: {used_ratio: {warning: null, critical: 0.85}, blocked_sessions: {warning: 3, critical: 7}},
     protected_sessions: {roles: ['replicator'], applications: []},
     recipe_folders: ['/c/runbooks', '/home/ann/mine', '/etc/poolctl'],
   });
@@ -38,7 +39,11 @@ it('reads all that can be said', () => {
     url: {kind: 'variable', text: 'PROD_URL'},
     rescue_url: {kind: 'command', text: 'pass show prod'},
     settings: {
-      limits: {used_ratio: 0.9, blocked_sessions: 3, slowest_mean_exec_time_ms: 90_000},
+      limits: {
+        used_ratio: {warning: null, critical: 0.9},
+        blocked_sessions: {warning: 3, critical: 7},
+        slowest_mean_exec_time_ms: {warning: null, critical: 90_000},
+      },
       protected_sessions: {roles: ['replicator', 'billing'], applications: ['nightly import']},
       recipe_folders: ['/c/runbooks', '/home/ann/mine', '/etc/poolctl', '/c/prod'],
     },
@@ -56,14 +61,15 @@ it('reads an empty file', () => {
 });
 
 it('has a threshold for every limit of check, named as its flag', () => {
-  const named = Object.entries(thresholds).map(([name, {metric, kind}]) => [
-    metric,
-    `--${name.replaceAll('_', '-')}`,
-    kind,
-  ]);
-  expect(named).toEqual(
-    Object.entries(measures).map(([metric, {flag, kind}]) => [metric, flagAsTyped(flag), kind]),
-  );
+  const flagsOfCheck: readonly string[] = commands.check.flags.map(flagAsTyped);
+  const named = [...metricByLimitName.keys()].map(name => `--${name.replaceAll('_', '-')}`);
+  expect(named.filter(flag => !flagsOfCheck.includes(flag))).toEqual([]);
+  const given = [...metricByLimitName].map(([name, metric]) => {
+    const {kind} = metricOf(metric);
+    return `${name} = "${{ratio: '50%', duration: '1s', count: '7'}[kind]}"`;
+  });
+  const {settings} = read(`[thresholds]\n${given.join('\n')}`);
+  expect(Object.keys(settings.limits)).toEqual([...metricByLimitName.values()]);
 });
 
 describe('says what is wrong and in which line', () => {
@@ -125,13 +131,21 @@ describe('says what is wrong and in which line', () => {
       '[thresholds]\nmax_use = "80%"',
       '2: there is no "max_use" here: did you mean "max_used"?',
     ],
-    ['a share that is none', '[thresholds]\nmax_used = 80', '2: max_used wants a share: "80%" or 0.8'],
+    [
+      'a share that is none',
+      '[thresholds]\nmax_used = 80',
+      '2: max_used wants a share: "80%" or 0.8, or a warning and a critical one: "80%,90%"',
+    ],
     [
       'a duration that is none',
       '[thresholds]\nmax_mean = 30',
-      '2: max_mean wants a duration as PostgreSQL reads intervals: "30s", "5min"',
+      '2: max_mean wants a duration as PostgreSQL reads intervals: "30s", or a warning and a critical one: "30s,5min"',
     ],
-    ['a number that is none', '[thresholds]\nmax_blocked = -1', '2: max_blocked wants a whole number'],
+    [
+      'a number that is none',
+      '[thresholds]\nmax_blocked = -1',
+      '2: max_blocked wants a whole number, or a warning and a critical one: "5,20"',
+    ],
   ])('%s', (_, text, message) => {
     let error: unknown;
     try {

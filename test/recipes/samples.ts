@@ -60,6 +60,7 @@ export const samples: Record<string, Sample> = {
     facts: {catalog: createCatalog({indexes: [createIndex({is_valid: false})]})},
     params: {},
   },
+  'replay-endpoint': {snapshot: createSnapshot(), facts: {}, params: {endpoint: 'students.sql'}},
   'kill-idle-sessions': {snapshot: leaking, facts: {}, params: {}},
   'release-blockers': {snapshot: blocked, facts: {prepared_transactions: []}, params: {}},
   'cancel-runaway-statements': {

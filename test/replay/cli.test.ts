@@ -202,6 +202,8 @@ SELECT * FROM t;
     [['replay', 'x.sql', '--requests', '2000000'], /bounded/],
     [['replay', 'x.sql', '--concurrency', '0'], /--concurrency 0/],
     [['replay', 'bad.sql'], /bad\.sql:2: /],
+    [['replay', 'x.sql', '--out', 'y.sql'], /--out is given without --capture/],
+    [['replay', 'x.sql', '--listen', '5433'], /--listen is given without --capture/],
   ])('says what is off about %j', async (args, message) => {
     const home = await temporaryHome();
     await writeFile(join(home, 'x.sql'), nPlusOne);

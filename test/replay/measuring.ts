@@ -38,6 +38,7 @@ export async function measureOne(server: TestServer, endpoint: Endpoint, given: 
     endpoint,
     connection: {connectionString: url},
     pool_timeout_ms: 0,
+    allowWrites: true,
     countSessions: () => countSessions(server),
     random: randomFrom(1),
     signal: new AbortController().signal,

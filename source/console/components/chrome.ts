@@ -1,7 +1,7 @@
 import {formatBytes, formatMs} from '../../core/format.ts';
 import {blankLine, type Line, lineWidth, type Span, span, spread} from '../screen/line.ts';
 import type {Theme} from '../screen/theme.ts';
-import type {ConsoleState} from '../state.ts';
+import type {ConsoleState, Past} from '../state.ts';
 import {views} from '../views/index.ts';
 
 /** Who and where, and how fresh: `poolctl  oncall@db:5432/shop  PG 16.4   ● live  2s  3.1ms 34K`. */
@@ -24,7 +24,8 @@ function formatVersion(versionNum: number): string {
 }
 
 function linkSpans(state: ConsoleState, theme: Theme): Span[] {
-  const {snapshot, link} = state;
+  const {snapshot, link, past} = state;
+  if (past !== null) return pastSpans(past, theme);
   if (link.kind === 'connecting') {
     const stale = snapshot ? `stale ${snapshot.at.slice(11, 19)}, ` : '';
     return [span(` ${theme.symbols.stale} ${stale}connecting `, 'warning')];
@@ -43,6 +44,15 @@ function linkSpans(state: ConsoleState, theme: Theme): Span[] {
     state.isPaused ? span(' paused ', 'warning') : span(` ${theme.symbols.live} `, 'good'),
     span(`${interval}${cost} `, slowed ? 'warning' : 'muted'),
     span(snapshot ? snapshot.at.slice(11, 19) : '', 'muted'),
+  ];
+}
+
+/** `past  ▶ 10x  2026-11-21 14:03:20`. */
+function pastSpans({now, isPlaying, speed, at_ms}: Past, {symbols}: Theme): Span[] {
+  return [
+    span(now === null ? ' recording ' : ' past ', 'warning'),
+    span(isPlaying ? `${symbols.live} playing ${speed}x ` : 'stopped ', isPlaying ? 'good' : 'muted'),
+    span(`${new Date(at_ms).toISOString().slice(0, 19).replace('T', ' ')}`, 'strong'),
   ];
 }
 

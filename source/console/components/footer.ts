@@ -1,6 +1,6 @@
 import {formatMs} from '../../core/format.ts';
 import {keyName} from '../key-names.ts';
-import {bindings} from '../keymap.ts';
+import {bindings, whyDisabled} from '../keymap.ts';
 import {modeOf} from '../modes.ts';
 import {blankLine, fitText, type Line, lineWidth, type Span, span, spread} from '../screen/line.ts';
 import type {ConsoleState, Notice} from '../state.ts';
@@ -60,11 +60,10 @@ function footerHints(state: ConsoleState): Hint[] {
   return bindings
     .filter(({label, modes}) => label !== '' && modes.includes(mode))
     .filter(({views}) => views === undefined || views.includes(state.view))
-    .map(({keys: [key = ''], label, disabledBecause}) => ({
-      key: keyName(key),
-      label,
-      reason: disabledBecause?.(state, key) ?? null,
-    }));
+    .map(binding => {
+      const [key = ''] = binding.keys;
+      return {key: keyName(key), label: binding.label, reason: whyDisabled(binding, state, key)};
+    });
 }
 
 type Prompt = {purpose: 'filter' | 'command'; text: string; error: string | null};
@@ -76,7 +75,7 @@ function drawPrompt({purpose, text, error}: Prompt, width: number): Line {
     error ??
     (purpose === 'filter'
       ? 'words, column:value, !inverse   Enter keeps it, Esc leaves'
-      : 'sessions, recipe NAME, sort, filter, interval, quit   Esc leaves');
+      : 'sessions, recipe NAME, sort, filter, interval, at, quit   Esc leaves');
   const longest = width - 4;
   const shown = text.length > longest ? `…${text.slice(1 - longest)}` : text;
   const typed: Line = {spans: [span(` ${sign}`, 'key'), span(shown, 'strong'), span('▏', 'accent')]};

@@ -1,6 +1,6 @@
 import type {Line} from '../screen/line.ts';
 import {createTheme, type Theme} from '../screen/theme.ts';
-import {type ConsoleState, chromeRows, type Guide, type Overlay} from '../state.ts';
+import {type ConsoleState, type Guide, type Overlay, rowsAround} from '../state.ts';
 import {sessionDetailLines, statementDetailLines} from './detail.ts';
 import {guideLines, guideRows} from './guide-pages.ts';
 import {helpLines} from './help.ts';
@@ -38,13 +38,14 @@ const anyTheme = createTheme({});
 
 /** What there is for a page to be shown in, a guide's or any other; and what to measure it with. */
 export function pageArea(
-  {columns, rows, isProduction}: ConsoleState,
+  state: ConsoleState,
   guide: Guide | null,
 ): {width: number; height: number; theme: Theme} {
+  const {columns, rows, isProduction} = state;
   const border = isProduction ? 2 : 0;
   const width = columns - border;
   const own = guide === null ? 0 : guideRows(guide, width, anyTheme);
-  return {width, height: rows - border - chromeRows - own, theme: anyTheme};
+  return {width, height: rows - border - rowsAround(state) - own, theme: anyTheme};
 }
 
 /** A page's worth of lines, less the few that show where one was. */

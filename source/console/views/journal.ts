@@ -6,8 +6,8 @@ import type {Theme} from '../screen/theme.ts';
 import type {ConsoleState} from '../state.ts';
 import {defineView} from './view.ts';
 
-/** An entry, and what it is about: an outcome does not say, its intent does. */
-type JournalRow = {entry: JournalEntry; subject: string};
+/** An entry, and what it is about: an outcome does not say, its intent does, and its run's beginning. */
+type JournalRow = {entry: JournalEntry; subject: string; recipe: string};
 
 const columns: Column<JournalRow>[] = [
   {
@@ -49,6 +49,26 @@ const columns: Column<JournalRow>[] = [
     sortValue: ({entry}) => entry.run,
   },
   {
+    id: 'target',
+    title: 'TARGET',
+    width: 12,
+    widest: 40,
+    priority: 8,
+    text: ({entry}) => entry.target,
+    role: () => 'muted',
+    sortValue: ({entry}) => entry.target,
+  },
+  {
+    id: 'recipe',
+    title: 'RECIPE',
+    width: 12,
+    widest: 32,
+    priority: 7,
+    text: ({recipe}) => recipe,
+    role: () => 'muted',
+    sortValue: ({recipe}) => recipe,
+  },
+  {
     id: 'subject',
     title: 'SUBJECT',
     width: 15,
@@ -86,7 +106,7 @@ export default defineView<JournalSlice>({
     table: state.tables.journal,
     columns,
     idOf,
-    emptyText: state.journal === null ? 'reading the journal' : 'nothing has been done yet',
+    emptyText: emptyTextOf(state),
   }),
   drawSlice(slice, area, theme) {
     const lines = warningLines(slice.journal, theme);
@@ -99,12 +119,22 @@ export function heldRun({journal, tables}: ConsoleState): string | undefined {
   return journal?.entries.find(({seq}) => String(seq) === tables.journal.cursor)?.run;
 }
 
+function emptyTextOf({journal, tables}: ConsoleState): string {
+  if (journal === null) return 'reading the journal';
+  return tables.journal.filter === ''
+    ? 'nothing has been done yet'
+    : `nothing matches ${tables.journal.filter}`;
+}
+
 function journalRows({journal, tables}: ConsoleState): JournalRow[] {
   const subjects = new Map<string, string>();
+  const recipes = new Map<string, string>();
   const rows = (journal?.entries ?? []).map((entry): JournalRow => {
+    if (entry.event === 'run') recipes.set(entry.run, entry.recipe);
     if (entry.event === 'intent') subjects.set(`${entry.run} ${entry.step}`, entry.content.subject);
     const isOfStep = entry.event === 'intent' || entry.event === 'outcome';
-    return {entry, subject: isOfStep ? (subjects.get(`${entry.run} ${entry.step}`) ?? '') : ''};
+    const recipe = recipes.get(entry.run) ?? '';
+    return {entry, recipe, subject: isOfStep ? (subjects.get(`${entry.run} ${entry.step}`) ?? '') : ''};
   });
   return arrangeRows(rows, tables.journal, columns, idOf);
 }
@@ -141,6 +171,13 @@ function describeEntry(entry: JournalEntry): {text: string; role: Role} {
       return {
         text: `${entry.status}${entry.reason ? `: ${entry.reason}` : ''}`,
         role: entry.status === 'done' ? 'good' : 'warning',
+      };
+    case 'rollout':
+      return {text: `rollout ${entry.name}, ${entry.stages.length} stage(s)`, role: 'strong'};
+    case 'stage':
+      return {
+        text: `  ${entry.name}: ${entry.phase}${entry.detail ? `: ${entry.detail}` : ''}`,
+        role: entry.phase === 'failed' || entry.phase === 'not rolled back' ? 'danger' : 'plain',
       };
   }
 }

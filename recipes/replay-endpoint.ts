@@ -1,0 +1,99 @@
+import {readCount, readList, readText, readValues, usage} from '../source/core/parameters.ts';
+import type {Parameter, ParameterValues, Plan, Recipe} from '../source/core/recipe.ts';
+
+const parameters: Parameter[] = [
+  {
+    name: 'endpoint',
+    description: "a file of SQL, TypeScript or JavaScript, or one of poolctl's own by name",
+    kind: 'path',
+    default: '',
+    is_required: true,
+  },
+  {
+    name: 'variant',
+    description: 'which of its variants, with commas between them; not set: all',
+    kind: 'text',
+    default: '',
+  },
+  {
+    name: 'connection_limit',
+    description: 'the limits to measure: 1,5,10, or 1..10 for the knee among them',
+    kind: 'text',
+    default: '1..10',
+  },
+  {name: 'concurrency', description: 'users at once', kind: 'text', default: '10'},
+  {
+    name: 'requests',
+    description: 'so many for each measurement; not set: as many as come in its time',
+    kind: 'integer',
+    default: '',
+  },
+  {
+    name: 'client',
+    description: 'a generated Prisma Client, or the application that has it; not set: as found',
+    kind: 'path',
+    default: '',
+  },
+];
+
+const recipe: Recipe = {
+  id: 'replay-endpoint',
+  title: 'Replay an endpoint',
+  summary:
+    "Runs an endpoint's queries read-only at each connection_limit, and recommends one; changes nothing",
+  parameters,
+  diagnose: () => [],
+  plan,
+  is_measured: true,
+};
+export default recipe;
+
+function plan(_: unknown, params: ParameterValues): Plan {
+  const read = readValues(params, parameters);
+  const endpoint = readText(read('endpoint'));
+  if (endpoint === null) throw usage('endpoint: which file?', 'add --set endpoint=FILE');
+  requireNumbers('connection_limit', read('connection_limit'), /^[1-9]\d*(\.\.[1-9]\d*)?$/);
+  requireNumbers('concurrency', read('concurrency'), /^[1-9]\d*$/);
+  readCount('requests', read('requests'));
+  return {
+    recipe: recipe.id,
+    params: Object.fromEntries(parameters.map(({name}) => [name, read(name)])),
+    explanation: [
+      `It sends the queries of ${endpoint} as ${read('concurrency')} users would, at connection_limit ${read('connection_limit')}.`,
+      'Its sessions are read-only, and slots that others need are left to them; the server has the load of it.',
+    ],
+    steps: [{kind: 'advice', title: `replay ${endpoint}`, text: commandOf(endpoint, read)}],
+    left_alone: [],
+    batch_size: 1,
+    pause_ms: 0,
+    slots_freed: 0,
+    watch_groups: [],
+  };
+}
+
+/** The same from a shell. */
+function commandOf(endpoint: string, read: (name: string) => string): string {
+  const limit = read('connection_limit');
+  const flags: [string, string][] = [
+    ['variant', read('variant')],
+    limit.includes('..') ? ['sweep', `connection_limit=${limit}`] : ['connection-limit', limit],
+    ['concurrency', read('concurrency')],
+    ['requests', read('requests')],
+    ['client', read('client')],
+  ];
+  const words = flags
+    .filter(([, value]) => value !== '')
+    .map(([name, value]) => `--${name} ${quoted(value)}`);
+  return ['poolctl replay', quoted(endpoint), ...words].join(' ');
+}
+
+function quoted(word: string): string {
+  return /^[\w./,=@:-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
+}
+
+function requireNumbers(name: string, text: string, pattern: RegExp): void {
+  const words = readList(text);
+  const isRange = text.includes('..');
+  if (words.length > 0 && words.every(word => pattern.test(word)) && !(isRange && words.length > 1)) return;
+  throw usage(`${name}=${text}: numbers from 1 up are expected`, `write it as ${name}=1,5,10`);
+}

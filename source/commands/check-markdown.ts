@@ -1,0 +1,61 @@
+import {formatAge, formatRatio} from '../core/format.ts';
+import {metricOf} from '../core/health/metrics.ts';
+import {sanitise} from '../core/sanitise.ts';
+import type {Report} from './check-report.ts';
+import {comparisonLines, formatMetric, limitText, shownMetrics} from './check-text.ts';
+
+/** For a pull request or an issue: tables, and nothing of it active. */
+export function healthMarkdown(report: Report): string {
+  const {health, target, comparison} = report;
+  const watch = 'watch' in health ? health.watch : null;
+  return [
+    `### poolctl check: ${health.status}`,
+    '',
+    watch === null
+      ? `\`${sanitise(target)}\``
+      : `\`${sanitise(target)}\`, watched for ${formatAge(watch.elapsed_ms)}, ${formatRatio(watch.seen_ratio)} of the time seen`,
+    ...(health.findings.length === 0
+      ? []
+      : [
+          '',
+          ...table(
+            ['', 'finding', 'recipe'],
+            health.findings.map(({severity, summary, recipe}) => [severity, summary, recipe]),
+          ),
+        ]),
+    '',
+    ...metricsTable(report),
+    ...(comparison === null ? [] : ['', ...comparisonLines(comparison).map(line => `- ${escaped(line)}`)]),
+  ].join('\n');
+}
+
+function metricsTable(report: Report): string[] {
+  const {health} = report;
+  const series = 'watch' in health ? health.watch.series : null;
+  const head = series === null ? ['', '', 'value', 'limit'] : ['', '', 'average', '95 %', 'worst', 'limit'];
+  const rows = shownMetrics(report).map(name => {
+    const own = series?.[name];
+    const value = formatMetric(name, health.metrics[name]);
+    const values =
+      series === null
+        ? [value]
+        : [own && formatMetric(name, own.average), value, own && formatMetric(name, own.peak)].map(
+            each => each ?? '',
+          );
+    const threshold = health.thresholds[name];
+    return [threshold.level, metricOf(name).title, ...values, limitText(name, threshold)];
+  });
+  return table(head, rows);
+}
+
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string[] {
+  const line = (cells: readonly string[]) => `| ${cells.map(escaped).join(' | ')} |`;
+  return [line(head), `|${head.map(() => '---').join('|')}|`, ...rows.map(line)];
+}
+
+/** Names come from a server: none of them is to be a link, a tag or a mention. */
+function escaped(text: string): string {
+  return sanitise(text)
+    .replace(/[\\`*_{}[\]<>|~#]/g, '\\$&')
+    .replace(/@/g, '@\u2060');
+}

@@ -1,0 +1,269 @@
+import {AbortError, type ExitCode, exitCodes} from '../core/errors.ts';
+import {formatAge} from '../core/format.ts';
+import {metricNames, metricOf} from '../core/health/metrics.ts';
+import type {WatchedHealth} from '../core/health/watching.ts';
+import type {JournalEvent} from '../core/journal.ts';
+import type {Journal, Output} from '../core/ports.ts';
+import type {Finding} from '../core/recipe.ts';
+import {
+  findingKey,
+  lastRollout,
+  newRollout,
+  nextTask,
+  type RolloutPlan,
+  type RolloutStage,
+  type RolloutState,
+  type StageEvent,
+  takeStage,
+} from '../core/rollout.ts';
+import {sanitise} from '../core/sanitise.ts';
+import type {Report} from './check-report.ts';
+import {formatMetric, healthText} from './check-text.ts';
+import {rolloutDocument, rolloutPlanText, rolloutText} from './rollout-text.ts';
+
+export type RolloutPorts = {
+  journal: Pick<Journal, 'append' | 'read'>;
+  /** Runs a command of the plan to its end, whatever becomes of it. */
+  runCommand(stage: RolloutStage, command: string): Promise<{code: number | null; trouble: string | null}>;
+  /** What is found before a stage is promoted. Throws AbortError where its server cannot be read. */
+  diagnose(stage: RolloutStage): Promise<Finding[]>;
+  /** Watches a stage; `onSeen` is told how much of the time was seen. */
+  watch(
+    stage: RolloutStage,
+    options: {for_ms: number; onSeen(seen_ms: number): Promise<void>},
+  ): Promise<Report & {health: WatchedHealth}>;
+  /** Asks on the terminal; absent without one. */
+  ask?: ((question: string) => Promise<string | null>) | undefined;
+  identity: {run: string; actor: string};
+  /** Of the server that a stage watches, for the journal. */
+  targetOf(stage: RolloutStage): string;
+  output: Output;
+  signal: AbortSignal;
+};
+
+/** A plan as it was read; its hash is what tells one rollout from another's. */
+export type PlanFile = {file: string; plan: RolloutPlan; hash: string};
+
+export type RolloutFlags = {dryRun: boolean; yes: boolean; approved: readonly string[]; json: boolean};
+
+/**
+ * Carries a staged rollout out, or goes on with the one that was interrupted. Exit 0 when every stage passed, 1 when
+ * one failed and all was rolled back, 7 when a command failed. Throws AbortError: 2 where an approval is missing, 130
+ * when interrupted.
+ */
+export async function runRollout(
+  ports: RolloutPorts,
+  plan: PlanFile,
+  flags: RolloutFlags,
+): Promise<ExitCode> {
+  requireStages(plan.plan, flags.approved);
+  if (flags.dryRun) {
+    ports.output.data(
+      flags.json ? JSON.stringify(rolloutDocument(plan, null), null, 2) : rolloutPlanText(plan),
+    );
+    return exitCodes.ok;
+  }
+  const rollout = await openRollout(ports, plan, flags);
+  for (;;) {
+    const {state} = rollout;
+    if (ports.signal.aborted && state.failed === null) throw interrupted();
+    const task = nextTask(plan.plan, state);
+    if (task.kind === 'end') return end(rollout);
+    const stage = plan.plan.stages[task.stage];
+    if (stage === undefined) throw new RangeError(`no stage ${task.stage}`);
+    const at = {...rollout, stage, index: task.stage};
+    if (task.kind === 'approve') await approve(at);
+    else if (task.kind === 'promote') await promote(at);
+    else if (task.kind === 'watch') await watch(at);
+    else if (task.kind === 'pass') await tell(at, {phase: 'passed', detail: null});
+    else await rollBack(at);
+  }
+}
+
+/** Where the last rollout of this plan is. Exit 0. */
+export async function showRollout(
+  {journal, output}: Pick<RolloutPorts, 'journal' | 'output'>,
+  plan: PlanFile,
+  flags: {json: boolean},
+): Promise<ExitCode> {
+  const state = lastRollout(await journal.read(), plan.hash, plan.plan.stages.length);
+  output.data(flags.json ? JSON.stringify(rolloutDocument(plan, state), null, 2) : rolloutText(plan, state));
+  return exitCodes.ok;
+}
+
+type Rollout = {ports: RolloutPorts; plan: PlanFile; flags: RolloutFlags; state: RolloutState};
+type AtStage = Rollout & {stage: RolloutStage; index: number};
+
+async function openRollout(ports: RolloutPorts, plan: PlanFile, flags: RolloutFlags): Promise<Rollout> {
+  const last = lastRollout(await ports.journal.read(), plan.hash, plan.plan.stages.length);
+  const isOpen = last !== null && last.ended === null;
+  const state = isOpen ? last : newRollout(ports.identity.run, plan.plan.stages.length);
+  const rollout = {ports, plan, flags, state};
+  if (isOpen) say(ports, `goes on with rollout ${state.run}`);
+  else {
+    const {name, stages} = plan.plan;
+    const names = stages.map(stage => stage.name);
+    await record(rollout, stages[0], {
+      event: 'rollout',
+      name,
+      plan: plan.hash,
+      file: plan.file,
+      stages: names,
+    });
+    say(ports, `rollout ${state.run} of ${name}: ${names.join(' -> ')}`);
+  }
+  return rollout;
+}
+
+async function approve(at: AtStage): Promise<void> {
+  const {ports, stage, flags} = at;
+  if (flags.yes || flags.approved.includes(stage.name)) {
+    return tell(at, {phase: 'approved', detail: flags.yes ? 'by --yes' : 'by --approve-stage'});
+  }
+  if (ports.ask === undefined || flags.json) {
+    throw new AbortError(`stage "${stage.name}" waits for approval, and nobody can be asked here`, {
+      hint: `The same call with --approve-stage "${stage.name}" goes on.`,
+      exitCode: exitCodes.usage,
+    });
+  }
+  const typed = await ports.ask(`Type ${sanitise(stage.name)} to let this stage go ahead: `);
+  if (typed?.trim() !== stage.name) throw interrupted('not approved: nothing of this stage was done');
+  await tell(at, {phase: 'approved', detail: 'on the terminal'});
+}
+
+async function promote(at: AtStage): Promise<void> {
+  const {ports, stage} = at;
+  const known = stage.watch === null ? [] : (await ports.diagnose(stage)).map(findingKey);
+  if (stage.promote === null) return tell(at, {phase: 'promoted', detail: 'nothing to promote', known});
+  await tell(at, {phase: 'promoting', detail: stage.promote, known});
+  const problem = problemOf(await ports.runCommand(stage, stage.promote));
+  await tell(
+    at,
+    problem === null ? {phase: 'promoted', detail: null} : {phase: 'failed', detail: `promote ${problem}`},
+  );
+}
+
+async function watch(at: AtStage): Promise<void> {
+  const {ports, stage, state, index} = at;
+  const seenBefore_ms = state.stages[index]?.seen_ms ?? 0;
+  const for_ms = Math.max(stage.watch?.every_ms ?? 0, (stage.watch?.for_ms ?? 0) - seenBefore_ms);
+  const note = seenBefore_ms > 0 ? `${formatAge(for_ms)} are left` : null;
+  await tell(at, {phase: 'watching', detail: note, seen_ms: seenBefore_ms});
+  const onSeen = keepSeen(at, seenBefore_ms);
+  try {
+    const report = await ports.watch(stage, {for_ms, onSeen});
+    if (!at.flags.json) ports.output.talk(healthText(report));
+    const problem = healthProblem(report, state.stages[index]?.known ?? []);
+    await tell(at, problem === null ? {phase: 'passed', detail: null} : {phase: 'failed', detail: problem});
+  } catch (error) {
+    if (!(error instanceof AbortError)) throw error;
+    if (ports.signal.aborted || error.exitCode === exitCodes.interrupted) throw interrupted();
+    await tell(at, {phase: 'failed', detail: error.message});
+  }
+}
+
+/** Every tenth of the watch is on disk: what an interruption leaves is not watched again. */
+function keepSeen(at: AtStage, seenBefore_ms: number): (seen_ms: number) => Promise<void> {
+  const tenth = (at.stage.watch?.for_ms ?? 0) / 10;
+  let kept_ms = 0;
+  return async seen_ms => {
+    if (seen_ms - kept_ms < tenth) return;
+    kept_ms = seen_ms;
+    const phase = 'watching' as const;
+    const stage = at.index;
+    const seen = {phase, stage, detail: null, seen_ms: Math.round(seenBefore_ms + seen_ms)};
+    await record(at, at.stage, {event: 'stage', name: at.stage.name, ...seen});
+    takeStage(at.state, seen);
+  };
+}
+
+async function rollBack(at: AtStage): Promise<void> {
+  const {ports, stage} = at;
+  if (stage.promote === null) return tell(at, {phase: 'rolled back', detail: 'nothing was promoted'});
+  if (stage.rollback === null)
+    return tell(at, {phase: 'not rolled back', detail: 'the plan has no way back'});
+  await tell(at, {phase: 'rolling back', detail: stage.rollback});
+  const problem = problemOf(await ports.runCommand(stage, stage.rollback));
+  const back = {phase: 'rolled back', detail: null} as const;
+  await tell(at, problem === null ? back : {phase: 'not rolled back', detail: `rollback ${problem}`});
+}
+
+async function end(rollout: Rollout): Promise<ExitCode> {
+  const {ports, plan, state, flags} = rollout;
+  const isLeft = state.stages.some(({phase}) => phase === 'not rolled back');
+  const failed = state.failed === null ? null : plan.plan.stages[state.failed];
+  const status = failed === null ? 'done' : isLeft ? 'failed' : 'stopped';
+  const reason = failed ? `stage ${failed.name} failed` : null;
+  await record(rollout, plan.plan.stages[0], {event: 'end', status, reason, after: {}});
+  state.ended = status;
+  ports.output.data(
+    flags.json ? JSON.stringify(rolloutDocument(plan, state), null, 2) : rolloutText(plan, state),
+  );
+  if (failed === null) return exitCodes.ok;
+  return state.is_command_failure || isLeft ? exitCodes.actFailed : exitCodes.findings;
+}
+
+/** On disk first, then in the state, then on stderr. */
+async function tell(at: AtStage, event: Omit<StageEvent, 'stage'>): Promise<void> {
+  const staged = {...event, stage: at.index};
+  await record(at, at.stage, {event: 'stage', name: at.stage.name, ...staged});
+  takeStage(at.state, staged);
+  say(at.ports, `${at.stage.name}: ${event.phase}${event.detail === null ? '' : `: ${event.detail}`}`);
+}
+
+async function record(
+  {ports, state}: Rollout,
+  stage: RolloutStage | undefined,
+  event: JournalEvent,
+): Promise<void> {
+  const target = stage === undefined ? '' : ports.targetOf(stage);
+  await ports.journal.append({actor: ports.identity.actor, run: state.run, target, ...event});
+}
+
+function say({output}: RolloutPorts, text: string): void {
+  output.talk(sanitise(`poolctl: ${text}`));
+}
+
+function problemOf({code, trouble}: {code: number | null; trouble: string | null}): string | null {
+  return trouble ?? (code === 0 ? null : `exited with ${code}`);
+}
+
+/**
+ * What sends a stage back: a limit that is critical, at once or in the end, a critical finding that was not there
+ * before it was promoted, and what is worse than the baseline. Warnings are shown, and nothing is undone for them.
+ */
+function healthProblem(
+  {health, comparison}: Report & {health: WatchedHealth},
+  known: readonly string[],
+): string | null {
+  const early = health.watch.failed_early;
+  const critical = metricNames.filter(name => health.thresholds[name].level === 'critical' && name !== early);
+  const found = health.findings.filter(
+    each => each.severity === 'critical' && !known.includes(findingKey(each)),
+  );
+  const slower = comparison?.slower.length ?? 0;
+  const problems = [
+    ...(early === null ? [] : [`${metricOf(early).title} stayed critical`]),
+    ...critical.map(name => `${metricOf(name).title} ${formatMetric(name, health.metrics[name])}`),
+    ...found.map(({summary}) => summary),
+    ...(slower === 0 ? [] : [`${slower} slower ${slower === 1 ? 'statement' : 'statements'}`]),
+    ...(comparison?.errors.is_worse ? ['more is rolled back'] : []),
+  ];
+  return problems.length === 0 ? null : problems.join('; ');
+}
+
+function requireStages({stages}: RolloutPlan, approved: readonly string[]): void {
+  const unknown = approved.find(name => !stages.some(stage => stage.name === name));
+  if (unknown === undefined) return;
+  throw new AbortError(`--approve-stage ${unknown}: the plan has no such stage`, {
+    hint: `It has ${stages.map(({name}) => name).join(', ')}.`,
+    exitCode: exitCodes.usage,
+  });
+}
+
+function interrupted(message = 'interrupted'): AbortError {
+  return new AbortError(message, {
+    hint: 'The same call goes on where it was.',
+    exitCode: exitCodes.interrupted,
+  });
+}

@@ -1,0 +1,117 @@
+import {readFile} from 'node:fs/promises';
+import {resolve} from 'node:path';
+import type {CheckFlags} from '../commands/check.ts';
+import {limitFlag, requireMeasurable} from '../commands/check-given.ts';
+import type {CheckFormat} from '../commands/check-report.ts';
+import type {Flags} from '../commands/parse-call.ts';
+import {AbortError, exitCodes} from '../core/errors.ts';
+import {type GivenLimits, limitExamples, metricByLimitName, parseLimit} from '../core/health/limits.ts';
+import {metricOf} from '../core/health/metrics.ts';
+import {parseSnapshotDocument} from '../core/health/read-baseline.ts';
+import {usage} from '../core/parameters.ts';
+import type {Snapshot} from '../core/snapshot.ts';
+import {durationOf, ratesOf} from './flag-values.ts';
+import type {Shell} from './shell.ts';
+
+/** What the flags of `check` say. Throws AbortError (exit 2) for what they cannot say. */
+export async function checkFlagsOf(
+  shell: Shell,
+  flags: Flags,
+  configured: GivenLimits,
+): Promise<CheckFlags & {watch: WatchTimes | null}> {
+  const limits = {...configured, ...limitsOf(flags)};
+  const watch = watchTimesOf(flags);
+  if (watch !== null && flags.rates !== undefined)
+    throw usage('--rates and --for: leave out one of them', '--for has rates of its own.');
+  requireMeasurable(limits, {has_pooler: flags.pooler !== undefined, is_watched: watch !== null});
+  return {
+    limits,
+    watch,
+    rates_over_ms: ratesOf(flags) ?? (asksForRates(limits) ? 1000 : null),
+    baseline: flags.baseline === undefined ? null : await readBaseline(shell, flags.baseline),
+    slower_ratio: slowerOf(flags),
+    format: formatOf(flags),
+    junit:
+      flags.junit === undefined || flags.junit === '-'
+        ? (flags.junit ?? null)
+        : resolve(shell.cwd, flags.junit),
+  };
+}
+
+export type WatchTimes = {for_ms: number; every_ms: number; sustain_ms: number};
+
+const longestWatchMs = 30 * 86_400_000;
+
+function watchTimesOf(flags: Flags): WatchTimes | null {
+  if (flags.for === undefined) {
+    if (flags.sustain !== undefined)
+      throw usage('--sustain goes with --for', 'Add --for 10min, or leave it out.');
+    if (flags.every !== undefined && flags.metrics === undefined)
+      throw usage('--every goes with --for or --metrics', 'Add one of them, or leave it out.');
+    return null;
+  }
+  const for_ms = durationOf('--for', flags.for, {least: 1000, most: longestWatchMs});
+  return {
+    for_ms,
+    every_ms: everyOf(flags),
+    sustain_ms: durationOf('--sustain', flags.sustain ?? '30s', {least: 0, most: longestWatchMs}),
+  };
+}
+
+export function everyOf({every}: Flags): number {
+  return durationOf('--every', every ?? '10s', {least: 500, most: 60_000});
+}
+
+/** A metric that two readings tell is asked for by its limit. */
+function asksForRates(limits: GivenLimits): boolean {
+  return [...metricByLimitName.values()].some(
+    name => metricOf(name).needs_rates && limits[name] !== undefined,
+  );
+}
+
+function limitsOf(flags: Flags): GivenLimits {
+  const limits: GivenLimits = {};
+  const given: Record<string, unknown> = flags;
+  for (const [limit_name, name] of metricByLimitName) {
+    const value = given[limit_name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase())];
+    if (value === undefined) continue;
+    const limit = parseLimit(name, value);
+    if (limit === null) {
+      throw usage(
+        `${limitFlag(name)} ${value}: no limit`,
+        `Write it as ${limitExamples[metricOf(name).kind].replaceAll('"', '')}.`,
+      );
+    }
+    limits[name] = limit;
+  }
+  return limits;
+}
+
+function formatOf({json, markdown, nagios}: Flags): CheckFormat {
+  const asked = Object.entries({json, markdown, nagios}).filter(([, isAsked]) => isAsked);
+  if (asked.length > 1)
+    throw usage(`${asked.map(([name]) => `--${name}`).join(' and ')}: leave out all but one`);
+  return (asked[0]?.[0] as CheckFormat | undefined) ?? 'text';
+}
+
+function slowerOf({slower = '1.5'}: Flags): number {
+  const ratio = /^\d{1,4}(\.\d+)?x?$/.test(slower) ? Number.parseFloat(slower) : 0;
+  if (ratio >= 1) return ratio;
+  throw usage(`--slower ${slower}: no factor`, 'Write it as --slower 1.5, from 1 on.');
+}
+
+/** Throws AbortError (exit 2) where there is no such file, or it is no snapshot. */
+export async function readBaseline({cwd}: Pick<Shell, 'cwd'>, file: string): Promise<Snapshot> {
+  const text = await readFile(resolve(cwd, file), 'utf8').catch((error: NodeJS.ErrnoException) => {
+    throw usage(
+      `cannot read ${file}: ${error.code ?? 'unknown error'}`,
+      'Make one: poolctl snapshot > before.json',
+    );
+  });
+  const snapshot = parseSnapshotDocument(text);
+  if (snapshot !== null) return snapshot;
+  throw new AbortError(`${file} is no snapshot`, {
+    hint: 'Make one before: poolctl snapshot > before.json',
+    exitCode: exitCodes.usage,
+  });
+}

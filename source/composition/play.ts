@@ -1,0 +1,81 @@
+import type {Flags} from '../commands/parse-call.ts';
+import {openConsole} from '../console/console.ts';
+import {noSettings} from '../core/configuration.ts';
+import {AbortError, type ExitCode, exitCodes} from '../core/errors.ts';
+import type {Sampler} from '../core/ports.ts';
+import {openRecording} from '../recording/open-recording.ts';
+import {openJournalOf} from './acting.ts';
+import {recipesFor} from './recipes.ts';
+import {hasTerminal, type Shell} from './shell.ts';
+
+/** A recording in the console, until the user leaves it. Nothing is connected to. */
+export async function runPlay(shell: Shell, file: string | undefined, flags: Flags): Promise<ExitCode> {
+  if (file === undefined) throw refused('play: which file?', 'poolctl play out.poolctl');
+  if (!hasTerminal(shell)) {
+    throw refused('the console needs a terminal', "'poolctl report FILE' tells a recording as Markdown");
+  }
+  const {tape, target, problem} = await openRecording(file);
+  const {recipes, left_out} = await recipesFor(flags, noSettings);
+  const notices = [...(problem === null ? [] : [problem]), ...left_out];
+  await openConsole(
+    {
+      sampler: silentSampler,
+      recipes,
+      past: {
+        tape: async () => tape,
+        keep: () => {},
+        writeOut: () => Promise.reject(refused('this is a recording already', file)),
+      },
+      onConnecting: () => {},
+      onNotice: () => {},
+      gather: () => Promise.reject(notLive()),
+      explain: () => Promise.reject(notLive()),
+      describeSession: () => Promise.reject(notLive()),
+      carryOut: () => {
+        throw notLive();
+      },
+      readJournal: async () => {
+        const journal = openJournalOf(shell, flags, () => {});
+        const entries = await journal.read();
+        const {reason, unfinished} = await journal.verify();
+        return {
+          entries: entries.filter(entry => entry.target === target),
+          problem: reason,
+          unfinished: unfinished.filter(each => each.target === target).length,
+        };
+      },
+    },
+    {
+      address: target,
+      isProduction: false,
+      interval_ms: 2000,
+      env: shell.env,
+      streams: {stdin: shell.stdin, stdout: shell.stdout},
+      notice: notices.join('; ') || null,
+      isRecording: true,
+    },
+  );
+  return exitCodes.ok;
+}
+
+/** There is no server: nothing comes until the user leaves. */
+const silentSampler: Sampler = {
+  async *readings(signal) {
+    await new Promise<void>(resolve => {
+      if (signal.aborted) resolve();
+      signal.addEventListener('abort', () => resolve(), {once: true});
+    });
+  },
+  setInterval: () => {},
+  effectiveIntervalMs: () => 2000,
+  show: () => {},
+  nudge: () => {},
+};
+
+function notLive(): AbortError {
+  return refused('this is a recording', 'Nothing can be asked of the server from here.');
+}
+
+function refused(message: string, hint: string): AbortError {
+  return new AbortError(message, {hint, exitCode: exitCodes.usage});
+}

@@ -1,0 +1,66 @@
+import type {Flags} from '../commands/parse-call.ts';
+import {record} from '../commands/record.ts';
+import {AbortError, type ExitCode, exitCodes} from '../core/errors.ts';
+import {sanitise} from '../core/sanitise.ts';
+import {type Connection, connect} from '../postgres/connect.ts';
+import type {ConnectionRequest} from '../postgres/connection-request.ts';
+import {createSampler} from '../postgres/sampler.ts';
+import {openRecordingFile} from '../recording/recording-file.ts';
+import {durationOf, intervalOf, waitOf} from './flag-values.ts';
+import {takeInterrupts} from './interrupt.ts';
+import {recipesFor} from './recipes.ts';
+import type {Shell} from './shell.ts';
+import {connectToWatch} from './watch.ts';
+
+const mebibyte = 1024 * 1024;
+const defaultMebibytes = 100;
+
+/** Readings of a live server, written down until Ctrl-C or for as long as the call says. */
+export async function runRecord(
+  shell: Shell,
+  file: string | undefined,
+  request: ConnectionRequest,
+  flags: Flags,
+): Promise<ExitCode> {
+  if (file === undefined) {
+    throw new AbortError('record: to which file?', {
+      hint: 'poolctl record out.poolctl [url]',
+      exitCode: exitCodes.usage,
+    });
+  }
+  const interval_ms = intervalOf(flags);
+  const waitFor_ms = waitOf(flags, Number.POSITIVE_INFINITY);
+  const most_bytes = (flags.maxSize ?? defaultMebibytes) * mebibyte;
+  const {signal, release} = takeInterrupts(shell.output.talk);
+  const {signal: ending, clear} = endingAfter(flags, signal);
+  const {recipes, left_out} = await recipesFor(flags, request.settings);
+  for (const text of left_out) shell.output.talk(sanitise(`poolctl: ${text}`));
+  try {
+    const recording = await openRecordingFile(file, {most_bytes});
+    // An address that is off is told at once; a server that is lost later is waited for.
+    let first: Connection | null = await connectToWatch(shell, request, {flags, signal: ending});
+    const sampler = createSampler({
+      interval_ms,
+      connect: async signal => {
+        const opened = first ?? (await connect(request, {purpose: 'watch', signal, waitFor_ms}));
+        first = null;
+        return opened;
+      },
+    });
+    const ports = {sampler, recipes, recording, output: shell.output, now: Date.now};
+    return await record(ports, file, ending);
+  } finally {
+    clear();
+    release();
+  }
+}
+
+/** `--for TIME`, or the interrupt. Node's own AbortSignal.timeout may be collected before it is due. */
+function endingAfter({for: text}: Flags, interrupt: AbortSignal): {signal: AbortSignal; clear(): void} {
+  const ending = new AbortController();
+  interrupt.addEventListener('abort', () => ending.abort(), {once: true});
+  if (text === undefined) return {signal: ending.signal, clear: () => {}};
+  const longest = 2 ** 31 - 1;
+  const timer = setTimeout(() => ending.abort(), durationOf('--for', text, {least: 1000, most: longest}));
+  return {signal: ending.signal, clear: () => clearTimeout(timer)};
+}

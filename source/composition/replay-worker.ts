@@ -1,0 +1,35 @@
+import process from 'node:process';
+import type pg from 'pg';
+import {createWorker, type WorkerOptions, type WorkerTask} from '../replay/measure-worker.ts';
+import {loadEndpoint} from './replay-endpoint.ts';
+import {prismaFor} from './replay-prisma.ts';
+import type {ReplayAssignment} from './replay-processes.ts';
+
+/** The program of a process that measures some of the instances. It ends with the one that started it. */
+const perform = createWorker<ReplayAssignment>(open, report => {
+  process.send?.(report);
+});
+// What is to be done comes by message: arguments and environment can be read by others, and it holds a password.
+process.on('message', (task: WorkerTask<ReplayAssignment>) => perform(task));
+// The parent is gone, however it went.
+process.once('disconnect', () => process.exit(0));
+// Ctrl-C is for the program in front; it ends us when it is done.
+process.on('SIGINT', () => {});
+
+async function open(assignment: ReplayAssignment): Promise<WorkerOptions> {
+  const {name, cwd, client, isDemo, connection, ignoresIdentity, ...options} = assignment;
+  const endpoint = await loadEndpoint(name, cwd);
+  const prisma = await prismaFor(endpoint, {client, isDemo, cwd});
+  return {
+    ...options,
+    endpoint,
+    connection: ignoresIdentity ? withoutIdentity(connection) : connection,
+    ...(prisma && {openPrisma: pool => prisma.open(pool, endpoint.file)}),
+    ...(prisma?.Pool && {Pool: prisma.Pool}),
+  };
+}
+
+/** As verify-ca has it: a function does not go from process to process. */
+function withoutIdentity({ssl, ...rest}: pg.PoolConfig): pg.PoolConfig {
+  return typeof ssl === 'object' ? {...rest, ssl: {...ssl, checkServerIdentity: () => undefined}} : rest;
+}

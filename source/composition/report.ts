@@ -1,0 +1,70 @@
+import type {Flags} from '../commands/parse-call.ts';
+import {createReport, type ReportScope} from '../commands/report.ts';
+import {markdownOf} from '../commands/report-markdown.ts';
+import {noSettings} from '../core/configuration.ts';
+import {AbortError, type ExitCode, exitCodes} from '../core/errors.ts';
+import type {JournalEntry} from '../core/journal.ts';
+import {parseMoment} from '../core/moment.ts';
+import {sanitise} from '../core/sanitise.ts';
+import {findRun} from '../core/undo.ts';
+import {openRecording, type Recording} from '../recording/open-recording.ts';
+import {openJournalOf} from './acting.ts';
+import {files} from './files.ts';
+import {recipesFor} from './recipes.ts';
+import type {Shell} from './shell.ts';
+
+/** What is told of the time before and after a run. */
+const aroundRunMs = 600_000;
+
+/** An incident from a recording, the journal or both. */
+export async function runReport(shell: Shell, file: string | undefined, flags: Flags): Promise<ExitCode> {
+  if (file === undefined && flags.since === undefined && flags.run === undefined) {
+    throw usage('report: of what?', 'poolctl report FILE, --since 14:00 or --run ID');
+  }
+  const {output} = shell;
+  const recording = file === undefined ? null : await openRecording(file);
+  if (recording?.problem) output.talk(sanitise(`poolctl: ${recording.problem}`));
+  const {recipes} = await recipesFor(flags, noSettings);
+  const entries = await openJournalOf(shell, flags).read();
+  const report = await createReport(
+    {tape: recording?.tape ?? null, entries, recipes},
+    scopeOf(flags, recording, entries),
+  );
+  if (flags.html === undefined) {
+    output.data(markdownOf(report));
+    return exitCodes.ok;
+  }
+  const {htmlOf} = await import('../commands/report-html.ts');
+  await files.write(flags.html, htmlOf(report));
+  output.talk(sanitise(`poolctl: written to ${flags.html}`));
+  return exitCodes.ok;
+}
+
+function scopeOf(flags: Flags, recording: Recording | null, entries: readonly JournalEntry[]): ReportScope {
+  const moments = recording?.tape.moments() ?? [];
+  const last_ms = moments.at(-1)?.at_ms ?? Date.now();
+  const run = flags.run === undefined ? null : findRun(entries, flags.run).run;
+  const around = run === null ? null : timeOf(run.run, entries);
+  return {
+    target: recording?.target ?? run?.target ?? null,
+    from_ms: momentOf('--since', flags.since, last_ms) ?? around?.from_ms ?? moments[0]?.at_ms ?? last_ms,
+    to_ms: momentOf('--until', flags.until, last_ms) ?? around?.to_ms ?? last_ms,
+    run: run?.run ?? null,
+  };
+}
+
+function timeOf(run: string, entries: readonly JournalEntry[]): {from_ms: number; to_ms: number} {
+  const times = entries.filter(entry => entry.run === run).map(({at}) => Date.parse(at));
+  return {from_ms: Math.min(...times) - aroundRunMs, to_ms: Math.max(...times) + aroundRunMs};
+}
+
+function momentOf(flag: string, text: string | undefined, last_ms: number): number | null {
+  if (text === undefined) return null;
+  const at_ms = parseMoment(text, last_ms);
+  if (at_ms !== null) return at_ms;
+  throw usage(`${flag} ${text}: no time`, 'Write 14:00, 2026-01-31 14:00 (both UTC), or 2h for so long ago.');
+}
+
+function usage(message: string, hint: string): AbortError {
+  return new AbortError(message, {hint, exitCode: exitCodes.usage});
+}

@@ -1,0 +1,161 @@
+import {readFile} from 'node:fs/promises';
+import {dirname, resolve} from 'node:path';
+import {watchHealth} from '../commands/check-watch.ts';
+import type {Call, Flags} from '../commands/parse-call.ts';
+import {type PlanFile, type RolloutPorts, runRollout as run, showRollout} from '../commands/rollout.ts';
+import {canonicalJson} from '../core/canonical.ts';
+import {diagnoseAll} from '../core/diagnose.ts';
+import {AbortError, type ExitCode, exitCodes} from '../core/errors.ts';
+import {usage} from '../core/parameters.ts';
+import type {RolloutStage} from '../core/rollout.ts';
+import {sanitise} from '../core/sanitise.ts';
+import {gatherWatched} from '../core/watched-facts.ts';
+import {claimEntry} from '../journal/claim.ts';
+import {sha256} from '../journal/journal-file.ts';
+import {connect} from '../postgres/connect.ts';
+import {type ConnectionRequest, hostAndPort} from '../postgres/connection-request.ts';
+import {readPlan} from '../rollout/plan.ts';
+import {runCommand} from '../rollout/run-command.ts';
+import {identityOf, openJournalOf} from './acting.ts';
+import {ask} from './ask.ts';
+import {readBaseline} from './check-flags.ts';
+import {openWatching} from './check-readings.ts';
+import {gatherExplained} from './facts.ts';
+import {takeInterrupts} from './interrupt.ts';
+import {recipesFor} from './recipes.ts';
+import type {Shell} from './shell.ts';
+import {readFrom} from './watch.ts';
+
+type RequestTo = (target: string | null) => Promise<ConnectionRequest>;
+
+/** `rollout run` and `rollout status`. */
+export async function runRollout(
+  shell: Shell,
+  {words, flags}: Call,
+  requestTo: RequestTo,
+): Promise<ExitCode> {
+  const [verb, file] = words;
+  if ((verb !== 'run' && verb !== 'status') || file === undefined) {
+    throw usage(
+      `rollout: ${verb === 'run' || verb === 'status' ? 'which plan?' : 'run or status?'}`,
+      'It is poolctl rollout run|status PLAN.yaml.',
+    );
+  }
+  const plan = await readPlanFile(shell, file);
+  const journal = openJournalOf(shell, flags);
+  const json = flags.json ?? false;
+  if (verb === 'status') return showRollout({journal, output: shell.output}, plan, {json});
+  const rolloutFlags = {
+    dryRun: flags.dryRun ?? false,
+    yes: flags.yes ?? false,
+    approved: flags.approveStage ?? [],
+    json,
+  };
+  const {signal, release} = takeInterrupts(shell.output.talk);
+  const claim = rolloutFlags.dryRun ? null : await claimRollout(journal.file, plan.hash);
+  try {
+    const ports = await portsOf(shell, {plan, flags, requestTo, signal});
+    return await run({...ports, journal}, plan, rolloutFlags);
+  } finally {
+    await claim?.release({isWritten: true});
+    release();
+  }
+}
+
+/** Every mistake with its line on stderr. Throws AbortError (exit 2). */
+async function readPlanFile({cwd, output}: Shell, file: string): Promise<PlanFile> {
+  const path = resolve(cwd, file);
+  const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    throw usage(`cannot read ${file}: ${error.code ?? 'unknown error'}`);
+  });
+  const {plan, problems} = readPlan(text);
+  const lines = problems.map(({line, message}) => `${file}:${line}: ${message}`);
+  const last = lines.pop();
+  if (last === undefined) return {file: path, plan, hash: sha256(canonicalJson(plan))};
+  for (const each of lines) output.talk(sanitise(`poolctl: ${each}`));
+  throw usage(last);
+}
+
+/** Two of one plan at once would promote twice. Throws AbortError (exit 7) while another process runs it. */
+async function claimRollout(journal: string, hash: string) {
+  try {
+    return await claimEntry(`${journal}.rollout-${hash.slice(0, 12)}`, 0, {
+      timeout_ms: 0,
+      isWritten: async () => false,
+    });
+  } catch (error) {
+    if (!(error instanceof AbortError)) throw error;
+    throw new AbortError(error.message.replace('the journal is held', 'this rollout is being run'), {
+      hint: "'poolctl rollout status' tells where it is",
+      exitCode: exitCodes.actFailed,
+      cause: error,
+    });
+  }
+}
+
+type Context = {plan: PlanFile; flags: Flags; requestTo: RequestTo; signal: AbortSignal};
+
+async function portsOf(
+  shell: Shell,
+  {plan, flags, requestTo, signal}: Context,
+): Promise<Omit<RolloutPorts, 'journal'>> {
+  const folder = dirname(plan.file);
+  const requests = new Map<string | null, ConnectionRequest>();
+  const watched = plan.plan.stages.filter(({watch}) => watch !== null);
+  for (const {target} of watched) requests.set(target, requests.get(target) ?? (await requestTo(target)));
+  const requestOf = ({target, name}: RolloutStage) => {
+    const request = requests.get(target);
+    if (request === undefined) throw usage(`stage "${name}" has no server`);
+    return request;
+  };
+  return {
+    identity: identityOf(shell),
+    output: shell.output,
+    signal,
+    ask: shell.stdin.isTTY ? question => ask(shell, question, signal) : undefined,
+    targetOf: stage => {
+      const request = requests.get(stage.target);
+      return request === undefined ? plan.plan.name : `${hostAndPort(request)}/${request.database}`;
+    },
+    runCommand: (stage, command) =>
+      runCommand(command, {
+        cwd: folder,
+        env: {...shell.env, POOLCTL_ROLLOUT: plan.plan.name, POOLCTL_STAGE: stage.name},
+        timeout_ms: stage.command_timeout_ms,
+        onLine: line => shell.output.talk(sanitise(`${stage.name}| ${line}`)),
+      }),
+    async diagnose(stage) {
+      if (stage.baseline !== null) await readBaseline({cwd: folder}, stage.baseline);
+      const request = requestOf(stage);
+      const {recipes} = await recipesFor(flags, request.settings);
+      const connection = await connect(request, {purpose: 'watch', signal});
+      try {
+        const snapshot = await readFrom(connection, {signal});
+        const {facts} = await gatherWatched(recipes, needs => gatherExplained(connection, needs));
+        return diagnoseAll(recipes, snapshot, facts).findings;
+      } finally {
+        await connection.close();
+      }
+    },
+    async watch(stage, {for_ms, onSeen}) {
+      const request = requestOf(stage);
+      const {recipes} = await recipesFor(flags, request.settings);
+      const times = {every_ms: 10_000, sustain_ms: 30_000, ...stage.watch, for_ms};
+      const watching = await openWatching(shell, request, {flags, ...times, signal});
+      try {
+        return await watchHealth(
+          {recipes, askPooler: async () => null, ...watching.ports},
+          {
+            ...times,
+            limits: {...request.settings.limits, ...stage.limits},
+            baseline: stage.baseline === null ? null : await readBaseline({cwd: folder}, stage.baseline),
+            slower_ratio: 1.5,
+            onSeen,
+          },
+        );
+      } finally {
+        watching.release();
+      }
+    },
+  };
+}

@@ -1,0 +1,173 @@
+import type {RunState} from '../core/run-state.ts';
+import type {Backend, Snapshot} from '../core/snapshot.ts';
+import {indexAt, type Moment} from '../core/tape.ts';
+import type {WatchedFacts} from '../core/watched-facts.ts';
+import type {ConsolePorts} from './console.ts';
+import type {Effect, Message} from './messages.ts';
+
+export type EffectContext = {
+  dispatch(message: Message): void;
+  terminal: {write(bytes: string): void; suspend(): Promise<void>};
+  screen: {invalidate(): void};
+  ending: AbortController;
+  repaint(): void;
+};
+
+export type Effects = {
+  perform(effect: Effect): void;
+  /** Interrupts the run there may be; resolves when its end is in the journal. */
+  endRun(): Promise<void>;
+};
+
+/** Does what update() wants done outside of it; what comes of it comes back as a message. */
+export function createEffects(ports: ConsolePorts, context: EffectContext): Effects {
+  const {dispatch, terminal, screen, ending, repaint} = context;
+  let running: {interrupt: AbortController; ended: Promise<void>} | undefined;
+  /** Of moments asked for one after the other the last one counts. */
+  let lastRecall = 0;
+  let playing: ReturnType<typeof setTimeout> | undefined;
+  const redraw = () => {
+    screen.invalidate();
+    repaint();
+  };
+  const perform: Effects['perform'] = effect => {
+    switch (effect.kind) {
+      case 'quit':
+        return ending.abort();
+      case 'suspend':
+        return void terminal.suspend().then(redraw);
+      case 'redraw':
+        return redraw();
+      case 'set-interval':
+        return ports.sampler.setInterval(effect.interval_ms);
+      case 'show':
+        return ports.sampler.show(effect);
+      case 'copy':
+        return terminal.write(osc52(effect.text));
+      case 'describe-session':
+        return void describeSession(ports, effect.backend, effect.isPast ?? false)
+          .catch(messageOf)
+          .then(lines => dispatch({kind: 'session-described', id: effect.id, lines}));
+      case 'format-statement':
+        return void formatLazily(effect.query).then(lines =>
+          dispatch({kind: 'statement-formatted', id: effect.id, lines}),
+        );
+      case 'explain':
+        return void ports
+          .explain(effect.statement)
+          .catch(messageOf)
+          .then(lines => dispatch({kind: 'explained', id: effect.id, lines}));
+      case 'read-journal':
+        return void ports.readJournal().then(
+          journal => dispatch({kind: 'journal-read', ...journal}),
+          error =>
+            dispatch({kind: 'journal-read', entries: [], problem: messageOf(error).join(' '), unfinished: 0}),
+        );
+      case 'watch-facts':
+        // One that fails as a whole has lost its connection: what was known stays, and it is asked for again.
+        return void gatherLazily(ports).then(
+          watched => dispatch({kind: 'watched', watched}),
+          () => {},
+        );
+      case 'gather': {
+        const {gathering} = effect;
+        return void ports.gather(gathering.needs).then(
+          facts => dispatch({kind: 'gathered', gathering, facts}),
+          error => dispatch({kind: 'gather-failed', gathering, message: messageOf(error).join('. ')}),
+        );
+      }
+      case 'carry-out': {
+        const interrupt = new AbortController();
+        running = {
+          interrupt,
+          ended: followRun(ports.carryOut(effect.plan, interrupt.signal), dispatch),
+        };
+        return;
+      }
+      case 'interrupt-run':
+        return running?.interrupt.abort();
+      case 'recall': {
+        const asked = ++lastRecall;
+        return void recall(ports, effect).then(
+          recalled => asked === lastRecall && dispatch({kind: 'recalled', ...recalled}),
+          error => dispatch(warning(messageOf(error).join('. '))),
+        );
+      }
+      case 'play-on':
+        clearTimeout(playing);
+        playing = setTimeout(() => dispatch({kind: 'play-on'}), effect.after_ms);
+        return;
+      case 'write-out':
+        return void ports.past.writeOut(effect.file).then(
+          file => dispatch({kind: 'notice', notice: {text: `written to ${file}`, severity: 'info'}}),
+          error => dispatch(warning(messageOf(error).join('. '))),
+        );
+    }
+  };
+  return {
+    perform,
+    async endRun() {
+      running?.interrupt.abort();
+      await running?.ended;
+    },
+  };
+}
+
+/** Readings before the one wanted, for the charts. */
+const recalledBefore = 119;
+
+async function recall(
+  {past}: ConsolePorts,
+  {at_ms, by}: {at_ms: number; by: number},
+): Promise<{moments: readonly Moment[]; snapshots: Snapshot[]}> {
+  const tape = await past.tape();
+  const moments = tape.moments();
+  const to = Math.max(0, Math.min(moments.length - 1, indexAt(moments, at_ms) + by));
+  return {moments, snapshots: await tape.read(Math.max(0, to - recalledBefore), to)};
+}
+
+function warning(text: string): Message {
+  return {kind: 'notice', notice: {text, severity: 'warning'}};
+}
+
+async function describeSession(ports: ConsolePorts, backend: Backend, isPast: boolean): Promise<string[]> {
+  const {query, locks} = isPast
+    ? {query: null, locks: ['its locks were not kept']}
+    : await ports.describeSession(backend);
+  const text = query ?? backend.query;
+  return [...(text === null ? ['(hidden from this role)'] : await formatLazily(text)), '', ...locks];
+}
+
+/** Not before there is something to gather: the first frame needs none of it. */
+async function gatherLazily({recipes, gather}: ConsolePorts): Promise<WatchedFacts> {
+  const {gatherWatched} = await import('../core/watched-facts.ts');
+  return gatherWatched(recipes, gather);
+}
+
+/** The formatter is loaded when the first statement is looked at. */
+async function formatLazily(query: string): Promise<string[]> {
+  const {formatSql} = await import('./format-sql.ts');
+  return formatSql(query);
+}
+
+async function followRun(
+  states: AsyncIterable<RunState>,
+  dispatch: (message: Message) => void,
+): Promise<void> {
+  try {
+    for await (const run of states) dispatch({kind: 'run', run});
+  } catch (error) {
+    dispatch({kind: 'run-failed', message: messageOf(error).join(' ')});
+  }
+}
+
+function messageOf(error: unknown): string[] {
+  if (!(error instanceof Error)) return [String(error)];
+  const hint = 'hint' in error && typeof error.hint === 'string' ? [error.hint] : [];
+  return [error.message, ...hint];
+}
+
+/** The terminal's own clipboard sequence: works through SSH and tmux, where there is no other way. */
+function osc52(text: string): string {
+  return `\u001b]52;c;${Buffer.from(text.slice(0, 100_000)).toString('base64')}\u0007`;
+}

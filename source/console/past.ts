@@ -1,0 +1,112 @@
+import {pushSample} from '../core/history.ts';
+import type {Snapshot} from '../core/snapshot.ts';
+import {indexAt} from '../core/tape.ts';
+import type {Effect, Event} from './messages.ts';
+import {diagnosed, pushTrends} from './readings.ts';
+import type {ConsoleState, Past} from './state.ts';
+import {only, type Updated} from './updated.ts';
+
+/** Nobody watches a gap for longer, and nobody sees more frames than these. */
+const longestWaitMs = 2000;
+const shortestWaitMs = 100;
+const speeds = [1, 2, 5, 10, 30, 60, 300];
+
+/** Asks for another moment; from now on back, where the way begins at now. What comes next is played no further. */
+export function goInTime(
+  state: ConsoleState,
+  way: {by: number} | {by_ms: number} | {at_ms: number},
+): Updated {
+  const {past, snapshot} = state;
+  const here_ms = past?.at_ms ?? (snapshot === null ? null : Date.parse(snapshot.at));
+  if (here_ms === null) return only(state);
+  if (past === null && (('by' in way && way.by > 0) || ('by_ms' in way && way.by_ms > 0))) return only(state);
+  const stopped = past === null ? state : {...state, past: {...past, isPlaying: false}};
+  const at_ms = 'at_ms' in way ? way.at_ms : 'by_ms' in way ? here_ms + way.by_ms : here_ms;
+  const last_ms = past?.moments.at(-1)?.at_ms;
+  const isBeyond = 'by' in way ? way.by > 0 && here_ms === last_ms : last_ms !== undefined && at_ms > last_ms;
+  if (past?.now && isBeyond) return backToNow(state);
+  return {state: stopped, effects: [{kind: 'recall', at_ms, by: 'by' in way ? way.by : 0}]};
+}
+
+/** A reading of the past comes on the screen, with those before it for the charts. */
+export function takeRecalled(state: ConsoleState, event: Extract<Event, {kind: 'recalled'}>): Updated {
+  const {moments, snapshots} = event;
+  const snapshot = snapshots.at(-1);
+  if (snapshot === undefined)
+    return only({...state, notice: {text: 'nothing is kept of that time yet', severity: 'info'}});
+  const {history, trends} = state;
+  const fresh: Past = {
+    moments,
+    at_ms: 0,
+    isPlaying: false,
+    speed: 1,
+    now: {snapshot: state.snapshot, history, trends},
+  };
+  const past: Past = {...(state.past ?? fresh), moments, at_ms: Date.parse(snapshot.at)};
+  const next = diagnosed({
+    ...state,
+    past,
+    snapshot,
+    targetName: snapshot.target.id,
+    history: snapshots.reduce(pushSample, [] as ConsoleState['history']),
+    trends: snapshots.reduce(pushTrends, {} as ConsoleState['trends']),
+  });
+  return past.isPlaying ? goOn(next, past) : only(next);
+}
+
+/** What is due while it plays. */
+export function playOn(state: ConsoleState): Updated {
+  const {past} = state;
+  if (!past?.isPlaying) return only(state);
+  const {by} = nextStep(past);
+  return {state, effects: [{kind: 'recall', at_ms: past.at_ms, by}]};
+}
+
+/** `p` in the past plays and stops. */
+export function togglePlaying(state: ConsoleState, past: Past): Updated {
+  const isPlaying = !past.isPlaying;
+  const toggled = {...state, past: {...past, isPlaying}};
+  return isPlaying ? goOn(toggled, toggled.past) : only(toggled);
+}
+
+/** `+` and `-` in the past. */
+export function changeSpeed(state: ConsoleState, past: Past, faster: boolean): Updated {
+  const others = speeds.filter(speed => (faster ? speed > past.speed : speed < past.speed));
+  return setSpeed(state, past, (faster ? others[0] : others.at(-1)) ?? past.speed);
+}
+
+export function setSpeed(state: ConsoleState, past: Past, speed: number): Updated {
+  const next = {...state, past: {...past, speed}};
+  return past.isPlaying ? goOn(next, next.past) : only(next);
+}
+
+/** The newest reading again, and the charts as they have gone on meanwhile. */
+export function backToNow(state: ConsoleState): Updated {
+  const {past} = state;
+  if (!past?.now) return only(state);
+  return only(diagnosed({...state, ...past.now, past: null}));
+}
+
+function goOn(state: ConsoleState, past: Past): Updated {
+  const step = nextStep(past);
+  if (step.by > 0) return {state, effects: [{kind: 'play-on', after_ms: step.wait_ms} satisfies Effect]};
+  return past.now === null ? only({...state, past: {...past, isPlaying: false}}) : backToNow(state);
+}
+
+/** How many readings on, and after how long; 0 at the end. */
+function nextStep({moments, at_ms, speed}: Past): {by: number; wait_ms: number} {
+  const index = indexAt(moments, at_ms);
+  const next = moments[index + 1];
+  if (next === undefined) return {by: 0, wait_ms: 0};
+  const wait_ms = Math.min(longestWaitMs, (next.at_ms - at_ms) / speed);
+  if (wait_ms >= shortestWaitMs) return {by: 1, wait_ms};
+  return {by: Math.max(1, indexAt(moments, at_ms + shortestWaitMs * speed) - index), wait_ms: shortestWaitMs};
+}
+
+/** A live console keeps its newest reading while the past is on show. */
+export function keepNow(state: ConsoleState, past: Past, snapshot: Snapshot): ConsoleState {
+  if (past.now === null) return state;
+  const {history, trends} = past.now;
+  const now = {snapshot, history: pushSample(history, snapshot), trends: pushTrends(trends, snapshot)};
+  return {...state, past: {...past, now}};
+}

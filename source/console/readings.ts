@@ -1,0 +1,28 @@
+import {diagnoseAll} from '../core/diagnose.ts';
+import type {Snapshot} from '../core/snapshot.ts';
+import {assignLetters} from './findings.ts';
+import type {ConsoleState} from './state.ts';
+import {statementId} from './views/statements.ts';
+
+/** Statement trends kept per statement, newest last. */
+const trendLength = 120;
+const trendedStatements = 200;
+
+/** What the recipes find in the reading on show, the worst first. What was watched is of now, and says nothing of then. */
+export function diagnosed(state: ConsoleState): ConsoleState {
+  const {snapshot, recipes, watched, past} = state;
+  if (snapshot === null) return state;
+  const {findings, failed} = diagnoseAll(recipes, snapshot, past === null ? watched.facts : {});
+  return {...state, findings, undiagnosed: failed, letters: assignLetters(state.letters, findings)};
+}
+
+export function pushTrends(trends: ConsoleState['trends'], snapshot: Snapshot): ConsoleState['trends'] {
+  const next: ConsoleState['trends'] = {};
+  for (const statement of snapshot.statements.slice(0, trendedStatements)) {
+    const {rates} = statement;
+    const id = statementId(statement);
+    const values = trends[id] ?? [];
+    next[id] = rates ? [...values.slice(1 - trendLength), rates.exec_ms_per_second] : values;
+  }
+  return next;
+}

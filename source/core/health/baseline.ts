@@ -1,0 +1,144 @@
+import type {Snapshot, Statement} from '../snapshot.ts';
+import {type Calls, isSameServer, type Period} from './period.ts';
+import {holm, type Sample, welchGreater} from './significance.ts';
+
+/** Statements and slots as they were before and are now. */
+export type Comparison = {
+  /** Of the reading compared with. */
+  at: string;
+  target: string;
+  /** What is called slower, in words: the test by its name. */
+  test: string;
+  slots: {used_before: number; used_after: number};
+  errors: {
+    rollback_ratio_before: number | null;
+    rollback_ratio_after: number | null;
+    is_worse: boolean;
+  };
+  slower: SlowerStatement[];
+  new_statements: {queryid: string; query: string | null; calls: number; mean_exec_time_ms: number}[];
+  /** What could not be compared, and why. */
+  left_out: string[];
+};
+
+export type SlowerStatement = {
+  queryid: string;
+  query: string | null;
+  calls_before: number;
+  calls_after: number;
+  mean_before_ms: number;
+  mean_after_ms: number;
+  ratio: number;
+  p_value: number;
+};
+
+export const significance = {least_calls: 30, alpha: 0.01} as const;
+
+export type Compared = {
+  baseline: Snapshot;
+  before: Period;
+  current: Snapshot;
+  after: Period;
+  /** Slots used over the time looked at; the reading's own by default. */
+  used_after?: number | undefined;
+  /** How many times slower counts. */
+  slower_ratio: number;
+};
+
+/** What has changed for the worse since the baseline was read. */
+export function compare({baseline, before, current, after, used_after, slower_ratio}: Compared): Comparison {
+  const earlier = earlierCalls(baseline, before, current);
+  const {least_calls, alpha} = significance;
+  const pairs = after.calls.flatMap(later => {
+    const own = earlier(later.statement);
+    return own !== null && own.n >= least_calls && later.n >= least_calls ? [{later, own}] : [];
+  });
+  const p_values = pairs.map(({later, own}) => welchGreater(later, own, slower_ratio));
+  const isSlower = holm(p_values, alpha);
+  const [ratioBefore, ratioAfter] = [rollbacksOf(before), rollbacksOf(after)];
+  return {
+    at: baseline.at,
+    target: baseline.target.id,
+    test: `mean execution time over ${slower_ratio} times the baseline's: Welch's t-test, one-sided, at least ${least_calls} calls each, ${alpha * 100} % over all statements (Holm)`,
+    slots: {used_before: baseline.budget.used, used_after: used_after ?? current.budget.used},
+    errors: {
+      rollback_ratio_before: ratioBefore?.mean ?? null,
+      rollback_ratio_after: ratioAfter?.mean ?? null,
+      is_worse: areErrorsWorse(ratioBefore, ratioAfter, slower_ratio),
+    },
+    slower: pairs
+      .flatMap(({later, own}, index) => (isSlower[index] ? [slowerOf(later, own, p_values[index] ?? 0)] : []))
+      .sort((a, b) => b.ratio - a.ratio),
+    new_statements: after.calls.flatMap(later => (earlier(later.statement) === null ? newOf(later) : [])),
+    left_out: leftOut(baseline, current),
+  };
+}
+
+/** Slower statements and more errors are a warning; what is merely new is not. */
+export function isWorse({slower, errors}: Comparison): boolean {
+  return slower.length > 0 || errors.is_worse;
+}
+
+/**
+ * On the same server a statement is its queryid; elsewhere that is made of other oids (before 18), and its text
+ * stands for it.
+ */
+function earlierCalls(baseline: Snapshot, before: Period, current: Snapshot) {
+  const keyOf = isSameServer(baseline, current)
+    ? ({userid, dbid, queryid, toplevel}: Statement) => `${userid}/${dbid}/${queryid}/${toplevel}`
+    : ({query, usename, toplevel, queryid}: Statement) => `${query ?? queryid}/${usename}/${toplevel}`;
+  const known = new Map(before.calls.map(calls => [keyOf(calls.statement), calls]));
+  return (statement: Statement): Calls | null => known.get(keyOf(statement)) ?? null;
+}
+
+function slowerOf({statement, n, mean}: Calls, own: Calls, p_value: number): SlowerStatement {
+  return {
+    queryid: statement.queryid,
+    query: statement.query ?? own.statement.query,
+    calls_before: own.n,
+    calls_after: n,
+    mean_before_ms: own.mean,
+    mean_after_ms: mean,
+    ratio: own.mean === 0 ? Number.MAX_VALUE : mean / own.mean,
+    p_value,
+  };
+}
+
+/** A single call is a person's or a migration's. */
+function newOf({statement: {queryid, query}, n, mean}: Calls): Comparison['new_statements'] {
+  return n > 1 ? [{queryid, query, calls: n, mean_exec_time_ms: mean}] : [];
+}
+
+/** Transactions as a sample of ones and zeros; null where there were too few to tell. */
+function rollbacksOf({commits, rollbacks}: Period): Sample | null {
+  const n = commits + rollbacks;
+  if (n < significance.least_calls) return null;
+  const mean = rollbacks / n;
+  return {n, mean, deviation: Math.sqrt(mean * (1 - mean))};
+}
+
+/** Below one in a hundred a rollback is somebody's mistake in typing. */
+const tellingRollbackRatio = 0.01;
+
+function areErrorsWorse(before: Sample | null, after: Sample | null, ratio: number): boolean {
+  if (before === null || after === null || after.mean < tellingRollbackRatio) return false;
+  return welchGreater(after, before, ratio) <= significance.alpha;
+}
+
+function leftOut(baseline: Snapshot, current: Snapshot): string[] {
+  const {statements, statements_info} = baseline;
+  const missing = (statements_info?.entries ?? 0) - statements.length;
+  return [
+    ...(statements.length === 0 ? ['the baseline has no statements'] : []),
+    ...(statements.length > 0 && missing > statements.length / 2
+      ? [
+          `the baseline has ${statements.length} statements of ${statements_info?.entries}: what seems new may be old`,
+        ]
+      : []),
+    ...(isSameServer(baseline, current)
+      ? []
+      : [
+          `the baseline is of ${baseline.target.id}: statements are told by their text, times are another machine's`,
+        ]),
+  ];
+}

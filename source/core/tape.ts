@@ -1,0 +1,42 @@
+import type {Severity} from './recipe.ts';
+import type {Snapshot} from './snapshot.ts';
+
+/** When a reading was taken, by the server's clock, and the worst that was found in it. */
+export type Moment = {at_ms: number; severity: Severity | null};
+
+/** When the server could not be read, by poolctl's clock, and why. */
+export type Loss = {at_ms: number; message: string};
+
+/** Readings that were kept: those of the last hour, or of a recording. */
+export type Tape = {
+  /** The oldest first. */
+  moments(): readonly Moment[];
+  losses(): readonly Loss[];
+  /** The readings of the moments from one index to another, both included. */
+  read(from: number, to: number): Promise<Snapshot[]>;
+};
+
+/** A tape that readings are added to while it is looked at. */
+export type KeptTape = Tape & {
+  keep(snapshot: Snapshot, severity: Severity | null): void;
+  lose(loss: Loss): void;
+  /** Writes all of it to a file, whose name is made up where none is given. Resolves to its path. */
+  writeOut(file: string | null): Promise<string>;
+};
+
+/** The last moment at or before a time; the first where there is none; -1 on an empty tape. */
+export function indexAt(moments: readonly Moment[], at_ms: number): number {
+  let [from, to] = [0, moments.length];
+  while (from < to) {
+    const middle = (from + to) >> 1;
+    if ((moments[middle]?.at_ms ?? 0) <= at_ms) from = middle + 1;
+    else to = middle;
+  }
+  return moments.length === 0 ? -1 : Math.max(0, from - 1);
+}
+
+/** The worst of findings. */
+export function worstOf(findings: readonly {severity: Severity}[]): Severity | null {
+  if (findings.some(({severity}) => severity === 'critical')) return 'critical';
+  return findings.length > 0 ? 'warning' : null;
+}

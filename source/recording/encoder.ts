@@ -1,0 +1,127 @@
+import {brotliDecompressSync, constants, createBrotliCompress} from 'node:zlib';
+import type {Severity} from '../core/recipe.ts';
+import type {Snapshot, StatementRates} from '../core/snapshot.ts';
+import type {Loss} from '../core/tape.ts';
+import type {Frame} from './frames.ts';
+import {emptyPacked, pack, unpack} from './packed.ts';
+import {apply, diff, type Patch} from './patch.ts';
+import {advance, emptyTrack, isDue, type StatementTrack} from './statements.ts';
+
+export type Encoder = {
+  /** One at a time: the next after the last has resolved. */
+  encode(snapshot: Snapshot, severity: Severity | null): Promise<Frame>;
+  /** The next reading begins a group. */
+  restart(): void;
+};
+
+/** At 2 s a jump unpacks at most four minutes, and a damaged frame costs at most as much. */
+const groupLength = 120;
+
+/**
+ * Readings to frames. Each says what changed since the one before, and a group of them is one Brotli stream,
+ * flushed after each: what was said before costs next to nothing, and the frames there are can be read.
+ */
+export function createEncoder(): Encoder {
+  let base = emptyPacked;
+  let track = emptyTrack;
+  let stream: TextStream | null = null;
+  let count = 0;
+  return {
+    async encode(snapshot, severity) {
+      const isKey = stream === null || count >= groupLength || snapshot.at < base.at;
+      if (stream === null || isKey) {
+        stream?.close();
+        stream = openStream();
+        base = emptyPacked;
+        count = 0;
+      }
+      const hasStatements = isDue(track, snapshot);
+      if (hasStatements) track = advance(track, snapshot);
+      const patch = diff(base, pack({...snapshot, statements: [...track.statements]}));
+      base = apply(base, patch);
+      count++;
+      const line: Patch = {
+        ...patch,
+        ...(hasStatements && {has_statements: true}),
+        ...(isKey && beginning(track)),
+      };
+      const payload = await stream.write(`${JSON.stringify(line)}\n`);
+      return {kind: isKey ? 'key' : 'delta', at_ms: Date.parse(snapshot.at), severity, payload};
+    },
+    restart() {
+      stream?.close();
+      stream = null;
+    },
+  };
+}
+
+/** That the server could not be read. */
+export function lossFrame({at_ms, message}: Loss): Frame {
+  return {kind: 'lost', at_ms, severity: null, payload: Buffer.from(message)};
+}
+
+export function readLoss({at_ms, payload}: Frame): Loss {
+  return {at_ms, message: payload.toString('utf8')};
+}
+
+/** The readings of a group, whole or its beginning. */
+export function decodeGroup(frames: readonly Frame[]): Snapshot[] {
+  const text = brotliDecompressSync(Buffer.concat(frames.map(({payload}) => payload)), {
+    // The stream of a group is left open: it may go on, or its writer was killed.
+    finishFlush: constants.BROTLI_OPERATION_FLUSH,
+  }).toString('utf8');
+  let packed = emptyPacked;
+  let track = emptyTrack;
+  return text
+    .split('\n')
+    .slice(0, frames.length)
+    .map(line => {
+      const patch = JSON.parse(line) as Patch;
+      packed = apply(packed, patch);
+      const snapshot = unpack(packed);
+      if (patch.rates !== undefined) track = begun(snapshot, patch.rates, patch.statements_at_ms ?? 0);
+      else if (patch.has_statements) track = advance(track, snapshot);
+      return {...snapshot, statements: [...track.statements]};
+    });
+}
+
+/** What a group needs of those before it. */
+function beginning({at_ms, statements}: StatementTrack): Pick<Patch, 'statements_at_ms' | 'rates'> {
+  return {statements_at_ms: at_ms, rates: statements.map(({rates}) => rates ?? null)};
+}
+
+function begun(snapshot: Snapshot, rates: readonly (StatementRates | null)[], at_ms: number): StatementTrack {
+  const statements = snapshot.statements.map((statement, place) => {
+    const own = rates[place];
+    return own ? {...statement, rates: own} : statement;
+  });
+  return {at_ms, statements, stats_reset: snapshot.statements_info?.stats_reset ?? null};
+}
+
+type TextStream = {write(text: string): Promise<Buffer>; close(): void};
+
+function openStream(): TextStream {
+  const brotli = createBrotliCompress({
+    params: {
+      [constants.BROTLI_PARAM_QUALITY]: 5,
+      [constants.BROTLI_PARAM_LGWIN]: 20,
+      [constants.BROTLI_PARAM_MODE]: constants.BROTLI_MODE_TEXT,
+    },
+  });
+  let pieces: Buffer[] = [];
+  brotli.on('data', (piece: Buffer) => pieces.push(piece));
+  return {
+    write(text) {
+      pieces = [];
+      return new Promise((resolve, reject) => {
+        brotli.once('error', reject);
+        brotli.write(text);
+        brotli.flush(constants.BROTLI_OPERATION_FLUSH, () => {
+          brotli.off('error', reject);
+          resolve(Buffer.concat(pieces));
+        });
+      });
+    },
+    close: () => brotli.destroy(),
+  };
+}

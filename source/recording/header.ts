@@ -1,0 +1,31 @@
+import {AbortError, exitCodes} from '../core/errors.ts';
+
+/** The first line of a recording: what it is, so that `file` and a person can tell. */
+export type Header = {poolctl_recording: 1; target: string};
+
+export function writeHeader(target: string): Buffer {
+  const header: Header = {poolctl_recording: 1, target};
+  return Buffer.from(`${JSON.stringify(header)}\n`);
+}
+
+/** The header and where it ends. Throws AbortError (exit 2) where `bytes` do not begin with one. */
+export function readHeader(bytes: Buffer, file: string): {header: Header; end: number} {
+  const newline = bytes.subarray(0, 4096).indexOf(0x0a);
+  const header = newline === -1 ? null : parseHeader(bytes.toString('utf8', 0, newline));
+  if (header === null) {
+    throw new AbortError(`${file} is not a recording of poolctl`, {
+      hint: "'poolctl record FILE' makes one",
+      exitCode: exitCodes.usage,
+    });
+  }
+  return {header, end: newline + 1};
+}
+
+function parseHeader(line: string): Header | null {
+  try {
+    const value = JSON.parse(line) as Partial<Header> | null;
+    return value?.poolctl_recording === 1 && typeof value.target === 'string' ? (value as Header) : null;
+  } catch {
+    return null;
+  }
+}

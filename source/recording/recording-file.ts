@@ -1,0 +1,178 @@
+import {constants, type FileHandle, open, readFile, rename} from 'node:fs/promises';
+import {dirname} from 'node:path';
+import {AbortError, exitCodes} from '../core/errors.ts';
+import type {Severity} from '../core/recipe.ts';
+import type {Snapshot} from '../core/snapshot.ts';
+import type {Loss} from '../core/tape.ts';
+import {createEncoder, lossFrame} from './encoder.ts';
+import {type Frame, readFrames, writeFrame} from './frames.ts';
+import {readHeader, writeHeader} from './header.ts';
+
+export type RecordingFile = {
+  /** Handed to the system when it resolves: it outlives this process, and a power cut `syncEveryMs` later. */
+  keep(snapshot: Snapshot, severity: Severity | null): Promise<void>;
+  /** That the server could not be read; told once, however long that lasts. */
+  lose(loss: Loss): Promise<void>;
+  /** What is on the disk is all of it when it resolves. */
+  close(): Promise<void>;
+  written(): {readings: number; bytes: number};
+};
+
+export const syncEveryMs = 10_000;
+
+/** What a recording becomes when it is full; the one before that is forgotten. */
+export function rotatedName(file: string): string {
+  return `${file}.1`;
+}
+
+/**
+ * Opens `file` to be written on, or begins it; only its owner can read it. It and the one it is rotated to stay below
+ * `most_bytes` together, but for a reading. A tail that was cut off is taken away. Throws AbortError: exit 2 for a
+ * file that is no recording or of another target, 7 for what the system refuses.
+ */
+export async function openRecordingFile(
+  file: string,
+  options: {most_bytes: number; now?: () => number},
+): Promise<RecordingFile> {
+  const now = options.now ?? (() => performance.now());
+  const encoder = createEncoder();
+  const written = {readings: 0, bytes: 0};
+  let current = await guarded(file, () => openExisting(file));
+  let lastSyncMs = now();
+  let isLost = false;
+
+  async function append(frame: Frame): Promise<void> {
+    if (current === null) return;
+    const bytes = writeFrame(frame);
+    await writeAt(current, bytes, file);
+    written.bytes += bytes.length;
+    if (now() - lastSyncMs < syncEveryMs) return;
+    await current.handle.datasync();
+    lastSyncMs = now();
+  }
+
+  /** The file to write the next reading to, begun or rotated where that is due. */
+  async function fileFor(target: string): Promise<OpenFile> {
+    if (current === null) return begin(file, target);
+    if (current.target !== target) throw otherTarget(file, current.target, target);
+    if (current.size < options.most_bytes / 2) return current;
+    await current.handle.datasync();
+    await current.handle.close();
+    await rename(file, rotatedName(file));
+    encoder.restart();
+    return begin(file, target);
+  }
+
+  return {
+    keep: (snapshot, severity) =>
+      guarded(file, async () => {
+        current = await fileFor(snapshot.target.id);
+        await append(await encoder.encode(snapshot, severity));
+        written.readings++;
+        isLost = false;
+      }),
+    lose: loss =>
+      guarded(file, async () => {
+        if (!isLost) await append(lossFrame(loss));
+        isLost = true;
+      }),
+    close: () =>
+      guarded(file, async () => {
+        encoder.restart();
+        await current?.handle.sync();
+        await current?.handle.close();
+        current = null;
+      }),
+    written: () => written,
+  };
+}
+
+/** `size` is what this process knows it to be. */
+type OpenFile = {handle: FileHandle; target: string; size: number};
+
+async function openExisting(file: string): Promise<OpenFile | null> {
+  const handle = await openIfThere(file);
+  if (handle === null) return null;
+  try {
+    const bytes = await readFile(handle);
+    const {header, end: start} = readHeader(bytes, file);
+    const {end} = readFrames(bytes, start);
+    if (end < bytes.length) await handle.truncate(end);
+    await handle.chmod(0o600);
+    return {handle, target: header.target, size: end};
+  } catch (error) {
+    await handle.close();
+    throw error;
+  }
+}
+
+async function openIfThere(file: string): Promise<FileHandle | null> {
+  const {O_RDWR, O_APPEND} = constants;
+  try {
+    return await open(file, O_RDWR | O_APPEND);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    // Told now that it cannot be made there, instead of with the first reading.
+    await (await open(`${file}.new`, 'w', 0o600)).close();
+    return null;
+  }
+}
+
+/** A file is never seen without its header: it gets its name afterwards. */
+async function begin(file: string, target: string): Promise<OpenFile> {
+  const header = writeHeader(target);
+  const fresh = await open(`${file}.new`, 'w', 0o600);
+  try {
+    await fresh.appendFile(header);
+    await fresh.sync();
+  } finally {
+    await fresh.close();
+  }
+  await rename(`${file}.new`, file);
+  const folder = await open(dirname(file), constants.O_RDONLY);
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
+  const handle = await open(file, constants.O_RDWR | constants.O_APPEND);
+  return {handle, target, size: header.length};
+}
+
+/** A frame that is cut off (a full disk) is taken back. Somebody else's would be torn by ours, and ours by theirs. */
+async function writeAt(to: OpenFile, bytes: Buffer, file: string): Promise<void> {
+  if ((await to.handle.stat()).size !== to.size) {
+    throw new AbortError(`something else writes to ${file}`, {
+      hint: 'Give each recording a file of its own.',
+      exitCode: exitCodes.actFailed,
+    });
+  }
+  try {
+    await to.handle.appendFile(bytes);
+    to.size += bytes.length;
+  } catch (error) {
+    await to.handle.truncate(to.size).catch(() => {});
+    throw error;
+  }
+}
+
+async function guarded<T>(file: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof AbortError || (error as NodeJS.ErrnoException).code === undefined) throw error;
+    const reason = (error as Error).message.split(',')[0];
+    throw new AbortError(`cannot write the recording ${file}: ${reason}`, {
+      hint: 'What it holds until now can be played.',
+      exitCode: exitCodes.actFailed,
+      cause: error,
+    });
+  }
+}
+
+function otherTarget(file: string, theirs: string, ours: string): AbortError {
+  return new AbortError(`${file} is a recording of ${theirs}, this is ${ours}`, {
+    hint: 'Give each target a file of its own.',
+    exitCode: exitCodes.usage,
+  });
+}

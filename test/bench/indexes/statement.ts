@@ -1,0 +1,26 @@
+import type {Random} from '../../../source/demo/random.ts';
+
+/** What an application sends so many times, with values of its own each time. */
+export type Statement = {calls: number; text: string; values(random: Random): unknown[]};
+
+const dayMs = 86_400_000;
+
+export function daysAgo(days: number): Date {
+  return new Date(Date.now() - days * dayMs);
+}
+
+/** 1 to count, the first ones mostly, as the rows are. */
+export function oftenFirst(random: Random, count: number): number {
+  return 1 + Math.floor(count * (random.below(10_000) / 10_000) ** 3);
+}
+
+/** Different numbers from 1 to count. */
+export function several(random: Random, howMany: number, count: number): number[] {
+  const first = random.below(count - howMany);
+  return Array.from({length: howMany}, (_, index) => 1 + first + index);
+}
+
+/** `$from, $from+1, …` */
+export function parameters(from: number, howMany: number): string {
+  return Array.from({length: howMany}, (_, index) => `$${from + index}`).join(',');
+}

@@ -1,0 +1,85 @@
+import {describe, expect, it} from 'vitest';
+import {compare, isWorse} from '../../../source/core/health/baseline.ts';
+import {countedBetween, countedBy} from '../../../source/core/health/period.ts';
+import {parseSnapshotDocument} from '../../../source/core/health/read-baseline.ts';
+import type {Snapshot, Statement} from '../../../source/core/snapshot.ts';
+import {createSnapshot, createStatement} from '../../helpers/snapshot.ts';
+
+/** A hundred calls of some milliseconds each, in the counters. */
+function called(calls: number, mean: number, changes: Partial<Statement> = {}): Statement {
+  return createStatement({
+    calls,
+    mean_exec_time_ms: mean,
+    total_exec_time_ms: calls * mean,
+    stddev_exec_time_ms: 0.1,
+    max_exec_time_ms: 1000,
+    ...changes,
+  });
+}
+
+const before = createSnapshot({statements: [called(100, 1)]});
+const later = (statements: Statement[], changes: Partial<Snapshot> = {}) =>
+  createSnapshot({at: '2026-01-01T01:00:00.000000Z', statements, ...changes});
+
+function comparison(current: Snapshot, baseline = before) {
+  return compare({
+    baseline,
+    before: countedBy(baseline),
+    current,
+    after: countedBetween(baseline, current),
+    slower_ratio: 1.5,
+  });
+}
+
+describe('compared with before', () => {
+  it('nothing is slower where nothing was called since', () => {
+    expect(comparison(later([called(100, 1)]))).toMatchObject({slower: [], new_statements: [], left_out: []});
+  });
+
+  it('looks at the calls since then alone', () => {
+    // 100 calls of 1 ms, and 100 more of 2 ms: 1.5 ms on average, 0.51 of deviation.
+    const both = called(200, 1.5, {stddev_exec_time_ms: 0.51});
+    expect(comparison(later([both]))).toMatchObject({
+      slower: [{calls_before: 100, calls_after: 100, mean_before_ms: 1, ratio: expect.closeTo(2, 1)}],
+    });
+  });
+
+  it('does not call slower what was called too seldom to tell', () => {
+    const few = called(129, (100 + 29 * 9) / 129, {stddev_exec_time_ms: 3.3});
+    expect(comparison(later([few])).slower).toEqual([]);
+  });
+
+  it('takes all of it where the counters began anew', () => {
+    const anew = called(60, 5, {max_exec_time_ms: 9});
+    expect(comparison(later([anew])).slower).toMatchObject([{calls_after: 60, ratio: 5}]);
+  });
+
+  it('tells new statements, and is not worse for them', () => {
+    const result = comparison(later([called(100, 1), called(9, 3, {queryid: '7', query: 'SELECT 7'})]));
+    expect(result.new_statements).toEqual([
+      {queryid: '7', query: 'SELECT 7', calls: 9, mean_exec_time_ms: 3},
+    ]);
+    expect(isWorse(result)).toBe(false);
+  });
+
+  it('tells statements of another server by their text', () => {
+    const other = {...before, target: {...before.target, id: 'staging:5432/shop'}};
+    const result = comparison(later([called(100, 5, {queryid: '7', dbid: '9'})]), other);
+    expect(result.slower).toMatchObject([{queryid: '7', ratio: 5}]);
+    expect(result.left_out).toEqual([expect.stringContaining('staging:5432/shop')]);
+  });
+
+  it('finds more rollbacks where they are too many for chance', () => {
+    const [shop] = before.databases;
+    const databases = (xact_rollback: number) => (shop ? [{...shop, xact_commit: 3000, xact_rollback}] : []);
+    expect(comparison(later([], {databases: databases(200)})).errors.is_worse).toBe(true);
+    expect(comparison(later([], {databases: databases(5)})).errors.is_worse).toBe(false);
+  });
+
+  it('has its baseline from a document', () => {
+    expect(parseSnapshotDocument(JSON.stringify(before))).toEqual(before);
+    for (const text of ['', '[]', '{"schema_version":1}', '{"schema_version":2}', 'null']) {
+      expect(parseSnapshotDocument(text)).toBeNull();
+    }
+  });
+});

@@ -1,0 +1,206 @@
+import {describe, expect, it} from 'vitest';
+import {assessHealth} from '../../../source/core/health/health.ts';
+import {type GivenLimits, limitsFor, parseLimit} from '../../../source/core/health/limits.ts';
+import {
+  type MetricName,
+  measure,
+  metricNames,
+  slowestStatement,
+} from '../../../source/core/health/metrics.ts';
+import type {Finding} from '../../../source/core/recipe.ts';
+import type {Database, Snapshot, StatementRates} from '../../../source/core/snapshot.ts';
+import {createBackend, createSnapshot, createStatement} from '../../helpers/snapshot.ts';
+
+function healthOf(snapshot: Snapshot, findings: Finding[] = [], given: GivenLimits = {}) {
+  const metrics = measure({snapshot, facts: {}, findings, pooler_waiting_clients: null});
+  return assessHealth(metrics, limitsFor(snapshot, given), findings);
+}
+
+const crossed = (health: ReturnType<typeof assessHealth>) =>
+  metricNames.filter(name => health.thresholds[name].is_crossed);
+
+function findingOf(severity: Finding['severity'], subject: string): Finding {
+  return {recipe: 'slots-nearly-full', severity, subject, summary: subject, evidence: {}, params: {a: 'b'}};
+}
+
+/** As the connected one: only of that is anything known. */
+function database(changes: Partial<Database>): Database[] {
+  const [shop] = createSnapshot().databases;
+  if (shop === undefined) throw new Error('a snapshot has a database');
+  return [
+    {...shop, datname: 'other', cache_hit_ratio: 0.1},
+    {...shop, ...changes},
+  ];
+}
+
+const rates: StatementRates = {
+  interval_ms: 10_000,
+  calls_per_second: 1,
+  exec_ms_per_second: 7,
+  exec_share_ratio: 1,
+  rows_per_second: 0,
+  shared_blks_hit_per_second: 0,
+  shared_blks_read_per_second: 0,
+  temp_blks_per_second: 0,
+  wal_bytes_per_second: 0,
+  mean_exec_time_ms: 7,
+  stddev_exec_time_ms: 0,
+};
+
+describe('the limits', () => {
+  it('hold for a healthy server', () => {
+    const health = healthOf(createSnapshot());
+    expect([health.status, crossed(health)]).toEqual(['ok', []]);
+    expect(Object.keys(health)).toEqual(['schema_version', 'status', 'findings', 'metrics', 'thresholds']);
+  });
+
+  const idle = (state_age_ms: number) => ({
+    backends: [createBackend({state: 'idle in transaction (aborted)', state_age_ms})],
+  });
+  const blocked = (count: number) => ({
+    backends: Array.from({length: count}, (_, index) => createBackend({pid: index + 1, blocked_by: [99]})),
+  });
+  const slots = (count: number) => ({
+    max_connections: 23,
+    backends: Array.from({length: count}, (_, index) => createBackend({pid: index + 1})),
+  });
+  const mean = (mean_exec_time_ms: number) => ({statements: [createStatement({mean_exec_time_ms})]});
+  const transaction = (xact_age_ms: number) => ({backends: [createBackend({xact_age_ms})]});
+
+  it.each<[MetricName, Parameters<typeof createSnapshot>[0], 'ok' | 'warning' | 'critical']>([
+    ['used_ratio', slots(16), 'ok'],
+    ['used_ratio', slots(17), 'warning'],
+    ['used_ratio', slots(19), 'critical'],
+    ['longest_idle_in_transaction_ms', idle(30_000), 'ok'],
+    ['longest_idle_in_transaction_ms', idle(30_001), 'warning'],
+    ['longest_idle_in_transaction_ms', idle(300_001), 'critical'],
+    ['longest_transaction_ms', transaction(300_001), 'warning'],
+    ['longest_transaction_ms', transaction(1_800_001), 'critical'],
+    ['blocked_sessions', blocked(5), 'ok'],
+    ['blocked_sessions', blocked(6), 'warning'],
+    ['blocked_sessions', blocked(21), 'critical'],
+    ['slowest_mean_exec_time_ms', mean(101), 'warning'],
+    ['slowest_mean_exec_time_ms', mean(1001), 'critical'],
+    ['cache_hit_ratio', {databases: database({cache_hit_ratio: 0.98})}, 'warning'],
+    ['index_hit_ratio', {databases: database({index_hit_ratio: 0.98})}, 'warning'],
+  ])('%s: %#', (name, changes, level) => {
+    const health = healthOf(createSnapshot(changes));
+    expect([health.thresholds[name].level, health.status]).toEqual([level, level]);
+    expect(crossed(health)).toEqual(level === 'ok' ? [] : [name]);
+  });
+
+  it('one alone is critical, of two the first is a warning', () => {
+    const snapshot = createSnapshot(blocked(3));
+    const only = (limit: string) => {
+      const blocked_sessions = parseLimit('blocked_sessions', limit);
+      return healthOf(snapshot, [], blocked_sessions === null ? {} : {blocked_sessions}).status;
+    };
+    expect(['3', '2', '2,9', '1,2'].map(only)).toEqual(['ok', 'critical', 'warning', 'critical']);
+  });
+
+  it.each<[MetricName, unknown]>([
+    ['used_ratio', '80'],
+    ['used_ratio', '90%,80%'],
+    ['index_hit_ratio', '90%,99%'],
+    ['used_ratio', '70%,80%,90%'],
+    ['blocked_sessions', '1.5'],
+    ['blocked_sessions', '-1'],
+    ['longest_transaction_ms', 30],
+    ['longest_transaction_ms', '30'],
+    ['slowest_mean_exec_time_ms', 'soon'],
+    ['used_ratio', null],
+  ])('%s of %s is none', (name, written) => {
+    expect(parseLimit(name, written)).toBeNull();
+  });
+
+  it('leave the hit ratios of a young server alone, unless they are asked for', () => {
+    const young = createSnapshot({
+      databases: database({blks_hit: 900, blks_read: 100, cache_hit_ratio: 0.9}),
+    });
+    const health = healthOf(young);
+    expect([crossed(health), health.thresholds.cache_hit_ratio]).toEqual([
+      [],
+      {min: null, warning: null, critical: null, level: 'ok', is_crossed: false},
+    ]);
+    const given = {cache_hit_ratio: {warning: null, critical: 0.99}};
+    expect(crossed(healthOf(young, [], given))).toEqual(['cache_hit_ratio']);
+  });
+
+  it('are not crossed by what could not be read', () => {
+    const unavailable = [{section: 'statements', sqlstate: null, reason: 'not loaded', remedy: 'load it'}];
+    const health = healthOf(createSnapshot({unavailable, statements: [], databases: []}));
+    expect(health.metrics).toMatchObject({
+      slowest_mean_exec_time_ms: null,
+      cache_hit_ratio: null,
+      invalid_indexes: null,
+      statement_evictions_per_minute: null,
+    });
+    expect([health.status, health.thresholds.invalid_indexes.level]).toEqual(['ok', 'unknown']);
+  });
+});
+
+describe('findings', () => {
+  it('come worst first, without what only the guide needs, and decide the status', () => {
+    const findings = [findingOf('warning', 'a'), findingOf('critical', 'b'), findingOf('warning', 'c')];
+    const health = healthOf(createSnapshot(), findings);
+    expect(health.status).toBe('critical');
+    expect(health.findings.map(({subject}) => subject)).toEqual(['b', 'a', 'c']);
+    expect(health.findings[0]).not.toHaveProperty('params');
+    expect(healthOf(createSnapshot(), findings.slice(0, 1)).status).toBe('warning');
+  });
+});
+
+describe('the slowest statement', () => {
+  it.each([
+    ['none', [], undefined],
+    [
+      'the slowest on average',
+      [
+        createStatement({queryid: '1', mean_exec_time_ms: 4}),
+        createStatement({queryid: '2', mean_exec_time_ms: 5}),
+      ],
+      ['2', 5],
+    ],
+    [
+      'not one that ran once',
+      [createStatement({queryid: '1', calls: 1, mean_exec_time_ms: 90}), createStatement({queryid: '2'})],
+      ['2', 0.5],
+    ],
+    [
+      'of the time between two readings, where there are two',
+      [
+        createStatement({queryid: '1', calls: 1, mean_exec_time_ms: 90, rates}),
+        createStatement({queryid: '2'}),
+      ],
+      ['1', 7],
+    ],
+  ] as const)('is %s', (_, statements, expected) => {
+    const slowest = slowestStatement(createSnapshot({statements: [...statements]}));
+    expect(slowest && [slowest.statement.queryid, slowest.mean_exec_time_ms]).toEqual(expected ?? null);
+  });
+
+  it('is not what was slow before an interval', () => {
+    const snapshot = createSnapshot({statements: [createStatement({mean_exec_time_ms: 900})]});
+    expect(slowestStatement(snapshot, {is_interval: true})).toBeNull();
+  });
+});
+
+describe('N+1 suspects', () => {
+  const called = (queryid: string, changes: Partial<StatementRates>) =>
+    createStatement({queryid, rates: {...rates, mean_exec_time_ms: 0.1, rows_per_second: 0, ...changes}});
+  const others = [called('8', {calls_per_second: 2}), called('9', {calls_per_second: 3})];
+  it.each<[string, Partial<StatementRates>, number]>([
+    ['very many calls, tiny time, few rows', {calls_per_second: 60, rows_per_second: 60}, 1],
+    ['many calls of much else', {calls_per_second: 15}, 0],
+    ['calls that take their time', {calls_per_second: 60, mean_exec_time_ms: 3}, 0],
+    ['calls that bring many rows', {calls_per_second: 60, rows_per_second: 600}, 0],
+  ])('%s', (_, changes, count) => {
+    const snapshot = createSnapshot({statements: [called('1', changes), ...others]});
+    expect(healthOf(snapshot).metrics.n_plus_one_suspects).toBe(count);
+  });
+
+  it('are none where everything is called as often', () => {
+    const statements = ['1', '2', '3'].map(queryid => called(queryid, {calls_per_second: 60}));
+    expect(healthOf(createSnapshot({statements})).metrics.n_plus_one_suspects).toBe(0);
+  });
+});

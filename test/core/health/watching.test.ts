@@ -1,0 +1,85 @@
+import {describe, expect, it} from 'vitest';
+import {limitsFor} from '../../../source/core/health/limits.ts';
+import {type Metrics, measure} from '../../../source/core/health/metrics.ts';
+import {createWatch} from '../../../source/core/health/watching.ts';
+import type {Finding} from '../../../source/core/recipe.ts';
+import {createSnapshot} from '../../helpers/snapshot.ts';
+
+const snapshot = createSnapshot();
+const limits = limitsFor(snapshot, {});
+const healthy = measure({snapshot, facts: {}, findings: [], pooler_waiting_clients: null});
+const slots = (used_ratio: number): Metrics => ({...healthy, used_ratio});
+
+/** A minute, read every 10 s. */
+function watchOf(used: readonly (number | null)[], findings: readonly Finding[] = []) {
+  const watch = createWatch({for_ms: 60_000, every_ms: 10_000, sustain_ms: 20_000}, 1000);
+  for (const [index, value] of used.entries()) {
+    const at_ms = 1000 + index * 10_000;
+    if (value === null) watch.lose(at_ms, {reason: 'gone', is_refused: true});
+    else watch.see(at_ms, {metrics: slots(value), limits, findings});
+  }
+  return watch;
+}
+
+describe('a watch', () => {
+  it('is well where all was', () => {
+    const result = watchOf([0.1, 0.2, 0.3, 0.4]).result(31_000);
+    expect(result).toMatchObject({
+      status: 'ok',
+      metrics: {used_ratio: 0.4, average_used_ratio: 0.25, seen_ratio: 1},
+      watch: {readings: 4, failed_early: null, seen_ms: 30_000, losses: []},
+    });
+  });
+
+  it('fails as soon as a critical limit has held for long enough, and not before', () => {
+    expect(watchOf([0.95, 0.95]).failure()).toBeNull();
+    expect(watchOf([0.95, 0.95, 0.95]).failure()).toBe('used_ratio');
+    expect(watchOf([0.95, 0.95, 0.1, 0.95, 0.95]).failure()).toBeNull();
+    // Nobody knows how it was meanwhile.
+    expect(watchOf([0.95, 0.95, null, 0.95, 0.95]).failure()).toBeNull();
+    expect(watchOf([0.95, 0.95, 0.95]).result(21_000)).toMatchObject({
+      status: 'critical',
+      watch: {failed_early: 'used_ratio'},
+    });
+  });
+
+  it.each<[string, number[], string]>([
+    ['an average beyond its limit', [0.75, 0.75, 0.75], 'warning'],
+    ['a short critical peak', [...Array.from({length: 40}, () => 0.1), 0.95], 'warning'],
+    ['many readings beyond a warning', [0.1, 0.1, 0.85, 0.85, 0.1, 0.1], 'warning'],
+    ['one beyond a warning among many', [...Array.from({length: 40}, () => 0.1), 0.85], 'ok'],
+    ['a tenth beyond what is critical', [0.95, ...Array.from({length: 9}, () => 0.1)], 'critical'],
+  ])('takes %s for what it is', (_, used, status) => {
+    expect(watchOf(used).result(1000 + used.length * 10_000)?.status).toBe(status);
+  });
+
+  it('says how much it saw, and when not', () => {
+    const watch = watchOf([0.1, 0.1, null, null, 0.1]);
+    expect(watch.result(41_000)).toMatchObject({
+      status: 'critical',
+      metrics: {seen_ratio: 0.25, refused_connections_per_minute: 2},
+      watch: {losses: [{at_ms: 20_000, lasted_ms: 20_000, reason: 'gone'}]},
+      thresholds: {seen_ratio: {level: 'critical'}},
+    });
+  });
+
+  it('has nothing to say where nothing was read', () => {
+    expect(watchOf([null, null]).result(60_000)).toBeNull();
+  });
+
+  it('tells what was found for long enough alone', () => {
+    const finding = {recipe: 'a', severity: 'critical', subject: 'x', summary: '', evidence: {}} as const;
+    expect(watchOf([0.1, 0.1], [finding]).result(11_000)?.status).toBe('ok');
+    expect(watchOf([0.1, 0.1, 0.1], [finding]).result(21_000)).toMatchObject({
+      status: 'critical',
+      findings: [{recipe: 'a', subject: 'x'}],
+    });
+  });
+
+  it('takes two readings at once for one', () => {
+    const watch = createWatch({for_ms: 60_000, every_ms: 10_000, sustain_ms: 20_000}, 0);
+    watch.see(0, {metrics: slots(0.9), limits, findings: []});
+    watch.see(5, {metrics: slots(0.1), limits, findings: []});
+    expect(watch.result(10_000)).toMatchObject({watch: {readings: 1, series: {used_ratio: {average: 0.1}}}});
+  });
+});

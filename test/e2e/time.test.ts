@@ -1,0 +1,97 @@
+import {readdir} from 'node:fs/promises';
+import {join} from 'node:path';
+import {afterAll, afterEach, beforeAll, describe, expect, it} from 'vitest';
+import {runProgram} from '../cli/run-program.ts';
+import {temporaryFolder} from '../commands/acting.ts';
+import {openProgram, shown} from '../helpers/console.ts';
+import {startTestServer, type TestServer} from '../helpers/server.ts';
+import type {Terminal} from '../helpers/terminal.ts';
+
+const terminals: Terminal[] = [];
+let server: TestServer;
+beforeAll(async () => {
+  server = await startTestServer({major: 18, settings: {max_connections: 60}});
+});
+afterAll(() => server?.stop());
+afterEach(async () => {
+  await Promise.all(terminals.splice(0).map(terminal => terminal.close()));
+});
+
+function open(args: string[], cwd: string): Terminal {
+  const terminal = openProgram(args, {columns: 140, rows: 40, cwd});
+  terminals.push(terminal);
+  return terminal;
+}
+
+describe('record and play', () => {
+  it('plays what was recorded, in the same console, and reports it', async () => {
+    const folder = await temporaryFolder();
+    const file = join(folder, 'out.poolctl');
+    await server.connect({application_name: 'recorded-shop'});
+    const recorded = await runProgram(['record', file, server.url(), '--interval', '1s', '--for', '5s']);
+    expect(recorded).toMatchObject({code: 0, stdout: ''});
+    expect(recorded.stderr).toMatch(/\d+ readings, .* written to/);
+
+    const terminal = open(['play', file], folder);
+    await terminal.waitFor('recorded-shop');
+    await terminal.waitFor(/recording .*playing 1x/);
+    terminal.write('p');
+    await terminal.waitFor(/recording stopped/);
+    terminal.write('{');
+    await terminal.waitFor(() => / \S+ ●/.test(terminal.screen().at(-2) ?? ''));
+    const before = timeOn(terminal);
+    terminal.write(']');
+    await terminal.waitFor(() => timeOn(terminal) !== before);
+    terminal.write('2jK');
+    await terminal.waitFor('this is a recording: nothing can be done in it');
+    terminal.write('q');
+    expect(await terminal.onExit).toMatchObject({exitCode: 0});
+
+    const html = join(folder, 'out.html');
+    const report = await runProgram(['report', file, '--html', html]);
+    expect(report.code).toBe(0);
+    const markdown = await runProgram(['report', file]);
+    expect(markdown.stdout).toContain('## Figures');
+  });
+
+  it('refuses what is no recording, and a report of nothing', async () => {
+    expect(await runProgram(['report', '/etc/hostname'])).toMatchObject({code: 2});
+    expect(await runProgram(['report'])).toMatchObject({code: 2});
+    expect(await runProgram(['record'])).toMatchObject({code: 2});
+    expect(await runProgram(['report', '--since', 'noon'])).toMatchObject({code: 2});
+  });
+});
+
+describe('the last hour of the console', () => {
+  it('is gone back to, comes back to now, and is written out', async () => {
+    const folder = await temporaryFolder();
+    const terminal = open(['--interval', '1s', server.url()], folder);
+    await terminal.waitFor('who holds them');
+    await terminal.waitFor(() => /slots used/.test(shown(terminal)));
+    const gone = await server.connect({application_name: 'short-lived'});
+    await terminal.waitFor('short-lived');
+    await gone.end();
+    await terminal.waitFor(() => !shown(terminal).includes('short-lived'));
+    for (let back = 0; back < 40 && !shown(terminal).includes('short-lived'); back++) {
+      const before = timeOn(terminal);
+      terminal.write('[');
+      await terminal.waitFor(() => timeOn(terminal) !== before || shown(terminal).includes('short-lived'));
+    }
+    expect(shown(terminal)).toContain('short-lived');
+    expect(shown(terminal)).toMatch(/past stopped \d{4}-/);
+    terminal.write('L');
+    await terminal.waitFor(() => !shown(terminal).includes('short-lived'));
+    terminal.write('w');
+    await terminal.waitFor('written to');
+    const [file = ''] = (await readdir(folder)).filter(name => name.endsWith('.poolctl'));
+    const {stdout} = await runProgram(['report', join(folder, file)]);
+    expect(stdout).toContain('slots used');
+    terminal.write('q');
+    expect(await terminal.onExit).toMatchObject({exitCode: 0});
+  });
+});
+
+/** When the reading on show was taken: the end of the header. */
+function timeOn(terminal: Terminal): string {
+  return terminal.screen()[0]?.trimEnd().slice(-8) ?? '';
+}

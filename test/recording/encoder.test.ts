@@ -1,0 +1,61 @@
+import {describe, expect, it} from 'vitest';
+import type {Snapshot} from '../../source/core/snapshot.ts';
+import {createEncoder, decodeGroup} from '../../source/recording/encoder.ts';
+import type {Frame} from '../../source/recording/frames.ts';
+import {createStatement} from '../helpers/snapshot.ts';
+import {changingSnapshots} from './changing-snapshots.ts';
+
+async function encodeAll(snapshots: readonly Snapshot[]): Promise<Frame[]> {
+  const encoder = createEncoder();
+  const frames: Frame[] = [];
+  for (const snapshot of snapshots) frames.push(await encoder.encode(snapshot, null));
+  encoder.restart();
+  return frames;
+}
+
+function withoutRates(snapshots: readonly Snapshot[]): Snapshot[] {
+  return snapshots.map(of => ({
+    ...of,
+    statements: of.statements.map(({rates: _, ...statement}) => statement),
+  }));
+}
+
+describe('encoder', () => {
+  it('gives back every reading as it was: who came, went and changed, in their order', async () => {
+    const snapshots = changingSnapshots(40);
+    expect(withoutRates(decodeGroup(await encodeAll(snapshots)))).toEqual(snapshots);
+  });
+
+  it('gives back the beginning of a group whose end is missing', async () => {
+    const snapshots = changingSnapshots(5);
+    const frames = await encodeAll(snapshots);
+    expect(withoutRates(decodeGroup(frames.slice(0, 3)))).toEqual(snapshots.slice(0, 3));
+  });
+
+  it('begins a group after so many readings, and where the clock was set back', async () => {
+    const snapshots = changingSnapshots(125);
+    const frames = await encodeAll([...snapshots, ...changingSnapshots(1)]);
+    const keys = frames.flatMap(({kind}, index) => (kind === 'key' ? [index] : []));
+    expect(keys).toEqual([0, 120, 125]);
+    expect(withoutRates(decodeGroup(frames.slice(120, 125)))).toEqual(snapshots.slice(120));
+  });
+
+  it('keeps the statements of every half minute, with their rates over that time, in each group', async () => {
+    const snapshots = changingSnapshots(180).map((snapshot, index) => ({
+      ...snapshot,
+      statements: [createStatement({calls: 1000 + index * 10, total_exec_time_ms: 500 + index * 5})],
+    }));
+    const frames = await encodeAll(snapshots);
+    const [first, second] = [frames.slice(0, 120), frames.slice(120)].map(decodeGroup);
+    const [early, late] = [first?.[119], second?.[3]].map(of => of?.statements[0]);
+    expect(early).toMatchObject({query: expect.any(String), mean_exec_time_ms: 0.5});
+    expect(early?.rates).toMatchObject({interval_ms: 30_000, calls_per_second: 5, mean_exec_time_ms: 0.5});
+    expect(late?.rates).toMatchObject({interval_ms: 30_000, calls_per_second: 5});
+    expect(second?.at(-1)?.statements[0]?.calls).toBeGreaterThan(late?.calls ?? 0);
+  });
+
+  it('says little of a reading in which little has changed', async () => {
+    const [key, second] = await encodeAll(changingSnapshots(2));
+    expect(second?.payload.length).toBeLessThan((key?.payload.length ?? 0) / 3);
+  });
+});

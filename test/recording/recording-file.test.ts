@@ -1,0 +1,129 @@
+import {appendFile, readFile, stat, truncate, writeFile} from 'node:fs/promises';
+import {join} from 'node:path';
+import {describe, expect, it} from 'vitest';
+import type {Snapshot} from '../../source/core/snapshot.ts';
+import {createMemoryTape} from '../../source/recording/memory-tape.ts';
+import {openRecording} from '../../source/recording/open-recording.ts';
+import {openRecordingFile} from '../../source/recording/recording-file.ts';
+import {temporaryFolder} from '../commands/acting.ts';
+import {changingSnapshots} from './changing-snapshots.ts';
+
+const plenty = 2 ** 30;
+
+async function newFile(): Promise<string> {
+  return join(await temporaryFolder(), 'out.poolctl');
+}
+
+async function write(file: string, snapshots: readonly Snapshot[], most_bytes = plenty): Promise<void> {
+  const recording = await openRecordingFile(file, {most_bytes});
+  for (const snapshot of snapshots) await recording.keep(snapshot, null);
+  await recording.close();
+}
+
+async function timesOf(file: string): Promise<number[]> {
+  return (await openRecording(file)).tape.moments().map(({at_ms}) => at_ms);
+}
+
+function times(snapshots: readonly Snapshot[]): number[] {
+  return snapshots.map(({at}) => Date.parse(at));
+}
+
+const snapshots = changingSnapshots(300);
+const refused = (exitCode: number) => ({name: 'AbortError', exitCode});
+
+describe('a recording', () => {
+  it('gives back any reading, what was found and when nothing could be read, to nobody else', async () => {
+    const file = await newFile();
+    const recording = await openRecordingFile(file, {most_bytes: plenty});
+    for (const snapshot of snapshots.slice(0, 10)) await recording.keep(snapshot, 'critical');
+    await recording.lose({at_ms: 5, message: 'gone'});
+    await recording.lose({at_ms: 6, message: 'gone, for 1 s'});
+    await recording.keep(snapshots[10] as Snapshot, null);
+    await recording.close();
+    const {tape, target, problem} = await openRecording(file);
+    expect({target, problem}).toEqual({target: 'db.example:5432/shop', problem: null});
+    expect(tape.moments().map(({severity}) => severity)).toEqual([...Array(10).fill('critical'), null]);
+    expect(tape.losses()).toEqual([{at_ms: 5, message: 'gone'}]);
+    const [reading] = await tape.read(7, 7);
+    expect(reading?.backends).toEqual(snapshots[7]?.backends);
+    expect((await stat(file)).mode & 0o777).toBe(0o600);
+  });
+
+  it('is written on, by a later call too, and loses a torn tail alone', async () => {
+    const file = await newFile();
+    await write(file, snapshots.slice(0, 5));
+    await truncate(file, (await stat(file)).size - 3);
+    expect(await timesOf(file)).toEqual(times(snapshots.slice(0, 4)));
+    expect((await openRecording(file)).problem).toMatch(/bytes of it are damaged or cut off/);
+    await write(file, snapshots.slice(5, 8));
+    expect(await timesOf(file)).toEqual(times([...snapshots.slice(0, 4), ...snapshots.slice(5, 8)]));
+    expect((await openRecording(file)).problem).toBeNull();
+  });
+
+  it('loses no more than the group that is damaged', async () => {
+    const file = await newFile();
+    await write(file, snapshots);
+    const bytes = await readFile(file);
+    const middle = Math.floor(bytes.length / 2);
+    bytes.writeUInt8(bytes.readUInt8(middle) ^ 0xff, middle);
+    await writeFile(file, bytes);
+    const kept = await timesOf(file);
+    expect(kept.slice(0, 120)).toEqual(times(snapshots.slice(0, 120)));
+    expect(kept.slice(-60)).toEqual(times(snapshots.slice(240)));
+    expect(kept.length).toBeLessThan(300);
+  });
+
+  it('is bounded: it becomes .1 when it is half full, and both are played', async () => {
+    const file = await newFile();
+    const most_bytes = 20_000;
+    await write(file, changingSnapshots(3000), most_bytes);
+    const sizes = await Promise.all([stat(file), stat(`${file}.1`)]);
+    expect(sizes.reduce((sum, {size}) => sum + size, 0)).toBeLessThan(most_bytes + 2000);
+    const all = times(changingSnapshots(3000));
+    const kept = await timesOf(file);
+    expect(kept).toEqual(all.slice(-kept.length));
+    expect(kept.length).toBeGreaterThan(100);
+    expect((await stat(`${file}.1`)).mode & 0o777).toBe(0o600);
+  });
+
+  it('refuses what is no recording, is of another target, or is written to by another', async () => {
+    const file = await newFile();
+    await writeFile(file, 'a diary\n');
+    await expect(openRecordingFile(file, {most_bytes: plenty})).rejects.toMatchObject(refused(2));
+    await expect(openRecording(file)).rejects.toMatchObject(refused(2));
+    expect(await readFile(file, 'utf8')).toBe('a diary\n');
+    await expect(openRecording(`${file}.absent`)).rejects.toMatchObject(refused(2));
+    await expect(openRecordingFile('/nowhere/out', {most_bytes: plenty})).rejects.toMatchObject(refused(7));
+
+    const [first, second] = snapshots as [Snapshot, Snapshot];
+    const own = `${file}.own`;
+    await write(own, [first]);
+    const recording = await openRecordingFile(own, {most_bytes: plenty});
+    const elsewhere = {...second, target: {...second.target, id: 'other:5432/shop'}};
+    await expect(recording.keep(elsewhere, null)).rejects.toMatchObject(refused(2));
+    await appendFile(own, 'x');
+    await expect(recording.keep(second, null)).rejects.toMatchObject(refused(7));
+    await recording.close();
+  });
+});
+
+describe('the last hour', () => {
+  it('forgets what is older, and keeps within its bytes', async () => {
+    const folder = await temporaryFolder();
+    const options = {most_ms: 400_000, most_bytes: plenty, fileFor: () => join(folder, 'hour.poolctl')};
+    const tape = createMemoryTape(options);
+    for (const snapshot of changingSnapshots(600)) tape.keep(snapshot, null);
+    const file = await tape.writeOut(null);
+    const kept = tape.moments().map(({at_ms}) => at_ms);
+    expect(kept).toEqual(times(changingSnapshots(600)).slice(-kept.length));
+    expect(kept.length).toBeLessThanOrEqual(201);
+    expect(await timesOf(file)).toEqual(kept);
+    await expect(tape.writeOut(null)).rejects.toMatchObject(refused(7));
+
+    const small = createMemoryTape({...options, most_ms: plenty, most_bytes: 10_000});
+    for (const snapshot of changingSnapshots(1200)) small.keep(snapshot, null);
+    const {size} = await stat(await small.writeOut(join(folder, 'small.poolctl')));
+    expect(size).toBeLessThan(10_000 + 25 * 20 * 120);
+    expect(small.moments().length).toBeLessThan(1200);
+  });
+});

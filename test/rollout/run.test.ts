@@ -1,0 +1,172 @@
+import {readFile, writeFile} from 'node:fs/promises';
+import {join} from 'node:path';
+import {afterAll, beforeAll, describe, expect, it} from 'vitest';
+import {type Demo, startDemo} from '../../source/demo/demo.ts';
+import {type ProgramOptions, runProgram, temporaryHome} from '../cli/run-program.ts';
+
+/** What the demo does anyway is no failure here. */
+const limits =
+  '{max_mean: 1h, max_used: 100%, max_blocked: 100, max_idle_in_transaction: 1h, max_transaction: 1h}';
+
+/** Leaves eight sessions idle in transaction behind, as a new version with a leak does; they end with the file `stop`. */
+const badVersion = `
+import pg from '${new URL('../../node_modules/pg/lib/index.js', import.meta.url).pathname}';
+import {existsSync, writeFileSync} from 'node:fs';
+const clients = [];
+for (let each = 0; each < 8; each++) {
+  const client = new pg.Client({connectionString: process.env.DEMO_URL, application_name: 'web-2.14'});
+  client.on('error', () => {});
+  await client.connect();
+  await client.query('BEGIN');
+  clients.push(client);
+}
+writeFileSync('leaking', '');
+setInterval(() => existsSync('stop') && process.exit(0), 50);
+`;
+
+describe('a rollout against the demo', () => {
+  let demo: Demo;
+  beforeAll(async () => {
+    demo = await startDemo({seed: 1, calm: true, onProgress: () => {}});
+  });
+  afterAll(() => demo?.stop());
+
+  async function prepare(plan: string) {
+    const home = await temporaryHome();
+    await writeFile(join(home, 'plan.yaml'), plan);
+    await writeFile(join(home, 'bad.mjs'), badVersion);
+    const rollout = (verb: string, args: string[] = [], options: ProgramOptions = {}) =>
+      runProgram(['rollout', verb, 'plan.yaml', demo.url, '--journal', 'j.jsonl', ...args], {
+        home,
+        ...options,
+        env: {DEMO_URL: demo.rescueUrl, NODE: process.execPath, ...options.env},
+      });
+    const done = async () => (await readFile(join(home, 'done'), 'utf8').catch(() => '')).trim().split('\n');
+    return {home, rollout, done};
+  }
+
+  it('passes stage after stage, with the approval it wants', async () => {
+    const {rollout, done} = await prepare(`
+name: web 2.13
+every: 0.5s
+thresholds: ${limits}
+stages:
+  - {name: staging, promote: echo staging >> done, rollback: echo back >> done, watch: 1s}
+  - {name: everyone, approval: true, promote: 'echo everyone >> done', rollback: none}
+`);
+    const planned = await rollout('run', ['--dry-run']);
+    expect([planned.code, planned.stdout]).toEqual([
+      0,
+      expect.stringMatching(/2\. everyone\n +approval +asked for/),
+    ]);
+    expect(await done()).toEqual(['']);
+    const waiting = await rollout('run');
+    expect([waiting.code, waiting.stderr]).toEqual([
+      2,
+      expect.stringContaining('--approve-stage "everyone"'),
+    ]);
+    expect((await rollout('status')).stdout).toMatch(/under way\nstaging +passed\neveryone +to do\n/);
+    const ended = await rollout('run', ['--approve-stage', 'everyone', '--json']);
+    expect([ended.code, JSON.parse(ended.stdout)]).toMatchObject([
+      0,
+      {status: 'done', stages: [{phase: 'passed'}, {phase: 'passed'}]},
+    ]);
+    expect(await done()).toEqual(['staging', 'everyone']);
+  });
+
+  it('rolls a bad version back, the last stage first', async () => {
+    const {rollout, done, home} = await prepare(`
+name: web 2.14
+every: 0.5s
+sustain: 1s
+thresholds: ${limits}
+stages:
+  - name: 10 %
+    promote: echo 10 >> done
+    rollback: echo back from 10 >> done
+    watch: 1s
+  - name: 100 %
+    promote: |
+      echo 100 >> done
+      "$NODE" bad.mjs > log 2>&1 &
+      while [ ! -e leaking ]; do :; done
+    rollback: touch stop; echo back from 100 >> done
+    watch: 10min
+    thresholds:
+      max_idle_in_transaction: 2s
+`);
+    const {code, stdout, stderr} = await rollout('run');
+    expect([code, stdout]).toEqual([
+      1,
+      expect.stringMatching(/failed, rolled back\n10 % +rolled back\n100 % +rolled back\n$/),
+    ]);
+    expect(stderr).toContain('100 %: failed: longest idle in transaction stayed critical');
+    expect(await done()).toEqual(['10', '100', 'back from 100', 'back from 10']);
+    const journal = await runProgram(['journal', 'list', '--journal', 'j.jsonl'], {home});
+    expect(journal.stdout).toMatch(/stage 100 %: rolling back: touch stop/);
+    expect((await runProgram(['journal', 'verify', '--journal', 'j.jsonl'], {home})).code).toBe(0);
+  });
+
+  it('goes on where it was after an interruption', async () => {
+    const {rollout, done} = await prepare(`
+name: web 2.15
+every: 0.5s
+thresholds: ${limits}
+stages:
+  - {name: all, promote: echo promoted >> done, rollback: echo back >> done, watch: 4s}
+`);
+    const first = await rollout('run', [], {interrupt: {when: /all: watching/, signal: 'SIGINT'}});
+    expect([first.code, first.stderr]).toEqual([
+      130,
+      expect.stringContaining('The same call goes on where it was.'),
+    ]);
+    expect((await rollout('status', ['--json'])).stdout).toContain('"phase": "watching"');
+    const second = await rollout('run');
+    expect([second.code, second.stderr]).toEqual([0, expect.stringContaining('goes on with rollout')]);
+    expect(await done()).toEqual(['promoted']);
+  });
+
+  it('takes back what a failing command may have done, and says so', async () => {
+    const {rollout, done} = await prepare(`
+name: web 2.16
+stages:
+  - {name: all, promote: 'echo half >> done; exit 3', rollback: echo back >> done}
+  - {name: never, promote: echo never >> done, rollback: none}
+`);
+    const {code, stderr} = await rollout('run');
+    expect([code, stderr]).toEqual([7, expect.stringContaining('all: failed: promote exited with 3')]);
+    expect(await done()).toEqual(['half', 'back']);
+  });
+
+  it('ends a command that takes too long, with all it began', async () => {
+    const {rollout} = await prepare(`
+name: web 2.17
+command_timeout: 1s
+stages:
+  - {name: all, promote: 'sleep 600 & sleep 600', rollback: 'exit 1'}
+`);
+    const {code, stdout, stderr} = await rollout('run');
+    expect([code, stderr]).toEqual([7, expect.stringContaining('promote took longer than 1 s')]);
+    expect(stdout).toMatch(/all +not rolled back +rollback exited with 1/);
+  });
+
+  it('begins nothing where a server cannot be reached, or the plan has mistakes', async () => {
+    const {rollout, done, home} = await prepare(`
+name: web 2.18
+stages:
+  - {name: all, promote: echo promoted >> done, rollback: none, watch: 1s}
+`);
+    const away = ['rollout', 'run', 'plan.yaml', 'postgres://u@127.0.0.1:1/x', '--journal', 'j.jsonl'];
+    expect((await runProgram(away, {home})).code).toBe(3);
+    await writeFile(
+      join(home, 'plan.yaml'),
+      'name: x\nstages:\n  - name: a\n    promot: ls\n    watch: soon\n',
+    );
+    const {code, stderr} = await rollout('run');
+    expect([code, stderr]).toEqual([
+      2,
+      expect.stringMatching(/^poolctl: plan\.yaml:4: .*"promote"\?\npoolctl: plan\.yaml:5: watch wants/),
+    ]);
+    expect(await done()).toEqual(['']);
+  });
+});
