@@ -18,7 +18,7 @@ const serverFlags = {
   username: {type: 'string', value: 'ROLE', shortFlag: 'U', help: 'role'},
   dbname: {type: 'string', value: 'NAME', shortFlag: 'd', help: 'database, or an address'},
   target: {type: 'string', value: 'NAME', help: 'a target of config.toml, by name'},
-  production: {type: 'boolean', help: 'mark the target as production: acts ask for its name'},
+  production: {type: 'boolean', help: 'the target is production: acts ask for its name'},
   wait: {
     type: 'string',
     value: 'TIME',
@@ -37,20 +37,20 @@ const jsonFlag = {json: {type: 'boolean', help: 'print JSON'}} as const;
 /** The limits of `check`, named as `limit_name` of its metrics. */
 const limitFlags = {
   maxUsed: {type: 'string', value: 'SHARE', help: 'of the slots, else 80%,90%'},
-  maxAverageUsed: {type: 'string', value: 'SHARE', help: 'with --for: on average, else 70% as a warning'},
+  maxAverageUsed: {type: 'string', value: 'SHARE', help: 'with --for: on average, else 70% (warns)'},
   maxIdleInTransaction: {type: 'string', value: 'TIME', help: 'the longest, else 30s,5min'},
   maxTransaction: {type: 'string', value: 'TIME', help: 'the longest, else 5min,30min'},
   maxBlocked: {type: 'string', value: 'N', help: 'sessions that wait for a lock, else 5,20'},
   maxMean: {type: 'string', value: 'TIME', help: 'of any statement, else 100ms,1s'},
-  minCacheHit: {type: 'string', value: 'SHARE', help: 'of the database, else 99% as a warning'},
-  minIndexHit: {type: 'string', value: 'SHARE', help: 'of the database, else 99% as a warning'},
-  maxInvalidIndexes: {type: 'string', value: 'N', help: 'else 0 as a warning'},
-  maxStaleTables: {type: 'string', value: 'N', help: 'with stale statistics, else 0 as a warning'},
-  maxEvictions: {type: 'string', value: 'N', help: 'of statements a minute, else 1 as a warning'},
-  maxN1: {type: 'string', value: 'N', help: 'statements that look like an N+1; no limit else'},
-  maxFatalSessions: {type: 'string', value: 'N', help: 'ended by errors or timeouts a minute (14 and later)'},
-  maxRefused: {type: 'string', value: 'N', help: 'with --for: 53300 that poolctl itself meets a minute'},
-  maxPoolerWaiting: {type: 'string', value: 'N', help: 'with --pooler: clients that wait, else 5,50'},
+  minCacheHit: {type: 'string', value: 'SHARE', help: 'of the database, else 99% (warns)'},
+  minIndexHit: {type: 'string', value: 'SHARE', help: 'of the database, else 99% (warns)'},
+  maxInvalidIndexes: {type: 'string', value: 'N', help: 'else 0 (warns)'},
+  maxStaleTables: {type: 'string', value: 'N', help: 'with stale statistics, else 0 (warns)'},
+  maxEvictions: {type: 'string', value: 'N', help: 'of statements a minute, else 1 (warns)'},
+  maxN1: {type: 'string', value: 'N', help: 'suspects of N+1; no limit else'},
+  maxFatalSessions: {type: 'string', value: 'N', help: 'ended by errors or timeouts a minute'},
+  maxRefused: {type: 'string', value: 'N', help: 'with --for: 53300 met by poolctl a minute'},
+  maxPoolerWaiting: {type: 'string', value: 'N', help: 'with --pooler: that wait, else 5,50'},
   minSeen: {type: 'string', value: 'SHARE', help: 'with --for: of the time, else 50%'},
 } as const satisfies Record<string, Flag>;
 
@@ -63,7 +63,7 @@ const checkFlags = {
   slower: {type: 'string', value: 'TIMES', help: 'with --baseline: how much slower counts (else 1.5)'},
   pooler: {type: 'string', value: 'URL', help: "PgBouncer's admin console, for clients that wait"},
   junit: {type: 'string', value: 'FILE', help: 'write JUnit XML as well; - prints it instead'},
-  nagios: {type: 'boolean', help: "one line with performance data, and a plugin's exit codes"},
+  nagios: {type: 'boolean', help: "a plugin's line, performance data and exit codes"},
   metrics: {type: 'string', value: 'ADDRESS', help: 'serve OpenMetrics at :9187 until Ctrl-C'},
 } as const satisfies Record<string, Flag>;
 
@@ -83,10 +83,10 @@ const replayFlags = {
   poolTimeout: {type: 'string', value: 'TIME', help: 'how long a query waits for a connection'},
   timeLimit: {type: 'string', value: 'TIME', help: 'of all measurements together, else 10min'},
   allowWrites: {type: 'boolean', help: 'sessions may write; never on production'},
-  client: {type: 'string', value: 'PATH', help: 'a generated Prisma Client, or the application that has it'},
+  client: {type: 'string', value: 'PATH', help: 'a generated Prisma Client, or its application'},
   demo: {type: 'boolean', help: 'on a throwaway server with the demo tables'},
   markdown: {type: 'boolean', help: 'print tables for an issue or pull request'},
-  capture: {type: 'string', value: 'ROUTE', help: 'instead: write down what an application asks for it'},
+  capture: {type: 'string', value: 'ROUTE', help: 'instead: write down what it asks'},
   out: {type: 'string', value: 'FILE', help: 'with --capture: the endpoint file to write'},
   listen: {type: 'number', value: 'PORT', help: 'with --capture: on loopback, else a free one'},
 } as const satisfies Record<string, Flag>;
@@ -177,7 +177,7 @@ export const commands = {
   },
   rollout: {
     usage: 'rollout run|status <plan> [url]',
-    summary: 'a staged rollout: promote, watch, roll back',
+    summary: 'staged: promote, watch, undo',
     mostWords: 3,
     flags: [...server, 'recipes', 'dryRun', 'yes', 'approveStage', 'journal', 'json'],
   },
@@ -207,7 +207,7 @@ export const commands = {
   },
   replay: {
     usage: 'replay <endpoint> [url]',
-    summary: "what an endpoint's queries do to the pool",
+    summary: "what an endpoint does to the pool",
     mostWords: 2,
     flags: [...server, ...replaying, 'seed', 'json'],
   },
@@ -230,7 +230,7 @@ export const commands = {
     flags: ['since', 'until', 'run', 'html', 'recipes', 'journal'],
   },
   journal: {
-    usage: 'journal [list|show <run>|verify|export]',
+    usage: 'journal [verb] [run]',
     summary: 'what was done here, and by whom',
     mostWords: 2,
     flags: ['journal', 'format', 'head', 'json'],
@@ -315,18 +315,19 @@ const notes: Record<CommandName, readonly string[]> = {
   demo: [],
   snapshot: [],
   check: [
-    `Exit 0 where all is well, 1 where there is a finding or a limit is crossed. Of two
-limits (80%,90%) the first is a warning; one alone is critical. SHARE is 80% or 0.8.
-The hit ratios have no limit of their own on a server that has read too little to tell.
-Mean times are since the statistics began; with --rates or --for, of what ended in
-between. With --for, the 95th percentile is held against the limits, and the worst
-reading of slots and transactions against the critical ones.
---nagios exits 0 ok, 1 warning, 2 critical (no connection among them), 3 unknown.`,
+    `Exit 0 where all is well, 1 where there is a finding or a limit is crossed. Of
+two limits (80%,90%) the first is a warning; one alone is critical. SHARE is 80%
+or 0.8. The hit ratios have no limit of their own on a server that has read too
+little to tell. Mean times are since the statistics began; with --rates or
+--for, of what ended in between. With --for, the 95th percentile is held against
+the limits, and the worst reading of slots and transactions against the critical
+ones. --nagios exits 0 ok, 1 warning, 2 critical (no connection too), 3 unknown.`,
   ],
   rollout: [
-    `Exit 0 when every stage passed, 1 when one failed and was rolled back, 7 when a command
-failed, 130 when interrupted; the same call then goes on where it was. --approve-stage NAME
-(or --yes) answers for the stages that want approval where nobody can be asked.`,
+    `Exit 0 when every stage passed, 1 when one failed and was rolled back, 7 when a
+command failed, 130 when interrupted; the same call then goes on where it was.
+--approve-stage NAME (or --yes) answers for the stages that want approval where
+nobody can be asked. A stage fails by what is critical, not by warnings.`,
   ],
   doctor: [],
   recipes: [],
@@ -337,31 +338,32 @@ the run's end are in the journal: exit 130. A second one ends it at once.`,
   ],
   undo: ["<run> is the run's id, or the beginning of it: 'poolctl journal list' has them."],
   replay: [
-    `<endpoint> is a file of SQL, TypeScript or JavaScript. Sessions are read-only unless
---allow-writes; slots that others need are left to them. Errors that requests meet
-are data: exit 0. Exit 7 where something could not be measured, 130 after Ctrl-C,
-with what was measured until then.`,
-    `--capture "GET /x" [url] takes no <endpoint>: it prints an address for the application,
-carries what it asks to the server, and writes it as an endpoint file at Ctrl-C.
-The file holds the values that were sent; only its owner may read it.`,
+    `<endpoint> is a file of SQL, TypeScript or JavaScript. Sessions are read-only
+unless --allow-writes; slots that others need are left to them. Errors that
+requests meet are data: exit 0. Exit 7 where something could not be measured,
+130 after Ctrl-C, with what was measured until then.`,
+    `--capture "GET /x" [url] takes no <endpoint>: it prints an address for the
+application, carries what it asks to the server, and writes it as an endpoint
+file at Ctrl-C. The file holds the values that were sent: 0600.`,
   ],
   record: [
-    `A reading that was written outlives the program; the disk is told to keep it every
-10s, so that a power cut costs no more. A file that is there is written on. When it
-is half of --max-size it becomes <file>.1. Statements' texts are in it, as the
-server shows them: only its owner can read it.`,
+    `A reading that was written outlives the program; the disk is told to keep it
+every 10s, so that a power cut costs no more. A file that is there is written
+on. At half of --max-size it becomes <file>.1. Statements' texts are in it, as
+the server shows them: only its owner can read it.`,
   ],
   play: [
-    `p plays and stops, [ and ] go by a reading, { and } by a minute, + and - change the
-speed, :at 14:03 jumps (UTC). Nothing is connected to. Findings are those that a
-reading shows by itself.`,
+    `p plays and stops, [ and ] go by a reading, { and } by a minute, + and - change
+the speed, :at 14:03 jumps (UTC). Nothing is connected to. Findings are those
+that a reading shows by itself.`,
   ],
   report: [
-    `At least one of [file], --since and --run. What was done comes from the journal, what
-was seen from the file. Literals of statements are left out.`,
+    `At least one of [file], --since and --run. What was done comes from the
+journal, what was seen from the file.`,
   ],
   journal: [
-    `verify --head HASH: exit 8 where the chain no longer holds the entry of that hash,
-however well it verifies by itself. Keep 'journal verify --json' elsewhere.`,
+    '<verb> is list (else), show <run>, verify or export.',
+    `verify --head HASH: exit 8 where the chain no longer holds the entry of that
+hash, however well it verifies by itself: keep what 'journal verify' told.`,
   ],
 };

@@ -43,7 +43,8 @@ export function cheapestAccess(
   const pages = Math.max(1, table.size_bytes / pageBytes);
   const total = Math.max(1, rowsOf(table));
   const rows = Math.max(1, total * productOf(conditions, table, known.columns));
-  const sorting = use.order.length === 0 ? 0 : 2 * operator * rows * Math.log2(rows + 1);
+  const kept = Math.max(1, rows * (use.unread_share ?? 1));
+  const sorting = use.order.length === 0 ? 0 : 2 * operator * kept * Math.log2(kept + 1);
   const checks = operator * conditions.length;
   const whole = pages + total * (tuple + checks) + sorting;
   let best: Access = {cost: whole, rows, candidate: null};
@@ -61,7 +62,7 @@ export function cheapestAccess(
     const entries =
       read * (indexTuple + operator) + leaves * randomPage + descent(total, loops) * path.probes;
     const scan = heap + entries + found * (tuple + checks);
-    const share = isInOrder && use.is_limited ? Math.min(1, pageOfRows / rows) : 1;
+    const share = isInOrder && use.is_limited ? Math.min(1, pageOfRows / kept) : 1;
     const cost = scan * share + (isInOrder ? 0 : sorting);
     if (candidate === null) present = Math.min(present, cost);
     else if (cost > present * worthTrying) continue;
@@ -112,7 +113,6 @@ function match(
       const values = distinctOf(table, termOf(key), columns);
       if (!can_skip || !leadsOn || !isNarrowed || values > mostSkipped) break;
       probes *= values;
-      isOrdered = false;
       continue;
     }
     const share = narrowing(condition, conditions, table, columns);
@@ -127,8 +127,9 @@ function match(
   const equal = spec.keys.filter((key, index) => index < matched && isEqual(onKey(conditions, key))).length;
   const is_in_order = isOrdered && orderOf(spec.keys.slice(equal), use.order);
   const [first] = spec.keys;
-  const leading = use.order.find(({expression}) => expression === first?.expression);
-  const correlation = leading === undefined ? 0 : (columnOf(table, leading, columns)?.correlation ?? 0);
+  const own = first === undefined ? 0 : (columnOf(table, termOf(first), columns)?.correlation ?? 0);
+  // As btcostestimate has it (selfuncs.c): later keys spoil what the first promises.
+  const correlation = spec.keys.length > 1 ? 0.75 * own : own;
   const isPartial = spec.predicate !== null;
   if (isPartial)
     selectivity *= productOf(

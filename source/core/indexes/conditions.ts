@@ -155,6 +155,22 @@ function about({use, term}: Resolved, condition: (term: Resolved['term']) => Con
   return {use, condition: condition(term)};
 }
 
+/**
+ * A condition on one table that no index of ours could serve (`payload->>$2 = $1`) narrows all the same: what is
+ * sorted after it is less than the table.
+ */
+export function noteUnread(node: Node, scope: Scope, naming: Naming): void {
+  const uses = usesIn(node, scope, naming);
+  const [use] = uses;
+  if (use === undefined || uses.size !== 1 || !('A_Expr' in node)) return;
+  const {kind, name} = node.A_Expr;
+  const isRare = (kind === 'AEXPR_OP' && namesOf(name).at(-1) === '=') || kind === 'AEXPR_LIKE';
+  if (isRare) use.unread_share = (use.unread_share ?? 1) * equalityShare;
+}
+
+/** DEFAULT_EQ_SEL and DEFAULT_MATCH_SEL (selfuncs.h): what the planner takes where it has no statistics. */
+const equalityShare = 0.005;
+
 /** The tables an expression speaks of. A query inside it counts by the columns it takes from around it. */
 function usesIn(node: Node, scope: Scope, naming: Naming): Set<TableUse> {
   const uses = new Set<TableUse>();

@@ -8,7 +8,7 @@ import type {
   SubLink,
   UpdateStmt,
 } from 'libpg-query';
-import {conjunctsOf, type Found, readCondition} from './conditions.ts';
+import {conjunctsOf, type Found, noteUnread, readCondition} from './conditions.ts';
 import {namesOf} from './expression.ts';
 import {readOrder} from './order.ts';
 import {
@@ -168,7 +168,9 @@ function readConditions(node: Node | undefined, scope: Scope, reading: Reading):
   return conjunctsOf(node).flatMap(each => {
     if ('SubLink' in each) return readSublink(each.SubLink, scope, reading);
     readSubqueries(each, scope, reading);
-    return readCondition(each, scope, reading.naming);
+    const found = readCondition(each, scope, reading.naming);
+    if (found.length === 0) noteUnread(each, scope, reading.naming);
+    return found;
   });
 }
 

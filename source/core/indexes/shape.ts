@@ -12,6 +12,8 @@ export type TableUse = {
   order: SortTerm[];
   /** It stops after the first rows of that order. */
   is_limited: boolean;
+  /** The share of rows that conditions we cannot read leave; absent where there is none. */
+  unread_share?: number;
 };
 
 export type Condition =
