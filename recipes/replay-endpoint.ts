@@ -62,7 +62,14 @@ function plan(_: unknown, params: ParameterValues): Plan {
       `It sends the queries of ${endpoint} as ${read('concurrency')} users would, at connection_limit ${read('connection_limit')}.`,
       'Its sessions are read-only, and slots that others need are left to them; the server has the load of it.',
     ],
-    steps: [{kind: 'advice', title: `replay ${endpoint}`, text: commandOf(endpoint, read)}],
+    steps: [
+      {
+        kind: 'advice',
+        title: `replay ${endpoint}`,
+        subject: `endpoint:${endpoint}`,
+        text: commandOf(endpoint, read),
+      },
+    ],
     left_alone: [],
     batch_size: 1,
     pause_ms: 0,

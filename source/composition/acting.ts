@@ -3,6 +3,7 @@ import {hostname} from 'node:os';
 import {setTimeout as sleep} from 'node:timers/promises';
 import type {Flags} from '../commands/parse-call.ts';
 import type {EnginePorts} from '../core/engine.ts';
+import {AbortError, exitCodes} from '../core/errors.ts';
 import {sanitise} from '../core/sanitise.ts';
 import {type JournalFile, openJournal, sha256} from '../journal/journal-file.ts';
 import {type Connection, connect} from '../postgres/connect.ts';
@@ -27,7 +28,7 @@ export function openEngine(
   request: ConnectionRequest,
   {flags, watching, onNotice}: EngineOptions,
 ): {engine: Engine; identity: {run: string; actor: string}} {
-  const executor = createExecutor(() => connect(request, {purpose: 'act'}));
+  const executor = createExecutor(() => connectToAct(request, watching()));
   return {
     engine: {
       executor,
@@ -48,6 +49,26 @@ export function openEngine(
     },
     identity: identityOf(shell),
   };
+}
+
+/**
+ * A connection of its own; on a full server the one that watches, which has its slot already. That one is read-only:
+ * ending sessions is allowed to it, and that is what a full server needs.
+ */
+async function connectToAct(request: ConnectionRequest, watching: Connection | null): Promise<Connection> {
+  try {
+    return await connect(request, {purpose: 'act'});
+  } catch (error) {
+    const isFull = error instanceof AbortError && error.exitCode === exitCodes.noSlot;
+    if (!isFull || watching === null || watching.is_pooled) throw error;
+    return lend(watching);
+  }
+}
+
+/** The watching connection for an act: given back with its own timeout instead of closed. */
+function lend(watching: Connection): Connection {
+  const giveBack = () => watching.client.query('RESET statement_timeout').then(() => {});
+  return {...watching, close: () => giveBack().catch(() => {})};
 }
 
 /** Who acts, and a new run's id. */

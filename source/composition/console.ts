@@ -88,6 +88,10 @@ export async function runConsole(shell: Shell, request: ConnectionRequest, flags
           sampler.nudge();
         }
       },
+      replay: async (params, options) => {
+        const {replayForConsole} = await import('./replay-console.ts');
+        return replayForConsole(shell, request, params, options);
+      },
       readJournal: async () => {
         const [, , , {openJournalOf}] = await loadEngine();
         const onNotice = (text: string) => {

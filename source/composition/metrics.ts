@@ -4,7 +4,7 @@ import {diagnoseAll} from '../core/diagnose.ts';
 import {AbortError, type ExitCode, exitCodes} from '../core/errors.ts';
 import {assessHealth} from '../core/health/health.ts';
 import {type GivenLimits, limitsFor} from '../core/health/limits.ts';
-import {measure} from '../core/health/metrics.ts';
+import {measure} from '../core/health/measure.ts';
 import {usage} from '../core/parameters.ts';
 import type {Recipe} from '../core/recipe.ts';
 import {sanitise} from '../core/sanitise.ts';
@@ -89,7 +89,7 @@ async function serve(url: string, answer: ServerResponse, exposition: Exposition
 type Address = {host: string; port: number};
 
 /** `:9187` and `9187` are loopback's; any other host has to be named. Throws AbortError (exit 2). */
-export function addressOf(text: string): Address {
+function addressOf(text: string): Address {
   const [, bracketed, plain, port] = /^(?:(?:\[([^\]]+)\]|([^:[\]]*)):)?(\d{1,5})$/.exec(text) ?? [];
   if (port === undefined || Number(port) > 65_535) {
     throw usage(

@@ -34,6 +34,7 @@ export async function runPlay(shell: Shell, file: string | undefined, flags: Fla
       carryOut: () => {
         throw notLive();
       },
+      replay: () => Promise.reject(notLive()),
       readJournal: async () => {
         const journal = openJournalOf(shell, flags, () => {});
         const entries = await journal.read();

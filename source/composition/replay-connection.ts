@@ -29,6 +29,7 @@ export function poolConfigOf(
     // Ours come last: an address that says otherwise does not lift the guard.
     options: `${request.options} ${sessionSettings({allowWrites})}`.trim(),
     ssl: tls === false ? false : (tls as pg.PoolConfig['ssl'] & object),
+    ...(tls !== false && {sslnegotiation: request.tls.negotiation}),
     keepAlive: true,
   };
 }

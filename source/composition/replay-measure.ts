@@ -21,13 +21,15 @@ export type Measuring = {
   call: ReplayCall;
   signal: AbortSignal;
   progress: Pick<MatrixOptions, 'onCell' | 'onProgress' | 'onResult'>;
+  /** Measured in processes of its own: this one has a screen to draw. */
+  isApart?: boolean;
 };
 
 /** All that the call asks for, on that server; what was measured until then where a signal ends it. */
 export async function measureOn(
   shell: Shell,
   {connection, pools, allowWrites, guard}: ReplayStage,
-  {endpoint, variants, prisma, source, call, signal, progress}: Measuring,
+  {endpoint, variants, prisma, source, call, signal, progress, isApart = false}: Measuring,
 ): Promise<ReplayDocument> {
   const semantics = semanticsOf(call, prisma);
   const limit = AbortSignal.timeout(call.time_limit_ms);
@@ -38,8 +40,8 @@ export async function measureOn(
     pool_timeout_ms: semantics.pool_timeout_ms,
     patience_ms: Math.max(30_000, semantics.pool_timeout_ms + 5000),
   };
-  const isOneProcess = endpoint.setup !== undefined;
-  const processes = startProcesses(shell, {...source, ...basics}, {isOneProcess});
+  const isSetUpHere = endpoint.setup !== undefined;
+  const processes = startProcesses(shell, {...source, ...basics}, {isSetUpHere, isApart});
   const options: MatrixOptions = {
     ...basics,
     ...progress,

@@ -27,16 +27,20 @@ export type ReplayAssignment = {
 /** Each has a Prisma Client of its own in it, some 100 MB. */
 const mostProcesses = 8;
 
-/** `isOneProcess`: what the endpoint's setup prepares is in this process alone. */
+/**
+ * `isSetUpHere`: what the endpoint's setup prepared is in this process alone, so that nothing of it is measured in
+ * another. `isApart`: else none of it is measured in this one.
+ */
 export function startProcesses(
   {env}: Shell,
   assignment: Omit<ReplayAssignment, 'ignoresIdentity'>,
-  {isOneProcess}: {isOneProcess: boolean},
+  {isSetUpHere, isApart}: {isSetUpHere: boolean; isApart: boolean},
 ): Processes {
   const {ssl} = assignment.connection;
   const ignoresIdentity = typeof ssl === 'object' && ssl.checkServerIdentity !== undefined;
   return createProcesses<ReplayAssignment>({
-    count: isOneProcess ? 1 : Math.min(mostProcesses, os.availableParallelism()),
+    count: isSetUpHere ? 1 : Math.min(mostProcesses, os.availableParallelism()),
+    isApart: isApart && !isSetUpHere,
     assignment: {...assignment, ignoresIdentity},
     start: () => startWorker(env),
   });

@@ -32,7 +32,7 @@ export type StageOptions = {
 export async function openStage(
   shell: Shell,
   url: string | undefined,
-  {flags, allowWrites, signal, requestTo}: StageOptions,
+  {flags, allowWrites, signal, requestTo}: Omit<StageOptions, 'demoDatabase' | 'seed'>,
 ): Promise<ReplayStage> {
   const connection = await connectToWatch(shell, await requestTo(url), {flags, signal});
   try {

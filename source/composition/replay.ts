@@ -1,16 +1,16 @@
 import type {Call} from '../commands/parse-call.ts';
 import {replay} from '../commands/replay.ts';
 import {AbortError, type ExitCode, exitCodes} from '../core/errors.ts';
-import type {Endpoint, Variant} from '../replay/endpoint.ts';
 import {reportMarkdown} from '../replay/report-markdown.ts';
 import {reportText} from '../replay/report-text.ts';
 import {takeInterrupts} from './interrupt.ts';
 import {loadEndpoint} from './replay-endpoint.ts';
-import {type ReplayCall, replayCallOf} from './replay-flags.ts';
+import {replayCallOf} from './replay-flags.ts';
 import {measureOn} from './replay-measure.ts';
 import {prismaFor} from './replay-prisma.ts';
 import {replayProgress} from './replay-progress.ts';
 import {openDemoStage, openStage, type StageOptions} from './replay-stage.ts';
+import {variantsOf} from './replay-variants.ts';
 import type {Shell} from './shell.ts';
 
 /** `requestTo` finds the server by the call's words and flags; `requestToDemo` by the address alone. */
@@ -68,16 +68,6 @@ export async function runReplay(shell: Shell, {words, flags}: Call, ports: Repla
   } finally {
     release();
   }
-}
-
-function variantsOf(endpoint: Endpoint, {variants}: ReplayCall): Variant[] {
-  const names = endpoint.variants.map(({name}) => name);
-  const unknown = variants?.find(name => !names.includes(name));
-  if (unknown !== undefined) {
-    throw usage(`${endpoint.file} has no variant "${unknown}"`, `It has ${names.join(', ')}.`);
-  }
-  // As they are asked for, so that what is compared stands side by side.
-  return (variants ?? names).flatMap(name => endpoint.variants.find(each => each.name === name) ?? []);
 }
 
 function usage(message: string, hint: string): AbortError {

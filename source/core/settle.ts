@@ -2,7 +2,7 @@ import type {RunIdentity} from './engine.ts';
 import {applyChange, invertChange} from './file-change.ts';
 import type {JournalEntry} from './journal.ts';
 import type {UnfinishedIntent} from './journal-chain.ts';
-import type {Clock, Executor, Files, Journal} from './ports.ts';
+import type {Clock, Executor, Files, Journal, StepResult} from './ports.ts';
 import type {SqlStep, Step, Verification} from './step.ts';
 
 export type SettlePorts = {
@@ -26,14 +26,26 @@ export async function settleIntent(
 ): Promise<string> {
   const content = intentOf(await ports.journal.read(), run, step);
   if (content === null) return 'unknown, verify';
-  const outcome = await lookAt(content, ageMs(at, ports.clock), ports);
-  if (outcome === null) return 'unknown, it may still be going on';
-  const message =
-    outcome === 'verified' ? 'found done when looked at later' : 'found not done when looked at later';
-  const result = {outcome, row_count: 0, sqlstate: null, message, duration_ms: 0};
+  const seen = await lookAt(content, ageMs(at, ports.clock), ports);
+  if (seen === null) return 'unknown, it may still be going on';
+  const message = `found ${wording[seen]} when looked at later`;
+  const result: StepResult = {
+    outcome: seen === 'verified' ? 'verified' : 'failed',
+    ...{row_count: 0, sqlstate: null, message, duration_ms: 0},
+    ...(seen === 'left behind' && {has_leftover: true}),
+  };
   await ports.journal.append({actor, target, run, event: 'outcome', step, ...result});
   return message;
 }
+
+/** `left behind`: not done, and what there is of it has to be swept away. */
+type Seen = 'verified' | 'failed' | 'left behind';
+
+const wording: Record<Seen, string> = {
+  verified: 'done',
+  failed: 'not done',
+  'left behind': 'not done, with something left behind,',
+};
 
 function intentOf(entries: readonly JournalEntry[], run: string, step: number): Step | null {
   for (const entry of entries) {
@@ -42,18 +54,14 @@ function intentOf(entries: readonly JournalEntry[], run: string, step: number): 
   return null;
 }
 
-async function lookAt(
-  step: Step,
-  age_ms: number,
-  {executor, files}: SettlePorts,
-): Promise<'verified' | 'failed' | null> {
+async function lookAt(step: Step, age_ms: number, {executor, files}: SettlePorts): Promise<Seen | null> {
   if (step.kind === 'advice') return null;
   if (step.kind === 'file') {
     const text = (await files?.read(step.path)) ?? null;
     return applyChange(text, invertChange(step.change)) === undefined ? 'failed' : 'verified';
   }
   if (await executor.verify(step.verify, 0)) return 'verified';
-  if (step.cleanup && (await executor.verify(step.cleanup.guard, 0))) return 'failed';
+  if (step.cleanup && (await executor.verify(step.cleanup.guard, 0))) return 'left behind';
   if (age_ms <= step.timeout_ms + graceMs) return null;
   // Without a time limit only the server knows whether it goes on.
   const mayGoOn = step.timeout_ms === 0 && !(await executor.verify(isOver(step), 0));

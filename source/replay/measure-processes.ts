@@ -16,7 +16,7 @@ export type Worker<Assignment> = {
 };
 
 export type Processes = {
-  /** As `measure`, the instances shared among the processes; a single one is measured in this one. */
+  /** As `measure`, the instances shared among the processes; what falls to one alone is measured in this one. */
   measure(cell: Cell, options: MeasureOptions): Promise<Measured>;
   /** What is to be known of how it was measured. */
   notes(): string[];
@@ -29,11 +29,14 @@ export type Processes = {
  */
 export function createProcesses<Assignment>({
   count,
+  isApart = false,
   assignment,
   start,
 }: {
   /** At most so many. */
   count: number;
+  /** Not even a single instance is measured in this process, which has something else to do. */
+  isApart?: boolean;
   assignment: Assignment;
   start: () => Worker<Assignment>;
 }): Processes {
@@ -41,10 +44,9 @@ export function createProcesses<Assignment>({
   const notes = new Set<string>();
   return {
     async measure(cell, options) {
-      if (cell.instances === 1) return measure(cell, options);
       const shares = shareCell(cell, count);
-      notes.add(placeNote(cell.instances, shares.length));
-      if (shares.length === 1) return measure(cell, options);
+      if (cell.instances > 1) notes.add(placeNote(cell.instances, shares.length));
+      if (shares.length === 1 && !isApart) return measure(cell, options);
       while (workers.length < shares.length) workers.push(start());
       const parts = shares.map((share, index) => {
         const seed = Math.floor(options.random() * 2 ** 32);
@@ -63,7 +65,7 @@ export function createProcesses<Assignment>({
 
 function placeNote(instances: number, processes: number): string {
   return processes === 1
-    ? `the ${instances} instances shared one process, poolctl's own`
+    ? `the ${instances} instances shared one process`
     : `the ${instances} instances ran in ${processes} processes`;
 }
 

@@ -10,7 +10,7 @@ export type WorkerTask<Assignment> =
   /** All of them are ready: from now on it counts. */
   | {kind: 'go'}
   | {kind: 'stop'};
-export type WorkerCell = Omit<Cell, 'variant'> & {variant: string};
+type WorkerCell = Omit<Cell, 'variant'> & {variant: string};
 
 /** What it answers. */
 export type WorkerReport =

@@ -2,7 +2,7 @@ import {writeFile} from 'node:fs/promises';
 import {join} from 'node:path';
 import {afterAll, beforeAll, describe, expect, it} from 'vitest';
 import type {ReplayDocument} from '../../source/core/replay.ts';
-import {createCliRoles, failing, runProgram, temporaryHome, urlOf} from '../cli/run-program.ts';
+import {createCliRoles, failing, password, runProgram, temporaryHome, urlOf} from '../cli/run-program.ts';
 import {startTestServer, type TestServer} from '../helpers/server.ts';
 
 /** `poolctl replay` as built, on a server with 37 slots for others than superusers. */
@@ -91,6 +91,17 @@ SELECT * FROM t;
     expect(stdout).toContain('| Queries per request | 21 | 1 | -95% |');
   });
 
+  it('lets requests come by the clock', async () => {
+    const flags = ['--rate', '40', '--requests', '30', '--concurrency', '100', '--connection-limit', '1'];
+    const [code, document] = await replayJson('SELECT pg_sleep(0.1);', flags);
+    expect(code).toBe(0);
+    const [result] = document.results;
+    expect(result).toMatchObject({rate_per_second: 40, requests: 30});
+    // 30 of 100 ms at one connection, which come within a second: the last one waits for most of the others.
+    expect(result?.latency_ms.max).toBeGreaterThan(1000);
+    expect(result?.wait_ms.p95).toBeGreaterThan(result?.execute_ms.p95 ?? 0);
+  });
+
   it('finds a knee, draws it and recommends', async () => {
     const flags = ['--sweep', 'connection_limit=1..4', '--concurrency', '6', '--requests', '20'];
     const slow = 'SELECT pg_sleep(0.004);';
@@ -159,6 +170,27 @@ SELECT * FROM t;
       expect(code).toBe(7);
       expect(document.results.map(({connection_limit}) => connection_limit)).toEqual([2]);
       expect(document.notes.join()).toMatch(/connection_limit 36: left out/);
+    });
+
+    it('stops when other clients run short, and says so', async () => {
+      const others: Promise<unknown>[] = [];
+      const takeSlots = (stderr: string) => {
+        if (others.length > 0 || !stderr.includes('1/1 main')) return;
+        for (let each = 0; each < 34; each++) others.push(server.connect({user: 'app', password}));
+      };
+      const {code, stdout} = await replay(
+        'SELECT 1;',
+        ['--duration', '60s', '--connection-limit', '1', '--json'],
+        {
+          onStderr: takeSlots,
+        },
+      );
+      const clients = (await Promise.allSettled(others)) as PromiseSettledResult<{end(): Promise<void>}>[];
+      await Promise.all(clients.map(each => each.status === 'fulfilled' && each.value.end()));
+      const document = JSON.parse(stdout) as ReplayDocument;
+      expect([code, document.is_complete]).toEqual([7, false]);
+      expect(document.results[0]?.requests).toBeGreaterThan(0);
+      expect(document.notes.join()).toMatch(/stopped for other clients: 3[5-9] of 37 slots are taken/);
     });
 
     it('ends within its time', async () => {

@@ -1,0 +1,16 @@
+import {AbortError, exitCodes} from '../core/errors.ts';
+import type {Endpoint, Variant} from '../replay/endpoint.ts';
+import type {ReplayCall} from './replay-flags.ts';
+
+/** The variants asked for, in that order, so that what is compared stands side by side. Throws AbortError (exit 2). */
+export function variantsOf(endpoint: Endpoint, {variants}: Pick<ReplayCall, 'variants'>): Variant[] {
+  const names = endpoint.variants.map(({name}) => name);
+  const unknown = variants?.find(name => !names.includes(name));
+  if (unknown !== undefined) {
+    throw new AbortError(`${endpoint.file} has no variant "${unknown}"`, {
+      hint: `It has ${names.join(', ')}.`,
+      exitCode: exitCodes.usage,
+    });
+  }
+  return (variants ?? names).flatMap(name => endpoint.variants.find(each => each.name === name) ?? []);
+}
