@@ -1,5 +1,4 @@
 #!/usr/bin/env node
-import {recipes} from './recipes/index.ts';
 import type {Answer, Call} from './source/commands/parse-call.ts';
 import {runConsole} from './source/composition/console.ts';
 import {requestOf} from './source/composition/request.ts';
@@ -65,6 +64,7 @@ async function parse(words: string[]): Promise<Call | Answer> {
   if (words.length === 0 || (words.length === 1 && first?.includes('://') && !first.startsWith('-')))
     return {command: 'console', words, flags: {}};
   const {parseCall} = await import('./source/commands/parse-call.ts');
+  const {recipes} = await import('./recipes/index.ts');
   return parseCall(words, recipes);
 }
 

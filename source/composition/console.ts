@@ -23,18 +23,25 @@ export async function runConsole(shell: Shell, request: ConnectionRequest, flags
   }
   const interval_ms = intervalOf(flags);
   const waitFor_ms = waitOf(flags, Number.POSITIVE_INFINITY);
-  const {recipes, left_out} = await recipesFor(flags, request.settings);
   let watching: Connection | null = null;
   let tell: (message: string) => void = () => {};
   let warn = tell;
+  const connectToWatch = (signal: AbortSignal) =>
+    connect(request, {
+      purpose: 'watch',
+      signal,
+      waitFor_ms,
+      onWait: state => tell(describeWait(state)),
+    });
+  const early = startEarly(connectToWatch);
   const sampler = createSampler({
     interval_ms,
     connect: async signal => {
-      const onWait = (state: WaitState) => tell(describeWait(state));
-      watching = await connect(request, {purpose: 'watch', signal, waitFor_ms, onWait});
+      watching = await (early.take(signal) ?? connectToWatch(signal));
       return watching;
     },
   });
+  const {recipes, left_out} = await recipesFor(flags, request.settings);
   let journalNotice: string | null = null;
   const outcome = await openConsole(
     {
@@ -116,6 +123,25 @@ export async function runConsole(shell: Shell, request: ConnectionRequest, flags
     },
   );
   return outcome === 'left' ? exitCodes.ok : exitCodes.connection;
+}
+
+/** Connects while the rest of the program is still being loaded: the server answers in the meantime. */
+function startEarly(connectToWatch: (signal: AbortSignal) => Promise<Connection>): {
+  /** The connection under way, once; it ends with `signal`. */
+  take(signal: AbortSignal): Promise<Connection> | null;
+} {
+  const ending = new AbortController();
+  let connecting: Promise<Connection> | null = connectToWatch(ending.signal);
+  // Whoever takes it sees why it failed.
+  connecting.catch(() => {});
+  return {
+    take(signal) {
+      const taken = connecting;
+      connecting = null;
+      signal.addEventListener('abort', () => ending.abort(signal.reason), {once: true});
+      return taken;
+    },
+  };
 }
 
 /** What is to be known of the address, where there is anything. */

@@ -1,4 +1,3 @@
-import {recipes as own} from '../../recipes/index.ts';
 import type {Flags} from '../commands/parse-call.ts';
 import type {TargetSettings} from '../core/configuration.ts';
 import {AbortError} from '../core/errors.ts';
@@ -18,6 +17,7 @@ export type AllRecipes = {
  */
 export async function recipesFor(flags: Flags, settings: TargetSettings): Promise<AllRecipes> {
   const folders = [...settings.recipe_folders, ...(flags.recipes === undefined ? [] : [flags.recipes])];
+  const {recipes: own} = await import('../../recipes/index.ts');
   if (folders.length === 0) return {recipes: own, left_out: []};
   const {loadFolder} = await import('../runbooks/folder.ts');
   const all: AllRecipes = {recipes: [...own], left_out: []};
