@@ -1,7 +1,9 @@
+import type {Catalog} from '../source/core/catalog.ts';
 import type {Facts} from '../source/core/facts.ts';
 import {formatAge, formatCount} from '../source/core/format.ts';
 import type {Maintenance, TableUpkeep} from '../source/core/maintenance.ts';
 import {analyzeStep, holderOf, nameOf, tableSubject, vacuumAdvice} from '../source/core/maintenance-steps.ts';
+import {resolveTables} from '../source/core/maintenance-tables.ts';
 import {
   completeParams,
   readCount,
@@ -24,7 +26,8 @@ const tellingRows = 10_000;
 const parameters: Parameter[] = [
   {
     name: 'tables',
-    description: 'these tables, as schema.name with commas between them; otherwise those that are stale',
+    description:
+      'these tables, as name or schema.name with commas between them; otherwise those that are stale',
     kind: 'text',
     default: '',
     suggest: (_, {maintenance}) => (maintenance?.tables ?? []).map(nameOf),
@@ -46,7 +49,8 @@ const recipe: Recipe = {
   parameters,
   watches: {maintenance: true},
   diagnose,
-  needs: () => ({maintenance: true}),
+  // The upkeep is of tables that changed: which others there are, the catalog knows.
+  needs: ({tables}) => ({maintenance: true, ...(tables?.trim() && {catalog: true})}),
   plan,
 };
 export default recipe;
@@ -122,9 +126,9 @@ function listed(tables: readonly TableUpkeep[]): string {
   return tables.length > 3 ? `${names} and ${tables.length - 3} more` : names;
 }
 
-function plan({target}: Snapshot, params: ParameterValues, {maintenance}: Facts): Plan {
+function plan({target}: Snapshot, params: ParameterValues, {maintenance, catalog}: Facts): Plan {
   if (maintenance === undefined) throw usage('the state of the tables could not be read');
-  const {due, bloated, left_alone} = choose(maintenance, params, target);
+  const {due, bloated, left_alone} = choose({maintenance, catalog}, params, target);
   const holder = holderOf(maintenance);
   return {
     recipe: recipe.id,
@@ -144,11 +148,15 @@ function plan({target}: Snapshot, params: ParameterValues, {maintenance}: Facts)
 type Choice = {due: TableUpkeep[]; bloated: TableUpkeep[]; left_alone: Protected[]};
 
 /** In the order of their names, which does not change while rows do. */
-function choose({tables}: Maintenance, params: ParameterValues, target: Target): Choice {
+function choose(
+  {maintenance: {tables}, catalog}: {maintenance: Maintenance; catalog: Catalog | undefined},
+  params: ParameterValues,
+  target: Target,
+): Choice {
   const read = readValues(params, parameters);
   const times = readNumber('threshold_times', read('threshold_times'), {least: 0, most: 1000}) ?? behindTimes;
   const at_most = readCount('at_most', read('at_most'));
-  const named = readList(read('tables'));
+  const named = resolveTables(readList(read('tables')), catalog);
   const isMeant = (table: TableUpkeep) => named.length === 0 || named.includes(nameOf(table));
   if (target.is_in_recovery) return {due: [], bloated: [], left_alone: []};
   const stale = tables.filter(table =>
@@ -174,7 +182,7 @@ function forbidden(table: TableUpkeep, {server_version_num, user}: Target): Prot
 }
 
 function untouched(name: string): Protected {
-  const reason = 'hardly a row changed since it was analyzed, or there is no such table';
+  const reason = 'hardly a row changed since it was analyzed';
   return {subject: `table:${name}`, description: name, reason};
 }
 

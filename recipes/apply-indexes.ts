@@ -1,11 +1,11 @@
 import type {FactNeeds, Facts} from '../source/core/facts.ts';
-import {formatBytes, formatCount} from '../source/core/format.ts';
 import type {IndexProposal} from '../source/core/index-advice.ts';
 import {type IndexWork, planIndexes} from '../source/core/index-building.ts';
 import {tableOf, uncoveredForeignKeys} from '../source/core/index-checks.ts';
-import {shapeOf} from '../source/core/index-definition.ts';
-import {preflightLines, sizeLine} from '../source/core/index-waits.ts';
-import {completeParams, readChoice, readCount, readDuration, readValues} from '../source/core/parameters.ts';
+import {resolveName} from '../source/core/index-names.ts';
+import {explainIndexes} from '../source/core/index-preview.ts';
+import {readLockTimeout} from '../source/core/index-waits.ts';
+import {completeParams, readChoice, readCount, readValues} from '../source/core/parameters.ts';
 import {nextMigration, prismaSteps} from '../source/core/prisma-indexes.ts';
 import type {Finding, Parameter, ParameterValues, Plan, Recipe} from '../source/core/recipe.ts';
 import type {Snapshot} from '../source/core/snapshot.ts';
@@ -109,13 +109,16 @@ function diagnose(_snapshot: Snapshot, {catalog}: Facts): Finding[] {
         first: `${first.schema}.${first.table}(${first.columns.join(', ')})`,
         rows: tableOf(catalog, first.table_oid)?.estimated_rows ?? null,
       },
+      ...(keys.every(({table_oid}) => table_oid === first.table_oid) && {
+        params: {table: `${first.schema}.${first.table}`},
+      }),
     },
   ];
 }
 
 function plan(snapshot: Snapshot, params: ParameterValues, facts: Facts): Plan {
   const read = readValues(params, parameters);
-  const lock_timeout_ms = readDuration('lock_timeout', read('lock_timeout'));
+  const lock_timeout_ms = readLockTimeout(read('lock_timeout'));
   const proposals = chosen(read, facts);
   const work = planIndexes(proposals, facts, {
     lock_timeout_ms,
@@ -126,7 +129,7 @@ function plan(snapshot: Snapshot, params: ParameterValues, facts: Facts): Plan {
   return {
     recipe: recipe.id,
     params: {...completeParams(params, parameters), migration},
-    explanation: explain(work, snapshot, lock_timeout_ms),
+    explanation: explainIndexes({work, steps, snapshot, lock_timeout_ms, advice: facts.index_advice}),
     steps,
     left_alone: [...work.left_alone, ...skippedOf(facts)],
     batch_size: Math.max(1, steps.length),
@@ -137,10 +140,11 @@ function plan(snapshot: Snapshot, params: ParameterValues, facts: Facts): Plan {
   };
 }
 
-function chosen(read: (name: string) => string, {index_advice}: Facts): IndexProposal[] {
+function chosen(read: (name: string) => string, {index_advice, catalog}: Facts): IndexProposal[] {
   const confidence = readChoice('confidence', read('confidence'), confidences);
   const at_most = readCount('at_most', read('at_most')) ?? Number.POSITIVE_INFINITY;
-  const table = read('table');
+  const typed = read('table');
+  const table = typed === '' || catalog === undefined ? typed : resolveName('table', typed, catalog.tables);
   return (
     (index_advice?.proposals ?? [])
       .filter(each => confidence === 'all' || each.confidence === confidence)
@@ -167,36 +171,4 @@ function skippedOf({index_advice}: Facts) {
     description: what,
     reason,
   }));
-}
-
-function explain(work: IndexWork, snapshot: Snapshot, lock_timeout_ms: number): string[] {
-  if (work.steps.length === 0) return ['No index is missing that would pay for itself: nothing to build.'];
-  const adopted = work.emitted.length - work.built.length;
-  return [
-    ...(adopted === 0 ? [] : [`${adopted} being built already, by a session that goes on: waited for.`]),
-    ...(work.built.length === 0 ? [] : explainBuilds(work.built, snapshot, lock_timeout_ms)),
-  ];
-}
-
-function explainBuilds(built: IndexProposal[], snapshot: Snapshot, lock_timeout_ms: number): string[] {
-  return [
-    ...built.flatMap(describe),
-    'Each is built concurrently: reads and writes go on, other changes of its table (ALTER, VACUUM) wait.',
-    sizeLine(built.reduce((sum, {estimated_size_bytes}) => sum + estimated_size_bytes, 0)),
-    ...preflightLines(snapshot, lock_timeout_ms),
-    'An index makes each write of its table dearer. A build that fails is swept away; undo drops what was built.',
-  ];
-}
-
-function describe({name, schema, table, definition, confidence, reasons, serves, ...rest}: IndexProposal) {
-  const costs = serves.flatMap(({cost_before, cost_after}) =>
-    cost_before === null || cost_after === null ? [] : [{cost_before, cost_after}],
-  );
-  const before = costs.reduce((sum, {cost_before}) => sum + cost_before, 0);
-  const after = costs.reduce((sum, {cost_after}) => sum + cost_after, 0);
-  const saved = costs.length === 0 ? '' : `, cost ${formatCount(before)} -> ${formatCount(after)}`;
-  return [
-    `${name} on ${schema}.${table} ${shapeOf(definition)}, about ${formatBytes(rest.estimated_size_bytes)}: ${confidence}${saved}`,
-    ...reasons.map(reason => `  ${reason}`),
-  ];
 }

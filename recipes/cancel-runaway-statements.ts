@@ -1,12 +1,15 @@
 import {formatAge} from '../source/core/format.ts';
+import {didYouMean} from '../source/core/nearest.ts';
 import {completeParams, readChoice, readValues, writeText} from '../source/core/parameters.ts';
-import {leftAlone, protectionOf, subjectOf} from '../source/core/protection.ts';
+import {leftAlone, type Protection, protectionOf, subjectOf} from '../source/core/protection.ts';
 import type {Finding, Parameter, ParameterValues, Plan, Protected, Recipe} from '../source/core/recipe.ts';
+import {redactLiterals} from '../source/core/redact.ts';
 import {filterParameters, matchesCriteria, readCriteria} from '../source/core/session-parameters.ts';
 import {counted, countHeldUp, describeSessions, groupByApplication} from '../source/core/session-plan.ts';
 import {cancelStep, isKnownSession, type KnownSession} from '../source/core/session-steps.ts';
 import type {Backend, Snapshot} from '../source/core/snapshot.ts';
 import {
+  absentSelectors,
   type ClassRules,
   classLimitsMs,
   classOf,
@@ -106,11 +109,12 @@ function findingOf(group: Backend[], {budget}: Snapshot): Finding {
 }
 
 function plan(snapshot: Snapshot, params: ParameterValues): Plan {
-  const {chosen, left_alone} = choose(snapshot, params);
+  const choice = choose(snapshot, params);
+  const {chosen, left_alone} = choice;
   return {
     recipe: recipe.id,
     params: completeParams(params, parameters),
-    explanation: explain(chosen, snapshot, params),
+    explanation: explain(choice, snapshot, params),
     steps: chosen.map(cancelStep),
     left_alone,
     batch_size: 10,
@@ -134,14 +138,21 @@ function choose(snapshot: Snapshot, params: ParameterValues): Choice {
   const left_alone: Protected[] = [];
   for (const backend of meant) {
     const protection = protectionOf(backend, snapshot, false) ?? waitProtection(backend);
-    if (protection !== null) left_alone.push(leftAlone(backend, protection));
+    if (protection !== null) left_alone.push(leave(backend, protection));
     else if (chosen.length >= (criteria.at_most ?? meant.length))
-      left_alone.push(
-        leftAlone(backend, {reason: `beyond at_most=${criteria.at_most}`, is_forbidden: false}),
-      );
+      left_alone.push(leave(backend, {reason: `beyond at_most=${criteria.at_most}`, is_forbidden: false}));
     else if (isKnownSession(backend)) chosen.push(backend);
   }
   return {chosen, left_alone};
+}
+
+/** Told from its like by how long it runs and how it begins. */
+function leave(backend: Backend, protection: Protection): Protected {
+  const line = leftAlone(backend, protection);
+  const statement = [...redactLiterals(backend.query ?? '')];
+  const beginning = statement.length > 60 ? `${statement.slice(0, 59).join('')}…` : statement.join('');
+  const who = `${line.description} for ${formatAge(runsForMs(backend))}`;
+  return {...line, description: beginning === '' ? who : `${who}, ${beginning}`};
 }
 
 function readRules(params: ParameterValues): ClassRules {
@@ -163,7 +174,7 @@ function isOverdue(backend: Backend, rules: ClassRules, older_than_ms: number): 
   return name !== null && runsForMs(backend) >= Math.max(classLimitsMs[name], older_than_ms);
 }
 
-function waitProtection(backend: Backend): {reason: string; is_forbidden: boolean} | null {
+function waitProtection(backend: Backend): Protection | null {
   if (!isWaiting(backend)) return null;
   const by = backend.blocked_by
     .map(pid => (pid === 0 ? 'a prepared transaction' : subjectOf(pid)))
@@ -171,8 +182,39 @@ function waitProtection(backend: Backend): {reason: string; is_forbidden: boolea
   return {reason: `it waits for a lock${by && ` of ${by}`}: release-blockers`, is_forbidden: false};
 }
 
-function explain(chosen: KnownSession[], snapshot: Snapshot, params: ParameterValues): string[] {
-  if (chosen.length === 0) return ['No statement runs longer than its class may: nothing to cancel.'];
+/** Names that fit nobody: a slip must not read as an all-clear, and neither must a session that is gone. */
+function absences({backends}: Snapshot, params: ParameterValues): string[] {
+  const {application, role} = readCriteria(params, parameters);
+  const filters = [
+    ...(role === null ? [] : [{by: 'role', name: role}]),
+    ...(application === null ? [] : [{by: 'application', name: application}]),
+  ].filter(({by, name}) => !namesOf(backends, by).includes(name));
+  const selectors = absentSelectors(readRules(params), backends).map(({by, glob}) => ({by, name: glob}));
+  return [...filters, ...selectors].map(({by, name}) => {
+    const near = didYouMean(name, namesOf(backends, by).filter(Boolean));
+    return `No session of ${by} ${name || '""'} now${near || '.'}`;
+  });
+}
+
+function namesOf(backends: readonly Backend[], by: string): string[] {
+  const names = backends.map(({usename, application_name}) =>
+    by === 'role' ? (usename ?? '') : application_name,
+  );
+  return [...new Set(names)];
+}
+
+function explain({chosen, left_alone}: Choice, snapshot: Snapshot, params: ParameterValues): string[] {
+  const absent = absences(snapshot, params);
+  if (chosen.length > 0) return [...absent, ...explainChosen(chosen, snapshot, params)];
+  if (left_alone.length > 0) {
+    const are = left_alone.length === 1 ? 'is over its' : 'are over their';
+    return [...absent, `${counted(left_alone.length, 'statement')} ${are} class, none may be cancelled.`];
+  }
+  if (absent.length > 0) return [...absent, 'Nothing to cancel.'];
+  return ['No statement runs longer than its class may: nothing to cancel.'];
+}
+
+function explainChosen(chosen: KnownSession[], snapshot: Snapshot, params: ParameterValues): string[] {
   const rules = readRules(params);
   const classes = statementClasses.flatMap(name => {
     const count = chosen.filter(session => classOf(session, rules) === name).length;

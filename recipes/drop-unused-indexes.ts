@@ -1,9 +1,10 @@
 import type {Catalog, Index} from '../source/core/catalog.ts';
 import type {Facts} from '../source/core/facts.ts';
-import {formatAge, formatBytes} from '../source/core/format.ts';
+import {formatAge, formatBytes, formatCount} from '../source/core/format.ts';
 import {buildOf, describeIndex, lastForeignKeyOf, tableOf, whyKept} from '../source/core/index-checks.ts';
+import {qualified, resolveName} from '../source/core/index-names.ts';
 import {dropStep} from '../source/core/index-steps.ts';
-import {preflightLines} from '../source/core/index-waits.ts';
+import {preflightLines, readLockTimeout} from '../source/core/index-waits.ts';
 import {
   completeParams,
   readCount,
@@ -24,7 +25,7 @@ const parameters: Parameter[] = [
     description: 'only these, as schema.name with commas between them',
     kind: 'text',
     default: '',
-    suggest: (_, {catalog}) => (catalog === undefined ? [] : unused(catalog).map(nameOf)),
+    suggest: (_, {catalog}) => (catalog === undefined ? [] : unused(catalog).map(qualified)),
   },
   {name: 'table', description: 'only those of this table, as schema.name', kind: 'text', default: ''},
   {
@@ -88,7 +89,7 @@ function diagnose(_snapshot: Snapshot, {catalog}: Facts) {
       evidence: {
         indexes: idle.length,
         size_bytes: bytes,
-        largest: nameOf(largest),
+        largest: qualified(largest),
         stats_age_ms: catalog.stats_age_ms,
       },
     },
@@ -96,7 +97,7 @@ function diagnose(_snapshot: Snapshot, {catalog}: Facts) {
 }
 
 function plan(snapshot: Snapshot, params: ParameterValues, {catalog}: Facts): Plan {
-  const criteria = criteriaOf(params);
+  const criteria = resolved(criteriaOf(params), catalog);
   const {chosen, left_alone} = catalog === undefined ? nobody : choose(catalog, criteria);
   const patience = {
     lock_timeout_ms: criteria.lock_timeout_ms,
@@ -135,19 +136,34 @@ function criteriaOf(params: ParameterValues) {
     max_scans,
     standby,
     at_most: readCount('at_most', read('at_most')) ?? Number.POSITIVE_INFINITY,
-    lock_timeout_ms: readDuration('lock_timeout', read('lock_timeout')),
+    lock_timeout_ms: readLockTimeout(read('lock_timeout')),
+  };
+}
+
+/** The names as they stand in the catalog. Throws AbortError (exit 2) on one that is not there. */
+function resolved(criteria: Criteria, catalog: Catalog | undefined): Criteria {
+  if (catalog === undefined) return criteria;
+  const {named, table} = criteria;
+  return {
+    ...criteria,
+    named: named.map(name => resolveName('index', name, catalog.indexes)),
+    table: table === '' ? '' : resolveName('table', table, catalog.tables),
   };
 }
 
 function choose(catalog: Catalog, criteria: Criteria): Choice {
+  // One asked for by name is told of, whatever becomes of it.
   const meant = catalog.indexes.filter(
-    index => isMeant(index, criteria) && index.scans <= criteria.max_scans,
+    index => isMeant(index, criteria) && (criteria.named.length > 0 || index.scans <= criteria.max_scans),
   );
   const reason = refusal(catalog, criteria);
-  const idle = droppable(catalog, meant);
+  const idle = droppable(
+    catalog,
+    meant.filter(({scans}) => scans <= criteria.max_scans),
+  );
   const rest = without(catalog, idle);
   const left_alone = meant.flatMap(index => {
-    const why = idle.includes(index) ? reason : whyNot(rest, index);
+    const why = idle.includes(index) ? reason : (whyNot(rest, index) ?? usedOf(index));
     // That a primary key stays needs no telling, unless somebody asked for it by name.
     const isTold = criteria.named.length > 0 || whyKept(index, null) === null;
     return why === null || !isTold ? [] : [protectedIndex(index, why)];
@@ -157,7 +173,7 @@ function choose(catalog: Catalog, criteria: Criteria): Choice {
 
 function isMeant(index: Index, {named, table}: Criteria): boolean {
   return (
-    (named.length === 0 || named.includes(nameOf(index))) &&
+    (named.length === 0 || named.includes(qualified(index))) &&
     (table === '' || table === `${index.schema}.${index.table}`)
   );
 }
@@ -220,8 +236,12 @@ function whyNot(catalog: Catalog, index: Index): string | null {
   return whyKept(index, tableOf(catalog, index.table_oid));
 }
 
+function usedOf({scans}: Index): string {
+  return `it is used: ${formatCount(scans)} ${scans === 1 ? 'scan' : 'scans'}, more than max_scans`;
+}
+
 function protectedIndex(index: Index, reason: string): Protected {
-  return {subject: `index:${nameOf(index)}`, description: describeIndex(index), reason};
+  return {subject: `index:${qualified(index)}`, description: describeIndex(index), reason};
 }
 
 function explain(snapshot: Snapshot, chosen: Index[], criteria: Criteria, left_alone: Protected[]): string[] {
@@ -236,10 +256,6 @@ function explain(snapshot: Snapshot, chosen: Index[], criteria: Criteria, left_a
     'Cut off in the middle, a drop leaves the index invalid: repair-invalid-indexes brings it back or ends it.',
     'Undo builds each again as it was, which takes as long as building it did. A line for it in schema.prisma stays: remove it there too.',
   ];
-}
-
-function nameOf({schema, name}: Index): string {
-  return `${schema}.${name}`;
 }
 
 function sum(indexes: Index[]): number {

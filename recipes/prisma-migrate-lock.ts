@@ -1,7 +1,15 @@
 import type {AdvisoryLock} from '../source/core/advisory-locks.ts';
 import type {Facts} from '../source/core/facts.ts';
 import {formatAge} from '../source/core/format.ts';
-import {completeParams, readDuration, readText, readValues, writeText} from '../source/core/parameters.ts';
+import {didYouMean} from '../source/core/nearest.ts';
+import {
+  completeParams,
+  readDuration,
+  readText,
+  readValues,
+  usage,
+  writeText,
+} from '../source/core/parameters.ts';
 import {
   describeBackend,
   leftAlone,
@@ -109,6 +117,7 @@ function plan(snapshot: Snapshot, params: ParameterValues, {advisory_locks = []}
   const read = readValues(params, parameters);
   const idle_for_ms = readDuration('idle_for', read('idle_for'));
   const database = readText(read('database'));
+  if (database !== null) refuseUnknown(database, snapshot, advisory_locks);
   const holders = holdersOf(snapshot, advisory_locks).filter(
     ({lock}) => database === null || lock.database === database,
   );
@@ -118,7 +127,7 @@ function plan(snapshot: Snapshot, params: ParameterValues, {advisory_locks = []}
   return {
     recipe: recipe.id,
     params: completeParams(params, parameters),
-    explanation: explain(holders, chosen),
+    explanation: explain(holders, chosen, database),
     figure: holders.flatMap(draw),
     steps: chosen.map(session => terminateStep(session, 'unchanged')),
     left_alone: holders.flatMap(holder => leave(holder, snapshot, idle_for_ms)),
@@ -128,6 +137,16 @@ function plan(snapshot: Snapshot, params: ParameterValues, {advisory_locks = []}
     watch_groups: [],
     on_failure: 'continue',
   };
+}
+
+/** A slip must not read as an all-clear. Where the databases could not be read, nobody can tell. */
+function refuseUnknown(database: string, {databases}: Snapshot, locks: readonly AdvisoryLock[]): void {
+  const names = databases.map(({datname}) => datname).filter(Boolean);
+  if (names.length === 0 || [...names, ...locks.map(lock => lock.database)].includes(database)) return;
+  throw usage(
+    `there is no database "${database}"${didYouMean(database, names)}`,
+    `the server has ${names.join(', ')}`,
+  );
 }
 
 function leave({lock: {pid}, backend}: Holder, snapshot: Snapshot, idle_for_ms: number): Protected[] {
@@ -145,8 +164,15 @@ function draw({lock, backend, waiters}: Holder): string[] {
   ].map(line => [...line].slice(0, 76).join(''));
 }
 
-function explain(holders: readonly Holder[], chosen: readonly KnownSession[]): string[] {
-  if (holders.length === 0) return [`Nobody holds advisory lock ${key}: migrations are free to run.`];
+function explain(
+  holders: readonly Holder[],
+  chosen: readonly KnownSession[],
+  database: string | null,
+): string[] {
+  if (holders.length === 0) {
+    const where = database === null ? '' : ` in ${database}`;
+    return [`Nobody holds advisory lock ${key}${where}: migrations are free to run.`];
+  }
   const isPooled = chosen.some(({query}) => !migrateStatement.test(query ?? ''));
   return [
     `Prisma Migrate lets one migration at a time into a database by advisory lock ${key}; whoever finds it taken gives up after 10 seconds (P1002).`,

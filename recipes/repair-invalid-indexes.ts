@@ -3,9 +3,10 @@ import type {Facts} from '../source/core/facts.ts';
 import {formatBytes} from '../source/core/format.ts';
 import {buildOf, describeIndex, tableOf, whyKept} from '../source/core/index-checks.ts';
 import {shapeOf} from '../source/core/index-definition.ts';
+import {qualified, resolveName} from '../source/core/index-names.ts';
 import {buildStep, dropStep, type Patience} from '../source/core/index-steps.ts';
-import {preflightLines} from '../source/core/index-waits.ts';
-import {completeParams, readChoice, readDuration, readList, readValues} from '../source/core/parameters.ts';
+import {preflightLines, readLockTimeout} from '../source/core/index-waits.ts';
+import {completeParams, readChoice, readList, readValues} from '../source/core/parameters.ts';
 import {quoteIdentifier} from '../source/core/quote.ts';
 import type {Finding, Parameter, ParameterValues, Plan, Protected, Recipe} from '../source/core/recipe.ts';
 import type {Snapshot} from '../source/core/snapshot.ts';
@@ -19,7 +20,7 @@ const parameters: Parameter[] = [
     description: 'only these, as schema.name with commas between them',
     kind: 'text',
     default: '',
-    suggest: (_, {catalog}) => (catalog === undefined ? [] : invalid(catalog).map(nameOf)),
+    suggest: (_, {catalog}) => (catalog === undefined ? [] : invalid(catalog).map(qualified)),
   },
   {
     name: 'method',
@@ -58,32 +59,35 @@ function diagnose(_snapshot: Snapshot, {catalog}: Facts): Finding[] {
     subject: subjectOf(index),
     summary: `index ${describeIndex(index)} is invalid: ${index.is_ready ? 'every write keeps it up and' : 'it was never filled and'} no query uses it`,
     evidence: {
-      index: nameOf(index),
+      index: qualified(index),
       table: `${index.schema}.${index.table}`,
       is_ready: index.is_ready,
       is_unique: index.is_unique,
       size_bytes: index.size_bytes,
     },
-    params: {index: nameOf(index)},
+    params: {index: qualified(index)},
   }));
 }
 
 function plan(snapshot: Snapshot, params: ParameterValues, {catalog}: Facts): Plan {
   const read = readValues(params, parameters);
-  const named = readList(read('index'));
+  const indexes = catalog?.indexes ?? [];
+  const list = catalog === undefined ? [] : readList(read('index'));
+  const named = new Set(list.map(name => resolveName('index', name, indexes)));
   const method = readChoice('method', read('method'), methods);
-  const lock_timeout_ms = readDuration('lock_timeout', read('lock_timeout'));
+  const lock_timeout_ms = readLockTimeout(read('lock_timeout'));
   const patience = {lock_timeout_ms, server_version_num: snapshot.target.server_version_num};
-  const meant = (catalog === undefined ? [] : allInvalid(catalog)).filter(
-    index => named.length === 0 || named.includes(nameOf(index)),
-  );
+  const asked = indexes.filter(index => named.size === 0 || named.has(qualified(index)));
+  const meant = asked.filter(({is_valid}) => !is_valid);
+  const healthy = named.size === 0 ? [] : asked.filter(({is_valid}) => is_valid);
   const steps = catalog === undefined ? [] : meant.flatMap(index => repair(catalog, index, method, patience));
   return {
     recipe: recipe.id,
     params: completeParams(params, parameters),
-    explanation: explain(snapshot, meant, steps, lock_timeout_ms),
+    explanation: explain(snapshot, {meant, healthy}, steps, lock_timeout_ms),
     steps,
-    left_alone: catalog === undefined ? [] : meant.flatMap(index => leftAlone(catalog, index)),
+    left_alone:
+      catalog === undefined ? [] : [...meant, ...healthy].flatMap(index => leftAlone(catalog, index)),
     batch_size: Math.max(1, steps.length),
     pause_ms: 0,
     slots_freed: 0,
@@ -161,19 +165,27 @@ function uniqueAdvice(index: Index): Step {
 
 function leftAlone(catalog: Catalog, index: Index): Protected[] {
   const line = (reason: string) => [{subject: subjectOf(index), description: describeIndex(index), reason}];
+  if (index.is_valid) return line('it is valid');
   const build = buildOf(catalog, index);
   if (build !== null) return line(`session ${build.pid} is building it (${build.phase})`);
   const reason = whyLeft(catalog, index);
   return reason === null ? [] : line(reason);
 }
 
-function explain(snapshot: Snapshot, meant: Index[], steps: Step[], lock_timeout_ms: number): string[] {
+function explain(
+  snapshot: Snapshot,
+  {meant, healthy}: Record<'meant' | 'healthy', Index[]>,
+  steps: Step[],
+  lock_timeout_ms: number,
+): string[] {
   const acts = steps.filter(({kind}) => kind === 'sql');
   if (acts.length === 0) {
     return [
-      meant.length === 0
-        ? 'No index is invalid: nothing to repair.'
-        : 'None can be repaired from here: the reasons are below.',
+      meant.length > 0
+        ? 'None can be repaired from here: the reasons are below.'
+        : healthy.length > 0
+          ? `Nothing to repair: ${healthy.map(qualified).join(', ')} ${healthy.length === 1 ? 'is' : 'are'} valid.`
+          : 'No index is invalid: nothing to repair.',
     ];
   }
   const bytes = meant.reduce((total, {size_bytes}) => total + size_bytes, 0);
@@ -186,9 +198,5 @@ function explain(snapshot: Snapshot, meant: Index[], steps: Step[], lock_timeout
 }
 
 function subjectOf(index: Index): string {
-  return `index:${nameOf(index)}`;
-}
-
-function nameOf({schema, name}: Index): string {
-  return `${schema}.${name}`;
+  return `index:${qualified(index)}`;
 }

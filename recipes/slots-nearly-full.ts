@@ -1,7 +1,7 @@
 import {formatRatio} from '../source/core/format.ts';
 import {quoteIdentifier} from '../source/core/quote.ts';
 import type {Finding, Recipe} from '../source/core/recipe.ts';
-import type {Snapshot} from '../source/core/snapshot.ts';
+import type {BudgetGroup, Snapshot} from '../source/core/snapshot.ts';
 
 const warnAtRatio = 0.8;
 const criticalAtRatio = 0.9;
@@ -31,13 +31,31 @@ function serverFindings({budget}: Snapshot): Finding[] {
         used: budget.used,
         usable: budget.usable,
         headroom: budget.headroom,
-        largest_application: largest?.application_name ?? null,
+        largest_application: largest ? largest.application_name || '(no name)' : null,
         largest_role: largest?.usename ?? null,
         largest_count: largest?.count ?? null,
-        advice: 'fewer connections per application instance (connection_limit), or a pooler in front',
+        ...(largest && freedNow(largest)),
+        advice: `fewer connections per application instance, or a pooler in front: ${tuning(largest)}, N as many as run`,
       },
     },
   ];
+}
+
+/** Ending what is idle frees slots at once, until the application opens them again. */
+function freedNow({idle, idle_in_transaction}: BudgetGroup): Finding['evidence'] {
+  if (idle + idle_in_transaction === 0) return {};
+  const states = idle_in_transaction === 0 ? ' --set states=idle' : '';
+  return {frees_slots_now: `poolctl run kill-idle-sessions${states} --dry-run`};
+}
+
+function tuning(largest: BudgetGroup | undefined): string {
+  const role = largest?.usename ? ` --set role=${shellWord(largest.usename)}` : '';
+  return `poolctl run tune-connection-limit${role} --set instances=N`;
+}
+
+/** As a POSIX shell takes it for one word. */
+function shellWord(text: string): string {
+  return /^[\w.-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }
 
 /** A role's or a database's own limit refuses connections however many slots the server has left. */

@@ -103,7 +103,7 @@ async function swept(
       ? result
       : {...result, message: `${result.message}; what it left behind is removed`};
   } catch (error) {
-    const left = `what it left behind could not be removed: ${messageOf(error)}`;
+    const left = `what it left behind could not be removed (${messageOf(error)}): undo of this run, or repair-invalid-indexes, removes it`;
     return {...result, message: `${result.message}; ${left}`, has_leftover: true};
   }
 }

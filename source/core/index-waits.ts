@@ -1,9 +1,17 @@
 import {formatAge, formatBytes} from './format.ts';
+import {readDuration, usage} from './parameters.ts';
 import {describeBackend} from './protection.ts';
 import type {Backend, Snapshot} from './snapshot.ts';
 
 /** A transaction older than this is likely to outlast a person's patience. */
 const oldXactMs = 60_000;
+
+/** Milliseconds. Throws AbortError (exit 2) on what is no duration, and on 0, which PostgreSQL takes for "no limit". */
+export function readLockTimeout(text: string): number {
+  const ms = readDuration('lock_timeout', text);
+  if (ms < 1) throw usage(`lock_timeout=${text}: 0 would wait for ever`, 'write it as 30s, 5min or 1h');
+  return ms;
+}
 
 /**
  * What a person should know before index work begins: whom it will wait for, and that a slot is needed. Ages stand

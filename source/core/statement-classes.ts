@@ -41,6 +41,13 @@ export function classOf(backend: Backend, {selectors, otherwise}: ClassRules): S
   return statementClasses.findLast(fits) ?? otherwise;
 }
 
+/** Those that name a role or an application that no session has. */
+export function absentSelectors({selectors}: ClassRules, backends: readonly Backend[]): Selector[] {
+  return Object.values(selectors)
+    .flat()
+    .filter(selector => selector.by !== 'pattern' && !backends.some(each => matches(each, selector)));
+}
+
 function matches({usename, application_name, query}: Backend, {by, glob}: Selector): boolean {
   if (by === 'role') return globOf(`^${regexOf(glob)}$`).test(usename ?? '');
   if (by === 'application') return globOf(`^${regexOf(glob)}$`).test(application_name);

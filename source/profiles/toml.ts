@@ -3,25 +3,20 @@ import {type AST, getStaticTOMLValue, ParseError, parseTOML} from 'toml-eslint-p
 /** A table of a TOML file, each entry with the line that it stands in. */
 export type Table = Map<string, {line: number; value: unknown}>;
 
-/** What is wrong, and in which line. */
-export class TomlError extends Error {
-  readonly line: number;
+/** Takes what is wrong, and in which line. */
+export type Report = (line: number, message: string) => void;
 
-  constructor(line: number, message: string) {
-    super(message);
-    this.line = line;
-  }
-}
-
-/** The root table. Throws TomlError, whose message quotes nothing of the text: there may be a password in it. */
-export function readToml(text: string): Table {
+/** The root table, empty where it is no TOML. What is reported quotes nothing of the text: a password may be in it. */
+export function readToml(text: string, report: Report): Table {
   const root: Table = new Map();
-  for (const node of parse(text).body[0].body) {
+  for (const node of parse(text, report)?.body[0].body ?? []) {
     if (node.type === 'TOMLKeyValue') add(root, node);
     else {
       const line = node.loc.start.line;
-      if (node.kind === 'array')
-        throw new TomlError(line, 'a list of tables ([[...]]) is nothing poolctl has');
+      if (node.kind === 'array') {
+        report(line, 'a list of tables ([[...]]) is nothing poolctl has');
+        continue;
+      }
       const table = descend(root, namesOf(node.key), line);
       for (const entry of node.body) add(table, entry);
     }
@@ -33,13 +28,20 @@ export function isTable(value: unknown): value is Table {
   return value instanceof Map;
 }
 
-function parse(text: string): AST.TOMLProgram {
+function parse(text: string, report: Report): AST.TOMLProgram | null {
   try {
     return parseTOML(text);
   } catch (error) {
     if (!(error instanceof ParseError)) throw error;
-    throw new TomlError(error.lineNumber, `it is not TOML from column ${error.column + 1} on`);
+    report(error.lineNumber, `it is not TOML from column ${error.column + 1} on: ${saidBy(error)}`);
+    return null;
   }
+}
+
+/** The parser's words are its own but for a character (its code point) that it stumbled over. */
+function saidBy({message}: ParseError): string {
+  const words = message.replace(/(code point) \S+/, '$1');
+  return words.slice(0, 1).toLowerCase() + words.slice(1);
 }
 
 function add(table: Table, {key, value}: AST.TOMLKeyValue): void {

@@ -100,7 +100,7 @@ function explain({why, prose}: Runbook, found: readonly Found[]): string[] {
   const rest = found.length - mostDescribed;
   return [
     why,
-    ...found.slice(0, mostDescribed).map(({summary}) => `- ${summary}`),
+    ...found.slice(0, mostDescribed).map(({subject, summary}) => `- ${subject}: ${summary}`),
     ...(rest > 0 ? [`- and ${rest} more`] : []),
     ...prose,
   ];

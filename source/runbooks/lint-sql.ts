@@ -1,6 +1,7 @@
 import type {Node, ResTarget} from 'libpg-query';
 import {loadModule, parse, SqlError} from 'libpg-query';
 import {didYouMean} from '../core/nearest.ts';
+import {type Constant, constantsIn, constantsOfColumn, writes} from './lint-nodes.ts';
 import type {Runbook, Statement} from './runbook.ts';
 import {fill, namesIn, placeholdersIn, type Template} from './template.ts';
 
@@ -13,15 +14,17 @@ const requiredColumns = ['subject', 'summary', 'severity'];
 export async function lintSql({diagnose, act, parameters}: Runbook, report: Report): Promise<void> {
   await loadModule();
   const query = await parsed(diagnose, report);
-  if (query !== null && !isQuery(query)) report(diagnose.line, 'a diagnosis is a SELECT');
+  if (query !== null) lintDiagnosis(query, diagnose, report);
   const columns = query === null ? null : columnsOf(query);
   if (columns !== null) {
     for (const name of requiredColumns) {
       if (!columns.includes(name)) report(diagnose.line, `the diagnosis returns no column "${name}"`);
     }
   }
+  const names = parameters.map(({name}) => name);
+  if (query !== null) refuseQuoted(query, diagnose, {known: names, report});
   if (act === null) return;
-  const known = [...parameters.map(({name}) => name), ...(columns ?? [])];
+  const known = [...names, ...(columns ?? [])];
   for (const [statement, isCheck] of [
     [act.plan, false],
     [act.verify, true],
@@ -32,11 +35,49 @@ export async function lintSql({diagnose, act, parameters}: Runbook, report: Repo
     if (isCheck && !isQuery(node)) report(statement.line, 'a verify is a SELECT of one value, true or false');
     if (!isCheck) refuseValues(node, statement, report);
     if (columns !== null) refuseColumns(statement, known, report);
+    refuseQuoted(node, statement, {known, report});
   }
 }
 
+function lintDiagnosis(query: Node, diagnose: Statement, report: Report): void {
+  if (!isQuery(query)) report(diagnose.line, 'a diagnosis is a SELECT');
+  else if (writes(query)) report(diagnose.line, 'a diagnosis only reads: this one writes');
+  for (const constant of constantsOfColumn(query, 'severity')) {
+    if (severities.includes(constant.text)) continue;
+    report(
+      lineOf(constant, diagnose),
+      `there is no severity "${constant.text}": it is ${severities.join(' or ')}`,
+    );
+  }
+}
+
+const severities = ['warning', 'critical'];
+
+type Names = {known: readonly string[]; report: Report};
+
+/** `':name'` is those very characters: whoever writes it means `:'name'`. */
+function refuseQuoted(node: Node, statement: Statement, {known, report}: Names): void {
+  for (const constant of constantsIn(node)) {
+    const name = /^[:$](.+)$/.exec(constant.text)?.[1] ?? '';
+    if (known.includes(name))
+      report(
+        lineOf(constant, statement),
+        `'${constant.text}' is that very text, not ${name}: write :'${name}' or $${name}`,
+      );
+  }
+}
+
+function lineOf({location}: Constant, {template, line}: Statement): number {
+  const before = Buffer.from(textOf(template)).subarray(0, location);
+  return line + before.filter(byte => byte === 10).length;
+}
+
+function textOf(template: Template): string {
+  return fill(template, () => 'x').text;
+}
+
 async function parsed({template, line}: Statement, report: Report): Promise<Node | null> {
-  const {text} = fill(template, () => 'x');
+  const text = textOf(template);
   try {
     const {stmts = []} = await parse(text);
     return stmts[0]?.stmt ?? null;

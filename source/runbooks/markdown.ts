@@ -16,6 +16,8 @@ export type Document = {
   /** Between the two `---`; null where the file does not begin with them. Its first line is line 2 of the file. */
   front_matter: string | null;
   blocks: SqlBlock[];
+  /** Lines of fences that nothing closes: all that follows them is in the block. */
+  unclosed: number[];
   /** Everything else, a paragraph, heading or entry of a list each. */
   prose: string[];
 };
@@ -26,6 +28,7 @@ export function readMarkdown(text: string): Document {
   return {
     front_matter,
     blocks: nodes.flatMap(node => (node.type === 'code' && isMarked(node) ? [toBlock(node)] : [])),
+    unclosed: nodes.flatMap(node => (isUnclosed(node, rest) ? [node.position?.start.line ?? 1] : [])),
     prose: nodes.flatMap(node => proseOf(node, rest)),
   };
 }
@@ -42,6 +45,13 @@ function splitFrontMatter(text: string): {front_matter: string | null; rest: str
 /** An `sql` block that bears no word after the language is an example, and reads as prose. */
 function isMarked(node: RootContent): boolean {
   return node.type === 'code' && node.lang === 'sql' && Boolean(node.meta?.trim());
+}
+
+function isUnclosed({type, position}: RootContent, text: string): boolean {
+  if (type !== 'code') return false;
+  const lines = text.slice(position?.start.offset, position?.end.offset).split('\n');
+  const fence = /^(`{3,}|~{3,})/.exec(lines[0] ?? '')?.[0];
+  return fence !== undefined && (lines.length === 1 || !lines.at(-1)?.trim().startsWith(fence));
 }
 
 function toBlock({meta, value, position}: Code): SqlBlock {

@@ -45,8 +45,9 @@ const locks = ['none', 'share', 'exclusive'] as const;
  * what is returned after one is not to be used.
  */
 export function parseRunbook(id: string, text: string, report: Report): Runbook | null {
-  const {front_matter, blocks, prose} = readMarkdown(text);
+  const {front_matter, blocks, unclosed, prose} = readMarkdown(text);
   if (front_matter === null) report(1, 'it does not begin with its title and why between two lines of ---');
+  for (const line of unclosed) report(line, 'this block is never closed: end it with a fence of its own');
   const head = readFrontMatter(front_matter ?? '', front_matter === null ? () => {} : report);
   const marked = sortBlocks(blocks, report);
   if (marked.diagnose === undefined) {

@@ -128,7 +128,9 @@ describe("a team's recipes and configuration at work", () => {
     const {stdout} = await runProgram(['run', 'name-role', server.url(), '--recipes', 'team', '--dry-run'], {
       home,
     });
-    expect(stdout).toContain('Nobody knows this role\n  - blind has no comment\n  Ask around first.\n');
+    expect(stdout).toContain(
+      'Nobody knows this role\n  - role:blind: blind has no comment\n  Ask around first.\n',
+    );
     expect(stdout).toContain('COMMENT ON ROLE "blind" IS \'sees little\'');
   });
 

@@ -74,13 +74,17 @@ it('has a threshold for every limit of check, named as its flag', () => {
 
 describe('says what is wrong and in which line', () => {
   it.each<[string, string, string]>([
-    ['no TOML', 'a = 1\nb = secret', '2: it is not TOML from column 5 on'],
+    ['no TOML', 'a = 1\nb = secret', '2: it is not TOML from column 5 on: unexpected character'],
     [
       'a password without quotes',
       '[targets.a]\nurl = postgres://u:secret@h',
-      '2: it is not TOML from column 7 on',
+      '2: it is not TOML from column 7 on: unexpected character',
     ],
-    ['a key twice', '[targets.a]\nurl = "secret"\nurl = "secret"', '3: it is not TOML from column 1 on'],
+    [
+      'a key twice',
+      '[targets.a]\nurl = "secret"\nurl = "secret"',
+      '3: it is not TOML from column 1 on: defining a key multiple times is invalid',
+    ],
     ['a wrong key', 'recipe = []', '1: there is no "recipe" here: did you mean "recipes"?'],
     ['a wrong table', '[target.a]\nurl = "secret"', '1: there is no "target" here: did you mean "targets"?'],
     [
@@ -158,4 +162,38 @@ describe('says what is wrong and in which line', () => {
     expect(error.exitCode).toBe(2);
     expect(error.message).not.toContain('secret');
   });
+});
+
+it('tells all mistakes of a file at once, by their lines', () => {
+  const text = [
+    '[targets.a]',
+    'url = 1',
+    'environment = "prodution"',
+    'colour = "secret"',
+    '[targets.b]',
+    '[[lists]]',
+    '[thresholds]',
+    'max_used = 80',
+  ];
+  expect(() => read(text.join('\n'))).toThrow(
+    expect.objectContaining({
+      message: '/c/config.toml:2: url is no text: write it in quotes',
+      hint: [
+        'And line 3: there is no environment "prodution": did you mean "production"?',
+        'line 4: there is no "colour" here, only environment, url, url_env, url_command, rescue_url, rescue_url_env, rescue_url_command, recipes, protected, thresholds',
+        'line 5: target "b" has no url, url_env or url_command',
+        'line 6: a list of tables ([[...]]) is nothing poolctl has',
+        'line 8: max_used wants a share: "80%" or 0.8, or a warning and a critical one: "80%,90%".',
+      ].join('; '),
+    }),
+  );
+});
+
+it.each([
+  ['a = "\\uD800secret"', 'invalid code point'],
+  ['a = "secret', 'unterminated string constant'],
+  ['a = secret\u0001', 'unexpected character'],
+])('says what is wrong with the TOML and quotes nothing: %j', (text, said) => {
+  expect(() => read(text)).toThrow(expect.objectContaining({message: expect.stringContaining(said)}));
+  expect(() => read(text)).not.toThrow(/secret|D800/i);
 });

@@ -2,6 +2,7 @@ import {describe, expect, it} from 'vitest';
 import cancelStatements from '../../recipes/cancel-statements.ts';
 import slotsNearlyFull from '../../recipes/slots-nearly-full.ts';
 import terminateSessions from '../../recipes/terminate-sessions.ts';
+import type {Backend} from '../../source/core/snapshot.ts';
 import {createBackend, createSnapshot} from '../helpers/snapshot.ts';
 
 const backends = (count: number) =>
@@ -15,6 +16,35 @@ describe('slots-nearly-full', () => {
   ])('%i of 10', (count, severities) => {
     const snapshot = createSnapshot({backends: backends(count), max_connections: 13});
     expect(slotsNearlyFull.diagnose(snapshot, {}).map(({severity}) => severity)).toEqual(severities);
+  });
+
+  it.each<[Partial<Backend>, Record<string, unknown>]>([
+    [
+      {application_name: '', usename: 'web'},
+      {
+        largest_application: '(no name)',
+        frees_slots_now: 'poolctl run kill-idle-sessions --set states=idle --dry-run',
+        advice: expect.stringContaining('poolctl run tune-connection-limit --set role=web --set instances=N'),
+      },
+    ],
+    [
+      {state: 'idle in transaction', usename: "o'hare x"},
+      {
+        largest_application: 'shop',
+        frees_slots_now: 'poolctl run kill-idle-sessions --dry-run',
+        advice: expect.stringContaining("--set role='o'\\''hare x' --set"),
+      },
+    ],
+  ])('leads on to the recipes that answer it: %j', (overrides, evidence) => {
+    const held = backends(9).map(backend => ({...backend, ...overrides}));
+    const [finding] = slotsNearlyFull.diagnose(createSnapshot({backends: held, max_connections: 13}), {});
+    expect(finding?.evidence).toMatchObject(evidence);
+  });
+
+  it('frees nothing where all are at work', () => {
+    const held = backends(9).map(backend => ({...backend, state: 'active' as const}));
+    const [finding] = slotsNearlyFull.diagnose(createSnapshot({backends: held, max_connections: 13}), {});
+    expect(finding?.evidence).not.toHaveProperty('frees_slots_now');
   });
 
   it("names a role's own limit and quotes its name", () => {

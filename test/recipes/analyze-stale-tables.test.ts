@@ -3,6 +3,7 @@ import recipe from '../../recipes/analyze-stale-tables.ts';
 import type {TableUpkeep, XminHolder} from '../../source/core/maintenance.ts';
 import type {ParameterValues} from '../../source/core/recipe.ts';
 import type {Target} from '../../source/core/target.ts';
+import {createCatalog, createTable} from '../helpers/catalog.ts';
 import {createSnapshot} from '../helpers/snapshot.ts';
 
 /** A table of 100,000 rows whose upkeep is up to date. */
@@ -46,7 +47,9 @@ function plan(
   const snapshot = createSnapshot();
   const target = {...snapshot.target, ...options.target};
   const {xmin_holders = []} = options;
-  return recipe.plan({...snapshot, target}, params, {maintenance: {tables, xmin_holders}});
+  const names = ['a', 'b', 'c', 'd', 'quiet', 'users'].map(name => createTable({name}));
+  const catalog = createCatalog({tables: [...names, createTable({schema: 'archive', name: 'users'})]});
+  return recipe.plan({...snapshot, target}, params, {maintenance: {tables, xmin_holders}, catalog});
 }
 
 const titles = (...args: Parameters<typeof plan>) => plan(...args).steps.map(({title}) => title);
@@ -60,6 +63,7 @@ describe('plan', () => {
     [{threshold_times: '1', at_most: '2'}, ['analyze public.b', 'analyze public.c']],
     [{at_most: '1'}, ['analyze public.b']],
     [{tables: 'public.a, public.d'}, ['analyze public.a', 'analyze public.d']],
+    [{tables: 'd,a, public.a'}, ['analyze public.a', 'analyze public.d']],
   ])('with %j', (params, expected) => {
     expect(titles(tables, params)).toEqual(expected);
   });
@@ -101,10 +105,21 @@ describe('plan', () => {
   });
 
   it('says of a named table that it has nothing to gain', () => {
-    expect(plan(tables, {tables: 'public.none'})).toMatchObject({
+    expect(plan(tables, {tables: 'public.quiet'})).toMatchObject({
       steps: [],
-      left_alone: [{description: 'public.none', reason: expect.stringContaining('no such table')}],
+      left_alone: [{description: 'public.quiet', reason: 'hardly a row changed since it was analyzed'}],
     });
+  });
+
+  it.each([
+    ['none', 'there is no table "none"'],
+    ['public.quite', 'there is no table "public.quite": did you mean public.quiet?'],
+    ['usres', 'there is no table "usres": did you mean public.users or archive.users?'],
+    ['users', '"users" is several tables: public.users, archive.users'],
+  ])('refuses a name that is none, or of several: %s', (name, message) => {
+    expect(() => plan(tables, {tables: `a, ${name}`})).toThrow(
+      expect.objectContaining({message, exitCode: 2}),
+    );
   });
 
   it('does nothing on a standby', () => {

@@ -87,6 +87,39 @@ describe('plan', () => {
     );
   });
 
+  it.each<[ParameterValues, string[]]>([
+    [{simple: 'role:nobody'}, ['No session of role nobody now.', expect.stringMatching(/^1 statement to/)]],
+    [
+      {otherwise: 'none', simple: 'application:wbe, role:web'},
+      ['No session of application wbe now: did you mean "web"?', expect.stringMatching(/^2 statements to/)],
+    ],
+    [{role: 'nobody'}, ['No session of role nobody now.', 'Nothing to cancel.']],
+    [
+      {application: 'web*'},
+      ['No session of application web* now: did you mean "web"?', 'Nothing to cancel.'],
+    ],
+    [{application: '""'}, ['No session of application "" now.', 'Nothing to cancel.']],
+    [{otherwise: 'none', simple: 'pattern:nowhere'}, [expect.stringMatching(/^No statement runs longer/)]],
+  ])('says of %j whom it cannot find', (params, lines) => {
+    expect(plan(crowd, params).explanation.slice(0, lines.length)).toEqual(lines);
+  });
+
+  it('tells statements over their class that must stay from none, and names them', () => {
+    const overdue = running(1, 600, {
+      is_superuser: true,
+      query: `SELECT '${'x'.repeat(90)}', ${'a + '.repeat(30)}`,
+    });
+    expect(plan([overdue])).toMatchObject({
+      explanation: ['1 statement is over its class, none may be cancelled.'],
+      left_alone: [
+        {description: expect.stringMatching(/^shop\/shop_app active for 10m00s, SELECT \?, a \+ .{40,}…$/)},
+      ],
+    });
+    expect(plan([overdue, {...overdue, pid: 2}]).explanation).toEqual([
+      '2 statements are over their class, none may be cancelled.',
+    ]);
+  });
+
   it.each([
     [{simple: 'web'}, /simple: "web" names nobody/],
     [{report: 'client:10.0.0.1'}, /report: "client:10.0.0.1" names nobody/],

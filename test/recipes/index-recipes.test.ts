@@ -24,6 +24,8 @@ const build = {
   command: 'CREATE INDEX CONCURRENTLY',
 };
 
+const bothTables = [createTable(), createTable({oid: '16401', name: 'users'})];
+
 function planOf(recipe: Recipe, catalog: Catalog, params: ParameterValues = {}): Plan {
   const plan = recipe.plan?.(createSnapshot(), params, {catalog});
   if (plan === undefined) throw new Error('it acts');
@@ -79,7 +81,9 @@ describe('drop-unused-indexes', () => {
     ['keeps all where nobody can date them', {}, {stats_age_ms: null}, {}, 'nobody can tell'],
     ['keeps all where a standby may use them', {}, {has_standby: true}, {}, 'a standby reads'],
     ['drops all the same, where told', {}, {has_standby: true}, {standby: 'drop'}, null],
-    ['keeps those of other tables', {}, {}, {table: 'public.users'}, ''],
+    ['keeps those of other tables', {}, {tables: bothTables}, {table: 'public.users'}, ''],
+    ['takes a name without its schema', {}, {}, {index: 'orders_status_idx', table: 'orders'}, null],
+    ['tells that one named is used', {scans: 3}, {}, {index: 'orders_status_idx'}, 'it is used: 3 scans'],
   ])('%s', (_what, index, catalog, params, kept) => {
     const plan = planOf(
       dropUnused,
@@ -122,6 +126,7 @@ describe('drop-unused-indexes', () => {
 
 describe('repair-invalid-indexes', () => {
   const broken = createIndex({is_valid: false, scans: 0});
+  const other = createIndex({oid: '8', name: 'other', columns: ['n']});
   const drop = 'drop invalid index orders_status_idx of public.orders';
   const rebuild = 'build index orders_status_idx on public.orders';
 
@@ -148,11 +153,17 @@ describe('repair-invalid-indexes', () => {
       [drop, rebuild],
     ],
     ['leaves one of a partitioned table', {tables: [createTable({kind: 'partitioned'})]}, {}, []],
-    ['takes those named', {}, {index: 'public.other'}, []],
+    ['takes those named', {indexes: [broken, other]}, {index: 'public.other'}, []],
   ])('%s', (_what, catalog, params, steps) => {
     expect(titles(planOf(repairInvalid, createCatalog({indexes: [broken], ...catalog}), params))).toEqual(
       steps,
     );
+  });
+
+  it('says of a valid one that was asked for by name that it is valid', () => {
+    const plan = planOf(repairInvalid, createCatalog({indexes: [broken, other]}), {index: 'other'});
+    expect(plan.explanation).toEqual(['Nothing to repair: public.other is valid.']);
+    expect(plan.left_alone).toMatchObject([{subject: 'index:public.other', reason: 'it is valid'}]);
   });
 
   it('finds each that nobody builds', () => {
@@ -244,13 +255,14 @@ describe('apply-indexes', () => {
     [{confidence: 'planner-verified'}, 1],
     [{at_most: '1'}, 1],
     [{table: 'public.orders'}, 2],
+    [{table: 'orders'}, 2],
     [{table: 'public.users'}, 0],
   ])('chooses by %o', (params, count) => {
     const proposals = [
       createProposal(),
       createProposal({name: 'second', columns: [{expression: '"status"'}], confidence: 'planner-verified'}),
     ];
-    expect(planWith(createCatalog(), proposals, params).steps).toHaveLength(count);
+    expect(planWith(createCatalog({tables: bothTables}), proposals, params).steps).toHaveLength(count);
   });
 
   it('finds foreign keys without an index, on tables of some size', () => {
@@ -258,7 +270,13 @@ describe('apply-indexes', () => {
       applyIndexes.diagnose(createSnapshot(), {
         catalog: createCatalog({foreign_keys: [createForeignKey()], ...catalog}),
       });
-    expect(found({})).toMatchObject([{severity: 'warning', evidence: {foreign_keys: 1}}]);
+    expect(found({})).toMatchObject([
+      {severity: 'warning', evidence: {foreign_keys: 1}, params: {table: 'public.orders'}},
+    ]);
+    const elsewhere = createForeignKey({table_oid: '16401', table: 'users'});
+    const [ofTwo] = found({tables: bothTables, foreign_keys: [createForeignKey(), elsewhere]});
+    expect(ofTwo?.evidence.foreign_keys).toBe(2);
+    expect(ofTwo?.params).toBeUndefined();
     expect(found({indexes: [createIndex({columns: ['user_id', 'status']})]})).toEqual([]);
     expect(found({indexes: [createIndex({columns: ['status', 'user_id']})]})).toHaveLength(1);
     expect(found({tables: [createTable({estimated_rows: 500})]})).toEqual([]);
@@ -272,7 +290,66 @@ describe('apply-indexes', () => {
     };
     const planAt = (snapshot = createSnapshot()) => applyIndexes.plan?.(snapshot, {}, facts);
     const held = planAt(createSnapshot({backends: [old]}));
-    expect(held?.explanation.join('\n')).toContain('4711 (shop/shop_app idle in transaction, 2h00m)');
+    expect(held?.explanation[1]).toContain('4711 (shop/shop_app idle in transaction, 2h00m)');
     expect(held?.steps).toEqual(planAt()?.steps);
+  });
+
+  it('tells the whole in its first line, then a line for each index, and its reasons after', () => {
+    const leftover = createIndex({name: 'orders_user_id_idx', columns: ['user_id'], is_valid: false});
+    const served = {queryid: '1', query: 'SELECT 1', calls: 2, total_exec_time_ms: 9};
+    const second = createProposal({
+      name: 'second',
+      columns: [{expression: '"status"'}],
+      serves: [{...served, cost_before: null, cost_after: null}],
+    });
+    const {explanation} = planWith(createCatalog({indexes: [leftover]}), [createProposal(), second]);
+    expect(explanation.slice(0, 4)).toEqual([
+      '2 indexes to build (and 1 invalid leftover to drop), one after the other.',
+      'No transaction is old enough now to hold it up.',
+      'orders_user_id_idx on public.orders: heuristic, for a foreign key',
+      'second on public.orders: heuristic, serves 1 statement',
+    ]);
+    expect(explanation.filter(text => text.includes('CREATE EXTENSION hypopg'))).toHaveLength(1);
+    expect(explanation.findIndex(text => text.includes('no index leads with'))).toBeGreaterThan(6);
+  });
+
+  it('does not take parameters that nothing fits for an all-clear', () => {
+    const {explanation} = planWith(createCatalog(), [createProposal()], {confidence: 'planner-verified'});
+    expect(explanation[0]).toContain('1 index is suggested, and none of them fits');
+    expect(explanation[1]).toContain('CREATE EXTENSION hypopg');
+  });
+});
+
+describe('what would choose nothing, or wait for ever', () => {
+  it.each([
+    ['apply-indexes', applyIndexes, {table: 'public.nope'}, 'table=public.nope', /public\.orders/],
+    [
+      'apply-indexes',
+      applyIndexes,
+      {table: 'public.order'},
+      'table=public.order',
+      /did you mean public\.orders/,
+    ],
+    ['drop-unused-indexes', dropUnused, {table: 'user'}, 'table=user', /public\.users/],
+    ['drop-unused-indexes', dropUnused, {index: 'foo'}, 'index=foo', /orders_status_idx/],
+    [
+      'repair-invalid-indexes',
+      repairInvalid,
+      {index: 'x.orders_status_idx'},
+      'index=x.',
+      /did you mean public/,
+    ],
+    ...[applyIndexes, dropUnused, repairInvalid].map(
+      recipe => [recipe.id, recipe, {lock_timeout: '0'}, '0 would wait for ever', /5min/] as const,
+    ),
+  ] as const)('%s refuses %3$s', (_id, recipe, params, message, hint) => {
+    const catalog = createCatalog({tables: bothTables, indexes: [createIndex()]});
+    expect(() => planOf(recipe, catalog, params)).toThrow(
+      expect.objectContaining({
+        exitCode: 2,
+        message: expect.stringContaining(message),
+        hint: expect.stringMatching(hint),
+      }),
+    );
   });
 });

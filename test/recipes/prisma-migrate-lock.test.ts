@@ -77,6 +77,18 @@ describe('plan', () => {
 
   it('has nothing to do where nobody holds it', () => {
     expect(plan([], [])).toMatchObject({steps: [], explanation: [expect.stringMatching(/^Nobody/)]});
+    expect(plan([], [], {database: 'shop'}).explanation).toEqual([
+      'Nobody holds advisory lock 72707369 in shop: migrations are free to run.',
+    ]);
+  });
+
+  it('refuses a database that there is none of, rather than clear it', () => {
+    expect(() => plan([], [], {database: 'shpo'})).toThrow(
+      'there is no database "shpo": did you mean "shop"?',
+    );
+    expect(() => plan([], [], {database: 'nope'})).toThrow(
+      expect.objectContaining({exitCode: 2, hint: 'the server has shop'}),
+    );
   });
 });
 

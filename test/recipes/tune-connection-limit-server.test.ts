@@ -8,7 +8,7 @@ import {describeEachMajor, startTestServer, type TestServer} from '../helpers/se
 
 const env = `# the shop's
 SECRET='x y'
-DATABASE_URL="postgresql://app:s3cret#pw@127.0.0.1:5432/postgres?schema=public&connection_limit=50" # main
+DATABASE_URL="postgresql://shop:s3cret#pw@127.0.0.1:5432/postgres?schema=public&connection_limit=50" # main
 `;
 
 describeEachMajor('tune-connection-limit', major => {
@@ -16,6 +16,7 @@ describeEachMajor('tune-connection-limit', major => {
   beforeAll(async () => {
     server = await startTestServer({major, settings: {max_connections: 40}});
     await server.query("CREATE ROLE app LOGIN PASSWORD 'secret'");
+    await server.query("CREATE ROLE shop LOGIN PASSWORD 'secret'");
     await server.query("CREATE ROLE viewer LOGIN PASSWORD 'secret' IN ROLE pg_monitor");
   });
   afterAll(() => server?.stop());
@@ -110,7 +111,7 @@ describeEachMajor('tune-connection-limit', major => {
       '  max: 9,\n  connectionTimeoutMillis: 10000,\n  idleTimeoutMillis: 30000,\n',
     );
     expect(await readFile(join(folder, 'pgbouncer.ini'), 'utf8')).toBe(
-      '[databases]\n* = host=127.0.0.1\n\n[pgbouncer]\nmax_client_conn = 100\nmax_db_connections = 29\npool_mode = transaction\ndefault_pool_size = 29\n',
+      '[databases]\n* = host=127.0.0.1\n\n[pgbouncer]\npool_mode = transaction\ndefault_pool_size = 29\nmax_client_conn = 100\nmax_db_connections = 29\n',
     );
     expect(await undo(on)).toBe(0);
     expect(await readFile(join(folder, 'db.ts'), 'utf8')).toBe(source);
@@ -137,6 +138,17 @@ describeEachMajor('tune-connection-limit', major => {
     expect(await limitOf()).toBe(what === 'role' ? 3 : 2);
     expect(await readFile(path, 'utf8')).toBe(what === 'env' ? moved : env);
     expect((await on.journal.read()).map(({event}) => event)).toEqual(['run', 'end']);
+  });
+
+  it.each(['env_file=/nope/.env', 'pgbouncer_ini=/nope/p.ini', 'app=/nope'])('exits 2 on %s', async set => {
+    expect(await run(await acting(), [set])).toBe(2);
+  });
+
+  it('exits 2 where the folder does not have the variable', async () => {
+    const folder = await temporaryFolder();
+    await writeFile(join(folder, '.env'), env);
+    expect(await run(await acting(), [`app=${folder}`, 'variable=NOPE', 'prisma_major=6'])).toBe(2);
+    expect(await readFile(join(folder, '.env'), 'utf8')).toBe(env);
   });
 
   it('leaves a role alone that changed right before the act', async () => {

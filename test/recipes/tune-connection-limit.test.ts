@@ -91,6 +91,29 @@ describe('the picture', () => {
   });
 });
 
+describe('what others hold now', () => {
+  const others = Array.from({length: 32}, (_, index) => createBackend({pid: index + 1, usename: 'other'}));
+  const snapshot = createSnapshot({backends: others});
+  const params = {role: 'shop_app', prisma_major: '6', connection_limit: '70'};
+
+  it('counts in the verdict and in the picture', () => {
+    const {explanation, figure = []} = planOf(params, facts, snapshot);
+    expect(explanation[1]).toBe(
+      'That is tight: others hold 32 of 97 slots now, so 5 of these would be refused (53300) at once.',
+    );
+    expect(figure).toContain('now 1 x 70             [#############xoo:ooo] 70 tight: others hold 32 now');
+    expect(figure).toContain('o: others hold 32 now; x: both');
+    expect(figure.join('\n')).toMatch(/^proposed +70 +70 tight/m);
+    expect(figure.filter(line => line.length > 76)).toEqual([]);
+  });
+
+  it('changes nothing of what is proposed', () => {
+    const {steps, params: read} = planOf(params, facts, snapshot);
+    expect(planOf(params)).toMatchObject({steps, params: read});
+    expect(textOf(planOf(params))).not.toContain('tight: others');
+  });
+});
+
 describe('the load', () => {
   const rates = {
     interval_ms: 5000,
@@ -184,7 +207,7 @@ describe('Prisma 7', () => {
   });
 
   it('is told by the folder', () => {
-    expect(recipe.defaults?.(createSnapshot(), given)).toMatchObject({prisma_major: '7', role: 'shop_app'});
+    expect(recipe.defaults?.(createSnapshot(), given)).toMatchObject({prisma_major: '7'});
   });
 });
 
@@ -196,6 +219,7 @@ describe('an .env file', () => {
     const plan = planOf({env_file: '.env', instances: '10', prisma_major: '6'}, {...facts, env_file});
     expect(plan.steps[0]).toMatchObject({
       kind: 'file',
+      title: 'Set the pool in DATABASE_URL, then restart the application',
       path: '/app/.env',
       change: {
         before: {connection_limit: '5', pool_timeout: null, connect_timeout: null},
@@ -207,6 +231,49 @@ describe('an .env file', () => {
       ],
     });
     expect(JSON.stringify(plan)).not.toContain('p#w');
+  });
+
+  it('gives the role, or none where the server has no such role', () => {
+    const app = {name: 'app', is_superuser: false, connection_limit: -1};
+    const role_limits = [...(facts.role_limits ?? []), app];
+    expect(recipe.defaults?.(createSnapshot(), {role_limits, env_file})).toEqual({role: 'app'});
+    expect(recipe.defaults?.(createSnapshot(), {...facts, env_file})).toEqual({});
+    expect(recipe.defaults?.(createSnapshot(), facts)).toEqual({role: 'shop_app', instances: '1'});
+  });
+
+  it.each<[string, ParameterValues, RegExp[]]>([
+    ['app:x@h/d', {}, [/names database d at h:5432, the target is shop at db\.example:5432/]],
+    ['app:x@DB.example/shop', {}, []],
+    ['app:x@db.example:6432/shop', {}, [/at db\.example:6432/i]],
+    ['app:x@db.example:6432/shop', {platform: 'pgbouncer'}, []],
+    ['app:x@db.example:6432/shop?pgbouncer=true', {}, []],
+    ['app:x@localhost/shop?host=/run/pg', {}, [/shop at \/run\/pg:5432/]],
+    ['$' + '{USER}:x@h/d', {}, []],
+    ['app:x@db.example/shop', {role: 'shop_app'}, [/connects as app, and role=shop_app is another/]],
+  ])('warns first where %s is not the target, %o', (rest, params, warnings) => {
+    const file = readEnvFile('/app/.env', 'DATABASE_URL', `DATABASE_URL="postgresql://${rest}"\n`);
+    const {explanation} = planOf({env_file: '.env', ...params}, {...facts, env_file: file});
+    const found = explanation.slice(0, warnings.length);
+    for (const [index, warning] of warnings.entries()) expect(found[index]).toMatch(warning);
+    expect(explanation.filter(line => line.startsWith('Warning:'))).toEqual(found);
+  });
+
+  it.each([
+    [
+      'NOPE',
+      {env_file: readEnvFile('/app/.env', 'NOPE', before)},
+      /variable=NOPE: NOPE is not set.*\/app\/\.env/,
+    ],
+    ['NOPE', {}, /variable=NOPE: no \.env file/],
+  ])('refuses variable=%s, %o', (variable, given, message) => {
+    const plan = () => planOf({env_file: '.env', variable}, {...facts, ...given});
+    expect(plan).toThrow(expect.objectContaining({exitCode: 2, message: expect.stringMatching(message)}));
+  });
+
+  it('is asked for the variable that was named, in the folder too', () => {
+    expect(recipe.needs?.({app: '/app', variable: 'NOPE'})).toMatchObject({
+      application: {folder: '/app', variable: 'NOPE'},
+    });
   });
 
   it('is left alone with apply=none', () => {

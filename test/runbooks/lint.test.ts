@@ -22,7 +22,7 @@ async function mistakes(text: string, name = 'a-runbook.md', taken: string[] = [
 }
 
 const parameter = (yaml: string) =>
-  `---\ntitle: t\nwhy: w\nparameters:\n  least:\n    description: d\n${yaml}---\n\`\`\`sql diagnose\nSELECT $least AS subject, '' AS summary, '' AS severity\n\`\`\`\n`;
+  `---\ntitle: t\nwhy: w\nparameters:\n  least:\n    description: d\n${yaml}---\n\`\`\`sql diagnose\nSELECT $least AS subject, '' AS summary, 'warning' AS severity\n\`\`\`\n`;
 
 describe('what is wrong with a runbook, by its line', () => {
   it.each<[string, string, string[]]>([
@@ -113,7 +113,7 @@ describe('what is wrong with a runbook, by its line', () => {
     ],
     [
       'a parameter there is none of',
-      `${head}\`\`\`sql diagnose\nSELECT 'a' AS subject, '' AS summary,\n  '' AS severity WHERE $least\n\`\`\`\n`,
+      `${head}\`\`\`sql diagnose\nSELECT 'a' AS subject, '' AS summary,\n  'warning' AS severity WHERE $least\n\`\`\`\n`,
       ['7: there is no parameter "least"'],
     ],
     [
@@ -135,6 +135,37 @@ describe('what is wrong with a runbook, by its line', () => {
       'a diagnosis that changes',
       `${head}\`\`\`sql diagnose\nDELETE FROM t\n\`\`\`\n`,
       ['6: a diagnosis is a SELECT'],
+    ],
+    [
+      'a diagnosis that changes on its way',
+      `${head}\`\`\`sql diagnose\nWITH d AS (DELETE FROM t RETURNING id)\nSELECT id AS subject, '' AS summary, 'warning' AS severity FROM d\n\`\`\`\n`,
+      ['6: a diagnosis only reads: this one writes'],
+    ],
+    [
+      'a severity that is none',
+      `${head}\`\`\`sql diagnose\nSELECT 'ä' AS subject, '' AS summary,\n  CASE WHEN a THEN 'critical'\n  ELSE 'info' END AS severity FROM t\nUNION ALL SELECT 'b', '', 'WARNING'\n\`\`\`\n`,
+      [
+        '8: there is no severity "info": it is warning or critical',
+        '9: there is no severity "WARNING": it is warning or critical',
+      ],
+    ],
+    [
+      'a parameter within quotes',
+      parameter('    default: a\n').replace("''", "':least'"),
+      ["10: ':least' is that very text, not least: write :'least' or $least"],
+    ],
+    [
+      'a column within quotes, and a text that is no name',
+      head + diagnose + plan("SELECT $size,\n  ':size', ':other'") + verify + undo,
+      ["10: ':size' is that very text, not size: write :'size' or $size"],
+    ],
+    [
+      'a block that nothing closes',
+      `${head + diagnose}\`\`\`sql plan irreversible lock=none\nSELECT 1\n\nMore.\n`,
+      [
+        '8: this block is never closed: end it with a fence of its own',
+        '8: a plan wants a verify: how is it seen that it worked?',
+      ],
     ],
     [
       'SQL that is none',
@@ -167,7 +198,10 @@ describe('what is wrong with a runbook, by its line', () => {
     await mkdir(join(folder, 'more.md'));
     for (const name of ['README.md', 'notes.txt', 'types.d.ts', 'a.test.ts'])
       await writeFile(join(folder, name), '');
-    expect(await lintFolder(folder, [])).toEqual({files: 0, problems: []});
+    await expect(lintFolder(folder, [])).rejects.toMatchObject({
+      message: `no recipe in ${folder}`,
+      exitCode: 2,
+    });
     await expect(lintFolder(join(folder, 'none'), [])).rejects.toMatchObject({exitCode: 2});
   });
 });

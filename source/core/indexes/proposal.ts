@@ -77,7 +77,7 @@ function reasonsFor(
     reasons.push(
       is_verified
         ? `the planner would use it: the cost of ${most.statement.source === 'foreign_key' ? 'a look-up' : 'the statement it helps most'} falls ${fall}`
-        : `reckoned from the statistics of its columns: the cost falls ${fall}; the planner was not asked`,
+        : `reckoned from the statistics of its columns: the cost falls ${fall}`,
     );
   }
   for (const {foreign_key} of keys) {

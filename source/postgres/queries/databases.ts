@@ -12,7 +12,7 @@ export const databasesQuery: Query = {
   name: 'poolctl_databases',
   versioned_by: 'server',
   variants: [
-    {floor: 130_000, text: text('NULL::int8')},
+    {floor: 130_000, text: text('NULL::int8 AS sessions_fatal')},
     {floor: 140_000, text: text('d.sessions_fatal')},
   ],
 };

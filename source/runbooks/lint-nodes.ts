@@ -1,0 +1,52 @@
+import type {Node, ResTarget} from 'libpg-query';
+
+/** A string of the text, and where it stands in it, in bytes. */
+export type Constant = {text: string; location: number};
+
+/** Every string constant, however deep. */
+export function constantsIn(node: Node): Constant[] {
+  return descendants(node).flatMap(each => constantOf(each) ?? []);
+}
+
+/** Whether anything in it writes: PostgreSQL lets a WITH do so, and SELECT INTO. */
+export function writes(node: Node): boolean {
+  return descendants(node).some(each => writing.some(key => key in each));
+}
+
+const writing = ['InsertStmt', 'UpdateStmt', 'DeleteStmt', 'MergeStmt', 'intoClause'];
+
+/** What a column of that name can be, where the text says so: constants and branches of a CASE, in every SELECT of a UNION. */
+export function constantsOfColumn(node: Node, column: string): Constant[] {
+  const lists = targetLists(node);
+  const index = lists[0]?.findIndex(({name}) => name === column) ?? -1;
+  return lists.flatMap(targets => resultsOf(targets[index]?.val));
+}
+
+function targetLists(node: Node | undefined): ResTarget[][] {
+  if (node === undefined || !('SelectStmt' in node)) return [];
+  const {larg, rarg, targetList = []} = node.SelectStmt;
+  if (larg !== undefined && rarg !== undefined)
+    return [...targetLists({SelectStmt: larg}), ...targetLists({SelectStmt: rarg})];
+  return [targetList.flatMap(target => ('ResTarget' in target ? [target.ResTarget] : []))];
+}
+
+function resultsOf(node: Node | undefined): Constant[] {
+  if (node === undefined) return [];
+  if ('TypeCast' in node) return resultsOf(node.TypeCast.arg);
+  if (!('CaseExpr' in node)) return constantOf(node) ?? [];
+  const {args = [], defresult} = node.CaseExpr;
+  const branches = args.map(each => ('CaseWhen' in each ? each.CaseWhen.result : undefined));
+  return [...branches, defresult].flatMap(resultsOf);
+}
+
+function constantOf(node: object): Constant[] | null {
+  if (!('A_Const' in node)) return null;
+  const {sval, location = 0} = node.A_Const as {sval?: {sval?: string}; location?: number};
+  return sval === undefined ? null : [{text: sval.sval ?? '', location}];
+}
+
+/** The object and all in it. */
+function descendants(value: unknown): object[] {
+  if (typeof value !== 'object' || value === null) return [];
+  return [value, ...Object.values(value).flatMap(descendants)];
+}
