@@ -11,7 +11,13 @@ import {
   writeText,
 } from '../source/core/parameters.ts';
 import {type PlatformId, platforms, presets} from '../source/core/pool-presets.ts';
-import {type TunedPlace, type TuningChoices, tunedPlaces, tunePool} from '../source/core/pool-tuning.ts';
+import {
+  envFileOf,
+  type TunedPlace,
+  type TuningChoices,
+  tunedPlaces,
+  tunePool,
+} from '../source/core/pool-tuning.ts';
 import {tuningFigure} from '../source/core/pool-tuning-figure.ts';
 import {tuningSteps} from '../source/core/pool-tuning-steps.ts';
 import {explainTuning} from '../source/core/pool-tuning-text.ts';
@@ -173,24 +179,32 @@ function sessionsByRole({backends}: Snapshot): RoleSessions[] {
 function needs(params: ParameterValues): FactNeeds {
   const given = (name: string) => params[name]?.trim() || null;
   const [app, env, ini] = [given('app'), given('env_file'), given('pgbouncer_ini')];
+  const variable = given('variable') ?? undefined;
   return {
     role_limits: true,
-    ...(app !== null && {application: {folder: app}}),
-    ...(env !== null && {env_file: {path: env, variable: given('variable') ?? 'DATABASE_URL'}}),
+    ...(app !== null && {application: {folder: app, ...(variable && {variable})}}),
+    ...(env !== null && {env_file: {path: env, variable: variable ?? 'DATABASE_URL'}}),
     ...(ini !== null && {pooler_file: {path: ini}}),
   };
 }
 
-function defaults(snapshot: Snapshot, {application}: Facts): ParameterValues {
-  const [busiest] = sessionsByRole(snapshot);
+/** The role that the URL names, where the server has it; the busiest where there is no URL. */
+function defaults(snapshot: Snapshot, facts: Facts): ParameterValues {
+  const {application, role_limits = []} = facts;
+  const named = envFileOf(facts)?.address?.role;
+  const roles = sessionsByRole(snapshot);
+  const busy = named === undefined ? roles[0] : roles.find(({role}) => role === named);
+  const role = named === undefined ? busy?.role : role_limits.find(({name}) => name === named)?.name;
   return {
-    ...(busiest && {role: writeText(busiest.role), instances: String(busiest.clients)}),
+    ...(role !== undefined && {role: writeText(role)}),
+    ...(busy && {instances: String(busy.clients)}),
     ...(application?.prisma && {prisma_major: String(application.prisma.major)}),
   };
 }
 
 function plan(snapshot: Snapshot, params: ParameterValues, facts: Facts): Plan {
   const read = readValues(params, parameters);
+  requireVariable(read('variable'), facts);
   const choices = readChoicesOf(read, facts);
   const tuning = tunePool(snapshot, choices, facts);
   const load = readLoad(snapshot, choices.role?.name ?? null);
@@ -216,6 +230,15 @@ function plan(snapshot: Snapshot, params: ParameterValues, facts: Facts): Plan {
     slots_freed: 0,
     watch_groups: [],
   };
+}
+
+/** Another variable than the one that was named is never taken in its place. */
+function requireVariable(variable: string, facts: Facts): void {
+  if (variable === '') return;
+  const file = envFileOf(facts);
+  if (file === null)
+    throw usage(`variable=${variable}: no .env file was given, nor is one in the app's folder`);
+  if (file.problem !== null) throw usage(`variable=${variable}: ${file.problem} (${file.path})`);
 }
 
 /** Throws AbortError (exit 2) on what cannot be read or contradicts itself. */

@@ -4,7 +4,7 @@ import type {FactNeeds, Facts} from '../core/facts.ts';
 import {compare} from '../core/health/baseline.ts';
 import {assessHealth} from '../core/health/health.ts';
 import {type GivenLimits, limitsFor} from '../core/health/limits.ts';
-import {measure, slowestStatement} from '../core/health/metrics.ts';
+import {measure, slowestStatement} from '../core/health/measure.ts';
 import {countedBetween, countedBy} from '../core/health/period.ts';
 import type {Output} from '../core/ports.ts';
 import type {Recipe} from '../core/recipe.ts';

@@ -96,28 +96,37 @@ function contentLines(content: Content, before: Content | undefined): string[] {
 /** How it was made sure of, and what takes it back; once where the act before has the same. */
 function meansLines(content: Content, before: Content | undefined): string[] {
   if (content.kind !== 'sql') return [];
-  const lines = meansOf(content);
-  const earlier = before?.kind === 'sql' ? meansOf(before) : [];
-  return lines.filter((line, index) => line !== earlier[index]);
+  const earlier = before?.kind === 'sql' ? meansOf(before).map(({text}) => text) : [];
+  return meansOf(content).flatMap(({text, values = ''}, at) => (text === earlier[at] ? [] : [text + values]));
 }
 
-function meansOf({subject, settings = {}, guard, verify, undo, lock, timeout_ms}: SqlStep): string[] {
+/** Lines, and apart from them the values: where only those differ there is nothing to say again. */
+type Means = {text: string; values?: string};
+
+function meansOf({subject, settings = {}, guard, verify, undo, lock, timeout_ms}: SqlStep): Means[] {
   const set = Object.entries(settings).map(([name, value]) => `${name} = ${value}`);
+  const limits = `lock ${lock}; at most ${formatMs(timeout_ms)}`;
   return [
-    `on ${subject}; lock ${lock}; at most ${formatMs(timeout_ms)}${set.length === 0 ? '' : `; with ${set.join(', ')}`}`,
-    ...(guard === undefined ? [] : [`only if ${checkText(guard)}`]),
-    `verified by ${checkText(verify)}`,
-    undo === 'irreversible' ? 'cannot be undone' : `undone by ${sqlText(undo.apply)}`,
+    {text: `on ${subject}; ${limits}${set.length === 0 ? '' : `; with ${set.join(', ')}`}`},
+    {text: `verified by ${checkText(verify)}`, values: valuesText(verify.query)},
+    undo === 'irreversible'
+      ? {text: 'cannot be undone'}
+      : {text: `undone by ${oneLine(undo.apply)}`, values: valuesText(undo.apply)},
+    ...(guard === undefined ? [] : [{text: `only if ${checkText(guard)}`, values: valuesText(guard.query)}]),
   ];
 }
 
 function checkText({query, expect: {column, op, value}}: Verification): string {
-  return `${column} ${op} ${JSON.stringify(value)} of ${sqlText(query)}`;
+  return `${column} ${op} ${JSON.stringify(value)} of ${oneLine(query)}`;
 }
 
-function sqlText({text, values}: Sql): string {
+function oneLine({text}: Sql): string {
+  return text.replace(/\s+/g, ' ');
+}
+
+function valuesText({values}: Sql): string {
   const given = values.map((value, at) => `$${at + 1} = ${JSON.stringify(value)}`).join(', ');
-  return `${text.replace(/\s+/g, ' ')}${given === '' ? '' : ` (${given})`}`;
+  return given === '' ? '' : ` (${given})`;
 }
 
 /** What has taken it back, or how it is. */

@@ -155,7 +155,7 @@ h1{font-size:1.5rem;margin:0;overflow-wrap:anywhere}h2{font-size:1.15rem;margin:
 .when{color:var(--muted);margin:0 0 1rem}
 table{border-collapse:collapse;width:100%;font-size:.87rem}th,td{text-align:left;padding:.25rem .6rem .25rem 0;border-bottom:1px solid var(--rule);vertical-align:top}td:nth-child(-n+3){white-space:nowrap;font-variant-numeric:tabular-nums}td{overflow-wrap:anywhere}td.severity{overflow-wrap:normal}
 tr.critical .severity,.outcome.failed,.outcome.unknown{color:var(--critical)}tr.warning .severity,.outcome.skipped{color:var(--warning)}.outcome.verified,.outcome.applied{color:var(--good)}
-pre{background:var(--box);padding:.6rem;overflow-x:auto;font-size:.85rem}
+pre{background:var(--box);padding:.6rem;white-space:pre-wrap;overflow-wrap:anywhere;font-size:.85rem}
 dl{display:grid;grid-template-columns:max-content 1fr;gap:.1rem 1rem;font-size:.9rem}dt{color:var(--muted)}dd{margin:0;overflow-wrap:anywhere}
 figure{margin:0 0 1rem}figcaption{font-size:.87rem;color:var(--muted)}svg{width:100%;height:auto;font:11px system-ui,sans-serif;fill:var(--muted)}
 .line{fill:none;stroke:var(--line);stroke-width:1.5}.area{fill:var(--line);opacity:.12}.axis{stroke:var(--rule)}.limit{stroke:var(--critical);stroke-dasharray:4 3}.act{stroke:var(--warning);stroke-width:1.5}

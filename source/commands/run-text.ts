@@ -4,7 +4,7 @@ import type {Plan} from '../core/recipe.ts';
 import {countOutcomes, type RunStep} from '../core/run-state.ts';
 import {sanitise} from '../core/sanitise.ts';
 import type {Step} from '../core/step.ts';
-import {stepText} from '../core/step-text.ts';
+import {hasLongGuard, stepText} from '../core/step-text.ts';
 
 /** The preview for people: what is wrong, the exact statements, who is left alone, and the plan's hash. */
 export function planText(plan: Plan, target: string, hash: string): string {
@@ -15,6 +15,7 @@ export function planText(plan: Plan, target: string, hash: string): string {
     ...plan.steps.flatMap((step, index) => numberedLines(step, index, plan.steps[index - 1])),
     ...(plan.left_alone.length > 0 ? ['', 'left alone'] : []),
     ...plan.left_alone.map(({subject, description, reason}) => `  ${subject}  ${description}: ${reason}`),
+    ...(hasLongGuard(plan.steps) ? ['', 'guards in --json'] : []),
     '',
     `plan ${hash}`,
   ]

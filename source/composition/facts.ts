@@ -28,7 +28,8 @@ const readers: Readers = {
     (await import('../postgres/facts/statement-statistics.ts')).readStatementStatistics(connection),
   role_limits: async connection =>
     (await import('../postgres/facts/role-limits.ts')).readRoleLimits(connection),
-  application: async (_, {folder}) => (await import('../scan/application.ts')).readApplication(folder),
+  application: async (_, {folder, variable}) =>
+    (await import('../scan/application.ts')).readApplication(folder, variable),
   env_file: async (_, need) => (await import('../scan/text-facts.ts')).readEnvFact(need),
   pooler_file: async (_, need) => (await import('../scan/text-facts.ts')).readPoolerFact(need),
   prisma_schema: async (_, need) => (await import('../scan/prisma-schema.ts')).readPrismaSchema(need),

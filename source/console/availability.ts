@@ -1,8 +1,9 @@
 import {parseSessionId} from '../core/session-id.ts';
 import {clockOf} from './components/scrubber.ts';
 import {findingOf} from './findings.ts';
-import {choicesOf, guideOf, waitedFor} from './guide-state.ts';
+import {canBeUnfolded, choicesOf, guideOf, waitedFor} from './guide-state.ts';
 import {heldSession, meantSessions} from './held.ts';
+import {hasEnded} from './replay-state.ts';
 import type {ConsoleState, Past} from './state.ts';
 import {heldRun} from './views/journal.ts';
 
@@ -90,8 +91,14 @@ export function needsWaitedFor(state: ConsoleState): string | null {
   return isRead ? null : `session ${pid} is not in the last reading`;
 }
 
+export function needsLongGuard(state: ConsoleState): string | null {
+  const guide = guideOf(state);
+  return guide && canBeUnfolded(guide) ? null : 'no guard is folded here';
+}
+
 /** A run is stopped by Esc, never by a `q` that was meant to close a page. */
 export function needsEscape({overlay}: ConsoleState, key: string): string | null {
+  if (key === 'q' && overlay?.kind === 'replay' && !hasEnded(overlay)) return 'Esc ends the replay';
   return key === 'q' && overlay?.kind === 'guide' && overlay.guide.stage === 'running'
     ? 'Esc stops the run'
     : null;

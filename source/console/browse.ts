@@ -13,6 +13,12 @@ export function moveCursor(state: ConsoleState, by: number): ConsoleState {
   return withTable(state, table => ({...table, cursor: ids[to] ?? null, heldOrder: table.heldOrder ?? ids}));
 }
 
+/** What the recipes find changes while one is away from their list: no order is kept for the way back. */
+export function releaseRecipes(state: ConsoleState): ConsoleState {
+  const recipes = {...state.tables.recipes, cursor: null, heldOrder: null};
+  return {...state, tables: {...state.tables, recipes}};
+}
+
 export function tagHeld(state: ConsoleState): ConsoleState {
   return withTable(state, table => {
     if (table.cursor === null) return table;

@@ -2,7 +2,8 @@ import {diagnoseAll} from '../core/diagnose.ts';
 import type {FactNeeds, Facts} from '../core/facts.ts';
 import type {JournalEntry} from '../core/journal.ts';
 import type {Reading, Sampler} from '../core/ports.ts';
-import type {Plan, Recipe, Severity} from '../core/recipe.ts';
+import type {ParameterValues, Plan, Recipe, Severity} from '../core/recipe.ts';
+import type {ReplayDocument, ReplayUpdate} from '../core/replay.ts';
 import type {RunState} from '../core/run-state.ts';
 import type {Backend, Statement} from '../core/snapshot.ts';
 import {type Tape, worstOf} from '../core/tape.ts';
@@ -34,6 +35,11 @@ export type ConsolePorts = {
   /** Its whole statement, and its locks as lines for people. */
   describeSession(backend: Backend): Promise<{query: string | null; locks: string[]}>;
   carryOut(plan: Plan, signal: AbortSignal): AsyncIterable<RunState>;
+  /** Measures an endpoint by a recipe's parameters; when it is interrupted, what was measured until then. */
+  replay(
+    params: ParameterValues,
+    options: {signal: AbortSignal; onUpdate: (update: ReplayUpdate) => void},
+  ): Promise<ReplayDocument>;
   readJournal(): Promise<{entries: JournalEntry[]; problem: string | null; unfinished: number}>;
   /** Facts that recipes ask for beyond the readings. */
   gather(needs: FactNeeds): Promise<Facts>;

@@ -1,3 +1,5 @@
+import type {ParameterValues} from '../core/recipe.ts';
+import type {ReplayUpdate} from '../core/replay.ts';
 import type {RunState} from '../core/run-state.ts';
 import type {Backend, Snapshot} from '../core/snapshot.ts';
 import {indexAt, type Moment} from '../core/tape.ts';
@@ -15,7 +17,7 @@ export type EffectContext = {
 
 export type Effects = {
   perform(effect: Effect): void;
-  /** Interrupts the run there may be; resolves when its end is in the journal. */
+  /** Interrupts the run and the replay there may be; resolves when its end is in the journal. */
   endRun(): Promise<void>;
 };
 
@@ -23,6 +25,7 @@ export type Effects = {
 export function createEffects(ports: ConsolePorts, context: EffectContext): Effects {
   const {dispatch, terminal, screen, ending, repaint} = context;
   let running: {interrupt: AbortController; ended: Promise<void>} | undefined;
+  let replaying: typeof running;
   /** Of moments asked for one after the other the last one counts. */
   let lastRecall = 0;
   let playing: ReturnType<typeof setTimeout> | undefined;
@@ -86,6 +89,16 @@ export function createEffects(ports: ConsolePorts, context: EffectContext): Effe
       }
       case 'interrupt-run':
         return running?.interrupt.abort();
+      case 'replay': {
+        const interrupt = new AbortController();
+        replaying = {
+          interrupt,
+          ended: followReplay(ports, effect.params, {signal: interrupt.signal, dispatch}),
+        };
+        return;
+      }
+      case 'interrupt-replay':
+        return replaying?.interrupt.abort();
       case 'recall': {
         const asked = ++lastRecall;
         return void recall(ports, effect).then(
@@ -108,7 +121,8 @@ export function createEffects(ports: ConsolePorts, context: EffectContext): Effe
     perform,
     async endRun() {
       running?.interrupt.abort();
-      await running?.ended;
+      replaying?.interrupt.abort();
+      await Promise.all([running?.ended, replaying?.ended]);
     },
   };
 }
@@ -158,6 +172,19 @@ async function followRun(
     for await (const run of states) dispatch({kind: 'run', run});
   } catch (error) {
     dispatch({kind: 'run-failed', message: messageOf(error).join(' ')});
+  }
+}
+
+async function followReplay(
+  {replay}: ConsolePorts,
+  params: ParameterValues,
+  {signal, dispatch}: {signal: AbortSignal; dispatch: (message: Message) => void},
+): Promise<void> {
+  try {
+    const onUpdate = (update: ReplayUpdate) => dispatch({kind: 'replay-update', update});
+    dispatch({kind: 'replayed', document: await replay(params, {signal, onUpdate})});
+  } catch (error) {
+    dispatch({kind: 'replay-failed', message: messageOf(error).join('. ')});
   }
 }
 

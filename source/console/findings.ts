@@ -22,6 +22,16 @@ export function assignLetters(before: ConsoleState['letters'], findings: Finding
   return letters;
 }
 
+/** The worst first, and among those that are as bad, letters in their order: nothing jumps while they live. */
+export function inLetterOrder(findings: Finding[], letters: ConsoleState['letters']): Finding[] {
+  const rank = (finding: Finding) => letters[findingId(finding)] ?? '~';
+  return findings.toSorted(
+    (a, b) =>
+      Number(b.severity === 'critical') - Number(a.severity === 'critical') ||
+      Number(rank(a) > rank(b)) - Number(rank(a) < rank(b)),
+  );
+}
+
 /** The finding a letter stands for now. */
 export function findingOf(
   {findings, letters}: Pick<ConsoleState, 'findings' | 'letters'>,

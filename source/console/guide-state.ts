@@ -2,6 +2,7 @@ import type {Facts} from '../core/facts.ts';
 import type {Parameter, ParameterValues, Plan, Recipe} from '../core/recipe.ts';
 import type {RunStep} from '../core/run-state.ts';
 import type {Step} from '../core/step.ts';
+import {hasLongGuard} from '../core/step-text.ts';
 import type {Effect} from './messages.ts';
 import type {ConsoleState, Guide} from './state.ts';
 import type {Updated} from './updated.ts';
@@ -75,7 +76,25 @@ export function isUnderWay({status}: RunStep): boolean {
 /** A step with progress is cancelled while it acts; the others are seen to their end. */
 export function canBeCancelled(guide: Guide): boolean {
   const current = currentStep(guide);
-  return current?.step.kind === 'sql' && current.step.progress !== undefined && isUnderWay(current.state);
+  return (
+    current?.step.kind === 'sql' && current.step.progress !== undefined && current.state.status === 'acting'
+  );
+}
+
+/** It was cancelled, and what comes after the act is the cleanup that its step declares. */
+export function isSweeping(guide: Guide): boolean {
+  const current = currentStep(guide);
+  return (
+    guide.stopping === 'cancel' &&
+    current?.step.kind === 'sql' &&
+    current.step.cleanup !== undefined &&
+    current.state.status === 'verifying'
+  );
+}
+
+/** The preview has guards that are folded as long as nobody asks for them. */
+export function canBeUnfolded({stage, plan}: Guide): boolean {
+  return stage === 'preview' && plan !== null && hasLongGuard(plan.steps);
 }
 
 /** The session that the step under way waits for, as far as the server tells. */

@@ -6,15 +6,18 @@ import {inSight} from './components/page.ts';
 import {choose, edit, moveField} from './guide-form.ts';
 import {planGuide} from './guide-planning.ts';
 import {
+  canBeCancelled,
   canBeCarriedOut,
   confirmationWord,
   guideOf,
+  isSweeping,
   recipeOf,
   showGuide,
   waitedFor,
   withGuide,
 } from './guide-state.ts';
 import type {Command} from './messages.ts';
+import {startReplay} from './replay.ts';
 import type {ConsoleState, Guide, GuideStage} from './state.ts';
 import {only, type Updated} from './updated.ts';
 
@@ -41,6 +44,8 @@ export function stepGuide(state: ConsoleState, guide: Guide, command: Command): 
       return scroll(state, guide, command.to === 'first' ? -mostScroll(state) : mostScroll(state));
     case 'open-waited-for':
       return openWaitedFor(state, guide);
+    case 'unfold':
+      return unfold(state, {...guide, isUnfolded: !guide.isUnfolded});
     default:
       return only(state);
   }
@@ -58,6 +63,7 @@ function goOn(state: ConsoleState, guide: Guide): Updated {
     case 'parameters':
       return planGuide(state, guide);
     case 'preview':
+      if (recipe?.is_measured && guide.plan) return startReplay(state, guide, guide.plan);
       return canBeCarriedOut(guide.plan)
         ? showGuide(state, {...guide, stage: 'confirm', typed: '', error: null, scroll: 0})
         : close(state);
@@ -91,10 +97,14 @@ const stageBefore: Record<GuideStage, GuideStage | null> = {
 /** First out of the reading that a plan waits for, then a stage back. */
 function goBack(state: ConsoleState, guide: Guide): Updated {
   if (guide.gathering?.isForPlan) return showGuide(state, {...guide, gathering: null});
-  if (guide.stage === 'running')
-    return showGuide(state, {...guide, isStopping: true}, {kind: 'interrupt-run'});
+  if (guide.stage === 'running') return guide.stopping === null ? interrupt(state, guide) : only(state);
   const before = pageBefore(state, guide);
   return before === null ? close(state) : showGuide(state, {...guide, stage: before, error: null, scroll: 0});
+}
+
+function interrupt(state: ConsoleState, guide: Guide): Updated {
+  const stopping = canBeCancelled(guide) ? 'cancel' : 'after-step';
+  return showGuide(state, {...guide, stopping}, {kind: 'interrupt-run'});
 }
 
 function pageBefore(state: ConsoleState, guide: Guide): GuideStage | null {
@@ -105,6 +115,11 @@ function pageBefore(state: ConsoleState, guide: Guide): GuideStage | null {
 
 function scroll(state: ConsoleState, guide: Guide, by: number): Updated {
   return showGuide(state, {...guide, scroll: clamp(guide.scroll + by, mostScroll(state))});
+}
+
+/** The page has another length now. */
+function unfold(state: ConsoleState, guide: Guide): Updated {
+  return scroll(withGuide(state, guide), guide, 0);
 }
 
 /** The session that holds the step up, over the guide: the run goes on behind it. */
@@ -131,7 +146,7 @@ export function updateGuideRun(state: ConsoleState, run: RunState): ConsoleState
 
 function runScroll(state: ConsoleState, guide: Guide, run: RunState): number {
   const {width, height, theme} = pageArea(state, guide);
-  const blocks = runBlocks(run, width, theme);
+  const blocks = runBlocks(run, width, theme, isSweeping(guide));
   // The first block is the head, then one for each step, and the end.
   const index = run.phase === 'ended' ? blocks.length - 1 : run.current === null ? 0 : run.current + 1;
   return inSight(guide.scroll, blocks, index, height);

@@ -1,5 +1,4 @@
 import {
-  needsChoices,
   needsEscape,
   needsFilterable,
   needsFinding,
@@ -9,10 +8,10 @@ import {
   needsTable,
   needsTaggable,
   needsUndoable,
-  needsWaitedFor,
   whyNotInPast,
 } from './availability.ts';
 import {findingLetters} from './findings.ts';
+import {guideBindings} from './guide-keys.ts';
 import {keyName} from './key-names.ts';
 import type {Command} from './messages.ts';
 import {everyMode, type Mode, modeOf, pageModes, typingModes} from './modes.ts';
@@ -229,38 +228,7 @@ export const bindings: Binding[] = [
     help: 'take what was typed; go on in a guide',
   },
   {keys: ['backspace'], modes: typingModes, command: {kind: 'erase'}, label: '', help: 'erase'},
-  {keys: ['tab'], modes: ['form'], command: {kind: 'move', by: 1}, label: '', help: 'next parameter'},
-  {
-    keys: ['shift-tab'],
-    modes: ['form'],
-    command: {kind: 'move', by: -1},
-    label: '',
-    help: 'parameter before',
-  },
-  {
-    keys: ['right'],
-    modes: ['form'],
-    command: {kind: 'choose', by: 1},
-    label: '',
-    help: 'next choice of this parameter',
-    disabledBecause: needsChoices,
-  },
-  {
-    keys: ['left'],
-    modes: ['form'],
-    command: {kind: 'choose', by: -1},
-    label: '',
-    help: 'choice before',
-    disabledBecause: needsChoices,
-  },
-  {
-    keys: ['w'],
-    modes: ['guide'],
-    command: {kind: 'open-waited-for'},
-    label: '',
-    help: 'in a run: the session that it waits for',
-    disabledBecause: needsWaitedFor,
-  },
+  ...guideBindings,
   {
     keys: ['ctrl-z'],
     modes: everyMode,

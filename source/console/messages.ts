@@ -1,6 +1,7 @@
 import type {Facts} from '../core/facts.ts';
 import type {JournalEntry} from '../core/journal.ts';
-import type {Plan} from '../core/recipe.ts';
+import type {ParameterValues, Plan} from '../core/recipe.ts';
+import type {ReplayDocument, ReplayUpdate} from '../core/replay.ts';
 import type {RunState} from '../core/run-state.ts';
 import type {Backend, Snapshot, Statement} from '../core/snapshot.ts';
 import type {Moment} from '../core/tape.ts';
@@ -25,6 +26,7 @@ export type Command =
   | {kind: 'submit'}
   | {kind: 'choose'; by: 1 | -1}
   | {kind: 'open-waited-for'}
+  | {kind: 'unfold'}
   | {kind: 'undo-run'}
   | {kind: 'pause'}
   | {kind: 'step-time'; by: number}
@@ -58,6 +60,9 @@ export type Event =
   | {kind: 'gather-failed'; gathering: Gathering; message: string}
   | {kind: 'run'; run: RunState}
   | {kind: 'run-failed'; message: string}
+  | {kind: 'replay-update'; update: ReplayUpdate}
+  | {kind: 'replayed'; document: ReplayDocument}
+  | {kind: 'replay-failed'; message: string}
   | {kind: 'notice'; notice: Notice}
   | {kind: 'recalled'; moments: readonly Moment[]; snapshots: Snapshot[]}
   | {kind: 'play-on'};
@@ -81,6 +86,8 @@ export type Effect =
   | {kind: 'gather'; gathering: Gathering}
   | {kind: 'carry-out'; plan: Plan}
   | {kind: 'interrupt-run'}
+  | {kind: 'replay'; params: ParameterValues}
+  | {kind: 'interrupt-replay'}
   /** The last moment at or before `at_ms`, and so many on from there. */
   | {kind: 'recall'; at_ms: number; by: number}
   | {kind: 'play-on'; after_ms: number}

@@ -21,6 +21,8 @@ export function modeOf({overlay}: ConsoleState): Mode {
       return overlay.kind;
     case 'guide':
       return overlay.guide.stage === 'parameters' || overlay.guide.stage === 'confirm' ? 'form' : 'guide';
+    case 'replay':
+      return 'guide';
     case 'session':
       return overlay.over === null ? 'detail' : 'peek';
     default:

@@ -1,6 +1,7 @@
 import type {Finding, ParameterValues} from '../core/recipe.ts';
 import {findRun, planUndo} from '../core/undo.ts';
 import {whyNotInPast} from './availability.ts';
+import {releaseRecipes} from './browse.ts';
 import {findingId} from './findings.ts';
 import {gatherForDefaults, planGuide} from './guide-planning.ts';
 import {guideOf, showGuide} from './guide-state.ts';
@@ -20,7 +21,7 @@ export function openGuide(
     return only({...state, notice: {text: whyNotInPast(state.past), severity: 'info'}});
   const recipe = state.recipes.find(({id}) => id === recipeId);
   if (!recipe) return only({...state, notice: {text: `no recipe "${recipeId}"`, severity: 'info'}});
-  return gatherForDefaults(state, {
+  return gatherForDefaults(releaseRecipes(state), {
     ...newGuide,
     recipe: recipeId,
     finding: finding && findingId(finding),
@@ -64,6 +65,7 @@ const newGuide: Guide = {
   plan: null,
   typed: '',
   run: null,
-  isStopping: false,
+  stopping: null,
+  isUnfolded: false,
   scroll: 0,
 };

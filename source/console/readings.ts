@@ -1,6 +1,6 @@
 import {diagnoseAll} from '../core/diagnose.ts';
 import type {Snapshot} from '../core/snapshot.ts';
-import {assignLetters} from './findings.ts';
+import {assignLetters, inLetterOrder} from './findings.ts';
 import type {ConsoleState} from './state.ts';
 import {statementId} from './views/statements.ts';
 
@@ -13,7 +13,8 @@ export function diagnosed(state: ConsoleState): ConsoleState {
   const {snapshot, recipes, watched, past} = state;
   if (snapshot === null) return state;
   const {findings, failed} = diagnoseAll(recipes, snapshot, past === null ? watched.facts : {});
-  return {...state, findings, undiagnosed: failed, letters: assignLetters(state.letters, findings)};
+  const letters = assignLetters(state.letters, findings);
+  return {...state, findings: inLetterOrder(findings, letters), undiagnosed: failed, letters};
 }
 
 export function pushTrends(trends: ConsoleState['trends'], snapshot: Snapshot): ConsoleState['trends'] {

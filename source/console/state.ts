@@ -7,6 +7,7 @@ import type {RunState} from '../core/run-state.ts';
 import type {Snapshot} from '../core/snapshot.ts';
 import type {Moment} from '../core/tape.ts';
 import type {WatchedFacts} from '../core/watched-facts.ts';
+import type {ReplayPage} from './replay-state.ts';
 
 /** Header, tabs and key line. */
 const chromeRows = 3;
@@ -68,8 +69,10 @@ export type Guide = {
   /** What has been typed as confirmation. */
   typed: string;
   run: RunState | null;
-  /** It has been asked to stop. */
-  isStopping: boolean;
+  /** It has been asked to stop: `cancel` ends the very step under way. */
+  stopping: 'cancel' | 'after-step' | null;
+  /** The guards of its preview are shown whole. */
+  isUnfolded: boolean;
   scroll: number;
 };
 
@@ -80,7 +83,8 @@ export type Overlay =
   | {kind: 'session'; id: string; scroll: number; detail: string[] | null; over: Guide | null}
   | {kind: 'statement'; id: string; scroll: number; text: string[] | null; explain: string[] | null}
   | {kind: 'run'; run: string; scroll: number}
-  | {kind: 'guide'; guide: Guide};
+  | {kind: 'guide'; guide: Guide}
+  | ReplayPage;
 
 export type Notice = {text: string; severity: 'info' | 'warning' | 'danger'};
 

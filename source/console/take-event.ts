@@ -6,6 +6,7 @@ import {showEffect, shownQueryIds} from './held.ts';
 import type {Effect, Event} from './messages.ts';
 import {keepNow, playOn, takeRecalled} from './past.ts';
 import {diagnosed, pushTrends} from './readings.ts';
+import {takeReplay} from './replay.ts';
 import type {ConsoleState} from './state.ts';
 import {only, type Updated, withOverlay} from './updated.ts';
 
@@ -62,6 +63,10 @@ export function takeEvent(state: ConsoleState, event: Event): Updated {
         effects: [{kind: 'read-journal'}],
       };
     }
+    case 'replay-update':
+    case 'replayed':
+    case 'replay-failed':
+      return takeReplay(state, event);
     case 'notice':
       return only({...state, notice: event.notice});
   }

@@ -1,5 +1,5 @@
 import {sessionId} from '../core/session-id.ts';
-import {goBack, moveCursor, sortBy, tagHeld} from './browse.ts';
+import {goBack, moveCursor, releaseRecipes, sortBy, tagHeld} from './browse.ts';
 import {enterCommandLine} from './command-line.ts';
 import {mostScroll, pageStep} from './components/overlay-lines.ts';
 import {findingId, findingOf} from './findings.ts';
@@ -8,6 +8,7 @@ import {copyText, heldSession, heldStatement, showEffect} from './held.ts';
 import type {Command, Event, Message} from './messages.ts';
 import {openGuide, openSessionGuide, openUndo} from './open-guide.ts';
 import {backToNow, changeSpeed, goInTime, togglePlaying} from './past.ts';
+import {stepReplay} from './replay.ts';
 import {type ConsoleState, type Notice, viewIds} from './state.ts';
 import {takeEvent} from './take-event.ts';
 import {only, type Updated, withOverlay, withTable} from './updated.ts';
@@ -32,6 +33,9 @@ const eventKinds = new Set<Message['kind']>([
   'gather-failed',
   'run',
   'run-failed',
+  'replay-update',
+  'replayed',
+  'replay-failed',
   'notice',
   'recalled',
   'play-on',
@@ -47,6 +51,8 @@ function obey(state: ConsoleState, command: Command): Updated {
   const quiet = state.notice === null ? state : {...state, notice: null};
   if (quiet.overlay?.kind === 'guide' && isGuideCommand(command))
     return stepGuide(quiet, quiet.overlay.guide, command);
+  if (quiet.overlay?.kind === 'replay' && isGuideCommand(command))
+    return stepReplay(quiet, quiet.overlay, command);
   switch (command.kind) {
     case 'show-view':
       return showView(quiet, command.view);
@@ -132,6 +138,7 @@ function obey(state: ConsoleState, command: Command): Updated {
       return only(goBack(quiet));
     case 'choose':
     case 'open-waited-for':
+    case 'unfold':
       return only(quiet);
     case 'redraw':
       return {state: quiet, effects: [{kind: 'redraw'}]};
@@ -155,7 +162,7 @@ function isGuideCommand(command: Command): boolean {
 }
 
 function showView(state: ConsoleState, view: ConsoleState['view']): Updated {
-  const next: ConsoleState = {...state, view, overlay: null};
+  const next: ConsoleState = {...(view === 'recipes' ? state : releaseRecipes(state)), view, overlay: null};
   return {
     state: next,
     effects: [showEffect(next), ...(view === 'journal' ? [{kind: 'read-journal'} as const] : [])],
@@ -225,10 +232,7 @@ function openRecipe(state: ConsoleState): Updated {
       pid: sessionId(backend),
     });
   }
-  const finding =
-    state.view === 'overview'
-      ? (state.findings.find(f => findingId(f) === cursor) ?? state.findings[0])
-      : undefined;
+  const finding = state.view === 'overview' ? state.findings.find(f => findingId(f) === cursor) : undefined;
   return finding ? openGuide(state, finding.recipe, finding) : showView(state, 'recipes');
 }
 

@@ -7,7 +7,7 @@ export type Application = {
   folder: string;
   /** The version of Prisma, and the file that says so; null where none does. */
   prisma: {version: string; major: number; source: string} | null;
-  /** The variable that schema.prisma or prisma.config names; DATABASE_URL where neither names one. */
+  /** The variable that was given, else what schema.prisma or prisma.config names, else DATABASE_URL. */
   url_variable: string;
   /** Its `.env`; null where there is none. */
   env_file: EnvFile | null;

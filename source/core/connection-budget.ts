@@ -5,6 +5,8 @@ export type Instances = {now: number; peak: number; deploy: number};
 
 export type ConnectionBudget = {
   usable: number;
+  /** Slots that others hold right now. Bears on the verdict (`fitOf`) alone: what is proposed is the same in a minute. */
+  others: number;
   /** Of the role and of the database, where set and enforced. */
   role_limit: number | null;
   database_limit: number | null;
@@ -22,7 +24,7 @@ export type ConnectionBudget = {
  * limit is lower. The rest of the slots is for others: migrations, psql, monitoring.
  */
 export function connectionBudget(
-  {usable}: Pick<Budget, 'usable'>,
+  {usable, others = 0}: {usable: number; others?: number},
   limits: {role_limit: number | null; database_limit: number | null},
   usable_share: number,
 ): ConnectionBudget {
@@ -33,6 +35,7 @@ export function connectionBudget(
   const allotted = Math.min(share, role, database);
   return {
     usable,
+    others,
     ...limits,
     usable_share,
     most: Math.min(usable, role, database),
@@ -52,10 +55,25 @@ export function largestLimit({allotted}: ConnectionBudget, instances: number): n
 
 export type Fit = 'fits' | 'tight' | 'overflows';
 
-/** `tight`: the server would allow it, but it takes what is kept for others. */
-export function fitOf(connections: number, {allotted, most}: ConnectionBudget): Fit {
-  if (connections <= allotted) return 'fits';
-  return connections <= most ? 'tight' : 'overflows';
+/**
+ * `tight`: it takes what is kept for others, or stays within its share while others hold more than is kept for them;
+ * `overflows`: it takes more than its share, and more than there is beside them.
+ */
+export function fitOf(connections: number, budget: ConnectionBudget): Fit {
+  const isWithinShare = connections <= budget.allotted;
+  if (refusedOf(connections, budget) === 0) return isWithinShare ? 'fits' : 'tight';
+  return isWithinShare ? 'tight' : 'overflows';
+}
+
+/** How many of that many connections the server would refuse (53300), with what others hold now. */
+export function refusedOf(connections: number, {most, usable, others}: ConnectionBudget): number {
+  return Math.max(0, connections - most, connections + others - usable);
+}
+
+/** Slots that are not the role's; 0 where nobody says which role. */
+export function heldByOthers(role: string | null, {used, groups}: Pick<Budget, 'used' | 'groups'>): number {
+  if (role === null) return 0;
+  return groups.reduce((left, {usename, count}) => left - (usename === role ? count : 0), used);
 }
 
 /** The max_connections with which that many connections would be within the share. */

@@ -1,4 +1,12 @@
-import {findVariable, isAmbiguousUrl, maskUrl, readParameters, setUrlParameters} from './env-text.ts';
+import {
+  findVariable,
+  isAmbiguousUrl,
+  maskUrl,
+  readAddress,
+  readParameters,
+  setUrlParameters,
+  type UrlAddress,
+} from './env-text.ts';
 import type {UrlParameters} from './file-change.ts';
 
 /** What of an .env file bears on an application's pool; never its secrets. */
@@ -10,6 +18,8 @@ export type EnvFile = {
   problem: string | null;
   /** The line of the variable, its password masked; '' where there is a problem. */
   masked_line: string;
+  /** Where the URL leads; null where it does not say so itself. */
+  address: UrlAddress | null;
   parameters: UrlParameters;
 };
 
@@ -28,7 +38,14 @@ const poolParameters = [
 
 /** Reads the variable of an .env file's text; `text` is null where there is no such file. */
 export function readEnvFile(path: string, variable: string, text: string | null): EnvFile {
-  const refuse = (problem: string): EnvFile => ({path, variable, problem, masked_line: '', parameters: {}});
+  const refuse = (problem: string): EnvFile => ({
+    path,
+    variable,
+    problem,
+    masked_line: '',
+    address: null,
+    parameters: {},
+  });
   if (text === null) return refuse('there is no such file');
   const found = findVariable(text, variable);
   if (found === null) return refuse(`${variable} is not set in it exactly once`);
@@ -47,6 +64,7 @@ export function readEnvFile(path: string, variable: string, text: string | null)
     problem: null,
     // What stands behind the value, a comment perhaps, is nothing to show.
     masked_line: `${text.slice(lineStart, start)}${maskUrl(value, poolParameters)}${closingQuote(text, start)}`,
+    address: readAddress(value),
     parameters: Object.fromEntries(
       poolParameters.flatMap(name => (all.has(name) ? [[name, all.get(name) ?? '']] : [])),
     ),

@@ -46,6 +46,32 @@ export function readParameters(url: string): Map<string, string> {
   );
 }
 
+/** Where a URL leads and as whom; `host` is a folder where it names a socket. */
+export type UrlAddress = {host: string; port: number; database: string; role: string};
+
+/**
+ * What a postgresql:// URL says of its server; null where it leaves that open, names several hosts, a proxy
+ * (prisma+postgres://) or variables (`${DB_HOST}`).
+ */
+export function readAddress(url: string): UrlAddress | null {
+  const [head] = splitQuery(url);
+  const start = hostStart(url);
+  const credentials = /^postgres(?:ql)?:\/\/([^:@]*)(?::.*)?@$/s.exec(head.slice(0, start));
+  const place = /^(\[[^\]]*\]|[^:/,]*)(?::(\d+))?\/([^/]+)$/.exec(head.slice(start));
+  if (credentials === null || place === null) return null;
+  const [, host = '', port = '5432', database = ''] = place;
+  // Prisma takes a socket's folder from the query, and a host of the authority for form's sake.
+  const named = readParameters(url).get('host') ?? decode(host).replace(/^\[|\]$/g, '');
+  const address = {
+    host: named,
+    port: Number(port),
+    database: decode(database),
+    role: decode(credentials[1] ?? ''),
+  };
+  const isOpen = [named, address.database, address.role].some(text => text === '' || text.includes('$'));
+  return isOpen ? null : address;
+}
+
 /** Whether an `@` may belong to the password or to a parameter: such a URL is better left alone. */
 export function isAmbiguousUrl(url: string): boolean {
   const [, authority = '', rest = ''] = /^\w[\w+.-]*:\/\/([^/?#]*)(.*)$/s.exec(url) ?? [];

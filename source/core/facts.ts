@@ -46,7 +46,7 @@ export type FactNeeds = {
   maintenance?: true;
   statement_statistics?: true;
   role_limits?: true;
-  application?: {folder: string};
+  application?: {folder: string; variable?: string};
   env_file?: {path: string; variable: string};
   pooler_file?: {path: string};
   prisma_schema?: PrismaSchemaNeed;

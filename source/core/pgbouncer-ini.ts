@@ -13,8 +13,11 @@ export type PoolerFile = {
   lines: Record<string, IniLine>;
 };
 
-/** `chunk` is the line with the line ends around it: they tell it from a comment that holds the same words. */
-type IniLine = {line: string; chunk: string};
+/**
+ * `chunk` is the line with the line ends around it: they tell it from a comment that holds the same words. `at` is
+ * its number in the file, from 0.
+ */
+type IniLine = {line: string; chunk: string; at: number};
 
 /** The settings that size its pools, in the order in which they are written. */
 export type PoolerSettings = {
@@ -52,34 +55,62 @@ export function readPoolerFile(path: string, text: string | null): PoolerFile {
   return isTwice ? refuse('one of its lines is in it twice') : {path, problem: null, eol, header, lines};
 }
 
-export type PoolerChange = {change: FileChange; diff: string[]};
+export type PoolerChange = {names: string[]; change: FileChange; diff: string[]};
 
-/** What makes the file say so: a change for each line that says otherwise, and one for all that is missing. */
+/**
+ * What makes the file say so: a change for all lines that stand together and say otherwise; what is missing goes
+ * with the last of them, or under the section's header.
+ */
 export function poolerChanges({eol, header, lines}: PoolerFile, settings: PoolerSettings): PoolerChange[] {
-  const wanted = names.map(name => ({own: lines[name], text: `${name} = ${settings[name]}`}));
-  const changed = wanted.flatMap(({own, text}) => {
-    if (own === undefined || settingOf(own.line) === settingOf(text)) return [];
-    return [{change: replaceLine(own, text), diff: [`-${own.line}`, `+${text}`]}];
+  if (header === null) return [];
+  const wanted = names.map(name => ({name, own: lines[name], text: `${name} = ${settings[name]}`}));
+  const missing = wanted.filter(({own}) => own === undefined);
+  const wrong = wanted
+    .flatMap(({own, ...each}) => (own === undefined ? [] : [{...each, own}]))
+    .filter(({own, text}) => settingOf(own.line) !== settingOf(text))
+    .sort((a, b) => a.own.at - b.own.at);
+  const blocks = wrong.reduce<(typeof wrong)[]>((all, each) => {
+    const last = all.at(-1);
+    if (last?.at(-1)?.own.at === each.own.at - 1) last.push(each);
+    else all.push([each]);
+    return all;
+  }, []);
+  const added = missing.map(({text}) => text);
+  const changes = blocks.map((block, index): PoolerChange => {
+    const isLast = index === blocks.length - 1;
+    const old = block.map(({own}) => own);
+    const texts = [...block.map(({text}) => text), ...(isLast ? added : [])];
+    return {
+      names: [...block, ...(isLast ? missing : [])].map(({name}) => name),
+      change: replaceLines(old, texts, eol),
+      diff: [...old.map(({line}) => `-${line}`), ...texts.map(text => `+${text}`)],
+    };
   });
-  const missing = wanted.flatMap(({own, text}) => (own === undefined ? [text] : []));
-  if (missing.length === 0 || header === null) return changed;
-  const change = replaceLine(header, [header.line, ...missing].join(eol));
-  return [...changed, {change, diff: [` ${header.line}`, ...missing.map(text => `+${text}`)]}];
+  if (missing.length === 0 || changes.length > 0) return changes;
+  return [
+    {
+      names: missing.map(({name}) => name),
+      change: replaceLines([header], [header.line, ...added], eol),
+      diff: [` ${header.line}`, ...added.map(text => `+${text}`)],
+    },
+  ];
 }
 
 export function poolerLines(settings: PoolerSettings): string[] {
   return names.map(name => `${name} = ${settings[name]}`);
 }
 
-function replaceLine({line, chunk}: IniLine, text: string): FileChange {
-  const at = chunk.indexOf(line);
-  const after = chunk.slice(0, at) + text + chunk.slice(at + line.length);
-  return {kind: 'replace', before: chunk, after};
+/** Of lines that follow one another. */
+function replaceLines(old: readonly IniLine[], texts: readonly string[], eol: string): FileChange {
+  const lines = old.map(({line}) => line).join(eol);
+  const [first = '', last = ''] = [old[0]?.chunk, old.at(-1)?.chunk];
+  const before = `${first.startsWith(eol) ? eol : ''}${lines}${last.endsWith(eol) ? eol : ''}`;
+  return {kind: 'replace', before, after: before.replace(lines, () => texts.join(eol))};
 }
 
 function iniLine(all: readonly string[], line: string, eol: string): IniLine {
   const at = all.indexOf(line);
-  return {line, chunk: `${at > 0 ? eol : ''}${line}${at < all.length - 1 ? eol : ''}`};
+  return {line, at, chunk: `${at > 0 ? eol : ''}${line}${at < all.length - 1 ? eol : ''}`};
 }
 
 function settingOf(line: string): string {

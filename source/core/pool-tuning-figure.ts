@@ -1,4 +1,4 @@
-import {type ConnectionBudget, type Fit, fitOf, largestLimit} from './connection-budget.ts';
+import {type ConnectionBudget, type Fit, fitOf, largestLimit, refusedOf} from './connection-budget.ts';
 import {formatMs, formatRatio} from './format.ts';
 import {presets} from './pool-presets.ts';
 import type {Tuning} from './pool-tuning.ts';
@@ -55,17 +55,15 @@ function holderLines({budget}: Snapshot): string[] {
   return [`${'held now by'.padEnd(44)}${pad('slots', 6)}${pad('active', 8)}${pad('idle', 8)}`, ...rows, ''];
 }
 
-/** Bars to one scale: the usable slots; `:` is where the application's part ends. */
+/** Bars to one scale: the usable slots; `:` is where the application's part ends, others' slots fill from the right. */
 function pictureLines(tuning: Tuning): string[] {
   const {budget, instances, settings, choices} = tuning;
   if (choices.platform.id === 'pgbouncer') return pooledPicture(tuning);
   const limit = settings?.connection_limit ?? 1;
   return [
-    `${`connection_limit=${limit}`.padEnd(25)}0${`: ${budget.allotted}`.padStart(markAt(budget) + 4)}`.slice(
-      0,
-      66,
-    ),
+    `${`connection_limit=${limit}`.padEnd(labelWidth + 1)}0${' '.repeat(markAt(budget))}: ${budget.allotted}`,
     ...moments(instances).map(([name, count]) => bar(`${name} ${count} x ${limit}`, count * limit, budget)),
+    ...legend(budget),
   ];
 }
 
@@ -74,31 +72,48 @@ function pooledPicture({budget, pooler, instances, pooled}: Tuning): string[] {
   return [
     `clients  ${clients} of max_client_conn ${pooler.max_client_conn}`,
     bar(`pools    ${pooler.max_db_connections}`, pooler.max_db_connections, budget),
+    ...legend(budget),
   ];
 }
 
-const barWidth = 24;
+function legend({others}: ConnectionBudget): string[] {
+  return others === 0 ? [] : [`o: others hold ${amount(others)} now; x: both`];
+}
+
+const labelWidth = 22;
+const barWidth = 20;
 
 function bar(label: string, connections: number, budget: ConnectionBudget): string {
-  const {usable} = budget;
-  const filled = Math.min(barWidth, Math.round((connections / Math.max(1, usable)) * barWidth));
-  const cells = [...'#'.repeat(filled).padEnd(barWidth, '.')];
+  const {usable, others} = budget;
+  const filled = cellsOf(connections, usable);
+  const theirs = barWidth - cellsOf(others, usable);
+  const cells = Array.from({length: barWidth}, (_, cell): string => {
+    if (cell < filled) return cell >= theirs ? 'x' : '#';
+    return cell >= theirs ? 'o' : '.';
+  });
   const mark = markAt(budget);
   if (mark < barWidth) cells[mark] = ':';
   const end = connections > usable ? '>' : ']';
-  return `${label.padEnd(24)} [${cells.join('')}${end} ${amount(connections)} ${fitText(connections, budget)}`.slice(
-    0,
-    76,
-  );
+  const verdict = `${amount(connections)} ${fitText(connections, budget)}${becauseOfOthers(connections, budget)}`;
+  return `${label.padEnd(labelWidth)} [${cells.join('')}${end} ${verdict}`.slice(0, 76);
+}
+
+function cellsOf(connections: number, usable: number): number {
+  return Math.min(barWidth, Math.round((connections / Math.max(1, usable)) * barWidth));
 }
 
 function markAt({allotted, usable}: ConnectionBudget): number {
-  return Math.round((allotted / Math.max(1, usable)) * barWidth);
+  return cellsOf(allotted, usable);
+}
+
+function becauseOfOthers(connections: number, budget: ConnectionBudget): string {
+  const isTheirs = connections <= budget.allotted && refusedOf(connections, budget) > 0;
+  return isTheirs ? `: others hold ${amount(budget.others)} now` : '';
 }
 
 function fitText(connections: number, budget: ConnectionBudget): string {
   const fit = fitOf(connections, budget);
-  return fit === 'overflows' ? `OVER by ${amount(connections - budget.most)}` : fit;
+  return fit === 'overflows' ? `OVER by ${amount(refusedOf(connections, budget))}` : fit;
 }
 
 /** What each limit comes to now, at peak and in a deploy. */

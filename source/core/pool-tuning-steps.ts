@@ -83,7 +83,7 @@ function envSteps({settings, kind}: Tuning, facts: Facts): FileStep[] {
   return [
     {
       kind: 'file',
-      title: `Set the pool in ${file.variable}`,
+      title: `Set the pool in ${file.variable}, then restart the application`,
       subject: `file:${file.path}`,
       path: file.path,
       change: {kind: 'url_parameters', variable: file.variable, before, after},
@@ -100,7 +100,7 @@ function adapterSteps({settings, kind}: Tuning, {application}: Facts): FileStep[
     return [
       {
         kind: 'file',
-        title: `Set the adapter's pool at line ${line}`,
+        title: `Set the adapter's pool at line ${line}, then restart the application`,
         subject: `file:${path}`,
         path,
         change: {kind: 'replace', before: call, after: patched},
@@ -112,9 +112,9 @@ function adapterSteps({settings, kind}: Tuning, {application}: Facts): FileStep[
 
 function poolerSteps({pooler}: Tuning, {pooler_file: file}: Facts): FileStep[] {
   if (file === undefined || file.problem !== null) return [];
-  return poolerChanges(file, pooler).map(({change, diff}) => ({
+  return poolerChanges(file, pooler).map(({names, change, diff}, _, {length}) => ({
     kind: 'file',
-    title: "Set PgBouncer's pool sizes",
+    title: `Set PgBouncer's ${length === 1 ? 'pool sizes' : names.join(', ')}, then reload it`,
     subject: `file:${file.path}`,
     path: file.path,
     change,

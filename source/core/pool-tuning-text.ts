@@ -1,4 +1,4 @@
-import {neededMaxConnections} from './connection-budget.ts';
+import {fitOf, neededMaxConnections, refusedOf} from './connection-budget.ts';
 import type {EnvFile} from './env-file.ts';
 import type {Facts} from './facts.ts';
 import {formatAge, formatMs} from './format.ts';
@@ -11,6 +11,7 @@ import type {LoadReading} from './statement-load.ts';
 /** The answer in the user's words: the limit, why, what it will do, and what it cannot know. */
 export function explainTuning(tuning: Tuning, snapshot: Snapshot, load: LoadReading, facts: Facts): string[] {
   return [
+    ...addressText(tuning, snapshot, facts),
     ...answer(tuning, snapshot),
     ...todayText(tuning),
     ...holders(tuning, snapshot),
@@ -21,12 +22,40 @@ export function explainTuning(tuning: Tuning, snapshot: Snapshot, load: LoadRead
   ];
 }
 
+/** What was said of one server must not be written into the URL of another unseen. */
+function addressText({choices: {platform, role}}: Tuning, {target}: Snapshot, facts: Facts): string[] {
+  const file = envFileOf(facts);
+  const address = file?.address;
+  if (!file || !address) return [];
+  const isPooled = platform.id === 'pgbouncer' || file.parameters.pgbouncer === 'true';
+  const isThere =
+    (isPooled || (isSameHost(address.host, target.host) && address.port === target.port)) &&
+    address.database === target.database;
+  return [
+    ...(isThere
+      ? []
+      : [
+          `Warning: ${file.variable} names database ${address.database} at ${address.host}:${address.port}, the target is ${target.database} at ${target.host}:${target.port}: all figures here are the target's.`,
+        ]),
+    ...(role === null || role.name === address.role
+      ? []
+      : [`Warning: ${file.variable} connects as ${address.role}, and role=${role.name} is another.`]),
+  ];
+}
+
+/** One machine's names for itself are one; a path is a socket's folder. */
+function isSameHost(host: string, other: string): boolean {
+  const isLocal = (name: string) => /^(?:localhost|127\.0\.0\.1|::1|\/.*)$/.test(name);
+  return host.toLowerCase() === other.toLowerCase() || (isLocal(host) && isLocal(other));
+}
+
 function answer(tuning: Tuning, {budget: slots}: Snapshot): string[] {
   const {settings, instances, budget, choices, pooler, pooled} = tuning;
   const may = `the ${budget.allotted} connections they may take (${boundText(tuning)})`;
   if (choices.platform.id === 'pgbouncer') {
     return [
       `PgBouncer opens at most ${pooler.max_db_connections} connections: ${may}.`,
+      ...verdict(pooler.max_db_connections, tuning),
       `Its clients: ${instances.deploy} instances x connection_limit=${pooled.connection_limit} are ${instances.deploy * pooled.connection_limit}, so max_client_conn=${pooler.max_client_conn}.`,
     ];
   }
@@ -41,9 +70,20 @@ function answer(tuning: Tuning, {budget: slots}: Snapshot): string[] {
   const total = instances.deploy * connection_limit;
   return [
     `connection_limit=${connection_limit}: then ${instances.deploy} instances at once, the most there are, take ${total} of ${may}.`,
+    ...verdict(total, tuning),
     `pool_timeout=${pool_timeout_s}: a request waits so many seconds for a connection of its pool; connect_timeout=${connect_timeout_s}: opening one may take so many.`,
     ...presetText(tuning),
   ];
+}
+
+/** Where it does not fit as things are now. */
+function verdict(connections: number, {budget}: Tuning): string[] {
+  const refused = refusedOf(connections, budget);
+  return refused === 0
+    ? []
+    : [
+        `That is tight: others hold ${budget.others} of ${budget.usable} slots now, so ${refused} of these would be refused (53300) at once.`,
+      ];
 }
 
 function boundText({budget}: Tuning): string {
@@ -58,24 +98,25 @@ function presetText({choices, largest, settings}: Tuning): string[] {
     return [
       asked > largest
         ? `${asked} was asked for; only ${largest} fits here.`
-        : `As asked for; up to ${largest} would fit.`,
+        : `As asked for; up to ${largest} is within their part.`,
     ];
   }
   const preset = presets.find(({id}) => id === choices.preset);
   if (preset === undefined) return ['It is the largest that fits: usable x share / instances, rounded down.'];
   const isCut = settings !== null && settings.connection_limit < preset.connection_limit;
-  const fate = isCut ? `; only ${largest} fits here` : `; up to ${largest} would fit`;
+  const fate = isCut ? `; only ${largest} fits here` : `; up to ${largest} is within their part`;
   return [`Preset ${preset.id}, ${preset.connection_limit}: ${preset.reason}${fate}.`];
 }
 
 function todayText({today, instances, budget, choices}: Tuning): string[] {
   if (today === null || choices.platform.id === 'pgbouncer') return [];
   const total = today * instances.deploy;
-  const over = total - budget.most;
+  const refused = refusedOf(total, budget);
+  const beside = budget.others === 0 ? '' : ` beside the ${budget.others} that others hold now`;
   const fate =
-    over > 0
-      ? `${over} more than the server gives: those are refused (53300)`
-      : total > budget.allotted
+    refused > 0
+      ? `${refused} more than the server gives${beside}: those are refused (53300)`
+      : fitOf(total, budget) === 'tight'
         ? 'more than their share: others may find no slot'
         : 'which fits';
   return [`Today each may open ${today}: ${total} with ${instances.deploy} instances, ${fate}.`];
@@ -85,16 +126,13 @@ function todayText({today, instances, budget, choices}: Tuning): string[] {
 function holders({choices: {role}, budget}: Tuning, {budget: slots}: Snapshot): string[] {
   const used = `${slots.used} of ${slots.usable} usable slots are used now`;
   if (role === null) return [`${used}; name the role to tell its sessions from others'.`];
-  const own = slots.groups
-    .filter(({usename}) => usename === role.name)
-    .reduce((sum, {count}) => sum + count, 0);
-  const others = slots.used - own;
+  const {others} = budget;
   const kept = slots.usable - budget.allotted;
   const warning =
     others > kept
       ? ` Others hold more than the ${kept} that are kept for them: a usable_share of ${shareFor(slots.usable, others)} leaves them as many.`
       : '';
-  return [`${used}: ${own} by role ${role.name}, ${others} by others.${warning}`];
+  return [`${used}: ${slots.used - others} by role ${role.name}, ${others} by others.${warning}`];
 }
 
 function shareFor(usable: number, others: number): number {

@@ -2,6 +2,7 @@ import {
   type ConnectionBudget,
   connectionBudget,
   countInstances,
+  heldByOthers,
   type Instances,
   largestLimit,
 } from './connection-budget.ts';
@@ -53,16 +54,17 @@ export type Tuning = {
   role_limit: number;
 };
 
-/** Settles every number of the answer. Rests on settings and limits alone, not on who is connected right now. */
+/** Settles every number of the answer. What is proposed rests on settings and limits alone, not on who is connected. */
 export function tunePool(snapshot: Snapshot, choices: TuningChoices, facts: Facts): Tuning {
   const {platform, usable_share, role, apply} = choices;
   const instances = countInstances(choices.instances, choices.max_instances, choices.deploy_overlap);
   const database_limit = databaseLimit(snapshot);
-  const free = connectionBudget(snapshot.budget, {role_limit: null, database_limit}, usable_share);
+  const slots = {usable: snapshot.budget.usable, others: heldByOthers(role?.name ?? null, snapshot.budget)};
+  const free = connectionBudget(slots, {role_limit: null, database_limit}, usable_share);
   const isRoleFree =
     role === null || role.is_superuser || role.connection_limit < 0 || apply.includes('role');
   const role_limit = isRoleFree ? null : role.connection_limit;
-  const budget = connectionBudget(snapshot.budget, {role_limit, database_limit}, usable_share);
+  const budget = connectionBudget(slots, {role_limit, database_limit}, usable_share);
   const largest = largestLimit(budget, instances.deploy);
   const wish = wishOf(choices);
   const pooled = wish ?? production;

@@ -39,7 +39,7 @@ export type StagePhase =
   | 'rolled back'
   | 'not rolled back';
 
-export type StageState = {
+type StageState = {
   /** null: not begun. */
   phase: StagePhase | null;
   is_approved: boolean;

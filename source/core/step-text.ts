@@ -7,6 +7,7 @@ export type StepLine = {
     | 'path'
     | 'diff'
     | 'guard'
+    | 'folded'
     | 'setting'
     | 'statement'
     | 'values'
@@ -18,32 +19,42 @@ export type StepLine = {
 
 /**
  * A step as a preview shows it, in lines still to be sanitised and wrapped: all that is sent, in its order. Where
- * only the values differ from the step before, `head` is null and the statement is not repeated.
+ * only the values differ from the step before, `head` is null and the statement is not repeated. Long guards are folded.
  */
 export function stepText(step: Step, before: Step | undefined): {head: string | null; body: string[]} {
   const head = isRepeated(step, before) ? null : step.title;
-  return {head, body: stepLines(step, before).map(({text}) => text)};
+  return {head, body: stepLines(step, {before, isFolded: true}).map(({text}) => text)};
 }
 
-/** The same, without its title and each line by its kind. */
-export function stepLines(step: Step, before?: Step): StepLine[] {
+/** The same, without its title and each line by its kind. `isFolded`: of a long guard what it means, in one line. */
+export function stepLines(
+  step: Step,
+  {before, isFolded = false}: {before?: Step | undefined; isFolded?: boolean} = {},
+): StepLine[] {
   if (step.kind === 'advice') return linesOf('text', step.text);
   if (step.kind === 'file')
     return [{kind: 'path', text: step.path}, ...step.diff.map((text): StepLine => ({kind: 'diff', text}))];
   const values = valueLine(step.apply).map((text): StepLine => ({kind: 'values', text}));
-  return isRepeated(step, before) ? values : [...actLines(step), ...values, ...endLines(step)];
+  return isRepeated(step, before) ? values : [...actLines(step, isFolded), ...values, ...endLines(step)];
+}
+
+/** Whether any of these steps has a guard that is shown folded. */
+export function hasLongGuard(steps: readonly Step[]): boolean {
+  return steps.some(
+    step => step.kind === 'sql' && step.guard !== undefined && isLong(`only if ${describeGuard(step.guard)}`),
+  );
 }
 
 function isRepeated(step: Step, before: Step | undefined): boolean {
   if (step.kind !== 'sql' || before?.kind !== 'sql') return false;
-  const constant = (each: SqlStep) => JSON.stringify([...actLines(each), ...endLines(each)]);
+  const constant = (each: SqlStep) => JSON.stringify([...actLines(each, false), ...endLines(each)]);
   return constant(before) === constant(step);
 }
 
 /** What guards the act, what is set for it, and the act itself. */
-function actLines({guard, settings = {}, apply}: SqlStep): StepLine[] {
+function actLines({guard, settings = {}, apply}: SqlStep, isFolded: boolean): StepLine[] {
   return [
-    ...(guard === undefined ? [] : linesOf('guard', `only if ${describeGuard(guard)}`)),
+    ...(guard === undefined ? [] : guardLines(guard, isFolded)),
     ...Object.entries(settings).flatMap(([name, value]) => linesOf('setting', `SET ${name} = '${value}'`)),
     ...linesOf('statement', apply.text),
   ];
@@ -59,8 +70,31 @@ function endLines({cleanup, lock, undo}: SqlStep): StepLine[] {
   ];
 }
 
+function guardLines(guard: Verification, isFolded: boolean): StepLine[] {
+  const whole = `only if ${describeGuard(guard)}`;
+  if (isFolded && isLong(whole)) return [{kind: 'folded', text: `only if ${meaningOf(guard)}`}];
+  return linesOf('guard', whole);
+}
+
+/** More than two lines of a terminal of 80 columns. */
+function isLong(text: string): boolean {
+  return text.length > 160 || text.split('\n').length > 2;
+}
+
 function describeGuard({query, expect}: Verification): string {
-  return `${withValues(query)} says ${expect.column} ${expect.op} ${JSON.stringify(expect.value)}`;
+  return `${withValues(query)} says ${describeExpected(expect)}`;
+}
+
+function describeExpected({column, op, value}: Verification['expect']): string {
+  return `${column} ${op} ${JSON.stringify(value)}`;
+}
+
+/** Of a guard that answers in words, the answers that leave the step alone; else what it compares. */
+function meaningOf({query, expect}: Verification): string {
+  const answers = [...query.text.matchAll(/\bTHEN '((?:[^']|'')*)'/g)].flatMap(([, answer]) => answer ?? []);
+  const refusals = answers.filter(answer => answer !== expect.value);
+  if (expect.column !== 'guard' || refusals.length === 0) return describeExpected(expect);
+  return `not: ${refusals.map(text => text.replaceAll("''", "'")).join('; ')}`;
 }
 
 function withValues(sql: Sql): string {

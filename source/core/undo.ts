@@ -95,11 +95,20 @@ function whyNot(step: Step, result: StepResult | null): string | null {
 function invertStep(step: Step): Step {
   const title = `undo: ${step.title}`;
   if (step.kind === 'file') {
-    const diff = step.diff.map(line => line.replace(/^[+-]/, sign => (sign === '+' ? '-' : '+')));
-    return {...step, title, change: invertChange(step.change), diff};
+    return {...step, title, change: invertChange(step.change), diff: invertDiff(step.diff)};
   }
   if (step.kind !== 'sql' || step.undo === 'irreversible') return {...step, title};
   return {...withoutMeans(step), title, ...step.undo, undo: redoOf(step)};
+}
+
+/** What goes stands before what comes, as in any diff. */
+function invertDiff(diff: readonly string[]): string[] {
+  return diff
+    .map(line => line.replace(/^[+-]/, sign => (sign === '+' ? '-' : '+')))
+    .reduce<string[]>((lines, line) => {
+      const at = line.startsWith('-') ? lines.findLastIndex(each => !each.startsWith('+')) + 1 : lines.length;
+      return lines.toSpliced(at, 0, line);
+    }, []);
 }
 
 /** What a failed act left behind, where its own cleanup could not remove it. */

@@ -1,4 +1,5 @@
 import {brotliDecompressSync, constants, createBrotliCompress} from 'node:zlib';
+import {AbortError, exitCodes} from '../core/errors.ts';
 import type {Severity} from '../core/recipe.ts';
 import type {Snapshot, StatementRates} from '../core/snapshot.ts';
 import type {Loss} from '../core/tape.ts';
@@ -64,11 +65,30 @@ export function readLoss({at_ms, payload}: Frame): Loss {
   return {at_ms, message: payload.toString('utf8')};
 }
 
-/** The readings of a group, whole or its beginning. */
+/** Some hundred times what a group of 500 sessions has: a file of others may be made to unpack to anything. */
+const mostGroupBytes = 256 * 1024 * 1024;
+
+/** The readings of a group, whole or its beginning. Throws AbortError (exit 2) where they cannot be made out. */
 export function decodeGroup(frames: readonly Frame[]): Snapshot[] {
+  try {
+    return unpackGroup(frames);
+  } catch (error) {
+    throw new AbortError(
+      `the readings from ${new Date(frames[0]?.at_ms ?? 0).toISOString()} on cannot be unpacked`,
+      {
+        hint: 'The recording is damaged, or was not written by poolctl.',
+        exitCode: exitCodes.usage,
+        cause: error,
+      },
+    );
+  }
+}
+
+function unpackGroup(frames: readonly Frame[]): Snapshot[] {
   const text = brotliDecompressSync(Buffer.concat(frames.map(({payload}) => payload)), {
     // The stream of a group is left open: it may go on, or its writer was killed.
     finishFlush: constants.BROTLI_OPERATION_FLUSH,
+    maxOutputLength: mostGroupBytes,
   }).toString('utf8');
   let packed = emptyPacked;
   let track = emptyTrack;

@@ -18,7 +18,8 @@ export type RecordingFile = {
   written(): {readings: number; bytes: number};
 };
 
-export const syncEveryMs = 10_000;
+/** Told in `poolctl record --help`. */
+const syncEveryMs = 10_000;
 
 /** What a recording becomes when it is full; the one before that is forgotten. */
 export function rotatedName(file: string): string {

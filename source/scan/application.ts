@@ -10,17 +10,17 @@ import {readText} from './read-text.ts';
 import {findSources} from './source-files.ts';
 
 /**
- * Reads an application's folder for what bears on its pool: Prisma's version, the URL's variable, its `.env`, and
- * where adapters are made. Throws AbortError (exit 2) where there is no such folder.
+ * Reads an application's folder for what bears on its pool: Prisma's version, the URL's variable (unless it is
+ * given), its `.env`, and where adapters are made. Throws AbortError (exit 2) where there is no such folder.
  */
-export async function readApplication(given: string): Promise<Application> {
+export async function readApplication(given: string, variable?: string): Promise<Application> {
   const folder = resolve(given);
   const isFolder = await stat(folder).then(
     found => found.isDirectory(),
     () => false,
   );
   if (!isFolder) throw new AbortError(`app: ${given} is no folder`, {exitCode: exitCodes.usage});
-  const url_variable = await readUrlVariable(folder);
+  const url_variable = variable ?? (await readUrlVariable(folder));
   const dotenv = join(folder, '.env');
   const text = await readText(dotenv);
   return {

@@ -1,16 +1,23 @@
 import {resolve} from 'node:path';
 import {type EnvFile, readEnvFile} from '../core/env-file.ts';
+import {AbortError, exitCodes} from '../core/errors.ts';
 import {type PoolerFile, readPoolerFile} from '../core/pgbouncer-ini.ts';
 import {readText} from './read-text.ts';
 
-/** What an .env file says of an application's pool. */
+/** What an .env file says of an application's pool. Throws AbortError (exit 2) where there is none. */
 export async function readEnvFact({path, variable}: {path: string; variable: string}): Promise<EnvFile> {
   const absolute = resolve(path);
-  return readEnvFile(absolute, variable, await readText(absolute));
+  return readEnvFile(absolute, variable, await readNamed('env_file', absolute));
 }
 
-/** What a pgbouncer.ini says of its pools. */
+/** What a pgbouncer.ini says of its pools. Throws AbortError (exit 2) where there is none. */
 export async function readPoolerFact({path}: {path: string}): Promise<PoolerFile> {
   const absolute = resolve(path);
-  return readPoolerFile(absolute, await readText(absolute));
+  return readPoolerFile(absolute, await readNamed('pgbouncer_ini', absolute));
+}
+
+async function readNamed(parameter: string, path: string): Promise<string> {
+  const text = await readText(path);
+  if (text !== null) return text;
+  throw new AbortError(`${parameter}: no file that can be read at ${path}`, {exitCode: exitCodes.usage});
 }

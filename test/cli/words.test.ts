@@ -123,7 +123,7 @@ describe('words that are not', () => {
     [['snapshot', '--host', 'a', '--host', 'b'], /--host is given twice/],
     [['snapshot', '-h', 'a', '--host', 'b'], /--host is given twice/],
     [['snapshot', '--port', 'abc'], /--port wants a whole number/],
-    [['check', '--max-blocked', '-1'], /--max-blocked wants a whole number/],
+    [['check', '--port', '-1'], /--port wants a whole number/],
     [['check', '--no-host'], /there is no --no-host/],
     [['demo', '--seed', '1.5'], /--seed wants a whole number/],
     // What acts must not hang on how a parser reads "false".

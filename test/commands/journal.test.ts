@@ -3,7 +3,7 @@ import {join} from 'node:path';
 import {describe, expect, it} from 'vitest';
 import {showJournal} from '../../source/commands/journal.ts';
 import type {JournalDraft} from '../../source/core/journal.ts';
-import type {Step} from '../../source/core/step.ts';
+import type {SqlStep, Step} from '../../source/core/step.ts';
 import {openJournal} from '../../source/journal/journal-file.ts';
 import {draftOf, intentOf} from '../journal/drafts.ts';
 import {exitCode, output, temporaryFolder} from './acting.ts';
@@ -180,7 +180,7 @@ it('tells how an act was guarded and what takes it back, or what has', async () 
   const query = {text: 'SELECT count(*) AS n FROM pg_class WHERE relname = $1', values: ['orders_idx']};
   const verify = {query, expect: {column: 'n', op: '=', value: 0}} as const;
   const content: Step = {
-    ...endSession(1),
+    ...(endSession(1) as SqlStep),
     subject: 'index:orders_idx',
     lock: 'share',
     settings: {lock_timeout: '5s'},

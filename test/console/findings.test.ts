@@ -33,6 +33,17 @@ describe('letters', () => {
     expect(overlay?.kind === 'guide' && overlay.guide.finding).toBe('end-them/backend:1');
   });
 
+  it('ascend within a severity, whatever order a later reading has, and stay', () => {
+    const [first, second, third] = many(3);
+    if (!first || !second || !third) throw new Error('three findings');
+    const worse = createFinding({severity: 'critical', subject: 'server', summary: 'worse.'});
+    const state = readings(120, 30, [first, second], [third, second, worse, first]);
+    const shown = rowsOf(state).flatMap(
+      row => /(worse|finding \d)\..*\[(\w)\]$/.exec(row)?.slice(1, 3).join(' ') ?? [],
+    );
+    expect(shown).toEqual(['worse c', 'finding 0 a', 'finding 1 b', 'finding 2 d']);
+  });
+
   it('are ten, each the key of its own finding, and none of them moves the cursor or opens the help', () => {
     const state = readings(120, 50, many(10));
     const letters = many(10).map(({summary}) => letterOf(state, summary));
@@ -47,7 +58,7 @@ describe('letters', () => {
     const state = readings(80, 24, many(30));
     const shown = rowsOf(state).filter(row => row.includes('finding ')).length;
     expect(shown).toBeGreaterThan(4);
-    expect(screenOf(state)).toContain(`+${30 - shown} more: 5 Recipes`);
+    expect(screenOf(state)).toContain(`+${30 - shown} more: key 5, Recipes`);
     expect(screenOf(press(state, 'G'))).toContain('finding 29.');
   });
 });
@@ -111,5 +122,39 @@ describe('order', () => {
     expect(screenOf(state).indexOf('first')).toBeLessThan(screenOf(state).indexOf('second'));
     const live = press(state, 'escape');
     expect(screenOf(live).indexOf('second')).toBeLessThan(screenOf(live).indexOf('first'));
+  });
+
+  it('of the recipes has those with findings first, also where one finds something after a row was held', () => {
+    let hasFound = false;
+    const recipes = [
+      createRecipe({id: 'well'}),
+      createRecipe({id: 'ill', findings: () => (hasFound ? many(1).map(f => ({...f, recipe: 'ill'})) : [])}),
+    ];
+    const held = press(play(open(120, 30, {recipes}), read(createSnapshot())).state, '5', 'j');
+    expect(screenOf(held)).toMatch(/ well [\s\S]* ill /);
+    hasFound = true;
+    const state = play(held, read(createSnapshot())).state;
+    expect(screenOf(state)).toMatch(/ ill [\s\S]* well /);
+    expect(state.tables.recipes.cursor).toBe('well');
+  });
+
+  it.each([
+    ['the guide of the row', ['enter', 'escape']],
+    ['a guide asked for by name', [':', ...'recipe end-them', 'enter', 'escape']],
+    ['another view', ['2', '5']],
+  ])('of the recipes is not held any more after %s', (_, keys) => {
+    const held = press(readings(120, 30, many(1)), '5', 'j');
+    expect(screenOf(held)).toContain('order held');
+    const back = press(held, ...keys);
+    expect(back).toMatchObject({overlay: null, view: 'recipes', tables: {recipes: {cursor: null}}});
+    expect(screenOf(back)).not.toContain('order held');
+  });
+});
+
+describe('r on the Overview', () => {
+  it('opens the list of recipes where nothing is held, else the recipe of the finding held', () => {
+    const state = readings(120, 30, many(2));
+    expect(press(state, 'r')).toMatchObject({view: 'recipes', overlay: null});
+    expect(press(state, 'j', 'r')).toMatchObject({overlay: {guide: {finding: 'end-them/backend:0'}}});
   });
 });

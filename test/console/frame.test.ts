@@ -1,4 +1,5 @@
 import {describe, expect, it} from 'vitest';
+import {drawChart} from '../../source/console/components/chart.ts';
 import {drawFrame} from '../../source/console/frame.ts';
 import {lineWidth} from '../../source/console/screen/line.ts';
 import {viewIds} from '../../source/console/state.ts';
@@ -153,6 +154,28 @@ describe('frames', () => {
 
   it('ask for a larger terminal instead of drawing nonsense', () => {
     expect(screenOf(open(20, 5))).toContain('poolctl needs 40x8');
+  });
+});
+
+describe('the keys at the foot', () => {
+  const footer = (...keys: string[]) =>
+    rowsOf(press(play(open(200, 24), read(incident)).state, '2', ...keys)).at(-1) ?? '';
+
+  it('offer Enter only where a row is held, and else say why not', () => {
+    expect(footer()).toContain('Enter: no row is held');
+    expect(footer()).not.toContain('Enter detail');
+    expect(footer('j')).toContain('Enter detail');
+    expect(footer('j')).not.toContain('no row is held');
+  });
+});
+
+describe('charts', () => {
+  it('have an axis that ends at 0, not below it', () => {
+    // 1.6 in five rows: floating point makes the lowest label -2.2e-16.
+    const chart = {title: 'commits/s', values: [1.6, 0.8], role: 'good' as const};
+    const rows = drawChart(chart, 40, 5, theme).map(({spans}) => spans.map(({text}) => text).join(''));
+    expect(rows.join('\n')).toContain('1.6');
+    expect(rows.join('\n')).not.toContain('-0');
   });
 });
 

@@ -83,6 +83,59 @@ describe('a step with progress', () => {
   });
 });
 
+describe('a build that was cancelled', () => {
+  const verify = build.verify;
+  const swept = createStep(1, {
+    title: 'build orders_idx',
+    progress: 'create_index',
+    cleanup: {guard: verify, apply: {text: 'DROP INDEX CONCURRENTLY orders_idx', values: []}},
+  });
+  const verifying = (step: Step) => {
+    const run = acting([step], 0, waiting);
+    return {...run, steps: run.steps.map(each => ({...each, status: 'verifying' as const}))};
+  };
+  const cancelled = press(showing(running([swept]), acting([swept], 0, waiting)), 'escape');
+  const footer = (state: ConsoleState) => rowsOf(state).at(-1) ?? '';
+
+  it('is being swept, and offers no second cancel', () => {
+    expect(footer(cancelled)).not.toContain('Esc');
+    expect(play(cancelled, {kind: 'back'}).effects).toEqual([]);
+    const sweeping = showing(cancelled, verifying(swept));
+    expect(screenOf(sweeping)).toMatch(/build orders_idx +sweeping what it left\n/);
+    expect(screenOf(sweeping)).not.toContain('waits for 77');
+    expect(footer(sweeping)).not.toContain('Esc');
+  });
+
+  it('is not swept where it was done when Esc came', () => {
+    const done = press(showing(running([swept]), verifying(swept)), 'escape');
+    expect(screenOf(done)).toContain('stopping after this step');
+    expect(screenOf(done)).toMatch(/build orders_idx +verifying\n/);
+  });
+
+  it('names at its end what removes what could not be swept away', () => {
+    const result = {
+      outcome: 'failed' as const,
+      row_count: 0,
+      sqlstate: '57014',
+      message: 'cancelled; what it left behind could not be removed',
+      duration_ms: 1,
+    };
+    const ended = (change: object) => {
+      const run = acting([swept], 0);
+      const steps = run.steps.map(each => ({
+        ...each,
+        status: 'ended' as const,
+        result: {...result, ...change},
+      }));
+      return screenOf(
+        showing(cancelled, {...run, steps, phase: 'ended', current: null, status: 'interrupted'}),
+      );
+    };
+    expect(ended({has_leftover: true})).toMatch(/repair-invalid-indexes[\s\S]*undo/);
+    expect(ended({})).not.toContain('repair-invalid-indexes');
+  });
+});
+
 it('says of a step whose end nobody saw that it is unknown', () => {
   const steps = [build, createStep(2)];
   const lost = {...acting(steps, 0), phase: 'ended' as const, current: null, status: 'failed' as const};

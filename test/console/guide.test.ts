@@ -1,6 +1,7 @@
 import {describe, expect, it} from 'vitest';
 import {guideOf} from '../../source/console/guide-state.ts';
 import type {ConsoleState} from '../../source/console/state.ts';
+import {freeNameGuard} from '../../source/core/index-guards.ts';
 import type {Parameter} from '../../source/core/recipe.ts';
 import {createRunState} from '../../source/core/run-state.ts';
 import {createBackend, createSnapshot} from '../helpers/snapshot.ts';
@@ -13,6 +14,7 @@ import {
   play,
   press,
   read,
+  rowsOf,
   screenOf,
 } from './played.ts';
 
@@ -83,6 +85,34 @@ describe('preview', () => {
   it('is reached and left without a page of parameters where there are none', () => {
     expect(guideOf(preview)?.stage).toBe('preview');
     expect(guideOf(press(preview, 'escape'))?.stage).toBe('evidence');
+  });
+});
+
+describe('a long guard in the preview', () => {
+  const guard = freeNameGuard({schema: 'public', name: 'orders_idx', table: 'orders', table_oid: '1'});
+  const plan = () => createPlan(0, {steps: [createStep(4001, {guard})]});
+  const recipes = [createRecipe({findings: () => findings, plan})];
+  const preview = press(play(open(80, 40, {recipes}), read(createSnapshot())).state, 'a', 'enter');
+
+  it('is one line that says what it means, and the act is whole', () => {
+    const rows = rowsOf(preview);
+    expect(rows.filter(row => row.includes('only if'))).toHaveLength(1);
+    expect(screenOf(preview)).toMatch(
+      /only if not: the table is not the one .*\n +SELECT pg_catalog\.pg_term/,
+    );
+    expect(rows.at(-1)).toContain('o guards whole');
+  });
+
+  it('is unfolded by o, and folded again', () => {
+    const whole = press(preview, 'o');
+    expect(screenOf(whole)).toMatch(/only if SELECT CASE\n +WHEN t\.oid IS NULL/);
+    expect(screenOf(press(whole, 'G', 'o'))).toBe(screenOf(preview));
+  });
+
+  it('has nothing to unfold where guards are short', () => {
+    const short = press(start(), 'a', 'enter');
+    expect(rowsOf(short).at(-1)).not.toContain('guards');
+    expect(screenOf(press(short, 'o'))).toContain('o: no guard is folded here');
   });
 });
 

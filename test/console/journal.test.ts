@@ -81,6 +81,31 @@ describe('the list', () => {
     const rows = rowsOf(journal(80, 24)).filter(row => /^ +\d+ 2026/.test(row));
     expect(rows.map(row => Number.parseInt(row, 10))).toEqual([8, 7, 6, 5, 4, 3, 2, 1]);
   });
+
+  it.each([
+    ['target:reports', [8, 7]],
+    ['recipe:kill', [6, 5, 4, 3, 2, 1]],
+    ['actor:bob', [8, 7]],
+    ['actor:ann outcome', []],
+    ['subject:4711', [3, 2]],
+  ])('is filtered by what was done where, and by whom: %s', (filter, seqs) => {
+    const others = second.map(entry => ({
+      ...entry,
+      actor: 'bob@laptop',
+      target: 'db:5432/reports',
+      ...(entry.event === 'run' && {recipe: 'set-timeouts'}),
+    }));
+    const read: Message = {
+      kind: 'journal-read',
+      entries: [...first, ...others],
+      problem: null,
+      unfinished: 0,
+    };
+    const asked = press(play(open(160, 30), read).state, '6', '/');
+    const typed = [...filter].map((text): Message => ({kind: 'type', text}));
+    const rows = rowsOf(play(asked, ...typed).state).filter(row => /^ +\d+ 2026/.test(row));
+    expect(rows.map(row => Number.parseInt(row, 10))).toEqual(seqs);
+  });
 });
 
 describe("a run's detail", () => {

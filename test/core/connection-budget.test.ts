@@ -5,6 +5,7 @@ import {
   fitOf,
   largestLimit,
   neededMaxConnections,
+  refusedOf,
 } from '../../source/core/connection-budget.ts';
 
 const none = {role_limit: null, database_limit: null};
@@ -46,6 +47,20 @@ it.each([
   [98, 'overflows'],
 ])('%i connections: %s', (connections, fit) => {
   expect(fitOf(connections, connectionBudget(slots, none, 0.8))).toBe(fit);
+});
+
+it.each([
+  [20, 77, 'fits', 0],
+  [21, 77, 'tight', 1],
+  [32, 77, 'tight', 12],
+  [10, 78, 'tight', 0],
+  [32, 78, 'overflows', 13],
+  [97, 1, 'tight', 1],
+])('others hold %i, %i more: %s, %i refused', (others, connections, fit, refused) => {
+  const budget = connectionBudget({usable: 97, others}, none, 0.8);
+  expect(budget.allotted).toBe(77);
+  expect(fitOf(connections, budget)).toBe(fit);
+  expect(refusedOf(connections, budget)).toBe(refused);
 });
 
 it('names the max_connections with which as many would fit', () => {

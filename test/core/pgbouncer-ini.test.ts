@@ -26,19 +26,38 @@ it('changes the lines that say otherwise, adds what is missing, and takes all ba
 shop = host=db password=secret pool_size=5
 
 [pgbouncer]
-max_client_conn = 550
-max_db_connections = 77
 ;default_pool_size = 20
 pool_mode = transaction
 default_pool_size = 77
+max_client_conn = 550
+max_db_connections = 77
 listen_port = 6432
 `);
+  expect(changes).toHaveLength(1);
   const back = changes
     .toReversed()
     .reduce<string>((text, change) => String(applyChange(text, invertChange(change))), changed);
   expect(back).toBe(typical);
   expect(poolerChanges(readPoolerFile('/p.ini', changed), settings)).toEqual([]);
   expect(JSON.stringify(changes)).not.toContain('secret');
+});
+
+it('changes lines that stand apart one by one, each by its name', () => {
+  const text =
+    '[pgbouncer]\nmax_db_connections = 9\nlisten_port = 1\ndefault_pool_size = 9\npool_mode = session\nmax_client_conn = 550\n';
+  const changes = poolerChanges(readPoolerFile('/p.ini', text), settings);
+  expect(changes.map(({names, diff}) => ({names, diff}))).toEqual([
+    {names: ['max_db_connections'], diff: ['-max_db_connections = 9', '+max_db_connections = 77']},
+    {
+      names: ['default_pool_size', 'pool_mode'],
+      diff: [
+        '-default_pool_size = 9',
+        '-pool_mode = session',
+        '+default_pool_size = 77',
+        '+pool_mode = transaction',
+      ],
+    },
+  ]);
 });
 
 it.each([

@@ -1,6 +1,7 @@
-import {expect, it} from 'vitest';
+import {describe, expect, it} from 'vitest';
+import {freeNameGuard} from '../../source/core/index-guards.ts';
 import type {SqlStep, Step} from '../../source/core/step.ts';
-import {stepLines, stepText} from '../../source/core/step-text.ts';
+import {hasLongGuard, stepLines, stepText} from '../../source/core/step-text.ts';
 
 const verify: SqlStep['verify'] = {
   query: {text: 'SELECT 1 AS n', values: []},
@@ -41,6 +42,36 @@ it('shows all that is sent, in its order', () => {
     {kind: 'cleanup', text: 'if it fails: DROP INDEX CONCURRENTLY orders_idx'},
     {kind: 'undo', text: 'lock: share; undo: SELECT undo($1) with $1 = 7'},
   ]);
+});
+
+describe('a guard longer than two lines', () => {
+  const guard = freeNameGuard({schema: 'public', name: 'orders_idx', table: 'orders', table_oid: '1'});
+  const compared: SqlStep['guard'] = {
+    query: {text: `SELECT ${'x'.repeat(160)}`, values: []},
+    expect: {column: 'value', op: '=', value: null},
+  };
+
+  it('is folded to what it means, and nothing else is', () => {
+    const folded = {
+      kind: 'folded',
+      text: 'only if not: the table is not the one of the preview any more; something bears that name already; another poolctl is building or dropping an index here',
+    };
+    const [first, ...others] = stepLines({...build, guard}, {isFolded: true});
+    expect(first).toEqual(folded);
+    expect(others).toEqual(stepLines(build).slice(1));
+    expect(stepLines({...build, guard: compared}, {isFolded: true})[0]?.text).toBe('only if value = null');
+    expect(stepText({...build, guard}, undefined).body[0]).toBe(folded.text);
+  });
+
+  it('is whole where it is asked for', () => {
+    const whole = stepLines({...build, guard}).filter(({kind}) => kind === 'guard');
+    expect(whole).toHaveLength(guard.query.text.split('\n').length);
+  });
+
+  it('is told from a short one', () => {
+    expect(hasLongGuard([build])).toBe(false);
+    expect(hasLongGuard([build, {...build, guard}])).toBe(true);
+  });
 });
 
 it('repeats of a row of like steps their values alone', () => {

@@ -72,3 +72,25 @@ it('names a run by the beginning of its id, where that is one run alone', () => 
   expect(() => findRun(entries, 'ab')).toThrow('not one run');
   expect(() => findRun(entries, 'x')).toThrow('no run');
 });
+
+it("turns a file's diff round, what goes still before what comes", () => {
+  const step = {
+    kind: 'file',
+    title: 'Set it, then restart',
+    subject: 'file:/a',
+    path: '/a',
+    change: {kind: 'replace', before: 'a\nb', after: 'c\nd'},
+    diff: [' head', '-a', '-b', '+c', '+d', ' tail', '-e', '+f', '-g', '+h'],
+  };
+  const entries = [
+    {event: 'run', run: 'abc', recipe: 'tune', params: {}, at: 'then', actor: 'me'},
+    {event: 'intent', run: 'abc', step: 0, content: step},
+  ] as JournalEntry[];
+  expect(planUndo(findRun(entries, 'abc')).steps).toMatchObject([
+    {
+      title: 'undo: Set it, then restart',
+      change: {before: 'c\nd', after: 'a\nb'},
+      diff: [' head', '-c', '-d', '+a', '+b', ' tail', '-f', '-h', '+e', '+g'],
+    },
+  ]);
+});

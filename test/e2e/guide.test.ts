@@ -119,6 +119,30 @@ it('cancels a build by Esc, and nothing of it is left', async () => {
   expect(await openJournal(journal).unfinished()).toEqual([]);
 });
 
+it('says that it sweeps after a cancel, and what removes the rest where that fails', async () => {
+  await leaveInvalidIndex();
+  const terminal = await open({columns: 120, rows: 40});
+  const holder = await server.connect({application_name: 'holder'});
+  const queued = await server.connect({application_name: 'queued'});
+  clients.push(holder, queued);
+  await holder.query('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1');
+  await runUntilHeldUp(terminal);
+  await terminal.waitFor(/waiting for old snapshots[\s\S]*waits for \d+ /);
+  // It stands in line for the lock that the build has, and has it when the sweep comes.
+  const locked = queued.query('BEGIN; LOCK TABLE orders IN SHARE UPDATE EXCLUSIVE MODE');
+  await expect
+    .poll(() => server.query("SELECT 1 FROM pg_locks WHERE NOT granted AND locktype = 'relation'"), {
+      timeout: 5000,
+    })
+    .toHaveLength(1);
+  terminal.press('escape');
+  await locked;
+  await terminal.waitFor(/build index .* sweeping what it left/);
+  expect(shown(terminal)).not.toContain('Esc');
+  await terminal.waitFor(/could not be removed[\s\S]*recipe repair-invalid-indexes removes it/);
+  expect(await indexValidity()).toBe(false);
+});
+
 it('settles what an earlier run left unknown before it acts, and tells', async () => {
   await leaveInvalidIndex();
   const target = `127.0.0.1:${server.port}/postgres`;

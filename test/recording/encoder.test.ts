@@ -54,6 +54,13 @@ describe('encoder', () => {
     expect(second?.at(-1)?.statements[0]?.calls).toBeGreaterThan(late?.calls ?? 0);
   });
 
+  it('says what cannot be unpacked', () => {
+    const payload = Buffer.from('no brotli');
+    expect(() => decodeGroup([{kind: 'key', at_ms: 0, severity: null, payload}])).toThrow(
+      'the readings from 1970-01-01T00:00:00.000Z on cannot be unpacked',
+    );
+  });
+
   it('says little of a reading in which little has changed', async () => {
     const [key, second] = await encodeAll(changingSnapshots(2));
     expect(second?.payload.length).toBeLessThan((key?.payload.length ?? 0) / 3);

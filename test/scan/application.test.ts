@@ -86,17 +86,32 @@ it('says that there is no such folder', async () => {
 
 describe('an .env file that was named', () => {
   it.each([
-    ['no such file', null, /no such file/],
     ['another variable', 'OTHER=1\n', /not set in it exactly once/],
     ['no URL', 'DATABASE_URL=file:./dev.db\n', /does not hold a postgresql/],
     ['an @ too many', 'DATABASE_URL=postgresql://a:b@c/d?x=e@f\n', /%40/],
   ])('%s', async (_, text, problem) => {
     const path = join(await temporaryFolder(), '.env');
-    if (text !== null) await writeFile(path, text);
+    await writeFile(path, text);
     const file = await readEnvFact({path, variable: 'DATABASE_URL'});
     expect(file).toMatchObject({path, parameters: {}, masked_line: ''});
     expect(file.problem).toMatch(problem);
   });
+});
+
+it('is where the URL was named, not where another would be found', async () => {
+  const folder = await folderWith({'.env': 'DATABASE_URL=postgresql://a:b@h/d\n'});
+  expect((await readApplication(folder)).env_file).toMatchObject({variable: 'DATABASE_URL', problem: null});
+  expect((await readApplication(folder, 'NOPE')).env_file).toMatchObject({
+    variable: 'NOPE',
+    problem: 'NOPE is not set in it exactly once',
+  });
+});
+
+it('refuses a file that is not there, by its path', async () => {
+  const path = join(await temporaryFolder(), 'nope');
+  const refusal = (name: string) => ({message: `${name}: no file that can be read at ${path}`, exitCode: 2});
+  await expect(readEnvFact({path, variable: 'X'})).rejects.toMatchObject(refusal('env_file'));
+  await expect(readPoolerFact({path})).rejects.toMatchObject(refusal('pgbouncer_ini'));
 });
 
 it('reads a pgbouncer.ini, without its passwords', async () => {

@@ -33,7 +33,8 @@ function plot(values: number[], height: number, max: number, theme: Theme): stri
     height: height - 1,
     min: 0,
     max: top,
-    format: value => formatCount(value).padStart(axisWidth - 2),
+    // The lowest label is what floating point leaves of 0, which may be less than that.
+    format: value => formatCount(Math.max(0, value)).padStart(axisWidth - 2),
     ...(theme.isUnicode ? {} : {symbols: ['+', '|', '-', '-', '-', '`', '.', ',', "'", '|']}),
   });
   return text.split('\n');

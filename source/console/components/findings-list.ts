@@ -37,7 +37,7 @@ function findingRows(slice: FindingsSlice, area: Area, theme: Theme): Line[] {
   const first = Math.max(0, held - room + 1);
   const rows = findings.slice(first, first + room).map(finding => drawFinding(finding, slice, area, theme));
   const more = findings.length - rows.length;
-  return more === 0 ? rows : [...rows, line(span(`  +${more} more: 5 Recipes`, 'muted'))];
+  return more === 0 ? rows : [...rows, line(span(`  +${more} more: key 5, Recipes`, 'muted'))];
 }
 
 function drawFinding(finding: Finding, {cursor, letters}: FindingsSlice, {width}: Area, theme: Theme): Line {

@@ -5,6 +5,7 @@ import {modeOf} from '../modes.ts';
 import {blankLine, fitText, type Line, lineWidth, type Span, span, spread} from '../screen/line.ts';
 import type {ConsoleState, Notice} from '../state.ts';
 import {guideKeys} from './guide-pages.ts';
+import {replayKeys} from './replay-page.ts';
 
 /** The prompt where there is one, else what is to be told, else the keys that matter here. */
 export function drawFooter(state: ConsoleState, width: number, below: number): Line {
@@ -15,6 +16,7 @@ export function drawFooter(state: ConsoleState, width: number, below: number): L
     // What leads on and back is not covered by anything that is told meanwhile.
     return spread({spans: guideKeys(state, overlay.guide)}, notice ? noticeLine(notice) : right, width);
   }
+  if (overlay?.kind === 'replay') return spread({spans: replayKeys(overlay)}, right, width);
   if (notice) return noticeLine(notice);
   return spread({spans: hintSpans(state, width - lineWidth(right))}, right, width);
 }
@@ -41,11 +43,15 @@ function alwaysShown(state: ConsoleState): Span[] {
 
 type Hint = {key: string; label: string; reason: string | null};
 
-/** As many as fit, and why the first that can do nothing cannot, where there is room for it. */
+/**
+ * As many as fit, and why the first that can do nothing cannot, where there is room for it. Enter is offered only
+ * where it opens something.
+ */
 function hintSpans(state: ConsoleState, room: number): Span[] {
   const hints = footerHints(state);
   const spans: Span[] = [];
   for (const {key, label, reason} of hints) {
+    if (key === 'Enter' && reason !== null) continue;
     const drawn = [span(` ${key}`, 'key'), span(` ${label} `, reason === null ? 'plain' : 'muted')];
     if (lineWidth({spans: [...spans, ...drawn]}) > room) return spans;
     spans.push(...drawn);

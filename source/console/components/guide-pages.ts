@@ -3,9 +3,11 @@ import {findingId} from '../findings.ts';
 import {
   canBeCancelled,
   canBeCarriedOut,
+  canBeUnfolded,
   choicesOf,
   confirmationWord,
   currentStep,
+  isSweeping,
   recipeOf,
   waitedFor,
 } from '../guide-state.ts';
@@ -45,11 +47,11 @@ export function guideRows(guide: Guide, width: number, theme: Theme): number {
 
 /** What is wrong, what is waited for, and that it is being stopped. */
 function footLines(guide: Guide, width: number, {symbols}: Theme): Line[] {
-  const {error, gathering, isStopping, stage} = guide;
+  const {error, gathering, stopping, stage} = guide;
   return [
     ...(error === null ? [] : signed(symbols.critical, 'danger', error, width, 'danger')),
     ...(gathering === null ? [] : signed(symbols.live, 'accent', readingText(gathering), width, 'accent')),
-    ...(isStopping && stage === 'running'
+    ...(stopping !== null && stage === 'running'
       ? signed(symbols.warning, 'warning', stoppingText(guide), width, 'warning')
       : []),
   ];
@@ -68,7 +70,8 @@ const factNames: Record<string, string> = {
 };
 
 function stoppingText(guide: Guide): string {
-  if (!canBeCancelled(guide)) return 'stopping after this step';
+  if (isSweeping(guide)) return 'sweeping what it left';
+  if (guide.stopping !== 'cancel') return 'stopping after this step';
   const {step} = currentStep(guide) ?? {};
   return step?.kind === 'sql' && step.progress === 'create_index'
     ? 'cancelling the build; what it leaves behind is swept away'
@@ -93,11 +96,12 @@ function drawPath(guide: Guide): Line {
 /** The keys that lead on and back, and those that this page has. */
 export function guideKeys(state: ConsoleState, guide: Guide): Span[] {
   const {stage} = guide;
-  const hasPlan = recipeOf(state, guide)?.plan !== undefined;
+  const recipe = recipeOf(state, guide);
+  const hasPlan = recipe?.plan !== undefined;
   const forward: Record<GuideStage, string> = {
     evidence: hasPlan ? 'go on' : 'close',
     parameters: 'preview',
-    preview: canBeCarriedOut(guide.plan) ? 'go on' : 'close',
+    preview: recipe?.is_measured ? 'measure it' : canBeCarriedOut(guide.plan) ? 'go on' : 'close',
     confirm: 'carry it out',
     running: '',
     done: 'close',
@@ -113,7 +117,8 @@ export function guideKeys(state: ConsoleState, guide: Guide): Span[] {
   const waits = waitedFor(guide);
   return [
     ...(forward[stage] === '' ? [] : keySpans('Enter', forward[stage])),
-    ...keySpans('Esc', back[stage]),
+    ...(stage === 'running' && guide.stopping !== null ? [] : keySpans('Esc', back[stage])),
+    ...(canBeUnfolded(guide) ? keySpans('o', guide.isUnfolded ? 'fold guards' : 'guards whole') : []),
     ...(choicesOf(state, guide).length > 0 ? keySpans('← →', 'choose') : []),
     ...(waits === null ? [] : keySpans('w', `session ${waits.pid}`)),
   ];
@@ -131,12 +136,12 @@ export function guideLines(state: ConsoleState, guide: Guide, width: number, the
     case 'parameters':
       return parameterBlocks(state, guide, width).flat();
     case 'preview':
-      return guide.plan ? planLines(guide.plan, width, theme) : [];
+      return guide.plan ? planLines(guide.plan, width, theme, guide.isUnfolded) : [];
     case 'confirm':
       return confirmationLines(state, guide, width, theme);
     case 'running':
     case 'done':
-      if (guide.run) return runBlocks(guide.run, width, theme).flat();
+      if (guide.run) return runBlocks(guide.run, width, theme, isSweeping(guide)).flat();
       return [line(span(guide.stage === 'done' ? '  nothing was done' : '  starting', 'muted'))];
   }
 }

@@ -5,15 +5,20 @@ import type {Theme} from '../screen/theme.ts';
 import {stepLines} from './step-lines.ts';
 import {heading, paragraph, signed} from './text-lines.ts';
 
-/** The preview: what must be known in one line, then every statement as it will run and everyone left alone. */
-export function planLines(plan: Plan, width: number, theme: Theme): Line[] {
+/**
+ * The preview: what must be known in one line, then every statement as it will run and everyone left alone. Long
+ * guards are whole only where `isUnfolded`.
+ */
+export function planLines(plan: Plan, width: number, theme: Theme, isUnfolded: boolean): Line[] {
   return [
     ...planSummary(plan, width),
     blankLine,
     ...plan.explanation.flatMap(text => paragraph(text, width)),
     ...(plan.figure ? [blankLine, ...plan.figure.map(text => line(`  ${text}`))] : []),
     blankLine,
-    ...plan.steps.flatMap((step, index) => numberedStep(step, index, plan.steps[index - 1], width)),
+    ...plan.steps.flatMap((step, index) =>
+      numberedStep(step, index, width, {before: plan.steps[index - 1], isFolded: !isUnfolded}),
+    ),
     ...leftAloneLines(plan, width, theme),
   ];
 }
@@ -53,9 +58,14 @@ function leftAloneLines({left_alone}: Plan, width: number, theme: Theme): Line[]
   ];
 }
 
-function numberedStep(step: Step, index: number, before: Step | undefined, width: number): Line[] {
+function numberedStep(
+  step: Step,
+  index: number,
+  width: number,
+  shown: {before: Step | undefined; isFolded: boolean},
+): Line[] {
   return [
     ...signed(String(index + 1).padStart(3), 'muted', step.title, width, 'strong'),
-    ...stepLines(step, width, before),
+    ...stepLines(step, width, shown),
   ];
 }

@@ -11,26 +11,29 @@ const signWidth = 4;
 const outcomeWidth = 22;
 
 /** A run as it stands, in blocks: the slots, what became of each step, and the end where it has come to one. */
-export function runBlocks(run: RunState, width: number, theme: Theme): Line[][] {
+export function runBlocks(run: RunState, width: number, theme: Theme, isSweeping: boolean): Line[][] {
   return [
     [line(span('  slots  ', 'muted'), span(slotsText(run), 'strong')), blankLine],
     ...run.steps.map((step, index) => [
-      stepLine(step, run, width, theme),
+      stepLine(step, run, width, theme, isSweeping),
       ...resultLines(step, width),
-      ...(step.progress ? progressLines(step.progress, width, theme) : []),
+      ...(step.progress && step.status === 'acting' ? progressLines(step.progress, width, theme) : []),
       ...(run.current === index && run.phase === 'pausing' ? [pausing] : []),
     ]),
     ...(run.phase === 'ended' ? [[blankLine, ...describeEnd(run, width)]] : []),
   ];
 }
 
+const leftoverText =
+  'what it left behind is still there: the recipe repair-invalid-indexes removes it, and so does undo (6 Journal, u)';
+
 const pausing = line(span('      pausing: has the same client filled them again?', 'muted'));
 
-function stepLine(step: RunStep, run: RunState, width: number, theme: Theme): Line {
+function stepLine(step: RunStep, run: RunState, width: number, theme: Theme, isSweeping: boolean): Line {
   const titleWidth = Math.max(10, width - signWidth - outcomeWidth);
   const {sign, role, text} = isLost(step, run)
     ? {sign: theme.symbols.warning, role: 'warning' as const, text: 'unknown: verify'}
-    : describeRunStep(step, theme);
+    : describeRunStep(step, theme, isSweeping);
   return line(
     span(`  ${sign} `, role),
     span(fitText(shorten(step.title, titleWidth, theme.symbols.ellipsis), titleWidth)),
@@ -70,10 +73,15 @@ function slotsText({before, after}: RunState): string {
   return after === null ? read(before) : `${read(before)} before; ${read(after)} after`;
 }
 
-function describeRunStep(step: RunStep, theme: Theme): {sign: string; role: Role; text: string} {
+function describeRunStep(
+  step: RunStep,
+  theme: Theme,
+  isSweeping: boolean,
+): {sign: string; role: Role; text: string} {
   const {done, failed, live, bullet, warning} = theme.symbols;
   if (step.status === 'acting') return {sign: live, role: 'accent', text: 'acting'};
-  if (step.status === 'verifying') return {sign: live, role: 'accent', text: 'verifying'};
+  if (step.status === 'verifying')
+    return {sign: live, role: 'accent', text: isSweeping ? 'sweeping what it left' : 'verifying'};
   switch (step.result?.outcome) {
     case 'verified':
       return {sign: done, role: 'good', text: `verified, ${formatMs(step.result.duration_ms)}`};
@@ -108,5 +116,6 @@ function describeEnd(run: RunState, width: number): Line[] {
       span(`: ${counts || 'nothing to do'}; run ${run.run} in the journal`),
     ),
     ...[run.reason, run.hint].flatMap(text => (text ? paragraph(text, width) : [])),
+    ...(run.steps.some(({result}) => result?.has_leftover) ? paragraph(leftoverText, width, 'warning') : []),
   ];
 }

@@ -5,6 +5,7 @@ import {sessionDetailLines, statementDetailLines} from './detail.ts';
 import {guideLines, guideRows} from './guide-pages.ts';
 import {helpLines} from './help.ts';
 import {lastScroll} from './page.ts';
+import {replayLines} from './replay-page.ts';
 import {runDetailLines} from './run-detail.ts';
 
 /** What is read on top of a view, as long as it is; it is scrolled where it is longer than the screen. */
@@ -20,6 +21,8 @@ export function overlayLines(state: ConsoleState, overlay: Overlay, width: numbe
       return guideLines(state, overlay.guide, width, theme);
     case 'run':
       return runDetailLines(state, overlay, width, theme);
+    case 'replay':
+      return replayLines(overlay, width, theme);
     case 'prompt':
       return [];
   }

@@ -1,5 +1,5 @@
 import {indexAt, type Moment} from '../../core/tape.ts';
-import {type Line, span} from '../screen/line.ts';
+import {type Line, type Span, span} from '../screen/line.ts';
 import type {Theme} from '../screen/theme.ts';
 import type {Past} from '../state.ts';
 
@@ -29,12 +29,17 @@ export function clockOf(at_ms: number): string {
 /** Readings further apart are a gap. */
 const gapMs = 65_000;
 
-function cellOf(moments: readonly Moment[], from_ms: number, to_ms: number, {symbols}: Theme) {
+/** The worst within a cell; where none was read just then, what was read last before it still holds. */
+function cellOf(moments: readonly Moment[], from_ms: number, to_ms: number, {symbols}: Theme): Span {
   const last = indexAt(moments, to_ms);
-  const here = moments.slice(Math.max(0, indexAt(moments, from_ms)), last + 1);
-  const inside = here.filter(({at_ms}) => at_ms >= from_ms);
-  if (inside.some(({severity}) => severity === 'critical')) return span(symbols.critical, 'danger');
-  if (inside.some(({severity}) => severity === 'warning')) return span(symbols.warning, 'warning');
-  const nearest = moments[last]?.at_ms ?? 0;
-  return to_ms - nearest > gapMs ? span(' ') : span(symbols.horizontal, 'muted');
+  if (to_ms - (moments[last]?.at_ms ?? 0) > gapMs) return span(' ');
+  const first = Math.min(last, indexAt(moments, from_ms));
+  const worst = worstSeverity(moments.slice(first, last + 1));
+  if (worst === 'critical') return span(symbols.critical, 'danger');
+  return worst === 'warning' ? span(symbols.warning, 'warning') : span(symbols.horizontal, 'muted');
+}
+
+function worstSeverity(moments: readonly Moment[]): Moment['severity'] {
+  if (moments.some(({severity}) => severity === 'critical')) return 'critical';
+  return moments.some(({severity}) => severity === 'warning') ? 'warning' : null;
 }

@@ -1,13 +1,23 @@
 import type {Step} from '../../core/step.ts';
 import {stepLines as describeStep, type StepLine} from '../../core/step-text.ts';
 import type {Line, Role} from '../screen/line.ts';
-import {indented} from './text-lines.ts';
+import {indented, shorten} from './text-lines.ts';
 
 const indent = 6;
 
-/** What a step does, as it will run or ran: whole, however narrow the terminal. What `before` showed is not repeated. */
-export function stepLines(step: Step, width: number, before?: Step): Line[] {
-  return describeStep(step, before).flatMap(part => indented(part.text, width, indent, roleOf(part)));
+/**
+ * What a step does, as it will run or ran: the act is whole, however narrow the terminal. What `before` showed is not
+ * repeated; `isFolded` leaves one line of a long guard.
+ */
+export function stepLines(
+  step: Step,
+  width: number,
+  {before, isFolded = false}: {before?: Step | undefined; isFolded?: boolean} = {},
+): Line[] {
+  return describeStep(step, {before, isFolded}).flatMap(part => {
+    const text = part.kind === 'folded' ? shorten(part.text, width - indent - 2, '…') : part.text;
+    return indented(text, width, indent, roleOf(part));
+  });
 }
 
 /** The signs of a diff stay in its text: colour is never the only sign. */

@@ -80,7 +80,7 @@ const columns: Column<JournalRow>[] = [
   {
     id: 'event',
     title: 'EVENT',
-    width: 20,
+    width: 26,
     grows: true,
     priority: 1,
     text: ({entry}) => describeEntry(entry).text,

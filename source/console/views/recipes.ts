@@ -39,7 +39,9 @@ function recipeRows({recipes, findings, tables}: ConsoleState): RecipeRow[] {
   const rows = recipes
     .map(recipe => ({recipe, findings: findings.filter(finding => finding.recipe === recipe.id)}))
     .sort((a, b) => weightOf(b) - weightOf(a) || b.findings.length - a.findings.length);
-  return holdOrder(rows, tables.recipes.heldOrder, idOf);
+  const held = holdOrder(rows, tables.recipes.heldOrder, idOf);
+  // Also where a recipe finds something only after a row was taken hold of.
+  return held.toSorted((a, b) => Number(weightOf(b) > 0) - Number(weightOf(a) > 0));
 }
 
 function weightOf({findings}: RecipeRow): number {

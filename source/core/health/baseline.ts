@@ -21,7 +21,7 @@ export type Comparison = {
   left_out: string[];
 };
 
-export type SlowerStatement = {
+type SlowerStatement = {
   queryid: string;
   query: string | null;
   calls_before: number;
@@ -32,7 +32,7 @@ export type SlowerStatement = {
   p_value: number;
 };
 
-export const significance = {least_calls: 30, alpha: 0.01} as const;
+const significance = {least_calls: 30, alpha: 0.01} as const;
 
 export type Compared = {
   baseline: Snapshot;

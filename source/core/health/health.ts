@@ -13,10 +13,10 @@ export type Threshold = Limit & {level: Level | 'unknown'; is_crossed: boolean} 
     | {min: number | null}
   );
 
-export type Thresholds = Record<MetricName, Threshold>;
+type Thresholds = Record<MetricName, Threshold>;
 
 /** A finding as scripts read it. */
-export type FindingDocument = Omit<Finding, 'params'>;
+type FindingDocument = Omit<Finding, 'params'>;
 
 /** The answer of `poolctl check`, as the contract has it. */
 export type Health = {

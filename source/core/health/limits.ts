@@ -1,7 +1,8 @@
 import {parseDurationMs} from '../duration.ts';
 import {parseRatio} from '../ratio.ts';
 import type {Snapshot} from '../snapshot.ts';
-import {connectedDatabase, type MetricName, metricNames, metricOf} from './metrics.ts';
+import {connectedDatabase} from './measure.ts';
+import {type MetricName, metricNames, metricOf} from './metrics.ts';
 
 /** Beyond one lies a warning, beyond the other what is critical; ratios from 0 to 1, times in milliseconds. */
 export type Limit = {warning: number | null; critical: number | null};

@@ -11,10 +11,10 @@ export type WatchOptions = {
 };
 
 /** Over the readings; the 95th percentile counted from the good side, the peak the worst one. */
-export type Series = {average: number; p95: number; peak: number};
+type Series = {average: number; p95: number; peak: number};
 
 /** A time the server could not be read. */
-export type Loss = {at_ms: number; lasted_ms: number; reason: string};
+type Loss = {at_ms: number; lasted_ms: number; reason: string};
 
 /** The answer of `poolctl check --for`: metrics are the 95th percentiles. */
 export type WatchedHealth = Health & {
@@ -158,7 +158,9 @@ export function createWatch({for_ms, every_ms, sustain_ms}: WatchOptions, starte
       closeLoss(at_ms);
       const series = seriesOf();
       const {limits} = last;
-      const lasting = [...found.values()].filter(({longest_ms}) => longest_ms >= sustain_ms);
+      // A watch shorter than that sees nothing for as long.
+      const telling_ms = Math.min(sustain_ms, (at_ms - started_ms) / 2);
+      const lasting = [...found.values()].filter(({longest_ms}) => longest_ms >= telling_ms);
       const health = assessHealth(
         overall(at_ms, series),
         limits,

@@ -1,12 +1,8 @@
 import {describe, expect, it} from 'vitest';
 import {assessHealth} from '../../../source/core/health/health.ts';
 import {type GivenLimits, limitsFor, parseLimit} from '../../../source/core/health/limits.ts';
-import {
-  type MetricName,
-  measure,
-  metricNames,
-  slowestStatement,
-} from '../../../source/core/health/metrics.ts';
+import {measure, slowestStatement} from '../../../source/core/health/measure.ts';
+import {type MetricName, metricNames} from '../../../source/core/health/metrics.ts';
 import type {Finding} from '../../../source/core/recipe.ts';
 import type {Database, Snapshot, StatementRates} from '../../../source/core/snapshot.ts';
 import {createBackend, createSnapshot, createStatement} from '../../helpers/snapshot.ts';

@@ -1,8 +1,8 @@
 import {describe, expect, it} from 'vitest';
 import {limitsFor} from '../../../source/core/health/limits.ts';
-import {type Metrics, measure} from '../../../source/core/health/metrics.ts';
+import {measure} from '../../../source/core/health/measure.ts';
+import type {Metrics} from '../../../source/core/health/metrics.ts';
 import {createWatch} from '../../../source/core/health/watching.ts';
-import type {Finding} from '../../../source/core/recipe.ts';
 import {createSnapshot} from '../../helpers/snapshot.ts';
 
 const snapshot = createSnapshot();
@@ -11,12 +11,12 @@ const healthy = measure({snapshot, facts: {}, findings: [], pooler_waiting_clien
 const slots = (used_ratio: number): Metrics => ({...healthy, used_ratio});
 
 /** A minute, read every 10 s. */
-function watchOf(used: readonly (number | null)[], findings: readonly Finding[] = []) {
+function watchOf(used: readonly (number | null)[]) {
   const watch = createWatch({for_ms: 60_000, every_ms: 10_000, sustain_ms: 20_000}, 1000);
   for (const [index, value] of used.entries()) {
     const at_ms = 1000 + index * 10_000;
     if (value === null) watch.lose(at_ms, {reason: 'gone', is_refused: true});
-    else watch.see(at_ms, {metrics: slots(value), limits, findings});
+    else watch.see(at_ms, {metrics: slots(value), limits, findings: []});
   }
   return watch;
 }
@@ -69,11 +69,19 @@ describe('a watch', () => {
 
   it('tells what was found for long enough alone', () => {
     const finding = {recipe: 'a', severity: 'critical', subject: 'x', summary: '', evidence: {}} as const;
-    expect(watchOf([0.1, 0.1], [finding]).result(11_000)?.status).toBe('ok');
-    expect(watchOf([0.1, 0.1, 0.1], [finding]).result(21_000)).toMatchObject({
-      status: 'critical',
-      findings: [{recipe: 'a', subject: 'x'}],
-    });
+    const found = (...present: boolean[]) => {
+      const watch = watchOf([]);
+      for (const [index, isPresent] of present.entries()) {
+        const findings = isPresent ? [finding] : [];
+        watch.see(1000 + index * 10_000, {metrics: slots(0.1), limits, findings});
+      }
+      return watch.result(1000 + present.length * 10_000)?.findings.length;
+    };
+    expect(found(true, true, false, true, true, false)).toBe(0);
+    expect(found(false, true, true, true, false, false)).toBe(1);
+    // Half of a watch that is shorter.
+    expect(found(true, true)).toBe(1);
+    expect(found(false, true)).toBe(0);
   });
 
   it('takes two readings at once for one', () => {

@@ -1,0 +1,103 @@
+import type {Plan} from '../core/recipe.ts';
+import type {ReplayUpdate} from '../core/replay.ts';
+import {mostScroll, pageStep} from './components/overlay-lines.ts';
+import type {Command, Event} from './messages.ts';
+import {openGuide} from './open-guide.ts';
+import {hasEnded, type ReplayPage, recommended} from './replay-state.ts';
+import type {ConsoleState, Guide} from './state.ts';
+import {only, type Updated} from './updated.ts';
+
+type ReplayEvent = Extract<Event, {kind: 'replay-update' | 'replayed' | 'replay-failed'}>;
+
+/** Begins what the guide shows. */
+export function startReplay(state: ConsoleState, from: Guide, {params}: Plan): Updated {
+  const page: ReplayPage = {
+    kind: 'replay',
+    from,
+    cell: null,
+    stage: 'starting',
+    progress: null,
+    rates: [],
+    results: [],
+    document: null,
+    error: null,
+    isStopping: false,
+    scroll: 0,
+  };
+  return {state: {...state, overlay: page}, effects: [{kind: 'replay', params}]};
+}
+
+export function takeReplay(state: ConsoleState, event: ReplayEvent): Updated {
+  const {overlay} = state;
+  if (overlay?.kind !== 'replay') return only(state);
+  switch (event.kind) {
+    case 'replay-update':
+      return only({...state, overlay: updated(overlay, event.update)});
+    case 'replayed':
+      return only({...state, overlay: {...overlay, document: event.document, scroll: 0}});
+    case 'replay-failed':
+      return only({...state, overlay: {...overlay, error: event.message, scroll: 0}});
+  }
+}
+
+/** One key on the page. */
+export function stepReplay(state: ConsoleState, page: ReplayPage, command: Command): Updated {
+  switch (command.kind) {
+    case 'back':
+      return leave(state, page);
+    case 'submit':
+      return goOn(state, page);
+    case 'move':
+      return scroll(state, page, command.by);
+    case 'page':
+      return scroll(state, page, command.by * pageStep(state));
+    case 'edge':
+      return scroll(state, page, command.to === 'first' ? -Infinity : Infinity);
+    default:
+      return only(state);
+  }
+}
+
+/** What was measured until then is shown; only then the page is left. */
+function leave(state: ConsoleState, page: ReplayPage): Updated {
+  if (hasEnded(page)) return only({...state, overlay: {kind: 'guide', guide: page.from}});
+  return {state: {...state, overlay: {...page, isStopping: true}}, effects: [{kind: 'interrupt-replay'}]};
+}
+
+function goOn(state: ConsoleState, page: ReplayPage): Updated {
+  if (!hasEnded(page)) return only(state);
+  const params = recommended(page);
+  return params === null
+    ? only({...state, overlay: null})
+    : openGuide(state, 'tune-connection-limit', null, params);
+}
+
+function scroll(state: ConsoleState, page: ReplayPage, by: number): Updated {
+  const to = Math.max(0, Math.min(mostScroll(state), page.scroll + by));
+  return only({...state, overlay: {...page, scroll: to}});
+}
+
+/** More than any screen is wide. */
+const mostRates = 500;
+
+function updated(page: ReplayPage, update: ReplayUpdate): ReplayPage {
+  switch (update.kind) {
+    case 'stage':
+      return {...page, stage: update.text};
+    case 'cell':
+      return {...page, cell: update, progress: null};
+    case 'result':
+      return {...page, results: [...page.results, update.result]};
+    case 'progress': {
+      const rate = rateBetween(page.progress, update);
+      return {...page, progress: update, rates: [...page.rates, ...rate].slice(-mostRates)};
+    }
+  }
+}
+
+/** Answered requests per second since the progress before. */
+function rateBetween(before: ReplayPage['progress'], now: NonNullable<ReplayPage['progress']>): number[] {
+  const elapsed_ms = now.elapsed_ms - (before?.elapsed_ms ?? 0);
+  const answered = now.requests - now.failed - ((before?.requests ?? 0) - (before?.failed ?? 0));
+  return elapsed_ms > 0 ? [(answered * 1000) / elapsed_ms] : [];
+}

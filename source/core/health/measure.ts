@@ -1,0 +1,111 @@
+import type {Facts} from '../facts.ts';
+import type {Finding} from '../recipe.ts';
+import type {Snapshot, Statement} from '../snapshot.ts';
+import type {Metrics} from './metrics.ts';
+import {countSuspects} from './n-plus-one.ts';
+
+/** A reading and what belongs to it. */
+export type Measurable = {
+  snapshot: Snapshot;
+  facts: Facts;
+  findings: readonly Finding[];
+  /** Clients waiting in the pooler; null where nobody was asked. */
+  pooler_waiting_clients: number | null;
+  /** Of the time since the reading before alone, not since the counters began. */
+  is_interval?: boolean;
+};
+
+/** What a reading measures. What only time can tell is null. */
+export function measure(measurable: Measurable): Metrics {
+  const {snapshot, pooler_waiting_clients} = measurable;
+  return {
+    ...measureSessions(snapshot),
+    ...measureStatements(measurable),
+    ...measureDatabase(measurable),
+    ...measureCatalog(measurable),
+    pooler_waiting_clients,
+    average_used_ratio: null,
+    refused_connections_per_minute: null,
+    seen_ratio: null,
+  };
+}
+
+/** A statement and its mean execution time. */
+export type SlowStatement = {statement: Statement; mean_exec_time_ms: number};
+
+/**
+ * The statement that `slowest_mean_exec_time_ms` is of; null where none was called. Since the counters began, a
+ * single call is a migration or a person's, and would be held up for ever.
+ */
+export function slowestStatement(
+  {statements}: Snapshot,
+  {is_interval = false}: {is_interval?: boolean} = {},
+): SlowStatement | null {
+  const sinceBegin = ({calls, mean_exec_time_ms}: Statement) =>
+    calls > 1 && !is_interval ? mean_exec_time_ms : 0;
+  let slowest: SlowStatement | null = null;
+  for (const statement of statements) {
+    const mean_exec_time_ms = statement.rates?.mean_exec_time_ms ?? sinceBegin(statement);
+    if (mean_exec_time_ms > (slowest?.mean_exec_time_ms ?? 0)) slowest = {statement, mean_exec_time_ms};
+  }
+  return slowest;
+}
+
+/** Of the database connected to. */
+export function connectedDatabase({databases, target}: Snapshot) {
+  return databases.find(({datname}) => datname === target.database);
+}
+
+function measureSessions({backends, budget}: Snapshot) {
+  const idle = backends.filter(({state}) => state?.startsWith('idle in transaction'));
+  return {
+    used_ratio: budget.used_ratio,
+    longest_idle_in_transaction_ms: Math.max(0, ...idle.map(({state_age_ms}) => state_age_ms ?? 0)),
+    longest_transaction_ms: Math.max(0, ...backends.map(({xact_age_ms}) => xact_age_ms ?? 0)),
+    blocked_sessions: backends.filter(({blocked_by}) => blocked_by.length > 0).length,
+  };
+}
+
+function measureStatements({snapshot, is_interval = false}: Measurable) {
+  const {statements, statements_info, unavailable} = snapshot;
+  const isReadable = !unavailable.some(({section}) => section === 'statements');
+  const hasRates = statements.some(({rates}) => rates !== undefined);
+  const isTold = isReadable && (hasRates || !is_interval);
+  return {
+    slowest_mean_exec_time_ms: isTold
+      ? (slowestStatement(snapshot, {is_interval})?.mean_exec_time_ms ?? 0)
+      : null,
+    statement_evictions_per_minute: statements_info?.evictions_per_minute ?? null,
+    n_plus_one_suspects: hasRates ? countSuspects(statements) : null,
+  };
+}
+
+/** Of fewer blocks in an interval a ratio says what was asked for, not how it caches. */
+const tellingIntervalBlocks = 1000;
+
+function measureDatabase({snapshot, is_interval = false}: Measurable) {
+  const database = connectedDatabase(snapshot);
+  const {rates} = database ?? {};
+  const fatal = snapshot.databases.flatMap(({rates: each}) => each?.fatal_sessions_per_second ?? []);
+  const perSecond = (rates?.blks_hit_per_second ?? 0) + (rates?.blks_read_per_second ?? 0);
+  const isTelling = rates && (perSecond * rates.interval_ms) / 1000 >= tellingIntervalBlocks;
+  const interval_ratio = isTelling ? rates.blks_hit_per_second / perSecond : null;
+  return {
+    cache_hit_ratio: is_interval ? interval_ratio : (database?.cache_hit_ratio ?? null),
+    index_hit_ratio: database?.index_hit_ratio ?? null,
+    fatal_sessions_per_minute: fatal.length === 0 ? null : fatal.reduce((sum, each) => sum + each, 0) * 60,
+  };
+}
+
+/** Which tables are stale is the recipe's to say. */
+function measureCatalog({facts: {catalog, maintenance}, findings}: Measurable) {
+  const building = new Set(catalog?.builds.map(({index_oid}) => index_oid));
+  const stale = findings.find(
+    each => each.recipe === 'analyze-stale-tables' && each.subject === 'statistics',
+  );
+  return {
+    invalid_indexes:
+      catalog?.indexes.filter(({is_valid, oid}) => !is_valid && !building.has(oid)).length ?? null,
+    stale_tables: maintenance === undefined ? null : Number(stale?.evidence.tables ?? 0),
+  };
+}

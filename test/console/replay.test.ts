@@ -1,0 +1,127 @@
+import {describe, expect, it} from 'vitest';
+import replayEndpoint from '../../recipes/replay-endpoint.ts';
+import tuneConnectionLimit from '../../recipes/tune-connection-limit.ts';
+import {guideOf, valuesOf} from '../../source/console/guide-state.ts';
+import type {ConsoleState} from '../../source/console/state.ts';
+import type {ReplayDocument} from '../../source/core/replay.ts';
+import {createSnapshot} from '../helpers/snapshot.ts';
+import {resultOf} from '../replay/results.ts';
+import {open, play, press, read, screenOf} from './played.ts';
+
+const recipes = [replayEndpoint, tuneConnectionLimit];
+
+/** The guide of replay-endpoint, its preview. */
+function previewing(): ConsoleState {
+  const opened = play(open(100, 30, {recipes}), read(createSnapshot())).state;
+  const evidence = press(opened, '5', 'j', 'enter');
+  return press(evidence, 'enter', ...'students.sql', 'enter');
+}
+
+function replaying(): ConsoleState {
+  return press(previewing(), 'enter');
+}
+
+const results = [resultOf({connection_limit: 2}), resultOf({connection_limit: 4})];
+const ended: ReplayDocument = {
+  schema_version: 1,
+  endpoint: 'GET /api/students',
+  file: 'students.sql',
+  target: 'db.example:5432/shop',
+  prisma: {major: 7, semantics: "node-postgres's pool", is_emulated: false},
+  seed: 1,
+  results,
+  recommendation: {
+    variant: 'main',
+    connection_limit: 4,
+    connections: 4,
+    concurrency: 10,
+    requests_per_second: 900,
+    p95_ms: 12,
+    reason: 'connection_limit 4: more brings next to nothing',
+  },
+  notes: ['what is to be known'],
+  is_complete: true,
+};
+
+describe('a replay in the console', () => {
+  it('shows what it will do, and begins with Enter', () => {
+    const preview = previewing();
+    expect(screenOf(preview)).toContain('poolctl replay students.sql --sweep connection_limit=1..10');
+    expect(screenOf(preview)).toContain('Enter measure it');
+    const {state, effects} = play(preview, {kind: 'submit'});
+    expect(effects).toEqual([
+      {kind: 'replay', params: expect.objectContaining({endpoint: 'students.sql', concurrency: '10'})},
+    ]);
+    expect(screenOf(state)).toContain('starting');
+  });
+
+  it('wants an endpoint', () => {
+    const opened = play(open(100, 30, {recipes}), read(createSnapshot())).state;
+    const refused = press(opened, '5', 'j', 'enter', 'enter', 'enter');
+    expect(screenOf(refused)).toContain('endpoint: must be set');
+  });
+
+  it('has a chart that grows, and the results as they come', () => {
+    const cell = {
+      kind: 'cell',
+      index: 1,
+      of: 10,
+      variant: 'main',
+      connection_limit: 2,
+      concurrency: 10,
+    } as const;
+    const progress = (elapsed_ms: number, requests: number) => ({
+      kind: 'replay-update' as const,
+      update: {kind: 'progress' as const, elapsed_ms, requests, failed: 0},
+    });
+    const {state} = play(
+      replaying(),
+      {kind: 'replay-update', update: cell},
+      progress(250, 100),
+      progress(500, 300),
+      {kind: 'replay-update', update: {kind: 'result', result: resultOf({connection_limit: 2})}},
+    );
+    // 100 requests in the first quarter of a second, 200 in the next.
+    expect(state.overlay).toMatchObject({rates: [400, 800]});
+    expect(screenOf(state)).toContain('2/10 main, connection_limit 2, 10 users: 300 requests');
+    expect(screenOf(state)).toContain('requests/s 800');
+    expect(screenOf(state)).toMatch(/variant +limit +users/);
+    // The next measurement counts from its own beginning.
+    const next = play(state, {kind: 'replay-update', update: {...cell, index: 2}}, progress(250, 50)).state;
+    expect(next.overlay).toMatchObject({rates: [400, 800, 200]});
+  });
+
+  it('is ended by Esc with what was measured, and by q never', () => {
+    const running = replaying();
+    expect(press(running, 'q')).toMatchObject({
+      overlay: {kind: 'replay'},
+      notice: {text: 'q: Esc ends the replay'},
+    });
+    const {state, effects} = play(running, {kind: 'back'});
+    expect(effects).toEqual([{kind: 'interrupt-replay'}]);
+    expect(screenOf(state)).toContain('ending with what was measured');
+    const partial = play(state, {
+      kind: 'replayed',
+      document: {...ended, is_complete: false, recommendation: null},
+    });
+    expect(screenOf(partial.state)).toContain('not all was measured');
+    expect(guideOf(press(partial.state, 'escape'))).toMatchObject({stage: 'preview'});
+    expect(press(partial.state, 'enter').overlay).toBeNull();
+  });
+
+  it('hands what it recommends to tune-connection-limit', () => {
+    const {state} = play(replaying(), {kind: 'replayed', document: ended});
+    expect(screenOf(state)).toContain('connection_limit 4: more brings next to nothing');
+    expect(screenOf(state)).toContain('what is to be known');
+    expect(screenOf(state)).toContain('Enter tune-connection-limit with it');
+    const guide = guideOf(press(state, 'enter'));
+    expect(guide?.recipe).toBe('tune-connection-limit');
+    expect(guide && valuesOf(guide).connection_limit).toBe('4');
+  });
+
+  it('says why nothing could be measured', () => {
+    const {state} = play(replaying(), {kind: 'replay-failed', message: 'cannot read the endpoint file nope'});
+    expect(screenOf(state)).toContain('cannot read the endpoint file nope');
+    expect(guideOf(press(state, 'escape'))).toMatchObject({recipe: 'replay-endpoint'});
+  });
+});

@@ -1,0 +1,102 @@
+import {mkdtempSync, rmSync, writeFileSync} from 'node:fs';
+import {tmpdir} from 'node:os';
+import {join} from 'node:path';
+import {afterAll, afterEach, beforeAll, beforeEach, expect, it} from 'vitest';
+import {openProgram, shown} from '../helpers/console.ts';
+import {openRecipe} from '../helpers/guide.ts';
+import {startTestServer, type TestServer} from '../helpers/server.ts';
+import type {Terminal} from '../helpers/terminal.ts';
+
+let server: TestServer;
+let folder: string;
+const terminals: Terminal[] = [];
+
+beforeAll(async () => {
+  server = await startTestServer({major: 18, settings: {max_connections: 40}});
+});
+afterAll(() => server?.stop());
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'poolctl-replay-'));
+  writeFileSync(join(folder, 'slow.sql'), '-- @endpoint GET /slow\nSELECT pg_sleep(0.004);\n');
+});
+afterEach(async () => {
+  await Promise.all(terminals.splice(0).map(terminal => terminal.close()));
+  rmSync(folder, {recursive: true});
+});
+
+function open(args: string[], rows = 24): Terminal {
+  const terminal = openProgram(args, {columns: 100, rows, cwd: folder});
+  terminals.push(terminal);
+  return terminal;
+}
+
+it('tells on a terminal how far it is, in one line, which is gone at the end', async () => {
+  const terminal = open(['replay', 'slow.sql', server.url(), '--duration', '2s', '--connection-limit', '2']);
+  await terminal.waitFor(/1\/1 main, connection_limit 2, 10 users: [\d.]+k? requests\/s/);
+  await terminal.waitFor('GET /slow');
+  await terminal.onExit;
+  expect(shown(terminal)).not.toContain('poolctl replay:');
+});
+
+it('is ended by Ctrl-C, and shows what was measured', async () => {
+  const terminal = open(['replay', 'slow.sql', server.url(), '--duration', '60s']);
+  await terminal.waitFor(/[\d.]+k? requests\/s/);
+  terminal.write('\u0003');
+  await terminal.waitFor('GET /slow');
+  expect(await terminal.onExit).toMatchObject({exitCode: 130});
+});
+
+async function openReplay(rows: number): Promise<Terminal> {
+  const terminal = open(['--interval', '500ms', server.url()], rows);
+  await terminal.waitFor('who holds them');
+  await openRecipe(terminal, 'replay-endpoint');
+  terminal.write('\r');
+  await terminal.waitFor('> endpoint');
+  terminal.write('slow.sql');
+  await terminal.waitFor(/endpoint\* +slow\.sql/);
+  return terminal;
+}
+
+it('measures an endpoint in the console, recommends a limit, and hands it on', async () => {
+  const terminal = await openReplay(40);
+  terminal.write('\t\t');
+  await terminal.waitFor('> connection_limit');
+  terminal.write('\u007f'.repeat(5));
+  terminal.write('1..3');
+  await terminal.waitFor(/connection_limit +1\.\.3/);
+  terminal.write('\r');
+  await terminal.waitFor('Enter measure it');
+  expect(shown(terminal)).toContain('poolctl replay slow.sql --sweep connection_limit=1..3');
+  terminal.write('\r');
+  await terminal.waitFor(/1\/3 main, connection_limit 1, 10 users: .* requests/);
+  await terminal.waitFor('recommended', {timeout_ms: 60_000});
+  await terminal.waitFor('Enter tune-connection-limit with it');
+  expect(shown(terminal)).toMatch(/connection_limit 3: .* requests\/s/);
+  terminal.write('\r');
+  await terminal.waitFor('tune-connection-limit  findings');
+  terminal.write('\r');
+  await terminal.waitFor(/connection_limit +3/);
+});
+
+it('ends a replay by Esc with what was measured, and leaves no session behind', async () => {
+  const terminal = await openReplay(24);
+  terminal.write('\r');
+  await terminal.waitFor('Enter measure it');
+  terminal.write('\r');
+  await terminal.waitFor(/1\/10 main, connection_limit 1, 10 users: .* requests/);
+  terminal.write('\u001b');
+  await terminal.waitFor('not all was measured');
+  const left = () =>
+    server.query("SELECT 1 FROM pg_stat_activity WHERE application_name LIKE 'poolctl-replay%'");
+  await expect.poll(left).toEqual([]);
+  terminal.write('\u001b');
+  await terminal.waitFor('Enter measure it');
+});
+
+it('says in the console what is wrong with an endpoint file', async () => {
+  const terminal = await openReplay(24);
+  terminal.write('.nope\r');
+  await terminal.waitFor('Enter measure it');
+  terminal.write('\r');
+  await terminal.waitFor('cannot read the endpoint file slow.sql.nope');
+});
