@@ -89,7 +89,7 @@ it('walks the guide by keys: findings, parameters, preview, typed word, verified
   ]);
   expect((await stat(journal)).mode & 0o777).toBe(0o600);
   terminal.write('\r6');
-  await terminal.waitFor(/kill-idle-sessions, 3 step\(s\), on /);
+  await terminal.waitFor(/3 steps, kill-idle/);
   terminal.write('j\r');
   await terminal.waitFor(/ run \w+\n[\s\S]*3 of 3 begun/);
   expect(shown(terminal)).toMatch(/1 {2}end session \d+ .*\n +✔ verified, .*backend:\d+\n +SELECT pid,/);

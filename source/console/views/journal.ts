@@ -1,4 +1,5 @@
 import type {JournalEntry} from '../../core/journal.ts';
+import {counted} from '../../core/session-plan.ts';
 import {timeOf} from '../components/run-detail.ts';
 import {arrangeRows, type Column, drawTable, type TableSlice} from '../components/table.ts';
 import {type Line, line, type Role, span} from '../screen/line.ts';
@@ -156,10 +157,7 @@ function warningLines(journal: ConsoleState['journal'], {symbols}: Theme): Line[
 function describeEntry(entry: JournalEntry): {text: string; role: Role} {
   switch (entry.event) {
     case 'run':
-      return {
-        text: `${entry.recipe}, ${entry.step_count} step(s), on ${entry.target}`,
-        role: 'strong',
-      };
+      return {text: `${counted(entry.step_count, 'step')}, ${entry.recipe} on ${entry.target}`, role: 'strong'};
     case 'intent':
       return {text: `  will: ${entry.content.title}`, role: 'plain'};
     case 'outcome':
@@ -173,7 +171,7 @@ function describeEntry(entry: JournalEntry): {text: string; role: Role} {
         role: entry.status === 'done' ? 'good' : 'warning',
       };
     case 'rollout':
-      return {text: `rollout ${entry.name}, ${entry.stages.length} stage(s)`, role: 'strong'};
+      return {text: `rollout ${entry.name}, ${counted(entry.stages.length, 'stage')}`, role: 'strong'};
     case 'stage':
       return {
         text: `  ${entry.name}: ${entry.phase}${entry.detail ? `: ${entry.detail}` : ''}`,
