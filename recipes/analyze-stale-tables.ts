@@ -1,9 +1,5 @@
-import type {Catalog} from '../source/core/catalog.ts';
-import type {Facts} from '../source/core/facts.ts';
+import type {Facts} from '../source/core/facts/facts.ts';
 import {formatAge, formatCount} from '../source/core/format.ts';
-import type {Maintenance, TableUpkeep} from '../source/core/maintenance.ts';
-import {analyzeStep, holderOf, nameOf, tableSubject, vacuumAdvice} from '../source/core/maintenance-steps.ts';
-import {resolveTables} from '../source/core/maintenance-tables.ts';
 import {
   completeParams,
   readCount,
@@ -14,7 +10,17 @@ import {
 } from '../source/core/parameters.ts';
 import {quoteIdentifier} from '../source/core/quote.ts';
 import type {Finding, Parameter, ParameterValues, Plan, Protected, Recipe} from '../source/core/recipe.ts';
-import {counted} from '../source/core/session-plan.ts';
+import type {Catalog} from '../source/core/server/catalog.ts';
+import type {Maintenance, TableUpkeep} from '../source/core/server/maintenance.ts';
+import {
+  analyzeStep,
+  holderOf,
+  nameOf,
+  tableSubject,
+  vacuumAdvice,
+} from '../source/core/server/maintenance-steps.ts';
+import {resolveTables} from '../source/core/server/maintenance-tables.ts';
+import {counted} from '../source/core/sessions/session-plan.ts';
 import type {Snapshot} from '../source/core/snapshot.ts';
 import type {Target} from '../source/core/target.ts';
 

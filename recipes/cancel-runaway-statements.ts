@@ -1,13 +1,17 @@
 import {formatAge} from '../source/core/format.ts';
 import {didYouMean} from '../source/core/nearest.ts';
 import {completeParams, readChoice, readValues, writeText} from '../source/core/parameters.ts';
-import {leftAlone, type Protection, protectionOf, subjectOf} from '../source/core/protection.ts';
 import type {Finding, Parameter, ParameterValues, Plan, Protected, Recipe} from '../source/core/recipe.ts';
 import {redactLiterals} from '../source/core/redact.ts';
-import {filterParameters, matchesCriteria, readCriteria} from '../source/core/session-parameters.ts';
-import {counted, countHeldUp, describeSessions, groupByApplication} from '../source/core/session-plan.ts';
-import {cancelStep, isKnownSession, type KnownSession} from '../source/core/session-steps.ts';
-import type {Backend, Snapshot} from '../source/core/snapshot.ts';
+import {leftAlone, type Protection, protectionOf, subjectOf} from '../source/core/sessions/protection.ts';
+import {filterParameters, matchesCriteria, readCriteria} from '../source/core/sessions/session-parameters.ts';
+import {
+  counted,
+  countHeldUp,
+  describeSessions,
+  groupByApplication,
+} from '../source/core/sessions/session-plan.ts';
+import {cancelStep, isKnownSession, type KnownSession} from '../source/core/sessions/session-steps.ts';
 import {
   absentSelectors,
   type ClassRules,
@@ -16,7 +20,8 @@ import {
   readSelectors,
   type StatementClass,
   statementClasses,
-} from '../source/core/statement-classes.ts';
+} from '../source/core/sessions/statement-classes.ts';
+import type {Backend, Snapshot} from '../source/core/snapshot.ts';
 
 /** Beyond the most patient class: no report takes so long. */
 const runawayAfterMs = classLimitsMs.report;

@@ -1,10 +1,15 @@
-import type {Catalog, Index} from '../source/core/catalog.ts';
-import type {Facts} from '../source/core/facts.ts';
+import type {Facts} from '../source/core/facts/facts.ts';
 import {formatAge, formatBytes, formatCount} from '../source/core/format.ts';
-import {buildOf, describeIndex, lastForeignKeyOf, tableOf, whyKept} from '../source/core/index-checks.ts';
-import {qualified, resolveName} from '../source/core/index-names.ts';
-import {dropStep} from '../source/core/index-steps.ts';
-import {preflightLines, readLockTimeout} from '../source/core/index-waits.ts';
+import {
+  buildOf,
+  describeIndex,
+  lastForeignKeyOf,
+  tableOf,
+  whyKept,
+} from '../source/core/indexes/index-checks.ts';
+import {qualified, resolveName} from '../source/core/indexes/index-names.ts';
+import {dropStep} from '../source/core/indexes/index-steps.ts';
+import {preflightLines, readLockTimeout} from '../source/core/indexes/index-waits.ts';
 import {
   completeParams,
   readCount,
@@ -14,6 +19,7 @@ import {
   usage,
 } from '../source/core/parameters.ts';
 import type {Parameter, ParameterValues, Plan, Protected, Recipe} from '../source/core/recipe.ts';
+import type {Catalog, Index} from '../source/core/server/catalog.ts';
 import type {Snapshot} from '../source/core/snapshot.ts';
 
 /** A smaller one costs too little to be worth a finding. */

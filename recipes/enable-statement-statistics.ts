@@ -1,9 +1,9 @@
-import type {Facts} from '../source/core/facts.ts';
+import type {Facts} from '../source/core/facts/facts.ts';
 import {completeParams, readText, readValues, usage, writeText} from '../source/core/parameters.ts';
 import {quoteIdentifier} from '../source/core/quote.ts';
 import type {Parameter, ParameterValues, Plan, Recipe} from '../source/core/recipe.ts';
+import type {StatementStatistics} from '../source/core/server/statement-statistics.ts';
 import type {Snapshot} from '../source/core/snapshot.ts';
-import type {StatementStatistics} from '../source/core/statement-statistics.ts';
 import type {AdviceStep, Sql, SqlStep, Step, Verification} from '../source/core/step.ts';
 
 const subject = 'extension:pg_stat_statements';

@@ -1,8 +1,8 @@
 import {formatAge, formatRatio} from '../source/core/format.ts';
 import {completeParams, writeText} from '../source/core/parameters.ts';
-import {protectionOf} from '../source/core/protection.ts';
 import type {Finding, Parameter, ParameterValues, Plan, Recipe} from '../source/core/recipe.ts';
-import {filterParameters, pidParameter, readCriteria} from '../source/core/session-parameters.ts';
+import {protectionOf} from '../source/core/sessions/protection.ts';
+import {filterParameters, pidParameter, readCriteria} from '../source/core/sessions/session-parameters.ts';
 import {
   counted,
   describeSessions,
@@ -10,8 +10,8 @@ import {
   type Selection,
   selectSessions,
   watchGroups,
-} from '../source/core/session-plan.ts';
-import {terminateStep} from '../source/core/session-steps.ts';
+} from '../source/core/sessions/session-plan.ts';
+import {terminateStep} from '../source/core/sessions/session-steps.ts';
 import {type Backend, backendStates, type Snapshot} from '../source/core/snapshot.ts';
 
 /** Idle in a transaction for so long is a leak: no application thinks for half a minute between two statements. */

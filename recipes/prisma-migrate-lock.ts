@@ -1,5 +1,4 @@
-import type {AdvisoryLock} from '../source/core/advisory-locks.ts';
-import type {Facts} from '../source/core/facts.ts';
+import type {Facts} from '../source/core/facts/facts.ts';
 import {formatAge} from '../source/core/format.ts';
 import {didYouMean} from '../source/core/nearest.ts';
 import {
@@ -10,16 +9,17 @@ import {
   usage,
   writeText,
 } from '../source/core/parameters.ts';
+import type {Finding, Parameter, ParameterValues, Plan, Protected, Recipe} from '../source/core/recipe.ts';
+import type {AdvisoryLock} from '../source/core/server/advisory-locks.ts';
 import {
   describeBackend,
   leftAlone,
   type Protection,
   protectionOf,
   subjectOf,
-} from '../source/core/protection.ts';
-import type {Finding, Parameter, ParameterValues, Plan, Protected, Recipe} from '../source/core/recipe.ts';
-import {counted, describeSessions} from '../source/core/session-plan.ts';
-import {isKnownSession, type KnownSession, terminateStep} from '../source/core/session-steps.ts';
+} from '../source/core/sessions/protection.ts';
+import {counted, describeSessions} from '../source/core/sessions/session-plan.ts';
+import {isKnownSession, type KnownSession, terminateStep} from '../source/core/sessions/session-steps.ts';
 import type {Backend, Snapshot} from '../source/core/snapshot.ts';
 
 /** Prisma Migrate takes it for its session and gives it back by closing that (schema-engine's acquire_lock). */

@@ -1,14 +1,19 @@
 import {formatAge} from '../source/core/format.ts';
-import {lockFigure} from '../source/core/lock-figure.ts';
-import {type LockNode, lockTree} from '../source/core/lock-tree.ts';
 import {completeParams, readChoice, readDuration, readValues} from '../source/core/parameters.ts';
-import type {PreparedTransaction} from '../source/core/prepared-transactions.ts';
-import {describeBackend, leftAlone, protectionOf, subjectOf} from '../source/core/protection.ts';
 import {quoteLiteral} from '../source/core/quote.ts';
+import {lockFigure} from '../source/core/reading/lock-figure.ts';
+import {type LockNode, lockTree} from '../source/core/reading/lock-tree.ts';
 import type {Finding, Parameter, ParameterValues, Plan, Protected, Recipe} from '../source/core/recipe.ts';
-import {pidParameter, readCriteria} from '../source/core/session-parameters.ts';
-import {counted, countHeldUp, describeSessions, selectSessions} from '../source/core/session-plan.ts';
-import {cancelStep, type KnownSession, terminateBlockerStep} from '../source/core/session-steps.ts';
+import type {PreparedTransaction} from '../source/core/server/prepared-transactions.ts';
+import {describeBackend, leftAlone, protectionOf, subjectOf} from '../source/core/sessions/protection.ts';
+import {pidParameter, readCriteria} from '../source/core/sessions/session-parameters.ts';
+import {
+  counted,
+  countHeldUp,
+  describeSessions,
+  selectSessions,
+} from '../source/core/sessions/session-plan.ts';
+import {cancelStep, type KnownSession, terminateBlockerStep} from '../source/core/sessions/session-steps.ts';
 import {type Backend, backendStates, type Snapshot} from '../source/core/snapshot.ts';
 import type {AdviceStep, Step} from '../source/core/step.ts';
 

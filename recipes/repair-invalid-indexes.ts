@@ -1,14 +1,14 @@
-import type {Catalog, Index} from '../source/core/catalog.ts';
-import type {Facts} from '../source/core/facts.ts';
+import type {Facts} from '../source/core/facts/facts.ts';
 import {formatBytes} from '../source/core/format.ts';
-import {buildOf, describeIndex, tableOf, whyKept} from '../source/core/index-checks.ts';
-import {shapeOf} from '../source/core/index-definition.ts';
-import {qualified, resolveName} from '../source/core/index-names.ts';
-import {buildStep, dropStep, type Patience} from '../source/core/index-steps.ts';
-import {preflightLines, readLockTimeout} from '../source/core/index-waits.ts';
+import {buildOf, describeIndex, tableOf, whyKept} from '../source/core/indexes/index-checks.ts';
+import {shapeOf} from '../source/core/indexes/index-definition.ts';
+import {qualified, resolveName} from '../source/core/indexes/index-names.ts';
+import {buildStep, dropStep, type Patience} from '../source/core/indexes/index-steps.ts';
+import {preflightLines, readLockTimeout} from '../source/core/indexes/index-waits.ts';
 import {completeParams, readChoice, readList, readValues} from '../source/core/parameters.ts';
 import {quoteIdentifier} from '../source/core/quote.ts';
 import type {Finding, Parameter, ParameterValues, Plan, Protected, Recipe} from '../source/core/recipe.ts';
+import type {Catalog, Index} from '../source/core/server/catalog.ts';
 import type {Snapshot} from '../source/core/snapshot.ts';
 import type {Step} from '../source/core/step.ts';
 

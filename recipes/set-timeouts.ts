@@ -8,21 +8,25 @@ import {
   usage,
   writeText,
 } from '../source/core/parameters.ts';
-import {protectionOf} from '../source/core/protection.ts';
 import type {Finding, Parameter, ParameterValues, Plan, Protected, Recipe} from '../source/core/recipe.ts';
-import {type RoleSetting, roleSettingStep, roleSettingSubject} from '../source/core/role-setting-step.ts';
-import {overrideOf, type RoleSettings} from '../source/core/role-settings.ts';
-import {counted} from '../source/core/session-plan.ts';
-import type {Backend, Snapshot} from '../source/core/snapshot.ts';
-import type {Step} from '../source/core/step.ts';
+import {
+  type RoleSetting,
+  roleSettingStep,
+  roleSettingSubject,
+} from '../source/core/roles/role-setting-step.ts';
+import {overrideOf, type RoleSettings} from '../source/core/roles/role-settings.ts';
 import {
   readTimeout,
   type Timeout,
   type TimeoutSetting,
   timeoutMs,
   timeoutSettings,
-} from '../source/core/timeout-settings.ts';
-import {explainTimeouts} from '../source/core/timeouts-text.ts';
+} from '../source/core/roles/timeout-settings.ts';
+import {explainTimeouts} from '../source/core/roles/timeouts-text.ts';
+import {protectionOf} from '../source/core/sessions/protection.ts';
+import {counted} from '../source/core/sessions/session-plan.ts';
+import type {Backend, Snapshot} from '../source/core/snapshot.ts';
+import type {Step} from '../source/core/step.ts';
 
 /** Idle in a transaction for so long: nothing on the server ends it. */
 const unendedAfterMs = 300_000;

@@ -1,8 +1,8 @@
 import {completeParams} from '../source/core/parameters.ts';
 import type {Parameter, ParameterValues, Plan, Recipe} from '../source/core/recipe.ts';
-import {pidParameter, readCriteria, requireNamed} from '../source/core/session-parameters.ts';
-import {counted, describeSessions, selectSessions} from '../source/core/session-plan.ts';
-import {terminateStep} from '../source/core/session-steps.ts';
+import {pidParameter, readCriteria, requireNamed} from '../source/core/sessions/session-parameters.ts';
+import {counted, describeSessions, selectSessions} from '../source/core/sessions/session-plan.ts';
+import {terminateStep} from '../source/core/sessions/session-steps.ts';
 import {backendStates, type Snapshot} from '../source/core/snapshot.ts';
 
 const parameters: Parameter[] = [

@@ -1,4 +1,4 @@
-import type {FactNeeds, Facts} from '../source/core/facts.ts';
+import type {FactNeeds, Facts} from '../source/core/facts/facts.ts';
 import {formatRatio} from '../source/core/format.ts';
 import {
   readChoice,
@@ -10,20 +10,20 @@ import {
   usage,
   writeText,
 } from '../source/core/parameters.ts';
-import {type PlatformId, platforms, presets} from '../source/core/pool-presets.ts';
+import {type PlatformId, platforms, presets} from '../source/core/pool/pool-presets.ts';
 import {
   envFileOf,
   type TunedPlace,
   type TuningChoices,
   tunedPlaces,
   tunePool,
-} from '../source/core/pool-tuning.ts';
-import {tuningFigure} from '../source/core/pool-tuning-figure.ts';
-import {tuningSteps} from '../source/core/pool-tuning-steps.ts';
-import {explainTuning} from '../source/core/pool-tuning-text.ts';
+} from '../source/core/pool/pool-tuning.ts';
+import {tuningFigure} from '../source/core/pool/pool-tuning-figure.ts';
+import {tuningSteps} from '../source/core/pool/pool-tuning-steps.ts';
+import {explainTuning} from '../source/core/pool/pool-tuning-text.ts';
+import {readLoad} from '../source/core/pool/statement-load.ts';
 import type {Finding, Parameter, ParameterValues, Plan, Recipe} from '../source/core/recipe.ts';
 import type {Backend, Snapshot} from '../source/core/snapshot.ts';
-import {readLoad} from '../source/core/statement-load.ts';
 
 const platformIds = platforms.map(({id}) => id);
 const presetIds = ['platform', 'formula', ...presets.map(({id}) => id)];

@@ -1,8 +1,8 @@
-import {carryOut, type EnginePorts, planHash, type RunState} from '../core/engine.ts';
+import {carryOut, type EnginePorts, planHash, type RunState} from '../core/engine/engine.ts';
+import {createRunState} from '../core/engine/run-state.ts';
 import {AbortError, BugError, type ExitCode, exitCodes} from '../core/errors.ts';
 import type {Output} from '../core/ports.ts';
 import type {Plan} from '../core/recipe.ts';
-import {createRunState} from '../core/run-state.ts';
 import {sanitise} from '../core/sanitise.ts';
 import type {Target} from '../core/target.ts';
 import {planDocument, runDocument} from './run-document.ts';

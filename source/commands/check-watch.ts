@@ -1,6 +1,7 @@
-import {diagnoseAll} from '../core/diagnose.ts';
 import {AbortError, type ExitCode, exitCodes} from '../core/errors.ts';
-import type {FactNeeds, Facts} from '../core/facts.ts';
+import {diagnoseAll} from '../core/facts/diagnose.ts';
+import type {FactNeeds, Facts} from '../core/facts/facts.ts';
+import {gatherWatched, type WatchedFacts} from '../core/facts/watched-facts.ts';
 import {formatAge, formatRatio} from '../core/format.ts';
 import {type Comparison, compare} from '../core/health/baseline.ts';
 import {type GivenLimits, limitsFor} from '../core/health/limits.ts';
@@ -11,7 +12,6 @@ import {createWatch, type Watch, type WatchedHealth, type WatchOptions} from '..
 import type {Reading} from '../core/ports.ts';
 import type {Recipe} from '../core/recipe.ts';
 import type {Snapshot} from '../core/snapshot.ts';
-import {gatherWatched, type WatchedFacts} from '../core/watched-facts.ts';
 import type {CheckFlags} from './check.ts';
 import {requireMeasured} from './check-given.ts';
 import {type Report, type ReportPorts, report} from './check-report.ts';

@@ -1,6 +1,7 @@
-import {diagnoseAll} from '../core/diagnose.ts';
 import type {ExitCode} from '../core/errors.ts';
-import type {FactNeeds, Facts} from '../core/facts.ts';
+import {diagnoseAll} from '../core/facts/diagnose.ts';
+import type {FactNeeds, Facts} from '../core/facts/facts.ts';
+import {gatherWatched} from '../core/facts/watched-facts.ts';
 import {compare} from '../core/health/baseline.ts';
 import {assessHealth} from '../core/health/health.ts';
 import {type GivenLimits, limitsFor} from '../core/health/limits.ts';
@@ -10,7 +11,6 @@ import type {Output} from '../core/ports.ts';
 import type {Recipe} from '../core/recipe.ts';
 import {sanitise} from '../core/sanitise.ts';
 import type {Snapshot} from '../core/snapshot.ts';
-import {gatherWatched} from '../core/watched-facts.ts';
 import {requireMeasured} from './check-given.ts';
 import {type CheckFormat, type ReportPorts, report} from './check-report.ts';
 

@@ -1,8 +1,8 @@
-import type {DoctorCheck, DoctorReport} from '../core/doctor.ts';
 import {type ExitCode, exitCodes} from '../core/errors.ts';
 import {formatMs} from '../core/format.ts';
 import type {Output} from '../core/ports.ts';
 import {sanitise} from '../core/sanitise.ts';
+import type {DoctorCheck, DoctorReport} from '../core/server/doctor.ts';
 
 export type DoctorPorts = {examine(): Promise<DoctorReport>; output: Output};
 

@@ -1,6 +1,6 @@
-import {canonicalJson} from '../core/canonical.ts';
+import {canonicalJson} from '../core/chain/canonical.ts';
+import type {JournalEntry} from '../core/chain/journal.ts';
 import {AbortError, exitCodes} from '../core/errors.ts';
-import type {JournalEntry} from '../core/journal.ts';
 import {sanitise} from '../core/sanitise.ts';
 import {runsMarkdown} from './report-markdown.ts';
 import {runsOf} from './report-runs.ts';

@@ -1,5 +1,5 @@
+import type {JournalEntry} from '../core/chain/journal.ts';
 import {formatMs} from '../core/format.ts';
-import type {JournalEntry} from '../core/journal.ts';
 import type {Sql, SqlStep, Verification} from '../core/step.ts';
 
 type Event<Name extends JournalEntry['event']> = Extract<JournalEntry, {event: Name}>;

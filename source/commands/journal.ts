@@ -1,9 +1,9 @@
+import type {JournalEntry} from '../core/chain/journal.ts';
+import {type ChainVerdict, genesisHash, type UnfinishedIntent} from '../core/chain/journal-chain.ts';
 import {AbortError, type ExitCode, exitCodes} from '../core/errors.ts';
-import type {JournalEntry} from '../core/journal.ts';
-import {type ChainVerdict, genesisHash, type UnfinishedIntent} from '../core/journal-chain.ts';
 import type {Output} from '../core/ports.ts';
 import {sanitise} from '../core/sanitise.ts';
-import {counted} from '../core/session-plan.ts';
+import {counted} from '../core/sessions/session-plan.ts';
 import {exportJournal} from './journal-export.ts';
 import {describeRun, resultText} from './journal-run.ts';
 

@@ -1,4 +1,4 @@
-import {diagnoseAll} from '../core/diagnose.ts';
+import {diagnoseAll} from '../core/facts/diagnose.ts';
 import type {Recipe, Severity} from '../core/recipe.ts';
 import type {Snapshot} from '../core/snapshot.ts';
 

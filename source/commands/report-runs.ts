@@ -1,4 +1,4 @@
-import type {JournalEntry} from '../core/journal.ts';
+import type {JournalEntry} from '../core/chain/journal.ts';
 
 type Event<Name extends JournalEntry['event']> = Extract<JournalEntry, {event: Name}>;
 

@@ -1,4 +1,4 @@
-import type {JournalEntry} from '../core/journal.ts';
+import type {JournalEntry} from '../core/chain/journal.ts';
 import type {Recipe} from '../core/recipe.ts';
 import type {Tape} from '../core/tape.ts';
 import {type FindingSpan, findingSpans, type Series, seriesOf} from './report-readings.ts';

@@ -1,8 +1,8 @@
+import type {JournalEvent} from '../core/chain/journal.ts';
 import {AbortError, type ExitCode, exitCodes} from '../core/errors.ts';
 import {formatAge} from '../core/format.ts';
 import {metricNames, metricOf} from '../core/health/metrics.ts';
 import type {WatchedHealth} from '../core/health/watching.ts';
-import type {JournalEvent} from '../core/journal.ts';
 import type {Journal, Output} from '../core/ports.ts';
 import type {Finding} from '../core/recipe.ts';
 import {

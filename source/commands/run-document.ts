@@ -1,6 +1,6 @@
-import type {RunState, SlotReading} from '../core/engine.ts';
+import type {RunState, SlotReading} from '../core/engine/engine.ts';
+import type {RunStep} from '../core/engine/run-state.ts';
 import type {Plan} from '../core/recipe.ts';
-import type {RunStep} from '../core/run-state.ts';
 import type {Step} from '../core/step.ts';
 
 /** `run --dry-run --json`: what would be done, and the hash to approve it by. */

@@ -1,10 +1,10 @@
-import type {RunState} from '../core/engine.ts';
+import type {RunState} from '../core/engine/engine.ts';
+import {countOutcomes, type RunStep} from '../core/engine/run-state.ts';
+import {hasLongGuard, stepText} from '../core/engine/step-text.ts';
 import {formatMs, formatRatio} from '../core/format.ts';
 import type {Plan} from '../core/recipe.ts';
-import {countOutcomes, type RunStep} from '../core/run-state.ts';
 import {sanitise} from '../core/sanitise.ts';
 import type {Step} from '../core/step.ts';
-import {hasLongGuard, stepText} from '../core/step-text.ts';
 
 /** The preview for people: what is wrong, the exact statements, who is left alone, and the plan's hash. */
 export function planText(plan: Plan, target: string, hash: string): string {

@@ -1,8 +1,8 @@
+import {type WorldPorts, watchWorld} from '../core/engine/world.ts';
 import {AbortError, type ExitCode, exitCodes} from '../core/errors.ts';
 import type {ParameterValues, Recipe} from '../core/recipe.ts';
 import {sanitise} from '../core/sanitise.ts';
 import type {Snapshot} from '../core/snapshot.ts';
-import {type WorldPorts, watchWorld} from '../core/world.ts';
 import {type CarryOutPorts, type ConsentFlags, carryOutPlan, requireConsent} from './carry-out.ts';
 
 export type RunPorts = CarryOutPorts & WorldPorts & {recipes: readonly Recipe[]};

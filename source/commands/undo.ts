@@ -1,7 +1,7 @@
+import {slotsOf} from '../core/engine/run-state.ts';
+import {findRun, planUndo} from '../core/engine/undo.ts';
 import {AbortError, type ExitCode, exitCodes} from '../core/errors.ts';
-import {slotsOf} from '../core/run-state.ts';
 import type {Snapshot} from '../core/snapshot.ts';
-import {findRun, planUndo} from '../core/undo.ts';
 import {type CarryOutPorts, type ConsentFlags, carryOutPlan, requireConsent} from './carry-out.ts';
 
 export type UndoPorts = CarryOutPorts & {

@@ -207,7 +207,7 @@ export const commands = {
   },
   replay: {
     usage: 'replay <endpoint> [url]',
-    summary: "what an endpoint does to the pool",
+    summary: 'what an endpoint does to the pool',
     mostWords: 2,
     flags: [...server, ...replaying, 'seed', 'json'],
   },

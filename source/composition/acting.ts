@@ -2,7 +2,7 @@ import {randomBytes} from 'node:crypto';
 import {hostname} from 'node:os';
 import {setTimeout as sleep} from 'node:timers/promises';
 import type {Flags} from '../commands/parse-call.ts';
-import type {EnginePorts} from '../core/engine.ts';
+import type {EnginePorts} from '../core/engine/engine.ts';
 import {AbortError, exitCodes} from '../core/errors.ts';
 import {sanitise} from '../core/sanitise.ts';
 import {type JournalFile, openJournal, sha256} from '../journal/journal-file.ts';

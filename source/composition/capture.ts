@@ -3,7 +3,7 @@ import path from 'node:path';
 import type {Call} from '../commands/parse-call.ts';
 import {AbortError, type ExitCode, exitCodes} from '../core/errors.ts';
 import {sanitise} from '../core/sanitise.ts';
-import {counted} from '../core/session-plan.ts';
+import {counted} from '../core/sessions/session-plan.ts';
 import type {PrismaSettings} from '../core/target.ts';
 import {toAbortError} from '../postgres/connection-errors.ts';
 import {type ConnectionRequest, hostAndPort} from '../postgres/connection-request.ts';

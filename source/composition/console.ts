@@ -1,9 +1,9 @@
 import type {Flags} from '../commands/parse-call.ts';
 import {openConsole} from '../console/console.ts';
-import type {EnginePorts} from '../core/engine.ts';
+import type {EnginePorts} from '../core/engine/engine.ts';
+import {type RunState, slotsOf} from '../core/engine/run-state.ts';
 import {AbortError, BugError, type ExitCode, exitCodes} from '../core/errors.ts';
 import type {Plan, Recipe} from '../core/recipe.ts';
-import {type RunState, slotsOf} from '../core/run-state.ts';
 import type {Snapshot} from '../core/snapshot.ts';
 import {type Connection, connect, type WaitState} from '../postgres/connect.ts';
 import type {ConnectionRequest} from '../postgres/connection-request.ts';
@@ -161,8 +161,8 @@ function describeWait({message, hint, waited_ms, next_try_in_ms}: WaitState): st
  */
 function loadEngine() {
   return Promise.all([
-    import('../core/engine.ts'),
-    import('../core/world.ts'),
+    import('../core/engine/engine.ts'),
+    import('../core/engine/world.ts'),
     import('../postgres/read-once.ts'),
     import('./acting.ts'),
     import('./facts.ts'),

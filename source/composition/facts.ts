@@ -1,5 +1,5 @@
 import {AbortError, exitCodes} from '../core/errors.ts';
-import type {FactNeeds, Facts} from '../core/facts.ts';
+import type {FactNeeds, Facts} from '../core/facts/facts.ts';
 import type {Connection} from '../postgres/connect.ts';
 import {isAboutOneQuery} from '../postgres/sections.ts';
 import {explained} from './watch.ts';

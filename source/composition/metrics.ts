@@ -1,14 +1,14 @@
 import {createServer, type Server, type ServerResponse} from 'node:http';
 import type {Flags} from '../commands/parse-call.ts';
-import {diagnoseAll} from '../core/diagnose.ts';
 import {AbortError, type ExitCode, exitCodes} from '../core/errors.ts';
+import {diagnoseAll} from '../core/facts/diagnose.ts';
+import {gatherWatched, type WatchedFacts} from '../core/facts/watched-facts.ts';
 import {assessHealth} from '../core/health/health.ts';
 import {type GivenLimits, limitsFor} from '../core/health/limits.ts';
 import {measure} from '../core/health/measure.ts';
 import {usage} from '../core/parameters.ts';
 import type {Recipe} from '../core/recipe.ts';
 import {sanitise} from '../core/sanitise.ts';
-import {gatherWatched, type WatchedFacts} from '../core/watched-facts.ts';
 import type {ConnectionRequest} from '../postgres/connection-request.ts';
 import {everyOf} from './check-flags.ts';
 import {openWatching, type Watching} from './check-readings.ts';

@@ -1,12 +1,12 @@
 import type {Flags} from '../commands/parse-call.ts';
 import {createReport, type ReportScope} from '../commands/report.ts';
 import {markdownOf} from '../commands/report-markdown.ts';
+import type {JournalEntry} from '../core/chain/journal.ts';
 import {noSettings} from '../core/configuration.ts';
+import {findRun} from '../core/engine/undo.ts';
 import {AbortError, type ExitCode, exitCodes} from '../core/errors.ts';
-import type {JournalEntry} from '../core/journal.ts';
 import {parseMoment} from '../core/moment.ts';
 import {sanitise} from '../core/sanitise.ts';
-import {findRun} from '../core/undo.ts';
 import {openRecording, type Recording} from '../recording/open-recording.ts';
 import {openJournalOf} from './acting.ts';
 import {files} from './files.ts';

@@ -1,6 +1,6 @@
-import type {RunIdentity} from '../core/engine.ts';
+import type {RunIdentity} from '../core/engine/engine.ts';
+import {settleIntent} from '../core/engine/settle.ts';
 import {AbortError} from '../core/errors.ts';
-import {settleIntent} from '../core/settle.ts';
 import type {Engine} from './acting.ts';
 
 /**

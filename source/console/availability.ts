@@ -1,4 +1,4 @@
-import {parseSessionId} from '../core/session-id.ts';
+import {parseSessionId} from '../core/sessions/session-id.ts';
 import {clockOf} from './components/scrubber.ts';
 import {findingOf} from './findings.ts';
 import {canBeUnfolded, choicesOf, guideOf, waitedFor} from './guide-state.ts';

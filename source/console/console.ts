@@ -1,10 +1,10 @@
-import {diagnoseAll} from '../core/diagnose.ts';
-import type {FactNeeds, Facts} from '../core/facts.ts';
-import type {JournalEntry} from '../core/journal.ts';
+import type {JournalEntry} from '../core/chain/journal.ts';
+import type {RunState} from '../core/engine/run-state.ts';
+import {diagnoseAll} from '../core/facts/diagnose.ts';
+import type {FactNeeds, Facts} from '../core/facts/facts.ts';
 import type {Reading, Sampler} from '../core/ports.ts';
 import type {ParameterValues, Plan, Recipe, Severity} from '../core/recipe.ts';
 import type {ReplayDocument, ReplayUpdate} from '../core/replay.ts';
-import type {RunState} from '../core/run-state.ts';
 import type {Backend, Statement} from '../core/snapshot.ts';
 import {type Tape, worstOf} from '../core/tape.ts';
 import {createEffects} from './effects.ts';

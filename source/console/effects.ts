@@ -1,9 +1,9 @@
+import type {RunState} from '../core/engine/run-state.ts';
+import type {WatchedFacts} from '../core/facts/watched-facts.ts';
 import type {ParameterValues} from '../core/recipe.ts';
 import type {ReplayUpdate} from '../core/replay.ts';
-import type {RunState} from '../core/run-state.ts';
 import type {Backend, Snapshot} from '../core/snapshot.ts';
 import {indexAt, type Moment} from '../core/tape.ts';
-import type {WatchedFacts} from '../core/watched-facts.ts';
 import type {ConsolePorts} from './console.ts';
 import type {Effect, Message} from './messages.ts';
 
@@ -154,7 +154,7 @@ async function describeSession(ports: ConsolePorts, backend: Backend, isPast: bo
 
 /** Not before there is something to gather: the first frame needs none of it. */
 async function gatherLazily({recipes, gather}: ConsolePorts): Promise<WatchedFacts> {
-  const {gatherWatched} = await import('../core/watched-facts.ts');
+  const {gatherWatched} = await import('../core/facts/watched-facts.ts');
   return gatherWatched(recipes, gather);
 }
 

@@ -1,8 +1,8 @@
-import type {Facts} from '../core/facts.ts';
+import type {RunStep} from '../core/engine/run-state.ts';
+import {hasLongGuard} from '../core/engine/step-text.ts';
+import type {Facts} from '../core/facts/facts.ts';
 import type {Parameter, ParameterValues, Plan, Recipe} from '../core/recipe.ts';
-import type {RunStep} from '../core/run-state.ts';
 import type {Step} from '../core/step.ts';
-import {hasLongGuard} from '../core/step-text.ts';
 import type {Effect} from './messages.ts';
 import type {ConsoleState, Guide} from './state.ts';
 import type {Updated} from './updated.ts';

@@ -1,5 +1,5 @@
-import type {RunState} from '../core/run-state.ts';
-import {sessionId} from '../core/session-id.ts';
+import type {RunState} from '../core/engine/run-state.ts';
+import {sessionId} from '../core/sessions/session-id.ts';
 import {runBlocks} from './components/guide-run.ts';
 import {mostScroll, pageArea, pageStep} from './components/overlay-lines.ts';
 import {inSight} from './components/page.ts';

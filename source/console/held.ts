@@ -1,4 +1,4 @@
-import {sessionId} from '../core/session-id.ts';
+import {sessionId} from '../core/sessions/session-id.ts';
 import type {Backend, Statement} from '../core/snapshot.ts';
 import type {Effect} from './messages.ts';
 import type {ConsoleState} from './state.ts';

@@ -1,11 +1,11 @@
-import type {Facts} from '../core/facts.ts';
-import type {JournalEntry} from '../core/journal.ts';
+import type {JournalEntry} from '../core/chain/journal.ts';
+import type {RunState} from '../core/engine/run-state.ts';
+import type {Facts} from '../core/facts/facts.ts';
+import type {WatchedFacts} from '../core/facts/watched-facts.ts';
 import type {ParameterValues, Plan} from '../core/recipe.ts';
 import type {ReplayDocument, ReplayUpdate} from '../core/replay.ts';
-import type {RunState} from '../core/run-state.ts';
 import type {Backend, Snapshot, Statement} from '../core/snapshot.ts';
 import type {Moment} from '../core/tape.ts';
-import type {WatchedFacts} from '../core/watched-facts.ts';
 import type {Gathering, Notice, ViewId} from './state.ts';
 
 /** What a key means. */

@@ -1,5 +1,5 @@
+import {findRun, planUndo} from '../core/engine/undo.ts';
 import type {Finding, ParameterValues} from '../core/recipe.ts';
-import {findRun, planUndo} from '../core/undo.ts';
 import {whyNotInPast} from './availability.ts';
 import {releaseRecipes} from './browse.ts';
 import {findingId} from './findings.ts';

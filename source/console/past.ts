@@ -1,4 +1,4 @@
-import {pushSample} from '../core/history.ts';
+import {pushSample} from '../core/reading/history.ts';
 import type {Snapshot} from '../core/snapshot.ts';
 import {indexAt} from '../core/tape.ts';
 import type {Effect, Event} from './messages.ts';

@@ -1,4 +1,4 @@
-import {diagnoseAll} from '../core/diagnose.ts';
+import {diagnoseAll} from '../core/facts/diagnose.ts';
 import type {Snapshot} from '../core/snapshot.ts';
 import {assignLetters, inLetterOrder} from './findings.ts';
 import type {ConsoleState} from './state.ts';

@@ -1,12 +1,12 @@
-import type {Diagnosis} from '../core/diagnose.ts';
-import type {FactNeeds, Facts} from '../core/facts.ts';
-import type {HistorySample} from '../core/history.ts';
-import type {JournalEntry} from '../core/journal.ts';
+import type {JournalEntry} from '../core/chain/journal.ts';
+import type {RunState} from '../core/engine/run-state.ts';
+import type {Diagnosis} from '../core/facts/diagnose.ts';
+import type {FactNeeds, Facts} from '../core/facts/facts.ts';
+import type {WatchedFacts} from '../core/facts/watched-facts.ts';
+import type {HistorySample} from '../core/reading/history.ts';
 import type {Finding, ParameterValues, Plan, Recipe} from '../core/recipe.ts';
-import type {RunState} from '../core/run-state.ts';
 import type {Snapshot} from '../core/snapshot.ts';
 import type {Moment} from '../core/tape.ts';
-import type {WatchedFacts} from '../core/watched-facts.ts';
 import type {ReplayPage} from './replay-state.ts';
 
 /** Header, tabs and key line. */

@@ -1,4 +1,4 @@
-import {pushSample} from '../core/history.ts';
+import {pushSample} from '../core/reading/history.ts';
 import {updateGuideRun} from './guide.ts';
 import {takeFacts} from './guide-planning.ts';
 import {guideOf, withGuide} from './guide-state.ts';

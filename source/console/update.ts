@@ -1,4 +1,4 @@
-import {sessionId} from '../core/session-id.ts';
+import {sessionId} from '../core/sessions/session-id.ts';
 import {goBack, moveCursor, releaseRecipes, sortBy, tagHeld} from './browse.ts';
 import {enterCommandLine} from './command-line.ts';
 import {mostScroll, pageStep} from './components/overlay-lines.ts';

@@ -1,5 +1,5 @@
 import {parseDurationMs} from './duration.ts';
-import type {Facts} from './facts.ts';
+import type {Facts} from './facts/facts.ts';
 import {nearest} from './nearest.ts';
 import {readList} from './parameters.ts';
 import type {Parameter} from './recipe.ts';

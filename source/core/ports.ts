@@ -1,4 +1,4 @@
-import type {JournalDraft, JournalEntry} from './journal.ts';
+import type {JournalDraft, JournalEntry} from './chain/journal.ts';
 import type {Snapshot} from './snapshot.ts';
 import type {Sql, SqlStep, Verification} from './step.ts';
 

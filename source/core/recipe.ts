@@ -1,4 +1,4 @@
-import type {FactNeeds, Facts} from './facts.ts';
+import type {FactNeeds, Facts} from './facts/facts.ts';
 import type {Snapshot} from './snapshot.ts';
 import type {Step} from './step.ts';
 

@@ -1,5 +1,5 @@
+import type {JournalEntry} from './chain/journal.ts';
 import type {GivenLimits} from './health/limits.ts';
-import type {JournalEntry} from './journal.ts';
 import type {Finding} from './recipe.ts';
 
 /** A staged rollout, as its file says it. */

@@ -1,4 +1,4 @@
-import type {FileChange} from './file-change.ts';
+import type {FileChange} from './engine/file-change.ts';
 
 /** SQL and its parameters; identifiers inside `text` come from `quoteIdentifier` alone. */
 export type Sql = {text: string; values: (string | number | boolean | null | (string | number)[])[]};

@@ -1,9 +1,8 @@
 import {createHash} from 'node:crypto';
 import {constants, type FileHandle, mkdir, open} from 'node:fs/promises';
 import {dirname} from 'node:path';
-import {canonicalJson} from '../core/canonical.ts';
-import {AbortError, exitCodes} from '../core/errors.ts';
-import type {JournalDraft, JournalEntry} from '../core/journal.ts';
+import {canonicalJson} from '../core/chain/canonical.ts';
+import type {JournalDraft, JournalEntry} from '../core/chain/journal.ts';
 import {
   type ChainEnd,
   type ChainVerdict,
@@ -15,7 +14,8 @@ import {
   linkProblem,
   parseEntry,
   type UnfinishedIntent,
-} from '../core/journal-chain.ts';
+} from '../core/chain/journal-chain.ts';
+import {AbortError, exitCodes} from '../core/errors.ts';
 import type {Journal} from '../core/ports.ts';
 import {redactDeep} from '../core/redact.ts';
 import {type Claim, claimEntry, removeOldClaims} from './claim.ts';

@@ -1,5 +1,5 @@
+import {parseTags} from '../core/reading/tags.ts';
 import {type Backend, type BackendState, type BackgroundWorker, backendStates} from '../core/snapshot.ts';
-import {parseTags} from '../core/tags.ts';
 import type {Names} from './names.ts';
 import type {ActivityRow} from './queries/activity.ts';
 import {withoutSecrets} from './without-secrets.ts';

@@ -1,5 +1,5 @@
-import type {DoctorCheck} from '../core/doctor.ts';
 import {quoteIdentifier} from '../core/quote.ts';
+import type {DoctorCheck} from '../core/server/doctor.ts';
 import type {Unavailable} from '../core/snapshot.ts';
 import type {Target} from '../core/target.ts';
 import type {DoctorFacts} from './doctor-facts.ts';

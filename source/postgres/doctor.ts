@@ -1,4 +1,4 @@
-import type {DoctorCheck, DoctorReport} from '../core/doctor.ts';
+import type {DoctorCheck, DoctorReport} from '../core/server/doctor.ts';
 import {readTarget} from './capabilities.ts';
 import {type Connection, connect} from './connect.ts';
 import {toAbortError} from './connection-errors.ts';

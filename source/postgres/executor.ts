@@ -1,8 +1,8 @@
 import {setTimeout as sleep} from 'node:timers/promises';
+import {holds} from '../core/engine/verification.ts';
 import type {Act, Applied, Executor} from '../core/ports.ts';
 import {quoteIdentifier} from '../core/quote.ts';
 import type {Sql, Verification} from '../core/step.ts';
-import {holds} from '../core/verification.ts';
 import type {Connection} from './connect.ts';
 import type {PgClient} from './pg-client.ts';
 

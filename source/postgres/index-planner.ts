@@ -1,6 +1,6 @@
-import type {Skipped} from '../core/index-advice.ts';
 import type {Candidate} from '../core/indexes/candidates.ts';
 import {estimateStatement} from '../core/indexes/estimate.ts';
+import type {Skipped} from '../core/indexes/index-advice.ts';
 import type {Planned, Planner, WorkStatement} from '../core/indexes/planner.ts';
 import type {PresentIndex} from '../core/indexes/present.ts';
 import type {Columns} from '../core/indexes/shape.ts';

@@ -1,13 +1,13 @@
 import {readFile} from 'node:fs/promises';
 import type {IndexStmt, RawStmt} from 'libpg-query';
-import type {Table} from '../core/catalog.ts';
 import {AbortError, exitCodes} from '../core/errors.ts';
-import type {IndexAdvice, Skipped} from '../core/index-advice.ts';
 import type {AdviceInput} from '../core/indexes/advise.ts';
 import {adviseFromFile, type FileIndex} from '../core/indexes/from-file.ts';
+import type {IndexAdvice, Skipped} from '../core/indexes/index-advice.ts';
 import {isIndexable} from '../core/indexes/present.ts';
 import {findTable} from '../core/indexes/scope.ts';
 import {type IndexSpec, keysOf} from '../core/indexes/spec.ts';
+import type {Table} from '../core/server/catalog.ts';
 import type {SqlParser} from './parse-sql.ts';
 
 /**

@@ -1,5 +1,5 @@
-import {computeBudget, type SlotSettings} from '../core/budget.ts';
-import {withDatabaseRates} from '../core/rates.ts';
+import {computeBudget, type SlotSettings} from '../core/reading/budget.ts';
+import {withDatabaseRates} from '../core/reading/rates.ts';
 import type {Database, LockWait, Snapshot} from '../core/snapshot.ts';
 import {type Activity, createActivityReader} from './activity-rows.ts';
 import {type Capabilities, readTarget} from './capabilities.ts';

@@ -1,6 +1,6 @@
-import {type StatementCounters, withStatementRates} from '../core/rates.ts';
+import {type StatementCounters, withStatementRates} from '../core/reading/rates.ts';
+import {chooseWatched, parseScan, type StatementScan} from '../core/reading/statement-scan.ts';
 import type {Statement, StatementsInfo} from '../core/snapshot.ts';
-import {chooseWatched, parseScan, type StatementScan} from '../core/statement-scan.ts';
 import {isoTime} from './iso-time.ts';
 import type {Names} from './names.ts';
 import {extensionVersionNum, pickVariant, type Query} from './queries/query.ts';

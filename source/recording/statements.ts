@@ -1,4 +1,4 @@
-import {withStatementRates} from '../core/rates.ts';
+import {withStatementRates} from '../core/reading/rates.ts';
 import type {Snapshot, Statement} from '../core/snapshot.ts';
 
 /** Statements are written down no more often: their counters are most of what changes. */

@@ -1,4 +1,4 @@
-import type {Facts} from '../core/facts.ts';
+import type {Facts} from '../core/facts/facts.ts';
 import {completeParams, usage} from '../core/parameters.ts';
 import type {Finding, Parameter, ParameterValues, Plan, Recipe} from '../core/recipe.ts';
 import type {Sql, SqlStep, Verification} from '../core/step.ts';

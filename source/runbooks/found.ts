@@ -1,5 +1,5 @@
 import {BugError} from '../core/errors.ts';
-import type {Facts, Row} from '../core/facts.ts';
+import type {Facts, Row} from '../core/facts/facts.ts';
 import {readValues} from '../core/parameters.ts';
 import {quoteIdentifier} from '../core/quote.ts';
 import type {Finding, ParameterValues} from '../core/recipe.ts';

@@ -2,7 +2,7 @@ import type {Recipe} from '../core/recipe.ts';
 
 /** What `import {...} from 'poolctl'` gives a team's own recipe in TypeScript. */
 export {AbortError, exitCodes} from '../core/errors.ts';
-export type {FactNeeds, Facts} from '../core/facts.ts';
+export type {FactNeeds, Facts} from '../core/facts/facts.ts';
 export {
   completeParams,
   readChoice,

@@ -1,9 +1,9 @@
 import {stat} from 'node:fs/promises';
 import {join, resolve} from 'node:path';
-import type {Application, PoolSite} from '../core/application.ts';
-import {readEnvFile} from '../core/env-file.ts';
 import {AbortError, exitCodes} from '../core/errors.ts';
-import {findPoolCalls} from '../core/pool-patch.ts';
+import type {Application, PoolSite} from '../core/pool/application.ts';
+import {readEnvFile} from '../core/pool/env-file.ts';
+import {findPoolCalls} from '../core/pool/pool-patch.ts';
 import {redactSecrets} from '../core/redact.ts';
 import {readPrismaVersion} from './prisma-version.ts';
 import {readText} from './read-text.ts';

@@ -1,7 +1,7 @@
 import {resolve} from 'node:path';
-import {type EnvFile, readEnvFile} from '../core/env-file.ts';
 import {AbortError, exitCodes} from '../core/errors.ts';
-import {type PoolerFile, readPoolerFile} from '../core/pgbouncer-ini.ts';
+import {type EnvFile, readEnvFile} from '../core/pool/env-file.ts';
+import {type PoolerFile, readPoolerFile} from '../core/pool/pgbouncer-ini.ts';
 import {readText} from './read-text.ts';
 
 /** What an .env file says of an application's pool. Throws AbortError (exit 2) where there is none. */

@@ -2,7 +2,7 @@ import {readFile, writeFile} from 'node:fs/promises';
 import {join} from 'node:path';
 import {describe, expect, it} from 'vitest';
 import {showJournal} from '../../source/commands/journal.ts';
-import type {JournalDraft} from '../../source/core/journal.ts';
+import type {JournalDraft} from '../../source/core/chain/journal.ts';
 import type {SqlStep, Step} from '../../source/core/step.ts';
 import {openJournal} from '../../source/journal/journal-file.ts';
 import {draftOf, intentOf} from '../journal/drafts.ts';

@@ -2,7 +2,7 @@ import {describe, expect, it} from 'vitest';
 import {createReport, type ReportScope} from '../../source/commands/report.ts';
 import {htmlOf} from '../../source/commands/report-html.ts';
 import {markdownOf} from '../../source/commands/report-markdown.ts';
-import type {JournalEntry, JournalEvent} from '../../source/core/journal.ts';
+import type {JournalEntry, JournalEvent} from '../../source/core/chain/journal.ts';
 import type {Recipe} from '../../source/core/recipe.ts';
 import type {Tape} from '../../source/core/tape.ts';
 import {createFinding, createRecipe, createStep} from '../console/played.ts';

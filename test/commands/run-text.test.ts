@@ -1,7 +1,7 @@
 import {expect, it} from 'vitest';
 import {planText} from '../../source/commands/run-text.ts';
-import {freeNameGuard} from '../../source/core/index-guards.ts';
-import {buildStep} from '../../source/core/index-steps.ts';
+import {freeNameGuard} from '../../source/core/indexes/index-guards.ts';
+import {buildStep} from '../../source/core/indexes/index-steps.ts';
 import type {Plan} from '../../source/core/recipe.ts';
 
 const index = {schema: 'public', name: 'orders_idx', table: 'orders', table_oid: '1'};

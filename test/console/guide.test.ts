@@ -1,9 +1,9 @@
 import {describe, expect, it} from 'vitest';
 import {guideOf} from '../../source/console/guide-state.ts';
 import type {ConsoleState} from '../../source/console/state.ts';
-import {freeNameGuard} from '../../source/core/index-guards.ts';
+import {createRunState} from '../../source/core/engine/run-state.ts';
+import {freeNameGuard} from '../../source/core/indexes/index-guards.ts';
 import type {Parameter} from '../../source/core/recipe.ts';
-import {createRunState} from '../../source/core/run-state.ts';
 import {createBackend, createSnapshot} from '../helpers/snapshot.ts';
 import {
   createFinding,

@@ -1,7 +1,7 @@
 import {expect, it} from 'vitest';
 import {guideOf} from '../../source/console/guide-state.ts';
 import type {ConsoleState} from '../../source/console/state.ts';
-import type {JournalEntry, JournalEvent} from '../../source/core/journal.ts';
+import type {JournalEntry, JournalEvent} from '../../source/core/chain/journal.ts';
 import {createSnapshot} from '../helpers/snapshot.ts';
 import {createStep, open, play, press, read, screenOf} from './played.ts';
 

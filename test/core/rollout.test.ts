@@ -1,5 +1,5 @@
 import {describe, expect, it} from 'vitest';
-import type {JournalEntry} from '../../source/core/journal.ts';
+import type {JournalEntry} from '../../source/core/chain/journal.ts';
 import {
   lastRollout,
   newRollout,

@@ -3,7 +3,7 @@ import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import type pg from 'pg';
 import {afterAll, afterEach, beforeAll, beforeEach, expect, it} from 'vitest';
-import type {JournalEvent} from '../../source/core/journal.ts';
+import type {JournalEvent} from '../../source/core/chain/journal.ts';
 import {openJournal} from '../../source/journal/journal-file.ts';
 import {openProgram, shown} from '../helpers/console.ts';
 import {confirm, openRecipe} from '../helpers/guide.ts';

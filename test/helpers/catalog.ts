@@ -1,5 +1,5 @@
-import type {Catalog, ForeignKey, Index, Table} from '../../source/core/catalog.ts';
-import type {IndexProposal} from '../../source/core/index-advice.ts';
+import type {IndexProposal} from '../../source/core/indexes/index-advice.ts';
+import type {Catalog, ForeignKey, Index, Table} from '../../source/core/server/catalog.ts';
 
 const day_ms = 86_400_000;
 

@@ -1,4 +1,4 @@
-import {computeBudget} from '../../source/core/budget.ts';
+import {computeBudget} from '../../source/core/reading/budget.ts';
 import type {Backend, Database, Snapshot, Statement} from '../../source/core/snapshot.ts';
 
 /** A client session that does nothing wrong. */

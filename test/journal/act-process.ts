@@ -1,5 +1,5 @@
 import {createHash} from 'node:crypto';
-import {carryOut} from '../../source/core/engine.ts';
+import {carryOut} from '../../source/core/engine/engine.ts';
 import {openJournal} from '../../source/journal/journal-file.ts';
 
 /** Is in the middle of an act for ever: `act-process.ts FILE`. Says `acting` when the act has begun. */

@@ -1,4 +1,4 @@
-import type {JournalDraft} from '../../source/core/journal.ts';
+import type {JournalDraft} from '../../source/core/chain/journal.ts';
 
 export function draftOf(run: string, step: number): JournalDraft {
   return {

@@ -1,8 +1,8 @@
 import {createHash} from 'node:crypto';
 import {setTimeout as sleep} from 'node:timers/promises';
-import {carryOut} from '../../source/core/engine.ts';
-import type {IndexProposal} from '../../source/core/index-advice.ts';
-import {buildStep} from '../../source/core/index-steps.ts';
+import {carryOut} from '../../source/core/engine/engine.ts';
+import type {IndexProposal} from '../../source/core/indexes/index-advice.ts';
+import {buildStep} from '../../source/core/indexes/index-steps.ts';
 import {openJournal} from '../../source/journal/journal-file.ts';
 import {connect} from '../../source/postgres/connect.ts';
 import {createExecutor} from '../../source/postgres/executor.ts';

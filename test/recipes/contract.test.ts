@@ -2,7 +2,7 @@ import {readdir} from 'node:fs/promises';
 import {isDeepStrictEqual} from 'node:util';
 import {describe, expect, it} from 'vitest';
 import {recipes} from '../../recipes/index.ts';
-import {invertChange} from '../../source/core/file-change.ts';
+import {invertChange} from '../../source/core/engine/file-change.ts';
 import type {Plan, Recipe} from '../../source/core/recipe.ts';
 import type {Step} from '../../source/core/step.ts';
 import {createSnapshot} from '../helpers/snapshot.ts';

@@ -1,7 +1,7 @@
 import {expect, it} from 'vitest';
 import recipe from '../../recipes/enable-statement-statistics.ts';
 import type {ParameterValues} from '../../source/core/recipe.ts';
-import type {StatementStatistics} from '../../source/core/statement-statistics.ts';
+import type {StatementStatistics} from '../../source/core/server/statement-statistics.ts';
 import type {ManagedService} from '../../source/core/target.ts';
 import {createSnapshot} from '../helpers/snapshot.ts';
 

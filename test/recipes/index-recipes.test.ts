@@ -2,9 +2,9 @@ import {describe, expect, it} from 'vitest';
 import applyIndexes from '../../recipes/apply-indexes.ts';
 import dropUnused from '../../recipes/drop-unused-indexes.ts';
 import repairInvalid from '../../recipes/repair-invalid-indexes.ts';
-import type {Catalog, Index} from '../../source/core/catalog.ts';
-import type {IndexProposal} from '../../source/core/index-advice.ts';
+import type {IndexProposal} from '../../source/core/indexes/index-advice.ts';
 import type {ParameterValues, Plan, Recipe} from '../../source/core/recipe.ts';
+import type {Catalog, Index} from '../../source/core/server/catalog.ts';
 import {
   createCatalog,
   createForeignKey,

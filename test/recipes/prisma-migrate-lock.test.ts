@@ -1,7 +1,7 @@
 import {describe, expect, it} from 'vitest';
 import recipe from '../../recipes/prisma-migrate-lock.ts';
-import type {AdvisoryLock} from '../../source/core/advisory-locks.ts';
 import type {ParameterValues} from '../../source/core/recipe.ts';
+import type {AdvisoryLock} from '../../source/core/server/advisory-locks.ts';
 import type {Backend} from '../../source/core/snapshot.ts';
 import {createBackend, createSnapshot} from '../helpers/snapshot.ts';
 

@@ -1,4 +1,4 @@
-import type {Facts} from '../../source/core/facts.ts';
+import type {Facts} from '../../source/core/facts/facts.ts';
 import type {ParameterValues} from '../../source/core/recipe.ts';
 import type {Snapshot} from '../../source/core/snapshot.ts';
 import {createCatalog, createIndex, createProposal} from '../helpers/catalog.ts';

@@ -1,7 +1,7 @@
 import {describe, expect, it} from 'vitest';
 import recipe from '../../recipes/set-timeouts.ts';
 import type {ParameterValues} from '../../source/core/recipe.ts';
-import type {RoleSettings, SettingOverride} from '../../source/core/role-settings.ts';
+import type {RoleSettings, SettingOverride} from '../../source/core/roles/role-settings.ts';
 import type {Backend} from '../../source/core/snapshot.ts';
 import {createBackend, createSnapshot, createStatement} from '../helpers/snapshot.ts';
 

@@ -1,7 +1,7 @@
 import {describe, expect, it} from 'vitest';
 import recipe from '../../recipes/tune-connection-limit.ts';
-import {readEnvFile} from '../../source/core/env-file.ts';
-import type {Facts} from '../../source/core/facts.ts';
+import type {Facts} from '../../source/core/facts/facts.ts';
+import {readEnvFile} from '../../source/core/pool/env-file.ts';
 import type {ParameterValues, Plan} from '../../source/core/recipe.ts';
 import type {Snapshot} from '../../source/core/snapshot.ts';
 import {createBackend, createSnapshot, createStatement} from '../helpers/snapshot.ts';

@@ -1,5 +1,5 @@
+import type {JournalEntry} from '../../core/chain/journal.ts';
 import {formatMs} from '../../core/format.ts';
-import type {JournalEntry} from '../../core/journal.ts';
 import type {StepResult} from '../../core/ports.ts';
 import {blankLine, type Line, line, type Role, span} from '../screen/line.ts';
 import type {Theme} from '../screen/theme.ts';

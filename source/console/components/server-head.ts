@@ -1,5 +1,5 @@
-import {slotForecast} from '../../core/budget.ts';
 import {formatAge, formatBytes, formatCount, formatRatio} from '../../core/format.ts';
+import {slotForecast} from '../../core/reading/budget.ts';
 import type {Budget, Database, Snapshot} from '../../core/snapshot.ts';
 import {type Line, type Span, span} from '../screen/line.ts';
 import type {Theme} from '../screen/theme.ts';

@@ -1,5 +1,5 @@
+import {stepLines as describeStep, type StepLine} from '../../core/engine/step-text.ts';
 import type {Step} from '../../core/step.ts';
-import {stepLines as describeStep, type StepLine} from '../../core/step-text.ts';
 import type {Line, Role} from '../screen/line.ts';
 import {indented, shorten} from './text-lines.ts';
 

@@ -1,5 +1,5 @@
-import type {JournalEntry} from '../../core/journal.ts';
-import {counted} from '../../core/session-plan.ts';
+import type {JournalEntry} from '../../core/chain/journal.ts';
+import {counted} from '../../core/sessions/session-plan.ts';
 import {timeOf} from '../components/run-detail.ts';
 import {arrangeRows, type Column, drawTable, type TableSlice} from '../components/table.ts';
 import {type Line, line, type Role, span} from '../screen/line.ts';
@@ -157,7 +157,10 @@ function warningLines(journal: ConsoleState['journal'], {symbols}: Theme): Line[
 function describeEntry(entry: JournalEntry): {text: string; role: Role} {
   switch (entry.event) {
     case 'run':
-      return {text: `${counted(entry.step_count, 'step')}, ${entry.recipe} on ${entry.target}`, role: 'strong'};
+      return {
+        text: `${counted(entry.step_count, 'step')}, ${entry.recipe} on ${entry.target}`,
+        role: 'strong',
+      };
     case 'intent':
       return {text: `  will: ${entry.content.title}`, role: 'plain'};
     case 'outcome':

@@ -1,6 +1,6 @@
 import {formatAge} from '../../core/format.ts';
-import {type LockNode, lockTree} from '../../core/lock-tree.ts';
-import {sessionId} from '../../core/session-id.ts';
+import {type LockNode, lockTree} from '../../core/reading/lock-tree.ts';
+import {sessionId} from '../../core/sessions/session-id.ts';
 import type {Backend, LockWait} from '../../core/snapshot.ts';
 import {type Column, drawTable, holdOrder, type TableSlice} from '../components/table.ts';
 import type {Theme} from '../screen/theme.ts';

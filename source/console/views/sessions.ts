@@ -1,5 +1,5 @@
 import {formatAge} from '../../core/format.ts';
-import {sessionId} from '../../core/session-id.ts';
+import {sessionId} from '../../core/sessions/session-id.ts';
 import type {Backend} from '../../core/snapshot.ts';
 import {arrangeRows, type Column, drawTable} from '../components/table.ts';
 import type {Role} from '../screen/line.ts';

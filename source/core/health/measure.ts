@@ -1,4 +1,4 @@
-import type {Facts} from '../facts.ts';
+import type {Facts} from '../facts/facts.ts';
 import type {Finding} from '../recipe.ts';
 import type {Snapshot, Statement} from '../snapshot.ts';
 import type {Metrics} from './metrics.ts';

@@ -1,4 +1,4 @@
-import {withStatementRates} from '../rates.ts';
+import {withStatementRates} from '../reading/rates.ts';
 import type {Snapshot, Statement} from '../snapshot.ts';
 import type {Sample} from './significance.ts';
 

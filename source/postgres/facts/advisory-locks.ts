@@ -1,4 +1,4 @@
-import type {AdvisoryLock, AdvisoryLockNeed} from '../../core/advisory-locks.ts';
+import type {AdvisoryLock, AdvisoryLockNeed} from '../../core/server/advisory-locks.ts';
 import type {Connection} from '../connect.ts';
 import {advisoryLocksQuery} from '../queries/advisory-locks.ts';
 import {pickVariant} from '../queries/query.ts';

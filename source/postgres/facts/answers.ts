@@ -1,5 +1,5 @@
 import {AbortError, exitCodes} from '../../core/errors.ts';
-import type {Row} from '../../core/facts.ts';
+import type {Row} from '../../core/facts/facts.ts';
 import {redactSecrets} from '../../core/redact.ts';
 import type {Sql} from '../../core/step.ts';
 import type {Connection} from '../connect.ts';

@@ -1,4 +1,4 @@
-import type {Catalog, ForeignKey, Index, IndexBuild, Table} from '../../core/catalog.ts';
+import type {Catalog, ForeignKey, Index, IndexBuild, Table} from '../../core/server/catalog.ts';
 import type {Connection} from '../connect.ts';
 import {isoTime} from '../iso-time.ts';
 import {type CatalogAgeRow, catalogAgeQuery} from '../queries/catalog-age.ts';

@@ -1,4 +1,4 @@
-import type {Maintenance, TableUpkeep, XminHolder} from '../../core/maintenance.ts';
+import type {Maintenance, TableUpkeep, XminHolder} from '../../core/server/maintenance.ts';
 import type {Connection} from '../connect.ts';
 import {pickVariant} from '../queries/query.ts';
 import {tableUpkeepQuery} from '../queries/table-upkeep.ts';

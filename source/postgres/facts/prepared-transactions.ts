@@ -1,4 +1,4 @@
-import type {PreparedTransaction} from '../../core/prepared-transactions.ts';
+import type {PreparedTransaction} from '../../core/server/prepared-transactions.ts';
 import type {Connection} from '../connect.ts';
 import {preparedTransactionsQuery} from '../queries/prepared-transactions.ts';
 import {pickVariant} from '../queries/query.ts';

@@ -1,4 +1,4 @@
-import type {RoleLimit} from '../../core/role-limits.ts';
+import type {RoleLimit} from '../../core/pool/role-limits.ts';
 import type {Connection} from '../connect.ts';
 import {pickVariant} from '../queries/query.ts';
 import {type RoleLimitRow, roleLimitsQuery} from '../queries/role-limits.ts';

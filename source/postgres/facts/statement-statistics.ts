@@ -1,4 +1,4 @@
-import type {StatementStatistics} from '../../core/statement-statistics.ts';
+import type {StatementStatistics} from '../../core/server/statement-statistics.ts';
 import {readTarget} from '../capabilities.ts';
 import type {Connection} from '../connect.ts';
 import {settingRemedy, statementsNotes} from '../managed-service.ts';

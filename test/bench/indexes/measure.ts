@@ -1,6 +1,6 @@
-import type {IndexAdvice, IndexProposal} from '../../../source/core/index-advice.ts';
 import {adviseIndexes} from '../../../source/core/indexes/advise.ts';
 import {covers} from '../../../source/core/indexes/covers.ts';
+import type {IndexAdvice, IndexProposal} from '../../../source/core/indexes/index-advice.ts';
 import type {WorkStatement} from '../../../source/core/indexes/planner.ts';
 import type {PresentIndex} from '../../../source/core/indexes/present.ts';
 import {type IndexKey, key} from '../../../source/core/indexes/spec.ts';

@@ -1,10 +1,10 @@
-import type {Table} from '../../../source/core/catalog.ts';
 import {toCandidate} from '../../../source/core/indexes/candidates.ts';
 import type {WorkStatement} from '../../../source/core/indexes/planner.ts';
 import {fewestRows, findCovering, type PresentIndex} from '../../../source/core/indexes/present.ts';
 import {rowsOf} from '../../../source/core/indexes/selectivity.ts';
 import type {Condition} from '../../../source/core/indexes/shape.ts';
 import {btree, definitionOf, type IndexSpec, key} from '../../../source/core/indexes/spec.ts';
+import type {Table} from '../../../source/core/server/catalog.ts';
 
 /** The rule that poolctl is held against: an index of its own for every column a predicate names. */
 export function oneColumnPerPredicate(

@@ -1,10 +1,10 @@
 import {describe, expect, it} from 'vitest';
-import type {Catalog, ForeignKey, Table} from '../../../source/core/catalog.ts';
 import {type AdviceInput, adviseIndexes} from '../../../source/core/indexes/advise.ts';
 import {estimateStatement} from '../../../source/core/indexes/estimate.ts';
 import type {WorkStatement} from '../../../source/core/indexes/planner.ts';
 import type {PresentIndex} from '../../../source/core/indexes/present.ts';
 import {btree, key} from '../../../source/core/indexes/spec.ts';
+import type {Catalog, ForeignKey, Table} from '../../../source/core/server/catalog.ts';
 import {columns, shapeOf, table, tables} from './reading.ts';
 
 type World = {

@@ -1,4 +1,3 @@
-import type {Table} from '../../../source/core/catalog.ts';
 import {readStatement} from '../../../source/core/indexes/read-statement.ts';
 import type {
   Column,
@@ -7,6 +6,7 @@ import type {
   StatementShape,
   TableUse,
 } from '../../../source/core/indexes/shape.ts';
+import type {Table} from '../../../source/core/server/catalog.ts';
 import {loadSqlParser} from '../../../source/postgres/parse-sql.ts';
 
 export const parser = await loadSqlParser();

@@ -1,0 +1,52 @@
+import type {StepResult} from '../ports.ts';
+import type {ParameterValues} from '../recipe.ts';
+import type {StageEvent} from '../rollout.ts';
+import type {Step} from '../step.ts';
+
+/**
+ * The record: an append-only, hash-chained list. `run` opens a run, `intent` stands on disk before each act,
+ * `outcome` after it, `end` closes the run. An intent without an outcome means: unknown, verify.
+ * `rollout` opens a staged rollout, `stage` tells what becomes of its stages, `end` closes it.
+ */
+export type JournalEvent =
+  | {
+      event: 'run';
+      recipe: string;
+      plan: string;
+      params: ParameterValues;
+      /** The run that this one takes back. */
+      undoes?: string;
+      step_count: number;
+      before: Record<string, number>;
+    }
+  | {event: 'intent'; step: number; content: Step}
+  | ({event: 'outcome'; step: number} & StepResult)
+  | {
+      event: 'end';
+      status: 'done' | 'stopped' | 'failed' | 'interrupted';
+      reason: string | null;
+      after: Record<string, number>;
+    }
+  | {event: 'rollout'; name: string; plan: string; file: string; stages: string[]}
+  | ({event: 'stage'; name: string} & StageEvent);
+
+/** What the writer is given; seq, at, hash and previous are the journal's to add. */
+export type JournalDraft = {
+  /** `user@host` of whoever runs poolctl. */
+  actor: string;
+  /** The target's id, never a password. */
+  target: string;
+  /** The run's id. */
+  run: string;
+} & JournalEvent;
+
+export type JournalEntry = JournalDraft & {
+  schema_version: 1;
+  seq: number;
+  /** ISO 8601 UTC. */
+  at: string;
+  /** SHA-256, hex, of the previous hash and this entry's canonical JSON. */
+  hash: string;
+  /** The hash of the entry before; 64 zeros for the first. */
+  previous: string;
+};

@@ -1,0 +1,132 @@
+import {AbortError, exitCodes} from '../errors.ts';
+import type {Executor, StepResult} from '../ports.ts';
+import {redactSecrets} from '../redact.ts';
+import type {SqlStep} from '../step.ts';
+import {type Stop, StopRun} from './stop-run.ts';
+
+export type Acted =
+  /** `row_count` is null for a command that returns no rows. */
+  | {kind: 'done'; row_count: number | null; objection: string | null}
+  /** The connection went while the server worked: it may have happened or not. */
+  | {kind: 'unknown'; message: string; sqlstate: string | null}
+  /** The server or the way there said no: it has not happened. `stop`: nor will any further step. */
+  | {kind: 'refused'; result: StepResult; stop: Stop | null};
+
+export async function act(step: SqlStep, executor: Executor): Promise<Acted> {
+  try {
+    const {row_count, objection = null} = await executor.apply(step);
+    return {kind: 'done', row_count, objection};
+  } catch (error) {
+    const message = messageOf(error);
+    if (error instanceof AbortError) {
+      // The executor throws these before it sends anything: no way in, no slot left.
+      const stop: Stop = {status: 'failed', reason: message, hint: error.hint, exit_code: error.exitCode};
+      return {kind: 'refused', result: failed(null, message), stop};
+    }
+    const sqlstate = sqlstateOf(error);
+    if (sqlstate === null || isUndecided(sqlstate, step)) return {kind: 'unknown', message, sqlstate};
+    const result = failed(sqlstate, explainRefusal(step, sqlstate, message));
+    return {kind: 'refused', result: await swept(step, result, executor), stop: null};
+  }
+}
+
+/**
+ * `verified` only where the step's verification held when asked. Throws StopRun where nobody can tell whether
+ * it happened: the intent then stays without an outcome, for the next start to name.
+ */
+export async function verify(
+  step: SqlStep,
+  acted: Exclude<Acted, {kind: 'refused'}>,
+  executor: Executor,
+): Promise<StepResult> {
+  const row_count = acted.kind === 'done' ? (acted.row_count ?? 0) : 0;
+  const base = {row_count, sqlstate: null, duration_ms: 0};
+  const checked = await check(step, acted, executor);
+  if (checked.holds) {
+    const message = acted.kind === 'done' ? null : 'cut off while acting, but it is done';
+    return {...base, outcome: 'verified', message};
+  }
+  if (acted.kind === 'done') return {...base, outcome: 'applied', message: checked.message};
+  // The server itself said that it stopped (57014): what it left is swept away, and nothing is unknown.
+  if (acted.sqlstate !== null && step.cleanup !== undefined)
+    return swept(step, failed(acted.sqlstate, acted.message), executor);
+  throw new StopRun({
+    status: 'failed',
+    reason: `cut off while acting (${acted.message}): whether it happened is unknown`,
+    hint: "look at the server; 'poolctl journal verify' lists this step as unfinished",
+    exit_code: exitCodes.actFailed,
+  });
+}
+
+export function skipped(message: string): StepResult {
+  return {outcome: 'skipped', row_count: 0, sqlstate: null, message, duration_ms: 0};
+}
+
+export function failed(sqlstate: string | null, message: string): StepResult {
+  return {outcome: 'failed', row_count: 0, sqlstate, message, duration_ms: 0};
+}
+
+/** What went wrong, on one line and without secrets. */
+export function messageOf(error: unknown): string {
+  return redactSecrets(error instanceof Error ? error.message : String(error)).replace(/\s+/g, ' ');
+}
+
+async function check(
+  step: SqlStep,
+  acted: Acted,
+  executor: Executor,
+): Promise<{holds: boolean; message: string}> {
+  // One that was cancelled is not waited for: either it was done by then, or it will not come.
+  const patience_ms = acted.kind === 'unknown' && step.cleanup !== undefined ? 0 : verifyWithinMs(step);
+  try {
+    const holds = await executor.verify(step.verify, patience_ms);
+    return {holds, message: 'the server accepted it, but what it should bring about has not come yet'};
+  } catch (error) {
+    return {holds: false, message: `the server accepted it; it could not be verified: ${messageOf(error)}`};
+  }
+}
+
+/** A step without a time limit (an index build) has come to its end when it is verified. */
+function verifyWithinMs({timeout_ms}: SqlStep): number {
+  return timeout_ms === 0 ? 10_000 : timeout_ms;
+}
+
+async function swept(
+  {cleanup, timeout_ms}: SqlStep,
+  result: StepResult,
+  executor: Executor,
+): Promise<StepResult> {
+  if (cleanup === undefined) return result;
+  try {
+    const {row_count} = await executor.apply({...cleanup, timeout_ms, transaction: false});
+    return row_count === 0
+      ? result
+      : {...result, message: `${result.message}; what it left behind is removed`};
+  } catch (error) {
+    const left = `what it left behind could not be removed (${messageOf(error)}): undo of this run, or repair-invalid-indexes, removes it`;
+    return {...result, message: `${result.message}; ${left}`, has_leftover: true};
+  }
+}
+
+function explainRefusal({apply}: SqlStep, sqlstate: string, message: string): string {
+  const isSignal = /\bpg_(terminate|cancel)_backend\b/.test(apply.text);
+  if (sqlstate !== '42501' || !isSignal || /superuser|pg_signal_backend/i.test(message)) return message;
+  // insufficient_privilege, without PG16's detail of what is missing.
+  return `${message} (ending a superuser's session needs a superuser, another role's pg_signal_backend)`;
+}
+
+/** A server's error has a severity; a socket's (`EPIPE`) looks like a SQLSTATE and has none. */
+function sqlstateOf(error: unknown): string | null {
+  if (!(error instanceof Error) || !('code' in error) || !('severity' in error)) return null;
+  return typeof error.code === 'string' ? error.code : null;
+}
+
+/**
+ * Errors that do not tell whether the act happened: class 08 is a connection exception, 57P01 to 57P05 a
+ * shutdown, a crash or our session ended from outside. 57014, a timeout, can come after a signal
+ * was sent; inside a transaction it means that all was rolled back.
+ */
+function isUndecided(sqlstate: string, step: SqlStep): boolean {
+  if (sqlstate === '57014') return !step.transaction;
+  return sqlstate.startsWith('08') || /^57P0[1-5]$/.test(sqlstate);
+}

@@ -1,0 +1,131 @@
+import {AbortError, BugError, exitCodes} from '../errors.ts';
+import type {Clock, Executor, Files, StepProgress, StepResult} from '../ports.ts';
+import type {FileStep, Measure, SqlStep, Step} from '../step.ts';
+import {act, failed, messageOf, skipped, verify} from './act.ts';
+import {applyChange} from './file-change.ts';
+import {StopRun} from './stop-run.ts';
+
+export type StepPorts = {
+  executor: Executor;
+  clock: Clock;
+  /** Absent where nothing may be written: a plan with a file step is then a defect. */
+  files?: Files;
+  /** How far the server is with a step that has a progress view; null where it does not say. */
+  progress?(step: SqlStep): Promise<StepProgress | null>;
+};
+
+/** What a step is at while it is carried out. */
+export type StepChange = {status: 'acting'; progress: StepProgress | null} | {status: 'verifying'};
+
+/** How often a long act is asked how far it is. */
+const progressEveryMs = 500;
+
+/**
+ * Carries one step out, whose intent is on disk: yields what it is at and returns its result. Throws StopRun where
+ * nobody can tell what happened or no further step can succeed.
+ */
+export async function* carryOutStep(
+  step: Step,
+  ports: StepPorts,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<StepChange, StepResult> {
+  if (step.kind === 'advice') return skipped('advice: for a person to carry out');
+  if (step.kind === 'file') return changeFile(step, ports);
+  const before = await measure(step.measures, ports.executor);
+  const acting = act(step, ports.executor);
+  if (step.progress !== undefined) yield* follow(step, acting, ports, signal);
+  const acted = await acting;
+  if (acted.kind === 'refused') {
+    if (acted.stop) throw new StopRun(acted.stop, acted.result);
+    return acted.result;
+  }
+  if (acted.kind === 'done' && acted.row_count === 0) {
+    return skipped(`${acted.objection ?? 'changed since the preview'}: left alone`);
+  }
+  yield {status: 'verifying'};
+  const result = await verify(step, acted, ports.executor);
+  if (step.measures === undefined) return result;
+  const after = await measure(step.measures, ports.executor);
+  const measures = step.measures.map(({name}, index) => ({
+    name,
+    before: before[index] ?? null,
+    after: after[index] ?? null,
+  }));
+  return {...result, measures};
+}
+
+/** Tells how far it is until it is over; an interruption cancels it, as it may take hours. */
+async function* follow(
+  step: SqlStep,
+  acting: Promise<unknown>,
+  {executor, clock, progress}: StepPorts,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<StepChange> {
+  const ended = new AbortController();
+  const over = acting.then(() => {
+    ended.abort();
+    return 'over' as const;
+  });
+  let isCancelled = false;
+  for (;;) {
+    const wake = AbortSignal.any(signal && !isCancelled ? [ended.signal, signal] : [ended.signal]);
+    const tick = clock.sleep(progressEveryMs, wake).then(
+      () => 'tick' as const,
+      () => 'woken' as const,
+    );
+    if ((await Promise.race([over, tick])) === 'over') return;
+    if (signal?.aborted && !isCancelled) {
+      isCancelled = true;
+      await executor.cancel().catch(() => {});
+    }
+    if (ended.signal.aborted) return;
+    const seen = (await progress?.(step).catch(() => null)) ?? null;
+    yield {status: 'acting', progress: seen};
+  }
+}
+
+async function changeFile(step: FileStep, {files}: StepPorts): Promise<StepResult> {
+  if (files === undefined) throw new BugError('no port carries out file steps');
+  try {
+    const changed = applyChange(await files.read(step.path), step.change);
+    if (changed === undefined) return skipped('the file changed since the preview: left alone');
+    await files.write(step.path, changed);
+    const isThere = (await files.read(step.path)) === changed;
+    const result = {row_count: 1, sqlstate: null, message: null, duration_ms: 0};
+    return {...result, outcome: isThere ? 'verified' : 'applied'};
+  } catch (error) {
+    if (!(error instanceof AbortError)) throw error;
+    return failed(null, messageOf(error));
+  }
+}
+
+async function measure(measures: Measure[] = [], executor: Executor): Promise<(string | null)[]> {
+  const values: (string | null)[] = [];
+  for (const each of measures) {
+    const lines = await linesOf(each, executor).catch(() => null);
+    values.push(lines === null ? null : lines.join('\n'));
+  }
+  return values;
+}
+
+async function linesOf({query, kind}: Measure, executor: Executor): Promise<string[] | null> {
+  if (kind === 'plan') {
+    const plan = await executor.explain?.(query.text);
+    // Of a view or a partial index: what a plan quotes is somebody's data, and the journal keeps none.
+    return plan?.map(line => line.replace(/'(?:[^']|'')*'/g, '?')) ?? null;
+  }
+  const rows = await executor.read(query, measureWithinMs);
+  return rows.map(row => String(Object.values(row)[0] ?? ''));
+}
+
+const measureWithinMs = 5000;
+
+/** Where the run itself may not go on: its step has its result all the same. */
+export function resultOf(error: unknown): StepResult | null {
+  return error instanceof StopRun ? error.result : null;
+}
+
+/** A world that moved before anything was done is a drift, afterwards an incomplete run. */
+export function movedWorld(reason: string, isUntouched: boolean): StopRun {
+  return new StopRun({status: 'stopped', reason, ...(isUntouched && {exit_code: exitCodes.drift})});
+}

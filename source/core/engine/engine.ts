@@ -1,0 +1,258 @@
+import {canonicalJson} from '../chain/canonical.ts';
+import type {JournalEvent} from '../chain/journal.ts';
+import type {Sha256} from '../chain/journal-chain.ts';
+import type {Journal, StepResult} from '../ports.ts';
+import type {Plan} from '../recipe.ts';
+import type {Step} from '../step.ts';
+import {skipped} from './act.ts';
+import {carryOutStep, movedWorld, resultOf, type StepPorts} from './carry-out-step.ts';
+import {findRefill} from './refill.ts';
+import {
+  countOutcomes,
+  createRunState,
+  exitCodeOf,
+  type RunState,
+  type SlotReading,
+  withStep,
+} from './run-state.ts';
+import {type Stop, StopRun, stopOf} from './stop-run.ts';
+
+export type {RunState, SlotReading} from './run-state.ts';
+
+/** What the re-diagnosis right before a step says of it. */
+export type Recheck = {kind: 'go'} | {kind: 'skip'; reason: string} | {kind: 'stop'; reason: string};
+
+export type EnginePorts = StepPorts & {
+  journal: Journal;
+  sha256: Sha256;
+  /** A fresh reading of the slots: before the first batch, before every further one, and after the last. */
+  slots(): Promise<SlotReading>;
+  /** Asked right before each step. The acting statement carries its own guard; this one can know more. */
+  recheck?(step: Step): Promise<Recheck>;
+};
+
+export type RunIdentity = {
+  /** The run's id, unique in the journal. */
+  run: string;
+  /** `user@host` of whoever runs poolctl. */
+  actor: string;
+  /** The target's id. */
+  target: string;
+};
+
+/** What an approval holds for: this target, this recipe, these parameters and exactly these steps. */
+export function planHash(plan: Plan, target: string, sha256: Sha256): string {
+  const {recipe, params, steps} = plan;
+  return sha256(canonicalJson({target, recipe, params, steps}));
+}
+
+/**
+ * Carries a plan out, the only way poolctl changes anything: each intent is on disk before its act and each
+ * outcome after it. Yields the run at every change and ends with one whose `phase` is `ended`; what goes wrong
+ * is in its `reason` and `exit_code`, never thrown. Abort `signal` to stop between steps. Closes the executor.
+ */
+export async function* carryOut(
+  plan: Plan,
+  identity: RunIdentity,
+  ports: EnginePorts,
+  signal?: AbortSignal,
+): AsyncGenerator<RunState> {
+  const run = createRun(plan, identity, ports);
+  try {
+    yield run.state;
+    yield* carryOutSteps(run, signal);
+  } catch (error) {
+    run.stop(stopOf(error));
+  } finally {
+    await ports.executor.close().catch(() => {});
+    // Also when whoever listens stops listening: the journal must say that the run is over.
+    await finish(run);
+  }
+  yield run.state;
+}
+
+type Run = {
+  plan: Plan;
+  ports: EnginePorts;
+  state: RunState;
+  /** Why it stops short; null while it does not. */
+  stopped: Stop | null;
+  /** Whether the journal knows of the run, and so has to be told of its end. */
+  isOpen: boolean;
+  stop(stop: Stop): void;
+  record(event: JournalEvent): Promise<void>;
+};
+
+function createRun(plan: Plan, identity: RunIdentity, ports: EnginePorts): Run {
+  const {run, actor, target} = identity;
+  const self: Run = {
+    plan,
+    ports,
+    state: createRunState(plan, {run, target, plan_hash: planHash(plan, target, ports.sha256)}),
+    stopped: null,
+    isOpen: false,
+    stop(stop) {
+      self.stopped = stop;
+    },
+    async record(event) {
+      try {
+        await ports.journal.append({actor, target, run, ...event});
+      } catch (error) {
+        self.isOpen = false;
+        throw error;
+      }
+    },
+  };
+  return self;
+}
+
+async function* carryOutSteps(run: Run, signal: AbortSignal | undefined): AsyncGenerator<RunState> {
+  const {plan} = run;
+  throwIfInterrupted(signal);
+  await open(run);
+  yield run.state;
+  for (const [index, step] of plan.steps.entries()) {
+    if (index > 0 && index % plan.batch_size === 0) yield* pause(run, index, signal);
+    throwIfInterrupted(signal);
+    yield* settleStep(run, index, step, signal);
+    yield run.state;
+    const result = run.state.steps[index]?.result;
+    if (result?.outcome === 'failed') throwIfInterrupted(signal);
+    if (result?.outcome === 'failed' && plan.on_failure !== 'continue') {
+      throw new StopRun({status: 'failed', reason: `step ${index + 1} failed: ${result.message ?? ''}`});
+    }
+  }
+}
+
+async function open(run: Run): Promise<void> {
+  const {plan, ports} = run;
+  const before = await readSlots(ports);
+  run.state = {...run.state, before};
+  await run.record({
+    event: 'run',
+    recipe: plan.recipe,
+    plan: run.state.plan_hash,
+    params: plan.params,
+    ...(plan.undoes !== undefined && {undoes: plan.undoes}),
+    step_count: plan.steps.length,
+    before: slotNumbers(before),
+  });
+  run.isOpen = true;
+}
+
+/** Between batches applications may reconnect; one that fills what was freed stops the run. */
+async function* pause(run: Run, next: number, signal: AbortSignal | undefined): AsyncGenerator<RunState> {
+  const {plan, ports} = run;
+  run.state = {...run.state, phase: 'pausing', current: next, pause_ms: plan.pause_ms};
+  yield run.state;
+  await ports.clock.sleep(plan.pause_ms, signal).catch(() => {});
+  throwIfInterrupted(signal);
+  const after = await readSlots(ports);
+  run.state = {...run.state, after, pause_ms: null};
+  const refill = findRefill(plan, run.state.steps, run.state.before, after);
+  if (refill !== null) {
+    throw new StopRun({
+      status: 'stopped',
+      reason: refill,
+      hint: 'ending more frees nothing: stop or mend that application, or limit its role (ALTER ROLE ... CONNECTION LIMIT)',
+    });
+  }
+}
+
+async function* settleStep(
+  run: Run,
+  index: number,
+  step: Step,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<RunState> {
+  const {ports} = run;
+  run.state = {...withStep(run.state, index, {status: 'acting'}), phase: 'acting', current: index};
+  yield run.state;
+  const recheck = (await ports.recheck?.(step)) ?? {kind: 'go'};
+  if (recheck.kind === 'stop') throw movedWorld(recheck.reason, isUntouched(run));
+  if (recheck.kind === 'skip') return await settle(run, index, skipped(recheck.reason));
+
+  if (step.kind !== 'advice') await run.record({event: 'intent', step: index, content: step});
+  const started = ports.clock.now().getTime();
+  const settleAfter = (result: StepResult) =>
+    settle(run, index, {...result, duration_ms: ports.clock.now().getTime() - started});
+  try {
+    const carrying = carryOutStep(step, ports, signal);
+    let next = await carrying.next();
+    for (; !next.done; next = await carrying.next()) {
+      run.state = {...withStep(run.state, index, next.value), phase: next.value.status};
+      yield run.state;
+    }
+    await settleAfter(next.value);
+  } catch (error) {
+    const result = resultOf(error);
+    if (result !== null) await settleAfter(result);
+    throw error;
+  }
+}
+
+/** Also when the journal can no longer be written: what happened is shown, and the run ends there. */
+async function settle(run: Run, index: number, result: StepResult): Promise<void> {
+  run.state = withStep(run.state, index, {status: 'ended', progress: null, result});
+  await run.record({event: 'outcome', step: index, ...result});
+}
+
+async function finish(run: Run): Promise<void> {
+  const after = run.isOpen ? await readSlots(run.ports) : null;
+  const stop = run.stopped ?? abandoned(run) ?? completed(run, after);
+  const {status, reason, hint, exit_code} = run.isOpen ? await recordEnd(run, stop, after) : stop;
+  run.state = {
+    ...run.state,
+    phase: 'ended',
+    current: null,
+    pause_ms: null,
+    after,
+    status,
+    reason,
+    hint: hint ?? null,
+    exit_code: exit_code ?? exitCodeOf(status, run.state.steps),
+  };
+}
+
+async function recordEnd(run: Run, stop: Stop, after: SlotReading | null): Promise<Stop> {
+  try {
+    await run.record({event: 'end', status: stop.status, reason: stop.reason, after: slotNumbers(after)});
+    return stop;
+  } catch (error) {
+    return stopOf(error);
+  }
+}
+
+/** Whoever listened stopped listening. */
+function abandoned(run: Run): Stop | null {
+  const isUnfinished = run.state.steps.some(({result}) => result === null);
+  return isUnfinished ? {status: 'interrupted', reason: 'interrupted'} : null;
+}
+
+function completed(run: Run, after: SlotReading | null): Stop {
+  const {failed} = countOutcomes(run.state.steps);
+  const refill = findRefill(run.plan, run.state.steps, run.state.before, after);
+  return {status: failed > 0 ? 'failed' : 'done', reason: refill};
+}
+
+function isUntouched(run: Run): boolean {
+  const {verified, applied} = countOutcomes(run.state.steps);
+  return verified + applied === 0;
+}
+
+function throwIfInterrupted(signal: AbortSignal | undefined): void {
+  if (signal?.aborted) throw new StopRun({status: 'interrupted', reason: 'interrupted'});
+}
+
+/** A reading that fails does not stop a run: under exhaustion it may be what fails first. */
+async function readSlots(ports: EnginePorts): Promise<SlotReading | null> {
+  try {
+    return await ports.slots();
+  } catch {
+    return null;
+  }
+}
+
+function slotNumbers(reading: SlotReading | null): Record<string, number> {
+  return reading === null ? {} : {used: reading.used, headroom: reading.headroom};
+}

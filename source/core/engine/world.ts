@@ -1,0 +1,50 @@
+import {canonicalJson} from '../chain/canonical.ts';
+import type {FactNeeds, Facts} from '../facts/facts.ts';
+import type {ParameterValues, Recipe} from '../recipe.ts';
+import type {Snapshot} from '../snapshot.ts';
+import type {EnginePorts, Recheck} from './engine.ts';
+import {slotsOf} from './run-state.ts';
+
+export type WorldPorts = {
+  /** A fresh reading. */
+  read(): Promise<Snapshot>;
+  /** Fresh facts. */
+  gather(needs: FactNeeds): Promise<Facts>;
+};
+
+/**
+ * The engine's eyes, from whole readings: `slots` reads afresh before each batch, and what the recipe plans on the
+ * first of them decides what the preview still holds for. A step it no longer plans stops the run where its
+ * evidence is the catalog's; a session that came under protection since (it began a dump, a migration, an index
+ * build) is skipped; one that changed otherwise is the guard's of the acting statement.
+ */
+export function watchWorld(
+  recipe: Recipe,
+  params: ParameterValues,
+  {read, gather}: WorldPorts,
+): Pick<EnginePorts, 'slots' | 'recheck'> {
+  let protectedNow = new Map<string, string>();
+  let planned: ReadonlySet<string> | null = null;
+  return {
+    async slots() {
+      const snapshot = await read();
+      const isFirst = planned === null;
+      if (isFirst || recipe.needs === undefined) {
+        const facts = recipe.needs ? await gather(recipe.needs(params)) : {};
+        const plan = recipe.plan?.(snapshot, params, facts);
+        protectedNow = new Map(plan?.left_alone.map(({subject, reason}) => [subject, reason]));
+        planned = new Set(plan?.steps.map(canonicalJson));
+      }
+      return slotsOf(snapshot.budget);
+    },
+    async recheck(step): Promise<Recheck> {
+      const reason = protectedNow.get(step.subject);
+      if (reason !== undefined) return {kind: 'skip', reason: `protected now: ${reason}`};
+      if (recipe.needs === undefined || planned?.has(canonicalJson(step))) return {kind: 'go'};
+      return {
+        kind: 'stop',
+        reason: `the world changed since the preview: "${step.title}" is no longer the plan`,
+      };
+    },
+  };
+}

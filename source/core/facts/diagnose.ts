@@ -1,0 +1,25 @@
+import type {Finding, Recipe} from '../recipe.ts';
+import type {Snapshot} from '../snapshot.ts';
+import type {Facts} from './facts.ts';
+
+export type Diagnosis = {
+  /** The worst first. */
+  findings: Finding[];
+  /** Recipes whose diagnosis failed, and why: a team's own may. */
+  failed: {recipe: string; reason: string}[];
+};
+
+/** What all recipes find; one that fails leaves the others. */
+export function diagnoseAll(recipes: readonly Recipe[], snapshot: Snapshot, facts: Facts): Diagnosis {
+  const findings: Finding[] = [];
+  const failed: Diagnosis['failed'] = [];
+  for (const recipe of recipes) {
+    try {
+      findings.push(...recipe.diagnose(snapshot, facts));
+    } catch (error) {
+      failed.push({recipe: recipe.id, reason: error instanceof Error ? error.message : String(error)});
+    }
+  }
+  findings.sort((a, b) => Number(b.severity === 'critical') - Number(a.severity === 'critical'));
+  return {findings, failed};
+}

@@ -1,0 +1,83 @@
+import type {UrlParameters} from '../engine/file-change.ts';
+import {
+  findVariable,
+  isAmbiguousUrl,
+  maskUrl,
+  readAddress,
+  readParameters,
+  setUrlParameters,
+  type UrlAddress,
+} from './env-text.ts';
+
+/** What of an .env file bears on an application's pool; never its secrets. */
+export type EnvFile = {
+  /** Absolute. */
+  path: string;
+  variable: string;
+  /** Why the variable cannot be read or changed; null where it can. */
+  problem: string | null;
+  /** The line of the variable, its password masked; '' where there is a problem. */
+  masked_line: string;
+  /** Where the URL leads; null where it does not say so itself. */
+  address: UrlAddress | null;
+  parameters: UrlParameters;
+};
+
+/** Parameters of the URL that say how a pool behaves; the rest is nobody's business here. */
+const poolParameters = [
+  'connection_limit',
+  'pool_timeout',
+  'connect_timeout',
+  'socket_timeout',
+  'pgbouncer',
+  'schema',
+  'max',
+  'connectionTimeoutMillis',
+  'idleTimeoutMillis',
+];
+
+/** Reads the variable of an .env file's text; `text` is null where there is no such file. */
+export function readEnvFile(path: string, variable: string, text: string | null): EnvFile {
+  const refuse = (problem: string): EnvFile => ({
+    path,
+    variable,
+    problem,
+    masked_line: '',
+    address: null,
+    parameters: {},
+  });
+  if (text === null) return refuse('there is no such file');
+  const found = findVariable(text, variable);
+  if (found === null) return refuse(`${variable} is not set in it exactly once`);
+  const {value, start} = found;
+  if (!/^(?:postgres(?:ql)?|prisma\+postgres):\/\//.test(value)) {
+    return refuse(`${variable} in it does not hold a postgresql:// URL`);
+  }
+  if (isAmbiguousUrl(value)) {
+    return refuse(`the URL in ${variable} has an @ in its password or its parameters: write it as %40`);
+  }
+  const lineStart = text.lastIndexOf('\n', start) + 1;
+  const all = readParameters(value);
+  return {
+    path,
+    variable,
+    problem: null,
+    // What stands behind the value, a comment perhaps, is nothing to show.
+    masked_line: `${text.slice(lineStart, start)}${maskUrl(value, poolParameters)}${closingQuote(text, start)}`,
+    address: readAddress(value),
+    parameters: Object.fromEntries(
+      poolParameters.flatMap(name => (all.has(name) ? [[name, all.get(name) ?? '']] : [])),
+    ),
+  };
+}
+
+/** The two lines of a diff. */
+export function envDiff(file: EnvFile, before: UrlParameters, after: UrlParameters): string[] {
+  const changed = setUrlParameters(file.masked_line, {variable: file.variable, before, after});
+  return [`-${file.masked_line}`, `+${changed ?? file.masked_line}`];
+}
+
+function closingQuote(text: string, start: number): string {
+  const before = text.charAt(start - 1);
+  return /["'`]/.test(before) ? before : '';
+}

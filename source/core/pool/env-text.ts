@@ -1,0 +1,151 @@
+import type {UrlParameters} from '../engine/file-change.ts';
+
+/**
+ * An .env file's text with query parameters of one variable's URL set, removed (null) or left where they stand;
+ * comments, quotes and every other line stay as they are. `undefined` where the variable is not there exactly once
+ * or its parameters are not as `before` has them.
+ */
+export function setUrlParameters(
+  text: string,
+  {variable, before, after}: {variable: string; before: UrlParameters; after: UrlParameters},
+): string | undefined {
+  const found = findVariable(text, variable);
+  if (found === null) return undefined;
+  const parameters = readParameters(found.value);
+  for (const [name, value] of Object.entries(before)) {
+    if ((parameters.get(name) ?? null) !== value) return undefined;
+  }
+  const value = writeParameters(found.value, after);
+  return text.slice(0, found.start) + value + text.slice(found.start + found.value.length);
+}
+
+/** The value of `variable` without its quotes, and where in the text it starts; null unless it is there exactly once. */
+export function findVariable(text: string, variable: string): {value: string; start: number} | null {
+  const assignment = new RegExp(
+    `^([ \\t]*(?:export[ \\t]+)?${escapeRegExp(variable)}[ \\t]*=[ \\t]*)(?:"([^"\\n]*)"|'([^'\\n]*)'|\`([^\`\\n]*)\`|([^\\s#"'\`][^\\s#]*|(?=[ \\t]*(?:#|\\r?$))))`,
+    'gm',
+  );
+  const [match, ...others] = text.matchAll(assignment);
+  if (match === undefined || others.length > 0) return null;
+  const [, head = '', double, single, back, bare = ''] = match;
+  const quoted = double ?? single ?? back;
+  return {value: quoted ?? bare, start: match.index + head.length + (quoted === undefined ? 0 : 1)};
+}
+
+/** The query parameters of a URL as they are written; works on what `new URL` would refuse. */
+export function readParameters(url: string): Map<string, string> {
+  const [, query = ''] = splitQuery(url);
+  return new Map(
+    query
+      .split('&')
+      .filter(part => part !== '')
+      .map(part => {
+        const at = part.indexOf('=');
+        return at === -1 ? [part, ''] : [part.slice(0, at), decode(part.slice(at + 1))];
+      }),
+  );
+}
+
+/** Where a URL leads and as whom; `host` is a folder where it names a socket. */
+export type UrlAddress = {host: string; port: number; database: string; role: string};
+
+/**
+ * What a postgresql:// URL says of its server; null where it leaves that open, names several hosts, a proxy
+ * (prisma+postgres://) or variables (`${DB_HOST}`).
+ */
+export function readAddress(url: string): UrlAddress | null {
+  const [head] = splitQuery(url);
+  const start = hostStart(url);
+  const credentials = /^postgres(?:ql)?:\/\/([^:@]*)(?::.*)?@$/s.exec(head.slice(0, start));
+  const place = /^(\[[^\]]*\]|[^:/,]*)(?::(\d+))?\/([^/]+)$/.exec(head.slice(start));
+  if (credentials === null || place === null) return null;
+  const [, host = '', port = '5432', database = ''] = place;
+  // Prisma takes a socket's folder from the query, and a host of the authority for form's sake.
+  const named = readParameters(url).get('host') ?? decode(host).replace(/^\[|\]$/g, '');
+  const address = {
+    host: named,
+    port: Number(port),
+    database: decode(database),
+    role: decode(credentials[1] ?? ''),
+  };
+  const isOpen = [named, address.database, address.role].some(text => text === '' || text.includes('$'));
+  return isOpen ? null : address;
+}
+
+/** Whether an `@` may belong to the password or to a parameter: such a URL is better left alone. */
+export function isAmbiguousUrl(url: string): boolean {
+  const [, authority = '', rest = ''] = /^\w[\w+.-]*:\/\/([^/?#]*)(.*)$/s.exec(url) ?? [];
+  return authority.includes('@') && rest.includes('@');
+}
+
+/** `postgresql://app:***@host:5432/shop?schema=***&connection_limit=5`: of the parameters, those named are shown. */
+export function maskUrl(url: string, shown: readonly string[]): string {
+  const [head, query, fragment] = splitQuery(url);
+  const host = hostStart(url);
+  const scheme = url.indexOf('://') + 3;
+  const [user = '', ...password] = head.slice(scheme, Math.max(scheme, host - 1)).split(':');
+  const credentials = host === scheme ? '' : `${user}${password.length > 0 ? ':***' : ''}@`;
+  const masked = (query ?? '')
+    .split('&')
+    .map(part => (part === '' || shown.includes(nameOf(part)) ? part : `${nameOf(part)}=***`));
+  const tail = query === undefined ? '' : `?${masked.join('&')}`;
+  return `${head.slice(0, scheme)}${credentials}${head.slice(host)}${tail}${fragment === '' ? '' : '#***'}`;
+}
+
+function writeParameters(url: string, after: UrlParameters): string {
+  const [head, query = '', fragment] = splitQuery(url);
+  const changed = new Map(Object.entries(after).filter(([, value]) => value !== null));
+  // A parameter that is there already keeps its place.
+  const parts = query.split('&').flatMap(part => {
+    if (part === '') return [];
+    const name = nameOf(part);
+    if (!(name in after)) return [part];
+    const value = changed.get(name);
+    changed.delete(name);
+    return value === undefined || value === null ? [] : [`${name}=${encodeURIComponent(value)}`];
+  });
+  const added = [...changed].map(([name, value]) => `${name}=${encodeURIComponent(value ?? '')}`);
+  const all = [...parts, ...added];
+  return all.length === 0 ? head + fragment : `${head}?${all.join('&')}${fragment}`;
+}
+
+/** A URL's parts as they are written: everything before the query, the query, the fragment with its `#`. */
+function splitQuery(url: string): [head: string, query: string | undefined, fragment: string] {
+  const host = hostStart(url);
+  const hash = url.indexOf('#', host);
+  const fragment = hash === -1 ? '' : url.slice(hash);
+  const body = hash === -1 ? url : url.slice(0, hash);
+  const at = body.indexOf('?', host);
+  return at === -1 ? [body, undefined, fragment] : [body.slice(0, at), body.slice(at + 1), fragment];
+}
+
+/** Behind the `@` that ends the credentials, also where a password holds `/`, `?`, `#` or `@` as they are. */
+function hostStart(url: string): number {
+  const start = url.indexOf('://') + 3;
+  if (start === 2) return 0;
+  const authority = /^[^/?#]*/.exec(url.slice(start))?.[0] ?? '';
+  const isCutPassword = /:[^\]\d,:][^:]*$/.test(authority);
+  const at = authority.includes('@')
+    ? start + authority.lastIndexOf('@')
+    : isCutPassword
+      ? url.lastIndexOf('@')
+      : -1;
+  return Math.max(start, at + 1);
+}
+
+function nameOf(part: string): string {
+  const at = part.indexOf('=');
+  return at === -1 ? part : part.slice(0, at);
+}
+
+function decode(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
+function escapeRegExp(text: string): string {
+  return text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+}

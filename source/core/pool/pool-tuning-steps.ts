@@ -1,0 +1,228 @@
+import type {UrlParameters} from '../engine/file-change.ts';
+import type {Facts} from '../facts/facts.ts';
+import {quoteIdentifier} from '../quote.ts';
+import type {AdviceStep, FileStep, SqlStep, Step, Verification} from '../step.ts';
+import {envDiff} from './env-file.ts';
+import {poolerChanges, poolerLines} from './pgbouncer-ini.ts';
+import {adapterLines, adapterSettings, patchCall} from './pool-patch.ts';
+import type {PoolSettings} from './pool-presets.ts';
+import {envFileOf, type PoolKind, type Tuning} from './pool-tuning.ts';
+import type {RoleLimit} from './role-limits.ts';
+
+/** What is done, the server's part first: it alone can be refused. Advice comes last, for what nobody here can do. */
+export function tuningSteps(tuning: Tuning, facts: Facts): Step[] {
+  const {apply} = tuning.choices;
+  const files = [
+    ...(apply.includes('env') ? envSteps(tuning, facts) : []),
+    ...(apply.includes('adapter') ? adapterSteps(tuning, facts) : []),
+  ];
+  const pooler = apply.includes('pgbouncer') ? poolerSteps(tuning, facts) : [];
+  return [
+    ...(apply.includes('role') ? roleSteps(tuning) : []),
+    ...files,
+    ...pooler,
+    ...poolAdvice(tuning, facts, files),
+    ...(files.length > 0 ? [restartAdvice] : []),
+    ...poolerAdvice(tuning, facts, pooler),
+  ];
+}
+
+/** The URL's parameters, as Prisma up to 6 reads them: seconds. */
+function urlParameters(settings: PoolSettings): Record<string, string> {
+  return {
+    connection_limit: String(settings.connection_limit),
+    pool_timeout: String(settings.pool_timeout_s),
+    connect_timeout: String(settings.connect_timeout_s),
+  };
+}
+
+function roleSteps({choices: {role}, role_limit}: Tuning): SqlStep[] {
+  if (role === null || role.is_superuser || role.connection_limit === role_limit) return [];
+  // 0 would shut the role out.
+  if (role_limit === 0) return [];
+  const limit = (value: number) => ({
+    text: `ALTER ROLE ${quoteIdentifier(role.name)} CONNECTION LIMIT ${value}`,
+    values: [],
+  });
+  return [
+    {
+      kind: 'sql',
+      title: `Limit role ${role.name} to ${role_limit} connections (${limitText(role)} now)`,
+      subject: `role:${role.name}`,
+      guard: limitIs(role.name, role.connection_limit),
+      apply: limit(role_limit),
+      undo: {
+        apply: limit(role.connection_limit),
+        guard: limitIs(role.name, role_limit),
+        verify: limitIs(role.name, role.connection_limit),
+      },
+      verify: limitIs(role.name, role_limit),
+      lock: 'none',
+      transaction: true,
+      timeout_ms: 5000,
+    },
+  ];
+}
+
+function limitText({connection_limit}: RoleLimit): string {
+  return connection_limit < 0 ? 'none' : String(connection_limit);
+}
+
+/** A role that has become a superuser since is not found: no limit holds it. */
+function limitIs(name: string, value: number): Verification {
+  const text = 'SELECT rolconnlimit FROM pg_catalog.pg_roles WHERE rolname = $1 AND NOT rolsuper';
+  return {query: {text, values: [name]}, expect: {column: 'rolconnlimit', op: '=', value}};
+}
+
+function envSteps({settings, kind}: Tuning, facts: Facts): FileStep[] {
+  const file = envFileOf(facts);
+  if (file === null || file.problem !== null || settings === null || kind === 'adapter') return [];
+  const after: UrlParameters = urlParameters(settings);
+  const before = Object.fromEntries(Object.keys(after).map(name => [name, file.parameters[name] ?? null]));
+  if (Object.entries(after).every(([name, value]) => before[name] === value)) return [];
+  return [
+    {
+      kind: 'file',
+      title: `Set the pool in ${file.variable}, then restart the application`,
+      subject: `file:${file.path}`,
+      path: file.path,
+      change: {kind: 'url_parameters', variable: file.variable, before, after},
+      diff: envDiff(file, before, after),
+    },
+  ];
+}
+
+function adapterSteps({settings, kind}: Tuning, {application}: Facts): FileStep[] {
+  if (settings === null || kind !== 'adapter') return [];
+  return (application?.pools ?? []).flatMap(({path, line, call}): FileStep[] => {
+    const patched = call === null ? null : patchCall(call, adapterSettings(settings));
+    if (call === null || patched === null || patched === call) return [];
+    return [
+      {
+        kind: 'file',
+        title: `Set the adapter's pool at line ${line}, then restart the application`,
+        subject: `file:${path}`,
+        path,
+        change: {kind: 'replace', before: call, after: patched},
+        diff: diffLines(call, patched),
+      },
+    ];
+  });
+}
+
+function poolerSteps({pooler}: Tuning, {pooler_file: file}: Facts): FileStep[] {
+  if (file === undefined || file.problem !== null) return [];
+  return poolerChanges(file, pooler).map(({names, change, diff}, _, {length}) => ({
+    kind: 'file',
+    title: `Set PgBouncer's ${length === 1 ? 'pool sizes' : names.join(', ')}, then reload it`,
+    subject: `file:${file.path}`,
+    path: file.path,
+    change,
+    diff,
+  }));
+}
+
+/** Where the pools could not all be set: what to write, and where. */
+function poolAdvice(tuning: Tuning, facts: Facts, done: readonly FileStep[]): AdviceStep[] {
+  const {settings, kind} = tuning;
+  if (settings === null) return [];
+  if (kind === null) return [...adviceFor('url', settings, []), ...adviceFor('adapter', settings, [])];
+  if (kind === 'url') {
+    const file = envFileOf(facts);
+    const wanted = Object.entries(urlParameters(settings));
+    const isSo = wanted.every(([name, value]) => file?.parameters[name] === value);
+    return done.length > 0 || isSo
+      ? []
+      : adviceFor(kind, settings, file?.problem ? [`${file.path}: ${file.problem}`] : []);
+  }
+  const pools = facts.application?.pools ?? [];
+  const wanted = Object.entries(adapterSettings(settings));
+  const left = pools.filter(({path, call, settings: own}) => {
+    const isSo = wanted.every(([name, value]) => own[name as keyof typeof own] === value);
+    return (
+      !isSo &&
+      !done.some(step => step.path === path && step.change.kind === 'replace' && step.change.before === call)
+    );
+  });
+  if (pools.length > 0 && left.length === 0) return [];
+  return adviceFor(
+    kind,
+    settings,
+    left.map(({path, line}) => `${path}:${line}`),
+  );
+}
+
+function adviceFor(kind: PoolKind, settings: PoolSettings, places: readonly string[]): AdviceStep[] {
+  const lines =
+    kind === 'url'
+      ? [
+          "Prisma up to 6: into the query of the application's DATABASE_URL",
+          Object.entries(urlParameters(settings))
+            .map(([name, value]) => `${name}=${value}`)
+            .join('&'),
+        ]
+      : [
+          'Prisma 7, or an adapter: into the object of new PrismaPg({...}), or of the pool it is given',
+          ...adapterLines(adapterSettings(settings)).map(line => `  ${line}`),
+        ];
+  const title = kind === 'url' ? 'Set the pool in the URL' : "Set the adapter's pool";
+  return [{kind: 'advice', title, subject: 'application', text: [...lines, ...places].join('\n')}];
+}
+
+const restartAdvice: AdviceStep = {
+  kind: 'advice',
+  title: 'Restart or redeploy the application',
+  subject: 'application',
+  text: 'A pool is made when a process starts: those that run keep the one they have.',
+};
+
+function poolerAdvice(tuning: Tuning, {pooler_file}: Facts, done: readonly FileStep[]): AdviceStep[] {
+  const {settings, pooler, pooled, choices} = tuning;
+  if (done.length > 0) return [reloadAdvice];
+  const isWanted =
+    settings === null || choices.platform.id === 'pgbouncer' || choices.apply.includes('pgbouncer');
+  const isSo = pooler_file?.problem === null && poolerChanges(pooler_file, pooler).length === 0;
+  if (!isWanted || isSo) return [];
+  const problem = pooler_file?.problem ? [`${pooler_file.path}: ${pooler_file.problem}`] : [];
+  const text = [
+    `pgbouncer.ini, with connection_limit=${pooled.connection_limit} (or max) in each instance:`,
+    '[pgbouncer]',
+    ...poolerLines(pooler),
+    ...problem,
+    ...preparedStatements,
+  ];
+  return [{kind: 'advice', title: 'Put PgBouncer in front', subject: 'pooler', text: text.join('\n')}];
+}
+
+const preparedStatements = [
+  'Prisma up to 6 prepares statements: max_prepared_statements = 200 from PgBouncer 1.21 on (its default since',
+  '1.24), pgbouncer=true in the URL before. Migrations go past it: DIRECT_URL.',
+];
+
+const reloadAdvice: AdviceStep = {
+  kind: 'advice',
+  title: 'Reload PgBouncer',
+  subject: 'pooler',
+  text: [
+    'RELOAD; in its admin console, or SIGHUP: the file alone changes nothing.',
+    ...preparedStatements,
+  ].join('\n'),
+};
+
+/** Lines that went and lines that came, between what both texts begin and end with. */
+function diffLines(before: string, after: string): string[] {
+  const [old, fresh] = [before.split(/\r?\n/), after.split(/\r?\n/)];
+  let head = 0;
+  while (head < Math.min(old.length, fresh.length) && old[head] === fresh[head]) head++;
+  let tail = 0;
+  const most = Math.min(old.length, fresh.length) - head;
+  while (tail < most && old.at(-1 - tail) === fresh.at(-1 - tail)) tail++;
+  return [
+    ...old
+      .slice(0, head)
+      .slice(-1)
+      .map(line => ` ${line}`),
+    ...old.slice(head, old.length - tail).map(line => `-${line}`),
+    ...fresh.slice(head, fresh.length - tail).map(line => `+${line}`),
+  ];
+}

@@ -1,0 +1,66 @@
+import type {Snapshot, Statement} from '../snapshot.ts';
+import {busyConnections} from './queueing.ts';
+
+/** How much the statements of an application keep connections busy. */
+type StatementLoad = {
+  per_second: number;
+  mean_exec_time_ms: number;
+  /** Little's law: connections that execute at once, on average. */
+  busy: number;
+  /** Rates between two readings, or an average since the counters began; its peaks are higher. */
+  basis: 'interval' | 'since_reset';
+  over_ms: number;
+};
+
+export type LoadReading = StatementLoad | {basis: 'none'; reason: string};
+
+/** The load of a role's statements, or of the database's where no role is named. */
+export function readLoad(snapshot: Snapshot, role: string | null): LoadReading {
+  const own = snapshot.statements.filter(
+    ({toplevel, usename, datname}) =>
+      toplevel && (role === null ? datname === snapshot.target.database : usename === role),
+  );
+  if (own.length === 0) {
+    const missing = snapshot.unavailable.find(({section}) => section.startsWith('statements'));
+    return {basis: 'none', reason: missing?.remedy ?? 'pg_stat_statements has none of its statements'};
+  }
+  return loadOfInterval(own) ?? loadSinceReset(own, snapshot);
+}
+
+function loadOfInterval(statements: readonly Statement[]): StatementLoad | null {
+  const rates = statements.flatMap(each => each.rates ?? []);
+  if (rates.length === 0) return null;
+  const per_second = sum(rates.map(each => each.calls_per_second));
+  const exec_ms = sum(rates.map(each => each.exec_ms_per_second));
+  if (per_second === 0) return null;
+  const over_ms = Math.max(...rates.map(each => each.interval_ms));
+  return createLoad(per_second, exec_ms, {basis: 'interval', over_ms});
+}
+
+function loadSinceReset(statements: readonly Statement[], snapshot: Snapshot): LoadReading {
+  const since = snapshot.statements_info?.stats_reset ?? null;
+  const over_ms = since === null ? 0 : Date.parse(snapshot.at) - Date.parse(since);
+  if (!(over_ms >= 1000)) {
+    return {basis: 'none', reason: 'statements were read once, and nothing says since when they are counted'};
+  }
+  const calls = sum(statements.map(each => each.calls));
+  const exec_ms = sum(statements.map(each => each.total_exec_time_ms));
+  const perSecond = (amount: number) => (amount * 1000) / over_ms;
+  return calls === 0
+    ? {basis: 'none', reason: 'its statements were not called'}
+    : createLoad(perSecond(calls), perSecond(exec_ms), {basis: 'since_reset', over_ms});
+}
+
+function createLoad(
+  per_second: number,
+  exec_ms_per_second: number,
+  from: Pick<StatementLoad, 'basis' | 'over_ms'>,
+): StatementLoad {
+  const mean_exec_time_ms = exec_ms_per_second / per_second;
+  const busy = busyConnections({per_second, service_ms: mean_exec_time_ms});
+  return {per_second, mean_exec_time_ms, busy, ...from};
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
+}

@@ -1,0 +1,161 @@
+import type {IndexProposal} from '../indexes/index-advice.ts';
+import {ifNotExists, isUnique, type PlainKey, plainKeysOf} from '../indexes/index-definition.ts';
+import {quoteIdentifier} from '../quote.ts';
+import type {AdviceStep, FileStep, Step} from '../step.ts';
+import {type PrismaModel, type PrismaSchema, readModels} from './prisma-schema.ts';
+
+/**
+ * What keeps a Prisma application's schema and migrations one with a database that was given indexes: `@@index`
+ * lines where the model is found, a migration that is a no-op where the indexes are (none where its name is ''),
+ * and advice for the rest.
+ */
+export function prismaSteps(
+  proposals: readonly IndexProposal[],
+  schema: PrismaSchema,
+  migration: string,
+): Step[] {
+  const placed = proposals.map(proposal => place(proposal, readModels(schema)));
+  const models = new Set(placed.flatMap(({model, line}) => (model === null || line === null ? [] : [model])));
+  const lost = placed.filter(({line}) => line === null);
+  return [
+    ...[...models].flatMap(model =>
+      modelSteps(
+        model,
+        placed.filter(each => each.model === model),
+      ),
+    ),
+    ...migrationSteps(placed, schema, migration),
+    ...(lost.length === 0 ? [] : [adviceOf(lost)]),
+  ];
+}
+
+/** One second after the last migration there is: later than all of them, and the same at every look. */
+export function nextMigration({migrations}: PrismaSchema, name: string): string {
+  const stamps = (migrations?.names ?? []).flatMap(each => /^(\d{14})_/.exec(each)?.[1] ?? []);
+  const last = stamps.sort().at(-1) ?? '20200101000000';
+  const [, ...parts] = /^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)$/.exec(last) ?? [];
+  const [year = 0, month = 1, ...rest] = parts.map(Number);
+  const [day = 1, hour = 0, minute = 0, second = 0] = rest;
+  const next = new Date(Date.UTC(year, month - 1, day, hour, minute, second + 1));
+  return `${next.toISOString().slice(0, 19).replace(/\D/g, '')}_${name}`;
+}
+
+type Placed = {proposal: IndexProposal; model: PrismaModel | null; line: string | null};
+
+function place(proposal: IndexProposal, models: PrismaModel[]): Placed {
+  const model =
+    models.find(
+      ({table, schema}) => table === proposal.table && (schema === null || schema === proposal.schema),
+    ) ?? null;
+  return {proposal, model, line: model && indexLine(proposal, model)};
+}
+
+const types: Record<string, string> = {
+  gin: 'Gin',
+  gist: 'Gist',
+  hash: 'Hash',
+  brin: 'Brin',
+  spgist: 'SpGist',
+};
+
+/** null for what a Prisma schema cannot say: an expression, a partial index, NULLS LAST, a method it does not know. */
+function indexLine({definition, method, name}: IndexProposal, {fields, table}: PrismaModel): string | null {
+  const keys = plainKeysOf(definition);
+  if (keys === null || (method !== 'btree' && types[method] === undefined)) return null;
+  const parts = keys.map(key => fieldPart(key, fields));
+  if (parts.includes(null)) return null;
+  const [attribute, ending] = isUnique(definition) ? ['@@unique', 'key'] : ['@@index', 'idx'];
+  const own = [table, ...keys.map(key => key.name), ending].join('_');
+  const type = method === 'btree' ? '' : `, type: ${types[method]}`;
+  const map = name === own ? '' : `, map: ${JSON.stringify(name)}`;
+  return `${attribute}([${parts.join(', ')}]${type}${map})`;
+}
+
+function fieldPart({name, opclass, order}: PlainKey, fields: PrismaModel['fields']): string | null {
+  const field = fields.get(name);
+  if (field === undefined || !['', 'DESC'].includes(order)) return null;
+  const options = [
+    ...(opclass === null ? [] : [`ops: ${opsOf(opclass)}`]),
+    ...(order === 'DESC' ? ['sort: Desc'] : []),
+  ];
+  return options.length === 0 ? field : `${field}(${options.join(', ')})`;
+}
+
+function opsOf(opclass: string): string {
+  return opclass === 'jsonb_path_ops'
+    ? 'JsonbPathOps'
+    : `raw(${JSON.stringify(opclass.replaceAll('"', ''))})`;
+}
+
+function modelSteps({path, text, name}: PrismaModel, placed: Placed[]): FileStep[] {
+  const lines = placed.flatMap(({line}) => (line === null || hasLine(text, line) ? [] : [`  ${line}`]));
+  if (lines.length === 0) return [];
+  const at = text.lastIndexOf('\n') + 1;
+  const isApart = /\n\s*(@@[^\n]*)?\n$/.test(text.slice(0, at));
+  const added = [...(isApart ? [] : ['']), ...lines];
+  const after = `${text.slice(0, at)}${added.join('\n')}\n${text.slice(at)}`;
+  return [
+    {
+      kind: 'file',
+      title: `tell model ${name} of ${lines.length === 1 ? 'its new index' : `its ${lines.length} new indexes`}`,
+      subject: `file:${path}`,
+      path,
+      change: {kind: 'replace', before: text, after},
+      diff: [` model ${name} {`, ...added.map(line => `+${line}`)],
+    },
+  ];
+}
+
+/** However it is spaced, and whatever it is called. */
+function hasLine(text: string, line: string): boolean {
+  const bare = (each: string) => each.replace(/,\s*(map|name):\s*"[^"]*"/, '').replace(/\s+/g, '');
+  return text.split('\n').some(each => bare(each) === bare(line));
+}
+
+function migrationSteps(placed: Placed[], {migrations}: PrismaSchema, name: string): FileStep[] {
+  if (migrations === null || name === '' || placed.length === 0) return [];
+  const path = `${migrations.folder}/${name}/migration.sql`;
+  const text = [
+    '-- These indexes are in production already, built there with CREATE INDEX CONCURRENTLY: a no-op.',
+    '-- Where a large table lacks one, build it so first: a plain CREATE INDEX keeps writers waiting until it is done.',
+    ...placed.map(each => `${migrationText(each)};`),
+    '',
+  ].join('\n');
+  return [
+    {
+      kind: 'file',
+      title: `write the migration ${name}`,
+      subject: `file:${path}`,
+      path,
+      change: {kind: 'create', text},
+      diff: text
+        .trimEnd()
+        .split('\n')
+        .map(line => `+${line}`),
+    },
+  ];
+}
+
+/** Prisma's own migrations name no schema, unless the model does: it is the URL's. */
+function migrationText({proposal: {schema, table, definition}, model}: Placed): string {
+  const qualified = `${quoteIdentifier(schema)}.${quoteIdentifier(table)}`;
+  const text = ifNotExists(definition);
+  return model !== null && model.schema === null
+    ? text.replace(qualified, () => quoteIdentifier(table))
+    : text;
+}
+
+function adviceOf(lost: Placed[]): AdviceStep {
+  return {
+    kind: 'advice',
+    title: 'bring what schema.prisma cannot say, or where it was not found, in line yourself',
+    subject: 'schema.prisma',
+    text: lost
+      .map(({proposal: {name, schema, table, definition}, model}) =>
+        model === null
+          ? `${name}: no model is mapped to ${schema}.${table}`
+          : `${name}: model ${model.name} cannot say it; the migration alone has it (${definition})`,
+      )
+      .join('\n'),
+  };
+}

@@ -1,0 +1,44 @@
+import {formatAge} from '../format.ts';
+import {describeBackend} from '../sessions/protection.ts';
+import type {Snapshot} from '../snapshot.ts';
+import type {LockNode} from './lock-tree.ts';
+
+const maxWidth = 76;
+const maxLines = 24;
+
+/** Who holds up whom, as lines for a preview; the roots as they come. */
+export function lockFigure(roots: readonly LockNode[], snapshot: Snapshot): string[] {
+  const lines = roots.flatMap(root => [describe(root, snapshot), ...branches(root, snapshot, '')]);
+  const shown = lines.length > maxLines ? lines.slice(0, maxLines - 1) : lines;
+  const rest = lines.length - shown.length;
+  return [...shown, ...(rest > 0 ? [`and ${rest} more`] : [])].map(shorten);
+}
+
+function branches({children}: LockNode, snapshot: Snapshot, indent: string): string[] {
+  return children.flatMap((child, index) => {
+    const isLast = index === children.length - 1;
+    return [
+      `${indent}${isLast ? '└─ ' : '├─ '}${describe(child, snapshot)}`,
+      ...branches(child, snapshot, `${indent}${isLast ? '   ' : '│  '}`),
+    ];
+  });
+}
+
+function describe({pid, waiters_total, is_in_cycle}: LockNode, snapshot: Snapshot): string {
+  const backend = snapshot.backends.find(each => each.pid === pid);
+  const wait = snapshot.lock_waits.find(each => each.pid === pid);
+  return [
+    pid === 0 ? 'prepared transaction' : String(pid),
+    ...(backend ? [describeBackend(backend)] : []),
+    ...(waiters_total > 0 ? [`holds up ${waiters_total}`] : []),
+    ...(is_in_cycle ? ['deadlocked'] : []),
+    ...(wait
+      ? [`waits ${formatAge(wait.wait_age_ms)} for ${wait.mode} on ${wait.relation ?? wait.locktype}`]
+      : []),
+  ].join('  ');
+}
+
+function shorten(line: string): string {
+  const characters = [...line];
+  return characters.length <= maxWidth ? line : `${characters.slice(0, maxWidth - 1).join('')}…`;
+}

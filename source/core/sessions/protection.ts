@@ -1,0 +1,120 @@
+import {quoteIdentifier} from '../quote.ts';
+import type {Protected} from '../recipe.ts';
+import {redactLiterals} from '../redact.ts';
+import type {Backend, Snapshot} from '../snapshot.ts';
+
+export type Protection = {reason: string; is_forbidden: boolean};
+
+/**
+ * Why a session is not to be ended or cancelled, or null. Naming it by pid lifts what protects it from being
+ * swept up (`isNamed`); not what makes it unsafe to act on (no identity) or what the server would refuse.
+ */
+export function protectionOf(backend: Backend, snapshot: Snapshot, isNamed: boolean): Protection | null {
+  const always = unconditional(backend, snapshot);
+  if (always !== null || isNamed) return always;
+  const reason = sweepReason(backend, snapshot);
+  return reason === null ? null : {reason, is_forbidden: false};
+}
+
+/** One line of `left_alone`. */
+export function leftAlone(backend: Backend, {reason, is_forbidden}: Protection): Protected {
+  const line = {subject: subjectOf(backend.pid), description: describeBackend(backend), reason};
+  return is_forbidden ? {...line, is_forbidden} : line;
+}
+
+export function subjectOf(pid: number): string {
+  return `backend:${pid}`;
+}
+
+/** `web/app idle in transaction`: who it is and what it does, without an age, so that it stays the same. */
+export function describeBackend(backend: Backend): string {
+  const {application_name, usename, state} = backend;
+  return `${application_name || '(no name)'}/${usename ?? '?'} ${state ?? 'hidden'}`;
+}
+
+function unconditional(backend: Backend, {target}: Snapshot): Protection | null {
+  if (isOwn(backend)) return {reason: "one of poolctl's own sessions", is_forbidden: false};
+  if (backend.backend_start === null || backend.state === null || backend.state_change === null) {
+    const grant = `GRANT pg_read_all_stats TO ${quoteIdentifier(target.user)}`;
+    return {reason: `hidden from this role, so it cannot be told apart: ${grant}`, is_forbidden: true};
+  }
+  if (backend.is_superuser && !target.privileges.is_superuser) {
+    return {reason: "a superuser's session: the server lets only a superuser end it", is_forbidden: true};
+  }
+  if (backend.backend_type !== null && backend.backend_type !== 'client backend') {
+    return {reason: `a ${backend.backend_type}, not a client session`, is_forbidden: false};
+  }
+  return null;
+}
+
+/** Another user's poolctl on the same server counts as well. */
+function isOwn({application_name}: Backend): boolean {
+  return application_name === 'poolctl';
+}
+
+function sweepReason(backend: Backend, snapshot: Snapshot): string | null {
+  const {application_name, usename} = backend;
+  if (backend.is_superuser) return "a superuser's session";
+  const {roles = [], applications = []} = snapshot.target.protected_sessions ?? {};
+  if (roles.includes(usename ?? '')) return `the role ${usename}, which the configuration protects`;
+  if (applications.includes(application_name))
+    return `the application ${application_name}, which the configuration protects`;
+  if (managedRoles.has(usename ?? '')) return `the managed service's own role ${usename}`;
+  if (dumpPrograms.test(application_name)) return `a dump or backup (${application_name})`;
+  if (migrationPrograms.test(application_name)) return `a migration (${application_name})`;
+  if (snapshot.index_builds.some(({pid}) => pid === backend.pid)) return 'it builds an index';
+  const statement = backend.query ?? '';
+  return mayBeProtected.test(statement) ? statementReason(redactLiterals(statement), statement) : null;
+}
+
+/** A word that every statement below has, looked for first: telling literals apart costs far more. */
+const mayBeProtected =
+  /copy|_pg_dump_cursor|72707369|_prisma_migrations|create|reindex|alter|drop|cluster|vacuum|refresh/i;
+
+function statementReason(statement: string, original: string): string | null {
+  if (dumpStatements.test(statement)) return 'a dump: its statement copies a table out';
+  // The key is a literal, so it is looked for where literals still stand.
+  if (prismaMigrateLock.test(original) || /\b_prisma_migrations\b/.test(statement)) return 'prisma migrate';
+  if (/^create (unique )?index\b|^reindex\b/i.test(statement)) return 'it builds an index';
+  return schemaStatements.test(statement) ? 'a migration: its last statement changes the schema' : null;
+}
+
+/** The key of the advisory lock that `prisma migrate` holds while it works. */
+const prismaMigrateLock = /advisory_lock\s*\(\s*72707369\b/i;
+
+const dumpPrograms =
+  /^(pg_dump|pg_dumpall|pg_basebackup|pg_restore|pg_receivewal|pg_recvlogical|pg_rewind|pgbackrest|barman|wal-g|walg)\b/i;
+
+const migrationPrograms =
+  /\b(prisma[ _-]?migrate|schema-engine|migration-engine|flyway|liquibase|alembic|dbmate|sqitch|knex-migrate|pgroll)\b/i;
+
+/** pg_dump's own, also under another application_name. */
+const dumpStatements = /^copy\b.*\bto stdout\b|\b_pg_dump_cursor\b/i;
+
+const schemaStatements =
+  /^(alter (table|type|index|sequence|schema|domain)|drop (table|index|type|schema|sequence)|create (unlogged )?table|create (schema|type|extension|materialized view)|cluster|vacuum|refresh materialized view)\b/i;
+
+/** Roles of the services themselves, by the services' own documentation. `postgres` is the customer's. */
+const managedRoles: ReadonlySet<string> = new Set([
+  'rdsadmin',
+  'rdsrepladmin',
+  'rdsproxyadmin',
+  'rds_superuser',
+  'cloudsqladmin',
+  'cloudsqlagent',
+  'cloudsqlreplica',
+  'cloudsqlimportexport',
+  'azuresu',
+  'azure_superuser',
+  'azure_pg_admin',
+  'supabase_admin',
+  'supabase_auth_admin',
+  'supabase_storage_admin',
+  'supabase_replication_admin',
+  'supabase_realtime_admin',
+  'supabase_read_only_user',
+  'supabase_etl_admin',
+  'cloud_admin',
+  'zenith_admin',
+  'neon_superuser',
+]);

@@ -1,0 +1,11 @@
+import type {SessionIdentity} from '../snapshot.ts';
+
+/** `4711@2025-01-01T…`: pid and backend_start, because a pid alone is reused. A hidden start leaves the pid. */
+export function sessionId(backend: {pid: number; backend_start: string | null}): string {
+  return `${backend.pid}@${backend.backend_start ?? ''}`;
+}
+
+export function parseSessionId(id: string): SessionIdentity {
+  const at = id.indexOf('@');
+  return {pid: Number(id.slice(0, at)), backend_start: id.slice(at + 1)};
+}

@@ -1,0 +1,119 @@
+import {readCount, readDuration, readList, readText, readValues, usage, writeText} from '../parameters.ts';
+import type {Parameter, ParameterValues} from '../recipe.ts';
+import {type Backend, type BackendState, backendStates, type Snapshot} from '../snapshot.ts';
+import {parseSessionId} from './session-id.ts';
+
+export type NamedSession = {pid: number; backend_start: string | null};
+
+/** Which sessions a recipe is to act on; null is "whichever". */
+export type SessionCriteria = {
+  older_than_ms: number;
+  states: readonly BackendState[];
+  application: string | null;
+  role: string | null;
+  database: string | null;
+  client: string | null;
+  at_most: number | null;
+  /** Named one by one; null where sessions are chosen by the rest. */
+  named: NamedSession[] | null;
+};
+
+export const pidParameter: Parameter = {
+  name: 'pid',
+  description: 'these sessions, named one by one: pids with commas between them (4711,4712)',
+  kind: 'pids',
+  default: '',
+  suggest: snapshot => snapshot.backends.map(({pid}) => String(pid)),
+};
+
+/** Narrowing to some sessions, the same in every recipe that acts on many. */
+export const filterParameters: Parameter[] = [
+  textParameter('application', 'only this application_name; "" is those without one', ({application_name}) =>
+    writeText(application_name),
+  ),
+  textParameter('role', 'only sessions of this role', ({usename}) =>
+    usename === null ? null : writeText(usename),
+  ),
+  textParameter('database', 'only sessions in this database', ({datname}) =>
+    datname === null ? null : writeText(datname),
+  ),
+  textParameter('client', 'only from this client address; local is the unix socket', ({client_addr}) =>
+    client_addr === null ? 'local' : client_addr,
+  ),
+  {name: 'at_most', description: 'no more sessions than this', kind: 'integer', default: ''},
+];
+
+/** Throws AbortError (exit 2) on a name the recipe does not have or a value that cannot be read. */
+export function readCriteria(params: ParameterValues, parameters: readonly Parameter[]): SessionCriteria {
+  const read = readValues(params, parameters);
+  return {
+    older_than_ms: readDuration('older_than', read('older_than')),
+    states: readStates(read('states')),
+    application: readText(read('application')),
+    role: readText(read('role')),
+    database: readText(read('database')),
+    client: readText(read('client')),
+    at_most: readCount('at_most', read('at_most')),
+    named: readPids(read('pid')),
+  };
+}
+
+/** For recipes that act on nobody who is not named. */
+export function requireNamed(criteria: SessionCriteria): SessionCriteria {
+  if (criteria.named === null) throw usage('pid is not set', 'name the sessions: --set pid=4711,4712');
+  return criteria;
+}
+
+/** Whether a session is one of those meant. A named one is, however young; a hidden one may be. */
+export function matchesCriteria(backend: Backend, criteria: SessionCriteria): boolean {
+  const {application, role, database, client} = criteria;
+  return (
+    (application === null || backend.application_name === application) &&
+    (role === null || backend.usename === role) &&
+    (database === null || backend.datname === database) &&
+    (client === null || (backend.client_addr ?? 'local') === client) &&
+    (criteria.named !== null || isHidden(backend) || (backend.state_age_ms ?? 0) >= criteria.older_than_ms)
+  );
+}
+
+function isHidden({state}: Backend): boolean {
+  return state === null;
+}
+
+function textParameter(
+  name: string,
+  description: string,
+  read: (backend: Backend) => string | null,
+): Parameter {
+  return {
+    name,
+    description,
+    kind: 'text',
+    default: '',
+    suggest: (snapshot: Snapshot) => [
+      ...new Set(snapshot.backends.map(read).filter(value => value !== null)),
+    ],
+  };
+}
+
+function readStates(text: string): BackendState[] {
+  return readList(text).map(name => {
+    const state = backendStates.find(each => each === name.toLowerCase());
+    if (state === undefined)
+      throw usage(`states: no state "${name}"`, `PostgreSQL has ${backendStates.join(', ')}`);
+    return state;
+  });
+}
+
+function readPids(text: string): NamedSession[] | null {
+  const words = text.split(/[\s,]+/).filter(word => word !== '');
+  if (words.length === 0) return null;
+  return words.map(word => {
+    const {pid, backend_start} = word.includes('@')
+      ? parseSessionId(word)
+      : {pid: Number(word), backend_start: ''};
+    if (!Number.isSafeInteger(pid) || pid < 1)
+      throw usage(`pid: "${word}" is not a pid`, 'write pid=4711,4712');
+    return {pid, backend_start: backend_start || null};
+  });
+}

@@ -1,0 +1,145 @@
+import {formatAge} from '../format.ts';
+import {type LockNode, lockTree} from '../reading/lock-tree.ts';
+import type {GroupKey, Protected, WatchedGroup} from '../recipe.ts';
+import {redactLiterals} from '../redact.ts';
+import type {Backend, Snapshot} from '../snapshot.ts';
+import {describeBackend, leftAlone, protectionOf, subjectOf} from './protection.ts';
+import {matchesCriteria, type NamedSession, type SessionCriteria} from './session-parameters.ts';
+import {isKnownSession, type KnownSession} from './session-steps.ts';
+
+export type Selection = {
+  chosen: KnownSession[];
+  left_alone: Protected[];
+  /** How many sessions each one holds up, directly and through others. */
+  heldUp: ReadonlyMap<number, number>;
+};
+
+/** Who is meant and may be touched, blockers first, then whoever has been in that state longest. */
+export function selectSessions(snapshot: Snapshot, criteria: SessionCriteria): Selection {
+  const heldUp = countHeldUp(snapshot);
+  const isNamed = criteria.named !== null;
+  const left_alone: Protected[] = [];
+  const chosen: KnownSession[] = [];
+  for (const backend of meant(snapshot, criteria, left_alone)) {
+    const protection = protectionOf(backend, snapshot, isNamed);
+    if (protection !== null) left_alone.push(leftAlone(backend, protection));
+    else if (isKnownSession(backend)) chosen.push(backend);
+  }
+  chosen.sort(
+    (a, b) =>
+      (heldUp.get(b.pid) ?? 0) - (heldUp.get(a.pid) ?? 0) ||
+      (b.state_age_ms ?? 0) - (a.state_age_ms ?? 0) ||
+      a.pid - b.pid,
+  );
+  const kept = chosen.slice(0, criteria.at_most ?? chosen.length);
+  for (const backend of chosen.slice(kept.length)) {
+    left_alone.push(leftAlone(backend, {reason: `beyond at_most=${criteria.at_most}`, is_forbidden: false}));
+  }
+  return {chosen: kept, left_alone, heldUp};
+}
+
+/** Application x role x client of the chosen, with the steps that end their sessions. */
+export function watchGroups(chosen: readonly Backend[]): WatchedGroup[] {
+  const groups = new Map<string, WatchedGroup>();
+  for (const [index, backend] of chosen.entries()) {
+    const key = groupKeyOf(backend);
+    const id = JSON.stringify(key);
+    const group = groups.get(id) ?? {...key, steps: []};
+    group.steps.push(index);
+    groups.set(id, group);
+  }
+  return [...groups.values()];
+}
+
+function groupKeyOf({application_name, usename, client_addr}: Backend): GroupKey {
+  return {application_name, usename: usename ?? '', client_addr};
+}
+
+/** Sessions of the same application and role together, the largest group first. */
+export function groupByApplication(backends: readonly Backend[]): Backend[][] {
+  const groups = new Map<string, Backend[]>();
+  for (const backend of backends) {
+    const key = JSON.stringify([backend.application_name, backend.usename]);
+    groups.set(key, [...(groups.get(key) ?? []), backend]);
+  }
+  return [...groups.values()].sort((a, b) => b.length - a.length);
+}
+
+/** How many sessions each pid holds up; those that hold up nobody are absent. */
+export function countHeldUp(snapshot: Snapshot): Map<number, number> {
+  const counts = new Map<number, number>();
+  const visit = (node: LockNode) => {
+    if (node.waiters_total > 0) counts.set(node.pid, node.waiters_total);
+    node.children.forEach(visit);
+  };
+  lockTree(snapshot.backends, snapshot.lock_waits).forEach(visit);
+  return counts;
+}
+
+const maxDescribed = 12;
+
+/** One line per session in the user's words: who, how long, what it did last, whom it holds up. */
+export function describeSessions({chosen, heldUp}: Selection): string[] {
+  const lines = chosen
+    .slice(0, maxDescribed)
+    .map(session => describeSession(session, heldUp.get(session.pid) ?? 0));
+  if (chosen.length > maxDescribed) lines.push(`and ${chosen.length - maxDescribed} more`);
+  return lines;
+}
+
+function describeSession(session: Backend, waiters: number): string {
+  const age = formatAge(session.state_age_ms);
+  const statement = shorten(redactLiterals(session.query ?? ''), 90);
+  const what =
+    statement === '' ? '' : `, ${session.state === 'active' ? 'running' : 'last statement'}: ${statement}`;
+  const xact = session.xact_age_ms === null ? '' : `, transaction open ${formatAge(session.xact_age_ms)}`;
+  const blocks = waiters === 0 ? '' : `, holds up ${counted(waiters, 'session')}`;
+  return `${session.pid} ${describeBackend(session)} for ${age}${xact}${blocks}${what}`;
+}
+
+/** `1 session`, `3 sessions`. */
+export function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
+}
+
+function shorten(text: string, length: number): string {
+  return text.length <= length ? text : `${text.slice(0, length - 1)}…`;
+}
+
+function meant(snapshot: Snapshot, criteria: SessionCriteria, left_alone: Protected[]): Backend[] {
+  const candidates =
+    criteria.named === null ? snapshot.backends : findNamed(snapshot, criteria.named, left_alone);
+  return candidates.filter(backend => {
+    if (!matchesCriteria(backend, criteria)) return false;
+    if (backend.state === null || criteria.states.includes(backend.state)) return true;
+    if (criteria.named !== null) {
+      const reason = `it is ${backend.state}: not one of ${criteria.states.join(', ')}`;
+      left_alone.push(leftAlone(backend, {reason, is_forbidden: false}));
+    }
+    return false;
+  });
+}
+
+function findNamed(snapshot: Snapshot, named: readonly NamedSession[], left_alone: Protected[]): Backend[] {
+  const found = new Map<number, Backend>();
+  for (const {pid, backend_start} of named) {
+    const backend = snapshot.backends.find(each => each.pid === pid);
+    const isOther =
+      backend_start !== null && backend !== undefined && backend.backend_start !== backend_start;
+    if (backend !== undefined && !isOther) found.set(pid, backend);
+    else
+      left_alone.push({
+        subject: subjectOf(pid),
+        description: String(pid),
+        reason: absence(snapshot, pid, isOther),
+      });
+  }
+  return [...found.values()];
+}
+
+function absence(snapshot: Snapshot, pid: number, isOther: boolean): string {
+  if (isOther) return 'the session is gone; another one has its pid by now';
+  const worker = snapshot.background_workers.find(each => each.pid === pid);
+  if (worker) return `a ${worker.backend_type}, not a client session`;
+  return "no such session now: gone, or poolctl's own";
+}

@@ -1,0 +1,63 @@
+import type {AbortError} from '../errors.ts';
+import {readList, usage} from '../parameters.ts';
+import type {Backend} from '../snapshot.ts';
+
+/** How long a statement of each class may run: a look-up by key, a join, an aggregation, a report. */
+export const classLimitsMs = {simple: 1000, standard: 5000, complex: 15_000, report: 30_000} as const;
+
+export type StatementClass = keyof typeof classLimitsMs;
+
+/** From the strictest to the most patient. */
+export const statementClasses = Object.keys(classLimitsMs) as StatementClass[];
+
+/** Who belongs to a class: by role, by application_name, or by words of the statement. `*` is anything. */
+export type Selector = {by: 'role' | 'application' | 'pattern'; glob: string};
+
+export type ClassRules = {
+  selectors: Record<StatementClass, Selector[]>;
+  /** The class of all others; null leaves them alone. */
+  otherwise: StatementClass | null;
+};
+
+/** `role:web, pattern:count(*` as selectors. Throws AbortError (exit 2) on what is none. */
+export function readSelectors(name: string, text: string): Selector[] {
+  return readList(text).map(word => {
+    const [, by, glob] = /^(role|application|pattern):\s*(.+)$/is.exec(word) ?? [];
+    if (by === undefined || glob === undefined) throw noSelector(name, word);
+    return {by: by.toLowerCase() as Selector['by'], glob};
+  });
+}
+
+function noSelector(name: string, word: string): AbortError {
+  return usage(
+    `${name}: "${word}" names nobody`,
+    'write role:NAME, application:NAME or pattern:WORDS, with commas between them',
+  );
+}
+
+/** Of several that fit, the most patient one; null where it belongs to none. */
+export function classOf(backend: Backend, {selectors, otherwise}: ClassRules): StatementClass | null {
+  const fits = (name: StatementClass) => selectors[name].some(selector => matches(backend, selector));
+  return statementClasses.findLast(fits) ?? otherwise;
+}
+
+/** Those that name a role or an application that no session has. */
+export function absentSelectors({selectors}: ClassRules, backends: readonly Backend[]): Selector[] {
+  return Object.values(selectors)
+    .flat()
+    .filter(selector => selector.by !== 'pattern' && !backends.some(each => matches(each, selector)));
+}
+
+function matches({usename, application_name, query}: Backend, {by, glob}: Selector): boolean {
+  if (by === 'role') return globOf(`^${regexOf(glob)}$`).test(usename ?? '');
+  if (by === 'application') return globOf(`^${regexOf(glob)}$`).test(application_name);
+  return globOf(regexOf(glob.replace(/\s+/g, ' '))).test((query ?? '').replace(/\s+/g, ' '));
+}
+
+function globOf(pattern: string): RegExp {
+  return new RegExp(pattern, 'is');
+}
+
+function regexOf(glob: string): string {
+  return glob.replace(/[.+?^${}()|[\]\\]/g, '\\$&').replaceAll('*', '.*');
+}

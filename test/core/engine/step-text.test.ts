@@ -1,0 +1,89 @@
+import {describe, expect, it} from 'vitest';
+import {hasLongGuard, stepLines, stepText} from '../../../source/core/engine/step-text.ts';
+import {freeNameGuard} from '../../../source/core/indexes/index-guards.ts';
+import type {SqlStep, Step} from '../../../source/core/step.ts';
+
+const verify: SqlStep['verify'] = {
+  query: {text: 'SELECT 1 AS n', values: []},
+  expect: {column: 'n', op: '=', value: 1},
+};
+const build: SqlStep = {
+  kind: 'sql',
+  title: 'build orders_idx',
+  subject: 'table:orders',
+  guard: {query: {text: 'SELECT $1 AS guard', values: ['x']}, expect: {column: 'guard', op: '=', value: 'x'}},
+  settings: {lock_timeout: '5min'},
+  apply: {text: 'CREATE INDEX CONCURRENTLY orders_idx\nON orders (id)', values: []},
+  cleanup: {guard: verify, apply: {text: 'DROP INDEX CONCURRENTLY orders_idx', values: []}},
+  undo: {apply: {text: 'SELECT undo($1)', values: [7]}, verify},
+  verify,
+  lock: 'share',
+  transaction: false,
+  timeout_ms: 0,
+};
+const end = (pid: number): SqlStep => ({
+  kind: 'sql',
+  title: `end ${pid}`,
+  subject: `backend:${pid}`,
+  apply: {text: 'SELECT end($1)', values: [pid]},
+  undo: 'irreversible',
+  verify,
+  lock: 'none',
+  transaction: false,
+  timeout_ms: 1000,
+});
+
+it('shows all that is sent, in its order', () => {
+  expect(stepLines(build)).toEqual([
+    {kind: 'guard', text: 'only if SELECT $1 AS guard with $1 = "x" says guard = "x"'},
+    {kind: 'setting', text: "SET lock_timeout = '5min'"},
+    {kind: 'statement', text: 'CREATE INDEX CONCURRENTLY orders_idx'},
+    {kind: 'statement', text: 'ON orders (id)'},
+    {kind: 'cleanup', text: 'if it fails: DROP INDEX CONCURRENTLY orders_idx'},
+    {kind: 'undo', text: 'lock: share; undo: SELECT undo($1) with $1 = 7'},
+  ]);
+});
+
+describe('a guard longer than two lines', () => {
+  const guard = freeNameGuard({schema: 'public', name: 'orders_idx', table: 'orders', table_oid: '1'});
+  const compared: SqlStep['guard'] = {
+    query: {text: `SELECT ${'x'.repeat(160)}`, values: []},
+    expect: {column: 'value', op: '=', value: null},
+  };
+
+  it('is folded to what it means, and nothing else is', () => {
+    const folded = {
+      kind: 'folded',
+      text: 'only if not: the table is not the one of the preview any more; something bears that name already; another poolctl is building or dropping an index here',
+    };
+    const [first, ...others] = stepLines({...build, guard}, {isFolded: true});
+    expect(first).toEqual(folded);
+    expect(others).toEqual(stepLines(build).slice(1));
+    expect(stepLines({...build, guard: compared}, {isFolded: true})[0]?.text).toBe('only if value = null');
+    expect(stepText({...build, guard}, undefined).body[0]).toBe(folded.text);
+  });
+
+  it('is whole where it is asked for', () => {
+    const whole = stepLines({...build, guard}).filter(({kind}) => kind === 'guard');
+    expect(whole).toHaveLength(guard.query.text.split('\n').length);
+  });
+
+  it('is told from a short one', () => {
+    expect(hasLongGuard([build])).toBe(false);
+    expect(hasLongGuard([build, {...build, guard}])).toBe(true);
+  });
+});
+
+it('repeats of a row of like steps their values alone', () => {
+  const whole = ['SELECT end($1)', '$1 = 1', 'lock: none; cannot be undone'];
+  expect(stepText(end(1), build)).toEqual({head: 'end 1', body: whole});
+  expect(stepText(end(2), end(1))).toEqual({head: null, body: ['$1 = 2']});
+});
+
+it('keeps the signs of a diff, and the lines of advice', () => {
+  const change = {kind: 'replace', before: 'a', after: 'b'} as const;
+  const file: Step = {kind: 'file', title: 't', subject: 's', path: '.env', change, diff: ['-a', '+b']};
+  expect(stepText(file, undefined)).toEqual({head: 't', body: ['.env', '-a', '+b']});
+  const advice: Step = {kind: 'advice', title: 't', subject: 's', text: 'one\ntwo'};
+  expect(stepText(advice, undefined)).toEqual({head: 't', body: ['one', 'two']});
+});

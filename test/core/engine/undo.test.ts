@@ -1,0 +1,96 @@
+import {describe, expect, it} from 'vitest';
+import type {JournalEntry} from '../../../source/core/chain/journal.ts';
+import {findRun, planUndo} from '../../../source/core/engine/undo.ts';
+import type {StepResult} from '../../../source/core/ports.ts';
+import type {SqlStep, Verification} from '../../../source/core/step.ts';
+
+const verification = (name: string): Verification => ({
+  query: {text: name, values: []},
+  expect: {column: 'is', op: '=', value: true},
+});
+
+const build: SqlStep = {
+  kind: 'sql',
+  title: 'build index a_idx',
+  subject: 'index:public.a_idx',
+  guard: verification('free'),
+  settings: {lock_timeout: '5min'},
+  apply: {text: 'CREATE INDEX CONCURRENTLY a_idx', values: []},
+  undo: {
+    apply: {text: 'DROP INDEX CONCURRENTLY a_idx', values: []},
+    guard: verification('same'),
+    verify: verification('gone'),
+  },
+  verify: verification('valid'),
+  cleanup: {guard: verification('invalid'), apply: {text: 'DROP INDEX CONCURRENTLY a_idx', values: []}},
+  progress: 'create_index',
+  lock: 'share',
+  transaction: false,
+  timeout_ms: 0,
+};
+
+function journalOf(result: Partial<StepResult> | null): JournalEntry[] {
+  const run = {event: 'run', run: 'abc', recipe: 'apply-indexes', params: {}, at: 'then', actor: 'me'};
+  const intent = {event: 'intent', run: 'abc', step: 0, content: build};
+  const outcome = {event: 'outcome', run: 'abc', step: 0, ...result};
+  return [run, intent, ...(result === null ? [] : [outcome])] as JournalEntry[];
+}
+
+const undo = (result: Partial<StepResult> | null) => planUndo(findRun(journalOf(result), 'ab'));
+
+describe('the undo of a build', () => {
+  it.each<[string, Partial<StepResult> | null]>([
+    ['that was verified', {outcome: 'verified'}],
+    ['that nobody saw the end of', null],
+  ])('%s drops the index if it is still the same, and can be undone in turn', (_title, result) => {
+    const [step, ...others] = undo(result).steps;
+    expect(others).toEqual([]);
+    expect(step).toMatchObject({
+      apply: {text: 'DROP INDEX CONCURRENTLY a_idx'},
+      guard: verification('same'),
+      verify: verification('gone'),
+      undo: {apply: build.apply, guard: verification('free'), verify: verification('valid')},
+    });
+    expect(step).not.toHaveProperty('cleanup');
+  });
+
+  it('that failed has nothing to take back, but what it could not sweep away itself', () => {
+    expect(undo({outcome: 'failed'})).toMatchObject({
+      steps: [],
+      left_alone: [{reason: expect.stringContaining('nothing')}],
+    });
+    expect(undo({outcome: 'failed', has_leftover: true})).toMatchObject({
+      steps: [{title: 'sweep away what is left of: build index a_idx', guard: verification('invalid')}],
+      left_alone: [],
+    });
+  });
+});
+
+it('names a run by the beginning of its id, where that is one run alone', () => {
+  const entries = ['abc', 'abd'].flatMap(run => journalOf(null).map(entry => ({...entry, run})));
+  expect(findRun(entries, 'abd').run.run).toBe('abd');
+  expect(() => findRun(entries, 'ab')).toThrow('not one run');
+  expect(() => findRun(entries, 'x')).toThrow('no run');
+});
+
+it("turns a file's diff round, what goes still before what comes", () => {
+  const step = {
+    kind: 'file',
+    title: 'Set it, then restart',
+    subject: 'file:/a',
+    path: '/a',
+    change: {kind: 'replace', before: 'a\nb', after: 'c\nd'},
+    diff: [' head', '-a', '-b', '+c', '+d', ' tail', '-e', '+f', '-g', '+h'],
+  };
+  const entries = [
+    {event: 'run', run: 'abc', recipe: 'tune', params: {}, at: 'then', actor: 'me'},
+    {event: 'intent', run: 'abc', step: 0, content: step},
+  ] as JournalEntry[];
+  expect(planUndo(findRun(entries, 'abc')).steps).toMatchObject([
+    {
+      title: 'undo: Set it, then restart',
+      change: {before: 'c\nd', after: 'a\nb'},
+      diff: [' head', '-c', '-d', '+a', '+b', ' tail', '-f', '-h', '+e', '+g'],
+    },
+  ]);
+});

@@ -1,0 +1,84 @@
+import {describe, expect, it} from 'vitest';
+import {applyChange, invertChange} from '../../../source/core/engine/file-change.ts';
+import {poolerChanges, readPoolerFile} from '../../../source/core/pool/pgbouncer-ini.ts';
+
+const settings = {
+  pool_mode: 'transaction',
+  max_client_conn: 550,
+  default_pool_size: 77,
+  max_db_connections: 77,
+};
+
+const typical = `[databases]
+shop = host=db password=secret pool_size=5
+
+[pgbouncer]
+;default_pool_size = 20
+pool_mode = session
+default_pool_size = 20
+listen_port = 6432
+`;
+
+it('changes the lines that say otherwise, adds what is missing, and takes all back', () => {
+  const changes = poolerChanges(readPoolerFile('/p.ini', typical), settings).map(({change}) => change);
+  const changed = changes.reduce<string>((text, change) => String(applyChange(text, change)), typical);
+  expect(changed).toBe(`[databases]
+shop = host=db password=secret pool_size=5
+
+[pgbouncer]
+;default_pool_size = 20
+pool_mode = transaction
+default_pool_size = 77
+max_client_conn = 550
+max_db_connections = 77
+listen_port = 6432
+`);
+  expect(changes).toHaveLength(1);
+  const back = changes
+    .toReversed()
+    .reduce<string>((text, change) => String(applyChange(text, invertChange(change))), changed);
+  expect(back).toBe(typical);
+  expect(poolerChanges(readPoolerFile('/p.ini', changed), settings)).toEqual([]);
+  expect(JSON.stringify(changes)).not.toContain('secret');
+});
+
+it('changes lines that stand apart one by one, each by its name', () => {
+  const text =
+    '[pgbouncer]\nmax_db_connections = 9\nlisten_port = 1\ndefault_pool_size = 9\npool_mode = session\nmax_client_conn = 550\n';
+  const changes = poolerChanges(readPoolerFile('/p.ini', text), settings);
+  expect(changes.map(({names, diff}) => ({names, diff}))).toEqual([
+    {names: ['max_db_connections'], diff: ['-max_db_connections = 9', '+max_db_connections = 77']},
+    {
+      names: ['default_pool_size', 'pool_mode'],
+      diff: [
+        '-default_pool_size = 9',
+        '-pool_mode = session',
+        '+default_pool_size = 77',
+        '+pool_mode = transaction',
+      ],
+    },
+  ]);
+});
+
+it.each([
+  ['the header is its first line', '[pgbouncer]\npool_mode=transaction\n'],
+  ['the file ends without a line end', '[databases]\n[pgbouncer]'],
+  ['its line ends are those of Windows', '[pgbouncer]\r\npool_mode = session\r\n'],
+])('fits where %s', (_, text) => {
+  const changes = poolerChanges(readPoolerFile('/p.ini', text), settings).map(({change}) => change);
+  const changed = changes.reduce<string>((all, change) => String(applyChange(all, change)), text);
+  expect(readPoolerFile('/p.ini', changed).problem).toBeNull();
+  expect(poolerChanges(readPoolerFile('/p.ini', changed), settings)).toEqual([]);
+});
+
+describe('leaves alone', () => {
+  it.each([
+    ['no file', null],
+    ['no section of its own', '[databases]\n'],
+    ['a setting that is there twice', '[pgbouncer]\npool_mode = session\npool_mode = transaction\n'],
+  ])('%s', (_, text) => {
+    const file = readPoolerFile('/p.ini', text);
+    expect(file.problem).not.toBeNull();
+    expect(poolerChanges(file, settings)).toEqual([]);
+  });
+});

@@ -1,0 +1,88 @@
+import {describe, expect, it} from 'vitest';
+import {codeOnly} from '../../../source/core/pool/javascript-text.ts';
+import {findPoolCalls, patchCall} from '../../../source/core/pool/pool-patch.ts';
+
+const settings = {max: 7, connectionTimeoutMillis: 10_000, idleTimeoutMillis: 30_000};
+const all = 'max: 7, connectionTimeoutMillis: 10000, idleTimeoutMillis: 30000';
+
+describe('patchCall', () => {
+  it.each([
+    ['an object on one line', 'new PrismaPg({connectionString})', `new PrismaPg({connectionString, ${all}})`],
+    [
+      'blanks inside the braces',
+      'new PrismaPg({ connectionString: url })',
+      `new PrismaPg({ connectionString: url, ${all} })`,
+    ],
+    ['an empty object', 'new Pool({})', `new Pool({${all}})`],
+    [
+      'settings that are there',
+      'new Pool({max: 10, idleTimeoutMillis: 1_000, connectionTimeoutMillis: 0})',
+      'new Pool({max: 7, idleTimeoutMillis: 30000, connectionTimeoutMillis: 10000})',
+    ],
+    [
+      'several lines, a comma at the end',
+      'new PrismaPg({\n  connectionString: process.env.DATABASE_URL,\n})',
+      'new PrismaPg({\n  connectionString: process.env.DATABASE_URL,\n  max: 7,\n  connectionTimeoutMillis: 10000,\n  idleTimeoutMillis: 30000,\n})',
+    ],
+    [
+      'several lines, none, and a comment',
+      'new PrismaPg(\n{\n    connectionString: url // max: 3, }\n  }, {schema})',
+      'new PrismaPg(\n{\n    connectionString: url, // max: 3, }\n    max: 7,\n    connectionTimeoutMillis: 10000,\n    idleTimeoutMillis: 30000,\n  }, {schema})',
+    ],
+    [
+      'line ends of Windows',
+      'new Pool({\r\n\tmax: 1\r\n})',
+      'new Pool({\r\n\tmax: 7,\r\n\tconnectionTimeoutMillis: 10000,\r\n\tidleTimeoutMillis: 30000,\r\n})',
+    ],
+    [
+      'a spread before',
+      'new Pool({...config, max: 2})',
+      'new Pool({...config, max: 7, connectionTimeoutMillis: 10000, idleTimeoutMillis: 30000})',
+    ],
+    [
+      'max of something nested',
+      'new Pool({ssl: {max: 3}, note: "max: 4"})',
+      `new Pool({ssl: {max: 3}, note: "max: 4", ${all}})`,
+    ],
+  ])('%s', (_, call, patched) => expect(patchCall(call, settings)).toBe(patched));
+
+  it.each([
+    ['a variable', 'new PrismaPg(pool)'],
+    ['a handed pool', 'new PrismaPg({pool})'],
+    ['a string', 'new PrismaPg("postgresql://x")'],
+    ['a setting that is no number', 'new Pool({max: Number(process.env.MAX ?? 10)})'],
+    ['a setting that a spread overrides', 'new Pool({max: 3, ...config})'],
+    ['a setting by its name alone', 'new Pool({max})'],
+  ])('null: %s', (_, call) => expect(patchCall(call, settings)).toBeNull());
+
+  it('changes nothing where all is so already', () => {
+    const call = `new Pool({${all}})`;
+    expect(patchCall(call, settings)).toBe(call);
+  });
+});
+
+describe('findPoolCalls', () => {
+  it.each([
+    ['an adapter', 'const a = new PrismaPg({ max: 3 });', ['new PrismaPg({ max: 3 })']],
+    [
+      'the pool that it is handed',
+      'const pool = new pg.Pool({max: 3});\nnew PrismaPg(pool);',
+      ['new pg.Pool({max: 3})'],
+    ],
+    ['an adapter whose pool comes from elsewhere', 'new PrismaPg(pool)', ['new PrismaPg(pool)']],
+    ['none in a comment or a string', '// new PrismaPg({})\nconst text = "new PrismaPg({})";', []],
+    ['none that is another pool', 'new Pool({max: 3})', []],
+    ['none that is cut off', 'new PrismaPg({max: 3', []],
+  ])('%s', (_, text, expected) => expect(findPoolCalls(text).map(call => call.text)).toEqual(expected));
+
+  it('reads the numbers', () => {
+    expect(findPoolCalls('new PrismaPg({max: 1_0, idleTimeoutMillis: x})')[0]?.settings).toEqual({max: 10});
+  });
+});
+
+it('blanks what is no code, and moves nothing', () => {
+  const text = 'a("x\\"}") /* { \n */ + `$' + '{b}` // }\nc';
+  const code = codeOnly(text);
+  expect(code).toHaveLength(text.length);
+  expect(code.replace(/ +/g, ' ')).toBe('a(" ") \n + ` ` \nc');
+});

@@ -1,0 +1,153 @@
+import {describe, expect, it} from 'vitest';
+import {applyChange} from '../../../source/core/engine/file-change.ts';
+import type {IndexProposal} from '../../../source/core/indexes/index-advice.ts';
+import {nextMigration, prismaSteps} from '../../../source/core/prisma/prisma-indexes.ts';
+import {type PrismaSchema, readModels} from '../../../source/core/prisma/prisma-schema.ts';
+import {createProposal} from '../../helpers/catalog.ts';
+
+const path = '/app/prisma/schema.prisma';
+const text = `datasource db {
+  provider = "postgresql"
+}
+
+// model Ghost {
+// }
+
+model Order {
+  id        Int      @id // @map("nope")
+  userId    Int      @map("user_id")
+  createdAt DateTime @default(now()) @map(name: "created_at")
+  settings  Json     @default("{}")
+  user      User     @relation(fields: [userId], references: [id])
+
+  @@unique([userId, createdAt])
+  @@map("orders")
+}
+
+model User {
+  id     Int @id
+  orders Order[]
+}
+
+enum Level {
+  LOW
+}
+`;
+const schema: PrismaSchema = {
+  files: [{path, text}],
+  migrations: {folder: '/app/prisma/migrations', names: ['20240131235959_init', '20231231000000_older', 'x']},
+};
+
+/** The schema after the file steps for these proposals. */
+function schemaWith(...proposals: IndexProposal[]): string {
+  let changed: string | null | undefined = text;
+  for (const step of prismaSteps(proposals, schema, '20250101000000_add_indexes')) {
+    if (step.kind === 'file' && step.path === path) changed = applyChange(changed ?? null, step.change);
+  }
+  if (typeof changed !== 'string') throw new Error('the steps do not fit');
+  return changed;
+}
+
+function addedBy(proposal: IndexProposal): string[] {
+  const lines = schemaWith(proposal).split('\n');
+  return lines.filter(line => !text.split('\n').includes(line)).map(line => line.trim());
+}
+
+describe('a Prisma schema', () => {
+  it('is read model by model: names, tables, columns', () => {
+    expect(
+      readModels(schema).map(({name, table, fields}) => [name, table, Object.fromEntries(fields)]),
+    ).toEqual([
+      [
+        'Order',
+        'orders',
+        {id: 'id', user_id: 'userId', created_at: 'createdAt', settings: 'settings', user: 'user'},
+      ],
+      ['User', 'User', {id: 'id', orders: 'orders'}],
+    ]);
+  });
+
+  it.each<[string, Partial<IndexProposal>, string[]]>([
+    ['fields by the columns they map', {}, ['@@index([userId])']],
+    [
+      'several, with their order',
+      {
+        columns: [{expression: '"user_id"'}, {expression: '"created_at"', order: 'DESC'}],
+        name: 'orders_user_id_created_at_idx',
+      },
+      ['@@index([userId, createdAt(sort: Desc)])'],
+    ],
+    ["a name that is not Prisma's own", {name: 'by_user'}, ['@@index([userId], map: "by_user")']],
+    [
+      'GIN, with its operator class',
+      {columns: [{expression: '"settings" jsonb_path_ops'}], method: 'gin', name: 'orders_settings_idx'},
+      ['@@index([settings(ops: JsonbPathOps)], type: Gin)'],
+    ],
+    [
+      'unique ones, as a migration has them',
+      {
+        definition:
+          'CREATE UNIQUE INDEX CONCURRENTLY "orders_user_id_key" ON "public"."orders" USING btree ("user_id")',
+        name: 'orders_user_id_key',
+      },
+      ['@@unique([userId])'],
+    ],
+    [
+      'no INCLUDE',
+      {
+        definition:
+          'CREATE INDEX CONCURRENTLY "a" ON "public"."orders" USING btree ("user_id") INCLUDE ("id")',
+      },
+      [],
+    ],
+    ['no partial index', {predicate: '(user_id > 5)'}, []],
+    ['no expression', {columns: [{expression: 'lower("status")'}]}, []],
+    ['no NULLS LAST', {columns: [{expression: '"user_id"', order: 'DESC NULLS LAST'}]}, []],
+    ['no column that is no field', {columns: [{expression: '"hidden"'}]}, []],
+    ['no table that is no model', {table: 'elsewhere'}, []],
+  ])('is told %s', (_what, overrides, lines) => {
+    expect(addedBy(createProposal(overrides))).toEqual(lines);
+  });
+
+  it('gets them at the end of their model, a blank line before the first', () => {
+    const user = createProposal({table: 'User', columns: [{expression: '"id"'}], name: 'User_id_idx'});
+    const changed = schemaWith(createProposal(), user);
+    expect(changed).toContain('  @@map("orders")\n  @@index([userId])\n}');
+    expect(changed).toContain('  orders Order[]\n\n  @@index([id])\n}');
+  });
+
+  it('is left as it is where it has the index already, whatever it is called', () => {
+    const has = {
+      ...schema,
+      files: [
+        {path, text: text.replace('@@map("orders")', '@@index([ userId ], map: "x")\n  @@map("orders")')},
+      ],
+    };
+    expect(prismaSteps([createProposal()], has, 'm').map(step => step.kind === 'file' && step.path)).toEqual([
+      '/app/prisma/migrations/m/migration.sql',
+    ]);
+  });
+
+  it('gets advice for what it cannot say, and the migration has it all the same', () => {
+    const steps = prismaSteps([createProposal({predicate: '(user_id > 5)'})], schema, 'm');
+    expect(steps.map(({kind}) => kind)).toEqual(['file', 'advice']);
+    expect(steps[0]).toMatchObject({
+      change: {
+        kind: 'create',
+        text: expect.stringContaining(
+          'CREATE INDEX IF NOT EXISTS "orders_user_id_idx" ON "orders" USING btree ("user_id") WHERE (user_id > 5);',
+        ),
+      },
+    });
+  });
+});
+
+describe('a migration', () => {
+  it('comes a second after the last one, at every look', () => {
+    expect(nextMigration(schema, 'add_indexes')).toBe('20240201000000_add_indexes');
+  });
+
+  it('is not written where the application has none', () => {
+    expect(prismaSteps([createProposal()], {...schema, migrations: null}, 'm')).toHaveLength(1);
+  });
+});
