@@ -8,7 +8,7 @@ import {invertChange} from './file-change.ts';
 type RunEntry = JournalEntry & {event: 'run'};
 
 /** One step of an earlier run as the journal has it; no result means that nobody knows whether it happened. */
-export type DoneStep = {index: number; step: Step; result: StepResult | null};
+type DoneStep = {index: number; step: Step; result: StepResult | null};
 
 export type JournaledRun = {
   run: RunEntry;
