@@ -92,8 +92,8 @@ it('walks the guide by keys: findings, parameters, preview, typed word, verified
   await terminal.waitFor(/3 steps, kill-idle/);
   terminal.write('j\r');
   await terminal.waitFor(/ run \w+\n[\s\S]*3 of 3 begun/);
-  expect(shown(terminal)).toMatch(/1 {2}end session \d+ .*\n +✔ verified, .*backend:\d+\n +SELECT pid,/);
-  expect(shown(terminal)).toMatch(/\d+ more lines below: PgDn/);
+  await terminal.waitFor(/1 {2}end session \d+ .*\n +✔ verified, .*backend:\d+\n +SELECT pid,/);
+  await terminal.waitFor(/\d+ more lines below: PgDn/);
   terminal.write('G');
   await terminal.waitFor(/3 {2}end session/);
 });
