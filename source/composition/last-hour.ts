@@ -5,8 +5,6 @@ import type {KeptTape} from '../core/tape.ts';
 import type {Shell} from './shell.ts';
 
 const hourMs = 3_600_000;
-/** Just below the default interval, which is kept whole. */
-const keepEveryMs = 1900;
 /** Some ten times what an hour of 200 sessions takes. */
 const mostBytes = 24 * 1024 * 1024;
 /** What packs readings is loaded after these: the first frame, and the keys, come before. */
@@ -30,18 +28,9 @@ export function createLastHour({cwd}: Shell): PastPort {
     });
     return loading;
   };
-  let kept_ms = Number.NEGATIVE_INFINITY;
-  /** A refresh faster than that is for the eye; the way back in time does without. */
-  const isDue = (reading: Reading) => {
-    const now_ms = performance.now();
-    if (reading.kind === 'snapshot' && now_ms - kept_ms < keepEveryMs) return false;
-    kept_ms = now_ms;
-    return true;
-  };
   return {
     tape: load,
     keep(reading, severity) {
-      if (!isDue(reading)) return;
       if (tape !== null) return keepOn(tape, reading, severity);
       waiting.push([reading, severity]);
       // An upgrade took the file away: there is no way back in time then, and `tape` says so.

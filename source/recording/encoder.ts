@@ -20,10 +20,9 @@ const groupLength = 120;
 
 /**
  * Readings to frames. Each says what changed since the one before, and a group of them is one Brotli stream,
- * flushed after each: what was said before costs next to nothing, and the frames there are can be read. `isLight` packs
- * less tightly for less CPU and memory.
+ * flushed after each: what was said before costs next to nothing, and the frames there are can be read.
  */
-export function createEncoder({isLight = false} = {}): Encoder {
+export function createEncoder(): Encoder {
   let base = emptyPacked;
   let track = emptyTrack;
   let stream: TextStream | null = null;
@@ -33,7 +32,7 @@ export function createEncoder({isLight = false} = {}): Encoder {
       const isKey = stream === null || count >= groupLength || snapshot.at < base.at;
       if (stream === null || isKey) {
         stream?.close();
-        stream = openStream(isLight);
+        stream = openStream();
         base = emptyPacked;
         count = 0;
       }
@@ -121,11 +120,11 @@ function begun(snapshot: Snapshot, rates: readonly (StatementRates | null)[], at
 
 type TextStream = {write(text: string): Promise<Buffer>; close(): void};
 
-function openStream(isLight: boolean): TextStream {
+function openStream(): TextStream {
   const brotli = createBrotliCompress({
     params: {
-      [constants.BROTLI_PARAM_QUALITY]: isLight ? 1 : 5,
-      [constants.BROTLI_PARAM_LGWIN]: isLight ? 18 : 20,
+      [constants.BROTLI_PARAM_QUALITY]: 5,
+      [constants.BROTLI_PARAM_LGWIN]: 20,
       [constants.BROTLI_PARAM_MODE]: constants.BROTLI_MODE_TEXT,
     },
   });

@@ -17,8 +17,7 @@ export type MemoryTapeOptions = {
 /** The last readings, packed, in memory. Whole groups are forgotten beyond its bounds, the last one never. */
 export function createMemoryTape({most_ms, most_bytes, fileFor}: MemoryTapeOptions): KeptTape {
   const tape = createFrameTape();
-  // It runs beside every refresh of a console that is to cost little.
-  const encoder = createEncoder({isLight: true});
+  const encoder = createEncoder();
   let target: string | null = null;
   let isLost = false;
   let last: Promise<unknown> = Promise.resolve();
