@@ -86,10 +86,13 @@ describeEachMajor('the demo under its incident', major => {
   test('is helped by a fix: what leaked stays gone, the blocked go on, the healthy come back', async () => {
     const ended = await rows(
       client,
-      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+      `SELECT pid, pg_terminate_backend(pid) FROM pg_stat_activity
         WHERE application_name IN ('assessments-import', 'scoring-recalculate', 'assessments-web')`,
     );
     expect(ended.length).toBeGreaterThan(20);
+    const remaining = () =>
+      rows(client, `SELECT FROM pg_stat_activity WHERE pid IN (${ended.map(({pid}) => pid).join()})`);
+    expect(await within(async () => (await remaining()).length === 0)).toBe(true);
     expect(await within(async () => (await blockedBy(client)).size === 0)).toBe(true);
     expect(await within(async () => (await heldBy(client, 'assessments-web')) > 0)).toBe(true);
     expect(await heldBy(client, 'assessments-import')).toBeLessThanOrEqual(1);
