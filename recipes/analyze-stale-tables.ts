@@ -1,13 +1,7 @@
+import {usageError} from '../source/core/errors.ts';
 import type {Facts} from '../source/core/facts/facts.ts';
-import {formatAge, formatCount} from '../source/core/format.ts';
-import {
-  completeParams,
-  readCount,
-  readList,
-  readNumber,
-  readValues,
-  usage,
-} from '../source/core/parameters.ts';
+import {counted, formatAge, formatCount} from '../source/core/format.ts';
+import {completeParams, readCount, readList, readNumber, readValues} from '../source/core/parameters.ts';
 import {quoteIdentifier} from '../source/core/quote.ts';
 import type {Finding, Parameter, ParameterValues, Plan, Protected, Recipe} from '../source/core/recipe.ts';
 import type {Catalog} from '../source/core/server/catalog.ts';
@@ -20,7 +14,6 @@ import {
   vacuumAdvice,
 } from '../source/core/server/maintenance-steps.ts';
 import {resolveTables} from '../source/core/server/maintenance-tables.ts';
-import {counted} from '../source/core/sessions/session-plan.ts';
 import type {Snapshot} from '../source/core/snapshot.ts';
 import type {Target} from '../source/core/target.ts';
 
@@ -133,7 +126,7 @@ function listed(tables: readonly TableUpkeep[]): string {
 }
 
 function plan({target}: Snapshot, params: ParameterValues, {maintenance, catalog}: Facts): Plan {
-  if (maintenance === undefined) throw usage('the state of the tables could not be read');
+  if (maintenance === undefined) throw usageError('the state of the tables could not be read');
   const {due, bloated, left_alone} = choose({maintenance, catalog}, params, target);
   const holder = holderOf(maintenance);
   return {

@@ -4,7 +4,7 @@ import {type IndexWork, planIndexes} from '../source/core/indexes/index-building
 import {tableOf, uncoveredForeignKeys} from '../source/core/indexes/index-checks.ts';
 import {resolveName} from '../source/core/indexes/index-names.ts';
 import {explainIndexes} from '../source/core/indexes/index-preview.ts';
-import {readLockTimeout} from '../source/core/indexes/index-waits.ts';
+import {lockTimeoutParameter, readLockTimeout} from '../source/core/indexes/index-waits.ts';
 import {completeParams, readChoice, readCount, readValues} from '../source/core/parameters.ts';
 import {nextMigration, prismaSteps} from '../source/core/prisma/prisma-indexes.ts';
 import type {Finding, Parameter, ParameterValues, Plan, Recipe} from '../source/core/recipe.ts';
@@ -45,12 +45,7 @@ const parameters: Parameter[] = [
     kind: 'integer',
     default: '',
   },
-  {
-    name: 'lock_timeout',
-    description: "how long to wait for others' transactions before giving up",
-    kind: 'duration',
-    default: '5min',
-  },
+  lockTimeoutParameter,
   {
     name: 'app',
     description: "the application's folder: its schema.prisma gets @@index lines, its migrations one more",

@@ -1,16 +1,11 @@
-import {formatAge} from '../source/core/format.ts';
+import {counted, formatAge} from '../source/core/format.ts';
 import {didYouMean} from '../source/core/nearest.ts';
 import {completeParams, readChoice, readValues, writeText} from '../source/core/parameters.ts';
 import type {Finding, Parameter, ParameterValues, Plan, Protected, Recipe} from '../source/core/recipe.ts';
 import {redactLiterals} from '../source/core/redact.ts';
 import {leftAlone, type Protection, protectionOf, subjectOf} from '../source/core/sessions/protection.ts';
 import {filterParameters, matchesCriteria, readCriteria} from '../source/core/sessions/session-parameters.ts';
-import {
-  counted,
-  countHeldUp,
-  describeSessions,
-  groupByApplication,
-} from '../source/core/sessions/session-plan.ts';
+import {countHeldUp, describeSessions, groupByApplication} from '../source/core/sessions/session-plan.ts';
 import {cancelStep, isKnownSession, type KnownSession} from '../source/core/sessions/session-steps.ts';
 import {
   absentSelectors,

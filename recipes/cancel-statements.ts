@@ -1,7 +1,8 @@
+import {counted} from '../source/core/format.ts';
 import {completeParams} from '../source/core/parameters.ts';
 import type {Parameter, ParameterValues, Plan, Recipe} from '../source/core/recipe.ts';
 import {pidParameter, readCriteria, requireNamed} from '../source/core/sessions/session-parameters.ts';
-import {counted, describeSessions, selectSessions} from '../source/core/sessions/session-plan.ts';
+import {describeSessions, selectSessions} from '../source/core/sessions/session-plan.ts';
 import {cancelStep} from '../source/core/sessions/session-steps.ts';
 import type {Snapshot} from '../source/core/snapshot.ts';
 

@@ -1,5 +1,6 @@
+import {usageError} from '../source/core/errors.ts';
 import type {Facts} from '../source/core/facts/facts.ts';
-import {formatAge, formatBytes, formatCount} from '../source/core/format.ts';
+import {counted, formatAge, formatBytes, formatCount} from '../source/core/format.ts';
 import {
   buildOf,
   describeIndex,
@@ -9,15 +10,8 @@ import {
 } from '../source/core/indexes/index-checks.ts';
 import {qualified, resolveName} from '../source/core/indexes/index-names.ts';
 import {dropStep} from '../source/core/indexes/index-steps.ts';
-import {preflightLines, readLockTimeout} from '../source/core/indexes/index-waits.ts';
-import {
-  completeParams,
-  readCount,
-  readDuration,
-  readList,
-  readValues,
-  usage,
-} from '../source/core/parameters.ts';
+import {lockTimeoutParameter, preflightLines, readLockTimeout} from '../source/core/indexes/index-waits.ts';
+import {completeParams, readCount, readDuration, readList, readValues} from '../source/core/parameters.ts';
 import type {Parameter, ParameterValues, Plan, Protected, Recipe} from '../source/core/recipe.ts';
 import type {Catalog, Index} from '../source/core/server/catalog.ts';
 import type {Snapshot} from '../source/core/snapshot.ts';
@@ -60,12 +54,7 @@ const parameters: Parameter[] = [
     kind: 'integer',
     default: '',
   },
-  {
-    name: 'lock_timeout',
-    description: "how long to wait for others' transactions before giving up",
-    kind: 'duration',
-    default: '5min',
-  },
+  lockTimeoutParameter,
 ];
 
 const recipe: Recipe = {
@@ -91,7 +80,7 @@ function diagnose(_snapshot: Snapshot, {catalog}: Facts) {
       recipe: recipe.id,
       severity: 'warning' as const,
       subject: 'indexes:unused',
-      summary: `${counted(idle.length)} without a scan since they are counted take ${formatBytes(bytes)} and slow every write; the largest is ${describeIndex(largest)}`,
+      summary: `${counted(idle.length, 'index', 'indexes')} without a scan since they are counted take ${formatBytes(bytes)} and slow every write; the largest is ${describeIndex(largest)}`,
       evidence: {
         indexes: idle.length,
         size_bytes: bytes,
@@ -132,9 +121,10 @@ type Criteria = ReturnType<typeof criteriaOf>;
 function criteriaOf(params: ParameterValues) {
   const read = readValues(params, parameters);
   const max_scans = Number(read('max_scans'));
-  if (!Number.isSafeInteger(max_scans) || max_scans < 0) throw usage('max_scans is not a number from 0 up');
+  if (!Number.isSafeInteger(max_scans) || max_scans < 0)
+    throw usageError('max_scans is not a number from 0 up');
   const standby = read('standby');
-  if (standby !== 'keep' && standby !== 'drop') throw usage(`standby: no "${standby}"`, 'keep or drop');
+  if (standby !== 'keep' && standby !== 'drop') throw usageError(`standby: no "${standby}"`, 'keep or drop');
   return {
     named: readList(read('index')),
     table: read('table'),
@@ -256,7 +246,7 @@ function explain(snapshot: Snapshot, chosen: Index[], criteria: Criteria, left_a
     return [`No index to drop${kept}.`];
   }
   return [
-    `${counted(chosen.length)} without a use since scans are counted: ${formatBytes(sum(chosen))} on disk, and work for every write.`,
+    `${counted(chosen.length, 'index', 'indexes')} without a use since scans are counted: ${formatBytes(sum(chosen))} on disk, and work for every write.`,
     'Each is dropped concurrently: reads and writes go on. Counters do not know of a query that runs once a year.',
     ...preflightLines(snapshot, criteria.lock_timeout_ms),
     'Cut off in the middle, a drop leaves the index invalid: repair-invalid-indexes brings it back or ends it.',
@@ -266,8 +256,4 @@ function explain(snapshot: Snapshot, chosen: Index[], criteria: Criteria, left_a
 
 function sum(indexes: Index[]): number {
   return indexes.reduce((total, {size_bytes}) => total + size_bytes, 0);
-}
-
-function counted(count: number): string {
-  return count === 1 ? '1 index' : `${count} indexes`;
 }

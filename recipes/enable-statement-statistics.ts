@@ -1,5 +1,6 @@
+import {usageError} from '../source/core/errors.ts';
 import type {Facts} from '../source/core/facts/facts.ts';
-import {completeParams, readText, readValues, usage, writeText} from '../source/core/parameters.ts';
+import {completeParams, readText, readValues, writeText} from '../source/core/parameters.ts';
 import {quoteIdentifier} from '../source/core/quote.ts';
 import type {Parameter, ParameterValues, Plan, Recipe} from '../source/core/recipe.ts';
 import type {StatementStatistics} from '../source/core/server/statement-statistics.ts';
@@ -38,10 +39,10 @@ function defaults({target}: Snapshot): ParameterValues {
 }
 
 function plan({target}: Snapshot, params: ParameterValues, {statement_statistics}: Facts): Plan {
-  if (statement_statistics === undefined) throw usage('what the server counts could not be read');
+  if (statement_statistics === undefined) throw usageError('what the server counts could not be read');
   const schema = readText(readValues(params, parameters)('schema')) ?? '';
   if (!statement_statistics.schemas.includes(schema))
-    throw usage(`no schema "${schema}"`, `schemas: ${statement_statistics.schemas.join(', ')}`);
+    throw usageError(`no schema "${schema}"`, `schemas: ${statement_statistics.schemas.join(', ')}`);
   const steps = stepsFor(statement_statistics, schema);
   return {
     recipe: recipe.id,

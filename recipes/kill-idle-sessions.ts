@@ -1,10 +1,9 @@
-import {formatAge, formatRatio} from '../source/core/format.ts';
+import {counted, formatAge, formatRatio} from '../source/core/format.ts';
 import {completeParams, writeText} from '../source/core/parameters.ts';
 import type {Finding, Parameter, ParameterValues, Plan, Recipe} from '../source/core/recipe.ts';
 import {protectionOf} from '../source/core/sessions/protection.ts';
 import {filterParameters, pidParameter, readCriteria} from '../source/core/sessions/session-parameters.ts';
 import {
-  counted,
   describeSessions,
   groupByApplication,
   type Selection,

@@ -1,14 +1,8 @@
+import {usageError} from '../source/core/errors.ts';
 import type {Facts} from '../source/core/facts/facts.ts';
-import {formatAge} from '../source/core/format.ts';
+import {counted, formatAge} from '../source/core/format.ts';
 import {didYouMean} from '../source/core/nearest.ts';
-import {
-  completeParams,
-  readDuration,
-  readText,
-  readValues,
-  usage,
-  writeText,
-} from '../source/core/parameters.ts';
+import {completeParams, readDuration, readText, readValues, writeText} from '../source/core/parameters.ts';
 import type {Finding, Parameter, ParameterValues, Plan, Protected, Recipe} from '../source/core/recipe.ts';
 import type {AdvisoryLock} from '../source/core/server/advisory-locks.ts';
 import {
@@ -18,7 +12,7 @@ import {
   protectionOf,
   subjectOf,
 } from '../source/core/sessions/protection.ts';
-import {counted, describeSessions} from '../source/core/sessions/session-plan.ts';
+import {describeSessions} from '../source/core/sessions/session-plan.ts';
 import {isKnownSession, type KnownSession, terminateStep} from '../source/core/sessions/session-steps.ts';
 import type {Backend, Snapshot} from '../source/core/snapshot.ts';
 
@@ -143,7 +137,7 @@ function plan(snapshot: Snapshot, params: ParameterValues, {advisory_locks = []}
 function refuseUnknown(database: string, {databases}: Snapshot, locks: readonly AdvisoryLock[]): void {
   const names = databases.map(({datname}) => datname).filter(Boolean);
   if (names.length === 0 || [...names, ...locks.map(lock => lock.database)].includes(database)) return;
-  throw usage(
+  throw usageError(
     `there is no database "${database}"${didYouMean(database, names)}`,
     `the server has ${names.join(', ')}`,
   );

@@ -1,4 +1,4 @@
-import {formatAge} from '../source/core/format.ts';
+import {counted, formatAge} from '../source/core/format.ts';
 import {completeParams, readChoice, readDuration, readValues} from '../source/core/parameters.ts';
 import {quoteLiteral} from '../source/core/quote.ts';
 import {lockFigure} from '../source/core/reading/lock-figure.ts';
@@ -7,12 +7,7 @@ import type {Finding, Parameter, ParameterValues, Plan, Protected, Recipe} from 
 import type {PreparedTransaction} from '../source/core/server/prepared-transactions.ts';
 import {describeBackend, leftAlone, protectionOf, subjectOf} from '../source/core/sessions/protection.ts';
 import {pidParameter, readCriteria} from '../source/core/sessions/session-parameters.ts';
-import {
-  counted,
-  countHeldUp,
-  describeSessions,
-  selectSessions,
-} from '../source/core/sessions/session-plan.ts';
+import {countHeldUp, describeSessions, selectSessions} from '../source/core/sessions/session-plan.ts';
 import {cancelStep, type KnownSession, terminateBlockerStep} from '../source/core/sessions/session-steps.ts';
 import {type Backend, backendStates, type Snapshot} from '../source/core/snapshot.ts';
 import type {AdviceStep, Step} from '../source/core/step.ts';

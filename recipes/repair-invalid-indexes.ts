@@ -4,7 +4,7 @@ import {buildOf, describeIndex, tableOf, whyKept} from '../source/core/indexes/i
 import {shapeOf} from '../source/core/indexes/index-definition.ts';
 import {qualified, resolveName} from '../source/core/indexes/index-names.ts';
 import {buildStep, dropStep, type Patience} from '../source/core/indexes/index-steps.ts';
-import {preflightLines, readLockTimeout} from '../source/core/indexes/index-waits.ts';
+import {lockTimeoutParameter, preflightLines, readLockTimeout} from '../source/core/indexes/index-waits.ts';
 import {completeParams, readChoice, readList, readValues} from '../source/core/parameters.ts';
 import {quoteIdentifier} from '../source/core/quote.ts';
 import type {Finding, Parameter, ParameterValues, Plan, Protected, Recipe} from '../source/core/recipe.ts';
@@ -30,12 +30,7 @@ const parameters: Parameter[] = [
     choices: methods,
     default: 'rebuild',
   },
-  {
-    name: 'lock_timeout',
-    description: "how long to wait for others' transactions before giving up",
-    kind: 'duration',
-    default: '5min',
-  },
+  lockTimeoutParameter,
 ];
 
 const recipe: Recipe = {

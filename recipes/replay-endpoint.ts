@@ -1,4 +1,5 @@
-import {readCount, readList, readText, readValues, usage} from '../source/core/parameters.ts';
+import {usageError} from '../source/core/errors.ts';
+import {readCount, readList, readText, readValues} from '../source/core/parameters.ts';
 import type {Parameter, ParameterValues, Plan, Recipe} from '../source/core/recipe.ts';
 
 const parameters: Parameter[] = [
@@ -51,7 +52,7 @@ export default recipe;
 function plan(_: unknown, params: ParameterValues): Plan {
   const read = readValues(params, parameters);
   const endpoint = readText(read('endpoint'));
-  if (endpoint === null) throw usage('endpoint: which file?', 'add --set endpoint=FILE');
+  if (endpoint === null) throw usageError('endpoint: which file?', 'add --set endpoint=FILE');
   requireNumbers('connection_limit', read('connection_limit'), /^[1-9]\d*(\.\.[1-9]\d*)?$/);
   requireNumbers('concurrency', read('concurrency'), /^[1-9]\d*$/);
   readCount('requests', read('requests'));
@@ -102,5 +103,5 @@ function requireNumbers(name: string, text: string, pattern: RegExp): void {
   const words = readList(text);
   const isRange = text.includes('..');
   if (words.length > 0 && words.every(word => pattern.test(word)) && !(isRange && words.length > 1)) return;
-  throw usage(`${name}=${text}: numbers from 1 up are expected`, `write it as ${name}=1,5,10`);
+  throw usageError(`${name}=${text}: numbers from 1 up are expected`, `write it as ${name}=1,5,10`);
 }

@@ -1,11 +1,11 @@
-import {formatAge} from '../source/core/format.ts';
+import {usageError} from '../source/core/errors.ts';
+import {counted, formatAge} from '../source/core/format.ts';
 import {
   completeParams,
   type ReadValue,
   readList,
   readText,
   readValues,
-  usage,
   writeText,
 } from '../source/core/parameters.ts';
 import type {Finding, Parameter, ParameterValues, Plan, Protected, Recipe} from '../source/core/recipe.ts';
@@ -24,7 +24,6 @@ import {
 } from '../source/core/roles/timeout-settings.ts';
 import {explainTimeouts} from '../source/core/roles/timeouts-text.ts';
 import {protectionOf} from '../source/core/sessions/protection.ts';
-import {counted} from '../source/core/sessions/session-plan.ts';
 import type {Backend, Snapshot} from '../source/core/snapshot.ts';
 import type {Step} from '../source/core/step.ts';
 
@@ -112,7 +111,7 @@ type Change = {setting: TimeoutSetting; at: RoleSetting; before: string | null; 
 function plan(snapshot: Snapshot, params: ParameterValues, facts: {role_settings?: RoleSettings}): Plan {
   const {role_settings} = facts;
   const read = readValues(params, parameters);
-  if (role_settings === undefined) throw usage('the settings of roles could not be read');
+  if (role_settings === undefined) throw usageError('the settings of roles could not be read');
   const {role, database} = readWhere(read, role_settings);
   const changes = readChanges(read, snapshot.target.server_version_num).map(({setting, wanted}): Change => {
     const at = {role, database, name: setting.name};
@@ -144,13 +143,13 @@ function plan(snapshot: Snapshot, params: ParameterValues, facts: {role_settings
 function readWhere(read: ReadValue, settings: RoleSettings): {role: string; database: string | null} {
   const role = readText(read('role'));
   const database = readText(read('database'));
-  if (role === null) throw usage('role is not set', 'name the role: --set role=app');
+  if (role === null) throw usageError('role is not set', 'name the role: --set role=app');
   if (!settings.roles.some(({name}) => name === role)) {
     const names = loginRoles(settings).map(({name}) => name);
-    throw usage(`no role "${role}"`, `roles that log in: ${names.join(', ')}`);
+    throw usageError(`no role "${role}"`, `roles that log in: ${names.join(', ')}`);
   }
   if (database !== null && !settings.databases.includes(database))
-    throw usage(`no database "${database}"`, `databases: ${settings.databases.join(', ')}`);
+    throw usageError(`no database "${database}"`, `databases: ${settings.databases.join(', ')}`);
   return {role, database};
 }
 
@@ -159,22 +158,25 @@ function readChanges(read: ReadValue, version: number): Pick<Change, 'setting' |
   const changes = timeoutSettings.flatMap(setting => {
     const wanted = readTimeout(setting.name, read(setting.name));
     const isReset = taken.includes(setting.name);
-    if (wanted !== null && isReset) throw usage(`${setting.name} is both set and reset`);
+    if (wanted !== null && isReset) throw usageError(`${setting.name} is both set and reset`);
     if (wanted === null && !isReset) return [];
     if (version < setting.since) {
       const since = setting.since / 10_000;
-      throw usage(`${setting.name}: PostgreSQL ${since} and later; this is ${Math.floor(version / 10_000)}`);
+      throw usageError(
+        `${setting.name}: PostgreSQL ${since} and later; this is ${Math.floor(version / 10_000)}`,
+      );
     }
     return [{setting, wanted}];
   });
-  if (changes.length === 0) throw usage('no timeout is set', 'such as --set statement_timeout=30s');
+  if (changes.length === 0) throw usageError('no timeout is set', 'such as --set statement_timeout=30s');
   return changes;
 }
 
 function readReset(text: string): string[] {
   const names = timeoutSettings.map(({name}) => name);
   const unknown = readList(text).find(name => !names.includes(name));
-  if (unknown !== undefined) throw usage(`reset: no timeout "${unknown}"`, `there are ${names.join(', ')}`);
+  if (unknown !== undefined)
+    throw usageError(`reset: no timeout "${unknown}"`, `there are ${names.join(', ')}`);
   return readList(text);
 }
 

@@ -1,3 +1,4 @@
+import {usageError} from '../source/core/errors.ts';
 import type {FactNeeds, Facts} from '../source/core/facts/facts.ts';
 import {formatRatio} from '../source/core/format.ts';
 import {
@@ -7,7 +8,6 @@ import {
   readNumber,
   readText,
   readValues,
-  usage,
   writeText,
 } from '../source/core/parameters.ts';
 import {type PlatformId, platforms, presets} from '../source/core/pool/pool-presets.ts';
@@ -237,20 +237,20 @@ function requireVariable(variable: string, facts: Facts): void {
   if (variable === '') return;
   const file = envFileOf(facts);
   if (file === null)
-    throw usage(`variable=${variable}: no .env file was given, nor is one in the app's folder`);
-  if (file.problem !== null) throw usage(`variable=${variable}: ${file.problem} (${file.path})`);
+    throw usageError(`variable=${variable}: no .env file was given, nor is one in the app's folder`);
+  if (file.problem !== null) throw usageError(`variable=${variable}: ${file.problem} (${file.path})`);
 }
 
 /** Throws AbortError (exit 2) on what cannot be read or contradicts itself. */
 function readChoicesOf(read: (name: string) => string, facts: Facts): TuningChoices {
   const id: PlatformId = readChoice('platform', read('platform'), platformIds);
   const platform = platforms.find(each => each.id === id) ?? platforms[0];
-  if (platform === undefined) throw usage(`no platform "${id}"`);
+  if (platform === undefined) throw usageError(`no platform "${id}"`);
   const preset = readChoice('preset', read('preset'), presetIds);
   const instances = readCount('instances', read('instances')) ?? 1;
   const max_instances = readCount('max_instances', read('max_instances')) ?? instances;
   if (max_instances < instances)
-    throw usage(`max_instances=${max_instances} is less than the ${instances} instances there are now`);
+    throw usageError(`max_instances=${max_instances} is less than the ${instances} instances there are now`);
   const share = readNumber('usable_share', read('usable_share'), {least: 0.05, most: 1});
   const overlap = readNumber('deploy_overlap', read('deploy_overlap'), {least: 1, most: 10});
   return {
@@ -270,14 +270,14 @@ function readChoicesOf(read: (name: string) => string, facts: Facts): TuningChoi
 function readRole(name: string | null, {role_limits = []}: Facts): TuningChoices['role'] {
   if (name === null) return null;
   const role = role_limits.find(each => each.name === name);
-  if (role === undefined) throw usage(`role: no role "${name}" that can connect`);
+  if (role === undefined) throw usageError(`role: no role "${name}" that can connect`);
   return role;
 }
 
 function readPlaces(read: (name: string) => string): TunedPlace[] {
   const written = readList(read('apply')).map(word => readChoice('apply', word, tunedPlaces));
   if (written.includes('role') && read('role') === '')
-    throw usage('apply=role: which role?', 'add --set role=NAME');
+    throw usageError('apply=role: which role?', 'add --set role=NAME');
   if (written.length > 0) return written;
   const isGiven = (...names: string[]) => names.some(name => read(name) !== '');
   const places: TunedPlace[] = [

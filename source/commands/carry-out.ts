@@ -1,6 +1,7 @@
 import {carryOut, type EnginePorts, planHash, type RunState} from '../core/engine/engine.ts';
 import {createRunState} from '../core/engine/run-state.ts';
-import {AbortError, BugError, type ExitCode, exitCodes} from '../core/errors.ts';
+import {AbortError, BugError, type ExitCode, exitCodes, usageError} from '../core/errors.ts';
+import {counted} from '../core/format.ts';
 import type {Output} from '../core/ports.ts';
 import type {Plan} from '../core/recipe.ts';
 import {sanitise} from '../core/sanitise.ts';
@@ -34,11 +35,14 @@ export type ConsentFlags = {
 /** Nothing is done that nobody agreed to: by a flag, or by a word on the terminal. */
 export function requireConsent({ask}: ConsentPorts, {dryRun, yes, approve, json}: ConsentFlags): void {
   if (dryRun && (yes || approve !== null)) {
-    throw usage('--dry-run does nothing: it does not go with --yes or --approve');
+    throw usageError('--dry-run does nothing: it does not go with --yes or --approve');
   }
   if (dryRun || yes || approve !== null) return;
   if (ask === undefined || json) {
-    throw usage('nobody can be asked here', 'add --dry-run to see the plan, then --approve HASH or --yes');
+    throw usageError(
+      'nobody can be asked here',
+      'add --dry-run to see the plan, then --approve HASH or --yes',
+    );
   }
 }
 
@@ -99,7 +103,7 @@ async function isAgreed(ports: ConsentPorts, planned: Planned, flags: ConsentFla
   if (flags.approve !== null) return true;
   if (!flags.yes) return isConfirmed(ports, planned);
   if (!target.is_production || flags.yesIrreversible || !plan.steps.some(isIrreversible)) return true;
-  throw usage(
+  throw usageError(
     `--yes does not cover what cannot be undone on ${target.id}, which is marked production`,
     'look at it with --dry-run, then --approve HASH, or add --yes-irreversible',
   );
@@ -114,7 +118,7 @@ async function isConfirmed({ask, output}: ConsentPorts, {plan, target, hash}: Pl
   const word = target.is_production ? target.id : 'yes';
   output.talk(planText(plan, target.id, hash));
   const where = target.is_production ? ' on PRODUCTION' : '';
-  const steps = plan.steps.length === 1 ? '1 step' : `${plan.steps.length} steps`;
+  const steps = counted(plan.steps.length, 'step');
   const typed = await ask?.(`Type ${word} to carry out ${steps}${where}: `);
   return typed?.trim() === word;
 }
@@ -139,8 +143,4 @@ function drifted(hash: string): AbortError {
     hint: `look at it again with --dry-run; it is ${hash} now`,
     exitCode: exitCodes.drift,
   });
-}
-
-function usage(message: string, hint?: string): AbortError {
-  return new AbortError(message, {exitCode: exitCodes.usage, ...(hint !== undefined && {hint})});
 }

@@ -1,4 +1,4 @@
-import {AbortError, exitCodes} from '../core/errors.ts';
+import {AbortError, exitCodes, usageError} from '../core/errors.ts';
 import type {Health} from '../core/health/health.ts';
 import type {GivenLimits} from '../core/health/limits.ts';
 import {type MetricName, metricNames, metricOf} from '../core/health/metrics.ts';
@@ -53,8 +53,5 @@ function uncounted(name: MetricName, value: number | null): string | null {
 }
 
 function unmeasurable(name: MetricName, hint: string): AbortError {
-  return new AbortError(`${limitFlag(name)} cannot be checked by this call`, {
-    hint,
-    exitCode: exitCodes.usage,
-  });
+  return usageError(`${limitFlag(name)} cannot be checked by this call`, hint);
 }

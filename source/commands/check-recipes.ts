@@ -1,4 +1,5 @@
 import {type ExitCode, exitCodes} from '../core/errors.ts';
+import {counted} from '../core/format.ts';
 import type {Output} from '../core/ports.ts';
 import {sanitise} from '../core/sanitise.ts';
 
@@ -16,8 +17,7 @@ export async function checkRecipes(
   if (json) output.data(JSON.stringify({schema_version: 1, directory: folder, files, problems}, null, 2));
   else {
     const lines = problems.map(({file, line, message}) => `${file}:${line}: ${message}`);
-    const end =
-      problems.length === 0 ? [`${files} ${files === 1 ? 'recipe' : 'recipes'}, nothing wrong`] : [];
+    const end = problems.length === 0 ? [`${counted(files, 'recipe')}, nothing wrong`] : [];
     output.data([...lines, ...end].map(sanitise).join('\n'));
   }
   return problems.length === 0 ? exitCodes.ok : exitCodes.usage;

@@ -1,5 +1,5 @@
 import {type ExitCode, exitCodes} from '../core/errors.ts';
-import {formatMs} from '../core/format.ts';
+import {counted, formatMs} from '../core/format.ts';
 import type {Output} from '../core/ports.ts';
 import {sanitise} from '../core/sanitise.ts';
 import type {DoctorCheck, DoctorReport} from '../core/server/doctor.ts';
@@ -57,6 +57,6 @@ function summary(checks: DoctorCheck[]): string {
   const count = (status: DoctorCheck['status']) => checks.filter(check => check.status === status).length;
   const missing = count('missing');
   const advised = count('advice');
-  const advice = advised === 0 ? '' : `; ${advised} ${advised === 1 ? 'piece' : 'pieces'} of advice`;
+  const advice = advised === 0 ? '' : `; ${counted(advised, 'piece')} of advice`;
   return `${missing === 0 ? 'Nothing is missing' : `${missing} missing`}${advice}.`;
 }

@@ -1,6 +1,6 @@
 import {canonicalJson} from '../core/chain/canonical.ts';
 import type {JournalEntry} from '../core/chain/journal.ts';
-import {AbortError, exitCodes} from '../core/errors.ts';
+import {usageError} from '../core/errors.ts';
 import {sanitise} from '../core/sanitise.ts';
 import {runsMarkdown} from './report-markdown.ts';
 import {runsOf} from './report-runs.ts';
@@ -18,10 +18,7 @@ export function exportJournal(entries: readonly JournalEntry[], format: string):
     case 'markdown':
       return runsMarkdown(runsOf(entries, {target: null, from_ms: -Infinity, to_ms: Infinity, run: null}));
   }
-  throw new AbortError(`journal export: no format "${format}"`, {
-    hint: 'It is --format jsonl, csv or markdown.',
-    exitCode: exitCodes.usage,
-  });
+  throw usageError(`journal export: no format "${format}"`, 'It is --format jsonl, csv or markdown.');
 }
 
 const csvColumns = [

@@ -1,9 +1,9 @@
 import type {JournalEntry} from '../core/chain/journal.ts';
 import {type ChainVerdict, genesisHash, type UnfinishedIntent} from '../core/chain/journal-chain.ts';
-import {AbortError, type ExitCode, exitCodes} from '../core/errors.ts';
+import {type ExitCode, exitCodes, usageError} from '../core/errors.ts';
+import {counted} from '../core/format.ts';
 import type {Output} from '../core/ports.ts';
 import {sanitise} from '../core/sanitise.ts';
-import {counted} from '../core/sessions/session-plan.ts';
 import {exportJournal} from './journal-export.ts';
 import {describeRun, resultText} from './journal-run.ts';
 
@@ -29,10 +29,10 @@ export async function showJournal(
   if (verb === 'verify') return verify(ports, {json, head});
   if (verb === 'export') return exportAll(ports, format);
   if (verb === 'show' && run !== undefined) return show(ports, run, flags);
-  throw new AbortError(verb === 'show' ? 'journal show: which run?' : `journal: no "${verb}"`, {
-    hint: 'poolctl journal list | show <run> | verify | export',
-    exitCode: exitCodes.usage,
-  });
+  throw usageError(
+    verb === 'show' ? 'journal show: which run?' : `journal: no "${verb}"`,
+    'poolctl journal list | show <run> | verify | export',
+  );
 }
 
 async function list({journal, output}: JournalPorts, flags: {json: boolean}): Promise<ExitCode> {
@@ -63,10 +63,10 @@ async function show({journal, output}: JournalPorts, run: string, flags: {json: 
   const runs = new Set(all.map(entry => entry.run).filter(id => id.startsWith(run)));
   const id = runs.has(run) ? run : [...runs][0];
   if (id === undefined || (id !== run && runs.size > 1)) {
-    throw new AbortError(`${runs.size === 0 ? 'no run' : `${runs.size} runs`} "${run}" in ${journal.file}`, {
-      hint: "'poolctl journal list' names them",
-      exitCode: exitCodes.usage,
-    });
+    throw usageError(
+      `${runs.size === 0 ? 'no run' : `${runs.size} runs`} "${run}" in ${journal.file}`,
+      "'poolctl journal list' names them",
+    );
   }
   const entries = all.filter(entry => entry.run === id);
   if (flags.json) printJson(output, {schema_version: 1, file: journal.file, run: id, entries});
@@ -88,7 +88,7 @@ async function verify(
     printJson(output, {schema_version: 1, ok, entries, head, broken_at, reason, unfinished, ...keptHead});
   } else {
     const verdict = isUnbroken
-      ? `${journal.file}: ${entries} ${entries === 1 ? 'entry' : 'entries'}, unbroken; head ${head}`
+      ? `${journal.file}: ${counted(entries, 'entry', 'entries')}, unbroken; head ${head}`
       : `${journal.file}: BROKEN at entry ${broken_at}: ${reason}`;
     const lines = [verdict, ...(kept === null ? [] : [describeHead(kept, {isHeld, entries})])];
     output.data([...lines, ...unfinished.map(describeUnfinished)].map(sanitise).join('\n'));
@@ -101,10 +101,10 @@ type KeptHead = {hash: string; seq: number | null};
 /** The entry of a hash that was kept elsewhere. Throws AbortError (exit 2) for what is no hash. */
 async function findHead(journal: JournalPorts['journal'], hash: string): Promise<KeptHead> {
   if (!/^[0-9a-f]{64}$/.test(hash)) {
-    throw new AbortError('--head: no hash of an entry', {
-      hint: "It is the head that 'poolctl journal verify' told: 64 digits and letters a to f.",
-      exitCode: exitCodes.usage,
-    });
+    throw usageError(
+      '--head: no hash of an entry',
+      "It is the head that 'poolctl journal verify' told: 64 digits and letters a to f.",
+    );
   }
   if (hash === genesisHash) return {hash, seq: 0};
   const entry = (await journal.read()).find(each => each.hash === hash);
@@ -115,7 +115,7 @@ function describeHead({hash, seq}: KeptHead, now: {isHeld: boolean; entries: num
   if (!now.isHeld)
     return `MISSING: no entry has the hash ${hash}: what was written until then was cut off or rewritten`;
   const since = now.entries - (seq ?? 0);
-  return `the head that was kept is entry ${seq}; ${since} ${since === 1 ? 'entry' : 'entries'} since`;
+  return `the head that was kept is entry ${seq}; ${counted(since, 'entry', 'entries')} since`;
 }
 
 /** Everything there is, and exit 8 where it does not verify. */

@@ -1,8 +1,9 @@
 import meow from 'meow';
 import manifest from '../../package.json' with {type: 'json'};
-import {AbortError, exitCodes} from '../core/errors.ts';
+import {type AbortError, usageError} from '../core/errors.ts';
 import {nearest} from '../core/nearest.ts';
 import type {Recipe} from '../core/recipe.ts';
+import {helpText} from './help-text.ts';
 import {
   flags as allFlags,
   answerFlags,
@@ -11,7 +12,6 @@ import {
   type Flag,
   type FlagName,
   flagAsTyped,
-  helpText,
   isCommand,
 } from './usage.ts';
 
@@ -73,9 +73,9 @@ function findFlags(argv: string[]): TypedFlags {
     const [name, flag] = Object.entries(knownFlags).find(each => isTyped(each, typed ?? '')) ?? [];
     if (name === undefined || flag === undefined) continue;
     if (flag.type !== 'boolean' && (value ?? `=${valueAfter(argv, index)}`) === '=')
-      throw usage(`${flagAsTyped(name)} needs a value`, valueHint(name, flag));
+      throw usageError(`${flagAsTyped(name)} needs a value`, valueHint(name, flag));
     if (flag.type === 'boolean' && value !== undefined)
-      throw usage(`${flagAsTyped(name)} takes no value`, 'Give it or leave it out.');
+      throw usageError(`${flagAsTyped(name)} takes no value`, 'Give it or leave it out.');
     const {shortFlag} = flag;
     const type = flag.type === 'boolean' ? 'boolean' : 'string';
     found[name] = {type, isMultiple: true, ...(shortFlag !== undefined && {shortFlag})};
@@ -122,7 +122,7 @@ function isPlainWord(word: string): boolean {
 function requireWords(command: CommandName, words: string[]): void {
   const most = command === 'journal' && words[0] !== 'show' ? 1 : commands[command].mostWords;
   if (words.length > most) {
-    throw usage(
+    throw usageError(
       `${words.length - most === 1 ? 'one word' : `${words.length - most} words`} too many`,
       `It is poolctl ${commands[command].usage} [flags].`,
     );
@@ -142,13 +142,13 @@ function readFlags(command: CommandName, given: Given['flags']): Flags {
 function readFlag(name: FlagName, values: readonly (string | boolean)[]): unknown {
   const flag = allFlags[name];
   const typed = flagAsTyped(name);
-  if (values.includes(false)) throw usage(`there is no --no-${typed.slice(2)}`, `Leave out ${typed}.`);
+  if (values.includes(false)) throw usageError(`there is no --no-${typed.slice(2)}`, `Leave out ${typed}.`);
   if (flag.type === 'boolean') return true;
   if ('isMultiple' in flag) return values;
-  if (values.length > 1) throw usage(`${typed} is given twice`, 'Leave out one of them.');
+  if (values.length > 1) throw usageError(`${typed} is given twice`, 'Leave out one of them.');
   if (flag.type === 'string') return values[0];
   if (!/^\d{1,9}$/.test(String(values[0]))) {
-    throw usage(`${typed} wants a whole number`, valueHint(name, flag));
+    throw usageError(`${typed} wants a whole number`, valueHint(name, flag));
   }
   return Number(values[0]);
 }
@@ -156,7 +156,7 @@ function readFlag(name: FlagName, values: readonly (string | boolean)[]): unknow
 function unknownCommand(word: string): AbortError {
   const meant = nearest(word, Object.keys(commands).filter(isCommand));
   const others = "'poolctl --help' lists the commands; a database is named with -d NAME";
-  return usage(
+  return usageError(
     `there is no command "${word}"`,
     meant === undefined ? others : `Did you mean 'poolctl ${meant}'?`,
   );
@@ -166,7 +166,7 @@ function unknownFlag(command: CommandName, name: string): AbortError {
   const call = command === 'console' ? 'poolctl' : `poolctl ${command}`;
   const known = [...commands[command].flags, ...Object.keys(answerFlags)].map(flagAsTyped);
   const meant = nearest(flagAsTyped(name), known);
-  return usage(
+  return usageError(
     `'${call}' takes no ${flagAsTyped(name)}`,
     meant === undefined ? `'${call} --help' lists what it takes` : `Did you mean ${meant}?`,
   );
@@ -187,7 +187,3 @@ const examples: Record<string, string | undefined> = {
   TIMES: '1.5',
   'NAME=VALUE': 'older_than=10min',
 };
-
-function usage(message: string, hint: string): AbortError {
-  return new AbortError(message, {hint, exitCode: exitCodes.usage});
-}

@@ -1,10 +1,9 @@
 import {type ExitCode, exitCodes} from '../core/errors.ts';
 import {diagnoseAll} from '../core/facts/diagnose.ts';
-import {formatBytes} from '../core/format.ts';
+import {counted, formatBytes} from '../core/format.ts';
 import type {Output, Sampler} from '../core/ports.ts';
 import type {Recipe, Severity} from '../core/recipe.ts';
 import {sanitise} from '../core/sanitise.ts';
-import {counted} from '../core/sessions/session-plan.ts';
 import type {Snapshot} from '../core/snapshot.ts';
 import {type Loss, worstOf} from '../core/tape.ts';
 

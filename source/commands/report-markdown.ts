@@ -1,8 +1,7 @@
 import asciichart from 'asciichart';
-import {formatAge, formatCount, formatMs} from '../core/format.ts';
+import {counted, formatAge, formatCount, formatMs} from '../core/format.ts';
 import {redactSecrets} from '../core/redact.ts';
 import {sanitise} from '../core/sanitise.ts';
-import {counted} from '../core/sessions/session-plan.ts';
 import type {Report} from './report.ts';
 import type {Series} from './report-readings.ts';
 import {type ReportRun, type ReportStep, sqlOf} from './report-runs.ts';

@@ -1,6 +1,6 @@
 import type {JournalEvent} from '../core/chain/journal.ts';
-import {AbortError, type ExitCode, exitCodes} from '../core/errors.ts';
-import {formatAge} from '../core/format.ts';
+import {AbortError, type ExitCode, exitCodes, usageError} from '../core/errors.ts';
+import {counted, formatAge} from '../core/format.ts';
 import {metricNames, metricOf} from '../core/health/metrics.ts';
 import type {WatchedHealth} from '../core/health/watching.ts';
 import type {Journal, Output} from '../core/ports.ts';
@@ -121,10 +121,10 @@ async function approve(at: AtStage): Promise<void> {
     return tell(at, {phase: 'approved', detail: flags.yes ? 'by --yes' : 'by --approve-stage'});
   }
   if (ports.ask === undefined || flags.json) {
-    throw new AbortError(`stage "${stage.name}" waits for approval, and nobody can be asked here`, {
-      hint: `The same call with --approve-stage "${stage.name}" goes on.`,
-      exitCode: exitCodes.usage,
-    });
+    throw usageError(
+      `stage "${stage.name}" waits for approval, and nobody can be asked here`,
+      `The same call with --approve-stage "${stage.name}" goes on.`,
+    );
   }
   const typed = await ports.ask(`Type ${sanitise(stage.name)} to let this stage go ahead: `);
   if (typed?.trim() !== stage.name) throw interrupted('not approved: nothing of this stage was done');
@@ -246,7 +246,7 @@ function healthProblem(
     ...(early === null ? [] : [`${metricOf(early).title} stayed critical`]),
     ...critical.map(name => `${metricOf(name).title} ${formatMetric(name, health.metrics[name])}`),
     ...found.map(({summary}) => summary),
-    ...(slower === 0 ? [] : [`${slower} slower ${slower === 1 ? 'statement' : 'statements'}`]),
+    ...(slower === 0 ? [] : [counted(slower, 'slower statement')]),
     ...(comparison?.errors.is_worse ? ['more is rolled back'] : []),
   ];
   return problems.length === 0 ? null : problems.join('; ');
@@ -255,10 +255,10 @@ function healthProblem(
 function requireStages({stages}: RolloutPlan, approved: readonly string[]): void {
   const unknown = approved.find(name => !stages.some(stage => stage.name === name));
   if (unknown === undefined) return;
-  throw new AbortError(`--approve-stage ${unknown}: the plan has no such stage`, {
-    hint: `It has ${stages.map(({name}) => name).join(', ')}.`,
-    exitCode: exitCodes.usage,
-  });
+  throw usageError(
+    `--approve-stage ${unknown}: the plan has no such stage`,
+    `It has ${stages.map(({name}) => name).join(', ')}.`,
+  );
 }
 
 function interrupted(message = 'interrupted'): AbortError {

@@ -1,5 +1,5 @@
 import {type WorldPorts, watchWorld} from '../core/engine/world.ts';
-import {AbortError, type ExitCode, exitCodes} from '../core/errors.ts';
+import {AbortError, type ExitCode, exitCodes, usageError} from '../core/errors.ts';
 import type {ParameterValues, Recipe} from '../core/recipe.ts';
 import {sanitise} from '../core/sanitise.ts';
 import type {Snapshot} from '../core/snapshot.ts';
@@ -30,13 +30,13 @@ type ActingRecipe = Recipe & Required<Pick<Recipe, 'plan'>>;
 function findRecipe(recipes: readonly Recipe[], id: string | undefined): ActingRecipe {
   const recipe = recipes.find(each => each.id === id);
   if (recipe === undefined) {
-    throw usage(
+    throw usageError(
       id === undefined ? 'run: which recipe?' : `no recipe "${id}"`,
       "'poolctl recipes' lists them",
     );
   }
   if (!canAct(recipe))
-    throw usage(`${recipe.id} is advice: it changes nothing`, "'poolctl recipes' lists those that act");
+    throw usageError(`${recipe.id} is advice: it changes nothing`, "'poolctl recipes' lists those that act");
   return recipe;
 }
 
@@ -48,7 +48,7 @@ function readParams(settings: readonly string[]): ParameterValues {
   return Object.fromEntries(
     settings.map(setting => {
       const at = setting.indexOf('=');
-      if (at < 1) throw usage(`--set ${setting}: not name=value`, 'write --set older_than=10min');
+      if (at < 1) throw usageError(`--set ${setting}: not name=value`, 'write --set older_than=10min');
       return [setting.slice(0, at).trim(), setting.slice(at + 1)];
     }),
   );
@@ -64,7 +64,7 @@ async function askForMissing(
   const missing = parameters.filter(({name, is_required}) => is_required && !params[name]?.trim());
   const answers: ParameterValues = {};
   for (const {name, description, suggest} of missing) {
-    if (ask === undefined) throw usage(`${name} is not set: ${description}`, `add --set ${name}=VALUE`);
+    if (ask === undefined) throw usageError(`${name} is not set: ${description}`, `add --set ${name}=VALUE`);
     const seen = suggest?.(snapshot, {}).slice(0, 8) ?? [];
     output.talk(
       sanitise(`${name}: ${description}${seen.length > 0 ? `; seen now: ${seen.join('  ')}` : ''}`),
@@ -74,8 +74,4 @@ async function askForMissing(
     answers[name] = answer;
   }
   return {...params, ...answers};
-}
-
-function usage(message: string, hint?: string): AbortError {
-  return new AbortError(message, {exitCode: exitCodes.usage, ...(hint !== undefined && {hint})});
 }

@@ -1,6 +1,6 @@
 import {slotsOf} from '../core/engine/run-state.ts';
 import {findRun, planUndo} from '../core/engine/undo.ts';
-import {AbortError, type ExitCode, exitCodes} from '../core/errors.ts';
+import {AbortError, type ExitCode, exitCodes, usageError} from '../core/errors.ts';
 import type {Snapshot} from '../core/snapshot.ts';
 import {type CarryOutPorts, type ConsentFlags, carryOutPlan, requireConsent} from './carry-out.ts';
 
@@ -16,10 +16,7 @@ export async function undoRun(
   flags: ConsentFlags,
 ): Promise<ExitCode> {
   if (id === undefined) {
-    throw new AbortError('undo: which run?', {
-      hint: "'poolctl journal list' names the runs",
-      exitCode: exitCodes.usage,
-    });
+    throw usageError('undo: which run?', "'poolctl journal list' names the runs");
   }
   requireConsent(ports, flags);
   const journaled = findRun(await ports.engine.journal.read(), id);

@@ -1,9 +1,9 @@
 import {type FileHandle, open, rm} from 'node:fs/promises';
 import path from 'node:path';
 import type {Call} from '../commands/parse-call.ts';
-import {AbortError, type ExitCode, exitCodes} from '../core/errors.ts';
+import {AbortError, type ExitCode, exitCodes, usageError} from '../core/errors.ts';
+import {counted} from '../core/format.ts';
 import {sanitise} from '../core/sanitise.ts';
-import {counted} from '../core/sessions/session-plan.ts';
 import type {PrismaSettings} from '../core/target.ts';
 import {toAbortError} from '../postgres/connection-errors.ts';
 import {type ConnectionRequest, hostAndPort} from '../postgres/connection-request.ts';
@@ -27,10 +27,10 @@ export async function runCapture(
 ): Promise<ExitCode> {
   const route = (flags.capture ?? '').replace(/\s+/g, ' ').trim();
   if (route === '' || words.length > 1) {
-    throw new AbortError('--capture wants a route, and an address at most', {
-      hint: 'Such as: poolctl replay --capture "GET /api/students" postgres://user@host/database',
-      exitCode: exitCodes.usage,
-    });
+    throw usageError(
+      '--capture wants a route, and an address at most',
+      'Such as: poolctl replay --capture "GET /api/students" postgres://user@host/database',
+    );
   }
   const request = await requestTo(words[0]);
   const file = path.resolve(shell.cwd, flags.out ?? fileNameOf(route));
@@ -134,11 +134,11 @@ async function listen(
     return await startProxy({...options, port});
   } catch (error) {
     const {code} = error as {code?: unknown};
-    throw new AbortError(`cannot listen on port ${port}: ${String(code ?? error)}`, {
-      hint: 'Give another with --listen, or none for a free one.',
-      exitCode: exitCodes.usage,
-      cause: error,
-    });
+    throw usageError(
+      `cannot listen on port ${port}: ${String(code ?? error)}`,
+      'Give another with --listen, or none for a free one.',
+      error,
+    );
   }
 }
 
@@ -173,9 +173,10 @@ async function reserve(file: string): Promise<FileHandle> {
     return await open(file, 'wx', 0o600);
   } catch (error) {
     const {code} = error as {code?: unknown};
-    throw new AbortError(
+    throw usageError(
       code === 'EEXIST' ? `${file} is there already` : `cannot write ${file}: ${String(code ?? error)}`,
-      {hint: 'Name another with --out FILE.', exitCode: exitCodes.usage, cause: error},
+      'Name another with --out FILE.',
+      error,
     );
   }
 }

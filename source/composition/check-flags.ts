@@ -4,11 +4,10 @@ import type {CheckFlags} from '../commands/check.ts';
 import {limitFlag, requireMeasurable} from '../commands/check-given.ts';
 import type {CheckFormat} from '../commands/check-report.ts';
 import type {Flags} from '../commands/parse-call.ts';
-import {AbortError, exitCodes} from '../core/errors.ts';
+import {usageError} from '../core/errors.ts';
 import {type GivenLimits, limitExamples, metricByLimitName, parseLimit} from '../core/health/limits.ts';
 import {metricOf} from '../core/health/metrics.ts';
 import {parseSnapshotDocument} from '../core/health/read-baseline.ts';
-import {usage} from '../core/parameters.ts';
 import type {Snapshot} from '../core/snapshot.ts';
 import {durationOf, ratesOf} from './flag-values.ts';
 import type {Shell} from './shell.ts';
@@ -22,7 +21,7 @@ export async function checkFlagsOf(
   const limits = {...configured, ...limitsOf(flags)};
   const watch = watchTimesOf(flags);
   if (watch !== null && flags.rates !== undefined)
-    throw usage('--rates and --for: leave out one of them', '--for has rates of its own.');
+    throw usageError('--rates and --for: leave out one of them', '--for has rates of its own.');
   requireMeasurable(limits, {has_pooler: flags.pooler !== undefined, is_watched: watch !== null});
   return {
     limits,
@@ -45,9 +44,9 @@ const longestWatchMs = 30 * 86_400_000;
 function watchTimesOf(flags: Flags): WatchTimes | null {
   if (flags.for === undefined) {
     if (flags.sustain !== undefined)
-      throw usage('--sustain goes with --for', 'Add --for 10min, or leave it out.');
+      throw usageError('--sustain goes with --for', 'Add --for 10min, or leave it out.');
     if (flags.every !== undefined && flags.metrics === undefined)
-      throw usage('--every goes with --for or --metrics', 'Add one of them, or leave it out.');
+      throw usageError('--every goes with --for or --metrics', 'Add one of them, or leave it out.');
     return null;
   }
   const for_ms = durationOf('--for', flags.for, {least: 1000, most: longestWatchMs});
@@ -77,7 +76,7 @@ function limitsOf(flags: Flags): GivenLimits {
     if (value === undefined) continue;
     const limit = parseLimit(name, value);
     if (limit === null) {
-      throw usage(
+      throw usageError(
         `${limitFlag(name)} ${value}: no limit`,
         `Write it as ${limitExamples[metricOf(name).kind].replaceAll('"', '')}.`,
       );
@@ -90,28 +89,25 @@ function limitsOf(flags: Flags): GivenLimits {
 function formatOf({json, markdown, nagios}: Flags): CheckFormat {
   const asked = Object.entries({json, markdown, nagios}).filter(([, isAsked]) => isAsked);
   if (asked.length > 1)
-    throw usage(`${asked.map(([name]) => `--${name}`).join(' and ')}: leave out all but one`);
+    throw usageError(`${asked.map(([name]) => `--${name}`).join(' and ')}: leave out all but one`);
   return (asked[0]?.[0] as CheckFormat | undefined) ?? 'text';
 }
 
 function slowerOf({slower = '1.5'}: Flags): number {
   const ratio = /^\d{1,4}(\.\d+)?x?$/.test(slower) ? Number.parseFloat(slower) : 0;
   if (ratio >= 1) return ratio;
-  throw usage(`--slower ${slower}: no factor`, 'Write it as --slower 1.5, from 1 on.');
+  throw usageError(`--slower ${slower}: no factor`, 'Write it as --slower 1.5, from 1 on.');
 }
 
 /** Throws AbortError (exit 2) where there is no such file, or it is no snapshot. */
 export async function readBaseline({cwd}: Pick<Shell, 'cwd'>, file: string): Promise<Snapshot> {
   const text = await readFile(resolve(cwd, file), 'utf8').catch((error: NodeJS.ErrnoException) => {
-    throw usage(
+    throw usageError(
       `cannot read ${file}: ${error.code ?? 'unknown error'}`,
       'Make one: poolctl snapshot > before.json',
     );
   });
   const snapshot = parseSnapshotDocument(text);
   if (snapshot !== null) return snapshot;
-  throw new AbortError(`${file} is no snapshot`, {
-    hint: 'Make one before: poolctl snapshot > before.json',
-    exitCode: exitCodes.usage,
-  });
+  throw usageError(`${file} is no snapshot`, 'Make one before: poolctl snapshot > before.json');
 }

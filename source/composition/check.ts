@@ -3,8 +3,7 @@ import {type CheckFlags, check} from '../commands/check.ts';
 import {nagiosFailure} from '../commands/check-nagios.ts';
 import {checkFor} from '../commands/check-watch.ts';
 import type {Flags} from '../commands/parse-call.ts';
-import {AbortError, type ExitCode, exitCodes} from '../core/errors.ts';
-import {usage} from '../core/parameters.ts';
+import {AbortError, type ExitCode, exitCodes, usageError} from '../core/errors.ts';
 import type {Recipe} from '../core/recipe.ts';
 import {redactSecrets} from '../core/redact.ts';
 import {sanitise} from '../core/sanitise.ts';
@@ -42,7 +41,7 @@ const nagios = {critical: 2, unknown: 3} as const;
 async function checkServer(shell: Shell, request: ConnectionRequest, flags: Flags): Promise<ExitCode> {
   const {watch, ...checkFlags} = await checkFlagsOf(shell, flags, request.settings.limits);
   if (flags.metrics !== undefined && watch !== null)
-    throw usage('--metrics serves until Ctrl-C: leave out --for');
+    throw usageError('--metrics serves until Ctrl-C: leave out --for');
   const {recipes, left_out} = await recipesFor(flags, request.settings);
   for (const text of left_out) shell.output.talk(sanitise(`poolctl: ${text}`));
   if (flags.metrics !== undefined) {

@@ -2,7 +2,7 @@ import type {Flags} from '../commands/parse-call.ts';
 import {openConsole} from '../console/console.ts';
 import type {EnginePorts} from '../core/engine/engine.ts';
 import {type RunState, slotsOf} from '../core/engine/run-state.ts';
-import {AbortError, BugError, type ExitCode, exitCodes} from '../core/errors.ts';
+import {AbortError, BugError, type ExitCode, exitCodes, usageError} from '../core/errors.ts';
 import type {Plan, Recipe} from '../core/recipe.ts';
 import type {Snapshot} from '../core/snapshot.ts';
 import {type Connection, connect, type WaitState} from '../postgres/connect.ts';
@@ -16,10 +16,10 @@ import {hasTerminal, type Shell} from './shell.ts';
 /** The console on a live server, until the user leaves it. */
 export async function runConsole(shell: Shell, request: ConnectionRequest, flags: Flags): Promise<ExitCode> {
   if (!hasTerminal(shell)) {
-    throw new AbortError('the console needs a terminal', {
-      hint: "'poolctl snapshot' prints one reading as JSON; 'poolctl check' is a health gate: exit 0 or 1",
-      exitCode: exitCodes.usage,
-    });
+    throw usageError(
+      'the console needs a terminal',
+      "'poolctl snapshot' prints one reading as JSON; 'poolctl check' is a health gate: exit 0 or 1",
+    );
   }
   const interval_ms = intervalOf(flags);
   const waitFor_ms = waitOf(flags, Number.POSITIVE_INFINITY);

@@ -1,5 +1,5 @@
 import type {Flags} from '../commands/parse-call.ts';
-import {AbortError, type ExitCode, exitCodes} from '../core/errors.ts';
+import {type ExitCode, exitCodes, usageError} from '../core/errors.ts';
 import {type Demo, startDemo} from '../demo/demo.ts';
 import type {ConnectionRequest} from '../postgres/connection-request.ts';
 import {intervalOf} from './flag-values.ts';
@@ -23,10 +23,7 @@ export async function runDemo(
   {requestTo, openConsole}: DemoPorts,
 ): Promise<ExitCode> {
   if (flags.once && flags.serve) {
-    throw new AbortError('--once leaves and --serve stays', {
-      hint: 'Leave out one of them.',
-      exitCode: exitCodes.usage,
-    });
+    throw usageError('--once leaves and --serve stays', 'Leave out one of them.');
   }
   // Said before the server is there, not after.
   intervalOf(flags);

@@ -1,6 +1,6 @@
 import type {Flags} from '../commands/parse-call.ts';
 import {parseDurationMs} from '../core/duration.ts';
-import {AbortError, exitCodes} from '../core/errors.ts';
+import {usageError} from '../core/errors.ts';
 
 /** Flags that are durations, in milliseconds. Each throws AbortError (exit 2) for what is none, or out of range. */
 export function intervalOf({interval}: Flags): number {
@@ -24,8 +24,8 @@ export function durationOf(name: string, text: string, {least, most}: Range): nu
   const ms = parseDurationMs(text);
   if (ms !== null && ms >= least && ms <= most) return ms;
   const range = Number.isFinite(most) ? `, from ${least / 1000}s to ${most / 1000}s` : '';
-  throw new AbortError(`${name} ${text}: no time poolctl can use here`, {
-    hint: `Write it as PostgreSQL reads intervals, such as 2s or 1min${range}.`,
-    exitCode: exitCodes.usage,
-  });
+  throw usageError(
+    `${name} ${text}: no time poolctl can use here`,
+    `Write it as PostgreSQL reads intervals, such as 2s or 1min${range}.`,
+  );
 }

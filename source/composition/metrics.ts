@@ -1,12 +1,11 @@
 import {createServer, type Server, type ServerResponse} from 'node:http';
 import type {Flags} from '../commands/parse-call.ts';
-import {AbortError, type ExitCode, exitCodes} from '../core/errors.ts';
+import {type ExitCode, exitCodes, usageError} from '../core/errors.ts';
 import {diagnoseAll} from '../core/facts/diagnose.ts';
 import {gatherWatched, type WatchedFacts} from '../core/facts/watched-facts.ts';
 import {assessHealth} from '../core/health/health.ts';
 import {type GivenLimits, limitsFor} from '../core/health/limits.ts';
 import {measure} from '../core/health/measure.ts';
-import {usage} from '../core/parameters.ts';
 import type {Recipe} from '../core/recipe.ts';
 import {sanitise} from '../core/sanitise.ts';
 import type {ConnectionRequest} from '../postgres/connection-request.ts';
@@ -92,7 +91,7 @@ type Address = {host: string; port: number};
 function addressOf(text: string): Address {
   const [, bracketed, plain, port] = /^(?:(?:\[([^\]]+)\]|([^:[\]]*)):)?(\d{1,5})$/.exec(text) ?? [];
   if (port === undefined || Number(port) > 65_535) {
-    throw usage(
+    throw usageError(
       `--metrics ${text}: no address`,
       'Write it as :9187, or as 0.0.0.0:9187 for every interface.',
     );
@@ -104,7 +103,7 @@ function listen(server: Server, {host, port}: Address): Promise<number> {
   return new Promise((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => {
       const message = sanitise(`cannot listen on ${host}:${port}: ${error.code ?? error.message}`);
-      reject(new AbortError(message, {exitCode: exitCodes.usage, cause: error}));
+      reject(usageError(message, undefined, error));
     });
     server.listen(port, host, () => {
       const bound = server.address();

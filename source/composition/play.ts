@@ -1,7 +1,7 @@
 import type {Flags} from '../commands/parse-call.ts';
 import {openConsole} from '../console/console.ts';
 import {noSettings} from '../core/configuration.ts';
-import {AbortError, type ExitCode, exitCodes} from '../core/errors.ts';
+import {type AbortError, type ExitCode, exitCodes, usageError} from '../core/errors.ts';
 import type {Sampler} from '../core/ports.ts';
 import {openRecording} from '../recording/open-recording.ts';
 import {openJournalOf} from './acting.ts';
@@ -10,9 +10,9 @@ import {hasTerminal, type Shell} from './shell.ts';
 
 /** A recording in the console, until the user leaves it. Nothing is connected to. */
 export async function runPlay(shell: Shell, file: string | undefined, flags: Flags): Promise<ExitCode> {
-  if (file === undefined) throw refused('play: which file?', 'poolctl play out.poolctl');
+  if (file === undefined) throw usageError('play: which file?', 'poolctl play out.poolctl');
   if (!hasTerminal(shell)) {
-    throw refused('the console needs a terminal', "'poolctl report FILE' tells a recording as Markdown");
+    throw usageError('the console needs a terminal', "'poolctl report FILE' tells a recording as Markdown");
   }
   const {tape, target, problem} = await openRecording(file);
   const {recipes, left_out} = await recipesFor(flags, noSettings);
@@ -24,7 +24,7 @@ export async function runPlay(shell: Shell, file: string | undefined, flags: Fla
       past: {
         tape: async () => tape,
         keep: () => {},
-        writeOut: () => Promise.reject(refused('this is a recording already', file)),
+        writeOut: () => Promise.reject(usageError('this is a recording already', file)),
       },
       onConnecting: () => {},
       onNotice: () => {},
@@ -74,9 +74,5 @@ const silentSampler: Sampler = {
 };
 
 function notLive(): AbortError {
-  return refused('this is a recording', 'Nothing can be asked of the server from here.');
-}
-
-function refused(message: string, hint: string): AbortError {
-  return new AbortError(message, {hint, exitCode: exitCodes.usage});
+  return usageError('this is a recording', 'Nothing can be asked of the server from here.');
 }

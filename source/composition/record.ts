@@ -1,6 +1,6 @@
 import type {Flags} from '../commands/parse-call.ts';
 import {record} from '../commands/record.ts';
-import {AbortError, type ExitCode, exitCodes} from '../core/errors.ts';
+import {type ExitCode, usageError} from '../core/errors.ts';
 import {sanitise} from '../core/sanitise.ts';
 import {type Connection, connect} from '../postgres/connect.ts';
 import type {ConnectionRequest} from '../postgres/connection-request.ts';
@@ -23,10 +23,7 @@ export async function runRecord(
   flags: Flags,
 ): Promise<ExitCode> {
   if (file === undefined) {
-    throw new AbortError('record: to which file?', {
-      hint: 'poolctl record out.poolctl [url]',
-      exitCode: exitCodes.usage,
-    });
+    throw usageError('record: to which file?', 'poolctl record out.poolctl [url]');
   }
   const interval_ms = intervalOf(flags);
   const waitFor_ms = waitOf(flags, Number.POSITIVE_INFINITY);

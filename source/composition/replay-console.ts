@@ -1,5 +1,5 @@
 import type {Flags} from '../commands/parse-call.ts';
-import {AbortError, exitCodes} from '../core/errors.ts';
+import {type AbortError, usageError} from '../core/errors.ts';
 import {readText} from '../core/parameters.ts';
 import type {ParameterValues} from '../core/recipe.ts';
 import type {ReplayDocument, ReplayUpdate} from '../core/replay.ts';
@@ -80,8 +80,8 @@ function progressOf(onUpdate: Options['onUpdate']): Parameters<typeof measureOn>
 }
 
 function writes(file: string): AbortError {
-  return new AbortError(`${file} writes: the console replays read-only`, {
-    hint: "'poolctl replay --allow-writes' does, on a server that is there for it.",
-    exitCode: exitCodes.usage,
-  });
+  return usageError(
+    `${file} writes: the console replays read-only`,
+    "'poolctl replay --allow-writes' does, on a server that is there for it.",
+  );
 }

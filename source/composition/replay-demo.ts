@@ -1,4 +1,4 @@
-import {AbortError, exitCodes} from '../core/errors.ts';
+import {type AbortError, usageError} from '../core/errors.ts';
 import {createDatabases} from '../demo/databases.ts';
 import {applications} from '../demo/schema.ts';
 import {startServer} from '../demo/server.ts';
@@ -50,8 +50,5 @@ const settings = {
 
 function noSuchDatabase(database: string): AbortError {
   const names = applications.map(each => each.database).join(', ');
-  return new AbortError(`the demo has no database "${database}"`, {
-    hint: `It has ${names}.`,
-    exitCode: exitCodes.usage,
-  });
+  return usageError(`the demo has no database "${database}"`, `It has ${names}.`);
 }

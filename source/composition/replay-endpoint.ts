@@ -2,7 +2,7 @@ import {existsSync} from 'node:fs';
 import {readdir, readFile} from 'node:fs/promises';
 import path from 'node:path';
 import {fileURLToPath} from 'node:url';
-import {AbortError, exitCodes} from '../core/errors.ts';
+import {usageError} from '../core/errors.ts';
 import {didYouMean} from '../core/nearest.ts';
 import type {Endpoint} from '../replay/endpoint.ts';
 import {compileSqlEndpoint} from '../replay/sql-endpoint-compile.ts';
@@ -51,10 +51,10 @@ async function readText(name: string, file: string): Promise<string> {
     const entries = await readdir(demoEndpoints()).catch(() => []);
     const names = entries.filter(entry => entry.endsWith('.ts')).map(entry => entry.slice(0, -'.ts'.length));
     const reason = didYouMean(name, names) || ` (${code ?? 'unknown error'})`;
-    throw new AbortError(`cannot read the endpoint file ${name}${reason}`, {
-      hint: `It is a file of SQL, TypeScript or JavaScript, or with --demo one of ${names.join(', ')}.`,
-      exitCode: exitCodes.usage,
-      cause: error,
-    });
+    throw usageError(
+      `cannot read the endpoint file ${name}${reason}`,
+      `It is a file of SQL, TypeScript or JavaScript, or with --demo one of ${names.join(', ')}.`,
+      error,
+    );
   }
 }

@@ -1,6 +1,6 @@
 import type {Flags} from '../commands/parse-call.ts';
 import {flagAsTyped} from '../commands/usage.ts';
-import {AbortError, exitCodes} from '../core/errors.ts';
+import {usageError} from '../core/errors.ts';
 import {durationOf} from './flag-values.ts';
 
 /** What a call of `replay` asks for, with its defaults. Times in milliseconds. */
@@ -32,7 +32,7 @@ const longest_ms = 3_600_000;
 export function replayCallOf(flags: Flags): ReplayCall {
   const {sweep, connectionLimit, requests, duration} = flags;
   if (sweep !== undefined && connectionLimit !== undefined)
-    throw usage('--sweep and --connection-limit are both given', 'Leave out one of them.');
+    throw usageError('--sweep and --connection-limit are both given', 'Leave out one of them.');
   requireAtMost('requests', requests, mostRequests);
   requireAtMost('rate', flags.rate, 100_000);
   requireAtMost('instances', flags.instances, 1000);
@@ -78,7 +78,7 @@ function numbersOf(flag: 'connectionLimit' | 'concurrency', text: string, most: 
     .map(word => (/^\s*[1-9]\d{0,5}\s*$/.test(word) ? Number(word) : Number.NaN));
   if (numbers.every(number => number <= most)) return [...new Set(numbers)];
   const name = flagAsTyped(flag);
-  throw usage(`${name} ${text}: numbers from 1 to ${most} are expected`, `Write it as ${name} 1,5,10.`);
+  throw usageError(`${name} ${text}: numbers from 1 to ${most} are expected`, `Write it as ${name} 1,5,10.`);
 }
 
 /** `connection_limit=1..20`, every limit from the first to the last. */
@@ -86,7 +86,7 @@ function rangeOf(sweep: string): number[] {
   const [, first, last] = /^(?:connection_limit=)?(\d{1,4})\.\.(\d{1,4})$/.exec(sweep.trim()) ?? [];
   const [from, to] = [Number(first), Number(last)];
   if (from >= 1 && to > from && to <= 1000) return steps(from, to);
-  throw usage(`--sweep ${sweep}: no range of limits`, 'Write it as --sweep connection_limit=1..20.');
+  throw usageError(`--sweep ${sweep}: no range of limits`, 'Write it as --sweep connection_limit=1..20.');
 }
 
 /** All of them up to 20; of a longer range some 20, the ends among them. */
@@ -104,12 +104,8 @@ function requireAtMost(
   most: number,
 ): void {
   if (value === undefined || (value >= 1 && value <= most)) return;
-  throw usage(
+  throw usageError(
     `${flagAsTyped(flag)} ${value}: from 1 to ${most} is what a replay is bounded to`,
     'Choose a number within.',
   );
-}
-
-function usage(message: string, hint: string): AbortError {
-  return new AbortError(message, {hint, exitCode: exitCodes.usage});
 }

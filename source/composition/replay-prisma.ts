@@ -1,6 +1,6 @@
 import {existsSync} from 'node:fs';
 import path from 'node:path';
-import {AbortError, exitCodes} from '../core/errors.ts';
+import {usageError} from '../core/errors.ts';
 import {demoClients} from '../demo/prisma/clients.ts';
 import type {Endpoint} from '../replay/endpoint.ts';
 import type {ClientClass, Prisma} from '../replay/prisma/prisma.ts';
@@ -26,19 +26,19 @@ export async function prismaFor(
     return loadApplicationClient(file);
   }
   if (client === undefined) return withoutPrisma;
-  throw new AbortError(`no generated Prisma Client is in ${client}`, {
-    hint: 'Name the folder that `prisma generate` writes to, or the application that holds it.',
-    exitCode: exitCodes.usage,
-  });
+  throw usageError(
+    `no generated Prisma Client is in ${client}`,
+    'Name the folder that `prisma generate` writes to, or the application that holds it.',
+  );
 }
 
 async function demoPrisma(database: string): Promise<Prisma> {
   const load = demoClients[database as keyof typeof demoClients];
   if (load === undefined) {
-    throw new AbortError(`the demo has no database "${database}" to replay on`, {
-      hint: `It has ${Object.keys(demoClients).join(', ')}.`,
-      exitCode: exitCodes.usage,
-    });
+    throw usageError(
+      `the demo has no database "${database}" to replay on`,
+      `It has ${Object.keys(demoClients).join(', ')}.`,
+    );
   }
   const [{PrismaClient, Prisma: namespace}, {bundledPrisma}] = await Promise.all([
     load(),

@@ -1,4 +1,4 @@
-import {AbortError, exitCodes} from '../core/errors.ts';
+import {usageError} from '../core/errors.ts';
 import type {Endpoint, Variant} from '../replay/endpoint.ts';
 import type {ReplayCall} from './replay-flags.ts';
 
@@ -7,10 +7,7 @@ export function variantsOf(endpoint: Endpoint, {variants}: Pick<ReplayCall, 'var
   const names = endpoint.variants.map(({name}) => name);
   const unknown = variants?.find(name => !names.includes(name));
   if (unknown !== undefined) {
-    throw new AbortError(`${endpoint.file} has no variant "${unknown}"`, {
-      hint: `It has ${names.join(', ')}.`,
-      exitCode: exitCodes.usage,
-    });
+    throw usageError(`${endpoint.file} has no variant "${unknown}"`, `It has ${names.join(', ')}.`);
   }
   return (variants ?? names).flatMap(name => endpoint.variants.find(each => each.name === name) ?? []);
 }

@@ -1,6 +1,6 @@
 import type {Call} from '../commands/parse-call.ts';
 import {replay} from '../commands/replay.ts';
-import {AbortError, type ExitCode, exitCodes} from '../core/errors.ts';
+import {type ExitCode, usageError} from '../core/errors.ts';
 import {reportMarkdown} from '../replay/report-markdown.ts';
 import {reportText} from '../replay/report-text.ts';
 import {takeInterrupts} from './interrupt.ts';
@@ -23,21 +23,24 @@ export type ReplayPorts = {
 export async function runReplay(shell: Shell, {words, flags}: Call, ports: ReplayPorts): Promise<ExitCode> {
   const [name, url] = words;
   if (name === undefined)
-    throw usage('replay wants an endpoint file', 'Such as: poolctl replay students.sql --demo');
+    throw usageError('replay wants an endpoint file', 'Such as: poolctl replay students.sql --demo');
   if (flags.demo && url !== undefined)
-    throw usage('--demo and an address are both given', 'Leave out one of them.');
+    throw usageError('--demo and an address are both given', 'Leave out one of them.');
   if (flags.json && flags.markdown)
-    throw usage('--json and --markdown are both given', 'Leave out one of them.');
+    throw usageError('--json and --markdown are both given', 'Leave out one of them.');
   for (const name of ['out', 'listen'] as const)
     if (flags[name] !== undefined)
-      throw usage(`--${name} is given without --capture`, 'It is for a capture.');
+      throw usageError(`--${name} is given without --capture`, 'It is for a capture.');
   // Whatever is off about the call is said before a server is there.
   const call = replayCallOf(flags);
   const endpoint = await loadEndpoint(name, shell.cwd);
   const variants = variantsOf(endpoint, call);
   const isDemo = flags.demo ?? false;
   if (endpoint.isWriting && !call.allowWrites && !isDemo)
-    throw usage(`${endpoint.file} writes`, 'Allow it with --allow-writes, on a server that is there for it.');
+    throw usageError(
+      `${endpoint.file} writes`,
+      'Allow it with --allow-writes, on a server that is there for it.',
+    );
   const prisma = await prismaFor(endpoint, {client: flags.client, isDemo, cwd: shell.cwd});
   const {signal, release} = takeInterrupts(shell.output.talk);
   const {demoDatabase = 'assessments'} = endpoint;
@@ -68,8 +71,4 @@ export async function runReplay(shell: Shell, {words, flags}: Call, ports: Repla
   } finally {
     release();
   }
-}
-
-function usage(message: string, hint: string): AbortError {
-  return new AbortError(message, {hint, exitCode: exitCodes.usage});
 }

@@ -4,7 +4,7 @@ import {markdownOf} from '../commands/report-markdown.ts';
 import type {JournalEntry} from '../core/chain/journal.ts';
 import {noSettings} from '../core/configuration.ts';
 import {findRun} from '../core/engine/undo.ts';
-import {AbortError, type ExitCode, exitCodes} from '../core/errors.ts';
+import {type ExitCode, exitCodes, usageError} from '../core/errors.ts';
 import {parseMoment} from '../core/moment.ts';
 import {sanitise} from '../core/sanitise.ts';
 import {openRecording, type Recording} from '../recording/open-recording.ts';
@@ -19,7 +19,7 @@ const aroundRunMs = 600_000;
 /** An incident from a recording, the journal or both. */
 export async function runReport(shell: Shell, file: string | undefined, flags: Flags): Promise<ExitCode> {
   if (file === undefined && flags.since === undefined && flags.run === undefined) {
-    throw usage('report: of what?', 'poolctl report FILE, --since 14:00 or --run ID');
+    throw usageError('report: of what?', 'poolctl report FILE, --since 14:00 or --run ID');
   }
   const {output} = shell;
   const recording = file === undefined ? null : await openRecording(file);
@@ -62,9 +62,8 @@ function momentOf(flag: string, text: string | undefined, last_ms: number): numb
   if (text === undefined) return null;
   const at_ms = parseMoment(text, last_ms);
   if (at_ms !== null) return at_ms;
-  throw usage(`${flag} ${text}: no time`, 'Write 14:00, 2026-01-31 14:00 (both UTC), or 2h for so long ago.');
-}
-
-function usage(message: string, hint: string): AbortError {
-  return new AbortError(message, {hint, exitCode: exitCodes.usage});
+  throw usageError(
+    `${flag} ${text}: no time`,
+    'Write 14:00, 2026-01-31 14:00 (both UTC), or 2h for so long ago.',
+  );
 }

@@ -1,7 +1,7 @@
 import type {Flags} from '../commands/parse-call.ts';
 import type {Configuration} from '../core/configuration.ts';
+import {usageError} from '../core/errors.ts';
 import {nearest} from '../core/nearest.ts';
-import {usage} from '../core/parameters.ts';
 import type {ConnectionRequest} from '../postgres/connection-request.ts';
 import {localMachine, type Machine} from '../postgres/local-machine.ts';
 import {type LocateFlags, locate} from '../postgres/locate.ts';
@@ -69,7 +69,7 @@ function unknownTarget(name: string, configuration: Configuration | null, machin
   const names = [...(configuration?.targets.keys() ?? [])];
   const near = nearest(name, names);
   const hint = near === undefined ? `There is: ${names.join(', ')}.` : `Did you mean ${near}?`;
-  return usage(
+  return usageError(
     `there is no target "${name}" in ${configurationPlace(machine).file}`,
     names.length === 0 ? `Add it: [targets.${name}] and below it url = "postgres://..."` : hint,
   );

@@ -4,10 +4,9 @@ import {watchHealth} from '../commands/check-watch.ts';
 import type {Call, Flags} from '../commands/parse-call.ts';
 import {type PlanFile, type RolloutPorts, runRollout as run, showRollout} from '../commands/rollout.ts';
 import {canonicalJson} from '../core/chain/canonical.ts';
-import {AbortError, type ExitCode, exitCodes} from '../core/errors.ts';
+import {AbortError, type ExitCode, exitCodes, usageError} from '../core/errors.ts';
 import {diagnoseAll} from '../core/facts/diagnose.ts';
 import {gatherWatched} from '../core/facts/watched-facts.ts';
-import {usage} from '../core/parameters.ts';
 import type {RolloutStage} from '../core/rollout.ts';
 import {sanitise} from '../core/sanitise.ts';
 import {claimEntry} from '../journal/claim.ts';
@@ -36,7 +35,7 @@ export async function runRollout(
 ): Promise<ExitCode> {
   const [verb, file] = words;
   if ((verb !== 'run' && verb !== 'status') || file === undefined) {
-    throw usage(
+    throw usageError(
       `rollout: ${verb === 'run' || verb === 'status' ? 'which plan?' : 'run or status?'}`,
       'It is poolctl rollout run|status PLAN.yaml.',
     );
@@ -66,14 +65,14 @@ export async function runRollout(
 async function readPlanFile({cwd, output}: Shell, file: string): Promise<PlanFile> {
   const path = resolve(cwd, file);
   const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    throw usage(`cannot read ${file}: ${error.code ?? 'unknown error'}`);
+    throw usageError(`cannot read ${file}: ${error.code ?? 'unknown error'}`);
   });
   const {plan, problems} = readPlan(text);
   const lines = problems.map(({line, message}) => `${file}:${line}: ${message}`);
   const last = lines.pop();
   if (last === undefined) return {file: path, plan, hash: sha256(canonicalJson(plan))};
   for (const each of lines) output.talk(sanitise(`poolctl: ${each}`));
-  throw usage(last);
+  throw usageError(last);
 }
 
 /** Two of one plan at once would promote twice. Throws AbortError (exit 7) while another process runs it. */
@@ -105,7 +104,7 @@ async function portsOf(
   for (const {target} of watched) requests.set(target, requests.get(target) ?? (await requestTo(target)));
   const requestOf = ({target, name}: RolloutStage) => {
     const request = requests.get(target);
-    if (request === undefined) throw usage(`stage "${name}" has no server`);
+    if (request === undefined) throw usageError(`stage "${name}" has no server`);
     return request;
   };
   return {

@@ -27,6 +27,11 @@ export class AbortError extends Error {
   }
 }
 
+/** The call itself is wrong: exit 2. */
+export function usageError(message: string, hint?: string, cause?: unknown): AbortError {
+  return new AbortError(message, {exitCode: exitCodes.usage, cause, ...(hint !== undefined && {hint})});
+}
+
 /** What we must mend: a state the code holds to be impossible. */
 export class BugError extends Error {
   override readonly name = 'BugError';

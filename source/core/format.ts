@@ -53,3 +53,8 @@ function scaled(value: number, base: number, units: string[]): string {
 function pad2(value: number): string {
   return String(value).padStart(2, '0');
 }
+
+/** `1 session`, `3 sessions`; `2 entries` where the plural is given. */
+export function counted(count: number, noun: string, plural = `${noun}s`): string {
+  return `${count} ${count === 1 ? noun : plural}`;
+}

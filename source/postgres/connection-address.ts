@@ -1,4 +1,4 @@
-import {AbortError, exitCodes} from '../core/errors.ts';
+import {type AbortError, usageError} from '../core/errors.ts';
 
 /** Connection parameters by libpq's keyword, as text: `host`, `port`, `user`, `dbname`, `sslmode`, ... */
 export type Settings = Record<string, string>;
@@ -99,17 +99,17 @@ function decode(text: string): string {
 }
 
 function malformed(from: string, why: string): AbortError {
-  return new AbortError(`${from} is no PostgreSQL address: ${why}`, {
-    hint: 'It looks like postgres://user:password@host:5432/database.',
-    exitCode: exitCodes.usage,
-  });
+  return usageError(
+    `${from} is no PostgreSQL address: ${why}`,
+    'It looks like postgres://user:password@host:5432/database.',
+  );
 }
 
 function severalHosts(from: string): AbortError {
-  return new AbortError(`${from} names several hosts, and poolctl watches one server at a time`, {
-    hint: 'Give the address of one of them.',
-    exitCode: exitCodes.usage,
-  });
+  return usageError(
+    `${from} names several hosts, and poolctl watches one server at a time`,
+    'Give the address of one of them.',
+  );
 }
 
 function notPostgres(scheme: string | undefined, from: string): AbortError {
@@ -117,10 +117,7 @@ function notPostgres(scheme: string | undefined, from: string): AbortError {
     return malformed(from, 'it is no URL; a database by its name is given with -d NAME');
   const known = otherSchemes[scheme] ?? (scheme.startsWith('postgres') ? dialect : undefined);
   if (known === undefined) return malformed(from, `it begins with ${scheme}:`);
-  return new AbortError(`${from} is no PostgreSQL address: ${scheme}: is ${known.is}`, {
-    hint: known.hint,
-    exitCode: exitCodes.usage,
-  });
+  return usageError(`${from} is no PostgreSQL address: ${scheme}: is ${known.is}`, known.hint);
 }
 
 const direct = 'Give the address of the PostgreSQL behind it, as DIRECT_URL or POOLCTL_DATABASE_URL.';

@@ -1,4 +1,4 @@
-import {AbortError, exitCodes} from '../core/errors.ts';
+import {AbortError, exitCodes, usageError} from '../core/errors.ts';
 import {quoteIdentifier} from '../core/quote.ts';
 import {inTime} from './in-time.ts';
 import {countParameters} from './parameters.ts';
@@ -95,12 +95,9 @@ function execution(statement: string): string {
 }
 
 function elsewhere({database, connected_database}: ExplainRequest): AbortError {
-  return new AbortError(
+  return usageError(
     `this statement belongs to another database${database === '' ? '' : `, ${quoteIdentifier(database)}`}`,
-    {
-      hint: `poolctl is connected to ${quoteIdentifier(connected_database)}: open it on the other (-d) to see the plan.`,
-      exitCode: exitCodes.usage,
-    },
+    `poolctl is connected to ${quoteIdentifier(connected_database)}: open it on the other (-d) to see the plan.`,
   );
 }
 

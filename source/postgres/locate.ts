@@ -1,5 +1,5 @@
 import {type Configuration, noSettings, type TargetSettings} from '../core/configuration.ts';
-import {AbortError, exitCodes} from '../core/errors.ts';
+import {type AbortError, usageError} from '../core/errors.ts';
 import {buildRequest, requestFromUrl} from './build-request.ts';
 import {isAddress, type Settings} from './connection-address.ts';
 import type {ConnectionRequest} from './connection-request.ts';
@@ -141,8 +141,8 @@ function isTruthy(text: string | undefined): boolean {
 }
 
 function bothGiven(): AbortError {
-  return new AbortError('an address and --target are given, and they may name two servers', {
-    hint: 'Leave out one of them.',
-    exitCode: exitCodes.usage,
-  });
+  return usageError(
+    'an address and --target are given, and they may name two servers',
+    'Leave out one of them.',
+  );
 }

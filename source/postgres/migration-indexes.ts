@@ -1,6 +1,6 @@
 import {readFile} from 'node:fs/promises';
 import type {IndexStmt, RawStmt} from 'libpg-query';
-import {AbortError, exitCodes} from '../core/errors.ts';
+import {usageError} from '../core/errors.ts';
 import type {AdviceInput} from '../core/indexes/advise.ts';
 import {adviseFromFile, type FileIndex} from '../core/indexes/from-file.ts';
 import type {IndexAdvice, Skipped} from '../core/indexes/index-advice.ts';
@@ -40,11 +40,11 @@ async function readText(path: string): Promise<string> {
   try {
     return await readFile(path, 'utf8');
   } catch (error) {
-    throw new AbortError(`cannot read ${path}: ${(error as NodeJS.ErrnoException).code ?? 'unreadable'}`, {
-      hint: "Give a migration's SQL file: --set file=prisma/migrations/.../migration.sql",
-      exitCode: exitCodes.usage,
-      cause: error,
-    });
+    throw usageError(
+      `cannot read ${path}: ${(error as NodeJS.ErrnoException).code ?? 'unreadable'}`,
+      "Give a migration's SQL file: --set file=prisma/migrations/.../migration.sql",
+      error,
+    );
   }
 }
 
@@ -61,7 +61,7 @@ function statementsOf(sql: string, path: string, parser: SqlParser): Statement[]
       return {...each, text: joinWords(wordsOf(bytes.toString('utf8', start, end), parser))};
     });
   } catch (error) {
-    throw new AbortError(`${path}: ${(error as Error).message}`, {exitCode: exitCodes.usage, cause: error});
+    throw usageError(`${path}: ${(error as Error).message}`, undefined, error);
   }
 }
 

@@ -1,5 +1,5 @@
 import type {ParseResult, ScanToken} from 'libpg-query';
-import {AbortError, exitCodes} from '../core/errors.ts';
+import {usageError} from '../core/errors.ts';
 
 /** Statements as PostgreSQL's own grammar reads them, with `$1` also where only a constant may stand. */
 export type SqlParser = {
@@ -21,10 +21,7 @@ export async function loadSqlParser(): Promise<SqlParser> {
       try {
         return parseSync(sql);
       } catch (error) {
-        throw new AbortError(`not SQL that PostgreSQL can read: ${(error as Error).message}`, {
-          exitCode: exitCodes.usage,
-          cause: error,
-        });
+        throw usageError(`not SQL that PostgreSQL can read: ${(error as Error).message}`, undefined, error);
       }
     },
     scan(sql) {

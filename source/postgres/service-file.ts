@@ -1,4 +1,4 @@
-import {AbortError, exitCodes} from '../core/errors.ts';
+import {usageError} from '../core/errors.ts';
 import type {Settings} from './connection-address.ts';
 import type {Machine} from './local-machine.ts';
 
@@ -12,10 +12,10 @@ export function serviceSettings(name: string, machine: Machine): Settings {
     const settings = findService(machine.readFile(file) ?? '', name);
     if (settings !== null) return settings;
   }
-  throw new AbortError(`there is no service "${name}" in ${files.join(' or ')}`, {
-    hint: `Add a section [${name}] with host=, port=, dbname= and user=, or unset PGSERVICE.`,
-    exitCode: exitCodes.usage,
-  });
+  throw usageError(
+    `there is no service "${name}" in ${files.join(' or ')}`,
+    `Add a section [${name}] with host=, port=, dbname= and user=, or unset PGSERVICE.`,
+  );
 }
 
 function serviceFiles({env, home}: Machine): string[] {

@@ -7,10 +7,10 @@ import {
   type TargetSettings,
   type UrlSource,
 } from '../core/configuration.ts';
+import {usageError} from '../core/errors.ts';
 import {limitExamples, metricByLimitName, parseLimit} from '../core/health/limits.ts';
 import {metricOf} from '../core/health/metrics.ts';
 import {didYouMean} from '../core/nearest.ts';
-import {usage} from '../core/parameters.ts';
 import {isTable, type Report, readToml, type Table} from './toml.ts';
 
 const settingKeys = ['recipes', 'protected', 'thresholds'];
@@ -34,7 +34,7 @@ export function readConfiguration(text: string, place: Place): Configuration {
   });
   const [first, ...others] = problems.sort((a, b) => a.line - b.line);
   if (first === undefined) return {file: place.file, settings, targets: new Map(targets)};
-  throw usage(
+  throw usageError(
     `${place.file}:${first.line}: ${first.message}`,
     others.length === 0
       ? undefined

@@ -1,7 +1,6 @@
 import {spawn} from 'node:child_process';
 import type {UrlSource} from '../core/configuration.ts';
-import {AbortError, exitCodes} from '../core/errors.ts';
-import {usage} from '../core/parameters.ts';
+import {AbortError, exitCodes, usageError} from '../core/errors.ts';
 
 /** Time to unlock a vault by hand. */
 const commandEndsWithinMs = 60_000;
@@ -19,7 +18,7 @@ export async function addressOf(
   if (kind === 'command') return printedBy(text, env, name);
   const address = env[text]?.trim();
   if (address) return address;
-  throw usage(
+  throw usageError(
     `${text} is not set, and ${name} is to be found there`,
     `Set it, or name the address in the call.`,
   );

@@ -1,5 +1,5 @@
 import {brotliDecompressSync, constants, createBrotliCompress} from 'node:zlib';
-import {AbortError, exitCodes} from '../core/errors.ts';
+import {usageError} from '../core/errors.ts';
 import type {Severity} from '../core/recipe.ts';
 import type {Snapshot, StatementRates} from '../core/snapshot.ts';
 import type {Loss} from '../core/tape.ts';
@@ -73,13 +73,10 @@ export function decodeGroup(frames: readonly Frame[]): Snapshot[] {
   try {
     return unpackGroup(frames);
   } catch (error) {
-    throw new AbortError(
+    throw usageError(
       `the readings from ${new Date(frames[0]?.at_ms ?? 0).toISOString()} on cannot be unpacked`,
-      {
-        hint: 'The recording is damaged, or was not written by poolctl.',
-        exitCode: exitCodes.usage,
-        cause: error,
-      },
+      'The recording is damaged, or was not written by poolctl.',
+      error,
     );
   }
 }

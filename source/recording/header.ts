@@ -1,4 +1,4 @@
-import {AbortError, exitCodes} from '../core/errors.ts';
+import {usageError} from '../core/errors.ts';
 
 /** The first line of a recording: what it is, so that `file` and a person can tell. */
 export type Header = {poolctl_recording: 1; target: string};
@@ -13,10 +13,7 @@ export function readHeader(bytes: Buffer, file: string): {header: Header; end: n
   const newline = bytes.subarray(0, 4096).indexOf(0x0a);
   const header = newline === -1 ? null : parseHeader(bytes.toString('utf8', 0, newline));
   if (header === null) {
-    throw new AbortError(`${file} is not a recording of poolctl`, {
-      hint: "'poolctl record FILE' makes one",
-      exitCode: exitCodes.usage,
-    });
+    throw usageError(`${file} is not a recording of poolctl`, "'poolctl record FILE' makes one");
   }
   return {header, end: newline + 1};
 }

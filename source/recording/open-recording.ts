@@ -1,5 +1,5 @@
 import {readFile} from 'node:fs/promises';
-import {AbortError, exitCodes} from '../core/errors.ts';
+import {usageError} from '../core/errors.ts';
 import type {Tape} from '../core/tape.ts';
 import {createFrameTape} from './frame-tape.ts';
 import {type Frame, readFrames} from './frames.ts';
@@ -25,10 +25,7 @@ export async function openRecording(file: string): Promise<Recording> {
   const tape = createFrameTape();
   for (const frame of [...(first?.frames ?? []), ...last.frames]) tape.add(frame);
   if (tape.moments().length === 0) {
-    throw new AbortError(`${file} has no reading in it`, {
-      hint: "'poolctl record' was ended before the first one.",
-      exitCode: exitCodes.usage,
-    });
+    throw usageError(`${file} has no reading in it`, "'poolctl record' was ended before the first one.");
   }
   const lost = (first?.lost_bytes ?? 0) + last.lost_bytes;
   return {
@@ -42,11 +39,11 @@ type Part = {target: string; frames: Frame[]; lost_bytes: number};
 
 async function readPart(file: string): Promise<Part> {
   const bytes = await readFile(file).catch((error: NodeJS.ErrnoException) => {
-    throw new AbortError(`cannot read ${file}: ${error.message.split(',')[0]}`, {
-      hint: 'It is a file that poolctl record has written.',
-      exitCode: exitCodes.usage,
-      cause: error,
-    });
+    throw usageError(
+      `cannot read ${file}: ${error.message.split(',')[0]}`,
+      'It is a file that poolctl record has written.',
+      error,
+    );
   });
   const {header, end: start} = readHeader(bytes, file);
   const {frames, end, damaged_bytes} = readFrames(bytes, start);

@@ -1,6 +1,6 @@
 import {constants, type FileHandle, open, readFile, rename} from 'node:fs/promises';
 import {dirname} from 'node:path';
-import {AbortError, exitCodes} from '../core/errors.ts';
+import {AbortError, exitCodes, usageError} from '../core/errors.ts';
 import type {Severity} from '../core/recipe.ts';
 import type {Snapshot} from '../core/snapshot.ts';
 import type {Loss} from '../core/tape.ts';
@@ -172,8 +172,8 @@ async function guarded<T>(file: string, work: () => Promise<T>): Promise<T> {
 }
 
 function otherTarget(file: string, theirs: string, ours: string): AbortError {
-  return new AbortError(`${file} is a recording of ${theirs}, this is ${ours}`, {
-    hint: 'Give each target a file of its own.',
-    exitCode: exitCodes.usage,
-  });
+  return usageError(
+    `${file} is a recording of ${theirs}, this is ${ours}`,
+    'Give each target a file of its own.',
+  );
 }

@@ -1,4 +1,4 @@
-import {AbortError, exitCodes} from '../core/errors.ts';
+import {usageError} from '../core/errors.ts';
 
 /** Slots of the server, as every client shares them. */
 export type Slots = {
@@ -69,10 +69,10 @@ export function requireAllowed({
   is_production: boolean;
 }): void {
   if (!allowWrites || !is_production) return;
-  throw new AbortError('--allow-writes is refused on a target that is marked as production', {
-    hint: 'Replay against a copy, or without --allow-writes: sessions are read-only then.',
-    exitCode: exitCodes.usage,
-  });
+  throw usageError(
+    '--allow-writes is refused on a target that is marked as production',
+    'Replay against a copy, or without --allow-writes: sessions are read-only then.',
+  );
 }
 
 /** What every session of a replay starts with. */

@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import {AbortError, exitCodes} from '../core/errors.ts';
+import {type AbortError, usageError} from '../core/errors.ts';
 import {scanStatement} from './sql-endpoint-scan.ts';
 
 /** What of pg's client is not in its types. */
@@ -90,8 +90,5 @@ function refuse(args: unknown[], connection: unknown): unknown {
 }
 
 function refusal(message: string): AbortError {
-  return new AbortError(message, {
-    hint: 'Allow it with --allow-writes, on a server that is there for it.',
-    exitCode: exitCodes.usage,
-  });
+  return usageError(message, 'Allow it with --allow-writes, on a server that is there for it.');
 }

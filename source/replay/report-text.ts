@@ -1,4 +1,4 @@
-import {formatBytes, formatCount, formatMs} from '../core/format.ts';
+import {counted, formatBytes, formatCount, formatMs} from '../core/format.ts';
 import type {ReplayDocument, ReplayFailure, ReplayResult, ReplayStatement} from '../core/replay.ts';
 import {sanitise} from '../core/sanitise.ts';
 import {sweepCharts} from './report-chart.ts';
@@ -82,7 +82,7 @@ function variantsOf(results: readonly ReplayResult[]): ReplayResult[] {
 
 function requestLines(result: ReplayResult, file: string, columns: number): string[] {
   const {queries_per_request, rows_per_request, bytes_per_request} = result;
-  const connections = result.peak_in_use === 1 ? '1 connection' : `${result.peak_in_use} connections`;
+  const connections = counted(result.peak_in_use, 'connection');
   return [
     `${result.variant}: ${formatPerRequest(queries_per_request)} queries, ${formatCount(rows_per_request)} rows, ${formatBytes(bytes_per_request)} per request; ${connections} at work at once`,
     ...statementLines(result.statements.slice(0, 12), columns),

@@ -1,5 +1,5 @@
 import {setTimeout as delay} from 'node:timers/promises';
-import {AbortError, exitCodes} from '../core/errors.ts';
+import {usageError} from '../core/errors.ts';
 import type {Context, Endpoint, Row, Sample, Sql, Statement} from './endpoint.ts';
 import type {SqlEndpoint, SqlNode, SqlParam} from './sql-endpoint.ts';
 
@@ -121,9 +121,9 @@ function compileParam(param: SqlParam, file: string, line: number): (names: Samp
   if ('bytes' in param) return () => Buffer.from(param.bytes);
   return names => {
     if (Object.hasOwn(names, param.name)) return names[param.name];
-    throw new AbortError(`${file}:${line}: nothing is called $${param.name} here`, {
-      hint: 'It is a column of the row that @each goes through, or a name in the @sample.',
-      exitCode: exitCodes.usage,
-    });
+    throw usageError(
+      `${file}:${line}: nothing is called $${param.name} here`,
+      'It is a column of the row that @each goes through, or a name in the @sample.',
+    );
   };
 }

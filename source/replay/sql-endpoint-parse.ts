@@ -1,5 +1,5 @@
 import {parseDurationMs} from '../core/duration.ts';
-import {AbortError, exitCodes} from '../core/errors.ts';
+import {type AbortError, usageError} from '../core/errors.ts';
 import type {Sample} from './endpoint.ts';
 import {onlyVariant, type SqlEndpoint, type SqlNode, type SqlParam, type SqlValue} from './sql-endpoint.ts';
 import {scanStatement} from './sql-endpoint-scan.ts';
@@ -187,8 +187,5 @@ function countLines(text: string): number {
 }
 
 function malformed(file: string, line: number, message: string, hint?: string): AbortError {
-  return new AbortError(`${file}:${line}: ${message}`, {
-    exitCode: exitCodes.usage,
-    ...(hint !== undefined && {hint}),
-  });
+  return usageError(`${file}:${line}: ${message}`, hint);
 }

@@ -1,5 +1,6 @@
+import {usageError} from '../core/errors.ts';
 import type {Facts} from '../core/facts/facts.ts';
-import {completeParams, usage} from '../core/parameters.ts';
+import {completeParams} from '../core/parameters.ts';
 import type {Finding, Parameter, ParameterValues, Plan, Recipe} from '../core/recipe.ts';
 import type {Sql, SqlStep, Verification} from '../core/step.ts';
 import {diagnosis, type Found, foundIn, guardOf, readerOf} from './found.ts';
@@ -70,11 +71,11 @@ function makePlan(runbook: Runbook, act: RunbookAct, {parameters, params, facts}
   const completed = completeParams(params, parameters);
   for (const {name, isRequired} of runbook.parameters) {
     if (isRequired && completed[name] === '')
-      throw usage(`${name} is not set`, `name it: --set ${name}=VALUE`);
+      throw usageError(`${name} is not set`, `name it: --set ${name}=VALUE`);
   }
   const all = foundIn(id, facts);
   if (all === null)
-    throw usage(`${id}: its diagnosis could not be read`, "'poolctl doctor' says what is missing");
+    throw usageError(`${id}: its diagnosis could not be read`, "'poolctl doctor' says what is missing");
   const meant = all.filter(({subject}) => !completed.subject || subject === completed.subject);
   const chosen = meant.filter(({left_alone}) => left_alone === null);
   const steps = stepsFor(runbook, act, {chosen, params: completed});

@@ -1,6 +1,6 @@
 import {readdir, readFile} from 'node:fs/promises';
 import {join} from 'node:path';
-import {usage} from '../core/parameters.ts';
+import {usageError} from '../core/errors.ts';
 import type {Recipe} from '../core/recipe.ts';
 import {compileRunbook} from './compile.ts';
 import type {Problem} from './problem.ts';
@@ -43,7 +43,10 @@ async function filesIn(folder: string): Promise<string[]> {
     return names.filter(name => /\.(md|ts)$/.test(name) && !leftOut.test(name)).sort();
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? String(error.code) : 'it cannot be read';
-    throw usage(`the recipes of ${folder} cannot be read: ${code}`, 'Name a folder of .md and .ts files.');
+    throw usageError(
+      `the recipes of ${folder} cannot be read: ${code}`,
+      'Name a folder of .md and .ts files.',
+    );
   }
 }
 

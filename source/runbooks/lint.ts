@@ -1,4 +1,4 @@
-import {usage} from '../core/parameters.ts';
+import {usageError} from '../core/errors.ts';
 import {loadFolder, type TeamFile} from './folder.ts';
 import {lintSql} from './lint-sql.ts';
 import type {Problem} from './problem.ts';
@@ -14,7 +14,7 @@ export async function lintFolder(
 ): Promise<{files: number; problems: Problem[]}> {
   const files = await loadFolder(folder, taken);
   if (files.length === 0)
-    throw usage(`no recipe in ${folder}`, 'A recipe is an .md or .ts file in it; README.md is none.');
+    throw usageError(`no recipe in ${folder}`, 'A recipe is an .md or .ts file in it; README.md is none.');
   const problems: Problem[] = [];
   for (const file of files) problems.push(...file.problems, ...(await problemsOfSql(file)));
   return {files: files.length, problems: problems.sort(byPlace)};

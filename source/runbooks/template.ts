@@ -1,4 +1,4 @@
-import {usage} from '../core/parameters.ts';
+import {usageError} from '../core/errors.ts';
 import {quoteIdentifier, quoteLiteral} from '../core/quote.ts';
 import type {Sql} from '../core/step.ts';
 
@@ -61,7 +61,8 @@ export function fill({parts}: Template, lookUp: (name: string) => Value): Sql {
     }
     const value = lookUp(name);
     if (kind === 'literal') return value === null ? 'NULL' : quoteLiteral(String(value));
-    if (value === null || value === '') throw usage(`${name} is empty, and the statement needs its name`);
+    if (value === null || value === '')
+      throw usageError(`${name} is empty, and the statement needs its name`);
     return quoteIdentifier(String(value));
   });
   return {text: text.join('').trim(), values: names.map(lookUp)};

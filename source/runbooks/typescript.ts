@@ -1,7 +1,6 @@
 import {resolve} from 'node:path';
 import {createJiti} from 'jiti/static';
-import {AbortError} from '../core/errors.ts';
-import {usage} from '../core/parameters.ts';
+import {AbortError, usageError} from '../core/errors.ts';
 import type {Recipe} from '../core/recipe.ts';
 import * as poolctl from './poolctl.ts';
 import {namePattern} from './template.ts';
@@ -70,7 +69,10 @@ function guarded(recipe: Recipe): Recipe {
           return plan.call(recipe, snapshot, params, facts);
         } catch (error) {
           if (error instanceof AbortError) throw error;
-          throw usage(`the plan of ${id} failed: ${firstLineOf(error)}`, 'It is a defect of that recipe.');
+          throw usageError(
+            `the plan of ${id} failed: ${firstLineOf(error)}`,
+            'It is a defect of that recipe.',
+          );
         }
       },
     }),

@@ -1,4 +1,5 @@
-import {readChoice, readDuration, usage} from '../core/parameters.ts';
+import {usageError} from '../core/errors.ts';
+import {readChoice, readDuration} from '../core/parameters.ts';
 import type {Parameter} from '../core/recipe.ts';
 import type {Value} from './template.ts';
 
@@ -33,6 +34,6 @@ export function readParameter({name, kind, choices = []}: Parameter, text: strin
 }
 
 function numberOf(name: string, text: string, pattern: RegExp, what: string): number {
-  if (!pattern.test(text)) throw usage(`${name}=${text} is not ${what}`);
+  if (!pattern.test(text)) throw usageError(`${name}=${text} is not ${what}`);
   return Number(text);
 }

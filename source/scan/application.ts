@@ -1,6 +1,6 @@
 import {stat} from 'node:fs/promises';
 import {join, resolve} from 'node:path';
-import {AbortError, exitCodes} from '../core/errors.ts';
+import {usageError} from '../core/errors.ts';
 import type {Application, PoolSite} from '../core/pool/application.ts';
 import {readEnvFile} from '../core/pool/env-file.ts';
 import {findPoolCalls} from '../core/pool/pool-patch.ts';
@@ -19,7 +19,7 @@ export async function readApplication(given: string, variable?: string): Promise
     found => found.isDirectory(),
     () => false,
   );
-  if (!isFolder) throw new AbortError(`app: ${given} is no folder`, {exitCode: exitCodes.usage});
+  if (!isFolder) throw usageError(`app: ${given} is no folder`);
   const url_variable = variable ?? (await readUrlVariable(folder));
   const dotenv = join(folder, '.env');
   const text = await readText(dotenv);

@@ -1,6 +1,6 @@
 import {readdir} from 'node:fs/promises';
 import {dirname, join, resolve} from 'node:path';
-import {AbortError, exitCodes} from '../core/errors.ts';
+import {usageError} from '../core/errors.ts';
 import type {PrismaSchema, PrismaSchemaNeed} from '../core/prisma/prisma-schema.ts';
 import {readText} from './read-text.ts';
 
@@ -23,10 +23,10 @@ export async function readPrismaSchema({folder}: PrismaSchemaNeed): Promise<Pris
     const files = await readSchemaAt(join(root, place));
     if (files.length > 0) return {files, migrations: await readMigrations(root, join(root, place))};
   }
-  throw new AbortError(`app: no schema.prisma found in ${folder}`, {
-    hint: 'give the folder that holds prisma/schema.prisma',
-    exitCode: exitCodes.usage,
-  });
+  throw usageError(
+    `app: no schema.prisma found in ${folder}`,
+    'give the folder that holds prisma/schema.prisma',
+  );
 }
 
 /** `prisma.schema` of package.json, or `schema:` of a prisma.config. */

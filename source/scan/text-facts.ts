@@ -1,5 +1,5 @@
 import {resolve} from 'node:path';
-import {AbortError, exitCodes} from '../core/errors.ts';
+import {usageError} from '../core/errors.ts';
 import {type EnvFile, readEnvFile} from '../core/pool/env-file.ts';
 import {type PoolerFile, readPoolerFile} from '../core/pool/pgbouncer-ini.ts';
 import {readText} from './read-text.ts';
@@ -19,5 +19,5 @@ export async function readPoolerFact({path}: {path: string}): Promise<PoolerFile
 async function readNamed(parameter: string, path: string): Promise<string> {
   const text = await readText(path);
   if (text !== null) return text;
-  throw new AbortError(`${parameter}: no file that can be read at ${path}`, {exitCode: exitCodes.usage});
+  throw usageError(`${parameter}: no file that can be read at ${path}`);
 }

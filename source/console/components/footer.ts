@@ -1,4 +1,4 @@
-import {formatMs} from '../../core/format.ts';
+import {counted, formatMs} from '../../core/format.ts';
 import {keyName} from '../key-names.ts';
 import {bindings, whyDisabled} from '../keymap.ts';
 import {modeOf} from '../modes.ts';
@@ -32,7 +32,7 @@ function retrySpans({link}: ConsoleState): Span[] {
 /** What has not been read yet cannot be overlooked. */
 function belowSpans(below: number): Span[] {
   if (below === 0) return [];
-  return [span(` ${below} more ${below === 1 ? 'line' : 'lines'} below: PgDn `, 'warning')];
+  return [span(` ${counted(below, 'more line')} below: PgDn `, 'warning')];
 }
 
 /** Help and the way out are never cut off. */

@@ -1,3 +1,4 @@
+import {counted} from '../../core/format.ts';
 import type {Plan} from '../../core/recipe.ts';
 import type {Step} from '../../core/step.ts';
 import {blankLine, type Line, line, span} from '../screen/line.ts';
@@ -28,8 +29,8 @@ export function planSummary(plan: Plan, width: number): Line[] {
   const {steps, left_alone} = plan;
   if (steps.length === 0)
     return [line(span('  nothing to do', 'good'), `; left alone: ${left_alone.length}`)];
-  const counted = `${steps.length} ${steps.length === 1 ? 'step' : 'steps'}; left alone: ${left_alone.length}`;
-  return [line(span(`  ${counted}`, 'strong')), ...undoSummary(steps, width)];
+  const summary = `${counted(steps.length, 'step')}; left alone: ${left_alone.length}`;
+  return [line(span(`  ${summary}`, 'strong')), ...undoSummary(steps, width)];
 }
 
 function undoSummary(steps: Step[], width: number): Line[] {

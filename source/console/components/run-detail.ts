@@ -1,5 +1,5 @@
 import type {JournalEntry} from '../../core/chain/journal.ts';
-import {formatMs} from '../../core/format.ts';
+import {counted, formatMs} from '../../core/format.ts';
 import type {StepResult} from '../../core/ports.ts';
 import {blankLine, type Line, line, type Role, span} from '../screen/line.ts';
 import type {Theme} from '../screen/theme.ts';
@@ -104,7 +104,7 @@ function describeOutcome(
   if (outcome === undefined)
     return {sign: symbols.warning, role: 'warning', text: 'its outcome is unknown: verify'};
   const sqlstate = outcome.sqlstate === null ? '' : ` ${outcome.sqlstate}`;
-  const rows = `${outcome.row_count} ${outcome.row_count === 1 ? 'row' : 'rows'}`;
+  const rows = counted(outcome.row_count, 'row');
   const text = `${outcome.outcome}${sqlstate}, ${formatMs(outcome.duration_ms)}, ${rows}`;
   return {...outcomeSigns(symbols)[outcome.outcome], text};
 }

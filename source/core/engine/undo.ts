@@ -1,5 +1,6 @@
 import type {JournalEntry} from '../chain/journal.ts';
-import {AbortError, exitCodes} from '../errors.ts';
+import {usageError} from '../errors.ts';
+import {counted} from '../format.ts';
 import type {StepResult} from '../ports.ts';
 import type {Plan, Protected} from '../recipe.ts';
 import type {SqlStep, Step} from '../step.ts';
@@ -25,12 +26,9 @@ export function findRun(entries: readonly JournalEntry[], id: string): Journaled
   const exact = runs.filter(({run}) => run === id);
   const [run, ...others] = exact.length > 0 ? exact : runs.filter(({run: each}) => each.startsWith(id));
   if (run === undefined || others.length > 0) {
-    throw new AbortError(
+    throw usageError(
       run === undefined ? `no run "${id}" in the journal` : `"${id}" is not one run alone`,
-      {
-        hint: "'poolctl journal list' names the runs",
-        exitCode: exitCodes.usage,
-      },
+      "'poolctl journal list' names the runs",
     );
   }
   const own = entries.filter(entry => entry.run === run.run);
@@ -77,7 +75,7 @@ export function planUndo({run, steps, undone_by}: JournaledRun): Plan {
 }
 
 function explain({run, recipe, at, actor}: RunEntry, count: number, undone_by: string | null): string[] {
-  const steps = count === 1 ? '1 step' : `${count} steps`;
+  const steps = counted(count, 'step');
   return [
     `Takes back ${steps} of run ${run} (${recipe}, ${at}, by ${actor}).`,
     ...(undone_by === null ? [] : [`Run ${undone_by} has done so before: what is as it was is left alone.`]),

@@ -1,5 +1,5 @@
+import {usageError} from '../errors.ts';
 import {nearest} from '../nearest.ts';
-import {usage} from '../parameters.ts';
 
 type Named = {schema: string; name: string};
 
@@ -16,7 +16,7 @@ export function resolveName(parameter: string, typed: string, known: readonly Na
   const meant = exact.length > 0 ? exact : known.filter(({name}) => name === typed);
   const [first] = meant;
   if (first === undefined) throw unknown(parameter, typed, known);
-  if (meant.length > 1) throw usage(`${parameter}=${typed} is in more than one schema`, oneOf(meant));
+  if (meant.length > 1) throw usageError(`${parameter}=${typed} is in more than one schema`, oneOf(meant));
   return qualified(first);
 }
 
@@ -27,11 +27,11 @@ export function qualified({schema, name}: Named): string {
 function unknown(parameter: string, typed: string, known: readonly Named[]) {
   const message = `${parameter}=${typed}: there is none of that name here`;
   const elsewhere = known.filter(({name}) => name === typed.split('.').at(-1));
-  if (elsewhere.length > 0) return usage(message, oneOf(elsewhere));
+  if (elsewhere.length > 0) return usageError(message, oneOf(elsewhere));
   const written = typed.includes('.') ? qualified : ({name}: Named) => name;
   const near = nearest(typed, known.map(written));
   const alike = known.filter(each => written(each) === near);
-  return usage(message, alike.length > 0 ? oneOf(alike) : known.length > 0 ? oneOf(known) : undefined);
+  return usageError(message, alike.length > 0 ? oneOf(alike) : known.length > 0 ? oneOf(known) : undefined);
 }
 
 function oneOf(candidates: readonly Named[]): string {

@@ -1,5 +1,5 @@
 import type {Facts} from '../facts/facts.ts';
-import {formatBytes, formatCount} from '../format.ts';
+import {counted, formatBytes, formatCount} from '../format.ts';
 import type {Snapshot} from '../snapshot.ts';
 import type {Step} from '../step.ts';
 import type {IndexProposal} from './index-advice.ts';
@@ -92,8 +92,4 @@ function reasonLines({name, definition, estimated_size_bytes, reasons, serves}: 
     `${name}: ${shapeOf(definition)}, about ${formatBytes(estimated_size_bytes)}${saved}`,
     ...reasons.map(reason => `  ${reason}`),
   ];
-}
-
-function counted(count: number, one: string, many: string): string {
-  return `${count} ${count === 1 ? one : many}`;
 }

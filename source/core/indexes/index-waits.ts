@@ -1,15 +1,25 @@
+import {usageError} from '../errors.ts';
 import {formatAge, formatBytes} from '../format.ts';
-import {readDuration, usage} from '../parameters.ts';
+import {readDuration} from '../parameters.ts';
+import type {Parameter} from '../recipe.ts';
 import {describeBackend} from '../sessions/protection.ts';
 import type {Backend, Snapshot} from '../snapshot.ts';
 
 /** A transaction older than this is likely to outlast a person's patience. */
 const oldXactMs = 60_000;
 
+/** What the three index recipes ask for; `readLockTimeout` reads it. */
+export const lockTimeoutParameter: Parameter = {
+  name: 'lock_timeout',
+  description: "how long to wait for others' transactions before giving up",
+  kind: 'duration',
+  default: '5min',
+};
+
 /** Milliseconds. Throws AbortError (exit 2) on what is no duration, and on 0, which PostgreSQL takes for "no limit". */
 export function readLockTimeout(text: string): number {
   const ms = readDuration('lock_timeout', text);
-  if (ms < 1) throw usage(`lock_timeout=${text}: 0 would wait for ever`, 'write it as 30s, 5min or 1h');
+  if (ms < 1) throw usageError(`lock_timeout=${text}: 0 would wait for ever`, 'write it as 30s, 5min or 1h');
   return ms;
 }
 

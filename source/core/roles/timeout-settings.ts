@@ -1,5 +1,5 @@
 import {parseDurationMs} from '../duration.ts';
-import {usage} from '../parameters.ts';
+import {usageError} from '../errors.ts';
 
 export type TimeoutSetting = {
   name: string;
@@ -58,7 +58,7 @@ export function readTimeout(name: string, text: string): Timeout | null {
   if (text === '') return null;
   const ms = text === '0' ? 0 : /^\d+$/.test(text) ? null : parseDurationMs(text);
   if (ms === null || !Number.isInteger(ms) || ms > mostMs) {
-    throw usage(
+    throw usageError(
       `${name}=${text} is not a timeout`,
       'write it with its unit, as 30s or 5min; 0 is no timeout',
     );

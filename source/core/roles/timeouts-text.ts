@@ -1,5 +1,5 @@
+import {counted} from '../format.ts';
 import type {Plan} from '../recipe.ts';
-import {counted} from '../sessions/session-plan.ts';
 import type {Backend, Snapshot} from '../snapshot.ts';
 import type {RoleSettings} from './role-settings.ts';
 import {type TimeoutSetting, timeoutMs} from './timeout-settings.ts';

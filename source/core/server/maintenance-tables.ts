@@ -1,5 +1,5 @@
+import {usageError} from '../errors.ts';
 import {nearest} from '../nearest.ts';
-import {usage} from '../parameters.ts';
 import type {Catalog} from './catalog.ts';
 
 type TableName = {schema: string; name: string};
@@ -10,7 +10,7 @@ type TableName = {schema: string; name: string};
  */
 export function resolveTables(named: readonly string[], catalog: Catalog | undefined): string[] {
   if (named.length === 0) return [];
-  if (catalog === undefined) throw usage('the tables of the database could not be read');
+  if (catalog === undefined) throw usageError('the tables of the database could not be read');
   const {tables} = catalog;
   const resolved = named.map(typed => resolveTable(typed, tables));
   return [...new Set(resolved)];
@@ -20,9 +20,12 @@ function resolveTable(typed: string, tables: readonly TableName[]): string {
   const whole = tables.map(written);
   if (whole.includes(typed)) return typed;
   const [found, ...others] = tables.filter(({name}) => name === typed).map(written);
-  if (found === undefined) throw usage(`there is no table "${typed}"${nearby(typed, tables)}`);
+  if (found === undefined) throw usageError(`there is no table "${typed}"${nearby(typed, tables)}`);
   if (others.length > 0)
-    throw usage(`"${typed}" is several tables: ${[found, ...others].join(', ')}`, 'name one with its schema');
+    throw usageError(
+      `"${typed}" is several tables: ${[found, ...others].join(', ')}`,
+      'name one with its schema',
+    );
   return found;
 }
 

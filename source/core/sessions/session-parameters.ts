@@ -1,4 +1,5 @@
-import {readCount, readDuration, readList, readText, readValues, usage, writeText} from '../parameters.ts';
+import {usageError} from '../errors.ts';
+import {readCount, readDuration, readList, readText, readValues, writeText} from '../parameters.ts';
 import type {Parameter, ParameterValues} from '../recipe.ts';
 import {type Backend, type BackendState, backendStates, type Snapshot} from '../snapshot.ts';
 import {parseSessionId} from './session-id.ts';
@@ -60,7 +61,7 @@ export function readCriteria(params: ParameterValues, parameters: readonly Param
 
 /** For recipes that act on nobody who is not named. */
 export function requireNamed(criteria: SessionCriteria): SessionCriteria {
-  if (criteria.named === null) throw usage('pid is not set', 'name the sessions: --set pid=4711,4712');
+  if (criteria.named === null) throw usageError('pid is not set', 'name the sessions: --set pid=4711,4712');
   return criteria;
 }
 
@@ -100,7 +101,7 @@ function readStates(text: string): BackendState[] {
   return readList(text).map(name => {
     const state = backendStates.find(each => each === name.toLowerCase());
     if (state === undefined)
-      throw usage(`states: no state "${name}"`, `PostgreSQL has ${backendStates.join(', ')}`);
+      throw usageError(`states: no state "${name}"`, `PostgreSQL has ${backendStates.join(', ')}`);
     return state;
   });
 }
@@ -113,7 +114,7 @@ function readPids(text: string): NamedSession[] | null {
       ? parseSessionId(word)
       : {pid: Number(word), backend_start: ''};
     if (!Number.isSafeInteger(pid) || pid < 1)
-      throw usage(`pid: "${word}" is not a pid`, 'write pid=4711,4712');
+      throw usageError(`pid: "${word}" is not a pid`, 'write pid=4711,4712');
     return {pid, backend_start: backend_start || null};
   });
 }

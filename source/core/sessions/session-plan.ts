@@ -1,4 +1,4 @@
-import {formatAge} from '../format.ts';
+import {counted, formatAge} from '../format.ts';
 import {type LockNode, lockTree} from '../reading/lock-tree.ts';
 import type {GroupKey, Protected, WatchedGroup} from '../recipe.ts';
 import {redactLiterals} from '../redact.ts';
@@ -95,11 +95,6 @@ function describeSession(session: Backend, waiters: number): string {
   const xact = session.xact_age_ms === null ? '' : `, transaction open ${formatAge(session.xact_age_ms)}`;
   const blocks = waiters === 0 ? '' : `, holds up ${counted(waiters, 'session')}`;
   return `${session.pid} ${describeBackend(session)} for ${age}${xact}${blocks}${what}`;
-}
-
-/** `1 session`, `3 sessions`. */
-export function counted(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? '' : 's'}`;
 }
 
 function shorten(text: string, length: number): string {

@@ -1,5 +1,6 @@
 import type {AbortError} from '../errors.ts';
-import {readList, usage} from '../parameters.ts';
+import {usageError} from '../errors.ts';
+import {readList} from '../parameters.ts';
 import type {Backend} from '../snapshot.ts';
 
 /** How long a statement of each class may run: a look-up by key, a join, an aggregation, a report. */
@@ -29,7 +30,7 @@ export function readSelectors(name: string, text: string): Selector[] {
 }
 
 function noSelector(name: string, word: string): AbortError {
-  return usage(
+  return usageError(
     `${name}: "${word}" names nobody`,
     'write role:NAME, application:NAME or pattern:WORDS, with commas between them',
   );

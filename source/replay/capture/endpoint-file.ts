@@ -1,5 +1,5 @@
+import {counted} from '../../core/format.ts';
 import {sanitise} from '../../core/sanitise.ts';
-import {counted} from '../../core/sessions/session-plan.ts';
 import {onlyVariant, type SqlEndpoint} from '../sql-endpoint.ts';
 import {writeSqlEndpoint} from '../sql-endpoint-write.ts';
 import {fold} from './fold.ts';

@@ -4,7 +4,7 @@ import {dirname, join} from 'node:path';
 import {PrismaPg} from '@prisma/adapter-pg';
 import {createJiti} from 'jiti/static';
 import type pg from 'pg';
-import {AbortError, exitCodes} from '../../core/errors.ts';
+import {usageError} from '../../core/errors.ts';
 import {type ClientClass, type Prisma, prismaOver} from './prisma.ts';
 import {engineClient} from './rust-engine.ts';
 
@@ -18,10 +18,10 @@ export async function loadApplicationClient(file: string): Promise<Prisma> {
   const {PrismaClient, Prisma: namespace} = await load(file);
   const version = namespace?.prismaVersion?.client;
   if (PrismaClient === undefined || version === undefined) {
-    throw new AbortError(`${file} is no generated Prisma Client`, {
-      hint: 'Name the folder that `prisma generate` writes to.',
-      exitCode: exitCodes.usage,
-    });
+    throw usageError(
+      `${file} is no generated Prisma Client`,
+      'Name the folder that `prisma generate` writes to.',
+    );
   }
   if (await hasRustEngine(file, version)) return engineClient(PrismaClient, version);
   const {adapterOf, Pool} = adapterBeside(file);
@@ -37,10 +37,10 @@ async function load(file: string): Promise<Generated> {
     return await jiti.import<Generated>(file);
   } catch (error) {
     const [reason] = (error instanceof Error ? error.message : String(error)).split('\n');
-    throw new AbortError(`${file} cannot be loaded: ${reason}`, {
-      hint: 'It loads in the application: are its dependencies installed, and is it generated?',
-      exitCode: exitCodes.usage,
-    });
+    throw usageError(
+      `${file} cannot be loaded: ${reason}`,
+      'It loads in the application: are its dependencies installed, and is it generated?',
+    );
   }
 }
 

@@ -1,5 +1,5 @@
 import {createJiti} from 'jiti/static';
-import {AbortError, exitCodes} from '../../core/errors.ts';
+import {usageError} from '../../core/errors.ts';
 import {defineEndpoint, type Endpoint} from '../endpoint.ts';
 import {lineOf} from '../pool-trace.ts';
 
@@ -20,10 +20,10 @@ export async function loadEndpointFile(path: string): Promise<Endpoint> {
   try {
     exported = await jiti.import(path, {default: true});
   } catch (error) {
-    throw faulty(`${path}:${lineOfLoading(error, path)}: it cannot be loaded: ${firstLineOf(error)}`);
+    throw usageError(`${path}:${lineOfLoading(error, path)}: it cannot be loaded: ${firstLineOf(error)}`);
   }
   const lack = lackOf(exported);
-  if (lack !== null) throw faulty(`${path}: ${lack}`);
+  if (lack !== null) throw usageError(`${path}: ${lack}`);
   return {...(exported as Endpoint), file: path};
 }
 
@@ -43,10 +43,6 @@ function lackOf(value: unknown): string | null {
   if (names.size < variants.length) return 'two of its variants bear one name';
   if (!Array.isArray(samples) || samples.length === 0) return 'it has no samples: [{}] where all are alike';
   return setup === undefined || typeof setup === 'function' ? null : 'its setup is no function';
-}
-
-function faulty(message: string): AbortError {
-  return new AbortError(message, {exitCode: exitCodes.usage});
 }
 
 /** Babel says `(12:3)` of what it cannot read; what its code throws has a stack. */

@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import {AbortError, exitCodes} from '../../core/errors.ts';
+import {AbortError, exitCodes, usageError} from '../../core/errors.ts';
 import {statementTally, type Tally} from '../measure-tally.ts';
 import {noteFailure} from '../pool-query.ts';
 import {currentRequest, shift} from '../pool-trace.ts';
@@ -93,7 +93,7 @@ function withoutEngine(error: Error): AbortError {
 export function engineUrl(options: pg.PoolOptions): string {
   const {connectionString, host, port, user, password, database} = options;
   if (connectionString === undefined && host === undefined) {
-    throw new AbortError('the Rust engine of Prisma 6 needs an address', {exitCode: exitCodes.usage});
+    throw usageError('the Rust engine of Prisma 6 needs an address');
   }
   const url = new URL(connectionString ?? `postgresql://${host}:${port ?? 5432}/${database ?? ''}`);
   if (user !== undefined) url.username = encodeURIComponent(user);

@@ -1,13 +1,9 @@
-import {chown, readFile, stat, writeFile} from 'node:fs/promises';
-import path from 'node:path';
-import {fileURLToPath} from 'node:url';
 import pg from 'pg';
 import {afterAll, beforeAll, expect, it, onTestFinished} from 'vitest';
 import {describeEachMajor, startTestServer, type TestServer} from '../../helpers/server.ts';
+import {demandTls, tlsFile} from '../../helpers/tls.ts';
 import {rejection} from '../../postgres/requests.ts';
 import {openCapture, outputOf, psql} from './through.ts';
-
-const fixture = (name: string) => fileURLToPath(new URL(`../../fixtures/tls/${name}`, import.meta.url));
 
 describeEachMajor('the capture, before a server that wants TLS', major => {
   let server: TestServer;
@@ -30,7 +26,7 @@ describeEachMajor('the capture, before a server that wants TLS', major => {
     ['sslmode=require', '127.0.0.1'],
     ['sslmode=allow', '127.0.0.1'],
     ['sslmode=prefer', '127.0.0.1'],
-    [`sslmode=verify-full&sslrootcert=${fixture('ca.crt')}`, 'localhost'],
+    [`sslmode=verify-full&sslrootcert=${tlsFile('ca.crt')}`, 'localhost'],
   ])('%s: speaks it, for clients that do not', async (parameters, host) => {
     const {port} = await capture(parameters, host);
     const client = new pg.Client({connectionString: plainUrl(port)});
@@ -66,22 +62,7 @@ describeEachMajor('the capture, before a server that wants TLS', major => {
   it('refuses to go without it', async () => {
     expect(await rejection(capture('sslmode=disable'))).toMatchObject({code: '28000'});
     expect(
-      await rejection(capture(`sslmode=verify-full&sslrootcert=${fixture('stranger.crt')}`, 'localhost')),
+      await rejection(capture(`sslmode=verify-full&sslrootcert=${tlsFile('stranger.crt')}`, 'localhost')),
     ).toMatchObject({code: expect.stringMatching(/SELF_SIGNED|UNABLE_TO/)});
   });
 });
-
-/** Its own certificate, and no entry in pg_hba.conf for `app` in plain text. */
-async function demandTls(server: TestServer): Promise<void> {
-  const [row] = await server.query<{folder: string; hba: string}>(
-    `SELECT current_setting('data_directory') AS folder, current_setting('hba_file') AS hba`,
-  );
-  const {folder = '', hba = ''} = row ?? {};
-  const {uid, gid} = await stat(folder);
-  for (const name of ['server.crt', 'server.key']) {
-    await writeFile(path.join(folder, name), await readFile(fixture(name)), {mode: 0o600});
-    await chown(path.join(folder, name), uid, gid);
-  }
-  await writeFile(hba, 'hostssl all app all scram-sha-256\nhost all postgres all scram-sha-256\n');
-  await server.restart({ssl: 'on'});
-}
