@@ -37,6 +37,19 @@ const meowWithoutPackageReading = {
 };
 
 /**
+ * Yoga, Ink's layout, asks `fetch` for its own data: URL, and node's fetch is undici: 60 ms and 6 MB to unpack a string.
+ * Where there is no fetch, Yoga decodes it itself.
+ */
+const yogaWithoutFetch = {
+  name: 'yoga-without-fetch',
+  setup(esbuild) {
+    esbuild.onLoad({filter: /\/yoga-wasm-base64-esm\.js$/}, async ({path}) => ({
+      contents: `const fetch = undefined;\n${await readFile(path, 'utf8')}`,
+    }));
+  },
+};
+
+/**
  * What the console starts with, in one file. A module goes to a chunk by which entry points reach it, so a start that
  * shares modules with 40 lazily loaded rooms was read from 48 files, and each costs the start some 0.4 ms. Where every
  * such room imports all of the start (which is loaded by then), one chunk holds it.
@@ -100,7 +113,7 @@ const options = {
     js: "import {createRequire as poolctlRequire} from 'node:module';const require=poolctlRequire(import.meta.url),__dirname=import.meta.dirname;",
   },
   legalComments: 'linked',
-  plugins: [withoutDevtools, meowWithoutPackageReading],
+  plugins: [withoutDevtools, meowWithoutPackageReading, yogaWithoutFetch],
   metafile: true,
   logLevel: 'error',
 };

@@ -1,4 +1,5 @@
-import type {Backend, Snapshot, Statement} from '../core/snapshot.ts';
+import type {Statement} from '../core/snapshot.ts';
+import type {Kept} from '../core/tape.ts';
 
 export type Row = Record<string, unknown>;
 
@@ -31,15 +32,15 @@ export const emptyPacked: Packed = {
  * something beside it is left out: ages from the time they are counted from, means from totals, and the rates of
  * statements, which `rates.ts` makes of two readings.
  */
-export function pack(snapshot: Snapshot): Packed {
+export function pack(snapshot: Kept): Packed {
   const {at, budget, backends, background_workers, statements, lock_waits, databases, ...rest} = snapshot;
   const {groups, ...own} = budget;
   const at_ms = Date.parse(at);
   return {
     at,
-    rest: {...rest, cost: rounded({...rest.cost})},
+    rest: {...rest, cost: rounded(rest.cost)},
     tables: {
-      budget: new Map([['', rounded({...own})]]),
+      budget: new Map([['', rounded(own)]]),
       groups: toTable(groups, ({application_name, usename, client_addr}) =>
         JSON.stringify([application_name, usename, client_addr]),
       ),
@@ -57,7 +58,7 @@ export function pack(snapshot: Snapshot): Packed {
   };
 }
 
-export function unpack({at, rest, tables}: Packed): Snapshot {
+export function unpack({at, rest, tables}: Packed): Kept {
   const rowsOf = (name: TableName) => [...tables[name].values()];
   const at_ms = Date.parse(at);
   return {
@@ -69,32 +70,42 @@ export function unpack({at, rest, tables}: Packed): Snapshot {
     statements: rowsOf('statements').map(withMean),
     lock_waits: rowsOf('lock_waits'),
     databases: rowsOf('databases'),
-  } as unknown as Snapshot;
+  } as unknown as Kept;
 }
 
-/** Ages of a session, and the times they are counted from. */
-const derived = [
-  ['state_age_ms', 'state_change'],
+/** The times that a session's ages are counted from. */
+const derived = Object.entries({
   // A session at work changed its state when it began its statement, and mostly its transaction.
-  ['query_age_ms', 'state_change'],
-  ['xact_age_ms', 'state_change'],
-  ['backend_age_ms', 'backend_start'],
-] as const;
+  state_change: ['state_age_ms', 'query_age_ms', 'xact_age_ms'],
+  backend_start: ['backend_age_ms'],
+});
 
-function withoutDerived(backend: Backend, at_ms: number): Backend {
-  const packed: Row = {...backend};
-  for (const [age, since] of derived) {
+function withoutDerived(backend: Row, at_ms: number): Row {
+  const follows = derived.flatMap(([since, ages]) => {
     const expected = ageSince(backend[since], at_ms);
-    const given = backend[age];
-    if (expected !== null && given !== null && Math.abs(given - expected) <= 1) delete packed[age];
-  }
-  return packed as Backend;
+    return ages.filter(age => expected !== null && isAbout(backend[age], expected));
+  });
+  return without(backend, follows);
+}
+
+function isAbout(given: unknown, expected: number): boolean {
+  return typeof given === 'number' && Math.abs(given - expected) <= 1;
+}
+
+/** A copy: `delete` would make each a dictionary, which every later look into it pays for. */
+function without(row: Row, left_out: readonly string[]): Row {
+  const rest: Row = {};
+  for (const name of Object.keys(row)) if (!left_out.includes(name)) rest[name] = row[name];
+  return rest;
 }
 
 function withDerived(row: Row, at_ms: number): Row {
-  const missing = derived.filter(([age]) => !(age in row));
-  if (missing.length === 0) return row;
-  return {...row, ...Object.fromEntries(missing.map(([age, since]) => [age, ageSince(row[since], at_ms)]))};
+  const whole: Row = {...row};
+  for (const [since, ages] of derived) {
+    const age = ageSince(row[since], at_ms);
+    for (const name of ages) if (!(name in row)) whole[name] = age;
+  }
+  return whole;
 }
 
 function ageSince(since: unknown, at_ms: number): number | null {
@@ -115,16 +126,26 @@ function toTable<Of extends object>(rows: readonly Of[], idOf: (row: Of & Row) =
   const table = new Map<string, Row>();
   for (const row of rows) {
     const id = String(idOf(row as Of & Row));
-    table.set(table.has(id) ? `${id}#${table.size}` : id, rounded({...(row as Row)}));
+    table.set(table.has(id) ? `${id}#${table.size}` : id, rounded(row as Row));
   }
   return table;
 }
 
+/** The row itself where nothing of it is to be rounded. */
 function rounded(row: Row): Row {
-  for (const [name, value] of Object.entries(row)) {
-    if (typeof value === 'number' && !Number.isInteger(value))
-      row[name] = Number(value.toPrecision(name.startsWith('total_') ? 10 : 4));
-    else if (name === 'rates' && value) row[name] = rounded({...(value as Row)});
+  let copy = row;
+  for (const name of Object.keys(row)) {
+    const value = row[name];
+    const short = shortened(name, value);
+    if (short === value) continue;
+    if (copy === row) copy = {...row};
+    copy[name] = short;
   }
-  return row;
+  return copy;
+}
+
+function shortened(name: string, value: unknown): unknown {
+  if (typeof value === 'number' && !Number.isInteger(value))
+    return Number(value.toPrecision(name.startsWith('total_') ? 10 : 4));
+  return name === 'rates' && value ? rounded(value as Row) : value;
 }

@@ -79,7 +79,8 @@ function diffTable(before: Map<string, Row>, after: Map<string, Row>, elapsed: E
   const ids = [...after.keys()];
   const isSameOrder = ids.length === before.size && [...before.keys()].every((id, at) => id === ids[at]);
   const rows: NonNullable<TablePatch['rows']> = [];
-  for (const [place, [id, row]] of [...after].entries()) {
+  for (const [place, id] of ids.entries()) {
+    const row = after.get(id) ?? {};
     const [changed, lost] = changes(aged(before.get(id) ?? {}, elapsed), row);
     if (changed !== null || lost.length > 0) {
       rows.push(lost.length > 0 ? [place, changed ?? {}, lost] : [place, changed ?? {}]);
@@ -91,23 +92,27 @@ function diffTable(before: Map<string, Row>, after: Map<string, Row>, elapsed: E
 
 function applyTable(before: Map<string, Row>, patch: TablePatch, elapsed: Elapsed): Map<string, Row> {
   const ids = patch.ids ?? [...before.keys()];
-  const changed = new Map(patch.rows?.map(([place, row, lost]) => [place, {row, lost}]));
+  const changes = new Map(patch.rows?.map(([place, changed, lost = []]) => [place, {changed, lost}]));
   return new Map(
     ids.map((id, place) => {
-      const row = changedRow(aged(before.get(id) ?? {}, elapsed), changed.get(place)?.row ?? {});
-      for (const name of changed.get(place)?.lost ?? []) delete row[name];
-      return [id, row];
+      const row = aged(before.get(id) ?? {}, elapsed);
+      const change = changes.get(place);
+      return [id, change === undefined ? row : changedRow(row, change.changed, change.lost)];
     }),
   );
 }
 
+/** The row itself where it has no age. */
 function aged(row: Row, {ms, xids}: Elapsed): Row {
-  const older: Row = {...row};
-  for (const age of ages) {
-    const value = older[age];
-    if (typeof value === 'number') older[age] = value + ms;
-  }
-  if (typeof older.xmin_age === 'number') older.xmin_age += xids;
+  let older = row;
+  const grow = (age: string, by: number) => {
+    const value = row[age];
+    if (typeof value !== 'number' || by === 0) return;
+    if (older === row) older = {...row};
+    older[age] = value + by;
+  };
+  for (const age of ages) grow(age, ms);
+  grow('xmin_age', xids);
   return older;
 }
 
@@ -125,7 +130,8 @@ function commonGrowth(before: Map<string, Row>, after: Map<string, Row>): number
 /** What of `after` is not as it was; null where nothing is. */
 function changes(before: Row, after: Row): [changed: Row | null, lost: string[]] {
   let changed: Row | null = null;
-  for (const [name, value] of Object.entries(after)) {
+  for (const name of Object.keys(after)) {
+    const value = after[name];
     if (isSame(name, before[name], value)) continue;
     changed ??= {};
     changed[name] = counters.has(name) ? growth(before[name], value) : value;
@@ -139,14 +145,15 @@ function growth(before: unknown, after: unknown): unknown {
   return Number((after - before).toFixed(3));
 }
 
-/** `changed` over `row`: counters grow, everything else is replaced. */
-function changedRow(row: Row, changed: Row): Row {
+/** `changed` over `row`: counters grow, everything else is replaced; what it lost is gone. */
+function changedRow(row: Row, changed: Row, lost: readonly string[]): Row {
   const next: Row = {...row};
   for (const [name, value] of Object.entries(changed)) {
     const earlier = row[name];
     const isGrowth = counters.has(name) && typeof earlier === 'number' && typeof value === 'number';
     next[name] = isGrowth ? Number((earlier + value).toFixed(3)) : value;
   }
+  for (const name of lost) delete next[name];
   return next;
 }
 
