@@ -100,10 +100,11 @@ function watchLines({watch}: WatchedHealth): string[] {
 }
 
 export function comparisonLines(comparison: Comparison): string[] {
-  const {at, slots, errors, slower, new_statements, left_out} = comparison;
+  const {at, since, slots, errors, slower, new_statements, left_out} = comparison;
+  const time = (text: string) => text.slice(0, 19).replace('T', ' ');
   const percent = (ratio: number | null) => formatRatio(ratio, 2);
   return [
-    `compared with ${at.slice(0, 19).replace('T', ' ')} UTC`,
+    `compared with ${since === null ? '' : `${time(since)} to `}${time(at)} UTC`,
     `slots used: ${formats.count(slots.used_before)} before, ${formats.count(slots.used_after)} now`,
     `${errors.is_worse ? 'WORSE  ' : ''}rolled back: ${percent(errors.rollback_ratio_before)} before, ${percent(errors.rollback_ratio_after)} now`,
     ...slower.map(

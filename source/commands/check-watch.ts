@@ -3,11 +3,11 @@ import {diagnoseAll} from '../core/facts/diagnose.ts';
 import type {FactNeeds, Facts} from '../core/facts/facts.ts';
 import {gatherWatched, type WatchedFacts} from '../core/facts/watched-facts.ts';
 import {formatAge, formatRatio} from '../core/format.ts';
-import {type Comparison, compare} from '../core/health/baseline.ts';
+import {type Baseline, type Comparison, compare} from '../core/health/baseline.ts';
 import {type GivenLimits, limitsFor} from '../core/health/limits.ts';
 import {measure, slowestStatement} from '../core/health/measure.ts';
 import {metricOf} from '../core/health/metrics.ts';
-import {countedBetween, countedBy} from '../core/health/period.ts';
+import {countedBetween} from '../core/health/period.ts';
 import {createWatch, type Watch, type WatchedHealth, type WatchOptions} from '../core/health/watching.ts';
 import type {Reading} from '../core/ports.ts';
 import type {Recipe} from '../core/recipe.ts';
@@ -33,7 +33,7 @@ export type WatchPorts = {
 
 export type WatchFlags = WatchOptions & {
   limits: GivenLimits;
-  baseline: Snapshot | null;
+  baseline: Baseline | null;
   slower_ratio: number;
 };
 
@@ -127,10 +127,8 @@ function comparisonOf(
   const after = countedBetween(first ?? last, last);
   const average = metrics.average_used_ratio;
   const used_after = average === null || watch.readings === 0 ? undefined : average * last.budget.usable;
-  const before = countedBy(baseline);
   return compare({
     baseline,
-    before,
     current: last,
     after: {...after, calls: after.calls.filter(({n}) => n > 0)},
     used_after,

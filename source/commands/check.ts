@@ -2,11 +2,11 @@ import type {ExitCode} from '../core/errors.ts';
 import {diagnoseAll} from '../core/facts/diagnose.ts';
 import type {FactNeeds, Facts} from '../core/facts/facts.ts';
 import {gatherWatched} from '../core/facts/watched-facts.ts';
-import {compare} from '../core/health/baseline.ts';
+import {type Baseline, compare} from '../core/health/baseline.ts';
 import {assessHealth} from '../core/health/health.ts';
 import {type GivenLimits, limitsFor} from '../core/health/limits.ts';
 import {measure, slowestStatement} from '../core/health/measure.ts';
-import {countedBetween, countedBy} from '../core/health/period.ts';
+import {countedBetween} from '../core/health/period.ts';
 import type {Output} from '../core/ports.ts';
 import type {Recipe} from '../core/recipe.ts';
 import {sanitise} from '../core/sanitise.ts';
@@ -30,7 +30,7 @@ export type CheckFlags = {
   limits: GivenLimits;
   rates_over_ms: number | null;
   /** What the statements are compared with. */
-  baseline: Snapshot | null;
+  baseline: Baseline | null;
   /** How many times slower than the baseline counts. */
   slower_ratio: number;
   format: CheckFormat;
@@ -73,7 +73,6 @@ export async function check(ports: CheckPorts, flags: CheckFlags): Promise<ExitC
 }
 
 /** What was called since the baseline was read. */
-function compareReading(baseline: Snapshot, current: Snapshot, slower_ratio: number) {
-  const before = countedBy(baseline);
-  return compare({baseline, before, current, after: countedBetween(baseline, current), slower_ratio});
+function compareReading(baseline: Baseline, current: Snapshot, slower_ratio: number) {
+  return compare({baseline, current, after: countedBetween(baseline.reading, current), slower_ratio});
 }

@@ -3,7 +3,7 @@ import type {JournalEntry} from '../core/chain/journal.ts';
 import {usageError} from '../core/errors.ts';
 import {sanitise} from '../core/sanitise.ts';
 import {runsMarkdown} from './report-markdown.ts';
-import {runsOf} from './report-runs.ts';
+import {rolloutsOf, runsOf} from './report-runs.ts';
 
 /**
  * Every entry, in a form that others read. `jsonl` is what is in the file, line by line, so that the chain can be
@@ -16,10 +16,12 @@ export function exportJournal(entries: readonly JournalEntry[], format: string):
     case 'csv':
       return csvOf(entries);
     case 'markdown':
-      return runsMarkdown(runsOf(entries, {target: null, from_ms: -Infinity, to_ms: Infinity, run: null}));
+      return runsMarkdown(runsOf(entries, everything), rolloutsOf(entries, everything));
   }
   throw usageError(`journal export: no format "${format}"`, 'It is --format jsonl, csv or markdown.');
 }
+
+const everything = {target: null, from_ms: -Infinity, to_ms: Infinity, run: null};
 
 const csvColumns = [
   'seq',
@@ -56,6 +58,12 @@ function csvOf(entries: readonly JournalEntry[]): string {
 }
 
 function contentOf(entry: JournalEntry): Record<string, unknown> {
+  if (entry.event === 'rollout') return {title: entry.name};
+  // What a stage came to, and the command or the reason.
+  if (entry.event === 'stage') {
+    const {stage, name, phase, detail} = entry;
+    return {step: stage, subject: name, outcome: phase, title: detail};
+  }
   if (entry.event !== 'intent') return {};
   const {subject, title} = entry.content;
   if (entry.content.kind !== 'sql') return {subject, title};

@@ -1,24 +1,31 @@
 import {type ExitCode, exitCodes} from '../core/errors.ts';
 import {diagnoseAll} from '../core/facts/diagnose.ts';
+import type {FactNeeds, Facts} from '../core/facts/facts.ts';
+import {createFactTeller} from '../core/facts/told-by-facts.ts';
+import {gatherWatched} from '../core/facts/watched-facts.ts';
 import {counted, formatBytes} from '../core/format.ts';
 import type {Output, Sampler} from '../core/ports.ts';
 import type {Recipe, Severity} from '../core/recipe.ts';
 import {sanitise} from '../core/sanitise.ts';
-import type {Snapshot} from '../core/snapshot.ts';
-import {type Loss, worstOf} from '../core/tape.ts';
+import {type Kept, type Loss, worstOf} from '../core/tape.ts';
 
 export type RecordPorts = {
   sampler: Sampler;
   recipes: readonly Recipe[];
   recording: {
-    keep(snapshot: Snapshot, severity: Severity | null): Promise<void>;
+    keep(reading: Kept, severity: Severity | null): Promise<void>;
     lose(loss: Loss): Promise<void>;
     close(): Promise<void>;
     written(): {readings: number; bytes: number};
   };
+  /** What diagnoses rest on beyond a reading, asked for once a minute. */
+  gather(needs: FactNeeds): Promise<Facts>;
   output: Output;
   now(): number;
 };
+
+/** Facts are dear and change slowly. */
+const factsEveryMs = 60_000;
 
 /**
  * Writes down each reading until the signal aborts, and when the server could not be read. Throws AbortError (exit 7)
@@ -27,6 +34,9 @@ export type RecordPorts = {
 export async function record(ports: RecordPorts, file: string, signal: AbortSignal): Promise<ExitCode> {
   const {sampler, recipes, recording, output} = ports;
   const tell = (text: string) => output.talk(sanitise(`poolctl: ${text}`));
+  const told = createFactTeller(recipes);
+  let facts: Facts = {};
+  let factsAt_ms = Number.NEGATIVE_INFINITY;
   let isReading = false;
   try {
     for await (const reading of sampler.readings(signal)) {
@@ -37,7 +47,12 @@ export async function record(ports: RecordPorts, file: string, signal: AbortSign
         continue;
       }
       const {snapshot} = reading;
-      await recording.keep(snapshot, worstOf(diagnoseAll(recipes, snapshot, {}).findings));
+      if (Math.abs(ports.now() - factsAt_ms) >= factsEveryMs) {
+        factsAt_ms = ports.now();
+        facts = await factsOf(ports, facts);
+      }
+      const {findings} = diagnoseAll(recipes, snapshot, facts);
+      await recording.keep(told(snapshot, facts, findings), worstOf(findings));
       if (!isReading) tell(`recording ${snapshot.target.id} to ${file}; Ctrl-C ends it`);
       isReading = true;
     }
@@ -47,4 +62,12 @@ export async function record(ports: RecordPorts, file: string, signal: AbortSign
   const {readings, bytes} = recording.written();
   tell(`${counted(readings, 'reading')}, ${formatBytes(bytes)} written to ${file}`);
   return exitCodes.ok;
+}
+
+/** Where the connection goes meanwhile, those of before hold until the next time; the reading is written down. */
+async function factsOf({recipes, gather}: RecordPorts, before: Facts): Promise<Facts> {
+  return gatherWatched(recipes, gather).then(
+    ({facts}) => facts,
+    () => before,
+  );
 }

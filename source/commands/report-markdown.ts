@@ -4,11 +4,11 @@ import {redactSecrets} from '../core/redact.ts';
 import {sanitise} from '../core/sanitise.ts';
 import type {Report} from './report.ts';
 import type {Series} from './report-readings.ts';
-import {type ReportRun, type ReportStep, sqlOf} from './report-runs.ts';
+import {type ReportRollout, type ReportRun, type ReportStep, sqlOf} from './report-runs.ts';
 
 /** A report to be pasted into a post-mortem. Texts of others stand in code, where they can neither link nor mention. */
 export function markdownOf(report: Report): string {
-  const {target, from_ms, to_ms, series, findings, losses, runs, unfinished} = report;
+  const {target, from_ms, to_ms, series, findings, losses, runs, rollouts, unfinished} = report;
   return [
     `# ${code(target)}, ${timeOf(from_ms)} to ${timeOf(to_ms)} UTC`,
     '',
@@ -37,24 +37,36 @@ export function markdownOf(report: Report): string {
     '',
     '## Done',
     '',
-    ...(runs.length === 0 ? ['Nothing.'] : runs.flatMap(runLines)),
+    ...(runs.length + rollouts.length === 0 ? ['Nothing.'] : []),
+    ...runs.flatMap(runLines),
+    ...rollouts.flatMap(rolloutLines),
   ].join('\n');
 }
 
 /** What it rests on, in a sentence or two. */
-export function summaryOf({readings, stride, findings, runs}: Report): string {
+export function summaryOf({readings, stride, findings, runs, rollouts}: Report): string {
   const critical = findings.filter(({severity}) => severity === 'critical').length;
   const seen =
     readings === 0
       ? 'From the journal alone.'
       : `${counted(readings, 'reading')}${stride > 1 ? `, one of ${stride} looked at` : ''}: ` +
         `${counted(findings.length, 'finding')}, ${critical} of them critical.`;
-  return `${seen} ${counted(runs.length, 'run')} in the journal.`;
+  const rolled = rollouts.length === 0 ? '' : ` and ${counted(rollouts.length, 'rollout')}`;
+  return `${seen} ${counted(runs.length, 'run')}${rolled} in the journal.`;
 }
 
 /** `2026-11-21 14:03:20`. */
 export function timeOf(at: number | string): string {
   return new Date(at).toISOString().slice(0, 19).replace('T', ' ');
+}
+
+/** The same without its day where all of a report is of one. */
+export function clockOf({
+  from_ms,
+  to_ms,
+}: Pick<Report, 'from_ms' | 'to_ms'>): (at: number | string) => string {
+  const isOneDay = timeOf(from_ms).slice(0, 10) === timeOf(to_ms).slice(0, 10);
+  return at => (isOneDay ? timeOf(at).slice(11) : timeOf(at));
 }
 
 /** A text of others without secrets and control sequences; its lines stay lines. */
@@ -80,8 +92,14 @@ export function figuresOf(figures: Record<string, number>): string {
 }
 
 /** What was done, run by run. */
-export function runsMarkdown(runs: readonly ReportRun[]): string {
-  return ['# Journal', '', ...(runs.length === 0 ? ['Nothing.'] : runs.flatMap(runLines))].join('\n');
+export function runsMarkdown(runs: readonly ReportRun[], rollouts: readonly ReportRollout[]): string {
+  return [
+    '# Journal',
+    '',
+    ...(runs.length + rollouts.length === 0 ? ['Nothing.'] : []),
+    ...runs.flatMap(runLines),
+    ...rollouts.flatMap(rolloutLines),
+  ].join('\n');
 }
 
 function runLines({run, steps, end, undone_by}: ReportRun): string[] {
@@ -98,6 +116,20 @@ function runLines({run, steps, end, undone_by}: ReportRun): string[] {
     ...(undone_by.length === 0 ? [] : [`- taken back by run ${code(undone_by.join(', '))}`]),
     '',
     ...steps.flatMap(stepLines),
+  ];
+}
+
+function rolloutLines({start, stages, end}: ReportRollout): string[] {
+  return [
+    `### rollout of ${code(start.name)} at ${timeOf(start.at)}`,
+    '',
+    `- rollout ${code(start.run)} by ${code(start.actor)} on ${code(start.target)}, plan ${code(start.plan)}`,
+    `- ended: ${end === null ? 'unknown' : `${end.status}${end.reason === null ? '' : `, ${code(end.reason)}`} at ${timeOf(end.at)}`}`,
+    ...stages.map(
+      ({at, name, phase, detail}) =>
+        `- ${timeOf(at)} ${code(name)}: ${phase}${detail === null ? '' : `: ${code(detail)}`}`,
+    ),
+    '',
   ];
 }
 
@@ -136,7 +168,7 @@ function chartOf({title, points, most}: Series): string {
 }
 
 /** The greatest of as many as stand for one column: a peak is never lost. */
-export function bucketed(values: readonly number[], columns: number): number[] {
+function bucketed(values: readonly number[], columns: number): number[] {
   if (values.length <= columns) return [...values];
   return Array.from({length: columns}, (_, column) => {
     const from = Math.floor((column * values.length) / columns);

@@ -1,6 +1,7 @@
-import {diagnoseAll} from '../core/facts/diagnose.ts';
+import {diagnoseKept} from '../core/facts/told-by-facts.ts';
 import type {Recipe, Severity} from '../core/recipe.ts';
 import type {Snapshot} from '../core/snapshot.ts';
+import type {Kept} from '../core/tape.ts';
 
 /** One figure over time. `most` is a line it should stay below. */
 export type Series = {title: string; points: {at_ms: number; value: number}[]; most: number | null};
@@ -65,7 +66,7 @@ const figures: Figure[] = [
 
 /** What the recipes find in readings, one after the other. */
 export function findingSpans(recipes: readonly Recipe[]): {
-  add(snapshot: Snapshot): void;
+  add(snapshot: Kept): void;
   spans(): FindingSpan[];
 } {
   const spans = new Map<string, FindingSpan>();
@@ -73,7 +74,7 @@ export function findingSpans(recipes: readonly Recipe[]): {
   return {
     add(snapshot) {
       last_ms = Date.parse(snapshot.at);
-      for (const {recipe, subject, severity, summary} of diagnoseAll(recipes, snapshot, {}).findings) {
+      for (const {recipe, subject, severity, summary} of diagnoseKept(recipes, snapshot).findings) {
         const id = `${recipe}/${subject}`;
         const known = spans.get(id);
         spans.set(id, {

@@ -2,7 +2,7 @@ import type {JournalEntry} from '../core/chain/journal.ts';
 import type {Recipe} from '../core/recipe.ts';
 import type {Tape} from '../core/tape.ts';
 import {type FindingSpan, findingSpans, type Series, seriesOf} from './report-readings.ts';
-import {type ReportRun, runsOf, unfinishedOf} from './report-runs.ts';
+import {type ReportRollout, type ReportRun, rolloutsOf, runsOf, unfinishedOf} from './report-runs.ts';
 
 /** An incident: what was seen, what was found, what was done. */
 export type Report = {
@@ -17,6 +17,7 @@ export type Report = {
   findings: FindingSpan[];
   losses: {at_ms: number; message: string}[];
   runs: ReportRun[];
+  rollouts: ReportRollout[];
   unfinished: string[];
 };
 
@@ -24,6 +25,8 @@ export type ReportSources = {
   tape: Tape | null;
   entries: readonly JournalEntry[];
   recipes: readonly Recipe[];
+  /** Runs that a process is at right now, with its pid. */
+  underWay: ReadonlyMap<string, number>;
 };
 
 export type ReportScope = {
@@ -56,9 +59,15 @@ export async function createReport(sources: ReportSources, scope: ReportScope): 
     findings.add(snapshot);
   }
   const runs = runsOf(entries, scope);
+  const rollouts = rolloutsOf(entries, scope);
   const spans = findings.spans();
   return {
-    target: scope.target ?? ([...new Set(runs.map(({run}) => run.target))].join(', ') || '-'),
+    target:
+      scope.target ??
+      ([...new Set([...runs.map(({run}) => run.target), ...rollouts.map(({start}) => start.target)])].join(
+        ', ',
+      ) ||
+        '-'),
     from_ms,
     to_ms,
     readings: places.length,
@@ -67,8 +76,12 @@ export async function createReport(sources: ReportSources, scope: ReportScope): 
     findings: spans,
     losses: (tape?.losses() ?? []).filter(({at_ms}) => at_ms >= from_ms && at_ms <= to_ms),
     runs,
+    rollouts,
     unfinished: [
-      ...unfinishedOf(runs),
+      ...unfinishedOf(runs, sources.underWay),
+      ...rollouts.flatMap(({start, end}) =>
+        end === null ? [`rollout ${start.run} of ${start.name}: it is not over`] : [],
+      ),
       ...spans
         .filter(({isOpen}) => isOpen)
         .map(({severity, summary}) => `still there at the end of the recording, ${severity}: ${summary}`),

@@ -1,6 +1,7 @@
 import {formatAge} from '../core/format.ts';
 import type {GivenLimits} from '../core/health/limits.ts';
 import {type MetricName, metricOf} from '../core/health/metrics.ts';
+import {redactDeep, redactSecrets} from '../core/redact.ts';
 import type {RolloutStage, RolloutState} from '../core/rollout.ts';
 import {sanitise} from '../core/sanitise.ts';
 import {aligned, formatDuration, formatMetric} from './check-text.ts';
@@ -42,7 +43,7 @@ export function rolloutDocument({file, plan, hash}: PlanFile, state: RolloutStat
     status: state === null ? 'not begun' : statusOf(state),
     stages: plan.stages.map((stage, index) => {
       const {phase = null, detail = null, seen_ms = 0} = state?.stages[index] ?? {};
-      return {...stage, phase, detail, seen_ms};
+      return {...redactDeep(stage), phase, detail, seen_ms};
     }),
   };
 }
@@ -59,7 +60,7 @@ function statusOf({ended}: RolloutState): string {
 }
 
 function stageLines(stage: RolloutStage, index: number): string[] {
-  const {name, target, promote, rollback, watch, limits, baseline, approval} = stage;
+  const {name, target, promote, rollback, watch, limits, baseline, pooler, approval} = stage;
   const times =
     watch &&
     `${formatDuration(watch.for_ms)}, every ${formatDuration(watch.every_ms)}, critical for ${formatDuration(watch.sustain_ms)} ends it`;
@@ -70,6 +71,7 @@ function stageLines(stage: RolloutStage, index: number): string[] {
     ['target', watch === null ? '' : (target ?? 'the server of the call')],
     ['limits', limitsText(limits)],
     ['baseline', baseline ?? ''],
+    ['pooler', watch === null ? '' : redactSecrets(pooler ?? '')],
     ['rollback', promote === null ? '' : (rollback ?? 'none')],
   ];
   return [

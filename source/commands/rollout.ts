@@ -1,7 +1,6 @@
-import type {JournalEvent} from '../core/chain/journal.ts';
+import type {JournalEvent, ProcessIdentity} from '../core/chain/journal.ts';
 import {AbortError, type ExitCode, exitCodes, usageError} from '../core/errors.ts';
-import {counted, formatAge} from '../core/format.ts';
-import {metricNames, metricOf} from '../core/health/metrics.ts';
+import {formatAge} from '../core/format.ts';
 import type {WatchedHealth} from '../core/health/watching.ts';
 import type {Journal, Output} from '../core/ports.ts';
 import type {Finding} from '../core/recipe.ts';
@@ -18,13 +17,20 @@ import {
 } from '../core/rollout.ts';
 import {sanitise} from '../core/sanitise.ts';
 import type {Report} from './check-report.ts';
-import {formatMetric, healthText} from './check-text.ts';
+import {healthText} from './check-text.ts';
+import {healthProblem} from './rollout-health.ts';
 import {rolloutDocument, rolloutPlanText, rolloutText} from './rollout-text.ts';
 
 export type RolloutPorts = {
   journal: Pick<Journal, 'append' | 'read'>;
   /** Runs a command of the plan to its end, whatever becomes of it. */
-  runCommand(stage: RolloutStage, command: string): Promise<{code: number | null; trouble: string | null}>;
+  runCommand(
+    stage: RolloutStage,
+    command: string,
+    onStarted: (process: ProcessIdentity) => void,
+  ): Promise<CommandResult>;
+  /** Whether a command of a run before, which may have outlived it, is there yet. */
+  isRunning(process: ProcessIdentity): boolean;
   /** What is found before a stage is promoted. Throws AbortError where its server cannot be read. */
   diagnose(stage: RolloutStage): Promise<Finding[]>;
   /** Watches a stage; `onSeen` is told how much of the time was seen. */
@@ -40,6 +46,8 @@ export type RolloutPorts = {
   output: Output;
   signal: AbortSignal;
 };
+
+type CommandResult = {code: number | null; trouble: string | null};
 
 /** A plan as it was read; its hash is what tells one rollout from another's. */
 export type PlanFile = {file: string; plan: RolloutPlan; hash: string};
@@ -132,11 +140,13 @@ async function approve(at: AtStage): Promise<void> {
 }
 
 async function promote(at: AtStage): Promise<void> {
-  const {ports, stage} = at;
-  const known = stage.watch === null ? [] : (await ports.diagnose(stage)).map(findingKey);
+  const {ports, stage, state, index} = at;
+  const before = state.stages[index];
+  const found = stage.watch === null ? [] : (await ports.diagnose(stage)).map(findingKey);
+  // What is found after half a promotion may be its doing.
+  const known = before?.phase === 'promoting' ? [...before.known] : found;
   if (stage.promote === null) return tell(at, {phase: 'promoted', detail: 'nothing to promote', known});
-  await tell(at, {phase: 'promoting', detail: stage.promote, known});
-  const problem = problemOf(await ports.runCommand(stage, stage.promote));
+  const problem = problemOf(await command(at, {phase: 'promoting', known}, stage.promote));
   await tell(
     at,
     problem === null ? {phase: 'promoted', detail: null} : {phase: 'failed', detail: `promote ${problem}`},
@@ -178,14 +188,43 @@ function keepSeen(at: AtStage, seenBefore_ms: number): (seen_ms: number) => Prom
 }
 
 async function rollBack(at: AtStage): Promise<void> {
-  const {ports, stage} = at;
+  const {stage} = at;
   if (stage.promote === null) return tell(at, {phase: 'rolled back', detail: 'nothing was promoted'});
   if (stage.rollback === null)
     return tell(at, {phase: 'not rolled back', detail: 'the plan has no way back'});
-  await tell(at, {phase: 'rolling back', detail: stage.rollback});
-  const problem = problemOf(await ports.runCommand(stage, stage.rollback));
+  const problem = problemOf(await command(at, {phase: 'rolling back'}, stage.rollback));
   const back = {phase: 'rolled back', detail: null} as const;
   await tell(at, problem === null ? back : {phase: 'not rolled back', detail: `rollback ${problem}`});
+}
+
+/**
+ * Runs a command of the plan, its process on disk as soon as there is one. Throws AbortError (exit 7) where the run
+ * before left the same one running: two of them at once are worse than to wait.
+ */
+async function command(
+  at: AtStage,
+  event: Pick<StageEvent, 'phase' | 'known'>,
+  text: string,
+): Promise<CommandResult> {
+  const {ports, stage, state, index} = at;
+  const before = state.stages[index];
+  const isAgain = before?.phase === event.phase;
+  if (isAgain && before.process !== null && ports.isRunning(before.process)) {
+    throw new AbortError(
+      `${stage.name}: the command of the run before is still running, process ${before.process.pid}`,
+      {hint: 'The same call goes on when it has ended.', exitCode: exitCodes.actFailed},
+    );
+  }
+  const note = isAgain ? 'a second time, nobody knows how far the first one came: ' : '';
+  await tell(at, {...event, detail: `${note}${text}`});
+  let noted = Promise.resolve();
+  const result = await ports.runCommand(stage, text, process => {
+    const started = {phase: event.phase, stage: index, detail: `process ${process.pid}`, process};
+    noted = record(at, stage, {event: 'stage', name: stage.name, ...started});
+    noted.catch(() => {});
+  });
+  await noted;
+  return result;
 }
 
 async function end(rollout: Rollout): Promise<ExitCode> {
@@ -226,30 +265,6 @@ function say({output}: RolloutPorts, text: string): void {
 
 function problemOf({code, trouble}: {code: number | null; trouble: string | null}): string | null {
   return trouble ?? (code === 0 ? null : `exited with ${code}`);
-}
-
-/**
- * What sends a stage back: a limit that is critical, at once or in the end, a critical finding that was not there
- * before it was promoted, and what is worse than the baseline. Warnings are shown, and nothing is undone for them.
- */
-function healthProblem(
-  {health, comparison}: Report & {health: WatchedHealth},
-  known: readonly string[],
-): string | null {
-  const early = health.watch.failed_early;
-  const critical = metricNames.filter(name => health.thresholds[name].level === 'critical' && name !== early);
-  const found = health.findings.filter(
-    each => each.severity === 'critical' && !known.includes(findingKey(each)),
-  );
-  const slower = comparison?.slower.length ?? 0;
-  const problems = [
-    ...(early === null ? [] : [`${metricOf(early).title} stayed critical`]),
-    ...critical.map(name => `${metricOf(name).title} ${formatMetric(name, health.metrics[name])}`),
-    ...found.map(({summary}) => summary),
-    ...(slower === 0 ? [] : [counted(slower, 'slower statement')]),
-    ...(comparison?.errors.is_worse ? ['more is rolled back'] : []),
-  ];
-  return problems.length === 0 ? null : problems.join('; ');
 }
 
 function requireStages({stages}: RolloutPlan, approved: readonly string[]): void {

@@ -56,7 +56,7 @@ const checkFlags = {
   for: {type: 'string', value: 'TIME', help: 'so long; check decides at the end'},
   every: {type: 'string', value: 'TIME', help: 'between readings, 0.5s to 60s (else 10s)'},
   sustain: {type: 'string', value: 'TIME', help: 'so long critical ends it at once (else 30s)'},
-  baseline: {type: 'string', value: 'FILE', help: "compare with a 'poolctl snapshot' of before"},
+  baseline: {type: 'string', value: 'FILE', help: 'compare with a snapshot or recording of before'},
   slower: {type: 'string', value: 'TIMES', help: 'with --baseline: how much slower counts (else 1.5)'},
   pooler: {type: 'string', value: 'URL', help: "PgBouncer's admin console, for clients that wait"},
   junit: {type: 'string', value: 'FILE', help: 'write JUnit XML as well; - prints it instead'},
@@ -94,7 +94,7 @@ const recordFlags = {
   since: {type: 'string', value: 'WHEN', help: '14:00, a date and time (UTC), or so long ago: 2h'},
   until: {type: 'string', value: 'WHEN', help: 'the same; else now, or the end of the recording'},
   run: {type: 'string', value: 'ID', help: 'a run of the journal, and the time around it'},
-  html: {type: 'string', value: 'FILE', help: 'one self-contained HTML file instead of Markdown'},
+  html: {type: 'string', value: 'FILE', help: 'one self-contained HTML file instead; - prints it'},
   format: {type: 'string', value: 'NAME', help: 'jsonl, csv or markdown (else jsonl)'},
   head: {type: 'string', value: 'HASH', help: 'a head kept elsewhere, that must be in the chain'},
 } as const satisfies Record<string, Flag>;
@@ -176,7 +176,7 @@ export const commands = {
     usage: 'rollout run|status <plan> [url]',
     summary: 'staged: promote, watch, undo',
     mostWords: 3,
-    flags: [...server, 'recipes', 'dryRun', 'yes', 'approveStage', 'journal', 'json'],
+    flags: [...server, 'recipes', 'pooler', 'dryRun', 'yes', 'approveStage', 'journal', 'json'],
   },
   doctor: {
     usage: 'doctor [url]',

@@ -1,4 +1,3 @@
-import {readFile} from 'node:fs/promises';
 import {resolve} from 'node:path';
 import type {CheckFlags} from '../commands/check.ts';
 import {limitFlag, requireMeasurable} from '../commands/check-given.ts';
@@ -7,8 +6,7 @@ import type {Flags} from '../commands/parse-call.ts';
 import {usageError} from '../core/errors.ts';
 import {type GivenLimits, limitExamples, metricByLimitName, parseLimit} from '../core/health/limits.ts';
 import {metricOf} from '../core/health/metrics.ts';
-import {parseSnapshotDocument} from '../core/health/read-baseline.ts';
-import type {Snapshot} from '../core/snapshot.ts';
+import {readBaseline} from './check-baseline.ts';
 import {durationOf, ratesOf} from './flag-values.ts';
 import type {Shell} from './shell.ts';
 
@@ -18,11 +16,13 @@ export async function checkFlagsOf(
   flags: Flags,
   configured: GivenLimits,
 ): Promise<CheckFlags & {watch: WatchTimes | null}> {
-  const limits = {...configured, ...limitsOf(flags)};
+  const asked = limitsOf(flags);
+  const limits = {...configured, ...asked};
   const watch = watchTimesOf(flags);
   if (watch !== null && flags.rates !== undefined)
     throw usageError('--rates and --for: leave out one of them', '--for has rates of its own.');
-  requireMeasurable(limits, {has_pooler: flags.pooler !== undefined, is_watched: watch !== null});
+  // A target's own limits hold wherever they can be measured; what a call asks for it has to be able to.
+  requireMeasurable(asked, {has_pooler: flags.pooler !== undefined, is_watched: watch !== null});
   return {
     limits,
     watch,
@@ -97,17 +97,4 @@ function slowerOf({slower = '1.5'}: Flags): number {
   const ratio = /^\d{1,4}(\.\d+)?x?$/.test(slower) ? Number.parseFloat(slower) : 0;
   if (ratio >= 1) return ratio;
   throw usageError(`--slower ${slower}: no factor`, 'Write it as --slower 1.5, from 1 on.');
-}
-
-/** Throws AbortError (exit 2) where there is no such file, or it is no snapshot. */
-export async function readBaseline({cwd}: Pick<Shell, 'cwd'>, file: string): Promise<Snapshot> {
-  const text = await readFile(resolve(cwd, file), 'utf8').catch((error: NodeJS.ErrnoException) => {
-    throw usageError(
-      `cannot read ${file}: ${error.code ?? 'unknown error'}`,
-      'Make one: poolctl snapshot > before.json',
-    );
-  });
-  const snapshot = parseSnapshotDocument(text);
-  if (snapshot !== null) return snapshot;
-  throw usageError(`${file} is no snapshot`, 'Make one before: poolctl snapshot > before.json');
 }

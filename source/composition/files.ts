@@ -1,5 +1,5 @@
 import {randomBytes} from 'node:crypto';
-import {mkdir, open, readFile, rename, rm, rmdir, stat} from 'node:fs/promises';
+import {mkdir, open, readFile, rename, rm, rmdir, stat, writeFile} from 'node:fs/promises';
 import {dirname} from 'node:path';
 import {AbortError, exitCodes} from '../core/errors.ts';
 import type {Files} from '../core/ports.ts';
@@ -27,6 +27,20 @@ export const files: Files = {
   },
 };
 
+/** A file that is its owner's alone, for it holds statements; what is no file, /dev/stdout, is written to. */
+export async function writePrivate(path: string, text: string): Promise<void> {
+  try {
+    const isOther = await stat(path).then(
+      found => !found.isFile(),
+      () => false,
+    );
+    if (isOther) await writeFile(path, text);
+    else await replace(path, text, 0o600);
+  } catch (error) {
+    throw refused('write', path, error);
+  }
+}
+
 async function remove(path: string): Promise<void> {
   await rm(path);
   await rmdir(dirname(path)).catch((error: unknown) => {
@@ -35,11 +49,12 @@ async function remove(path: string): Promise<void> {
   });
 }
 
-async function replace(path: string, text: string): Promise<void> {
-  const mode = await stat(path).then(
+async function replace(path: string, text: string, forced?: number): Promise<void> {
+  const kept = await stat(path).then(
     ({mode: bits}) => bits & 0o777,
     () => 0o666 & ~process.umask(),
   );
+  const mode = forced ?? kept;
   await mkdir(dirname(path), {recursive: true});
   const beside = `${path}.${randomBytes(4).toString('hex')}.tmp`;
   try {

@@ -29,7 +29,12 @@ export function createLastHour({cwd}: Shell): PastPort {
     return loading;
   };
   return {
-    tape: load,
+    async tape() {
+      const loaded = await load();
+      // The reading that is on the screen is one of those that are stepped through.
+      await loaded.settled();
+      return loaded;
+    },
     keep(reading, severity) {
       if (tape !== null) return keepOn(tape, reading, severity);
       waiting.push([reading, severity]);

@@ -42,7 +42,8 @@ export async function runPlay(shell: Shell, file: string | undefined, flags: Fla
         return {
           entries: entries.filter(entry => entry.target === target),
           problem: reason,
-          unfinished: unfinished.filter(each => each.target === target).length,
+          unfinished: unfinished.filter(each => each.target === target && each.acting_pid === null).length,
+          underWay: journal.underWay(entries),
         };
       },
     },

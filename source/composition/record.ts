@@ -1,13 +1,15 @@
 import type {Flags} from '../commands/parse-call.ts';
 import {record} from '../commands/record.ts';
-import {type ExitCode, usageError} from '../core/errors.ts';
+import {AbortError, type ExitCode, exitCodes, usageError} from '../core/errors.ts';
+import type {FactNeeds} from '../core/facts/facts.ts';
 import {sanitise} from '../core/sanitise.ts';
 import {type Connection, connect} from '../postgres/connect.ts';
 import type {ConnectionRequest} from '../postgres/connection-request.ts';
 import {createSampler} from '../postgres/sampler.ts';
 import {openRecordingFile} from '../recording/recording-file.ts';
+import {gatherFacts} from './facts.ts';
 import {durationOf, intervalOf, waitOf} from './flag-values.ts';
-import {takeInterrupts} from './interrupt.ts';
+import {takeInterrupts, untilInterrupted} from './interrupt.ts';
 import {recipesFor} from './recipes.ts';
 import type {Shell} from './shell.ts';
 import {connectToWatch} from './watch.ts';
@@ -36,15 +38,21 @@ export async function runRecord(
     const recording = await openRecordingFile(file, {most_bytes});
     // An address that is off is told at once; a server that is lost later is waited for.
     let first: Connection | null = await connectToWatch(shell, request, {flags, signal: ending});
+    let current = first;
     const sampler = createSampler({
       interval_ms,
       connect: async signal => {
         const opened = first ?? (await connect(request, {purpose: 'watch', signal, waitFor_ms}));
         first = null;
+        current = opened;
         return opened;
       },
     });
-    const ports = {sampler, recipes, recording, output: shell.output, now: Date.now};
+    const gather = async (needs: FactNeeds) => {
+      if (current === null) throw new AbortError('not connected', {exitCode: exitCodes.connection});
+      return untilInterrupted(gatherFacts(current, needs), ending);
+    };
+    const ports = {sampler, recipes, recording, gather, output: shell.output, now: Date.now};
     return await record(ports, file, ending);
   } finally {
     clear();

@@ -9,7 +9,7 @@ import {parseMoment} from '../core/moment.ts';
 import {sanitise} from '../core/sanitise.ts';
 import {openRecording, type Recording} from '../recording/open-recording.ts';
 import {openJournalOf} from './acting.ts';
-import {files} from './files.ts';
+import {writePrivate} from './files.ts';
 import {recipesFor} from './recipes.ts';
 import type {Shell} from './shell.ts';
 
@@ -25,9 +25,10 @@ export async function runReport(shell: Shell, file: string | undefined, flags: F
   const recording = file === undefined ? null : await openRecording(file);
   if (recording?.problem) output.talk(sanitise(`poolctl: ${recording.problem}`));
   const {recipes} = await recipesFor(flags, noSettings);
-  const entries = await openJournalOf(shell, flags).read();
+  const journal = openJournalOf(shell, flags);
+  const entries = await journal.read();
   const report = await createReport(
-    {tape: recording?.tape ?? null, entries, recipes},
+    {tape: recording?.tape ?? null, entries, recipes, underWay: journal.underWay(entries)},
     scopeOf(flags, recording, entries),
   );
   if (flags.html === undefined) {
@@ -35,7 +36,11 @@ export async function runReport(shell: Shell, file: string | undefined, flags: F
     return exitCodes.ok;
   }
   const {htmlOf} = await import('../commands/report-html.ts');
-  await files.write(flags.html, htmlOf(report));
+  if (flags.html === '-') {
+    output.data(htmlOf(report));
+    return exitCodes.ok;
+  }
+  await writePrivate(flags.html, htmlOf(report));
   output.talk(sanitise(`poolctl: written to ${flags.html}`));
   return exitCodes.ok;
 }
@@ -43,7 +48,8 @@ export async function runReport(shell: Shell, file: string | undefined, flags: F
 function scopeOf(flags: Flags, recording: Recording | null, entries: readonly JournalEntry[]): ReportScope {
   const moments = recording?.tape.moments() ?? [];
   const last_ms = moments.at(-1)?.at_ms ?? Date.now();
-  const run = flags.run === undefined ? null : findRun(entries, flags.run).run;
+  const run =
+    flags.run === undefined ? null : (rolloutNamed(entries, flags.run) ?? findRun(entries, flags.run).run);
   const around = run === null ? null : timeOf(run.run, entries);
   return {
     target: recording?.target ?? run?.target ?? null,
@@ -51,6 +57,11 @@ function scopeOf(flags: Flags, recording: Recording | null, entries: readonly Jo
     to_ms: momentOf('--until', flags.until, last_ms) ?? around?.to_ms ?? last_ms,
     run: run?.run ?? null,
   };
+}
+
+/** A rollout by its whole number, or the beginning of it. */
+function rolloutNamed(entries: readonly JournalEntry[], id: string): JournalEntry | null {
+  return entries.find(({event, run}) => event === 'rollout' && run.startsWith(id)) ?? null;
 }
 
 function timeOf(run: string, entries: readonly JournalEntry[]): {from_ms: number; to_ms: number} {

@@ -1,5 +1,6 @@
 import {readFile} from 'node:fs/promises';
 import {dirname, resolve} from 'node:path';
+import {requireMeasurable} from '../commands/check-given.ts';
 import {watchHealth} from '../commands/check-watch.ts';
 import type {Call, Flags} from '../commands/parse-call.ts';
 import {type PlanFile, type RolloutPorts, runRollout as run, showRollout} from '../commands/rollout.ts';
@@ -10,17 +11,19 @@ import {gatherWatched} from '../core/facts/watched-facts.ts';
 import type {RolloutStage} from '../core/rollout.ts';
 import {sanitise} from '../core/sanitise.ts';
 import {claimEntry} from '../journal/claim.ts';
-import {sha256} from '../journal/journal-file.ts';
+import {makeFolder, sha256} from '../journal/journal-file.ts';
+import {fateOf, processOf} from '../journal/owner.ts';
 import {connect} from '../postgres/connect.ts';
 import {type ConnectionRequest, hostAndPort} from '../postgres/connection-request.ts';
 import {readPlan} from '../rollout/plan.ts';
 import {runCommand} from '../rollout/run-command.ts';
 import {identityOf, openJournalOf} from './acting.ts';
 import {ask} from './ask.ts';
-import {readBaseline} from './check-flags.ts';
-import {openWatching} from './check-readings.ts';
+import {readBaseline} from './check-baseline.ts';
+import {openWatching, type Watching} from './check-readings.ts';
 import {gatherExplained} from './facts.ts';
 import {takeInterrupts} from './interrupt.ts';
+import {openPooler} from './pooler-admin.ts';
 import {recipesFor} from './recipes.ts';
 import type {Shell} from './shell.ts';
 import {readFrom} from './watch.ts';
@@ -78,18 +81,27 @@ async function readPlanFile({cwd, output}: Shell, file: string): Promise<PlanFil
 /** Two of one plan at once would promote twice. Throws AbortError (exit 7) while another process runs it. */
 async function claimRollout(journal: string, hash: string) {
   try {
+    await makeFolder(dirname(journal));
     return await claimEntry(`${journal}.rollout-${hash.slice(0, 12)}`, 0, {
       timeout_ms: 0,
       isWritten: async () => false,
     });
   } catch (error) {
-    if (!(error instanceof AbortError)) throw error;
+    if (!(error instanceof AbortError)) throw unwritable(journal, error);
     throw new AbortError(error.message.replace('the journal is held', 'this rollout is being run'), {
       hint: "'poolctl rollout status' tells where it is",
       exitCode: exitCodes.actFailed,
       cause: error,
     });
   }
+}
+
+function unwritable(journal: string, error: unknown): unknown {
+  if (!(error instanceof Error) || !('code' in error)) return error;
+  return new AbortError(`the journal ${journal} cannot be written: ${String(error.code)}`, {
+    exitCode: exitCodes.journal,
+    cause: error,
+  });
 }
 
 type Context = {plan: PlanFile; flags: Flags; requestTo: RequestTo; signal: AbortSignal};
@@ -101,7 +113,12 @@ async function portsOf(
   const folder = dirname(plan.file);
   const requests = new Map<string | null, ConnectionRequest>();
   const watched = plan.plan.stages.filter(({watch}) => watch !== null);
-  for (const {target} of watched) requests.set(target, requests.get(target) ?? (await requestTo(target)));
+  const poolerOf = ({pooler}: RolloutStage) => pooler ?? flags.pooler;
+  for (const stage of watched) {
+    const {target, limits} = stage;
+    requireMeasurable(limits, {has_pooler: poolerOf(stage) !== undefined, is_watched: true});
+    requests.set(target, requests.get(target) ?? (await requestTo(target)));
+  }
   const requestOf = ({target, name}: RolloutStage) => {
     const request = requests.get(target);
     if (request === undefined) throw usageError(`stage "${name}" has no server`);
@@ -116,15 +133,18 @@ async function portsOf(
       const request = requests.get(stage.target);
       return request === undefined ? plan.plan.name : `${hostAndPort(request)}/${request.database}`;
     },
-    runCommand: (stage, command) =>
+    isRunning: process => fateOf(process, 0) === 'there',
+    runCommand: (stage, command, onStarted) =>
       runCommand(command, {
         cwd: folder,
         env: {...shell.env, POOLCTL_ROLLOUT: plan.plan.name, POOLCTL_STAGE: stage.name},
         timeout_ms: stage.command_timeout_ms,
+        onStarted: pid => onStarted(processOf(pid)),
         onLine: line => shell.output.talk(sanitise(`${stage.name}| ${line}`)),
       }),
     async diagnose(stage) {
-      if (stage.baseline !== null) await readBaseline({cwd: folder}, stage.baseline);
+      if (stage.baseline !== null) await readBaseline({...shell, cwd: folder}, stage.baseline);
+      await (await openPooler(shell, poolerOf(stage))).close();
       const request = requestOf(stage);
       const {recipes} = await recipesFor(flags, request.settings);
       const connection = await connect(request, {purpose: 'watch', signal});
@@ -140,20 +160,24 @@ async function portsOf(
       const request = requestOf(stage);
       const {recipes} = await recipesFor(flags, request.settings);
       const times = {every_ms: 10_000, sustain_ms: 30_000, ...stage.watch, for_ms};
-      const watching = await openWatching(shell, request, {flags, ...times, signal});
+      const pooler = await openPooler(shell, poolerOf(stage));
+      let watching: Watching | null = null;
       try {
+        watching = await openWatching(shell, request, {flags, ...times, signal});
         return await watchHealth(
-          {recipes, askPooler: async () => null, ...watching.ports},
+          {recipes, askPooler: pooler.ask, ...watching.ports},
           {
             ...times,
             limits: {...request.settings.limits, ...stage.limits},
-            baseline: stage.baseline === null ? null : await readBaseline({cwd: folder}, stage.baseline),
+            baseline:
+              stage.baseline === null ? null : await readBaseline({...shell, cwd: folder}, stage.baseline),
             slower_ratio: 1.5,
             onSeen,
           },
         );
       } finally {
-        watching.release();
+        watching?.release();
+        await pooler.close();
       }
     },
   };

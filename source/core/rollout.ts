@@ -1,4 +1,4 @@
-import type {JournalEntry} from './chain/journal.ts';
+import type {JournalEntry, ProcessIdentity} from './chain/journal.ts';
 import type {GivenLimits} from './health/limits.ts';
 import type {Finding} from './recipe.ts';
 
@@ -23,8 +23,10 @@ export type RolloutStage = {
   watch: {for_ms: number; every_ms: number; sustain_ms: number} | null;
   /** In place of the target's own. */
   limits: GivenLimits;
-  /** A snapshot to compare with. */
+  /** A snapshot or a recording to compare with. */
   baseline: string | null;
+  /** PgBouncer's admin console, for clients that wait; null: that of the call, if any. */
+  pooler: string | null;
 };
 
 /** What happened to a stage; each is on disk before what it announces, and after what it tells. */
@@ -51,6 +53,8 @@ type StageState = {
   /** What was found before it was promoted: none of its doing. */
   known: readonly string[];
   detail: string | null;
+  /** Of the command that was begun last. */
+  process: ProcessIdentity | null;
 };
 
 export type RolloutState = {
@@ -90,6 +94,7 @@ export function newRollout(run: string, stage_count: number): RolloutState {
     seen_ms: 0,
     known: [],
     detail: null,
+    process: null,
   }));
   return {run, stages, failed: null, is_command_failure: false, ended: null};
 }
@@ -101,6 +106,8 @@ export type StageEvent = {
   seen_ms?: number;
   /** As `findingKey` has them. */
   known?: string[];
+  /** Of the command that was begun. */
+  process?: ProcessIdentity;
 };
 
 /** A finding, whatever its figures are by now. */
@@ -111,7 +118,7 @@ export function findingKey({recipe, subject}: Pick<Finding, 'recipe' | 'subject'
 /** What one event makes of the state, in place. */
 export function takeStage(
   state: RolloutState,
-  {stage: index, phase, detail, seen_ms, known}: StageEvent,
+  {stage: index, phase, detail, seen_ms, known, process}: StageEvent,
 ): void {
   const stage = state.stages[index];
   if (stage === undefined) return;
@@ -123,6 +130,7 @@ export function takeStage(
   stage.detail = detail;
   stage.seen_ms = seen_ms ?? stage.seen_ms;
   stage.known = known ?? stage.known;
+  stage.process = process ?? null;
   if (phase === 'approved') stage.is_approved = true;
   if (phase === 'promoting' || phase === 'promoted') stage.is_touched = true;
   if (phase === 'passed') stage.is_passed = true;
@@ -136,7 +144,7 @@ export type RolloutTask =
 
 /**
  * Stages in their order; once one has failed, those that were promoted back in the opposite order, the failed one
- * first. A command that was under way when the run ended is begun again: nobody knows how far it came.
+ * first. A command that was under way when the run ended is begun again once it is over: nobody knows how far it came.
  */
 export function nextTask({stages}: RolloutPlan, state: RolloutState): RolloutTask {
   if (state.failed !== null) {

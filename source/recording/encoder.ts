@@ -2,7 +2,7 @@ import {brotliDecompressSync, constants, createBrotliCompress} from 'node:zlib';
 import {usageError} from '../core/errors.ts';
 import type {Severity} from '../core/recipe.ts';
 import type {Snapshot, StatementRates} from '../core/snapshot.ts';
-import type {Loss} from '../core/tape.ts';
+import type {Kept, Loss} from '../core/tape.ts';
 import type {Frame} from './frames.ts';
 import {emptyPacked, pack, unpack} from './packed.ts';
 import {apply, diff, type Patch} from './patch.ts';
@@ -10,7 +10,7 @@ import {advance, emptyTrack, isDue, type StatementTrack} from './statements.ts';
 
 export type Encoder = {
   /** One at a time: the next after the last has resolved. */
-  encode(snapshot: Snapshot, severity: Severity | null): Promise<Frame>;
+  encode(snapshot: Kept, severity: Severity | null): Promise<Frame>;
   /** The next reading begins a group. */
   restart(): void;
 };
@@ -69,7 +69,7 @@ export function readLoss({at_ms, payload}: Frame): Loss {
 const mostGroupBytes = 256 * 1024 * 1024;
 
 /** The readings of a group, whole or its beginning. Throws AbortError (exit 2) where they cannot be made out. */
-export function decodeGroup(frames: readonly Frame[]): Snapshot[] {
+export function decodeGroup(frames: readonly Frame[]): Kept[] {
   try {
     return unpackGroup(frames);
   } catch (error) {
@@ -81,7 +81,7 @@ export function decodeGroup(frames: readonly Frame[]): Snapshot[] {
   }
 }
 
-function unpackGroup(frames: readonly Frame[]): Snapshot[] {
+function unpackGroup(frames: readonly Frame[]): Kept[] {
   const text = brotliDecompressSync(Buffer.concat(frames.map(({payload}) => payload)), {
     // The stream of a group is left open: it may go on, or its writer was killed.
     finishFlush: constants.BROTLI_OPERATION_FLUSH,

@@ -1,5 +1,4 @@
-import type {Snapshot} from '../core/snapshot.ts';
-import type {Moment, Tape} from '../core/tape.ts';
+import type {Kept, Moment, Tape} from '../core/tape.ts';
 import {decodeGroup, readLoss} from './encoder.ts';
 import type {Frame} from './frames.ts';
 
@@ -22,9 +21,9 @@ export function createFrameTape(): FrameTape {
   let places: Place[] = [];
   let moments: Moment[] | null = null;
   let bytes = 0;
-  const decoded = new Map<Frame[], Snapshot[]>();
+  const decoded = new Map<Frame[], Kept[]>();
 
-  function readingsOf(group: Frame[]): Snapshot[] {
+  function readingsOf(group: Frame[]): Kept[] {
     const known = decoded.get(group);
     if (known?.length === group.length) return known;
     const readings = decodeGroup(group);

@@ -8,14 +8,24 @@ export function writeHeader(target: string): Buffer {
   return Buffer.from(`${JSON.stringify(header)}\n`);
 }
 
+/** Whether a file begins as a recording does. */
+export function isRecording(bytes: Buffer): boolean {
+  return headerIn(bytes) !== null;
+}
+
 /** The header and where it ends. Throws AbortError (exit 2) where `bytes` do not begin with one. */
 export function readHeader(bytes: Buffer, file: string): {header: Header; end: number} {
-  const newline = bytes.subarray(0, 4096).indexOf(0x0a);
-  const header = newline === -1 ? null : parseHeader(bytes.toString('utf8', 0, newline));
-  if (header === null) {
+  const read = headerIn(bytes);
+  if (read === null) {
     throw usageError(`${file} is not a recording of poolctl`, "'poolctl record FILE' makes one");
   }
-  return {header, end: newline + 1};
+  return read;
+}
+
+function headerIn(bytes: Buffer): {header: Header; end: number} | null {
+  const newline = bytes.subarray(0, 4096).indexOf(0x0a);
+  const header = newline === -1 ? null : parseHeader(bytes.toString('utf8', 0, newline));
+  return header && {header, end: newline + 1};
 }
 
 function parseHeader(line: string): Header | null {

@@ -42,6 +42,7 @@ export function createMemoryTape({most_ms, most_bytes, fileFor}: MemoryTapeOptio
       isLost = true;
       last = last.then(() => tape.add(lossFrame(loss)));
     },
+    settled: () => last,
     async writeOut(file) {
       await last;
       if (target === null) throw refused('there is no reading yet', 'Wait for the first one.');

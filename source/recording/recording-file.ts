@@ -2,15 +2,14 @@ import {constants, type FileHandle, open, readFile, rename} from 'node:fs/promis
 import {dirname} from 'node:path';
 import {AbortError, exitCodes, usageError} from '../core/errors.ts';
 import type {Severity} from '../core/recipe.ts';
-import type {Snapshot} from '../core/snapshot.ts';
-import type {Loss} from '../core/tape.ts';
+import type {Kept, Loss} from '../core/tape.ts';
 import {createEncoder, lossFrame} from './encoder.ts';
 import {type Frame, readFrames, writeFrame} from './frames.ts';
 import {readHeader, writeHeader} from './header.ts';
 
 export type RecordingFile = {
   /** Handed to the system when it resolves: it outlives this process, and a power cut `syncEveryMs` later. */
-  keep(snapshot: Snapshot, severity: Severity | null): Promise<void>;
+  keep(reading: Kept, severity: Severity | null): Promise<void>;
   /** That the server could not be read; told once, however long that lasts. */
   lose(loss: Loss): Promise<void>;
   /** What is on the disk is all of it when it resolves. */

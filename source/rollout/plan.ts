@@ -7,7 +7,7 @@ import {type Fields, fieldsOf, type Report} from './fields.ts';
 
 export type PlanProblem = {line: number; message: string};
 
-const planKeys = ['name', 'every', 'sustain', 'thresholds', 'command_timeout', 'stages'];
+const planKeys = ['name', 'every', 'sustain', 'thresholds', 'command_timeout', 'pooler', 'stages'];
 const stageKeys = [
   'name',
   'target',
@@ -20,6 +20,7 @@ const stageKeys = [
   'sustain',
   'thresholds',
   'baseline',
+  'pooler',
 ];
 
 const hourMs = 3_600_000;
@@ -57,7 +58,13 @@ export function readPlan(text: string): {plan: RolloutPlan; problems: PlanProble
   return {plan: {name, stages}, problems};
 }
 
-type Common = {every_ms: number; sustain_ms: number; command_timeout_ms: number; limits: GivenLimits};
+type Common = {
+  every_ms: number;
+  sustain_ms: number;
+  command_timeout_ms: number;
+  limits: GivenLimits;
+  pooler: string | null;
+};
 
 /** What holds for every stage that says nothing else. */
 function commonOf(root: Fields, report: Report): Common {
@@ -66,6 +73,7 @@ function commonOf(root: Fields, report: Report): Common {
     sustain_ms: root.duration_ms('sustain', ranges.sustain) ?? 30_000,
     command_timeout_ms: root.duration_ms('command_timeout', ranges.command_timeout) ?? 600_000,
     limits: readLimits(root, report),
+    pooler: root.text('pooler'),
   };
 }
 
@@ -94,6 +102,7 @@ function readStage(fields: Fields, common: Common, report: Report): RolloutStage
     watch: for_ms === null ? null : {for_ms, ...pace(fields, common)},
     limits: {...common.limits, ...readLimits(fields, report)},
     baseline: fields.text('baseline'),
+    pooler: fields.text('pooler') ?? common.pooler,
   };
 }
 
@@ -118,7 +127,6 @@ function readLimits(fields: Fields, report: Report): GivenLimits {
     }
     const limit = parseLimit(metric, value);
     if (limit === null) report(offset, `${key} wants ${limitExamples[metricOf(metric).kind]}`);
-    else if (metric === 'pooler_waiting_clients') report(offset, `${key} cannot be watched by a rollout`);
     else limits[metric] = limit;
   }
   return limits;

@@ -12,6 +12,8 @@ export type CommandOptions = {
   cwd: string;
   env: Readonly<Record<string, string | undefined>>;
   timeout_ms: number;
+  /** It was begun. */
+  onStarted?(pid: number): void;
   /** Each line it prints, as it comes. */
   onLine(line: string): void;
 };
@@ -26,7 +28,7 @@ const lastLinesMs = 500;
  */
 export function runCommand(
   text: string,
-  {cwd, env, timeout_ms, onLine}: CommandOptions,
+  {cwd, env, timeout_ms, onStarted, onLine}: CommandOptions,
 ): Promise<CommandResult> {
   return new Promise(resolve => {
     const child = spawn('/bin/sh', ['-c', text], {
@@ -35,6 +37,7 @@ export function runCommand(
       detached: true,
       stdio: ['ignore', 'pipe', 'pipe'],
     });
+    if (child.pid !== undefined) onStarted?.(child.pid);
     let trouble: string | null = null;
     const end = (signal: NodeJS.Signals) => {
       try {

@@ -112,6 +112,34 @@ describeEachMajor('poolctl check --for', major => {
     await client.end();
   });
 
+  it('finds it against a recording of before, too', async () => {
+    const home = await temporaryHome();
+    const client = await server.connect({user: 'app', password, application_name: 'web'});
+    await server.query('SELECT pg_stat_statements_reset()');
+    const call = (seconds: number) => client.query('SELECT pg_sleep($1)', [seconds]);
+    for (let each = 0; each < 40; each++) await call(0.001);
+    const record = ['record', 'before.poolctl', urlOf(server, 'oncall'), '--interval', '0.5s', '--for', '2s'];
+    expect((await runProgram(record, {home})).code).toBe(0);
+    await client.query('SELECT 7 AS brand_new');
+    await client.query('SELECT 7 AS brand_new');
+    for (let each = 0; each < 40; each++) await call(0.02);
+    const args = ['check', urlOf(server, 'oncall'), ...quiet, '--baseline', 'before.poolctl'];
+    const slower = await runProgram([...args, '--json'], {home});
+    expect(slower.code).toBe(1);
+    expect(JSON.parse(slower.stdout).baseline).toMatchObject({
+      since: expect.any(String),
+      slower: [{query: expect.stringContaining('pg_sleep'), calls_before: 40, calls_after: 40}],
+      new_statements: [{query: expect.stringContaining('brand_new'), calls: 2}],
+    });
+    expect((await runProgram(args, {home})).stdout).toMatch(
+      /compared with \d{4}-\d\d-\d\d [\d:]+ to \d{4}-\d\d-\d\d [\d:]+ UTC/,
+    );
+    await writeFile(join(home, 'before.poolctl'), 'something else');
+    const {code, stderr} = await runProgram(args, {home});
+    expect([code, stderr]).toEqual([2, expect.stringContaining('neither a snapshot nor a recording')]);
+    await client.end();
+  });
+
   it('counts sessions that a timeout ended, where the server does', async () => {
     const watching = watch(['--for', '6s', '--max-fatal-sessions', '0'], {
       onStderr: text => void (text.includes('saw') && timeOut()),

@@ -1,4 +1,4 @@
-import {writeFile} from 'node:fs/promises';
+import {mkdir, writeFile} from 'node:fs/promises';
 import {join} from 'node:path';
 import {afterAll, beforeAll, expect, it, onTestFinished} from 'vitest';
 import {describeEachMajor, startTestServer, type TestServer} from '../helpers/server.ts';
@@ -159,6 +159,19 @@ describeEachMajor('poolctl check', major => {
     expect([code, stderr]).toEqual([2, expect.stringMatching(/^poolctl: --.*\n {2}\S.*\n$/)]);
   });
 
+  it('leaves a limit of config.toml that only time can tell to the calls that take it', async () => {
+    const home = await temporaryHome();
+    await mkdir(join(home, '.config', 'poolctl'), {recursive: true});
+    const text = '[thresholds]\nmax_average_used = "1%"\nmax_pooler_waiting = 5\n';
+    await writeFile(join(home, '.config', 'poolctl', 'config.toml'), text);
+    const levelOf = async (...args: string[]) => {
+      const call = ['check', urlOf(server, 'oncall'), ...Object.entries(wide).flat(), '--json', ...args];
+      return JSON.parse((await runProgram(call, {home})).stdout).thresholds.average_used_ratio.level;
+    };
+    expect(await levelOf()).toBe('unknown');
+    expect(await levelOf('--for', '1s', '--every', '0.5s')).toBe('critical');
+  });
+
   it('ends with 2 for a baseline that is none', async () => {
     const baseline = ['check', urlOf(server, 'oncall'), '--baseline'];
     expect(await failing([...baseline, 'nowhere.json'])).toEqual([2, expect.stringContaining('ENOENT')]);
@@ -166,7 +179,7 @@ describeEachMajor('poolctl check', major => {
     await writeFile(join(home, 'a.json'), '{}');
     expect(await failing([...baseline, 'a.json'], {home})).toEqual([
       2,
-      expect.stringContaining('no snapshot'),
+      expect.stringContaining('neither a snapshot nor a recording'),
     ]);
   });
 });

@@ -89,7 +89,7 @@ const entries = [
 
 describe('report', () => {
   it('tells what was found from when to when, what was done, and what is unfinished', async () => {
-    const report = await createReport({tape, entries, recipes: [recipe]}, scope);
+    const report = await createReport({tape, entries, recipes: [recipe], underWay: new Map()}, scope);
     expect(report.findings).toMatchObject([
       {first_ms: from_ms + 20_000, last_ms: from_ms + 40_000, readings: 11, isOpen: false},
     ]);
@@ -104,11 +104,14 @@ describe('report', () => {
   });
 
   it('keeps to its time, and to a run with those that took it back', async () => {
-    const early = await createReport({tape, entries, recipes: [recipe]}, {...scope, to_ms: from_ms + 8000});
+    const early = await createReport(
+      {tape, entries, recipes: [recipe], underWay: new Map()},
+      {...scope, to_ms: from_ms + 8000},
+    );
     expect(early).toMatchObject({readings: 5, findings: [], runs: []});
     const undoing = entriesOf('r3', [{...opening, undoes: 'r1'}]);
     const one = await createReport(
-      {tape: null, entries: [...entries, ...undoing], recipes: []},
+      {tape: null, entries: [...entries, ...undoing], recipes: [], underWay: new Map()},
       {...scope, run: 'r1'},
     );
     expect(one.runs.map(({run}) => run.run)).toEqual(['r1', 'r3']);
@@ -126,7 +129,7 @@ describe('report', () => {
         return [{...(snapshots[0] as (typeof snapshots)[0]), at: new Date(from_ms + place).toISOString()}];
       },
     };
-    const report = await createReport({tape: long, entries: [], recipes: []}, scope);
+    const report = await createReport({tape: long, entries: [], recipes: [], underWay: new Map()}, scope);
     expect(report).toMatchObject({readings: 5001, stride: 3});
     expect(read).toBeLessThanOrEqual(2000);
     expect(report.series[0]?.points.at(-1)?.at_ms).toBe(from_ms + 5000);
@@ -135,7 +138,9 @@ describe('report', () => {
 
 describe('as Markdown', () => {
   it('has each act with who, the exact SQL, its result, before and after, and its undo', async () => {
-    const text = markdownOf(await createReport({tape, entries, recipes: [recipe]}, scope));
+    const text = markdownOf(
+      await createReport({tape, entries, recipes: [recipe], underWay: new Map()}, scope),
+    );
     expect(text).toContain('- run `r1` by `ann@bastion` on `db.example:5432/shop`, plan `abc`');
     expect(text).toContain('````sql\nSELECT pg_terminate_backend($1)\n-- ```\n-- $1 = 4711\n````');
     expect(text).toContain('`verified after 12.0ms, 1 row`');
@@ -145,7 +150,9 @@ describe('as Markdown', () => {
   });
 
   it('lets nothing of others out of its code, and no secret', async () => {
-    const text = markdownOf(await createReport({tape, entries, recipes: [recipe]}, scope));
+    const text = markdownOf(
+      await createReport({tape, entries, recipes: [recipe], underWay: new Map()}, scope),
+    );
     expect(text).not.toContain('s3cret');
     expect(text).not.toContain('\u001b');
     const row = text.split('\n').find(line => line.includes('<script>') && line.startsWith('|')) ?? '';
@@ -154,9 +161,45 @@ describe('as Markdown', () => {
   });
 });
 
+describe('a rollout in it', () => {
+  const stage = {event: 'stage', name: hostile, stage: 0} as const;
+  const rollout = entriesOf('r9', [
+    {event: 'rollout', name: 'web', plan: 'def', file: '/plan.yaml', stages: ['a']},
+    {...stage, phase: 'promoting', detail: 'deploy PGPASSWORD=s3cret'},
+    {...stage, phase: 'rolled back', detail: null},
+  ]);
+
+  it('has who, each stage and its end, beside the runs of its time and target', async () => {
+    const report = await createReport(
+      {tape, entries: [...entries, ...rollout], recipes: [], underWay: new Map()},
+      scope,
+    );
+    expect(report.rollouts).toHaveLength(1);
+    expect(report.unfinished).toContain('rollout r9 of web: it is not over');
+    for (const text of [markdownOf(report), htmlOf(report)]) {
+      expect(text).toMatch(/rollout of .?web/);
+      expect(text).toContain('rolled back');
+      expect(text).not.toContain('s3cret');
+      expect(text).not.toContain('\u001b');
+    }
+    expect(htmlOf(report)).not.toContain('<script');
+    const elsewhere = await createReport(
+      {tape, entries: rollout, recipes: [], underWay: new Map()},
+      {...scope, target: 'elsewhere:5432/shop'},
+    );
+    expect(elsewhere.rollouts).toEqual([]);
+  });
+});
+
 describe('as HTML', () => {
+  it('ends its lines where the server was not seen', async () => {
+    const html = htmlOf(await createReport({tape, entries, recipes: [], underWay: new Map()}, scope));
+    expect(html.match(/<polyline/g)).toHaveLength(8);
+    expect(html.match(/class="gap"/g)).toHaveLength(4);
+  });
+
   it('is one file that asks for nothing and runs nothing', async () => {
-    const html = htmlOf(await createReport({tape, entries, recipes: [recipe]}, scope));
+    const html = htmlOf(await createReport({tape, entries, recipes: [recipe], underWay: new Map()}, scope));
     expect(html).not.toMatch(/<script|src=|href=|url\(|@import/i);
     expect(html).toContain("default-src 'none'");
     expect(html).toContain('&lt;script&gt;alert(1)&lt;/script&gt;');
@@ -165,10 +208,13 @@ describe('as HTML', () => {
   });
 
   it('draws a chart for each figure, its limit, and a mark for each run', async () => {
-    const html = htmlOf(await createReport({tape, entries, recipes: [recipe]}, scope));
+    const html = htmlOf(await createReport({tape, entries, recipes: [recipe], underWay: new Map()}, scope));
     const charts = html.match(/<svg/g) ?? [];
     expect(charts).toHaveLength(4);
-    expect(html.match(/class="act"/g)).toHaveLength(charts.length);
+    // And one in the lane of what was found.
+    expect(html.match(/class="act"/g)).toHaveLength(charts.length + 1);
+    expect(html.match(/class="bar critical"/g)).toHaveLength(1);
+    expect(html.match(/class="mark" style="left:[\d.]+%">1</g)).toHaveLength(1);
     expect(html.match(/class="limit"/g)).toHaveLength(1);
     expect(html).not.toContain('NaN');
   });

@@ -19,6 +19,7 @@ const stage = {
   watch: {for_ms: 1000, every_ms: 500, sustain_ms: 0},
   limits: {},
   baseline: null,
+  pooler: null,
 };
 const plan: RolloutPlan = {
   name: 'web',

@@ -7,6 +7,7 @@ describe('a plan', () => {
 name: web 2.14
 every: 5s
 thresholds: {max_used: "70%,85%"}
+pooler: postgres://stats@10.0.0.5:6432/pgbouncer
 stages:
   - name: staging
     target: staging
@@ -18,6 +19,7 @@ stages:
       max_mean: 500ms
       max_blocked: 10
     baseline: before.json
+    pooler: postgres://stats@10.0.0.6:6432/pgbouncer
   - name: 10 %
     approval: true
     promote: ./deploy 10
@@ -42,6 +44,7 @@ stages:
             blocked_sessions: {warning: null, critical: 10},
           },
           baseline: 'before.json',
+          pooler: 'postgres://stats@10.0.0.6:6432/pgbouncer',
         },
         {
           name: '10 %',
@@ -53,6 +56,7 @@ stages:
           watch: null,
           limits: {used_ratio: {warning: 0.7, critical: 0.85}},
           baseline: null,
+          pooler: 'postgres://stats@10.0.0.5:6432/pgbouncer',
         },
       ],
     });

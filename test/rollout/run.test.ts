@@ -36,11 +36,21 @@ describe('a rollout against the demo', () => {
     await writeFile(join(home, 'plan.yaml'), plan);
     await writeFile(join(home, 'bad.mjs'), badVersion);
     const rollout = (verb: string, args: string[] = [], options: ProgramOptions = {}) =>
-      runProgram(['rollout', verb, 'plan.yaml', demo.url, '--journal', 'j.jsonl', ...args], {
-        home,
-        ...options,
-        env: {DEMO_URL: demo.rescueUrl, NODE: process.execPath, ...options.env},
-      });
+      runProgram(
+        [
+          'rollout',
+          verb,
+          'plan.yaml',
+          demo.url,
+          ...(args.includes('--journal') ? [] : ['--journal', 'j.jsonl']),
+          ...args,
+        ],
+        {
+          home,
+          ...options,
+          env: {DEMO_URL: demo.rescueUrl, NODE: process.execPath, ...options.env},
+        },
+      );
     const done = async () => (await readFile(join(home, 'done'), 'utf8').catch(() => '')).trim().split('\n');
     return {home, rollout, done};
   }
@@ -105,6 +115,16 @@ stages:
     const journal = await runProgram(['journal', 'list', '--journal', 'j.jsonl'], {home});
     expect(journal.stdout).toMatch(/stage 100 %: rolling back: touch stop/);
     expect((await runProgram(['journal', 'verify', '--journal', 'j.jsonl'], {home})).code).toBe(0);
+    const id = /rollout (\w+):/.exec(stdout)?.[1] ?? '';
+    const told = [
+      ['journal', 'export', '--format', 'markdown'],
+      ['journal', 'export', '--format', 'csv'],
+      ['report', '--run', id],
+    ];
+    for (const each of told) {
+      const {stdout: text} = await runProgram([...each, '--journal', 'j.jsonl'], {home});
+      expect(text).toMatch(/web 2\.14.*100 %.*touch stop; echo back from 100/s);
+    }
   });
 
   it('goes on where it was after an interruption', async () => {
@@ -148,6 +168,18 @@ stages:
     const {code, stdout, stderr} = await rollout('run');
     expect([code, stderr]).toEqual([7, expect.stringContaining('promote took longer than 1 s')]);
     expect(stdout).toMatch(/all +not rolled back +rollback exited with 1/);
+  });
+
+  it('makes the folder of its journal, and says where it cannot', async () => {
+    const {rollout, done} = await prepare(`
+name: web 2.19
+stages:
+  - {name: all, promote: echo promoted >> done, rollback: none}
+`);
+    expect((await rollout('run', ['--journal', 'a/b/j.jsonl'])).code).toBe(0);
+    expect(await done()).toEqual(['promoted']);
+    const refused = await rollout('run', ['--journal', '/proc/none/j.jsonl']);
+    expect([refused.code, refused.stderr]).toEqual([8, expect.stringContaining('cannot be written')]);
   });
 
   it('begins nothing where a server cannot be reached, or the plan has mistakes', async () => {

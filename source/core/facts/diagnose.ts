@@ -20,6 +20,10 @@ export function diagnoseAll(recipes: readonly Recipe[], snapshot: Snapshot, fact
       failed.push({recipe: recipe.id, reason: error instanceof Error ? error.message : String(error)});
     }
   }
-  findings.sort((a, b) => Number(b.severity === 'critical') - Number(a.severity === 'critical'));
-  return {findings, failed};
+  return {findings: worstFirst(findings), failed};
+}
+
+export function worstFirst(findings: readonly Finding[]): Finding[] {
+  const isCritical = ({severity}: Finding) => Number(severity === 'critical');
+  return [...findings].sort((a, b) => isCritical(b) - isCritical(a));
 }

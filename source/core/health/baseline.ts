@@ -1,11 +1,24 @@
 import type {Snapshot, Statement} from '../snapshot.ts';
-import {type Calls, isSameServer, type Period} from './period.ts';
+import {type Calls, countedBetween, countedBy, isSameServer, type Period} from './period.ts';
 import {holm, type Sample, welchGreater} from './significance.ts';
+
+/** What is compared with: a reading of before, or the readings of some time. */
+export type Baseline = {
+  /** The last one. */
+  reading: Snapshot;
+  /** When the first one was taken; null where there is no other. */
+  since: string | null;
+  counted: Period;
+  /** Slots used, on average. */
+  used: number;
+};
 
 /** Statements and slots as they were before and are now. */
 export type Comparison = {
-  /** Of the reading compared with. */
+  /** Of the reading compared with, the last one of several. */
   at: string;
+  /** Of the first one; null where there is no other. */
+  since: string | null;
   target: string;
   /** What is called slower, in words: the test by its name. */
   test: string;
@@ -34,9 +47,26 @@ type SlowerStatement = {
 
 const significance = {least_calls: 30, alpha: 0.01} as const;
 
+/** Everything that a reading has counted. */
+export function baselineOf(reading: Snapshot): Baseline {
+  return {reading, since: null, counted: countedBy(reading), used: reading.budget.used};
+}
+
+/**
+ * What was counted from one reading to another, `used` slots on average. A statement that was called too seldom
+ * meanwhile stands with all its calls.
+ */
+export function baselineBetween(first: Snapshot, last: Snapshot, used: number): Baseline {
+  const between = countedBetween(first, last);
+  const all = countedBy(last);
+  const calls = between.calls.map((own, index) =>
+    own.n < significance.least_calls ? (all.calls[index] ?? own) : own,
+  );
+  return {reading: last, since: first.at, counted: {...between, calls}, used};
+}
+
 export type Compared = {
-  baseline: Snapshot;
-  before: Period;
+  baseline: Baseline;
   current: Snapshot;
   after: Period;
   /** Slots used over the time looked at; the reading's own by default. */
@@ -46,8 +76,9 @@ export type Compared = {
 };
 
 /** What has changed for the worse since the baseline was read. */
-export function compare({baseline, before, current, after, used_after, slower_ratio}: Compared): Comparison {
-  const earlier = earlierCalls(baseline, before, current);
+export function compare({baseline, current, after, used_after, slower_ratio}: Compared): Comparison {
+  const {reading, since, counted: before, used} = baseline;
+  const earlier = earlierCalls(reading, before, current);
   const {least_calls, alpha} = significance;
   const pairs = after.calls.flatMap(later => {
     const own = earlier(later.statement);
@@ -57,10 +88,11 @@ export function compare({baseline, before, current, after, used_after, slower_ra
   const isSlower = holm(p_values, alpha);
   const [ratioBefore, ratioAfter] = [rollbacksOf(before), rollbacksOf(after)];
   return {
-    at: baseline.at,
-    target: baseline.target.id,
+    at: reading.at,
+    since,
+    target: reading.target.id,
     test: `mean execution time over ${slower_ratio} times the baseline's: Welch's t-test, one-sided, at least ${least_calls} calls each, ${alpha * 100} % over all statements (Holm)`,
-    slots: {used_before: baseline.budget.used, used_after: used_after ?? current.budget.used},
+    slots: {used_before: used, used_after: used_after ?? current.budget.used},
     errors: {
       rollback_ratio_before: ratioBefore?.mean ?? null,
       rollback_ratio_after: ratioAfter?.mean ?? null,
@@ -70,7 +102,7 @@ export function compare({baseline, before, current, after, used_after, slower_ra
       .flatMap(({later, own}, index) => (isSlower[index] ? [slowerOf(later, own, p_values[index] ?? 0)] : []))
       .sort((a, b) => b.ratio - a.ratio),
     new_statements: after.calls.flatMap(later => (earlier(later.statement) === null ? newOf(later) : [])),
-    left_out: leftOut(baseline, current),
+    left_out: leftOut(reading, current),
   };
 }
 

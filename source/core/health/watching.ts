@@ -29,7 +29,7 @@ export type WatchedHealth = Health & {
     /** Metrics whose worst reading was critical, though not for long. */
     critical_peaks: MetricName[];
     losses: Loss[];
-    series: Partial<Record<MetricName, Series>>;
+    series: SeriesByName;
   };
 };
 
@@ -47,148 +47,206 @@ export type Watch = {
   result(at_ms: number): WatchedHealth | null;
 };
 
-type Held = {finding: Finding; since_ms: number; longest_ms: number};
-
 /** A watch that begins at `started_ms`. */
-export function createWatch({for_ms, every_ms, sustain_ms}: WatchOptions, started_ms: number): Watch {
-  const values = new Map<MetricName, number[]>();
-  const criticalSince = new Map<MetricName, number>();
-  const found = new Map<string, Held>();
-  const losses: Loss[] = [];
-  let last: {at_ms: number; metrics: Metrics; limits: Limits} | null = null;
-  let lostSince: number | null = null;
-  let failedBy: MetricName | null = null;
-  let seen_ms = 0;
+export function createWatch(options: WatchOptions, started_ms: number): Watch {
+  const {for_ms, every_ms, sustain_ms} = options;
+  const sight = createSight(started_ms, every_ms);
+  const values = createValues();
+  const thresholds = createThresholds(sustain_ms);
+  const found = createFindings();
+  let last: {metrics: Metrics; limits: Limits} | null = null;
   let readings = 0;
-  let refused = 0;
-
-  /** Two readings that follow each other at once (what the first left out) are one. */
-  function keep(metrics: Metrics, isAgain: boolean): void {
-    for (const name of metricNames) {
-      const value = metrics[name];
-      if (value === null) continue;
-      const own = values.get(name) ?? [];
-      if (isAgain && last?.metrics[name] !== null) own.pop();
-      own.push(value);
-      values.set(name, own);
-    }
-  }
-
-  function holdThresholds(at_ms: number, metrics: Metrics, limits: Limits): void {
-    for (const name of metricNames) {
-      if (!isBeyond(name, metrics[name], limits[name].critical)) {
-        criticalSince.delete(name);
-        continue;
-      }
-      const since = criticalSince.get(name) ?? at_ms;
-      criticalSince.set(name, since);
-      if (at_ms - since >= sustain_ms) failedBy ??= name;
-    }
-  }
-
-  function holdFindings(at_ms: number, findings: readonly Finding[]): void {
-    const now = new Map(findings.map(finding => [`${finding.recipe} ${finding.subject}`, finding]));
-    for (const [key, held] of found) if (!now.has(key)) held.since_ms = Number.POSITIVE_INFINITY;
-    for (const [key, finding] of now) {
-      const held = found.get(key) ?? {since_ms: at_ms, longest_ms: 0};
-      const since_ms = Math.min(held.since_ms, at_ms);
-      found.set(key, {finding, since_ms, longest_ms: Math.max(held.longest_ms, at_ms - since_ms)});
-    }
-  }
-
-  function closeLoss(at_ms: number): void {
-    const loss = losses.at(-1);
-    if (lostSince === null || loss === undefined) return;
-    loss.lasted_ms = at_ms - lostSince;
-    lostSince = null;
-  }
-
-  const seenRatio = (at_ms: number) => {
-    const elapsed_ms = at_ms - started_ms;
-    return elapsed_ms <= 0 ? 1 : Math.min(1, seen_ms / elapsed_ms);
-  };
-
-  function seriesOf(): Partial<Record<MetricName, Series>> {
-    return Object.fromEntries(
-      [...values].map(([name, own]) => [name, summarise(own, metricOf(name).side)] as const),
-    );
-  }
-
-  function overall(at_ms: number, series: Partial<Record<MetricName, Series>>): Metrics {
-    const p95 = Object.fromEntries(metricNames.map(name => [name, series[name]?.p95 ?? null])) as Metrics;
-    const minutes = Math.max(1, (at_ms - started_ms) / 60_000);
-    return {
-      ...p95,
-      average_used_ratio: series.used_ratio?.average ?? null,
-      refused_connections_per_minute: refused / minutes,
-      seen_ratio: seenRatio(at_ms),
-    };
-  }
 
   return {
     see(at_ms, {metrics, limits, findings}) {
-      const gap_ms = last === null ? at_ms - started_ms : at_ms - last.at_ms;
-      const isAgain = last !== null && lostSince === null && gap_ms < every_ms / 4;
-      if (lostSince === null) seen_ms += gap_ms;
-      else criticalSince.clear();
-      closeLoss(at_ms);
-      keep(metrics, isAgain);
-      holdThresholds(at_ms, metrics, limits);
-      holdFindings(at_ms, findings);
+      const {isAgain, wasLost} = sight.see(at_ms);
+      // What was critical before a loss need not have been so during it.
+      if (wasLost) thresholds.clear();
+      values.keep(metrics, isAgain ? (last?.metrics ?? null) : null);
+      thresholds.hold(at_ms, metrics, limits);
+      found.hold(at_ms, findings);
       if (!isAgain) readings++;
-      last = {at_ms, metrics, limits};
+      last = {metrics, limits};
     },
-    lose(at_ms, {reason, is_refused}) {
-      if (is_refused) refused++;
-      if (lostSince !== null) return;
-      lostSince = at_ms;
-      losses.push({at_ms: at_ms - started_ms, lasted_ms: 0, reason});
-    },
-    holding: at_ms =>
-      [...criticalSince]
-        .map(([name, since]) => ({name, held_ms: at_ms - since}))
-        .sort((a, b) => b.held_ms - a.held_ms),
-    failure: () => failedBy,
-    seenRatio,
-    seenMs: () => seen_ms,
+    lose: sight.lose,
+    holding: thresholds.holding,
+    failure: thresholds.failure,
+    seenRatio: sight.ratio,
+    seenMs: sight.seenMs,
     result(at_ms) {
       if (last === null) return null;
-      // What the end cuts off was seen, too.
-      if (lostSince === null) seen_ms += Math.max(0, Math.min(at_ms - last.at_ms, every_ms));
-      closeLoss(at_ms);
-      const series = seriesOf();
+      sight.end(at_ms);
       const {limits} = last;
+      const elapsed_ms = at_ms - started_ms;
+      const series = values.series();
+      const overall = overallOf(series, {
+        refused_connections_per_minute: sight.refused() / Math.max(1, elapsed_ms / 60_000),
+        seen_ratio: sight.ratio(at_ms),
+      });
       // A watch shorter than that sees nothing for as long.
-      const telling_ms = Math.min(sustain_ms, (at_ms - started_ms) / 2);
-      const lasting = [...found.values()].filter(({longest_ms}) => longest_ms >= telling_ms);
-      const health = assessHealth(
-        overall(at_ms, series),
-        limits,
-        lasting.map(({finding}) => finding),
-      );
-      const critical_peaks = metricNames.filter(
-        name =>
-          metricOf(name).is_peak_judged && isBeyond(name, series[name]?.peak ?? null, limits[name].critical),
-      );
-      const {status} = health;
+      const health = assessHealth(overall, limits, found.lasting(Math.min(sustain_ms, elapsed_ms / 2)));
+      const failed_early = thresholds.failure();
+      const critical_peaks = criticalPeaks(series, limits);
       return {
         ...health,
-        status:
-          failedBy !== null ? 'critical' : status === 'ok' && critical_peaks.length > 0 ? 'warning' : status,
+        status: statusOf(health.status, failed_early, critical_peaks),
         watch: {
           for_ms,
-          elapsed_ms: at_ms - started_ms,
-          seen_ms,
-          seen_ratio: seenRatio(at_ms),
+          elapsed_ms,
+          seen_ms: sight.seenMs(),
+          seen_ratio: sight.ratio(at_ms),
           readings,
-          failed_early: failedBy,
+          failed_early,
           critical_peaks,
-          losses,
+          losses: sight.losses,
           series,
         },
       };
     },
   };
+}
+
+/** How much of the time the server could be read, and when it could not. */
+function createSight(started_ms: number, every_ms: number) {
+  const losses: Loss[] = [];
+  let lastSeen_ms: number | null = null;
+  let lostSince_ms: number | null = null;
+  let seen_ms = 0;
+  let refused = 0;
+
+  function closeLoss(at_ms: number): void {
+    const loss = losses.at(-1);
+    if (lostSince_ms === null || loss === undefined) return;
+    loss.lasted_ms = at_ms - lostSince_ms;
+    lostSince_ms = null;
+  }
+
+  return {
+    losses,
+    /** `isAgain`: two readings that follow each other at once (what the first left out) are one. */
+    see(at_ms: number): {isAgain: boolean; wasLost: boolean} {
+      const gap_ms = at_ms - (lastSeen_ms ?? started_ms);
+      const wasLost = lostSince_ms !== null;
+      const isAgain = lastSeen_ms !== null && !wasLost && gap_ms < every_ms / 4;
+      if (!wasLost) seen_ms += gap_ms;
+      closeLoss(at_ms);
+      lastSeen_ms = at_ms;
+      return {isAgain, wasLost};
+    },
+    lose(at_ms: number, {reason, is_refused}: {reason: string; is_refused: boolean}): void {
+      if (is_refused) refused++;
+      if (lostSince_ms !== null) return;
+      lostSince_ms = at_ms;
+      losses.push({at_ms: at_ms - started_ms, lasted_ms: 0, reason});
+    },
+    /** What the end cuts off was seen, too. */
+    end(at_ms: number): void {
+      const since_ms = at_ms - (lastSeen_ms ?? at_ms);
+      if (lostSince_ms === null) seen_ms += Math.max(0, Math.min(since_ms, every_ms));
+      closeLoss(at_ms);
+    },
+    refused: () => refused,
+    seenMs: () => seen_ms,
+    ratio(at_ms: number): number {
+      const elapsed_ms = at_ms - started_ms;
+      return elapsed_ms <= 0 ? 1 : Math.min(1, seen_ms / elapsed_ms);
+    },
+  };
+}
+
+/** Every value that was read, by metric. */
+function createValues() {
+  const values = new Map<MetricName, number[]>();
+  return {
+    /** In place of those of `before` where there are such. */
+    keep(metrics: Metrics, before: Metrics | null): void {
+      for (const name of metricNames) {
+        const value = metrics[name];
+        if (value === null) continue;
+        const own = values.get(name) ?? [];
+        if (before !== null && before[name] !== null) own.pop();
+        own.push(value);
+        values.set(name, own);
+      }
+    },
+    series: (): SeriesByName =>
+      Object.fromEntries(
+        [...values].map(([name, own]) => [name, summarise(own, metricOf(name).side)] as const),
+      ),
+  };
+}
+
+/** Since when each metric has been critical, and the first that was so for long. */
+function createThresholds(sustain_ms: number) {
+  const criticalSince = new Map<MetricName, number>();
+  let failedBy: MetricName | null = null;
+  return {
+    hold(at_ms: number, metrics: Metrics, limits: Limits): void {
+      for (const name of metricNames) {
+        if (!isBeyond(name, metrics[name], limits[name].critical)) {
+          criticalSince.delete(name);
+          continue;
+        }
+        const since = criticalSince.get(name) ?? at_ms;
+        criticalSince.set(name, since);
+        if (at_ms - since >= sustain_ms) failedBy ??= name;
+      }
+    },
+    clear: () => criticalSince.clear(),
+    holding: (at_ms: number) =>
+      [...criticalSince]
+        .map(([name, since]) => ({name, held_ms: at_ms - since}))
+        .sort((a, b) => b.held_ms - a.held_ms),
+    failure: () => failedBy,
+  };
+}
+
+type Held = {finding: Finding; since_ms: number; longest_ms: number};
+
+/** What was found, and for how long at a stretch. */
+function createFindings() {
+  const found = new Map<string, Held>();
+  return {
+    hold(at_ms: number, findings: readonly Finding[]): void {
+      const now = new Map(findings.map(finding => [`${finding.recipe} ${finding.subject}`, finding]));
+      for (const [key, held] of found) if (!now.has(key)) held.since_ms = Number.POSITIVE_INFINITY;
+      for (const [key, finding] of now) {
+        const held = found.get(key) ?? {since_ms: at_ms, longest_ms: 0};
+        const since_ms = Math.min(held.since_ms, at_ms);
+        found.set(key, {finding, since_ms, longest_ms: Math.max(held.longest_ms, at_ms - since_ms)});
+      }
+    },
+    lasting: (least_ms: number): Finding[] =>
+      [...found.values()].filter(({longest_ms}) => longest_ms >= least_ms).map(({finding}) => finding),
+  };
+}
+
+type SeriesByName = Partial<Record<MetricName, Series>>;
+
+/** The watch as one reading: metrics are their 95th percentiles. */
+function overallOf(
+  series: SeriesByName,
+  ofTheWatch: Pick<Metrics, 'refused_connections_per_minute' | 'seen_ratio'>,
+): Metrics {
+  const p95 = Object.fromEntries(metricNames.map(name => [name, series[name]?.p95 ?? null])) as Metrics;
+  return {...p95, average_used_ratio: series.used_ratio?.average ?? null, ...ofTheWatch};
+}
+
+function criticalPeaks(series: SeriesByName, limits: Limits): MetricName[] {
+  return metricNames.filter(
+    name =>
+      metricOf(name).is_peak_judged && isBeyond(name, series[name]?.peak ?? null, limits[name].critical),
+  );
+}
+
+/** What held for long is critical whatever the rest says; a peak alone is a warning. */
+function statusOf(
+  status: Health['status'],
+  failed_early: MetricName | null,
+  critical_peaks: readonly MetricName[],
+): Health['status'] {
+  if (failed_early !== null) return 'critical';
+  return status === 'ok' && critical_peaks.length > 0 ? 'warning' : status;
 }
 
 /** By rank, without interpolation: a value that was read. */

@@ -4,9 +4,13 @@ import {join} from 'node:path';
 import process from 'node:process';
 import {setTimeout as sleep} from 'node:timers/promises';
 import pg from 'pg';
+import {recipes} from '../../../recipes/index.ts';
+import {record} from '../../../source/commands/record.ts';
+import {gatherFacts} from '../../../source/composition/facts.ts';
 import {requestOn} from '../../../source/composition/request.ts';
+import type {FactNeeds} from '../../../source/core/facts/facts.ts';
 import {startServer, type ThrowawayServer} from '../../../source/demo/server.ts';
-import {connect} from '../../../source/postgres/connect.ts';
+import {type Connection, connect} from '../../../source/postgres/connect.ts';
 import {localMachine} from '../../../source/postgres/local-machine.ts';
 import {createSampler} from '../../../source/postgres/sampler.ts';
 import {openRecordingFile} from '../../../source/recording/recording-file.ts';
@@ -69,11 +73,21 @@ async function stir(of: ThrowawayServer, signal: AbortSignal): Promise<void> {
 async function recordUntil(signal: AbortSignal): Promise<{readings: number; bytes: number; cpu_ms: number}> {
   const request = await requestOn(localMachine({}, folder), {url: server.superuserUrl, flags: {}});
   const recording = await openRecordingFile(join(folder, 'out.poolctl'), {most_bytes: 2 ** 30});
-  const connecting = (by: AbortSignal) => connect(request, {purpose: 'watch', signal: by, waitFor_ms: 0});
+  let current: Connection | null = null;
+  const connecting = async (by: AbortSignal) => {
+    current = await connect(request, {purpose: 'watch', signal: by, waitFor_ms: 0});
+    return current;
+  };
+  const ports = {
+    sampler: createSampler({interval_ms, connect: connecting}),
+    recipes,
+    recording,
+    gather: (needs: FactNeeds) => gatherFacts(current as Connection, needs),
+    output: {isTty: false, columns: 80, hasColour: false, data: () => {}, talk: console.error},
+    now: Date.now,
+  };
   const started = process.cpuUsage();
-  for await (const reading of createSampler({interval_ms, connect: connecting}).readings(signal))
-    if (reading.kind === 'snapshot') await recording.keep(reading.snapshot, null);
+  await record(ports, 'out.poolctl', signal);
   const {user, system} = process.cpuUsage(started);
-  await recording.close();
   return {...recording.written(), cpu_ms: (user + system) / 1000};
 }

@@ -1,6 +1,6 @@
 import {describe, expect, it} from 'vitest';
-import {compare, isWorse} from '../../../source/core/health/baseline.ts';
-import {countedBetween, countedBy} from '../../../source/core/health/period.ts';
+import {baselineBetween, baselineOf, compare, isWorse} from '../../../source/core/health/baseline.ts';
+import {countedBetween} from '../../../source/core/health/period.ts';
 import {parseSnapshotDocument} from '../../../source/core/health/read-baseline.ts';
 import type {Snapshot, Statement} from '../../../source/core/snapshot.ts';
 import {createSnapshot, createStatement} from '../../helpers/snapshot.ts';
@@ -23,8 +23,7 @@ const later = (statements: Statement[], changes: Partial<Snapshot> = {}) =>
 
 function comparison(current: Snapshot, baseline = before) {
   return compare({
-    baseline,
-    before: countedBy(baseline),
+    baseline: baselineOf(baseline),
     current,
     after: countedBetween(baseline, current),
     slower_ratio: 1.5,
@@ -74,6 +73,32 @@ describe('compared with before', () => {
     const databases = (xact_rollback: number) => (shop ? [{...shop, xact_commit: 3000, xact_rollback}] : []);
     expect(comparison(later([], {databases: databases(200)})).errors.is_worse).toBe(true);
     expect(comparison(later([], {databases: databases(5)})).errors.is_worse).toBe(false);
+  });
+
+  it('compares with the time of a recording alone, and with all calls of what was seldom called then', () => {
+    const seldom = {queryid: '7', query: 'SELECT 7'};
+    const first = later([called(1000, 9), called(100, 1, seldom)], {at: '2026-01-01T00:30:00.000000Z'});
+    // A hundred more of 1 ms, and two of the other.
+    const last = later([called(1100, (9000 + 100) / 1100), called(102, 1, seldom)]);
+    const current = later([called(1200, (9100 + 300) / 1200), called(152, (102 + 200) / 152, seldom)], {
+      at: '2026-01-01T02:00:00.000000Z',
+    });
+    const result = compare({
+      baseline: baselineBetween(first, last, 12.5),
+      current,
+      after: countedBetween(last, current),
+      slower_ratio: 1.5,
+    });
+    expect(result).toMatchObject({
+      since: first.at,
+      at: last.at,
+      slots: {used_before: 12.5},
+      slower: [
+        {calls_before: 102, calls_after: 50, ratio: expect.closeTo(4, 1)},
+        {calls_before: 100, calls_after: 100, ratio: expect.closeTo(3, 1)},
+      ],
+      new_statements: [],
+    });
   });
 
   it('has its baseline from a document', () => {
