@@ -1,6 +1,7 @@
 import {usageError} from '../source/core/errors.ts';
 import {readCount, readList, readText, readValues} from '../source/core/parameters.ts';
 import type {Parameter, ParameterValues, Plan, Recipe} from '../source/core/recipe.ts';
+import {demoEndpoints} from './endpoints/shared/names.ts';
 
 const parameters: Parameter[] = [
   {
@@ -9,6 +10,7 @@ const parameters: Parameter[] = [
     kind: 'path',
     default: '',
     is_required: true,
+    suggest: ({target}) => [...(demoEndpoints[target.database] ?? [])],
   },
   {
     name: 'variant',

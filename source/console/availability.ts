@@ -61,6 +61,11 @@ export function needsStatement(state: ConsoleState): string | null {
   return state.view === 'statements' ? needsRow(state) : 'only statements can be explained: 3';
 }
 
+/** Elsewhere it leads to the list. */
+export function needsRecipe(state: ConsoleState): string | null {
+  return state.view === 'recipes' ? needsRow(state) : null;
+}
+
 export function needsFinding(state: ConsoleState, letter: string): string | null {
   if (state.view !== 'overview') return 'only on the Overview';
   return findingOf(state, letter) ? null : 'no such finding';

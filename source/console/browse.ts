@@ -19,6 +19,12 @@ export function releaseRecipes(state: ConsoleState): ConsoleState {
   return {...state, tables: {...state.tables, recipes}};
 }
 
+/** What was done comes on top of the Journal again: the row held stays so, its place does not. */
+export function releaseJournal(state: ConsoleState): ConsoleState {
+  const journal = {...state.tables.journal, heldOrder: null};
+  return {...state, tables: {...state.tables, journal}};
+}
+
 export function tagHeld(state: ConsoleState): ConsoleState {
   return withTable(state, table => {
     if (table.cursor === null) return table;

@@ -1,5 +1,6 @@
 import {parseDurationMs} from '../core/duration.ts';
 import {parseMoment} from '../core/moment.ts';
+import {needsFilterable} from './availability.ts';
 import type {Command} from './messages.ts';
 import {openGuide} from './open-guide.ts';
 import {goInTime, setSpeed} from './past.ts';
@@ -33,7 +34,7 @@ export function enterCommandLine(state: ConsoleState, text: string): Entered {
     case 'sort':
       return sortByName(state, value);
     case 'filter':
-      return only(withTable(state, table => ({...table, filter: value, cursor: null, heldOrder: null})));
+      return filterBy(state, value);
     case 'interval':
       return setInterval(state, value);
     case 'at':
@@ -55,20 +56,28 @@ export function enterCommandLine(state: ConsoleState, text: string): Entered {
 
 function openRecipe(state: ConsoleState, name: string): Entered {
   const recipe = state.recipes.find(({id}) => name !== '' && id.startsWith(name));
-  if (!recipe) return {error: `no recipe "${name}": 5 lists them`};
+  if (!recipe) return {error: `${name === '' ? 'which recipe?' : `no recipe "${name}":`} 5 lists them`};
   return openGuide(state, recipe.id, state.findings.find(finding => finding.recipe === recipe.id) ?? null);
 }
 
 function sortByName(state: ConsoleState, name: string): Entered {
   const columns = viewOf(state.view).sortColumns;
   const column = columns.find(({id}) => name !== '' && id.startsWith(name));
-  if (!column)
-    return {
-      error: `no column "${name}" here: ${columns.map(({id}) => id).join(', ') || 'this view has a fixed order'}`,
-    };
+  if (columns.length === 0) return {error: 'this view has a fixed order'};
+  if (!column) {
+    const which = name === '' ? 'by which column?' : `no column "${name}" here:`;
+    return {error: `${which} ${columns.map(({id}) => id).join(', ')}`};
+  }
   return only(
     withTable(state, table => ({...table, sort: {...table.sort, column: column.id}, heldOrder: null})),
   );
+}
+
+/** As `/` does, where it does. */
+function filterBy(state: ConsoleState, filter: string): Entered {
+  const error = needsFilterable(state);
+  if (error !== null) return {error};
+  return only(withTable(state, table => ({...table, filter, cursor: null, heldOrder: null})));
 }
 
 function goTo(state: ConsoleState, value: string): Entered {

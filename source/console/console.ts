@@ -1,7 +1,7 @@
-import type {JournalEntry} from '../core/chain/journal.ts';
 import type {RunState} from '../core/engine/run-state.ts';
 import {diagnoseAll} from '../core/facts/diagnose.ts';
 import type {FactNeeds, Facts} from '../core/facts/facts.ts';
+import {createFactTeller} from '../core/facts/told-by-facts.ts';
 import type {Reading, Sampler} from '../core/ports.ts';
 import type {ParameterValues, Plan, Recipe, Severity} from '../core/recipe.ts';
 import type {ReplayDocument, ReplayUpdate} from '../core/replay.ts';
@@ -13,7 +13,7 @@ import {commandOf} from './keymap.ts';
 import type {Message} from './messages.ts';
 import {createScreen} from './screen/screen.ts';
 import {createTheme} from './screen/theme.ts';
-import {type ConsoleState, createState} from './state.ts';
+import {type ConsoleState, createState, type JournalReading} from './state.ts';
 import {createConsoleStore} from './store.ts';
 import {type TerminalStreams, takeTerminal} from './terminal.ts';
 
@@ -40,10 +40,12 @@ export type ConsolePorts = {
     params: ParameterValues,
     options: {signal: AbortSignal; onUpdate: (update: ReplayUpdate) => void},
   ): Promise<ReplayDocument>;
-  readJournal(): Promise<{entries: JournalEntry[]; problem: string | null; unfinished: number}>;
+  readJournal(): Promise<JournalReading>;
   /** Facts that recipes ask for beyond the readings. */
   gather(needs: FactNeeds): Promise<Facts>;
   past: PastPort;
+  /** The first frame was drawn: for what would have held it up. */
+  onFirstFrame?(): void;
   /** Says what is waited for before the first reading. */
   onConnecting(listener: (message: string) => void): void;
   /** Says what is to be known while something is carried out. */
@@ -53,6 +55,7 @@ export type ConsolePorts = {
 export type ConsoleOptions = {
   address: string;
   isProduction: boolean;
+  environment?: string | null;
   interval_ms: number;
   env: Record<string, string | undefined>;
   streams: TerminalStreams;
@@ -107,11 +110,12 @@ export async function openConsole(
   const firstReading = new Promise<void>(resolve => {
     tellFirst = resolve;
   });
+  const keep = createKeeper(ports);
   const followed = followReadings(ports.sampler, dispatch, {
     signal: ending.signal,
     onReading: reading => {
       tellFirst();
-      ports.past.keep(reading, severityOf(reading, store.getState()));
+      keep(reading, store.getState());
     },
   });
   if (options.isRecording) effects.perform({kind: 'recall', at_ms: 0, by: 0});
@@ -120,6 +124,7 @@ export async function openConsole(
   let unmount = () => {};
   try {
     await Promise.race([firstReading, delay(inkAfterMs), followed]);
+    ports.onFirstFrame?.();
     const {mountApp} = await import('./app.tsx');
     stopPainting();
     const app = mountApp({store, screen, theme, onKey: pressKey}, options.streams.stdin, terminal.size());
@@ -175,9 +180,13 @@ function delay(ms: number): Promise<void> {
   return new Promise(resolve => setTimeout(resolve, ms));
 }
 
-/** The worst that is found in a reading, which need not be the one on show. */
-function severityOf(reading: Reading, {snapshot, findings, recipes, watched}: ConsoleState): Severity | null {
-  if (reading.kind !== 'snapshot') return null;
-  const isShown = snapshot === reading.snapshot;
-  return worstOf(isShown ? findings : diagnoseAll(recipes, reading.snapshot, watched.facts).findings);
+/** Takes readings to be kept with what is found in them, which need not be those on show. */
+function createKeeper({recipes, past}: ConsolePorts): (reading: Reading, state: ConsoleState) => void {
+  const told = createFactTeller(recipes);
+  return (reading, {snapshot, findings: shown, watched: {facts}}) => {
+    if (reading.kind !== 'snapshot') return past.keep(reading, null);
+    const isShown = snapshot === reading.snapshot;
+    const findings = isShown ? shown : diagnoseAll(recipes, reading.snapshot, facts).findings;
+    past.keep({...reading, snapshot: told(reading.snapshot, facts, findings)}, worstOf(findings));
+  };
 }

@@ -158,10 +158,13 @@ async function gatherLazily({recipes, gather}: ConsolePorts): Promise<WatchedFac
   return gatherWatched(recipes, gather);
 }
 
-/** The formatter is loaded when the first statement is looked at. */
+/**
+ * The formatter is loaded when the first statement is looked at. An upgrade under an open console may have taken its
+ * file away by then: the statement is shown as it came.
+ */
 async function formatLazily(query: string): Promise<string[]> {
-  const {formatSql} = await import('./format-sql.ts');
-  return formatSql(query);
+  const formatter = await import('./format-sql.ts').catch(() => null);
+  return formatter === null ? [query] : formatter.formatSql(query);
 }
 
 async function followRun(

@@ -48,7 +48,7 @@ export function editedParameter(state: ConsoleState, guide: Guide): Parameter | 
 export function choicesOf(state: ConsoleState, guide: Guide): readonly string[] {
   const parameter = editedParameter(state, guide);
   if (parameter?.choices !== undefined) return parameter.choices;
-  if (parameter?.kind !== 'text' || state.snapshot === null) return [];
+  if (parameter === null || state.snapshot === null || !['text', 'path'].includes(parameter.kind)) return [];
   return parameter.suggest?.(state.snapshot, factsOf(state, guide)) ?? [];
 }
 

@@ -2,6 +2,7 @@ import {
   needsEscape,
   needsFilterable,
   needsFinding,
+  needsRecipe,
   needsRow,
   needsSessions,
   needsStatement,
@@ -24,7 +25,7 @@ export type Binding = {
   modes: Mode[];
   command: Command | ((key: string) => Command);
   /** Footer; '' keeps it out of there. */
-  label: string;
+  label: string | ((state: ConsoleState) => string);
   /** Help and README. */
   help: string;
   /** Why it can do nothing now; null when it can. Shown beside the key instead of hiding it. */
@@ -122,6 +123,7 @@ export const bindings: Binding[] = [
     command: {kind: 'open-recipe'},
     label: 'recipe',
     help: 'the recipe for what is held, or the list of recipes',
+    disabledBecause: needsRecipe,
   },
   {
     keys: ['u'],
@@ -170,7 +172,7 @@ export const bindings: Binding[] = [
     keys: ['p'],
     modes: ['browse', 'detail'],
     command: {kind: 'pause'},
-    label: 'pause',
+    label: ({past}) => (past === null ? 'pause' : past.isPlaying ? 'stop' : 'play'),
     help: 'pause the screen, the server is still read for the charts; in the past: play and stop',
   },
   ...timeBindings,
@@ -239,18 +241,23 @@ export const bindings: Binding[] = [
   {keys: ['ctrl-c'], modes: everyMode, command: {kind: 'quit'}, label: '', help: 'leave at once'},
 ];
 
+/** What the footer calls it now; '' where it does not. */
+export function labelOf({label}: Binding, state: ConsoleState): string {
+  return typeof label === 'string' ? label : label(state);
+}
+
 const acts: Command['kind'][] = ['end-sessions', 'explain', 'open-recipe', 'answer-finding', 'undo-run'];
 
-/** Why a key can do nothing now; null where it can. */
-export function whyDisabled(
-  {command, disabledBecause}: Binding,
-  state: ConsoleState,
-  key: string,
-): string | null {
+/** It leads to an act. */
+export function isAct({command}: Binding, {view}: ConsoleState, key: string): boolean {
   const {kind} = typeof command === 'function' ? command(key) : command;
-  const isAct = acts.includes(kind) || (kind === 'open' && ['overview', 'recipes'].includes(state.view));
-  if (state.past !== null && isAct) return whyNotInPast(state.past);
-  return disabledBecause?.(state, key) ?? null;
+  return acts.includes(kind) || (kind === 'open' && ['overview', 'recipes'].includes(view));
+}
+
+/** Why a key can do nothing now; null where it can. */
+export function whyDisabled(binding: Binding, state: ConsoleState, key: string): string | null {
+  if (state.past !== null && isAct(binding, state, key)) return whyNotInPast(state.past);
+  return binding.disabledBecause?.(state, key) ?? null;
 }
 
 /** What a key means now; `blocked` is why it means nothing. */

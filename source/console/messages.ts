@@ -1,4 +1,3 @@
-import type {JournalEntry} from '../core/chain/journal.ts';
 import type {RunState} from '../core/engine/run-state.ts';
 import type {Facts} from '../core/facts/facts.ts';
 import type {WatchedFacts} from '../core/facts/watched-facts.ts';
@@ -6,7 +5,7 @@ import type {ParameterValues, Plan} from '../core/recipe.ts';
 import type {ReplayDocument, ReplayUpdate} from '../core/replay.ts';
 import type {Backend, Snapshot, Statement} from '../core/snapshot.ts';
 import type {Moment} from '../core/tape.ts';
-import type {Gathering, Notice, ViewId} from './state.ts';
+import type {Gathering, JournalReading, Notice, ViewId} from './state.ts';
 
 /** What a key means. */
 export type Command =
@@ -54,7 +53,7 @@ export type Event =
   | {kind: 'session-described'; id: string; lines: string[]}
   | {kind: 'statement-formatted'; id: string; lines: string[]}
   | {kind: 'explained'; id: string; lines: string[]}
-  | {kind: 'journal-read'; entries: JournalEntry[]; problem: string | null; unfinished: number}
+  | ({kind: 'journal-read'} & JournalReading)
   | {kind: 'watched'; watched: WatchedFacts}
   | {kind: 'gathered'; gathering: Gathering; facts: Facts}
   | {kind: 'gather-failed'; gathering: Gathering; message: string}

@@ -43,7 +43,7 @@ export function openUndo(state: ConsoleState): Updated {
   const run = heldRun(state);
   if (run === undefined || state.journal === null || state.past !== null) return only(state);
   try {
-    const plan = planUndo(findRun(state.journal.entries, run));
+    const plan = planUndo(findRun(state.journal.entries, run), state.journal.underWay?.get(run) ?? null);
     return showGuide(state, {...newGuide, recipe: plan.recipe, undoes: run, plan, stage: 'preview'});
   } catch (error) {
     const text = error instanceof Error ? error.message : String(error);

@@ -1,4 +1,5 @@
 import {diagnoseAll} from '../core/facts/diagnose.ts';
+import {diagnoseKept} from '../core/facts/told-by-facts.ts';
 import type {Snapshot} from '../core/snapshot.ts';
 import {assignLetters, inLetterOrder} from './findings.ts';
 import type {ConsoleState} from './state.ts';
@@ -8,11 +9,12 @@ import {statementId} from './views/statements.ts';
 const trendLength = 120;
 const trendedStatements = 200;
 
-/** What the recipes find in the reading on show, the worst first. What was watched is of now, and says nothing of then. */
+/** What the recipes find in the reading on show, the worst first. Of the past, facts are those of then. */
 export function diagnosed(state: ConsoleState): ConsoleState {
   const {snapshot, recipes, watched, past} = state;
   if (snapshot === null) return state;
-  const {findings, failed} = diagnoseAll(recipes, snapshot, past === null ? watched.facts : {});
+  const {findings, failed} =
+    past === null ? diagnoseAll(recipes, snapshot, watched.facts) : diagnoseKept(recipes, snapshot);
   const letters = assignLetters(state.letters, findings);
   return {...state, findings: inLetterOrder(findings, letters), undiagnosed: failed, letters};
 }

@@ -101,6 +101,15 @@ export type Past = {
   now: Pick<ConsoleState, 'snapshot' | 'history' | 'trends'> | null;
 };
 
+export type JournalReading = {
+  entries: JournalEntry[];
+  problem: string | null;
+  /** Acts that never told their outcome, and nobody is at. */
+  unfinished: number;
+  /** Runs that a process of this machine is at, with its pid. */
+  underWay?: ReadonlyMap<string, number>;
+};
+
 export type ConsoleState = {
   columns: number;
   rows: number;
@@ -108,6 +117,8 @@ export type ConsoleState = {
   /** Where it is connected, as far as known before the first reading. */
   address: string;
   isProduction: boolean;
+  /** What the configuration calls a server that is not production. */
+  environment: string | null;
   /** The word that must be typed before an act on a production target. */
   targetName: string;
   snapshot: Snapshot | null;
@@ -133,7 +144,7 @@ export type ConsoleState = {
   /** null at now. */
   past: Past | null;
   recipes: Recipe[];
-  journal: {entries: JournalEntry[]; problem: string | null; unfinished: number} | null;
+  journal: JournalReading | null;
 };
 
 function createTableState(column: string, isDescending: boolean): TableState {
@@ -145,6 +156,7 @@ export function createState(options: {
   rows: number;
   address: string;
   isProduction: boolean;
+  environment?: string | null;
   interval_ms: number;
   recipes: Recipe[];
   isRecording?: boolean;
@@ -155,6 +167,7 @@ export function createState(options: {
       kind: 'connecting',
       message: options.isRecording ? 'reading the recording' : `connecting to ${options.address}`,
     },
+    environment: options.environment ?? null,
     targetName: options.address,
     snapshot: null,
     findings: [],

@@ -1,4 +1,5 @@
 import {pushSample} from '../core/reading/history.ts';
+import {releaseJournal} from './browse.ts';
 import {updateGuideRun} from './guide.ts';
 import {takeFacts} from './guide-planning.ts';
 import {guideOf, withGuide} from './guide-state.ts';
@@ -54,7 +55,10 @@ export function takeEvent(state: ConsoleState, event: Event): Updated {
       return takeFacts(state, event);
     case 'run':
       return event.run.phase === 'ended'
-        ? {state: updateGuideRun(changed(state), event.run), effects: [{kind: 'read-journal'}]}
+        ? {
+            state: updateGuideRun(releaseJournal(changed(state)), event.run),
+            effects: [{kind: 'read-journal'}],
+          }
         : only(updateGuideRun(state, event.run));
     case 'run-failed': {
       const guide = guideOf(state);
@@ -73,12 +77,13 @@ export function takeEvent(state: ConsoleState, event: Event): Updated {
 }
 
 function takeJournal(state: ConsoleState, event: Extract<Event, {kind: 'journal-read'}>): ConsoleState {
-  const {entries, problem, unfinished} = event;
+  const {kind: _, ...journal} = event;
+  const {unfinished} = journal;
   const isNew = state.journal === null && unfinished > 0;
   const text = `${unfinished} act(s) of an earlier run never told their outcome: unknown, verify (6 Journal)`;
   return {
     ...state,
-    journal: {entries, problem, unfinished},
+    journal,
     notice: isNew ? {text, severity: 'warning'} : state.notice,
   };
 }

@@ -8,17 +8,30 @@ const minuteMs = 60_000;
 export const timeBindings: Binding[] = [
   ...(
     [
-      [['left', '['], {kind: 'step-time', by: -1}, 'back in time by a reading; the last hour is kept'],
-      [['right', ']'], {kind: 'step-time', by: 1}, 'on by a reading'],
-      [['{'], {kind: 'leap-time', by_ms: -minuteMs}, 'back by a minute'],
-      [['}'], {kind: 'leap-time', by_ms: minuteMs}, 'on by a minute'],
-    ] satisfies [string[], Command, string][]
-  ).map(([keys, command, help]): Binding => ({keys, modes: ['browse', 'detail'], command, label: '', help})),
+      [
+        ['left', '['],
+        {kind: 'step-time', by: -1},
+        'earlier',
+        'back in time by a reading; the last hour is kept',
+      ],
+      [['right', ']'], {kind: 'step-time', by: 1}, 'later', 'on by a reading'],
+      [['{'], {kind: 'leap-time', by_ms: -minuteMs}, '', 'back by a minute'],
+      [['}'], {kind: 'leap-time', by_ms: minuteMs}, '', 'on by a minute'],
+    ] satisfies [string[], Command, string, string][]
+  ).map(
+    ([keys, command, label, help]): Binding => ({
+      keys,
+      modes: ['browse', 'detail'],
+      command,
+      label: ({past}) => (past === null ? '' : label),
+      help,
+    }),
+  ),
   {
     keys: ['L'],
     modes: ['browse', 'detail'],
     command: {kind: 'back-to-now'},
-    label: '',
+    label: ({past}) => (past?.now ? 'now' : ''),
     help: 'back to now',
     disabledBecause: needsPast,
   },

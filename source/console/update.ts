@@ -224,6 +224,7 @@ function explain(state: ConsoleState): Updated {
 }
 
 function openRecipe(state: ConsoleState): Updated {
+  if (state.view === 'recipes') return open(state);
   const {cursor} = state.tables[state.view];
   const backend = heldSession(state);
   if (backend) {

@@ -18,7 +18,7 @@ export type Sampler = {
   effectiveIntervalMs(): number;
   /** Which statements' texts to fetch, by `queryid`; and whether statements are on show (read each tick). */
   show(options: {statements: boolean; queryids: string[]}): void;
-  /** Read now instead of at the next tick. */
+  /** Something was done: read now instead of at the next tick, and also what is read rarely. */
   nudge(): void;
 };
 
@@ -28,6 +28,8 @@ export type StepResult = {
   row_count: number;
   sqlstate: string | null;
   message: string | null;
+  /** What would let it succeed: the exact GRANT. */
+  hint?: string;
   duration_ms: number;
   /** The step's measures, as they stood before and after; null where one could not be read. */
   measures?: {name: string; before: string | null; after: string | null}[];

@@ -61,6 +61,7 @@ export function buildRequest(
     prisma,
     stripped: [...stripped, ...unused(own)],
     is_production: false,
+    environment: null,
     settings: noSettings,
     rescue: null,
   };

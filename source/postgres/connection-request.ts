@@ -1,4 +1,4 @@
-import type {TargetSettings} from '../core/configuration.ts';
+import type {ConfiguredTarget, TargetSettings} from '../core/configuration.ts';
 import type {PrismaSettings} from '../core/target.ts';
 
 export const tlsModes = ['disable', 'allow', 'prefer', 'require', 'verify-ca', 'verify-full'] as const;
@@ -46,6 +46,8 @@ export type ConnectionRequest = {
   /** What was found and left alone, to be told: a password file that others may read. */
   warnings: string[];
   is_production: boolean;
+  /** What the configuration calls a server that is not production. */
+  environment: ConfiguredTarget['environment'];
   /** What the user's configuration says of this server. */
   settings: TargetSettings;
   /** The way in when every slot is taken. */

@@ -87,6 +87,7 @@ type Asking = (
 /** Null where the server will not plan a statement, which is told once. The plan of today is asked for once. */
 function createAsking({bare}: Connection, {parser, hypopg_schema, search_path, skipped}: Setting): Asking {
   const today = new Map<WorkStatement, ReturnType<Asking>>();
+  const told = new Set<WorkStatement>();
   const askServer: Asking = async (statement, candidates) => {
     try {
       return await planHypothetically(bare, parser, {
@@ -99,7 +100,9 @@ function createAsking({bare}: Connection, {parser, hypopg_schema, search_path, s
       // 08: the connection, 57P: the server going down. Anything else is about this statement.
       if (/^(08|57P)/.test((error as {code?: string}).code ?? '08')) throw error;
       const [reason = ''] = String((error as Error).message).split('\n');
-      skipped.push({what: statement.query, reason: `the server does not plan it: ${reason}`});
+      if (!told.has(statement))
+        skipped.push({what: statement.query, reason: `the server does not plan it: ${reason}`});
+      told.add(statement);
       return null;
     }
   };

@@ -1,4 +1,4 @@
-import {type Configuration, noSettings, type TargetSettings} from '../core/configuration.ts';
+import {type Configuration, type ConfiguredTarget, noSettings} from '../core/configuration.ts';
 import {type AbortError, usageError} from '../core/errors.ts';
 import {buildRequest, requestFromUrl} from './build-request.ts';
 import {isAddress, type Settings} from './connection-address.ts';
@@ -48,7 +48,10 @@ export function locate(options: LocateOptions): ConnectionRequest {
     flags.production ??
     (known.is_production || isTruthy(machine.env.POOLCTL_PRODUCTION ?? dotenv.POOLCTL_PRODUCTION));
   const rescue = rescueUrl ? requestFromUrl(rescueUrl, rescueSource, machine) : null;
-  const bearing = {is_production, settings: known.settings};
+  // What the command line says is no production is not called so, nor another thing than production where it is.
+  const isOther = !is_production && !known.is_production;
+  const environment = isOther ? known.environment : null;
+  const bearing = {is_production, environment, settings: known.settings};
   return {...request, ...bearing, rescue: rescue && {...rescue, ...bearing}};
 }
 
@@ -114,7 +117,7 @@ function findUrl(machine: Machine, dotenv: Record<string, string>): {url: string
 function findConfigured(
   request: ConnectionRequest,
   {flags, machine, configuration}: LocateOptions,
-): {is_production: boolean; settings: TargetSettings} {
+): {is_production: boolean} & Pick<ConfiguredTarget, 'environment' | 'settings'> {
   const targets = [...(configuration?.targets ?? [])].filter(
     ([name, {url}]) =>
       name === flags.target ||
@@ -126,6 +129,7 @@ function findConfigured(
   const [, target] = named ?? targets.find(isProduction) ?? targets[0] ?? [];
   return {
     is_production: targets.some(isProduction),
+    environment: target?.environment ?? null,
     settings: target?.settings ?? configuration?.settings ?? noSettings,
   };
 }

@@ -12,6 +12,8 @@ export type ReadingPlan = {
   second(): Wanted;
   /** What is due at this tick. */
   tick(reader: Reader, shown: Shown): Wanted;
+  /** All is due at the next tick, however lately it was read. */
+  forget(): void;
   /** Texts on show that nobody asked for yet; null where there are none. */
   texts(reader: Reader, shown: Shown): Wanted | null;
 };
@@ -95,6 +97,7 @@ export function createReadingPlan(now: () => number, server_version_num: number)
         statements: statementsDue(reader, shown),
       };
     },
+    forget: () => lastMs.clear(),
     texts(reader, shown) {
       const lacking = reader.statements()?.lackingTexts(shown.queryids) ?? [];
       if (lacking.length === 0) return null;

@@ -77,7 +77,13 @@ export function createSampler(options: SamplerOptions): Sampler {
       // Rates need two readings: the first wait is short, so that they are there within a second.
       const pauseMs = () => (tick === 0 ? Math.min(1000, pace.effectiveMs()) : pace.effectiveMs());
       yield* rest(pauseMs, {plan, reader, read, lapse, lost: connection.lost});
+      // What was done may have changed what is read rarely: an extension is there, a role has another limit.
+      if (isNudged) plan.forget();
+      isNudged = false;
+      const statements = reader.statements();
       const snapshot = yield* read(plan.tick(reader, shown));
+      // The extension came or went: its statements are read as after the first reading.
+      if (reader.statements() !== statements) yield* read(plan.second());
       if (snapshot !== null) pace.spent(snapshot.cost.round_trip_ms);
     }
   }
@@ -95,12 +101,11 @@ export function createSampler(options: SamplerOptions): Sampler {
     const since = performance.now();
     for (;;) {
       const left = since + pauseMs() - performance.now();
-      if (left <= 0 || isNudged) break;
+      if (left <= 0 || isNudged) return;
       await following.lapse.sleep(left, following.lost);
       const texts = shown.statements ? following.plan.texts(following.reader, shown) : null;
       if (texts !== null) yield* following.read(texts);
     }
-    isNudged = false;
   }
 
   return {

@@ -122,6 +122,18 @@ describe('what the configuration says of a server', () => {
     expect(request.settings).toEqual(settings);
   });
 
+  it('says which environment it is, which is never another than production where that is', async () => {
+    const staging = '[targets.stage]\nenvironment = "staging"\nurl = "postgres://s@prod/shop"';
+    const found = async (flags: NonNullable<Given['flags']>, text: string) => {
+      const {is_production, environment, rescue} = await find({url: 'postgres://me@prod/shop', flags}, text);
+      return [is_production, environment, rescue?.environment];
+    };
+    expect(await found({}, staging)).toEqual([false, 'staging', undefined]);
+    expect(await found({production: true}, staging)).toEqual([true, null, undefined]);
+    expect(await found({production: false}, prod)).toEqual([false, null, undefined]);
+    expect(await found({}, `${staging}\n${prod}`)).toEqual([true, null, undefined]);
+  });
+
   it('asks no command to compare', async () => {
     const request = await find({url: 'postgres://me@prod/shop'}, '[targets.a]\nurl_command = "exit 3"');
     expect(request.is_production).toBe(false);

@@ -1,5 +1,6 @@
 import {describe, expect, it} from 'vitest';
 import {shorten, withUnit} from '../../source/console/components/text-lines.ts';
+import {guideOf} from '../../source/console/guide-state.ts';
 import type {ConsoleState} from '../../source/console/state.ts';
 import type {Finding} from '../../source/core/recipe.ts';
 import {createSnapshot} from '../helpers/snapshot.ts';
@@ -152,6 +153,16 @@ describe('order', () => {
 });
 
 describe('r on the Overview', () => {
+  it('opens in Recipes what is held there, as Enter does', () => {
+    const {state} = play(
+      open(100, 30, {recipes: [createRecipe({findings: () => [createFinding()]})]}),
+      read(createSnapshot()),
+    );
+    const recipes = press(state, '5');
+    expect(screenOf(press(recipes, 'r'))).toContain('r: no row is held');
+    expect(guideOf(press(recipes, 'j', 'r'))).toMatchObject({stage: 'evidence'});
+  });
+
   it('opens the list of recipes where nothing is held, else the recipe of the finding held', () => {
     const state = readings(120, 30, many(2));
     expect(press(state, 'r')).toMatchObject({view: 'recipes', overlay: null});

@@ -139,6 +139,13 @@ describe('frames', () => {
     expect(edge).toContain('PRODUCTION db.example database shop as oncall');
   });
 
+  it('say which environment it is where that is no production', () => {
+    const header = (environment: string | null) =>
+      rowsOf(play(open(80, 24, {environment}), read(incident)).state)[0];
+    expect(header('staging')).toMatch(/^poolctl staging oncall@db.example:5432\/shop .* ● 2s/);
+    expect(header(null)).toMatch(/^poolctl oncall@/);
+  });
+
   it('say so in the header when it came in by the rescue address', () => {
     const header = (cameByRescue: boolean) => rowsOf(play(open(), read(incident, cameByRescue)).state)[0];
     expect(header(true)).toMatch(/oncall@db.example:5432\/shop .*by rescue ● 2s/);

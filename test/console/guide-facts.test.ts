@@ -183,6 +183,20 @@ describe('facts watched in the background', () => {
     );
   });
 
+  it('are no all-clear in the guide before they are read, or where they could not be', () => {
+    const guideAfter = (...messages: Message[]) =>
+      screenOf(press(play(opened, ...messages).state, '5', 'j', 'enter'));
+    const clear = 'nothing found now';
+    const before = guideAfter(at(0));
+    expect(before).toContain('not looked yet');
+    expect(before).not.toContain(clear);
+    const unread = [{fact: 'catalog', reason: 'permission denied'}];
+    const failed = guideAfter(at(0), at(1), {kind: 'watched', watched: {facts: {}, unread}});
+    expect(failed).toContain('could not look: permission denied');
+    expect(failed).not.toContain(clear);
+    expect(guideAfter(at(0), at(1), {kind: 'watched', watched: {facts: {}, unread: []}})).toContain(clear);
+  });
+
   it('leave the other recipes where the diagnosis of one fails', () => {
     const broken = createRecipe({
       id: 'broken',

@@ -50,6 +50,23 @@ describe('preview', () => {
     expect(screenOf(preview)).toMatch(/\n {2}12 steps; left alone: 1\n {2}none of them can be undone\n/);
   });
 
+  it('tells a long reason to leave several alone once', () => {
+    const reason = 'no index leads with it, but so many rows share a value that no plan would use one';
+    const left_alone = ['a', 'b'].map(description => ({subject: 'index', description, reason}));
+    const recipes = [createRecipe({findings: () => findings, plan: () => createPlan(1, {left_alone})})];
+    const state = press(play(open(80, 50, {recipes}), read(createSnapshot())).state, 'a', 'enter');
+    expect(screenOf(state)).toMatch(/no index leads[\s\S]*use one:\n {6}index a\n {6}index b\n/);
+    expect(screenOf(state).split('no index leads')).toHaveLength(2);
+  });
+
+  it('says of steps that harm nothing that they need no undo', () => {
+    const plan = () => createPlan(0, {steps: [createStep(4001, {undo: 'unneeded'})]});
+    const recipes = [createRecipe({findings: () => findings, plan})];
+    const state = press(play(open(80, 50, {recipes}), read(createSnapshot())).state, 'a', 'enter');
+    expect(screenOf(state)).toContain('  it needs no undo');
+    expect(screenOf(state)).toContain('lock: none; needs no undo');
+  });
+
   it('names the steps that cannot be undone where others can', () => {
     const verify = createStep(1).verify;
     const reversible = createStep(4001, {undo: {apply: {text: 'DROP INDEX i', values: []}, verify}});

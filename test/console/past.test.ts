@@ -69,6 +69,17 @@ describe('the past of a live console', () => {
     expect(screenOf(tried)).toContain('this is 12:01:40: L goes back to now, where acts are');
   });
 
+  it('says so where the recipes are, and has the keys of time at its foot in place of those of acts', () => {
+    const recipes = screenOf(press(past, '5'));
+    expect(recipes).toContain('what can be done   this is 12:01:40: L goes back to now, where acts are');
+    expect(recipes).not.toContain('opens the guide');
+    const foot = (state: ConsoleState) => rowsOf(state).at(-1) ?? '';
+    expect(foot(press(past, '2', 'j'))).toMatch(/p play {2}← earlier {2}→ later {2}L now/);
+    expect(foot(press(past, '2', 'j'))).not.toMatch(/terminate|recipe/);
+    expect(foot(press(past, 'L', '2', 'j'))).toMatch(/terminate.*recipe/);
+    expect(foot(press(past, 'L', '2', 'j'))).not.toMatch(/earlier|L now/);
+  });
+
   it('ends no session of then, by a key or a command', () => {
     const tried = press(past, '2', 'j', 'K');
     expect(tried.overlay).toBeNull();

@@ -61,6 +61,48 @@ describe('a replay in the console', () => {
     expect(screenOf(refused)).toContain('endpoint: must be set');
   });
 
+  it('says what it is, not what it found, and has nothing to confirm', () => {
+    const opened = play(open(100, 30, {recipes}), read(createSnapshot())).state;
+    const about = screenOf(press(opened, '5', 'j', 'enter'));
+    expect(about).toContain('replay-endpoint  about > parameters > preview > measurement');
+    expect(about).not.toContain('nothing found');
+  });
+
+  it("offers poolctl's own endpoints on the demo's database alone", () => {
+    const parametersOn = (database: string) => {
+      const {target} = createSnapshot();
+      const opened = play(
+        open(100, 30, {recipes}),
+        read(createSnapshot({target: {...target, database}})),
+      ).state;
+      return press(opened, '5', 'j', 'enter', 'enter');
+    };
+    expect(screenOf(parametersOn('shop'))).not.toContain('such as');
+    const picking = parametersOn('taskdesk');
+    expect(screenOf(picking)).toContain('such as: agent-progress  manager-agents  manager-metrics');
+    expect(screenOf(press(picking, 'right', 'right'))).toMatch(/endpoint\* +manager-agents▏/);
+  });
+
+  it('is seen to go on while no request is answered', () => {
+    const cell = {
+      kind: 'cell',
+      index: 0,
+      of: 2,
+      variant: 'main',
+      connection_limit: 1,
+      concurrency: 10,
+    } as const;
+    const begun = play(replaying(), {kind: 'replay-update', update: cell}).state;
+    const progressed = (elapsed_ms: number) =>
+      screenOf(
+        play(begun, {kind: 'replay-update', update: {kind: 'progress', elapsed_ms, requests: 0, failed: 0}})
+          .state,
+      );
+    expect(screenOf(begun)).toContain('10 users: warming up');
+    expect(progressed(0)).toContain('10 users: warming up');
+    expect(progressed(12_000)).toContain('10 users: 0 requests in 12s');
+  });
+
   it('has a chart that grows, and the results as they come', () => {
     const cell = {
       kind: 'cell',
@@ -117,6 +159,39 @@ describe('a replay in the console', () => {
     const guide = guideOf(press(state, 'enter'));
     expect(guide?.recipe).toBe('tune-connection-limit');
     expect(guide && valuesOf(guide).connection_limit).toBe('4');
+  });
+
+  it('ends with what follows from it, then the results, a bar beside each where there is room', () => {
+    const endOn = (columns: number) => {
+      const page = {...replaying(), columns};
+      const of = [3, 9].map(rate => resultOf({connection_limit: rate, requests_per_second: rate}));
+      return screenOf(play(page, {kind: 'replayed', document: {...ended, results: of}}).state);
+    };
+    expect(endOn(100)).toMatch(/recommended[\s\S]*variant +limit[\s\S]*what is to be known/);
+    expect(endOn(100)).not.toMatch(/^ +requests\/s/m);
+    const bars =
+      endOn(140)
+        .match(/█+/g)
+        ?.map(bar => bar.length) ?? [];
+    expect(bars).toHaveLength(2);
+    expect(Math.round((bars[1] ?? 0) / (bars[0] ?? 0))).toBe(3);
+    expect(endOn(80)).not.toContain('█');
+  });
+
+  it.each([
+    ['two limits', results, 'that takes three of them measured, of before there are two'],
+    ['one', results.slice(1), 'that takes three of them measured, of before there is one'],
+    [
+      'three that answer nothing',
+      [1, 2, 3].map(connection_limit => resultOf({connection_limit})),
+      'at none of them a request was answered',
+    ],
+    ['none', [], 'none was measured'],
+  ])('says why it recommends none: %s', (_, measured, why) => {
+    const document = {...ended, results: measured, recommendation: null};
+    const {state} = play({...replaying(), columns: 120}, {kind: 'replayed', document});
+    expect(screenOf(state)).toContain(`no limit is recommended: ${why}`);
+    expect(screenOf(state)).toContain('Enter close');
   });
 
   it('says why nothing could be measured', () => {

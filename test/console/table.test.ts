@@ -103,6 +103,18 @@ describe('columns', () => {
     expect(fitColumns(named, 80, rows.slice(0, 2)).map(({width}) => width)[1]).toBe(10);
   });
 
+  it('drops columns for the share that the growing one is to have', () => {
+    const shared = columns.map(column => (column.grows ? {...column, leastShare: 0.6} : column));
+    const fitted = (width: number) =>
+      fitColumns(shared, width).map(({column, width: own}) => [column.id, own]);
+    expect(fitted(60)).toEqual([
+      ['id', 5],
+      ['state', 10],
+      ['query', 41],
+    ]);
+    expect(fitted(16)).toEqual(fitColumns(columns, 16).map(({column, width: own}) => [column.id, own]));
+  });
+
   it('gives what is left to the growing column', () => {
     const widths = fitColumns(columns, 80).map(({width}) => width);
     expect(widths.reduce((sum, width) => sum + width, 0) + columns.length - 1 + 2).toBe(80);
@@ -110,6 +122,14 @@ describe('columns', () => {
 });
 
 describe('drawing', () => {
+  it('says whole why it is empty', () => {
+    const emptyText = 'it is not installed: CREATE EXTENSION pg_stat_statements;';
+    const lines = drawTable({rows: [], table, columns, idOf, emptyText}, 40, 6, theme);
+    const text = lines.map(({spans}) => spans.map(each => each.text.trim()).join('')).join(' ');
+    expect(text).toContain(emptyText);
+    for (const line of lines) expect(lineWidth(line)).toBeLessThanOrEqual(40);
+  });
+
   it('keeps the cursor in sight and every line within the width', () => {
     const many = Array.from({length: 200}, (_, index): Row => ({id: `r${index}`, state: '漢字', age: index}));
     for (const cursor of ['r0', 'r7', 'r100', 'r199']) {

@@ -2,8 +2,9 @@ import {expect, it} from 'vitest';
 import {guideOf} from '../../source/console/guide-state.ts';
 import type {ConsoleState} from '../../source/console/state.ts';
 import type {JournalEntry, JournalEvent} from '../../source/core/chain/journal.ts';
+import {createRunState} from '../../source/core/engine/run-state.ts';
 import {createSnapshot} from '../helpers/snapshot.ts';
-import {createStep, open, play, press, read, screenOf} from './played.ts';
+import {createStep, open, play, press, read, rowsOf, screenOf} from './played.ts';
 
 const done = {outcome: 'verified', row_count: 1, sqlstate: null, message: null, duration_ms: 1} as const;
 const reversible = createStep(1, {
@@ -69,6 +70,19 @@ it('goes the way of every plan: a word, the engine, and back at each stage', () 
   expect(guideOf(preview)?.plan?.undoes).toBe('run-one');
 });
 
+it('shows what was done on top of the Journal, though a row is held', () => {
+  const state = press(journal(), 'j', 'u', 'enter', 'y', 'e', 's', 'enter');
+  const plan = guideOf(state)?.plan;
+  if (!plan) throw new Error('there is no plan');
+  const begun = createRunState(plan, {run: 'run-two', target: 'db.example:5432/shop', plan_hash: 'abc'});
+  const ended = play(state, {kind: 'run', run: {...begun, phase: 'ended', status: 'done'}}).state;
+  const entries = (ended.journal?.entries ?? []).concat(
+    (ended.journal?.entries ?? []).slice(0, 1).map(entry => ({...entry, seq: 7, run: 'run-two'})),
+  );
+  const after = {...ended, journal: ended.journal && {...ended.journal, entries}};
+  expect(rowsOf(press(after, 'escape'))[3]).toMatch(/^ +7 .*run-two/);
+});
+
 it.each([
   [
     'another target',
@@ -89,4 +103,24 @@ it.each([
   const refused = press(state, ...keys, 'u');
   expect(screenOf(refused)).toContain(`u: ${reason}`);
   expect(refused.overlay).toBeNull();
+});
+
+it('says of a run that was undone already when, and by which run', () => {
+  const undone = press(journal(), 'j', 'u');
+  const plan = guideOf(undone)?.plan;
+  const [inverse] = plan?.steps ?? [];
+  const again = structuredClone(undone.journal);
+  const entry = again?.entries[0];
+  if (again === null || entry === undefined || inverse === undefined) throw new Error('there is a run');
+  const by = {...entry, run: 'run-two', at: '2026-01-02T03:04:05.000Z', actor: 'bob@laptop'};
+  const more: JournalEvent[] = [
+    {...opening, undoes: 'run-one'},
+    {event: 'intent', step: 0, content: inverse},
+    {event: 'outcome', step: 0, ...done},
+  ];
+  const entries = [...again.entries, ...more.map((event): JournalEntry => ({...by, ...event}))];
+  const journalAgain = play(journal(), {kind: 'journal-read', entries, problem: null, unfinished: 0}).state;
+  const screen = screenOf(press({...journalAgain, overlay: null}, 'G', 'u'));
+  expect(screen).toContain('nothing to do; left alone: 2');
+  expect(screen).toMatch(/Already undone: run run-one [\s\S]*run run-two \(2026-01-02T03:04:05/);
 });

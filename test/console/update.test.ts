@@ -3,7 +3,7 @@ import type {Message} from '../../source/console/messages.ts';
 import type {ConsoleState} from '../../source/console/state.ts';
 import {sessionRows} from '../../source/console/views/sessions.ts';
 import {createBackend, createSnapshot} from '../helpers/snapshot.ts';
-import {open, play} from './played.ts';
+import {open, play, press, screenOf} from './played.ts';
 
 const start = open();
 
@@ -131,5 +131,21 @@ describe('the line being typed', () => {
     expect(
       play(start, {kind: 'ask', purpose: 'command'}, ...type('q'), {kind: 'submit'}).effects,
     ).toContainEqual({kind: 'quit'});
+  });
+});
+
+describe(':', () => {
+  it.each([
+    ['overview', 'filter idle', 'only sessions, statements and the journal: 2, 3 or 6'],
+    ['overview', 'sort', 'this view has a fixed order'],
+    ['sessions', 'sort', 'by which column? pid, state'],
+    ['sessions', 'sort nope', 'no column "nope" here: pid, state'],
+    ['sessions', 'recipe', 'which recipe? 5 lists them'],
+    ['sessions', 'recipe nope', 'no recipe "nope": 5 lists them'],
+  ] as const)('on %s says why it cannot: %s', (view, text, error) => {
+    const shown = play(open(120, 24), read(10), {kind: 'show-view', view}).state;
+    const typed = press(shown, ':', ...[...text].map(key => (key === ' ' ? 'space' : key)), 'enter');
+    expect(screenOf(typed)).toContain(error);
+    expect(typed.tables.overview.filter).toBe('');
   });
 });

@@ -1,5 +1,6 @@
 import {describe, expect, it} from 'vitest';
 import {statementDetailLines} from '../../source/console/components/detail.ts';
+import {oneLine} from '../../source/console/views/sessions.ts';
 import {statementId} from '../../source/console/views/statements.ts';
 import type {LockWait, Statement} from '../../source/core/snapshot.ts';
 import {createBackend, createSnapshot, createStatement} from '../helpers/snapshot.ts';
@@ -108,5 +109,43 @@ describe('statements', () => {
     expect(first).toBeDefined();
     expect(lineOf(80)).toBe(first);
     expect(lineOf(60)).not.toBe(first);
+  });
+});
+
+describe('a statement in a list', () => {
+  it.each([
+    ['is as it is where it is short', 'SELECT 1', 'SELECT 1'],
+    [
+      'keeps the first of its columns',
+      'SELECT "public"."users"."id", "public"."users"."name", "public"."users"."email" FROM "public"."users" WHERE "id" = $1',
+      'SELECT users.id… FROM users WHERE id = $1',
+    ],
+    [
+      "names the table that Prisma's count is of",
+      'SELECT COUNT(*) AS "_count$_all" FROM (SELECT "public"."users"."id" FROM "public"."users" WHERE 1=1 OFFSET $1) AS "sub"',
+      'SELECT COUNT(*)… FROM users WHERE 1=1 OFFSET $1) AS sub',
+    ],
+    ['keeps a few short columns', 'SELECT depot, count(*) FROM a', 'SELECT depot, count(*) FROM a'],
+    ['keeps a subquery', 'SELECT * FROM (SELECT id FROM a) AS b', 'SELECT * FROM (SELECT id FROM a) AS b'],
+    [
+      'keeps a single column',
+      'SELECT id FROM a WHERE x IN (SELECT y FROM b)',
+      'SELECT id FROM a WHERE x IN (SELECT y FROM b)',
+    ],
+    [
+      'is not cut in the middle of a call',
+      'SELECT id, name, extract(year FROM due), email FROM a',
+      'SELECT id, name, extract(year FROM due), email FROM a',
+    ],
+    ['has one line', 'UPDATE "a"\n  SET "B" = $1', 'UPDATE a SET "B" = $1'],
+  ])('%s', (_, text, expected) => {
+    expect(oneLine(text)).toBe(expected);
+  });
+
+  it('is found by what is left out of it', () => {
+    const statements = [createStatement({query: 'SELECT id, name, secret_column FROM a'})];
+    const {state} = play(open(), read(createSnapshot({statements})), {kind: 'show-view', view: 'statements'});
+    expect(screenOf(press(state, '/', ...'secret_col', 'enter'))).toContain('SELECT id… FROM a');
+    expect(screenOf(press(state, '/', ...'nowhere', 'enter'))).not.toContain('SELECT id');
   });
 });

@@ -147,6 +147,17 @@ describeEachMajor('sampler', major => {
     expect(second?.at).not.toBe(third.at);
   });
 
+  it('shows statements as soon as what was done has made them readable', async () => {
+    await server.query('DROP EXTENSION pg_stat_statements');
+    const {sampler, snapshot} = start({interval_ms: 60_000});
+    const isMissed = ({unavailable}: Snapshot) => unavailable.some(({section}) => section === 'statements');
+    for (let reading = 1; reading <= 3; reading++) expect(isMissed(await snapshot())).toBe(true);
+    await server.query('CREATE EXTENSION pg_stat_statements');
+    sampler.nudge();
+    expect(isMissed(await snapshot())).toBe(false);
+    expect((await snapshot()).statements.length).toBeGreaterThan(0);
+  });
+
   it('ends at once when it is told to, in the middle of waiting, and leaves no session behind', async () => {
     const {snapshot, stop, next} = start({interval_ms: 60_000});
     await snapshot();

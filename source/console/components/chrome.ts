@@ -4,15 +4,23 @@ import type {Theme} from '../screen/theme.ts';
 import type {ConsoleState, Past} from '../state.ts';
 import {views} from '../views/index.ts';
 
-/** Who and where, and how fresh: `poolctl  oncall@db:5432/shop  PG 16.4   ● live  2s  3.1ms 34K`. */
+/** Which environment, who and where, and how fresh: `poolctl staging oncall@db:5432/shop  PG 16.4   ● 2s 3.1ms 34K 14:03:20`. */
 export function drawHeader(state: ConsoleState, width: number, theme: Theme): Line {
-  const {snapshot} = state;
+  const {snapshot, environment} = state;
   const where = snapshot ? `${snapshot.target.user}@${snapshot.target.id}` : state.address;
   const version = snapshot
     ? `  PG ${formatVersion(snapshot.target.server_version_num)}${snapshot.target.is_in_recovery ? ' standby' : ''}`
     : '';
   return spread(
-    {spans: [span('poolctl ', 'key'), span(where, 'strong'), span(version, 'muted')]},
+    {
+      spans: [
+        span('poolctl ', 'key'),
+        // First: of a long address the end is cut off.
+        span(environment === null ? '' : `${environment} `, 'accent'),
+        span(where, 'strong'),
+        span(version, 'muted'),
+      ],
+    },
     {spans: linkSpans(state, theme)},
     width,
   );

@@ -1,6 +1,6 @@
 import {counted, formatMs} from '../../core/format.ts';
 import {keyName} from '../key-names.ts';
-import {bindings, whyDisabled} from '../keymap.ts';
+import {bindings, isAct, labelOf, whyDisabled} from '../keymap.ts';
 import {modeOf} from '../modes.ts';
 import {blankLine, fitText, type Line, lineWidth, type Span, span, spread} from '../screen/line.ts';
 import type {ConsoleState, Notice} from '../state.ts';
@@ -63,13 +63,19 @@ function hintSpans(state: ConsoleState, room: number): Span[] {
 
 function footerHints(state: ConsoleState): Hint[] {
   const mode = modeOf(state);
-  return bindings
-    .filter(({label, modes}) => label !== '' && modes.includes(mode))
-    .filter(({views}) => views === undefined || views.includes(state.view))
-    .map(binding => {
-      const [key = ''] = binding.keys;
-      return {key: keyName(key), label: binding.label, reason: whyDisabled(binding, state, key)};
-    });
+  return (
+    bindings
+      .filter(binding => binding.modes.includes(mode) && labelOf(binding, state) !== '')
+      .filter(({views}) => views === undefined || views.includes(state.view))
+      .map(binding => ({binding, key: binding.keys[0] ?? ''}))
+      // In the past the keys of acts make room for those of time; pressed, they say why they do nothing.
+      .filter(({binding, key}) => state.past === null || !isAct(binding, state, key))
+      .map(({binding, key}) => ({
+        key: keyName(key),
+        label: labelOf(binding, state),
+        reason: whyDisabled(binding, state, key),
+      }))
+  );
 }
 
 type Prompt = {purpose: 'filter' | 'command'; text: string; error: string | null};

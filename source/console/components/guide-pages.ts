@@ -1,4 +1,4 @@
-import type {Finding, Plan} from '../../core/recipe.ts';
+import type {Finding, Plan, Recipe} from '../../core/recipe.ts';
 import {findingId} from '../findings.ts';
 import {
   canBeCancelled,
@@ -29,13 +29,27 @@ const stages: [GuideStage, string][] = [
   ['running', 'run'],
 ];
 
+/** One that measures finds nothing by itself, and has nothing to confirm. */
+const stagesOfMeasured: typeof stages = [
+  ['evidence', 'about'],
+  ['parameters', 'parameters'],
+  ['preview', 'preview'],
+  ['running', 'measurement'],
+];
+
 /** One page of a guide: where one is, the page, and what is to be known of it at its foot. */
 export function drawGuide(state: ConsoleState, guide: Guide, area: Area, theme: Theme): Page {
   const room = area.height - guideRows(guide, area.width, theme);
   const page = pageOf(guideLines(state, guide, area.width, theme), guide.scroll, room);
   const padding = Array.from({length: room - page.lines.length}, () => blankLine);
   return {
-    lines: [drawPath(guide), blankLine, ...page.lines, ...padding, ...footLines(guide, area.width, theme)],
+    lines: [
+      drawPath(state, guide),
+      blankLine,
+      ...page.lines,
+      ...padding,
+      ...footLines(guide, area.width, theme),
+    ],
     below: page.below,
   };
 }
@@ -78,9 +92,10 @@ function stoppingText(guide: Guide): string {
     : 'cancelling this step';
 }
 
-function drawPath(guide: Guide): Line {
+function drawPath(state: ConsoleState, guide: Guide): Line {
   const current = guide.stage === 'done' ? 'running' : guide.stage;
-  const walked = guide.undoes === null ? stages : stages.slice(2);
+  const own = recipeOf(state, guide)?.is_measured ? stagesOfMeasured : stages;
+  const walked = guide.undoes === null ? own : stages.slice(2);
   const title = guide.undoes === null ? guide.recipe : `undo of run ${guide.undoes}, ${guide.recipe}`;
   return {
     spans: [
@@ -155,10 +170,28 @@ function evidenceLines(state: ConsoleState, guide: Guide, width: number, theme: 
   return [
     ...paragraph(recipe?.summary ?? '', width),
     blankLine,
-    ...(findings.length === 0 ? [line(span('  nothing found now', 'good'))] : []),
+    ...(findings.length === 0 && recipe ? nothingFound(state, recipe, width, theme) : []),
     ...findings.flatMap(finding => findingLines(finding, width, theme)),
     ...(recipe?.plan ? [] : [blankLine, line(span('  this recipe is advice: it changes nothing', 'muted'))]),
   ];
+}
+
+/** Nothing is found by who could not look, or has not yet: that is not to be taken for health. */
+function nothingFound(state: ConsoleState, recipe: Recipe, width: number, {symbols}: Theme): Line[] {
+  if (recipe.is_measured) return [];
+  const {undiagnosed, watched, watched_at_ms} = state;
+  const watches = Object.keys({...recipe.watches, ...recipe.watches?.answers});
+  const gaps = [
+    ...undiagnosed.filter(each => each.recipe === recipe.id),
+    ...watched.unread.filter(({fact}) => watches.includes(fact)),
+  ];
+  if (gaps.length > 0)
+    return gaps.flatMap(({reason}) =>
+      signed(symbols.stale, 'warning', `could not look: ${reason}`, width, 'warning'),
+    );
+  if (watches.length > 0 && watched_at_ms === null)
+    return [line(span('  not looked yet: what it rests on comes with the next readings', 'muted'))];
+  return [line(span('  nothing found now', 'good'))];
 }
 
 function findingLines(finding: Finding, width: number, theme: Theme): Line[] {

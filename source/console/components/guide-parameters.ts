@@ -55,14 +55,14 @@ const mostSuggestions = 6;
 function explanation(
   state: ConsoleState,
   guide: Guide,
-  {description, choices, suggest, is_required}: Parameter,
+  {description, choices, suggest}: Parameter,
   indent: number,
   width: number,
 ): Line[] {
   const seen = (state.snapshot && suggest?.(state.snapshot, factsOf(state, guide))) ?? [];
   const more = seen.length > mostSuggestions ? `  and ${seen.length - mostSuggestions} more` : '';
   return [
-    ...indented(`${description}${is_required ? ' (must be set)' : ''}`, width, indent, 'muted'),
+    ...indented(description, width, indent, 'muted'),
     ...(choices ? indented(`one of: ${choices.join('  ')}`, width, indent, 'muted') : []),
     ...(seen.length > 0
       ? indented(`such as: ${seen.slice(0, mostSuggestions).join('  ')}${more}`, width, indent, 'muted')

@@ -1,10 +1,11 @@
+import {groupLeftAlone, type LeftAlone} from '../../core/engine/left-alone.ts';
 import {counted} from '../../core/format.ts';
 import type {Plan} from '../../core/recipe.ts';
 import type {Step} from '../../core/step.ts';
 import {blankLine, type Line, line, span} from '../screen/line.ts';
 import type {Theme} from '../screen/theme.ts';
 import {stepLines} from './step-lines.ts';
-import {heading, paragraph, signed} from './text-lines.ts';
+import {heading, indented, paragraph, signed} from './text-lines.ts';
 
 /**
  * The preview: what must be known in one line, then every statement as it will run and everyone left alone. Long
@@ -35,10 +36,16 @@ export function planSummary(plan: Plan, width: number): Line[] {
 
 function undoSummary(steps: Step[], width: number): Line[] {
   if (steps.every(({kind}) => kind === 'advice')) return paragraph('advice: nothing is changed', width);
-  const irreversible = steps.flatMap((step, index) =>
-    step.kind === 'sql' && step.undo === 'irreversible' ? [index + 1] : [],
-  );
+  const having = (undo: 'irreversible' | 'unneeded') =>
+    steps.flatMap((step, index) => (step.kind === 'sql' && step.undo === undo ? [index + 1] : []));
+  const irreversible = having('irreversible');
+  const unneeded = having('unneeded');
   const isOne = steps.length === 1;
+  if (irreversible.length === 0 && unneeded.length > 0) {
+    const isAll = steps.every((step, index) => step.kind === 'advice' || unneeded.includes(index + 1));
+    if (isAll) return paragraph(isOne ? 'it needs no undo' : 'none of them needs an undo', width);
+    return paragraph(`each of them can be undone, or needs no undo: ${unneeded.join(', ')}`, width);
+  }
   if (irreversible.length === 0)
     return paragraph(isOne ? 'it can be undone' : 'each of them can be undone', width);
   const which =
@@ -53,9 +60,17 @@ function leftAloneLines({left_alone}: Plan, width: number, theme: Theme): Line[]
   return [
     blankLine,
     heading('left alone'),
-    ...left_alone.flatMap(({subject, description, reason}) =>
-      signed(theme.symbols.bullet, 'muted', `${subject} ${description}: ${reason}`, width, 'plain'),
-    ),
+    ...groupLeftAlone(left_alone).flatMap(group => leftAloneGroup(group, width, theme)),
+  ];
+}
+
+function leftAloneGroup({reason, members}: LeftAlone, width: number, {symbols}: Theme): Line[] {
+  const names = members.map(({subject, description}) => `${subject} ${description}`);
+  const isOne = names.length === 1;
+  const head = isOne ? `${names[0]}: ${reason}` : `${reason}:`;
+  return [
+    ...signed(symbols.bullet, 'muted', head, width, 'plain'),
+    ...(isOne ? [] : names.flatMap(name => indented(name, width, 6))),
   ];
 }
 

@@ -1,4 +1,4 @@
-import {formatCount, formatMs} from '../../core/format.ts';
+import {formatAge, formatCount, formatMs} from '../../core/format.ts';
 import type {ReplayDocument, ReplayResult} from '../../core/replay.ts';
 import {hasEnded, type ReplayPage, recommended} from '../replay-state.ts';
 import {blankLine, type Line, line, type Span, span} from '../screen/line.ts';
@@ -8,21 +8,19 @@ import {heading, paragraph, signed} from './text-lines.ts';
 
 const chartRows = 8;
 
-/** A replay while it runs, and what came of it: what is under way, the chart, the results, what follows from them. */
+/** While it runs: what is under way, the chart, the results so far. At its end what follows from them comes first. */
 export function replayLines(page: ReplayPage, width: number, theme: Theme): Line[] {
-  const {rates, document, error} = page;
-  const results = document?.results ?? page.results;
+  const {document, error, results} = page;
+  const head = headLines(page, width, theme);
+  if (document !== null) return [...head, ...endLines(document, width, theme)];
+  if (error !== null)
+    return [...head, blankLine, ...signed(theme.symbols.critical, 'danger', error, width, 'danger')];
+  return [...head, blankLine, ...rateChart(page, width, theme), ...resultLines(results, width, theme)];
+}
+
+function rateChart({rates}: ReplayPage, width: number, theme: Theme): Line[] {
   const chart = {title: 'requests/s', values: rates, role: 'accent' as const};
-  return [
-    ...headLines(page, width, theme),
-    blankLine,
-    ...drawChart(chart, width - 2, chartRows, theme).map(({spans}) => ({spans: [span('  '), ...spans]})),
-    ...(results.length === 0 ? [] : [blankLine, ...resultLines(results)]),
-    ...(error === null
-      ? []
-      : [blankLine, ...signed(theme.symbols.critical, 'danger', error, width, 'danger')]),
-    ...(document === null ? [] : endLines(document, width, theme)),
-  ];
+  return drawChart(chart, width - 2, chartRows, theme).map(({spans}) => ({spans: [span('  '), ...spans]}));
 }
 
 /** The keys that lead on and back. */
@@ -45,14 +43,25 @@ function headLines(page: ReplayPage, width: number, {symbols}: Theme): Line[] {
     cell === null
       ? page.stage
       : `${cell.index + 1}/${cell.of} ${cell.variant}, connection_limit ${cell.connection_limit}, ${cell.concurrency} users`;
-  const counted =
-    progress === null ? '' : `: ${formatCount(progress.requests)} requests${errorsOf(progress.failed)}`;
   return [
-    ...signed(symbols.live, 'accent', `${at}${counted}`, width, 'strong'),
+    ...signed(
+      symbols.live,
+      'accent',
+      cell === null ? at : `${at}: ${progressText(progress)}`,
+      width,
+      'strong',
+    ),
     ...(isStopping
       ? signed(symbols.warning, 'warning', 'ending with what was measured', width, 'warning')
       : []),
   ];
+}
+
+/** Slow requests leave the count at 0 for long: the clock beside it tells that it is going on. */
+function progressText(progress: ReplayPage['progress']): string {
+  if (progress === null || progress.elapsed_ms === 0) return 'warming up';
+  const {requests, failed, elapsed_ms} = progress;
+  return `${formatCount(requests)} requests${errorsOf(failed)} in ${formatAge(Math.max(1000, elapsed_ms))}`;
 }
 
 function errorsOf(count: number): string {
@@ -70,40 +79,75 @@ const columns: [head: string, width: number, read: (result: ReplayResult) => str
   ['errors', 8, ({errors}) => String(errors.pool_timeout + errors.too_many_connections + errors.other)],
 ];
 
-function resultLines(results: readonly ReplayResult[]): Line[] {
+/** A bar beside each where there is room for one, so that the knee is seen. */
+const leastBar = 10;
+
+function resultLines(
+  results: readonly ReplayResult[],
+  width: number,
+  theme: Theme,
+  recommendation: ReplayDocument['recommendation'] = null,
+): Line[] {
+  if (results.length === 0) return [];
   const name = Math.max(8, ...results.map(({variant}) => variant.length + 1));
+  const head = `  ${'variant'.padEnd(name)}${columns.map(([title, own]) => title.padStart(own)).join('')}`;
+  const room = width - head.length - 4;
+  const fastest = Math.max(...results.map(({requests_per_second}) => requests_per_second));
+  const bar = ({requests_per_second}: ReplayResult) =>
+    room < leastBar || fastest === 0
+      ? ''
+      : theme.symbols.full.repeat(Math.round((room * requests_per_second) / fastest));
   return [
-    line(
-      span(
-        `  ${'variant'.padEnd(name)}${columns.map(([head, width]) => head.padStart(width)).join('')}`,
-        'muted',
-      ),
-    ),
+    blankLine,
+    line(span(head, 'muted')),
     ...results.map(result =>
       line(
-        `  ${result.variant.padEnd(name)}${columns.map(([, width, read]) => read(result).padStart(width)).join('')}`,
+        span(
+          `  ${result.variant.padEnd(name)}${columns.map(([, own, read]) => read(result).padStart(own)).join('')}`,
+          isOf(recommendation, result) ? 'good' : 'plain',
+        ),
+        span(`  ${bar(result)}`, 'accent'),
       ),
     ),
   ];
 }
 
-function endLines(
-  {recommendation, notes, results, is_complete}: ReplayDocument,
-  width: number,
-  theme: Theme,
-): Line[] {
+function isOf(recommendation: ReplayDocument['recommendation'], result: ReplayResult): boolean {
+  return (
+    recommendation?.variant === result.variant &&
+    recommendation.connection_limit === result.connection_limit &&
+    recommendation.concurrency === result.concurrency
+  );
+}
+
+function endLines(document: ReplayDocument, width: number, theme: Theme): Line[] {
+  const {recommendation, notes, results, is_complete} = document;
   const failures = results.flatMap(({variant, failures: own}) =>
     own.map(
       ({line: at, message, count}) => `${variant}${at === null ? '' : `, line ${at}`}: ${message} (${count})`,
     ),
   );
+  const remarks = [...new Set([...failures, ...notes])];
   return [
-    ...(is_complete ? [] : [blankLine, ...paragraph('not all was measured', width, 'warning')]),
+    ...(is_complete ? [] : paragraph('not all was measured', width, 'warning')),
+    blankLine,
     ...(recommendation === null
-      ? []
-      : [blankLine, heading('recommended'), ...paragraph(recommendation.reason, width, 'good')]),
-    ...[...new Set([...failures, ...notes])].flatMap(text =>
-      signed(theme.symbols.bullet, 'muted', text, width, 'plain'),
-    ),
+      ? paragraph(whyNoneRecommended(results), width)
+      : [heading('recommended'), ...paragraph(recommendation.reason, width, 'good')]),
+    ...resultLines(results, width, theme, recommendation),
+    ...(remarks.length === 0 ? [] : [blankLine]),
+    ...remarks.flatMap(text => signed(theme.symbols.bullet, 'muted', text, width, 'plain')),
   ];
+}
+
+/** As the sweep decides. */
+function whyNoneRecommended(results: readonly ReplayResult[]): string {
+  const last = results.at(-1);
+  if (last === undefined) return 'no limit is recommended: none was measured';
+  const measured = new Set(
+    results.filter(({variant}) => variant === last.variant).map(each => each.connection_limit),
+  ).size;
+  return measured < 3
+    ? `no limit is recommended: that takes three of them measured, of ${last.variant} there ${measured === 1 ? 'is one' : 'are two'}`
+    : 'no limit is recommended: at none of them a request was answered';
 }

@@ -17,13 +17,17 @@ export function runDetailLines(
   theme: Theme,
 ): Line[] {
   const entries = (journal?.entries ?? []).filter(({run}) => run === overlay.run);
+  const acting_pid = journal?.underWay?.get(overlay.run) ?? null;
   const outcomes = new Map(entries.filter(isOutcome).map(entry => [entry.step, entry]));
   return [
     heading(`run ${overlay.run}`),
-    ...facts(runFacts(entries), width),
+    ...facts(runFacts(entries, acting_pid), width),
     ...entries
       .filter(isIntent)
-      .flatMap(intent => [blankLine, ...recordLines(intent, outcomes.get(intent.step), width, theme)]),
+      .flatMap(intent => [
+        blankLine,
+        ...recordLines(intent, {outcome: outcomes.get(intent.step), acting_pid}, width, theme),
+      ]),
   ];
 }
 
@@ -35,11 +39,12 @@ function isOutcome(entry: JournalEntry): entry is Entry<'outcome'> {
   return entry.event === 'outcome';
 }
 
-function runFacts(entries: JournalEntry[]): [string, string][] {
+function runFacts(entries: JournalEntry[], acting_pid: number | null): [string, string][] {
   const [first] = entries;
   const start = entries.find(entry => entry.event === 'run');
   const end = entries.find(entry => entry.event === 'end');
   const begun = entries.filter(isIntent).length;
+  const open = acting_pid === null ? 'unknown: verify' : `under way (pid ${acting_pid})`;
   return [
     ['who', first?.actor ?? 'unknown'],
     ['when', `${timeOf(first)} to ${end ? timeOf(end) : '(no end is recorded)'} UTC`],
@@ -50,7 +55,7 @@ function runFacts(entries: JournalEntry[]): [string, string][] {
     ['steps', `${begun} of ${start?.step_count ?? begun} begun`],
     ['before', start ? countsText(start.before) : 'unknown'],
     ['after', end ? countsText(end.after) : 'unknown'],
-    ['ended', end ? `${end.status}${end.reason ? `: ${end.reason}` : ''}` : 'unknown: verify'],
+    ['ended', end ? `${end.status}${end.reason ? `: ${end.reason}` : ''}` : open],
   ];
 }
 
@@ -74,16 +79,17 @@ function countsText(counts: Record<string, number>): string {
 
 function recordLines(
   {step, content, at}: Entry<'intent'>,
-  outcome: Entry<'outcome'> | undefined,
+  {outcome, acting_pid}: {outcome: Entry<'outcome'> | undefined; acting_pid: number | null},
   width: number,
   theme: Theme,
 ): Line[] {
-  const {sign, role, text} = describeOutcome(outcome, theme);
+  const {sign, role, text} = describeOutcome(outcome, acting_pid, theme);
   const message = outcome?.message ?? null;
   return [
     ...indented(`${step + 1}  ${content.title}`, width, 2, 'strong'),
     line(span(`    ${sign} ${text}`, role), span(`, ${at.slice(11, 19)}, ${content.subject}`, 'muted')),
     ...(message === null ? [] : indented(message, width, 6, role)),
+    ...(outcome?.hint === undefined ? [] : indented(outcome.hint, width, 6)),
     ...measureLines(outcome?.measures ?? [], width),
     ...stepLines(content, width),
   ];
@@ -99,8 +105,11 @@ function measureLines(measures: NonNullable<StepResult['measures']>, width: numb
 
 function describeOutcome(
   outcome: Entry<'outcome'> | undefined,
+  acting_pid: number | null,
   {symbols}: Theme,
 ): {sign: string; role: Role; text: string} {
+  if (outcome === undefined && acting_pid !== null)
+    return {sign: symbols.live, role: 'accent', text: `under way (pid ${acting_pid})`};
   if (outcome === undefined)
     return {sign: symbols.warning, role: 'warning', text: 'its outcome is unknown: verify'};
   const sqlstate = outcome.sqlstate === null ? '' : ` ${outcome.sqlstate}`;

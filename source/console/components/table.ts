@@ -12,6 +12,7 @@ import {
 } from '../screen/line.ts';
 import type {Theme} from '../screen/theme.ts';
 import type {TableState} from '../state.ts';
+import {paragraph} from './text-lines.ts';
 
 /** One column: what it shows, how wide, and which goes first when the terminal is narrow. */
 export type Column<Row> = {
@@ -21,6 +22,8 @@ export type Column<Row> = {
   width: number;
   /** Takes what is left over. At most one per table. */
   grows?: true;
+  /** So much of the table at least, 0 to 1, where that is more than `width`: others give way to it. */
+  leastShare?: number;
   /** Before that: as many cells as its texts want, up to these, so that they need not be cut. */
   widest?: number;
   /** 1 stays longest. */
@@ -47,7 +50,9 @@ export function fitColumns<Row>(
   rows: Row[] = [],
 ): {column: Column<Row>; width: number}[] {
   const kept = [...columns];
-  const needed = () => kept.reduce((sum, column) => sum + column.width + gap, markerWidth - gap);
+  const leastOf = (column: Column<Row>) =>
+    Math.max(column.width, Math.floor(width * (column.leastShare ?? 0)));
+  const needed = () => kept.reduce((sum, column) => sum + leastOf(column) + gap, markerWidth - gap);
   while (kept.length > 1 && needed() > width) {
     const last = kept.reduce((worst, column) => (column.priority > worst.priority ? column : worst));
     kept.splice(kept.indexOf(last), 1);
@@ -57,7 +62,7 @@ export function fitColumns<Row>(
   const fitted = kept.map(column => {
     const more = Math.min(Math.floor(spare / 2) - given, wantedWidth(column, rows) - column.width);
     given += more;
-    return {column, width: column.width + more};
+    return {column, width: leastOf(column) + more};
   });
   return fitted.map(({column, width: own}) => ({column, width: own + (column.grows ? spare - given : 0)}));
 }
@@ -155,7 +160,7 @@ export function drawTable<Row>(slice: TableSlice<Row>, width: number, height: nu
     const id = slice.idOf(row);
     lines.push(drawRow(row, fitted, tagged.has(id), id === slice.table.cursor, theme));
   }
-  if (slice.rows.length === 0) lines.push({spans: [span(`  ${slice.emptyText}`, 'muted')]});
+  if (slice.rows.length === 0) lines.push(...paragraph(slice.emptyText, width, 'muted'));
   return padLines(lines, height);
 }
 

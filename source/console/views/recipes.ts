@@ -1,4 +1,5 @@
 import type {Finding, Recipe} from '../../core/recipe.ts';
+import {whyNotInPast} from '../availability.ts';
 import {holdOrder} from '../components/table.ts';
 import {shorten} from '../components/text-lines.ts';
 import {blankLine, fitText, type Line, line, padLines, span} from '../screen/line.ts';
@@ -7,7 +8,7 @@ import type {ConsoleState} from '../state.ts';
 import {type Area, defineView} from './view.ts';
 
 type RecipeRow = {recipe: Recipe; findings: Finding[]};
-type RecipesSlice = {rows: RecipeRow[]; cursor: string | null; gaps: string[]};
+type RecipesSlice = {rows: RecipeRow[]; cursor: string | null; gaps: string[]; why: string | null};
 
 export default defineView<RecipesSlice>({
   id: 'recipes',
@@ -23,10 +24,11 @@ export default defineView<RecipesSlice>({
     rows: recipeRows(state),
     cursor: state.tables.recipes.cursor,
     gaps: gapsOf(state),
+    why: state.past && whyNotInPast(state.past),
   }),
-  drawSlice({rows, cursor, gaps}, area, theme) {
+  drawSlice({rows, cursor, gaps, why}, area, theme) {
     const head = [
-      line(span('  what can be done', 'heading'), span('   Enter opens the guide', 'muted')),
+      line(span('  what can be done', 'heading'), span(`   ${why ?? 'Enter opens the guide'}`, 'muted')),
       ...gaps.map(text => drawGap(text, area, theme)),
     ];
     const blocks = rows.map(row => drawRecipe(row, cursor, area, theme));

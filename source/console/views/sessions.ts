@@ -103,11 +103,12 @@ const sessionColumns: Column<Backend>[] = [
   },
   {
     id: 'query',
-    title: 'STATEMENT (last, where idle)',
+    title: 'STATEMENT (last if idle)',
     width: 20,
     grows: true,
     priority: 2,
     text: b => oneLine(b.query ?? ''),
+    aliases: b => (b.query === null ? [] : [b.query]),
     role: b => (b.state === 'active' ? 'plain' : 'muted'),
     sortValue: b => b.query,
   },
@@ -161,13 +162,30 @@ function waitText(backend: Backend): string {
 
 /**
  * A statement for a list, where its first words must tell it from its neighbours: Prisma quotes and qualifies every
- * name, which would leave room for little else. The detail shows it as it is.
+ * name and lists every column, which would leave room for little else. The detail shows it as it is.
  */
 export function oneLine(text: string): string {
-  return text
-    .slice(0, 1000)
-    .replace(/\s+/g, ' ')
-    .trim()
-    .replace(/"public"\./g, '')
-    .replace(/"([a-z_][a-z0-9_]*)"/g, '$1');
+  return (
+    text
+      .slice(0, 1000)
+      .replace(/\s+/g, ' ')
+      .trim()
+      .replace(/"public"\./g, '')
+      .replace(/"([a-z_][a-z0-9_]*)"/g, '$1')
+      // What Prisma counts stands in a subquery of its own.
+      .replace(/ AS "_count\$_all" FROM \(SELECT [\w."]+ FROM /g, ' AS "_count$_all" FROM ')
+      .replace(/SELECT ((?:(?! FROM |SELECT ).)+) FROM /g, (whole, list: string) => {
+        const [first = ''] = list.split(/, | AS /);
+        const isFolded = list.length > longestList && isBalanced(first) && isBalanced(list);
+        return isFolded && first !== list ? `SELECT ${first}… FROM ` : whole;
+      })
+  );
+}
+
+/** Of columns that a list of statements shows whole; in characters. */
+const longestList = 20;
+
+/** Not the middle of a call: `extract(year FROM due)` holds no table. */
+function isBalanced(text: string): boolean {
+  return text.split('(').length === text.split(')').length;
 }
