@@ -64,8 +64,10 @@ async function parse(words: string[]): Promise<Call | Answer> {
   if (words.length === 0 || (words.length === 1 && first?.includes('://') && !first.startsWith('-')))
     return {command: 'console', words, flags: {}};
   const {parseCall} = await import('./source/commands/parse-call.ts');
-  const {recipes} = await import('./recipes/index.ts');
-  return parseCall(words, recipes);
+  return parseCall(words, async flags => {
+    const {recipesToRun} = await import('./source/composition/team-recipes.ts');
+    return recipesToRun(shell, flags);
+  });
 }
 
 async function dispatch(call: Call): Promise<ExitCode> {

@@ -1,4 +1,10 @@
-import {carryOut, type EnginePorts, planHash, type RunState} from '../core/engine/engine.ts';
+import {
+  carryOut,
+  type EnginePorts,
+  planHash,
+  type RunIdentity,
+  type RunState,
+} from '../core/engine/engine.ts';
 import {createRunState} from '../core/engine/run-state.ts';
 import {AbortError, BugError, type ExitCode, exitCodes, usageError} from '../core/errors.ts';
 import {counted} from '../core/format.ts';
@@ -17,7 +23,7 @@ export type ConsentPorts = {
 
 export type CarryOutPorts = ConsentPorts & {
   engine: Omit<EnginePorts, 'slots' | 'recheck'>;
-  identity: {run: string; actor: string};
+  identity: Omit<RunIdentity, 'target'>;
   /** Aborted by Ctrl-C: the run ends between two steps, or within one that can be cancelled. */
   signal?: AbortSignal | undefined;
 };
@@ -55,7 +61,7 @@ export async function carryOutPlan(
 ): Promise<ExitCode> {
   const hash = planHash(plan, target.id, ports.engine.sha256);
   const planned = {plan, target, hash};
-  if (flags.approve !== null && flags.approve !== hash) throw drifted(hash);
+  if (flags.approve !== null && flags.approve !== hash) throw drifted(planned);
   if (flags.dryRun) {
     printPlan(ports.output, planned, flags);
     return emptyPlanCode(plan);
@@ -138,9 +144,10 @@ async function follow(
   return last;
 }
 
-function drifted(hash: string): AbortError {
+function drifted({plan, hash}: Planned): AbortError {
+  const why = plan.steps.length === 0 && plan.undoes !== undefined ? `${plan.explanation.join(' ')} ` : '';
   return new AbortError('the plan is not the one that was approved: nothing was done', {
-    hint: `look at it again with --dry-run; it is ${hash} now`,
+    hint: `${why}look at it again with --dry-run; it is ${hash} now`,
     exitCode: exitCodes.drift,
   });
 }

@@ -1,6 +1,6 @@
 import type {JournalEntry} from '../core/chain/journal.ts';
 import {formatMs} from '../core/format.ts';
-import type {Sql, SqlStep, Verification} from '../core/step.ts';
+import {type Sql, type SqlStep, undoOf, type Verification, withoutUndoText} from '../core/step.ts';
 
 type Event<Name extends JournalEntry['event']> = Extract<JournalEntry, {event: Name}>;
 type Content = Event<'intent'>['content'];
@@ -8,9 +8,13 @@ type Measured = NonNullable<Event<'outcome'>['measures']>[number];
 
 /**
  * One run as people read it, a year later too: what was asked for, each act with how it was guarded, verified and can
- * be taken back, its outcome, and the end. `undone_by`: the runs that have taken it back.
+ * be taken back, its outcome, and the end. `undone_by`: the runs that have taken it back;
+ * `acting_pid`: the process that is at it right now.
  */
-export function describeRun(entries: readonly JournalEntry[], undone_by: readonly string[] = []): string[] {
+export function describeRun(
+  entries: readonly JournalEntry[],
+  {undone_by, acting_pid}: {undone_by: readonly string[]; acting_pid: number | null},
+): string[] {
   const intents = new Map(entries.filter(isIntent).map(intent => [intent.step, intent]));
   const outcomes = new Map(entries.filter(isOutcome).map(outcome => [outcome.step, outcome]));
   const steps = [...new Set([...intents.keys(), ...outcomes.keys()])].sort((a, b) => a - b);
@@ -19,10 +23,13 @@ export function describeRun(entries: readonly JournalEntry[], undone_by: readonl
     ...entries.flatMap(rolloutLines),
     ...steps.flatMap(step => [
       '',
-      ...stepLines(step, intents.get(step), outcomes.get(step), intents.get(step - 1)?.content),
+      ...stepLines(step, intents.get(step), outcomes.get(step), {
+        before: intents.get(step - 1)?.content,
+        acting_pid,
+      }),
     ]),
     '',
-    ...endLines(entries),
+    ...endLines(entries, acting_pid),
     ...undoLines(entries, undone_by),
   ];
 }
@@ -66,10 +73,11 @@ function stepLines(
   step: number,
   intent: Event<'intent'> | undefined,
   outcome: Event<'outcome'> | undefined,
-  before: Content | undefined,
+  {before, acting_pid}: {before: Content | undefined; acting_pid: number | null},
 ): string[] {
   const outcomeLines = [
-    outcomeText((intent ?? outcome)?.at, outcome),
+    outcomeText((intent ?? outcome)?.at, outcome, acting_pid),
+    ...(outcome?.hint === undefined ? [] : [outcome.hint]),
     ...(outcome?.measures ?? []).flatMap(measureLines),
   ];
   const [first, ...rest] = intent
@@ -109,8 +117,8 @@ function meansOf({subject, settings = {}, guard, verify, undo, lock, timeout_ms}
   return [
     {text: `on ${subject}; ${limits}${set.length === 0 ? '' : `; with ${set.join(', ')}`}`},
     {text: `verified by ${checkText(verify)}`, values: valuesText(verify.query)},
-    undo === 'irreversible'
-      ? {text: 'cannot be undone'}
+    typeof undo === 'string'
+      ? {text: withoutUndoText({undo}) ?? ''}
       : {text: `undone by ${oneLine(undo.apply)}`, values: valuesText(undo.apply)},
     ...(guard === undefined ? [] : [{text: `only if ${checkText(guard)}`, values: valuesText(guard.query)}]),
   ];
@@ -135,14 +143,18 @@ function undoLines(entries: readonly JournalEntry[], undone_by: readonly string[
   const isUndoable = entries.some(
     entry =>
       entry.event === 'intent' &&
-      (entry.content.kind === 'file' ||
-        (entry.content.kind === 'sql' && entry.content.undo !== 'irreversible')),
+      (entry.content.kind === 'file' || (entry.content.kind === 'sql' && undoOf(entry.content) !== null)),
   );
   return isUndoable ? [`poolctl undo ${entries[0]?.run} takes it back`] : [];
 }
 
-function outcomeText(at: string | undefined, outcome: Event<'outcome'> | undefined): string {
-  if (outcome === undefined) return `${at}  no outcome was written: unknown, verify`;
+function outcomeText(
+  at: string | undefined,
+  outcome: Event<'outcome'> | undefined,
+  acting_pid: number | null,
+): string {
+  if (outcome === undefined)
+    return `${at}  ${acting_pid === null ? 'no outcome was written: unknown, verify' : underWay(acting_pid)}`;
   const {sqlstate, duration_ms} = outcome;
   const code = sqlstate === null ? '' : ` (${sqlstate})`;
   return `${at}  ${resultText(outcome)}${code}, ${formatMs(duration_ms)}`;
@@ -156,9 +168,13 @@ function measureLines({name, before, after}: Measured): string[] {
   return [`${name} before`, ...indented(was), `${name} after`, ...indented(is)];
 }
 
-function endLines(entries: readonly JournalEntry[]): string[] {
+function underWay(acting_pid: number): string {
+  return `under way (pid ${acting_pid})`;
+}
+
+function endLines(entries: readonly JournalEntry[], acting_pid: number | null): string[] {
   const end = entries.find(isEnd);
-  if (end === undefined) return ['its end was not written'];
+  if (end === undefined) return [acting_pid === null ? 'its end was not written' : underWay(acting_pid)];
   const before = entries.find(isRun)?.before.used;
   const after = end.after.used;
   const slots =

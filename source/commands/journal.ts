@@ -8,7 +8,12 @@ import {exportJournal} from './journal-export.ts';
 import {describeRun, resultText} from './journal-run.ts';
 
 export type JournalPorts = {
-  journal: {file: string; read(): Promise<JournalEntry[]>; verify(): Promise<ChainVerdict>};
+  journal: {
+    file: string;
+    read(): Promise<JournalEntry[]>;
+    verify(): Promise<ChainVerdict>;
+    underWay(entries: readonly JournalEntry[]): ReadonlyMap<string, number>;
+  };
   output: Output;
 };
 
@@ -70,7 +75,10 @@ async function show({journal, output}: JournalPorts, run: string, flags: {json: 
   }
   const entries = all.filter(entry => entry.run === id);
   if (flags.json) printJson(output, {schema_version: 1, file: journal.file, run: id, entries});
-  else output.data(describeRun(entries, undoneBy(all, id)).map(sanitise).join('\n'));
+  else {
+    const context = {undone_by: undoneBy(all, id), acting_pid: journal.underWay(entries).get(id) ?? null};
+    output.data(describeRun(entries, context).map(sanitise).join('\n'));
+  }
   return exitCodes.ok;
 }
 
@@ -131,9 +139,10 @@ function undoneBy(entries: readonly JournalEntry[], id: string): string[] {
   return entries.flatMap(entry => (entry.event === 'run' && entry.undoes === id ? [entry.run] : []));
 }
 
-/** `unknown: verify`: nobody knows whether it happened. */
-function describeUnfinished({run, step, at, target, title}: UnfinishedIntent): string {
-  return `unknown, verify: run ${run} step ${step + 1} at ${at} on ${target}: ${title}`;
+/** `unknown, verify`: nobody knows whether it happened. */
+function describeUnfinished({run, step, at, target, title, acting_pid}: UnfinishedIntent): string {
+  const state = acting_pid === null ? 'unknown, verify' : `under way (pid ${acting_pid})`;
+  return `${state}: run ${run} step ${step + 1} at ${at} on ${target}: ${title}`;
 }
 
 function describeEntry(entry: JournalEntry): string {

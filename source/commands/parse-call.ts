@@ -31,21 +31,33 @@ export type Answer = {answer: string};
 /**
  * What a call says. Throws AbortError (exit 2) for whatever it says that is not understood in full: a flag that
  * the command does not take, a value that lacks or is none, a word too many. No message quotes a word that could
- * be an address.
+ * be an address. Recipes are loaded for the help of `run` alone.
  */
-export function parseCall(argv: string[], recipes: readonly Recipe[]): Call | Answer {
+export async function parseCall(argv: string[], loadRecipes: LoadRecipes): Promise<Call | Answer> {
   const {input, flags: given} = readWords(argv.flatMap(splitShortFlag).reduce<string[]>(joinDash, []));
   const [first = '', ...rest] = input[0] === 'help' ? input.slice(1) : input;
   const command = isCommand(first) ? first : 'console';
   if (command === 'console' && isPlainWord(first)) throw unknownCommand(first);
-  if (input[0] === 'help' || given.help) return {answer: helpText(command, recipes, rest[0])};
+  if (input[0] === 'help' || given.help) {
+    const recipes = command === 'run' ? await loadRecipes(textsOf(given)) : [];
+    return {answer: helpText(command, recipes, rest[0])};
+  }
   if (given.version) return {answer: manifest.version};
   const words = command === 'console' ? input : rest;
   requireWords(command, words);
   return {command, words, flags: readFlags(command, given)};
 }
 
+/** Those that can be run where these flags are given: a team's own too. */
+export type LoadRecipes = (flags: Pick<Flags, 'recipes' | 'target'>) => Promise<readonly Recipe[]>;
+
 type Given = {input: string[]; flags: Record<string, readonly (string | boolean)[]>};
+
+function textsOf({recipes, target}: Given['flags']): Parameters<LoadRecipes>[0] {
+  const textOf = (values: Given['flags'][string] | undefined) =>
+    values?.findLast(each => typeof each === 'string');
+  return {recipes: textOf(recipes), target: textOf(target)};
+}
 
 /** `-hlocalhost`, as psql takes it. */
 function splitShortFlag(word: string): string[] {

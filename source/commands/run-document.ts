@@ -36,7 +36,7 @@ function stepDocument(step: Step) {
   if (step.kind === 'advice') return {kind, title, subject, text: step.text, undo: null, lock: 'none'};
   if (step.kind === 'file')
     return {kind, title, subject, path: step.path, diff: step.diff.join('\n'), undo: 'before', lock: 'none'};
-  const undo = step.undo === 'irreversible' ? step.undo : step.undo.apply.text;
+  const undo = typeof step.undo === 'string' ? step.undo : step.undo.apply.text;
   return {kind, title, subject, sql: step.apply.text, values: step.apply.values, undo, lock: step.lock};
 }
 
@@ -51,8 +51,8 @@ function outcomeOf(step: RunStep | undefined) {
       message: 'the run ended before it',
     };
   }
-  const {outcome, row_count, sqlstate, duration_ms, message} = result;
-  return {outcome, row_count, sqlstate, duration_ms, message};
+  const {outcome, row_count, sqlstate, duration_ms, message, hint} = result;
+  return {outcome, row_count, sqlstate, duration_ms, message, ...(hint !== undefined && {hint})};
 }
 
 function slots(reading: SlotReading | null) {

@@ -1,4 +1,5 @@
 import type {RunState} from '../core/engine/engine.ts';
+import {groupLeftAlone, type LeftAlone} from '../core/engine/left-alone.ts';
 import {countOutcomes, type RunStep} from '../core/engine/run-state.ts';
 import {hasLongGuard, stepText} from '../core/engine/step-text.ts';
 import {formatMs, formatRatio} from '../core/format.ts';
@@ -14,13 +15,20 @@ export function planText(plan: Plan, target: string, hash: string): string {
     ...(plan.figure === undefined ? [] : ['', ...plan.figure.map(text => `  ${text}`)]),
     ...plan.steps.flatMap((step, index) => numberedLines(step, index, plan.steps[index - 1])),
     ...(plan.left_alone.length > 0 ? ['', 'left alone'] : []),
-    ...plan.left_alone.map(({subject, description, reason}) => `  ${subject}  ${description}: ${reason}`),
+    ...groupLeftAlone(plan.left_alone).flatMap(leftAloneLines),
     ...(hasLongGuard(plan.steps) ? ['', 'guards in --json'] : []),
     '',
     `plan ${hash}`,
   ]
     .map(sanitise)
     .join('\n');
+}
+
+function leftAloneLines({reason, members}: LeftAlone): string[] {
+  const names = members.map(({subject, description}) => `${subject}  ${description}`);
+  return names.length === 1
+    ? [`  ${names[0]}: ${reason}`]
+    : [`  ${reason}:`, ...names.map(name => `    ${name}`)];
 }
 
 /** Where only the values differ from the step before, the statement stands once. */

@@ -1,3 +1,4 @@
+import type {JournalEntry} from '../core/chain/journal.ts';
 import {slotsOf} from '../core/engine/run-state.ts';
 import {findRun, planUndo} from '../core/engine/undo.ts';
 import {AbortError, type ExitCode, exitCodes, usageError} from '../core/errors.ts';
@@ -7,6 +8,8 @@ import {type CarryOutPorts, type ConsentFlags, carryOutPlan, requireConsent} fro
 export type UndoPorts = CarryOutPorts & {
   /** A fresh reading at every call. */
   read(): Promise<Snapshot>;
+  /** The runs that a process is at right now, with its pid. */
+  underWay?(entries: readonly JournalEntry[]): ReadonlyMap<string, number>;
 };
 
 /** Takes a run back from its journal alone: another day, another machine with the same journal. */
@@ -19,7 +22,9 @@ export async function undoRun(
     throw usageError('undo: which run?', "'poolctl journal list' names the runs");
   }
   requireConsent(ports, flags);
-  const journaled = findRun(await ports.engine.journal.read(), id);
+  const entries = await ports.engine.journal.read();
+  const journaled = findRun(entries, id);
+  const acting_pid = ports.underWay?.(entries).get(journaled.run.run) ?? null;
   const {target} = await ports.read();
   if (target.id !== journaled.run.target) {
     throw new AbortError(
@@ -28,5 +33,5 @@ export async function undoRun(
     );
   }
   const world = {slots: async () => slotsOf((await ports.read()).budget)};
-  return carryOutPlan(ports, planUndo(journaled), {target, world}, flags);
+  return carryOutPlan(ports, planUndo(journaled, acting_pid), {target, world}, flags);
 }

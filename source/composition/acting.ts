@@ -2,10 +2,11 @@ import {randomBytes} from 'node:crypto';
 import {hostname} from 'node:os';
 import {setTimeout as sleep} from 'node:timers/promises';
 import type {Flags} from '../commands/parse-call.ts';
-import type {EnginePorts} from '../core/engine/engine.ts';
+import type {EnginePorts, RunIdentity} from '../core/engine/engine.ts';
 import {AbortError, exitCodes} from '../core/errors.ts';
 import {sanitise} from '../core/sanitise.ts';
 import {type JournalFile, openJournal, sha256} from '../journal/journal-file.ts';
+import {ownProcess} from '../journal/owner.ts';
 import {type Connection, connect} from '../postgres/connect.ts';
 import type {ConnectionRequest} from '../postgres/connection-request.ts';
 import {createExecutor} from '../postgres/executor.ts';
@@ -27,7 +28,7 @@ export function openEngine(
   shell: Shell,
   request: ConnectionRequest,
   {flags, watching, onNotice}: EngineOptions,
-): {engine: Engine; identity: {run: string; actor: string}} {
+): {engine: Engine; identity: Omit<RunIdentity, 'target'>} {
   const executor = createExecutor(() => connectToAct(request, watching()));
   return {
     engine: {
@@ -72,10 +73,11 @@ function lend(watching: Connection): Connection {
 }
 
 /** Who acts, and a new run's id. */
-export function identityOf({env, cwd}: Shell): {run: string; actor: string} {
+export function identityOf({env, cwd}: Shell): Omit<RunIdentity, 'target'> {
   return {
     run: randomBytes(4).toString('hex'),
     actor: `${localMachine(env, cwd).os_user}@${hostname()}`,
+    process: ownProcess(),
   };
 }
 

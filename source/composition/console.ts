@@ -12,6 +12,7 @@ import {intervalOf, waitOf} from './flag-values.ts';
 import {createLastHour} from './last-hour.ts';
 import {recipesFor} from './recipes.ts';
 import {hasTerminal, type Shell} from './shell.ts';
+import {keepHeapSmall} from './small-heap.ts';
 
 /** The console on a live server, until the user leaves it. */
 export async function runConsole(shell: Shell, request: ConnectionRequest, flags: Flags): Promise<ExitCode> {
@@ -48,6 +49,7 @@ export async function runConsole(shell: Shell, request: ConnectionRequest, flags
       sampler,
       recipes,
       past: createLastHour(shell),
+      onFirstFrame: keepHeapSmall,
       onConnecting: listener => {
         tell = listener;
       },
@@ -108,13 +110,19 @@ export async function runConsole(shell: Shell, request: ConnectionRequest, flags
         const entries = await journal.read();
         const {ok, reason, unfinished} = await journal.verify();
         // A chain that breaks is followed no further: what stands behind the break is asked for apart.
-        const {length} = ok ? unfinished : await journal.unfinished();
-        return {entries, problem: reason ?? journalNotice, unfinished: length};
+        const open = ok ? unfinished : await journal.unfinished();
+        return {
+          entries,
+          problem: reason ?? journalNotice,
+          unfinished: open.filter(({acting_pid}) => acting_pid === null).length,
+          underWay: journal.underWay(entries),
+        };
       },
     },
     {
       address: `${request.user}@${request.host}:${request.port}/${request.database}`,
       isProduction: request.is_production,
+      environment: request.environment,
       interval_ms,
       env: shell.env,
       streams: {stdin: shell.stdin, stdout: shell.stdout},

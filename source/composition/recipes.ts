@@ -15,7 +15,10 @@ export type AllRecipes = {
  * left out and told of: it must not stand between a person on call and the server. Throws AbortError (exit 2) for a
  * folder of the call that cannot be read.
  */
-export async function recipesFor(flags: Flags, settings: TargetSettings): Promise<AllRecipes> {
+export async function recipesFor(
+  flags: Pick<Flags, 'recipes'>,
+  settings: TargetSettings,
+): Promise<AllRecipes> {
   const folders = [...settings.recipe_folders, ...(flags.recipes === undefined ? [] : [flags.recipes])];
   const {recipes: own} = await import('../../recipes/index.ts');
   if (folders.length === 0) return {recipes: own, left_out: []};

@@ -1,7 +1,7 @@
-import type {CarryOutPorts, ConsentFlags} from '../commands/carry-out.ts';
+import type {ConsentFlags} from '../commands/carry-out.ts';
 import type {Call, Flags} from '../commands/parse-call.ts';
 import {runRecipe} from '../commands/run.ts';
-import {undoRun} from '../commands/undo.ts';
+import {type UndoPorts, undoRun} from '../commands/undo.ts';
 import type {WorldPorts} from '../core/engine/world.ts';
 import type {ExitCode} from '../core/errors.ts';
 import {sanitise} from '../core/sanitise.ts';
@@ -53,7 +53,7 @@ async function withPorts(
   shell: Shell,
   request: ConnectionRequest,
   flags: Flags,
-  work: (ports: CarryOutPorts & WorldPorts) => Promise<ExitCode>,
+  work: (ports: UndoPorts & WorldPorts) => Promise<ExitCode>,
 ): Promise<ExitCode> {
   let watching: Connection | null = null;
   const {engine, identity} = openEngine(shell, request, {flags, watching: () => watching});
@@ -79,6 +79,7 @@ async function withPorts(
     return await work({
       read,
       gather: async needs => gatherExplained(await connection(), needs),
+      underWay: engine.journal.underWay,
       engine,
       identity,
       ask: shell.stdin.isTTY ? question => ask(shell, question, signal) : undefined,

@@ -5,7 +5,7 @@ import type {Engine} from './acting.ts';
 
 /**
  * Acts whose outcome nobody recorded: those on this target are looked at, and what is seen is recorded; the others
- * are told. A journal that cannot be read is one that cannot be written, which a dry run does not mind.
+ * are told, and so are those that another process of this machine is at. A journal that cannot be read is one that cannot be written, which a dry run does not mind.
  */
 export async function settleEarlier(
   engine: Engine,
@@ -18,6 +18,10 @@ export async function settleEarlier(
   });
   for (const intent of unfinished) {
     const what = `run ${intent.run} step ${intent.step + 1} at ${intent.at} on ${intent.target}: ${intent.title}`;
+    if (intent.acting_pid !== null) {
+      tell(`an act is under way (pid ${intent.acting_pid}): ${what}`);
+      continue;
+    }
     const isSettled = !isDryRun && intent.target === identity.target;
     const seen = isSettled ? await settleIntent(intent, identity, engine) : 'unknown, verify';
     tell(`an act of an earlier run never told its outcome (${seen}): ${what}`);

@@ -4,6 +4,7 @@ import type {Flags} from '../commands/parse-call.ts';
 import {listRecipes} from '../commands/recipes.ts';
 import {noSettings} from '../core/configuration.ts';
 import type {ExitCode} from '../core/errors.ts';
+import type {Recipe} from '../core/recipe.ts';
 import {sanitise} from '../core/sanitise.ts';
 import {localMachine} from '../postgres/local-machine.ts';
 import {recipesFor} from './recipes.ts';
@@ -11,7 +12,8 @@ import {configurationOf} from './request.ts';
 import type {Shell} from './shell.ts';
 
 /** What can be run here, a team's own recipes included; or what is wrong with those of a folder. */
-export async function runRecipes({env, cwd, output}: Shell, flags: Flags): Promise<ExitCode> {
+export async function runRecipes(shell: Shell, flags: Flags): Promise<ExitCode> {
+  const {output} = shell;
   const json = flags.json ?? false;
   if (flags.check !== undefined) {
     const {lintFolder} = await import('../runbooks/lint.ts');
@@ -19,8 +21,18 @@ export async function runRecipes({env, cwd, output}: Shell, flags: Flags): Promi
     const taken = own.map(({id}) => id);
     return checkRecipes({lint: () => lintFolder(folder, taken), output}, {folder, json});
   }
+  return listRecipes({recipes: await recipesToRun(shell, flags), output}, {json});
+}
+
+/** Those of the program, the folder of the call and the target's profile; what is left out is told. */
+export async function recipesToRun(
+  {env, cwd, output}: Shell,
+  flags: Pick<Flags, 'recipes' | 'target'>,
+): Promise<Recipe[]> {
   const configuration = await configurationOf(localMachine(env, cwd));
-  const {recipes, left_out} = await recipesFor(flags, configuration?.settings ?? noSettings);
+  const target = configuration?.targets.get(flags.target ?? '');
+  const settings = target?.settings ?? configuration?.settings ?? noSettings;
+  const {recipes, left_out} = await recipesFor(flags, settings);
   for (const text of left_out) output.talk(sanitise(`poolctl: ${text}`));
-  return listRecipes({recipes, output}, {json});
+  return recipes;
 }

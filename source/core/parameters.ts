@@ -22,6 +22,16 @@ export function completeParams(params: ParameterValues, parameters: readonly Par
   return Object.fromEntries(parameters.map(({name}) => [name, read(name)]));
 }
 
+/** The same; throws AbortError (exit 2) where one is not set that nothing can be planned without. */
+export function requiredParams(params: ParameterValues, parameters: readonly Parameter[]): ParameterValues {
+  const completed = completeParams(params, parameters);
+  for (const {name, is_required} of parameters) {
+    if (is_required && completed[name] === '')
+      throw usageError(`${name} is not set`, `name it: --set ${name}=VALUE`);
+  }
+  return completed;
+}
+
 /** A name as a parameter: quoted where it is empty or would be trimmed, so that it is not taken for "not set". */
 export function writeText(text: string): string {
   return text === '' || text !== text.trim() || text.startsWith('"') ? `"${text}"` : text;

@@ -26,7 +26,8 @@ export type SqlStep = {
   /** Settings of the acting session during `apply`: `lock_timeout` and its kin. */
   settings?: Record<string, string>;
   apply: Sql;
-  undo: Undo | 'irreversible';
+  /** `unneeded`: it leaves nothing to take back and harms nothing (ANALYZE), so that nobody has to allow it. */
+  undo: Undo | 'irreversible' | 'unneeded';
   verify: Verification;
   /** Sweeps away what a failed `apply` leaves behind, where `guard` finds it: the invalid index of a failed build. */
   cleanup?: Cleanup;
@@ -51,6 +52,17 @@ type Undo = {
   cleanup?: Cleanup;
   progress?: NonNullable<SqlStep['progress']>;
 };
+
+/** How a step is taken back; null where it cannot or need not be. */
+export function undoOf({undo}: Pick<SqlStep, 'undo'>): Undo | null {
+  return typeof undo === 'string' ? null : undo;
+}
+
+/** What a preview and the journal say of a step's undo; null where there is one to be shown. */
+export function withoutUndoText({undo}: Pick<SqlStep, 'undo'>): string | null {
+  if (undo === 'unneeded') return 'needs no undo';
+  return undo === 'irreversible' ? 'cannot be undone' : null;
+}
 
 export type Cleanup = {guard: Verification; apply: Sql; settings?: Record<string, string>};
 

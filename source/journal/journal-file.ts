@@ -15,17 +15,21 @@ import {
   parseEntry,
   type UnfinishedIntent,
 } from '../core/chain/journal-chain.ts';
+import {createRunTracker, type IsThere} from '../core/chain/under-way.ts';
 import {AbortError, exitCodes} from '../core/errors.ts';
 import type {Journal} from '../core/ports.ts';
 import {redactDeep} from '../core/redact.ts';
 import {type Claim, claimEntry, removeOldClaims} from './claim.ts';
 import {readLines, readTail, type Tail} from './journal-lines.ts';
+import {fateOf} from './owner.ts';
 
 export type JournalFile = Journal & {
   /** The whole chain from the first entry to the last. */
   verify(): Promise<ChainVerdict>;
   /** Intents without an outcome; told at the next start. Does not verify the chain. */
   unfinished(): Promise<UnfinishedIntent[]>;
+  /** Of these entries' runs those that a process of this machine is at right now, with its pid. */
+  underWay(entries: readonly JournalEntry[]): ReadonlyMap<string, number>;
 };
 
 export type JournalOptions = {
@@ -60,6 +64,7 @@ export function openJournal(file: string, options: JournalOptions = {}): Journal
     read: () => guarded(context, 'read', () => readEntries(file)),
     verify: () => guarded(context, 'read', () => verify(file)),
     unfinished: () => guarded(context, 'read', () => readUnfinished(file)),
+    underWay,
   };
 }
 
@@ -194,7 +199,7 @@ async function openForAppend(file: string): Promise<FileHandle> {
 }
 
 /** With mkdir's own `recursive` Node asks for ever where a parent is there and refuses by ENOENT, as /proc does. */
-async function makeFolder(folder: string): Promise<void> {
+export async function makeFolder(folder: string): Promise<void> {
   const make = async () => {
     try {
       await mkdir(folder, {mode: 0o700});
@@ -245,14 +250,22 @@ async function readEntries(file: string): Promise<JournalEntry[]> {
   return entries;
 }
 
+const isThere: IsThere = (process, since_ms) => fateOf(process, since_ms) === 'there';
+
+function underWay(entries: readonly JournalEntry[]): ReadonlyMap<string, number> {
+  const runs = createRunTracker(isThere);
+  for (const entry of entries) runs.add(entry);
+  return runs.pids();
+}
+
 async function verify(file: string): Promise<ChainVerdict> {
-  const reader = createChainReader(sha256);
+  const reader = createChainReader(sha256, isThere);
   for await (const lines of readLines(file)) for (const line of lines) reader.add(line);
   return reader.verdict();
 }
 
 async function readUnfinished(file: string): Promise<UnfinishedIntent[]> {
-  const tracker = createIntentTracker();
+  const tracker = createIntentTracker(isThere);
   for await (const lines of readLines(file)) {
     for (const line of lines) {
       const entry = parseEntry(line);

@@ -1,6 +1,6 @@
 import {usageError} from '../core/errors.ts';
 import type {Facts} from '../core/facts/facts.ts';
-import {completeParams} from '../core/parameters.ts';
+import {requiredParams} from '../core/parameters.ts';
 import type {Finding, Parameter, ParameterValues, Plan, Recipe} from '../core/recipe.ts';
 import type {Sql, SqlStep, Verification} from '../core/step.ts';
 import {diagnosis, type Found, foundIn, guardOf, readerOf} from './found.ts';
@@ -33,7 +33,12 @@ export function compileRunbook(runbook: Runbook): Recipe {
 
 /** What was found can be named, where the plan has a step for each. */
 function parametersOf({id, parameters, act}: Runbook): Parameter[] {
-  const own = parameters.map(({isRequired: _, line: _line, ...parameter}) => parameter);
+  const own = parameters.map(
+    ({isRequired, line: _line, ...parameter}): Parameter => ({
+      ...parameter,
+      ...(isRequired && {is_required: true}),
+    }),
+  );
   if (act?.scope !== 'each') return own;
   const subject: Parameter = {
     name: 'subject',
@@ -68,11 +73,7 @@ type Asked = {parameters: readonly Parameter[]; params: ParameterValues; facts: 
 
 function makePlan(runbook: Runbook, act: RunbookAct, {parameters, params, facts}: Asked): Plan {
   const {id} = runbook;
-  const completed = completeParams(params, parameters);
-  for (const {name, isRequired} of runbook.parameters) {
-    if (isRequired && completed[name] === '')
-      throw usageError(`${name} is not set`, `name it: --set ${name}=VALUE`);
-  }
+  const completed = requiredParams(params, parameters);
   const all = foundIn(id, facts);
   if (all === null)
     throw usageError(`${id}: its diagnosis could not be read`, "'poolctl doctor' says what is missing");
@@ -143,7 +144,7 @@ function toStep(
     apply: fill(plan.template, lookUp),
     // What somebody changed since is not the run's to take back.
     undo:
-      undo === 'irreversible'
+      typeof undo === 'string'
         ? undo
         : {apply: fill(undo.template, lookUp), guard: holds(true), verify: holds(false)},
     verify: holds(true),

@@ -28,7 +28,7 @@ export async function lintSql({diagnose, act, parameters}: Runbook, report: Repo
   for (const [statement, isCheck] of [
     [act.plan, false],
     [act.verify, true],
-    ...(act.undo === 'irreversible' ? [] : [[act.undo, false] as const]),
+    ...(typeof act.undo === 'string' ? [] : [[act.undo, false] as const]),
   ] as const) {
     const node = await parsed(statement, report);
     if (node === null) continue;

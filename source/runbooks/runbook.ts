@@ -27,7 +27,7 @@ export type RunbookAct = Pick<SqlStep, 'lock' | 'transaction' | 'timeout_ms'> & 
   /** `each`: a step for every row that the diagnosis returned. */
   scope: 'each' | 'once';
   verify: Statement;
-  undo: Statement | 'irreversible';
+  undo: Statement | 'irreversible' | 'unneeded';
 };
 
 type Report = (line: number, message: string) => void;
@@ -37,7 +37,7 @@ type Mark = (typeof marks)[number];
 type Blocks = Partial<Record<Mark, SqlBlock>>;
 
 /** What a plan may say besides its SQL, as it is written after the mark. */
-const planOptions = ['once', 'irreversible', 'no-transaction', 'lock=', 'timeout='];
+const planOptions = ['once', 'irreversible', 'undo-unneeded', 'no-transaction', 'lock=', 'timeout='];
 const locks = ['none', 'share', 'exclusive'] as const;
 
 /**
@@ -87,20 +87,26 @@ function readAct({plan, verify, undo}: Blocks, report: Report): RunbookAct | nul
     }
     return null;
   }
-  const isIrreversible = plan.options.includes('irreversible');
+  const without = (['irreversible', 'undo-unneeded'] as const).filter(each => plan.options.includes(each));
   if (verify === undefined) report(plan.line, 'a plan wants a verify: how is it seen that it worked?');
-  if (isIrreversible && undo !== undefined)
-    report(plan.line, 'it is irreversible and has an undo: which is it?');
-  if (!isIrreversible && undo === undefined)
-    report(plan.line, 'a plan wants an undo, or says irreversible: sql plan irreversible');
+  const said = [...without, ...(undo === undefined ? [] : ['has an undo'])];
+  if (said.length > 1) report(plan.line, `it is ${said.join(' and ')}: which is it?`);
+  if (said.length === 0) report(plan.line, noUndo);
   const options = readOptions(plan, report);
   if (verify === undefined) return null;
   return {
     ...options,
     plan: readStatement(plan, report),
     verify: readStatement(verify, report),
-    undo: undo === undefined ? 'irreversible' : readStatement(undo, report),
+    undo: undo === undefined ? undoWord(without) : readStatement(undo, report),
   };
+}
+
+const noUndo =
+  'a plan wants an undo, or says irreversible (sql plan irreversible), or undo-unneeded where it leaves nothing to take back';
+
+function undoWord([word]: readonly ('irreversible' | 'undo-unneeded')[]): 'irreversible' | 'unneeded' {
+  return word === 'undo-unneeded' ? 'unneeded' : 'irreversible';
 }
 
 function readOptions(
@@ -154,5 +160,5 @@ function refuseNames({parameters, diagnose, act}: Runbook, report: Report): void
 /** Every statement that comes after the diagnosis. */
 export function statementsOf(act: RunbookAct | null): Statement[] {
   if (act === null) return [];
-  return [act.plan, act.verify, ...(act.undo === 'irreversible' ? [] : [act.undo])];
+  return [act.plan, act.verify, ...(typeof act.undo === 'string' ? [] : [act.undo])];
 }

@@ -1,8 +1,10 @@
 import {resolve} from 'node:path';
 import {createJiti} from 'jiti/static';
 import {AbortError, usageError} from '../core/errors.ts';
+import {completeParams, requiredParams} from '../core/parameters.ts';
 import type {Recipe} from '../core/recipe.ts';
 import * as poolctl from './poolctl.ts';
+import {lackOfFindings, lackOfPlan} from './shape.ts';
 import {namePattern} from './template.ts';
 
 type Report = (line: number, message: string) => void;
@@ -52,31 +54,45 @@ function isParameter(value: unknown): boolean {
 
 /** A defect of a team's recipe is told as one, and takes nothing else down. */
 function guarded(recipe: Recipe): Recipe {
-  const {id, diagnose, plan} = recipe;
+  const {id, diagnose, needs, plan} = recipe;
   return {
     ...recipe,
     diagnose(snapshot, facts) {
       try {
-        return diagnose.call(recipe, snapshot, facts);
+        return whole(diagnose.call(recipe, snapshot, facts), lackOfFindings);
       } catch (error) {
         const summary = `the diagnosis of ${id} failed: ${firstLineOf(error)}`;
         return [{recipe: id, severity: 'warning', subject: `recipe:${id}`, summary, evidence: {}}];
       }
     },
+    ...(needs !== undefined && {
+      needs: params =>
+        attempt(`the needs of ${id}`, () => needs.call(recipe, completeParams(params, recipe.parameters))),
+    }),
     ...(plan !== undefined && {
-      plan(snapshot, params, facts) {
-        try {
-          return plan.call(recipe, snapshot, params, facts);
-        } catch (error) {
-          if (error instanceof AbortError) throw error;
-          throw usageError(
-            `the plan of ${id} failed: ${firstLineOf(error)}`,
-            'It is a defect of that recipe.',
-          );
-        }
-      },
+      plan: (snapshot, params, facts) =>
+        attempt(`the plan of ${id}`, () => {
+          const given = requiredParams(params, recipe.parameters);
+          return whole(plan.call(recipe, snapshot, given, facts), lackOfPlan);
+        }),
     }),
   };
+}
+
+function whole<T>(value: T, lackIn: (value: unknown) => string | null): T {
+  const lack = lackIn(value);
+  if (lack !== null) throw new Error(lack);
+  return value;
+}
+
+/** Throws AbortError (exit 2): what the recipe throws itself, or that it is at fault. */
+function attempt<T>(what: string, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    if (error instanceof AbortError) throw error;
+    throw usageError(`${what} failed: ${firstLineOf(error)}`, 'It is a defect of that recipe.');
+  }
 }
 
 function firstLineOf(error: unknown): string {

@@ -43,6 +43,39 @@ async function homeWith(files: Record<string, string>, config?: string): Promise
   return home;
 }
 
+const parameter = 'parameters:\n  than:\n    description: from how many\n    type: integer\n    default: 3\n';
+const asking = runbook
+  .replace('Nobody knows this role\n', text => text + parameter)
+  .replace("'blind'", text => `${text} AND $than > 0`);
+
+describe('help of a recipe of a team', () => {
+  it.each<[string, string[], string | undefined]>([
+    ['a folder of the call', ['--recipes', 'team'], undefined],
+    ['the profile', [], 'recipes = ["HOME/team"]\n'],
+    [
+      'the profile of a target',
+      ['--target', 'shop'],
+      '[targets.shop]\nurl = "postgres://db/shop"\nrecipes = ["HOME/team"]\n',
+    ],
+  ])('has its parameters, from %s', async (_, flags, config) => {
+    const home = await homeWith({'name-role.md': asking});
+    const file = join(home, '.config/poolctl/config.toml');
+    if (config !== undefined) await writeFile(file, config.replace('HOME', home));
+    const {code, stdout, stderr} = await runProgram(['run', 'name-role', '--help', ...flags], {home});
+    expect([code, stderr]).toEqual([0, '']);
+    expect(stdout).toContain('Usage: poolctl run name-role [url]');
+    expect(stdout).toMatch(/^ +than +from how many \[3\]$/m);
+    const all = await runProgram(['help', 'run', ...flags], {home});
+    expect(all.stdout).toMatch(/^ {2}name-role +Say what a role is for$/m);
+  });
+
+  it('says why one is left out', async () => {
+    const home = await homeWith({'name-role.md': broken});
+    const {stderr} = await runProgram(['run', 'name-role', '--help', '--recipes', 'team'], {home});
+    expect(stderr).toContain('left out team/name-role.md:13');
+  });
+});
+
 describe('poolctl recipes', () => {
   it('--check says what is wrong by file and line, and exits 2', async () => {
     const home = await homeWith({'name-role.md': broken, 'own.ts': `${own}const a: number = ;\n`});

@@ -7,6 +7,7 @@ import {AbortError} from '../../source/core/errors.ts';
 import {failing, password, runProgram} from './run-program.ts';
 
 const names = Object.keys(commands).filter(name => name !== 'console');
+const load = async () => recipes;
 const address = `postgres://me:${encodeURIComponent(password)}@127.0.0.1:1/shop`;
 
 describe('what is asked of the program itself', () => {
@@ -31,8 +32,8 @@ describe('what is asked of the program itself', () => {
       const typed = flag.replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`);
       expect(stdout).toMatch(new RegExp(`^ .*--${typed}\\b.* {2}\\S`, 'm'));
     }
-    expect(parseCall([name, address, '--json', '--help'], recipes)).toEqual(
-      parseCall(['help', name], recipes),
+    expect(await parseCall([name, address, '--json', '--help'], load)).toEqual(
+      await parseCall(['help', name], load),
     );
   });
 });
@@ -94,8 +95,8 @@ describe('words that are understood', () => {
     [['run', '--yes', 'r'], {command: 'run', words: ['r'], flags: {yes: true}}],
     [['journal', 'show', '1f'], {command: 'journal', words: ['show', '1f'], flags: {}}],
   ];
-  it.each(understood)('%j', (words, call) => {
-    expect(parseCall(words, recipes)).toEqual(call);
+  it.each(understood)('%j', async (words, call) => {
+    expect(await parseCall(words, load)).toEqual(call);
   });
 });
 
@@ -130,11 +131,11 @@ describe('words that are not', () => {
     [['run', 'r', '--yes=false'], /--yes takes no value/],
     [['run', 'r', '--no-dry-run'], /no --no-dry-run/],
   ];
-  it.each(refused)('%j', (words, message) => {
-    const refuse = () => parseCall(words, recipes);
-    expect(refuse).toThrow(AbortError);
-    expect(refuse).toThrow(message);
-    expect(refuse).toThrow(expect.objectContaining({exitCode: 2, hint: expect.any(String)}));
+  it.each(refused)('%j', async (words, message) => {
+    const refusal = parseCall(words, load);
+    await expect(refusal).rejects.toThrow(AbortError);
+    await expect(refusal).rejects.toThrow(message);
+    await expect(refusal).rejects.toMatchObject({exitCode: 2, hint: expect.any(String)});
   });
 
   it.each([
@@ -144,8 +145,8 @@ describe('words that are not', () => {
     [['snapshot', '--nonsense'], "'poolctl snapshot --help' lists what it takes"],
     [['check', '--max-used'], 'It is --max-used SHARE, such as 80%.'],
     [['snapshot', '--target'], 'It is --target NAME.'],
-  ])('%j is helped by: %s', (words, hint) => {
-    expect(() => parseCall(words, recipes)).toThrow(expect.objectContaining({hint}));
+  ])('%j is helped by: %s', async (words, hint) => {
+    await expect(parseCall(words, load)).rejects.toMatchObject({hint});
   });
 
   it.each([

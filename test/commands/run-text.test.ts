@@ -35,3 +35,18 @@ it('folds a long guard into one line and says where it is whole; the act is whol
 it('points nowhere where nothing is folded', () => {
   expect(planText(planOf(unguarded), 'db:5432/shop', 'abc')).not.toContain('--json');
 });
+
+it('tells a long reason once for all whom it holds for, a short one beside each', () => {
+  const long = 'no index leads with it, but so many rows share a value that no plan would use one';
+  const left = (name: string, reason: string) => ({subject: 'index', description: name, reason});
+  const left_alone = [left('a', long), left('b', 'short'), left('c', long), left('d', 'short')];
+  const lines = planText({...planOf(unguarded), left_alone}, 'db:5432/shop', 'abc').split('\n');
+  const at = lines.indexOf('left alone');
+  expect(lines.slice(at + 1, at + 6)).toEqual([
+    `  ${long}:`,
+    '    index  a',
+    '    index  c',
+    '  index  b: short',
+    '  index  d: short',
+  ]);
+});

@@ -1,10 +1,11 @@
 import {chmod, readFile, stat, writeFile} from 'node:fs/promises';
 import {join} from 'node:path';
 import {afterAll, beforeAll, beforeEach, expect, it} from 'vitest';
+import {undoRun} from '../../source/commands/undo.ts';
 import type {Plan, Recipe} from '../../source/core/recipe.ts';
 import type {SqlStep, Step, Verification} from '../../source/core/step.ts';
 import {describeEachMajor, startTestServer, type TestServer} from '../helpers/server.ts';
-import {createActing, createRoles, leak, temporaryFolder} from './acting.ts';
+import {createActing, createRoles, leak, noFlags, temporaryFolder} from './acting.ts';
 
 const secretUrl = 'postgres://app:hunter2@db/shop?connection_limit=40&schema=public';
 
@@ -141,9 +142,39 @@ describeEachMajor('poolctl undo', major => {
     await acting.undo('r1', {yes: true});
     expect(await acting.undo('r2', {yes: true})).toBe(0);
     expect(await roleLimit()).toBe(7);
-    // Who undoes once more is told that it has been done, and what is as it was is left alone.
-    await acting.undo('r3', {yes: true});
-    expect(await acting.undo('r1', {yes: true})).toBe(6);
+    // What was undone and done again can be undone again.
+    expect(await acting.undo('r1', {yes: true})).toBe(0);
+    expect(await roleLimit()).toBe(-1);
+  });
+
+  it('says so where it was undone already, and goes on with what was not', async () => {
+    const acting = await createActing(server, {recipes: [limitRecipe(env)]});
+    await acting.run('limit', {yes: true});
+    expect(await acting.undo('r1', {dryRun: true})).toBe(0);
+    const {plan} = acting.document();
+    await writeFile(env, 'DATABASE_URL=postgres://db/shop?connection_limit=9\n');
+    expect(await acting.undo('r1', {yes: true})).toBe(0);
+    expect(await roleLimit()).toBe(-1);
+
+    await writeFile(env, `DATABASE_URL=${secretUrl.replace('limit=40', 'limit=5')}&pool_timeout=10\n`);
+    expect(await acting.undo('r1', {yes: true})).toBe(0);
+    expect(acting.document()).toMatchObject({
+      steps: [{title: 'undo: limit the pool', outcome: 'verified'}],
+      left_alone: [{reason: expect.stringMatching(/^already undone by run r3 \(/)}],
+    });
+
+    expect(await acting.undo('r1', {yes: true})).toBe(0);
+    expect(acting.document()).toMatchObject({
+      run: null,
+      steps: [],
+      explanation: [
+        expect.stringMatching(/^Already undone: run r1 \(limit, .+\), by run r4 \(.+ There is nothing/),
+      ],
+    });
+    await expect(undoRun(acting.ports, 'r1', {...noFlags, approve: String(plan)})).rejects.toMatchObject({
+      exitCode: 6,
+      hint: expect.stringMatching(/^Already undone: run r1/),
+    });
   });
 
   it('refuses a run it does not have, and one of another target', async () => {

@@ -1,6 +1,7 @@
 import {createHash} from 'node:crypto';
 import {carryOut} from '../../source/core/engine/engine.ts';
 import {openJournal} from '../../source/journal/journal-file.ts';
+import {ownProcess} from '../../source/journal/owner.ts';
 
 /** Is in the middle of an act for ever: `act-process.ts FILE`. Says `acting` when the act has begun. */
 const journal = openJournal(process.argv[2] ?? '');
@@ -28,7 +29,7 @@ const run = carryOut(
     slots_freed: 1,
     watch_groups: [],
   },
-  {run: 'killed', actor: 'me@here', target: 'db:5432/shop'},
+  {run: 'killed', actor: 'me@here', target: 'db:5432/shop', process: ownProcess()},
   {
     executor: {
       apply: () => {

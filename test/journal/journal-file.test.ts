@@ -2,8 +2,9 @@ import {appendFile, mkdir, readdir, readFile, stat, symlink, truncate, writeFile
 import {hostname} from 'node:os';
 import {join} from 'node:path';
 import {describe, expect, it} from 'vitest';
+import type {ProcessIdentity} from '../../source/core/chain/journal.ts';
 import {openJournal} from '../../source/journal/journal-file.ts';
-import {describeOwner} from '../../source/journal/owner.ts';
+import {describeOwner, ownProcess} from '../../source/journal/owner.ts';
 import {temporaryFolder} from '../commands/acting.ts';
 import {draftOf, intentOf} from './drafts.ts';
 import {startChild} from './processes.ts';
@@ -160,14 +161,21 @@ describe('between processes', () => {
     expect(await readdir(join(file, '..'))).toEqual(['journal.jsonl']);
   });
 
-  it('shows the act of a process that was killed in the middle of it as unfinished', async () => {
+  it('tells an act under way from one whose process was killed in the middle of it', async () => {
     const file = await newFile();
     const child = startChild(actProcess, file);
     await child.says('acting');
+    const journal = openJournal(file);
+    const {pid} = child.process;
+    expect(await journal.unfinished()).toMatchObject([{run: 'killed', step: 0, acting_pid: pid}]);
+    expect((await journal.verify()).unfinished).toMatchObject([{run: 'killed', acting_pid: pid}]);
+    expect([...journal.underWay(await journal.read())]).toEqual([['killed', pid]]);
     child.process.kill('SIGKILL');
     await child.exited;
-    const journal = openJournal(file);
-    expect(await journal.unfinished()).toMatchObject([{run: 'killed', step: 0, title: 'end session 4711'}]);
+    expect(await journal.unfinished()).toMatchObject([
+      {run: 'killed', step: 0, title: 'end session 4711', acting_pid: null},
+    ]);
+    expect(journal.underWay(await journal.read()).size).toBe(0);
     expect(await journal.append(draftOf('next', 0))).toMatchObject({seq: 3});
   });
 
@@ -199,6 +207,25 @@ describe('between processes', () => {
         ...journalError,
         message: expect.stringContaining('is held by'),
       });
+  });
+
+  it.each<[string, Partial<ProcessIdentity>, number | null]>([
+    ['of this process', {}, process.pid],
+    ['of an earlier one with its pid', {start: '1'}, null],
+    ['of another host', {host: 'elsewhere'}, null],
+    ['of another container', {pid_namespace: 'pid:[1]'}, null],
+    ['of this host before it was booted', {boot: 'another'}, null],
+  ])('knows whether a run %s is under way', async (_, other, acting_pid) => {
+    const journal = openJournal(await newFile());
+    const open = {recipe: 'r', plan: '', params: {}, step_count: 2, before: {}};
+    const {actor, target} = draftOf('a', 0);
+    const by = {actor, target, run: 'a'};
+    await journal.append({...by, event: 'run', ...open, process: {...ownProcess(), ...other}});
+    await journal.append(intentOf('a', 0));
+    expect(await journal.unfinished()).toMatchObject([{run: 'a', acting_pid}]);
+    // One that has told its end is over, though its process (the console) lives on.
+    await journal.append({...by, event: 'end', status: 'failed', reason: null, after: {}});
+    expect(await journal.unfinished()).toMatchObject([{run: 'a', acting_pid: null}]);
   });
 
   it('sweeps up claims of entries that are long written', async () => {

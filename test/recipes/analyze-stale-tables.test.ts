@@ -84,7 +84,7 @@ describe('plan', () => {
       guard: {query: {values: ['99', 'my shop', 'Or"ders']}},
       verify: {expect: {column: 'analyzed', op: '>', value: 7}},
       progress: 'analyze',
-      undo: 'irreversible',
+      undo: 'unneeded',
     });
   });
 

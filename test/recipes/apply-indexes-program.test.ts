@@ -3,6 +3,7 @@ import {writeFile} from 'node:fs/promises';
 import {join} from 'node:path';
 import {afterAll, beforeAll, expect, it, onTestFinished} from 'vitest';
 import {openJournal} from '../../source/journal/journal-file.ts';
+import {runProgram} from '../cli/run-program.ts';
 import {temporaryFolder} from '../commands/acting.ts';
 import {program} from '../helpers/build.ts';
 import {describeEachMajor, startTestServer, type TestServer} from '../helpers/server.ts';
@@ -31,8 +32,27 @@ describeEachMajor('poolctl run apply-indexes', major => {
     const holder = await holdUp(server);
     const killed = start(...call);
     await expect.poll(() => buildPhase(server), soon).toBe('waiting for writers before build');
+    const underWay = `under way (pid ${killed.child.pid})`;
+    const idle = ['run', 'kill-idle-sessions', server.url(), '--set', 'older_than=1d', '--yes'];
+    const other = await runProgram(idle, {home});
+    expect([other.code, other.stderr]).toEqual([0, expect.stringContaining(underWay)]);
+    const journal = openJournal(join(home, '.local/state/poolctl/journal.jsonl'));
+    const entries = await journal.read();
+    expect(entries.map(({event}) => event)).toEqual(['run', 'intent']);
+    const shown = await runProgram(['journal', 'show', entries[0]?.run ?? ''], {home});
+    expect(shown.stdout.split(underWay)).toHaveLength(3);
+    expect((await runProgram(['journal', 'verify'], {home})).stdout).toContain(`${underWay}: run`);
+    const run = entries[0]?.run ?? '';
+    const tooEarly = await runProgram(['undo', run, server.url(), '--yes'], {home});
+    expect([tooEarly.code, tooEarly.stderr]).toEqual([
+      6,
+      expect.stringContaining(`run ${run} is ${underWay}`),
+    ]);
+    expect((await runProgram(['report', '--run', run], {home})).stdout).toContain(`${run}: ${underWay}`);
+
     killed.child.kill('SIGKILL');
     await killed.ended;
+    expect((await runProgram(['journal', 'verify'], {home})).stdout).toContain('unknown, verify: run');
 
     const next = start(...call);
     const isWaiting = () =>
@@ -59,7 +79,6 @@ describeEachMajor('poolctl run apply-indexes', major => {
       [{outcome: 'verified'}, {outcome: 'verified'}],
     ]);
     expect(await indexNamed(server, 'by_status')).toBeUndefined();
-    const journal = openJournal(join(home, '.local/state/poolctl/journal.jsonl'));
     expect(await journal.verify()).toMatchObject({ok: true, unfinished: []});
   });
 

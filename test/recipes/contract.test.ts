@@ -74,6 +74,6 @@ function planOf(recipe: Recipe, {snapshot, params, facts}: Sample): Plan {
 function isDeclared(step: Step): boolean {
   if (step.kind === 'advice') return step.text !== '';
   if (step.kind === 'sql')
-    return step.undo === 'irreversible' || (step.undo.apply.text !== '' && step.undo.verify !== undefined);
+    return typeof step.undo === 'string' || (step.undo.apply.text !== '' && step.undo.verify !== undefined);
   return step.diff.length > 0 && isDeepStrictEqual(invertChange(invertChange(step.change)), step.change);
 }

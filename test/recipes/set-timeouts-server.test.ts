@@ -88,6 +88,10 @@ describeEachMajor('set-timeouts', major => {
   it('exits 5 where this role may not', async () => {
     const acting = await createActing(server, {user: 'viewer'});
     expect(await acting.run('set-timeouts', {set: ['role=app', 'statement_timeout=30s'], yes: true})).toBe(5);
+    const hint = expect.stringMatching(/^To allow it: .*"viewer"/);
+    expect(acting.document().steps).toMatchObject([{sqlstate: '42501', hint}]);
+    const [outcome] = (await acting.journal.read()).filter(({event}) => event === 'outcome');
+    expect(outcome).toMatchObject({hint});
     expect(JSON.stringify(acting.document())).not.toContain('pg_signal_backend');
     expect(
       await acting.run('set-timeouts', {set: ['role=postgres', 'statement_timeout=30s'], yes: true}),

@@ -48,7 +48,7 @@ function plan(
 
 const statements = (...args: Parameters<typeof plan>) =>
   plan(...args).steps.map(step => {
-    if (step.kind !== 'sql' || step.undo === 'irreversible')
+    if (step.kind !== 'sql' || typeof step.undo === 'string')
       throw new Error('an SQL step that can be undone');
     return [step.apply.text, step.undo.apply.text];
   });

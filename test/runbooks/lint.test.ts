@@ -83,7 +83,14 @@ describe('what is wrong with a runbook, by its line', () => {
     [
       'no undo',
       head + diagnose + plan('SELECT 1') + verify,
-      ['8: a plan wants an undo, or says irreversible: sql plan irreversible'],
+      [
+        '8: a plan wants an undo, or says irreversible (sql plan irreversible), or undo-unneeded where it leaves nothing to take back',
+      ],
+    ],
+    [
+      'an undo and no need of one',
+      head + diagnose + plan('SELECT 1', 'undo-unneeded irreversible lock=none') + verify,
+      ['8: it is irreversible and undo-unneeded: which is it?'],
     ],
     [
       'an undo and none',

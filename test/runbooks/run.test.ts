@@ -1,8 +1,10 @@
 import {writeFile} from 'node:fs/promises';
 import {join} from 'node:path';
 import {afterAll, beforeAll, expect, it} from 'vitest';
+import {loadFolder} from '../../source/runbooks/folder.ts';
 import {createActing, createRoles, leak, temporaryFolder} from '../commands/acting.ts';
 import {describeEachMajor, startTestServer, type TestServer} from '../helpers/server.ts';
+import {createSnapshot} from '../helpers/snapshot.ts';
 import {actingWith} from './acting.ts';
 
 /** Tables without a comment; one step each. Names and text go through every kind of placeholder. */
@@ -55,7 +57,7 @@ parameters:
 SELECT 'table:odd' AS subject, 'never vacuumed' AS summary, 'critical' AS severity, relid::regclass::text AS name
 FROM pg_stat_user_tables WHERE relname = 'odd''s' AND coalesce(now() - last_vacuum > $since, true)
 \`\`\`
-\`\`\`sql plan once irreversible no-transaction lock=share
+\`\`\`sql plan once undo-unneeded no-transaction lock=share
 VACUUM public."odd's"
 \`\`\`
 \`\`\`sql verify
@@ -102,6 +104,25 @@ const recipe: Recipe = defineRecipe({
 export default recipe;
 `;
 
+const asking = `import {defineRecipe} from 'poolctl';
+const verify = {query: {text: 'SELECT 1 AS one', values: []}, expect: {column: 'one', op: '=', value: 1}};
+export default defineRecipe({
+  id: 'asking', title: 't', summary: 's',
+  parameters: [
+    {name: 'name', description: 'd', kind: 'text', default: '', is_required: true},
+    {name: 'what', description: 'd', kind: 'text', default: 'x'},
+  ],
+  diagnose: () => [{recipe: 'asking', severity: 'fatal', subject: 'server', summary: 's', evidence: {}}],
+  plan: (_, params) => ({
+    recipe: 'asking', params, explanation: [], left_alone: [], batch_size: 1, pause_ms: 0, slots_freed: 0, watch_groups: [],
+    steps: [{
+      kind: 'sql', title: params.what + ' of ' + params.name, subject: 'server', verify, undo: 'unneeded',
+      apply: {text: 'COMMENT ON TABLE odd_kept IS NULL', values: []}, lock: 'none', transaction: true, timeout_ms: 1000,
+    }],
+  }),
+});
+`;
+
 const broken = `import {defineRecipe} from 'poolctl';
 export default defineRecipe({
   id: 'broken', title: 't', summary: 's', parameters: [],
@@ -128,6 +149,7 @@ describeEachMajor("a team's own recipes", major => {
     'vacuum.md': vacuum,
     'writing.md': writing,
     'ours.ts': ours,
+    'asking.ts': asking,
     'broken.ts': broken,
   };
   async function acting(user?: string) {
@@ -207,7 +229,7 @@ describeEachMajor("a team's own recipes", major => {
     ]);
     expect(await team.run('vacuum', {yes: true})).toBe(0);
     expect(team.document().steps).toMatchObject([
-      {outcome: 'verified', subject: 'runbook:vacuum', undo: 'irreversible'},
+      {outcome: 'verified', subject: 'runbook:vacuum', undo: 'unneeded'},
     ]);
     expect(await team.run('vacuum', {yes: true})).toBe(0);
     expect(team.document()).toMatchObject({run: null, steps: []});
@@ -239,8 +261,40 @@ describeEachMajor("a team's own recipes", major => {
     await client.end();
   });
 
+  it('get their parameters as runbooks do: none unknown, defaults filled in, required ones set', async () => {
+    const team = await acting();
+    expect(await team.run('asking', {set: ['nmae=x'], yes: true})).toBe(2);
+    expect(await team.run('asking', {yes: true})).toBe(2);
+    // Acts have no search path: what lacks its schema is not found, and why is told.
+    expect(await team.run('asking', {set: ['name=ours'], yes: true})).toBe(7);
+    expect(team.document().steps).toMatchObject([
+      {sqlstate: '42P01', title: 'x of ours', hint: expect.stringContaining('search_path')},
+    ]);
+  });
+
+  it.each([
+    ['no verify', (step: string) => step.replace('verify,', ''), 'step 1: verify wants query and expect'],
+    [
+      'no undo',
+      (step: string) => step.replace("undo: 'unneeded'", 'undo: undefined'),
+      'step 1: undo wants apply and verify',
+    ],
+    ['no such lock', (step: string) => step.replace("'none'", "'much'"), 'step 1: lock is none, share or'],
+    ['no steps', (step: string) => step.replace('steps: [', 'stesp: ['), 'steps is no list'],
+  ])('are refused where their plan has %s', async (_, change, message) => {
+    const own = await temporaryFolder();
+    await writeFile(join(own, 'asking.ts'), change(asking));
+    const [loaded] = await loadFolder(own, []);
+    const recipe = loaded?.recipe;
+    const plan = () => recipe?.plan?.(createSnapshot(), {name: 'a'}, {});
+    expect(plan).toThrow(`the plan of asking failed: ${message}`);
+  });
+
   it('tell their defects as theirs', async () => {
     const team = await acting();
+    expect(await team.findings('asking')).toMatchObject([
+      {summary: 'the diagnosis of asking failed: a severity is warning or critical'},
+    ]);
     expect(await team.findings('broken')).toMatchObject([
       {severity: 'warning', summary: 'the diagnosis of broken failed: no such thing'},
     ]);

@@ -1,5 +1,6 @@
 import {canonicalJson} from './canonical.ts';
 import type {JournalDraft, JournalEntry} from './journal.ts';
+import {createRunTracker, type IsThere} from './under-way.ts';
 
 /** SHA-256 of the text's UTF-8 bytes, in hex. Injected: core imports nothing of Node. */
 export type Sha256 = (text: string) => string;
@@ -51,6 +52,8 @@ export type UnfinishedIntent = {
   step: number;
   title: string;
   subject: string;
+  /** The process of this machine that is at it right now; null where nobody is known to be: unknown, verify. */
+  acting_pid: number | null;
 };
 
 export type ChainVerdict = {
@@ -61,15 +64,18 @@ export type ChainVerdict = {
   /** The first seq that does not verify. */
   broken_at: number | null;
   reason: string | null;
-  /** Acts of which nobody knows whether they happened: an intent without an outcome. */
+  /** Intents without an outcome: of those nobody is at, nobody knows whether they happened. */
   unfinished: UnfinishedIntent[];
 };
 
 /** Reads a chain line by line, as it is too long to be held: `add` each line, then ask for the verdict. */
-export function createChainReader(sha256: Sha256): {add(line: string): void; verdict(): ChainVerdict} {
+export function createChainReader(
+  sha256: Sha256,
+  isThere: IsThere,
+): {add(line: string): void; verdict(): ChainVerdict} {
   let end = emptyChain;
   let reason: string | null = null;
-  const open = createIntentTracker();
+  const open = createIntentTracker(isThere);
   return {
     add(line) {
       if (reason !== null) return;
@@ -91,18 +97,26 @@ export function createChainReader(sha256: Sha256): {add(line: string): void; ver
 }
 
 /** Which intents have no outcome yet, in the order of their seq. */
-export function createIntentTracker(): {add(entry: JournalEntry): void; unfinished(): UnfinishedIntent[]} {
-  const open = new Map<string, UnfinishedIntent>();
+export function createIntentTracker(isThere: IsThere): {
+  add(entry: JournalEntry): void;
+  unfinished(): UnfinishedIntent[];
+} {
+  const open = new Map<string, Omit<UnfinishedIntent, 'acting_pid'>>();
+  const runs = createRunTracker(isThere);
   return {
     add(entry) {
+      runs.add(entry);
       if (entry.event === 'intent') open.set(`${entry.run} ${entry.step}`, unfinishedFrom(entry));
       else if (entry.event === 'outcome') open.delete(`${entry.run} ${entry.step}`);
     },
-    unfinished: () => [...open.values()],
+    unfinished() {
+      const pids = runs.pids();
+      return [...open.values()].map(intent => ({...intent, acting_pid: pids.get(intent.run) ?? null}));
+    },
   };
 }
 
-function unfinishedFrom(entry: JournalEntry & {event: 'intent'}): UnfinishedIntent {
+function unfinishedFrom(entry: JournalEntry & {event: 'intent'}): Omit<UnfinishedIntent, 'acting_pid'> {
   const {seq, at, target, run, step, content} = entry;
   return {seq, at, target, run, step, title: content.title, subject: content.subject};
 }

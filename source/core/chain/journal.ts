@@ -5,7 +5,8 @@ import type {Step} from '../step.ts';
 
 /**
  * The record: an append-only, hash-chained list. `run` opens a run, `intent` stands on disk before each act,
- * `outcome` after it, `end` closes the run. An intent without an outcome means: unknown, verify.
+ * `outcome` after it, `end` closes the run. An intent without an outcome means: unknown, verify
+ * (or under way, where the run's process is still there and has not told its end).
  * `rollout` opens a staged rollout, `stage` tells what becomes of its stages, `end` closes it.
  */
 export type JournalEvent =
@@ -18,6 +19,8 @@ export type JournalEvent =
       undoes?: string;
       step_count: number;
       before: Record<string, number>;
+      /** Who carries it out. */
+      process?: ProcessIdentity;
     }
   | {event: 'intent'; step: number; content: Step}
   | ({event: 'outcome'; step: number} & StepResult)
@@ -29,6 +32,9 @@ export type JournalEvent =
     }
   | {event: 'rollout'; name: string; plan: string; file: string; stages: string[]}
   | ({event: 'stage'; name: string} & StageEvent);
+
+/** A process so that no later one is taken for it; what a system does not tell is ''. */
+export type ProcessIdentity = {host: string; boot: string; pid_namespace: string; pid: number; start: string};
 
 /** What the writer is given; seq, at, hash and previous are the journal's to add. */
 export type JournalDraft = {

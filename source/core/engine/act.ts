@@ -2,6 +2,7 @@ import {AbortError, exitCodes} from '../errors.ts';
 import type {Executor, StepResult} from '../ports.ts';
 import {redactSecrets} from '../redact.ts';
 import type {SqlStep} from '../step.ts';
+import {remedyOf} from './remedy.ts';
 import {type Stop, StopRun} from './stop-run.ts';
 
 export type Acted =
@@ -25,8 +26,9 @@ export async function act(step: SqlStep, executor: Executor): Promise<Acted> {
     }
     const sqlstate = sqlstateOf(error);
     if (sqlstate === null || isUndecided(sqlstate, step)) return {kind: 'unknown', message, sqlstate};
-    const result = failed(sqlstate, explainRefusal(step, sqlstate, message));
-    return {kind: 'refused', result: await swept(step, result, executor), stop: null};
+    const result = await swept(step, failed(sqlstate, message), executor);
+    const hint = await remedyOf(step, {sqlstate, message}, executor);
+    return {kind: 'refused', result: hint === null ? result : {...result, hint}, stop: null};
   }
 }
 
@@ -106,13 +108,6 @@ async function swept(
     const left = `what it left behind could not be removed (${messageOf(error)}): undo of this run, or repair-invalid-indexes, removes it`;
     return {...result, message: `${result.message}; ${left}`, has_leftover: true};
   }
-}
-
-function explainRefusal({apply}: SqlStep, sqlstate: string, message: string): string {
-  const isSignal = /\bpg_(terminate|cancel)_backend\b/.test(apply.text);
-  if (sqlstate !== '42501' || !isSignal || /superuser|pg_signal_backend/i.test(message)) return message;
-  // insufficient_privilege, without PG16's detail of what is missing.
-  return `${message} (ending a superuser's session needs a superuser, another role's pg_signal_backend)`;
 }
 
 /** A server's error has a severity; a socket's (`EPIPE`) looks like a SQLSTATE and has none. */

@@ -1,5 +1,5 @@
 import {canonicalJson} from '../chain/canonical.ts';
-import type {JournalEvent} from '../chain/journal.ts';
+import type {JournalEvent, ProcessIdentity} from '../chain/journal.ts';
 import type {Sha256} from '../chain/journal-chain.ts';
 import type {Journal, StepResult} from '../ports.ts';
 import type {Plan} from '../recipe.ts';
@@ -38,6 +38,8 @@ export type RunIdentity = {
   actor: string;
   /** The target's id. */
   target: string;
+  /** Tells others whether it is still under way. */
+  process?: ProcessIdentity;
 };
 
 /** What an approval holds for: this target, this recipe, these parameters and exactly these steps. */
@@ -73,6 +75,7 @@ export async function* carryOut(
 
 type Run = {
   plan: Plan;
+  process: ProcessIdentity | undefined;
   ports: EnginePorts;
   state: RunState;
   /** Why it stops short; null while it does not. */
@@ -84,9 +87,10 @@ type Run = {
 };
 
 function createRun(plan: Plan, identity: RunIdentity, ports: EnginePorts): Run {
-  const {run, actor, target} = identity;
+  const {run, actor, target, process} = identity;
   const self: Run = {
     plan,
+    process,
     ports,
     state: createRunState(plan, {run, target, plan_hash: planHash(plan, target, ports.sha256)}),
     stopped: null,
@@ -119,7 +123,8 @@ async function* carryOutSteps(run: Run, signal: AbortSignal | undefined): AsyncG
     const result = run.state.steps[index]?.result;
     if (result?.outcome === 'failed') throwIfInterrupted(signal);
     if (result?.outcome === 'failed' && plan.on_failure !== 'continue') {
-      throw new StopRun({status: 'failed', reason: `step ${index + 1} failed: ${result.message ?? ''}`});
+      const {message, hint} = result;
+      throw new StopRun({status: 'failed', reason: `step ${index + 1} failed: ${message ?? ''}`, hint});
     }
   }
 }
@@ -136,6 +141,7 @@ async function open(run: Run): Promise<void> {
     ...(plan.undoes !== undefined && {undoes: plan.undoes}),
     step_count: plan.steps.length,
     before: slotNumbers(before),
+    ...(run.process !== undefined && {process: run.process}),
   });
   run.isOpen = true;
 }
@@ -232,7 +238,8 @@ function abandoned(run: Run): Stop | null {
 function completed(run: Run, after: SlotReading | null): Stop {
   const {failed} = countOutcomes(run.state.steps);
   const refill = findRefill(run.plan, run.state.steps, run.state.before, after);
-  return {status: failed > 0 ? 'failed' : 'done', reason: refill};
+  const hint = run.state.steps.find(({result}) => result?.hint !== undefined)?.result?.hint;
+  return {status: failed > 0 ? 'failed' : 'done', reason: refill, hint};
 }
 
 function isUntouched(run: Run): boolean {

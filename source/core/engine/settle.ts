@@ -20,7 +20,7 @@ const graceMs = 60_000;
  * be going on, by its age or because the server is at it, stays open.
  */
 export async function settleIntent(
-  {run, step, at}: UnfinishedIntent,
+  {run, step, at}: Pick<UnfinishedIntent, 'run' | 'step' | 'at'>,
   {actor, target}: Omit<RunIdentity, 'run'>,
   ports: SettlePorts,
 ): Promise<string> {

@@ -1,4 +1,4 @@
-import type {Sql, SqlStep, Step, Verification} from '../step.ts';
+import {type Sql, type SqlStep, type Step, type Verification, withoutUndoText} from '../step.ts';
 
 /** One line of what a step does, still to be sanitised and wrapped, and what it tells. */
 export type StepLine = {
@@ -13,7 +13,8 @@ export type StepLine = {
     | 'values'
     | 'cleanup'
     | 'undo'
-    | 'irreversible';
+    | 'irreversible'
+    | 'unneeded';
   text: string;
 };
 
@@ -64,8 +65,8 @@ function actLines({guard, settings = {}, apply}: SqlStep, isFolded: boolean): St
 function endLines({cleanup, lock, undo}: SqlStep): StepLine[] {
   return [
     ...(cleanup === undefined ? [] : linesOf('cleanup', `if it fails: ${withValues(cleanup.apply)}`)),
-    ...(undo === 'irreversible'
-      ? linesOf('irreversible', `lock: ${lock}; cannot be undone`)
+    ...(typeof undo === 'string'
+      ? linesOf(undo, `lock: ${lock}; ${withoutUndoText({undo})}`)
       : linesOf('undo', `lock: ${lock}; undo: ${withValues(undo.apply)}`)),
   ];
 }

@@ -1,21 +1,26 @@
+import {canonicalJson} from '../chain/canonical.ts';
 import type {JournalEntry} from '../chain/journal.ts';
-import {usageError} from '../errors.ts';
+import {AbortError, exitCodes, usageError} from '../errors.ts';
 import {counted} from '../format.ts';
 import type {StepResult} from '../ports.ts';
 import type {Plan, Protected} from '../recipe.ts';
-import type {SqlStep, Step} from '../step.ts';
+import {type SqlStep, type Step, undoOf, withoutUndoText} from '../step.ts';
 import {invertChange} from './file-change.ts';
 
 type RunEntry = JournalEntry & {event: 'run'};
 
-/** One step of an earlier run as the journal has it; no result means that nobody knows whether it happened. */
-type DoneStep = {index: number; step: Step; result: StepResult | null};
+/** One step of an earlier run as the journal has it. */
+type DoneStep = {
+  step: Step;
+  /** null: nobody knows whether it happened. */
+  result: StepResult | null;
+  /** The run that took it back, where that has not been taken back in turn. */
+  undone_by: RunEntry | null;
+};
 
 export type JournaledRun = {
   run: RunEntry;
   steps: DoneStep[];
-  /** The run that has taken it back, or tried to. */
-  undone_by: string | null;
 };
 
 /**
@@ -31,30 +36,53 @@ export function findRun(entries: readonly JournalEntry[], id: string): Journaled
       "'poolctl journal list' names the runs",
     );
   }
+  return journaledRun(run, entries);
+}
+
+function journaledRun(run: RunEntry, entries: readonly JournalEntry[]): JournaledRun {
   const own = entries.filter(entry => entry.run === run.run);
   const results = new Map(
     own.flatMap(entry => (entry.event === 'outcome' ? [[entry.step, entry] as const] : [])),
   );
+  const undoing = entries
+    .filter((entry): entry is RunEntry => entry.event === 'run' && entry.undoes === run.run)
+    .map(entry => journaledRun(entry, entries));
   return {
     run,
-    steps: own.flatMap(entry =>
-      entry.event === 'intent'
-        ? [{index: entry.step, step: entry.content, result: results.get(entry.step) ?? null}]
-        : [],
-    ),
-    undone_by: runs.findLast(({undoes}) => undoes === run.run)?.run ?? null,
+    steps: own.flatMap(entry => {
+      if (entry.event !== 'intent') return [];
+      const {step, content} = entry;
+      return [{step: content, result: results.get(step) ?? null, undone_by: findUndo(content, undoing)}];
+    }),
   };
+}
+
+/** Of the runs that took a run back the last that did so with this step of it, and still stands. */
+function findUndo(step: Step, undoing: readonly JournaledRun[]): RunEntry | null {
+  const inverse = canonicalJson(invertStep(step));
+  const isUndo = (each: DoneStep) =>
+    (each.result?.outcome === 'verified' || each.result?.outcome === 'applied') &&
+    each.undone_by === null &&
+    canonicalJson(each.step) === inverse;
+  return undoing.findLast(({steps}) => steps.some(isUndo))?.run ?? null;
 }
 
 /**
  * What takes a run back, from its journal alone: the last step first, each with the guard that its undo declares.
- * What cannot be taken back is in `left_alone`, with the reason.
+ * What cannot be taken back is in `left_alone`, with the reason. Throws AbortError (exit 6) while a process,
+ * `acting_pid`, is still at the run.
  */
-export function planUndo({run, steps, undone_by}: JournaledRun): Plan {
+export function planUndo({run, steps}: JournaledRun, acting_pid: number | null = null): Plan {
+  if (acting_pid !== null) {
+    throw new AbortError(`run ${run.run} is under way (pid ${acting_pid}): nothing was done`, {
+      hint: 'Wait for its end, or interrupt it where it runs.',
+      exitCode: exitCodes.drift,
+    });
+  }
   const undone: Step[] = [];
   const left_alone: Protected[] = [];
-  for (const {step, result} of steps.toReversed()) {
-    const reason = whyNot(step, result);
+  for (const {step, result, undone_by} of steps.toReversed()) {
+    const reason = whyNot(step, result, undone_by);
     const sweep = result?.has_leftover ? sweepStep(step) : null;
     if (sweep !== null) undone.push(sweep);
     else if (reason === null) undone.push(invertStep(step));
@@ -64,7 +92,11 @@ export function planUndo({run, steps, undone_by}: JournaledRun): Plan {
     recipe: run.recipe,
     params: run.params,
     undoes: run.run,
-    explanation: explain(run, undone.length, undone_by),
+    explanation: explain(
+      run,
+      undone.length,
+      steps.flatMap(step => step.undone_by ?? []),
+    ),
     steps: undone,
     left_alone,
     batch_size: Math.max(1, undone.length),
@@ -74,20 +106,29 @@ export function planUndo({run, steps, undone_by}: JournaledRun): Plan {
   };
 }
 
-function explain({run, recipe, at, actor}: RunEntry, count: number, undone_by: string | null): string[] {
-  const steps = counted(count, 'step');
+function explain({run, recipe, at, actor}: RunEntry, count: number, undone_by: RunEntry[]): string[] {
+  const what = `run ${run} (${recipe}, ${at}, by ${actor})`;
+  const [last] = undone_by.toSorted((a, b) => b.seq - a.seq);
+  if (last !== undefined && count === 0)
+    return [`Already undone: ${what}, by ${describeUndo(last)}. There is nothing to do.`];
+  if (count === 0) return [`Nothing to take back of ${what}.`];
   return [
-    `Takes back ${steps} of run ${run} (${recipe}, ${at}, by ${actor}).`,
-    ...(undone_by === null ? [] : [`Run ${undone_by} has done so before: what is as it was is left alone.`]),
+    `Takes back ${counted(count, 'step')} of ${what}.`,
+    ...(last === undefined ? [] : [`${counted(undone_by.length, 'step')} of it undone already.`]),
   ];
 }
 
-function whyNot(step: Step, result: StepResult | null): string | null {
+/** `run 1a2b3c4d (2026-11-21T06:34:48.000Z, by ann@laptop)`. */
+function describeUndo({run, at, actor}: RunEntry): string {
+  return `run ${run} (${at}, by ${actor})`;
+}
+
+function whyNot(step: Step, result: StepResult | null, undone_by: RunEntry | null): string | null {
+  if (undone_by !== null) return `already undone by ${describeUndo(undone_by)}`;
   if (step.kind === 'advice') return 'advice: poolctl changed nothing';
   if (result?.outcome === 'failed') return 'it failed: nothing was changed';
   if (result?.outcome === 'skipped') return 'it was left alone: nothing was changed';
-  if (step.kind === 'sql' && step.undo === 'irreversible') return 'cannot be undone';
-  return null;
+  return step.kind === 'sql' ? withoutUndoText(step) : null;
 }
 
 function invertStep(step: Step): Step {
@@ -95,8 +136,9 @@ function invertStep(step: Step): Step {
   if (step.kind === 'file') {
     return {...step, title, change: invertChange(step.change), diff: invertDiff(step.diff)};
   }
-  if (step.kind !== 'sql' || step.undo === 'irreversible') return {...step, title};
-  return {...withoutMeans(step), title, ...step.undo, undo: redoOf(step)};
+  const undo = step.kind === 'sql' ? undoOf(step) : null;
+  if (step.kind !== 'sql' || undo === null) return {...step, title};
+  return {...withoutMeans(step), title, ...undo, undo: redoOf(step)};
 }
 
 /** What goes stands before what comes, as in any diff. */
@@ -111,9 +153,10 @@ function invertDiff(diff: readonly string[]): string[] {
 
 /** What a failed act left behind, where its own cleanup could not remove it. */
 function sweepStep(step: Step): SqlStep | null {
-  if (step.kind !== 'sql' || step.cleanup === undefined || step.undo === 'irreversible') return null;
+  const undo = step.kind === 'sql' ? undoOf(step) : null;
+  if (step.kind !== 'sql' || step.cleanup === undefined || undo === null) return null;
   const {guard, apply} = step.cleanup;
-  const {verify, progress} = step.undo;
+  const {verify, progress} = undo;
   const means = {guard, apply, verify, ...(progress !== undefined && {progress})};
   const title = `sweep away what is left of: ${step.title}`;
   return {...withoutMeans(step), title, ...means, undo: 'irreversible'};

@@ -14,7 +14,8 @@ export function prismaSteps(
   schema: PrismaSchema,
   migration: string,
 ): Step[] {
-  const placed = proposals.map(proposal => place(proposal, readModels(schema)));
+  const all = readModels(schema);
+  const placed = proposals.map(proposal => place(proposal, all));
   const models = new Set(placed.flatMap(({model, line}) => (model === null || line === null ? [] : [model])));
   const lost = placed.filter(({line}) => line === null);
   return [

@@ -16,8 +16,8 @@ function quotedName({schema, name}: TableUpkeep): string {
 }
 
 /**
- * Harmless, so that it needs no undo; in a transaction, so that one that is stopped has not happened. The server counts how often a table was analyzed by hand: that it did tells
- * that it was done, where rows and times go on changing.
+ * In a transaction, so that one that is stopped has not happened. The server counts how often a table was analyzed
+ * by hand: that it did tells that it was done, where rows and times go on changing.
  */
 export function analyzeStep(table: TableUpkeep): SqlStep {
   const {oid, schema, name, analyze_count} = table;
@@ -34,7 +34,7 @@ export function analyzeStep(table: TableUpkeep): SqlStep {
     },
     settings: {lock_timeout: '5s'},
     apply: {text: `ANALYZE ${quotedName(table)}`, values: []},
-    undo: 'irreversible',
+    undo: 'unneeded',
     verify: {
       query: {text: 'SELECT pg_catalog.pg_stat_get_analyze_count($1::oid) AS analyzed', values: [oid]},
       expect: {column: 'analyzed', op: '>', value: analyze_count},

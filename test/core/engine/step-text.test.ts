@@ -44,6 +44,12 @@ it('shows all that is sent, in its order', () => {
   ]);
 });
 
+it('tells an undo that is not needed from one that there is none of', () => {
+  const said = (undo: SqlStep['undo']) => stepLines({...build, undo}).at(-1);
+  expect(said('unneeded')).toEqual({kind: 'unneeded', text: 'lock: share; needs no undo'});
+  expect(said('irreversible')).toEqual({kind: 'irreversible', text: 'lock: share; cannot be undone'});
+});
+
 describe('a guard longer than two lines', () => {
   const guard = freeNameGuard({schema: 'public', name: 'orders_idx', table: 'orders', table_oid: '1'});
   const compared: SqlStep['guard'] = {

@@ -116,6 +116,12 @@ describe('a Prisma schema', () => {
     expect(changed).toContain('  orders Order[]\n\n  @@index([id])\n}');
   });
 
+  it('gets all of one model at once, so that none keeps another from its place', () => {
+    const second = createProposal({columns: [{expression: '"created_at"'}], name: 'orders_created_at_idx'});
+    const changed = schemaWith(createProposal(), second);
+    expect(changed).toContain('  @@map("orders")\n  @@index([userId])\n  @@index([createdAt])\n}');
+  });
+
   it('is left as it is where it has the index already, whatever it is called', () => {
     const has = {
       ...schema,
