@@ -128,7 +128,8 @@ function semanticsOf(
   const timeout_ms = pool_timeout_ms ?? 0;
   const wait =
     timeout_ms === 0 ? 'waits for a connection without limit' : `connectionTimeoutMillis ${timeout_ms}`;
-  const whose = major === null ? "node-postgres's pool" : `node-postgres's pool, as Prisma ${major} has it`;
+  const whose =
+    major === null ? 'a pool as node-postgres keeps it' : `node-postgres's pool, as Prisma ${major} has it`;
   return {pool_timeout_ms: timeout_ms, prisma: {major, semantics: `${whose}: ${wait}`, is_emulated: false}};
 }
 

@@ -33,13 +33,7 @@ export type LoadResult = {
 export async function applyLoad(send: Send, options: LoadOptions): Promise<LoadResult> {
   const started_ms = performance.now();
   const state: State = {sent: 0, lastEnd_ms: started_ms, isOver: false};
-  const counted: Send = async due_ms => {
-    const isAnswered = await send(due_ms);
-    state.lastEnd_ms = performance.now();
-    return isAnswered;
-  };
-  const users =
-    options.rate === null ? closedUsers(counted, options, state) : openUsers(counted, options, state);
+  const users = options.rate === null ? closedUsers(send, options, state) : openUsers(send, options, state);
   const isComplete = await untilOver(Promise.all(users), options, state);
   return {elapsed_ms: state.lastEnd_ms - started_ms, isComplete};
 }
@@ -54,13 +48,18 @@ function takesNext(state: State, {requests}: Load): boolean {
 }
 
 function closedUsers(send: Send, options: LoadOptions, state: State): Promise<void>[] {
-  const until_ms = performance.now() + (options.duration_ms ?? Number.POSITIVE_INFINITY);
+  const started_ms = performance.now();
+  const until_ms = started_ms + (options.duration_ms ?? Number.POSITIVE_INFINITY);
   const user = async () => {
-    for (;;) {
-      const now_ms = performance.now();
-      if (now_ms >= until_ms || !takesNext(state, options)) return;
+    let now_ms = started_ms;
+    while (now_ms < until_ms && takesNext(state, options)) {
+      const isAnswered = await send(now_ms);
+      now_ms = performance.now();
+      state.lastEnd_ms = now_ms;
+      if (isAnswered) continue;
       // Nobody asks again at once after an error; and a refusal that costs nothing would be sent without end.
-      if (!(await send(now_ms))) await pause(100);
+      await pause(100);
+      now_ms = performance.now();
     }
   };
   return Array.from({length: options.concurrency}, user);
@@ -81,6 +80,7 @@ function openUsers(send: Send, options: LoadOptions, state: State): Promise<void
       if (early_ms > 0) await pause(early_ms);
       if (state.isOver) return;
       await send(due_ms);
+      state.lastEnd_ms = performance.now();
     }
   };
   return Array.from({length: options.concurrency}, user);

@@ -1,4 +1,4 @@
-import type pg from 'pg';
+import pg from 'pg';
 import {type Cache, type Context, createCache, type Sample} from './endpoint.ts';
 import type {Cell, MeasureOptions} from './measure.ts';
 import {createFailureReader} from './measure-failure.ts';
@@ -25,7 +25,7 @@ export function openInstance(connection_limit: number, options: MeasureOptions):
     pool_timeout_ms,
     allowWrites,
     file: endpoint.file,
-    ...(Pool && {Pool}),
+    ...(openPrisma && {Pool: Pool ?? pg.Pool}),
   });
   const prisma = openPrisma?.(pool.pool);
   return {

@@ -113,7 +113,7 @@ function tallyTrace(tally: Tally, trace: RequestTrace): void {
   tally.queries += trace.queries;
   tally.rows += trace.rows;
   tally.bytes += trace.bytes;
-  for (const [statement, count] of trace.repetitions) {
+  for (const {statement, count} of trace.repetitions) {
     statement.requests++;
     if (count > statement.most_per_request) statement.most_per_request = count;
   }

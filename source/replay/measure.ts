@@ -123,7 +123,7 @@ async function warmUp(cell: Cell, stage: Stage, options: MeasureOptions): Promis
 
 async function measureLoad(cell: Cell, stage: Stage, options: MeasureOptions): Promise<Measured> {
   const tally = createTally();
-  for (const {pool} of stage.instances) pool.checkouts.most = pool.checkouts.held.size;
+  for (const {pool} of stage.instances) pool.checkouts.most = pool.checkouts.lent;
   const started_ms = performance.now();
   const sessions = watchSessions(options.countSessions);
   const progress = setInterval(() => {
@@ -146,8 +146,9 @@ async function measureLoad(cell: Cell, stage: Stage, options: MeasureOptions): P
 /** Requests that hang, and connections that requests took and never gave back. */
 function tallyUnended(tally: Tally, stage: Stage, {patience_ms, signal}: MeasureOptions): void {
   for (const {pool} of stage.instances) {
-    for (const {trace, line} of pool.checkouts.held.values()) {
-      if (!trace.isEnded) continue;
+    for (const checkout of pool.checkouts.of.values()) {
+      if (!checkout?.trace.isEnded) continue;
+      const {line} = checkout;
       const message = 'a connection is taken from the pool and never given back';
       noteKind(tally, {kind: 'leak', sqlstate: null, line, message});
     }

@@ -2,9 +2,10 @@ import type pg from 'pg';
 import {beginQuery, noteFailure} from './pool-query.ts';
 import {callerLine, currentRequest, type RequestTrace, shift} from './pool-trace.ts';
 
-/** Connections that are lent right now, and to whom. */
+/** The pool's connections, and to whom they are lent right now. */
 export type Checkouts = {
-  held: Map<pg.PoolClient, Checkout>;
+  of: Map<pg.PoolClient, Checkout | null>;
+  lent: number;
   /** The most that were lent at once. */
   most: number;
 };
@@ -23,14 +24,11 @@ type AnyQuery = (...args: unknown[]) => unknown;
  * Counts whatever runs through `pool`: its `query`, and `query` of the clients that it lends. What does not belong to
  * a request, as a client's own setting up, passes uncounted.
  */
-export function instrument(pool: pg.Pool, file: string): {checkouts: Checkouts; connect: Connect} {
-  const checkouts: Checkouts = {held: new Map(), most: 0};
+export function instrument(pool: pg.Pool, checkouts: Checkouts, file: string): void {
   const connect: Connect = pool.connect.bind(pool);
   const query = pool.query.bind(pool) as AnyQuery;
 
   pool.on('connect', client => instrumentClient(client, checkouts));
-  pool.on('release', (_, client) => checkouts.held.delete(client as pg.PoolClient));
-
   const connectCounted = async () => {
     const request = currentRequest.getStore();
     if (request === undefined) return connect();
@@ -43,9 +41,14 @@ export function instrument(pool: pg.Pool, file: string): {checkouts: Checkouts; 
     if (request === undefined) return query(config, values);
     const line = request.line ?? callerLine(file);
     const {client, waited_ms} = await lend(connect, checkouts, {trace: request.trace, line});
-    const running = beginQuery(client, request.trace, {text: textOf(config), line, waited_ms});
+    const running = beginQuery(client, request.trace, {
+      text: textOf(config),
+      line,
+      waited_ms,
+      started_ms: shift(request.trace, 0, 1),
+    });
     try {
-      const result = await uncounted(client)(config, values);
+      const result = await queryUncounted(client, config, values);
       running.end(result as pg.QueryResult);
       client.release();
       return result;
@@ -65,7 +68,18 @@ export function instrument(pool: pg.Pool, file: string): {checkouts: Checkouts; 
         ? query(config, values, callback)
         : queryCounted(config, values),
   });
-  return {checkouts, connect};
+}
+
+/** The pool's connections from now on. */
+export function watchCheckouts(pool: pg.Pool): Checkouts {
+  const checkouts: Checkouts = {of: new Map(), lent: 0, most: 0};
+  pool.on('connect', client => checkouts.of.set(client, null));
+  pool.on('release', (_, client) => noteLent(checkouts, client as pg.PoolClient, null));
+  pool.on('remove', client => {
+    noteLent(checkouts, client, null);
+    checkouts.of.delete(client);
+  });
+  return checkouts;
 }
 
 /** A connection of the pool's, and how long the request waited for it. */
@@ -88,17 +102,20 @@ export async function lend(
   }
 }
 
-export function noteLent(checkouts: Checkouts, client: pg.PoolClient, checkout: Checkout): void {
-  checkouts.held.set(client, checkout);
-  if (checkouts.held.size > checkouts.most) checkouts.most = checkouts.held.size;
+/** `checkout` is null when it is given back. */
+export function noteLent(checkouts: Checkouts, client: pg.PoolClient, checkout: Checkout | null): void {
+  const wasLent = checkouts.of.get(client) != null;
+  checkouts.of.set(client, checkout);
+  checkouts.lent += Number(checkout !== null) - Number(wasLent);
+  if (checkouts.lent > checkouts.most) checkouts.most = checkouts.lent;
 }
 
 const original = Symbol('query');
 type Instrumented = pg.PoolClient & {[original]?: AnyQuery};
 
-/** The client's own `query`. */
-export function uncounted(client: pg.PoolClient): AnyQuery {
-  return (client as Instrumented)[original] ?? (client.query.bind(client) as AnyQuery);
+/** By the client's own `query`. */
+export function queryUncounted(client: pg.PoolClient, ...args: unknown[]): unknown {
+  return ((client as Instrumented)[original] ?? (client.query as AnyQuery)).apply(client, args);
 }
 
 function instrumentClient(client: pg.PoolClient, checkouts: Checkouts): void {
@@ -107,8 +124,13 @@ function instrumentClient(client: pg.PoolClient, checkouts: Checkouts): void {
     const request = currentRequest.getStore();
     const isPromised = !args.some(each => typeof each === 'function') && !isSubmittable(args[0]);
     if (request === undefined || !isPromised) return query(...args);
-    const line = request.line ?? checkouts.held.get(client)?.line ?? null;
-    const running = beginQuery(client, request.trace, {text: textOf(args[0]), line, waited_ms: 0});
+    const line = request.line ?? checkouts.of.get(client)?.line ?? null;
+    const running = beginQuery(client, request.trace, {
+      text: textOf(args[0]),
+      line,
+      waited_ms: 0,
+      started_ms: shift(request.trace, 0, 1),
+    });
     const result = query(...args) as Promise<pg.QueryResult>;
     result.then(running.end, running.fail);
     return result;

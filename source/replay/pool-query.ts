@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import {statementTally} from './measure-tally.ts';
+import {type StatementTally, statementTally} from './measure-tally.ts';
 import {type RequestTrace, shift} from './pool-trace.ts';
 
 /** What of pg's client and result is not in its types. */
@@ -9,19 +9,20 @@ type Outcome = {rowCount?: number | null; rows?: unknown[]};
 /** Query times kept one by one, for the simulation. */
 const mostTimes = 5000;
 
+type QueryStart = {text: string; line: number | null; waited_ms: number; started_ms: number};
+
 /** A query of `trace` under way on a connection; `end` or `fail` is called once. */
 export type RunningQuery = {end(result: Outcome | Outcome[] | undefined): void; fail(error: unknown): void};
 
-/** Counts a query from now on; `waited_ms` is what it waited for its connection. */
+/** Counts a query from `started_ms` on, as `shift` told; `waited_ms` is what it waited for its connection. */
 export function beginQuery(
   client: pg.PoolClient,
   trace: RequestTrace,
-  {text, line, waited_ms}: {text: string; line: number | null; waited_ms: number},
+  {text, line, waited_ms, started_ms}: QueryStart,
 ): RunningQuery {
   const {stream} = (client as RawClient).connection;
   const statement = statementTally(trace.tally, withoutLists(text), line);
   const bytesBefore = stream.bytesRead;
-  const started_ms = shift(trace, 0, 1);
   const end = (): void => {
     const execute_ms = shift(trace, 0, -1) - started_ms;
     const bytes = stream.bytesRead - bytesBefore;
@@ -31,7 +32,7 @@ export function beginQuery(
     statement.bytes += bytes;
     trace.queries++;
     trace.bytes += bytes;
-    trace.repetitions.set(statement, (trace.repetitions.get(statement) ?? 0) + 1);
+    noteRepetition(trace, statement);
     const times = trace.tally.execute_ms;
     if (times.length < mostTimes) times.push(execute_ms);
   };
@@ -47,6 +48,11 @@ export function beginQuery(
       noteFailure(trace, error, line);
     },
   };
+}
+
+function noteRepetition({repetitions}: RequestTrace, statement: StatementTally): void {
+  for (const each of repetitions) if (each.statement === statement) return void each.count++;
+  repetitions.push({statement, count: 1});
 }
 
 /** A list of any length is one statement: Prisma numbers a parameter for each value, and goes on from there. */

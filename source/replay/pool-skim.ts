@@ -1,7 +1,12 @@
+import type net from 'node:net';
 import type pg from 'pg';
+import {readInto} from './pool-socket.ts';
 
-/** Until its next query has ended, a client's rows are read past; `count` is told how many there were. */
-export type Skim = (count: (rows: number) => void) => void;
+/** Whose rows are counted. */
+type Counting = {rowCount: number};
+
+/** Until its next query has ended, a client's rows are read past and counted for it. */
+export type Skim = (query: Counting) => void;
 
 /** Of PostgreSQL's protocol, by their first byte (protocol-message-formats). */
 const rowDescription = 0x54;
@@ -12,8 +17,11 @@ const noData = 0x6e;
 const commandComplete = 0x43;
 const readyForQuery = 0x5a;
 const headerBytes = 5;
+const readyBytes = 6;
+const idle = 0x49;
 
 type Reader = (chunk: Buffer) => void;
+type Connection = NodeJS.EventEmitter & {stream: net.Socket};
 const skimmers = new WeakMap<pg.PoolClient, Skim>();
 
 /** null where pg reads its stream otherwise than it is known to. */
@@ -27,15 +35,16 @@ export function skimOf(client: pg.PoolClient): Skim | null {
  * reading is half of what a query costs this process, time in which it sends none.
  */
 export function installSkimmer(client: pg.PoolClient): void {
-  const {stream} = (client as unknown as {connection: {stream: NodeJS.ReadableStream}}).connection;
+  const {connection} = client as unknown as {connection: Connection};
+  const {stream} = connection;
   const [read, ...others] = stream.listeners('data') as Reader[];
   if (read === undefined || others.length > 0) return;
-  let onRows: ((count: number) => void) | null = null;
+  let counting: Counting | null = null;
   /** Of a message that began in an earlier chunk: bytes to come, and whether they are pg's. */
   let left = 0;
   let isPassed = false;
   let stash: Buffer | null = null;
-  const skim = (part: Buffer, count: (rows: number) => void) => {
+  const skim = (part: Buffer) => {
     const chunk: Buffer = stash === null ? part : Buffer.concat([stash, part]);
     stash = null;
     let at = 0;
@@ -46,27 +55,42 @@ export function installSkimmer(client: pg.PoolClient): void {
           return;
         }
         left = chunk.readInt32BE(at + 1) + 1;
-        isPassed = !isSkimmed(chunk, at, left, count);
+        isPassed = !isSkimmed(chunk, at, left, counting);
         // Before pg is told: what it tells in turn may begin the next query.
-        if (chunk[at] === readyForQuery) onRows = null;
+        if (chunk[at] === readyForQuery) {
+          counting = null;
+          if (isIdleAtEnd(chunk, at)) {
+            left = 0;
+            connection.emit('readyForQuery', readyIdle);
+            return;
+          }
+        }
       }
       const end = Math.min(chunk.length, at + left);
       left -= end - at;
-      if (isPassed) read(chunk.subarray(at, end));
+      if (isPassed) read(Buffer.from(chunk.subarray(at, end)));
       at = end;
     }
   };
+  const onChunk = (chunk: Buffer) =>
+    counting === null && left === 0 && stash === null ? read(Buffer.from(chunk)) : skim(chunk);
   stream.removeListener('data', read);
-  stream.on('data', (chunk: Buffer) =>
-    onRows === null && left === 0 ? read(chunk) : skim(chunk, onRows ?? (() => {})),
-  );
-  skimmers.set(client, count => {
-    onRows = count;
+  stream.on('data', onChunk);
+  readInto(stream, onChunk);
+  skimmers.set(client, query => {
+    counting = query;
   });
 }
 
+/** As pg's parser tells of it, without its having to read the same every time. */
+const readyIdle = {name: 'readyForQuery', length: 5, status: 'I'};
+
+function isIdleAtEnd(chunk: Buffer, at: number): boolean {
+  return at + readyBytes === chunk.length && chunk[at + headerBytes] === idle;
+}
+
 /** A command's tag is counted here where all of it has come. */
-function isSkimmed(chunk: Buffer, at: number, size: number, count: (rows: number) => void): boolean {
+function isSkimmed(chunk: Buffer, at: number, size: number, query: Counting | null): boolean {
   switch (chunk[at]) {
     case rowDescription:
     case dataRow:
@@ -76,7 +100,7 @@ function isSkimmed(chunk: Buffer, at: number, size: number, count: (rows: number
       return true;
     case commandComplete:
       if (at + size > chunk.length) return false;
-      count(rowsOfTag(chunk, at + size - 2));
+      if (query !== null) query.rowCount += rowsOfTag(chunk, at + size - 2);
       return true;
     default:
       return false;

@@ -1,7 +1,7 @@
 import pg from 'pg';
 import type {Row, Sql, Statement} from './endpoint.ts';
-import {type CountedQuery, countedQuery} from './pool-counted-query.ts';
-import {type Checkouts, type Connect, lend, noteLent, uncounted} from './pool-instrument.ts';
+import {countedQuery} from './pool-counted-query.ts';
+import {type Checkouts, type Connect, lend, noteLent, queryUncounted} from './pool-instrument.ts';
 import {beginQuery, noteFailure} from './pool-query.ts';
 import {skimOf} from './pool-skim.ts';
 import {callerLine, type RequestTrace, shift} from './pool-trace.ts';
@@ -67,7 +67,11 @@ function onClient(client: pg.PoolClient, trace: RequestTrace, place: Place, oute
       submit(
         client,
         trace,
-        {statement: {line: outerLine ?? undefined, ...own} as Statement, waited_ms: 0},
+        {
+          statement: {line: outerLine ?? undefined, ...own} as Statement,
+          waited_ms: 0,
+          started_ms: shift(trace, 0, 1),
+        },
         (error, rows) => (error ? reject(error) : resolve(rows)),
       );
     });
@@ -83,14 +87,15 @@ function onPool(trace: RequestTrace, {checkouts, connect}: Place, statement: Sta
     const asked_ms = shift(trace, 1, 0);
     trace.line = line;
     connect((error, client, release) => {
-      const waited_ms = shift(trace, -1, 0) - asked_ms;
       if (error || client === undefined) {
+        shift(trace, -1, 0);
         noteFailure(trace, error, line);
         reject(error);
         return;
       }
       noteLent(checkouts, client, {trace, line});
-      submit(client, trace, {statement, waited_ms}, (failure, rows) => {
+      const started_ms = shift(trace, -1, 1);
+      submit(client, trace, {statement, waited_ms: started_ms - asked_ms, started_ms}, (failure, rows) => {
         // As Pool.query does: a connection that a query failed on is not used again.
         release(failure ?? undefined);
         if (failure) reject(failure);
@@ -105,26 +110,26 @@ type Done = (error: Error | null, rows: Row[]) => void;
 function submit(
   client: pg.PoolClient,
   trace: RequestTrace,
-  {statement, waited_ms}: {statement: Statement; waited_ms: number},
+  {statement, waited_ms, started_ms}: {statement: Statement; waited_ms: number; started_ms: number},
   done: Done,
 ): void {
   const {text, line = null, isCountOnly} = statement;
   const values = statement.values && [...statement.values];
-  const running = beginQuery(client, trace, {text, line, waited_ms});
+  const running = beginQuery(client, trace, {text, line, waited_ms, started_ms});
   const answered = (error: Error | null, result?: Counted) => {
     if (error) running.fail(error);
     else running.end(result);
     done(error, isCountOnly || result === undefined ? [] : rowsOf(result as Result));
   };
-  const query = isCountOnly
-    ? countedQuery(text, values, answered)
-    : Object.assign(new pg.Query({text, ...(values && {values})}), {callback: answered});
   if (isCountOnly) {
-    skimOf(client)?.(rows => {
-      (query as CountedQuery).rowCount += rows;
-    });
-  }
-  uncounted(client)(query);
+    const query = countedQuery(text, values, answered);
+    skimOf(client)?.(query);
+    queryUncounted(client, query);
+  } else
+    queryUncounted(
+      client,
+      Object.assign(new pg.Query({text, ...(values && {values})}), {callback: answered}),
+    );
 }
 
 type Result = pg.QueryResult | pg.QueryResult[];

@@ -16,7 +16,8 @@ export type RequestTrace = {
   queries: number;
   rows: number;
   bytes: number;
-  repetitions: Map<StatementTally, number>;
+  /** How often it sent each statement; a Map is dearer than all the rest of a request with one. */
+  repetitions: {statement: StatementTally; count: number}[];
   failure: QueryFailure | null;
   /** Where its queries that are not over began, for the one that never ends. */
   line: number | null;
@@ -39,7 +40,7 @@ export function beginRequest(tally: Tally): RequestTrace {
     queries: 0,
     rows: 0,
     bytes: 0,
-    repetitions: new Map(),
+    repetitions: [],
     failure: null,
     line: null,
     isEnded: false,

@@ -1,6 +1,7 @@
-import pg from 'pg';
+import type pg from 'pg';
 import type {Sql} from './endpoint.ts';
-import {type Checkouts, instrument} from './pool-instrument.ts';
+import {type Checkouts, type Connect, instrument, watchCheckouts} from './pool-instrument.ts';
+import {createLeanPool, cut} from './pool-lean.ts';
 import {installSkimmer} from './pool-skim.ts';
 import {boundSql} from './pool-sql.ts';
 import type {RequestTrace} from './pool-trace.ts';
@@ -17,14 +18,14 @@ export type PoolOptions = {
   allowWrites: boolean;
   /** The endpoint's file, for the lines that statements come from. */
   file: string;
-  /** The `pg` whose Pool it is to be, where an application brings its own. */
+  /** Whose Pool it is to be: pg's, or that of the `pg` that an application brings; without, nobody else is given it. */
   Pool?: new (
     config: pg.PoolConfig,
   ) => pg.Pool;
 };
 
 export type MeasuredPool = {
-  /** A real node-postgres Pool: what Prisma's adapter is given. Queries count for `currentRequest`. */
+  /** What Prisma's adapter is given, where `Pool` was: its queries count for `currentRequest`. */
   pool: pg.Pool;
   /** Statements that count for this request. */
   sqlFor(trace: RequestTrace): Sql;
@@ -38,41 +39,36 @@ export type MeasuredPool = {
  * bytes, its SQLSTATE, and which request and line sent it.
  */
 export function createMeasuredPool(options: PoolOptions): MeasuredPool {
-  const {connection, connection_limit, pool_timeout_ms, allowWrites, file, Pool = pg.Pool} = options;
-  const pool = new Pool({
+  const {connection, connection_limit, pool_timeout_ms, allowWrites, file, Pool} = options;
+  const config: pg.PoolConfig = {
     ...connection,
     max: connection_limit,
     connectionTimeoutMillis: pool_timeout_ms,
     // A pool that shrinks between two requests would be measured at opening connections.
     idleTimeoutMillis: 0,
-  });
+  };
+  const pool = Pool === undefined ? createLeanPool(config) : new Pool(config);
   // A connection that ends while nobody uses it is the pool's own concern.
   pool.on('error', () => {});
-  const clients = new Set<pg.PoolClient>();
   pool.on('connect', client => {
-    clients.add(client);
     installSkimmer(client);
     if (!allowWrites) keepReadOnly(client);
     // One that ends at work fails its query, which is where it is told of.
     client.on('error', () => {});
   });
-  pool.on('remove', client => clients.delete(client));
-  const {checkouts, connect} = instrument(pool, file);
+  const checkouts = watchCheckouts(pool);
+  const connect: Connect = pool.connect.bind(pool);
+  if (Pool !== undefined) instrument(pool, checkouts, file);
   return {
     pool,
     sqlFor: trace => boundSql(trace, {file, checkouts, connect}),
     checkouts,
     async close() {
-      for (const client of checkouts.held.keys()) cut(client);
+      for (const [client, checkout] of checkouts.of) if (checkout !== null) cut(client);
       await Promise.race([pool.end(), inAMoment()]);
-      for (const client of clients) cut(client);
+      for (const client of checkouts.of.keys()) cut(client);
     },
   };
-}
-
-/** Its backend ends with it, at once or at the end of its statement. */
-function cut(client: pg.PoolClient): void {
-  (client as unknown as {connection: {stream: {destroy(): void}}}).connection.stream.destroy();
 }
 
 function inAMoment(): Promise<void> {

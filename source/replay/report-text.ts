@@ -82,9 +82,11 @@ function variantsOf(results: readonly ReplayResult[]): ReplayResult[] {
 
 function requestLines(result: ReplayResult, file: string, columns: number): string[] {
   const {queries_per_request, rows_per_request, bytes_per_request} = result;
+  const queries = queries_per_request === 1 ? '1 query' : `${formatPerRequest(queries_per_request)} queries`;
+  const rows = rows_per_request === 1 ? '1 row' : `${formatCount(rows_per_request)} rows`;
   const connections = counted(result.peak_in_use, 'connection');
   return [
-    `${result.variant}: ${formatPerRequest(queries_per_request)} queries, ${formatCount(rows_per_request)} rows, ${formatBytes(bytes_per_request)} per request; ${connections} at work at once`,
+    `${result.variant}: ${queries}, ${rows}, ${formatBytes(bytes_per_request)} per request; ${connections} at work at once`,
     ...statementLines(result.statements.slice(0, 12), columns),
     ...result.failures.slice(0, 8).map(failure => `  ${failureText(failure, file)}`),
   ];

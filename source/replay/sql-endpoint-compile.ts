@@ -101,6 +101,7 @@ function compileStatement(
   isRead: boolean,
 ): Step {
   const fixed: Statement = {text, line, ...(isRead ? {} : {isCountOnly: true})};
+  if (params.length === 0 && !isRead) return scope => scope.sql(fixed);
   if (params.length === 0) return scope => run(scope, fixed);
   const read = params.map(param => compileParam(param, file, line));
   if (params.every(param => !('name' in param))) {

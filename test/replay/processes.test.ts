@@ -64,7 +64,7 @@ describe('measurements of several processes', () => {
     const statement = statementTally(tally, 'SELECT 1', line);
     statement.calls += 2;
     trace.queries = 2;
-    trace.repetitions.set(statement, 2);
+    trace.repetitions.push({statement, count: 2});
     tallyRequest(tally, trace, latency_ms);
     const failure = {kind: 'sqlstate', sqlstate: '42P01', line: 3, message: 'no such table'} as const;
     tallyFailure(tally, beginRequest(tally), failure);

@@ -12,8 +12,8 @@ describe('an endpoint through Prisma', () => {
   });
   afterAll(() => server?.stop());
 
-  const replayed = async (body: string, matrix = {}) => {
-    const [result] = await replayOn(server, {endpoint: await endpointOf(body), prisma}, matrix);
+  const replayed = async (body: string, matrix = {}, limits = {}) => {
+    const [result] = await replayOn(server, {endpoint: await endpointOf(body), prisma}, matrix, limits);
     return result;
   };
 
@@ -79,9 +79,11 @@ describe('an endpoint through Prisma', () => {
   });
 
   test('that never ends is given up on, and named', async () => {
-    const result = await replayed('    await prisma.user.count();\n    await new Promise(() => {});', {
-      concurrencies: [2],
-    });
+    const result = await replayed(
+      '    await prisma.user.count();\n    await new Promise(() => {});',
+      {concurrencies: [2]},
+      {patience_ms: 2000},
+    );
     expect(result?.failures).toMatchObject([{kind: 'hang', count: 2}]);
     expect(result?.failures[0]?.message).toMatch(/no answer within 2s/);
   });

@@ -24,12 +24,12 @@ export async function demoPrisma(database: keyof typeof demoClients): Promise<Pr
   return bundledPrisma(PrismaClient as unknown as ClientClass, namespace.prismaVersion.client);
 }
 
-/** One result per variant: five requests of one user unless told. */
+/** One result per variant: five requests of one user unless told. On a loaded machine a request may take seconds. */
 export async function replayOn(
   server: TestServer,
   {endpoint, prisma}: {endpoint: Endpoint; prisma: Prisma},
   matrix: Partial<Matrix> = {},
-  {pool_timeout_ms = 0}: {pool_timeout_ms?: number} = {},
+  {pool_timeout_ms = 0, patience_ms = 50_000}: {pool_timeout_ms?: number; patience_ms?: number} = {},
 ): Promise<ReplayResult[]> {
   const database = endpoint.demoDatabase ?? 'assessments';
   const {results} = await measureAll(
@@ -51,7 +51,7 @@ export async function replayOn(
       pool_timeout_ms,
       guard: createGuard(async () => ({usable: 100, used: 0, own: 0}), false),
       signal: new AbortController().signal,
-      patience_ms: 2000,
+      patience_ms,
       openPrisma: pool => prisma.open(pool, endpoint.file),
       ...(prisma.Pool && {Pool: prisma.Pool}),
     },
