@@ -71,8 +71,11 @@ describeEachMajor('a throwaway server', major => {
     let answers = 0;
     const answer = client.query('SELECT 1').then(() => answers++);
     const {pid} = (await readPostmaster(path.join(server.folder, 'data'))) ?? {pid: 0};
-    const state = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => ') T');
-    expect(state.slice(state.lastIndexOf(')') + 2)[0]).toBe('T');
+    const state = async () => {
+      const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => ') T');
+      return stat.slice(stat.lastIndexOf(')') + 2)[0];
+    };
+    await expect.poll(state).toBe('T');
     expect(answers).toBe(0);
     await server.resume();
     await answer;

@@ -126,14 +126,14 @@ const metricTable = {
     critical: null,
     needs_rates: true,
   },
-  // A statement that looks like it may be right to: a gate that cries wolf is switched off.
+  // A statement that looks like it may be right to; so many at once are a habit.
   n_plus_one_suspects: {
     title: 'N+1 suspects',
     kind: 'count',
     side: 'max',
     limit_name: 'max_n1',
     source: 'statements',
-    warning: null,
+    warning: 5,
     critical: null,
     needs_rates: true,
   },
