@@ -1,6 +1,5 @@
 import {createHash} from 'node:crypto';
-import {constants, type FileHandle, mkdir, open} from 'node:fs/promises';
-import {dirname} from 'node:path';
+import {type FileHandle, open} from 'node:fs/promises';
 import {canonicalJson} from '../core/chain/canonical.ts';
 import type {JournalDraft, JournalEntry} from '../core/chain/journal.ts';
 import {
@@ -22,6 +21,7 @@ import {redactDeep} from '../core/redact.ts';
 import {type Claim, claimEntry, removeOldClaims} from './claim.ts';
 import {readLines, readTail, type Tail} from './journal-lines.ts';
 import {fateOf} from './owner.ts';
+import {openForAppend, remedy} from './private-file.ts';
 
 export type JournalFile = Journal & {
   /** The whole chain from the first entry to the last. */
@@ -177,68 +177,6 @@ function seqOf(tail: Tail): number {
   return line === undefined ? 0 : (parseEntry(line)?.seq ?? -1);
 }
 
-async function openForAppend(file: string): Promise<FileHandle> {
-  await makeFolder(dirname(file));
-  const {O_APPEND, O_RDWR, O_CREAT, O_EXCL} = constants;
-  try {
-    const handle = await open(file, O_APPEND | O_RDWR);
-    await requirePrivateFile(file, handle);
-    return handle;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-  }
-  try {
-    const handle = await open(file, O_APPEND | O_RDWR | O_CREAT | O_EXCL, 0o600);
-    await syncFolder(dirname(file));
-    return handle;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-    // Another process made it just now.
-    return await open(file, O_APPEND | O_RDWR);
-  }
-}
-
-/** With mkdir's own `recursive` Node asks for ever where a parent is there and refuses by ENOENT, as /proc does. */
-export async function makeFolder(folder: string): Promise<void> {
-  const make = async () => {
-    try {
-      await mkdir(folder, {mode: 0o700});
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-    }
-  };
-  try {
-    await make();
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || dirname(folder) === folder) throw error;
-    await makeFolder(dirname(folder));
-    await make();
-  }
-}
-
-async function requirePrivateFile(file: string, handle: FileHandle): Promise<void> {
-  const stats = await handle.stat();
-  if (!stats.isFile()) {
-    await handle.close();
-    throw new AbortError(`the journal ${file} is not a regular file`, {
-      hint: remedy,
-      exitCode: exitCodes.journal,
-    });
-  }
-  // Another user's file, in a group's shared folder: its mode is that user's to set.
-  if (stats.mode & 0o077) await handle.chmod(0o600).catch(() => {});
-}
-
-/** Makes the new name itself durable. */
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, constants.O_RDONLY);
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-}
-
 async function readEntries(file: string): Promise<JournalEntry[]> {
   const entries: JournalEntry[] = [];
   for await (const lines of readLines(file)) {
@@ -274,8 +212,6 @@ async function readUnfinished(file: string): Promise<UnfinishedIntent[]> {
   }
   return tracker.unfinished();
 }
-
-const remedy = 'name another file with --journal FILE or POOLCTL_JOURNAL';
 
 async function guarded<T>(context: Context, verb: 'read' | 'write', work: () => Promise<T>): Promise<T> {
   try {
