@@ -1,5 +1,5 @@
 import {AbortError} from '../core/errors.ts';
-import {formatRatio} from '../core/format.ts';
+import {counted, formatCount, formatRatio} from '../core/format.ts';
 import type {ReplayResult} from '../core/replay.ts';
 import type {Variant} from './endpoint.ts';
 import type {Guard} from './guard.ts';
@@ -66,6 +66,7 @@ export async function measureAll(matrix: Matrix, options: MatrixOptions): Promis
     }
     result.results.push(measured);
     options.onResult?.(measured);
+    result.notes.push(...unmetRate(measured));
     if (failsAlways(measured)) giveUp(cell, 'no request of it succeeds, so it is not measured further');
   }
   const busiest = Math.max(0, ...result.results.map(each => each.process_busy_ratio));
@@ -126,12 +127,28 @@ function processIsBusy(ratio: number): string {
   return `poolctl itself was busy ${formatRatio(ratio, 0)} of the time: at that load a server may do more than was measured`;
 }
 
+/** Below it the queue of what has come grows all the time, and the times tell how long the measurement was. */
+const metShare = 0.95;
+
+function unmetRate({
+  variant,
+  connection_limit,
+  rate_per_second,
+  requests_per_second,
+}: ReplayResult): string[] {
+  if (rate_per_second === null || requests_per_second >= metShare * rate_per_second) return [];
+  return [
+    `${variant} at connection_limit ${connection_limit}: ${formatCount(rate_per_second)} requests a second came and ${formatCount(requests_per_second)} were answered: they queued before they were sent, longer and longer`,
+  ];
+}
+
 /** Not for want of connections, which another connection_limit may mend. */
 function failsAlways({requests, errors}: ReplayResult): boolean {
   return requests > 0 && errors.other === requests;
 }
 
 function noRoom({variant, connection_limit, instances}: Cell, room: number): string {
-  const wanted = instances === 1 ? `${connection_limit}` : `${instances} x ${connection_limit}`;
-  return `${variant.name} at connection_limit ${connection_limit}: left out, it wants ${wanted} connections and the server has room for ${room} besides what others and its reserve need`;
+  const connections = counted(connection_limit, 'connection');
+  const wanted = instances === 1 ? connections : `${instances} x ${connections}`;
+  return `${variant.name} at connection_limit ${connection_limit}: left out, it wants ${wanted} and the server has room for ${room} besides what others and its reserve need`;
 }

@@ -100,6 +100,9 @@ SELECT * FROM t;
     // 30 of 100 ms at one connection, which come within a second: the last one waits for most of the others.
     expect(result?.latency_ms.max).toBeGreaterThan(1000);
     expect(result?.wait_ms.p95).toBeGreaterThan(result?.execute_ms.p95 ?? 0);
+    expect(document.notes).toEqual([
+      expect.stringMatching(/limit 1: 40 requests a second came and \d+\.?\d* were/),
+    ]);
   });
 
   it('finds a knee, draws it and recommends', async () => {
