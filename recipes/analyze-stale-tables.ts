@@ -37,7 +37,13 @@ const parameters: Parameter[] = [
     kind: 'number',
     default: String(behindTimes),
   },
-  {name: 'at_most', description: 'no more tables than this, the stalest', kind: 'integer', default: ''},
+  {
+    name: 'at_most',
+    description: 'no more tables than this, the stalest',
+    kind: 'integer',
+    default: '',
+    check: text => readCount('at_most', text),
+  },
 ];
 
 const recipe: Recipe = {

@@ -44,6 +44,7 @@ const parameters: Parameter[] = [
     description: 'no more indexes than this, the most useful first',
     kind: 'integer',
     default: '',
+    check: text => readCount('at_most', text),
   },
   lockTimeoutParameter,
   {

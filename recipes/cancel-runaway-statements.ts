@@ -1,8 +1,8 @@
 import {counted, formatAge} from '../source/core/format.ts';
-import {didYouMean} from '../source/core/nearest.ts';
 import {completeParams, readChoice, readValues, writeText} from '../source/core/parameters.ts';
 import type {Finding, Parameter, ParameterValues, Plan, Protected, Recipe} from '../source/core/recipe.ts';
 import {redactLiterals} from '../source/core/redact.ts';
+import {absence, absentNames} from '../source/core/sessions/absent-names.ts';
 import {leftAlone, type Protection, protectionOf, subjectOf} from '../source/core/sessions/protection.ts';
 import {filterParameters, matchesCriteria, readCriteria} from '../source/core/sessions/session-parameters.ts';
 import {countHeldUp, describeSessions, groupByApplication} from '../source/core/sessions/session-plan.ts';
@@ -36,6 +36,7 @@ const parameters: Parameter[] = [
       description: `may run ${formatAge(classLimitsMs[name])} (${examples[name]}): role:NAME, application:NAME, pattern:WORDS, with commas; * is anything`,
       kind: 'text',
       default: '',
+      check: text => readSelectors(name, text),
       suggest: ({backends}) => suggestSelectors(backends),
     }),
   ),
@@ -182,25 +183,12 @@ function waitProtection(backend: Backend): Protection | null {
   return {reason: `it waits for a lock${by && ` of ${by}`}: release-blockers`, is_forbidden: false};
 }
 
-/** Names that fit nobody: a slip must not read as an all-clear, and neither must a session that is gone. */
 function absences({backends}: Snapshot, params: ParameterValues): string[] {
-  const {application, role} = readCriteria(params, parameters);
-  const filters = [
-    ...(role === null ? [] : [{by: 'role', name: role}]),
-    ...(application === null ? [] : [{by: 'application', name: application}]),
-  ].filter(({by, name}) => !namesOf(backends, by).includes(name));
-  const selectors = absentSelectors(readRules(params), backends).map(({by, glob}) => ({by, name: glob}));
-  return [...filters, ...selectors].map(({by, name}) => {
-    const near = didYouMean(name, namesOf(backends, by).filter(Boolean));
-    return `No session of ${by} ${name || '""'} now${near || '.'}`;
-  });
-}
-
-function namesOf(backends: readonly Backend[], by: string): string[] {
-  const names = backends.map(({usename, application_name}) =>
-    by === 'role' ? (usename ?? '') : application_name,
-  );
-  return [...new Set(names)];
+  const selectors = absentSelectors(readRules(params), backends);
+  return [
+    ...absentNames(backends, readCriteria(params, parameters)),
+    ...selectors.map(({by, glob}) => absence(by, glob, backends)),
+  ];
 }
 
 function explain({chosen, left_alone}: Choice, snapshot: Snapshot, params: ParameterValues): string[] {

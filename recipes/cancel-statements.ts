@@ -2,7 +2,7 @@ import {counted} from '../source/core/format.ts';
 import {completeParams} from '../source/core/parameters.ts';
 import type {Parameter, ParameterValues, Plan, Recipe} from '../source/core/recipe.ts';
 import {pidParameter, readCriteria, requireNamed} from '../source/core/sessions/session-parameters.ts';
-import {describeSessions, selectSessions} from '../source/core/sessions/session-plan.ts';
+import {describeSessions, type Selection, selectSessions} from '../source/core/sessions/session-plan.ts';
 import {cancelStep} from '../source/core/sessions/session-steps.ts';
 import type {Snapshot} from '../source/core/snapshot.ts';
 
@@ -29,12 +29,7 @@ function plan(snapshot: Snapshot, params: ParameterValues): Plan {
   return {
     recipe: recipe.id,
     params: completeParams(params, parameters),
-    explanation: [
-      chosen.length === 0 ? 'No statement to cancel.' : `${counted(chosen.length, 'statement')} to cancel:`,
-      ...describeSessions(selection),
-      'The application sees an error (57014) and its transaction is aborted; the session stays.',
-      'A statement that ended since this preview is left alone, and so is the next one of its session.',
-    ],
+    explanation: chosen.length === 0 ? ['No statement to cancel.'] : explain(selection),
     steps: chosen.map(cancelStep),
     left_alone,
     batch_size: 10,
@@ -43,4 +38,13 @@ function plan(snapshot: Snapshot, params: ParameterValues): Plan {
     watch_groups: [],
     on_failure: 'continue',
   };
+}
+
+function explain(selection: Selection): string[] {
+  return [
+    `${counted(selection.chosen.length, 'statement')} to cancel:`,
+    ...describeSessions(selection),
+    'The application sees an error (57014) and its transaction is aborted; the session stays.',
+    'A statement that ended since this preview is left alone, and so is the next one of its session.',
+  ];
 }

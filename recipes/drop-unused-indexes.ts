@@ -53,6 +53,7 @@ const parameters: Parameter[] = [
     description: 'no more indexes than this, the largest first',
     kind: 'integer',
     default: '',
+    check: text => readCount('at_most', text),
   },
   lockTimeoutParameter,
 ];

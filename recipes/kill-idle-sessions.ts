@@ -1,8 +1,14 @@
 import {counted, formatAge, formatRatio} from '../source/core/format.ts';
 import {completeParams, writeText} from '../source/core/parameters.ts';
 import type {Finding, Parameter, ParameterValues, Plan, Recipe} from '../source/core/recipe.ts';
+import {absentNames} from '../source/core/sessions/absent-names.ts';
 import {protectionOf} from '../source/core/sessions/protection.ts';
-import {filterParameters, pidParameter, readCriteria} from '../source/core/sessions/session-parameters.ts';
+import {
+  filterParameters,
+  pidParameter,
+  readCriteria,
+  type SessionCriteria,
+} from '../source/core/sessions/session-parameters.ts';
 import {
   describeSessions,
   groupByApplication,
@@ -124,12 +130,13 @@ function paramsOf([first]: Backend[]): ParameterValues {
 }
 
 function plan(snapshot: Snapshot, params: ParameterValues): Plan {
-  const selection = selectSessions(snapshot, readCriteria(params, parameters));
+  const criteria = readCriteria(params, parameters);
+  const selection = selectSessions(snapshot, criteria);
   const {chosen, left_alone} = selection;
   return {
     recipe: recipe.id,
     params: completeParams(params, parameters),
-    explanation: explain(selection, snapshot),
+    explanation: chosen.length === 0 ? explainNone(snapshot, criteria) : explain(selection, snapshot),
     steps: chosen.map(session => terminateStep(session, 'unchanged')),
     left_alone,
     batch_size: 5,
@@ -140,9 +147,18 @@ function plan(snapshot: Snapshot, params: ParameterValues): Plan {
   };
 }
 
+/** Those that are only too young for it are told of. */
+function explainNone(snapshot: Snapshot, criteria: SessionCriteria): string[] {
+  const {chosen} = selectSessions(snapshot, {...criteria, older_than_ms: 0, at_most: null});
+  if (chosen.length === 0)
+    return [...absentNames(snapshot.backends, criteria), 'No session matches: nothing to end.'];
+  return [
+    `No session matches: nothing to end. ${counted(chosen.length, 'session')} would but for older_than=${formatAge(criteria.older_than_ms)}, the longest for ${formatAge(longestOf(chosen))}.`,
+  ];
+}
+
 function explain(selection: Selection, {budget}: Snapshot): string[] {
   const {chosen, heldUp} = selection;
-  if (chosen.length === 0) return ['No session matches: nothing to end.'];
   const waiters = chosen.reduce((sum, {pid}) => Math.max(sum, heldUp.get(pid) ?? 0), 0);
   const freed = `It frees ${counted(chosen.length, 'slot')}: ${budget.used} of ${budget.usable} are used now`;
   return [

@@ -1,5 +1,5 @@
 import {counted, formatAge} from '../source/core/format.ts';
-import {completeParams, readChoice, readDuration, readValues} from '../source/core/parameters.ts';
+import {completeParams, readChoice, readCount, readDuration, readValues} from '../source/core/parameters.ts';
 import {quoteLiteral} from '../source/core/quote.ts';
 import {lockFigure} from '../source/core/reading/lock-figure.ts';
 import {type LockNode, lockTree} from '../source/core/reading/lock-tree.ts';
@@ -36,6 +36,7 @@ const parameters: Parameter[] = [
     description: 'no more blockers than this, those first that hold up most',
     kind: 'integer',
     default: '1',
+    check: text => readCount('at_most', text),
   },
   {
     name: 'then_terminate',
@@ -143,7 +144,7 @@ function plan(
     recipe: recipe.id,
     params: completeParams(params, parameters),
     explanation: explain(snapshot, {chosen, roots, thenTerminate}),
-    figure: lockFigure(roots, snapshot),
+    figure: lockFigure(roots, snapshot, pidsOf(chosen)),
     steps,
     left_alone,
     // A moment between a cancel and the end of the session: the application may let go by itself.
@@ -239,9 +240,18 @@ function explain(
   const heldUp = new Map(roots.map(({pid, waiters_total}) => [pid, waiters_total]));
   const waiting = new Set(snapshot.lock_waits.map(({pid}) => pid)).size;
   const running = chosen.filter(session => !isIdle(session));
+  const held = `holds up ${most.waiters_total} of ${counted(waiting, 'session')} that ${waiting === 1 ? 'waits' : 'wait'} for a lock`;
+  const release = `${counted(chosen.length, 'blocker')} to release`;
+  // Whoever is described among the chosen is not named before.
+  const opening =
+    chosen[0]?.pid === most.pid
+      ? [`${release}; ${chosen.length === 1 ? 'it' : 'the first'} ${held}:`]
+      : [
+          `${describeRoot(most, snapshot)} ${held}, the most.`,
+          ...(chosen.length === 0 ? [] : [`${release}:`]),
+        ];
   return [
-    `${describeRoot(most, snapshot)} holds up most: ${most.waiters_total} of ${counted(waiting, 'session')} that wait for a lock.`,
-    ...(chosen.length === 0 ? [] : [`${counted(chosen.length, 'blocker')} to release:`]),
+    ...opening,
     ...describeSessions({chosen, left_alone: [], heldUp}),
     ...(running.length === 0
       ? []
@@ -258,6 +268,10 @@ function explain(
       : []),
     ...(chosen.length === 0 ? [] : ['What its transaction has done is rolled back. This cannot be undone.']),
   ];
+}
+
+function pidsOf(sessions: readonly Backend[]): ReadonlySet<number> {
+  return new Set(sessions.map(({pid}) => pid));
 }
 
 function describeRoot({pid}: Root, snapshot: Snapshot): string {

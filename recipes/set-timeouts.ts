@@ -52,6 +52,7 @@ const parameters: Parameter[] = [
       description: `${effect}${since > 130_000 ? `; PostgreSQL ${since / 10_000} and later` : ''}; 0 is none`,
       kind: 'duration',
       default: '',
+      check: text => readTimeout(name, text),
       suggest: () => [...suggestions],
     }),
   ),

@@ -2,7 +2,7 @@ import {counted} from '../source/core/format.ts';
 import {completeParams} from '../source/core/parameters.ts';
 import type {Parameter, ParameterValues, Plan, Recipe} from '../source/core/recipe.ts';
 import {pidParameter, readCriteria, requireNamed} from '../source/core/sessions/session-parameters.ts';
-import {describeSessions, selectSessions} from '../source/core/sessions/session-plan.ts';
+import {describeSessions, type Selection, selectSessions} from '../source/core/sessions/session-plan.ts';
 import {terminateStep} from '../source/core/sessions/session-steps.ts';
 import {backendStates, type Snapshot} from '../source/core/snapshot.ts';
 
@@ -36,14 +36,7 @@ function plan(snapshot: Snapshot, params: ParameterValues): Plan {
   return {
     recipe: recipe.id,
     params: complete,
-    explanation: [
-      chosen.length === 0 ? 'No session to end.' : `${counted(chosen.length, 'session')} to end:`,
-      ...describeSessions(selection),
-      'Open transactions are rolled back and their applications see a lost connection. This cannot be undone.',
-      guard === 'unchanged'
-        ? 'Whoever has done anything since this preview is left alone (even_if_changed=yes ends them too).'
-        : 'They are ended whatever they are doing by then.',
-    ],
+    explanation: chosen.length === 0 ? ['No session to end.'] : explain(selection, guard),
     steps: chosen.map(session => terminateStep(session, guard)),
     left_alone,
     batch_size: 5,
@@ -53,4 +46,15 @@ function plan(snapshot: Snapshot, params: ParameterValues): Plan {
     watch_groups: [],
     on_failure: 'continue',
   };
+}
+
+function explain(selection: Selection, guard: 'unchanged' | 'identity'): string[] {
+  return [
+    `${counted(selection.chosen.length, 'session')} to end:`,
+    ...describeSessions(selection),
+    'Open transactions are rolled back and their applications see a lost connection. This cannot be undone.',
+    guard === 'unchanged'
+      ? 'Whoever has done anything since this preview is left alone (even_if_changed=yes ends them too).'
+      : 'They are ended whatever they are doing by then.',
+  ];
 }

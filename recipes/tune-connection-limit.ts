@@ -41,24 +41,28 @@ const parameters: Parameter[] = [
     description: 'processes with a pool of their own, as many as there are now',
     kind: 'integer',
     default: '1',
+    check: text => readCount('instances', text),
   },
   {
     name: 'max_instances',
     description: 'as many as there are at peak; not set: as many as now',
     kind: 'integer',
     default: '',
+    check: text => readCount('max_instances', text),
   },
   {
     name: 'deploy_overlap',
     description: 'how many times over they exist during a deploy, 1 is none; not set: as on that platform',
     kind: 'number',
     default: '',
+    check: readOverlap,
   },
   {
     name: 'prisma_major',
     description: "Prisma's major version: up to 6 the URL sets the pool, from 7 on the adapter",
     kind: 'integer',
     default: '',
+    check: text => readCount('prisma_major', text),
     suggest: (_, {application}) => (application?.prisma ? [String(application.prisma.major)] : ['6', '7']),
   },
   {
@@ -66,6 +70,7 @@ const parameters: Parameter[] = [
     description: 'of the usable slots for all instances together, 0.05 to 1; the rest is for others',
     kind: 'number',
     default: '0.8',
+    check: readShare,
   },
   {
     name: 'preset',
@@ -79,6 +84,7 @@ const parameters: Parameter[] = [
     description: 'what to set, such as replay-endpoint measured, where it fits; not set: by preset',
     kind: 'integer',
     default: '',
+    check: text => readCount('connection_limit', text),
   },
   {
     name: 'role',
@@ -106,6 +112,7 @@ const parameters: Parameter[] = [
     description: 'of role, env, adapter, pgbouncer; none; not set: the files that were given',
     kind: 'text',
     default: '',
+    check: readPlacesNamed,
     suggest: () => [...tunedPlaces],
   },
 ];
@@ -145,7 +152,7 @@ const warnAtUsedRatio = 0.8;
 function largePools(snapshot: Snapshot): Finding[] {
   const {budget} = snapshot;
   if (budget.used_ratio < warnAtUsedRatio) return [];
-  return sessionsByRole(snapshot)
+  return sessionsByRole(snapshot.backends)
     .filter(({count, idle}) => count >= budget.usable / 2 && idle >= count / 2)
     .map(({role, count, idle, clients}) => ({
       recipe: recipe.id,
@@ -160,7 +167,7 @@ function largePools(snapshot: Snapshot): Finding[] {
 type RoleSessions = {role: string; count: number; idle: number; clients: number};
 
 /** Of roles that limits hold, the busiest first; one client address counts as one instance. */
-function sessionsByRole({backends}: Snapshot): RoleSessions[] {
+function sessionsByRole(backends: readonly Backend[]): RoleSessions[] {
   const roles = new Map<string, Backend[]>();
   for (const backend of backends) {
     if (backend.usename === null || backend.is_superuser) continue;
@@ -188,12 +195,14 @@ function needs(params: ParameterValues): FactNeeds {
   };
 }
 
-/** The role that the URL names, where the server has it; the busiest where there is no URL. */
+/** The role that the URL names, where the server has it; where there is no URL, the busiest in this database. */
 function defaults(snapshot: Snapshot, facts: Facts): ParameterValues {
   const {application, role_limits = []} = facts;
   const named = envFileOf(facts)?.address?.role;
-  const roles = sessionsByRole(snapshot);
-  const busy = named === undefined ? roles[0] : roles.find(({role}) => role === named);
+  const roles = sessionsByRole(snapshot.backends);
+  const here = snapshot.backends.filter(({datname}) => datname === snapshot.target.database);
+  const [busiest] = [...sessionsByRole(here), ...roles];
+  const busy = roles.find(({role}) => role === (named ?? busiest?.role));
   const role = named === undefined ? busy?.role : role_limits.find(({name}) => name === named)?.name;
   return {
     ...(role !== undefined && {role: writeText(role)}),
@@ -250,9 +259,11 @@ function readChoicesOf(read: (name: string) => string, facts: Facts): TuningChoi
   const instances = readCount('instances', read('instances')) ?? 1;
   const max_instances = readCount('max_instances', read('max_instances')) ?? instances;
   if (max_instances < instances)
-    throw usageError(`max_instances=${max_instances} is less than the ${instances} instances there are now`);
-  const share = readNumber('usable_share', read('usable_share'), {least: 0.05, most: 1});
-  const overlap = readNumber('deploy_overlap', read('deploy_overlap'), {least: 1, most: 10});
+    throw usageError(
+      `max_instances=${max_instances} is less than instances=${instances}, as many as there are now`,
+    );
+  const share = readShare(read('usable_share'));
+  const overlap = readOverlap(read('deploy_overlap'));
   return {
     platform,
     preset: preset === 'platform' ? platform.preset : preset,
@@ -274,8 +285,20 @@ function readRole(name: string | null, {role_limits = []}: Facts): TuningChoices
   return role;
 }
 
+function readShare(text: string): number | null {
+  return readNumber('usable_share', text, {least: 0.05, most: 1});
+}
+
+function readOverlap(text: string): number | null {
+  return readNumber('deploy_overlap', text, {least: 1, most: 10});
+}
+
+function readPlacesNamed(text: string): TunedPlace[] {
+  return readList(text).map(word => readChoice('apply', word, tunedPlaces));
+}
+
 function readPlaces(read: (name: string) => string): TunedPlace[] {
-  const written = readList(read('apply')).map(word => readChoice('apply', word, tunedPlaces));
+  const written = readPlacesNamed(read('apply'));
   if (written.includes('role') && read('role') === '')
     throw usageError('apply=role: which role?', 'add --set role=NAME');
   if (written.length > 0) return written;

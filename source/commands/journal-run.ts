@@ -1,19 +1,20 @@
 import type {JournalEntry} from '../core/chain/journal.ts';
 import {formatMs} from '../core/format.ts';
-import {type Sql, type SqlStep, undoOf, type Verification, withoutUndoText} from '../core/step.ts';
+import {type Sql, type SqlStep, type Verification, withoutUndoText} from '../core/step.ts';
 
 type Event<Name extends JournalEntry['event']> = Extract<JournalEntry, {event: Name}>;
 type Content = Event<'intent'>['content'];
+type UndoState = {undone_by: readonly string[]; is_undoable: boolean};
 type Measured = NonNullable<Event<'outcome'>['measures']>[number];
 
 /**
  * One run as people read it, a year later too: what was asked for, each act with how it was guarded, verified and can
- * be taken back, its outcome, and the end. `undone_by`: the runs that have taken it back;
- * `acting_pid`: the process that is at it right now.
+ * be taken back, its outcome, and the end. `undone_by`: the runs that have taken it back; `is_undoable`: something is
+ * left to be; `acting_pid`: the process that is at it right now.
  */
 export function describeRun(
   entries: readonly JournalEntry[],
-  {undone_by, acting_pid}: {undone_by: readonly string[]; acting_pid: number | null},
+  {acting_pid, ...undo}: UndoState & {acting_pid: number | null},
 ): string[] {
   const intents = new Map(entries.filter(isIntent).map(intent => [intent.step, intent]));
   const outcomes = new Map(entries.filter(isOutcome).map(outcome => [outcome.step, outcome]));
@@ -30,7 +31,7 @@ export function describeRun(
     ]),
     '',
     ...endLines(entries, acting_pid),
-    ...undoLines(entries, undone_by),
+    ...(acting_pid === null ? undoLines(entries[0]?.run, undo) : []),
   ];
 }
 
@@ -137,15 +138,13 @@ function valuesText({values}: Sql): string {
   return given === '' ? '' : ` (${given})`;
 }
 
-/** What has taken it back, or how it is. */
-function undoLines(entries: readonly JournalEntry[], undone_by: readonly string[]): string[] {
-  if (undone_by.length > 0) return [`taken back by run ${undone_by.join(', ')}`];
-  const isUndoable = entries.some(
-    entry =>
-      entry.event === 'intent' &&
-      (entry.content.kind === 'file' || (entry.content.kind === 'sql' && undoOf(entry.content) !== null)),
-  );
-  return isUndoable ? [`poolctl undo ${entries[0]?.run} takes it back`] : [];
+/** What has taken it back, and how the rest is. */
+function undoLines(run: string | undefined, {undone_by, is_undoable}: UndoState): string[] {
+  const part = is_undoable ? ' in part' : '';
+  return [
+    ...(undone_by.length === 0 ? [] : [`taken back${part} by run ${undone_by.join(', ')}`]),
+    ...(is_undoable ? [`poolctl undo ${run} takes ${undone_by.length === 0 ? 'it' : 'the rest'} back`] : []),
+  ];
 }
 
 function outcomeText(

@@ -1,5 +1,6 @@
 import type {JournalEntry} from '../core/chain/journal.ts';
 import {type ChainVerdict, genesisHash, type UnfinishedIntent} from '../core/chain/journal-chain.ts';
+import {undoStateOf} from '../core/engine/undo.ts';
 import {type ExitCode, exitCodes, usageError} from '../core/errors.ts';
 import {counted} from '../core/format.ts';
 import type {Output} from '../core/ports.ts';
@@ -76,7 +77,7 @@ async function show({journal, output}: JournalPorts, run: string, flags: {json: 
   const entries = all.filter(entry => entry.run === id);
   if (flags.json) printJson(output, {schema_version: 1, file: journal.file, run: id, entries});
   else {
-    const context = {undone_by: undoneBy(all, id), acting_pid: journal.underWay(entries).get(id) ?? null};
+    const context = {...undoStateOf(all, id), acting_pid: journal.underWay(entries).get(id) ?? null};
     output.data(describeRun(entries, context).map(sanitise).join('\n'));
   }
   return exitCodes.ok;
@@ -133,10 +134,6 @@ async function exportAll({journal, output}: JournalPorts, format: string): Promi
   const {ok, reason} = await journal.verify();
   if (!ok) output.talk(sanitise(`poolctl: the journal does not verify: ${reason}`));
   return ok ? exitCodes.ok : exitCodes.journal;
-}
-
-function undoneBy(entries: readonly JournalEntry[], id: string): string[] {
-  return entries.flatMap(entry => (entry.event === 'run' && entry.undoes === id ? [entry.run] : []));
 }
 
 /** `unknown, verify`: nobody knows whether it happened. */

@@ -1,4 +1,5 @@
 import type {JournalEntry} from '../core/chain/journal.ts';
+import {undoStateOf} from '../core/engine/undo.ts';
 import {undoOf, withoutUndoText} from '../core/step.ts';
 
 type Event<Name extends JournalEntry['event']> = Extract<JournalEntry, {event: Name}>;
@@ -11,7 +12,7 @@ export type ReportRun = {
   steps: ReportStep[];
   /** null: nobody wrote how it ended. */
   end: Event<'end'> | null;
-  /** Runs that took it back, or tried to. */
+  /** Runs that took it back, and still stand. */
   undone_by: string[];
 };
 
@@ -36,7 +37,7 @@ export function runsOf(
         .filter((entry): entry is Event<'intent'> => entry.event === 'intent')
         .map(intent => ({intent, outcome: outcomes.find(({step}) => step === intent.step) ?? null})),
       end: own.find((entry): entry is Event<'end'> => entry.event === 'end') ?? null,
-      undone_by: runs.filter(({undoes}) => undoes === run.run).map(each => each.run),
+      undone_by: undoStateOf(entries, run.run).undone_by,
     };
   });
 }

@@ -13,7 +13,7 @@ export function planText(plan: Plan, target: string, hash: string): string {
     `${plan.recipe} on ${target}`,
     ...plan.explanation.map(text => `  ${text}`),
     ...(plan.figure === undefined ? [] : ['', ...plan.figure.map(text => `  ${text}`)]),
-    ...plan.steps.flatMap((step, index) => numberedLines(step, index, plan.steps[index - 1])),
+    ...plan.steps.flatMap((step, index) => numberedLines(step, index, plan)),
     ...(plan.left_alone.length > 0 ? ['', 'left alone'] : []),
     ...groupLeftAlone(plan.left_alone).flatMap(leftAloneLines),
     ...(hasLongGuard(plan.steps) ? ['', 'guards in --json'] : []),
@@ -32,8 +32,8 @@ function leftAloneLines({reason, members}: LeftAlone): string[] {
 }
 
 /** Where only the values differ from the step before, the statement stands once. */
-function numberedLines(step: Step, index: number, before: Step | undefined): string[] {
-  const {head, body} = stepText(step, before);
+function numberedLines(step: Step, index: number, {steps, explanation}: Plan): string[] {
+  const {head, body} = stepText(step, steps[index - 1], explanation);
   return [...(head === null ? [] : ['', `${index + 1}. ${head}`]), ...body.map(text => `   ${text}`)];
 }
 

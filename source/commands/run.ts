@@ -1,6 +1,8 @@
 import {type WorldPorts, watchWorld} from '../core/engine/world.ts';
 import {AbortError, type ExitCode, exitCodes, usageError} from '../core/errors.ts';
-import type {ParameterValues, Recipe} from '../core/recipe.ts';
+import type {FactNeeds, Facts} from '../core/facts/facts.ts';
+import {problemOf} from '../core/parameter-problem.ts';
+import type {Parameter, ParameterValues, Recipe} from '../core/recipe.ts';
 import {sanitise} from '../core/sanitise.ts';
 import type {Snapshot} from '../core/snapshot.ts';
 import {type CarryOutPorts, type ConsentFlags, carryOutPlan, requireConsent} from './carry-out.ts';
@@ -54,24 +56,55 @@ function readParams(settings: readonly string[]): ParameterValues {
   );
 }
 
-/** Asks for what the recipe cannot do without; where nobody can be asked, planning says what is missing (exit 2). */
+/** Asks for what the recipe cannot do without; where nobody can be asked, that is told (exit 2). */
 async function askForMissing(
-  {ask, output}: RunPorts,
-  {parameters}: Recipe,
+  {ask, output, gather}: RunPorts,
+  {parameters, needs}: Recipe,
   params: ParameterValues,
   snapshot: Snapshot,
 ): Promise<ParameterValues> {
   const missing = parameters.filter(({name, is_required}) => is_required && !params[name]?.trim());
+  const [first] = missing;
+  if (first === undefined) return params;
+  if (ask === undefined)
+    throw usageError(`${first.name} is not set: ${first.description}`, `add --set ${first.name}=VALUE`);
+  const facts = await gather(needsBefore(needs, params));
   const answers: ParameterValues = {};
-  for (const {name, description, suggest} of missing) {
-    if (ask === undefined) throw usageError(`${name} is not set: ${description}`, `add --set ${name}=VALUE`);
-    const seen = suggest?.(snapshot, {}).slice(0, 8) ?? [];
-    output.talk(
-      sanitise(`${name}: ${description}${seen.length > 0 ? `; seen now: ${seen.join('  ')}` : ''}`),
-    );
-    const answer = await ask(`${name}: `);
-    if (answer === null) throw new AbortError('interrupted', {exitCode: exitCodes.interrupted});
-    answers[name] = answer;
+  for (const parameter of missing) {
+    answers[parameter.name] = await askFor(parameter, {ask, output, snapshot, facts});
   }
   return {...params, ...answers};
+}
+
+/** What can be known before all parameters are: one that is missing may be needed for more. */
+function needsBefore(needs: Recipe['needs'], params: ParameterValues): FactNeeds {
+  try {
+    return needs?.(params) ?? {};
+  } catch {
+    return {};
+  }
+}
+
+type Asking = {
+  ask: NonNullable<RunPorts['ask']>;
+  output: RunPorts['output'];
+  snapshot: Snapshot;
+  facts: Facts;
+};
+
+/** Until the answer can be read; a name that nobody bears now counts when it is given twice. */
+async function askFor(parameter: Parameter, {ask, output, snapshot, facts}: Asking): Promise<string> {
+  const {name, description, suggest} = parameter;
+  const seen = suggest?.(snapshot, facts).slice(0, 8) ?? [];
+  output.talk(sanitise(`${name}: ${description}${seen.length > 0 ? `; seen now: ${seen.join('  ')}` : ''}`));
+  let before: string | null = null;
+  for (;;) {
+    const answer = await ask(`${name}: `);
+    if (answer === null) throw new AbortError('interrupted', {exitCode: exitCodes.interrupted});
+    const problem = problemOf(parameter, answer, snapshot, facts);
+    if (problem === null || (problem.severity === 'warning' && answer === before)) return answer;
+    const again = problem.severity === 'warning' ? ' (the same again keeps it)' : '';
+    output.talk(sanitise(`${name}: ${problem.text}${again}`));
+    before = answer;
+  }
 }

@@ -5,7 +5,7 @@ import type {Command} from './messages.ts';
 import {openGuide} from './open-guide.ts';
 import {goInTime, setSpeed} from './past.ts';
 import {type ConsoleState, viewIds} from './state.ts';
-import {only, type Updated, withTable} from './updated.ts';
+import {only, type Updated, withInterval, withTable} from './updated.ts';
 import {viewOf} from './views/index.ts';
 
 type Entered = {error: string} | {command: Command} | Updated;
@@ -100,5 +100,5 @@ function setInterval(state: ConsoleState, value: string): Entered {
   if (interval_ms === null || interval_ms < leastIntervalMs || interval_ms > greatestIntervalMs) {
     return {error: `"${value}" is no interval from 0.5s to 60s`};
   }
-  return {state: {...state, interval_ms}, effects: [{kind: 'set-interval', interval_ms}]};
+  return withInterval(state, interval_ms);
 }

@@ -1,3 +1,4 @@
+import {counted} from '../core/format.ts';
 import {pushSample} from '../core/reading/history.ts';
 import {releaseJournal} from './browse.ts';
 import {updateGuideRun} from './guide.ts';
@@ -80,7 +81,7 @@ function takeJournal(state: ConsoleState, event: Extract<Event, {kind: 'journal-
   const {kind: _, ...journal} = event;
   const {unfinished} = journal;
   const isNew = state.journal === null && unfinished > 0;
-  const text = `${unfinished} act(s) of an earlier run never told their outcome: unknown, verify (6 Journal)`;
+  const text = `${counted(unfinished, 'act')} of an earlier run never told the outcome: unknown, verify (6 Journal)`;
   return {
     ...state,
     journal,

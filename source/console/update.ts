@@ -11,7 +11,7 @@ import {backToNow, changeSpeed, goInTime, togglePlaying} from './past.ts';
 import {stepReplay} from './replay.ts';
 import {type ConsoleState, type Notice, viewIds} from './state.ts';
 import {takeEvent} from './take-event.ts';
-import {only, type Updated, withOverlay, withTable} from './updated.ts';
+import {only, type Updated, withInterval, withOverlay, withTable} from './updated.ts';
 import {heldRun} from './views/journal.ts';
 
 /** The whole behaviour of the console: pure, effects as values. */
@@ -242,7 +242,7 @@ function changeInterval(state: ConsoleState, faster: boolean): Updated {
     ? intervalStepsMs.filter(ms => ms < state.interval_ms)
     : intervalStepsMs.filter(ms => ms > state.interval_ms);
   const interval_ms = (faster ? candidates.at(-1) : candidates[0]) ?? state.interval_ms;
-  return {state: {...state, interval_ms}, effects: [{kind: 'set-interval', interval_ms}]};
+  return withInterval(state, interval_ms);
 }
 
 function editPrompt(state: ConsoleState, edit: (text: string) => string): ConsoleState {

@@ -9,6 +9,14 @@ export function only(state: ConsoleState): Updated {
   return {state, effects: []};
 }
 
+/** The header has it at once; the next reading says whether it is slowed. */
+export function withInterval(state: ConsoleState, interval_ms: number): Updated {
+  return {
+    state: {...state, interval_ms, effective_interval_ms: interval_ms},
+    effects: [{kind: 'set-interval', interval_ms}],
+  };
+}
+
 export function withOverlay(state: ConsoleState, change: (overlay: Overlay) => Overlay): ConsoleState {
   return state.overlay ? {...state, overlay: change(state.overlay)} : state;
 }

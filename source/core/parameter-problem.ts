@@ -1,7 +1,8 @@
 import {parseDurationMs} from './duration.ts';
+import {AbortError} from './errors.ts';
 import type {Facts} from './facts/facts.ts';
 import {nearest} from './nearest.ts';
-import {readList} from './parameters.ts';
+import {isSize, readList} from './parameters.ts';
 import type {Parameter} from './recipe.ts';
 import {backendStates, type Snapshot} from './snapshot.ts';
 
@@ -20,7 +21,7 @@ export function problemOf(
 ): ParameterProblem | null {
   const text = value.trim();
   if (text === '') return parameter.is_required ? error('must be set') : null;
-  const misread = misreadOf(parameter, text);
+  const misread = misreadOf(parameter, text) ?? refusalOf(parameter, text);
   return misread === null ? unseenOf(parameter, text, snapshot, facts) : error(misread);
 }
 
@@ -28,10 +29,12 @@ function misreadOf({kind, choices = []}: Parameter, text: string): string | null
   switch (kind) {
     case 'duration':
       return parseDurationMs(text) === null ? 'not a duration: 90s, 10min, 1h30m' : null;
+    case 'size':
+      return isSize(text) ? null : 'not a size: 500MB, 10GB';
     case 'integer':
-      return /^\d+$/.test(text) ? null : 'not a whole number';
+      return /^[+-]?\d+$/.test(text) ? null : 'not a whole number';
     case 'number':
-      return /^\d+(\.\d+)?$/.test(text) ? null : 'not a number';
+      return /^[+-]?\d+(\.\d+)?$/.test(text) ? null : 'not a number';
     case 'choice':
       return choices.includes(text.toLowerCase()) ? null : `one of ${choices.join(', ')}`;
     case 'pids':
@@ -40,6 +43,17 @@ function misreadOf({kind, choices = []}: Parameter, text: string): string | null
       return misreadStates(text);
     default:
       return null;
+  }
+}
+
+/** In the recipe's own words, without the name that stands beside it. */
+function refusalOf({name, check}: Parameter, text: string): string | null {
+  try {
+    check?.(text);
+    return null;
+  } catch (refusal) {
+    if (!(refusal instanceof AbortError)) throw refusal;
+    return refusal.message.replace(`${name}=${text} is `, '').replace(`${name}: `, '');
   }
 }
 

@@ -84,3 +84,8 @@ export function readChoice<Choice extends string>(
   if (choice === undefined) throw usageError(`${name}: no "${text}"`, `it is one of ${choices.join(', ')}`);
   return choice;
 }
+
+/** As pg_size_bytes() reads sizes on every version: 10GB, 1.5 MB, 8192. */
+export function isSize(text: string): boolean {
+  return /^\d+(\.\d+)?\s*(bytes|kB|MB|GB|TB)?$/i.test(text.trim());
+}

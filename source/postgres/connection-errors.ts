@@ -119,9 +119,13 @@ function notAllowed(request: ConnectionRequest, message: string): Worded {
   const {user, database} = request;
   if (/pg_hba\.conf/.test(message)) {
     const isPlain = /no encryption|SSL off/.test(message) && request.tls.mode === 'disable';
+    // A rule may also refuse on purpose: "pg_hba.conf rejects connection for ...".
+    const why = /^pg_hba\.conf rejects/.test(message)
+      ? 'A rule there refuses'
+      : 'pg_hba.conf has no entry for it';
     return [
       `the server at ${hostAndPort(request)} does not let role "${user}" into database "${database}" from here`,
-      isPlain ? 'It may want TLS: use sslmode=require.' : `pg_hba.conf has no entry for it: ${message}`,
+      isPlain ? 'It may want TLS: use sslmode=require.' : `${why}: ${message}`,
     ];
   }
   // "role ... does not exist" and "role ... is not permitted to log in" share this SQLSTATE.

@@ -1,3 +1,4 @@
+import {counted} from '../core/format.ts';
 import {quoteIdentifier} from '../core/quote.ts';
 import type {DoctorCheck} from '../core/server/doctor.ts';
 import type {Unavailable} from '../core/snapshot.ts';
@@ -16,6 +17,7 @@ export function checkTarget(examined: Examined): DoctorCheck[] {
     signal(examined),
     statements(examined),
     queryId(examined),
+    plans(examined),
     reservedSlots(examined),
     ioTiming(examined),
     querySize(examined),
@@ -124,6 +126,20 @@ function queryId({target, facts}: Examined): DoctorCheck {
     value: 'on',
     needs_restart: false,
   });
+}
+
+/** EXPLAIN executes nothing, and yet asks for the right to read. pg_read_all_data came with PG14. */
+function plans({target, facts}: Examined): DoctorCheck {
+  const {tables, unreadable_tables: unreadable, unreadable_schemas} = facts;
+  if (unreadable === 0) return ok('plans', "may see the plans of this database's statements");
+  const role = quoteIdentifier(facts.role);
+  const schemas = unreadable_schemas.map(quoteIdentifier).join(', ');
+  const remedy =
+    target.server_version_num >= 140_000
+      ? `GRANT pg_read_all_data TO ${role};`
+      : `GRANT USAGE ON SCHEMA ${schemas} TO ${role}; GRANT SELECT ON ALL TABLES IN SCHEMA ${schemas} TO ${role};`;
+  const detail = `may not read ${unreadable} of ${counted(tables, 'table')}: no plans of their statements`;
+  return advice('plans', detail, {remedy, note: grantNote(target)});
 }
 
 function reservedSlots({target, facts}: Examined): DoctorCheck {

@@ -25,6 +25,12 @@ export type DoctorFacts = {
   statements_schema: string | null;
   /** pg_has_role of pg_use_reserved_connections; null before PG16. */
   may_use_reserved: boolean | null;
+  /** Tables of this database, a system's own aside. */
+  tables: number;
+  /** Of these the ones whose statements this role may not plan: EXPLAIN asks for the right to read them. */
+  unreadable_tables: number;
+  /** The schemas of those. */
+  unreadable_schemas: string[];
 };
 
 /** What only the doctor asks, in one query. Throws what the server answers. */
@@ -56,7 +62,19 @@ SELECT /* poolctl */ current_user::text AS role,
      FROM (SELECT to_jsonb(a) AS row FROM pg_stat_activity a WHERE a.pid = pg_backend_pid()) own) AS has_query_id,
   n.nspname::text AS statements_schema,
   CASE WHEN n.oid IS NOT NULL THEN has_schema_privilege(n.oid, 'USAGE') END AS statements_schema_usage,
-  (SELECT pg_has_role(r.oid, 'USAGE') FROM pg_roles r WHERE r.rolname = 'pg_use_reserved_connections') AS may_use_reserved
+  (SELECT pg_has_role(r.oid, 'USAGE') FROM pg_roles r WHERE r.rolname = 'pg_use_reserved_connections') AS may_use_reserved,
+  user_table.*
 FROM (VALUES (1)) AS one
+CROSS JOIN LATERAL (
+  SELECT count(*)::int4 AS tables, count(*) FILTER (WHERE NOT is_readable)::int4 AS unreadable_tables,
+    coalesce(array_agg(DISTINCT schema) FILTER (WHERE NOT is_readable), '{}') AS unreadable_schemas
+  FROM (
+    SELECT s.nspname::text AS schema,
+      has_schema_privilege(s.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT') AS is_readable
+    FROM pg_class c JOIN pg_namespace s ON s.oid = c.relnamespace
+    WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't'
+      AND s.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast')
+  ) AS each_table
+) AS user_table
 LEFT JOIN pg_extension e ON e.extname = 'pg_stat_statements'
 LEFT JOIN pg_namespace n ON n.oid = e.extnamespace`;

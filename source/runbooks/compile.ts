@@ -6,6 +6,7 @@ import type {Sql, SqlStep, Verification} from '../core/step.ts';
 import {diagnosis, type Found, foundIn, guardOf, readerOf} from './found.ts';
 import type {Runbook, RunbookAct} from './runbook.ts';
 import {fill, type Value} from './template.ts';
+import {readParameter} from './values.ts';
 
 /**
  * The recipe that a runbook is. The rows of its diagnosis are findings; its plan is a step for each of them, guarded
@@ -36,6 +37,7 @@ function parametersOf({id, parameters, act}: Runbook): Parameter[] {
   const own = parameters.map(
     ({isRequired, line: _line, ...parameter}): Parameter => ({
       ...parameter,
+      check: text => readParameter(parameter, text),
       ...(isRequired && {is_required: true}),
     }),
   );

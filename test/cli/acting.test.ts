@@ -279,7 +279,7 @@ describeEachMajor('the program as an actor', major => {
 
     const terminal = openProgram([urlOf(server, 'oncall')], {columns: 120, rows: 30, env});
     onTestFinished(() => terminal.close());
-    await terminal.waitFor('1 act(s) of an earlier run never told their outcome');
+    await terminal.waitFor('1 act of an earlier run never told the outcome');
     terminal.press('ctrl-c');
     await terminal.onExit;
   });

@@ -3,6 +3,8 @@ import {join} from 'node:path';
 import {describe, expect, it} from 'vitest';
 import {showJournal} from '../../source/commands/journal.ts';
 import type {JournalDraft} from '../../source/core/chain/journal.ts';
+import {findRun, planUndo} from '../../source/core/engine/undo.ts';
+import type {StepResult} from '../../source/core/ports.ts';
 import type {SqlStep, Step} from '../../source/core/step.ts';
 import {openJournal} from '../../source/journal/journal-file.ts';
 import {draftOf, intentOf} from '../journal/drafts.ts';
@@ -187,18 +189,54 @@ it('tells how an act was guarded and what takes it back, or what has', async () 
     guard: verify,
     undo: {apply: {text: 'DROP INDEX CONCURRENTLY orders_idx', values: []}, verify},
   };
+  await journal.append({...head, ...opening, event: 'run'});
   await journal.append({...head, event: 'intent', step: 0, content});
   expect(await show(['show', 'r1'], false)).toBe(0);
   const text = data.at(-1) ?? '';
   expect(text).toContain('on index:orders_idx; lock share; at most 1.00s; with lock_timeout = 5s');
   expect(text).toContain(`only if n = 0 of ${query.text} ($1 = "orders_idx")`);
   expect(text).toContain('undone by DROP INDEX CONCURRENTLY orders_idx');
-  expect(text).toContain('poolctl undo r1 takes it back');
-  const undoing = {recipe: 'x', plan: 'p', params: {}, undoes: 'r1', step_count: 1, before: {}};
-  await journal.append({...head, run: 'r2', event: 'run', ...undoing});
-  expect(await show(['show', 'r1'], false)).toBe(0);
-  expect(data.at(-1)).toContain('taken back by run r2');
+  expect(text).toMatch(/\npoolctl undo r1 takes it back$/);
 });
+
+it('names of the runs that took one back those alone that did, and still stand', async () => {
+  const {journal, show, data} = await createJournal();
+  const head = {actor: 'me@here', target: 'db:5432/shop'};
+  const sql = (text: string) => ({apply: {text, values: []}, verify: (endSession(1) as SqlStep).verify});
+  const indexes = ['a_idx', 'b_idx'].map(name => ({
+    ...(endSession(1) as SqlStep),
+    ...sql(`CREATE INDEX ${name}`),
+    undo: sql(`DROP INDEX ${name}`),
+  }));
+  const record = async (run: string, steps: Step[], outcomes: StepResult['outcome'][], undoes?: string) => {
+    await journal.append({...head, run, ...opening, event: 'run', ...(undoes && {undoes})});
+    for (const [step, content] of steps.entries()) {
+      await journal.append({...head, run, event: 'intent', step, content});
+      const outcome = outcomes[step] ?? 'failed';
+      await journal.append({...draftOf(run, step), outcome} as JournalDraft);
+    }
+  };
+  const undoSteps = async (run: string) => planUndo(findRun(await journal.read(), run)).steps;
+  const ends = async () => {
+    await show(['show', 'r1'], false);
+    return data.at(-1)?.split('\n').slice(-2);
+  };
+  const open = ['its end was not written', 'poolctl undo r1 takes it back'];
+
+  await record('r1', indexes, ['verified', 'verified']);
+  const inverse = await undoSteps('r1');
+  await record('r2', inverse, ['failed', 'skipped'], 'r1');
+  expect(await ends()).toEqual(open);
+  await record('r3', inverse, ['verified', 'failed'], 'r1');
+  expect(await ends()).toEqual(['taken back in part by run r3', 'poolctl undo r1 takes the rest back']);
+  await record('r4', await undoSteps('r1'), ['verified'], 'r1');
+  expect(await ends()).toEqual(['its end was not written', 'taken back by run r3, r4']);
+  await record('r5', await undoSteps('r3'), ['verified'], 'r3');
+  await record('r6', await undoSteps('r4'), ['verified'], 'r4');
+  expect(await ends()).toEqual(open);
+});
+
+const opening = {recipe: 'x', plan: 'p', params: {}, step_count: 1, before: {}};
 
 describe('verify --head', () => {
   it('is content while the entry that was the head is in the chain', async () => {

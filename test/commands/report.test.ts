@@ -3,6 +3,7 @@ import {createReport, type ReportScope} from '../../source/commands/report.ts';
 import {htmlOf} from '../../source/commands/report-html.ts';
 import {markdownOf} from '../../source/commands/report-markdown.ts';
 import type {JournalEntry, JournalEvent} from '../../source/core/chain/journal.ts';
+import {findRun, planUndo} from '../../source/core/engine/undo.ts';
 import type {Recipe} from '../../source/core/recipe.ts';
 import type {Tape} from '../../source/core/tape.ts';
 import {createFinding, createRecipe, createStep} from '../console/played.ts';
@@ -68,20 +69,20 @@ const opening: JournalEvent = {
   step_count: 2,
   before: {used: 54},
 };
+const verified = {
+  event: 'outcome',
+  step: 0,
+  outcome: 'verified',
+  row_count: 1,
+  sqlstate: null,
+  message: null,
+  duration_ms: 12,
+} as const;
 const entries = [
   ...entriesOf('r1', [
     opening,
     {event: 'intent', step: 0, content},
-    {
-      event: 'outcome',
-      step: 0,
-      outcome: 'verified',
-      row_count: 1,
-      sqlstate: null,
-      message: null,
-      duration_ms: 12,
-      measures: [{name: 'sessions', before: '10', after: '9'}],
-    },
+    {...verified, measures: [{name: 'sessions', before: '10', after: '9'}]},
     {event: 'intent', step: 1, content: undoable},
   ]),
   ...entriesOf('r2', [opening], {target: 'elsewhere:5432/shop'}),
@@ -109,13 +110,20 @@ describe('report', () => {
       {...scope, to_ms: from_ms + 8000},
     );
     expect(early).toMatchObject({readings: 5, findings: [], runs: []});
-    const undoing = entriesOf('r3', [{...opening, undoes: 'r1'}]);
+    const tried = entriesOf('r3', [{...opening, undoes: 'r1'}]);
+    const undoing = entriesOf('r4', [
+      {...opening, undoes: 'r1'},
+      ...planUndo(findRun(entries, 'r1')).steps.map(
+        (step): JournalEvent => ({event: 'intent', step: 0, content: step}),
+      ),
+      verified,
+    ]);
     const one = await createReport(
-      {tape: null, entries: [...entries, ...undoing], recipes: [], underWay: new Map()},
+      {tape: null, entries: [...entries, ...tried, ...undoing], recipes: [], underWay: new Map()},
       {...scope, run: 'r1'},
     );
-    expect(one.runs.map(({run}) => run.run)).toEqual(['r1', 'r3']);
-    expect(one.runs[0]?.undone_by).toEqual(['r3']);
+    expect(one.runs.map(({run}) => run.run)).toEqual(['r1', 'r3', 'r4']);
+    expect(one.runs[0]?.undone_by).toEqual(['r4']);
   });
 
   it('looks at no more readings than can be told of, the last one always', async () => {

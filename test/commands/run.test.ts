@@ -188,6 +188,20 @@ describeEachMajor('poolctl run', major => {
     expect(await pidsOf(server, 'asked')).toEqual([]);
   });
 
+  it('asks again for what it cannot read or what nobody bears now, and names what there is', async () => {
+    const acting = await createActing(server, {user: 'oncall'});
+    const answers = ['', 'ap', 'app', 'no'];
+    acting.ports.ask = async () => answers.shift() ?? null;
+    const set = ['statement_timeout=30s'];
+    expect(await acting.run('set-timeouts', {set, json: false})).not.toBe(2);
+    expect(answers).toEqual([]);
+    expect(acting.talk.slice(0, 3)).toEqual([
+      expect.stringMatching(/^role: the role whose new sessions .*; seen now: .*\bapp\b/),
+      'role: must be set',
+      'role: not seen now; app? (the same again keeps it)',
+    ]);
+  });
+
   it('does not take --yes for what cannot be undone on production', async () => {
     const client = await leak(server, 'precious', 'app');
     const acting = await createActing(server, {user: 'oncall'});

@@ -124,6 +124,15 @@ describe('frames', () => {
     expect(text).toMatch(/idle in transaction 3$/m);
   });
 
+  it('do not take a client that is hidden for a local one, nor its state for none', () => {
+    const shown = (state: 'idle' | null) =>
+      screenOf(
+        play(open(), read(createSnapshot({backends: [createBackend({state, client_addr: null})]}))).state,
+      );
+    expect(shown(null)).toMatch(/shop_app +- +1 +- +- +-\n/);
+    expect(shown('idle')).toMatch(/shop_app +local +1 +0 +1 +0\n/);
+  });
+
   it('say how many more hold slots than are shown', () => {
     const backends = Array.from({length: 40}, (_, index) =>
       createBackend({pid: index + 1, application_name: `app-${index % 20}`}),

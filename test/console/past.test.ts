@@ -138,6 +138,7 @@ describe('a recording', () => {
     expect(play(fast, recalled(0)).effects).toEqual([{kind: 'play-on', after_ms: 100}]);
     expect(play(fast, {kind: 'play-on'}).effects).toEqual([{kind: 'recall', at_ms: start_ms, by: 15}]);
     expect(press(fast, '-').past?.speed).toBe(60);
+    expect(rowsOf(press(past, '+'))[0]).toContain('past stopped 2x 2026-');
   });
 
   it('waits for a gap no longer than a moment', () => {

@@ -3,7 +3,7 @@ import type {Message} from '../../source/console/messages.ts';
 import type {ConsoleState} from '../../source/console/state.ts';
 import {sessionRows} from '../../source/console/views/sessions.ts';
 import {createBackend, createSnapshot} from '../helpers/snapshot.ts';
-import {open, play, press, screenOf} from './played.ts';
+import {open, play, press, rowsOf, screenOf} from './played.ts';
 
 const start = open();
 
@@ -83,6 +83,18 @@ describe('reading', () => {
     expect(state.interval_ms).toBe(500);
     expect(effects[0]).toEqual({kind: 'set-interval', interval_ms: 1000});
   });
+
+  it.each([
+    [[{kind: 'change-interval', faster: true}], '1s'],
+    [[{kind: 'change-interval', faster: false}], '5s'],
+  ] satisfies [Message[], string][])(
+    'tells the new interval at once, and no slowness nobody saw',
+    (messages, told) => {
+      expect(rowsOf(play(play(start, read()).state, ...messages).state)[0]).toMatch(
+        new RegExp(` ${told} \\d`),
+      );
+    },
+  );
 });
 
 describe('the line being typed', () => {

@@ -51,6 +51,19 @@ describe('locks', () => {
   });
 });
 
+describe('statements', () => {
+  it.each([
+    [0, 'no statement has been recorded yet'],
+    [22, '22 statements recorded, none that this role may see: GRANT pg_monitor TO "web";'],
+  ])('that are not there are told from those that are hidden: %i', (entries, text) => {
+    const statements_info = {dealloc: 0, stats_reset: null, entries, max_entries: 5000, is_evicting: false};
+    const remedy = 'GRANT pg_monitor TO "web";';
+    const unavailable = [{section: 'backends', sqlstate: null, reason: 'hidden', remedy}] as const;
+    const snapshot = createSnapshot({statements: [], statements_info, unavailable: [...unavailable]});
+    expect(screenOf(press(play(open(120, 24), read(snapshot)).state, '3'))).toContain(text);
+  });
+});
+
 describe('sessions', () => {
   it('show a long application whole where there is room', () => {
     const backends = [createBackend({application_name: 'scoring-recalculation-worker'})];

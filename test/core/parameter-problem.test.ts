@@ -1,4 +1,5 @@
 import {expect, it} from 'vitest';
+import {recipes} from '../../recipes/index.ts';
 import {problemOf} from '../../source/core/parameter-problem.ts';
 import type {Parameter} from '../../source/core/recipe.ts';
 import {createBackend, createSnapshot} from '../helpers/snapshot.ts';
@@ -19,6 +20,9 @@ it.each<[string, Parameter]>([
   ['30s', parameter('duration')],
   ['1h30m', parameter('duration')],
   ['0', parameter('duration')],
+  ['10GB', parameter('size')],
+  ['1.5 mb', parameter('size')],
+  ['8192', parameter('size')],
   ['12', parameter('integer')],
   ['0.8', parameter('number')],
   ['all', choice],
@@ -40,6 +44,8 @@ it.each<[string, Parameter]>([
 it.each<[string, Parameter, string, string]>([
   ['', parameter('text', {is_required: true}), 'error', 'must be set'],
   ['5mi', parameter('duration'), 'error', 'not a duration: 90s, 10min, 1h30m'],
+  ['10GiB', parameter('size'), 'error', 'not a size: 500MB, 10GB'],
+  ['much', parameter('size'), 'error', 'not a size: 500MB, 10GB'],
   ['1.5', parameter('integer'), 'error', 'not a whole number'],
   ['many', parameter('number'), 'error', 'not a number'],
   ['some', choice, 'error', 'one of all, planner-verified'],
@@ -50,6 +56,22 @@ it.each<[string, Parameter, string, string]>([
   ['nobody', role, 'warning', 'not seen now'],
 ])('says of %j what is wrong', (value, of, severity, text) => {
   expect(problemOf(of, value, snapshot, {})).toEqual({severity, text});
+});
+
+it.each<[string, string, string, string]>([
+  ['tune-connection-limit', 'usable_share', '5', 'not a number from 0.05 to 1'],
+  ['tune-connection-limit', 'deploy_overlap', '0.5', 'not a number from 1 to 10'],
+  ['tune-connection-limit', 'instances', '0', 'not a number from 1 up'],
+  ['tune-connection-limit', 'apply', 'role,foo', 'no "foo"'],
+  ['cancel-runaway-statements', 'simple', 'web', '"web" names nobody'],
+  ['set-timeouts', 'lock_timeout', '30', 'not a timeout'],
+  ['kill-idle-sessions', 'at_most', '0', 'not a number from 1 up'],
+  ['kill-idle-sessions', 'at_most', '-1', 'not a number from 1 up'],
+])('says in %s of %s=%j what the recipe would', (id, name, value, text) => {
+  const of = recipes.find(each => each.id === id)?.parameters.find(each => each.name === name);
+  if (of === undefined) throw new Error('there is one');
+  expect(problemOf(of, value, snapshot, {})).toEqual({severity: 'error', text});
+  expect(problemOf(of, of.default, snapshot, {})).toBeNull();
 });
 
 it('does not judge names before the first reading', () => {

@@ -167,7 +167,7 @@ it('settles what an earlier run left unknown before it acts, and tells', async (
   ];
   for (const event of events) await file.append({actor: 'ann@bastion', target, run: '5ca1ab1e', ...event});
   const terminal = await open({columns: 160, rows: 50});
-  await terminal.waitFor('1 act(s) of an earlier run never told their outcome');
+  await terminal.waitFor('1 act of an earlier run never told the outcome');
   await openRecipe(terminal, 'repair');
   terminal.write('\r');
   await terminal.waitFor('> index');

@@ -170,8 +170,8 @@ it('tells at the next start of an act whose outcome nobody knows', async () => {
   ];
   for (const event of events) await file.append({...told, ...event});
   const terminal = await open();
-  await terminal.waitFor('1 act(s) of an earlier run never told their outcome: unknown, verify');
+  await terminal.waitFor('1 act of an earlier run never told the outcome: unknown, verify');
   terminal.write('6');
   await terminal.waitFor(/will: end session 4711/);
-  expect(shown(terminal)).toContain('1 act(s) began and never told their outcome');
+  expect(shown(terminal)).toContain('1 act began and never told the outcome');
 });

@@ -78,7 +78,11 @@ describeEachMajor('an error of the server', major => {
     beforeAll(async () => {
       file = (await server.query<{hba_file: string}>('SHOW hba_file'))[0]?.hba_file ?? '';
       before = await readFile(file, 'utf8');
-      const rules = ['host all stranger 127.0.0.1/32 trust', 'host all postgres 127.0.0.1/32 scram-sha-256'];
+      const rules = [
+        'host all stranger 127.0.0.1/32 trust',
+        'host all refused 127.0.0.1/32 reject',
+        'host all postgres 127.0.0.1/32 scram-sha-256',
+      ];
       await writeFile(file, `${rules.join('\n')}\n`);
       await server.query('SELECT pg_reload_conf()');
     });
@@ -96,8 +100,13 @@ describeEachMajor('an error of the server', major => {
     it('no entry for the role', async () => {
       const error = await errorOf(url());
       expect(error.message).toContain('does not let role "app" into database "postgres" from here');
-      expect(error.hint).toContain('pg_hba.conf');
+      expect(error.hint).toContain('pg_hba.conf has no entry for it: ');
       expect(error.exitCode).toBe(3);
+    });
+
+    it('an entry that rejects the role', async () => {
+      const {hint} = await errorOf(url('refused'));
+      expect(hint).toMatch(/^A rule there refuses: pg_hba\.conf rejects connection for host "127\.0\.0\.1"/);
     });
   });
 

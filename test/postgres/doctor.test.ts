@@ -124,6 +124,24 @@ describeEachMajor('the doctor', major => {
     expect(checkOf(await reportOf(onCall('hidden')), 'statements').status).toBe('ok');
   });
 
+  it('sees that tables may not be read, and so not planned; the remedy mends it', async () => {
+    await server.query('CREATE DATABASE planned');
+    expect(checkOf(await reportOf(onCall('planned')), 'plans').status).toBe('ok');
+    const owner = await server.connect({database: 'planned'});
+    await owner.query('CREATE SCHEMA "in voice"');
+    await owner.query('CREATE TABLE "in voice".lines (id int)');
+    await owner.query('CREATE TABLE orders (id int)');
+    await owner.query(`GRANT SELECT ON orders TO "on ""call"""`);
+    const before = checkOf(await reportOf(onCall('planned')), 'plans');
+    expect(before).toMatchObject({
+      status: 'advice',
+      detail: 'may not read 1 of 2 tables: no plans of their statements',
+    });
+    await owner.query(before.remedy ?? '');
+    await owner.end();
+    expect(checkOf(await reportOf(onCall('planned')), 'plans').status).toBe('ok');
+  });
+
   it('asks for the reserved slots', async () => {
     const check = checkOf(await reportOf(onCall()), 'reserved_slots');
     expect(check.status).toBe('advice');

@@ -1,5 +1,6 @@
 import {describe, expect, it} from 'vitest';
 import recipe from '../../recipes/kill-idle-sessions.ts';
+import {planText} from '../../source/commands/run-text.ts';
 import type {ParameterValues} from '../../source/core/recipe.ts';
 import type {Backend, Snapshot} from '../../source/core/snapshot.ts';
 import {createBackend, createSnapshot} from '../helpers/snapshot.ts';
@@ -167,6 +168,27 @@ describe('plan', () => {
       {application_name: 'web', client_addr: null, steps: [2]},
     ]);
   });
+});
+
+it('tells of those that are only too young for it', () => {
+  const snapshot = createSnapshot({
+    backends: [leaky(1, {state_age_ms: 31_000}), leaky(2, {state_age_ms: 9000})],
+  });
+  expect(plan(snapshot).explanation).toEqual([
+    'No session matches: nothing to end. 2 sessions would but for older_than=5m00s, the longest for 31s.',
+  ]);
+  expect(plan(createSnapshot()).explanation).toEqual(['No session matches: nothing to end.']);
+  expect(plan(snapshot, {role: 'shop_ap', database: 'shop'}).explanation).toEqual([
+    'No session of role shop_ap now: did you mean "shop_app"?',
+    'No session matches: nothing to end.',
+  ]);
+});
+
+it('names each session once beside the statement that ends it', () => {
+  const made = plan(createSnapshot({backends: [leaky(4711), leaky(4712)]}));
+  const text = planText(made, 'here', 'hash').replace(/^ *\$1 = .*$/gm, '');
+  expect(text.match(/shop\/shop_app/g)).toHaveLength(2);
+  expect(text).toMatch(/^1\. end session 4711$/m);
 });
 
 describe('diagnose', () => {

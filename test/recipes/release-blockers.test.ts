@@ -1,5 +1,6 @@
 import {describe, expect, it} from 'vitest';
 import recipe from '../../recipes/release-blockers.ts';
+import {planText} from '../../source/commands/run-text.ts';
 import type {Facts} from '../../source/core/facts/facts.ts';
 import type {ParameterValues} from '../../source/core/recipe.ts';
 import type {Backend, Snapshot} from '../../source/core/snapshot.ts';
@@ -165,6 +166,29 @@ describe('plan', () => {
     ]);
     expect(figure[2]).toContain('└─ 3  shop/shop_app active  waits 8s for ShareLock on orders');
     for (const line of figure) expect([...line].length).toBeLessThanOrEqual(76);
+  });
+
+  it('names whoever is released once, and in the tree and the steps by pid alone', () => {
+    const snapshot = world({1: {...leaking, application_name: 'import'}, 2: {}, 3: {}}, [
+      [2, [1], 9000],
+      [3, [1], 8000],
+    ]);
+    const made = plan(snapshot);
+    expect(made.explanation[0]).toBe(
+      '1 blocker to release; it holds up 2 of 2 sessions that wait for a lock:',
+    );
+    expect(made.figure?.[0]).toBe('1  holds up 2');
+    const text = planText(made, 'here', 'hash');
+    expect(text.match(/import\/shop_app/g)).toHaveLength(1);
+    expect(text).toMatch(/^1\. end session 1 if it holds others up$/m);
+    expect(text).toContain('only if not: it is in another transaction by now; it holds nobody up any more');
+  });
+
+  it('names the root that frees most where it is left alone', () => {
+    const snapshot = world({1: {...leaking, is_superuser: true}, 2: {}}, [[2, [1], 9000]]);
+    expect(plan(snapshot).explanation[0]).toBe(
+      '1 (shop/shop_app idle in transaction) holds up 1 of 1 session that waits for a lock, the most.',
+    );
   });
 
   it('has nothing to do where nobody waits', () => {

@@ -99,7 +99,7 @@ describe('what others hold now', () => {
   it('counts in the verdict and in the picture', () => {
     const {explanation, figure = []} = planOf(params, facts, snapshot);
     expect(explanation[1]).toBe(
-      'That is tight: others hold 32 of 97 slots now, so 5 of these would be refused (53300) at once.',
+      'It does not fit now: 70 + 32 that others hold = 102 of 97 usable slots, so 5 would be refused (53300); connection_limit=65 fits until others leave: 65 x 1 + 32 = 97.',
     );
     expect(figure).toContain('now 1 x 70             [#############xoo:ooo] 70 tight: others hold 32 now');
     expect(figure).toContain('o: others hold 32 now; x: both');
@@ -111,6 +111,27 @@ describe('what others hold now', () => {
     const {steps, params: read} = planOf(params, facts, snapshot);
     expect(planOf(params)).toMatchObject({steps, params: read});
     expect(textOf(planOf(params))).not.toContain('tight: others');
+  });
+
+  it.each<[ParameterValues, string]>([
+    [{connection_limit: '60'}, 'It fits now: 60 + 32 that others hold = 92 of 97 usable slots.'],
+    [
+      {instances: '70'},
+      'It does not fit now: 70 + 32 that others hold = 102 of 97 usable slots, so 5 would be refused (53300); no limit fits until others leave.',
+    ],
+    [
+      {platform: 'pgbouncer'},
+      'It does not fit now: 77 + 32 that others hold = 109 of 97 usable slots, so 12 would be refused (53300); usable_share=0.65 fits until others leave.',
+    ],
+  ])('is one sentence with its sum, %o', (given, expected) => {
+    const {explanation} = planOf({role: 'shop_app', ...given}, facts, snapshot);
+    expect(explanation.filter(line => line.includes('fit'))).toContain(expected);
+  });
+
+  it('counts one instance as one', () => {
+    expect(planOf(params, facts, snapshot).explanation[0]).toBe(
+      'connection_limit=70 x 1 instance, the most there are at once, is 70 of the 77 connections they may take (97 usable x 0.8).',
+    );
   });
 });
 
@@ -239,6 +260,14 @@ describe('an .env file', () => {
     expect(recipe.defaults?.(createSnapshot(), {role_limits, env_file})).toEqual({role: 'app'});
     expect(recipe.defaults?.(createSnapshot(), {...facts, env_file})).toEqual({});
     expect(recipe.defaults?.(createSnapshot(), facts)).toEqual({role: 'shop_app', instances: '1'});
+  });
+
+  it('where it gives none, the busiest role of this database does, not one of another', () => {
+    const session = {usename: 'report_app', datname: 'reports'};
+    const backends = [1, 2, 3].map(pid => createBackend({pid, ...(pid < 3 && session)}));
+    expect(recipe.defaults?.(createSnapshot({backends}), facts)).toMatchObject({role: 'shop_app'});
+    const elsewhere = createSnapshot({backends: backends.slice(0, 2)});
+    expect(recipe.defaults?.(elsewhere, facts)).toMatchObject({role: 'report_app'});
   });
 
   it.each<[string, ParameterValues, RegExp[]]>([

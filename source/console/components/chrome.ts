@@ -57,9 +57,12 @@ function linkSpans(state: ConsoleState, theme: Theme): Span[] {
 
 /** `past  ▶ 10x  2026-11-21 14:03:20`. */
 function pastSpans({now, isPlaying, speed, at_ms}: Past, {symbols}: Theme): Span[] {
+  const pace = `${speed}x `;
   return [
     span(now === null ? ' recording ' : ' past ', 'warning'),
-    span(isPlaying ? `${symbols.live} playing ${speed}x ` : 'stopped ', isPlaying ? 'good' : 'muted'),
+    isPlaying
+      ? span(`${symbols.live} playing ${pace}`, 'good')
+      : span(`stopped ${speed === 1 ? '' : pace}`, 'muted'),
     span(`${new Date(at_ms).toISOString().slice(0, 19).replace('T', ' ')}`, 'strong'),
   ];
 }

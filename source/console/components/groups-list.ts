@@ -44,14 +44,22 @@ function columnsOf(
 function drawGroup(group: BudgetGroup, widths: number[]): Line {
   const {application_name, usename, count, active, idle, idle_in_transaction} = group;
   const names = [application_name || '(no name)', usename, clientOf(group)];
+  const [running, waiting, open] = [active, idle, idle_in_transaction].map(of =>
+    isHidden(group) ? '-' : String(of),
+  );
   return line(
-    columnsOf([...names, String(count), String(active), String(idle)], widths),
-    span(String(idle_in_transaction).padStart(7), idle_in_transaction > 0 ? 'warning' : 'muted'),
+    columnsOf([...names, String(count), running ?? '', waiting ?? ''], widths),
+    span((open ?? '').padStart(7), idle_in_transaction > 0 ? 'warning' : 'muted'),
   );
 }
 
-function clientOf({client_addr}: BudgetGroup): string {
-  return client_addr ?? 'local';
+function clientOf(group: BudgetGroup): string {
+  return group.client_addr ?? (isHidden(group) ? '-' : 'local');
+}
+
+/** What is hidden from this role is in no state, and its client is as unknown. */
+function isHidden({active, idle, idle_in_transaction}: BudgetGroup): boolean {
+  return active + idle + idle_in_transaction === 0;
 }
 
 function moreLines(rest: BudgetGroup[]): Line[] {

@@ -1,4 +1,5 @@
 import {groupLeftAlone, type LeftAlone} from '../../core/engine/left-alone.ts';
+import {titleBeside} from '../../core/engine/step-text.ts';
 import {counted} from '../../core/format.ts';
 import type {Plan} from '../../core/recipe.ts';
 import type {Step} from '../../core/step.ts';
@@ -18,9 +19,7 @@ export function planLines(plan: Plan, width: number, theme: Theme, isUnfolded: b
     ...plan.explanation.flatMap(text => paragraph(text, width)),
     ...(plan.figure ? [blankLine, ...plan.figure.map(text => line(`  ${text}`))] : []),
     blankLine,
-    ...plan.steps.flatMap((step, index) =>
-      numberedStep(step, index, width, {before: plan.steps[index - 1], isFolded: !isUnfolded}),
-    ),
+    ...plan.steps.flatMap((step, index) => numberedStep(step, index, width, {plan, isFolded: !isUnfolded})),
     ...leftAloneLines(plan, width, theme),
   ];
 }
@@ -78,10 +77,11 @@ function numberedStep(
   step: Step,
   index: number,
   width: number,
-  shown: {before: Step | undefined; isFolded: boolean},
+  {plan: {steps, explanation}, isFolded}: {plan: Plan; isFolded: boolean},
 ): Line[] {
+  const title = titleBeside(step, explanation);
   return [
-    ...signed(String(index + 1).padStart(3), 'muted', step.title, width, 'strong'),
-    ...stepLines(step, width, shown),
+    ...signed(String(index + 1).padStart(3), 'muted', title, width, 'strong'),
+    ...stepLines(step, width, {before: steps[index - 1], isFolded}),
   ];
 }

@@ -1,4 +1,5 @@
 import type {JournalEntry} from '../../core/chain/journal.ts';
+import {undoStateOf} from '../../core/engine/undo.ts';
 import {counted, formatMs} from '../../core/format.ts';
 import type {StepResult} from '../../core/ports.ts';
 import {blankLine, type Line, line, type Role, span} from '../screen/line.ts';
@@ -21,7 +22,7 @@ export function runDetailLines(
   const outcomes = new Map(entries.filter(isOutcome).map(entry => [entry.step, entry]));
   return [
     heading(`run ${overlay.run}`),
-    ...facts(runFacts(entries, acting_pid), width),
+    ...facts([...runFacts(entries, acting_pid), ...undoFacts(journal?.entries ?? [], overlay.run)], width),
     ...entries
       .filter(isIntent)
       .flatMap(intent => [
@@ -57,6 +58,13 @@ function runFacts(entries: JournalEntry[], acting_pid: number | null): [string, 
     ['after', end ? countsText(end.after) : 'unknown'],
     ['ended', end ? `${end.status}${end.reason ? `: ${end.reason}` : ''}` : open],
   ];
+}
+
+/** What has taken it back and still stands. */
+function undoFacts(entries: readonly JournalEntry[], run: string): [string, string][] {
+  const {undone_by, is_undoable} = undoStateOf(entries, run);
+  if (undone_by.length === 0) return [];
+  return [['taken back', `${is_undoable ? 'in part ' : ''}by run ${undone_by.join(', ')}`]];
 }
 
 /** `2026-11-21 06:34:48`, UTC. */

@@ -148,7 +148,7 @@ function warningLines(journal: ConsoleState['journal'], {symbols}: Theme): Line[
   const lines: Line[] = [];
   if (journal?.problem) lines.push(line(span(`  ${symbols.critical} ${journal.problem}`, 'danger')));
   if (journal && journal.unfinished > 0) {
-    const text = `${journal.unfinished} act(s) began and never told their outcome: unknown, verify (poolctl journal verify)`;
+    const text = `${counted(journal.unfinished, 'act')} began and never told the outcome: unknown, verify (poolctl journal verify)`;
     lines.push(line(span(`  ${symbols.warning} ${text}`, 'warning')));
   }
   return lines;

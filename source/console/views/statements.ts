@@ -1,4 +1,4 @@
-import {formatBytes, formatCount, formatMs, formatRatio} from '../../core/format.ts';
+import {counted, formatBytes, formatCount, formatMs, formatRatio} from '../../core/format.ts';
 import type {Statement} from '../../core/snapshot.ts';
 import {arrangeRows, type Column, drawTable, type TableSlice} from '../components/table.ts';
 import {type Line, type Role, span} from '../screen/line.ts';
@@ -211,9 +211,11 @@ export default defineView<StatementsSlice>({
 function emptyText(state: ConsoleState): string {
   const missing = state.snapshot?.unavailable.find(({section}) => section === 'statements');
   if (missing) return `${missing.reason}: ${missing.remedy}`;
-  return state.tables.statements.filter
-    ? 'no statement matches the filter'
-    : 'no statement has been recorded yet';
+  if (state.tables.statements.filter) return 'no statement matches the filter';
+  const recorded = state.snapshot?.statements_info?.entries ?? 0;
+  if (recorded === 0) return 'no statement has been recorded yet';
+  const hidden = state.snapshot?.unavailable.find(({section}) => section === 'backends');
+  return `${counted(recorded, 'statement')} recorded, none that this role may see${hidden ? `: ${hidden.remedy}` : ''}`;
 }
 
 function evictionText(state: ConsoleState): string | null {

@@ -22,9 +22,22 @@ export type StepLine = {
  * A step as a preview shows it, in lines still to be sanitised and wrapped: all that is sent, in its order. Where
  * only the values differ from the step before, `head` is null and the statement is not repeated. Long guards are folded.
  */
-export function stepText(step: Step, before: Step | undefined): {head: string | null; body: string[]} {
-  const head = isRepeated(step, before) ? null : step.title;
+export function stepText(
+  step: Step,
+  before: Step | undefined,
+  explanation: readonly string[] = [],
+): {head: string | null; body: string[]} {
+  const head = isRepeated(step, before) ? null : titleBeside(step, explanation);
   return {head, body: stepLines(step, {before, isFolded: true}).map(({text}) => text)};
+}
+
+/** A session that a line of the explanation describes, after its pid, is not described again: `end session 4711`. */
+export function titleBeside({title, subject}: Step, explanation: readonly string[]): string {
+  const [, pid] = /^backend:(\d+)$/.exec(subject) ?? [];
+  const [described, who] = / \((.+)\)/.exec(title) ?? [];
+  if (pid === undefined || described === undefined) return title;
+  const isDescribed = explanation.some(text => text.startsWith(`${pid} ${who} `));
+  return isDescribed ? title.replace(described, '') : title;
 }
 
 /** The same, without its title and each line by its kind. `isFolded`: of a long guard what it means, in one line. */
@@ -92,7 +105,9 @@ function describeExpected({column, op, value}: Verification['expect']): string {
 
 /** Of a guard that answers in words, the answers that leave the step alone; else what it compares. */
 function meaningOf({query, expect}: Verification): string {
-  const answers = [...query.text.matchAll(/\bTHEN '((?:[^']|'')*)'/g)].flatMap(([, answer]) => answer ?? []);
+  const answers = [...query.text.matchAll(/\b(?:THEN|ELSE) '((?:[^']|'')*)'/g)].flatMap(
+    ([, answer]) => answer ?? [],
+  );
   const refusals = answers.filter(answer => answer !== expect.value);
   if (expect.column !== 'guard' || refusals.length === 0) return describeExpected(expect);
   return `not: ${refusals.map(text => text.replaceAll("''", "'")).join('; ')}`;

@@ -39,6 +39,21 @@ export function findRun(entries: readonly JournalEntry[], id: string): Journaled
   return journaledRun(run, entries);
 }
 
+/** The runs that took this one back and still stand, the first one first; and whether anything is left to take back. */
+export function undoStateOf(
+  entries: readonly JournalEntry[],
+  id: string,
+): {undone_by: string[]; is_undoable: boolean} {
+  const run = entries.find((entry): entry is RunEntry => entry.event === 'run' && entry.run === id);
+  if (run === undefined) return {undone_by: [], is_undoable: false};
+  const journaled = journaledRun(run, entries);
+  const standing = journaled.steps.flatMap(({undone_by}) => undone_by ?? []).sort((a, b) => a.seq - b.seq);
+  return {
+    undone_by: [...new Set(standing.map(each => each.run))],
+    is_undoable: planUndo(journaled).steps.length > 0,
+  };
+}
+
 function journaledRun(run: RunEntry, entries: readonly JournalEntry[]): JournaledRun {
   const own = entries.filter(entry => entry.run === run.run);
   const results = new Map(

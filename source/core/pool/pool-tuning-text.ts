@@ -1,5 +1,5 @@
 import type {Facts} from '../facts/facts.ts';
-import {formatAge, formatMs} from '../format.ts';
+import {counted, formatAge, formatMs} from '../format.ts';
 import type {Snapshot} from '../snapshot.ts';
 import {fitOf, neededMaxConnections, refusedOf} from './connection-budget.ts';
 import type {EnvFile} from './env-file.ts';
@@ -56,34 +56,41 @@ function answer(tuning: Tuning, {budget: slots}: Snapshot): string[] {
     return [
       `PgBouncer opens at most ${pooler.max_db_connections} connections: ${may}.`,
       ...verdict(pooler.max_db_connections, tuning),
-      `Its clients: ${instances.deploy} instances x connection_limit=${pooled.connection_limit} are ${instances.deploy * pooled.connection_limit}, so max_client_conn=${pooler.max_client_conn}.`,
+      `Its clients: ${counted(instances.deploy, 'instance')} x connection_limit=${pooled.connection_limit} are ${instances.deploy * pooled.connection_limit}, so max_client_conn=${pooler.max_client_conn}.`,
     ];
   }
   if (settings === null) {
     const needed = neededMaxConnections(instances.deploy, slots, choices.usable_share);
     return [
-      `No connection_limit fits: ${instances.deploy} instances at once need ${instances.deploy} connections with 1 each, of ${may}. You need a pooler.`,
-      `Without one: max_connections=${needed} and a restart, some MB of memory for each; or no more than ${budget.allotted} instances.`,
+      `No connection_limit fits: ${counted(instances.deploy, 'instance')} at once ${instances.deploy === 1 ? 'needs' : 'need'} ${counted(instances.deploy, 'connection')} with 1 each, of ${may}. You need a pooler.`,
+      `Without one: max_connections=${needed} and a restart, some MB of memory for each; or no more than ${counted(budget.allotted, 'instance')}.`,
     ];
   }
   const {connection_limit, pool_timeout_s, connect_timeout_s} = settings;
   const total = instances.deploy * connection_limit;
   return [
-    `connection_limit=${connection_limit}: then ${instances.deploy} instances at once, the most there are, take ${total} of ${may}.`,
+    `connection_limit=${connection_limit} x ${counted(instances.deploy, 'instance')}, the most there are at once, is ${total} of ${may}.`,
     ...verdict(total, tuning),
     `pool_timeout=${pool_timeout_s}: a request waits so many seconds for a connection of its pool; connect_timeout=${connect_timeout_s}: opening one may take so many.`,
     ...presetText(tuning),
   ];
 }
 
-/** Where it does not fit as things are now. */
-function verdict(connections: number, {budget}: Tuning): string[] {
+/** Whether that fits beside what others hold now, and what does where it does not. */
+function verdict(connections: number, {budget, choices, instances}: Tuning): string[] {
+  const {others, usable} = budget;
+  if (choices.role === null) return [];
+  const sum = `${connections} + ${others} that others hold = ${connections + others} of ${usable} usable slots`;
   const refused = refusedOf(connections, budget);
-  return refused === 0
-    ? []
-    : [
-        `That is tight: others hold ${budget.others} of ${budget.usable} slots now, so ${refused} of these would be refused (53300) at once.`,
-      ];
+  if (refused === 0) return [`It fits now: ${sum}.`];
+  const limit = Math.floor((usable - others) / instances.deploy);
+  const instead =
+    choices.platform.id === 'pgbouncer'
+      ? `usable_share=${shareFor(usable, others)} fits until others leave`
+      : limit > 0
+        ? `connection_limit=${limit} fits until others leave: ${limit} x ${instances.deploy} + ${others} = ${limit * instances.deploy + others}`
+        : 'no limit fits until others leave';
+  return [`It does not fit now: ${sum}, so ${refused} would be refused (53300); ${instead}.`];
 }
 
 function boundText({budget}: Tuning): string {
@@ -119,7 +126,7 @@ function todayText({today, instances, budget, choices}: Tuning): string[] {
       : fitOf(total, budget) === 'tight'
         ? 'more than their share: others may find no slot'
         : 'which fits';
-  return [`Today each may open ${today}: ${total} with ${instances.deploy} instances, ${fate}.`];
+  return [`Today each may open ${today}: ${total} with ${counted(instances.deploy, 'instance')}, ${fate}.`];
 }
 
 /** Only told, never reckoned with: the plan must be the same in a minute. */
@@ -127,12 +134,7 @@ function holders({choices: {role}, budget}: Tuning, {budget: slots}: Snapshot): 
   const used = `${slots.used} of ${slots.usable} usable slots are used now`;
   if (role === null) return [`${used}; name the role to tell its sessions from others'.`];
   const {others} = budget;
-  const kept = slots.usable - budget.allotted;
-  const warning =
-    others > kept
-      ? ` Others hold more than the ${kept} that are kept for them: a usable_share of ${shareFor(slots.usable, others)} leaves them as many.`
-      : '';
-  return [`${used}: ${slots.used - others} by role ${role.name}, ${others} by others.${warning}`];
+  return [`${used}: ${slots.used - others} by role ${role.name}, ${others} by others.`];
 }
 
 function shareFor(usable: number, others: number): number {

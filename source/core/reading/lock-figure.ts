@@ -6,9 +6,14 @@ import type {LockNode} from './lock-tree.ts';
 const maxWidth = 76;
 const maxLines = 24;
 
-/** Who holds up whom, as lines for a preview; the roots as they come. */
-export function lockFigure(roots: readonly LockNode[], snapshot: Snapshot): string[] {
-  const lines = roots.flatMap(root => [describe(root, snapshot), ...branches(root, snapshot, '')]);
+/** Who holds up whom, as lines for a preview; the roots as they come, those `described` elsewhere by pid alone. */
+export function lockFigure(
+  roots: readonly LockNode[],
+  snapshot: Snapshot,
+  described: ReadonlySet<number>,
+): string[] {
+  const undescribed = {...snapshot, backends: snapshot.backends.filter(({pid}) => !described.has(pid))};
+  const lines = roots.flatMap(root => [describe(root, undescribed), ...branches(root, undescribed, '')]);
   const shown = lines.length > maxLines ? lines.slice(0, maxLines - 1) : lines;
   const rest = lines.length - shown.length;
   return [...shown, ...(rest > 0 ? [`and ${rest} more`] : [])].map(shorten);

@@ -41,7 +41,13 @@ export const filterParameters: Parameter[] = [
   textParameter('client', 'only from this client address; local is the unix socket', ({client_addr}) =>
     client_addr === null ? 'local' : client_addr,
   ),
-  {name: 'at_most', description: 'no more sessions than this', kind: 'integer', default: ''},
+  {
+    name: 'at_most',
+    description: 'no more sessions than this',
+    kind: 'integer',
+    default: '',
+    check: text => readCount('at_most', text),
+  },
 ];
 
 /** Throws AbortError (exit 2) on a name the recipe does not have or a value that cannot be read. */

@@ -1,5 +1,5 @@
 import {describe, expect, it} from 'vitest';
-import {hasLongGuard, stepLines, stepText} from '../../../source/core/engine/step-text.ts';
+import {hasLongGuard, stepLines, stepText, titleBeside} from '../../../source/core/engine/step-text.ts';
 import {freeNameGuard} from '../../../source/core/indexes/index-guards.ts';
 import type {SqlStep, Step} from '../../../source/core/step.ts';
 
@@ -92,4 +92,15 @@ it('keeps the signs of a diff, and the lines of advice', () => {
   expect(stepText(file, undefined)).toEqual({head: 't', body: ['.env', '-a', '+b']});
   const advice: Step = {kind: 'advice', title: 't', subject: 's', text: 'one\ntwo'};
   expect(stepText(advice, undefined)).toEqual({head: 't', body: ['one', 'two']});
+});
+
+it('does not describe a session again that the explanation describes', () => {
+  const step = {
+    ...end(4711),
+    title: 'end session 4711 ((no name)/app idle in transaction (aborted)) if it blocks',
+  };
+  const described = '4711 (no name)/app idle in transaction (aborted) for 3s';
+  expect(titleBeside(step, ['1 session:', described])).toBe('end session 4711 if it blocks');
+  expect(titleBeside(step, [described.replace('4711', '47')])).toBe(step.title);
+  expect(titleBeside(build, ['orders build orders_idx'])).toBe(build.title);
 });
