@@ -1,5 +1,5 @@
 import {type ExitCode, exitCodes} from '../core/errors.ts';
-import {counted, formatMs} from '../core/format.ts';
+import {counted, formatMs, formatVersion} from '../core/format.ts';
 import type {Output} from '../core/ports.ts';
 import {sanitise} from '../core/sanitise.ts';
 import type {DoctorCheck, DoctorReport} from '../core/server/doctor.ts';
@@ -31,7 +31,7 @@ function headLines({target, connection}: DoctorReport): string[] {
       : 'in plain text';
   const service = managed_service === null ? '' : ` on ${managed_service}`;
   const head = [
-    `PostgreSQL ${Math.floor(version / 10_000)}.${version % 10_000}${service} at ${target.id} as ${target.user}`,
+    `PostgreSQL ${formatVersion(version)}${service} at ${target.id} as ${target.user}`,
     `  found by ${connection.source}; ${transport}, round trip ${formatMs(connection.round_trip_ms)}`,
   ];
   if (target.is_production) head.push('  marked as production');

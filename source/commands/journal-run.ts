@@ -1,4 +1,4 @@
-import type {JournalEntry} from '../core/chain/journal.ts';
+import {actedAs, type JournalEntry} from '../core/chain/journal.ts';
 import {formatMs} from '../core/format.ts';
 import {type Sql, type SqlStep, type Verification, withoutUndoText} from '../core/step.ts';
 
@@ -21,6 +21,7 @@ export function describeRun(
   const steps = [...new Set([...intents.keys(), ...outcomes.keys()])].sort((a, b) => a - b);
   return [
     ...entries.filter(isRun).flatMap(startLines),
+    ...actedAs(entries).map(who => `acted as ${who}`),
     ...entries.flatMap(rolloutLines),
     ...steps.flatMap(step => [
       '',

@@ -58,3 +58,8 @@ function pad2(value: number): string {
 export function counted(count: number, noun: string, plural = `${noun}s`): string {
   return `${count} ${count === 1 ? noun : plural}`;
 }
+
+/** `180004` is `18.4`: PostgreSQL's server_version_num, from 10 on. */
+export function formatVersion(server_version_num: number): string {
+  return `${Math.floor(server_version_num / 10_000)}.${server_version_num % 10_000}`;
+}

@@ -37,6 +37,9 @@ export type StepResult = {
   has_leftover?: true;
 };
 
+/** As whom an act went to the server; by a rescue address that is another role than the target's. */
+export type ActedAs = {role: string; server_version_num: number};
+
 /** Carries out SQL on a connection of its own, opened only to act. */
 export type Executor = {
   /** `row_count` is null for a command that returns no rows, 0 where the step's guard did not hold. */
@@ -47,6 +50,8 @@ export type Executor = {
   read(query: Sql, timeout_ms: number): Promise<Record<string, unknown>[]>;
   /** The plan the server would choose for a statement, line by line; absent where nobody can be asked for it. */
   explain?(statement: string): Promise<string[]>;
+  /** As whom it acts on the connection that is open now; null where none is. */
+  actsAs?(): ActedAs | null;
   /** Cancels what `apply` is running now; `apply` then rejects with 57014. */
   cancel(): Promise<void>;
   close(): Promise<void>;

@@ -70,6 +70,7 @@ export function createExecutor(connect: () => Promise<Connection>): Executor & {
         await canceller.close();
       }
     },
+    actsAs: () => current && {role: current.request.user, server_version_num: current.server_version_num},
     pid: () => current?.client.processID ?? null,
     async close() {
       const connection = current;

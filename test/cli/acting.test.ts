@@ -119,6 +119,7 @@ describeEachMajor('the program as an actor', major => {
       0,
       expect.stringMatching(/^1\. end session .*\n {3}SELECT [\s\S]* verified, \d/m),
     ]);
+    expect(show.stdout).toContain(`\nacted as oncall on PostgreSQL ${major}.`);
     const verdict = JSON.parse((await runProgram(['journal', 'verify', '--json'], {home})).stdout);
     expect(verdict).toMatchObject({schema_version: 1, ok: true, entries: 6, broken_at: null, unfinished: []});
 

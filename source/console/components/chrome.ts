@@ -1,4 +1,4 @@
-import {formatBytes, formatMs} from '../../core/format.ts';
+import {formatBytes, formatMs, formatVersion} from '../../core/format.ts';
 import {blankLine, type Line, lineWidth, type Span, span, spread} from '../screen/line.ts';
 import type {Theme} from '../screen/theme.ts';
 import type {ConsoleState, Past} from '../state.ts';
@@ -24,11 +24,6 @@ export function drawHeader(state: ConsoleState, width: number, theme: Theme): Li
     {spans: linkSpans(state, theme)},
     width,
   );
-}
-
-/** 150018 is 15.18. */
-function formatVersion(versionNum: number): string {
-  return `${Math.floor(versionNum / 10_000)}.${versionNum % 10_000}`;
 }
 
 function linkSpans(state: ConsoleState, theme: Theme): Span[] {

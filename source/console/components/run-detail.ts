@@ -1,4 +1,4 @@
-import type {JournalEntry} from '../../core/chain/journal.ts';
+import {actedAs, type JournalEntry} from '../../core/chain/journal.ts';
 import {undoStateOf} from '../../core/engine/undo.ts';
 import {counted, formatMs} from '../../core/format.ts';
 import type {StepResult} from '../../core/ports.ts';
@@ -50,6 +50,7 @@ function runFacts(entries: JournalEntry[], acting_pid: number | null): [string, 
     ['who', first?.actor ?? 'unknown'],
     ['when', `${timeOf(first)} to ${end ? timeOf(end) : '(no end is recorded)'} UTC`],
     ['target', first?.target ?? 'unknown'],
+    ...actedAs(entries).map((who): [string, string] => ['acted as', who]),
     ['recipe', `${start?.recipe ?? 'unknown'}${start?.undoes ? `, taking back run ${start.undoes}` : ''}`],
     ['parameters', start ? parametersText(start.params) : 'unknown'],
     ['plan', start?.plan ?? 'unknown'],

@@ -1,4 +1,5 @@
-import type {StepResult} from '../ports.ts';
+import {formatVersion} from '../format.ts';
+import type {ActedAs, StepResult} from '../ports.ts';
 import type {ParameterValues} from '../recipe.ts';
 import type {StageEvent} from '../rollout.ts';
 import type {Step} from '../step.ts';
@@ -23,7 +24,7 @@ export type JournalEvent =
       process?: ProcessIdentity;
     }
   | {event: 'intent'; step: number; content: Step}
-  | ({event: 'outcome'; step: number} & StepResult)
+  | ({event: 'outcome'; step: number; acted_as?: ActedAs} & StepResult)
   | {
       event: 'end';
       status: 'done' | 'stopped' | 'failed' | 'interrupted';
@@ -32,6 +33,16 @@ export type JournalEvent =
     }
   | {event: 'rollout'; name: string; plan: string; file: string; stages: string[]}
   | ({event: 'stage'; name: string} & StageEvent);
+
+/** Who did it on the server: the roles and versions of its outcomes, mostly one. */
+export function actedAs(entries: readonly JournalEntry[]): string[] {
+  const told = entries.flatMap(entry => (entry.event === 'outcome' ? (entry.acted_as ?? []) : []));
+  return [
+    ...new Set(
+      told.map(({role, server_version_num}) => `${role} on PostgreSQL ${formatVersion(server_version_num)}`),
+    ),
+  ];
+}
 
 /** A process so that no later one is taken for it; what a system does not tell is ''. */
 export type ProcessIdentity = {host: string; boot: string; pid_namespace: string; pid: number; start: string};

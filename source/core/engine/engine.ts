@@ -200,7 +200,8 @@ async function* settleStep(
 /** Also when the journal can no longer be written: what happened is shown, and the run ends there. */
 async function settle(run: Run, index: number, result: StepResult): Promise<void> {
   run.state = withStep(run.state, index, {status: 'ended', progress: null, result});
-  await run.record({event: 'outcome', step: index, ...result});
+  const acted_as = run.ports.executor.actsAs?.() ?? null;
+  await run.record({event: 'outcome', step: index, ...result, ...(acted_as !== null && {acted_as})});
 }
 
 async function finish(run: Run): Promise<void> {
