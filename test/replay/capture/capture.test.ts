@@ -53,12 +53,28 @@ describeEachMajor('a captured endpoint', major => {
     const pool = new pg.Pool({connectionString: capture.through(server.superuserUrl), max: 2});
     onTestFinished(() => pool.end());
     const {rows} = await pool.query(schools);
-    await Promise.all(rows.map(({id}) => pool.query(`${students} AND pg_sleep(0.05) IS NOT NULL`, [id, 0])));
+    const waiting = 'SELECT pg_advisory_xact_lock_shared($1)';
+    const holder = await server.connect();
+    onTestFinished(() => holder.end());
+    await holder.query('SELECT pg_advisory_lock(id) FROM school');
+    const waitingFor = (ids: number[]) =>
+      expect
+        .poll(() =>
+          server.query("SELECT objid FROM pg_locks WHERE locktype = 'advisory' AND NOT granted ORDER BY 1"),
+        )
+        .toEqual(ids.map(objid => ({objid})));
+    const all = Promise.all(rows.map(({id}) => pool.query(waiting, [id])));
+    // The third begins before the second has ended.
+    await waitingFor([3, 7]);
+    await holder.query('SELECT pg_advisory_unlock(3)');
+    await waitingFor([7, 9]);
+    await holder.query('SELECT pg_advisory_unlock_all()');
+    await all;
     expect(captured()).toEqual([
       [schools],
       {
         kind: 'parallel',
-        body: [{kind: 'each', body: [[`${students} AND pg_sleep(0.05) IS NOT NULL`, '$id', '0']]}],
+        body: [{kind: 'each', body: [[waiting, '$id']]}],
       },
     ]);
     expect(capture.text()).toContain('at most 2 ran at once');
