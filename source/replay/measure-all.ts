@@ -54,7 +54,8 @@ export async function measureAll(matrix: Matrix, options: MatrixOptions): Promis
     if (givenUp.has(cell.variant)) continue;
     const room = await guard.room();
     if (cell.connection_limit * cell.instances > room) {
-      result.notes.push(noRoom(cell, room));
+      const note = room < 1 ? noRoomAtAll : noRoom(cell, room);
+      if (!result.notes.includes(note)) result.notes.push(note);
       result.is_complete = false;
       continue;
     }
@@ -146,6 +147,9 @@ function unmetRate({
 function failsAlways({requests, errors}: ReplayResult): boolean {
   return requests > 0 && errors.other === requests;
 }
+
+const noRoomAtAll =
+  'left out: the server has no room for one more connection besides what others and its reserve need; free some first (kill-idle-sessions)';
 
 function noRoom({variant, connection_limit, instances}: Cell, room: number): string {
   const connections = counted(connection_limit, 'connection');
