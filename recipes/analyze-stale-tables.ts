@@ -36,6 +36,7 @@ const parameters: Parameter[] = [
     description: 'stale is: beyond so many times the rows at which autovacuum would come',
     kind: 'number',
     default: String(behindTimes),
+    check: readTimes,
   },
   {
     name: 'at_most',
@@ -159,7 +160,7 @@ function choose(
   target: Target,
 ): Choice {
   const read = readValues(params, parameters);
-  const times = readNumber('threshold_times', read('threshold_times'), {least: 0, most: 1000}) ?? behindTimes;
+  const times = readTimes(read('threshold_times')) ?? behindTimes;
   const at_most = readCount('at_most', read('at_most'));
   const named = resolveTables(readList(read('tables')), catalog);
   const isMeant = (table: TableUpkeep) => named.length === 0 || named.includes(nameOf(table));
@@ -227,4 +228,8 @@ function draw(due: readonly TableUpkeep[], bloated: readonly TableUpkeep[]): str
       ),
     ),
   ];
+}
+
+function readTimes(text: string): number | null {
+  return readNumber('threshold_times', text, {least: 0, most: 1000});
 }

@@ -27,7 +27,13 @@ const parameters: Parameter[] = [
     default: '',
     suggest: (_, {catalog}) => (catalog === undefined ? [] : unused(catalog).map(qualified)),
   },
-  {name: 'table', description: 'only those of this table, as schema.name', kind: 'text', default: ''},
+  {
+    name: 'table',
+    description: 'only those of this table, as schema.name',
+    kind: 'text',
+    default: '',
+    suggest: (_, {catalog}) => [...new Set(catalog?.indexes.map(({schema, table}) => `${schema}.${table}`))],
+  },
   {
     name: 'stats_age',
     description: 'how long the server must have counted scans; shorter than a month hides a monthly report',
@@ -37,8 +43,9 @@ const parameters: Parameter[] = [
   {
     name: 'max_scans',
     description: 'an index with no more scans than this, since they are counted, is unused',
-    kind: 'number',
+    kind: 'integer',
     default: '0',
+    check: readMaxScans,
   },
   {
     name: 'standby',
@@ -117,20 +124,24 @@ const nobody: Choice = {chosen: [], left_alone: []};
 
 type Choice = {chosen: Index[]; left_alone: Protected[]};
 
+function readMaxScans(text: string): number {
+  const scans = Number(text);
+  if (!Number.isSafeInteger(scans) || scans < 0)
+    throw usageError(`max_scans=${text} is not a number from 0 up`);
+  return scans;
+}
+
 type Criteria = ReturnType<typeof criteriaOf>;
 
 function criteriaOf(params: ParameterValues) {
   const read = readValues(params, parameters);
-  const max_scans = Number(read('max_scans'));
-  if (!Number.isSafeInteger(max_scans) || max_scans < 0)
-    throw usageError('max_scans is not a number from 0 up');
   const standby = read('standby');
   if (standby !== 'keep' && standby !== 'drop') throw usageError(`standby: no "${standby}"`, 'keep or drop');
   return {
     named: readList(read('index')),
     table: read('table'),
     stats_age_ms: readDuration('stats_age', read('stats_age')),
-    max_scans,
+    max_scans: readMaxScans(read('max_scans')),
     standby,
     at_most: readCount('at_most', read('at_most')) ?? Number.POSITIVE_INFINITY,
     lock_timeout_ms: readLockTimeout(read('lock_timeout')),

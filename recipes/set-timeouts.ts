@@ -63,6 +63,7 @@ const parameters: Parameter[] = [
     kind: 'text',
     default: '',
     suggest: () => timeoutSettings.map(({name}) => name),
+    check: readReset,
   },
 ];
 

@@ -65,6 +65,9 @@ it.each<[string, string, string, string]>([
   ['tune-connection-limit', 'apply', 'role,foo', 'no "foo"'],
   ['cancel-runaway-statements', 'simple', 'web', '"web" names nobody'],
   ['set-timeouts', 'lock_timeout', '30', 'not a timeout'],
+  ['set-timeouts', 'reset', 'lock_time', 'no timeout "lock_time"'],
+  ['drop-unused-indexes', 'max_scans', '-1', 'not a number from 0 up'],
+  ['analyze-stale-tables', 'threshold_times', '-1', 'not a number from 0 to 1000'],
   ['kill-idle-sessions', 'at_most', '0', 'not a number from 1 up'],
   ['kill-idle-sessions', 'at_most', '-1', 'not a number from 1 up'],
 ])('says in %s of %s=%j what the recipe would', (id, name, value, text) => {
