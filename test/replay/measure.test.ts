@@ -140,7 +140,8 @@ SELECT id, 1 / (id - 20) FROM t;
   });
 
   it('holds one connection through a transaction, and rolls back what fails', async () => {
-    const endpoint = fromSql('-- @transaction\nSELECT 1;\nSELECT 2;\n-- @end');
+    // Long enough that the second connection is open before the first has served them all.
+    const endpoint = fromSql('-- @transaction\nSELECT pg_sleep(0.2);\nSELECT 2;\n-- @end');
     const result = await measureOne(server, endpoint, {concurrency: 4, requests: 12});
     expect(result).toMatchObject({queries_per_request: 4, peak_in_use: 2, errors: {other: 0}});
     const failing = fromSql('-- @transaction\nINSERT INTO t VALUES (99, 1);\nSELECT * FROM nope;\n-- @end');
