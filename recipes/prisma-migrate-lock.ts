@@ -4,7 +4,7 @@ import {counted, formatAge} from '../source/core/format.ts';
 import {didYouMean} from '../source/core/nearest.ts';
 import {completeParams, readDuration, readText, readValues, writeText} from '../source/core/parameters.ts';
 import type {Finding, Parameter, ParameterValues, Plan, Protected, Recipe} from '../source/core/recipe.ts';
-import type {AdvisoryLock} from '../source/core/server/advisory-locks.ts';
+import {type AdvisoryLock, holdsAdvisoryLock} from '../source/core/server/advisory-locks.ts';
 import {
   describeBackend,
   leftAlone,
@@ -13,7 +13,8 @@ import {
   subjectOf,
 } from '../source/core/sessions/protection.ts';
 import {describeSessions} from '../source/core/sessions/session-plan.ts';
-import {isKnownSession, type KnownSession, terminateStep} from '../source/core/sessions/session-steps.ts';
+import {terminateHolderStep} from '../source/core/sessions/session-steps.ts';
+import {isKnownSession, type KnownSession} from '../source/core/sessions/signal-sql.ts';
 import type {Backend, Snapshot} from '../source/core/snapshot.ts';
 
 /** Prisma Migrate takes it for its session and gives it back by closing that (schema-engine's acquire_lock). */
@@ -123,7 +124,7 @@ function plan(snapshot: Snapshot, params: ParameterValues, {advisory_locks = []}
     params: completeParams(params, parameters),
     explanation: explain(holders, chosen, database),
     figure: holders.flatMap(draw),
-    steps: chosen.map(session => terminateStep(session, 'unchanged')),
+    steps: chosen.map(session => terminateHolderStep(session, pid => holdsAdvisoryLock(pid, BigInt(key)))),
     left_alone: holders.flatMap(holder => leave(holder, snapshot, idle_for_ms)),
     batch_size: 5,
     pause_ms: 500,

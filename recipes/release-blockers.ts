@@ -8,7 +8,8 @@ import type {PreparedTransaction} from '../source/core/server/prepared-transacti
 import {describeBackend, leftAlone, protectionOf, subjectOf} from '../source/core/sessions/protection.ts';
 import {pidParameter, readCriteria} from '../source/core/sessions/session-parameters.ts';
 import {countHeldUp, describeSessions, selectSessions} from '../source/core/sessions/session-plan.ts';
-import {cancelStep, type KnownSession, terminateBlockerStep} from '../source/core/sessions/session-steps.ts';
+import {cancelStep, terminateBlockerStep} from '../source/core/sessions/session-steps.ts';
+import type {KnownSession} from '../source/core/sessions/signal-sql.ts';
 import {type Backend, backendStates, type Snapshot} from '../source/core/snapshot.ts';
 import type {AdviceStep, Step} from '../source/core/step.ts';
 

@@ -30,7 +30,7 @@ export default recipe;
 function plan(snapshot: Snapshot, params: ParameterValues): Plan {
   const complete = completeParams(params, parameters);
   const criteria = requireNamed({...readCriteria(params, parameters), states: backendStates});
-  const guard = complete.even_if_changed === 'yes' ? 'identity' : 'unchanged';
+  const guard = complete.even_if_changed === 'yes' ? 'session' : 'unchanged';
   const selection = selectSessions(snapshot, criteria);
   const {chosen, left_alone} = selection;
   return {
@@ -48,7 +48,7 @@ function plan(snapshot: Snapshot, params: ParameterValues): Plan {
   };
 }
 
-function explain(selection: Selection, guard: 'unchanged' | 'identity'): string[] {
+function explain(selection: Selection, guard: 'unchanged' | 'session'): string[] {
   return [
     `${counted(selection.chosen.length, 'session')} to end:`,
     ...describeSessions(selection),

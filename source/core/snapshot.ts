@@ -45,6 +45,9 @@ export type Backend = {
   pid: number;
   /** ISO 8601 UTC with microseconds; null when hidden. */
   backend_start: string | null;
+  /** Oids, which stay when the database or the role is renamed. */
+  datid: string | null;
+  usesysid: string | null;
   datname: string | null;
   usename: string | null;
   /** The role is a superuser: only a superuser may end its sessions (42501). */
@@ -66,6 +69,11 @@ export type Backend = {
    * the session has done anything since it was read (PostgreSQL moves it with every statement it begins or ends).
    */
   state_change: string | null;
+  /** The same of its transaction and its statement; null where it has none. */
+  xact_start: string | null;
+  query_start: string | null;
+  /** Of a transaction that has written. */
+  backend_xid: string | null;
   backend_age_ms: number | null;
   /** Age of the oldest transaction id or snapshot it holds back vacuum with, in transactions. */
   xmin_age: number | null;

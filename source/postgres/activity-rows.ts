@@ -53,7 +53,7 @@ export function createActivityReader(): ActivityReader {
         const remembered = remember(row, before, isRepeated);
         seen.set(row[0], remembered);
         if (!isClientSession(row)) {
-          activity.background_workers.push(toWorker(row, remembered));
+          activity.background_workers.push(toWorker(row, own?.[ownNow] ?? 0, remembered));
           continue;
         }
         const session = toBackend(row, names, own?.[ownNow] ?? 0, remembered);
@@ -89,6 +89,10 @@ type Remembered = {
   backend_start: string | null;
   change_us: number | null;
   state_change: string | null;
+  xact_us: number | null;
+  xact_start: string | null;
+  query_us: number | null;
+  query_start: string | null;
   /** As the server has it, to tell whether it is another. */
   raw: string | null;
   query: string | null;
@@ -101,16 +105,29 @@ function isUnchanged(row: ActivityRow, before: Remembered | undefined): before i
   return before !== undefined && before.start_us === row[13] && before.change_us === row[12];
 }
 
+/** A procedure that commits begins transactions without a change of its session's state. */
+function hasSameTimes(row: ActivityRow, before: Remembered): boolean {
+  return before.xact_us === row[10] && before.query_us === row[11];
+}
+
 function remember(row: ActivityRow, before: Remembered | undefined, isRepeated: boolean): Remembered {
   const change_us = row[12];
   const start_us = row[13];
-  if (isUnchanged(row, before) && (!isRepeated || before.raw === row[16])) return before;
+  const [xact_us, query_us] = [row[10], row[11]];
+  if (isUnchanged(row, before) && (!isRepeated || before.raw === row[16])) {
+    if (hasSameTimes(row, before)) return before;
+    return {...before, xact_us, xact_start: isoOrNull(xact_us), query_us, query_start: isoOrNull(query_us)};
+  }
   const query = row[16];
   return {
     start_us,
     backend_start: before?.start_us === start_us ? before.backend_start : isoOrNull(start_us),
     change_us,
     state_change: isoOrNull(change_us),
+    xact_us,
+    xact_start: isoOrNull(xact_us),
+    query_us,
+    query_start: isoOrNull(query_us),
     raw: query,
     query: withoutSecrets(query),
     tags: query?.includes('/*') ? parseTags(query) : noTags,
@@ -148,12 +165,14 @@ function isUnknown([, datid, usesysid]: ActivityRow, names: Names): boolean {
 }
 
 function toBackend(row: ActivityRow, names: Names, now_us: number, remembered: Remembered): Backend {
-  const {backend_start, state_change, query, tags} = remembered;
+  const {backend_start, state_change, xact_start, query_start, query, tags} = remembered;
   const [pid, datid, usesysid, application_name, client_addr, client_port, backend_type] = row;
   const role = usesysid === null ? undefined : names.roles.get(usesysid);
   return {
     pid,
     backend_start,
+    datid: datid === null ? null : String(datid),
+    usesysid: usesysid === null ? null : String(usesysid),
     datname: datid === null ? null : (names.databases.get(datid) ?? null),
     usename: role?.name ?? null,
     is_superuser: role?.is_superuser ?? false,
@@ -165,10 +184,13 @@ function toBackend(row: ActivityRow, names: Names, now_us: number, remembered: R
     state: toState(row),
     wait_event_type: row[8],
     wait_event: row[9],
-    xact_age_ms: age(row[10]),
-    query_age_ms: age(row[11]),
+    xact_age_ms: ageSince(row[10], now_us),
+    query_age_ms: ageSince(row[11], now_us),
     state_age_ms: ageSince(row[12], now_us),
     state_change,
+    xact_start,
+    query_start,
+    backend_xid: row[19],
     backend_age_ms: ageSince(row[13], now_us),
     xmin_age: row[14],
     blocked_by: row[17] ?? [],
@@ -178,11 +200,7 @@ function toBackend(row: ActivityRow, names: Names, now_us: number, remembered: R
   };
 }
 
-/** now() is the moment the query began; a session may have changed state since. */
-function age(ms: number | null): number | null {
-  return ms === null ? null : Math.max(0, ms);
-}
-
+/** The reading's now() is the moment its query began; a session may have changed state since. */
 function ageSince(us: number | null, now_us: number): number | null {
   return us === null ? null : Math.max(0, Math.floor((now_us - us) / 1000));
 }
@@ -193,7 +211,7 @@ function toState(row: ActivityRow): BackendState | null {
   return state ?? (row[6] === null ? null : 'starting');
 }
 
-function toWorker(row: ActivityRow, {query}: Remembered): BackgroundWorker {
+function toWorker(row: ActivityRow, now_us: number, {query}: Remembered): BackgroundWorker {
   return {
     pid: row[0],
     backend_type: row[6] ?? 'hidden',
@@ -201,7 +219,7 @@ function toWorker(row: ActivityRow, {query}: Remembered): BackgroundWorker {
     state: backendStates.find(each => each === row[7]) ?? null,
     wait_event_type: row[8],
     wait_event: row[9],
-    query_age_ms: age(row[11]),
+    query_age_ms: ageSince(row[11], now_us),
     query: query === '' ? null : query,
   };
 }

@@ -73,17 +73,21 @@ export function unpack({at, rest, tables}: Packed): Kept {
   } as unknown as Kept;
 }
 
-/** The times that a session's ages are counted from. */
-const derived = Object.entries({
-  // A session at work changed its state when it began its statement, and mostly its transaction.
-  state_change: ['state_age_ms', 'query_age_ms', 'xact_age_ms'],
-  backend_start: ['backend_age_ms'],
-});
+/**
+ * The times that a session's ages are counted from, the first that it has. Older recordings have no `query_start` and
+ * no `xact_start`: a session at work changed its state when it began its statement, and mostly its transaction.
+ */
+const derived: [age: string, since: string[]][] = [
+  ['state_age_ms', ['state_change']],
+  ['query_age_ms', ['query_start', 'state_change']],
+  ['xact_age_ms', ['xact_start', 'state_change']],
+  ['backend_age_ms', ['backend_start']],
+];
 
 function withoutDerived(backend: Row, at_ms: number): Row {
-  const follows = derived.flatMap(([since, ages]) => {
-    const expected = ageSince(backend[since], at_ms);
-    return ages.filter(age => expected !== null && isAbout(backend[age], expected));
+  const follows = derived.flatMap(([age, since]) => {
+    const expected = ageSince(backend, since, at_ms);
+    return expected !== null && isAbout(backend[age], expected) ? [age] : [];
   });
   return without(backend, follows);
 }
@@ -101,15 +105,13 @@ function without(row: Row, left_out: readonly string[]): Row {
 
 function withDerived(row: Row, at_ms: number): Row {
   const whole: Row = {...row};
-  for (const [since, ages] of derived) {
-    const age = ageSince(row[since], at_ms);
-    for (const name of ages) if (!(name in row)) whole[name] = age;
-  }
+  for (const [age, since] of derived) if (!(age in row)) whole[age] = ageSince(row, since, at_ms);
   return whole;
 }
 
-function ageSince(since: unknown, at_ms: number): number | null {
-  return typeof since === 'string' ? Math.max(0, at_ms - Date.parse(since)) : null;
+function ageSince(row: Row, since: readonly string[], at_ms: number): number | null {
+  const name = since.find(each => typeof row[each] === 'string');
+  return name === undefined ? null : Math.max(0, at_ms - Date.parse(String(row[name])));
 }
 
 function withoutMean({mean_exec_time_ms: _, rates: __, ...statement}: Statement): Row {

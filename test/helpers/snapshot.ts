@@ -7,6 +7,8 @@ export function createBackend(overrides: Partial<Backend> = {}): Backend {
   return {
     pid,
     backend_start: '2026-01-01T00:00:00.123456Z',
+    datid: '16384',
+    usesysid: '16385',
     datname: 'shop',
     usename: 'shop_app',
     is_superuser: false,
@@ -21,6 +23,9 @@ export function createBackend(overrides: Partial<Backend> = {}): Backend {
     query_age_ms: 1200,
     state_age_ms: 1200,
     state_change: '2026-01-01T00:00:58.800000Z',
+    xact_start: null,
+    query_start: '2026-01-01T00:00:58.790000Z',
+    backend_xid: null,
     backend_age_ms: 60_000,
     xmin_age: null,
     blocked_by: [],

@@ -75,12 +75,25 @@ describeEachMajor('reader', major => {
 
   it('carries times that match the row they are of, to the microsecond', async () => {
     const app = await server.connect({user: 'app', password: 'secret', application_name: 'exact'});
+    await app.query('BEGIN');
+    await app.query('SELECT pg_current_xact_id()');
     const snapshot = await readEverything('oncall');
     const backend = snapshot.backends.find(({application_name}) => application_name === 'exact');
     expect(backend?.backend_start).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/);
     const rows = await server.query(
-      `SELECT pid FROM pg_stat_activity WHERE pid = $1 AND backend_start = $2::timestamptz AND state_change = $3::timestamptz`,
-      [backend?.pid, backend?.backend_start, backend?.state_change],
+      `SELECT pid FROM pg_stat_activity WHERE pid = $1 AND backend_start = $2::timestamptz
+        AND state_change = $3::timestamptz AND xact_start = $4::timestamptz AND query_start = $5::timestamptz
+        AND datid = $6 AND usesysid = $7 AND backend_xid::text = $8`,
+      [
+        backend?.pid,
+        backend?.backend_start,
+        backend?.state_change,
+        backend?.xact_start,
+        backend?.query_start,
+        backend?.datid,
+        backend?.usesysid,
+        backend?.backend_xid,
+      ],
     );
     expect(rows).toHaveLength(1);
     await app.end();

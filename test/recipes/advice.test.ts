@@ -82,7 +82,7 @@ describe('sessions named by pid', () => {
     expect(steps).toHaveLength(2);
     for (const step of steps) {
       if (step.kind !== 'sql') throw new Error('an SQL step');
-      expect(step.apply.text.includes('state_change <=')).toBe(isGuarded);
+      expect(step.apply.text.includes('a.state_change = ')).toBe(isGuarded);
       expect(step.apply.text).toContain('backend_start = $2::timestamptz');
     }
   });

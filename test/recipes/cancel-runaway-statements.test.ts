@@ -78,7 +78,8 @@ describe('plan', () => {
     const [step] = plan(crowd).steps;
     if (step?.kind !== 'sql') throw new Error('an SQL step');
     expect(step.apply.text).toContain('pg_cancel_backend');
-    expect(step.apply.text).toContain('state_change <= $4::timestamptz');
+    expect(step.apply.text).toContain('a.state_change = $6::timestamptz');
+    expect(step.apply.text).toContain('a.query_start IS NOT DISTINCT FROM $7::timestamptz');
   });
 
   it('says of which class each is', () => {

@@ -142,15 +142,23 @@ describe('plan', () => {
     const [step] = plan(createSnapshot({backends: [leaky(1)]})).steps;
     if (step?.kind !== 'sql') throw new Error('an SQL step');
     expect(step.apply.text).toBe(
-      'SELECT pid, pg_catalog.pg_terminate_backend(pid) AS signalled FROM pg_catalog.pg_stat_activity ' +
-        'WHERE pid = $1 AND backend_start = $2::timestamptz AND state = $3 AND state_change <= $4::timestamptz ' +
-        "AND backend_type = 'client backend' AND application_name <> 'poolctl' AND pid <> pg_catalog.pg_backend_pid()",
+      'SELECT a.pid, pg_catalog.pg_terminate_backend(a.pid) AS signalled ' +
+        'FROM pg_catalog.pg_stat_get_activity($1::int4) a ' +
+        'WHERE a.backend_start = $2::timestamptz AND a.datid = $3::oid AND a.usesysid = $4::oid ' +
+        'AND a.state = $5::text AND a.state_change = $6::timestamptz ' +
+        'AND a.query_start IS NOT DISTINCT FROM $7::timestamptz ' +
+        'AND a.xact_start IS NOT DISTINCT FROM $8::timestamptz ' +
+        "AND a.backend_type = 'client backend' AND a.application_name <> 'poolctl' AND a.pid <> pg_catalog.pg_backend_pid()",
     );
     expect(step.apply.values).toEqual([
       1,
       '2026-01-01T00:00:00.123456Z',
+      '16384',
+      '16385',
       'idle in transaction',
       '2026-01-01T00:00:58.800000Z',
+      '2026-01-01T00:00:58.790000Z',
+      null,
     ]);
   });
 

@@ -34,7 +34,11 @@ describe('plan', () => {
   ])('ends a holder that is %s, if it has done nothing since', (_, overrides) => {
     const {steps, left_alone} = plan([holder(overrides)], [lock(1), waiter]);
     expect(steps).toMatchObject([
-      {subject: 'backend:1', apply: {text: expect.stringContaining('state_change <= $4::timestamptz')}},
+      {subject: 'backend:1', apply: {text: expect.stringContaining('a.state_change = $6::timestamptz')}},
+      // The lock is asked for before the session is looked at.
+    ]);
+    expect(steps).toMatchObject([
+      {apply: {text: expect.stringMatching(/^WITH meant AS MATERIALIZED .*pg_locks.* CROSS JOIN LATERAL/)}},
     ]);
     expect(left_alone).toEqual([]);
   });

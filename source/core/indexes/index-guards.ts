@@ -1,3 +1,4 @@
+import {holdsAdvisoryLock} from '../server/advisory-locks.ts';
 import type {Cleanup, Verification} from '../step.ts';
 import {shapeOf} from './index-definition.ts';
 
@@ -12,10 +13,9 @@ export type IndexPlace = {schema: string; name: string; table: string; table_oid
 const advisoryKey = 31_647_721_742_103_660n;
 const advisoryLock = `pg_catalog.pg_try_advisory_lock(${advisoryKey})`;
 
-/** A condition: session `pid` holds that lock. pg_locks shows the key in halves. */
-export function holdsAdvisoryLock(pid: number): string {
-  const [high, low] = [advisoryKey >> 32n, advisoryKey & 0xffff_ffffn];
-  return `EXISTS (SELECT FROM pg_catalog.pg_locks WHERE locktype = 'advisory' AND pid = ${pid} AND classid = ${high} AND objid = ${low} AND objsubid = 1)`;
+/** A condition: session `pid` holds that lock. */
+export function isAtIndexes(pid: number): string {
+  return holdsAdvisoryLock(String(pid), advisoryKey);
 }
 
 /** Nothing bears the index's name yet, and nobody else is building through poolctl. */

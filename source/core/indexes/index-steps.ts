@@ -4,8 +4,8 @@ import {concurrently} from './index-definition.ts';
 import {
   freeNameGuard,
   goneVerification,
-  holdsAdvisoryLock,
   type IndexPlace,
+  isAtIndexes,
   leftoverCleanup,
   presentVerification,
   sameIndexGuard,
@@ -132,7 +132,7 @@ function waitText({pid, oid}: GoingBuild): string {
   return `DO $poolctl$
 BEGIN
   WHILE EXISTS (SELECT FROM pg_catalog.pg_stat_progress_create_index WHERE pid = ${pid} AND index_relid = ${Number(oid)})
-    OR ${holdsAdvisoryLock(pid)} LOOP
+    OR ${isAtIndexes(pid)} LOOP
     COMMIT;
     PERFORM pg_catalog.pg_sleep(0.2);
   END LOOP;

@@ -5,7 +5,7 @@ import {redactLiterals} from '../redact.ts';
 import type {Backend, Snapshot} from '../snapshot.ts';
 import {describeBackend, leftAlone, protectionOf, subjectOf} from './protection.ts';
 import {matchesCriteria, type NamedSession, type SessionCriteria} from './session-parameters.ts';
-import {isKnownSession, type KnownSession} from './session-steps.ts';
+import {isKnownSession, type KnownSession} from './signal-sql.ts';
 
 export type Selection = {
   chosen: KnownSession[];

@@ -6,8 +6,8 @@ import type {Query} from './query.ts';
  *
  * - Ages have one clock, the server's. The row of the own session alone carries the time of the reading: behind
  *   a pooler the pid known from connecting is the pooler's.
- * - backend_start and state_change go as microseconds since 1970: a float8 of this size is exact to a quarter of one, and
- *   to_char() for 500 rows would cost as much as all the rest.
+ * - Times go as microseconds since 1970: a float8 of this size is exact to a quarter of one, and to_char() for 500 rows
+ *   would cost as much as all the rest.
  * - pg_blocking_pids() takes the lock manager exclusively, so only those who wait for a lock are asked for.
  * - A session's text changes with its state_change alone. Of those that have not changed since `$1` (seconds since
  *   1970, NULL for all) the reader knows it already: most sessions are idle, and texts are most of the bytes.
@@ -17,8 +17,8 @@ const text = (query_id: string) => `
 SELECT /* poolctl */ a.pid, a.datid, a.usesysid, a.application_name, a.client_addr, a.client_port,
   a.backend_type, a.state,
   a.wait_event_type, a.wait_event,
-  (date_part('epoch', now() - a.xact_start) * 1000)::int8 AS xact_age_ms,
-  (date_part('epoch', now() - a.query_start) * 1000)::int8 AS query_age_ms,
+  (date_part('epoch', a.xact_start) * 1e6)::int8 AS xact_start_us,
+  (date_part('epoch', a.query_start) * 1e6)::int8 AS query_start_us,
   (date_part('epoch', a.state_change) * 1e6)::int8 AS state_change_us,
   (date_part('epoch', a.backend_start) * 1e6)::int8 AS backend_start_us,
   greatest(age(a.backend_xid), age(a.backend_xmin)) AS xmin_age,
@@ -26,7 +26,8 @@ SELECT /* poolctl */ a.pid, a.datid, a.usesysid, a.application_name, a.client_ad
   CASE WHEN a.state_change < to_timestamp($1::float8) THEN NULL
     WHEN octet_length(a.query) > 2048 THEN left(a.query, 2048) ELSE a.query END AS query,
   CASE WHEN a.wait_event_type = 'Lock' THEN pg_blocking_pids(a.pid) END AS blocked_by,
-  CASE WHEN a.pid = pg_backend_pid() THEN (date_part('epoch', now()) * 1e6)::int8 END AS own_now_us
+  CASE WHEN a.pid = pg_backend_pid() THEN (date_part('epoch', now()) * 1e6)::int8 END AS own_now_us,
+  a.backend_xid::text AS backend_xid
 FROM pg_stat_get_activity(NULL) a`;
 
 export const activityQuery: Query = {
@@ -40,7 +41,7 @@ export const activityQuery: Query = {
 
 /**
  * `query` is null where it is not repeated (see `$1`).
- * Without pg_read_all_stats all but pid, datid, usesysid, application_name and xmin_age of others is NULL.
+ * Without pg_read_all_stats all but pid, datid, usesysid, application_name, xmin_age and backend_xid of others is NULL.
  */
 export type ActivityRow = [
   pid: number,
@@ -53,8 +54,8 @@ export type ActivityRow = [
   state: string | null,
   wait_event_type: string | null,
   wait_event: string | null,
-  xact_age_ms: number | null,
-  query_age_ms: number | null,
+  xact_start_us: number | null,
+  query_start_us: number | null,
   state_change_us: number | null,
   backend_start_us: number | null,
   xmin_age: number | null,
@@ -62,4 +63,5 @@ export type ActivityRow = [
   query: string | null,
   blocked_by: number[] | null,
   own_now_us: number | null,
+  backend_xid: string | null,
 ];
