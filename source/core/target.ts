@@ -1,4 +1,5 @@
 import type {ProtectedSessions} from './configuration.ts';
+import type {ServerIdentity} from './server-identity.ts';
 
 /** What an application's URL says of Prisma's pool; `null` where the URL does not say. */
 export type PrismaSettings = {
@@ -39,6 +40,8 @@ export type Target = {
   /** pg_stat_statements' extension version (`1.10`), or null where it cannot be read. */
   statements_version: string | null;
   is_in_recovery: boolean;
+  /** Absent in recordings that were made before it was read. */
+  server?: ServerIdentity;
   /** Marked so by the user (flag, environment or configuration): acts ask for the target's name. */
   is_production: boolean;
   /** By the user's configuration; absent where it names none. */

@@ -5,30 +5,47 @@ import {type ConnectionRequest, hostAndPort} from './connection-request.ts';
 import type {PgClient} from './pg-client.ts';
 import {type IdentityRow, identityQuery} from './queries/identity.ts';
 import {extensionVersionNum, pickVariant} from './queries/query.ts';
+import {readServerProof, type ServerProof} from './server-proof.ts';
+
+/** What of a connection the target is read by. */
+type TargetConnection = {client: PgClient; request: ConnectionRequest; marker: string};
 
 export type Capabilities = {
   target: Target;
   /** Where pg_stat_statements lives (Supabase: `extensions`); null where its numbers cannot be read. */
   statements_schema: string | null;
+  /** False behind a pooler, which answers for sessions of others. */
+  is_own_session: boolean;
   /** What this role or this server lacks, each with the statement or setting that mends it. */
   unavailable: Unavailable[];
 };
 
 /**
- * The target as poolctl sees it, in one query: who we are, what we may do, what is installed. Sent at once, so
- * that queries issued in the same turn share its round trip. Throws what the server answers.
+ * The target as poolctl sees it, in one round trip: which server it is, who we are, what we may do, what is installed.
+ * Sent at once, so that queries issued in the same turn share it. Throws what the server answers.
  */
-export async function readTarget(client: PgClient, request: ConnectionRequest): Promise<Capabilities> {
+export async function readTarget({client, request, marker}: TargetConnection): Promise<Capabilities> {
   const {text} = pickVariant(identityQuery, oldestVersion);
-  const {rows} = await client.query<IdentityRow>({text});
-  const [row] = rows;
+  const answer = client.query<IdentityRow>({text});
+  const proving = readServerProof(client, marker);
+  // Where the connection breaks, the answer to the first query alone says why.
+  proving.catch(() => {});
+  const {
+    rows: [row],
+  } = await answer;
   if (row === undefined) throw new Error('the role of this session is not in pg_roles');
-  const target = toTarget(row, request);
+  const proof = await proving;
+  const target = {...toTarget(row, request), server: proof.server};
   const missing = missingStatements(row, request);
   return {
     target,
     statements_schema: missing === null ? row.statements_schema : null,
-    unavailable: [...hiddenSessions(target, row.role_name), ...(missing === null ? [] : [missing])],
+    is_own_session: proof.is_own_session,
+    unavailable: [
+      ...hiddenSessions(target, row.role_name),
+      ...hiddenIdentifier(proof, row.role_name),
+      ...(missing === null ? [] : [missing]),
+    ],
   };
 }
 
@@ -85,6 +102,22 @@ function hiddenSessions({privileges}: Target, role: string): Unavailable[] {
       sqlstate: null,
       reason: "other roles' sessions are hidden: only their pid, role and application are visible",
       remedy: `GRANT pg_monitor TO ${quoteIdentifier(role)};`,
+    },
+  ];
+}
+
+function hiddenIdentifier({server, refusal}: ServerProof, role: string): Unavailable[] {
+  if (server.system_identifier !== null) return [];
+  const reason =
+    refusal === null
+      ? `role ${quoteIdentifier(role)} may not call pg_control_system()`
+      : `pg_control_system() fails: ${refusal.message}`;
+  return [
+    {
+      section: 'server',
+      sqlstate: refusal?.sqlstate ?? null,
+      reason: `the system identifier cannot be read (${reason}): poolctl recognises this server only until it restarts`,
+      remedy: `GRANT EXECUTE ON FUNCTION pg_catalog.pg_control_system() TO ${quoteIdentifier(role)};`,
     },
   ];
 }

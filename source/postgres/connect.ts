@@ -1,4 +1,5 @@
 import {AbortError, exitCodes} from '../core/errors.ts';
+import type {ServerIdentity} from '../core/server-identity.ts';
 import {toAbortError} from './connection-errors.ts';
 import {type ConnectionRequest, hostAndPort} from './connection-request.ts';
 import {closeClient} from './open-client.ts';
@@ -20,6 +21,10 @@ export type Connection = {
   way: Way;
   /** As PostgreSQL numbers it: 150018 is 15.18. */
   server_version_num: number;
+  /** In the startup options of this very session: the server that echoes it is the one that was opened. */
+  marker: string;
+  /** Read on this very connection; never null where it acts, null where watching has not asked. */
+  server: ServerIdentity | null;
   is_encrypted: boolean;
   /**
    * A pooler refused or swallowed the session's settings: between two transactions the session may be another's,
@@ -107,13 +112,16 @@ async function tryEachWay(request: ConnectionRequest, options: ConnectOptions): 
 }
 
 async function open(request: ConnectionRequest, way: Way, options: ConnectOptions): Promise<Connection> {
-  const {client, server_version_num, is_encrypted, is_pooled, lost} = await openSession(request, options);
+  const {client, proof, ...session} = await openSession(request, options);
+  const {server_version_num, is_encrypted, is_pooled, lost, marker} = session;
   return {
     client: is_pooled ? createPooledClient(client) : client,
     bare: client,
     request,
     way,
     server_version_num,
+    marker,
+    server: proof?.server ?? null,
     is_encrypted,
     is_pooled,
     lost,

@@ -1,6 +1,7 @@
 import {counted} from '../core/format.ts';
 import {quoteIdentifier} from '../core/quote.ts';
 import type {DoctorCheck} from '../core/server/doctor.ts';
+import {nameServer} from '../core/server-identity.ts';
 import type {Unavailable} from '../core/snapshot.ts';
 import type {Target} from '../core/target.ts';
 import type {DoctorFacts} from './doctor-facts.ts';
@@ -12,6 +13,7 @@ export type Examined = {target: Target; facts: DoctorFacts; unavailable: Unavail
 /** The checks of a target, in the order a reader would mend them. Pure. */
 export function checkTarget(examined: Examined): DoctorCheck[] {
   return [
+    ...server(examined),
     sessions(examined),
     activities(examined),
     signal(examined),
@@ -23,6 +25,15 @@ export function checkTarget(examined: Examined): DoctorCheck[] {
     querySize(examined),
     ...standby(examined),
   ];
+}
+
+/** By what a plan, an approval and an undo know the server again. */
+function server({target, unavailable}: Examined): DoctorCheck[] {
+  if (target.server === undefined) return [];
+  const id = 'server';
+  const lack = unavailable.find(({section}) => section === id);
+  if (lack !== undefined) return [missing(id, lack.reason, {remedy: lack.remedy, note: grantNote(target)})];
+  return [ok(id, `${nameServer(target.server)}, database oid ${target.server.database_oid}`)];
 }
 
 function sessions({target, facts}: Examined): DoctorCheck {

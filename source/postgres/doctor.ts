@@ -17,8 +17,8 @@ export async function examine(connection: Connection): Promise<DoctorReport> {
   try {
     await client.query('SELECT');
     const round_trip_ms = performance.now() - started;
-    const [{target, unavailable}, facts] = await Promise.all([
-      readTarget(client, request),
+    const [{target, unavailable, is_own_session}, facts] = await Promise.all([
+      readTarget(connection),
       readDoctorFacts(client),
     ]);
     return {
@@ -34,7 +34,7 @@ export async function examine(connection: Connection): Promise<DoctorReport> {
         warnings: request.warnings,
       },
       checks: [
-        ...pooler(connection),
+        ...pooler(connection.is_pooled || !is_own_session),
         ...checkTarget({target, facts, unavailable}),
         ...(await rescue(request)),
       ],
@@ -44,7 +44,7 @@ export async function examine(connection: Connection): Promise<DoctorReport> {
   }
 }
 
-function pooler({is_pooled}: Connection): DoctorCheck[] {
+function pooler(is_pooled: boolean): DoctorCheck[] {
   if (!is_pooled) return [];
   const {section: id, reason: detail, remedy} = poolerInBetween;
   return [{id, status: 'missing', detail, remedy, needs_restart: false, note: null}];

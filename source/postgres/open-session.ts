@@ -1,11 +1,19 @@
+import {randomBytes} from 'node:crypto';
 import {AbortError, exitCodes} from '../core/errors.ts';
 import {type ConnectionRequest, hostAndPort} from './connection-request.ts';
 import {closeClient, type OpenClient, openClient} from './open-client.ts';
 import {pastThePooler} from './pooler.ts';
+import {readServerProof, type ServerProof} from './server-proof.ts';
 import {oldestVersionNum, parseServerVersion} from './server-version.ts';
-import {lockTimeoutMs, type Purpose, sessionOptions} from './session-options.ts';
+import {type Purpose, sessionOptions} from './session-options.ts';
 
-type Session = OpenClient & {server_version_num: number; is_pooled: boolean};
+type Session = OpenClient & {
+  server_version_num: number;
+  is_pooled: boolean;
+  marker: string;
+  /** Null where watching has not asked. */
+  proof: ServerProof | null;
+};
 type SessionOptions = {purpose: Purpose; signal?: AbortSignal};
 
 /**
@@ -14,20 +22,26 @@ type SessionOptions = {purpose: Purpose; signal?: AbortSignal};
  */
 export async function openSession(request: ConnectionRequest, options: SessionOptions): Promise<Session> {
   const {purpose} = options;
-  const {opened, is_refused} = await openWithSettings(request, options);
+  const marker = randomBytes(8).toString('hex');
+  const {opened, is_refused} = await openWithSettings(request, {...options, marker});
   const version = opened.parameters.get('server_version') ?? '';
   const server_version_num = parseServerVersion(version);
   if (server_version_num < oldestVersionNum || version.endsWith('/bouncer')) {
     await closeClient(opened.client);
     throw unusable(version, request);
   }
-  const facts = {purpose, server_version_num, query_timeout: request.connect_timeout_ms};
-  const is_pooled = is_refused || !(await areSettingsInForce(opened, facts));
-  if (is_pooled && purpose === 'act') {
+  if (is_refused && purpose === 'act') {
     await closeClient(opened.client);
     throw noActingThroughPooler(request);
   }
-  return {...opened, server_version_num, is_pooled};
+  const isTold = purpose === 'watch' && server_version_num >= 140_000;
+  const proof = isTold || is_refused ? null : await prove(opened, {marker, request});
+  if (proof?.is_own_session === false && purpose === 'act') {
+    await closeClient(opened.client);
+    throw noActingThroughPooler(request);
+  }
+  const isInForce = proof?.is_own_session ?? opened.parameters.get('default_transaction_read_only') === 'on';
+  return {...opened, server_version_num, is_pooled: is_refused || !isInForce, marker, proof};
 }
 
 /**
@@ -37,9 +51,9 @@ export async function openSession(request: ConnectionRequest, options: SessionOp
  */
 async function openWithSettings(
   request: ConnectionRequest,
-  {purpose, signal}: SessionOptions,
+  {purpose, signal, marker}: SessionOptions & {marker: string},
 ): Promise<{opened: OpenClient; is_refused: boolean}> {
-  const settings = `${request.options} ${sessionOptions(purpose)}`.trim();
+  const settings = `${request.options} ${sessionOptions(purpose, marker)}`.trim();
   try {
     return {opened: await openClient(request, settings, signal), is_refused: false};
   } catch (error) {
@@ -50,23 +64,16 @@ async function openWithSettings(
   }
 }
 
-type SessionFacts = {purpose: Purpose; server_version_num: number; query_timeout: number};
-
 /**
  * A pooler told to ignore `options` does not obey them. PG14+ reports default_transaction_read_only by itself, so
- * that watching need not ask.
+ * that watching need not ask before its first reading.
  */
-async function areSettingsInForce(
-  {client, parameters}: OpenClient,
-  {purpose, server_version_num, query_timeout}: SessionFacts,
-): Promise<boolean> {
-  if (purpose === 'watch' && server_version_num >= 140_000) {
-    return parameters.get('default_transaction_read_only') === 'on';
-  }
-  const text = "SELECT setting::int4 AS ms FROM pg_catalog.pg_settings WHERE name = 'lock_timeout'";
+async function prove(
+  {client}: OpenClient,
+  {marker, request}: {marker: string; request: ConnectionRequest},
+): Promise<ServerProof> {
   try {
-    const {rows} = await client.query<{ms: number}>({text, query_timeout});
-    return rows[0]?.ms === lockTimeoutMs(purpose);
+    return await readServerProof(client, marker, request.connect_timeout_ms);
   } catch (error) {
     client.connection.stream.destroy();
     throw error;

@@ -26,6 +26,7 @@ export type ReadableConnection = {
   request: ConnectionRequest;
   server_version_num: number;
   is_pooled: boolean;
+  marker: string;
 };
 
 /** What one round trip is to bring. */
@@ -81,7 +82,7 @@ export function createReader(connection: ReadableConnection, now: () => number):
 
   async function readCatalogs(): Promise<void> {
     const [found, roles, [slots]] = await Promise.all([
-      readTarget(client, request),
+      readTarget(connection),
       run<CatalogRow>(pick(catalogQuery)),
       run<SlotSettingsRow>(pick(slotSettingsQuery)),
     ]);
@@ -183,7 +184,7 @@ export function createReader(connection: ReadableConnection, now: () => number):
         database.datname === target.database ? {...database, index_hit_ratio: indexHitRatio} : database,
       ),
       unavailable: [
-        ...(connection.is_pooled ? [poolerInBetween] : []),
+        ...(connection.is_pooled || !capabilities.is_own_session ? [poolerInBetween] : []),
         ...capabilities.unavailable,
         ...sections.unavailable(),
       ],

@@ -31,14 +31,12 @@ const byPurpose = {
   },
 } satisfies Record<Purpose, Record<string, string>>;
 
-/** In milliseconds; it differs by purpose, so that a session shows by it whether its settings are in force. */
-export function lockTimeoutMs(purpose: Purpose): number {
-  return Number(byPurpose[purpose].lock_timeout);
-}
-
-/** The startup packet's `options`: every setting of the session, without a round trip. */
-export function sessionOptions(purpose: Purpose): string {
-  return Object.entries({...always, ...byPurpose[purpose]})
+/**
+ * The startup packet's `options`: every setting of the session, without a round trip. PostgreSQL lets any role set a
+ * parameter with a prefix; `marker` read back proves that all of them are in force.
+ */
+export function sessionOptions(purpose: Purpose, marker: string): string {
+  return Object.entries({...always, ...byPurpose[purpose], 'poolctl.marker': marker})
     .map(([name, value]) => `-c ${name}=${value}`)
     .join(' ');
 }

@@ -23,6 +23,7 @@ import {
   roleSettingsQuery,
   rolesQuery,
 } from '../../source/postgres/queries/role-settings.ts';
+import {serverProofQuery, systemIdentifierQuery} from '../../source/postgres/queries/server-proof.ts';
 import {sessionLocksQuery} from '../../source/postgres/queries/session-locks.ts';
 import {sessionQueryQuery} from '../../source/postgres/queries/session-query.ts';
 import {slotSettingsQuery} from '../../source/postgres/queries/slot-settings.ts';
@@ -56,9 +57,11 @@ const serverQueries: [Query, unknown[]][] = [
   [preparedTransactionsQuery, []],
   [roleSettingsQuery, []],
   [rolesQuery, []],
+  [serverProofQuery, []],
   [sessionLocksQuery, [1]],
   [sessionQueryQuery, [1]],
   [slotSettingsQuery, []],
+  [systemIdentifierQuery, []],
   [statementStatisticsQuery, []],
   [tableUpkeepQuery, []],
   [xminHoldersQuery, []],

@@ -108,8 +108,8 @@ async function readStatements(
   connection: Connection,
   {parser, naming, skipped}: Reading,
 ): Promise<WorkStatement[]> {
-  const {client, request} = connection;
-  const {target, statements_schema, unavailable} = await readTarget(client, request);
+  const {client} = connection;
+  const {target, statements_schema, unavailable} = await readTarget(connection);
   const version = target.statements_version;
   if (statements_schema === null || version === null) {
     const missing = unavailable.find(({section}) => section === 'statements');

@@ -6,14 +6,11 @@ import {pickVariant} from '../queries/query.ts';
 import {type StatementStatisticsRow, statementStatisticsQuery} from '../queries/statement-statistics.ts';
 
 /** Throws what the server answers. */
-export async function readStatementStatistics({
-  client,
-  request,
-  server_version_num,
-}: Connection): Promise<StatementStatistics> {
+export async function readStatementStatistics(connection: Connection): Promise<StatementStatistics> {
+  const {client, server_version_num} = connection;
   const {text} = pickVariant(statementStatisticsQuery, server_version_num);
   const [{target}, {rows}] = await Promise.all([
-    readTarget(client, request),
+    readTarget(connection),
     client.query<StatementStatisticsRow>({text}),
   ]);
   const [row] = rows;

@@ -1,0 +1,57 @@
+/**
+ * Which server it is, whatever address leads to it. A standby, and a copy of the data directory, share the
+ * system_identifier and the database's oid: only `started_at` tells those apart, and only until a restart.
+ */
+export type ServerIdentity = {
+  /** Made by initdb; null where the role may not call pg_control_system(). */
+  system_identifier: string | null;
+  /** Another one once the database was dropped and created again. */
+  database_oid: string;
+  is_in_recovery: boolean;
+  /** Start of the postmaster, ISO 8601 UTC with microseconds. */
+  started_at: string;
+};
+
+/**
+ * `restarted`: the same system_identifier and another start, so a restart, a failover or a copy. `promoted`: the
+ * same postmaster left recovery. `unknown`: nothing proves that they are the same or two.
+ */
+type Likeness = 'same' | 'restarted' | 'promoted' | 'unknown' | 'other';
+
+export function compareServers(before: ServerIdentity, now: ServerIdentity): Likeness {
+  if (before.database_oid !== now.database_oid) return 'other';
+  const isStartSame = before.started_at === now.started_at;
+  if (before.system_identifier === null || now.system_identifier === null) {
+    if (!isStartSame) return 'unknown';
+  } else if (before.system_identifier !== now.system_identifier) return 'other';
+  if (!isStartSame) return 'restarted';
+  return before.is_in_recovery === now.is_in_recovery ? 'same' : 'promoted';
+}
+
+/** How the two differ, with the name of each: `this is server …899042, not …028086`; null where they are the same. */
+export function serverDifference(before: ServerIdentity, now: ServerIdentity): string | null {
+  switch (compareServers(before, now)) {
+    case 'same':
+      return null;
+    case 'promoted':
+      return `${nameServer(now)} was promoted: it is a standby no longer`;
+    case 'restarted':
+      return `${nameServer(now)} started at ${now.started_at}, the one before at ${before.started_at}: it was restarted, or is a standby or a copy of it`;
+    case 'unknown':
+      return `this server started at ${now.started_at}, the one before at ${before.started_at}: whether they are the same cannot be told without pg_control_system()`;
+    case 'other':
+      return before.system_identifier === now.system_identifier
+        ? `${nameServer(now)} has the database with oid ${now.database_oid}, not ${before.database_oid}: it was dropped and created again`
+        : `this is ${nameServer(now, before)}, not ${nameServer(before, now)}`;
+  }
+}
+
+/** Short: the identifier's last digits, all of them beside one that ends alike. */
+export function nameServer(server: ServerIdentity, beside?: ServerIdentity): string {
+  const {system_identifier: id, started_at} = server;
+  if (id === null) return `the server started at ${started_at}`;
+  const isAmbiguous = beside?.system_identifier?.slice(-shownDigits) === id.slice(-shownDigits);
+  return `server ${isAmbiguous ? id : `…${id.slice(-shownDigits)}`}`;
+}
+
+const shownDigits = 6;
