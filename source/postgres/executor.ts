@@ -106,7 +106,7 @@ async function actInSteps(connection: Connection, step: Act): Promise<Applied> {
   if (transaction) await send({text: 'BEGIN'});
   try {
     for (const [name, value] of Object.entries(all)) await send(setting(name, value, transaction));
-    const answer = guard === undefined ? null : (await send(extended(guard.query))).rows[0];
+    const answer = guard === undefined ? null : (await readOnly(send, guard.query, transaction)).rows[0];
     if (guard !== undefined && !holds(guard.expect, answer ?? undefined)) {
       if (transaction) await send({text: 'ROLLBACK'});
       return {rows: [], row_count: 0, objection: objectionOf(guard, answer)};
@@ -131,13 +131,37 @@ function objectionOf({expect}: Verification, answer: Row | null | undefined): st
   return typeof value === 'string' ? value : null;
 }
 
-/** A query that changes nothing. */
+/** The rows of a query that cannot change anything: not the data, and not the session's settings either. */
 function look(connection: Connection, query: Sql, timeout_ms: number): Promise<PgResult> {
-  const patient = Math.max(timeout_ms, lookWithinMs);
-  return actAtOnce(connection, {apply: query, timeout_ms: patient, transaction: false});
+  const patient = {timeout_ms: Math.max(timeout_ms, lookWithinMs)};
+  const send = (each: PgQuery) => connection.client.query<Row>({...each, ...patience(patient)});
+  return readOnly(send, query, false, [setting('statement_timeout', String(patient.timeout_ms), true)]);
 }
 
 const lookWithinMs = 2000;
+
+/**
+ * Runs a query read-only and rolls it back, which also takes back what set_config() sets: in a transaction of its
+ * own, or in a subtransaction of the one that acts next. Written at once: the transaction ends whatever the query does.
+ */
+async function readOnly(
+  send: (query: PgQuery) => Promise<PgResult>,
+  query: Sql,
+  isWithin: boolean,
+  settings: PgQuery[] = [],
+): Promise<PgResult> {
+  const before = isWithin
+    ? [{text: `SAVEPOINT ${savepoint}`}, setting('transaction_read_only', 'on', true)]
+    : [{text: 'BEGIN READ ONLY'}];
+  const after = {text: isWithin ? `ROLLBACK TO SAVEPOINT ${savepoint}` : 'ROLLBACK'};
+  const statement = extended(query);
+  const queries = [...before, ...settings, statement, after];
+  const results = await Promise.allSettled(queries.map(send));
+  for (const result of results) if (result.status === 'rejected') throw withDetail(result.reason);
+  return (results[queries.indexOf(statement)] as PromiseFulfilledResult<PgResult>).value;
+}
+
+const savepoint = 'poolctl_guard';
 
 function extended({text, values}: Sql): PgQuery {
   return {text, values, queryMode: 'extended'};
@@ -152,7 +176,7 @@ function setting(name: string, value: string, isLocal: boolean): PgQuery {
 }
 
 /** The server's own timeout comes first (0: none); this one is for a server that no longer answers at all. */
-function patience({timeout_ms}: Omit<Act, 'apply'>): {query_timeout?: number} {
+function patience({timeout_ms}: Pick<Act, 'timeout_ms'>): {query_timeout?: number} {
   return timeout_ms === 0 ? {} : {query_timeout: timeout_ms + 2000};
 }
 

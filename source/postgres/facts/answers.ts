@@ -3,20 +3,21 @@ import type {Row} from '../../core/facts/facts.ts';
 import {redactSecrets} from '../../core/redact.ts';
 import type {Sql} from '../../core/step.ts';
 import type {Connection} from '../connect.ts';
+import {readAlone} from '../read-alone.ts';
 import {isAboutOneQuery} from '../sections.ts';
 
 /**
- * What the watching connection answers to queries that a team wrote: it is read-only, whatever they hold. Throws
- * AbortError for a query that the server refuses: exit 5 where a privilege is missing, else 2.
+ * What the server answers to queries that a team wrote, each in a read-only transaction of its own that is rolled back.
+ * Throws AbortError for a query that the server refuses: exit 5 where a privilege is missing, else 2.
  */
 export async function readAnswers(
-  {client}: Connection,
+  {bare}: Connection,
   queries: Record<string, Sql>,
 ): Promise<Record<string, Row[]>> {
   const answers: Record<string, Row[]> = {};
-  for (const [name, {text, values}] of Object.entries(queries)) {
+  for (const [name, query] of Object.entries(queries)) {
     try {
-      answers[name] = (await client.query<Row>({text, values, queryMode: 'extended'})).rows;
+      answers[name] = await readAlone<Row>(bare, query);
     } catch (error) {
       throw refused(name, error);
     }

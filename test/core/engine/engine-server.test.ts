@@ -1,4 +1,4 @@
-import {afterAll, beforeAll, expect, it, onTestFinished} from 'vitest';
+import {afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished} from 'vitest';
 import {AbortError} from '../../../source/core/errors.ts';
 import type {Executor} from '../../../source/core/ports.ts';
 import {connect} from '../../../source/postgres/connect.ts';
@@ -113,6 +113,69 @@ describeEachMajor('acting on a server', major => {
     const verifying = executor.verify(verification(client.processID), 20_000);
     await client.end();
     expect(await verifying).toBe(true);
+  });
+
+  describe('what only looks', () => {
+    const writing = {
+      query: {text: 'INSERT INTO public.looked VALUES (1) RETURNING id', values: []},
+      expect: {column: 'id', op: '=' as const, value: 1},
+    };
+    /** A session's setting, not its transaction's: what comes next would run with it. */
+    const opening = {
+      query: {
+        text: "SELECT set_config('default_transaction_read_only', 'off', false) AS a, set_config('transaction_read_only', 'off', false) AS b, set_config('search_path', 'public', false) AS path",
+        values: [],
+      },
+      expect: {column: 'path', op: '=' as const, value: 'public'},
+    };
+    const isTrue = {
+      query: {text: 'SELECT true AS yes', values: []},
+      expect: {column: 'yes', op: '=' as const, value: true},
+    };
+    const insert = {text: 'INSERT INTO public.looked VALUES (2)', values: []};
+    const settings = {text: "SELECT current_setting('search_path') AS path", values: []};
+    const written = async () =>
+      (await server.query<{id: number}>('SELECT id FROM looked ORDER BY id')).map(({id}) => id);
+    beforeEach(async () => {
+      await server.query('CREATE TABLE IF NOT EXISTS looked (id int)');
+      await server.query('TRUNCATE looked');
+      await server.query('GRANT ALL ON looked TO app');
+    });
+
+    it('cannot write', async () => {
+      const executor = createTestExecutor();
+      expect(await rejection(executor.verify(writing, 0))).toMatchObject({code: '25006'});
+      expect(await rejection(executor.read(writing.query, 0))).toMatchObject({code: '25006'});
+      for (const transaction of [true, false]) {
+        const acting = executor.apply({apply: insert, guard: writing, timeout_ms: 5000, transaction});
+        expect(await rejection(acting)).toMatchObject({code: '25006'});
+      }
+      expect(await written()).toEqual([]);
+    });
+
+    it('leaves the session as it was', async () => {
+      const executor = createTestExecutor();
+      // 25001: a transaction that has begun to read is not opened for writing.
+      const opened = await executor.verify(opening, 0).catch((error: {code?: string}) => error.code);
+      expect(opened).toBe('25001');
+      const path = {
+        ...opening,
+        query: {...opening.query, text: "SELECT set_config('search_path', 'public', false) AS path"},
+      };
+      expect(await executor.verify(path, 0)).toBe(true);
+      expect(await executor.read(settings, 0)).toEqual([{path: 'pg_catalog'}]);
+      for (const transaction of [true, false]) {
+        const {rows} = await executor.apply({apply: settings, guard: path, timeout_ms: 5000, transaction});
+        expect(rows).toEqual([{path: 'pg_catalog'}]);
+      }
+    });
+
+    it('keeps no act from writing', async () => {
+      const executor = createTestExecutor();
+      for (const transaction of [true, false])
+        await executor.apply({apply: insert, guard: isTrue, timeout_ms: 5000, transaction});
+      expect(await written()).toEqual([2, 2]);
+    });
   });
 
   it('is told that no slot is left before anything is sent: exit 4, and the journal says so', async () => {
