@@ -1,7 +1,6 @@
 import {counted, formatAge} from '../source/core/format.ts';
 import {completeParams, readChoice, readValues, writeText} from '../source/core/parameters.ts';
 import type {Finding, Parameter, ParameterValues, Plan, Protected, Recipe} from '../source/core/recipe.ts';
-import {redactLiterals} from '../source/core/redact.ts';
 import {absence, absentNames} from '../source/core/sessions/absent-names.ts';
 import {leftAlone, type Protection, protectionOf, subjectOf} from '../source/core/sessions/protection.ts';
 import {filterParameters, matchesCriteria, readCriteria} from '../source/core/sessions/session-parameters.ts';
@@ -17,6 +16,7 @@ import {
   type StatementClass,
   statementClasses,
 } from '../source/core/sessions/statement-classes.ts';
+import {redactLiterals} from '../source/core/shown-sql.ts';
 import type {Backend, Snapshot} from '../source/core/snapshot.ts';
 
 /** Beyond the most patient class: no report takes so long. */

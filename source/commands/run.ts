@@ -1,3 +1,4 @@
+import {type ActingRecipe, canAct, planRecipe} from '../core/engine/plan.ts';
 import {type WorldPorts, watchWorld} from '../core/engine/world.ts';
 import {AbortError, type ExitCode, exitCodes, usageError} from '../core/errors.ts';
 import type {FactNeeds, Facts} from '../core/facts/facts.ts';
@@ -22,12 +23,10 @@ export async function runRecipe(ports: RunPorts, id: string | undefined, flags: 
   const snapshot = await ports.read();
   const asked = await askForMissing(ports, recipe, params, snapshot);
   const facts = recipe.needs ? await ports.gather(recipe.needs(asked)) : {};
-  const plan = recipe.plan(snapshot, {...recipe.defaults?.(snapshot, facts), ...asked}, facts);
+  const plan = planRecipe(recipe, snapshot, {...recipe.defaults?.(snapshot, facts), ...asked}, facts);
   const world = watchWorld(recipe, plan.params, ports);
   return carryOutPlan(ports, plan, {target: snapshot.target, world}, flags);
 }
-
-type ActingRecipe = Recipe & Required<Pick<Recipe, 'plan'>>;
 
 function findRecipe(recipes: readonly Recipe[], id: string | undefined): ActingRecipe {
   const recipe = recipes.find(each => each.id === id);
@@ -40,10 +39,6 @@ function findRecipe(recipes: readonly Recipe[], id: string | undefined): ActingR
   if (!canAct(recipe))
     throw usageError(`${recipe.id} is advice: it changes nothing`, "'poolctl recipes' lists those that act");
   return recipe;
-}
-
-function canAct(recipe: Recipe): recipe is ActingRecipe {
-  return recipe.plan !== undefined;
 }
 
 function readParams(settings: readonly string[]): ParameterValues {

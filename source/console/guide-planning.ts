@@ -1,3 +1,4 @@
+import {canAct, planRecipe} from '../core/engine/plan.ts';
 import {AbortError} from '../core/errors.ts';
 import {type ParameterProblem, problemOf} from '../core/parameter-problem.ts';
 import type {Parameter, Recipe} from '../core/recipe.ts';
@@ -70,10 +71,10 @@ function withDefaults(state: ConsoleState, guide: Guide, recipe: Recipe): Guide 
 
 function makePlan(state: ConsoleState, guide: Guide, recipe: Recipe): Updated {
   const refused = refuse(state, guide, recipe);
-  if (refused !== null || state.snapshot === null || recipe.plan === undefined)
+  if (refused !== null || state.snapshot === null || !canAct(recipe))
     return refused ?? only(withGuide(state, guide));
   try {
-    const plan = recipe.plan(state.snapshot, valuesOf(guide), guide.facts ?? {});
+    const plan = planRecipe(recipe, state.snapshot, valuesOf(guide), guide.facts ?? {});
     return showGuide(state, {...guide, plan, stage: 'preview', error: null, scroll: 0});
   } catch (error) {
     return showGuide(state, withError(guide, recipe, error));

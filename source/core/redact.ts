@@ -1,25 +1,25 @@
-/**
- * A statement without its literals, comments and line breaks: strings, numbers, bit strings and dollar quotes
- * become `?`. What is left says what a session did, not with whose data. A statement cut off inside a literal
- * (track_activity_query_size) loses the rest.
- */
-export function redactLiterals(sql: string): string {
-  return sql.replace(token, replaceToken).replace(/\s+/g, ' ').trim();
+/** Text to be shown, or about to be; never one that is executed (see step.ts). */
+export type Showable = string & {readonly use?: 'shown'};
+
+/** Passwords in URLs, in `PASSWORD '...'`, in conninfo strings, JSON and headers: whatever text it is, they do not pass. */
+export function redactSecrets(text: Showable): string {
+  if (!mayHoldOne.test(text)) return text;
+  return patterns.reduce((shown: string, [pattern, by]) => shown.replace(pattern, by), text);
 }
 
-/** Passwords in URLs, in `PASSWORD '...'`, in conninfo strings: whatever text it is, they do not pass. */
-export function redactSecrets(text: string): string {
-  return text
-    .replace(urlCredentials, '$1***@')
-    .replace(urlParameter, '$1***')
-    .replace(passwordClause, '$1***')
-    .replace(passwordSetting, '$1***');
-}
-
-/** The same for every string in a plain value. */
-export function redactDeep<T>(value: T): T {
+/** The same for every string in a plain value; one that holds what is executed is a type error. */
+export function redactDeep<T extends ShowableValue>(value: T): T {
   return redactValue(value) as T;
 }
+
+type ShowableValue =
+  | Showable
+  | number
+  | boolean
+  | null
+  | undefined
+  | readonly ShowableValue[]
+  | {readonly [key: string]: ShowableValue};
 
 function redactValue(value: unknown): unknown {
   if (typeof value === 'string') return redactSecrets(value);
@@ -28,38 +28,50 @@ function redactValue(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).map(([key, member]) => [key, redactValue(member)]));
 }
 
-// Alternatives in the order of PostgreSQL's own scanner (scan.l); what must stay as it is comes as a group.
-const token = new RegExp(
-  [
-    /--[^\n]*/, // a comment to the end of the line
-    /\/\*[\s\S]*?(?:\*\/|$)/, // a comment, nested ones cut at the first end: the rest is redacted as SQL
-    /[eE]'(?:[^'\\]|\\[\s\S]|'')*(?:'|$)/, // an escape string
-    /(?:[uU]&|[bBxXnN])?'(?:[^']|'')*(?:'|$)/, // a string, a bit string
-    /\$(?:[A-Za-z_\u0080-\uffff][\w\u0080-\uffff]*)?\$[\s\S]*/, // a dollar quote: its end is found in replaceToken
-    /("(?:[^"]|"")*(?:"|$))/, // a quoted identifier
-    /(\$\d+)/, // a parameter
-    /([A-Za-z_\u0080-\uffff][\w$\u0080-\uffff]*)/, // an identifier or keyword, digits and all
-    /0[xXoObB][\da-fA-F_]+|(?:\d[\d_]*\.?[\d_]*|\.\d[\d_]*)(?:[eE][+-]?\d+)?/, // a number
-  ]
-    .map(({source}) => source)
-    .join('|'),
-  'g',
-);
-
-function replaceToken(text: string, ...groups: unknown[]): string {
-  if (groups.slice(0, 3).some(kept => kept !== undefined)) return text;
-  if (text.startsWith('--') || text.startsWith('/*')) return ' ';
-  const quote = /^\$[^$]*\$/.exec(text)?.[0];
-  if (quote === undefined) return '?';
-  const end = text.indexOf(quote, quote.length);
-  return end === -1 ? '?' : `?${redactLiterals(text.slice(end + quote.length))}`;
+/** The same in text whose SQL literals are masked already. */
+export function redactBesideSql(text: Showable): string {
+  if (!mayHoldOne.test(text)) return text;
+  return besideSql.reduce((shown: string, [pattern, by]) => shown.replace(pattern, by), text);
 }
+
+/** Asked first, so that the costly patterns run on few texts. */
+const mayHoldOne =
+  /passw|passphrase|passfile|secret|token|key|:\/\/|bearer|basic|curl|wget|AKIA|ASIA|PRIVATE/i;
 
 // Up to the last @: a password written without percent-encoding may hold one, or a slash.
 const urlCredentials = /(\b[a-z][a-z0-9+.-]*:\/\/[^\s/:@]*:)\S*@/gi;
-const urlParameter = /([?&](?:password|sslpassword|passfile|api_key)=)[^&\s"']+/gi;
-/** What may stand between PASSWORD and its literal, and the literal in each of its spellings, cut off ones too. */
+const urlParameter =
+  /([?&](?:password|sslpassword|passfile|(?:api|access|secret|auth)[_-]?key|(?:access_|auth_|refresh_)?token|client_secret|secret|signature|sig)=)[^&\s"']+/gi;
+/**
+ * What may stand between PASSWORD and its literal, and the literal in each of its spellings, cut off ones too. Behind
+ * a quote it is a key: `payload->>'password'`.
+ */
 const passwordClause =
-  /(\bpassword\b"?(?:\s|--[^\n]*\n|\/\*[\s\S]*?\*\/|\bto\b)*)(?:(?:[eE]|[uU]&)?'(?:[^'\\]|\\[\s\S]|'')*(?:'|$)(?:\s*\n\s*'(?:[^']|'')*(?:'|$))*|\$(\w*)\$[\s\S]*?(?:\$\2\$|$))/gi;
+  /((?<!['])\bpassword\b"?(?:\s|--[^\n]*\n|\/\*[\s\S]*?\*\/|\bto\b)*)(?:(?:[eE]|[uU]&)?'(?:[^'\\]|\\[\s\S]|'')*(?:'|$)(?:\s*\n\s*'(?:[^']|'')*(?:'|$))*|\$(\w*)\$[\s\S]*?(?:\$\2\$|$))/gi;
 const passwordSetting =
   /(\b(?:pg)?(?:ssl)?password\s*=\s*)(?:''[^']*(?:''|$)|'(?:[^'\\]|\\.)*'|"[^"]*"|[^\s&"',;]+)/gi;
+/** `"token": "..."`, with the quotes of JSON in a string escaped or not. */
+const jsonMember =
+  /(\\?"[\w.-]*(?:passw(?:or)?d|passphrase|secret|token|(?:api|access|secret|private|auth)[_-]?key|credentials?|authorization)s?\\?"\s*:\s*)(?:\\?"(?:[^"\\]|\\(?!")[\s\S]|\\"(?![,}\s\]]))*(?:\\?"|$)|-?\d+)/gi;
+const header = /(\b(?:bearer|basic)\s+)[A-Za-z0-9+/._~=-]{6,}/gi;
+const authorization = /(\b(?:authorization|x-api-key)\s*[:=]\s*)(?!(?:bearer|basic)\b)[^\s'",;]+/gi;
+/** `curl -u user:password` */
+const commandLine =
+  /(\s(?:-u|--user|--password|--token)[= ]\s*)(?:[^\s'"]+:[^\s'"]+|(?<=(?:--password|--token)[= ])[^\s'"]+)/gi;
+const awsKey = /\b(?:AKIA|ASIA)[A-Z0-9]{16}\b/g;
+const awsSecret = /(\baws_?(?:secret_?access_?key|session_?token)\s*[=:]\s*)[^\s'",;]+/gi;
+const privateKey = /(-----BEGIN [A-Z ]*PRIVATE KEY-----)[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)/g;
+
+const besideSql: readonly (readonly [RegExp, string])[] = [
+  [urlCredentials, '$1***@'],
+  [urlParameter, '$1***'],
+  [passwordSetting, '$1***'],
+  [jsonMember, '$1"***"'],
+  [header, '$1***'],
+  [authorization, '$1***'],
+  [commandLine, '$1***'],
+  [awsSecret, '$1***'],
+  [awsKey, '***'],
+  [privateKey, '$1***'],
+];
+const patterns = [[passwordClause, '$1***'] as const, ...besideSql];

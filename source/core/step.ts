@@ -1,7 +1,18 @@
 import type {FileChange} from './engine/file-change.ts';
 
+/**
+ * Text that is executed as it stands, never redacted nor sanitised: what redacts or shows takes `Showable` and so
+ * refuses it. `shownLines` and `shownText` (engine/step-text.ts) make of it what is shown.
+ */
+export type ExecutableText = string & {readonly use?: 'executed'};
+
 /** SQL and its parameters; identifiers inside `text` come from `quoteIdentifier` alone. */
-export type Sql = {text: string; values: (string | number | boolean | null | (string | number)[])[]};
+export type Sql = {
+  text: ExecutableText;
+  values: (string | number | boolean | null | (string | number)[])[];
+  /** The journal's stand-in for what holds a secret: the text is empty and nothing of it can be executed. */
+  withheld?: true;
+};
 
 /** A verification that can be written down: run `query`, compare `column` of its first row with `value`. */
 export type Verification = {
@@ -28,6 +39,8 @@ export type SqlStep = {
   apply: Sql;
   /** `unneeded`: it leaves nothing to take back and harms nothing (ANALYZE), so that nobody has to allow it. */
   undo: Undo | 'irreversible' | 'unneeded';
+  /** Its undo would hold what looks like a secret, which the journal does not keep: why it is irreversible. */
+  holds_secret?: true;
   verify: Verification;
   /** Sweeps away what a failed `apply` leaves behind, where `guard` finds it: the invalid index of a failed build. */
   cleanup?: Cleanup;
@@ -59,10 +72,13 @@ export function undoOf({undo}: Pick<SqlStep, 'undo'>): Undo | null {
 }
 
 /** What a preview and the journal say of a step's undo; null where there is one to be shown. */
-export function withoutUndoText({undo}: Pick<SqlStep, 'undo'>): string | null {
+export function withoutUndoText({undo, holds_secret}: Pick<SqlStep, 'undo' | 'holds_secret'>): string | null {
   if (undo === 'unneeded') return 'needs no undo';
-  return undo === 'irreversible' ? 'cannot be undone' : null;
+  if (undo !== 'irreversible') return null;
+  return holds_secret ? `cannot be undone: ${secretReason}` : 'cannot be undone';
 }
+
+export const secretReason = 'it would take what looks like a secret, which the journal does not keep';
 
 export type Cleanup = {guard: Verification; apply: Sql; settings?: Record<string, string>};
 
@@ -78,6 +94,8 @@ export type FileStep = {
   subject: string;
   path: string;
   change: FileChange;
+  /** The change holds what looks like a secret, which the journal does not keep: it cannot be undone. */
+  holds_secret?: true;
   /** The change as a person reads it, `-` and `+` first in a line; without secrets. */
   diff: string[];
 };

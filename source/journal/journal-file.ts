@@ -14,10 +14,10 @@ import {
   parseEntry,
   type UnfinishedIntent,
 } from '../core/chain/journal-chain.ts';
+import {journaled} from '../core/chain/journaled.ts';
 import {createRunTracker, type IsThere} from '../core/chain/under-way.ts';
 import {AbortError, exitCodes} from '../core/errors.ts';
 import type {Journal} from '../core/ports.ts';
-import {redactDeep} from '../core/redact.ts';
 import {type Claim, claimEntry, removeOldClaims} from './claim.ts';
 import {readLines, readTail, type Tail} from './journal-lines.ts';
 import {fateOf} from './owner.ts';
@@ -110,7 +110,7 @@ async function appendClaimed(
     const tail = await readTail(handle);
     const end = verifiedEnd(context, tail);
     if (tail.torn.length > 0) await putAside(context, handle, tail);
-    const entry = chainEntry(redactDeep(draft), end, context.now().toISOString(), sha256);
+    const entry = chainEntry(journaled(draft), end, context.now().toISOString(), sha256);
     await writeLine(handle, `${canonicalJson(entry)}\n`, tail.end);
     isWritten = true;
     await handle.sync();

@@ -1,5 +1,6 @@
 import {setTimeout as sleep} from 'node:timers/promises';
 import {holds} from '../core/engine/verification.ts';
+import {BugError} from '../core/errors.ts';
 import type {Act, Applied, Executor} from '../core/ports.ts';
 import {quoteIdentifier} from '../core/quote.ts';
 import type {Sql, Verification} from '../core/step.ts';
@@ -163,7 +164,8 @@ async function readOnly(
 
 const savepoint = 'poolctl_guard';
 
-function extended({text, values}: Sql): PgQuery {
+function extended({text, values, withheld}: Sql): PgQuery {
+  if (withheld) throw new BugError('what the journal withheld cannot be executed');
   return {text, values, queryMode: 'extended'};
 }
 

@@ -1,5 +1,6 @@
 import {describe, expect, it} from 'vitest';
-import {redactDeep, redactLiterals, redactSecrets} from '../../source/core/redact.ts';
+import {redactDeep, redactSecrets} from '../../source/core/redact.ts';
+import {redactLiterals} from '../../source/core/shown-sql.ts';
 
 describe('redactLiterals', () => {
   it.each([

@@ -9,7 +9,9 @@ export type FileChange =
   /** `before` must occur exactly once. */
   | {kind: 'replace'; before: string; after: string}
   /** Query parameters of the URL that `variable` of an .env file holds; null is "not there". */
-  | {kind: 'url_parameters'; variable: string; before: UrlParameters; after: UrlParameters};
+  | {kind: 'url_parameters'; variable: string; before: UrlParameters; after: UrlParameters}
+  /** The journal's stand-in for one that holds a secret: it fits no text. */
+  | {kind: 'withheld'};
 
 export type UrlParameters = Record<string, string | null>;
 
@@ -17,6 +19,7 @@ export type UrlParameters = Record<string, string | null>;
  * The file's text after the change; null is "no file". `undefined` where the change does not fit the text any more.
  */
 export function applyChange(text: string | null, change: FileChange): string | null | undefined {
+  if (change.kind === 'withheld') return undefined;
   if (change.kind === 'create') return text === null ? change.text : undefined;
   if (text === null) return undefined;
   if (change.kind === 'remove') return text === change.text ? null : undefined;
@@ -27,6 +30,8 @@ export function applyChange(text: string | null, change: FileChange): string | n
 /** The change that takes this one back. */
 export function invertChange(change: FileChange): FileChange {
   switch (change.kind) {
+    case 'withheld':
+      return change;
     case 'create':
       return {kind: 'remove', text: change.text};
     case 'remove':

@@ -4,7 +4,8 @@ import {AbortError, exitCodes, usageError} from '../errors.ts';
 import {counted} from '../format.ts';
 import type {StepResult} from '../ports.ts';
 import type {Plan, Protected} from '../recipe.ts';
-import {type SqlStep, type Step, undoOf, withoutUndoText} from '../step.ts';
+import {type SqlStep, type Step, secretReason, undoOf, withoutUndoText} from '../step.ts';
+import {isWithheld, wasRedacted} from '../step-secrets.ts';
 import {invertChange} from './file-change.ts';
 
 type RunEntry = JournalEntry & {event: 'run'};
@@ -143,7 +144,10 @@ function whyNot(step: Step, result: StepResult | null, undone_by: RunEntry | nul
   if (step.kind === 'advice') return 'advice: poolctl changed nothing';
   if (result?.outcome === 'failed') return 'it failed: nothing was changed';
   if (result?.outcome === 'skipped') return 'it was left alone: nothing was changed';
-  return step.kind === 'sql' ? withoutUndoText(step) : null;
+  if (step.holds_secret) return `cannot be undone: ${secretReason}`;
+  const undo = step.kind === 'sql' ? (withoutUndoText(step) ?? undoOf(step)) : step.change;
+  if (typeof undo === 'string') return undo;
+  return wasRedacted(undo) ? 'cannot be undone: this journal masked what looked like a secret in it' : null;
 }
 
 function invertStep(step: Step): Step {
@@ -153,7 +157,9 @@ function invertStep(step: Step): Step {
   }
   const undo = step.kind === 'sql' ? undoOf(step) : null;
   if (step.kind !== 'sql' || undo === null) return {...step, title};
-  return {...withoutMeans(step), title, ...undo, undo: redoOf(step)};
+  const redo = redoOf(step);
+  const back = isWithheld(redo) ? {undo: 'irreversible' as const, holds_secret: true as const} : {undo: redo};
+  return {...withoutMeans(step), title, ...undo, ...back};
 }
 
 /** What goes stands before what comes, as in any diff. */
@@ -170,6 +176,7 @@ function invertDiff(diff: readonly string[]): string[] {
 function sweepStep(step: Step): SqlStep | null {
   const undo = step.kind === 'sql' ? undoOf(step) : null;
   if (step.kind !== 'sql' || step.cleanup === undefined || undo === null) return null;
+  if (isWithheld(step.cleanup) || wasRedacted(step.cleanup)) return null;
   const {guard, apply} = step.cleanup;
   const {verify, progress} = undo;
   const means = {guard, apply, verify, ...(progress !== undefined && {progress})};

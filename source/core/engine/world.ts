@@ -3,6 +3,7 @@ import type {FactNeeds, Facts} from '../facts/facts.ts';
 import type {ParameterValues, Recipe} from '../recipe.ts';
 import type {Snapshot} from '../snapshot.ts';
 import type {EnginePorts, Recheck} from './engine.ts';
+import {canAct, planRecipe} from './plan.ts';
 import {slotsOf} from './run-state.ts';
 
 export type WorldPorts = {
@@ -31,7 +32,7 @@ export function watchWorld(
       const isFirst = planned === null;
       if (isFirst || recipe.needs === undefined) {
         const facts = recipe.needs ? await gather(recipe.needs(params)) : {};
-        const plan = recipe.plan?.(snapshot, params, facts);
+        const plan = canAct(recipe) ? planRecipe(recipe, snapshot, params, facts) : undefined;
         protectedNow = new Map(plan?.left_alone.map(({subject, reason}) => [subject, reason]));
         planned = new Set(plan?.steps.map(canonicalJson));
       }

@@ -1,5 +1,5 @@
 import {quoteIdentifier} from '../quote.ts';
-import {redactLiterals} from '../redact.ts';
+import {redactLiterals} from '../shown-sql.ts';
 import type {Measure} from '../step.ts';
 import type {IndexProposal, Served} from './index-advice.ts';
 

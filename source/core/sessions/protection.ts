@@ -1,6 +1,6 @@
 import {quoteIdentifier} from '../quote.ts';
 import type {Protected} from '../recipe.ts';
-import {redactLiterals} from '../redact.ts';
+import {redactLiterals} from '../shown-sql.ts';
 import type {Backend, Snapshot} from '../snapshot.ts';
 
 export type Protection = {reason: string; is_forbidden: boolean};

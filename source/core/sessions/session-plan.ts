@@ -1,7 +1,7 @@
 import {counted, formatAge} from '../format.ts';
 import {type LockNode, lockTree} from '../reading/lock-tree.ts';
 import type {GroupKey, Protected, WatchedGroup} from '../recipe.ts';
-import {redactLiterals} from '../redact.ts';
+import {redactLiterals} from '../shown-sql.ts';
 import type {Backend, Snapshot} from '../snapshot.ts';
 import {describeBackend, leftAlone, protectionOf, subjectOf} from './protection.ts';
 import {matchesCriteria, type NamedSession, type SessionCriteria} from './session-parameters.ts';

@@ -1,0 +1,28 @@
+import type {Facts} from '../facts/facts.ts';
+import {counted} from '../format.ts';
+import type {ParameterValues, Plan, Recipe} from '../recipe.ts';
+import type {Snapshot} from '../snapshot.ts';
+import {secretReason} from '../step.ts';
+import {withoutSecretUndo} from '../step-secrets.ts';
+
+export type ActingRecipe = Recipe & Required<Pick<Recipe, 'plan'>>;
+
+export function canAct(recipe: Recipe): recipe is ActingRecipe {
+  return recipe.plan !== undefined;
+}
+
+/** Every plan there is comes from here: the recipe's, with what cannot be undone told. Throws what the recipe throws. */
+export function planRecipe(
+  recipe: ActingRecipe,
+  snapshot: Snapshot,
+  params: ParameterValues,
+  facts: Facts,
+): Plan {
+  const plan = recipe.plan(snapshot, params, facts);
+  const steps = plan.steps.map(withoutSecretUndo);
+  const secret = steps.flatMap((step, at) => (step.kind !== 'advice' && step.holds_secret ? [at + 1] : []));
+  if (secret.length === 0) return plan;
+  const which =
+    secret.length === 1 ? `Step ${secret[0]}` : `${counted(secret.length, 'step')} (${secret.join(', ')})`;
+  return {...plan, steps, explanation: [...plan.explanation, `${which} cannot be undone: ${secretReason}.`]};
+}

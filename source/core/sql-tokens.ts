@@ -1,0 +1,104 @@
+/**
+ * A word of SQL as PostgreSQL's own scanner cuts it (scan.l): what a text is made of without knowing what it means.
+ * Texts that were cut off (track_activity_query_size) end in a token that goes to the end.
+ */
+export type SqlToken = {
+  kind:
+    | 'space'
+    | 'comment'
+    /** In quotes of any kind, dollar quotes too. */
+    | 'string'
+    | 'number'
+    /** `"name"` */
+    | 'quoted'
+    /** `$1` */
+    | 'parameter'
+    | 'word'
+    | 'operator'
+    /** One character: a parenthesis, a comma. */
+    | 'mark';
+  text: string;
+};
+
+/** Every character of `sql` is in exactly one token. */
+export function sqlTokens(sql: string): SqlToken[] {
+  const tokens: SqlToken[] = [];
+  for (let at = 0; at < sql.length; ) {
+    const token = tokenAt(sql, at);
+    tokens.push(token);
+    at += token.text.length;
+  }
+  return tokens;
+}
+
+/**
+ * A plain string whose last character is a backslash: under standard_conforming_strings = off it goes on, and what
+ * stands behind it is still the string's.
+ */
+export function mayGoOn({kind, text}: SqlToken): boolean {
+  return kind === 'string' && /^'/.test(text) && /(?:^|[^\\])(?:\\\\)*\\'$/.test(text);
+}
+
+/** What a string literal holds, without its quotes; its escapes stay. */
+export function literalContent(text: string): string {
+  const tag = /^\$[^$]*\$/.exec(text)?.[0];
+  if (tag !== undefined) return text.slice(tag.length, text.endsWith(tag) ? -tag.length : undefined);
+  const from = text.indexOf("'") + 1;
+  return text.slice(from, text.length > from && text.endsWith("'") ? -1 : undefined).replaceAll("''", "'");
+}
+
+function tokenAt(sql: string, at: number): SqlToken {
+  if (sql.startsWith('/*', at)) return {kind: 'comment', text: sql.slice(at, commentEnd(sql, at))};
+  token.lastIndex = at;
+  const match = token.exec(sql);
+  const text = match?.[0] ?? '';
+  const kind = kinds.find((_, index) => match?.[index + 1] !== undefined);
+  if (kind === undefined) return {kind: 'mark', text: sql.slice(at, at + 1)};
+  return kind === 'dollar' ? {kind: 'string', text: sql.slice(at, dollarEnd(sql, at, text))} : {kind, text};
+}
+
+/** Comments nest. */
+function commentEnd(sql: string, from: number): number {
+  let depth = 0;
+  commentMark.lastIndex = from;
+  for (let mark = commentMark.exec(sql); mark !== null; mark = commentMark.exec(sql)) {
+    depth += mark[0] === '/*' ? 1 : -1;
+    if (depth === 0) return commentMark.lastIndex;
+  }
+  return sql.length;
+}
+
+function dollarEnd(sql: string, from: number, tag: string): number {
+  const end = sql.indexOf(tag, from + tag.length);
+  return end === -1 ? sql.length : end + tag.length;
+}
+
+const commentMark = /\/\*|\*\//g;
+const kinds = [
+  'space',
+  'comment',
+  'string',
+  'dollar',
+  'quoted',
+  'parameter',
+  'word',
+  'number',
+  'operator',
+] as const;
+const token = new RegExp(
+  [
+    /(\s+)/,
+    // To the end of the line, and a carriage return ends one too.
+    /(--[^\n\r]*)/,
+    /([eE]'(?:[^'\\]|\\[\s\S]|'')*(?:'|\\?$)|(?:[uU]&|[bBxXnN])?'(?:[^']|'')*(?:'|$))/,
+    /(\$(?:[A-Za-z_\u0080-\uffff][\w\u0080-\uffff]*)?\$)/,
+    /((?:[uU]&)?"(?:[^"]|"")*(?:"|$))/,
+    /(\$\d+)/,
+    /([A-Za-z_\u0080-\uffff][\w$\u0080-\uffff]*)/,
+    /(0[xXoObB][\da-fA-F_]+|(?:\d[\d_]*\.?[\d_]*|\.\d[\d_]*)(?:[eE][+-]?\d+)?)/,
+    /((?:(?!--|\/\*)[-+*/<>=~!@#%^&|`?:])+)/,
+  ]
+    .map(({source}) => source)
+    .join('|'),
+  'y',
+);

@@ -1,0 +1,93 @@
+import {readFile, writeFile} from 'node:fs/promises';
+import {afterAll, beforeAll, beforeEach, expect, it} from 'vitest';
+import {canonicalJson} from '../../source/core/chain/canonical.ts';
+import type {JournalEntry} from '../../source/core/chain/journal.ts';
+import {chainEntry, emptyChain} from '../../source/core/chain/journal-chain.ts';
+import {sha256} from '../../source/journal/journal-file.ts';
+import {createActing} from '../commands/acting.ts';
+import {describeEachMajor, startTestServer, type TestServer} from '../helpers/server.ts';
+import {indexNamed} from './indexing.ts';
+
+const flags = {set: ['stats_age=0s'], yes: true};
+
+/** Their definitions hold what an eager redactor takes for a secret, or a secret indeed. */
+const definitions = {
+  key_name: "((payload ->> 'password'))",
+  escape: "(a) WHERE b = 'a\u001b[31mb\u202e'",
+  password: "(a) WHERE password = 'hush' AND b = 'y'",
+  url: "(a) WHERE c = 'http://u:hush@h'",
+};
+const exact = ['key_name', 'escape'] as const;
+const secret = ['password', 'url'] as const;
+
+describeEachMajor('statements that look like secrets', major => {
+  let server: TestServer;
+  beforeAll(async () => {
+    server = await startTestServer({major});
+  });
+  afterAll(() => server?.stop());
+  beforeEach(async () => {
+    await server.query('DROP TABLE IF EXISTS accounts');
+    await server.query('CREATE TABLE accounts (a int, b text, c text, password text, payload jsonb)');
+    for (const [name, definition] of Object.entries(definitions))
+      await server.query(`CREATE INDEX ${name} ON accounts ${definition}`);
+  });
+
+  it('are dropped and come back byte for byte, or were told to be irreversible', async () => {
+    const before = new Map<string, unknown>();
+    for (const name of exact) before.set(name, await indexNamed(server, name));
+    const acting = await createActing(server);
+    expect(await acting.run('drop-unused-indexes', {...flags, yes: false, dryRun: true})).toBe(0);
+    const undoOf = () =>
+      Object.fromEntries(acting.document().steps.map(({subject, undo}) => [subject, undo]));
+    for (const name of secret) expect(undoOf()[`index:public.${name}`]).toBe('irreversible');
+    for (const name of exact) expect(undoOf()[`index:public.${name}`]).toContain('CREATE INDEX CONCURRENTLY');
+    expect(acting.document().explanation).toContainEqual(
+      expect.stringMatching(/^2 steps \(.*\) cannot be undone: it would take what looks like a secret/),
+    );
+    expect(acting.data.join()).not.toContain('hush');
+
+    expect(await acting.run('drop-unused-indexes', flags)).toBe(0);
+    for (const name of Object.keys(definitions)) expect(await indexNamed(server, name)).toBeUndefined();
+    expect(await readFile(acting.journal.file, 'utf8')).not.toContain('hush');
+
+    expect(await acting.undo('r2', {yes: true})).toBe(0);
+    for (const name of exact) expect(await indexNamed(server, name)).toEqual(before.get(name));
+    expect(acting.document()).toMatchObject({
+      steps: [{outcome: 'verified'}, {outcome: 'verified'}],
+      left_alone: secret.map(() => ({reason: expect.stringContaining('looks like a secret')})),
+    });
+    expect(await acting.journal.verify()).toMatchObject({ok: true, unfinished: []});
+  });
+
+  it('are refused one by one where an older journal masked them', async () => {
+    const before = await indexNamed(server, 'key_name');
+    const acting = await createActing(server);
+    const set = ['stats_age=0s', 'index=public.key_name,public.escape'];
+    expect(await acting.run('drop-unused-indexes', {set, yes: true})).toBe(0);
+    await rewrite(acting.journal.file, text =>
+      text.replaceAll(/WHERE \(b = '[^']*'::text\)/g, "WHERE (password = ***::text) AND (b = 'y'::text)"),
+    );
+    const again = await createActing(server, {journal: acting.journal.file});
+    expect(await again.undo('r1', {yes: true})).toBe(0);
+    expect(again.document()).toMatchObject({
+      steps: [{subject: 'index:public.key_name', outcome: 'verified'}],
+      left_alone: [{subject: 'index:public.escape', reason: expect.stringContaining('this journal masked')}],
+    });
+    expect(await indexNamed(server, 'key_name')).toEqual(before);
+    expect(await indexNamed(server, 'escape')).toBeUndefined();
+  });
+});
+
+/** The journal as an older poolctl would have written it: its chain is whole. */
+async function rewrite(file: string, change: (text: string) => string): Promise<void> {
+  const lines = (await readFile(file, 'utf8')).trimEnd().split('\n');
+  let end = emptyChain;
+  const written = lines.map(line => {
+    const {seq: _s, hash: _h, previous: _p, at, ...draft} = JSON.parse(change(line)) as JournalEntry;
+    const entry = chainEntry(draft as JournalEntry, end, at, sha256);
+    end = {seq: entry.seq, hash: entry.hash};
+    return canonicalJson(entry);
+  });
+  await writeFile(file, `${written.join('\n')}\n`);
+}
