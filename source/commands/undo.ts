@@ -33,5 +33,6 @@ export async function undoRun(
     );
   }
   const world = {slots: async () => slotsOf((await ports.read()).budget)};
-  return carryOutPlan(ports, planUndo(journaled, acting_pid), {target, world}, flags);
+  const plan = planUndo(journaled, acting_pid, ports.engine.files?.host);
+  return carryOutPlan(ports, plan, {target, world}, flags);
 }

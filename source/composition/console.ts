@@ -1,3 +1,4 @@
+import {hostname} from 'node:os';
 import type {Flags} from '../commands/parse-call.ts';
 import {openConsole} from '../console/console.ts';
 import type {EnginePorts} from '../core/engine/engine.ts';
@@ -116,6 +117,7 @@ export async function runConsole(shell: Shell, request: ConnectionRequest, flags
           problem: reason ?? journalNotice,
           unfinished: open.filter(({acting_pid}) => acting_pid === null).length,
           underWay: journal.underWay(entries),
+          host: hostname(),
         };
       },
     },

@@ -1,27 +1,46 @@
 import {randomBytes} from 'node:crypto';
-import {mkdir, open, readFile, rename, rm, rmdir, stat, writeFile} from 'node:fs/promises';
+import {constants, type Stats} from 'node:fs';
+import {
+  type FileHandle,
+  link,
+  lstat,
+  mkdir,
+  open,
+  realpath,
+  rename,
+  rm,
+  rmdir,
+  stat,
+  unlink,
+  writeFile,
+} from 'node:fs/promises';
+import {hostname} from 'node:os';
 import {dirname} from 'node:path';
+import {decodeBytes, encodeBytes} from '../core/byte-text.ts';
 import {AbortError, exitCodes} from '../core/errors.ts';
-import type {Files} from '../core/ports.ts';
+import type {FileReplacement, Files} from '../core/ports.ts';
 
 /**
- * The files of this machine. A change is written beside the file, synced and renamed over it, its mode kept; a
- * folder comes and goes with the only file in it (to Prisma, a migration's folder without its file is an error).
+ * The files of this machine, byte for byte. A new file is written and synced beside the old one and renamed over it,
+ * with its owner and mode; a symbolic link is followed and stays one.
  */
 export const files: Files = {
+  host: hostname(),
   async read(path) {
     try {
-      return await readFile(path, 'utf8');
+      return (await readAt(path)).text;
     } catch (error) {
       if (codeOf(error) === 'ENOENT') return null;
       throw refused('read', path, error);
     }
   },
-  async write(path, text) {
+  async replace(path, replacement) {
     try {
-      if (text === null) await remove(path);
-      else await replace(path, text);
+      if (replacement.before === null) return await create(path, replacement);
+      if (replacement.after === null) return await remove(path, replacement);
+      return await overwrite(path, replacement.before, replacement.after);
     } catch (error) {
+      if (codeOf(error) === 'ENOENT') return false;
       throw refused('write', path, error);
     }
   },
@@ -30,51 +49,168 @@ export const files: Files = {
 /** A file that is its owner's alone, for it holds statements; what is no file, /dev/stdout, is written to. */
 export async function writePrivate(path: string, text: string): Promise<void> {
   try {
-    const isOther = await stat(path).then(
-      found => !found.isFile(),
-      () => false,
-    );
-    if (isOther) await writeFile(path, text);
-    else await replace(path, text, 0o600);
+    const found = await stat(path).catch(() => null);
+    if (found !== null && !found.isFile()) return await writeFile(path, text);
+    await mkdir(dirname(path), {recursive: true});
+    const place = found === null ? path : await realpath(path);
+    await throughTemporary(place, async (handle, temporary) => {
+      await fill(handle, Buffer.from(text), {mode: 0o600});
+      await rename(temporary, place);
+    });
   } catch (error) {
     throw refused('write', path, error);
   }
 }
 
-async function remove(path: string): Promise<void> {
-  await rm(path);
-  await rmdir(dirname(path)).catch((error: unknown) => {
-    // EEXIST: what some systems say instead.
-    if (!['ENOTEMPTY', 'EEXIST', 'EACCES', 'EPERM', 'EBUSY'].includes(codeOf(error) ?? '')) throw error;
+type Found = {text: string; stats: Stats};
+
+/** Throws where it is no file: a pipe or a device would be waited for. */
+async function readAt(path: string): Promise<Found> {
+  const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  try {
+    const stats = await handle.stat();
+    if (!stats.isFile()) throw unfit('it is not a regular file');
+    return {text: decodeBytes(await handle.readFile()), stats};
+  } finally {
+    await handle.close();
+  }
+}
+
+async function overwrite(path: string, before: string, after: string): Promise<boolean> {
+  const place = await realpath(path);
+  const old = await readAt(place);
+  if (old.text !== before) return false;
+  if (old.stats.nlink > 1) {
+    throw unfit(
+      `it has ${old.stats.nlink} names (hard links), and the change would not reach the others`,
+      'Edit it by hand, or make each name a file of its own.',
+    );
+  }
+  return throughTemporary(place, async (handle, temporary) => {
+    await fill(handle, encodeBytes(after), {mode: old.stats.mode & 0o7777, owner: old.stats});
+    if (!(await isUnchanged(path, place, old))) return false;
+    await rename(temporary, place);
+    return true;
   });
 }
 
-async function replace(path: string, text: string, forced?: number): Promise<void> {
-  const kept = await stat(path).then(
-    ({mode: bits}) => bits & 0o777,
-    () => 0o666 & ~process.umask(),
-  );
-  const mode = forced ?? kept;
-  await mkdir(dirname(path), {recursive: true});
-  const beside = `${path}.${randomBytes(4).toString('hex')}.tmp`;
+/** The last look before the rename: the same link, the same file, the same bytes. */
+async function isUnchanged(path: string, place: string, old: Found): Promise<boolean> {
+  if ((await realpath(path)) !== place) return false;
+  const {text, stats} = await readAt(place);
+  const isSame = stats.ino === old.stats.ino && stats.dev === old.stats.dev && stats.nlink === 1;
+  return isSame && text === old.text;
+}
+
+async function create(path: string, {after, folder}: FileReplacement): Promise<boolean> {
+  const place = await lstat(path).catch(() => null);
+  if (place?.isSymbolicLink()) throw unfit('it is a symbolic link to a file that does not exist');
+  if (place !== null) return false;
+  const isNewFolder = folder !== 'existing' && (await makeFolder(dirname(path)));
+  if (folder === 'new' && !isNewFolder) return false;
   try {
-    const handle = await open(beside, 'wx', mode);
-    try {
-      await handle.writeFile(text);
-      await handle.chmod(mode);
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-    await rename(beside, path);
+    return await throughTemporary(path, async (handle, temporary) => {
+      await fill(handle, encodeBytes(after ?? ''), {mode: 0o666 & ~process.umask()});
+      return await publish(temporary, path);
+    });
   } catch (error) {
-    await rm(beside, {force: true});
+    if (isNewFolder) await rmdir(dirname(path)).catch(() => {});
     throw error;
   }
 }
 
+/** False where it is there. */
+async function makeFolder(folder: string): Promise<boolean> {
+  try {
+    await mkdir(folder);
+    return true;
+  } catch (error) {
+    if (codeOf(error) === 'EEXIST') return false;
+    throw error;
+  }
+}
+
+/** Unlike a rename, a link never replaces what came there in the meantime; not every file system has links. */
+async function publish(temporary: string, path: string): Promise<boolean> {
+  try {
+    await link(temporary, path);
+    return true;
+  } catch (error) {
+    if (codeOf(error) === 'EEXIST') return false;
+    if (!['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'].includes(codeOf(error) ?? '')) throw error;
+    await rename(temporary, path);
+    return true;
+  }
+}
+
+/** A folder goes with the only file in it: to Prisma, a migration's folder without its file is an error. */
+async function remove(path: string, {before, folder}: FileReplacement): Promise<boolean> {
+  if (!(await lstat(path)).isFile() || (await readAt(path)).text !== before) return false;
+  await unlink(path);
+  if (folder === 'existing') return true;
+  await rmdir(dirname(path)).catch((error: unknown) => {
+    // EEXIST: what some systems say instead.
+    if (!['ENOTEMPTY', 'EEXIST', 'EACCES', 'EPERM', 'EBUSY'].includes(codeOf(error) ?? '')) throw error;
+  });
+  return true;
+}
+
+/** Gives `work` an empty file beside the place; whatever comes of it, its name is gone afterwards and the rest synced. */
+async function throughTemporary<Result>(
+  place: string,
+  work: (handle: FileHandle, temporary: string) => Promise<Result>,
+): Promise<Result> {
+  const temporary = `${place}.${randomBytes(4).toString('hex')}.tmp`;
+  try {
+    const handle = await open(temporary, 'wx', 0o600);
+    try {
+      return await work(handle, temporary);
+    } finally {
+      await handle.close();
+    }
+  } finally {
+    await rm(temporary, {force: true});
+    await syncFolder(dirname(place));
+  }
+}
+
+/** All of it on disk, before it gets its name. Throws where the owner cannot be kept. */
+async function fill(
+  handle: FileHandle,
+  bytes: Uint8Array,
+  {mode, owner}: {mode: number; owner?: Stats},
+): Promise<void> {
+  const own = await handle.stat();
+  if (owner !== undefined && (own.uid !== owner.uid || own.gid !== owner.gid)) {
+    await handle.chown(owner.uid, owner.gid).catch((error: unknown) => {
+      throw unfit(
+        `it belongs to user ${owner.uid}, group ${owner.gid}, and poolctl may not keep that (${codeOf(error)})`,
+        'Run poolctl as its owner, or as root.',
+      );
+    });
+  }
+  await handle.writeFile(bytes);
+  // After the owner: a change of owner clears bits of the mode.
+  await handle.chmod(mode);
+  await handle.sync();
+}
+
+/** A name is on disk when its folder is. Where folders cannot be opened (Windows) there is nothing to sync. */
+async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, constants.O_RDONLY).catch(() => null);
+  await handle?.sync().catch(() => {});
+  await handle?.close();
+}
+
+function unfit(message: string, hint?: string): AbortError {
+  return new AbortError(message, {exitCode: exitCodes.actFailed, ...(hint !== undefined && {hint})});
+}
+
 function refused(verb: string, path: string, error: unknown): AbortError {
-  return new AbortError(`cannot ${verb} ${path}: ${codeOf(error) ?? 'unknown error'}`, {
+  const why = error instanceof AbortError ? error.message : (codeOf(error) ?? 'unknown error');
+  const hint = error instanceof AbortError && error.hint !== undefined ? {hint: error.hint} : {};
+  return new AbortError(`cannot ${verb} ${path}: ${why}`, {
+    ...hint,
     exitCode: exitCodes.actFailed,
     cause: error,
   });

@@ -41,9 +41,10 @@ export function openSessionGuide(state: ConsoleState, how: 'cancel' | 'terminate
 /** What takes back the run that is held in the Journal, from its preview on. */
 export function openUndo(state: ConsoleState): Updated {
   const run = heldRun(state);
-  if (run === undefined || state.journal === null || state.past !== null) return only(state);
+  const {journal} = state;
+  if (run === undefined || journal === null || state.past !== null) return only(state);
   try {
-    const plan = planUndo(findRun(state.journal.entries, run), state.journal.underWay?.get(run) ?? null);
+    const plan = planUndo(findRun(journal.entries, run), journal.underWay?.get(run) ?? null, journal.host);
     return showGuide(state, {...newGuide, recipe: plan.recipe, undoes: run, plan, stage: 'preview'});
   } catch (error) {
     const text = error instanceof Error ? error.message : String(error);

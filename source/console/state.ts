@@ -108,6 +108,8 @@ export type JournalReading = {
   unfinished: number;
   /** Runs that a process of this machine is at, with its pid. */
   underWay?: ReadonlyMap<string, number>;
+  /** The name of this machine: files are undone where they were changed. */
+  host?: string;
 };
 
 export type ConsoleState = {

@@ -77,12 +77,24 @@ export type StepProgress = {
   waiting_for: {pid: number; description: string} | null;
 };
 
-/** Text files as steps change them. Both throw AbortError (exit 7) on what the system refuses. */
+/**
+ * Files as steps change them, as text that keeps their bytes (`decodeBytes`). Throws AbortError (exit 7) on what the
+ * system refuses, and on what cannot be replaced as it stands: another's file, hard links, what is no file.
+ */
 export type Files = {
+  /** The name of this machine: the same path elsewhere is another file. */
+  host: string;
   /** null where there is no such file. */
   read(path: string): Promise<string | null>;
-  /** Whole or not at all (a new file renamed over the old one); null removes it. */
-  write(path: string, text: string | null): Promise<void>;
+  /** Whole or not at all. False, and nothing done, where the file does not hold `before` any more. */
+  replace(path: string, replacement: FileReplacement): Promise<boolean>;
+};
+
+/** null is "no file". `folder`: whether the file's folder comes and goes with it; older journals do not say. */
+export type FileReplacement = {
+  before: string | null;
+  after: string | null;
+  folder?: 'new' | 'existing' | undefined;
 };
 
 export type Journal = {

@@ -101,6 +101,10 @@ function textsOf(change: FileChange): string[] {
       return [change.before, change.after].flatMap(parameters =>
         Object.entries(parameters).map(([name, value]) => `?${name}=${value ?? ''}`),
       );
+    case 'url_query':
+      return change.edits
+        .flatMap(({before, after}) => [before, after])
+        .map(part => part.replace(/^[?&]?/, '?'));
     case 'withheld':
       return [];
   }

@@ -1,13 +1,16 @@
 import {readFile, stat} from 'node:fs/promises';
+import {decodeBytes} from '../core/byte-text.ts';
 
 /** Larger ones are generated: no person writes a source of 1 MB; a lock file may have 20. */
 const mostBytes = 20_000_000;
 
-/** A text file; null where there is none, or none that can be read. */
+/** A text file with each of its bytes (`decodeBytes`); null where there is none, or none that can be read. */
 export async function readText(path: string): Promise<string | null> {
   try {
-    const {size} = await stat(path);
-    return size > mostBytes ? null : await readFile(path, 'utf8');
+    const found = await stat(path);
+    // A pipe would be waited for.
+    if (!found.isFile() || found.size > mostBytes) return null;
+    return decodeBytes(await readFile(path));
   } catch {
     return null;
   }

@@ -78,7 +78,7 @@ export async function createActing(
       clock,
       sha256,
     },
-    identity: {run: 'r1', actor: 'oncall@bastion'},
+    identity: {run: 'r1', actor: `oncall@${files.host}`},
     output: output(data, talk),
   };
   let runs = 0;

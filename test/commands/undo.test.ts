@@ -101,6 +101,23 @@ describeEachMajor('poolctl undo', major => {
     expect(await later.journal.verify()).toMatchObject({ok: true, unfinished: []});
   });
 
+  it('leaves a file of the same path on another machine alone, and takes back the rest', async () => {
+    const acting = await createActing(server, {recipes: [limitRecipe(env)]});
+    acting.ports.identity = {...acting.ports.identity, actor: 'oncall@another-host'};
+    expect(await acting.run('limit', {yes: true})).toBe(0);
+    const changed = await readFile(env, 'utf8');
+    expect(await acting.undo('r1', {yes: true})).toBe(0);
+    expect(acting.document()).toMatchObject({
+      steps: [{title: 'undo: limit app', outcome: 'verified'}],
+      left_alone: [{subject: 'file:.env', reason: expect.stringContaining('the file is on another-host')}],
+    });
+    expect(await roleLimit()).toBe(-1);
+    expect(await readFile(env, 'utf8')).toBe(changed);
+    // What is left of the run is there alone.
+    expect(await acting.undo('r1', {yes: true})).toBe(6);
+    expect(await readFile(env, 'utf8')).toBe(changed);
+  });
+
   it('records what a step measured before and after', async () => {
     const acting = await createActing(server, {recipes: [limitRecipe(env)]});
     await acting.run('limit', {yes: true});

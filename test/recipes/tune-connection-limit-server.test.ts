@@ -1,4 +1,4 @@
-import {readFile, writeFile} from 'node:fs/promises';
+import {readFile, readlink, symlink, writeFile} from 'node:fs/promises';
 import {join} from 'node:path';
 import {afterAll, beforeAll, beforeEach, expect, it} from 'vitest';
 import {undoRun} from '../../source/commands/undo.ts';
@@ -87,6 +87,25 @@ describeEachMajor('tune-connection-limit', major => {
 
     expect(await undo(on)).toBe(0);
     expect(await readFile(path, 'utf8')).toBe(env);
+  });
+
+  it('changes no byte but of the query in a file of another encoding behind a link, and gives all back', async () => {
+    const folder = await temporaryFolder();
+    const path = join(folder, '.env');
+    const bytes = Buffer.from(
+      "\xef\xbb\xbfNAME='caf\xe9'\r\nDATABASE_URL=postgresql://shop:p\xe9@127.0.0.1/postgres?a=1&&connection_limit=+50 # caf\xe9\r\n",
+      'latin1',
+    );
+    await writeFile(join(folder, 'env.shared'), bytes);
+    await symlink('env.shared', path);
+    const on = await acting();
+    expect(await run(on, [`env_file=${path}`, 'instances=4', 'prisma_major=6'])).toBe(0);
+    const changed = bytes.toString('latin1').replace('=+50', '=7&pool_timeout=10&connect_timeout=5');
+    expect((await readFile(join(folder, 'env.shared'))).toString('latin1')).toBe(changed);
+    expect(on.data.join() + JSON.stringify(await on.journal.read())).not.toMatch(/p\\udce9|p\udce9/);
+    expect(await undo(on)).toBe(0);
+    expect(await readFile(join(folder, 'env.shared'))).toEqual(bytes);
+    expect(await readlink(path)).toBe('env.shared');
   });
 
   it('patches adapter and PgBouncer, all in one run', async () => {

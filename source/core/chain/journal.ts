@@ -44,6 +44,11 @@ export function actedAs(entries: readonly JournalEntry[]): string[] {
   ];
 }
 
+/** The machine that a run was executed on; older journals say so in its actor alone (`user@host`). */
+export function hostOf({process, actor}: {process?: ProcessIdentity | undefined; actor: string}): string {
+  return process?.host ?? actor.slice(actor.lastIndexOf('@') + 1);
+}
+
 /** A process so that no later one is taken for it; what a system does not tell is ''. */
 export type ProcessIdentity = {host: string; boot: string; pid_namespace: string; pid: number; start: string};
 

@@ -87,15 +87,20 @@ async function* follow(
 async function changeFile(step: FileStep, {files}: StepPorts): Promise<StepResult> {
   if (files === undefined) throw new BugError('no port carries out file steps');
   try {
-    const changed = applyChange(await files.read(step.path), step.change);
-    if (changed === undefined) return skipped('the file changed since the preview: left alone');
-    await files.write(step.path, changed);
-    const isThere = (await files.read(step.path)) === changed;
+    const {path, change} = step;
+    const before = await files.read(path);
+    const after = applyChange(before, change);
+    const folder = 'folder' in change ? change.folder : undefined;
+    if (after === undefined || !(await files.replace(path, {before, after, folder}))) {
+      return skipped('the file changed since the preview: left alone');
+    }
+    const isThere = (await files.read(path)) === after;
     const result = {row_count: 1, sqlstate: null, message: null, duration_ms: 0};
     return {...result, outcome: isThere ? 'verified' : 'applied'};
   } catch (error) {
     if (!(error instanceof AbortError)) throw error;
-    return failed(null, messageOf(error));
+    const result = failed(null, messageOf(error));
+    return error.hint === undefined ? result : {...result, hint: error.hint};
   }
 }
 

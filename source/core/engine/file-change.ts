@@ -1,14 +1,17 @@
-import {setUrlParameters} from '../pool/env-text.ts';
+import {type QueryEdit, setUrlParameters, setUrlQuery} from '../pool/env-text.ts';
+import type {FileReplacement} from '../ports.ts';
 
 /** A change of a text file as data that can be turned round. Holds no secret: the journal keeps it. */
 export type FileChange =
   /** A file that was not there. */
-  | {kind: 'create'; text: string}
+  | {kind: 'create'; text: string; folder?: FileReplacement['folder']}
   /** Only while it holds exactly this text. */
-  | {kind: 'remove'; text: string}
+  | {kind: 'remove'; text: string; folder?: FileReplacement['folder']}
   /** `before` must occur exactly once. */
   | {kind: 'replace'; before: string; after: string}
-  /** Query parameters of the URL that `variable` of an .env file holds; null is "not there". */
+  /** Parts of the query of the URL that `variable` of an .env file holds, as they are written. */
+  | {kind: 'url_query'; variable: string; edits: QueryEdit[]}
+  /** The same in older journals, decoded: it cannot give back each byte. null is "not there". */
   | {kind: 'url_parameters'; variable: string; before: UrlParameters; after: UrlParameters}
   /** The journal's stand-in for one that holds a secret: it fits no text. */
   | {kind: 'withheld'};
@@ -24,7 +27,7 @@ export function applyChange(text: string | null, change: FileChange): string | n
   if (text === null) return undefined;
   if (change.kind === 'remove') return text === change.text ? null : undefined;
   if (change.kind === 'replace') return replaceOnce(text, change);
-  return setUrlParameters(text, change);
+  return change.kind === 'url_query' ? setUrlQuery(text, change) : setUrlParameters(text, change);
 }
 
 /** The change that takes this one back. */
@@ -33,12 +36,20 @@ export function invertChange(change: FileChange): FileChange {
     case 'withheld':
       return change;
     case 'create':
-      return {kind: 'remove', text: change.text};
+      return {...change, kind: 'remove'};
     case 'remove':
-      return {kind: 'create', text: change.text};
-    default:
-      return {...change, before: change.after, after: change.before} as FileChange;
+      return {...change, kind: 'create'};
+    case 'replace':
+      return {...change, before: change.after, after: change.before};
+    case 'url_query':
+      return {...change, edits: change.edits.toReversed().map(invertEdit)};
+    case 'url_parameters':
+      return {...change, before: change.after, after: change.before};
   }
+}
+
+function invertEdit({before, after}: QueryEdit): QueryEdit {
+  return {before: after, after: before};
 }
 
 function replaceOnce(text: string, {before, after}: {before: string; after: string}): string | undefined {

@@ -1,4 +1,4 @@
-import type {JournalEntry} from '../chain/journal.ts';
+import {hostOf, type JournalEntry} from '../chain/journal.ts';
 import type {UnfinishedIntent} from '../chain/journal-chain.ts';
 import type {Clock, Executor, Files, Journal, StepResult} from '../ports.ts';
 import type {SqlStep, Step, Verification} from '../step.ts';
@@ -25,8 +25,12 @@ export async function settleIntent(
   {actor, target}: Omit<RunIdentity, 'run'>,
   ports: SettlePorts,
 ): Promise<string> {
-  const content = intentOf(await ports.journal.read(), run, step);
-  if (content === null) return 'unknown, verify';
+  const intent = intentOf(await ports.journal.read(), run, step);
+  if (intent === null) return 'unknown, verify';
+  const {content, host} = intent;
+  if (content.kind === 'file' && ports.files !== undefined && host !== ports.files.host) {
+    return `unknown, verify on ${host}`;
+  }
   const seen = await lookAt(content, ageMs(at, ports.clock), ports);
   if (seen === null) return 'unknown, it may still be going on';
   const message = `found ${wording[seen]} when looked at later`;
@@ -48,9 +52,18 @@ const wording: Record<Seen, string> = {
   'left behind': 'not done, with something left behind,',
 };
 
-function intentOf(entries: readonly JournalEntry[], run: string, step: number): Step | null {
+function intentOf(
+  entries: readonly JournalEntry[],
+  run: string,
+  step: number,
+): {content: Step; host: string} | null {
+  let host: string | null = null;
   for (const entry of entries) {
-    if (entry.event === 'intent' && entry.run === run && entry.step === step) return entry.content;
+    if (entry.run !== run) continue;
+    if (entry.event === 'run') host = hostOf(entry);
+    if (entry.event === 'intent' && entry.step === step) {
+      return {content: entry.content, host: host ?? hostOf(entry)};
+    }
   }
   return null;
 }

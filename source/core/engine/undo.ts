@@ -1,5 +1,5 @@
 import {canonicalJson} from '../chain/canonical.ts';
-import type {JournalEntry} from '../chain/journal.ts';
+import {hostOf, type JournalEntry} from '../chain/journal.ts';
 import {AbortError, exitCodes, usageError} from '../errors.ts';
 import {counted} from '../format.ts';
 import type {StepResult} from '../ports.ts';
@@ -85,10 +85,14 @@ function findUndo(step: Step, undoing: readonly JournaledRun[]): RunEntry | null
 
 /**
  * What takes a run back, from its journal alone: the last step first, each with the guard that its undo declares.
- * What cannot be taken back is in `left_alone`, with the reason. Throws AbortError (exit 6) while a process,
- * `acting_pid`, is still at the run.
+ * What cannot be taken back is in `left_alone`, with the reason: a file of another machine than `host` too. Throws
+ * AbortError (exit 6) while a process, `acting_pid`, is still at the run, and where all there is to take back is there.
  */
-export function planUndo({run, steps}: JournaledRun, acting_pid: number | null = null): Plan {
+export function planUndo(
+  {run, steps}: JournaledRun,
+  acting_pid: number | null = null,
+  host: string | null = null,
+): Plan {
   if (acting_pid !== null) {
     throw new AbortError(`run ${run.run} is under way (pid ${acting_pid}): nothing was done`, {
       hint: 'Wait for its end, or interrupt it where it runs.',
@@ -97,12 +101,26 @@ export function planUndo({run, steps}: JournaledRun, acting_pid: number | null =
   }
   const undone: Step[] = [];
   const left_alone: Protected[] = [];
+  let is_elsewhere = false;
   for (const {step, result, undone_by} of steps.toReversed()) {
-    const reason = whyNot(step, result, undone_by);
+    let reason = whyNot(step, result, undone_by);
+    if (reason === null && step.kind === 'file' && host !== null && host !== hostOf(run)) {
+      is_elsewhere = true;
+      reason = `the file is on ${hostOf(run)}, and this is ${host}`;
+    }
     const sweep = result?.has_leftover ? sweepStep(step) : null;
     if (sweep !== null) undone.push(sweep);
     else if (reason === null) undone.push(invertStep(step));
     else left_alone.push({subject: step.subject, description: step.title, reason});
+  }
+  if (is_elsewhere && undone.length === 0) {
+    throw new AbortError(
+      `run ${run.run} changed files on ${hostOf(run)}, and this is ${host}: nothing was done`,
+      {
+        hint: 'Undo it there: a file of the same path here is another one.',
+        exitCode: exitCodes.drift,
+      },
+    );
   }
   return {
     recipe: run.recipe,

@@ -3,9 +3,11 @@ import {
   findVariable,
   isAmbiguousUrl,
   maskUrl,
+  type QueryEdit,
+  queryEdits,
   readAddress,
   readParameters,
-  setUrlParameters,
+  setUrlQuery,
   type UrlAddress,
 } from './env-text.ts';
 
@@ -49,21 +51,20 @@ export function readEnvFile(path: string, variable: string, text: string | null)
   if (text === null) return refuse('there is no such file');
   const found = findVariable(text, variable);
   if (found === null) return refuse(`${variable} is not set in it exactly once`);
-  const {value, start} = found;
+  const {value, start, line_start} = found;
   if (!/^(?:postgres(?:ql)?|prisma\+postgres):\/\//.test(value)) {
     return refuse(`${variable} in it does not hold a postgresql:// URL`);
   }
   if (isAmbiguousUrl(value)) {
     return refuse(`the URL in ${variable} has an @ in its password or its parameters: write it as %40`);
   }
-  const lineStart = text.lastIndexOf('\n', start) + 1;
   const all = readParameters(value);
   return {
     path,
     variable,
     problem: null,
     // What stands behind the value, a comment perhaps, is nothing to show.
-    masked_line: `${text.slice(lineStart, start)}${maskUrl(value, poolParameters)}${closingQuote(text, start)}`,
+    masked_line: `${text.slice(line_start, start)}${maskUrl(value, poolParameters)}${closingQuote(text, start)}`,
     address: readAddress(value),
     parameters: Object.fromEntries(
       poolParameters.flatMap(name => (all.has(name) ? [[name, all.get(name) ?? '']] : [])),
@@ -71,10 +72,15 @@ export function readEnvFile(path: string, variable: string, text: string | null)
   };
 }
 
-/** The two lines of a diff. */
-export function envDiff(file: EnvFile, before: UrlParameters, after: UrlParameters): string[] {
-  const changed = setUrlParameters(file.masked_line, {variable: file.variable, before, after});
-  return [`-${file.masked_line}`, `+${changed ?? file.masked_line}`];
+/** What makes the file's URL say so, and the two lines of a diff; no edit where it says so already. */
+export function envChange(
+  {masked_line, variable}: EnvFile,
+  wanted: Readonly<Record<string, string>>,
+): {edits: QueryEdit[]; diff: string[]} {
+  // Its pool parameters and the marks between all parameters stand in the masked URL as they are written.
+  const edits = queryEdits(findVariable(masked_line, variable)?.value ?? '', wanted);
+  const changed = setUrlQuery(masked_line, {variable, edits});
+  return {edits, diff: [`-${masked_line}`, `+${changed ?? masked_line}`]};
 }
 
 function closingQuote(text: string, start: number): string {

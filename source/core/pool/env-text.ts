@@ -1,7 +1,45 @@
 import type {UrlParameters} from '../engine/file-change.ts';
 
 /**
- * An .env file's text with query parameters of one variable's URL set, removed (null) or left where they stand;
+ * A part of a URL's query as it is written (`connection_limit=5`) and what takes its place. Where one of them is '' the
+ * other comes or goes at the end with the `?` or `&` before it.
+ */
+export type QueryEdit = {before: string; after: string};
+
+/**
+ * An .env file's text with parts of the query of one variable's URL replaced; no other byte changes, and the inverted
+ * edits give back the same text. `undefined` where the variable is not there exactly once or an edit does not fit.
+ */
+export function setUrlQuery(
+  text: string,
+  {variable, edits}: {variable: string; edits: readonly QueryEdit[]},
+): string | undefined {
+  const found = findVariable(text, variable);
+  if (found === null) return undefined;
+  const {start, end} = querySpan(found.value);
+  let query: string | undefined = found.value.slice(start, end);
+  for (const edit of edits) query = query === undefined ? undefined : editQuery(query, edit);
+  if (query === undefined) return undefined;
+  return text.slice(0, found.start + start) + query + text.slice(found.start + end);
+}
+
+/** What makes a URL's query say so; of a parameter that is there twice the last counts, as for Prisma and node-postgres. */
+export function queryEdits(url: string, wanted: Readonly<Record<string, string>>): QueryEdit[] {
+  const {start, end} = querySpan(url);
+  let query = url.slice(start, end);
+  return Object.entries(wanted).flatMap(([name, value]) => {
+    const part = lastPart(query, name);
+    const text = `${name}=${encodeURIComponent(value)}`;
+    if (part !== null && parameterValue(part.text) === value) return [];
+    const separator = query === '' ? '?' : /[?&]$/.test(query) ? '' : '&';
+    const edit = part === null ? {before: '', after: separator + text} : {before: part.text, after: text};
+    query = editQuery(query, edit) ?? query;
+    return [edit];
+  });
+}
+
+/**
+ * For journals written before `url_query`: an .env file's text with query parameters of one variable's URL set, removed (null) or left where they stand;
  * comments, quotes and every other line stay as they are. `undefined` where the variable is not there exactly once
  * or its parameters are not as `before` has them.
  */
@@ -19,17 +57,24 @@ export function setUrlParameters(
   return text.slice(0, found.start) + value + text.slice(found.start + found.value.length);
 }
 
-/** The value of `variable` without its quotes, and where in the text it starts; null unless it is there exactly once. */
-export function findVariable(text: string, variable: string): {value: string; start: number} | null {
+/**
+ * The value of `variable` without its quotes, where in the text it starts, and where its line does; null unless it is
+ * there exactly once.
+ */
+export function findVariable(
+  text: string,
+  variable: string,
+): {value: string; start: number; line_start: number} | null {
   const assignment = new RegExp(
-    `^([ \\t]*(?:export[ \\t]+)?${escapeRegExp(variable)}[ \\t]*=[ \\t]*)(?:"([^"\\n]*)"|'([^'\\n]*)'|\`([^\`\\n]*)\`|([^\\s#"'\`][^\\s#]*|(?=[ \\t]*(?:#|\\r?$))))`,
+    `^((?:\\ufeff)?[ \\t]*(?:export[ \\t]+)?${escapeRegExp(variable)}[ \\t]*=[ \\t]*)(?:"([^"\\n]*)"|'([^'\\n]*)'|\`([^\`\\n]*)\`|([^\\s#"'\`][^\\s#]*|(?=[ \\t]*(?:#|\\r?$))))`,
     'gm',
   );
   const [match, ...others] = text.matchAll(assignment);
   if (match === undefined || others.length > 0) return null;
   const [, head = '', double, single, back, bare = ''] = match;
   const quoted = double ?? single ?? back;
-  return {value: quoted ?? bare, start: match.index + head.length + (quoted === undefined ? 0 : 1)};
+  const start = match.index + head.length + (quoted === undefined ? 0 : 1);
+  return {value: quoted ?? bare, start, line_start: match.index};
 }
 
 /** The query parameters of a URL as they are written; works on what `new URL` would refuse. */
@@ -39,10 +84,7 @@ export function readParameters(url: string): Map<string, string> {
     query
       .split('&')
       .filter(part => part !== '')
-      .map(part => {
-        const at = part.indexOf('=');
-        return at === -1 ? [part, ''] : [part.slice(0, at), decode(part.slice(at + 1))];
-      }),
+      .map(part => [nameOf(part), parameterValue(part)]),
   );
 }
 
@@ -89,7 +131,7 @@ export function maskUrl(url: string, shown: readonly string[]): string {
     .split('&')
     .map(part => (part === '' || shown.includes(nameOf(part)) ? part : `${nameOf(part)}=***`));
   const tail = query === undefined ? '' : `?${masked.join('&')}`;
-  return `${head.slice(0, scheme)}${credentials}${head.slice(host)}${tail}${fragment === '' ? '' : '#***'}`;
+  return `${head.slice(0, scheme)}${credentials}${head.slice(host)}${tail}${fragment.trim() === '' ? fragment : '#***'}`;
 }
 
 function writeParameters(url: string, after: UrlParameters): string {
@@ -109,12 +151,44 @@ function writeParameters(url: string, after: UrlParameters): string {
   return all.length === 0 ? head + fragment : `${head}?${all.join('&')}${fragment}`;
 }
 
-/** A URL's parts as they are written: everything before the query, the query, the fragment with its `#`. */
+/** From the `?` up to the fragment; empty, at its place, where there is none. */
+function querySpan(url: string): {start: number; end: number} {
+  const [head, , fragment] = splitQuery(url);
+  return {start: head.length, end: url.length - fragment.length};
+}
+
+function editQuery(query: string, {before, after}: QueryEdit): string | undefined {
+  const [separator = ''] = /^[?&]/.exec(before === '' ? after : before) ?? [];
+  const part = lastPart(query, nameOf((before === '' ? after : before).slice(separator.length)));
+  if (before === '') {
+    const isFitting = separator === '?' ? query === '' : /[?&]$/.test(query) || separator === '&';
+    return part === null && isFitting && (query !== '' || separator === '?') ? query + after : undefined;
+  }
+  if (part === null) return undefined;
+  const start = part.start - separator.length;
+  if (query.slice(start, part.end) !== before) return undefined;
+  const edited = query.slice(0, start) + after + query.slice(part.end);
+  // What came behind the first parameter since would lose its `?`.
+  return edited === '' || edited.startsWith('?') ? edited : undefined;
+}
+
+/** The last part of that name in a query that begins with `?`. */
+function lastPart(query: string, name: string): {text: string; start: number; end: number} | null {
+  let end = query.length;
+  for (const text of query.slice(1).split('&').toReversed()) {
+    const start = end - text.length;
+    if (nameOf(text) === name) return {text, start, end};
+    end = start - 1;
+  }
+  return null;
+}
+
+/** A URL's parts as they are written: everything before the query, the query, the fragment with its `#` and the blanks before it. */
 function splitQuery(url: string): [head: string, query: string | undefined, fragment: string] {
   const host = hostStart(url);
   const hash = url.indexOf('#', host);
-  const fragment = hash === -1 ? '' : url.slice(hash);
-  const body = hash === -1 ? url : url.slice(0, hash);
+  const body = (hash === -1 ? url : url.slice(0, hash)).trimEnd();
+  const fragment = url.slice(body.length);
   const at = body.indexOf('?', host);
   return at === -1 ? [body, undefined, fragment] : [body.slice(0, at), body.slice(at + 1), fragment];
 }
@@ -136,6 +210,11 @@ function hostStart(url: string): number {
 function nameOf(part: string): string {
   const at = part.indexOf('=');
   return at === -1 ? part : part.slice(0, at);
+}
+
+function parameterValue(part: string): string {
+  const at = part.indexOf('=');
+  return at === -1 ? '' : decode(part.slice(at + 1));
 }
 
 function decode(text: string): string {

@@ -79,7 +79,7 @@ export function poolerChanges({eol, header, lines}: PoolerFile, settings: Pooler
   const changes = blocks.map((block, index): PoolerChange => {
     const isLast = index === blocks.length - 1;
     const old = block.map(({own}) => own);
-    const texts = [...block.map(({text}) => text), ...(isLast ? added : [])];
+    const texts = [...block.map(({own: {line}, text}) => withSetting(line, text)), ...(isLast ? added : [])];
     return {
       names: [...block, ...(isLast ? missing : [])].map(({name}) => name),
       change: replaceLines(old, texts, eol),
@@ -111,6 +111,11 @@ function replaceLines(old: readonly IniLine[], texts: readonly string[], eol: st
 function iniLine(all: readonly string[], line: string, eol: string): IniLine {
   const at = all.indexOf(line);
   return {line, at, chunk: `${at > 0 ? eol : ''}${line}${at < all.length - 1 ? eol : ''}`};
+}
+
+/** The line with another line's value; its name and blanks stay as they are. */
+function withSetting(line: string, text: string): string {
+  return line.replace(/(=\s*).*?(\s*)$/, (_, head: string, tail: string) => head + settingOf(text) + tail);
 }
 
 function settingOf(line: string): string {

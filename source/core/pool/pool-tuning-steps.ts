@@ -1,8 +1,7 @@
-import type {UrlParameters} from '../engine/file-change.ts';
 import type {Facts} from '../facts/facts.ts';
 import {quoteIdentifier} from '../quote.ts';
 import type {AdviceStep, FileStep, SqlStep, Step, Verification} from '../step.ts';
-import {envDiff} from './env-file.ts';
+import {envChange} from './env-file.ts';
 import {poolerChanges, poolerLines} from './pgbouncer-ini.ts';
 import {adapterLines, adapterSettings, patchCall} from './pool-patch.ts';
 import type {PoolSettings} from './pool-presets.ts';
@@ -77,17 +76,16 @@ function limitIs(name: string, value: number): Verification {
 function envSteps({settings, kind}: Tuning, facts: Facts): FileStep[] {
   const file = envFileOf(facts);
   if (file === null || file.problem !== null || settings === null || kind === 'adapter') return [];
-  const after: UrlParameters = urlParameters(settings);
-  const before = Object.fromEntries(Object.keys(after).map(name => [name, file.parameters[name] ?? null]));
-  if (Object.entries(after).every(([name, value]) => before[name] === value)) return [];
+  const {edits, diff} = envChange(file, urlParameters(settings));
+  if (edits.length === 0) return [];
   return [
     {
       kind: 'file',
       title: `Set the pool in ${file.variable}, then restart the application`,
       subject: `file:${file.path}`,
       path: file.path,
-      change: {kind: 'url_parameters', variable: file.variable, before, after},
-      diff: envDiff(file, before, after),
+      change: {kind: 'url_query', variable: file.variable, edits},
+      diff,
     },
   ];
 }

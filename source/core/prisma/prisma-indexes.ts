@@ -92,9 +92,10 @@ function modelSteps({path, text, name}: PrismaModel, placed: Placed[]): FileStep
   const lines = placed.flatMap(({line}) => (line === null || hasLine(text, line) ? [] : [`  ${line}`]));
   if (lines.length === 0) return [];
   const at = text.lastIndexOf('\n') + 1;
+  const eol = text.includes('\r\n') ? '\r\n' : '\n';
   const isApart = /\n\s*(@@[^\n]*)?\n$/.test(text.slice(0, at));
   const added = [...(isApart ? [] : ['']), ...lines];
-  const after = `${text.slice(0, at)}${added.join('\n')}\n${text.slice(at)}`;
+  const after = `${text.slice(0, at)}${added.map(line => line + eol).join('')}${text.slice(at)}`;
   return [
     {
       kind: 'file',
@@ -128,7 +129,7 @@ function migrationSteps(placed: Placed[], {migrations}: PrismaSchema, name: stri
       title: `write the migration ${name}`,
       subject: `file:${path}`,
       path,
-      change: {kind: 'create', text},
+      change: {kind: 'create', text, folder: 'new'},
       diff: text
         .trimEnd()
         .split('\n')

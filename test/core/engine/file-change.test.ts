@@ -35,6 +35,19 @@ describe('applyChange', () => {
 describe('invertChange', () => {
   it.each<[string, string | null, FileChange]>([
     ['a creation', null, {kind: 'create', text: 'a'}],
+    ['a creation with its folder', null, {kind: 'create', text: 'a', folder: 'new'}],
+    [
+      'parts of a query',
+      'U=postgres://h/d?&a=+5\n',
+      {
+        kind: 'url_query',
+        variable: 'U',
+        edits: [
+          {before: 'a=+5', after: 'a=5'},
+          {before: '', after: '&b=1'},
+        ],
+      },
+    ],
     ['a removal', 'a', {kind: 'remove', text: 'a'}],
     ['a replacement', 'x {max: 5} y', replace],
     ['parameters', 'A=1\nDATABASE_URL="postgres://u:p@h/d" # c\n', parameters],

@@ -35,19 +35,19 @@ const file: Step = {
 };
 
 /** A world in which the verifications named hold, and what is appended to its journal. */
-function createWorld(step: Step, {holding = [], age_ms = 0, text}: World) {
+function createWorld(step: Step, {holding = [], age_ms = 0, text, actor = 'me@here'}: World) {
   const appended: JournalDraft[] = [];
   const ports: SettlePorts = {
     executor: {verify: async ({expect: {column}}) => holding.includes(column)},
     clock: {now: () => new Date(age_ms)},
-    files: {read: async () => text ?? null, write: async () => {}},
+    files: {host: 'here', read: async () => text ?? null, replace: async () => false},
     journal: {
       file: 'memory',
       append: async draft => {
         appended.push(draft);
         return draft as JournalEntry;
       },
-      read: async () => [{event: 'intent', run: 'r1', step: 0, content: step} as JournalEntry],
+      read: async () => [{event: 'intent', run: 'r1', step: 0, actor, content: step} as JournalEntry],
     },
   };
   const intent = {
@@ -62,7 +62,7 @@ function createWorld(step: Step, {holding = [], age_ms = 0, text}: World) {
   return {settle: () => settleIntent(intent, {actor: 'me', target: 't'}, ports), appended};
 }
 
-type World = {holding?: string[]; age_ms?: number; text?: string};
+type World = {holding?: string[]; age_ms?: number; text?: string; actor?: string};
 
 describe('an intent without an outcome', () => {
   it.each<[string, Step, World, string | null]>([
@@ -83,5 +83,11 @@ describe('an intent without an outcome', () => {
       outcome === null ? [] : [outcome],
     );
     expect(said).toContain(outcome === null ? 'may still be going on' : 'when looked at later');
+  });
+
+  it("is no matter of this machine's files where it was begun on another", async () => {
+    const {settle, appended} = createWorld(file, {text: 'max: 5', actor: 'me@there'});
+    expect(await settle()).toBe('unknown, verify on there');
+    expect(appended).toEqual([]);
   });
 });

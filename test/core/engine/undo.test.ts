@@ -94,3 +94,42 @@ it("turns a file's diff round, what goes still before what comes", () => {
     },
   ]);
 });
+
+describe('a file changed on another machine', () => {
+  const file = {
+    kind: 'file',
+    title: 'Set it',
+    subject: 'file:/a',
+    path: '/a',
+    change: {kind: 'replace', before: 'a', after: 'b'},
+    diff: ['-a', '+b'],
+  };
+  const journal = (steps: unknown[], process?: {host: string}) =>
+    [
+      {event: 'run', run: 'abc', recipe: 'tune', params: {}, at: 'then', actor: 'me@there', process},
+      ...steps.map((content, step) => ({event: 'intent', run: 'abc', step, content})),
+    ] as JournalEntry[];
+  const plan = (entries: JournalEntry[], host: string) => planUndo(findRun(entries, 'abc'), null, host);
+
+  it('is undone there', () => {
+    expect(plan(journal([file]), 'there').steps).toHaveLength(1);
+    expect(plan(journal([file], {host: 'pod-1'}), 'pod-1').steps).toHaveLength(1);
+  });
+
+  it.each([
+    ['by its process', journal([file], {host: 'pod-1'}), /pod-1.*there/],
+    ['by the actor of an older journal', journal([file]), /there.*elsewhere/],
+  ])('stays as it is here: exit 6, told %s', (_, entries, message) => {
+    const undoing = () =>
+      plan(entries, entries.some(each => 'process' in each && each.process) ? 'there' : 'elsewhere');
+    expect(undoing).toThrow(message);
+    expect(undoing).toThrow(expect.objectContaining({exitCode: 6}));
+  });
+
+  it('is left alone beside what the server takes back', () => {
+    expect(plan(journal([build, file]), 'elsewhere')).toMatchObject({
+      steps: [{kind: 'sql'}],
+      left_alone: [{subject: 'file:/a', reason: 'the file is on there, and this is elsewhere'}],
+    });
+  });
+});

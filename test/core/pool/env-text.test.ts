@@ -1,10 +1,15 @@
 import {describe, expect, it} from 'vitest';
+import {applyChange, invertChange} from '../../../source/core/engine/file-change.ts';
+import {mulberry32} from '../../../source/core/mulberry32.ts';
+import {envChange, readEnvFile} from '../../../source/core/pool/env-file.ts';
 import {
   findVariable,
   isAmbiguousUrl,
   maskUrl,
+  queryEdits,
   readParameters,
   setUrlParameters,
+  setUrlQuery,
 } from '../../../source/core/pool/env-text.ts';
 
 const url = 'postgresql://app:pw@db:5432/shop';
@@ -22,6 +27,7 @@ describe('findVariable', () => {
     ['backticks', `DATABASE_URL=\`${url}\`\n`],
     ['export', `export DATABASE_URL="${url}"`],
     ['blanks round it', `  DATABASE_URL = "${url}"\n`],
+    ['a byte order mark before it', `\ufeffDATABASE_URL=${url}\n`],
     ['a comment behind it', `DATABASE_URL=${url} # the main one\n`],
     ['CRLF', `A=1\r\nDATABASE_URL=${url}\r\nB=2\r\n`],
     ['a commented one beside it', `# DATABASE_URL=other\nDATABASE_URL=${url}\n`],
@@ -135,4 +141,140 @@ describe('isAmbiguousUrl', () => {
     ['postgresql://db/shop?user=a@b', false],
     [url, false],
   ])('%s', (plain, expected) => expect(isAmbiguousUrl(plain)).toBe(expected));
+});
+
+describe('an .env file changed and given back', () => {
+  const variable = 'DATABASE_URL';
+  /** As the recipe plans it: the edits come from what may be shown of the file. */
+  const change = (text: string, wanted: Record<string, string>) => {
+    const file = readEnvFile('/app/.env', variable, text);
+    expect(file.problem).toBeNull();
+    const {edits, diff} = envChange(file, wanted);
+    return {change: {kind: 'url_query' as const, variable, edits}, diff};
+  };
+
+  it.each([
+    ['nothing behind the question mark', '?', '?connection_limit=7'],
+    ['an empty part', '?a=1&&b=2', '?a=1&&b=2&connection_limit=7'],
+    ['an ampersand at the end', '?a=1&', '?a=1&connection_limit=7'],
+    ['an ampersand alone', '?&', '?&connection_limit=7'],
+    ['a parameter without a value', '?connection_limit&a=1', '?connection_limit=7&a=1'],
+    ['an empty value', '?connection_limit=', '?connection_limit=7'],
+    ['an encoded value', '?connection_limit=%31%30&a', '?connection_limit=7&a'],
+    ['a sign', '?connection_limit=+5', '?connection_limit=7'],
+    [
+      'the parameter twice: the last counts',
+      '?connection_limit=5&connection_limit=6',
+      '?connection_limit=5&connection_limit=7',
+    ],
+    [
+      'the parameter twice alike',
+      '?connection_limit=5&connection_limit=5',
+      '?connection_limit=5&connection_limit=7',
+    ],
+    [
+      'the parameter twice, one as it is to be',
+      '?connection_limit=7&connection_limit=6',
+      '?connection_limit=7&connection_limit=7',
+    ],
+    ['a longer name beside it', '?connection_limit_x=5', '?connection_limit_x=5&connection_limit=7'],
+    ['a fragment', '?a=1#connection_limit=5', '?a=1&connection_limit=7#connection_limit=5'],
+    ['blanks before the quote', '?a=1  ', '?a=1&connection_limit=7  '],
+  ])('where its query has %s', (_, query, expected) => {
+    const text = `A=1\r\n\texport DATABASE_URL = "${url}${query}" # "it"\r\nB`;
+    const planned = change(text, {connection_limit: '7'});
+    const changed = applyChange(text, planned.change);
+    expect(changed).toBe(text.replace(query, () => expected));
+    expect(applyChange(changed ?? null, invertChange(planned.change))).toBe(text);
+    // As shown: the same change, on the line with its password masked.
+    const shown = (each: string) => `\texport DATABASE_URL = "${maskUrl(each, ['connection_limit'])}"`;
+    expect(planned.diff).toEqual([`-${shown(url + query)}`, `+${shown(url + expected)}`]);
+  });
+
+  it.each([
+    ['what the preview saw is another', '?connection_limit=5', '?connection_limit=6'],
+    ['another of the name came behind it', '?connection_limit=5', '?connection_limit=5&connection_limit=9'],
+    ['one came that was not there', '?a=1', '?a=1&connection_limit=9'],
+    ['the first parameter came since', '', '?a=1'],
+    ['all parameters went', '?a=1', ''],
+  ])('does not fit where %s', (_, previewed, now) => {
+    const planned = change(`DATABASE_URL=${url}${previewed}`, {connection_limit: '7'});
+    expect(applyChange(`DATABASE_URL=${url}${now}`, planned.change)).toBeUndefined();
+  });
+
+  it('leaves what came behind the parameter that made the question mark', () => {
+    const planned = change(`DATABASE_URL=${url}`, {connection_limit: '7'});
+    const later = `DATABASE_URL=${url}?connection_limit=7&a=1`;
+    expect(applyChange(later, invertChange(planned.change))).toBeUndefined();
+  });
+
+  it('gives back every byte of random files, and changes none but of the query', () => {
+    const bits = mulberry32(11);
+    const random = () => bits() / 2 ** 32;
+    const pick = <T>(from: readonly T[]): T => from[Math.floor(random() * from.length)] as T;
+    const many = (most: number, make: () => string) =>
+      Array.from({length: Math.floor(random() * (most + 1))}, make);
+    const names = [
+      'connection_limit',
+      'pool_timeout',
+      'connect_timeout',
+      'schema',
+      'x',
+      '%63onnection_limit',
+      '',
+    ];
+    const values = ['', '=', '=5', '=+5', '=%31%30', '=7', '=10', '=a%20b', '=é', '=\udce9', '==', "='"];
+    const noise = [
+      'A=1',
+      '# DATABASE_URL=x',
+      'B="a b"',
+      'DATABASE_URL_2=y',
+      '',
+      '\t',
+      'caf\udce9',
+      "C='#'",
+      'é=ü',
+    ];
+    const credentials = ['', 'app@', 'app:pw@', 'app:p%23w@', 'app:p\udce9@'];
+    let changes = 0;
+    for (let round = 0; round < 4000; round++) {
+      const query = random() < 0.2 ? '' : `?${many(5, () => pick(names) + pick(values)).join('&')}`;
+      const plain = `postgresql://${pick(credentials)}db:5432/shop${query}`;
+      const quote = pick(['"', "'", '`', '']);
+      const fragment = quote === '' ? '' : pick(['', '', '#f', ' ']);
+      const value = (quote === "'" ? plain.replaceAll("'", '') : plain) + fragment;
+      const head = `${pick(['', ' ', '\t'])}${pick(['', 'export '])}DATABASE_URL${pick(['=', ' = '])}${quote}`;
+      if (quote === '' && /['"`\s]/.test(value)) continue;
+      const eol = pick(['\n', '\r\n']);
+      const before = many(3, () => pick(noise) + eol).join('');
+      const rest = random() < 0.3 ? '' : eol + many(2, () => pick(noise) + eol).join('');
+      const after = `${quote}${pick(['', ' # why'])}${rest}`;
+      const text = `${pick(['', '\ufeff'])}${before}${head}${value}${after}`;
+      const planned = change(text, {connection_limit: '7', pool_timeout: '10', connect_timeout: '5'});
+      if (planned.change.edits.length === 0) continue;
+      changes++;
+      const changed = applyChange(text, planned.change);
+      if (typeof changed !== 'string') throw new Error(`does not fit: ${JSON.stringify(text)}`);
+      expect(changed.startsWith(text.slice(0, text.indexOf(value)) + value.split(/[?#]/)[0]?.trimEnd())).toBe(
+        true,
+      );
+      expect(changed.endsWith(fragment + after)).toBe(true);
+      const parameters = readParameters(findVariable(changed, variable)?.value ?? '');
+      expect([parameters.get('connection_limit'), parameters.get('pool_timeout')?.trim()]).toEqual([
+        '7',
+        '10',
+      ]);
+      expect(applyChange(changed, invertChange(planned.change))).toBe(text);
+      expect(queryEdits(findVariable(changed, variable)?.value ?? '', {connection_limit: '7'})).toEqual([]);
+    }
+    expect(changes).toBeGreaterThan(2000);
+  });
+
+  it('knows its way with the edits alone', () => {
+    expect(setUrlQuery(`A=${url}`, {variable: 'A', edits: [{before: '', after: 'x=1'}]})).toBeUndefined();
+    expect(setUrlQuery(`A=${url}?`, {variable: 'A', edits: [{before: '', after: 'x=1'}]})).toBe(
+      `A=${url}?x=1`,
+    );
+    expect(setUrlQuery(`B=${url}`, {variable: 'A', edits: []})).toBeUndefined();
+  });
 });
