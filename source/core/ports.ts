@@ -1,6 +1,6 @@
 import type {JournalDraft, JournalEntry} from './chain/journal.ts';
 import type {Snapshot} from './snapshot.ts';
-import type {Sql, SqlStep, Verification} from './step.ts';
+import type {Pins, Sql, SqlStep, Verification} from './step.ts';
 
 /** What console and commands are given instead of importing it: the arrows of the house, as types. */
 
@@ -33,6 +33,8 @@ export type StepResult = {
   duration_ms: number;
   /** The step's measures, as they stood before and after; null where one could not be read. */
   measures?: {name: string; before: string | null; after: string | null}[];
+  /** What the step's `pins` read. */
+  pins?: Pins;
   /** It failed and left something behind that could not be removed; the run's undo tries again. */
   has_leftover?: true;
 };
@@ -62,10 +64,17 @@ export type Applied = {
   row_count: number | null;
   rows: Record<string, unknown>[];
   objection?: string | null;
+  /** What the step's `pins` read; null where that could not be read. */
+  pins?: Pins | null;
+  /** Why what is run `afterwards` failed: the act itself is done. */
+  incomplete?: string | null;
 };
 
 /** What of a step is needed to carry it out. */
-export type Act = Pick<SqlStep, 'apply' | 'guard' | 'settings' | 'timeout_ms' | 'transaction'>;
+export type Act = Pick<
+  SqlStep,
+  'afterwards' | 'apply' | 'guard' | 'pins' | 'proof' | 'settings' | 'timeout_ms' | 'transaction'
+>;
 
 /** How far the server is with a step that has a progress view. */
 export type StepProgress = {

@@ -15,8 +15,8 @@ export type Sql = {
 };
 
 /** A verification that can be written down: run `query`, compare `column` of its first row with `value`. */
-export type Verification = {
-  query: Sql;
+export type Verification<Query = Sql> = {
+  query: Query;
   expect: {column: string; op: '=' | '<>' | '<' | '<=' | '>' | '>='; value: string | number | boolean | null};
 };
 
@@ -37,6 +37,15 @@ export type SqlStep = {
   /** Settings of the acting session during `apply`: `lock_timeout` and its kin. */
   settings?: Record<string, string>;
   apply: Sql;
+  /** Run in one transaction after an `apply` that cannot be in it: what belongs to what was made, such as its comment. */
+  afterwards?: Sql[];
+  /**
+   * Must hold in the transaction of `apply`, before its COMMIT, else it is rolled back: it tells by an oid that a
+   * statement, which takes a name, met what was meant.
+   */
+  proof?: Verification;
+  /** Read in the acting session right after the act: what its undo has to know of what was made, by column. */
+  pins?: Sql;
   /** `unneeded`: it leaves nothing to take back and harms nothing (ANALYZE), so that nobody has to allow it. */
   undo: Undo | 'irreversible' | 'unneeded';
   /** Its undo would hold what looks like a secret, which the journal does not keep: why it is irreversible. */
@@ -58,13 +67,20 @@ export type SqlStep = {
 };
 
 /** How an act is taken back: what to run, when it may be run, and how to know that it worked. */
-type Undo = {
-  apply: Sql;
-  guard?: Verification;
-  verify: Verification;
-  cleanup?: Cleanup;
-  progress?: NonNullable<SqlStep['progress']>;
+export type Undo = Pick<SqlStep, 'apply' | 'afterwards' | 'cleanup' | 'pins' | 'progress' | 'settings'> & {
+  guard?: Verification<PinnedSql>;
+  verify: Verification<PinnedSql>;
+  proof?: Verification<PinnedSql>;
+  /** How the undo is taken back in turn; absent: by the act itself, as it was. */
+  undo?: Undo;
 };
+
+/** SQL with values that only the act can tell: what its `pins` read, null where that is not known. */
+export type PinnedSql = Omit<Sql, 'values'> & {values: (Sql['values'][number] | Pin)[]};
+export type Pin = {pin: string};
+
+/** What `pins` read, by column. */
+export type Pins = Record<string, string | null>;
 
 /** How a step is taken back; null where it cannot or need not be. */
 export function undoOf({undo}: Pick<SqlStep, 'undo'>): Undo | null {

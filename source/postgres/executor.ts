@@ -3,13 +3,14 @@ import {holds} from '../core/engine/verification.ts';
 import {BugError} from '../core/errors.ts';
 import type {Act, Applied, Executor} from '../core/ports.ts';
 import {quoteIdentifier} from '../core/quote.ts';
-import type {Sql, Verification} from '../core/step.ts';
+import type {Pins, Sql, Verification} from '../core/step.ts';
 import type {Connection} from './connect.ts';
 import type {PgClient} from './pg-client.ts';
 
 type Row = Record<string, unknown>;
 type PgQuery = Exclude<Parameters<PgClient['query']>[0], string>;
 type PgResult = {rows: Row[]; rowCount: number | null};
+type Send = (query: PgQuery) => Promise<PgResult>;
 
 /**
  * Acts on a connection of its own, opened by `connect` at the first act and again after a loss; it never holds
@@ -81,8 +82,8 @@ export function createExecutor(connect: () => Promise<Connection>): Executor & {
   };
 }
 
-function needsSession({guard, settings}: Act): boolean {
-  return guard !== undefined || settings !== undefined;
+function needsSession({afterwards, guard, pins, proof, settings}: Act): boolean {
+  return [afterwards, guard, pins, proof, settings].some(each => each !== undefined);
 }
 
 /** One round trip: the timeout, the statement and what frames it are written at once. */
@@ -101,7 +102,7 @@ async function actAtOnce(connection: Connection, {apply, ...options}: Act): Prom
 
 /** The guard's answer decides whether the statement is sent at all: in one transaction where the act allows one. */
 async function actInSteps(connection: Connection, step: Act): Promise<Applied> {
-  const {apply, guard, settings = {}, transaction} = step;
+  const {afterwards = [], apply, guard, pins, proof, settings = {}, transaction} = step;
   const send = (query: PgQuery) => connection.client.query<Row>({...query, ...patience(step)});
   const all = {...settings, statement_timeout: String(step.timeout_ms)};
   if (transaction) await send({text: 'BEGIN'});
@@ -113,8 +114,17 @@ async function actInSteps(connection: Connection, step: Act): Promise<Applied> {
       return {rows: [], row_count: 0, objection: objectionOf(guard, answer)};
     }
     const {rows, rowCount} = await send(extended(apply));
+    if (proof !== undefined) {
+      const found = (await readOnly(send, proof.query, transaction)).rows[0];
+      if (!holds(proof.expect, found)) {
+        await send({text: 'ROLLBACK'});
+        return {rows: [], row_count: 0, objection: objectionOf(proof, found)};
+      }
+    }
+    const made = pins === undefined ? {} : {pins: await pinned(send, pins, transaction)};
     if (transaction) await send({text: 'COMMIT'});
-    return {rows, row_count: rowCount};
+    const incomplete = await inOneTransaction(send, afterwards);
+    return {rows, row_count: rowCount, ...made, ...(incomplete !== null && {incomplete})};
   } catch (error) {
     if (transaction) await send({text: 'ROLLBACK'}).catch(() => {});
     throw withDetail(error);
@@ -123,6 +133,31 @@ async function actInSteps(connection: Connection, step: Act): Promise<Applied> {
       for (const name of Object.keys(settings))
         await send({text: `RESET ${quoteIdentifier(name)}`}).catch(() => {});
     }
+  }
+}
+
+/** null where it cannot be read: what was done is done all the same, unless a transaction fails with it. */
+async function pinned(send: Send, query: Sql, transaction: boolean): Promise<Pins | null> {
+  try {
+    const [row] = (await readOnly(send, query, transaction)).rows;
+    return row === undefined ? null : (row as Pins);
+  } catch (error) {
+    if (transaction) throw error;
+    return null;
+  }
+}
+
+/** null where all of it is done; else why none of it is. */
+async function inOneTransaction(send: Send, statements: readonly Sql[]): Promise<string | null> {
+  if (statements.length === 0) return null;
+  try {
+    await send({text: 'BEGIN'});
+    for (const statement of statements) await send(extended(statement));
+    await send({text: 'COMMIT'});
+    return null;
+  } catch (error) {
+    await send({text: 'ROLLBACK'}).catch(() => {});
+    return error instanceof Error ? error.message : String(error);
   }
 }
 

@@ -1,5 +1,5 @@
 import {AbortError, exitCodes} from '../errors.ts';
-import type {Executor, StepResult} from '../ports.ts';
+import type {Applied, Executor, StepResult} from '../ports.ts';
 import {redactSecrets} from '../redact.ts';
 import type {SqlStep} from '../step.ts';
 import {remedyOf} from './remedy.ts';
@@ -7,7 +7,10 @@ import {type Stop, StopRun} from './stop-run.ts';
 
 export type Acted =
   /** `row_count` is null for a command that returns no rows. */
-  | {kind: 'done'; row_count: number | null; objection: string | null}
+  | ({kind: 'done'; row_count: number | null; objection: string | null} & Pick<
+      Applied,
+      'incomplete' | 'pins'
+    >)
   /** The connection went while the server worked: it may have happened or not. */
   | {kind: 'unknown'; message: string; sqlstate: string | null}
   /** The server or the way there said no: it has not happened. `stop`: nor will any further step. */
@@ -15,8 +18,8 @@ export type Acted =
 
 export async function act(step: SqlStep, executor: Executor): Promise<Acted> {
   try {
-    const {row_count, objection = null} = await executor.apply(step);
-    return {kind: 'done', row_count, objection};
+    const {row_count, objection = null, pins, incomplete} = await executor.apply(step);
+    return {kind: 'done', row_count, objection, pins: pins ?? null, incomplete: incomplete ?? null};
   } catch (error) {
     const message = messageOf(error);
     if (error instanceof AbortError) {
@@ -43,6 +46,9 @@ export async function verify(
 ): Promise<StepResult> {
   const row_count = acted.kind === 'done' ? (acted.row_count ?? 0) : 0;
   const base = {row_count, sqlstate: null, duration_ms: 0};
+  if (acted.kind === 'done' && acted.incomplete) {
+    return {...base, outcome: 'applied', message: `done, but not what belongs to it: ${acted.incomplete}`};
+  }
   const checked = await check(step, acted, executor);
   if (checked.holds) {
     const message = acted.kind === 'done' ? null : 'cut off while acting, but it is done';

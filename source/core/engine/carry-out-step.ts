@@ -1,7 +1,7 @@
 import {AbortError, BugError, exitCodes} from '../errors.ts';
 import type {Clock, Executor, Files, StepProgress, StepResult} from '../ports.ts';
-import type {FileStep, Measure, SqlStep, Step} from '../step.ts';
-import {act, failed, messageOf, skipped, verify} from './act.ts';
+import type {FileStep, Measure, Pins, SqlStep, Step} from '../step.ts';
+import {type Acted, act, failed, messageOf, skipped, verify} from './act.ts';
 import {applyChange} from './file-change.ts';
 import {StopRun} from './stop-run.ts';
 
@@ -43,7 +43,9 @@ export async function* carryOutStep(
     return skipped(`${acted.objection ?? 'changed since the preview'}: left alone`);
   }
   yield {status: 'verifying'};
-  const result = await verify(step, acted, ports.executor);
+  const verified = await verify(step, acted, ports.executor);
+  const pins = await pinsOf(step, acted, ports.executor);
+  const result = pins === null ? verified : {...verified, pins};
   if (step.measures === undefined) return result;
   const after = await measure(step.measures, ports.executor);
   const measures = step.measures.map(({name}, index) => ({
@@ -52,6 +54,18 @@ export async function* carryOutStep(
     after: after[index] ?? null,
   }));
   return {...result, measures};
+}
+
+/** Where the act was cut off, they are read of what it is found to have made. */
+async function pinsOf(
+  {pins}: SqlStep,
+  acted: Exclude<Acted, {kind: 'refused'}>,
+  executor: Executor,
+): Promise<Pins | null> {
+  if (pins === undefined) return null;
+  if (acted.kind === 'done') return acted.pins ?? null;
+  const [row] = await executor.read(pins, measureWithinMs).catch(() => []);
+  return row === undefined ? null : (row as Pins);
 }
 
 /** Tells how far it is until it is over; an interruption cancels it, as it may take hours. */

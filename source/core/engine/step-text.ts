@@ -10,6 +10,8 @@ export type StepLine = {
     | 'folded'
     | 'setting'
     | 'statement'
+    | 'proof'
+    | 'afterwards'
     | 'values'
     | 'cleanup'
     | 'undo'
@@ -66,28 +68,34 @@ function isRepeated(step: Step, before: Step | undefined): boolean {
 }
 
 /** What guards the act, what is set for it, and the act itself. */
-function actLines({guard, settings = {}, apply}: SqlStep, isFolded: boolean): StepLine[] {
+function actLines({guard, settings = {}, apply, proof}: SqlStep, isFolded: boolean): StepLine[] {
   return [
-    ...(guard === undefined ? [] : guardLines(guard, isFolded)),
+    ...(guard === undefined ? [] : checkLines('guard', guard, isFolded)),
     ...Object.entries(settings).flatMap(([name, value]) => linesOf('setting', `SET ${name} = '${value}'`)),
     ...linesOf('statement', apply.text),
+    ...(proof === undefined ? [] : checkLines('proof', proof, isFolded)),
   ];
 }
 
 /** What sweeps up after a failure, the lock, and the undo. */
-function endLines({cleanup, lock, undo}: SqlStep): StepLine[] {
+function endLines({afterwards = [], cleanup, lock, undo}: SqlStep): StepLine[] {
   return [
+    ...afterwards.flatMap(each => linesOf('afterwards', `then: ${withValues(each)}`)),
     ...(cleanup === undefined ? [] : linesOf('cleanup', `if it fails: ${withValues(cleanup.apply)}`)),
     ...(typeof undo === 'string'
       ? linesOf(undo, `lock: ${lock}; ${withoutUndoText({undo})}`)
-      : linesOf('undo', `lock: ${lock}; undo: ${withValues(undo.apply)}`)),
+      : [
+          ...linesOf('undo', `lock: ${lock}; undo: ${withValues(undo.apply)}`),
+          ...(undo.afterwards ?? []).flatMap(each => linesOf('undo', `and: ${withValues(each)}`)),
+        ]),
   ];
 }
 
-function guardLines(guard: Verification, isFolded: boolean): StepLine[] {
-  const whole = `only if ${describeGuard(guard)}`;
-  if (isFolded && isLong(whole)) return [{kind: 'folded', text: `only if ${meaningOf(guard)}`}];
-  return linesOf('guard', whole);
+function checkLines(kind: 'guard' | 'proof', check: Verification, isFolded: boolean): StepLine[] {
+  const when = kind === 'guard' ? 'only if' : 'committed only if';
+  const whole = `${when} ${describeGuard(check)}`;
+  if (isFolded && isLong(whole)) return [{kind: 'folded', text: `${when} ${meaningOf(check)}`}];
+  return linesOf(kind, whole);
 }
 
 /** More than two lines of a terminal of 80 columns. */

@@ -4,7 +4,18 @@ import {AbortError, exitCodes, usageError} from '../errors.ts';
 import {counted} from '../format.ts';
 import type {StepResult} from '../ports.ts';
 import type {Plan, Protected} from '../recipe.ts';
-import {type SqlStep, type Step, secretReason, undoOf, withoutUndoText} from '../step.ts';
+import {
+  type Pin,
+  type PinnedSql,
+  type Pins,
+  type SqlStep,
+  type Step,
+  secretReason,
+  type Undo,
+  undoOf,
+  type Verification,
+  withoutUndoText,
+} from '../step.ts';
 import {isWithheld, wasRedacted} from '../step-secrets.ts';
 import {invertChange} from './file-change.ts';
 
@@ -68,19 +79,27 @@ function journaledRun(run: RunEntry, entries: readonly JournalEntry[]): Journale
     steps: own.flatMap(entry => {
       if (entry.event !== 'intent') return [];
       const {step, content} = entry;
-      return [{step: content, result: results.get(step) ?? null, undone_by: findUndo(content, undoing)}];
+      const result = results.get(step) ?? null;
+      return [{step: content, result, undone_by: findUndo(invertStep(content, result?.pins), undoing)}];
     }),
   };
 }
 
-/** Of the runs that took a run back the last that did so with this step of it, and still stands. */
-function findUndo(step: Step, undoing: readonly JournaledRun[]): RunEntry | null {
-  const inverse = canonicalJson(invertStep(step));
+/** Of the runs that took a run back the last that did so with this step's inverse, and still stands. */
+function findUndo(inverse: Step, undoing: readonly JournaledRun[]): RunEntry | null {
+  const act = actOf(inverse);
   const isUndo = (each: DoneStep) =>
     (each.result?.outcome === 'verified' || each.result?.outcome === 'applied') &&
     each.undone_by === null &&
-    canonicalJson(each.step) === inverse;
+    actOf(each.step) === act;
   return undoing.findLast(({steps}) => steps.some(isUndo))?.run ?? null;
+}
+
+/** By what a step does; how it is guarded and verified may have been written otherwise by an older poolctl. */
+function actOf(step: Step): string {
+  const {kind, title, subject} = step;
+  const act = step.kind === 'sql' ? step.apply : step.kind === 'file' ? [step.path, step.change] : step.text;
+  return canonicalJson({kind, title, subject, act});
 }
 
 /**
@@ -110,7 +129,7 @@ export function planUndo(
     }
     const sweep = result?.has_leftover ? sweepStep(step) : null;
     if (sweep !== null) undone.push(sweep);
-    else if (reason === null) undone.push(invertStep(step));
+    else if (reason === null) undone.push(invertStep(step, result?.pins));
     else left_alone.push({subject: step.subject, description: step.title, reason});
   }
   if (is_elsewhere && undone.length === 0) {
@@ -168,16 +187,36 @@ function whyNot(step: Step, result: StepResult | null, undone_by: RunEntry | nul
   return wasRedacted(undo) ? 'cannot be undone: this journal masked what looked like a secret in it' : null;
 }
 
-function invertStep(step: Step): Step {
+/** `pins`: what the step's outcome tells of what it made. */
+function invertStep(step: Step, pins: Pins | undefined): Step {
   const title = `undo: ${step.title}`;
   if (step.kind === 'file') {
     return {...step, title, change: invertChange(step.change), diff: invertDiff(step.diff)};
   }
   const undo = step.kind === 'sql' ? undoOf(step) : null;
   if (step.kind !== 'sql' || undo === null) return {...step, title};
-  const redo = redoOf(step);
+  const {guard, verify, proof, undo: next, ...means} = undo;
+  const redo = next ?? redoOf(step);
   const back = isWithheld(redo) ? {undo: 'irreversible' as const, holds_secret: true as const} : {undo: redo};
-  return {...withoutMeans(step), title, ...undo, ...back};
+  return {
+    ...withoutMeans(step),
+    title,
+    ...means,
+    ...(guard !== undefined && {guard: withPins(guard, pins)}),
+    verify: withPins(verify, pins),
+    ...(proof !== undefined && {proof: withPins(proof, pins)}),
+    ...back,
+  };
+}
+
+/** What is not known of what was made is null: the query says what that means. */
+function withPins({query, expect}: Verification<PinnedSql>, pins: Pins | undefined): Verification {
+  const values = query.values.map(value => (isPin(value) ? (pins?.[value.pin] ?? null) : value));
+  return {query: {...query, values}, expect};
+}
+
+function isPin(value: PinnedSql['values'][number]): value is Pin {
+  return typeof value === 'object' && value !== null && 'pin' in value;
 }
 
 /** What goes stands before what comes, as in any diff. */
@@ -196,17 +235,35 @@ function sweepStep(step: Step): SqlStep | null {
   if (step.kind !== 'sql' || step.cleanup === undefined || undo === null) return null;
   if (isWithheld(step.cleanup) || wasRedacted(step.cleanup)) return null;
   const {guard, apply} = step.cleanup;
-  const {verify, progress} = undo;
+  const {progress} = undo;
+  const verify = withPins(undo.verify, undefined);
   const means = {guard, apply, verify, ...(progress !== undefined && {progress})};
   const title = `sweep away what is left of: ${step.title}`;
   return {...withoutMeans(step), title, ...means, undo: 'irreversible'};
 }
 
 /** What belongs to the act alone: its cleanup would sweep away what the undo brings back. */
-function withoutMeans({cleanup: _c, guard: _g, measures: _m, progress_pid: _p, ...step}: SqlStep): SqlStep {
-  return step;
+function withoutMeans(step: SqlStep): SqlStep {
+  const {
+    afterwards: _a,
+    cleanup: _c,
+    guard: _g,
+    measures: _m,
+    pins: _p,
+    progress_pid: _s,
+    proof: _r,
+    ...rest
+  } = step;
+  return rest;
 }
 
-function redoOf({apply, guard, verify}: SqlStep) {
-  return {apply, verify, ...(guard !== undefined && {guard})};
+/** The act as the undo of its undo, which is then taken back as the act was. */
+function redoOf(step: SqlStep): Undo {
+  const {apply, verify} = step;
+  const names = ['afterwards', 'cleanup', 'guard', 'pins', 'progress', 'proof'] as const;
+  const means = Object.fromEntries(
+    names.flatMap(name => (step[name] === undefined ? [] : [[name, step[name]]])),
+  );
+  const undo = undoOf(step);
+  return {apply, verify, ...means, ...(undo !== null && {undo})};
 }

@@ -19,7 +19,7 @@ export function isKnownSession(backend: Backend): backend is KnownSession {
  * `statement`: it runs the same statement, in whichever transaction of a procedure that commits. `unchanged`: it has
  * done nothing since.
  */
-export type SameAs = 'session' | 'transaction' | 'statement' | 'unchanged';
+type SameAs = 'session' | 'transaction' | 'statement' | 'unchanged';
 
 export type Signal = {
   call: 'pg_terminate_backend' | 'pg_cancel_backend';
