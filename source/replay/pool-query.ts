@@ -1,6 +1,7 @@
 import type pg from 'pg';
 import {type StatementTally, statementTally} from './measure-tally.ts';
 import {type RequestTrace, shift} from './pool-trace.ts';
+import {withheldBytes} from './read-only.ts';
 
 /** What of pg's client and result is not in its types. */
 type RawClient = pg.PoolClient & {connection: {stream: {bytesRead: number}}};
@@ -22,10 +23,11 @@ export function beginQuery(
 ): RunningQuery {
   const {stream} = (client as RawClient).connection;
   const statement = statementTally(trace.tally, withoutLists(text), line);
-  const bytesBefore = stream.bytesRead;
+  const received = () => stream.bytesRead - withheldBytes(client);
+  const bytesBefore = received();
   const end = (): void => {
     const execute_ms = shift(trace, 0, -1) - started_ms;
-    const bytes = stream.bytesRead - bytesBefore;
+    const bytes = received() - bytesBefore;
     statement.calls++;
     statement.waited_ms += waited_ms;
     statement.executed_ms += execute_ms;

@@ -32,13 +32,17 @@ export function skimOf(client: pg.PoolClient): Skim | null {
 /**
  * Puts itself between a connected client's socket and pg's parser. Of a result whose rows nobody reads it takes out
  * what tells of rows, and all else goes on to pg as it came: errors, notices, the query's end. For `SELECT 1` pg's
- * reading is half of what a query costs this process, time in which it sends none.
+ * reading is half of what a query costs this process, time in which it sends none. `receive` says what of a chunk is
+ * the client's at all. False where pg reads its stream otherwise than it is known to.
  */
-export function installSkimmer(client: pg.PoolClient): void {
+export function installSkimmer(
+  client: pg.PoolClient,
+  receive: (chunk: Buffer) => Buffer = chunk => chunk,
+): boolean {
   const {connection} = client as unknown as {connection: Connection};
   const {stream} = connection;
   const [read, ...others] = stream.listeners('data') as Reader[];
-  if (read === undefined || others.length > 0) return;
+  if (read === undefined || others.length > 0) return false;
   let counting: Counting | null = null;
   /** Of a message that began in an earlier chunk: bytes to come, and whether they are pg's. */
   let left = 0;
@@ -72,14 +76,19 @@ export function installSkimmer(client: pg.PoolClient): void {
       at = end;
     }
   };
-  const onChunk = (chunk: Buffer) =>
-    counting === null && left === 0 && stash === null ? read(Buffer.from(chunk)) : skim(chunk);
+  const onChunk = (received: Buffer) => {
+    const chunk = receive(received);
+    if (chunk.length === 0) return;
+    if (counting === null && left === 0 && stash === null) read(Buffer.from(chunk));
+    else skim(chunk);
+  };
   stream.removeListener('data', read);
   stream.on('data', onChunk);
   readInto(stream, onChunk);
   skimmers.set(client, query => {
     counting = query;
   });
+  return true;
 }
 
 /** As pg's parser tells of it, without its having to read the same every time. */

@@ -51,8 +51,9 @@ export function createMeasuredPool(options: PoolOptions): MeasuredPool {
   // A connection that ends while nobody uses it is the pool's own concern.
   pool.on('error', () => {});
   pool.on('connect', client => {
-    installSkimmer(client);
-    if (!allowWrites) keepReadOnly(client);
+    const wire = allowWrites ? undefined : keepReadOnly(client);
+    // pg reads its stream otherwise than it is known to: what is not the client's could not be left out.
+    if (!installSkimmer(client, wire?.receive) && wire !== undefined) cut(client);
     // One that ends at work fails its query, which is where it is told of.
     client.on('error', () => {});
   });

@@ -1,30 +1,67 @@
+import type net from 'node:net';
 import type pg from 'pg';
 import {type AbortError, usageError} from '../core/errors.ts';
+import {readOnlyStatement} from './read-only-statement.ts';
+import {createReadOnlyWire, type ReadOnlyWire} from './read-only-wire.ts';
 import {scanStatement} from './sql-endpoint-scan.ts';
 
 /** What of pg's client is not in its types. */
-type RawClient = pg.PoolClient & {
-  connection: NodeJS.EventEmitter & {stream: {destroy(): void}};
-};
+type RawClient = pg.PoolClient & {connection: NodeJS.EventEmitter & {stream: net.Socket}};
 type AnyQuery = (...args: unknown[]) => unknown;
 type Reported = {parameterName: string; parameterValue: string};
 
+const wires = new WeakMap<pg.PoolClient, ReadOnlyWire>();
+
 /**
- * Holds a session that began read-only to it. What would lift that is refused before it is sent; what lifts it all
- * the same, as a function may, the server reports with the answer (from 14 on, GUC_REPORT): the session is cut then,
- * its statement failed.
+ * Holds a connected client's session to read-only, by what is written to its socket: see `createReadOnlySession`. The
+ * rest is for people, and for what the construction does not need: a text that asks for more is refused before it is
+ * sent, with its reason, and a session that a function made read-write all the same, as the server reports from 14 on
+ * (GUC_REPORT), is cut. What the wire returns is what the client is to read.
  */
-export function keepReadOnly(client: pg.PoolClient): void {
+export function keepReadOnly(client: pg.PoolClient): ReadOnlyWire {
   const {connection} = client as RawClient;
+  const {stream} = connection;
+  const cut = (error: AbortError) => {
+    // As a broken connection: what runs on it fails with this, and the pool takes it back no more.
+    connection.emit('error', error);
+    stream.destroy();
+  };
   const query = client.query.bind(client) as AnyQuery;
-  const guarded = (...args: unknown[]) => (isLifting(args) ? refuse(args, connection) : query(...args));
+  const guarded = (...args: unknown[]) => {
+    const refused = refusalOf(args);
+    return refused === null ? query(...args) : refuse(refused, args, connection);
+  };
   Object.assign(client, {query: guarded});
   connection.on('parameterStatus', ({parameterName, parameterValue}: Reported) => {
     if (parameterName !== 'default_transaction_read_only' || parameterValue === 'on') return;
-    // As a broken connection: what runs on it fails with this, and the pool takes it back no more.
-    connection.emit('error', refusal('it switched off read-only, so its session was ended'));
-    connection.stream.destroy();
+    cut(refusal('it switched off read-only, so its session was ended'));
   });
+  const write = stream.write.bind(stream) as (bytes: Uint8Array, done?: Done) => boolean;
+  const wire = createReadOnlyWire({
+    write: bytes => void write(bytes),
+    refuse: why => process.nextTick(cut, refusal(`${why}: a read-only session does not send it`)),
+  });
+  Object.assign(stream, {
+    write(chunk: string | Buffer, ...rest: unknown[]) {
+      const [encoding] = rest;
+      const done = rest.find(each => typeof each === 'function') as Done | undefined;
+      const bytes = wire.send(
+        typeof chunk === 'string' ? Buffer.from(chunk, encoding as BufferEncoding) : chunk,
+      );
+      if (bytes.length > 0) return write(bytes, done);
+      if (done !== undefined) process.nextTick(done);
+      return true;
+    },
+  });
+  wires.set(client, wire);
+  return wire;
+}
+
+type Done = (error?: Error | null) => void;
+
+/** Bytes of the server's that were no answer to the client. */
+export function withheldBytes(client: pg.PoolClient): number {
+  return wires.get(client)?.withheld_bytes ?? 0;
 }
 
 /** Whether a text of one statement or several would let later ones write in a session that is read-only. */
@@ -71,16 +108,29 @@ function withoutComments(statement: string): string {
   return statement.replace(token, found => (/^(--|\/\*)/.test(found) ? ' ' : found));
 }
 
-/** As pg's `query` takes them: a text or what has one, and values beside it or in it. */
-function isLifting([config, values]: unknown[]): boolean {
-  if (typeof config === 'string') return liftsReadOnly(config, Array.isArray(values) ? values : []);
-  const {text, values: own = values} = (config ?? {}) as {text?: unknown; values?: unknown};
-  return typeof text === 'string' && liftsReadOnly(text, Array.isArray(own) ? own : []);
+/** Why a query is not sent, as pg's `query` takes it: a text or what has one, and values beside it or in it; or null. */
+function refusalOf([config, values]: unknown[]): string | null {
+  const {text, values: own = values} =
+    typeof config === 'string' ? {text: config} : ((config ?? {}) as {text?: unknown; values?: unknown});
+  return typeof text === 'string' ? whyRefused(text, Array.isArray(own) ? own : []) : null;
+}
+
+/** Why a read-only session does not send a text; null where it does. */
+export function whyRefused(text: string, values: readonly unknown[] = []): string | null {
+  if (liftsReadOnly(text, values)) return 'it would switch off read-only: refused without --allow-writes';
+  // Nearly every statement ends here.
+  if (!/;|prepare/i.test(text)) return null;
+  const kinds = statementsOf(text).map(statement => readOnlyStatement(statement).kind);
+  if (kinds.includes('refused')) return 'PREPARE TRANSACTION is refused without --allow-writes';
+  const own = kinds.filter(kind => kind !== 'empty');
+  return own.length > 1 && own.some(kind => kind === 'begin' || kind === 'end')
+    ? 'BEGIN or COMMIT among several statements of one text is refused without --allow-writes: send each by itself'
+    : null;
 }
 
 /** As pg itself refuses on a client that can no more: by the callback, by the query's own, or by the promise. */
-function refuse(args: unknown[], connection: unknown): unknown {
-  const error = refusal('it would switch off read-only: refused without --allow-writes');
+function refuse(why: string, args: unknown[], connection: unknown): unknown {
+  const error = refusal(why);
   const [query] = args as {handleError?(error: Error, connection: unknown): void}[];
   const callback = args.find(each => typeof each === 'function') as ((error: Error) => void) | undefined;
   if (callback !== undefined) return void process.nextTick(callback, error);

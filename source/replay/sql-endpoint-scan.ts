@@ -47,17 +47,41 @@ function nameAt(text: string, at: number): string | null {
 /** Whatever begins at `at` is over: a quoted thing, a comment, a word, or one character. */
 function behindToken(text: string, at: number): number {
   const two = text.slice(at, at + 2);
-  if (two === '--') return indexOrEnd(text, '\n', at);
+  if (two === '--') return behindLineComment(text, at);
   if (two === '/*') return behindComment(text, at);
   const character = text[at] ?? '';
   if (character === "'") return behindQuote(text, at, "'");
   if (character === '"') return behindQuote(text, at, '"');
   if (character === '$') return behindDollar(text, at);
   if (/^[eE]'/.test(two)) return behindEscapes(text, at + 1);
-  if (!wordCharacter.test(character)) return at + 1;
-  let end = at + 1;
+  // A number is over where its digits are: `1e'` is a number and an E'...' up to PostgreSQL 14.
+  if (/\d/.test(character)) return at + 1;
+  return at + (wordAt(text, at).length || 1);
+}
+
+/** The word that begins at `at`; empty where none does. */
+export function wordAt(text: string, at: number): string {
+  let end = at;
   while (end < text.length && wordCharacter.test(text[end] ?? '')) end++;
-  return end;
+  return text.slice(at, end);
+}
+
+/** Behind what separates words: white space and comments. */
+export function behindBlanks(text: string, at: number): number {
+  let end = at;
+  for (;;) {
+    const two = text.slice(end, end + 2);
+    if (two === '--') end = behindLineComment(text, end);
+    else if (two === '/*') end = behindComment(text, end);
+    else if (/^[ \t\n\r\f\v]/.test(two)) end++;
+    else return end;
+  }
+}
+
+/** A carriage return alone ends it too. */
+function behindLineComment(text: string, at: number): number {
+  const length = text.slice(at).search(/[\n\r]/);
+  return length === -1 ? text.length : at + length;
 }
 
 function behindQuote(text: string, at: number, quote: string): number {

@@ -1,0 +1,79 @@
+/** Messages of PostgreSQL's protocol 3, whole: type, length, body (protocol-message-formats). */
+
+export function queryMessage(text: string): Buffer {
+  return message('Q', cString(text));
+}
+
+/** Parse, Bind and Execute of a statement without parameters; the results are text. */
+export function executeMessages(text: string): Buffer {
+  return Buffer.concat([
+    message('P', Buffer.concat([cString(''), cString(text), int16(0)])),
+    message('B', Buffer.concat([cString(''), cString(''), int16(0), int16(0), int16(0)])),
+    message('E', Buffer.concat([cString(''), int32(0)])),
+  ]);
+}
+
+/** The same, with the description of its rows, as the simple protocol has it. */
+export function describedMessages(text: string): Buffer {
+  const all = executeMessages(text);
+  const executeBytes = 10;
+  return Buffer.concat([
+    all.subarray(0, all.length - executeBytes),
+    message('D', Buffer.concat([Buffer.from('P'), cString('')])),
+    all.subarray(all.length - executeBytes),
+  ]);
+}
+
+/** A Parse with another text. */
+export function parseMessage(name: string, text: string, parameterTypes: Buffer): Buffer {
+  return message('P', Buffer.concat([cString(name), cString(text), parameterTypes]));
+}
+
+export const syncMessage = message('S', Buffer.alloc(0));
+export const committed = message('C', cString('COMMIT'));
+
+/** The strings that end with a NUL from `at` on, and where the last of them ends. */
+export function readStrings(body: Buffer, at: number, count: number): {strings: string[]; end: number} {
+  const strings: string[] = [];
+  let end = at;
+  while (strings.length < count) {
+    const nul = body.indexOf(0, end);
+    const stop = nul === -1 ? body.length : nul;
+    strings.push(body.toString('utf8', end, stop));
+    end = stop + 1;
+  }
+  return {strings, end};
+}
+
+/** An ErrorResponse whose position is that in the application's own text, which began `characters` later. */
+export function withPosition(error: Buffer, characters: number): Buffer {
+  const fields: Buffer[] = [];
+  for (let at = 5; at < error.length && error[at] !== 0; ) {
+    const {strings, end} = readStrings(error, at + 1, 1);
+    const position = Number(strings[0]);
+    const isOwn = error[at] === 0x50 && position > characters;
+    fields.push(isOwn ? Buffer.from(`P${position - characters}\0`) : Buffer.from(error.subarray(at, end)));
+    at = end;
+  }
+  return message('E', Buffer.concat([...fields, Buffer.alloc(1)]));
+}
+
+function message(type: string, body: Buffer): Buffer {
+  return Buffer.concat([Buffer.from(type), int32(body.length + 4), body]);
+}
+
+function cString(text: string): Buffer {
+  return Buffer.from(`${text}\0`);
+}
+
+function int16(value: number): Buffer {
+  const bytes = Buffer.alloc(2);
+  bytes.writeInt16BE(value);
+  return bytes;
+}
+
+function int32(value: number): Buffer {
+  const bytes = Buffer.alloc(4);
+  bytes.writeInt32BE(value);
+  return bytes;
+}
