@@ -17,7 +17,13 @@ export function describeRun(
   {acting_pid, ...undo}: UndoState & {acting_pid: number | null},
 ): string[] {
   const intents = new Map(entries.filter(isIntent).map(intent => [intent.step, intent]));
-  const outcomes = new Map(entries.filter(isOutcome).map(outcome => [outcome.step, outcome]));
+  // A step's first outcome is the one that counts.
+  const outcomes = new Map(
+    entries
+      .filter(isOutcome)
+      .map(outcome => [outcome.step, outcome] as const)
+      .toReversed(),
+  );
   const steps = [...new Set([...intents.keys(), ...outcomes.keys()])].sort((a, b) => a - b);
   return [
     ...entries.filter(isRun).flatMap(startLines),

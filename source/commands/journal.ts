@@ -11,7 +11,7 @@ import {describeRun, resultText} from './journal-run.ts';
 export type JournalPorts = {
   journal: {
     file: string;
-    read(): Promise<JournalEntry[]>;
+    inspect(): Promise<JournalEntry[]>;
     verify(): Promise<ChainVerdict>;
     underWay(entries: readonly JournalEntry[]): ReadonlyMap<string, number>;
   };
@@ -42,7 +42,7 @@ export async function showJournal(
 }
 
 async function list({journal, output}: JournalPorts, flags: {json: boolean}): Promise<ExitCode> {
-  const entries = await journal.read();
+  const entries = await journal.inspect();
   if (flags.json) {
     const rows = entries.map(({seq, at, actor, target, run, event, hash, previous}) => ({
       seq,
@@ -64,7 +64,7 @@ async function list({journal, output}: JournalPorts, flags: {json: boolean}): Pr
 }
 
 async function show({journal, output}: JournalPorts, run: string, flags: {json: boolean}): Promise<ExitCode> {
-  const all = await journal.read();
+  const all = await journal.inspect();
   // The beginning of a run's id will do where it is the only one.
   const runs = new Set(all.map(entry => entry.run).filter(id => id.startsWith(run)));
   const id = runs.has(run) ? run : [...runs][0];
@@ -88,18 +88,26 @@ async function verify(
   flags: {json: boolean; head: string | undefined},
 ): Promise<ExitCode> {
   const kept = flags.head === undefined ? null : await findHead(journal, flags.head);
-  const {ok: isUnbroken, entries, head, broken_at, reason, unfinished} = await journal.verify();
+  const {ok: isUnbroken, entries, head, broken_at, reason, torn_bytes, unfinished} = await journal.verify();
   // A chain that was cut and written on, or made anew, verifies by itself.
   const isHeld = kept === null || (kept.seq !== null && kept.seq <= entries);
   const ok = isUnbroken && isHeld;
   if (flags.json) {
     const keptHead = kept === null ? {} : {kept_head: kept};
-    printJson(output, {schema_version: 1, ok, entries, head, broken_at, reason, unfinished, ...keptHead});
+    printJson(output, {
+      ...{schema_version: 1, ok, entries, head, broken_at, reason, torn_bytes, unfinished},
+      ...keptHead,
+    });
   } else {
     const verdict = isUnbroken
       ? `${journal.file}: ${counted(entries, 'entry', 'entries')}, unbroken; head ${head}`
       : `${journal.file}: BROKEN at entry ${broken_at}: ${reason}`;
-    const lines = [verdict, ...(kept === null ? [] : [describeHead(kept, {isHeld, entries})])];
+    const torn = `its last line is cut off (${counted(torn_bytes, 'byte')}): its writer was killed; the next act moves it to a .torn file`;
+    const lines = [
+      verdict,
+      ...(torn_bytes > 0 && isUnbroken ? [torn] : []),
+      ...(kept === null ? [] : [describeHead(kept, {isHeld, entries})]),
+    ];
     output.data([...lines, ...unfinished.map(describeUnfinished)].map(sanitise).join('\n'));
   }
   return ok ? exitCodes.ok : exitCodes.journal;
@@ -116,7 +124,7 @@ async function findHead(journal: JournalPorts['journal'], hash: string): Promise
     );
   }
   if (hash === genesisHash) return {hash, seq: 0};
-  const entry = (await journal.read()).find(each => each.hash === hash);
+  const entry = (await journal.inspect()).find(each => each.hash === hash);
   return {hash, seq: entry?.seq ?? null};
 }
 
@@ -129,7 +137,7 @@ function describeHead({hash, seq}: KeptHead, now: {isHeld: boolean; entries: num
 
 /** Everything there is, and exit 8 where it does not verify. */
 async function exportAll({journal, output}: JournalPorts, format: string): Promise<ExitCode> {
-  const text = exportJournal(await journal.read(), format);
+  const text = exportJournal(await journal.inspect(), format);
   if (text !== '') output.data(text);
   const {ok, reason} = await journal.verify();
   if (!ok) output.talk(sanitise(`poolctl: the journal does not verify: ${reason}`));

@@ -61,10 +61,11 @@ function goingText(before: RunStep | undefined, {title, progress}: RunStep): str
 
 /** How it ended, in a line or two, and the slots before and after. */
 export function endText(state: RunState): string {
-  const {verified, applied, failed, skipped, pending} = countOutcomes(state.steps);
+  const {verified, applied, failed, skipped, unknown, pending} = countOutcomes(state.steps);
   const parts = [
     `${verified} verified`,
     ...(applied > 0 ? [`${applied} done but not verified`] : []),
+    ...(unknown > 0 ? [`${unknown} unknown`] : []),
     ...(skipped > 0 ? [`${skipped} left alone`] : []),
     ...(failed > 0 ? [`${failed} failed`] : []),
     ...(pending > 0 ? [`${pending} not begun`] : []),

@@ -108,14 +108,13 @@ export async function runConsole(shell: Shell, request: ConnectionRequest, flags
           journalNotice = text;
         };
         const journal = openJournalOf(shell, flags, onNotice);
-        const entries = await journal.read();
-        const {ok, reason, unfinished} = await journal.verify();
-        // A chain that breaks is followed no further: what stands behind the break is asked for apart.
-        const open = ok ? unfinished : await journal.unfinished();
+        const entries = await journal.inspect();
+        const {ok, reason} = await journal.verify();
         return {
           entries,
+          isBroken: !ok,
           problem: reason ?? journalNotice,
-          unfinished: open.filter(({acting_pid}) => acting_pid === null).length,
+          unfinished: journal.unfinishedOf(entries).filter(({acting_pid}) => acting_pid === null).length,
           underWay: journal.underWay(entries),
           host: hostname(),
         };

@@ -37,7 +37,7 @@ export async function runPlay(shell: Shell, file: string | undefined, flags: Fla
       replay: () => Promise.reject(notLive()),
       readJournal: async () => {
         const journal = openJournalOf(shell, flags, () => {});
-        const entries = await journal.read();
+        const entries = await journal.inspect();
         const {reason, unfinished} = await journal.verify();
         return {
           entries: entries.filter(entry => entry.target === target),

@@ -26,7 +26,7 @@ export async function runReport(shell: Shell, file: string | undefined, flags: F
   if (recording?.problem) output.talk(sanitise(`poolctl: ${recording.problem}`));
   const {recipes} = await recipesFor(flags, noSettings);
   const journal = openJournalOf(shell, flags);
-  const entries = await journal.read();
+  const entries = await journal.inspect();
   const report = await createReport(
     {tape: recording?.tape ?? null, entries, recipes, underWay: journal.underWay(entries)},
     scopeOf(flags, recording, entries),

@@ -79,6 +79,7 @@ export function needsUndoable(state: ConsoleState): string | null {
   if (state.snapshot === null || state.link.kind !== 'live') return 'not connected';
   const run = state.journal?.entries.find(entry => entry.event === 'run' && entry.run === held);
   if (run === undefined) return `the beginning of run ${held} is not in the journal`;
+  if (state.journal?.isBroken) return 'the journal does not verify: nothing is undone from it';
   const here = state.snapshot.target.id;
   return run.target === here ? null : `run ${held} was on ${run.target}, this is ${here}`;
 }

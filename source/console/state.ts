@@ -103,6 +103,8 @@ export type Past = {
 
 export type JournalReading = {
   entries: JournalEntry[];
+  /** Its chain does not verify: it is shown, and nothing is undone from it. */
+  isBroken?: boolean;
   problem: string | null;
   /** Acts that never told their outcome, and nobody is at. */
   unfinished: number;

@@ -23,7 +23,8 @@ export type Sampler = {
 };
 
 export type StepResult = {
-  outcome: 'verified' | 'applied' | 'failed' | 'skipped';
+  /** `unknown`: what the act was to end has ended; whether the act did it cannot be known. */
+  outcome: 'verified' | 'applied' | 'failed' | 'skipped' | 'unknown';
   /** Rows the acting statement returned: 0 means that the guard in it did not match. */
   row_count: number;
   sqlstate: string | null;
@@ -110,6 +111,7 @@ export type Journal = {
   file: string;
   /** On disk (fsync) when it resolves; throws AbortError (exit 8) when it cannot be. */
   append(draft: JournalDraft): Promise<JournalEntry>;
+  /** Every entry. Throws AbortError (exit 8) unless the whole chain verifies: acts follow from what is read. */
   read(): Promise<JournalEntry[]>;
 };
 

@@ -82,6 +82,11 @@ export type Pin = {pin: string};
 /** What `pins` read, by column. */
 export type Pins = Record<string, string | null>;
 
+/** Whether what its verification waits for also comes without it: sessions leave and statements end by themselves. */
+export function endsByItself({subject, apply}: Pick<SqlStep, 'subject' | 'apply'>): boolean {
+  return subject.startsWith('backend:') || /\bpg_(terminate|cancel)_backend\b/.test(apply.text);
+}
+
 /** How a step is taken back; null where it cannot or need not be. */
 export function undoOf({undo}: Pick<SqlStep, 'undo'>): Undo | null {
   return typeof undo === 'string' ? null : undo;

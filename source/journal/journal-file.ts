@@ -1,36 +1,39 @@
-import {createHash} from 'node:crypto';
+import {constants} from 'node:fs';
 import {type FileHandle, open} from 'node:fs/promises';
 import {canonicalJson} from '../core/chain/canonical.ts';
 import type {JournalDraft, JournalEntry} from '../core/chain/journal.ts';
 import {
-  type ChainEnd,
   type ChainVerdict,
   chainEntry,
-  contentProblem,
-  createChainReader,
-  createIntentTracker,
-  emptyChain,
-  linkProblem,
-  parseEntry,
+  createOutcomeTracker,
   type UnfinishedIntent,
 } from '../core/chain/journal-chain.ts';
 import {journaled} from '../core/chain/journaled.ts';
-import {createRunTracker, type IsThere} from '../core/chain/under-way.ts';
 import {AbortError, exitCodes} from '../core/errors.ts';
 import type {Journal} from '../core/ports.ts';
 import {type Claim, claimEntry, removeOldClaims} from './claim.ts';
-import {readLines, readTail, type Tail} from './journal-lines.ts';
-import {fateOf} from './owner.ts';
-import {openForAppend, remedy} from './private-file.ts';
+import {inspect, underWay, unfinishedOf, verify} from './inspect.ts';
+import {readLines} from './journal-lines.ts';
+import {isStillThere, makeJournalFile, type OpenFile, openJournalFile, remedy} from './private-file.ts';
+import {sha256} from './sha256.ts';
+import {type Verification, type Verified, verifyChain} from './verified-chain.ts';
 
 export type JournalFile = Journal & {
+  /** Appends the outcome of a step that an earlier run left open; null where it has one by now. */
+  reconcile(draft: OutcomeDraft): Promise<JournalEntry | null>;
+  /** What stands in the file, whether it verifies or not: for people to look at. Nothing may follow from it. */
+  inspect(): Promise<JournalEntry[]>;
   /** The whole chain from the first entry to the last. */
   verify(): Promise<ChainVerdict>;
-  /** Intents without an outcome; told at the next start. Does not verify the chain. */
+  /** Intents without an outcome, of a chain that verifies. */
   unfinished(): Promise<UnfinishedIntent[]>;
+  /** The same of these entries. */
+  unfinishedOf(entries: readonly JournalEntry[]): UnfinishedIntent[];
   /** Of these entries' runs those that a process of this machine is at right now, with its pid. */
   underWay(entries: readonly JournalEntry[]): ReadonlyMap<string, number>;
 };
+
+type OutcomeDraft = JournalDraft & {event: 'outcome'};
 
 export type JournalOptions = {
   /** What the user should know, one line: that a torn last line was put aside. */
@@ -47,78 +50,127 @@ export type JournalOptions = {
 export function openJournal(file: string, options: JournalOptions = {}): JournalFile {
   const context: Context = {
     file,
-    known: null,
+    verified: null,
+    outcomes: createOutcomeTracker(),
     onNotice: options.onNotice ?? (() => {}),
     now: options.now ?? (() => new Date()),
     lock_timeout_ms: options.lock_timeout_ms ?? 10_000,
   };
   // One at a time within this process; the claim is for the others.
   let last: Promise<unknown> = Promise.resolve();
+  const write = (draft: JournalDraft) => {
+    const next = last.then(() => guarded(context, 'write', () => append(context, draft)));
+    last = next.catch(() => {});
+    return next;
+  };
+  const read = async () => {
+    const entries: JournalEntry[] = [];
+    await guarded(context, 'read', () => readVerified(context, entry => entries.push(entry)));
+    return entries;
+  };
   return {
     file,
-    append(draft) {
-      const next = last.then(() => guarded(context, 'write', () => append(context, draft)));
-      last = next.catch(() => {});
-      return next;
+    async append(draft) {
+      const entry = await write(draft);
+      if (entry === null) throw settledError(draft);
+      return entry;
     },
-    read: () => guarded(context, 'read', () => readEntries(file)),
+    reconcile: write,
+    read,
+    inspect: () => guarded(context, 'read', () => inspect(file)),
     verify: () => guarded(context, 'read', () => verify(file)),
-    unfinished: () => guarded(context, 'read', () => readUnfinished(file)),
+    unfinished: async () => unfinishedOf(await read()),
+    unfinishedOf,
     underWay,
   };
 }
 
-export function sha256(text: string): string {
-  return createHash('sha256').update(text).digest('hex');
-}
-
 type Context = {
   file: string;
-  /** The end of the chain as this process last verified or wrote it. */
-  known: ChainEnd | null;
+  /** How far this process has verified the file; null before it first read it. */
+  verified: Verified | null;
+  outcomes: ReturnType<typeof createOutcomeTracker>;
   onNotice: (text: string) => void;
   now: () => Date;
   lock_timeout_ms: number;
 };
 
-async function append(context: Context, draft: JournalDraft): Promise<JournalEntry> {
-  const handle = await openForAppend(context.file);
+/** null: an outcome of a step that has one already. */
+async function append(context: Context, draft: JournalDraft): Promise<JournalEntry | null> {
+  const isFirst = context.verified === null;
+  const file = await openToAppend(context);
   try {
-    const isFirst = context.known === null;
     for (;;) {
-      const end = verifiedEnd(context, await readTail(handle));
-      if (isFirst) await removeOldClaims(context.file, end.seq);
-      const claim = await claimEntry(context.file, end.seq + 1, {
+      const {verified} = await catchUp(context, file.handle);
+      if (isFirst) await removeOldClaims(file.path, verified.seq);
+      const claim = await claimEntry(file.path, verified.seq + 1, {
         timeout_ms: context.lock_timeout_ms,
-        isWritten: async () => seqOf(await readTail(handle)) !== end.seq,
+        isWritten: () => hasMoved(file.handle, verified.end),
       });
-      if (claim) return await appendClaimed(context, handle, claim, draft);
+      if (claim) return await appendClaimed(context, file, claim, draft);
     }
   } finally {
-    await handle.close();
+    await file.handle.close();
+  }
+}
+
+/** A journal that was there once is not made anew: its absence is what has to be said. */
+async function openToAppend({file, verified}: Context): Promise<OpenFile> {
+  for (;;) {
+    const found = await openJournalFile(file, 'append');
+    if (found !== null) return found;
+    if (verified !== null) throw brokenError(file, 'it was removed while this run used it');
+    const made = await makeJournalFile(file);
+    if (made !== null) return made;
   }
 }
 
 async function appendClaimed(
   context: Context,
-  handle: FileHandle,
+  file: OpenFile,
   claim: Claim,
   draft: JournalDraft,
-): Promise<JournalEntry> {
+): Promise<JournalEntry | null> {
+  const {handle} = file;
   let isWritten = false;
   try {
-    const tail = await readTail(handle);
-    const end = verifiedEnd(context, tail);
-    if (tail.torn.length > 0) await putAside(context, handle, tail);
-    const entry = chainEntry(journaled(draft), end, context.now().toISOString(), sha256);
-    await writeLine(handle, `${canonicalJson(entry)}\n`, tail.end);
+    const {verified, torn} = await catchUp(context, handle);
+    if (draft.event === 'outcome' && context.outcomes.has(draft)) return null;
+    if (torn.length > 0) await putAside(context, file, {torn, end: verified.end});
+    const entry = chainEntry(journaled(draft), verified, context.now().toISOString(), sha256);
+    const line = canonicalJson(entry);
+    await writeLine(handle, `${line}\n`, verified.end);
     isWritten = true;
     await handle.sync();
-    context.known = {seq: entry.seq, hash: entry.hash};
+    if (!(await isStillThere(file)))
+      throw brokenError(context.file, 'it was replaced while this run used it');
+    const {seq, hash} = entry;
+    const end = verified.end + Buffer.byteLength(line) + 1;
+    context.verified = {...verified, seq, hash, line, start: verified.end, end};
+    context.outcomes.add(entry);
     return entry;
   } finally {
     await claim.release({isWritten});
   }
+}
+
+/** Verifies what this process has not: the whole file at first. Throws when nothing may follow from it. */
+async function catchUp(context: Context, handle: FileHandle): Promise<Verification> {
+  const {outcomes} = context;
+  const seen = await verifyChain(handle, context.verified, outcomes.add);
+  if (seen.problem !== null) throw brokenError(context.file, seen.problem);
+  context.verified = seen.verified;
+  return seen;
+}
+
+/** Another process wrote the next entry, or somebody cut the file. */
+async function hasMoved(handle: FileHandle, end: number): Promise<boolean> {
+  if ((await handle.stat()).size < end) return true;
+  let isLonger = false;
+  await readLines(handle, end, () => {
+    isLonger = true;
+  });
+  return isLonger;
 }
 
 /** A line that is cut off (a full disk) is taken back: no other process has seen it, for it has no newline. */
@@ -132,85 +184,43 @@ async function writeLine(handle: FileHandle, line: string, end: number): Promise
 }
 
 /** Its writer died before `append` resolved, so nothing was done on the strength of it. */
-async function putAside(context: Context, handle: FileHandle, tail: Tail): Promise<void> {
-  const aside = `${context.file}.torn`;
-  const kept = await open(aside, 'a', 0o600);
+async function putAside(
+  context: Context,
+  {handle, path}: OpenFile,
+  {torn, end}: {torn: Buffer; end: number},
+): Promise<void> {
+  const aside = `${path}.torn`;
+  const {O_APPEND, O_CREAT, O_WRONLY, O_NOFOLLOW = 0} = constants;
+  const kept = await open(aside, O_APPEND | O_CREAT | O_WRONLY | O_NOFOLLOW, 0o600);
   try {
-    await kept.appendFile(Buffer.concat([tail.torn, Buffer.from('\n')]));
+    await kept.appendFile(Buffer.concat([torn, Buffer.from('\n')]));
     await kept.sync();
   } finally {
     await kept.close();
   }
-  await handle.truncate(tail.end);
+  await handle.truncate(end);
   await handle.sync();
   context.onNotice(
-    `the journal ended in a half-written line (${tail.torn.length} bytes): it was moved to ${aside}`,
+    `the journal ended in a half-written line (${torn.length} bytes): it was moved to ${aside}`,
   );
 }
 
-/** Verifies what of the tail is new to this process; throws when it must not write after it. */
-function verifiedEnd(context: Context, tail: Tail): ChainEnd {
-  const isKnown = (entry: JournalEntry) =>
-    entry.seq === context.known?.seq && entry.hash === context.known.hash;
-  const fresh: JournalEntry[] = [];
-  let end = tail.isWhole ? emptyChain : null;
-  for (const line of tail.lines.toReversed()) {
-    const entry = parseEntry(line);
-    if (entry === null) throw brokenError(context.file, 'a line near its end is not one of its entries');
-    if (isKnown(entry)) {
-      end = context.known;
-      break;
-    }
-    fresh.unshift(entry);
-  }
-  for (const entry of fresh) {
-    const problem = end === null ? contentProblem(entry, sha256) : linkProblem(entry, end, sha256);
+/** Every entry, once the whole chain verifies. */
+async function readVerified(context: Context, take: (entry: JournalEntry) => unknown): Promise<void> {
+  const found = await openJournalFile(context.file, 'read');
+  if (found === null) return;
+  try {
+    const isFirst = context.verified === null;
+    const outcomes = createOutcomeTracker();
+    const {verified, problem} = await verifyChain(found.handle, null, entry => {
+      outcomes.add(entry);
+      take(entry);
+    });
     if (problem !== null) throw brokenError(context.file, problem);
-    end = {seq: entry.seq, hash: entry.hash};
+    if (isFirst) Object.assign(context, {verified, outcomes});
+  } finally {
+    await found.handle.close();
   }
-  context.known = end;
-  return end ?? emptyChain;
-}
-
-function seqOf(tail: Tail): number {
-  const line = tail.lines.at(-1);
-  return line === undefined ? 0 : (parseEntry(line)?.seq ?? -1);
-}
-
-async function readEntries(file: string): Promise<JournalEntry[]> {
-  const entries: JournalEntry[] = [];
-  for await (const lines of readLines(file)) {
-    for (const line of lines) {
-      const entry = parseEntry(line);
-      if (entry) entries.push(entry);
-    }
-  }
-  return entries;
-}
-
-const isThere: IsThere = (process, since_ms) => fateOf(process, since_ms) === 'there';
-
-function underWay(entries: readonly JournalEntry[]): ReadonlyMap<string, number> {
-  const runs = createRunTracker(isThere);
-  for (const entry of entries) runs.add(entry);
-  return runs.pids();
-}
-
-async function verify(file: string): Promise<ChainVerdict> {
-  const reader = createChainReader(sha256, isThere);
-  for await (const lines of readLines(file)) for (const line of lines) reader.add(line);
-  return reader.verdict();
-}
-
-async function readUnfinished(file: string): Promise<UnfinishedIntent[]> {
-  const tracker = createIntentTracker(isThere);
-  for await (const lines of readLines(file)) {
-    for (const line of lines) {
-      const entry = parseEntry(line);
-      if (entry) tracker.add(entry);
-    }
-  }
-  return tracker.unfinished();
 }
 
 async function guarded<T>(context: Context, verb: 'read' | 'write', work: () => Promise<T>): Promise<T> {
@@ -237,4 +247,15 @@ function brokenError(file: string, problem: string): AbortError {
     hint: `look at it with 'poolctl journal verify', keep it aside, and ${remedy}`,
     exitCode: exitCodes.journal,
   });
+}
+
+function settledError({run, ...draft}: JournalDraft): AbortError {
+  const step = draft.event === 'outcome' ? draft.step + 1 : 0;
+  return new AbortError(
+    `run ${run} step ${step} has an outcome in the journal: another poolctl recorded it`,
+    {
+      hint: `'poolctl journal show ${run}' shows it`,
+      exitCode: exitCodes.journal,
+    },
+  );
 }

@@ -1,60 +1,54 @@
-import {createReadStream} from 'node:fs';
+import {isUtf8} from 'node:buffer';
 import type {FileHandle} from 'node:fs/promises';
 
-/** The complete lines of a file in slices, without holding it; what follows the last newline is left out. */
-export async function* readLines(file: string): AsyncGenerator<string[]> {
-  let rest = '';
-  try {
-    for await (const chunk of createReadStream(file, {encoding: 'utf8', highWaterMark: 256 * 1024})) {
-      const lines = (rest + String(chunk)).split('\n');
-      rest = lines.pop() ?? '';
-      yield lines;
-    }
-  } catch (error) {
-    // No journal yet is an empty one.
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-  }
-}
+/** Complete lines, in their order: null for one that is not UTF-8, for decoding would hide what it holds. */
+export type Lines = (string | null)[];
 
-export type Tail = {
-  /** The last complete lines, oldest first; [] in an empty file. */
-  lines: string[];
-  /** Whether `lines` begins with the file's first line. */
-  isWhole: boolean;
+export type LinesEnd = {
   /** Where the last complete line ends, newline included. */
   end: number;
   /** What follows it: the beginning of a line whose writer died, or is still writing. */
   torn: Buffer;
 };
 
-/** The end of a file, read backwards until at least one complete line is in it. */
-export async function readTail(handle: FileHandle): Promise<Tail> {
-  const {size} = await handle.stat();
-  for (let length = Math.min(size, 16 * 1024); ; length = Math.min(size, length * 8)) {
-    const bytes = await readRange(handle, size - length, length);
-    const isWhole = length === size;
-    const last = bytes.lastIndexOf(newline);
-    const first = isWhole ? 0 : bytes.indexOf(newline) + 1;
-    if (!isWhole && (last === -1 || first > last)) continue;
-    const text = bytes.subarray(first, last + 1).toString('utf8');
-    return {
-      lines: text === '' ? [] : text.slice(0, -1).split('\n'),
-      isWhole,
-      end: size - length + last + 1,
-      torn: bytes.subarray(last + 1),
-    };
+/** Beyond any entry: what is no line by then is none. */
+const mostLineBytes = 64 * 1024 * 1024;
+const sliceBytes = 256 * 1024;
+const newline = 0x0a;
+
+/** Reads the lines of a file from `start` on in slices, without holding them. */
+export async function readLines(
+  handle: FileHandle,
+  start: number,
+  onLines: (lines: Lines) => void,
+): Promise<LinesEnd> {
+  const slice = Buffer.alloc(sliceBytes);
+  let torn = Buffer.alloc(0);
+  let end = start;
+  for (;;) {
+    const {bytesRead} = await handle.read(slice, 0, sliceBytes, end + torn.length);
+    if (bytesRead === 0) return {end, torn};
+    const bytes = Buffer.concat([torn, slice.subarray(0, bytesRead)]);
+    const length = bytes.lastIndexOf(newline) + 1;
+    if (length > 0) onLines(linesOf(bytes.subarray(0, length - 1)));
+    torn = bytes.subarray(length);
+    end += length;
+    if (torn.length > mostLineBytes) {
+      onLines([null]);
+      return {end, torn: Buffer.alloc(0)};
+    }
   }
 }
 
-const newline = 0x0a;
-
-async function readRange(handle: FileHandle, position: number, length: number): Promise<Buffer> {
-  const bytes = Buffer.alloc(length);
-  let read = 0;
-  while (read < length) {
-    const {bytesRead} = await handle.read(bytes, read, length - read, position + read);
-    if (bytesRead === 0) break;
-    read += bytesRead;
+function linesOf(bytes: Buffer): Lines {
+  if (isUtf8(bytes)) return bytes.toString('utf8').split('\n');
+  // No byte of a longer UTF-8 sequence is a newline: what is cut at them can be judged by itself.
+  const lines: Lines = [];
+  for (let at = 0; at <= bytes.length; ) {
+    const next = bytes.indexOf(newline, at);
+    const line = bytes.subarray(at, next === -1 ? bytes.length : next);
+    lines.push(isUtf8(line) ? line.toString('utf8') : null);
+    at += line.length + 1;
   }
-  return bytes.subarray(0, read);
+  return lines;
 }

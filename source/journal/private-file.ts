@@ -1,29 +1,81 @@
-import {constants, type FileHandle, mkdir, open} from 'node:fs/promises';
-import {dirname} from 'node:path';
+import {constants, type Stats} from 'node:fs';
+import {type FileHandle, lstat, mkdir, open, readFile, realpath, stat} from 'node:fs/promises';
+import {basename, dirname, join} from 'node:path';
 import {AbortError, exitCodes} from '../core/errors.ts';
 
 export const remedy = 'name another file with --journal FILE or POOLCTL_JOURNAL';
 
-/** The journal for reading and adding to, made where it is not there; it and its folder are the user's alone. */
-export async function openForAppend(file: string): Promise<FileHandle> {
+export type OpenFile = {
+  handle: FileHandle;
+  stats: Stats;
+  /** Its one name, links followed: what other processes lock it by. */
+  path: string;
+};
+
+/**
+ * The journal as `file` names it; null where it is not there. `inspect`: for people to look at, whoever it belongs to.
+ * `read` and `append`: acts follow from it, so that it must be the user's alone. Throws AbortError (exit 8) for what is
+ * no such file.
+ */
+export async function openJournalFile(
+  file: string,
+  purpose: 'inspect' | 'read' | 'append',
+): Promise<OpenFile | null> {
+  const path = await resolvePath(file);
+  const handle = path === null ? null : await openFound(path, purpose === 'append');
+  if (path === null || handle === null) return null;
+  try {
+    const stats = await handle.stat();
+    requireRegular(file, stats);
+    if (purpose !== 'inspect') await requirePrivate(file, path, stats);
+    if (purpose === 'append') await hideFromOthers(file, handle, stats);
+    return {handle, stats, path};
+  } catch (error) {
+    await handle.close();
+    throw error;
+  }
+}
+
+/** A new journal, its folder made where it is not there; null where another process was first. */
+export async function makeJournalFile(file: string): Promise<OpenFile | null> {
   await makeFolder(dirname(file));
-  const {O_APPEND, O_RDWR, O_CREAT, O_EXCL} = constants;
+  const path = (await resolvePath(file)) ?? file;
   try {
-    const handle = await open(file, O_APPEND | O_RDWR);
-    await requirePrivateFile(file, handle);
-    return handle;
+    const handle = await open(path, O_APPEND | O_RDWR | O_CREAT | O_EXCL, 0o600);
+    await syncFolder(dirname(path));
+    return {handle, stats: await handle.stat(), path};
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return null;
+    throw error;
   }
-  try {
-    const handle = await open(file, O_APPEND | O_RDWR | O_CREAT | O_EXCL, 0o600);
-    await syncFolder(dirname(file));
-    return handle;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-    // Another process made it just now.
-    return await open(file, O_APPEND | O_RDWR);
+}
+
+/** Whether the name still leads to the file that was opened. */
+export async function isStillThere({path, stats}: Pick<OpenFile, 'path' | 'stats'>): Promise<boolean> {
+  const now = await stat(path).catch(() => null);
+  return now !== null && now.ino === stats.ino && now.dev === stats.dev;
+}
+
+/** The one name of a journal, so that whoever uses it by another one locks the same; null where its folder is not there. */
+export async function resolvePath(file: string): Promise<string | null> {
+  const found = await lstat(file).catch(orAbsent);
+  if (found?.isSymbolicLink()) {
+    const path = await realpath(file).catch(orAbsent);
+    if (path === null)
+      throw refused(file, 'is a symbolic link to a file that is not there', 'make that file, or');
+    requireRegular(file, await stat(path));
+    return path;
   }
+  // Not opened to find out: a pipe would wait for a writer, a device may act.
+  if (found !== null) requireRegular(file, found);
+  const folder = await realpath(dirname(file)).catch(orAbsent);
+  return folder === null ? null : join(folder, basename(file));
+}
+
+const {O_APPEND, O_RDWR, O_RDONLY, O_CREAT, O_EXCL, O_NOFOLLOW = 0, O_NONBLOCK = 0} = constants;
+
+function openFound(path: string, isWritten: boolean): Promise<FileHandle | null> {
+  return open(path, (isWritten ? O_APPEND | O_RDWR : O_RDONLY) | O_NOFOLLOW | O_NONBLOCK).catch(orAbsent);
 }
 
 /** With mkdir's own `recursive` Node asks for ever where a parent is there and refuses by ENOENT, as /proc does. */
@@ -44,22 +96,58 @@ export async function makeFolder(folder: string): Promise<void> {
   }
 }
 
-async function requirePrivateFile(file: string, handle: FileHandle): Promise<void> {
-  const stats = await handle.stat();
-  if (!stats.isFile()) {
-    await handle.close();
-    throw new AbortError(`the journal ${file} is not a regular file`, {
-      hint: remedy,
-      exitCode: exitCodes.journal,
-    });
+function requireRegular(file: string, stats: Stats): void {
+  if (!stats.isFile()) throw refused(file, 'is not a regular file');
+}
+
+/** What others can write is no record, and a file of two names would have two locks. */
+async function requirePrivate(file: string, path: string, {uid, mode, nlink}: Stats): Promise<void> {
+  const own = process.geteuid?.();
+  if (own !== undefined && uid !== own)
+    throw refused(file, `belongs to another user (uid ${uid}, poolctl runs as uid ${own})`);
+  if (own !== undefined && mode & 0o022) {
+    const bits = (mode & 0o777).toString(8).padStart(4, '0');
+    const hint = `look at it with 'poolctl journal verify', then chmod 600 ${file}, or`;
+    throw refused(file, `can be written by other users (mode ${bits})`, hint);
   }
-  // Another user's file, in a group's shared folder: its mode is that user's to set.
-  if (stats.mode & 0o077) await handle.chmod(0o600).catch(() => {});
+  if (nlink > 1)
+    throw refused(
+      file,
+      `has ${nlink} names (hard links), each with a lock of its own`,
+      'remove the others, or',
+    );
+  if (await isMountPoint(path))
+    throw refused(file, 'is mounted by itself, so that its lock is not shared', 'mount its folder, or');
+}
+
+/** Linux alone tells: /proc/self/mountinfo has a mount's place as its fifth field, spaces and the like in octal. */
+async function isMountPoint(path: string): Promise<boolean> {
+  const mounts = await readFile('/proc/self/mountinfo', 'utf8').catch(() => '');
+  const escaped = path.replace(/[\s\\]/g, each => `\\${each.charCodeAt(0).toString(8).padStart(3, '0')}`);
+  return mounts.split('\n').some(line => line.split(' ', 5)[4] === escaped);
+}
+
+/** One that poolctl did not make: its mode is changed by the name that the user gave it, not through a link. */
+async function hideFromOthers(file: string, handle: FileHandle, {mode}: Stats): Promise<void> {
+  if (!(mode & 0o077) || (await lstat(file)).isSymbolicLink()) return;
+  await handle.chmod(0o600).catch(() => {});
+}
+
+function refused(file: string, problem: string, hint = ''): AbortError {
+  return new AbortError(`the journal ${file} ${problem}`, {
+    hint: `${hint} ${remedy}`.trim(),
+    exitCode: exitCodes.journal,
+  });
+}
+
+function orAbsent(error: NodeJS.ErrnoException): null {
+  if (error.code === 'ENOENT') return null;
+  throw error;
 }
 
 /** Makes the new name itself durable. */
 async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, constants.O_RDONLY);
+  const handle = await open(folder, O_RDONLY);
   try {
     await handle.sync();
   } finally {

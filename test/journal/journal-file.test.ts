@@ -13,9 +13,9 @@ async function newFile(): Promise<string> {
   return join(await temporaryFolder(), 'state', 'poolctl', 'journal.jsonl');
 }
 
-async function fill(file: string, count: number): Promise<void> {
+async function fill(file: string, count: number, run = 'r'): Promise<void> {
   const journal = openJournal(file);
-  for (let step = 0; step < count; step++) await journal.append(draftOf('r', step));
+  for (let step = 0; step < count; step++) await journal.append(draftOf(run, step));
 }
 
 async function linesOf(file: string): Promise<string[]> {
@@ -232,7 +232,7 @@ describe('between processes', () => {
     const file = await newFile();
     await fill(file, 3);
     await symlink(ownerText({pid: process.pid}), `${file}.lock.3.0`);
-    await fill(file, 1);
+    await fill(file, 1, 'next');
     expect(await readdir(join(file, '..'))).toEqual(['journal.jsonl']);
   });
 });

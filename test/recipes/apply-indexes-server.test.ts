@@ -306,8 +306,11 @@ describeEachMajor('apply-indexes', major => {
 
     const [intent] = await acting.journal.unfinished();
     if (intent === undefined) throw new Error('it is unfinished');
-    const settle = () =>
-      settleIntent(intent, {...acting.ports.identity, target: intent.target}, acting.ports.engine);
+    const {journal} = acting;
+    const settle = async () => {
+      const by = {...acting.ports.identity, target: intent.target, entries: await journal.read()};
+      return settleIntent(intent, by, {...acting.ports.engine, journal});
+    };
     expect(await settle()).toContain('may still be going on');
     advise(acting, [proposal]);
     const running = acting.run('apply-indexes', {yes: true});

@@ -87,6 +87,8 @@ function describeRunStep(
       return {sign: done, role: 'good', text: `verified, ${formatMs(step.result.duration_ms)}`};
     case 'applied':
       return {sign: warning, role: 'warning', text: 'applied, not verified'};
+    case 'unknown':
+      return {sign: warning, role: 'warning', text: 'unknown'};
     case 'skipped':
       return {sign: bullet, role: 'warning', text: 'left alone'};
     case 'failed':
@@ -97,15 +99,15 @@ function describeRunStep(
 }
 
 function describeEnd(run: RunState, width: number): Line[] {
-  const {verified, applied, failed, skipped, pending} = countOutcomes(run.steps);
-  const unknown = run.steps.filter(step => isLost(step, run)).length;
+  const {verified, applied, failed, skipped, unknown, pending} = countOutcomes(run.steps);
+  const lost = run.steps.filter(step => isLost(step, run)).length;
   const counts = Object.entries({
     verified,
     applied,
     failed,
     'left alone': skipped,
-    unknown,
-    'not begun': pending - unknown,
+    unknown: unknown + lost,
+    'not begun': pending - lost,
   })
     .filter(([, count]) => count > 0)
     .map(([name, count]) => `${count} ${name}`)

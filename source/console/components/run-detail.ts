@@ -135,5 +135,6 @@ function outcomeSigns(
     applied: {sign: symbols.warning, role: 'warning'},
     skipped: {sign: symbols.bullet, role: 'warning'},
     failed: {sign: symbols.failed, role: 'danger'},
+    unknown: {sign: symbols.warning, role: 'warning'},
   };
 }

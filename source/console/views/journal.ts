@@ -154,6 +154,14 @@ function warningLines(journal: ConsoleState['journal'], {symbols}: Theme): Line[
   return lines;
 }
 
+const outcomeRoles: Record<(JournalEntry & {event: 'outcome'})['outcome'], Role> = {
+  verified: 'good',
+  applied: 'good',
+  skipped: 'warning',
+  unknown: 'warning',
+  failed: 'danger',
+};
+
 function describeEntry(entry: JournalEntry): {text: string; role: Role} {
   switch (entry.event) {
     case 'run':
@@ -166,7 +174,7 @@ function describeEntry(entry: JournalEntry): {text: string; role: Role} {
     case 'outcome':
       return {
         text: `  ${entry.outcome}${entry.message ? `: ${entry.message}` : ''}`,
-        role: entry.outcome === 'failed' ? 'danger' : entry.outcome === 'skipped' ? 'warning' : 'good',
+        role: outcomeRoles[entry.outcome],
       };
     case 'end':
       return {

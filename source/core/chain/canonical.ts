@@ -19,10 +19,19 @@ function canonicalNumber(value: number): string {
 }
 
 function canonicalObject(value: object): string {
-  const members: string[] = [];
+  return joinMembers(canonicalMembers(value));
+}
+
+/** An object's members, each with its canonical text `"key":value`, in their order. */
+export function canonicalMembers(value: object): [key: string, text: string][] {
+  const members: [string, string][] = [];
   for (const key of Object.keys(value).sort()) {
     const member = (value as Record<string, unknown>)[key];
-    if (member !== undefined) members.push(`${JSON.stringify(key)}:${canonicalJson(member)}`);
+    if (member !== undefined) members.push([key, `${JSON.stringify(key)}:${canonicalJson(member)}`]);
   }
-  return `{${members.join(',')}}`;
+  return members;
+}
+
+export function joinMembers(members: readonly [key: string, text: string][]): string {
+  return `{${members.map(([, text]) => text).join(',')}}`;
 }

@@ -1,4 +1,4 @@
-import {canonicalJson} from './canonical.ts';
+import {canonicalJson, canonicalMembers, joinMembers} from './canonical.ts';
 import type {JournalDraft, JournalEntry} from './journal.ts';
 import {createRunTracker, type IsThere} from './under-way.ts';
 
@@ -15,23 +15,7 @@ export const emptyChain: ChainEnd = {seq: 0, hash: genesisHash};
 /** The entry that follows `end`: numbered, timed and linked to it. */
 export function chainEntry(draft: JournalDraft, end: ChainEnd, at: string, sha256: Sha256): JournalEntry {
   const body = {...draft, schema_version: 1 as const, seq: end.seq + 1, at};
-  return {...body, previous: end.hash, hash: entryHash(body, end.hash, sha256)};
-}
-
-/** Why an entry cannot follow `end`, or null when it does. */
-export function linkProblem(entry: JournalEntry, end: ChainEnd, sha256: Sha256): string | null {
-  if (entry.seq !== end.seq + 1)
-    return `entry ${end.seq + 1} is missing: entry ${entry.seq} stands in its place`;
-  if (entry.previous !== end.hash) return `entry ${entry.seq} does not follow the one before it`;
-  return contentProblem(entry, sha256);
-}
-
-/** Whether an entry's content is the one its hash was made of. */
-export function contentProblem(entry: JournalEntry, sha256: Sha256): string | null {
-  const {hash, previous, ...body} = entry;
-  return entryHash(body, previous, sha256) === hash
-    ? null
-    : `entry ${entry.seq} was changed after it was written`;
+  return {...body, previous: end.hash, hash: sha256(`${end.hash}\n${canonicalJson(body)}`)};
 }
 
 /** One line of the journal as an entry; null when it is none. */
@@ -42,6 +26,51 @@ export function parseEntry(line: string): JournalEntry | null {
   } catch {
     return null;
   }
+}
+
+/**
+ * Why an entry cannot follow `end`, or null when it does. Its line must be the very text that poolctl writes of it:
+ * a key given twice, or other white space, would say something else to the next reader.
+ */
+function linkProblem(line: string, entry: JournalEntry, end: ChainEnd, sha256: Sha256): string | null {
+  const {seq, previous, hash} = entry;
+  if (seq !== end.seq + 1) return `entry ${end.seq + 1} is missing: entry ${seq} stands in its place`;
+  if (previous !== end.hash) return `entry ${seq} does not follow the one before it`;
+  const members = canonicalMembers(entry);
+  if (joinMembers(members) !== line)
+    return `entry ${seq} is not written as poolctl writes it (a key given twice, or other white space)`;
+  const body = joinMembers(members.filter(([key]) => key !== 'hash' && key !== 'previous'));
+  return sha256(`${previous}\n${body}`) === hash ? null : `entry ${seq} was changed after it was written`;
+}
+
+/** Verifies a chain line by line from `from` on; what comes after the first problem is not looked at. */
+export type ChainReader = {
+  /** The line's entry, where it follows the ones before; null for a line that is not UTF-8. */
+  add(line: string | null): JournalEntry | null;
+  /** The last entry that verifies. */
+  end(): ChainEnd;
+  /** Why the chain ends there; null while it is unbroken. */
+  problem(): string | null;
+};
+
+export function createChainReader(sha256: Sha256, from: ChainEnd = emptyChain): ChainReader {
+  let end = from;
+  let problem: string | null = null;
+  return {
+    add(line) {
+      if (problem !== null) return null;
+      const entry = line === null ? null : parseEntry(line);
+      problem =
+        line === null || entry === null
+          ? `line ${end.seq + 1} is not a journal entry`
+          : linkProblem(line, entry, end, sha256);
+      if (entry === null || problem !== null) return null;
+      end = {seq: entry.seq, hash: entry.hash};
+      return entry;
+    },
+    end: () => end,
+    problem: () => problem,
+  };
 }
 
 export type UnfinishedIntent = {
@@ -64,37 +93,11 @@ export type ChainVerdict = {
   /** The first seq that does not verify. */
   broken_at: number | null;
   reason: string | null;
+  /** Bytes after the last line: the beginning of one whose writer was killed, or is still writing. */
+  torn_bytes: number;
   /** Intents without an outcome: of those nobody is at, nobody knows whether they happened. */
   unfinished: UnfinishedIntent[];
 };
-
-/** Reads a chain line by line, as it is too long to be held: `add` each line, then ask for the verdict. */
-export function createChainReader(
-  sha256: Sha256,
-  isThere: IsThere,
-): {add(line: string): void; verdict(): ChainVerdict} {
-  let end = emptyChain;
-  let reason: string | null = null;
-  const open = createIntentTracker(isThere);
-  return {
-    add(line) {
-      if (reason !== null) return;
-      const entry = parseEntry(line);
-      reason = entry ? linkProblem(entry, end, sha256) : `line ${end.seq + 1} is not a journal entry`;
-      if (entry === null || reason !== null) return;
-      end = {seq: entry.seq, hash: entry.hash};
-      open.add(entry);
-    },
-    verdict: () => ({
-      ok: reason === null,
-      entries: end.seq,
-      head: end.hash,
-      broken_at: reason === null ? null : end.seq + 1,
-      reason,
-      unfinished: open.unfinished(),
-    }),
-  };
-}
 
 /** Which intents have no outcome yet, in the order of their seq. */
 export function createIntentTracker(isThere: IsThere): {
@@ -121,8 +124,19 @@ function unfinishedFrom(entry: JournalEntry & {event: 'intent'}): Omit<Unfinishe
   return {seq, at, target, run, step, title: content.title, subject: content.subject};
 }
 
-function entryHash(body: object, previous: string, sha256: Sha256): string {
-  return sha256(`${previous}\n${canonicalJson(body)}`);
+/** Which steps have an outcome that their latest intent has led to. */
+export function createOutcomeTracker(): {
+  add(entry: JournalEntry): void;
+  has(step: {run: string; step: number}): boolean;
+} {
+  const settled = new Set<string>();
+  return {
+    add(entry) {
+      if (entry.event === 'intent') settled.delete(`${entry.run} ${entry.step}`);
+      else if (entry.event === 'outcome') settled.add(`${entry.run} ${entry.step}`);
+    },
+    has: ({run, step}) => settled.has(`${run} ${step}`),
+  };
 }
 
 const events: ReadonlySet<unknown> = new Set(['run', 'intent', 'outcome', 'end', 'rollout', 'stage']);

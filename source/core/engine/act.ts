@@ -1,7 +1,7 @@
 import {AbortError, exitCodes} from '../errors.ts';
 import type {Applied, Executor, StepResult} from '../ports.ts';
 import {redactSecrets} from '../redact.ts';
-import type {SqlStep} from '../step.ts';
+import {endsByItself, type SqlStep} from '../step.ts';
 import {remedyOf} from './remedy.ts';
 import {type Stop, StopRun} from './stop-run.ts';
 
@@ -51,8 +51,14 @@ export async function verify(
   }
   const checked = await check(step, acted, executor);
   if (checked.holds) {
-    const message = acted.kind === 'done' ? null : 'cut off while acting, but it is done';
-    return {...base, outcome: 'verified', message};
+    if (acted.kind === 'done') return {...base, outcome: 'verified', message: null};
+    return endsByItself(step)
+      ? {
+          ...base,
+          outcome: 'unknown',
+          message: 'cut off while acting: it has ended, whether poolctl ended it is unknown',
+        }
+      : {...base, outcome: 'verified', message: 'cut off while acting, but it is done'};
   }
   if (acted.kind === 'done') return {...base, outcome: 'applied', message: checked.message};
   // The server itself said that it stopped (57014): what it left is swept away, and nothing is unknown.

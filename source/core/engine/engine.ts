@@ -244,8 +244,8 @@ function completed(run: Run, after: SlotReading | null): Stop {
 }
 
 function isUntouched(run: Run): boolean {
-  const {verified, applied} = countOutcomes(run.state.steps);
-  return verified + applied === 0;
+  const {verified, applied, unknown} = countOutcomes(run.state.steps);
+  return verified + applied + unknown === 0;
 }
 
 function throwIfInterrupted(signal: AbortSignal | undefined): void {

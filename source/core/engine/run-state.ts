@@ -78,7 +78,7 @@ export function withStep(state: RunState, index: number, change: Partial<RunStep
 export type OutcomeCounts = Record<StepResult['outcome'] | 'pending', number>;
 
 export function countOutcomes(steps: readonly RunStep[]): OutcomeCounts {
-  const counts: OutcomeCounts = {verified: 0, applied: 0, failed: 0, skipped: 0, pending: 0};
+  const counts: OutcomeCounts = {verified: 0, applied: 0, failed: 0, skipped: 0, unknown: 0, pending: 0};
   for (const {result} of steps) counts[result?.outcome ?? 'pending']++;
   return counts;
 }
@@ -88,11 +88,11 @@ export function exitCodeOf(status: RunStatus, steps: readonly RunStep[]): ExitCo
   if (status === 'interrupted') return exitCodes.interrupted;
   // Advice is for a person: whether it was followed nobody here can tell.
   const acts = steps.filter(({kind}) => kind !== 'advice');
-  const {verified, applied, failed, skipped, pending} = countOutcomes(acts);
-  const isAnythingDone = verified + applied > 0;
+  const {verified, applied, failed, skipped, unknown, pending} = countOutcomes(acts);
+  const isAnythingDone = verified + applied + unknown > 0;
   if (failed > 0 && !isAnythingDone && acts.every(({result}) => isRefused(result)))
     return exitCodes.privilege;
-  if (failed > 0 || applied > 0 || pending > 0 || status !== 'done') return exitCodes.actFailed;
+  if (failed > 0 || applied + unknown > 0 || pending > 0 || status !== 'done') return exitCodes.actFailed;
   // Every session had changed since the preview: nothing was done.
   return skipped > 0 && verified === 0 ? exitCodes.drift : exitCodes.ok;
 }

@@ -1,13 +1,16 @@
-import {hostOf, type JournalEntry} from '../chain/journal.ts';
+import {hostOf, type JournalDraft, type JournalEntry} from '../chain/journal.ts';
 import type {UnfinishedIntent} from '../chain/journal-chain.ts';
-import type {Clock, Executor, Files, Journal, StepResult} from '../ports.ts';
-import type {SqlStep, Step, Verification} from '../step.ts';
+import type {Clock, Executor, Files, StepResult} from '../ports.ts';
+import {endsByItself, type SqlStep, type Step, type Verification} from '../step.ts';
 import {isWithheld} from '../step-secrets.ts';
 import type {RunIdentity} from './engine.ts';
 import {applyChange, invertChange} from './file-change.ts';
 
 export type SettlePorts = {
-  journal: Journal;
+  journal: {
+    /** null where another process has recorded the step's outcome by now. */
+    reconcile(draft: JournalDraft & {event: 'outcome'}): Promise<JournalEntry | null>;
+  };
   executor: Pick<Executor, 'verify'>;
   clock: Pick<Clock, 'now'>;
   files?: Files;
@@ -18,70 +21,66 @@ const graceMs = 60_000;
 
 /**
  * Looks at an act that never told its outcome and records what is seen; says so in a few words. One that may still
- * be going on, by its age or because the server is at it, stays open.
+ * be going on, by its age or because the server is at it, stays open. `entries` are the whole journal's.
  */
 export async function settleIntent(
-  {run, step, at}: Pick<UnfinishedIntent, 'run' | 'step' | 'at'>,
-  {actor, target}: Omit<RunIdentity, 'run'>,
+  {run, step, seq}: Pick<UnfinishedIntent, 'run' | 'step' | 'seq'>,
+  {actor, target, entries}: Omit<RunIdentity, 'run'> & {entries: readonly JournalEntry[]},
   ports: SettlePorts,
 ): Promise<string> {
-  const intent = intentOf(await ports.journal.read(), run, step);
-  if (intent === null) return 'unknown, verify';
-  const {content, host} = intent;
-  if (content.kind === 'file' && ports.files !== undefined && host !== ports.files.host) {
+  const intent = entries.find(entry => entry.seq === seq);
+  if (intent?.event !== 'intent') return 'unknown, verify';
+  const host = hostOf(entries.find(entry => entry.event === 'run' && entry.run === run) ?? intent);
+  if (intent.content.kind === 'file' && ports.files !== undefined && host !== ports.files.host) {
     return `unknown, verify on ${host}`;
   }
-  const seen = await lookAt(content, ageMs(at, ports.clock), ports);
+  const now_ms = ports.clock.now().getTime();
+  const seen = await lookAt(intent.content, now_ms - begunAtMs(intent, entries, now_ms), ports);
   if (seen === null) return 'unknown, it may still be going on';
-  const message = `found ${wording[seen]} when looked at later`;
-  const result: StepResult = {
-    outcome: seen === 'verified' ? 'verified' : 'failed',
-    ...{row_count: 0, sqlstate: null, message, duration_ms: 0},
-    ...(seen === 'left behind' && {has_leftover: true}),
-  };
-  await ports.journal.append({actor, target, run, event: 'outcome', step, ...result});
-  return message;
+  const {outcome, message, ...leftover} = results[seen];
+  const result: StepResult = {outcome, row_count: 0, sqlstate: null, message, duration_ms: 0, ...leftover};
+  const entry = await ports.journal.reconcile({actor, target, run, event: 'outcome', step, ...result});
+  return entry === null ? 'another poolctl has recorded its outcome by now' : message;
 }
 
-/** `left behind`: not done, and what there is of it has to be swept away. */
-type Seen = 'verified' | 'failed' | 'left behind';
+/** `ended`: so it is, by whatever. `left behind`: not done, and what there is of it has to be swept away. */
+type Seen = 'done' | 'ended' | 'not done' | 'left behind';
 
-const wording: Record<Seen, string> = {
-  verified: 'done',
-  failed: 'not done',
-  'left behind': 'not done, with something left behind,',
+const results: Record<Seen, Pick<StepResult, 'outcome' | 'has_leftover'> & {message: string}> = {
+  done: {outcome: 'verified', message: 'found done when looked at later'},
+  ended: {
+    outcome: 'unknown',
+    message: 'found ended when looked at later: whether poolctl ended it is unknown',
+  },
+  'not done': {outcome: 'failed', message: 'found not done when looked at later'},
+  'left behind': {
+    outcome: 'failed',
+    message: 'found not done when looked at later, with something left behind',
+    has_leftover: true,
+  },
 };
 
-function intentOf(
-  entries: readonly JournalEntry[],
-  run: string,
-  step: number,
-): {content: Step; host: string} | null {
-  let host: string | null = null;
-  for (const entry of entries) {
-    if (entry.run !== run) continue;
-    if (entry.event === 'run') host = hostOf(entry);
-    if (entry.event === 'intent' && entry.step === step) {
-      return {content: entry.content, host: host ?? hostOf(entry)};
-    }
-  }
-  return null;
+/** An intent dated in the future, by a clock that was wrong, is at least as old as any entry after it. */
+function begunAtMs({seq, at}: JournalEntry, entries: readonly JournalEntry[], now_ms: number): number {
+  const at_ms = Date.parse(at);
+  if (at_ms <= now_ms) return at_ms;
+  return Math.min(...entries.filter(entry => entry.seq >= seq).map(entry => Date.parse(entry.at)), now_ms);
 }
 
 async function lookAt(step: Step, age_ms: number, {executor, files}: SettlePorts): Promise<Seen | null> {
   if (step.kind === 'advice') return null;
   if (step.kind === 'file') {
     const text = (await files?.read(step.path)) ?? null;
-    return applyChange(text, invertChange(step.change)) === undefined ? 'failed' : 'verified';
+    return applyChange(text, invertChange(step.change)) === undefined ? 'not done' : 'done';
   }
   if (isWithheld(step.verify)) return null;
-  if (await executor.verify(step.verify, 0)) return 'verified';
+  if (await executor.verify(step.verify, 0)) return endsByItself(step) ? 'ended' : 'done';
   if (step.cleanup && (await executor.verify(step.cleanup.guard, 0))) return 'left behind';
   if (age_ms <= step.timeout_ms + graceMs) return null;
   // Without a time limit only the server knows whether it goes on.
   const mayGoOn =
     step.timeout_ms === 0 && (isWithheld(step.apply) || !(await executor.verify(isOver(step), 0)));
-  return mayGoOn ? null : 'failed';
+  return mayGoOn ? null : 'not done';
 }
 
 /** No session is at this very statement; track_activity_query_size may have cut off what it shows of it. */
@@ -93,8 +92,4 @@ function isOver({apply: {text}}: SqlStep): Verification {
     },
     expect: {column: 'acting', op: '=', value: 0},
   };
-}
-
-function ageMs(at: string, clock: Pick<Clock, 'now'>): number {
-  return clock.now().getTime() - Date.parse(at);
 }

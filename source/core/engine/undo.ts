@@ -68,8 +68,9 @@ export function undoStateOf(
 
 function journaledRun(run: RunEntry, entries: readonly JournalEntry[]): JournaledRun {
   const own = entries.filter(entry => entry.run === run.run);
+  // A step's first outcome is the one that counts.
   const results = new Map(
-    own.flatMap(entry => (entry.event === 'outcome' ? [[entry.step, entry] as const] : [])),
+    own.flatMap(entry => (entry.event === 'outcome' ? [[entry.step, entry] as const] : [])).toReversed(),
   );
   const undoing = entries
     .filter((entry): entry is RunEntry => entry.event === 'run' && entry.undoes === run.run)

@@ -194,16 +194,17 @@ describe('carryOut', () => {
     ],
     ['one broken', {apply: () => Promise.reject(serverError('XX000', 'oops'))}, ['failed', 'failed'], 7],
     [
-      'timed out after the signal, but gone',
+      // A session may have left by itself: that it is gone does not say who ended it.
+      'timed out, and gone',
       {apply: () => Promise.reject(serverError('57014', 'canceling'))},
-      ['verified', 'verified'],
-      0,
+      ['unknown', 'unknown'],
+      7,
     ],
     [
-      'connection lost, but gone',
+      'connection lost, and gone',
       {apply: () => Promise.reject(new Error('ECONNRESET'))},
-      ['verified', 'verified'],
-      0,
+      ['unknown', 'unknown'],
+      7,
     ],
     [
       'protected by now',
@@ -216,6 +217,16 @@ describe('carryOut', () => {
     const state = await run(createPlan(2), ports);
     expect(state.steps.map(({result}) => result?.outcome)).toEqual(outcomes);
     expect(state.exit_code).toBe(exit_code);
+  });
+
+  it('takes for its own what comes about by nothing else', async () => {
+    const {ports} = createPorts({apply: () => Promise.reject(new Error('ECONNRESET'))});
+    const plan = createPlan(1);
+    const steps = plan.steps.map(step => ({...step, subject: 'role:app'}));
+    expect(await run({...plan, steps}, ports)).toMatchObject({
+      exit_code: 0,
+      steps: [{result: {outcome: 'verified', message: 'cut off while acting, but it is done'}}],
+    });
   });
 
   it('leaves an intent without an outcome where nobody knows whether it happened', async () => {
