@@ -1,24 +1,21 @@
-import {render, useInput} from 'ink';
+import {render} from 'ink';
 import {useLayoutEffect} from 'react';
 import {useStore} from 'zustand';
 import {drawFrame} from './frame.ts';
-import {type InkKey, splitKeys} from './keys.ts';
 import type {Line} from './screen/line.ts';
 import type {Screen} from './screen/screen.ts';
 import type {Theme} from './screen/theme.ts';
 import type {ConsoleStore} from './store.ts';
 
-type AppProps = {store: ConsoleStore; screen: Screen; theme: Theme; onKey(key: string): void};
+type AppProps = {store: ConsoleStore; screen: Screen; theme: Theme};
 
 /**
- * Ink owns the life of the console: input, its decoding, React's subscription to the store, the exit. What is
- * drawn goes to the Screen, cell by cell, and not through Ink's own output: that costs 12 ms and 7 kB a frame at
- * 160x50, a cell grid 2 ms and some hundred bytes.
+ * Ink owns React's subscription to the store and the life of its components. What is drawn goes to the Screen, cell
+ * by cell, and not through Ink's own output: that costs 12 ms and 7 kB a frame at 160x50, a cell grid 2 ms and some
+ * hundred bytes. What is typed comes from `readInput`: Ink takes a lone ESC for the Esc key at once, and the rest of
+ * a split sequence for keys.
  */
-export function App({store, screen, theme, onKey}: AppProps) {
-  useInput((input, key) => {
-    for (const name of splitKeys(input, key as InkKey)) onKey(name);
-  });
+export function App({store, screen, theme}: AppProps) {
   const lines = useStore(store, state => memoFrame(state, theme));
   return <Frame lines={lines} screen={screen} />;
 }
@@ -37,8 +34,8 @@ function memoFrame(state: Parameters<typeof drawFrame>[0], theme: Theme): Line[]
 }
 
 /**
- * Mounts the app on real input; its own output goes nowhere, the Screen being the one who writes. `ended` rejects
- * with what a component threw: Ink itself would only stop listening.
+ * Mounts the app; its own output goes nowhere, the Screen being the one who writes. `ended` rejects with what a
+ * component threw: Ink itself would only stop listening.
  */
 export function mountApp(
   props: AppProps,

@@ -9,7 +9,9 @@ import type {Backend, Statement} from '../core/snapshot.ts';
 import {type Tape, worstOf} from '../core/tape.ts';
 import {createEffects} from './effects.ts';
 import {drawFrame} from './frame.ts';
-import {commandOf} from './keymap.ts';
+import type {InputEvent} from './input/decoder.ts';
+import {type InputReader, inputOptionsOf, readInput} from './input/read-input.ts';
+import {meaningOf} from './keymap.ts';
 import type {Message} from './messages.ts';
 import {createScreen} from './screen/screen.ts';
 import {createTheme} from './screen/theme.ts';
@@ -65,7 +67,7 @@ export type ConsoleOptions = {
   isRecording: boolean;
 };
 
-/** Input waits for Ink; if no reading came by then, Ink is loaded while the server is waited for. */
+/** Input waits for the first reading; if none came by then, Ink is loaded while the server is waited for. */
 const inkAfterMs = 60;
 /** Leaving in the middle of a run, the step under way is seen to its end, unless the server keeps silent. */
 const runEndsWithinMs = 2000;
@@ -83,13 +85,21 @@ export async function openConsole(
   const terminal = takeTerminal(options.streams, () => ending.abort());
   const {columns, rows} = terminal.size();
   const screen = createScreen(terminal.write, theme, columns, rows);
-  const {store, dispatch} = createConsoleStore(
+  const {store, dispatch, current, batch} = createConsoleStore(
     createState({columns, rows, ...options, recipes: ports.recipes}),
     effect => effects.perform(effect),
   );
+  let input: InputReader | null = null;
   const effects = createEffects(ports, {
     dispatch,
-    terminal,
+    terminal: {
+      write: terminal.write,
+      async suspend() {
+        await input?.pause();
+        await terminal.suspend();
+        input?.resume();
+      },
+    },
     screen,
     ending,
     repaint: () => screen.paint(drawFrame(store.getState(), theme)),
@@ -124,10 +134,15 @@ export async function openConsole(
   let unmount = () => {};
   try {
     await Promise.race([firstReading, delay(inkAfterMs), followed]);
+    input = readInput(
+      options.streams.stdin,
+      events => batch(() => events.forEach(takeInput)),
+      inputOptionsOf(options.env),
+    );
     ports.onFirstFrame?.();
     const {mountApp} = await import('./app.tsx');
     stopPainting();
-    const app = mountApp({store, screen, theme, onKey: pressKey}, options.streams.stdin, terminal.size());
+    const app = mountApp({store, screen, theme}, options.streams.stdin, terminal.size());
     unmount = app.unmount;
     app.ended.catch(() => {});
     effects.perform({kind: 'read-journal'});
@@ -135,6 +150,7 @@ export async function openConsole(
     await Promise.race([aborted(ending.signal), followed, app.ended]);
   } finally {
     ending.abort();
+    input?.stop();
     unmount();
     terminal.restore();
   }
@@ -142,8 +158,8 @@ export async function openConsole(
   const {snapshot, link} = store.getState();
   return snapshot === null && link.kind === 'lost' ? 'never connected' : 'left';
 
-  function pressKey(key: string): void {
-    const meaning = commandOf(key, store.getState());
+  function takeInput(event: InputEvent): void {
+    const meaning = ending.signal.aborted ? null : meaningOf(event, current());
     if (meaning === null) return;
     if ('blocked' in meaning) dispatch({kind: 'notice', notice: {text: meaning.blocked, severity: 'info'}});
     else dispatch(meaning.command);

@@ -5,6 +5,7 @@ import {drawGuide} from './components/guide-pages.ts';
 import {overlayLines} from './components/overlay-lines.ts';
 import {type Page, pageOf} from './components/page.ts';
 import {drawScrubber} from './components/scrubber.ts';
+import {isTooSmall, tooSmallLines} from './least-size.ts';
 import {textWidth} from './screen/cell-width.ts';
 import {blankLine, fitLine, fitText, type Line, line, padLines, span, wrapText} from './screen/line.ts';
 import type {Theme} from './screen/theme.ts';
@@ -12,14 +13,10 @@ import {type ConsoleState, rowsAround} from './state.ts';
 import {viewOf} from './views/index.ts';
 import type {Area} from './views/view.ts';
 
-const leastColumns = 40;
-const leastRows = 8;
-
 /** The whole screen as lines: pure, so it can be painted with or without Ink. */
 export function drawFrame(state: ConsoleState, theme: Theme): Line[] {
   const {columns, rows} = state;
-  if (columns < leastColumns || rows < leastRows)
-    return padLines([{spans: [span(`poolctl needs ${leastColumns}x${leastRows}`)]}], rows);
+  if (isTooSmall(state)) return padLines(tooSmallLines, rows);
   const lines = state.isProduction
     ? frameProduction(state, theme)
     : drawInside(state, {width: columns, height: rows}, theme);

@@ -13,6 +13,14 @@ export function edit(state: ConsoleState, guide: Guide, change: (text: string) =
   return parameter === null ? only(state) : set(state, guide, parameter, change);
 }
 
+/** A paste is text for a parameter; the word of confirmation has to be typed. */
+export function pasteInto(state: ConsoleState, guide: Guide, text: string): Updated {
+  if (guide.stage === 'parameters') return edit(state, guide, before => before + text);
+  const notice =
+    guide.stage === 'confirm' ? 'A paste confirms nothing: type the word' : 'Pasted text is ignored here';
+  return only({...state, notice: {text: notice, severity: 'info'}});
+}
+
 /** Left and right walk through the choices, or through what the snapshot suggests. */
 export function choose(state: ConsoleState, guide: Guide, by: 1 | -1): Updated {
   const parameter = editedParameter(state, guide);

@@ -3,7 +3,7 @@ import {sessionId} from '../core/sessions/session-id.ts';
 import {runBlocks} from './components/guide-run.ts';
 import {mostScroll, pageArea, pageStep} from './components/overlay-lines.ts';
 import {inSight} from './components/page.ts';
-import {choose, edit, moveField} from './guide-form.ts';
+import {choose, edit, moveField, pasteInto} from './guide-form.ts';
 import {planGuide} from './guide-planning.ts';
 import {
   canBeCancelled,
@@ -21,13 +21,19 @@ import {startReplay} from './replay.ts';
 import type {ConsoleState, Guide, GuideStage} from './state.ts';
 import {only, type Updated} from './updated.ts';
 
-/** One key in a guide. Back is possible at every stage until it runs; then Esc interrupts it. */
+/** One key in a guide. Back is possible at every stage until it runs; then Esc asks, and a second Esc interrupts it. */
 export function stepGuide(state: ConsoleState, guide: Guide, command: Command): Updated {
+  if (guide.asksToStop && command.kind !== 'back') {
+    const goingOn = {...guide, asksToStop: false};
+    return stepGuide(withGuide(state, goingOn), goingOn, command);
+  }
   switch (command.kind) {
     case 'submit':
       return goOn(state, guide);
     case 'back':
       return goBack(state, guide);
+    case 'paste':
+      return pasteInto(state, guide, command.text);
     case 'type':
       return edit(state, guide, before => before + command.text);
     case 'erase':
@@ -97,14 +103,20 @@ const stageBefore: Record<GuideStage, GuideStage | null> = {
 /** First out of the reading that a plan waits for, then a stage back. */
 function goBack(state: ConsoleState, guide: Guide): Updated {
   if (guide.gathering?.isForPlan) return showGuide(state, {...guide, gathering: null});
-  if (guide.stage === 'running') return guide.stopping === null ? interrupt(state, guide) : only(state);
+  if (guide.stage === 'running') return stopRunning(state, guide);
   const before = pageBefore(state, guide);
   return before === null ? close(state) : showGuide(state, {...guide, stage: before, error: null, scroll: 0});
 }
 
+/** An Esc may be a slip, or all that came of an arrow key over a bad line: the second one stops the run. */
+function stopRunning(state: ConsoleState, guide: Guide): Updated {
+  if (guide.stopping !== null) return only(state);
+  return guide.asksToStop ? interrupt(state, guide) : showGuide(state, {...guide, asksToStop: true});
+}
+
 function interrupt(state: ConsoleState, guide: Guide): Updated {
   const stopping = canBeCancelled(guide) ? 'cancel' : 'after-step';
-  return showGuide(state, {...guide, stopping}, {kind: 'interrupt-run'});
+  return showGuide(state, {...guide, stopping, asksToStop: false}, {kind: 'interrupt-run'});
 }
 
 function pageBefore(state: ConsoleState, guide: Guide): GuideStage | null {

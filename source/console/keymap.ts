@@ -13,7 +13,9 @@ import {
 } from './availability.ts';
 import {findingLetters} from './findings.ts';
 import {guideBindings} from './guide-keys.ts';
+import type {InputEvent} from './input/decoder.ts';
 import {keyName} from './key-names.ts';
+import {isAllowedUnseen, isTooSmall} from './least-size.ts';
 import type {Command} from './messages.ts';
 import {everyMode, type Mode, modeOf, pageModes, typingModes} from './modes.ts';
 import {type ConsoleState, viewIds} from './state.ts';
@@ -211,7 +213,7 @@ export const bindings: Binding[] = [
     modes: ['help', 'detail', 'guide', 'peek'],
     command: {kind: 'back'},
     label: 'back',
-    help: 'back; in a run, Esc stops it after the step under way, or cancels a build',
+    help: 'back; in a run, Esc twice stops it after the step under way, or cancels a build',
     disabledBecause: needsEscape,
   },
   {
@@ -260,8 +262,20 @@ export function whyDisabled(binding: Binding, state: ConsoleState, key: string):
   return binding.disabledBecause?.(state, key) ?? null;
 }
 
-/** What a key means now; `blocked` is why it means nothing. */
-export function commandOf(key: string, state: ConsoleState): {command: Command} | {blocked: string} | null {
+type Meaning = {command: Command} | {blocked: string} | null;
+
+/** What was typed or pasted means now; `blocked` is why it means nothing. */
+export function meaningOf(event: InputEvent, state: ConsoleState): Meaning {
+  const meaning =
+    event.kind === 'paste'
+      ? {command: {kind: 'paste', text: event.text} as const}
+      : commandOf(event.name, state);
+  if (meaning === null || !isTooSmall(state)) return meaning;
+  return 'command' in meaning && isAllowedUnseen(meaning.command, state) ? meaning : null;
+}
+
+/** What a key means where the screen shows all; `blocked` is why it means nothing. */
+export function commandOf(key: string, state: ConsoleState): Meaning {
   const mode = modeOf(state);
   const text = key === 'space' ? ' ' : key;
   if (typingModes.includes(mode) && [...text].length === 1) return {command: {kind: 'type', text}};

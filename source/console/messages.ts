@@ -21,6 +21,7 @@ export type Command =
   | {kind: 'sort-reverse'}
   | {kind: 'ask'; purpose: 'filter' | 'command'}
   | {kind: 'type'; text: string}
+  | {kind: 'paste'; text: string}
   | {kind: 'erase'}
   | {kind: 'submit'}
   | {kind: 'choose'; by: 1 | -1}

@@ -66,6 +66,7 @@ const newGuide: Guide = {
   plan: null,
   typed: '',
   run: null,
+  asksToStop: false,
   stopping: null,
   isUnfolded: false,
   scroll: 0,

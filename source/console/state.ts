@@ -69,6 +69,8 @@ export type Guide = {
   /** What has been typed as confirmation. */
   typed: string;
   run: RunState | null;
+  /** Esc was pressed in a run: another one stops it. */
+  asksToStop: boolean;
   /** It has been asked to stop: `cancel` ends the very step under way. */
   stopping: 'cancel' | 'after-step' | null;
   /** The guards of its preview are shown whole. */

@@ -5,18 +5,40 @@ import {update} from './update.ts';
 
 export type ConsoleStore = StoreApi<ConsoleState>;
 
+type Dispatch = {
+  store: ConsoleStore;
+  dispatch(message: Message): void;
+  /** The state as the last message left it: within `batch` ahead of the store. */
+  current(): ConsoleState;
+  /** What is dispatched meanwhile is drawn once, at the end. */
+  batch(work: () => void): void;
+};
+
 /** The one place where state changes: a message in, the new state stored, its effects handed on. */
-export function createConsoleStore(
-  initial: ConsoleState,
-  perform: (effect: Effect) => void,
-): {store: ConsoleStore; dispatch(message: Message): void} {
+export function createConsoleStore(initial: ConsoleState, perform: (effect: Effect) => void): Dispatch {
   const store = createStore<ConsoleState>(() => initial);
+  let current = initial;
+  let isBatching = false;
+  const publish = () => {
+    if (!isBatching && current !== store.getState()) store.setState(current, true);
+  };
   return {
     store,
+    current: () => current,
     dispatch(message) {
-      const {state, effects} = update(store.getState(), message);
-      if (state !== store.getState()) store.setState(state, true);
+      const {state, effects} = update(current, message);
+      current = state;
+      publish();
       for (const effect of effects) perform(effect);
+    },
+    batch(work) {
+      isBatching = true;
+      try {
+        work();
+      } finally {
+        isBatching = false;
+        publish();
+      }
     },
   };
 }

@@ -96,6 +96,10 @@ function obey(state: ConsoleState, command: Command): Updated {
       });
     case 'type':
       return only(editPrompt(quiet, text => text + command.text));
+    case 'paste':
+      return quiet.overlay?.kind === 'prompt'
+        ? only(editPrompt(quiet, text => text + command.text))
+        : only({...quiet, notice: pasteNotice});
     case 'erase':
       return only(editPrompt(quiet, text => [...text].slice(0, -1).join('')));
     case 'submit':
@@ -151,6 +155,12 @@ function obey(state: ConsoleState, command: Command): Updated {
 
 /** A reading carries so much of a session's statement; the detail has all of it. */
 const longestRead = 2048;
+
+/** Pasted text runs no keys. */
+const pasteNotice: Notice = {
+  text: 'Pasted text is ignored here. Paste it into a field: / filters, : takes a command',
+  severity: 'info',
+};
 
 function copiedNotice(text: string): Notice {
   const isCut = text.length >= longestRead;

@@ -8,7 +8,6 @@ import {createConsoleStore} from '../../source/console/store.ts';
 
 function mount() {
   const frames: Line[][] = [];
-  const keys: string[] = [];
   const initial = createState({
     columns: 80,
     rows: 24,
@@ -19,28 +18,11 @@ function mount() {
   });
   const {store, dispatch} = createConsoleStore(initial, () => {});
   const screen = {paint: (lines: Line[]) => void frames.push(lines), resize: () => {}, invalidate: () => {}};
-  const app = render(
-    <App
-      store={store}
-      screen={screen}
-      theme={createTheme({LANG: 'C.UTF-8'})}
-      onKey={key => keys.push(key)}
-    />,
-  );
-  return {app, frames, keys, dispatch};
+  const app = render(<App store={store} screen={screen} theme={createTheme({LANG: 'C.UTF-8'})} />);
+  return {app, frames, dispatch};
 }
 
 describe('app', () => {
-  it('hands every key on by its name, several in one event too', async () => {
-    const {app, keys} = mount();
-    for (const input of ['jj', '\u001b[B', '\u001b[A', '\t', '\r', ' ', '\u0003', '\u007f', '2']) {
-      app.stdin.write(input);
-      // Ink reads its input when it is told that there is some, one event at a time.
-      await new Promise(resolve => setImmediate(resolve));
-    }
-    expect(keys).toEqual(['j', 'j', 'down', 'up', 'tab', 'enter', 'space', 'ctrl-c', 'backspace', '2']);
-  });
-
   it('paints once for each new state and leaves the drawing to the screen', async () => {
     const {app, frames, dispatch} = mount();
     const before = frames.length;

@@ -72,14 +72,25 @@ describe('a step with progress', () => {
     );
   });
 
-  it('is cancelled and swept by Esc; another step is seen to its end', () => {
+  it('is cancelled and swept by the second Esc; another step is seen to its end', () => {
     expect(screenOf(state)).toContain('Esc cancel this step');
-    expect(screenOf(press(state, 'escape'))).toContain(
+    expect(screenOf(press(state, 'escape', 'escape'))).toContain(
       'cancelling the build; what it leaves behind is swept',
     );
     const plain = createStep(2);
     const other = showing(running([plain]), acting([plain], 0));
-    expect(screenOf(press(other, 'escape'))).toContain('stopping after this step');
+    expect(screenOf(press(other, 'escape', 'escape'))).toContain('stopping after this step');
+  });
+
+  it('is asked about by the first Esc, and goes on with any other key', () => {
+    const asked = play(state, {kind: 'back'});
+    expect(asked.effects).toEqual([]);
+    expect(screenOf(asked.state)).toContain('Press Esc again to cancel this step.');
+    expect(rowsOf(asked.state).at(-1)).toContain('Esc again cancel this step');
+    const on = press(asked.state, 'j');
+    expect(screenOf(on)).not.toContain('Esc again');
+    expect(play(on, {kind: 'back'}).effects).toEqual([]);
+    expect(play(asked.state, {kind: 'back'}).effects).toEqual([{kind: 'interrupt-run'}]);
   });
 });
 
@@ -94,7 +105,7 @@ describe('a build that was cancelled', () => {
     const run = acting([step], 0, waiting);
     return {...run, steps: run.steps.map(each => ({...each, status: 'verifying' as const}))};
   };
-  const cancelled = press(showing(running([swept]), acting([swept], 0, waiting)), 'escape');
+  const cancelled = press(showing(running([swept]), acting([swept], 0, waiting)), 'escape', 'escape');
   const footer = (state: ConsoleState) => rowsOf(state).at(-1) ?? '';
 
   it('is being swept, and offers no second cancel', () => {
@@ -107,7 +118,7 @@ describe('a build that was cancelled', () => {
   });
 
   it('is not swept where it was done when Esc came', () => {
-    const done = press(showing(running([swept]), verifying(swept)), 'escape');
+    const done = press(showing(running([swept]), verifying(swept)), 'escape', 'escape');
     expect(screenOf(done)).toContain('stopping after this step');
     expect(screenOf(done)).toMatch(/build orders_idx +verifying\n/);
   });

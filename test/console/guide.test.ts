@@ -168,6 +168,61 @@ describe('parameters', () => {
   });
 });
 
+describe('the confirmation', () => {
+  const confirming = (size: [number, number], isProduction = false) => {
+    const recipes = [createRecipe({findings: () => findings, plan: () => createPlan(12)})];
+    const address = 'a-database-with-a-long-name.example.internal:5432/shop';
+    const started = play(open(120, 40, {recipes, isProduction, address}), read(createSnapshot())).state;
+    const [columns, rows] = size;
+    const confirm = press({...started, targetName: address}, 'a', 'enter', 'enter');
+    return play(confirm, {kind: 'resized', columns, rows}).state;
+  };
+
+  it.each([
+    [40, 8],
+    [40, 10],
+    [60, 15],
+  ] as [number, number][])('shows what is typed at %i x %i', (...size) => {
+    for (const isProduction of [false, true]) {
+      const state = press(confirming(size, isProduction), ...'wxyz');
+      expect(screenOf(state)).toMatch(/wxyz▏/);
+      const refused = press(state, 'enter');
+      expect(guideOf(refused)?.stage).toBe('confirm');
+      expect(screenOf(refused)).toMatch(/wxyz▏/);
+    }
+  });
+
+  it('takes no paste for the word, and says so', () => {
+    const pasted = play(confirming([80, 24]), {kind: 'paste', text: 'yes'}).state;
+    expect(guideOf(pasted)?.typed).toBe('');
+    expect(screenOf(pasted)).toContain('A paste confirms nothing: type the word');
+    expect(play(pasted, {kind: 'submit'}).effects).toEqual([]);
+  });
+});
+
+describe('a paste', () => {
+  const text = 'SELECT 1; DROP TABLE t';
+
+  it('is text in a parameter and in what is typed at the foot', () => {
+    const parameters: Parameter[] = [{name: 'p', description: 'p', kind: 'text', default: ''}];
+    const form = press(start(1, parameters), 'a', 'enter');
+    expect(guideOf(play(form, {kind: 'paste', text}).state)?.params.p).toBe(text);
+    const prompt = play(press(start(), ':'), {kind: 'paste', text});
+    expect(prompt.state.overlay).toMatchObject({kind: 'prompt', text});
+    expect(prompt.effects).toEqual([]);
+  });
+
+  it('changes nothing anywhere else, and says so', () => {
+    for (const keys of [[], ['a'], ['a', 'enter'], ['?'], ['2'], ['6']]) {
+      const before = press(start(), ...keys);
+      const {state, effects} = play(before, {kind: 'paste', text});
+      expect(effects).toEqual([]);
+      expect({...state, notice: null}).toEqual({...before, notice: null});
+      expect(state.notice?.text).toMatch(/^Pasted text is ignored here/);
+    }
+  });
+});
+
 describe('run', () => {
   const running = press(start(1), 'a', 'enter', 'enter', 'y', 'e', 's', 'enter');
 
@@ -183,8 +238,8 @@ describe('run', () => {
 
   it('is stopped by Esc, not by a q that was meant to close a page', () => {
     expect(screenOf(press(running, 'q'))).toContain('Esc stops the run');
-    expect(play(running, {kind: 'back'}).effects).toEqual([{kind: 'interrupt-run'}]);
-    expect(screenOf(press(running, 'escape'))).toContain('stopping after this step');
+    expect(play(running, {kind: 'back'}, {kind: 'back'}).effects).toEqual([{kind: 'interrupt-run'}]);
+    expect(screenOf(press(running, 'escape', 'escape'))).toContain('stopping after this step');
   });
 });
 

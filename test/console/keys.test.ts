@@ -1,27 +1,7 @@
 import {describe, expect, it} from 'vitest';
 import {keyList} from '../../source/console/components/help.ts';
-import {bindings, commandOf} from '../../source/console/keymap.ts';
-import {type InkKey, splitKeys} from '../../source/console/keys.ts';
-import {createState} from '../../source/console/state.ts';
-
-const noKey: InkKey = {
-  upArrow: false,
-  downArrow: false,
-  leftArrow: false,
-  rightArrow: false,
-  pageDown: false,
-  pageUp: false,
-  home: false,
-  end: false,
-  return: false,
-  escape: false,
-  ctrl: false,
-  shift: false,
-  meta: false,
-  tab: false,
-  backspace: false,
-  delete: false,
-};
+import {bindings, commandOf, meaningOf} from '../../source/console/keymap.ts';
+import {createState, type Guide} from '../../source/console/state.ts';
 
 const state = createState({
   columns: 80,
@@ -30,27 +10,6 @@ const state = createState({
   isProduction: false,
   interval_ms: 2000,
   recipes: [],
-});
-
-describe('splitKeys', () => {
-  it.each([
-    ['jj', noKey, ['j', 'j']],
-    ['', {...noKey, upArrow: true}, ['up']],
-    ['', {...noKey, tab: true}, ['tab']],
-    ['', {...noKey, tab: true, shift: true}, ['shift-tab']],
-    ['c', {...noKey, ctrl: true}, ['ctrl-c']],
-    [' ', noKey, ['space']],
-    ['\r', noKey, ['enter']],
-    ['a\rb', noKey, ['a', 'enter', 'b']],
-    ['\u0000\u001f', noKey, []],
-    ['q\u0003', noKey, ['q', 'ctrl-c']],
-    ['', {...noKey, delete: true}, ['backspace']],
-    ['é漢', noKey, ['é', '漢']],
-    ['?', {...noKey, meta: true}, ['escape', '?']],
-    ['', {...noKey, escape: true, meta: true}, ['escape']],
-  ] as const)('%j becomes %j', (input, key, names) => {
-    expect(splitKeys(input, key)).toEqual(names);
-  });
 });
 
 describe('keymap', () => {
@@ -100,5 +59,59 @@ describe('keymap', () => {
     expect(commandOf('space', typing)).toEqual({command: {kind: 'type', text: ' '}});
     expect(commandOf('ctrl-c', typing)).toEqual({command: {kind: 'quit'}});
     expect(commandOf('up', typing)).toBeNull();
+  });
+});
+
+describe('a screen too small to show what a key does', () => {
+  const aGuide: Guide = {
+    recipe: 'kill-idle-sessions',
+    undoes: null,
+    finding: null,
+    stage: 'evidence',
+    params: {},
+    defaults: {},
+    facts: null,
+    gathering: null,
+    field: 0,
+    error: null,
+    plan: null,
+    typed: '',
+    run: null,
+    asksToStop: false,
+    stopping: null,
+    isUnfolded: false,
+    scroll: 0,
+  };
+  const small = {...state, columns: 39, rows: 30};
+  const confirming = {
+    ...state,
+    columns: 30,
+    rows: 6,
+    overlay: {kind: 'guide' as const, guide: {...aGuide, stage: 'confirm' as const}},
+  };
+  const running = {
+    ...confirming,
+    overlay: {kind: 'guide' as const, guide: {...aGuide, stage: 'running' as const}},
+  };
+  const key = (name: string) => ({kind: 'key', name}) as const;
+
+  it.each(['2', 'K', 'enter', 'space', ':', 'j', 'a'])('takes no %s', name => {
+    expect(meaningOf(key(name), small)).toBeNull();
+  });
+
+  it('takes no word, no Enter and no paste for a confirmation, and lets it be left', () => {
+    for (const name of ['y', 'e', 's', 'enter', 'backspace', 'pagedown'])
+      expect(meaningOf(key(name), confirming)).toBeNull();
+    expect(meaningOf({kind: 'paste', text: 'yes'}, confirming)).toBeNull();
+    expect(meaningOf(key('escape'), confirming)).toEqual({command: {kind: 'back'}});
+  });
+
+  it('stops no run with Esc, where nothing would be asked', () => {
+    expect(meaningOf(key('escape'), running)).toBeNull();
+    expect(meaningOf(key('ctrl-c'), running)).toEqual({command: {kind: 'quit'}});
+  });
+
+  it.each(['ctrl-c', 'q'])('is left with %s', name => {
+    expect(meaningOf(key(name), small)).toEqual({command: {kind: 'quit'}});
   });
 });

@@ -6,7 +6,7 @@ import {afterAll, afterEach, beforeAll, beforeEach, expect, it} from 'vitest';
 import type {JournalEvent} from '../../source/core/chain/journal.ts';
 import {openJournal} from '../../source/journal/journal-file.ts';
 import {openProgram, shown} from '../helpers/console.ts';
-import {confirm, openRecipe} from '../helpers/guide.ts';
+import {confirm, openRecipe, stopRun} from '../helpers/guide.ts';
 import {startTestServer, type TestServer} from '../helpers/server.ts';
 import type {Terminal} from '../helpers/terminal.ts';
 
@@ -113,7 +113,7 @@ it('cancels a build by Esc, and nothing of it is left', async () => {
   await runUntilHeldUp(terminal);
   await terminal.waitFor(/waiting for old snapshots[\s\S]*waits for \d+ /);
   expect(shown(terminal)).toContain('Esc cancel this step');
-  terminal.press('escape');
+  await stopRun(terminal);
   await terminal.waitFor('what it left behind is removed');
   expect(await indexValidity()).toBeNull();
   expect(await openJournal(journal).unfinished()).toEqual([]);
@@ -135,7 +135,7 @@ it('says that it sweeps after a cancel, and what removes the rest where that fai
       timeout: 5000,
     })
     .toHaveLength(1);
-  terminal.press('escape');
+  await stopRun(terminal);
   await locked;
   await terminal.waitFor(/build index .* sweeping what it left/);
   expect(shown(terminal)).not.toContain('Esc');

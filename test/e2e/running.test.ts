@@ -6,7 +6,7 @@ import {afterAll, afterEach, beforeAll, beforeEach, expect, it} from 'vitest';
 import type {JournalEvent} from '../../source/core/chain/journal.ts';
 import {openJournal} from '../../source/journal/journal-file.ts';
 import {openProgram, shown} from '../helpers/console.ts';
-import {confirm, openGuide} from '../helpers/guide.ts';
+import {confirm, openGuide, stopRun} from '../helpers/guide.ts';
 import {startTestServer, type TestServer} from '../helpers/server.ts';
 import type {Terminal} from '../helpers/terminal.ts';
 
@@ -89,7 +89,7 @@ async function runUntilPause(): Promise<Terminal> {
 
 it('stops between steps on Esc: what was ended is verified, the rest is not begun', async () => {
   const terminal = await runUntilPause();
-  terminal.press('escape');
+  await stopRun(terminal);
   await terminal.waitFor('Enter close');
   expect(shown(terminal)).toMatch(/interrupted: (5|10|15) verified, (15|10|5) not begun/);
   expect(await sessionsOf('leaky')).toBeGreaterThanOrEqual(5);

@@ -79,7 +79,9 @@ describe('sessions', () => {
     await becomes(['bravo', 'delta']);
     terminal.write('/ !application:bravo\r');
     await becomes(['delta']);
+    // In one piece with it, Esc and `:` would be Alt-`:`.
     terminal.press('escape');
+    await terminal.waitFor(() => applications().includes('alpha'));
     terminal.write(':filter state=idle application:a\r');
     await becomes(['alpha', 'charlie']);
   });

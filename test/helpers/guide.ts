@@ -19,6 +19,13 @@ export async function openGuide(terminal: Terminal): Promise<void> {
   await terminal.waitFor(/older_than +0s/);
 }
 
+/** Esc asks in a run; the second one stops it. */
+export async function stopRun(terminal: Terminal): Promise<void> {
+  terminal.press('escape');
+  await terminal.waitFor('Press Esc again');
+  terminal.press('escape');
+}
+
 /** From a guide's parameters or its preview through the confirmation: it runs. */
 export async function confirm(terminal: Terminal, word = 'yes'): Promise<void> {
   await terminal.waitFor('Enter go on');

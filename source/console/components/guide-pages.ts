@@ -1,4 +1,5 @@
 import type {Finding, Plan, Recipe} from '../../core/recipe.ts';
+import {sanitise} from '../../core/sanitise.ts';
 import {findingId} from '../findings.ts';
 import {
   canBeCancelled,
@@ -11,7 +12,8 @@ import {
   recipeOf,
   waitedFor,
 } from '../guide-state.ts';
-import {blankLine, type Line, line, type Span, span, wrapText} from '../screen/line.ts';
+import {textWidth} from '../screen/cell-width.ts';
+import {blankLine, type Line, line, lineWidth, type Span, span, wrapText} from '../screen/line.ts';
 import type {Theme} from '../screen/theme.ts';
 import type {ConsoleState, Gathering, Guide, GuideStage} from '../state.ts';
 import type {Area} from '../views/view.ts';
@@ -19,7 +21,7 @@ import {parameterBlocks} from './guide-parameters.ts';
 import {planLines, planSummary} from './guide-plan.ts';
 import {runBlocks} from './guide-run.ts';
 import {type Page, pageOf} from './page.ts';
-import {paragraph, shorten, signed, withUnit} from './text-lines.ts';
+import {indented, paragraph, shorten, signed, withUnit} from './text-lines.ts';
 
 const stages: [GuideStage, string][] = [
   ['evidence', 'findings'],
@@ -39,35 +41,36 @@ const stagesOfMeasured: typeof stages = [
 
 /** One page of a guide: where one is, the page, and what is to be known of it at its foot. */
 export function drawGuide(state: ConsoleState, guide: Guide, area: Area, theme: Theme): Page {
-  const room = area.height - guideRows(guide, area.width, theme);
+  // Where there is no room for all, the end of the foot stays: what is typed is always seen.
+  const foot = footLines(state, guide, area.width, theme).slice(-area.height);
+  const room = Math.max(0, area.height - headRows - foot.length);
   const page = pageOf(guideLines(state, guide, area.width, theme), guide.scroll, room);
   const padding = Array.from({length: room - page.lines.length}, () => blankLine);
-  return {
-    lines: [
-      drawPath(state, guide),
-      blankLine,
-      ...page.lines,
-      ...padding,
-      ...footLines(guide, area.width, theme),
-    ],
-    below: page.below,
-  };
+  const head = [drawPath(state, guide), blankLine].slice(0, area.height - foot.length);
+  return {lines: [...head, ...page.lines, ...padding, ...foot], below: page.below};
 }
+
+/** Where one is in the guide, and a blank line. */
+const headRows = 2;
 
 /** The rows of a guide that are not its page. */
-export function guideRows(guide: Guide, width: number, theme: Theme): number {
-  return 2 + footLines(guide, width, theme).length;
+export function guideRows(state: ConsoleState, guide: Guide, width: number, theme: Theme): number {
+  return headRows + footLines(state, guide, width, theme).length;
 }
 
-/** What is wrong, what is waited for, and that it is being stopped. */
-function footLines(guide: Guide, width: number, {symbols}: Theme): Line[] {
-  const {error, gathering, stopping, stage} = guide;
+/** What is wrong, what is waited for, that it is being stopped, and last the word being typed. */
+function footLines(state: ConsoleState, guide: Guide, width: number, {symbols}: Theme): Line[] {
+  const {error, gathering, stopping, stage, asksToStop} = guide;
   return [
     ...(error === null ? [] : signed(symbols.critical, 'danger', error, width, 'danger')),
     ...(gathering === null ? [] : signed(symbols.live, 'accent', readingText(gathering), width, 'accent')),
+    ...(asksToStop && stage === 'running'
+      ? signed(symbols.warning, 'warning', askingText(guide), width, 'warning')
+      : []),
     ...(stopping !== null && stage === 'running'
       ? signed(symbols.warning, 'warning', stoppingText(guide), width, 'warning')
       : []),
+    ...(stage === 'confirm' ? typedLines(state, guide, width) : []),
   ];
 }
 
@@ -82,6 +85,14 @@ const factNames: Record<string, string> = {
   index_advice: 'the statements and what the planner makes of them',
   answers: "what the recipe's own queries answer",
 };
+
+function askingText(guide: Guide): string {
+  return `Press Esc again to ${stopWords(guide)}. Until then the run goes on.`;
+}
+
+function stopWords(guide: Guide): string {
+  return canBeCancelled(guide) ? 'cancel this step' : 'stop after this step';
+}
 
 function stoppingText(guide: Guide): string {
   if (isSweeping(guide)) return 'sweeping what it left';
@@ -126,13 +137,15 @@ export function guideKeys(state: ConsoleState, guide: Guide): Span[] {
     parameters: 'back',
     preview: guide.undoes === null ? 'back' : 'close',
     confirm: 'back',
-    running: canBeCancelled(guide) ? 'cancel this step' : 'stop after this step',
+    running: stopWords(guide),
     done: 'close',
   };
   const waits = waitedFor(guide);
   return [
     ...(forward[stage] === '' ? [] : keySpans('Enter', forward[stage])),
-    ...(stage === 'running' && guide.stopping !== null ? [] : keySpans('Esc', back[stage])),
+    ...(stage === 'running' && guide.stopping !== null
+      ? []
+      : keySpans(guide.asksToStop ? 'Esc again' : 'Esc', back[stage])),
     ...(canBeUnfolded(guide) ? keySpans('o', guide.isUnfolded ? 'fold guards' : 'guards whole') : []),
     ...(choicesOf(state, guide).length > 0 ? keySpans('← →', 'choose') : []),
     ...(waits === null ? [] : keySpans('w', `session ${waits.pid}`)),
@@ -208,7 +221,7 @@ function findingLines(finding: Finding, width: number, theme: Theme): Line[] {
   ];
 }
 
-/** What is about to be done and to whom, in the plan's own words, and the word that does it. */
+/** What is about to be done and to whom, in the plan's own words. */
 function confirmationLines(state: ConsoleState, guide: Guide, width: number, theme: Theme): Line[] {
   const {plan} = guide;
   if (plan === null) return [];
@@ -220,15 +233,27 @@ function confirmationLines(state: ConsoleState, guide: Guide, width: number, the
     blankLine,
     ...planSummary(plan, width),
     ...stepTitles(plan, width, theme),
-    blankLine,
-    line(
-      span('  type '),
-      span(confirmationWord(state), 'strong'),
-      span(' to carry it out:  '),
-      span(guide.typed, 'accent'),
-      span('▏', 'accent'),
-    ),
   ];
+}
+
+/** The word that carries it out and what is typed of it: beside each other where that fits, the end of it always. */
+function typedLines(state: ConsoleState, {typed}: Guide, width: number): Line[] {
+  const word = confirmationWord(state);
+  const asked = line(span('  type '), span(word, 'strong'), span(' to carry it out:  '));
+  const room = width - lineWidth(asked) - 2;
+  if (textWidth(sanitise(word)) <= room && textWidth(sanitise(typed)) <= room)
+    return [{spans: [...asked.spans, span(typed, 'accent'), span('▏', 'accent')]}];
+  return [
+    ...indented(`type ${word} to carry it out:`, width, 2),
+    line(span('  > '), span(tailOf(typed, width - 6), 'accent'), span('▏', 'accent')),
+  ];
+}
+
+/** The end of a text, as far as it fits. */
+function tailOf(text: string, width: number): string {
+  const characters = [...sanitise(text)];
+  while (textWidth(characters.join('')) > width) characters.shift();
+  return characters.join('');
 }
 
 /** More than these are a number. */

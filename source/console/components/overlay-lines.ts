@@ -47,8 +47,8 @@ export function pageArea(
   const {columns, rows, isProduction} = state;
   const border = isProduction ? 2 : 0;
   const width = columns - border;
-  const own = guide === null ? 0 : guideRows(guide, width, anyTheme);
-  return {width, height: rows - border - rowsAround(state) - own, theme: anyTheme};
+  const own = guide === null ? 0 : guideRows(state, guide, width, anyTheme);
+  return {width, height: Math.max(0, rows - border - rowsAround(state) - own), theme: anyTheme};
 }
 
 /** A page's worth of lines, less the few that show where one was. */

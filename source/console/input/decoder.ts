@@ -1,0 +1,191 @@
+import {keyOfCharacter, keyOfCsi, keyOfSs3} from './sequences.ts';
+
+/** What a terminal sent: a key by its name (`q`, `down`, `ctrl-l`, `alt-q`), or text that was pasted. */
+export type InputEvent = {kind: 'key'; name: string} | {kind: 'paste'; text: string};
+
+/**
+ * Turns a terminal's bytes into events, however they are cut into reads. A sequence is taken whole: one that is no
+ * key of ours (mouse, focus, replies to queries) is dropped up to its end, and none of it becomes a key.
+ */
+export type InputDecoder = {
+  push(bytes: Uint8Array): InputEvent[];
+  /** How long to wait for the rest of what has begun, in ms; null where nothing has. */
+  waitMs(): number | null;
+  /** The rest did not come in that time. */
+  expire(): InputEvent[];
+};
+
+type State =
+  | {kind: 'ground'}
+  /** ESC, or ESC ESC. */
+  | {kind: 'escape'; count: 1 | 2}
+  | {kind: 'csi'; text: string}
+  | {kind: 'ss3'; text: string}
+  /** Characters that belong to the sequence before. */
+  | {kind: 'skip'; left: number}
+  /** OSC, DCS, APC, PM, SOS: up to ST, `ESC \`. */
+  | {kind: 'string'; introducer: string; isBegun: boolean; isEscape: boolean}
+  | {kind: 'paste'; text: string; tail: string};
+
+const ESC = '\u001b';
+const BEL = '\u0007';
+const ground: State = {kind: 'ground'};
+const strings = new Set([']', 'P', '_', '^', 'X']);
+const pasteEnd = `${ESC}[201~`;
+
+/** Over 9600 baud bytes come 1 ms apart, over a bad line in bursts. */
+const defaultEscapeMs = 75;
+const sequenceMs = 1000;
+const stringMs = 3000;
+const pasteMs = 5000;
+/** UTF-16 units of a paste that are kept; the rest is dropped. */
+const longestPaste = 65_536;
+
+/** `escape_ms`: how long a lone ESC waits for the rest of a sequence before it is the Esc key. */
+export function createInputDecoder({escape_ms = defaultEscapeMs}: {escape_ms?: number} = {}): InputDecoder {
+  const utf8 = new TextDecoder('utf-8', {ignoreBOM: true});
+  let state: State = ground;
+  let events: InputEvent[] = [];
+
+  const key = (name: string | null) => {
+    if (name) events.push({kind: 'key', name});
+  };
+  const paste = (text: string) => events.push({kind: 'paste', text: cleanPaste(text)});
+  const taken = () => {
+    const all = events;
+    events = [];
+    return all;
+  };
+
+  function take(character: string): State {
+    switch (state.kind) {
+      case 'ground':
+        return takeGround(character);
+      case 'escape':
+        return takeEscape(character, state.count);
+      case 'csi':
+        return takeCsi(character, state.text);
+      case 'ss3':
+        return takeSs3(character, state.text);
+      case 'skip':
+        return state.left > 1 ? {kind: 'skip', left: state.left - 1} : ground;
+      case 'string':
+        return takeString(character, state);
+      case 'paste':
+        return takePaste(character, state);
+    }
+  }
+
+  function takeGround(character: string): State {
+    if (character === ESC) return {kind: 'escape', count: 1};
+    key(keyOfCharacter(character));
+    return ground;
+  }
+
+  function takeEscape(character: string, count: 1 | 2): State {
+    if (character === '[') return {kind: 'csi', text: ''};
+    if (character === 'O') return {kind: 'ss3', text: ''};
+    if (character === ESC) {
+      if (count === 2) key('escape');
+      return {kind: 'escape', count: 2};
+    }
+    if (count === 2) key('escape');
+    if (strings.has(character))
+      return {kind: 'string', introducer: character, isBegun: false, isEscape: false};
+    const name = keyOfCharacter(character);
+    key(name && `alt-${name}`);
+    return ground;
+  }
+
+  function takeCsi(character: string, text: string): State {
+    // Linux's F1 to F5: ESC [ [ A.
+    if (text === '' && character === '[') return {kind: 'skip', left: 1};
+    // X10's mouse: ESC [ M and three bytes.
+    if (text === '' && character === 'M') return {kind: 'skip', left: 3};
+    if (text === '200' && character === '~') return {kind: 'paste', text: '', tail: ''};
+    // rxvt ends its keys with Shift in `$`, which begins an ending of two characters elsewhere.
+    const isRxvt = character === '$' && /^\d+$/.test(text);
+    if (isFinal(character) || isRxvt) {
+      key(keyOfCsi(text, character));
+      return ground;
+    }
+    return isParameter(character) ? {kind: 'csi', text: text + character} : leave(character);
+  }
+
+  function takeSs3(character: string, text: string): State {
+    if (isFinal(character)) {
+      key(keyOfSs3(character));
+      return ground;
+    }
+    return isParameter(character) ? {kind: 'ss3', text: text + character} : leave(character);
+  }
+
+  /** What cannot stand in a sequence ends it, and counts for itself. */
+  function leave(character: string): State {
+    state = ground;
+    return character === '\u0018' || character === '\u001a' ? ground : takeGround(character);
+  }
+
+  function takeString(character: string, string: State & {kind: 'string'}): State {
+    if (string.isEscape && character === '\\') return ground;
+    if (string.introducer === ']' && character === BEL) return ground;
+    if (character === '\u0018' || character === '\u001a') return ground;
+    return {...string, isBegun: true, isEscape: character === ESC};
+  }
+
+  function takePaste(character: string, {text, tail: before}: State & {kind: 'paste'}): State {
+    const tail = (before + character).slice(-pasteEnd.length);
+    const longer = text.length < longestPaste + pasteEnd.length ? text + character : text;
+    if (tail !== pasteEnd) return {kind: 'paste', text: longer, tail};
+    paste(longer.endsWith(pasteEnd) ? longer.slice(0, -pasteEnd.length) : longer);
+    return ground;
+  }
+
+  return {
+    push(bytes) {
+      for (const character of utf8.decode(bytes, {stream: true})) state = take(character);
+      return taken();
+    },
+    waitMs() {
+      switch (state.kind) {
+        case 'ground':
+          return null;
+        case 'escape':
+          return escape_ms;
+        case 'string':
+          return stringMs;
+        case 'paste':
+          return pasteMs;
+        default:
+          return sequenceMs;
+      }
+    },
+    expire() {
+      if (state.kind === 'escape') for (let each = 0; each < state.count; each++) key('escape');
+      else if (state.kind === 'csi' && state.text === '') key('alt-[');
+      else if (state.kind === 'ss3' && state.text === '') key('alt-O');
+      else if (state.kind === 'string' && !state.isBegun) key(`alt-${state.introducer}`);
+      else if (state.kind === 'paste') paste(state.text);
+      state = ground;
+      return taken();
+    },
+  };
+}
+
+function isFinal(character: string): boolean {
+  return character >= '@' && character <= '~';
+}
+
+/** Parameters and what may stand between them and the final character. */
+function isParameter(character: string): boolean {
+  return character >= ' ' && character <= '?';
+}
+
+/** One line without control characters: what fits into a field. */
+function cleanPaste(text: string): string {
+  return text
+    .slice(0, longestPaste)
+    .replace(/^[\r\n]+|[\r\n]+$/g, '')
+    .replace(/\r\n|[\r\n\t\u2028\u2029]/g, ' ')
+    .replace(/[\u0000-\u001f\u007f-\u009f]/g, '');
+}

@@ -1,0 +1,80 @@
+import {createInputDecoder, type InputEvent} from './decoder.ts';
+
+type InputStream = {
+  on(event: 'data', listener: (bytes: Uint8Array) => void): unknown;
+  off(event: 'data', listener: (bytes: Uint8Array) => void): unknown;
+  pause(): unknown;
+  resume(): unknown;
+};
+
+export type InputReader = {
+  /** Leaves what is typed in the terminal, for whoever reads it now: the shell. Resolves when nothing is read any more. */
+  pause(): Promise<void>;
+  resume(): void;
+  /** For good. */
+  stop(): void;
+};
+
+/** Calls back once after that time, unless the function it returns is called first. */
+type StartTimer = (ms: number, callback: () => void) => () => void;
+
+export type ReadInputOptions = {
+  /** How long a lone ESC waits for the rest of a sequence, in ms. */
+  escape_ms?: number;
+  startTimer?: StartTimer;
+};
+
+/** Hands on what is typed and pasted, all of one read together, from now until it is stopped. */
+export function readInput(
+  stdin: InputStream,
+  onEvents: (events: InputEvent[]) => void,
+  {escape_ms, startTimer = startNodeTimer}: ReadInputOptions = {},
+): InputReader {
+  const decoder = createInputDecoder(escape_ms === undefined ? {} : {escape_ms});
+  let stopTimer = () => {};
+  let isStopped = false;
+  const hand = (events: InputEvent[]) => {
+    if (events.length > 0 && !isStopped) onEvents(events);
+  };
+  const onData = (bytes: Uint8Array) => {
+    stopTimer();
+    hand(decoder.push(bytes));
+    const wait_ms = decoder.waitMs();
+    stopTimer = wait_ms === null || isStopped ? () => {} : startTimer(wait_ms, () => hand(decoder.expire()));
+  };
+  stdin.on('data', onData);
+  return {
+    async pause() {
+      stopTimer();
+      hand(decoder.expire());
+      stdin.pause();
+      // Node stops to read in the next turn.
+      await new Promise(resolve => setImmediate(resolve));
+    },
+    resume: () => void (isStopped || stdin.resume()),
+    stop() {
+      isStopped = true;
+      stopTimer();
+      stdin.off('data', onData);
+      stdin.pause();
+    },
+  };
+}
+
+/** Bytes that came while the program was busy are read before a timer that ran out meanwhile counts. */
+const startNodeTimer: StartTimer = (ms, callback) => {
+  let due: NodeJS.Immediate | undefined;
+  const timer = setTimeout(() => {
+    due = setImmediate(callback);
+  }, ms);
+  return () => {
+    clearTimeout(timer);
+    clearImmediate(due);
+  };
+};
+
+/** From ncurses' variable ESCDELAY, in ms, where it is set to a time of use. */
+export function inputOptionsOf({ESCDELAY}: Record<string, string | undefined>): ReadInputOptions {
+  const escape_ms = Number(ESCDELAY);
+  return escape_ms >= 10 && escape_ms <= 5000 ? {escape_ms} : {};
+}

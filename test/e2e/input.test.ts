@@ -1,0 +1,139 @@
+import {setTimeout as sleep} from 'node:timers/promises';
+import type pg from 'pg';
+import {afterAll, afterEach, beforeAll, describe, expect, it} from 'vitest';
+import {openProgram, shown} from '../helpers/console.ts';
+import {startTestServer, type TestServer} from '../helpers/server.ts';
+import type {Terminal} from '../helpers/terminal.ts';
+
+let server: TestServer;
+const clients: pg.Client[] = [];
+const terminals: Terminal[] = [];
+
+beforeAll(async () => {
+  server = await startTestServer({major: 18});
+  clients.push(await server.connect({application_name: 'victim'}));
+});
+afterAll(async () => {
+  await Promise.all(clients.map(client => client.end().catch(() => {})));
+  await server?.stop();
+});
+afterEach(async () => {
+  await Promise.all(terminals.splice(0).map(terminal => terminal.close()));
+});
+
+/** Esc waits long, so that a slow machine does not cut a sequence in two. */
+async function open(columns = 110, rows = 30): Promise<Terminal> {
+  const args = ['--interval', '60s', server.url()];
+  const terminal = openProgram(args, {columns, rows, env: {ESCDELAY: '3000'}});
+  terminals.push(terminal);
+  await terminal.waitFor('who holds them');
+  return terminal;
+}
+
+/** Whole: its footer is drawn last. The header tells what reading costs, and is left out. */
+async function viewOf(terminal: Terminal): Promise<string[]> {
+  await terminal.waitFor(({screen}) => /q quit *$/.test(screen().at(-1) ?? ''));
+  return terminal.screen().slice(1, 6);
+}
+
+/** The one application's session, held in the Sessions view. */
+async function holdVictim(terminal: Terminal): Promise<void> {
+  terminal.write('2');
+  await terminal.waitFor('PID');
+  terminal.write('/application:victim\r');
+  await terminal.waitFor(({screen}) => screen().filter(row => /^ +\d+ /.test(row)).length === 1);
+  terminal.write('j');
+  await terminal.waitFor('order held');
+}
+
+const victimIsThere = async () =>
+  (await server.query("SELECT 1 FROM pg_stat_activity WHERE application_name = 'victim'")).length === 1;
+
+describe('an escape sequence', () => {
+  it('that comes byte by byte is one arrow key', async () => {
+    const terminal = await open();
+    terminal.write('2');
+    await terminal.waitFor('PID');
+    for (const byte of '\u001b[B') {
+      terminal.write(byte);
+      await sleep(5);
+    }
+    await terminal.waitFor('order held');
+    expect(shown(terminal)).not.toContain('past');
+  });
+
+  it.each([
+    ['a mouse report', '\u001b[<0;10;10M'],
+    ['focus in and out', '\u001b[I\u001b[O'],
+    ['F13', '\u001b[25~'],
+    ['a cursor report', '\u001b[3;7R'],
+    ['a terminal identity', '\u001b[?62;1c'],
+    ['a colour reply', '\u001b]11;rgb:ffff/ffff/ffff\u0007'],
+    ['Alt-q and Alt-d', '\u001bq\u001bd'],
+  ])('that is no key of ours is dropped: %s', async (_name, sequence) => {
+    const terminal = await open();
+    const before = await viewOf(terminal);
+    terminal.write(`${sequence}?`);
+    await terminal.waitFor('takes hold of a row');
+    terminal.write('q');
+    expect(await viewOf(terminal)).toEqual(before);
+  });
+
+  it('of the kitty protocol is the key that it encodes', async () => {
+    const terminal = await open();
+    terminal.write('\u001b[113u');
+    expect((await terminal.onExit).exitCode).toBe(0);
+  });
+});
+
+describe('a paste', () => {
+  it('of 4 kB of SQL on the Sessions changes nothing, and says so', async () => {
+    const terminal = await open();
+    await holdVictim(terminal);
+    const before = terminal.screen().slice(1, -1);
+    const sql = 'SELECT *\n  FROM "Kunde" K WHERE x = 1; -- +K\n'.repeat(100);
+    terminal.write(`\u001b[200~${sql}\u001b[201~`);
+    await terminal.waitFor('Pasted text is ignored here');
+    expect(terminal.screen().slice(1, -1)).toEqual(before);
+    expect(await victimIsThere()).toBe(true);
+  });
+
+  it('is text in the command line, its lines joined', async () => {
+    const terminal = await open();
+    terminal.write(':');
+    await terminal.waitFor(/^ :▏/m);
+    terminal.write('\u001b[200~inter\u001b[31mval\r\n1s\u001b[201~');
+    await terminal.waitFor(':inter[31mval 1s▏');
+  });
+
+  it('never confirms', async () => {
+    const terminal = await open();
+    await holdVictim(terminal);
+    terminal.write('K');
+    await terminal.waitFor('1 session to end');
+    terminal.write('\r');
+    await terminal.waitFor('type yes to carry it out');
+    terminal.write('\u001b[200~yes\u001b[201~');
+    await terminal.waitFor('A paste confirms nothing');
+    terminal.write('\r');
+    await terminal.waitFor('type yes to go on');
+    expect(await victimIsThere()).toBe(true);
+  });
+});
+
+it('takes no confirmation on a screen too small to show it', async () => {
+  const terminal = await open();
+  await holdVictim(terminal);
+  terminal.write('K');
+  await terminal.waitFor('1 session to end');
+  terminal.write('\r');
+  await terminal.waitFor('type yes to carry it out');
+  terminal.resize(30, 6);
+  await terminal.waitFor('poolctl needs 40x8');
+  terminal.write('yes\r');
+  terminal.resize(110, 30);
+  await terminal.waitFor('type yes to carry it out:  ▏');
+  expect(await victimIsThere()).toBe(true);
+  terminal.write('yes\r');
+  await terminal.waitFor('done: 1 verified');
+});
