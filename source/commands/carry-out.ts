@@ -76,7 +76,9 @@ export async function carryOutPlan(
   }
   const state = await follow(ports, planned, world);
   ports.output.data(flags.json ? JSON.stringify(runDocument(plan, state), null, 2) : endText(state));
-  if (flags.json && state.reason !== null)
+  // A journal that was lost in the middle of a run is no ordinary end.
+  const isSaid = flags.json || state.exit_code === exitCodes.journal;
+  if (isSaid && state.reason !== null)
     ports.output.talk(sanitise([state.reason, state.hint ?? ''].join(' ').trim()));
   return state.exit_code ?? exitCodes.actFailed;
 }

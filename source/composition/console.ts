@@ -9,6 +9,7 @@ import type {Snapshot} from '../core/snapshot.ts';
 import {type Connection, connect, type WaitState} from '../postgres/connect.ts';
 import type {ConnectionRequest} from '../postgres/connection-request.ts';
 import {createSampler} from '../postgres/sampler.ts';
+import type {Engine} from './acting.ts';
 import {intervalOf, waitOf} from './flag-values.ts';
 import {createLastHour} from './last-hour.ts';
 import {recipesFor} from './recipes.ts';
@@ -205,7 +206,7 @@ async function* carryOutPlan(plan: Plan, run: ConsoleRun): AsyncIterable<RunStat
     const acting = {...identity, target: (await read()).target.id};
     // What keeps it from being settled keeps the run from being carried out, which says so.
     await settleEarlier(engine, {...acting, isDryRun: false}, onSettled).catch(() => {});
-    yield* carryOut(plan, acting, {...engine, ...(await worldOf(plan, run, read))}, signal);
+    yield* carryOut(plan, acting, {...engine, ...(await worldOf(plan, {...run, engine, read}))}, signal);
   } finally {
     await engine.executor.close();
   }
@@ -214,11 +215,13 @@ async function* carryOutPlan(plan: Plan, run: ConsoleRun): AsyncIterable<RunStat
 /** A run that takes another back rests on the journal alone; every other on what its recipe plans now. */
 async function worldOf(
   plan: Plan,
-  {recipes, watching}: ConsoleRun,
-  read: () => Promise<Snapshot>,
+  {recipes, watching, engine, read}: ConsoleRun & {engine: Engine; read: () => Promise<Snapshot>},
 ): Promise<Pick<EnginePorts, 'slots' | 'recheck'>> {
-  const [, {watchWorld}, , , {gatherFacts}] = await loadEngine();
-  if (plan.undoes !== undefined) return {slots: async () => slotsOf((await read()).budget)};
+  const [, {recheckUndo, watchWorld}, , , {gatherFacts}] = await loadEngine();
+  if (plan.undoes !== undefined) {
+    const recheck = recheckUndo(plan.undoes, await engine.journal.read(), engine.files?.host);
+    return {slots: async () => slotsOf((await read()).budget), recheck};
+  }
   const recipe = recipes.find(({id}) => id === plan.recipe);
   if (recipe === undefined) throw new BugError(`a plan of an unknown recipe: ${plan.recipe}`);
   return watchWorld(recipe, plan.params, {read, gather: needs => gatherFacts(watching, needs)});

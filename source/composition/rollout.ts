@@ -12,7 +12,7 @@ import type {RolloutStage} from '../core/rollout.ts';
 import {sanitise} from '../core/sanitise.ts';
 import {claimEntry} from '../journal/claim.ts';
 import {fateOf, processOf} from '../journal/owner.ts';
-import {makeFolder} from '../journal/private-file.ts';
+import {makeFolder, resolvePath} from '../journal/private-file.ts';
 import {sha256} from '../journal/sha256.ts';
 import {connect} from '../postgres/connect.ts';
 import {type ConnectionRequest, hostAndPort} from '../postgres/connection-request.ts';
@@ -83,7 +83,8 @@ async function readPlanFile({cwd, output}: Shell, file: string): Promise<PlanFil
 async function claimRollout(journal: string, hash: string) {
   try {
     await makeFolder(dirname(journal));
-    return await claimEntry(`${journal}.rollout-${hash.slice(0, 12)}`, 0, {
+    const file = (await resolvePath(journal)) ?? journal;
+    return await claimEntry(`${file}.rollout-${hash.slice(0, 12)}`, 0, {
       timeout_ms: 0,
       isWritten: async () => false,
     });

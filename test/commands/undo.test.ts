@@ -5,6 +5,7 @@ import {undoRun} from '../../source/commands/undo.ts';
 import type {Plan, Recipe} from '../../source/core/recipe.ts';
 import type {SqlStep, Step, Verification} from '../../source/core/step.ts';
 import {describeEachMajor, startTestServer, type TestServer} from '../helpers/server.ts';
+import {intentOf} from '../journal/drafts.ts';
 import {createActing, createRoles, leak, noFlags, temporaryFolder} from './acting.ts';
 
 const secretUrl = 'postgres://app:hunter2@db/shop?connection_limit=40&schema=public';
@@ -140,6 +141,25 @@ describeEachMajor('poolctl undo', major => {
     expect(await acting.undo('r2', {yes: true})).toBe(0);
     expect(acting.document().steps.map(({outcome}) => outcome)).toEqual(['verified', 'skipped']);
     expect(await roleLimit()).toBe(8);
+  });
+
+  it('does not execute from a journal whose chain is broken, however far from its end', async () => {
+    const acting = await createActing(server, {recipes: [limitRecipe(env)]});
+    await acting.run('limit', {yes: true});
+    for (let step = 0; step < 100; step++) await acting.journal.append(intentOf('padding', step));
+    const text = await readFile(acting.journal.file, 'utf8');
+    const forged = text.replaceAll('ALTER ROLE app CONNECTION LIMIT -1', 'ALTER ROLE app SUPERUSER');
+    expect(forged).not.toBe(text);
+    await writeFile(acting.journal.file, forged);
+    const later = await createActing(server, {recipes: [], journal: acting.journal.file});
+    for (const flags of [{yes: true}, {dryRun: true}, {approve: '0'.repeat(64)}])
+      expect(await later.undo('r1', flags)).toBe(8);
+    expect(later.data).toEqual([]);
+    const [role] = await server.query('SELECT rolsuper, rolconnlimit FROM pg_roles WHERE rolname = $1', [
+      'app',
+    ]);
+    expect(role).toEqual({rolsuper: false, rolconnlimit: 7});
+    expect(await readFile(acting.journal.file, 'utf8')).toBe(forged);
   });
 
   it('says what cannot be taken back and does the rest: nothing', async () => {

@@ -127,3 +127,18 @@ it('says of a run that was undone already when, and by which run', () => {
   const detail = screenOf(press({...journalAgain, overlay: null}, 'G', 'enter'));
   expect(detail).toMatch(/run run-one\n[\s\S]*taken back +by run run-two\n/);
 });
+
+it('undoes nothing from a journal that does not verify, and shows it', () => {
+  const state = journal();
+  const entries = state.journal?.entries ?? [];
+  const reading = {
+    entries,
+    isBroken: true,
+    problem: 'entry 2 was changed after it was written',
+    unfinished: 0,
+  };
+  const broken = press(play(state, {kind: 'journal-read', ...reading}).state, 'j', 'u');
+  expect(guideOf(broken)).toBeNull();
+  expect(screenOf(broken)).toContain('the journal does not verify: nothing is undone from it');
+  expect(screenOf(broken)).toContain('entry 2 was changed after it was written');
+});

@@ -1,7 +1,8 @@
-import {readFile, writeFile} from 'node:fs/promises';
+import {readFile, symlink, writeFile} from 'node:fs/promises';
 import {join} from 'node:path';
 import {afterAll, beforeAll, describe, expect, it} from 'vitest';
 import {type Demo, startDemo} from '../../source/demo/demo.ts';
+import {claimEntry} from '../../source/journal/claim.ts';
 import {type ProgramOptions, runProgram, temporaryHome} from '../cli/run-program.ts';
 
 /** What the demo does anyway is no failure here. */
@@ -23,6 +24,13 @@ for (let each = 0; each < 8; each++) {
 writeFileSync('leaking', '');
 setInterval(() => existsSync('stop') && process.exit(0), 50);
 `;
+
+const free = {timeout_ms: 0, isWritten: async () => false};
+
+/** As the name of a rollout's lock has it. */
+function hashOf(journal: string): string {
+  return String(/"plan":"(\w{12})/.exec(journal)?.[1]);
+}
 
 describe('a rollout against the demo', () => {
   let demo: Demo;
@@ -180,6 +188,28 @@ stages:
     expect(await done()).toEqual(['promoted']);
     const refused = await rollout('run', ['--journal', '/proc/none/j.jsonl']);
     expect([refused.code, refused.stderr]).toEqual([8, expect.stringContaining('cannot be written')]);
+  });
+
+  it('goes on from no journal whose chain is broken, and locks one file by whatever name', async () => {
+    const {rollout, done, home} = await prepare(`
+name: web 2.20
+stages:
+  - {name: one, promote: echo one >> done, rollback: none}
+  - {name: two, promote: echo two >> done, rollback: none, approval: true}
+`);
+    expect((await rollout('run', ['--approve-stage', 'one'])).code).toBe(2);
+    const file = join(home, 'j.jsonl');
+    const text = await readFile(file, 'utf8');
+    await symlink(file, join(home, 'linked.jsonl'));
+    const holder = await claimEntry(`${file}.rollout-${hashOf(text)}`, 0, free);
+    const held = await rollout('run', ['--yes', '--journal', 'linked.jsonl']);
+    expect([held.code, held.stderr]).toEqual([7, expect.stringContaining('this rollout is being run by')]);
+    await holder?.release({isWritten: true});
+    await writeFile(file, text.replace('"phase":"passed"', '"phase":"failed"'));
+    const broken = await rollout('run', ['--yes']);
+    expect([broken.code, broken.stderr]).toEqual([8, expect.stringContaining('does not verify')]);
+    expect((await rollout('status')).code).toBe(8);
+    expect(await done()).toEqual(['one']);
   });
 
   it('begins nothing where a server cannot be reached, or the plan has mistakes', async () => {

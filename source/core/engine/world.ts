@@ -1,10 +1,13 @@
 import {canonicalJson} from '../chain/canonical.ts';
+import type {JournalEntry} from '../chain/journal.ts';
 import type {FactNeeds, Facts} from '../facts/facts.ts';
 import type {ParameterValues, Recipe} from '../recipe.ts';
 import type {Snapshot} from '../snapshot.ts';
+import type {Step} from '../step.ts';
 import type {EnginePorts, Recheck} from './engine.ts';
 import {canAct, planRecipe} from './plan.ts';
 import {slotsOf} from './run-state.ts';
+import {findRun, planUndo} from './undo.ts';
 
 export type WorldPorts = {
   /** A fresh reading. */
@@ -48,4 +51,21 @@ export function watchWorld(
       };
     },
   };
+}
+
+/** Whether a step that was previewed is what a verified journal still says takes the run back. */
+export function recheckUndo(
+  run: string,
+  entries: readonly JournalEntry[],
+  host: string | undefined,
+): (step: Step) => Promise<Recheck> {
+  const {steps} = planUndo(findRun(entries, run), null, host);
+  const planned = new Set(steps.map(canonicalJson));
+  return async step =>
+    planned.has(canonicalJson(step))
+      ? {kind: 'go'}
+      : {
+          kind: 'stop',
+          reason: `the journal changed since the preview: "${step.title}" is no longer the undo`,
+        };
 }

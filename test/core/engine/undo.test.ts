@@ -1,6 +1,7 @@
 import {describe, expect, it} from 'vitest';
 import type {JournalEntry} from '../../../source/core/chain/journal.ts';
 import {findRun, planUndo} from '../../../source/core/engine/undo.ts';
+import {recheckUndo} from '../../../source/core/engine/world.ts';
 import type {StepResult} from '../../../source/core/ports.ts';
 import type {SqlStep, Verification} from '../../../source/core/step.ts';
 
@@ -63,6 +64,46 @@ describe('the undo of a build', () => {
       steps: [{title: 'sweep away what is left of: build index a_idx', guard: verification('invalid')}],
       left_alone: [],
     });
+  });
+});
+
+it('takes back the steps that were done, and none that was skipped, failed or never begun', () => {
+  const content = (name: string) => ({...build, title: name, subject: `index:${name}`});
+  const outcomes = ['verified', 'skipped', 'failed', 'applied', 'unknown'];
+  const entries = [
+    journalOf(null)[0],
+    ...outcomes.flatMap((outcome, step) => [
+      {event: 'intent', run: 'abc', step, content: content(outcome)},
+      {event: 'outcome', run: 'abc', step, outcome},
+    ]),
+    // Skipped by the check right before it: nothing was intended.
+    {event: 'outcome', run: 'abc', step: outcomes.length, outcome: 'skipped'},
+  ] as JournalEntry[];
+  const {steps, left_alone} = planUndo(findRun(entries, 'abc'));
+  expect(steps.map(({title}) => title)).toEqual(['undo: unknown', 'undo: applied', 'undo: verified']);
+  expect(left_alone).toEqual([
+    {subject: 'index:failed', description: 'failed', reason: 'it failed: nothing was changed'},
+    {subject: 'index:skipped', description: 'skipped', reason: 'it was left alone: nothing was changed'},
+  ]);
+});
+
+it("goes by a step's first outcome, as a journal of an older poolctl may hold two", () => {
+  const entries = [...journalOf({outcome: 'failed'}), ...journalOf({outcome: 'verified'}).slice(2)];
+  expect(planUndo(findRun(entries, 'abc'))).toMatchObject({
+    steps: [],
+    left_alone: [{reason: 'it failed: nothing was changed'}],
+  });
+});
+
+it('holds a previewed undo against what the journal says by now', async () => {
+  const step = undo({outcome: 'verified'}).steps[0];
+  if (step === undefined) throw new Error('there is an undo');
+  const recheck = (result: Partial<StepResult> | null) =>
+    recheckUndo('abc', journalOf(result), undefined)(step);
+  expect(await recheck({outcome: 'verified'})).toEqual({kind: 'go'});
+  expect(await recheck({outcome: 'failed'})).toEqual({
+    kind: 'stop',
+    reason: 'the journal changed since the preview: "undo: build index a_idx" is no longer the undo',
   });
 });
 
