@@ -65,8 +65,9 @@ function takesTime(name: FlagName): boolean {
 
 const timeText = 'TIME is a duration as PostgreSQL reads intervals: 500ms, 2s, 10min.';
 
-const consoleText = `Where the server is: [url] or --target, then POOLCTL_DATABASE_URL, DIRECT_URL,
-DATABASE_URL (also from ./.env), PGSERVICE, PGHOST and its kin. .pgpass works.
+const consoleText = `Where the server is: [url] or --target, then the exported POOLCTL_DATABASE_URL,
+DIRECT_URL, DATABASE_URL, PGSERVICE, PGHOST and its kin, then the URLs in ./.env
+.pgpass works, but "*" in it matches no host that ./.env names. The exported
 POOLCTL_RESCUE_URL is the way in when every slot is taken.
 
 Exit codes: 0 well, 1 findings, 2 usage, 3 no connection, 4 no slot,

@@ -7,7 +7,7 @@ import {AbortError, BugError, type ExitCode, exitCodes, usageError} from '../cor
 import type {Plan, Recipe} from '../core/recipe.ts';
 import type {Snapshot} from '../core/snapshot.ts';
 import {type Connection, connect, type WaitState} from '../postgres/connect.ts';
-import type {ConnectionRequest} from '../postgres/connection-request.ts';
+import {type ConnectionRequest, shortSource} from '../postgres/connection-request.ts';
 import {createSampler} from '../postgres/sampler.ts';
 import type {Engine} from './acting.ts';
 import {intervalOf, waitOf} from './flag-values.ts';
@@ -123,6 +123,7 @@ export async function runConsole(shell: Shell, request: ConnectionRequest, flags
     },
     {
       address: `${request.user}@${request.host}:${request.port}/${request.database}`,
+      source: shortSource(request),
       isProduction: request.is_production,
       environment: request.environment,
       interval_ms,

@@ -59,7 +59,7 @@ async function withPorts(
   const {engine, identity} = openEngine(shell, request, {flags, watching: () => watching});
   const {signal, release} = takeInterrupts(shell.output.talk);
   const connection = async () => {
-    watching ??= await connectToWatch(shell, request, {flags, signal});
+    watching ??= await connectToWatch(shell, request, {flags, signal, acts: true});
     return watching;
   };
   // After an interruption the slots are still counted, for the journal's last entry.

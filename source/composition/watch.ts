@@ -17,9 +17,14 @@ import type {Shell} from './shell.ts';
 export async function connectToWatch(
   {output}: Shell,
   request: ConnectionRequest,
-  {flags, signal}: {flags: Flags; signal: AbortSignal},
+  {flags, signal, acts = false}: {flags: Flags; signal: AbortSignal; acts?: boolean},
 ): Promise<Connection> {
   const tell = (text: string) => output.talk(sanitise(`poolctl: ${text}`));
+  const {kind} = request.origin;
+  // A folder's file is nothing that the user has said; before an act the user hears of exported variables too.
+  if (kind === 'folder' || (acts && kind === 'environment')) {
+    tell(`the address, ${hostAndPort(request)}/${request.database}, is from ${request.source}`);
+  }
   if (request.stripped.length > 0) tell(`left out of the address: ${request.stripped.join(', ')}`);
   for (const warning of request.warnings) tell(warning);
   const connection = await connect(request, {

@@ -56,6 +56,8 @@ export type ConsolePorts = {
 
 export type ConsoleOptions = {
   address: string;
+  /** Where the address is from, in short, unless the call named it: `.env`. */
+  source?: string | null;
   isProduction: boolean;
   environment?: string | null;
   interval_ms: number;

@@ -122,6 +122,8 @@ export type ConsoleState = {
   link: Link;
   /** Where it is connected, as far as known before the first reading. */
   address: string;
+  /** Where that is from: `.env`, `DATABASE_URL`; null where the call names it. */
+  source: string | null;
   isProduction: boolean;
   /** What the configuration calls a server that is not production. */
   environment: string | null;
@@ -161,6 +163,7 @@ export function createState(options: {
   columns: number;
   rows: number;
   address: string;
+  source?: string | null;
   isProduction: boolean;
   environment?: string | null;
   interval_ms: number;
@@ -174,6 +177,7 @@ export function createState(options: {
       message: options.isRecording ? 'reading the recording' : `connecting to ${options.address}`,
     },
     environment: options.environment ?? null,
+    source: options.source ?? null,
     targetName: options.address,
     snapshot: null,
     findings: [],

@@ -1,40 +1,35 @@
 import {noSettings} from '../core/configuration.ts';
 import {type AbortError, usageError} from '../core/errors.ts';
 import {parseAddress, type Settings} from './connection-address.ts';
-import {type ConnectionRequest, type TlsRequest, tlsModes} from './connection-request.ts';
+import {type ConnectionRequest, type Origin, type TlsRequest, tlsModes} from './connection-request.ts';
+import {findPasswordFor} from './find-password.ts';
 import {defaultHost, environmentSettings} from './libpq-environment.ts';
 import type {Machine} from './local-machine.ts';
-import {findPassword, passwordFilePath} from './password-file.ts';
 import {splitPrismaParameters} from './prisma-parameters.ts';
 import {serviceSettings} from './service-file.ts';
 
-/** An address, what the command line says over it, and where it was found. */
-export type AddressFound = {source: string; address: Settings; over?: Settings};
+/** Where an address was found, and what the command line says over it. */
+type Found = {source: string; origin: Origin; over?: Settings};
 
 const defaultConnectTimeoutMs = 10_000;
 
 /** A request from an address as an application writes it. */
-export function requestFromUrl(
-  url: string,
-  source: string,
-  machine: Machine,
-  over?: Settings,
-): ConnectionRequest {
-  return buildRequest(
-    {source, address: parseAddress(url, source), ...(over === undefined ? {} : {over})},
-    machine,
-  );
+export function requestFromUrl({url, ...found}: Found & {url: string}, machine: Machine): ConnectionRequest {
+  return buildRequest({...found, address: parseAddress(url, found.source)}, machine);
 }
 
 /**
- * Fills what an address leaves open as libpq does: its service's parameters, then the environment, then defaults.
+ * Fills what an address leaves open as libpq does: its service's parameters, then the environment, then defaults. The
+ * address of a folder gets no secret but its own: no password and no client key that the folder did not name.
  * Throws AbortError (exit 2) for a value that cannot be.
  */
 export function buildRequest(
-  {source, address, over = {}}: AddressFound,
+  {source, origin, address, over = {}}: Found & {address: Settings},
   machine: Machine,
 ): ConnectionRequest {
   const {settings: own, prisma, stripped} = splitPrismaParameters(address);
+  const isFromFolder = origin.kind === 'folder';
+  if (isFromFolder && own.service !== undefined) throw namesService(own.service, source);
   const service = own.service === undefined ? {} : serviceSettings(own.service, machine);
   const said = {...service, ...own, ...over};
   // The password belongs to the role in the address, not to the one that the command line names instead.
@@ -42,6 +37,7 @@ export function buildRequest(
   const fromEnvironment = environmentSettings(machine.env);
   // PGHOSTADDR would send what is meant for the address's own host elsewhere.
   if (said.host !== undefined) delete fromEnvironment.hostaddr;
+  if (isFromFolder) for (const keyword of keys) delete fromEnvironment[keyword];
   const settings: Settings = {...fromEnvironment, ...said};
 
   const port = portOf(settings.port, source);
@@ -49,13 +45,14 @@ export function buildRequest(
   const host = settings.host ?? settings.hostaddr ?? defaultHost(port, machine);
   if (host.includes(',')) throw unusable(source, 'it names several hosts, and poolctl watches one server');
   const place = {host, port, user, database: settings.dbname ?? user};
-  const password = passwordFor(place, settings, {isOwn: said.password !== undefined, source, machine});
+  const password = findPasswordFor(place, {settings, own: said.password, source, isFromFolder}, machine);
   return {
     source,
+    origin,
     ...place,
     hostaddr: settings.hostaddr ?? null,
     ...password,
-    tls: tlsRequest(settings, source, machine),
+    tls: tlsRequest(settings, {source, isFromFolder}, machine),
     options: settings.options ?? '',
     connect_timeout_ms: timeoutOf(settings.connect_timeout),
     prisma,
@@ -67,31 +64,17 @@ export function buildRequest(
   };
 }
 
-type PasswordContext = {isOwn: boolean; source: string; machine: Machine};
+/** What makes a client certificate. */
+const keys = ['sslcert', 'sslkey', 'sslpassword'];
 
-function passwordFor(
-  place: {host: string; port: number; user: string; database: string},
+function tlsRequest(
   settings: Settings,
-  {isOwn, source, machine}: PasswordContext,
-): Pick<ConnectionRequest, 'password' | 'password_source' | 'warnings'> {
-  const given = settings.password;
-  if (given !== undefined) {
-    return {password: () => given, password_source: isOwn ? source : 'PGPASSWORD', warnings: []};
-  }
-  const path = passwordFilePath(settings.passfile, machine);
-  const {password, warning} = findPassword(path, place, machine);
-  return {
-    password: () => password,
-    password_source: password === null ? null : path,
-    warnings: warning === null ? [] : [warning],
-  };
-}
-
-function tlsRequest(settings: Settings, source: string, {home, cwd}: Machine): TlsRequest {
-  const folder = `${home}/.postgresql`;
+  {source, isFromFolder}: {source: string; isFromFolder: boolean},
+  {home, cwd}: Machine,
+): TlsRequest {
   const file = (name: string | undefined, fallback: string) =>
     name === undefined
-      ? {path: `${folder}/${fallback}`, is_named: false}
+      ? {path: `${home}/.postgresql/${fallback}`, is_named: false}
       : {path: /^([/\\]|[a-z]:)/i.test(name) ? name : `${cwd}/${name}`, is_named: true};
   const isSystem = settings.sslrootcert === 'system';
   const mode = settings.sslmode ?? (isSystem ? 'verify-full' : 'prefer');
@@ -108,7 +91,8 @@ function tlsRequest(settings: Settings, source: string, {home, cwd}: Machine): T
       source,
     ),
     root_certificate: isSystem ? 'system' : file(settings.sslrootcert, 'root.crt'),
-    certificate: file(settings.sslcert, 'postgresql.crt'),
+    certificate:
+      isFromFolder && settings.sslcert === undefined ? null : file(settings.sslcert, 'postgresql.crt'),
     key: file(settings.sslkey, 'postgresql.key'),
     key_password: settings.sslpassword ?? null,
     channel_binding: oneOf(
@@ -150,6 +134,13 @@ function unused(address: Settings): string[] {
   return Object.entries(address)
     .filter(([name]) => !heeded.has(name))
     .map(([name, value]) => (name === 'application_name' ? `${name}=${value}` : name));
+}
+
+function namesService(name: string, source: string): AbortError {
+  return usageError(
+    `${source} names a service of yours, "${name}", and poolctl gives no folder what is in your service file`,
+    `Name it yourself: PGSERVICE=${name}.`,
+  );
 }
 
 function unusable(source: string, why: string): AbortError {

@@ -38,7 +38,7 @@ function word(error: unknown, request: ConnectionRequest): Worded {
   if (error instanceof MissingPasswordError || /client password must be a/.test(message)) {
     return [
       `role "${request.user}" needs a password at ${at}, and none was given`,
-      'Put it into the URL, ~/.pgpass or PGPASSWORD.',
+      withheld(request) ?? 'Put it into the URL, ~/.pgpass or PGPASSWORD.',
     ];
   }
   return (
@@ -103,9 +103,15 @@ function wrongPassword(request: ConnectionRequest): Worded {
   return [
     `the password of role "${request.user}" was refused by ${hostAndPort(request)}`,
     request.password_source === null
-      ? 'No password was found: put it into the URL, ~/.pgpass or PGPASSWORD.'
+      ? (withheld(request) ?? 'No password was found: put it into the URL, ~/.pgpass or PGPASSWORD.')
       : `The password is from ${request.password_source}.`,
   ];
+}
+
+/** A secret of the user's own is not for a host that a folder names. */
+function withheld({password_withheld, source, host, port}: ConnectionRequest): string | null {
+  if (password_withheld === null) return null;
+  return `The one from ${password_withheld} is not sent to a host that ${source} names: export the URL, give it in the call, or add a line for ${host}:${port} to ~/.pgpass.`;
 }
 
 function unknownDatabase(request: ConnectionRequest): Worded {

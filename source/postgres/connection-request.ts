@@ -13,7 +13,8 @@ export type TlsRequest = {
   negotiation: 'postgres' | 'direct';
   /** `system` trusts the public certificate authorities. */
   root_certificate: TlsFile | 'system';
-  certificate: TlsFile;
+  /** null: none is shown, whatever the server asks for. */
+  certificate: TlsFile | null;
   key: TlsFile;
   /** Decrypts the key; null: it is not encrypted. */
   key_password: string | null;
@@ -21,10 +22,20 @@ export type TlsRequest = {
   channel_binding: 'disable' | 'prefer' | 'require';
 };
 
+/**
+ * Who named the server: the words of the call (or a target of the configuration), exported variables, `./.env` of the
+ * working folder, or nothing. The folder may be anybody's.
+ */
+export type Origin =
+  | {kind: 'call' | 'folder' | 'defaults'}
+  /** `variable` is the one that decides. */
+  | {kind: 'environment'; variable: string};
+
 /** Everything needed to connect to one server, and how it was found. */
 export type ConnectionRequest = {
   /** How it was found, for people: `DATABASE_URL in ./.env`. */
   source: string;
+  origin: Origin;
   /** A name, an address, or a directory of unix sockets when it starts with `/`. */
   host: string;
   /** The address to connect to where it differs from `host`, which then serves to verify alone. */
@@ -36,6 +47,8 @@ export type ConnectionRequest = {
   password: () => string | null;
   /** Where the password came from, for people; null when there is none. */
   password_source: string | null;
+  /** Where a password was found that is not sent, as it was `./.env` that named the host; null: there is none. */
+  password_withheld: string | null;
   tls: TlsRequest;
   /** The user's own startup options (`-c name=value`), sent before poolctl's. */
   options: string;
@@ -53,6 +66,12 @@ export type ConnectionRequest = {
   /** The way in when every slot is taken. */
   rescue: ConnectionRequest | null;
 };
+
+/** Where the address is from, in short: `.env`, `DATABASE_URL`; null where the call names it, or nothing does. */
+export function shortSource({origin}: Pick<ConnectionRequest, 'origin'>): string | null {
+  if (origin.kind === 'folder') return '.env';
+  return origin.kind === 'environment' ? origin.variable : null;
+}
 
 /** `db.example.com:5432`, `[::1]:5432`, `/tmp:5432`. */
 export function hostAndPort(request: Pick<ConnectionRequest, 'host' | 'port'>): string {

@@ -1,21 +1,33 @@
 import {parseEnv} from 'node:util';
 import type {Machine} from './local-machine.ts';
 
-/**
- * The variables of `./.env`, `${NAME}` in them replaced as Prisma does it: by the process's environment first,
- * then by the file. Empty when there is no such file.
- */
-export function readDotenv(machine: Machine): Record<string, string> {
+export type Dotenv = {
+  /** By name, `${NAME}` of the same file replaced. */
+  variables: Readonly<Record<string, string>>;
+  /**
+   * An exported variable that a value refers to and the file does not set; null where there is none. Prisma would put
+   * it in; here that would hand a secret to whatever host the file names.
+   */
+  borrowed(name: string): string | null;
+};
+
+/** The variables of `./.env`; none when there is no such file. */
+export function readDotenv(machine: Machine): Dotenv {
   const text = machine.readFile(`${machine.cwd}/.env`);
-  if (text === null) return {};
-  const variables = parseEnv(text);
-  const lookUp = (name: string): string | undefined => machine.env[name] ?? variables[name];
-  return Object.fromEntries(
-    Object.entries(variables).map(([name, value]) => [name, expand(value ?? '', lookUp)]),
-  );
+  const own = new Map(text === null ? [] : Object.entries(parseEnv(text)));
+  return {
+    variables: Object.fromEntries(
+      [...own].map(([name, value = '']) => [
+        name,
+        value.replace(reference, (whole, other: string) => own.get(other) ?? whole),
+      ]),
+    ),
+    borrowed(name) {
+      const names = [...(own.get(name) ?? '').matchAll(reference)].map(([, other = '']) => other);
+      return names.find(other => !own.has(other) && machine.env[other]) ?? null;
+    },
+  };
 }
 
-/** One level deep, and only in braces: a bare `$` is more often part of a password. */
-function expand(value: string, lookUp: (name: string) => string | undefined): string {
-  return value.replace(/\$\{([A-Za-z_]\w*)\}/g, (whole, name: string) => lookUp(name) ?? whole);
-}
+/** Replaced one level deep, and only in braces: a bare `$` is more often part of a password. */
+const reference = /\$\{([A-Za-z_]\w*)\}/g;

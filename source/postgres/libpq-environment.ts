@@ -30,7 +30,12 @@ export function environmentSettings(env: Machine['env']): Settings {
   return settings;
 }
 
-/** The variables that say which server: with one of them set, the environment is where the address is from. */
+/** The first variable set that says which server; PGUSER says only as whom. */
+export function serverVariable(env: Machine['env']): string | null {
+  return ['PGHOST', 'PGHOSTADDR', 'PGPORT', 'PGDATABASE'].find(name => env[name]) ?? null;
+}
+
+/** All of them, for people. */
 export function environmentSource(env: Machine['env']): string {
   const set = ['PGHOST', 'PGHOSTADDR', 'PGPORT', 'PGDATABASE', 'PGUSER'].filter(name => env[name]);
   return set.length === 0 ? "PostgreSQL's defaults" : set.join(', ');

@@ -2,9 +2,9 @@ import {type Configuration, type ConfiguredTarget, noSettings} from '../core/con
 import {type AbortError, usageError} from '../core/errors.ts';
 import {buildRequest, requestFromUrl} from './build-request.ts';
 import {isAddress, type Settings} from './connection-address.ts';
-import type {ConnectionRequest} from './connection-request.ts';
-import {readDotenv} from './dotenv.ts';
-import {environmentSource} from './libpq-environment.ts';
+import type {ConnectionRequest, Origin} from './connection-request.ts';
+import {type Dotenv, readDotenv} from './dotenv.ts';
+import {environmentSource, serverVariable} from './libpq-environment.ts';
 import type {Machine} from './local-machine.ts';
 
 /** What the command line says of the server; psql's letters for the first four. */
@@ -29,9 +29,9 @@ export type LocateOptions = {
 };
 
 /**
- * Where the server is: `[url]` or `--target` > POOLCTL_DATABASE_URL > DIRECT_URL > DATABASE_URL (the process's
- * environment, then ./.env) > PGSERVICE, PGHOST and its kin > libpq's defaults. Flags are laid over what an
- * address says; `-h` names another server than the environment's URLs and does without them.
+ * Where the server is: `[url]` or `--target` > exported variables (POOLCTL_DATABASE_URL > DIRECT_URL > DATABASE_URL >
+ * PGSERVICE > PGHOST and its kin) > the same URLs in ./.env > libpq's defaults. Flags are laid over what an address
+ * says; `-h` names another server than any URL and does without them. The rescue address is the user's: never ./.env's.
  * Throws AbortError (exit 2) for what is no address or names a profile or a service that is not there.
  */
 export function locate(options: LocateOptions): ConnectionRequest {
@@ -40,46 +40,93 @@ export function locate(options: LocateOptions): ConnectionRequest {
   if (flags.target !== undefined && options.url !== undefined) throw bothGiven();
   const request = findRequest(options, dotenv);
 
-  const ownRescue = options.target?.rescue_url;
-  const rescueUrl = ownRescue ?? machine.env.POOLCTL_RESCUE_URL ?? dotenv.POOLCTL_RESCUE_URL;
-  const rescueSource = ownRescue ? `the rescue address of target "${flags.target}"` : 'POOLCTL_RESCUE_URL';
   const known = findConfigured(request, options);
-  const is_production =
-    flags.production ??
-    (known.is_production || isTruthy(machine.env.POOLCTL_PRODUCTION ?? dotenv.POOLCTL_PRODUCTION));
-  const rescue = rescueUrl ? requestFromUrl(rescueUrl, rescueSource, machine) : null;
+  // A folder can mark its server as production; what the user says of it counts first.
+  const mark = machine.env.POOLCTL_PRODUCTION || dotenv.variables.POOLCTL_PRODUCTION;
+  const is_production = flags.production ?? (known.is_production || isTruthy(mark));
   // What the command line says is no production is not called so, nor another thing than production where it is.
   const isOther = !is_production && !known.is_production;
   const environment = isOther ? known.environment : null;
   const bearing = {is_production, environment, settings: known.settings};
-  return {...request, ...bearing, rescue: rescue && {...rescue, ...bearing}};
+  const rescue = findRescue(options);
+  const isIgnored = dotenv.variables.POOLCTL_RESCUE_URL && !machine.env.POOLCTL_RESCUE_URL;
+  const ignored = isIgnored ? ['POOLCTL_RESCUE_URL in ./.env is ignored: export it instead'] : [];
+  return {
+    ...request,
+    ...bearing,
+    warnings: [...request.warnings, ...ignored],
+    rescue: rescue && {...rescue, ...bearing},
+  };
 }
 
-function findRequest(options: LocateOptions, dotenv: Record<string, string>): ConnectionRequest {
+function findRescue({flags, machine, target}: LocateOptions): ConnectionRequest | null {
+  const call = {kind: 'call'} as const;
+  if (target?.rescue_url) {
+    const source = `the rescue address of target "${flags.target}"`;
+    return requestFromUrl({url: target.rescue_url, source, origin: call}, machine);
+  }
+  const [variable, url] = ['POOLCTL_RESCUE_URL', machine.env.POOLCTL_RESCUE_URL] as const;
+  if (!url) return null;
+  return requestFromUrl({url, source: variable, origin: {kind: 'environment', variable}}, machine);
+}
+
+function findRequest(options: LocateOptions, dotenv: Dotenv): ConnectionRequest {
   const {flags, machine, target, configuration} = options;
   const over = flagSettings(flags);
+  const call: Origin = {kind: 'call'};
   if (target) {
-    return requestFromUrl(target.url, `target "${flags.target}" in ${configuration?.file}`, machine, over);
+    const source = `target "${flags.target}" in ${configuration?.file}`;
+    return requestFromUrl({url: target.url, source, origin: call, over}, machine);
   }
   const databaseAddress =
     flags.database !== undefined && isAddress(flags.database) ? flags.database : undefined;
   const given = options.url ?? databaseAddress;
   if (given !== undefined) {
-    return requestFromUrl(
-      given,
-      options.url === undefined ? 'the address of -d' : 'the address given',
-      machine,
-      over,
-    );
+    const source = options.url === undefined ? 'the address of -d' : 'the address given';
+    return requestFromUrl({url: given, source, origin: call, over}, machine);
   }
-  const found = flags.host === undefined ? findUrl(machine, dotenv) : null;
-  if (found !== null) return requestFromUrl(found.url, found.source, machine, over);
+  if (flags.host !== undefined) return fromVariables(machine, {origin: call, over});
+  const exported = fromExportedUrl(machine, over);
+  if (exported !== null) return exported;
+  const variable = machine.env.PGSERVICE ? 'PGSERVICE' : serverVariable(machine.env);
+  if (variable !== null) return fromVariables(machine, {origin: {kind: 'environment', variable}, over});
+  return fromDotenv(machine, dotenv, over) ?? fromVariables(machine, {origin: {kind: 'defaults'}, over});
+}
+
+const urlVariables = ['POOLCTL_DATABASE_URL', 'DIRECT_URL', 'DATABASE_URL'];
+
+function fromExportedUrl(machine: Machine, over: Settings): ConnectionRequest | null {
+  const variable = urlVariables.find(name => machine.env[name]?.trim());
+  if (variable === undefined) return null;
+  const url = machine.env[variable] ?? '';
+  return requestFromUrl({url, source: variable, origin: {kind: 'environment', variable}, over}, machine);
+}
+
+/** PGSERVICE, PGHOST and its kin, or nothing at all: what psql would make of it. */
+function fromVariables(
+  machine: Machine,
+  {origin, over}: {origin: Origin; over: Settings},
+): ConnectionRequest {
   const service = machine.env.PGSERVICE;
   if (service) {
-    return buildRequest({source: `service "${service}" (PGSERVICE)`, address: {service}, over}, machine);
+    const source = `service "${service}" (PGSERVICE)`;
+    return buildRequest({source, origin, address: {service}, over}, machine);
   }
   const source = Object.keys(over).length > 0 ? 'the command line' : environmentSource(machine.env);
-  return buildRequest({source, address: {}, over}, machine);
+  return buildRequest({source, origin, address: {}, over}, machine);
+}
+
+function fromDotenv(
+  machine: Machine,
+  {variables, borrowed}: Dotenv,
+  over: Settings,
+): ConnectionRequest | null {
+  const variable = urlVariables.find(name => variables[name]?.trim());
+  if (variable === undefined) return null;
+  const source = `${variable} in ./.env`;
+  const other = borrowed(variable);
+  if (other !== null) throw refersOutside(source, other);
+  return requestFromUrl({url: variables[variable] ?? '', source, origin: {kind: 'folder'}, over}, machine);
 }
 
 function flagSettings({host, port, user, database}: LocateFlags): Settings {
@@ -89,25 +136,6 @@ function flagSettings({host, port, user, database}: LocateFlags): Settings {
   if (user !== undefined) settings.user = user;
   if (database !== undefined && !isAddress(database)) settings.dbname = database;
   return settings;
-}
-
-/**
- * The process's pair of DIRECT_URL and DATABASE_URL is asked before the file's: whoever sets one for a call means
- * that server, not the one a project's file happens to name.
- */
-function findUrl(machine: Machine, dotenv: Record<string, string>): {url: string; source: string} | null {
-  const inEnvironment = (name: string) => ({url: machine.env[name], source: name});
-  const inFile = (name: string) => ({url: dotenv[name], source: `${name} in ./.env`});
-  const places = [
-    inEnvironment('POOLCTL_DATABASE_URL'),
-    inFile('POOLCTL_DATABASE_URL'),
-    inEnvironment('DIRECT_URL'),
-    inEnvironment('DATABASE_URL'),
-    inFile('DIRECT_URL'),
-    inFile('DATABASE_URL'),
-  ];
-  for (const {url, source} of places) if (url?.trim()) return {url, source};
-  return null;
 }
 
 /**
@@ -136,12 +164,20 @@ function findConfigured(
 
 function isSame(request: ConnectionRequest, url: string, name: string, machine: Machine): boolean {
   if (!url.trim()) return false;
-  const {host, port, database} = requestFromUrl(url, `target "${name}"`, machine);
+  const found = {url, source: `target "${name}"`, origin: {kind: 'call'}} as const;
+  const {host, port, database} = requestFromUrl(found, machine);
   return host === request.host && port === request.port && database === request.database;
 }
 
 function isTruthy(text: string | undefined): boolean {
   return !['', '0', 'false', 'no', 'off'].includes((text ?? '').trim().toLowerCase());
+}
+
+function refersOutside(source: string, name: string): AbortError {
+  return usageError(
+    `${source} refers to ${name}, which is exported and not set in the file`,
+    'poolctl puts no exported variable into an address that a folder names: export the whole URL, or give it in the call.',
+  );
 }
 
 function bothGiven(): AbortError {

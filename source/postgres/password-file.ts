@@ -12,9 +12,14 @@ export function passwordFilePath(passfile: string | undefined, {env, home, platf
 
 /**
  * The first matching line of a password file, as libpq reads it (libpq-pgpass). A file that others may read is
- * left alone with a warning, as there.
+ * left alone with a warning, as there. `isExact`: a line has to name host and port as they are, no `*`.
  */
-export function findPassword(path: string, lookup: PasswordLookup, machine: Machine): PasswordFound {
+export function findPassword(
+  path: string,
+  lookup: PasswordLookup,
+  machine: Machine,
+  isExact = false,
+): PasswordFound {
   const mode = machine.fileMode(path);
   const text = mode === null ? null : machine.readFile(path);
   if (mode === null || text === null) return {password: null, warning: null};
@@ -22,14 +27,15 @@ export function findPassword(path: string, lookup: PasswordLookup, machine: Mach
     return {password: null, warning: `${path} is ignored: others may read it (chmod 0600 ${path})`};
   }
   // Any of the usual socket folders counts as localhost: which of them is the default is compiled into libpq.
-  const host = socketDirectories.includes(lookup.host) ? 'localhost' : lookup.host;
+  const host = !isExact && socketDirectories.includes(lookup.host) ? 'localhost' : lookup.host;
   const wanted = [host, String(lookup.port), lookup.database, lookup.user];
   for (const line of text.split(/\r?\n/)) {
     if (line.startsWith('#')) continue;
     const fields = splitLine(line);
     const password = fields[4];
     if (password === undefined) continue;
-    if (wanted.every((value, index) => fields[index] === '*' || unescaped(fields[index]) === value)) {
+    const isAny = (index: number) => fields[index] === '*' && !(isExact && index < 2);
+    if (wanted.every((value, index) => isAny(index) || unescaped(fields[index]) === value)) {
       return {password: unescaped(password), warning: null};
     }
   }

@@ -53,6 +53,7 @@ function verification(tls: TlsRequest): Record<string, unknown> {
 }
 
 function clientCertificate(tls: TlsRequest): Record<string, unknown> {
+  if (tls.certificate === null) return {};
   const cert = readIfThere(tls.certificate.path);
   if (cert === null) {
     if (tls.certificate.is_named) throw missing('client certificate', tls.certificate.path);

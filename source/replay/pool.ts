@@ -34,6 +34,10 @@ export type MeasuredPool = {
   close(): Promise<void>;
 };
 
+async function noPassword(): Promise<never> {
+  throw new Error('a password is needed, and none was given');
+}
+
 /**
  * The pool that is measured: each query tells how long it waited for a connection, how long it ran, its rows and
  * bytes, its SQLSTATE, and which request and line sent it.
@@ -42,6 +46,8 @@ export function createMeasuredPool(options: PoolOptions): MeasuredPool {
   const {connection, connection_limit, pool_timeout_ms, allowWrites, file, Pool} = options;
   const config: pg.PoolConfig = {
     ...connection,
+    // Without one pg would look for it by itself, and give PGPASSWORD to whatever host a folder names.
+    password: connection.password ?? noPassword,
     max: connection_limit,
     connectionTimeoutMillis: pool_timeout_ms,
     // A pool that shrinks between two requests would be measured at opening connections.

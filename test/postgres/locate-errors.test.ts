@@ -41,6 +41,24 @@ const refused: [what: string, given: Given, message: RegExp][] = [
     {env: {PGSERVICE: 'nope'}},
     /there is no service "nope" in \/home\/ann\/.pg_service.conf/,
   ],
+  [
+    'an exported variable in the address of a folder',
+    {
+      files: {'/app/.env': `DATABASE_URL="postgres://u:\${PGPASSWORD}@evil/d"`},
+      env: {PGPASSWORD: 'secret'},
+    },
+    /^DATABASE_URL in .\/.env refers to PGPASSWORD, which is exported/,
+  ],
+  [
+    "a service of the user's in the address of a folder",
+    {
+      files: {
+        '/app/.env': 'DATABASE_URL=postgres:///d?service=prod&host=evil',
+        '/home/ann/.pg_service.conf': '[prod]\nhost=h\npassword=secret',
+      },
+    },
+    /names a service of yours, "prod"/,
+  ],
   ['a target and a URL', {url: 'postgres://u:secret@h/d', flags: {target: 'prod'}}, /may name two servers/],
   [
     'a rescue that is none',

@@ -69,17 +69,30 @@ describe('TLS', () => {
   it("reads Prisma's sslcert as the authority's", () => {
     const {certificate, root_certificate} = tls('sslaccept=strict&sslcert=/ca.pem');
     expect(root_certificate).toEqual({path: '/ca.pem', is_named: true});
-    expect(certificate.is_named).toBe(false);
+    expect(certificate?.is_named).toBe(false);
   });
 });
 
 describe('production and rescue', () => {
-  it('POOLCTL_RESCUE_URL is the rescue, from ./.env too', () => {
+  it('POOLCTL_RESCUE_URL is the rescue where it is exported; a folder names none', () => {
     const env = {DATABASE_URL: 'postgres://u@h/d', POOLCTL_RESCUE_URL: 'postgres://root@h/d'};
     expect(find({env}).rescue?.user).toBe('root');
     const files = {'/app/.env': 'POOLCTL_RESCUE_URL=postgres://file@h/d'};
-    expect(find({files}).rescue?.user).toBe('file');
+    expect(find({files})).toMatchObject({
+      rescue: null,
+      warnings: ['POOLCTL_RESCUE_URL in ./.env is ignored: export it instead'],
+    });
+    expect(find({files, env})).toMatchObject({rescue: {user: 'root'}, warnings: []});
     expect(find({}).rescue).toBeNull();
+  });
+
+  it('POOLCTL_PRODUCTION of ./.env marks a server as production, and never takes the mark away', () => {
+    const marked = {'/app/.env': 'POOLCTL_PRODUCTION=1\nDATABASE_URL=postgres://u@h/d'};
+    const unmarked = {'/app/.env': 'POOLCTL_PRODUCTION=0\nDATABASE_URL=postgres://u@h/d'};
+    expect(find({files: marked}).is_production).toBe(true);
+    expect(find({files: marked, env: {POOLCTL_PRODUCTION: ''}}).is_production).toBe(true);
+    expect(find({files: unmarked, env: {POOLCTL_PRODUCTION: '1'}}).is_production).toBe(true);
+    expect(find({files: unmarked}).is_production).toBe(false);
   });
 
   it.each([

@@ -92,17 +92,56 @@ const found: [what: string, given: Given, expected: string][] = [
     'u:@call:5432/d from DATABASE_URL',
   ],
   [
-    'POOLCTL_DATABASE_URL of ./.env before the process: it is for poolctl alone',
+    "the process before POOLCTL_DATABASE_URL of ./.env: a folder may be anybody's",
     {
       env: {DATABASE_URL: 'postgres://u@call/d'},
       files: {'/app/.env': 'POOLCTL_DATABASE_URL=postgres://u@file/d'},
     },
-    'u:@file:5432/d from POOLCTL_DATABASE_URL in ./.env',
+    'u:@call:5432/d from DATABASE_URL',
+  ],
+  ...['PGHOST', 'PGHOSTADDR', 'PGPORT', 'PGDATABASE'].map((name): (typeof found)[number] => [
+    `${name} of the process before ./.env`,
+    {
+      env: {[name]: name === 'PGPORT' ? '6000' : '10.0.0.1'},
+      files: {'/app/.env': 'POOLCTL_DATABASE_URL=postgres://u:p@file/d'},
+    },
+    {
+      PGHOST: 'ann:@10.0.0.1:5432/ann from PGHOST',
+      PGHOSTADDR: 'ann:@10.0.0.1:5432/ann from PGHOSTADDR',
+      PGPORT: 'ann:@localhost:6000/ann from PGPORT',
+      PGDATABASE: 'ann:@localhost:5432/10.0.0.1 from PGDATABASE',
+    }[name] ?? '',
+  ]),
+  [
+    'PGSERVICE of the process before ./.env',
+    {
+      env: {PGSERVICE: 'shop'},
+      files: {
+        '/app/.env': 'DATABASE_URL=postgres://u:p@file/d',
+        '/home/ann/.pg_service.conf': '[shop]\nhost=h\nuser=u',
+      },
+    },
+    'u:@h:5432/u from service "shop" (PGSERVICE)',
+  ],
+  [
+    'PGUSER says as whom, not where',
+    {env: {PGUSER: 'eu'}, files: {'/app/.env': 'DATABASE_URL=postgres://file/d'}},
+    'eu:@file:5432/d from DATABASE_URL in ./.env',
   ],
   [
     'variables within ./.env',
-    {files: {'/app/.env': `PW=s3$cret\nDATABASE_URL="postgres://u:\${PW}@\${DBHOST}/d"`}, env: {DBHOST: 'h'}},
+    {files: {'/app/.env': `PW=s3$cret\nH=h\nDATABASE_URL="postgres://u:\${PW}@\${H}/d"`}},
     'u:s3$cret@h:5432/d from DATABASE_URL in ./.env',
+  ],
+  [
+    'what ./.env sets itself before what is exported',
+    {files: {'/app/.env': `PW=own\nDATABASE_URL="postgres://u:\${PW}@h/d"`}, env: {PW: 'exported'}},
+    'u:own@h:5432/d from DATABASE_URL in ./.env',
+  ],
+  [
+    'a name in braces that nobody sets is a part of the password',
+    {files: {'/app/.env': `DATABASE_URL='postgres://u:\${x}@h/d'`}},
+    `u:\${x}@h:5432/d from DATABASE_URL in ./.env`,
   ],
   ['an empty variable is none', {env: {DATABASE_URL: '', PGHOST: 'h'}}, 'ann:@h:5432/ann from PGHOST'],
   [

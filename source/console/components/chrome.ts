@@ -6,7 +6,7 @@ import {views} from '../views/index.ts';
 
 /** Which environment, who and where, and how fresh: `poolctl staging oncall@db:5432/shop  PG 16.4   ● 2s 3.1ms 34K 14:03:20`. */
 export function drawHeader(state: ConsoleState, width: number, theme: Theme): Line {
-  const {snapshot, environment} = state;
+  const {snapshot, environment, source} = state;
   const where = snapshot ? `${snapshot.target.user}@${snapshot.target.id}` : state.address;
   const version = snapshot
     ? `  PG ${formatVersion(snapshot.target.server_version_num)}${snapshot.target.is_in_recovery ? ' standby' : ''}`
@@ -18,6 +18,8 @@ export function drawHeader(state: ConsoleState, width: number, theme: Theme): Li
         // First: of a long address the end is cut off.
         span(environment === null ? '' : `${environment} `, 'accent'),
         span(where, 'strong'),
+        // A folder's own file is not what whoever runs poolctl has said.
+        span(source === null ? '' : ` (${source})`, source === '.env' ? 'warning' : 'muted'),
         span(version, 'muted'),
       ],
     },
