@@ -262,7 +262,8 @@ function explain(snapshot: Snapshot, chosen: Index[], criteria: Criteria, left_a
     'Each is dropped concurrently: reads and writes go on. Counters do not know of a query that runs once a year.',
     ...preflightLines(snapshot, criteria.lock_timeout_ms),
     'Cut off in the middle, a drop leaves the index invalid: repair-invalid-indexes brings it back or ends it.',
-    'Undo builds each again as it was, which takes as long as building it did. A line for it in schema.prisma stays: remove it there too.',
+    'Undo builds each again, which takes as long as building it did, with its tablespace, comment, statistics targets and CLUSTER mark. Its scan counter starts at 0; statistics of its expressions come with the next ANALYZE.',
+    'A line for it in schema.prisma stays: remove it there too.',
   ];
 }
 

@@ -76,7 +76,8 @@ export type Undo = Pick<SqlStep, 'apply' | 'afterwards' | 'cleanup' | 'pins' | '
 };
 
 /** SQL with values that only the act can tell: what its `pins` read, null where that is not known. */
-export type PinnedSql = Omit<Sql, 'values'> & {values: (Sql['values'][number] | Pin)[]};
+export type PinnedSql = SqlWith<Pin>;
+export type SqlWith<Value> = Omit<Sql, 'values'> & {values: (Sql['values'][number] | Value)[]};
 export type Pin = {pin: string};
 
 /** What `pins` read, by column. */

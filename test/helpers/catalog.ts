@@ -52,6 +52,8 @@ export function createIndex(overrides: Partial<Index> = {}): Index {
     is_ready: true,
     size_bytes: 30_000_000,
     scans: 1000,
+    attributes: {tablespace: null, comment: null, statistics: [], is_clustered: false, depends_on: []},
+    extension: null,
     ...overrides,
   };
 }

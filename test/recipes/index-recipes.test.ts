@@ -2,6 +2,7 @@ import {describe, expect, it} from 'vitest';
 import applyIndexes from '../../recipes/apply-indexes.ts';
 import dropUnused from '../../recipes/drop-unused-indexes.ts';
 import repairInvalid from '../../recipes/repair-invalid-indexes.ts';
+import {planText} from '../../source/commands/run-text.ts';
 import type {IndexProposal} from '../../source/core/indexes/index-advice.ts';
 import type {ParameterValues, Plan, Recipe} from '../../source/core/recipe.ts';
 import type {Catalog, Index} from '../../source/core/server/catalog.ts';
@@ -56,6 +57,13 @@ describe('drop-unused-indexes', () => {
       'the replica',
     ],
     [
+      "keeps an extension's",
+      {extension: 'postgis'},
+      {},
+      {index: 'public.orders_status_idx'},
+      'it belongs to the extension postgis',
+    ],
+    [
       'keeps part of a partitioned one',
       {is_partition: true},
       {},
@@ -92,6 +100,17 @@ describe('drop-unused-indexes', () => {
     );
     expect(titles(plan)).toEqual(kept === null ? [drop] : []);
     expect(plan.left_alone.map(({reason}) => reason).join()).toContain(kept ?? '');
+  });
+
+  it('asks only for what makes it leave the index alone, and shows what its undo restores', () => {
+    const attributes = {...idle.attributes, tablespace: 'fast', comment: "it's", is_clustered: true};
+    const plan = planOf(dropUnused, createCatalog({indexes: [{...idle, attributes}]}));
+    const text = planText(plan, 'here', 'hash');
+    expect(text).toContain('it is used now');
+    expect(text).not.toContain('it is valid now');
+    expect(text).toContain('COMMENT ON INDEX "public"."orders_status_idx" IS \'it\'\'s\'');
+    expect(text).toContain('ALTER TABLE "public"."orders" CLUSTER ON "orders_status_idx"');
+    expect(plan.steps).toMatchObject([{undo: {settings: {default_tablespace: 'fast'}}}]);
   });
 
   it('keeps one of two that serve the same foreign key, the smaller', () => {

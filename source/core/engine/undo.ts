@@ -1,23 +1,11 @@
-import {canonicalJson} from '../chain/canonical.ts';
 import {hostOf, type JournalEntry} from '../chain/journal.ts';
 import {AbortError, exitCodes, usageError} from '../errors.ts';
 import {counted} from '../format.ts';
 import type {StepResult} from '../ports.ts';
 import type {Plan, Protected} from '../recipe.ts';
-import {
-  type Pin,
-  type PinnedSql,
-  type Pins,
-  type SqlStep,
-  type Step,
-  secretReason,
-  type Undo,
-  undoOf,
-  type Verification,
-  withoutUndoText,
-} from '../step.ts';
-import {isWithheld, wasRedacted} from '../step-secrets.ts';
-import {invertChange} from './file-change.ts';
+import {type Pins, type Step, secretReason, undoOf, withoutUndoText} from '../step.ts';
+import {wasRedacted} from '../step-secrets.ts';
+import {actOf, invertStep, sweepStep} from './invert-step.ts';
 
 type RunEntry = JournalEntry & {event: 'run'};
 
@@ -28,6 +16,10 @@ type DoneStep = {
   result: StepResult | null;
   /** The run that took it back, where that has not been taken back in turn. */
   undone_by: RunEntry | null;
+  /** Of what it made, or what an undo of its undo made in its place. */
+  pins: Pins | undefined;
+  /** Of what its undo made. */
+  redo_pins: Pins | undefined;
 };
 
 export type JournaledRun = {
@@ -80,27 +72,35 @@ function journaledRun(run: RunEntry, entries: readonly JournalEntry[]): Journale
     steps: own.flatMap(entry => {
       if (entry.event !== 'intent') return [];
       const {step, content} = entry;
-      const result = results.get(step) ?? null;
-      return [{step: content, result, undone_by: findUndo(invertStep(content, result?.pins), undoing)}];
+      return [undoneOf({step: content, result: results.get(step) ?? null}, undoing)];
     }),
   };
 }
 
-/** Of the runs that took a run back the last that did so with this step's inverse, and still stands. */
-function findUndo(inverse: Step, undoing: readonly JournaledRun[]): RunEntry | null {
-  const act = actOf(inverse);
-  const isUndo = (each: DoneStep) =>
-    (each.result?.outcome === 'verified' || each.result?.outcome === 'applied') &&
-    each.undone_by === null &&
-    actOf(each.step) === act;
-  return undoing.findLast(({steps}) => steps.some(isUndo))?.run ?? null;
+/**
+ * Which of the runs that took a run back has done so with this step of it, and still stands; and how what was made is
+ * known, by whatever made it last.
+ */
+function undoneOf(
+  {step, result}: Pick<DoneStep, 'step' | 'result'>,
+  undoing: readonly JournaledRun[],
+): DoneStep {
+  const act = actOf(invertStep(step, undefined));
+  const undos = undoing.flatMap(({run, steps}) =>
+    steps.filter(each => isDone(each) && actOf(each.step) === act).map(undo => ({run, undo})),
+  );
+  const last = undos.at(-1)?.undo;
+  return {
+    step,
+    result,
+    undone_by: undos.findLast(({undo}) => undo.undone_by === null)?.run ?? null,
+    pins: last?.redo_pins ?? result?.pins,
+    redo_pins: last?.pins,
+  };
 }
 
-/** By what a step does; how it is guarded and verified may have been written otherwise by an older poolctl. */
-function actOf(step: Step): string {
-  const {kind, title, subject} = step;
-  const act = step.kind === 'sql' ? step.apply : step.kind === 'file' ? [step.path, step.change] : step.text;
-  return canonicalJson({kind, title, subject, act});
+function isDone({result}: DoneStep): boolean {
+  return result?.outcome === 'verified' || result?.outcome === 'applied';
 }
 
 /**
@@ -122,7 +122,7 @@ export function planUndo(
   const undone: Step[] = [];
   const left_alone: Protected[] = [];
   let is_elsewhere = false;
-  for (const {step, result, undone_by} of steps.toReversed()) {
+  for (const {step, result, undone_by, pins} of steps.toReversed()) {
     let reason = whyNot(step, result, undone_by);
     if (reason === null && step.kind === 'file' && host !== null && host !== hostOf(run)) {
       is_elsewhere = true;
@@ -130,7 +130,7 @@ export function planUndo(
     }
     const sweep = result?.has_leftover ? sweepStep(step) : null;
     if (sweep !== null) undone.push(sweep);
-    else if (reason === null) undone.push(invertStep(step, result?.pins));
+    else if (reason === null) undone.push(invertStep(step, pins));
     else left_alone.push({subject: step.subject, description: step.title, reason});
   }
   if (is_elsewhere && undone.length === 0) {
@@ -186,85 +186,4 @@ function whyNot(step: Step, result: StepResult | null, undone_by: RunEntry | nul
   const undo = step.kind === 'sql' ? (withoutUndoText(step) ?? undoOf(step)) : step.change;
   if (typeof undo === 'string') return undo;
   return wasRedacted(undo) ? 'cannot be undone: this journal masked what looked like a secret in it' : null;
-}
-
-/** `pins`: what the step's outcome tells of what it made. */
-function invertStep(step: Step, pins: Pins | undefined): Step {
-  const title = `undo: ${step.title}`;
-  if (step.kind === 'file') {
-    return {...step, title, change: invertChange(step.change), diff: invertDiff(step.diff)};
-  }
-  const undo = step.kind === 'sql' ? undoOf(step) : null;
-  if (step.kind !== 'sql' || undo === null) return {...step, title};
-  const {guard, verify, proof, undo: next, ...means} = undo;
-  const redo = next ?? redoOf(step);
-  const back = isWithheld(redo) ? {undo: 'irreversible' as const, holds_secret: true as const} : {undo: redo};
-  return {
-    ...withoutMeans(step),
-    title,
-    ...means,
-    ...(guard !== undefined && {guard: withPins(guard, pins)}),
-    verify: withPins(verify, pins),
-    ...(proof !== undefined && {proof: withPins(proof, pins)}),
-    ...back,
-  };
-}
-
-/** What is not known of what was made is null: the query says what that means. */
-function withPins({query, expect}: Verification<PinnedSql>, pins: Pins | undefined): Verification {
-  const values = query.values.map(value => (isPin(value) ? (pins?.[value.pin] ?? null) : value));
-  return {query: {...query, values}, expect};
-}
-
-function isPin(value: PinnedSql['values'][number]): value is Pin {
-  return typeof value === 'object' && value !== null && 'pin' in value;
-}
-
-/** What goes stands before what comes, as in any diff. */
-function invertDiff(diff: readonly string[]): string[] {
-  return diff
-    .map(line => line.replace(/^[+-]/, sign => (sign === '+' ? '-' : '+')))
-    .reduce<string[]>((lines, line) => {
-      const at = line.startsWith('-') ? lines.findLastIndex(each => !each.startsWith('+')) + 1 : lines.length;
-      return lines.toSpliced(at, 0, line);
-    }, []);
-}
-
-/** What a failed act left behind, where its own cleanup could not remove it. */
-function sweepStep(step: Step): SqlStep | null {
-  const undo = step.kind === 'sql' ? undoOf(step) : null;
-  if (step.kind !== 'sql' || step.cleanup === undefined || undo === null) return null;
-  if (isWithheld(step.cleanup) || wasRedacted(step.cleanup)) return null;
-  const {guard, apply} = step.cleanup;
-  const {progress} = undo;
-  const verify = withPins(undo.verify, undefined);
-  const means = {guard, apply, verify, ...(progress !== undefined && {progress})};
-  const title = `sweep away what is left of: ${step.title}`;
-  return {...withoutMeans(step), title, ...means, undo: 'irreversible'};
-}
-
-/** What belongs to the act alone: its cleanup would sweep away what the undo brings back. */
-function withoutMeans(step: SqlStep): SqlStep {
-  const {
-    afterwards: _a,
-    cleanup: _c,
-    guard: _g,
-    measures: _m,
-    pins: _p,
-    progress_pid: _s,
-    proof: _r,
-    ...rest
-  } = step;
-  return rest;
-}
-
-/** The act as the undo of its undo, which is then taken back as the act was. */
-function redoOf(step: SqlStep): Undo {
-  const {apply, verify} = step;
-  const names = ['afterwards', 'cleanup', 'guard', 'pins', 'progress', 'proof'] as const;
-  const means = Object.fromEntries(
-    names.flatMap(name => (step[name] === undefined ? [] : [[name, step[name]]])),
-  );
-  const undo = undoOf(step);
-  return {apply, verify, ...means, ...(undo !== null && {undo})};
 }

@@ -32,7 +32,7 @@ export function planIndexes(
       left_alone = [],
       built = [],
       emitted = [],
-    } = settled(proposal, catalog) ?? buildWork(proposal, catalog, {patience, statements_schema});
+    } = settled(proposal, catalog, patience) ?? buildWork(proposal, catalog, {patience, statements_schema});
     work.steps.push(...steps);
     work.left_alone.push(...left_alone);
     work.built.push(...built);
@@ -42,7 +42,7 @@ export function planIndexes(
 }
 
 /** Where nothing is to be built; null where something is. */
-function settled(proposal: IndexProposal, catalog: Catalog): Partial<IndexWork> | null {
+function settled(proposal: IndexProposal, catalog: Catalog, patience: Patience): Partial<IndexWork> | null {
   const table = tableOf(catalog, proposal.table_oid);
   if (table === null) return leftAlone(proposal, 'its table is not there');
   if (table.kind === 'partitioned') return {steps: [partitionedAdvice(proposal)]};
@@ -55,7 +55,7 @@ function settled(proposal: IndexProposal, catalog: Catalog): Partial<IndexWork> 
   const going = builds.find(({index_oid}) => index_oid === begun?.oid);
   if (begun !== null && going !== undefined) {
     const emitted = {...proposal, name: begun.name, definition: begun.definition};
-    return {steps: [adoptStep({...begun, pid: going.pid})], emitted: [emitted]};
+    return {steps: [adoptStep({...begun, pid: going.pid}, patience)], emitted: [emitted]};
   }
   // Before its first commit nobody else sees which index it is: it may be this one.
   const unknown = builds.find(({index_oid}) => !catalog.indexes.some(({oid}) => oid === index_oid));

@@ -20,6 +20,7 @@ export function whyKept(index: Index, table: Table | null): string | null {
   if (index.is_replica_identity) return 'it is the replica identity: replication finds rows by it';
   if (index.constraint !== null) return `the constraint ${index.constraint} rests on it`;
   if (index.is_unique) return 'it is unique: it keeps duplicates out';
+  if (index.extension !== null) return `it belongs to the extension ${index.extension}`;
   if (index.is_partition) return 'it is part of a partitioned index and goes with its parent';
   if (table?.kind === 'partitioned')
     return 'it is on a partitioned table, where nothing is done concurrently';

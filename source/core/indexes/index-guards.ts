@@ -1,6 +1,8 @@
+import {createPlaceholders} from '../placeholders.ts';
 import {holdsAdvisoryLock} from '../server/advisory-locks.ts';
-import type {Cleanup, Verification} from '../step.ts';
-import {shapeOf} from './index-definition.ts';
+import type {IndexAttributes} from '../server/catalog.ts';
+import type {Cleanup, Pin, Sql, SqlWith, Verification} from '../step.ts';
+import {hasAttributes} from './index-attributes.ts';
 
 /** Where an index stands: in its table's schema. */
 export type IndexPlace = {schema: string; name: string; table: string; table_oid: string};
@@ -18,75 +20,135 @@ export function isAtIndexes(pid: number): string {
   return holdsAdvisoryLock(String(pid), advisoryKey);
 }
 
-/** Nothing bears the index's name yet, and nobody else is building through poolctl. */
-export function freeNameGuard({table_oid, table, name}: IndexPlace): Verification {
+/** The table is still found by its name, nothing bears the index's name yet, nobody else builds through poolctl. */
+export function freeNameGuard({table_oid, schema, table, name}: IndexPlace): Verification {
   return guardOf(
     `SELECT CASE
   WHEN t.oid IS NULL THEN 'the table is not the one of the preview any more'
-  WHEN EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.relnamespace = t.relnamespace AND c.relname = $3)
+  WHEN EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.relnamespace = t.relnamespace AND c.relname = $4)
     THEN 'something bears that name already'
   WHEN NOT ${advisoryLock} THEN 'another poolctl is building or dropping an index here'
   ELSE 'ready' END AS guard
 FROM (VALUES (1)) AS one
-LEFT JOIN pg_catalog.pg_class t ON t.oid = $1::oid AND t.relname = $2 AND t.relkind IN ('r', 'm')`,
-    [table_oid, table, name],
+LEFT JOIN (pg_catalog.pg_class t JOIN pg_catalog.pg_namespace n ON n.oid = t.relnamespace)
+  ON t.oid = $1::oid AND n.nspname = $2 AND t.relname = $3 AND t.relkind IN ('r', 'm')`,
+    [table_oid, schema, table, name],
   );
 }
 
-export type SameIndex = {
-  oid?: string;
-  definition?: string;
+/** Which index is meant: by oid and definition, as they were read, or as the act that made it pinned them. */
+export type IndexIdentity<Value = string | Pin> = {oid: Value; definition: Value};
+
+/** What pins it: read where it was made. */
+export const pinned: IndexIdentity<Pin> = {oid: {pin: 'oid'}, definition: {pin: 'definition'}};
+
+export function identityPins({table_oid, schema, name}: IndexPlace): Sql {
+  return {
+    text: `SELECT c.oid::text AS oid, pg_catalog.pg_get_indexdef(c.oid) AS definition FROM ${indexes} WHERE ${isPlaced}`,
+    values: [table_oid, schema, name],
+  };
+}
+
+export type DropWhen = {
   /** Scans since the counters began beyond which it counts as used. */
   max_scans?: number;
   mustBeInvalid?: boolean;
 };
 
-/** The index is still the one that was meant: nothing rests on it, nobody builds it, nobody came to use it. */
-export function sameIndexGuard({table_oid, name}: IndexPlace, same: SameIndex): Verification {
-  const {oid = null, definition = null, max_scans = null, mustBeInvalid = false} = same;
+/** What was to be made: see `shapeOf`; null where the server's words for it are not known. */
+export type Created = {shape: string | null; is_unique: boolean};
+
+/**
+ * The index is still the one that was meant, and still found by its name: nothing rests on it, nobody builds it,
+ * nobody came to use it. Where its pins are not known it is told by what was to be made.
+ */
+export function sameIndexGuard<Value extends string | Pin>(
+  {table_oid, schema, name}: IndexPlace,
+  {oid, definition}: IndexIdentity<Value>,
+  {max_scans, mustBeInvalid = false}: DropWhen = {},
+  created: Created | null = null,
+): Verification<SqlWith<Value>> {
+  const {values, put} = createPlaceholders<SqlWith<Value>['values'][number]>();
+  const table = put(table_oid, 'oid');
+  const where = [
+    `i.indrelid = ${table} AND n.nspname = ${put(schema, 'text')} AND c.relname = ${put(name, 'text')}`,
+    ...identityConditions({oid, definition}, created, put),
+  ];
+  const used = max_scans === undefined ? null : put(max_scans, 'int8');
   return guardOf(
     `SELECT CASE
   WHEN i.indexrelid IS NULL THEN 'the index is not the one of the preview any more'
   WHEN i.indisprimary OR i.indisexclusion OR i.indisreplident
     OR EXISTS (SELECT FROM pg_catalog.pg_constraint k WHERE k.conindid = i.indexrelid)
     OR EXISTS (SELECT FROM pg_catalog.pg_inherits h WHERE h.inhrelid = i.indexrelid)
-    THEN 'something rests on it now'
-  WHEN $6::boolean AND i.indisvalid THEN 'it is valid now'
-  WHEN s.idx_scan > $5::int8 THEN 'it is used now'
+    THEN 'something rests on it now'${mustBeInvalid ? "\n  WHEN i.indisvalid THEN 'it is valid now'" : ''}${
+      used === null ? '' : `\n  WHEN s.idx_scan > ${used} THEN 'it is used now'`
+    }
   WHEN ${isBeingBuilt('i.indexrelid', 'i.indrelid')} THEN 'it is being built'
   WHEN NOT ${advisoryLock} THEN 'another poolctl is building or dropping an index here'
   ELSE 'ready' END AS guard
 FROM (VALUES (1)) AS one
-LEFT JOIN (pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid)
-  ON i.indrelid = $1::oid AND c.relname = $2 AND c.oid = coalesce($3::oid, c.oid)
-  AND pg_catalog.pg_get_indexdef(c.oid) = coalesce($4, pg_catalog.pg_get_indexdef(c.oid))
+LEFT JOIN (${indexes})
+  ON ${where.join('\n  AND ')}
 LEFT JOIN pg_catalog.pg_stat_all_indexes s ON s.indexrelid = i.indexrelid`,
-    [table_oid, name, oid, definition, max_scans, mustBeInvalid],
+    values,
   );
 }
 
-/** It is there, valid, and of the shape or definition that is known. */
+/** A pin may turn out null: each condition then holds, and what it was made of decides. */
+function identityConditions<Value extends string | Pin>(
+  {oid, definition}: IndexIdentity<Value>,
+  created: Created | null,
+  put: (value: string | boolean | Value, type: string) => string,
+): string[] {
+  const known = put(oid, 'oid');
+  const text = put(definition, 'text');
+  const isLike = created === null ? [] : likeConditions(created, put);
+  return [
+    `(${known} IS NULL OR c.oid = ${known})`,
+    `(${text} IS NULL OR pg_catalog.pg_get_indexdef(c.oid) = ${text})`,
+    ...(isLike.length === 0 ? [] : [`(${known} IS NOT NULL OR ${isLike.join(' AND ')})`]),
+  ];
+}
+
+function likeConditions(
+  {shape, is_unique}: Created,
+  put: (value: string | boolean, type: string) => string,
+): string[] {
+  return [
+    `i.indisunique = ${put(is_unique, 'bool')}`,
+    ...(shape === null ? [] : [`${shapeInSql} = ${put(shape, 'text')}`]),
+  ];
+}
+
+/** It is there, valid, as it was to be made, and with the attributes it is to have. */
 export function presentVerification(
-  index: IndexPlace & {definition?: string; shape?: string | null},
+  {table_oid, schema, name}: IndexPlace,
+  created: Created,
+  attributes?: IndexAttributes,
 ): Verification {
-  const {table_oid, name, shape = shapeOf(index.definition ?? '')} = index;
+  const {values, put} = createPlaceholders<Sql['values'][number]>();
+  const place = `i.indrelid = ${put(table_oid, 'oid')} AND n.nspname = ${put(schema, 'text')} AND c.relname = ${put(name, 'text')}`;
+  const where = [place, ...likeConditions(created, put)];
+  const whole = ['i.indisvalid', ...(attributes === undefined ? [] : hasAttributes(attributes, put))];
   return {
     query: {
-      text: `SELECT i.indisvalid AS is_valid
-FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
-WHERE i.indrelid = $1::oid AND c.relname = $2
-AND coalesce(${shapeInSql} = $3, true)`,
-      values: [table_oid, name, shape],
+      text: `SELECT ${whole.join('\n  AND ')} AS is_valid\nFROM ${indexes}\nWHERE ${where.join('\n  AND ')}`,
+      values,
     },
     expect: {column: 'is_valid', op: '=', value: true},
   };
 }
 
-export function goneVerification({table_oid, name}: IndexPlace): Verification {
+/** The very index is gone, whatever bears its name now; where its oid is not known, its name is. */
+export function goneVerification<Value extends string | Pin>(
+  {table_oid, schema, name}: IndexPlace,
+  oid: Value,
+): Verification<SqlWith<Value>> {
   return {
     query: {
-      text: 'SELECT count(*)::int4 AS remaining FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid WHERE i.indrelid = $1::oid AND c.relname = $2',
-      values: [table_oid, name],
+      text: `SELECT count(*)::int4 AS remaining FROM ${indexes} WHERE CASE WHEN $4::oid IS NULL THEN ${isPlaced} ELSE c.oid = $4::oid END`,
+      values: [table_oid, schema, name, oid],
     },
     expect: {column: 'remaining', op: '=', value: 0},
   };
@@ -96,15 +158,15 @@ export function goneVerification({table_oid, name}: IndexPlace): Verification {
  * Sweeps away an index that did not become valid, where nobody builds it. It does not wait for long: what held
  * the build up holds this up too, and repair-invalid-indexes can come later.
  */
-export function leftoverCleanup({table_oid, name}: IndexPlace, dropText: string): Cleanup {
+export function leftoverCleanup({table_oid, schema, name}: IndexPlace, dropText: string): Cleanup {
   return {
     guard: {
       query: {
         text: `SELECT count(*)::int4 AS leftovers
-FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
-WHERE i.indrelid = $1::oid AND c.relname = $2 AND NOT i.indisvalid
+FROM ${indexes}
+WHERE ${isPlaced} AND NOT i.indisvalid
 AND NOT ${isBeingBuilt('i.indexrelid', 'i.indrelid')}`,
-        values: [table_oid, name],
+        values: [table_oid, schema, name],
       },
       expect: {column: 'leftovers', op: '=', value: 1},
     },
@@ -112,6 +174,12 @@ AND NOT ${isBeingBuilt('i.indexrelid', 'i.indrelid')}`,
     settings: {lock_timeout: '5s'},
   };
 }
+
+const indexes =
+  'pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace';
+
+/** A name with its schema finds one relation alone: of this table, it is the index that is meant. */
+const isPlaced = 'i.indrelid = $1::oid AND n.nspname = $2 AND c.relname = $3';
 
 /** As `shapeOf` has it. */
 const shapeInSql =
@@ -124,6 +192,9 @@ function isBeingBuilt(index: string, table: string): string {
     AND (p.relid IS NULL OR p.index_relid = ${index} OR p.relid = ${table} AND p.index_relid = 0))`;
 }
 
-function guardOf(text: string, values: Verification['query']['values']): Verification {
+function guardOf<Value = never>(
+  text: string,
+  values: SqlWith<Value>['values'],
+): Verification<SqlWith<Value>> {
   return {query: {text, values}, expect: {column: 'guard', op: '=', value: 'ready'}};
 }

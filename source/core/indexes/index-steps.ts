@@ -1,12 +1,18 @@
 import {quoteIdentifier} from '../quote.ts';
-import type {Measure, Sql, SqlStep} from '../step.ts';
-import {concurrently} from './index-definition.ts';
+import type {IndexAttributes} from '../server/catalog.ts';
+import type {Measure, Sql, SqlStep, Undo} from '../step.ts';
+import {restoreAttributes, tablespaceSetting} from './index-attributes.ts';
+import {concurrently, isUnique, shapeOf} from './index-definition.ts';
 import {
+  type Created,
   freeNameGuard,
   goneVerification,
+  type IndexIdentity,
   type IndexPlace,
+  identityPins,
   isAtIndexes,
   leftoverCleanup,
+  pinned,
   presentVerification,
   sameIndexGuard,
 } from './index-guards.ts';
@@ -19,11 +25,13 @@ export type NewIndex = IndexPlace & {
   definition: string;
   /** What the server will call its columns, where that is known: see `shapeOf`. */
   shape: string | null;
+  /** Of the index that was there before it. */
+  attributes?: IndexAttributes;
   measures?: Measure[];
 };
 
 /** An index that is there. */
-export type KnownIndex = IndexPlace & {oid: string; definition: string};
+export type KnownIndex = IndexPlace & {oid: string; definition: string; attributes: IndexAttributes};
 
 /**
  * Builds one index while everybody goes on writing. An index that fails half-way costs writes and serves nobody,
@@ -34,18 +42,8 @@ export function buildStep(index: NewIndex, patience: Patience): SqlStep {
     kind: 'sql',
     title: `build index ${index.name} on ${index.schema}.${index.table}`,
     subject: `index:${index.schema}.${index.name}`,
-    guard: freeNameGuard(index),
-    settings: settingsOf(patience),
-    apply: sql(concurrently(index.definition)),
-    verify: presentVerification(index),
-    undo: {
-      guard: sameIndexGuard(index, {}),
-      apply: sql(dropText(index)),
-      verify: goneVerification(index),
-      progress: 'drop_index',
-    },
-    cleanup: leftoverCleanup(index, dropText(index)),
-    progress: 'create_index',
+    ...building(index, patience),
+    undo: dropping(index, pinned),
     ...(index.measures !== undefined && index.measures.length > 0 && {measures: index.measures}),
     ...unlimited,
   };
@@ -54,55 +52,76 @@ export function buildStep(index: NewIndex, patience: Patience): SqlStep {
 /** Why an index may go: nobody used it (`max_scans` since the counters began), or it never became valid. */
 export type DropReason = {kind: 'unused'; max_scans: number} | {kind: 'invalid'};
 
-/** Drops one index while everybody goes on; its undo builds it again as it was. */
+/** Drops one index while everybody goes on; its undo builds it again as it was, which can be undone in turn. */
 export function dropStep(index: KnownIndex, reason: DropReason, patience: Patience): SqlStep {
   const {oid, definition} = index;
+  const when = reason.kind === 'unused' ? {max_scans: reason.max_scans} : {mustBeInvalid: true};
+  const again = {...index, shape: shapeOf(definition)};
   return {
     kind: 'sql',
     title: `drop ${reason.kind} index ${index.name} of ${index.schema}.${index.table}`,
     subject: `index:${index.schema}.${index.name}`,
-    guard: sameIndexGuard(index, {
-      oid,
-      definition,
-      ...(reason.kind === 'unused' ? {max_scans: reason.max_scans} : {mustBeInvalid: true}),
-    }),
+    guard: sameIndexGuard(index, {oid, definition}, when),
     settings: settingsOf(patience),
     apply: sql(dropText(index)),
-    verify: goneVerification(index),
-    undo: {
-      guard: freeNameGuard(index),
-      apply: sql(concurrently(definition)),
-      verify: presentVerification(index),
-      cleanup: leftoverCleanup(index, dropText(index)),
-      progress: 'create_index',
-    },
+    verify: goneVerification(index, oid),
+    undo: {...building(again, patience), undo: dropping(again, pinned)},
     progress: 'drop_index',
     ...unlimited,
   };
 }
 
 /** A build that another session goes on with: one whose terminal was lost, or somebody else's. */
-export type GoingBuild = IndexPlace & {oid: string; pid: number};
+export type GoingBuild = IndexPlace & {oid: string; definition: string; pid: number};
 
 /** Waits for a build that goes on without us and vouches for what comes of it. */
-export function adoptStep(index: GoingBuild): SqlStep {
+export function adoptStep(index: GoingBuild, patience: Patience): SqlStep {
+  const {oid, definition} = index;
+  const again = {...index, shape: shapeOf(definition)};
   return {
     kind: 'sql',
     title: `wait for session ${index.pid}, which builds index ${index.name} on ${index.schema}.${index.table}`,
     subject: `index:${index.schema}.${index.name}`,
     apply: sql(waitText(index)),
-    verify: presentVerification({...index, shape: null}),
+    verify: presentVerification(index, createdOf(again)),
     undo: {
-      guard: sameIndexGuard(index, {oid: index.oid}),
-      apply: sql(dropText(index)),
-      verify: goneVerification(index),
-      progress: 'drop_index',
+      ...dropping(again, {oid, definition}),
+      undo: {...building(again, patience), undo: dropping(again, pinned)},
     },
     cleanup: leftoverCleanup(index, dropText(index)),
     progress: 'create_index',
     progress_pid: index.pid,
     ...unlimited,
   };
+}
+
+/** What builds an index, restores what it had beside its definition, and pins what came of it. */
+function building(index: NewIndex, patience: Patience) {
+  const {definition, attributes} = index;
+  const afterwards = attributes === undefined ? [] : restoreAttributes(index, attributes);
+  return {
+    guard: freeNameGuard(index),
+    settings: {...settingsOf(patience), ...(attributes !== undefined && tablespaceSetting(attributes))},
+    apply: sql(concurrently(definition)),
+    ...(afterwards.length > 0 && {afterwards}),
+    pins: identityPins(index),
+    verify: presentVerification(index, createdOf(index), attributes),
+    cleanup: leftoverCleanup(index, dropText(index)),
+    progress: 'create_index' as const,
+  };
+}
+
+function dropping(index: NewIndex, identity: IndexIdentity): Undo {
+  return {
+    guard: sameIndexGuard(index, identity, {}, createdOf(index)),
+    apply: sql(dropText(index)),
+    verify: goneVerification(index, identity.oid),
+    progress: 'drop_index',
+  };
+}
+
+function createdOf({definition, shape}: NewIndex): Created {
+  return {shape, is_unique: isUnique(definition)};
 }
 
 // A build may take hours; what bounds it is lock_timeout, and a person.
@@ -119,7 +138,7 @@ function settingsOf({lock_timeout_ms, server_version_num}: Patience): Record<str
   };
 }
 
-function dropText({schema, name}: IndexPlace): string {
+function dropText({schema, name}: Pick<IndexPlace, 'schema' | 'name'>): string {
   return `DROP INDEX CONCURRENTLY ${quoteIdentifier(schema)}.${quoteIdentifier(name)}`;
 }
 
@@ -128,7 +147,7 @@ function dropText({schema, name}: IndexPlace): string {
  * transaction the statistics views stand still. A poolctl that was killed leaves a session that notices so only when
  * its build is done, and holds up our own next build until it has gone.
  */
-function waitText({pid, oid}: GoingBuild): string {
+function waitText({pid, oid}: Pick<GoingBuild, 'pid' | 'oid'>): string {
   return `DO $poolctl$
 BEGIN
   WHILE EXISTS (SELECT FROM pg_catalog.pg_stat_progress_create_index WHERE pid = ${pid} AND index_relid = ${Number(oid)})

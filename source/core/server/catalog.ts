@@ -68,6 +68,23 @@ export type Index = {
   size_bytes: number;
   /** Counted since `stats_reset`. */
   scans: number;
+  /** What its definition leaves out. */
+  attributes: IndexAttributes;
+  /** The extension that it, or its table, belongs to. */
+  extension: string | null;
+};
+
+/** What an index that is built from its definition alone would lose. */
+export type IndexAttributes = {
+  /** null is the database's own. */
+  tablespace: string | null;
+  comment: string | null;
+  /** Columns, which are expressions, with a statistics target of their own. */
+  statistics: {column: number; target: number}[];
+  /** CLUSTER goes by it. */
+  is_clustered: boolean;
+  /** Extensions it goes with: ALTER INDEX ... DEPENDS ON EXTENSION. */
+  depends_on: string[];
 };
 
 export type ForeignKey = {

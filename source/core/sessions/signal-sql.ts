@@ -1,3 +1,4 @@
+import {createPlaceholders} from '../placeholders.ts';
 import type {Backend} from '../snapshot.ts';
 import type {Sql} from '../step.ts';
 
@@ -35,11 +36,7 @@ export type Signal = {
  * clock can step back. What is hidden from the acting role is NULL and equals nothing.
  */
 export function signalSql(session: KnownSession, {call, same, holding}: Signal): Sql {
-  const values: Sql['values'] = [];
-  const value = (of: string | number | null, type: string) => {
-    values.push(of);
-    return `$${values.length}::${type}`;
-  };
+  const {values, put: value} = createPlaceholders<Sql['values'][number]>();
   const {pid, backend_start, datid, usesysid} = session;
   const of = activityOf(value(pid, 'int4'), holding);
   const conditions = [

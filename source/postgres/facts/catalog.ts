@@ -66,7 +66,8 @@ function toIndex(row: CatalogIndexRow): Index {
   const [oid, schema, name, table_oid, table, definition, method, columns, included, predicate, ...kind] =
     row;
   const [is_unique, is_primary, is_exclusion, is_replica_identity, is_partition, constraint, ...state] = kind;
-  const [is_valid, is_ready, size_bytes, scans] = state;
+  const [is_valid, is_ready, size_bytes, scans, ...beside] = state;
+  const [tablespace, comment, statistics, is_clustered, depends_on, extension] = beside;
   return {
     oid,
     schema,
@@ -88,6 +89,14 @@ function toIndex(row: CatalogIndexRow): Index {
     is_ready,
     size_bytes,
     scans,
+    attributes: {
+      tablespace,
+      comment,
+      statistics: statistics.map(([column, target]) => ({column, target})),
+      is_clustered,
+      depends_on,
+    },
+    extension,
   };
 }
 

@@ -28,13 +28,25 @@ SELECT /* poolctl */ c.oid::text, n.nspname::text, c.relname::text, t.oid::text,
   i.indisvalid, i.indisready,
   CASE WHEN locked.is_locked THEN c.relpages::int8 * current_setting('block_size')::int8
     ELSE coalesce(pg_relation_size(c.oid), 0) END,
-  coalesce(s.idx_scan, 0)
+  coalesce(s.idx_scan, 0),
+  ts.spcname::text, d.description,
+  to_json(ARRAY(SELECT json_build_array(a.attnum, a.attstattarget) FROM pg_attribute a
+    WHERE a.attrelid = c.oid AND a.attstattarget >= 0 ORDER BY a.attnum)),
+  i.indisclustered,
+  to_json(ARRAY(SELECT e.extname::text FROM pg_depend p JOIN pg_extension e ON e.oid = p.refobjid
+    WHERE p.classid = 'pg_class'::regclass AND p.objid = c.oid AND p.refclassid = 'pg_extension'::regclass
+      AND p.deptype = 'x' ORDER BY e.extname)),
+  (SELECT e.extname::text FROM pg_depend p JOIN pg_extension e ON e.oid = p.refobjid
+    WHERE p.classid = 'pg_class'::regclass AND p.objid IN (c.oid, t.oid) AND p.refclassid = 'pg_extension'::regclass
+      AND p.deptype = 'e' LIMIT 1)
 FROM pg_index i
 JOIN pg_class c ON c.oid = i.indexrelid
 JOIN pg_class t ON t.oid = i.indrelid
 JOIN pg_namespace n ON n.oid = c.relnamespace
 JOIN pg_am m ON m.oid = c.relam
 LEFT JOIN pg_stat_all_indexes s ON s.indexrelid = c.oid
+LEFT JOIN pg_tablespace ts ON ts.oid = c.reltablespace
+LEFT JOIN pg_description d ON d.classoid = 'pg_class'::regclass AND d.objoid = c.oid AND d.objsubid = 0
 CROSS JOIN LATERAL (
   SELECT c.oid = ANY (l.relations) OR t.oid = ANY (l.relations) AS is_locked
   FROM (SELECT ARRAY(SELECT k.relation FROM pg_locks k
@@ -68,4 +80,10 @@ export type CatalogIndexRow = [
   is_ready: boolean,
   size_bytes: number,
   scans: number,
+  tablespace: string | null,
+  comment: string | null,
+  statistics: [column: number, target: number][],
+  is_clustered: boolean,
+  depends_on: string[],
+  extension: string | null,
 ];

@@ -1,0 +1,199 @@
+import {afterAll, beforeAll, beforeEach, expect, it} from 'vitest';
+import {type Acting, createActing} from '../commands/acting.ts';
+import {describeEachMajor, startTestServer, type TestServer} from '../helpers/server.ts';
+import {advise, createOrders, indexNamed, proposalFor} from './indexing.ts';
+
+const now = ['stats_age=0s', 'index=shop.idle_one'];
+const other = 'the index is not the one of the preview any more: left alone';
+
+describeEachMajor('an index is the one that was meant', major => {
+  let server: TestServer;
+  beforeAll(async () => {
+    server = await startTestServer({major});
+  });
+  afterAll(() => server?.stop());
+  beforeEach(async () => {
+    await server.query('DROP SCHEMA IF EXISTS moved CASCADE; CREATE SCHEMA moved');
+    await createOrders(server, 200);
+  });
+
+  /** A run that has built shop.orders_user_id_idx. */
+  async function built(): Promise<Acting> {
+    const acting = await createActing(server);
+    advise(acting, [await proposalFor(server, '"user_id"')]);
+    expect(await acting.run('apply-indexes', {yes: true})).toBe(0);
+    return acting;
+  }
+
+  /** A run that has dropped shop.idle_one. */
+  async function dropped(definition = 'CREATE INDEX idle_one ON shop.orders (n)'): Promise<Acting> {
+    await server.query(definition);
+    return dropAgain();
+  }
+
+  async function dropAgain(): Promise<Acting> {
+    const acting = await createActing(server);
+    expect(await acting.run('drop-unused-indexes', {set: now, yes: true})).toBe(0);
+    expect(await indexNamed(server, 'idle_one')).toBeUndefined();
+    return acting;
+  }
+
+  /** The table goes to another schema, and one of its name comes. */
+  async function replaceTable(): Promise<void> {
+    await server.query('ALTER TABLE shop.orders SET SCHEMA moved');
+    await server.query('CREATE TABLE shop.orders (id int PRIMARY KEY, user_id int, status text, n int)');
+  }
+
+  const outcomes = (acting: Acting) => acting.document().steps.map(({message}) => message);
+
+  it('does not drop the one of a table that came in its place', async () => {
+    const acting = await built();
+    await replaceTable();
+    await server.query('CREATE INDEX orders_user_id_idx ON shop.orders (user_id)');
+    expect(await acting.undo('r1', {yes: true})).toBe(6);
+    expect(outcomes(acting)).toEqual([other]);
+    expect(await server.query("SELECT FROM pg_class WHERE relname = 'orders_user_id_idx'")).toHaveLength(2);
+  });
+
+  it.each([
+    ['unique', 'CREATE UNIQUE INDEX orders_user_id_idx ON shop.orders (user_id, id)'],
+    ['on other columns', 'CREATE INDEX orders_user_id_idx ON shop.orders (n)'],
+    ['just as it was', 'CREATE INDEX orders_user_id_idx ON shop.orders (user_id)'],
+  ])('does not drop one that somebody has built in its place: %s', async (_, definition) => {
+    const acting = await built();
+    await server.query('DROP INDEX shop.orders_user_id_idx');
+    await server.query(definition);
+    expect(await acting.undo('r1', {yes: true})).toBe(6);
+    expect(outcomes(acting)).toEqual([other]);
+    expect(await indexNamed(server, 'orders_user_id_idx')).toBeDefined();
+  });
+
+  it('is not dropped any more when it or its table goes by another name or definition', async () => {
+    const acting = await built();
+    await server.query('ALTER TABLE shop.orders RENAME COLUMN user_id TO buyer_id');
+    expect(await acting.undo('r1', {yes: true})).toBe(6);
+    expect(outcomes(acting)).toEqual([other]);
+  });
+
+  it('is not built again on a table that came in its place', async () => {
+    const acting = await dropped();
+    await replaceTable();
+    expect(await acting.undo('r1', {yes: true})).toBe(6);
+    expect(outcomes(acting)).toEqual(['the table is not the one of the preview any more: left alone']);
+    expect(await indexNamed(server, 'idle_one')).toBeUndefined();
+  });
+
+  it('is built, dropped, built and dropped by undo after undo', async () => {
+    const acting = await built();
+    for (const [run, isThere] of [
+      ['r1', false],
+      ['r2', true],
+      ['r3', false],
+      ['r4', true],
+    ] as const) {
+      expect(await acting.undo(run, {yes: true})).toBe(0);
+      expect(acting.document().steps).toMatchObject([{outcome: 'verified'}]);
+      expect((await indexNamed(server, 'orders_user_id_idx')) !== undefined).toBe(isThere);
+    }
+    // The run that built it first takes back what the last undo has built in its place.
+    expect(await acting.undo('r1', {yes: true})).toBe(0);
+    expect(await indexNamed(server, 'orders_user_id_idx')).toBeUndefined();
+    expect(await acting.journal.verify()).toMatchObject({ok: true, unfinished: []});
+  });
+
+  it('is dropped, built, dropped and built by undo after undo, as it was', async () => {
+    const acting = await dropped();
+    for (const [run, isThere] of [
+      ['r1', true],
+      ['r2', false],
+      ['r3', true],
+    ] as const) {
+      expect(await acting.undo(run, {yes: true})).toBe(0);
+      expect(acting.document().steps).toMatchObject([{outcome: 'verified'}]);
+      expect((await indexNamed(server, 'idle_one')) !== undefined).toBe(isThere);
+    }
+    await server.query('DROP INDEX shop.idle_one');
+    await server.query('CREATE INDEX idle_one ON shop.orders (n)');
+    expect(await acting.undo('r4', {yes: true})).toBe(6);
+    expect(outcomes(acting)).toEqual([other]);
+  });
+
+  it('comes back with all that its definition leaves out', async () => {
+    await server.query('CREATE EXTENSION IF NOT EXISTS pg_stat_statements');
+    await server.query(
+      'CREATE INDEX idle_one ON shop.orders (n, (lower(status)), (n + 1)) WITH (fillfactor = 70)',
+    );
+    await server.query("COMMENT ON INDEX shop.idle_one IS 'it''s \\ here'");
+    await server.query('ALTER INDEX shop.idle_one ALTER COLUMN 2 SET STATISTICS 700');
+    await server.query('ALTER INDEX shop.idle_one ALTER COLUMN 3 SET STATISTICS 0');
+    await server.query('ALTER TABLE shop.orders CLUSTER ON idle_one');
+    await server.query('ALTER INDEX shop.idle_one DEPENDS ON EXTENSION pg_stat_statements');
+    const whole = () =>
+      server.query(`
+        SELECT pg_get_indexdef(c.oid) AS definition, obj_description(c.oid, 'pg_class') AS comment, i.indisclustered,
+          ARRAY(SELECT coalesce(a.attstattarget, -1)::int FROM pg_attribute a WHERE a.attrelid = c.oid ORDER BY a.attnum) AS targets,
+          ARRAY(SELECT d.deptype::text || ' ' || e.extname FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid WHERE d.objid = c.oid) AS extensions
+        FROM pg_class c JOIN pg_index i ON i.indexrelid = c.oid WHERE c.relname = 'idle_one'`);
+    const before = await whole();
+    expect(before).toMatchObject([
+      {
+        comment: "it's \\ here",
+        indisclustered: true,
+        targets: [-1, 700, 0],
+        extensions: ['x pg_stat_statements'],
+      },
+    ]);
+    const acting = await dropAgain();
+    expect(await acting.undo('r1', {yes: true})).toBe(0);
+    expect(acting.document().steps).toMatchObject([{outcome: 'verified'}]);
+    expect(await whole()).toEqual(before);
+  });
+
+  it('comes back in its own tablespace, and another in the database’s, whatever the role’s is', async () => {
+    await server.query('SET allow_in_place_tablespaces = on').catch(() => {});
+    const isAble = await server.query("CREATE TABLESPACE fast LOCATION ''").then(
+      () => true,
+      () => false,
+    );
+    if (!isAble) return;
+    await server.query("CREATE ROLE owner LOGIN SUPERUSER PASSWORD 'secret'");
+    await server.query("ALTER ROLE owner SET default_tablespace = 'fast'");
+    await server.query('CREATE INDEX idle_one ON shop.orders (n) TABLESPACE fast');
+    await server.query('CREATE INDEX idle_two ON shop.orders (status)');
+    const spaces = () =>
+      server.query(
+        "SELECT relname, spcname FROM pg_class c LEFT JOIN pg_tablespace t ON t.oid = c.reltablespace WHERE relname LIKE 'idle%' ORDER BY relname",
+      );
+    const before = await spaces();
+    expect(before).toEqual([
+      {relname: 'idle_one', spcname: 'fast'},
+      {relname: 'idle_two', spcname: null},
+    ]);
+    const acting = await createActing(server, {user: 'owner'});
+    const set = ['stats_age=0s', 'index=shop.idle_one,shop.idle_two'];
+    expect(await acting.run('drop-unused-indexes', {set, yes: true})).toBe(0);
+    expect(await spaces()).toEqual([]);
+    expect(await acting.undo('r1', {yes: true})).toBe(0);
+    expect(await spaces()).toEqual(before);
+    await server.query('DROP TABLE shop.orders');
+    await server.query('DROP TABLESPACE fast');
+    await server.query('DROP ROLE owner');
+  });
+
+  it('is built, although what belongs to it cannot be restored, and that is told', async () => {
+    await server.query('CREATE EXTENSION IF NOT EXISTS pg_stat_statements');
+    await server.query('CREATE INDEX idle_one ON shop.orders (n)');
+    await server.query("COMMENT ON INDEX shop.idle_one IS 'kept'");
+    await server.query('ALTER INDEX shop.idle_one DEPENDS ON EXTENSION pg_stat_statements');
+    const acting = await dropAgain();
+    await server.query('DROP EXTENSION pg_stat_statements');
+    expect(await acting.undo('r1', {yes: true})).toBe(7);
+    expect(acting.document().steps).toMatchObject([
+      {
+        outcome: 'applied',
+        message: 'done, but not what belongs to it: extension "pg_stat_statements" does not exist',
+      },
+    ]);
+    expect(await indexNamed(server, 'idle_one')).toMatchObject({is_valid: true});
+  });
+});
