@@ -8,6 +8,7 @@ import {
 import {createRunState} from '../core/engine/run-state.ts';
 import {AbortError, BugError, type ExitCode, exitCodes, usageError} from '../core/errors.ts';
 import {counted} from '../core/format.ts';
+import {jsonText} from '../core/json-text.ts';
 import type {Output} from '../core/ports.ts';
 import type {Plan} from '../core/recipe.ts';
 import {sanitise} from '../core/sanitise.ts';
@@ -75,7 +76,7 @@ export async function carryOutPlan(
     return exitCodes.interrupted;
   }
   const state = await follow(ports, planned, world);
-  ports.output.data(flags.json ? JSON.stringify(runDocument(plan, state), null, 2) : endText(state));
+  ports.output.data(flags.json ? jsonText(runDocument(plan, state), 2) : endText(state));
   // A journal that was lost in the middle of a run is no ordinary end.
   const isSaid = flags.json || state.exit_code === exitCodes.journal;
   if (isSaid && state.reason !== null)
@@ -86,9 +87,7 @@ export async function carryOutPlan(
 type Planned = {plan: Plan; target: Target; hash: string};
 
 function printPlan(output: Output, {plan, target, hash}: Planned, {json}: ConsentFlags): void {
-  output.data(
-    json ? JSON.stringify(planDocument(plan, target.id, hash), null, 2) : planText(plan, target.id, hash),
-  );
+  output.data(json ? jsonText(planDocument(plan, target.id, hash), 2) : planText(plan, target.id, hash));
 }
 
 /** Nothing to do is well, unless it is so because the server would refuse what was asked for. */
@@ -102,7 +101,7 @@ function printNothing(output: Output, {plan, target, hash}: Planned, {json}: Con
   const state = createRunState(plan, {run: '', target: target.id, plan_hash: hash});
   const done = {...state, status: 'done' as const, reason: 'nothing to do'};
   const document = {...runDocument(plan, done), run: null};
-  output.data(json ? JSON.stringify(document, null, 2) : planText(plan, target.id, hash));
+  output.data(json ? jsonText(document, 2) : planText(plan, target.id, hash));
 }
 
 async function isAgreed(ports: ConsentPorts, planned: Planned, flags: ConsentFlags): Promise<boolean> {

@@ -1,5 +1,6 @@
 import {type ExitCode, exitCodes} from '../core/errors.ts';
 import {counted} from '../core/format.ts';
+import {jsonText} from '../core/json-text.ts';
 import type {Output} from '../core/ports.ts';
 import {sanitise} from '../core/sanitise.ts';
 
@@ -14,7 +15,7 @@ export async function checkRecipes(
   {folder, json}: {folder: string; json: boolean},
 ): Promise<ExitCode> {
   const {files, problems} = await lint();
-  if (json) output.data(JSON.stringify({schema_version: 1, directory: folder, files, problems}, null, 2));
+  if (json) output.data(jsonText({schema_version: 1, directory: folder, files, problems}, 2));
   else {
     const lines = problems.map(({file, line, message}) => `${file}:${line}: ${message}`);
     const end = problems.length === 0 ? [`${counted(files, 'recipe')}, nothing wrong`] : [];

@@ -2,6 +2,7 @@ import {AbortError, type ExitCode, exitCodes} from '../core/errors.ts';
 import {type Comparison, isWorse} from '../core/health/baseline.ts';
 import type {Health, Level} from '../core/health/health.ts';
 import type {WatchedHealth} from '../core/health/watching.ts';
+import {jsonText} from '../core/json-text.ts';
 import type {Output} from '../core/ports.ts';
 
 export type CheckFormat = 'text' | 'json' | 'markdown' | 'nagios';
@@ -45,7 +46,7 @@ const printers: Record<CheckFormat, (report: Report) => Promise<string>> = {
   markdown: async whole => (await import('./check-markdown.ts')).healthMarkdown(whole),
   nagios: async whole => (await import('./check-nagios.ts')).nagiosLine(whole),
   json: async ({health, comparison}) =>
-    JSON.stringify(comparison === null ? health : {...health, baseline: comparison}, null, 2),
+    jsonText(comparison === null ? health : {...health, baseline: comparison}, 2),
 };
 
 function withComparison(given: Report): Report {

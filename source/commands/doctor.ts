@@ -1,5 +1,6 @@
 import {type ExitCode, exitCodes} from '../core/errors.ts';
 import {counted, formatMs, formatVersion} from '../core/format.ts';
+import {jsonText} from '../core/json-text.ts';
 import type {Output} from '../core/ports.ts';
 import {sanitise} from '../core/sanitise.ts';
 import type {DoctorCheck, DoctorReport} from '../core/server/doctor.ts';
@@ -12,7 +13,7 @@ export type DoctorPorts = {examine(): Promise<DoctorReport>; output: Output};
  */
 export async function doctor({examine, output}: DoctorPorts, flags: {json: boolean}): Promise<ExitCode> {
   const report = await examine();
-  output.data(flags.json ? JSON.stringify(report, null, 2) : reportText(report));
+  output.data(flags.json ? jsonText(report, 2) : reportText(report));
   return report.checks.some(({status}) => status === 'missing') ? exitCodes.findings : exitCodes.ok;
 }
 

@@ -1,6 +1,8 @@
 import {canonicalJson} from '../core/chain/canonical.ts';
 import type {JournalEntry} from '../core/chain/journal.ts';
 import {usageError} from '../core/errors.ts';
+import {escapeJson} from '../core/json-text.ts';
+import {shownLines} from '../core/reveal.ts';
 import {sanitise} from '../core/sanitise.ts';
 import {runsMarkdown} from './report-markdown.ts';
 import {rolloutsOf, runsOf} from './report-runs.ts';
@@ -12,7 +14,7 @@ import {rolloutsOf, runsOf} from './report-runs.ts';
 export function exportJournal(entries: readonly JournalEntry[], format: string): string {
   switch (format) {
     case 'jsonl':
-      return entries.map(canonicalJson).join('\n');
+      return entries.map(entry => escapeJson(canonicalJson(entry))).join('\n');
     case 'csv':
       return csvOf(entries);
     case 'markdown':
@@ -68,7 +70,7 @@ function contentOf(entry: JournalEntry): Record<string, unknown> {
   const {subject, title} = entry.content;
   if (entry.content.kind !== 'sql') return {subject, title};
   const {text, values} = entry.content.apply;
-  return {subject, title, sql: text, values: JSON.stringify(values)};
+  return {subject, title, sql: shownLines(text).join('\n'), values: escapeJson(JSON.stringify(values))};
 }
 
 /** What a spreadsheet would take for a formula gets a quote before it, as OWASP advises. */

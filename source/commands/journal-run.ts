@@ -1,6 +1,6 @@
 import {actedAs, type JournalEntry} from '../core/chain/journal.ts';
+import {stepText} from '../core/engine/step-text.ts';
 import {formatMs} from '../core/format.ts';
-import {type Sql, type SqlStep, type Verification, withoutUndoText} from '../core/step.ts';
 
 type Event<Name extends JournalEntry['event']> = Extract<JournalEntry, {event: Name}>;
 type Content = Event<'intent'>['content'];
@@ -89,60 +89,15 @@ function stepLines(
     ...(outcome?.measures ?? []).flatMap(measureLines),
   ];
   const [first, ...rest] = intent
-    ? [
-        intent.content.title,
-        ...contentLines(intent.content, before),
-        ...meansLines(intent.content, before),
-        ...outcomeLines,
-      ]
+    ? [intent.content.title, ...contentLines(intent.content, before), ...outcomeLines]
     : outcomeLines;
   return [`${step + 1}. ${first}`, ...rest.map(line => `   ${line}`)];
 }
 
-/** Where only the values differ from the act before, the statement stands once. */
+/** All that was sent and what it rested on; where only the values differ from the act before, the statement stands once. */
 function contentLines(content: Content, before: Content | undefined): string[] {
-  if (content.kind === 'advice') return [content.text];
-  if (content.kind === 'file') return [content.path, ...content.diff];
-  const {text, values} = content.apply;
-  const isRepeated = before?.kind === 'sql' && before.apply.text === text;
-  const shown = values.map((value, at) => `$${at + 1} = ${JSON.stringify(value)}`).join(', ');
-  return [...(isRepeated ? [] : text.split('\n')), ...(shown === '' ? [] : [shown])];
-}
-
-/** How it was made sure of, and what takes it back; once where the act before has the same. */
-function meansLines(content: Content, before: Content | undefined): string[] {
-  if (content.kind !== 'sql') return [];
-  const earlier = before?.kind === 'sql' ? meansOf(before).map(({text}) => text) : [];
-  return meansOf(content).flatMap(({text, values = ''}, at) => (text === earlier[at] ? [] : [text + values]));
-}
-
-/** Lines, and apart from them the values: where only those differ there is nothing to say again. */
-type Means = {text: string; values?: string};
-
-function meansOf({subject, settings = {}, guard, verify, undo, lock, timeout_ms}: SqlStep): Means[] {
-  const set = Object.entries(settings).map(([name, value]) => `${name} = ${value}`);
-  const limits = `lock ${lock}; at most ${formatMs(timeout_ms)}`;
-  return [
-    {text: `on ${subject}; ${limits}${set.length === 0 ? '' : `; with ${set.join(', ')}`}`},
-    {text: `verified by ${checkText(verify)}`, values: valuesText(verify.query)},
-    typeof undo === 'string'
-      ? {text: withoutUndoText({undo}) ?? ''}
-      : {text: `undone by ${oneLine(undo.apply)}`, values: valuesText(undo.apply)},
-    ...(guard === undefined ? [] : [{text: `only if ${checkText(guard)}`, values: valuesText(guard.query)}]),
-  ];
-}
-
-function checkText({query, expect: {column, op, value}}: Verification): string {
-  return `${column} ${op} ${JSON.stringify(value)} of ${oneLine(query)}`;
-}
-
-function oneLine({text}: Sql): string {
-  return text.replace(/\s+/g, ' ');
-}
-
-function valuesText({values}: Sql): string {
-  const given = values.map((value, at) => `$${at + 1} = ${JSON.stringify(value)}`).join(', ');
-  return given === '' ? '' : ` (${given})`;
+  const {body} = stepText(content, before);
+  return content.kind === 'sql' ? [`on ${content.subject}`, ...body] : body;
 }
 
 /** What has taken it back, and how the rest is. */

@@ -3,6 +3,7 @@ import {type ChainVerdict, genesisHash, type UnfinishedIntent} from '../core/cha
 import {undoStateOf} from '../core/engine/undo.ts';
 import {type ExitCode, exitCodes, usageError} from '../core/errors.ts';
 import {counted} from '../core/format.ts';
+import {jsonText} from '../core/json-text.ts';
 import type {Output} from '../core/ports.ts';
 import {sanitise} from '../core/sanitise.ts';
 import {exportJournal} from './journal-export.ts';
@@ -177,5 +178,5 @@ function headOf(entries: readonly JournalEntry[]): string {
 }
 
 function printJson(output: Output, document: object): void {
-  output.data(JSON.stringify(document, null, 2));
+  output.data(jsonText(document, 2));
 }

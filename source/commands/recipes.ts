@@ -1,4 +1,5 @@
 import {type ExitCode, exitCodes} from '../core/errors.ts';
+import {jsonText} from '../core/json-text.ts';
 import type {Output} from '../core/ports.ts';
 import type {Recipe} from '../core/recipe.ts';
 import {sanitise} from '../core/sanitise.ts';
@@ -10,7 +11,7 @@ export type RecipesPorts = {recipes: readonly Recipe[]; output: Output};
 export function listRecipes({recipes, output}: RecipesPorts, flags: {json: boolean}): ExitCode {
   output.data(
     flags.json
-      ? JSON.stringify(toDocument(recipes), null, 2)
+      ? jsonText(toDocument(recipes), 2)
       : recipes.map(recipe => recipeText(recipe, output.columns)).join('\n\n'),
   );
   return exitCodes.ok;

@@ -1,4 +1,5 @@
 import {type ExitCode, exitCodes} from '../core/errors.ts';
+import {jsonText} from '../core/json-text.ts';
 import type {Output} from '../core/ports.ts';
 import type {ReplayDocument} from '../core/replay.ts';
 
@@ -21,7 +22,7 @@ export async function replay(
   {json, markdown}: {json: boolean; markdown: boolean},
 ): Promise<ExitCode> {
   const document = await measure();
-  if (json) output.data(JSON.stringify(document, null, 2));
+  if (json) output.data(jsonText(document, 2));
   else if (markdown) output.data(toMarkdown(document));
   else output.data(toText(document, output.columns));
   if (isInterrupted()) return exitCodes.interrupted;

@@ -2,6 +2,7 @@ import type {JournalEvent, ProcessIdentity} from '../core/chain/journal.ts';
 import {AbortError, type ExitCode, exitCodes, usageError} from '../core/errors.ts';
 import {formatAge} from '../core/format.ts';
 import type {WatchedHealth} from '../core/health/watching.ts';
+import {jsonText} from '../core/json-text.ts';
 import type {Journal, Output} from '../core/ports.ts';
 import type {Finding} from '../core/recipe.ts';
 import {
@@ -66,9 +67,7 @@ export async function runRollout(
 ): Promise<ExitCode> {
   requireStages(plan.plan, flags.approved);
   if (flags.dryRun) {
-    ports.output.data(
-      flags.json ? JSON.stringify(rolloutDocument(plan, null), null, 2) : rolloutPlanText(plan),
-    );
+    ports.output.data(flags.json ? jsonText(rolloutDocument(plan, null), 2) : rolloutPlanText(plan));
     return exitCodes.ok;
   }
   const rollout = await openRollout(ports, plan, flags);
@@ -95,7 +94,7 @@ export async function showRollout(
   flags: {json: boolean},
 ): Promise<ExitCode> {
   const state = lastRollout(await journal.read(), plan.hash, plan.plan.stages.length);
-  output.data(flags.json ? JSON.stringify(rolloutDocument(plan, state), null, 2) : rolloutText(plan, state));
+  output.data(flags.json ? jsonText(rolloutDocument(plan, state), 2) : rolloutText(plan, state));
   return exitCodes.ok;
 }
 
@@ -235,9 +234,7 @@ async function end(rollout: Rollout): Promise<ExitCode> {
   const reason = failed ? `stage ${failed.name} failed` : null;
   await record(rollout, plan.plan.stages[0], {event: 'end', status, reason, after: {}});
   state.ended = status;
-  ports.output.data(
-    flags.json ? JSON.stringify(rolloutDocument(plan, state), null, 2) : rolloutText(plan, state),
-  );
+  ports.output.data(flags.json ? jsonText(rolloutDocument(plan, state), 2) : rolloutText(plan, state));
   if (failed === null) return exitCodes.ok;
   return state.is_command_failure || isLeft ? exitCodes.actFailed : exitCodes.findings;
 }

@@ -1,7 +1,18 @@
 import type {RunState, SlotReading} from '../core/engine/engine.ts';
 import type {RunStep} from '../core/engine/run-state.ts';
 import type {Plan} from '../core/recipe.ts';
-import type {Step} from '../core/step.ts';
+import {redactDeep, redactSecrets} from '../core/redact.ts';
+import {maskSecrets, secretParameters} from '../core/sql-secrets.ts';
+import {
+  type Cleanup,
+  type PinnedSql,
+  type Sql,
+  type Step,
+  secretReason,
+  type Undo,
+  undoOf,
+  type Verification,
+} from '../core/step.ts';
 
 /** `run --dry-run --json`: what would be done, and the hash to approve it by. */
 export function planDocument(plan: Plan, target: string, hash: string) {
@@ -35,9 +46,61 @@ function stepDocument(step: Step) {
   const {kind, title, subject} = step;
   if (step.kind === 'advice') return {kind, title, subject, text: step.text, undo: null, lock: 'none'};
   if (step.kind === 'file')
-    return {kind, title, subject, path: step.path, diff: step.diff.join('\n'), undo: 'before', lock: 'none'};
-  const undo = typeof step.undo === 'string' ? step.undo : step.undo.apply.text;
-  return {kind, title, subject, sql: step.apply.text, values: step.apply.values, undo, lock: step.lock};
+    return {
+      ...{kind, title, subject, path: step.path, diff: redactSecrets(step.diff.join('\n')), lock: 'none'},
+      ...(step.holds_secret ? {undo: 'irreversible', undo_reason: secretReason} : {undo: 'before'}),
+    };
+  const {lock, measures = [], transaction, timeout_ms} = step;
+  const undo = undoOf(step);
+  return {
+    ...{kind, title, subject, ...meansDocument(step), lock, transaction, timeout_ms},
+    measures: measures.map(({name, query}) => ({name, ...sqlDocument(query)})),
+    undo: undo === null ? step.undo : maskSecrets(undo.apply.text),
+    undo_step: undo === null ? null : meansDocument(undo),
+    ...(step.holds_secret && {undo_reason: secretReason}),
+  };
+}
+
+type AnySql = Sql | PinnedSql;
+
+/** Every statement of an act or of its undo; null where it has none of a kind. */
+function meansDocument({
+  apply,
+  guard,
+  settings,
+  proof,
+  afterwards = [],
+  pins,
+  verify,
+  cleanup,
+}: Omit<Undo, 'undo'>) {
+  return {
+    ...sqlDocument(apply),
+    guard: guard === undefined ? null : checkDocument(guard),
+    settings: redactDeep(settings ?? {}),
+    proof: proof === undefined ? null : checkDocument(proof),
+    afterwards: afterwards.map(sqlDocument),
+    pins: pins === undefined ? null : sqlDocument(pins),
+    verify: checkDocument(verify),
+    cleanup: cleanup === undefined ? null : cleanupDocument(cleanup),
+  };
+}
+
+function cleanupDocument({guard, apply, settings}: Cleanup) {
+  return {guard: checkDocument(guard), settings: redactDeep(settings ?? {}), ...sqlDocument(apply)};
+}
+
+function checkDocument({query, expect}: Verification<AnySql>) {
+  return {...sqlDocument(query), expect: redactDeep(expect)};
+}
+
+/** As it is executed, but for the secrets in it. */
+function sqlDocument({text, values}: AnySql) {
+  const secret = secretParameters(text);
+  return {
+    sql: maskSecrets(text),
+    values: values.map((value, at) => (secret.has(at + 1) ? '***' : redactDeep(value))),
+  };
 }
 
 function outcomeOf(step: RunStep | undefined) {

@@ -1,7 +1,7 @@
 import type {RunState} from '../core/engine/engine.ts';
 import {groupLeftAlone, type LeftAlone} from '../core/engine/left-alone.ts';
 import {countOutcomes, type RunStep} from '../core/engine/run-state.ts';
-import {hasLongGuard, stepText} from '../core/engine/step-text.ts';
+import {stepText} from '../core/engine/step-text.ts';
 import {formatMs, formatRatio} from '../core/format.ts';
 import type {Plan} from '../core/recipe.ts';
 import {sanitise} from '../core/sanitise.ts';
@@ -16,7 +16,6 @@ export function planText(plan: Plan, target: string, hash: string): string {
     ...plan.steps.flatMap((step, index) => numberedLines(step, index, plan)),
     ...(plan.left_alone.length > 0 ? ['', 'left alone'] : []),
     ...groupLeftAlone(plan.left_alone).flatMap(leftAloneLines),
-    ...(hasLongGuard(plan.steps) ? ['', 'guards in --json'] : []),
     '',
     `plan ${hash}`,
   ]

@@ -1,4 +1,5 @@
 import {type ExitCode, exitCodes} from '../core/errors.ts';
+import {jsonText} from '../core/json-text.ts';
 import type {Output} from '../core/ports.ts';
 import type {Snapshot, Statement} from '../core/snapshot.ts';
 
@@ -17,7 +18,7 @@ export async function snapshot(
   flags: {rates_over_ms: number | null},
 ): Promise<ExitCode> {
   const reading = await read(flags);
-  output.data(JSON.stringify(toDocument(reading), null, output.isTty ? 2 : 0));
+  output.data(jsonText(toDocument(reading), output.isTty ? 2 : 0));
   for (const {section, reason, remedy} of reading.unavailable) {
     output.talk(`${section}: ${reason}. ${remedy}`);
   }

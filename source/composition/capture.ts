@@ -3,6 +3,7 @@ import path from 'node:path';
 import type {Call} from '../commands/parse-call.ts';
 import {AbortError, type ExitCode, exitCodes, usageError} from '../core/errors.ts';
 import {counted} from '../core/format.ts';
+import {jsonText} from '../core/json-text.ts';
 import {sanitise} from '../core/sanitise.ts';
 import type {PrismaSettings} from '../core/target.ts';
 import {toAbortError} from '../postgres/connection-errors.ts';
@@ -108,7 +109,7 @@ async function capture(
     },
   });
   const url = addressOf(request, proxy.port);
-  output.data(json ? JSON.stringify({schema_version: 1, url}) : url);
+  output.data(json ? jsonText({schema_version: 1, url}) : url);
   tell(
     'let the application connect to this address, with its password, and do the one request; Ctrl-C ends it',
   );

@@ -64,9 +64,11 @@ export async function runConsole(shell: Shell, request: ConnectionRequest, flags
       },
       explain: async statement => {
         const {explainStatement} = await import('../postgres/explain.ts');
-        const {bare, request: used, server_version_num} = requireConnection(watching);
+        const {readStatementText} = await import('../postgres/statement-text.ts');
+        const connection = requireConnection(watching);
+        const {bare, request: used, server_version_num} = connection;
         const {lines, how} = await explainStatement(bare, {
-          query: statement.query ?? '',
+          query: await readStatementText(connection, statement),
           database: statement.datname ?? '',
           connected_database: used.database,
           server_version_num,

@@ -1,5 +1,6 @@
 import type {Flags} from '../commands/parse-call.ts';
 import {type ExitCode, exitCodes, usageError} from '../core/errors.ts';
+import {jsonText} from '../core/json-text.ts';
 import {type Demo, startDemo} from '../demo/demo.ts';
 import type {ConnectionRequest} from '../postgres/connection-request.ts';
 import {intervalOf} from './flag-values.ts';
@@ -50,7 +51,7 @@ async function serve(
   {url, rescueUrl}: Demo,
   {json, signal}: {json: boolean; signal: AbortSignal},
 ): Promise<ExitCode> {
-  output.data(json ? JSON.stringify({schema_version: 1, url, rescue_url: rescueUrl}) : url);
+  output.data(json ? jsonText({schema_version: 1, url, rescue_url: rescueUrl}) : url);
   output.talk(`poolctl demo: where every slot is taken, POOLCTL_RESCUE_URL=${rescueUrl}`);
   output.talk('poolctl demo: it is there until Ctrl-C');
   // A signal alone does not keep the process running.

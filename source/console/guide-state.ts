@@ -1,5 +1,5 @@
 import type {RunStep} from '../core/engine/run-state.ts';
-import {hasLongGuard} from '../core/engine/step-text.ts';
+import {hasFolded} from '../core/engine/step-text.ts';
 import type {Facts} from '../core/facts/facts.ts';
 import type {Parameter, ParameterValues, Plan, Recipe} from '../core/recipe.ts';
 import type {Step} from '../core/step.ts';
@@ -94,7 +94,7 @@ export function isSweeping(guide: Guide): boolean {
 
 /** The preview has guards that are folded as long as nobody asks for them. */
 export function canBeUnfolded({stage, plan}: Guide): boolean {
-  return stage === 'preview' && plan !== null && hasLongGuard(plan.steps);
+  return stage === 'preview' && plan !== null && hasFolded(plan.steps);
 }
 
 /** The session that the step under way waits for, as far as the server tells. */

@@ -1,5 +1,5 @@
 import {secretsByPlace} from './sql-secrets.ts';
-import {mayGoOn, type SqlToken, sqlTokens} from './sql-tokens.ts';
+import {coarseTokens, mayGoOn, type SqlToken, sqlTokens} from './sql-tokens.ts';
 
 /**
  * A statement without its literals, comments and line breaks: strings, numbers, bit strings and dollar quotes
@@ -7,7 +7,9 @@ import {mayGoOn, type SqlToken, sqlTokens} from './sql-tokens.ts';
  * (track_activity_query_size) loses the rest.
  */
 export function redactLiterals(sql: string): string {
-  return render(sqlTokens(sql), ({kind}) => kind === 'string' || kind === 'number')
+  const tokens = sqlTokens(sql);
+  const isSecret = secretIn(sql, tokens);
+  return render(tokens, token => token.kind === 'string' || token.kind === 'number' || isSecret(token))
     .replace(/\s+/g, ' ')
     .trim();
 }
@@ -20,16 +22,24 @@ export function redactLiterals(sql: string): string {
  * and ALTER DATABASE in place and cannot read a text that was cut off.
  */
 export function shownStatement(sql: string): string {
-  if (!mayHoldLiteral.test(sql)) return sql;
+  const mayHoldSecret = mayNameSecret.test(sql);
+  if (!mayHoldSecret && !mayHoldLiteral.test(sql)) return sql;
+  if (!mayHoldSecret) return render(coarseTokens(sql), ({kind}) => kind === 'string').trim();
   const tokens = sqlTokens(sql);
-  const secrets = secretName.test(sql) ? secretsByPlace(tokens) : null;
-  return render(tokens, token => token.kind === 'string' || (secrets?.has(token) ?? false)).trim();
+  const isSecret = secretIn(sql, tokens);
+  return render(tokens, token => token.kind === 'string' || isSecret(token)).trim();
+}
+
+function secretIn(sql: string, tokens: readonly SqlToken[]): (token: SqlToken) => boolean {
+  const secrets = mayNameSecret.test(sql) ? secretsByPlace(tokens) : null;
+  return token => token.kind !== 'parameter' && (secrets?.has(token) ?? false);
 }
 
 /** Asked of every new text: most of an application's have parameters and nothing else. */
-const mayHoldLiteral =
-  /'|--|\/\*|\$(?!\d)|passw|passphrase|pwd|secret|token|key|pin|otp|cvv|cvc|credential|authorization/i;
-const secretName = /passw|passphrase|passcode|pwd|secret|token|key|pin|otp|cvv|cvc|credential|authorization/i;
+const mayHoldLiteral = /'|--|\/\*|\$(?!\d)/;
+/** What a name of a secret has in it, in any case and plural. */
+const mayNameSecret =
+  /passw|passphrase|passcode|pwd|secret|token|(?:api|access|private|signing|encryption|auth)[_-]?key|credential|authorization|(?:^|[^a-z])(?:pin|otp|cvv|cvc)s?(?:[^a-z]|$)/i;
 
 function render(tokens: readonly SqlToken[], isMasked: (token: SqlToken) => boolean): string {
   let shown = '';

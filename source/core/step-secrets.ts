@@ -7,7 +7,9 @@ import type {FileStep, Sql, SqlStep, Step, Verification} from './step.ts';
 export function withoutSecretUndo(step: Step): Step {
   if (step.kind === 'file') return holdsSecretChange(step) ? {...step, holds_secret: true} : step;
   if (step.kind !== 'sql' || typeof step.undo === 'string') return step;
-  const isSecret = holdsSecretSetting(step) || isWithheld(withhold(step.undo));
+  // How the undo is taken back in turn is that undo's affair.
+  const {undo: _, ...undo} = step.undo;
+  const isSecret = holdsSecretSetting(step) || isWithheld(withhold(undo));
   return isSecret ? {...step, undo: 'irreversible', holds_secret: true} : step;
 }
 

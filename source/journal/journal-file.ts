@@ -10,6 +10,7 @@ import {
 } from '../core/chain/journal-chain.ts';
 import {journaled} from '../core/chain/journaled.ts';
 import {AbortError, exitCodes} from '../core/errors.ts';
+import {escapeJson} from '../core/json-text.ts';
 import type {Journal} from '../core/ports.ts';
 import {type Claim, claimEntry, removeOldClaims} from './claim.ts';
 import {inspect, underWay, unfinishedOf, verify} from './inspect.ts';
@@ -138,7 +139,7 @@ async function appendClaimed(
     if (draft.event === 'outcome' && context.outcomes.has(draft)) return null;
     if (torn.length > 0) await putAside(context, file, {torn, end: verified.end});
     const entry = chainEntry(journaled(draft), verified, context.now().toISOString(), sha256);
-    const line = canonicalJson(entry);
+    const line = escapeJson(canonicalJson(entry));
     await writeLine(handle, `${line}\n`, verified.end);
     isWritten = true;
     await handle.sync();

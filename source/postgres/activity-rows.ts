@@ -1,8 +1,9 @@
 import {parseTags} from '../core/reading/tags.ts';
+import {redactDeep} from '../core/redact.ts';
+import {shownStatement} from '../core/shown-sql.ts';
 import {type Backend, type BackendState, type BackgroundWorker, backendStates} from '../core/snapshot.ts';
 import type {Names} from './names.ts';
 import type {ActivityRow} from './queries/activity.ts';
-import {withoutSecrets} from './without-secrets.ts';
 
 /** Everything one reading of the activity says. */
 export type Activity = {
@@ -129,8 +130,8 @@ function remember(row: ActivityRow, before: Remembered | undefined, isRepeated: 
     query_us,
     query_start: isoOrNull(query_us),
     raw: query,
-    query: withoutSecrets(query),
-    tags: query?.includes('/*') ? parseTags(query) : noTags,
+    query: query === null ? null : shownStatement(query),
+    tags: query?.includes('/*') ? redactDeep(parseTags(query)) : noTags,
   };
 }
 

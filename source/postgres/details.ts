@@ -1,11 +1,11 @@
 import {formatAge} from '../core/format.ts';
+import {shownStatement} from '../core/shown-sql.ts';
 import type {SessionIdentity} from '../core/snapshot.ts';
 import {inTime} from './in-time.ts';
 import type {PgClient} from './pg-client.ts';
 import {pickVariant} from './queries/query.ts';
 import {type SessionLockRow, sessionLocksQuery} from './queries/session-locks.ts';
 import {type SessionQueryRow, sessionQueryQuery} from './queries/session-query.ts';
-import {withoutSecrets} from './without-secrets.ts';
 
 type SessionLock = {
   locktype: string;
@@ -45,7 +45,11 @@ export async function readSessionDetail(
   const [row] = queries.rows;
   if (row === undefined || !isSame(row[0], session.backend_start))
     return {is_gone: true, query: null, locks: []};
-  return {is_gone: false, query: withoutSecrets(row[1]), locks: locks.rows.map(toLock)};
+  return {
+    is_gone: false,
+    query: row[1] === null ? null : shownStatement(row[1]),
+    locks: locks.rows.map(toLock),
+  };
 }
 
 /** A hidden backend_start cannot be compared; milliseconds tell one session of a pid from the next. */

@@ -6,6 +6,7 @@ import type {PresentIndex} from '../core/indexes/present.ts';
 import type {Columns} from '../core/indexes/shape.ts';
 import {estimateSize} from '../core/indexes/size.ts';
 import {definitionOf, type IndexSpec} from '../core/indexes/spec.ts';
+import {shownStatement} from '../core/shown-sql.ts';
 import type {Connection} from './connect.ts';
 import {type HypotheticalPlan, type PlanSummary, planHypothetically} from './hypothetical.ts';
 import type {SqlParser} from './parse-sql.ts';
@@ -101,7 +102,10 @@ function createAsking({bare}: Connection, {parser, hypopg_schema, search_path, s
       if (/^(08|57P)/.test((error as {code?: string}).code ?? '08')) throw error;
       const [reason = ''] = String((error as Error).message).split('\n');
       if (!told.has(statement))
-        skipped.push({what: statement.query, reason: `the server does not plan it: ${reason}`});
+        skipped.push({
+          what: shownStatement(statement.query),
+          reason: `the server does not plan it: ${reason}`,
+        });
       told.add(statement);
       return null;
     }

@@ -1,5 +1,6 @@
 import {type StatementCounters, withStatementRates} from '../core/reading/rates.ts';
 import {chooseWatched, parseScan, type StatementScan} from '../core/reading/statement-scan.ts';
+import {shownStatement} from '../core/shown-sql.ts';
 import type {Statement, StatementsInfo} from '../core/snapshot.ts';
 import {isoTime} from './iso-time.ts';
 import type {Names} from './names.ts';
@@ -9,7 +10,6 @@ import {type StatementRow, statementsQuery} from './queries/statements.ts';
 import {type StatementsInfoRow, statementsInfoQuery} from './queries/statements-info.ts';
 import {type StatementsScanRow, statementsScanQuery} from './queries/statements-scan.ts';
 import type {Run} from './run-query.ts';
-import {withoutSecrets} from './without-secrets.ts';
 
 /** What to read of the statements in one round trip. */
 export type StatementsWanted = {
@@ -115,7 +115,7 @@ export function createStatementsReader(
     for (const queryid of queryids) askedFor.add(queryid);
     for (const row of await run<StatementTextRow>(variant(statementTextsQuery), [queryids])) {
       if (row[4]) own.add(textKey(row));
-      texts.set(textKey(row), withoutSecrets(row[3]));
+      texts.set(textKey(row), row[3] === null ? null : shownStatement(row[3]));
     }
   }
 

@@ -1,5 +1,6 @@
 import {brotliDecompressSync, constants, createBrotliCompress} from 'node:zlib';
 import {usageError} from '../core/errors.ts';
+import {jsonText} from '../core/json-text.ts';
 import type {Severity} from '../core/recipe.ts';
 import type {Snapshot, StatementRates} from '../core/snapshot.ts';
 import type {Kept, Loss} from '../core/tape.ts';
@@ -46,7 +47,7 @@ export function createEncoder(): Encoder {
         ...(hasStatements && {has_statements: true}),
         ...(isKey && beginning(track)),
       };
-      const payload = await stream.write(`${JSON.stringify(line)}\n`);
+      const payload = await stream.write(`${jsonText(line)}\n`);
       return {kind: isKey ? 'key' : 'delta', at_ms: Date.parse(snapshot.at), severity, payload};
     },
     restart() {

@@ -1,11 +1,12 @@
 import {usageError} from '../core/errors.ts';
+import {jsonText} from '../core/json-text.ts';
 
 /** The first line of a recording: what it is, so that `file` and a person can tell. */
 export type Header = {poolctl_recording: 1; target: string};
 
 export function writeHeader(target: string): Buffer {
   const header: Header = {poolctl_recording: 1, target};
-  return Buffer.from(`${JSON.stringify(header)}\n`);
+  return Buffer.from(`${jsonText(header)}\n`);
 }
 
 /** Whether a file begins as a recording does. */

@@ -108,11 +108,11 @@ it('tells a run as a story: what was asked for, each act with its outcome, and t
     'entry 1, hash HASH',
     '',
     '1. end session 4711',
+    '   on backend:4711',
     '   SELECT pg_terminate_backend($1)',
     '   $1 = 4711',
-    '   on backend:4711; lock none; at most 1.00s',
-    '   verified by remaining = 0 of SELECT 1',
-    '   cannot be undone',
+    '   verified by SELECT 1 says remaining = 0',
+    '   at most 1.00s; lock: none; cannot be undone',
     '   TIME  verified, 3.00ms',
     '   scans: 0 before, 7 after',
     '   plan before',
@@ -122,8 +122,8 @@ it('tells a run as a story: what was asked for, each act with its outcome, and t
     '     unknown',
     '',
     '2. end session 4712',
+    '   on backend:4712',
     '   $1 = 4712',
-    '   on backend:4712; lock none; at most 1.00s',
     '   TIME  no outcome was written: unknown, verify',
     '',
     '3. TIME  skipped: changed since the preview, 3.00ms',
@@ -193,9 +193,12 @@ it('tells how an act was guarded and what takes it back, or what has', async () 
   await journal.append({...head, event: 'intent', step: 0, content});
   expect(await show(['show', 'r1'], false)).toBe(0);
   const text = data.at(-1) ?? '';
-  expect(text).toContain('on index:orders_idx; lock share; at most 1.00s; with lock_timeout = 5s');
-  expect(text).toContain(`only if n = 0 of ${query.text} ($1 = "orders_idx")`);
-  expect(text).toContain('undone by DROP INDEX CONCURRENTLY orders_idx');
+  // As the preview showed it.
+  expect(text).toContain('on index:orders_idx\n');
+  expect(text).toContain("SET lock_timeout = '5s'");
+  expect(text).toContain(`only if ${query.text} with $1 = "orders_idx" says n = 0`);
+  expect(text).toContain('at most 1.00s; lock: share; undo: DROP INDEX CONCURRENTLY orders_idx');
+  expect(text).toContain(`undo verified by ${query.text} with $1 = "orders_idx" says n = 0`);
   expect(text).toMatch(/\npoolctl undo r1 takes it back$/);
 });
 

@@ -1,4 +1,5 @@
-import {stepLines as describeStep, type StepLine} from '../../core/engine/step-text.ts';
+import type {StepLine} from '../../core/engine/step-lines.ts';
+import {stepLines as describeStep} from '../../core/engine/step-text.ts';
 import type {Step} from '../../core/step.ts';
 import type {Line, Role} from '../screen/line.ts';
 import {indented, shorten} from './text-lines.ts';

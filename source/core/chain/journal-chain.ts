@@ -1,3 +1,4 @@
+import {escapeJson} from '../json-text.ts';
 import {canonicalJson, canonicalMembers, joinMembers} from './canonical.ts';
 import type {JournalDraft, JournalEntry} from './journal.ts';
 import {createRunTracker, type IsThere} from './under-way.ts';
@@ -37,7 +38,9 @@ function linkProblem(line: string, entry: JournalEntry, end: ChainEnd, sha256: S
   if (seq !== end.seq + 1) return `entry ${end.seq + 1} is missing: entry ${seq} stands in its place`;
   if (previous !== end.hash) return `entry ${seq} does not follow the one before it`;
   const members = canonicalMembers(entry);
-  if (joinMembers(members) !== line)
+  const text = joinMembers(members);
+  // Older lines have as they are what a terminal might obey.
+  if (line !== escapeJson(text) && line !== text)
     return `entry ${seq} is not written as poolctl writes it (a key given twice, or other white space)`;
   const body = joinMembers(members.filter(([key]) => key !== 'hash' && key !== 'previous'));
   return sha256(`${previous}\n${body}`) === hash ? null : `entry ${seq} was changed after it was written`;

@@ -1,28 +1,26 @@
-import {type Sql, type SqlStep, type Step, type Verification, withoutUndoText} from '../step.ts';
-
-/** One line of what a step does, still to be sanitised and wrapped, and what it tells. */
-export type StepLine = {
-  kind:
-    | 'text'
-    | 'path'
-    | 'diff'
-    | 'guard'
-    | 'folded'
-    | 'setting'
-    | 'statement'
-    | 'proof'
-    | 'afterwards'
-    | 'values'
-    | 'cleanup'
-    | 'undo'
-    | 'irreversible'
-    | 'unneeded';
-  text: string;
-};
+import {formatMs} from '../format.ts';
+import {
+  type Cleanup,
+  type Measure,
+  type SqlStep,
+  type Step,
+  type Undo,
+  undoOf,
+  withoutUndoText,
+} from '../step.ts';
+import {
+  checkLines,
+  linesOf,
+  queryLines,
+  type StepLine,
+  settingLines,
+  sqlLines,
+  valueLines,
+} from './step-lines.ts';
 
 /**
  * A step as a preview shows it, in lines still to be sanitised and wrapped: all that is sent, in its order. Where
- * only the values differ from the step before, `head` is null and the statement is not repeated. Long guards are folded.
+ * only the values differ from the step before, `head` is null and the statement is not repeated.
  */
 export function stepText(
   step: Step,
@@ -30,7 +28,7 @@ export function stepText(
   explanation: readonly string[] = [],
 ): {head: string | null; body: string[]} {
   const head = isRepeated(step, before) ? null : titleBeside(step, explanation);
-  return {head, body: stepLines(step, {before, isFolded: true}).map(({text}) => text)};
+  return {head, body: stepLines(step, {before}).map(({text}) => text)};
 }
 
 /** A session that a line of the explanation describes, after its pid, is not described again: `end session 4711`. */
@@ -42,94 +40,114 @@ export function titleBeside({title, subject}: Step, explanation: readonly string
   return isDescribed ? title.replace(described, '') : title;
 }
 
-/** The same, without its title and each line by its kind. `isFolded`: of a long guard what it means, in one line. */
+type Folding = {isFolded: boolean};
+
+/**
+ * The same, without its title and each line by its kind. `isFolded`: of long guards and verifications what they mean,
+ * in one line, and of the undo its statement.
+ */
 export function stepLines(
   step: Step,
   {before, isFolded = false}: {before?: Step | undefined; isFolded?: boolean} = {},
 ): StepLine[] {
   if (step.kind === 'advice') return linesOf('text', step.text);
-  if (step.kind === 'file')
-    return [{kind: 'path', text: step.path}, ...step.diff.map((text): StepLine => ({kind: 'diff', text}))];
-  const values = valueLine(step.apply).map((text): StepLine => ({kind: 'values', text}));
-  return isRepeated(step, before) ? values : [...actLines(step, isFolded), ...values, ...endLines(step)];
+  if (step.kind === 'file') {
+    const lines = [step.path, ...step.diff].flatMap((text, at) => linesOf(at === 0 ? 'path' : 'diff', text));
+    const reason = step.holds_secret
+      ? linesOf('irreversible', withoutUndoText({undo: 'irreversible', holds_secret: true}) ?? '')
+      : [];
+    return [...lines, ...reason];
+  }
+  const values = valueLines('values', step.apply);
+  if (isRepeated(step, before)) return [...values, ...verifiedValues(step)];
+  return [...actLines(step, {isFolded}), ...values, ...endLines(step, {isFolded})];
 }
 
-/** Whether any of these steps has a guard that is shown folded. */
-export function hasLongGuard(steps: readonly Step[]): boolean {
+/** Whether anything of these steps is folded. */
+export function hasFolded(steps: readonly Step[]): boolean {
   return steps.some(
-    step => step.kind === 'sql' && step.guard !== undefined && isLong(`only if ${describeGuard(step.guard)}`),
+    step => stepLines(step).length > stepLines(step, {isFolded: true}).length || isShortened(step),
   );
 }
 
+function isShortened(step: Step): boolean {
+  return stepLines(step, {isFolded: true}).some(({kind}) => kind === 'folded');
+}
+
+/** What is the same of two steps that differ in their values alone. */
 function isRepeated(step: Step, before: Step | undefined): boolean {
   if (step.kind !== 'sql' || before?.kind !== 'sql') return false;
-  const constant = (each: SqlStep) => JSON.stringify([...actLines(each, false), ...endLines(each)]);
-  return constant(before) === constant(step);
+  return constantOf(before) === constantOf(step);
+}
+
+function constantOf({title: _t, subject: _s, apply, verify, ...rest}: SqlStep): string {
+  const {query, expect} = verify;
+  return JSON.stringify([apply.text, query.text, expect, rest]);
 }
 
 /** What guards the act, what is set for it, and the act itself. */
-function actLines({guard, settings = {}, apply, proof}: SqlStep, isFolded: boolean): StepLine[] {
+function actLines({guard, settings = {}, apply}: SqlStep, {isFolded}: Folding): StepLine[] {
   return [
-    ...(guard === undefined ? [] : checkLines('guard', guard, isFolded)),
-    ...Object.entries(settings).flatMap(([name, value]) => linesOf('setting', `SET ${name} = '${value}'`)),
-    ...linesOf('statement', apply.text),
-    ...(proof === undefined ? [] : checkLines('proof', proof, isFolded)),
+    ...(guard === undefined ? [] : checkLines('guard', 'only if ', guard, isFolded)),
+    ...settingLines('setting', '', settings),
+    ...sqlLines('statement', '', apply),
   ];
 }
 
-/** What sweeps up after a failure, the lock, and the undo. */
-function endLines({afterwards = [], cleanup, lock, undo}: SqlStep): StepLine[] {
+/** What follows the act, how it is verified, what sweeps up after a failure, the lock, the time limit, and the undo. */
+function endLines(step: SqlStep, folding: Folding): StepLine[] {
+  const {proof, afterwards = [], pins, verify, measures = [], cleanup, lock, timeout_ms} = step;
+  const {isFolded} = folding;
+  const undo = undoOf(step);
+  const limit = timeout_ms === 0 ? 'no time limit' : `at most ${formatMs(timeout_ms)}`;
+  const limits = `${limit}; lock: ${lock}`;
   return [
-    ...afterwards.flatMap(each => linesOf('afterwards', `then: ${withValues(each)}`)),
-    ...(cleanup === undefined ? [] : linesOf('cleanup', `if it fails: ${withValues(cleanup.apply)}`)),
-    ...(typeof undo === 'string'
-      ? linesOf(undo, `lock: ${lock}; ${withoutUndoText({undo})}`)
-      : [
-          ...linesOf('undo', `lock: ${lock}; undo: ${withValues(undo.apply)}`),
-          ...(undo.afterwards ?? []).flatMap(each => linesOf('undo', `and: ${withValues(each)}`)),
-        ]),
+    ...(proof === undefined ? [] : checkLines('proof', 'committed only if ', proof, isFolded)),
+    ...afterwards.flatMap(each => queryLines('afterwards', 'then: ', each)),
+    ...(pins === undefined || isFolded ? [] : queryLines('measure', 'kept for the undo: ', pins)),
+    ...checkLines('verify', 'verified by ', verify, isFolded),
+    ...(isFolded ? [] : measures.flatMap(measureLines)),
+    ...(cleanup === undefined ? [] : cleanupLines('if it fails: ', cleanup, folding)),
+    ...(undo === null
+      ? linesOf(step.undo as 'irreversible' | 'unneeded', `${limits}; ${withoutUndoText(step)}`)
+      : [...queryLines('undo', `${limits}; undo: `, undo.apply), ...undoLines(undo, folding)]),
   ];
 }
 
-function checkLines(kind: 'guard' | 'proof', check: Verification, isFolded: boolean): StepLine[] {
-  const when = kind === 'guard' ? 'only if' : 'committed only if';
-  const whole = `${when} ${describeGuard(check)}`;
-  if (isFolded && isLong(whole)) return [{kind: 'folded', text: `${when} ${meaningOf(check)}`}];
-  return linesOf(kind, whole);
+function undoLines(
+  {guard, settings = {}, proof, afterwards = [], pins, verify, cleanup}: Undo,
+  folding: Folding,
+): StepLine[] {
+  const then = afterwards.flatMap(each => queryLines('undo', 'and: ', each));
+  if (folding.isFolded) return then;
+  return [
+    ...then,
+    ...(guard === undefined ? [] : checkLines('undo', 'undo only if ', guard)),
+    ...settingLines('undo', 'undo with ', settings),
+    ...(proof === undefined ? [] : checkLines('undo', 'undo committed only if ', proof)),
+    ...(pins === undefined ? [] : queryLines('undo', 'kept of the undo: ', pins)),
+    ...checkLines('undo', 'undo verified by ', verify),
+    ...(cleanup === undefined ? [] : cleanupLines('if the undo fails: ', cleanup, folding)),
+  ];
 }
 
-/** More than two lines of a terminal of 80 columns. */
-function isLong(text: string): boolean {
-  return text.length > 160 || text.split('\n').length > 2;
+function cleanupLines(lead: string, {guard, apply, settings = {}}: Cleanup, {isFolded}: Folding): StepLine[] {
+  const act = queryLines('cleanup', lead, apply);
+  if (isFolded) return act;
+  return [
+    ...act,
+    ...checkLines('cleanup', `${lead}only if `, guard),
+    ...settingLines('cleanup', lead, settings),
+  ];
 }
 
-function describeGuard({query, expect}: Verification): string {
-  return `${withValues(query)} says ${describeExpected(expect)}`;
+function measureLines({name, query, kind}: Measure): StepLine[] {
+  return queryLines('measure', `before and after, ${name}: ${kind === 'plan' ? 'EXPLAIN ' : ''}`, query);
 }
 
-function describeExpected({column, op, value}: Verification['expect']): string {
-  return `${column} ${op} ${JSON.stringify(value)}`;
-}
-
-/** Of a guard that answers in words, the answers that leave the step alone; else what it compares. */
-function meaningOf({query, expect}: Verification): string {
-  const answers = [...query.text.matchAll(/\b(?:THEN|ELSE) '((?:[^']|'')*)'/g)].flatMap(
-    ([, answer]) => answer ?? [],
-  );
-  const refusals = answers.filter(answer => answer !== expect.value);
-  if (expect.column !== 'guard' || refusals.length === 0) return describeExpected(expect);
-  return `not: ${refusals.map(text => text.replaceAll("''", "'")).join('; ')}`;
-}
-
-function withValues(sql: Sql): string {
-  return [sql.text, ...valueLine(sql)].join(' with ');
-}
-
-function valueLine({values}: Sql): string[] {
-  if (values.length === 0) return [];
-  return [values.map((value, at) => `$${at + 1} = ${JSON.stringify(value)}`).join(', ')];
-}
-
-function linesOf(kind: StepLine['kind'], text: string): StepLine[] {
-  return text.split('\n').map(line => ({kind, text: line}));
+/** Of a repeated step only what differs; the act's values say it all where they have the verification's among them. */
+function verifiedValues({apply, verify}: SqlStep): StepLine[] {
+  const shown = new Set(apply.values.map(value => JSON.stringify(value)));
+  if (verify.query.values.every(value => shown.has(JSON.stringify(value)))) return [];
+  return valueLines('verify', verify.query).map(({kind, text}) => ({kind, text: `verified by ${text}`}));
 }

@@ -7,6 +7,7 @@ import type {Naming} from '../../core/indexes/scope.ts';
 import type {Column, Columns} from '../../core/indexes/shape.ts';
 import {specOf} from '../../core/indexes/spec.ts';
 import type {Catalog} from '../../core/server/catalog.ts';
+import {shownStatement} from '../../core/shown-sql.ts';
 import {readTarget} from '../capabilities.ts';
 import type {Connection} from '../connect.ts';
 import {createIndexPlanner} from '../index-planner.ts';
@@ -16,7 +17,6 @@ import {type ColumnStatisticsRow, columnStatisticsQuery} from '../queries/column
 import {type CostlyStatementRow, costlyStatementsQuery} from '../queries/costly-statements.ts';
 import {type HypopgRow, hypopgQuery} from '../queries/hypopg.ts';
 import {extensionVersionNum, pickVariant} from '../queries/query.ts';
-import {withoutSecrets} from '../without-secrets.ts';
 import {readCatalog} from './catalog.ts';
 
 /** So many statements, by the time they took in all, are looked at. */
@@ -118,11 +118,10 @@ async function readStatements(
   }
   const {text} = pickVariant(costlyStatementsQuery, extensionVersionNum(version), statements_schema);
   const answer = await client.query<CostlyStatementRow>({text, values: [mostStatements], rowMode: 'array'});
-  return answer.rows.flatMap(([queryid, raw, calls, total_exec_time_ms]): WorkStatement[] => {
-    const query = withoutSecrets(raw) ?? raw;
-    const shape = parseShape(raw, parser, naming);
+  return answer.rows.flatMap(([queryid, query, calls, total_exec_time_ms]): WorkStatement[] => {
+    const shape = parseShape(query, parser, naming);
     if (shape === null) {
-      skipped.push({what: query, reason: 'its text cannot be read as one statement'});
+      skipped.push({what: shownStatement(query), reason: 'its text cannot be read as one statement'});
       return [];
     }
     const statement: WorkStatement = {queryid, query, calls, total_exec_time_ms, shape, source: 'statements'};

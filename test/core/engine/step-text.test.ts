@@ -1,5 +1,6 @@
 import {describe, expect, it} from 'vitest';
-import {hasLongGuard, stepLines, stepText, titleBeside} from '../../../source/core/engine/step-text.ts';
+import type {StepLine} from '../../../source/core/engine/step-lines.ts';
+import {hasFolded, stepLines, stepText, titleBeside} from '../../../source/core/engine/step-text.ts';
 import {freeNameGuard} from '../../../source/core/indexes/index-guards.ts';
 import type {SqlStep, Step} from '../../../source/core/step.ts';
 
@@ -39,15 +40,21 @@ it('shows all that is sent, in its order', () => {
     {kind: 'setting', text: "SET lock_timeout = '5min'"},
     {kind: 'statement', text: 'CREATE INDEX CONCURRENTLY orders_idx'},
     {kind: 'statement', text: 'ON orders (id)'},
+    {kind: 'verify', text: 'verified by SELECT 1 AS n says n = 1'},
     {kind: 'cleanup', text: 'if it fails: DROP INDEX CONCURRENTLY orders_idx'},
-    {kind: 'undo', text: 'lock: share; undo: SELECT undo($1) with $1 = 7'},
+    {kind: 'cleanup', text: 'if it fails: only if SELECT 1 AS n says n = 1'},
+    {kind: 'undo', text: 'no time limit; lock: share; undo: SELECT undo($1) with $1 = 7'},
+    {kind: 'undo', text: 'undo verified by SELECT 1 AS n says n = 1'},
   ]);
 });
 
 it('tells an undo that is not needed from one that there is none of', () => {
   const said = (undo: SqlStep['undo']) => stepLines({...build, undo}).at(-1);
-  expect(said('unneeded')).toEqual({kind: 'unneeded', text: 'lock: share; needs no undo'});
-  expect(said('irreversible')).toEqual({kind: 'irreversible', text: 'lock: share; cannot be undone'});
+  expect(said('unneeded')).toEqual({kind: 'unneeded', text: 'no time limit; lock: share; needs no undo'});
+  expect(said('irreversible')).toEqual({
+    kind: 'irreversible',
+    text: 'no time limit; lock: share; cannot be undone',
+  });
 });
 
 describe('a guard longer than two lines', () => {
@@ -64,9 +71,16 @@ describe('a guard longer than two lines', () => {
     };
     const [first, ...others] = stepLines({...build, guard}, {isFolded: true});
     expect(first).toEqual(folded);
-    expect(others).toEqual(stepLines(build).slice(1));
+    // What guards and verifies the cleanup and the undo is behind the same key.
+    const isBehind = ({text}: StepLine) => /^(?:undo|if it fails: only)/.test(text);
+    expect(others).toEqual(
+      stepLines(build)
+        .slice(1)
+        .filter(line => !isBehind(line)),
+    );
     expect(stepLines({...build, guard: compared}, {isFolded: true})[0]?.text).toBe('only if value = null');
-    expect(stepText({...build, guard}, undefined).body[0]).toBe(folded.text);
+    // Where there is no key to press, nothing is folded.
+    expect(stepText({...build, guard}, undefined).body[0]).toBe('only if SELECT CASE');
   });
 
   it('is whole where it is asked for', () => {
@@ -75,13 +89,20 @@ describe('a guard longer than two lines', () => {
   });
 
   it('is told from a short one', () => {
-    expect(hasLongGuard([build])).toBe(false);
-    expect(hasLongGuard([build, {...build, guard}])).toBe(true);
+    const {cleanup: _, ...short} = {...build, undo: 'unneeded' as const};
+    expect(hasFolded([short])).toBe(false);
+    expect(hasFolded([short, {...short, guard}])).toBe(true);
+    expect(hasFolded([build])).toBe(true);
   });
 });
 
 it('repeats of a row of like steps their values alone', () => {
-  const whole = ['SELECT end($1)', '$1 = 1', 'lock: none; cannot be undone'];
+  const whole = [
+    'SELECT end($1)',
+    '$1 = 1',
+    'verified by SELECT 1 AS n says n = 1',
+    'at most 1.00s; lock: none; cannot be undone',
+  ];
   expect(stepText(end(1), build)).toEqual({head: 'end 1', body: whole});
   expect(stepText(end(2), end(1))).toEqual({head: null, body: ['$1 = 2']});
 });
@@ -103,4 +124,33 @@ it('does not describe a session again that the explanation describes', () => {
   expect(titleBeside(step, ['1 session:', described])).toBe('end session 4711 if it blocks');
   expect(titleBeside(step, [described.replace('4711', '47')])).toBe(step.title);
   expect(titleBeside(build, ['orders build orders_idx'])).toBe(build.title);
+});
+
+describe('what could hide in a statement', () => {
+  const runbook = (text: string): SqlStep => ({...end(1), apply: {text, values: []}});
+  const shown = (text: string) =>
+    stepLines(runbook(text)).flatMap(({kind, text: line}) => (kind === 'statement' ? [line] : []));
+
+  it.each([
+    ['DELETE FROM t WHERE id = 1 -- one row\rOR true', ['DELETE FROM t WHERE id = 1 -- one row␍', 'OR true']],
+    ['SELECT 1\r\n\tFROM t', ['SELECT 1', '  FROM t']],
+    ["SELECT 'a\u001b[2Kb\u0008c\td\u007f'", ["SELECT 'a␛[2Kb␈c␉d␡'"]],
+    ["SELECT 'a\u202eb\u200bc\u00a0d\u2028e'", ["SELECT 'a<U+202E>b<U+200B>c<U+00A0>d<U+2028>e'"]],
+  ])('is seen: %j', (text, lines) => expect(shown(text)).toEqual(lines));
+
+  it('is seen in guards, values, settings and undo as well, and no secret is', () => {
+    const hiding = {query: {text: 'SELECT 1 -- x\rOR true', values: ['a\u009bb']}, expect: verify.expect};
+    const secret = {text: "ALTER ROLE a PASSWORD 'hush'", values: []};
+    const step = {
+      ...build,
+      guard: hiding,
+      settings: {a: 'b\rc'},
+      apply: secret,
+      undo: {apply: secret, verify: hiding},
+    };
+    const text = stepLines(step).map(line => line.text);
+    expect(text.join('\n')).not.toMatch(/hush|[\r\u0080-\u009f]/);
+    expect(text.join('\n').match(/␍\nOR true/g)).toHaveLength(2);
+    expect(text).toContain("ALTER ROLE a PASSWORD '***'");
+  });
 });
