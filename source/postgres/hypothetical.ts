@@ -1,9 +1,9 @@
 import {quoteIdentifier} from '../core/quote.ts';
 import {inTime} from './in-time.ts';
-import {countParameters} from './parameters.ts';
 import type {SqlParser} from './parse-sql.ts';
 import type {PgClient} from './pg-client.ts';
 import {toPlannable} from './plannable.ts';
+import {type Pretending, planBehindGate} from './reach/plan-behind-gate.ts';
 
 /** A plan as EXPLAIN (FORMAT JSON) has it, read for its cost and for what it scans. */
 export type PlanSummary = {
@@ -34,9 +34,9 @@ export type HypotheticalPlan = {plan: PlanSummary; hypothetical: Hypothetical[]}
 
 /**
  * The generic plan the server would choose if it had these indexes. Nothing is created or executed: HypoPG keeps
- * its indexes in the session's memory and shows them to EXPLAIN alone, and they are forgotten with the batch. The
- * batch is one transaction issued in one turn, read-only and rolled back: see explain.ts, whose ways these are.
- * `client` is the bare one. Throws what the server answers, and AbortError where it does not within `deadline_ms`.
+ * its indexes in the session's memory and shows them to EXPLAIN alone, and they are forgotten with the batch.
+ * `client` is the bare one. Throws RefusedStatement for a statement that reaches other functions than PostgreSQL's
+ * own (see planBehindGate), what the server answers, and AbortError where it does not within `deadline_ms`.
  */
 export function planHypothetically(
   client: PgClient,
@@ -45,7 +45,7 @@ export function planHypothetically(
   deadline_ms = 5000,
 ): Promise<HypotheticalPlan> {
   const attempt = (is_numeric_case: boolean) =>
-    plan(client, toPlannable(request.query, parser, {is_numeric_case}), request);
+    plan(client, parser, toPlannable(request.query, parser, {is_numeric_case}), request);
   const planned = attempt(false).catch((error: {code?: string}) => {
     if (error.code !== '42883') throw error;
     return attempt(true);
@@ -53,62 +53,38 @@ export function planHypothetically(
   return inTime(planned, deadline_ms);
 }
 
-/** `statement` is one that the server can plan; the protocol refuses two. */
 async function plan(
   client: PgClient,
+  parser: SqlParser,
   statement: string,
   {definitions, hypopg_schema, search_path}: PlanRequest,
 ): Promise<HypotheticalPlan> {
-  const prefix = hypopg_schema === null ? null : `${quoteIdentifier(hypopg_schema)}.`;
-  const isHypothetical = prefix !== null && definitions.length > 0;
-  const [, pretended, prepared, , explained] = await Promise.allSettled([
-    client.query(begin(search_path)),
-    isHypothetical
-      ? client.query<Hypothetical>({text: pretend(prefix), values: [definitions]})
-      : {rows: [] as Hypothetical[]},
-    client.query({text: `PREPARE ${name} AS ${statement}`, queryMode: 'extended'}),
-    client.query(`SAVEPOINT ${name}`),
-    client.query<{'QUERY PLAN': JsonPlan[]}>(`EXPLAIN (FORMAT JSON, VERBOSE) ${execution(statement)}`),
-    client.query(`ROLLBACK TO ${name}`),
-    client.query(`DEALLOCATE ${name}`),
-    // In one message, so that a pooler has not lent the session to another in between.
-    client.query(isHypothetical ? `ROLLBACK; SELECT ${prefix}hypopg_reset()` : 'ROLLBACK'),
-  ]);
-  if (pretended.status === 'rejected') throw pretended.reason;
-  if (prepared.status === 'rejected') throw prepared.reason;
-  if (explained.status === 'rejected') throw explained.reason;
-  const [root] = explained.value.rows[0]?.['QUERY PLAN'] ?? [];
+  const {rows, pretended} = await planBehindGate<{'QUERY PLAN': JsonPlan[]}>(client, parser, {
+    statement,
+    search_path,
+    settings: ['SET LOCAL max_parallel_workers_per_gather = 0'],
+    pretend:
+      hypopg_schema === null || definitions.length === 0
+        ? undefined
+        : pretending(`${quoteIdentifier(hypopg_schema)}.`, definitions),
+    explain: execution => `EXPLAIN (FORMAT JSON, VERBOSE) ${execution}`,
+  });
+  const [root] = rows[0]?.['QUERY PLAN'] ?? [];
   if (root === undefined) throw new Error('EXPLAIN answered without a plan');
-  return {plan: summarise(root), hypothetical: pretended.value.rows};
+  return {plan: summarise(root), hypothetical: pretended as Hypothetical[]};
 }
-
-const name = 'poolctl_hypothetical';
 
 /** WITH ORDINALITY keeps the names in the order of the definitions. */
-function pretend(prefix: string): string {
-  return `SELECT /* poolctl */ h.indexname::text AS name, ${prefix}hypopg_relation_size(h.indexrelid) AS size_bytes
-FROM unnest($1::text[]) WITH ORDINALITY d (definition, position),
+function pretending(prefix: string, definitions: readonly string[]): Pretending {
+  const text = `SELECT /* poolctl */ h.indexname::text AS name, ${prefix}hypopg_relation_size(h.indexrelid) AS size_bytes
+FROM pg_catalog.unnest($1::text[]) WITH ORDINALITY d (definition, position),
   LATERAL ${prefix}hypopg_create_index(d.definition) h
 ORDER BY d.position`;
-}
-
-function begin(search_path: readonly string[]): string {
-  const path = [...search_path.map(quoteIdentifier), '"$user"', 'public'].join(', ');
-  return [
-    'BEGIN READ ONLY',
-    `SET LOCAL search_path = ${path}`,
-    "SET LOCAL statement_timeout = '2s'",
-    "SET LOCAL lock_timeout = '200ms'",
-    'SET LOCAL plan_cache_mode = force_generic_plan',
-    // Compiling and workers are costs of their own, and set off at thresholds.
-    'SET LOCAL jit = off',
-    'SET LOCAL max_parallel_workers_per_gather = 0',
-  ].join('; ');
-}
-
-function execution(statement: string): string {
-  const count = countParameters(statement);
-  return `EXECUTE ${name}${count === 0 ? '' : `(${Array(count).fill('NULL').join(', ')})`}`;
+  return {
+    query: {text, values: [definitions]},
+    definitions,
+    forget: `SELECT ${prefix}hypopg_reset()`,
+  };
 }
 
 type JsonPlan = {Plan: PlanNode};

@@ -10,6 +10,7 @@ import {shownStatement} from '../core/shown-sql.ts';
 import type {Connection} from './connect.ts';
 import {type HypotheticalPlan, type PlanSummary, planHypothetically} from './hypothetical.ts';
 import type {SqlParser} from './parse-sql.ts';
+import {RefusedStatement} from './reach/gate.ts';
 
 type Setting = {
   parser: SqlParser;
@@ -41,6 +42,7 @@ export function createIndexPlanner(connection: Connection, setting: Setting): Pl
     const asked = candidates.filter(({spec}) => spec.method === 'btree');
     const estimated = candidates.filter(({spec}) => spec.method !== 'btree');
     const answer = await ask(statement, asked);
+    if (answer === 'refused') return {...estimate(statement, candidates), is_estimated: true};
     if (answer === null) return null;
     const {plan, hypothetical} = answer;
     for (const [index, {size_bytes}] of hypothetical.entries()) sizes.set(asked[index]?.id ?? '', size_bytes);
@@ -56,7 +58,8 @@ export function createIndexPlanner(connection: Connection, setting: Setting): Pl
     candidates: readonly Candidate[],
   ): Promise<Planned | null> {
     const answer = await ask(statement, []);
-    const isLacking = ({table}: Candidate) => answer === null || lacks(answer.plan, table);
+    const isLacking = ({table}: Candidate) =>
+      answer === null || answer === 'refused' || lacks(answer.plan, table);
     return estimate(statement, candidates.filter(isLacking));
   }
 
@@ -83,9 +86,12 @@ function byTable(present: readonly PresentIndex[]): Map<string, IndexSpec[]> {
 type Asking = (
   statement: WorkStatement,
   candidates: readonly Candidate[],
-) => Promise<HypotheticalPlan | null>;
+) => Promise<HypotheticalPlan | 'refused' | null>;
 
-/** Null where the server will not plan a statement, which is told once. The plan of today is asked for once. */
+/**
+ * Null where the server will not plan a statement, `refused` where poolctl does not let it, which is told once. The
+ * plan of today is asked for once.
+ */
 function createAsking({bare}: Connection, {parser, hypopg_schema, search_path, skipped}: Setting): Asking {
   const today = new Map<WorkStatement, ReturnType<Asking>>();
   const told = new Set<WorkStatement>();
@@ -98,16 +104,14 @@ function createAsking({bare}: Connection, {parser, hypopg_schema, search_path, s
         search_path,
       });
     } catch (error) {
+      const isRefused = error instanceof RefusedStatement;
       // 08: the connection, 57P: the server going down. Anything else is about this statement.
-      if (/^(08|57P)/.test((error as {code?: string}).code ?? '08')) throw error;
-      const [reason = ''] = String((error as Error).message).split('\n');
-      if (!told.has(statement))
-        skipped.push({
-          what: shownStatement(statement.query),
-          reason: `the server does not plan it: ${reason}`,
-        });
+      if (!isRefused && /^(08|57P)/.test((error as {code?: string}).code ?? '08')) throw error;
+      const [message = ''] = String((error as Error).message).split('\n');
+      const reason = isRefused ? message : `the server does not plan it: ${message}`;
+      if (!told.has(statement)) skipped.push({what: shownStatement(statement.query), reason});
       told.add(statement);
-      return null;
+      return isRefused ? 'refused' : null;
     }
   };
   return (statement, candidates) => {

@@ -52,7 +52,7 @@ describeEachMajor('planHypothetically', major => {
     ['a utility statement', 'TRUNCATE t'],
     ['a way out of the transaction', 'SELECT 1; COMMIT; DELETE FROM t'],
   ])('refuses %s, and does nothing', async (_, query) => {
-    expect(await rejection(plan(query))).toMatchObject({code: '42601'});
+    expect(await rejection(plan(query))).toMatchObject({message: expect.stringMatching(/^not planned: /)});
     expect(await server.query('SELECT count(*)::int FROM t')).toEqual([{count: 10_000}]);
     expect((await plan('SELECT FROM t')).plan.cost).toBeGreaterThan(100);
   });

@@ -6,7 +6,12 @@ import type {Planned, Planner, WorkStatement} from './planner.ts';
 export type Work = {statement: WorkStatement; candidates: readonly Candidate[]};
 
 /** What an index does for a statement whose plan reads it; the costs are of the whole choice. */
-export type Service = {statement: WorkStatement; cost_before: number; cost_after: number};
+export type Service = {
+  statement: WorkStatement;
+  cost_before: number;
+  cost_after: number;
+  is_estimated: boolean;
+};
 
 export type Choice = {
   chosen: Candidate[];
@@ -150,7 +155,8 @@ export async function serviceOf(
     const [before, after] = [await asking.plan(statement, []), await asking.plan(statement, candidates)];
     if (before === null || after === null || before.cost - after.cost < before.cost * leastSaving) continue;
     for (const id of after.used) {
-      const service = {statement, cost_before: before.cost, cost_after: after.cost};
+      const is_estimated = after.is_estimated ?? false;
+      const service = {statement, cost_before: before.cost, cost_after: after.cost, is_estimated};
       services.set(id, [...(services.get(id) ?? []), service]);
     }
   }

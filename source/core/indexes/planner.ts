@@ -12,8 +12,11 @@ export type WorkStatement = {
   source: 'statements' | 'foreign_key';
 };
 
-/** What a statement costs in the planner's units, and which of the candidates its plan reads. */
-export type Planned = {cost: number; used: ReadonlySet<string>};
+/**
+ * What a statement costs in the planner's units, and which of the candidates its plan reads. `is_estimated`: reckoned
+ * from statistics, as poolctl does not let the server plan this one.
+ */
+export type Planned = {cost: number; used: ReadonlySet<string>; is_estimated?: true};
 
 /** Who knows what a statement would cost with indexes that are not there; null where it cannot be planned. */
 export type Planner = {

@@ -29,7 +29,8 @@ export function toProposals(
         each.candidate.table.oid === table.oid &&
         covers(spec, each.candidate.spec, each.candidate.equal_count),
     );
-    const is_verified = planner.judge === 'hypopg' && spec.method === 'btree';
+    const is_verified =
+      planner.judge === 'hypopg' && spec.method === 'btree' && !own.some(each => each.is_estimated);
     const serves = own
       .filter(({statement}) => statement.source === 'statements')
       .map(each => toServed(each, is_verified));

@@ -1,0 +1,110 @@
+import type {Node} from 'libpg-query';
+import {AbortError, exitCodes} from '../../core/errors.ts';
+import type {SqlParser} from '../parse-sql.ts';
+import type {PgClient} from '../pg-client.ts';
+import {pickVariant} from '../queries/query.ts';
+import {reachQuery} from '../queries/reach.ts';
+import {descendants, type NamedObject, namedObjects} from './named-objects.ts';
+
+type Purpose = 'plan' | 'run';
+
+export type GateRequest = {
+  /** Each is one statement. */
+  statements: readonly string[];
+  /** Schemas in which names are looked up, besides the role's own and pg_catalog. */
+  search_path: readonly string[];
+  /** `run`: the statements are executed, so that no function in them may act. */
+  purpose: Purpose;
+  /** Functions that are let through all the same, as `schema.name`. */
+  functions?: readonly string[];
+};
+
+/**
+ * The query that keeps the server from looking at statements that reach somebody else's functions: it fails there,
+ * and with it the transaction it is sent in. It belongs right before what is planned or run, and once more after
+ * PREPARE, which takes the locks that keep tables and views as they are. Runs with search_path = pg_catalog.
+ * Throws RefusedStatement (exit 2) for a statement that the parser cannot read, and unless it is a query or, to be planned,
+ * one that writes rows.
+ */
+export function gateQuery(parser: SqlParser, request: GateRequest): Parameters<PgClient['query']>[0] {
+  const {statements, search_path, purpose, functions = []} = request;
+  const nodes = statements.map(text => onlyStatement(text, parser, purpose));
+  const named = new Map<string, NamedObject>();
+  for (const node of nodes) {
+    for (const each of namedObjects(node)) named.set(JSON.stringify(each), each);
+  }
+  const names = [...named.values()];
+  const values = [
+    names.map(({kind}) => kind),
+    names.map(({schema}) => schema),
+    names.map(({name}) => name),
+    search_path,
+    nodes.some(insertsRows),
+    functions,
+    purpose === 'run',
+  ];
+  return {text: gate, values, rowMode: 'array'};
+}
+
+const {text: gate} = pickVariant(reachQuery, 130_000);
+
+/** What the gate objected to, in words; any other error as it is. */
+export function toRefusal(error: unknown, purpose: Purpose): unknown {
+  const {message = ''} = error as {message?: string};
+  const objection = /<poolctl:(.*):poolctl>/s.exec(message)?.[1];
+  return objection === undefined
+    ? error
+    : refused(purpose, `it reaches ${objection}`, reachHints[purpose], error);
+}
+
+/** A statement that poolctl does not let the server look at. */
+export class RefusedStatement extends AbortError {}
+
+function refused(purpose: Purpose, why: string, hint: string, cause?: unknown): RefusedStatement {
+  const message = `${purpose === 'plan' ? 'not planned' : 'not run'}: ${why}`;
+  return new RefusedStatement(message, {hint, exitCode: exitCodes.usage, cause});
+}
+
+const reachHints = {
+  plan: "Planning may run what a statement reaches, with the rights of poolctl's role: only PostgreSQL's own functions and compiled ones of extensions are let through.",
+  run: 'A diagnosis or a verification only reads. Functions of your own have to be named: "functions: [schema.name]" in a runbook, beside text and values in a TypeScript recipe.',
+};
+
+const textHints = {
+  plan: 'Only one whole SELECT, INSERT, UPDATE, DELETE, MERGE or VALUES has a plan; a text that the server cut off, or whose constants became $1 where none may stand, has none.',
+  run: 'A diagnosis or a verification is one SELECT, without FOR UPDATE, INTO or a WITH that writes.',
+};
+
+function onlyStatement(text: string, {parse}: SqlParser, purpose: Purpose): Node {
+  const [first, ...more] = parsed(text, parse, purpose);
+  const node = first?.stmt;
+  const hint = textHints[purpose];
+  if (node === undefined || more.length > 0) throw refused(purpose, 'it is not one statement', hint);
+  if (purpose === 'run' && !isPureQuery(node))
+    throw refused(purpose, 'it is not a SELECT that only reads', hint);
+  if (!plannable.some(kind => kind in node)) throw refused(purpose, 'a utility statement has no plan', hint);
+  return node;
+}
+
+function parsed(text: string, parse: SqlParser['parse'], purpose: Purpose) {
+  try {
+    return parse(text).stmts ?? [];
+  } catch (error) {
+    throw refused(purpose, (error as Error).message, textHints[purpose], error);
+  }
+}
+
+/** CREATE INDEX for HypoPG's sake. */
+const plannable = ['SelectStmt', 'InsertStmt', 'UpdateStmt', 'DeleteStmt', 'MergeStmt', 'IndexStmt'];
+
+/** Neither writes, which PostgreSQL lets a WITH do, nor makes a table, nor locks rows. */
+function isPureQuery(node: Node): boolean {
+  const acts = ['InsertStmt', 'UpdateStmt', 'DeleteStmt', 'MergeStmt', 'intoClause', 'lockingClause'];
+  return 'SelectStmt' in node && ![...descendants(node)].some(each => acts.some(key => key in each));
+}
+
+/** Whether a column's default may be planned. */
+function insertsRows(node: Node): boolean {
+  const kinds = ['InsertStmt', 'UpdateStmt', 'MergeStmt'];
+  return [...descendants(node)].some(each => kinds.some(kind => kind in each));
+}

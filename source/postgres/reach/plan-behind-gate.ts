@@ -1,0 +1,96 @@
+import {quoteIdentifier} from '../../core/quote.ts';
+import {countParameters} from '../parameters.ts';
+import type {SqlParser} from '../parse-sql.ts';
+import type {PgClient} from '../pg-client.ts';
+import {gateQuery, toRefusal} from './gate.ts';
+
+type PgQuery = Parameters<PgClient['query']>[0];
+
+export type PlanBatch = {
+  /** One statement, as it is to be planned. */
+  statement: string;
+  /** In front of `"$user", public`. */
+  search_path: readonly string[];
+  /** Further settings of the transaction. */
+  settings?: readonly string[];
+  /** What is sent after the first gate, with the search path of planning. */
+  pretend?: Pretending | undefined;
+  /** EXPLAIN of the statement, given what executes it as it was prepared, with NULLs that nothing looks at. */
+  explain: (execution: string) => PgQuery;
+};
+
+/** `definitions` are what the query makes the planner see. */
+export type Pretending = {query: PgQuery; definitions: readonly string[]; forget: string};
+
+type Planned<Row> = {rows: Row[]; pretended: Record<string, unknown>[]};
+
+/**
+ * Has the server plan a statement of whatever origin. Planning folds constants and estimates, which runs functions
+ * with the rights of this session, read-only or not: so the gate (`reachQuery`) comes first, and again once PREPARE
+ * has locked the tables and views and bound the names. Where it objects the transaction is over, and the server
+ * refuses what follows by itself. Nothing is executed: `PREPARE name AS` takes one plannable statement, and the
+ * extended protocol takes one PREPARE, so a text with a second statement in it is a syntax error to the server.
+ *
+ * One transaction issued in one turn: on a shared, pipelined connection no reading gets into it, and through a pooler
+ * it stays on one session. `client` is the bare one. Throws RefusedStatement, and what the server answers.
+ */
+export async function planBehindGate<Row>(
+  client: PgClient,
+  parser: SqlParser,
+  batch: PlanBatch,
+): Promise<Planned<Row>> {
+  const {statement, search_path, settings = [], pretend} = batch;
+  const schemas = [...search_path, 'public'];
+  const statements = [statement, ...(pretend?.definitions ?? [])];
+  const gate = gateQuery(parser, {statements, search_path: schemas, purpose: 'plan'});
+  const asApplication = `SET LOCAL search_path = ${[...search_path.map(quoteIdentifier), '"$user"', 'public'].join(', ')}`;
+  const explaining = batch.explain(executionOf(statement));
+  const planning: PgQuery[] = [
+    ['BEGIN READ ONLY', asPoolctl, ...always, ...settings].join('; '),
+    gate,
+    asApplication,
+    ...(pretend === undefined ? [] : [pretend.query]),
+    {text: `PREPARE ${name} AS ${statement}`, queryMode: 'extended'},
+    `SAVEPOINT ${name}; ${asPoolctl}`,
+    gate,
+    asApplication,
+    explaining,
+  ];
+  const ending = [
+    // What is prepared outlives its transaction, and a failed one refuses to DEALLOCATE.
+    `ROLLBACK TO ${name}`,
+    `DEALLOCATE ${name}`,
+    // In one message, so that a pooler has not lent the session to another in between.
+    pretend === undefined ? 'ROLLBACK' : `ROLLBACK; ${pretend.forget}`,
+  ];
+  const answers = await Promise.allSettled([...planning, ...ending].map(query => client.query(query)));
+  const failed = answers.slice(0, planning.length).find(({status}) => status === 'rejected');
+  if (failed?.status === 'rejected') throw toRefusal(failed.reason, 'plan');
+  const rowsOf = (query: PgQuery) => {
+    const answer = answers[planning.indexOf(query)];
+    return answer?.status === 'fulfilled' ? answer.value.rows : [];
+  };
+  return {
+    rows: rowsOf(explaining) as Row[],
+    pretended: pretend === undefined ? [] : rowsOf(pretend.query),
+  };
+}
+
+const name = 'poolctl_plan';
+
+/** The gate's own names are not looked up where others may create. */
+const asPoolctl = 'SET LOCAL search_path = pg_catalog';
+
+const always = [
+  // Of a text that the server reads otherwise than the parser, the gate has seen the wrong names.
+  'SET LOCAL standard_conforming_strings = on',
+  "SET LOCAL statement_timeout = '2s'",
+  "SET LOCAL lock_timeout = '200ms'",
+  'SET LOCAL plan_cache_mode = force_generic_plan',
+  'SET LOCAL jit = off',
+];
+
+function executionOf(statement: string): string {
+  const count = countParameters(statement);
+  return `EXECUTE ${name}${count === 0 ? '' : `(${Array(count).fill('NULL').join(', ')})`}`;
+}
