@@ -12,7 +12,7 @@ import {jsonText} from '../core/json-text.ts';
 import type {Output} from '../core/ports.ts';
 import type {Plan} from '../core/recipe.ts';
 import {sanitise} from '../core/sanitise.ts';
-import type {Target} from '../core/target.ts';
+import {serverOf, type Target} from '../core/target.ts';
 import {planDocument, runDocument} from './run-document.ts';
 import {endText, planText, progressText} from './run-text.ts';
 
@@ -24,7 +24,7 @@ export type ConsentPorts = {
 
 export type CarryOutPorts = ConsentPorts & {
   engine: Omit<EnginePorts, 'slots' | 'recheck'>;
-  identity: Omit<RunIdentity, 'target'>;
+  identity: Omit<RunIdentity, 'target' | 'server'>;
   /** Aborted by Ctrl-C: the run ends between two steps, or within one that can be cancelled. */
   signal?: AbortSignal | undefined;
 };
@@ -34,6 +34,8 @@ export type ConsentFlags = {
   yes: boolean;
   /** `--yes` on a production target covers what cannot be undone only along with this. */
   yesIrreversible: boolean;
+  /** With `--yes` or `--approve`: this is the server of a run whose journal does not prove it. */
+  sameServer?: boolean;
   /** The hash of the plan that was approved. */
   approve: string | null;
   json: boolean;
@@ -60,7 +62,7 @@ export async function carryOutPlan(
   {target, world}: {target: Target; world: Pick<EnginePorts, 'slots' | 'recheck'>},
   flags: ConsentFlags,
 ): Promise<ExitCode> {
-  const hash = planHash(plan, target.id, ports.engine.sha256);
+  const hash = planHash(plan, {target: target.id, server: serverOf(target)}, ports.engine.sha256);
   const planned = {plan, target, hash};
   if (flags.approve !== null && flags.approve !== hash) throw drifted(planned);
   if (flags.dryRun) {
@@ -87,7 +89,7 @@ export async function carryOutPlan(
 type Planned = {plan: Plan; target: Target; hash: string};
 
 function printPlan(output: Output, {plan, target, hash}: Planned, {json}: ConsentFlags): void {
-  output.data(json ? jsonText(planDocument(plan, target.id, hash), 2) : planText(plan, target.id, hash));
+  output.data(json ? jsonText(planDocument(plan, target, hash), 2) : planText(plan, target, hash));
 }
 
 /** Nothing to do is well, unless it is so because the server would refuse what was asked for. */
@@ -98,17 +100,18 @@ function emptyPlanCode({steps, left_alone}: Plan): ExitCode {
 
 /** What a script that asked for a run reads where there was nothing to do: the document of a run, without one. */
 function printNothing(output: Output, {plan, target, hash}: Planned, {json}: ConsentFlags): void {
-  const state = createRunState(plan, {run: '', target: target.id, plan_hash: hash});
+  const state = createRunState(plan, {run: '', target: target.id, server: serverOf(target), plan_hash: hash});
   const done = {...state, status: 'done' as const, reason: 'nothing to do'};
   const document = {...runDocument(plan, done), run: null};
-  output.data(json ? jsonText(document, 2) : planText(plan, target.id, hash));
+  output.data(json ? jsonText(document, 2) : planText(plan, target, hash));
 }
 
 async function isAgreed(ports: ConsentPorts, planned: Planned, flags: ConsentFlags): Promise<boolean> {
   const {plan, target} = planned;
+  requireServer(planned, flags);
   // Who approves a hash has seen this very plan, what cannot be undone included.
   if (flags.approve !== null) return true;
-  if (!flags.yes) return isConfirmed(ports, planned);
+  if (!flags.yes) return isConfirmed(ports, planned, flags);
   if (!target.is_production || flags.yesIrreversible || !plan.steps.some(isIrreversible)) return true;
   throw usageError(
     `--yes does not cover what cannot be undone on ${target.id}, which is marked production`,
@@ -120,10 +123,24 @@ function isIrreversible(step: Plan['steps'][number]): boolean {
   return step.kind === 'sql' && step.undo === 'irreversible';
 }
 
-/** On production the target's own name has to be typed: there a slip hurts most. */
-async function isConfirmed({ask, output}: ConsentPorts, {plan, target, hash}: Planned): Promise<boolean> {
-  const word = target.is_production ? target.id : 'yes';
-  output.talk(planText(plan, target.id, hash));
+/** A flag cannot be meant of a server that nothing proves to be the run's. */
+function requireServer({plan, target}: Planned, {yes, approve, sameServer}: ConsentFlags): void {
+  if (plan.server_doubt === undefined || sameServer || (!yes && approve === null)) return;
+  throw usageError(
+    `run ${plan.undoes} is not proven to have been on this server: ${plan.server_doubt}`,
+    `look at it with --dry-run; where ${target.id} is that server, add --same-server`,
+  );
+}
+
+/** The target's own name has to be typed on production, where a slip hurts most, and where its server is in doubt. */
+async function isConfirmed(
+  {ask, output}: ConsentPorts,
+  {plan, target, hash}: Planned,
+  {sameServer}: ConsentFlags,
+): Promise<boolean> {
+  const isDoubtful = plan.server_doubt !== undefined && !sameServer;
+  const word = target.is_production || isDoubtful ? target.id : 'yes';
+  output.talk(planText(plan, target, hash));
   const where = target.is_production ? ' on PRODUCTION' : '';
   const steps = counted(plan.steps.length, 'step');
   const typed = await ask?.(`Type ${word} to carry out ${steps}${where}: `);
@@ -136,7 +153,8 @@ async function follow(
   world: Pick<EnginePorts, 'slots' | 'recheck'>,
 ): Promise<RunState> {
   let last: RunState | null = null;
-  for await (const state of carryOut(plan, {...identity, target: target.id}, {...engine, ...world}, signal)) {
+  const acting = {...identity, target: target.id, server: serverOf(target)};
+  for await (const state of carryOut(plan, acting, {...engine, ...world}, signal)) {
     const progress = progressText(last, state);
     if (progress !== '') output.talk(progress);
     last = state;

@@ -2,6 +2,7 @@ import type {RunState, SlotReading} from '../core/engine/engine.ts';
 import type {RunStep} from '../core/engine/run-state.ts';
 import type {Plan} from '../core/recipe.ts';
 import {redactDeep, redactSecrets} from '../core/redact.ts';
+import type {ServerIdentity} from '../core/server-identity.ts';
 import {maskSecrets, secretParameters} from '../core/sql-secrets.ts';
 import {
   type Cleanup,
@@ -13,15 +14,20 @@ import {
   undoOf,
   type Verification,
 } from '../core/step.ts';
+import {serverOf, type Target} from '../core/target.ts';
 
 /** `run --dry-run --json`: what would be done, and the hash to approve it by. */
-export function planDocument(plan: Plan, target: string, hash: string) {
-  return {...head(plan, target, hash), steps: plan.steps.map(stepDocument), ...rest(plan)};
+export function planDocument(plan: Plan, target: Pick<Target, 'id' | 'server'>, hash: string) {
+  return {
+    ...head(plan, target.id, hash),
+    steps: plan.steps.map(stepDocument),
+    ...rest(plan, serverOf(target)),
+  };
 }
 
 /** `run --yes --json`: what was done, step by step, and the slots before and after. */
 export function runDocument(plan: Plan, state: RunState) {
-  const {target, plan_hash, run, status, reason, before, after} = state;
+  const {target, server, plan_hash, run, status, reason, before, after} = state;
   return {
     ...head(plan, target, plan_hash),
     run,
@@ -30,7 +36,7 @@ export function runDocument(plan: Plan, state: RunState) {
     steps: plan.steps.map((step, index) => ({...stepDocument(step), ...outcomeOf(state.steps[index])})),
     before: slots(before),
     after: slots(after),
-    ...rest(plan),
+    ...rest(plan, server),
   };
 }
 
@@ -38,8 +44,8 @@ function head({recipe, params}: Plan, target: string, plan: string) {
   return {schema_version: 1, recipe, target, plan, params};
 }
 
-function rest({left_alone, slots_freed, explanation, figure = []}: Plan) {
-  return {left_alone, slots_freed, explanation, figure};
+function rest({left_alone, slots_freed, explanation, figure = []}: Plan, server: ServerIdentity) {
+  return {server, left_alone, slots_freed, explanation, figure};
 }
 
 function stepDocument(step: Step) {

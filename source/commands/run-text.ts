@@ -5,12 +5,15 @@ import {stepText} from '../core/engine/step-text.ts';
 import {formatMs, formatRatio} from '../core/format.ts';
 import type {Plan} from '../core/recipe.ts';
 import {sanitise} from '../core/sanitise.ts';
+import {nameServer} from '../core/server-identity.ts';
 import type {Step} from '../core/step.ts';
+import type {Target} from '../core/target.ts';
 
 /** The preview for people: what is wrong, the exact statements, who is left alone, and the plan's hash. */
-export function planText(plan: Plan, target: string, hash: string): string {
+export function planText(plan: Plan, target: Pick<Target, 'id' | 'server'>, hash: string): string {
+  const server = target.server === undefined ? '' : ` (${nameServer(target.server)})`;
   return [
-    `${plan.recipe} on ${target}`,
+    `${plan.recipe} on ${target.id}${server}`,
     ...plan.explanation.map(text => `  ${text}`),
     ...(plan.figure === undefined ? [] : ['', ...plan.figure.map(text => `  ${text}`)]),
     ...plan.steps.flatMap((step, index) => numberedLines(step, index, plan)),

@@ -3,6 +3,7 @@ import {slotsOf} from '../core/engine/run-state.ts';
 import {findRun, planUndo} from '../core/engine/undo.ts';
 import {AbortError, type ExitCode, exitCodes, usageError} from '../core/errors.ts';
 import type {Snapshot} from '../core/snapshot.ts';
+import {serverOf} from '../core/target.ts';
 import {type CarryOutPorts, type ConsentFlags, carryOutPlan, requireConsent} from './carry-out.ts';
 
 export type UndoPorts = CarryOutPorts & {
@@ -26,6 +27,7 @@ export async function undoRun(
   const journaled = findRun(entries, id);
   const acting_pid = ports.underWay?.(entries).get(journaled.run.run) ?? null;
   const {target} = await ports.read();
+  const server = serverOf(target);
   if (target.id !== journaled.run.target) {
     throw new AbortError(
       `run ${journaled.run.run} was on ${journaled.run.target}, this is ${target.id}: nothing was done`,
@@ -33,6 +35,7 @@ export async function undoRun(
     );
   }
   const world = {slots: async () => slotsOf((await ports.read()).budget)};
-  const plan = planUndo(journaled, acting_pid, ports.engine.files?.host);
+  const {files} = ports.engine;
+  const plan = planUndo(journaled, {server, acting_pid, host: files?.host ?? null});
   return carryOutPlan(ports, plan, {target, world}, flags);
 }

@@ -124,6 +124,7 @@ export const flags = {
   dryRun: {type: 'boolean', help: 'print the plan and its hash, do nothing'},
   yes: {type: 'boolean', help: 'carry it out without asking'},
   yesIrreversible: {type: 'boolean', help: 'with --yes, on production: what cannot be undone too'},
+  sameServer: {type: 'boolean', help: 'confirm that this is the server the run was on'},
   approveStage: {type: 'string', value: 'NAME', isMultiple: true, help: 'a stage that may go ahead'},
   approve: {type: 'string', value: 'HASH', help: 'carry out exactly the plan of this hash, or exit 6'},
   seed: {type: 'number', value: 'N', help: 'tells the same story for the same number'},
@@ -200,7 +201,7 @@ export const commands = {
     usage: 'undo <run> [url]',
     summary: 'take back what a run did',
     mostWords: 2,
-    flags: [...server, 'dryRun', 'yes', 'yesIrreversible', 'approve', 'journal', 'json'],
+    flags: [...server, 'dryRun', 'yes', 'yesIrreversible', 'sameServer', 'approve', 'journal', 'json'],
   },
   replay: {
     usage: 'replay <endpoint> [url]',

@@ -29,7 +29,7 @@ export function openEngine(
   shell: Shell,
   request: ConnectionRequest,
   {flags, watching, onNotice}: EngineOptions,
-): {engine: Engine; identity: Omit<RunIdentity, 'target'>} {
+): {engine: Engine; identity: Omit<RunIdentity, 'target' | 'server'>} {
   const executor = createExecutor(() => connectToAct(request, watching()));
   return {
     engine: {
@@ -74,7 +74,7 @@ function lend(watching: Connection): Connection {
 }
 
 /** Who acts, and a new run's id. */
-export function identityOf({env, cwd}: Shell): Omit<RunIdentity, 'target'> {
+export function identityOf({env, cwd}: Shell): Omit<RunIdentity, 'target' | 'server'> {
   return {
     run: randomBytes(4).toString('hex'),
     actor: `${localMachine(env, cwd).os_user}@${hostname()}`,

@@ -5,7 +5,9 @@ import type {EnginePorts} from '../core/engine/engine.ts';
 import {type RunState, slotsOf} from '../core/engine/run-state.ts';
 import {AbortError, BugError, type ExitCode, exitCodes, usageError} from '../core/errors.ts';
 import type {Plan, Recipe} from '../core/recipe.ts';
+import {type ServerIdentity, serverDifference} from '../core/server-identity.ts';
 import type {Snapshot} from '../core/snapshot.ts';
+import {serverOf} from '../core/target.ts';
 import {type Connection, connect, type WaitState} from '../postgres/connect.ts';
 import {type ConnectionRequest, shortSource} from '../postgres/connection-request.ts';
 import {createSampler} from '../postgres/sampler.ts';
@@ -82,12 +84,13 @@ export async function runConsole(shell: Shell, request: ConnectionRequest, flags
         const detail = await readSessionDetail(client, {pid, backend_start, server_version_num});
         return {query: detail.query, locks: lockLines(detail)};
       },
-      carryOut: async function* (plan, signal) {
+      carryOut: async function* (plan, server, signal) {
         try {
           yield* carryOutPlan(plan, {
             shell,
             request,
             recipes,
+            server,
             watching: requireConnection(watching),
             flags,
             signal,
@@ -188,6 +191,8 @@ type ConsoleRun = {
   request: ConnectionRequest;
   recipes: readonly Recipe[];
   watching: Connection;
+  /** The one that the plan was made on. */
+  server: ServerIdentity;
   flags: Flags;
   signal: AbortSignal;
   /** What the journal has to say may not be written over the screen. */
@@ -201,12 +206,16 @@ type ConsoleRun = {
  * runs left unknown is settled first.
  */
 async function* carryOutPlan(plan: Plan, run: ConsoleRun): AsyncIterable<RunState> {
-  const {shell, request, watching, flags, signal, onNotice, onSettled} = run;
+  const {shell, request, watching, server, flags, signal, onNotice, onSettled} = run;
   const [{carryOut}, , {readOnce}, {openEngine}, , {settleEarlier}] = await loadEngine();
   const {engine, identity} = openEngine(shell, request, {flags, watching: () => watching, onNotice});
   try {
     const read = () => readOnce(watching, {rates_over_ms: null});
-    const acting = {...identity, target: (await read()).target.id};
+    const {target} = await read();
+    const difference = serverDifference(server, serverOf(target));
+    if (difference !== null)
+      throw new AbortError(`${difference}; nothing was done`, {exitCode: exitCodes.drift});
+    const acting = {...identity, target: target.id, server};
     // What keeps it from being settled keeps the run from being carried out, which says so.
     await settleEarlier(engine, {...acting, isDryRun: false}, onSettled).catch(() => {});
     yield* carryOut(plan, acting, {...engine, ...(await worldOf(plan, {...run, engine, read}))}, signal);
@@ -218,11 +227,14 @@ async function* carryOutPlan(plan: Plan, run: ConsoleRun): AsyncIterable<RunStat
 /** A run that takes another back rests on the journal alone; every other on what its recipe plans now. */
 async function worldOf(
   plan: Plan,
-  {recipes, watching, engine, read}: ConsoleRun & {engine: Engine; read: () => Promise<Snapshot>},
+  {recipes, watching, server, engine, read}: ConsoleRun & {engine: Engine; read: () => Promise<Snapshot>},
 ): Promise<Pick<EnginePorts, 'slots' | 'recheck'>> {
   const [, {recheckUndo, watchWorld}, , , {gatherFacts}] = await loadEngine();
   if (plan.undoes !== undefined) {
-    const recheck = recheckUndo(plan.undoes, await engine.journal.read(), engine.files?.host);
+    const recheck = recheckUndo(plan.undoes, await engine.journal.read(), {
+      server,
+      host: engine.files?.host,
+    });
     return {slots: async () => slotsOf((await read()).budget), recheck};
   }
   const recipe = recipes.find(({id}) => id === plan.recipe);

@@ -5,6 +5,7 @@ import {type UndoPorts, undoRun} from '../commands/undo.ts';
 import type {WorldPorts} from '../core/engine/world.ts';
 import type {ExitCode} from '../core/errors.ts';
 import {sanitise} from '../core/sanitise.ts';
+import {serverOf} from '../core/target.ts';
 import type {Connection} from '../postgres/connect.ts';
 import type {ConnectionRequest} from '../postgres/connection-request.ts';
 import {openEngine} from './acting.ts';
@@ -43,6 +44,7 @@ function consentOf(flags: Flags): ConsentFlags {
     dryRun: flags.dryRun ?? false,
     yes: flags.yes ?? false,
     yesIrreversible: flags.yesIrreversible ?? false,
+    sameServer: flags.sameServer ?? false,
     approve: flags.approve ?? null,
     json: flags.json ?? false,
   };
@@ -70,7 +72,9 @@ async function withPorts(
     if (!isSettled) {
       isSettled = true;
       const tell = (text: string) => shell.output.talk(sanitise(`poolctl: ${text}`));
-      const acting = {...identity, target: snapshot.target.id, isDryRun: flags.dryRun ?? false};
+      const {target} = snapshot;
+      const where = {target: target.id, server: serverOf(target)};
+      const acting = {...identity, ...where, isDryRun: flags.dryRun ?? false};
       await settleEarlier(engine, acting, tell);
     }
     return snapshot;

@@ -1,3 +1,5 @@
+import type {JournalEntry} from '../core/chain/journal.ts';
+import {compareServers, serverDifference} from '../core/server-identity.ts';
 import {parseSessionId} from '../core/sessions/session-id.ts';
 import {clockOf} from './components/scrubber.ts';
 import {findingOf} from './findings.ts';
@@ -14,6 +16,12 @@ export function whyNotInPast({now, at_ms}: Past): string {
   return now === null
     ? 'this is a recording: nothing can be done in it'
     : `this is ${clockOf(at_ms)}: L goes back to now, where acts are`;
+}
+
+/** Nothing is done on a server that is not the one the console was opened on; null where it is. */
+export function anotherServer({link}: ConsoleState): string | null {
+  if (link.kind !== 'live' || link.another_server === null) return null;
+  return `${link.another_server}: nothing is done on it; leave, and open poolctl on the server meant`;
 }
 
 export function needsPast({past}: ConsoleState): string | null {
@@ -77,11 +85,16 @@ export function needsUndoable(state: ConsoleState): string | null {
   const held = heldRun(state);
   if (held === undefined) return needsRow(state);
   if (state.snapshot === null || state.link.kind !== 'live') return 'not connected';
-  const run = state.journal?.entries.find(entry => entry.event === 'run' && entry.run === held);
+  const run = state.journal?.entries.find(
+    (entry): entry is JournalEntry & {event: 'run'} => entry.event === 'run' && entry.run === held,
+  );
   if (run === undefined) return `the beginning of run ${held} is not in the journal`;
   if (state.journal?.isBroken) return 'the journal does not verify: nothing is undone from it';
-  const here = state.snapshot.target.id;
-  return run.target === here ? null : `run ${held} was on ${run.target}, this is ${here}`;
+  const {id: here, server} = state.snapshot.target;
+  if (run.target !== here) return `run ${held} was on ${run.target}, this is ${here}`;
+  if (run.server === undefined || server === undefined) return null;
+  if (compareServers(run.server, server) !== 'other') return null;
+  return `run ${held}: ${serverDifference(run.server, server)}`;
 }
 
 export function needsChoices(state: ConsoleState): string | null {

@@ -5,6 +5,7 @@ import {createFactTeller} from '../core/facts/told-by-facts.ts';
 import type {Reading, Sampler} from '../core/ports.ts';
 import type {ParameterValues, Plan, Recipe, Severity} from '../core/recipe.ts';
 import type {ReplayDocument, ReplayUpdate} from '../core/replay.ts';
+import type {ServerIdentity} from '../core/server-identity.ts';
 import type {Backend, Statement} from '../core/snapshot.ts';
 import {type Tape, worstOf} from '../core/tape.ts';
 import {createEffects} from './effects.ts';
@@ -36,7 +37,7 @@ export type ConsolePorts = {
   explain(statement: Statement): Promise<string[]>;
   /** Its whole statement, and its locks as lines for people. */
   describeSession(backend: Backend): Promise<{query: string | null; locks: string[]}>;
-  carryOut(plan: Plan, signal: AbortSignal): AsyncIterable<RunState>;
+  carryOut(plan: Plan, server: ServerIdentity, signal: AbortSignal): AsyncIterable<RunState>;
   /** Measures an endpoint by a recipe's parameters; when it is interrupted, what was measured until then. */
   replay(
     params: ParameterValues,

@@ -83,7 +83,7 @@ export function createEffects(ports: ConsolePorts, context: EffectContext): Effe
         const interrupt = new AbortController();
         running = {
           interrupt,
-          ended: followRun(ports.carryOut(effect.plan, interrupt.signal), dispatch),
+          ended: followRun(ports.carryOut(effect.plan, effect.server, interrupt.signal), dispatch),
         };
         return;
       }

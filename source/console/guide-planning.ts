@@ -75,7 +75,11 @@ function makePlan(state: ConsoleState, guide: Guide, recipe: Recipe): Updated {
     return refused ?? only(withGuide(state, guide));
   try {
     const plan = planRecipe(recipe, state.snapshot, valuesOf(guide), guide.facts ?? {});
-    return showGuide(state, {...guide, plan, stage: 'preview', error: null, scroll: 0});
+    return showGuide(state, {
+      ...guide,
+      ...{plan, server: state.snapshot.target.server ?? null},
+      ...{stage: 'preview', error: null, scroll: 0},
+    });
   } catch (error) {
     return showGuide(state, withError(guide, recipe, error));
   }

@@ -57,9 +57,9 @@ export function canBeCarriedOut(plan: Plan | null): plan is Plan {
   return plan?.steps.some(({kind}) => kind !== 'advice') ?? false;
 }
 
-/** What must be typed before anything is done: the target's own name where a slip would hurt most. */
-export function confirmationWord(state: ConsoleState): string {
-  return state.isProduction ? state.targetName : 'yes';
+/** What must be typed before anything is done: the target's own name where a slip would hurt most or its server is in doubt. */
+export function confirmationWord(state: ConsoleState, {plan}: Guide): string {
+  return state.isProduction || plan?.server_doubt !== undefined ? state.targetName : 'yes';
 }
 
 /** The step a run is at, as planned and as it stands; null before and after. */

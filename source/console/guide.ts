@@ -1,5 +1,6 @@
 import type {RunState} from '../core/engine/run-state.ts';
 import {sessionId} from '../core/sessions/session-id.ts';
+import {anotherServer} from './availability.ts';
 import {runBlocks} from './components/guide-run.ts';
 import {mostScroll, pageArea, pageStep} from './components/overlay-lines.ts';
 import {inSight} from './components/page.ts';
@@ -83,12 +84,15 @@ function goOn(state: ConsoleState, guide: Guide): Updated {
 }
 
 function confirm(state: ConsoleState, guide: Guide): Updated {
-  const word = confirmationWord(state);
+  const word = confirmationWord(state, guide);
   if (guide.typed !== word)
     return showGuide(state, {...guide, error: `type ${word} to go on, Esc to go back`});
-  if (guide.plan === null) return only(state);
+  const {plan, server} = guide;
+  if (plan === null || server === null) return only(state);
+  const moved = anotherServer(state);
+  if (moved !== null) return showGuide(state, {...guide, error: moved});
   const running: Guide = {...guide, stage: 'running', error: null, scroll: 0};
-  return showGuide(state, running, {kind: 'carry-out', plan: guide.plan});
+  return showGuide(state, running, {kind: 'carry-out', plan, server});
 }
 
 const stageBefore: Record<GuideStage, GuideStage | null> = {

@@ -3,6 +3,7 @@ import type {Facts} from '../core/facts/facts.ts';
 import type {WatchedFacts} from '../core/facts/watched-facts.ts';
 import type {ParameterValues, Plan} from '../core/recipe.ts';
 import type {ReplayDocument, ReplayUpdate} from '../core/replay.ts';
+import type {ServerIdentity} from '../core/server-identity.ts';
 import type {Backend, Snapshot, Statement} from '../core/snapshot.ts';
 import type {Moment} from '../core/tape.ts';
 import type {Gathering, JournalReading, Notice, ViewId} from './state.ts';
@@ -84,7 +85,7 @@ export type Effect =
   | {kind: 'read-journal'}
   | {kind: 'watch-facts'}
   | {kind: 'gather'; gathering: Gathering}
-  | {kind: 'carry-out'; plan: Plan}
+  | {kind: 'carry-out'; plan: Plan; server: ServerIdentity}
   | {kind: 'interrupt-run'}
   | {kind: 'replay'; params: ParameterValues}
   | {kind: 'interrupt-replay'}

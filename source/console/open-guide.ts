@@ -1,6 +1,7 @@
 import {findRun, planUndo} from '../core/engine/undo.ts';
 import type {Finding, ParameterValues} from '../core/recipe.ts';
-import {whyNotInPast} from './availability.ts';
+import {serverOf} from '../core/target.ts';
+import {anotherServer, whyNotInPast} from './availability.ts';
 import {releaseRecipes} from './browse.ts';
 import {findingId} from './findings.ts';
 import {gatherForDefaults, planGuide} from './guide-planning.ts';
@@ -19,6 +20,8 @@ export function openGuide(
 ): Updated {
   if (state.past !== null)
     return only({...state, notice: {text: whyNotInPast(state.past), severity: 'info'}});
+  const moved = anotherServer(state);
+  if (moved !== null) return only({...state, notice: {text: moved, severity: 'danger'}});
   const recipe = state.recipes.find(({id}) => id === recipeId);
   if (!recipe) return only({...state, notice: {text: `no recipe "${recipeId}"`, severity: 'info'}});
   return gatherForDefaults(releaseRecipes(state), {
@@ -41,11 +44,15 @@ export function openSessionGuide(state: ConsoleState, how: 'cancel' | 'terminate
 /** What takes back the run that is held in the Journal, from its preview on. */
 export function openUndo(state: ConsoleState): Updated {
   const run = heldRun(state);
-  const {journal} = state;
-  if (run === undefined || journal === null || state.past !== null) return only(state);
+  const {journal, snapshot} = state;
+  if (run === undefined || journal === null || snapshot === null || state.past !== null) return only(state);
+  const moved = anotherServer(state);
+  if (moved !== null) return only({...state, notice: {text: moved, severity: 'danger'}});
   try {
-    const plan = planUndo(findRun(journal.entries, run), journal.underWay?.get(run) ?? null, journal.host);
-    return showGuide(state, {...newGuide, recipe: plan.recipe, undoes: run, plan, stage: 'preview'});
+    const server = serverOf(snapshot.target);
+    const acting_pid = journal.underWay?.get(run) ?? null;
+    const plan = planUndo(findRun(journal.entries, run), {server, acting_pid, host: journal.host ?? null});
+    return showGuide(state, {...newGuide, recipe: plan.recipe, undoes: run, plan, server, stage: 'preview'});
   } catch (error) {
     const text = error instanceof Error ? error.message : String(error);
     return only({...state, notice: {text, severity: 'warning'}});
@@ -64,6 +71,7 @@ const newGuide: Guide = {
   field: 0,
   error: null,
   plan: null,
+  server: null,
   typed: '',
   run: null,
   asksToStop: false,

@@ -5,6 +5,7 @@ import type {FactNeeds, Facts} from '../core/facts/facts.ts';
 import type {WatchedFacts} from '../core/facts/watched-facts.ts';
 import type {HistorySample} from '../core/reading/history.ts';
 import type {Finding, ParameterValues, Plan, Recipe} from '../core/recipe.ts';
+import type {ServerIdentity} from '../core/server-identity.ts';
 import type {Snapshot} from '../core/snapshot.ts';
 import type {Moment} from '../core/tape.ts';
 import type {ReplayPage} from './replay-state.ts';
@@ -22,10 +23,15 @@ export function rowsAround({past}: Pick<ConsoleState, 'past'>): number {
 
 /** How the console stands to its server. */
 type Link =
+  | LiveLink
   | {kind: 'connecting'; message: string}
-  /** `cameByRescue`: by the address kept for when every slot is taken. */
-  | {kind: 'live'; cameByRescue: boolean}
   | {kind: 'lost'; message: string; hint: string | null; retry_in_ms: number};
+
+/**
+ * `cameByRescue`: by the address kept for when every slot is taken. `another_server`: how it is not the one that the
+ * console began on.
+ */
+export type LiveLink = {kind: 'live'; cameByRescue: boolean; another_server: string | null};
 
 /** Cursor and tags hold identities, never row numbers: rows come and go under them. */
 export type TableState = {
@@ -66,6 +72,8 @@ export type Guide = {
   /** What is wrong with the parameters as typed, or why there is nothing to do. */
   error: string | null;
   plan: Plan | null;
+  /** The server that the plan was made on. */
+  server: ServerIdentity | null;
   /** What has been typed as confirmation. */
   typed: string;
   run: RunState | null;
@@ -129,6 +137,8 @@ export type ConsoleState = {
   environment: string | null;
   /** The word that must be typed before an act on a production target. */
   targetName: string;
+  /** The server of the first reading: acts are for no other. */
+  server: ServerIdentity | null;
   snapshot: Snapshot | null;
   findings: Finding[];
   /** Recipes whose diagnosis failed. */
@@ -179,6 +189,7 @@ export function createState(options: {
     environment: options.environment ?? null,
     source: options.source ?? null,
     targetName: options.address,
+    server: null,
     snapshot: null,
     findings: [],
     undiagnosed: [],

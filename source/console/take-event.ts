@@ -1,5 +1,7 @@
 import {counted} from '../core/format.ts';
 import {pushSample} from '../core/reading/history.ts';
+import {compareServers, serverDifference} from '../core/server-identity.ts';
+import type {Snapshot} from '../core/snapshot.ts';
 import {releaseJournal} from './browse.ts';
 import {updateGuideRun} from './guide.ts';
 import {takeFacts} from './guide-planning.ts';
@@ -9,7 +11,7 @@ import type {Effect, Event} from './messages.ts';
 import {keepNow, playOn, takeRecalled} from './past.ts';
 import {diagnosed, pushTrends} from './readings.ts';
 import {takeReplay} from './replay.ts';
-import type {ConsoleState} from './state.ts';
+import type {ConsoleState, LiveLink, Notice} from './state.ts';
 import {only, type Updated, withOverlay} from './updated.ts';
 
 /** What the world says, taken into the state. */
@@ -94,15 +96,19 @@ function takeReading(
   {snapshot, effective_interval_ms, cameByRescue = false}: Extract<Event, {kind: 'read'}>,
 ): Updated {
   if (state.past !== null) {
-    const link = {kind: 'live', cameByRescue} as const;
-    return only(keepNow({...state, effective_interval_ms, link}, state.past, snapshot));
+    const link = linkOf(state, snapshot, cameByRescue);
+    const server = state.server ?? snapshot.target.server ?? null;
+    return only(keepNow({...state, effective_interval_ms, link, server}, state.past, snapshot));
   }
   const history = pushSample(state.history, snapshot);
+  const link = linkOf(state, snapshot, cameByRescue);
   const live: ConsoleState = {
     ...state,
     history,
     effective_interval_ms,
-    link: {kind: 'live', cameByRescue},
+    link,
+    notice: newlyMoved(state, link) ?? state.notice,
+    server: state.server ?? snapshot.target.server ?? null,
     targetName: snapshot.target.id,
   };
   if (state.isPaused) return only(live);
@@ -115,6 +121,24 @@ function takeReading(
   return isWatchDue(next, at_ms)
     ? {state: {...next, watched_at_ms: at_ms}, effects: [...effects, {kind: 'watch-facts'}]}
     : {state: next, effects};
+}
+
+/** The rescue address, or what the address leads to now, may be another server than the one it began on. */
+function linkOf({server}: ConsoleState, {target}: Snapshot, cameByRescue: boolean): LiveLink {
+  const now = target.server;
+  const likeness = server === null || now === undefined ? 'same' : compareServers(server, now);
+  const isOther = likeness === 'other' || (likeness === 'unknown' && cameByRescue);
+  const by = cameByRescue ? 'the rescue address' : 'the address';
+  const another_server =
+    isOther && server !== null && now !== undefined
+      ? `${by} leads to another server: ${serverDifference(server, now)}`
+      : null;
+  return {kind: 'live', cameByRescue, another_server};
+}
+
+function newlyMoved({link: before}: ConsoleState, {another_server: text}: LiveLink): Notice | null {
+  const isTold = before.kind === 'live' && before.another_server === text;
+  return text === null || isTold ? null : {text, severity: 'danger'};
 }
 
 const watchEveryMs = 60_000;

@@ -1,4 +1,5 @@
 import type {JournalDraft, JournalEntry} from './chain/journal.ts';
+import type {ServerIdentity} from './server-identity.ts';
 import type {Snapshot} from './snapshot.ts';
 import type {Pins, Sql, SqlStep, Verification} from './step.ts';
 
@@ -45,6 +46,11 @@ export type ActedAs = {role: string; server_version_num: number};
 
 /** Carries out SQL on a connection of its own, opened only to act. */
 export type Executor = {
+  /**
+   * Which server is meant, before anything else. A connection that proves to lead to another, or to a start of it
+   * that is not the one meant, is closed before an act is sent on it: AbortError (exit 6).
+   */
+  bind(server: ServerIdentity): void;
   /** `row_count` is null for a command that returns no rows, 0 where the step's guard did not hold. */
   apply(step: Act): Promise<Applied>;
   /** Polls until it holds or `timeout_ms` is over. */

@@ -53,6 +53,8 @@ export type Plan = {
   figure?: string[];
   /** The run this plan takes back. */
   undoes?: string;
+  /** Why nothing proves that this is the server of that run: the user has to say so. */
+  server_doubt?: string;
   steps: Step[];
   left_alone: Protected[];
   /** Steps carried out before each pause. */

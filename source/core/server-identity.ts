@@ -46,6 +46,13 @@ export function serverDifference(before: ServerIdentity, now: ServerIdentity): s
   }
 }
 
+/** Why it is not proven that what the journal tells was on this server; null where it is. */
+export function serverDoubt(recorded: ServerIdentity | null, now: ServerIdentity): string | null {
+  if (recorded === null) return 'the journal does not name its server';
+  const likeness = compareServers(recorded, now);
+  return likeness === 'unknown' || likeness === 'other' ? serverDifference(recorded, now) : null;
+}
+
 /** Short: the identifier's last digits, all of them beside one that ends alike. */
 export function nameServer(server: ServerIdentity, beside?: ServerIdentity): string {
   const {system_identifier: id, started_at} = server;

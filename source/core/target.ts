@@ -1,4 +1,5 @@
 import type {ProtectedSessions} from './configuration.ts';
+import {BugError} from './errors.ts';
 import type {ServerIdentity} from './server-identity.ts';
 
 /** What an application's URL says of Prisma's pool; `null` where the URL does not say. */
@@ -26,6 +27,12 @@ type Privileges = {
 export type OwnLimit = {kind: 'role' | 'database'; name: string; connection_limit: number};
 
 export type ManagedService = 'rds' | 'aurora' | 'cloud_sql' | 'azure' | 'supabase' | 'neon' | 'heroku';
+
+/** The server of a live reading. Throws BugError for one of an old recording, on which nothing can be done. */
+export function serverOf({id, server}: Pick<Target, 'id' | 'server'>): ServerIdentity {
+  if (server === undefined) throw new BugError(`the reading of ${id} does not name its server`);
+  return server;
+}
 
 /** One server as poolctl may see it. Never holds a password. */
 export type Target = {

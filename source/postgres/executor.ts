@@ -1,11 +1,15 @@
 import {setTimeout as sleep} from 'node:timers/promises';
 import {holds} from '../core/engine/verification.ts';
-import {BugError} from '../core/errors.ts';
+import {AbortError, BugError, exitCodes} from '../core/errors.ts';
 import type {Act, Applied, Executor} from '../core/ports.ts';
 import {quoteIdentifier} from '../core/quote.ts';
+import {compareServers, type ServerIdentity, serverDifference, serverDoubt} from '../core/server-identity.ts';
 import type {Pins, Sql, Verification} from '../core/step.ts';
 import type {Connection} from './connect.ts';
+import {hostAndPort} from './connection-request.ts';
 import type {PgClient} from './pg-client.ts';
+import {noActingThroughPooler} from './pooler.ts';
+import {readServerProof} from './server-proof.ts';
 
 type Row = Record<string, unknown>;
 type PgQuery = Exclude<Parameters<PgClient['query']>[0], string>;
@@ -14,15 +18,31 @@ type Send = (query: PgQuery) => Promise<PgResult>;
 
 /**
  * Acts on a connection of its own, opened by `connect` at the first act and again after a loss; it never holds
- * more than one. What `connect` throws (AbortError) comes before anything was sent; every other error of `apply`
- * is the server's own, or a connection lost while it worked.
+ * more than one, and none to another server than the one it is bound to. What `connect` throws (AbortError) comes
+ * before anything was sent; every other error of `apply` is the server's own, or a connection lost while it worked.
  */
 export function createExecutor(connect: () => Promise<Connection>): Executor & {pid(): number | null} {
-  let current: Connection | null = null;
+  let current: ProvenConnection | null = null;
+  let bound: ServerIdentity | null = null;
 
-  async function open(): Promise<Connection> {
-    if (current !== null) return current;
-    const connection = await connect();
+  /** To the very start of the server that is bound: a pid, and a plan, may mean something else after the next. */
+  async function connectToBound(isFit: typeof isSameStart): Promise<ProvenConnection> {
+    if (bound === null) throw new BugError('the server to act on was not named');
+    const connection = await proven(await connect());
+    if (isFit(bound, connection.server)) return connection;
+    await connection.close();
+    throw otherServer(bound, connection);
+  }
+
+  /** What looks on, after an act was cut off by a restart, takes the server that has started again. */
+  async function open(isFit = isSameServer): Promise<ProvenConnection> {
+    if (current !== null) {
+      if (bound !== null && isFit(bound, current.server)) return current;
+      const left = current;
+      current = null;
+      await left.close();
+    }
+    const connection = await connectToBound(isFit);
     current = connection;
     void connection.lost.then(() => {
       if (current === connection) current = null;
@@ -31,8 +51,11 @@ export function createExecutor(connect: () => Promise<Connection>): Executor & {
   }
 
   return {
+    bind(server) {
+      bound = server;
+    },
     async apply(step) {
-      const connection = await open();
+      const connection = await open(isSameStart);
       if (needsSession(step)) return actInSteps(connection, step);
       const {rowCount, rows} = await actAtOnce(connection, step);
       // A command's tag without a count (ALTER ROLE) is no row that the guard did not find.
@@ -65,7 +88,7 @@ export function createExecutor(connect: () => Promise<Connection>): Executor & {
     async cancel() {
       const pid = current?.client.processID;
       if (pid === undefined || pid === null) return;
-      const canceller = await connect();
+      const canceller = await connectToBound(isSameStart);
       try {
         await canceller.client.query({text: 'SELECT pg_catalog.pg_cancel_backend($1)', values: [pid]});
       } finally {
@@ -80,6 +103,35 @@ export function createExecutor(connect: () => Promise<Connection>): Executor & {
       await connection?.close();
     },
   };
+}
+
+/** Proven on this very connection: `server` is what it said of itself, in a session of its own. */
+type ProvenConnection = Connection & {server: ServerIdentity};
+
+/** One that watched until now is asked now. Throws AbortError (exit 3) where a pooler answers. */
+async function proven(connection: Connection): Promise<ProvenConnection> {
+  const {client, marker, request} = connection;
+  if (connection.server !== null) return {...connection, server: connection.server};
+  const {server, is_own_session} = await readServerProof(client, marker, request.connect_timeout_ms);
+  if (is_own_session) return {...connection, server};
+  await connection.close();
+  throw noActingThroughPooler(request);
+}
+
+function isSameStart(bound: ServerIdentity, found: ServerIdentity): boolean {
+  return compareServers(bound, found) === 'same';
+}
+
+function isSameServer(bound: ServerIdentity, found: ServerIdentity): boolean {
+  return serverDoubt(bound, found) === null;
+}
+
+function otherServer(bound: ServerIdentity, {request, way, server}: ProvenConnection): AbortError {
+  const by = way === 'rescue' ? 'the rescue address ' : '';
+  return new AbortError(
+    `${by}${hostAndPort(request)} does not lead to the server of this plan: ${serverDifference(bound, server)}`,
+    {hint: 'Look at that server, and plan again on it if it is meant.', exitCode: exitCodes.drift},
+  );
 }
 
 function needsSession({afterwards, guard, pins, proof, settings}: Act): boolean {

@@ -2,7 +2,7 @@ import {randomBytes} from 'node:crypto';
 import {AbortError, exitCodes} from '../core/errors.ts';
 import {type ConnectionRequest, hostAndPort} from './connection-request.ts';
 import {closeClient, type OpenClient, openClient} from './open-client.ts';
-import {pastThePooler} from './pooler.ts';
+import {noActingThroughPooler} from './pooler.ts';
 import {readServerProof, type ServerProof} from './server-proof.ts';
 import {oldestVersionNum, parseServerVersion} from './server-version.ts';
 import {type Purpose, sessionOptions} from './session-options.ts';
@@ -78,16 +78,6 @@ async function prove(
     client.connection.stream.destroy();
     throw error;
   }
-}
-
-function noActingThroughPooler(request: ConnectionRequest): AbortError {
-  return new AbortError(
-    `poolctl does not act through a connection pooler, and ${hostAndPort(request)} is one`,
-    {
-      hint: pastThePooler,
-      exitCode: exitCodes.connection,
-    },
-  );
 }
 
 function unusable(version: string, request: ConnectionRequest): AbortError {

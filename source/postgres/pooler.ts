@@ -1,4 +1,6 @@
+import {AbortError, exitCodes} from '../core/errors.ts';
 import type {Unavailable} from '../core/snapshot.ts';
+import {type ConnectionRequest, hostAndPort} from './connection-request.ts';
 
 /** What helps wherever a pooler is in the way. */
 export const pastThePooler =
@@ -11,3 +13,14 @@ export const poolerInBetween: Unavailable = {
   reason: 'a connection pooler sits in between: pid and settings are not our own, and poolctl will not act',
   remedy: 'connect past it: DIRECT_URL',
 };
+
+/** Neither timeouts nor advisory locks hold there, and the pid is another's. */
+export function noActingThroughPooler(request: ConnectionRequest): AbortError {
+  return new AbortError(
+    `poolctl does not act through a connection pooler, and ${hostAndPort(request)} is one`,
+    {
+      hint: pastThePooler,
+      exitCode: exitCodes.connection,
+    },
+  );
+}

@@ -7,6 +7,7 @@ import {findRun, planUndo} from '../../source/core/engine/undo.ts';
 import type {StepResult} from '../../source/core/ports.ts';
 import type {SqlStep, Step} from '../../source/core/step.ts';
 import {openJournal} from '../../source/journal/journal-file.ts';
+import {someServer} from '../helpers/identity.ts';
 import {draftOf, intentOf} from '../journal/drafts.ts';
 import {exitCode, output, temporaryFolder} from './acting.ts';
 
@@ -219,7 +220,8 @@ it('names of the runs that took one back those alone that did, and still stand',
       await journal.append({...draftOf(run, step), outcome} as JournalDraft);
     }
   };
-  const undoSteps = async (run: string) => planUndo(findRun(await journal.read(), run)).steps;
+  const undoSteps = async (run: string) =>
+    planUndo(findRun(await journal.read(), run), {server: someServer, acting_pid: null}).steps;
   const ends = async () => {
     await show(['show', 'r1'], false);
     return data.at(-1)?.split('\n').slice(-2);

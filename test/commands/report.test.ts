@@ -7,6 +7,7 @@ import {findRun, planUndo} from '../../source/core/engine/undo.ts';
 import type {Recipe} from '../../source/core/recipe.ts';
 import type {Tape} from '../../source/core/tape.ts';
 import {createFinding, createRecipe, createStep} from '../console/played.ts';
+import {someServer} from '../helpers/identity.ts';
 import {changingSnapshots} from '../recording/changing-snapshots.ts';
 
 const snapshots = changingSnapshots(30);
@@ -113,7 +114,7 @@ describe('report', () => {
     const tried = entriesOf('r3', [{...opening, undoes: 'r1'}]);
     const undoing = entriesOf('r4', [
       {...opening, undoes: 'r1'},
-      ...planUndo(findRun(entries, 'r1')).steps.map(
+      ...planUndo(findRun(entries, 'r1'), {server: someServer, acting_pid: null}).steps.map(
         (step): JournalEvent => ({event: 'intent', step: 0, content: step}),
       ),
       verified,

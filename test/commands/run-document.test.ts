@@ -3,6 +3,7 @@ import {planDocument} from '../../source/commands/run-document.ts';
 import {buildStep} from '../../source/core/indexes/index-steps.ts';
 import type {Plan} from '../../source/core/recipe.ts';
 import type {SqlStep} from '../../source/core/step.ts';
+import {someServer} from '../helpers/identity.ts';
 
 const index = {schema: 'public', name: 'orders_idx', table: 'orders', table_oid: '1'};
 const build = buildStep(
@@ -12,7 +13,8 @@ const build = buildStep(
 const documentOf = (step: SqlStep) => {
   const plan = {recipe: 'r', params: {}, explanation: [], steps: [step], left_alone: []};
   const rest = {batch_size: 1, pause_ms: 0, slots_freed: 0, watch_groups: []};
-  return planDocument({...plan, ...rest} satisfies Plan, 'db:5432/shop', 'abc').steps[0];
+  return planDocument({...plan, ...rest} satisfies Plan, {id: 'db:5432/shop', server: someServer}, 'abc')
+    .steps[0];
 };
 
 it('has every statement that will run, whole', () => {

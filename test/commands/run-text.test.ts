@@ -22,7 +22,7 @@ const planOf = (step: Plan['steps'][number]): Plan => ({
 });
 
 it('shows every line of the act, of its guard and of what verifies it', () => {
-  const text = planText(planOf(build), 'db:5432/shop', 'abc');
+  const text = planText(planOf(build), {id: 'db:5432/shop'}, 'abc');
   const [first, ...guard] = freeNameGuard(index).query.text.split('\n');
   expect(text).toContain(`\n   only if ${first}\n`);
   for (const line of guard) expect(text).toContain(`\n   ${line}`);
@@ -35,7 +35,7 @@ it('tells a long reason once for all whom it holds for, a short one beside each'
   const long = 'no index leads with it, but so many rows share a value that no plan would use one';
   const left = (name: string, reason: string) => ({subject: 'index', description: name, reason});
   const left_alone = [left('a', long), left('b', 'short'), left('c', long), left('d', 'short')];
-  const lines = planText({...planOf(build), left_alone}, 'db:5432/shop', 'abc').split('\n');
+  const lines = planText({...planOf(build), left_alone}, {id: 'db:5432/shop'}, 'abc').split('\n');
   const at = lines.indexOf('left alone');
   expect(lines.slice(at + 1, at + 6)).toEqual([
     `  ${long}:`,

@@ -1,11 +1,11 @@
-import {PassThrough} from 'node:stream';
 import {afterAll, beforeAll, expect, it, onTestFinished} from 'vitest';
 import {openEngine} from '../../source/composition/acting.ts';
-import type {Shell} from '../../source/composition/shell.ts';
 import type {Act} from '../../source/core/ports.ts';
 import {connect} from '../../source/postgres/connect.ts';
-import {createRoles, leak, output, pidsOf} from '../commands/acting.ts';
+import {createRoles, leak, pidsOf} from '../commands/acting.ts';
+import {serverAt} from '../helpers/identity.ts';
 import {describeEachMajor, startTestServer, type TestServer} from '../helpers/server.ts';
+import {createShell} from '../helpers/shell.ts';
 import {requestTo} from '../postgres/requests.ts';
 
 describeEachMajor('acting on a server without a slot left', major => {
@@ -27,16 +27,19 @@ describeEachMajor('acting on a server without a slot left', major => {
     const timeoutOf = async () =>
       (await watching.client.query('SHOW statement_timeout')).rows[0]?.statement_timeout;
     const before = await timeoutOf();
+    const here = await serverAt(request);
     await fill(server);
 
-    const {executor} = openEngine(shell(), request, {flags: {}, watching: () => watching}).engine;
+    const {executor} = openEngine(createShell(), request, {flags: {}, watching: () => watching}).engine;
+    executor.bind(here);
     expect((await executor.apply(terminate(leaked.processID))).row_count).toBe(1);
     await expect.poll(() => pidsOf(server, 'leaky')).toEqual([]);
     await executor.close();
     expect(await timeoutOf()).toBe(before);
 
     // With a slot free again, an act has a connection of its own.
-    const next = openEngine(shell(), request, {flags: {}, watching: () => watching}).engine.executor;
+    const next = openEngine(createShell(), request, {flags: {}, watching: () => watching}).engine.executor;
+    next.bind(here);
     const {rows} = await next.apply({
       ...terminate(0),
       apply: {text: 'SELECT pg_backend_pid() AS pid', values: []},
@@ -60,16 +63,4 @@ async function fill(server: TestServer): Promise<void> {
     if (client === null) return;
     onTestFinished(() => client.end());
   }
-}
-
-function shell(): Shell {
-  const stream = new PassThrough();
-  return {
-    env: {},
-    cwd: '/',
-    output: output([], []),
-    stdin: stream,
-    stdout: stream,
-    stderr: stream,
-  } as unknown as Shell;
 }

@@ -4,6 +4,7 @@ import type {ConsoleState} from '../../source/console/state.ts';
 import {createRunState} from '../../source/core/engine/run-state.ts';
 import {freeNameGuard} from '../../source/core/indexes/index-guards.ts';
 import type {Parameter} from '../../source/core/recipe.ts';
+import {someServer} from '../helpers/identity.ts';
 import {createBackend, createSnapshot} from '../helpers/snapshot.ts';
 import {
   createFinding,
@@ -232,7 +233,7 @@ describe('run', () => {
         createStep(4_194_304, {title: 'cancel the statement of session 4194304 (shop/shop_app active)'}),
       ],
     });
-    const state = createRunState(plan, {run: 'r', target: 't', plan_hash: 'h'});
+    const state = createRunState(plan, {run: 'r', target: 't', server: someServer, plan_hash: 'h'});
     expect(screenOf(play(running, {kind: 'run', run: state}).state)).toMatch(/session 4194304 .* waiting/);
   });
 

@@ -75,6 +75,7 @@ describe('a screen too small to show what a key does', () => {
     field: 0,
     error: null,
     plan: null,
+    server: null,
     typed: '',
     run: null,
     asksToStop: false,

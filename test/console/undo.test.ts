@@ -3,6 +3,7 @@ import {guideOf} from '../../source/console/guide-state.ts';
 import type {ConsoleState} from '../../source/console/state.ts';
 import type {JournalEntry, JournalEvent} from '../../source/core/chain/journal.ts';
 import {createRunState} from '../../source/core/engine/run-state.ts';
+import {someServer} from '../helpers/identity.ts';
 import {createSnapshot} from '../helpers/snapshot.ts';
 import {createStep, open, play, press, read, rowsOf, screenOf} from './played.ts';
 
@@ -17,6 +18,7 @@ const opening: JournalEvent = {
   recipe: 'a-recipe-of-another-day',
   plan: 'abc',
   params: {},
+  server: someServer,
   step_count: 2,
   before: {},
 };
@@ -67,15 +69,49 @@ it('goes the way of every plan: a word, the engine, and back at each stage', () 
   expect(guideOf(press(confirm, 'escape'))?.stage).toBe('preview');
   expect(press(preview, 'escape').overlay).toBeNull();
   const {effects} = play(press(confirm, 'y', 'e', 's'), {kind: 'submit'});
-  expect(effects).toEqual([{kind: 'carry-out', plan: guideOf(preview)?.plan}]);
+  expect(effects).toEqual([{kind: 'carry-out', plan: guideOf(preview)?.plan, server: someServer}]);
   expect(guideOf(preview)?.plan?.undoes).toBe('run-one');
+});
+
+it('asks for the name of the server where the journal does not tell it', () => {
+  const {server: _, ...old} = {...opening, server: someServer};
+  const confirm = press(journal('db.example:5432/shop', [old, ...events.slice(1)]), 'j', 'u', 'enter');
+  expect(screenOf(confirm)).toContain('type db.example:5432/shop to carry it out');
+  expect(screenOf(press(confirm, 'escape'))).toMatch(/the journal does\s+not name its server/);
+  expect(play(press(confirm, 'y', 'e', 's'), {kind: 'submit'}).effects).toEqual([]);
+  const typed = press(confirm, ...'db.example:5432/shop');
+  expect(play(typed, {kind: 'submit'}).effects).toMatchObject([{kind: 'carry-out', server: someServer}]);
+});
+
+it('does nothing on a server that is not the one it was opened on', () => {
+  const elsewhere = {...someServer, system_identifier: '7712856371899253081'};
+  const now = createSnapshot();
+  const other = {...now, target: {...now.target, server: elsewhere}};
+  const confirm = press(journal(), 'j', 'u', 'enter', 'y', 'e', 's');
+  const moved = play(confirm, read(other, true)).state;
+  expect(rowsOf(moved)[0]).toContain('another server by rescue');
+  expect(screenOf(moved)).toContain('the rescue address leads to another server: this is server …253081');
+  const refused = play(moved, {kind: 'submit'});
+  expect(refused.effects).toEqual([]);
+  expect(screenOf(refused.state)).toContain('nothing is done on it');
+  const opened = press({...moved, overlay: null}, 'j', 'u');
+  expect(opened.overlay).toBeNull();
+  expect(screenOf(opened)).toContain('this is server …253081, not server …028086');
+  // Back on the first one, acts are as before.
+  const back = play(moved, read(now)).state;
+  expect(play(back, {kind: 'submit'}).effects).toMatchObject([{kind: 'carry-out', server: someServer}]);
 });
 
 it('shows what was done on top of the Journal, though a row is held', () => {
   const state = press(journal(), 'j', 'u', 'enter', 'y', 'e', 's', 'enter');
   const plan = guideOf(state)?.plan;
   if (!plan) throw new Error('there is no plan');
-  const begun = createRunState(plan, {run: 'run-two', target: 'db.example:5432/shop', plan_hash: 'abc'});
+  const begun = createRunState(plan, {
+    run: 'run-two',
+    target: 'db.example:5432/shop',
+    server: someServer,
+    plan_hash: 'abc',
+  });
   const ended = play(state, {kind: 'run', run: {...begun, phase: 'ended', status: 'done'}}).state;
   const entries = (ended.journal?.entries ?? []).concat(
     (ended.journal?.entries ?? []).slice(0, 1).map(entry => ({...entry, seq: 7, run: 'run-two'})),
@@ -98,6 +134,12 @@ it.each([
     journal('db.example:5432/shop', events.slice(1)),
     ['j'],
     'the beginning of run run-one is not in the journal',
+  ],
+  [
+    'another server at that address',
+    journal('db.example:5432/shop', [{...opening, server: {...someServer, system_identifier: '7'}}]),
+    ['j'],
+    'run run-one: this is server …028086, not server …7',
   ],
   ['another view', journal(), ['2'], 'only runs are taken back: 6'],
 ])('is refused with the reason: %s', (_, state, keys, reason) => {

@@ -2,6 +2,7 @@ import {createHash} from 'node:crypto';
 import {carryOut} from '../../source/core/engine/engine.ts';
 import {openJournal} from '../../source/journal/journal-file.ts';
 import {ownProcess} from '../../source/journal/owner.ts';
+import {someServer} from '../helpers/identity.ts';
 
 /** Is in the middle of an act for ever: `act-process.ts FILE`. Says `acting` when the act has begun. */
 const journal = openJournal(process.argv[2] ?? '');
@@ -29,9 +30,10 @@ const run = carryOut(
     slots_freed: 1,
     watch_groups: [],
   },
-  {run: 'killed', actor: 'me@here', target: 'db:5432/shop', process: ownProcess()},
+  {run: 'killed', actor: 'me@here', target: 'db:5432/shop', server: someServer, process: ownProcess()},
   {
     executor: {
+      bind: () => {},
       apply: () => {
         process.stdout.write('acting\n');
         return new Promise(() => setInterval(() => {}, 1000));

@@ -13,6 +13,7 @@ import {connect} from '../../source/postgres/connect.ts';
 import {createExecutor} from '../../source/postgres/executor.ts';
 import {readProgress} from '../../source/postgres/progress.ts';
 import {createActing, noFlags, temporaryFolder} from '../commands/acting.ts';
+import {serverAt} from '../helpers/identity.ts';
 import {describeEachMajor, startTestServer, type TestServer} from '../helpers/server.ts';
 import {startChild} from '../journal/processes.ts';
 import {requestTo} from '../postgres/requests.ts';
@@ -235,7 +236,7 @@ describeEachMajor('apply-indexes', major => {
     let swept: Promise<unknown> | undefined;
     for await (const state of carryOut(
       plan,
-      {...acting.ports.identity, target: 't'},
+      {...acting.ports.identity, target: 't', server: await serverAt(request)},
       ports,
       interruption.signal,
     )) {
@@ -307,8 +308,10 @@ describeEachMajor('apply-indexes', major => {
     const [intent] = await acting.journal.unfinished();
     if (intent === undefined) throw new Error('it is unfinished');
     const {journal} = acting;
+    const here = await serverAt(requestTo(server.url()));
     const settle = async () => {
-      const by = {...acting.ports.identity, target: intent.target, entries: await journal.read()};
+      const entries = await journal.read();
+      const by = {...acting.ports.identity, target: intent.target, server: here, entries};
       return settleIntent(intent, by, {...acting.ports.engine, journal});
     };
     expect(await settle()).toContain('may still be going on');

@@ -6,6 +6,7 @@ import {buildStep} from '../../source/core/indexes/index-steps.ts';
 import {openJournal} from '../../source/journal/journal-file.ts';
 import {connect} from '../../source/postgres/connect.ts';
 import {createExecutor} from '../../source/postgres/executor.ts';
+import {serverAt} from '../helpers/identity.ts';
 import {requestTo} from '../postgres/requests.ts';
 
 /** Builds an index and is killed meanwhile: `build-process.ts URL JOURNAL PROPOSAL`. Says `acting` when it begins. */
@@ -24,7 +25,10 @@ const run = carryOut(
     slots_freed: 0,
     watch_groups: [],
   },
-  {run: 'killed', actor: 'me@here', target: `${request.host}:${request.port}/${request.database}`},
+  {
+    ...{run: 'killed', actor: 'me@here', server: await serverAt(request)},
+    target: `${request.host}:${request.port}/${request.database}`,
+  },
   {
     executor: createExecutor(() => connect(request, {purpose: 'act'})),
     journal: openJournal(journal),

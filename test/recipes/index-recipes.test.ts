@@ -105,7 +105,7 @@ describe('drop-unused-indexes', () => {
   it('asks only for what makes it leave the index alone, and shows what its undo restores', () => {
     const attributes = {...idle.attributes, tablespace: 'fast', comment: "it's", is_clustered: true};
     const plan = planOf(dropUnused, createCatalog({indexes: [{...idle, attributes}]}));
-    const text = planText(plan, 'here', 'hash');
+    const text = planText(plan, {id: 'here'}, 'hash');
     expect(text).toContain('it is used now');
     expect(text).not.toContain('it is valid now');
     expect(text).toContain('COMMENT ON INDEX "public"."orders_status_idx" IS \'it\'\'s\'');

@@ -194,7 +194,7 @@ it('tells of those that are only too young for it', () => {
 
 it('names each session once beside the statement that ends it', () => {
   const made = plan(createSnapshot({backends: [leaky(4711), leaky(4712)]}));
-  const text = planText(made, 'here', 'hash').replace(/^ *\$1 = .*$/gm, '');
+  const text = planText(made, {id: 'here'}, 'hash').replace(/^ *\$1 = .*$/gm, '');
   expect(text.match(/shop\/shop_app/g)).toHaveLength(2);
   expect(text).toMatch(/^1\. end session 4711$/m);
 });

@@ -178,7 +178,7 @@ describe('plan', () => {
       '1 blocker to release; it holds up 2 of 2 sessions that wait for a lock:',
     );
     expect(made.figure?.[0]).toBe('1  holds up 2');
-    const text = planText(made, 'here', 'hash');
+    const text = planText(made, {id: 'here'}, 'hash');
     expect(text.match(/import\/shop_app/g)).toHaveLength(1);
     expect(text).toMatch(/^1\. end session 1 if it holds others up$/m);
     expect(text).toContain('only if not: it is in another transaction by now; it holds nobody up any more');

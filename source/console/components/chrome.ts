@@ -45,6 +45,7 @@ function linkSpans(state: ConsoleState, theme: Theme): Span[] {
   const slowed = state.effective_interval_ms > state.interval_ms;
   const interval = `${state.effective_interval_ms / 1000}s${slowed ? ' (slowed)' : ''}`;
   return [
+    span(link.another_server === null ? '' : ' another server', 'danger'),
     span(link.cameByRescue ? ' by rescue' : '', 'warning'),
     state.isPaused ? span(' paused ', 'warning') : span(` ${theme.symbols.live} `, 'good'),
     span(`${interval}${cost} `, slowed ? 'warning' : 'muted'),

@@ -1,5 +1,6 @@
 import type {Finding, Plan, Recipe} from '../../core/recipe.ts';
 import {sanitise} from '../../core/sanitise.ts';
+import {nameServer} from '../../core/server-identity.ts';
 import {findingId} from '../findings.ts';
 import {
   canBeCancelled,
@@ -226,7 +227,8 @@ function confirmationLines(state: ConsoleState, guide: Guide, width: number, the
   const {plan} = guide;
   if (plan === null) return [];
   const act = (plan.explanation[0] ?? plan.recipe).replace(/[:.]$/, '');
-  const where = `on ${state.targetName}${state.isProduction ? ', marked PRODUCTION' : ''}`;
+  const server = guide.server === null ? '' : `, ${nameServer(guide.server)}`;
+  const where = `on ${state.targetName}${server}${state.isProduction ? ', marked PRODUCTION' : ''}`;
   return [
     ...paragraph(act, width, 'strong'),
     ...paragraph(where, width, 'strong'),
@@ -237,8 +239,9 @@ function confirmationLines(state: ConsoleState, guide: Guide, width: number, the
 }
 
 /** The word that carries it out and what is typed of it: beside each other where that fits, the end of it always. */
-function typedLines(state: ConsoleState, {typed}: Guide, width: number): Line[] {
-  const word = confirmationWord(state);
+function typedLines(state: ConsoleState, guide: Guide, width: number): Line[] {
+  const {typed} = guide;
+  const word = confirmationWord(state, guide);
   const asked = line(span('  type '), span(word, 'strong'), span(' to carry it out:  '));
   const room = width - lineWidth(asked) - 2;
   if (textWidth(sanitise(word)) <= room && textWidth(sanitise(typed)) <= room)

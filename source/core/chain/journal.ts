@@ -2,6 +2,7 @@ import {formatVersion} from '../format.ts';
 import type {ActedAs, StepResult} from '../ports.ts';
 import type {ParameterValues} from '../recipe.ts';
 import type {StageEvent} from '../rollout.ts';
+import type {ServerIdentity} from '../server-identity.ts';
 import type {Step} from '../step.ts';
 
 /**
@@ -16,6 +17,8 @@ export type JournalEvent =
       recipe: string;
       plan: string;
       params: ParameterValues;
+      /** Which server it is on; absent in runs from before it was recorded. */
+      server?: ServerIdentity;
       /** The run that this one takes back. */
       undoes?: string;
       step_count: number;

@@ -1,8 +1,10 @@
 import {canonicalJson} from '../chain/canonical.ts';
 import type {JournalEvent, ProcessIdentity} from '../chain/journal.ts';
 import type {Sha256} from '../chain/journal-chain.ts';
+import {exitCodes} from '../errors.ts';
 import type {Journal, StepResult} from '../ports.ts';
 import type {Plan} from '../recipe.ts';
+import type {ServerIdentity} from '../server-identity.ts';
 import type {Step} from '../step.ts';
 import {skipped} from './act.ts';
 import {carryOutStep, movedWorld, resultOf, type StepPorts} from './carry-out-step.ts';
@@ -38,14 +40,19 @@ export type RunIdentity = {
   actor: string;
   /** The target's id. */
   target: string;
+  /** The server that the plan was made on: the only one that is acted on. */
+  server: ServerIdentity;
   /** Tells others whether it is still under way. */
   process?: ProcessIdentity;
 };
 
-/** What an approval holds for: this target, this recipe, these parameters and exactly these steps. */
-export function planHash(plan: Plan, target: string, sha256: Sha256): string {
-  const {recipe, params, steps} = plan;
-  return sha256(canonicalJson({target, recipe, params, steps}));
+/** What an approval holds for: this server since its last start, this recipe, these parameters, exactly these steps. */
+export function planHash(
+  {recipe, params, steps}: Plan,
+  {target, server}: Pick<RunIdentity, 'target' | 'server'>,
+  sha256: Sha256,
+): string {
+  return sha256(canonicalJson({target, server, recipe, params, steps}));
 }
 
 /**
@@ -60,11 +67,12 @@ export async function* carryOut(
   signal?: AbortSignal,
 ): AsyncGenerator<RunState> {
   const run = createRun(plan, identity, ports);
+  ports.executor.bind(identity.server);
   try {
     yield run.state;
     yield* carryOutSteps(run, signal);
   } catch (error) {
-    run.stop(stopOf(error));
+    run.stop(stopOfRun(run, error));
   } finally {
     await ports.executor.close().catch(() => {});
     // Also when whoever listens stops listening: the journal must say that the run is over.
@@ -87,12 +95,12 @@ type Run = {
 };
 
 function createRun(plan: Plan, identity: RunIdentity, ports: EnginePorts): Run {
-  const {run, actor, target, process} = identity;
+  const {run, actor, target, server, process} = identity;
   const self: Run = {
     plan,
     process,
     ports,
-    state: createRunState(plan, {run, target, plan_hash: planHash(plan, target, ports.sha256)}),
+    state: createRunState(plan, {run, target, server, plan_hash: planHash(plan, identity, ports.sha256)}),
     stopped: null,
     isOpen: false,
     stop(stop) {
@@ -138,6 +146,7 @@ async function open(run: Run): Promise<void> {
     recipe: plan.recipe,
     plan: run.state.plan_hash,
     params: plan.params,
+    server: run.state.server,
     ...(plan.undoes !== undefined && {undoes: plan.undoes}),
     step_count: plan.steps.length,
     before: slotNumbers(before),
@@ -241,6 +250,13 @@ function completed(run: Run, after: SlotReading | null): Stop {
   const refill = findRefill(run.plan, run.state.steps, run.state.before, after);
   const hint = run.state.steps.find(({result}) => result?.hint !== undefined)?.result?.hint;
   return {status: failed > 0 ? 'failed' : 'done', reason: refill, hint};
+}
+
+/** Only where nothing was done is another server a drift. */
+function stopOfRun(run: Run, error: unknown): Stop {
+  const {exit_code, ...stop} = stopOf(error);
+  if (exit_code === undefined || (exit_code === exitCodes.drift && !isUntouched(run))) return stop;
+  return {...stop, exit_code};
 }
 
 function isUntouched(run: Run): boolean {

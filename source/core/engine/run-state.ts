@@ -1,6 +1,7 @@
 import {type ExitCode, exitCodes} from '../errors.ts';
 import type {StepProgress, StepResult} from '../ports.ts';
 import type {GroupKey, Plan} from '../recipe.ts';
+import type {ServerIdentity} from '../server-identity.ts';
 import type {Budget} from '../snapshot.ts';
 import type {Step} from '../step.ts';
 
@@ -24,6 +25,7 @@ export type RunState = {
   run: string;
   recipe: string;
   target: string;
+  server: ServerIdentity;
   plan_hash: string;
   phase: 'preparing' | 'acting' | 'verifying' | 'pausing' | 'ended';
   steps: RunStep[];
@@ -45,7 +47,7 @@ export type RunState = {
 
 export function createRunState(
   plan: Plan,
-  identity: {run: string; target: string; plan_hash: string},
+  identity: Pick<RunState, 'run' | 'target' | 'server' | 'plan_hash'>,
 ): RunState {
   return {
     ...identity,

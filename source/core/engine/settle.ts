@@ -1,6 +1,7 @@
 import {hostOf, type JournalDraft, type JournalEntry} from '../chain/journal.ts';
 import type {UnfinishedIntent} from '../chain/journal-chain.ts';
 import type {Clock, Executor, Files, StepResult} from '../ports.ts';
+import {serverDoubt} from '../server-identity.ts';
 import {endsByItself, type SqlStep, type Step, type Verification} from '../step.ts';
 import {isWithheld} from '../step-secrets.ts';
 import type {RunIdentity} from './engine.ts';
@@ -11,7 +12,7 @@ export type SettlePorts = {
     /** null where another process has recorded the step's outcome by now. */
     reconcile(draft: JournalDraft & {event: 'outcome'}): Promise<JournalEntry | null>;
   };
-  executor: Pick<Executor, 'verify'>;
+  executor: Pick<Executor, 'bind' | 'verify'>;
   clock: Pick<Clock, 'now'>;
   files?: Files;
 };
@@ -25,15 +26,21 @@ const graceMs = 60_000;
  */
 export async function settleIntent(
   {run, step, seq}: Pick<UnfinishedIntent, 'run' | 'step' | 'seq'>,
-  {actor, target, entries}: Omit<RunIdentity, 'run'> & {entries: readonly JournalEntry[]},
+  {actor, target, server, entries}: Omit<RunIdentity, 'run'> & {entries: readonly JournalEntry[]},
   ports: SettlePorts,
 ): Promise<string> {
   const intent = entries.find(entry => entry.seq === seq);
   if (intent?.event !== 'intent') return 'unknown, verify';
-  const host = hostOf(entries.find(entry => entry.event === 'run' && entry.run === run) ?? intent);
+  const opening = entries.find(
+    (entry): entry is JournalEntry & {event: 'run'} => entry.event === 'run' && entry.run === run,
+  );
+  const host = hostOf(opening ?? intent);
   if (intent.content.kind === 'file' && ports.files !== undefined && host !== ports.files.host) {
     return `unknown, verify on ${host}`;
   }
+  const doubt = serverDoubt(opening?.server ?? null, server);
+  if (doubt !== null) return `unknown, ${doubt}`;
+  ports.executor.bind(server);
   const now_ms = ports.clock.now().getTime();
   const seen = await lookAt(intent.content, now_ms - begunAtMs(intent, entries, now_ms), ports);
   if (seen === null) return 'unknown, it may still be going on';

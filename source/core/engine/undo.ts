@@ -3,6 +3,13 @@ import {AbortError, exitCodes, usageError} from '../errors.ts';
 import {counted} from '../format.ts';
 import type {StepResult} from '../ports.ts';
 import type {Plan, Protected} from '../recipe.ts';
+import {
+  compareServers,
+  nameServer,
+  type ServerIdentity,
+  serverDifference,
+  serverDoubt,
+} from '../server-identity.ts';
 import {type Pins, type Step, secretReason, undoOf, withoutUndoText} from '../step.ts';
 import {wasRedacted} from '../step-secrets.ts';
 import {actOf, invertStep, sweepStep} from './invert-step.ts';
@@ -54,7 +61,7 @@ export function undoStateOf(
   const standing = journaled.steps.flatMap(({undone_by}) => undone_by ?? []).sort((a, b) => a.seq - b.seq);
   return {
     undone_by: [...new Set(standing.map(each => each.run))],
-    is_undoable: planUndo(journaled).steps.length > 0,
+    is_undoable: planSteps(journaled).steps.length > 0,
   };
 }
 
@@ -106,19 +113,43 @@ function isDone({result}: DoneStep): boolean {
 /**
  * What takes a run back, from its journal alone: the last step first, each with the guard that its undo declares.
  * What cannot be taken back is in `left_alone`, with the reason: a file of another machine than `host` too. Throws
- * AbortError (exit 6) while a process, `acting_pid`, is still at the run, and where all there is to take back is there.
+ * AbortError (exit 6) where this is not the server of the run, while a process, `acting_pid`, is still at it, and where
+ * all there is to take back is on another machine.
  */
 export function planUndo(
-  {run, steps}: JournaledRun,
-  acting_pid: number | null = null,
-  host: string | null = null,
+  journaled: JournaledRun,
+  {
+    server,
+    acting_pid,
+    host = null,
+  }: {server: ServerIdentity; acting_pid: number | null; host?: string | null},
 ): Plan {
+  const {run} = journaled;
   if (acting_pid !== null) {
     throw new AbortError(`run ${run.run} is under way (pid ${acting_pid}): nothing was done`, {
       hint: 'Wait for its end, or interrupt it where it runs.',
       exitCode: exitCodes.drift,
     });
   }
+  const recorded = run.server ?? null;
+  const doubt = serverDoubt(recorded, server);
+  if (recorded !== null && compareServers(recorded, server) === 'other') {
+    throw new AbortError(`run ${run.run} was on another server: ${doubt}; nothing was done`, {
+      hint: 'Give the address of that server.',
+      exitCode: exitCodes.drift,
+    });
+  }
+  const plan = planSteps(journaled, host);
+  if (doubt === null) {
+    const since = recorded === null ? null : serverDifference(recorded, server);
+    return since === null ? plan : {...plan, explanation: [...plan.explanation, `Since that run: ${since}.`]};
+  }
+  const words = `Not proven to be the server of run ${run.run}: ${doubt}. Confirm that ${nameServer(server)} is it.`;
+  return {...plan, server_doubt: doubt, explanation: [...plan.explanation, words]};
+}
+
+/** The undo as such, wherever it is asked for. */
+function planSteps({run, steps}: JournaledRun, host: string | null = null): Plan {
   const undone: Step[] = [];
   const left_alone: Protected[] = [];
   let is_elsewhere = false;

@@ -2,6 +2,7 @@ import {canonicalJson} from '../chain/canonical.ts';
 import type {JournalEntry} from '../chain/journal.ts';
 import type {FactNeeds, Facts} from '../facts/facts.ts';
 import type {ParameterValues, Recipe} from '../recipe.ts';
+import type {ServerIdentity} from '../server-identity.ts';
 import type {Snapshot} from '../snapshot.ts';
 import type {Step} from '../step.ts';
 import type {EnginePorts, Recheck} from './engine.ts';
@@ -57,9 +58,9 @@ export function watchWorld(
 export function recheckUndo(
   run: string,
   entries: readonly JournalEntry[],
-  host: string | undefined,
+  {server, host}: {server: ServerIdentity; host: string | undefined},
 ): (step: Step) => Promise<Recheck> {
-  const {steps} = planUndo(findRun(entries, run), null, host);
+  const {steps} = planUndo(findRun(entries, run), {server, acting_pid: null, host: host ?? null});
   const planned = new Set(steps.map(canonicalJson));
   return async step =>
     planned.has(canonicalJson(step))

@@ -1,9 +1,11 @@
 import {afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished} from 'vitest';
 import {AbortError} from '../../../source/core/errors.ts';
 import type {Executor} from '../../../source/core/ports.ts';
+import type {ServerIdentity} from '../../../source/core/server-identity.ts';
 import {connect} from '../../../source/postgres/connect.ts';
 import {createExecutor} from '../../../source/postgres/executor.ts';
 import {createActing, createRoles, exitCode, leak, noFlags, pidsOf} from '../../commands/acting.ts';
+import {serverAt} from '../../helpers/identity.ts';
 import {describeEachMajor, startTestServer, type TestServer} from '../../helpers/server.ts';
 import {rejection, requestTo} from '../../postgres/requests.ts';
 
@@ -11,12 +13,14 @@ const plain = {timeout_ms: 5000, transaction: false};
 
 describeEachMajor('acting on a server', major => {
   let server: TestServer;
+  let here: ServerIdentity;
   beforeAll(async () => {
     server = await startTestServer({
       major,
       settings: {max_connections: 12, superuser_reserved_connections: 1},
     });
     await createRoles(server);
+    here = await serverAt(requestTo(server.superuserUrl));
     await server.query('CREATE TABLE notes (id int PRIMARY KEY)');
     await server.query('GRANT ALL ON notes TO app');
   });
@@ -25,6 +29,7 @@ describeEachMajor('acting on a server', major => {
   function createTestExecutor(user = 'app'): Executor {
     const request = requestTo(server.url({user, password: 'secret'}));
     const executor = createExecutor(() => connect(request, {purpose: 'act'}));
+    executor.bind(here);
     onTestFinished(() => executor.close());
     return executor;
   }

@@ -11,6 +11,7 @@ import {
 import {AbortError, exitCodes} from '../../../source/core/errors.ts';
 import type {Plan} from '../../../source/core/recipe.ts';
 import type {Step} from '../../../source/core/step.ts';
+import {someServer} from '../../helpers/identity.ts';
 
 /** The engine is pure: its ports are values here, and every one of them writes down when it was called. */
 function createPorts(overrides: Partial<World> = {}) {
@@ -27,6 +28,7 @@ function createPorts(overrides: Partial<World> = {}) {
   const note = (text: string) => calls.push(text);
   const ports: EnginePorts = {
     executor: {
+      bind: () => {},
       async apply({
         apply: {
           values: [pid],
@@ -120,7 +122,7 @@ function createPlan(count: number, overrides: Partial<Plan> = {}): Plan {
   };
 }
 
-const identity = {run: 'r1', actor: 'me@here', target: 'db:5432/shop'};
+const identity = {run: 'r1', actor: 'me@here', target: 'db:5432/shop', server: someServer};
 
 async function run(plan: Plan, ports: EnginePorts, signal?: AbortSignal): Promise<RunState> {
   let last: RunState | undefined;
@@ -308,7 +310,8 @@ describe('carryOut', () => {
 
 describe('planHash', () => {
   const {ports} = createPorts();
-  const hash = (plan: Plan, target = 'db') => planHash(plan, target, ports.sha256);
+  const hash = (plan: Plan, target = 'db', server = someServer) =>
+    planHash(plan, {target, server}, ports.sha256);
   const plan = createPlan(2, {params: {a: '1', b: '2'}});
 
   it('is the same for the same plan, whatever the order of its keys and words around it', () => {
@@ -319,6 +322,9 @@ describe('planHash', () => {
 
   it.each([
     ['target', hash(plan, 'other')],
+    ['server', hash(plan, 'db', {...someServer, system_identifier: '1'})],
+    ['database created again', hash(plan, 'db', {...someServer, database_oid: '1'})],
+    ['start of the server', hash(plan, 'db', {...someServer, started_at: '2026-11-28T00:00:00.000000Z'})],
     ['recipe', hash({...plan, recipe: 'other'})],
     ['parameter', hash({...plan, params: {a: '1', b: '3'}})],
     ['step', hash({...plan, steps: plan.steps.slice(1)})],

@@ -3,6 +3,7 @@ import {act} from '../../../source/core/engine/act.ts';
 import type {SqlStep, Verification} from '../../../source/core/step.ts';
 import {connect} from '../../../source/postgres/connect.ts';
 import {createExecutor} from '../../../source/postgres/executor.ts';
+import {serverAt} from '../../helpers/identity.ts';
 import {describeEachMajor, startTestServer, type TestServer} from '../../helpers/server.ts';
 import {requestTo} from '../../postgres/requests.ts';
 
@@ -37,6 +38,7 @@ describeEachMajor('the remedy of a refusal', major => {
   const acting = async <T>(work: (attempt: (step: SqlStep) => ReturnType<typeof act>) => Promise<T>) => {
     const request = requestTo(server.url({user: 'on call', password: 'secret'}));
     const executor = createExecutor(() => connect(request, {purpose: 'act'}));
+    executor.bind(await serverAt(request));
     try {
       return await work(step => act(step, executor));
     } finally {

@@ -1,7 +1,9 @@
 import {describe, expect, it} from 'vitest';
 import type {JournalDraft, JournalEntry} from '../../../source/core/chain/journal.ts';
 import {type SettlePorts, settleIntent} from '../../../source/core/engine/settle.ts';
+import type {ServerIdentity} from '../../../source/core/server-identity.ts';
 import type {Step} from '../../../source/core/step.ts';
+import {someServer} from '../../helpers/identity.ts';
 
 const verification = (column: string) => ({
   query: {text: column, values: []},
@@ -36,13 +38,12 @@ const file: Step = {
 };
 
 /** A world in which the verifications named hold, and what is appended to its journal. */
-function createWorld(
-  step: Step,
-  {holding = [], age_ms = 0, text, actor = 'me@here', isSettled = false, later_ms = []}: World,
-) {
+function createWorld(step: Step, world: World) {
+  const {holding = [], age_ms = 0, text, actor = 'me@here', isSettled = false, later_ms = []} = world;
+  const {server = someServer} = world;
   const appended: JournalDraft[] = [];
   const ports: SettlePorts = {
-    executor: {verify: async ({expect: {column}}) => holding.includes(column)},
+    executor: {bind: () => {}, verify: async ({expect: {column}}) => holding.includes(column)},
     clock: {now: () => new Date(age_ms)},
     files: {host: 'here', read: async () => text ?? null, replace: async () => false},
     journal: {
@@ -56,14 +57,17 @@ function createWorld(
   const intent = {seq: 2, run: 'r1', step: 0};
   const at = new Date(0).toISOString();
   const entries = [
-    {seq: 1, event: 'run', run: 'r1', actor, at: '2001-01-01T00:00:00.000Z'},
+    {seq: 1, event: 'run', run: 'r1', actor, server, at: '2001-01-01T00:00:00.000Z'},
     {...intent, event: 'intent', at, content: step},
     ...later_ms.map((each, index) => ({
       ...{seq: 3 + index, event: 'end', run: 'r2'},
       at: new Date(each).toISOString(),
     })),
   ] as JournalEntry[];
-  return {settle: () => settleIntent(intent, {actor: 'me', target: 't', entries}, ports), appended};
+  return {
+    settle: () => settleIntent(intent, {actor: 'me', target: 't', server: someServer, entries}, ports),
+    appended,
+  };
 }
 
 /** `age_ms`: of the intent; negative when it is dated in the future. `later_ms`: when later entries were written. */
@@ -74,6 +78,7 @@ type World = {
   actor?: string;
   isSettled?: boolean;
   later_ms?: number[];
+  server?: ServerIdentity | null;
 };
 
 describe('an intent without an outcome', () => {

@@ -3,6 +3,7 @@ import type {JournalEntry} from '../../../source/core/chain/journal.ts';
 import {findRun, planUndo, undoStateOf} from '../../../source/core/engine/undo.ts';
 import type {StepResult} from '../../../source/core/ports.ts';
 import type {PinnedSql, Sql, SqlStep, Step, Verification} from '../../../source/core/step.ts';
+import {someServer} from '../../helpers/identity.ts';
 
 const asking = <Query extends PinnedSql>(query: Query): Verification<Query> => ({
   query,
@@ -47,7 +48,8 @@ function journalOf(...runs: [Step, Partial<StepResult>][]): JournalEntry[] {
   ]) as JournalEntry[];
 }
 
-const undoOf = (entries: JournalEntry[], run: string) => planUndo(findRun(entries, run)).steps[0] as SqlStep;
+const undoOf = (entries: JournalEntry[], run: string) =>
+  planUndo(findRun(entries, run), {server: someServer, acting_pid: null}).steps[0] as SqlStep;
 
 it('gives the undo what the act told of what it made, and null where it told nothing', () => {
   const told = undoOf(journalOf([build, {pins: {oid: '4711'}}]), 'r1');

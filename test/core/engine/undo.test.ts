@@ -4,6 +4,7 @@ import {findRun, planUndo} from '../../../source/core/engine/undo.ts';
 import {recheckUndo} from '../../../source/core/engine/world.ts';
 import type {StepResult} from '../../../source/core/ports.ts';
 import type {SqlStep, Verification} from '../../../source/core/step.ts';
+import {someServer} from '../../helpers/identity.ts';
 
 const verification = (name: string): Verification => ({
   query: {text: name, values: []},
@@ -31,13 +32,22 @@ const build: SqlStep = {
 };
 
 function journalOf(result: Partial<StepResult> | null): JournalEntry[] {
-  const run = {event: 'run', run: 'abc', recipe: 'apply-indexes', params: {}, at: 'then', actor: 'me'};
+  const run = {
+    event: 'run',
+    run: 'abc',
+    recipe: 'apply-indexes',
+    params: {},
+    at: 'then',
+    actor: 'me',
+    server: someServer,
+  };
   const intent = {event: 'intent', run: 'abc', step: 0, content: build};
   const outcome = {event: 'outcome', run: 'abc', step: 0, ...result};
   return [run, intent, ...(result === null ? [] : [outcome])] as JournalEntry[];
 }
 
-const undo = (result: Partial<StepResult> | null) => planUndo(findRun(journalOf(result), 'ab'));
+const here = {server: someServer, acting_pid: null};
+const undo = (result: Partial<StepResult> | null) => planUndo(findRun(journalOf(result), 'ab'), here);
 
 describe('the undo of a build', () => {
   it.each<[string, Partial<StepResult> | null]>([
@@ -79,7 +89,7 @@ it('takes back the steps that were done, and none that was skipped, failed or ne
     // Skipped by the check right before it: nothing was intended.
     {event: 'outcome', run: 'abc', step: outcomes.length, outcome: 'skipped'},
   ] as JournalEntry[];
-  const {steps, left_alone} = planUndo(findRun(entries, 'abc'));
+  const {steps, left_alone} = planUndo(findRun(entries, 'abc'), here);
   expect(steps.map(({title}) => title)).toEqual(['undo: unknown', 'undo: applied', 'undo: verified']);
   expect(left_alone).toEqual([
     {subject: 'index:failed', description: 'failed', reason: 'it failed: nothing was changed'},
@@ -89,7 +99,7 @@ it('takes back the steps that were done, and none that was skipped, failed or ne
 
 it("goes by a step's first outcome, as a journal of an older poolctl may hold two", () => {
   const entries = [...journalOf({outcome: 'failed'}), ...journalOf({outcome: 'verified'}).slice(2)];
-  expect(planUndo(findRun(entries, 'abc'))).toMatchObject({
+  expect(planUndo(findRun(entries, 'abc'), here)).toMatchObject({
     steps: [],
     left_alone: [{reason: 'it failed: nothing was changed'}],
   });
@@ -99,7 +109,7 @@ it('holds a previewed undo against what the journal says by now', async () => {
   const step = undo({outcome: 'verified'}).steps[0];
   if (step === undefined) throw new Error('there is an undo');
   const recheck = (result: Partial<StepResult> | null) =>
-    recheckUndo('abc', journalOf(result), undefined)(step);
+    recheckUndo('abc', journalOf(result), {server: someServer, host: undefined})(step);
   expect(await recheck({outcome: 'verified'})).toEqual({kind: 'go'});
   expect(await recheck({outcome: 'failed'})).toEqual({
     kind: 'stop',
@@ -127,7 +137,7 @@ it("turns a file's diff round, what goes still before what comes", () => {
     {event: 'run', run: 'abc', recipe: 'tune', params: {}, at: 'then', actor: 'me'},
     {event: 'intent', run: 'abc', step: 0, content: step},
   ] as JournalEntry[];
-  expect(planUndo(findRun(entries, 'abc')).steps).toMatchObject([
+  expect(planUndo(findRun(entries, 'abc'), here).steps).toMatchObject([
     {
       title: 'undo: Set it, then restart',
       change: {before: 'c\nd', after: 'a\nb'},
@@ -150,7 +160,7 @@ describe('a file changed on another machine', () => {
       {event: 'run', run: 'abc', recipe: 'tune', params: {}, at: 'then', actor: 'me@there', process},
       ...steps.map((content, step) => ({event: 'intent', run: 'abc', step, content})),
     ] as JournalEntry[];
-  const plan = (entries: JournalEntry[], host: string) => planUndo(findRun(entries, 'abc'), null, host);
+  const plan = (entries: JournalEntry[], host: string) => planUndo(findRun(entries, 'abc'), {...here, host});
 
   it('is undone there', () => {
     expect(plan(journal([file]), 'there').steps).toHaveLength(1);

@@ -5,6 +5,7 @@ import {isKnownSession, type KnownSession, signalSql} from '../../../source/core
 import {connect} from '../../../source/postgres/connect.ts';
 import {createExecutor} from '../../../source/postgres/executor.ts';
 import {createActing, createRoles, pidsOf} from '../../commands/acting.ts';
+import {serverAt} from '../../helpers/identity.ts';
 import {describeEachMajor, startTestServer, type TestServer} from '../../helpers/server.ts';
 import {requestTo} from '../../postgres/requests.ts';
 
@@ -33,10 +34,11 @@ describeEachMajor('the statement that ends a session', major => {
     return session;
   }
 
-  function executor(user = 'oncall'): Executor {
+  async function executor(user = 'oncall'): Promise<Executor> {
     const acting = createExecutor(() =>
       connect(requestTo(server.url({user, password: 'secret'})), {purpose: 'act'}),
     );
+    acting.bind(await serverAt(requestTo(server.superuserUrl)));
     onTestFinished(() => acting.close());
     return acting;
   }
@@ -47,7 +49,7 @@ describeEachMajor('the statement that ends a session', major => {
     user = 'oncall',
   ): Promise<number | null> {
     const apply = signalSql(session, {call: 'pg_terminate_backend', same: 'unchanged', ...signal});
-    return (await executor(user).apply({apply, timeout_ms: 5000, transaction: false})).row_count;
+    return (await (await executor(user)).apply({apply, timeout_ms: 5000, transaction: false})).row_count;
   }
 
   it('ends a session that has done nothing since', async () => {

@@ -1,0 +1,19 @@
+import type {ServerIdentity} from '../../source/core/server-identity.ts';
+import {connect} from '../../source/postgres/connect.ts';
+import type {ConnectionRequest} from '../../source/postgres/connection-request.ts';
+
+/** Some server, where no real one is at hand. */
+export const someServer: ServerIdentity = {
+  system_identifier: '7712856363365028086',
+  database_oid: '16384',
+  is_in_recovery: false,
+  started_at: '2026-11-27T14:21:51.935430Z',
+};
+
+/** The server that an address leads to now. */
+export async function serverAt(request: ConnectionRequest): Promise<ServerIdentity> {
+  const {server, close} = await connect(request, {purpose: 'act'});
+  await close();
+  if (server === null) throw new Error('a connection that acts knows its server');
+  return server;
+}
