@@ -11,7 +11,14 @@ import {
 import {qualified, resolveName} from '../source/core/indexes/index-names.ts';
 import {dropStep} from '../source/core/indexes/index-steps.ts';
 import {lockTimeoutParameter, preflightLines, readLockTimeout} from '../source/core/indexes/index-waits.ts';
-import {completeParams, readCount, readDuration, readList, readValues} from '../source/core/parameters.ts';
+import {
+  completeParams,
+  readCount,
+  readDuration,
+  readInteger,
+  readList,
+  readValues,
+} from '../source/core/parameters.ts';
 import type {Parameter, ParameterValues, Plan, Protected, Recipe} from '../source/core/recipe.ts';
 import type {Catalog, Index} from '../source/core/server/catalog.ts';
 import type {Snapshot} from '../source/core/snapshot.ts';
@@ -125,10 +132,7 @@ const nobody: Choice = {chosen: [], left_alone: []};
 type Choice = {chosen: Index[]; left_alone: Protected[]};
 
 function readMaxScans(text: string): number {
-  const scans = Number(text);
-  if (!Number.isSafeInteger(scans) || scans < 0)
-    throw usageError(`max_scans=${text} is not a number from 0 up`);
-  return scans;
+  return readInteger('max_scans', text, 0);
 }
 
 type Criteria = ReturnType<typeof criteriaOf>;

@@ -5,7 +5,7 @@ import {quoteIdentifier} from '../source/core/quote.ts';
 import type {Parameter, ParameterValues, Plan, Recipe} from '../source/core/recipe.ts';
 import type {StatementStatistics} from '../source/core/server/statement-statistics.ts';
 import type {Snapshot} from '../source/core/snapshot.ts';
-import type {AdviceStep, Sql, SqlStep, Step, Verification} from '../source/core/step.ts';
+import type {AdviceStep, Sql, SqlStep, SqlWith, Step, Verification} from '../source/core/step.ts';
 
 const subject = 'extension:pg_stat_statements';
 
@@ -115,9 +115,10 @@ function createStep(schema: string): SqlStep {
     subject,
     guard: isThere('absent', null),
     apply: sql(`CREATE EXTENSION pg_stat_statements WITH SCHEMA ${quoteIdentifier(schema)}`),
+    pins: sql("SELECT oid::text FROM pg_catalog.pg_extension WHERE extname = 'pg_stat_statements'"),
     undo: {
       apply: sql('DROP EXTENSION pg_stat_statements'),
-      guard: isThere('there', schema),
+      guard: isThere('there', schema, {pin: 'oid'}),
       verify: isThere('absent', null),
     },
     verify: isThere('there', schema),
@@ -147,13 +148,17 @@ function updateStep(version: string): SqlStep {
   };
 }
 
-/** `schema` null: in whichever. */
-function isThere(expected: 'absent' | 'there', schema: string | null): Verification {
+/** `schema` null: in whichever. `oid` null: whichever was created. */
+function isThere<Value = null>(
+  expected: 'absent' | 'there',
+  schema: string | null,
+  oid: Value | null = null,
+): Verification<SqlWith<Value>> {
   return {
-    query: sql(
-      "SELECT CASE WHEN e.extname IS NULL THEN 'absent' WHEN $1::text IS NULL OR n.nspname = $1 THEN 'there' ELSE 'it is in another schema by now' END AS guard FROM (SELECT) one LEFT JOIN pg_catalog.pg_extension e ON e.extname = 'pg_stat_statements' LEFT JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace",
-      schema,
-    ),
+    query: {
+      text: "SELECT CASE WHEN e.extname IS NULL THEN 'absent' WHEN e.oid <> $2::oid THEN 'it was dropped and created again' WHEN $1::text IS NULL OR n.nspname = $1 THEN 'there' ELSE 'it is in another schema by now' END AS guard FROM (SELECT) one LEFT JOIN pg_catalog.pg_extension e ON e.extname = 'pg_stat_statements' LEFT JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace",
+      values: [schema, oid],
+    },
     expect: {column: 'guard', op: '=', value: expected},
   };
 }

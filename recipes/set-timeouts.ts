@@ -10,11 +10,12 @@ import {
 } from '../source/core/parameters.ts';
 import type {Finding, Parameter, ParameterValues, Plan, Protected, Recipe} from '../source/core/recipe.ts';
 import {
+  type Named,
   type RoleSetting,
   roleSettingStep,
   roleSettingSubject,
 } from '../source/core/roles/role-setting-step.ts';
-import {overrideOf, type RoleSettings} from '../source/core/roles/role-settings.ts';
+import {overrideOf, type Role, type RoleSettings} from '../source/core/roles/role-settings.ts';
 import {
   readTimeout,
   type Timeout,
@@ -44,7 +45,7 @@ const parameters: Parameter[] = [
     description: 'only in this database',
     kind: 'text',
     default: '',
-    suggest: (_, {role_settings}) => (role_settings?.databases ?? []).map(writeText),
+    suggest: (_, {role_settings}) => (role_settings?.databases ?? []).map(({name}) => writeText(name)),
   },
   ...timeoutSettings.map(
     ({name, effect, since, suggestions}): Parameter => ({
@@ -117,17 +118,18 @@ function plan(snapshot: Snapshot, params: ParameterValues, facts: {role_settings
   const {role, database} = readWhere(read, role_settings);
   const changes = readChanges(read, snapshot.target.server_version_num).map(({setting, wanted}): Change => {
     const at = {role, database, name: setting.name};
-    return {setting, at, before: overrideOf(role_settings, at), wanted};
+    const names = {role: role.name, database: database?.name ?? null, name: setting.name};
+    return {setting, at, before: overrideOf(role_settings, names), wanted};
   });
-  const forbidden = forbiddenReason(role, role_settings, snapshot);
+  const forbidden = forbiddenReason(role, snapshot);
   const due = forbidden === null ? changes.filter(change => !isAsWanted(change)) : [];
   const left = forbidden === null ? changes.filter(isAsWanted) : changes;
   return {
     recipe: recipe.id,
     params: completeParams(params, parameters),
     ...explainTimeouts({
-      role,
-      database,
+      role: role.name,
+      database: database?.name ?? null,
       changes: due.map(toText),
       snapshot,
       settings: role_settings,
@@ -142,16 +144,21 @@ function plan(snapshot: Snapshot, params: ParameterValues, facts: {role_settings
   };
 }
 
-function readWhere(read: ReadValue, settings: RoleSettings): {role: string; database: string | null} {
-  const role = readText(read('role'));
-  const database = readText(read('database'));
-  if (role === null) throw usageError('role is not set', 'name the role: --set role=app');
-  if (!settings.roles.some(({name}) => name === role)) {
+function readWhere(read: ReadValue, settings: RoleSettings): {role: Role; database: Named | null} {
+  const named = readText(read('role'));
+  const within = readText(read('database'));
+  if (named === null) throw usageError('role is not set', 'name the role: --set role=app');
+  const role = settings.roles.find(({name}) => name === named);
+  if (role === undefined) {
     const names = loginRoles(settings).map(({name}) => name);
-    throw usageError(`no role "${role}"`, `roles that log in: ${names.join(', ')}`);
+    throw usageError(`no role "${named}"`, `roles that log in: ${names.join(', ')}`);
   }
-  if (database !== null && !settings.databases.includes(database))
-    throw usageError(`no database "${database}"`, `databases: ${settings.databases.join(', ')}`);
+  if (within === null) return {role, database: null};
+  const database = settings.databases.find(({name}) => name === within);
+  if (database === undefined) {
+    const names = settings.databases.map(({name}) => name);
+    throw usageError(`no database "${within}"`, `databases: ${names.join(', ')}`);
+  }
   return {role, database};
 }
 
@@ -186,9 +193,8 @@ function isAsWanted({before, wanted}: Change): boolean {
   return wanted === null ? before === null : before !== null && timeoutMs(before) === wanted.ms;
 }
 
-function forbiddenReason(role: string, {roles}: RoleSettings, {target}: Snapshot): string | null {
-  const isSuperuser = roles.find(({name}) => name === role)?.is_superuser ?? false;
-  return isSuperuser && !target.privileges.is_superuser
+function forbiddenReason({is_superuser}: Role, {target}: Snapshot): string | null {
+  return is_superuser && !target.privileges.is_superuser
     ? 'a superuser: only a superuser may change its settings'
     : null;
 }
@@ -207,8 +213,8 @@ function toText({setting, before, wanted}: Change) {
   return {setting, before, after: wanted?.value ?? null};
 }
 
-function sessionsOf({backends}: Snapshot, role: string, database: string | null): Backend[] {
+function sessionsOf({backends}: Snapshot, role: Named, database: Named | null): Backend[] {
   return backends.filter(
-    ({usename, datname}) => usename === role && (database === null || datname === database),
+    ({usename, datname}) => usename === role.name && (database === null || datname === database.name),
   );
 }

@@ -1,5 +1,5 @@
 import {counted} from '../source/core/format.ts';
-import {completeParams} from '../source/core/parameters.ts';
+import {completeParams, readChoice} from '../source/core/parameters.ts';
 import type {Parameter, ParameterValues, Plan, Recipe} from '../source/core/recipe.ts';
 import {pidParameter, readCriteria, requireNamed} from '../source/core/sessions/session-parameters.ts';
 import {describeSessions, type Selection, selectSessions} from '../source/core/sessions/session-plan.ts';
@@ -11,9 +11,9 @@ const parameters: Parameter[] = [
   {
     name: 'even_if_changed',
     description: 'yes: also those that have done something since the preview, as a busy session always has',
-    kind: 'text',
+    kind: 'choice',
+    choices: ['no', 'yes'],
     default: 'no',
-    suggest: () => ['no', 'yes'],
   },
 ];
 
@@ -30,7 +30,8 @@ export default recipe;
 function plan(snapshot: Snapshot, params: ParameterValues): Plan {
   const complete = completeParams(params, parameters);
   const criteria = requireNamed({...readCriteria(params, parameters), states: backendStates});
-  const guard = complete.even_if_changed === 'yes' ? 'session' : 'unchanged';
+  const even_if_changed = readChoice('even_if_changed', complete.even_if_changed ?? '', ['no', 'yes']);
+  const guard = even_if_changed === 'yes' ? 'session' : 'unchanged';
   const selection = selectSessions(snapshot, criteria);
   const {chosen, left_alone} = selection;
   return {

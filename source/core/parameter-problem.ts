@@ -22,7 +22,8 @@ export function problemOf(
   const text = value.trim();
   if (text === '') return parameter.is_required ? error('must be set') : null;
   const misread = misreadOf(parameter, text) ?? refusalOf(parameter, text);
-  return misread === null ? unseenOf(parameter, text, snapshot, facts) : error(misread);
+  if (misread !== null) return error(misread);
+  return unseenOf(parameter, parameter.kind === 'text' ? value : text, snapshot, facts);
 }
 
 function misreadOf({kind, choices = []}: Parameter, text: string): string | null {
@@ -76,7 +77,8 @@ function unseenOf(
   const seen = suggest(snapshot, facts);
   if (seen.length === 0 || seen.includes(text)) return null;
   if (kind === 'text' && parseDurationMs(text) !== null) return null;
-  const unseen = readList(text).find(word => !seen.includes(word.replace(/@.*/, '')));
+  const words = kind === 'text' && !text.includes(',') ? [text] : readList(text);
+  const unseen = words.find(word => !seen.includes(word.replace(/@.*/, '')));
   if (unseen === undefined) return null;
   const meant = kind === 'text' ? nearest(unseen, seen) : undefined;
   return {severity: 'warning', text: `not seen now${meant === undefined ? '' : `; ${meant}?`}`};

@@ -7,13 +7,19 @@ export type ReadValue = (name: string) => string;
 
 /** Throws AbortError (exit 2) on a name the recipe does not have. */
 export function readValues(params: ParameterValues, parameters: readonly Parameter[]): ReadValue {
-  const defaults = new Map(parameters.map(({name, default: value}) => [name, value]));
+  const known = new Map(parameters.map(parameter => [parameter.name, parameter]));
   for (const name of Object.keys(params)) {
-    if (!defaults.has(name)) {
-      throw usageError(`no parameter "${name}"`, `this recipe takes ${[...defaults.keys()].join(', ')}`);
+    if (!known.has(name)) {
+      throw usageError(`no parameter "${name}"`, `this recipe takes ${[...known.keys()].join(', ')}`);
     }
   }
-  return name => (params[name]?.trim() || defaults.get(name)) ?? '';
+  return name => {
+    const typed = params[name] ?? '';
+    const parameter = known.get(name);
+    if (typed.trim() === '') return parameter?.default ?? '';
+    // A name is what it is: `app ` is another role than `app`.
+    return parameter?.kind === 'text' ? typed : typed.trim();
+  };
 }
 
 /** The parameters as they count, defaults filled in: what a plan's hash is made of. */
@@ -32,7 +38,7 @@ export function requiredParams(params: ParameterValues, parameters: readonly Par
   return completed;
 }
 
-/** A name as a parameter: quoted where it is empty or would be trimmed, so that it is not taken for "not set". */
+/** A name as a parameter: quoted where it is blank, which is "not set", or where its ends would not be seen. */
 export function writeText(text: string): string {
   return text === '' || text !== text.trim() || text.startsWith('"') ? `"${text}"` : text;
 }
@@ -57,10 +63,18 @@ export function readDuration(name: string, text: string): number {
 
 /** A whole number from 1 up; '' is null. Throws AbortError (exit 2) on anything else. */
 export function readCount(name: string, text: string): number | null {
-  if (text === '') return null;
-  if (!/^[1-9]\d{0,8}$/.test(text)) throw usageError(`${name}=${text} is not a number from 1 up`);
-  return Number(text);
+  return text === '' ? null : readInteger(name, text, 1);
 }
+
+/** A whole number in decimal digits, and nothing that JavaScript would take for one besides: not `0x10`, not `1e3`. */
+export function readInteger(name: string, text: string, least: number): number {
+  const number = /^(?:0|[1-9]\d{0,9})$/.test(text) ? Number(text) : Number.NaN;
+  if (number >= least && number <= mostInteger) return number;
+  throw usageError(`${name}=${text} is not a number from ${least} up`);
+}
+
+/** An int4 on the server. */
+const mostInteger = 2_147_483_647;
 
 /** A number within limits; '' is null. Throws AbortError (exit 2) on anything else. */
 export function readNumber(

@@ -54,6 +54,10 @@ it.each<[string, Parameter, string, string]>([
   ['4711,9', pids, 'warning', 'not seen now'],
   ['shop_ap', role, 'warning', 'not seen now; shop_app?'],
   ['nobody', role, 'warning', 'not seen now'],
+  // A name is what it is.
+  ['shop_app ', role, 'warning', 'not seen now; shop_app?'],
+  ['0x10', pids, 'error', 'not pids: 4711,4712'],
+  ['1e3', parameter('integer'), 'error', 'not a whole number'],
 ])('says of %j what is wrong', (value, of, severity, text) => {
   expect(problemOf(of, value, snapshot, {})).toEqual({severity, text});
 });

@@ -5,6 +5,7 @@ import {connect} from '../../source/postgres/connect.ts';
 import {createExecutor} from '../../source/postgres/executor.ts';
 import {readProgress} from '../../source/postgres/progress.ts';
 import {createActing, createRoles, noFlags} from '../commands/acting.ts';
+import {interfere} from '../helpers/interfere.ts';
 import {describeEachMajor, startTestServer, type TestServer} from '../helpers/server.ts';
 import {requestTo} from '../postgres/requests.ts';
 
@@ -22,7 +23,7 @@ describeEachMajor('analyze-stale-tables', major => {
 
   /** A table that was analyzed while it was empty, and has filled since. */
   beforeEach(async () => {
-    await server.query('DROP TABLE IF EXISTS orders');
+    await server.query('DROP TABLE IF EXISTS orders, old_orders');
     await server.query('CREATE TABLE orders (id int, kind int)');
     await server.query('ALTER TABLE orders OWNER TO app');
     await server.query('ANALYZE orders');
@@ -48,6 +49,20 @@ describeEachMajor('analyze-stale-tables', major => {
     );
     return Object.values(row ?? {})[0]?.[0].Plan['Plan Rows'];
   };
+
+  it('analyzes no table that came in its place between the guard and the statement', async () => {
+    const acting = await createActing(server);
+    interfere(acting, server, 'ANALYZE', async () => {
+      await server.query('ALTER TABLE orders RENAME TO old_orders');
+      await server.query('CREATE TABLE orders (id int, kind int)');
+      await server.query('INSERT INTO orders VALUES (1, 1)');
+    });
+    expect(await acting.run('analyze-stale-tables', {yes: true})).toBe(6);
+    expect(acting.document().steps).toMatchObject([
+      {outcome: 'skipped', message: 'the table was dropped or renamed: left alone'},
+    ]);
+    expect(await server.query("SELECT FROM pg_stats WHERE tablename ~ 'orders'")).toEqual([]);
+  });
 
   it('analyzes what has gone stale, and the planner knows', async () => {
     expect(await estimatedRows()).toBeLessThan(1000);

@@ -1,5 +1,6 @@
 import {afterAll, beforeAll, beforeEach, expect, it} from 'vitest';
 import {type Acting, createActing} from '../commands/acting.ts';
+import {interfere} from '../helpers/interfere.ts';
 import {describeEachMajor, startTestServer, type TestServer} from '../helpers/server.ts';
 import {advise, createOrders, indexNamed, proposalFor} from './indexing.ts';
 
@@ -73,6 +74,19 @@ describeEachMajor('an index is the one that was meant', major => {
     await server.query('ALTER TABLE shop.orders RENAME COLUMN user_id TO buyer_id');
     expect(await acting.undo('r1', {yes: true})).toBe(6);
     expect(outcomes(acting)).toEqual([other]);
+  });
+
+  it('is not told as dropped where another of its name was, in the moment between guard and statement', async () => {
+    const acting = await built();
+    interfere(acting, server, 'DROP INDEX', async () => {
+      await replaceTable();
+      await server.query('CREATE INDEX orders_user_id_idx ON shop.orders (user_id)');
+    });
+    expect(await acting.undo('r1', {yes: true})).toBe(7);
+    expect(acting.document().steps).toMatchObject([{outcome: 'applied'}]);
+    expect(await indexNamed(server, 'orders_user_id_idx')).toMatchObject({
+      definition: expect.stringContaining('ON moved.orders'),
+    });
   });
 
   it('is not built again on a table that came in its place', async () => {

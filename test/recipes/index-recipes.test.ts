@@ -135,12 +135,17 @@ describe('drop-unused-indexes', () => {
     expect(found(createIndex())).toEqual([]);
   });
 
-  it.each([{max_scans: '-1'}, {max_scans: 'few'}, {standby: 'maybe'}, {stats_age: 'long'}, {at_most: '0'}])(
-    'refuses %o',
-    params => {
-      expect(() => planOf(dropUnused, createCatalog(), params)).toThrow(Object.keys(params)[0]);
-    },
-  );
+  it.each([
+    {max_scans: '-1'},
+    {max_scans: '0x10'},
+    {max_scans: '1e3'},
+    {max_scans: 'few'},
+    {standby: 'maybe'},
+    {stats_age: 'long'},
+    {at_most: '0'},
+  ])('refuses %o', params => {
+    expect(() => planOf(dropUnused, createCatalog(), params)).toThrow(Object.keys(params)[0]);
+  });
 });
 
 describe('repair-invalid-indexes', () => {

@@ -138,6 +138,13 @@ describe('plan', () => {
     expect(subjects(crowd, params)).toEqual(pids.map(pid => `backend:${pid}`));
   });
 
+  it.each(['0x10', '1e3', '4711.0', '+4711', '0', '-1', '99999999999', '0x10@2026-01-01T00:00:00Z'])(
+    'takes nothing for a pid but decimal digits: %s',
+    pid => {
+      expect(() => plan(crowd, {pid})).toThrow(`pid: "${pid}" is not a pid`);
+    },
+  );
+
   it('guards identity and state inside the acting statement', () => {
     const [step] = plan(createSnapshot({backends: [leaky(1)]})).steps;
     if (step?.kind !== 'sql') throw new Error('an SQL step');

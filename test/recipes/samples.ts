@@ -33,7 +33,7 @@ const blocked = createSnapshot({
 export const samples: Record<string, Sample> = {
   'tune-connection-limit': {
     snapshot: leaking,
-    facts: {role_limits: [{name: 'shop_app', is_superuser: false, connection_limit: -1}]},
+    facts: {role_limits: [{oid: '16385', name: 'shop_app', is_superuser: false, connection_limit: -1}]},
     params: {instances: '10', role: 'shop_app', apply: 'role'},
   },
   'apply-indexes': {
@@ -72,8 +72,8 @@ export const samples: Record<string, Sample> = {
     snapshot: leaking,
     facts: {
       role_settings: {
-        roles: [{name: 'shop_app', is_superuser: false, can_login: true, connection_limit: -1}],
-        databases: ['shop'],
+        roles: [{oid: '16385', name: 'shop_app', is_superuser: false, can_login: true, connection_limit: -1}],
+        databases: [{oid: '16384', name: 'shop'}],
         overrides: [{role: 'shop_app', database: null, name: 'statement_timeout', value: '60000'}],
       },
     },

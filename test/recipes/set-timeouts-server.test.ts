@@ -106,6 +106,6 @@ describeEachMajor('set-timeouts', major => {
     const names = facts.role_settings?.roles.map(({name}) => name) ?? [];
     expect(names).toEqual(expect.arrayContaining(['admin', 'app', 'blind', 'oncall', 'viewer']));
     expect(names.filter(name => name.startsWith('pg_'))).toEqual([]);
-    expect(facts.role_settings?.databases).toContain("Sh'op");
+    expect(facts.role_settings?.databases.map(({name}) => name)).toContain("Sh'op");
   });
 });

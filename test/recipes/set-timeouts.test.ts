@@ -9,12 +9,16 @@ function settings(overrides: SettingOverride[] = []): RoleSettings {
   const role = {is_superuser: false, can_login: true, connection_limit: -1};
   return {
     roles: [
-      {...role, name: 'app'},
-      {...role, name: 'we"b'},
-      {...role, name: 'owners', can_login: false},
-      {...role, name: 'postgres', is_superuser: true},
+      {...role, oid: '1', name: 'app'},
+      {...role, oid: '2', name: 'we"b'},
+      {...role, oid: '3', name: 'owners', can_login: false},
+      {...role, oid: '10', name: 'postgres', is_superuser: true},
+      {...role, oid: '4', name: 'app '},
     ],
-    databases: ['postgres', 'shop'],
+    databases: [
+      {oid: '5', name: 'postgres'},
+      {oid: '6', name: 'shop'},
+    ],
     overrides,
   };
 }
@@ -108,7 +112,7 @@ describe('plan', () => {
     expect(step).toMatchObject({
       guard: {
         expect: {column: 'value', op: '=', value: '1min'},
-        query: {values: ['app', null, 'statement_timeout']},
+        query: {values: ['1', 'app', null, null, 'statement_timeout']},
       },
       verify: {expect: {value: '30s'}},
       undo: {guard: {expect: {value: '30s'}}, verify: {expect: {value: '1min'}}},

@@ -6,8 +6,10 @@ import type {ParameterValues, Plan} from '../../source/core/recipe.ts';
 import type {Snapshot} from '../../source/core/snapshot.ts';
 import {createBackend, createSnapshot, createStatement} from '../helpers/snapshot.ts';
 
-const role = {name: 'shop_app', is_superuser: false, connection_limit: -1};
-const facts: Facts = {role_limits: [role, {name: 'postgres', is_superuser: true, connection_limit: -1}]};
+const role = {oid: '1', name: 'shop_app', is_superuser: false, connection_limit: -1};
+const facts: Facts = {
+  role_limits: [role, {oid: '10', name: 'postgres', is_superuser: true, connection_limit: -1}],
+};
 
 function planOf(params: ParameterValues, given: Facts = facts, snapshot: Snapshot = createSnapshot()): Plan {
   if (!recipe.plan) throw new Error('it acts');
@@ -255,7 +257,7 @@ describe('an .env file', () => {
   });
 
   it('gives the role, or none where the server has no such role', () => {
-    const app = {name: 'app', is_superuser: false, connection_limit: -1};
+    const app = {oid: '2', name: 'app', is_superuser: false, connection_limit: -1};
     const role_limits = [...(facts.role_limits ?? []), app];
     expect(recipe.defaults?.(createSnapshot(), {role_limits, env_file})).toEqual({role: 'app'});
     expect(recipe.defaults?.(createSnapshot(), {...facts, env_file})).toEqual({});

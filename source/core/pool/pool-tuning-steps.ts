@@ -48,14 +48,17 @@ function roleSteps({choices: {role}, role_limit}: Tuning): SqlStep[] {
       kind: 'sql',
       title: `Limit role ${role.name} to ${role_limit} connections (${limitText(role)} now)`,
       subject: `role:${role.name}`,
-      guard: limitIs(role.name, role.connection_limit),
+      guard: limitIs(role, role.connection_limit),
       apply: limit(role_limit),
+      // ALTER ROLE takes a name: had it come to mean another role since the guard, this one would be as it was.
+      proof: limitIs(role, role_limit),
       undo: {
         apply: limit(role.connection_limit),
-        guard: limitIs(role.name, role_limit),
-        verify: limitIs(role.name, role.connection_limit),
+        proof: limitIs(role, role.connection_limit),
+        guard: limitIs(role, role_limit),
+        verify: limitIs(role, role.connection_limit),
       },
-      verify: limitIs(role.name, role_limit),
+      verify: limitIs(role, role_limit),
       lock: 'none',
       transaction: true,
       timeout_ms: 5000,
@@ -67,10 +70,11 @@ function limitText({connection_limit}: RoleLimit): string {
   return connection_limit < 0 ? 'none' : String(connection_limit);
 }
 
-/** A role that has become a superuser since is not found: no limit holds it. */
-function limitIs(name: string, value: number): Verification {
-  const text = 'SELECT rolconnlimit FROM pg_catalog.pg_roles WHERE rolname = $1 AND NOT rolsuper';
-  return {query: {text, values: [name]}, expect: {column: 'rolconnlimit', op: '=', value}};
+/** One that has become a superuser since, or is named otherwise, is not found: no limit holds a superuser. */
+function limitIs({oid, name}: RoleLimit, value: number): Verification {
+  const text =
+    'SELECT rolconnlimit FROM pg_catalog.pg_roles WHERE oid = $1::oid AND rolname = $2 AND NOT rolsuper';
+  return {query: {text, values: [oid, name]}, expect: {column: 'rolconnlimit', op: '=', value}};
 }
 
 function envSteps({settings, kind}: Tuning, facts: Facts): FileStep[] {

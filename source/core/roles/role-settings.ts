@@ -1,11 +1,12 @@
 /** Roles and databases, and what ALTER ROLE and ALTER DATABASE have set for their sessions (pg_db_role_setting). */
 export type RoleSettings = {
   roles: Role[];
-  databases: string[];
+  databases: {oid: string; name: string}[];
   overrides: SettingOverride[];
 };
 
 export type Role = {
+  oid: string;
   name: string;
   is_superuser: boolean;
   can_login: boolean;

@@ -1,5 +1,5 @@
 import {quoteIdentifier, quoteLiteral} from '../quote.ts';
-import type {AdviceStep, SqlStep} from '../step.ts';
+import type {AdviceStep, SqlStep, Verification} from '../step.ts';
 import type {Maintenance, TableUpkeep, XminHolder} from './maintenance.ts';
 
 /** `schema.name`, as people and the recipe's parameters write it. */
@@ -33,6 +33,7 @@ export function analyzeStep(table: TableUpkeep): SqlStep {
       expect: {column: 'guard', op: '=', value: 'there'},
     },
     settings: {lock_timeout: '5s'},
+    proof: isLocked(oid),
     apply: {text: `ANALYZE ${quotedName(table)}`, values: []},
     undo: 'unneeded',
     verify: {
@@ -43,6 +44,17 @@ export function analyzeStep(table: TableUpkeep): SqlStep {
     lock: 'share',
     transaction: true,
     timeout_ms: 0,
+  };
+}
+
+/** ANALYZE takes a name and keeps its lock until the transaction ends: it tells which table that name has met. */
+function isLocked(oid: string): Verification {
+  return {
+    query: {
+      text: "SELECT CASE WHEN EXISTS (SELECT FROM pg_catalog.pg_locks WHERE locktype = 'relation' AND relation = $1::oid AND mode = 'ShareUpdateExclusiveLock' AND pid = pg_catalog.pg_backend_pid()) THEN 'analyzed' ELSE 'the table was dropped or renamed' END AS guard",
+      values: [oid],
+    },
+    expect: {column: 'guard', op: '=', value: 'analyzed'},
   };
 }
 

@@ -1,8 +1,15 @@
 import {usageError} from '../errors.ts';
-import {readCount, readDuration, readList, readText, readValues, writeText} from '../parameters.ts';
+import {
+  readCount,
+  readDuration,
+  readInteger,
+  readList,
+  readText,
+  readValues,
+  writeText,
+} from '../parameters.ts';
 import type {Parameter, ParameterValues} from '../recipe.ts';
 import {type Backend, type BackendState, backendStates, type Snapshot} from '../snapshot.ts';
-import {parseSessionId} from './session-id.ts';
 
 export type NamedSession = {pid: number; backend_start: string | null};
 
@@ -112,15 +119,19 @@ function readStates(text: string): BackendState[] {
   });
 }
 
+function readPid(word: string, digits: string): number {
+  try {
+    return readInteger('pid', digits, 1);
+  } catch {
+    throw usageError(`pid: "${word}" is not a pid`, 'write pid=4711,4712');
+  }
+}
+
 function readPids(text: string): NamedSession[] | null {
   const words = text.split(/[\s,]+/).filter(word => word !== '');
   if (words.length === 0) return null;
   return words.map(word => {
-    const {pid, backend_start} = word.includes('@')
-      ? parseSessionId(word)
-      : {pid: Number(word), backend_start: ''};
-    if (!Number.isSafeInteger(pid) || pid < 1)
-      throw usageError(`pid: "${word}" is not a pid`, 'write pid=4711,4712');
-    return {pid, backend_start: backend_start || null};
+    const [digits = '', backend_start = ''] = word.split('@', 2);
+    return {pid: readPid(word, digits), backend_start: backend_start || null};
   });
 }

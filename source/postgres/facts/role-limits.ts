@@ -7,5 +7,10 @@ import {type RoleLimitRow, roleLimitsQuery} from '../queries/role-limits.ts';
 export async function readRoleLimits({client, server_version_num}: Connection): Promise<RoleLimit[]> {
   const {text} = pickVariant(roleLimitsQuery, server_version_num);
   const {rows} = await client.query<RoleLimitRow>({text, rowMode: 'array'});
-  return rows.map(([name, is_superuser, connection_limit]) => ({name, is_superuser, connection_limit}));
+  return rows.map(([name, is_superuser, connection_limit, oid]) => ({
+    oid,
+    name,
+    is_superuser,
+    connection_limit,
+  }));
 }

@@ -9,8 +9,8 @@ export async function readRoleSettings({client, server_version_num}: Connection)
     (await client.query<Row>({text: pickVariant(query, server_version_num).text})).rows;
   const [roles, databases, overrides] = await Promise.all([
     read<Role>(rolesQuery),
-    read<{name: string}>(databaseNamesQuery),
+    read<RoleSettings['databases'][number]>(databaseNamesQuery),
     read<SettingOverride>(roleSettingsQuery),
   ]);
-  return {roles, databases: databases.map(({name}) => name), overrides};
+  return {roles, databases, overrides};
 }

@@ -8,7 +8,8 @@ export const roleLimitsQuery: Query = {
     {
       floor: 130_000,
       text: `
-SELECT /* poolctl */ r.rolname::text AS name, r.rolsuper AS is_superuser, r.rolconnlimit AS connection_limit
+SELECT /* poolctl */ r.rolname::text AS name, r.rolsuper AS is_superuser, r.rolconnlimit AS connection_limit,
+  r.oid::text
 FROM pg_catalog.pg_roles r
 WHERE r.rolcanlogin
 ORDER BY r.rolname`,
@@ -16,4 +17,4 @@ ORDER BY r.rolname`,
   ],
 };
 
-export type RoleLimitRow = [name: string, is_superuser: boolean, connection_limit: number];
+export type RoleLimitRow = [name: string, is_superuser: boolean, connection_limit: number, oid: string];

@@ -8,7 +8,7 @@ export const rolesQuery: Query = {
     {
       floor: 130_000,
       text: `
-SELECT /* poolctl */ r.rolname::text AS name, r.rolsuper AS is_superuser, r.rolcanlogin AS can_login,
+SELECT /* poolctl */ r.oid::text, r.rolname::text AS name, r.rolsuper AS is_superuser, r.rolcanlogin AS can_login,
   r.rolconnlimit AS connection_limit
 FROM pg_roles r
 WHERE r.rolname !~ '^pg_'
@@ -41,7 +41,7 @@ export const databaseNamesQuery: Query = {
   variants: [
     {
       floor: 130_000,
-      text: 'SELECT /* poolctl */ d.datname::text AS name FROM pg_database d WHERE d.datallowconn ORDER BY 1',
+      text: 'SELECT /* poolctl */ d.oid::text, d.datname::text AS name FROM pg_database d WHERE d.datallowconn ORDER BY 2',
     },
   ],
 };

@@ -1,0 +1,23 @@
+import {connect} from '../../source/postgres/connect.ts';
+import {createExecutor} from '../../source/postgres/executor.ts';
+import type {Acting} from '../commands/acting.ts';
+import {requestTo} from '../postgres/requests.ts';
+import type {TestServer} from './server.ts';
+
+/** Something happens after an act's guard, right before its statement, which begins like this, is sent. */
+export function interfere(
+  acting: Acting,
+  server: TestServer,
+  statement: string,
+  happens: () => Promise<void>,
+): void {
+  acting.ports.engine.executor = createExecutor(async () => {
+    const connection = await connect(requestTo(server.url()), {purpose: 'act'});
+    const send = connection.client.query.bind(connection.client) as (query: {text: string}) => Promise<never>;
+    const query = async (each: {text: string}) => {
+      if (each.text.startsWith(statement)) await happens();
+      return send(each);
+    };
+    return {...connection, client: Object.assign(Object.create(connection.client), {query})};
+  });
+}
