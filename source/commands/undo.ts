@@ -1,5 +1,6 @@
 import type {JournalEntry} from '../core/chain/journal.ts';
 import {slotsOf} from '../core/engine/run-state.ts';
+import {refuseOnStandby} from '../core/engine/standby.ts';
 import {findRun, planUndo} from '../core/engine/undo.ts';
 import {AbortError, type ExitCode, exitCodes, usageError} from '../core/errors.ts';
 import type {Snapshot} from '../core/snapshot.ts';
@@ -36,6 +37,7 @@ export async function undoRun(
   }
   const world = {slots: async () => slotsOf((await ports.read()).budget)};
   const {files} = ports.engine;
-  const plan = planUndo(journaled, {server, acting_pid, host: files?.host ?? null});
+  const undo = planUndo(journaled, {server, acting_pid, host: files?.host ?? null});
+  const plan = refuseOnStandby(undo, target);
   return carryOutPlan(ports, plan, {target, world}, flags);
 }

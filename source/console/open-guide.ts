@@ -1,3 +1,4 @@
+import {refuseOnStandby} from '../core/engine/standby.ts';
 import {findRun, planUndo} from '../core/engine/undo.ts';
 import type {Finding, ParameterValues} from '../core/recipe.ts';
 import {serverOf} from '../core/target.ts';
@@ -51,7 +52,8 @@ export function openUndo(state: ConsoleState): Updated {
   try {
     const server = serverOf(snapshot.target);
     const acting_pid = journal.underWay?.get(run) ?? null;
-    const plan = planUndo(findRun(journal.entries, run), {server, acting_pid, host: journal.host ?? null});
+    const undo = planUndo(findRun(journal.entries, run), {server, acting_pid, host: journal.host ?? null});
+    const plan = refuseOnStandby(undo, snapshot.target);
     return showGuide(state, {...newGuide, recipe: plan.recipe, undoes: run, plan, server, stage: 'preview'});
   } catch (error) {
     const text = error instanceof Error ? error.message : String(error);

@@ -4,6 +4,7 @@ import type {ParameterValues, Plan, Recipe} from '../recipe.ts';
 import type {Snapshot} from '../snapshot.ts';
 import {secretReason} from '../step.ts';
 import {withoutSecretUndo} from '../step-secrets.ts';
+import {refuseOnStandby} from './standby.ts';
 
 export type ActingRecipe = Recipe & Required<Pick<Recipe, 'plan'>>;
 
@@ -11,14 +12,17 @@ export function canAct(recipe: Recipe): recipe is ActingRecipe {
   return recipe.plan !== undefined;
 }
 
-/** Every plan there is comes from here: the recipe's, with what cannot be undone told. Throws what the recipe throws. */
+/**
+ * Every plan there is comes from here: the recipe's, without what a standby refuses, with what cannot be undone told.
+ * Throws what the recipe throws.
+ */
 export function planRecipe(
   recipe: ActingRecipe,
   snapshot: Snapshot,
   params: ParameterValues,
   facts: Facts,
 ): Plan {
-  const plan = recipe.plan(snapshot, params, facts);
+  const plan = refuseOnStandby(recipe.plan(snapshot, params, facts), snapshot.target);
   const steps = plan.steps.map(withoutSecretUndo);
   const secret = steps.flatMap((step, at) => (step.kind !== 'advice' && step.holds_secret ? [at + 1] : []));
   if (secret.length === 0) return plan;

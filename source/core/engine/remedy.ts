@@ -16,9 +16,10 @@ export async function remedyOf(
 ): Promise<string | null> {
   // undefined_table, undefined_function: where a team's recipe names one as an application would.
   if ((sqlstate === '42P01' || sqlstate === '42883') && isUnqualified(message)) return unqualifiedText;
-  // insufficient_privilege
-  if (sqlstate !== '42501') return null;
+  // read_only_sql_transaction, insufficient_privilege
+  if (sqlstate !== '25006' && sqlstate !== '42501') return null;
   try {
+    if (sqlstate === '25006') return await standbyRemedy(executor);
     return await findRemedy(step.apply, message, executor);
   } catch {
     // The refusal is what has to be told; its remedy is more than that.
@@ -61,6 +62,15 @@ const onRelation = new RegExp(
 
 function unquoted(name: string): string {
   return name.startsWith('"') ? name.slice(1, -1).replaceAll('""', '"') : name.toLowerCase();
+}
+
+/** Of a standby alone: a role or a database may be read-only by a setting too. */
+async function standbyRemedy(executor: Asking): Promise<string | null> {
+  const query = {text: 'SELECT pg_catalog.pg_is_in_recovery() AS is_in_recovery', values: []};
+  const [row] = await executor.read(query, patience_ms);
+  return row?.is_in_recovery === true
+    ? 'This server is a standby (in recovery): run it on the primary.'
+    : null;
 }
 
 async function signalRemedy(message: string, executor: Asking): Promise<string> {

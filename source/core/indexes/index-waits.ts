@@ -34,9 +34,6 @@ export function preflightLines(snapshot: Snapshot, lock_timeout_ms: number): str
     ...(budget.headroom < 1 && !target.privileges.reserved_slots
       ? ['No connection slot is free now, and the work needs one: free some first (kill-idle-sessions).']
       : []),
-    ...(target.is_in_recovery
-      ? ['This server is a standby: it refuses. Give the address of its primary.']
-      : []),
   ];
 }
 

@@ -1,0 +1,75 @@
+import {chown, stat, writeFile} from 'node:fs/promises';
+import {join} from 'node:path';
+import {afterAll, beforeAll, expect, it, onTestFinished} from 'vitest';
+import {connect} from '../../source/postgres/connect.ts';
+import {createExecutor} from '../../source/postgres/executor.ts';
+import {createActing, createRoles, leak, pidsOf} from '../commands/acting.ts';
+import {describeEachMajor, startTestServer, type TestServer} from '../helpers/server.ts';
+import {requestTo} from '../postgres/requests.ts';
+import {advise, createOrders, proposalFor} from './indexing.ts';
+
+describeEachMajor('a standby', major => {
+  let server: TestServer;
+  beforeAll(async () => {
+    server = await startTestServer({major, settings: {wal_level: 'replica'}});
+    await createRoles(server);
+    await createOrders(server, 200);
+    await server.query('CREATE INDEX idle_one ON shop.orders (n)');
+    const data = join(server.folder, 'data');
+    const {uid, gid} = await stat(data);
+    await writeFile(join(data, 'standby.signal'), '');
+    await chown(join(data, 'standby.signal'), uid, gid);
+    await server.restart();
+    expect(await server.query('SELECT pg_is_in_recovery() AS is')).toEqual([{is: true}]);
+  });
+  afterAll(() => server?.stop());
+
+  const where = 'run it on the primary';
+
+  it.each<[string, string[], string]>([
+    ['set-timeouts', ['role=app', 'statement_timeout=30s'], 'ALTER ROLE'],
+    ['tune-connection-limit', ['role=app', 'apply=role', 'instances=9', 'prisma_major=6'], 'ALTER ROLE'],
+    ['drop-unused-indexes', ['stats_age=0s', 'standby=drop', 'index=idle_one'], 'DROP INDEX'],
+    ['apply-indexes', [], 'CREATE INDEX'],
+    ['enable-statement-statistics', [], 'CREATE EXTENSION'],
+  ])('is told at planning where it refuses: %s', async (recipe, set, verb) => {
+    const acting = await createActing(server);
+    advise(acting, [await proposalFor(server, '"user_id"')]);
+    for (const flags of [{dryRun: true}, {yes: true}]) {
+      expect(await acting.run(recipe, {set, ...flags})).toBe(5);
+      const {steps, explanation, left_alone} = acting.document();
+      expect(steps).toEqual([]);
+      expect(String((explanation as string[])[0])).toBe(
+        `This server is a standby (in recovery) and refuses ${verb}: ${where}.`,
+      );
+      expect(left_alone).toMatchObject([{reason: expect.stringContaining(where), is_forbidden: true}]);
+    }
+  });
+
+  it('has its sessions ended as any other server', async () => {
+    const {processID} = await leak(server, 'leaking', 'app');
+    const acting = await createActing(server, {user: 'oncall'});
+    expect(await acting.run('kill-idle-sessions', {set: ['older_than=0s', 'role=app'], yes: true})).toBe(0);
+    expect(acting.document().steps).toMatchObject([{subject: `backend:${processID}`, outcome: 'verified'}]);
+    expect(await pidsOf(server, 'leaking')).toEqual([]);
+  });
+
+  it('is named where it refuses what it became a standby too late for', async () => {
+    const acting = await createActing(server);
+    // As if it were read before the switch.
+    const {read} = acting.ports;
+    const stale = async () => {
+      const snapshot = await read();
+      return {...snapshot, target: {...snapshot.target, is_in_recovery: false}};
+    };
+    acting.ports.read = stale;
+    const flags = {set: ['role=app', 'statement_timeout=30s'], yes: true};
+    const executor = createExecutor(() => connect(requestTo(server.url()), {purpose: 'act'}));
+    onTestFinished(() => executor.close());
+    acting.ports.engine.executor = executor;
+    expect(await acting.run('set-timeouts', flags)).toBe(7);
+    expect(acting.document().steps).toMatchObject([
+      {sqlstate: '25006', hint: 'This server is a standby (in recovery): run it on the primary.'},
+    ]);
+  });
+});
