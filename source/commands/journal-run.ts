@@ -1,6 +1,7 @@
 import {actedAs, type JournalEntry} from '../core/chain/journal.ts';
 import {stepText} from '../core/engine/step-text.ts';
 import {formatMs} from '../core/format.ts';
+import {nameServer} from '../core/server-identity.ts';
 
 type Event<Name extends JournalEntry['event']> = Extract<JournalEntry, {event: Name}>;
 type Content = Event<'intent'>['content'];
@@ -48,10 +49,11 @@ export function resultText({outcome, message}: Pick<Event<'outcome'>, 'outcome' 
 }
 
 function startLines(entry: Event<'run'>): string[] {
-  const {run, recipe, target, actor, at, plan, params, undoes, seq, hash} = entry;
+  const {run, recipe, target, server, actor, at, plan, params, undoes, seq, hash} = entry;
   const given = Object.entries(params).filter(([, value]) => value !== '');
   return [
     `run ${run}: ${recipe} on ${target}`,
+    ...(server === undefined ? [] : [`${nameServer(server)}, database oid ${server.database_oid}`]),
     `by ${actor}, ${at}`,
     ...(undoes === undefined ? [] : [`takes back run ${undoes}`]),
     ...given.map(([name, value]) => `  ${name}=${value}`),

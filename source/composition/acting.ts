@@ -58,12 +58,18 @@ export function openEngine(
  * ending sessions is allowed to it, and that is what a full server needs.
  */
 async function connectToAct(request: ConnectionRequest, watching: Connection | null): Promise<Connection> {
+  const lent = watching === null || watching.is_pooled ? null : lend(watching);
   try {
-    return await connect(request, {purpose: 'act'});
+    const connection = await connect(request, {purpose: 'act'});
+    // The rescue address may be of another database, where what the plan is for is not.
+    const isBeside = connection.way === 'rescue' && connection.request.database !== lent?.request.database;
+    if (lent === null || !isBeside) return connection;
+    await connection.close();
+    return lent;
   } catch (error) {
     const isFull = error instanceof AbortError && error.exitCode === exitCodes.noSlot;
-    if (!isFull || watching === null || watching.is_pooled) throw error;
-    return lend(watching);
+    if (!isFull || lent === null) throw error;
+    return lent;
   }
 }
 

@@ -41,7 +41,7 @@ export function serverDifference(before: ServerIdentity, now: ServerIdentity): s
       return `this server started at ${now.started_at}, the one before at ${before.started_at}: whether they are the same cannot be told without pg_control_system()`;
     case 'other':
       return before.system_identifier === now.system_identifier
-        ? `${nameServer(now)} has the database with oid ${now.database_oid}, not ${before.database_oid}: it was dropped and created again`
+        ? `this is another database of ${nameServer(now)}, or the same one created again: its oid is ${now.database_oid}, not ${before.database_oid}`
         : `this is ${nameServer(now, before)}, not ${nameServer(before, now)}`;
   }
 }

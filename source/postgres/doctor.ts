@@ -1,4 +1,6 @@
 import type {DoctorCheck, DoctorReport} from '../core/server/doctor.ts';
+import {compareServers, serverDifference} from '../core/server-identity.ts';
+import type {Target} from '../core/target.ts';
 import {readTarget} from './capabilities.ts';
 import {type Connection, connect} from './connect.ts';
 import {toAbortError} from './connection-errors.ts';
@@ -6,6 +8,7 @@ import type {ConnectionRequest} from './connection-request.ts';
 import {checkTarget} from './doctor-checks.ts';
 import {readDoctorFacts} from './doctor-facts.ts';
 import {poolerInBetween} from './pooler.ts';
+import {readServerProof} from './server-proof.ts';
 
 /**
  * What poolctl can see and do over this connection. Opens one more for a moment where a rescue address is set,
@@ -36,7 +39,7 @@ export async function examine(connection: Connection): Promise<DoctorReport> {
       checks: [
         ...pooler(connection.is_pooled || !is_own_session),
         ...checkTarget({target, facts, unavailable}),
-        ...(await rescue(request)),
+        ...(await rescue(request, target)),
       ],
     };
   } catch (error) {
@@ -50,13 +53,20 @@ function pooler(is_pooled: boolean): DoctorCheck[] {
   return [{id, status: 'missing', detail, remedy, needs_restart: false, note: null}];
 }
 
-async function rescue({rescue: request}: ConnectionRequest): Promise<DoctorCheck[]> {
+/** It has to let in, and to lead to the server it is the rescue of. */
+async function rescue({rescue: request}: ConnectionRequest, target: Target): Promise<DoctorCheck[]> {
   if (request === null) return [];
   const found = {id: 'rescue', needs_restart: false, note: null};
   try {
     const connection = await connect(request, {purpose: 'watch'});
+    const {server} = await readServerProof(connection.client, connection.marker, request.connect_timeout_ms);
     await connection.close();
-    return [{...found, status: 'ok', detail: `the rescue address (${request.source}) lets in`, remedy: null}];
+    const isOther = target.server !== undefined && compareServers(target.server, server) === 'other';
+    const lets = `the rescue address (${request.source}) lets in`;
+    if (!isOther || target.server === undefined)
+      return [{...found, status: 'ok', detail: lets, remedy: null}];
+    const detail = `${lets}, but ${serverDifference(target.server, server)}: poolctl does not act by it`;
+    return [{...found, status: 'missing', detail, remedy: `Correct it: ${target.id} by another role.`}];
   } catch (error) {
     const {message, hint} = toAbortError(error, request);
     const detail = `the rescue address (${request.source}) does not let in: ${message}`;

@@ -187,6 +187,28 @@ describeEachMajor('another server at the same address', major => {
     ]);
   });
 
+  it('leaves the act to the watching connection where the rescue address is of another database', async () => {
+    const request = requestTo(first.url({user: 'admin', password: 'secret'}));
+    const rescue = requestTo(first.url({database: 'template1'}));
+    const watching = await connect(request, {purpose: 'watch'});
+    onTestFinished(() => watching.close());
+    const server = await serverAt(request);
+    for (let isFull = false; !isFull; ) {
+      const holder = await first.connect({user: 'app', password: 'secret'}).catch(() => null);
+      isFull = holder === null;
+      onTestFinished(() => holder?.end());
+    }
+    const ports = {flags: {}, watching: () => watching};
+    const {executor} = openEngine(createShell(), {...request, rescue}, ports).engine;
+    onTestFinished(() => executor.close());
+    executor.bind(server);
+    const text = 'SELECT current_database() AS name, pg_backend_pid() AS pid';
+    const apply = {text, values: []};
+    expect((await executor.apply({apply, timeout_ms: 5000, transaction: false})).rows).toEqual([
+      {name: 'postgres', pid: watching.client.processID},
+    ]);
+  });
+
   it('gets no undo where its identifier is hidden, unless the operator says that it is the one', async () => {
     for (const each of [first, second])
       await each.query('REVOKE EXECUTE ON FUNCTION pg_catalog.pg_control_system() FROM PUBLIC');
@@ -283,7 +305,7 @@ describeEachMajor('another server at the same address', major => {
     const again = await adminOn(shop, acting.journal.file);
     expect(await rejection(undoRun(again.ports, 'r1', {...noFlags, yes: true}))).toMatchObject({
       exitCode: 6,
-      message: expect.stringContaining('it was dropped and created again'),
+      message: expect.stringContaining('or the same one created again'),
     });
     expect(await limits(first)).toEqual([7, 7]);
   });

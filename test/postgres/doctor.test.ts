@@ -153,6 +153,23 @@ describeEachMajor('the doctor', major => {
     } else expect(check.remedy).toContain('POOLCTL_RESCUE_URL=');
   });
 
+  it('says that the rescue address leads to another server, or another database of it', async () => {
+    const other = await startTestServer({major});
+    try {
+      const elsewhere = await reportOf(onCall(), {POOLCTL_RESCUE_URL: other.superuserUrl});
+      expect(checkOf(elsewhere, 'rescue')).toMatchObject({
+        status: 'missing',
+        detail: expect.stringMatching(
+          /lets in, but this is server …\d+, not server …\d+: poolctl does not act/,
+        ),
+      });
+    } finally {
+      await other.stop();
+    }
+    const beside = await reportOf(onCall(), {POOLCTL_RESCUE_URL: server.url({database: 'template1'})});
+    expect(checkOf(beside, 'rescue').detail).toContain('this is another database of server');
+  });
+
   it('tries the rescue address', async () => {
     const good = await reportOf(onCall(), {POOLCTL_RESCUE_URL: server.superuserUrl});
     expect(checkOf(good, 'rescue').status).toBe('ok');

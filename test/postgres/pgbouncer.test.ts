@@ -124,6 +124,57 @@ describePgBouncer('through PgBouncer', () => {
     });
   });
 
+  describe('whose roles and databases have the settings that poolctl asks for', () => {
+    beforeAll(async () => {
+      for (const setting of ['lock_timeout = 2000', 'statement_timeout = 30000'])
+        await server.query(`ALTER ROLE app SET ${setting}`);
+      await server.query('ALTER ROLE app SET default_transaction_read_only = on');
+    });
+    afterAll(() => server.query('ALTER ROLE app RESET ALL'));
+
+    it.each(
+      (['session', 'transaction', 'statement'] as const).flatMap(mode =>
+        [{}, {ignore_startup_parameters: 'options'}].map(settings => [mode, settings] as const),
+      ),
+    )('does not act in %s mode with %o', async (pool_mode, settings) => {
+      const request = requestTo((await pool(pool_mode, settings)).url({user: 'app'}));
+      expect(await rejection(connect(request, {purpose: 'act'}))).toMatchObject({
+        exitCode: 3,
+        message: expect.stringMatching(/^poolctl does not act through a connection pooler/),
+      });
+    });
+
+    it.each(['session', 'transaction'] as const)(
+      'is told by the first reading in %s mode',
+      async pool_mode => {
+        const pooler = await pool(pool_mode, {ignore_startup_parameters: 'options'});
+        const connection = await watch(pooler.url({user: 'app'}));
+        const {unavailable} = await readOnce(connection, {rates_over_ms: null});
+        expect(unavailable.map(({section}) => section)).toContain('pooler');
+        await connection.close();
+      },
+    );
+
+    it('acts past it, whatever settings they have', async () => {
+      await server.query("ALTER DATABASE postgres SET poolctl.marker = 'of the database'");
+      for (const setting of [
+        "poolctl.marker = 'of the role'",
+        "search_path = 'public'",
+        "TimeZone = 'Asia/Tokyo'",
+      ])
+        await server.query(`ALTER ROLE app SET ${setting}`);
+      const request = requestTo(server.url({user: 'app', password}));
+      const acting = await connect(request, {purpose: 'act'});
+      expect(acting).toMatchObject({is_pooled: false, server: {is_in_recovery: false}});
+      await acting.close();
+      const watching = await watch(server.url({user: 'app', password}));
+      const {unavailable} = await readOnce(watching, {rates_over_ms: null});
+      expect(unavailable.map(({section}) => section)).not.toContain('pooler');
+      await watching.close();
+      await server.query('ALTER DATABASE postgres RESET ALL');
+    });
+  });
+
   it('reads on while other clients are lent the same sessions', async () => {
     const pooler = await pool('transaction', {default_pool_size: 2});
     const abort = new AbortController();

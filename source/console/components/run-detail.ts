@@ -2,6 +2,7 @@ import {actedAs, type JournalEntry} from '../../core/chain/journal.ts';
 import {undoStateOf} from '../../core/engine/undo.ts';
 import {counted, formatMs} from '../../core/format.ts';
 import type {StepResult} from '../../core/ports.ts';
+import {nameServer} from '../../core/server-identity.ts';
 import {blankLine, type Line, line, type Role, span} from '../screen/line.ts';
 import type {Theme} from '../screen/theme.ts';
 import type {ConsoleState} from '../state.ts';
@@ -50,6 +51,7 @@ function runFacts(entries: JournalEntry[], acting_pid: number | null): [string, 
     ['who', first?.actor ?? 'unknown'],
     ['when', `${timeOf(first)} to ${end ? timeOf(end) : '(no end is recorded)'} UTC`],
     ['target', first?.target ?? 'unknown'],
+    ...(start?.server === undefined ? [] : [['server', nameServer(start.server)] as [string, string]]),
     ...actedAs(entries).map((who): [string, string] => ['acted as', who]),
     ['recipe', `${start?.recipe ?? 'unknown'}${start?.undoes ? `, taking back run ${start.undoes}` : ''}`],
     ['parameters', start ? parametersText(start.params) : 'unknown'],

@@ -66,7 +66,7 @@ export async function verify(
     return swept(step, failed(acted.sqlstate, acted.message), executor);
   throw new StopRun({
     status: 'failed',
-    reason: `cut off while acting (${acted.message}): whether it happened is unknown`,
+    reason: `cut off while acting (${acted.message}): whether it happened is unknown${checked.refusal}`,
     hint: "look at the server; 'poolctl journal verify' lists this step as unfinished",
     exit_code: exitCodes.actFailed,
   });
@@ -89,14 +89,16 @@ async function check(
   step: SqlStep,
   acted: Acted,
   executor: Executor,
-): Promise<{holds: boolean; message: string}> {
+): Promise<{holds: boolean; message: string; refusal: string}> {
   // One that was cancelled is not waited for: either it was done by then, or it will not come.
   const patience_ms = acted.kind === 'unknown' && step.cleanup !== undefined ? 0 : verifyWithinMs(step);
   try {
     const holds = await executor.verify(step.verify, patience_ms);
-    return {holds, message: 'the server accepted it, but what it should bring about has not come yet'};
+    const message = 'the server accepted it, but what it should bring about has not come yet';
+    return {holds, message, refusal: ''};
   } catch (error) {
-    return {holds: false, message: `the server accepted it; it could not be verified: ${messageOf(error)}`};
+    const refusal = `; it could not be verified: ${messageOf(error)}`;
+    return {holds: false, message: `the server accepted it${refusal}`, refusal};
   }
 }
 
