@@ -17,6 +17,7 @@ export function poolConfigOf(
   const {request, is_encrypted, is_pooled} = connection;
   requireAllowed({allowWrites, is_production: request.is_production});
   if (is_pooled) throw noReplayThroughPooler();
+  if (request.allowed_authentication !== null) throw noRequireAuth();
   const tls = tlsAttempts(request).find(attempt => (attempt !== false) === is_encrypted) ?? false;
   const password = request.password();
   return {
@@ -29,7 +30,10 @@ export function poolConfigOf(
     // Ours come last: an address that says otherwise does not lift the guard.
     options: `${request.options} ${sessionSettings({allowWrites})}`.trim(),
     ssl: tls === false ? false : (tls as pg.PoolConfig['ssl'] & object),
-    ...(tls !== false && {sslnegotiation: request.tls.negotiation}),
+    ...(tls !== false && {
+      sslnegotiation: request.tls.negotiation,
+      enableChannelBinding: request.tls.channel_binding !== 'disable',
+    }),
     keepAlive: true,
   };
 }
@@ -57,6 +61,14 @@ async function readUsable(client: Connection['client']): Promise<number> {
   const {rows} = await client.query<SlotSettingsRow>({text: variant?.text ?? '', rowMode: 'array'});
   const [max = 0, superuser = 0, reserved = 0] = rows[0] ?? [];
   return max - superuser - reserved;
+}
+
+/** The application's own driver connects, and does not know it. */
+function noRequireAuth(): AbortError {
+  return new AbortError('the pools of a replay cannot hold the server to require_auth', {
+    hint: 'Leave it out of the address (and PGREQUIREAUTH unset) for a replay.',
+    exitCode: exitCodes.usage,
+  });
 }
 
 function noReplayThroughPooler(): AbortError {

@@ -2,6 +2,7 @@ import type {Flags} from '../commands/parse-call.ts';
 import {AbortError, exitCodes} from '../core/errors.ts';
 import {sanitise} from '../core/sanitise.ts';
 import type {Snapshot} from '../core/snapshot.ts';
+import {UnreadableAnswerError} from '../postgres/bound-reading.ts';
 import {type Connection, connect, type WaitState} from '../postgres/connect.ts';
 import {toAbortError} from '../postgres/connection-errors.ts';
 import {type ConnectionRequest, hostAndPort} from '../postgres/connection-request.ts';
@@ -65,7 +66,7 @@ export async function explained<T>({request, lost, is_pooled}: Connection, readi
   } catch (error) {
     if (!(error instanceof Error) || error instanceof AbortError || !isFromServer(error)) throw error;
     // A pooler lets in, and says only later that it has no session to lend.
-    if (is_pooled) throw toAbortError(error, request);
+    if (is_pooled || error instanceof UnreadableAnswerError) throw toAbortError(error, request);
     throw new AbortError(`the reading from ${hostAndPort(request)} broke off: ${error.message}`, {
       hint: 'The server may be restarting or overloaded: try again in a moment.',
       exitCode: exitCodes.connection,

@@ -6,6 +6,7 @@ import {findPasswordFor} from './find-password.ts';
 import {defaultHost, environmentSettings} from './libpq-environment.ts';
 import type {Machine} from './local-machine.ts';
 import {splitPrismaParameters} from './prisma-parameters.ts';
+import {readRequireAuth} from './require-auth.ts';
 import {serviceSettings} from './service-file.ts';
 
 /** Where an address was found, and what the command line says over it. */
@@ -53,6 +54,7 @@ export function buildRequest(
     hostaddr: settings.hostaddr ?? null,
     ...password,
     tls: tlsRequest(settings, {source, isFromFolder}, machine),
+    allowed_authentication: authenticationOf(settings.require_auth, source),
     options: settings.options ?? '',
     connect_timeout_ms: timeoutOf(settings.connect_timeout),
     prisma,
@@ -104,6 +106,15 @@ function tlsRequest(
   };
 }
 
+function authenticationOf(
+  text: string | undefined,
+  source: string,
+): ConnectionRequest['allowed_authentication'] {
+  const allowed = readRequireAuth(text ?? '');
+  if (typeof allowed === 'string') throw unusable(source, `require_auth: ${allowed}`);
+  return allowed;
+}
+
 function oneOf<T extends string>(keyword: string, value: string, allowed: readonly T[], source: string): T {
   const found = allowed.find(each => each === value);
   if (found !== undefined) return found;
@@ -127,7 +138,7 @@ function timeoutOf(text: string | undefined): number {
 const heeded = new Set([
   ...['host', 'hostaddr', 'port', 'user', 'password', 'passfile', 'dbname', 'service', 'options'],
   ...['sslmode', 'sslrootcert', 'sslcert', 'sslkey', 'sslpassword', 'sslnegotiation', 'channel_binding'],
-  'connect_timeout',
+  ...['require_auth', 'connect_timeout'],
 ]);
 
 function unused(address: Settings): string[] {

@@ -1,6 +1,7 @@
 import {AbortError, exitCodes} from '../core/errors.ts';
 import {quoteIdentifier} from '../core/quote.ts';
 import {sanitise} from '../core/sanitise.ts';
+import {UnreadableAnswerError} from './bound-reading.ts';
 import {type ConnectionRequest, hostAndPort} from './connection-request.ts';
 import {NotPostgresError} from './foreign-protocol.ts';
 import {MissingPasswordError} from './open-client.ts';
@@ -35,6 +36,12 @@ function word(error: unknown, request: ConnectionRequest): Worded {
   if (error instanceof NotPostgresError) {
     return [`what answers at ${at} is not PostgreSQL but ${error.protocol}`, 'Check host and port.'];
   }
+  if (error instanceof UnreadableAnswerError) {
+    return [
+      `${at} sent ${error.message}; the connection is closed`,
+      'A value in its catalog or statistics is that large, or something in between is no PostgreSQL.',
+    ];
+  }
   if (error instanceof MissingPasswordError || /client password must be a/.test(message)) {
     return [
       `role "${request.user}" needs a password at ${at}, and none was given`,
@@ -42,6 +49,7 @@ function word(error: unknown, request: ConnectionRequest): Worded {
     ];
   }
   return (
+    bindingError(message, request) ??
     byCode[code]?.(request, message) ??
     tlsError(code, message, reason, request) ??
     byText(message, request) ?? [
@@ -185,6 +193,22 @@ function tlsError(code: string, message: string, reason: string, request: Connec
     return [
       `TLS with ${at} failed: ${message}`,
       'Check sslmode, sslcert, sslkey and the TLS versions of the server.',
+    ];
+  }
+  return null;
+}
+
+function bindingError(message: string, request: ConnectionRequest): Worded | null {
+  if (/channel binding (check failed|negotiation error)/.test(message)) {
+    return [
+      `something between here and ${hostAndPort(request)} ends TLS itself, and the server noticed: ${message}`,
+      'Connect past it; where it is a proxy of your own, use channel_binding=disable.',
+    ];
+  }
+  if (/SASL channel binding/.test(message)) {
+    return [
+      `the certificate of ${hostAndPort(request)} does not allow channel binding`,
+      'Use channel_binding=disable with sslmode=verify-full.',
     ];
   }
   return null;

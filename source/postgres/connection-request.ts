@@ -5,6 +5,10 @@ export const tlsModes = ['disable', 'allow', 'prefer', 'require', 'verify-ca', '
 /** libpq's sslmode, with libpq's meaning. */
 type TlsMode = (typeof tlsModes)[number];
 
+/** How a server has a client prove who it is; `none`: not at all. */
+export const authenticationMethods = ['none', 'password', 'md5', 'scram-sha-256'] as const;
+export type AuthenticationMethod = (typeof authenticationMethods)[number];
+
 /** A file that libpq would read if it is there; one named by the user has to be. */
 export type TlsFile = {path: string; is_named: boolean};
 
@@ -18,7 +22,10 @@ export type TlsRequest = {
   key: TlsFile;
   /** Decrypts the key; null: it is not encrypted. */
   key_password: string | null;
-  /** `require` refuses a server that cannot prove that it knows the password over this very TLS session. */
+  /**
+   * `prefer` has the server prove that it knows the password over this very TLS session where it offers that;
+   * `require` refuses one that does not.
+   */
   channel_binding: 'disable' | 'prefer' | 'require';
 };
 
@@ -50,6 +57,8 @@ export type ConnectionRequest = {
   /** Where a password was found that is not sent, as it was `./.env` that named the host; null: there is none. */
   password_withheld: string | null;
   tls: TlsRequest;
+  /** libpq's require_auth; null: whatever the server asks for. */
+  allowed_authentication: readonly AuthenticationMethod[] | null;
   /** The user's own startup options (`-c name=value`), sent before poolctl's. */
   options: string;
   connect_timeout_ms: number;

@@ -17,6 +17,7 @@ const variables: Record<string, string> = {
   PGSSLKEY: 'sslkey',
   PGSSLNEGOTIATION: 'sslnegotiation',
   PGCHANNELBINDING: 'channel_binding',
+  PGREQUIREAUTH: 'require_auth',
   PGCONNECT_TIMEOUT: 'connect_timeout',
 };
 

@@ -1,5 +1,6 @@
 import {AbortError, exitCodes} from '../core/errors.ts';
-import {requireChannelBinding} from './channel-binding.ts';
+import {guardAuthentication} from './authentication.ts';
+import {boundReading} from './bound-reading.ts';
 import type {ConnectionRequest} from './connection-request.ts';
 import {foreignProtocol, NotPostgresError} from './foreign-protocol.ts';
 import {createRawClient, type RawPgClient} from './pg-client.ts';
@@ -72,7 +73,8 @@ async function attempt(
     client.on('error', resolve);
     client.on('end', () => resolve(new Error('Connection terminated')));
   });
-  if (request.tls.channel_binding === 'require') requireChannelBinding(client);
+  boundReading(client);
+  guardAuthentication(client, request);
   const isDirect = tls !== false && request.tls.negotiation === 'direct';
   const foreign = isDirect ? () => null : watchFirstBytes(client);
   const abort = () => client.connection.stream.destroy(new Error('aborted'));
@@ -107,7 +109,7 @@ function clientConfig(request: ConnectionRequest, tls: TlsAttempt): Record<strin
     client_encoding: 'utf8',
     ssl: tls === false ? false : {...tls},
     sslnegotiation: tls === false ? 'postgres' : request.tls.negotiation,
-    enableChannelBinding: tls !== false && request.tls.channel_binding === 'require',
+    enableChannelBinding: tls !== false && request.tls.channel_binding !== 'disable',
     connectionTimeoutMillis: request.connect_timeout_ms,
     keepAlive: true,
     keepAliveInitialDelayMillis: 10_000,
@@ -142,7 +144,8 @@ function otherTransportMayHelp(error: unknown, tls: TlsAttempt): boolean {
   return /SSL connection/.test(message ?? '');
 }
 
-/** 28000: pg_hba.conf has no entry, or rejects, for this transport. */
+/** 28000: pg_hba.conf has no entry, or rejects, for this transport; or something in between ended TLS. */
 function isRefusedByHba(error: unknown): boolean {
-  return (error as {code?: unknown} | null)?.code === '28000';
+  const {code, message} = (error ?? {}) as {code?: unknown; message?: string};
+  return code === '28000' && !/channel binding/.test(message ?? '');
 }

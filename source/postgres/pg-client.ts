@@ -1,5 +1,6 @@
 import type {EventEmitter} from 'node:events';
 import type {Socket} from 'node:net';
+import type {Duplex} from 'node:stream';
 // Before pg: it decides at load.
 import './node-navigator.ts';
 import Client from 'pg/lib/client.js';
@@ -39,7 +40,14 @@ export type RawPgClient = PgClient &
   EventEmitter & {
     connect(): Promise<unknown>;
     setTypeParser(oid: number, parse: (text: string) => unknown): void;
-    connection: EventEmitter & {stream: Socket; _ending: boolean};
+    connection: EventEmitter & {
+      stream: Socket;
+      _ending: boolean;
+      /** Has the protocol of a stream parsed: the socket, or TLS over it. */
+      attachListeners(stream: Duplex): void;
+    };
+    /** null once the server has proved that it knows the password. */
+    saslSession?: object | null;
     connectionParameters: {options: string; application_name: string};
   };
 

@@ -1,5 +1,6 @@
 import type {Reading, Sampler} from '../core/ports.ts';
 import type {Snapshot} from '../core/snapshot.ts';
+import {UnreadableAnswerError} from './bound-reading.ts';
 import type {Connection} from './connect.ts';
 import {toAbortError} from './connection-errors.ts';
 import {createLapse, type Lapse} from './lapse.ts';
@@ -51,7 +52,8 @@ export function createSampler(options: SamplerOptions): Sampler {
       } catch (thrown) {
         if (signal.aborted) return;
         // A pooler lets in, and says only later that it has no session to lend.
-        const error = connection?.is_pooled ? toAbortError(thrown, connection.request) : thrown;
+        const isWorded = connection?.is_pooled || thrown instanceof UnreadableAnswerError;
+        const error = isWorded && connection ? toAbortError(thrown, connection.request) : thrown;
         lostSince = Math.min(lostSince, performance.now());
         // A connection that broke is opened again at once; one that never gave a reading is not insisted on.
         const retry_in_ms = hasRead ? 0 : reconnectPauseMs(error, performance.now() - lostSince);
