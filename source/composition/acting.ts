@@ -90,11 +90,11 @@ export function identityOf({env, cwd}: Shell): Omit<RunIdentity, 'target' | 'ser
 
 /** `--journal FILE`, `POOLCTL_JOURNAL`, or the user's own. Nothing is read or made yet. */
 export function openJournalOf(
-  {env, output}: Shell,
+  {env, cwd, output}: Shell,
   flags: Flags,
   onNotice: (text: string) => void = text => output.talk(sanitise(`poolctl: ${text}`)),
 ): JournalFile {
-  const state = env.XDG_STATE_HOME || `${env.HOME ?? '.'}/.local/state`;
+  const state = env.XDG_STATE_HOME || `${localMachine(env, cwd).home}/.local/state`;
   const file = flags.journal ?? (env.POOLCTL_JOURNAL || `${state}/poolctl/journal.jsonl`);
   return openJournal(file, {onNotice});
 }

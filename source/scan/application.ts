@@ -6,7 +6,7 @@ import {readEnvFile} from '../core/pool/env-file.ts';
 import {findPoolCalls} from '../core/pool/pool-patch.ts';
 import {redactSecrets} from '../core/redact.ts';
 import {readPrismaVersion} from './prisma-version.ts';
-import {readText} from './read-text.ts';
+import {readText, realPathOf} from './read-text.ts';
 import {findSources} from './source-files.ts';
 
 /**
@@ -27,7 +27,7 @@ export async function readApplication(given: string, variable?: string): Promise
     folder,
     prisma: await readPrismaVersion(folder),
     url_variable,
-    env_file: text === null ? null : readEnvFile(dotenv, url_variable, text),
+    env_file: text === null ? null : readEnvFile(await realPathOf(dotenv), url_variable, text),
     ...(await readPools(folder)),
   };
 }
@@ -61,7 +61,7 @@ async function readPools(folder: string): Promise<Pick<Application, 'pools' | 'i
   for (const path of paths) {
     const text = await readText(path);
     // Cheap, and rules out nearly every file.
-    if (text?.includes('PrismaPg')) pools.push(...sitesOf(path, text));
+    if (text?.includes('PrismaPg')) pools.push(...sitesOf(await realPathOf(path), text));
   }
   return {pools, is_partial};
 }

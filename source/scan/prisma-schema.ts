@@ -2,7 +2,7 @@ import {readdir} from 'node:fs/promises';
 import {dirname, join, resolve} from 'node:path';
 import {usageError} from '../core/errors.ts';
 import type {PrismaSchema, PrismaSchemaNeed} from '../core/prisma/prisma-schema.ts';
-import {readText} from './read-text.ts';
+import {readText, realPathOf} from './read-text.ts';
 
 /** Where Prisma looks for a schema by itself: a file, or a folder of files (multi-file schemas). */
 const places = [
@@ -42,11 +42,11 @@ async function configuredPlaces(root: string): Promise<string[]> {
 
 async function readSchemaAt(path: string): Promise<PrismaSchema['files']> {
   const text = path.endsWith('.prisma') ? await readText(path) : null;
-  if (text !== null) return [{path, text}];
+  if (text !== null) return [{path: await realPathOf(path), text}];
   const entries = await readdir(path, {recursive: true}).catch(() => []);
   const paths = entries.filter(name => name.endsWith('.prisma')).map(name => join(path, name));
   const files = await Promise.all(
-    paths.toSorted().map(async each => ({path: each, text: await readText(each)})),
+    paths.toSorted().map(async each => ({path: await realPathOf(each), text: await readText(each)})),
   );
   return files.flatMap(({path: each, text: content}) =>
     content === null ? [] : {path: each, text: content},

@@ -1,4 +1,4 @@
-import {readFile, stat} from 'node:fs/promises';
+import {readFile, realpath, stat} from 'node:fs/promises';
 import {decodeBytes} from '../core/byte-text.ts';
 
 /** Larger ones are generated: no person writes a source of 1 MB; a lock file may have 20. */
@@ -14,4 +14,9 @@ export async function readText(path: string): Promise<string | null> {
   } catch {
     return null;
   }
+}
+
+/** Where its symbolic links lead: what a step changes is named as it is. */
+export async function realPathOf(path: string): Promise<string> {
+  return realpath(path).catch(() => path);
 }

@@ -1,4 +1,4 @@
-import {readFile, readlink, symlink, writeFile} from 'node:fs/promises';
+import {readFile, readlink, realpath, symlink, writeFile} from 'node:fs/promises';
 import {join} from 'node:path';
 import {afterAll, beforeAll, beforeEach, expect, it} from 'vitest';
 import {undoRun} from '../../source/commands/undo.ts';
@@ -106,6 +106,9 @@ describeEachMajor('tune-connection-limit', major => {
     expect(await undo(on)).toBe(0);
     expect(await readFile(join(folder, 'env.shared'))).toEqual(bytes);
     expect(await readlink(path)).toBe('env.shared');
+    // The preview names the file that is changed.
+    const [intent] = (await on.journal.read()).filter(({event}) => event === 'intent');
+    expect(intent).toMatchObject({content: {path: await realpath(path)}});
   });
 
   it('patches adapter and PgBouncer, all in one run', async () => {

@@ -42,6 +42,20 @@ listen_port = 6432
   expect(JSON.stringify(changes)).not.toContain('secret');
 });
 
+it('changes no byte but of the values, and gives them all back', () => {
+  const text =
+    '\ufeff[pgbouncer]\r\n pool_mode=session \r\nmax_client_conn\t=\t100\r\n; caf\udce9\r\ndefault_pool_size =20\r\nmax_db_connections = 77';
+  const changes = poolerChanges(readPoolerFile('/p.ini', text), settings).map(({change}) => change);
+  const changed = changes.reduce<string>((all, change) => String(applyChange(all, change)), text);
+  expect(changed).toBe(
+    '\ufeff[pgbouncer]\r\n pool_mode=transaction \r\nmax_client_conn\t=\t550\r\n; caf\udce9\r\ndefault_pool_size =77\r\nmax_db_connections = 77',
+  );
+  const back = changes
+    .toReversed()
+    .reduce<string>((all, change) => String(applyChange(all, invertChange(change))), changed);
+  expect(back).toBe(text);
+});
+
 it('changes lines that stand apart one by one, each by its name', () => {
   const text =
     '[pgbouncer]\nmax_db_connections = 9\nlisten_port = 1\ndefault_pool_size = 9\npool_mode = session\nmax_client_conn = 550\n';

@@ -1,5 +1,5 @@
 import {describe, expect, it} from 'vitest';
-import {applyChange} from '../../../source/core/engine/file-change.ts';
+import {applyChange, invertChange} from '../../../source/core/engine/file-change.ts';
 import type {IndexProposal} from '../../../source/core/indexes/index-advice.ts';
 import {nextMigration, prismaSteps} from '../../../source/core/prisma/prisma-indexes.ts';
 import {type PrismaSchema, readModels} from '../../../source/core/prisma/prisma-schema.ts';
@@ -156,4 +156,14 @@ describe('a migration', () => {
   it('is not written where the application has none', () => {
     expect(prismaSteps([createProposal()], {...schema, migrations: null}, 'm')).toHaveLength(1);
   });
+});
+
+it('ends the lines that it adds as the file ends its own', () => {
+  const windows = {...schema, files: [{path, text: `\ufeff${text.replaceAll('\n', '\r\n')}`}]};
+  const [step] = prismaSteps([createProposal()], windows, '');
+  if (step?.kind !== 'file') throw new Error('no step of a file');
+  const changed = applyChange(windows.files[0]?.text ?? null, step.change);
+  expect(changed).toContain('@@index([userId])');
+  expect(changed?.replaceAll('\r\n', '')).not.toContain('\n');
+  expect(applyChange(changed ?? null, invertChange(step.change))).toBe(windows.files[0]?.text);
 });
