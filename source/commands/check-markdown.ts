@@ -1,6 +1,6 @@
 import {formatAge, formatRatio} from '../core/format.ts';
 import {metricOf} from '../core/health/metrics.ts';
-import {sanitise} from '../core/sanitise.ts';
+import {inlineCode, tableCode} from '../core/markdown.ts';
 import type {Report} from './check-report.ts';
 import {comparisonLines, formatMetric, limitText, shownMetrics} from './check-text.ts';
 
@@ -12,20 +12,24 @@ export function healthMarkdown(report: Report): string {
     `### poolctl check: ${health.status}`,
     '',
     watch === null
-      ? `\`${sanitise(target)}\``
-      : `\`${sanitise(target)}\`, watched for ${formatAge(watch.elapsed_ms)}, ${formatRatio(watch.seen_ratio)} of the time seen`,
+      ? inlineCode(target)
+      : `${inlineCode(target)}, watched for ${formatAge(watch.elapsed_ms)}, ${formatRatio(watch.seen_ratio)} of the time seen`,
     ...(health.findings.length === 0
       ? []
       : [
           '',
           ...table(
             ['', 'finding', 'recipe'],
-            health.findings.map(({severity, summary, recipe}) => [severity, summary, recipe]),
+            health.findings.map(({severity, summary, recipe}) => [
+              severity,
+              tableCode(summary),
+              tableCode(recipe),
+            ]),
           ),
         ]),
     '',
     ...metricsTable(report),
-    ...(comparison === null ? [] : ['', ...comparisonLines(comparison).map(line => `- ${escaped(line)}`)]),
+    ...(comparison === null ? [] : ['', ...comparisonLines(comparison).map(line => `- ${inlineCode(line)}`)]),
   ].join('\n');
 }
 
@@ -43,19 +47,17 @@ function metricsTable(report: Report): string[] {
             each => each ?? '',
           );
     const threshold = health.thresholds[name];
-    return [threshold.level, metricOf(name).title, ...values, limitText(name, threshold)];
+    return [threshold.level, metricOf(name).title, ...values, limitText(name, threshold)].map(barless);
   });
   return table(head, rows);
 }
 
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string[] {
-  const line = (cells: readonly string[]) => `| ${cells.map(escaped).join(' | ')} |`;
+  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
   return [line(head), `|${head.map(() => '---').join('|')}|`, ...rows.map(line)];
 }
 
-/** Names come from a server: none of them is to be a link, a tag or a mention. */
-function escaped(text: string): string {
-  return sanitise(text)
-    .replace(/[\\`*_{}[\]<>|~#]/g, '\\$&')
-    .replace(/@/g, '@\u2060');
+/** Of our own words and figures. */
+function barless(text: string): string {
+  return text.replaceAll('|', '\\|');
 }

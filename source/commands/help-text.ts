@@ -90,8 +90,9 @@ ones. --nagios exits 0 ok, 1 warning, 2 critical (no connection too), 3 unknown.
   rollout: [
     `Exit 0 when every stage passed, 1 when one failed and was rolled back, 7 when a
 command failed, 130 when interrupted; the same call then goes on where it was.
---approve-stage NAME (or --yes) answers for the stages that want approval where
-nobody can be asked. A stage fails by what is critical, not by warnings.`,
+A stage with a command runs only with consent: --approve-stage NAME gives it for
+one, --yes for all; on a terminal poolctl asks, before each stage with approval:
+true, and once for the others. A stage fails by what is critical, not by warnings.`,
   ],
   doctor: [],
   recipes: [],

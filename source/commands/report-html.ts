@@ -1,3 +1,4 @@
+import {valueLines} from '../core/engine/step-lines.ts';
 import {formatAge} from '../core/format.ts';
 import type {Report} from './report.ts';
 import {chartsOf} from './report-charts.ts';
@@ -142,5 +143,7 @@ function repeatedValues(content: Content, before: Content): string | null {
   if (content.kind !== 'sql' || before.kind !== 'sql') return null;
   const {text, values} = content.apply;
   if (text !== before.apply.text || values.length === 0 || typeof content.undo !== 'string') return null;
-  return values.map((value, at) => `$${at + 1} = ${JSON.stringify(value)}`).join(', ');
+  return valueLines('values', content.apply)
+    .map(line => line.text)
+    .join(', ');
 }

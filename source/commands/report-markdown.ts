@@ -1,7 +1,6 @@
 import asciichart from 'asciichart';
 import {counted, formatAge, formatCount, formatMs} from '../core/format.ts';
-import {redactSecrets} from '../core/redact.ts';
-import {sanitise} from '../core/sanitise.ts';
+import {codeBlock, inlineCode, tableCode} from '../core/markdown.ts';
 import type {Report} from './report.ts';
 import type {Series} from './report-readings.ts';
 import {type ReportRollout, type ReportRun, type ReportStep, sqlOf} from './report-runs.ts';
@@ -10,14 +9,14 @@ import {type ReportRollout, type ReportRun, type ReportStep, sqlOf} from './repo
 export function markdownOf(report: Report): string {
   const {target, from_ms, to_ms, series, findings, losses, runs, rollouts, unfinished} = report;
   return [
-    `# ${code(target)}, ${timeOf(from_ms)} to ${timeOf(to_ms)} UTC`,
+    `# ${inlineCode(target)}, ${timeOf(from_ms)} to ${timeOf(to_ms)} UTC`,
     '',
     summaryOf(report),
     '',
     '## Unfinished',
     '',
-    ...(unfinished.length === 0 ? ['Nothing.'] : unfinished.map(text => `- ${code(text)}`)),
-    ...(series.length === 0 ? [] : ['', '## Figures', '', ...block(series.map(chartOf).join('\n\n'))]),
+    ...(unfinished.length === 0 ? ['Nothing.'] : unfinished.map(text => `- ${inlineCode(text)}`)),
+    ...(series.length === 0 ? [] : ['', '## Figures', '', ...codeBlock(series.map(chartOf).join('\n\n'))]),
     '',
     '## Found',
     '',
@@ -28,12 +27,17 @@ export function markdownOf(report: Report): string {
           '|---|---|---|---|---|---|',
           ...findings.map(
             ({first_ms, last_ms, severity, recipe, summary, isOpen}) =>
-              `| ${timeOf(first_ms)} | ${isOpen ? 'the end' : timeOf(last_ms)} | ${formatAge(last_ms - first_ms)} | ${severity} | ${cell(recipe)} | ${cell(summary)} |`,
+              `| ${timeOf(first_ms)} | ${isOpen ? 'the end' : timeOf(last_ms)} | ${formatAge(last_ms - first_ms)} | ${severity} | ${tableCode(recipe)} | ${tableCode(summary)} |`,
           ),
         ]),
     ...(losses.length === 0
       ? []
-      : ['', '## Not seen', '', ...losses.map(({at_ms, message}) => `- ${timeOf(at_ms)}: ${code(message)}`)]),
+      : [
+          '',
+          '## Not seen',
+          '',
+          ...losses.map(({at_ms, message}) => `- ${timeOf(at_ms)}: ${inlineCode(message)}`),
+        ]),
     '',
     '## Done',
     '',
@@ -69,13 +73,6 @@ export function clockOf({
   return at => (isOneDay ? timeOf(at).slice(11) : timeOf(at));
 }
 
-/** A text of others without secrets and control sequences; its lines stay lines. */
-export function cleanLines(text: string): string[] {
-  return redactSecrets(text)
-    .split(/\r\n|\n|\r/)
-    .map(sanitise);
-}
-
 /** `verified after 12ms`. */
 export function outcomeOf({outcome}: ReportStep): string {
   if (outcome === null) return 'unknown: no outcome was written, verify';
@@ -105,15 +102,15 @@ export function runsMarkdown(runs: readonly ReportRun[], rollouts: readonly Repo
 function runLines({run, steps, end, undone_by}: ReportRun): string[] {
   const params = Object.entries(run.params).filter(([, value]) => value !== '');
   return [
-    `### ${code(`${run.recipe}${run.undoes === undefined ? '' : `, taking back run ${run.undoes}`}`)} at ${timeOf(run.at)}`,
+    `### ${inlineCode(`${run.recipe}${run.undoes === undefined ? '' : `, taking back run ${run.undoes}`}`)} at ${timeOf(run.at)}`,
     '',
-    `- run ${code(run.run)} by ${code(run.actor)} on ${code(run.target)}, plan ${code(run.plan)}`,
+    `- run ${inlineCode(run.run)} by ${inlineCode(run.actor)} on ${inlineCode(run.target)}, plan ${inlineCode(run.plan)}`,
     ...(params.length === 0
       ? []
-      : [`- with ${code(params.map(([name, value]) => `${name}=${value}`).join(' '))}`]),
-    `- before: ${code(figuresOf(run.before) || 'unknown')}; after: ${code(end === null ? 'unknown' : figuresOf(end.after) || 'unknown')}`,
-    `- ended: ${end === null ? 'unknown' : `${end.status}${end.reason === null ? '' : `, ${code(end.reason)}`} at ${timeOf(end.at)}`}`,
-    ...(undone_by.length === 0 ? [] : [`- taken back by run ${code(undone_by.join(', '))}`]),
+      : [`- with ${inlineCode(params.map(([name, value]) => `${name}=${value}`).join(' '))}`]),
+    `- before: ${inlineCode(figuresOf(run.before) || 'unknown')}; after: ${inlineCode(end === null ? 'unknown' : figuresOf(end.after) || 'unknown')}`,
+    `- ended: ${end === null ? 'unknown' : `${end.status}${end.reason === null ? '' : `, ${inlineCode(end.reason)}`} at ${timeOf(end.at)}`}`,
+    ...(undone_by.length === 0 ? [] : [`- taken back by run ${inlineCode(undone_by.join(', '))}`]),
     '',
     ...steps.flatMap(stepLines),
   ];
@@ -121,13 +118,13 @@ function runLines({run, steps, end, undone_by}: ReportRun): string[] {
 
 function rolloutLines({start, stages, end}: ReportRollout): string[] {
   return [
-    `### rollout of ${code(start.name)} at ${timeOf(start.at)}`,
+    `### rollout of ${inlineCode(start.name)} at ${timeOf(start.at)}`,
     '',
-    `- rollout ${code(start.run)} by ${code(start.actor)} on ${code(start.target)}, plan ${code(start.plan)}`,
-    `- ended: ${end === null ? 'unknown' : `${end.status}${end.reason === null ? '' : `, ${code(end.reason)}`} at ${timeOf(end.at)}`}`,
+    `- rollout ${inlineCode(start.run)} by ${inlineCode(start.actor)} on ${inlineCode(start.target)}, plan ${inlineCode(start.plan)}`,
+    `- ended: ${end === null ? 'unknown' : `${end.status}${end.reason === null ? '' : `, ${inlineCode(end.reason)}`} at ${timeOf(end.at)}`}`,
     ...stages.map(
       ({at, name, phase, detail}) =>
-        `- ${timeOf(at)} ${code(name)}: ${phase}${detail === null ? '' : `: ${code(detail)}`}`,
+        `- ${timeOf(at)} ${inlineCode(name)}: ${phase}${detail === null ? '' : `: ${inlineCode(detail)}`}`,
     ),
     '',
   ];
@@ -137,15 +134,15 @@ function stepLines(step: ReportStep): string[] {
   const {apply, undo, note} = sqlOf(step.intent);
   const measures = step.outcome?.measures ?? [];
   return [
-    `**${step.intent.step + 1}.** ${code(step.intent.content.title)} at ${timeOf(step.intent.at)}: ${code(outcomeOf(step))}`,
+    `**${step.intent.step + 1}.** ${inlineCode(step.intent.content.title)} at ${timeOf(step.intent.at)}: ${inlineCode(outcomeOf(step))}`,
     '',
-    ...block(apply, 'sql'),
+    ...codeBlock(apply, 'sql'),
     ...measures.map(
       ({name, before, after}) =>
-        `- ${code(name)}: ${code(before ?? 'unknown')} before, ${code(after ?? 'unknown')} after`,
+        `- ${inlineCode(name)}: ${inlineCode(before ?? 'unknown')} before, ${inlineCode(after ?? 'unknown')} after`,
     ),
-    ...(undo === null ? [] : ['', 'Undo:', '', ...block(undo, 'sql')]),
-    ...(note === null ? [] : ['', note.startsWith('undone') ? code(note) : note]),
+    ...(undo === null ? [] : ['', 'Undo:', '', ...codeBlock(undo, 'sql')]),
+    ...(note === null ? [] : ['', note.startsWith('undone') ? inlineCode(note) : note]),
     '',
   ];
 }
@@ -175,26 +172,4 @@ function bucketed(values: readonly number[], columns: number): number[] {
     const to = Math.max(from + 1, Math.floor(((column + 1) * values.length) / columns));
     return Math.max(...values.slice(from, to));
   });
-}
-
-/** Inline code with more backticks around it than are in it. */
-function code(text: string): string {
-  const clean = cleanLines(text).join(' ').trim() || '-';
-  const fence = '`'.repeat(longestRun(clean) + 1);
-  return fence.length === 1 ? `\`${clean}\`` : `${fence} ${clean} ${fence}`;
-}
-
-/** The same in a table, where a bar ends a cell even in code. */
-function cell(text: string): string {
-  return code(text).replaceAll('|', '\\|');
-}
-
-function block(text: string, language = 'text'): string[] {
-  const lines = cleanLines(text);
-  const fence = '`'.repeat(Math.max(3, longestRun(lines.join('\n')) + 1));
-  return [`${fence}${language}`, ...lines, fence];
-}
-
-function longestRun(text: string): number {
-  return Math.max(0, ...(text.match(/`+/g) ?? []).map(({length}) => length));
 }

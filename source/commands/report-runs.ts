@@ -1,6 +1,7 @@
 import type {JournalEntry} from '../core/chain/journal.ts';
+import {sqlLines, valueLines} from '../core/engine/step-lines.ts';
 import {undoStateOf} from '../core/engine/undo.ts';
-import {undoOf, withoutUndoText} from '../core/step.ts';
+import {type Sql, undoOf, withoutUndoText} from '../core/step.ts';
 
 type Event<Name extends JournalEntry['event']> = Extract<JournalEntry, {event: Name}>;
 
@@ -103,8 +104,11 @@ export function sqlOf({content}: ReportStep['intent']): {
       undo: null,
       note: `undone by writing what was in ${content.path}`,
     };
-  const text = ({text, values}: {text: string; values: readonly unknown[]}) =>
-    [text, ...values.map((value, at) => `-- $${at + 1} = ${JSON.stringify(value)}`)].join('\n');
+  const text = (sql: Sql) =>
+    [
+      ...sqlLines('statement', '', sql).map(line => line.text),
+      ...valueLines('values', sql).map(line => `-- ${line.text}`),
+    ].join('\n');
   const undo = undoOf(content);
   return {
     apply: text(content.apply),

@@ -2,7 +2,8 @@ import {formatAge} from '../core/format.ts';
 import type {GivenLimits} from '../core/health/limits.ts';
 import {type MetricName, metricOf} from '../core/health/metrics.ts';
 import {redactDeep, redactSecrets} from '../core/redact.ts';
-import type {RolloutStage, RolloutState} from '../core/rollout.ts';
+import {revealLines} from '../core/reveal.ts';
+import {actsUnasked, type RolloutStage, type RolloutState} from '../core/rollout.ts';
 import {sanitise} from '../core/sanitise.ts';
 import {aligned, formatDuration, formatMetric} from './check-text.ts';
 import type {PlanFile} from './rollout.ts';
@@ -14,10 +15,22 @@ export function rolloutPlanText({file, plan, hash}: PlanFile): string {
     `plan ${hash}`,
     ...plan.stages.flatMap((stage, index) => ['', ...stageLines(stage, index)]),
     '',
+    ...approvalLines(plan.stages),
     'Where a stage fails, it and those before it are rolled back, the last one first.',
   ]
     .map(sanitise)
     .join('\n');
+}
+
+/** Which stages wait for somebody, and which do not. */
+function approvalLines(stages: readonly RolloutStage[]): string[] {
+  const names = (chosen: readonly RolloutStage[]) => chosen.map(({name}) => name).join(', ');
+  const asking = stages.filter(({approval}) => approval);
+  const unasked = stages.filter(actsUnasked);
+  return [
+    ...(asking.length === 0 ? [] : [`Waits for approval before: ${names(asking)}.`]),
+    ...(unasked.length === 0 ? [] : [`Runs commands without asking: ${names(unasked)}. That takes --yes.`]),
+  ];
 }
 
 /** Where a rollout is. */
@@ -43,7 +56,7 @@ export function rolloutDocument({file, plan, hash}: PlanFile, state: RolloutStat
     status: state === null ? 'not begun' : statusOf(state),
     stages: plan.stages.map((stage, index) => {
       const {phase = null, detail = null, seen_ms = 0} = state?.stages[index] ?? {};
-      return {...redactDeep(stage), phase, detail, seen_ms};
+      return {...redactDeep(stage), acts_unasked: actsUnasked(stage), phase, detail, seen_ms};
     }),
   };
 }
@@ -65,19 +78,27 @@ function stageLines(stage: RolloutStage, index: number): string[] {
     watch &&
     `${formatDuration(watch.for_ms)}, every ${formatDuration(watch.every_ms)}, critical for ${formatDuration(watch.sustain_ms)} ends it`;
   const rows = [
-    ['approval', approval ? 'asked for' : ''],
-    ['promote', promote ?? ''],
+    ['approval', approval ? 'asked for' : actsUnasked(stage) ? 'not asked for: needs --yes' : ''],
+    ...commandRows('promote', promote ?? ''),
     ['watch', times ?? ''],
     ['target', watch === null ? '' : (target ?? 'the server of the call')],
     ['limits', limitsText(limits)],
     ['baseline', baseline ?? ''],
     ['pooler', watch === null ? '' : redactSecrets(pooler ?? '')],
-    ['rollback', promote === null ? '' : (rollback ?? 'none')],
+    ...commandRows('rollback', promote === null ? '' : (rollback ?? 'none')),
   ];
   return [
     `${index + 1}. ${name}`,
     ...aligned(rows.filter(([, text]) => text !== '')).map(line => `   ${line}`),
   ];
+}
+
+/** Every line of a command, as the shell reads it, without the passwords in it. */
+function commandRows(name: string, command: string): string[][] {
+  return revealLines(redactSecrets(command.replace(/\n$/, ''))).map((line, at) => [
+    at === 0 ? name : ' ',
+    line,
+  ]);
 }
 
 function limitsText(limits: GivenLimits): string {

@@ -1,11 +1,12 @@
 import type {JournalEvent, ProcessIdentity} from '../core/chain/journal.ts';
 import {AbortError, type ExitCode, exitCodes, usageError} from '../core/errors.ts';
-import {formatAge} from '../core/format.ts';
+import {counted, formatAge} from '../core/format.ts';
 import type {WatchedHealth} from '../core/health/watching.ts';
 import {jsonText} from '../core/json-text.ts';
 import type {Journal, Output} from '../core/ports.ts';
 import type {Finding} from '../core/recipe.ts';
 import {
+  actsUnasked,
   findingKey,
   lastRollout,
   newRollout,
@@ -106,6 +107,7 @@ async function openRollout(ports: RolloutPorts, plan: PlanFile, flags: RolloutFl
   const isOpen = last !== null && last.ended === null;
   const state = isOpen ? last : newRollout(ports.identity.run, plan.plan.stages.length);
   const rollout = {ports, plan, flags, state};
+  await requireConsent(rollout);
   if (isOpen) say(ports, `goes on with rollout ${state.run}`);
   else {
     const {name, stages} = plan.plan;
@@ -120,6 +122,30 @@ async function openRollout(ports: RolloutPorts, plan: PlanFile, flags: RolloutFl
     say(ports, `rollout ${state.run} of ${name}: ${names.join(' -> ')}`);
   }
   return rollout;
+}
+
+/**
+ * A stage with a command and no `approval` of its own is promoted without a question: that, too, takes consent, once
+ * and before anything is done. Throws AbortError: 2 where nobody can be asked, 130 where the answer is no.
+ */
+async function requireConsent({ports, plan, flags, state}: Rollout): Promise<void> {
+  const names = plan.plan.stages
+    .filter((stage, at) => actsUnasked(stage) && !state.stages[at]?.is_touched)
+    .map(({name}) => name)
+    .filter(name => !flags.approved.includes(name));
+  if (flags.yes || names.length === 0) return;
+  const which = `${counted(names.length, 'stage')} (${names.join(', ')})`;
+  if (ports.ask === undefined || flags.json) {
+    throw usageError(
+      `${which} would run commands without a question, and there is no terminal to ask for confirmation`,
+      'Look at it with --dry-run, then add --yes, --approve-stage NAME for each, or approval: true in the plan.',
+    );
+  }
+  ports.output.talk(rolloutPlanText(plan));
+  const typed = await ports.ask(
+    sanitise(`Type yes to run the commands of ${which} without a further question: `),
+  );
+  if (typed?.trim() !== 'yes') throw interrupted('not confirmed: nothing was done');
 }
 
 async function approve(at: AtStage): Promise<void> {

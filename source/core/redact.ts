@@ -55,6 +55,9 @@ const jsonMember =
   /(\\?"[\w.-]*(?:passw(?:or)?d|passphrase|secret|token|(?:api|access|secret|private|auth)[_-]?key|credentials?|authorization)s?\\?"\s*:\s*)(?:\\?"(?:[^"\\]|\\(?!")[\s\S]|\\"(?![,}\s\]]))*(?:\\?"|$)|-?\d+)/gi;
 const header = /(\b(?:bearer|basic)\s+)[A-Za-z0-9+/._~=-]{6,}/gi;
 const authorization = /(\b(?:authorization|x-api-key)\s*[:=]\s*)(?!(?:bearer|basic)\b)[^\s'",;]+/gi;
+/** `DEPLOY_TOKEN=...` before a command, `--api-key=...` of one. */
+const assignment =
+  /((?:\b|_|--)(?:[A-Za-z][\w-]*[_-])?(?:passw(?:or)?d|passphrase|pwd|secret|token|(?:api|access|secret|private)[_-]?key)=)(?!\*\*\*)(?:'[^']*'|"[^"]*"|[^\s&"',;)]+)/gi;
 /** `curl -u user:password` */
 const commandLine =
   /(\s(?:-u|--user|--password|--token)[= ]\s*)(?:[^\s'"]+:[^\s'"]+|(?<=(?:--password|--token)[= ])[^\s'"]+)/gi;
@@ -69,6 +72,7 @@ const besideSql: readonly (readonly [RegExp, string])[] = [
   [jsonMember, '$1"***"'],
   [header, '$1***'],
   [authorization, '$1***'],
+  [assignment, '$1***'],
   [commandLine, '$1***'],
   [awsSecret, '$1***'],
   [awsKey, '***'],

@@ -29,6 +29,11 @@ export type RolloutStage = {
   pooler: string | null;
 };
 
+/** Whether its command runs as soon as the stage before it has passed, without a question. */
+export function actsUnasked({promote, approval}: RolloutStage): boolean {
+  return promote !== null && !approval;
+}
+
 /** What happened to a stage; each is on disk before what it announces, and after what it tells. */
 export type StagePhase =
   | 'approved'

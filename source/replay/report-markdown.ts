@@ -1,6 +1,6 @@
 import {formatBytes, formatCount, formatMs} from '../core/format.ts';
+import {codeBlock, inlineCode, tableCode} from '../core/markdown.ts';
 import type {ReplayDocument, ReplayResult} from '../core/replay.ts';
-import {sanitise} from '../core/sanitise.ts';
 import {sweepCharts} from './report-chart.ts';
 import {errorText, failureText, formatPerRequest} from './report-text.ts';
 
@@ -10,15 +10,15 @@ export function reportMarkdown(document: ReplayDocument): string {
   const charts = sweepCharts(document, 100);
   const failures = results.flatMap(({failures}) => failures);
   return [
-    `## ${cell(document.endpoint)}`,
+    `## ${inlineCode(document.endpoint)}`,
     '',
-    `Replayed on ${cell(document.target)}, seed ${document.seed}; ${cell(document.prisma.semantics)}.`,
+    `Replayed on ${inlineCode(document.target)}, seed ${document.seed}; ${document.prisma.semantics}.`,
     ...settingsOf(results).flatMap(group => ['', ...comparison(group)]),
-    ...(charts.length > 0 ? ['', '```', ...charts.slice(0, -1).map(sanitise), '```'] : []),
-    ...(recommendation === null ? [] : ['', `**Recommended:** ${cell(recommendation.reason)}`]),
+    ...(charts.length > 0 ? ['', ...codeBlock(charts.slice(0, -1).join('\n'))] : []),
+    ...(recommendation === null ? [] : ['', `**Recommended:** ${inlineCode(recommendation.reason)}`]),
     ...(notes.length + failures.length > 0 ? [''] : []),
-    ...failures.map(failure => `- ${cell(failureText(failure, document.file))}`),
-    ...notes.map(note => `- ${cell(note)}`),
+    ...failures.map(failure => `- ${inlineCode(failureText(failure, document.file))}`),
+    ...notes.map(note => `- ${inlineCode(note)}`),
   ].join('\n');
 }
 
@@ -68,7 +68,11 @@ function comparison(results: readonly ReplayResult[]): string[] {
   if (first === undefined) return [];
   const isCompared = results.length > 1;
   const row = (cells: string[]) => `| ${cells.join(' | ')} |`;
-  const head = ['Metric', ...results.map(({variant}) => cell(variant)), ...(isCompared ? ['Change'] : [])];
+  const head = [
+    'Metric',
+    ...results.map(({variant}) => tableCode(variant)),
+    ...(isCompared ? ['Change'] : []),
+  ];
   return [
     `### ${titleOf(first)}`,
     '',
@@ -97,8 +101,4 @@ function changeOf({read}: Measure, results: readonly ReplayResult[]): string {
     return '';
   const percent = Math.round(((after - before) / before) * 100);
   return percent === 0 ? '0%' : `${percent > 0 ? '+' : ''}${percent}%`;
-}
-
-function cell(text: string): string {
-  return sanitise(text).replaceAll('|', '\\|');
 }

@@ -2,6 +2,7 @@ import {spawn} from 'node:child_process';
 import {readFile} from 'node:fs/promises';
 import {join} from 'node:path';
 import {afterAll, beforeAll, expect, it, onTestFinished} from 'vitest';
+import {activeMarkdown} from '../helpers/active-markdown.ts';
 import {program} from '../helpers/build.ts';
 import {describeEachMajor, startTestServer, type TestServer} from '../helpers/server.ts';
 import {itWithValidator} from '../helpers/validators.ts';
@@ -101,6 +102,7 @@ describeEachMajor('poolctl check writes', async major => {
     expect(stdout).toMatch(/^### poolctl check: critical\n/);
     expect(stdout).toMatch(/^\| critical \| longest idle in transaction \| \d/m);
     expect(stdout).not.toContain('<img');
+    expect(activeMarkdown(stdout)).toEqual([]);
     await client.end();
   });
 

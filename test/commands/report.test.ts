@@ -7,6 +7,7 @@ import {findRun, planUndo} from '../../source/core/engine/undo.ts';
 import type {Recipe} from '../../source/core/recipe.ts';
 import type {Tape} from '../../source/core/tape.ts';
 import {createFinding, createRecipe, createStep} from '../console/played.ts';
+import {activeMarkdown, hostileNames} from '../helpers/active-markdown.ts';
 import {someServer} from '../helpers/identity.ts';
 import {changingSnapshots} from '../recording/changing-snapshots.ts';
 
@@ -156,6 +157,14 @@ describe('as Markdown', () => {
     expect(text).toContain('- `sessions`: `10` before, `9` after');
     expect(text).toContain('Undo:\n\n```sql\nALTER ROLE app CONNECTION LIMIT -1\n```');
     expect(text).toContain('- before: `used 54`; after: `unknown`');
+  });
+
+  it.each(hostileNames)('makes nothing active of %j', async name => {
+    const named = entries.map(entry => ({...entry, actor: name, ...('recipe' in entry && {recipe: name})}));
+    const text = markdownOf(
+      await createReport({tape, entries: named, recipes: [recipe], underWay: new Map()}, scope),
+    );
+    expect(activeMarkdown(text)).toEqual([]);
   });
 
   it('lets nothing of others out of its code, and no secret', async () => {

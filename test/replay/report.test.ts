@@ -1,6 +1,7 @@
 import {describe, expect, it} from 'vitest';
 import {reportMarkdown} from '../../source/replay/report-markdown.ts';
 import {reportText} from '../../source/replay/report-text.ts';
+import {activeMarkdown, hostileNames} from '../helpers/active-markdown.ts';
 import {documentOf, resultOf} from './results.ts';
 
 const hostile = 'SELECT 1 \u001b[2J\u202e| x\n--';
@@ -39,6 +40,14 @@ describe('the report', () => {
     ['markdown', reportMarkdown(document)],
   ])('as %s lets nothing of a server through to the terminal', (_, text) => {
     expect(text).not.toMatch(/[\u001b\u202e]/);
+  });
+
+  it('as Markdown makes nothing of a server active', () => {
+    for (const name of hostileNames) {
+      const named = {...document, endpoint: name, target: name, notes: [name]};
+      const results = document.results.map(result => ({...result, variant: name}));
+      expect(activeMarkdown(reportMarkdown({...named, results}))).toEqual([]);
+    }
   });
 
   it('names errors by what they are, simulated rows as such, N+1 with its line', () => {
@@ -81,6 +90,6 @@ describe('the report', () => {
 
   it('says of nothing measured nothing', () => {
     expect(reportText(documentOf([], {notes: ['left out']}), 80)).toContain('note: left out');
-    expect(reportMarkdown(documentOf([]))).toContain('## GET /x');
+    expect(reportMarkdown(documentOf([]))).toContain('## `GET /x`');
   });
 });

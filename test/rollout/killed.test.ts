@@ -79,7 +79,10 @@ describe('a rollout whose process is killed', () => {
   - {name: first, promote: echo first >> done, rollback: none}
   - {name: second, approval: true, promote: echo second >> done, rollback: none}
 `);
-    const terminal = openProgram(['rollout', 'run', ...args], {cwd: home, columns: 120});
+    const terminal = openProgram(['rollout', 'run', ...args, '--approve-stage', 'first'], {
+      cwd: home,
+      columns: 120,
+    });
     await terminal.waitFor('Type second to let this stage go ahead');
     terminal.kill('SIGKILL');
     await terminal.onExit;

@@ -39,12 +39,12 @@ stages:
         home,
       });
     await prepare('');
-    const unasked = await rollout([]);
+    const unasked = await rollout(['--yes']);
     expect([unasked.code, unasked.stderr]).toEqual([2, expect.stringContaining('Add --pooler URL')]);
-    const away = await rollout(['--pooler', 'postgres://stats@127.0.0.1:1/pgbouncer']);
+    const away = await rollout(['--yes', '--pooler', 'postgres://stats@127.0.0.1:1/pgbouncer']);
     expect([away.code, away.stderr]).toEqual([3, expect.not.stringContaining('promoting')]);
     const admin = pooler.url({database: 'pgbouncer'});
-    const failed = await rollout(['--pooler', admin]);
+    const failed = await rollout(['--yes', '--pooler', admin]);
     expect([failed.code, failed.stderr]).toEqual([
       1,
       expect.stringContaining('all: failed: clients waiting in the pooler stayed critical'),
@@ -55,6 +55,6 @@ stages:
       expect(stdout).toContain('/pgbouncer');
       expect(stdout).not.toContain(new URL(admin).password);
     }
-    expect((await rollout([])).stderr).toContain('clients waiting in the pooler stayed critical');
+    expect((await rollout(['--yes'])).stderr).toContain('clients waiting in the pooler stayed critical');
   });
 });

@@ -78,7 +78,14 @@ stages:
       expect.stringMatching(/2\. everyone\n +approval +asked for/),
     ]);
     expect(await done()).toEqual(['']);
-    const waiting = await rollout('run');
+    // One stage has no approval of its own: it is not promoted unless somebody agreed to that.
+    const unasked = await rollout('run');
+    expect([unasked.code, unasked.stderr]).toEqual([
+      2,
+      expect.stringContaining('1 stage (staging) would run commands without a question'),
+    ]);
+    expect(await done()).toEqual(['']);
+    const waiting = await rollout('run', ['--approve-stage', 'staging']);
     expect([waiting.code, waiting.stderr]).toEqual([
       2,
       expect.stringContaining('--approve-stage "everyone"'),
@@ -113,7 +120,7 @@ stages:
     thresholds:
       max_idle_in_transaction: 2s
 `);
-    const {code, stdout, stderr} = await rollout('run');
+    const {code, stdout, stderr} = await rollout('run', ['--yes']);
     expect([code, stdout]).toEqual([
       1,
       expect.stringMatching(/failed, rolled back\n10 % +rolled back\n100 % +rolled back\n$/),
@@ -135,6 +142,34 @@ stages:
     }
   });
 
+  it('shows every line of a command and no password in it, and who is asked', async () => {
+    const {rollout} = await prepare(`
+name: web 2.12
+stages:
+  - name: staging
+    promote: |
+      PGPASSWORD=hush psql -c 'SELECT 1' # harmless\r
+      curl -u deploy:hush https://example.com --token=hush
+      echo "a\u009bb\rc"
+    rollback: none
+  - {name: everyone, approval: true, promote: 'DEPLOY_TOKEN="hush" ./deploy', rollback: ./back postgres://u:hush@h/d}
+`);
+    const {code, stdout} = await rollout('run', ['--dry-run']);
+    expect(code).toBe(0);
+    expect(stdout).not.toMatch(/hush|\u009b/);
+    expect(stdout).toMatch(
+      /^1\. staging\n +approval +not asked for: needs --yes\n +promote +PGPASSWORD=\*\*\* psql .*\n +curl .*\n +echo "a/m,
+    );
+    expect(stdout).toContain('Waits for approval before: everyone.\n');
+    expect(stdout).toContain('Runs commands without asking: staging. That takes --yes.\n');
+    const json = await rollout('run', ['--dry-run', '--json']);
+    expect(json.stdout).not.toMatch(/hush|\u009b/);
+    expect(JSON.parse(json.stdout).stages).toMatchObject([
+      {acts_unasked: true, promote: expect.stringMatching(/psql .*\n.*curl/s)},
+      {acts_unasked: false},
+    ]);
+  });
+
   it('goes on where it was after an interruption', async () => {
     const {rollout, done} = await prepare(`
 name: web 2.15
@@ -143,12 +178,13 @@ thresholds: ${limits}
 stages:
   - {name: all, promote: echo promoted >> done, rollback: echo back >> done, watch: 4s}
 `);
-    const first = await rollout('run', [], {interrupt: {when: /all: watching/, signal: 'SIGINT'}});
+    const first = await rollout('run', ['--yes'], {interrupt: {when: /all: watching/, signal: 'SIGINT'}});
     expect([first.code, first.stderr]).toEqual([
       130,
       expect.stringContaining('The same call goes on where it was.'),
     ]);
     expect((await rollout('status', ['--json'])).stdout).toContain('"phase": "watching"');
+    // What it goes on with was agreed to.
     const second = await rollout('run');
     expect([second.code, second.stderr]).toEqual([0, expect.stringContaining('goes on with rollout')]);
     expect(await done()).toEqual(['promoted']);
@@ -161,7 +197,7 @@ stages:
   - {name: all, promote: 'echo half >> done; exit 3', rollback: echo back >> done}
   - {name: never, promote: echo never >> done, rollback: none}
 `);
-    const {code, stderr} = await rollout('run');
+    const {code, stderr} = await rollout('run', ['--yes']);
     expect([code, stderr]).toEqual([7, expect.stringContaining('all: failed: promote exited with 3')]);
     expect(await done()).toEqual(['half', 'back']);
   });
@@ -173,7 +209,7 @@ command_timeout: 1s
 stages:
   - {name: all, promote: 'sleep 600 & sleep 600', rollback: 'exit 1'}
 `);
-    const {code, stdout, stderr} = await rollout('run');
+    const {code, stdout, stderr} = await rollout('run', ['--yes']);
     expect([code, stderr]).toEqual([7, expect.stringContaining('promote took longer than 1 s')]);
     expect(stdout).toMatch(/all +not rolled back +rollback exited with 1/);
   });
@@ -184,9 +220,9 @@ name: web 2.19
 stages:
   - {name: all, promote: echo promoted >> done, rollback: none}
 `);
-    expect((await rollout('run', ['--journal', 'a/b/j.jsonl'])).code).toBe(0);
+    expect((await rollout('run', ['--yes', '--journal', 'a/b/j.jsonl'])).code).toBe(0);
     expect(await done()).toEqual(['promoted']);
-    const refused = await rollout('run', ['--journal', '/proc/none/j.jsonl']);
+    const refused = await rollout('run', ['--yes', '--journal', '/proc/none/j.jsonl']);
     expect([refused.code, refused.stderr]).toEqual([8, expect.stringContaining('cannot be written')]);
   });
 
@@ -219,12 +255,12 @@ stages:
   - {name: all, promote: echo promoted >> done, rollback: none, watch: 1s}
 `);
     const away = ['rollout', 'run', 'plan.yaml', 'postgres://u@127.0.0.1:1/x', '--journal', 'j.jsonl'];
-    expect((await runProgram(away, {home})).code).toBe(3);
+    expect((await runProgram([...away, '--yes'], {home})).code).toBe(3);
     await writeFile(
       join(home, 'plan.yaml'),
       'name: x\nstages:\n  - name: a\n    promot: ls\n    watch: soon\n',
     );
-    const {code, stderr} = await rollout('run');
+    const {code, stderr} = await rollout('run', ['--yes']);
     expect([code, stderr]).toEqual([
       2,
       expect.stringMatching(/^poolctl: plan\.yaml:4: .*"promote"\?\npoolctl: plan\.yaml:5: watch wants/),

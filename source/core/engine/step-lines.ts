@@ -62,7 +62,7 @@ export function settingLines(kind: Kind, lead: string, settings: Record<string, 
   );
 }
 
-/** A check and what it is to say: whole, or where it is long and `isFolded` what it means, in one line. */
+/** A check and what it is to say: whole, after what it means where it is long, or `isFolded` that meaning alone. */
 export function checkLines(
   kind: Kind,
   lead: string,
@@ -70,7 +70,10 @@ export function checkLines(
   isFolded = false,
 ): StepLine[] {
   const whole = withEnd(queryLines(kind, lead, check.query), ` says ${describeExpected(check.expect)}`);
-  return isFolded && isLong(whole) ? linesOf('folded', lead + meaningOf(check)) : whole;
+  if (!isLong(whole)) return whole;
+  const meaning = meaningOf(check);
+  if (isFolded) return linesOf('folded', lead + (meaning ?? describeExpected(check.expect)));
+  return meaning === null ? whole : [...linesOf('folded', lead + meaning), ...whole];
 }
 
 function withEnd(lines: readonly StepLine[], end: string): StepLine[] {
@@ -86,13 +89,13 @@ function describeExpected({column, op, value}: Verification['expect']): string {
   return `${column} ${op} ${escapeJson(JSON.stringify(value))}`;
 }
 
-/** Of a guard that answers in words, the answers that leave the step alone; else what it compares. */
-function meaningOf({query, expect}: Verification<AnySql>): string {
+/** Of a guard that answers in words, the answers that leave the step alone; else null. */
+function meaningOf({query, expect}: Verification<AnySql>): string | null {
   const answers = [...query.text.matchAll(/\b(?:THEN|ELSE) '((?:[^']|'')*)'/g)].flatMap(
     ([, answer]) => answer ?? [],
   );
   const refusals = answers.filter(answer => answer !== expect.value);
-  if (expect.column !== 'guard' || refusals.length === 0) return describeExpected(expect);
+  if (expect.column !== 'guard' || refusals.length === 0) return null;
   return `not: ${refusals.map(text => text.replaceAll("''", "'")).join('; ')}`;
 }
 
