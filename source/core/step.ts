@@ -12,6 +12,11 @@ export type Sql = {
   values: (string | number | boolean | null | (string | number)[])[];
   /** The journal's stand-in for what holds a secret: the text is empty and nothing of it can be executed. */
   withheld?: true;
+  /**
+   * Given for a query that a team wrote: it may call these functions (`schema.name`) besides PostgreSQL's own that only
+   * read. The server is asked what the query reaches before it runs it.
+   */
+  functions?: readonly string[];
 };
 
 /** A verification that can be written down: run `query`, compare `column` of its first row with `value`. */

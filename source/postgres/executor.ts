@@ -7,8 +7,10 @@ import {compareServers, type ServerIdentity, serverDifference, serverDoubt} from
 import type {Pins, Sql, Verification} from '../core/step.ts';
 import type {Connection} from './connect.ts';
 import {hostAndPort} from './connection-request.ts';
+import {loadSqlParser} from './parse-sql.ts';
 import type {PgClient} from './pg-client.ts';
 import {noActingThroughPooler} from './pooler.ts';
+import {gateQuery, toRefusal} from './reach/gate.ts';
 import {readServerProof} from './server-proof.ts';
 
 type Row = Record<string, unknown>;
@@ -243,13 +245,19 @@ async function readOnly(
     : [{text: 'BEGIN READ ONLY'}];
   const after = {text: isWithin ? `ROLLBACK TO SAVEPOINT ${savepoint}` : 'ROLLBACK'};
   const statement = extended(query);
-  const queries = [...before, ...settings, statement, after];
+  const gates = query.functions === undefined ? [] : [await gateOf(query, query.functions)];
+  const queries = [...before, ...settings, ...gates, statement, after];
   const results = await Promise.allSettled(queries.map(send));
-  for (const result of results) if (result.status === 'rejected') throw withDetail(result.reason);
+  for (const result of results)
+    if (result.status === 'rejected') throw toRefusal(withDetail(result.reason), 'run');
   return (results[queries.indexOf(statement)] as PromiseFulfilledResult<PgResult>).value;
 }
 
 const savepoint = 'poolctl_guard';
+
+async function gateOf({text}: Sql, functions: readonly string[]): Promise<PgQuery> {
+  return gateQuery(await loadSqlParser(), {statements: [text], search_path: [], purpose: 'run', functions});
+}
 
 function extended({text, values, withheld}: Sql): PgQuery {
   if (withheld) throw new BugError('what the journal withheld cannot be executed');

@@ -3,7 +3,7 @@ import type {Facts} from '../core/facts/facts.ts';
 import {requiredParams} from '../core/parameters.ts';
 import type {Finding, Parameter, ParameterValues, Plan, Recipe} from '../core/recipe.ts';
 import type {Sql, SqlStep, Verification} from '../core/step.ts';
-import {diagnosis, type Found, foundIn, guardOf, readerOf} from './found.ts';
+import {diagnosis, type Found, foundIn, functionsOf, guardOf, readerOf} from './found.ts';
 import type {Runbook, RunbookAct} from './runbook.ts';
 import {fill, type Value} from './template.ts';
 import {readParameter} from './values.ts';
@@ -99,13 +99,16 @@ function makePlan(runbook: Runbook, act: RunbookAct, {parameters, params, facts}
 
 const mostDescribed = 12;
 
-function explain({why, prose}: Runbook, found: readonly Found[]): string[] {
+function explain({why, prose, functions}: Runbook, found: readonly Found[]): string[] {
   if (found.length === 0) return [why, 'Nothing of the kind is found now: nothing to do.'];
   const rest = found.length - mostDescribed;
   return [
     why,
     ...found.slice(0, mostDescribed).map(({subject, summary}) => `- ${subject}: ${summary}`),
     ...(rest > 0 ? [`- and ${rest} more`] : []),
+    ...(functions.length > 0
+      ? [`Its queries call functions of this database: ${functions.map(({name}) => name).join(', ')}.`]
+      : []),
     ...prose,
   ];
 }
@@ -133,14 +136,15 @@ function stepsFor(runbook: Runbook, act: RunbookAct, {chosen, params}: Chosen): 
 type StepContext = {subject: string; lookUp: (name: string) => Value; guard: Verification};
 
 function toStep(
-  {title}: Runbook,
+  runbook: Runbook,
   {plan, verify, undo, lock, transaction, timeout_ms}: RunbookAct,
   {subject, lookUp, guard}: StepContext,
 ): SqlStep {
-  const holds = (value: boolean) => holding(fill(verify.template, lookUp), value);
+  const check = {...fill(verify.template, lookUp), functions: functionsOf(runbook)};
+  const holds = (value: boolean) => holding(check, value);
   return {
     kind: 'sql',
-    title: `${title}: ${subject}`,
+    title: `${runbook.title}: ${subject}`,
     subject,
     guard,
     apply: fill(plan.template, lookUp),
@@ -157,9 +161,9 @@ function toStep(
 }
 
 /** The one value of the query, whatever its column is called; no row and NULL are "no". */
-function holding({text, values}: Sql, value: boolean): Verification {
+function holding({text, ...rest}: Sql, value: boolean): Verification {
   return {
-    query: {text: `SELECT (\n${text}\n) IS TRUE AS holds`, values},
+    query: {...rest, text: `SELECT (\n${text}\n) IS TRUE AS holds`},
     expect: {column: 'holds', op: '=', value},
   };
 }

@@ -24,6 +24,7 @@ export type Found = {
 /** The runbook's own query, asked for the columns that count; a column it lacks is the server's error. */
 export function diagnosis(runbook: Runbook, params: ParameterValues): Sql {
   const {text, values} = fill(runbook.diagnose.template, readerOf(runbook, params));
+  const functions = functionsOf(runbook);
   const columns = columnsOf(runbook).flatMap(name => [
     `'${name}'`,
     `found_row.${quoteIdentifier(name)}::text`,
@@ -36,7 +37,13 @@ export function diagnosis(runbook: Runbook, params: ParameterValues): Sql {
       `FROM (\n${text}\n) AS found_row`,
     ].join('\n'),
     values,
+    functions,
   };
+}
+
+/** What each query of it may call besides PostgreSQL's own. */
+export function functionsOf({functions}: Runbook): string[] {
+  return functions.map(({name}) => name);
 }
 
 /** Names in the plan, its verification and its undo that are no parameters: columns of the diagnosis. */
@@ -87,6 +94,7 @@ export function guardOf(runbook: Runbook, params: ParameterValues, found: Found 
     query: {
       text: `SELECT EXISTS (SELECT FROM (\n${text}\n) AS found_row WHERE ${where}) AS is_found`,
       values: [...values, ...pinned.map(([, value]) => value)],
+      functions: functionsOf(runbook),
     },
     expect: {column: 'is_found', op: '=', value: true},
   };

@@ -5,12 +5,20 @@ import {namePattern} from './template.ts';
 import {parameterTypes, type RunbookParameter, readParameter} from './values.ts';
 
 /** What a runbook says of itself before its prose. */
-export type FrontMatter = {title: string; why: string; parameters: RunbookParameter[]};
+export type FrontMatter = {
+  title: string;
+  why: string;
+  parameters: RunbookParameter[];
+  /** Functions of the database's own that its diagnosis and verification call, as `schema.name`. */
+  functions: DeclaredFunction[];
+};
+
+export type DeclaredFunction = {name: string; line: number};
 
 type Placed = Omit<RunbookParameter, 'line'> & {offset: number | null};
 type Report = (offset: number | null, message: string) => void;
 
-const keys = ['title', 'why', 'parameters'];
+const keys = ['title', 'why', 'parameters', 'functions'];
 const parameterKeys = ['description', 'type', 'default', 'choices'];
 
 /** Reads it whole, whatever is wrong with it; `report` is told of each mistake, with the line in the file. */
@@ -23,7 +31,7 @@ export function readFrontMatter(text: string, report: (line: number, message: st
   for (const {message, pos} of document.errors)
     at(pos[0], message.split('\n')[0]?.replace(/ at line \d+.*$/, '') ?? '');
   // What is missing where it could not be read is no mistake of its own.
-  if (document.errors.length > 0) return {title: '', why: '', parameters: []};
+  if (document.errors.length > 0) return {title: '', why: '', parameters: [], functions: []};
   const root = isMap(document.contents) ? document.contents : null;
   if (root !== null) refuseOthers(root, keys, at);
   return {
@@ -33,7 +41,23 @@ export function readFrontMatter(text: string, report: (line: number, message: st
       ...parameter,
       line: lineOf(offset),
     })),
+    functions: readFunctions(root, at).map(({name, offset}) => ({name, line: lineOf(offset)})),
   };
+}
+
+function readFunctions(root: YAMLMap | null, report: Report): {name: string; offset: number | null}[] {
+  const pair = pairOf(root, 'functions');
+  if (pair === undefined) return [];
+  const names: unknown = (root?.toJSON() as Record<string, unknown> | undefined)?.functions;
+  const offset = offsetOf(pair);
+  if (!Array.isArray(names)) {
+    report(offset, 'functions: is to be a list: [schema.name, schema.other]');
+    return [];
+  }
+  return names.map(String).map(name => {
+    if (!/^[^.\s]+\.[^.\s]+$/.test(name)) report(offset, `function "${name}": write it as schema.name`);
+    return {name, offset};
+  });
 }
 
 function readParameters(root: YAMLMap | null, report: Report): Placed[] {

@@ -8,12 +8,12 @@ export function constantsIn(node: Node): Constant[] {
   return descendants(node).flatMap(each => constantOf(each) ?? []);
 }
 
-/** Whether anything in it writes: PostgreSQL lets a WITH do so, and SELECT INTO. */
+/** Whether anything in it writes, which PostgreSQL lets a WITH and SELECT INTO do, or locks rows. */
 export function writes(node: Node): boolean {
   return descendants(node).some(each => writing.some(key => key in each));
 }
 
-const writing = ['InsertStmt', 'UpdateStmt', 'DeleteStmt', 'MergeStmt', 'intoClause'];
+const writing = ['InsertStmt', 'UpdateStmt', 'DeleteStmt', 'MergeStmt', 'intoClause', 'lockingClause'];
 
 /** What a column of that name can be, where the text says so: constants and branches of a CASE, in every SELECT of a UNION. */
 export function constantsOfColumn(node: Node, column: string): Constant[] {

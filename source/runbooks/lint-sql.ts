@@ -1,6 +1,7 @@
 import type {Node, ResTarget} from 'libpg-query';
 import {loadModule, parse, SqlError} from 'libpg-query';
 import {didYouMean} from '../core/nearest.ts';
+import {functionProblems} from './lint-functions.ts';
 import {type Constant, constantsIn, constantsOfColumn, writes} from './lint-nodes.ts';
 import type {Runbook, Statement} from './runbook.ts';
 import {fill, namesIn, placeholdersIn, type Template} from './template.ts';
@@ -11,10 +12,18 @@ type Report = (line: number, message: string) => void;
 const requiredColumns = ['subject', 'summary', 'severity'];
 
 /** What PostgreSQL's parser sees in a runbook's statements: no column of a table, but every slip of the grammar. */
-export async function lintSql({diagnose, act, parameters}: Runbook, report: Report): Promise<void> {
+export async function lintSql(runbook: Runbook, report: Report): Promise<void> {
+  const {diagnose, act, parameters, functions} = runbook;
+  const declared = functions.map(({name}) => name);
+  const refuseFunctions = (node: Node, {line}: Statement) => {
+    for (const problem of functionProblems(node, declared)) report(line, problem);
+  };
   await loadModule();
   const query = await parsed(diagnose, report);
-  if (query !== null) lintDiagnosis(query, diagnose, report);
+  if (query !== null) {
+    lintDiagnosis(query, diagnose, report);
+    refuseFunctions(query, diagnose);
+  }
   const columns = query === null ? null : columnsOf(query);
   if (columns !== null) {
     for (const name of requiredColumns) {
@@ -32,7 +41,11 @@ export async function lintSql({diagnose, act, parameters}: Runbook, report: Repo
   ] as const) {
     const node = await parsed(statement, report);
     if (node === null) continue;
-    if (isCheck && !isQuery(node)) report(statement.line, 'a verify is a SELECT of one value, true or false');
+    if (isCheck) {
+      if (!isQuery(node)) report(statement.line, 'a verify is a SELECT of one value, true or false');
+      else if (writes(node)) report(statement.line, 'a verify only reads: this one writes or locks');
+      refuseFunctions(node, statement);
+    }
     if (!isCheck) refuseValues(node, statement, report);
     if (columns !== null) refuseColumns(statement, known, report);
     refuseQuoted(node, statement, {known, report});
@@ -41,7 +54,7 @@ export async function lintSql({diagnose, act, parameters}: Runbook, report: Repo
 
 function lintDiagnosis(query: Node, diagnose: Statement, report: Report): void {
   if (!isQuery(query)) report(diagnose.line, 'a diagnosis is a SELECT');
-  else if (writes(query)) report(diagnose.line, 'a diagnosis only reads: this one writes');
+  else if (writes(query)) report(diagnose.line, 'a diagnosis only reads: this one writes or locks');
   for (const constant of constantsOfColumn(query, 'severity')) {
     if (severities.includes(constant.text)) continue;
     report(

@@ -1,7 +1,7 @@
 import {parseDurationMs} from '../core/duration.ts';
 import {didYouMean} from '../core/nearest.ts';
 import type {SqlStep} from '../core/step.ts';
-import {readFrontMatter} from './front-matter.ts';
+import {type DeclaredFunction, readFrontMatter} from './front-matter.ts';
 import {readMarkdown, type SqlBlock} from './markdown.ts';
 import {namesIn, parseTemplate, placeholdersIn, type Template} from './template.ts';
 import type {RunbookParameter} from './values.ts';
@@ -13,6 +13,8 @@ export type Runbook = {
   title: string;
   why: string;
   parameters: RunbookParameter[];
+  /** Besides PostgreSQL's own that only read, what its diagnosis and verification may call. */
+  functions: DeclaredFunction[];
   prose: string[];
   diagnose: Statement;
   /** null: it is advice. */

@@ -3,6 +3,7 @@ import {createJiti} from 'jiti/static';
 import {AbortError, usageError} from '../core/errors.ts';
 import {completeParams, requiredParams} from '../core/parameters.ts';
 import type {Recipe} from '../core/recipe.ts';
+import type {Sql, Step, Verification} from '../core/step.ts';
 import * as poolctl from './poolctl.ts';
 import {lackOfFindings, lackOfPlan} from './shape.ts';
 import {namePattern} from './template.ts';
@@ -73,10 +74,33 @@ function guarded(recipe: Recipe): Recipe {
       plan: (snapshot, params, facts) =>
         attempt(`the plan of ${id}`, () => {
           const given = requiredParams(params, recipe.parameters);
-          return whole(plan.call(recipe, snapshot, given, facts), lackOfPlan);
+          const made = whole(plan.call(recipe, snapshot, given, facts), lackOfPlan);
+          return {...made, steps: made.steps.map(watched)};
         }),
     }),
   };
+}
+
+/** What looks in a step of a team's is held to looking, as its data queries are: it names the functions it calls. */
+function watched(step: Step): Step {
+  if (step.kind !== 'sql') return step;
+  const {guard, verify, undo} = step;
+  return {
+    ...step,
+    ...(guard && {guard: gated(guard)}),
+    verify: gated(verify),
+    undo:
+      typeof undo === 'string'
+        ? undo
+        : {...undo, ...(undo.guard && {guard: gated(undo.guard)}), verify: gated(undo.verify)},
+  };
+}
+
+function gated<Query extends Pick<Sql, 'functions'>>({
+  query,
+  expect,
+}: Verification<Query>): Verification<Query> {
+  return {query: {...query, functions: query.functions ?? []}, expect};
 }
 
 function whole<T>(value: T, lackIn: (value: unknown) => string | null): T {

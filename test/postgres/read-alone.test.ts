@@ -9,7 +9,12 @@ const settings = {
   text: `SELECT current_setting('default_transaction_read_only') AS read_only, current_setting('search_path') AS path`,
   values: [],
 };
-const opening = `SELECT set_config('default_transaction_read_only', 'off', false), set_config('search_path', 'public', false)`;
+/** Let through by name: what it sets has to go all the same. */
+const opening = {
+  text: `SELECT set_config('default_transaction_read_only', 'off', false), set_config('search_path', 'public', false)`,
+  values: [],
+  functions: ['pg_catalog.set_config'],
+};
 
 describeEachMajor('readAlone', major => {
   let server: TestServer;
@@ -27,7 +32,7 @@ describeEachMajor('readAlone', major => {
 
   it('takes back what a query sets for the session', async () => {
     const client = await watching();
-    await readAlone(client, {text: opening, values: []});
+    await readAlone(client, opening);
     expect((await client.query(settings)).rows).toEqual([{read_only: 'on', path: 'pg_catalog'}]);
     const write = client.query("SELECT nextval('public.numbers')");
     expect(await rejection(write)).toMatchObject({code: '25006'});
@@ -48,7 +53,7 @@ describeEachMajor('readAlone', major => {
     it('leaves nothing in the sessions it is lent', async () => {
       const pooler = await startPgBouncer({server, pool_mode: 'transaction'});
       const connection = await watch(pooler.url());
-      await readAlone(connection.bare, {text: opening, values: []});
+      await readAlone(connection.bare, opening);
       const {rows} = await connection.bare.query(settings);
       expect(rows).toEqual([{read_only: 'off', path: '"$user", public'}]);
       await connection.close();

@@ -71,7 +71,8 @@ describeEachMajor('sequence-running-out', major => {
       await server.query('ALTER SEQUENCE orders_id_seq AS bigint');
     });
     expect(code).toBe(6);
-    expect(acting.talk.join('\n')).not.toContain('verified');
+    const entries = await acting.journal.read();
+    expect(entries.some(({event}) => event === 'intent')).toBe(false);
   });
 });
 

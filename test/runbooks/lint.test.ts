@@ -146,7 +146,7 @@ describe('what is wrong with a runbook, by its line', () => {
     [
       'a diagnosis that changes on its way',
       `${head}\`\`\`sql diagnose\nWITH d AS (DELETE FROM t RETURNING id)\nSELECT id AS subject, '' AS summary, 'warning' AS severity FROM d\n\`\`\`\n`,
-      ['6: a diagnosis only reads: this one writes'],
+      ['6: a diagnosis only reads: this one writes or locks'],
     ],
     [
       'a severity that is none',
@@ -183,6 +183,44 @@ describe('what is wrong with a runbook, by its line', () => {
       'a parameter where none can stand',
       head + diagnose + plan('ALTER TABLE t\n  SET (fillfactor = $size)') + verify + undo,
       ['10: no parameter can stand here: write :\'size\' for $size, or :"size" where it is a name'],
+    ],
+    [
+      'a diagnosis that acts',
+      `${head}\`\`\`sql diagnose\nSELECT 'a' AS subject, '' AS summary, 'warning' AS severity,\n  pg_catalog.pg_terminate_backend(pid), set_config('a', 'b', false) FROM pg_stat_activity\n\`\`\`\n`,
+      [
+        '6: it only reads, and pg_terminate_backend() does more',
+        '6: it only reads, and set_config() does more',
+      ],
+    ],
+    [
+      'a function of the database that is not named',
+      `${head}\`\`\`sql diagnose\nSELECT app.one() AS subject, '' AS summary, 'warning' AS severity FROM app.two(1)\n\`\`\`\n`,
+      [
+        '6: it calls app.one: name it in the front matter, functions: [app.one]',
+        '6: it calls app.two: name it in the front matter, functions: [app.two]',
+      ],
+    ],
+    [
+      'a verify that acts or locks',
+      head +
+        diagnose +
+        plan('SELECT $size') +
+        verify.replace(/SELECT[^`]*/, 'SELECT pg_cancel_backend(1) FROM t FOR UPDATE\n') +
+        undo,
+      [
+        '12: a verify only reads: this one writes or locks',
+        '12: it only reads, and pg_cancel_backend() does more',
+      ],
+    ],
+    [
+      'functions that are no list of names',
+      `${head.replace('why:', 'functions: app.one\nwhy:')}${diagnose}`,
+      ['3: functions: is to be a list: [schema.name, schema.other]'],
+    ],
+    [
+      'a function without its schema',
+      `${head.replace('why:', 'functions: [one]\nwhy:')}${diagnose}`,
+      ['3: function "one": write it as schema.name'],
     ],
     [
       'two statements',

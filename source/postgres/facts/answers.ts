@@ -3,6 +3,7 @@ import type {Row} from '../../core/facts/facts.ts';
 import {redactSecrets} from '../../core/redact.ts';
 import type {Sql} from '../../core/step.ts';
 import type {Connection} from '../connect.ts';
+import {RefusedStatement} from '../reach/gate.ts';
 import {readAlone} from '../read-alone.ts';
 import {isAboutOneQuery} from '../sections.ts';
 
@@ -26,6 +27,11 @@ export async function readAnswers(
 }
 
 function refused(name: string, error: unknown): unknown {
+  if (error instanceof RefusedStatement) {
+    const {message, exitCode, hint} = error;
+    const options = {exitCode, cause: error, ...(hint !== undefined && {hint})};
+    return new AbortError(`the diagnosis of ${name} was ${message}`, options);
+  }
   const code = (error as {code?: unknown}).code;
   if (!(error instanceof Error) || !isAboutOneQuery(code)) return error;
   return new AbortError(`the diagnosis of ${name} failed: ${redactSecrets(error.message)}`, {

@@ -1,10 +1,10 @@
 import type {Node} from 'libpg-query';
 import {AbortError, exitCodes} from '../../core/errors.ts';
+import {descendants, type NamedObject, namedObjects} from '../../core/named-objects.ts';
 import type {SqlParser} from '../parse-sql.ts';
 import type {PgClient} from '../pg-client.ts';
 import {pickVariant} from '../queries/query.ts';
 import {reachQuery} from '../queries/reach.ts';
-import {descendants, type NamedObject, namedObjects} from './named-objects.ts';
 
 type Purpose = 'plan' | 'run';
 
@@ -26,7 +26,7 @@ export type GateRequest = {
  * Throws RefusedStatement (exit 2) for a statement that the parser cannot read, and unless it is a query or, to be planned,
  * one that writes rows.
  */
-export function gateQuery(parser: SqlParser, request: GateRequest): Parameters<PgClient['query']>[0] {
+export function gateQuery(parser: SqlParser, request: GateRequest): GateQuery {
   const {statements, search_path, purpose, functions = []} = request;
   const nodes = statements.map(text => onlyStatement(text, parser, purpose));
   const named = new Map<string, NamedObject>();
@@ -45,6 +45,8 @@ export function gateQuery(parser: SqlParser, request: GateRequest): Parameters<P
   ];
   return {text: gate, values, rowMode: 'array'};
 }
+
+type GateQuery = Exclude<Parameters<PgClient['query']>[0], string>;
 
 const {text: gate} = pickVariant(reachQuery, 130_000);
 
