@@ -1,6 +1,9 @@
 #!/usr/bin/env node
+import {closeSync} from 'node:fs';
+import {isatty} from 'node:tty';
 import type {Answer, Call} from './source/commands/parse-call.ts';
 import {runConsole} from './source/composition/console.ts';
+import {exitCodeAfterSignal, isInterrupted} from './source/composition/interrupt.ts';
 import {requestOf} from './source/composition/request.ts';
 import type {Shell} from './source/composition/shell.ts';
 import {AbortError, type ExitCode, exitCodes} from './source/core/errors.ts';
@@ -21,6 +24,7 @@ const shell: Shell = {
     columns: stdout.columns || 80,
     hasColour: stdout.isTTY && !env.NO_COLOR && env.TERM !== 'dumb',
   },
+  exit,
 };
 let outputError: NodeJS.ErrnoException | null = null;
 
@@ -37,15 +41,28 @@ stderr.on('error', () => {});
 // A stack would land on the screen too, which the console gives back on exit: what is said comes after that.
 process.on('uncaughtException', error => {
   process.once('exit', () => report(error));
-  process.exit(exitCodes.actFailed);
+  exit(exitCodes.actFailed);
 });
 
-const exitCode = await main();
-// All of the output is handed over first. A server that does not answer must not keep the program from leaving.
+const exitCode = exitCodeAfterSignal(await main());
+// All of the output is handed over first. A server that does not answer must not keep the program from leaving, nor,
+// once it was interrupted, a reader that does not read.
+if (isInterrupted()) setTimeout(() => exit(exitCode), 1000);
 stdout.write('', error => {
   const failure = outputError ?? error ?? null;
-  process.exit(failure === null ? exitCode : reportOutputError(failure, exitCode));
+  exit(failure === null || isTerminalLost(1) ? exitCode : reportOutputError(failure, exitCode));
 });
+
+/** Node resets a terminal as it exits, and aborts, memory and all into a core file, where the terminal has gone. */
+function exit(code: ExitCode): never {
+  for (const fd of [0, 1, 2] as const) if (isTerminalLost(fd)) closeSync(fd);
+  process.exit(code);
+}
+
+function isTerminalLost(fd: 0 | 1 | 2): boolean {
+  const {isTTY} = ([stdin, stdout, stderr] as const)[fd];
+  return isTTY && !isatty(fd);
+}
 
 async function main(): Promise<ExitCode> {
   try {
@@ -81,7 +98,7 @@ async function dispatch(call: Call): Promise<ExitCode> {
       return runDemo(shell, flags, {
         requestTo: ({url, rescueUrl}) =>
           requestOf({...shell, env: {...env, POOLCTL_RESCUE_URL: rescueUrl}}, {url, flags: {}}),
-        openConsole: request => runConsole(shell, request, flags),
+        openConsole: (request, interrupts) => runConsole(shell, request, flags, interrupts),
       });
     }
     case 'snapshot': {

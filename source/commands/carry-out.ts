@@ -1,3 +1,4 @@
+import {describeInterruption} from '../core/engine/describe-interruption.ts';
 import {
   carryOut,
   type EnginePorts,
@@ -78,6 +79,7 @@ export async function carryOutPlan(
     return exitCodes.interrupted;
   }
   const state = await follow(ports, planned, world);
+  if (state.status === 'interrupted') ports.output.talk(sanitise(`poolctl: ${describeInterruption(state)}`));
   ports.output.data(flags.json ? jsonText(runDocument(plan, state), 2) : endText(state));
   // A journal that was lost in the middle of a run is no ordinary end.
   const isSaid = flags.json || state.exit_code === exitCodes.journal;

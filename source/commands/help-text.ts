@@ -71,7 +71,8 @@ DIRECT_URL, DATABASE_URL, PGSERVICE, PGHOST and its kin, then the URLs in ./.env
 POOLCTL_RESCUE_URL is the way in when every slot is taken.
 
 Exit codes: 0 well, 1 findings, 2 usage, 3 no connection, 4 no slot,
-5 privilege, 6 drift, 7 an act failed, 8 the journal, 130 interrupted.`;
+5 privilege, 6 drift, 7 an act failed, 8 the journal.
+Interrupted: 130 by INT (Ctrl-C), 143 by TERM, 129 by HUP or a lost terminal.`;
 
 /** What else help says, by command. */
 const notes: Record<CommandName, readonly string[]> = {
@@ -98,8 +99,9 @@ true, and once for the others. A stage fails by what is critical, not by warning
   recipes: [],
   run: [
     "'poolctl run <recipe> --help' lists that recipe's parameters.",
-    `Ctrl-C, SIGTERM and SIGHUP end it after the step under way, whose outcome and
-the run's end are in the journal: exit 130. A second one ends it at once.`,
+    `Ctrl-C, SIGTERM and SIGHUP cancel the step under way unless it ends within a
+second, record its outcome and the run's end, and say on stderr what was done:
+exit 130, 143 and 129, within 10 s. A second one leaves at once.`,
   ],
   undo: ["<run> is the run's id, or the beginning of it: 'poolctl journal list' has them."],
   replay: [

@@ -36,7 +36,7 @@ export async function runCapture(
   const request = await requestTo(words[0]);
   const file = path.resolve(shell.cwd, flags.out ?? fileNameOf(route));
   const tell = (text: string) => shell.output.talk(sanitise(`poolctl capture: ${text}`));
-  const {signal, release} = takeInterrupts(shell.output.talk);
+  const {signal, release} = takeInterrupts(shell);
   try {
     const dial = await untilInterrupted(dialOf(request), signal);
     // Before anything is captured: a place that cannot be written to is not to be found out about afterwards.

@@ -34,7 +34,7 @@ export async function openWatching(
   request: ConnectionRequest,
   {flags, every_ms, for_ms, signal: taken}: WatchingOptions,
 ): Promise<Watching> {
-  const {signal, release} = taken ? {signal: taken, release: () => {}} : takeInterrupts(shell.output.talk);
+  const {signal, release} = taken ? {signal: taken, release: () => {}} : takeInterrupts(shell);
   let first: Connection | null;
   try {
     first = await connectToWatch(shell, request, {flags, signal});

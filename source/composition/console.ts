@@ -1,10 +1,12 @@
 import {hostname} from 'node:os';
 import type {Flags} from '../commands/parse-call.ts';
 import {openConsole} from '../console/console.ts';
+import {describeInterruption} from '../core/engine/describe-interruption.ts';
 import type {EnginePorts} from '../core/engine/engine.ts';
 import {type RunState, slotsOf} from '../core/engine/run-state.ts';
 import {AbortError, BugError, type ExitCode, exitCodes, usageError} from '../core/errors.ts';
 import type {Plan, Recipe} from '../core/recipe.ts';
+import {sanitise} from '../core/sanitise.ts';
 import {type ServerIdentity, serverDifference} from '../core/server-identity.ts';
 import type {Snapshot} from '../core/snapshot.ts';
 import {serverOf} from '../core/target.ts';
@@ -13,13 +15,19 @@ import {type ConnectionRequest, shortSource} from '../postgres/connection-reques
 import {createSampler} from '../postgres/sampler.ts';
 import type {Engine} from './acting.ts';
 import {intervalOf, waitOf} from './flag-values.ts';
+import {type Interrupt, takeInterrupts} from './interrupt.ts';
 import {createLastHour} from './last-hour.ts';
 import {recipesFor} from './recipes.ts';
 import {hasTerminal, type Shell} from './shell.ts';
 import {keepHeapSmall} from './small-heap.ts';
 
 /** The console on a live server, until the user leaves it. */
-export async function runConsole(shell: Shell, request: ConnectionRequest, flags: Flags): Promise<ExitCode> {
+export async function runConsole(
+  shell: Shell,
+  request: ConnectionRequest,
+  flags: Flags,
+  given?: Interrupt,
+): Promise<ExitCode> {
   if (!hasTerminal(shell)) {
     throw usageError(
       'the console needs a terminal',
@@ -48,7 +56,8 @@ export async function runConsole(shell: Shell, request: ConnectionRequest, flags
   });
   const {recipes, left_out} = await recipesFor(flags, request.settings);
   let journalNotice: string | null = null;
-  const outcome = await openConsole(
+  const interrupts = given ?? takeInterrupts(shell, {within_ms: 10_000});
+  const {outcome, run} = await openConsole(
     {
       sampler,
       recipes,
@@ -134,10 +143,14 @@ export async function runConsole(shell: Shell, request: ConnectionRequest, flags
       interval_ms,
       env: shell.env,
       streams: {stdin: shell.stdin, stdout: shell.stdout},
+      interrupts,
       notice: noticeOf(request, left_out),
       isRecording: false,
     },
   );
+  if (given === undefined) interrupts.release();
+  if (run !== null) shell.output.talk(sanitise(`poolctl: ${describeInterruption(run)}`));
+  if (interrupts.signal.aborted) return exitCodes.interrupted;
   return outcome === 'left' ? exitCodes.ok : exitCodes.connection;
 }
 

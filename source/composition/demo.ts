@@ -4,13 +4,13 @@ import {jsonText} from '../core/json-text.ts';
 import {type Demo, startDemo} from '../demo/demo.ts';
 import type {ConnectionRequest} from '../postgres/connection-request.ts';
 import {intervalOf} from './flag-values.ts';
-import {takeInterrupts, untilInterrupted} from './interrupt.ts';
+import {type Interrupt, takeInterrupts, untilInterrupted} from './interrupt.ts';
 import {runSnapshot} from './reading.ts';
 import {hasTerminal, type Shell} from './shell.ts';
 
 export type DemoPorts = {
   requestTo(server: {url: string; rescueUrl: string}): Promise<ConnectionRequest>;
-  openConsole(request: ConnectionRequest): Promise<ExitCode>;
+  openConsole(request: ConnectionRequest, interrupts: Interrupt): Promise<ExitCode>;
 };
 
 /**
@@ -29,19 +29,21 @@ export async function runDemo(
   // Said before the server is there, not after.
   intervalOf(flags);
   const tell = (text: string) => shell.output.talk(`poolctl demo: ${text}`);
-  const {signal, release} = takeInterrupts(shell.output.talk);
-  // Interrupted half way, the server's watchdog clears it away.
-  const starting = startDemo({seed: flags.seed ?? 1, calm: flags.calm ?? false, onProgress: tell});
-  const demo = await untilInterrupted(starting, signal);
+  const interrupts = takeInterrupts(shell, {within_ms: 20_000});
+  const {signal} = interrupts;
+  let demo: Demo | null = null;
   try {
+    // Interrupted half way, the server's watchdog clears it away.
+    const starting = startDemo({seed: flags.seed ?? 1, calm: flags.calm ?? false, onProgress: tell});
+    demo = await untilInterrupted(starting, signal);
     const request = await requestTo(demo);
     tell(demo.description);
     if (flags.serve) return await serve(shell, demo, {json: flags.json ?? false, signal});
-    release();
-    if (!flags.once && hasTerminal(shell)) return await openConsole(request);
+    if (!flags.once && hasTerminal(shell)) return await openConsole(request, interrupts);
     return await runSnapshot(shell, request, flags);
   } finally {
-    await demo.stop();
+    await demo?.stop();
+    interrupts.release();
   }
 }
 

@@ -1,41 +1,81 @@
-import {AbortError, exitCodes} from '../core/errors.ts';
+import {AbortError, type ExitCode, exitCodes} from '../core/errors.ts';
+import type {Shell} from './shell.ts';
 
-const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
-type Signal = (typeof signals)[number];
+const signals = {
+  SIGINT: exitCodes.interrupted,
+  SIGTERM: exitCodes.terminated,
+  SIGHUP: exitCodes.hungUp,
+} as const;
+/** A terminal that was lost counts as SIGHUP, Ctrl-C in raw mode as SIGINT. */
+type Cause = keyof typeof signals;
+const names = Object.keys(signals) as Cause[];
 
 export type Interrupt = {
   /** Aborts at the first signal. */
   signal: AbortSignal;
-  /** Gives the signals back: what follows, the console, has its own ways. */
+  /** As if that signal had come. */
+  interrupt(cause: Cause): void;
+  /** Gives the signals back. */
   release(): void;
 };
 
+/** What ended the program: the first signal counts. */
+let cause: Cause | null = null;
+
+/** A command that was interrupted says 130, whatever it was: what the caller sees tells the signal. */
+export function exitCodeAfterSignal(exitCode: ExitCode): ExitCode {
+  return exitCode === exitCodes.interrupted && cause !== null ? signals[cause] : exitCode;
+}
+
+/** Whoever read the output may have gone with the terminal. */
+export function isInterrupted(): boolean {
+  return cause !== null;
+}
+
+type Options = {
+  /** It leaves by itself after so long, whatever is still under way. */
+  within_ms?: number;
+};
+
 /**
- * Ctrl-C, a supervisor's SIGTERM or a closed terminal, for commands that have something to leave in order. What is
- * under way is seen to its end; only if that takes a while is there anything to say, and from then on a second
- * signal ends the process at once. Not before: npm passes a Ctrl-C on that the terminal has sent already, and a
- * shell its SIGHUP, so that one act of the user's arrives as two signals.
+ * INT, TERM and HUP take one path: `signal` aborts, and the command ends in order. Only if that takes a while is there
+ * anything to say, and from then on a second signal leaves at once. Not before: npm passes a Ctrl-C on that the
+ * terminal has sent already, and a shell its SIGHUP, so that one act of the user's arrives as two signals.
  */
-export function takeInterrupts(talk: (text: string) => void): Interrupt {
+export function takeInterrupts(
+  {output, exit}: Pick<Shell, 'output' | 'exit'>,
+  {within_ms}: Options = {},
+): Interrupt {
   const controller = new AbortController();
+  const timers: NodeJS.Timeout[] = [];
   let isTold = false;
-  const onSignal = (name: Signal) => {
-    if (isTold && name !== 'SIGHUP') {
-      release();
-      process.kill(process.pid, name);
-    }
+  const leave = (why: string) => {
+    output.talk(`poolctl: ${why}; what was under way is unknown: 'poolctl journal verify' lists it`);
+    exit(exitCodeAfterSignal(exitCodes.interrupted));
+  };
+  const interrupt = (name: Cause) => {
+    if (isTold && name !== 'SIGHUP') leave('left before the end');
     if (controller.signal.aborted) return;
+    cause ??= name;
     controller.abort();
-    setTimeout(() => {
+    const tell = () => {
       isTold = true;
-      talk('poolctl: interrupted; ending in order (Ctrl-C again leaves at once)');
-    }, 500).unref();
+      output.talk('poolctl: interrupted; ending in order (Ctrl-C again leaves at once)');
+    };
+    timers.push(setTimeout(tell, 500).unref());
+    if (within_ms !== undefined)
+      timers.push(setTimeout(() => leave(`no end within ${within_ms / 1000}s`), within_ms));
   };
-  const release = () => {
-    for (const name of signals) process.off(name, onSignal);
+  const listeners = names.map(name => [name, () => interrupt(name)] as const);
+  for (const [name, listener] of listeners) process.on(name, listener);
+  return {
+    signal: controller.signal,
+    interrupt,
+    release() {
+      for (const timer of timers) clearTimeout(timer);
+      for (const [name, listener] of listeners) process.off(name, listener);
+    },
   };
-  for (const name of signals) process.on(name, onSignal);
-  return {signal: controller.signal, release};
 }
 
 /** `work`, or AbortError (exit 130) as soon as the signal aborts; what `work` does later is nobody's concern. */

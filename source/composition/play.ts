@@ -5,6 +5,7 @@ import {type AbortError, type ExitCode, exitCodes, usageError} from '../core/err
 import type {Sampler} from '../core/ports.ts';
 import {openRecording} from '../recording/open-recording.ts';
 import {openJournalOf} from './acting.ts';
+import {takeInterrupts} from './interrupt.ts';
 import {recipesFor} from './recipes.ts';
 import {hasTerminal, type Shell} from './shell.ts';
 
@@ -17,6 +18,7 @@ export async function runPlay(shell: Shell, file: string | undefined, flags: Fla
   const {tape, target, problem} = await openRecording(file);
   const {recipes, left_out} = await recipesFor(flags, noSettings);
   const notices = [...(problem === null ? [] : [problem]), ...left_out];
+  const interrupts = takeInterrupts(shell, {within_ms: 10_000});
   await openConsole(
     {
       sampler: silentSampler,
@@ -53,11 +55,13 @@ export async function runPlay(shell: Shell, file: string | undefined, flags: Fla
       interval_ms: 2000,
       env: shell.env,
       streams: {stdin: shell.stdin, stdout: shell.stdout},
+      interrupts,
       notice: notices.join('; ') || null,
       isRecording: true,
     },
   );
-  return exitCodes.ok;
+  interrupts.release();
+  return interrupts.signal.aborted ? exitCodes.interrupted : exitCodes.ok;
 }
 
 /** There is no server: nothing comes until the user leaves. */

@@ -42,7 +42,7 @@ export async function withConnection(
   flags: Flags,
   work: (connection: Connection, signal: AbortSignal) => Promise<ExitCode>,
 ): Promise<ExitCode> {
-  const {signal, release} = takeInterrupts(shell.output.talk);
+  const {signal, release} = takeInterrupts(shell);
   let connection: Connection | null = null;
   try {
     connection = await connectToWatch(shell, request, {flags, signal});

@@ -30,7 +30,7 @@ export async function runRecord(
   const interval_ms = intervalOf(flags);
   const waitFor_ms = waitOf(flags, Number.POSITIVE_INFINITY);
   const most_bytes = (flags.maxSize ?? defaultMebibytes) * mebibyte;
-  const {signal, release} = takeInterrupts(shell.output.talk);
+  const {signal, release} = takeInterrupts(shell);
   const {signal: ending, clear} = endingAfter(flags, signal);
   const {recipes, left_out} = await recipesFor(flags, request.settings);
   for (const text of left_out) shell.output.talk(sanitise(`poolctl: ${text}`));

@@ -42,7 +42,7 @@ export async function runReplay(shell: Shell, {words, flags}: Call, ports: Repla
       'Allow it with --allow-writes, on a server that is there for it.',
     );
   const prisma = await prismaFor(endpoint, {client: flags.client, isDemo, cwd: shell.cwd});
-  const {signal, release} = takeInterrupts(shell.output.talk);
+  const {signal, release} = takeInterrupts(shell);
   const {demoDatabase = 'assessments'} = endpoint;
   const options = {flags, demoDatabase, allowWrites: call.allowWrites, seed: call.seed, signal};
   try {

@@ -54,7 +54,7 @@ export async function runRollout(
     approved: flags.approveStage ?? [],
     json,
   };
-  const {signal, release} = takeInterrupts(shell.output.talk);
+  const {signal, release} = takeInterrupts(shell);
   const claim = rolloutFlags.dryRun ? null : await claimRollout(journal.file, plan.hash);
   try {
     const ports = await portsOf(shell, {plan, flags, requestTo, signal});

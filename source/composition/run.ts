@@ -59,7 +59,7 @@ async function withPorts(
 ): Promise<ExitCode> {
   let watching: Connection | null = null;
   const {engine, identity} = openEngine(shell, request, {flags, watching: () => watching});
-  const {signal, release} = takeInterrupts(shell.output.talk);
+  const {signal, release} = takeInterrupts(shell, {within_ms: 10_000});
   const connection = async () => {
     watching ??= await connectToWatch(shell, request, {flags, signal, acts: true});
     return watching;

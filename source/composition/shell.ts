@@ -1,3 +1,4 @@
+import type {ExitCode} from '../core/errors.ts';
 import type {Output} from '../core/ports.ts';
 
 /** What the program is given by the process it runs in; cli.tsx alone reads the arguments and the environment. */
@@ -8,6 +9,8 @@ export type Shell = {
   stdout: NodeJS.WriteStream;
   stderr: NodeJS.WriteStream;
   output: Output;
+  /** Leaves at once, the terminal as it was; for what cannot wait for a command's own end. */
+  exit(code: ExitCode): never;
 };
 
 /** The console and a typed confirmation need one; a pipe, a pipeline and cron have none. */

@@ -55,6 +55,13 @@ export type ConsolePorts = {
   onNotice(listener: (text: string) => void): void;
 };
 
+/** How the program is ended from outside, and how the console tells that it should. */
+export type Interrupts = {
+  signal: AbortSignal;
+  /** SIGINT: Ctrl-C as a key, with a run under way. SIGHUP: the terminal was lost. */
+  interrupt(cause: 'SIGINT' | 'SIGHUP'): void;
+};
+
 export type ConsoleOptions = {
   address: string;
   /** Where the address is from, in short, unless the call named it: `.env`. */
@@ -64,6 +71,7 @@ export type ConsoleOptions = {
   interval_ms: number;
   env: Record<string, string | undefined>;
   streams: TerminalStreams;
+  interrupts: Interrupts;
   /** Shown once at the start: stripped parameters, unfinished acts. */
   notice: string | null;
   /** There is no server, only `past`: it is played from its beginning. */
@@ -72,20 +80,24 @@ export type ConsoleOptions = {
 
 /** Input waits for the first reading; if none came by then, Ink is loaded while the server is waited for. */
 const inkAfterMs = 60;
-/** Leaving in the middle of a run, the step under way is seen to its end, unless the server keeps silent. */
-const runEndsWithinMs = 2000;
+
+/** How the console was left; `run` is the one that this cut short, as it ended. */
+export type Leaving = {outcome: 'left' | 'never connected'; run: RunState | null};
 
 /**
- * Opens the console and resolves when the user leaves it. The first frame is painted before Ink and React are
+ * Opens the console and resolves when the user leaves it, or an interruption ends it. The terminal is given back at
+ * once; a run under way is ended first, on the readings it needs. The first frame is painted before Ink and React are
  * loaded: a pure function draws it, so it needs neither. Rejects with what a defect throws, the terminal restored.
  */
-export async function openConsole(
-  ports: ConsolePorts,
-  options: ConsoleOptions,
-): Promise<'left' | 'never connected'> {
+export async function openConsole(ports: ConsolePorts, options: ConsoleOptions): Promise<Leaving> {
   const theme = createTheme(options.env);
+  const {interrupts} = options;
   const ending = new AbortController();
-  const terminal = takeTerminal(options.streams, () => ending.abort());
+  // The readings go on until a run has ended: on a full server it ends by their connection.
+  const stopReading = new AbortController();
+  const terminal = takeTerminal(options.streams, () => interrupts.interrupt('SIGHUP'));
+  if (interrupts.signal.aborted) ending.abort();
+  interrupts.signal.addEventListener('abort', () => ending.abort(), {once: true});
   const {columns, rows} = terminal.size();
   const screen = createScreen(terminal.write, theme, columns, rows);
   const {store, dispatch, current, batch} = createConsoleStore(
@@ -104,7 +116,7 @@ export async function openConsole(
       },
     },
     screen,
-    ending,
+    quit: isRunning => (isRunning ? interrupts.interrupt('SIGINT') : ending.abort()),
     repaint: () => screen.paint(drawFrame(store.getState(), theme)),
   });
 
@@ -125,7 +137,7 @@ export async function openConsole(
   });
   const keep = createKeeper(ports);
   const followed = followReadings(ports.sampler, dispatch, {
-    signal: ending.signal,
+    signal: stopReading.signal,
     onReading: reading => {
       tellFirst();
       keep(reading, store.getState());
@@ -135,6 +147,7 @@ export async function openConsole(
   // What fails while nobody waits for it any more is of no consequence.
   followed.catch(() => {});
   let unmount = () => {};
+  let run: RunState | null = null;
   try {
     await Promise.race([firstReading, delay(inkAfterMs), followed]);
     input = readInput(
@@ -156,10 +169,11 @@ export async function openConsole(
     input?.stop();
     unmount();
     terminal.restore();
+    run = await effects.endRun();
+    stopReading.abort();
   }
-  await Promise.race([effects.endRun(), delay(runEndsWithinMs)]);
   const {snapshot, link} = store.getState();
-  return snapshot === null && link.kind === 'lost' ? 'never connected' : 'left';
+  return {outcome: snapshot === null && link.kind === 'lost' ? 'never connected' : 'left', run};
 
   function takeInput(event: InputEvent): void {
     const meaning = ending.signal.aborted ? null : meaningOf(event, current());

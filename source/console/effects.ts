@@ -11,21 +11,22 @@ export type EffectContext = {
   dispatch(message: Message): void;
   terminal: {write(bytes: string): void; suspend(): Promise<void>};
   screen: {invalidate(): void};
-  ending: AbortController;
+  /** `isRunning`: a run is under way, and has to be ended first. */
+  quit(isRunning: boolean): void;
   repaint(): void;
 };
 
 export type Effects = {
   perform(effect: Effect): void;
-  /** Interrupts the run and the replay there may be; resolves when its end is in the journal. */
-  endRun(): Promise<void>;
+  /** Interrupts the run and the replay there may be; resolves to the run when its end is in the journal. */
+  endRun(): Promise<RunState | null>;
 };
 
 /** Does what update() wants done outside of it; what comes of it comes back as a message. */
 export function createEffects(ports: ConsolePorts, context: EffectContext): Effects {
-  const {dispatch, terminal, screen, ending, repaint} = context;
-  let running: {interrupt: AbortController; ended: Promise<void>} | undefined;
-  let replaying: typeof running;
+  const {dispatch, terminal, screen, quit, repaint} = context;
+  let running: {interrupt: AbortController; ended: Promise<RunState | null>} | undefined;
+  let replaying: {interrupt: AbortController; ended: Promise<void>} | undefined;
   /** Of moments asked for one after the other the last one counts. */
   let lastRecall = 0;
   let playing: ReturnType<typeof setTimeout> | undefined;
@@ -36,7 +37,7 @@ export function createEffects(ports: ConsolePorts, context: EffectContext): Effe
   const perform: Effects['perform'] = effect => {
     switch (effect.kind) {
       case 'quit':
-        return ending.abort();
+        return quit(running !== undefined);
       case 'suspend':
         return void terminal.suspend().then(redraw);
       case 'redraw':
@@ -81,10 +82,11 @@ export function createEffects(ports: ConsolePorts, context: EffectContext): Effe
       }
       case 'carry-out': {
         const interrupt = new AbortController();
-        running = {
-          interrupt,
-          ended: followRun(ports.carryOut(effect.plan, effect.server, interrupt.signal), dispatch),
-        };
+        const ended = followRun(ports.carryOut(effect.plan, effect.server, interrupt.signal), dispatch);
+        running = {interrupt, ended};
+        void ended.then(() => {
+          running = undefined;
+        });
         return;
       }
       case 'interrupt-run':
@@ -122,9 +124,15 @@ export function createEffects(ports: ConsolePorts, context: EffectContext): Effe
     async endRun() {
       running?.interrupt.abort();
       replaying?.interrupt.abort();
-      await Promise.all([running?.ended, replaying?.ended]);
+      const [run] = await Promise.all([running?.ended, Promise.race([replaying?.ended, replayEnds()])]);
+      return run ?? null;
     },
   };
+}
+
+/** What a replay reads is not waited for longer. */
+function replayEnds(): Promise<void> {
+  return new Promise(resolve => setTimeout(resolve, 2000).unref());
 }
 
 /** Readings before the one wanted, for the charts. */
@@ -170,12 +178,17 @@ async function formatLazily(query: string): Promise<string[]> {
 async function followRun(
   states: AsyncIterable<RunState>,
   dispatch: (message: Message) => void,
-): Promise<void> {
+): Promise<RunState | null> {
+  let last: RunState | null = null;
   try {
-    for await (const run of states) dispatch({kind: 'run', run});
+    for await (const run of states) {
+      last = run;
+      dispatch({kind: 'run', run});
+    }
   } catch (error) {
     dispatch({kind: 'run-failed', message: messageOf(error).join(' ')});
   }
+  return last;
 }
 
 async function followReplay(

@@ -12,13 +12,6 @@ const leaveSequence = '\u001b[0m\u001b[?2004l\u001b[?7h\u001b[?25h\u001b[?1049l'
 /** A process that was not stopped by then will not be. */
 const unstoppedMs = 200;
 
-/** Signals that end a process, and the exit code shells know each by: 128 and its number. */
-const fatalSignals = [
-  ['SIGHUP', 129],
-  ['SIGINT', 130],
-  ['SIGTERM', 143],
-] as const;
-
 export type Terminal = {
   write(bytes: string): void;
   size(): {columns: number; rows: number};
@@ -30,8 +23,8 @@ export type Terminal = {
 };
 
 /**
- * Takes the terminal over and gives it back on every way out: leaving, a signal, an exception, the process's
- * exit. A terminal that has gone (an SSH session that broke) ends the process instead of spinning on it.
+ * Takes the terminal over and gives it back on every way out: leaving, an exception, the process's exit. A terminal
+ * that has gone (an SSH session that broke) is told to `onLost`, and not spun on.
  */
 export function takeTerminal({stdin, stdout}: TerminalStreams, onLost: () => void): Terminal {
   let isTaken = false;
@@ -53,7 +46,6 @@ export function takeTerminal({stdin, stdout}: TerminalStreams, onLost: () => voi
   stdin.on('error', onLost);
   stdin.on('end', onLost);
   process.on('exit', restore);
-  for (const [signal, exitCode] of fatalSignals) process.once(signal, () => process.exit(exitCode));
   enter();
 
   return {

@@ -9,7 +9,9 @@ export const exitCodes = {
   drift: 6,
   actFailed: 7,
   journal: 8,
+  hungUp: 129,
   interrupted: 130,
+  terminated: 143,
 } as const;
 
 export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];

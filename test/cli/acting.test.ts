@@ -218,16 +218,24 @@ describeEachMajor('the program as an actor', major => {
     await runProgram(argsFor('unrecorded', 'oncall', '--yes'));
   });
 
-  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
-  it.each(signals)('ends with 130 between two steps at a %s, and the journal knows', async signal => {
+  const signals = [
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+    ['SIGHUP', 129],
+  ] as const;
+  it.each(signals)('ends between two steps at a %s with %i, and says so', async (signal, exitCode) => {
     await leakMany('interrupted', 17);
     const home = await temporaryHome();
     // Batches of five with a pause between them: the first step's line comes long before the last step.
     const interrupt = {when: /^verified/, signal};
-    const {code, document} = await documentOf(argsFor('interrupted', 'oncall', '--yes'), {home, interrupt});
-    expect([code, document.status]).toEqual([130, 'interrupted']);
+    const args = argsFor('interrupted', 'oncall', '--yes');
+    const {code, stderr, document} = await documentOf(args, {home, interrupt});
+    expect([code, document.status]).toEqual([exitCode, 'interrupted']);
     const verified = document.steps.filter(({outcome}: {outcome: string}) => outcome === 'verified').length;
     expect(verified).toBeGreaterThan(0);
+    expect(stderr).toContain(
+      `poolctl: run ${document.run} interrupted: ${verified} of 17 steps done; ${17 - verified} not begun`,
+    );
     expect(await countOf('interrupted')).toBe(17 - verified);
     expect(document.after.used).toBe(document.before.used - verified);
     const list = JSON.parse((await runProgram(['journal', 'list', '--json'], {home})).stdout);
@@ -236,13 +244,13 @@ describeEachMajor('the program as an actor', major => {
     await runProgram(argsFor('interrupted', 'oncall', '--yes'), {home});
   });
 
-  it.each(signals)('does nothing and ends with 130 at a %s while it asks', async signal => {
+  it.each(signals)('does nothing at a %s while it asks, and ends with %i', async (signal, exitCode) => {
     await leakMany('asked', 1);
     const terminal = openProgram(argsFor('asked', 'oncall'), {columns: 160, rows: 40});
     onTestFinished(() => terminal.close());
     await terminal.waitFor('Type yes to carry out 1 step');
     terminal.kill(signal);
-    expect((await terminal.onExit).exitCode).toBe(130);
+    expect((await terminal.onExit).exitCode).toBe(exitCode);
     expect(await countOf('asked')).toBe(1);
     await runProgram(argsFor('asked', 'oncall', '--yes'));
   });

@@ -243,20 +243,21 @@ describeEachMajor('the program as a reader', major => {
     ]);
   });
 
-  it.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)(
-    'ends with 130 at a %s between two readings',
-    async signal => {
-      const running = runProgram(['snapshot', urlOf(server, 'oncall', '?schema=x'), '--rates', '1min'], {
-        interrupt: {when: /left out/, signal},
-      });
-      expect(await running).toEqual({
-        code: 130,
-        signal: null,
-        stdout: '',
-        stderr: expect.stringMatching(/interrupted\n$/),
-      });
-    },
-  );
+  it.each([
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+    ['SIGHUP', 129],
+  ] as const)('ends at a %s between two readings with %i', async (signal, code) => {
+    const running = runProgram(['snapshot', urlOf(server, 'oncall', '?schema=x'), '--rates', '1min'], {
+      interrupt: {when: /left out/, signal},
+    });
+    expect(await running).toEqual({
+      code,
+      signal: null,
+      stdout: '',
+      stderr: expect.stringMatching(/interrupted\n$/),
+    });
+  });
 
   it('calls a connection that is cut while it reads no defect', async () => {
     const ending = failing(['snapshot', urlOf(server, 'oncall'), '--rates', '1min']);

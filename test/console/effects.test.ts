@@ -13,7 +13,7 @@ it('shows a statement as it came where an upgrade has taken the formatter away',
       dispatch: resolve,
       terminal: {write: () => {}, suspend: async () => {}},
       screen: {invalidate: () => {}},
-      ending: new AbortController(),
+      quit: () => {},
       repaint: () => {},
     });
     effects.perform({kind: 'format-statement', id: '1', query: 'SELECT 1'});

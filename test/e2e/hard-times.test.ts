@@ -193,16 +193,16 @@ it('counts what a role may not see, and says what would show it', async () => {
 
 describe('the terminal is given back as it was', () => {
   it.each([
-    ['q', (terminal: Terminal) => terminal.write('q')],
-    ['Ctrl-C', (terminal: Terminal) => terminal.write('\u0003')],
-    ['SIGTERM', (terminal: Terminal) => terminal.kill('SIGTERM')],
-    ['SIGINT', (terminal: Terminal) => terminal.kill('SIGINT')],
-    ['SIGHUP', (terminal: Terminal) => terminal.kill('SIGHUP')],
-  ])('after %s', async (_name, leave) => {
+    ['q', 0, (terminal: Terminal) => terminal.write('q')],
+    ['Ctrl-C', 0, (terminal: Terminal) => terminal.write('\u0003')],
+    ['SIGTERM', 143, (terminal: Terminal) => terminal.kill('SIGTERM')],
+    ['SIGINT', 130, (terminal: Terminal) => terminal.kill('SIGINT')],
+    ['SIGHUP', 129, (terminal: Terminal) => terminal.kill('SIGHUP')],
+  ] as const)('after %s, which ends with %i', async (_name, exitCode, leave) => {
     const terminal = await opened([url], {checksRestore: true});
     expect(terminal.isAlternateBuffer()).toBe(true);
     leave(terminal);
-    await terminal.onExit;
+    expect((await terminal.onExit).exitCode).toBe(exitCode);
     expect(await terminal.leftovers()).toEqual([]);
   });
 
@@ -218,10 +218,10 @@ describe('the terminal is given back as it was', () => {
     await shell.waitFor(({isAlternateBuffer}) => !isAlternateBuffer());
   });
 
-  it('and its process is gone when the terminal is', async () => {
+  it('and its process ends with 129, aborted by nothing, when the terminal is gone', async () => {
     const terminal = await opened();
     terminal.hangUp();
-    await terminal.onExit;
+    expect(await terminal.onExit).toEqual({exitCode: 129, signal: null});
     expect(() => process.kill(terminal.pid, 0)).toThrow('ESRCH');
   });
 });

@@ -99,7 +99,10 @@ it('stops between steps on Esc: what was ended is verified, the rest is not begu
 it('ends its run in the journal when it is left in the middle', async () => {
   const terminal = await runUntilPause();
   terminal.press('ctrl-c');
-  expect((await terminal.onExit).exitCode).toBe(0);
+  expect((await terminal.onExit).exitCode).toBe(130);
+  expect(shown(terminal)).toMatch(
+    /poolctl: run \w+ interrupted: (5|10|15) of 20 steps done; (15|10|5) not begun/,
+  );
   expect(await sessionsOf('leaky')).toBeGreaterThanOrEqual(5);
   const entries = await openJournal(journal).read();
   expect(entries.at(-1)).toMatchObject({event: 'end', status: 'interrupted'});
@@ -111,8 +114,13 @@ it('is left in the middle of a run on a server that no longer answers, too', asy
   await server.pause();
   try {
     terminal.press('ctrl-c');
-    expect((await terminal.onExit).exitCode).toBe(0);
+    expect((await terminal.onExit).exitCode).toBe(130);
     expect(terminal.isAlternateBuffer()).toBe(false);
+    expect(shown(terminal)).toMatch(/run \w+ interrupted: \d+ of 20 steps done/);
+    expect((await openJournal(journal).inspect()).at(-1)).toMatchObject({
+      event: 'end',
+      status: 'interrupted',
+    });
   } finally {
     await server.resume();
   }
@@ -125,7 +133,7 @@ it('cancels the statement of a held session with C, and the session stays', asyn
   await holdSession(terminal, 'sleeper');
   terminal.write('C');
   await terminal.waitFor('1 statement to cancel');
-  expect(shown(terminal)).toContain('pg_cancel_backend(pid)');
+  expect(shown(terminal)).toContain('pg_cancel_backend(a.pid)');
   await confirm(terminal);
   await terminal.waitFor('done: 1 verified');
   expect(await sleeping).toBe('57014');

@@ -2,6 +2,7 @@ import {AbortError, exitCodes} from '../errors.ts';
 import type {Applied, Executor, StepResult} from '../ports.ts';
 import {redactSecrets} from '../redact.ts';
 import {endsByItself, type SqlStep} from '../step.ts';
+import type {Ending} from './ending.ts';
 import {remedyOf} from './remedy.ts';
 import {type Stop, StopRun} from './stop-run.ts';
 
@@ -16,7 +17,7 @@ export type Acted =
   /** The server or the way there said no: it has not happened. `stop`: nor will any further step. */
   | {kind: 'refused'; result: StepResult; stop: Stop | null};
 
-export async function act(step: SqlStep, executor: Executor): Promise<Acted> {
+export async function act(step: SqlStep, executor: Executor, ending: Ending): Promise<Acted> {
   try {
     const {row_count, objection = null, pins, incomplete} = await executor.apply(step);
     return {kind: 'done', row_count, objection, pins: pins ?? null, incomplete: incomplete ?? null};
@@ -29,7 +30,7 @@ export async function act(step: SqlStep, executor: Executor): Promise<Acted> {
     }
     const sqlstate = sqlstateOf(error);
     if (sqlstate === null || isUndecided(sqlstate, step)) return {kind: 'unknown', message, sqlstate};
-    const result = await swept(step, failed(sqlstate, message), executor);
+    const result = await swept(step, failed(sqlstate, message), executor, ending);
     const hint = await remedyOf(step, {sqlstate, message}, executor);
     return {kind: 'refused', result: hint === null ? result : {...result, hint}, stop: null};
   }
@@ -43,13 +44,14 @@ export async function verify(
   step: SqlStep,
   acted: Exclude<Acted, {kind: 'refused'}>,
   executor: Executor,
+  ending: Ending,
 ): Promise<StepResult> {
   const row_count = acted.kind === 'done' ? (acted.row_count ?? 0) : 0;
   const base = {row_count, sqlstate: null, duration_ms: 0};
   if (acted.kind === 'done' && acted.incomplete) {
     return {...base, outcome: 'applied', message: `done, but not what belongs to it: ${acted.incomplete}`};
   }
-  const checked = await check(step, acted, executor);
+  const checked = await check(step, acted, executor, ending);
   if (checked.holds) {
     if (acted.kind === 'done') return {...base, outcome: 'verified', message: null};
     return endsByItself(step)
@@ -62,14 +64,29 @@ export async function verify(
   }
   if (acted.kind === 'done') return {...base, outcome: 'applied', message: checked.message};
   // The server itself said that it stopped (57014): what it left is swept away, and nothing is unknown.
-  if (acted.sqlstate !== null && step.cleanup !== undefined)
-    return swept(step, failed(acted.sqlstate, acted.message), executor);
-  throw new StopRun({
-    status: 'failed',
-    reason: `cut off while acting (${acted.message}): whether it happened is unknown${checked.refusal}`,
+  if (acted.sqlstate !== null && isStatement(step))
+    return swept(step, failed(acted.sqlstate, cancelledText(step, acted.message)), executor, ending);
+  throw cutOff(acted.message, ending, checked.refusal);
+}
+
+/** Nobody can tell whether the act happened: its intent stays without an outcome. */
+export function cutOff(why: string, {asked}: Ending, refusal = ''): StopRun {
+  return new StopRun({
+    status: asked.aborted ? 'interrupted' : 'failed',
+    reason: `cut off while acting (${why}): whether it happened is unknown${refusal}`,
     hint: "look at the server; 'poolctl journal verify' lists this step as unfinished",
-    exit_code: exitCodes.actFailed,
+    exit_code: asked.aborted ? exitCodes.interrupted : exitCodes.actFailed,
   });
+}
+
+/** The act is the statement itself, which its cancel ends; a signal to another session may have been sent by then. */
+function isStatement({cleanup, progress}: SqlStep): boolean {
+  return cleanup !== undefined || progress !== undefined;
+}
+
+function cancelledText({cleanup, progress}: SqlStep, message: string): string {
+  if (progress !== 'drop_index' || cleanup !== undefined) return message;
+  return `${message}; the index may be left invalid: repair-invalid-indexes shows it`;
 }
 
 export function skipped(message: string): StepResult {
@@ -89,11 +106,12 @@ async function check(
   step: SqlStep,
   acted: Acted,
   executor: Executor,
+  ending: Ending,
 ): Promise<{holds: boolean; message: string; refusal: string}> {
   // One that was cancelled is not waited for: either it was done by then, or it will not come.
-  const patience_ms = acted.kind === 'unknown' && step.cleanup !== undefined ? 0 : verifyWithinMs(step);
+  const patience_ms = acted.kind === 'unknown' && isStatement(step) ? 0 : verifyWithinMs(step);
   try {
-    const holds = await executor.verify(step.verify, patience_ms);
+    const holds = await ending.within(executor.verify(step.verify, patience_ms));
     const message = 'the server accepted it, but what it should bring about has not come yet';
     return {holds, message, refusal: ''};
   } catch (error) {
@@ -111,14 +129,17 @@ async function swept(
   {cleanup, timeout_ms}: SqlStep,
   result: StepResult,
   executor: Executor,
+  ending: Ending,
 ): Promise<StepResult> {
   if (cleanup === undefined) return result;
   try {
-    const {row_count} = await executor.apply({...cleanup, timeout_ms, transaction: false});
+    const {row_count} = await ending.within(executor.apply({...cleanup, timeout_ms, transaction: false}));
     return row_count === 0
       ? result
       : {...result, message: `${result.message}; what it left behind is removed`};
   } catch (error) {
+    // It must not go on at the server when nobody is here any more.
+    if (ending.over.aborted) await ending.briefly(executor.cancel()).catch(() => {});
     const left = `what it left behind could not be removed (${messageOf(error)}): undo of this run, or repair-invalid-indexes, removes it`;
     return {...result, message: `${result.message}; ${left}`, has_leftover: true};
   }

@@ -1,7 +1,8 @@
 import {AbortError, BugError, exitCodes} from '../errors.ts';
 import type {Clock, Executor, Files, StepProgress, StepResult} from '../ports.ts';
 import type {FileStep, Measure, Pins, SqlStep, Step} from '../step.ts';
-import {type Acted, act, failed, messageOf, skipped, verify} from './act.ts';
+import {type Acted, act, cutOff, failed, messageOf, skipped, verify} from './act.ts';
+import {anyAborted, type Ending, GaveUp} from './ending.ts';
 import {applyChange} from './file-change.ts';
 import {StopRun} from './stop-run.ts';
 
@@ -27,13 +28,13 @@ const progressEveryMs = 500;
 export async function* carryOutStep(
   step: Step,
   ports: StepPorts,
-  signal: AbortSignal | undefined,
+  ending: Ending,
 ): AsyncGenerator<StepChange, StepResult> {
   if (step.kind === 'advice') return skipped('advice: for a person to carry out');
   if (step.kind === 'file') return changeFile(step, ports);
-  const before = await measure(step.measures, ports.executor);
-  const acting = act(step, ports.executor);
-  if (step.progress !== undefined) yield* follow(step, acting, ports, signal);
+  const before = await measuredBefore(step, ports.executor, ending);
+  const acting = act(step, ports.executor, ending);
+  yield* follow(step, acting, ports, ending);
   const acted = await acting;
   if (acted.kind === 'refused') {
     if (acted.stop) throw new StopRun(acted.stop, acted.result);
@@ -43,17 +44,29 @@ export async function* carryOutStep(
     return skipped(`${acted.objection ?? 'changed since the preview'}: left alone`);
   }
   yield {status: 'verifying'};
-  const verified = await verify(step, acted, ports.executor);
+  const verified = await verify(step, acted, ports.executor, ending);
   const pins = await pinsOf(step, acted, ports.executor);
   const result = pins === null ? verified : {...verified, pins};
   if (step.measures === undefined) return result;
-  const after = await measure(step.measures, ports.executor);
+  const after = ending.asked.aborted ? [] : await measure(step.measures, ports.executor);
   const measures = step.measures.map(({name}, index) => ({
     name,
     before: before[index] ?? null,
     after: after[index] ?? null,
   }));
   return {...result, measures};
+}
+
+/** Measuring takes a while; who interrupts it wants no act after it. Throws StopRun. */
+async function measuredBefore(
+  {measures}: SqlStep,
+  executor: Executor,
+  ending: Ending,
+): Promise<(string | null)[]> {
+  if (measures === undefined) return [];
+  const before = await ending.within(measure(measures, executor)).catch(() => []);
+  if (!ending.asked.aborted) return before;
+  throw new StopRun({status: 'interrupted', reason: 'interrupted'}, skipped('interrupted before it began'));
 }
 
 /** Where the act was cut off, they are read of what it is found to have made. */
@@ -68,33 +81,53 @@ async function pinsOf(
   return row === undefined ? null : (row as Pins);
 }
 
-/** Tells how far it is until it is over; an interruption cancels it, as it may take hours. */
+/** A cancel that came between two statements of the act is lost: it is sent again. */
+const cancelEveryMs = 2000;
+
+/**
+ * Until the act is over: tells how far it is, where the server says so. An interruption cancels it: one that may take
+ * hours at once, others when they had their time. Throws StopRun where the server answers no more.
+ */
 async function* follow(
   step: SqlStep,
   acting: Promise<unknown>,
   {executor, clock, progress}: StepPorts,
-  signal: AbortSignal | undefined,
+  ending: Ending,
 ): AsyncGenerator<StepChange> {
   const ended = new AbortController();
-  const over = acting.then(() => {
-    ended.abort();
-    return 'over' as const;
-  });
-  let isCancelled = false;
+  const end = () => ended.abort();
+  acting.then(end, end);
+  const cancelDue = step.progress === undefined ? ending.overdue : ending.asked;
+  let cancelling: Promise<void> | null = null;
   for (;;) {
-    const wake = AbortSignal.any(signal && !isCancelled ? [ended.signal, signal] : [ended.signal]);
-    const tick = clock.sleep(progressEveryMs, wake).then(
-      () => 'tick' as const,
-      () => 'woken' as const,
-    );
-    if ((await Promise.race([over, tick])) === 'over') return;
-    if (signal?.aborted && !isCancelled) {
-      isCancelled = true;
-      await executor.cancel().catch(() => {});
+    if (step.progress === undefined) await anyAborted(ended.signal, cancelDue);
+    else await clock.sleep(progressEveryMs, AbortSignal.any([ended.signal, cancelDue])).catch(() => {});
+    if (cancelDue.aborted && !ended.signal.aborted) {
+      cancelling = cancelUntil(ended.signal, executor, {clock, ending});
+      break;
     }
     if (ended.signal.aborted) return;
     const seen = (await progress?.(step).catch(() => null)) ?? null;
     yield {status: 'acting', progress: seen};
+  }
+  try {
+    // What is verified and swept on the same connection must not meet a cancel on its way.
+    await ending.within(Promise.all([acting, cancelling]));
+  } catch (error) {
+    if (error instanceof GaveUp) throw cutOff(error.message, ending);
+    throw error;
+  }
+}
+
+/** Never rejects. */
+async function cancelUntil(
+  ended: AbortSignal,
+  executor: Executor,
+  {clock, ending}: {clock: Clock; ending: Ending},
+): Promise<void> {
+  while (!ended.aborted && !ending.over.aborted) {
+    await executor.cancel().catch(() => {});
+    await clock.sleep(cancelEveryMs, AbortSignal.any([ended, ending.over])).catch(() => {});
   }
 }
 

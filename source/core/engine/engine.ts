@@ -8,6 +8,7 @@ import type {ServerIdentity} from '../server-identity.ts';
 import type {Step} from '../step.ts';
 import {skipped} from './act.ts';
 import {carryOutStep, movedWorld, resultOf, type StepPorts} from './carry-out-step.ts';
+import {createEnding, type Ending} from './ending.ts';
 import {findRefill} from './refill.ts';
 import {
   countOutcomes,
@@ -58,7 +59,8 @@ export function planHash(
 /**
  * Carries a plan out, the only way poolctl changes anything: each intent is on disk before its act and each
  * outcome after it. Yields the run at every change and ends with one whose `phase` is `ended`; what goes wrong
- * is in its `reason` and `exit_code`, never thrown. Abort `signal` to stop between steps. Closes the executor.
+ * is in its `reason` and `exit_code`, never thrown. Abort `signal` to end it early:
+ * a step under way ends or is cancelled, and within ten seconds the run's end is in the journal. Closes the executor.
  */
 export async function* carryOut(
   plan: Plan,
@@ -66,17 +68,19 @@ export async function* carryOut(
   ports: EnginePorts,
   signal?: AbortSignal,
 ): AsyncGenerator<RunState> {
-  const run = createRun(plan, identity, ports);
+  const ending = createEnding(signal, ports.clock);
+  const run = createRun(plan, identity, ports, ending);
   ports.executor.bind(identity.server);
   try {
     yield run.state;
-    yield* carryOutSteps(run, signal);
+    yield* carryOutSteps(run);
   } catch (error) {
     run.stop(stopOfRun(run, error));
   } finally {
     await ports.executor.close().catch(() => {});
     // Also when whoever listens stops listening: the journal must say that the run is over.
     await finish(run);
+    ending.dispose();
   }
   yield run.state;
 }
@@ -85,6 +89,7 @@ type Run = {
   plan: Plan;
   process: ProcessIdentity | undefined;
   ports: EnginePorts;
+  ending: Ending;
   state: RunState;
   /** Why it stops short; null while it does not. */
   stopped: Stop | null;
@@ -94,12 +99,13 @@ type Run = {
   record(event: JournalEvent): Promise<void>;
 };
 
-function createRun(plan: Plan, identity: RunIdentity, ports: EnginePorts): Run {
+function createRun(plan: Plan, identity: RunIdentity, ports: EnginePorts, ending: Ending): Run {
   const {run, actor, target, server, process} = identity;
   const self: Run = {
     plan,
     process,
     ports,
+    ending,
     state: createRunState(plan, {run, target, server, plan_hash: planHash(plan, identity, ports.sha256)}),
     stopped: null,
     isOpen: false,
@@ -118,18 +124,18 @@ function createRun(plan: Plan, identity: RunIdentity, ports: EnginePorts): Run {
   return self;
 }
 
-async function* carryOutSteps(run: Run, signal: AbortSignal | undefined): AsyncGenerator<RunState> {
+async function* carryOutSteps(run: Run): AsyncGenerator<RunState> {
   const {plan} = run;
-  throwIfInterrupted(signal);
+  throwIfInterrupted(run);
   await open(run);
   yield run.state;
   for (const [index, step] of plan.steps.entries()) {
-    if (index > 0 && index % plan.batch_size === 0) yield* pause(run, index, signal);
-    throwIfInterrupted(signal);
-    yield* settleStep(run, index, step, signal);
+    if (index > 0 && index % plan.batch_size === 0) yield* pause(run, index);
+    throwIfInterrupted(run);
+    yield* settleStep(run, index, step);
     yield run.state;
     const result = run.state.steps[index]?.result;
-    if (result?.outcome === 'failed') throwIfInterrupted(signal);
+    if (result?.outcome === 'failed') throwIfInterrupted(run);
     if (result?.outcome === 'failed' && plan.on_failure !== 'continue') {
       const {message, hint} = result;
       throw new StopRun({status: 'failed', reason: `step ${index + 1} failed: ${message ?? ''}`, hint});
@@ -138,8 +144,8 @@ async function* carryOutSteps(run: Run, signal: AbortSignal | undefined): AsyncG
 }
 
 async function open(run: Run): Promise<void> {
-  const {plan, ports} = run;
-  const before = await readSlots(ports);
+  const {plan} = run;
+  const before = await readSlots(run);
   run.state = {...run.state, before};
   await run.record({
     event: 'run',
@@ -156,13 +162,13 @@ async function open(run: Run): Promise<void> {
 }
 
 /** Between batches applications may reconnect; one that fills what was freed stops the run. */
-async function* pause(run: Run, next: number, signal: AbortSignal | undefined): AsyncGenerator<RunState> {
+async function* pause(run: Run, next: number): AsyncGenerator<RunState> {
   const {plan, ports} = run;
   run.state = {...run.state, phase: 'pausing', current: next, pause_ms: plan.pause_ms};
   yield run.state;
-  await ports.clock.sleep(plan.pause_ms, signal).catch(() => {});
-  throwIfInterrupted(signal);
-  const after = await readSlots(ports);
+  await ports.clock.sleep(plan.pause_ms, run.ending.asked).catch(() => {});
+  throwIfInterrupted(run);
+  const after = await readSlots(run);
   run.state = {...run.state, after, pause_ms: null};
   const refill = findRefill(plan, run.state.steps, run.state.before, after);
   if (refill !== null) {
@@ -174,25 +180,22 @@ async function* pause(run: Run, next: number, signal: AbortSignal | undefined): 
   }
 }
 
-async function* settleStep(
-  run: Run,
-  index: number,
-  step: Step,
-  signal: AbortSignal | undefined,
-): AsyncGenerator<RunState> {
+async function* settleStep(run: Run, index: number, step: Step): AsyncGenerator<RunState> {
   const {ports} = run;
   run.state = {...withStep(run.state, index, {status: 'acting'}), phase: 'acting', current: index};
   yield run.state;
   const recheck = (await ports.recheck?.(step)) ?? {kind: 'go'};
   if (recheck.kind === 'stop') throw movedWorld(recheck.reason, isUntouched(run));
   if (recheck.kind === 'skip') return await settle(run, index, skipped(recheck.reason));
+  if (run.ending.asked.aborted) run.state = withStep(run.state, index, {status: 'pending'});
+  throwIfInterrupted(run);
 
   if (step.kind !== 'advice') await run.record({event: 'intent', step: index, content: step});
   const started = ports.clock.now().getTime();
   const settleAfter = (result: StepResult) =>
     settle(run, index, {...result, duration_ms: ports.clock.now().getTime() - started});
   try {
-    const carrying = carryOutStep(step, ports, signal);
+    const carrying = carryOutStep(step, ports, run.ending);
     let next = await carrying.next();
     for (; !next.done; next = await carrying.next()) {
       run.state = {...withStep(run.state, index, next.value), phase: next.value.status};
@@ -214,7 +217,7 @@ async function settle(run: Run, index: number, result: StepResult): Promise<void
 }
 
 async function finish(run: Run): Promise<void> {
-  const after = run.isOpen ? await readSlots(run.ports) : null;
+  const after = run.isOpen ? await readSlots(run) : null;
   const stop = run.stopped ?? abandoned(run) ?? completed(run, after);
   const {status, reason, hint, exit_code} = run.isOpen ? await recordEnd(run, stop, after) : stop;
   run.state = {
@@ -264,14 +267,14 @@ function isUntouched(run: Run): boolean {
   return verified + applied + unknown === 0;
 }
 
-function throwIfInterrupted(signal: AbortSignal | undefined): void {
-  if (signal?.aborted) throw new StopRun({status: 'interrupted', reason: 'interrupted'});
+function throwIfInterrupted({ending}: Run): void {
+  if (ending.asked.aborted) throw new StopRun({status: 'interrupted', reason: 'interrupted'});
 }
 
 /** A reading that fails does not stop a run: under exhaustion it may be what fails first. */
-async function readSlots(ports: EnginePorts): Promise<SlotReading | null> {
+async function readSlots({ports, ending}: Run): Promise<SlotReading | null> {
   try {
-    return await ports.slots();
+    return await ending.within(ending.briefly(ports.slots()));
   } catch {
     return null;
   }

@@ -60,7 +60,11 @@ function createPorts(overrides: Partial<World> = {}) {
     },
     clock: {
       now: () => new Date(time++),
-      sleep: async ms => void note(`sleep ${ms}`),
+      // The pause of a plan is over at once; the time that an interruption leaves does not run out.
+      sleep: async (ms, signal) => {
+        if (ms === 500) note(`sleep ${ms}`);
+        else await new Promise((_, reject) => signal?.addEventListener('abort', reject));
+      },
     },
     sha256: text => createHash('sha256').update(text).digest('hex'),
     async slots() {

@@ -1,5 +1,6 @@
 import {afterAll, beforeAll, beforeEach, expect, it} from 'vitest';
 import {act} from '../../../source/core/engine/act.ts';
+import {createEnding} from '../../../source/core/engine/ending.ts';
 import type {SqlStep, Verification} from '../../../source/core/step.ts';
 import {connect} from '../../../source/postgres/connect.ts';
 import {createExecutor} from '../../../source/postgres/executor.ts';
@@ -40,7 +41,7 @@ describeEachMajor('the remedy of a refusal', major => {
     const executor = createExecutor(() => connect(request, {purpose: 'act'}));
     executor.bind(await serverAt(request));
     try {
-      return await work(step => act(step, executor));
+      return await work(step => act(step, executor, createEnding(undefined, {sleep: async () => {}})));
     } finally {
       await executor.close();
     }

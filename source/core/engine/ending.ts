@@ -1,0 +1,89 @@
+import type {Clock} from '../ports.ts';
+
+/**
+ * The time that an interrupted run has: a short act ends by itself, a long one is cancelled, and a server that does
+ * not answer is given up. What is not interrupted has all the time it needs.
+ */
+export type Ending = {
+  /** Somebody wants the run to end. */
+  asked: AbortSignal;
+  /** A short act had its time to end by itself. */
+  overdue: AbortSignal;
+  /** Nothing is waited for any more. */
+  over: AbortSignal;
+  /** Rejects with GaveUp once it is over. */
+  within<T>(promise: Promise<T>): Promise<T>;
+  /** For what is worth a last moment: once asked, rejects with GaveUp after that. */
+  briefly<T>(promise: Promise<T>): Promise<T>;
+  /** Stops its timers. */
+  dispose(): void;
+};
+
+/** Acts without a progress view mostly take milliseconds. */
+const shortActMs = 1000;
+const overMs = 7000;
+const brieflyMs = 1500;
+
+export class GaveUp extends Error {
+  override readonly name = 'GaveUp';
+
+  constructor() {
+    super('the server did not answer in time after the interruption');
+  }
+}
+
+export function createEnding(signal: AbortSignal | undefined, {sleep}: Pick<Clock, 'sleep'>): Ending {
+  const [overdue, over, disposed] = [new AbortController(), new AbortController(), new AbortController()];
+  const asked = signal ?? disposed.signal;
+  const begin = async () => {
+    try {
+      await sleep(shortActMs, disposed.signal);
+      overdue.abort();
+      await sleep(overMs - shortActMs, disposed.signal);
+      over.abort();
+    } catch {
+      // Disposed of.
+    }
+  };
+  if (signal?.aborted) void begin();
+  else signal?.addEventListener('abort', begin, {once: true, signal: disposed.signal});
+  return {
+    asked,
+    overdue: overdue.signal,
+    over: over.signal,
+    within: promise => unless(over.signal, promise),
+    async briefly(promise) {
+      if (!signal?.aborted) return promise;
+      const done = new AbortController();
+      const tooLong = new AbortController();
+      sleep(brieflyMs, done.signal).then(
+        () => tooLong.abort(),
+        () => {},
+      );
+      try {
+        return await unless(tooLong.signal, promise);
+      } finally {
+        done.abort();
+      }
+    },
+    dispose: () => disposed.abort(),
+  };
+}
+
+/** Resolves when one of them aborts. */
+export function anyAborted(...signals: AbortSignal[]): Promise<void> {
+  const any = AbortSignal.any(signals);
+  return new Promise(resolve => {
+    if (any.aborted) resolve();
+    any.addEventListener('abort', () => resolve(), {once: true});
+  });
+}
+
+function unless<T>(signal: AbortSignal, promise: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const giveUp = () => reject(new GaveUp());
+    if (signal.aborted) giveUp();
+    signal.addEventListener('abort', giveUp, {once: true});
+    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', giveUp));
+  });
+}

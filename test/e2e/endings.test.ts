@@ -1,0 +1,168 @@
+import {mkdtempSync, rmSync} from 'node:fs';
+import {tmpdir} from 'node:os';
+import {join} from 'node:path';
+import type pg from 'pg';
+import {afterAll, afterEach, beforeAll, beforeEach, expect, it} from 'vitest';
+import {openJournal} from '../../source/journal/journal-file.ts';
+import {openProgram, shown} from '../helpers/console.ts';
+import {confirm, openRecipe} from '../helpers/guide.ts';
+import {startTestServer, type TestServer} from '../helpers/server.ts';
+import type {Terminal} from '../helpers/terminal.ts';
+
+let server: TestServer;
+let folder: string;
+let journal: string;
+let holder: pg.Client | undefined;
+const terminals: Terminal[] = [];
+
+beforeAll(async () => {
+  server = await startTestServer({major: 18});
+  await server.query('CREATE TABLE orders (id int, customer_id int)');
+  await server.query('INSERT INTO orders SELECT g, g % 7 FROM generate_series(1, 5000) g');
+});
+afterAll(() => server?.stop());
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'poolctl-endings-'));
+  journal = join(folder, 'journal.jsonl');
+});
+afterEach(async () => {
+  await Promise.all(terminals.splice(0).map(terminal => terminal.close()));
+  await holder?.end().catch(() => {});
+  await server.query('DROP INDEX IF EXISTS orders_customer_id_idx');
+  rmSync(folder, {recursive: true});
+});
+
+/** An index as a failed build leaves it. */
+async function leaveInvalidIndex(): Promise<void> {
+  await server.query('CREATE INDEX orders_customer_id_idx ON orders (customer_id)');
+  await server.query(
+    "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'orders_customer_id_idx'::regclass",
+  );
+}
+
+/** In whose way a build stands: it waits for every snapshot older than its own. */
+async function holdSnapshot(): Promise<void> {
+  holder = await server.connect({application_name: 'holder'});
+  await holder.query('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1');
+}
+
+const activeBuilds = () =>
+  server.query<{query: string}>(
+    "SELECT query FROM pg_stat_activity WHERE state = 'active' AND query ~ '^(CREATE|DROP) INDEX CONCURRENTLY'",
+  );
+
+const ownLocks = () =>
+  server.query(
+    "SELECT 1 FROM pg_locks JOIN pg_stat_activity USING (pid) WHERE locktype = 'advisory' AND application_name ~ 'poolctl'",
+  );
+
+async function untilBuilding(): Promise<void> {
+  await expect
+    .poll(async () => (await activeBuilds()).some(({query}) => query.startsWith('CREATE')), {timeout: 20_000})
+    .toBe(true);
+}
+
+function open(args: string[], rows = 40): Terminal {
+  const terminal = openProgram(args, {columns: 140, rows, env: {POOLCTL_JOURNAL: journal}});
+  terminals.push(terminal);
+  return terminal;
+}
+
+async function openConsole(): Promise<Terminal> {
+  const terminal = open(['--interval', '500ms', server.url()]);
+  await terminal.waitFor('who holds them');
+  await openRecipe(terminal, 'repair');
+  terminal.write('\r');
+  await terminal.waitFor('> index');
+  terminal.write('\r');
+  await terminal.waitFor('2 steps; left alone: 0');
+  await confirm(terminal);
+  await untilBuilding();
+  return terminal;
+}
+
+async function openRun(): Promise<Terminal> {
+  const terminal = open(['run', 'repair-invalid-indexes', server.url(), '--yes']);
+  await untilBuilding();
+  return terminal;
+}
+
+async function expectEndedInOrder(): Promise<void> {
+  expect(await activeBuilds()).toEqual([]);
+  expect(await ownLocks()).toEqual([]);
+  // The drop was done, the build cancelled and what it left swept away.
+  expect(await server.query("SELECT 1 FROM pg_class WHERE relname = 'orders_customer_id_idx'")).toEqual([]);
+  const entries = await openJournal(journal).inspect();
+  expect(entries.map(({event}) => event)).toEqual(['run', 'intent', 'outcome', 'intent', 'outcome', 'end']);
+  expect(entries.at(-2)).toMatchObject({outcome: 'failed', sqlstate: '57014'});
+  expect(entries.at(-1)).toMatchObject({status: 'interrupted'});
+  expect(await openJournal(journal).verify()).toMatchObject({ok: true, unfinished: []});
+}
+
+const line = /poolctl: run \w+ interrupted: 1 of 2 steps done; step 2 cancelled/;
+
+const signals = [
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+  ['SIGHUP', 129],
+] as const;
+
+it.each(signals)(
+  'a build by `poolctl run` is cancelled at a %s, and all of it told: %i',
+  async (signal, code) => {
+    await leaveInvalidIndex();
+    await holdSnapshot();
+    const terminal = await openRun();
+    terminal.kill(signal);
+    expect((await terminal.onExit).exitCode).toBe(code);
+    expect(shown(terminal)).toMatch(line);
+    await expectEndedInOrder();
+  },
+);
+
+it.each([
+  ...signals.map(([signal, code]) => [signal, code, (terminal: Terminal) => terminal.kill(signal)] as const),
+  ['Ctrl-C', 130, (terminal: Terminal) => terminal.press('ctrl-c')] as const,
+])('a build in the console is cancelled at a %s, and all of it told: %i', async (_name, code, end) => {
+  await leaveInvalidIndex();
+  await holdSnapshot();
+  const terminal = await openConsole();
+  end(terminal);
+  expect((await terminal.onExit).exitCode).toBe(code);
+  expect(terminal.isAlternateBuffer()).toBe(false);
+  expect(shown(terminal)).toMatch(line);
+  await expectEndedInOrder();
+});
+
+it.each([
+  ['the console', openConsole],
+  ['`poolctl run`', openRun],
+] as const)('a build is cancelled and recorded when the terminal of %s is lost', async (_name, begin) => {
+  await leaveInvalidIndex();
+  await holdSnapshot();
+  const terminal = await begin();
+  terminal.hangUp();
+  expect(await terminal.onExit).toEqual({exitCode: 129, signal: null});
+  await expectEndedInOrder();
+});
+
+it('a server that answers no more is given up, and what is unknown is told', async () => {
+  await leaveInvalidIndex();
+  await holdSnapshot();
+  const terminal = await openRun();
+  await server.pause();
+  try {
+    terminal.kill('SIGTERM');
+    expect((await terminal.onExit).exitCode).toBe(143);
+    expect(shown(terminal)).toMatch(
+      /poolctl: run \w+ interrupted: 1 of 2 steps done; step 2 unknown, verify it/,
+    );
+    const entries = await openJournal(journal).inspect();
+    expect(entries.at(-1)).toMatchObject({event: 'end', status: 'interrupted'});
+  } finally {
+    await server.resume();
+  }
+  await server.query('SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query ~ $1', [
+    '^CREATE INDEX',
+  ]);
+});
