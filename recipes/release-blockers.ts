@@ -228,6 +228,7 @@ function adviseOnPrepared(prepared: readonly PreparedTransaction[]): AdviceStep[
             `Ask whoever coordinates it (role ${each.owner}) whether it was to be committed. Then, in database ${each.database}, as ${each.owner} or a superuser:`,
             `  ROLLBACK PREPARED ${quoteLiteral(each.gid)};`,
             `or COMMIT PREPARED ${quoteLiteral(each.gid)};`,
+            `Another transaction may bear that name by then: this is ${each.transaction}, prepared ${each.prepared} (pg_prepared_xacts).`,
           ].join('\n'),
   }));
 }

@@ -92,7 +92,7 @@ describeEachMajor('the undo of index steps that an older poolctl journaled', maj
   it('drops what was built', async () => {
     await server.query('CREATE INDEX orders_n_idx ON shop.orders (n)');
     const acting = await journaled('build');
-    expect(await acting.undo('old', {yes: true})).toBe(0);
+    expect(await acting.undo('old', {yes: true, sameServer: true})).toBe(0);
     expect(await indexNamed(server, 'orders_n_idx')).toBeUndefined();
   });
 
@@ -102,7 +102,7 @@ describeEachMajor('the undo of index steps that an older poolctl journaled', maj
   ])('drops none that is %s by now', async (_, definition) => {
     await server.query(definition);
     const acting = await journaled('build');
-    expect(await acting.undo('old', {yes: true})).toBe(6);
+    expect(await acting.undo('old', {yes: true, sameServer: true})).toBe(6);
     expect(await indexNamed(server, 'orders_n_idx')).toBeDefined();
   });
 
@@ -111,18 +111,18 @@ describeEachMajor('the undo of index steps that an older poolctl journaled', maj
     const acting = await journaled('build');
     await replaceTable();
     await server.query('CREATE INDEX orders_n_idx ON shop.orders (n)');
-    expect(await acting.undo('old', {yes: true})).toBe(6);
+    expect(await acting.undo('old', {yes: true, sameServer: true})).toBe(6);
     expect(await server.query("SELECT FROM pg_class WHERE relname = 'orders_n_idx'")).toHaveLength(2);
   });
 
   it('builds what was dropped, and nothing on a table that came in its place', async () => {
     const acting = await journaled('drop');
-    expect(await acting.undo('old', {yes: true})).toBe(0);
+    expect(await acting.undo('old', {yes: true, sameServer: true})).toBe(0);
     expect(await indexNamed(server, 'orders_n_idx')).toMatchObject({is_valid: true});
     await server.query('DROP INDEX shop.orders_n_idx');
     const next = await journaled('drop');
     await replaceTable();
-    expect(await next.undo('old', {yes: true})).toBe(6);
+    expect(await next.undo('old', {yes: true, sameServer: true})).toBe(6);
     expect(await indexNamed(server, 'orders_n_idx')).toBeUndefined();
   });
 });

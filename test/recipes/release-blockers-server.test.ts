@@ -153,6 +153,10 @@ describeEachMajor('release-blockers', major => {
     expect(await acting.run('release-blockers', {set: [now], dryRun: true})).toBe(0);
     const [step] = acting.document().steps;
     expect(step).toMatchObject({kind: 'advice', text: expect.stringContaining('database postgres, as app')});
+    const [row] = await server.query<{told: string}>(
+      `SELECT transaction || ', prepared ' || to_char(prepared AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS told FROM pg_prepared_xacts`,
+    );
+    expect(String(step?.text)).toContain(row?.told);
     const statement = /ROLLBACK PREPARED .*?;/.exec(String(step?.text))?.[0] ?? '';
     await server.query(statement);
     expect(await done).toMatchObject({rowCount: 1});

@@ -141,7 +141,15 @@ describe('plan', () => {
   });
 
   it('advises on the prepared transaction that blocks, with the statement that ends it', () => {
-    const prepared = {gid: "order's", owner: 'shop', database: 'shop', age_ms: 100_000, waiters: [2]};
+    const prepared = {
+      gid: "order's",
+      transaction: '741',
+      prepared: '2026-01-01T00:00:00.123456Z',
+      owner: 'shop',
+      database: 'shop',
+      age_ms: 100_000,
+      waiters: [2],
+    };
     const idle = {...prepared, gid: 'harmless', waiters: []};
     const snapshot = world({2: {}}, [[2, [0], 9000]]);
     const {steps, figure} = plan(snapshot, {}, {prepared_transactions: [idle, prepared]});
@@ -181,7 +189,7 @@ describe('plan', () => {
     const text = planText(made, {id: 'here'}, 'hash');
     expect(text.match(/import\/shop_app/g)).toHaveLength(1);
     expect(text).toMatch(/^1\. end session 1 if it holds others up$/m);
-    expect(text).toContain('only if not: it is in another transaction by now; it holds nobody up any more');
+    expect(text).toContain("THEN 'it is in another transaction by now'");
   });
 
   it('names the root that frees most where it is left alone', () => {

@@ -1,5 +1,6 @@
 import type {PreparedTransaction} from '../../core/server/prepared-transactions.ts';
 import type {Connection} from '../connect.ts';
+import {isoTime} from '../iso-time.ts';
 import {preparedTransactionsQuery} from '../queries/prepared-transactions.ts';
 import {pickVariant} from '../queries/query.ts';
 
@@ -9,5 +10,6 @@ export async function readPreparedTransactions({
   server_version_num,
 }: Connection): Promise<PreparedTransaction[]> {
   const {text} = pickVariant(preparedTransactionsQuery, server_version_num);
-  return (await client.query<PreparedTransaction>({text})).rows;
+  const {rows} = await client.query<PreparedTransaction>({text});
+  return rows.map(row => ({...row, prepared: isoTime(row.prepared) ?? row.prepared}));
 }

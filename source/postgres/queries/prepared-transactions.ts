@@ -13,7 +13,7 @@ export const preparedTransactionsQuery: Query = {
       floor: 130_000,
       text: `
 WITH /* poolctl */ l AS MATERIALIZED (SELECT * FROM pg_locks)
-SELECT p.gid, p.owner::text, p.database::text, (date_part('epoch', now() - p.prepared) * 1000)::int8 AS age_ms,
+SELECT p.gid, p.transaction::text, p.prepared::text, p.owner::text, p.database::text, (date_part('epoch', now() - p.prepared) * 1000)::int8 AS age_ms,
   ARRAY(SELECT DISTINCT w.pid FROM l x
     JOIN l h ON h.virtualtransaction = x.virtualtransaction AND h.pid IS NULL AND h.granted
     JOIN l w
