@@ -1,7 +1,9 @@
+import {AbortError, exitCodes} from '../core/errors.ts';
 import {counted} from '../core/format.ts';
 import {metricNames, metricOf} from '../core/health/metrics.ts';
 import type {WatchedHealth} from '../core/health/watching.ts';
-import {findingKey} from '../core/rollout.ts';
+import {findingKey, type RolloutStage} from '../core/rollout.ts';
+import {compareServers, type ServerIdentity, serverDifference} from '../core/server-identity.ts';
 import type {Report} from './check-report.ts';
 import {formatMetric} from './check-text.ts';
 
@@ -27,4 +29,17 @@ export function healthProblem(
     ...(comparison?.errors.is_worse ? ['more is rolled back'] : []),
   ];
   return problems.length === 0 ? null : problems.join('; ');
+}
+
+/** A stage is promoted and watched on one server. Throws AbortError (exit 6) where its address leads to another now. */
+export function requireServer(
+  {name}: RolloutStage,
+  expected: ServerIdentity | null,
+  found: ServerIdentity | undefined,
+): void {
+  if (expected === null || found === undefined || compareServers(expected, found) !== 'other') return;
+  throw new AbortError(`${name}: ${serverDifference(expected, found)}; the rollout stops here`, {
+    hint: 'The same call goes on when the address leads to the first one again.',
+    exitCode: exitCodes.drift,
+  });
 }

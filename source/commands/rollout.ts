@@ -18,9 +18,10 @@ import {
   takeStage,
 } from '../core/rollout.ts';
 import {sanitise} from '../core/sanitise.ts';
+import type {ServerIdentity} from '../core/server-identity.ts';
 import type {Report} from './check-report.ts';
 import {healthText} from './check-text.ts';
-import {healthProblem} from './rollout-health.ts';
+import {healthProblem, requireServer} from './rollout-health.ts';
 import {rolloutDocument, rolloutPlanText, rolloutText} from './rollout-text.ts';
 
 export type RolloutPorts = {
@@ -33,12 +34,15 @@ export type RolloutPorts = {
   ): Promise<CommandResult>;
   /** Whether a command of a run before, which may have outlived it, is there yet. */
   isRunning(process: ProcessIdentity): boolean;
-  /** What is found before a stage is promoted. Throws AbortError where its server cannot be read. */
-  diagnose(stage: RolloutStage): Promise<Finding[]>;
-  /** Watches a stage; `onSeen` is told how much of the time was seen. */
+  /** What is found before a stage is promoted, and where. Throws AbortError where its server cannot be read. */
+  diagnose(stage: RolloutStage): Promise<{findings: Finding[]; server: ServerIdentity}>;
+  /**
+   * Watches a stage; `onSeen` is told how much of the time was seen. Throws AbortError (exit 6) where the address leads
+   * to another server than `server`.
+   */
   watch(
     stage: RolloutStage,
-    options: {for_ms: number; onSeen(seen_ms: number): Promise<void>},
+    options: {for_ms: number; server: ServerIdentity | null; onSeen(seen_ms: number): Promise<void>},
   ): Promise<Report & {health: WatchedHealth}>;
   /** Asks on the terminal; absent without one. */
   ask?: ((question: string) => Promise<string | null>) | undefined;
@@ -167,11 +171,15 @@ async function approve(at: AtStage): Promise<void> {
 async function promote(at: AtStage): Promise<void> {
   const {ports, stage, state, index} = at;
   const before = state.stages[index];
-  const found = stage.watch === null ? [] : (await ports.diagnose(stage)).map(findingKey);
+  const looked = stage.watch === null ? null : await ports.diagnose(stage);
+  const found = looked?.findings.map(findingKey) ?? [];
+  if (looked !== null && before?.phase === 'promoting') requireServer(stage, before.server, looked.server);
+  const where = looked === null ? {} : {server: looked.server};
   // What is found after half a promotion may be its doing.
   const known = before?.phase === 'promoting' ? [...before.known] : found;
-  if (stage.promote === null) return tell(at, {phase: 'promoted', detail: 'nothing to promote', known});
-  const problem = problemOf(await command(at, {phase: 'promoting', known}, stage.promote));
+  if (stage.promote === null)
+    return tell(at, {phase: 'promoted', detail: 'nothing to promote', known, ...where});
+  const problem = problemOf(await command(at, {phase: 'promoting', known, ...where}, stage.promote));
   await tell(
     at,
     problem === null ? {phase: 'promoted', detail: null} : {phase: 'failed', detail: `promote ${problem}`},
@@ -186,13 +194,15 @@ async function watch(at: AtStage): Promise<void> {
   await tell(at, {phase: 'watching', detail: note, seen_ms: seenBefore_ms});
   const onSeen = keepSeen(at, seenBefore_ms);
   try {
-    const report = await ports.watch(stage, {for_ms, onSeen});
+    const report = await ports.watch(stage, {for_ms, onSeen, server: state.stages[index]?.server ?? null});
     if (!at.flags.json) ports.output.talk(healthText(report));
     const problem = healthProblem(report, state.stages[index]?.known ?? []);
     await tell(at, problem === null ? {phase: 'passed', detail: null} : {phase: 'failed', detail: problem});
   } catch (error) {
     if (!(error instanceof AbortError)) throw error;
     if (ports.signal.aborted || error.exitCode === exitCodes.interrupted) throw interrupted();
+    // What another server is like says nothing of the stage: neither that it passed nor that it failed.
+    if (error.exitCode === exitCodes.drift) throw error;
     await tell(at, {phase: 'failed', detail: error.message});
   }
 }
@@ -228,7 +238,7 @@ async function rollBack(at: AtStage): Promise<void> {
  */
 async function command(
   at: AtStage,
-  event: Pick<StageEvent, 'phase' | 'known'>,
+  event: Pick<StageEvent, 'phase' | 'known' | 'server'>,
   text: string,
 ): Promise<CommandResult> {
   const {ports, stage, state, index} = at;

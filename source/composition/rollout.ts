@@ -4,12 +4,16 @@ import {requireMeasurable} from '../commands/check-given.ts';
 import {watchHealth} from '../commands/check-watch.ts';
 import type {Call, Flags} from '../commands/parse-call.ts';
 import {type PlanFile, type RolloutPorts, runRollout as run, showRollout} from '../commands/rollout.ts';
+import {requireServer} from '../commands/rollout-health.ts';
 import {canonicalJson} from '../core/chain/canonical.ts';
 import {AbortError, type ExitCode, exitCodes, usageError} from '../core/errors.ts';
 import {diagnoseAll} from '../core/facts/diagnose.ts';
 import {gatherWatched} from '../core/facts/watched-facts.ts';
+import type {Reading} from '../core/ports.ts';
 import type {RolloutStage} from '../core/rollout.ts';
 import {sanitise} from '../core/sanitise.ts';
+import type {ServerIdentity} from '../core/server-identity.ts';
+import {serverOf} from '../core/target.ts';
 import {claimEntry} from '../journal/claim.ts';
 import {fateOf, processOf} from '../journal/owner.ts';
 import {makeFolder, resolvePath} from '../journal/private-file.ts';
@@ -77,6 +81,18 @@ async function readPlanFile({cwd, output}: Shell, file: string): Promise<PlanFil
   if (last === undefined) return {file: path, plan, hash: sha256(canonicalJson(plan))};
   for (const each of lines) output.talk(sanitise(`poolctl: ${each}`));
   throw usageError(last);
+}
+
+/** Ends with AbortError (exit 6) at the first one of another server. */
+async function* readingsOf(
+  stage: RolloutStage,
+  server: ServerIdentity | null,
+  {ports}: Watching,
+): AsyncGenerator<Reading> {
+  for await (const reading of ports.readings) {
+    if (reading.kind === 'snapshot') requireServer(stage, server, reading.snapshot.target.server);
+    yield reading;
+  }
 }
 
 /** Two of one plan at once would promote twice. Throws AbortError (exit 7) while another process runs it. */
@@ -153,12 +169,13 @@ async function portsOf(
       try {
         const snapshot = await readFrom(connection, {signal});
         const {facts} = await gatherWatched(recipes, needs => gatherExplained(connection, needs));
-        return diagnoseAll(recipes, snapshot, facts).findings;
+        const {findings} = diagnoseAll(recipes, snapshot, facts);
+        return {findings, server: serverOf(snapshot.target)};
       } finally {
         await connection.close();
       }
     },
-    async watch(stage, {for_ms, onSeen}) {
+    async watch(stage, {for_ms, server, onSeen}) {
       const request = requestOf(stage);
       const {recipes} = await recipesFor(flags, request.settings);
       const times = {every_ms: 10_000, sustain_ms: 30_000, ...stage.watch, for_ms};
@@ -167,7 +184,7 @@ async function portsOf(
       try {
         watching = await openWatching(shell, request, {flags, ...times, signal});
         return await watchHealth(
-          {recipes, askPooler: pooler.ask, ...watching.ports},
+          {recipes, askPooler: pooler.ask, ...watching.ports, readings: readingsOf(stage, server, watching)},
           {
             ...times,
             limits: {...request.settings.limits, ...stage.limits},

@@ -1,6 +1,7 @@
 import type {JournalEntry, ProcessIdentity} from './chain/journal.ts';
 import type {GivenLimits} from './health/limits.ts';
 import type {Finding} from './recipe.ts';
+import type {ServerIdentity} from './server-identity.ts';
 
 /** A staged rollout, as its file says it. */
 export type RolloutPlan = {
@@ -60,6 +61,8 @@ type StageState = {
   detail: string | null;
   /** Of the command that was begun last. */
   process: ProcessIdentity | null;
+  /** The one that was looked at before it was promoted; null where none was, or an older poolctl did not say. */
+  server: ServerIdentity | null;
 };
 
 export type RolloutState = {
@@ -100,6 +103,7 @@ export function newRollout(run: string, stage_count: number): RolloutState {
     known: [],
     detail: null,
     process: null,
+    server: null,
   }));
   return {run, stages, failed: null, is_command_failure: false, ended: null};
 }
@@ -113,6 +117,8 @@ export type StageEvent = {
   known?: string[];
   /** Of the command that was begun. */
   process?: ProcessIdentity;
+  /** The one that was looked at before it was promoted. */
+  server?: ServerIdentity;
 };
 
 /** A finding, whatever its figures are by now. */
@@ -123,7 +129,7 @@ export function findingKey({recipe, subject}: Pick<Finding, 'recipe' | 'subject'
 /** What one event makes of the state, in place. */
 export function takeStage(
   state: RolloutState,
-  {stage: index, phase, detail, seen_ms, known, process}: StageEvent,
+  {stage: index, phase, detail, seen_ms, known, process, server}: StageEvent,
 ): void {
   const stage = state.stages[index];
   if (stage === undefined) return;
@@ -136,6 +142,7 @@ export function takeStage(
   stage.seen_ms = seen_ms ?? stage.seen_ms;
   stage.known = known ?? stage.known;
   stage.process = process ?? null;
+  stage.server = server ?? stage.server;
   if (phase === 'approved') stage.is_approved = true;
   if (phase === 'promoting' || phase === 'promoted') stage.is_touched = true;
   if (phase === 'passed') stage.is_passed = true;

@@ -1,0 +1,61 @@
+import {access, readFile, writeFile} from 'node:fs/promises';
+import {join} from 'node:path';
+import {afterAll, beforeAll, expect, it} from 'vitest';
+import {createCliRoles, runProgram, temporaryHome, urlOf} from '../cli/run-program.ts';
+import {describeEachMajor, startTestServer, type TestServer} from '../helpers/server.ts';
+import {startSwitch} from '../helpers/switch.ts';
+
+/** What the first reading of a fresh server says is no failure here. */
+const limits = '{max_mean: 1h, min_cache_hit: 0%, min_index_hit: 0%}';
+
+describeEachMajor('a rollout whose address leads to another server', major => {
+  let first: TestServer;
+  let second: TestServer;
+  beforeAll(async () => {
+    [first, second] = await Promise.all([startTestServer({major}), startTestServer({major})]);
+    for (const server of [first, second]) await createCliRoles(server);
+  });
+  afterAll(() => Promise.all([first?.stop(), second?.stop()]));
+
+  it('neither passes nor fails by what that one is like, and goes on with the first', async () => {
+    const proxy = await startSwitch(first);
+    const home = await temporaryHome();
+    await writeFile(
+      join(home, 'plan.yaml'),
+      `
+name: web 2.15
+every: 0.5s
+thresholds: ${limits}
+stages:
+  - name: all
+    promote: touch begun; while [ ! -e go ]; do sleep 0.05; done; echo promoted >> done
+    rollback: echo back >> done
+    watch: 1s
+`,
+    );
+    const url = urlOf(proxy.as(first), 'oncall');
+    const rollout = () => runProgram(['rollout', 'run', 'plan.yaml', url, '--journal', 'j.jsonl'], {home});
+    const running = rollout();
+    await expect
+      .poll(
+        () =>
+          access(join(home, 'begun')).then(
+            () => true,
+            () => false,
+          ),
+        {timeout: 30_000},
+      )
+      .toBe(true);
+    proxy.to(second);
+    await writeFile(join(home, 'go'), '');
+    const stopped = await running;
+    expect([stopped.code, stopped.stderr]).toEqual([
+      6,
+      expect.stringMatching(/all: this is server …\d+, not server …\d+; the rollout stops here/),
+    ]);
+    expect(await readFile(join(home, 'done'), 'utf8')).toBe('promoted\n');
+    proxy.to(first);
+    expect(await rollout()).toMatchObject({code: 0, stdout: expect.stringContaining('passed')});
+    expect(await readFile(join(home, 'done'), 'utf8')).toBe('promoted\n');
+  });
+});
