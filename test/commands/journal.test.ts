@@ -1,12 +1,15 @@
-import {readFile, writeFile} from 'node:fs/promises';
+import {appendFile, readFile, writeFile} from 'node:fs/promises';
 import {join} from 'node:path';
 import {describe, expect, it} from 'vitest';
 import {showJournal} from '../../source/commands/journal.ts';
+import {canonicalJson} from '../../source/core/chain/canonical.ts';
 import type {JournalDraft} from '../../source/core/chain/journal.ts';
+import {chainEntry} from '../../source/core/chain/journal-chain.ts';
 import {findRun, planUndo} from '../../source/core/engine/undo.ts';
 import type {StepResult} from '../../source/core/ports.ts';
 import type {SqlStep, Step} from '../../source/core/step.ts';
 import {openJournal} from '../../source/journal/journal-file.ts';
+import {sha256} from '../../source/journal/sha256.ts';
 import {someServer} from '../helpers/identity.ts';
 import {draftOf, intentOf} from '../journal/drafts.ts';
 import {exitCode, output, temporaryFolder} from './acting.ts';
@@ -34,6 +37,30 @@ it('lists entries, the head and the file', async () => {
   });
   expect(await show([], false)).toBe(0);
   expect(data.at(-1)).toContain('outcome 1: verified');
+});
+
+it('tells of a last line that was cut off', async () => {
+  const {journal, file, show, document, data} = await createJournal();
+  await journal.append(intentOf('r1', 0));
+  await journal.append(draftOf('r1', 0));
+  const text = await readFile(file, 'utf8');
+  const [first = ''] = text.split('\n');
+  await writeFile(file, text.slice(0, first.length + 11));
+  expect(await show(['verify'])).toBe(0);
+  expect(document()).toMatchObject({ok: true, entries: 1, torn_bytes: 10});
+  expect(await show(['verify'], false)).toBe(0);
+  expect(data.at(-1)).toContain('its last line is cut off (10 bytes)');
+});
+
+it("shows a step's first outcome, as a journal of an older poolctl may hold two", async () => {
+  const {journal, file, show, data} = await createJournal();
+  await journal.append(intentOf('r1', 0));
+  const first = await journal.append({...draftOf('r1', 0), outcome: 'failed'} as never);
+  const later = chainEntry({...draftOf('r1', 0), outcome: 'verified'} as never, first, first.at, sha256);
+  await appendFile(file, `${canonicalJson(later)}\n`);
+  expect(await show(['show', 'r1'], false)).toBe(0);
+  expect(data.at(-1)).toContain('failed');
+  expect(data.at(-1)).not.toContain('verified');
 });
 
 it('says so where nothing is recorded yet', async () => {

@@ -40,7 +40,7 @@ function linkProblem(line: string, entry: JournalEntry, end: ChainEnd, sha256: S
   const members = canonicalMembers(entry);
   const text = joinMembers(members);
   // Older lines have as they are what a terminal might obey.
-  if (line !== escapeJson(text) && line !== text)
+  if (line !== text && line !== escapeJson(text))
     return `entry ${seq} is not written as poolctl writes it (a key given twice, or other white space)`;
   const body = joinMembers(members.filter(([key]) => key !== 'hash' && key !== 'previous'));
   return sha256(`${previous}\n${body}`) === hash ? null : `entry ${seq} was changed after it was written`;
