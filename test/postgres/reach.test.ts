@@ -197,6 +197,28 @@ describeEachMajor('what planning may reach', major => {
     expect(await acted()).toBe(0);
   });
 
+  it('is nothing that came while PREPARE waited for the table', async () => {
+    const client = await server.connect();
+    onTestFinished(() => client.end());
+    await client.query('CREATE TABLE raced (id int)');
+    await client.query('BEGIN');
+    await client.query('LOCK TABLE raced IN ACCESS EXCLUSIVE MODE');
+    const planning = rejection(explain('SELECT id FROM raced WHERE id = $1'));
+    let isOver = false;
+    void planning.then(() => {
+      isOver = true;
+    });
+    const waiting = "SELECT FROM pg_locks WHERE relation = 'raced'::regclass AND NOT granted";
+    await until(async () => isOver || (await server.query(waiting)).length === 1);
+    await client.query('ALTER TABLE raced ADD CHECK (id > evil(1)) NOT VALID');
+    await client.query('CREATE INDEX ON raced ((id + evil(1)))');
+    await client.query('COMMIT');
+    await client.query('SELECT pg_advisory_unlock_all()');
+    // Where this took more than lock_timeout it was not planned for that reason.
+    expect(await planning).toMatchObject({message: expect.stringMatching(/^not planned: |lock timeout/)});
+    expect(await acted()).toBe(0);
+  });
+
   it.runIf(major >= 14)('is no statistics on an expression of others', async () => {
     expect(await rejection(explain('SELECT id FROM counted'))).toMatchObject({
       message: 'not planned: it reaches public.evil(integer), a function outside pg_catalog',
