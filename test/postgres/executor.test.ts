@@ -3,6 +3,7 @@ import type {Act, Executor} from '../../source/core/ports.ts';
 import type {Verification} from '../../source/core/step.ts';
 import {connect} from '../../source/postgres/connect.ts';
 import {createExecutor} from '../../source/postgres/executor.ts';
+import {serverAt} from '../helpers/identity.ts';
 import {describeEachMajor, startTestServer, type TestServer} from '../helpers/server.ts';
 import {requestTo} from './requests.ts';
 
@@ -16,6 +17,7 @@ describeEachMajor('an act with more than its statement', major => {
     await server.query('DROP TABLE IF EXISTS orders');
     await server.query('CREATE TABLE orders (id int)');
     executor = createExecutor(() => connect(requestTo(server.url()), {purpose: 'act'}));
+    executor.bind(await serverAt(requestTo(server.url())));
     onTestFinished(() => executor.close());
   });
   afterAll(() => server?.stop());
@@ -66,6 +68,33 @@ describeEachMajor('an act with more than its statement', major => {
     expect(applied.pins).toEqual({oid: expect.stringMatching(/^\d+$/)});
     expect(applied.incomplete).toBe('relation "gone" does not exist');
     expect(await comment()).toEqual([{text: null}]);
+  });
+
+  it.each([
+    ['at once', {transaction: false}],
+    ['in one transaction', {transaction: true}],
+    ['in steps', {transaction: true, guard: says("SELECT 'meant' AS guard")}],
+  ] as const)('returns from a server that is frozen, carried out %s', async (_how, more) => {
+    await executor.read(sql('SELECT 1'), 1000);
+    await server.pause();
+    try {
+      await expect(executor.apply(act('SELECT 1', {...more, timeout_ms: 100}))).rejects.toThrow('timeout');
+    } finally {
+      await server.resume();
+    }
+  });
+
+  it.each([true, false])('leaves no setting of a step to the next one: transaction %s', async transaction => {
+    const show = sql(
+      "SELECT current_setting('lock_timeout') AS value, current_setting('work_mem') AS memory",
+    );
+    const before = await executor.read(show, 1000);
+    const settings = {lock_timeout: '77ms', work_mem: '77kB'};
+    const {rows} = await executor.apply({...act(show.text, {transaction}), settings});
+    expect(rows).toEqual([{value: '77ms', memory: '77kB'}]);
+    const failing = act('SELECT 1 / 0', {transaction, settings});
+    await expect(executor.apply(failing)).rejects.toThrow('division by zero');
+    expect(await executor.read(show, 1000)).toEqual(before);
   });
 
   it('does what it does although its pins cannot be read', async () => {
