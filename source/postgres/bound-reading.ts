@@ -45,8 +45,7 @@ export function boundReading({connection}: RawPgClient): void {
       if (stream.destroyed) return;
       try {
         const excess = measure(bytes);
-        if (excess !== null)
-          return void stream.destroy(new UnreadableAnswerError(`${excess}, more than poolctl reads`));
+        if (excess !== null) return void stream.destroy(new UnreadableAnswerError(excess));
         feed.emit('data', bytes);
       } catch (error) {
         const why = error instanceof Error ? error.message : String(error);
@@ -105,13 +104,14 @@ function createMeasure(): (bytes: Buffer) => string | null {
         rows = 0;
         columns = null;
       }
-      if (length > (type === dataRow ? mostRead.row_bytes : mostRead.message_bytes)) {
-        return `a ${type === dataRow ? 'row' : 'message'} of ${formatBytes(length)}`;
+      const most = type === dataRow ? mostRead.row_bytes : mostRead.message_bytes;
+      if (length > most) {
+        const what = type === dataRow ? 'row' : 'message';
+        return `a ${what} of ${formatBytes(length)}, and poolctl reads up to ${formatBytes(most)}`;
       }
-      if (rows > mostRead.answer_rows) return `more than ${mostRead.answer_rows} rows to one query`;
-      if (answerBytes > mostRead.answer_bytes) {
-        return `more than ${formatBytes(mostRead.answer_bytes)} to one query`;
-      }
+      if (rows > mostRead.answer_rows) return `more than ${mostRead.answer_rows} rows in one answer`;
+      if (answerBytes > mostRead.answer_bytes)
+        return `more than ${formatBytes(mostRead.answer_bytes)} in one answer`;
     }
     return null;
   };

@@ -1,6 +1,7 @@
 import {afterAll, beforeAll, describe, expect, it, onTestFinished} from 'vitest';
 import {mostRead, UnreadableAnswerError} from '../../source/postgres/bound-reading.ts';
 import {connect} from '../../source/postgres/connect.ts';
+import {createSampler} from '../../source/postgres/sampler.ts';
 import {failing} from '../cli/run-program.ts';
 import {describeEachMajor, startTestServer, type TestServer} from '../helpers/server.ts';
 import {listen, welcome} from './listeners.ts';
@@ -60,7 +61,7 @@ describe('a hostile server', () => {
       'announces a row of 768 MB',
       Buffer.concat([columns, header('D', 768 * 2 ** 20), Buffer.from([0, 1])]),
       false,
-      /^a row of 768M, more than poolctl reads/,
+      /^a row of 768M, and poolctl reads up to 32M$/,
     ],
     ['announces a message of 2 GB', header('E', 2 ** 31), false, /^a message of 2\S*G,/],
     [
@@ -77,7 +78,7 @@ describe('a hostile server', () => {
         Buffer.alloc(2 ** 20, 0x78),
       ]),
       true,
-      /^more than 128M to one query/,
+      /^more than 128M in one answer/,
     ],
     [
       'sends a message shorter than its length',
@@ -107,15 +108,35 @@ describe('a hostile server', () => {
     expect(await rejection(connect(requestTo(url), {purpose: 'watch'}))).toMatchObject({
       exitCode: 3,
       message: expect.stringMatching(
-        /^127\.0\.0\.1:\d+ sent a message of 64M, more than poolctl reads; the connection is closed/,
+        /^127\.0\.0\.1:\d+ sent a message of 64M, and poolctl reads up to 1\S*M; the connection is closed/,
       ),
     });
+  });
+
+  it('is a lost connection to the console, told with its address', async () => {
+    const url = await startHostile(Buffer.concat([columns, header('D', 768 * 2 ** 20), Buffer.from([0, 1])]));
+    const sampler = createSampler({
+      interval_ms: 500,
+      connect: () => connect(requestTo(url), {purpose: 'watch'}),
+    });
+    const ending = new AbortController();
+    for await (const reading of sampler.readings(ending.signal)) {
+      expect(reading).toMatchObject({
+        kind: 'lost',
+        message: expect.stringMatching(/^127\.0\.0\.1:\d+ sent a row of 768M/),
+      });
+      ending.abort();
+    }
+    expect.assertions(1);
   });
 
   it('ends the program with 3, in words', async () => {
     const url = await startHostile(Buffer.concat([columns, header('D', 768 * 2 ** 20), Buffer.from([0, 1])]));
     const [code, stderr] = await failing(['snapshot', url]);
-    expect([code, stderr]).toEqual([3, expect.stringMatching(/sent a row of 768M, more than poolctl reads/)]);
+    expect([code, stderr]).toEqual([
+      3,
+      expect.stringMatching(/sent a row of 768M, and poolctl reads up to 32M; the connection is closed/),
+    ]);
   });
 });
 

@@ -168,7 +168,7 @@ function planSteps({run, steps}: JournaledRun, host: string | null = null): Plan
     throw new AbortError(
       `run ${run.run} changed files on ${hostOf(run)}, and this is ${host}: nothing was done`,
       {
-        hint: 'Undo it there: a file of the same path here is another one.',
+        hint: `Undo it there: a file of the same path here is another one. 'poolctl journal show ${run.run}' has the change.`,
         exitCode: exitCodes.drift,
       },
     );
