@@ -328,6 +328,12 @@ describeEachMajor('apply-indexes', major => {
     ]);
     expect(await indexNamed(server, proposal.name)).toMatchObject({is_valid: true});
     expect(await settle()).toBe('found done when looked at later');
+    // Its undo knows by then which index it was.
+    const [found] = await server.query<{oid: string}>(
+      `SELECT 'shop.${proposal.name}'::regclass::oid::text AS oid`,
+    );
+    const outcome = (await acting.journal.read()).findLast(({event}) => event === 'outcome');
+    expect(outcome).toMatchObject({pins: {oid: found?.oid}});
     expect(await acting.journal.verify()).toMatchObject({ok: true, unfinished: []});
   });
 });

@@ -2,7 +2,7 @@ import {hostOf, type JournalDraft, type JournalEntry} from '../chain/journal.ts'
 import type {UnfinishedIntent} from '../chain/journal-chain.ts';
 import type {Clock, Executor, Files, StepResult} from '../ports.ts';
 import {serverDoubt} from '../server-identity.ts';
-import {endsByItself, type SqlStep, type Step, type Verification} from '../step.ts';
+import {endsByItself, type Pins, type SqlStep, type Step, type Verification} from '../step.ts';
 import {isWithheld} from '../step-secrets.ts';
 import type {RunIdentity} from './engine.ts';
 import {applyChange, invertChange} from './file-change.ts';
@@ -12,7 +12,7 @@ export type SettlePorts = {
     /** null where another process has recorded the step's outcome by now. */
     reconcile(draft: JournalDraft & {event: 'outcome'}): Promise<JournalEntry | null>;
   };
-  executor: Pick<Executor, 'bind' | 'verify'>;
+  executor: Pick<Executor, 'bind' | 'verify' | 'read'>;
   clock: Pick<Clock, 'now'>;
   files?: Files;
 };
@@ -45,9 +45,25 @@ export async function settleIntent(
   const seen = await lookAt(intent.content, now_ms - begunAtMs(intent, entries, now_ms), ports);
   if (seen === null) return 'unknown, it may still be going on';
   const {outcome, message, ...leftover} = results[seen];
-  const result: StepResult = {outcome, row_count: 0, sqlstate: null, message, duration_ms: 0, ...leftover};
+  const pins = seen === 'done' ? await pinsOf(intent.content, ports.executor) : {};
+  const result: StepResult = {
+    outcome,
+    row_count: 0,
+    sqlstate: null,
+    message,
+    duration_ms: 0,
+    ...leftover,
+    ...pins,
+  };
   const entry = await ports.journal.reconcile({actor, target, run, event: 'outcome', step, ...result});
   return entry === null ? 'another poolctl has recorded its outcome by now' : message;
+}
+
+/** What was made is known from now on: its undo takes back this one, and none that comes in its place. */
+async function pinsOf(step: Step, executor: SettlePorts['executor']): Promise<Pick<StepResult, 'pins'>> {
+  if (step.kind !== 'sql' || step.pins === undefined) return {};
+  const [row] = await executor.read(step.pins, 0).catch(() => []);
+  return row === undefined ? {} : {pins: row as Pins};
 }
 
 /** `ended`: so it is, by whatever. `left behind`: not done, and what there is of it has to be swept away. */

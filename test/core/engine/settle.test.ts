@@ -43,7 +43,11 @@ function createWorld(step: Step, world: World) {
   const {server = someServer} = world;
   const appended: JournalDraft[] = [];
   const ports: SettlePorts = {
-    executor: {bind: () => {}, verify: async ({expect: {column}}) => holding.includes(column)},
+    executor: {
+      bind: () => {},
+      read: async () => [],
+      verify: async ({expect: {column}}) => holding.includes(column),
+    },
     clock: {now: () => new Date(age_ms)},
     files: {host: 'here', read: async () => text ?? null, replace: async () => false},
     journal: {
