@@ -80,6 +80,7 @@ const replayFlags = {
   poolTimeout: {type: 'string', value: 'TIME', help: 'how long a query waits for a connection'},
   timeLimit: {type: 'string', value: 'TIME', help: 'of all measurements together, else 10min'},
   allowWrites: {type: 'boolean', help: 'sessions may write; never on production'},
+  allowNetwork: {type: 'boolean', help: 'the endpoint may call other services'},
   client: {type: 'string', value: 'PATH', help: 'a generated Prisma Client, or its application'},
   demo: {type: 'boolean', help: 'on a throwaway server with the demo tables'},
   markdown: {type: 'boolean', help: 'print tables for an issue or pull request'},

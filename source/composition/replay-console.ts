@@ -28,10 +28,10 @@ export async function replayForConsole(
   const call = replayCallOf(flags);
   const name = readText(params.endpoint ?? '') ?? '';
   onUpdate({kind: 'stage', text: 'loading the endpoint'});
-  const endpoint = await loadEndpoint(name, shell.cwd);
+  const source = {name, cwd: shell.cwd, client: flags.client, isDemo: false};
+  const endpoint = await loadEndpoint(name, source);
   if (endpoint.isWriting) throw writes(endpoint.file);
   const variants = variantsOf(endpoint, call);
-  const source = {name, cwd: shell.cwd, client: flags.client, isDemo: false};
   const prisma = await prismaFor(endpoint, source);
   onUpdate({kind: 'stage', text: 'connecting'});
   // Whatever there is to say is on the screen already: it must not be written over.

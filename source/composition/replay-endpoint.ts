@@ -1,22 +1,24 @@
 import {existsSync} from 'node:fs';
 import {readdir, readFile} from 'node:fs/promises';
 import path from 'node:path';
-import {fileURLToPath} from 'node:url';
 import {usageError} from '../core/errors.ts';
 import {didYouMean} from '../core/nearest.ts';
 import type {Endpoint} from '../replay/endpoint.ts';
 import {compileSqlEndpoint} from '../replay/sql-endpoint-compile.ts';
 import {parseSqlEndpoint} from '../replay/sql-endpoint-parse.ts';
+import {demoEndpoints} from './replay-demo-endpoints.ts';
+import {type ClientSource, findsClient} from './replay-prisma.ts';
 
 /**
  * The endpoint that a file holds, or one of the demo's by its name. Throws AbortError (exit 2) where it cannot be
  * read or is none.
  */
-export async function loadEndpoint(name: string, cwd: string): Promise<Endpoint> {
+export async function loadEndpoint(name: string, source: ClientSource): Promise<Endpoint> {
+  const {cwd} = source;
   const file = fileOf(name, cwd);
   if (/\.[cm]?[jt]s$/.test(file) && existsSync(file)) {
     const {loadEndpointFile} = await import('../replay/prisma/endpoint-file.ts');
-    return loadEndpointFile(file);
+    return loadEndpointFile(file, {hasClient: await findsClient(file, source)});
   }
   const text = await readText(name, file);
   return compileSqlEndpoint(parseSqlEndpoint(text, name), name);
@@ -27,20 +29,6 @@ function fileOf(name: string, cwd: string): string {
   const file = path.resolve(cwd, name);
   const own = path.join(demoEndpoints(), `${name}.ts`);
   return /^[\w-]+$/.test(name) && !existsSync(file) && existsSync(own) ? own : file;
-}
-
-/** Whether it is one of those that come with this program. */
-export function isDemoEndpoint(file: string): boolean {
-  return path.dirname(file) === demoEndpoints();
-}
-
-/** In the source's recipes when run from source; one up from the bundle's chunks, or beside them, when built. */
-function demoEndpoints(): string {
-  const places = import.meta.url.endsWith('.ts')
-    ? ['../../recipes/endpoints']
-    : ['../endpoints', './endpoints'];
-  const folders = places.map(place => fileURLToPath(new URL(place, import.meta.url)));
-  return folders.find(folder => existsSync(folder)) ?? '';
 }
 
 async function readText(name: string, file: string): Promise<string> {

@@ -22,6 +22,7 @@ export type ReplayCall = {
   pool_timeout_ms: number | null;
   time_limit_ms: number;
   allowWrites: boolean;
+  allowNetwork: boolean;
 };
 
 const mostRequests = 1_000_000;
@@ -54,6 +55,7 @@ export function replayCallOf(flags: Flags): ReplayCall {
     pool_timeout_ms: flags.poolTimeout === undefined ? null : timeOf('--pool-timeout', flags.poolTimeout, 0),
     time_limit_ms: timeOf('--time-limit', flags.timeLimit, 600_000),
     allowWrites: flags.allowWrites ?? false,
+    allowNetwork: flags.allowNetwork ?? false,
   };
 }
 

@@ -3,6 +3,7 @@ import type {ReplayDocument, ReplaySemantics} from '../core/replay.ts';
 import {hostAndPort} from '../postgres/connection-request.ts';
 import type {Endpoint, Variant} from '../replay/endpoint.ts';
 import {type Matrix, type MatrixOptions, type MatrixResult, measureAll} from '../replay/measure-all.ts';
+import {cutOff, takeRefusals} from '../replay/own-connections.ts';
 import type {Prisma} from '../replay/prisma/prisma.ts';
 import {simulateAll} from '../replay/simulate-all.ts';
 import {watchStrayRejections} from '../replay/stray-rejections.ts';
@@ -41,20 +42,30 @@ export async function measureOn(
     patience_ms: Math.max(30_000, semantics.pool_timeout_ms + 5000),
   };
   const isSetUpHere = endpoint.setup !== undefined;
-  const processes = startProcesses(shell, {...source, ...basics}, {isSetUpHere, isApart});
+  const processes = startProcesses(
+    shell,
+    {...source, ...basics, allowNetwork: call.allowNetwork},
+    {isSetUpHere, isApart},
+  );
   const options: MatrixOptions = {
     ...basics,
     ...progress,
     endpoint,
     guard,
     measure: processes.measure,
-    ...(prisma && {openPrisma: (pool: pg.Pool) => prisma.open(pool, endpoint.file)}),
+    ...(prisma && {openPrisma: (pool: pg.Pool) => prisma.open(pool, endpoint.file, {allowWrites})}),
     ...(prisma?.Pool && {Pool: prisma.Pool}),
     signal: AbortSignal.any([signal, limit]),
   };
   const stray = watchStrayRejections(endpoint.file);
-  const measured = await measureRounds(matrix, call, options).finally(processes.close);
-  const notes = [...measured.notes, ...processes.notes(), ...stray.end()];
+  // A file of SQL has no code that could open anything.
+  const release = prisma === null ? () => {} : cutOff({withNetwork: call.allowNetwork});
+  const measured = await measureRounds(matrix, call, options).finally(() => {
+    release();
+    processes.close();
+  });
+  const refusals = [...new Set([...takeRefusals(), ...processes.refusals()])];
+  const notes = [...measured.notes, ...refusals, ...processes.notes(), ...stray.end()];
   if (limit.aborted) notes.push('--time-limit is over: what follows was not measured');
   const {host, port, database} = connection.request;
   return {
@@ -65,9 +76,11 @@ export async function measureOn(
     prisma: semantics.prisma,
     seed: call.seed,
     results: measured.results,
-    recommendation: recommend(measured.results.filter(each => !each.is_simulated)),
+    // What was refused is missing from the figures.
+    recommendation:
+      refusals.length > 0 ? null : recommend(measured.results.filter(each => !each.is_simulated)),
     notes: [...new Set(notes)],
-    is_complete: !limit.aborted && !signal.aborted && measured.is_complete,
+    is_complete: refusals.length === 0 && !limit.aborted && !signal.aborted && measured.is_complete,
   };
 }
 

@@ -7,6 +7,7 @@ import type pg from 'pg';
 import {BugError} from '../core/errors.ts';
 import {createProcesses, type Processes, type Worker} from '../replay/measure-processes.ts';
 import type {WorkerReport} from '../replay/measure-worker.ts';
+import {asOurs} from '../replay/own-connections.ts';
 import type {Shell} from './shell.ts';
 
 /** What a measuring process needs to come to the same endpoint, client and pool as this one. */
@@ -21,6 +22,8 @@ export type ReplayAssignment = {
   ignoresIdentity: boolean;
   pool_timeout_ms: number;
   allowWrites: boolean;
+  /** The endpoint may open connections that do not speak PostgreSQL's protocol. */
+  allowNetwork: boolean;
   patience_ms: number;
 };
 
@@ -48,13 +51,15 @@ export function startProcesses(
 
 function startWorker(env: Shell['env']): Worker<ReplayAssignment> {
   const entry = workerEntry();
-  const child = fork(fileURLToPath(entry), [], {
-    // Its own process group: Ctrl-C in the terminal is the program's in front.
-    detached: true,
-    env: {...env},
-    stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
-    execArgv: entry.pathname.endsWith('.ts') ? ['--import', typescriptLoader()] : [],
-  });
+  const start = () =>
+    fork(fileURLToPath(entry), [], {
+      // Its own process group: Ctrl-C in the terminal is the program's in front.
+      detached: true,
+      env: {...env},
+      stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+      execArgv: entry.pathname.endsWith('.ts') ? ['--import', typescriptLoader()] : [],
+    });
+  const child = asOurs(start);
   let listener: (report: WorkerReport) => void = () => {};
   child.on('message', report => listener(report as WorkerReport));
   return {

@@ -1,6 +1,7 @@
 import process from 'node:process';
 import type pg from 'pg';
 import {createWorker, type WorkerOptions, type WorkerTask} from '../replay/measure-worker.ts';
+import {cutOff} from '../replay/own-connections.ts';
 import {loadEndpoint} from './replay-endpoint.ts';
 import {prismaFor} from './replay-prisma.ts';
 import type {ReplayAssignment} from './replay-processes.ts';
@@ -17,14 +18,17 @@ process.once('disconnect', () => process.exit(0));
 process.on('SIGINT', () => {});
 
 async function open(assignment: ReplayAssignment): Promise<WorkerOptions> {
-  const {name, cwd, client, isDemo, connection, ignoresIdentity, ...options} = assignment;
-  const endpoint = await loadEndpoint(name, cwd);
-  const prisma = await prismaFor(endpoint, {client, isDemo, cwd});
+  const {name, cwd, client, isDemo, connection, ignoresIdentity, allowNetwork, ...options} = assignment;
+  const source = {client, isDemo, cwd};
+  const endpoint = await loadEndpoint(name, source);
+  const prisma = await prismaFor(endpoint, source);
+  // For as long as this process lives: it opens nothing but the measured pools' connections.
+  cutOff({withNetwork: allowNetwork});
   return {
     ...options,
     endpoint,
     connection: ignoresIdentity ? withoutIdentity(connection) : connection,
-    ...(prisma && {openPrisma: pool => prisma.open(pool, endpoint.file)}),
+    ...(prisma && {openPrisma: pool => prisma.open(pool, endpoint.file, {allowWrites: options.allowWrites})}),
     ...(prisma?.Pool && {Pool: prisma.Pool}),
   };
 }

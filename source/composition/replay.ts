@@ -33,15 +33,16 @@ export async function runReplay(shell: Shell, {words, flags}: Call, ports: Repla
       throw usageError(`--${name} is given without --capture`, 'It is for a capture.');
   // Whatever is off about the call is said before a server is there.
   const call = replayCallOf(flags);
-  const endpoint = await loadEndpoint(name, shell.cwd);
-  const variants = variantsOf(endpoint, call);
   const isDemo = flags.demo ?? false;
+  const source = {name, cwd: shell.cwd, client: flags.client, isDemo};
+  const endpoint = await loadEndpoint(name, source);
+  const variants = variantsOf(endpoint, call);
   if (endpoint.isWriting && !call.allowWrites && !isDemo)
     throw usageError(
       `${endpoint.file} writes`,
       'Allow it with --allow-writes, on a server that is there for it.',
     );
-  const prisma = await prismaFor(endpoint, {client: flags.client, isDemo, cwd: shell.cwd});
+  const prisma = await prismaFor(endpoint, source);
   const {signal, release} = takeInterrupts(shell);
   const {demoDatabase = 'assessments'} = endpoint;
   const options = {flags, demoDatabase, allowWrites: call.allowWrites, seed: call.seed, signal};
@@ -53,7 +54,6 @@ export async function runReplay(shell: Shell, {words, flags}: Call, ports: Repla
       return await replay(
         {
           measure: () => {
-            const source = {name, cwd: shell.cwd, client: flags.client, isDemo};
             const progress = replayProgress(shell);
             const measuring = {endpoint, variants, prisma, source, call, signal, progress};
             return measureOn(shell, stage, measuring).finally(progress.end);

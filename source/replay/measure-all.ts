@@ -94,7 +94,9 @@ async function measureCell(
   const problem = cell.isFirst ? await setUp(cell, own) : null;
   if (problem !== null) return `left out, its setup failed: ${problem}`;
   try {
-    return toResult(cell, await (options.measure ?? measure)(cell, own));
+    const measured = await (options.measure ?? measure)(cell, own);
+    const {requests, failed, queries} = measured.tally;
+    return queries === 0 && requests > failed ? noQuery : toResult(cell, measured);
   } catch (error) {
     if (error instanceof AbortError) return error.message;
     throw error;
@@ -120,6 +122,9 @@ export function cellsOf(matrix: Matrix): (Cell & {isFirst: boolean})[] {
     ),
   );
 }
+
+const noQuery =
+  'not measured: its requests were answered, and sent no query through the measured client (prisma, sql, a pool of pg)';
 
 /** From here on this process, and not the server, may be what is measured. */
 const busyProcess = 0.9;

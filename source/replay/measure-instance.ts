@@ -15,9 +15,10 @@ export type Instance = {
 };
 
 /** A Prisma Client on that pool. */
-export type OpenPrisma = (pool: pg.Pool) => {client: unknown; close(): Promise<void>};
+export type OpenPrisma = (pool: pg.Pool) => OpenedPrisma | Promise<OpenedPrisma>;
+type OpenedPrisma = {client: unknown; close(): Promise<void>};
 
-export function openInstance(connection_limit: number, options: MeasureOptions): Instance {
+export async function openInstance(connection_limit: number, options: MeasureOptions): Promise<Instance> {
   const {connection, endpoint, pool_timeout_ms, allowWrites = false, Pool, openPrisma} = options;
   const pool = createMeasuredPool({
     connection,
@@ -27,7 +28,7 @@ export function openInstance(connection_limit: number, options: MeasureOptions):
     file: endpoint.file,
     ...(openPrisma && {Pool: Pool ?? pg.Pool}),
   });
-  const prisma = openPrisma?.(pool.pool);
+  const prisma = await openPrisma?.(pool.pool);
   return {
     pool,
     prisma: prisma?.client ?? null,
@@ -48,7 +49,9 @@ export function inContext(
 ): Promise<unknown> {
   const context = {prisma, sql: pool.sqlFor(trace), request, cache, signal};
   // AsyncLocalStorage makes every promise dearer, and only Prisma needs it.
-  return prisma === null ? body(context) : currentRequest.run({trace, line: null}, () => body(context));
+  return prisma === null
+    ? body(context)
+    : currentRequest.run({trace, line: null, pool: pool.pool, prisma}, () => body(context));
 }
 
 /** The endpoint's own setting up, before a variant is measured; why it failed, with its line, where it did. */
@@ -56,7 +59,7 @@ export async function setUp(cell: Cell, options: MeasureOptions): Promise<string
   const {setup, samples, file} = options.endpoint;
   if (setup === undefined) return null;
   const trace = beginRequest(createTally());
-  const instance = openInstance(cell.connection_limit, options);
+  const instance = await openInstance(cell.connection_limit, options);
   try {
     const {signal} = options;
     await inContext(instance, trace, {request: samples[0] ?? {}, signal}, setup);

@@ -20,6 +20,8 @@ export type Processes = {
   measure(cell: Cell, options: MeasureOptions): Promise<Measured>;
   /** What is to be known of how it was measured. */
   notes(): string[];
+  /** What the endpoint opened by itself, and was refused. */
+  refusals(): string[];
   close(): void;
 };
 
@@ -42,6 +44,7 @@ export function createProcesses<Assignment>({
 }): Processes {
   const workers: Worker<Assignment>[] = [];
   const notes = new Set<string>();
+  const refusals = new Set<string>();
   return {
     async measure(cell, options) {
       const shares = shareCell(cell, count);
@@ -52,11 +55,13 @@ export function createProcesses<Assignment>({
         const seed = Math.floor(options.random() * 2 ** 32);
         return beginPart(workers[index] as Worker<Assignment>, {assignment, cell: share, seed});
       });
-      const {measured, stray} = await measureParts(parts, options);
+      const {measured, stray, refused} = await measureParts(parts, options);
       for (const note of stray) notes.add(note);
+      for (const refusal of refused) refusals.add(refusal);
       return measured;
     },
     notes: () => [...notes],
+    refusals: () => [...refusals],
     close: () => {
       for (const worker of workers) worker.stop();
     },
@@ -72,7 +77,7 @@ function placeNote(instances: number, processes: number): string {
 /** A share of the measurement in one process. */
 type Part = {
   ready: Promise<unknown>;
-  measured: Promise<{measured: PackedMeasured; notes: string[]}>;
+  measured: Promise<{measured: PackedMeasured; notes: string[]; refusals: string[]}>;
   progress: Progress;
   send(task: {kind: 'go' | 'stop'}): void;
 };
@@ -109,7 +114,7 @@ function beginPart<Assignment>(
 async function measureParts(
   parts: readonly Part[],
   {signal, countSessions, onProgress}: MeasureOptions,
-): Promise<{measured: Measured; stray: string[]}> {
+): Promise<{measured: Measured; stray: string[]; refused: string[]}> {
   const tellAll = (kind: 'go' | 'stop') => {
     for (const part of parts) part.send({kind});
   };
@@ -129,6 +134,7 @@ async function measureParts(
         peak_connections: await sessions.end(),
       },
       stray: all.flatMap(({notes}) => notes),
+      refused: all.flatMap(({refusals}) => refusals),
     };
   } catch (error) {
     stop();

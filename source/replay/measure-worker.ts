@@ -2,6 +2,7 @@ import type {Endpoint} from './endpoint.ts';
 import {type Cell, type MeasureOptions, measure, type Progress} from './measure.ts';
 import {type PackedMeasured, packMeasured} from './measure-merge.ts';
 import {randomFrom} from './measure-random.ts';
+import {takeRefusals} from './own-connections.ts';
 import {watchStrayRejections} from './stray-rejections.ts';
 
 /** What a measuring process is told. `assignment` is what its options are made of, and the same each time. */
@@ -16,7 +17,7 @@ type WorkerCell = Omit<Cell, 'variant'> & {variant: string};
 export type WorkerReport =
   | {kind: 'ready'}
   | {kind: 'progress'; progress: Progress}
-  | {kind: 'measured'; measured: PackedMeasured; notes: string[]}
+  | {kind: 'measured'; measured: PackedMeasured; notes: string[]; refusals: string[]}
   | {kind: 'failed'; message: string};
 
 export type WorkerOptions = Pick<
@@ -51,7 +52,12 @@ export function createWorker<Assignment>(
           report({kind: 'ready'});
         }),
     });
-    report({kind: 'measured', measured: packMeasured(measured), notes: stray.end()});
+    report({
+      kind: 'measured',
+      measured: packMeasured(measured),
+      notes: stray.end(),
+      refusals: takeRefusals(),
+    });
   };
   return task => {
     if (task.kind === 'stop') controller.abort();

@@ -82,7 +82,7 @@ async function setStage(cell: Cell, options: MeasureOptions): Promise<Stage> {
   };
   try {
     for (let each = 0; each < cell.instances; each++)
-      instances.push(openInstance(cell.connection_limit, options));
+      instances.push(await openInstance(cell.connection_limit, options));
   } catch (error) {
     await close();
     throw error;

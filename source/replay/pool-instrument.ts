@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import {beginQuery, noteFailure} from './pool-query.ts';
+import {beginQuery, noteFailure, type RunningQuery} from './pool-query.ts';
 import {callerLine, currentRequest, type RequestTrace, shift} from './pool-trace.ts';
 
 /** The pool's connections, and to whom they are lent right now. */
@@ -19,6 +19,7 @@ export type Connect = {
 type Release = (error?: Error | boolean) => void;
 
 type AnyQuery = (...args: unknown[]) => unknown;
+type Answered = (error: unknown, result?: unknown) => void;
 
 /**
  * Counts whatever runs through `pool`: its `query`, and `query` of the clients that it lends. What does not belong to
@@ -59,14 +60,24 @@ export function instrument(pool: pg.Pool, checkouts: Checkouts, file: string): v
       throw error;
     }
   };
-  // With a callback they are the pool's own: nobody in between has to wait for a promise.
   Object.assign(pool, {
-    connect: (callback?: Parameters<Connect>[0]) =>
-      callback === undefined ? connectCounted() : connect(callback),
-    query: (config: unknown, values?: unknown, callback?: unknown) =>
-      typeof values === 'function' || callback !== undefined
-        ? query(config, values, callback)
-        : queryCounted(config, values),
+    connect(callback?: Parameters<Connect>[0]) {
+      if (callback === undefined) return connectCounted();
+      if (currentRequest.getStore() === undefined) return connect(callback);
+      connectCounted().then(
+        client => process.nextTick(callback, undefined, client, client.release),
+        error => process.nextTick(callback, error, undefined, () => {}),
+      );
+    },
+    query(config: unknown, values?: unknown, last?: unknown) {
+      const callback = [values, last].find(each => typeof each === 'function') as Answered | undefined;
+      if (callback === undefined) return queryCounted(config, values);
+      if (currentRequest.getStore() === undefined) return query(config, values, last);
+      queryCounted(config, typeof values === 'function' ? undefined : values).then(
+        result => process.nextTick(callback, undefined, result),
+        error => process.nextTick(callback, error),
+      );
+    },
   });
 }
 
@@ -122,8 +133,7 @@ function instrumentClient(client: pg.PoolClient, checkouts: Checkouts): void {
   const query = client.query.bind(client) as AnyQuery;
   const counted = (...args: unknown[]) => {
     const request = currentRequest.getStore();
-    const isPromised = !args.some(each => typeof each === 'function') && !isSubmittable(args[0]);
-    if (request === undefined || !isPromised) return query(...args);
+    if (request === undefined) return query(...args);
     const line = request.line ?? checkouts.of.get(client)?.line ?? null;
     const running = beginQuery(client, request.trace, {
       text: textOf(args[0]),
@@ -131,6 +141,17 @@ function instrumentClient(client: pg.PoolClient, checkouts: Checkouts): void {
       waited_ms: 0,
       started_ms: shift(request.trace, 0, 1),
     });
+    if (isSubmittable(args[0])) return query(counting(args[0], running), ...args.slice(1));
+    const callback = args.findIndex(each => typeof each === 'function');
+    if (callback !== -1) {
+      const answered = args[callback] as Answered;
+      args[callback] = (error: unknown, result: pg.QueryResult) => {
+        if (error) running.fail(error);
+        else running.end(result);
+        answered(error, result);
+      };
+      return query(...args);
+    }
     const result = query(...args) as Promise<pg.QueryResult>;
     result.then(running.end, running.fail);
     return result;
@@ -138,8 +159,41 @@ function instrumentClient(client: pg.PoolClient, checkouts: Checkouts): void {
   Object.assign(client, {query: counted, [original]: query});
 }
 
-function isSubmittable(config: unknown): boolean {
+/** A cursor, a stream, a query of pg's own: what the client tells it, in the methods that it has. */
+type Submittable = Record<
+  'handleReadyForQuery' | 'handleError' | 'handleCommandComplete',
+  AnyQuery | undefined
+> & {
+  text?: string;
+};
+
+function isSubmittable(config: unknown): config is Submittable {
   return typeof (config as {submit?: unknown} | null)?.submit === 'function';
+}
+
+/** It is over at its error, or when the server is ready for the next. */
+function counting(query: Submittable, running: RunningQuery): Submittable {
+  let rowCount = 0;
+  let isOver = false;
+  const once = (end: () => void) => {
+    if (!isOver) end();
+    isOver = true;
+  };
+  const before = (name: keyof Submittable, note: (message: unknown) => void) => {
+    const handle = query[name] as AnyQuery | undefined;
+    Object.assign(query, {
+      [name](this: Submittable, ...args: unknown[]) {
+        note(args[0]);
+        return handle?.apply(this, args);
+      },
+    });
+  };
+  before('handleCommandComplete', message => {
+    rowCount += Number.parseInt(/\d+$/.exec((message as {text?: string}).text ?? '')?.[0] ?? '0', 10);
+  });
+  before('handleError', error => once(() => running.fail(error)));
+  before('handleReadyForQuery', () => once(() => running.end({rowCount})));
+  return query;
 }
 
 function textOf(config: unknown): string {

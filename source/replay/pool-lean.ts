@@ -1,5 +1,6 @@
 import {EventEmitter} from 'node:events';
 import pg from 'pg';
+import {asOurs} from './own-connections.ts';
 import {createSocket} from './pool-socket.ts';
 
 type Lent = (error: Error | undefined, client: pg.PoolClient | undefined, release: Release) => void;
@@ -76,7 +77,7 @@ function open(lending: Lending, lent: Lent): void {
     cut(client);
   };
   const timer = config.connectionTimeoutMillis && setTimeout(late, config.connectionTimeoutMillis);
-  (client as unknown as pg.Client).connect((error: Error | null) => {
+  const connected = (error: Error | null) => {
     clearTimeout(timer);
     if (error) {
       drop(lending, client);
@@ -88,7 +89,8 @@ function open(lending: Lending, lent: Lent): void {
     }
     events.emit('connect', client);
     lent(undefined, client, client.release);
-  });
+  };
+  asOurs(() => (client as unknown as pg.Client).connect(connected));
 }
 
 function createClient(config: pg.PoolConfig): pg.PoolClient {

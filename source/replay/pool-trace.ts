@@ -1,4 +1,5 @@
 import {AsyncLocalStorage} from 'node:async_hooks';
+import type pg from 'pg';
 import type {StatementTally, Tally} from './measure-tally.ts';
 
 /** What one request has done so far; times in milliseconds. */
@@ -26,8 +27,16 @@ export type RequestTrace = {
 
 export type QueryFailure = {sqlstate: string | null; message: string; line: number | null};
 
-/** The request that a query belongs to, and the line that sent it, where nobody can hand them over: in Prisma. */
-export const currentRequest = new AsyncLocalStorage<{trace: RequestTrace; line: number | null}>();
+/**
+ * The request that a query belongs to, the line that sent it, and what is measured for it: where they cannot be handed
+ * over, as in Prisma and in an application's own modules.
+ */
+export const currentRequest = new AsyncLocalStorage<{
+  trace: RequestTrace;
+  line: number | null;
+  pool: pg.Pool;
+  prisma: unknown;
+}>();
 
 export function beginRequest(tally: Tally): RequestTrace {
   return {
@@ -62,7 +71,7 @@ export function shift(trace: RequestTrace, waiting: number, executing: number): 
 export function fromCallSite<Result>(file: string, body: () => Result): Result {
   const request = currentRequest.getStore();
   if (request === undefined) return body();
-  return currentRequest.run({trace: request.trace, line: callerLine(file) ?? request.line}, body);
+  return currentRequest.run({...request, line: callerLine(file) ?? request.line}, body);
 }
 
 /** The line of `file` that is on the stack, the innermost; null where none is. */

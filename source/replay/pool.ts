@@ -1,5 +1,7 @@
 import type pg from 'pg';
 import type {Sql} from './endpoint.ts';
+import {markMeasured} from './own-clients.ts';
+import {asOurs} from './own-connections.ts';
 import {type Checkouts, type Connect, instrument, watchCheckouts} from './pool-instrument.ts';
 import {createLeanPool, cut} from './pool-lean.ts';
 import {installSkimmer} from './pool-skim.ts';
@@ -53,7 +55,7 @@ export function createMeasuredPool(options: PoolOptions): MeasuredPool {
     // A pool that shrinks between two requests would be measured at opening connections.
     idleTimeoutMillis: 0,
   };
-  const pool = Pool === undefined ? createLeanPool(config) : new Pool(config);
+  const pool = Pool === undefined ? createLeanPool(config) : createPool(Pool, config);
   // A connection that ends while nobody uses it is the pool's own concern.
   pool.on('error', () => {});
   pool.on('connect', client => {
@@ -76,6 +78,15 @@ export function createMeasuredPool(options: PoolOptions): MeasuredPool {
       for (const client of checkouts.of.keys()) cut(client);
     },
   };
+}
+
+/** One whose connections are poolctl's own, whatever becomes of those of its class. */
+function createPool(Pool: NonNullable<PoolOptions['Pool']>, config: pg.PoolConfig): pg.Pool {
+  const pool = new Pool(config) as pg.Pool & {newClient(...args: unknown[]): unknown};
+  markMeasured(pool);
+  const newClient = pool.newClient.bind(pool);
+  Object.assign(pool, {newClient: (...args: unknown[]) => asOurs(() => newClient(...args))});
+  return pool;
 }
 
 function inAMoment(): Promise<void> {

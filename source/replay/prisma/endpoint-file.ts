@@ -1,15 +1,25 @@
 import {createJiti} from 'jiti/static';
 import {usageError} from '../../core/errors.ts';
 import {defineEndpoint, type Endpoint} from '../endpoint.ts';
+import {interceptPg} from '../own-clients.ts';
+import {whileLoading} from '../own-connections.ts';
 import {lineOf} from '../pool-trace.ts';
+import {requestClient} from './request-client.ts';
 
 /**
  * The endpoint that a TypeScript or JavaScript file exports as its default. Its code runs: it is loaded because the
  * user named it. Throws AbortError (exit 2) with the file's own line where it cannot be loaded or is none.
+ * The clients that it makes for itself are the measured ones: what it has of `pg`, and, where there is a Prisma Client
+ * to measure (`hasClient`), the one that applications keep as `globalThis.prisma`.
  *
  * @param path absolute, as the lines of errors are found by it
  */
-export async function loadEndpointFile(path: string): Promise<Endpoint> {
+export async function loadEndpointFile(
+  path: string,
+  {hasClient = false}: {hasClient?: boolean} = {},
+): Promise<Endpoint> {
+  interceptPg(path);
+  if (hasClient) Object.assign(globalThis, {prisma: requestClient()});
   // 'poolctl' is this very program, whether or not it is installed beside the file.
   const jiti = createJiti(path, {
     fsCache: false,
@@ -18,7 +28,7 @@ export async function loadEndpointFile(path: string): Promise<Endpoint> {
   });
   let exported: unknown;
   try {
-    exported = await jiti.import(path, {default: true});
+    exported = await whileLoading(() => jiti.import(path, {default: true}));
   } catch (error) {
     throw usageError(`${path}:${lineOfLoading(error, path)}: it cannot be loaded: ${firstLineOf(error)}`);
   }

@@ -15,9 +15,14 @@ export type Prisma = {
   semantics: 'node-postgres' | 'rust engine';
   /** The `pg` of the application that its adapter takes pools of; absent: the one that comes with this program. */
   Pool?: typeof pg.Pool;
-  /** A client whose queries run through `pool` and tell the lines of `file` they come from. */
-  open(pool: pg.Pool, file: string): {client: object; close(): Promise<void>};
+  /**
+   * A client whose queries run through `pool` and tell the lines of `file` they come from. What opens connections of
+   * its own is held to read-only unless `allowWrites`.
+   */
+  open(pool: pg.Pool, file: string, options?: {allowWrites?: boolean}): Opened | Promise<Opened>;
 };
+
+type Opened = {client: object; close(): Promise<void>};
 
 /** A client over the adapter that comes with this program. */
 export function bundledPrisma(Client: ClientClass, version: string): Prisma {

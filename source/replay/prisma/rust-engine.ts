@@ -1,8 +1,10 @@
 import type pg from 'pg';
 import {AbortError, exitCodes, usageError} from '../../core/errors.ts';
 import {statementTally, type Tally} from '../measure-tally.ts';
+import {asOurEngine} from '../own-connections.ts';
 import {noteFailure} from '../pool-query.ts';
 import {currentRequest, shift} from '../pool-trace.ts';
+import {startReadOnlyProxy} from '../read-only-proxy.ts';
 import {withCallSites} from './call-sites.ts';
 import type {ClientClass, Prisma} from './prisma.ts';
 
@@ -29,14 +31,20 @@ export function engineClient(Client: ClientClass, version: string): Prisma {
     version,
     major: Number.parseInt(version, 10),
     semantics: 'rust engine',
-    open(pool, file) {
+    async open(pool, file, {allowWrites = false} = {}) {
+      const {options} = pool;
+      // A pool keeps its password from being listed.
+      const proxy = allowWrites ? null : await startReadOnlyProxy({...options, password: options.password});
       const client = new (Client as unknown as EngineClass)({
-        datasourceUrl: engineUrl(pool.options),
+        datasourceUrl: proxy === null ? engineUrl(options) : proxiedUrl(options, proxy.port),
         log: [{emit: 'event', level: 'query'}],
       });
       // The engine begins to load with the client: that it cannot is told by the first request instead.
-      client.$connect().catch(() => {});
-      return {client: withCallSites(counted(client), file), close: () => client.$disconnect()};
+      asOurEngine(() => client.$connect()).catch(() => {});
+      return {
+        client: withCallSites(counted(client), file),
+        close: () => client.$disconnect().finally(() => proxy?.close()),
+      };
     },
   };
 }
@@ -87,6 +95,18 @@ function withoutEngine(error: Error): AbortError {
     exitCode: exitCodes.connection,
     cause: error,
   });
+}
+
+/** By the proxy, which connects as `options` has it whatever this says. */
+export function proxiedUrl(options: pg.PoolOptions, port: number): string {
+  const url = new URL(engineUrl(options));
+  url.hostname = '127.0.0.1';
+  url.port = String(port);
+  url.password = '';
+  for (const name of [...url.searchParams.keys()])
+    if (name.startsWith('ssl') || name === 'options') url.searchParams.delete(name);
+  url.searchParams.set('sslmode', 'disable');
+  return url.href;
 }
 
 /** The URL by which the engine reaches what node-postgres was to reach; its timeout is in whole seconds, 0 for ever. */

@@ -39,8 +39,9 @@ export async function measureEndpoint(
     countSessions: () => Promise<number>;
   },
 ): Promise<EndpointFigures> {
-  const endpoint = await loadEndpoint(name, process.cwd());
-  const prisma = await prismaFor(endpoint, {client: undefined, isDemo: true, cwd: process.cwd()});
+  const source = {client: undefined, isDemo: true, cwd: process.cwd()};
+  const endpoint = await loadEndpoint(name, source);
+  const prisma = await prismaFor(endpoint, source);
   const readSlots = async () => ({usable: 100, used: 0, own: await countSessions()});
   const run = async (matrix: Part, pool_timeout_ms: number) => {
     const {results, notes} = await measureAll(

@@ -1,19 +1,13 @@
-import {execFile} from 'node:child_process';
-import {mkdir, mkdtemp, rm, symlink, writeFile} from 'node:fs/promises';
-import {createRequire} from 'node:module';
-import {tmpdir} from 'node:os';
-import {dirname, join} from 'node:path';
-import {promisify} from 'node:util';
+import {rm, writeFile} from 'node:fs/promises';
+import {join} from 'node:path';
 import {afterAll, beforeAll, describe, expect, test} from 'vitest';
 import {AbortError, exitCodes} from '../../../source/core/errors.ts';
 import {loadApplicationClient} from '../../../source/replay/prisma/application-client.ts';
 import {findClient} from '../../../source/replay/prisma/find-client.ts';
 import type {Prisma} from '../../../source/replay/prisma/prisma.ts';
 import {startTestServer, type TestServer} from '../../helpers/server.ts';
+import {application} from './application.ts';
 import {endpointOf, replayOn} from './stage.ts';
-
-const require = createRequire(import.meta.url);
-const dependencies = dirname(dirname(require.resolve('prisma/package.json')));
 
 /** An application of Prisma 6 with a generated client, where one is at hand: it cannot be installed beside 7. */
 const prisma6 = process.env.POOLCTL_TEST_PRISMA_6;
@@ -79,35 +73,3 @@ describe("an application's own client", () => {
     return result;
   };
 });
-
-/** An application that has Prisma installed, and generated both kinds of client. */
-async function application(): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'poolctl-application-'));
-  await mkdir(join(folder, 'prisma'));
-  await symlink(dependencies, join(folder, 'node_modules'));
-  await writeFile(join(folder, 'package.json'), '{"type": "module"}');
-  await writeFile(
-    join(folder, 'prisma/schema.prisma'),
-    `generator client {
-  provider = "prisma-client"
-  output   = "../src/generated/prisma"
-}
-generator classic {
-  provider = "prisma-client-js"
-  output   = "../src/generated/classic"
-}
-datasource db {
-  provider = "postgresql"
-}
-model User {
-  id   Int    @id
-  name String
-}
-`,
-  );
-  await promisify(execFile)(process.execPath, [require.resolve('prisma/build/index.js'), 'generate'], {
-    cwd: folder,
-    env: {...process.env, PRISMA_SCHEMA_ENGINE_BINARY: process.execPath, CHECKPOINT_DISABLE: '1'},
-  });
-  return folder;
-}

@@ -1,9 +1,13 @@
 import {PrismaPg} from '@prisma/adapter-pg';
+import pg from 'pg';
 import {afterAll, beforeAll, describe, expect, test} from 'vitest';
 import {demoClients} from '../../../source/demo/prisma/clients.ts';
+import {markMeasured} from '../../../source/replay/own-clients.ts';
+import {asOurs} from '../../../source/replay/own-connections.ts';
 import type {ClientClass} from '../../../source/replay/prisma/prisma.ts';
-import {engineClient, engineUrl} from '../../../source/replay/prisma/rust-engine.ts';
+import {engineClient, engineUrl, proxiedUrl} from '../../../source/replay/prisma/rust-engine.ts';
 import type {TestServer} from '../../helpers/server.ts';
+import {measureOne} from '../measuring.ts';
 import {bodyLine, endpointOf, replayOn, startFilledServer} from './stage.ts';
 
 describe('the URL that the engine of Prisma 6 is given', () => {
@@ -29,6 +33,35 @@ describe('the URL that the engine of Prisma 6 is given', () => {
   });
 });
 
+test('through the proxy it is reached in plain text, and by nothing else of the options', () => {
+  const options = {
+    connectionString: 'postgresql://a:b@db:5433/x?schema=s&sslmode=require&sslcert=c',
+    max: 3,
+    options: '-c a=b',
+  };
+  expect(proxiedUrl(options as Parameters<typeof proxiedUrl>[0], 7000)).toBe(
+    'postgresql://a@127.0.0.1:7000/x?schema=s&connection_limit=3&pool_timeout=0&sslmode=disable',
+  );
+});
+
+/** A client by URL, as the engine's class is, whose connections poolctl does not see. */
+function engineOf(PrismaClient: unknown): ClientClass {
+  class OfUrl {
+    constructor({datasourceUrl, log}: {datasourceUrl: string; log: never}) {
+      const pool = new pg.Pool({connectionString: datasourceUrl}) as pg.Pool & {
+        newClient(item: unknown): unknown;
+      };
+      const newClient = pool.newClient.bind(pool);
+      Object.assign(pool, {newClient: (item: unknown) => asOurs(() => newClient(item))});
+      markMeasured(pool);
+      const Client = PrismaClient as new (options: unknown) => never;
+      // biome-ignore lint/correctness/noConstructorReturn: see above
+      return new Client({adapter: new PrismaPg(pool, {disposeExternalPool: true}), log});
+    }
+  }
+  return OfUrl as unknown as ClientClass;
+}
+
 /**
  * The engine is a download. What is proven here is the counting by a client's own log, on a client that has the same
  * log and another way to the server.
@@ -42,14 +75,7 @@ describe('a client that is run as it is', () => {
 
   test('tells its statements and how long its calls took', async () => {
     const {PrismaClient} = await demoClients.assessments();
-    class OfUrl {
-      constructor({datasourceUrl, log}: {datasourceUrl: string; log: never}) {
-        const adapter = new PrismaPg({connectionString: datasourceUrl});
-        // biome-ignore lint/correctness/noConstructorReturn: a client by URL is what the engine's class is
-        return new PrismaClient({adapter, log}) as never;
-      }
-    }
-    const prisma = engineClient(OfUrl as unknown as ClientClass, '6.19.0');
+    const prisma = engineClient(engineOf(PrismaClient), '6.19.0');
     expect(prisma).toMatchObject({major: 6, semantics: 'rust engine'});
     const endpoint = await endpointOf(
       '    await prisma.user.count();\n    await prisma.student.findFirst();',
@@ -63,5 +89,27 @@ describe('a client that is run as it is', () => {
     );
     const [failed] = await replayOn(server, {endpoint: broken, prisma}, {requests: 1});
     expect(failed?.failures).toMatchObject([{line: bodyLine + 1}]);
+  });
+
+  test('reads only, unless writes are allowed', async () => {
+    const {PrismaClient} = await demoClients.assessments();
+    const prisma = engineClient(engineOf(PrismaClient), '6.19.0');
+    await server.query('CREATE TABLE written (id int)');
+    const endpoint = await endpointOf(`
+      await prisma.$queryRaw\`SELECT set_config('default_transaction_' || 'read_only', 'off', false)\`;
+      await prisma.$executeRaw\`INSERT INTO written VALUES (1)\`;`);
+    const connectionString = server.url();
+    for (const allowWrites of [false, true]) {
+      const result = await measureOne(server, endpoint, {
+        requests: 2,
+        allowWrites,
+        connection: {connectionString},
+        openPrisma: pool => prisma.open(pool, endpoint.file, {allowWrites}),
+      });
+      expect(result.errors.other).toBe(allowWrites ? 0 : 2);
+      expect(await server.query('SELECT count(*)::int4 FROM written')).toEqual([
+        {count: allowWrites ? 2 : 0},
+      ]);
+    }
   });
 });

@@ -49,10 +49,12 @@ export async function replayOn(
       endpoint,
       connection: {connectionString: server.url({database})},
       pool_timeout_ms,
+      // As on the demo's own server, which is thrown away.
+      allowWrites: true,
       guard: createGuard(async () => ({usable: 100, used: 0, own: 0}), false),
       signal: new AbortController().signal,
       patience_ms,
-      openPrisma: pool => prisma.open(pool, endpoint.file),
+      openPrisma: pool => prisma.open(pool, endpoint.file, {allowWrites: true}),
       ...(prisma.Pool && {Pool: prisma.Pool}),
     },
   );

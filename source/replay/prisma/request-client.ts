@@ -1,0 +1,56 @@
+import {refusalOf} from '../own-connections.ts';
+import {currentRequest} from '../pool-trace.ts';
+
+type Of = (client: object) => object;
+
+/**
+ * A Prisma Client that is the measured one of whichever request uses it: what an application keeps as
+ * `globalThis.prisma`. It can be extended and have its models taken before there is a request.
+ */
+export function requestClient(of: Of = client => client): object {
+  const current = (): object => {
+    const client = currentRequest.getStore()?.prisma;
+    if (typeof client !== 'object' || client === null) throw refusalOf('sent a query outside of a request');
+    return of(client);
+  };
+  return new Proxy(
+    {},
+    {
+      get(_, key) {
+        if (typeof key === 'symbol' || key === 'then' || key === 'toJSON') return undefined;
+        if (key === '$connect' || key === '$disconnect') return async () => {};
+        if (key === '$on') return () => {};
+        if (key === '$extends') return (extension: unknown) => requestClient(extended(of, extension));
+        return key.startsWith('$') ? call(current, key) : model(current, key);
+      },
+      has: (_, key) => typeof key === 'string',
+    },
+  );
+}
+
+function call(owner: () => object, key: string): (...args: unknown[]) => unknown {
+  return (...args) => {
+    const target = owner();
+    const method = Reflect.get(target, key) as (...args: unknown[]) => unknown;
+    return Reflect.apply(method, target, args);
+  };
+}
+
+function model(client: () => object, name: string): object {
+  const current = () => Reflect.get(client(), name) as object;
+  return new Proxy(
+    {},
+    {get: (_, key) => (typeof key === 'symbol' || key === 'then' ? undefined : call(current, key))},
+  );
+}
+
+/** Each client once. */
+function extended(of: Of, extension: unknown): Of {
+  const known = new WeakMap<object, object>();
+  return client => {
+    const own =
+      known.get(client) ?? (of(client) as {$extends(extension: unknown): object}).$extends(extension);
+    known.set(client, own);
+    return own;
+  };
+}
