@@ -7,8 +7,10 @@ import type {JournalEvent} from '../../source/core/chain/journal.ts';
 import {openJournal} from '../../source/journal/journal-file.ts';
 import {openProgram, shown} from '../helpers/console.ts';
 import {confirm, openRecipe, stopRun} from '../helpers/guide.ts';
+import {serverAt} from '../helpers/identity.ts';
 import {startTestServer, type TestServer} from '../helpers/server.ts';
 import type {Terminal} from '../helpers/terminal.ts';
+import {requestTo} from '../postgres/requests.ts';
 
 let server: TestServer;
 let folder: string;
@@ -148,7 +150,10 @@ it('settles what an earlier run left unknown before it acts, and tells', async (
   const target = `127.0.0.1:${server.port}/postgres`;
   const file = openJournal(journal);
   const events: JournalEvent[] = [
-    {event: 'run', recipe: 'set-timeouts', plan: 'aa', params: {}, step_count: 1, before: {}},
+    {
+      ...{event: 'run', recipe: 'set-timeouts', plan: 'aa', params: {}, step_count: 1, before: {}},
+      server: await serverAt(requestTo(server.url())),
+    },
     {
       event: 'intent',
       step: 0,
