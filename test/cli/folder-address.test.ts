@@ -102,6 +102,6 @@ describeEachMajor("a server, and a folder's .env beside exported variables", maj
     const env = {HOME: home, PATH: process.env.PATH ?? ''};
     const terminal = openProgram([], {cwd: home, env, columns: 120, rows: 30});
     onTestFinished(() => terminal.close());
-    await terminal.waitFor(/viewer@\S+ \(\.env\)/);
+    await terminal.waitFor(/\(\.env\) viewer@/);
   });
 });

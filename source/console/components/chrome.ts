@@ -17,10 +17,11 @@ export function drawHeader(state: ConsoleState, width: number, theme: Theme): Li
         span('poolctl ', 'key'),
         // First: of a long address the end is cut off.
         span(environment === null ? '' : `${environment} `, 'accent'),
+        // What a folder's own file says is not what the user has said.
+        span(source === '.env' ? '(.env) ' : '', 'warning'),
         span(where, 'strong'),
-        // A folder's own file is not what whoever runs poolctl has said.
-        span(source === null ? '' : ` (${source})`, source === '.env' ? 'warning' : 'muted'),
         span(version, 'muted'),
+        span(source === null || source === '.env' ? '' : ` (${source})`, 'muted'),
       ],
     },
     {spans: linkSpans(state, theme)},
