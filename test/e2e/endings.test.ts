@@ -146,6 +146,26 @@ it.each([
   await expectEndedInOrder();
 });
 
+it('a second signal leaves a silent server at once, and says that the end is unknown', async () => {
+  await leaveInvalidIndex();
+  await holdSnapshot();
+  const terminal = await openRun();
+  await server.pause();
+  try {
+    terminal.kill('SIGTERM');
+    await terminal.waitFor('interrupted; ending in order');
+    terminal.kill('SIGTERM');
+    expect((await terminal.onExit).exitCode).toBe(143);
+    expect(shown(terminal)).toContain('left before the end; what was under way is unknown');
+  } finally {
+    await server.resume();
+  }
+  expect(await openJournal(journal).unfinished()).toHaveLength(1);
+  await server.query('SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query ~ $1', [
+    '^CREATE INDEX',
+  ]);
+});
+
 it('a server that answers no more is given up, and what is unknown is told', async () => {
   await leaveInvalidIndex();
   await holdSnapshot();
