@@ -92,7 +92,10 @@ export function createExecutor(connect: () => Promise<Connection>): Executor & {
       if (pid === undefined || pid === null) return;
       const canceller = await connectToBound(isSameStart);
       try {
-        await canceller.client.query({text: 'SELECT pg_catalog.pg_cancel_backend($1)', values: [pid]});
+        // Should the session have gone just now, its pid may be another's.
+        const own =
+          "SELECT pg_catalog.pg_cancel_backend(a.pid) FROM pg_catalog.pg_stat_get_activity($1::int4) a WHERE a.application_name = 'poolctl'";
+        await canceller.client.query({text: own, values: [pid]});
       } finally {
         await canceller.close();
       }
