@@ -87,7 +87,9 @@ const results: Record<Seen, Pick<StepResult, 'outcome' | 'has_leftover'> & {mess
 function begunAtMs({seq, at}: JournalEntry, entries: readonly JournalEntry[], now_ms: number): number {
   const at_ms = Date.parse(at);
   if (at_ms <= now_ms) return at_ms;
-  return Math.min(...entries.filter(entry => entry.seq >= seq).map(entry => Date.parse(entry.at)), now_ms);
+  return entries
+    .filter(entry => entry.seq >= seq)
+    .reduce((least_ms, entry) => Math.min(least_ms, Date.parse(entry.at)), now_ms);
 }
 
 async function lookAt(step: Step, age_ms: number, {executor, files}: SettlePorts): Promise<Seen | null> {
