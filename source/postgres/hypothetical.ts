@@ -24,6 +24,8 @@ export type PlanRequest = {
   hypopg_schema: string | null;
   /** In front of `"$user", public`. */
   search_path: readonly string[];
+  /** Not a pooler's: what is prepared stays. */
+  is_own_session?: boolean;
 };
 
 /** HypoPG's name for an index it pretends, and the bytes it would take. */
@@ -57,11 +59,12 @@ async function plan(
   client: PgClient,
   parser: SqlParser,
   statement: string,
-  {definitions, hypopg_schema, search_path}: PlanRequest,
+  {definitions, hypopg_schema, search_path, is_own_session = false}: PlanRequest,
 ): Promise<HypotheticalPlan> {
   const {rows, pretended} = await planBehindGate<{'QUERY PLAN': JsonPlan[]}>(client, parser, {
     statement,
     search_path,
+    is_own_session,
     settings: ['SET LOCAL max_parallel_workers_per_gather = 0'],
     pretend:
       hypopg_schema === null || definitions.length === 0

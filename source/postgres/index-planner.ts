@@ -92,7 +92,10 @@ type Asking = (
  * Null where the server will not plan a statement, `refused` where poolctl does not let it, which is told once. The
  * plan of today is asked for once.
  */
-function createAsking({bare}: Connection, {parser, hypopg_schema, search_path, skipped}: Setting): Asking {
+function createAsking(
+  {bare, is_pooled}: Connection,
+  {parser, hypopg_schema, search_path, skipped}: Setting,
+): Asking {
   const today = new Map<WorkStatement, ReturnType<Asking>>();
   const told = new Set<WorkStatement>();
   const askServer: Asking = async (statement, candidates) => {
@@ -102,6 +105,7 @@ function createAsking({bare}: Connection, {parser, hypopg_schema, search_path, s
         definitions: candidates.map(({table, spec}) => definitionOf(table, spec, null)),
         hypopg_schema,
         search_path,
+        is_own_session: !is_pooled,
       });
     } catch (error) {
       const isRefused = error instanceof RefusedStatement;

@@ -51,6 +51,7 @@ ALTER TABLE public.guarded ENABLE ROW LEVEL SECURITY; ALTER TABLE public.guarded
 CREATE TABLE public.keyed (id int) PARTITION BY RANGE ((id + public.evil(1)));
 CREATE TABLE public.parent (id int); CREATE TABLE public.child (CHECK (id > public.evil(1))) INHERITS (public.parent);
 CREATE TABLE public.ruled (id int); CREATE RULE r AS ON UPDATE TO public.ruled DO ALSO SELECT public.evil(1);
+CREATE TABLE public.emptied (id int); CREATE RULE r AS ON DELETE TO public.emptied DO ALSO INSERT INTO public.defaulted (id) VALUES (1);
 CREATE VIEW public.viewed AS SELECT public.evil(1) AS n;
 CREATE VIEW public.viewed_twice AS SELECT * FROM public.viewed;
 CREATE VIEW public.viewed_guard AS SELECT * FROM public.guarded;
@@ -160,6 +161,7 @@ describeEachMajor('what planning may reach', major => {
     ['a partition key', 'SELECT id FROM keyed', 'public.evil(integer)'],
     ['a child', 'SELECT id FROM parent', 'public.evil(integer)'],
     ['a rule', 'UPDATE ruled SET id = $1', 'public.evil(integer)'],
+    ['a default behind a rule', 'DELETE FROM emptied WHERE id = $1', 'public.evil(integer)'],
     ['a view', 'SELECT * FROM viewed', 'public.evil(integer)'],
     ['a view of a view', 'SELECT * FROM viewed_twice', 'public.evil(integer)'],
     ['a policy behind a view', 'SELECT * FROM viewed_guard', 'public.evil(integer)'],

@@ -17,6 +17,8 @@ export type GateRequest = {
   purpose: Purpose;
   /** Functions that are let through all the same, as `schema.name`. */
   functions?: readonly string[];
+  /** The session is this connection's own, so that the gate can be prepared in it once for all plans. */
+  is_own_session?: boolean;
 };
 
 /**
@@ -39,11 +41,12 @@ export function gateQuery(parser: SqlParser, request: GateRequest): GateQuery {
     names.map(({schema}) => schema),
     names.map(({name}) => name),
     search_path,
-    nodes.some(insertsRows),
+    nodes.some(writesRows),
     functions,
     purpose === 'run',
   ];
-  return {text: gate, values, rowMode: 'array'};
+  const name = request.is_own_session ? {name: reachQuery.name} : {};
+  return {...name, text: gate, values, rowMode: 'array'};
 }
 
 type GateQuery = Exclude<Parameters<PgClient['query']>[0], string>;
@@ -105,8 +108,8 @@ function isPureQuery(node: Node): boolean {
   return 'SelectStmt' in node && ![...descendants(node)].some(each => acts.some(key => key in each));
 }
 
-/** Whether a column's default may be planned. */
-function insertsRows(node: Node): boolean {
-  const kinds = ['InsertStmt', 'UpdateStmt', 'MergeStmt'];
+/** Whether a column's default may be planned: also of a DELETE, where a rule makes an INSERT of it. */
+function writesRows(node: Node): boolean {
+  const kinds = ['InsertStmt', 'UpdateStmt', 'DeleteStmt', 'MergeStmt'];
   return [...descendants(node)].some(each => kinds.some(kind => kind in each));
 }

@@ -11,6 +11,7 @@ export type PlanBatch = {
   statement: string;
   /** In front of `"$user", public`. */
   search_path: readonly string[];
+  is_own_session?: boolean;
   /** Further settings of the transaction. */
   settings?: readonly string[];
   /** What is sent after the first gate, with the search path of planning. */
@@ -39,11 +40,12 @@ export async function planBehindGate<Row>(
   parser: SqlParser,
   batch: PlanBatch,
 ): Promise<Planned<Row>> {
-  const {statement, search_path, settings = [], pretend} = batch;
+  const {statement, search_path, is_own_session = false, settings = [], pretend} = batch;
   const schemas = [...search_path, 'public'];
   const statements = [statement, ...(pretend?.definitions ?? [])];
-  const gate = gateQuery(parser, {statements, search_path: schemas, purpose: 'plan'});
-  const asApplication = `SET LOCAL search_path = ${[...search_path.map(quoteIdentifier), '"$user"', 'public'].join(', ')}`;
+  const gate = gateQuery(parser, {statements, search_path: schemas, purpose: 'plan', is_own_session});
+  const path = [...search_path.map(quoteIdentifier), '"$user"', 'public'].join(', ');
+  const asApplication = `SET LOCAL search_path = ${path}; SET LOCAL work_mem TO DEFAULT`;
   const explaining = batch.explain(executionOf(statement));
   const planning: PgQuery[] = [
     ['BEGIN READ ONLY', asPoolctl, ...always, ...settings].join('; '),
@@ -78,8 +80,11 @@ export async function planBehindGate<Row>(
 
 const name = 'poolctl_plan';
 
-/** The gate's own names are not looked up where others may create. */
-const asPoolctl = 'SET LOCAL search_path = pg_catalog';
+/**
+ * The gate's own names are not looked up where others may create; and the planner takes its recursion for so many rows
+ * that clearing the hash tables it would make for them takes longer than the gate.
+ */
+const asPoolctl = "SET LOCAL search_path = pg_catalog; SET LOCAL work_mem = '64kB'";
 
 const always = [
   // Of a text that the server reads otherwise than the parser, the gate has seen the wrong names.
