@@ -1,6 +1,7 @@
 import {mkdtempSync, rmSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
+import {setTimeout as sleep} from 'node:timers/promises';
 import type pg from 'pg';
 import {afterAll, afterEach, beforeAll, beforeEach, expect, it} from 'vitest';
 import {openJournal} from '../../source/journal/journal-file.ts';
@@ -63,7 +64,7 @@ async function untilBuilding(): Promise<void> {
 }
 
 function open(args: string[], rows = 40): Terminal {
-  const terminal = openProgram(args, {columns: 140, rows, env: {POOLCTL_JOURNAL: journal}});
+  const terminal = openProgram(args, {columns: 140, rows, env: {POOLCTL_JOURNAL: journal, ESCDELAY: '1000'}});
   terminals.push(terminal);
   return terminal;
 }
@@ -143,6 +144,23 @@ it.each([
   const terminal = await begin();
   terminal.hangUp();
   expect(await terminal.onExit).toEqual({exitCode: 129, signal: null});
+  await expectEndedInOrder();
+});
+
+it('an arrow key that comes byte by byte cancels no build, nor does one Esc', async () => {
+  await leaveInvalidIndex();
+  await holdSnapshot();
+  const terminal = await openConsole();
+  for (const byte of '\u001b[B') {
+    terminal.write(byte);
+    await sleep(5);
+  }
+  terminal.press('escape');
+  // The Esc that asks came after the arrow: whatever that was taken for has happened by now.
+  await terminal.waitFor('Press Esc again to cancel this step');
+  expect(await activeBuilds()).toHaveLength(1);
+  terminal.press('ctrl-c');
+  expect((await terminal.onExit).exitCode).toBe(130);
   await expectEndedInOrder();
 });
 
