@@ -66,10 +66,10 @@ it('walks the guide by keys: findings, parameters, preview, typed word, verified
   await terminal.waitFor('3 sessions to end');
   expect(shown(terminal)).toContain('This cannot be undone');
   terminal.write('\u001b[6~');
-  await terminal.waitFor(/pg_terminate_backend\(pid/);
+  await terminal.waitFor(/pg_terminate_backend\(a\.pid/);
   terminal.write('\r');
   await terminal.waitFor('type yes to carry it out');
-  expect(shown(terminal)).toMatch(/3 sessions to end\n {2}on 127\.0\.0\.1:\d+\/postgres\n/);
+  expect(shown(terminal)).toMatch(/3 sessions to end\n {2}on 127\.0\.0\.1:\d+\/postgres, server …\d{6}\n/);
   terminal.write('no\r');
   await terminal.waitFor('type yes to go on');
   expect(await leakedSessions()).toBe(3);
@@ -92,7 +92,7 @@ it('walks the guide by keys: findings, parameters, preview, typed word, verified
   await terminal.waitFor(/3 steps, kill-idle/);
   terminal.write('j\r');
   await terminal.waitFor(/ run \w+\n[\s\S]*3 of 3 begun/);
-  await terminal.waitFor(/1 {2}end session \d+ .*\n +✔ verified, .*backend:\d+\n +SELECT pid,/);
+  await terminal.waitFor(/1 {2}end session \d+ .*\n +✔ verified, .*backend:\d+\n +SELECT a\.pid,/);
   await terminal.waitFor(/\d+ more lines below: PgDn/);
   terminal.write('G');
   await terminal.waitFor(/3 {2}end session/);
