@@ -243,6 +243,31 @@ describeEachMajor('what planning may reach', major => {
     expect(await acted()).toBe(0);
   });
 
+  it('is compiled code of extensions', async () => {
+    const own = await startTestServer({major});
+    onTestFinished(() => own.stop());
+    await own.query('CREATE EXTENSION citext; CREATE EXTENSION pg_trgm; CREATE EXTENSION hstore');
+    await own.query('CREATE TABLE people (email citext, name text, facts hstore)');
+    await own.query('CREATE INDEX ON people USING gin (name gin_trgm_ops)');
+    await own.query('CREATE INDEX ON people (lower(email))');
+    const session = await watch(own.url());
+    onTestFinished(() => session.close());
+    for (const query of [
+      'SELECT * FROM people WHERE email = $1 AND email LIKE $2',
+      'SELECT similarity(name, $1) FROM people WHERE name % $2 ORDER BY name <-> $3',
+      `SELECT facts -> 'a' FROM people WHERE facts @> hstore($1, $2)`,
+      'INSERT INTO people VALUES ($1, $2, $3)',
+    ]) {
+      const {lines} = await explainStatement(session.bare, {
+        query,
+        database: 'postgres',
+        connected_database: 'postgres',
+        server_version_num: own.version,
+      });
+      expect(lines.length).toBeGreaterThan(0);
+    }
+  });
+
   it.each([
     ['SELECT * FROM plain WHERE id = $1 AND name LIKE $2 ORDER BY at DESC LIMIT $3'],
     [
