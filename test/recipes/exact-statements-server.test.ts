@@ -77,6 +77,32 @@ describeEachMajor('statements that look like secrets', major => {
     expect(await indexNamed(server, 'key_name')).toEqual(before);
     expect(await indexNamed(server, 'escape')).toBeUndefined();
   });
+
+  it('build and drop an index on a table whose name holds control characters, shown disarmed', async () => {
+    const name = 'or\u001b[31mders\u202e "x"';
+    const table = `"${name.replaceAll('"', '""')}"`;
+    await server.query('DROP SCHEMA IF EXISTS odd CASCADE');
+    await server.query('CREATE SCHEMA odd');
+    await server.query('CREATE TABLE odd.users (id int PRIMARY KEY)');
+    await server.query('INSERT INTO odd.users SELECT generate_series(1, 1000)');
+    await server.query(`CREATE TABLE odd.${table} (id int PRIMARY KEY, user_id int REFERENCES odd.users)`);
+    await server.query(`INSERT INTO odd.${table} SELECT i, 1 + i % 1000 FROM generate_series(1, 5000) i`);
+    await server.query(`ANALYZE odd.users, odd.${table}`);
+    const acting = await createActing(server);
+    expect(await acting.run('apply-indexes', {json: false, dryRun: true})).toBe(0);
+    expect(acting.data.at(-1)).toContain('or␛[31mders<U+202E> ""x""');
+    expect(acting.data.join()).not.toMatch(/[\u001b\u202e]/);
+    expect(await acting.run('apply-indexes', {yes: true})).toBe(0);
+    const indexes = () =>
+      server.query<{name: string}>(
+        `SELECT indexrelid::regclass::text AS name FROM pg_index WHERE indrelid = $1::regclass AND NOT indisprimary`,
+        [`odd.${table}`],
+      );
+    expect(await indexes()).toHaveLength(1);
+    expect(acting.data.join()).not.toMatch(/[\u001b\u202e]/);
+    expect(await acting.undo('r2', {yes: true})).toBe(0);
+    expect(await indexes()).toEqual([]);
+  });
 });
 
 /** The journal as an older poolctl would have written it: its chain is whole. */
