@@ -38,8 +38,8 @@ export function redactBesideSql(text: Showable): string {
 const mayHoldOne =
   /passw|passphrase|passfile|secret|token|key|:\/\/|bearer|basic|curl|wget|AKIA|ASIA|PRIVATE/i;
 
-// Up to the last @: a password written without percent-encoding may hold one, or a slash.
-const urlCredentials = /(\b[a-z][a-z0-9+.-]*:\/\/[^\s/:@]*:)\S*@/gi;
+// All within bounds: a text of a megabyte must not cost more than its length. Up to the last @: a password written without percent-encoding may hold one, or a slash.
+const urlCredentials = /(\b[a-z][a-z0-9+.-]{0,30}:\/\/[^\s/:@]{0,200}:)\S{0,1000}@/gi;
 const urlParameter =
   /([?&](?:password|sslpassword|passfile|(?:api|access|secret|auth)[_-]?key|(?:access_|auth_|refresh_)?token|client_secret|secret|signature|sig)=)[^&\s"']+/gi;
 /**
@@ -47,17 +47,17 @@ const urlParameter =
  * a quote it is a key: `payload->>'password'`.
  */
 const passwordClause =
-  /((?<!['])\bpassword\b"?(?:\s|--[^\n]*\n|\/\*[\s\S]*?\*\/|\bto\b)*)(?:(?:[eE]|[uU]&)?'(?:[^'\\]|\\[\s\S]|'')*(?:'|$)(?:\s*\n\s*'(?:[^']|'')*(?:'|$))*|\$(\w*)\$[\s\S]*?(?:\$\2\$|$))/gi;
+  /((?<!['])\bpassword\b"?(?:\s|--[^\n]{0,1000}\n|\/\*[\s\S]{0,1000}?\*\/|\bto\b)*)(?:(?:[eE]|[uU]&)?'(?:[^'\\]|\\[\s\S]|'')*(?:'|$)(?:\s*\n\s*'(?:[^']|'')*(?:'|$))*|\$(\w*)\$[\s\S]*?(?:\$\2\$|$))/gi;
 const passwordSetting =
   /(\b(?:pg)?(?:ssl)?password\s*=\s*)(?:''[^']*(?:''|$)|'(?:[^'\\]|\\.)*'|"[^"]*"|[^\s&"',;]+)/gi;
 /** `"token": "..."`, with the quotes of JSON in a string escaped or not. */
 const jsonMember =
-  /(\\?"[\w.-]*(?:passw(?:or)?d|passphrase|secret|token|(?:api|access|secret|private|auth)[_-]?key|credentials?|authorization)s?\\?"\s*:\s*)(?:\\?"(?:[^"\\]|\\(?!")[\s\S]|\\"(?![,}\s\]]))*(?:\\?"|$)|-?\d+)/gi;
+  /(\\?"[\w.-]{0,64}(?:passw(?:or)?d|passphrase|secret|token|(?:api|access|secret|private|auth)[_-]?key|credentials?|authorization)s?\\?"\s*:\s*)(?:\\?"(?:[^"\\]|\\(?!")[\s\S]|\\"(?![,}\s\]]))*(?:\\?"|$)|-?\d+)/gi;
 const header = /(\b(?:bearer|basic)\s+)[A-Za-z0-9+/._~=-]{6,}/gi;
 const authorization = /(\b(?:authorization|x-api-key)\s*[:=]\s*)(?!(?:bearer|basic)\b)[^\s'",;]+/gi;
 /** `DEPLOY_TOKEN=...` before a command, `--api-key=...` of one. */
 const assignment =
-  /((?:\b|_|--)(?:[A-Za-z][\w-]*[_-])?(?:passw(?:or)?d|passphrase|pwd|secret|token|(?:api|access|secret|private)[_-]?key)=)(?!\*\*\*)(?:'[^']*'|"[^"]*"|[^\s&"',;)]+)/gi;
+  /((?:\b|_|--)(?:[A-Za-z][\w-]{0,64}[_-])?(?:passw(?:or)?d|passphrase|pwd|secret|token|(?:api|access|secret|private)[_-]?key)=)(?!\*\*\*)(?:'[^']*'|"[^"]*"|[^\s&"',;)]+)/gi;
 /** `curl -u user:password` */
 const commandLine =
   /(\s(?:-u|--user|--password|--token)[= ]\s*)(?:[^\s'"]+:[^\s'"]+|(?<=(?:--password|--token)[= ])[^\s'"]+)/gi;

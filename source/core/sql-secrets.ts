@@ -91,6 +91,11 @@ function isName(word: SqlToken, before: SqlToken | undefined): boolean {
   return word.kind === 'string' && secretName.test(literalContent(word.text));
 }
 
+/** `app.password`, `user_token`. */
+export function isSecretName(name: string): boolean {
+  return secretName.test(name);
+}
+
 /** A name alone, `app.password` too; a sentence in which the word stands is none. */
 const secretName =
   /^[\w.-]*(?:pass(?:w(?:or)?d|wd|phrase|code)|pwd|secret|token|(?:api|access|secret|private|signing|encryption|auth)[_-]?key|credential|authorization|(?:^|[_.-])(?:pin|otp|cvv|cvc))s?(?:_?(?:hash|digest|base64|hex|value|text|enc|encrypted|plain))?$/i;

@@ -1,7 +1,8 @@
 import {parseTags} from '../core/reading/tags.ts';
-import {redactDeep} from '../core/redact.ts';
+import {redactSecrets} from '../core/redact.ts';
 import {shownStatement} from '../core/shown-sql.ts';
 import {type Backend, type BackendState, type BackgroundWorker, backendStates} from '../core/snapshot.ts';
+import {isSecretName} from '../core/sql-secrets.ts';
 import type {Names} from './names.ts';
 import type {ActivityRow} from './queries/activity.ts';
 
@@ -131,8 +132,16 @@ function remember(row: ActivityRow, before: Remembered | undefined, isRepeated: 
     query_start: isoOrNull(query_us),
     raw: query,
     query: query === null ? null : shownStatement(query),
-    tags: query?.includes('/*') ? redactDeep(parseTags(query)) : noTags,
+    tags: query?.includes('/*') ? shownTags(query) : noTags,
   };
+}
+
+/** A comment may name a secret as any text may. */
+function shownTags(query: string): Record<string, string> {
+  const tags = Object.entries(parseTags(query));
+  return Object.fromEntries(
+    tags.map(([name, value]) => [name, isSecretName(name) ? '***' : redactSecrets(value)]),
+  );
 }
 
 function isoOrNull(us: number | null): string | null {

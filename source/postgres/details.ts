@@ -47,10 +47,13 @@ export async function readSessionDetail(
     return {is_gone: true, query: null, locks: []};
   return {
     is_gone: false,
-    query: row[1] === null ? null : shownStatement(row[1]),
+    query: row[1] === null ? null : shownStatement(row[1].slice(0, mostShown)),
     locks: locks.rows.map(toLock),
   };
 }
+
+/** More than a screen ever shows: telling literals apart takes a second for a megabyte. */
+const mostShown = 100_000;
 
 /** A hidden backend_start cannot be compared; milliseconds tell one session of a pid from the next. */
 function isSame(start_us: number | null, backend_start: string | null): boolean {
