@@ -22,7 +22,8 @@ describeEachMajor('session detail', major => {
     const holder = await server.connect();
     await holder.query('BEGIN; LOCK TABLE t IN ACCESS EXCLUSIVE MODE');
     const waiter = await server.connect({application_name: 'waiter'});
-    const text = `SELECT id, '${'x'.repeat(3000)}' FROM t`;
+    // As long as a snapshot never has it; a literal in it is not shown.
+    const text = `SELECT id AS "${'x'.repeat(3000)}", 'hush' FROM t`;
     const waiting = waiter.query(text);
     const [session] = await until(async () => {
       const rows = await server.query<{pid: number}>(
@@ -33,7 +34,7 @@ describeEachMajor('session detail', major => {
     const {server_version_num} = connection;
     const pid = session?.pid ?? 0;
     const detail = await readSessionDetail(connection.client, {pid, backend_start: null, server_version_num});
-    expect(detail.query).toBe(text);
+    expect(detail.query).toBe(text.replace("'hush'", '?'));
     expect(detail.locks[0]).toMatchObject({granted: false, relation: 'public.t', mode: 'AccessShareLock'});
     expect(lockLines(detail)[0]).toMatch(/^waits( \d+s)? AccessShareLock on public\.t$/);
     await holder.query('ROLLBACK');
