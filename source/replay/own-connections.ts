@@ -127,7 +127,8 @@ function install(): void {
 }
 
 function refuseProcess(file: unknown): void {
-  if (isEndpointCode()) throw refusalOf(`started a process (${String(file ?? '').split(/\s/)[0]})`);
+  if (isEndpointCode() && ourEngine.getStore() !== true)
+    throw refusalOf(`started a process (${String(file ?? '').split(/\s/)[0]})`);
 }
 
 function refuseSocket(socket: net.Socket, address: string): net.Socket {

@@ -19,7 +19,11 @@ export async function loadEndpointFile(
   {hasClient = false}: {hasClient?: boolean} = {},
 ): Promise<Endpoint> {
   interceptPg(path);
-  if (hasClient) Object.assign(globalThis, {prisma: requestClient()});
+  if (hasClient) {
+    const prisma = requestClient();
+    // As Prisma's documentation for Next.js names it, and as it is mostly named.
+    Object.assign(globalThis, {prisma, prismaGlobal: prisma});
+  }
   // 'poolctl' is this very program, whether or not it is installed beside the file.
   const jiti = createJiti(path, {
     fsCache: false,

@@ -232,6 +232,12 @@ export const extended = prisma.$extends({model: {user: {async seenToo() {
       /started a thread: refused/,
     ],
     [
+      'a driver in native code',
+      '',
+      "try { process.dlopen({exports: {}} as never, '/nowhere/libquery_engine-debian.so.node'); } catch {}",
+      /loaded a database driver that opens connections in native code: refused/,
+    ],
+    [
       'a query while it loads',
       "import {pool} from './lib/pool';\nawait pool.query('INSERT INTO t VALUES (1)').catch(() => {});",
       '',
