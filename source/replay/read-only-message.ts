@@ -1,5 +1,25 @@
 /** Messages of PostgreSQL's protocol 3, whole: type, length, body (protocol-message-formats). */
 
+export const headerBytes = 5;
+/** First bytes of the server's messages. */
+export const types = {
+  parseComplete: 0x31,
+  bindComplete: 0x32,
+  notification: 0x41,
+  commandComplete: 0x43,
+  error: 0x45,
+  notice: 0x4e,
+  parameterStatus: 0x53,
+  readyForQuery: 0x5a,
+  noData: 0x6e,
+};
+/** The tag ROLLBACK, whose first four letters no other one has. */
+export const rollbackBytes = headerBytes + 'ROLLBACK\0'.length;
+export const rollbackTag = Buffer.from('ROLL').readUInt32BE();
+
+/** Texts of Query messages of poolctl's own, which nobody changes any more. */
+export const knownTexts = new WeakMap<Buffer, string>();
+
 export function queryMessage(text: string): Buffer {
   return message('Q', cString(text));
 }

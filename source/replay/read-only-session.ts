@@ -2,10 +2,15 @@ import {
   committed,
   describedMessages,
   executeMessages,
+  headerBytes,
+  knownTexts,
   parseMessage,
   queryMessage,
   readStrings,
+  rollbackBytes,
+  rollbackTag,
   syncMessage,
+  types,
   withPosition,
 } from './read-only-message.ts';
 import {type ReadOnlyStatement, readOnlyStatement} from './read-only-statement.ts';
@@ -13,8 +18,8 @@ import {type ReadOnlyStatement, readOnlyStatement} from './read-only-statement.t
 export type ReadOnlySession = {
   /** What a message of the client's becomes, or several of one write. */
   take(frames: readonly Buffer[]): Buffer;
-  /** What a message of the server's becomes for the client: itself, another one, or null. */
-  answer(message: Buffer): Buffer | null;
+  /** Whether a message of the server's is the client's, or the one that is in its place. `size` is with its head. */
+  answer(chunk: Buffer, at: number, size: number): boolean | Buffer;
   /** Whether rows that come now answer a statement of ours. */
   isOurs(): boolean;
 };
@@ -122,7 +127,7 @@ export function createReadOnlySession({write, refuse}: ReadOnlyOptions): ReadOnl
   };
 
   const takeQuery = (frame: Buffer): Buffer[] => {
-    const text = frame.toString('utf8', 5, frame.length - 1);
+    const text = knownTexts.get(frame) ?? frame.toString('utf8', headerBytes, frame.length - 1);
     const statement = read(text);
     if (statement.kind === 'refused') return fail('PREPARE TRANSACTION');
     const own = emptyGroup();
@@ -227,33 +232,38 @@ export function createReadOnlySession({write, refuse}: ReadOnlyOptions): ReadOnl
     return true;
   };
 
-  /** What is made of a whole message: it, another one for it, or null. */
-  const answer = (message: Buffer): Buffer | null => {
-    const type = String.fromCharCode(message[0] ?? 0);
-    if (type === 'Z') return isReady(String.fromCharCode(message[5] ?? 0)) ? message : null;
-    if ('ENSA'.includes(type)) {
-      if (type !== 'E' || isEnding || group === null || group.prefix === 0) return message;
-      return withPosition(message, group.prefix);
+  const answer = (chunk: Buffer, at: number, size: number): boolean | Buffer => {
+    switch (chunk[at]) {
+      case types.readyForQuery:
+        return isReady(String.fromCharCode(chunk[at + headerBytes] ?? 0));
+      case types.notice:
+      case types.parameterStatus:
+      case types.notification:
+        return true;
+      case types.error:
+        return isEnding || group === null || group.prefix === 0
+          ? true
+          : withPosition(chunk.subarray(at, at + size), group.prefix);
     }
-    if (isEnding) return null;
-    if (group === null) return message;
+    if (isEnding) return false;
+    if (group === null) return true;
     if (group.ours > 0) {
-      if (type === 'C') group.ours--;
-      return null;
+      if (chunk[at] === types.commandComplete) group.ours--;
+      return false;
     }
-    switch (type) {
-      case '1':
-        return group.parses-- > 0 ? message : null;
-      case '2':
-        return group.binds-- > 0 ? message : null;
-      case 'n':
-        return group.isDescribedByUs ? null : message;
-      case 'C':
-        if (message.toString('latin1', 5, message.length - 1) !== 'ROLLBACK') return message;
+    switch (chunk[at]) {
+      case types.parseComplete:
+        return group.parses-- > 0;
+      case types.bindComplete:
+        return group.binds-- > 0;
+      case types.noData:
+        return !group.isDescribedByUs;
+      case types.commandComplete:
+        if (size !== rollbackBytes || chunk.readUInt32BE(at + headerBytes) !== rollbackTag) return true;
         if (group.isCommit) return committed;
-        return group.endsIdle && group.first === 'plain' ? null : message;
+        return !(group.endsIdle && group.first === 'plain');
       default:
-        return message;
+        return true;
     }
   };
 

@@ -1,3 +1,4 @@
+import {headerBytes} from './read-only-message.ts';
 import {createReadOnlySession, type ReadOnlyOptions} from './read-only-session.ts';
 
 export type ReadOnlyWire = {
@@ -9,7 +10,6 @@ export type ReadOnlyWire = {
   withheld_bytes: number;
 };
 
-const headerBytes = 5;
 const dataRow = 0x44;
 const copyData = 0x64;
 const none: Buffer = Buffer.alloc(0);
@@ -60,11 +60,13 @@ export function createReadOnlyWire(options: ReadOnlyOptions): ReadOnlyWire {
             break;
           }
           if (!isRow) {
-            const message = chunk.subarray(at, at + size);
-            const answer = session.answer(message);
-            if (answer === message) keep(at, at + size);
-            else if (answer !== null) kept += answer.copy(chunk, kept);
-            wire.withheld_bytes += answer === null ? size : size - answer.length;
+            const answer = session.answer(chunk, at, size);
+            if (answer === true) keep(at, at + size);
+            else if (answer === false) wire.withheld_bytes += size;
+            else {
+              kept += answer.copy(chunk, kept);
+              wire.withheld_bytes += size - answer.length;
+            }
             at += size;
             continue;
           }

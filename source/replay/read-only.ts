@@ -1,6 +1,7 @@
 import type net from 'node:net';
 import type pg from 'pg';
 import {type AbortError, usageError} from '../core/errors.ts';
+import {headerBytes, knownTexts} from './read-only-message.ts';
 import {readOnlyStatement} from './read-only-statement.ts';
 import {createReadOnlyWire, type ReadOnlyWire} from './read-only-wire.ts';
 import {scanStatement} from './sql-endpoint-scan.ts';
@@ -45,9 +46,7 @@ export function keepReadOnly(client: pg.PoolClient): ReadOnlyWire {
     write(chunk: string | Buffer, ...rest: unknown[]) {
       const [encoding] = rest;
       const done = rest.find(each => typeof each === 'function') as Done | undefined;
-      const bytes = wire.send(
-        typeof chunk === 'string' ? Buffer.from(chunk, encoding as BufferEncoding) : chunk,
-      );
+      const bytes = wire.send(typeof chunk === 'string' ? bytesOf(chunk, encoding) : chunk);
       if (bytes.length > 0) return write(bytes, done);
       if (done !== undefined) process.nextTick(done);
       return true;
@@ -55,6 +54,21 @@ export function keepReadOnly(client: pg.PoolClient): ReadOnlyWire {
   });
   wires.set(client, wire);
   return wire;
+}
+
+/** Of counted queries, whose message is the same string each time. */
+const messages = new Map<string, Buffer>();
+
+function bytesOf(text: string, encoding: unknown): Buffer {
+  const known = encoding === 'latin1' ? messages.get(text) : undefined;
+  if (known !== undefined) return known;
+  const bytes = Buffer.from(text, encoding as BufferEncoding);
+  if (messages.size > 5000) messages.clear();
+  if (encoding === 'latin1' && text.startsWith('Q')) {
+    messages.set(text, bytes);
+    knownTexts.set(bytes, bytes.toString('utf8', headerBytes, bytes.length - 1));
+  }
+  return bytes;
 }
 
 type Done = (error?: Error | null) => void;
