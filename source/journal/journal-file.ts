@@ -52,6 +52,7 @@ export function openJournal(file: string, options: JournalOptions = {}): Journal
   const context: Context = {
     file,
     verified: null,
+    isSwept: false,
     outcomes: createOutcomeTracker(),
     onNotice: options.onNotice ?? (() => {}),
     now: options.now ?? (() => new Date()),
@@ -90,6 +91,8 @@ type Context = {
   file: string;
   /** How far this process has verified the file; null before it first read it. */
   verified: Verified | null;
+  /** Whether what crashed processes left of long written entries is removed. */
+  isSwept: boolean;
   outcomes: ReturnType<typeof createOutcomeTracker>;
   onNotice: (text: string) => void;
   now: () => Date;
@@ -98,12 +101,12 @@ type Context = {
 
 /** null: an outcome of a step that has one already. */
 async function append(context: Context, draft: JournalDraft): Promise<JournalEntry | null> {
-  const isFirst = context.verified === null;
   const file = await openToAppend(context);
   try {
     for (;;) {
       const {verified} = await catchUp(context, file.handle);
-      if (isFirst) await removeOldClaims(file.path, verified.seq);
+      if (!context.isSwept) await removeOldClaims(file.path, verified.seq);
+      context.isSwept = true;
       const claim = await claimEntry(file.path, verified.seq + 1, {
         timeout_ms: context.lock_timeout_ms,
         isWritten: () => hasMoved(file.handle, verified.end),

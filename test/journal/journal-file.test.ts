@@ -234,6 +234,12 @@ describe('between processes', () => {
     await symlink(ownerText({pid: process.pid}), `${file}.lock.3.0`);
     await fill(file, 1, 'next');
     expect(await readdir(join(file, '..'))).toEqual(['journal.jsonl']);
+    // As a run does, which looks for unfinished acts first.
+    await symlink(ownerText({pid: process.pid}), `${file}.lock.4.0`);
+    const journal = openJournal(file);
+    await journal.read();
+    await journal.append(draftOf('last', 0));
+    expect(await readdir(join(file, '..'))).toEqual(['journal.jsonl']);
   });
 });
 

@@ -224,10 +224,10 @@ function runOnce(
   });
 }
 
-/** 0: done or nothing to do, 6: all had changed, 7: in part; 8 where the file could not grow. */
+/** 0: done or nothing to do, 5: a session that only begins, 6: all had changed, 7: in part; 8: the file could not grow. */
 function problemOf({code, signal, said}: Ended, {isFull}: {isFull: boolean}): string | null {
   if (signal === 'SIGKILL') return null;
-  const expected = isFull ? [0, 6, 7, 8] : [0, 6, 7];
+  const expected = isFull ? [0, 5, 6, 7, 8] : [0, 5, 6, 7];
   const isOdd = !expected.includes(code ?? -1) || /defect|^\s+at .+:\d+/m.test(said);
   return isOdd ? `ended with ${signal ?? code}: ${said.slice(-600)}` : null;
 }
