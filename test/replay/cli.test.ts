@@ -87,7 +87,7 @@ SELECT * FROM t;
 
   it('prints a comparison as Markdown', async () => {
     const {stdout} = await replay(nPlusOne, ['--requests', '5', '--markdown']);
-    expect(stdout).toContain('| Metric | before | after | Change |');
+    expect(stdout).toContain('| Metric | `before` | `after` | Change |');
     expect(stdout).toContain('| Queries per request | 21 | 1 | -95% |');
   });
 
