@@ -18,13 +18,6 @@ export function shownLines(text: ExecutableText): Showable[] {
   return revealLines(maskSecrets(text));
 }
 
-/** On one line, with a sign where a line ends. */
-export function shownOnOneLine(text: ExecutableText): Showable {
-  return shownLines(text)
-    .map((line, at) => (at === 0 ? line : line.trimStart()))
-    .join(' ⏎ ');
-}
-
 const hidden = /(?! )[\p{Zs}\p{Zl}\p{Zp}]|[\p{Cc}\p{Cf}\p{Cs}\p{Default_Ignorable_Code_Point}]/gu;
 
 function reveal(found: string): string {
