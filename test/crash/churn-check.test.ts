@@ -103,9 +103,14 @@ describe('the check of what the server saw', () => {
 
   it('takes the statement that an active session was read with for no change', () => {
     const active = applyOf('pg_terminate_backend', {state: 'active'});
-    const log = [line(502, 'statement: SELECT 1'), actLine(600, active), ended(601)];
+    const log = [
+      line(500, 'duration: 0.1 ms'),
+      line(502, 'statement: SELECT 1'),
+      actLine(600, active),
+      ended(601),
+    ];
     expect(checkChurn(log, [intent(590, active)], [session])).toMatchObject({moved: 0, violations: []});
-    const later = log.toSpliced(1, 0, line(550, 'statement: SELECT 2'));
+    const later = log.toSpliced(2, 0, line(550, 'duration: 48 ms'));
     expect(checkChurn(later, [intent(590, active)], [session]).violations).toHaveLength(1);
   });
 

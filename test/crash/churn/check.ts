@@ -41,7 +41,9 @@ export function checkChurn(
   const acts = log.flatMap(line => actOf(line) ?? []);
   const known = new Map(sessions.map(session => [session.application_name, session]));
   const statements = groupBy(
-    log.filter(({message, state_code}) => state_code === null && /^(statement|execute)/.test(message)),
+    log.filter(
+      ({message, state_code}) => state_code === null && /^(statement|execute|duration)/.test(message),
+    ),
     ({session_id, application_name}) => `${session_id} ${application_name}`,
   );
   const actsByPid = groupBy(acts, ({pid}) => String(pid));
@@ -109,14 +111,15 @@ function endOf({state_code, message}: LogLine): Kind | null {
   return state_code === '57014' && message.endsWith('due to user request') ? 'cancel' : null;
 }
 
-/** The statements that a session has begun since it was as the act's guard has it; [] for an act without one. */
+/**
+ * What a session has done since it was as the act's guard has it: ended the statement it was at, or begun one; [] for an
+ * act without one. A session logs the end of a statement before it begins the next.
+ */
 function begunSince({state, changed}: Act, own: readonly LogLine[]): readonly LogLine[] {
   if (changed === null) return [];
   const changed_ms = Math.floor(changed / 1000);
-  if (state !== 'active') return own.filter(({at_ms}) => at_ms > changed_ms);
-  // The statement that the guard means is logged as soon as it has begun.
-  const since = own.filter(({at_ms}) => at_ms >= changed_ms);
-  return since.slice(Math.max(1, since.filter(({at_ms}) => at_ms === changed_ms).length));
+  const isEnd = ({message}: LogLine) => message.startsWith('duration');
+  return own.filter(line => line.at_ms > changed_ms && isEnd(line) === (state === 'active'));
 }
 
 function intentTimes(entries: readonly JournalEntry[]): Map<string, number[]> {

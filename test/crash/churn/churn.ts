@@ -152,6 +152,7 @@ async function prepare(url: string): Promise<void> {
   await client.query(`CREATE ROLE app LOGIN PASSWORD '${password}'`);
   await client.query(`CREATE ROLE oncall LOGIN PASSWORD '${password}' IN ROLE pg_monitor, pg_signal_backend`);
   for (const role of ['app', 'oncall']) await client.query(`ALTER ROLE ${role} SET log_statement = 'all'`);
+  await client.query('ALTER ROLE app SET log_duration = on');
   await client.query('CREATE TABLE churned AS SELECT id, 0 AS n FROM generate_series(1, 4) id');
   await client.query('GRANT SELECT, UPDATE ON churned TO app');
   await client.end();
