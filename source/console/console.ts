@@ -56,7 +56,7 @@ export type ConsolePorts = {
 };
 
 /** How the program is ended from outside, and how the console tells that it should. */
-export type Interrupts = {
+type Interrupts = {
   signal: AbortSignal;
   /** SIGINT: Ctrl-C as a key, with a run under way. SIGHUP: the terminal was lost. */
   interrupt(cause: 'SIGINT' | 'SIGHUP'): void;

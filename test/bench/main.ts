@@ -8,18 +8,19 @@ import {measureRecovery} from './figures/recovery.ts';
 import {measureSteady, steadyWindow_ms} from './figures/steady.ts';
 import {measureViewSwitch} from './figures/view-switch.ts';
 import {type Condition, createResults} from './measurement.ts';
-import {programs} from './programs.ts';
+import {programs as knownPrograms, poolctlBefore} from './programs.ts';
 import {type Facts, toMarkdown} from './report.ts';
 import {closeAllPrograms, columns, rows} from './running-program.ts';
 import {roundTrip_ms, type Stage, sessions, setStage} from './stage.ts';
 
 const timeLimit_ms = 20 * 60_000;
 
-const usage = `npm run bench -- [--quick] [--only FIGURE,...] [--programs NAME,...] [--json]
+const usage = `npm run bench -- [--quick] [--only FIGURE,...] [--programs NAME,...] [--before DIR] [--json]
 
 Measures poolctl (run \`npm run build\` first) and its peers through a real terminal against a server of its own
 with ${sessions} sessions. Some 9 minutes with both peers, --quick 4; ended by force after ${timeLimit_ms / 60_000}.
-FIGURE: first_frame, view_switch, steady, frozen, recovery. NAME: ${programs.map(({name}) => name).join(', ')}.
+FIGURE: first_frame, view_switch, steady, frozen, recovery. NAME: ${knownPrograms.map(({name}) => name).join(', ')}.
+--before DIR: also measures the build of another checkout of poolctl, beside this one, as "before".
 The report goes to stdout, progress to stderr.`;
 
 /** In this order: each leaves the stage as the next needs it, recovery without its load. */
@@ -37,10 +38,12 @@ const {values: flags} = parseArgs({
     json: {type: 'boolean', default: false},
     only: {type: 'string'},
     programs: {type: 'string'},
+    before: {type: 'string'},
     help: {type: 'boolean', default: false},
   },
 });
 
+const programs = flags.before === undefined ? knownPrograms : [...knownPrograms, poolctlBefore(flags.before)];
 let stopStage = async () => {};
 let isLeaving = false;
 if (flags.help) process.stdout.write(`${usage}\n`);
@@ -48,10 +51,8 @@ else await main();
 
 async function main(): Promise<void> {
   const chosen = choose(flags.only, Object.keys(figures));
-  const wanted = choose(
-    flags.programs,
-    programs.map(({name}) => name),
-  );
+  const names = programs.map(({name}) => name);
+  const wanted = choose(flags.programs, names);
   const timer = setTimeout(() => leave('the time limit is over', 1), timeLimit_ms);
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.on(signal, () => leave(`ended by ${signal}`, 130));

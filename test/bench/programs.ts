@@ -1,5 +1,6 @@
 import {execFile} from 'node:child_process';
 import {existsSync} from 'node:fs';
+import {resolve} from 'node:path';
 import process from 'node:process';
 import {fileURLToPath} from 'node:url';
 import {promisify} from 'node:util';
@@ -23,26 +24,33 @@ export type Program = {
 
 export type View = {name: string; key: string; isShown(screen: string[]): boolean};
 
-const builtProgram = fileURLToPath(new URL('../../dist/cli.js', import.meta.url));
+/** This build, and an earlier one that it may be compared with: `name` and role tell the two apart. */
+function poolctlBuild(name: string, role: string, cli: string): Program {
+  return {
+    name,
+    role,
+    version: async () => (existsSync(cli) ? await firstLine(process.execPath, [cli, '--version']) : null),
+    command: at => ({command: process.execPath, args: [cli, '--interval', '1s', urlOf(at)], env: {}}),
+    isComplete: screen =>
+      has(screen, /poolctl/) && has(screen, /\bslots\b/) && has(screen, new RegExp(applications)),
+    views: [
+      {name: 'Sessions', key: '2', isShown: screen => has(screen, /\bPID\b/)},
+      {name: 'Overview', key: '1', isShown: screen => has(screen, /\bslots\b/) && !has(screen, /\bPID\b/)},
+    ],
+    quit: '\x03',
+  };
+}
 
-const poolctl: Program = {
-  name: 'poolctl',
-  role: 'bench_poolctl',
-  version: async () =>
-    existsSync(builtProgram) ? await firstLine(process.execPath, [builtProgram, '--version']) : null,
-  command: at => ({
-    command: process.execPath,
-    args: [builtProgram, '--interval', '1s', urlOf(at)],
-    env: {},
-  }),
-  isComplete: screen =>
-    has(screen, /poolctl/) && has(screen, /\bslots\b/) && has(screen, new RegExp(applications)),
-  views: [
-    {name: 'Sessions', key: '2', isShown: screen => has(screen, /\bPID\b/)},
-    {name: 'Overview', key: '1', isShown: screen => has(screen, /\bslots\b/) && !has(screen, /\bPID\b/)},
-  ],
-  quit: '\x03',
-};
+const poolctl = poolctlBuild(
+  'poolctl',
+  'bench_poolctl',
+  fileURLToPath(new URL('../../dist/cli.js', import.meta.url)),
+);
+
+/** The build of another checkout, measured beside this one in the same run. */
+export function poolctlBefore(checkout: string): Program {
+  return poolctlBuild('before', 'bench_poolctl_before', resolve(checkout, 'dist/cli.js'));
+}
 
 const pgActivity: Program = {
   name: 'pg_activity',
