@@ -51,6 +51,10 @@ async function bundle(folder: string): Promise<string> {
     bundle: true,
     format: 'esm',
     platform: 'node',
+    // pg, which a helper brings along, requires what Node has built in.
+    banner: {
+      js: "import {createRequire} from 'node:module'; const require = createRequire(import.meta.url);",
+    },
     logLevel: 'error',
   });
   return outfile;
