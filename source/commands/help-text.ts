@@ -72,7 +72,9 @@ POOLCTL_RESCUE_URL is the way in when every slot is taken.
 
 Exit codes: 0 well, 1 findings, 2 usage, 3 no connection, 4 no slot,
 5 privilege, 6 drift, 7 an act failed, 8 the journal.
-Interrupted: 130 by INT (Ctrl-C), 143 by TERM, 129 by HUP or a lost terminal.`;
+Interrupted: 130 by INT (Ctrl-C), 143 by TERM, 129 by HUP or a lost terminal.
+Ctrl-C is the normal end, exit 0, of record, demo --serve, check --metrics and
+replay --capture.`;
 
 /** What else help says, by command. */
 const notes: Record<CommandName, readonly string[]> = {

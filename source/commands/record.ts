@@ -1,4 +1,3 @@
-import {type ExitCode, exitCodes} from '../core/errors.ts';
 import {diagnoseAll} from '../core/facts/diagnose.ts';
 import type {FactNeeds, Facts} from '../core/facts/facts.ts';
 import {createFactTeller} from '../core/facts/told-by-facts.ts';
@@ -31,7 +30,7 @@ const factsEveryMs = 60_000;
  * Writes down each reading until the signal aborts, and when the server could not be read. Throws AbortError (exit 7)
  * where a reading cannot be written.
  */
-export async function record(ports: RecordPorts, file: string, signal: AbortSignal): Promise<ExitCode> {
+export async function record(ports: RecordPorts, file: string, signal: AbortSignal): Promise<void> {
   const {sampler, recipes, recording, output} = ports;
   const tell = (text: string) => output.talk(sanitise(`poolctl: ${text}`));
   const told = createFactTeller(recipes);
@@ -61,7 +60,6 @@ export async function record(ports: RecordPorts, file: string, signal: AbortSign
   }
   const {readings, bytes} = recording.written();
   tell(`${counted(readings, 'reading')}, ${formatBytes(bytes)} written to ${file}`);
-  return exitCodes.ok;
 }
 
 /** Where the connection goes meanwhile, those of before hold until the next time; the reading is written down. */

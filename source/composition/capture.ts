@@ -14,12 +14,12 @@ import {endpointFileText, extentText, toEndpoint} from '../replay/capture/endpoi
 import {type CaptureProxy, startProxy} from '../replay/capture/proxy.ts';
 import {createRecording, type Recording} from '../replay/capture/recording.ts';
 import {observeSession} from '../replay/capture/session.ts';
-import {takeInterrupts, untilInterrupted} from './interrupt.ts';
+import {exitCodeOfNormalEnd, takeInterrupts, untilInterrupted} from './interrupt.ts';
 import type {Shell} from './shell.ts';
 
 /**
  * `poolctl replay --capture <route> [url]`: a way to the server that writes down what goes by, as a SQL endpoint
- * file, until a signal ends it, which is how it ends well.
+ * file, until Ctrl-C, its normal end, or another signal.
  */
 export async function runCapture(
   shell: Shell,
@@ -64,7 +64,7 @@ export async function runCapture(
       await reserved.close();
     }
     tell(`written to ${file}; 'poolctl replay ${path.relative(shell.cwd, file)}' replays it`);
-    return exitCodes.ok;
+    return exitCodeOfNormalEnd();
   } finally {
     release();
   }

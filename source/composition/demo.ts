@@ -1,10 +1,10 @@
 import type {Flags} from '../commands/parse-call.ts';
-import {type ExitCode, exitCodes, usageError} from '../core/errors.ts';
+import {type ExitCode, usageError} from '../core/errors.ts';
 import {jsonText} from '../core/json-text.ts';
 import {type Demo, startDemo} from '../demo/demo.ts';
 import type {ConnectionRequest} from '../postgres/connection-request.ts';
 import {intervalOf} from './flag-values.ts';
-import {type Interrupt, takeInterrupts, untilInterrupted} from './interrupt.ts';
+import {exitCodeOfNormalEnd, type Interrupt, takeInterrupts, untilInterrupted} from './interrupt.ts';
 import {runSnapshot} from './reading.ts';
 import {hasTerminal, type Shell} from './shell.ts';
 
@@ -47,7 +47,7 @@ export async function runDemo(
   }
 }
 
-/** For other terminals: the address on stdout, and the server until a signal ends it, which is how it ends well. */
+/** For other terminals: the address on stdout, and the server until Ctrl-C, its normal end, or another signal. */
 async function serve(
   {output}: Shell,
   {url, rescueUrl}: Demo,
@@ -63,5 +63,5 @@ async function serve(
     signal.addEventListener('abort', resolve, {once: true});
   });
   clearInterval(running);
-  return exitCodes.ok;
+  return exitCodeOfNormalEnd();
 }

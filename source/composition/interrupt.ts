@@ -27,6 +27,11 @@ export function exitCodeAfterSignal(exitCode: ExitCode): ExitCode {
   return exitCode === exitCodes.interrupted && cause !== null ? signals[cause] : exitCode;
 }
 
+/** Of a command that runs until Ctrl-C: that is its normal end, TERM and HUP are not. */
+export function exitCodeOfNormalEnd(): ExitCode {
+  return cause === null || cause === 'SIGINT' ? exitCodes.ok : signals[cause];
+}
+
 /** Whoever read the output may have gone with the terminal. */
 export function isInterrupted(): boolean {
   return cause !== null;

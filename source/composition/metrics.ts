@@ -1,6 +1,6 @@
 import {createServer, type Server, type ServerResponse} from 'node:http';
 import type {Flags} from '../commands/parse-call.ts';
-import {type ExitCode, exitCodes, usageError} from '../core/errors.ts';
+import {type ExitCode, usageError} from '../core/errors.ts';
 import {diagnoseAll} from '../core/facts/diagnose.ts';
 import {gatherWatched, type WatchedFacts} from '../core/facts/watched-facts.ts';
 import {assessHealth} from '../core/health/health.ts';
@@ -11,6 +11,7 @@ import {sanitise} from '../core/sanitise.ts';
 import type {ConnectionRequest} from '../postgres/connection-request.ts';
 import {everyOf} from './check-flags.ts';
 import {openWatching, type Watching} from './check-readings.ts';
+import {exitCodeOfNormalEnd} from './interrupt.ts';
 import {createExposition, type Exposition} from './metrics-text.ts';
 import {openPooler} from './pooler-admin.ts';
 import type {Shell} from './shell.ts';
@@ -18,7 +19,7 @@ import type {Shell} from './shell.ts';
 type Serving = {flags: Flags; recipes: readonly Recipe[]; limits: GivenLimits};
 
 /**
- * Serves what `check` measures as OpenMetrics, until it is interrupted, which is how it ends well. The server is read
+ * Serves what `check` measures as OpenMetrics until Ctrl-C, its normal end, or another signal. The server is read
  * at its own interval: a scrape is given the last reading, and costs the server nothing however many ask.
  */
 export async function serveMetrics(
@@ -35,9 +36,9 @@ export async function serveMetrics(
     const port = await listen(server, address);
     shell.output.talk(`poolctl: metrics at http://${hostInUrl(address.host)}:${port}/metrics until Ctrl-C`);
     await follow(watching, {recipes, limits, exposition, askPooler: pooler.ask});
-    return exitCodes.ok;
+    return exitCodeOfNormalEnd();
   } catch (error) {
-    if (watching.ports.signal.aborted) return exitCodes.ok;
+    if (watching.ports.signal.aborted) return exitCodeOfNormalEnd();
     throw error;
   } finally {
     server.close();

@@ -9,7 +9,7 @@ import {createSampler} from '../postgres/sampler.ts';
 import {openRecordingFile} from '../recording/recording-file.ts';
 import {gatherFacts} from './facts.ts';
 import {durationOf, intervalOf, waitOf} from './flag-values.ts';
-import {takeInterrupts, untilInterrupted} from './interrupt.ts';
+import {exitCodeOfNormalEnd, takeInterrupts, untilInterrupted} from './interrupt.ts';
 import {recipesFor} from './recipes.ts';
 import type {Shell} from './shell.ts';
 import {connectToWatch} from './watch.ts';
@@ -53,7 +53,8 @@ export async function runRecord(
       return untilInterrupted(gatherFacts(current, needs), ending);
     };
     const ports = {sampler, recipes, recording, gather, output: shell.output, now: Date.now};
-    return await record(ports, file, ending);
+    await record(ports, file, ending);
+    return exitCodeOfNormalEnd();
   } finally {
     clear();
     release();

@@ -39,9 +39,9 @@ describe.skipIf(majors.length === 0)('poolctl demo without a terminal', () => {
     await expect.poll(() => readdir(home), {timeout: 30_000}).toEqual([]);
   });
   it.each([
-    ['the address', [], 'SIGINT'],
-    ['a document with both addresses', ['--json'], 'SIGTERM'],
-  ] as const)('prints %s with --serve, and stays until it is ended', async (_, flags, signal) => {
+    ['the address', [], 'SIGINT', 0],
+    ['a document with both addresses', ['--json'], 'SIGTERM', 143],
+  ] as const)('prints %s with --serve, and stays until it is ended', async (_, flags, signal, code) => {
     const home = await temporaryFolder();
     const child = spawn(process.execPath, [program, 'demo', '--serve', '--calm', ...flags], {
       env: {PATH: process.env.PATH, HOME: home, TMPDIR: home},
@@ -61,7 +61,7 @@ describe.skipIf(majors.length === 0)('poolctl demo without a terminal', () => {
     }
     expect(users).toEqual(['oncall', flags.length === 0 ? 'oncall' : 'postgres']);
     child.kill(signal);
-    expect(await ended).toEqual([0, null]);
+    expect(await ended).toEqual([code, null]);
     expect(await readdir(home)).toEqual([]);
   });
 });
