@@ -20,12 +20,28 @@ export function namedObjects(statement: Node): NamedObject[] {
   for (const operator of impliedOperators) add('operator', [operator]);
   for (const node of descendants(statement)) {
     for (const [kind, names] of namesOf(node)) add(kind, names);
+    for (const key of Object.keys(node)) for (const name of formerCalls[key] ?? []) add('function', [name]);
   }
   return [...found.values()];
 }
 
 /** IN, BETWEEN, CASE x WHEN, NULLIF, USING and row comparisons look these up by name. */
 const impliedOperators = ['=', '<>', '<', '<=', '>', '>='];
+
+/**
+ * Syntax of PostgreSQL 16 and 17 that an older server reads as a call of whichever function has this name: `json_scalar(x)`
+ * is a JsonScalarExpr to the parser and `public.json_scalar(x)` to PostgreSQL 15.
+ */
+const formerCalls: Record<string, readonly string[]> = {
+  JsonParseExpr: ['json'],
+  JsonScalarExpr: ['json_scalar'],
+  JsonSerializeExpr: ['json_serialize'],
+  JsonFuncExpr: ['json_exists', 'json_query', 'json_value'],
+  JsonObjectConstructor: ['json_object'],
+  JsonArrayConstructor: ['json_array'],
+  JsonArrayAgg: ['json_arrayagg'],
+  MergeSupportFunc: ['merge_action'],
+};
 
 /** An object of the parse tree; some are bare (`typeName`, `relation`), others wrapped in their kind. */
 type Part = Record<string, unknown>;
@@ -35,7 +51,7 @@ function namesOf(node: Part): [NameKind, string[]][] {
     const schema = typeof node.schemaname === 'string' ? [node.schemaname] : [];
     return [['relation', [...schema, node.relname]]];
   }
-  if ('funcname' in node) return both(strings(node.funcname));
+  if ('funcname' in node) return both(calledName(strings(node.funcname)));
   // TABLESAMPLE's.
   if ('method' in node) return [['function', strings(node.method)]];
   if ('names' in node) return [['type', strings(node.names)]];
@@ -46,6 +62,11 @@ function namesOf(node: Part): [NameKind, string[]][] {
   if ('fields' in node) return strings(node.fields).slice(1).map(attribute);
   if ('indirection' in node) return strings(node.indirection).map(attribute);
   return [];
+}
+
+/** Also of a call without a schema the grammar since PostgreSQL 16 makes pg_catalog.json_object; before, the path decides. */
+function calledName(names: string[]): string[] {
+  return names.join('.') === 'pg_catalog.json_object' ? ['json_object'] : names;
 }
 
 function both(names: string[]): [NameKind, string[]][] {

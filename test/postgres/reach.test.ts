@@ -199,6 +199,35 @@ describeEachMajor('what planning may reach', major => {
     expect(await acted()).toBe(0);
   });
 
+  it.runIf(major < 16).each([
+    ['json_scalar(text)', `SELECT json_scalar('x')`],
+    ['json_serialize(text)', `SELECT json_serialize('x')`],
+    ['json_value(text,text)', `SELECT json_value('a', 'b')`],
+    ['json_query(text,text)', `SELECT json_query('a', 'b')`],
+    ['json_exists(text,text)', `SELECT json_exists('a', 'b')`],
+    ['json_object(int,int)', 'SELECT json_object(1, 2)'],
+    ['json_object()', 'SELECT json_object()'],
+    ['json_array(int)', 'SELECT json_array(1)'],
+    ['json_array()', 'SELECT json_array()'],
+    ['merge_action()', 'SELECT merge_action()'],
+  ])('is no function of others that is syntax to the parser of a newer server: %s', async (called, query) => {
+    await server.query(
+      `CREATE FUNCTION public.${called} RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT public.evil(1)'`,
+    );
+    onTestFinished(() => server.query(`DROP FUNCTION public.${called}`).then(() => {}));
+    const client = await server.connect();
+    await client.query(`EXPLAIN ${query}`);
+    expect(await acted()).toBe(1);
+    await client.end();
+    await expect.poll(acted).toBe(0);
+    for (const planning of [explain, plan]) {
+      expect(await rejection(planning(query))).toMatchObject({
+        message: expect.stringMatching(/^not planned: it reaches public\.(json|merge)_/),
+      });
+    }
+    expect(await acted()).toBe(0);
+  });
+
   it('is nothing that came while PREPARE waited for the table', async () => {
     const client = await server.connect();
     onTestFinished(() => client.end());
