@@ -1,5 +1,5 @@
 import {execFile} from 'node:child_process';
-import {readdir, readFile} from 'node:fs/promises';
+import {readdir, readFile, readlink} from 'node:fs/promises';
 import process from 'node:process';
 import {setTimeout as delay} from 'node:timers/promises';
 import {promisify} from 'node:util';
@@ -18,6 +18,12 @@ export async function isAlive(pid: number): Promise<boolean> {
 /** Tells a process from a later one that was given its id; '' where /proc is absent. */
 export async function startMark(pid: number): Promise<string> {
   return (await statFields(pid))?.[19] ?? '';
+}
+
+/** Numbers the pid namespace (a container has its own): pids mean nothing in another. '' where /proc is absent. */
+export async function pidNamespace(): Promise<string> {
+  const link = await readlink('/proc/self/ns/pid').catch(() => '');
+  return /\d+/.exec(link)?.[0] ?? '';
 }
 
 /** The command line as the kernel knows it; '' when the process is gone. */

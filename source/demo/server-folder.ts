@@ -2,7 +2,7 @@ import {chmod, chown, lstat, mkdir, mkdtemp, readdir, readFile, rm} from 'node:f
 import path from 'node:path';
 import process from 'node:process';
 import {stopPostmaster} from './postmaster.ts';
-import {isAlive, startMark} from './processes.ts';
+import {isAlive, pidNamespace, startMark} from './processes.ts';
 
 export type ServerUser = {uid: number; gid: number};
 export type ServerFolder = {path: string; data: string; socket: string; log: string};
@@ -21,9 +21,9 @@ export async function findServerUser(): Promise<ServerUser | null> {
   return {uid: 65_534, gid: 65_534};
 }
 
-/** A fresh folder in `parent` whose name says who owns it: known dead or alive from the first moment. */
+/** A fresh folder in `parent` whose name says who owns it, so that it is known at any moment whether that process runs. */
 export async function createServerFolder(parent: string, user: ServerUser | null): Promise<ServerFolder> {
-  const owner = `${process.pid}.${await startMark(process.pid)}`;
+  const owner = [process.pid, await startMark(process.pid), await pidNamespace()].join('.');
   const folder = layout(await mkdtemp(path.join(parent, `${prefix}${owner}-`)));
   // The server's user has to pass through, nobody else gains anything: what is inside is 0700.
   if (user) await chmod(folder.path, 0o711);
@@ -34,7 +34,10 @@ export async function createServerFolder(parent: string, user: ServerUser | null
   return folder;
 }
 
-/** Stops and removes what owners left behind that are gone without a word (kill -9). Never fails. */
+/**
+ * Stops and removes the servers of owners that ended without doing so (kill -9). Two containers may share a /tmp: a
+ * folder of another pid namespace is not touched. Never fails.
+ */
 export async function reapServerFolders(parent: string): Promise<string[]> {
   const entries = await readdir(parent).catch(() => []);
   const reaped = await Promise.all(entries.map(entry => reap(path.join(parent, entry)).catch(() => null)));
@@ -47,7 +50,7 @@ export async function removeServerFolder(folder: string): Promise<void> {
 }
 
 const prefix = 'poolctl-server-';
-const nameOfFolder = /^poolctl-server-(\d+)\.(\d*)-\w+$/;
+const nameOfFolder = /^poolctl-server-(\d+)\.(\d*)\.(\d*)-\w+$/;
 
 function layout(root: string): ServerFolder {
   return {
@@ -59,8 +62,8 @@ function layout(root: string): ServerFolder {
 }
 
 async function reap(candidate: string): Promise<string | null> {
-  const [, pid, mark] = nameOfFolder.exec(path.basename(candidate)) ?? [];
-  if (pid === undefined || mark === undefined) return null;
+  const [, pid, mark, namespace] = nameOfFolder.exec(path.basename(candidate)) ?? [];
+  if (pid === undefined || mark === undefined || namespace !== (await pidNamespace())) return null;
   if (await isOwnedBy(Number(pid), mark)) return null;
   // /tmp is everybody's: a folder that another user named like ours must not have us end a process.
   const stat = await lstat(candidate);
