@@ -7,6 +7,14 @@ const always = {
   DateStyle: 'ISO',
   IntervalStyle: 'postgres',
   TimeZone: 'UTC',
+  // A definition is read in one session and executed in another: both must write and read its constants and names alike.
+  standard_conforming_strings: 'on',
+  quote_all_identifiers: 'off',
+  transform_null_equals: 'off',
+  array_nulls: 'on',
+  extra_float_digits: '1',
+  bytea_output: 'hex',
+  lc_monetary: 'C',
   // Nobody who may create functions or operators in a schema on the role's path gets them run by an operator
   // with more rights (the class of CVE-2018-1058). Everything poolctl runs is qualified or in pg_catalog.
   search_path: 'pg_catalog',

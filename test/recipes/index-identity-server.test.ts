@@ -1,4 +1,4 @@
-import {afterAll, beforeAll, beforeEach, expect, it} from 'vitest';
+import {afterAll, beforeAll, beforeEach, expect, it, onTestFinished} from 'vitest';
 import {type Acting, createActing} from '../commands/acting.ts';
 import {interfere} from '../helpers/interfere.ts';
 import {describeEachMajor, startTestServer, type TestServer} from '../helpers/server.ts';
@@ -210,4 +210,24 @@ describeEachMajor('an index is the one that was meant', major => {
     ]);
     expect(await indexNamed(server, 'idle_one')).toMatchObject({is_valid: true});
   });
+
+  it.each([
+    ["a constant's backslash", String.raw`CREATE INDEX idle_one ON shop.orders (n) WHERE status = E'a\\b'`],
+    ["a name's words", 'CREATE INDEX "idle USING ON x" ON shop.orders (n, status)'],
+  ])('is built again as it was though other sessions write and read %s otherwise', async (_, definition) => {
+    const other = ['standard_conforming_strings = off', 'quote_all_identifiers = on', 'array_nulls = off'];
+    onTestFinished(() => server.query('ALTER DATABASE postgres RESET ALL').then(() => {}));
+    await server.query(definition);
+    const [before] = await definitions();
+    for (const setting of other) await server.query(`ALTER DATABASE postgres SET ${setting}`);
+    const acting = await createActing(server);
+    expect(await acting.run('drop-unused-indexes', {set: ['stats_age=0s'], yes: true})).toBe(0);
+    expect(await definitions()).toEqual([]);
+    await server.query('ALTER DATABASE postgres RESET ALL');
+    expect(await acting.undo('r1', {yes: true})).toBe(0);
+    expect(await definitions()).toEqual([before]);
+  });
+
+  const definitions = () =>
+    server.query("SELECT indexdef FROM pg_indexes WHERE schemaname = 'shop' AND indexname LIKE 'idle%'");
 });

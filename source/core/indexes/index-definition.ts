@@ -43,14 +43,18 @@ export function plainKeysOf(definition: string): PlainKey[] | null {
 
 /** `btree ("a", "b" DESC) WHERE ...`: what follows the table, the method always said; null where nothing does. */
 export function tailOf(definition: string): string | null {
-  const name = '(?:"(?:[^"]|"")+"|[^\\s".(]+)';
-  const [, tail] =
-    new RegExp(`\\sON\\s+(?:ONLY\\s+)?${name}(?:\\.${name})?\\s*(.*)$`, 'is').exec(definition) ?? [];
+  const [, tail] = definitionPattern.exec(definition) ?? [];
   if (tail === undefined || tail === '') return null;
   return /^using\s/i.test(tail)
     ? tail.replace(/^using\s+(\w+)/i, (_, method) => method.toLowerCase())
     : `btree ${tail}`;
 }
+
+const anyName = '(?:"(?:[^"]|"")+"|[^\\s".(]+)';
+const definitionPattern = new RegExp(
+  `^\\s*CREATE\\s+(?:UNIQUE\\s+)?INDEX\\s+(?:CONCURRENTLY\\s+)?(?:IF\\s+NOT\\s+EXISTS\\s+)?(?:${anyName}\\s+)?ON\\s+(?:ONLY\\s+)?${anyName}(?:\\.${anyName})?\\s*(.*)$`,
+  'is',
+);
 
 function methodOf(tail: string): string {
   return /^\w+/.exec(tail)?.[0] ?? '';

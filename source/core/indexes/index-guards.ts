@@ -181,9 +181,10 @@ const indexes =
 /** A name with its schema finds one relation alone: of this table, it is the index that is meant. */
 const isPlaced = 'i.indrelid = $1::oid AND n.nspname = $2 AND c.relname = $3';
 
-/** As `shapeOf` has it. */
-const shapeInSql =
-  "replace(substr(pg_catalog.pg_get_indexdef(c.oid), strpos(pg_catalog.pg_get_indexdef(c.oid), ' USING ') + 7), '\"', '')";
+/** As `shapeOf` has it: what follows the head of the definition, whatever the names in that head hold. */
+const shapeInSql = `replace(substr(pg_catalog.pg_get_indexdef(c.oid), 1 + length(format('CREATE %sINDEX %I ON %I.%I USING ',
+    CASE WHEN i.indisunique THEN 'UNIQUE ' ELSE '' END, c.relname, n.nspname,
+    (SELECT t.relname FROM pg_catalog.pg_class t WHERE t.oid = i.indrelid)))), '"', '')`;
 
 /** Without the right to see it, a build in this database has no relation: it may be this one. */
 function isBeingBuilt(index: string, table: string): string {

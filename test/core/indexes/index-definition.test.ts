@@ -32,6 +32,15 @@ it.each([
   expect(shapeOf(`CREATE INDEX x ${text}`)).toBe(shape);
 });
 
+it.each([
+  'CREATE INDEX "idle ON x USING y" ON "s"."t" USING btree (a)',
+  'CREATE UNIQUE INDEX CONCURRENTLY "on" ON ONLY t USING btree (a)',
+  'create index if not exists ON_ on t using btree (a)',
+  'CREATE INDEX ON t (a)',
+])('finds the shape of %s behind its names', definition => {
+  expect(shapeOf(definition)).toBe('btree (a)');
+});
+
 const plain = (name: string, order = '', opclass: string | null = null) => ({name, order, opclass});
 
 it.each([
