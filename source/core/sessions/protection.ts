@@ -35,6 +35,10 @@ export function describeBackend(backend: Backend): string {
 function unconditional(backend: Backend, {target}: Snapshot): Protection | null {
   if (isOwn(backend)) return {reason: "one of poolctl's own sessions", is_forbidden: false};
   if (backend.backend_start === null || backend.state === null || backend.state_change === null) {
+    const {is_superuser, read_all_stats} = target.privileges;
+    if (is_superuser || read_all_stats) {
+      return {reason: 'still connecting: it has no state that could be compared', is_forbidden: false};
+    }
     const grant = `GRANT pg_read_all_stats TO ${quoteIdentifier(target.user)}`;
     return {reason: `hidden from this role, so it cannot be told apart: ${grant}`, is_forbidden: true};
   }

@@ -20,3 +20,15 @@ it.each([
   expect(protectionOf(backend, configured, true)).toBeNull();
   expect(protectionOf(backend, snapshot, false)).toBeNull();
 });
+
+it.each([
+  [false, true, 'hidden from this role, so it cannot be told apart: GRANT pg_read_all_stats TO oncall'],
+  [true, false, 'still connecting: it has no state that could be compared'],
+])('a session without a state, read with pg_read_all_stats: %s', (read_all_stats, is_forbidden, reason) => {
+  const snapshot = createSnapshot({});
+  const {target} = snapshot;
+  const privileges = {...target.privileges, is_superuser: false, read_all_stats};
+  const seen = {...snapshot, target: {...target, user: 'oncall', privileges}};
+  const backend = createBackend({state: null, state_change: null});
+  expect(protectionOf(backend, seen, true)).toEqual({reason, is_forbidden});
+});
