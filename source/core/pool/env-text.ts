@@ -66,16 +66,26 @@ export function findVariable(
   variable: string,
 ): {value: string; start: number; line_start: number} | null {
   const assignment = new RegExp(
-    `^((?:\\ufeff)?[ \\t]*(?:export[ \\t]+)?${escapeRegExp(variable)}[ \\t]*=[ \\t]*)(?:"([^"\\n]*)"|'([^'\\n]*)'|\`([^\`\\n]*)\`|([^\\s#"'\`][^\\s#]*|(?=[ \\t]*(?:#|\\r?$))))`,
+    `^((?:\\ufeff)?[ \\t]*(?:export[ \\t]+)?${escapeRegExp(variable)}[ \\t]*=[ \\t]*)(?:"([^"\\n]*)"|'([^'\\n]*)'|\`([^\`\\n]*)\`|([^\\s#"'\`][^\\s#]*|(?=[ \\t]*(?:#|\\r?$))))(?=[ \\t]*(?:#.*)?\\r?$)`,
     'gm',
   );
-  const [match, ...others] = text.matchAll(assignment);
+  // A line of another variable's value is no assignment, whatever it looks like.
+  const values = [...text.matchAll(quotedValue)].map(
+    ({index, 0: whole}) => [index, index + whole.length] as const,
+  );
+  const [match, ...others] = [...text.matchAll(assignment)].filter(
+    ({index}) => !values.some(([start, end]) => start < index && index < end),
+  );
   if (match === undefined || others.length > 0) return null;
   const [, head = '', double, single, back, bare = ''] = match;
   const quoted = double ?? single ?? back;
   const start = match.index + head.length + (quoted === undefined ? 0 : 1);
   return {value: quoted ?? bare, start, line_start: match.index};
 }
+
+/** An assignment whose quoted value may span lines, as dotenv has it: a quote behind a backslash ends none. */
+const quotedValue =
+  /^(?:\ufeff)?[ \t]*(?:export[ \t]+)?[\w.-]+[ \t]*[=:][ \t]*(?:'(?:\\'|[^'])*'|"(?:\\"|[^"])*"|`(?:\\`|[^`])*`)[ \t]*(?:#.*)?\r?$/gm;
 
 /** The query parameters of a URL as they are written; works on what `new URL` would refuse. */
 export function readParameters(url: string): Map<string, string> {

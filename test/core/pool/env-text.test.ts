@@ -31,6 +31,8 @@ describe('findVariable', () => {
     ['a comment behind it', `DATABASE_URL=${url} # the main one\n`],
     ['CRLF', `A=1\r\nDATABASE_URL=${url}\r\nB=2\r\n`],
     ['a commented one beside it', `# DATABASE_URL=other\nDATABASE_URL=${url}\n`],
+    ['one inside the quotes of another', `KEY="begin\nDATABASE_URL=other\nend"\nDATABASE_URL=${url}\n`],
+    ['an apostrophe before it', `# it's\nA=it's\nDATABASE_URL=${url}\nB='x'\n`],
     ['a longer name beside it', `MY_DATABASE_URL=x\nDATABASE_URL_2=y\nDATABASE_URL=${url}\n`],
   ])('%s', (_, text) => {
     const found = findVariable(text, 'DATABASE_URL');
@@ -42,6 +44,9 @@ describe('findVariable', () => {
     ['absent', 'OTHER=1\n'],
     ['only in a comment', `#DATABASE_URL=${url}\n`],
     ['there twice', `DATABASE_URL=a\nexport DATABASE_URL=b\n`],
+    ['only inside the quotes of another', `KEY="begin\nDATABASE_URL=${url}\nend" # key\n`],
+    ['a quote behind a backslash', `DATABASE_URL="${url}?a=\\"b&connection_limit=9"\n`],
+    ['words behind it', `DATABASE_URL=${url} and more\n`],
     ['a quote that is never closed', `DATABASE_URL="${url}\n`],
   ])('null: %s', (_, text) => expect(findVariable(text, 'DATABASE_URL')).toBeNull());
 });
