@@ -22,7 +22,7 @@ it.each([
 });
 
 it.each([
-  [false, true, 'hidden from this role, so it cannot be told apart: GRANT pg_read_all_stats TO oncall'],
+  [false, true, 'hidden from this role, so it cannot be told apart: GRANT pg_read_all_stats TO "oncall"'],
   [true, false, 'still connecting: it has no state that could be compared'],
 ])('a session without a state, read with pg_read_all_stats: %s', (read_all_stats, is_forbidden, reason) => {
   const snapshot = createSnapshot({});
