@@ -49,6 +49,25 @@ describeEachMajor('readAlone', major => {
     expect(others.map(({status}) => status)).toEqual(['fulfilled', 'fulfilled']);
   });
 
+  /** One column of text to the parser; to a server that escapes with backslashes a call of the function. */
+  const ambiguous = {
+    text: String.raw`SELECT '\' AS one, ', pg_advisory_lock_shared(666)::text AS two --' AS three`,
+    values: [],
+  };
+
+  it('reads strings as the parser does, whatever the database is set to', async () => {
+    await server.query('CREATE DATABASE escaping');
+    await server.query('ALTER DATABASE escaping SET standard_conforming_strings = off');
+    const owner = await server.connect({database: 'escaping'});
+    expect((await owner.query(ambiguous.text)).fields).toHaveLength(2);
+    await owner.end();
+    const connection = await watch(server.url({database: 'escaping'}));
+    onTestFinished(() => connection.close());
+    expect(await readAlone(connection.bare, ambiguous)).toEqual([
+      {one: '\\', three: ', pg_advisory_lock_shared(666)::text AS two --'},
+    ]);
+  });
+
   describePgBouncer('behind PgBouncer', () => {
     it('leaves nothing in the sessions it is lent', async () => {
       const pooler = await startPgBouncer({server, pool_mode: 'transaction'});
