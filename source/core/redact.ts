@@ -34,12 +34,18 @@ export function redactBesideSql(text: Showable): string {
   return besideSql.reduce((shown: string, [pattern, by]) => shown.replace(pattern, by), text);
 }
 
+/** A name in double quotes, which may be an address given by mistake or to dblink; one that was cut off has no `@`. */
+export function redactQuotedName(name: Showable): string {
+  return redactBesideSql(name).replace(cutOffCredentials, '$1***');
+}
+
 /** Asked first, so that the costly patterns run on few texts. */
 const mayHoldOne =
   /passw|passphrase|passfile|secret|token|key|:\/\/|bearer|basic|curl|wget|AKIA|ASIA|PRIVATE/i;
 
 // All within bounds: a text of a megabyte must not cost more than its length. Up to the last @: a password written without percent-encoding may hold one, or a slash.
 const urlCredentials = /(\b[a-z][a-z0-9+.-]{0,30}:\/\/[^\s/:@]{0,200}:)\S{0,1000}@/gi;
+const cutOffCredentials = /(:\/\/[^\s/:@"]{0,200}:)(?!\*\*\*@)[^"]+$/;
 const urlParameter =
   /([?&](?:password|sslpassword|passfile|(?:api|access|secret|auth)[_-]?key|(?:access_|auth_|refresh_)?token|client_secret|secret|signature|sig)=)[^&\s"']+/gi;
 /**

@@ -1,3 +1,4 @@
+import {redactQuotedName} from './redact.ts';
 import {secretsByPlace} from './sql-secrets.ts';
 import {coarseTokens, mayGoOn, type SqlToken, sqlTokens} from './sql-tokens.ts';
 
@@ -39,13 +40,13 @@ function secretIn(sql: string, tokens: readonly SqlToken[]): (token: SqlToken) =
 const mayHoldLiteral = /'|--|\/\*|\$(?!\d)/;
 /** What a name of a secret has in it, in any case and plural. */
 const mayNameSecret =
-  /passw|passphrase|passcode|pwd|secret|token|(?:api|access|private|signing|encryption|auth)[_-]?key|credential|authorization|(?:^|[^a-z])(?:pin|otp|cvv|cvc)s?(?:[^a-z]|$)/i;
+  /:\/\/|bearer|passw|passphrase|passcode|pwd|secret|token|(?:api|access|private|signing|encryption|auth)[_-]?key|credential|authorization|(?:^|[^a-z])(?:pin|otp|cvv|cvc)s?(?:[^a-z]|$)/i;
 
 function render(tokens: readonly SqlToken[], isMasked: (token: SqlToken) => boolean): string {
   let shown = '';
   for (const token of tokens) {
     if (token.kind === 'comment') shown += shown === '' || /\s$/.test(shown) ? '' : ' ';
-    else if (!isMasked(token)) shown += token.text;
+    else if (!isMasked(token)) shown += token.kind === 'quoted' ? redactQuotedName(token.text) : token.text;
     else {
       shown += '?';
       if (mayGoOn(token)) break;

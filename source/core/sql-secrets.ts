@@ -1,4 +1,4 @@
-import {redactBesideSql, redactSecrets} from './redact.ts';
+import {redactBesideSql, redactQuotedName, redactSecrets} from './redact.ts';
 import {literalContent, type SqlToken, sqlTokens} from './sql-tokens.ts';
 
 /** The statement as it is, each secret in it as `***`; the same text where there is none. */
@@ -35,7 +35,8 @@ function mask(sql: string, depth: number): string {
       const {kind, text} = token;
       if (kind === 'comment') return redactSecrets(text);
       if (kind === 'string') return secrets.has(token) ? "'***'" : maskContent(text, depth);
-      return secrets.has(token) && kind !== 'parameter' ? '***' : text;
+      if (secrets.has(token) && kind !== 'parameter') return '***';
+      return kind === 'quoted' ? redactQuotedName(text) : text;
     })
     .join('');
 }
@@ -51,13 +52,29 @@ function maskContent(text: string, depth: number): string {
   return tag === undefined ? `'${shown.replaceAll("'", "''")}'` : `${tag}${shown}${tag}`;
 }
 
+/** SET, or ALTER ROLE and its kin: a parameter's values stand there without quotes as well, up to the statement's end. */
+function setsParameter(words: readonly SqlToken[], start: number): boolean {
+  const [first = '', second = ''] = words.slice(start, start + 2).map(({text}) => text);
+  return /^set$/i.test(first) || (/^alter$/i.test(first) && /^(?:role|user|database|system)$/i.test(second));
+}
+
+function isAssignment({text}: SqlToken): boolean {
+  return /^(?:=|to)$/i.test(text);
+}
+
 /** How far a secret's name reaches: to the next comma at its own depth, or for an argument to the end of the call. */
 type Reach = {depth: number; isCall: boolean};
 
 function collect(words: readonly SqlToken[], isBackward: boolean, found: Set<SqlToken>): void {
   let depth = 0;
   let reach: Reach | null = null;
+  let isSetTo = false;
+  let start = 0;
   for (const [at, word] of words.entries()) {
+    if (word.text === ';') start = at + 1;
+    isSetTo &&= word.text !== ';';
+    if (isSetTo && word.kind !== 'mark') found.add(word);
+    if (isSetTo) continue;
     const [before, after] = isBackward ? [words[at + 1], words[at - 1]] : [words[at - 1], words[at + 1]];
     const step = depthOf(word) * (isBackward ? -1 : 1);
     depth += step;
@@ -66,6 +83,12 @@ function collect(words: readonly SqlToken[], isBackward: boolean, found: Set<Sql
       reach = {depth, isCall: !isBackward && word.kind === 'string' && !isKey(before)};
     } else if (!isBackward && isCipher(word, after)) reach = {depth: depth + 1, isCall: true};
     else if (reach !== null && isValue(word, {before, after, isBackward, words})) found.add(word);
+    isSetTo =
+      !isBackward &&
+      reach !== null &&
+      isAssignment(word) &&
+      isName(before ?? word, undefined) &&
+      setsParameter(words, start);
   }
 }
 
