@@ -8,6 +8,7 @@ const always = {
   IntervalStyle: 'postgres',
   TimeZone: 'UTC',
   // A definition is read in one session and executed in another: both must write and read its constants and names alike.
+  // And a text must be to the server what it is to the parser that lets it through, and to the preview.
   standard_conforming_strings: 'on',
   quote_all_identifiers: 'off',
   transform_null_equals: 'off',
@@ -18,9 +19,6 @@ const always = {
   // Nobody who may create functions or operators in a schema on the role's path gets them run by an operator
   // with more rights (the class of CVE-2018-1058). Everything poolctl runs is qualified or in pg_catalog.
   search_path: 'pg_catalog',
-  // A database's owner can make its sessions read a backslash as an escape (ALTER DATABASE): the server would then
-  // find other functions in a text than the parser that let it through, and than the preview shows.
-  standard_conforming_strings: 'on',
   // Compiling a reading takes longer than the reading, and workers are slots of somebody else.
   jit: 'off',
   max_parallel_workers_per_gather: '0',
