@@ -31,6 +31,7 @@ export function buildRequest(
   const {settings: own, prisma, stripped} = splitPrismaParameters(address);
   const isFromFolder = origin.kind === 'folder';
   if (isFromFolder && own.service !== undefined) throw namesService(own.service, source);
+  if (isFromFolder && own.host !== undefined && own.hostaddr !== undefined) throw disguised(own, source);
   const service = own.service === undefined ? {} : serviceSettings(own.service, machine);
   const said = {...service, ...own, ...over};
   // The password belongs to the role in the address, not to the one that the command line names instead.
@@ -39,7 +40,8 @@ export function buildRequest(
   // PGHOSTADDR would send what is meant for the address's own host elsewhere.
   if (said.host !== undefined) delete fromEnvironment.hostaddr;
   if (isFromFolder) for (const keyword of keys) delete fromEnvironment[keyword];
-  const settings: Settings = {...fromEnvironment, ...said};
+  const floor = isFromFolder ? requiredOfServer(fromEnvironment, said) : {};
+  const settings: Settings = {...fromEnvironment, ...said, ...floor};
 
   const port = portOf(settings.port, source);
   const user = settings.user ?? machine.os_user;
@@ -64,6 +66,17 @@ export function buildRequest(
     settings: noSettings,
     rescue: null,
   };
+}
+
+/** What a folder cannot lower: how the user has exported that a server has to prove itself. */
+function requiredOfServer(exported: Settings, said: Settings): Settings {
+  const names = ['sslrootcert', 'channel_binding', 'require_auth'] as const;
+  const floor = Object.fromEntries(
+    names.flatMap(name => (exported[name] === undefined ? [] : [[name, exported[name]]])),
+  );
+  const strength = (mode: string | undefined) => tlsModes.findIndex(each => each === mode);
+  const isWeaker = said.sslmode !== undefined && strength(said.sslmode) < strength(exported.sslmode);
+  return isWeaker && exported.sslmode !== undefined ? {...floor, sslmode: exported.sslmode} : floor;
 }
 
 /** What makes a client certificate. */
@@ -151,6 +164,13 @@ function namesService(name: string, source: string): AbortError {
   return usageError(
     `${source} names a service of yours, "${name}", and poolctl gives no folder what is in your service file`,
     `Name it yourself: PGSERVICE=${name}.`,
+  );
+}
+
+function disguised({host, hostaddr}: Settings, source: string): AbortError {
+  return usageError(
+    `${source} names ${host} and connects to ${hostaddr}: a folder cannot name one server and lead to another`,
+    'Export the URL, or give it in the call.',
   );
 }
 

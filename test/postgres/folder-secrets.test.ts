@@ -62,6 +62,28 @@ describe('a host that ./.env names', () => {
     expect(folder('postgres://u@evil/d', {files}).password()).toBe('meant');
   });
 
+  it('is the one that it connects to', () => {
+    const given = {files: {'/home/ann/.pgpass': 'good:5432:d:u:meant'}};
+    expect(() => folder('postgres://u@good/d?hostaddr=192.0.2.1', given)).toThrow(
+      /names good and connects to 192\.0\.2\.1/,
+    );
+  });
+
+  it.each([
+    ['disable', 'verify-full', 'verify-full'],
+    ['verify-full', 'prefer', 'verify-full'],
+    ['require', '', 'require'],
+    ['', 'verify-ca', 'verify-ca'],
+  ])('cannot lower TLS: it says %s, PGSSLMODE %s', (said, exported, mode) => {
+    const query = said === '' ? '' : `?sslmode=${said}&sslrootcert=theirs&channel_binding=disable`;
+    const env = {PGSSLMODE: exported, PGSSLROOTCERT: '/mine', PGCHANNELBINDING: 'require'};
+    expect(folder(`postgres://u@good/d${query}`, {env}).tls).toMatchObject({
+      mode,
+      root_certificate: {path: '/mine'},
+      channel_binding: 'require',
+    });
+  });
+
   it('sees no client certificate but one that it names', () => {
     expect(folder('postgres://u@evil/d').tls.certificate).toBeNull();
     expect(folder('postgres://u@evil/d?sslcert=c&sslkey=k').tls).toMatchObject({
