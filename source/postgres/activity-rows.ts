@@ -186,7 +186,7 @@ function toBackend(row: ActivityRow, names: Names, now_us: number, remembered: R
     datname: datid === null ? null : (names.databases.get(datid) ?? null),
     usename: role?.name ?? null,
     is_superuser: role?.is_superuser ?? false,
-    application_name: application_name ?? '',
+    application_name: redactSecrets(application_name ?? ''),
     client_addr,
     // -1 is a unix socket.
     client_port: client_port === -1 ? null : client_port,
@@ -225,7 +225,7 @@ function toWorker(row: ActivityRow, now_us: number, {query}: Remembered): Backgr
   return {
     pid: row[0],
     backend_type: row[6] ?? 'hidden',
-    application_name: row[3] ?? '',
+    application_name: redactSecrets(row[3] ?? ''),
     state: backendStates.find(each => each === row[7]) ?? null,
     wait_event_type: row[8],
     wait_event: row[9],

@@ -1,4 +1,5 @@
 import type {StepProgress} from '../core/ports.ts';
+import {redactSecrets} from '../core/redact.ts';
 import type {SqlStep} from '../core/step.ts';
 import type {Connection} from './connect.ts';
 import {type ProgressRow, progressQueries} from './queries/progress.ts';
@@ -23,5 +24,5 @@ export async function readProgress(
 
 function describe(pid: number, locker: string | null): string {
   // pg_blocking_pids() has 0 for what no session holds.
-  return pid === 0 ? 'a prepared transaction' : locker || 'unknown';
+  return pid === 0 ? 'a prepared transaction' : redactSecrets(locker ?? '') || 'unknown';
 }

@@ -1,4 +1,7 @@
 import {afterAll, beforeAll, expect, it} from 'vitest';
+import killIdleSessions from '../../recipes/kill-idle-sessions.ts';
+import {protectionOf} from '../../source/core/sessions/protection.ts';
+import {readCriteria} from '../../source/core/sessions/session-parameters.ts';
 import {connect} from '../../source/postgres/connect.ts';
 import {readSessionDetail} from '../../source/postgres/details.ts';
 import {readOnce} from '../../source/postgres/read-once.ts';
@@ -37,6 +40,34 @@ describeEachMajor('statements that hold secrets', major => {
     await Promise.all(clients.map(client => client.end()));
     await watching.close();
   });
+
+  it.each([
+    ['postgres://ann:hush@h/d', 'postgres://ann:***@h/d'],
+    ['web password=hush', 'web password=***'],
+    ['job --token=hush', 'job --token=***'],
+  ])(
+    'as %s enter no snapshot by the name of an application, which still finds its session',
+    async (name, shown) => {
+      const client = await server.connect({config: {application_name: name}});
+      const watching = await connect(requestTo(server.url()), {purpose: 'watch'});
+      const snapshot = await readOnce(watching, {rates_over_ms: null});
+      expect(secretIn(snapshot)).toBeNull();
+      const [session] = snapshot.backends.filter(({application_name}) => application_name === shown);
+      if (session === undefined) throw new Error('no session');
+      expect(snapshot.budget.groups.map(({application_name}) => application_name)).toContain(shown);
+      const {application} = readCriteria({application: name}, killIdleSessions.parameters);
+      expect(application).toBe(shown);
+      const protecting = {...snapshot.target, protected_sessions: {roles: [], applications: [name]}};
+      const protection = protectionOf(
+        {...session, is_superuser: false},
+        {...snapshot, target: protecting},
+        false,
+      );
+      expect(protection?.reason).toContain(`the application ${shown}`);
+      await client.end();
+      await watching.close();
+    },
+  );
 
   it('are planned by their own text, which is read anew', async () => {
     await server.query('CREATE TABLE plain (a numeric(10, 2))');

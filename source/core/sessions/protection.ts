@@ -1,5 +1,6 @@
 import {quoteIdentifier} from '../quote.ts';
 import type {Protected} from '../recipe.ts';
+import {redactSecrets} from '../redact.ts';
 import {redactLiterals} from '../shown-sql.ts';
 import type {Backend, Snapshot} from '../snapshot.ts';
 
@@ -61,7 +62,8 @@ function sweepReason(backend: Backend, snapshot: Snapshot): string | null {
   if (backend.is_superuser) return "a superuser's session";
   const {roles = [], applications = []} = snapshot.target.protected_sessions ?? {};
   if (roles.includes(usename ?? '')) return `the role ${usename}, which the configuration protects`;
-  if (applications.includes(application_name))
+  // A snapshot has names without their secrets.
+  if (applications.map(redactSecrets).includes(application_name))
     return `the application ${application_name}, which the configuration protects`;
   if (managedRoles.has(usename ?? '')) return `the managed service's own role ${usename}`;
   if (dumpPrograms.test(application_name)) return `a dump or backup (${application_name})`;

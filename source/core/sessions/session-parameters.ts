@@ -9,6 +9,7 @@ import {
   writeText,
 } from '../parameters.ts';
 import type {Parameter, ParameterValues} from '../recipe.ts';
+import {redactSecrets} from '../redact.ts';
 import {type Backend, type BackendState, backendStates, type Snapshot} from '../snapshot.ts';
 
 export type NamedSession = {pid: number; backend_start: string | null};
@@ -60,10 +61,12 @@ export const filterParameters: Parameter[] = [
 /** Throws AbortError (exit 2) on a name the recipe does not have or a value that cannot be read. */
 export function readCriteria(params: ParameterValues, parameters: readonly Parameter[]): SessionCriteria {
   const read = readValues(params, parameters);
+  const application = readText(read('application'));
   return {
     older_than_ms: readDuration('older_than', read('older_than')),
     states: readStates(read('states')),
-    application: readText(read('application')),
+    // A snapshot has names without their secrets.
+    application: application === null ? null : redactSecrets(application),
     role: readText(read('role')),
     database: readText(read('database')),
     client: readText(read('client')),

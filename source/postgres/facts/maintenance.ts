@@ -1,3 +1,4 @@
+import {redactSecrets} from '../../core/redact.ts';
 import type {Maintenance, TableUpkeep, XminHolder} from '../../core/server/maintenance.ts';
 import type {Connection} from '../connect.ts';
 import {pickVariant} from '../queries/query.ts';
@@ -10,5 +11,10 @@ export async function readMaintenance({client, server_version_num}: Connection):
     client.query<TableUpkeep>({text: pickVariant(tableUpkeepQuery, server_version_num).text}),
     client.query<XminHolder>({text: pickVariant(xminHoldersQuery, server_version_num).text}),
   ]);
-  return {tables: tables.rows, xmin_holders: holders.rows};
+  return {tables: tables.rows, xmin_holders: holders.rows.map(withoutSecrets)};
+}
+
+/** Its description has the names that a session chose. */
+function withoutSecrets(holder: XminHolder): XminHolder {
+  return {...holder, description: redactSecrets(holder.description)};
 }
