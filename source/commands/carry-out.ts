@@ -84,7 +84,9 @@ export async function carryOutPlan(
   // A journal that was lost in the middle of a run is no ordinary end.
   const isSaid = flags.json || state.exit_code === exitCodes.journal;
   if (isSaid && state.reason !== null)
-    ports.output.talk(sanitise([state.reason, state.hint ?? ''].join(' ').trim()));
+    ports.output.talk(
+      [`poolctl: ${state.reason}`, ...(state.hint ? [`  ${state.hint}`] : [])].map(sanitise).join('\n'),
+    );
   return state.exit_code ?? exitCodes.actFailed;
 }
 

@@ -34,7 +34,8 @@ stages:
 `,
     );
     const url = urlOf(proxy.as(first), 'oncall');
-    const rollout = () => runProgram(['rollout', 'run', 'plan.yaml', url, '--journal', 'j.jsonl'], {home});
+    const rollout = () =>
+      runProgram(['rollout', 'run', 'plan.yaml', url, '--yes', '--journal', 'j.jsonl'], {home});
     const running = rollout();
     await expect
       .poll(

@@ -1,5 +1,6 @@
 import {escapeJson} from '../json-text.ts';
 import {canonicalJson, canonicalMembers, joinMembers} from './canonical.ts';
+import {isEntry} from './entry-shape.ts';
 import type {JournalDraft, JournalEntry} from './journal.ts';
 import {createRunTracker, type IsThere} from './under-way.ts';
 
@@ -140,14 +141,4 @@ export function createOutcomeTracker(): {
     },
     has: ({run, step}) => settled.has(`${run} ${step}`),
   };
-}
-
-const events: ReadonlySet<unknown> = new Set(['run', 'intent', 'outcome', 'end', 'rollout', 'stage']);
-
-function isEntry(value: unknown): value is JournalEntry {
-  if (typeof value !== 'object' || value === null) return false;
-  const {seq, at, hash, previous, run, target, event, content} = value as Record<string, unknown>;
-  const texts = [at, hash, previous, run, target];
-  if (event === 'intent' && (typeof content !== 'object' || content === null)) return false;
-  return Number.isSafeInteger(seq) && events.has(event) && texts.every(text => typeof text === 'string');
 }

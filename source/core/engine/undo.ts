@@ -66,14 +66,16 @@ export function undoStateOf(
 }
 
 function journaledRun(run: RunEntry, entries: readonly JournalEntry[]): JournaledRun {
-  const own = entries.filter(entry => entry.run === run.run);
+  // What came before cannot have taken it back, whatever it says: a run that undoes itself has no end.
+  const later = entries.slice(entries.indexOf(run) + 1);
+  const own = later.filter(entry => entry.run === run.run);
   // A step's first outcome is the one that counts.
   const results = new Map(
     own.flatMap(entry => (entry.event === 'outcome' ? [[entry.step, entry] as const] : [])).toReversed(),
   );
-  const undoing = entries
+  const undoing = later
     .filter((entry): entry is RunEntry => entry.event === 'run' && entry.undoes === run.run)
-    .map(entry => journaledRun(entry, entries));
+    .map(entry => journaledRun(entry, later));
   return {
     run,
     steps: own.flatMap(entry => {

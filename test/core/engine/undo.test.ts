@@ -117,6 +117,12 @@ it('holds a previewed undo against what the journal says by now', async () => {
   });
 });
 
+it('comes to an end where a forged run says that it undoes itself', () => {
+  const entries = journalOf({outcome: 'verified'});
+  const forged = entries.map(entry => (entry.event === 'run' ? {...entry, undoes: entry.run} : entry));
+  expect(planUndo(findRun(forged, 'ab'), here).steps).toHaveLength(1);
+});
+
 it('names a run by the beginning of its id, where that is one run alone', () => {
   const entries = ['abc', 'abd'].flatMap(run => journalOf(null).map(entry => ({...entry, run})));
   expect(findRun(entries, 'abd').run.run).toBe('abd');
