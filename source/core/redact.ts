@@ -55,7 +55,7 @@ const urlParameter =
 const passwordClause =
   /((?<!['])\bpassword\b"?(?:\s|--[^\n]{0,1000}\n|\/\*[\s\S]{0,1000}?\*\/|\bto\b)*)(?:(?:[eE]|[uU]&)?'(?:[^'\\]|\\[\s\S]|'')*(?:'|$)(?:\s*\n\s*'(?:[^']|'')*(?:'|$))*|\$(\w*)\$[\s\S]*?(?:\$\2\$|$))/gi;
 const passwordSetting =
-  /(\b(?:pg)?(?:ssl)?password\s*=\s*)(?:''[^']*(?:''|$)|'(?:[^'\\]|\\.)*'|"[^"]*"|[^\s&"',;]+)/gi;
+  /(\b(?:pg)?(?:ssl)?password\s*=\s*)(?!\*\*\*)(?:''[^']*(?:''|$)|'(?:[^'\\]|\\.)*'|"[^"]*"|[^\s&"',;]+)/gi;
 /** `"token": "..."`, with the quotes of JSON in a string escaped or not. */
 const jsonMember =
   /(\\?"[\w.-]{0,64}(?:passw(?:or)?d|passphrase|secret|token|(?:api|access|secret|private|auth)[_-]?key|credentials?|authorization)s?\\?"\s*:\s*)(?:\\?"(?:[^"\\]|\\(?!")[\s\S]|\\"(?![,}\s\]]))*(?:\\?"|$)|-?\d+)/gi;

@@ -129,7 +129,7 @@ export function createReadOnlySession({write, refuse}: ReadOnlyOptions): ReadOnl
   const takeQuery = (frame: Buffer): Buffer[] => {
     const text = knownTexts.get(frame) ?? frame.toString('utf8', headerBytes, frame.length - 1);
     const statement = read(text);
-    if (statement.kind === 'refused') return fail('PREPARE TRANSACTION');
+    if (statement.kind === 'refused') return fail(statement.what);
     const own = emptyGroup();
     group = own;
     isBusy = true;
@@ -164,7 +164,7 @@ export function createReadOnlySession({write, refuse}: ReadOnlyOptions): ReadOnl
       const [name = '', text = ''] = strings;
       const statement = read(text);
       const isControl = statement.kind === 'begin' || statement.kind === 'end';
-      if (statement.kind === 'refused') return fail('PREPARE TRANSACTION');
+      if (statement.kind === 'refused') return fail(statement.what);
       if (isControl && (name !== '' || own.first !== null)) return fail(`${text} in a prepared statement`);
       if (own.first !== null && own.first !== 'plain') return fail('several statements before one Sync');
       const statements = own.first === null ? before(statement, own) : [];

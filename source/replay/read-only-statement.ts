@@ -1,3 +1,4 @@
+import {actInSpite} from './read-only-acts.ts';
 import {behindBlanks, wordAt} from './sql-endpoint-scan.ts';
 
 /**
@@ -7,7 +8,7 @@ import {behindBlanks, wordAt} from './sql-endpoint-scan.ts';
  * - `setting`: SET, RESET or DISCARD alone, which call no function and write nothing.
  * - `begin`, `end`: the application's own transaction. `text` of an end is the rollback that takes its place.
  * - `empty`: nothing but blanks and comments.
- * - `refused`: it would leave a prepared transaction behind.
+ * - `refused`: it would leave a prepared transaction behind, or act in spite of the transaction; `what` does.
  */
 export type ReadOnlyStatement =
   | {kind: 'plain'; keepsSettings: boolean; isOne: boolean}
@@ -15,7 +16,7 @@ export type ReadOnlyStatement =
   | {kind: 'begin'}
   | {kind: 'end'; text: string; isCommit: boolean}
   | {kind: 'empty'}
-  | {kind: 'refused'};
+  | {kind: 'refused'; what: string};
 
 /**
  * A text without `;` is one statement at most, and one that holds none of these words cannot end a transaction: that
@@ -32,6 +33,8 @@ const end = /^(commit|end|rollback|abort)((?:\s+(?:work|transaction))?(?:\s+and(
 export function readOnlyStatement(text: string): ReadOnlyStatement {
   const body = text.slice(behindBlanks(text, 0)).replace(/[;\s]+$/, '');
   if (body === '') return {kind: 'empty'};
+  const act = actInSpite(body);
+  if (act !== null) return {kind: 'refused', what: act};
   const word = wordAt(body, 0).toLowerCase();
   const keepsSettings = settingWord.test(body);
   const isOne = body.includes(';') && endingWord.test(body);
@@ -50,7 +53,8 @@ export function readOnlyStatement(text: string): ReadOnlyStatement {
       break;
     }
     case 'prepare':
-      if (/^transaction$/i.test(wordAt(body, behindBlanks(body, word.length)))) return {kind: 'refused'};
+      if (/^transaction$/i.test(wordAt(body, behindBlanks(body, word.length))))
+        return {kind: 'refused', what: 'PREPARE TRANSACTION'};
       break;
     case 'set':
     case 'reset':

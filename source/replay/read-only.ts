@@ -133,10 +133,11 @@ function refusalOf([config, values]: unknown[]): string | null {
 export function whyRefused(text: string, values: readonly unknown[] = []): string | null {
   if (liftsReadOnly(text, values)) return 'it would switch off read-only: refused without --allow-writes';
   // Nearly every statement ends here.
-  if (!/;|prepare/i.test(text)) return null;
-  const kinds = statementsOf(text).map(statement => readOnlyStatement(statement).kind);
-  if (kinds.includes('refused')) return 'PREPARE TRANSACTION is refused without --allow-writes';
-  const own = kinds.filter(kind => kind !== 'empty');
+  if (!/;|prepare|copy|dblink|lo_export|pg_/i.test(text)) return null;
+  const statements = statementsOf(text).map(readOnlyStatement);
+  for (const statement of statements)
+    if (statement.kind === 'refused') return `${statement.what} is refused without --allow-writes`;
+  const own = statements.map(({kind}) => kind).filter(kind => kind !== 'empty');
   return own.length > 1 && own.some(kind => kind === 'begin' || kind === 'end')
     ? 'BEGIN or COMMIT among several statements of one text is refused without --allow-writes: send each by itself'
     : null;

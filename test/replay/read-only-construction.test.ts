@@ -164,6 +164,27 @@ describeEachMajor('read-only by construction', major => {
     });
   });
 
+  it.each([
+    ["SELECT dblink_exec('dbname=postgres', 'INSERT INTO t VALUES (1)')"],
+    ["DO $$ BEGIN PERFORM public.dblink_exec('dbname=postgres', 'INSERT INTO t VALUES (1)'); END $$"],
+    ["SELECT 1; SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'other'"],
+    ["COPY (SELECT 1) TO PROGRAM 'cat > /dev/null'"],
+    ["SELECT 1; COPY t TO '/tmp/poolctl-never'"],
+    ["SELECT pg_create_physical_replication_slot('kept', true)"],
+    ['SELECT pg_reload_conf()'],
+    ['SELECT pg_catalog."pg_stat_reset" ()'],
+  ])('does not send what no rollback takes back: %s', async text => {
+    const other = await server.connect({application_name: 'other'});
+    const ended = new Promise(resolve => client.once('end', resolve));
+    await expect(client.query(text)).rejects.toThrow(/is refused without --allow-writes$/);
+    await attempt([text]);
+    await ended;
+    expect((await other.query('SELECT 1 AS one')).rows).toEqual([{one: 1}]);
+    expect(await written()).toEqual(nothing);
+    expect(await server.query('SELECT FROM pg_replication_slots')).toEqual([]);
+    await other.end();
+  });
+
   it("does not commit another session's prepared transaction", async () => {
     await server.query(`BEGIN; ${insert}; PREPARE TRANSACTION 'other'`);
     expect(await attempt(["COMMIT PREPARED 'other'", "/* */ COMMIT PREPARED 'other'"])).toHaveLength(2);
