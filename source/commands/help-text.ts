@@ -95,7 +95,7 @@ ones. --nagios exits 0 ok, 1 warning, 2 critical (no connection too), 3 unknown.
 command failed, 130 when interrupted; the same call then goes on where it was.
 A stage with a command runs only with consent: --approve-stage NAME gives it for
 one, --yes for all; on a terminal poolctl asks, before each stage with approval:
-true, and once for the others. A stage fails by what is critical, not by warnings.`,
+true, and once for the others. Warnings do not fail a stage, critical ones do.`,
   ],
   doctor: [],
   recipes: [],

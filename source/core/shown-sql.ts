@@ -1,3 +1,4 @@
+import {shownTags} from './reading/tags.ts';
 import {redactQuotedName} from './redact.ts';
 import {secretsByPlace} from './sql-secrets.ts';
 import {coarseTokens, mayGoOn, type SqlToken, sqlTokens} from './sql-tokens.ts';
@@ -17,7 +18,8 @@ export function redactLiterals(sql: string): string {
 
 /**
  * A session's or an application's statement as it is shown and kept: strings of every kind become `?`, so does what
- * else stands where a secret would, and comments go. Numbers, names and line breaks stay. It is never executed.
+ * else stands where a secret would, and of comments the sqlcommenter tags alone stay. Numbers, names and line breaks
+ * stay. It is never executed.
  *
  * By PostgreSQL's own lexical rules and not by its normalisation, which leaves the literals of CREATE, COMMENT, COPY
  * and ALTER DATABASE in place and cannot read a text that was cut off.
@@ -25,10 +27,22 @@ export function redactLiterals(sql: string): string {
 export function shownStatement(sql: string): string {
   const mayHoldSecret = mayNameSecret.test(sql);
   if (!mayHoldSecret && !mayHoldLiteral.test(sql)) return sql;
-  if (!mayHoldSecret) return render(coarseTokens(sql), ({kind}) => kind === 'string').trim();
+  if (!mayHoldSecret) return render(coarseTokens(sql), ({kind}) => kind === 'string', tagsOf).trim();
   const tokens = sqlTokens(sql);
   const isSecret = secretIn(sql, tokens);
-  return render(tokens, token => token.kind === 'string' || isSecret(token)).trim();
+  return render(tokens, token => token.kind === 'string' || isSecret(token), tagsOf).trim();
+}
+
+/** `/*route='%2Fusers'* /`; '' for a comment without tags. */
+function tagsOf(comment: string): string {
+  const tags = comment.includes("='") ? Object.entries(shownTags(comment)) : [];
+  if (tags.length === 0) return '';
+  return `/*${tags.map(([name, value]) => `${encodeTag(name)}='${encodeTag(value)}'`).join(',')}*/`;
+}
+
+/** As sqlcommenter has it: no quote and no end of a comment is left in it. A lone surrogate cannot be encoded. */
+function encodeTag(text: string): string {
+  return encodeURIComponent(text.replace(/\p{Cs}/gu, '\ufffd')).replaceAll("'", '%27');
 }
 
 function secretIn(sql: string, tokens: readonly SqlToken[]): (token: SqlToken) => boolean {
@@ -42,10 +56,15 @@ const mayHoldLiteral = /'|--|\/\*|\$(?!\d)/;
 const mayNameSecret =
   /:\/\/|bearer|passw|passphrase|passcode|pwd|secret|token|(?:api|access|private|signing|encryption|auth)[_-]?key|credential|authorization|(?:^|[^a-z])(?:pin|otp|cvv|cvc)s?(?:[^a-z]|$)/i;
 
-function render(tokens: readonly SqlToken[], isMasked: (token: SqlToken) => boolean): string {
+function render(
+  tokens: readonly SqlToken[],
+  isMasked: (token: SqlToken) => boolean,
+  commentText: (comment: string) => string = () => '',
+): string {
   let shown = '';
   for (const token of tokens) {
-    if (token.kind === 'comment') shown += shown === '' || /\s$/.test(shown) ? '' : ' ';
+    if (token.kind === 'comment')
+      shown += `${shown === '' || /\s$/.test(shown) ? '' : ' '}${commentText(token.text)}`;
     else if (!isMasked(token)) shown += token.kind === 'quoted' ? redactQuotedName(token.text) : token.text;
     else {
       shown += '?';

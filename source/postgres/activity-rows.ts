@@ -1,8 +1,7 @@
-import {parseTags} from '../core/reading/tags.ts';
+import {shownTags} from '../core/reading/tags.ts';
 import {redactSecrets} from '../core/redact.ts';
 import {shownStatement} from '../core/shown-sql.ts';
 import {type Backend, type BackendState, type BackgroundWorker, backendStates} from '../core/snapshot.ts';
-import {isSecretName} from '../core/sql-secrets.ts';
 import type {Names} from './names.ts';
 import type {ActivityRow} from './queries/activity.ts';
 
@@ -134,14 +133,6 @@ function remember(row: ActivityRow, before: Remembered | undefined, isRepeated: 
     query: query === null ? null : shownStatement(query),
     tags: query?.includes('/*') ? shownTags(query) : noTags,
   };
-}
-
-/** A comment may name a secret as any text may. */
-function shownTags(query: string): Record<string, string> {
-  const tags = Object.entries(parseTags(query));
-  return Object.fromEntries(
-    tags.map(([name, value]) => [name, isSecretName(name) ? '***' : redactSecrets(value)]),
-  );
 }
 
 function isoOrNull(us: number | null): string | null {

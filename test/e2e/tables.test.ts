@@ -170,6 +170,7 @@ describeEachMajor('statements', major => {
           900 + call,
         ])
         .catch(() => {});
+    await server.query('SELECT depot, max(id) FROM parcels WHERE id > $1 GROUP BY depot', [900]);
     await server.query('INSERT INTO parcels SELECT i, 1 FROM generate_series(1, 10) i');
   });
   afterAll(() => server?.stop());
@@ -188,6 +189,14 @@ describeEachMajor('statements', major => {
     const countParcels = () => server.query<{count: number}>('SELECT count(*)::int AS count FROM parcels');
     const before = await countParcels();
     terminal.write('x');
+    await terminal.waitFor('not planned: it reaches public.send(integer), a function outside pg_catalog');
+    expect(await countParcels()).toEqual(before);
+
+    terminal.write('\u001b');
+    await terminal.waitFor(/LOAD.*MEAN/);
+    terminal.write(`/${'\u007f'.repeat(20)}max\r`);
+    await terminal.waitFor(/SELECT depot, max/);
+    terminal.write('j\rx');
     await terminal.waitFor(/Scan on parcels/);
     const how = major >= 16 ? 'generic plan' : 'forced generic plan';
     expect(shown(terminal)).toContain(`(${how}: the statement was not executed)`);

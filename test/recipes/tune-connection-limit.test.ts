@@ -245,8 +245,13 @@ describe('an .env file', () => {
       title: 'Set the pool in DATABASE_URL, then restart the application',
       path: '/app/.env',
       change: {
-        before: {connection_limit: '5', pool_timeout: null, connect_timeout: null},
-        after: {connection_limit: '7', pool_timeout: '10', connect_timeout: '5'},
+        kind: 'url_query',
+        variable: 'DATABASE_URL',
+        edits: [
+          {before: 'connection_limit=5', after: 'connection_limit=7'},
+          {before: '', after: '&pool_timeout=10'},
+          {before: '', after: '&connect_timeout=5'},
+        ],
       },
       diff: [
         '-DATABASE_URL="postgresql://app:***@h/d?schema=x&connection_limit=5"',

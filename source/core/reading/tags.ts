@@ -1,3 +1,6 @@
+import {redactSecrets} from '../redact.ts';
+import {isSecretName} from '../sql-secrets.ts';
+
 /**
  * The sqlcommenter tags of a statement: `/*route='%2Fusers',action='index'* /` gives {route: '/users', ...}.
  * Prisma appends them at the end, other libraries set them in front: every comment is looked at. Keys and values
@@ -14,6 +17,14 @@ export function parseTags(query: string | null): Record<string, string> {
     start = end < 0 ? -1 : query.indexOf('/*', end + 2);
   }
   return Object.fromEntries(tags);
+}
+
+/** The tags as they are shown and kept: a comment may hold a secret as any text may. */
+export function shownTags(query: string): Record<string, string> {
+  const tags = Object.entries(parseTags(query));
+  return Object.fromEntries(
+    tags.map(([name, value]) => [name, isSecretName(name) ? '***' : redactSecrets(value)]),
+  );
 }
 
 /**
