@@ -115,7 +115,7 @@ function iniLine(all: readonly string[], line: string, eol: string): IniLine {
 
 /** The line with another line's value; its name and blanks stay as they are. */
 function withSetting(line: string, text: string): string {
-  return line.replace(/(=\s*).*?(\s*)$/, (_, head: string, tail: string) => head + settingOf(text) + tail);
+  return line.replace(/(=\s*).*?(\s*)$/s, (_, head: string, tail: string) => head + settingOf(text) + tail);
 }
 
 function settingOf(line: string): string {

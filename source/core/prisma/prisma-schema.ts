@@ -26,14 +26,23 @@ export type PrismaModel = {
 /** The models of a schema; views and types have no indexes. */
 export function readModels({files}: PrismaSchema): PrismaModel[] {
   return files.flatMap(({path, text}) =>
-    [...text.matchAll(/^[ \t]*model[ \t]+(\w+)[ \t]*\{[^\n]*\n(?:[\s\S]*?\n)??[ \t]*\}/gm)].map(
-      ([block, name = '']) => toModel(path, block, name),
+    [
+      ...withoutBlockComments(text).matchAll(
+        /^[ \t]*model[ \t]+(\w+)[ \t]*\{[^\n]*\n(?:[\s\S]*?\n)??[ \t]*\}/gm,
+      ),
+    ].map(({0: block, 1: name = '', index}) =>
+      toModel(path, {text: text.slice(index, index + block.length), code: block, name}),
     ),
   );
 }
 
-function toModel(path: string, text: string, name: string): PrismaModel {
-  const lines = text
+/** Every other character stays at its place. */
+function withoutBlockComments(text: string): string {
+  return text.replace(/\/\*[\s\S]*?\*\//g, comment => comment.replace(/[^\r\n]/g, ' '));
+}
+
+function toModel(path: string, {text, code, name}: Record<'text' | 'code' | 'name', string>): PrismaModel {
+  const lines = code
     .split('\n')
     .slice(1, -1)
     .map(line => line.replace(/(^|\s)\/\/.*$/, ''));

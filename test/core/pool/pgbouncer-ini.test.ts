@@ -56,6 +56,12 @@ it('changes no byte but of the values, and gives them all back', () => {
   expect(back).toBe(text);
 });
 
+it('replaces a whole value, whatever it holds', () => {
+  const text = '[pgbouncer]\npool_mode = session\rtransaction\u2028 ; x\n';
+  const [change] = poolerChanges(readPoolerFile('/p.ini', text), settings);
+  expect(change && applyChange(text, change.change)).toContain('\npool_mode = transaction\nmax_client_conn');
+});
+
 it('changes lines that stand apart one by one, each by its name', () => {
   const text =
     '[pgbouncer]\nmax_db_connections = 9\nlisten_port = 1\ndefault_pool_size = 9\npool_mode = session\nmax_client_conn = 550\n';

@@ -67,6 +67,12 @@ describe('a Prisma schema', () => {
     ]);
   });
 
+  it('has no model in a block comment, and keeps the comment of one that has', () => {
+    const models = `/* once:\nmodel Order {\n  id Int\n}\n*/\nmodel Order { /* now */\n  id Int /* key */\n}\n`;
+    const found = readModels({files: [{path, text: models}], migrations: null});
+    expect(found.map(({text: own}) => own)).toEqual(['model Order { /* now */\n  id Int /* key */\n}']);
+  });
+
   it.each<[string, Partial<IndexProposal>, string[]]>([
     ['fields by the columns they map', {}, ['@@index([userId])']],
     [
