@@ -74,7 +74,8 @@ function requiredOfServer(exported: Settings, said: Settings): Settings {
   const floor = Object.fromEntries(
     names.flatMap(name => (exported[name] === undefined ? [] : [[name, exported[name]]])),
   );
-  const strength = (mode: string | undefined) => tlsModes.findIndex(each => each === mode);
+  const modes: readonly (string | undefined)[] = tlsModes;
+  const strength = (mode: string | undefined) => modes.indexOf(mode);
   const isWeaker = said.sslmode !== undefined && strength(said.sslmode) < strength(exported.sslmode);
   return isWeaker && exported.sslmode !== undefined ? {...floor, sslmode: exported.sslmode} : floor;
 }
