@@ -4,6 +4,7 @@ import {usageError} from '../core/errors.ts';
 import {escapeJson} from '../core/json-text.ts';
 import {shownLines} from '../core/reveal.ts';
 import {sanitise} from '../core/sanitise.ts';
+import {shownValue} from '../core/secret-values.ts';
 import {runsMarkdown} from './report-markdown.ts';
 import {rolloutsOf, runsOf} from './report-runs.ts';
 
@@ -70,7 +71,12 @@ function contentOf(entry: JournalEntry): Record<string, unknown> {
   const {subject, title} = entry.content;
   if (entry.content.kind !== 'sql') return {subject, title};
   const {text, values} = entry.content.apply;
-  return {subject, title, sql: shownLines(text).join('\n'), values: escapeJson(JSON.stringify(values))};
+  return {
+    subject,
+    title,
+    sql: shownLines(text).join('\n'),
+    values: escapeJson(JSON.stringify(shownValue(values))),
+  };
 }
 
 /** What a spreadsheet would take for a formula gets a quote before it, as OWASP advises. */

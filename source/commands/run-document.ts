@@ -1,7 +1,8 @@
 import type {RunState, SlotReading} from '../core/engine/engine.ts';
 import type {RunStep} from '../core/engine/run-state.ts';
 import type {Plan} from '../core/recipe.ts';
-import {redactDeep, redactSecrets} from '../core/redact.ts';
+import {redactSecrets} from '../core/redact.ts';
+import {shownExpectation, shownSettings, shownValue} from '../core/secret-values.ts';
 import type {ServerIdentity} from '../core/server-identity.ts';
 import {maskSecrets, secretParameters} from '../core/sql-secrets.ts';
 import {
@@ -83,7 +84,7 @@ function meansDocument({
   return {
     ...sqlDocument(apply),
     guard: guard === undefined ? null : checkDocument(guard),
-    settings: redactDeep(settings ?? {}),
+    settings: shownSettings(settings ?? {}),
     proof: proof === undefined ? null : checkDocument(proof),
     afterwards: afterwards.map(sqlDocument),
     pins: pins === undefined ? null : sqlDocument(pins),
@@ -93,11 +94,11 @@ function meansDocument({
 }
 
 function cleanupDocument({guard, apply, settings}: Cleanup) {
-  return {guard: checkDocument(guard), settings: redactDeep(settings ?? {}), ...sqlDocument(apply)};
+  return {guard: checkDocument(guard), settings: shownSettings(settings ?? {}), ...sqlDocument(apply)};
 }
 
 function checkDocument({query, expect}: Verification<AnySql>) {
-  return {...sqlDocument(query), expect: redactDeep(expect)};
+  return {...sqlDocument(query), expect: shownExpectation(expect)};
 }
 
 /** As it is executed, but for the secrets in it. */
@@ -105,7 +106,7 @@ function sqlDocument({text, values}: AnySql) {
   const secret = secretParameters(text);
   return {
     sql: maskSecrets(text),
-    values: values.map((value, at) => (secret.has(at + 1) ? '***' : redactDeep(value))),
+    values: values.map((value, at) => (secret.has(at + 1) ? '***' : shownValue(value))),
   };
 }
 

@@ -41,7 +41,7 @@ export function redactQuotedName(name: Showable): string {
 
 /** Asked first, so that the costly patterns run on few texts. */
 const mayHoldOne =
-  /passw|passphrase|passfile|secret|token|key|:\/\/|bearer|basic|curl|wget|AKIA|ASIA|PRIVATE/i;
+  /passw|passphrase|passfile|pwd|pw=|secret|token|key|credential|authorization|:\/\/|bearer|basic|\s-u[ =]|--user|AKIA|ASIA|PRIVATE/i;
 
 // All within bounds: a text of a megabyte must not cost more than its length. Up to the last @: a password written without percent-encoding may hold one, or a slash.
 const urlCredentials = /(\b[a-z][a-z0-9+.-]{0,30}:\/\/[^\s/:@]{0,200}:)\S{0,1000}@/gi;
@@ -63,7 +63,7 @@ const header = /(\b(?:bearer|basic)\s+)[A-Za-z0-9+/._~=-]{6,}/gi;
 const authorization = /(\b(?:authorization|x-api-key)\s*[:=]\s*)(?!(?:bearer|basic)\b)[^\s'",;]+/gi;
 /** `DEPLOY_TOKEN=...` before a command, `--api-key=...` of one. */
 const assignment =
-  /((?:\b|_|--)(?:[A-Za-z][\w-]{0,64}[_-])?(?:passw(?:or)?d|passphrase|pwd|secret|token|(?:api|access|secret|private)[_-]?key)=)(?!\*\*\*)(?:'[^']*'|"[^"]*"|[^\s&"',;)]+)/gi;
+  /((?:\b|_|--)(?:[A-Za-z][\w-]{0,64}[_-])?(?:passw(?:or)?d|passphrase|pwd|pw|secret|token|(?:api|access|secret|private)[_-]?key)=)(?!\*\*\*)(?:'[^']*'|"[^"]*"|[^\s&"',;)]+)/gi;
 /** `curl -u user:password` */
 const commandLine =
   /(\s(?:-u|--user|--password|--token)[= ]\s*)(?:[^\s'"]+:[^\s'"]+|(?<=(?:--password|--token)[= ])[^\s'"]+)/gi;

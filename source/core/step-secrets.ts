@@ -1,5 +1,6 @@
 import type {FileChange} from './engine/file-change.ts';
 import {redactSecrets} from './redact.ts';
+import {isSecretPair, isSecretValue} from './secret-values.ts';
 import {maskSecrets, secretParameters} from './sql-secrets.ts';
 import type {FileStep, Sql, SqlStep, Step, Verification} from './step.ts';
 
@@ -68,20 +69,6 @@ function holdsSecret({text, values}: Sql): boolean {
   if (maskSecrets(text) !== text) return true;
   const secret = secretParameters(text);
   return values.some((value, at) => (value !== null && secret.has(at + 1)) || isSecretValue(value));
-}
-
-function isSecretValue(value: unknown): boolean {
-  if (Array.isArray(value)) return value.some(isSecretValue);
-  if (typeof value !== 'string') return false;
-  const [, name, setting] = /^([\w.]+)=([\s\S]*)$/.exec(value) ?? [];
-  if (name !== undefined && isSecretPair(name, setting ?? '')) return true;
-  return redactSecrets(value) !== value || maskSecrets(value) !== value;
-}
-
-function isSecretPair(name: string, value: string | number | boolean | null): boolean {
-  if (value === null || value === '' || typeof value === 'boolean') return false;
-  const text = `SET ${name} = '${String(value).replaceAll("'", "''")}'`;
-  return maskSecrets(text) !== text;
 }
 
 function holdsSecretSetting({settings = {}}: SqlStep): boolean {

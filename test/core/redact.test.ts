@@ -34,6 +34,13 @@ describe('redactSecrets', () => {
     ['ALTER ROLE ann PASSWORD $$hush', 'ALTER ROLE ann PASSWORD ***'],
     ['host=db password=hush dbname=shop', 'host=db password=*** dbname=shop'],
     ["PGPASSWORD='hush' psql", 'PGPASSWORD=*** psql'],
+    // Each is the only word of a secret in its text.
+    ['DB_PWD=hush ./deploy', 'DB_PWD=*** ./deploy'],
+    ['psql -v pw=hush', 'psql -v pw=***'],
+    ['{"credentials": "hush"}', '{"credentials": "***"}'],
+    ['Authorization: hush', 'Authorization: ***'],
+    ['http -u ann:hush h', 'http -u *** h'],
+    ['web password=***/app idle', 'web password=***/app idle'],
     ['postgres://ann@db:5432/shop', 'postgres://ann@db:5432/shop'],
   ])('%s', (text, redacted) => expect(redactSecrets(text)).toBe(redacted));
 

@@ -1,6 +1,7 @@
 import {escapeJson} from '../json-text.ts';
-import {redactSecrets, type Showable} from '../redact.ts';
+import type {Showable} from '../redact.ts';
 import {revealLines, shownLines} from '../reveal.ts';
+import {shownExpectation, shownValue} from '../secret-values.ts';
 import {secretParameters} from '../sql-secrets.ts';
 import type {PinnedSql, Sql, Verification} from '../step.ts';
 
@@ -85,7 +86,8 @@ function isLong(lines: readonly StepLine[]): boolean {
   return lines.length > 2 || lines.reduce((length, {text}) => length + text.length + 1, 0) > 160;
 }
 
-function describeExpected({column, op, value}: Verification['expect']): string {
+function describeExpected(expect: Verification['expect']): string {
+  const {column, op, value} = shownExpectation(expect);
   return `${column} ${op} ${escapeJson(JSON.stringify(value))}`;
 }
 
@@ -104,12 +106,12 @@ function valuesOf({text, values}: AnySql): Showable | null {
   if (values.length === 0) return null;
   const secret = secretParameters(text);
   return values
-    .map((value, at) => `$${at + 1} = ${secret.has(at + 1) ? '"***"' : shownValue(value)}`)
+    .map((value, at) => `$${at + 1} = ${secret.has(at + 1) ? '"***"' : describeValue(value)}`)
     .join(', ');
 }
 
 /** What only the act can tell is named. */
-function shownValue(value: PinnedSql['values'][number]): Showable {
+function describeValue(value: PinnedSql['values'][number]): Showable {
   if (typeof value === 'object' && value !== null && 'pin' in value) return `(${value.pin} of what was made)`;
-  return redactSecrets(escapeJson(JSON.stringify(value)));
+  return escapeJson(JSON.stringify(shownValue(value)));
 }
