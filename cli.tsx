@@ -33,6 +33,8 @@ process.title = 'poolctl';
 // A warning of node's or pg's would land in the middle of the screen.
 process.removeAllListeners('warning');
 process.on('warning', () => {});
+// Left to Node it opens the debugger, to every user of the machine.
+process.on('SIGUSR1', () => {});
 // Whoever read the output may be gone (`| head`), and what is under way must not end in its middle for that.
 stdout.on('error', error => {
   outputError ??= error;

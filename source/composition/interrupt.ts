@@ -5,6 +5,8 @@ const signals = {
   SIGINT: exitCodes.interrupted,
   SIGTERM: exitCodes.terminated,
   SIGHUP: exitCodes.hungUp,
+  // Ctrl-\ where the terminal is not raw: what is under way must not be left on the server for it.
+  SIGQUIT: exitCodes.terminated,
 } as const;
 /** A terminal that was lost counts as SIGHUP, Ctrl-C in raw mode as SIGINT. */
 type Cause = keyof typeof signals;
@@ -43,7 +45,7 @@ type Options = {
 };
 
 /**
- * INT, TERM and HUP take one path: `signal` aborts, and the command ends in order. Only if that takes a while is there
+ * INT, TERM, HUP and QUIT take one path: `signal` aborts, and the command ends in order. Only if that takes a while is there
  * anything to say, and from then on a second signal leaves at once. Not before: npm passes a Ctrl-C on that the
  * terminal has sent already, and a shell its SIGHUP, so that one act of the user's arrives as two signals.
  */

@@ -1,4 +1,7 @@
-import {afterAll, beforeAll, describe, expect, it} from 'vitest';
+import {spawn} from 'node:child_process';
+import {once} from 'node:events';
+import {afterAll, beforeAll, describe, expect, it, onTestFinished} from 'vitest';
+import {program} from '../helpers/build.ts';
 import {startTestServer, type TestServer} from '../helpers/server.ts';
 import {runProgram} from './run-program.ts';
 
@@ -17,6 +20,7 @@ describe.each([
     ['SIGINT', 0],
     ['SIGTERM', 143],
     ['SIGHUP', 129],
+    ['SIGQUIT', 143],
   ] as const)('ends at a %s with %i', async (signal, code) => {
     expect(await runProgram([...args()], {interrupt: {when, signal}})).toEqual({
       code,
@@ -25,4 +29,21 @@ describe.each([
       stderr: expect.stringMatching(said),
     });
   });
+});
+
+it('opens no debugger at a SIGUSR1', async () => {
+  const child = spawn(process.execPath, [program, 'check', '--metrics', ':0', server.url()], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  onTestFinished(() => void child.kill('SIGKILL'));
+  let said = '';
+  child.stderr.setEncoding('utf8').on('data', text => {
+    said += text;
+  });
+  await expect.poll(() => said, {timeout: 30_000}).toMatch(/until Ctrl-C/);
+  const ended = once(child, 'close');
+  child.kill('SIGUSR1');
+  child.kill('SIGTERM');
+  expect(await ended).toEqual([143, null]);
+  expect(said).not.toMatch(/[Dd]ebugger/);
 });
