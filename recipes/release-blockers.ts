@@ -204,7 +204,7 @@ function workers(pids: readonly number[], {background_workers}: Snapshot): Prote
     .map(({pid, backend_type}) => ({
       subject: subjectOf(pid),
       description: String(pid),
-      reason: `a ${backend_type}, not a client session: it ends by itself when it is done`,
+      reason: `backend type ${backend_type}, not a client session: it ends by itself when it is done`,
     }));
 }
 

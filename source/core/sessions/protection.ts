@@ -34,7 +34,8 @@ export function describeBackend(backend: Backend): string {
 }
 
 function unconditional(backend: Backend, {target}: Snapshot): Protection | null {
-  if (isOwn(backend)) return {reason: "one of poolctl's own sessions", is_forbidden: false};
+  if (isOwn(backend))
+    return {reason: "its application_name is poolctl: taken for poolctl's own", is_forbidden: false};
   if (backend.backend_start === null || backend.state === null || backend.state_change === null) {
     const {is_superuser, read_all_stats} = target.privileges;
     if (is_superuser || read_all_stats) {
@@ -47,7 +48,7 @@ function unconditional(backend: Backend, {target}: Snapshot): Protection | null 
     return {reason: "a superuser's session: the server lets only a superuser end it", is_forbidden: true};
   }
   if (backend.backend_type !== null && backend.backend_type !== 'client backend') {
-    return {reason: `a ${backend.backend_type}, not a client session`, is_forbidden: false};
+    return {reason: `backend type ${backend.backend_type}: not a client session`, is_forbidden: false};
   }
   return null;
 }

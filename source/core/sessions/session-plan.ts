@@ -135,6 +135,6 @@ function findNamed(snapshot: Snapshot, named: readonly NamedSession[], left_alon
 function absence(snapshot: Snapshot, pid: number, isOther: boolean): string {
   if (isOther) return 'the session is gone; another one has its pid by now';
   const worker = snapshot.background_workers.find(each => each.pid === pid);
-  if (worker) return `a ${worker.backend_type}, not a client session`;
+  if (worker) return `backend type ${worker.backend_type}: not a client session`;
   return "no such session now: gone, or poolctl's own";
 }
