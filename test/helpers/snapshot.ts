@@ -120,3 +120,11 @@ export function createSnapshot(overrides: Partial<Snapshot> & {max_connections?:
     ...rest,
   };
 }
+
+/** The same as a role without pg_read_all_stats reads it, where a session is hidden. */
+export function seenByRole(overrides: Parameters<typeof createSnapshot>[0]): Snapshot {
+  const snapshot = createSnapshot(overrides);
+  const read_all_stats = snapshot.backends.every(({state}) => state !== null);
+  const privileges = {...snapshot.target.privileges, read_all_stats};
+  return {...snapshot, target: {...snapshot.target, privileges}};
+}

@@ -3,7 +3,7 @@ import recipe from '../../recipes/kill-idle-sessions.ts';
 import {planText} from '../../source/commands/run-text.ts';
 import type {ParameterValues} from '../../source/core/recipe.ts';
 import type {Backend, Snapshot} from '../../source/core/snapshot.ts';
-import {createBackend, createSnapshot} from '../helpers/snapshot.ts';
+import {createBackend, createSnapshot, seenByRole} from '../helpers/snapshot.ts';
 
 function leaky(pid: number, overrides: Partial<Backend> = {}): Backend {
   return createBackend({
@@ -49,7 +49,7 @@ describe('plan', () => {
       /pg_read_all_stats/,
     ],
   ])('leaves alone: %s', (_, overrides, reason) => {
-    const {steps, left_alone} = plan(createSnapshot({backends: [leaky(1, overrides)]}));
+    const {steps, left_alone} = plan(seenByRole({backends: [leaky(1, overrides)]}));
     expect(steps).toEqual([]);
     expect(left_alone).toMatchObject([{subject: 'backend:1', reason: expect.stringMatching(reason)}]);
   });

@@ -4,7 +4,7 @@ import {planText} from '../../source/commands/run-text.ts';
 import type {Facts} from '../../source/core/facts/facts.ts';
 import type {ParameterValues} from '../../source/core/recipe.ts';
 import type {Backend, Snapshot} from '../../source/core/snapshot.ts';
-import {createBackend, createSnapshot} from '../helpers/snapshot.ts';
+import {createBackend, createSnapshot, seenByRole} from '../helpers/snapshot.ts';
 
 /** Sessions by pid, and who waits for whom for so long. */
 function world(
@@ -12,7 +12,7 @@ function world(
   waits: [pid: number, blocked_by: number[], wait_age_ms: number][],
 ): Snapshot {
   const blockers = new Map(waits.map(([pid, blocked_by]) => [pid, blocked_by]));
-  return createSnapshot({
+  return seenByRole({
     backends: Object.entries(sessions).map(([pid, overrides]) => {
       const blocked_by = blockers.get(Number(pid));
       const waiting = blocked_by && {state: 'active' as const, blocked_by, wait_event_type: 'Lock'};
