@@ -17,7 +17,9 @@ export function poolConfigOf(
   const {request, is_encrypted, is_pooled} = connection;
   requireAllowed({allowWrites, is_production: request.is_production});
   if (is_pooled) throw noReplayThroughPooler();
-  if (request.allowed_authentication !== null) throw noRequireAuth();
+  if (request.allowed_authentication !== null) throw notHeldTo('require_auth', 'PGREQUIREAUTH');
+  if (request.tls.channel_binding === 'require')
+    throw notHeldTo('channel_binding=require', 'PGCHANNELBINDING');
   const tls = tlsAttempts(request).find(attempt => (attempt !== false) === is_encrypted) ?? false;
   const password = request.password();
   return {
@@ -63,10 +65,10 @@ async function readUsable(client: Connection['client']): Promise<number> {
   return max - superuser - reserved;
 }
 
-/** The application's own driver connects, and does not know it. */
-function noRequireAuth(): AbortError {
-  return new AbortError('the pools of a replay cannot hold the server to require_auth', {
-    hint: 'Leave it out of the address (and PGREQUIREAUTH unset) for a replay.',
+/** The application's own driver connects, and does not know it: what is required for safety is not dropped in silence. */
+function notHeldTo(setting: string, variable: string): AbortError {
+  return new AbortError(`the pools of a replay cannot hold the server to ${setting}`, {
+    hint: `Leave it out of the address (and ${variable} unset) for a replay.`,
     exitCode: exitCodes.usage,
   });
 }

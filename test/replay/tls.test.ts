@@ -33,4 +33,18 @@ describe('the measured pools, before a server that wants TLS', () => {
     expect(code).toBe(0);
     expect((JSON.parse(stdout) as ReplayDocument).results).toMatchObject([{requests: 6, failures: []}]);
   });
+
+  it.each(['channel_binding=require', 'require_auth=scram-sha-256'])(
+    'are refused with %s, to which they cannot hold the server',
+    async setting => {
+      const home = await temporaryHome();
+      await writeFile(path.join(home, 'x.sql'), 'SELECT 1;');
+      const url = urlOf(server, 'app', `?sslmode=require&${setting}`);
+      const {code, stderr} = await runProgram(['replay', 'x.sql', url], {home});
+      expect([code, stderr]).toEqual([
+        2,
+        expect.stringMatching(/cannot hold the server to (channel|require)/),
+      ]);
+    },
+  );
 });
