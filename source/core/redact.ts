@@ -39,6 +39,11 @@ export function redactQuotedName(name: Showable): string {
   return redactBesideSql(name).replace(cutOffCredentials, '$1***');
 }
 
+/** The password of an address alone: `password=x` may be the very name of an index. */
+export function redactCredentials(name: Showable): string {
+  return name.replace(urlCredentials, '$1***@');
+}
+
 /** Asked first, so that the costly patterns run on few texts. */
 const mayHoldOne =
   /passw|passphrase|passfile|pwd|pw=|secret|token|key|credential|authorization|:\/\/|bearer|basic|\s-u[ =]|--user|AKIA|ASIA|PRIVATE/i;

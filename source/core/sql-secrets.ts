@@ -1,4 +1,4 @@
-import {redactBesideSql, redactQuotedName, redactSecrets} from './redact.ts';
+import {redactBesideSql, redactCredentials, redactSecrets} from './redact.ts';
 import {literalContent, type SqlToken, sqlTokens} from './sql-tokens.ts';
 
 /** The statement as it is, each secret in it as `***`; the same text where there is none. */
@@ -36,7 +36,7 @@ function mask(sql: string, depth: number): string {
       if (kind === 'comment') return redactSecrets(text);
       if (kind === 'string') return secrets.has(token) ? "'***'" : maskContent(text, depth);
       if (secrets.has(token) && kind !== 'parameter') return '***';
-      return kind === 'quoted' ? redactQuotedName(text) : text;
+      return kind === 'quoted' ? redactCredentials(text) : text;
     })
     .join('');
 }

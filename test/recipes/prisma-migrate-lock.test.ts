@@ -3,7 +3,7 @@ import recipe from '../../recipes/prisma-migrate-lock.ts';
 import type {ParameterValues} from '../../source/core/recipe.ts';
 import type {AdvisoryLock} from '../../source/core/server/advisory-locks.ts';
 import type {Backend} from '../../source/core/snapshot.ts';
-import {createBackend, createSnapshot} from '../helpers/snapshot.ts';
+import {createBackend, createSnapshot, seenByRole} from '../helpers/snapshot.ts';
 
 const lock = (pid: number, overrides: Partial<AdvisoryLock> = {}): AdvisoryLock => ({
   pid,
@@ -21,7 +21,7 @@ const waiter = lock(2, {is_granted: false, wait_age_ms: 3000});
 
 function plan(backends: Backend[], locks: AdvisoryLock[], params: ParameterValues = {}) {
   if (!recipe.plan) throw new Error('it acts');
-  return recipe.plan(createSnapshot({backends}), params, {advisory_locks: locks});
+  return recipe.plan(seenByRole({backends}), params, {advisory_locks: locks});
 }
 
 describe('plan', () => {
