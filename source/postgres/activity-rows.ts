@@ -1,3 +1,4 @@
+import {memoize} from '../core/memoize.ts';
 import {shownTags} from '../core/reading/tags.ts';
 import {redactSecrets} from '../core/redact.ts';
 import {shownStatement} from '../core/shown-sql.ts';
@@ -27,6 +28,10 @@ export type ActivityReader = {
   knownSince_s(): number | null;
   read(rows: readonly ActivityRow[], names: Names): Activity;
 };
+
+/** Of the sessions of a pool most have the same name and run the same texts. */
+const shownName = memoize(redactSecrets, 1000);
+const shownText = memoize(shownStatement, 1000);
 
 /** A text is asked for again while it is younger than this: rows of one reading are not all of one moment. */
 const repeatedFor_us = 2e6;
@@ -130,7 +135,7 @@ function remember(row: ActivityRow, before: Remembered | undefined, isRepeated: 
     query_us,
     query_start: isoOrNull(query_us),
     raw: query,
-    query: query === null ? null : shownStatement(query),
+    query: query === null ? null : shownText(query),
     tags: query?.includes('/*') ? shownTags(query) : noTags,
   };
 }
@@ -177,7 +182,7 @@ function toBackend(row: ActivityRow, names: Names, now_us: number, remembered: R
     datname: datid === null ? null : (names.databases.get(datid) ?? null),
     usename: role?.name ?? null,
     is_superuser: role?.is_superuser ?? false,
-    application_name: redactSecrets(application_name ?? ''),
+    application_name: shownName(application_name ?? ''),
     client_addr,
     // -1 is a unix socket.
     client_port: client_port === -1 ? null : client_port,
@@ -216,7 +221,7 @@ function toWorker(row: ActivityRow, now_us: number, {query}: Remembered): Backgr
   return {
     pid: row[0],
     backend_type: row[6] ?? 'hidden',
-    application_name: redactSecrets(row[3] ?? ''),
+    application_name: shownName(row[3] ?? ''),
     state: backendStates.find(each => each === row[7]) ?? null,
     wait_event_type: row[8],
     wait_event: row[9],
