@@ -148,7 +148,15 @@ function isoOrNull(us: number | null): string | null {
 function isoMicroseconds(us: number): string {
   const seconds = Math.floor(us / 1e6);
   const fraction = String(us - seconds * 1e6).padStart(6, '0');
-  return `${new Date(seconds * 1000).toISOString().slice(0, 19)}.${fraction}Z`;
+  return `${isoSecond(seconds)}.${fraction}Z`;
+}
+
+/** The times of one session, and of sessions of one moment, are mostly of the same second. */
+let lastSecond = {seconds: Number.NaN, text: ''};
+function isoSecond(seconds: number): string {
+  if (seconds !== lastSecond.seconds)
+    lastSecond = {seconds, text: new Date(seconds * 1000).toISOString().slice(0, 19)};
+  return lastSecond.text;
 }
 
 /**

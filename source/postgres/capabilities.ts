@@ -12,6 +12,7 @@ type TargetConnection = {client: PgClient; request: ConnectionRequest; marker: s
 
 export type Capabilities = {
   target: Target;
+  role_name: string;
   /** Where pg_stat_statements lives (Supabase: `extensions`); null where its numbers cannot be read. */
   statements_schema: string | null;
   /** False behind a pooler, which answers for sessions of others. */
@@ -21,31 +22,43 @@ export type Capabilities = {
 };
 
 /**
- * The target as poolctl sees it, in one round trip: which server it is, who we are, what we may do, what is installed.
- * Sent at once, so that queries issued in the same turn share it. Throws what the server answers.
+ * The target as poolctl sees it, in one query: who we are, what we may do, what is installed. Sent at once, so that
+ * queries issued in the same turn share its round trip. Throws what the server answers.
  */
-export async function readTarget({client, request, marker}: TargetConnection): Promise<Capabilities> {
+export async function readCapabilities({client, request}: TargetConnection): Promise<Capabilities> {
   const {text} = pickVariant(identityQuery, oldestVersion);
-  const answer = client.query<IdentityRow>({text});
-  const proving = readServerProof(client, marker);
-  // Where the connection breaks, the answer to the first query alone says why.
-  proving.catch(() => {});
   const {
     rows: [row],
-  } = await answer;
+  } = await client.query<IdentityRow>({text});
   if (row === undefined) throw new Error('the role of this session is not in pg_roles');
-  const proof = await proving;
-  const target = {...toTarget(row, request), server: proof.server};
+  const target = toTarget(row, request);
   const missing = missingStatements(row, request);
   return {
     target,
+    role_name: row.role_name,
     statements_schema: missing === null ? row.statements_schema : null,
+    is_own_session: true,
+    unavailable: [...hiddenSessions(target, row.role_name), ...(missing === null ? [] : [missing])],
+  };
+}
+
+/** The same, and which server it is, in one round trip. */
+export async function readTarget(connection: TargetConnection): Promise<Capabilities> {
+  const answer = readCapabilities(connection);
+  const proving = readServerProof(connection.client, connection.marker);
+  // Where the connection breaks, the answer to the first query alone says why.
+  proving.catch(() => {});
+  return withServer(await answer, await proving);
+}
+
+/** What poolctl sees, with the server's proof of which it is. */
+export function withServer(capabilities: Capabilities, proof: ServerProof): Capabilities {
+  const {target, role_name, unavailable} = capabilities;
+  return {
+    ...capabilities,
+    target: {...target, server: proof.server},
     is_own_session: proof.is_own_session,
-    unavailable: [
-      ...hiddenSessions(target, row.role_name),
-      ...hiddenIdentifier(proof, row.role_name),
-      ...(missing === null ? [] : [missing]),
-    ],
+    unavailable: [...unavailable, ...hiddenIdentifier(proof, role_name)],
   };
 }
 

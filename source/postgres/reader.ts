@@ -2,7 +2,7 @@ import {computeBudget, type SlotSettings} from '../core/reading/budget.ts';
 import {withDatabaseRates} from '../core/reading/rates.ts';
 import type {Database, LockWait, Snapshot} from '../core/snapshot.ts';
 import {type Activity, createActivityReader} from './activity-rows.ts';
-import {type Capabilities, readTarget} from './capabilities.ts';
+import {type Capabilities, readCapabilities, withServer} from './capabilities.ts';
 import type {ConnectionRequest} from './connection-request.ts';
 import {isoTime} from './iso-time.ts';
 import {type Names, noNames, toNames} from './names.ts';
@@ -18,6 +18,7 @@ import {pickVariant, type Query} from './queries/query.ts';
 import {type SlotSettingsRow, slotSettingsQuery} from './queries/slot-settings.ts';
 import {createRun} from './run-query.ts';
 import {createSections} from './sections.ts';
+import {readServerProof, type ServerProof} from './server-proof.ts';
 import {createStatementsReader, type StatementsReader, type StatementsWanted} from './statements-reader.ts';
 
 /** What of a connection a reading needs. */
@@ -31,8 +32,10 @@ export type ReadableConnection = {
 
 /** What one round trip is to bring. */
 export type Wanted = {
-  /** Identity, names and slot settings: what changes rarely. Needed by the first reading. */
+  /** Role, names and slot settings: what changes rarely. Needed by the first reading. */
   catalogs: boolean;
+  /** Which server answers, and whether in a session of our own. */
+  server: boolean;
   /** Every session, and the counters of databases where `databases` says so. */
   activity: boolean;
   databases: boolean;
@@ -44,6 +47,7 @@ export type Wanted = {
 
 export const nothingWanted: Wanted = {
   catalogs: false,
+  server: false,
   activity: false,
   databases: false,
   lock_waits: false,
@@ -71,6 +75,9 @@ export function createReader(connection: ReadableConnection, now: () => number):
   const pick = (query: Query) => pickVariant(query, server_version_num);
 
   let capabilities: Capabilities | null = null;
+  let proof: ServerProof | null = null;
+  /** Both of them, made anew where one was read. */
+  let known: Capabilities | null = null;
   let names: Names = noNames;
   let settings: SlotSettings | null = null;
   let activity: Activity | null = null;
@@ -82,7 +89,7 @@ export function createReader(connection: ReadableConnection, now: () => number):
 
   async function readCatalogs(): Promise<void> {
     const [found, roles, [slots]] = await Promise.all([
-      readTarget(connection),
+      readCapabilities(connection),
       run<CatalogRow>(pick(catalogQuery)),
       run<SlotSettingsRow>(pick(slotSettingsQuery)),
     ]);
@@ -97,6 +104,12 @@ export function createReader(connection: ReadableConnection, now: () => number):
       sections.forget('statements');
     }
     capabilities = found;
+    known = null;
+  }
+
+  async function readServer(): Promise<void> {
+    proof = await readServerProof(client, connection.marker);
+    known = null;
   }
 
   function openStatements({statements_schema: schema, target}: Capabilities): StatementsReader | null {
@@ -153,6 +166,7 @@ export function createReader(connection: ReadableConnection, now: () => number):
     const {statements: statementsWanted} = wanted;
     const open = statements;
     const parts: Promise<void>[] = [catalogs, sessions];
+    if (wanted.server) parts.push(readServer());
     if (wanted.databases) parts.push(sections.attempt('databases', () => readDatabases(sessions)));
     if (wanted.lock_waits) parts.push(sections.attempt('lock_waits', readLockWaits));
     if (wanted.index_hits) parts.push(sections.attempt('index_hits', readIndexHits));
@@ -168,7 +182,8 @@ export function createReader(connection: ReadableConnection, now: () => number):
       throw new Error('the server answered without its sessions or settings');
     }
     const {sessions, isOwn, at, background_workers} = activity;
-    const {target} = capabilities;
+    known ??= proof === null ? capabilities : withServer(capabilities, proof);
+    const {target} = known;
     return {
       schema_version: 1,
       at,
@@ -184,8 +199,8 @@ export function createReader(connection: ReadableConnection, now: () => number):
         database.datname === target.database ? {...database, index_hit_ratio: indexHitRatio} : database,
       ),
       unavailable: [
-        ...(connection.is_pooled || !capabilities.is_own_session ? [poolerInBetween] : []),
-        ...capabilities.unavailable,
+        ...(connection.is_pooled || !known.is_own_session ? [poolerInBetween] : []),
+        ...known.unavailable,
         ...sections.unavailable(),
       ],
       cost,

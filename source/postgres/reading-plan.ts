@@ -75,6 +75,7 @@ export function createReadingPlan(now: () => number, server_version_num: number)
       for (const part of ['statements', 'index_hits', 'index_builds']) isDue(part, 0);
       return {
         ...nothingWanted,
+        server: true,
         lock_waits: true,
         index_hits: true,
         index_builds: true,
@@ -84,8 +85,10 @@ export function createReadingPlan(now: () => number, server_version_num: number)
     },
     tick(reader, shown) {
       ticks++;
+      const catalogs = isDue('catalogs', reader.hasUnknownNames() ? 1000 : paceMs.catalogs);
       return {
-        catalogs: isDue('catalogs', reader.hasUnknownNames() ? 1000 : paceMs.catalogs),
+        catalogs,
+        server: catalogs,
         activity: true,
         databases: isDue(
           'databases',

@@ -1,6 +1,6 @@
 import {usageError} from '../core/errors.ts';
 import type {Statement} from '../core/snapshot.ts';
-import {readTarget} from './capabilities.ts';
+import {readCapabilities} from './capabilities.ts';
 import type {Connection} from './connect.ts';
 import {extensionVersionNum, pickVariant} from './queries/query.ts';
 import {type StatementTextRow, statementTextsQuery} from './queries/statement-texts.ts';
@@ -13,7 +13,7 @@ export async function readStatementText(
   connection: Connection,
   {queryid, dbid, userid}: Pick<Statement, 'queryid' | 'dbid' | 'userid'>,
 ): Promise<string> {
-  const {target, statements_schema} = await readTarget(connection);
+  const {target, statements_schema} = await readCapabilities(connection);
   if (statements_schema !== null && target.statements_version !== null) {
     const version = extensionVersionNum(target.statements_version);
     const {text} = pickVariant(statementTextsQuery, version, statements_schema);

@@ -9,6 +9,7 @@ export function watch(url: string): Promise<Connection> {
 
 export const everything: Wanted = {
   catalogs: true,
+  server: true,
   activity: true,
   databases: true,
   lock_waits: true,

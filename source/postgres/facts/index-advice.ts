@@ -8,7 +8,7 @@ import type {Column, Columns} from '../../core/indexes/shape.ts';
 import {specOf} from '../../core/indexes/spec.ts';
 import type {Catalog} from '../../core/server/catalog.ts';
 import {shownStatement} from '../../core/shown-sql.ts';
-import {readTarget} from '../capabilities.ts';
+import {readCapabilities} from '../capabilities.ts';
 import type {Connection} from '../connect.ts';
 import {createIndexPlanner} from '../index-planner.ts';
 import {loadSqlParser, type SqlParser} from '../parse-sql.ts';
@@ -109,7 +109,7 @@ async function readStatements(
   {parser, naming, skipped}: Reading,
 ): Promise<WorkStatement[]> {
   const {client} = connection;
-  const {target, statements_schema, unavailable} = await readTarget(connection);
+  const {target, statements_schema, unavailable} = await readCapabilities(connection);
   const version = target.statements_version;
   if (statements_schema === null || version === null) {
     const missing = unavailable.find(({section}) => section === 'statements');

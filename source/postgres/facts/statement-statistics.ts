@@ -1,5 +1,5 @@
 import type {StatementStatistics} from '../../core/server/statement-statistics.ts';
-import {readTarget} from '../capabilities.ts';
+import {readCapabilities} from '../capabilities.ts';
 import type {Connection} from '../connect.ts';
 import {settingRemedy, statementsNotes} from '../managed-service.ts';
 import {pickVariant} from '../queries/query.ts';
@@ -10,7 +10,7 @@ export async function readStatementStatistics(connection: Connection): Promise<S
   const {client, server_version_num} = connection;
   const {text} = pickVariant(statementStatisticsQuery, server_version_num);
   const [{target}, {rows}] = await Promise.all([
-    readTarget(connection),
+    readCapabilities(connection),
     client.query<StatementStatisticsRow>({text}),
   ]);
   const [row] = rows;
