@@ -24,7 +24,7 @@ export type Interrupt = {
 /** What ended the program: the first signal counts. */
 let cause: Cause | null = null;
 
-/** A command that was interrupted says 130, whatever it was: what the caller sees tells the signal. */
+/** A command that was interrupted says 130, whatever it was: the caller sees the signal's own code. */
 export function exitCodeAfterSignal(exitCode: ExitCode): ExitCode {
   return exitCode === exitCodes.interrupted && cause !== null ? signals[cause] : exitCode;
 }

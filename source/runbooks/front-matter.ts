@@ -51,7 +51,7 @@ function readFunctions(root: YAMLMap | null, report: Report): {name: string; off
   const names: unknown = (root?.toJSON() as Record<string, unknown> | undefined)?.functions;
   const offset = offsetOf(pair);
   if (!Array.isArray(names)) {
-    report(offset, 'functions: is to be a list: [schema.name, schema.other]');
+    report(offset, 'functions must be a list: [schema.name, schema.other]');
     return [];
   }
   return names.map(String).map(name => {

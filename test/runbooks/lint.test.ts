@@ -215,7 +215,7 @@ describe('what is wrong with a runbook, by its line', () => {
     [
       'functions that are no list of names',
       `${head.replace('why:', 'functions: app.one\nwhy:')}${diagnose}`,
-      ['3: functions: is to be a list: [schema.name, schema.other]'],
+      ['3: functions must be a list: [schema.name, schema.other]'],
     ],
     [
       'a function without its schema',

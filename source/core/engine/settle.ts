@@ -9,7 +9,7 @@ import {applyChange, invertChange} from './file-change.ts';
 
 export type SettlePorts = {
   journal: {
-    /** null where another process has recorded the step's outcome by now. */
+    /** null where another process has recorded the step's outcome. */
     reconcile(draft: JournalDraft & {event: 'outcome'}): Promise<JournalEntry | null>;
   };
   executor: Pick<Executor, 'bind' | 'verify' | 'read'>;
@@ -56,7 +56,7 @@ export async function settleIntent(
     ...pins,
   };
   const entry = await ports.journal.reconcile({actor, target, run, event: 'outcome', step, ...result});
-  return entry === null ? 'another poolctl has recorded its outcome by now' : message;
+  return entry === null ? 'another poolctl has recorded its outcome' : message;
 }
 
 /** What was made is known from now on: its undo takes back this one, and none that comes in its place. */
