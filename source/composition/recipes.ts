@@ -2,7 +2,7 @@ import type {Flags} from '../commands/parse-call.ts';
 import type {TargetSettings} from '../core/configuration.ts';
 import {AbortError} from '../core/errors.ts';
 import type {Recipe} from '../core/recipe.ts';
-import type {TeamFile} from '../runbooks/folder.ts';
+import type {TeamFile} from '../team-recipes/folder.ts';
 
 export type AllRecipes = {
   recipes: Recipe[];
@@ -22,7 +22,7 @@ export async function recipesFor(
   const folders = [...settings.recipe_folders, ...(flags.recipes === undefined ? [] : [flags.recipes])];
   const {recipes: own} = await import('../../recipes/index.ts');
   if (folders.length === 0) return {recipes: own, left_out: []};
-  const {loadFolder} = await import('../runbooks/folder.ts');
+  const {loadFolder} = await import('../team-recipes/folder.ts');
   const all: AllRecipes = {recipes: [...own], left_out: []};
   for (const folder of new Set(folders)) {
     try {

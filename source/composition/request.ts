@@ -39,7 +39,7 @@ export async function configurationOf(machine: Machine): Promise<Configuration |
   const {folder, file} = configurationPlace(machine);
   const text = machine.readFile(file);
   if (text === null) return null;
-  const {readConfiguration} = await import('../profiles/configuration.ts');
+  const {readConfiguration} = await import('../config/configuration.ts');
   return readConfiguration(text, {file, folder, home: machine.home});
 }
 
@@ -56,7 +56,7 @@ async function targetAddresses(
 ): Promise<{url: string; rescue_url: string | null}> {
   const target = configuration?.targets.get(name);
   if (target === undefined) throw unknownTarget(name, configuration, machine);
-  const {addressOf} = await import('../profiles/url-source.ts');
+  const {addressOf} = await import('../config/url-source.ts');
   const read = (source: typeof target.url, what: string) =>
     addressOf(source, {env: machine.env, name: `${what} of target "${name}"`});
   return {

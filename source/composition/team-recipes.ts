@@ -16,7 +16,7 @@ export async function runRecipes(shell: Shell, flags: Flags): Promise<ExitCode> 
   const {output} = shell;
   const json = flags.json ?? false;
   if (flags.check !== undefined) {
-    const {lintFolder} = await import('../runbooks/lint.ts');
+    const {lintFolder} = await import('../team-recipes/lint.ts');
     const folder = flags.check;
     const taken = own.map(({id}) => id);
     return checkRecipes({lint: () => lintFolder(folder, taken), output}, {folder, json});

@@ -1,10 +1,10 @@
 import {afterAll, beforeAll, expect, it} from 'vitest';
-import {loadFolder} from '../../source/runbooks/folder.ts';
+import {loadFolder} from '../../source/team-recipes/folder.ts';
 import {createActing} from '../commands/acting.ts';
 import {describeEachMajor, startTestServer, type TestServer} from '../helpers/server.ts';
 import {actingWith} from './acting.ts';
 
-const folder = new URL('../../recipes/examples/', import.meta.url).pathname;
+const folder = new URL('../../recipes/examples', import.meta.url).pathname;
 
 it('are without mistakes', async () => {
   const files = await loadFolder(folder, []);

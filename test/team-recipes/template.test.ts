@@ -1,5 +1,5 @@
 import {describe, expect, it} from 'vitest';
-import {fill, parseTemplate} from '../../source/runbooks/template.ts';
+import {fill, parseTemplate} from '../../source/team-recipes/template.ts';
 
 const values: Record<string, string | number | null> = {
   table: 'Odd "name"',

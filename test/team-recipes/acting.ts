@@ -2,7 +2,7 @@ import {type RunFlags, runRecipe} from '../../source/commands/run.ts';
 import {undoRun} from '../../source/commands/undo.ts';
 import type {ExitCode} from '../../source/core/errors.ts';
 import type {Finding} from '../../source/core/recipe.ts';
-import {loadFolder} from '../../source/runbooks/folder.ts';
+import {loadFolder} from '../../source/team-recipes/folder.ts';
 import {type Acting, exitCode, noFlags} from '../commands/acting.ts';
 
 /** The run command with a team's folder of recipes in place of poolctl's own. */

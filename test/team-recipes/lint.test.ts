@@ -1,7 +1,7 @@
 import {mkdir, writeFile} from 'node:fs/promises';
 import {join} from 'node:path';
 import {describe, expect, it} from 'vitest';
-import {lintFolder} from '../../source/runbooks/lint.ts';
+import {lintFolder} from '../../source/team-recipes/lint.ts';
 import {temporaryFolder} from '../commands/acting.ts';
 
 const head = '---\ntitle: t\nwhy: w\n---\n';

@@ -1,7 +1,7 @@
 import {writeFile} from 'node:fs/promises';
 import {join} from 'node:path';
 import {afterAll, beforeAll, expect, it} from 'vitest';
-import {loadFolder} from '../../source/runbooks/folder.ts';
+import {loadFolder} from '../../source/team-recipes/folder.ts';
 import {createActing, createRoles, leak, temporaryFolder} from '../commands/acting.ts';
 import {describeEachMajor, startTestServer, type TestServer} from '../helpers/server.ts';
 import {createSnapshot} from '../helpers/snapshot.ts';

@@ -1,10 +1,10 @@
 import {describe, expect, it} from 'vitest';
 import {commands, flagAsTyped} from '../../source/commands/usage.ts';
+import {readConfiguration} from '../../source/config/configuration.ts';
 import {noSettings} from '../../source/core/configuration.ts';
 import {AbortError} from '../../source/core/errors.ts';
 import {metricByLimitName} from '../../source/core/health/limits.ts';
 import {metricOf} from '../../source/core/health/metrics.ts';
-import {readConfiguration} from '../../source/profiles/configuration.ts';
 
 const place = {file: '/c/config.toml', folder: '/c', home: '/home/ann'};
 const read = (text: string) => readConfiguration(text, place);
