@@ -8,10 +8,10 @@ import {sanitise} from '../core/sanitise.ts';
 import {type JournalFile, openJournal} from '../journal/journal-file.ts';
 import {ownProcess} from '../journal/owner.ts';
 import {sha256} from '../journal/sha256.ts';
-import {type Connection, connect} from '../postgres/connect.ts';
-import type {ConnectionRequest} from '../postgres/connection-request.ts';
-import {createExecutor} from '../postgres/executor.ts';
-import {localMachine} from '../postgres/local-machine.ts';
+import {type Connection, connect} from '../postgres/connect/connect.ts';
+import {localMachine} from '../postgres/connect/machine.ts';
+import type {ConnectionRequest} from '../postgres/connect/request.ts';
+import {createExecutor} from '../postgres/executor/executor.ts';
 import {files} from './files.ts';
 import type {Shell} from './shell.ts';
 
@@ -38,7 +38,7 @@ export function openEngine(
       progress: async ({progress, progress_pid}) => {
         const [connection, pid] = [watching(), progress_pid ?? executor.pid()];
         if (progress === undefined || connection === null || pid === null) return null;
-        const {readProgress} = await import('../postgres/progress.ts');
+        const {readProgress} = await import('../postgres/executor/progress.ts');
         return readProgress(connection, {view: progress, pid});
       },
       journal: openJournalOf(shell, flags, onNotice),

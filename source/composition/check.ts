@@ -7,7 +7,7 @@ import {AbortError, type ExitCode, exitCodes, usageError} from '../core/errors.t
 import type {Recipe} from '../core/recipe.ts';
 import {redactSecrets} from '../core/redact.ts';
 import {sanitise} from '../core/sanitise.ts';
-import type {ConnectionRequest} from '../postgres/connection-request.ts';
+import type {ConnectionRequest} from '../postgres/connect/request.ts';
 import {checkFlagsOf, type WatchTimes} from './check-flags.ts';
 import {openWatching} from './check-readings.ts';
 import {gatherExplained} from './facts.ts';

@@ -10,9 +10,9 @@ import {sanitise} from '../core/sanitise.ts';
 import {type ServerIdentity, serverDifference} from '../core/server-identity.ts';
 import type {Snapshot} from '../core/snapshot.ts';
 import {serverOf} from '../core/target.ts';
-import {type Connection, connect, type WaitState} from '../postgres/connect.ts';
-import {type ConnectionRequest, shortSource} from '../postgres/connection-request.ts';
-import {createSampler} from '../postgres/sampler.ts';
+import {type Connection, connect, type WaitState} from '../postgres/connect/connect.ts';
+import {type ConnectionRequest, shortSource} from '../postgres/connect/request.ts';
+import {createSampler} from '../postgres/sampler/sampler.ts';
 import type {Engine} from './acting.ts';
 import {intervalOf, waitOf} from './flag-values.ts';
 import {type Interrupt, takeInterrupts} from './interrupt.ts';
@@ -74,8 +74,8 @@ export async function runConsole(
         return gatherExplained(requireConnection(watching), needs);
       },
       explain: async statement => {
-        const {explainStatement} = await import('../postgres/explain.ts');
-        const {readStatementText} = await import('../postgres/statement-text.ts');
+        const {explainStatement} = await import('../postgres/planner/explain.ts');
+        const {readStatementText} = await import('../postgres/sampler/statement-text.ts');
         const connection = requireConnection(watching);
         const {bare, request: used, server_version_num} = connection;
         const {lines, how} = await explainStatement(bare, {
@@ -88,7 +88,7 @@ export async function runConsole(
         return [...lines, `(${how}: the statement was not executed)`];
       },
       describeSession: async ({pid, backend_start}) => {
-        const {readSessionDetail, lockLines} = await import('../postgres/details.ts');
+        const {readSessionDetail, lockLines} = await import('../postgres/sampler/session-detail.ts');
         const {client, server_version_num} = requireConnection(watching);
         const detail = await readSessionDetail(client, {pid, backend_start, server_version_num});
         return {query: detail.query, locks: lockLines(detail)};
@@ -192,7 +192,7 @@ function loadEngine() {
   return Promise.all([
     import('../core/engine/engine.ts'),
     import('../core/engine/world.ts'),
-    import('../postgres/read-once.ts'),
+    import('../postgres/sampler/read-once.ts'),
     import('./acting.ts'),
     import('./facts.ts'),
     import('./settle.ts'),

@@ -2,7 +2,7 @@ import type {Flags} from '../commands/parse-call.ts';
 import {type ExitCode, usageError} from '../core/errors.ts';
 import {jsonText} from '../core/json-text.ts';
 import {type Demo, startDemo} from '../demo/demo.ts';
-import type {ConnectionRequest} from '../postgres/connection-request.ts';
+import type {ConnectionRequest} from '../postgres/connect/request.ts';
 import {intervalOf} from './flag-values.ts';
 import {exitCodeOfNormalEnd, type Interrupt, takeInterrupts, untilInterrupted} from './interrupt.ts';
 import {runSnapshot} from './reading.ts';

@@ -1,7 +1,7 @@
 import {AbortError, exitCodes} from '../core/errors.ts';
 import type {FactNeeds, Facts} from '../core/facts/facts.ts';
-import type {Connection} from '../postgres/connect.ts';
-import {isAboutOneQuery} from '../postgres/sections.ts';
+import type {Connection} from '../postgres/connect/connect.ts';
+import {isAboutOneQuery} from '../postgres/sampler/sections.ts';
 import {explained} from './watch.ts';
 
 type Readers = {

@@ -8,7 +8,7 @@ import {type GivenLimits, limitsFor} from '../core/health/limits.ts';
 import {measure} from '../core/health/measure.ts';
 import type {Recipe} from '../core/recipe.ts';
 import {sanitise} from '../core/sanitise.ts';
-import type {ConnectionRequest} from '../postgres/connection-request.ts';
+import type {ConnectionRequest} from '../postgres/connect/request.ts';
 import {everyOf} from './check-flags.ts';
 import {openWatching, type Watching} from './check-readings.ts';
 import {exitCodeOfNormalEnd} from './interrupt.ts';

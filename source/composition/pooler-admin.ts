@@ -1,8 +1,8 @@
 import {AbortError, exitCodes} from '../core/errors.ts';
 import {sanitise} from '../core/sanitise.ts';
-import {localMachine} from '../postgres/local-machine.ts';
-import {locate} from '../postgres/locate.ts';
-import {openPoolerAdmin} from '../postgres/pooler-admin.ts';
+import {locate} from '../postgres/connect/locate.ts';
+import {localMachine} from '../postgres/connect/machine.ts';
+import {openPoolerAdmin} from '../postgres/connect/pooler-admin.ts';
 import type {Shell} from './shell.ts';
 
 export type Pooler = {

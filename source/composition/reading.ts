@@ -1,7 +1,7 @@
 import type {Flags} from '../commands/parse-call.ts';
 import type {ExitCode} from '../core/errors.ts';
-import type {Connection} from '../postgres/connect.ts';
-import type {ConnectionRequest} from '../postgres/connection-request.ts';
+import type {Connection} from '../postgres/connect/connect.ts';
+import type {ConnectionRequest} from '../postgres/connect/request.ts';
 import {ratesOf} from './flag-values.ts';
 import {takeInterrupts, untilInterrupted} from './interrupt.ts';
 import type {Shell} from './shell.ts';
@@ -22,7 +22,7 @@ export async function runSnapshot(shell: Shell, request: ConnectionRequest, flag
 export async function runDoctor(shell: Shell, request: ConnectionRequest, flags: Flags): Promise<ExitCode> {
   const [{doctor}, {examine}] = await Promise.all([
     import('../commands/doctor.ts'),
-    import('../postgres/doctor.ts'),
+    import('../postgres/server/doctor.ts'),
   ]);
   return withConnection(shell, request, flags, (connection, signal) =>
     doctor(

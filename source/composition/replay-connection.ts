@@ -1,9 +1,9 @@
 import type pg from 'pg';
 import {AbortError, exitCodes} from '../core/errors.ts';
-import type {Connection} from '../postgres/connect.ts';
-import {pastThePooler} from '../postgres/pooler.ts';
+import type {Connection} from '../postgres/connect/connect.ts';
+import {pastThePooler} from '../postgres/connect/pooler.ts';
+import {tlsAttempts} from '../postgres/connect/tls.ts';
 import {type SlotSettingsRow, slotSettingsQuery} from '../postgres/queries/slot-settings.ts';
-import {tlsAttempts} from '../postgres/tls.ts';
 import {requireAllowed, type Slots, sessionSettings} from '../replay/guard.ts';
 
 /**

@@ -3,7 +3,7 @@ import {type AbortError, usageError} from '../core/errors.ts';
 import {readText} from '../core/parameters.ts';
 import type {ParameterValues} from '../core/recipe.ts';
 import type {ReplayDocument, ReplayUpdate} from '../core/replay.ts';
-import type {ConnectionRequest} from '../postgres/connection-request.ts';
+import type {ConnectionRequest} from '../postgres/connect/request.ts';
 import {loadEndpoint} from './replay-endpoint.ts';
 import {replayCallOf} from './replay-flags.ts';
 import {measureOn} from './replay-measure.ts';

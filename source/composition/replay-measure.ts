@@ -1,6 +1,6 @@
 import type pg from 'pg';
 import type {ReplayDocument, ReplaySemantics} from '../core/replay.ts';
-import {hostAndPort} from '../postgres/connection-request.ts';
+import {hostAndPort} from '../postgres/connect/request.ts';
 import type {Endpoint, Variant} from '../replay/endpoint.ts';
 import {type Matrix, type MatrixOptions, type MatrixResult, measureAll} from '../replay/measure-all.ts';
 import {cutOff, takeRefusals} from '../replay/own-connections.ts';

@@ -1,8 +1,8 @@
 import {randomBytes} from 'node:crypto';
 import type pg from 'pg';
 import type {Flags} from '../commands/parse-call.ts';
-import type {Connection} from '../postgres/connect.ts';
-import type {ConnectionRequest} from '../postgres/connection-request.ts';
+import type {Connection} from '../postgres/connect/connect.ts';
+import type {ConnectionRequest} from '../postgres/connect/request.ts';
 import {createGuard, type Guard} from '../replay/guard.ts';
 import {poolConfigOf, slotReader} from './replay-connection.ts';
 import type {Shell} from './shell.ts';

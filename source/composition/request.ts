@@ -2,9 +2,9 @@ import type {Flags} from '../commands/parse-call.ts';
 import type {Configuration} from '../core/configuration.ts';
 import {usageError} from '../core/errors.ts';
 import {nearest} from '../core/nearest.ts';
-import type {ConnectionRequest} from '../postgres/connection-request.ts';
-import {localMachine, type Machine} from '../postgres/local-machine.ts';
-import {type LocateFlags, locate} from '../postgres/locate.ts';
+import {type LocateFlags, locate} from '../postgres/connect/locate.ts';
+import {localMachine, type Machine} from '../postgres/connect/machine.ts';
+import type {ConnectionRequest} from '../postgres/connect/request.ts';
 import type {Shell} from './shell.ts';
 
 /**

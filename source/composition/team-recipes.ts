@@ -6,7 +6,7 @@ import {noSettings} from '../core/configuration.ts';
 import type {ExitCode} from '../core/errors.ts';
 import type {Recipe} from '../core/recipe.ts';
 import {sanitise} from '../core/sanitise.ts';
-import {localMachine} from '../postgres/local-machine.ts';
+import {localMachine} from '../postgres/connect/machine.ts';
 import {recipesFor} from './recipes.ts';
 import {configurationOf} from './request.ts';
 import type {Shell} from './shell.ts';

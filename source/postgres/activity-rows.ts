@@ -3,8 +3,8 @@ import {shownTags} from '../core/reading/tags.ts';
 import {redactSecrets} from '../core/redact.ts';
 import {shownStatement} from '../core/shown-sql.ts';
 import {type Backend, type BackendState, type BackgroundWorker, backendStates} from '../core/snapshot.ts';
-import type {Names} from './names.ts';
 import type {ActivityRow} from './queries/activity.ts';
+import type {Names} from './sampler/names.ts';
 
 /** Everything one reading of the activity says. */
 export type Activity = {

@@ -1,8 +1,8 @@
 import {once} from 'node:events';
 import net from 'node:net';
 import pg from 'pg';
+import {fatalError, message} from '../postgres/wire/messages.ts';
 import {readFirstPacket} from './capture/first-packet.ts';
-import {fatalError, message} from './capture/wire.ts';
 import {asOurs} from './own-connections.ts';
 import {createReadOnlyWire} from './read-only-wire.ts';
 

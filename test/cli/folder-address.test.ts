@@ -3,7 +3,7 @@ import {join} from 'node:path';
 import {afterAll, beforeAll, describe, expect, it, onTestFinished} from 'vitest';
 import {openProgram} from '../helpers/console.ts';
 import {describeEachMajor, startTestServer, type TestServer} from '../helpers/server.ts';
-import {authentication, listen} from '../postgres/listeners.ts';
+import {authentication, listen} from '../postgres/connect/listeners.ts';
 import {createCliRoles, failing, password, runProgram, temporaryHome, urlOf} from './run-program.ts';
 
 /** Takes whoever comes, and asks for the password in clear text. */

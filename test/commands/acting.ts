@@ -15,9 +15,9 @@ import type {Clock, Output} from '../../source/core/ports.ts';
 import type {Recipe} from '../../source/core/recipe.ts';
 import {type JournalFile, openJournal} from '../../source/journal/journal-file.ts';
 import {sha256} from '../../source/journal/sha256.ts';
-import {type Connection, connect} from '../../source/postgres/connect.ts';
-import {createExecutor} from '../../source/postgres/executor.ts';
-import {readOnce} from '../../source/postgres/read-once.ts';
+import {type Connection, connect} from '../../source/postgres/connect/connect.ts';
+import {createExecutor} from '../../source/postgres/executor/executor.ts';
+import {readOnce} from '../../source/postgres/sampler/read-once.ts';
 import type {TestServer} from '../helpers/server.ts';
 import {requestTo} from '../postgres/requests.ts';
 

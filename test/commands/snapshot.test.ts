@@ -1,8 +1,8 @@
 import {afterAll, beforeAll, describe, expect, it} from 'vitest';
 import {snapshot} from '../../source/commands/snapshot.ts';
 import type {Output} from '../../source/core/ports.ts';
-import {connect} from '../../source/postgres/connect.ts';
-import {readOnce} from '../../source/postgres/read-once.ts';
+import {connect} from '../../source/postgres/connect/connect.ts';
+import {readOnce} from '../../source/postgres/sampler/read-once.ts';
 import {describeEachMajor, startTestServer, type TestServer} from '../helpers/server.ts';
 import {createSnapshot} from '../helpers/snapshot.ts';
 import {requestTo} from '../postgres/requests.ts';

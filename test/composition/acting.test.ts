@@ -1,7 +1,7 @@
 import {afterAll, beforeAll, expect, it, onTestFinished} from 'vitest';
 import {openEngine} from '../../source/composition/acting.ts';
 import type {Act} from '../../source/core/ports.ts';
-import {connect} from '../../source/postgres/connect.ts';
+import {connect} from '../../source/postgres/connect/connect.ts';
 import {createRoles, leak, pidsOf} from '../commands/acting.ts';
 import {serverAt} from '../helpers/identity.ts';
 import {describeEachMajor, startTestServer, type TestServer} from '../helpers/server.ts';

@@ -1,7 +1,7 @@
 import {describe, expect, it} from 'vitest';
 import {requestOn} from '../../source/composition/request.ts';
 import {AbortError} from '../../source/core/errors.ts';
-import {type Given, machineOf, summary} from '../postgres/given-machine.ts';
+import {type Given, machineOf, summary} from '../postgres/connect/fake-machine.ts';
 
 const file = '/home/ann/.config/poolctl/config.toml';
 

@@ -1,6 +1,6 @@
 import type {ServerIdentity} from '../../source/core/server-identity.ts';
-import {connect} from '../../source/postgres/connect.ts';
-import type {ConnectionRequest} from '../../source/postgres/connection-request.ts';
+import {connect} from '../../source/postgres/connect/connect.ts';
+import type {ConnectionRequest} from '../../source/postgres/connect/request.ts';
 
 /** Some server, where no real one is at hand. */
 export const someServer: ServerIdentity = {

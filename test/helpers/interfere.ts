@@ -1,5 +1,5 @@
-import {connect} from '../../source/postgres/connect.ts';
-import {createExecutor} from '../../source/postgres/executor.ts';
+import {connect} from '../../source/postgres/connect/connect.ts';
+import {createExecutor} from '../../source/postgres/executor/executor.ts';
 import type {Acting} from '../commands/acting.ts';
 import {requestTo} from '../postgres/requests.ts';
 import type {TestServer} from './server.ts';

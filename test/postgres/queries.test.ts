@@ -1,5 +1,5 @@
 import {afterAll, beforeAll, describe, expect, it} from 'vitest';
-import type {Connection} from '../../source/postgres/connect.ts';
+import type {Connection} from '../../source/postgres/connect/connect.ts';
 import {activityQuery} from '../../source/postgres/queries/activity.ts';
 import {advisoryLocksQuery} from '../../source/postgres/queries/advisory-locks.ts';
 import {catalogQuery} from '../../source/postgres/queries/catalog.ts';

@@ -1,5 +1,5 @@
-import type {ConnectionRequest} from '../../source/postgres/connection-request.ts';
-import {locate} from '../../source/postgres/locate.ts';
+import {locate} from '../../source/postgres/connect/locate.ts';
+import type {ConnectionRequest} from '../../source/postgres/connect/request.ts';
 
 /** A request for an address as a user gives it, on a machine that has no files and no settings of its own. */
 export function requestTo(url: string, env: Record<string, string> = {}): ConnectionRequest {

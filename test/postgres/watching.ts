@@ -1,5 +1,5 @@
-import {type Connection, connect} from '../../source/postgres/connect.ts';
-import {createReader, nothingWanted, type Reader, type Wanted} from '../../source/postgres/reader.ts';
+import {type Connection, connect} from '../../source/postgres/connect/connect.ts';
+import {createReader, nothingWanted, type Reader, type Wanted} from '../../source/postgres/sampler/reader.ts';
 import {requestTo} from './requests.ts';
 
 /** A watching connection as the console has one. */

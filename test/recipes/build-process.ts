@@ -4,8 +4,8 @@ import {carryOut} from '../../source/core/engine/engine.ts';
 import type {IndexProposal} from '../../source/core/indexes/index-advice.ts';
 import {buildStep} from '../../source/core/indexes/index-steps.ts';
 import {openJournal} from '../../source/journal/journal-file.ts';
-import {connect} from '../../source/postgres/connect.ts';
-import {createExecutor} from '../../source/postgres/executor.ts';
+import {connect} from '../../source/postgres/connect/connect.ts';
+import {createExecutor} from '../../source/postgres/executor/executor.ts';
 import {serverAt} from '../helpers/identity.ts';
 import {requestTo} from '../postgres/requests.ts';
 

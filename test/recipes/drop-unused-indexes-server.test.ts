@@ -1,8 +1,8 @@
 import {afterAll, beforeAll, beforeEach, expect, it} from 'vitest';
 import {runRecipe} from '../../source/commands/run.ts';
 import {undoRun} from '../../source/commands/undo.ts';
-import {connect} from '../../source/postgres/connect.ts';
-import {readProgress} from '../../source/postgres/progress.ts';
+import {connect} from '../../source/postgres/connect/connect.ts';
+import {readProgress} from '../../source/postgres/executor/progress.ts';
 import {createActing, noFlags} from '../commands/acting.ts';
 import {describeEachMajor, startTestServer, type TestServer} from '../helpers/server.ts';
 import {requestTo} from '../postgres/requests.ts';

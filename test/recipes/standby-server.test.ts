@@ -1,8 +1,8 @@
 import {chown, stat, writeFile} from 'node:fs/promises';
 import {join} from 'node:path';
 import {afterAll, beforeAll, expect, it, onTestFinished} from 'vitest';
-import {connect} from '../../source/postgres/connect.ts';
-import {createExecutor} from '../../source/postgres/executor.ts';
+import {connect} from '../../source/postgres/connect/connect.ts';
+import {createExecutor} from '../../source/postgres/executor/executor.ts';
 import {createActing, createRoles, leak, pidsOf} from '../commands/acting.ts';
 import {describeEachMajor, startTestServer, type TestServer} from '../helpers/server.ts';
 import {requestTo} from '../postgres/requests.ts';

@@ -1,5 +1,5 @@
 import type {AdvisoryLock, AdvisoryLockNeed} from '../../core/server/advisory-locks.ts';
-import type {Connection} from '../connect.ts';
+import type {Connection} from '../connect/connect.ts';
 import {advisoryLocksQuery} from '../queries/advisory-locks.ts';
 import {pickVariant} from '../queries/query.ts';
 

@@ -2,10 +2,10 @@ import {AbortError, exitCodes} from '../../core/errors.ts';
 import type {Row} from '../../core/facts/facts.ts';
 import {redactSecrets} from '../../core/redact.ts';
 import type {Sql} from '../../core/step.ts';
-import type {Connection} from '../connect.ts';
+import type {Connection} from '../connect/connect.ts';
 import {RefusedStatement} from '../reach/gate.ts';
-import {readAlone} from '../read-alone.ts';
-import {isAboutOneQuery} from '../sections.ts';
+import {readAlone} from '../reach/read-alone.ts';
+import {isAboutOneQuery} from '../sampler/sections.ts';
 
 /**
  * What the server answers to queries that a team wrote, each in a read-only transaction of its own that is rolled back.

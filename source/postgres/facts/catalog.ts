@@ -1,5 +1,5 @@
 import type {Catalog, ForeignKey, Index, IndexBuild, Table} from '../../core/server/catalog.ts';
-import type {Connection} from '../connect.ts';
+import type {Connection} from '../connect/connect.ts';
 import {isoTime} from '../iso-time.ts';
 import {type CatalogAgeRow, catalogAgeQuery} from '../queries/catalog-age.ts';
 import {type CatalogBuildRow, catalogBuildsQuery} from '../queries/catalog-builds.ts';

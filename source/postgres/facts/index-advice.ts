@@ -8,15 +8,15 @@ import type {Column, Columns} from '../../core/indexes/shape.ts';
 import {specOf} from '../../core/indexes/spec.ts';
 import type {Catalog} from '../../core/server/catalog.ts';
 import {shownStatement} from '../../core/shown-sql.ts';
-import {readCapabilities} from '../capabilities.ts';
-import type {Connection} from '../connect.ts';
-import {createIndexPlanner} from '../index-planner.ts';
-import {loadSqlParser, type SqlParser} from '../parse-sql.ts';
-import {expandLists} from '../plannable.ts';
+import type {Connection} from '../connect/connect.ts';
+import {createIndexPlanner} from '../planner/index-planner.ts';
+import {expandLists} from '../planner/plannable.ts';
 import {type ColumnStatisticsRow, columnStatisticsQuery} from '../queries/column-statistics.ts';
 import {type CostlyStatementRow, costlyStatementsQuery} from '../queries/costly-statements.ts';
 import {type HypopgRow, hypopgQuery} from '../queries/hypopg.ts';
 import {extensionVersionNum, pickVariant} from '../queries/query.ts';
+import {loadSqlParser, type SqlParser} from '../reach/parse-sql.ts';
+import {readCapabilities} from '../server/capabilities.ts';
 import {readCatalog} from './catalog.ts';
 
 /** So many statements, by the time they took in all, are looked at. */
@@ -33,7 +33,12 @@ export async function readIndexAdvice(connection: Connection, need: IndexAdviceN
   const advice =
     need.file === null
       ? await adviseIndexes(input)
-      : await (await import('../migration-indexes.ts')).takeFromFile(need.file, input, parser, search_path);
+      : await (await import('../planner/migration-file.ts')).takeFromFile(
+          need.file,
+          input,
+          parser,
+          search_path,
+        );
   return {...advice, skipped: [...skipped, ...advice.skipped]};
 }
 

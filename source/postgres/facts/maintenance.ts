@@ -1,6 +1,6 @@
 import {redactSecrets} from '../../core/redact.ts';
 import type {Maintenance, TableUpkeep, XminHolder} from '../../core/server/maintenance.ts';
-import type {Connection} from '../connect.ts';
+import type {Connection} from '../connect/connect.ts';
 import {pickVariant} from '../queries/query.ts';
 import {tableUpkeepQuery} from '../queries/table-upkeep.ts';
 import {xminHoldersQuery} from '../queries/xmin-holders.ts';

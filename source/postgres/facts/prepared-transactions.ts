@@ -1,5 +1,5 @@
 import type {PreparedTransaction} from '../../core/server/prepared-transactions.ts';
-import type {Connection} from '../connect.ts';
+import type {Connection} from '../connect/connect.ts';
 import {isoTime} from '../iso-time.ts';
 import {preparedTransactionsQuery} from '../queries/prepared-transactions.ts';
 import {pickVariant} from '../queries/query.ts';

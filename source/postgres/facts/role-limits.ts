@@ -1,5 +1,5 @@
 import type {RoleLimit} from '../../core/pool/role-limits.ts';
-import type {Connection} from '../connect.ts';
+import type {Connection} from '../connect/connect.ts';
 import {pickVariant} from '../queries/query.ts';
 import {type RoleLimitRow, roleLimitsQuery} from '../queries/role-limits.ts';
 

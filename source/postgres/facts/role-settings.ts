@@ -1,5 +1,5 @@
 import type {Role, RoleSettings, SettingOverride} from '../../core/roles/role-settings.ts';
-import type {Connection} from '../connect.ts';
+import type {Connection} from '../connect/connect.ts';
 import {pickVariant, type Query} from '../queries/query.ts';
 import {databaseNamesQuery, roleSettingsQuery, rolesQuery} from '../queries/role-settings.ts';
 

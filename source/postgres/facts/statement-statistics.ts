@@ -1,9 +1,9 @@
 import type {StatementStatistics} from '../../core/server/statement-statistics.ts';
-import {readCapabilities} from '../capabilities.ts';
-import type {Connection} from '../connect.ts';
-import {settingRemedy, statementsNotes} from '../managed-service.ts';
+import type {Connection} from '../connect/connect.ts';
 import {pickVariant} from '../queries/query.ts';
 import {type StatementStatisticsRow, statementStatisticsQuery} from '../queries/statement-statistics.ts';
+import {readCapabilities} from '../server/capabilities.ts';
+import {settingRemedy, statementsNotes} from '../server/managed-service.ts';
 
 /** Throws what the server answers. */
 export async function readStatementStatistics(connection: Connection): Promise<StatementStatistics> {

@@ -1,10 +1,10 @@
 import type {Node} from 'libpg-query';
 import {AbortError, exitCodes} from '../../core/errors.ts';
 import {descendants, type NamedObject, namedObjects} from '../../core/named-objects.ts';
-import type {SqlParser} from '../parse-sql.ts';
-import type {PgClient} from '../pg-client.ts';
+import type {PgClient} from '../connect/client.ts';
 import {pickVariant} from '../queries/query.ts';
 import {reachQuery} from '../queries/reach.ts';
+import type {SqlParser} from './parse-sql.ts';
 
 type Purpose = 'plan' | 'run';
 

@@ -1,8 +1,8 @@
 import {quoteIdentifier} from '../../core/quote.ts';
-import {countParameters} from '../parameters.ts';
-import type {SqlParser} from '../parse-sql.ts';
-import type {PgClient} from '../pg-client.ts';
+import type {PgClient} from '../connect/client.ts';
+import {countParameters} from '../planner/parameters.ts';
 import {gateQuery, toRefusal} from './gate.ts';
+import type {SqlParser} from './parse-sql.ts';
 
 type PgQuery = Parameters<PgClient['query']>[0];
 

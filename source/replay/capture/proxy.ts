@@ -1,10 +1,10 @@
 import {once} from 'node:events';
 import net from 'node:net';
 import {TLSSocket} from 'node:tls';
+import type {Dial} from '../../postgres/wire/dial.ts';
+import {fatalError, startupParameters} from '../../postgres/wire/messages.ts';
 import {forwardAuthentication} from './authentication.ts';
-import type {Dial} from './dial.ts';
 import {readFirstPacket} from './first-packet.ts';
-import {fatalError, startupParameters} from './wire.ts';
 
 /** Sees a copy of what goes by, after it has gone by. */
 export type Observer = {fromClient(bytes: Buffer): void; fromServer(bytes: Buffer): void};

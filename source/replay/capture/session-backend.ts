@@ -1,8 +1,8 @@
-import {type BodyReader, createBodyReader} from './body-reader.ts';
-import {createMessageReader} from './message-reader.ts';
+import {type BodyReader, createBodyReader} from '../../postgres/wire/body-reader.ts';
+import {createMessageReader} from '../../postgres/wire/message-reader.ts';
+import {errorFields} from '../../postgres/wire/messages.ts';
 import type {Field, Recorded, Recording, Rows} from './recording.ts';
 import type {Pending, Session} from './session-state.ts';
-import {errorFields} from './wire.ts';
 
 /** Rows are kept to tell what a later statement's parameters come from; a longer result is no list to go through. */
 const mostRows = 1000;

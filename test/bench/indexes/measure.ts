@@ -4,10 +4,10 @@ import type {IndexAdvice, IndexProposal} from '../../../source/core/indexes/inde
 import type {WorkStatement} from '../../../source/core/indexes/planner.ts';
 import type {PresentIndex} from '../../../source/core/indexes/present.ts';
 import {type IndexKey, key} from '../../../source/core/indexes/spec.ts';
-import type {Connection} from '../../../source/postgres/connect.ts';
+import type {Connection} from '../../../source/postgres/connect/connect.ts';
 import {gatherAdviceInput} from '../../../source/postgres/facts/index-advice.ts';
-import {planHypothetically} from '../../../source/postgres/hypothetical.ts';
-import {loadSqlParser, type SqlParser} from '../../../source/postgres/parse-sql.ts';
+import {planHypothetically} from '../../../source/postgres/planner/hypothetical.ts';
+import {loadSqlParser, type SqlParser} from '../../../source/postgres/reach/parse-sql.ts';
 import type {TestServer} from '../../helpers/server.ts';
 import {watch} from '../../postgres/watching.ts';
 import {oneColumnPerPredicate} from './one-column-rule.ts';

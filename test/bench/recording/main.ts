@@ -10,9 +10,9 @@ import {gatherFacts} from '../../../source/composition/facts.ts';
 import {requestOn} from '../../../source/composition/request.ts';
 import type {FactNeeds} from '../../../source/core/facts/facts.ts';
 import {startServer, type ThrowawayServer} from '../../../source/demo/server.ts';
-import {type Connection, connect} from '../../../source/postgres/connect.ts';
-import {localMachine} from '../../../source/postgres/local-machine.ts';
-import {createSampler} from '../../../source/postgres/sampler.ts';
+import {type Connection, connect} from '../../../source/postgres/connect/connect.ts';
+import {localMachine} from '../../../source/postgres/connect/machine.ts';
+import {createSampler} from '../../../source/postgres/sampler/sampler.ts';
 import {openRecordingFile} from '../../../source/recording/recording-file.ts';
 import {startLoad} from '../load.ts';
 

@@ -2,8 +2,8 @@ import {afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished} f
 import {AbortError} from '../../../source/core/errors.ts';
 import type {Executor} from '../../../source/core/ports.ts';
 import type {ServerIdentity} from '../../../source/core/server-identity.ts';
-import {connect} from '../../../source/postgres/connect.ts';
-import {createExecutor} from '../../../source/postgres/executor.ts';
+import {connect} from '../../../source/postgres/connect/connect.ts';
+import {createExecutor} from '../../../source/postgres/executor/executor.ts';
 import {createActing, createRoles, exitCode, leak, noFlags, pidsOf} from '../../commands/acting.ts';
 import {serverAt} from '../../helpers/identity.ts';
 import {describeEachMajor, startTestServer, type TestServer} from '../../helpers/server.ts';

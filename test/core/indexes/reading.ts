@@ -7,7 +7,7 @@ import type {
   TableUse,
 } from '../../../source/core/indexes/shape.ts';
 import type {Table} from '../../../source/core/server/catalog.ts';
-import {loadSqlParser} from '../../../source/postgres/parse-sql.ts';
+import {loadSqlParser} from '../../../source/postgres/reach/parse-sql.ts';
 
 export const parser = await loadSqlParser();
 

@@ -3,7 +3,7 @@ import os from 'node:os';
 import path from 'node:path';
 import {afterAll, beforeAll, describe, expect, it} from 'vitest';
 import type {IndexAdvice} from '../../../source/core/indexes/index-advice.ts';
-import type {Connection} from '../../../source/postgres/connect.ts';
+import type {Connection} from '../../../source/postgres/connect/connect.ts';
 import {readIndexAdvice} from '../../../source/postgres/facts/index-advice.ts';
 import {describeHypopg, startHypopgServer} from '../../helpers/hypopg.ts';
 import {describeEachMajor, startTestServer, type TestServer} from '../../helpers/server.ts';

@@ -2,7 +2,7 @@ import {once} from 'node:events';
 import net from 'node:net';
 import pg from 'pg';
 import {afterAll, beforeAll, expect, it} from 'vitest';
-import {codes} from '../../../source/replay/capture/wire.ts';
+import {codes} from '../../../source/postgres/wire/messages.ts';
 import {describeEachMajor, startTestServer, type TestServer} from '../../helpers/server.ts';
 import {rejection} from '../../postgres/requests.ts';
 import {type Capture, openCapture, outputOf, pgbench, pgDump, psql} from './through.ts';

@@ -1,8 +1,8 @@
 import {spawn} from 'node:child_process';
 import {access, constants} from 'node:fs/promises';
 import path from 'node:path';
-import {tlsAttempts} from '../../../source/postgres/tls.ts';
-import {findDial} from '../../../source/replay/capture/dial.ts';
+import {tlsAttempts} from '../../../source/postgres/connect/tls.ts';
+import {findDial} from '../../../source/postgres/wire/dial.ts';
 import {endpointFileText, toEndpoint} from '../../../source/replay/capture/endpoint-file.ts';
 import {startProxy} from '../../../source/replay/capture/proxy.ts';
 import {createRecording, type Recording} from '../../../source/replay/capture/recording.ts';

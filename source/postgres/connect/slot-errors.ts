@@ -1,0 +1,106 @@
+import {quoteIdentifier} from '../../core/quote.ts';
+import {pastThePooler} from './pooler.ts';
+
+/** Whose slots are taken. Freeing one kind does not help those who lack another. */
+export type SlotKind =
+  | 'global'
+  | 'superuser_reserved'
+  | 'reserved'
+  | 'role_limit'
+  | 'database_limit'
+  | 'pooler_clients'
+  | 'pooler_limit'
+  | 'pooler_sessions'
+  | 'pooler_queue';
+
+/**
+ * Which limit a refused connection ran into, or null when it was refused for another reason.
+ * The messages of 53300 are translated by the server's lc_messages, so the routine that raised it decides
+ * first where it can (proc.c, procarray.c, postinit.c, miscinit.c), and names that are never translated next.
+ */
+export function classifySlotError(error: unknown): SlotKind | null {
+  const {code, message, routine} = describe(error);
+  const [, poolerKind] = poolerTexts.find(([text]) => text.test(message)) ?? [];
+  if (poolerKind !== undefined) return poolerKind;
+  if (code !== '53300') return null;
+  if (routine === 'InitializeSessionUserId' || /too many connections for role/.test(message))
+    return 'role_limit';
+  if (routine === 'CheckMyDatabase' || /too many connections for database/.test(message)) {
+    return 'database_limit';
+  }
+  // PG16+ `... with privileges of the "pg_use_reserved_connections" role`; RDS names its own role.
+  if (/pg_use_reserved_connections|rds_reserved/.test(message)) return 'reserved';
+  // PG16+ `... with the SUPERUSER attribute`, before it `non-replication superuser connections`.
+  if (routine === 'InitPostgres' || /reserved for .*superuser/i.test(message)) return 'superuser_reserved';
+  return 'global';
+}
+
+// PgBouncer (client.c, objects.c): max_client_conn; client_connections of a database or user came with 1.24. Its
+// max_db_connections and max_user_connections make clients queue instead, as a server that lets nobody in does.
+// Supavisor: EMAXCONN, EMAXCONNSESSION and the texts of its older versions, ECHECKOUTTIMEOUT.
+const poolerTexts: [text: RegExp, kind: SlotKind][] = [
+  [/no more connections allowed \(max_(db|user)_client_connections\)/, 'pooler_limit'],
+  [/no more connections allowed/, 'pooler_clients'],
+  [/query_wait_timeout|server_login_retry|\bECHECKOUTTIMEOUT\b/, 'pooler_queue'],
+  [/\bEMAXCONNSESSION\b|MaxClientsInSessionMode|max clients reached/i, 'pooler_sessions'],
+  [/\bEMAXCONN\b|max client connections reached/i, 'pooler_clients'],
+];
+
+function describe(error: unknown): {code: string; message: string; routine: string} {
+  const fields = (error ?? {}) as Record<string, unknown>;
+  return {
+    code: typeof fields.code === 'string' ? fields.code : '',
+    message: typeof fields.message === 'string' ? fields.message : String(error),
+    routine: typeof fields.routine === 'string' ? fields.routine : '',
+  };
+}
+
+type SlotFacts = {host: string; user: string; database: string; hasRescue: boolean};
+
+/** One line of what is full and one of what helps: the remedy differs by whose limit it is. */
+export function explainSlotError(kind: SlotKind, facts: SlotFacts): {message: string; hint: string} {
+  return {message: messages[kind](facts), hint: hints[kind](facts)};
+}
+
+const rescueHint = ({hasRescue}: SlotFacts) =>
+  hasRescue
+    ? 'The rescue address found no slot either: end sessions on the server itself, or stop an application.'
+    : 'Set POOLCTL_RESCUE_URL to a superuser or a role with pg_use_reserved_connections (PostgreSQL 16+).';
+
+const messages: Record<SlotKind, (facts: SlotFacts) => string> = {
+  global: ({host}) => `every connection slot of ${host} is taken, the reserved ones too`,
+  superuser_reserved: ({host, user}) =>
+    `every connection slot of ${host} open to role "${user}" is taken: the last ones are reserved for superusers`,
+  reserved: ({host, user}) =>
+    `every connection slot of ${host} open to role "${user}" is taken: the last ones are reserved`,
+  role_limit: ({user}) => `role "${user}" is at its own connection limit`,
+  database_limit: ({database}) => `database "${database}" is at its own connection limit`,
+  pooler_clients: ({host}) => `the connection pooler at ${host} takes no more clients (max_client_conn)`,
+  pooler_limit: ({host, user, database}) =>
+    `the connection pooler at ${host} takes no more clients of role "${user}" or database "${database}"`,
+  pooler_sessions: ({host}) =>
+    `every session that the connection pooler at ${host} may open (pool_size) is held by a client`,
+  pooler_queue: ({host}) =>
+    `the connection pooler at ${host} had no session of the server to lend within its query_wait_timeout`,
+};
+
+const hints: Record<SlotKind, (facts: SlotFacts) => string> = {
+  global: facts =>
+    facts.hasRescue
+      ? rescueHint(facts)
+      : 'Wait for a slot with --wait, or stop an application instance: not even a superuser gets in now.',
+  superuser_reserved: rescueHint,
+  reserved: facts =>
+    facts.hasRescue
+      ? rescueHint(facts)
+      : `Set POOLCTL_RESCUE_URL to a superuser, or once there is a slot: GRANT pg_use_reserved_connections TO ${quoteIdentifier(facts.user)};`,
+  role_limit: ({user}) =>
+    `Other slots may be free: connect as another role (-U), or as one that may: ALTER ROLE ${quoteIdentifier(user)} CONNECTION LIMIT -1;`,
+  database_limit: ({database}) =>
+    `Other slots may be free: connect to another database (-d postgres), or as one that may: ALTER DATABASE ${quoteIdentifier(database)} CONNECTION LIMIT -1;`,
+  pooler_clients: () => `${pastThePooler} Ending backends frees none of the pooler's clients.`,
+  pooler_limit: () => `${pastThePooler} The limit is in the pooler's own configuration.`,
+  pooler_sessions: () =>
+    `${pastThePooler} Or to the pooler's transaction mode, where clients share sessions.`,
+  pooler_queue: () => `${pastThePooler} Its pool is used up, or the server behind it lets nobody in.`,
+};

@@ -1,0 +1,127 @@
+import type {Candidate} from '../../core/indexes/candidates.ts';
+import {estimateStatement} from '../../core/indexes/estimate.ts';
+import type {Skipped} from '../../core/indexes/index-advice.ts';
+import type {Planned, Planner, WorkStatement} from '../../core/indexes/planner.ts';
+import type {PresentIndex} from '../../core/indexes/present.ts';
+import type {Columns} from '../../core/indexes/shape.ts';
+import {estimateSize} from '../../core/indexes/size.ts';
+import {definitionOf, type IndexSpec} from '../../core/indexes/spec.ts';
+import {shownStatement} from '../../core/shown-sql.ts';
+import type {Connection} from '../connect/connect.ts';
+import {RefusedStatement} from '../reach/gate.ts';
+import type {SqlParser} from '../reach/parse-sql.ts';
+import {type HypotheticalPlan, type PlanSummary, planHypothetically} from './hypothetical.ts';
+
+type Setting = {
+  parser: SqlParser;
+  hypopg_schema: string | null;
+  search_path: readonly string[];
+  columns: Columns;
+  present: readonly PresentIndex[];
+  /** What the server will not plan is told here. */
+  skipped: Skipped[];
+};
+
+/** Who judges indexes that are not there: the server's planner with HypoPG, estimates without. */
+export function createIndexPlanner(connection: Connection, setting: Setting): Planner {
+  const ask = createAsking(connection, setting);
+  const estimating = {
+    existing: byTable(setting.present),
+    columns: setting.columns,
+    can_skip: connection.server_version_num >= 180_000,
+  };
+  const estimate = (statement: WorkStatement, candidates: readonly Candidate[]) =>
+    estimateStatement(statement.shape, candidates, estimating);
+  const sizes = new Map<string, number>();
+
+  /** HypoPG knows no GIN: what one changes is estimated, as a share of what the planner says. */
+  async function askPlanner(
+    statement: WorkStatement,
+    candidates: readonly Candidate[],
+  ): Promise<Planned | null> {
+    const asked = candidates.filter(({spec}) => spec.method === 'btree');
+    const estimated = candidates.filter(({spec}) => spec.method !== 'btree');
+    const answer = await ask(statement, asked);
+    if (answer === 'refused') return {...estimate(statement, candidates), is_estimated: true};
+    if (answer === null) return null;
+    const {plan, hypothetical} = answer;
+    for (const [index, {size_bytes}] of hypothetical.entries()) sizes.set(asked[index]?.id ?? '', size_bytes);
+    const used = asked.filter((_, index) => plan.indexes.includes(hypothetical[index]?.name ?? ''));
+    const more = estimate(statement, estimated);
+    const share = more.used.size === 0 ? 1 : more.cost / estimate(statement, []).cost;
+    return {cost: plan.cost * share, used: new Set([...used.map(({id}) => id), ...more.used])};
+  }
+
+  /** The plan of today says which tables are read whole, filtered or sorted: elsewhere nothing is to be gained. */
+  async function estimateAfterAsking(
+    statement: WorkStatement,
+    candidates: readonly Candidate[],
+  ): Promise<Planned | null> {
+    const answer = await ask(statement, []);
+    const isLacking = ({table}: Candidate) =>
+      answer === null || answer === 'refused' || lacks(answer.plan, table);
+    return estimate(statement, candidates.filter(isLacking));
+  }
+
+  return {
+    judge: setting.hypopg_schema === null ? 'none' : 'hypopg',
+    plan: setting.hypopg_schema === null ? estimateAfterAsking : askPlanner,
+    sizeOf: candidate =>
+      sizes.get(candidate.id) ?? estimateSize(candidate.table, candidate.spec, setting.columns),
+  };
+}
+
+function lacks({scanned, sorts}: PlanSummary, {schema, name}: Candidate['table']): boolean {
+  return sorts || scanned.some(each => each.schema === schema && each.table === name);
+}
+
+function byTable(present: readonly PresentIndex[]): Map<string, IndexSpec[]> {
+  const tables = new Map<string, IndexSpec[]>();
+  for (const {table_oid, spec, is_valid} of present) {
+    if (is_valid) tables.set(table_oid, [...(tables.get(table_oid) ?? []), spec]);
+  }
+  return tables;
+}
+
+type Asking = (
+  statement: WorkStatement,
+  candidates: readonly Candidate[],
+) => Promise<HypotheticalPlan | 'refused' | null>;
+
+/**
+ * Null where the server will not plan a statement, `refused` where poolctl does not let it, which is told once. The
+ * plan of today is asked for once.
+ */
+function createAsking(
+  {bare, is_pooled}: Connection,
+  {parser, hypopg_schema, search_path, skipped}: Setting,
+): Asking {
+  const today = new Map<WorkStatement, ReturnType<Asking>>();
+  const told = new Set<WorkStatement>();
+  const askServer: Asking = async (statement, candidates) => {
+    try {
+      return await planHypothetically(bare, parser, {
+        query: statement.query,
+        definitions: candidates.map(({table, spec}) => definitionOf(table, spec, null)),
+        hypopg_schema,
+        search_path,
+        is_own_session: !is_pooled,
+      });
+    } catch (error) {
+      const isRefused = error instanceof RefusedStatement;
+      // 08: the connection, 57P: the server going down. Anything else is about this statement.
+      if (!isRefused && /^(08|57P)/.test((error as {code?: string}).code ?? '08')) throw error;
+      const [message = ''] = String((error as Error).message).split('\n');
+      const reason = isRefused ? message : `the server does not plan it: ${message}`;
+      if (!told.has(statement)) skipped.push({what: shownStatement(statement.query), reason});
+      told.add(statement);
+      return isRefused ? 'refused' : null;
+    }
+  };
+  return (statement, candidates) => {
+    if (candidates.length > 0) return askServer(statement, candidates);
+    const known = today.get(statement) ?? askServer(statement, []);
+    today.set(statement, known);
+    return known;
+  };
+}

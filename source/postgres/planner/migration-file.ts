@@ -1,0 +1,150 @@
+import {readFile} from 'node:fs/promises';
+import type {IndexStmt, RawStmt} from 'libpg-query';
+import {usageError} from '../../core/errors.ts';
+import type {AdviceInput} from '../../core/indexes/advise.ts';
+import {adviseFromFile, type FileIndex} from '../../core/indexes/from-file.ts';
+import type {IndexAdvice, Skipped} from '../../core/indexes/index-advice.ts';
+import {isIndexable} from '../../core/indexes/present.ts';
+import {findTable} from '../../core/indexes/scope.ts';
+import {type IndexSpec, keysOf} from '../../core/indexes/spec.ts';
+import type {Table} from '../../core/server/catalog.ts';
+import type {SqlParser} from '../reach/parse-sql.ts';
+
+/**
+ * The indexes that a migration's CREATE INDEX statements would make, built concurrently whatever it says. Other
+ * statements are left to the migration. Throws AbortError (exit 2) where the file cannot be read or is not SQL.
+ */
+export async function takeFromFile(
+  path: string,
+  input: AdviceInput,
+  parser: SqlParser,
+  search_path: readonly string[],
+): Promise<IndexAdvice> {
+  const sql = await readText(path);
+  const skipped: Skipped[] = [];
+  const indexes = statementsOf(sql, path, parser).flatMap(({text, stmt}): FileIndex[] => {
+    if (stmt === undefined || !('IndexStmt' in stmt)) {
+      skipped.push({what: text, reason: 'only CREATE INDEX is taken from a file'});
+      return [];
+    }
+    const found = readIndex(stmt.IndexStmt, text, {input, parser, search_path});
+    if ('reason' in found) skipped.push({what: text, reason: found.reason});
+    else return [found];
+    return [];
+  });
+  const advice = await adviseFromFile(indexes, input);
+  return {...advice, skipped: [...skipped, ...advice.skipped]};
+}
+
+async function readText(path: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    throw usageError(
+      `cannot read ${path}: ${(error as NodeJS.ErrnoException).code ?? 'unreadable'}`,
+      "Give a migration's SQL file: --set file=prisma/migrations/.../migration.sql",
+      error,
+    );
+  }
+}
+
+type Statement = RawStmt & {text: string};
+
+function statementsOf(sql: string, path: string, parser: SqlParser): Statement[] {
+  if (sql.trim() === '') return [];
+  try {
+    // Offsets count bytes.
+    const bytes = Buffer.from(sql);
+    return (parser.parse(sql).stmts ?? []).map(each => {
+      const start = each.stmt_location ?? 0;
+      const end = each.stmt_len === undefined ? bytes.length : start + each.stmt_len;
+      return {...each, text: joinWords(wordsOf(bytes.toString('utf8', start, end), parser))};
+    });
+  } catch (error) {
+    throw usageError(`${path}: ${(error as Error).message}`, undefined, error);
+  }
+}
+
+function wordsOf(text: string, parser: SqlParser): string[] {
+  return parser.scan(text).map(word => word.text);
+}
+
+function joinWords(words: readonly string[]): string {
+  return words.reduce((text, word, index) => {
+    const before = words[index - 1];
+    const isTight = index === 0 || before === '(' || before === '.' || [')', ',', '.', ';'].includes(word);
+    return isTight ? text + word : `${text} ${word}`;
+  }, '');
+}
+
+type Reading = {input: AdviceInput; parser: SqlParser; search_path: readonly string[]};
+
+function readIndex(
+  statement: IndexStmt,
+  text: string,
+  {input: {catalog, columns}, parser, search_path}: Reading,
+): FileIndex | {reason: string} {
+  const {relation, idxname = null, accessMethod = 'btree', unique = false} = statement;
+  const naming = {tables: catalog.tables, columns, search_path: [...search_path, 'public']};
+  const table = relation === undefined ? null : findTable(relation, naming);
+  if (table === null) return {reason: `there is no table ${relation?.relname ?? ''} in this database`};
+  if (!isIndexable(table)) return {reason: 'its table is partitioned: no index on it is built concurrently'};
+  const parts = partsOf(wordsOf(text, parser));
+  const spec: IndexSpec = {
+    method: accessMethod,
+    keys: keysOf(statement).map((key, index) => {
+      const isWritten =
+        statement.indexParams?.[index] !== undefined && !key.expression.startsWith('expression ');
+      return isWritten ? key : {...key, expression: parts.elements[index] ?? key.expression};
+    }),
+    included: [],
+    predicate: parts.predicate,
+    is_unique: unique,
+  };
+  const missing = missingColumn(statement, table, columns.get(table.oid) ?? []);
+  return missing === null ? {name: idxname, table, spec, tail: parts.tail} : {reason: missing};
+}
+
+function missingColumn(
+  {indexParams = [], indexIncludingParams = []}: IndexStmt,
+  {schema, name}: Table,
+  columns: readonly {name: string}[],
+): string | null {
+  const known = new Set(columns.map(column => column.name));
+  const names = [...indexParams, ...indexIncludingParams].flatMap(node =>
+    'IndexElem' in node ? (node.IndexElem.name ?? []) : [],
+  );
+  const missing = names.find(each => !known.has(each));
+  return missing === undefined ? null : `${schema}.${name} has no column ${missing}`;
+}
+
+/** What stands after the table's name, as it was written: its elements, its WHERE, and all of it. */
+function partsOf(words: readonly string[]): {tail: string; elements: string[]; predicate: string | null} {
+  const isWord = (index: number, word: string) => words[index]?.toLowerCase() === word;
+  let start = words.findIndex((_, index) => isWord(index, 'on')) + 1;
+  if (isWord(start, 'only')) start++;
+  start++;
+  while (words[start] === '.') start += 2;
+  const tail = words.slice(start);
+  const where = tail.findIndex((word, index) => word.toLowerCase() === 'where' && depthAt(tail, index) === 0);
+  const open = tail.indexOf('(');
+  const close = tail.findIndex((word, index) => index > open && word === ')' && depthAt(tail, index) === 1);
+  return {
+    tail: joinWords(tail.filter(word => word !== ';')),
+    elements: splitAtCommas(tail.slice(open + 1, close)),
+    predicate: where === -1 ? null : joinWords(tail.slice(where + 1).filter(word => word !== ';')),
+  };
+}
+
+function splitAtCommas(words: readonly string[]): string[] {
+  const elements: string[][] = [[]];
+  for (const [index, word] of words.entries()) {
+    if (word === ',' && depthAt(words, index) === 0) elements.push([]);
+    else elements.at(-1)?.push(word);
+  }
+  return elements.map(element => joinWords(element).replace(/( (ASC|DESC|NULLS (FIRST|LAST)))+$/i, ''));
+}
+
+function depthAt(words: readonly string[], index: number): number {
+  return words.slice(0, index).reduce((depth, word) => depth + (word === '(' ? 1 : word === ')' ? -1 : 0), 0);
+}

@@ -1,0 +1,76 @@
+import {quoteIdentifier} from '../../core/quote.ts';
+import type {Unavailable} from '../../core/snapshot.ts';
+import {isSqlstate} from '../sqlstate.ts';
+
+/** Parts of a reading that may fail alone. */
+type SectionName =
+  | 'activity'
+  | 'budget'
+  | 'names'
+  | 'databases'
+  | 'statements'
+  | 'lock_waits'
+  | 'index_hits'
+  | 'index_builds';
+
+export type Sections = {
+  /** Runs `read` unless it failed lately. A failure of this section is kept as unavailable, and told. */
+  attempt(name: SectionName, read: () => Promise<void>): Promise<void>;
+  unavailable(): Unavailable[];
+  /** The reason it failed for may be gone: it is run again at once. */
+  forget(name: SectionName): void;
+};
+
+/** A query that was refused is not run again for so long: it would be refused again, and logged each time. */
+const restMs = 30_000;
+
+/**
+ * Keeps what failed, why and what mends it. Only what the server answers about one query is kept; whatever says
+ * that the connection is gone is thrown on.
+ */
+export function createSections(role: string, now: () => number): Sections {
+  const failed = new Map<SectionName, {at_ms: number; unavailable: Unavailable}>();
+  return {
+    async attempt(name, read) {
+      const last = failed.get(name);
+      if (last !== undefined && now() - last.at_ms < restMs) return;
+      try {
+        await read();
+        failed.delete(name);
+      } catch (error) {
+        const code = (error as {code?: unknown}).code;
+        if (!isAboutOneQuery(code)) throw error;
+        failed.set(name, {at_ms: now(), unavailable: explain(name, code, {error, role})});
+      }
+    },
+    unavailable: () => [...failed.values()].map(({unavailable}) => unavailable),
+    forget: name => void failed.delete(name),
+  };
+}
+
+/**
+ * An SQLSTATE that leaves the session as it was. Classes 08, 53 and 57 but for a cancelled query, 25P03 and node's
+ * own codes (ECONNRESET) mean that it is, or may be, gone.
+ */
+export function isAboutOneQuery(code: unknown): code is string {
+  return isSqlstate(code) && (code === '57014' || !/^(08|53|57|58)|^25P03/.test(code));
+}
+
+function explain(
+  section: SectionName,
+  sqlstate: string,
+  context: {error: unknown; role: string},
+): Unavailable {
+  const reason = context.error instanceof Error ? context.error.message : String(context.error);
+  const role = quoteIdentifier(context.role);
+  const remedies: Record<string, string> = {
+    '42501': `GRANT pg_monitor TO ${role};${section === 'statements' ? ` and USAGE on the extension's schema` : ''}`,
+    '57014': 'none needed: the server was too busy to answer in time; it is asked again in 30 s',
+    '55000': `shared_preload_libraries = 'pg_stat_statements' and a restart`,
+    '42883':
+      section === 'statements'
+        ? 'ALTER EXTENSION pg_stat_statements UPDATE;'
+        : 'report this as a bug of poolctl',
+  };
+  return {section, sqlstate, reason, remedy: remedies[sqlstate] ?? 'it is asked again in 30 s'};
+}

@@ -1,0 +1,180 @@
+import {type StatementCounters, withStatementRates} from '../../core/reading/rates.ts';
+import {chooseWatched, parseScan, type StatementScan} from '../../core/reading/statement-scan.ts';
+import {shownStatement} from '../../core/shown-sql.ts';
+import type {Statement, StatementsInfo} from '../../core/snapshot.ts';
+import {isoTime} from '../iso-time.ts';
+import {extensionVersionNum, pickVariant, type Query} from '../queries/query.ts';
+import {type StatementTextRow, statementTextsQuery} from '../queries/statement-texts.ts';
+import {type StatementRow, statementsQuery} from '../queries/statements.ts';
+import {type StatementsInfoRow, statementsInfoQuery} from '../queries/statements-info.ts';
+import {type StatementsScanRow, statementsScanQuery} from '../queries/statements-scan.ts';
+import type {Names} from './names.ts';
+import type {Run} from './run-query.ts';
+
+/** What to read of the statements in one round trip. */
+export type StatementsWanted = {
+  numbers: boolean;
+  /** All entries in few words, where not all are read. */
+  scan: boolean;
+  /** queryids whose texts are wanted; null asks for none. */
+  texts: string[] | null;
+};
+
+export type StatementsReader = {
+  /** Issues its queries at once, so that they share the round trip of others issued in the same turn. */
+  read(wanted: StatementsWanted, names: Names): Promise<void>;
+  statements(): Statement[];
+  info(): StatementsInfo | null;
+  /** Not every entry was read: a scan tells which others have become busy. */
+  isTruncated(): boolean;
+  /** Those of `queryids` whose text has not been asked for yet. */
+  lackingTexts(queryids: readonly string[]): string[];
+};
+
+/** Read each time: those with most execution time, and at most 80 more that a scan found. */
+const mostStatements = 200;
+/** Evictions are told for so long after the last one was seen. */
+const evictionShownMs = 60_000;
+/** Extension 1.8 does not count evictions: a list this full makes them, 5 % at a time (entry_dealloc). */
+const fullRatio = 0.95;
+/** Kept before all are forgotten; a thousand texts of Prisma's are about 1 MB. */
+const mostTexts = 3000;
+
+/** Reads pg_stat_statements without ever resetting it. `schema` and `version` are the extension's. */
+export function createStatementsReader(
+  run: Run,
+  extension: {schema: string; version: string},
+): StatementsReader {
+  const version = extensionVersionNum(extension.version);
+  const variant = (query: Query) => pickVariant(query, version, extension.schema);
+  const texts = new Map<string, string | null>();
+  const askedFor = new Set<string>();
+  const own = new Set<string>();
+  let counters: StatementCounters | null = null;
+  let info: StatementsInfo | null = null;
+  let lastEvictionMs = Number.NEGATIVE_INFINITY;
+  let infoReadMs = 0;
+  let scanned: StatementScan | null = null;
+  let watched: string[] = [];
+  let entries = 0;
+  let shown: Statement[] = [];
+
+  async function readNumbers(names: Names): Promise<void> {
+    const [infoRows, rows] = await Promise.all([
+      run<StatementsInfoRow>(variant(statementsInfoQuery)),
+      run<StatementRow>(variant(statementsQuery), [mostStatements, watched]),
+    ]);
+    const infoRow = infoRows[0];
+    if (infoRow === undefined) return;
+    const current: StatementCounters = {
+      at_ms: infoRow[3],
+      stats_reset: isoTime(infoRow[1]),
+      statements: rows.filter(row => !own.has(textKey(row))).map(row => toStatement(row, names)),
+      is_complete: rows.length < mostStatements,
+    };
+    const rated = counters === null ? current.statements : withStatementRates(counters, current);
+    counters = current;
+    shown = [...rated];
+    if (current.is_complete) entries = rows.length;
+    info = toInfo(infoRow);
+  }
+
+  function toInfo([dealloc, stats_reset, max_entries, at_ms]: StatementsInfoRow): StatementsInfo {
+    const known = Math.max(entries, shown.length);
+    const isEvicting =
+      dealloc === null ? known >= max_entries * fullRatio : info !== null && dealloc > info.dealloc;
+    if (isEvicting) lastEvictionMs = at_ms;
+    const elapsed_ms = at_ms - infoReadMs;
+    const evicted = dealloc === null || info === null ? -1 : dealloc - info.dealloc;
+    const evictions = evicted < 0 || elapsed_ms <= 0 ? null : (evicted * 60_000) / elapsed_ms;
+    infoReadMs = at_ms;
+    return {
+      dealloc: dealloc ?? 0,
+      stats_reset: isoTime(stats_reset),
+      entries: known,
+      max_entries,
+      is_evicting: at_ms - lastEvictionMs < evictionShownMs,
+      ...(evictions !== null && {evictions_per_minute: evictions}),
+    };
+  }
+
+  async function readScan(): Promise<void> {
+    const [row] = await run<StatementsScanRow>(variant(statementsScanQuery));
+    if (row === undefined) return;
+    const scan = parseScan(row[1]);
+    entries = row[0];
+    watched = chooseWatched(scanned, scan);
+    scanned = scan;
+  }
+
+  async function readTexts(queryids: string[]): Promise<void> {
+    if (texts.size > mostTexts) {
+      texts.clear();
+      askedFor.clear();
+    }
+    for (const queryid of queryids) askedFor.add(queryid);
+    for (const row of await run<StatementTextRow>(variant(statementTextsQuery), [queryids])) {
+      if (row[4]) own.add(textKey(row));
+      texts.set(textKey(row), row[3] === null ? null : shownStatement(row[3]));
+    }
+  }
+
+  function withText(statement: Statement): Statement {
+    const query = texts.get(textKeyOf(statement));
+    return query === undefined || query === statement.query ? statement : {...statement, query};
+  }
+
+  return {
+    async read(wanted, names) {
+      await Promise.all([
+        wanted.numbers ? readNumbers(names) : null,
+        wanted.scan ? readScan() : null,
+        wanted.texts === null ? null : readTexts(wanted.texts),
+      ]);
+      shown = shown.filter(statement => !own.has(textKeyOf(statement))).map(withText);
+    },
+    statements: () => shown,
+    info: () => info,
+    isTruncated: () => counters !== null && !counters.is_complete,
+    lackingTexts: queryids => queryids.filter(queryid => !askedFor.has(queryid)),
+  };
+}
+
+/** Toplevel and nested entries of one queryid have the same text. */
+function textKey([queryid, dbid, userid]: readonly [string, number, number, ...unknown[]]): string {
+  return `${userid}/${dbid}/${queryid}`;
+}
+
+function textKeyOf({queryid, dbid, userid}: Statement): string {
+  return `${userid}/${dbid}/${queryid}`;
+}
+
+function toStatement(row: StatementRow, names: Names): Statement {
+  const [queryid, dbid, userid, toplevel] = row;
+  return {
+    queryid,
+    dbid: String(dbid),
+    userid: String(userid),
+    toplevel,
+    datname: names.databases.get(dbid) ?? null,
+    usename: names.roles.get(userid)?.name ?? null,
+    query: null,
+    calls: row[4],
+    total_exec_time_ms: row[5],
+    mean_exec_time_ms: row[6],
+    stddev_exec_time_ms: row[7],
+    min_exec_time_ms: row[8],
+    max_exec_time_ms: row[9],
+    total_plan_time_ms: row[10],
+    rows: row[11],
+    shared_blks_hit: row[12],
+    shared_blks_read: row[13],
+    shared_blks_dirtied: row[14],
+    temp_blks_read: row[15],
+    temp_blks_written: row[16],
+    wal_bytes: row[17],
+    blk_read_time_ms: row[18],
+    blk_write_time_ms: row[19],
+    stats_since: isoTime(row[20]),
+  };
+}

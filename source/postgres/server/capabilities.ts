@@ -1,0 +1,165 @@
+import {quoteIdentifier} from '../../core/quote.ts';
+import type {Unavailable} from '../../core/snapshot.ts';
+import type {ManagedService, Target} from '../../core/target.ts';
+import type {PgClient} from '../connect/client.ts';
+import {type ConnectionRequest, hostAndPort} from '../connect/request.ts';
+import {type IdentityRow, identityQuery} from '../queries/identity.ts';
+import {extensionVersionNum, pickVariant} from '../queries/query.ts';
+import {readServerProof, type ServerProof} from './server-proof.ts';
+
+/** What of a connection the target is read by. */
+type TargetConnection = {client: PgClient; request: ConnectionRequest; marker: string};
+
+export type Capabilities = {
+  target: Target;
+  role_name: string;
+  /** Where pg_stat_statements lives (Supabase: `extensions`); null where its numbers cannot be read. */
+  statements_schema: string | null;
+  /** False behind a pooler, which answers for sessions of others. */
+  is_own_session: boolean;
+  /** What this role or this server lacks, each with the statement or setting that mends it. */
+  unavailable: Unavailable[];
+};
+
+/**
+ * The target as poolctl sees it, in one query: who we are, what we may do, what is installed. Sent at once, so that
+ * queries issued in the same turn share its round trip. Throws what the server answers.
+ */
+export async function readCapabilities({client, request}: TargetConnection): Promise<Capabilities> {
+  const {text} = pickVariant(identityQuery, oldestVersion);
+  const {
+    rows: [row],
+  } = await client.query<IdentityRow>({text});
+  if (row === undefined) throw new Error('the role of this session is not in pg_roles');
+  const target = toTarget(row, request);
+  const missing = missingStatements(row, request);
+  return {
+    target,
+    role_name: row.role_name,
+    statements_schema: missing === null ? row.statements_schema : null,
+    is_own_session: true,
+    unavailable: [...hiddenSessions(target, row.role_name), ...(missing === null ? [] : [missing])],
+  };
+}
+
+/** The same, and which server it is, in one round trip. */
+export async function readTarget(connection: TargetConnection): Promise<Capabilities> {
+  const answer = readCapabilities(connection);
+  const proving = readServerProof(connection.client, connection.marker);
+  // Where the connection breaks, the answer to the first query alone says why.
+  proving.catch(() => {});
+  return withServer(await answer, await proving);
+}
+
+/** What poolctl sees, with the server's proof of which it is. */
+export function withServer(capabilities: Capabilities, proof: ServerProof): Capabilities {
+  const {target, role_name, unavailable} = capabilities;
+  return {
+    ...capabilities,
+    target: {...target, server: proof.server},
+    is_own_session: proof.is_own_session,
+    unavailable: [...unavailable, ...hiddenIdentifier(proof, role_name)],
+  };
+}
+
+const oldestVersion = 130_000;
+/** Older extensions name execution and planning time as one. */
+const oldestStatementsVersion = 108;
+
+function toTarget(row: IdentityRow, request: ConnectionRequest): Target {
+  const {is_superuser, read_all_stats, signal_backend} = row;
+  const {protected_sessions} = request.settings;
+  return {
+    id: `${hostAndPort(request)}/${request.database}`,
+    host: request.host,
+    port: request.port,
+    database: request.database,
+    user: request.user,
+    server_version_num: row.server_version_num,
+    statements_version: row.statements_version,
+    is_in_recovery: row.is_in_recovery,
+    is_production: request.is_production,
+    ...(Object.values(protected_sessions).flat().length > 0 && {protected_sessions}),
+    managed_service: guessService(row),
+    privileges: {
+      is_superuser,
+      read_all_stats,
+      signal_backend,
+      reserved_slots: is_superuser || row.use_reserved,
+    },
+    prisma: request.prisma,
+  };
+}
+
+/** By what each service installs and no other does. Aurora has RDS's role too, so it is asked first. */
+function guessService(row: IdentityRow): ManagedService | null {
+  if (row.has_aurora_version) return 'aurora';
+  if (row.has_heroku_schema) return 'heroku';
+  for (const [role, service] of serviceRoles) if (row.service_roles?.includes(role)) return service;
+  return null;
+}
+
+const serviceRoles: [role: string, service: ManagedService][] = [
+  ['rds_superuser', 'rds'],
+  ['cloudsqlsuperuser', 'cloud_sql'],
+  ['azure_pg_admin', 'azure'],
+  ['supabase_admin', 'supabase'],
+  ['neon_superuser', 'neon'],
+];
+
+function hiddenSessions({privileges}: Target, role: string): Unavailable[] {
+  if (privileges.read_all_stats || privileges.is_superuser) return [];
+  return [
+    {
+      section: 'backends',
+      sqlstate: null,
+      reason: "other roles' sessions are hidden: only their pid, role and application are visible",
+      remedy: `GRANT pg_monitor TO ${quoteIdentifier(role)};`,
+    },
+  ];
+}
+
+function hiddenIdentifier({server, refusal}: ServerProof, role: string): Unavailable[] {
+  if (server.system_identifier !== null) return [];
+  const reason =
+    refusal === null
+      ? `role ${quoteIdentifier(role)} may not call pg_control_system()`
+      : `pg_control_system() fails: ${refusal.message}`;
+  return [
+    {
+      section: 'server',
+      sqlstate: refusal?.sqlstate ?? null,
+      reason: `the system identifier cannot be read (${reason}): poolctl recognises this server only until it restarts`,
+      remedy: `GRANT EXECUTE ON FUNCTION pg_catalog.pg_control_system() TO ${quoteIdentifier(role)};`,
+    },
+  ];
+}
+
+function missingStatements(row: IdentityRow, request: ConnectionRequest): Unavailable | null {
+  const {statements_version: version, statements_schema: schema, statements_max: max} = row;
+  const lacks = (reason: string, remedy: string): Unavailable => ({
+    section: 'statements',
+    sqlstate: null,
+    reason,
+    remedy,
+  });
+  if (max === null) {
+    return lacks(
+      'pg_stat_statements is not loaded by the server',
+      `shared_preload_libraries = 'pg_stat_statements', a restart, then CREATE EXTENSION pg_stat_statements;`,
+    );
+  }
+  if (version === null || schema === null) {
+    return lacks(
+      `pg_stat_statements is not installed in database ${quoteIdentifier(request.database)}`,
+      'CREATE EXTENSION pg_stat_statements;',
+    );
+  }
+  if (extensionVersionNum(version) < oldestStatementsVersion) {
+    return lacks(
+      `pg_stat_statements ${version} is too old to read`,
+      'ALTER EXTENSION pg_stat_statements UPDATE;',
+    );
+  }
+  return null;
+}

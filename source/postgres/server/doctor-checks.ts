@@ -1,0 +1,263 @@
+import {counted} from '../../core/format.ts';
+import {quoteIdentifier} from '../../core/quote.ts';
+import type {DoctorCheck} from '../../core/server/doctor.ts';
+import {nameServer} from '../../core/server-identity.ts';
+import type {Unavailable} from '../../core/snapshot.ts';
+import type {Target} from '../../core/target.ts';
+import type {DoctorFacts} from './doctor-facts.ts';
+import {grantNotes, serviceNames, settingRemedy, statementsNotes} from './managed-service.ts';
+
+/** Everything the checks are made from. */
+export type Examined = {target: Target; facts: DoctorFacts; unavailable: Unavailable[]};
+
+/** The checks of a target, in the order a reader would mend them. Pure. */
+export function checkTarget(examined: Examined): DoctorCheck[] {
+  return [
+    ...server(examined),
+    sessions(examined),
+    activities(examined),
+    signal(examined),
+    statements(examined),
+    queryId(examined),
+    plans(examined),
+    reservedSlots(examined),
+    ioTiming(examined),
+    querySize(examined),
+    ...standby(examined),
+  ];
+}
+
+/** By what a plan, an approval and an undo know the server again. */
+function server({target, unavailable}: Examined): DoctorCheck[] {
+  if (target.server === undefined) return [];
+  const id = 'server';
+  const lack = unavailable.find(({section}) => section === id);
+  if (lack !== undefined) return [missing(id, lack.reason, {remedy: lack.remedy, note: grantNote(target)})];
+  return [ok(id, `${nameServer(target.server)}, database oid ${target.server.database_oid}`)];
+}
+
+function sessions({target, facts}: Examined): DoctorCheck {
+  const {read_all_stats, is_superuser} = target.privileges;
+  if (read_all_stats || is_superuser)
+    return ok('sessions', "every role's sessions and statements are visible");
+  return missing('sessions', "other roles' states, statements and addresses are hidden", {
+    remedy: `GRANT pg_monitor TO ${quoteIdentifier(facts.role)};`,
+    note: grantNote(target),
+  });
+}
+
+function activities({target, facts}: Examined): DoctorCheck {
+  const {track_activities, track_counts} = facts.settings;
+  const off =
+    track_activities === 'off' ? 'track_activities' : track_counts === 'off' ? 'track_counts' : null;
+  if (off === null) return ok('tracking', 'the server tracks what sessions do');
+  return setting(target, 'tracking', {
+    status: 'missing',
+    detail: `${off} is off: ${off === 'track_counts' ? 'no database has counters' : 'no session shows what it runs'}`,
+    name: off,
+    value: 'on',
+    needs_restart: false,
+  });
+}
+
+function signal({target, facts}: Examined): DoctorCheck {
+  const {is_superuser, signal_backend} = target.privileges;
+  if (is_superuser) return ok('signal', 'may cancel and terminate every session');
+  if (signal_backend) {
+    return ok(
+      'signal',
+      'may cancel and terminate sessions',
+      "superusers' sessions excepted: those need a superuser",
+    );
+  }
+  return missing('signal', "may end its own role's sessions alone", {
+    remedy: `GRANT pg_signal_backend TO ${quoteIdentifier(facts.role)};`,
+    note: grantNote(target),
+  });
+}
+
+function statements({target, facts, unavailable}: Examined): DoctorCheck {
+  const id = 'statements';
+  const note = target.managed_service === null ? null : statementsNotes[target.managed_service];
+  const lack = unavailable.find(({section}) => section === id);
+  const {statements_schema: schema, settings} = facts;
+  const track = settings['pg_stat_statements.track'];
+  if (lack !== undefined && track === null) {
+    return {...preload(settings.shared_preload_libraries, target, schema !== null), note};
+  }
+  if (lack !== undefined) return missing(id, lack.reason, {remedy: lack.remedy, note});
+  if (schema !== null && facts.statements_schema_usage === false) {
+    return missing(
+      id,
+      `pg_stat_statements is in schema ${quoteIdentifier(schema)}, which this role may not use`,
+      {
+        remedy: `GRANT USAGE ON SCHEMA ${quoteIdentifier(schema)} TO ${quoteIdentifier(facts.role)};`,
+        note: null,
+      },
+    );
+  }
+  if (track === 'none') {
+    return setting(target, id, {
+      status: 'missing',
+      detail: 'pg_stat_statements.track is none: it counts nothing',
+      name: 'pg_stat_statements.track',
+      value: 'top',
+      needs_restart: false,
+    });
+  }
+  return ok(id, `pg_stat_statements ${target.statements_version} counts what every statement costs`);
+}
+
+/** The list is replaced as a whole, so what is in it has to be repeated; roles without pg_monitor do not see it. */
+function preload(libraries: string | null, target: Target, isInstalled: boolean): DoctorCheck {
+  const list = (libraries ?? '').split(',').map(library => library.trim());
+  const value = [...list.filter(Boolean), 'pg_stat_statements'].map(quoteLiteral).join(', ');
+  const name = 'shared_preload_libraries';
+  const remedy = settingRemedy(target.managed_service, {name, value, needs_restart: true});
+  const create = isInstalled ? '' : ', then CREATE EXTENSION pg_stat_statements;';
+  return {
+    id: 'statements',
+    status: 'missing',
+    detail: 'pg_stat_statements is not loaded by the server: no statement has counters',
+    remedy: `${remedy}${create}${libraries === null ? ' (keep the libraries that are in the list: SHOW shared_preload_libraries;)' : ''}`,
+    needs_restart: true,
+    note: null,
+  };
+}
+
+function queryId({target, facts}: Examined): DoctorCheck {
+  if (facts.has_query_id === null) {
+    return ok('query_id', 'this version does not give sessions a query_id', 'PostgreSQL 14 and later do.');
+  }
+  if (facts.has_query_id) return ok('query_id', 'sessions carry the query_id of their statement');
+  return setting(target, 'query_id', {
+    status: 'advice',
+    detail: 'no query_id is computed: a session cannot be followed to its statement',
+    name: 'compute_query_id',
+    value: 'on',
+    needs_restart: false,
+  });
+}
+
+/** EXPLAIN executes nothing, and yet asks for the right to read. pg_read_all_data came with PG14. */
+function plans({target, facts}: Examined): DoctorCheck {
+  const {tables, unreadable_tables: unreadable, unreadable_schemas} = facts;
+  if (unreadable === 0) return ok('plans', "may see the plans of this database's statements");
+  const role = quoteIdentifier(facts.role);
+  const schemas = unreadable_schemas.map(quoteIdentifier).join(', ');
+  const remedy =
+    target.server_version_num >= 140_000
+      ? `GRANT pg_read_all_data TO ${role};`
+      : `GRANT USAGE ON SCHEMA ${schemas} TO ${role}; GRANT SELECT ON ALL TABLES IN SCHEMA ${schemas} TO ${role};`;
+  const detail = `may not read ${unreadable} of ${counted(tables, 'table')}: no plans of their statements`;
+  return advice('plans', detail, {remedy, note: grantNote(target)});
+}
+
+function reservedSlots({target, facts}: Examined): DoctorCheck {
+  const id = 'reserved_slots';
+  const reserved = Number(facts.settings.reserved_connections ?? 0);
+  const forSuperusers = Number(facts.settings.superuser_reserved_connections ?? 0);
+  const gets = 'gets in when every ordinary slot is taken';
+  if (target.privileges.is_superuser && forSuperusers > 0) return ok(id, gets);
+  if (target.privileges.reserved_slots && reserved > 0) return ok(id, gets);
+  const rescue = 'Or set POOLCTL_RESCUE_URL to a role that gets in.';
+  if (facts.may_use_reserved === null || target.privileges.is_superuser) {
+    const needed = 'a superuser is needed to get in when every ordinary slot is taken';
+    return advice(id, needed, {
+      remedy: 'POOLCTL_RESCUE_URL=postgres://SUPERUSER@...',
+      note: grantNote(target),
+    });
+  }
+  const grant = target.privileges.reserved_slots
+    ? null
+    : `GRANT pg_use_reserved_connections TO ${quoteIdentifier(facts.role)};`;
+  const setAside =
+    reserved > 0
+      ? null
+      : settingRemedy(target.managed_service, {
+          name: 'reserved_connections',
+          value: '3',
+          needs_restart: true,
+        });
+  return {
+    ...advice(id, 'does not get in when every ordinary slot is taken', {
+      remedy: [grant, setAside].filter(part => part !== null).join(' '),
+      note: rescue,
+    }),
+    needs_restart: setAside !== null,
+  };
+}
+
+function ioTiming({target, facts}: Examined): DoctorCheck {
+  if (facts.settings.track_io_timing !== 'off')
+    return ok('io_timing', 'the server times its reads and writes');
+  return setting(target, 'io_timing', {
+    status: 'advice',
+    detail: 'track_io_timing is off: statements do not say how long they read and wrote',
+    name: 'track_io_timing',
+    value: 'on',
+    needs_restart: false,
+  });
+}
+
+function querySize({target, facts}: Examined): DoctorCheck {
+  const bytes = Number(facts.settings.track_activity_query_size ?? 0);
+  if (bytes >= wantedQueryBytes) return ok('query_size', `sessions show ${bytes} bytes of their statement`);
+  return setting(target, 'query_size', {
+    status: 'advice',
+    detail: `sessions show ${bytes} bytes of their statement: Prisma's comments come last, and are cut off`,
+    name: 'track_activity_query_size',
+    value: String(wantedQueryBytes),
+    needs_restart: true,
+  });
+}
+
+/** What Prisma selects of a wide table, with its comment behind it. */
+const wantedQueryBytes = 4096;
+
+function standby({target}: Examined): DoctorCheck[] {
+  if (!target.is_in_recovery) return [];
+  return [
+    ok(
+      'standby',
+      'this is a standby',
+      'Sessions here can be ended; settings and roles are changed on the primary.',
+    ),
+  ];
+}
+
+type Mending = {remedy: string; note: string | null};
+
+function ok(id: string, detail: string, note: string | null = null): DoctorCheck {
+  return {id, status: 'ok', detail, remedy: null, needs_restart: false, note};
+}
+
+function missing(id: string, detail: string, {remedy, note}: Mending): DoctorCheck {
+  return {id, status: 'missing', detail, remedy, needs_restart: false, note};
+}
+
+function advice(id: string, detail: string, {remedy, note}: Mending): DoctorCheck {
+  return {id, status: 'advice', detail, remedy, needs_restart: false, note};
+}
+
+function setting(
+  target: Target,
+  id: string,
+  change: {status: 'missing' | 'advice'; detail: string; name: string; value: string; needs_restart: boolean},
+): DoctorCheck {
+  const {status, detail, needs_restart} = change;
+  const remedy = settingRemedy(target.managed_service, change);
+  const note =
+    target.managed_service === null
+      ? null
+      : `ALTER SYSTEM is not given on ${serviceNames[target.managed_service]}.`;
+  return {id, status, detail, remedy, needs_restart, note};
+}
+
+function grantNote({managed_service}: Target): string | null {
+  return managed_service === null ? null : grantNotes[managed_service];
+}
+
+function quoteLiteral(text: string): string {
+  return `'${text.replaceAll("'", "''")}'`;
+}

@@ -1,0 +1,75 @@
+import type {DoctorCheck, DoctorReport} from '../../core/server/doctor.ts';
+import {compareServers, serverDifference} from '../../core/server-identity.ts';
+import type {Target} from '../../core/target.ts';
+import {type Connection, connect} from '../connect/connect.ts';
+import {toAbortError} from '../connect/errors.ts';
+import {poolerInBetween} from '../connect/pooler.ts';
+import type {ConnectionRequest} from '../connect/request.ts';
+import {readTarget} from './capabilities.ts';
+import {checkTarget} from './doctor-checks.ts';
+import {readDoctorFacts} from './doctor-facts.ts';
+import {readServerProof} from './server-proof.ts';
+
+/**
+ * What poolctl can see and do over this connection. Opens one more for a moment where a rescue address is set,
+ * to see whether it would work. Throws AbortError (exit 3) when the server does not answer its questions.
+ */
+export async function examine(connection: Connection): Promise<DoctorReport> {
+  const {client, request} = connection;
+  const started = performance.now();
+  try {
+    await client.query('SELECT');
+    const round_trip_ms = performance.now() - started;
+    const [{target, unavailable, is_own_session}, facts] = await Promise.all([
+      readTarget(connection),
+      readDoctorFacts(client),
+    ]);
+    return {
+      schema_version: 1,
+      target,
+      connection: {
+        source: request.source,
+        way: connection.way,
+        is_encrypted: connection.is_encrypted,
+        is_pooled: connection.is_pooled,
+        round_trip_ms: Math.round(round_trip_ms * 100) / 100,
+        stripped: request.stripped,
+        warnings: request.warnings,
+      },
+      checks: [
+        ...pooler(connection.is_pooled || !is_own_session),
+        ...checkTarget({target, facts, unavailable}),
+        ...(await rescue(request, target)),
+      ],
+    };
+  } catch (error) {
+    throw toAbortError(error, request);
+  }
+}
+
+function pooler(is_pooled: boolean): DoctorCheck[] {
+  if (!is_pooled) return [];
+  const {section: id, reason: detail, remedy} = poolerInBetween;
+  return [{id, status: 'missing', detail, remedy, needs_restart: false, note: null}];
+}
+
+/** It has to let in, and to lead to the server it is the rescue of. */
+async function rescue({rescue: request}: ConnectionRequest, target: Target): Promise<DoctorCheck[]> {
+  if (request === null) return [];
+  const found = {id: 'rescue', needs_restart: false, note: null};
+  try {
+    const connection = await connect(request, {purpose: 'watch'});
+    const {server} = await readServerProof(connection.client, connection.marker, request.connect_timeout_ms);
+    await connection.close();
+    const isOther = target.server !== undefined && compareServers(target.server, server) === 'other';
+    const lets = `the rescue address (${request.source}) lets in`;
+    if (!isOther || target.server === undefined)
+      return [{...found, status: 'ok', detail: lets, remedy: null}];
+    const detail = `${lets}, but ${serverDifference(target.server, server)}: poolctl does not act by it`;
+    return [{...found, status: 'missing', detail, remedy: `Correct it: ${target.id} by another role.`}];
+  } catch (error) {
+    const {message, hint} = toAbortError(error, request);
+    const detail = `the rescue address (${request.source}) does not let in: ${message}`;
+    return [{...found, status: 'missing', detail, remedy: hint ?? 'Correct the address.'}];
+  }
+}

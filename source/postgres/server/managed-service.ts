@@ -1,0 +1,71 @@
+import type {ManagedService} from '../../core/target.ts';
+
+/** How this service wants a server setting to be changed: ALTER SYSTEM is for one's own servers. */
+export function settingRemedy(
+  service: ManagedService | null,
+  setting: {name: string; value: string; needs_restart: boolean},
+): string {
+  const {name, value, needs_restart} = setting;
+  if (service === null) {
+    const statement = `ALTER SYSTEM SET ${name} = ${value};`;
+    return needs_restart ? `${statement} then restart the server` : `${statement} SELECT pg_reload_conf();`;
+  }
+  return `${name} = ${value} ${settingPlaces[service]}${needs_restart ? ', then restart the server' : ''}`;
+}
+
+/**
+ * RDS: pganalyze.com/docs/install/amazon_rds/01_configure_rds_instance. Azure:
+ * learn.microsoft.com/azure/postgresql/extensions/how-to-allow-extensions ("Load libraries"). Supabase takes a list
+ * of settings, track_activity_query_size among them: supabase.com/docs/reference/api/v1-patch-postgres-config.
+ */
+const settingPlaces: Record<ManagedService, string> = {
+  rds: 'in the DB parameter group',
+  aurora: 'in the DB cluster parameter group',
+  cloud_sql: 'as a database flag of the instance',
+  azure: 'in the server parameters',
+  supabase: "by the Supabase CLI's postgres-config, where it takes the setting",
+  neon: "by Neon's support",
+  heroku: "by Heroku's support, unless heroku pg:settings knows it",
+};
+
+/** The name people know it by. */
+export const serviceNames: Record<ManagedService, string> = {
+  rds: 'Amazon RDS',
+  aurora: 'Amazon Aurora',
+  cloud_sql: 'Google Cloud SQL',
+  azure: 'Azure Database for PostgreSQL',
+  supabase: 'Supabase',
+  neon: 'Neon',
+  heroku: 'Heroku Postgres',
+};
+
+/**
+ * Who may grant a predefined role there, since nobody is given a superuser. RDS and Aurora:
+ * docs.aws.amazon.com/AmazonRDS/latest/UserGuide/Appendix.PostgreSQL.CommonDBATasks.Roles.rds_superuser.html. Cloud SQL:
+ * pganalyze.com/docs/install/google-cloud-sql/01-create-monitoring-user. Neon, where roles made with SQL are no members:
+ * neon.com/docs/manage/roles. Heroku, pg_monitor on all but Essential plans: help.heroku.com/ZIZMDDQM.
+ */
+export const grantNotes: Record<ManagedService, string> = {
+  rds: 'Run it as a member of rds_superuser, the master user for one.',
+  aurora: 'Run it as a member of rds_superuser, the master user for one.',
+  cloud_sql: 'Run it as a member of cloudsqlsuperuser, the user postgres for one.',
+  azure: 'Run it as a member of azure_pg_admin, the administrator of the server for one.',
+  supabase: 'Run it as postgres, in the SQL editor for one.',
+  neon: 'Run it as a member of neon_superuser: a role made in the console, the CLI or by the API, not with SQL.',
+  heroku: 'Run it as the default credential; Essential plans are shared with others and give it to nobody.',
+};
+
+/**
+ * What CREATE EXTENSION pg_stat_statements takes there. RDS, Cloud SQL and Supabase, which has it in every project:
+ * pganalyze.com/docs/install. Azure: learn.microsoft.com/azure/postgresql/extensions/how-to-allow-extensions. Neon:
+ * neon.com/docs/extensions/pg_stat_statements ("Data persistence"). Heroku: devcenter.heroku.com/changelog-items/2646.
+ */
+export const statementsNotes: Record<ManagedService, string> = {
+  rds: 'The library is preloaded unless the parameter group says otherwise.',
+  aurora: 'The library is preloaded unless the cluster parameter group says otherwise.',
+  cloud_sql: 'The library is preloaded.',
+  azure: 'Allow it first: pg_stat_statements in the server parameter azure.extensions.',
+  supabase: 'It is there in a new project; where it was dropped, put it back WITH SCHEMA extensions.',
+  neon: 'The library is preloaded; the counters are lost when the compute is suspended or restarted.',
+  heroku: 'Any schema will do, WITH SCHEMA heroku_ext on a database older than July 2023.',
+};

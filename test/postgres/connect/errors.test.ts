@@ -1,0 +1,252 @@
+import {readFile, writeFile} from 'node:fs/promises';
+import process from 'node:process';
+import {afterAll, beforeAll, describe, expect, it} from 'vitest';
+import type {AbortError} from '../../../source/core/errors.ts';
+import {connect} from '../../../source/postgres/connect/connect.ts';
+import {foreignProtocol} from '../../../source/postgres/wire/foreign-protocol.ts';
+import {describeEachMajor, startTestServer, type TestServer} from '../../helpers/server.ts';
+import {rejection, requestTo} from '../requests.ts';
+import {type Listener, listen, refusal, welcome} from './listeners.ts';
+
+/** Connects where it cannot, and holds what every such error has to keep. */
+async function errorOf(url: string, env: Record<string, string> = {}): Promise<AbortError> {
+  const error = (await rejection(connect(requestTo(url, env), {purpose: 'watch'}))) as AbortError;
+  expect(error.name).toBe('AbortError');
+  expect(error.hint).toBeTruthy();
+  expect(`${error.message}${error.hint}`).not.toMatch(/s3cret|\n/);
+  return error;
+}
+
+describeEachMajor('an error of the server', major => {
+  let server: TestServer;
+  beforeAll(async () => {
+    server = await startTestServer({major});
+    await server.query(`CREATE ROLE app LOGIN PASSWORD 's3cret'`);
+    await server.query(`CREATE ROLE group_only PASSWORD 's3cret'`);
+    await server.query(`CREATE DATABASE closed`);
+    await server.query(`REVOKE CONNECT ON DATABASE closed FROM PUBLIC`);
+    await server.query(`CREATE DATABASE asleep ALLOW_CONNECTIONS false`);
+  });
+  afterAll(() => server.stop());
+  const url = (user = 'app', database = 'postgres', password = 's3cret') =>
+    server.url({user, password, database});
+
+  it('a wrong password, and where it was found', async () => {
+    const error = await errorOf(url('app', 'postgres', 's3cret-not'));
+    expect(error.message).toBe(`the password of role "app" was refused by 127.0.0.1:${server.port}`);
+    expect(error.hint).toBe('The password is from the address given.');
+    expect(error.exitCode).toBe(3);
+  });
+
+  it('no password at all', async () => {
+    const error = await errorOf(`postgres://app@127.0.0.1:${server.port}/postgres`);
+    expect(error.message).toBe(`role "app" needs a password at 127.0.0.1:${server.port}, and none was given`);
+    expect(error.exitCode).toBe(3);
+  });
+
+  it('an unknown database', async () => {
+    const error = await errorOf(url('app', 'nope'));
+    expect(error.message).toBe(`database "nope" does not exist at 127.0.0.1:${server.port}`);
+    expect(error.exitCode).toBe(3);
+  });
+
+  it('a database that the role may not enter', async () => {
+    const error = await errorOf(url('app', 'closed'));
+    expect(error.message).toContain('may not connect to database "closed"');
+    expect(error.hint).toBe('GRANT CONNECT ON DATABASE "closed" TO "app";');
+  });
+
+  it('a database that takes no connections', async () => {
+    expect((await errorOf(url('app', 'asleep'))).message).toContain('database "asleep" takes no connections');
+  });
+
+  it('a role that may not log in', async () => {
+    expect((await errorOf(url('group_only'))).message).toMatch(
+      /^role "group_only" cannot log in at .*not permitted/,
+    );
+  });
+
+  it('a setting that does not exist', async () => {
+    const error = await errorOf(`${url()}?options=${encodeURIComponent('-c no_such=1')}`);
+    expect(error.message).toContain('no_such');
+    expect(error.hint).toContain('options');
+  });
+
+  describe('with other rules in pg_hba.conf', () => {
+    let file: string;
+    let before: string;
+    beforeAll(async () => {
+      file = (await server.query<{hba_file: string}>('SHOW hba_file'))[0]?.hba_file ?? '';
+      before = await readFile(file, 'utf8');
+      const rules = [
+        'host all stranger 127.0.0.1/32 trust',
+        'host all refused 127.0.0.1/32 reject',
+        'host all postgres 127.0.0.1/32 scram-sha-256',
+      ];
+      await writeFile(file, `${rules.join('\n')}\n`);
+      await server.query('SELECT pg_reload_conf()');
+    });
+    afterAll(async () => {
+      await writeFile(file, before);
+      await server.query('SELECT pg_reload_conf()');
+    });
+
+    it('an unknown role that needs no password', async () => {
+      const error = await errorOf(url('stranger'));
+      expect(error.message).toMatch(/^role "stranger" cannot log in at .*does not exist/);
+      expect(error.hint).toContain('-U');
+    });
+
+    it('no entry for the role', async () => {
+      const error = await errorOf(url());
+      expect(error.message).toContain('does not let role "app" into database "postgres" from here');
+      expect(error.hint).toContain('pg_hba.conf has no entry for it: ');
+      expect(error.exitCode).toBe(3);
+    });
+
+    it('an entry that rejects the role', async () => {
+      const {hint} = await errorOf(url('refused'));
+      expect(hint).toMatch(/^A rule there refuses: pg_hba\.conf rejects connection for host "127\.0\.0\.1"/);
+    });
+  });
+
+  it('TLS demanded of a server that has none', async () => {
+    const error = await errorOf(`${url()}?sslmode=require`);
+    expect(error.message).toBe(`127.0.0.1:${server.port} does not speak TLS, and sslmode=require demands it`);
+    expect(error.exitCode).toBe(3);
+  });
+
+  it('a server that is shutting down', async () => {
+    const [row] = await server.query<{pid: string}>(
+      `SELECT split_part(pg_read_file('postmaster.pid'), E'\\n', 1) AS pid`,
+    );
+    // Smart shutdown: it waits for the sessions there are, and takes no new ones.
+    process.kill(Number(row?.pid), 'SIGTERM');
+    const attempt = () =>
+      connect(requestTo(url()), {purpose: 'watch'}).then(
+        ({close}) => close(),
+        (error: unknown) => error,
+      );
+    let error = await attempt();
+    while (error === undefined) error = await attempt();
+    expect(error).toMatchObject({exitCode: 3, message: expect.stringContaining('shutting down')});
+  });
+});
+
+describe('an error on the way to the server', () => {
+  const listeners: Listener[] = [];
+  const at = async (answer: Parameters<typeof listen>[0], parameters = '') => {
+    const listener = await listen(answer);
+    listeners.push(listener);
+    return `postgres://app:s3cret@127.0.0.1:${listener.port}/shop${parameters}`;
+  };
+  afterAll(() => Promise.all(listeners.map(({close}) => close())));
+
+  it('nothing listens there', async () => {
+    const listener = await listen(() => {});
+    await listener.close();
+    const error = await errorOf(`postgres://app:s3cret@127.0.0.1:${listener.port}/shop`);
+    expect(error.message).toBe(`nothing listens at 127.0.0.1:${listener.port} (connection refused)`);
+    expect(error.exitCode).toBe(3);
+  });
+
+  it('nothing listens on any address of a name', async () => {
+    const listener = await listen(() => {});
+    await listener.close();
+    const error = await errorOf(`postgres://app:s3cret@localhost:${listener.port}/shop`);
+    expect(error.message).toBe(`nothing listens at localhost:${listener.port} (connection refused)`);
+  });
+
+  it('there is no socket', async () => {
+    const error = await errorOf('postgres://app:s3cret@/shop?host=/nowhere');
+    expect(error.message).toBe('there is no PostgreSQL socket for port 5432 in /nowhere');
+    expect(error.exitCode).toBe(3);
+  });
+
+  it('the host name is unknown', async () => {
+    const error = await errorOf('postgres://app:s3cret@no-such-host.invalid/shop');
+    expect(error.message).toBe('the host name no-such-host.invalid cannot be resolved');
+    expect(error.exitCode).toBe(3);
+  });
+
+  it.each(['', '?sslmode=require'])('it accepts and never answers %s', async parameters => {
+    const error = await errorOf(await at(() => {}, parameters), {PGCONNECT_TIMEOUT: '0.2'});
+    expect(error.message).toMatch(/^no answer from 127.0.0.1:\d+ within 0.2 s$/);
+    expect(error.exitCode).toBe(3);
+  });
+
+  it.each(['', '?sslmode=require'])('an HTTP server answers %s', async parameters => {
+    const http = await at(
+      socket => socket.once('data', () => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n')),
+      parameters,
+    );
+    const error = await errorOf(http);
+    expect(error.message).toMatch(/^what answers at 127.0.0.1:\d+ is not PostgreSQL but an HTTP server$/);
+    expect(error.exitCode).toBe(3);
+  });
+
+  it('an SSH server greets', async () => {
+    const ssh = await at(socket => void socket.write('SSH-2.0-OpenSSH_9.2p1\r\n'));
+    expect((await errorOf(ssh)).message).toContain('not PostgreSQL but an SSH server');
+  });
+
+  it('it hangs up', async () => {
+    const error = await errorOf(await at(socket => void socket.end()));
+    expect(error.message).toMatch(/closed the connection without a word$/);
+    expect(error.exitCode).toBe(3);
+  });
+
+  it('the server is older than 13', async () => {
+    const old = await at(socket =>
+      socket.once('data', () => socket.write(welcome({server_version: '12.22'}))),
+    );
+    const error = await errorOf(old);
+    expect(error.message).toMatch(/is PostgreSQL 12.22; poolctl reads 13 and later$/);
+    expect(error.exitCode).toBe(3);
+  });
+
+  it("it is PgBouncer's console", async () => {
+    const console_ = await at(socket =>
+      socket.once('data', () => socket.write(welcome({server_version: '1.23.1/bouncer'}))),
+    );
+    expect((await errorOf(console_)).message).toContain("PgBouncer's admin console");
+  });
+
+  it("a pooler's limit", async () => {
+    const full = await at(socket =>
+      socket.once('data', () =>
+        socket.end(refusal('08P01', 'no more connections allowed (max_client_conn)')),
+      ),
+    );
+    const error = await errorOf(full);
+    expect(error.exitCode).toBe(4);
+    expect(error.hint).toContain('DIRECT_URL');
+  });
+
+  it('a message that would rewrite the screen', async () => {
+    const hostile = await at(socket =>
+      socket.once('data', () => socket.end(refusal('XX000', 'gone\u001b[2J\nfatal: all is well'))),
+    );
+    const error = await errorOf(hostile);
+    expect(error.message).toContain('gone·[2J fatal: all is well');
+  });
+});
+
+describe('foreignProtocol', () => {
+  it.each([
+    ['S', null],
+    ['N', null],
+    ['R\0\0\0\x08\0\0\0\0', null],
+    ['E\0\0\0\x64SFATAL', null],
+    ['v\0\0\0\x0c\0\0\0\0', null],
+    ['HTTP/1.1 200', 'an HTTP server'],
+    ['\x4a\0\0\0\x0a8.0.33', 'MySQL or MariaDB'],
+    ['-ERR unknown command', 'Redis'],
+    ['220 mail.example.com ESMTP', 'a mail or FTP server'],
+    ['\x15\x03\x01\0\x02', 'a TLS server'],
+    ['Eh? What?', 'an unknown protocol'],
+    ['?', 'an unknown protocol'],
+  ])('%j', (bytes, expected) => {
+    expect(foreignProtocol(Buffer.from(bytes, 'latin1'))).toBe(expected);
+  });
+});

@@ -1,0 +1,103 @@
+import {describe, expect, it} from 'vitest';
+import {find, type Given} from './fake-machine.ts';
+
+/** A folder that names `evil`, on the machine of a user with secrets everywhere. */
+const folder = (address: string, given: Given = {}) =>
+  find({
+    ...given,
+    env: {PGSSLCERT: '/home/ann/ann.crt', PGSSLKEY: '/home/ann/ann.key', ...given.env},
+    files: {'/app/.env': `DATABASE_URL=${address}`, ...given.files},
+  });
+
+describe('a host that ./.env names', () => {
+  it.each<[string, Given, string]>([
+    ['PGPASSWORD', {env: {PGPASSWORD: 'secret'}}, 'PGPASSWORD'],
+    [
+      'a line of ~/.pgpass for any host',
+      {files: {'/home/ann/.pgpass': '*:*:*:*:secret'}},
+      'a line with * in /home/ann/.pgpass',
+    ],
+    [
+      'a line for any port there',
+      {files: {'/home/ann/.pgpass': 'evil:*:*:*:secret'}},
+      'a line with * in /home/ann/.pgpass',
+    ],
+    [
+      'a line of PGPASSFILE',
+      {env: {PGPASSFILE: '/pw'}, files: {'/pw': '*:5432:d:u:secret'}},
+      'a line with * in /pw',
+    ],
+  ])('gets no password from %s, and it is told', (_, given, withheld) => {
+    const request = folder('postgres://u@evil/d', given);
+    expect([request.password(), request.password_source, request.password_withheld]).toEqual([
+      null,
+      null,
+      withheld,
+    ]);
+    expect(request.origin).toEqual({kind: 'folder'});
+  });
+
+  it("gets none either that was another role's", () => {
+    const request = folder('postgres://u:p@evil/d', {flags: {user: 'root'}, env: {PGPASSWORD: 'secret'}});
+    expect([request.user, request.password(), request.password_withheld]).toEqual([
+      'root',
+      null,
+      'PGPASSWORD',
+    ]);
+  });
+
+  it('gets none from the file that it names, or as a socket in a folder that anybody may write to', () => {
+    const files = {'/home/ann/.pgpass': 'localhost:5432:*:*:secret', '/home/ann/keys': '*:*:*:*:secret'};
+    expect(folder('postgres://u@evil/d?passfile=/home/ann/keys', {files}).password()).toBeNull();
+    expect(folder('postgres://u@/d?host=/tmp', {files}).password()).toBeNull();
+  });
+
+  it("gets the password beside its name, and one from a line of the user's for this host and port", () => {
+    expect(folder('postgres://u:own@evil/d', {env: {PGPASSWORD: 'secret'}}).password()).toBe('own');
+    const files = {'/home/ann/.pgpass': '*:*:*:*:secret\nevil:5432:*:u:meant'};
+    expect(folder('postgres://u@evil/d', {files})).toMatchObject({
+      password_source: '/home/ann/.pgpass',
+      password_withheld: null,
+    });
+    expect(folder('postgres://u@evil/d', {files}).password()).toBe('meant');
+  });
+
+  it('is the one that it connects to', () => {
+    const given = {files: {'/home/ann/.pgpass': 'good:5432:d:u:meant'}};
+    expect(() => folder('postgres://u@good/d?hostaddr=192.0.2.1', given)).toThrow(
+      /names good and connects to 192\.0\.2\.1/,
+    );
+  });
+
+  it.each([
+    ['disable', 'verify-full', 'verify-full'],
+    ['verify-full', 'prefer', 'verify-full'],
+    ['require', '', 'require'],
+    ['', 'verify-ca', 'verify-ca'],
+  ])('cannot lower TLS: it says %s, PGSSLMODE %s', (said, exported, mode) => {
+    const query = said === '' ? '' : `?sslmode=${said}&sslrootcert=theirs&channel_binding=disable`;
+    const env = {PGSSLMODE: exported, PGSSLROOTCERT: '/mine', PGCHANNELBINDING: 'require'};
+    expect(folder(`postgres://u@good/d${query}`, {env}).tls).toMatchObject({
+      mode,
+      root_certificate: {path: '/mine'},
+      channel_binding: 'require',
+    });
+  });
+
+  it('sees no client certificate but one that it names', () => {
+    expect(folder('postgres://u@evil/d').tls.certificate).toBeNull();
+    expect(folder('postgres://u@evil/d?sslcert=c&sslkey=k').tls).toMatchObject({
+      certificate: {path: '/app/c'},
+      key: {path: '/app/k'},
+    });
+  });
+});
+
+it.each<[string, Given]>([
+  ['the call', {url: 'postgres://u@h/d'}],
+  ['an exported variable', {env: {DATABASE_URL: 'postgres://u@h/d'}}],
+])('a host that %s names gets what libpq would send', (_, given) => {
+  const env = {...given.env, PGPASSWORD: 'mine', PGSSLCERT: '/c', PGSSLKEY: '/k'};
+  const request = find({...given, env, files: {'/app/.env': 'DATABASE_URL=postgres://u@evil/d'}});
+  expect([request.host, request.password(), request.tls.certificate?.path]).toEqual(['h', 'mine', '/c']);
+});

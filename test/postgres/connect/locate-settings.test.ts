@@ -1,0 +1,124 @@
+import {describe, expect, it} from 'vitest';
+import {find} from './fake-machine.ts';
+
+describe("an application's URL", () => {
+  const url =
+    'postgresql://app:pw@h/d?schema=shop&connection_limit=5&pool_timeout=20&pgbouncer=true&connect_timeout=15' +
+    '&application_name=web&target_session_attrs=any&sslidentity=/k.p12';
+
+  it("is taken with Prisma's parameters stripped, kept as facts and reported", () => {
+    const request = find({url});
+    expect(request.prisma).toEqual({
+      connection_limit: 5,
+      pool_timeout: 20,
+      connect_timeout: 15,
+      socket_timeout: null,
+      pgbouncer: true,
+      schema: 'shop',
+    });
+    expect(request.connect_timeout_ms).toBe(15_000);
+    expect(request.stripped).toEqual([
+      'schema=shop',
+      'connection_limit=5',
+      'pool_timeout=20',
+      'pgbouncer=true',
+      'sslidentity',
+      'application_name=web',
+      'target_session_attrs',
+    ]);
+  });
+
+  it('has no Prisma settings when it says nothing of Prisma', () => {
+    expect(find({url: 'postgres://h/d?connect_timeout=3'}).prisma).toBeNull();
+  });
+
+  it('shows no password when it is printed or written', () => {
+    const request = find({url});
+    expect(JSON.stringify(request)).not.toContain('pw');
+  });
+});
+
+describe('TLS', () => {
+  const tls = (query: string, env: Record<string, string> = {}) =>
+    find({url: `postgres://u@h/d?${query}`, env}).tls;
+
+  it.each([
+    ['', 'prefer'],
+    ['sslmode=disable', 'disable'],
+    ['sslmode=verify-ca', 'verify-ca'],
+    ['ssl=true', 'require'],
+    ['sslmode=no-verify', 'require'],
+    ['sslrootcert=system', 'verify-full'],
+    ['sslmode=require&sslaccept=strict', 'verify-full'],
+    ['sslmode=require&sslaccept=accept_invalid_certs', 'require'],
+  ])('%s is %s', (query, mode) => {
+    expect(tls(query).mode).toBe(mode);
+  });
+
+  it('takes PGSSLMODE where the address is silent', () => {
+    expect(tls('', {PGSSLMODE: 'verify-full'}).mode).toBe('verify-full');
+    expect(tls('sslmode=require', {PGSSLMODE: 'verify-full'}).mode).toBe('require');
+  });
+
+  it("finds libpq's files, and those named from the working folder", () => {
+    expect(tls('').root_certificate).toEqual({path: '/home/ann/.postgresql/root.crt', is_named: false});
+    expect(tls('sslrootcert=ca.pem').root_certificate).toEqual({path: '/app/ca.pem', is_named: true});
+    expect(tls('sslcert=/c&sslkey=/k').certificate).toEqual({path: '/c', is_named: true});
+  });
+
+  it("reads Prisma's sslcert as the authority's", () => {
+    const {certificate, root_certificate} = tls('sslaccept=strict&sslcert=/ca.pem');
+    expect(root_certificate).toEqual({path: '/ca.pem', is_named: true});
+    expect(certificate?.is_named).toBe(false);
+  });
+});
+
+describe('production and rescue', () => {
+  it('POOLCTL_RESCUE_URL is the rescue where it is exported; a folder names none', () => {
+    const env = {DATABASE_URL: 'postgres://u@h/d', POOLCTL_RESCUE_URL: 'postgres://root@h/d'};
+    expect(find({env}).rescue?.user).toBe('root');
+    const files = {'/app/.env': 'POOLCTL_RESCUE_URL=postgres://file@h/d'};
+    expect(find({files})).toMatchObject({
+      rescue: null,
+      warnings: ['POOLCTL_RESCUE_URL in ./.env is ignored: export it instead'],
+    });
+    expect(find({files, env})).toMatchObject({rescue: {user: 'root'}, warnings: []});
+    expect(find({}).rescue).toBeNull();
+  });
+
+  it('POOLCTL_PRODUCTION of ./.env marks a server as production, and never takes the mark away', () => {
+    const marked = {'/app/.env': 'POOLCTL_PRODUCTION=1\nDATABASE_URL=postgres://u@h/d'};
+    const unmarked = {'/app/.env': 'POOLCTL_PRODUCTION=0\nDATABASE_URL=postgres://u@h/d'};
+    expect(find({files: marked}).is_production).toBe(true);
+    expect(find({files: marked, env: {POOLCTL_PRODUCTION: ''}}).is_production).toBe(true);
+    expect(find({files: unmarked, env: {POOLCTL_PRODUCTION: '1'}}).is_production).toBe(true);
+    expect(find({files: unmarked}).is_production).toBe(false);
+  });
+
+  it.each([
+    ['1', true],
+    ['true', true],
+    ['0', false],
+    ['no', false],
+    ['', false],
+  ])('POOLCTL_PRODUCTION=%s', (value, expected) => {
+    expect(find({env: {POOLCTL_PRODUCTION: value}}).is_production).toBe(expected);
+  });
+});
+
+it('tells why a password file was left alone', () => {
+  const files = {'/home/ann/.pgpass': {text: '*:*:*:*:x', mode: 0o100640}};
+  expect(find({url: 'postgres://u@h/d', files}).warnings).toEqual([
+    '/home/ann/.pgpass is ignored: others may read it (chmod 0600 /home/ann/.pgpass)',
+  ]);
+});
+
+it("keeps the user's own startup options", () => {
+  expect(find({env: {PGOPTIONS: '-c geqo=off'}}).options).toBe('-c geqo=off');
+  expect(find({url: 'postgres://h/d?options=endpoint%3Dep-1'}).options).toBe('endpoint=ep-1');
+});
+
+it('PGHOSTADDR does not divert an address that has a host', () => {
+  expect(find({env: {PGHOSTADDR: '10.0.0.1'}}).hostaddr).toBe('10.0.0.1');
+  expect(find({url: 'postgres://h/d', env: {PGHOSTADDR: '10.0.0.1'}}).hostaddr).toBeNull();
+});

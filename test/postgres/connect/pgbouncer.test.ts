@@ -1,0 +1,279 @@
+import type pg from 'pg';
+import {afterAll, afterEach, beforeAll, describe, expect, it} from 'vitest';
+import type {Reading} from '../../../source/core/ports.ts';
+import {connect} from '../../../source/postgres/connect/connect.ts';
+import {explainStatement} from '../../../source/postgres/planner/explain.ts';
+import {readOnce} from '../../../source/postgres/sampler/read-once.ts';
+import {createSampler} from '../../../source/postgres/sampler/sampler.ts';
+import {readSessionDetail} from '../../../source/postgres/sampler/session-detail.ts';
+import {examine} from '../../../source/postgres/server/doctor.ts';
+import {describePgBouncer, type Pooler, type PoolerOptions, startPgBouncer} from '../../helpers/pgbouncer.ts';
+import {availableMajors, startTestServer, type TestServer} from '../../helpers/server.ts';
+import {rejection, requestTo} from '../requests.ts';
+import {watch} from '../watching.ts';
+
+const [newest = 18] = await availableMajors();
+const password = 'secret';
+
+describePgBouncer('through PgBouncer', () => {
+  let server: TestServer;
+  const poolers: Pooler[] = [];
+  const held: pg.Client[] = [];
+  beforeAll(async () => {
+    server = await startTestServer({major: newest, settings: {max_connections: 12}});
+    await server.query(`CREATE ROLE app LOGIN PASSWORD '${password}'`);
+    await server.query('CREATE EXTENSION pg_stat_statements');
+    await server.query('CREATE TABLE t (id int PRIMARY KEY)');
+    // Its commits are asynchronous, and one test stops it hard.
+    await server.query('CHECKPOINT');
+  });
+  afterAll(() => server?.stop());
+  afterEach(async () => {
+    await Promise.all(held.splice(0).map(client => client.end()));
+    await Promise.all(poolers.splice(0).map(pooler => pooler.stop()));
+  });
+
+  const pool = async (
+    pool_mode: PoolerOptions['pool_mode'],
+    settings: PoolerOptions['settings'] = {},
+  ): Promise<Pooler> => {
+    const pooler = await startPgBouncer({server, pool_mode, users: {app: password}, settings});
+    poolers.push(pooler);
+    return pooler;
+  };
+  /** A client of the pooler's that holds a session of the server. */
+  const hold = async (pooler: Pooler, user = 'app') => {
+    const client = await server.connect({config: {connectionString: pooler.url({user})}});
+    held.push(client);
+    await client.query('BEGIN');
+    return client;
+  };
+
+  describe.each([
+    ['session', {}],
+    ['session', {ignore_startup_parameters: 'options'}],
+    ['transaction', {}],
+    ['transaction', {ignore_startup_parameters: 'options'}],
+  ] as const)('in %s mode with %o', (pool_mode, settings) => {
+    it('reads whole, and says that it is a pooler', async () => {
+      const connection = await watch((await pool(pool_mode, settings)).url());
+      expect(connection.is_pooled).toBe(true);
+      const snapshot = await readOnce(connection, {rates_over_ms: 100});
+      expect(snapshot.statements.some(({query}) => query !== null)).toBe(true);
+      expect(snapshot.unavailable).toEqual([
+        expect.objectContaining({section: 'pooler', remedy: expect.stringContaining('DIRECT_URL')}),
+      ]);
+      const {checks} = await examine(connection);
+      expect(checks[0]).toMatchObject({id: 'pooler', status: 'missing'});
+      await connection.close();
+    });
+
+    it('has its settings in force, and leaves none behind', async () => {
+      const pooler = await pool(pool_mode, {...settings, default_pool_size: 1});
+      const names = ['transaction_read_only', 'statement_timeout', 'lock_timeout', 'search_path', 'jit'];
+      const shown = names.map(name => `current_setting('${name}') AS ${name}`).join(', ');
+      const connection = await watch(pooler.url());
+      const {rows} = await connection.client.query(`SELECT ${shown}`);
+      expect(rows).toEqual([
+        {
+          transaction_read_only: 'on',
+          statement_timeout: '3s',
+          lock_timeout: '500ms',
+          search_path: 'pg_catalog',
+          jit: 'off',
+        },
+      ]);
+      expect(await rejection(connection.client.query('CREATE TABLE written ()'))).toMatchObject({
+        code: '25006',
+      });
+      await connection.close();
+      const next = await server.connect({config: {connectionString: pooler.url()}});
+      held.push(next);
+      const plain = await server.query(`SELECT ${shown}`);
+      expect((await next.query(`SELECT ${shown}`)).rows).toEqual(plain);
+    });
+
+    it('does not act', async () => {
+      const request = requestTo((await pool(pool_mode, settings)).url());
+      expect(await rejection(connect(request, {purpose: 'act'}))).toMatchObject({
+        exitCode: 3,
+        message: expect.stringMatching(/^poolctl does not act through a connection pooler, and .* is one$/),
+        hint: expect.stringContaining('DIRECT_URL'),
+      });
+    });
+
+    it('describes sessions and plans statements', async () => {
+      const connection = await watch((await pool(pool_mode, settings)).url());
+      const {client, bare, server_version_num} = connection;
+      const [session] = await server.query<{pid: number}>('SELECT pg_backend_pid() AS pid');
+      const detail = await readSessionDetail(client, {
+        pid: session?.pid ?? 0,
+        backend_start: null,
+        server_version_num,
+      });
+      expect(detail).toMatchObject({is_gone: false, query: expect.stringContaining('pg_backend_pid')});
+      const request = {database: 'postgres', connected_database: 'postgres', server_version_num};
+      for (const query of ['SELECT FROM t WHERE id = $1', 'SELECT gone', 'SELECT FROM t WHERE id = $1']) {
+        const planned = explainStatement(bare, {...request, query}).then(({lines}) => lines.join(' '));
+        if (query.includes('gone')) expect(await rejection(planned)).toMatchObject({name: 'AbortError'});
+        else expect(await planned).toMatch(/t_pkey/);
+      }
+      const {rows} = await client.query('SELECT name FROM pg_prepared_statements');
+      expect(rows).toEqual([]);
+      await connection.close();
+    });
+  });
+
+  describe('whose roles and databases have the settings that poolctl asks for', () => {
+    beforeAll(async () => {
+      for (const setting of ['lock_timeout = 2000', 'statement_timeout = 30000'])
+        await server.query(`ALTER ROLE app SET ${setting}`);
+      await server.query('ALTER ROLE app SET default_transaction_read_only = on');
+    });
+    afterAll(() => server.query('ALTER ROLE app RESET ALL'));
+
+    it.each(
+      (['session', 'transaction', 'statement'] as const).flatMap(mode =>
+        [{}, {ignore_startup_parameters: 'options'}].map(settings => [mode, settings] as const),
+      ),
+    )('does not act in %s mode with %o', async (pool_mode, settings) => {
+      const request = requestTo((await pool(pool_mode, settings)).url({user: 'app'}));
+      expect(await rejection(connect(request, {purpose: 'act'}))).toMatchObject({
+        exitCode: 3,
+        message: expect.stringMatching(/^poolctl does not act through a connection pooler/),
+      });
+    });
+
+    it.each(['session', 'transaction'] as const)(
+      'is told by the first reading in %s mode',
+      async pool_mode => {
+        const pooler = await pool(pool_mode, {ignore_startup_parameters: 'options'});
+        const connection = await watch(pooler.url({user: 'app'}));
+        const {unavailable} = await readOnce(connection, {rates_over_ms: null});
+        expect(unavailable.map(({section}) => section)).toContain('pooler');
+        await connection.close();
+      },
+    );
+
+    it('acts past it, whatever settings they have', async () => {
+      await server.query("ALTER DATABASE postgres SET poolctl.marker = 'of the database'");
+      for (const setting of [
+        "poolctl.marker = 'of the role'",
+        "search_path = 'public'",
+        "TimeZone = 'Asia/Tokyo'",
+      ])
+        await server.query(`ALTER ROLE app SET ${setting}`);
+      const request = requestTo(server.url({user: 'app', password}));
+      const acting = await connect(request, {purpose: 'act'});
+      expect(acting).toMatchObject({is_pooled: false, server: {is_in_recovery: false}});
+      await acting.close();
+      const watching = await watch(server.url({user: 'app', password}));
+      const {unavailable} = await readOnce(watching, {rates_over_ms: null});
+      expect(unavailable.map(({section}) => section)).not.toContain('pooler');
+      await watching.close();
+      await server.query('ALTER DATABASE postgres RESET ALL');
+    });
+  });
+
+  it('reads on while other clients are lent the same sessions', async () => {
+    const pooler = await pool('transaction', {default_pool_size: 2});
+    const abort = new AbortController();
+    const clients = await Promise.all(
+      [1, 2, 3].map(() => server.connect({config: {connectionString: pooler.url()}})),
+    );
+    held.push(...clients);
+    const traffic = clients.map(async client => {
+      while (!abort.signal.aborted) await client.query('SELECT count(*) FROM t');
+    });
+    const sampler = createSampler({connect: () => watch(pooler.url()), interval_ms: 500});
+    const readings: Reading[] = [];
+    sampler.show({statements: true, queryids: []});
+    for await (const reading of sampler.readings(abort.signal)) {
+      readings.push(reading);
+      sampler.nudge();
+      if (readings.length === 12) abort.abort();
+    }
+    await Promise.all(traffic);
+    expect(readings.filter(({kind}) => kind === 'lost')).toEqual([]);
+  });
+
+  it('tells that nobody more is let in', async () => {
+    const pooler = await pool('transaction', {max_client_conn: 1});
+    await hold(pooler);
+    expect(await rejection(watch(pooler.url()))).toMatchObject({
+      exitCode: 4,
+      message: expect.stringMatching(
+        /^the connection pooler at .* takes no more clients \(max_client_conn\)$/,
+      ),
+      hint: expect.stringContaining('DIRECT_URL'),
+    });
+  });
+
+  it.each([
+    ['its pool', {default_pool_size: 1}],
+    ["a database's own limit", {max_db_connections: 1}],
+    ["a role's own limit", {max_user_connections: 1}],
+  ])('tells that %s is used up, on the way in or at the first reading', async (_, settings) => {
+    const pooler = await pool('transaction', {query_wait_timeout: 1, ...settings});
+    await hold(pooler);
+    const noSession = {
+      exitCode: 4,
+      message: expect.stringContaining('no session of the server to lend within its query_wait_timeout'),
+      hint: expect.stringContaining('DIRECT_URL'),
+    };
+    const abort = new AbortController();
+    const sampler = createSampler({connect: () => watch(pooler.url({user: 'app'}))});
+    for await (const reading of sampler.readings(abort.signal)) {
+      expect(reading).toMatchObject({kind: 'lost', message: noSession.message, hint: noSession.hint});
+      // It let in: to be tried again at once would be for ever.
+      expect(reading.kind === 'lost' && reading.retry_in_ms).toBeGreaterThan(0);
+      abort.abort();
+    }
+  });
+
+  it('tells that the server behind it is gone', async () => {
+    const pooler = await pool('transaction', {query_wait_timeout: 1});
+    await server.stopHard();
+    try {
+      expect(await rejection(watch(pooler.url()))).toMatchObject({
+        exitCode: 4,
+        hint: expect.stringContaining('the server behind it lets nobody in'),
+      });
+    } finally {
+      await server.restart();
+    }
+  });
+
+  it.each([
+    ['its own console', {database: 'pgbouncer'}, /is PgBouncer's admin console, not a database$/],
+    ['a wrong password', {user: 'app', password: 'wrong'}, /^the password of role "app" was refused by/],
+    ['an unknown role', {user: 'nobody', password: 'x'}, /^the password of role "nobody" was refused by/],
+    ['an unknown database', {database: 'nope'}, /^database "nope" does not exist at/],
+  ])('knows %s', async (_, options, message) => {
+    const pooler = await pool('transaction');
+    expect(await rejection(watch(pooler.url(options)))).toMatchObject({
+      exitCode: 3,
+      message: expect.stringMatching(message),
+    });
+  });
+
+  it('says that the options of the address are too much for it', async () => {
+    const pooler = await pool('transaction');
+    expect(await rejection(watch(`${pooler.url()}?options=-cgeqo%3Doff`))).toMatchObject({
+      exitCode: 3,
+      message: expect.stringContaining('does not take the options of the address'),
+    });
+  });
+
+  it('says that statement mode is of no use', async () => {
+    const pooler = await pool('statement');
+    const abort = new AbortController();
+    for await (const reading of createSampler({connect: () => watch(pooler.url())}).readings(abort.signal)) {
+      expect(reading).toMatchObject({
+        kind: 'lost',
+        message: expect.stringContaining('is a pooler in statement mode'),
+      });
+      abort.abort();
+    }
+  });
+});

@@ -1,0 +1,230 @@
+import {chown, copyFile, mkdtemp, readFile, rm, stat, writeFile} from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import {fileURLToPath} from 'node:url';
+import {afterAll, beforeAll, describe, expect, it} from 'vitest';
+import {connect} from '../../../source/postgres/connect/connect.ts';
+import {tlsAttempts} from '../../../source/postgres/connect/tls.ts';
+import {describeEachMajor, startTestServer, type TestServer} from '../../helpers/server.ts';
+import {rejection, requestTo} from '../requests.ts';
+
+// Valid until 2120: an authority, a server certificate for `localhost` alone, a client certificate for the role
+// `certified`, and the certificate of an authority that signed none of them.
+const fixture = (name: string) => fileURLToPath(new URL(`../fixtures/tls/${name}`, import.meta.url));
+const ca = fixture('ca.crt');
+const stranger = fixture('stranger.crt');
+
+describeEachMajor('TLS', major => {
+  let server: TestServer;
+  let isPlainAllowed: (isAllowed: boolean) => Promise<void>;
+
+  beforeAll(async () => {
+    server = await startTestServer({major});
+    await server.query(`CREATE ROLE app LOGIN PASSWORD 'secret'`);
+    await server.query(`CREATE ROLE certified LOGIN`);
+    await serveTls(server);
+    const file = (await server.query<{hba_file: string}>('SHOW hba_file'))[0]?.hba_file ?? '';
+    isPlainAllowed = async isAllowed => {
+      await writeFile(
+        file,
+        [
+          'hostssl all certified all cert',
+          isAllowed ? 'host all all all scram-sha-256' : 'hostssl all app all scram-sha-256',
+          'host all postgres all scram-sha-256',
+        ].join('\n'),
+      );
+      await server.query('SELECT pg_reload_conf()');
+    };
+    await isPlainAllowed(true);
+  });
+  afterAll(() => server.stop());
+
+  const open = (host: string, parameters: string, user = 'app:secret') =>
+    connect(requestTo(`postgres://${user}@${host}:${server.port}/postgres?${parameters}`), {
+      purpose: 'watch',
+    });
+  const isEncrypted = async (host: string, parameters: string) => {
+    const connection = await open(host, parameters);
+    const {rows} = await connection.client.query('SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()');
+    await connection.close();
+    expect(rows).toEqual([{ssl: connection.is_encrypted}]);
+    return connection.is_encrypted;
+  };
+
+  it.each([
+    ['disable', '127.0.0.1', '', false],
+    ['allow', '127.0.0.1', '', false],
+    ['prefer, on this machine', '127.0.0.1', '', false],
+    // 127.1 is another spelling of the same address, which poolctl takes for some other machine's.
+    ['prefer, on another', '127.1', '', true],
+    ['require', '127.0.0.1', '', true],
+    ['require, with a root certificate', '127.0.0.1', `&sslrootcert=${ca}`, true],
+    ['require, with one that does not exist', '127.0.0.1', '&sslrootcert=/nowhere', true],
+    ['verify-ca, by another name', '127.0.0.1', `&sslrootcert=${ca}`, true],
+    ['verify-full', 'localhost', `&sslrootcert=${ca}`, true],
+  ])('sslmode=%s', async (mode, host, parameters, expected) => {
+    expect(await isEncrypted(host, `sslmode=${mode.split(',')[0]}${parameters}`)).toBe(expected);
+  });
+
+  it('verifies the name of the address when it connects to hostaddr', async () => {
+    expect(await isEncrypted('localhost', `sslmode=verify-full&sslrootcert=${ca}&hostaddr=127.0.0.1`)).toBe(
+      true,
+    );
+    const error = await rejection(open('other', `sslmode=verify-full&sslrootcert=${ca}&hostaddr=127.0.0.1`));
+    expect(error).toMatchObject({message: expect.stringContaining('is for another host')});
+  });
+
+  it('binds the password to the channel', async () => {
+    expect(await isEncrypted('127.0.0.1', 'sslmode=require&channel_binding=require')).toBe(true);
+    expect(await rejection(open('127.0.0.1', 'sslmode=disable&channel_binding=require'))).toMatchObject({
+      message: expect.stringContaining('channel binding required'),
+      exitCode: 3,
+    });
+  });
+
+  it.runIf(major >= 17)('starts with TLS at once where that is asked for', async () => {
+    expect(await isEncrypted('localhost', 'sslmode=require&sslnegotiation=direct')).toBe(true);
+  });
+
+  it('comes with a client certificate', async () => {
+    const files = `sslmode=require&sslcert=${fixture('client.crt')}&sslkey=${fixture('client.key')}`;
+    const connection = await open('localhost', files, 'certified');
+    expect((await connection.client.query('SELECT current_user')).rows).toEqual([
+      {current_user: 'certified'},
+    ]);
+    await connection.close();
+  });
+
+  it.each([
+    [
+      'a root that did not sign it',
+      'localhost',
+      `sslmode=verify-full&sslrootcert=${stranger}`,
+      /not signed by/,
+    ],
+    ['the same, by sslmode=require', 'localhost', `sslmode=require&sslrootcert=${stranger}`, /not signed by/],
+    ['public authorities', 'localhost', 'sslmode=verify-full', /not signed by/],
+    ['public authorities by name', 'localhost', 'sslrootcert=system', /not signed by/],
+    ['another host name', '127.0.0.1', `sslmode=verify-full&sslrootcert=${ca}`, /is for another host/],
+    ['no root at all', 'localhost', 'sslmode=verify-ca', /root certificate .* cannot be read/],
+    [
+      'a root that is not there',
+      'localhost',
+      'sslmode=verify-full&sslrootcert=/nope',
+      /\/nope cannot be read/,
+    ],
+    [
+      'a certificate that is not there',
+      'localhost',
+      'sslmode=require&sslcert=/nope',
+      /\/nope cannot be read/,
+    ],
+    ['a root that is none', 'localhost', `sslmode=verify-ca&sslrootcert=${fixture('client.key')}`, /./],
+  ])('refuses %s', async (_, host, parameters, message) => {
+    const error = await rejection(open(host, parameters));
+    expect(error).toMatchObject({name: 'AbortError', exitCode: 3, message: expect.stringMatching(message)});
+  });
+
+  describe('where the server demands it', () => {
+    beforeAll(() => isPlainAllowed(false));
+    afterAll(() => isPlainAllowed(true));
+
+    it.each(['allow', 'prefer'])('sslmode=%s goes over to it', async mode => {
+      expect(await isEncrypted('127.0.0.1', `sslmode=${mode}`)).toBe(true);
+    });
+
+    it('sslmode=disable is told', async () => {
+      expect(await rejection(open('127.0.0.1', 'sslmode=disable'))).toMatchObject({
+        message: expect.stringContaining('does not let role "app"'),
+        hint: 'It may want TLS: use sslmode=require.',
+      });
+    });
+  });
+
+  describe('where the server has none', () => {
+    beforeAll(() => setTls(server, 'off'));
+    afterAll(() => setTls(server, 'on'));
+
+    it('sslmode=prefer goes without', async () => {
+      expect(await isEncrypted('127.1', 'sslmode=prefer')).toBe(false);
+    });
+
+    it('and still tells of a wrong password', async () => {
+      expect(await rejection(open('127.1', 'sslmode=prefer', 'app:wrong'))).toMatchObject({
+        message: expect.stringContaining('the password of role "app" was refused'),
+      });
+    });
+  });
+});
+
+describe('tlsAttempts', () => {
+  const attempts = (url: string) =>
+    tlsAttempts(requestTo(url)).map(attempt => (attempt === false ? 'plain' : 'TLS'));
+
+  it.each([
+    ['postgres://h/d', ['TLS', 'plain']],
+    ['postgres://h/d?sslmode=prefer', ['TLS', 'plain']],
+    ['postgres://h/d?sslmode=allow', ['plain', 'TLS']],
+    ['postgres://h/d?sslmode=disable', ['plain']],
+    ['postgres://h/d?sslmode=require', ['TLS']],
+    ['postgres://localhost/d', ['plain', 'TLS']],
+    ['postgres://[::1]/d', ['plain', 'TLS']],
+    ['postgres://h/d?hostaddr=127.0.0.1', ['plain', 'TLS']],
+    ['postgres://localhost/d?sslmode=require', ['TLS']],
+    ['postgres:///d?host=/tmp&sslmode=require', ['plain']],
+  ])('%s', (url, expected) => {
+    expect(attempts(url)).toEqual(expected);
+  });
+
+  it("verifies nothing for sslaccept=accept_invalid_certs, and all for Prisma's strict", () => {
+    const [loose] = tlsAttempts(requestTo('postgres://h/d?sslmode=require&sslaccept=accept_invalid_certs'));
+    const [strict] = tlsAttempts(requestTo(`postgres://h/d?sslmode=require&sslaccept=strict&sslcert=${ca}`));
+    expect(loose).toMatchObject({rejectUnauthorized: false});
+    expect(strict).toMatchObject({
+      rejectUnauthorized: true,
+      ca: expect.stringContaining('BEGIN CERTIFICATE'),
+    });
+    expect(strict).not.toHaveProperty('checkServerIdentity');
+  });
+
+  it("uses libpq's own files when they are there", async () => {
+    const home = await mkdtemp(path.join(os.tmpdir(), 'poolctl-tls-'));
+    const request = requestTo('postgres://h/d?sslmode=require');
+    const root = path.join(home, 'root.crt');
+    await copyFile(ca, root);
+    const tls = {...request.tls, root_certificate: {path: root, is_named: false}};
+    expect(tlsAttempts({...request, tls})).toEqual([
+      {rejectUnauthorized: true, ca: await readFile(ca, 'utf8'), checkServerIdentity: expect.any(Function)},
+    ]);
+    await rm(home, {recursive: true});
+  });
+});
+
+/** Gives the server its certificate. PostgreSQL takes a key only from a file that is its user's own, 0600. */
+async function serveTls(server: TestServer): Promise<void> {
+  const [row] = await server.query<{data_directory: string}>('SHOW data_directory');
+  const folder = row?.data_directory ?? '';
+  const {uid, gid} = await stat(folder);
+  for (const [from, to] of [
+    ['server.crt', 'server.crt'],
+    ['server.key', 'server.key'],
+    ['ca.crt', 'root.crt'],
+  ] as const) {
+    await writeFile(path.join(folder, to), await readFile(fixture(from)), {mode: 0o600});
+    await chown(path.join(folder, to), uid, gid);
+  }
+  await server.query(`ALTER SYSTEM SET ssl_ca_file = 'root.crt'`);
+  await setTls(server, 'on');
+}
+
+/** New connections see it once the postmaster has read it: asked until they do. */
+async function setTls(server: TestServer, value: 'on' | 'off'): Promise<void> {
+  await server.query(`ALTER SYSTEM SET ssl = ${value}`);
+  await server.query('SELECT pg_reload_conf()');
+  for (;;) {
+    const client = await server.connect();
+    const {rows} = await client.query('SHOW ssl');
+    await client.end();
+    if (rows[0]?.ssl === value) return;
+  }
+}

@@ -1,0 +1,106 @@
+import {afterAll, beforeAll, beforeEach, expect, it, onTestFinished} from 'vitest';
+import type {Act, Executor} from '../../../source/core/ports.ts';
+import type {Verification} from '../../../source/core/step.ts';
+import {connect} from '../../../source/postgres/connect/connect.ts';
+import {createExecutor} from '../../../source/postgres/executor/executor.ts';
+import {serverAt} from '../../helpers/identity.ts';
+import {describeEachMajor, startTestServer, type TestServer} from '../../helpers/server.ts';
+import {requestTo} from '../requests.ts';
+
+describeEachMajor('an act with more than its statement', major => {
+  let server: TestServer;
+  let executor: Executor;
+  beforeAll(async () => {
+    server = await startTestServer({major});
+  });
+  beforeEach(async () => {
+    await server.query('DROP TABLE IF EXISTS orders');
+    await server.query('CREATE TABLE orders (id int)');
+    executor = createExecutor(() => connect(requestTo(server.url()), {purpose: 'act'}));
+    executor.bind(await serverAt(requestTo(server.url())));
+    onTestFinished(() => executor.close());
+  });
+  afterAll(() => server?.stop());
+
+  const sql = (text: string) => ({text, values: []});
+  const act = (text: string, more: Partial<Act>): Act => ({
+    apply: sql(text),
+    transaction: true,
+    timeout_ms: 5000,
+    ...more,
+  });
+  const says = (text: string): Verification => ({
+    query: sql(text),
+    expect: {column: 'guard', op: '=', value: 'meant'},
+  });
+  const comment = () => server.query("SELECT obj_description('orders'::regclass) AS text");
+
+  it('rolls back what its proof does not hold of, and says what it says', async () => {
+    const proof = says(
+      "SELECT CASE WHEN pg_catalog.obj_description('public.orders'::regclass) = 'done' THEN 'another one' END AS guard",
+    );
+    const applied = await executor.apply(act("COMMENT ON TABLE public.orders IS 'done'", {proof}));
+    expect(applied).toMatchObject({row_count: 0, objection: 'another one'});
+    expect(await comment()).toEqual([{text: null}]);
+  });
+
+  it('commits what its proof holds of, and reads its pins in the same transaction', async () => {
+    const proof = says(
+      "SELECT CASE WHEN pg_catalog.obj_description('public.orders'::regclass) = 'done' THEN 'meant' END AS guard",
+    );
+    const pins = sql(
+      "SELECT 'public.orders'::regclass::oid::text AS oid, pg_current_xact_id()::text AS xact",
+    );
+    const applied = await executor.apply(act("COMMENT ON TABLE public.orders IS 'done'", {proof, pins}));
+    expect(applied.pins).toEqual({oid: expect.stringMatching(/^\d+$/), xact: expect.stringMatching(/^\d+$/)});
+    expect(applied.incomplete).toBeUndefined();
+    expect(await comment()).toEqual([{text: 'done'}]);
+  });
+
+  it('runs what comes afterwards whole or not at all, and says why not', async () => {
+    const build = 'CREATE INDEX CONCURRENTLY orders_id ON public.orders (id)';
+    const pins = sql("SELECT c.oid::text FROM pg_class c WHERE c.relname = 'orders_id'");
+    const afterwards = [
+      sql("COMMENT ON TABLE public.orders IS 'half'"),
+      sql('COMMENT ON TABLE gone IS NULL'),
+    ];
+    const applied = await executor.apply(act(build, {transaction: false, pins, afterwards}));
+    expect(applied.pins).toEqual({oid: expect.stringMatching(/^\d+$/)});
+    expect(applied.incomplete).toBe('relation "gone" does not exist');
+    expect(await comment()).toEqual([{text: null}]);
+  });
+
+  it.each([
+    ['at once', {transaction: false}],
+    ['in one transaction', {transaction: true}],
+    ['in steps', {transaction: true, guard: says("SELECT 'meant' AS guard")}],
+  ] as const)('returns from a server that is frozen, carried out %s', async (_how, more) => {
+    await executor.read(sql('SELECT 1'), 1000);
+    await server.pause();
+    try {
+      await expect(executor.apply(act('SELECT 1', {...more, timeout_ms: 100}))).rejects.toThrow('timeout');
+    } finally {
+      await server.resume();
+    }
+  });
+
+  it.each([true, false])('leaves no setting of a step to the next one: transaction %s', async transaction => {
+    const show = sql(
+      "SELECT current_setting('lock_timeout') AS value, current_setting('work_mem') AS memory",
+    );
+    const before = await executor.read(show, 1000);
+    const settings = {lock_timeout: '77ms', work_mem: '77kB'};
+    const {rows} = await executor.apply({...act(show.text, {transaction}), settings});
+    expect(rows).toEqual([{value: '77ms', memory: '77kB'}]);
+    const failing = act('SELECT 1 / 0', {transaction, settings});
+    await expect(executor.apply(failing)).rejects.toThrow('division by zero');
+    expect(await executor.read(show, 1000)).toEqual(before);
+  });
+
+  it('does what it does although its pins cannot be read', async () => {
+    const build = 'CREATE INDEX CONCURRENTLY orders_id ON public.orders (id)';
+    const pins = sql('SELECT no_such_column');
+    expect(await executor.apply(act(build, {transaction: false, pins}))).toMatchObject({pins: null});
+    expect(await server.query("SELECT to_regclass('orders_id') IS NOT NULL AS made")).toEqual([{made: true}]);
+  });
+});

@@ -1,0 +1,36 @@
+import {expect, it} from 'vitest';
+import {toPlannable} from '../../../source/postgres/planner/plannable.ts';
+import {loadSqlParser} from '../../../source/postgres/reach/parse-sql.ts';
+
+const parser = await loadSqlParser();
+
+it.each([
+  ['leaves a statement as it is', 'SELECT a FROM t WHERE b = $1', 'SELECT a FROM t WHERE b = $1'],
+  ['drops comments and the last semicolon', "SELECT 1 -- one\n /*route='x'*/;", 'SELECT 1'],
+  ['keeps strings and names', `SELECT '$1; /* */', "a ""b" FROM t`, `SELECT '$1; /* */' , "a ""b" FROM t`],
+  [
+    'takes LIMIT and OFFSET of parameters for a page',
+    'SELECT 1 LIMIT $1 OFFSET $2',
+    'SELECT 1 LIMIT 100 OFFSET 0',
+  ],
+  ['leaves LIMIT of a number', 'SELECT 1 LIMIT 5', 'SELECT 1 LIMIT 5'],
+  ['numbers what is left without gaps', 'SELECT $2 LIMIT $1', 'SELECT $1 LIMIT 100'],
+  ['keeps one number for one parameter', 'SELECT $3, $2, $3', 'SELECT $1 , $2 , $1'],
+  [
+    'casts where a type stood before a constant',
+    'SELECT date $1, interval $2 day',
+    'SELECT $1::date , $2::interval',
+  ],
+  ['names a field to extract', 'SELECT extract($1 FROM a)', "SELECT extract ( 'epoch' FROM a )"],
+  ['writes out a list that PostgreSQL 18 squashed', 'a IN ($1 /*, ... */)', 'a IN ( $1 , $1 , $1 )'],
+  ['counts characters, not bytes', "SELECT 'ä', $1", "SELECT 'ä' , $1"],
+])('%s', (_, query, expected) => {
+  expect(toPlannable(query, parser)).toBe(expected);
+});
+
+it('takes what CASE results in for numbers when it is told to', () => {
+  const query = 'SELECT sum(CASE WHEN a = $1 THEN $2 ELSE $3 END)';
+  expect(toPlannable(query, parser, {is_numeric_case: true})).toBe(
+    'SELECT sum ( CASE WHEN a = $1 THEN 0 ELSE 0 END )',
+  );
+});

@@ -1,0 +1,51 @@
+import {afterAll, beforeAll, expect, it} from 'vitest';
+import type {Connection} from '../../../source/postgres/connect/connect.ts';
+import {explainStatement} from '../../../source/postgres/planner/explain.ts';
+import {readOnce} from '../../../source/postgres/sampler/read-once.ts';
+import {readSessionDetail} from '../../../source/postgres/sampler/session-detail.ts';
+import {describeEachMajor, startTestServer, type TestServer} from '../../helpers/server.ts';
+import {rejection} from '../requests.ts';
+import {watch} from '../watching.ts';
+
+describeEachMajor('a frozen server', major => {
+  let server: TestServer;
+  let connection: Connection;
+  beforeAll(async () => {
+    server = await startTestServer({major});
+    connection = await watch(server.url());
+  });
+  afterAll(async () => {
+    await server?.resume();
+    await connection?.close();
+    await server?.stop();
+  });
+
+  it.each<[string, (deadline_ms?: number) => Promise<unknown>]>([
+    ['a whole reading', deadline_ms => readOnce(connection, {rates_over_ms: null, deadline_ms})],
+    [
+      'the detail of a session',
+      deadline_ms => {
+        const {server_version_num} = connection;
+        const session = {pid: 1, backend_start: null, server_version_num};
+        return readSessionDetail(connection.client, session, deadline_ms);
+      },
+    ],
+    [
+      'a plan',
+      deadline_ms => {
+        const {server_version_num} = connection;
+        const request = {database: 'postgres', connected_database: 'postgres', server_version_num};
+        return explainStatement(connection.bare, {...request, query: 'SELECT 1'}, deadline_ms);
+      },
+    ],
+  ])('does not hold up %s for ever, and its connection serves on when it thaws', async (_, ask) => {
+    await server.pause();
+    expect(await rejection(ask(200))).toMatchObject({
+      name: 'AbortError',
+      exitCode: 3,
+      message: 'the server has not answered for 0.2 s',
+    });
+    await server.resume();
+    expect(await ask()).toBeDefined();
+  });
+});

@@ -1,0 +1,247 @@
+import {afterAll, afterEach, beforeAll, describe, expect, it} from 'vitest';
+import type {Reading, Sampler} from '../../../source/core/ports.ts';
+import type {Snapshot} from '../../../source/core/snapshot.ts';
+import {connect} from '../../../source/postgres/connect/connect.ts';
+import {createPace} from '../../../source/postgres/sampler/adaptive-interval.ts';
+import {createSampler, type SamplerOptions} from '../../../source/postgres/sampler/sampler.ts';
+import {describeEachMajor, startTestServer, type TestServer} from '../../helpers/server.ts';
+import {requestTo} from '../requests.ts';
+import {until} from '../watching.ts';
+
+describe('createPace', () => {
+  it.each([
+    ['as asked', 2000, [], 2000],
+    ['never below half a second', 10, [], 500],
+    ['never above a minute', 90_000, [], 60_000],
+    ['one slow reading changes nothing', 2000, [900], 2000],
+    ['two slow ones do', 2000, [400, 900], 4000],
+    ['a quick one brings it back', 2000, [400, 900, 3], 2000],
+    ['however slow, within a minute', 2000, [9000, 9000], 60_000],
+  ])('%s', (_, interval_ms, readings, expected) => {
+    const pace = createPace(interval_ms);
+    for (const reading_ms of readings) pace.spent(reading_ms);
+    expect(pace.effectiveMs()).toBe(expected);
+  });
+});
+
+/** A sampler being listened to; its readings are waited for one by one. */
+type Listening = {
+  sampler: Sampler;
+  /** The next reading that `isWanted` takes. */
+  next(isWanted: (reading: Reading) => boolean): Promise<Reading>;
+  snapshot(isWanted?: (snapshot: Snapshot) => boolean): Promise<Snapshot>;
+  lost(): Promise<Extract<Reading, {kind: 'lost'}>>;
+  connects: () => number;
+  stop(): Promise<void>;
+};
+
+function listen(url: string, options: Omit<SamplerOptions, 'connect'> = {}): Listening {
+  const stopping = new AbortController();
+  let connects = 0;
+  const sampler = createSampler({
+    interval_ms: 500,
+    ...options,
+    connect(signal) {
+      connects++;
+      return connect(requestTo(url), {purpose: 'watch', signal});
+    },
+  });
+  const readings = sampler.readings(stopping.signal)[Symbol.asyncIterator]();
+  const next: Listening['next'] = async isWanted => {
+    for (;;) {
+      const {value, done} = await readings.next();
+      if (done) throw new Error('the sampler ended');
+      if (isWanted(value)) return value;
+    }
+  };
+  return {
+    sampler,
+    next,
+    async snapshot(isWanted = () => true) {
+      const reading = await next(each => each.kind === 'snapshot' && isWanted(each.snapshot));
+      if (reading.kind !== 'snapshot') throw new Error('not a snapshot');
+      return reading.snapshot;
+    },
+    async lost() {
+      const reading = await next(({kind}) => kind === 'lost');
+      if (reading.kind !== 'lost') throw new Error('not lost');
+      return reading;
+    },
+    connects: () => connects,
+    async stop() {
+      stopping.abort();
+      await readings.return?.();
+    },
+  };
+}
+
+describeEachMajor('sampler', major => {
+  let server: TestServer;
+  let listening: Listening | null = null;
+  const start = (options: Omit<SamplerOptions, 'connect'> = {}, url = server.url()) => {
+    listening = listen(url, options);
+    return listening;
+  };
+  const ownSessions = async () =>
+    Number(
+      (
+        await server.query<{count: string}>(
+          `SELECT count(*) FROM pg_stat_activity WHERE application_name = 'poolctl'`,
+        )
+      )[0]?.count,
+    );
+
+  beforeAll(async () => {
+    server = await startTestServer({
+      major,
+      settings: {max_connections: 12, superuser_reserved_connections: 2},
+    });
+    await server.query('CREATE EXTENSION pg_stat_statements');
+    await server.query(`CREATE ROLE oncall LOGIN PASSWORD 'secret' IN ROLE pg_monitor`);
+  });
+  afterEach(async () => {
+    await server.resume();
+    await listening?.stop();
+    listening = null;
+  });
+  afterAll(() => server?.stop());
+
+  it('brings sessions first, statements right after, rates with the next', async () => {
+    // Before 15 the first statistics of a new server arrive a moment later, and look like restarted ones.
+    await until(async () => {
+      const rows = await server.query(
+        `SELECT FROM pg_stat_database WHERE datname = 'postgres' AND stats_reset IS NULL`,
+      );
+      return major >= 15 || rows.length === 0;
+    });
+    const {snapshot} = start();
+    const first = await snapshot();
+    expect(first).toMatchObject({statements: [], statements_info: null});
+    expect(first.budget.used).toBeGreaterThan(0);
+    const second = await snapshot();
+    expect(second.at).toBe(first.at);
+    expect(second.statements.length).toBeGreaterThan(0);
+    expect(second.databases[0]?.rates).toBeUndefined();
+    const third = await snapshot();
+    expect(Date.parse(third.at)).toBeGreaterThan(Date.parse(first.at));
+    expect(third.databases[0]?.rates).toBeDefined();
+  });
+
+  it('fetches the texts of statements that come to be on show', async () => {
+    const {sampler, snapshot} = start({interval_ms: 60_000});
+    const {statements} = await snapshot(read => read.statements.length > 0);
+    const queryids = statements.map(({queryid}) => queryid);
+    const pending = snapshot(read => read.statements.some(({query}) => query !== null));
+    sampler.show({statements: true, queryids});
+    expect((await pending).statements.length).toBeGreaterThan(0);
+  });
+
+  it('reads at once when nudged', async () => {
+    const {sampler, snapshot} = start({interval_ms: 60_000});
+    const second = [await snapshot(), await snapshot()][1];
+    // The third comes within a second by itself, the fourth would in a minute.
+    const third = await snapshot();
+    const fourth = snapshot();
+    sampler.nudge();
+    expect(Date.parse((await fourth).at)).toBeGreaterThan(Date.parse(third.at));
+    expect(second?.at).not.toBe(third.at);
+  });
+
+  it('shows statements as soon as what was done has made them readable', async () => {
+    await server.query('DROP EXTENSION pg_stat_statements');
+    const {sampler, snapshot} = start({interval_ms: 60_000});
+    const isMissed = ({unavailable}: Snapshot) => unavailable.some(({section}) => section === 'statements');
+    for (let reading = 1; reading <= 3; reading++) expect(isMissed(await snapshot())).toBe(true);
+    await server.query('CREATE EXTENSION pg_stat_statements');
+    sampler.nudge();
+    expect(isMissed(await snapshot())).toBe(false);
+    expect((await snapshot()).statements.length).toBeGreaterThan(0);
+  });
+
+  it('ends at once when it is told to, in the middle of waiting, and leaves no session behind', async () => {
+    const {snapshot, stop, next} = start({interval_ms: 60_000});
+    await snapshot();
+    await snapshot();
+    await snapshot();
+    const pending = next(() => true);
+    await stop();
+    await expect(pending).rejects.toThrow('the sampler ended');
+    while ((await ownSessions()) > 0);
+  });
+
+  it('is back by itself after a restart, with one session', async () => {
+    const {snapshot, lost} = start();
+    const before = await snapshot();
+    const restarted = server.restart();
+    expect((await lost()).message).not.toBe('');
+    await restarted;
+    const accepting = performance.now();
+    const after = await snapshot();
+    expect(performance.now() - accepting).toBeLessThan(5000);
+    expect(Date.parse(after.at)).toBeGreaterThan(Date.parse(before.at));
+    expect(await ownSessions()).toBe(1);
+  });
+
+  it('tells that a frozen server does not answer, keeps its connection, and goes on when it thaws', async () => {
+    const {snapshot, lost, connects} = start({deadline_ms: 300});
+    await snapshot();
+    await snapshot();
+    await server.pause();
+    expect((await lost()).message).toContain('has not answered');
+    await lost();
+    expect(connects()).toBe(1);
+    await server.resume();
+    await snapshot();
+    expect(connects()).toBe(1);
+  });
+
+  it('ends at once even then', async () => {
+    const {snapshot, lost, stop} = start({deadline_ms: 300});
+    await snapshot();
+    await server.pause();
+    await lost();
+    const began = performance.now();
+    await stop();
+    expect(performance.now() - began).toBeLessThan(2000);
+  });
+
+  it('tells with each reading whether it came in by the rescue address', async () => {
+    await server.query(`CREATE ROLE full LOGIN PASSWORD 'secret' CONNECTION LIMIT 0`);
+    const request = requestTo(server.url({user: 'full', password: 'secret'}), {
+      POOLCTL_RESCUE_URL: server.superuserUrl,
+    });
+    const stopping = new AbortController();
+    const sampler = createSampler({interval_ms: 500, connect: () => connect(request, {purpose: 'watch'})});
+    const ways: unknown[] = [];
+    for await (const reading of sampler.readings(stopping.signal)) {
+      if (reading.kind === 'lost') continue;
+      ways.push(reading.cameByRescue);
+      if (ways.length === 1) {
+        await server.query(`ALTER ROLE full CONNECTION LIMIT -1`);
+        await server.query(
+          `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'poolctl'`,
+        );
+      }
+      if (reading.snapshot.target.user === 'full') stopping.abort();
+    }
+    expect([ways.at(0), ways.at(-1)]).toEqual([true, false]);
+  });
+
+  it('says that no slot is left while it reconnects, and is back with the first that is', async () => {
+    const {snapshot, next} = start({}, server.url({user: 'oncall', password: 'secret'}));
+    await snapshot();
+    await server.query('ALTER ROLE oncall CONNECTION LIMIT 0');
+    await server.query(
+      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'poolctl'`,
+    );
+    // A reading that was being written when the session was ended is lost by the socket's error, without a SQLSTATE.
+    await next(({kind}) => kind === 'lost');
+    const refused = await next(reading => reading.kind === 'lost' && reading.sqlstate === '53300');
+    expect(refused).toMatchObject({
+      retry_in_ms: expect.any(Number),
+      message: expect.stringContaining('oncall'),
+    });
+    await server.query('ALTER ROLE oncall CONNECTION LIMIT -1');
+    expect((await snapshot()).budget.used).toBeGreaterThan(0);
+  });
+});

@@ -1,0 +1,77 @@
+import {afterAll, beforeAll, expect, it} from 'vitest';
+import type {Connection} from '../../../source/postgres/connect/connect.ts';
+import {lockLines, readSessionDetail} from '../../../source/postgres/sampler/session-detail.ts';
+import {describeEachMajor, startTestServer, type TestServer} from '../../helpers/server.ts';
+import {until, watch} from '../watching.ts';
+
+describeEachMajor('session detail', major => {
+  let server: TestServer;
+  let connection: Connection;
+  beforeAll(async () => {
+    server = await startTestServer({major, settings: {track_activity_query_size: 8192}});
+    await server.query('CREATE TABLE t (id int PRIMARY KEY)');
+    await server.query('INSERT INTO t VALUES (1)');
+    connection = await watch(server.url());
+  });
+  afterAll(async () => {
+    await connection?.close();
+    await server?.stop();
+  });
+
+  it('has the whole text, the locks held, and the one waited for first', async () => {
+    const holder = await server.connect();
+    await holder.query('BEGIN; LOCK TABLE t IN ACCESS EXCLUSIVE MODE');
+    const waiter = await server.connect({application_name: 'waiter'});
+    // As long as a snapshot never has it; a literal in it is not shown.
+    const text = `SELECT id AS "${'x'.repeat(3000)}", 'hush' FROM t`;
+    const waiting = waiter.query(text);
+    const [session] = await until(async () => {
+      const rows = await server.query<{pid: number}>(
+        `SELECT pid FROM pg_stat_activity WHERE application_name = 'waiter' AND wait_event_type = 'Lock'`,
+      );
+      return rows.length > 0 && rows;
+    });
+    const {server_version_num} = connection;
+    const pid = session?.pid ?? 0;
+    const detail = await readSessionDetail(connection.client, {pid, backend_start: null, server_version_num});
+    expect(detail.query).toBe(text.replace("'hush'", '?'));
+    expect(detail.locks[0]).toMatchObject({granted: false, relation: 'public.t', mode: 'AccessShareLock'});
+    expect(lockLines(detail)[0]).toMatch(/^waits( \d+s)? AccessShareLock on public\.t$/);
+    await holder.query('ROLLBACK');
+    await waiting;
+  });
+
+  it('names the transaction that is waited for, and the own one', async () => {
+    const writer = await server.connect();
+    await writer.query('BEGIN; UPDATE t SET id = id');
+    const [written] = (await writer.query<{xid: string}>('SELECT pg_current_xact_id()::text AS xid')).rows;
+    const waiter = await server.connect({application_name: 'row waiter'});
+    const waiting = waiter.query('UPDATE t SET id = id');
+    const [session] = await until(async () => {
+      const rows = await server.query<{pid: number}>(
+        `SELECT pid FROM pg_stat_activity WHERE application_name = 'row waiter' AND wait_event_type = 'Lock'`,
+      );
+      return rows.length > 0 && rows;
+    });
+    const {server_version_num} = connection;
+    const pid = session?.pid ?? 0;
+    const lines = lockLines(
+      await readSessionDetail(connection.client, {pid, backend_start: null, server_version_num}),
+    );
+    expect(lines[0]).toMatch(new RegExp(`^waits( \\d+s)? ShareLock on transaction ${written?.xid}$`));
+    expect(lines).toContainEqual(expect.stringMatching(/^holds ExclusiveLock on transaction \d+$/));
+    await writer.query('ROLLBACK');
+    await waiting;
+  });
+
+  it('knows that a session is gone, or another with its pid', async () => {
+    const {server_version_num} = connection;
+    const read = (pid: number, backend_start: string | null) =>
+      readSessionDetail(connection.client, {pid, backend_start, server_version_num});
+    expect(await read(4_000_000, null)).toEqual({is_gone: true, query: null, locks: []});
+    expect(await read(connection.client.processID ?? 0, '2020-01-01T00:00:00.000000Z')).toMatchObject({
+      is_gone: true,
+    });
+    expect(lockLines(await read(4_000_000, null))).toEqual(['this session is gone']);
+  });
+});

@@ -1,0 +1,225 @@
+import {afterAll, afterEach, beforeAll, describe, expect, it} from 'vitest';
+import type {DoctorCheck, DoctorReport} from '../../../source/core/server/doctor.ts';
+import {connect} from '../../../source/postgres/connect/connect.ts';
+import {examine} from '../../../source/postgres/server/doctor.ts';
+import {describeEachMajor, startTestServer, type TestServer} from '../../helpers/server.ts';
+import {requestTo} from '../requests.ts';
+
+async function reportOf(url: string, env: Record<string, string> = {}): Promise<DoctorReport> {
+  const connection = await connect(requestTo(url, env), {purpose: 'watch'});
+  try {
+    return await examine(connection);
+  } finally {
+    await connection.close();
+  }
+}
+
+function checkOf(report: DoctorReport, id: string): DoctorCheck {
+  const check = report.checks.find(each => each.id === id);
+  if (check === undefined) throw new Error(`no check ${id}`);
+  return check;
+}
+
+describeEachMajor('the doctor', major => {
+  let server: TestServer;
+  const strange = 'on "call"';
+  beforeAll(async () => {
+    server = await startTestServer({major});
+    await server.query(`CREATE ROLE "on ""call""" LOGIN PASSWORD 'secret'`);
+    await server.query('CREATE DATABASE fresh');
+  });
+  afterAll(() => server.stop());
+  afterEach(async () => {
+    await server.query('ALTER SYSTEM RESET ALL');
+    await server.query('SELECT pg_reload_conf()');
+  });
+
+  const onCall = (database = 'postgres') => server.url({user: strange, password: 'secret', database});
+  /** New sessions start with it once the postmaster has read it. */
+  const set = async (name: string, value: string) => {
+    await server.query(`ALTER SYSTEM SET ${name} = ${value}`);
+    await server.query('SELECT pg_reload_conf()');
+    for (;;) {
+      const client = await server.connect();
+      const {rows} = await client.query('SELECT current_setting($1) AS value', [name]);
+      await client.end();
+      if (rows[0]?.value === value) return;
+    }
+  };
+
+  it('tells an ordinary role what it lacks; each remedy, run as it stands, mends it', async () => {
+    const lacks = ['sessions', 'signal', 'statements'];
+    const before = await reportOf(onCall('fresh'));
+    expect(before.checks.filter(({status}) => status === 'missing').map(({id}) => id)).toEqual(lacks);
+    expect(checkOf(before, 'sessions').remedy).toBe('GRANT pg_monitor TO "on ""call""";');
+    expect(checkOf(before, 'signal').remedy).toBe('GRANT pg_signal_backend TO "on ""call""";');
+    expect(checkOf(before, 'statements').remedy).toBe('CREATE EXTENSION pg_stat_statements;');
+
+    const mender = await server.connect({database: 'fresh'});
+    for (const id of lacks) await mender.query(checkOf(before, id).remedy ?? '');
+    await mender.end();
+    const after = await reportOf(onCall('fresh'));
+    expect(lacks.map(id => checkOf(after, id).status)).toEqual(['ok', 'ok', 'ok']);
+    expect(after.checks.filter(({status}) => status === 'missing')).toEqual([]);
+  });
+
+  it('knows a superuser', async () => {
+    const report = await reportOf(server.superuserUrl);
+    for (const id of ['sessions', 'signal', 'reserved_slots']) expect(checkOf(report, id).status).toBe('ok');
+    expect(report.target.privileges.is_superuser).toBe(true);
+  });
+
+  it.skipIf(major < 14)('sees that a session has a query_id, and when none is computed', async () => {
+    expect(checkOf(await reportOf(server.superuserUrl), 'query_id').status).toBe('ok');
+    await set('compute_query_id', 'off');
+    const check = checkOf(await reportOf(server.superuserUrl), 'query_id');
+    expect(check).toMatchObject({
+      status: 'advice',
+      remedy: 'ALTER SYSTEM SET compute_query_id = on; SELECT pg_reload_conf();',
+      needs_restart: false,
+    });
+  });
+
+  it.each(['track_activities', 'track_counts'])('sees that %s is off', async name => {
+    await set(name, 'off');
+    expect(checkOf(await reportOf(server.superuserUrl), 'tracking')).toMatchObject({
+      status: 'missing',
+      remedy: `ALTER SYSTEM SET ${name} = on; SELECT pg_reload_conf();`,
+    });
+  });
+
+  it('advises to time reads and writes, and to keep longer statements', async () => {
+    const report = await reportOf(server.superuserUrl);
+    expect(checkOf(report, 'io_timing')).toMatchObject({status: 'advice', needs_restart: false});
+    expect(checkOf(report, 'query_size')).toMatchObject({
+      status: 'advice',
+      remedy: 'ALTER SYSTEM SET track_activity_query_size = 4096; then restart the server',
+      needs_restart: true,
+    });
+    await set('track_io_timing', 'on');
+    expect(checkOf(await reportOf(server.superuserUrl), 'io_timing').status).toBe('ok');
+  });
+
+  it('sees that pg_stat_statements counts nothing', async () => {
+    await server.query('CREATE EXTENSION IF NOT EXISTS pg_stat_statements');
+    await set('pg_stat_statements.track', 'none');
+    expect(checkOf(await reportOf(server.superuserUrl), 'statements')).toMatchObject({
+      status: 'missing',
+      remedy: 'ALTER SYSTEM SET pg_stat_statements.track = top; SELECT pg_reload_conf();',
+    });
+  });
+
+  it('sees that the schema of pg_stat_statements is closed', async () => {
+    await server.query('CREATE DATABASE hidden');
+    const owner = await server.connect({database: 'hidden'});
+    await owner.query('CREATE SCHEMA extensions');
+    await owner.query('CREATE EXTENSION pg_stat_statements SCHEMA extensions');
+    const before = checkOf(await reportOf(onCall('hidden')), 'statements');
+    expect(before).toMatchObject({
+      status: 'missing',
+      remedy: 'GRANT USAGE ON SCHEMA "extensions" TO "on ""call""";',
+    });
+    await owner.query(before.remedy ?? '');
+    await owner.end();
+    expect(checkOf(await reportOf(onCall('hidden')), 'statements').status).toBe('ok');
+  });
+
+  it('sees that tables may not be read, and so not planned; the remedy mends it', async () => {
+    await server.query('CREATE DATABASE planned');
+    expect(checkOf(await reportOf(onCall('planned')), 'plans').status).toBe('ok');
+    const owner = await server.connect({database: 'planned'});
+    await owner.query('CREATE SCHEMA "in voice"');
+    await owner.query('CREATE TABLE "in voice".lines (id int)');
+    await owner.query('CREATE TABLE orders (id int)');
+    await owner.query(`GRANT SELECT ON orders TO "on ""call"""`);
+    const before = checkOf(await reportOf(onCall('planned')), 'plans');
+    expect(before).toMatchObject({
+      status: 'advice',
+      detail: 'may not read 1 of 2 tables: no plans of their statements',
+    });
+    await owner.query(before.remedy ?? '');
+    await owner.end();
+    expect(checkOf(await reportOf(onCall('planned')), 'plans').status).toBe('ok');
+  });
+
+  it('asks for the reserved slots', async () => {
+    const check = checkOf(await reportOf(onCall()), 'reserved_slots');
+    expect(check.status).toBe('advice');
+    if (major >= 16) {
+      expect(check.remedy).toBe(
+        'GRANT pg_use_reserved_connections TO "on ""call"""; ' +
+          'ALTER SYSTEM SET reserved_connections = 3; then restart the server',
+      );
+    } else expect(check.remedy).toContain('POOLCTL_RESCUE_URL=');
+  });
+
+  it('says that the rescue address leads to another server, or another database of it', async () => {
+    const other = await startTestServer({major});
+    try {
+      const elsewhere = await reportOf(onCall(), {POOLCTL_RESCUE_URL: other.superuserUrl});
+      expect(checkOf(elsewhere, 'rescue')).toMatchObject({
+        status: 'missing',
+        detail: expect.stringMatching(
+          /lets in, but this is server …\d+, not server …\d+: poolctl does not act/,
+        ),
+      });
+    } finally {
+      await other.stop();
+    }
+    const beside = await reportOf(onCall(), {POOLCTL_RESCUE_URL: server.url({database: 'template1'})});
+    expect(checkOf(beside, 'rescue').detail).toContain('this is another database of server');
+  });
+
+  it('tries the rescue address', async () => {
+    const good = await reportOf(onCall(), {POOLCTL_RESCUE_URL: server.superuserUrl});
+    expect(checkOf(good, 'rescue').status).toBe('ok');
+    const rescue = server.url({user: 'postgres', password: 'wrong'});
+    const bad = checkOf(await reportOf(onCall(), {POOLCTL_RESCUE_URL: rescue}), 'rescue');
+    expect(bad).toMatchObject({
+      status: 'missing',
+      detail: expect.stringContaining('the password of role "postgres" was refused'),
+      remedy: 'The password is from POOLCTL_RESCUE_URL.',
+    });
+  });
+
+  describe('on a managed service', () => {
+    it.each([
+      ['rds_superuser', 'rds', 'track_io_timing = on in the DB parameter group'],
+      ['cloudsqlsuperuser', 'cloud_sql', 'track_io_timing = on as a database flag of the instance'],
+      ['azure_pg_admin', 'azure', 'track_io_timing = on in the server parameters'],
+      [
+        'supabase_admin',
+        'supabase',
+        "track_io_timing = on by the Supabase CLI's postgres-config, where it takes the setting",
+      ],
+      ['neon_superuser', 'neon', "track_io_timing = on by Neon's support"],
+    ])('%s', async (role, service, remedy) => {
+      await server.query(`CREATE ROLE ${role}`);
+      const report = await reportOf(onCall());
+      await server.query(`DROP ROLE ${role}`);
+      expect(report.target.managed_service).toBe(service);
+      expect(checkOf(report, 'io_timing').remedy).toBe(remedy);
+      expect(checkOf(report, 'io_timing').note).toContain('ALTER SYSTEM is not given');
+    });
+  });
+
+  it('carries no password', async () => {
+    const report = await reportOf(onCall(), {POOLCTL_RESCUE_URL: server.superuserUrl});
+    expect(JSON.stringify(report)).not.toMatch(/secret/);
+    expect(JSON.stringify(report)).not.toContain(new URL(server.superuserUrl).password);
+  });
+
+  // Last: the server comes back without the library.
+  it('sees that pg_stat_statements is not loaded, and keeps what is', async () => {
+    await server.restart({shared_preload_libraries: 'auto_explain'});
+    const check = checkOf(await reportOf(server.superuserUrl), 'statements');
+    expect(check).toMatchObject({status: 'missing', needs_restart: true});
+    const [statement] = /^ALTER SYSTEM [^;]+;/.exec(check.remedy ?? '') ?? [];
+    expect(statement).toBe(
+      "ALTER SYSTEM SET shared_preload_libraries = 'auto_explain', 'pg_stat_statements';",
+    );
+    await server.query(statement ?? '');
+    await server.restart();
+    expect(checkOf(await reportOf(server.superuserUrl), 'statements').status).toBe('ok');
+  });
+});
