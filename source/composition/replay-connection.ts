@@ -4,7 +4,7 @@ import type {Connection} from '../postgres/connect/connect.ts';
 import {pastThePooler} from '../postgres/connect/pooler.ts';
 import {tlsAttempts} from '../postgres/connect/tls.ts';
 import {type SlotSettingsRow, slotSettingsQuery} from '../postgres/queries/slot-settings.ts';
-import {requireAllowed, type Slots, sessionSettings} from '../replay/guard.ts';
+import {requireAllowed, type Slots, sessionSettings} from '../replay/measure/guard.ts';
 
 /**
  * What the measured pools connect by: the way the watching connection got in, with the guard's settings in force.

@@ -3,9 +3,9 @@ import {readdir, readFile} from 'node:fs/promises';
 import path from 'node:path';
 import {usageError} from '../core/errors.ts';
 import {didYouMean} from '../core/nearest.ts';
-import type {Endpoint} from '../replay/endpoint.ts';
-import {compileSqlEndpoint} from '../replay/sql-endpoint-compile.ts';
-import {parseSqlEndpoint} from '../replay/sql-endpoint-parse.ts';
+import {compileSqlEndpoint} from '../replay/endpoint/compile-sql.ts';
+import type {Endpoint} from '../replay/endpoint/endpoint.ts';
+import {parseSqlEndpoint} from '../replay/endpoint/parse-sql.ts';
 import {demoEndpoints} from './replay-demo-endpoints.ts';
 import {type ClientSource, findsClient} from './replay-prisma.ts';
 

@@ -2,7 +2,7 @@ import {existsSync} from 'node:fs';
 import path from 'node:path';
 import {usageError} from '../core/errors.ts';
 import {demoClients} from '../demo/prisma/clients.ts';
-import type {Endpoint} from '../replay/endpoint.ts';
+import type {Endpoint} from '../replay/endpoint/endpoint.ts';
 import type {ClientClass, Prisma} from '../replay/prisma/prisma.ts';
 import {isDemoEndpoint} from './replay-demo-endpoints.ts';
 
@@ -25,7 +25,7 @@ export async function prismaFor(endpoint: Endpoint, source: ClientSource): Promi
   }
   const {client} = source;
   if (client === undefined) {
-    const {interceptPg} = await import('../replay/own-clients.ts');
+    const {interceptPg} = await import('../replay/sandbox/redirect-pg.ts');
     const own = interceptPg(endpointFile);
     return {...withoutPrisma, ...(own && {Pool: own.Pool})};
   }

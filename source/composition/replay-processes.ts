@@ -5,9 +5,9 @@ import os from 'node:os';
 import {fileURLToPath, pathToFileURL} from 'node:url';
 import type pg from 'pg';
 import {BugError} from '../core/errors.ts';
-import {createProcesses, type Processes, type Worker} from '../replay/measure-processes.ts';
-import type {WorkerReport} from '../replay/measure-worker.ts';
-import {asOurs} from '../replay/own-connections.ts';
+import {createProcesses, type Processes, type Worker} from '../replay/measure/processes.ts';
+import type {WorkerReport} from '../replay/measure/worker.ts';
+import {asOurs} from '../replay/sandbox/outbound.ts';
 import type {Shell} from './shell.ts';
 
 /** What a measuring process needs to come to the same endpoint, client and pool as this one. */

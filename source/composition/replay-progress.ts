@@ -1,7 +1,7 @@
 import {formatCount} from '../core/format.ts';
 import type {ReplayResult} from '../core/replay.ts';
 import {sanitise} from '../core/sanitise.ts';
-import type {MatrixOptions} from '../replay/measure-all.ts';
+import type {MatrixOptions} from '../replay/measure/benchmark.ts';
 import type {Shell} from './shell.ts';
 
 /** What is under way, on stderr: on a terminal one line that changes, in a log one line for each measurement. */

@@ -3,7 +3,7 @@ import type pg from 'pg';
 import type {Flags} from '../commands/parse-call.ts';
 import type {Connection} from '../postgres/connect/connect.ts';
 import type {ConnectionRequest} from '../postgres/connect/request.ts';
-import {createGuard, type Guard} from '../replay/guard.ts';
+import {createGuard, type Guard} from '../replay/measure/guard.ts';
 import {poolConfigOf, slotReader} from './replay-connection.ts';
 import type {Shell} from './shell.ts';
 import {connectToWatch} from './watch.ts';

@@ -1,5 +1,5 @@
 import {usageError} from '../core/errors.ts';
-import type {Endpoint, Variant} from '../replay/endpoint.ts';
+import type {Endpoint, Variant} from '../replay/endpoint/endpoint.ts';
 import type {ReplayCall} from './replay-flags.ts';
 
 /** The variants asked for, in that order, so that what is compared stands side by side. Throws AbortError (exit 2). */

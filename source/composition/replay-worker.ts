@@ -1,7 +1,7 @@
 import process from 'node:process';
 import type pg from 'pg';
-import {createWorker, type WorkerOptions, type WorkerTask} from '../replay/measure-worker.ts';
-import {cutOff} from '../replay/own-connections.ts';
+import {createWorker, type WorkerOptions, type WorkerTask} from '../replay/measure/worker.ts';
+import {cutOff} from '../replay/sandbox/outbound.ts';
 import {loadEndpoint} from './replay-endpoint.ts';
 import {prismaFor} from './replay-prisma.ts';
 import type {ReplayAssignment} from './replay-processes.ts';

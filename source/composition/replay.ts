@@ -1,8 +1,8 @@
 import type {Call} from '../commands/parse-call.ts';
 import {replay} from '../commands/replay.ts';
 import {type ExitCode, usageError} from '../core/errors.ts';
-import {reportMarkdown} from '../replay/report-markdown.ts';
-import {reportText} from '../replay/report-text.ts';
+import {reportMarkdown} from '../replay/report/markdown.ts';
+import {reportText} from '../replay/report/text.ts';
 import {takeInterrupts} from './interrupt.ts';
 import {loadEndpoint} from './replay-endpoint.ts';
 import {replayCallOf} from './replay-flags.ts';

@@ -5,7 +5,7 @@ import {guideOf, valuesOf} from '../../source/console/guide-state.ts';
 import type {ConsoleState} from '../../source/console/state.ts';
 import type {ReplayDocument} from '../../source/core/replay.ts';
 import {createSnapshot} from '../helpers/snapshot.ts';
-import {resultOf} from '../replay/results.ts';
+import {resultOf} from '../replay/report/results.ts';
 import {open, play, press, read, screenOf} from './played.ts';
 
 const recipes = [replayEndpoint, tuneConnectionLimit];

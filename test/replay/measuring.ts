@@ -1,9 +1,9 @@
-import type {Context, Endpoint} from '../../source/replay/endpoint.ts';
-import {type Cell, type Measured, type MeasureOptions, measure} from '../../source/replay/measure.ts';
-import {randomFrom} from '../../source/replay/measure-random.ts';
-import {toResult} from '../../source/replay/report-result.ts';
-import {compileSqlEndpoint} from '../../source/replay/sql-endpoint-compile.ts';
-import {parseSqlEndpoint} from '../../source/replay/sql-endpoint-parse.ts';
+import {compileSqlEndpoint} from '../../source/replay/endpoint/compile-sql.ts';
+import type {Context, Endpoint} from '../../source/replay/endpoint/endpoint.ts';
+import {parseSqlEndpoint} from '../../source/replay/endpoint/parse-sql.ts';
+import {type Cell, type Measured, type MeasureOptions, measure} from '../../source/replay/measure/measure.ts';
+import {randomFrom} from '../../source/replay/measure/random.ts';
+import {toResult} from '../../source/replay/report/result.ts';
 import type {TestServer} from '../helpers/server.ts';
 
 /** Sessions of a measurement are told from the test's own by this. */

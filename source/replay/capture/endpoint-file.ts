@@ -1,7 +1,7 @@
 import {counted} from '../../core/format.ts';
 import {sanitise} from '../../core/sanitise.ts';
-import {onlyVariant, type SqlEndpoint} from '../sql-endpoint.ts';
-import {writeSqlEndpoint} from '../sql-endpoint-write.ts';
+import {onlyVariant, type SqlEndpoint} from '../endpoint/sql-endpoint.ts';
+import {writeSqlEndpoint} from '../endpoint/write-sql.ts';
 import {fold} from './fold.ts';
 import {timelineOf} from './overlap.ts';
 import type {Recording} from './recording.ts';

@@ -1,4 +1,4 @@
-import type {SqlNode, SqlParam} from '../sql-endpoint.ts';
+import type {SqlNode, SqlParam} from '../endpoint/sql-endpoint.ts';
 import type {Source, Timed} from './timed.ts';
 
 /** Shorter ones are the way to the server and back. */

@@ -1,5 +1,5 @@
 import {redactSecrets} from '../../core/redact.ts';
-import {scanStatement} from '../sql-endpoint-scan.ts';
+import {scanStatement} from '../endpoint/scan-statement.ts';
 import {typeName} from './values.ts';
 
 /** The statements of a simple query, without their semicolons; those with nothing in them left out. */

@@ -1,4 +1,4 @@
-import type {SqlParam} from '../sql-endpoint.ts';
+import type {SqlParam} from '../endpoint/sql-endpoint.ts';
 import {arrayText} from './values-array.ts';
 import {numericText} from './values-numeric.ts';
 import {dateText, intervalText, timestampText, timeText} from './values-time.ts';

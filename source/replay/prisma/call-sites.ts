@@ -1,6 +1,6 @@
 import {AsyncResource} from 'node:async_hooks';
 import {didYouMean} from '../../core/nearest.ts';
-import {currentRequest, fromCallSite, lineOf} from '../pool-trace.ts';
+import {currentRequest, fromCallSite, lineOf} from '../pool/request-trace.ts';
 
 /**
  * `client`, each of whose calls tells the queries it sends, and the errors it throws, which line of `file` it stands

@@ -1,9 +1,9 @@
 import {createJiti} from 'jiti/static';
 import {usageError} from '../../core/errors.ts';
-import {defineEndpoint, type Endpoint} from '../endpoint.ts';
-import {interceptPg} from '../own-clients.ts';
-import {whileLoading} from '../own-connections.ts';
-import {lineOf} from '../pool-trace.ts';
+import {defineEndpoint, type Endpoint} from '../endpoint/endpoint.ts';
+import {lineOf} from '../pool/request-trace.ts';
+import {whileLoading} from '../sandbox/outbound.ts';
+import {interceptPg} from '../sandbox/redirect-pg.ts';
 import {requestClient} from './request-client.ts';
 
 /**

@@ -1,5 +1,5 @@
-import {refusalOf} from '../own-connections.ts';
-import {currentRequest} from '../pool-trace.ts';
+import {currentRequest} from '../pool/request-trace.ts';
+import {refusalOf} from '../sandbox/outbound.ts';
 
 type Of = (client: object) => object;
 

@@ -1,10 +1,10 @@
 import type pg from 'pg';
 import {AbortError, exitCodes, usageError} from '../../core/errors.ts';
-import {statementTally, type Tally} from '../measure-tally.ts';
-import {asOurEngine} from '../own-connections.ts';
-import {noteFailure} from '../pool-query.ts';
-import {currentRequest, shift} from '../pool-trace.ts';
-import {startReadOnlyProxy} from '../read-only-proxy.ts';
+import {statementTally, type Tally} from '../measure/run-stats.ts';
+import {noteFailure} from '../pool/record-query.ts';
+import {currentRequest, shift} from '../pool/request-trace.ts';
+import {startReadOnlyProxy} from '../read-only/proxy.ts';
+import {asOurEngine} from '../sandbox/outbound.ts';
 import {withCallSites} from './call-sites.ts';
 import type {ClientClass, Prisma} from './prisma.ts';
 

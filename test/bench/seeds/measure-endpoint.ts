@@ -2,8 +2,8 @@ import type pg from 'pg';
 import {loadEndpoint} from '../../../source/composition/replay-endpoint.ts';
 import {prismaFor} from '../../../source/composition/replay-prisma.ts';
 import type {ReplayResult} from '../../../source/core/replay.ts';
-import {createGuard} from '../../../source/replay/guard.ts';
-import {type Matrix, measureAll} from '../../../source/replay/measure-all.ts';
+import {type Matrix, measureAll} from '../../../source/replay/measure/benchmark.ts';
+import {createGuard} from '../../../source/replay/measure/guard.ts';
 
 /** As the teams ran it: the limit of their pool, and how long a query waits for one of its connections. */
 export type PoolSetting = {connection_limit: number; pool_timeout_ms: number};

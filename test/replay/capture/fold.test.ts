@@ -2,7 +2,7 @@ import {describe, expect, it} from 'vitest';
 import {fold} from '../../../source/replay/capture/fold.ts';
 import {timelineOf} from '../../../source/replay/capture/overlap.ts';
 import type {Timed} from '../../../source/replay/capture/timed.ts';
-import type {SqlNode} from '../../../source/replay/sql-endpoint.ts';
+import type {SqlNode} from '../../../source/replay/endpoint/sql-endpoint.ts';
 
 const statement = (
   text: string,

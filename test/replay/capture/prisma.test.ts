@@ -1,7 +1,7 @@
 import {fileURLToPath} from 'node:url';
 import {afterAll, beforeAll, describe, expect, it, onTestFinished} from 'vitest';
+import {compileSqlEndpoint} from '../../../source/replay/endpoint/compile-sql.ts';
 import {loadEndpointFile} from '../../../source/replay/prisma/endpoint-file.ts';
-import {compileSqlEndpoint} from '../../../source/replay/sql-endpoint-compile.ts';
 import type {TestServer} from '../../helpers/server.ts';
 import {demoPrisma, replayOn, startFilledServer} from '../prisma/stage.ts';
 import {openCapture} from './through.ts';

@@ -5,7 +5,7 @@ import net from 'node:net';
 import path from 'node:path';
 import pg from 'pg';
 import {afterAll, beforeAll, describe, expect, it, onTestFinished} from 'vitest';
-import {parseSqlEndpoint} from '../../../source/replay/sql-endpoint-parse.ts';
+import {parseSqlEndpoint} from '../../../source/replay/endpoint/parse-sql.ts';
 import {
   createCliRoles,
   expectNoSecret,

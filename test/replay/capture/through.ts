@@ -7,8 +7,8 @@ import {endpointFileText, toEndpoint} from '../../../source/replay/capture/endpo
 import {startProxy} from '../../../source/replay/capture/proxy.ts';
 import {createRecording, type Recording} from '../../../source/replay/capture/recording.ts';
 import {observeSession} from '../../../source/replay/capture/session.ts';
-import type {SqlEndpoint, SqlNode} from '../../../source/replay/sql-endpoint.ts';
-import {parseSqlEndpoint} from '../../../source/replay/sql-endpoint-parse.ts';
+import {parseSqlEndpoint} from '../../../source/replay/endpoint/parse-sql.ts';
+import type {SqlEndpoint, SqlNode} from '../../../source/replay/endpoint/sql-endpoint.ts';
 import {requestTo} from '../../postgres/requests.ts';
 
 export type Capture = {

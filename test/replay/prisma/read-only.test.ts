@@ -1,5 +1,5 @@
 import {afterAll, beforeAll, describe, expect, it} from 'vitest';
-import {sessionSettings} from '../../../source/replay/guard.ts';
+import {sessionSettings} from '../../../source/replay/measure/guard.ts';
 import {startTestServer, type TestServer} from '../../helpers/server.ts';
 import {measureOne} from '../measuring.ts';
 import {bodyLine, demoPrisma, endpointOf} from './stage.ts';

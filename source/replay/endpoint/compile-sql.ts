@@ -1,0 +1,130 @@
+import {setTimeout as delay} from 'node:timers/promises';
+import {usageError} from '../../core/errors.ts';
+import type {Context, Endpoint, Row, Sample, Sql, Statement} from './endpoint.ts';
+import type {SqlEndpoint, SqlNode, SqlParam} from './sql-endpoint.ts';
+
+/** A SQL endpoint as every other: what is measured does not know the difference. */
+export function compileSqlEndpoint(source: SqlEndpoint, file: string): Endpoint {
+  const setup = compileAll(source.setup, file);
+  return {
+    route: source.route,
+    file,
+    samples: source.samples,
+    ...(source.setup.length > 0 && {setup: context => setup(startOf(context))}),
+    variants: source.variants.map(({name, body}) => {
+      const run = compileAll(body, file);
+      return {name, run: context => run(startOf(context))};
+    }),
+  };
+}
+
+/** What a node runs in: the names it may use, and the rows that an `@each` after it goes through. */
+type Scope = {sql: Sql; names: Sample; signal: AbortSignal; rows: readonly Row[]};
+type Step = (scope: Scope) => Promise<unknown>;
+
+function startOf({sql, request, signal}: Context): Scope {
+  return {sql, names: request, signal, rows: []};
+}
+
+/** One after the other. */
+function compileAll(nodes: readonly SqlNode[], file: string): Step {
+  const steps = nodes.map((node, index) => compile(node, file, isReadBy(nodes, index)));
+  const [only] = steps;
+  if (steps.length === 1 && only !== undefined) return only;
+  return async outer => {
+    const scope = {...outer};
+    for (const step of steps) await step(scope);
+  };
+}
+
+/** Whether an `@each` goes through this statement's rows: it is the last statement before one. */
+function isReadBy(nodes: readonly SqlNode[], index: number): boolean {
+  const behind = nodes.slice(index + 1);
+  const next = behind.findIndex(({kind}) => kind === 'statement');
+  return (next === -1 ? behind : behind.slice(0, next)).some(holdsEach);
+}
+
+function holdsEach(node: SqlNode): boolean {
+  return node.kind === 'each' || ('body' in node && node.body.some(holdsEach));
+}
+
+function compile(node: SqlNode, file: string, isRead: boolean): Step {
+  switch (node.kind) {
+    case 'statement':
+      return compileStatement(node, file, isRead);
+    case 'think':
+      return ({signal}) => delay(node.ms, undefined, {signal});
+    case 'group':
+      return compileAll(node.body, file);
+    case 'transaction': {
+      const body = compileAll(node.body, file);
+      return scope => scope.sql.transaction(sql => body({...scope, sql}));
+    }
+    case 'parallel':
+      return compileParallel(node.body, file);
+    case 'repeat':
+    case 'each': {
+      const once = compileAll(node.body, file);
+      return async scope => {
+        for (const inner of scopesOf(node, scope)) await once(inner);
+      };
+    }
+  }
+}
+
+/** All at once; of an `@each` or `@repeat` directly in it, every turn. */
+function compileParallel(nodes: readonly SqlNode[], file: string): Step {
+  const branches = nodes.map(node => {
+    if (node.kind !== 'repeat' && node.kind !== 'each') {
+      const step = compile(node, file, false);
+      return (scope: Scope) => [step({...scope})];
+    }
+    const once = compileAll(node.body, file);
+    return (scope: Scope) => scopesOf(node, scope).map(once);
+  });
+  return async scope => {
+    // All are seen to their end: a request that fails leaves no query behind that the next would be charged for.
+    const settled = await Promise.allSettled(branches.flatMap(branch => branch(scope)));
+    for (const each of settled) if (each.status === 'rejected') throw each.reason;
+  };
+}
+
+function scopesOf(node: Extract<SqlNode, {kind: 'repeat' | 'each'}>, scope: Scope): Scope[] {
+  return node.kind === 'repeat'
+    ? Array.from({length: node.count}, () => ({...scope}))
+    : scope.rows.map(row => ({...scope, names: {...scope.names, ...row}, rows: []}));
+}
+
+function compileStatement(
+  {text, params, line}: Extract<SqlNode, {kind: 'statement'}>,
+  file: string,
+  isRead: boolean,
+): Step {
+  const fixed: Statement = {text, line, ...(isRead ? {} : {isCountOnly: true})};
+  if (params.length === 0 && !isRead) return scope => scope.sql(fixed);
+  if (params.length === 0) return scope => run(scope, fixed);
+  const read = params.map(param => compileParam(param, file, line));
+  if (params.every(param => !('name' in param))) {
+    const statement = {...fixed, values: read.map(each => each({}))};
+    return scope => run(scope, statement);
+  }
+  return scope => run(scope, {...fixed, values: read.map(each => each(scope.names))});
+}
+
+async function run(scope: Scope, statement: Statement): Promise<void> {
+  const rows = await scope.sql(statement);
+  if (statement.isCountOnly !== true) scope.rows = rows;
+}
+
+function compileParam(param: SqlParam, file: string, line: number): (names: Sample) => unknown {
+  if ('value' in param) return () => param.value;
+  // pg sends a Buffer in the binary format, which is what makes these bytes and no text.
+  if ('bytes' in param) return () => Buffer.from(param.bytes);
+  return names => {
+    if (Object.hasOwn(names, param.name)) return names[param.name];
+    throw usageError(
+      `${file}:${line}: nothing is called $${param.name} here`,
+      'It is a column of the row that @each goes through, or a name in the @sample.',
+    );
+  };
+}

@@ -1,0 +1,78 @@
+import {formatCount, formatMs} from '../../core/format.ts';
+import type {LimitRecommendation, ReplayResult} from '../../core/replay.ts';
+
+/** A limit is enough when it reaches this share of the best throughput... */
+const enoughThroughput = 0.95;
+/** ... and its p95 is at most so many times the best of them. */
+const enoughLatency = 1.1;
+
+/**
+ * The knee: the lowest connection_limit beyond which more connections bring next to nothing, under the highest load
+ * that was measured. Of the last variant, which is the one to be shipped. Null where fewer than three limits were.
+ */
+export function recommend(results: readonly ReplayResult[]): LimitRecommendation | null {
+  const last = results.at(-1);
+  if (last === undefined) return null;
+  const most = Math.max(...results.map(({concurrency}) => concurrency));
+  const measured = results
+    .filter(
+      ({variant, concurrency, is_simulated}) =>
+        variant === last.variant && concurrency === most && !is_simulated,
+    )
+    .sort((a, b) => a.connection_limit - b.connection_limit);
+  const answering = measured.filter(each => each.requests > failedOf(each));
+  if (measured.length < 3 || answering.length === 0) return null;
+  // Where any limit serves everybody, one that refuses some is none to recommend.
+  const well = answering.some(each => failedOf(each) === 0)
+    ? answering.filter(each => failedOf(each) === 0)
+    : answering;
+  const fastest = Math.max(...well.map(each => each.requests_per_second));
+  const full = well.filter(each => each.requests_per_second >= enoughThroughput * fastest);
+  const quickest = Math.min(...full.map(({latency_ms}) => latency_ms.p95));
+  const knee = full.find(({latency_ms}) => latency_ms.p95 <= enoughLatency * quickest) ?? full[0];
+  if (knee === undefined) return null;
+  return {
+    variant: knee.variant,
+    connection_limit: knee.connection_limit,
+    connections: knee.connection_limit * knee.instances,
+    concurrency: knee.concurrency,
+    requests_per_second: knee.requests_per_second,
+    p95_ms: knee.latency_ms.p95,
+    reason: reasonOf(knee, measured),
+  };
+}
+
+/** Of several rounds of the same cells, each cell's median by throughput: what disturbs one round is left out. */
+export function medianOf(rounds: readonly (readonly ReplayResult[])[]): ReplayResult[] {
+  const byCell = new Map<string, ReplayResult[]>();
+  for (const result of rounds.flat()) {
+    const key = `${result.variant} ${result.connection_limit} ${result.concurrency}`;
+    byCell.set(key, [...(byCell.get(key) ?? []), result]);
+  }
+  return [...byCell.values()].flatMap(results => {
+    const sorted = results.sort((a, b) => a.requests_per_second - b.requests_per_second);
+    return sorted[sorted.length >> 1] ?? [];
+  });
+}
+
+function reasonOf(knee: ReplayResult, measured: readonly ReplayResult[]): string {
+  const at = `connection_limit ${knee.connection_limit}${knee.instances > 1 ? ` on each of ${knee.instances} instances` : ''}`;
+  const reached = `${at}: ${formatCount(knee.requests_per_second)} requests/s and p95 ${formatMs(knee.latency_ms.p95)} at ${knee.concurrency} users`;
+  const above = measured.at(-1);
+  const below = measured.filter(each => each.connection_limit < knee.connection_limit).at(-1);
+  const less = below === undefined ? '' : `; ${below.connection_limit} gives ${describe(below)}`;
+  if (above === undefined || above === knee) {
+    return `${reached}${less}; it is the highest that was measured, so more may help: sweep further`;
+  }
+  return `${reached}${less}; more brings next to nothing, ${above.connection_limit} gives ${describe(above)}`;
+}
+
+function describe(result: ReplayResult): string {
+  const failed = failedOf(result);
+  const errors = failed === 0 ? '' : `, ${formatCount(failed)} errors`;
+  return `${formatCount(result.requests_per_second)}/s, p95 ${formatMs(result.latency_ms.p95)}${errors}`;
+}
+
+function failedOf({errors}: ReplayResult): number {
+  return errors.pool_timeout + errors.too_many_connections + errors.other;
+}

@@ -1,0 +1,96 @@
+import {once} from 'node:events';
+import net from 'node:net';
+import pg from 'pg';
+import {fatalError, message} from '../../postgres/wire/messages.ts';
+import {readFirstPacket} from '../capture/first-packet.ts';
+import {asOurs} from '../sandbox/outbound.ts';
+import {createReadOnlyWire} from './wire.ts';
+
+export type ReadOnlyProxy = {port: number; close(): void};
+
+/** What of pg's client is not in its types. */
+type RawClient = {
+  connection: NodeJS.EventEmitter & {stream: net.Socket};
+  processID: number;
+  secretKey: number;
+};
+
+/**
+ * For a client that opens its connections in native code: on loopback, whatever it calls itself, it is given sessions as
+ * `config` has them, in which it can only read. TLS and passwords stay between poolctl and the server.
+ */
+export async function startReadOnlyProxy(config: pg.ClientConfig): Promise<ReadOnlyProxy> {
+  const sockets = new Set<net.Socket>();
+  const server = net.createServer({noDelay: true}, client => {
+    sockets.add(client);
+    client.once('close', () => sockets.delete(client));
+    // The end of a connection says all that matters.
+    client.on('error', () => {});
+    void carry(client, config);
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return {
+    port: (server.address() as net.AddressInfo).port,
+    close() {
+      server.close();
+      for (const socket of sockets) socket.destroy();
+    },
+  };
+}
+
+async function carry(client: net.Socket, config: pg.ClientConfig): Promise<void> {
+  const first = await readFirstPacket(client, () => {});
+  if (first === null) return;
+  if (first.isCancel) return void client.destroy();
+  const own = new pg.Client(config);
+  const {connection} = own as unknown as RawClient;
+  own.on('error', () => {});
+  const parameters: Buffer[] = [];
+  connection.on('parameterStatus', ({parameterName, parameterValue}: Record<string, string>) =>
+    parameters.push(message('S', Buffer.from(`${parameterName}\0${parameterValue}\0`))),
+  );
+  try {
+    await asOurs(() => own.connect());
+  } catch (error) {
+    const {code, message: reason} = error as {code?: string; message: string};
+    client.end(fatalError(/^[0-9A-Z]{5}$/.test(code ?? '') ? (code as string) : '08006', reason));
+    return;
+  }
+  const {processID, secretKey} = own as unknown as RawClient;
+  const {stream} = connection;
+  const key = Buffer.alloc(8);
+  key.writeInt32BE(processID, 0);
+  key.writeInt32BE(secretKey, 4);
+  client.write(
+    Buffer.concat([
+      message('R', Buffer.alloc(4)),
+      ...parameters,
+      message('K', key),
+      message('Z', Buffer.from('I')),
+    ]),
+  );
+  join(client, stream);
+}
+
+function join(client: net.Socket, server: net.Socket): void {
+  const wire = createReadOnlyWire({
+    write: bytes => void server.write(bytes),
+    refuse(why) {
+      client.end(fatalError('25006', `${why}: a read-only replay does not send it`));
+      server.destroy();
+    },
+  });
+  const forward = (from: net.Socket, to: net.Socket, pass: (chunk: Buffer) => Buffer) => {
+    from.on('data', (chunk: Buffer) => {
+      const bytes = pass(chunk);
+      if (bytes.length > 0 && !to.write(bytes)) from.pause();
+    });
+    to.on('drain', () => from.resume());
+    from.once('close', () => to.destroySoon());
+  };
+  server.removeAllListeners('data');
+  forward(client, server, wire.send);
+  forward(server, client, wire.receive);
+  if (client.destroyed) server.destroy();
+}

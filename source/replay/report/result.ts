@@ -1,0 +1,88 @@
+import type {Histogram} from 'hdr-histogram-js';
+import type {ReplayErrors, ReplayResult, ReplayStatement, ReplayTimes} from '../../core/replay.ts';
+import type {Cell, Measured} from '../measure/measure.ts';
+import type {Tally} from '../measure/run-stats.ts';
+
+/** From how many times in a request on the same statement from the same line is told as N+1. */
+const repetitionsOfLoop = 3;
+/** Statements of dynamic text could be without number. */
+const mostStatements = 50;
+
+/** What was measured, as the contract has it. */
+export function toResult(cell: Cell, measured: Measured): ReplayResult {
+  const {tally, elapsed_ms} = measured;
+  const {requests} = tally;
+  const perRequest = (total: number) => (requests === 0 ? 0 : round(total / requests));
+  return {
+    variant: cell.variant.name,
+    connection_limit: cell.connection_limit,
+    concurrency: cell.concurrency,
+    instances: cell.instances,
+    rate_per_second: cell.rate,
+    requests,
+    duration_ms: round(elapsed_ms),
+    queries_per_request: perRequest(tally.queries),
+    rows_per_request: perRequest(tally.rows),
+    bytes_per_request: perRequest(tally.bytes),
+    peak_connections: measured.peak_connections,
+    peak_in_use: measured.peak_in_use,
+    // Those that were answered: errors come fast, and are no service.
+    requests_per_second: elapsed_ms > 0 ? round(((requests - tally.failed) * 1000) / elapsed_ms) : 0,
+    latency_ms: {...atMost(times(tally.latency_us), tally.max_ms), max: round(tally.max_ms)},
+    wait_ms: times(tally.wait_us),
+    execute_ms: times(tally.execute_us),
+    errors: errorsOf(tally),
+    failures: [...tally.failures.values()].sort((a, b) => b.count - a.count),
+    statements: statementsOf(tally),
+    process_busy_ratio: round(measured.process_busy_ratio),
+    is_simulated: false,
+  };
+}
+
+function times(histogram: Histogram): ReplayTimes {
+  const at = (percentile: number) =>
+    histogram.totalCount === 0 ? 0 : round(histogram.getValueAtPercentile(percentile) / 1000);
+  return {p50: at(50), p95: at(95), p99: at(99)};
+}
+
+/** A histogram tells the upper end of a bucket, which may lie a thousandth beyond what was seen. */
+function atMost({p50, p95, p99}: ReplayTimes, max_ms: number): ReplayTimes {
+  const max = round(max_ms);
+  return {p50: Math.min(p50, max), p95: Math.min(p95, max), p99: Math.min(p99, max)};
+}
+
+function errorsOf({failures}: Tally): ReplayErrors {
+  const errors: ReplayErrors = {pool_timeout: 0, too_many_connections: 0, other: 0, by_sqlstate: {}};
+  for (const {kind, sqlstate, count} of failures.values()) {
+    if (kind === 'pool_timeout' || kind === 'too_many_connections') errors[kind] += count;
+    else if (kind !== 'leak') errors.other += count;
+    if (sqlstate !== null) errors.by_sqlstate[sqlstate] = (errors.by_sqlstate[sqlstate] ?? 0) + count;
+  }
+  return errors;
+}
+
+/** Those that cost most first. */
+function statementsOf(tally: Tally): ReplayStatement[] {
+  return [...tally.statements.values()]
+    .flat()
+    .filter(({calls}) => calls > 0)
+    .sort((a, b) => b.executed_ms - a.executed_ms)
+    .slice(0, mostStatements)
+    .map(each => ({
+      query: each.text,
+      line: each.line,
+      calls: each.calls,
+      calls_per_request: round(each.calls / Math.max(1, tally.requests)),
+      most_per_request: each.most_per_request,
+      rows_per_call: round(each.rows / each.calls),
+      bytes_per_call: round(each.bytes / each.calls),
+      mean_wait_ms: round(each.waited_ms / each.calls),
+      mean_execute_ms: round(each.executed_ms / each.calls),
+      is_n_plus_one: each.most_per_request >= repetitionsOfLoop,
+    }));
+}
+
+/** To a microsecond, which is what was measured. */
+function round(value: number): number {
+  return Math.round(value * 1000) / 1000;
+}

@@ -1,0 +1,116 @@
+import {counted, formatBytes, formatCount, formatMs} from '../../core/format.ts';
+import type {ReplayDocument, ReplayFailure, ReplayResult, ReplayStatement} from '../../core/replay.ts';
+import {sanitise} from '../../core/sanitise.ts';
+import {sweepCharts} from './chart.ts';
+import {alignColumns} from './columns.ts';
+
+/** Everything measured, for a person: the table, what one request of each variant does, what failed, what to do. */
+export function reportText(document: ReplayDocument, columns: number): string {
+  const {results, recommendation, notes} = document;
+  return [
+    `${document.endpoint}  (${document.file})`,
+    `on ${document.target}, seed ${document.seed}; ${document.prisma.semantics}`,
+    ...(results.length > 0 ? ['', ...resultTable(results)] : []),
+    ...variantsOf(results).flatMap(result => ['', ...requestLines(result, document.file, columns)]),
+    ...charts(document, columns),
+    ...(recommendation === null ? [] : ['', `recommended: ${recommendation.reason}`]),
+    ...(notes.length > 0 ? ['', ...notes.map(note => `note: ${note}`)] : []),
+  ]
+    .map(sanitise)
+    .join('\n');
+}
+
+function charts(document: ReplayDocument, columns: number): string[] {
+  const lines = sweepCharts(document, columns);
+  return lines.length === 0 ? [] : ['', ...lines.slice(0, -1)];
+}
+
+const heads = ['variant', 'limit', 'users', 'req/s', 'queries', 'conns', 'p50', 'p95', 'p99', 'max'];
+const splitHeads = ['waiting p50', 'p95', 'executing p50', 'p95', 'errors'];
+
+function resultTable(results: readonly ReplayResult[]): string[] {
+  const hasInstances = results.some(({instances}) => instances > 1);
+  return alignColumns(
+    [
+      [...(hasInstances ? ['instances'] : []), ...heads, ...splitHeads],
+      ...results.map(result => [...(hasInstances ? [String(result.instances)] : []), ...resultRow(result)]),
+    ],
+    {left: hasInstances ? 1 : 0},
+  );
+}
+
+function resultRow(result: ReplayResult): string[] {
+  const {latency_ms, wait_ms, execute_ms} = result;
+  return [
+    `${result.variant}${result.is_simulated ? ' (simulated)' : ''}`,
+    String(result.connection_limit),
+    String(result.concurrency),
+    formatCount(result.requests_per_second),
+    formatPerRequest(result.queries_per_request),
+    String(result.peak_connections ?? '-'),
+    ...[latency_ms.p50, latency_ms.p95, latency_ms.p99, latency_ms.max].map(formatMs),
+    ...[wait_ms.p50, wait_ms.p95, execute_ms.p50, execute_ms.p95].map(formatMs),
+    errorText(result),
+  ];
+}
+
+/** `12 pool timeout, 3 too many connections, 1 other`. */
+export function errorText({errors}: Pick<ReplayResult, 'errors'>): string {
+  const words = [
+    [errors.pool_timeout, 'pool timeout'],
+    [errors.too_many_connections, 'too many connections'],
+    [errors.other, 'other'],
+  ] as const;
+  const said = words.filter(([count]) => count > 0).map(([count, word]) => `${formatCount(count)} ${word}`);
+  return said.length === 0 ? '0' : said.join(', ');
+}
+
+export function formatPerRequest(count: number): string {
+  return count < 1000 ? String(Math.round(count * 10) / 10) : formatCount(count);
+}
+
+/** One result of each variant tells what a request of it does: the one with most requests. */
+function variantsOf(results: readonly ReplayResult[]): ReplayResult[] {
+  const byVariant = new Map<string, ReplayResult>();
+  for (const result of results) {
+    if (result.is_simulated) continue;
+    const known = byVariant.get(result.variant);
+    if (known === undefined || result.requests > known.requests) byVariant.set(result.variant, result);
+  }
+  return [...byVariant.values()];
+}
+
+function requestLines(result: ReplayResult, file: string, columns: number): string[] {
+  const {queries_per_request, rows_per_request, bytes_per_request} = result;
+  const queries = queries_per_request === 1 ? '1 query' : `${formatPerRequest(queries_per_request)} queries`;
+  const rows = rows_per_request === 1 ? '1 row' : `${formatCount(rows_per_request)} rows`;
+  const connections = counted(result.peak_in_use, 'connection');
+  return [
+    `${result.variant}: ${queries}, ${rows}, ${formatBytes(bytes_per_request)} per request; ${connections} at work at once`,
+    ...statementLines(result.statements.slice(0, 12), columns),
+    ...result.failures.slice(0, 8).map(failure => `  ${failureText(failure, file)}`),
+  ];
+}
+
+function statementLines(statements: readonly ReplayStatement[], columns: number): string[] {
+  const rows = statements.map(each => [
+    `  ${formatPerRequest(each.calls_per_request)}x`,
+    each.is_n_plus_one ? 'N+1' : '',
+    each.line === null ? '' : `line ${each.line}`,
+    formatMs(each.mean_execute_ms),
+    each.query.replace(/\s+/g, ' ').trim(),
+  ]);
+  return alignColumns(rows, {left: 4}).map(line => cut(line, Math.max(72, columns)));
+}
+
+/** `students.sql:9: relation "nope" does not exist (42P01), 12 times`. */
+export function failureText({kind, sqlstate, line, message, count}: ReplayFailure, file: string): string {
+  const code = sqlstate === null ? '' : ` (${sqlstate})`;
+  const times = count === 1 ? '' : `, ${count} times`;
+  const what = kind === 'leak' ? 'leak' : 'failed';
+  return `${what}: ${file}${line === null ? '' : `:${line}`}: ${message.split('\n')[0]}${code}${times}`;
+}
+
+function cut(line: string, columns: number): string {
+  return line.length <= columns ? line : `${line.slice(0, columns - 1)}…`;
+}

@@ -1,0 +1,169 @@
+import {AsyncLocalStorage} from 'node:async_hooks';
+import childProcess from 'node:child_process';
+import {syncBuiltinESMExports} from 'node:module';
+import net from 'node:net';
+import process from 'node:process';
+import workerThreads from 'node:worker_threads';
+import {currentRequest} from '../pool/request-trace.ts';
+
+/**
+ * What an endpoint reaches by itself is neither measured nor read-only: connections that its code opens, processes and
+ * threads that it starts, and drivers that open connections in native code are refused in this process.
+ */
+
+const loading = new AsyncLocalStorage<true>();
+const ourEngine = new AsyncLocalStorage<true>();
+const refused = new Map<string, number>();
+let cutOffs = 0;
+let isOurs = false;
+let isInstalled = false;
+let allowsNetwork = false;
+
+/** `body` opens a connection or starts a process for poolctl itself, before it returns. */
+export function asOurs<Result>(body: () => Result): Result {
+  const before = isOurs;
+  isOurs = true;
+  try {
+    return body();
+  } finally {
+    isOurs = before;
+  }
+}
+
+/** `body` starts the native engine of the measured client. */
+export function asOurEngine<Result>(body: () => Result): Result {
+  return ourEngine.run(true, body);
+}
+
+/** Loads an endpoint's code, which is cut off from then on wherever it goes on. */
+export async function whileLoading<Result>(body: () => Promise<Result>): Promise<Result> {
+  const release = cutOff();
+  try {
+    return await loading.run(true, body);
+  } finally {
+    release();
+  }
+}
+
+/**
+ * From now on all that this process opens is refused but what is `asOurs`, until the function that is returned.
+ * `withNetwork` lets connections be that do not speak PostgreSQL's protocol.
+ */
+export function cutOff({withNetwork}: {withNetwork?: boolean} = {}): () => void {
+  install();
+  if (withNetwork !== undefined) allowsNetwork = withNetwork;
+  cutOffs++;
+  return () => void cutOffs--;
+}
+
+/** Whether the code that runs now is an endpoint's, as far as that can be told. */
+export function isEndpointCode(): boolean {
+  return !isOurs && (cutOffs > 0 || loading.getStore() === true || currentRequest.getStore() !== undefined);
+}
+
+/** What was refused since the last call, for people. */
+export function takeRefusals(): string[] {
+  const lines = [...refused].map(([what, count]) => `${what}: refused${count > 1 ? `, ${count} times` : ''}`);
+  refused.clear();
+  return lines;
+}
+
+/** Counts a refusal, and is the error for who tried. */
+export function refusalOf(what: string): Error {
+  const line = `the endpoint ${what}`;
+  refused.set(line, (refused.get(line) ?? 0) + 1);
+  return Object.assign(new Error(`poolctl replay: ${line}, which is not measured: refused`), {
+    code: 'EACCES',
+  });
+}
+
+function install(): void {
+  if (isInstalled) return;
+  isInstalled = true;
+  const {connect} = net.Socket.prototype;
+  net.Socket.prototype.connect = function (this: net.Socket, ...args: unknown[]): net.Socket {
+    if (!isEndpointCode()) return Reflect.apply(connect, this, args);
+    const address = addressOf(args);
+    if (allowsNetwork) return watchFirstWrite(Reflect.apply(connect, this, args), address);
+    return refuseSocket(this, address);
+  } as typeof connect;
+  const {spawn} = childProcess.ChildProcess.prototype as unknown as {
+    spawn(options: {file?: string}): unknown;
+  };
+  Object.assign(childProcess.ChildProcess.prototype, {
+    spawn(this: unknown, options: {file?: string}): unknown {
+      refuseProcess(options?.file);
+      return Reflect.apply(spawn, this, [options]);
+    },
+  });
+  for (const name of ['spawnSync', 'execSync', 'execFileSync'] as const) {
+    const original = childProcess[name] as (...args: unknown[]) => unknown;
+    Object.assign(childProcess, {
+      [name](...args: unknown[]): unknown {
+        refuseProcess(args[0]);
+        return original(...args);
+      },
+    });
+  }
+  const {Worker} = workerThreads;
+  Object.assign(workerThreads, {
+    Worker: class extends Worker {
+      constructor(...args: ConstructorParameters<typeof Worker>) {
+        if (isEndpointCode()) throw refusalOf('started a thread');
+        super(...args);
+      }
+    },
+  });
+  const {dlopen} = process;
+  process.dlopen = (...args: Parameters<typeof dlopen>) => {
+    const [, file] = args;
+    const isDriver = /query[-_]engine|libpq/.test(String(file));
+    if (isDriver && isEndpointCode() && ourEngine.getStore() !== true)
+      throw refusalOf('loaded a database driver that opens connections in native code');
+    return dlopen.apply(process, args);
+  };
+  // Who has them from an import by name has these from now on.
+  syncBuiltinESMExports();
+}
+
+function refuseProcess(file: unknown): void {
+  if (isEndpointCode() && ourEngine.getStore() !== true)
+    throw refusalOf(`started a process (${String(file ?? '').split(/\s/)[0]})`);
+}
+
+function refuseSocket(socket: net.Socket, address: string): net.Socket {
+  const error = refusalOf(`opened a connection of its own to ${address}`);
+  process.nextTick(() => socket.destroy(error));
+  return socket;
+}
+
+/** A connection that begins as PostgreSQL's clients do is refused with its first bytes. */
+function watchFirstWrite(socket: net.Socket, address: string): net.Socket {
+  const {write} = socket;
+  socket.write = ((...args: unknown[]) => {
+    Object.assign(socket, {write});
+    const [chunk] = args;
+    if (!(chunk instanceof Uint8Array) || !isStartup(chunk)) return Reflect.apply(write, socket, args);
+    refuseSocket(socket, address);
+    return false;
+  }) as typeof write;
+  return socket;
+}
+
+/** StartupMessage of protocol 3, SSLRequest, GSSENCRequest or CancelRequest. */
+function isStartup(chunk: Uint8Array): boolean {
+  if (chunk.length < 8) return false;
+  const code = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length).readUInt32BE(4);
+  return code >>> 16 === 3 || (code >= 80_877_102 && code <= 80_877_104);
+}
+
+/** As `connect` takes it: options, a port and host, a path, or what `net.connect` made of those. */
+function addressOf(args: readonly unknown[]): string {
+  const [first, second] = Array.isArray(args[0]) ? (args[0] as unknown[]) : args;
+  if (typeof first === 'string') return first;
+  const {port, host, path} =
+    typeof first === 'object' && first !== null
+      ? (first as {port?: unknown; host?: unknown; path?: unknown})
+      : {port: first, host: typeof second === 'string' ? second : undefined, path: undefined};
+  return typeof path === 'string' && path !== '' ? path : `${String(host ?? 'localhost')}:${String(port)}`;
+}

@@ -1,0 +1,48 @@
+import {describe, expect, it} from 'vitest';
+import {
+  createGuard,
+  headroomOf,
+  requireAllowed,
+  type Slots,
+  sessionSettings,
+} from '../../../source/replay/measure/guard.ts';
+
+describe('the guard', () => {
+  it('leaves headroom to others, and what they have', async () => {
+    const slots: Slots = {usable: 97, used: 41, own: 1};
+    expect(await createGuard(async () => slots, true).room()).toBe(97 - headroomOf(97) - 40);
+    expect(await createGuard(async () => ({usable: 10, used: 10, own: 0}), true).room()).toBe(0);
+  });
+
+  it('stops when other clients run short, and says why', async () => {
+    let used = 50;
+    const guard = createGuard(async () => ({usable: 97, used, own: 20}), true);
+    expect(await guard.count()).toBe(20);
+    expect(guard.signal.aborted).toBe(false);
+    used = 95;
+    await guard.count();
+    expect(guard.signal.aborted).toBe(true);
+    expect(guard.reason()).toContain('95 of 97');
+  });
+
+  it('lets a throwaway server run full', async () => {
+    const guard = createGuard(async () => ({usable: 10, used: 10, own: 10}), false);
+    expect(await guard.room()).toBe(Number.POSITIVE_INFINITY);
+    await guard.count();
+    expect(guard.signal.aborted).toBe(false);
+  });
+
+  it('goes on where the server does not say', async () => {
+    const guard = createGuard(() => Promise.reject(new Error('gone')), true);
+    expect(await guard.count()).toBeNull();
+    expect(guard.signal.aborted).toBe(false);
+  });
+
+  it('refuses writes on production alone', () => {
+    expect(() => requireAllowed({allowWrites: true, is_production: true})).toThrow(/production/);
+    expect(() => requireAllowed({allowWrites: true, is_production: false})).not.toThrow();
+    expect(() => requireAllowed({allowWrites: false, is_production: true})).not.toThrow();
+    expect(sessionSettings({allowWrites: false})).toContain('default_transaction_read_only=on');
+    expect(sessionSettings({allowWrites: true})).not.toContain('read_only');
+  });
+});

@@ -1,0 +1,191 @@
+import {writeFile} from 'node:fs/promises';
+import os from 'node:os';
+import {join} from 'node:path';
+import {afterAll, beforeAll, describe, expect, it} from 'vitest';
+import type {ReplayDocument} from '../../../source/core/replay.ts';
+import type {Cell} from '../../../source/replay/measure/measure.ts';
+import {mergeMeasured, packMeasured} from '../../../source/replay/measure/merge.ts';
+import {
+  createTally,
+  noteKind,
+  statementTally,
+  tallyFailure,
+  tallyRequest,
+} from '../../../source/replay/measure/run-stats.ts';
+import {shareCell} from '../../../source/replay/measure/share.ts';
+import {beginRequest} from '../../../source/replay/pool/request-trace.ts';
+import {createCliRoles, runProgram, temporaryHome, urlOf} from '../../cli/run-program.ts';
+import {startTestServer, type TestServer} from '../../helpers/server.ts';
+
+const cell: Cell = {
+  variant: {name: 'main', run: async () => {}},
+  connection_limit: 2,
+  concurrency: 10,
+  instances: 5,
+  requests: 101,
+  duration_ms: null,
+  rate: 50,
+  warm_up_ms: 100,
+};
+
+describe('a cell shared among processes', () => {
+  it('is whole again, each instance with its users', () => {
+    const parts = shareCell(cell, 2);
+    expect(parts.map(({instances, concurrency}) => [instances, concurrency])).toEqual([
+      [3, 6],
+      [2, 4],
+    ]);
+    expect(parts.map(({requests}) => requests ?? 0).reduce((a, b) => a + b)).toBe(101);
+    expect(parts.map(({rate}) => rate)).toEqual([30, 20]);
+    expect(parts.every(({connection_limit}) => connection_limit === 2)).toBe(true);
+  });
+
+  it.each([
+    [5, 10, 8, 5],
+    [5, 3, 8, 3],
+    [1, 10, 8, 1],
+    [7, 4, 4, 4],
+  ])(
+    '%i instances and %i users over %i processes are %i parts, none idle',
+    (instances, concurrency, count, parts) => {
+      const shares = shareCell({...cell, instances, concurrency}, count);
+      expect(shares).toHaveLength(parts);
+      expect(shares.every(each => each.instances > 0 && each.concurrency > 0)).toBe(true);
+      expect(shares.reduce((sum, each) => sum + each.instances, 0)).toBe(instances);
+      expect(shares.reduce((sum, each) => sum + each.concurrency, 0)).toBe(concurrency);
+    },
+  );
+});
+
+describe('measurements of several processes', () => {
+  const measured = (latency_ms: number, line: number) => {
+    const tally = createTally();
+    const trace = beginRequest(tally);
+    const statement = statementTally(tally, 'SELECT 1', line);
+    statement.calls += 2;
+    trace.queries = 2;
+    trace.repetitions.push({statement, count: 2});
+    tallyRequest(tally, trace, latency_ms);
+    const failure = {kind: 'sqlstate', sqlstate: '42P01', line: 3, message: 'no such table'} as const;
+    tallyFailure(tally, beginRequest(tally), failure);
+    noteKind(tally, failure);
+    return {
+      tally,
+      elapsed_ms: latency_ms * 2,
+      peak_connections: null,
+      peak_in_use: 2,
+      process_busy_ratio: latency_ms / 100,
+      isComplete: true,
+    };
+  };
+
+  it('become one', () => {
+    const parts = [measured(10, 1), measured(30, 1), measured(50, 9)];
+    const packed = JSON.parse(JSON.stringify(parts.map(packMeasured)));
+    const {tally, ...rest} = mergeMeasured(packed);
+    expect(rest).toEqual({
+      elapsed_ms: 100,
+      peak_connections: null,
+      peak_in_use: 6,
+      process_busy_ratio: 0.5,
+      isComplete: true,
+    });
+    expect(tally).toMatchObject({requests: 6, failed: 3, queries: 6, max_ms: 50});
+    expect(tally.latency_us.totalCount).toBe(3);
+    expect(tally.latency_us.getValueAtPercentile(50) / 1000).toBeCloseTo(30, 1);
+    expect(tally.statements.get('SELECT 1')).toMatchObject([
+      {line: 1, calls: 4, requests: 2, most_per_request: 2},
+      {line: 9, calls: 2, requests: 1},
+    ]);
+    expect([...tally.failures.values()]).toMatchObject([{sqlstate: '42P01', line: 3, count: 6}]);
+  });
+
+  it('of which some answered nothing are one as well', () => {
+    const idle = {...measured(1, 1), tally: createTally()};
+    const {tally} = mergeMeasured([packMeasured(idle), packMeasured(measured(20, 1))]);
+    expect(tally.latency_us.totalCount).toBe(1);
+    expect(tally.latency_us.maxValue / 1000).toBeCloseTo(20, 1);
+  });
+});
+
+/** Where there is one core alone, so is the process. */
+describe.runIf(os.availableParallelism() > 1)('poolctl replay --instances', () => {
+  let server: TestServer;
+  let url: string;
+  beforeAll(async () => {
+    server = await startTestServer({major: 18, settings: {max_connections: 40}});
+    await createCliRoles(server);
+    url = urlOf(server, 'app');
+  });
+  afterAll(() => server?.stop());
+
+  async function replay(name: string, text: string, flags: string[], when?: RegExp) {
+    const home = await temporaryHome();
+    await writeFile(join(home, name), text);
+    const {code, stdout} = await runProgram(['replay', name, url, '--instances', '3', '--json', ...flags], {
+      home,
+      ...(when && {interrupt: {when, signal: 'SIGINT'}}),
+    });
+    return {code, document: JSON.parse(stdout) as ReplayDocument};
+  }
+  const processes = Math.min(3, os.availableParallelism());
+
+  it('measures in processes of their own, and says so', async () => {
+    const text = 'SELECT id FROM generate_series(1, 4) id;\n-- @each\nSELECT pg_sleep(0.005), $id::int;';
+    const {code, document} = await replay('x.sql', text, [
+      '--concurrency',
+      '6',
+      '--connection-limit',
+      '2',
+      '--requests',
+      '60',
+    ]);
+    expect(code).toBe(0);
+    expect(document.results).toMatchObject([
+      {
+        instances: 3,
+        concurrency: 6,
+        requests: 60,
+        queries_per_request: 5,
+        peak_connections: 6,
+        peak_in_use: 6,
+        errors: {other: 0},
+      },
+    ]);
+    expect(document.results[0]?.statements).toContainEqual(
+      expect.objectContaining({line: 3, calls: 240, most_per_request: 4, is_n_plus_one: true}),
+    );
+    expect(document.notes).toContain(`the 3 instances ran in ${processes} processes`);
+  });
+
+  it('holds to read-only in each of them', async () => {
+    const {document} = await replay('x.sql', 'BEGIN READ WRITE;', ['--concurrency', '3', '--requests', '6']);
+    expect(document.results[0]?.failures).toMatchObject([
+      {line: 1, message: expect.stringContaining('refused')},
+    ]);
+  });
+
+  it('ends at Ctrl-C with what was measured, and leaves no session', async () => {
+    const flags = ['--concurrency', '6', '--duration', '60s'];
+    const {code, document} = await replay('x.sql', 'SELECT 1;', flags, /1\/1 main/);
+    expect([code, document.is_complete]).toEqual([130, false]);
+    const left = () =>
+      server.query("SELECT 1 FROM pg_stat_activity WHERE application_name LIKE 'poolctl-replay%'");
+    await expect.poll(left).toEqual([]);
+  });
+
+  it('tells of a process that ends in the middle; the rest stands', async () => {
+    const text = `import {defineEndpoint} from 'poolctl';
+export default defineEndpoint<unknown>({
+  route: 'GET /x', samples: [{}],
+  variants: [
+    {name: 'leaves', async run() { process.exit(3); }},
+    {name: 'stays', async run({sql}) { await sql('SELECT 1'); }},
+  ],
+});`;
+    const {code, document} = await replay('x.ts', text, ['--requests', '6', '--variant', 'stays,leaves']);
+    expect(code).toBe(7);
+    expect(document.results).toMatchObject([{variant: 'stays', requests: 6}]);
+    expect(document.notes.join()).toContain('leaves: a measuring process failed: it ended with exit code 3');
+  });
+});
