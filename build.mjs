@@ -94,7 +94,7 @@ const options = {
   entryPoints: {
     cli: 'cli.tsx',
     'demo-traffic': 'source/demo/traffic-process.ts',
-    'replay-worker': 'source/composition/replay-worker.ts',
+    'replay-worker': 'source/cli/replay/replay-worker.ts',
     // What `import {defineRecipe} from 'poolctl'` finds where poolctl is installed.
     poolctl: 'source/poolctl.ts',
   },

@@ -1,11 +1,11 @@
 #!/usr/bin/env node
 import {closeSync} from 'node:fs';
 import {isatty} from 'node:tty';
-import type {Answer, Call} from './source/commands/parse-call.ts';
-import {runConsole} from './source/composition/console.ts';
-import {exitCodeAfterSignal, isInterrupted} from './source/composition/interrupt.ts';
-import {requestOf} from './source/composition/request.ts';
-import type {Shell} from './source/composition/shell.ts';
+import type {Answer, Call} from './source/cli/call/parse-call.ts';
+import type {Shell} from './source/cli/context.ts';
+import {exitCodeAfterSignal, isInterrupted} from './source/cli/interrupts.ts';
+import {requestOf} from './source/cli/locate-server.ts';
+import {runConsole} from './source/commands/console/command.ts';
 import {AbortError, type ExitCode, exitCodes} from './source/core/errors.ts';
 import {redactSecrets} from './source/core/redact.ts';
 import {sanitise} from './source/core/sanitise.ts';
@@ -82,9 +82,9 @@ async function parse(words: string[]): Promise<Call | Answer> {
   const [first] = words;
   if (words.length === 0 || (words.length === 1 && first?.includes('://') && !first.startsWith('-')))
     return {command: 'console', words, flags: {}};
-  const {parseCall} = await import('./source/commands/parse-call.ts');
+  const {parseCall} = await import('./source/cli/call/parse-call.ts');
   return parseCall(words, async flags => {
-    const {recipesToRun} = await import('./source/composition/team-recipes.ts');
+    const {recipesToRun} = await import('./source/commands/recipes/command.ts');
     return recipesToRun(shell, flags);
   });
 }
@@ -96,7 +96,7 @@ async function dispatch(call: Call): Promise<ExitCode> {
     case 'console':
       return runConsole(shell, await requestOf(shell, {url, flags}), flags);
     case 'demo': {
-      const {runDemo} = await import('./source/composition/demo.ts');
+      const {runDemo} = await import('./source/commands/demo/command.ts');
       return runDemo(shell, flags, {
         requestTo: ({url, rescueUrl}) =>
           requestOf({...shell, env: {...env, POOLCTL_RESCUE_URL: rescueUrl}}, {url, flags: {}}),
@@ -104,15 +104,15 @@ async function dispatch(call: Call): Promise<ExitCode> {
       });
     }
     case 'snapshot': {
-      const {runSnapshot} = await import('./source/composition/reading.ts');
+      const {runSnapshot} = await import('./source/cli/reading.ts');
       return runSnapshot(shell, await requestOf(shell, {url, flags}), flags);
     }
     case 'check': {
-      const {runCheck} = await import('./source/composition/check.ts');
+      const {runCheck} = await import('./source/commands/check/command.ts');
       return runCheck(shell, () => requestOf(shell, {url, flags}), flags);
     }
     case 'rollout': {
-      const {runRollout} = await import('./source/composition/rollout.ts');
+      const {runRollout} = await import('./source/commands/rollout/command.ts');
       return runRollout(shell, call, target =>
         requestOf(shell, {
           url: target === null ? words[2] : undefined,
@@ -121,48 +121,48 @@ async function dispatch(call: Call): Promise<ExitCode> {
       );
     }
     case 'doctor': {
-      const {runDoctor} = await import('./source/composition/reading.ts');
+      const {runDoctor} = await import('./source/cli/reading.ts');
       return runDoctor(shell, await requestOf(shell, {url, flags}), flags);
     }
     case 'run': {
-      const {runNamedRecipe} = await import('./source/composition/run.ts');
+      const {runNamedRecipe} = await import('./source/cli/execution/run-session.ts');
       return runNamedRecipe(shell, await requestOf(shell, {url: words[1], flags}), call);
     }
     case 'undo': {
-      const {undoNamedRun} = await import('./source/composition/run.ts');
+      const {undoNamedRun} = await import('./source/cli/execution/run-session.ts');
       return undoNamedRun(shell, await requestOf(shell, {url: words[1], flags}), call);
     }
     case 'recipes': {
-      const {runRecipes} = await import('./source/composition/team-recipes.ts');
+      const {runRecipes} = await import('./source/commands/recipes/command.ts');
       return runRecipes(shell, flags);
     }
     case 'replay': {
       if (flags.capture !== undefined) {
-        const {runCapture} = await import('./source/composition/capture.ts');
+        const {runCapture} = await import('./source/commands/replay/capture.ts');
         return runCapture(shell, call, to => requestOf(shell, {url: to, flags}));
       }
-      const {runReplay} = await import('./source/composition/replay.ts');
+      const {runReplay} = await import('./source/commands/replay/command.ts');
       return runReplay(shell, call, {
         requestTo: to => requestOf(shell, {url: to, flags}),
         requestToDemo: to => requestOf(shell, {url: to, flags: {}}),
       });
     }
     case 'record': {
-      const {runRecord} = await import('./source/composition/record.ts');
+      const {runRecord} = await import('./source/commands/record/command.ts');
       return runRecord(shell, words[0], await requestOf(shell, {url: words[1], flags}), flags);
     }
     case 'play': {
-      const {runPlay} = await import('./source/composition/play.ts');
+      const {runPlay} = await import('./source/commands/play/command.ts');
       return runPlay(shell, words[0], flags);
     }
     case 'report': {
-      const {runReport} = await import('./source/composition/report.ts');
+      const {runReport} = await import('./source/commands/report/command.ts');
       return runReport(shell, words[0], flags);
     }
     case 'journal': {
       const [{showJournal}, {openJournalOf}] = await Promise.all([
-        import('./source/commands/journal.ts'),
-        import('./source/composition/acting.ts'),
+        import('./source/commands/journal/command.ts'),
+        import('./source/cli/execution/engine-context.ts'),
       ]);
       const ports = {journal: openJournalOf(shell, flags), output: shell.output};
       return showJournal(ports, words, flags);

@@ -1,5 +1,5 @@
 import {describe, expect, it} from 'vitest';
-import {commands, flagAsTyped} from '../../source/commands/usage.ts';
+import {commands, flagAsTyped} from '../../source/cli/call/usage.ts';
 import {readConfiguration} from '../../source/config/configuration.ts';
 import {noSettings} from '../../source/core/configuration.ts';
 import {AbortError} from '../../source/core/errors.ts';

@@ -3,9 +3,9 @@ import {stat, writeFile} from 'node:fs/promises';
 import {join} from 'node:path';
 import {promisify} from 'node:util';
 import {expect, it} from 'vitest';
-import {createReport} from '../../source/commands/report.ts';
-import {htmlOf} from '../../source/commands/report-html.ts';
-import {temporaryFolder} from '../commands/acting.ts';
+import {htmlOf} from '../../source/commands/report/render-html.ts';
+import {createReport} from '../../source/commands/report/report.ts';
+import {temporaryFolder} from '../cli/execution/acting.ts';
 import {changingSnapshots} from '../recording/changing-snapshots.ts';
 
 const run = promisify(execFile);

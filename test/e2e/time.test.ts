@@ -1,8 +1,8 @@
 import {readdir, stat} from 'node:fs/promises';
 import {join} from 'node:path';
 import {afterAll, afterEach, beforeAll, describe, expect, it} from 'vitest';
+import {temporaryFolder} from '../cli/execution/acting.ts';
 import {runProgram} from '../cli/run-program.ts';
-import {temporaryFolder} from '../commands/acting.ts';
 import {openProgram, shown} from '../helpers/console.ts';
 import {startTestServer, type TestServer} from '../helpers/server.ts';
 import type {Terminal} from '../helpers/terminal.ts';

@@ -1,6 +1,6 @@
 import {connect} from '../../source/postgres/connect/connect.ts';
 import {createExecutor} from '../../source/postgres/executor/executor.ts';
-import type {Acting} from '../commands/acting.ts';
+import type {Acting} from '../cli/execution/acting.ts';
 import {requestTo} from '../postgres/requests.ts';
 import type {TestServer} from './server.ts';
 

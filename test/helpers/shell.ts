@@ -1,6 +1,6 @@
 import {PassThrough} from 'node:stream';
-import type {Shell} from '../../source/composition/shell.ts';
-import {output} from '../commands/acting.ts';
+import type {Shell} from '../../source/cli/context.ts';
+import {output} from '../cli/execution/acting.ts';
 
 /** A shell without environment, files or terminal. */
 export function createShell(): Shell {

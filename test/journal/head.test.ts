@@ -2,7 +2,7 @@ import {copyFile, link, readdir, readFile, rename, rm, symlink, truncate, writeF
 import {join} from 'node:path';
 import {describe, expect, it} from 'vitest';
 import {openJournal} from '../../source/journal/journal-file.ts';
-import {temporaryFolder} from '../commands/acting.ts';
+import {temporaryFolder} from '../cli/execution/acting.ts';
 import {draftOf, intentOf} from './drafts.ts';
 
 const linesOf = async (file: string) => (await readFile(file, 'utf8')).trimEnd().split('\n');

@@ -5,7 +5,7 @@ import {describe, expect, it} from 'vitest';
 import type {ProcessIdentity} from '../../source/core/chain/journal.ts';
 import {openJournal} from '../../source/journal/journal-file.ts';
 import {describeOwner, ownProcess} from '../../source/journal/owner.ts';
-import {temporaryFolder} from '../commands/acting.ts';
+import {temporaryFolder} from '../cli/execution/acting.ts';
 import {draftOf, intentOf} from './drafts.ts';
 import {startChild} from './processes.ts';
 

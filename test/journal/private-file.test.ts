@@ -5,7 +5,7 @@ import {join} from 'node:path';
 import {fileURLToPath} from 'node:url';
 import {describe, expect, it, onTestFinished} from 'vitest';
 import {openJournal} from '../../source/journal/journal-file.ts';
-import {temporaryFolder} from '../commands/acting.ts';
+import {temporaryFolder} from '../cli/execution/acting.ts';
 import {draftOf, intentOf} from './drafts.ts';
 
 async function journalIn(folder: string): Promise<string> {

@@ -4,7 +4,7 @@ import {describe, expect, it} from 'vitest';
 import {canonicalJson} from '../../source/core/chain/canonical.ts';
 import {type JournalFile, openJournal} from '../../source/journal/journal-file.ts';
 import {sha256} from '../../source/journal/sha256.ts';
-import {temporaryFolder} from '../commands/acting.ts';
+import {temporaryFolder} from '../cli/execution/acting.ts';
 import {draftOf, intentOf} from './drafts.ts';
 
 const journalError = {name: 'AbortError', exitCode: 8};

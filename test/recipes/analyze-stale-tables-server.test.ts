@@ -1,10 +1,10 @@
 import {afterAll, beforeAll, beforeEach, expect, it} from 'vitest';
-import {runRecipe} from '../../source/commands/run.ts';
+import {runRecipe} from '../../source/commands/run/run-recipe.ts';
 import type {StepProgress} from '../../source/core/ports.ts';
 import {connect} from '../../source/postgres/connect/connect.ts';
 import {createExecutor} from '../../source/postgres/executor/executor.ts';
 import {readProgress} from '../../source/postgres/executor/progress.ts';
-import {createActing, createRoles, noFlags} from '../commands/acting.ts';
+import {createActing, createRoles, noFlags} from '../cli/execution/acting.ts';
 import {interfere} from '../helpers/interfere.ts';
 import {describeEachMajor, startTestServer, type TestServer} from '../helpers/server.ts';
 import {requestTo} from '../postgres/requests.ts';

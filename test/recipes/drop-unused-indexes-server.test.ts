@@ -1,9 +1,9 @@
 import {afterAll, beforeAll, beforeEach, expect, it} from 'vitest';
-import {runRecipe} from '../../source/commands/run.ts';
-import {undoRun} from '../../source/commands/undo.ts';
+import {runRecipe} from '../../source/commands/run/run-recipe.ts';
+import {undoRun} from '../../source/commands/undo/undo-run.ts';
 import {connect} from '../../source/postgres/connect/connect.ts';
 import {readProgress} from '../../source/postgres/executor/progress.ts';
-import {createActing, noFlags} from '../commands/acting.ts';
+import {createActing, noFlags} from '../cli/execution/acting.ts';
 import {describeEachMajor, startTestServer, type TestServer} from '../helpers/server.ts';
 import {requestTo} from '../postgres/requests.ts';
 import {createOrders, holdUp, indexNamed, soon} from './indexing.ts';

@@ -4,7 +4,7 @@ import {canonicalJson} from '../../source/core/chain/canonical.ts';
 import type {JournalEntry} from '../../source/core/chain/journal.ts';
 import {chainEntry, emptyChain} from '../../source/core/chain/journal-chain.ts';
 import {sha256} from '../../source/journal/sha256.ts';
-import {createActing} from '../commands/acting.ts';
+import {createActing} from '../cli/execution/acting.ts';
 import {describeEachMajor, startTestServer, type TestServer} from '../helpers/server.ts';
 import {indexNamed} from './indexing.ts';
 

@@ -1,5 +1,5 @@
 import {afterAll, beforeAll, beforeEach, expect, it, onTestFinished} from 'vitest';
-import {type Acting, createActing} from '../commands/acting.ts';
+import {type Acting, createActing} from '../cli/execution/acting.ts';
 import {interfere} from '../helpers/interfere.ts';
 import {describeEachMajor, startTestServer, type TestServer} from '../helpers/server.ts';
 import {advise, createOrders, indexNamed, proposalFor} from './indexing.ts';

@@ -2,7 +2,7 @@ import {describe, expect, it} from 'vitest';
 import applyIndexes from '../../recipes/apply-indexes.ts';
 import dropUnused from '../../recipes/drop-unused-indexes.ts';
 import repairInvalid from '../../recipes/repair-invalid-indexes.ts';
-import {planText} from '../../source/commands/run-text.ts';
+import {planText} from '../../source/cli/execution/plan-text.ts';
 import type {IndexProposal} from '../../source/core/indexes/index-advice.ts';
 import type {ParameterValues, Plan, Recipe} from '../../source/core/recipe.ts';
 import type {Catalog, Index} from '../../source/core/server/catalog.ts';

@@ -1,6 +1,6 @@
 import {afterAll, beforeAll, beforeEach, expect, it} from 'vitest';
 import type {SqlStep} from '../../source/core/step.ts';
-import {type Acting, createActing} from '../commands/acting.ts';
+import {type Acting, createActing} from '../cli/execution/acting.ts';
 import {describeEachMajor, startTestServer, type TestServer} from '../helpers/server.ts';
 import {createOrders, indexNamed} from './indexing.ts';
 

@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import {afterAll, beforeAll, expect, it, onTestFinished} from 'vitest';
-import {runRecipe} from '../../source/commands/run.ts';
-import {createActing, createRoles, noFlags, pidsOf} from '../commands/acting.ts';
+import {runRecipe} from '../../source/commands/run/run-recipe.ts';
+import {createActing, createRoles, noFlags, pidsOf} from '../cli/execution/acting.ts';
 import {describeEachMajor, startTestServer, type TestServer} from '../helpers/server.ts';
 
 describeEachMajor('release-blockers', major => {

@@ -1,7 +1,7 @@
 import {afterAll, beforeAll, beforeEach, expect, it} from 'vitest';
-import {runRecipe} from '../../source/commands/run.ts';
-import {undoRun} from '../../source/commands/undo.ts';
-import {createActing, noFlags} from '../commands/acting.ts';
+import {runRecipe} from '../../source/commands/run/run-recipe.ts';
+import {undoRun} from '../../source/commands/undo/undo-run.ts';
+import {createActing, noFlags} from '../cli/execution/acting.ts';
 import {describeEachMajor, startTestServer, type TestServer} from '../helpers/server.ts';
 import {rejection} from '../postgres/requests.ts';
 import {buildPhase, createOrders, holdUp, indexNamed, soon} from './indexing.ts';

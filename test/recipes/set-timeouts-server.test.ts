@@ -1,6 +1,6 @@
 import {afterAll, beforeAll, expect, it} from 'vitest';
-import {runRecipe} from '../../source/commands/run.ts';
-import {createActing, createRoles, noFlags} from '../commands/acting.ts';
+import {runRecipe} from '../../source/commands/run/run-recipe.ts';
+import {createActing, createRoles, noFlags} from '../cli/execution/acting.ts';
 import {describeEachMajor, startTestServer, type TestServer} from '../helpers/server.ts';
 
 describeEachMajor('set-timeouts', major => {

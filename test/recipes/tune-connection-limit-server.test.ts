@@ -1,9 +1,9 @@
 import {readFile, readlink, realpath, symlink, writeFile} from 'node:fs/promises';
 import {join} from 'node:path';
 import {afterAll, beforeAll, beforeEach, expect, it} from 'vitest';
-import {undoRun} from '../../source/commands/undo.ts';
-import {files} from '../../source/composition/files.ts';
-import {type Acting, createActing, exitCode, noFlags, temporaryFolder} from '../commands/acting.ts';
+import {files} from '../../source/cli/local-files.ts';
+import {undoRun} from '../../source/commands/undo/undo-run.ts';
+import {type Acting, createActing, exitCode, noFlags, temporaryFolder} from '../cli/execution/acting.ts';
 import {describeEachMajor, startTestServer, type TestServer} from '../helpers/server.ts';
 
 const env = `# the shop's
@@ -41,7 +41,7 @@ describeEachMajor('tune-connection-limit', major => {
     return {...made, ports: {...made.ports, engine: {...made.ports.engine, files}}};
   };
   const run = async ({ports}: Acting, set: string[], flags = {}) => {
-    const {runRecipe} = await import('../../source/commands/run.ts');
+    const {runRecipe} = await import('../../source/commands/run/run-recipe.ts');
     return exitCode(runRecipe(ports, 'tune-connection-limit', {...noFlags, set, yes: true, ...flags}));
   };
   const undo = ({ports}: Acting) =>

@@ -5,7 +5,7 @@ import type {Snapshot} from '../../source/core/snapshot.ts';
 import {createMemoryTape} from '../../source/recording/memory-tape.ts';
 import {openRecording} from '../../source/recording/open-recording.ts';
 import {openRecordingFile} from '../../source/recording/recording-file.ts';
-import {temporaryFolder} from '../commands/acting.ts';
+import {temporaryFolder} from '../cli/execution/acting.ts';
 import {changingSnapshots} from './changing-snapshots.ts';
 
 const plenty = 2 ** 30;

@@ -3,7 +3,7 @@ import {dirname, join} from 'node:path';
 import {describe, expect, it} from 'vitest';
 import {readApplication} from '../../source/scan/application.ts';
 import {readEnvFact, readPoolerFact} from '../../source/scan/text-facts.ts';
-import {temporaryFolder} from '../commands/acting.ts';
+import {temporaryFolder} from '../cli/execution/acting.ts';
 
 async function folderWith(files: Record<string, string>): Promise<string> {
   const folder = await temporaryFolder();

@@ -2,7 +2,7 @@ import {mkdir, writeFile} from 'node:fs/promises';
 import {dirname, join} from 'node:path';
 import {expect, it} from 'vitest';
 import {readPrismaSchema} from '../../source/scan/prisma-schema.ts';
-import {temporaryFolder} from '../commands/acting.ts';
+import {temporaryFolder} from '../cli/execution/acting.ts';
 import {rejection} from '../postgres/requests.ts';
 
 async function createApp(files: Record<string, string>): Promise<string> {

@@ -1,9 +1,9 @@
-import {type RunFlags, runRecipe} from '../../source/commands/run.ts';
-import {undoRun} from '../../source/commands/undo.ts';
+import {type RunFlags, runRecipe} from '../../source/commands/run/run-recipe.ts';
+import {undoRun} from '../../source/commands/undo/undo-run.ts';
 import type {ExitCode} from '../../source/core/errors.ts';
 import type {Finding} from '../../source/core/recipe.ts';
 import {loadFolder} from '../../source/team-recipes/folder.ts';
-import {type Acting, exitCode, noFlags} from '../commands/acting.ts';
+import {type Acting, exitCode, noFlags} from '../cli/execution/acting.ts';
 
 /** The run command with a team's folder of recipes in place of poolctl's own. */
 export async function actingWith(acting: Acting, folder: string) {

@@ -1,6 +1,6 @@
 import {afterAll, beforeAll, expect, it} from 'vitest';
 import {loadFolder} from '../../source/team-recipes/folder.ts';
-import {createActing} from '../commands/acting.ts';
+import {createActing} from '../cli/execution/acting.ts';
 import {describeEachMajor, startTestServer, type TestServer} from '../helpers/server.ts';
 import {actingWith} from './acting.ts';
 

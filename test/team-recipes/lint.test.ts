@@ -2,7 +2,7 @@ import {mkdir, writeFile} from 'node:fs/promises';
 import {join} from 'node:path';
 import {describe, expect, it} from 'vitest';
 import {lintFolder} from '../../source/team-recipes/lint.ts';
-import {temporaryFolder} from '../commands/acting.ts';
+import {temporaryFolder} from '../cli/execution/acting.ts';
 
 const head = '---\ntitle: t\nwhy: w\n---\n';
 const diagnose =

@@ -1,8 +1,8 @@
 import {mkdir, writeFile} from 'node:fs/promises';
 import {join} from 'node:path';
 import {afterAll, beforeAll, expect, it, onTestFinished} from 'vitest';
+import {createActing, leak, temporaryFolder} from '../cli/execution/acting.ts';
 import {createCliRoles, runProgram, temporaryHome, urlOf} from '../cli/run-program.ts';
-import {createActing, leak, temporaryFolder} from '../commands/acting.ts';
 import {describeEachMajor, startTestServer, type TestServer} from '../helpers/server.ts';
 import {actingWith} from './acting.ts';
 

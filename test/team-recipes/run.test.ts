@@ -2,7 +2,7 @@ import {writeFile} from 'node:fs/promises';
 import {join} from 'node:path';
 import {afterAll, beforeAll, expect, it} from 'vitest';
 import {loadFolder} from '../../source/team-recipes/folder.ts';
-import {createActing, createRoles, leak, temporaryFolder} from '../commands/acting.ts';
+import {createActing, createRoles, leak, temporaryFolder} from '../cli/execution/acting.ts';
 import {describeEachMajor, startTestServer, type TestServer} from '../helpers/server.ts';
 import {createSnapshot} from '../helpers/snapshot.ts';
 import {actingWith} from './acting.ts';

@@ -1,6 +1,6 @@
 import type pg from 'pg';
-import {loadEndpoint} from '../../../source/composition/replay-endpoint.ts';
-import {prismaFor} from '../../../source/composition/replay-prisma.ts';
+import {loadEndpoint} from '../../../source/cli/replay/load-endpoint.ts';
+import {prismaFor} from '../../../source/cli/replay/prisma-client.ts';
 import type {ReplayResult} from '../../../source/core/replay.ts';
 import {type Matrix, measureAll} from '../../../source/replay/measure/benchmark.ts';
 import {createGuard} from '../../../source/replay/measure/guard.ts';

@@ -4,7 +4,7 @@ import type {Executor} from '../../../source/core/ports.ts';
 import type {ServerIdentity} from '../../../source/core/server-identity.ts';
 import {connect} from '../../../source/postgres/connect/connect.ts';
 import {createExecutor} from '../../../source/postgres/executor/executor.ts';
-import {createActing, createRoles, exitCode, leak, noFlags, pidsOf} from '../../commands/acting.ts';
+import {createActing, createRoles, exitCode, leak, noFlags, pidsOf} from '../../cli/execution/acting.ts';
 import {serverAt} from '../../helpers/identity.ts';
 import {describeEachMajor, startTestServer, type TestServer} from '../../helpers/server.ts';
 import {rejection, requestTo} from '../../postgres/requests.ts';
@@ -224,7 +224,7 @@ describeEachMajor('acting on a server', major => {
       await server.stopHard();
       throw await failure;
     };
-    const {runRecipe} = await import('../../../source/commands/run.ts');
+    const {runRecipe} = await import('../../../source/commands/run/run-recipe.ts');
     const engine = {...acting.ports.engine, executor: {...executor, apply}};
     const flags = {...noFlags, set: ['older_than=0s', 'application=crash'], yes: true};
     try {

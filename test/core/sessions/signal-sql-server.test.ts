@@ -4,7 +4,7 @@ import type {Executor} from '../../../source/core/ports.ts';
 import {isKnownSession, type KnownSession, signalSql} from '../../../source/core/sessions/signal-sql.ts';
 import {connect} from '../../../source/postgres/connect/connect.ts';
 import {createExecutor} from '../../../source/postgres/executor/executor.ts';
-import {createActing, createRoles, pidsOf} from '../../commands/acting.ts';
+import {createActing, createRoles, pidsOf} from '../../cli/execution/acting.ts';
 import {serverAt} from '../../helpers/identity.ts';
 import {describeEachMajor, startTestServer, type TestServer} from '../../helpers/server.ts';
 import {requestTo} from '../../postgres/requests.ts';

@@ -1,0 +1,130 @@
+import type {RunState, SlotReading} from '../../core/engine/engine.ts';
+import type {RunStep} from '../../core/engine/run-state.ts';
+import type {Plan} from '../../core/recipe.ts';
+import {redactSecrets} from '../../core/redact.ts';
+import {shownExpectation, shownSettings, shownValue} from '../../core/secret-values.ts';
+import type {ServerIdentity} from '../../core/server-identity.ts';
+import {maskSecrets, secretParameters} from '../../core/sql-secrets.ts';
+import {
+  type Cleanup,
+  type PinnedSql,
+  type Sql,
+  type Step,
+  secretReason,
+  type Undo,
+  undoOf,
+  type Verification,
+} from '../../core/step.ts';
+import {serverOf, type Target} from '../../core/target.ts';
+
+/** `run --dry-run --json`: what would be done, and the hash to approve it by. */
+export function planDocument(plan: Plan, target: Pick<Target, 'id' | 'server'>, hash: string) {
+  return {
+    ...head(plan, target.id, hash),
+    steps: plan.steps.map(stepDocument),
+    ...rest(plan, serverOf(target)),
+  };
+}
+
+/** `run --yes --json`: what was done, step by step, and the slots before and after. */
+export function runDocument(plan: Plan, state: RunState) {
+  const {target, server, plan_hash, run, status, reason, before, after} = state;
+  return {
+    ...head(plan, target, plan_hash),
+    run,
+    status,
+    reason,
+    steps: plan.steps.map((step, index) => ({...stepDocument(step), ...outcomeOf(state.steps[index])})),
+    before: slots(before),
+    after: slots(after),
+    ...rest(plan, server),
+  };
+}
+
+function head({recipe, params}: Plan, target: string, plan: string) {
+  return {schema_version: 1, recipe, target, plan, params};
+}
+
+function rest({left_alone, slots_freed, explanation, figure = []}: Plan, server: ServerIdentity) {
+  return {server, left_alone, slots_freed, explanation, figure};
+}
+
+function stepDocument(step: Step) {
+  const {kind, title, subject} = step;
+  if (step.kind === 'advice') return {kind, title, subject, text: step.text, undo: null, lock: 'none'};
+  if (step.kind === 'file')
+    return {
+      ...{kind, title, subject, path: step.path, diff: redactSecrets(step.diff.join('\n')), lock: 'none'},
+      ...(step.holds_secret ? {undo: 'irreversible', undo_reason: secretReason} : {undo: 'before'}),
+    };
+  const {lock, measures = [], transaction, timeout_ms} = step;
+  const undo = undoOf(step);
+  return {
+    ...{kind, title, subject, ...meansDocument(step), lock, transaction, timeout_ms},
+    measures: measures.map(({name, query}) => ({name, ...sqlDocument(query)})),
+    undo: undo === null ? step.undo : maskSecrets(undo.apply.text),
+    undo_step: undo === null ? null : meansDocument(undo),
+    ...(step.holds_secret && {undo_reason: secretReason}),
+  };
+}
+
+type AnySql = Sql | PinnedSql;
+
+/** Every statement of an act or of its undo; null where it has none of a kind. */
+function meansDocument({
+  apply,
+  guard,
+  settings,
+  proof,
+  afterwards = [],
+  pins,
+  verify,
+  cleanup,
+}: Omit<Undo, 'undo'>) {
+  return {
+    ...sqlDocument(apply),
+    guard: guard === undefined ? null : checkDocument(guard),
+    settings: shownSettings(settings ?? {}),
+    proof: proof === undefined ? null : checkDocument(proof),
+    afterwards: afterwards.map(sqlDocument),
+    pins: pins === undefined ? null : sqlDocument(pins),
+    verify: checkDocument(verify),
+    cleanup: cleanup === undefined ? null : cleanupDocument(cleanup),
+  };
+}
+
+function cleanupDocument({guard, apply, settings}: Cleanup) {
+  return {guard: checkDocument(guard), settings: shownSettings(settings ?? {}), ...sqlDocument(apply)};
+}
+
+function checkDocument({query, expect}: Verification<AnySql>) {
+  return {...sqlDocument(query), expect: shownExpectation(expect)};
+}
+
+/** As it is executed, but for the secrets in it. */
+function sqlDocument({text, values}: AnySql) {
+  const secret = secretParameters(text);
+  return {
+    sql: maskSecrets(text),
+    values: values.map((value, at) => (secret.has(at + 1) ? '***' : shownValue(value))),
+  };
+}
+
+function outcomeOf(step: RunStep | undefined) {
+  const result = step?.result;
+  if (!result) {
+    return {
+      outcome: 'skipped',
+      row_count: 0,
+      sqlstate: null,
+      duration_ms: 0,
+      message: 'the run ended before it',
+    };
+  }
+  const {outcome, row_count, sqlstate, duration_ms, message, hint} = result;
+  return {outcome, row_count, sqlstate, duration_ms, message, ...(hint !== undefined && {hint})};
+}
+
+function slots(reading: SlotReading | null) {
+  return reading === null ? null : {used: reading.used, headroom: reading.headroom};
+}

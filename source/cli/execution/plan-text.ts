@@ -1,0 +1,82 @@
+import type {RunState} from '../../core/engine/engine.ts';
+import {groupLeftAlone, type LeftAlone} from '../../core/engine/left-alone.ts';
+import {countOutcomes, type RunStep} from '../../core/engine/run-state.ts';
+import {stepText} from '../../core/engine/step-text.ts';
+import {formatMs, formatRatio} from '../../core/format.ts';
+import type {Plan} from '../../core/recipe.ts';
+import {sanitise} from '../../core/sanitise.ts';
+import {nameServer} from '../../core/server-identity.ts';
+import type {Step} from '../../core/step.ts';
+import type {Target} from '../../core/target.ts';
+
+/** The preview for people: what is wrong, the exact statements, who is left alone, and the plan's hash. */
+export function planText(plan: Plan, target: Pick<Target, 'id' | 'server'>, hash: string): string {
+  const server = target.server === undefined ? '' : ` (${nameServer(target.server)})`;
+  return [
+    `${plan.recipe} on ${target.id}${server}`,
+    ...plan.explanation.map(text => `  ${text}`),
+    ...(plan.figure === undefined ? [] : ['', ...plan.figure.map(text => `  ${text}`)]),
+    ...plan.steps.flatMap((step, index) => numberedLines(step, index, plan)),
+    ...(plan.left_alone.length > 0 ? ['', 'left alone'] : []),
+    ...groupLeftAlone(plan.left_alone).flatMap(leftAloneLines),
+    '',
+    `plan ${hash}`,
+  ]
+    .map(sanitise)
+    .join('\n');
+}
+
+function leftAloneLines({reason, members}: LeftAlone): string[] {
+  const names = members.map(({subject, description}) => `${subject}  ${description}`);
+  return names.length === 1
+    ? [`  ${names[0]}: ${reason}`]
+    : [`  ${reason}:`, ...names.map(name => `    ${name}`)];
+}
+
+/** Where only the values differ from the step before, the statement stands once. */
+function numberedLines(step: Step, index: number, {steps, explanation}: Plan): string[] {
+  const {head, body} = stepText(step, steps[index - 1], explanation);
+  return [...(head === null ? [] : ['', `${index + 1}. ${head}`]), ...body.map(text => `   ${text}`)];
+}
+
+/** What has been settled since the last state, a line each; '' where there is nothing to say. */
+export function progressText(before: RunState | null, state: RunState): string {
+  const lines = state.steps.flatMap((step, index) => {
+    const {title, result} = step;
+    if (!result || before?.steps[index]?.result) return goingText(before?.steps[index], step);
+    const message = result.message === null ? '' : `: ${result.message}`;
+    return `${result.outcome.padEnd(8)} ${title}, ${formatMs(result.duration_ms)}${message}`;
+  });
+  return lines.map(sanitise).join('\n');
+}
+
+/** A line where the server's phase changed, or whom it waits for: a build may take hours. */
+function goingText(before: RunStep | undefined, {title, progress}: RunStep): string[] {
+  if (progress === null) return [];
+  const {phase, done_ratio, waiting_for} = progress;
+  const isSame = before?.progress?.phase === phase && before.progress.waiting_for?.pid === waiting_for?.pid;
+  if (isSame) return [];
+  const share = done_ratio === null ? '' : `, ${formatRatio(done_ratio, 0)}`;
+  const waits = waiting_for === null ? '' : `, waits for ${waiting_for.pid} (${waiting_for.description})`;
+  return [`going on ${title}: ${phase}${share}${waits}`];
+}
+
+/** How it ended, in a line or two, and the slots before and after. */
+export function endText(state: RunState): string {
+  const {verified, applied, failed, skipped, unknown, pending} = countOutcomes(state.steps);
+  const parts = [
+    `${verified} verified`,
+    ...(applied > 0 ? [`${applied} done but not verified`] : []),
+    ...(unknown > 0 ? [`${unknown} unknown`] : []),
+    ...(skipped > 0 ? [`${skipped} left alone`] : []),
+    ...(failed > 0 ? [`${failed} failed`] : []),
+    ...(pending > 0 ? [`${pending} not begun`] : []),
+  ];
+  const {before, after} = state;
+  const slots = before && after ? [`slots used: ${before.used} before, ${after.used} after`] : [];
+  const why = state.reason === null ? [] : [state.reason];
+  const hint = state.hint === null ? [] : [state.hint];
+  return [`run ${state.run} ${state.status}: ${parts.join(', ')}`, ...slots, ...why, ...hint]
+    .map(sanitise)
+    .join('\n');
+}

@@ -1,0 +1,147 @@
+import {formatAge, formatMs, formatRatio} from '../../core/format.ts';
+import type {Comparison} from '../../core/health/baseline.ts';
+import type {Threshold} from '../../core/health/health.ts';
+import {type MetricName, metricNames, metricOf} from '../../core/health/metrics.ts';
+import type {WatchedHealth} from '../../core/health/watching.ts';
+import {sanitise} from '../../core/sanitise.ts';
+import type {Report} from './health-report.ts';
+import {limitFlag} from './require-limits.ts';
+
+/** For people: the status, what was found, every limit, and over a watch how the time went. */
+export function healthText(report: Report): string {
+  const {health, target, comparison} = report;
+  const findings = health.findings.map(({severity, recipe, summary}) => [severity, recipe, summary]);
+  const watch = 'watch' in health ? health : null;
+  return [
+    `${health.status}: ${target}`,
+    ...(watch === null ? [] : watchLines(watch)),
+    ...(findings.length > 0 ? ['', ...aligned(findings)] : []),
+    '',
+    ...aligned([
+      ...(watch === null ? [] : [watchHead]),
+      ...shownMetrics(report).map(name => metricRow(name, report)),
+    ]),
+    ...(comparison === null ? [] : ['', ...comparisonLines(comparison)]),
+  ]
+    .map(sanitise)
+    .join('\n');
+}
+
+const formats = {
+  ratio: (ratio: number) => formatRatio(ratio, 2).replace(/\.?0+%$/, '%'),
+  duration: (ms: number) => formatMs(ms).replace(/\.0+(?=[a-z])/, ''),
+  count: (count: number) => (Number.isInteger(count) ? String(count) : count.toFixed(1)),
+};
+
+/** A metric's value as people read it. */
+export function formatMetric(name: MetricName, value: number | null): string {
+  return value === null ? 'unknown' : formats[metricOf(name).kind](value);
+}
+
+/** `500ms`, `10s`, `2h00m`. */
+export const formatDuration = formats.duration;
+
+/** `at most 80%`, or `at most 80%, 90% critical`. */
+export function limitText(name: MetricName, {warning, critical}: Threshold): string {
+  const word = metricOf(name).side === 'max' ? 'at most' : 'at least';
+  const limits = [warning, critical].flatMap(limit => (limit === null ? [] : [formatMetric(name, limit)]));
+  if (limits.length === 0) return 'no limit';
+  return `${word} ${limits.join(', ')}${limits.length > 1 ? ' critical' : ''}`;
+}
+
+/** What only time, a second reading or a pooler could tell is left out where nobody asked for it. */
+export function shownMetrics({health}: Report): MetricName[] {
+  return metricNames.filter(name => {
+    const {needs_time, needs_rates} = metricOf(name);
+    const isOptional = needs_time || needs_rates || name === 'pooler_waiting_clients';
+    return !isOptional || health.metrics[name] !== null;
+  });
+}
+
+const watchHead = ['', '', 'average', '95%', 'worst', 'limit', 'flag'];
+
+/** `critical  slots used  95%  at most 80%, 90% critical  --max-used`, and of which statement a mean is. */
+function metricRow(name: MetricName, {health, slowest}: Report): string[] {
+  const threshold = health.thresholds[name];
+  const {title} = metricOf(name);
+  const series = 'watch' in health ? health.watch.series[name] : undefined;
+  const isLimited = threshold.warning !== null || threshold.critical !== null;
+  const values =
+    'watch' in health
+      ? [series?.average, series?.p95 ?? health.metrics[name], series?.peak].map(value =>
+          value === undefined ? '' : formatMetric(name, value),
+        )
+      : [formatMetric(name, health.metrics[name])];
+  const isPeak = 'watch' in health && health.watch.critical_peaks.includes(name);
+  const verdict = threshold.level === 'ok' && isPeak ? 'warning' : threshold.level;
+  const isSlow = name === 'slowest_mean_exec_time_ms' && threshold.is_crossed && slowest !== null;
+  return [
+    verdict === 'unknown' || !isLimited ? '-' : verdict,
+    title,
+    ...values,
+    limitText(name, threshold),
+    limitFlag(name),
+    ...(isSlow ? [`queryid ${slowest}`] : []),
+  ];
+}
+
+function watchLines({watch}: WatchedHealth): string[] {
+  const {elapsed_ms, for_ms, readings, seen_ratio, failed_early, losses} = watch;
+  const failed =
+    failed_early === null ? [] : [`ended early: ${metricOf(failed_early).title} stayed critical`];
+  return [
+    `watched ${formatAge(elapsed_ms)} of ${formatAge(for_ms)}, ${readings} readings, saw ${formatRatio(seen_ratio)} of the time`,
+    ...failed,
+    ...losses.map(
+      ({at_ms, lasted_ms, reason}) =>
+        `not seen after ${formatAge(at_ms)}, for ${formatMs(lasted_ms)}: ${reason}`,
+    ),
+  ];
+}
+
+export function comparisonLines(comparison: Comparison): string[] {
+  const {at, since, slots, errors, slower, new_statements, left_out} = comparison;
+  const time = (text: string) => text.slice(0, 19).replace('T', ' ');
+  const percent = (ratio: number | null) => formatRatio(ratio, 2);
+  return [
+    `compared with ${since === null ? '' : `${time(since)} to `}${time(at)} UTC`,
+    `slots used: ${formats.count(slots.used_before)} before, ${formats.count(slots.used_after)} now`,
+    `${errors.is_worse ? 'WORSE  ' : ''}rolled back: ${percent(errors.rollback_ratio_before)} before, ${percent(errors.rollback_ratio_after)} now`,
+    ...slower.map(
+      each =>
+        `SLOWER ${each.ratio.toFixed(1)} times: ${formatMs(each.mean_before_ms)} (${each.calls_before} calls) before, ${formatMs(each.mean_after_ms)} (${each.calls_after}) now, queryid ${each.queryid}: ${shortened(each.query)}`,
+    ),
+    ...new_statements
+      .slice(0, mostNew)
+      .map(
+        each =>
+          `new: ${formatMs(each.mean_exec_time_ms)} on average, ${each.calls} calls, queryid ${each.queryid}: ${shortened(each.query)}`,
+      ),
+    ...(new_statements.length > mostNew
+      ? [`and ${new_statements.length - mostNew} more new statements`]
+      : []),
+    `slower is: ${comparison.test}`,
+    ...left_out,
+  ];
+}
+
+const mostNew = 10;
+
+function shortened(query: string | null): string {
+  const text = (query ?? 'text unknown').replace(/\s+/g, ' ');
+  return text.length > 80 ? `${text.slice(0, 79)}…` : text;
+}
+
+/** Columns as wide as their widest cell; the last of a row is free text. */
+export function aligned(rows: readonly string[][]): string[] {
+  const columns = Math.max(0, ...rows.map(row => row.length));
+  const widths = Array.from({length: columns}, (_, column) =>
+    Math.max(...rows.map(row => (column < row.length - 1 ? (row[column]?.length ?? 0) : 0))),
+  );
+  return rows.map(row =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join('  ')
+      .trimEnd(),
+  );
+}

@@ -1,0 +1,56 @@
+import {readFile} from 'node:fs/promises';
+import {resolve} from 'node:path';
+import {usageError} from '../../core/errors.ts';
+import {type Baseline, baselineBetween, baselineOf} from '../../core/health/baseline.ts';
+import {parseSnapshotDocument} from '../../core/health/read-baseline.ts';
+import {sanitise} from '../../core/sanitise.ts';
+import type {Tape} from '../../core/tape.ts';
+import type {Shell} from '../context.ts';
+
+/**
+ * A document of `poolctl snapshot`, or a recording. Throws AbortError (exit 2) where there is no such file, or it is
+ * neither.
+ */
+export async function readBaseline(
+  {cwd, output}: Pick<Shell, 'cwd' | 'output'>,
+  file: string,
+): Promise<Baseline> {
+  const path = resolve(cwd, file);
+  const bytes = await readFile(path).catch((error: NodeJS.ErrnoException) => {
+    throw usageError(`cannot read ${file}: ${error.code ?? 'unknown error'}`, howToMakeOne);
+  });
+  const {isRecording} = await import('../../recording/header.ts');
+  if (isRecording(bytes)) {
+    const {openRecording} = await import('../../recording/open-recording.ts');
+    const {tape, problem} = await openRecording(path);
+    if (problem !== null) output.talk(sanitise(`poolctl: ${file}: ${problem}`));
+    return baselineOfTape(tape);
+  }
+  const snapshot = parseSnapshotDocument(bytes.toString('utf8'));
+  if (snapshot !== null) return baselineOf(snapshot);
+  throw usageError(`${file} is neither a snapshot nor a recording`, howToMakeOne);
+}
+
+const howToMakeOne = 'Make one before: poolctl snapshot > before.json, or poolctl record before.poolctl';
+
+/** As many readings tell an average of slots; unpacking all of a day's takes minutes. */
+const mostLooked = 200;
+
+async function baselineOfTape(tape: Tape): Promise<Baseline> {
+  const last = tape.moments().length - 1;
+  const stride = Math.max(1, Math.ceil(last / mostLooked));
+  const used: number[] = [];
+  let first = null;
+  let reading = null;
+  for (let place = last % stride; place <= last; place += stride) {
+    const [snapshot] = await tape.read(place, place);
+    if (snapshot === undefined) continue;
+    used.push(snapshot.budget.used);
+    // The first readings of a recording may have come without their statements.
+    if (snapshot.statements.length > 0) first ??= snapshot;
+    reading = snapshot;
+  }
+  if (reading === null) throw usageError('the recording has no reading in it', howToMakeOne);
+  const average = used.reduce((sum, each) => sum + each, 0) / used.length;
+  return baselineBetween(first ?? reading, reading, average);
+}

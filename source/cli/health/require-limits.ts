@@ -1,0 +1,57 @@
+import {AbortError, exitCodes, usageError} from '../../core/errors.ts';
+import type {Health} from '../../core/health/health.ts';
+import type {GivenLimits} from '../../core/health/limits.ts';
+import {type MetricName, metricNames, metricOf} from '../../core/health/metrics.ts';
+import type {Unavailable} from '../../core/snapshot.ts';
+
+/** The flag that sets a metric's limit, as typed. */
+export function limitFlag(name: MetricName): string {
+  return `--${metricOf(name).limit_name.replaceAll('_', '-')}`;
+}
+
+/** Throws AbortError (exit 2) for a limit that this call has no way to measure. */
+export function requireMeasurable(
+  given: GivenLimits,
+  {has_pooler, is_watched}: {has_pooler: boolean; is_watched: boolean},
+): void {
+  for (const name of metricNames.filter(each => given[each] !== undefined)) {
+    if (metricOf(name).needs_time && !is_watched) throw unmeasurable(name, 'Only time can tell: add --for.');
+    if (name === 'pooler_waiting_clients' && !has_pooler) {
+      throw unmeasurable(name, "Add --pooler URL: PgBouncer's admin console.");
+    }
+  }
+}
+
+/** A limit that was asked for and cannot be measured is no pass. Throws AbortError (exit 5). */
+export function requireMeasured(
+  {thresholds, metrics}: Health,
+  {
+    unavailable,
+    unread,
+  }: {unavailable: readonly Unavailable[]; unread: readonly {fact: string; reason: string}[]},
+  given: GivenLimits,
+): void {
+  for (const name of metricNames) {
+    if (given[name] === undefined || thresholds[name].is_crossed) continue;
+    const {source} = metricOf(name);
+    const lack = unavailable.find(({section}) => section === source);
+    const reason =
+      lack?.reason ?? unread.find(({fact}) => fact === source)?.reason ?? uncounted(name, metrics[name]);
+    if (reason === null) continue;
+    throw new AbortError(`${limitFlag(name)} cannot be checked: ${reason}`, {
+      ...(lack && {hint: lack.remedy}),
+      exitCode: exitCodes.privilege,
+    });
+  }
+}
+
+/** What this server does not count, whoever asks. */
+function uncounted(name: MetricName, value: number | null): string | null {
+  if (value !== null) return null;
+  if (name === 'fatal_sessions_per_minute') return 'PostgreSQL counts them from 14 on';
+  return name === 'statement_evictions_per_minute' ? 'pg_stat_statements counts them from 1.9 on' : null;
+}
+
+function unmeasurable(name: MetricName, hint: string): AbortError {
+  return usageError(`${limitFlag(name)} cannot be checked by this call`, hint);
+}

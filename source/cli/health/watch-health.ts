@@ -1,0 +1,164 @@
+import type {CheckFlags} from '../../commands/check/check-once.ts';
+import {AbortError, type ExitCode, exitCodes} from '../../core/errors.ts';
+import {diagnoseAll} from '../../core/facts/diagnose.ts';
+import type {FactNeeds, Facts} from '../../core/facts/facts.ts';
+import {gatherWatched, type WatchedFacts} from '../../core/facts/watched-facts.ts';
+import {formatAge, formatRatio} from '../../core/format.ts';
+import {type Baseline, type Comparison, compare} from '../../core/health/baseline.ts';
+import {type GivenLimits, limitsFor} from '../../core/health/limits.ts';
+import {measure, slowestStatement} from '../../core/health/measure.ts';
+import {metricOf} from '../../core/health/metrics.ts';
+import {countedBetween} from '../../core/health/period.ts';
+import {createWatch, type Watch, type WatchedHealth, type WatchOptions} from '../../core/health/watching.ts';
+import type {Reading} from '../../core/ports.ts';
+import type {Recipe} from '../../core/recipe.ts';
+import type {Snapshot} from '../../core/snapshot.ts';
+import {type Report, type ReportPorts, report} from './health-report.ts';
+import {formatMetric} from './health-text.ts';
+import {requireMeasured} from './require-limits.ts';
+
+export type WatchPorts = {
+  recipes: readonly Recipe[];
+  /** Ends when the time is over or the user interrupts. */
+  readings: AsyncIterable<Reading>;
+  gather(needs: FactNeeds): Promise<Facts>;
+  askPooler(): Promise<number | null>;
+  /** Milliseconds on a clock that only goes forward. */
+  now(): number;
+  /** How far it is, in one line that the next one takes the place of. */
+  progress(line: string): void;
+  /** The user wants it to end. */
+  signal: AbortSignal;
+};
+
+export type WatchFlags = WatchOptions & {
+  limits: GivenLimits;
+  baseline: Baseline | null;
+  slower_ratio: number;
+};
+
+/**
+ * Watches for the time given, and says how it went. Exit as `check`; throws AbortError: 130 when interrupted, 3
+ * where no reading came in all that time.
+ */
+export async function checkFor(
+  ports: WatchPorts & ReportPorts,
+  flags: WatchFlags & Pick<CheckFlags, 'format' | 'junit'>,
+): Promise<ExitCode> {
+  return report(ports, await watchHealth(ports, flags), flags);
+}
+
+/** Facts are dear and change slowly. */
+const factsEveryMs = 60_000;
+
+type Seen = {first: Snapshot | null; last: Snapshot | null; slowest: {ms: number; queryid: string} | null};
+
+/**
+ * What a watch saw, until its time is over or a critical threshold has held for long enough. Throws AbortError: 130 when
+ * interrupted, 3 where there was no reading, 5 where a limit that was asked for could not be measured.
+ */
+export async function watchHealth(
+  ports: WatchPorts,
+  flags: WatchFlags & {onSeen?: (seen_ms: number) => Promise<void>},
+): Promise<Report & {health: WatchedHealth}> {
+  const started_ms = ports.now();
+  const watch = createWatch(flags, started_ms);
+  const seen: Seen = {first: null, last: null, slowest: null};
+  let facts: (WatchedFacts & {at_ms: number}) | null = null;
+  let reason = 'no reading came';
+  for await (const reading of ports.readings) {
+    if (reading.kind === 'lost') {
+      reason = reading.message;
+      watch.lose(ports.now(), {reason, is_refused: reading.sqlstate === '53300'});
+    } else {
+      const at_ms = ports.now();
+      if (facts === null || at_ms - facts.at_ms >= factsEveryMs) facts = {...(await factsOf(ports)), at_ms};
+      await takeReading(reading.snapshot, {ports, watch, flags, seen, facts: facts.facts});
+      await flags.onSeen?.(watch.seenMs());
+    }
+    ports.progress(progressLine(watch, {flags, started_ms, now_ms: ports.now(), last: seen.last, reading}));
+    if (watch.failure() !== null || ports.now() - started_ms >= flags.for_ms) break;
+  }
+  ports.progress('');
+  if (ports.signal.aborted) throw new AbortError('interrupted', {exitCode: exitCodes.interrupted});
+  const health = watch.result(ports.now());
+  if (health === null || seen.last === null) {
+    throw new AbortError(`nothing could be read: ${reason}`, {exitCode: exitCodes.connection});
+  }
+  const gaps = {unavailable: seen.last.unavailable, unread: facts?.unread ?? []};
+  if (health.status === 'ok') requireMeasured(health, gaps, flags.limits);
+  return {
+    health,
+    target: seen.last.target.id,
+    slowest: seen.slowest?.queryid ?? null,
+    recipes: ports.recipes.map(({id, title}) => ({id, title})),
+    comparison: comparisonOf(seen, health, flags),
+  };
+}
+
+/** A connection that goes meanwhile is the next reading's to tell. */
+async function factsOf({recipes, gather}: WatchPorts): Promise<WatchedFacts> {
+  return gatherWatched(recipes, gather).catch(() => ({facts: {}, unread: []}));
+}
+
+type Taking = {ports: WatchPorts; watch: Watch; flags: WatchFlags; seen: Seen; facts: Facts};
+
+async function takeReading(snapshot: Snapshot, {ports, watch, flags, seen, facts}: Taking): Promise<void> {
+  const {findings} = diagnoseAll(ports.recipes, snapshot, facts);
+  const pooler_waiting_clients = await ports.askPooler();
+  const metrics = measure({snapshot, facts, findings, pooler_waiting_clients, is_interval: true});
+  watch.see(ports.now(), {metrics, limits: limitsFor(snapshot, flags.limits), findings});
+  if (snapshot.statements.length > 0) seen.first ??= snapshot;
+  seen.last = snapshot;
+  const slowest = slowestStatement(snapshot, {is_interval: true});
+  if (slowest !== null && slowest.mean_exec_time_ms > (seen.slowest?.ms ?? 0)) {
+    seen.slowest = {ms: slowest.mean_exec_time_ms, queryid: slowest.statement.queryid};
+  }
+}
+
+/** What was called while it was watched, against all that the baseline had counted. */
+function comparisonOf(
+  {first, last}: Seen,
+  {metrics, watch}: WatchedHealth,
+  flags: WatchFlags,
+): Comparison | null {
+  const {baseline, slower_ratio} = flags;
+  if (baseline === null || last === null) return null;
+  const after = countedBetween(first ?? last, last);
+  const average = metrics.average_used_ratio;
+  const used_after = average === null || watch.readings === 0 ? undefined : average * last.budget.usable;
+  return compare({
+    baseline,
+    current: last,
+    after: {...after, calls: after.calls.filter(({n}) => n > 0)},
+    used_after,
+    slower_ratio,
+  });
+}
+
+type Progress = {
+  flags: WatchFlags;
+  started_ms: number;
+  now_ms: number;
+  last: Snapshot | null;
+  reading: Reading;
+};
+
+/** `12m04s of 2h00m, saw 100%, slots 54 of 57, critical for 12s of 30s: slots used`. */
+function progressLine(watch: Watch, {flags, started_ms, now_ms, last, reading}: Progress): string {
+  const [worst] = watch.holding(now_ms);
+  const {used, usable} = last?.budget ?? {used: 0, usable: 0};
+  return [
+    `${formatAge(now_ms - started_ms)} of ${formatAge(flags.for_ms)}`,
+    `saw ${formatRatio(watch.seenRatio(now_ms), 0)}`,
+    ...(last === null
+      ? []
+      : [`slots ${used} of ${usable} (${formatMetric('used_ratio', used / Math.max(1, usable))})`]),
+    ...(worst === undefined
+      ? []
+      : [
+          `critical for ${formatAge(worst.held_ms)} of ${formatAge(flags.sustain_ms)}: ${metricOf(worst.name).title}`,
+        ]),
+    ...(reading.kind === 'lost' ? [`not seen now: ${reading.message}`] : []),
+  ].join(', ');
+}

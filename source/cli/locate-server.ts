@@ -1,0 +1,76 @@
+import type {Configuration} from '../core/configuration.ts';
+import {usageError} from '../core/errors.ts';
+import {nearest} from '../core/nearest.ts';
+import {type LocateFlags, locate} from '../postgres/connect/locate.ts';
+import {localMachine, type Machine} from '../postgres/connect/machine.ts';
+import type {ConnectionRequest} from '../postgres/connect/request.ts';
+import type {Flags} from './call/parse-call.ts';
+import type {Shell} from './context.ts';
+
+/**
+ * Where the server is, by the call's words and flags first. Throws AbortError: exit 2 where they or the configuration
+ * are off, 3 where a target's command for its address fails.
+ */
+export function requestOf(
+  {env, cwd}: Shell,
+  {url, flags}: {url: string | undefined; flags: Flags},
+): Promise<ConnectionRequest> {
+  const {host, port, username, dbname, target, production} = flags;
+  return requestOn(localMachine(env, cwd), {
+    url,
+    flags: {host, port, user: username, database: dbname, target, production},
+  });
+}
+
+/** The same on any machine. */
+export async function requestOn(
+  machine: Machine,
+  {url, flags}: {url?: string | undefined; flags: LocateFlags},
+): Promise<ConnectionRequest> {
+  const configuration = await configurationOf(machine);
+  // With an address as well the target is none to ask for: locate refuses the two.
+  const isNamed = flags.target !== undefined && url === undefined;
+  const target = isNamed ? await targetAddresses(flags.target ?? '', configuration, machine) : null;
+  return locate({url, flags, machine, configuration, target});
+}
+
+/** The configuration file; null where there is none, and nothing that reads it is loaded. Throws AbortError (exit 2). */
+export async function configurationOf(machine: Machine): Promise<Configuration | null> {
+  const {folder, file} = configurationPlace(machine);
+  const text = machine.readFile(file);
+  if (text === null) return null;
+  const {readConfiguration} = await import('../config/configuration.ts');
+  return readConfiguration(text, {file, folder, home: machine.home});
+}
+
+/** `$XDG_CONFIG_HOME/poolctl/config.toml`. */
+function configurationPlace({env, home}: Machine): {folder: string; file: string} {
+  const folder = `${env.XDG_CONFIG_HOME || `${home}/.config`}/poolctl`;
+  return {folder, file: `${folder}/config.toml`};
+}
+
+async function targetAddresses(
+  name: string,
+  configuration: Configuration | null,
+  machine: Machine,
+): Promise<{url: string; rescue_url: string | null}> {
+  const target = configuration?.targets.get(name);
+  if (target === undefined) throw unknownTarget(name, configuration, machine);
+  const {addressOf} = await import('../config/url-source.ts');
+  const read = (source: typeof target.url, what: string) =>
+    addressOf(source, {env: machine.env, name: `${what} of target "${name}"`});
+  return {
+    url: await read(target.url, 'the address'),
+    rescue_url: target.rescue_url === null ? null : await read(target.rescue_url, 'the rescue address'),
+  };
+}
+
+function unknownTarget(name: string, configuration: Configuration | null, machine: Machine) {
+  const names = [...(configuration?.targets.keys() ?? [])];
+  const near = nearest(name, names);
+  const hint = near === undefined ? `There is: ${names.join(', ')}.` : `Did you mean ${near}?`;
+  return usageError(
+    `there is no target "${name}" in ${configurationPlace(machine).file}`,
+    names.length === 0 ? `Add it: [targets.${name}] and below it url = "postgres://..."` : hint,
+  );
+}

@@ -1,0 +1,54 @@
+import {type AbortError, usageError} from '../../core/errors.ts';
+import {createDatabases} from '../../demo/databases.ts';
+import {applications} from '../../demo/schema.ts';
+import {startServer} from '../../demo/server.ts';
+import {untilInterrupted} from '../interrupts.ts';
+
+/** A throwaway server with the demo's rows, and no traffic. */
+export type ReplayDemo = {
+  /** As superuser, for whom slots are reserved: watching goes on where the replay takes all others. */
+  watchUrl: string;
+  /** The application's own role. */
+  user: string;
+  password: string;
+  stop(): Promise<void>;
+};
+
+type DemoOptions = {seed: number; database: string; signal: AbortSignal; talk: (text: string) => void};
+
+/** Throws AbortError: exit 2 for a database that the demo does not have, 130 when interrupted. */
+export async function startReplayDemo({seed, database, signal, talk}: DemoOptions): Promise<ReplayDemo> {
+  const application = applications.find(each => each.database === database);
+  if (application === undefined) throw noSuchDatabase(database);
+  const onProgress = (text: string) => talk(`poolctl replay: ${text}`);
+  onProgress('starting a throwaway PostgreSQL');
+  // Interrupted half way, the server's watchdog clears it away.
+  const server = await untilInterrupted(startServer({settings}), signal);
+  try {
+    onProgress('filling its databases');
+    // Calm: with the indexes that an application in health has.
+    const filling = createDatabases(server, {seed, calm: true, onProgress});
+    const passwords = await untilInterrupted(filling, signal);
+    const {role} = application;
+    const watchUrl = server.url({database});
+    return {watchUrl, user: role, password: passwords[role] ?? '', stop: server.stop};
+  } catch (error) {
+    await server.stop();
+    throw error;
+  }
+}
+
+const settings = {
+  // The default, which an application of some instances runs out of.
+  max_connections: 100,
+  shared_preload_libraries: 'pg_stat_statements',
+  max_parallel_workers_per_gather: 0,
+  jit: 'off',
+  wal_level: 'minimal',
+  max_wal_senders: 0,
+};
+
+function noSuchDatabase(database: string): AbortError {
+  const names = applications.map(each => each.database).join(', ');
+  return usageError(`the demo has no database "${database}"`, `It has ${names}.`);
+}

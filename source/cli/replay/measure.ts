@@ -1,0 +1,158 @@
+import type pg from 'pg';
+import type {ReplayDocument, ReplaySemantics} from '../../core/replay.ts';
+import {hostAndPort} from '../../postgres/connect/request.ts';
+import type {Endpoint, Variant} from '../../replay/endpoint/endpoint.ts';
+import {
+  type Matrix,
+  type MatrixOptions,
+  type MatrixResult,
+  measureAll,
+} from '../../replay/measure/benchmark.ts';
+import {medianOf, recommend} from '../../replay/measure/recommend.ts';
+import {watchStrayRejections} from '../../replay/measure/unhandled-rejections.ts';
+import type {Prisma} from '../../replay/prisma/prisma.ts';
+import {cutOff, takeRefusals} from '../../replay/sandbox/outbound.ts';
+import {simulateAll} from '../../replay/simulate/all.ts';
+import type {Shell} from '../context.ts';
+import type {ReplayCall} from './options.ts';
+import {type ReplayAssignment, startProcesses} from './processes.ts';
+import type {ReplayStage} from './replay-server.ts';
+
+export type Measuring = {
+  endpoint: Endpoint;
+  variants: Variant[];
+  prisma: Prisma | null;
+  /** How endpoint and client were found: other processes find them again by it. */
+  source: Pick<ReplayAssignment, 'name' | 'cwd' | 'client' | 'isDemo'>;
+  call: ReplayCall;
+  signal: AbortSignal;
+  progress: Pick<MatrixOptions, 'onCell' | 'onProgress' | 'onResult'>;
+  /** Measured in processes of its own: this one has a screen to draw. */
+  isApart?: boolean;
+};
+
+/** All that the call asks for, on that server; what was measured until then where a signal ends it. */
+export async function measureOn(
+  shell: Shell,
+  {connection, pools, allowWrites, guard}: ReplayStage,
+  {endpoint, variants, prisma, source, call, signal, progress, isApart = false}: Measuring,
+): Promise<ReplayDocument> {
+  const semantics = semanticsOf(call, prisma);
+  const limit = AbortSignal.timeout(call.time_limit_ms);
+  const matrix = matrixOf(call, variants);
+  const basics = {
+    connection: pools,
+    allowWrites,
+    pool_timeout_ms: semantics.pool_timeout_ms,
+    patience_ms: Math.max(30_000, semantics.pool_timeout_ms + 5000),
+  };
+  const isSetUpHere = endpoint.setup !== undefined;
+  const processes = startProcesses(
+    shell,
+    {...source, ...basics, allowNetwork: call.allowNetwork},
+    {isSetUpHere, isApart},
+  );
+  const options: MatrixOptions = {
+    ...basics,
+    ...progress,
+    endpoint,
+    guard,
+    measure: processes.measure,
+    ...(prisma && {openPrisma: (pool: pg.Pool) => prisma.open(pool, endpoint.file, {allowWrites})}),
+    ...(prisma?.Pool && {Pool: prisma.Pool}),
+    signal: AbortSignal.any([signal, limit]),
+  };
+  const stray = watchStrayRejections(endpoint.file);
+  // A file of SQL has no code that could open anything.
+  const release = prisma === null ? () => {} : cutOff({withNetwork: call.allowNetwork});
+  const measured = await measureRounds(matrix, call, options).finally(() => {
+    release();
+    processes.close();
+  });
+  const refusals = [...new Set([...takeRefusals(), ...processes.refusals()])];
+  const notes = [...measured.notes, ...refusals, ...processes.notes(), ...stray.end()];
+  if (limit.aborted) notes.push('--time-limit is over: what follows was not measured');
+  const {host, port, database} = connection.request;
+  return {
+    schema_version: 1,
+    endpoint: endpoint.route,
+    file: endpoint.file,
+    target: `${hostAndPort({host, port})}/${database}`,
+    prisma: semantics.prisma,
+    seed: call.seed,
+    results: measured.results,
+    // What was refused is missing from the figures.
+    recommendation:
+      refusals.length > 0 ? null : recommend(measured.results.filter(each => !each.is_simulated)),
+    notes: [...new Set(notes)],
+    is_complete: refusals.length === 0 && !limit.aborted && !signal.aborted && measured.is_complete,
+  };
+}
+
+/** Each cell's median of the rounds, and what continues them by simulation. */
+async function measureRounds(
+  matrix: Matrix,
+  {rounds, simulated_instances}: ReplayCall,
+  options: MatrixOptions,
+): Promise<MatrixResult> {
+  const all: MatrixResult[] = [];
+  while (all.length < rounds && !options.signal.aborted) all.push(await measureAll(matrix, options));
+  const results = medianOf(all.map(each => each.results));
+  const notes = all.flatMap(each => each.notes);
+  const is_complete = all.every(each => each.is_complete);
+  if (simulated_instances === null || options.signal.aborted) return {results, notes, is_complete};
+  const simulated = await simulateAll(matrix, results, {...options, instances: simulated_instances});
+  return {
+    results: [...results, ...simulated.results],
+    notes: [...notes, ...simulated.notes],
+    is_complete,
+  };
+}
+
+function matrixOf(call: ReplayCall, variants: Variant[]): Matrix {
+  const {connection_limits, concurrencies, requests, duration_ms, rate, instances, warm_up_ms, seed} = call;
+  return {
+    variants,
+    connection_limits,
+    concurrencies,
+    requests,
+    duration_ms,
+    rate,
+    instances,
+    warm_up_ms,
+    seed,
+  };
+}
+
+/** How long a query waits for a connection, which is where Prisma's majors differ. */
+function semanticsOf(
+  call: ReplayCall,
+  prisma: Prisma | null,
+): {prisma: ReplaySemantics; pool_timeout_ms: number} {
+  const {pool_timeout_ms} = call;
+  if (prisma?.semantics === 'rust engine') return engineSemantics(prisma.major, pool_timeout_ms ?? 10_000);
+  const major = call.prisma_major ?? prisma?.major ?? null;
+  if (call.prisma_major !== null && call.prisma_major <= 6) {
+    const timeout_ms = pool_timeout_ms ?? 10_000;
+    return {
+      pool_timeout_ms: timeout_ms,
+      prisma: {
+        major,
+        semantics: `a pool as Prisma ${major}'s engine keeps it, emulated by node-postgres: pool_timeout ${timeout_ms / 1000}s`,
+        is_emulated: true,
+      },
+    };
+  }
+  const timeout_ms = pool_timeout_ms ?? 0;
+  const wait =
+    timeout_ms === 0 ? 'waits for a connection without limit' : `connectionTimeoutMillis ${timeout_ms}`;
+  const whose =
+    major === null ? 'a pool as node-postgres keeps it' : `node-postgres's pool, as Prisma ${major} has it`;
+  return {pool_timeout_ms: timeout_ms, prisma: {major, semantics: `${whose}: ${wait}`, is_emulated: false}};
+}
+
+/** The client has that engine itself: nothing is imitated. */
+function engineSemantics(major: number | null, pool_timeout_ms: number) {
+  const semantics = `the pool of Prisma ${major}'s own engine: pool_timeout ${pool_timeout_ms / 1000}s; waiting counts as executing`;
+  return {pool_timeout_ms, prisma: {major, semantics, is_emulated: false}};
+}

@@ -1,0 +1,84 @@
+import type pg from 'pg';
+import {AbortError, exitCodes} from '../../core/errors.ts';
+import type {Connection} from '../../postgres/connect/connect.ts';
+import {pastThePooler} from '../../postgres/connect/pooler.ts';
+import {tlsAttempts} from '../../postgres/connect/tls.ts';
+import {type SlotSettingsRow, slotSettingsQuery} from '../../postgres/queries/slot-settings.ts';
+import {requireAllowed, type Slots, sessionSettings} from '../../replay/measure/guard.ts';
+
+/**
+ * What the measured pools connect by: the way the watching connection got in, with the guard's settings in force.
+ * Throws AbortError: exit 2 for writes on production, 3 for a pooler, which would not obey the settings.
+ */
+export function poolConfigOf(
+  connection: Connection,
+  {application_name, allowWrites}: {application_name: string; allowWrites: boolean},
+): pg.PoolConfig {
+  const {request, is_encrypted, is_pooled} = connection;
+  requireAllowed({allowWrites, is_production: request.is_production});
+  if (is_pooled) throw noReplayThroughPooler();
+  if (request.allowed_authentication !== null) throw notHeldTo('require_auth', 'PGREQUIREAUTH');
+  if (request.tls.channel_binding === 'require')
+    throw notHeldTo('channel_binding=require', 'PGCHANNELBINDING');
+  const tls = tlsAttempts(request).find(attempt => (attempt !== false) === is_encrypted) ?? false;
+  const password = request.password();
+  return {
+    host: request.hostaddr ?? request.host,
+    port: request.port,
+    user: request.user,
+    database: request.database,
+    ...(password !== null && {password}),
+    application_name,
+    // Ours come last: an address that says otherwise does not lift the guard.
+    options: `${request.options} ${sessionSettings({allowWrites})}`.trim(),
+    ssl: tls === false ? false : (tls as pg.PoolConfig['ssl'] & object),
+    ...(tls !== false && {
+      sslnegotiation: request.tls.negotiation,
+      enableChannelBinding: request.tls.channel_binding !== 'disable',
+    }),
+    keepAlive: true,
+  };
+}
+
+/** The server's slots, and those that the sessions called `application_name` take, over the watching connection. */
+export function slotReader({client, request}: Connection, application_name: string): () => Promise<Slots> {
+  let usable: Promise<number> | null = null;
+  return async () => {
+    usable ??= readUsable(client);
+    const counted = client.query<{used: number; own: number}>({
+      text: `SELECT /* poolctl */ count(*)::int4 AS used,
+  count(*) FILTER (WHERE application_name = $1)::int4 AS own
+FROM pg_stat_activity
+WHERE backend_type = 'client backend' OR backend_type IS NULL AND usename IS NOT NULL`,
+      values: [application_name],
+      query_timeout: request.connect_timeout_ms,
+    });
+    const [slots, {rows}] = await Promise.all([usable, counted]);
+    return {usable: slots, used: rows[0]?.used ?? 0, own: rows[0]?.own ?? 0};
+  };
+}
+
+async function readUsable(client: Connection['client']): Promise<number> {
+  const [variant] = slotSettingsQuery.variants;
+  const {rows} = await client.query<SlotSettingsRow>({text: variant?.text ?? '', rowMode: 'array'});
+  const [max = 0, superuser = 0, reserved = 0] = rows[0] ?? [];
+  return max - superuser - reserved;
+}
+
+/** The application's own driver connects, and does not know it: what is required for safety is not dropped in silence. */
+function notHeldTo(setting: string, variable: string): AbortError {
+  return new AbortError(`the pools of a replay cannot hold the server to ${setting}`, {
+    hint: `Leave it out of the address (and ${variable} unset) for a replay.`,
+    exitCode: exitCodes.usage,
+  });
+}
+
+function noReplayThroughPooler(): AbortError {
+  return new AbortError(
+    'poolctl does not replay through a connection pooler: its guards would not hold there',
+    {
+      hint: pastThePooler,
+      exitCode: exitCodes.connection,
+    },
+  );
+}

@@ -1,0 +1,92 @@
+import {existsSync} from 'node:fs';
+import path from 'node:path';
+import {usageError} from '../../core/errors.ts';
+import {demoClients} from '../../demo/prisma/clients.ts';
+import type {Endpoint} from '../../replay/endpoint/endpoint.ts';
+import type {ClientClass, Prisma} from '../../replay/prisma/prisma.ts';
+import {isDemoEndpoint} from './demo-endpoints.ts';
+
+/** Where a Prisma Client is looked for: as the call names it, on the demo, around the endpoint's file, or here. */
+export type ClientSource = {client: string | undefined; isDemo: boolean; cwd: string};
+
+/**
+ * The Prisma Client an endpoint file is run with: the one that is named, the demo's on the demo, or the one that is
+ * generated in the application around the file, or here; null for a file of SQL. Throws AbortError (exit 2) where
+ * the named one is none.
+ */
+export async function prismaFor(endpoint: Endpoint, source: ClientSource): Promise<Prisma | null> {
+  const {file: endpointFile} = endpoint;
+  if (!/\.[cm]?[jt]s$/.test(endpointFile)) return null;
+  if (isOfDemo(endpointFile, source)) return demoPrisma(endpoint.demoDatabase ?? 'assessments');
+  const file = await clientFileOf(endpointFile, source);
+  if (file !== null) {
+    const {loadApplicationClient} = await import('../../replay/prisma/application-client.ts');
+    return loadApplicationClient(file);
+  }
+  const {client} = source;
+  if (client === undefined) {
+    const {interceptPg} = await import('../../replay/sandbox/redirect-pg.ts');
+    const own = interceptPg(endpointFile);
+    return {...withoutPrisma, ...(own && {Pool: own.Pool})};
+  }
+  throw usageError(
+    `no generated Prisma Client is in ${client}`,
+    'Name the folder that `prisma generate` writes to, or the application that holds it.',
+  );
+}
+
+/** Whether there is a Prisma Client that an endpoint's file will be run with. */
+export async function findsClient(file: string, source: ClientSource): Promise<boolean> {
+  return isOfDemo(file, source) || (await clientFileOf(file, source)) !== null;
+}
+
+function isOfDemo(file: string, {client, isDemo}: ClientSource): boolean {
+  return client === undefined && (isDemo || isDemoEndpoint(file));
+}
+
+async function clientFileOf(file: string, {client, cwd}: ClientSource): Promise<string | null> {
+  const {findClient} = await import('../../replay/prisma/find-client.ts');
+  const folders = client === undefined ? [applicationOf(file), cwd] : [path.resolve(cwd, client)];
+  return (await Promise.all(folders.map(findClient))).find(found => found !== null) ?? null;
+}
+
+async function demoPrisma(database: string): Promise<Prisma> {
+  const load = demoClients[database as keyof typeof demoClients];
+  if (load === undefined) {
+    throw usageError(
+      `the demo has no database "${database}" to replay on`,
+      `It has ${Object.keys(demoClients).join(', ')}.`,
+    );
+  }
+  const [{PrismaClient, Prisma: namespace}, {bundledPrisma}] = await Promise.all([
+    load(),
+    import('../../replay/prisma/prisma.ts'),
+  ]);
+  return bundledPrisma(PrismaClient as unknown as ClientClass, namespace.prismaVersion.client);
+}
+
+/** The nearest folder above the file that is a package; the file's own where none is. */
+function applicationOf(file: string): string {
+  for (let folder = path.dirname(file); folder !== path.dirname(folder); folder = path.dirname(folder)) {
+    if (existsSync(path.join(folder, 'package.json'))) return folder;
+  }
+  return path.dirname(file);
+}
+
+/** For an endpoint of statements alone; one that wants Prisma is told what it lacks, on its own line. */
+const withoutPrisma: Prisma = {
+  version: '',
+  major: null,
+  semantics: 'node-postgres',
+  open: () => ({
+    client: new Proxy(
+      {},
+      {
+        get() {
+          throw new Error('no generated Prisma Client was found: name it with --client');
+        },
+      },
+    ),
+    close: async () => {},
+  }),
+};

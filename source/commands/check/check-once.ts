@@ -1,0 +1,78 @@
+import {type CheckFormat, type ReportPorts, report} from '../../cli/health/health-report.ts';
+import {requireMeasured} from '../../cli/health/require-limits.ts';
+import type {ExitCode} from '../../core/errors.ts';
+import {diagnoseAll} from '../../core/facts/diagnose.ts';
+import type {FactNeeds, Facts} from '../../core/facts/facts.ts';
+import {gatherWatched} from '../../core/facts/watched-facts.ts';
+import {type Baseline, compare} from '../../core/health/baseline.ts';
+import {assessHealth} from '../../core/health/health.ts';
+import {type GivenLimits, limitsFor} from '../../core/health/limits.ts';
+import {measure, slowestStatement} from '../../core/health/measure.ts';
+import {countedBetween} from '../../core/health/period.ts';
+import type {Output} from '../../core/ports.ts';
+import type {Recipe} from '../../core/recipe.ts';
+import {sanitise} from '../../core/sanitise.ts';
+import type {Snapshot} from '../../core/snapshot.ts';
+
+export type CheckPorts = {
+  recipes: readonly Recipe[];
+  /** One whole reading; with `rates_over_ms`, of two that far apart. */
+  read(options: {rates_over_ms: number | null}): Promise<Snapshot>;
+  /** What diagnoses rest on beyond the reading. Throws AbortError for what cannot be read. */
+  gather(needs: FactNeeds): Promise<Facts>;
+  /** Clients waiting in the pooler; null where nobody can be asked. */
+  askPooler(): Promise<number | null>;
+  output: Output;
+} & ReportPorts;
+
+export type CheckFlags = {
+  /** Limits that take the place of the default ones. */
+  limits: GivenLimits;
+  rates_over_ms: number | null;
+  /** What the statements are compared with. */
+  baseline: Baseline | null;
+  /** How many times slower than the baseline counts. */
+  slower_ratio: number;
+  format: CheckFormat;
+  /** A file, or `-` for stdout. */
+  junit: string | null;
+};
+
+/**
+ * The health gate: every recipe's diagnosis and every limit. Exit 0 where all is well, 1 where anything is not.
+ * What could not be read is said on stderr; throws AbortError (exit 5) where a limit was asked for on it.
+ */
+export async function check(ports: CheckPorts, flags: CheckFlags): Promise<ExitCode> {
+  const {recipes, output} = ports;
+  const snapshot = await ports.read({rates_over_ms: flags.rates_over_ms});
+  const {facts, unread} = await gatherWatched(recipes, ports.gather);
+  const {findings, failed} = diagnoseAll(recipes, snapshot, facts);
+  const pooler_waiting_clients = await ports.askPooler();
+  const metrics = measure({snapshot, facts, findings, pooler_waiting_clients});
+  const health = assessHealth(metrics, limitsFor(snapshot, flags.limits), findings);
+  requireMeasured(health, {unavailable: snapshot.unavailable, unread}, flags.limits);
+  const code = await report(
+    ports,
+    {
+      health,
+      target: snapshot.target.id,
+      slowest: slowestStatement(snapshot)?.statement.queryid ?? null,
+      recipes: recipes.map(({id, title}) => ({id, title})),
+      comparison: flags.baseline && compareReading(flags.baseline, snapshot, flags.slower_ratio),
+    },
+    flags,
+  );
+  for (const {section, reason, remedy} of snapshot.unavailable) {
+    output.talk(sanitise(`poolctl: not checked in full, ${section}: ${reason}. ${remedy}`));
+  }
+  const gaps = [...unread, ...failed.map(({recipe, reason}) => ({fact: recipe, reason}))];
+  for (const {fact, reason} of gaps) {
+    output.talk(sanitise(`poolctl: not checked in full, ${fact}: ${reason}`));
+  }
+  return code;
+}
+
+/** What was called since the baseline was read. */
+function compareReading(baseline: Baseline, current: Snapshot, slower_ratio: number) {
+  return compare({baseline, current, after: countedBetween(baseline.reading, current), slower_ratio});
+}

@@ -1,0 +1,90 @@
+import type {Report} from '../../cli/health/health-report.ts';
+import {comparisonLines, formatMetric, limitText} from '../../cli/health/health-text.ts';
+import {type Level, worst} from '../../core/health/health.ts';
+import {metricNames, metricOf} from '../../core/health/metrics.ts';
+import {sanitise} from '../../core/sanitise.ts';
+
+type Case = {suite: string; name: string; failure: {type: Level; message: string} | null; skipped?: string};
+
+/** As CI systems read it (the format of Jenkins' JUnit plugin): a case for each limit and each recipe. */
+export function junitXml(report: Report): string {
+  const cases = [...thresholdCases(report), ...recipeCases(report), ...comparisonCases(report)];
+  const seconds = 'watch' in report.health ? report.health.watch.elapsed_ms / 1000 : 0;
+  const suites = [...new Set(cases.map(({suite}) => suite))].map(suite => {
+    const own = cases.filter(each => each.suite === suite);
+    return [
+      `  <testsuite name="${escaped(suite)}" ${countsOf(own)} time="${seconds}">`,
+      ...own.map(caseXml),
+      '  </testsuite>',
+    ].join('\n');
+  });
+  return [
+    '<?xml version="1.0" encoding="UTF-8"?>',
+    `<testsuites name="${escaped(`poolctl check ${report.target}`)}" tests="${cases.length}" failures="${failuresIn(cases)}" time="${seconds}">`,
+    ...suites,
+    '</testsuites>',
+  ].join('\n');
+}
+
+function thresholdCases({health}: Report): Case[] {
+  return metricNames.map(name => {
+    const threshold = health.thresholds[name];
+    const {level} = threshold;
+    const value = formatMetric(name, health.metrics[name]);
+    const message = `${value}, ${limitText(name, threshold)}`;
+    const isFailed = level === 'warning' || level === 'critical';
+    return {
+      suite: 'limits',
+      name: metricOf(name).title,
+      failure: isFailed ? {type: level, message} : null,
+      ...(level === 'unknown' && {skipped: 'not measured'}),
+    };
+  });
+}
+
+function recipeCases({health, recipes}: Report): Case[] {
+  return recipes.map(({id}) => {
+    const own = health.findings.filter(({recipe}) => recipe === id);
+    const message = own.map(({summary}) => summary).join('; ');
+    const type = worst(own.map(({severity}) => severity));
+    return {suite: 'findings', name: id, failure: own.length === 0 ? null : {type, message}};
+  });
+}
+
+function comparisonCases({comparison}: Report): Case[] {
+  if (comparison === null) return [];
+  const {slower, errors} = comparison;
+  const isWorse = slower.length > 0 || errors.is_worse;
+  const message = comparisonLines(comparison).join('; ');
+  return [
+    {
+      suite: 'baseline',
+      name: 'no slower, no more errors',
+      failure: isWorse ? {type: 'warning', message} : null,
+    },
+  ];
+}
+
+function caseXml({suite, name, failure, skipped}: Case): string {
+  const open = `    <testcase classname="${escaped(`poolctl.${suite}`)}" name="${escaped(name)}"`;
+  if (failure !== null) {
+    return `${open}><failure type="${failure.type}" message="${escaped(failure.message)}"/></testcase>`;
+  }
+  return skipped === undefined ? `${open}/>` : `${open}><skipped message="${escaped(skipped)}"/></testcase>`;
+}
+
+function countsOf(cases: readonly Case[]): string {
+  const skipped = cases.filter(each => each.skipped !== undefined).length;
+  return `tests="${cases.length}" failures="${failuresIn(cases)}" errors="0" skipped="${skipped}"`;
+}
+
+function failuresIn(cases: readonly Case[]): number {
+  return cases.filter(({failure}) => failure !== null).length;
+}
+
+/** The sanitiser has taken what XML 1.0 cannot carry at all: controls and lone surrogates; and two noncharacters. */
+function escaped(text: string): string {
+  return sanitise(text)
+    .replace(/[\ufffe\uffff]/g, '·')
+    .replace(/[&<>"']/g, character => `&#${character.charCodeAt(0)};`);
+}

@@ -1,0 +1,63 @@
+import type {Report} from '../../cli/health/health-report.ts';
+import {comparisonLines, formatMetric, limitText, shownMetrics} from '../../cli/health/health-text.ts';
+import {formatAge, formatRatio} from '../../core/format.ts';
+import {metricOf} from '../../core/health/metrics.ts';
+import {inlineCode, tableCode} from '../../core/markdown.ts';
+
+/** For a pull request or an issue: tables, and nothing of it active. */
+export function healthMarkdown(report: Report): string {
+  const {health, target, comparison} = report;
+  const watch = 'watch' in health ? health.watch : null;
+  return [
+    `### poolctl check: ${health.status}`,
+    '',
+    watch === null
+      ? inlineCode(target)
+      : `${inlineCode(target)}, watched for ${formatAge(watch.elapsed_ms)}, ${formatRatio(watch.seen_ratio)} of the time seen`,
+    ...(health.findings.length === 0
+      ? []
+      : [
+          '',
+          ...table(
+            ['', 'finding', 'recipe'],
+            health.findings.map(({severity, summary, recipe}) => [
+              severity,
+              tableCode(summary),
+              tableCode(recipe),
+            ]),
+          ),
+        ]),
+    '',
+    ...metricsTable(report),
+    ...(comparison === null ? [] : ['', ...comparisonLines(comparison).map(line => `- ${inlineCode(line)}`)]),
+  ].join('\n');
+}
+
+function metricsTable(report: Report): string[] {
+  const {health} = report;
+  const series = 'watch' in health ? health.watch.series : null;
+  const head = series === null ? ['', '', 'value', 'limit'] : ['', '', 'average', '95 %', 'worst', 'limit'];
+  const rows = shownMetrics(report).map(name => {
+    const own = series?.[name];
+    const value = formatMetric(name, health.metrics[name]);
+    const values =
+      series === null
+        ? [value]
+        : [own && formatMetric(name, own.average), value, own && formatMetric(name, own.peak)].map(
+            each => each ?? '',
+          );
+    const threshold = health.thresholds[name];
+    return [threshold.level, metricOf(name).title, ...values, limitText(name, threshold)].map(barless);
+  });
+  return table(head, rows);
+}
+
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string[] {
+  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
+  return [line(head), `|${head.map(() => '---').join('|')}|`, ...rows.map(line)];
+}
+
+/** Of our own words and figures. */
+function barless(text: string): string {
+  return text.replaceAll('|', '\\|');
+}

@@ -1,0 +1,46 @@
+import type {Report} from '../../cli/health/health-report.ts';
+import {formatMetric} from '../../cli/health/health-text.ts';
+import {type MetricName, metricNames, metricOf} from '../../core/health/metrics.ts';
+import {sanitise} from '../../core/sanitise.ts';
+
+/** `POOLCTL CRITICAL - slots used 95%; ...|used_ratio=95%;80;90;0;100 ...`, and a line for each further finding. */
+export function nagiosLine({health, target}: Report): string {
+  const crossed = metricNames.filter(name => health.thresholds[name].is_crossed);
+  const limits = crossed.map(name => `${metricOf(name).title} ${formatMetric(name, health.metrics[name])}`);
+  const findings = health.findings.map(({severity, summary}) => `${severity}: ${summary}`);
+  const what = [...limits, ...findings.slice(0, 1)].join('; ') || target;
+  const data = metricNames.flatMap(name => perfdata(name, {health}));
+  return [
+    `POOLCTL ${health.status.toUpperCase()} - ${withoutBar(what)}|${data.join(' ')}`,
+    ...findings.map(withoutBar),
+  ].join('\n');
+}
+
+/** What cannot be checked at all, in the same form. */
+export function nagiosFailure(status: 'CRITICAL' | 'UNKNOWN', message: string): string {
+  return `POOLCTL ${status} - ${withoutBar(message)}`;
+}
+
+/** `'label'=value[UOM];warn;crit;min;max`; a range `90:` alerts below 90 (monitoring-plugins' guidelines). */
+function perfdata(name: MetricName, {health}: Pick<Report, 'health'>): string[] {
+  const value = health.metrics[name];
+  if (value === null) return [];
+  const {kind, side} = metricOf(name);
+  const {warning, critical} = health.thresholds[name];
+  const scaled = (number: number) =>
+    String(
+      Number((kind === 'ratio' ? number * 100 : kind === 'duration' ? number / 1000 : number).toFixed(3)),
+    );
+  const range = (limit: number | null) =>
+    limit === null ? '' : side === 'max' ? scaled(limit) : `${scaled(limit)}:`;
+  const unit = {ratio: '%', duration: 's', count: ''}[kind];
+  const label = name.replace(/_ms$/, '');
+  return [
+    `${label}=${scaled(value)}${unit};${range(warning)};${range(critical)};0${kind === 'ratio' ? ';100' : ''}`,
+  ];
+}
+
+/** What follows a bar is performance data. */
+function withoutBar(text: string): string {
+  return sanitise(text).replaceAll('|', '/');
+}

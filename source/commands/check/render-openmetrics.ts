@@ -1,0 +1,115 @@
+import {Gauge, type OpenMetricsContentType, Registry} from 'prom-client';
+import type {Health} from '../../core/health/health.ts';
+import {type MetricName, metricNames, metricOf} from '../../core/health/metrics.ts';
+import {sanitise} from '../../core/sanitise.ts';
+import type {Snapshot} from '../../core/snapshot.ts';
+
+export type Exposition = {
+  contentType: string;
+  text(): Promise<string>;
+  read(snapshot: Snapshot, health: Health): void;
+  lost(): void;
+};
+
+/** The last reading as OpenMetrics, in base units. What is not known is left out, never shown as 0. */
+export function createExposition(): Exposition {
+  let registry = toRegistry([down]);
+  return {
+    contentType: Registry.OPENMETRICS_CONTENT_TYPE,
+    text: () => registry.metrics(),
+    read(snapshot, health) {
+      registry = toRegistry([...readingFamilies(snapshot), ...healthFamilies(health)]);
+    },
+    lost() {
+      registry = toRegistry([down]);
+    },
+  };
+}
+
+type Family = {
+  name: string;
+  help: string;
+  samples: readonly {labels: Record<string, string>; value: number}[];
+};
+
+function toRegistry(families: readonly Family[]): Registry<OpenMetricsContentType> {
+  const registry = new Registry<OpenMetricsContentType>();
+  registry.setContentType(Registry.OPENMETRICS_CONTENT_TYPE);
+  for (const {name, help, samples} of families) {
+    const [first] = samples;
+    if (first === undefined) continue;
+    const labelNames = Object.keys(first.labels);
+    const gauge = new Gauge({name: `poolctl_${name}`, help, labelNames, registers: [registry]});
+    for (const {labels, value} of samples) gauge.set(labels, value);
+  }
+  return registry;
+}
+
+const levels = {ok: 0, warning: 1, critical: 2} as const;
+
+const one = (name: string, help: string, value: number): Family => ({
+  name,
+  help,
+  samples: [{labels: {}, value}],
+});
+
+const upHelp = 'Whether the last reading succeeded.';
+const down = one('up', upHelp, 0);
+
+function readingFamilies({at, budget, cost, target}: Snapshot): Family[] {
+  const labels = {
+    target: sanitise(target.id),
+    database: sanitise(target.database),
+    version: String(target.server_version_num),
+  };
+  const states = Object.entries(budget.by_state);
+  return [
+    one('up', upHelp, 1),
+    one(
+      'last_reading_timestamp_seconds',
+      'When the server was last read, by its own clock.',
+      Date.parse(at) / 1000,
+    ),
+    one('reading_duration_seconds', 'What the last reading took.', cost.round_trip_ms / 1000),
+    {name: 'target', help: 'The server that is read: always 1.', samples: [{labels, value: 1}]},
+    one('slots_used', 'Connection slots in use.', budget.used),
+    one('slots_usable', 'Connection slots an ordinary role can get.', budget.usable),
+    {
+      name: 'sessions',
+      help: 'Client sessions by state.',
+      samples: states.map(([state, value]) => ({labels: {state}, value})),
+    },
+  ];
+}
+
+function healthFamilies({status, findings, metrics, thresholds}: Health): Family[] {
+  const kinds = new Map<string, {labels: Record<string, string>; value: number}>();
+  for (const {recipe, severity} of findings) {
+    const labels = {recipe, severity};
+    const value = (kinds.get(`${recipe} ${severity}`)?.value ?? 0) + 1;
+    kinds.set(`${recipe} ${severity}`, {labels, value});
+  }
+  return [
+    one('status', '0 ok, 1 warning, 2 critical: the worst limit or finding.', levels[status]),
+    {
+      name: 'limit_level',
+      help: '0 ok, 1 warning, 2 critical, by what is measured.',
+      samples: metricNames.flatMap(name => {
+        const {level} = thresholds[name];
+        return level === 'unknown' ? [] : [{labels: {metric: exposedName(name)}, value: levels[level]}];
+      }),
+    },
+    {name: 'findings', help: 'Findings by recipe and severity.', samples: [...kinds.values()]},
+    ...metricNames.flatMap(name => {
+      const value = metrics[name];
+      const {kind, title} = metricOf(name);
+      if (value === null) return [];
+      return [one(exposedName(name), `${title}.`, value / (kind === 'duration' ? 1000 : 1))];
+    }),
+  ];
+}
+
+/** `longest_transaction_ms` is exposed as `longest_transaction_seconds`: Prometheus' units are base units. */
+function exposedName(name: MetricName): string {
+  return name.replace(/_ms$/, '_seconds');
+}

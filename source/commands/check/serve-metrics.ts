@@ -1,0 +1,118 @@
+import {createServer, type Server, type ServerResponse} from 'node:http';
+import type {Flags} from '../../cli/call/parse-call.ts';
+import type {Shell} from '../../cli/context.ts';
+import {openWatching, type Watching} from '../../cli/health/open-watching.ts';
+import {openPooler} from '../../cli/health/pooler-clients.ts';
+import {exitCodeOfNormalEnd} from '../../cli/interrupts.ts';
+import {type ExitCode, usageError} from '../../core/errors.ts';
+import {diagnoseAll} from '../../core/facts/diagnose.ts';
+import {gatherWatched, type WatchedFacts} from '../../core/facts/watched-facts.ts';
+import {assessHealth} from '../../core/health/health.ts';
+import {type GivenLimits, limitsFor} from '../../core/health/limits.ts';
+import {measure} from '../../core/health/measure.ts';
+import type {Recipe} from '../../core/recipe.ts';
+import {sanitise} from '../../core/sanitise.ts';
+import type {ConnectionRequest} from '../../postgres/connect/request.ts';
+import {everyOf} from './options.ts';
+import {createExposition, type Exposition} from './render-openmetrics.ts';
+
+type Serving = {flags: Flags; recipes: readonly Recipe[]; limits: GivenLimits};
+
+/**
+ * Serves what `check` measures as OpenMetrics until Ctrl-C, its normal end, or another signal. The server is read
+ * at its own interval: a scrape is given the last reading, and costs the server nothing however many ask.
+ */
+export async function serveMetrics(
+  shell: Shell,
+  request: ConnectionRequest,
+  {flags, recipes, limits}: Serving,
+): Promise<ExitCode> {
+  const address = addressOf(flags.metrics ?? '');
+  const pooler = await openPooler(shell, flags.pooler);
+  const watching = await openWatching(shell, request, {flags, every_ms: everyOf(flags), for_ms: null});
+  const exposition = createExposition();
+  const server = createServer((asked, answer) => void serve(asked.url ?? '', answer, exposition));
+  try {
+    const port = await listen(server, address);
+    shell.output.talk(`poolctl: metrics at http://${hostInUrl(address.host)}:${port}/metrics until Ctrl-C`);
+    await follow(watching, {recipes, limits, exposition, askPooler: pooler.ask});
+    return exitCodeOfNormalEnd();
+  } catch (error) {
+    if (watching.ports.signal.aborted) return exitCodeOfNormalEnd();
+    throw error;
+  } finally {
+    server.close();
+    server.closeAllConnections();
+    watching.release();
+    await pooler.close();
+  }
+}
+
+const factsEveryMs = 60_000;
+
+type Following = {
+  recipes: readonly Recipe[];
+  limits: GivenLimits;
+  exposition: Exposition;
+  askPooler(): Promise<number | null>;
+};
+
+async function follow({ports}: Watching, {recipes, limits, exposition, askPooler}: Following): Promise<void> {
+  let watched: (WatchedFacts & {at_ms: number}) | null = null;
+  for await (const reading of ports.readings) {
+    if (reading.kind === 'lost') {
+      exposition.lost();
+      continue;
+    }
+    const {snapshot} = reading;
+    if (watched === null || ports.now() - watched.at_ms >= factsEveryMs) {
+      const read = await gatherWatched(recipes, ports.gather).catch(() => ({facts: {}, unread: []}));
+      watched = {...read, at_ms: ports.now()};
+    }
+    const {facts} = watched;
+    const {findings} = diagnoseAll(recipes, snapshot, facts);
+    const pooler_waiting_clients = await askPooler();
+    const metrics = measure({snapshot, facts, findings, pooler_waiting_clients, is_interval: true});
+    exposition.read(snapshot, assessHealth(metrics, limitsFor(snapshot, limits), findings));
+  }
+}
+
+async function serve(url: string, answer: ServerResponse, exposition: Exposition): Promise<void> {
+  const [path] = url.split('?');
+  if (path !== '/metrics') {
+    answer.writeHead(404, {'content-type': 'text/plain'}).end('It is at /metrics.\n');
+    return;
+  }
+  answer.writeHead(200, {'content-type': exposition.contentType}).end(await exposition.text());
+}
+
+type Address = {host: string; port: number};
+
+/** `:9187` and `9187` are loopback's; any other host has to be named. Throws AbortError (exit 2). */
+function addressOf(text: string): Address {
+  const [, bracketed, plain, port] = /^(?:(?:\[([^\]]+)\]|([^:[\]]*)):)?(\d{1,5})$/.exec(text) ?? [];
+  if (port === undefined || Number(port) > 65_535) {
+    throw usageError(
+      `--metrics ${text}: no address`,
+      'Write it as :9187, or as 0.0.0.0:9187 for every interface.',
+    );
+  }
+  return {host: bracketed ?? (plain || '127.0.0.1'), port: Number(port)};
+}
+
+function listen(server: Server, {host, port}: Address): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      const message = sanitise(`cannot listen on ${host}:${port}: ${error.code ?? error.message}`);
+      reject(usageError(message, undefined, error));
+    });
+    server.listen(port, host, () => {
+      const bound = server.address();
+      resolve(typeof bound === 'object' && bound !== null ? bound.port : port);
+    });
+  });
+}
+
+function hostInUrl(host: string): string {
+  return host.includes(':') ? `[${host}]` : host;
+}

@@ -1,0 +1,57 @@
+import type {Shell} from '../../cli/context.ts';
+import type {PastPort} from '../../console/console.ts';
+import type {Reading} from '../../core/ports.ts';
+import type {Severity} from '../../core/recipe.ts';
+import type {KeptTape} from '../../core/tape.ts';
+
+const hourMs = 3_600_000;
+/** Some ten times what an hour of 200 sessions takes. */
+const mostBytes = 24 * 1024 * 1024;
+/** What packs readings is loaded after these: the first frame, and the keys, come before. */
+const readingsBefore = 3;
+
+/** The last hour of a live console, in memory. */
+export function createLastHour({cwd}: Shell): PastPort {
+  const waiting: [Reading, Severity | null][] = [];
+  let tape: KeptTape | null = null;
+  let loading: Promise<KeptTape> | null = null;
+  const load = () => {
+    loading ??= import('../../recording/memory-tape.ts').then(({createMemoryTape}) => {
+      const loaded = createMemoryTape({
+        most_ms: hourMs,
+        most_bytes: mostBytes,
+        fileFor: target => `${cwd}/${fileNameOf(target, new Date())}`,
+      });
+      for (const [reading, severity] of waiting.splice(0)) keepOn(loaded, reading, severity);
+      tape = loaded;
+      return loaded;
+    });
+    return loading;
+  };
+  return {
+    async tape() {
+      const loaded = await load();
+      // The reading that is on the screen is one of those that are stepped through.
+      await loaded.settled();
+      return loaded;
+    },
+    keep(reading, severity) {
+      if (tape !== null) return keepOn(tape, reading, severity);
+      waiting.push([reading, severity]);
+      // An upgrade took the file away: there is no way back in time then, and `tape` says so.
+      if (waiting.length >= readingsBefore) load().catch(() => waiting.splice(0));
+    },
+    writeOut: async file => (await load()).writeOut(file),
+  };
+}
+
+function keepOn(tape: KeptTape, reading: Reading, severity: Severity | null): void {
+  if (reading.kind === 'snapshot') tape.keep(reading.snapshot, severity);
+  else tape.lose({at_ms: Date.now(), message: reading.message});
+}
+
+/** `poolctl-db.example-shop-20261121T140320Z.poolctl`. */
+function fileNameOf(target: string, now: Date): string {
+  const where = target.replace(/[^A-Za-z0-9._-]+/g, '-').slice(0, 80);
+  return `poolctl-${where}-${now.toISOString().slice(0, 19).replace(/[-:]/g, '')}Z.poolctl`;
+}

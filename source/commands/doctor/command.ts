@@ -1,0 +1,63 @@
+import {type ExitCode, exitCodes} from '../../core/errors.ts';
+import {counted, formatMs, formatVersion} from '../../core/format.ts';
+import {jsonText} from '../../core/json-text.ts';
+import type {Output} from '../../core/ports.ts';
+import {sanitise} from '../../core/sanitise.ts';
+import type {DoctorCheck, DoctorReport} from '../../core/server/doctor.ts';
+
+export type DoctorPorts = {examine(): Promise<DoctorReport>; output: Output};
+
+/**
+ * Says what poolctl can see and do on a target, and the exact statement that would grant the rest.
+ * Exit 0 when nothing is missing, advice or not; 1 when something is.
+ */
+export async function doctor({examine, output}: DoctorPorts, flags: {json: boolean}): Promise<ExitCode> {
+  const report = await examine();
+  output.data(flags.json ? jsonText(report, 2) : reportText(report));
+  return report.checks.some(({status}) => status === 'missing') ? exitCodes.findings : exitCodes.ok;
+}
+
+function reportText(report: DoctorReport): string {
+  const width = Math.max(...report.checks.map(({id}) => id.length));
+  const lines = [...headLines(report), '', ...report.checks.flatMap(check => checkLines(check, width))];
+  return [...lines, '', summary(report.checks)].map(sanitise).join('\n');
+}
+
+function headLines({target, connection}: DoctorReport): string[] {
+  const {server_version_num: version, managed_service} = target;
+  const transport = connection.is_encrypted
+    ? 'over TLS'
+    : target.host.startsWith('/')
+      ? 'over a socket'
+      : 'in plain text';
+  const service = managed_service === null ? '' : ` on ${managed_service}`;
+  const head = [
+    `PostgreSQL ${formatVersion(version)}${service} at ${target.id} as ${target.user}`,
+    `  found by ${connection.source}; ${transport}, round trip ${formatMs(connection.round_trip_ms)}`,
+  ];
+  if (target.is_production) head.push('  marked as production');
+  if (connection.way === 'rescue') head.push('  by the rescue address: every ordinary slot is taken');
+  if (connection.stripped.length > 0)
+    head.push(`  left out of the address: ${connection.stripped.join(', ')}`);
+  return [...head, ...connection.warnings.map(warning => `  ${warning}`)];
+}
+
+const words: Record<DoctorCheck['status'], string> = {ok: 'ok', missing: 'MISSING', advice: 'advice'};
+
+function checkLines(check: DoctorCheck, width: number): string[] {
+  const indent = ' '.repeat('MISSING'.length + width + 4);
+  const lines = [
+    `${words[check.status].padEnd('MISSING'.length)}  ${check.id.padEnd(width)}  ${check.detail}`,
+  ];
+  if (check.remedy !== null) lines.push(`${indent}-> ${check.remedy}`);
+  if (check.note !== null) lines.push(`${indent}   ${check.note}`);
+  return lines;
+}
+
+function summary(checks: DoctorCheck[]): string {
+  const count = (status: DoctorCheck['status']) => checks.filter(check => check.status === status).length;
+  const missing = count('missing');
+  const advised = count('advice');
+  const advice = advised === 0 ? '' : `; ${counted(advised, 'piece')} of advice`;
+  return `${missing === 0 ? 'Nothing is missing' : `${missing} missing`}${advice}.`;
+}

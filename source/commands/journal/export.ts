@@ -1,0 +1,91 @@
+import {rolloutsOf, runsOf} from '../../cli/journal/journaled-runs.ts';
+import {canonicalJson} from '../../core/chain/canonical.ts';
+import type {JournalEntry} from '../../core/chain/journal.ts';
+import {usageError} from '../../core/errors.ts';
+import {escapeJson} from '../../core/json-text.ts';
+import {shownLines} from '../../core/reveal.ts';
+import {sanitise} from '../../core/sanitise.ts';
+import {shownValue} from '../../core/secret-values.ts';
+import {runsMarkdown} from '../report/render-markdown.ts';
+
+/**
+ * Every entry, in a form that others read. `jsonl` is what is in the file, line by line, so that the chain can be
+ * verified by whoever gets it. Throws AbortError (exit 2) for a format that is none.
+ */
+export function exportJournal(entries: readonly JournalEntry[], format: string): string {
+  switch (format) {
+    case 'jsonl':
+      return entries.map(entry => escapeJson(canonicalJson(entry))).join('\n');
+    case 'csv':
+      return csvOf(entries);
+    case 'markdown':
+      return runsMarkdown(runsOf(entries, everything), rolloutsOf(entries, everything));
+  }
+  throw usageError(`journal export: no format "${format}"`, 'It is --format jsonl, csv or markdown.');
+}
+
+const everything = {target: null, from_ms: -Infinity, to_ms: Infinity, run: null};
+
+const csvColumns = [
+  'seq',
+  'at',
+  'actor',
+  'target',
+  'run',
+  'event',
+  'recipe',
+  'undoes',
+  'step',
+  'subject',
+  'title',
+  'sql',
+  'values',
+  'outcome',
+  'row_count',
+  'sqlstate',
+  'message',
+  'duration_ms',
+  'status',
+  'reason',
+  'hash',
+  'previous',
+];
+
+/** RFC 4180. */
+function csvOf(entries: readonly JournalEntry[]): string {
+  const rows = entries.map(entry => {
+    const values: Record<string, unknown> = {...entry, ...contentOf(entry)};
+    return csvColumns.map(column => csvCell(values[column]));
+  });
+  return [csvColumns, ...rows].map(row => row.join(',')).join('\r\n');
+}
+
+function contentOf(entry: JournalEntry): Record<string, unknown> {
+  if (entry.event === 'rollout') return {title: entry.name};
+  // What a stage came to, and the command or the reason.
+  if (entry.event === 'stage') {
+    const {stage, name, phase, detail} = entry;
+    return {step: stage, subject: name, outcome: phase, title: detail};
+  }
+  if (entry.event !== 'intent') return {};
+  const {subject, title} = entry.content;
+  if (entry.content.kind !== 'sql') return {subject, title};
+  const {text, values} = entry.content.apply;
+  return {
+    subject,
+    title,
+    sql: shownLines(text).join('\n'),
+    values: escapeJson(JSON.stringify(shownValue(values))),
+  };
+}
+
+/** What a spreadsheet would take for a formula gets a quote before it, as OWASP advises. */
+function csvCell(value: unknown): string {
+  if (value === null || value === undefined) return '';
+  const text = String(value)
+    .split(/\r\n|\n|\r/)
+    .map(sanitise)
+    .join('\n');
+  const plain = typeof value === 'string' && /^[=+\-@\t]/.test(text) ? `'${text}` : text;
+  return /[",\n]/.test(plain) ? `"${plain.replaceAll('"', '""')}"` : plain;
+}

@@ -1,0 +1,152 @@
+import {actedAs, type JournalEntry} from '../../core/chain/journal.ts';
+import {stepText} from '../../core/engine/step-text.ts';
+import {formatMs} from '../../core/format.ts';
+import {nameServer} from '../../core/server-identity.ts';
+
+type Event<Name extends JournalEntry['event']> = Extract<JournalEntry, {event: Name}>;
+type Content = Event<'intent'>['content'];
+type UndoState = {undone_by: readonly string[]; is_undoable: boolean};
+type Measured = NonNullable<Event<'outcome'>['measures']>[number];
+
+/**
+ * One run as people read it, a year later too: what was asked for, each act with how it was guarded, verified and can
+ * be taken back, its outcome, and the end. `undone_by`: the runs that have taken it back; `is_undoable`: something is
+ * left to be; `acting_pid`: the process that is at it right now.
+ */
+export function describeRun(
+  entries: readonly JournalEntry[],
+  {acting_pid, ...undo}: UndoState & {acting_pid: number | null},
+): string[] {
+  const intents = new Map(entries.filter(isIntent).map(intent => [intent.step, intent]));
+  // A step's first outcome is the one that counts.
+  const outcomes = new Map(
+    entries
+      .filter(isOutcome)
+      .map(outcome => [outcome.step, outcome] as const)
+      .toReversed(),
+  );
+  const steps = [...new Set([...intents.keys(), ...outcomes.keys()])].sort((a, b) => a - b);
+  return [
+    ...entries.filter(isRun).flatMap(startLines),
+    ...actedAs(entries).map(who => `acted as ${who}`),
+    ...entries.flatMap(rolloutLines),
+    ...steps.flatMap(step => [
+      '',
+      ...stepLines(step, intents.get(step), outcomes.get(step), {
+        before: intents.get(step - 1)?.content,
+        acting_pid,
+      }),
+    ]),
+    '',
+    ...endLines(entries, acting_pid),
+    ...(acting_pid === null ? undoLines(entries[0]?.run, undo) : []),
+  ];
+}
+
+/** `verified`; `skipped: changed since the preview`. */
+export function resultText({outcome, message}: Pick<Event<'outcome'>, 'outcome' | 'message'>): string {
+  return `${outcome}${message === null ? '' : `: ${message}`}`;
+}
+
+function startLines(entry: Event<'run'>): string[] {
+  const {run, recipe, target, server, actor, at, plan, params, undoes, seq, hash} = entry;
+  const given = Object.entries(params).filter(([, value]) => value !== '');
+  return [
+    `run ${run}: ${recipe} on ${target}`,
+    ...(server === undefined ? [] : [`${nameServer(server)}, database oid ${server.database_oid}`]),
+    `by ${actor}, ${at}`,
+    ...(undoes === undefined ? [] : [`takes back run ${undoes}`]),
+    ...given.map(([name, value]) => `  ${name}=${value}`),
+    `plan ${plan}`,
+    `entry ${seq}, hash ${hash}`,
+  ];
+}
+
+function rolloutLines(entry: JournalEntry): string[] {
+  if (entry.event === 'rollout') {
+    const {run, name, actor, at, plan, file, stages} = entry;
+    return [
+      `rollout ${run}: ${name}, ${file}`,
+      `by ${actor}, ${at}`,
+      `stages ${stages.join(', ')}`,
+      `plan ${plan}`,
+      '',
+    ];
+  }
+  if (entry.event !== 'stage') return [];
+  const {at, name, phase, detail} = entry;
+  return [`${at}  ${name}: ${phase}${detail === null ? '' : `: ${detail}`}`];
+}
+
+/** A step may be settled without an act: it had changed since the preview. */
+function stepLines(
+  step: number,
+  intent: Event<'intent'> | undefined,
+  outcome: Event<'outcome'> | undefined,
+  {before, acting_pid}: {before: Content | undefined; acting_pid: number | null},
+): string[] {
+  const outcomeLines = [
+    outcomeText((intent ?? outcome)?.at, outcome, acting_pid),
+    ...(outcome?.hint === undefined ? [] : [outcome.hint]),
+    ...(outcome?.measures ?? []).flatMap(measureLines),
+  ];
+  const [first, ...rest] = intent
+    ? [intent.content.title, ...contentLines(intent.content, before), ...outcomeLines]
+    : outcomeLines;
+  return [`${step + 1}. ${first}`, ...rest.map(line => `   ${line}`)];
+}
+
+/** All that was sent and what it rested on; where only the values differ from the act before, the statement stands once. */
+function contentLines(content: Content, before: Content | undefined): string[] {
+  const {body} = stepText(content, before);
+  return content.kind === 'sql' ? [`on ${content.subject}`, ...body] : body;
+}
+
+/** What has taken it back, and how the rest is. */
+function undoLines(run: string | undefined, {undone_by, is_undoable}: UndoState): string[] {
+  const part = is_undoable ? ' in part' : '';
+  return [
+    ...(undone_by.length === 0 ? [] : [`taken back${part} by run ${undone_by.join(', ')}`]),
+    ...(is_undoable ? [`poolctl undo ${run} takes ${undone_by.length === 0 ? 'it' : 'the rest'} back`] : []),
+  ];
+}
+
+function outcomeText(
+  at: string | undefined,
+  outcome: Event<'outcome'> | undefined,
+  acting_pid: number | null,
+): string {
+  if (outcome === undefined)
+    return `${at}  ${acting_pid === null ? 'no outcome was written: unknown, verify' : underWay(acting_pid)}`;
+  const {sqlstate, duration_ms} = outcome;
+  const code = sqlstate === null ? '' : ` (${sqlstate})`;
+  return `${at}  ${resultText(outcome)}${code}, ${formatMs(duration_ms)}`;
+}
+
+/** What the act brought: a number, or a plan of many lines. */
+function measureLines({name, before, after}: Measured): string[] {
+  const [was = [], is = []] = [before, after].map(text => (text ?? 'unknown').split('\n'));
+  if (was.length === 1 && is.length === 1) return [`${name}: ${was[0]} before, ${is[0]} after`];
+  const indented = (lines: string[]) => lines.map(line => `  ${line}`);
+  return [`${name} before`, ...indented(was), `${name} after`, ...indented(is)];
+}
+
+function underWay(acting_pid: number): string {
+  return `under way (pid ${acting_pid})`;
+}
+
+function endLines(entries: readonly JournalEntry[], acting_pid: number | null): string[] {
+  const end = entries.find(isEnd);
+  if (end === undefined) return [acting_pid === null ? 'its end was not written' : underWay(acting_pid)];
+  const before = entries.find(isRun)?.before.used;
+  const after = end.after.used;
+  const slots =
+    before === undefined || after === undefined ? '' : `; slots used: ${before} before, ${after} after`;
+  const why = end.reason === null || end.reason === end.status ? '' : `: ${end.reason}`;
+  return [`${end.status}${why}, ${end.at}${slots}`];
+}
+
+const isRun = (entry: JournalEntry): entry is Event<'run'> => entry.event === 'run';
+const isIntent = (entry: JournalEntry): entry is Event<'intent'> => entry.event === 'intent';
+const isOutcome = (entry: JournalEntry): entry is Event<'outcome'> => entry.event === 'outcome';
+const isEnd = (entry: JournalEntry): entry is Event<'end'> => entry.event === 'end';

@@ -1,0 +1,83 @@
+import type {Flags} from '../../cli/call/parse-call.ts';
+import {hasTerminal, type Shell} from '../../cli/context.ts';
+import {openJournalOf} from '../../cli/execution/engine-context.ts';
+import {takeInterrupts} from '../../cli/interrupts.ts';
+import {recipesFor} from '../../cli/recipes.ts';
+import {openConsole} from '../../console/console.ts';
+import {noSettings} from '../../core/configuration.ts';
+import {type AbortError, type ExitCode, exitCodes, usageError} from '../../core/errors.ts';
+import type {Sampler} from '../../core/ports.ts';
+import {openRecording} from '../../recording/open-recording.ts';
+
+/** A recording in the console, until the user leaves it. Nothing is connected to. */
+export async function runPlay(shell: Shell, file: string | undefined, flags: Flags): Promise<ExitCode> {
+  if (file === undefined) throw usageError('play: which file?', 'poolctl play out.poolctl');
+  if (!hasTerminal(shell)) {
+    throw usageError('the console needs a terminal', "'poolctl report FILE' tells a recording as Markdown");
+  }
+  const {tape, target, problem} = await openRecording(file);
+  const {recipes, left_out} = await recipesFor(flags, noSettings);
+  const notices = [...(problem === null ? [] : [problem]), ...left_out];
+  const interrupts = takeInterrupts(shell, {within_ms: 10_000});
+  await openConsole(
+    {
+      sampler: silentSampler,
+      recipes,
+      past: {
+        tape: async () => tape,
+        keep: () => {},
+        writeOut: () => Promise.reject(usageError('this is a recording already', file)),
+      },
+      onConnecting: () => {},
+      onNotice: () => {},
+      gather: () => Promise.reject(notLive()),
+      explain: () => Promise.reject(notLive()),
+      describeSession: () => Promise.reject(notLive()),
+      carryOut: () => {
+        throw notLive();
+      },
+      replay: () => Promise.reject(notLive()),
+      readJournal: async () => {
+        const journal = openJournalOf(shell, flags, () => {});
+        const entries = await journal.inspect();
+        const {reason, unfinished} = await journal.verify();
+        return {
+          entries: entries.filter(entry => entry.target === target),
+          problem: reason,
+          unfinished: unfinished.filter(each => each.target === target && each.acting_pid === null).length,
+          underWay: journal.underWay(entries),
+        };
+      },
+    },
+    {
+      address: target,
+      isProduction: false,
+      interval_ms: 2000,
+      env: shell.env,
+      streams: {stdin: shell.stdin, stdout: shell.stdout},
+      interrupts,
+      notice: notices.join('; ') || null,
+      isRecording: true,
+    },
+  );
+  interrupts.release();
+  return interrupts.signal.aborted ? exitCodes.interrupted : exitCodes.ok;
+}
+
+/** There is no server: nothing comes until the user leaves. */
+const silentSampler: Sampler = {
+  async *readings(signal) {
+    await new Promise<void>(resolve => {
+      if (signal.aborted) resolve();
+      signal.addEventListener('abort', () => resolve(), {once: true});
+    });
+  },
+  setInterval: () => {},
+  effectiveIntervalMs: () => 2000,
+  show: () => {},
+  nudge: () => {},
+};
+
+function notLive(): AbortError {
+  return usageError('this is a recording', 'Nothing can be asked of the server from here.');
+}

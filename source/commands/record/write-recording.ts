@@ -1,0 +1,71 @@
+import {diagnoseAll} from '../../core/facts/diagnose.ts';
+import type {FactNeeds, Facts} from '../../core/facts/facts.ts';
+import {createFactTeller} from '../../core/facts/told-by-facts.ts';
+import {gatherWatched} from '../../core/facts/watched-facts.ts';
+import {counted, formatBytes} from '../../core/format.ts';
+import type {Output, Sampler} from '../../core/ports.ts';
+import type {Recipe, Severity} from '../../core/recipe.ts';
+import {sanitise} from '../../core/sanitise.ts';
+import {type Kept, type Loss, worstOf} from '../../core/tape.ts';
+
+export type RecordPorts = {
+  sampler: Sampler;
+  recipes: readonly Recipe[];
+  recording: {
+    keep(reading: Kept, severity: Severity | null): Promise<void>;
+    lose(loss: Loss): Promise<void>;
+    close(): Promise<void>;
+    written(): {readings: number; bytes: number};
+  };
+  /** What diagnoses rest on beyond a reading, asked for once a minute. */
+  gather(needs: FactNeeds): Promise<Facts>;
+  output: Output;
+  now(): number;
+};
+
+/** Facts are dear and change slowly. */
+const factsEveryMs = 60_000;
+
+/**
+ * Writes down each reading until the signal aborts, and when the server could not be read. Throws AbortError (exit 7)
+ * where a reading cannot be written.
+ */
+export async function record(ports: RecordPorts, file: string, signal: AbortSignal): Promise<void> {
+  const {sampler, recipes, recording, output} = ports;
+  const tell = (text: string) => output.talk(sanitise(`poolctl: ${text}`));
+  const told = createFactTeller(recipes);
+  let facts: Facts = {};
+  let factsAt_ms = Number.NEGATIVE_INFINITY;
+  let isReading = false;
+  try {
+    for await (const reading of sampler.readings(signal)) {
+      if (reading.kind === 'lost') {
+        await recording.lose({at_ms: ports.now(), message: reading.message});
+        if (isReading) tell(`${reading.message}; what follows is written down when it can be read again`);
+        isReading = false;
+        continue;
+      }
+      const {snapshot} = reading;
+      if (Math.abs(ports.now() - factsAt_ms) >= factsEveryMs) {
+        factsAt_ms = ports.now();
+        facts = await factsOf(ports, facts);
+      }
+      const {findings} = diagnoseAll(recipes, snapshot, facts);
+      await recording.keep(told(snapshot, facts, findings), worstOf(findings));
+      if (!isReading) tell(`recording ${snapshot.target.id} to ${file}; Ctrl-C ends it`);
+      isReading = true;
+    }
+  } finally {
+    await recording.close();
+  }
+  const {readings, bytes} = recording.written();
+  tell(`${counted(readings, 'reading')}, ${formatBytes(bytes)} written to ${file}`);
+}
+
+/** Where the connection goes meanwhile, those of before hold until the next time; the reading is written down. */
+async function factsOf({recipes, gather}: RecordPorts, before: Facts): Promise<Facts> {
+  return gatherWatched(recipes, gather).then(
+    ({facts}) => facts,
+    () => before,
+  );
+}

@@ -1,0 +1,30 @@
+import {type ExitCode, exitCodes} from '../../core/errors.ts';
+import {jsonText} from '../../core/json-text.ts';
+import type {Output} from '../../core/ports.ts';
+import type {ReplayDocument} from '../../core/replay.ts';
+
+export type ReplayPorts = {
+  /** Resolves with what was measured, also when it was interrupted. */
+  measure(): Promise<ReplayDocument>;
+  toText(document: ReplayDocument, columns: number): string;
+  toMarkdown(document: ReplayDocument): string;
+  /** Whether the user asked it to end. */
+  isInterrupted(): boolean;
+  output: Output;
+};
+
+/**
+ * Measures an endpoint and prints what came of it. Errors that requests met are data: exit 0. Exit 7 where something
+ * asked for could not be measured, 130 when interrupted, with what was measured until then.
+ */
+export async function replay(
+  {measure, toText, toMarkdown, isInterrupted, output}: ReplayPorts,
+  {json, markdown}: {json: boolean; markdown: boolean},
+): Promise<ExitCode> {
+  const document = await measure();
+  if (json) output.data(jsonText(document, 2));
+  else if (markdown) output.data(toMarkdown(document));
+  else output.data(toText(document, output.columns));
+  if (isInterrupted()) return exitCodes.interrupted;
+  return document.is_complete ? exitCodes.ok : exitCodes.actFailed;
+}

@@ -1,0 +1,31 @@
+import type {Shell} from '../../cli/context.ts';
+import {formatCount} from '../../core/format.ts';
+import type {ReplayResult} from '../../core/replay.ts';
+import {sanitise} from '../../core/sanitise.ts';
+import type {MatrixOptions} from '../../replay/measure/benchmark.ts';
+
+/** What is under way, on stderr: on a terminal one line that changes, in a log one line for each measurement. */
+export function replayProgress({
+  stderr,
+  output,
+}: Shell): Required<Pick<MatrixOptions, 'onCell' | 'onProgress' | 'onResult'>> & {end(): void} {
+  const isLive = stderr.isTTY === true;
+  let head = '';
+  const show = (text: string) => stderr.write(`\r\u001b[K${sanitise(text)}`);
+  return {
+    onCell({variant, connection_limit, concurrency}, {index, of}) {
+      head = `poolctl replay: ${index + 1}/${of} ${variant.name}, connection_limit ${connection_limit}, ${concurrency} users`;
+      if (isLive) show(head);
+      else output.talk(sanitise(head));
+    },
+    onProgress(_, {elapsed_ms, requests, failed}) {
+      if (!isLive) return;
+      const errors = failed === 0 ? '' : `, ${formatCount(failed)} errors`;
+      show(`${head}: ${formatCount((requests * 1000) / elapsed_ms)} requests/s${errors}`);
+    },
+    onResult: (_: ReplayResult) => {},
+    end() {
+      if (isLive) stderr.write('\r\u001b[K');
+    },
+  };
+}

@@ -1,0 +1,112 @@
+import {aligned, formatDuration, formatMetric} from '../../cli/health/health-text.ts';
+import {formatAge} from '../../core/format.ts';
+import type {GivenLimits} from '../../core/health/limits.ts';
+import {type MetricName, metricOf} from '../../core/health/metrics.ts';
+import {redactDeep, redactSecrets} from '../../core/redact.ts';
+import {revealLines} from '../../core/reveal.ts';
+import {actsUnasked, type RolloutStage, type RolloutState} from '../../core/rollout.ts';
+import {sanitise} from '../../core/sanitise.ts';
+import type {PlanFile} from './run-rollout.ts';
+
+/** What would be done, in its order, and the way back. */
+export function rolloutPlanText({file, plan, hash}: PlanFile): string {
+  return [
+    `${plan.name}: ${file}`,
+    `plan ${hash}`,
+    ...plan.stages.flatMap((stage, index) => ['', ...stageLines(stage, index)]),
+    '',
+    ...approvalLines(plan.stages),
+    'Where a stage fails, it and those before it are rolled back, the last one first.',
+  ]
+    .map(sanitise)
+    .join('\n');
+}
+
+/** Which stages wait for somebody, and which do not. */
+function approvalLines(stages: readonly RolloutStage[]): string[] {
+  const names = (chosen: readonly RolloutStage[]) => chosen.map(({name}) => name).join(', ');
+  const asking = stages.filter(({approval}) => approval);
+  const unasked = stages.filter(actsUnasked);
+  return [
+    ...(asking.length === 0 ? [] : [`Waits for approval before: ${names(asking)}.`]),
+    ...(unasked.length === 0 ? [] : [`Runs commands without asking: ${names(unasked)}. That takes --yes.`]),
+  ];
+}
+
+/** Where a rollout is. */
+export function rolloutText({plan}: PlanFile, state: RolloutState | null): string {
+  const rows = plan.stages.map(({name, watch}, index) => {
+    const {phase = null, detail = null, seen_ms = 0} = state?.stages[index] ?? {};
+    const isPartly = phase === 'watching' && watch !== null;
+    const seen = isPartly ? `${formatAge(seen_ms)} of ${formatAge(watch.for_ms)}` : '';
+    return [name, phase ?? 'to do', [seen, detail ?? ''].filter(Boolean).join(', ')];
+  });
+  const head = state === null ? 'not begun' : `rollout ${state.run}: ${statusOf(state)}`;
+  return [`${plan.name}: ${head}`, ...aligned(rows)].map(sanitise).join('\n');
+}
+
+/** The same for scripts. */
+export function rolloutDocument({file, plan, hash}: PlanFile, state: RolloutState | null): object {
+  return {
+    schema_version: 1,
+    file,
+    plan: hash,
+    name: plan.name,
+    run: state?.run ?? null,
+    status: state === null ? 'not begun' : statusOf(state),
+    stages: plan.stages.map((stage, index) => {
+      const {phase = null, detail = null, seen_ms = 0} = state?.stages[index] ?? {};
+      return {...redactDeep(stage), acts_unasked: actsUnasked(stage), phase, detail, seen_ms};
+    }),
+  };
+}
+
+const statuses = {
+  done: 'done',
+  stopped: 'failed, rolled back',
+  failed: 'failed, not rolled back in full',
+  interrupted: 'interrupted',
+} as const;
+
+function statusOf({ended}: RolloutState): string {
+  return ended === null ? 'under way' : statuses[ended];
+}
+
+function stageLines(stage: RolloutStage, index: number): string[] {
+  const {name, target, promote, rollback, watch, limits, baseline, pooler, approval} = stage;
+  const times =
+    watch &&
+    `${formatDuration(watch.for_ms)}, every ${formatDuration(watch.every_ms)}, critical for ${formatDuration(watch.sustain_ms)} ends it`;
+  const rows = [
+    ['approval', approval ? 'asked for' : actsUnasked(stage) ? 'not asked for: needs --yes' : ''],
+    ...commandRows('promote', promote ?? ''),
+    ['watch', times ?? ''],
+    ['target', watch === null ? '' : (target ?? 'the server of the call')],
+    ['limits', limitsText(limits)],
+    ['baseline', baseline ?? ''],
+    ['pooler', watch === null ? '' : redactSecrets(pooler ?? '')],
+    ...commandRows('rollback', promote === null ? '' : (rollback ?? 'none')),
+  ];
+  return [
+    `${index + 1}. ${name}`,
+    ...aligned(rows.filter(([, text]) => text !== '')).map(line => `   ${line}`),
+  ];
+}
+
+/** Every line of a command, as the shell reads it, without the passwords in it. */
+function commandRows(name: string, command: string): string[][] {
+  return revealLines(redactSecrets(command.replace(/\n$/, ''))).map((line, at) => [
+    at === 0 ? name : ' ',
+    line,
+  ]);
+}
+
+function limitsText(limits: GivenLimits): string {
+  return Object.entries(limits)
+    .map(([name, {warning, critical}]) => {
+      const metric = name as MetricName;
+      const values = [warning, critical].flatMap(each => (each === null ? [] : [formatMetric(metric, each)]));
+      return `${metricOf(metric).limit_name} ${values.join(',')}`;
+    })
+    .join(', ');
+}

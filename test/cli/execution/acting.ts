@@ -1,0 +1,143 @@
+import {mkdtemp, rm} from 'node:fs/promises';
+import {tmpdir} from 'node:os';
+import {join} from 'node:path';
+import {setTimeout as sleep} from 'node:timers/promises';
+import type pg from 'pg';
+import {onTestFinished} from 'vitest';
+import {recipes} from '../../../recipes/index.ts';
+import type {ConsentFlags} from '../../../source/cli/execution/execute-plan.ts';
+import {files} from '../../../source/cli/local-files.ts';
+import {gatherFacts} from '../../../source/cli/recipe-data.ts';
+import {type RunFlags, type RunPorts, runRecipe} from '../../../source/commands/run/run-recipe.ts';
+import {undoRun} from '../../../source/commands/undo/undo-run.ts';
+import {AbortError, type ExitCode} from '../../../source/core/errors.ts';
+import type {Clock, Output} from '../../../source/core/ports.ts';
+import type {Recipe} from '../../../source/core/recipe.ts';
+import {type JournalFile, openJournal} from '../../../source/journal/journal-file.ts';
+import {sha256} from '../../../source/journal/sha256.ts';
+import {type Connection, connect} from '../../../source/postgres/connect/connect.ts';
+import {createExecutor} from '../../../source/postgres/executor/executor.ts';
+import {readOnce} from '../../../source/postgres/sampler/read-once.ts';
+import type {TestServer} from '../../helpers/server.ts';
+import {requestTo} from '../../postgres/requests.ts';
+
+const clock: Clock = {
+  now: () => new Date(),
+  sleep: (ms, signal) => sleep(ms, undefined, signal ? {signal} : {}),
+};
+
+export const noFlags: RunFlags = {
+  set: [],
+  dryRun: false,
+  yes: false,
+  approve: null,
+  yesIrreversible: false,
+  json: true,
+};
+
+/** A folder that is gone after the test. */
+export async function temporaryFolder(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'poolctl-test-'));
+  onTestFinished(() => rm(folder, {recursive: true, force: true}));
+  return folder;
+}
+
+export type Acting = {
+  ports: RunPorts;
+  journal: JournalFile;
+  /** What went to stdout and stderr. */
+  data: string[];
+  talk: string[];
+  /** Runs are `r1`, `r2`, ... in their order. */
+  run(recipe: string, flags: Partial<RunFlags>): Promise<ExitCode>;
+  undo(run: string, flags: Partial<ConsentFlags>): Promise<ExitCode>;
+  /** The last JSON document. */
+  document(): Record<string, unknown> & {steps: Record<string, unknown>[]};
+};
+
+/** The run command with everything real: connections of its own as `user`, a journal in a folder of its own. */
+export async function createActing(
+  server: TestServer,
+  options: {user?: string; journal?: string; recipes?: readonly Recipe[]} = {},
+): Promise<Acting> {
+  const file = options.journal ?? join(await temporaryFolder(), 'journal.jsonl');
+  const user = options.user === undefined ? {} : {user: options.user, password: 'secret'};
+  const request = requestTo(server.url(user));
+  const watching: Connection = await connect(request, {purpose: 'watch'});
+  onTestFinished(() => watching.close());
+  const journal = openJournal(file);
+  const data: string[] = [];
+  const talk: string[] = [];
+  const ports: RunPorts = {
+    recipes: options.recipes ?? recipes,
+    read: () => readOnce(watching, {rates_over_ms: null}),
+    gather: needs => gatherFacts(watching, needs),
+    engine: {
+      executor: createExecutor(() => connect(request, {purpose: 'act'})),
+      files,
+      journal,
+      clock,
+      sha256,
+    },
+    identity: {run: 'r1', actor: `oncall@${files.host}`},
+    output: output(data, talk),
+  };
+  let runs = 0;
+  const next = () => ({...ports, identity: {...ports.identity, run: `r${++runs}`}});
+  return {
+    ports,
+    journal,
+    data,
+    talk,
+    run: (recipe, flags) => exitCode(runRecipe(next(), recipe, {...noFlags, ...flags})),
+    undo: (run, flags) => exitCode(undoRun(next(), run, {...noFlags, ...flags})),
+    document: () => JSON.parse(data.at(-1) ?? 'null'),
+  };
+}
+
+/** As the program's outermost frame does: an AbortError becomes its exit code. */
+export async function exitCode(running: Promise<ExitCode>): Promise<ExitCode> {
+  return running.catch((error: unknown) => {
+    if (error instanceof AbortError) return error.exitCode;
+    throw error;
+  });
+}
+
+export function output(data: string[], talk: string[]): Output {
+  return {
+    data: text => data.push(text),
+    talk: text => talk.push(text),
+    isTty: false,
+    columns: 80,
+    hasColour: false,
+  };
+}
+
+/** A session left idle in transaction, as a leaking application leaves it. */
+export async function leak(
+  server: TestServer,
+  application_name: string,
+  user?: string,
+): Promise<pg.Client & {processID: number}> {
+  const as = user === undefined ? {} : {user, password: 'secret'};
+  const client = await server.connect({application_name, ...as});
+  await client.query('BEGIN');
+  await client.query("SELECT 'a secret literal'");
+  return client as pg.Client & {processID: number};
+}
+
+/** Roles that tests act as and on; `oncall` is what poolctl is meant to be. */
+export async function createRoles(server: TestServer): Promise<void> {
+  await server.query("CREATE ROLE app LOGIN PASSWORD 'secret'");
+  await server.query("CREATE ROLE oncall LOGIN PASSWORD 'secret' IN ROLE pg_monitor, pg_signal_backend");
+  await server.query("CREATE ROLE viewer LOGIN PASSWORD 'secret' IN ROLE pg_monitor");
+  await server.query("CREATE ROLE blind LOGIN PASSWORD 'secret'");
+}
+
+export async function pidsOf(server: TestServer, application_name: string): Promise<number[]> {
+  const rows = await server.query<{pid: number}>(
+    'SELECT pid FROM pg_stat_activity WHERE application_name = $1 ORDER BY pid',
+    [application_name],
+  );
+  return rows.map(({pid}) => pid);
+}

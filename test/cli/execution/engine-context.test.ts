@@ -1,0 +1,66 @@
+import {afterAll, beforeAll, expect, it, onTestFinished} from 'vitest';
+import {openEngine} from '../../../source/cli/execution/engine-context.ts';
+import type {Act} from '../../../source/core/ports.ts';
+import {connect} from '../../../source/postgres/connect/connect.ts';
+import {serverAt} from '../../helpers/identity.ts';
+import {describeEachMajor, startTestServer, type TestServer} from '../../helpers/server.ts';
+import {createShell} from '../../helpers/shell.ts';
+import {requestTo} from '../../postgres/requests.ts';
+import {createRoles, leak, pidsOf} from './acting.ts';
+
+describeEachMajor('acting on a server without a slot left', major => {
+  let server: TestServer;
+  beforeAll(async () => {
+    server = await startTestServer({
+      major,
+      settings: {max_connections: 10, superuser_reserved_connections: 1},
+    });
+    await createRoles(server);
+  });
+  afterAll(() => server?.stop());
+
+  it('goes by the connection that watches, and gives it back as it was', async () => {
+    const leaked = await leak(server, 'leaky', 'app');
+    const request = requestTo(server.url({user: 'oncall', password: 'secret'}));
+    const watching = await connect(request, {purpose: 'watch'});
+    onTestFinished(() => watching.close());
+    const timeoutOf = async () =>
+      (await watching.client.query('SHOW statement_timeout')).rows[0]?.statement_timeout;
+    const before = await timeoutOf();
+    const here = await serverAt(request);
+    await fill(server);
+
+    const {executor} = openEngine(createShell(), request, {flags: {}, watching: () => watching}).engine;
+    executor.bind(here);
+    expect((await executor.apply(terminate(leaked.processID))).row_count).toBe(1);
+    await expect.poll(() => pidsOf(server, 'leaky')).toEqual([]);
+    await executor.close();
+    expect(await timeoutOf()).toBe(before);
+
+    // With a slot free again, an act has a connection of its own.
+    const next = openEngine(createShell(), request, {flags: {}, watching: () => watching}).engine.executor;
+    next.bind(here);
+    const {rows} = await next.apply({
+      ...terminate(0),
+      apply: {text: 'SELECT pg_backend_pid() AS pid', values: []},
+    });
+    expect(rows[0]?.pid).not.toBe(watching.client.processID);
+    await next.close();
+  });
+});
+
+function terminate(pid: number): Act {
+  const text = 'SELECT pg_catalog.pg_terminate_backend($1)';
+  return {apply: {text, values: [pid]}, timeout_ms: 5000, transaction: false};
+}
+
+/** Takes what is left, as an application does; the superuser's reserve stays for the test itself. */
+async function fill(server: TestServer): Promise<void> {
+  for (;;) {
+    const client = await server
+      .connect({application_name: 'holder', user: 'app', password: 'secret'})
+      .catch(() => null);
+    if (client === null) return;
+    onTestFinished(() => client.end());
+  }
+}

@@ -1,0 +1,47 @@
+import {expect, it} from 'vitest';
+import {planText} from '../../../source/cli/execution/plan-text.ts';
+import {freeNameGuard} from '../../../source/core/indexes/index-guards.ts';
+import {buildStep} from '../../../source/core/indexes/index-steps.ts';
+import type {Plan} from '../../../source/core/recipe.ts';
+
+const index = {schema: 'public', name: 'orders_idx', table: 'orders', table_oid: '1'};
+const build = buildStep(
+  {...index, definition: 'CREATE INDEX CONCURRENTLY orders_idx ON public.orders (id)', shape: null},
+  {lock_timeout_ms: 1000, server_version_num: 180_000},
+);
+const planOf = (step: Plan['steps'][number]): Plan => ({
+  recipe: 'apply-indexes',
+  params: {},
+  explanation: [],
+  steps: [step],
+  left_alone: [],
+  batch_size: 1,
+  pause_ms: 0,
+  slots_freed: 0,
+  watch_groups: [],
+});
+
+it('shows every line of the act, of its guard and of what verifies it', () => {
+  const text = planText(planOf(build), {id: 'db:5432/shop'}, 'abc');
+  const [first, ...guard] = freeNameGuard(index).query.text.split('\n');
+  expect(text).toContain(`\n   only if ${first}\n`);
+  for (const line of guard) expect(text).toContain(`\n   ${line}`);
+  expect(text).toContain(`\n   ${build.apply.text}\n`);
+  for (const line of build.verify.query.text.split('\n').slice(1)) expect(text).toContain(`\n   ${line}`);
+  expect(text).toMatch(/\n\nplan abc$/);
+});
+
+it('tells a long reason once for all whom it holds for, a short one beside each', () => {
+  const long = 'no index leads with it, but so many rows share a value that no plan would use one';
+  const left = (name: string, reason: string) => ({subject: 'index', description: name, reason});
+  const left_alone = [left('a', long), left('b', 'short'), left('c', long), left('d', 'short')];
+  const lines = planText({...planOf(build), left_alone}, {id: 'db:5432/shop'}, 'abc').split('\n');
+  const at = lines.indexOf('left alone');
+  expect(lines.slice(at + 1, at + 6)).toEqual([
+    `  ${long}:`,
+    '    index  a',
+    '    index  c',
+    '  index  b: short',
+    '  index  d: short',
+  ]);
+});

@@ -1,0 +1,80 @@
+import {afterEach, beforeEach, expect, it, vi} from 'vitest';
+import type * as Interrupts from '../../source/cli/interrupts.ts';
+import {type ExitCode, exitCodes} from '../../source/core/errors.ts';
+
+let interrupts: typeof Interrupts;
+let exits: ExitCode[];
+let said: string[];
+
+/** The first signal counts for the whole process: each test has a process's module of its own. */
+beforeEach(async () => {
+  vi.resetModules();
+  interrupts = await import('../../source/cli/interrupts.ts');
+  vi.useFakeTimers();
+  [exits, said] = [[], []];
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+function take(within_ms?: number) {
+  return interrupts.takeInterrupts(
+    {
+      output: {data: () => {}, talk: text => said.push(text), isTty: false, columns: 80, hasColour: false},
+      exit: (code => exits.push(code)) as (code: ExitCode) => never,
+    },
+    within_ms === undefined ? {} : {within_ms},
+  );
+}
+
+it.each([
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+  ['SIGHUP', 129],
+] as const)('tells a %s by the exit code %i, whatever follows it', (cause, exitCode) => {
+  const taken = take();
+  expect(interrupts.exitCodeAfterSignal(exitCodes.interrupted)).toBe(130);
+  taken.interrupt(cause);
+  taken.interrupt('SIGHUP');
+  expect(taken.signal.aborted).toBe(true);
+  expect(interrupts.exitCodeAfterSignal(exitCodes.interrupted)).toBe(exitCode);
+  expect(interrupts.exitCodeAfterSignal(exitCodes.ok)).toBe(0);
+  taken.release();
+});
+
+it('leaves at once at a second signal, once it has said that it is ending', () => {
+  const taken = take();
+  taken.interrupt('SIGTERM');
+  taken.interrupt('SIGTERM');
+  expect([exits, said]).toEqual([[], []]);
+  vi.advanceTimersByTime(500);
+  expect(said).toEqual(['poolctl: interrupted; ending in order (Ctrl-C again leaves at once)']);
+  // The hang-up of a closing terminal is no wish of its own.
+  taken.interrupt('SIGHUP');
+  expect(exits).toEqual([]);
+  taken.interrupt('SIGINT');
+  expect(exits).toEqual([143]);
+  expect(said.at(-1)).toMatch(/left before the end; what was under way is unknown: 'poolctl journal verify'/);
+  taken.release();
+});
+
+it('leaves by itself when the end does not come', () => {
+  const taken = take(10_000);
+  taken.interrupt('SIGHUP');
+  vi.advanceTimersByTime(9999);
+  expect(exits).toEqual([]);
+  vi.advanceTimersByTime(1);
+  expect(exits).toEqual([129]);
+  expect(said.at(-1)).toMatch(/^poolctl: no end within 10s; /);
+  taken.release();
+});
+
+it('gives the signals back, and says nothing more', () => {
+  const before = process.listenerCount('SIGTERM');
+  const taken = take(10_000);
+  expect(process.listenerCount('SIGTERM')).toBe(before + 1);
+  taken.interrupt('SIGTERM');
+  taken.release();
+  vi.advanceTimersByTime(60_000);
+  expect([exits, said, process.listenerCount('SIGTERM')]).toEqual([[], [], before]);
+});

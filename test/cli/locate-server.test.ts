@@ -1,0 +1,141 @@
+import {describe, expect, it} from 'vitest';
+import {requestOn} from '../../source/cli/locate-server.ts';
+import {AbortError} from '../../source/core/errors.ts';
+import {type Given, machineOf, summary} from '../postgres/connect/fake-machine.ts';
+
+const file = '/home/ann/.config/poolctl/config.toml';
+
+const prod = `[targets.prod]
+environment = "production"
+url = "postgres://app:pw@prod:5432/shop"
+rescue_url = "postgres://root:rpw@prod/shop"
+recipes = ["runbooks"]
+protected.roles = ["billing"]
+thresholds.max_used = "90%"
+`;
+
+function find({files = {}, ...given}: Given, toml: string) {
+  return requestOn(machineOf({...given, files: {[file]: toml, ...files}}), {
+    url: given.url,
+    flags: given.flags ?? {},
+  });
+}
+
+async function refusal(given: Given, toml: string): Promise<AbortError> {
+  try {
+    await find(given, toml);
+  } catch (error) {
+    if (error instanceof AbortError) return error;
+    throw error;
+  }
+  throw new Error('it was taken');
+}
+
+describe('a target of the configuration', () => {
+  it('brings its addresses and is production', async () => {
+    const request = await find({flags: {target: 'prod'}}, prod);
+    expect(summary(request)).toBe(`app:pw@prod:5432/shop from target "prod" in ${file}`);
+    expect(request.rescue && summary(request.rescue)).toBe(
+      'root:rpw@prod:5432/shop from the rescue address of target "prod"',
+    );
+    expect([request.is_production, request.rescue?.is_production]).toEqual([true, true]);
+  });
+
+  it('is found under XDG_CONFIG_HOME, before the environment', async () => {
+    const files = {'/c/poolctl/config.toml': '[targets.x]\nurl = "postgres://u@x/d"'};
+    const env = {XDG_CONFIG_HOME: '/c', DATABASE_URL: 'postgres://u@h/d'};
+    expect(summary(await find({flags: {target: 'x'}, env, files}, prod))).toBe(
+      'u:@x:5432/d from target "x" in /c/poolctl/config.toml',
+    );
+  });
+
+  it('has its address from a variable, or from what a command prints', async () => {
+    const toml = `[targets.a]\nurl_env = "SHOP"\nrescue_url_command = "echo postgres://root@$WHERE/d; echo more"`;
+    const env = {SHOP: 'postgres://u@h/d', WHERE: 'h', PATH: process.env.PATH ?? ''};
+    const request = await find({flags: {target: 'a'}, env}, toml);
+    expect([request.user, request.rescue?.user]).toEqual(['u', 'root']);
+  });
+
+  it.each<[string, Record<string, string>, string, number, RegExp]>([
+    [
+      'a variable that is not set',
+      {},
+      'url_env = "SHOP"',
+      2,
+      /^SHOP is not set, and the address of target "a"/,
+    ],
+    ['a command that fails', {}, 'url_command = "echo postgres://u:secret@h; exit 3"', 3, /exited with 3$/],
+    ['a command that says nothing', {}, 'url_command = "true"', 3, /printed nothing$/],
+    ['what is no address', {}, 'url_command = "echo secret"', 2, /^target "a" in .*config.toml is no/],
+  ])('says what is off: %s', async (_, env, url, exitCode, message) => {
+    const given = {flags: {target: 'a'}, env: {PATH: process.env.PATH ?? '', ...env}};
+    const error = await refusal(given, `[targets.a]\n${url}`);
+    expect(error.message).toMatch(message);
+    expect(error.exitCode).toBe(exitCode);
+    expect(`${error.message} ${error.hint}`).not.toMatch(/secret|\n/);
+  });
+
+  it('that there is none of is told, and what was probably meant', async () => {
+    const error = await refusal({flags: {target: 'prd'}}, prod);
+    expect(`${error.message}. ${error.hint}`).toBe(`there is no target "prd" in ${file}. Did you mean prod?`);
+    expect((await refusal({flags: {target: 'prod'}}, '')).hint).toContain('[targets.prod]');
+  });
+});
+
+describe('what the configuration says of a server', () => {
+  const settings = {
+    limits: {used_ratio: {warning: null, critical: 0.9}},
+    protected_sessions: {roles: ['billing'], applications: []},
+    recipe_folders: ['/home/ann/.config/poolctl/runbooks'],
+  };
+
+  it.each<[string, Given]>([
+    ['by its name', {flags: {target: 'prod'}}],
+    ['by its address, whoever connects', {url: 'postgres://me@prod/shop'}],
+    ['by the address in ./.env', {files: {'/app/.env': 'DATABASE_URL=postgres://me@prod/shop'}}],
+    ['by flags', {flags: {host: 'prod', database: 'shop'}}],
+  ])('holds %s', async (_, given) => {
+    const request = await find(given, prod);
+    expect(request.is_production).toBe(true);
+    expect(request.settings).toEqual(settings);
+  });
+
+  it('holds for the rescue as well', async () => {
+    expect((await find({flags: {target: 'prod'}}, prod)).rescue?.settings).toEqual(settings);
+  });
+
+  it('does not hold for another', async () => {
+    const request = await find({url: 'postgres://me@prod/other'}, prod);
+    expect(request.is_production).toBe(false);
+    expect(request.settings.recipe_folders).toEqual([]);
+  });
+
+  it('holds for every server where it is no target', async () => {
+    const request = await find({url: 'postgres://me@h/d'}, `recipes = ["/r"]\n${prod}`);
+    expect(request.settings.recipe_folders).toEqual(['/r']);
+  });
+
+  it('is production where one of several targets there is', async () => {
+    const both = `[targets.reader]\nurl = "postgres://r@prod/shop"\n${prod}`;
+    expect((await find({flags: {target: 'reader'}}, both)).is_production).toBe(true);
+    const request = await find({url: 'postgres://me@prod/shop'}, both);
+    expect(request.settings).toEqual(settings);
+  });
+
+  it('says which environment it is, which is never another than production where that is', async () => {
+    const staging = '[targets.stage]\nenvironment = "staging"\nurl = "postgres://s@prod/shop"';
+    const found = async (flags: NonNullable<Given['flags']>, text: string) => {
+      const {is_production, environment, rescue} = await find({url: 'postgres://me@prod/shop', flags}, text);
+      return [is_production, environment, rescue?.environment];
+    };
+    expect(await found({}, staging)).toEqual([false, 'staging', undefined]);
+    expect(await found({production: true}, staging)).toEqual([true, null, undefined]);
+    expect(await found({production: false}, prod)).toEqual([false, null, undefined]);
+    expect(await found({}, `${staging}\n${prod}`)).toEqual([true, null, undefined]);
+  });
+
+  it('asks no command to compare', async () => {
+    const request = await find({url: 'postgres://me@prod/shop'}, '[targets.a]\nurl_command = "exit 3"');
+    expect(request.is_production).toBe(false);
+  });
+});

@@ -1,0 +1,88 @@
+import {afterAll, beforeAll, expect, it} from 'vitest';
+import {gatherExplained} from '../../../source/cli/recipe-data.ts';
+import {check} from '../../../source/commands/check/check-once.ts';
+import type {Recipe} from '../../../source/core/recipe.ts';
+import {type Connection, connect} from '../../../source/postgres/connect/connect.ts';
+import {readOnce} from '../../../source/postgres/sampler/read-once.ts';
+import {output} from '../../cli/execution/acting.ts';
+import {createFinding, createRecipe} from '../../console/played.ts';
+import {describeEachMajor, startTestServer, type TestServer} from '../../helpers/server.ts';
+import {requestTo} from '../../postgres/requests.ts';
+
+/** Finds something as soon as its query answers. */
+function asking(id: string, text: string): Recipe {
+  return createRecipe({
+    id,
+    watches: {answers: {[id]: {text, values: []}}},
+    diagnose: (_, {answers}) =>
+      answers?.[id]
+        ? [createFinding({recipe: id, summary: `${id} answered ${answers[id].length} rows`})]
+        : [],
+  });
+}
+
+describeEachMajor('check', major => {
+  let server: TestServer;
+  let connection: Connection;
+  beforeAll(async () => {
+    server = await startTestServer({major});
+    await server.query('CREATE TABLE secrets (id int)');
+    await server.query("CREATE ROLE oncall LOGIN PASSWORD 'secret' IN ROLE pg_monitor");
+    connection = await connect(requestTo(server.url({user: 'oncall', password: 'secret'})), {
+      purpose: 'watch',
+    });
+  });
+  afterAll(async () => {
+    await connection?.close();
+    await server?.stop();
+  });
+
+  const run = (...recipes: Recipe[]) => runWith(async () => {}, ...recipes);
+
+  const runWith = async (beforeFacts: () => Promise<unknown>, ...recipes: Recipe[]) => {
+    const [data, talk]: [string[], string[]] = [[], []];
+    const ports = {
+      recipes,
+      read: () => readOnce(connection, {rates_over_ms: null}),
+      gather: async (needs: Parameters<typeof gatherExplained>[1]) => {
+        await beforeFacts();
+        return gatherExplained(connection, needs);
+      },
+      output: output(data, talk),
+      askPooler: async () => null,
+      writeFile: async () => {},
+    };
+    const code = await check(ports, {
+      limits: {},
+      rates_over_ms: null,
+      baseline: null,
+      slower_ratio: 1.5,
+      format: 'json',
+      junit: null,
+    });
+    return {code, talk: talk.join('\n'), findings: JSON.parse(data.join('')).findings};
+  };
+
+  it('diagnoses with the facts that recipes watch', async () => {
+    const {code, findings} = await run(asking('one', 'SELECT 1'), createRecipe());
+    expect(code).toBe(1);
+    expect(findings).toMatchObject([{recipe: 'one', summary: 'one answered 1 rows'}]);
+  });
+
+  it('tells what this role may not read, and checks the rest', async () => {
+    const {findings, talk} = await run(
+      asking('hidden', 'SELECT * FROM public.secrets'),
+      asking('one', 'SELECT 1'),
+    );
+    expect(findings).toMatchObject([{recipe: 'one'}]);
+    expect(talk).toMatch(/poolctl: not checked in full, hidden: .*permission denied for table secrets/);
+  });
+
+  it('is no check where the connection goes in the middle of it', async () => {
+    const end = () =>
+      server.query(
+        "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE application_name = 'poolctl'",
+      );
+    await expect(runWith(end, asking('one', 'SELECT 1'))).rejects.toMatchObject({exitCode: 3});
+  });
+});

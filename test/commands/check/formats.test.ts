@@ -1,0 +1,144 @@
+import {spawn} from 'node:child_process';
+import {readFile} from 'node:fs/promises';
+import {join} from 'node:path';
+import {afterAll, beforeAll, expect, it, onTestFinished} from 'vitest';
+import {
+  createCliRoles,
+  failing,
+  leak,
+  password,
+  runProgram,
+  temporaryHome,
+  urlOf,
+} from '../../cli/run-program.ts';
+import {activeMarkdown} from '../../helpers/active-markdown.ts';
+import {program} from '../../helpers/build.ts';
+import {describeEachMajor, startTestServer, type TestServer} from '../../helpers/server.ts';
+import {itWithValidator} from '../../helpers/validators.ts';
+
+const xmllint = {name: 'libxml2-utils', program: 'xmllint', args: ['--noout', '-']};
+const promtool = {name: 'prometheus', program: 'promtool', args: ['check', 'metrics']};
+
+describeEachMajor('poolctl check writes', async major => {
+  let server: TestServer;
+  beforeAll(async () => {
+    server = await startTestServer({major, settings: {max_connections: 20, max_wal_senders: 0}});
+    await createCliRoles(server);
+    // What an XML parser or a Markdown renderer would choke on, in the name of an application.
+    await leak(server, {application_name: '<a> & "b" ]]> | `c`'});
+  });
+  afterAll(() => server?.stop());
+
+  const check = (...args: string[]) => runProgram(['check', urlOf(server, 'oncall'), ...args]);
+  const strict = ['--max-idle-in-transaction', '0s'];
+
+  await itWithValidator(xmllint, 'JUnit that xmllint reads', async validate => {
+    const home = await temporaryHome();
+    const {code, stdout} = await runProgram(
+      ['check', urlOf(server, 'oncall'), ...strict, '--junit', 'out.xml'],
+      {home},
+    );
+    expect([code, stdout]).toEqual([1, expect.stringMatching(/^critical: /)]);
+    const xml = await readFile(join(home, 'out.xml'), 'utf8');
+    await validate(xml);
+    expect(xml).toMatch(/name="longest idle in transaction"><failure type="critical" message="\d/);
+    expect(xml).toContain('name="slots used"/>');
+    expect((await check(...strict, '--junit', '-')).stdout).toMatch(/^<\?xml .*<\/testsuites>\n$/s);
+  });
+
+  await itWithValidator(promtool, 'OpenMetrics that promtool reads, on loopback', async validate => {
+    const address = await serveMetrics([
+      'check',
+      urlOf(server, 'oncall'),
+      '--metrics',
+      ':0',
+      '--every',
+      '0.5s',
+    ]);
+    expect(address).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/metrics$/);
+    const answer = await fetch(address);
+    expect(answer.headers.get('content-type')).toMatch(/^application\/openmetrics-text/);
+    const isRead = async () => (await fetch(address)).text();
+    await expect.poll(isRead, {timeout: 20_000}).toMatch(/^poolctl_up 1$/m);
+    const text = await isRead();
+    await validate(text);
+    expect(text).toMatch(/^poolctl_slots_usable 17$/m);
+    expect(text).toMatch(/^poolctl_limit_level\{metric="used_ratio"\} 0$/m);
+    expect(text).toMatch(/^# EOF$/m);
+    expect((await fetch(new URL('/', address))).status).toBe(404);
+    // A server that is gone is no server at 0 of everything.
+    await server.stop();
+    await expect.poll(isRead, {timeout: 20_000}).toMatch(/^poolctl_up 0$/m);
+    expect(await isRead()).not.toContain('poolctl_slots');
+    server = await startTestServer({major, settings: {max_connections: 20, max_wal_senders: 0}});
+    await createCliRoles(server);
+  });
+
+  it("a plugin's line, with its own exit codes", async () => {
+    const nagios = (...args: string[]) => check('--nagios', ...args);
+    const well = await nagios();
+    expect([well.code, well.stdout]).toEqual([
+      0,
+      expect.stringMatching(/^POOLCTL OK - .*\|used_ratio=[\d.]+%;80;90;0;100 .*\n$/),
+    ]);
+    const leaking = await leak(server, {application_name: 'web | free'});
+    const warned = await nagios('--max-idle-in-transaction', '0s,1h');
+    expect([warned.code, warned.stdout]).toEqual([
+      1,
+      expect.stringMatching(/^POOLCTL WARNING - longest idle/),
+    ]);
+    const bad = await nagios('--max-idle-in-transaction', '0s');
+    expect([bad.code, bad.stdout.split('\n')[0]]).toEqual([
+      2,
+      expect.stringMatching(/^POOLCTL CRITICAL - [^|]*\|[^|]*$/),
+    ]);
+    await leaking.end();
+    const down = await runProgram(['check', 'postgres://u@127.0.0.1:1/x', '--nagios']);
+    expect([down.code, down.stdout]).toEqual([2, expect.stringMatching(/^POOLCTL CRITICAL - [^\n]+\n$/)]);
+    const off = await nagios('--max-used', 'much');
+    expect([off.code, off.stdout]).toEqual([3, expect.stringMatching(/^POOLCTL UNKNOWN - --max-used much/)]);
+  });
+
+  it('Markdown in which nothing of the server is active', async () => {
+    const client = await server.connect({
+      user: 'app',
+      password,
+      application_name: '<img src=x> [a](b) @here',
+    });
+    await client.query('BEGIN');
+    const {stdout} = await check('--markdown', ...strict);
+    expect(stdout).toMatch(/^### poolctl check: critical\n/);
+    expect(stdout).toMatch(/^\| critical \| longest idle in transaction \| \d/m);
+    expect(stdout).not.toContain('<img');
+    expect(activeMarkdown(stdout)).toEqual([]);
+    await client.end();
+  });
+
+  it('one format at a time', async () => {
+    expect(await failing(['check', urlOf(server, 'oncall'), '--json', '--markdown'])).toEqual([
+      2,
+      expect.stringContaining('--json and --markdown'),
+    ]);
+  });
+});
+
+/** Where it says that it serves. */
+function serveMetrics(args: string[]): Promise<string> {
+  const child = spawn(process.execPath, [program, ...args], {stdio: ['ignore', 'ignore', 'pipe']});
+  onTestFinished(
+    () =>
+      new Promise<void>(resolve => {
+        child.once('exit', () => resolve());
+        child.kill('SIGINT');
+      }),
+  );
+  let said = '';
+  return new Promise((resolve, reject) => {
+    child.once('exit', () => reject(new Error(said)));
+    child.stderr.setEncoding('utf8').on('data', text => {
+      said += text;
+      const [address] = /http:\S+/.exec(said) ?? [];
+      if (address !== undefined) resolve(address);
+    });
+  });
+}

@@ -1,0 +1,237 @@
+import {mkdir, writeFile} from 'node:fs/promises';
+import {join} from 'node:path';
+import {afterAll, beforeAll, expect, it, onTestFinished} from 'vitest';
+import {
+  createCliRoles,
+  failing,
+  leak,
+  password,
+  runProgram,
+  temporaryHome,
+  urlOf,
+} from '../../cli/run-program.ts';
+import {describeEachMajor, startTestServer, type TestServer} from '../../helpers/server.ts';
+
+/** Limits that nothing here comes near. */
+const wide = {
+  '--max-used': '100%',
+  '--max-idle-in-transaction': '1h',
+  '--max-transaction': '1h',
+  '--max-blocked': '100',
+  '--max-mean': '1h',
+  '--min-cache-hit': '0%',
+  '--min-index-hit': '0%',
+  '--max-invalid-indexes': '100',
+  '--max-stale-tables': '100',
+};
+
+describeEachMajor('poolctl check', major => {
+  let server: TestServer;
+  beforeAll(async () => {
+    // 17 slots for ordinary roles.
+    server = await startTestServer({
+      major,
+      settings: {max_connections: 20, max_wal_senders: 0, 'pg_stat_statements.max': 100},
+    });
+    await createCliRoles(server);
+  });
+  afterAll(() => server?.stop());
+
+  const check = async (...args: string[]) => {
+    const {code, stdout, stderr} = await runProgram(['check', urlOf(server, 'oncall'), ...args, '--json']);
+    return {code, stderr, document: JSON.parse(stdout)};
+  };
+
+  it('ends with 0 on a healthy server, in text and as the contract has it', async () => {
+    const {code, document, stderr} = await check();
+    expect([code, stderr]).toEqual([0, '']);
+    expect(Object.keys(document)).toEqual(['schema_version', 'status', 'findings', 'metrics', 'thresholds']);
+    expect(document).toMatchObject({
+      schema_version: 1,
+      status: 'ok',
+      findings: [],
+      metrics: {blocked_sessions: 0, longest_idle_in_transaction_ms: 0},
+      thresholds: {used_ratio: {max: 0.8, is_crossed: false}},
+    });
+    const text = await runProgram(['check', urlOf(server, 'oncall')]);
+    expect([text.code, text.stdout]).toEqual([0, expect.stringMatching(/^ok: .*\n\nok +slots used +\d/)]);
+  });
+
+  it('ends with 5 where a limit was asked for that this role cannot measure', async () => {
+    const client = await server.connect({user: 'app', password});
+    const args = ['check', urlOf(server, 'blind')];
+    expect(await failing([...args, '--max-transaction', '1h'])).toEqual([
+      5,
+      expect.stringMatching(/--max-transaction cannot be checked: .*hidden.*\n.*GRANT pg_monitor TO "blind"/),
+    ]);
+    // Limits nobody asked for are told of, and do not fail.
+    const {code, stderr} = await runProgram(args);
+    expect([code, stderr]).toEqual([0, expect.stringMatching(/not checked in full, backends: .*GRANT/)]);
+    await client.end();
+  });
+
+  it('ends with 1 for each limit that is crossed, and names it alone', async () => {
+    await makeEveryLimitCrossable(server);
+    const strict: [flag: keyof typeof wide, value: string, metric: string][] = [
+      ['--max-used', '20%', 'used_ratio'],
+      ['--max-idle-in-transaction', '0s', 'longest_idle_in_transaction_ms'],
+      ['--max-transaction', '0s', 'longest_transaction_ms'],
+      ['--max-blocked', '0', 'blocked_sessions'],
+      ['--max-mean', '10ms', 'slowest_mean_exec_time_ms'],
+      ['--min-cache-hit', '100%', 'cache_hit_ratio'],
+      ['--min-index-hit', '1.0', 'index_hit_ratio'],
+      ['--max-invalid-indexes', '0', 'invalid_indexes'],
+      ['--max-stale-tables', '0', 'stale_tables'],
+    ];
+    const crossedWith = async (limits: Record<string, string>) => {
+      const {code, document} = await check(...Object.entries(limits).flat());
+      const thresholds: [string, {is_crossed: boolean}][] = Object.entries(document.thresholds);
+      return {code, names: thresholds.filter(([, {is_crossed}]) => is_crossed).map(([name]) => name)};
+    };
+    expect((await crossedWith(wide)).names).toEqual([]);
+    for (const [flag, value, metric] of strict) {
+      expect(await crossedWith({...wide, [flag]: value})).toEqual({code: 1, names: [metric]});
+    }
+    const {stdout} = await runProgram(['check', urlOf(server, 'oncall'), '--max-mean', '10ms']);
+    expect(stdout).toMatch(
+      /^critical +slowest statement, on average +\d.*s +at most 10ms +--max-mean +queryid -?\d+$/m,
+    );
+  });
+
+  it('ends with 1 for what two readings tell: evicted statements, and an N+1', async () => {
+    const client = await server.connect({user: 'app', password});
+    onTestFinished(() => client.end());
+    const busy = keepBusy(async turn => {
+      // Statements of as many shapes, and one that is called for each of them ten times and more.
+      if (turn % 20 === 0) await client.query(`SELECT ${Array(1 + ((turn / 20) % 1000)).fill(1)}`);
+      await client.query('SELECT $1::int', [turn]);
+    });
+    const rates = async (...args: string[]) => {
+      const {document, code} = await check(...Object.entries(wide).flat(), '--rates', '3s', ...args);
+      const {statement_evictions_per_minute: evicted, n_plus_one_suspects: suspects} = document.thresholds;
+      return {code, metrics: document.metrics, levels: [evicted.level, suspects.level]};
+    };
+    expect(await rates('--max-evictions', '0')).toMatchObject({code: 1, levels: ['critical', 'ok']});
+    expect(await rates('--max-n1', '0')).toMatchObject({
+      code: 1,
+      metrics: {n_plus_one_suspects: 1},
+      levels: ['warning', 'critical'],
+    });
+    expect(await rates('--max-n1', '9', '--max-evictions', '100000')).toMatchObject({levels: ['ok', 'ok']});
+    await busy.stop();
+  });
+
+  it('takes mean times of what ended between two readings, where it reads twice', async () => {
+    await server.query('SELECT pg_sleep(0.05)');
+    const {document} = await check(
+      ...Object.entries({...wide, '--max-mean': '40ms'}).flat(),
+      '--rates',
+      '100ms',
+    );
+    expect(document.thresholds.slowest_mean_exec_time_ms).toMatchObject({max: 40, is_crossed: false});
+  });
+
+  it('names findings, the worst first, with the recipe that answers', async () => {
+    const held = [];
+    for (let each = 0; each < 12; each++) held.push(await leak(server, {application_name: 'web'}));
+    const {code, document} = await check();
+    expect([code, document.status]).toEqual([1, 'critical']);
+    expect(document.findings).toContainEqual({
+      recipe: 'slots-nearly-full',
+      severity: 'critical',
+      subject: 'server',
+      summary: expect.stringContaining('of 17 slots are used'),
+      evidence: expect.objectContaining({usable: 17}),
+    });
+    const {stdout} = await runProgram(['check', urlOf(server, 'oncall')]);
+    expect(stdout).toMatch(/^critical: .*\n\ncritical +slots-nearly-full +\d+ of 17 slots are used/);
+    for (const client of held) await client.end();
+  });
+
+  it.each([
+    ['--max-used', '80'],
+    ['--max-used', '101%'],
+    ['--min-cache-hit', 'much'],
+    ['--max-mean', 'soon'],
+    ['--max-blocked', '-1'],
+    ['--max-blocked', '1.5'],
+    ['--max-used', '90%,80%'],
+    ['--max-average-used', '70%'],
+    ['--max-pooler-waiting', '5'],
+    ['--slower', '0.5'],
+    ['--sustain', '10s'],
+    ['--for', '0s'],
+    ['--metrics', 'all:x'],
+  ])('ends with 2 for %s %s', async (flag, value) => {
+    const [code, stderr] = await failing(['check', urlOf(server, 'oncall'), flag, value]);
+    expect([code, stderr]).toEqual([2, expect.stringMatching(/^poolctl: --.*\n {2}\S.*\n$/)]);
+  });
+
+  it('leaves a limit of config.toml that only time can tell to the calls that take it', async () => {
+    const home = await temporaryHome();
+    await mkdir(join(home, '.config', 'poolctl'), {recursive: true});
+    const text = '[thresholds]\nmax_average_used = "1%"\nmax_pooler_waiting = 5\n';
+    await writeFile(join(home, '.config', 'poolctl', 'config.toml'), text);
+    const levelOf = async (...args: string[]) => {
+      const call = ['check', urlOf(server, 'oncall'), ...Object.entries(wide).flat(), '--json', ...args];
+      return JSON.parse((await runProgram(call, {home})).stdout).thresholds.average_used_ratio.level;
+    };
+    expect(await levelOf()).toBe('unknown');
+    expect(await levelOf('--for', '1s', '--every', '0.5s')).toBe('critical');
+  });
+
+  it('ends with 2 for a baseline that is none', async () => {
+    const baseline = ['check', urlOf(server, 'oncall'), '--baseline'];
+    expect(await failing([...baseline, 'nowhere.json'])).toEqual([2, expect.stringContaining('ENOENT')]);
+    const home = await temporaryHome();
+    await writeFile(join(home, 'a.json'), '{}');
+    expect(await failing([...baseline, 'a.json'], {home})).toEqual([
+      2,
+      expect.stringContaining('neither a snapshot nor a recording'),
+    ]);
+  });
+});
+
+/** Calls `work` again and again, until it is stopped. */
+function keepBusy(work: (turn: number) => Promise<void>): {stop(): Promise<void>} {
+  let isStopped = false;
+  const running = (async () => {
+    for (let turn = 0; !isStopped; turn++) await work(turn);
+  })();
+  const stop = () => {
+    isStopped = true;
+    return running;
+  };
+  onTestFinished(stop);
+  return {stop};
+}
+
+/** One session idle in transaction that blocks another, a slow statement, and blocks read from outside the cache. */
+async function makeEveryLimitCrossable(server: TestServer): Promise<void> {
+  const reader = await server.connect();
+  await reader.query('CREATE TABLE numbers AS SELECT generate_series(1, 30000) AS n');
+  await reader.query('CREATE INDEX ON numbers (n)');
+  await reader.query('SET enable_seqscan = off');
+  for (let each = 0; each < 20; each++) await reader.query('SELECT count(n) FROM numbers WHERE n > 0');
+  for (let each = 0; each < 3; each++) await reader.query('SELECT pg_sleep(0.05)');
+  // Its end hands over what it counted.
+  await reader.end();
+  const counted =
+    'SELECT sum(idx_blks_hit)::int AS hit, sum(idx_blks_read)::int AS read FROM pg_statio_user_indexes';
+  await expect
+    .poll(async () => (await server.query<{hit: number; read: number}>(counted))[0])
+    .toSatisfy(({hit, read}) => hit > 1000 && read > 0);
+  await server.query('GRANT ALL ON numbers TO app');
+  // What a failed CREATE INDEX CONCURRENTLY leaves: a duplicate stopped it.
+  await server.query('CREATE TABLE doubled AS SELECT 1 AS n FROM generate_series(1, 2)');
+  await server.query('CREATE UNIQUE INDEX CONCURRENTLY doubled_n ON doubled (n)').catch(() => {});
+  await server.query('CREATE TABLE stale (n int) WITH (autovacuum_enabled = off)');
+  await server.query('INSERT INTO stale SELECT generate_series(1, 30000)');
+  const blocker = await leak(server, {application_name: 'web'});
+  await blocker.query('LOCK TABLE numbers');
+  const blocked = await server.connect({user: 'app', password, application_name: 'web'});
+  blocked.query('SELECT n FROM numbers LIMIT 1').catch(() => {});
+  await expect
+    .poll(() => server.query("SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"))
+    .toHaveLength(1);
+}

@@ -1,0 +1,218 @@
+import {writeFile} from 'node:fs/promises';
+import {join} from 'node:path';
+import {afterAll, beforeAll, describe, expect, it, onTestFinished} from 'vitest';
+import {createCliRoles, leak, password, runProgram, temporaryHome, urlOf} from '../../cli/run-program.ts';
+import {describePgBouncer, startPgBouncer} from '../../helpers/pgbouncer.ts';
+import {describeEachMajor, startTestServer, type TestServer} from '../../helpers/server.ts';
+
+/** Limits of the time that a fresh server without traffic says nothing about. */
+const quiet = ['--max-mean', '1h', '--min-cache-hit', '0%', '--min-index-hit', '0%'];
+
+describeEachMajor('poolctl check --for', major => {
+  let server: TestServer;
+  beforeAll(async () => {
+    // 17 slots for ordinary roles.
+    server = await startTestServer({major, settings: {max_connections: 20, max_wal_senders: 0}});
+    await createCliRoles(server);
+  });
+  afterAll(() => server?.stop());
+
+  const watch = async (args: string[], options: Parameters<typeof runProgram>[1] = {}) => {
+    const call = ['check', urlOf(server, 'oncall'), ...quiet, '--every', '0.5s', '--json', ...args];
+    const {code, stdout, stderr} = await runProgram(call, options);
+    return {code, stderr, document: stdout === '' ? null : JSON.parse(stdout)};
+  };
+
+  it('ends well after its time, with averages, 95th percentiles and peaks', async () => {
+    const {code, document} = await watch(['--for', '3s']);
+    expect([code, document.status]).toEqual([0, 'ok']);
+    expect(document.watch).toMatchObject({for_ms: 3000, failed_early: null, losses: [], critical_peaks: []});
+    expect(document.watch.readings).toBeGreaterThan(2);
+    expect(document.watch.series.used_ratio).toEqual({
+      average: expect.any(Number),
+      p95: expect.any(Number),
+      peak: expect.any(Number),
+    });
+    expect(document.metrics.seen_ratio).toBeGreaterThan(0.9);
+  });
+
+  it('ends at once where what is critical lasts', async () => {
+    const {code, document} = await watch(['--for', '10min', '--sustain', '1s', '--max-used', '1%']);
+    expect([code, document.status, document.watch.failed_early]).toEqual([1, 'critical', 'used_ratio']);
+    expect(document.watch.elapsed_ms).toBeLessThan(600_000);
+  });
+
+  it('fails where the average is too high, whatever each reading was', async () => {
+    const {code, document} = await watch(['--for', '2s', '--max-average-used', '1%']);
+    expect([code, document.thresholds.average_used_ratio.level]).toEqual([1, 'critical']);
+  });
+
+  it('counts the connections that were refused to it', async () => {
+    let refusing: Promise<unknown> | null = null;
+    const refuse = async () => {
+      await server.query('ALTER ROLE oncall CONNECTION LIMIT 0');
+      await server.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'oncall'");
+    };
+    const {code, document} = await watch(['--for', '4s', '--min-seen', '1%', '--max-refused', '0'], {
+      onStderr: text => {
+        if (text.includes('saw')) refusing ??= refuse();
+      },
+    });
+    await refusing;
+    await server.query('ALTER ROLE oncall CONNECTION LIMIT -1');
+    expect([code, document.thresholds.refused_connections_per_minute.level]).toEqual([1, 'critical']);
+  });
+
+  it('survives a restart of the server, and says how much it saw', async () => {
+    let restarting: Promise<void> | null = null;
+    const {code, document} = await watch(['--for', '8s', '--min-seen', '10%'], {
+      onStderr: text => {
+        // The first line of progress comes with the first reading.
+        if (text.includes('saw') && restarting === null) restarting = server.restart();
+      },
+    });
+    await restarting;
+    expect(document.watch.losses).toHaveLength(1);
+    expect(document.watch.losses[0].lasted_ms).toBeGreaterThan(0);
+    expect(document.metrics.seen_ratio).toBeLessThan(1);
+    expect(code).toBe(0);
+  });
+
+  it('fails where it saw too little', async () => {
+    let stopping: Promise<void> | null = null;
+    const stop = () => {
+      stopping ??= server.pause();
+    };
+    const {code, document} = await watch(['--for', '12s', '--min-seen', '90%'], {
+      onStderr: text => void (text.includes('saw') && stop()),
+    });
+    await stopping;
+    await server.resume();
+    expect([code, document.thresholds.seen_ratio.level]).toEqual([1, 'critical']);
+  });
+
+  it('finds the statement that became slower than before', async () => {
+    const home = await temporaryHome();
+    const client = await server.connect({user: 'app', password, application_name: 'web'});
+    await server.query('SELECT pg_stat_statements_reset()');
+    const call = (seconds: number) => client.query('SELECT pg_sleep($1)', [seconds]);
+    for (let each = 0; each < 40; each++) await call(0.001);
+    const {stdout} = await runProgram(['snapshot', urlOf(server, 'oncall')]);
+    await writeFile(join(home, 'before.json'), stdout);
+    for (let each = 0; each < 40; each++) await call(0.02);
+    const args = ['check', urlOf(server, 'oncall'), ...quiet, '--baseline', 'before.json', '--json'];
+    const slower = await runProgram(args, {home});
+    expect(slower.code).toBe(1);
+    expect(JSON.parse(slower.stdout).baseline).toMatchObject({
+      test: expect.stringContaining("Welch's t-test"),
+      slower: [{query: expect.stringContaining('pg_sleep'), calls_after: 40}],
+    });
+    const tolerant = await runProgram([...args, '--slower', '1000'], {home});
+    expect([tolerant.code, JSON.parse(tolerant.stdout).baseline.slower]).toEqual([0, []]);
+    await client.end();
+  });
+
+  it('finds it against a recording of before, too', async () => {
+    const home = await temporaryHome();
+    const client = await server.connect({user: 'app', password, application_name: 'web'});
+    await server.query('SELECT pg_stat_statements_reset()');
+    const call = (seconds: number) => client.query('SELECT pg_sleep($1)', [seconds]);
+    for (let each = 0; each < 40; each++) await call(0.001);
+    const record = ['record', 'before.poolctl', urlOf(server, 'oncall'), '--interval', '0.5s', '--for', '2s'];
+    expect((await runProgram(record, {home})).code).toBe(0);
+    await client.query('SELECT 7 AS brand_new');
+    await client.query('SELECT 7 AS brand_new');
+    for (let each = 0; each < 40; each++) await call(0.02);
+    const args = ['check', urlOf(server, 'oncall'), ...quiet, '--baseline', 'before.poolctl'];
+    const slower = await runProgram([...args, '--json'], {home});
+    expect(slower.code).toBe(1);
+    expect(JSON.parse(slower.stdout).baseline).toMatchObject({
+      since: expect.any(String),
+      slower: [{query: expect.stringContaining('pg_sleep'), calls_before: 40, calls_after: 40}],
+      new_statements: [{query: expect.stringContaining('brand_new'), calls: 2}],
+    });
+    expect((await runProgram(args, {home})).stdout).toMatch(
+      /compared with \d{4}-\d\d-\d\d [\d:]+ to \d{4}-\d\d-\d\d [\d:]+ UTC/,
+    );
+    await writeFile(join(home, 'before.poolctl'), 'something else');
+    const {code, stderr} = await runProgram(args, {home});
+    expect([code, stderr]).toEqual([2, expect.stringContaining('neither a snapshot nor a recording')]);
+    await client.end();
+  });
+
+  it('counts sessions that a timeout ended, where the server does', async () => {
+    const watching = watch(['--for', '6s', '--max-fatal-sessions', '0'], {
+      onStderr: text => void (text.includes('saw') && timeOut()),
+    });
+    let ended: Promise<void> | null = null;
+    const timeOut = () => {
+      ended ??= endByTimeout(server);
+    };
+    const {code, document, stderr} = await watching;
+    await ended;
+    if (major < 14) expect([code, stderr]).toEqual([5, expect.stringContaining('from 14 on')]);
+    else expect([code, document.thresholds.fatal_sessions_per_minute.level]).toEqual([1, 'critical']);
+  });
+
+  it('is interrupted as any command is', async () => {
+    const {code, stderr} = await watch(['--for', '10min'], {interrupt: {when: /saw/, signal: 'SIGINT'}});
+    expect([code, stderr]).toEqual([130, expect.stringMatching(/^poolctl: interrupted$/m)]);
+  });
+
+  describe('beside a pooler', () => {
+    describePgBouncer('poolctl check --pooler', () => {
+      it('counts the clients that wait for a server connection', async () => {
+        const users = {app: password};
+        const pooler = await startPgBouncer({
+          server,
+          pool_mode: 'transaction',
+          users,
+          settings: {default_pool_size: 1},
+        });
+        onTestFinished(() => pooler.stop());
+        const clients = await Promise.all(
+          [1, 2, 3].map(() => server.connect({config: {connectionString: pooler.url({user: 'app'})}})),
+        );
+        const [holder, ...waiting] = clients;
+        await holder?.query('BEGIN');
+        for (const client of waiting) client.query('SELECT 1').catch(() => {});
+        const admin = pooler.url({database: 'pgbouncer'});
+        const check = (limit: string) =>
+          runProgram([
+            'check',
+            urlOf(server, 'oncall'),
+            ...quiet,
+            '--pooler',
+            admin,
+            '--max-pooler-waiting',
+            limit,
+            '--json',
+          ]);
+        await expect
+          .poll(async () => JSON.parse((await check('9')).stdout).metrics.pooler_waiting_clients)
+          .toBe(2);
+        expect((await check('2')).code).toBe(0);
+        expect((await check('1')).code).toBe(1);
+        const wrong = await runProgram([
+          'check',
+          urlOf(server, 'oncall'),
+          '--pooler',
+          urlOf(server, 'oncall'),
+        ]);
+        expect([wrong.code, wrong.stderr]).toEqual([
+          3,
+          expect.stringContaining('admin console cannot be asked'),
+        ]);
+      });
+    });
+  });
+});
+
+/** One session that is idle in a transaction for too long, and gone. */
+async function endByTimeout(server: TestServer): Promise<void> {
+  const client = await leak(server, {application_name: 'web'});
+  await client.query('SET idle_in_transaction_session_timeout = 1');
+  await expect
+    .poll(() => server.query('SELECT 1 FROM pg_stat_activity WHERE pid = $1', [client.processID]))
+    .toHaveLength(0);
+}

@@ -1,0 +1,103 @@
+import {describe, expect, it} from 'vitest';
+import {doctor} from '../../../source/commands/doctor/command.ts';
+import type {DoctorCheck, DoctorReport} from '../../../source/core/server/doctor.ts';
+
+const ok: DoctorCheck = {
+  id: 'sessions',
+  status: 'ok',
+  detail: "every role's sessions are visible",
+  remedy: null,
+  needs_restart: false,
+  note: null,
+};
+const missing: DoctorCheck = {
+  id: 'signal',
+  status: 'missing',
+  detail: "may end its own role's sessions alone",
+  remedy: 'GRANT pg_signal_backend TO "app";',
+  needs_restart: false,
+  note: 'Run it as a member of rds_superuser.',
+};
+const advice: DoctorCheck = {...missing, id: 'io_timing', status: 'advice', note: null};
+
+function reportWith(checks: DoctorCheck[]): DoctorReport {
+  return {
+    schema_version: 1,
+    target: {
+      id: 'db:5432/shop',
+      host: 'db',
+      port: 5432,
+      database: 'shop',
+      user: 'app\u001b[2J',
+      server_version_num: 150_018,
+      statements_version: '1.10',
+      is_in_recovery: false,
+      is_production: true,
+      managed_service: 'rds',
+      privileges: {is_superuser: false, read_all_stats: true, signal_backend: false, reserved_slots: false},
+      prisma: null,
+    },
+    connection: {
+      source: 'DATABASE_URL in ./.env',
+      way: 'given',
+      is_encrypted: true,
+      is_pooled: false,
+      round_trip_ms: 1.25,
+      stripped: ['connection_limit=5'],
+      warnings: ['~/.pgpass is ignored'],
+    },
+    checks,
+  };
+}
+
+async function run(checks: DoctorCheck[], json: boolean) {
+  const data: string[] = [];
+  const output = {
+    data: (text: string) => void data.push(text),
+    talk: () => {
+      throw new Error('the doctor talks');
+    },
+    isTty: false,
+    columns: 80,
+    hasColour: false,
+  };
+  const exitCode = await doctor({examine: async () => reportWith(checks), output}, {json});
+  return {exitCode, text: data.join('\n')};
+}
+
+describe('doctor', () => {
+  it('is laid out for people, with what mends it below', async () => {
+    const {text} = await run([ok, missing, advice], false);
+    expect(text.split('\n')).toEqual([
+      'PostgreSQL 15.18 on rds at db:5432/shop as app·[2J',
+      '  found by DATABASE_URL in ./.env; over TLS, round trip 1.25ms',
+      '  marked as production',
+      '  left out of the address: connection_limit=5',
+      '  ~/.pgpass is ignored',
+      '',
+      "ok       sessions   every role's sessions are visible",
+      "MISSING  signal     may end its own role's sessions alone",
+      '                    -> GRANT pg_signal_backend TO "app";',
+      '                       Run it as a member of rds_superuser.',
+      "advice   io_timing  may end its own role's sessions alone",
+      '                    -> GRANT pg_signal_backend TO "app";',
+      '',
+      '1 missing; 1 piece of advice.',
+    ]);
+  });
+
+  it.each([
+    ['nothing is missing', [ok], 0],
+    ['advice alone', [ok, advice], 0],
+    ['something is missing', [ok, missing], 1],
+  ] as const)('exits by what it found: %s', async (_, checks, expected) => {
+    expect((await run([...checks], false)).exitCode).toBe(expected);
+    expect((await run([...checks], true)).exitCode).toBe(expected);
+  });
+
+  it('prints the report as JSON, its schema_version first', async () => {
+    const {text} = await run([ok, missing], true);
+    expect(JSON.parse(text)).toEqual(reportWith([ok, missing]));
+    expect(text).toMatch(/^\{\s*"schema_version": 1,/);
+  });
+});

@@ -1,0 +1,343 @@
+import {appendFile, readFile, writeFile} from 'node:fs/promises';
+import {join} from 'node:path';
+import {describe, expect, it} from 'vitest';
+import {showJournal} from '../../../source/commands/journal/command.ts';
+import {canonicalJson} from '../../../source/core/chain/canonical.ts';
+import type {JournalDraft} from '../../../source/core/chain/journal.ts';
+import {chainEntry} from '../../../source/core/chain/journal-chain.ts';
+import {findRun, planUndo} from '../../../source/core/engine/undo.ts';
+import type {StepResult} from '../../../source/core/ports.ts';
+import type {SqlStep, Step} from '../../../source/core/step.ts';
+import {openJournal} from '../../../source/journal/journal-file.ts';
+import {sha256} from '../../../source/journal/sha256.ts';
+import {exitCode, output, temporaryFolder} from '../../cli/execution/acting.ts';
+import {someServer} from '../../helpers/identity.ts';
+import {draftOf, intentOf} from '../../journal/drafts.ts';
+
+async function createJournal() {
+  const file = join(await temporaryFolder(), 'journal.jsonl');
+  const journal = openJournal(file);
+  const data: string[] = [];
+  const talk: string[] = [];
+  const show = (words: string[], json = true, flags: {format?: string; head?: string} = {}) =>
+    exitCode(showJournal({journal, output: output(data, talk)}, words, {json, ...flags}));
+  return {file, journal, data, talk, show, document: () => JSON.parse(data.at(-1) ?? 'null')};
+}
+
+it('lists entries, the head and the file', async () => {
+  const {journal, show, document, file, data} = await createJournal();
+  const entry = await journal.append(draftOf('r1', 0));
+  expect(await show(['list'])).toBe(0);
+  const {hash, previous, seq, at, actor, target, run, event} = entry;
+  expect(document()).toEqual({
+    schema_version: 1,
+    file,
+    head: hash,
+    entries: [{seq, at, actor, target, run, event, hash, previous}],
+  });
+  expect(await show([], false)).toBe(0);
+  expect(data.at(-1)).toContain('outcome 1: verified');
+});
+
+it('tells of a last line that was cut off', async () => {
+  const {journal, file, show, document, data} = await createJournal();
+  await journal.append(intentOf('r1', 0));
+  await journal.append(draftOf('r1', 0));
+  const text = await readFile(file, 'utf8');
+  const [first = ''] = text.split('\n');
+  await writeFile(file, text.slice(0, first.length + 11));
+  expect(await show(['verify'])).toBe(0);
+  expect(document()).toMatchObject({ok: true, entries: 1, torn_bytes: 10});
+  expect(await show(['verify'], false)).toBe(0);
+  expect(data.at(-1)).toContain('its last line is cut off (10 bytes)');
+});
+
+it("shows a step's first outcome, as a journal of an older poolctl may hold two", async () => {
+  const {journal, file, show, data} = await createJournal();
+  await journal.append(intentOf('r1', 0));
+  const first = await journal.append({...draftOf('r1', 0), outcome: 'failed'} as never);
+  const later = chainEntry({...draftOf('r1', 0), outcome: 'verified'} as never, first, first.at, sha256);
+  await appendFile(file, `${canonicalJson(later)}\n`);
+  expect(await show(['show', 'r1'], false)).toBe(0);
+  expect(data.at(-1)).toContain('failed');
+  expect(data.at(-1)).not.toContain('verified');
+});
+
+it('says so where nothing is recorded yet', async () => {
+  const {show, document, data, talk} = await createJournal();
+  expect(await show([], false)).toBe(0);
+  expect(data).toEqual([]);
+  expect(talk).toHaveLength(1);
+  expect(await show(['list'])).toBe(0);
+  expect(document()).toMatchObject({entries: [], head: '0'.repeat(64)});
+});
+
+it('shows one run, by the beginning of its id where that is enough', async () => {
+  const {journal, show, document, data} = await createJournal();
+  await journal.append(intentOf('run-a', 0));
+  await journal.append(draftOf('run-a', 0));
+  await journal.append(intentOf('run-b', 0));
+  expect(await show(['show', 'run-a'])).toBe(0);
+  expect(document()).toMatchObject({run: 'run-a', entries: [{event: 'intent'}, {event: 'outcome'}]});
+  expect(await show(['show', 'run-b'], false)).toBe(0);
+  expect(data.at(-1)).toMatch(/^1\. step 0\n {3}look\n.*unknown, verify\n/m);
+  expect(await show(['show', 'run-'])).toBe(2);
+  expect(await show(['show', 'nobody'])).toBe(2);
+  expect(await show(['show'])).toBe(2);
+  expect(await show(['burn'])).toBe(2);
+});
+
+it('tells a run as a story: what was asked for, each act with its outcome, and the end', async () => {
+  const {journal, show, data} = await createJournal();
+  const head = {actor: 'me@here', target: 'db:5432/shop', run: 'r1'};
+  const params = {older_than: '5min', role: ''};
+  const measures = [
+    {name: 'scans', before: '0', after: '7'},
+    {name: 'plan', before: 'Seq Scan\n  Filter', after: null},
+  ];
+  await journal.append({
+    ...head,
+    event: 'run',
+    recipe: 'kill-idle-sessions',
+    plan: 'abc',
+    params,
+    step_count: 3,
+    before: {used: 9},
+    undoes: 'r0',
+  });
+  for (const step of [0, 1]) {
+    await journal.append({...head, event: 'intent', step, content: endSession(4711 + step)});
+    if (step === 0) await journal.append({...draftOf('r1', step), measures} as JournalDraft);
+  }
+  await journal.append({
+    ...draftOf('r1', 2),
+    outcome: 'skipped',
+    message: 'changed since the preview',
+  } as JournalDraft);
+  await journal.append({
+    ...head,
+    event: 'end',
+    status: 'interrupted',
+    reason: 'interrupted',
+    after: {used: 8},
+  });
+  expect(await show(['show', 'r1'], false)).toBe(0);
+  const time = /\d{4}-\d\d-\d\dT[\d:.]+Z/g;
+  const text = data
+    .at(-1)
+    ?.replaceAll(time, 'TIME')
+    .replace(/hash [0-9a-f]{64}/, 'hash HASH');
+  expect(text?.split('\n')).toEqual([
+    'run r1: kill-idle-sessions on db:5432/shop',
+    'by me@here, TIME',
+    'takes back run r0',
+    '  older_than=5min',
+    'plan abc',
+    'entry 1, hash HASH',
+    '',
+    '1. end session 4711',
+    '   on backend:4711',
+    '   SELECT pg_terminate_backend($1)',
+    '   $1 = 4711',
+    '   verified by SELECT 1 says remaining = 0',
+    '   at most 1.00s; lock: none; cannot be undone',
+    '   TIME  verified, 3.00ms',
+    '   scans: 0 before, 7 after',
+    '   plan before',
+    '     Seq Scan',
+    '       Filter',
+    '   plan after',
+    '     unknown',
+    '',
+    '2. end session 4712',
+    '   on backend:4712',
+    '   $1 = 4712',
+    '   TIME  no outcome was written: unknown, verify',
+    '',
+    '3. TIME  skipped: changed since the preview, 3.00ms',
+    '',
+    'interrupted, TIME; slots used: 9 before, 8 after',
+  ]);
+  expect(await show(['list'], false)).toBe(0);
+  expect(data.at(-1)).toContain('run kill-idle-sessions, 3 steps');
+});
+
+function endSession(pid: number): Step {
+  return {
+    kind: 'sql',
+    title: `end session ${pid}`,
+    subject: `backend:${pid}`,
+    apply: {text: 'SELECT pg_terminate_backend($1)', values: [pid]},
+    undo: 'irreversible',
+    verify: {query: {text: 'SELECT 1', values: []}, expect: {column: 'remaining', op: '=', value: 0}},
+    lock: 'none',
+    transaction: false,
+    timeout_ms: 1000,
+  };
+}
+
+it('verifies, names what is unfinished, and exits 8 where the chain is broken', async () => {
+  const {journal, show, document, data, file} = await createJournal();
+  await journal.append(draftOf('r1', 0));
+  const {hash} = await journal.append(intentOf('r1', 1));
+  expect(await show(['verify'])).toBe(0);
+  expect(document()).toMatchObject({
+    schema_version: 1,
+    ok: true,
+    entries: 2,
+    head: hash,
+    broken_at: null,
+    unfinished: [{run: 'r1', step: 1}],
+  });
+  expect(await show(['verify'], false)).toBe(0);
+  expect(data.at(-1)).toContain('unknown, verify: run r1 step 2');
+
+  await writeFile(file, (await readFile(file, 'utf8')).replace('"row_count":1', '"row_count":2'));
+  expect(await show(['verify'])).toBe(8);
+  expect(document()).toMatchObject({ok: false, broken_at: 1});
+});
+
+it('lets no control character through', async () => {
+  const {journal, show, data} = await createJournal();
+  await journal.append({...draftOf('r1', 0), actor: 'me\u001b[2J@here'});
+  await show([], false);
+  expect(data.at(-1)).toContain('me·[2J@here');
+});
+
+it('tells how an act was guarded and what takes it back, or what has', async () => {
+  const {journal, show, data} = await createJournal();
+  const head = {actor: 'me@here', target: 'db:5432/shop', run: 'r1'};
+  const query = {text: 'SELECT count(*) AS n FROM pg_class WHERE relname = $1', values: ['orders_idx']};
+  const verify = {query, expect: {column: 'n', op: '=', value: 0}} as const;
+  const content: Step = {
+    ...(endSession(1) as SqlStep),
+    subject: 'index:orders_idx',
+    lock: 'share',
+    settings: {lock_timeout: '5s'},
+    guard: verify,
+    undo: {apply: {text: 'DROP INDEX CONCURRENTLY orders_idx', values: []}, verify},
+  };
+  await journal.append({...head, ...opening, event: 'run'});
+  await journal.append({...head, event: 'intent', step: 0, content});
+  expect(await show(['show', 'r1'], false)).toBe(0);
+  const text = data.at(-1) ?? '';
+  // As the preview showed it.
+  expect(text).toContain('on index:orders_idx\n');
+  expect(text).toContain("SET lock_timeout = '5s'");
+  expect(text).toContain(`only if ${query.text} with $1 = "orders_idx" says n = 0`);
+  expect(text).toContain('at most 1.00s; lock: share; undo: DROP INDEX CONCURRENTLY orders_idx');
+  expect(text).toContain(`undo verified by ${query.text} with $1 = "orders_idx" says n = 0`);
+  expect(text).toMatch(/\npoolctl undo r1 takes it back$/);
+});
+
+it('names of the runs that took one back those alone that did, and still stand', async () => {
+  const {journal, show, data} = await createJournal();
+  const head = {actor: 'me@here', target: 'db:5432/shop'};
+  const sql = (text: string) => ({apply: {text, values: []}, verify: (endSession(1) as SqlStep).verify});
+  const indexes = ['a_idx', 'b_idx'].map(name => ({
+    ...(endSession(1) as SqlStep),
+    ...sql(`CREATE INDEX ${name}`),
+    undo: sql(`DROP INDEX ${name}`),
+  }));
+  const record = async (run: string, steps: Step[], outcomes: StepResult['outcome'][], undoes?: string) => {
+    await journal.append({...head, run, ...opening, event: 'run', ...(undoes && {undoes})});
+    for (const [step, content] of steps.entries()) {
+      await journal.append({...head, run, event: 'intent', step, content});
+      const outcome = outcomes[step] ?? 'failed';
+      await journal.append({...draftOf(run, step), outcome} as JournalDraft);
+    }
+  };
+  const undoSteps = async (run: string) =>
+    planUndo(findRun(await journal.read(), run), {server: someServer, acting_pid: null}).steps;
+  const ends = async () => {
+    await show(['show', 'r1'], false);
+    return data.at(-1)?.split('\n').slice(-2);
+  };
+  const open = ['its end was not written', 'poolctl undo r1 takes it back'];
+
+  await record('r1', indexes, ['verified', 'verified']);
+  const inverse = await undoSteps('r1');
+  await record('r2', inverse, ['failed', 'skipped'], 'r1');
+  expect(await ends()).toEqual(open);
+  await record('r3', inverse, ['verified', 'failed'], 'r1');
+  expect(await ends()).toEqual(['taken back in part by run r3', 'poolctl undo r1 takes the rest back']);
+  await record('r4', await undoSteps('r1'), ['verified'], 'r1');
+  expect(await ends()).toEqual(['its end was not written', 'taken back by run r3, r4']);
+  await record('r5', await undoSteps('r3'), ['verified'], 'r3');
+  await record('r6', await undoSteps('r4'), ['verified'], 'r4');
+  expect(await ends()).toEqual(open);
+});
+
+const opening = {recipe: 'x', plan: 'p', params: {}, step_count: 1, before: {}};
+
+describe('verify --head', () => {
+  it('is content while the entry that was the head is in the chain', async () => {
+    const {journal, show, document, data} = await createJournal();
+    const kept = await journal.append(draftOf('r1', 0));
+    await journal.append(draftOf('r1', 1));
+    expect(await show(['verify'], true, {head: kept.hash})).toBe(0);
+    expect(document()).toMatchObject({ok: true, kept_head: {hash: kept.hash, seq: 1}});
+    expect(await show(['verify'], false, {head: kept.hash})).toBe(0);
+    expect(data.at(-1)).toContain('is entry 1; 1 entry since');
+    expect(await show(['verify'], false, {head: 'abc'})).toBe(2);
+  });
+
+  it('finds a chain that was cut and written on, which verifies by itself', async () => {
+    const {journal, file, show, document} = await createJournal();
+    await journal.append(draftOf('r1', 0));
+    const before = await readFile(file);
+    const kept = await journal.append(draftOf('r1', 1));
+    await writeFile(file, before);
+    await openJournal(file).append(draftOf('r2', 0));
+    expect(await show(['verify'])).toBe(0);
+    expect(await show(['verify'], true, {head: kept.hash})).toBe(8);
+    expect(document()).toMatchObject({ok: false, broken_at: null, kept_head: {seq: null}});
+  });
+});
+
+describe('export', () => {
+  it('gives the file line by line as jsonl, which verifies', async () => {
+    const {journal, file, show, data} = await createJournal();
+    await journal.append(intentOf('r1', 0));
+    await journal.append(draftOf('r1', 0));
+    expect(await show(['export'], false)).toBe(0);
+    expect(`${data.at(-1)}\n`).toBe(await readFile(file, 'utf8'));
+  });
+
+  it('gives csv that no spreadsheet takes for a formula, and no reader for other rows', async () => {
+    const {journal, show, data} = await createJournal();
+    const end = {
+      actor: '=cmd()',
+      target: 'a,"b"',
+      run: 'r1',
+      event: 'end',
+      status: 'failed',
+      after: {},
+    } as const;
+    await journal.append({...end, reason: 'two\nlines \u001b[2J'});
+    expect(await show(['export'], false, {format: 'csv'})).toBe(0);
+    const [header, ...rows] = (data.at(-1) ?? '').split('\r\n');
+    expect(header).toMatch(/^seq,at,actor,target,run,event,/);
+    expect(rows).toHaveLength(1);
+    expect(rows[0]).toContain(`'=cmd(),"a,""b""",r1,end`);
+    expect(rows[0]).toContain('"two\nlines ·[2J"');
+  });
+
+  it('gives runs as Markdown, and refuses what it does not know', async () => {
+    const {journal, show, data} = await createJournal();
+    const run = {recipe: 'r', plan: 'p', params: {}, step_count: 1, before: {}};
+    await journal.append({actor: 'a', target: 't', run: 'r1', event: 'run', ...run});
+    expect(await show(['export'], false, {format: 'markdown'})).toBe(0);
+    expect(data.at(-1)).toContain('- run `r1` by `a` on `t`');
+    expect(await show(['export'], false, {format: 'xml'})).toBe(2);
+  });
+
+  it('exports a broken chain too, and exits 8', async () => {
+    const {journal, file, show, data, talk} = await createJournal();
+    await journal.append(draftOf('r1', 0));
+    await writeFile(file, (await readFile(file, 'utf8')).replace('"seq":1', '"seq":7'));
+    expect(await show(['export'], false)).toBe(8);
+    expect(data.at(-1)).toContain('"seq":7');
+    expect(talk.at(-1)).toContain('does not verify');
+  });
+});

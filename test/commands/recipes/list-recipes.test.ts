@@ -1,0 +1,34 @@
+import {expect, it} from 'vitest';
+import {recipes} from '../../../recipes/index.ts';
+import {listRecipes} from '../../../source/commands/recipes/list-recipes.ts';
+import {output} from '../../cli/execution/acting.ts';
+
+function list(json: boolean): string {
+  const data: string[] = [];
+  expect(listRecipes({recipes, output: output(data, [])}, {json})).toBe(0);
+  return data.join('\n');
+}
+
+it('lists recipes with their parameters', () => {
+  const text = list(false);
+  for (const {id} of recipes) expect(text).toContain(id);
+  expect(text).toMatch(/older_than\s+.*\[5min\]/);
+  expect(text).toContain('slots-nearly-full  (advice)');
+});
+
+it('lists them as JSON', () => {
+  const document = JSON.parse(list(true));
+  expect(Object.keys(document)[0]).toBe('schema_version');
+  const first = document.recipes.find(({id}: {id: string}) => id === 'kill-idle-sessions');
+  expect(first).toMatchObject({acts: true});
+  expect(first.parameters.map(({name}: {name: string}) => name)).toEqual([
+    'older_than',
+    'states',
+    'application',
+    'role',
+    'database',
+    'client',
+    'at_most',
+    'pid',
+  ]);
+});

@@ -1,0 +1,239 @@
+import {describe, expect, it} from 'vitest';
+import {htmlOf} from '../../../source/commands/report/render-html.ts';
+import {markdownOf} from '../../../source/commands/report/render-markdown.ts';
+import {createReport, type ReportScope} from '../../../source/commands/report/report.ts';
+import type {JournalEntry, JournalEvent} from '../../../source/core/chain/journal.ts';
+import {findRun, planUndo} from '../../../source/core/engine/undo.ts';
+import type {Recipe} from '../../../source/core/recipe.ts';
+import type {Tape} from '../../../source/core/tape.ts';
+import {createFinding, createRecipe, createStep} from '../../console/played.ts';
+import {activeMarkdown, hostileNames} from '../../helpers/active-markdown.ts';
+import {someServer} from '../../helpers/identity.ts';
+import {changingSnapshots} from '../../recording/changing-snapshots.ts';
+
+const snapshots = changingSnapshots(30);
+const from_ms = Date.parse(snapshots[0]?.at ?? '');
+const to_ms = Date.parse(snapshots.at(-1)?.at ?? '');
+const target = 'db.example:5432/shop';
+const tape: Tape = {
+  moments: () => snapshots.map(({at}) => ({at_ms: Date.parse(at), severity: null})),
+  losses: () => [{at_ms: from_ms + 5000, message: 'the server went away'}],
+  read: async (from, to) => snapshots.slice(from, to + 1),
+};
+const scope: ReportScope = {target, from_ms, to_ms, run: null};
+
+/** Finds something in the readings from the tenth to the twentieth. */
+const recipe: Recipe = {
+  ...createRecipe(),
+  diagnose: ({at}) => {
+    const index = (Date.parse(at) - from_ms) / 2000;
+    return index >= 10 && index <= 20 ? [createFinding({severity: 'critical', summary: hostile})] : [];
+  },
+};
+
+/** Breaks out of code, tables and tags, mentions somebody, moves the cursor, and has a password. */
+const hostile = '``` | <script>alert(1)</script> @everyone \u001b[2J postgres://u:s3cret@h/db';
+
+const content = createStep(4711, {
+  title: `end session 4711 ${hostile}`,
+  apply: {text: 'SELECT pg_terminate_backend($1)\n-- ```', values: [4711]},
+});
+const undoable = createStep(4712, {
+  title: 'limit the role',
+  apply: {text: 'ALTER ROLE app CONNECTION LIMIT 5', values: []},
+  undo: {apply: {text: 'ALTER ROLE app CONNECTION LIMIT -1', values: []}, verify: content.verify},
+});
+
+function entriesOf(
+  run: string,
+  events: JournalEvent[],
+  overrides: Partial<JournalEntry> = {},
+): JournalEntry[] {
+  return events.map((event, index) => ({
+    schema_version: 1,
+    seq: index + 1,
+    at: new Date(from_ms + 10_000 + index * 1000).toISOString(),
+    hash: '',
+    previous: '',
+    actor: 'ann@bastion',
+    target,
+    run,
+    ...event,
+    ...(overrides as object),
+  }));
+}
+
+const opening: JournalEvent = {
+  event: 'run',
+  recipe: 'kill-idle-sessions',
+  plan: 'abc',
+  params: {older_than: '30s', role: ''},
+  step_count: 2,
+  before: {used: 54},
+};
+const verified = {
+  event: 'outcome',
+  step: 0,
+  outcome: 'verified',
+  row_count: 1,
+  sqlstate: null,
+  message: null,
+  duration_ms: 12,
+} as const;
+const entries = [
+  ...entriesOf('r1', [
+    opening,
+    {event: 'intent', step: 0, content},
+    {...verified, measures: [{name: 'sessions', before: '10', after: '9'}]},
+    {event: 'intent', step: 1, content: undoable},
+  ]),
+  ...entriesOf('r2', [opening], {target: 'elsewhere:5432/shop'}),
+];
+
+describe('report', () => {
+  it('tells what was found from when to when, what was done, and what is unfinished', async () => {
+    const report = await createReport({tape, entries, recipes: [recipe], underWay: new Map()}, scope);
+    expect(report.findings).toMatchObject([
+      {first_ms: from_ms + 20_000, last_ms: from_ms + 40_000, readings: 11, isOpen: false},
+    ]);
+    expect(report.runs.map(({run}) => run.run)).toEqual(['r1']);
+    expect(report.unfinished).toEqual([
+      'run r1 step 2: no outcome was written, verify: limit the role',
+      'run r1: its end was not written',
+    ]);
+    expect(report.losses).toHaveLength(1);
+    expect(report.series[0]).toMatchObject({title: 'slots used', most: 100});
+    expect(report.series[0]?.points).toHaveLength(30);
+  });
+
+  it('keeps to its time, and to a run with those that took it back', async () => {
+    const early = await createReport(
+      {tape, entries, recipes: [recipe], underWay: new Map()},
+      {...scope, to_ms: from_ms + 8000},
+    );
+    expect(early).toMatchObject({readings: 5, findings: [], runs: []});
+    const tried = entriesOf('r3', [{...opening, undoes: 'r1'}]);
+    const undoing = entriesOf('r4', [
+      {...opening, undoes: 'r1'},
+      ...planUndo(findRun(entries, 'r1'), {server: someServer, acting_pid: null}).steps.map(
+        (step): JournalEvent => ({event: 'intent', step: 0, content: step}),
+      ),
+      verified,
+    ]);
+    const one = await createReport(
+      {tape: null, entries: [...entries, ...tried, ...undoing], recipes: [], underWay: new Map()},
+      {...scope, run: 'r1'},
+    );
+    expect(one.runs.map(({run}) => run.run)).toEqual(['r1', 'r3', 'r4']);
+    expect(one.runs[0]?.undone_by).toEqual(['r4']);
+  });
+
+  it('looks at no more readings than can be told of, the last one always', async () => {
+    const many = Array.from({length: 5001}, (_, index) => ({at_ms: from_ms + index, severity: null}));
+    let read = 0;
+    const long: Tape = {
+      ...tape,
+      moments: () => many,
+      read: async place => {
+        read++;
+        return [{...(snapshots[0] as (typeof snapshots)[0]), at: new Date(from_ms + place).toISOString()}];
+      },
+    };
+    const report = await createReport({tape: long, entries: [], recipes: [], underWay: new Map()}, scope);
+    expect(report).toMatchObject({readings: 5001, stride: 3});
+    expect(read).toBeLessThanOrEqual(2000);
+    expect(report.series[0]?.points.at(-1)?.at_ms).toBe(from_ms + 5000);
+  });
+});
+
+describe('as Markdown', () => {
+  it('has each act with who, the exact SQL, its result, before and after, and its undo', async () => {
+    const text = markdownOf(
+      await createReport({tape, entries, recipes: [recipe], underWay: new Map()}, scope),
+    );
+    expect(text).toContain('- run `r1` by `ann@bastion` on `db.example:5432/shop`, plan `abc`');
+    expect(text).toContain('````sql\nSELECT pg_terminate_backend($1)\n-- ```\n-- $1 = 4711\n````');
+    expect(text).toContain('`verified after 12.0ms, 1 row`');
+    expect(text).toContain('- `sessions`: `10` before, `9` after');
+    expect(text).toContain('Undo:\n\n```sql\nALTER ROLE app CONNECTION LIMIT -1\n```');
+    expect(text).toContain('- before: `used 54`; after: `unknown`');
+  });
+
+  it.each(hostileNames)('makes nothing active of %j', async name => {
+    const named = entries.map(entry => ({...entry, actor: name, ...('recipe' in entry && {recipe: name})}));
+    const text = markdownOf(
+      await createReport({tape, entries: named, recipes: [recipe], underWay: new Map()}, scope),
+    );
+    expect(activeMarkdown(text)).toEqual([]);
+  });
+
+  it('lets nothing of others out of its code, and no secret', async () => {
+    const text = markdownOf(
+      await createReport({tape, entries, recipes: [recipe], underWay: new Map()}, scope),
+    );
+    expect(text).not.toContain('s3cret');
+    expect(text).not.toContain('\u001b');
+    const row = text.split('\n').find(line => line.includes('<script>') && line.startsWith('|')) ?? '';
+    expect(row).toContain('```` ``` \\| <script>');
+    expect(row.replaceAll('\\|', '').match(/\|/g)).toHaveLength(7);
+  });
+});
+
+describe('a rollout in it', () => {
+  const stage = {event: 'stage', name: hostile, stage: 0} as const;
+  const rollout = entriesOf('r9', [
+    {event: 'rollout', name: 'web', plan: 'def', file: '/plan.yaml', stages: ['a']},
+    {...stage, phase: 'promoting', detail: 'deploy PGPASSWORD=s3cret'},
+    {...stage, phase: 'rolled back', detail: null},
+  ]);
+
+  it('has who, each stage and its end, beside the runs of its time and target', async () => {
+    const report = await createReport(
+      {tape, entries: [...entries, ...rollout], recipes: [], underWay: new Map()},
+      scope,
+    );
+    expect(report.rollouts).toHaveLength(1);
+    expect(report.unfinished).toContain('rollout r9 of web: it is not over');
+    for (const text of [markdownOf(report), htmlOf(report)]) {
+      expect(text).toMatch(/rollout of .?web/);
+      expect(text).toContain('rolled back');
+      expect(text).not.toContain('s3cret');
+      expect(text).not.toContain('\u001b');
+    }
+    expect(htmlOf(report)).not.toContain('<script');
+    const elsewhere = await createReport(
+      {tape, entries: rollout, recipes: [], underWay: new Map()},
+      {...scope, target: 'elsewhere:5432/shop'},
+    );
+    expect(elsewhere.rollouts).toEqual([]);
+  });
+});
+
+describe('as HTML', () => {
+  it('ends its lines where the server was not seen', async () => {
+    const html = htmlOf(await createReport({tape, entries, recipes: [], underWay: new Map()}, scope));
+    expect(html.match(/<polyline/g)).toHaveLength(8);
+    expect(html.match(/class="gap"/g)).toHaveLength(4);
+  });
+
+  it('is one file that asks for nothing and runs nothing', async () => {
+    const html = htmlOf(await createReport({tape, entries, recipes: [recipe], underWay: new Map()}, scope));
+    expect(html).not.toMatch(/<script|src=|href=|url\(|@import/i);
+    expect(html).toContain("default-src 'none'");
+    expect(html).toContain('&lt;script&gt;alert(1)&lt;/script&gt;');
+    expect(html).not.toContain('s3cret');
+    expect(html).not.toContain('\u001b');
+  });
+
+  it('draws a chart for each figure, its limit, and a mark for each run', async () => {
+    const html = htmlOf(await createReport({tape, entries, recipes: [recipe], underWay: new Map()}, scope));
+    const charts = html.match(/<svg/g) ?? [];
+    expect(charts).toHaveLength(4);
+    // And one in the lane of what was found.
+    expect(html.match(/class="act"/g)).toHaveLength(charts.length + 1);
+    expect(html.match(/class="bar critical"/g)).toHaveLength(1);
+    expect(html.match(/class="mark" style="left:[\d.]+%">1</g)).toHaveLength(1);
+    expect(html.match(/class="limit"/g)).toHaveLength(1);
+    expect(html).not.toContain('NaN');
+  });
+});

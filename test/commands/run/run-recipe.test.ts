@@ -1,0 +1,346 @@
+import {writeFile} from 'node:fs/promises';
+import {join} from 'node:path';
+import {afterAll, beforeAll, expect, it} from 'vitest';
+import {createActing, createRoles, leak, pidsOf, temporaryFolder} from '../../cli/execution/acting.ts';
+import {describeEachMajor, startTestServer, type TestServer} from '../../helpers/server.ts';
+
+const now = ['older_than=0s'];
+
+describeEachMajor('poolctl run', major => {
+  let server: TestServer;
+  beforeAll(async () => {
+    server = await startTestServer({major});
+    await createRoles(server);
+  });
+  afterAll(() => server?.stop());
+
+  it('ends a leak, verifies it, and counts the slots before and after', async () => {
+    await leak(server, 'leaky', 'app');
+    await leak(server, 'leaky', 'app');
+    const kept = await leak(server, 'other', 'app');
+    const acting = await createActing(server, {user: 'oncall'});
+
+    expect(await acting.run('kill-idle-sessions', {set: [...now, 'application=leaky'], yes: true})).toBe(0);
+    const {steps, before, after, ...rest} = acting.document();
+    expect(steps.map(({outcome, row_count, sqlstate}) => [outcome, row_count, sqlstate])).toEqual([
+      ['verified', 1, null],
+      ['verified', 1, null],
+    ]);
+    expect(rest).toMatchObject({schema_version: 1, recipe: 'kill-idle-sessions', run: 'r1', status: 'done'});
+    expect((before as {used: number}).used - (after as {used: number}).used).toBe(2);
+    expect(await pidsOf(server, 'leaky')).toEqual([]);
+    expect(await pidsOf(server, 'other')).toEqual([kept.processID]);
+    const events = (await acting.journal.read()).map(({event}) => event);
+    expect(events).toEqual(['run', 'intent', 'outcome', 'intent', 'outcome', 'end']);
+    expect(await acting.journal.verify()).toMatchObject({ok: true, unfinished: []});
+    await kept.end();
+  });
+
+  it('shows the plan and does nothing on --dry-run; the same world gives the same hash', async () => {
+    const client = await leak(server, 'preview', 'app');
+    const acting = await createActing(server, {user: 'oncall'});
+    const flags = {set: [...now, 'application=preview']};
+    expect(await acting.run('kill-idle-sessions', {...flags, dryRun: true})).toBe(0);
+    const first = acting.document();
+    expect(first.steps).toHaveLength(1);
+    expect(first.steps[0]).toMatchObject({kind: 'sql', undo: 'irreversible', lock: 'none'});
+    expect(await acting.run('kill-idle-sessions', {...flags, dryRun: true})).toBe(0);
+    expect(acting.document().plan).toBe(first.plan);
+    expect(await pidsOf(server, 'preview')).toEqual([client.processID]);
+    expect(await acting.journal.read()).toEqual([]);
+
+    await client.query('SELECT 1');
+    expect(await acting.run('kill-idle-sessions', {...flags, approve: String(first.plan)})).toBe(6);
+    expect(await pidsOf(server, 'preview')).toEqual([client.processID]);
+
+    await acting.run('kill-idle-sessions', {...flags, dryRun: true});
+    const again = String(acting.document().plan);
+    expect(await acting.run('kill-idle-sessions', {...flags, approve: again})).toBe(0);
+    expect(await pidsOf(server, 'preview')).toEqual([]);
+  });
+
+  it('leaves alone a session that went on between the preview and the act', async () => {
+    const client = await leak(server, 'busy', 'app');
+    const acting = await createActing(server, {user: 'oncall'});
+    const {ask: _, ...ports} = acting.ports;
+    const {runRecipe} = await import('../../../source/commands/run/run-recipe.ts');
+    const ask = async () => {
+      await client.query('COMMIT');
+      await client.query('BEGIN');
+      return 'yes';
+    };
+    const flags = {
+      set: [...now, 'application=busy'],
+      dryRun: false,
+      yes: false,
+      approve: null,
+      yesIrreversible: false,
+      json: false,
+    };
+    expect(await runRecipe({...ports, ask}, 'kill-idle-sessions', flags)).toBe(6);
+    expect(acting.talk.join('\n')).toContain('changed since the preview: left alone');
+    expect(await pidsOf(server, 'busy')).toEqual([client.processID]);
+    const outcomes = (await acting.journal.read()).filter(({event}) => event === 'outcome');
+    expect(outcomes).toMatchObject([{outcome: 'skipped', row_count: 0}]);
+    await client.end();
+  });
+
+  it('asks for a word on a terminal, and does nothing on any other', async () => {
+    const client = await leak(server, 'asked', 'app');
+    const acting = await createActing(server, {user: 'oncall'});
+    const {runRecipe} = await import('../../../source/commands/run/run-recipe.ts');
+    const flags = {
+      set: [...now, 'application=asked'],
+      dryRun: false,
+      yes: false,
+      approve: null,
+      yesIrreversible: false,
+      json: false,
+    };
+    const answer = (text: string | null) =>
+      runRecipe({...acting.ports, ask: async () => text}, 'kill-idle-sessions', flags);
+    expect(await answer('y')).toBe(130);
+    expect(await answer(null)).toBe(130);
+    expect(await pidsOf(server, 'asked')).toEqual([client.processID]);
+    expect(acting.talk.join('\n')).not.toContain('secret literal');
+    expect(await answer('yes')).toBe(0);
+    expect(await pidsOf(server, 'asked')).toEqual([]);
+  });
+
+  it("wants the target's own name on production", async () => {
+    await leak(server, 'prod', 'app');
+    const acting = await createActing(server, {user: 'oncall'});
+    const {runRecipe} = await import('../../../source/commands/run/run-recipe.ts');
+    const read = async () => {
+      const snapshot = await acting.ports.read();
+      return {...snapshot, target: {...snapshot.target, is_production: true}};
+    };
+    const flags = {
+      set: [...now, 'application=prod'],
+      dryRun: false,
+      yes: false,
+      approve: null,
+      yesIrreversible: false,
+      json: false,
+    };
+    const answer = (text: string) =>
+      runRecipe({...acting.ports, read, ask: async () => text}, 'kill-idle-sessions', flags);
+    expect(await answer('yes')).toBe(130);
+    expect(await answer(`${server.host}:${server.port}/postgres`)).toBe(0);
+  });
+
+  it.each([
+    ['an unknown recipe', 'no-such', {yes: true}],
+    ['a recipe that is advice', 'slots-nearly-full', {yes: true}],
+    ['nobody to ask', 'kill-idle-sessions', {}],
+    ['an unknown parameter', 'kill-idle-sessions', {set: ['nonsense=1'], yes: true}],
+    ['a duration that is none', 'kill-idle-sessions', {set: ['older_than=soon'], yes: true}],
+    ['a state that is none', 'kill-idle-sessions', {set: ['states=asleep'], yes: true}],
+    ['a setting without a value', 'kill-idle-sessions', {set: ['older_than'], yes: true}],
+    ['a dry run that is to be carried out', 'kill-idle-sessions', {dryRun: true, yes: true}],
+    ['no session named', 'terminate-sessions', {yes: true}],
+  ])('says what is off with the call: %s', async (_, recipe, flags) => {
+    const acting = await createActing(server, {user: 'oncall'});
+    expect(await acting.run(recipe, flags)).toBe(2);
+    expect(await acting.journal.read()).toEqual([]);
+  });
+
+  it('exits 5 where the privilege to signal is missing, and says so in the outcome', async () => {
+    const client = await leak(server, 'refused', 'app');
+    const acting = await createActing(server, {user: 'viewer'});
+    expect(await acting.run('kill-idle-sessions', {set: [...now, 'application=refused'], yes: true})).toBe(5);
+    expect(acting.document().steps).toMatchObject([{outcome: 'failed', sqlstate: '42501', row_count: 0}]);
+    expect(JSON.stringify(acting.document())).toContain('pg_signal_backend');
+    expect(await acting.journal.verify()).toMatchObject({ok: true, unfinished: []});
+    await client.end();
+  });
+
+  it("exits 5 for a superuser's session, named by pid or not, and for sessions it cannot see", async () => {
+    const client = await leak(server, 'super');
+    const acting = await createActing(server, {user: 'oncall'});
+    expect(await acting.run('kill-idle-sessions', {set: [...now, 'application=super'], yes: true})).toBe(5);
+    expect(await acting.run('terminate-sessions', {set: [`pid=${client.processID}`], yes: true})).toBe(5);
+    expect(acting.document()).toMatchObject({
+      steps: [],
+      left_alone: [{reason: expect.stringContaining('superuser')}],
+    });
+
+    const hidden = await leak(server, 'hidden', 'app');
+    const blind = await createActing(server, {user: 'blind'});
+    expect(await blind.run('kill-idle-sessions', {set: [...now, 'application=hidden'], yes: true})).toBe(5);
+    expect(JSON.stringify(blind.document())).toContain('GRANT pg_read_all_stats TO \\"blind\\"');
+    expect(await pidsOf(server, 'super')).toEqual([client.processID]);
+    await client.end();
+    await hidden.end();
+  });
+
+  it('asks a terminal for what the recipe cannot do without, and exits 2 where nobody can be asked', async () => {
+    const client = await leak(server, 'asked', 'app');
+    const acting = await createActing(server, {user: 'oncall'});
+    expect(await acting.run('terminate-sessions', {yes: true})).toBe(2);
+    const questions: string[] = [];
+    acting.ports.ask = async question => {
+      questions.push(question);
+      return question.startsWith('pid') ? String(client.processID) : 'yes';
+    };
+    expect(await acting.run('terminate-sessions', {json: false})).toBe(0);
+    expect(questions).toEqual(['pid: ', 'Type yes to carry out 1 step: ']);
+    expect(await pidsOf(server, 'asked')).toEqual([]);
+  });
+
+  it('asks again for what it cannot read or what nobody bears now, and names what there is', async () => {
+    const acting = await createActing(server, {user: 'oncall'});
+    const answers = ['', 'ap', 'app', 'no'];
+    acting.ports.ask = async () => answers.shift() ?? null;
+    const set = ['statement_timeout=30s'];
+    expect(await acting.run('set-timeouts', {set, json: false})).not.toBe(2);
+    expect(answers).toEqual([]);
+    expect(acting.talk.slice(0, 3)).toEqual([
+      expect.stringMatching(/^role: the role whose new sessions .*; seen now: .*\bapp\b/),
+      'role: must be set',
+      'role: not seen now; app? (the same again keeps it)',
+    ]);
+  });
+
+  it('does not take --yes for what cannot be undone on production', async () => {
+    const client = await leak(server, 'precious', 'app');
+    const acting = await createActing(server, {user: 'oncall'});
+    const {read} = acting.ports;
+    acting.ports.read = async () => {
+      const snapshot = await read();
+      return {...snapshot, target: {...snapshot.target, is_production: true}};
+    };
+    const flags = {set: [...now, 'application=precious'], yes: true};
+    expect(await acting.run('kill-idle-sessions', flags)).toBe(2);
+    expect(await pidsOf(server, 'precious')).toEqual([client.processID]);
+    expect(await acting.journal.read()).toEqual([]);
+    expect(await acting.run('kill-idle-sessions', {...flags, yesIrreversible: true})).toBe(0);
+    expect(await pidsOf(server, 'precious')).toEqual([]);
+  });
+
+  it('exits 7 when one of two is refused: a role that became a superuser since', async () => {
+    const first = await leak(server, 'mixed', 'app');
+    await server.query("CREATE ROLE rising LOGIN PASSWORD 'secret'");
+    await leak(server, 'mixed', 'rising');
+    const acting = await createActing(server, {user: 'oncall'});
+    const {runRecipe} = await import('../../../source/commands/run/run-recipe.ts');
+    const snapshot = await acting.ports.read();
+    await server.query('ALTER ROLE rising SUPERUSER');
+    const flags = {
+      set: [...now, 'application=mixed'],
+      dryRun: false,
+      yes: true,
+      approve: null,
+      yesIrreversible: false,
+      json: true,
+    };
+    expect(await runRecipe({...acting.ports, read: async () => snapshot}, 'kill-idle-sessions', flags)).toBe(
+      7,
+    );
+    const outcomes = acting.document().steps.map(({outcome, sqlstate}) => `${outcome} ${sqlstate}`);
+    expect(outcomes.sort()).toEqual(['failed 42501', 'verified null']);
+    expect(await pidsOf(server, 'mixed')).not.toContain(first.processID);
+    await server.query(
+      "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'mixed'",
+    );
+  });
+
+  it('does nothing when the journal cannot be written', async () => {
+    const client = await leak(server, 'unwritten', 'app');
+    const file = join(await temporaryFolder(), 'a-file');
+    await writeFile(file, '');
+    const acting = await createActing(server, {user: 'oncall', journal: join(file, 'journal.jsonl')});
+    expect(await acting.run('kill-idle-sessions', {set: [...now, 'application=unwritten'], yes: true})).toBe(
+      8,
+    );
+    expect(acting.document().steps).toMatchObject([{outcome: 'skipped'}]);
+    expect(await pidsOf(server, 'unwritten')).toEqual([client.processID]);
+    await client.end();
+  });
+
+  it('cancels the statement that was named and leaves the session', async () => {
+    const client = await server.connect({application_name: 'slow', user: 'app', password: 'secret'});
+    const failure = client.query('SELECT pg_sleep(60)').catch((error: {code: string}) => error.code);
+    await expect
+      .poll(() =>
+        server.query("SELECT FROM pg_stat_activity WHERE application_name = 'slow' AND state = 'active'"),
+      )
+      .toHaveLength(1);
+    const [pid] = await pidsOf(server, 'slow');
+    const acting = await createActing(server, {user: 'oncall'});
+    expect(await acting.run('cancel-statements', {set: [`pid=${pid}`], yes: true})).toBe(0);
+    expect(await failure).toBe('57014');
+    expect(await pidsOf(server, 'slow')).toEqual([pid]);
+
+    expect(await acting.run('terminate-sessions', {set: [`pid=${pid}`], yes: true})).toBe(0);
+    expect(await pidsOf(server, 'slow')).toEqual([]);
+  });
+
+  it('is interrupted between two steps and says so in the journal', async () => {
+    await leak(server, 'interrupted', 'app');
+    await leak(server, 'interrupted', 'app');
+    const acting = await createActing(server, {user: 'oncall'});
+    const ending = new AbortController();
+    const {runRecipe} = await import('../../../source/commands/run/run-recipe.ts');
+    const output = {
+      ...acting.ports.output,
+      talk: (text: string) => text.startsWith('verified') && ending.abort(),
+    };
+    const flags = {
+      set: [...now, 'application=interrupted'],
+      dryRun: false,
+      yes: true,
+      approve: null,
+      yesIrreversible: false,
+      json: true,
+    };
+    expect(
+      await runRecipe({...acting.ports, output, signal: ending.signal}, 'kill-idle-sessions', flags),
+    ).toBe(130);
+    expect(acting.document().steps.map(({outcome}) => outcome)).toEqual(['verified', 'skipped']);
+    expect((await acting.journal.read()).at(-1)).toMatchObject({event: 'end', status: 'interrupted'});
+    expect(await pidsOf(server, 'interrupted')).toHaveLength(1);
+    await server.query(
+      "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'interrupted'",
+    );
+  });
+
+  it('stops when the same client fills the slots again', async () => {
+    const open = async () => {
+      const client = await leak(server, 'refill', 'app');
+      // As a pool does: what is ended comes back.
+      client.once('end', () => !isOver && opening.push(open()));
+    };
+    const opening: Promise<void>[] = [];
+    let isOver = false;
+    for (let count = 0; count < 7; count++) await open();
+    const acting = await createActing(server, {user: 'oncall'});
+    const {runRecipe} = await import('../../../source/commands/run/run-recipe.ts');
+    const sleepUntilBack = {
+      now: () => new Date(),
+      // The pause ends when the application is back, however long that takes here.
+      sleep: async () =>
+        expect
+          .poll(() => pidsOf(server, 'refill'))
+          .toHaveLength(7)
+          .then(() => {}),
+    };
+    const engine = {...acting.ports.engine, clock: sleepUntilBack};
+    const flags = {
+      set: [...now, 'application=refill'],
+      dryRun: false,
+      yes: true,
+      approve: null,
+      yesIrreversible: false,
+      json: true,
+    };
+    expect(await runRecipe({...acting.ports, engine}, 'kill-idle-sessions', flags)).toBe(7);
+    isOver = true;
+    expect(acting.document()).toMatchObject({
+      status: 'stopped',
+      reason: expect.stringContaining('holds 7 sessions again'),
+    });
+    expect(acting.document().steps.filter(({outcome}) => outcome === 'verified')).toHaveLength(5);
+    await Promise.all(opening);
+  });
+});

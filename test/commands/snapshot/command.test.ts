@@ -1,0 +1,98 @@
+import {afterAll, beforeAll, describe, expect, it} from 'vitest';
+import {snapshot} from '../../../source/commands/snapshot/command.ts';
+import type {Output} from '../../../source/core/ports.ts';
+import {connect} from '../../../source/postgres/connect/connect.ts';
+import {readOnce} from '../../../source/postgres/sampler/read-once.ts';
+import {describeEachMajor, startTestServer, type TestServer} from '../../helpers/server.ts';
+import {createSnapshot} from '../../helpers/snapshot.ts';
+import {requestTo} from '../../postgres/requests.ts';
+
+function capture(overrides: Partial<Output> = {}) {
+  const data: string[] = [];
+  const talk: string[] = [];
+  const output: Output = {
+    data: text => void data.push(text),
+    talk: text => void talk.push(text),
+    isTty: false,
+    columns: 80,
+    hasColour: false,
+    ...overrides,
+  };
+  return {data, talk, output};
+}
+
+describe('snapshot', () => {
+  it('begins with the schema version, on one line for a pipe and indented for a person', async () => {
+    const piped = capture();
+    expect(
+      await snapshot({read: async () => createSnapshot(), output: piped.output}, {rates_over_ms: null}),
+    ).toBe(0);
+    expect(piped.data.join('')).toMatch(/^\{"schema_version":1,"at":[^\n]*$/);
+    const shown = capture({isTty: true});
+    await snapshot({read: async () => createSnapshot(), output: shown.output}, {rates_over_ms: null});
+    expect(shown.data.join('')).toMatch(/^\{\n {2}"schema_version": 1,\n/);
+  });
+
+  it('says on stderr what could not be read', async () => {
+    const {talk, output} = capture();
+    const unavailable = [
+      {section: 'statements', sqlstate: null, reason: 'not installed', remedy: 'CREATE EXTENSION x;'},
+    ];
+    await snapshot({read: async () => createSnapshot({unavailable}), output}, {rates_over_ms: null});
+    expect(talk).toEqual(['statements: not installed. CREATE EXTENSION x;']);
+  });
+});
+
+describeEachMajor('snapshot of a server', major => {
+  let server: TestServer;
+  beforeAll(async () => {
+    server = await startTestServer({major});
+    await server.query('CREATE EXTENSION pg_stat_statements');
+    await server.query(`CREATE ROLE app LOGIN PASSWORD 'hunter2' IN ROLE pg_monitor`);
+  });
+  afterAll(() => server?.stop());
+
+  const take = async (rates_over_ms: number | null) => {
+    const connection = await connect(requestTo(server.url({user: 'app', password: 'hunter2'})), {
+      purpose: 'watch',
+    });
+    const {data, output} = capture();
+    const read = (options: {rates_over_ms: number | null}) => readOnce(connection, options);
+    try {
+      expect(await snapshot({read, output}, {rates_over_ms})).toBe(0);
+    } finally {
+      await connection.close();
+    }
+    return data.join('');
+  };
+
+  it('is whole: texts too, and no password', async () => {
+    const text = await take(null);
+    expect(text).not.toContain('hunter2');
+    const read = JSON.parse(text);
+    expect(Object.keys(read)).toEqual(
+      expect.arrayContaining([
+        'target',
+        'budget',
+        'backends',
+        'statements',
+        'lock_waits',
+        'databases',
+        'unavailable',
+      ]),
+    );
+    expect(read.unavailable).toEqual([]);
+    expect(read.statements.length).toBeGreaterThan(0);
+    expect(read.statements.every((statement: {query: unknown}) => typeof statement.query === 'string')).toBe(
+      true,
+    );
+    expect(read.statements[0].calls_per_second).toBeUndefined();
+  });
+
+  it('has rates where two readings were asked for', async () => {
+    const {statements, databases} = JSON.parse(await take(100));
+    expect(statements.some((statement: object) => 'calls_per_second' in statement)).toBe(true);
+    expect(statements.some((statement: object) => 'rates' in statement)).toBe(false);
+    expect(databases[0].interval_ms).toBeGreaterThan(0);
+  });
+});
