@@ -1,39 +1,39 @@
 import {afterAll, beforeAll, describe, expect, it} from 'vitest';
 import type {Connection} from '../../source/postgres/connect/connect.ts';
-import {activityQuery} from '../../source/postgres/queries/activity.ts';
-import {advisoryLocksQuery} from '../../source/postgres/queries/advisory-locks.ts';
-import {catalogQuery} from '../../source/postgres/queries/catalog.ts';
-import {catalogAgeQuery} from '../../source/postgres/queries/catalog-age.ts';
-import {catalogBuildsQuery} from '../../source/postgres/queries/catalog-builds.ts';
-import {catalogForeignKeysQuery} from '../../source/postgres/queries/catalog-foreign-keys.ts';
-import {catalogIndexesQuery} from '../../source/postgres/queries/catalog-indexes.ts';
-import {catalogTablesQuery} from '../../source/postgres/queries/catalog-tables.ts';
-import {columnStatisticsQuery} from '../../source/postgres/queries/column-statistics.ts';
-import {costlyStatementsQuery} from '../../source/postgres/queries/costly-statements.ts';
-import {databasesQuery} from '../../source/postgres/queries/databases.ts';
-import {hypopgQuery} from '../../source/postgres/queries/hypopg.ts';
-import {identityQuery} from '../../source/postgres/queries/identity.ts';
-import {indexBuildsQuery} from '../../source/postgres/queries/index-builds.ts';
-import {indexHitsQuery} from '../../source/postgres/queries/index-hits.ts';
-import {lockWaitsQuery} from '../../source/postgres/queries/lock-waits.ts';
-import {preparedTransactionsQuery} from '../../source/postgres/queries/prepared-transactions.ts';
-import {extensionVersionNum, pickVariant, type Query} from '../../source/postgres/queries/query.ts';
+import {advisoryLocksQuery} from '../../source/postgres/facts/advisory-locks.ts';
+import {catalogAgeQuery, catalogBuildsQuery} from '../../source/postgres/facts/catalog/catalog.ts';
+import {catalogForeignKeysQuery} from '../../source/postgres/facts/catalog/foreign-keys.ts';
+import {catalogIndexesQuery} from '../../source/postgres/facts/catalog/indexes.ts';
+import {catalogTablesQuery} from '../../source/postgres/facts/catalog/tables.ts';
+import {
+  columnStatisticsQuery,
+  costlyStatementsQuery,
+  hypopgQuery,
+} from '../../source/postgres/facts/index-advice.ts';
+import {tableUpkeepQuery, xminHoldersQuery} from '../../source/postgres/facts/maintenance.ts';
+import {preparedTransactionsQuery} from '../../source/postgres/facts/prepared-transactions.ts';
 import {
   databaseNamesQuery,
   roleSettingsQuery,
   rolesQuery,
-} from '../../source/postgres/queries/role-settings.ts';
+} from '../../source/postgres/facts/role-settings.ts';
+import {statementStatisticsQuery} from '../../source/postgres/facts/statement-statistics.ts';
+import {activityQuery} from '../../source/postgres/queries/activity.ts';
+import {catalogQuery} from '../../source/postgres/queries/catalog.ts';
+import {databasesQuery} from '../../source/postgres/queries/databases.ts';
+import {identityQuery} from '../../source/postgres/queries/identity.ts';
+import {indexBuildsQuery} from '../../source/postgres/queries/index-builds.ts';
+import {indexHitsQuery} from '../../source/postgres/queries/index-hits.ts';
+import {lockWaitsQuery} from '../../source/postgres/queries/lock-waits.ts';
+import {extensionVersionNum, pickVariant, type Query} from '../../source/postgres/queries/query.ts';
 import {serverProofQuery, systemIdentifierQuery} from '../../source/postgres/queries/server-proof.ts';
 import {sessionLocksQuery} from '../../source/postgres/queries/session-locks.ts';
 import {sessionQueryQuery} from '../../source/postgres/queries/session-query.ts';
 import {slotSettingsQuery} from '../../source/postgres/queries/slot-settings.ts';
-import {statementStatisticsQuery} from '../../source/postgres/queries/statement-statistics.ts';
 import {statementTextsQuery} from '../../source/postgres/queries/statement-texts.ts';
 import {statementsQuery} from '../../source/postgres/queries/statements.ts';
 import {statementsInfoQuery} from '../../source/postgres/queries/statements-info.ts';
 import {statementsScanQuery} from '../../source/postgres/queries/statements-scan.ts';
-import {tableUpkeepQuery} from '../../source/postgres/queries/table-upkeep.ts';
-import {xminHoldersQuery} from '../../source/postgres/queries/xmin-holders.ts';
 import {describeEachMajor, startTestServer, type TestServer} from '../helpers/server.ts';
 import {watch} from './watching.ts';
 

@@ -11,13 +11,10 @@ import {shownStatement} from '../../core/shown-sql.ts';
 import type {Connection} from '../connect/connect.ts';
 import {createIndexPlanner} from '../planner/index-planner.ts';
 import {expandLists} from '../planner/plannable.ts';
-import {type ColumnStatisticsRow, columnStatisticsQuery} from '../queries/column-statistics.ts';
-import {type CostlyStatementRow, costlyStatementsQuery} from '../queries/costly-statements.ts';
-import {type HypopgRow, hypopgQuery} from '../queries/hypopg.ts';
-import {extensionVersionNum, pickVariant} from '../queries/query.ts';
+import {extensionVersionNum, pickVariant, type Query} from '../queries/query.ts';
 import {loadSqlParser, type SqlParser} from '../reach/parse-sql.ts';
 import {readCapabilities} from '../server/capabilities.ts';
-import {readCatalog} from './catalog.ts';
+import {readCatalog} from './catalog/catalog.ts';
 
 /** So many statements, by the time they took in all, are looked at. */
 const mostStatements = 100;
@@ -142,3 +139,87 @@ function parseShape(query: string, parser: SqlParser, naming: Naming) {
     return null;
   }
 }
+
+/**
+ * What the planner knows of the columns of tables, given by oid: pg_stats shows only those this role may read, and
+ * of a partitioned table the whole's.
+ */
+export const columnStatisticsQuery: Query = {
+  name: 'poolctl_column_statistics',
+  versioned_by: 'server',
+  variants: [
+    {
+      floor: 130_000,
+      text: `
+SELECT /* poolctl */ a.attrelid::text, a.attname::text, t.typname::text, a.attnotnull,
+  coalesce(s.n_distinct, 0)::float8, coalesce(s.null_frac, 0)::float8,
+  coalesce(s.avg_width, CASE WHEN a.attlen > 0 THEN a.attlen ELSE 32 END)::int4,
+  coalesce(s.correlation, 0)::float8
+FROM pg_attribute a
+JOIN pg_class c ON c.oid = a.attrelid
+JOIN pg_namespace n ON n.oid = c.relnamespace
+JOIN pg_type t ON t.oid = a.atttypid
+LEFT JOIN LATERAL (
+  SELECT p.n_distinct, p.null_frac, p.avg_width, p.correlation FROM pg_stats p
+  WHERE p.schemaname = n.nspname AND p.tablename = c.relname AND p.attname = a.attname
+  ORDER BY p.inherited DESC LIMIT 1
+) s ON true
+WHERE a.attrelid = ANY ($1::oid[]) AND a.attnum > 0 AND NOT a.attisdropped
+ORDER BY a.attrelid, a.attnum`,
+    },
+  ],
+};
+
+type ColumnStatisticsRow = [
+  table_oid: string,
+  name: string,
+  type: string,
+  is_not_null: boolean,
+  n_distinct: number,
+  null_ratio: number,
+  average_width_bytes: number,
+  correlation: number,
+];
+
+/**
+ * The statements of this database that took most time in all, of whatever role, without those that have no plan.
+ * Texts are read from a file, once for all. poolctl's own are left out.
+ */
+export const costlyStatementsQuery: Query = {
+  name: 'poolctl_costly_statements',
+  versioned_by: 'pg_stat_statements',
+  variants: [
+    {
+      floor: 108,
+      text: `
+SELECT /* poolctl */ p.queryid::text, min(p.query), sum(p.calls)::int8, sum(p.total_exec_time)
+FROM {schema}.pg_stat_statements(true) p
+WHERE p.dbid = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database())
+  AND p.queryid IS NOT NULL AND octet_length(p.query) <= 100000
+  AND p.query ~* '^(\\s|/\\*.*?\\*/|--[^\\n]*\\n|\\()*(SELECT|WITH|UPDATE|DELETE|INSERT|MERGE)\\M'
+  AND p.query !~ '^(SELECT|WITH) /\\* poolctl \\*/'
+GROUP BY p.queryid
+ORDER BY sum(p.total_exec_time) DESC, p.queryid
+LIMIT $1`,
+    },
+  ],
+};
+
+type CostlyStatementRow = [queryid: string, query: string, calls: number, total_exec_time_ms: number];
+
+/** Where HypoPG is installed in this database, and whether it could be. */
+export const hypopgQuery: Query = {
+  name: 'poolctl_hypopg',
+  versioned_by: 'server',
+  variants: [
+    {
+      floor: 130_000,
+      text: `
+SELECT /* poolctl */
+  (SELECT n.nspname::text FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = 'hypopg'),
+  EXISTS (SELECT FROM pg_available_extensions a WHERE a.name = 'hypopg')`,
+    },
+  ],
+};
+
+type HypopgRow = [schema: string | null, is_available: boolean];

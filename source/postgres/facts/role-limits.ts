@@ -1,7 +1,6 @@
 import type {RoleLimit} from '../../core/pool/role-limits.ts';
 import type {Connection} from '../connect/connect.ts';
-import {pickVariant} from '../queries/query.ts';
-import {type RoleLimitRow, roleLimitsQuery} from '../queries/role-limits.ts';
+import {pickVariant, type Query} from '../queries/query.ts';
 
 /** Every role that can connect, and its own limit. Throws what the server answers. */
 export async function readRoleLimits({client, server_version_num}: Connection): Promise<RoleLimit[]> {
@@ -14,3 +13,22 @@ export async function readRoleLimits({client, server_version_num}: Connection): 
     connection_limit,
   }));
 }
+
+/** Roles that can connect, with the limit as it stands: what a change of it is guarded by. */
+export const roleLimitsQuery: Query = {
+  name: 'poolctl_role_limits',
+  versioned_by: 'server',
+  variants: [
+    {
+      floor: 130_000,
+      text: `
+SELECT /* poolctl */ r.rolname::text AS name, r.rolsuper AS is_superuser, r.rolconnlimit AS connection_limit,
+  r.oid::text
+FROM pg_catalog.pg_roles r
+WHERE r.rolcanlogin
+ORDER BY r.rolname`,
+    },
+  ],
+};
+
+type RoleLimitRow = [name: string, is_superuser: boolean, connection_limit: number, oid: string];

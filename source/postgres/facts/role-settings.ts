@@ -1,7 +1,6 @@
 import type {Role, RoleSettings, SettingOverride} from '../../core/roles/role-settings.ts';
 import type {Connection} from '../connect/connect.ts';
 import {pickVariant, type Query} from '../queries/query.ts';
-import {databaseNamesQuery, roleSettingsQuery, rolesQuery} from '../queries/role-settings.ts';
 
 /** In one round trip. Throws what the server answers. */
 export async function readRoleSettings({client, server_version_num}: Connection): Promise<RoleSettings> {
@@ -14,3 +13,49 @@ export async function readRoleSettings({client, server_version_num}: Connection)
   ]);
   return {roles, databases, overrides};
 }
+
+/** Everybody may read pg_roles and pg_db_role_setting; predefined roles (pg_*) have no sessions and are left out. */
+export const rolesQuery: Query = {
+  name: 'poolctl_roles',
+  versioned_by: 'server',
+  variants: [
+    {
+      floor: 130_000,
+      text: `
+SELECT /* poolctl */ r.oid::text, r.rolname::text AS name, r.rolsuper AS is_superuser, r.rolcanlogin AS can_login,
+  r.rolconnlimit AS connection_limit
+FROM pg_roles r
+WHERE r.rolname !~ '^pg_'
+ORDER BY r.rolname`,
+    },
+  ],
+};
+
+export const roleSettingsQuery: Query = {
+  name: 'poolctl_role_settings',
+  versioned_by: 'server',
+  variants: [
+    {
+      floor: 130_000,
+      text: `
+SELECT /* poolctl */ r.rolname::text AS role, d.datname::text AS database, lower(split_part(c.setting, '=', 1)) AS name,
+  substr(c.setting, strpos(c.setting, '=') + 1) AS value
+FROM pg_db_role_setting s
+CROSS JOIN unnest(s.setconfig) c (setting)
+LEFT JOIN pg_roles r ON r.oid = s.setrole
+LEFT JOIN pg_database d ON d.oid = s.setdatabase
+ORDER BY 1 NULLS FIRST, 2 NULLS FIRST, 3`,
+    },
+  ],
+};
+
+export const databaseNamesQuery: Query = {
+  name: 'poolctl_database_names',
+  versioned_by: 'server',
+  variants: [
+    {
+      floor: 130_000,
+      text: 'SELECT /* poolctl */ d.oid::text, d.datname::text AS name FROM pg_database d WHERE d.datallowconn ORDER BY 2',
+    },
+  ],
+};

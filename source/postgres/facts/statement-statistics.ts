@@ -1,7 +1,6 @@
 import type {StatementStatistics} from '../../core/server/statement-statistics.ts';
 import type {Connection} from '../connect/connect.ts';
-import {pickVariant} from '../queries/query.ts';
-import {type StatementStatisticsRow, statementStatisticsQuery} from '../queries/statement-statistics.ts';
+import {pickVariant, type Query} from '../queries/query.ts';
 import {readCapabilities} from '../server/capabilities.ts';
 import {settingRemedy, statementsNotes} from '../server/managed-service.ts';
 
@@ -35,3 +34,41 @@ function preloadValue(libraries: string | null): string {
   const present = (libraries ?? '').split(',').flatMap(name => name.trim() || []);
   return [...present, 'pg_stat_statements'].map(name => `'${name.replaceAll("'", "''")}'`).join(', ');
 }
+
+/**
+ * pg_settings has a row of pg_stat_statements.max only where the library was preloaded; current_setting() knows it
+ * too where a file merely sets it. shared_preload_libraries is hidden from roles without pg_read_all_settings: for
+ * them it has no row.
+ */
+export const statementStatisticsQuery: Query = {
+  name: 'poolctl_statement_statistics',
+  versioned_by: 'server',
+  variants: [
+    {
+      floor: 130_000,
+      text: `
+SELECT /* poolctl */ EXISTS (SELECT FROM pg_settings s WHERE s.name = 'pg_stat_statements.max') AS is_loaded,
+  (SELECT s.setting FROM pg_settings s WHERE s.name = 'shared_preload_libraries') AS libraries,
+  (SELECT s.pending_restart FROM pg_settings s WHERE s.name = 'shared_preload_libraries') AS is_restart_pending,
+  current_setting('compute_query_id', true) AS compute_query_id,
+  (SELECT a.default_version FROM pg_available_extensions a WHERE a.name = 'pg_stat_statements') AS available_version,
+  e.extversion AS version, n.nspname::text AS schema,
+  ARRAY(SELECT s.nspname::text FROM pg_namespace s
+    WHERE s.nspname !~ '^pg_' AND s.nspname <> 'information_schema' ORDER BY 1) AS schemas
+FROM (SELECT) one
+LEFT JOIN pg_extension e ON e.extname = 'pg_stat_statements'
+LEFT JOIN pg_namespace n ON n.oid = e.extnamespace`,
+    },
+  ],
+};
+
+type StatementStatisticsRow = {
+  is_loaded: boolean;
+  libraries: string | null;
+  is_restart_pending: boolean | null;
+  compute_query_id: string | null;
+  available_version: string | null;
+  version: string | null;
+  schema: string | null;
+  schemas: string[];
+};

@@ -13,6 +13,9 @@ export type Query = {
   variants: {floor: number; text: string}[];
 };
 
+/** Reads one query's rows as arrays, in the order of its columns. */
+export type ReadRows = <Row>(query: Query) => Promise<Row[]>;
+
 /**
  * The text that fits `version`. `{schema}` in it becomes the quoted schema of pg_stat_statements: nothing finds
  * it by the search path, which somebody else may have written.
@@ -32,4 +35,9 @@ export function pickVariant(query: Query, version: number, schema?: string): {na
 export function extensionVersionNum(version: string): number {
   const [major = '0', minor = '0'] = version.split('.');
   return Number(major) * 100 + Number.parseInt(minor, 10);
+}
+
+/** What the users made, and not the server for itself. */
+export function userSchema(column: string): string {
+  return `${column} <> 'information_schema' AND ${column} !~ '^pg_'`;
 }

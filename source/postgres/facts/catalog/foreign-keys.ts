@@ -1,5 +1,9 @@
-import type {Query} from './query.ts';
-import {userSchema} from './user-schema.ts';
+import type {ForeignKey} from '../../../core/server/catalog.ts';
+import {type Query, type ReadRows, userSchema} from '../../queries/query.ts';
+
+export async function readForeignKeys(readRows: ReadRows): Promise<ForeignKey[]> {
+  return (await readRows<CatalogForeignKeyRow>(catalogForeignKeysQuery)).map(toForeignKey);
+}
 
 /** Foreign keys as they were declared: the copies PostgreSQL keeps for each partition have a parent. */
 export const catalogForeignKeysQuery: Query = {
@@ -24,7 +28,7 @@ ORDER BY n.nspname, t.relname, o.conname`,
   ],
 };
 
-export type CatalogForeignKeyRow = [
+type CatalogForeignKeyRow = [
   schema: string,
   name: string,
   table_oid: string,
@@ -33,3 +37,8 @@ export type CatalogForeignKeyRow = [
   referenced_schema: string,
   referenced_table: string,
 ];
+
+function toForeignKey(row: CatalogForeignKeyRow): ForeignKey {
+  const [schema, name, table_oid, table, columns, referenced_schema, referenced_table] = row;
+  return {schema, name, table_oid, table, columns, referenced_schema, referenced_table};
+}

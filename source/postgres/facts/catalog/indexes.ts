@@ -1,5 +1,9 @@
-import type {Query} from './query.ts';
-import {userSchema} from './user-schema.ts';
+import type {Index} from '../../../core/server/catalog.ts';
+import {type Query, type ReadRows, userSchema} from '../../queries/query.ts';
+
+export async function readIndexes(readRows: ReadRows): Promise<Index[]> {
+  return (await readRows<CatalogIndexRow>(catalogIndexesQuery)).map(toIndex);
+}
 
 /**
  * Indexes as they are defined and used. A foreign key names the index it refers to in `conindid` as well: only what
@@ -59,7 +63,7 @@ ORDER BY n.nspname, c.relname`,
   ],
 };
 
-export type CatalogIndexRow = [
+type CatalogIndexRow = [
   oid: string,
   schema: string,
   name: string,
@@ -87,3 +91,41 @@ export type CatalogIndexRow = [
   depends_on: string[],
   extension: string | null,
 ];
+
+function toIndex(row: CatalogIndexRow): Index {
+  const [oid, schema, name, table_oid, table, definition, method, columns, included, predicate, ...kind] =
+    row;
+  const [is_unique, is_primary, is_exclusion, is_replica_identity, is_partition, constraint, ...state] = kind;
+  const [is_valid, is_ready, size_bytes, scans, ...beside] = state;
+  const [tablespace, comment, statistics, is_clustered, depends_on, extension] = beside;
+  return {
+    oid,
+    schema,
+    name,
+    table_oid,
+    table,
+    definition,
+    method,
+    columns,
+    included,
+    predicate,
+    is_unique,
+    is_primary,
+    is_exclusion,
+    is_replica_identity,
+    is_partition,
+    constraint,
+    is_valid,
+    is_ready,
+    size_bytes,
+    scans,
+    attributes: {
+      tablespace,
+      comment,
+      statistics: statistics.map(([column, target]) => ({column, target})),
+      is_clustered,
+      depends_on,
+    },
+    extension,
+  };
+}

@@ -1,5 +1,9 @@
-import type {Query} from './query.ts';
-import {userSchema} from './user-schema.ts';
+import type {Table} from '../../../core/server/catalog.ts';
+import {type Query, type ReadRows, userSchema} from '../../queries/query.ts';
+
+export async function readTables(readRows: ReadRows): Promise<Table[]> {
+  return (await readRows<CatalogTableRow>(catalogTablesQuery)).map(toTable);
+}
 
 /**
  * Tables with their counters. Asking a size opens the relation (try_relation_open in dbsize.c), which waits for an
@@ -36,7 +40,7 @@ export const catalogTablesQuery: Query = {
   ],
 };
 
-export type CatalogTableRow = [
+type CatalogTableRow = [
   oid: string,
   schema: string,
   name: string,
@@ -56,3 +60,32 @@ export type CatalogTableRow = [
   analyze_age_ms: number | null,
   vacuum_age_ms: number | null,
 ];
+
+const kinds = {r: 'table', p: 'partitioned', m: 'materialized view'} as const;
+
+function toTable(row: CatalogTableRow): Table {
+  const [oid, schema, name, relkind, is_partition, estimated_rows, size_bytes, ...counters] = row;
+  const [seq_scans, seq_rows_read, index_scans, rows_inserted, rows_updated, rows_deleted, ...state] =
+    counters;
+  const [live_rows, dead_rows, rows_changed_since_analyze, analyze_age_ms, vacuum_age_ms] = state;
+  return {
+    oid,
+    schema,
+    name,
+    kind: kinds[relkind],
+    is_partition,
+    estimated_rows,
+    size_bytes,
+    seq_scans,
+    seq_rows_read,
+    index_scans,
+    rows_inserted,
+    rows_updated,
+    rows_deleted,
+    live_rows,
+    dead_rows,
+    rows_changed_since_analyze,
+    analyze_age_ms,
+    vacuum_age_ms,
+  };
+}
