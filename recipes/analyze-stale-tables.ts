@@ -1,6 +1,7 @@
 import {usageError} from '../source/core/errors.ts';
 import type {Facts} from '../source/core/facts/facts.ts';
 import {counted, formatAge, formatCount} from '../source/core/format.ts';
+import {thresholds} from '../source/core/health/thresholds.ts';
 import {completeParams, readCount, readList, readNumber, readValues} from '../source/core/parameters.ts';
 import {quoteIdentifier} from '../source/core/quote.ts';
 import type {Finding, Parameter, ParameterValues, Plan, Protected, Recipe} from '../source/core/recipe.ts';
@@ -17,10 +18,9 @@ import {resolveTables} from '../source/core/server/maintenance-tables.ts';
 import type {Snapshot} from '../source/core/snapshot.ts';
 import type {Target} from '../source/core/target.ts';
 
-/** Autovacuum comes once it finds its threshold crossed: at twice that, it does not keep up. */
-const behindTimes = 2;
-/** Fewer rows are no matter to anybody's plans. */
-const tellingRows = 10_000;
+/** Autovacuum starts at its own threshold: at a multiple of it, autovacuum does not keep up. */
+const behindTimes = thresholds.autovacuum_threshold_times.warning;
+const leastRows = thresholds.changed_rows.warning;
 
 const parameters: Parameter[] = [
   {
@@ -75,10 +75,10 @@ function diagnose({target}: Snapshot, {maintenance}: Facts): Finding[] {
   if (maintenance === undefined || target.is_in_recovery) return [];
   const {tables} = maintenance;
   const stale = tables
-    .filter(each => each.rows_changed_since_analyze >= tellingRows && staleness(each) > behindTimes)
+    .filter(each => each.rows_changed_since_analyze >= leastRows && staleness(each) > behindTimes)
     .sort((a, b) => staleness(b) - staleness(a));
   const bloated = tables
-    .filter(each => each.dead_rows >= tellingRows && bloat(each) > behindTimes)
+    .filter(each => each.dead_rows >= leastRows && bloat(each) > behindTimes)
     .sort((a, b) => b.dead_rows - a.dead_rows);
   return [...staleFinding(stale), ...bloatFinding(bloated, maintenance)];
 }

@@ -1,4 +1,5 @@
 import type {FactNeeds, Facts} from '../source/core/facts/facts.ts';
+import {thresholds} from '../source/core/health/thresholds.ts';
 import type {IndexProposal} from '../source/core/indexes/index-advice.ts';
 import {type IndexWork, planIndexes} from '../source/core/indexes/index-building.ts';
 import {tableOf, uncoveredForeignKeys} from '../source/core/indexes/index-checks.ts';
@@ -11,8 +12,6 @@ import type {Finding, Parameter, ParameterValues, Plan, Recipe} from '../source/
 import type {Snapshot} from '../source/core/snapshot.ts';
 import type {Step} from '../source/core/step.ts';
 
-/** Below this a sequential read of the whole table costs no more than a lookup. */
-const worthRows = 10_000;
 const confidences = ['all', 'planner-verified'] as const;
 
 const parameters: Parameter[] = [
@@ -89,7 +88,8 @@ function needs(params: ParameterValues): FactNeeds {
 function diagnose(_snapshot: Snapshot, {catalog}: Facts): Finding[] {
   if (catalog === undefined) return [];
   const keys = uncoveredForeignKeys(catalog).filter(
-    ({table_oid}) => (tableOf(catalog, table_oid)?.estimated_rows ?? 0) >= worthRows,
+    ({table_oid}) =>
+      (tableOf(catalog, table_oid)?.estimated_rows ?? 0) >= thresholds.unindexed_table_rows.warning,
   );
   const [first] = keys;
   if (first === undefined) return [];

@@ -1,4 +1,5 @@
 import {counted, formatAge} from '../source/core/format.ts';
+import {thresholds} from '../source/core/health/thresholds.ts';
 import {completeParams, readChoice, readValues, writeText} from '../source/core/parameters.ts';
 import type {Finding, Parameter, ParameterValues, Plan, Protected, Recipe} from '../source/core/recipe.ts';
 import {absence, absentNames} from '../source/core/sessions/absent-names.ts';
@@ -21,7 +22,6 @@ import type {Backend, Snapshot} from '../source/core/snapshot.ts';
 
 /** Beyond the most patient class: no report takes so long. */
 const runawayAfterMs = classLimitsMs.report;
-const criticalAtUsedRatio = 0.9;
 
 const examples: Record<StatementClass, string> = {
   simple: 'look-ups by key',
@@ -102,7 +102,7 @@ function findingOf(group: Backend[], {budget}: Snapshot): Finding {
   const longest_ms = Math.max(...group.map(runsForMs));
   return {
     recipe: recipe.id,
-    severity: budget.used_ratio >= criticalAtUsedRatio ? 'critical' : 'warning',
+    severity: budget.used_ratio >= thresholds.used_ratio.critical ? 'critical' : 'warning',
     subject: `application:${application_name}/role:${usename ?? ''}/runaway`,
     summary: `${application_name || '(no name)'}/${usename ?? '?'} runs ${counted(group.length, 'statement')} for over ${formatAge(runawayAfterMs)}, the longest for ${formatAge(longest_ms)}`,
     evidence: {application_name, usename, statements: group.length, longest_query_age_ms: longest_ms},

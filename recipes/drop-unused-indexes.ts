@@ -1,6 +1,8 @@
+import {writeDuration} from '../source/core/duration.ts';
 import {usageError} from '../source/core/errors.ts';
 import type {Facts} from '../source/core/facts/facts.ts';
 import {counted, formatAge, formatBytes, formatCount} from '../source/core/format.ts';
+import {thresholds} from '../source/core/health/thresholds.ts';
 import {
   buildOf,
   describeIndex,
@@ -23,9 +25,6 @@ import type {Parameter, ParameterValues, Plan, Protected, Recipe} from '../sourc
 import type {Catalog, Index} from '../source/core/server/catalog.ts';
 import type {Snapshot} from '../source/core/snapshot.ts';
 
-/** A smaller one costs too little to be worth a finding. */
-const worthBytes = 8 * 1024 * 1024;
-
 const parameters: Parameter[] = [
   {
     name: 'index',
@@ -45,7 +44,7 @@ const parameters: Parameter[] = [
     name: 'stats_age',
     description: 'how long the server must have counted scans; shorter than a month hides a monthly report',
     kind: 'duration',
-    default: '30d',
+    default: writeDuration(thresholds.unused_index_age_ms.warning),
   },
   {
     name: 'max_scans',
@@ -86,7 +85,7 @@ export default recipe;
 
 function diagnose(_snapshot: Snapshot, {catalog}: Facts) {
   if (catalog === undefined || refusal(catalog, criteriaOf({})) !== null) return [];
-  const idle = unused(catalog).filter(({size_bytes}) => size_bytes >= worthBytes);
+  const idle = unused(catalog).filter(({size_bytes}) => size_bytes >= thresholds.unused_index_bytes.warning);
   const [largest] = idle;
   if (largest === undefined) return [];
   const bytes = sum(idle);

@@ -1,4 +1,6 @@
+import {writeDuration} from '../source/core/duration.ts';
 import {counted, formatAge, formatRatio} from '../source/core/format.ts';
+import {thresholds} from '../source/core/health/thresholds.ts';
 import {completeParams, writeText} from '../source/core/parameters.ts';
 import type {Finding, Parameter, ParameterValues, Plan, Recipe} from '../source/core/recipe.ts';
 import {absentNames} from '../source/core/sessions/absent-names.ts';
@@ -19,12 +21,8 @@ import {
 import {terminateStep} from '../source/core/sessions/session-steps.ts';
 import {type Backend, backendStates, type Snapshot} from '../source/core/snapshot.ts';
 
-/** Idle in a transaction for so long is a leak: no application thinks for half a minute between two statements. */
-const leakAfterMs = 30_000;
-/** Plain idle sessions are a pool's business until slots run out. */
-const idleAfterMs = 300_000;
-const warnAtUsedRatio = 0.8;
-const criticalAtUsedRatio = 0.9;
+const idleInTransaction = thresholds.longest_idle_in_transaction_ms;
+const slots = thresholds.used_ratio;
 
 const leakStates: readonly unknown[] = ['idle in transaction', 'idle in transaction (aborted)'];
 
@@ -33,7 +31,7 @@ const parameters: Parameter[] = [
     name: 'older_than',
     description: 'in that state for at least so long: 30s, 5min, 1h',
     kind: 'duration',
-    default: '5min',
+    default: writeDuration(idleInTransaction.critical),
   },
   {
     name: 'states',
@@ -68,36 +66,38 @@ function diagnose(snapshot: Snapshot): Finding[] {
 }
 
 function isLeak({state, state_age_ms}: Backend): boolean {
-  return leakStates.includes(state) && (state_age_ms ?? 0) > leakAfterMs;
+  return leakStates.includes(state) && (state_age_ms ?? 0) > idleInTransaction.warning;
 }
 
 function leakFinding(group: Backend[], {budget}: Snapshot): Finding {
   const longest_ms = longestOf(group);
   return {
     recipe: recipe.id,
-    severity: budget.used_ratio >= criticalAtUsedRatio ? 'critical' : 'warning',
+    severity: budget.used_ratio >= slots.critical ? 'critical' : 'warning',
     ...groupOf(group),
     summary: `${nameOf(group)} leaks ${counted(group.length, 'session')} idle in transaction, the longest for ${formatAge(longest_ms)}`,
     evidence: {...evidenceOf(group, longest_ms), slots_used_ratio: budget.used_ratio},
-    params: {...paramsOf(group), older_than: '30s'},
+    params: {...paramsOf(group), older_than: writeDuration(idleInTransaction.warning)},
   };
 }
 
 /** Only where slots run out, and only groups that hold a good part of them: a pool keeps a few sessions idle. */
 function idleFindings({backends, budget}: Snapshot, isSwept: (backend: Backend) => boolean): Finding[] {
-  if (budget.used_ratio < warnAtUsedRatio) return [];
+  const {idle_ms, idle_group_ratio, idle_group_sessions} = thresholds;
+  const leastSessions = Math.max(idle_group_sessions.warning, budget.usable * idle_group_ratio.warning);
+  if (budget.used_ratio < slots.warning) return [];
   const idle = backends
-    .filter(({state, state_age_ms}) => state === 'idle' && (state_age_ms ?? 0) > idleAfterMs)
+    .filter(({state, state_age_ms}) => state === 'idle' && (state_age_ms ?? 0) > idle_ms.warning)
     .filter(isSwept);
   return groupByApplication(idle)
-    .filter(group => group.length >= Math.max(3, budget.usable * 0.1))
+    .filter(group => group.length >= leastSessions)
     .map(group => ({
       recipe: recipe.id,
-      severity: budget.used_ratio >= criticalAtUsedRatio ? 'critical' : 'warning',
+      severity: budget.used_ratio >= slots.critical ? 'critical' : 'warning',
       ...groupOf(group, '/state:idle'),
-      summary: `${nameOf(group)} keeps ${counted(group.length, 'session')} idle for over 5 minutes while ${formatRatio(budget.used_ratio, 0)} of the slots are used`,
+      summary: `${nameOf(group)} keeps ${counted(group.length, 'session')} idle for over ${writeDuration(idle_ms.warning)} while ${formatRatio(budget.used_ratio, 0)} of the slots are used`,
       evidence: {...evidenceOf(group, longestOf(group)), slots_used_ratio: budget.used_ratio},
-      params: {...paramsOf(group), states: 'idle', older_than: '5min'},
+      params: {...paramsOf(group), states: 'idle', older_than: writeDuration(idle_ms.warning)},
     }));
 }
 

@@ -1,6 +1,8 @@
+import {writeDuration} from '../source/core/duration.ts';
 import {usageError} from '../source/core/errors.ts';
 import type {Facts} from '../source/core/facts/facts.ts';
 import {counted, formatAge} from '../source/core/format.ts';
+import {thresholds} from '../source/core/health/thresholds.ts';
 import {didYouMean} from '../source/core/nearest.ts';
 import {completeParams, readDuration, readText, readValues, writeText} from '../source/core/parameters.ts';
 import type {Finding, Parameter, ParameterValues, Plan, Protected, Recipe} from '../source/core/recipe.ts';
@@ -19,15 +21,15 @@ import type {Backend, Snapshot} from '../source/core/snapshot.ts';
 
 /** Prisma Migrate takes it for its session and gives it back by closing that (schema-engine's acquire_lock). */
 const key = '72707369';
-/** Between two migrations, or while `migrate dev` asks something, a holder is idle for a moment. */
-const idleAfterMs = 60_000;
+/** Between two migrations, or while `migrate dev` prompts, a holder is idle for a moment. */
+const idleAfterMs = thresholds.migrate_lock_idle_ms.warning;
 
 const parameters: Parameter[] = [
   {
     name: 'idle_for',
     description: 'only a holder that has run nothing for at least so long',
     kind: 'duration',
-    default: '1min',
+    default: writeDuration(idleAfterMs),
   },
   {
     name: 'database',

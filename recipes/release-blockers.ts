@@ -1,4 +1,6 @@
+import {writeDuration} from '../source/core/duration.ts';
 import {counted, formatAge} from '../source/core/format.ts';
+import {thresholds} from '../source/core/health/thresholds.ts';
 import {completeParams, readChoice, readCount, readDuration, readValues} from '../source/core/parameters.ts';
 import {quoteLiteral} from '../source/core/quote.ts';
 import {lockFigure} from '../source/core/reading/lock-figure.ts';
@@ -13,12 +15,7 @@ import type {KnownSession} from '../source/core/sessions/signal-sql.ts';
 import {type Backend, backendStates, type Snapshot} from '../source/core/snapshot.ts';
 import type {AdviceStep, Step} from '../source/core/step.ts';
 
-/** Locks are waited for all the time; somebody notices after seconds. */
-const warnAfterMs = 5000;
-const criticalAfterMs = 60_000;
-const criticalWaiters = 5;
-/** Idle in a transaction for so long, a blocker will not let go by itself. */
-const leakAfterMs = 30_000;
+const {lock_wait_ms, blocker_waiters, longest_idle_in_transaction_ms} = thresholds;
 
 const parameters: Parameter[] = [
   {
@@ -30,7 +27,7 @@ const parameters: Parameter[] = [
     name: 'waited_for',
     description: 'unless named, only blockers that somebody has waited for at least so long',
     kind: 'duration',
-    default: '5s',
+    default: writeDuration(lock_wait_ms.warning),
   },
   {
     name: 'at_most',
@@ -81,9 +78,10 @@ function longestWait({children}: LockNode, waits: ReadonlyMap<number, number>): 
 function findingOf(root: Root, snapshot: Snapshot): Finding[] {
   const {pid, waiters_direct, waiters_total, longest_ms} = root;
   const backend = backendOf(pid, snapshot);
-  const isLeak = isIdle(backend) && (backend?.state_age_ms ?? 0) > leakAfterMs;
-  if (longest_ms < warnAfterMs && !isLeak) return [];
-  const isCritical = isLeak || longest_ms >= criticalAfterMs || waiters_total >= criticalWaiters;
+  const isLeak = isIdle(backend) && (backend?.state_age_ms ?? 0) > longest_idle_in_transaction_ms.warning;
+  if (longest_ms < lock_wait_ms.warning && !isLeak) return [];
+  const isCritical =
+    isLeak || longest_ms >= lock_wait_ms.critical || waiters_total >= blocker_waiters.critical;
   const protection = backend && protectionOf(backend, snapshot, false);
   return [
     {

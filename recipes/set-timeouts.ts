@@ -1,5 +1,6 @@
 import {usageError} from '../source/core/errors.ts';
 import {counted, formatAge} from '../source/core/format.ts';
+import {thresholds} from '../source/core/health/thresholds.ts';
 import {
   completeParams,
   type ReadValue,
@@ -27,9 +28,6 @@ import {explainTimeouts} from '../source/core/roles/timeouts-text.ts';
 import {protectionOf} from '../source/core/sessions/protection.ts';
 import type {Backend, Snapshot} from '../source/core/snapshot.ts';
 import type {Step} from '../source/core/step.ts';
-
-/** Idle in a transaction for so long: nothing on the server ends it. */
-const unendedAfterMs = 300_000;
 
 const parameters: Parameter[] = [
   {
@@ -90,7 +88,7 @@ function diagnose(snapshot: Snapshot, {role_settings}: {role_settings?: RoleSett
   return loginRoles(role_settings).flatMap(({name: role}) => {
     const unended = snapshot.backends
       .filter(({usename, state}) => usename === role && state?.startsWith('idle in transaction'))
-      .filter(({state_age_ms}) => (state_age_ms ?? 0) >= unendedAfterMs)
+      .filter(({state_age_ms}) => (state_age_ms ?? 0) >= thresholds.longest_idle_in_transaction_ms.critical)
       .filter(backend => protectionOf(backend, snapshot, false) === null);
     const isSet = role_settings?.overrides.some(each => each.role === role && each.name === name);
     if (unended.length === 0 || isSet) return [];

@@ -1,10 +1,10 @@
 import {formatRatio} from '../source/core/format.ts';
+import {thresholds} from '../source/core/health/thresholds.ts';
 import {quoteIdentifier} from '../source/core/quote.ts';
 import type {Finding, Recipe} from '../source/core/recipe.ts';
 import type {BudgetGroup, Snapshot} from '../source/core/snapshot.ts';
 
-const warnAtRatio = 0.8;
-const criticalAtRatio = 0.9;
+const {warning, critical} = thresholds.used_ratio;
 
 const recipe: Recipe = {
   id: 'slots-nearly-full',
@@ -16,7 +16,7 @@ const recipe: Recipe = {
 export default recipe;
 
 function serverFindings({budget}: Snapshot): Finding[] {
-  if (budget.usable === 0 || budget.used_ratio < warnAtRatio) return [];
+  if (budget.usable === 0 || budget.used_ratio < warning) return [];
   const [largest] = budget.groups;
   const holder = largest
     ? `; ${largest.application_name || '(no name)'}/${largest.usename} holds ${largest.count}`
@@ -24,7 +24,7 @@ function serverFindings({budget}: Snapshot): Finding[] {
   return [
     {
       recipe: recipe.id,
-      severity: budget.used_ratio >= criticalAtRatio ? 'critical' : 'warning',
+      severity: budget.used_ratio >= critical ? 'critical' : 'warning',
       subject: 'server',
       summary: `${budget.used} of ${budget.usable} slots are used (${formatRatio(budget.used_ratio, 0)})${holder}`,
       evidence: {
@@ -61,10 +61,10 @@ function shellWord(text: string): string {
 /** A role's or a database's own limit refuses connections however many slots the server has left. */
 function ownLimitFindings({budget}: Snapshot): Finding[] {
   return budget.own_limits
-    .filter(({connection_limit, used}) => connection_limit > 0 && used / connection_limit >= warnAtRatio)
+    .filter(({connection_limit, used}) => connection_limit > 0 && used / connection_limit >= warning)
     .map(({kind, name, connection_limit, used}) => ({
       recipe: recipe.id,
-      severity: used / connection_limit >= criticalAtRatio ? 'critical' : 'warning',
+      severity: used / connection_limit >= critical ? 'critical' : 'warning',
       subject: `${kind}:${name}`,
       summary: `${kind} ${name} uses ${used} of its own ${connection_limit} connections; free slots elsewhere do not help it`,
       evidence: {

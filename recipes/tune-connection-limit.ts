@@ -1,6 +1,7 @@
 import {usageError} from '../source/core/errors.ts';
 import type {FactNeeds, Facts} from '../source/core/facts/facts.ts';
 import {formatRatio} from '../source/core/format.ts';
+import {thresholds} from '../source/core/health/thresholds.ts';
 import {
   readChoice,
   readCount,
@@ -26,6 +27,8 @@ import type {Finding, Parameter, ParameterValues, Plan, Recipe} from '../source/
 import type {Backend, Snapshot} from '../source/core/snapshot.ts';
 
 const platformIds = platforms.map(({id}) => id);
+/** Of the usable slots, for one application; the rest is for migrations, jobs and people. */
+const defaultShare = 0.8;
 const presetIds = ['platform', 'formula', ...presets.map(({id}) => id)];
 
 const parameters: Parameter[] = [
@@ -69,7 +72,7 @@ const parameters: Parameter[] = [
     name: 'usable_share',
     description: 'of the usable slots for all instances together, 0.05 to 1; the rest is for others',
     kind: 'number',
-    default: '0.8',
+    default: String(defaultShare),
     check: readShare,
   },
   {
@@ -146,14 +149,16 @@ function refusedRoles({budget}: Snapshot): Finding[] {
     }));
 }
 
-const warnAtUsedRatio = 0.8;
-
 /** Slots run out while one role's pools hold most of them and half of theirs are idle. */
 function largePools(snapshot: Snapshot): Finding[] {
   const {budget} = snapshot;
-  if (budget.used_ratio < warnAtUsedRatio) return [];
+  const {used_ratio, role_share_ratio, role_idle_ratio} = thresholds;
+  if (budget.used_ratio < used_ratio.warning) return [];
   return sessionsByRole(snapshot.backends)
-    .filter(({count, idle}) => count >= budget.usable / 2 && idle >= count / 2)
+    .filter(
+      ({count, idle}) =>
+        count >= budget.usable * role_share_ratio.warning && idle >= count * role_idle_ratio.warning,
+    )
     .map(({role, count, idle, clients}) => ({
       recipe: recipe.id,
       severity: 'warning',
@@ -272,7 +277,7 @@ function readChoicesOf(read: (name: string) => string, facts: Facts): TuningChoi
     max_instances,
     deploy_overlap: overlap ?? platform.deploy_overlap,
     prisma_major: readCount('prisma_major', read('prisma_major')),
-    usable_share: share ?? 0.8,
+    usable_share: share ?? defaultShare,
     role: readRole(readText(read('role')), facts),
     apply: readPlaces(read),
   };

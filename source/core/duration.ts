@@ -52,3 +52,16 @@ export function parseDurationMs(text: string): number | null {
   }
   return totalMs;
 }
+
+const writtenUnits = [
+  ['d', 86_400_000],
+  ['h', 3_600_000],
+  ['min', 60_000],
+  ['s', 1000],
+] as const;
+
+/** `parseDurationMs` reversed, in the largest unit that needs no fraction: `30s`, `5min`, `1500ms`. */
+export function writeDuration(ms: number): string {
+  const [unit, factor] = writtenUnits.find(([, each]) => ms > 0 && ms % each === 0) ?? ['ms', 1];
+  return `${ms / factor}${unit}`;
+}

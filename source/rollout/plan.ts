@@ -1,6 +1,7 @@
 import {isMap, isSeq, LineCounter, parseDocument} from 'yaml';
 import {type GivenLimits, limitExamples, metricByLimitName, parseLimit} from '../core/health/limits.ts';
 import {metricOf} from '../core/health/metrics.ts';
+import {watchDefaults} from '../core/health/thresholds.ts';
 import {didYouMean} from '../core/nearest.ts';
 import type {RolloutPlan, RolloutStage} from '../core/rollout.ts';
 import {type Fields, fieldsOf, type Report} from './fields.ts';
@@ -69,8 +70,8 @@ type Common = {
 /** What holds for every stage that says nothing else. */
 function commonOf(root: Fields, report: Report): Common {
   return {
-    every_ms: root.duration_ms('every', ranges.every) ?? 10_000,
-    sustain_ms: root.duration_ms('sustain', ranges.sustain) ?? 30_000,
+    every_ms: root.duration_ms('every', ranges.every) ?? watchDefaults.every_ms,
+    sustain_ms: root.duration_ms('sustain', ranges.sustain) ?? watchDefaults.sustain_ms,
     command_timeout_ms: root.duration_ms('command_timeout', ranges.command_timeout) ?? 600_000,
     limits: readLimits(root, report),
     pooler: root.text('pooler'),

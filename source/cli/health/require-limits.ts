@@ -33,7 +33,7 @@ export function requireMeasured(
 ): void {
   for (const name of metricNames) {
     if (given[name] === undefined || thresholds[name].is_crossed) continue;
-    const {source} = metricOf(name);
+    const {section: source} = metricOf(name);
     const lack = unavailable.find(({section}) => section === source);
     const reason =
       lack?.reason ?? unread.find(({fact}) => fact === source)?.reason ?? uncounted(name, metrics[name]);

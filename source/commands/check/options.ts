@@ -5,9 +5,11 @@ import {durationOf, ratesOf} from '../../cli/flag-values.ts';
 import type {CheckFormat} from '../../cli/health/health-report.ts';
 import {readBaseline} from '../../cli/health/read-baseline.ts';
 import {limitFlag, requireMeasurable} from '../../cli/health/require-limits.ts';
+import {writeDuration} from '../../core/duration.ts';
 import {usageError} from '../../core/errors.ts';
 import {type GivenLimits, limitExamples, metricByLimitName, parseLimit} from '../../core/health/limits.ts';
 import {metricOf} from '../../core/health/metrics.ts';
+import {thresholds, watchDefaults} from '../../core/health/thresholds.ts';
 import type {CheckFlags} from './check-once.ts';
 
 /** What the flags of `check` say. Throws AbortError (exit 2) for what they cannot say. */
@@ -53,12 +55,15 @@ function watchTimesOf(flags: Flags): WatchTimes | null {
   return {
     for_ms,
     every_ms: everyOf(flags),
-    sustain_ms: durationOf('--sustain', flags.sustain ?? '30s', {least: 0, most: longestWatchMs}),
+    sustain_ms: durationOf('--sustain', flags.sustain ?? writeDuration(watchDefaults.sustain_ms), {
+      least: 0,
+      most: longestWatchMs,
+    }),
   };
 }
 
 export function everyOf({every}: Flags): number {
-  return durationOf('--every', every ?? '10s', {least: 500, most: 60_000});
+  return durationOf('--every', every ?? writeDuration(watchDefaults.every_ms), {least: 500, most: 60_000});
 }
 
 /** A metric that two readings tell is asked for by its limit. */
@@ -93,7 +98,7 @@ function formatOf({json, markdown, nagios}: Flags): CheckFormat {
   return (asked[0]?.[0] as CheckFormat | undefined) ?? 'text';
 }
 
-function slowerOf({slower = '1.5'}: Flags): number {
+function slowerOf({slower = String(thresholds.slower_times.warning)}: Flags): number {
   const ratio = /^\d{1,4}(\.\d+)?x?$/.test(slower) ? Number.parseFloat(slower) : 0;
   if (ratio >= 1) return ratio;
   throw usageError(`--slower ${slower}: no factor`, 'Write it as --slower 1.5, from 1 on.');

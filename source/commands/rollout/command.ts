@@ -17,6 +17,7 @@ import {canonicalJson} from '../../core/chain/canonical.ts';
 import {AbortError, type ExitCode, exitCodes, usageError} from '../../core/errors.ts';
 import {diagnoseAll} from '../../core/facts/diagnose.ts';
 import {gatherWatched} from '../../core/facts/watched-facts.ts';
+import {watchDefaults} from '../../core/health/thresholds.ts';
 import type {Reading} from '../../core/ports.ts';
 import type {RolloutStage} from '../../core/rollout.ts';
 import {sanitise} from '../../core/sanitise.ts';
@@ -178,7 +179,7 @@ async function portsOf(
     async watch(stage, {for_ms, server, onSeen}) {
       const request = requestOf(stage);
       const {recipes} = await recipesFor(flags, request.settings);
-      const times = {every_ms: 10_000, sustain_ms: 30_000, ...stage.watch, for_ms};
+      const times = {...watchDefaults, ...stage.watch, for_ms};
       const pooler = await openPooler(shell, poolerOf(stage));
       let watching: Watching | null = null;
       try {

@@ -1,9 +1,9 @@
+import {thresholds} from '../../core/health/thresholds.ts';
 import type {Budget} from '../../core/snapshot.ts';
 import {type Line, span} from '../screen/line.ts';
 import type {Theme} from '../screen/theme.ts';
 
-const warningRatio = 0.8;
-const criticalRatio = 0.9;
+const {warning, critical} = thresholds.used_ratio;
 
 /** `[█████░░░▒▒]`: slots used and free, and at the right the zone only reserved roles can enter. */
 export function drawGauge(budget: Budget, width: number, theme: Theme): Line {
@@ -25,6 +25,6 @@ export function drawGauge(budget: Budget, width: number, theme: Theme): Line {
 }
 
 export function gaugeRole(usedRatio: number): 'good' | 'warning' | 'danger' {
-  if (usedRatio >= criticalRatio) return 'danger';
-  return usedRatio >= warningRatio ? 'warning' : 'good';
+  if (usedRatio >= critical) return 'danger';
+  return usedRatio >= warning ? 'warning' : 'good';
 }

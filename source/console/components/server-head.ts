@@ -1,4 +1,5 @@
 import {formatAge, formatBytes, formatCount, formatRatio} from '../../core/format.ts';
+import {thresholds} from '../../core/health/thresholds.ts';
 import {slotForecast} from '../../core/reading/budget.ts';
 import type {Budget, Database, Snapshot} from '../../core/snapshot.ts';
 import {type Line, type Span, span} from '../screen/line.ts';
@@ -75,15 +76,15 @@ function throughputLine(snapshot: Snapshot): Line {
       ),
       span(deadlocks > 0 ? `deadlocks ${formatCount(deadlocks)}/s  ` : '', 'danger'),
       span(`temp ${hasRates ? formatBytes(sum(r => r.temp_bytes_per_second)) : '-'}/s  `),
-      hitSpan('cache hit', cacheHit),
+      hitSpan('cache hit', cacheHit, thresholds.cache_hit_ratio.warning),
       span('  '),
-      hitSpan('index hit', own?.index_hit_ratio ?? null),
+      hitSpan('index hit', own?.index_hit_ratio ?? null, thresholds.index_hit_ratio.warning),
     ],
   };
 }
 
-function hitSpan(title: string, ratio: number | null): Span {
-  return span(`${title} ${formatRatio(ratio)}`, ratio !== null && ratio < 0.99 ? 'warning' : 'plain');
+function hitSpan(title: string, ratio: number | null, warning: number): Span {
+  return span(`${title} ${formatRatio(ratio)}`, ratio !== null && ratio < warning ? 'warning' : 'plain');
 }
 
 function ratioOf(

@@ -1,13 +1,11 @@
 import {formatAge} from '../../core/format.ts';
+import {thresholds} from '../../core/health/thresholds.ts';
 import {sessionId} from '../../core/sessions/session-id.ts';
 import type {Backend} from '../../core/snapshot.ts';
 import {arrangeRows, type Column, drawTable} from '../components/table.ts';
 import type {Role} from '../screen/line.ts';
 import type {ConsoleState} from '../state.ts';
 import {defineView} from './view.ts';
-
-const longTransactionMs = 60_000;
-const leakedMs = 30_000;
 
 const sessionColumns: Column<Backend>[] = [
   {
@@ -36,7 +34,10 @@ const sessionColumns: Column<Backend>[] = [
     priority: 3,
     align: 'right',
     text: b => formatAge(b.state === 'active' ? b.query_age_ms : b.state_age_ms),
-    role: b => (isInTransaction(b) && (b.state_age_ms ?? 0) > leakedMs ? 'warning' : 'plain'),
+    role: b =>
+      isInTransaction(b) && (b.state_age_ms ?? 0) > thresholds.longest_idle_in_transaction_ms.warning
+        ? 'warning'
+        : 'plain',
     sortValue: b => (b.state === 'active' ? b.query_age_ms : b.state_age_ms),
   },
   {
@@ -46,7 +47,7 @@ const sessionColumns: Column<Backend>[] = [
     priority: 5,
     align: 'right',
     text: b => formatAge(b.xact_age_ms),
-    role: b => ((b.xact_age_ms ?? 0) > longTransactionMs ? 'warning' : 'plain'),
+    role: b => ((b.xact_age_ms ?? 0) > thresholds.open_transaction_ms.warning ? 'warning' : 'plain'),
     sortValue: b => b.xact_age_ms,
   },
   {

@@ -1,13 +1,11 @@
 import {counted, formatBytes, formatCount, formatMs, formatRatio} from '../../core/format.ts';
+import {thresholds} from '../../core/health/thresholds.ts';
 import type {Statement} from '../../core/snapshot.ts';
 import {arrangeRows, type Column, drawTable, type TableSlice} from '../components/table.ts';
 import {type Line, type Role, span} from '../screen/line.ts';
 import type {ConsoleState, TableState} from '../state.ts';
 import {oneLine} from './sessions.ts';
 import {defineView} from './view.ts';
-
-const slowMs = 100;
-const criticalMs = 1000;
 
 /** Rates where two readings exist, sums since the counters were reset before that. */
 const statementColumns: Column<Statement>[] = [
@@ -18,7 +16,7 @@ const statementColumns: Column<Statement>[] = [
     priority: 1,
     align: 'right',
     text: s => (s.rates ? formatRatio(s.rates.exec_share_ratio) : '-'),
-    role: s => ((s.rates?.exec_share_ratio ?? 0) > 0.3 ? 'danger' : 'plain'),
+    role: s => ((s.rates?.exec_share_ratio ?? 0) > thresholds.exec_share_ratio.critical ? 'danger' : 'plain'),
     sortValue: s => s.rates?.exec_ms_per_second ?? null,
   },
   {
@@ -158,8 +156,9 @@ function timesOf(statement: Statement): Pick<Statement, 'mean_exec_time_ms' | 's
 }
 
 function slownessRole(mean_ms: number): Role {
-  if (mean_ms > criticalMs) return 'danger';
-  return mean_ms > slowMs ? 'warning' : 'plain';
+  const {warning, critical} = thresholds.slowest_mean_exec_time_ms;
+  if (mean_ms > critical) return 'danger';
+  return mean_ms > warning ? 'warning' : 'plain';
 }
 
 export function statementId(statement: Statement): string {

@@ -3,6 +3,7 @@ import {parseRatio} from '../ratio.ts';
 import type {Snapshot} from '../snapshot.ts';
 import {connectedDatabase} from './measure.ts';
 import {type MetricName, metricNames, metricOf} from './metrics.ts';
+import {minimumBlocks, thresholds} from './thresholds.ts';
 
 /** Beyond one lies a warning, beyond the other what is critical; ratios from 0 to 1, times in milliseconds. */
 export type Limit = {warning: number | null; critical: number | null};
@@ -46,16 +47,13 @@ const parsers = {
   count: (text: string) => (/^\s*\d{1,9}\s*$/.test(text) ? Number(text) : null),
 };
 
-/** Fewer blocks than these, asked for since the counters began, tell how young a server is, not how it caches. */
-const tellingBlocks = 100_000;
-
 /** The defaults for this server, and what was given in their place. */
 export function limitsFor(snapshot: Snapshot, given: GivenLimits): Limits {
   const {blks_hit = 0, blks_read = 0} = connectedDatabase(snapshot) ?? {};
   const none = {warning: null, critical: null};
-  const isYoung = blks_hit + blks_read < tellingBlocks;
+  const isYoung = blks_hit + blks_read < minimumBlocks.since_reset;
   const defaults = metricNames.map((name): [MetricName, Limit] => {
-    const {warning, critical} = metricOf(name);
+    const {warning, critical} = thresholds[name];
     const isOfBlocks = name === 'cache_hit_ratio' || name === 'index_hit_ratio';
     return [name, isYoung && isOfBlocks ? none : {warning, critical}];
   });

@@ -3,6 +3,7 @@ import type {Finding} from '../recipe.ts';
 import type {Snapshot, Statement} from '../snapshot.ts';
 import type {Metrics} from './metrics.ts';
 import {countSuspects} from './n-plus-one.ts';
+import {minimumBlocks} from './thresholds.ts';
 
 /** A reading and what belongs to it. */
 export type Measurable = {
@@ -80,15 +81,12 @@ function measureStatements({snapshot, is_interval = false}: Measurable) {
   };
 }
 
-/** Of fewer blocks in an interval a ratio says what was asked for, not how it caches. */
-const tellingIntervalBlocks = 1000;
-
 function measureDatabase({snapshot, is_interval = false}: Measurable) {
   const database = connectedDatabase(snapshot);
   const {rates} = database ?? {};
   const fatal = snapshot.databases.flatMap(({rates: each}) => each?.fatal_sessions_per_second ?? []);
   const perSecond = (rates?.blks_hit_per_second ?? 0) + (rates?.blks_read_per_second ?? 0);
-  const isTelling = rates && (perSecond * rates.interval_ms) / 1000 >= tellingIntervalBlocks;
+  const isTelling = rates && (perSecond * rates.interval_ms) / 1000 >= minimumBlocks.per_ratio;
   const interval_ratio = isTelling ? rates.blks_hit_per_second / perSecond : null;
   return {
     cache_hit_ratio: is_interval ? interval_ratio : (database?.cache_hit_ratio ?? null),

@@ -1,33 +1,31 @@
+import type {ThresholdName} from './thresholds.ts';
+
 type Metric = {
-  /** As a person reads it. */
+  /** The name people read. */
   title: string;
   kind: 'ratio' | 'duration' | 'count';
-  /** Which side of a limit is the wrong one: only what lies beyond it crosses it. */
+  /** Whether its thresholds are upper or lower bounds; a value equal to one does not cross it. */
   side: 'max' | 'min';
-  /** Of its limit, in config.toml and in a rollout's plan; its flag is the same in kebab-case. */
+  /** Its key in config.toml and in a rollout's plan; in kebab-case, its flag. */
   limit_name: string;
-  /** What `Snapshot.unavailable` or the unread facts call its source. */
-  source: string;
-  warning: number | null;
-  critical: number | null;
-  /** Two readings: one cannot tell it. */
+  /** The section of `Snapshot.unavailable`, or the fact, that it is read from. */
+  section: string;
+  /** Measured between two snapshots. */
   needs_rates?: true;
-  /** Only a watch over some time can tell it. */
+  /** Measured by `check --for` only. */
   needs_time?: true;
-  /** Over a watch its worst reading counts, not only its 95th percentile. */
+  /** `check --for` compares its worst value, too, not only its 95th percentile. */
   is_peak_judged?: true;
 };
 
-/** What a health check measures, in the order it is shown, and the limits it has where nobody says otherwise. */
+/** What a health check measures, in the order it is shown. Default thresholds: `thresholds` under the same name. */
 const metricTable = {
   used_ratio: {
     title: 'slots used',
     kind: 'ratio',
     side: 'max',
     limit_name: 'max_used',
-    source: 'budget',
-    warning: 0.8,
-    critical: 0.9,
+    section: 'budget',
     is_peak_judged: true,
   },
   average_used_ratio: {
@@ -35,9 +33,7 @@ const metricTable = {
     kind: 'ratio',
     side: 'max',
     limit_name: 'max_average_used',
-    source: 'budget',
-    warning: 0.7,
-    critical: null,
+    section: 'budget',
     needs_time: true,
   },
   longest_idle_in_transaction_ms: {
@@ -45,9 +41,7 @@ const metricTable = {
     kind: 'duration',
     side: 'max',
     limit_name: 'max_idle_in_transaction',
-    source: 'backends',
-    warning: 30_000,
-    critical: 300_000,
+    section: 'backends',
     is_peak_judged: true,
   },
   longest_transaction_ms: {
@@ -55,86 +49,65 @@ const metricTable = {
     kind: 'duration',
     side: 'max',
     limit_name: 'max_transaction',
-    source: 'backends',
-    warning: 300_000,
-    critical: 1_800_000,
+    section: 'backends',
     is_peak_judged: true,
   },
-  // Locks are waited for all the time, by one or two for a moment; so many at once are a queue.
   blocked_sessions: {
     title: 'sessions waiting for a lock',
     kind: 'count',
     side: 'max',
     limit_name: 'max_blocked',
-    source: 'backends',
-    warning: 5,
-    critical: 20,
+    section: 'backends',
   },
   slowest_mean_exec_time_ms: {
     title: 'slowest statement, on average',
     kind: 'duration',
     side: 'max',
     limit_name: 'max_mean',
-    source: 'statements',
-    warning: 100,
-    critical: 1000,
+    section: 'statements',
   },
   cache_hit_ratio: {
     title: 'cache hit ratio',
     kind: 'ratio',
     side: 'min',
     limit_name: 'min_cache_hit',
-    source: 'databases',
-    warning: 0.99,
-    critical: null,
+    section: 'databases',
   },
   index_hit_ratio: {
     title: 'index hit ratio',
     kind: 'ratio',
     side: 'min',
     limit_name: 'min_index_hit',
-    source: 'index_hits',
-    warning: 0.99,
-    critical: null,
+    section: 'index_hits',
   },
   invalid_indexes: {
     title: 'invalid indexes',
     kind: 'count',
     side: 'max',
     limit_name: 'max_invalid_indexes',
-    source: 'catalog',
-    warning: 0,
-    critical: null,
+    section: 'catalog',
   },
   stale_tables: {
     title: 'tables with stale statistics',
     kind: 'count',
     side: 'max',
     limit_name: 'max_stale_tables',
-    source: 'maintenance',
-    warning: 0,
-    critical: null,
+    section: 'maintenance',
   },
-  // Each eviction throws out 5 % of all entries (entry_dealloc in pg_stat_statements.c).
   statement_evictions_per_minute: {
     title: 'statement evictions a minute',
     kind: 'count',
     side: 'max',
     limit_name: 'max_evictions',
-    source: 'statements',
-    warning: 1,
-    critical: null,
+    section: 'statements',
     needs_rates: true,
   },
-  // A statement that looks like it may be right to; so many at once are a habit.
   n_plus_one_suspects: {
     title: 'N+1 suspects',
     kind: 'count',
     side: 'max',
     limit_name: 'max_n1',
-    source: 'statements',
-    warning: 5,
-    critical: null,
+    section: 'statements',
     needs_rates: true,
   },
   fatal_sessions_per_minute: {
@@ -142,9 +115,7 @@ const metricTable = {
     kind: 'count',
     side: 'max',
     limit_name: 'max_fatal_sessions',
-    source: 'databases',
-    warning: 10,
-    critical: null,
+    section: 'databases',
     needs_rates: true,
   },
   refused_connections_per_minute: {
@@ -152,9 +123,7 @@ const metricTable = {
     kind: 'count',
     side: 'max',
     limit_name: 'max_refused',
-    source: 'refused',
-    warning: 0,
-    critical: null,
+    section: 'refused',
     needs_time: true,
   },
   pooler_waiting_clients: {
@@ -162,21 +131,17 @@ const metricTable = {
     kind: 'count',
     side: 'max',
     limit_name: 'max_pooler_waiting',
-    source: 'pooler admin',
-    warning: 5,
-    critical: 50,
+    section: 'pooler admin',
   },
   seen_ratio: {
     title: 'time the server could be read',
     kind: 'ratio',
     side: 'min',
     limit_name: 'min_seen',
-    source: 'watch',
-    warning: null,
-    critical: 0.5,
+    section: 'watch',
     needs_time: true,
   },
-} as const satisfies Record<string, Metric>;
+} as const satisfies Partial<Record<ThresholdName, Metric>>;
 
 export type MetricName = keyof typeof metricTable;
 

@@ -1,12 +1,10 @@
 import {usageError} from '../errors.ts';
 import {formatAge, formatBytes} from '../format.ts';
+import {thresholds} from '../health/thresholds.ts';
 import {readDuration} from '../parameters.ts';
 import type {Parameter} from '../recipe.ts';
 import {describeBackend} from '../sessions/protection.ts';
 import type {Backend, Snapshot} from '../snapshot.ts';
-
-/** A transaction older than this is likely to outlast a person's patience. */
-const oldXactMs = 60_000;
 
 /** What the three index recipes ask for; `readLockTimeout` reads it. */
 export const lockTimeoutParameter: Parameter = {
@@ -56,7 +54,9 @@ function oldTransactions({backends, target}: Snapshot): Backend[] {
   return backends
     .filter(
       ({datname, xact_age_ms, application_name}) =>
-        datname === target.database && (xact_age_ms ?? 0) >= oldXactMs && application_name !== 'poolctl',
+        datname === target.database &&
+        (xact_age_ms ?? 0) >= thresholds.open_transaction_ms.warning &&
+        application_name !== 'poolctl',
     )
     .sort((a, b) => (b.xact_age_ms ?? 0) - (a.xact_age_ms ?? 0));
 }

@@ -1,3 +1,4 @@
+import {thresholds} from '../health/thresholds.ts';
 import {quoteIdentifier, quoteLiteral} from '../quote.ts';
 import type {AdviceStep, SqlStep, Verification} from '../step.ts';
 import type {Maintenance, TableUpkeep, XminHolder} from './maintenance.ts';
@@ -58,12 +59,12 @@ function isLocked(oid: string): Verification {
   };
 }
 
-/** Whoever has been there for less will be gone before a vacuum comes. */
-const lastingMs = 60_000;
-
 /** The oldest that stays: somebody's transaction of a minute or more, a slot, a standby. */
 export function holderOf({xmin_holders}: Maintenance): XminHolder | null {
-  return xmin_holders.find(({age_ms}) => age_ms === null || age_ms >= lastingMs) ?? null;
+  return (
+    xmin_holders.find(({age_ms}) => age_ms === null || age_ms >= thresholds.open_transaction_ms.warning) ??
+    null
+  );
 }
 
 /** What holds vacuum back and how to end that, or the VACUUM itself. */

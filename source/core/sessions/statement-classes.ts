@@ -1,10 +1,16 @@
 import type {AbortError} from '../errors.ts';
 import {usageError} from '../errors.ts';
+import {thresholds} from '../health/thresholds.ts';
 import {readList} from '../parameters.ts';
 import type {Backend} from '../snapshot.ts';
 
 /** How long a statement of each class may run: a look-up by key, a join, an aggregation, a report. */
-export const classLimitsMs = {simple: 1000, standard: 5000, complex: 15_000, report: 30_000} as const;
+export const classLimitsMs = {
+  simple: thresholds.simple_statement_ms.warning,
+  standard: thresholds.standard_statement_ms.warning,
+  complex: thresholds.complex_statement_ms.warning,
+  report: thresholds.report_statement_ms.warning,
+} as const;
 
 export type StatementClass = keyof typeof classLimitsMs;
 

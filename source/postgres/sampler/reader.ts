@@ -1,3 +1,4 @@
+import {minimumBlocks} from '../../core/health/thresholds.ts';
 import {computeBudget, type SlotSettings} from '../../core/reading/budget.ts';
 import {withDatabaseRates} from '../../core/reading/rates.ts';
 import type {Database, LockWait, Snapshot} from '../../core/snapshot.ts';
@@ -135,7 +136,8 @@ export function createReader(connection: ReadableConnection, now: () => number):
 
   async function readIndexHits(): Promise<void> {
     const [row] = await run<IndexHitsRow>(pick(indexHitsQuery));
-    if (row !== undefined) indexHitRatio = row[0] + row[1] < leastBlocks ? null : ratio(row[0], row[1]);
+    if (row !== undefined)
+      indexHitRatio = row[0] + row[1] < minimumBlocks.per_ratio ? null : ratio(row[0], row[1]);
   }
 
   async function readIndexBuilds(): Promise<void> {
@@ -245,9 +247,6 @@ function toDatabase(row: DatabaseRow): Database {
     stats_reset: isoTime(row[8]),
   };
 }
-
-/** Of fewer blocks a ratio says how cold the cache is, not how good the indexes are. */
-const leastBlocks = 1000;
 
 function ratio(hit: number, read: number): number | null {
   return hit + read === 0 ? null : hit / (hit + read);

@@ -1,0 +1,306 @@
+import {writeDuration} from '../duration.ts';
+import {formatBytes} from '../format.ts';
+
+/** How a value is counted: `ratio` from 0 to 1, `ms` milliseconds, `times` a factor. */
+export type ThresholdUnit = 'ratio' | 'ms' | 'count' | 'rows' | 'bytes' | 'times';
+
+/** null: this level is never reported. A value "per minute" is a count. */
+type Threshold = {
+  unit: ThresholdUnit;
+  warning: number | null;
+  critical: number | null;
+  /** What the value is, in one sentence. */
+  meaning: string;
+  /** The view, setting or command that the value is read from. */
+  source: string;
+};
+
+/**
+ * Every threshold of poolctl. Findings, the console's colours, `check` and its help, recipe parameters and
+ * docs/thresholds.md read this table; a threshold stands nowhere else.
+ */
+export const thresholds = {
+  used_ratio: {
+    unit: 'ratio',
+    warning: 0.8,
+    critical: 0.9,
+    meaning:
+      "Connection slots in use, of those that ordinary roles can get; also of a role's or database's own connection limit.",
+    source: 'pg_stat_activity, max_connections, rolconnlimit, datconnlimit',
+  },
+  average_used_ratio: {
+    unit: 'ratio',
+    warning: 0.7,
+    critical: null,
+    meaning: 'Connection slots in use, averaged over `check --for`.',
+    source: 'pg_stat_activity, max_connections',
+  },
+  idle_group_ratio: {
+    unit: 'ratio',
+    warning: 0.1,
+    critical: null,
+    meaning: "One application's idle sessions, of all usable slots, while slots run short.",
+    source: 'pg_stat_activity',
+  },
+  idle_group_sessions: {
+    unit: 'count',
+    warning: 3,
+    critical: null,
+    meaning: "One application's idle sessions: fewer are never reported.",
+    source: 'pg_stat_activity',
+  },
+  role_share_ratio: {
+    unit: 'ratio',
+    warning: 0.5,
+    critical: null,
+    meaning: "One role's sessions, of all usable slots, while slots run short.",
+    source: 'pg_stat_activity',
+  },
+  role_idle_ratio: {
+    unit: 'ratio',
+    warning: 0.5,
+    critical: null,
+    meaning: "Idle sessions, of one role's sessions: its pools are larger than its work.",
+    source: 'pg_stat_activity',
+  },
+  idle_ms: {
+    unit: 'ms',
+    warning: 300_000,
+    critical: null,
+    meaning: 'Time a session has been idle, while slots run short.',
+    source: 'pg_stat_activity.state_change',
+  },
+  longest_idle_in_transaction_ms: {
+    unit: 'ms',
+    warning: 30_000,
+    critical: 300_000,
+    meaning: 'Time a session has been idle in transaction: first a leak, then one that no timeout ends.',
+    source: 'pg_stat_activity.state_change',
+  },
+  longest_transaction_ms: {
+    unit: 'ms',
+    warning: 300_000,
+    critical: 1_800_000,
+    meaning: 'Age of the oldest transaction.',
+    source: 'pg_stat_activity.xact_start',
+  },
+  open_transaction_ms: {
+    unit: 'ms',
+    warning: 60_000,
+    critical: null,
+    meaning: 'Age of a transaction that index builds and VACUUM will have to wait for.',
+    source: 'pg_stat_activity.xact_start',
+  },
+  simple_statement_ms: {
+    unit: 'ms',
+    warning: 1000,
+    critical: null,
+    meaning: 'Run time of a statement of class simple: a lookup by key.',
+    source: 'pg_stat_activity.query_start',
+  },
+  standard_statement_ms: {
+    unit: 'ms',
+    warning: 5000,
+    critical: null,
+    meaning: 'Run time of a statement of class standard: a join.',
+    source: 'pg_stat_activity.query_start',
+  },
+  complex_statement_ms: {
+    unit: 'ms',
+    warning: 15_000,
+    critical: null,
+    meaning: 'Run time of a statement of class complex: an aggregation.',
+    source: 'pg_stat_activity.query_start',
+  },
+  report_statement_ms: {
+    unit: 'ms',
+    warning: 30_000,
+    critical: null,
+    meaning: 'Run time of a statement of class report, and of any statement without a class.',
+    source: 'pg_stat_activity.query_start',
+  },
+  blocked_sessions: {
+    unit: 'count',
+    warning: 5,
+    critical: 20,
+    meaning: 'Sessions waiting for a lock at the same time; one or two wait on any busy server.',
+    source: 'pg_blocking_pids()',
+  },
+  blocker_waiters: {
+    unit: 'count',
+    warning: null,
+    critical: 5,
+    meaning: 'Sessions that one root blocker blocks, directly or through others.',
+    source: 'pg_blocking_pids()',
+  },
+  lock_wait_ms: {
+    unit: 'ms',
+    warning: 5000,
+    critical: 60_000,
+    meaning: 'Longest time a session has waited for a lock of one root blocker.',
+    source: 'pg_locks.waitstart, pg_stat_activity.query_start',
+  },
+  migrate_lock_idle_ms: {
+    unit: 'ms',
+    warning: 60_000,
+    critical: null,
+    meaning: "Time a session that holds Prisma Migrate's advisory lock has been idle.",
+    source: 'pg_locks, pg_stat_activity.state_change',
+  },
+  slowest_mean_exec_time_ms: {
+    unit: 'ms',
+    warning: 100,
+    critical: 1000,
+    meaning: 'Mean execution time of the slowest statement.',
+    source: 'pg_stat_statements',
+  },
+  exec_share_ratio: {
+    unit: 'ratio',
+    warning: null,
+    critical: 0.3,
+    meaning: "One statement's share of all execution time.",
+    source: 'pg_stat_statements',
+  },
+  statement_evictions_per_minute: {
+    unit: 'count',
+    warning: 1,
+    critical: null,
+    meaning: 'Evictions from pg_stat_statements a minute; each discards 5 % of its entries.',
+    source: 'pg_stat_statements_info.dealloc',
+  },
+  n_plus_one_suspects: {
+    unit: 'count',
+    warning: 5,
+    critical: null,
+    meaning: 'Statements called so often, for so few rows each, that they look like an N+1 query.',
+    source: 'pg_stat_statements',
+  },
+  slower_times: {
+    unit: 'times',
+    warning: 1.5,
+    critical: null,
+    meaning: "Mean execution time of a statement, as a multiple of the baseline's.",
+    source: 'pg_stat_statements, check --baseline',
+  },
+  cache_hit_ratio: {
+    unit: 'ratio',
+    warning: 0.99,
+    critical: null,
+    meaning: 'Blocks found in shared buffers, of all that were read; less is worse.',
+    source: 'pg_stat_database',
+  },
+  index_hit_ratio: {
+    unit: 'ratio',
+    warning: 0.99,
+    critical: null,
+    meaning: 'Index blocks found in shared buffers, of all that were read; less is worse.',
+    source: 'pg_statio_user_indexes',
+  },
+  fatal_sessions_per_minute: {
+    unit: 'count',
+    warning: 10,
+    critical: null,
+    meaning: 'Sessions ended by errors or timeouts a minute.',
+    source: 'pg_stat_database.sessions_fatal',
+  },
+  refused_connections_per_minute: {
+    unit: 'count',
+    warning: 0,
+    critical: null,
+    meaning: 'Connections refused to poolctl (SQLSTATE 53300) a minute.',
+    source: 'check --for',
+  },
+  pooler_waiting_clients: {
+    unit: 'count',
+    warning: 5,
+    critical: 50,
+    meaning: 'Clients waiting for a server connection in PgBouncer.',
+    source: 'SHOW POOLS',
+  },
+  seen_ratio: {
+    unit: 'ratio',
+    warning: null,
+    critical: 0.5,
+    meaning: 'Time the server could be read, of the time watched; less is worse.',
+    source: 'check --for',
+  },
+  invalid_indexes: {
+    unit: 'count',
+    warning: 0,
+    critical: null,
+    meaning: 'Indexes that a failed build left invalid.',
+    source: 'pg_index.indisvalid',
+  },
+  unused_index_bytes: {
+    unit: 'bytes',
+    warning: 8 * 1024 * 1024,
+    critical: null,
+    meaning: 'Size of an index without a scan; smaller ones are not reported.',
+    source: 'pg_relation_size(), pg_stat_user_indexes.idx_scan',
+  },
+  unused_index_age_ms: {
+    unit: 'ms',
+    warning: 30 * 86_400_000,
+    critical: null,
+    meaning: 'Time that index scans have been counted, before an index without a scan is called unused.',
+    source: 'pg_stat_database.stats_reset',
+  },
+  unindexed_table_rows: {
+    unit: 'rows',
+    warning: 10_000,
+    critical: null,
+    meaning: 'Rows of a table with a foreign key that no index covers; smaller ones are not reported.',
+    source: 'pg_class.reltuples',
+  },
+  stale_tables: {
+    unit: 'count',
+    warning: 0,
+    critical: null,
+    meaning: 'Tables whose statistics are stale.',
+    source: 'pg_stat_user_tables',
+  },
+  autovacuum_threshold_times: {
+    unit: 'times',
+    warning: 2,
+    critical: null,
+    meaning: "A table's changed or dead rows, as a multiple of the number at which autovacuum starts.",
+    source: 'pg_stat_user_tables, autovacuum_*_threshold, autovacuum_*_scale_factor',
+  },
+  changed_rows: {
+    unit: 'rows',
+    warning: 10_000,
+    critical: null,
+    meaning: 'Changed or dead rows of a table; fewer are not reported.',
+    source: 'pg_stat_user_tables',
+  },
+} as const satisfies Record<string, Threshold>;
+
+export type ThresholdName = keyof typeof thresholds;
+
+/** Blocks read before a hit ratio says more than that the cache is cold. */
+export const minimumBlocks = {
+  /** Since the counters were reset, for a default threshold to apply. */
+  since_reset: 100_000,
+  /** Between two snapshots, and of one database's indexes. */
+  per_ratio: 1000,
+} as const;
+
+/** `check --for`, and a rollout plan that sets none. */
+export const watchDefaults = {every_ms: 10_000, sustain_ms: 30_000} as const;
+
+/** For help texts: `default 80%,90%`, `default 70%, warning only`, `default 50%, critical`. */
+export function describeDefault(name: ThresholdName): string {
+  const {unit, warning, critical}: Threshold = thresholds[name];
+  if (warning !== null && critical !== null)
+    return `default ${writeThreshold(unit, warning)},${writeThreshold(unit, critical)}`;
+  return warning === null
+    ? `default ${writeThreshold(unit, critical ?? 0)}, critical`
+    : `default ${writeThreshold(unit, warning)}, warning only`;
+}
+
+/** A value as flags and parameters take it: `80%`, `30s`, `5`. */
+export function writeThreshold(unit: ThresholdUnit, value: number): string {
+  if (unit === 'ratio') return `${Number((value * 100).toFixed(2))}%`;
+  if (unit === 'ms') return writeDuration(value);
+  return unit === 'bytes' ? formatBytes(value) : String(value);
+}
