@@ -1,13 +1,38 @@
 import {defineConfig} from 'vitest/config';
+import {sortIntoTiers} from './test/helpers/tiers.ts';
+
+const tiers = sortIntoTiers('test');
 
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.{ts,tsx}'],
-    globalSetup: 'test/helpers/build.ts',
     // Real servers and real terminals: a slow machine is not a failure.
     testTimeout: 60_000,
     hookTimeout: 120_000,
+    expect: {poll: {timeout: 30_000}},
     // Each file may start servers of its own; two cores are what CI has.
     maxWorkers: 2,
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'unit',
+          include: tiers.unit,
+          setupFiles: 'test/helpers/unit-guard.ts',
+          // One module graph per worker: importing it for each file takes longer than the tests.
+          isolate: false,
+          sequence: {groupOrder: 0},
+        },
+      },
+      {extends: true, test: {name: 'server', include: tiers.server, sequence: {groupOrder: 1}}},
+      {
+        extends: true,
+        test: {
+          name: 'e2e',
+          include: tiers.e2e,
+          globalSetup: 'test/helpers/build.ts',
+          sequence: {groupOrder: 1},
+        },
+      },
+    ],
   },
 });

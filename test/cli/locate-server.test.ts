@@ -1,3 +1,4 @@
+// tier: server
 import {describe, expect, it} from 'vitest';
 import {requestOn} from '../../source/cli/locate-server.ts';
 import {AbortError} from '../../source/core/errors.ts';
