@@ -6,9 +6,10 @@ import type {Shell} from './source/cli/context.ts';
 import {exitCodeAfterSignal, isInterrupted} from './source/cli/interrupts.ts';
 import {requestOf} from './source/cli/locate-server.ts';
 import {runConsole} from './source/commands/console/command.ts';
-import {AbortError, type ExitCode, exitCodes} from './source/core/errors.ts';
+import {AbortError, exitCodes} from './source/core/errors.ts';
 import {redactSecrets} from './source/core/redact.ts';
 import {sanitise} from './source/core/sanitise.ts';
+import type {ExitCode} from './source/model/run.ts';
 
 const {env, argv, stdin, stdout, stderr} = process;
 const shell: Shell = {

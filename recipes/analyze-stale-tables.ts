@@ -1,12 +1,8 @@
 import {usageError} from '../source/core/errors.ts';
-import type {Facts} from '../source/core/facts/facts.ts';
 import {counted, formatAge, formatCount} from '../source/core/format.ts';
 import {thresholds} from '../source/core/health/thresholds.ts';
 import {completeParams, readCount, readList, readNumber, readValues} from '../source/core/parameters.ts';
 import {quoteIdentifier} from '../source/core/quote.ts';
-import type {Finding, Parameter, ParameterValues, Plan, Protected, Recipe} from '../source/core/recipe.ts';
-import type {Catalog} from '../source/core/server/catalog.ts';
-import type {Maintenance, TableUpkeep} from '../source/core/server/maintenance.ts';
 import {
   analyzeStep,
   holderOf,
@@ -15,8 +11,14 @@ import {
   vacuumAdvice,
 } from '../source/core/server/maintenance-steps.ts';
 import {resolveTables} from '../source/core/server/maintenance-tables.ts';
-import type {Snapshot} from '../source/core/snapshot.ts';
-import type {Target} from '../source/core/target.ts';
+import type {Catalog} from '../source/model/catalog.ts';
+import type {Finding} from '../source/model/finding.ts';
+import type {Parameter, ParameterValues} from '../source/model/parameter.ts';
+import type {Plan, Protected} from '../source/model/plan.ts';
+import type {Recipe} from '../source/model/recipe.ts';
+import type {Facts, Maintenance, TableUpkeep} from '../source/model/recipe-data.ts';
+import type {Snapshot} from '../source/model/snapshot.ts';
+import type {Target} from '../source/model/target.ts';
 
 /** Autovacuum starts at its own threshold: at a multiple of it, autovacuum does not keep up. */
 const behindTimes = thresholds.autovacuum_threshold_times.warning;

@@ -1,6 +1,4 @@
-import type {FactNeeds, Facts} from '../source/core/facts/facts.ts';
 import {thresholds} from '../source/core/health/thresholds.ts';
-import type {IndexProposal} from '../source/core/indexes/index-advice.ts';
 import {type IndexWork, planIndexes} from '../source/core/indexes/index-building.ts';
 import {tableOf, uncoveredForeignKeys} from '../source/core/indexes/index-checks.ts';
 import {resolveName} from '../source/core/indexes/index-names.ts';
@@ -8,9 +6,14 @@ import {explainIndexes} from '../source/core/indexes/index-preview.ts';
 import {lockTimeoutParameter, readLockTimeout} from '../source/core/indexes/index-waits.ts';
 import {completeParams, readChoice, readCount, readValues} from '../source/core/parameters.ts';
 import {nextMigration, prismaSteps} from '../source/core/prisma/prisma-indexes.ts';
-import type {Finding, Parameter, ParameterValues, Plan, Recipe} from '../source/core/recipe.ts';
-import type {Snapshot} from '../source/core/snapshot.ts';
-import type {Step} from '../source/core/step.ts';
+import type {Finding} from '../source/model/finding.ts';
+import type {IndexProposal} from '../source/model/index-advice.ts';
+import type {Parameter, ParameterValues} from '../source/model/parameter.ts';
+import type {Plan} from '../source/model/plan.ts';
+import type {Recipe} from '../source/model/recipe.ts';
+import type {FactNeeds, Facts} from '../source/model/recipe-data.ts';
+import type {Snapshot} from '../source/model/snapshot.ts';
+import type {Step} from '../source/model/step.ts';
 
 const confidences = ['all', 'planner-verified'] as const;
 

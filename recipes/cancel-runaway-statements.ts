@@ -1,7 +1,6 @@
 import {counted, formatAge} from '../source/core/format.ts';
 import {thresholds} from '../source/core/health/thresholds.ts';
 import {completeParams, readChoice, readValues, writeText} from '../source/core/parameters.ts';
-import type {Finding, Parameter, ParameterValues, Plan, Protected, Recipe} from '../source/core/recipe.ts';
 import {absence, absentNames} from '../source/core/sessions/absent-names.ts';
 import {leftAlone, type Protection, protectionOf, subjectOf} from '../source/core/sessions/protection.ts';
 import {filterParameters, matchesCriteria, readCriteria} from '../source/core/sessions/session-parameters.ts';
@@ -18,7 +17,11 @@ import {
   statementClasses,
 } from '../source/core/sessions/statement-classes.ts';
 import {redactLiterals} from '../source/core/shown-sql.ts';
-import type {Backend, Snapshot} from '../source/core/snapshot.ts';
+import type {Finding} from '../source/model/finding.ts';
+import type {Parameter, ParameterValues} from '../source/model/parameter.ts';
+import type {Plan, Protected} from '../source/model/plan.ts';
+import type {Recipe} from '../source/model/recipe.ts';
+import type {Backend, Snapshot} from '../source/model/snapshot.ts';
 
 /** Beyond the most patient class: no report takes so long. */
 const runawayAfterMs = classLimitsMs.report;

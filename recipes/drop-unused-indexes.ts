@@ -1,6 +1,5 @@
 import {writeDuration} from '../source/core/duration.ts';
 import {usageError} from '../source/core/errors.ts';
-import type {Facts} from '../source/core/facts/facts.ts';
 import {counted, formatAge, formatBytes, formatCount} from '../source/core/format.ts';
 import {thresholds} from '../source/core/health/thresholds.ts';
 import {
@@ -21,9 +20,12 @@ import {
   readList,
   readValues,
 } from '../source/core/parameters.ts';
-import type {Parameter, ParameterValues, Plan, Protected, Recipe} from '../source/core/recipe.ts';
-import type {Catalog, Index} from '../source/core/server/catalog.ts';
-import type {Snapshot} from '../source/core/snapshot.ts';
+import type {Catalog, Index} from '../source/model/catalog.ts';
+import type {Parameter, ParameterValues} from '../source/model/parameter.ts';
+import type {Plan, Protected} from '../source/model/plan.ts';
+import type {Recipe} from '../source/model/recipe.ts';
+import type {Facts} from '../source/model/recipe-data.ts';
+import type {Snapshot} from '../source/model/snapshot.ts';
 
 const parameters: Parameter[] = [
   {

@@ -1,11 +1,12 @@
 import {usageError} from '../source/core/errors.ts';
-import type {Facts} from '../source/core/facts/facts.ts';
 import {completeParams, readText, readValues, writeText} from '../source/core/parameters.ts';
 import {quoteIdentifier} from '../source/core/quote.ts';
-import type {Parameter, ParameterValues, Plan, Recipe} from '../source/core/recipe.ts';
-import type {StatementStatistics} from '../source/core/server/statement-statistics.ts';
-import type {Snapshot} from '../source/core/snapshot.ts';
-import type {AdviceStep, Sql, SqlStep, SqlWith, Step, Verification} from '../source/core/step.ts';
+import type {Parameter, ParameterValues} from '../source/model/parameter.ts';
+import type {Plan} from '../source/model/plan.ts';
+import type {Recipe} from '../source/model/recipe.ts';
+import type {Facts, StatementStatistics} from '../source/model/recipe-data.ts';
+import type {Snapshot} from '../source/model/snapshot.ts';
+import type {AdviceStep, Sql, SqlStep, SqlWith, Step, Verification} from '../source/model/step.ts';
 
 const subject = 'extension:pg_stat_statements';
 

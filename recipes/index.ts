@@ -1,4 +1,4 @@
-import type {Recipe} from '../source/core/recipe.ts';
+import type {Recipe} from '../source/model/recipe.ts';
 import analyzeStaleTables from './analyze-stale-tables.ts';
 import applyIndexes from './apply-indexes.ts';
 import cancelRunawayStatements from './cancel-runaway-statements.ts';

@@ -1,8 +1,8 @@
+import {backendStates} from '../source/core/activity/backend-states.ts';
 import {writeDuration} from '../source/core/duration.ts';
 import {counted, formatAge, formatRatio} from '../source/core/format.ts';
 import {thresholds} from '../source/core/health/thresholds.ts';
 import {completeParams, writeText} from '../source/core/parameters.ts';
-import type {Finding, Parameter, ParameterValues, Plan, Recipe} from '../source/core/recipe.ts';
 import {absentNames} from '../source/core/sessions/absent-names.ts';
 import {protectionOf} from '../source/core/sessions/protection.ts';
 import {
@@ -19,7 +19,11 @@ import {
   watchGroups,
 } from '../source/core/sessions/session-plan.ts';
 import {terminateStep} from '../source/core/sessions/session-steps.ts';
-import {type Backend, backendStates, type Snapshot} from '../source/core/snapshot.ts';
+import type {Finding} from '../source/model/finding.ts';
+import type {Parameter, ParameterValues} from '../source/model/parameter.ts';
+import type {Plan} from '../source/model/plan.ts';
+import type {Recipe} from '../source/model/recipe.ts';
+import type {Backend, Snapshot} from '../source/model/snapshot.ts';
 
 const idleInTransaction = thresholds.longest_idle_in_transaction_ms;
 const slots = thresholds.used_ratio;

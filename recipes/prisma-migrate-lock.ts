@@ -1,12 +1,10 @@
 import {writeDuration} from '../source/core/duration.ts';
 import {usageError} from '../source/core/errors.ts';
-import type {Facts} from '../source/core/facts/facts.ts';
 import {counted, formatAge} from '../source/core/format.ts';
 import {thresholds} from '../source/core/health/thresholds.ts';
 import {didYouMean} from '../source/core/nearest.ts';
 import {completeParams, readDuration, readText, readValues, writeText} from '../source/core/parameters.ts';
-import type {Finding, Parameter, ParameterValues, Plan, Protected, Recipe} from '../source/core/recipe.ts';
-import {type AdvisoryLock, holdsAdvisoryLock} from '../source/core/server/advisory-locks.ts';
+import {holdsAdvisoryLock} from '../source/core/server/advisory-locks.ts';
 import {
   describeBackend,
   leftAlone,
@@ -17,7 +15,12 @@ import {
 import {describeSessions} from '../source/core/sessions/session-plan.ts';
 import {terminateHolderStep} from '../source/core/sessions/session-steps.ts';
 import {isKnownSession, type KnownSession} from '../source/core/sessions/signal-sql.ts';
-import type {Backend, Snapshot} from '../source/core/snapshot.ts';
+import type {Finding} from '../source/model/finding.ts';
+import type {Parameter, ParameterValues} from '../source/model/parameter.ts';
+import type {Plan, Protected} from '../source/model/plan.ts';
+import type {Recipe} from '../source/model/recipe.ts';
+import type {AdvisoryLock, Facts} from '../source/model/recipe-data.ts';
+import type {Backend, Snapshot} from '../source/model/snapshot.ts';
 
 /** Prisma Migrate takes it for its session and gives it back by closing that (schema-engine's acquire_lock). */
 const key = '72707369';

@@ -1,3 +1,4 @@
+import {backendStates} from '../source/core/activity/backend-states.ts';
 import {writeDuration} from '../source/core/duration.ts';
 import {counted, formatAge} from '../source/core/format.ts';
 import {thresholds} from '../source/core/health/thresholds.ts';
@@ -5,15 +6,18 @@ import {completeParams, readChoice, readCount, readDuration, readValues} from '.
 import {quoteLiteral} from '../source/core/quote.ts';
 import {lockFigure} from '../source/core/reading/lock-figure.ts';
 import {type LockNode, lockTree} from '../source/core/reading/lock-tree.ts';
-import type {Finding, Parameter, ParameterValues, Plan, Protected, Recipe} from '../source/core/recipe.ts';
-import type {PreparedTransaction} from '../source/core/server/prepared-transactions.ts';
 import {describeBackend, leftAlone, protectionOf, subjectOf} from '../source/core/sessions/protection.ts';
 import {pidParameter, readCriteria} from '../source/core/sessions/session-parameters.ts';
 import {countHeldUp, describeSessions, selectSessions} from '../source/core/sessions/session-plan.ts';
 import {cancelStep, terminateBlockerStep} from '../source/core/sessions/session-steps.ts';
 import type {KnownSession} from '../source/core/sessions/signal-sql.ts';
-import {type Backend, backendStates, type Snapshot} from '../source/core/snapshot.ts';
-import type {AdviceStep, Step} from '../source/core/step.ts';
+import type {Finding} from '../source/model/finding.ts';
+import type {Parameter, ParameterValues} from '../source/model/parameter.ts';
+import type {Plan, Protected} from '../source/model/plan.ts';
+import type {Recipe} from '../source/model/recipe.ts';
+import type {PreparedTransaction} from '../source/model/recipe-data.ts';
+import type {Backend, Snapshot} from '../source/model/snapshot.ts';
+import type {AdviceStep, Step} from '../source/model/step.ts';
 
 const {lock_wait_ms, blocker_waiters, longest_idle_in_transaction_ms} = thresholds;
 

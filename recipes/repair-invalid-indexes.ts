@@ -1,4 +1,3 @@
-import type {Facts} from '../source/core/facts/facts.ts';
 import {formatBytes} from '../source/core/format.ts';
 import {buildOf, describeIndex, tableOf, whyKept} from '../source/core/indexes/index-checks.ts';
 import {shapeOf} from '../source/core/indexes/index-definition.ts';
@@ -7,10 +6,14 @@ import {buildStep, dropStep, type Patience} from '../source/core/indexes/index-s
 import {lockTimeoutParameter, preflightLines, readLockTimeout} from '../source/core/indexes/index-waits.ts';
 import {completeParams, readChoice, readList, readValues} from '../source/core/parameters.ts';
 import {quoteIdentifier} from '../source/core/quote.ts';
-import type {Finding, Parameter, ParameterValues, Plan, Protected, Recipe} from '../source/core/recipe.ts';
-import type {Catalog, Index} from '../source/core/server/catalog.ts';
-import type {Snapshot} from '../source/core/snapshot.ts';
-import type {Step} from '../source/core/step.ts';
+import type {Catalog, Index} from '../source/model/catalog.ts';
+import type {Finding} from '../source/model/finding.ts';
+import type {Parameter, ParameterValues} from '../source/model/parameter.ts';
+import type {Plan, Protected} from '../source/model/plan.ts';
+import type {Recipe} from '../source/model/recipe.ts';
+import type {Facts} from '../source/model/recipe-data.ts';
+import type {Snapshot} from '../source/model/snapshot.ts';
+import type {Step} from '../source/model/step.ts';
 
 const methods = ['rebuild', 'drop'] as const;
 

@@ -9,14 +9,13 @@ import {
   readValues,
   writeText,
 } from '../source/core/parameters.ts';
-import type {Finding, Parameter, ParameterValues, Plan, Protected, Recipe} from '../source/core/recipe.ts';
 import {
   type Named,
   type RoleSetting,
   roleSettingStep,
   roleSettingSubject,
 } from '../source/core/roles/role-setting-step.ts';
-import {overrideOf, type Role, type RoleSettings} from '../source/core/roles/role-settings.ts';
+import {overrideOf} from '../source/core/roles/role-settings.ts';
 import {
   readTimeout,
   type Timeout,
@@ -26,8 +25,13 @@ import {
 } from '../source/core/roles/timeout-settings.ts';
 import {explainTimeouts} from '../source/core/roles/timeouts-text.ts';
 import {protectionOf} from '../source/core/sessions/protection.ts';
-import type {Backend, Snapshot} from '../source/core/snapshot.ts';
-import type {Step} from '../source/core/step.ts';
+import type {Finding} from '../source/model/finding.ts';
+import type {Parameter, ParameterValues} from '../source/model/parameter.ts';
+import type {Plan, Protected} from '../source/model/plan.ts';
+import type {Recipe} from '../source/model/recipe.ts';
+import type {Role, RoleSettings} from '../source/model/roles.ts';
+import type {Backend, Snapshot} from '../source/model/snapshot.ts';
+import type {Step} from '../source/model/step.ts';
 
 const parameters: Parameter[] = [
   {

@@ -1,8 +1,9 @@
 import {formatRatio} from '../source/core/format.ts';
 import {thresholds} from '../source/core/health/thresholds.ts';
 import {quoteIdentifier} from '../source/core/quote.ts';
-import type {Finding, Recipe} from '../source/core/recipe.ts';
-import type {BudgetGroup, Snapshot} from '../source/core/snapshot.ts';
+import type {Finding} from '../source/model/finding.ts';
+import type {Recipe} from '../source/model/recipe.ts';
+import type {BudgetGroup, Snapshot} from '../source/model/snapshot.ts';
 
 const {warning, critical} = thresholds.used_ratio;
 

@@ -1,5 +1,4 @@
 import {usageError} from '../source/core/errors.ts';
-import type {FactNeeds, Facts} from '../source/core/facts/facts.ts';
 import {formatRatio} from '../source/core/format.ts';
 import {thresholds} from '../source/core/health/thresholds.ts';
 import {
@@ -23,8 +22,12 @@ import {tuningFigure} from '../source/core/pool/pool-tuning-figure.ts';
 import {tuningSteps} from '../source/core/pool/pool-tuning-steps.ts';
 import {explainTuning} from '../source/core/pool/pool-tuning-text.ts';
 import {readLoad} from '../source/core/pool/statement-load.ts';
-import type {Finding, Parameter, ParameterValues, Plan, Recipe} from '../source/core/recipe.ts';
-import type {Backend, Snapshot} from '../source/core/snapshot.ts';
+import type {Finding} from '../source/model/finding.ts';
+import type {Parameter, ParameterValues} from '../source/model/parameter.ts';
+import type {Plan} from '../source/model/plan.ts';
+import type {Recipe} from '../source/model/recipe.ts';
+import type {FactNeeds, Facts} from '../source/model/recipe-data.ts';
+import type {Backend, Snapshot} from '../source/model/snapshot.ts';
 
 const platformIds = platforms.map(({id}) => id);
 /** Of the usable slots, for one application; the rest is for migrations, jobs and people. */

@@ -1,6 +1,6 @@
 import {AbortError, exitCodes} from '../core/errors.ts';
 import {sanitise} from '../core/sanitise.ts';
-import type {Snapshot} from '../core/snapshot.ts';
+import type {Snapshot} from '../model/snapshot.ts';
 import {type Connection, connect, type WaitState} from '../postgres/connect/connect.ts';
 import {toAbortError} from '../postgres/connect/errors.ts';
 import {type ConnectionRequest, hostAndPort} from '../postgres/connect/request.ts';

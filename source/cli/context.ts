@@ -1,5 +1,5 @@
-import type {ExitCode} from '../core/errors.ts';
-import type {Output} from '../core/ports.ts';
+import type {Output} from '../model/ports.ts';
+import type {ExitCode} from '../model/run.ts';
 
 /** What the program is given by the process it runs in; cli.tsx alone reads the arguments and the environment. */
 export type Shell = {

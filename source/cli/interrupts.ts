@@ -1,4 +1,5 @@
-import {AbortError, type ExitCode, exitCodes} from '../core/errors.ts';
+import {AbortError, exitCodes} from '../core/errors.ts';
+import type {ExitCode} from '../model/run.ts';
 import type {Shell} from './context.ts';
 
 const signals = {

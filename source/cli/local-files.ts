@@ -18,7 +18,8 @@ import {hostname} from 'node:os';
 import {dirname} from 'node:path';
 import {decodeBytes, encodeBytes} from '../core/byte-text.ts';
 import {AbortError, exitCodes} from '../core/errors.ts';
-import type {FileReplacement, Files} from '../core/ports.ts';
+import type {Files} from '../model/ports.ts';
+import type {FileReplacement} from '../model/step.ts';
 
 /**
  * The files of this machine, byte for byte. A new file is written and synced beside the old one and renamed over it,

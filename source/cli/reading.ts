@@ -1,4 +1,4 @@
-import type {ExitCode} from '../core/errors.ts';
+import type {ExitCode} from '../model/run.ts';
 import type {Connection} from '../postgres/connect/connect.ts';
 import type {ConnectionRequest} from '../postgres/connect/request.ts';
 import type {Flags} from './call/parse-call.ts';

@@ -1,5 +1,5 @@
 import {AbortError, exitCodes} from '../core/errors.ts';
-import type {FactNeeds, Facts} from '../core/facts/facts.ts';
+import type {FactNeeds, Facts} from '../model/recipe-data.ts';
 import type {Connection} from '../postgres/connect/connect.ts';
 import {type FactReaders, serverFacts} from '../postgres/facts/readers.ts';
 import {isAboutOneQuery} from '../postgres/sampler/sections.ts';

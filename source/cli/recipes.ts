@@ -1,6 +1,6 @@
 import type {TargetSettings} from '../core/configuration.ts';
 import {AbortError} from '../core/errors.ts';
-import type {Recipe} from '../core/recipe.ts';
+import type {Recipe} from '../model/recipe.ts';
 import type {TeamFile} from '../team-recipes/folder.ts';
 import type {Flags} from './call/parse-call.ts';
 

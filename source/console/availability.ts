@@ -1,6 +1,6 @@
-import type {JournalEntry} from '../core/chain/journal.ts';
 import {compareServers, serverDifference} from '../core/server-identity.ts';
 import {parseSessionId} from '../core/sessions/session-id.ts';
+import type {JournalEntry} from '../model/journal-entry.ts';
 import {clockOf} from './components/scrubber.ts';
 import {findingOf} from './findings.ts';
 import {canBeUnfolded, choicesOf, guideOf, waitedFor} from './guide-state.ts';

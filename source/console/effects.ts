@@ -1,9 +1,10 @@
-import type {RunState} from '../core/engine/run-state.ts';
 import type {WatchedFacts} from '../core/facts/watched-facts.ts';
-import type {ParameterValues} from '../core/recipe.ts';
-import type {ReplayUpdate} from '../core/replay.ts';
-import type {Backend, Snapshot} from '../core/snapshot.ts';
-import {indexAt, type Moment} from '../core/tape.ts';
+import {indexAt} from '../core/tape.ts';
+import type {ParameterValues} from '../model/parameter.ts';
+import type {Moment} from '../model/recording.ts';
+import type {ReplayUpdate} from '../model/replay-report.ts';
+import type {RunState} from '../model/run.ts';
+import type {Backend, Snapshot} from '../model/snapshot.ts';
 import type {ConsolePorts} from './console.ts';
 import type {Effect, Message} from './messages.ts';
 

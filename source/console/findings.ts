@@ -1,4 +1,4 @@
-import type {Finding} from '../core/recipe.ts';
+import type {Finding} from '../model/finding.ts';
 import type {ConsoleState} from './state.ts';
 
 /** One key per finding, of the letters that mean nothing else on the Overview. */

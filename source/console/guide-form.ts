@@ -1,4 +1,4 @@
-import type {Parameter} from '../core/recipe.ts';
+import type {Parameter} from '../model/parameter.ts';
 import {parameterBlocks} from './components/guide-parameters.ts';
 import {mostScroll, pageArea} from './components/overlay-lines.ts';
 import {inSight} from './components/page.ts';

@@ -1,7 +1,8 @@
 import {canAct, planRecipe} from '../core/engine/plan.ts';
 import {AbortError} from '../core/errors.ts';
 import {type ParameterProblem, problemOf} from '../core/parameter-problem.ts';
-import type {Parameter, Recipe} from '../core/recipe.ts';
+import type {Parameter} from '../model/parameter.ts';
+import type {Recipe} from '../model/recipe.ts';
 import {factsOf, guideOf, recipeOf, showGuide, valuesOf, withGuide} from './guide-state.ts';
 import type {Event} from './messages.ts';
 import type {ConsoleState, Gathering, Guide} from './state.ts';

@@ -1,8 +1,10 @@
-import type {RunStep} from '../core/engine/run-state.ts';
 import {hasFolded} from '../core/engine/step-text.ts';
-import type {Facts} from '../core/facts/facts.ts';
-import type {Parameter, ParameterValues, Plan, Recipe} from '../core/recipe.ts';
-import type {Step} from '../core/step.ts';
+import type {Parameter, ParameterValues} from '../model/parameter.ts';
+import type {Plan} from '../model/plan.ts';
+import type {Recipe} from '../model/recipe.ts';
+import type {Facts} from '../model/recipe-data.ts';
+import type {RunStep} from '../model/run.ts';
+import type {Step} from '../model/step.ts';
 import type {Effect} from './messages.ts';
 import type {ConsoleState, Guide} from './state.ts';
 import type {Updated} from './updated.ts';

@@ -1,5 +1,5 @@
-import type {RunState} from '../core/engine/run-state.ts';
 import {sessionId} from '../core/sessions/session-id.ts';
+import type {RunState} from '../model/run.ts';
 import {anotherServer} from './availability.ts';
 import {runBlocks} from './components/guide-run.ts';
 import {mostScroll, pageArea, pageStep} from './components/overlay-lines.ts';

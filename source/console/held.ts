@@ -1,5 +1,5 @@
 import {sessionId} from '../core/sessions/session-id.ts';
-import type {Backend, Statement} from '../core/snapshot.ts';
+import type {Backend, Statement} from '../model/snapshot.ts';
 import type {Effect} from './messages.ts';
 import type {ConsoleState} from './state.ts';
 import {statementId, statementRows} from './views/statements.ts';

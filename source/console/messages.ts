@@ -1,11 +1,12 @@
-import type {RunState} from '../core/engine/run-state.ts';
-import type {Facts} from '../core/facts/facts.ts';
 import type {WatchedFacts} from '../core/facts/watched-facts.ts';
-import type {ParameterValues, Plan} from '../core/recipe.ts';
-import type {ReplayDocument, ReplayUpdate} from '../core/replay.ts';
-import type {ServerIdentity} from '../core/server-identity.ts';
-import type {Backend, Snapshot, Statement} from '../core/snapshot.ts';
-import type {Moment} from '../core/tape.ts';
+import type {ParameterValues} from '../model/parameter.ts';
+import type {Plan} from '../model/plan.ts';
+import type {Facts} from '../model/recipe-data.ts';
+import type {Moment} from '../model/recording.ts';
+import type {ReplayDocument, ReplayUpdate} from '../model/replay-report.ts';
+import type {RunState} from '../model/run.ts';
+import type {Backend, Snapshot, Statement} from '../model/snapshot.ts';
+import type {ServerIdentity} from '../model/target.ts';
 import type {Gathering, JournalReading, Notice, ViewId} from './state.ts';
 
 /** What a key means. */

@@ -1,7 +1,8 @@
 import {refuseOnStandby} from '../core/engine/standby.ts';
 import {findRun, planUndo} from '../core/engine/undo.ts';
-import type {Finding, ParameterValues} from '../core/recipe.ts';
-import {serverOf} from '../core/target.ts';
+import {serverOf} from '../core/server-identity.ts';
+import type {Finding} from '../model/finding.ts';
+import type {ParameterValues} from '../model/parameter.ts';
 import {anotherServer, whyNotInPast} from './availability.ts';
 import {releaseRecipes} from './browse.ts';
 import {findingId} from './findings.ts';

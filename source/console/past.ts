@@ -1,6 +1,6 @@
 import {pushSample} from '../core/reading/history.ts';
-import type {Snapshot} from '../core/snapshot.ts';
 import {indexAt} from '../core/tape.ts';
+import type {Snapshot} from '../model/snapshot.ts';
 import type {Effect, Event} from './messages.ts';
 import {diagnosed, pushTrends} from './readings.ts';
 import type {ConsoleState, Past} from './state.ts';

@@ -1,6 +1,6 @@
 import {diagnoseAll} from '../core/facts/diagnose.ts';
 import {diagnoseKept} from '../core/facts/told-by-facts.ts';
-import type {Snapshot} from '../core/snapshot.ts';
+import type {Snapshot} from '../model/snapshot.ts';
 import {assignLetters, inLetterOrder} from './findings.ts';
 import type {ConsoleState} from './state.ts';
 import {statementId} from './views/statements.ts';

@@ -1,5 +1,5 @@
-import type {ParameterValues} from '../core/recipe.ts';
-import type {ReplayDocument, ReplayResult, ReplayUpdate} from '../core/replay.ts';
+import type {ParameterValues} from '../model/parameter.ts';
+import type {ReplayDocument, ReplayResult, ReplayUpdate} from '../model/replay-report.ts';
 import type {Guide} from './state.ts';
 
 /** A replay being looked at: while it runs, and what came of it. */

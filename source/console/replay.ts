@@ -1,5 +1,5 @@
-import type {Plan} from '../core/recipe.ts';
-import type {ReplayUpdate} from '../core/replay.ts';
+import type {Plan} from '../model/plan.ts';
+import type {ReplayUpdate} from '../model/replay-report.ts';
 import {mostScroll, pageStep} from './components/overlay-lines.ts';
 import type {Command, Event} from './messages.ts';
 import {openGuide} from './open-guide.ts';

@@ -1,13 +1,16 @@
-import type {JournalEntry} from '../core/chain/journal.ts';
-import type {RunState} from '../core/engine/run-state.ts';
 import type {Diagnosis} from '../core/facts/diagnose.ts';
-import type {FactNeeds, Facts} from '../core/facts/facts.ts';
 import type {WatchedFacts} from '../core/facts/watched-facts.ts';
 import type {HistorySample} from '../core/reading/history.ts';
-import type {Finding, ParameterValues, Plan, Recipe} from '../core/recipe.ts';
-import type {ServerIdentity} from '../core/server-identity.ts';
-import type {Snapshot} from '../core/snapshot.ts';
-import type {Moment} from '../core/tape.ts';
+import type {Finding} from '../model/finding.ts';
+import type {JournalEntry} from '../model/journal-entry.ts';
+import type {ParameterValues} from '../model/parameter.ts';
+import type {Plan} from '../model/plan.ts';
+import type {Recipe} from '../model/recipe.ts';
+import type {FactNeeds, Facts} from '../model/recipe-data.ts';
+import type {Moment} from '../model/recording.ts';
+import type {RunState} from '../model/run.ts';
+import type {Snapshot} from '../model/snapshot.ts';
+import type {ServerIdentity} from '../model/target.ts';
 import type {ReplayPage} from './replay-state.ts';
 
 /** Header, tabs and key line. */

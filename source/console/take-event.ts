@@ -1,7 +1,7 @@
 import {counted} from '../core/format.ts';
 import {pushSample} from '../core/reading/history.ts';
 import {compareServers, serverDifference} from '../core/server-identity.ts';
-import type {Snapshot} from '../core/snapshot.ts';
+import type {Snapshot} from '../model/snapshot.ts';
 import {releaseJournal} from './browse.ts';
 import {updateGuideRun} from './guide.ts';
 import {takeFacts} from './guide-planning.ts';

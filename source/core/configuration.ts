@@ -1,3 +1,4 @@
+import type {ProtectedSessions} from '../model/target.ts';
 import type {GivenLimits} from './health/limits.ts';
 
 /** What the user's configuration file says. */
@@ -31,9 +32,6 @@ export type TargetSettings = {
   /** Folders of the team's own recipes. */
   recipe_folders: readonly string[];
 };
-
-/** Sessions that are left alone unless named one by one. */
-export type ProtectedSessions = {roles: readonly string[]; applications: readonly string[]};
 
 export const noSettings: TargetSettings = {
   limits: {},

@@ -1,3 +1,5 @@
+import type {ExitCode} from '../model/run.ts';
+
 /** The contract's exit codes. Scripts rely on them; changing one is a breaking change. */
 export const exitCodes = {
   ok: 0,
@@ -12,9 +14,7 @@ export const exitCodes = {
   hungUp: 129,
   interrupted: 130,
   terminated: 143,
-} as const;
-
-export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
+} as const satisfies Record<string, ExitCode>;
 
 /** What the user can mend: one line of what is wrong, one of what to do, and the exit code scripts see. */
 export class AbortError extends Error {

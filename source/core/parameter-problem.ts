@@ -1,10 +1,11 @@
+import type {Parameter} from '../model/parameter.ts';
+import type {Facts} from '../model/recipe-data.ts';
+import type {Snapshot} from '../model/snapshot.ts';
+import {backendStates} from './activity/backend-states.ts';
 import {parseDurationMs} from './duration.ts';
 import {AbortError} from './errors.ts';
-import type {Facts} from './facts/facts.ts';
 import {nearest} from './nearest.ts';
 import {isSize, readList} from './parameters.ts';
-import type {Parameter} from './recipe.ts';
-import {backendStates, type Snapshot} from './snapshot.ts';
 
 /** An error keeps the plan from being made; a warning is for a person to judge. */
 export type ParameterProblem = {severity: 'error' | 'warning'; text: string};

@@ -1,6 +1,6 @@
+import type {Parameter, ParameterValues} from '../model/parameter.ts';
 import {parseDurationMs} from './duration.ts';
 import {usageError} from './errors.ts';
-import type {Parameter, ParameterValues} from './recipe.ts';
 
 /** A parameter's value as typed, its default where it is not set; '' where it has none. */
 export type ReadValue = (name: string) => string;

@@ -1,6 +1,6 @@
+import type {ExecutableText} from '../model/step.ts';
 import type {Showable} from './redact.ts';
 import {maskSecrets} from './sql-secrets.ts';
-import type {ExecutableText} from './step.ts';
 
 /**
  * Text that is executed as people read it before they agree to it, line by line: each control, format character and

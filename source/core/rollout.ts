@@ -1,7 +1,7 @@
-import type {JournalEntry, ProcessIdentity} from './chain/journal.ts';
+import type {Finding} from '../model/finding.ts';
+import type {JournalEntry, ProcessIdentity, StageEvent, StagePhase} from '../model/journal-entry.ts';
+import type {ServerIdentity} from '../model/target.ts';
 import type {GivenLimits} from './health/limits.ts';
-import type {Finding} from './recipe.ts';
-import type {ServerIdentity} from './server-identity.ts';
 
 /** A staged rollout, as its file says it. */
 export type RolloutPlan = {
@@ -34,18 +34,6 @@ export type RolloutStage = {
 export function actsUnasked({promote, approval}: RolloutStage): boolean {
   return promote !== null && !approval;
 }
-
-/** What happened to a stage; each is on disk before what it announces, and after what it tells. */
-export type StagePhase =
-  | 'approved'
-  | 'promoting'
-  | 'promoted'
-  | 'watching'
-  | 'passed'
-  | 'failed'
-  | 'rolling back'
-  | 'rolled back'
-  | 'not rolled back';
 
 type StageState = {
   /** null: not begun. */
@@ -107,19 +95,6 @@ export function newRollout(run: string, stage_count: number): RolloutState {
   }));
   return {run, stages, failed: null, is_command_failure: false, ended: null};
 }
-
-export type StageEvent = {
-  stage: number;
-  phase: StagePhase;
-  detail: string | null;
-  seen_ms?: number;
-  /** As `findingKey` has them. */
-  known?: string[];
-  /** Of the command that was begun. */
-  process?: ProcessIdentity;
-  /** The one that was looked at before it was promoted. */
-  server?: ServerIdentity;
-};
 
 /** A finding, whatever its figures are by now. */
 export function findingKey({recipe, subject}: Pick<Finding, 'recipe' | 'subject'>): string {

@@ -1,6 +1,6 @@
+import type {Verification} from '../model/step.ts';
 import {redactSecrets, type Showable} from './redact.ts';
 import {maskSecrets} from './sql-secrets.ts';
-import type {Verification} from './step.ts';
 
 /** A value that is bound to a statement: SQL (a definition), `name=value` of a setting, or any text. */
 export function isSecretValue(value: unknown): boolean {

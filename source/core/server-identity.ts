@@ -1,16 +1,5 @@
-/**
- * Which server it is, whatever address leads to it. A standby, and a copy of the data directory, share the
- * system_identifier and the database's oid: only `started_at` tells those apart, and only until a restart.
- */
-export type ServerIdentity = {
-  /** Made by initdb; null where the role may not call pg_control_system(). */
-  system_identifier: string | null;
-  /** Another one once the database was dropped and created again. */
-  database_oid: string;
-  is_in_recovery: boolean;
-  /** Start of the postmaster, ISO 8601 UTC with microseconds. */
-  started_at: string;
-};
+import type {ServerIdentity, Target} from '../model/target.ts';
+import {BugError} from './errors.ts';
 
 /**
  * `restarted`: the same system_identifier and another start, so a restart, a failover or a copy. `promoted`: the
@@ -62,3 +51,9 @@ export function nameServer(server: ServerIdentity, beside?: ServerIdentity): str
 }
 
 const shownDigits = 6;
+
+/** The server of a live reading. Throws BugError for one of an old recording, on which nothing can be done. */
+export function serverOf({id, server}: Pick<Target, 'id' | 'server'>): ServerIdentity {
+  if (server === undefined) throw new BugError(`the reading of ${id} does not name its server`);
+  return server;
+}

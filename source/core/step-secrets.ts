@@ -1,8 +1,7 @@
-import type {FileChange} from './engine/file-change.ts';
+import type {FileChange, FileStep, Sql, SqlStep, Step, Verification} from '../model/step.ts';
 import {redactSecrets} from './redact.ts';
 import {isSecretPair, isSecretValue} from './secret-values.ts';
 import {maskSecrets, secretParameters} from './sql-secrets.ts';
-import type {FileStep, Sql, SqlStep, Step, Verification} from './step.ts';
 
 /** The step as it is planned: one whose undo would hold a secret is irreversible, because the journal keeps none. */
 export function withoutSecretUndo(step: Step): Step {

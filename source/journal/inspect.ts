@@ -1,4 +1,3 @@
-import type {JournalEntry} from '../core/chain/journal.ts';
 import {
   type ChainVerdict,
   createIntentTracker,
@@ -7,6 +6,7 @@ import {
   type UnfinishedIntent,
 } from '../core/chain/journal-chain.ts';
 import {createRunTracker, type IsThere} from '../core/chain/under-way.ts';
+import type {JournalEntry} from '../model/journal-entry.ts';
 import {readLines} from './journal-lines.ts';
 import {fateOf} from './owner.ts';
 import {openJournalFile} from './private-file.ts';

@@ -1,7 +1,6 @@
 import {constants} from 'node:fs';
 import {type FileHandle, open} from 'node:fs/promises';
 import {canonicalJson} from '../core/chain/canonical.ts';
-import type {JournalDraft, JournalEntry} from '../core/chain/journal.ts';
 import {
   type ChainVerdict,
   chainEntry,
@@ -11,7 +10,8 @@ import {
 import {journaled} from '../core/chain/journaled.ts';
 import {AbortError, exitCodes} from '../core/errors.ts';
 import {escapeJson} from '../core/json-text.ts';
-import type {Journal} from '../core/ports.ts';
+import type {JournalDraft, JournalEntry} from '../model/journal-entry.ts';
+import type {Journal} from '../model/ports.ts';
 import {type Claim, claimEntry, removeOldClaims} from './claim.ts';
 import {inspect, underWay, unfinishedOf, verify} from './inspect.ts';
 import {readLines} from './journal-lines.ts';

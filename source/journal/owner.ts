@@ -1,6 +1,6 @@
 import {readFileSync, readlinkSync} from 'node:fs';
 import {hostname, uptime} from 'node:os';
-import type {ProcessIdentity} from '../core/chain/journal.ts';
+import type {ProcessIdentity} from '../model/journal-entry.ts';
 
 /** Which process this is. */
 export function ownProcess(): ProcessIdentity {

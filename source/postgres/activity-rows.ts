@@ -1,8 +1,9 @@
+import {backendStates} from '../core/activity/backend-states.ts';
 import {memoize} from '../core/memoize.ts';
 import {shownTags} from '../core/reading/tags.ts';
 import {redactSecrets} from '../core/redact.ts';
 import {shownStatement} from '../core/shown-sql.ts';
-import {type Backend, type BackendState, type BackgroundWorker, backendStates} from '../core/snapshot.ts';
+import type {Backend, BackendState, BackgroundWorker} from '../model/snapshot.ts';
 import type {ActivityRow} from './queries/activity.ts';
 import type {Names} from './sampler/names.ts';
 

@@ -1,9 +1,9 @@
 import {brotliDecompressSync, constants, createBrotliCompress} from 'node:zlib';
 import {usageError} from '../core/errors.ts';
 import {jsonText} from '../core/json-text.ts';
-import type {Severity} from '../core/recipe.ts';
-import type {Snapshot, StatementRates} from '../core/snapshot.ts';
-import type {Kept, Loss} from '../core/tape.ts';
+import type {Severity} from '../model/finding.ts';
+import type {Kept, Loss} from '../model/recording.ts';
+import type {Snapshot, StatementRates} from '../model/snapshot.ts';
 import type {Frame} from './frames.ts';
 import {emptyPacked, pack, unpack} from './packed.ts';
 import {apply, diff, type Patch} from './patch.ts';

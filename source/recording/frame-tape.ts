@@ -1,4 +1,4 @@
-import type {Kept, Moment, Tape} from '../core/tape.ts';
+import type {Kept, Moment, Tape} from '../model/recording.ts';
 import {decodeGroup, readLoss} from './encoder.ts';
 import type {Frame} from './frames.ts';
 

@@ -1,5 +1,5 @@
 import {crc32} from 'node:zlib';
-import type {Severity} from '../core/recipe.ts';
+import type {Severity} from '../model/finding.ts';
 
 /**
  * One piece of a recording. `key` begins a group of readings that are packed together and is readable by itself,

@@ -1,6 +1,6 @@
 import {open, unlink} from 'node:fs/promises';
 import {AbortError, exitCodes} from '../core/errors.ts';
-import type {KeptTape, Loss} from '../core/tape.ts';
+import type {KeptTape, Loss} from '../model/recording.ts';
 import {createEncoder, lossFrame} from './encoder.ts';
 import {createFrameTape, type FrameTape} from './frame-tape.ts';
 import {writeFrame} from './frames.ts';

@@ -1,6 +1,6 @@
 import {readFile} from 'node:fs/promises';
 import {usageError} from '../core/errors.ts';
-import type {Tape} from '../core/tape.ts';
+import type {Tape} from '../model/recording.ts';
 import {createFrameTape} from './frame-tape.ts';
 import {type Frame, readFrames} from './frames.ts';
 import {readHeader} from './header.ts';

@@ -1,5 +1,5 @@
-import type {Statement} from '../core/snapshot.ts';
-import type {Kept} from '../core/tape.ts';
+import type {Kept} from '../model/recording.ts';
+import type {Statement} from '../model/snapshot.ts';
 
 export type Row = Record<string, unknown>;
 

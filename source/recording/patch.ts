@@ -1,4 +1,4 @@
-import type {StatementRates} from '../core/snapshot.ts';
+import type {StatementRates} from '../model/snapshot.ts';
 import {emptyPacked, type Packed, type Row, type TableName, tableNames} from './packed.ts';
 
 /** What makes one packed snapshot of another; of the empty one it is the whole. Plain JSON. */

@@ -1,8 +1,8 @@
 import {constants, type FileHandle, open, readFile, rename} from 'node:fs/promises';
 import {dirname} from 'node:path';
 import {AbortError, exitCodes, usageError} from '../core/errors.ts';
-import type {Severity} from '../core/recipe.ts';
-import type {Kept, Loss} from '../core/tape.ts';
+import type {Severity} from '../model/finding.ts';
+import type {Kept, Loss} from '../model/recording.ts';
 import {createEncoder, lossFrame} from './encoder.ts';
 import {type Frame, readFrames, writeFrame} from './frames.ts';
 import {readHeader, writeHeader} from './header.ts';

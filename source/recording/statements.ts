@@ -1,5 +1,5 @@
 import {withStatementRates} from '../core/reading/rates.ts';
-import type {Snapshot, Statement} from '../core/snapshot.ts';
+import type {Snapshot, Statement} from '../model/snapshot.ts';
 
 /** Statements are written down no more often: their counters are most of what changes. */
 const statementsEveryMs = 30_000;

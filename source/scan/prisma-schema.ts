@@ -1,7 +1,7 @@
 import {readdir} from 'node:fs/promises';
 import {dirname, join, resolve} from 'node:path';
 import {usageError} from '../core/errors.ts';
-import type {PrismaSchema, PrismaSchemaNeed} from '../core/prisma/prisma-schema.ts';
+import type {PrismaSchema, PrismaSchemaNeed} from '../model/application.ts';
 import {readText, realPathOf} from './read-text.ts';
 
 /** Where Prisma looks for a schema by itself: a file, or a folder of files (multi-file schemas). */

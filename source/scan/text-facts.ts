@@ -1,7 +1,8 @@
 import {resolve} from 'node:path';
 import {usageError} from '../core/errors.ts';
-import {type EnvFile, readEnvFile} from '../core/pool/env-file.ts';
-import {type PoolerFile, readPoolerFile} from '../core/pool/pgbouncer-ini.ts';
+import {readEnvFile} from '../core/pool/env-file.ts';
+import {readPoolerFile} from '../core/pool/pgbouncer-ini.ts';
+import type {EnvFile, PoolerFile} from '../model/application.ts';
 import {readText, realPathOf} from './read-text.ts';
 
 /** What an .env file says of an application's pool. Throws AbortError (exit 2) where there is none. */

@@ -1,8 +1,11 @@
 import {usageError} from '../core/errors.ts';
-import type {Facts} from '../core/facts/facts.ts';
 import {requiredParams} from '../core/parameters.ts';
-import type {Finding, Parameter, ParameterValues, Plan, Recipe} from '../core/recipe.ts';
-import type {Sql, SqlStep, Verification} from '../core/step.ts';
+import type {Finding} from '../model/finding.ts';
+import type {Parameter, ParameterValues} from '../model/parameter.ts';
+import type {Plan} from '../model/plan.ts';
+import type {Recipe} from '../model/recipe.ts';
+import type {Facts} from '../model/recipe-data.ts';
+import type {Sql, SqlStep, Verification} from '../model/step.ts';
 import {diagnosis, type Found, foundIn, functionsOf, guardOf, readerOf} from './found.ts';
 import type {Runbook, RunbookAct} from './runbook.ts';
 import {fill, type Value} from './template.ts';

@@ -1,7 +1,7 @@
 import {readdir, readFile} from 'node:fs/promises';
 import {join} from 'node:path';
 import {usageError} from '../core/errors.ts';
-import type {Recipe} from '../core/recipe.ts';
+import type {Recipe} from '../model/recipe.ts';
 import {compileRunbook} from './compile.ts';
 import type {Problem} from './problem.ts';
 import {parseRunbook, type Runbook} from './runbook.ts';

@@ -1,9 +1,10 @@
 import {BugError} from '../core/errors.ts';
-import type {Facts, Row} from '../core/facts/facts.ts';
 import {readValues} from '../core/parameters.ts';
 import {quoteIdentifier} from '../core/quote.ts';
-import type {Finding, ParameterValues} from '../core/recipe.ts';
-import type {Sql, Verification} from '../core/step.ts';
+import type {Finding} from '../model/finding.ts';
+import type {ParameterValues} from '../model/parameter.ts';
+import type {Facts, Row} from '../model/recipe-data.ts';
+import type {Sql, Verification} from '../model/step.ts';
 import {type Runbook, statementsOf} from './runbook.ts';
 import {fill, namesIn, type Value} from './template.ts';
 import {readParameter} from './values.ts';

@@ -1,6 +1,6 @@
 import {isMap, isScalar, LineCounter, type Pair, parseDocument, type YAMLMap} from 'yaml';
 import {didYouMean} from '../core/nearest.ts';
-import type {Parameter} from '../core/recipe.ts';
+import type {Parameter} from '../model/parameter.ts';
 import {namePattern} from './template.ts';
 import {parameterTypes, type RunbookParameter, readParameter} from './values.ts';
 

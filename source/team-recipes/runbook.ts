@@ -1,6 +1,6 @@
 import {parseDurationMs} from '../core/duration.ts';
 import {didYouMean} from '../core/nearest.ts';
-import type {SqlStep} from '../core/step.ts';
+import type {SqlStep} from '../model/step.ts';
 import {type DeclaredFunction, readFrontMatter} from './front-matter.ts';
 import {readMarkdown, type SqlBlock} from './markdown.ts';
 import {namesIn, parseTemplate, placeholdersIn, type Template} from './template.ts';

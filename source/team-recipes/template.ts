@@ -1,6 +1,6 @@
 import {usageError} from '../core/errors.ts';
 import {quoteIdentifier, quoteLiteral} from '../core/quote.ts';
-import type {Sql} from '../core/step.ts';
+import type {Sql} from '../model/step.ts';
 
 /** How a name stands in SQL: `$name` a value, `:'name'` a literal, `:"name"` an identifier; the latter as psql's. */
 export type Placeholder = {kind: 'value' | 'literal' | 'identifier'; name: string; line: number};

@@ -1,6 +1,6 @@
 import {usageError} from '../core/errors.ts';
 import {isSize, readChoice, readDuration} from '../core/parameters.ts';
-import type {Parameter} from '../core/recipe.ts';
+import type {Parameter} from '../model/parameter.ts';
 import type {Value} from './template.ts';
 
 /** The types that a runbook's parameters have. */

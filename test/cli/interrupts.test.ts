@@ -1,6 +1,7 @@
 import {afterEach, beforeEach, expect, it, vi} from 'vitest';
 import type * as Interrupts from '../../source/cli/interrupts.ts';
-import {type ExitCode, exitCodes} from '../../source/core/errors.ts';
+import {exitCodes} from '../../source/core/errors.ts';
+import type {ExitCode} from '../../source/model/run.ts';
 
 let interrupts: typeof Interrupts;
 let exits: ExitCode[];

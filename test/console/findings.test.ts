@@ -2,7 +2,7 @@ import {describe, expect, it} from 'vitest';
 import {shorten, withUnit} from '../../source/console/components/text-lines.ts';
 import {guideOf} from '../../source/console/guide-state.ts';
 import type {ConsoleState} from '../../source/console/state.ts';
-import type {Finding} from '../../source/core/recipe.ts';
+import type {Finding} from '../../source/model/finding.ts';
 import {createSnapshot} from '../helpers/snapshot.ts';
 import {createFinding, createRecipe, open, play, press, read, rowsOf, screenOf} from './played.ts';
 

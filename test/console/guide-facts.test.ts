@@ -2,8 +2,10 @@ import {describe, expect, it} from 'vitest';
 import {guideOf} from '../../source/console/guide-state.ts';
 import type {Effect, Message} from '../../source/console/messages.ts';
 import type {ConsoleState, Gathering} from '../../source/console/state.ts';
-import type {Facts} from '../../source/core/facts/facts.ts';
-import type {Parameter, ParameterValues, Plan, Recipe} from '../../source/core/recipe.ts';
+import type {Parameter, ParameterValues} from '../../source/model/parameter.ts';
+import type {Plan} from '../../source/model/plan.ts';
+import type {Recipe} from '../../source/model/recipe.ts';
+import type {Facts} from '../../source/model/recipe-data.ts';
 import {createBackend, createSnapshot} from '../helpers/snapshot.ts';
 import {createFinding, createPlan, createRecipe, open, play, press, read, screenOf} from './played.ts';
 

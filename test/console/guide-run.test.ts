@@ -1,10 +1,10 @@
 import {describe, expect, it} from 'vitest';
 import {guideOf} from '../../source/console/guide-state.ts';
 import type {ConsoleState} from '../../source/console/state.ts';
-import {createRunState, type RunState} from '../../source/core/engine/run-state.ts';
-import type {StepProgress} from '../../source/core/ports.ts';
+import {createRunState} from '../../source/core/engine/run-state.ts';
 import {sessionId} from '../../source/core/sessions/session-id.ts';
-import type {Step} from '../../source/core/step.ts';
+import type {RunState, StepProgress} from '../../source/model/run.ts';
+import type {Step} from '../../source/model/step.ts';
 import {someServer} from '../helpers/identity.ts';
 import {createBackend, createSnapshot} from '../helpers/snapshot.ts';
 import {createPlan, createRecipe, createStep, open, play, press, read, rowsOf, screenOf} from './played.ts';

@@ -3,7 +3,7 @@ import {guideOf} from '../../source/console/guide-state.ts';
 import type {ConsoleState} from '../../source/console/state.ts';
 import {createRunState} from '../../source/core/engine/run-state.ts';
 import {freeNameGuard} from '../../source/core/indexes/index-guards.ts';
-import type {Parameter} from '../../source/core/recipe.ts';
+import type {Parameter} from '../../source/model/parameter.ts';
 import {someServer} from '../helpers/identity.ts';
 import {createBackend, createSnapshot} from '../helpers/snapshot.ts';
 import {

@@ -3,7 +3,7 @@ import replayEndpoint from '../../recipes/replay-endpoint.ts';
 import tuneConnectionLimit from '../../recipes/tune-connection-limit.ts';
 import {guideOf, valuesOf} from '../../source/console/guide-state.ts';
 import type {ConsoleState} from '../../source/console/state.ts';
-import type {ReplayDocument} from '../../source/core/replay.ts';
+import type {ReplayDocument} from '../../source/model/replay-report.ts';
 import {createSnapshot} from '../helpers/snapshot.ts';
 import {resultOf} from '../replay/report/results.ts';
 import {open, play, press, read, screenOf} from './played.ts';

@@ -1,8 +1,8 @@
 import {expect, it} from 'vitest';
 import {guideOf} from '../../source/console/guide-state.ts';
 import type {ConsoleState} from '../../source/console/state.ts';
-import type {JournalEntry, JournalEvent} from '../../source/core/chain/journal.ts';
 import {createRunState} from '../../source/core/engine/run-state.ts';
+import type {JournalEntry, JournalEvent} from '../../source/model/journal-entry.ts';
 import {someServer} from '../helpers/identity.ts';
 import {createSnapshot} from '../helpers/snapshot.ts';
 import {createStep, open, play, press, read, rowsOf, screenOf} from './played.ts';

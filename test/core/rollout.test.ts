@@ -1,13 +1,6 @@
 import {describe, expect, it} from 'vitest';
-import type {JournalEntry} from '../../source/core/chain/journal.ts';
-import {
-  lastRollout,
-  newRollout,
-  nextTask,
-  type RolloutPlan,
-  type StagePhase,
-  takeStage,
-} from '../../source/core/rollout.ts';
+import {lastRollout, newRollout, nextTask, type RolloutPlan, takeStage} from '../../source/core/rollout.ts';
+import type {JournalEntry, StagePhase} from '../../source/model/journal-entry.ts';
 
 const stage = {
   name: 'a',

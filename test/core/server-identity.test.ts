@@ -1,10 +1,6 @@
 import {describe, expect, it} from 'vitest';
-import {
-  compareServers,
-  nameServer,
-  type ServerIdentity,
-  serverDifference,
-} from '../../source/core/server-identity.ts';
+import {compareServers, nameServer, serverDifference} from '../../source/core/server-identity.ts';
+import type {ServerIdentity} from '../../source/model/target.ts';
 
 const server: ServerIdentity = {
   system_identifier: '7712856363365028086',

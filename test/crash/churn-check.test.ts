@@ -1,6 +1,6 @@
 import {describe, expect, it} from 'vitest';
-import type {JournalEntry} from '../../source/core/chain/journal.ts';
 import {type Signal, signalSql} from '../../source/core/sessions/signal-sql.ts';
+import type {JournalEntry} from '../../source/model/journal-entry.ts';
 import {createSnapshot} from '../helpers/snapshot.ts';
 import {checkChurn} from './churn/check.ts';
 import type {LogLine} from './churn/server-log.ts';

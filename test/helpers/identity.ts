@@ -1,4 +1,4 @@
-import type {ServerIdentity} from '../../source/core/server-identity.ts';
+import type {ServerIdentity} from '../../source/model/target.ts';
 import {connect} from '../../source/postgres/connect/connect.ts';
 import type {ConnectionRequest} from '../../source/postgres/connect/request.ts';
 

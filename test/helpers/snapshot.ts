@@ -1,5 +1,5 @@
 import {computeBudget} from '../../source/core/reading/budget.ts';
-import type {Backend, Database, Snapshot, Statement} from '../../source/core/snapshot.ts';
+import type {Backend, Database, Snapshot, Statement} from '../../source/model/snapshot.ts';
 import {someServer} from './identity.ts';
 
 /** A client session that does nothing wrong. */

@@ -1,4 +1,4 @@
-import type {JournalDraft} from '../../source/core/chain/journal.ts';
+import type {JournalDraft} from '../../source/model/journal-entry.ts';
 
 export function draftOf(run: string, step: number): JournalDraft {
   return {

@@ -2,9 +2,9 @@ import {appendFile, mkdir, readdir, readFile, stat, symlink, truncate, writeFile
 import {hostname} from 'node:os';
 import {join} from 'node:path';
 import {describe, expect, it} from 'vitest';
-import type {ProcessIdentity} from '../../source/core/chain/journal.ts';
 import {openJournal} from '../../source/journal/journal-file.ts';
 import {describeOwner, ownProcess} from '../../source/journal/owner.ts';
+import type {ProcessIdentity} from '../../source/model/journal-entry.ts';
 import {temporaryFolder} from '../cli/execution/acting.ts';
 import {draftOf, intentOf} from './drafts.ts';
 import {startChild} from './processes.ts';

@@ -2,7 +2,7 @@ import {describe, expect, it} from 'vitest';
 import cancelStatements from '../../recipes/cancel-statements.ts';
 import slotsNearlyFull from '../../recipes/slots-nearly-full.ts';
 import terminateSessions from '../../recipes/terminate-sessions.ts';
-import type {Backend} from '../../source/core/snapshot.ts';
+import type {Backend} from '../../source/model/snapshot.ts';
 import {createBackend, createSnapshot} from '../helpers/snapshot.ts';
 
 const backends = (count: number) =>

@@ -1,6 +1,6 @@
 import {afterAll, beforeAll, beforeEach, expect, it} from 'vitest';
 import {runRecipe} from '../../source/commands/run/run-recipe.ts';
-import type {StepProgress} from '../../source/core/ports.ts';
+import type {StepProgress} from '../../source/model/run.ts';
 import {connect} from '../../source/postgres/connect/connect.ts';
 import {createExecutor} from '../../source/postgres/executor/executor.ts';
 import {readProgress} from '../../source/postgres/executor/progress.ts';

@@ -1,8 +1,8 @@
 import {describe, expect, it} from 'vitest';
 import recipe from '../../recipes/analyze-stale-tables.ts';
-import type {ParameterValues} from '../../source/core/recipe.ts';
-import type {TableUpkeep, XminHolder} from '../../source/core/server/maintenance.ts';
-import type {Target} from '../../source/core/target.ts';
+import type {ParameterValues} from '../../source/model/parameter.ts';
+import type {TableUpkeep, XminHolder} from '../../source/model/recipe-data.ts';
+import type {Target} from '../../source/model/target.ts';
 import {createCatalog, createTable} from '../helpers/catalog.ts';
 import {createSnapshot} from '../helpers/snapshot.ts';
 

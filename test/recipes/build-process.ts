@@ -1,9 +1,9 @@
 import {createHash} from 'node:crypto';
 import {setTimeout as sleep} from 'node:timers/promises';
 import {carryOut} from '../../source/core/engine/engine.ts';
-import type {IndexProposal} from '../../source/core/indexes/index-advice.ts';
 import {buildStep} from '../../source/core/indexes/index-steps.ts';
 import {openJournal} from '../../source/journal/journal-file.ts';
+import type {IndexProposal} from '../../source/model/index-advice.ts';
 import {connect} from '../../source/postgres/connect/connect.ts';
 import {createExecutor} from '../../source/postgres/executor/executor.ts';
 import {serverAt} from '../helpers/identity.ts';

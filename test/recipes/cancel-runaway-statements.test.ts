@@ -1,7 +1,7 @@
 import {describe, expect, it} from 'vitest';
 import recipe from '../../recipes/cancel-runaway-statements.ts';
-import type {ParameterValues} from '../../source/core/recipe.ts';
-import type {Backend} from '../../source/core/snapshot.ts';
+import type {ParameterValues} from '../../source/model/parameter.ts';
+import type {Backend} from '../../source/model/snapshot.ts';
 import {createBackend, createSnapshot} from '../helpers/snapshot.ts';
 
 function running(pid: number, seconds: number, overrides: Partial<Backend> = {}): Backend {

@@ -3,8 +3,9 @@ import {isDeepStrictEqual} from 'node:util';
 import {describe, expect, it} from 'vitest';
 import {recipes} from '../../recipes/index.ts';
 import {invertChange} from '../../source/core/engine/file-change.ts';
-import type {Plan, Recipe} from '../../source/core/recipe.ts';
-import type {Step} from '../../source/core/step.ts';
+import type {Plan} from '../../source/model/plan.ts';
+import type {Recipe} from '../../source/model/recipe.ts';
+import type {Step} from '../../source/model/step.ts';
 import {createSnapshot} from '../helpers/snapshot.ts';
 import {type Sample, samples} from './samples.ts';
 

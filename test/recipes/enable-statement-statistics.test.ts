@@ -1,8 +1,8 @@
 import {expect, it} from 'vitest';
 import recipe from '../../recipes/enable-statement-statistics.ts';
-import type {ParameterValues} from '../../source/core/recipe.ts';
-import type {StatementStatistics} from '../../source/core/server/statement-statistics.ts';
-import type {ManagedService} from '../../source/core/target.ts';
+import type {ParameterValues} from '../../source/model/parameter.ts';
+import type {StatementStatistics} from '../../source/model/recipe-data.ts';
+import type {ManagedService} from '../../source/model/target.ts';
 import {createSnapshot} from '../helpers/snapshot.ts';
 
 const remedy = "ALTER SYSTEM SET shared_preload_libraries = 'pg_stat_statements'; then restart the server";

@@ -3,9 +3,11 @@ import applyIndexes from '../../recipes/apply-indexes.ts';
 import dropUnused from '../../recipes/drop-unused-indexes.ts';
 import repairInvalid from '../../recipes/repair-invalid-indexes.ts';
 import {planText} from '../../source/cli/execution/plan-text.ts';
-import type {IndexProposal} from '../../source/core/indexes/index-advice.ts';
-import type {ParameterValues, Plan, Recipe} from '../../source/core/recipe.ts';
-import type {Catalog, Index} from '../../source/core/server/catalog.ts';
+import type {Catalog, Index} from '../../source/model/catalog.ts';
+import type {IndexProposal} from '../../source/model/index-advice.ts';
+import type {ParameterValues} from '../../source/model/parameter.ts';
+import type {Plan} from '../../source/model/plan.ts';
+import type {Recipe} from '../../source/model/recipe.ts';
 import {
   createCatalog,
   createForeignKey,

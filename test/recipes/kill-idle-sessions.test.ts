@@ -1,8 +1,8 @@
 import {describe, expect, it} from 'vitest';
 import recipe from '../../recipes/kill-idle-sessions.ts';
 import {planText} from '../../source/cli/execution/plan-text.ts';
-import type {ParameterValues} from '../../source/core/recipe.ts';
-import type {Backend, Snapshot} from '../../source/core/snapshot.ts';
+import type {ParameterValues} from '../../source/model/parameter.ts';
+import type {Backend, Snapshot} from '../../source/model/snapshot.ts';
 import {createBackend, createSnapshot, seenByRole} from '../helpers/snapshot.ts';
 
 function leaky(pid: number, overrides: Partial<Backend> = {}): Backend {

@@ -1,5 +1,5 @@
 import {afterAll, beforeAll, beforeEach, expect, it} from 'vitest';
-import type {SqlStep} from '../../source/core/step.ts';
+import type {SqlStep} from '../../source/model/step.ts';
 import {type Acting, createActing} from '../cli/execution/acting.ts';
 import {describeEachMajor, startTestServer, type TestServer} from '../helpers/server.ts';
 import {createOrders, indexNamed} from './indexing.ts';

@@ -1,8 +1,8 @@
 import {describe, expect, it} from 'vitest';
 import recipe from '../../recipes/prisma-migrate-lock.ts';
-import type {ParameterValues} from '../../source/core/recipe.ts';
-import type {AdvisoryLock} from '../../source/core/server/advisory-locks.ts';
-import type {Backend} from '../../source/core/snapshot.ts';
+import type {ParameterValues} from '../../source/model/parameter.ts';
+import type {AdvisoryLock} from '../../source/model/recipe-data.ts';
+import type {Backend} from '../../source/model/snapshot.ts';
 import {createBackend, createSnapshot, seenByRole} from '../helpers/snapshot.ts';
 
 const lock = (pid: number, overrides: Partial<AdvisoryLock> = {}): AdvisoryLock => ({

@@ -1,9 +1,9 @@
 import {describe, expect, it} from 'vitest';
 import recipe from '../../recipes/release-blockers.ts';
 import {planText} from '../../source/cli/execution/plan-text.ts';
-import type {Facts} from '../../source/core/facts/facts.ts';
-import type {ParameterValues} from '../../source/core/recipe.ts';
-import type {Backend, Snapshot} from '../../source/core/snapshot.ts';
+import type {ParameterValues} from '../../source/model/parameter.ts';
+import type {Facts} from '../../source/model/recipe-data.ts';
+import type {Backend, Snapshot} from '../../source/model/snapshot.ts';
 import {createBackend, createSnapshot, seenByRole} from '../helpers/snapshot.ts';
 
 /** Sessions by pid, and who waits for whom for so long. */

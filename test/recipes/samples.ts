@@ -1,6 +1,6 @@
-import type {Facts} from '../../source/core/facts/facts.ts';
-import type {ParameterValues} from '../../source/core/recipe.ts';
-import type {Snapshot} from '../../source/core/snapshot.ts';
+import type {ParameterValues} from '../../source/model/parameter.ts';
+import type {Facts} from '../../source/model/recipe-data.ts';
+import type {Snapshot} from '../../source/model/snapshot.ts';
 import {createCatalog, createIndex, createProposal} from '../helpers/catalog.ts';
 import {createBackend, createSnapshot} from '../helpers/snapshot.ts';
 

@@ -1,8 +1,8 @@
 import {describe, expect, it} from 'vitest';
 import recipe from '../../recipes/set-timeouts.ts';
-import type {ParameterValues} from '../../source/core/recipe.ts';
-import type {RoleSettings, SettingOverride} from '../../source/core/roles/role-settings.ts';
-import type {Backend} from '../../source/core/snapshot.ts';
+import type {ParameterValues} from '../../source/model/parameter.ts';
+import type {RoleSettings, SettingOverride} from '../../source/model/roles.ts';
+import type {Backend} from '../../source/model/snapshot.ts';
 import {createBackend, createSnapshot, createStatement} from '../helpers/snapshot.ts';
 
 function settings(overrides: SettingOverride[] = []): RoleSettings {

@@ -1,9 +1,10 @@
 import {describe, expect, it} from 'vitest';
 import recipe from '../../recipes/tune-connection-limit.ts';
-import type {Facts} from '../../source/core/facts/facts.ts';
 import {readEnvFile} from '../../source/core/pool/env-file.ts';
-import type {ParameterValues, Plan} from '../../source/core/recipe.ts';
-import type {Snapshot} from '../../source/core/snapshot.ts';
+import type {ParameterValues} from '../../source/model/parameter.ts';
+import type {Plan} from '../../source/model/plan.ts';
+import type {Facts} from '../../source/model/recipe-data.ts';
+import type {Snapshot} from '../../source/model/snapshot.ts';
 import {createBackend, createSnapshot, createStatement} from '../helpers/snapshot.ts';
 
 const role = {oid: '1', name: 'shop_app', is_superuser: false, connection_limit: -1};

@@ -1,4 +1,4 @@
-import type {Backend, Snapshot} from '../../source/core/snapshot.ts';
+import type {Backend, Snapshot} from '../../source/model/snapshot.ts';
 import {createBackend, createSnapshot, createStatement} from '../helpers/snapshot.ts';
 
 const start_ms = Date.parse('2026-01-01T12:00:00.000Z');

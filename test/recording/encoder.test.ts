@@ -1,5 +1,5 @@
 import {describe, expect, it} from 'vitest';
-import type {Snapshot} from '../../source/core/snapshot.ts';
+import type {Snapshot} from '../../source/model/snapshot.ts';
 import {createEncoder, decodeGroup} from '../../source/recording/encoder.ts';
 import type {Frame} from '../../source/recording/frames.ts';
 import {createStatement} from '../helpers/snapshot.ts';

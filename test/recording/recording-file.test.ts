@@ -1,7 +1,7 @@
 import {appendFile, readFile, stat, truncate, writeFile} from 'node:fs/promises';
 import {join} from 'node:path';
 import {describe, expect, it} from 'vitest';
-import type {Snapshot} from '../../source/core/snapshot.ts';
+import type {Snapshot} from '../../source/model/snapshot.ts';
 import {createMemoryTape} from '../../source/recording/memory-tape.ts';
 import {openRecording} from '../../source/recording/open-recording.ts';
 import {openRecordingFile} from '../../source/recording/recording-file.ts';

@@ -1,7 +1,7 @@
 import {writeFile} from 'node:fs/promises';
 import {join} from 'node:path';
 import {afterAll, beforeAll, describe, expect, it} from 'vitest';
-import type {ReplayDocument} from '../../source/core/replay.ts';
+import type {ReplayDocument} from '../../source/model/replay-report.ts';
 import {createCliRoles, failing, password, runProgram, temporaryHome, urlOf} from '../cli/run-program.ts';
 import {startTestServer, type TestServer} from '../helpers/server.ts';
 

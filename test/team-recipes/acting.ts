@@ -1,7 +1,7 @@
 import {type RunFlags, runRecipe} from '../../source/commands/run/run-recipe.ts';
 import {undoRun} from '../../source/commands/undo/undo-run.ts';
-import type {ExitCode} from '../../source/core/errors.ts';
-import type {Finding} from '../../source/core/recipe.ts';
+import type {Finding} from '../../source/model/finding.ts';
+import type {ExitCode} from '../../source/model/run.ts';
 import {loadFolder} from '../../source/team-recipes/folder.ts';
 import {type Acting, exitCode, noFlags} from '../cli/execution/acting.ts';
 

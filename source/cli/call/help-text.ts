@@ -1,5 +1,5 @@
 import {recipeText} from '../../commands/recipes/list-recipes.ts';
-import type {Recipe} from '../../core/recipe.ts';
+import type {Recipe} from '../../model/recipe.ts';
 import {
   answerFlags,
   type CommandName,

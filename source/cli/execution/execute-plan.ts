@@ -1,19 +1,15 @@
 import {describeInterruption} from '../../core/engine/describe-interruption.ts';
-import {
-  carryOut,
-  type EnginePorts,
-  planHash,
-  type RunIdentity,
-  type RunState,
-} from '../../core/engine/engine.ts';
+import {carryOut, type EnginePorts, planHash, type RunIdentity} from '../../core/engine/engine.ts';
 import {createRunState} from '../../core/engine/run-state.ts';
-import {AbortError, BugError, type ExitCode, exitCodes, usageError} from '../../core/errors.ts';
+import {AbortError, BugError, exitCodes, usageError} from '../../core/errors.ts';
 import {counted} from '../../core/format.ts';
 import {jsonText} from '../../core/json-text.ts';
-import type {Output} from '../../core/ports.ts';
-import type {Plan} from '../../core/recipe.ts';
 import {sanitise} from '../../core/sanitise.ts';
-import {serverOf, type Target} from '../../core/target.ts';
+import {serverOf} from '../../core/server-identity.ts';
+import type {Plan} from '../../model/plan.ts';
+import type {Output} from '../../model/ports.ts';
+import type {ExitCode, RunState} from '../../model/run.ts';
+import type {Target} from '../../model/target.ts';
 import {planDocument, runDocument} from './plan-document.ts';
 import {endText, planText, progressText} from './plan-text.ts';
 

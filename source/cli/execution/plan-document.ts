@@ -1,21 +1,12 @@
-import type {RunState, SlotReading} from '../../core/engine/engine.ts';
-import type {RunStep} from '../../core/engine/run-state.ts';
-import type {Plan} from '../../core/recipe.ts';
 import {redactSecrets} from '../../core/redact.ts';
 import {shownExpectation, shownSettings, shownValue} from '../../core/secret-values.ts';
-import type {ServerIdentity} from '../../core/server-identity.ts';
+import {serverOf} from '../../core/server-identity.ts';
 import {maskSecrets, secretParameters} from '../../core/sql-secrets.ts';
-import {
-  type Cleanup,
-  type PinnedSql,
-  type Sql,
-  type Step,
-  secretReason,
-  type Undo,
-  undoOf,
-  type Verification,
-} from '../../core/step.ts';
-import {serverOf, type Target} from '../../core/target.ts';
+import {secretReason, undoOf} from '../../core/step.ts';
+import type {Plan} from '../../model/plan.ts';
+import type {RunState, RunStep, SlotReading} from '../../model/run.ts';
+import type {Cleanup, PinnedSql, Sql, Step, Undo, Verification} from '../../model/step.ts';
+import type {ServerIdentity, Target} from '../../model/target.ts';
 
 /** `run --dry-run --json`: what would be done, and the hash to approve it by. */
 export function planDocument(plan: Plan, target: Pick<Target, 'id' | 'server'>, hash: string) {

@@ -1,13 +1,13 @@
-import type {RunState} from '../../core/engine/engine.ts';
 import {groupLeftAlone, type LeftAlone} from '../../core/engine/left-alone.ts';
-import {countOutcomes, type RunStep} from '../../core/engine/run-state.ts';
+import {countOutcomes} from '../../core/engine/run-state.ts';
 import {stepText} from '../../core/engine/step-text.ts';
 import {formatMs, formatRatio} from '../../core/format.ts';
-import type {Plan} from '../../core/recipe.ts';
 import {sanitise} from '../../core/sanitise.ts';
 import {nameServer} from '../../core/server-identity.ts';
-import type {Step} from '../../core/step.ts';
-import type {Target} from '../../core/target.ts';
+import type {Plan} from '../../model/plan.ts';
+import type {RunState, RunStep} from '../../model/run.ts';
+import type {Step} from '../../model/step.ts';
+import type {Target} from '../../model/target.ts';
 
 /** The preview for people: what is wrong, the exact statements, who is left alone, and the plan's hash. */
 export function planText(plan: Plan, target: Pick<Target, 'id' | 'server'>, hash: string): string {

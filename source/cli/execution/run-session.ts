@@ -1,9 +1,9 @@
 import {runRecipe} from '../../commands/run/run-recipe.ts';
 import {type UndoPorts, undoRun} from '../../commands/undo/undo-run.ts';
 import type {WorldPorts} from '../../core/engine/world.ts';
-import type {ExitCode} from '../../core/errors.ts';
 import {sanitise} from '../../core/sanitise.ts';
-import {serverOf} from '../../core/target.ts';
+import {serverOf} from '../../core/server-identity.ts';
+import type {ExitCode} from '../../model/run.ts';
 import type {Connection} from '../../postgres/connect/connect.ts';
 import type {ConnectionRequest} from '../../postgres/connect/request.ts';
 import type {Call, Flags} from '../call/parse-call.ts';

@@ -1,9 +1,10 @@
-import {AbortError, type ExitCode, exitCodes} from '../../core/errors.ts';
+import {AbortError, exitCodes} from '../../core/errors.ts';
 import {type Comparison, isWorse} from '../../core/health/baseline.ts';
 import type {Health, Level} from '../../core/health/health.ts';
 import type {WatchedHealth} from '../../core/health/watching.ts';
 import {jsonText} from '../../core/json-text.ts';
-import type {Output} from '../../core/ports.ts';
+import type {Output} from '../../model/ports.ts';
+import type {ExitCode} from '../../model/run.ts';
 
 export type CheckFormat = 'text' | 'json' | 'markdown' | 'nagios';
 

@@ -4,7 +4,7 @@ import {usageError} from '../../core/errors.ts';
 import {type Baseline, baselineBetween, baselineOf} from '../../core/health/baseline.ts';
 import {parseSnapshotDocument} from '../../core/health/read-baseline.ts';
 import {sanitise} from '../../core/sanitise.ts';
-import type {Tape} from '../../core/tape.ts';
+import type {Tape} from '../../model/recording.ts';
 import type {Shell} from '../context.ts';
 
 /**

@@ -2,7 +2,7 @@ import {AbortError, exitCodes, usageError} from '../../core/errors.ts';
 import type {Health} from '../../core/health/health.ts';
 import type {GivenLimits} from '../../core/health/limits.ts';
 import {type MetricName, metricNames, metricOf} from '../../core/health/metrics.ts';
-import type {Unavailable} from '../../core/snapshot.ts';
+import type {Unavailable} from '../../model/snapshot.ts';
 
 /** The flag that sets a metric's limit, as typed. */
 export function limitFlag(name: MetricName): string {

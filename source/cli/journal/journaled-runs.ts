@@ -1,7 +1,8 @@
-import type {JournalEntry} from '../../core/chain/journal.ts';
 import {sqlLines, valueLines} from '../../core/engine/step-lines.ts';
 import {undoStateOf} from '../../core/engine/undo.ts';
-import {type Sql, undoOf, withoutUndoText} from '../../core/step.ts';
+import {undoOf, withoutUndoText} from '../../core/step.ts';
+import type {JournalEntry} from '../../model/journal-entry.ts';
+import type {Sql} from '../../model/step.ts';
 
 type Event<Name extends JournalEntry['event']> = Extract<JournalEntry, {event: Name}>;
 

@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import type {ReplayDocument, ReplaySemantics} from '../../core/replay.ts';
+import type {ReplayDocument, ReplaySemantics} from '../../model/replay-report.ts';
 import {hostAndPort} from '../../postgres/connect/request.ts';
 import type {Endpoint, Variant} from '../../replay/endpoint/endpoint.ts';
 import {

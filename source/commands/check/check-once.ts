@@ -1,18 +1,18 @@
 import {type CheckFormat, type ReportPorts, report} from '../../cli/health/health-report.ts';
 import {requireMeasured} from '../../cli/health/require-limits.ts';
-import type {ExitCode} from '../../core/errors.ts';
 import {diagnoseAll} from '../../core/facts/diagnose.ts';
-import type {FactNeeds, Facts} from '../../core/facts/facts.ts';
 import {gatherWatched} from '../../core/facts/watched-facts.ts';
 import {type Baseline, compare} from '../../core/health/baseline.ts';
 import {assessHealth} from '../../core/health/health.ts';
 import {type GivenLimits, limitsFor} from '../../core/health/limits.ts';
 import {measure, slowestStatement} from '../../core/health/measure.ts';
 import {countedBetween} from '../../core/health/period.ts';
-import type {Output} from '../../core/ports.ts';
-import type {Recipe} from '../../core/recipe.ts';
 import {sanitise} from '../../core/sanitise.ts';
-import type {Snapshot} from '../../core/snapshot.ts';
+import type {Output} from '../../model/ports.ts';
+import type {Recipe} from '../../model/recipe.ts';
+import type {FactNeeds, Facts} from '../../model/recipe-data.ts';
+import type {ExitCode} from '../../model/run.ts';
+import type {Snapshot} from '../../model/snapshot.ts';
 
 export type CheckPorts = {
   recipes: readonly Recipe[];

@@ -1,8 +1,8 @@
 import type {Shell} from '../../cli/context.ts';
 import type {PastPort} from '../../console/console.ts';
-import type {Reading} from '../../core/ports.ts';
-import type {Severity} from '../../core/recipe.ts';
-import type {KeptTape} from '../../core/tape.ts';
+import type {Severity} from '../../model/finding.ts';
+import type {Reading} from '../../model/ports.ts';
+import type {KeptTape} from '../../model/recording.ts';
 
 const hourMs = 3_600_000;
 /** Some ten times what an hour of 200 sessions takes. */

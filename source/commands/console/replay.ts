@@ -8,8 +8,8 @@ import {openStage} from '../../cli/replay/replay-server.ts';
 import {variantsOf} from '../../cli/replay/variants.ts';
 import {type AbortError, usageError} from '../../core/errors.ts';
 import {readText} from '../../core/parameters.ts';
-import type {ParameterValues} from '../../core/recipe.ts';
-import type {ReplayDocument, ReplayUpdate} from '../../core/replay.ts';
+import type {ParameterValues} from '../../model/parameter.ts';
+import type {ReplayDocument, ReplayUpdate} from '../../model/replay-report.ts';
 import type {ConnectionRequest} from '../../postgres/connect/request.ts';
 
 type Options = {signal: AbortSignal; onUpdate: (update: ReplayUpdate) => void};

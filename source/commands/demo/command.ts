@@ -3,9 +3,10 @@ import {hasTerminal, type Shell} from '../../cli/context.ts';
 import {intervalOf} from '../../cli/flag-values.ts';
 import {exitCodeOfNormalEnd, type Interrupt, takeInterrupts, untilInterrupted} from '../../cli/interrupts.ts';
 import {runSnapshot} from '../../cli/reading.ts';
-import {type ExitCode, usageError} from '../../core/errors.ts';
+import {usageError} from '../../core/errors.ts';
 import {jsonText} from '../../core/json-text.ts';
 import {type Demo, startDemo} from '../../demo/demo.ts';
+import type {ExitCode} from '../../model/run.ts';
 import type {ConnectionRequest} from '../../postgres/connect/request.ts';
 
 export type DemoPorts = {

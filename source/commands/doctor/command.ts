@@ -1,9 +1,10 @@
-import {type ExitCode, exitCodes} from '../../core/errors.ts';
+import {exitCodes} from '../../core/errors.ts';
 import {counted, formatMs, formatVersion} from '../../core/format.ts';
 import {jsonText} from '../../core/json-text.ts';
-import type {Output} from '../../core/ports.ts';
 import {sanitise} from '../../core/sanitise.ts';
 import type {DoctorCheck, DoctorReport} from '../../core/server/doctor.ts';
+import type {Output} from '../../model/ports.ts';
+import type {ExitCode} from '../../model/run.ts';
 
 export type DoctorPorts = {examine(): Promise<DoctorReport>; output: Output};
 

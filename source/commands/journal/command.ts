@@ -1,11 +1,12 @@
-import type {JournalEntry} from '../../core/chain/journal.ts';
 import {type ChainVerdict, genesisHash, type UnfinishedIntent} from '../../core/chain/journal-chain.ts';
 import {undoStateOf} from '../../core/engine/undo.ts';
-import {type ExitCode, exitCodes, usageError} from '../../core/errors.ts';
+import {exitCodes, usageError} from '../../core/errors.ts';
 import {counted} from '../../core/format.ts';
 import {jsonText} from '../../core/json-text.ts';
-import type {Output} from '../../core/ports.ts';
 import {sanitise} from '../../core/sanitise.ts';
+import type {JournalEntry} from '../../model/journal-entry.ts';
+import type {Output} from '../../model/ports.ts';
+import type {ExitCode} from '../../model/run.ts';
 import {exportJournal} from './export.ts';
 import {describeRun, resultText} from './render-run.ts';
 

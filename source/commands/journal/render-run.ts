@@ -1,7 +1,8 @@
-import {actedAs, type JournalEntry} from '../../core/chain/journal.ts';
+import {actedAs} from '../../core/chain/journal.ts';
 import {stepText} from '../../core/engine/step-text.ts';
 import {formatMs} from '../../core/format.ts';
 import {nameServer} from '../../core/server-identity.ts';
+import type {JournalEntry} from '../../model/journal-entry.ts';
 
 type Event<Name extends JournalEntry['event']> = Extract<JournalEntry, {event: Name}>;
 type Content = Event<'intent'>['content'];

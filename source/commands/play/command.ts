@@ -5,8 +5,9 @@ import {takeInterrupts} from '../../cli/interrupts.ts';
 import {recipesFor} from '../../cli/recipes.ts';
 import {openConsole} from '../../console/console.ts';
 import {noSettings} from '../../core/configuration.ts';
-import {type AbortError, type ExitCode, exitCodes, usageError} from '../../core/errors.ts';
-import type {Sampler} from '../../core/ports.ts';
+import {type AbortError, exitCodes, usageError} from '../../core/errors.ts';
+import type {Sampler} from '../../model/ports.ts';
+import type {ExitCode} from '../../model/run.ts';
 import {openRecording} from '../../recording/open-recording.ts';
 
 /** A recording in the console, until the user leaves it. Nothing is connected to. */

@@ -1,8 +1,9 @@
-import {type ExitCode, exitCodes} from '../../core/errors.ts';
+import {exitCodes} from '../../core/errors.ts';
 import {counted} from '../../core/format.ts';
 import {jsonText} from '../../core/json-text.ts';
-import type {Output} from '../../core/ports.ts';
 import {sanitise} from '../../core/sanitise.ts';
+import type {Output} from '../../model/ports.ts';
+import type {ExitCode} from '../../model/run.ts';
 
 export type CheckRecipesPorts = {
   lint(): Promise<{files: number; problems: {file: string; line: number; message: string}[]}>;

@@ -1,9 +1,10 @@
 import {wrap} from '../../cli/call/wrap.ts';
-import {type ExitCode, exitCodes} from '../../core/errors.ts';
+import {exitCodes} from '../../core/errors.ts';
 import {jsonText} from '../../core/json-text.ts';
-import type {Output} from '../../core/ports.ts';
-import type {Recipe} from '../../core/recipe.ts';
 import {sanitise} from '../../core/sanitise.ts';
+import type {Output} from '../../model/ports.ts';
+import type {Recipe} from '../../model/recipe.ts';
+import type {ExitCode} from '../../model/run.ts';
 
 export type RecipesPorts = {recipes: readonly Recipe[]; output: Output};
 

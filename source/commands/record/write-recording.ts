@@ -1,12 +1,14 @@
 import {diagnoseAll} from '../../core/facts/diagnose.ts';
-import type {FactNeeds, Facts} from '../../core/facts/facts.ts';
 import {createFactTeller} from '../../core/facts/told-by-facts.ts';
 import {gatherWatched} from '../../core/facts/watched-facts.ts';
 import {counted, formatBytes} from '../../core/format.ts';
-import type {Output, Sampler} from '../../core/ports.ts';
-import type {Recipe, Severity} from '../../core/recipe.ts';
 import {sanitise} from '../../core/sanitise.ts';
-import {type Kept, type Loss, worstOf} from '../../core/tape.ts';
+import {worstOf} from '../../core/tape.ts';
+import type {Severity} from '../../model/finding.ts';
+import type {Output, Sampler} from '../../model/ports.ts';
+import type {Recipe} from '../../model/recipe.ts';
+import type {FactNeeds, Facts} from '../../model/recipe-data.ts';
+import type {Kept, Loss} from '../../model/recording.ts';
 
 export type RecordPorts = {
   sampler: Sampler;

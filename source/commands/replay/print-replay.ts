@@ -1,7 +1,8 @@
-import {type ExitCode, exitCodes} from '../../core/errors.ts';
+import {exitCodes} from '../../core/errors.ts';
 import {jsonText} from '../../core/json-text.ts';
-import type {Output} from '../../core/ports.ts';
-import type {ReplayDocument} from '../../core/replay.ts';
+import type {Output} from '../../model/ports.ts';
+import type {ReplayDocument} from '../../model/replay-report.ts';
+import type {ExitCode} from '../../model/run.ts';
 
 export type ReplayPorts = {
   /** Resolves with what was measured, also when it was interrupted. */

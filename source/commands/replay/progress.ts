@@ -1,7 +1,7 @@
 import type {Shell} from '../../cli/context.ts';
 import {formatCount} from '../../core/format.ts';
-import type {ReplayResult} from '../../core/replay.ts';
 import {sanitise} from '../../core/sanitise.ts';
+import type {ReplayResult} from '../../model/replay-report.ts';
 import type {MatrixOptions} from '../../replay/measure/benchmark.ts';
 
 /** What is under way, on stderr: on a terminal one line that changes, in a log one line for each measurement. */

@@ -1,7 +1,8 @@
 import {diagnoseKept} from '../../core/facts/told-by-facts.ts';
-import type {Recipe, Severity} from '../../core/recipe.ts';
-import type {Snapshot} from '../../core/snapshot.ts';
-import type {Kept} from '../../core/tape.ts';
+import type {Severity} from '../../model/finding.ts';
+import type {Recipe} from '../../model/recipe.ts';
+import type {Kept} from '../../model/recording.ts';
+import type {Snapshot} from '../../model/snapshot.ts';
 
 /** One figure over time. `most` is a line it should stay below. */
 export type Series = {title: string; points: {at_ms: number; value: number}[]; most: number | null};

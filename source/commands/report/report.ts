@@ -5,9 +5,9 @@ import {
   runsOf,
   unfinishedOf,
 } from '../../cli/journal/journaled-runs.ts';
-import type {JournalEntry} from '../../core/chain/journal.ts';
-import type {Recipe} from '../../core/recipe.ts';
-import type {Tape} from '../../core/tape.ts';
+import type {JournalEntry} from '../../model/journal-entry.ts';
+import type {Recipe} from '../../model/recipe.ts';
+import type {Tape} from '../../model/recording.ts';
 import {type FindingSpan, findingSpans, type Series, seriesOf} from './readings.ts';
 
 /** An incident: what was seen, what was found, what was done. */

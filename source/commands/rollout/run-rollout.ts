@@ -1,12 +1,9 @@
 import type {Report} from '../../cli/health/health-report.ts';
 import {healthText} from '../../cli/health/health-text.ts';
-import type {JournalEvent, ProcessIdentity} from '../../core/chain/journal.ts';
-import {AbortError, type ExitCode, exitCodes, usageError} from '../../core/errors.ts';
+import {AbortError, exitCodes, usageError} from '../../core/errors.ts';
 import {counted, formatAge} from '../../core/format.ts';
 import type {WatchedHealth} from '../../core/health/watching.ts';
 import {jsonText} from '../../core/json-text.ts';
-import type {Journal, Output} from '../../core/ports.ts';
-import type {Finding} from '../../core/recipe.ts';
 import {
   actsUnasked,
   findingKey,
@@ -16,11 +13,14 @@ import {
   type RolloutPlan,
   type RolloutStage,
   type RolloutState,
-  type StageEvent,
   takeStage,
 } from '../../core/rollout.ts';
 import {sanitise} from '../../core/sanitise.ts';
-import type {ServerIdentity} from '../../core/server-identity.ts';
+import type {Finding} from '../../model/finding.ts';
+import type {JournalEvent, ProcessIdentity, StageEvent} from '../../model/journal-entry.ts';
+import type {Journal, Output} from '../../model/ports.ts';
+import type {ExitCode} from '../../model/run.ts';
+import type {ServerIdentity} from '../../model/target.ts';
 import {rolloutDocument, rolloutPlanText, rolloutText} from './render-text.ts';
 import {healthProblem, requireServer} from './stage-health.ts';
 

@@ -5,7 +5,8 @@ import {counted} from '../../core/format.ts';
 import {metricNames, metricOf} from '../../core/health/metrics.ts';
 import type {WatchedHealth} from '../../core/health/watching.ts';
 import {findingKey, type RolloutStage} from '../../core/rollout.ts';
-import {compareServers, type ServerIdentity, serverDifference} from '../../core/server-identity.ts';
+import {compareServers, serverDifference} from '../../core/server-identity.ts';
+import type {ServerIdentity} from '../../model/target.ts';
 
 /**
  * What sends a stage back: a limit that is critical, at once or in the end, a critical finding that was not there

@@ -6,12 +6,14 @@ import {
 } from '../../cli/execution/execute-plan.ts';
 import {type ActingRecipe, canAct, planRecipe} from '../../core/engine/plan.ts';
 import {type WorldPorts, watchWorld} from '../../core/engine/world.ts';
-import {AbortError, type ExitCode, exitCodes, usageError} from '../../core/errors.ts';
-import type {FactNeeds, Facts} from '../../core/facts/facts.ts';
+import {AbortError, exitCodes, usageError} from '../../core/errors.ts';
 import {problemOf} from '../../core/parameter-problem.ts';
-import type {Parameter, ParameterValues, Recipe} from '../../core/recipe.ts';
 import {sanitise} from '../../core/sanitise.ts';
-import type {Snapshot} from '../../core/snapshot.ts';
+import type {Parameter, ParameterValues} from '../../model/parameter.ts';
+import type {Recipe} from '../../model/recipe.ts';
+import type {FactNeeds, Facts} from '../../model/recipe-data.ts';
+import type {ExitCode} from '../../model/run.ts';
+import type {Snapshot} from '../../model/snapshot.ts';
 
 export type RunPorts = CarryOutPorts & WorldPorts & {recipes: readonly Recipe[]};
 

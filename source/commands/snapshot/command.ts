@@ -1,7 +1,8 @@
-import {type ExitCode, exitCodes} from '../../core/errors.ts';
+import {exitCodes} from '../../core/errors.ts';
 import {jsonText} from '../../core/json-text.ts';
-import type {Output} from '../../core/ports.ts';
-import type {Snapshot, Statement} from '../../core/snapshot.ts';
+import type {Output} from '../../model/ports.ts';
+import type {ExitCode} from '../../model/run.ts';
+import type {Snapshot, Statement} from '../../model/snapshot.ts';
 
 export type SnapshotPorts = {
   /** One whole reading; with `rates_over_ms`, of two that far apart. */

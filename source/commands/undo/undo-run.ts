@@ -4,13 +4,14 @@ import {
   carryOutPlan,
   requireConsent,
 } from '../../cli/execution/execute-plan.ts';
-import type {JournalEntry} from '../../core/chain/journal.ts';
 import {slotsOf} from '../../core/engine/run-state.ts';
 import {refuseOnStandby} from '../../core/engine/standby.ts';
 import {findRun, planUndo} from '../../core/engine/undo.ts';
-import {AbortError, type ExitCode, exitCodes, usageError} from '../../core/errors.ts';
-import type {Snapshot} from '../../core/snapshot.ts';
-import {serverOf} from '../../core/target.ts';
+import {AbortError, exitCodes, usageError} from '../../core/errors.ts';
+import {serverOf} from '../../core/server-identity.ts';
+import type {JournalEntry} from '../../model/journal-entry.ts';
+import type {ExitCode} from '../../model/run.ts';
+import type {Snapshot} from '../../model/snapshot.ts';
 
 export type UndoPorts = CarryOutPorts & {
   /** A fresh reading at every call. */

@@ -1,5 +1,5 @@
-import type {Finding} from '../../core/recipe.ts';
-import type {Unavailable} from '../../core/snapshot.ts';
+import type {Finding} from '../../model/finding.ts';
+import type {Unavailable} from '../../model/snapshot.ts';
 import {findingId} from '../findings.ts';
 import {fitText, type Line, line, padLines, span} from '../screen/line.ts';
 import type {Theme} from '../screen/theme.ts';

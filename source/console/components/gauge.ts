@@ -1,5 +1,5 @@
 import {thresholds} from '../../core/health/thresholds.ts';
-import type {Budget} from '../../core/snapshot.ts';
+import type {Budget} from '../../model/snapshot.ts';
 import {type Line, span} from '../screen/line.ts';
 import type {Theme} from '../screen/theme.ts';
 

@@ -1,4 +1,4 @@
-import type {Budget, BudgetGroup} from '../../core/snapshot.ts';
+import type {Budget, BudgetGroup} from '../../model/snapshot.ts';
 import {textWidth} from '../screen/cell-width.ts';
 import {fitText, type Line, line, padLines, span} from '../screen/line.ts';
 import type {Area} from '../views/view.ts';

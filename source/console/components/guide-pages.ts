@@ -1,6 +1,8 @@
-import type {Finding, Plan, Recipe} from '../../core/recipe.ts';
 import {sanitise} from '../../core/sanitise.ts';
 import {nameServer} from '../../core/server-identity.ts';
+import type {Finding} from '../../model/finding.ts';
+import type {Plan} from '../../model/plan.ts';
+import type {Recipe} from '../../model/recipe.ts';
 import {findingId} from '../findings.ts';
 import {
   canBeCancelled,

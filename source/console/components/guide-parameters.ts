@@ -1,5 +1,5 @@
 import type {ParameterProblem} from '../../core/parameter-problem.ts';
-import type {Parameter} from '../../core/recipe.ts';
+import type {Parameter} from '../../model/parameter.ts';
 import {parameterProblem} from '../guide-planning.ts';
 import {factsOf, recipeOf, valuesOf} from '../guide-state.ts';
 import {textWidth} from '../screen/cell-width.ts';

@@ -1,8 +1,8 @@
 import {groupLeftAlone, type LeftAlone} from '../../core/engine/left-alone.ts';
 import {titleBeside} from '../../core/engine/step-text.ts';
 import {counted} from '../../core/format.ts';
-import type {Plan} from '../../core/recipe.ts';
-import type {Step} from '../../core/step.ts';
+import type {Plan} from '../../model/plan.ts';
+import type {Step} from '../../model/step.ts';
 import {blankLine, type Line, line, span} from '../screen/line.ts';
 import type {Theme} from '../screen/theme.ts';
 import {stepLines} from './step-lines.ts';

@@ -1,6 +1,6 @@
-import {countOutcomes, type RunState, type RunStep} from '../../core/engine/run-state.ts';
+import {countOutcomes} from '../../core/engine/run-state.ts';
 import {formatMs, formatRatio} from '../../core/format.ts';
-import type {StepProgress} from '../../core/ports.ts';
+import type {RunState, RunStep, StepProgress} from '../../model/run.ts';
 import {isUnderWay} from '../guide-state.ts';
 import {blankLine, fitText, type Line, line, type Role, span} from '../screen/line.ts';
 import type {Theme} from '../screen/theme.ts';

@@ -1,5 +1,5 @@
 import {formatAge, formatCount, formatMs} from '../../core/format.ts';
-import type {ReplayDocument, ReplayResult} from '../../core/replay.ts';
+import type {ReplayDocument, ReplayResult} from '../../model/replay-report.ts';
 import {hasEnded, type ReplayPage, recommended} from '../replay-state.ts';
 import {blankLine, type Line, line, type Span, span} from '../screen/line.ts';
 import type {Theme} from '../screen/theme.ts';

@@ -1,8 +1,9 @@
-import {actedAs, type JournalEntry} from '../../core/chain/journal.ts';
+import {actedAs} from '../../core/chain/journal.ts';
 import {undoStateOf} from '../../core/engine/undo.ts';
 import {counted, formatMs} from '../../core/format.ts';
-import type {StepResult} from '../../core/ports.ts';
 import {nameServer} from '../../core/server-identity.ts';
+import type {JournalEntry} from '../../model/journal-entry.ts';
+import type {StepResult} from '../../model/run.ts';
 import {blankLine, type Line, line, type Role, span} from '../screen/line.ts';
 import type {Theme} from '../screen/theme.ts';
 import type {ConsoleState} from '../state.ts';

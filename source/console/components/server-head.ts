@@ -1,7 +1,7 @@
 import {formatAge, formatBytes, formatCount, formatRatio} from '../../core/format.ts';
 import {thresholds} from '../../core/health/thresholds.ts';
 import {slotForecast} from '../../core/reading/budget.ts';
-import type {Budget, Database, Snapshot} from '../../core/snapshot.ts';
+import type {Budget, Database, Snapshot} from '../../model/snapshot.ts';
 import {type Line, type Span, span} from '../screen/line.ts';
 import type {Theme} from '../screen/theme.ts';
 import type {ConsoleState} from '../state.ts';

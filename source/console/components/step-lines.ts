@@ -1,6 +1,6 @@
 import type {StepLine} from '../../core/engine/step-lines.ts';
 import {stepLines as describeStep} from '../../core/engine/step-text.ts';
-import type {Step} from '../../core/step.ts';
+import type {Step} from '../../model/step.ts';
 import type {Line, Role} from '../screen/line.ts';
 import {indented, shorten} from './text-lines.ts';
 

@@ -1,5 +1,5 @@
-import type {JournalEntry} from '../../core/chain/journal.ts';
 import {counted} from '../../core/format.ts';
+import type {JournalEntry} from '../../model/journal-entry.ts';
 import {timeOf} from '../components/run-detail.ts';
 import {arrangeRows, type Column, drawTable, type TableSlice} from '../components/table.ts';
 import {type Line, line, type Role, span} from '../screen/line.ts';

@@ -1,7 +1,7 @@
 import {formatAge} from '../../core/format.ts';
 import {type LockNode, lockTree} from '../../core/reading/lock-tree.ts';
 import {sessionId} from '../../core/sessions/session-id.ts';
-import type {Backend, LockWait} from '../../core/snapshot.ts';
+import type {Backend, LockWait} from '../../model/snapshot.ts';
 import {type Column, drawTable, holdOrder, type TableSlice} from '../components/table.ts';
 import type {Theme} from '../screen/theme.ts';
 import type {ConsoleState, TableState} from '../state.ts';

@@ -1,5 +1,5 @@
 import {formatCount, formatMs, formatRatio} from '../../core/format.ts';
-import type {Budget, Snapshot} from '../../core/snapshot.ts';
+import type {Budget, Snapshot} from '../../model/snapshot.ts';
 import {drawChart} from '../components/chart.ts';
 import {drawFindings} from '../components/findings-list.ts';
 import {gaugeRole} from '../components/gauge.ts';

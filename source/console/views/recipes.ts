@@ -1,4 +1,5 @@
-import type {Finding, Recipe} from '../../core/recipe.ts';
+import type {Finding} from '../../model/finding.ts';
+import type {Recipe} from '../../model/recipe.ts';
 import {whyNotInPast} from '../availability.ts';
 import {holdOrder} from '../components/table.ts';
 import {shorten} from '../components/text-lines.ts';

@@ -1,7 +1,7 @@
 import {formatAge} from '../../core/format.ts';
 import {thresholds} from '../../core/health/thresholds.ts';
 import {sessionId} from '../../core/sessions/session-id.ts';
-import type {Backend} from '../../core/snapshot.ts';
+import type {Backend} from '../../model/snapshot.ts';
 import {arrangeRows, type Column, drawTable} from '../components/table.ts';
 import type {Role} from '../screen/line.ts';
 import type {ConsoleState} from '../state.ts';

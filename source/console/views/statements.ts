@@ -1,6 +1,6 @@
 import {counted, formatBytes, formatCount, formatMs, formatRatio} from '../../core/format.ts';
 import {thresholds} from '../../core/health/thresholds.ts';
-import type {Statement} from '../../core/snapshot.ts';
+import type {Statement} from '../../model/snapshot.ts';
 import {arrangeRows, type Column, drawTable, type TableSlice} from '../components/table.ts';
 import {type Line, type Role, span} from '../screen/line.ts';
 import type {ConsoleState, TableState} from '../state.ts';

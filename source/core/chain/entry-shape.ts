@@ -1,4 +1,4 @@
-import type {JournalEntry} from './journal.ts';
+import type {JournalEntry} from '../../model/journal-entry.ts';
 
 /**
  * Whether a value has the shape of an entry, older ones included. The hashes tell that nobody changed an entry, not

@@ -1,7 +1,7 @@
+import type {JournalDraft, JournalEntry} from '../../model/journal-entry.ts';
 import {escapeJson} from '../json-text.ts';
 import {canonicalJson, canonicalMembers, joinMembers} from './canonical.ts';
 import {isEntry} from './entry-shape.ts';
-import type {JournalDraft, JournalEntry} from './journal.ts';
 import {createRunTracker, type IsThere} from './under-way.ts';
 
 /** SHA-256 of the text's UTF-8 bytes, in hex. Injected: core imports nothing of Node. */

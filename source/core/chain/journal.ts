@@ -1,41 +1,5 @@
+import type {JournalEntry, ProcessIdentity} from '../../model/journal-entry.ts';
 import {formatVersion} from '../format.ts';
-import type {ActedAs, StepResult} from '../ports.ts';
-import type {ParameterValues} from '../recipe.ts';
-import type {StageEvent} from '../rollout.ts';
-import type {ServerIdentity} from '../server-identity.ts';
-import type {Step} from '../step.ts';
-
-/**
- * The record: an append-only, hash-chained list. `run` opens a run, `intent` stands on disk before each act,
- * `outcome` after it, `end` closes the run. An intent without an outcome means: unknown, verify
- * (or under way, where the run's process is still there and has not told its end).
- * `rollout` opens a staged rollout, `stage` tells what becomes of its stages, `end` closes it.
- */
-export type JournalEvent =
-  | {
-      event: 'run';
-      recipe: string;
-      plan: string;
-      params: ParameterValues;
-      /** Which server it is on; absent in runs from before it was recorded. */
-      server?: ServerIdentity;
-      /** The run that this one takes back. */
-      undoes?: string;
-      step_count: number;
-      before: Record<string, number>;
-      /** Who carries it out. */
-      process?: ProcessIdentity;
-    }
-  | {event: 'intent'; step: number; content: Step}
-  | ({event: 'outcome'; step: number; acted_as?: ActedAs} & StepResult)
-  | {
-      event: 'end';
-      status: 'done' | 'stopped' | 'failed' | 'interrupted';
-      reason: string | null;
-      after: Record<string, number>;
-    }
-  | {event: 'rollout'; name: string; plan: string; file: string; stages: string[]}
-  | ({event: 'stage'; name: string} & StageEvent);
 
 /** Who did it on the server: the roles and versions of its outcomes, mostly one. */
 export function actedAs(entries: readonly JournalEntry[]): string[] {
@@ -51,27 +15,3 @@ export function actedAs(entries: readonly JournalEntry[]): string[] {
 export function hostOf({process, actor}: {process?: ProcessIdentity | undefined; actor: string}): string {
   return process?.host ?? actor.slice(actor.lastIndexOf('@') + 1);
 }
-
-/** A process so that no later one is taken for it; what a system does not tell is ''. */
-export type ProcessIdentity = {host: string; boot: string; pid_namespace: string; pid: number; start: string};
-
-/** What the writer is given; seq, at, hash and previous are the journal's to add. */
-export type JournalDraft = {
-  /** `user@host` of whoever runs poolctl. */
-  actor: string;
-  /** The target's id, never a password. */
-  target: string;
-  /** The run's id. */
-  run: string;
-} & JournalEvent;
-
-export type JournalEntry = JournalDraft & {
-  schema_version: 1;
-  seq: number;
-  /** ISO 8601 UTC. */
-  at: string;
-  /** SHA-256, hex, of the previous hash and this entry's canonical JSON. */
-  hash: string;
-  /** The hash of the entry before; 64 zeros for the first. */
-  previous: string;
-};

@@ -1,7 +1,7 @@
+import type {JournalDraft} from '../../model/journal-entry.ts';
+import type {Step} from '../../model/step.ts';
 import {redactDeep, redactSecrets} from '../redact.ts';
-import type {Step} from '../step.ts';
 import {withoutSecrets} from '../step-secrets.ts';
-import type {JournalDraft} from './journal.ts';
 
 /** What the journal keeps of a draft: no secret, and what is executed exactly as it was or not at all. */
 export function journaled(draft: JournalDraft): JournalDraft {

@@ -1,4 +1,4 @@
-import type {JournalEntry, ProcessIdentity} from './journal.ts';
+import type {JournalEntry, ProcessIdentity} from '../../model/journal-entry.ts';
 
 /** Whether a process is known to be there still; `since_ms`: when it was seen. In doubt it is not. */
 export type IsThere = (process: ProcessIdentity, since_ms: number) => boolean;

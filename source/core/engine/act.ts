@@ -1,7 +1,9 @@
+import type {Applied, Executor} from '../../model/ports.ts';
+import type {StepResult} from '../../model/run.ts';
+import type {SqlStep} from '../../model/step.ts';
 import {AbortError, exitCodes} from '../errors.ts';
-import type {Applied, Executor, StepResult} from '../ports.ts';
 import {redactSecrets} from '../redact.ts';
-import {endsByItself, type SqlStep} from '../step.ts';
+import {endsByItself} from '../step.ts';
 import type {Ending} from './ending.ts';
 import {remedyOf} from './remedy.ts';
 import {type Stop, StopRun} from './stop-run.ts';

@@ -1,6 +1,7 @@
+import type {Clock, Executor, Files} from '../../model/ports.ts';
+import type {StepProgress, StepResult} from '../../model/run.ts';
+import type {FileStep, Measure, Pins, SqlStep, Step} from '../../model/step.ts';
 import {AbortError, BugError, exitCodes} from '../errors.ts';
-import type {Clock, Executor, Files, StepProgress, StepResult} from '../ports.ts';
-import type {FileStep, Measure, Pins, SqlStep, Step} from '../step.ts';
 import {type Acted, act, cutOff, failed, messageOf, skipped, verify} from './act.ts';
 import {anyAborted, type Ending, GaveUp} from './ending.ts';
 import {applyChange} from './file-change.ts';

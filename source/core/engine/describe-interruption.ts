@@ -1,5 +1,5 @@
+import type {RunState} from '../../model/run.ts';
 import {counted} from '../format.ts';
-import type {RunState} from './run-state.ts';
 
 /** `run 1a2b3c4d interrupted: 3 of 5 steps done; step 4 cancelled; 1 not begun`, for whoever is left without a screen. */
 export function describeInterruption({run, status, steps}: RunState): string {

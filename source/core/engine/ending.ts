@@ -1,4 +1,4 @@
-import type {Clock} from '../ports.ts';
+import type {Clock} from '../../model/ports.ts';
 
 /**
  * The time that an interrupted run has: a short act ends by itself, a long one is cancelled, and a server that does

@@ -1,26 +1,18 @@
+import type {JournalEvent, ProcessIdentity} from '../../model/journal-entry.ts';
+import type {Plan} from '../../model/plan.ts';
+import type {Journal} from '../../model/ports.ts';
+import type {RunState, SlotReading, StepResult} from '../../model/run.ts';
+import type {Step} from '../../model/step.ts';
+import type {ServerIdentity} from '../../model/target.ts';
 import {canonicalJson} from '../chain/canonical.ts';
-import type {JournalEvent, ProcessIdentity} from '../chain/journal.ts';
 import type {Sha256} from '../chain/journal-chain.ts';
 import {exitCodes} from '../errors.ts';
-import type {Journal, StepResult} from '../ports.ts';
-import type {Plan} from '../recipe.ts';
-import type {ServerIdentity} from '../server-identity.ts';
-import type {Step} from '../step.ts';
 import {skipped} from './act.ts';
 import {carryOutStep, movedWorld, resultOf, type StepPorts} from './carry-out-step.ts';
 import {createEnding, type Ending} from './ending.ts';
 import {findRefill} from './refill.ts';
-import {
-  countOutcomes,
-  createRunState,
-  exitCodeOf,
-  type RunState,
-  type SlotReading,
-  withStep,
-} from './run-state.ts';
+import {countOutcomes, createRunState, exitCodeOf, withStep} from './run-state.ts';
 import {type Stop, StopRun, stopOf} from './stop-run.ts';
-
-export type {RunState, SlotReading} from './run-state.ts';
 
 /** What the re-diagnosis right before a step says of it. */
 export type Recheck = {kind: 'go'} | {kind: 'skip'; reason: string} | {kind: 'stop'; reason: string};

@@ -1,22 +1,5 @@
-import {type QueryEdit, setUrlParameters, setUrlQuery} from '../pool/env-text.ts';
-import type {FileReplacement} from '../ports.ts';
-
-/** A change of a text file as data that can be turned round. Holds no secret: the journal keeps it. */
-export type FileChange =
-  /** A file that was not there. */
-  | {kind: 'create'; text: string; folder?: FileReplacement['folder']}
-  /** Only while it holds exactly this text. */
-  | {kind: 'remove'; text: string; folder?: FileReplacement['folder']}
-  /** `before` must occur exactly once. */
-  | {kind: 'replace'; before: string; after: string}
-  /** Parts of the query of the URL that `variable` of an .env file holds, as they are written. */
-  | {kind: 'url_query'; variable: string; edits: QueryEdit[]}
-  /** The same in older journals, decoded: it cannot give back each byte. null is "not there". */
-  | {kind: 'url_parameters'; variable: string; before: UrlParameters; after: UrlParameters}
-  /** The journal's stand-in for one that holds a secret: it fits no text. */
-  | {kind: 'withheld'};
-
-export type UrlParameters = Record<string, string | null>;
+import type {FileChange, QueryEdit} from '../../model/step.ts';
+import {setUrlParameters, setUrlQuery} from '../pool/env-text.ts';
 
 /**
  * The file's text after the change; null is "no file". `undefined` where the change does not fit the text any more.

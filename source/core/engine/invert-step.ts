@@ -1,15 +1,7 @@
+import type {Pin, PinnedSql, Pins, SqlStep, Step, Undo, Verification} from '../../model/step.ts';
 import {canonicalJson} from '../chain/canonical.ts';
 import {sharpenOlderUndo} from '../indexes/older-index-undo.ts';
-import {
-  type Pin,
-  type PinnedSql,
-  type Pins,
-  type SqlStep,
-  type Step,
-  type Undo,
-  undoOf,
-  type Verification,
-} from '../step.ts';
+import {undoOf} from '../step.ts';
 import {isWithheld, wasRedacted} from '../step-secrets.ts';
 import {invertChange} from './file-change.ts';
 

@@ -1,4 +1,4 @@
-import type {Protected} from '../recipe.ts';
+import type {Protected} from '../../model/plan.ts';
 
 /** Those left alone for one reason. */
 export type LeftAlone = {reason: string; members: Protected[]};

@@ -1,7 +1,9 @@
-import type {Facts} from '../facts/facts.ts';
+import type {ParameterValues} from '../../model/parameter.ts';
+import type {Plan} from '../../model/plan.ts';
+import type {Recipe} from '../../model/recipe.ts';
+import type {Facts} from '../../model/recipe-data.ts';
+import type {Snapshot} from '../../model/snapshot.ts';
 import {counted} from '../format.ts';
-import type {ParameterValues, Plan, Recipe} from '../recipe.ts';
-import type {Snapshot} from '../snapshot.ts';
 import {secretReason} from '../step.ts';
 import {withoutSecretUndo} from '../step-secrets.ts';
 import {refuseOnStandby} from './standby.ts';

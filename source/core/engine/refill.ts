@@ -1,5 +1,5 @@
-import type {GroupKey, Plan} from '../recipe.ts';
-import type {RunStep, SlotReading} from './run-state.ts';
+import type {GroupKey, Plan} from '../../model/plan.ts';
+import type {RunStep, SlotReading} from '../../model/run.ts';
 
 /**
  * Whether a group that sessions were ended of has as many again as before: then its application reconnects as

@@ -1,6 +1,6 @@
-import type {Executor} from '../ports.ts';
+import type {Executor} from '../../model/ports.ts';
+import type {SqlStep} from '../../model/step.ts';
 import {quoteIdentifier} from '../quote.ts';
-import type {SqlStep} from '../step.ts';
 
 type Lacking = Pick<SqlStep, 'apply'>;
 type Asking = Pick<Executor, 'read'>;

@@ -1,49 +1,7 @@
-import {type ExitCode, exitCodes} from '../errors.ts';
-import type {StepProgress, StepResult} from '../ports.ts';
-import type {GroupKey, Plan} from '../recipe.ts';
-import type {ServerIdentity} from '../server-identity.ts';
-import type {Budget} from '../snapshot.ts';
-import type {Step} from '../step.ts';
-
-/** Slots as a run watches them; poolctl's own sessions are in `used` and in no group. */
-export type SlotReading = {used: number; headroom: number; groups: (GroupKey & {count: number})[]};
-
-export type RunStep = {
-  kind: Step['kind'];
-  title: string;
-  subject: string;
-  status: 'pending' | 'acting' | 'verifying' | 'ended';
-  /** How far the server is with it, where it tells. */
-  progress: StepProgress | null;
-  result: StepResult | null;
-};
-
-export type RunStatus = 'done' | 'stopped' | 'failed' | 'interrupted';
-
-/** A run as it stands: plain data, a fresh value at every change. */
-export type RunState = {
-  run: string;
-  recipe: string;
-  target: string;
-  server: ServerIdentity;
-  plan_hash: string;
-  phase: 'preparing' | 'acting' | 'verifying' | 'pausing' | 'ended';
-  steps: RunStep[];
-  /** The step being carried out, or the next one while pausing; null before and after. */
-  current: number | null;
-  /** How long the pause between batches is; null when there is none now. */
-  pause_ms: number | null;
-  /** null where the slots could not be read. */
-  before: SlotReading | null;
-  after: SlotReading | null;
-  /** null until it ended. */
-  status: RunStatus | null;
-  /** Why it did not come to its end, or what is to be known although it did. */
-  reason: string | null;
-  hint: string | null;
-  /** The contract's; null until it ended. */
-  exit_code: ExitCode | null;
-};
+import type {Plan} from '../../model/plan.ts';
+import type {ExitCode, RunState, RunStatus, RunStep, SlotReading, StepResult} from '../../model/run.ts';
+import type {Budget} from '../../model/snapshot.ts';
+import {exitCodes} from '../errors.ts';
 
 export function createRunState(
   plan: Plan,

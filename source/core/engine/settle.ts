@@ -1,8 +1,11 @@
-import {hostOf, type JournalDraft, type JournalEntry} from '../chain/journal.ts';
+import type {JournalDraft, JournalEntry} from '../../model/journal-entry.ts';
+import type {Clock, Executor, Files} from '../../model/ports.ts';
+import type {StepResult} from '../../model/run.ts';
+import type {Pins, SqlStep, Step, Verification} from '../../model/step.ts';
+import {hostOf} from '../chain/journal.ts';
 import type {UnfinishedIntent} from '../chain/journal-chain.ts';
-import type {Clock, Executor, Files, StepResult} from '../ports.ts';
 import {serverDoubt} from '../server-identity.ts';
-import {endsByItself, type Pins, type SqlStep, type Step, type Verification} from '../step.ts';
+import {endsByItself} from '../step.ts';
 import {isWithheld} from '../step-secrets.ts';
 import type {RunIdentity} from './engine.ts';
 import {applyChange, invertChange} from './file-change.ts';

@@ -1,6 +1,6 @@
-import type {Plan} from '../recipe.ts';
-import type {SqlStep, Step} from '../step.ts';
-import type {Target} from '../target.ts';
+import type {Plan} from '../../model/plan.ts';
+import type {SqlStep, Step} from '../../model/step.ts';
+import type {Target} from '../../model/target.ts';
 
 /**
  * The plan as this server can carry it out: a standby refuses everything that writes (25006), so that a plan with such

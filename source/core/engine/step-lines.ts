@@ -1,9 +1,9 @@
+import type {PinnedSql, Sql, Verification} from '../../model/step.ts';
 import {escapeJson} from '../json-text.ts';
 import type {Showable} from '../redact.ts';
 import {revealLines, shownLines} from '../reveal.ts';
 import {shownExpectation, shownValue} from '../secret-values.ts';
 import {secretParameters} from '../sql-secrets.ts';
-import type {PinnedSql, Sql, Verification} from '../step.ts';
 
 /** One line of what a step does, to be wrapped, and what it tells: nothing in it is hidden, and no secret is shown. */
 export type StepLine = {

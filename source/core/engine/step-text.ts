@@ -1,13 +1,6 @@
+import type {Cleanup, Measure, SqlStep, Step, Undo} from '../../model/step.ts';
 import {formatMs} from '../format.ts';
-import {
-  type Cleanup,
-  type Measure,
-  type SqlStep,
-  type Step,
-  type Undo,
-  undoOf,
-  withoutUndoText,
-} from '../step.ts';
+import {undoOf, withoutUndoText} from '../step.ts';
 import {
   checkLines,
   linesOf,

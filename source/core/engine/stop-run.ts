@@ -1,6 +1,5 @@
-import {AbortError, type ExitCode} from '../errors.ts';
-import type {StepResult} from '../ports.ts';
-import type {RunStatus} from './run-state.ts';
+import type {ExitCode, RunStatus, StepResult} from '../../model/run.ts';
+import {AbortError} from '../errors.ts';
 
 /** How a run ended, and why when not by itself. Without an exit code the steps' outcomes decide it. */
 export type Stop = {

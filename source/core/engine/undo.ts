@@ -1,16 +1,13 @@
-import {hostOf, type JournalEntry} from '../chain/journal.ts';
+import type {JournalEntry} from '../../model/journal-entry.ts';
+import type {Plan, Protected} from '../../model/plan.ts';
+import type {StepResult} from '../../model/run.ts';
+import type {Pins, Step} from '../../model/step.ts';
+import type {ServerIdentity} from '../../model/target.ts';
+import {hostOf} from '../chain/journal.ts';
 import {AbortError, exitCodes, usageError} from '../errors.ts';
 import {counted} from '../format.ts';
-import type {StepResult} from '../ports.ts';
-import type {Plan, Protected} from '../recipe.ts';
-import {
-  compareServers,
-  nameServer,
-  type ServerIdentity,
-  serverDifference,
-  serverDoubt,
-} from '../server-identity.ts';
-import {type Pins, type Step, secretReason, undoOf, withoutUndoText} from '../step.ts';
+import {compareServers, nameServer, serverDifference, serverDoubt} from '../server-identity.ts';
+import {secretReason, undoOf, withoutUndoText} from '../step.ts';
 import {wasRedacted} from '../step-secrets.ts';
 import {actOf, invertStep, sweepStep} from './invert-step.ts';
 

@@ -1,4 +1,4 @@
-import type {Verification} from '../step.ts';
+import type {Verification} from '../../model/step.ts';
 
 /** Whether a row is as a verification expects it. No row, or null where a value is compared, is "no". */
 export function holds(

@@ -1,10 +1,11 @@
+import type {JournalEntry} from '../../model/journal-entry.ts';
+import type {ParameterValues} from '../../model/parameter.ts';
+import type {Recipe} from '../../model/recipe.ts';
+import type {FactNeeds, Facts} from '../../model/recipe-data.ts';
+import type {Snapshot} from '../../model/snapshot.ts';
+import type {Step} from '../../model/step.ts';
+import type {ServerIdentity} from '../../model/target.ts';
 import {canonicalJson} from '../chain/canonical.ts';
-import type {JournalEntry} from '../chain/journal.ts';
-import type {FactNeeds, Facts} from '../facts/facts.ts';
-import type {ParameterValues, Recipe} from '../recipe.ts';
-import type {ServerIdentity} from '../server-identity.ts';
-import type {Snapshot} from '../snapshot.ts';
-import type {Step} from '../step.ts';
 import type {EnginePorts, Recheck} from './engine.ts';
 import {canAct, planRecipe} from './plan.ts';
 import {slotsOf} from './run-state.ts';

@@ -1,6 +1,7 @@
-import type {Finding, Recipe} from '../recipe.ts';
-import type {Snapshot} from '../snapshot.ts';
-import type {Facts} from './facts.ts';
+import type {Finding} from '../../model/finding.ts';
+import type {Recipe} from '../../model/recipe.ts';
+import type {Facts} from '../../model/recipe-data.ts';
+import type {Snapshot} from '../../model/snapshot.ts';
 
 export type Diagnosis = {
   /** The worst first. */

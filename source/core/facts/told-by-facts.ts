@@ -1,8 +1,9 @@
-import type {Finding, Recipe} from '../recipe.ts';
-import type {Snapshot} from '../snapshot.ts';
-import type {Kept} from '../tape.ts';
+import type {Finding} from '../../model/finding.ts';
+import type {Recipe} from '../../model/recipe.ts';
+import type {Facts} from '../../model/recipe-data.ts';
+import type {Kept} from '../../model/recording.ts';
+import type {Snapshot} from '../../model/snapshot.ts';
 import {type Diagnosis, diagnoseAll, worstFirst} from './diagnose.ts';
-import type {Facts} from './facts.ts';
 
 /** A team's own recipe may find anything as often as it likes. */
 const mostTold = 100;

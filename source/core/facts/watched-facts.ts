@@ -1,7 +1,7 @@
+import type {Recipe} from '../../model/recipe.ts';
+import type {FactNeeds, Facts} from '../../model/recipe-data.ts';
 import {messageOf} from '../engine/act.ts';
 import {AbortError, exitCodes} from '../errors.ts';
-import type {Recipe} from '../recipe.ts';
-import type {FactNeeds, Facts} from './facts.ts';
 
 /** A fact that could not be read, by its name, and why. */
 type Unread = {fact: string; reason: string};

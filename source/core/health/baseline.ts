@@ -1,4 +1,4 @@
-import type {Snapshot, Statement} from '../snapshot.ts';
+import type {Snapshot, Statement} from '../../model/snapshot.ts';
 import {type Calls, countedBetween, countedBy, isSameServer, type Period} from './period.ts';
 import {holm, type Sample, welchGreater} from './significance.ts';
 

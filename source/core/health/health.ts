@@ -1,4 +1,4 @@
-import type {Finding, Severity} from '../recipe.ts';
+import type {Finding, Severity} from '../../model/finding.ts';
 import type {Limit, Limits} from './limits.ts';
 import {type MetricName, type Metrics, metricNames, metricOf} from './metrics.ts';
 

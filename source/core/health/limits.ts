@@ -1,6 +1,6 @@
+import type {Snapshot} from '../../model/snapshot.ts';
 import {parseDurationMs} from '../duration.ts';
 import {parseRatio} from '../ratio.ts';
-import type {Snapshot} from '../snapshot.ts';
 import {connectedDatabase} from './measure.ts';
 import {type MetricName, metricNames, metricOf} from './metrics.ts';
 import {minimumBlocks, thresholds} from './thresholds.ts';

@@ -1,6 +1,6 @@
-import type {Facts} from '../facts/facts.ts';
-import type {Finding} from '../recipe.ts';
-import type {Snapshot, Statement} from '../snapshot.ts';
+import type {Finding} from '../../model/finding.ts';
+import type {Facts} from '../../model/recipe-data.ts';
+import type {Snapshot, Statement} from '../../model/snapshot.ts';
 import type {Metrics} from './metrics.ts';
 import {countSuspects} from './n-plus-one.ts';
 import {minimumBlocks} from './thresholds.ts';

@@ -1,4 +1,4 @@
-import type {Statement} from '../snapshot.ts';
+import type {Statement} from '../../model/snapshot.ts';
 
 /** A page that asks for each of its rows shows as very many calls that take next to nothing and bring next to nothing. */
 const suspicious = {

@@ -1,5 +1,5 @@
+import type {Snapshot, Statement} from '../../model/snapshot.ts';
 import {withStatementRates} from '../reading/rates.ts';
-import type {Snapshot, Statement} from '../snapshot.ts';
 import type {Sample} from './significance.ts';
 
 /** What a statement's calls within some time took. */

@@ -1,4 +1,4 @@
-import type {Snapshot} from '../snapshot.ts';
+import type {Snapshot} from '../../model/snapshot.ts';
 
 /** A document of `poolctl snapshot`; null for what is none. */
 export function parseSnapshotDocument(text: string): Snapshot | null {

@@ -1,4 +1,4 @@
-import type {Finding} from '../recipe.ts';
+import type {Finding} from '../../model/finding.ts';
 import {assessHealth, type Health, isBeyond} from './health.ts';
 import type {Limits} from './limits.ts';
 import {type MetricName, type Metrics, metricNames, metricOf} from './metrics.ts';

@@ -1,4 +1,4 @@
-import type {Table} from '../server/catalog.ts';
+import type {Table} from '../../model/catalog.ts';
 import type {Candidate} from './candidates.ts';
 import {orderOf} from './order-keys.ts';
 import {columnOf, distinctOf, productOf, rowsOf, selectivityOf} from './selectivity.ts';

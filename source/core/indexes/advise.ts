@@ -1,9 +1,9 @@
-import type {Catalog, Table} from '../server/catalog.ts';
+import type {Catalog, Table} from '../../model/catalog.ts';
+import type {IndexAdvice, Skipped} from '../../model/index-advice.ts';
 import {type Candidate, candidatesFor, type Precedence} from './candidates.ts';
 import {type Choice, chooseIndexes, type Work} from './choose.ts';
 import {covers} from './covers.ts';
 import {type ForeignKeyNeed, foreignKeyNeeds} from './foreign-keys.ts';
-import type {IndexAdvice, Skipped} from './index-advice.ts';
 import type {Planner, WorkStatement} from './planner.ts';
 import {fewestRows, findCovering, isIndexable, type PresentIndex} from './present.ts';
 import {toProposals} from './proposal.ts';

@@ -1,4 +1,4 @@
-import type {Table} from '../server/catalog.ts';
+import type {Table} from '../../model/catalog.ts';
 import {containmentIndexes} from './containment.ts';
 import {orderKeys} from './order-keys.ts';
 import type {Condition, TableUse, Term} from './shape.ts';

@@ -1,7 +1,7 @@
+import type {Catalog, ForeignKey, Table} from '../../model/catalog.ts';
+import type {Skipped} from '../../model/index-advice.ts';
 import {quoteIdentifier} from '../quote.ts';
-import type {Catalog, ForeignKey, Table} from '../server/catalog.ts';
 import {type Candidate, toCandidate} from './candidates.ts';
-import type {Skipped} from './index-advice.ts';
 import type {WorkStatement} from './planner.ts';
 import {fewestRows, findCovering, isIndexable, type PresentIndex} from './present.ts';
 import {columnTerm} from './scope.ts';

@@ -1,10 +1,10 @@
+import type {Table} from '../../model/catalog.ts';
+import type {IndexAdvice, IndexProposal, Skipped} from '../../model/index-advice.ts';
 import {quoteIdentifier} from '../quote.ts';
-import type {Table} from '../server/catalog.ts';
 import type {AdviceInput} from './advise.ts';
 import {type Candidate, toCandidate} from './candidates.ts';
 import {serviceOf, startAsking} from './choose.ts';
 import {covers} from './covers.ts';
-import type {IndexAdvice, IndexProposal, Skipped} from './index-advice.ts';
 import {nameFor} from './name.ts';
 import {toServed} from './proposal.ts';
 import {type IndexSpec, specId} from './spec.ts';

@@ -1,8 +1,8 @@
-import type {Facts} from '../facts/facts.ts';
-import type {Protected} from '../recipe.ts';
-import type {Catalog, Index} from '../server/catalog.ts';
-import type {AdviceStep, Step} from '../step.ts';
-import type {IndexProposal} from './index-advice.ts';
+import type {Catalog, Index} from '../../model/catalog.ts';
+import type {IndexProposal} from '../../model/index-advice.ts';
+import type {Protected} from '../../model/plan.ts';
+import type {Facts} from '../../model/recipe-data.ts';
+import type {AdviceStep, Step} from '../../model/step.ts';
 import {describeIndex, tableOf} from './index-checks.ts';
 import {isUnique, plainKeysOf, shapeOf, tailOf} from './index-definition.ts';
 import {measuresOf} from './index-measures.ts';

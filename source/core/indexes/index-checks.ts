@@ -1,4 +1,4 @@
-import type {Catalog, ForeignKey, Index, IndexBuild, Table} from '../server/catalog.ts';
+import type {Catalog, ForeignKey, Index, IndexBuild, Table} from '../../model/catalog.ts';
 
 /** The build that is at work on an index now, or on its table before it has told which; else null. */
 export function buildOf({builds}: Catalog, {oid, table_oid}: Index): IndexBuild | null {

@@ -1,6 +1,6 @@
+import type {IndexAttributes} from '../../model/catalog.ts';
+import type {Measure, Sql, SqlStep, Undo} from '../../model/step.ts';
 import {quoteIdentifier} from '../quote.ts';
-import type {IndexAttributes} from '../server/catalog.ts';
-import type {Measure, Sql, SqlStep, Undo} from '../step.ts';
 import {restoreAttributes, tablespaceSetting} from './index-attributes.ts';
 import {concurrently, isUnique, shapeOf} from './index-definition.ts';
 import {

@@ -1,4 +1,4 @@
-import type {Table} from '../server/catalog.ts';
+import type {Table} from '../../model/catalog.ts';
 import type {IndexSpec} from './spec.ts';
 
 /** NAMEDATALEN less its final zero; bytes. */

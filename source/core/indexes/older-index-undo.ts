@@ -1,4 +1,4 @@
-import type {SqlStep, Undo} from '../step.ts';
+import type {SqlStep, Undo} from '../../model/step.ts';
 import {isUnique} from './index-definition.ts';
 import {freeNameGuard, sameIndexGuard} from './index-guards.ts';
 

@@ -1,5 +1,5 @@
+import type {IndexAdvice} from '../../model/index-advice.ts';
 import type {Candidate} from './candidates.ts';
-import type {IndexAdvice} from './index-advice.ts';
 import type {StatementShape} from './shape.ts';
 
 /** A statement that was seen, or that a foreign key asks when its parent's row goes. */

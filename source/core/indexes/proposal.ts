@@ -1,10 +1,10 @@
+import type {IndexProposal, Served} from '../../model/index-advice.ts';
 import {formatCount} from '../format.ts';
 import type {AdviceInput} from './advise.ts';
 import type {Candidate} from './candidates.ts';
 import type {Choice, Service} from './choose.ts';
 import {covers} from './covers.ts';
 import type {ForeignKeyNeed} from './foreign-keys.ts';
-import type {IndexProposal, Served} from './index-advice.ts';
 import {nameFor} from './name.ts';
 import {definitionOf, specId} from './spec.ts';
 

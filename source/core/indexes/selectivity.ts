@@ -1,4 +1,4 @@
-import type {Table} from '../server/catalog.ts';
+import type {Table} from '../../model/catalog.ts';
 import type {Column, Columns, Condition, Term} from './shape.ts';
 
 /** What PostgreSQL assumes where it does not know the value (selfuncs.h). */

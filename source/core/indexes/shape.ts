@@ -1,4 +1,4 @@
-import type {Table} from '../server/catalog.ts';
+import type {Table} from '../../model/catalog.ts';
 
 /** What a statement asks of its tables, as far as an index could answer it. */
 export type StatementShape = {uses: TableUse[]};

@@ -1,4 +1,4 @@
-import type {Budget} from '../snapshot.ts';
+import type {Budget} from '../../model/snapshot.ts';
 
 /** How many instances of an application there are, each with a pool of its own. */
 export type Instances = {now: number; peak: number; deploy: number};

@@ -1,29 +1,14 @@
-import type {UrlParameters} from '../engine/file-change.ts';
+import type {EnvFile} from '../../model/application.ts';
+import type {QueryEdit} from '../../model/step.ts';
 import {
   findVariable,
   isAmbiguousUrl,
   maskUrl,
-  type QueryEdit,
   queryEdits,
   readAddress,
   readParameters,
   setUrlQuery,
-  type UrlAddress,
 } from './env-text.ts';
-
-/** What of an .env file bears on an application's pool; never its secrets. */
-export type EnvFile = {
-  /** Absolute. */
-  path: string;
-  variable: string;
-  /** Why the variable cannot be read or changed; null where it can. */
-  problem: string | null;
-  /** The line of the variable, its password masked; '' where there is a problem. */
-  masked_line: string;
-  /** Where the URL leads; null where it does not say so itself. */
-  address: UrlAddress | null;
-  parameters: UrlParameters;
-};
 
 /** Parameters of the URL that say how a pool behaves; the rest is nobody's business here. */
 const poolParameters = [

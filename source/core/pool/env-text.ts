@@ -1,10 +1,5 @@
-import type {UrlParameters} from '../engine/file-change.ts';
-
-/**
- * A part of a URL's query as it is written (`connection_limit=5`) and what takes its place. Where one of them is '' the
- * other comes or goes at the end with the `?` or `&` before it.
- */
-export type QueryEdit = {before: string; after: string};
+import type {UrlAddress} from '../../model/application.ts';
+import type {QueryEdit, UrlParameters} from '../../model/step.ts';
 
 /**
  * An .env file's text with parts of the query of one variable's URL replaced; no other byte changes, and the inverted
@@ -97,9 +92,6 @@ export function readParameters(url: string): Map<string, string> {
       .map(part => [nameOf(part), parameterValue(part)]),
   );
 }
-
-/** Where a URL leads and as whom; `host` is a folder where it names a socket. */
-export type UrlAddress = {host: string; port: number; database: string; role: string};
 
 /**
  * What a postgresql:// URL says of its server; null where it leaves that open, names several hosts, a proxy

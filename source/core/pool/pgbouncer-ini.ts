@@ -1,23 +1,5 @@
-import type {FileChange} from '../engine/file-change.ts';
-
-/** What of pgbouncer.ini bears on its pools; its [databases] may hold passwords and are left out. */
-export type PoolerFile = {
-  /** Absolute. */
-  path: string;
-  /** Why it cannot be changed; null where it can. */
-  problem: string | null;
-  eol: '\n' | '\r\n';
-  /** The header of its own section; null where there is a problem. */
-  header: IniLine | null;
-  /** The settings that are looked for, where they are set. */
-  lines: Record<string, IniLine>;
-};
-
-/**
- * `chunk` is the line with the line ends around it: they tell it from a comment that holds the same words. `at` is
- * its number in the file, from 0.
- */
-type IniLine = {line: string; chunk: string; at: number};
+import type {IniLine, PoolerFile} from '../../model/application.ts';
+import type {FileChange} from '../../model/step.ts';
 
 /** The settings that size its pools, in the order in which they are written. */
 export type PoolerSettings = {

@@ -1,8 +1,6 @@
+import type {AdapterSettings} from '../../model/application.ts';
 import {closingAt, codeOnly, partsBetween} from './javascript-text.ts';
 import type {PoolSettings} from './pool-presets.ts';
-
-/** node-postgres's names; the numbers are its own units. */
-export type AdapterSettings = {max: number; connectionTimeoutMillis: number; idleTimeoutMillis: number};
 
 /** `new PrismaPg({...})` or `new Pool({...})` as it stands in a source file. */
 export type PoolCall = {

@@ -1,12 +1,12 @@
-import type {Facts} from '../facts/facts.ts';
+import type {Facts} from '../../model/recipe-data.ts';
+import type {RoleLimit} from '../../model/roles.ts';
+import type {AdviceStep, FileStep, SqlStep, Step, Verification} from '../../model/step.ts';
 import {quoteIdentifier} from '../quote.ts';
-import type {AdviceStep, FileStep, SqlStep, Step, Verification} from '../step.ts';
 import {envChange} from './env-file.ts';
 import {poolerChanges, poolerLines} from './pgbouncer-ini.ts';
 import {adapterLines, adapterSettings, patchCall} from './pool-patch.ts';
 import type {PoolSettings} from './pool-presets.ts';
 import {envFileOf, type PoolKind, type Tuning} from './pool-tuning.ts';
-import type {RoleLimit} from './role-limits.ts';
 
 /** What is done, the server's part first: it alone can be refused. Advice comes last, for what nobody here can do. */
 export function tuningSteps(tuning: Tuning, facts: Facts): Step[] {

@@ -1,8 +1,8 @@
-import type {Facts} from '../facts/facts.ts';
+import type {EnvFile} from '../../model/application.ts';
+import type {Facts} from '../../model/recipe-data.ts';
+import type {Snapshot} from '../../model/snapshot.ts';
 import {counted, formatAge, formatMs} from '../format.ts';
-import type {Snapshot} from '../snapshot.ts';
 import {fitOf, neededMaxConnections, refusedOf} from './connection-budget.ts';
-import type {EnvFile} from './env-file.ts';
 import {presets} from './pool-presets.ts';
 import {envFileOf, type Tuning} from './pool-tuning.ts';
 import {waiting} from './queueing.ts';

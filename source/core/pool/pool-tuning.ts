@@ -1,5 +1,6 @@
-import type {Facts} from '../facts/facts.ts';
-import type {Snapshot} from '../snapshot.ts';
+import type {Facts} from '../../model/recipe-data.ts';
+import type {RoleLimit} from '../../model/roles.ts';
+import type {Snapshot} from '../../model/snapshot.ts';
 import {
   type ConnectionBudget,
   connectionBudget,
@@ -10,7 +11,6 @@ import {
 } from './connection-budget.ts';
 import type {PoolerSettings} from './pgbouncer-ini.ts';
 import {type Platform, type PoolSettings, type Preset, presets} from './pool-presets.ts';
-import type {RoleLimit} from './role-limits.ts';
 
 export const tunedPlaces = ['role', 'env', 'adapter', 'pgbouncer', 'none'] as const;
 export type TunedPlace = (typeof tunedPlaces)[number];

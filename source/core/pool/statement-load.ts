@@ -1,4 +1,4 @@
-import type {Snapshot, Statement} from '../snapshot.ts';
+import type {Snapshot, Statement} from '../../model/snapshot.ts';
 import {busyConnections} from './queueing.ts';
 
 /** How much the statements of an application keep connections busy. */

@@ -1,8 +1,9 @@
-import type {IndexProposal} from '../indexes/index-advice.ts';
+import type {PrismaModel, PrismaSchema} from '../../model/application.ts';
+import type {IndexProposal} from '../../model/index-advice.ts';
+import type {AdviceStep, FileStep, Step} from '../../model/step.ts';
 import {ifNotExists, isUnique, type PlainKey, plainKeysOf} from '../indexes/index-definition.ts';
 import {quoteIdentifier} from '../quote.ts';
-import type {AdviceStep, FileStep, Step} from '../step.ts';
-import {type PrismaModel, type PrismaSchema, readModels} from './prisma-schema.ts';
+import {readModels} from './prisma-schema.ts';
 
 /**
  * What keeps a Prisma application's schema and migrations one with a database that was given indexes: `@@index`

@@ -1,27 +1,4 @@
-/** A Prisma application's schema as its folder has it. */
-export type PrismaSchema = {
-  /** schema.prisma, or the files of a schema folder, by path. */
-  files: {path: string; text: string}[];
-  /** prisma/migrations, and what is in it; null where the application has none (`prisma db push`). */
-  migrations: {folder: string; names: string[]} | null;
-};
-
-/** Asks for the fact: the application's folder. */
-export type PrismaSchemaNeed = {folder: string};
-
-/** One model, with the text it stands in. */
-export type PrismaModel = {
-  path: string;
-  /** From `model` to its closing brace. */
-  text: string;
-  name: string;
-  /** `@@map`, or the model's own name. */
-  table: string;
-  /** `@@schema`; null where the schema is the URL's. */
-  schema: string | null;
-  /** Field names by the column they are kept in. */
-  fields: ReadonlyMap<string, string>;
-};
+import type {PrismaModel, PrismaSchema} from '../../model/application.ts';
 
 /** The models of a schema; views and types have no indexes. */
 export function readModels({files}: PrismaSchema): PrismaModel[] {

@@ -1,5 +1,5 @@
-import type {Backend, Budget, BudgetGroup} from '../snapshot.ts';
-import type {OwnLimit} from '../target.ts';
+import type {Backend, Budget, BudgetGroup} from '../../model/snapshot.ts';
+import type {OwnLimit} from '../../model/target.ts';
 import type {HistorySample} from './history.ts';
 
 /** What bounds connection slots, as the server's settings and catalogs say it. */

@@ -1,4 +1,4 @@
-import type {Database, Snapshot} from '../snapshot.ts';
+import type {Database, Snapshot} from '../../model/snapshot.ts';
 
 /** What the charts keep of a reading. */
 export type HistorySample = {

@@ -1,4 +1,4 @@
-import type {Backend, LockWait} from '../snapshot.ts';
+import type {Backend, LockWait} from '../../model/snapshot.ts';
 
 /** A session in the forest of waits. */
 export type LockNode = {

@@ -1,4 +1,4 @@
-import type {Database, Statement, StatementRates} from '../snapshot.ts';
+import type {Database, Statement, StatementRates} from '../../model/snapshot.ts';
 
 /** Counters of one moment of the server's clock, and what tells whether they restarted. */
 export type StatementCounters = {

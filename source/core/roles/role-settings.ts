@@ -1,28 +1,4 @@
-/** Roles and databases, and what ALTER ROLE and ALTER DATABASE have set for their sessions (pg_db_role_setting). */
-export type RoleSettings = {
-  roles: Role[];
-  databases: {oid: string; name: string}[];
-  overrides: SettingOverride[];
-};
-
-export type Role = {
-  oid: string;
-  name: string;
-  is_superuser: boolean;
-  can_login: boolean;
-  /** rolconnlimit; -1 is none. Not enforced for superusers. */
-  connection_limit: number;
-};
-
-export type SettingOverride = {
-  /** null is every role, or every database. */
-  role: string | null;
-  database: string | null;
-  /** The setting's name. */
-  name: string;
-  /** As it was written: `30s`, `30000`. */
-  value: string;
-};
+import type {RoleSettings, SettingOverride} from '../../model/roles.ts';
 
 /** What is set for exactly this role and database; null where nothing is. */
 export function overrideOf(

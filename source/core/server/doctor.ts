@@ -1,4 +1,4 @@
-import type {Target} from '../target.ts';
+import type {Target} from '../../model/target.ts';
 
 /** One thing poolctl needs, or would do better with. */
 export type DoctorCheck = {

@@ -1,6 +1,6 @@
+import type {Catalog} from '../../model/catalog.ts';
 import {usageError} from '../errors.ts';
 import {nearest} from '../nearest.ts';
-import type {Catalog} from './catalog.ts';
 
 type TableName = {schema: string; name: string};
 

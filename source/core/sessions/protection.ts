@@ -1,8 +1,8 @@
+import type {Protected} from '../../model/plan.ts';
+import type {Backend, Snapshot} from '../../model/snapshot.ts';
 import {quoteIdentifier} from '../quote.ts';
-import type {Protected} from '../recipe.ts';
 import {redactSecrets} from '../redact.ts';
 import {redactLiterals} from '../shown-sql.ts';
-import type {Backend, Snapshot} from '../snapshot.ts';
 
 export type Protection = {reason: string; is_forbidden: boolean};
 

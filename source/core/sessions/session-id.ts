@@ -1,4 +1,4 @@
-import type {SessionIdentity} from '../snapshot.ts';
+import type {SessionIdentity} from '../../model/snapshot.ts';
 
 /** `4711@2025-01-01T…`: pid and backend_start, because a pid alone is reused. A hidden start leaves the pid. */
 export function sessionId(backend: {pid: number; backend_start: string | null}): string {

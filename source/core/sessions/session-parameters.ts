@@ -1,3 +1,6 @@
+import type {Parameter, ParameterValues} from '../../model/parameter.ts';
+import type {Backend, BackendState, Snapshot} from '../../model/snapshot.ts';
+import {backendStates} from '../activity/backend-states.ts';
 import {usageError} from '../errors.ts';
 import {
   readCount,
@@ -8,9 +11,7 @@ import {
   readValues,
   writeText,
 } from '../parameters.ts';
-import type {Parameter, ParameterValues} from '../recipe.ts';
 import {redactSecrets} from '../redact.ts';
-import {type Backend, type BackendState, backendStates, type Snapshot} from '../snapshot.ts';
 
 export type NamedSession = {pid: number; backend_start: string | null};
 

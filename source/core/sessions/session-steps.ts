@@ -1,4 +1,4 @@
-import type {SqlStep, Step, Verification} from '../step.ts';
+import type {SqlStep, Step, Verification} from '../../model/step.ts';
 import {describeBackend, subjectOf} from './protection.ts';
 import {type KnownSession, type Signal, signalSql} from './signal-sql.ts';
 

@@ -1,5 +1,5 @@
 import {AbortError, exitCodes} from '../../core/errors.ts';
-import type {ServerIdentity} from '../../core/server-identity.ts';
+import type {ServerIdentity} from '../../model/target.ts';
 import type {PgClient} from './client.ts';
 import {toAbortError} from './errors.ts';
 import {closeClient} from './open-client.ts';

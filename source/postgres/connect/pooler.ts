@@ -1,5 +1,5 @@
 import {AbortError, exitCodes} from '../../core/errors.ts';
-import type {Unavailable} from '../../core/snapshot.ts';
+import type {Unavailable} from '../../model/snapshot.ts';
 import {type ConnectionRequest, hostAndPort} from './request.ts';
 
 /** What helps wherever a pooler is in the way. */

@@ -1,4 +1,4 @@
-import type {PrismaSettings} from '../../core/target.ts';
+import type {PrismaSettings} from '../../model/target.ts';
 import type {Settings} from './address.ts';
 
 export type PrismaParameters = {

@@ -1,5 +1,5 @@
 import type {ConfiguredTarget, TargetSettings} from '../../core/configuration.ts';
-import type {PrismaSettings} from '../../core/target.ts';
+import type {PrismaSettings} from '../../model/target.ts';
 
 export const tlsModes = ['disable', 'allow', 'prefer', 'require', 'verify-ca', 'verify-full'] as const;
 /** libpq's sslmode, with libpq's meaning. */

@@ -1,15 +1,11 @@
 import {setTimeout as sleep} from 'node:timers/promises';
 import {holds} from '../../core/engine/verification.ts';
 import {AbortError, BugError, exitCodes} from '../../core/errors.ts';
-import type {Act, Applied, Executor} from '../../core/ports.ts';
 import {quoteIdentifier} from '../../core/quote.ts';
-import {
-  compareServers,
-  type ServerIdentity,
-  serverDifference,
-  serverDoubt,
-} from '../../core/server-identity.ts';
-import type {Pins, Sql, Verification} from '../../core/step.ts';
+import {compareServers, serverDifference, serverDoubt} from '../../core/server-identity.ts';
+import type {Act, Applied, Executor} from '../../model/ports.ts';
+import type {Pins, Sql, Verification} from '../../model/step.ts';
+import type {ServerIdentity} from '../../model/target.ts';
 import type {PgClient} from '../connect/client.ts';
 import type {Connection} from '../connect/connect.ts';
 import {noActingThroughPooler} from '../connect/pooler.ts';

@@ -1,6 +1,6 @@
-import type {StepProgress} from '../../core/ports.ts';
 import {redactSecrets} from '../../core/redact.ts';
-import type {SqlStep} from '../../core/step.ts';
+import type {StepProgress} from '../../model/run.ts';
+import type {SqlStep} from '../../model/step.ts';
 import type {Connection} from '../connect/connect.ts';
 import {type ProgressRow, progressQueries} from '../queries/progress.ts';
 import {pickVariant} from '../queries/query.ts';

@@ -1,4 +1,4 @@
-import type {AdvisoryLock, AdvisoryLockNeed} from '../../core/server/advisory-locks.ts';
+import type {AdvisoryLock, AdvisoryLockNeed} from '../../model/recipe-data.ts';
 import type {Connection} from '../connect/connect.ts';
 import {pickVariant, type Query} from '../queries/query.ts';
 

@@ -1,7 +1,7 @@
 import {AbortError, exitCodes} from '../../core/errors.ts';
-import type {Row} from '../../core/facts/facts.ts';
 import {redactSecrets} from '../../core/redact.ts';
-import type {Sql} from '../../core/step.ts';
+import type {Row} from '../../model/recipe-data.ts';
+import type {Sql} from '../../model/step.ts';
 import type {Connection} from '../connect/connect.ts';
 import {RefusedStatement} from '../reach/gate.ts';
 import {readAlone} from '../reach/read-alone.ts';

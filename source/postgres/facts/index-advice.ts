@@ -1,13 +1,13 @@
 import {type AdviceInput, adviseIndexes} from '../../core/indexes/advise.ts';
-import type {IndexAdvice, IndexAdviceNeed, Skipped} from '../../core/indexes/index-advice.ts';
 import type {WorkStatement} from '../../core/indexes/planner.ts';
 import type {PresentIndex} from '../../core/indexes/present.ts';
 import {readStatement} from '../../core/indexes/read-statement.ts';
 import type {Naming} from '../../core/indexes/scope.ts';
 import type {Column, Columns} from '../../core/indexes/shape.ts';
 import {specOf} from '../../core/indexes/spec.ts';
-import type {Catalog} from '../../core/server/catalog.ts';
 import {shownStatement} from '../../core/shown-sql.ts';
+import type {Catalog} from '../../model/catalog.ts';
+import type {IndexAdvice, IndexAdviceNeed, Skipped} from '../../model/index-advice.ts';
 import type {Connection} from '../connect/connect.ts';
 import {createIndexPlanner} from '../planner/index-planner.ts';
 import {expandLists} from '../planner/plannable.ts';

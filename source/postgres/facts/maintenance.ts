@@ -1,5 +1,5 @@
 import {redactSecrets} from '../../core/redact.ts';
-import type {Maintenance, TableUpkeep, XminHolder} from '../../core/server/maintenance.ts';
+import type {Maintenance, TableUpkeep, XminHolder} from '../../model/recipe-data.ts';
 import type {Connection} from '../connect/connect.ts';
 import {pickVariant, type Query, userSchema} from '../queries/query.ts';
 

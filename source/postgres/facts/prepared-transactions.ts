@@ -1,4 +1,4 @@
-import type {PreparedTransaction} from '../../core/server/prepared-transactions.ts';
+import type {PreparedTransaction} from '../../model/recipe-data.ts';
 import type {Connection} from '../connect/connect.ts';
 import {isoTime} from '../iso-time.ts';
 import {pickVariant, type Query} from '../queries/query.ts';

@@ -1,4 +1,4 @@
-import type {FactNeeds, Facts} from '../../core/facts/facts.ts';
+import type {FactNeeds, Facts} from '../../model/recipe-data.ts';
 import type {Connection} from '../connect/connect.ts';
 
 /** A reader for each fact. Readers of a server throw its errors. */

@@ -1,4 +1,4 @@
-import type {RoleLimit} from '../../core/pool/role-limits.ts';
+import type {RoleLimit} from '../../model/roles.ts';
 import type {Connection} from '../connect/connect.ts';
 import {pickVariant, type Query} from '../queries/query.ts';
 

@@ -1,4 +1,4 @@
-import type {StatementStatistics} from '../../core/server/statement-statistics.ts';
+import type {StatementStatistics} from '../../model/recipe-data.ts';
 import type {Connection} from '../connect/connect.ts';
 import {pickVariant, type Query} from '../queries/query.ts';
 import {readCapabilities} from '../server/capabilities.ts';

@@ -1,12 +1,12 @@
 import type {Candidate} from '../../core/indexes/candidates.ts';
 import {estimateStatement} from '../../core/indexes/estimate.ts';
-import type {Skipped} from '../../core/indexes/index-advice.ts';
 import type {Planned, Planner, WorkStatement} from '../../core/indexes/planner.ts';
 import type {PresentIndex} from '../../core/indexes/present.ts';
 import type {Columns} from '../../core/indexes/shape.ts';
 import {estimateSize} from '../../core/indexes/size.ts';
 import {definitionOf, type IndexSpec} from '../../core/indexes/spec.ts';
 import {shownStatement} from '../../core/shown-sql.ts';
+import type {Skipped} from '../../model/index-advice.ts';
 import type {Connection} from '../connect/connect.ts';
 import {RefusedStatement} from '../reach/gate.ts';
 import type {SqlParser} from '../reach/parse-sql.ts';

@@ -3,11 +3,11 @@ import type {IndexStmt, RawStmt} from 'libpg-query';
 import {usageError} from '../../core/errors.ts';
 import type {AdviceInput} from '../../core/indexes/advise.ts';
 import {adviseFromFile, type FileIndex} from '../../core/indexes/from-file.ts';
-import type {IndexAdvice, Skipped} from '../../core/indexes/index-advice.ts';
 import {isIndexable} from '../../core/indexes/present.ts';
 import {findTable} from '../../core/indexes/scope.ts';
 import {type IndexSpec, keysOf} from '../../core/indexes/spec.ts';
-import type {Table} from '../../core/server/catalog.ts';
+import type {Table} from '../../model/catalog.ts';
+import type {IndexAdvice, Skipped} from '../../model/index-advice.ts';
 import type {SqlParser} from '../reach/parse-sql.ts';
 
 /**

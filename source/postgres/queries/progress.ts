@@ -1,4 +1,4 @@
-import type {SqlStep} from '../../core/step.ts';
+import type {SqlStep} from '../../model/step.ts';
 import type {Query} from './query.ts';
 
 /**

@@ -1,4 +1,4 @@
-import type {Sql} from '../../core/step.ts';
+import type {Sql} from '../../model/step.ts';
 import type {PgClient} from '../connect/client.ts';
 import {beginWatching} from '../connect/session-options.ts';
 import {gateQuery, toRefusal} from './gate.ts';

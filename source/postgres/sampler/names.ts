@@ -1,4 +1,4 @@
-import type {OwnLimit} from '../../core/target.ts';
+import type {OwnLimit} from '../../model/target.ts';
 import type {CatalogRow} from '../queries/catalog.ts';
 
 /** What the server's oids stand for. */

@@ -1,5 +1,5 @@
 import {setTimeout as sleep} from 'node:timers/promises';
-import type {Snapshot} from '../../core/snapshot.ts';
+import type {Snapshot} from '../../model/snapshot.ts';
 import type {Connection} from '../connect/connect.ts';
 import {inTime} from '../deadline.ts';
 import {createReader, type Wanted} from './reader.ts';

@@ -1,7 +1,7 @@
 import {minimumBlocks} from '../../core/health/thresholds.ts';
 import {computeBudget, type SlotSettings} from '../../core/reading/budget.ts';
 import {withDatabaseRates} from '../../core/reading/rates.ts';
-import type {Database, LockWait, Snapshot} from '../../core/snapshot.ts';
+import type {Database, LockWait, Snapshot} from '../../model/snapshot.ts';
 import {type Activity, createActivityReader} from '../activity-rows.ts';
 import type {PgClient, RawPgClient} from '../connect/client.ts';
 import {poolerInBetween} from '../connect/pooler.ts';

@@ -1,5 +1,5 @@
 import {AbortError, exitCodes} from '../../core/errors.ts';
-import type {Reading} from '../../core/ports.ts';
+import type {Reading} from '../../model/ports.ts';
 import {isSqlstate} from '../sqlstate.ts';
 
 /**

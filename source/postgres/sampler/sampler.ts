@@ -1,5 +1,5 @@
-import type {Reading, Sampler} from '../../core/ports.ts';
-import type {Snapshot} from '../../core/snapshot.ts';
+import type {Reading, Sampler} from '../../model/ports.ts';
+import type {Snapshot} from '../../model/snapshot.ts';
 import type {Connection} from '../connect/connect.ts';
 import {toAbortError} from '../connect/errors.ts';
 import {UnreadableAnswerError} from '../wire/answer-limits.ts';

@@ -1,5 +1,5 @@
 import {quoteIdentifier} from '../../core/quote.ts';
-import type {Unavailable} from '../../core/snapshot.ts';
+import type {Unavailable} from '../../model/snapshot.ts';
 import {isSqlstate} from '../sqlstate.ts';
 
 /** Parts of a reading that may fail alone. */

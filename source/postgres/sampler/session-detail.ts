@@ -1,6 +1,6 @@
 import {formatAge} from '../../core/format.ts';
 import {shownStatement} from '../../core/shown-sql.ts';
-import type {SessionIdentity} from '../../core/snapshot.ts';
+import type {SessionIdentity} from '../../model/snapshot.ts';
 import type {PgClient} from '../connect/client.ts';
 import {inTime} from '../deadline.ts';
 import {pickVariant} from '../queries/query.ts';

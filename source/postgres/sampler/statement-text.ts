@@ -1,5 +1,5 @@
 import {usageError} from '../../core/errors.ts';
-import type {Statement} from '../../core/snapshot.ts';
+import type {Statement} from '../../model/snapshot.ts';
 import type {Connection} from '../connect/connect.ts';
 import {extensionVersionNum, pickVariant} from '../queries/query.ts';
 import {type StatementTextRow, statementTextsQuery} from '../queries/statement-texts.ts';

@@ -1,7 +1,7 @@
 import {type StatementCounters, withStatementRates} from '../../core/reading/rates.ts';
 import {chooseWatched, parseScan, type StatementScan} from '../../core/reading/statement-scan.ts';
 import {shownStatement} from '../../core/shown-sql.ts';
-import type {Statement, StatementsInfo} from '../../core/snapshot.ts';
+import type {Statement, StatementsInfo} from '../../model/snapshot.ts';
 import {isoTime} from '../iso-time.ts';
 import {extensionVersionNum, pickVariant, type Query} from '../queries/query.ts';
 import {type StatementTextRow, statementTextsQuery} from '../queries/statement-texts.ts';

@@ -1,6 +1,6 @@
 import {quoteIdentifier} from '../../core/quote.ts';
-import type {Unavailable} from '../../core/snapshot.ts';
-import type {ManagedService, Target} from '../../core/target.ts';
+import type {Unavailable} from '../../model/snapshot.ts';
+import type {ManagedService, Target} from '../../model/target.ts';
 import type {PgClient} from '../connect/client.ts';
 import {type ConnectionRequest, hostAndPort} from '../connect/request.ts';
 import {type IdentityRow, identityQuery} from '../queries/identity.ts';

@@ -2,8 +2,8 @@ import {counted} from '../../core/format.ts';
 import {quoteIdentifier} from '../../core/quote.ts';
 import type {DoctorCheck} from '../../core/server/doctor.ts';
 import {nameServer} from '../../core/server-identity.ts';
-import type {Unavailable} from '../../core/snapshot.ts';
-import type {Target} from '../../core/target.ts';
+import type {Unavailable} from '../../model/snapshot.ts';
+import type {Target} from '../../model/target.ts';
 import type {DoctorFacts} from './doctor-facts.ts';
 import {grantNotes, serviceNames, settingRemedy, statementsNotes} from './managed-service.ts';
 

@@ -1,6 +1,6 @@
 import type {DoctorCheck, DoctorReport} from '../../core/server/doctor.ts';
 import {compareServers, serverDifference} from '../../core/server-identity.ts';
-import type {Target} from '../../core/target.ts';
+import type {Target} from '../../model/target.ts';
 import {type Connection, connect} from '../connect/connect.ts';
 import {toAbortError} from '../connect/errors.ts';
 import {poolerInBetween} from '../connect/pooler.ts';

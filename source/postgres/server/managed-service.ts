@@ -1,4 +1,4 @@
-import type {ManagedService} from '../../core/target.ts';
+import type {ManagedService} from '../../model/target.ts';
 
 /** How this service wants a server setting to be changed: ALTER SYSTEM is for one's own servers. */
 export function settingRemedy(

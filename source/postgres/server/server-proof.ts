@@ -1,4 +1,4 @@
-import type {ServerIdentity} from '../../core/server-identity.ts';
+import type {ServerIdentity} from '../../model/target.ts';
 import type {PgClient} from '../connect/client.ts';
 import {pickVariant, type Query} from '../queries/query.ts';
 import {

@@ -1,6 +1,6 @@
 import {AbortError} from '../../core/errors.ts';
 import {counted, formatCount, formatRatio} from '../../core/format.ts';
-import type {ReplayResult} from '../../core/replay.ts';
+import type {ReplayResult} from '../../model/replay-report.ts';
 import type {Variant} from '../endpoint/endpoint.ts';
 import {toResult} from '../report/result.ts';
 import type {Guard} from './guard.ts';

@@ -1,5 +1,5 @@
 import {formatCount, formatMs} from '../../core/format.ts';
-import type {LimitRecommendation, ReplayResult} from '../../core/replay.ts';
+import type {LimitRecommendation, ReplayResult} from '../../model/replay-report.ts';
 
 /** A limit is enough when it reaches this share of the best throughput... */
 const enoughThroughput = 0.95;

@@ -1,6 +1,6 @@
 import asciichart from 'asciichart';
 import {formatCount, formatMs} from '../../core/format.ts';
-import type {ReplayDocument, ReplayResult} from '../../core/replay.ts';
+import type {ReplayDocument, ReplayResult} from '../../model/replay-report.ts';
 
 const height = 8;
 /** Columns between two limits, so that a line of few limits can be seen. */

@@ -1,6 +1,6 @@
 import {formatBytes, formatCount, formatMs} from '../../core/format.ts';
 import {codeBlock, inlineCode, tableCode} from '../../core/markdown.ts';
-import type {ReplayDocument, ReplayResult} from '../../core/replay.ts';
+import type {ReplayDocument, ReplayResult} from '../../model/replay-report.ts';
 import {sweepCharts} from './chart.ts';
 import {errorText, failureText, formatPerRequest} from './text.ts';
 

@@ -1,5 +1,5 @@
 import type {Histogram} from 'hdr-histogram-js';
-import type {ReplayErrors, ReplayResult, ReplayStatement, ReplayTimes} from '../../core/replay.ts';
+import type {ReplayErrors, ReplayResult, ReplayStatement, ReplayTimes} from '../../model/replay-report.ts';
 import type {Cell, Measured} from '../measure/measure.ts';
 import type {Tally} from '../measure/run-stats.ts';
 

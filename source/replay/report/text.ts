@@ -1,6 +1,11 @@
 import {counted, formatBytes, formatCount, formatMs} from '../../core/format.ts';
-import type {ReplayDocument, ReplayFailure, ReplayResult, ReplayStatement} from '../../core/replay.ts';
 import {sanitise} from '../../core/sanitise.ts';
+import type {
+  ReplayDocument,
+  ReplayFailure,
+  ReplayResult,
+  ReplayStatement,
+} from '../../model/replay-report.ts';
 import {sweepCharts} from './chart.ts';
 import {alignColumns} from './columns.ts';
 

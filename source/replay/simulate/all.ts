@@ -1,4 +1,4 @@
-import type {ReplayResult} from '../../core/replay.ts';
+import type {ReplayResult} from '../../model/replay-report.ts';
 import {cellsOf, type Matrix, type MatrixOptions} from '../measure/benchmark.ts';
 import type {MeasureOptions} from '../measure/measure.ts';
 import {randomFrom} from '../measure/random.ts';

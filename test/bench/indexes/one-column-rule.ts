@@ -4,7 +4,7 @@ import {fewestRows, findCovering, type PresentIndex} from '../../../source/core/
 import {rowsOf} from '../../../source/core/indexes/selectivity.ts';
 import type {Condition} from '../../../source/core/indexes/shape.ts';
 import {btree, definitionOf, type IndexSpec, key} from '../../../source/core/indexes/spec.ts';
-import type {Table} from '../../../source/core/server/catalog.ts';
+import type {Table} from '../../../source/model/catalog.ts';
 
 /** The rule that poolctl is held against: an index of its own for every column a predicate names. */
 export function oneColumnPerPredicate(

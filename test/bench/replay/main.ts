@@ -4,8 +4,8 @@ import os from 'node:os';
 import path from 'node:path';
 import process from 'node:process';
 import {parseArgs, promisify} from 'node:util';
-import type {ReplayDocument} from '../../../source/core/replay.ts';
 import {startServer} from '../../../source/demo/server.ts';
+import type {ReplayDocument} from '../../../source/model/replay-report.ts';
 
 const usage = `npm run bench:replay -- [--rounds N] [--seconds N] [--json]
 

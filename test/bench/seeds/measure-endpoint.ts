@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import {loadEndpoint} from '../../../source/cli/replay/load-endpoint.ts';
 import {prismaFor} from '../../../source/cli/replay/prisma-client.ts';
-import type {ReplayResult} from '../../../source/core/replay.ts';
+import type {ReplayResult} from '../../../source/model/replay-report.ts';
 import {type Matrix, measureAll} from '../../../source/replay/measure/benchmark.ts';
 import {createGuard} from '../../../source/replay/measure/guard.ts';
 

@@ -1,4 +1,4 @@
-import type {ReplayResult} from '../../../source/core/replay.ts';
+import type {ReplayResult} from '../../../source/model/replay-report.ts';
 import {type Claim, claims, type Figure, type Range} from './claims.ts';
 import {
   type EndpointFigures,

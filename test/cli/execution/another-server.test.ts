@@ -2,8 +2,8 @@ import {afterAll, beforeAll, beforeEach, expect, it, onTestFinished} from 'vites
 import {openEngine} from '../../../source/cli/execution/engine-context.ts';
 import {settleEarlier} from '../../../source/cli/execution/recover-unfinished-runs.ts';
 import {undoRun} from '../../../source/commands/undo/undo-run.ts';
-import type {JournalEvent} from '../../../source/core/chain/journal.ts';
 import {openJournal} from '../../../source/journal/journal-file.ts';
+import type {JournalEvent} from '../../../source/model/journal-entry.ts';
 import {connect} from '../../../source/postgres/connect/connect.ts';
 import {createExecutor} from '../../../source/postgres/executor/executor.ts';
 import {serverAt} from '../../helpers/identity.ts';

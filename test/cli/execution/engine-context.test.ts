@@ -1,6 +1,6 @@
 import {afterAll, beforeAll, expect, it, onTestFinished} from 'vitest';
 import {openEngine} from '../../../source/cli/execution/engine-context.ts';
-import type {Act} from '../../../source/core/ports.ts';
+import type {Act} from '../../../source/model/ports.ts';
 import {connect} from '../../../source/postgres/connect/connect.ts';
 import {serverAt} from '../../helpers/identity.ts';
 import {describeEachMajor, startTestServer, type TestServer} from '../../helpers/server.ts';

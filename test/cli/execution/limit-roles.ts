@@ -1,5 +1,6 @@
-import type {Plan, Recipe} from '../../../source/core/recipe.ts';
-import type {SqlStep, Verification} from '../../../source/core/step.ts';
+import type {Plan} from '../../../source/model/plan.ts';
+import type {Recipe} from '../../../source/model/recipe.ts';
+import type {SqlStep, Verification} from '../../../source/model/step.ts';
 
 /** Limits roles to 7 connections, one after the other. */
 export function limitRoles(roles: readonly string[]): Recipe {

@@ -1,8 +1,8 @@
 import {expect, it} from 'vitest';
 import {planDocument} from '../../../source/cli/execution/plan-document.ts';
 import {buildStep} from '../../../source/core/indexes/index-steps.ts';
-import type {Plan} from '../../../source/core/recipe.ts';
-import type {SqlStep} from '../../../source/core/step.ts';
+import type {Plan} from '../../../source/model/plan.ts';
+import type {SqlStep} from '../../../source/model/step.ts';
 import {someServer} from '../../helpers/identity.ts';
 
 const index = {schema: 'public', name: 'orders_idx', table: 'orders', table_oid: '1'};

@@ -1,7 +1,7 @@
 import {afterAll, beforeAll, expect, it} from 'vitest';
 import {gatherExplained} from '../../../source/cli/recipe-data.ts';
 import {check} from '../../../source/commands/check/check-once.ts';
-import type {Recipe} from '../../../source/core/recipe.ts';
+import type {Recipe} from '../../../source/model/recipe.ts';
 import {type Connection, connect} from '../../../source/postgres/connect/connect.ts';
 import {readOnce} from '../../../source/postgres/sampler/read-once.ts';
 import {output} from '../../cli/execution/acting.ts';

@@ -1,6 +1,6 @@
 import {afterAll, beforeAll, describe, expect, it} from 'vitest';
 import {snapshot} from '../../../source/commands/snapshot/command.ts';
-import type {Output} from '../../../source/core/ports.ts';
+import type {Output} from '../../../source/model/ports.ts';
 import {connect} from '../../../source/postgres/connect/connect.ts';
 import {readOnce} from '../../../source/postgres/sampler/read-once.ts';
 import {describeEachMajor, startTestServer, type TestServer} from '../../helpers/server.ts';

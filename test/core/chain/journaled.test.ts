@@ -1,9 +1,9 @@
 import {describe, expect, it} from 'vitest';
-import type {JournalDraft} from '../../../source/core/chain/journal.ts';
 import {journaled} from '../../../source/core/chain/journaled.ts';
 import {redactDeep} from '../../../source/core/redact.ts';
-import type {FileStep, Sql, SqlStep, Step} from '../../../source/core/step.ts';
 import {isWithheld, wasRedacted, withoutSecretUndo} from '../../../source/core/step-secrets.ts';
+import type {JournalDraft} from '../../../source/model/journal-entry.ts';
+import type {FileStep, Sql, SqlStep, Step} from '../../../source/model/step.ts';
 
 const plain = sql('SELECT 1');
 const secret = sql("CREATE INDEX CONCURRENTLY i ON t (a) WHERE password = 'hush'");

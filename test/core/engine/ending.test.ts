@@ -1,11 +1,12 @@
 import {createHash} from 'node:crypto';
 import {expect, it} from 'vitest';
-import type {JournalDraft, JournalEntry} from '../../../source/core/chain/journal.ts';
 import {describeInterruption} from '../../../source/core/engine/describe-interruption.ts';
-import {carryOut, type EnginePorts, type RunState} from '../../../source/core/engine/engine.ts';
+import {carryOut, type EnginePorts} from '../../../source/core/engine/engine.ts';
 import {createRunState} from '../../../source/core/engine/run-state.ts';
-import type {Plan} from '../../../source/core/recipe.ts';
-import type {SqlStep} from '../../../source/core/step.ts';
+import type {JournalDraft, JournalEntry} from '../../../source/model/journal-entry.ts';
+import type {Plan} from '../../../source/model/plan.ts';
+import type {RunState} from '../../../source/model/run.ts';
+import type {SqlStep} from '../../../source/model/step.ts';
 import {someServer} from '../../helpers/identity.ts';
 
 /** A server's error, with the SQLSTATE of a statement that was cancelled. */

@@ -1,7 +1,7 @@
 import {afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished} from 'vitest';
 import {AbortError} from '../../../source/core/errors.ts';
-import type {Executor} from '../../../source/core/ports.ts';
-import type {ServerIdentity} from '../../../source/core/server-identity.ts';
+import type {Executor} from '../../../source/model/ports.ts';
+import type {ServerIdentity} from '../../../source/model/target.ts';
 import {connect} from '../../../source/postgres/connect/connect.ts';
 import {createExecutor} from '../../../source/postgres/executor/executor.ts';
 import {createActing, createRoles, exitCode, leak, noFlags, pidsOf} from '../../cli/execution/acting.ts';

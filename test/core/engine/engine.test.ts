@@ -1,16 +1,11 @@
 import {createHash} from 'node:crypto';
 import {describe, expect, it} from 'vitest';
-import type {JournalDraft, JournalEntry} from '../../../source/core/chain/journal.ts';
-import {
-  carryOut,
-  type EnginePorts,
-  planHash,
-  type RunState,
-  type SlotReading,
-} from '../../../source/core/engine/engine.ts';
+import {carryOut, type EnginePorts, planHash} from '../../../source/core/engine/engine.ts';
 import {AbortError, exitCodes} from '../../../source/core/errors.ts';
-import type {Plan} from '../../../source/core/recipe.ts';
-import type {Step} from '../../../source/core/step.ts';
+import type {JournalDraft, JournalEntry} from '../../../source/model/journal-entry.ts';
+import type {Plan} from '../../../source/model/plan.ts';
+import type {RunState, SlotReading} from '../../../source/model/run.ts';
+import type {Step} from '../../../source/model/step.ts';
 import {someServer} from '../../helpers/identity.ts';
 
 /** The engine is pure: its ports are values here, and every one of them writes down when it was called. */

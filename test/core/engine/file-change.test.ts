@@ -1,5 +1,6 @@
 import {describe, expect, it} from 'vitest';
-import {applyChange, type FileChange, invertChange} from '../../../source/core/engine/file-change.ts';
+import {applyChange, invertChange} from '../../../source/core/engine/file-change.ts';
+import type {FileChange} from '../../../source/model/step.ts';
 
 const replace: FileChange = {kind: 'replace', before: 'max: 5', after: 'max: 7'};
 const parameters: FileChange = {

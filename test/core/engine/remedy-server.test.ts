@@ -1,7 +1,7 @@
 import {afterAll, beforeAll, beforeEach, expect, it} from 'vitest';
 import {act} from '../../../source/core/engine/act.ts';
 import {createEnding} from '../../../source/core/engine/ending.ts';
-import type {SqlStep, Verification} from '../../../source/core/step.ts';
+import type {SqlStep, Verification} from '../../../source/model/step.ts';
 import {connect} from '../../../source/postgres/connect/connect.ts';
 import {createExecutor} from '../../../source/postgres/executor/executor.ts';
 import {serverAt} from '../../helpers/identity.ts';

@@ -1,8 +1,8 @@
 import {describe, expect, it} from 'vitest';
-import type {JournalDraft, JournalEntry} from '../../../source/core/chain/journal.ts';
 import {type SettlePorts, settleIntent} from '../../../source/core/engine/settle.ts';
-import type {ServerIdentity} from '../../../source/core/server-identity.ts';
-import type {Step} from '../../../source/core/step.ts';
+import type {JournalDraft, JournalEntry} from '../../../source/model/journal-entry.ts';
+import type {Step} from '../../../source/model/step.ts';
+import type {ServerIdentity} from '../../../source/model/target.ts';
 import {someServer} from '../../helpers/identity.ts';
 
 const verification = (column: string) => ({

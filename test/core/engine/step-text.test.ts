@@ -2,7 +2,7 @@ import {describe, expect, it} from 'vitest';
 import type {StepLine} from '../../../source/core/engine/step-lines.ts';
 import {hasFolded, stepLines, stepText, titleBeside} from '../../../source/core/engine/step-text.ts';
 import {freeNameGuard} from '../../../source/core/indexes/index-guards.ts';
-import type {SqlStep, Step} from '../../../source/core/step.ts';
+import type {SqlStep, Step} from '../../../source/model/step.ts';
 
 const verify: SqlStep['verify'] = {
   query: {text: 'SELECT 1 AS n', values: []},

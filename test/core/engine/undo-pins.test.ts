@@ -1,8 +1,8 @@
 import {expect, it} from 'vitest';
-import type {JournalEntry} from '../../../source/core/chain/journal.ts';
 import {findRun, planUndo, undoStateOf} from '../../../source/core/engine/undo.ts';
-import type {StepResult} from '../../../source/core/ports.ts';
-import type {PinnedSql, Sql, SqlStep, Step, Verification} from '../../../source/core/step.ts';
+import type {JournalEntry} from '../../../source/model/journal-entry.ts';
+import type {StepResult} from '../../../source/model/run.ts';
+import type {PinnedSql, Sql, SqlStep, Step, Verification} from '../../../source/model/step.ts';
 import {someServer} from '../../helpers/identity.ts';
 
 const asking = <Query extends PinnedSql>(query: Query): Verification<Query> => ({

@@ -1,9 +1,9 @@
 import {describe, expect, it} from 'vitest';
-import type {JournalEntry} from '../../../source/core/chain/journal.ts';
 import {findRun, planUndo} from '../../../source/core/engine/undo.ts';
 import {recheckUndo} from '../../../source/core/engine/world.ts';
-import type {StepResult} from '../../../source/core/ports.ts';
-import type {SqlStep, Verification} from '../../../source/core/step.ts';
+import type {JournalEntry} from '../../../source/model/journal-entry.ts';
+import type {StepResult} from '../../../source/model/run.ts';
+import type {SqlStep, Verification} from '../../../source/model/step.ts';
 import {someServer} from '../../helpers/identity.ts';
 
 const verification = (name: string): Verification => ({

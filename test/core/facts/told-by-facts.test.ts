@@ -1,8 +1,8 @@
 import {describe, expect, it} from 'vitest';
 import {diagnoseAll} from '../../../source/core/facts/diagnose.ts';
-import type {Facts} from '../../../source/core/facts/facts.ts';
 import {createFactTeller, diagnoseKept} from '../../../source/core/facts/told-by-facts.ts';
-import type {Snapshot} from '../../../source/core/snapshot.ts';
+import type {Facts} from '../../../source/model/recipe-data.ts';
+import type {Snapshot} from '../../../source/model/snapshot.ts';
 import {createEncoder, decodeGroup} from '../../../source/recording/encoder.ts';
 import {createFinding, createRecipe} from '../../console/played.ts';
 import {createSnapshot} from '../../helpers/snapshot.ts';

@@ -1,8 +1,8 @@
 import {expect, it} from 'vitest';
 import {AbortError, exitCodes} from '../../../source/core/errors.ts';
-import type {FactNeeds, Facts} from '../../../source/core/facts/facts.ts';
 import {gatherWatched} from '../../../source/core/facts/watched-facts.ts';
-import type {Recipe} from '../../../source/core/recipe.ts';
+import type {Recipe} from '../../../source/model/recipe.ts';
+import type {FactNeeds, Facts} from '../../../source/model/recipe-data.ts';
 import {createRecipe} from '../../console/played.ts';
 
 const query = {text: 'SELECT 1', values: []};

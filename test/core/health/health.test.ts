@@ -3,8 +3,8 @@ import {assessHealth} from '../../../source/core/health/health.ts';
 import {type GivenLimits, limitsFor, parseLimit} from '../../../source/core/health/limits.ts';
 import {measure, slowestStatement} from '../../../source/core/health/measure.ts';
 import {type MetricName, metricNames} from '../../../source/core/health/metrics.ts';
-import type {Finding} from '../../../source/core/recipe.ts';
-import type {Database, Snapshot, StatementRates} from '../../../source/core/snapshot.ts';
+import type {Finding} from '../../../source/model/finding.ts';
+import type {Database, Snapshot, StatementRates} from '../../../source/model/snapshot.ts';
 import {createBackend, createSnapshot, createStatement} from '../../helpers/snapshot.ts';
 
 function healthOf(snapshot: Snapshot, findings: Finding[] = [], given: GivenLimits = {}) {

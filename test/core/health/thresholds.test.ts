@@ -1,6 +1,5 @@
 import {describe, expect, it, vi} from 'vitest';
 import {writeDuration} from '../../../source/core/duration.ts';
-import type {Facts} from '../../../source/core/facts/facts.ts';
 import {metricNames, metricOf} from '../../../source/core/health/metrics.ts';
 import {
   describeDefault,
@@ -8,7 +7,8 @@ import {
   thresholds,
   writeThreshold,
 } from '../../../source/core/health/thresholds.ts';
-import type {Backend, Snapshot} from '../../../source/core/snapshot.ts';
+import type {Facts} from '../../../source/model/recipe-data.ts';
+import type {Backend, Snapshot} from '../../../source/model/snapshot.ts';
 import {createCatalog, createForeignKey, createIndex, createTable} from '../../helpers/catalog.ts';
 import {createBackend, createSnapshot} from '../../helpers/snapshot.ts';
 

@@ -4,7 +4,7 @@ import {estimateStatement} from '../../../source/core/indexes/estimate.ts';
 import type {WorkStatement} from '../../../source/core/indexes/planner.ts';
 import type {PresentIndex} from '../../../source/core/indexes/present.ts';
 import {btree, key} from '../../../source/core/indexes/spec.ts';
-import type {Catalog, ForeignKey, Table} from '../../../source/core/server/catalog.ts';
+import type {Catalog, ForeignKey, Table} from '../../../source/model/catalog.ts';
 import {columns, shapeOf, table, tables} from './reading.ts';
 
 type World = {

@@ -6,7 +6,7 @@ import type {
   StatementShape,
   TableUse,
 } from '../../../source/core/indexes/shape.ts';
-import type {Table} from '../../../source/core/server/catalog.ts';
+import type {Table} from '../../../source/model/catalog.ts';
 import {loadSqlParser} from '../../../source/postgres/reach/parse-sql.ts';
 
 export const parser = await loadSqlParser();

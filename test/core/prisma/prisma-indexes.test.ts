@@ -1,8 +1,9 @@
 import {describe, expect, it} from 'vitest';
 import {applyChange, invertChange} from '../../../source/core/engine/file-change.ts';
-import type {IndexProposal} from '../../../source/core/indexes/index-advice.ts';
 import {nextMigration, prismaSteps} from '../../../source/core/prisma/prisma-indexes.ts';
-import {type PrismaSchema, readModels} from '../../../source/core/prisma/prisma-schema.ts';
+import {readModels} from '../../../source/core/prisma/prisma-schema.ts';
+import type {PrismaSchema} from '../../../source/model/application.ts';
+import type {IndexProposal} from '../../../source/model/index-advice.ts';
 import {createProposal} from '../../helpers/catalog.ts';
 
 const path = '/app/prisma/schema.prisma';

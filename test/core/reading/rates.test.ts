@@ -4,7 +4,7 @@ import {
   withDatabaseRates,
   withStatementRates,
 } from '../../../source/core/reading/rates.ts';
-import type {Database, Statement} from '../../../source/core/snapshot.ts';
+import type {Database, Statement} from '../../../source/model/snapshot.ts';
 import {createStatement} from '../../helpers/snapshot.ts';
 
 /** Counters of a statement as pg_stat_statements would have them after these calls. */

@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import {afterAll, beforeAll, expect, it, onTestFinished} from 'vitest';
-import type {Executor} from '../../../source/core/ports.ts';
 import {isKnownSession, type KnownSession, signalSql} from '../../../source/core/sessions/signal-sql.ts';
+import type {Executor} from '../../../source/model/ports.ts';
 import {connect} from '../../../source/postgres/connect/connect.ts';
 import {createExecutor} from '../../../source/postgres/executor/executor.ts';
 import {createActing, createRoles, pidsOf} from '../../cli/execution/acting.ts';

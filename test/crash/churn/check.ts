@@ -1,4 +1,4 @@
-import type {JournalEntry} from '../../../source/core/chain/journal.ts';
+import type {JournalEntry} from '../../../source/model/journal-entry.ts';
 import {type LogLine, microsOf} from './server-log.ts';
 
 /** A session as its client knew it: `application_name` is of this session alone. */

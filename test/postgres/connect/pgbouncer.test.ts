@@ -1,6 +1,6 @@
 import type pg from 'pg';
 import {afterAll, afterEach, beforeAll, describe, expect, it} from 'vitest';
-import type {Reading} from '../../../source/core/ports.ts';
+import type {Reading} from '../../../source/model/ports.ts';
 import {connect} from '../../../source/postgres/connect/connect.ts';
 import {explainStatement} from '../../../source/postgres/planner/explain.ts';
 import {readOnce} from '../../../source/postgres/sampler/read-once.ts';

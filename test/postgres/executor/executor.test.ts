@@ -1,6 +1,6 @@
 import {afterAll, beforeAll, beforeEach, expect, it, onTestFinished} from 'vitest';
-import type {Act, Executor} from '../../../source/core/ports.ts';
-import type {Verification} from '../../../source/core/step.ts';
+import type {Act, Executor} from '../../../source/model/ports.ts';
+import type {Verification} from '../../../source/model/step.ts';
 import {connect} from '../../../source/postgres/connect/connect.ts';
 import {createExecutor} from '../../../source/postgres/executor/executor.ts';
 import {serverAt} from '../../helpers/identity.ts';

@@ -1,6 +1,6 @@
 import {afterAll, afterEach, beforeAll, describe, expect, it} from 'vitest';
-import type {Reading, Sampler} from '../../../source/core/ports.ts';
-import type {Snapshot} from '../../../source/core/snapshot.ts';
+import type {Reading, Sampler} from '../../../source/model/ports.ts';
+import type {Snapshot} from '../../../source/model/snapshot.ts';
 import {connect} from '../../../source/postgres/connect/connect.ts';
 import {createPace} from '../../../source/postgres/sampler/adaptive-interval.ts';
 import {createSampler, type SamplerOptions} from '../../../source/postgres/sampler/sampler.ts';

@@ -1,5 +1,6 @@
 import {afterAll, afterEach, beforeAll, expect, it, onTestFinished} from 'vitest';
-import {compareServers, type ServerIdentity} from '../../../source/core/server-identity.ts';
+import {compareServers} from '../../../source/core/server-identity.ts';
+import type {ServerIdentity} from '../../../source/model/target.ts';
 import {connect} from '../../../source/postgres/connect/connect.ts';
 import {readOnce} from '../../../source/postgres/sampler/read-once.ts';
 import {examine} from '../../../source/postgres/server/doctor.ts';

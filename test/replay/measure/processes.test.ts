@@ -2,7 +2,7 @@ import {writeFile} from 'node:fs/promises';
 import os from 'node:os';
 import {join} from 'node:path';
 import {afterAll, beforeAll, describe, expect, it} from 'vitest';
-import type {ReplayDocument} from '../../../source/core/replay.ts';
+import type {ReplayDocument} from '../../../source/model/replay-report.ts';
 import type {Cell} from '../../../source/replay/measure/measure.ts';
 import {mergeMeasured, packMeasured} from '../../../source/replay/measure/merge.ts';
 import {
@@ -176,6 +176,7 @@ describe.runIf(os.availableParallelism() > 1)('poolctl replay --instances', () =
 
   it('tells of a process that ends in the middle; the rest stands', async () => {
     const text = `import {defineEndpoint} from 'poolctl';
+
 export default defineEndpoint<unknown>({
   route: 'GET /x', samples: [{}],
   variants: [

@@ -3,7 +3,7 @@ import http from 'node:http';
 import type {AddressInfo} from 'node:net';
 import {dirname, join} from 'node:path';
 import {afterAll, beforeAll, describe, expect, test} from 'vitest';
-import type {ReplayDocument} from '../../../source/core/replay.ts';
+import type {ReplayDocument} from '../../../source/model/replay-report.ts';
 import {createCliRoles, runProgram, urlOf} from '../../cli/run-program.ts';
 import {startTestServer, type TestServer} from '../../helpers/server.ts';
 import {application} from './application.ts';
@@ -38,6 +38,7 @@ describe('an endpoint with a client of its own', () => {
     await writeFile(
       join(folder, 'own.ts'),
       `import {defineEndpoint} from 'poolctl';
+
 ${head}
 export default defineEndpoint<any>({route: 'GET /own', samples: [{}], variants: [{name: 'only', async run() {
 ${body}
@@ -75,6 +76,7 @@ ${body}
     "import {Pool} from 'pg';\nexport const pool = new Pool({connectionString: process.env.OWN_URL});\n";
   const singleton = `import {PrismaPg} from '@prisma/adapter-pg';
 import {PrismaClient} from '../src/generated/prisma/client.ts';
+
 const own = () => new PrismaClient({adapter: new PrismaPg({connectionString: process.env.OWN_URL})});
 const kept = globalThis as unknown as {prisma?: PrismaClient};
 export const prisma = kept.prisma ?? own();

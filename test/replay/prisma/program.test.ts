@@ -1,7 +1,7 @@
 import {mkdir, writeFile} from 'node:fs/promises';
 import {join} from 'node:path';
 import {describe, expect, test} from 'vitest';
-import type {ReplayDocument} from '../../../source/core/replay.ts';
+import type {ReplayDocument} from '../../../source/model/replay-report.ts';
 import {failing, runProgram, temporaryHome} from '../../cli/run-program.ts';
 import {fileOf} from './stage.ts';
 

@@ -1,9 +1,9 @@
 import {mkdtemp, rm, writeFile} from 'node:fs/promises';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
-import type {ReplayResult} from '../../../source/core/replay.ts';
 import {createDatabases} from '../../../source/demo/databases.ts';
 import {demoClients} from '../../../source/demo/prisma/clients.ts';
+import type {ReplayResult} from '../../../source/model/replay-report.ts';
 import type {Endpoint} from '../../../source/replay/endpoint/endpoint.ts';
 import {type Matrix, measureAll} from '../../../source/replay/measure/benchmark.ts';
 import {createGuard} from '../../../source/replay/measure/guard.ts';
@@ -78,6 +78,7 @@ export const bodyLine = 6;
 
 export function fileOf(body: string, head = ''): string {
   return `import {defineEndpoint} from 'poolctl';
+
 ${head}
 export default defineEndpoint<any>({
   route: 'GET /x', samples: [{}],

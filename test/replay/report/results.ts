@@ -1,4 +1,4 @@
-import type {ReplayDocument, ReplayResult} from '../../../source/core/replay.ts';
+import type {ReplayDocument, ReplayResult} from '../../../source/model/replay-report.ts';
 
 type Given = Partial<Omit<ReplayResult, 'errors'>> & {p95_ms?: number; pool_timeout?: number};
 

@@ -1,4 +1,4 @@
-import type {Catalog, IndexBuild} from '../../../core/server/catalog.ts';
+import type {Catalog, IndexBuild} from '../../../model/catalog.ts';
 import type {Connection} from '../../connect/connect.ts';
 import {isoTime} from '../../iso-time.ts';
 import {pickVariant, type Query, type ReadRows} from '../../queries/query.ts';

@@ -1,4 +1,4 @@
-import type {ForeignKey} from '../../../core/server/catalog.ts';
+import type {ForeignKey} from '../../../model/catalog.ts';
 import {type Query, type ReadRows, userSchema} from '../../queries/query.ts';
 
 export async function readForeignKeys(readRows: ReadRows): Promise<ForeignKey[]> {

@@ -1,4 +1,4 @@
-import type {Index} from '../../../core/server/catalog.ts';
+import type {Index} from '../../../model/catalog.ts';
 import {type Query, type ReadRows, userSchema} from '../../queries/query.ts';
 
 export async function readIndexes(readRows: ReadRows): Promise<Index[]> {

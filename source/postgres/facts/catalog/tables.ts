@@ -1,4 +1,4 @@
-import type {Table} from '../../../core/server/catalog.ts';
+import type {Table} from '../../../model/catalog.ts';
 import {type Query, type ReadRows, userSchema} from '../../queries/query.ts';
 
 export async function readTables(readRows: ReadRows): Promise<Table[]> {

@@ -1,7 +1,8 @@
-import type {JournalDraft, JournalEntry} from './chain/journal.ts';
-import type {ServerIdentity} from './server-identity.ts';
+import type {JournalDraft, JournalEntry} from './journal-entry.ts';
+import type {ActedAs} from './run.ts';
 import type {Snapshot} from './snapshot.ts';
-import type {Pins, Sql, SqlStep, Verification} from './step.ts';
+import type {FileReplacement, Pins, Sql, SqlStep, Verification} from './step.ts';
+import type {ServerIdentity} from './target.ts';
 
 /** What console and commands are given instead of importing it: the arrows of the house, as types. */
 
@@ -22,27 +23,6 @@ export type Sampler = {
   /** Something was done: read now instead of at the next tick, and also what is read rarely. */
   nudge(): void;
 };
-
-export type StepResult = {
-  /** `unknown`: what the act was to end has ended; whether the act did it cannot be known. */
-  outcome: 'verified' | 'applied' | 'failed' | 'skipped' | 'unknown';
-  /** Rows the acting statement returned: 0 means that the guard in it did not match. */
-  row_count: number;
-  sqlstate: string | null;
-  message: string | null;
-  /** What would let it succeed: the exact GRANT. */
-  hint?: string;
-  duration_ms: number;
-  /** The step's measures, as they stood before and after; null where one could not be read. */
-  measures?: {name: string; before: string | null; after: string | null}[];
-  /** What the step's `pins` read. */
-  pins?: Pins;
-  /** It failed and left something behind that could not be removed; the run's undo tries again. */
-  has_leftover?: true;
-};
-
-/** As whom an act went to the server; by a rescue address that is another role than the target's. */
-export type ActedAs = {role: string; server_version_num: number};
 
 /** Carries out SQL on a connection of its own, opened only to act. */
 export type Executor = {
@@ -83,16 +63,6 @@ export type Act = Pick<
   'afterwards' | 'apply' | 'guard' | 'pins' | 'proof' | 'settings' | 'timeout_ms' | 'transaction'
 >;
 
-/** How far the server is with a step that has a progress view. */
-export type StepProgress = {
-  /** As the server names it: `building index: scanning table`. */
-  phase: string;
-  /** 0 to 1; null while the server cannot tell. */
-  done_ratio: number | null;
-  /** The session it waits for. */
-  waiting_for: {pid: number; description: string} | null;
-};
-
 /**
  * Files as steps change them, as text that keeps their bytes (`decodeBytes`). Throws AbortError (exit 7) on what the
  * system refuses, and on what cannot be replaced as it stands: another's file, hard links, what is no file.
@@ -104,13 +74,6 @@ export type Files = {
   read(path: string): Promise<string | null>;
   /** Whole or not at all. False, and nothing done, where the file does not hold `before` any more. */
   replace(path: string, replacement: FileReplacement): Promise<boolean>;
-};
-
-/** null is "no file". `folder`: whether the file's folder comes and goes with it; older journals do not say. */
-export type FileReplacement = {
-  before: string | null;
-  after: string | null;
-  folder?: 'new' | 'existing' | undefined;
 };
 
 export type Journal = {

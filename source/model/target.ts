@@ -1,6 +1,19 @@
-import type {ProtectedSessions} from './configuration.ts';
-import {BugError} from './errors.ts';
-import type {ServerIdentity} from './server-identity.ts';
+/** Sessions that are left alone unless named one by one. */
+export type ProtectedSessions = {roles: readonly string[]; applications: readonly string[]};
+
+/**
+ * Which server it is, whatever address leads to it. A standby, and a copy of the data directory, share the
+ * system_identifier and the database's oid: only `started_at` tells those apart, and only until a restart.
+ */
+export type ServerIdentity = {
+  /** Made by initdb; null where the role may not call pg_control_system(). */
+  system_identifier: string | null;
+  /** Another one once the database was dropped and created again. */
+  database_oid: string;
+  is_in_recovery: boolean;
+  /** Start of the postmaster, ISO 8601 UTC with microseconds. */
+  started_at: string;
+};
 
 /** What an application's URL says of Prisma's pool; `null` where the URL does not say. */
 export type PrismaSettings = {
@@ -13,7 +26,7 @@ export type PrismaSettings = {
 };
 
 /** What the role in use may see and do on the server. */
-type Privileges = {
+export type Privileges = {
   is_superuser: boolean;
   /** pg_read_all_stats (in pg_monitor): without it other roles' rows are hidden. */
   read_all_stats: boolean;
@@ -27,12 +40,6 @@ type Privileges = {
 export type OwnLimit = {kind: 'role' | 'database'; name: string; connection_limit: number};
 
 export type ManagedService = 'rds' | 'aurora' | 'cloud_sql' | 'azure' | 'supabase' | 'neon' | 'heroku';
-
-/** The server of a live reading. Throws BugError for one of an old recording, on which nothing can be done. */
-export function serverOf({id, server}: Pick<Target, 'id' | 'server'>): ServerIdentity {
-  if (server === undefined) throw new BugError(`the reading of ${id} does not name its server`);
-  return server;
-}
 
 /** One server as poolctl may see it. Never holds a password. */
 export type Target = {

@@ -26,17 +26,15 @@ export type Snapshot = {
   cost: {round_trip_ms: number; response_bytes: number};
 };
 
-export const backendStates = [
-  'active',
-  'idle',
-  'idle in transaction',
-  'idle in transaction (aborted)',
-  'fastpath function call',
-  'disabled',
-  'starting',
-] as const;
 /** What pg_stat_activity.state can say; null where this role may not see it. */
-export type BackendState = (typeof backendStates)[number];
+export type BackendState =
+  | 'active'
+  | 'idle'
+  | 'idle in transaction'
+  | 'idle in transaction (aborted)'
+  | 'fastpath function call'
+  | 'disabled'
+  | 'starting';
 
 /** Who a session is, for as long as it lives: a pid alone is reused. */
 export type SessionIdentity = {pid: number; backend_start: string};
