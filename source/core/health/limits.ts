@@ -3,7 +3,7 @@ import {parseDurationMs} from '../duration.ts';
 import {parseRatio} from '../ratio.ts';
 import {connectedDatabase} from './measure.ts';
 import {type MetricName, metricNames, metricOf} from './metrics.ts';
-import {minimumBlocks, thresholds} from './thresholds.ts';
+import {minimumBlocks, type Threshold, thresholds} from './thresholds.ts';
 
 /** Beyond one lies a warning, beyond the other what is critical; ratios from 0 to 1, times in milliseconds. */
 export type Limit = {warning: number | null; critical: number | null};
@@ -53,9 +53,9 @@ export function limitsFor(snapshot: Snapshot, given: GivenLimits): Limits {
   const none = {warning: null, critical: null};
   const isYoung = blks_hit + blks_read < minimumBlocks.since_reset;
   const defaults = metricNames.map((name): [MetricName, Limit] => {
-    const {warning, critical} = thresholds[name];
+    const {warning, critical}: Threshold = thresholds[name];
     const isOfBlocks = name === 'cache_hit_ratio' || name === 'index_hit_ratio';
-    return [name, isYoung && isOfBlocks ? none : {warning, critical}];
+    return [name, isYoung && isOfBlocks ? none : {warning: warning ?? null, critical: critical ?? null}];
   });
   return {...(Object.fromEntries(defaults) as Limits), ...given};
 }

@@ -4,11 +4,11 @@ import {formatBytes} from '../format.ts';
 /** How a value is counted: `ratio` from 0 to 1, `ms` milliseconds, `times` a factor. */
 export type ThresholdUnit = 'ratio' | 'ms' | 'count' | 'rows' | 'bytes' | 'times';
 
-/** null: this level is never reported. A value "per minute" is a count. */
-type Threshold = {
+/** A level that is left out is never reported. */
+export type Threshold = {
   unit: ThresholdUnit;
-  warning: number | null;
-  critical: number | null;
+  warning?: number;
+  critical?: number;
   /** What the value is, in one sentence. */
   meaning: string;
   /** The view, setting or command that the value is read from. */
@@ -31,42 +31,36 @@ export const thresholds = {
   average_used_ratio: {
     unit: 'ratio',
     warning: 0.7,
-    critical: null,
     meaning: 'Connection slots in use, averaged over `check --for`.',
     source: 'pg_stat_activity, max_connections',
   },
   idle_group_ratio: {
     unit: 'ratio',
     warning: 0.1,
-    critical: null,
     meaning: "One application's idle sessions, of all usable slots, while slots run short.",
     source: 'pg_stat_activity',
   },
   idle_group_sessions: {
     unit: 'count',
     warning: 3,
-    critical: null,
     meaning: "One application's idle sessions: fewer are never reported.",
     source: 'pg_stat_activity',
   },
   role_share_ratio: {
     unit: 'ratio',
     warning: 0.5,
-    critical: null,
     meaning: "One role's sessions, of all usable slots, while slots run short.",
     source: 'pg_stat_activity',
   },
   role_idle_ratio: {
     unit: 'ratio',
     warning: 0.5,
-    critical: null,
     meaning: "Idle sessions, of one role's sessions: its pools are larger than its work.",
     source: 'pg_stat_activity',
   },
   idle_ms: {
     unit: 'ms',
     warning: 300_000,
-    critical: null,
     meaning: 'Time a session has been idle, while slots run short.',
     source: 'pg_stat_activity.state_change',
   },
@@ -87,35 +81,30 @@ export const thresholds = {
   open_transaction_ms: {
     unit: 'ms',
     warning: 60_000,
-    critical: null,
     meaning: 'Age of a transaction that index builds and VACUUM will have to wait for.',
     source: 'pg_stat_activity.xact_start',
   },
   simple_statement_ms: {
     unit: 'ms',
     warning: 1000,
-    critical: null,
     meaning: 'Run time of a statement of class simple: a lookup by key.',
     source: 'pg_stat_activity.query_start',
   },
   standard_statement_ms: {
     unit: 'ms',
     warning: 5000,
-    critical: null,
     meaning: 'Run time of a statement of class standard: a join.',
     source: 'pg_stat_activity.query_start',
   },
   complex_statement_ms: {
     unit: 'ms',
     warning: 15_000,
-    critical: null,
     meaning: 'Run time of a statement of class complex: an aggregation.',
     source: 'pg_stat_activity.query_start',
   },
   report_statement_ms: {
     unit: 'ms',
     warning: 30_000,
-    critical: null,
     meaning: 'Run time of a statement of class report, and of any statement without a class.',
     source: 'pg_stat_activity.query_start',
   },
@@ -128,7 +117,6 @@ export const thresholds = {
   },
   blocker_waiters: {
     unit: 'count',
-    warning: null,
     critical: 5,
     meaning: 'Sessions that one root blocker blocks, directly or through others.',
     source: 'pg_blocking_pids()',
@@ -143,7 +131,6 @@ export const thresholds = {
   migrate_lock_idle_ms: {
     unit: 'ms',
     warning: 60_000,
-    critical: null,
     meaning: "Time a session that holds Prisma Migrate's advisory lock has been idle.",
     source: 'pg_locks, pg_stat_activity.state_change',
   },
@@ -156,7 +143,6 @@ export const thresholds = {
   },
   exec_share_ratio: {
     unit: 'ratio',
-    warning: null,
     critical: 0.3,
     meaning: "One statement's share of all execution time.",
     source: 'pg_stat_statements',
@@ -164,49 +150,42 @@ export const thresholds = {
   statement_evictions_per_minute: {
     unit: 'count',
     warning: 1,
-    critical: null,
     meaning: 'Evictions from pg_stat_statements a minute; each discards 5 % of its entries.',
     source: 'pg_stat_statements_info.dealloc',
   },
   n_plus_one_suspects: {
     unit: 'count',
     warning: 5,
-    critical: null,
     meaning: 'Statements called so often, for so few rows each, that they look like an N+1 query.',
     source: 'pg_stat_statements',
   },
   slower_times: {
     unit: 'times',
     warning: 1.5,
-    critical: null,
     meaning: "Mean execution time of a statement, as a multiple of the baseline's.",
     source: 'pg_stat_statements, check --baseline',
   },
   cache_hit_ratio: {
     unit: 'ratio',
     warning: 0.99,
-    critical: null,
     meaning: 'Blocks found in shared buffers, of all that were read; less is worse.',
     source: 'pg_stat_database',
   },
   index_hit_ratio: {
     unit: 'ratio',
     warning: 0.99,
-    critical: null,
     meaning: 'Index blocks found in shared buffers, of all that were read; less is worse.',
     source: 'pg_statio_user_indexes',
   },
   fatal_sessions_per_minute: {
     unit: 'count',
     warning: 10,
-    critical: null,
     meaning: 'Sessions ended by errors or timeouts a minute.',
     source: 'pg_stat_database.sessions_fatal',
   },
   refused_connections_per_minute: {
     unit: 'count',
     warning: 0,
-    critical: null,
     meaning: 'Connections refused to poolctl (SQLSTATE 53300) a minute.',
     source: 'check --for',
   },
@@ -219,7 +198,6 @@ export const thresholds = {
   },
   seen_ratio: {
     unit: 'ratio',
-    warning: null,
     critical: 0.5,
     meaning: 'Time the server could be read, of the time watched; less is worse.',
     source: 'check --for',
@@ -227,49 +205,42 @@ export const thresholds = {
   invalid_indexes: {
     unit: 'count',
     warning: 0,
-    critical: null,
     meaning: 'Indexes that a failed build left invalid.',
     source: 'pg_index.indisvalid',
   },
   unused_index_bytes: {
     unit: 'bytes',
     warning: 8 * 1024 * 1024,
-    critical: null,
     meaning: 'Size of an index without a scan; smaller ones are not reported.',
     source: 'pg_relation_size(), pg_stat_user_indexes.idx_scan',
   },
   unused_index_age_ms: {
     unit: 'ms',
     warning: 30 * 86_400_000,
-    critical: null,
     meaning: 'Time that index scans have been counted, before an index without a scan is called unused.',
     source: 'pg_stat_database.stats_reset',
   },
   unindexed_table_rows: {
     unit: 'rows',
     warning: 10_000,
-    critical: null,
     meaning: 'Rows of a table with a foreign key that no index covers; smaller ones are not reported.',
     source: 'pg_class.reltuples',
   },
   stale_tables: {
     unit: 'count',
     warning: 0,
-    critical: null,
     meaning: 'Tables whose statistics are stale.',
     source: 'pg_stat_user_tables',
   },
   autovacuum_threshold_times: {
     unit: 'times',
     warning: 2,
-    critical: null,
     meaning: "A table's changed or dead rows, as a multiple of the number at which autovacuum starts.",
     source: 'pg_stat_user_tables, autovacuum_*_threshold, autovacuum_*_scale_factor',
   },
   changed_rows: {
     unit: 'rows',
     warning: 10_000,
-    critical: null,
     meaning: 'Changed or dead rows of a table; fewer are not reported.',
     source: 'pg_stat_user_tables',
   },
@@ -291,11 +262,10 @@ export const watchDefaults = {every_ms: 10_000, sustain_ms: 30_000} as const;
 /** For help texts: `default 80%,90%`, `default 70%, warning only`, `default 50%, critical`. */
 export function describeDefault(name: ThresholdName): string {
   const {unit, warning, critical}: Threshold = thresholds[name];
-  if (warning !== null && critical !== null)
-    return `default ${writeThreshold(unit, warning)},${writeThreshold(unit, critical)}`;
-  return warning === null
-    ? `default ${writeThreshold(unit, critical ?? 0)}, critical`
-    : `default ${writeThreshold(unit, warning)}, warning only`;
+  const levels = [warning, critical].filter(value => value !== undefined);
+  const written = levels.map(value => writeThreshold(unit, value)).join(',');
+  if (levels.length === 2) return `default ${written}`;
+  return warning === undefined ? `default ${written}, critical` : `default ${written}, warning only`;
 }
 
 /** A value as flags and parameters take it: `80%`, `30s`, `5`. */

@@ -3,6 +3,7 @@ import {writeDuration} from '../../../source/core/duration.ts';
 import {metricNames, metricOf} from '../../../source/core/health/metrics.ts';
 import {
   describeDefault,
+  type Threshold,
   type ThresholdName,
   thresholds,
   writeThreshold,
@@ -13,16 +14,15 @@ import {createCatalog, createForeignKey, createIndex, createTable} from '../../h
 import {createBackend, createSnapshot} from '../../helpers/snapshot.ts';
 
 type Level = 'ok' | 'warning' | 'critical';
-type Row = {unit: string; warning: number | null; critical: number | null};
 
 /** poolctl as it is with these thresholds: every module that reads the table is loaded anew. */
 async function load(change: (value: number, unit: string) => number) {
   vi.resetModules();
   const table = await import('../../../source/core/health/thresholds.ts');
-  const rows: Record<string, Row> = table.thresholds;
+  const rows: Record<string, Threshold> = table.thresholds;
   for (const row of Object.values(rows)) {
-    if (row.warning !== null) row.warning = change(row.warning, row.unit);
-    if (row.critical !== null) row.critical = change(row.critical, row.unit);
+    if (row.warning !== undefined) row.warning = change(row.warning, row.unit);
+    if (row.critical !== undefined) row.critical = change(row.critical, row.unit);
   }
   const {recipes} = await import('../../../recipes/index.ts');
   const {gaugeRole} = await import('../../../source/console/components/gauge.ts');
@@ -351,7 +351,7 @@ const cases: [
   ],
   ...metricNames.flatMap(name =>
     (['warning', 'critical'] as const).flatMap((level): (typeof cases)[number][] =>
-      thresholds[name][level] === null
+      (thresholds[name] as Threshold)[level] === undefined
         ? []
         : [[name, level, 'check', ({checked}, value) => checked(name, value)]],
     ),
@@ -375,8 +375,8 @@ describe.each<[string, (value: number, unit: string) => number]>([
   it('decides at its border what is found, shown and checked', {timeout: 120_000}, async () => {
     const poolctl = await load(change);
     for (const [name, level, what, levelAt] of cases) {
-      const {unit, [level]: value} = poolctl.rows[name] ?? {unit: '', warning: null, critical: null};
-      if (value === null) throw new Error(`${name} has no ${level} value`);
+      const {unit, [level]: value} = poolctl.rows[name] ?? {unit: 'count' as const};
+      if (value === undefined) throw new Error(`${name} has no ${level} value`);
       const step = unit === 'ratio' ? 0.002 : unit === 'times' ? 0.01 : 1;
       const side = (metricNames as string[]).includes(name) ? metricOf(name as 'used_ratio').side : 'max';
       const [inside, beyond] = side === 'max' ? [value - step, value + step] : [value + step, value - step];
@@ -417,14 +417,16 @@ it.each<[ThresholdName, string]>([
 });
 
 it('docs/thresholds.md is this table', async () => {
-  const written = (unit: Parameters<typeof writeThreshold>[0], value: number | null) =>
-    value === null ? '' : writeThreshold(unit, value);
-  const rows = Object.entries(thresholds).map(([name, {unit, warning, critical, meaning, source}]) => {
-    const flag = (metricNames as string[]).includes(name)
-      ? `\`--${metricOf(name as (typeof metricNames)[number]).limit_name.replaceAll('_', '-')}\``
-      : '';
-    return `| \`${name}\` | ${unit} | ${written(unit, warning)} | ${written(unit, critical)} | ${flag} | ${meaning} | ${source} |`;
-  });
+  const written = (unit: Parameters<typeof writeThreshold>[0], value: number | undefined) =>
+    value === undefined ? '' : writeThreshold(unit, value);
+  const rows = Object.entries<Threshold>(thresholds).map(
+    ([name, {unit, warning, critical, meaning, source}]) => {
+      const flag = (metricNames as string[]).includes(name)
+        ? `\`--${metricOf(name as (typeof metricNames)[number]).limit_name.replaceAll('_', '-')}\``
+        : '';
+      return `| \`${name}\` | ${unit} | ${written(unit, warning)} | ${written(unit, critical)} | ${flag} | ${meaning} | ${source} |`;
+    },
+  );
   await expect(
     [
       '# Thresholds',
