@@ -15,8 +15,9 @@ import type {ServerIdentity} from '../model/target.ts';
 import {createEffects} from './effects.ts';
 import {drawFrame} from './frame.ts';
 import type {InputEvent} from './input/decoder.ts';
-import {type InputReader, inputOptionsOf, readInput} from './input/read-input.ts';
+import type {InputReader} from './input/read-input.ts';
 import {meaningOf} from './keymap.ts';
+import {loadInteraction} from './load-interaction.ts';
 import type {Message} from './messages.ts';
 import {createScreen} from './screen/screen.ts';
 import {createTheme} from './screen/theme.ts';
@@ -85,8 +86,8 @@ export type ConsoleOptions = {
 /** Input waits for the first reading; if none came by then, Ink is loaded while the server is waited for. */
 const inkAfterMs = 60;
 
-/** How the console was left; `run` is the one that this cut short, as it ended. */
-export type Leaving = {outcome: 'left' | 'never connected'; run: RunState | null};
+/** How the console was left, and what became of the run that this interrupted, in one line. */
+export type Leaving = {outcome: 'left' | 'never connected'; interruption: string | null};
 
 /**
  * Opens the console and resolves when the user leaves it, or an interruption ends it. The terminal is given back at
@@ -154,6 +155,7 @@ export async function openConsole(ports: ConsolePorts, options: ConsoleOptions):
   let run: RunState | null = null;
   try {
     await Promise.race([firstReading, delay(inkAfterMs), followed]);
+    const {inputOptionsOf, readInput} = await loadInteraction();
     input = readInput(
       options.streams.stdin,
       events => batch(() => events.forEach(takeInput)),
@@ -177,7 +179,9 @@ export async function openConsole(ports: ConsolePorts, options: ConsoleOptions):
     stopReading.abort();
   }
   const {snapshot, link} = store.getState();
-  return {outcome: snapshot === null && link.kind === 'lost' ? 'never connected' : 'left', run};
+  const outcome = snapshot === null && link.kind === 'lost' ? 'never connected' : 'left';
+  const {describeInterruption} = await loadInteraction();
+  return {outcome, interruption: run && describeInterruption(run)};
 
   function takeInput(event: InputEvent): void {
     const meaning = ending.signal.aborted ? null : meaningOf(event, current());

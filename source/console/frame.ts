@@ -1,11 +1,10 @@
 import {sanitise} from '../core/sanitise.ts';
 import {drawHeader, drawTabs} from './components/chrome.ts';
 import {drawFooter} from './components/footer.ts';
-import {drawGuide} from './components/guide-pages.ts';
-import {overlayLines} from './components/overlay-lines.ts';
 import {type Page, pageOf} from './components/page.ts';
 import {drawScrubber} from './components/scrubber.ts';
 import {isTooSmall, tooSmallLines} from './least-size.ts';
+import {interaction} from './load-interaction.ts';
 import {textWidth} from './screen/cell-width.ts';
 import {blankLine, fitLine, fitText, type Line, line, padLines, span, wrapText} from './screen/line.ts';
 import type {Theme} from './screen/theme.ts';
@@ -37,9 +36,9 @@ function drawInside(state: ConsoleState, area: Area, theme: Theme): Line[] {
 
 function drawBody(state: ConsoleState, area: Area, theme: Theme): Page {
   const {overlay} = state;
-  if (overlay?.kind === 'guide') return drawGuide(state, overlay.guide, area, theme);
+  if (overlay?.kind === 'guide') return interaction().drawGuide(state, overlay.guide, area, theme);
   if (overlay && overlay.kind !== 'prompt')
-    return pageOf(overlayLines(state, overlay, area.width, theme), overlay.scroll, area.height);
+    return pageOf(interaction().overlayLines(state, overlay, area.width, theme), overlay.scroll, area.height);
   if (state.snapshot === null && state.view !== 'journal') return {lines: drawWaiting(state, area), below: 0};
   return {lines: viewOf(state.view).draw(state, area, theme), below: 0};
 }

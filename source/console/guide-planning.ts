@@ -1,4 +1,5 @@
 import {canAct, planRecipe} from '../core/engine/plan.ts';
+import {hasFolded} from '../core/engine/step-text.ts';
 import {AbortError} from '../core/errors.ts';
 import {type ParameterProblem, problemOf} from '../core/parameter-problem.ts';
 import type {Parameter} from '../model/parameter.ts';
@@ -78,7 +79,7 @@ function makePlan(state: ConsoleState, guide: Guide, recipe: Recipe): Updated {
     const plan = planRecipe(recipe, state.snapshot, valuesOf(guide), guide.facts ?? {});
     return showGuide(state, {
       ...guide,
-      ...{plan, server: state.snapshot.target.server ?? null},
+      ...{plan, hasFolded: hasFolded(plan.steps), server: state.snapshot.target.server ?? null},
       ...{stage: 'preview', error: null, scroll: 0},
     });
   } catch (error) {

@@ -1,4 +1,3 @@
-import {hasFolded} from '../core/engine/step-text.ts';
 import type {Parameter, ParameterValues} from '../model/parameter.ts';
 import type {Plan} from '../model/plan.ts';
 import type {Recipe} from '../model/recipe.ts';
@@ -95,8 +94,8 @@ export function isSweeping(guide: Guide): boolean {
 }
 
 /** The preview has guards that are folded as long as nobody asks for them. */
-export function canBeUnfolded({stage, plan}: Guide): boolean {
-  return stage === 'preview' && plan !== null && hasFolded(plan.steps);
+export function canBeUnfolded({stage, hasFolded}: Guide): boolean {
+  return stage === 'preview' && hasFolded;
 }
 
 /** The session that the step under way waits for, as far as the server tells. */

@@ -2,8 +2,8 @@ import {sessionId} from '../core/sessions/session-id.ts';
 import type {RunState} from '../model/run.ts';
 import {anotherServer} from './availability.ts';
 import {runBlocks} from './components/guide-run.ts';
-import {mostScroll, pageArea, pageStep} from './components/overlay-lines.ts';
-import {inSight} from './components/page.ts';
+import {mostScroll, pageArea} from './components/overlay-lines.ts';
+import {inSight, pageStep} from './components/page.ts';
 import {choose, edit, moveField, pasteInto} from './guide-form.ts';
 import {planGuide} from './guide-planning.ts';
 import {

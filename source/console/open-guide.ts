@@ -1,4 +1,5 @@
 import {refuseOnStandby} from '../core/engine/standby.ts';
+import {hasFolded} from '../core/engine/step-text.ts';
 import {findRun, planUndo} from '../core/engine/undo.ts';
 import {serverOf} from '../core/server-identity.ts';
 import type {Finding} from '../model/finding.ts';
@@ -55,7 +56,10 @@ export function openUndo(state: ConsoleState): Updated {
     const acting_pid = journal.underWay?.get(run) ?? null;
     const undo = planUndo(findRun(journal.entries, run), {server, acting_pid, host: journal.host ?? null});
     const plan = refuseOnStandby(undo, snapshot.target);
-    return showGuide(state, {...newGuide, recipe: plan.recipe, undoes: run, plan, server, stage: 'preview'});
+    return showGuide(state, {
+      ...newGuide,
+      ...{recipe: plan.recipe, undoes: run, plan, hasFolded: hasFolded(plan.steps), server, stage: 'preview'},
+    });
   } catch (error) {
     const text = error instanceof Error ? error.message : String(error);
     return only({...state, notice: {text, severity: 'warning'}});
@@ -79,6 +83,7 @@ const newGuide: Guide = {
   run: null,
   asksToStop: false,
   stopping: null,
+  hasFolded: false,
   isUnfolded: false,
   scroll: 0,
 };

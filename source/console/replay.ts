@@ -1,6 +1,7 @@
 import type {Plan} from '../model/plan.ts';
 import type {ReplayUpdate} from '../model/replay-report.ts';
-import {mostScroll, pageStep} from './components/overlay-lines.ts';
+import {mostScroll} from './components/overlay-lines.ts';
+import {pageStep} from './components/page.ts';
 import type {Command, Event} from './messages.ts';
 import {openGuide} from './open-guide.ts';
 import {hasEnded, type ReplayPage, recommended} from './replay-state.ts';

@@ -84,7 +84,8 @@ export type Guide = {
   asksToStop: boolean;
   /** It has been asked to stop: `cancel` ends the very step under way. */
   stopping: 'cancel' | 'after-step' | null;
-  /** The guards of its preview are shown whole. */
+  /** Its preview has guards too long for one line, and whether they are shown whole. */
+  hasFolded: boolean;
   isUnfolded: boolean;
   scroll: number;
 };

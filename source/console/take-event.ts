@@ -3,14 +3,12 @@ import {pushSample} from '../core/reading/history.ts';
 import {compareServers, serverDifference} from '../core/server-identity.ts';
 import type {Snapshot} from '../model/snapshot.ts';
 import {releaseJournal} from './browse.ts';
-import {updateGuideRun} from './guide.ts';
-import {takeFacts} from './guide-planning.ts';
 import {guideOf, withGuide} from './guide-state.ts';
 import {showEffect, shownQueryIds} from './held.ts';
+import {interaction} from './load-interaction.ts';
 import type {Effect, Event} from './messages.ts';
 import {keepNow, playOn, takeRecalled} from './past.ts';
 import {diagnosed, pushTrends} from './readings.ts';
-import {takeReplay} from './replay.ts';
 import type {ConsoleState, LiveLink, Notice} from './state.ts';
 import {only, type Updated, withOverlay} from './updated.ts';
 
@@ -55,14 +53,14 @@ export function takeEvent(state: ConsoleState, event: Event): Updated {
       return playOn(state);
     case 'gathered':
     case 'gather-failed':
-      return takeFacts(state, event);
+      return interaction().takeFacts(state, event);
     case 'run':
       return event.run.phase === 'ended'
         ? {
-            state: updateGuideRun(releaseJournal(changed(state)), event.run),
+            state: interaction().updateGuideRun(releaseJournal(changed(state)), event.run),
             effects: [{kind: 'read-journal'}],
           }
-        : only(updateGuideRun(state, event.run));
+        : only(interaction().updateGuideRun(state, event.run));
     case 'run-failed': {
       const guide = guideOf(state);
       return {
@@ -73,7 +71,7 @@ export function takeEvent(state: ConsoleState, event: Event): Updated {
     case 'replay-update':
     case 'replayed':
     case 'replay-failed':
-      return takeReplay(state, event);
+      return interaction().takeReplay(state, event);
     case 'notice':
       return only({...state, notice: event.notice});
   }

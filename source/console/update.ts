@@ -1,14 +1,11 @@
 import {sessionId} from '../core/sessions/session-id.ts';
 import {goBack, moveCursor, releaseRecipes, sortBy, tagHeld} from './browse.ts';
-import {enterCommandLine} from './command-line.ts';
-import {mostScroll, pageStep} from './components/overlay-lines.ts';
+import {pageStep} from './components/page.ts';
 import {findingId, findingOf} from './findings.ts';
-import {stepGuide} from './guide.ts';
 import {copyText, heldSession, heldStatement, showEffect} from './held.ts';
+import {interaction} from './load-interaction.ts';
 import type {Command, Event, Message} from './messages.ts';
-import {openGuide, openSessionGuide, openUndo} from './open-guide.ts';
 import {backToNow, changeSpeed, goInTime, togglePlaying} from './past.ts';
-import {stepReplay} from './replay.ts';
 import {type ConsoleState, type Notice, viewIds} from './state.ts';
 import {takeEvent} from './take-event.ts';
 import {only, type Updated, withInterval, withOverlay, withTable} from './updated.ts';
@@ -50,9 +47,9 @@ const intervalStepsMs = [500, 1000, 2000, 5000, 10_000, 30_000, 60_000];
 function obey(state: ConsoleState, command: Command): Updated {
   const quiet = state.notice === null ? state : {...state, notice: null};
   if (quiet.overlay?.kind === 'guide' && isGuideCommand(command))
-    return stepGuide(quiet, quiet.overlay.guide, command);
+    return interaction().stepGuide(quiet, quiet.overlay.guide, command);
   if (quiet.overlay?.kind === 'replay' && isGuideCommand(command))
-    return stepReplay(quiet, quiet.overlay, command);
+    return interaction().stepReplay(quiet, quiet.overlay, command);
   switch (command.kind) {
     case 'show-view':
       return showView(quiet, command.view);
@@ -125,17 +122,17 @@ function obey(state: ConsoleState, command: Command): Updated {
         : {state: {...quiet, notice: copiedNotice(text)}, effects: [{kind: 'copy', text}]};
     }
     case 'end-sessions':
-      return openSessionGuide(quiet, command.how);
+      return interaction().openSessionGuide(quiet, command.how);
     case 'explain':
       return explain(quiet);
     case 'open-recipe':
       return openRecipe(quiet);
     case 'answer-finding': {
       const finding = findingOf(quiet, command.letter);
-      return finding ? openGuide(quiet, finding.recipe, finding) : only(quiet);
+      return finding ? interaction().openGuide(quiet, finding.recipe, finding) : only(quiet);
     }
     case 'undo-run':
-      return openUndo(quiet);
+      return interaction().openUndo(quiet);
     case 'help':
       return only({...quiet, overlay: {kind: 'help', scroll: 0}});
     case 'back':
@@ -185,10 +182,14 @@ function open(state: ConsoleState): Updated {
   switch (state.view) {
     case 'overview': {
       const finding = state.findings.find(candidate => findingId(candidate) === cursor);
-      return finding ? openGuide(state, finding.recipe, finding) : only(state);
+      return finding ? interaction().openGuide(state, finding.recipe, finding) : only(state);
     }
     case 'recipes':
-      return openGuide(state, cursor, state.findings.find(({recipe}) => recipe === cursor) ?? null);
+      return interaction().openGuide(
+        state,
+        cursor,
+        state.findings.find(({recipe}) => recipe === cursor) ?? null,
+      );
     case 'sessions':
     case 'locks': {
       const backend = heldSession(state);
@@ -239,12 +240,12 @@ function openRecipe(state: ConsoleState): Updated {
   const backend = heldSession(state);
   if (backend) {
     const finding = state.findings.find(({subject}) => subject === `backend:${backend.pid}`);
-    return openGuide(state, finding?.recipe ?? 'kill-idle-sessions', finding ?? null, {
+    return interaction().openGuide(state, finding?.recipe ?? 'kill-idle-sessions', finding ?? null, {
       pid: sessionId(backend),
     });
   }
   const finding = state.view === 'overview' ? state.findings.find(f => findingId(f) === cursor) : undefined;
-  return finding ? openGuide(state, finding.recipe, finding) : showView(state, 'recipes');
+  return finding ? interaction().openGuide(state, finding.recipe, finding) : showView(state, 'recipes');
 }
 
 function changeInterval(state: ConsoleState, faster: boolean): Updated {
@@ -274,7 +275,7 @@ function submitPrompt(state: ConsoleState): Updated {
   if (overlay?.kind !== 'prompt') return only(state);
   if (overlay.purpose === 'filter') return only({...state, overlay: null});
   const closed = {...state, overlay: null};
-  const entered = enterCommandLine(closed, overlay.text);
+  const entered = interaction().enterCommandLine(closed, overlay.text);
   if ('error' in entered) return only({...state, overlay: {...overlay, error: entered.error}});
   return 'command' in entered ? obey(closed, entered.command) : entered;
 }
@@ -283,7 +284,9 @@ function submitPrompt(state: ConsoleState): Updated {
 function moveBy(state: ConsoleState, by: number): ConsoleState {
   if (!state.overlay) return moveCursor(state, by);
   return withOverlay(state, overlay =>
-    'scroll' in overlay ? {...overlay, scroll: clamp(overlay.scroll + by, mostScroll(state))} : overlay,
+    'scroll' in overlay
+      ? {...overlay, scroll: clamp(overlay.scroll + by, interaction().mostScroll(state))}
+      : overlay,
   );
 }
 

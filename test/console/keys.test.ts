@@ -80,6 +80,7 @@ describe('a screen too small to show what a key does', () => {
     run: null,
     asksToStop: false,
     stopping: null,
+    hasFolded: false,
     isUnfolded: false,
     scroll: 0,
   };

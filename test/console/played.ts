@@ -1,5 +1,6 @@
 import {drawFrame} from '../../source/console/frame.ts';
 import {commandOf} from '../../source/console/keymap.ts';
+import {loadInteraction} from '../../source/console/load-interaction.ts';
 import type {Effect, Message} from '../../source/console/messages.ts';
 import type {Line} from '../../source/console/screen/line.ts';
 import {createTheme, type Theme} from '../../source/console/screen/theme.ts';
@@ -10,6 +11,9 @@ import type {Plan} from '../../source/model/plan.ts';
 import type {Recipe} from '../../source/model/recipe.ts';
 import type {Snapshot} from '../../source/model/snapshot.ts';
 import type {SqlStep} from '../../source/model/step.ts';
+
+// As the console does before it reads keys.
+await loadInteraction();
 
 export const theme: Theme = createTheme({LANG: 'C.UTF-8'});
 

@@ -6,7 +6,6 @@ import {intervalOf, waitOf} from '../../cli/flag-values.ts';
 import {type Interrupt, takeInterrupts} from '../../cli/interrupts.ts';
 import {recipesFor} from '../../cli/recipes.ts';
 import {openConsole} from '../../console/console.ts';
-import {describeInterruption} from '../../core/engine/describe-interruption.ts';
 import type {EnginePorts} from '../../core/engine/engine.ts';
 import {slotsOf} from '../../core/engine/run-state.ts';
 import {AbortError, BugError, exitCodes, usageError} from '../../core/errors.ts';
@@ -59,7 +58,7 @@ export async function runConsole(
   const {recipes, left_out} = await recipesFor(flags, request.settings);
   let journalNotice: string | null = null;
   const interrupts = given ?? takeInterrupts(shell, {within_ms: 10_000});
-  const {outcome, run} = await openConsole(
+  const {outcome, interruption} = await openConsole(
     {
       sampler,
       recipes,
@@ -151,7 +150,7 @@ export async function runConsole(
     },
   );
   if (given === undefined) interrupts.release();
-  if (run !== null) shell.output.talk(sanitise(`poolctl: ${describeInterruption(run)}`));
+  if (interruption !== null) shell.output.talk(sanitise(`poolctl: ${interruption}`));
   if (interrupts.signal.aborted) return exitCodes.interrupted;
   return outcome === 'left' ? exitCodes.ok : exitCodes.connection;
 }

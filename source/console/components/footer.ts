@@ -1,11 +1,10 @@
 import {counted, formatMs} from '../../core/format.ts';
 import {keyName} from '../key-names.ts';
 import {bindings, isAct, labelOf, whyDisabled} from '../keymap.ts';
+import {interaction} from '../load-interaction.ts';
 import {modeOf} from '../modes.ts';
 import {blankLine, fitText, type Line, lineWidth, type Span, span, spread} from '../screen/line.ts';
 import type {ConsoleState, Notice} from '../state.ts';
-import {guideKeys} from './guide-pages.ts';
-import {replayKeys} from './replay-page.ts';
 
 /** The prompt where there is one, else what is to be told, else the keys that matter here. */
 export function drawFooter(state: ConsoleState, width: number, below: number): Line {
@@ -14,9 +13,13 @@ export function drawFooter(state: ConsoleState, width: number, below: number): L
   const right: Line = {spans: [...retrySpans(state), ...belowSpans(below), ...alwaysShown(state)]};
   if (overlay?.kind === 'guide') {
     // What leads on and back is not covered by anything that is told meanwhile.
-    return spread({spans: guideKeys(state, overlay.guide)}, notice ? noticeLine(notice) : right, width);
+    return spread(
+      {spans: interaction().guideKeys(state, overlay.guide)},
+      notice ? noticeLine(notice) : right,
+      width,
+    );
   }
-  if (overlay?.kind === 'replay') return spread({spans: replayKeys(overlay)}, right, width);
+  if (overlay?.kind === 'replay') return spread({spans: interaction().replayKeys(overlay)}, right, width);
   if (notice) return noticeLine(notice);
   return spread({spans: hintSpans(state, width - lineWidth(right))}, right, width);
 }

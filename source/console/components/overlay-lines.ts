@@ -50,8 +50,3 @@ export function pageArea(
   const own = guide === null ? 0 : guideRows(state, guide, width, anyTheme);
   return {width, height: Math.max(0, rows - border - rowsAround(state) - own), theme: anyTheme};
 }
-
-/** A page's worth of lines, less the few that show where one was. */
-export function pageStep({rows}: ConsoleState): number {
-  return Math.max(1, rows - 8);
-}

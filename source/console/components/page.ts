@@ -20,3 +20,8 @@ export function inSight(scroll: number, blocks: Line[][], index: number, height:
   const to = from + (blocks[index]?.length ?? 0);
   return Math.min(from, Math.max(scroll, to - height));
 }
+
+/** A page's worth of lines, less the few that show where one was; `rows` is the terminal's height. */
+export function pageStep({rows}: {rows: number}): number {
+  return Math.max(1, rows - 8);
+}

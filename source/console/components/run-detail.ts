@@ -7,6 +7,7 @@ import type {StepResult} from '../../model/run.ts';
 import {blankLine, type Line, line, type Role, span} from '../screen/line.ts';
 import type {Theme} from '../screen/theme.ts';
 import type {ConsoleState} from '../state.ts';
+import {timeOf} from '../views/journal.ts';
 import {stepLines} from './step-lines.ts';
 import {facts, heading, indented} from './text-lines.ts';
 
@@ -69,11 +70,6 @@ function undoFacts(entries: readonly JournalEntry[], run: string): [string, stri
   const {undone_by, is_undoable} = undoStateOf(entries, run);
   if (undone_by.length === 0) return [];
   return [['taken back', `${is_undoable ? 'in part ' : ''}by run ${undone_by.join(', ')}`]];
-}
-
-/** `2026-11-21 06:34:48`, UTC. */
-export function timeOf(entry: JournalEntry | undefined): string {
-  return entry?.at.slice(0, 19).replace('T', ' ') ?? 'unknown';
 }
 
 function parametersText(params: Record<string, string>): string {

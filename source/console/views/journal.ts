@@ -1,6 +1,5 @@
 import {counted} from '../../core/format.ts';
 import type {JournalEntry} from '../../model/journal-entry.ts';
-import {timeOf} from '../components/run-detail.ts';
 import {arrangeRows, type Column, drawTable, type TableSlice} from '../components/table.ts';
 import {type Line, line, type Role, span} from '../screen/line.ts';
 import type {Theme} from '../screen/theme.ts';
@@ -118,6 +117,11 @@ export default defineView<JournalSlice>({
 /** The run of the entry that is held. */
 export function heldRun({journal, tables}: ConsoleState): string | undefined {
   return journal?.entries.find(({seq}) => String(seq) === tables.journal.cursor)?.run;
+}
+
+/** `2026-11-21 06:34:48`, UTC. */
+export function timeOf(entry: JournalEntry | undefined): string {
+  return entry?.at.slice(0, 19).replace('T', ' ') ?? 'unknown';
 }
 
 function emptyTextOf({journal, tables}: ConsoleState): string {
