@@ -1,16 +1,18 @@
 import {mkdir, mkdtemp, readFile, rm, writeFile} from 'node:fs/promises';
 import {tmpdir} from 'node:os';
-import {join} from 'node:path';
+import {dirname, join} from 'node:path';
 import {afterAll, beforeAll, describe, expect, test} from 'vitest';
 import {bundledPackages, isAllowed, thirdPartyNotices} from '../../build/third-party-notices.mjs';
+import {program} from '../helpers/build.ts';
 
 describe('the notices of the built program', () => {
+  const dist = dirname(program);
   let notices: string;
   let packages: string[];
 
   beforeAll(async () => {
-    notices = await readFile('dist/THIRD-PARTY-NOTICES.txt', 'utf8');
-    packages = bundledPackages(JSON.parse(await readFile('dist/meta.json', 'utf8')));
+    notices = await readFile(`${dist}/THIRD-PARTY-NOTICES.txt`, 'utf8');
+    packages = bundledPackages(JSON.parse(await readFile(`${dist}/meta.json`, 'utf8')));
   });
 
   test('name every bundled package with the text of its licence', async () => {
