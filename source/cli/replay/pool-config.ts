@@ -2,7 +2,7 @@ import type pg from 'pg';
 import {AbortError, exitCodes} from '../../core/errors.ts';
 import type {Connection} from '../../postgres/connect/connect.ts';
 import {pastThePooler} from '../../postgres/connect/pooler.ts';
-import {tlsAttempts} from '../../postgres/connect/tls.ts';
+import {transportsOf} from '../../postgres/connect/tls.ts';
 import {type SlotSettingsRow, slotSettingsQuery} from '../../postgres/queries/slot-settings.ts';
 import {requireAllowed, type Slots, sessionSettings} from '../../replay/measure/guard.ts';
 
@@ -20,7 +20,7 @@ export function poolConfigOf(
   if (request.allowed_authentication !== null) throw notHeldTo('require_auth', 'PGREQUIREAUTH');
   if (request.tls.channel_binding === 'require')
     throw notHeldTo('channel_binding=require', 'PGCHANNELBINDING');
-  const tls = tlsAttempts(request).find(attempt => (attempt !== false) === is_encrypted) ?? false;
+  const tls = transportsOf(request).find(attempt => (attempt !== false) === is_encrypted) ?? false;
   const password = request.password();
   return {
     host: request.hostaddr ?? request.host,

@@ -9,10 +9,9 @@ import {jsonText} from '../../core/json-text.ts';
 import {sanitise} from '../../core/sanitise.ts';
 import type {ExitCode} from '../../model/run.ts';
 import type {PrismaSettings} from '../../model/target.ts';
+import {type Dial, findDial} from '../../postgres/connect/dial.ts';
 import {toAbortError} from '../../postgres/connect/errors.ts';
 import {type ConnectionRequest, hostAndPort} from '../../postgres/connect/request.ts';
-import {tlsAttempts} from '../../postgres/connect/tls.ts';
-import {type Dial, findDial} from '../../postgres/wire/dial.ts';
 import {endpointFileText, extentText, toEndpoint} from '../../replay/capture/endpoint-file.ts';
 import {type CaptureProxy, startProxy} from '../../replay/capture/proxy.ts';
 import {createRecording, type Recording} from '../../replay/capture/recording.ts';
@@ -72,13 +71,8 @@ export async function runCapture(
 }
 
 async function dialOf(request: ConnectionRequest): Promise<Dial> {
-  const {host, hostaddr, port, user, database, connect_timeout_ms, tls} = request;
-  const isDirectTls = tls.negotiation === 'direct';
   try {
-    return await findDial(
-      {host, hostaddr, port, user, database, connect_timeout_ms, isDirectTls},
-      tlsAttempts(request),
-    );
+    return await findDial(request);
   } catch (error) {
     throw toAbortError(error, request);
   }

@@ -35,17 +35,23 @@ export type PgClient = {
   end(): Promise<void>;
 };
 
-/** What of pg's client only the connecting code touches. */
+/** The connection below pg's client, for the code that connects. */
+export type PgConnection = EventEmitter & {
+  stream: Socket;
+  _ending: boolean;
+  /** By port and host, or by the path of a socket. */
+  connect(portOrPath: number | string, host?: string): void;
+  requestSsl(): void;
+  /** Parses the protocol of a stream: the socket, or TLS over it. */
+  attachListeners(stream: Duplex): void;
+};
+
+/** A client with what only the code that connects uses. */
 export type RawPgClient = PgClient &
   EventEmitter & {
     connect(): Promise<unknown>;
     setTypeParser(oid: number, parse: (text: string) => unknown): void;
-    connection: EventEmitter & {
-      stream: Socket;
-      _ending: boolean;
-      /** Has the protocol of a stream parsed: the socket, or TLS over it. */
-      attachListeners(stream: Duplex): void;
-    };
+    connection: PgConnection;
     /** null once the server has proved that it knows the password. */
     saslSession?: object | null;
     connectionParameters: {options: string; application_name: string};

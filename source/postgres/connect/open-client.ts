@@ -1,13 +1,12 @@
 import {AbortError, exitCodes} from '../../core/errors.ts';
-import {boundReading} from '../wire/answer-limits.ts';
+import {limitAnswers} from '../wire/answer-limits.ts';
 import {foreignProtocol, NotPostgresError} from '../wire/foreign-protocol.ts';
 import {guardAuthentication} from './authentication.ts';
 import {createRawClient, type RawPgClient} from './client.ts';
 import type {ConnectionRequest} from './request.ts';
-import {classifySlotError} from './slot-errors.ts';
-import {type TlsAttempt, tlsAttempts} from './tls.ts';
+import {firstAcceptedTransport, type Transport} from './tls.ts';
 
-/** A client that is connected and authenticated, and what the server said of itself on the way. */
+/** A connected and authenticated client, and what the server reported meanwhile. */
 export type OpenClient = {
   client: RawPgClient;
   /** ParameterStatus by name: `server_version`, `in_hot_standby` (14+), ... */
@@ -17,37 +16,24 @@ export type OpenClient = {
   lost: Promise<Error>;
 };
 
-/** The role has to give a password and none was found. */
+/** The server asked for a password and none was found. */
 export class MissingPasswordError extends Error {
   override readonly name = 'MissingPasswordError';
 }
 
 /**
- * One connection, tried as sslmode says. Rejects with pg's or node's own error: `toAbortError` words it.
- * `options` is the startup packet's.
+ * Opens one connection by the first transport of sslmode that the server accepts. Rejects with pg's or node's own
+ * error, which `toAbortError` explains. `options` goes into the startup packet.
  */
-export async function openClient(
+export function openClient(
   request: ConnectionRequest,
   options: string,
   signal?: AbortSignal,
 ): Promise<OpenClient> {
-  const attempts = tlsAttempts(request);
-  let firstError: unknown;
-  for (const [index, tls] of attempts.entries()) {
-    try {
-      return await attempt(request, {options, tls, signal});
-    } catch (error) {
-      const next = attempts[index + 1];
-      if (next === undefined || signal?.aborted || !otherTransportMayHelp(error, tls)) {
-        throw firstError !== undefined && isRefusedByHba(firstError) ? firstError : error;
-      }
-      firstError = error;
-    }
-  }
-  throw firstError;
+  return firstAcceptedTransport(request, transport => attempt(request, {options, transport, signal}));
 }
 
-/** A polite goodbye, and none at all from a server that does not take it. */
+/** Says goodbye to the server; after 300 ms without its answer the socket is destroyed. */
 export async function closeClient(client: RawPgClient): Promise<void> {
   const {stream} = client.connection;
   const timer = setTimeout(() => stream.destroy(), 300);
@@ -55,14 +41,14 @@ export async function closeClient(client: RawPgClient): Promise<void> {
   clearTimeout(timer);
 }
 
-type AttemptOptions = {options: string; tls: TlsAttempt; signal: AbortSignal | undefined};
+type AttemptOptions = {options: string; transport: Transport; signal: AbortSignal | undefined};
 
 async function attempt(
   request: ConnectionRequest,
-  {options, tls, signal}: AttemptOptions,
+  {options, transport, signal}: AttemptOptions,
 ): Promise<OpenClient> {
   signal?.throwIfAborted();
-  const client = createRawClient(clientConfig(request, tls));
+  const client = createRawClient(clientConfig(request, transport));
   // Assigned, not configured: pg takes PGOPTIONS and PGAPPNAME for what is configured empty.
   client.connectionParameters.options = options;
   const parameters = new Map<string, string>();
@@ -73,15 +59,15 @@ async function attempt(
     client.on('error', resolve);
     client.on('end', () => resolve(new Error('Connection terminated')));
   });
-  boundReading(client);
+  limitAnswers(client);
   guardAuthentication(client, request);
-  const isDirect = tls !== false && request.tls.negotiation === 'direct';
+  const isDirect = transport !== false && request.tls.negotiation === 'direct';
   const foreign = isDirect ? () => null : watchFirstBytes(client);
   const abort = () => client.connection.stream.destroy(new Error('aborted'));
   signal?.addEventListener('abort', abort, {once: true});
   try {
     await client.connect();
-    return {client, parameters, is_encrypted: tls !== false, lost};
+    return {client, parameters, is_encrypted: transport !== false, lost};
   } catch (error) {
     client.connection.stream.destroy();
     if (signal?.aborted) {
@@ -93,7 +79,7 @@ async function attempt(
   }
 }
 
-function clientConfig(request: ConnectionRequest, tls: TlsAttempt): Record<string, unknown> {
+function clientConfig(request: ConnectionRequest, transport: Transport): Record<string, unknown> {
   return {
     host: request.hostaddr ?? request.host,
     port: request.port,
@@ -107,16 +93,16 @@ function clientConfig(request: ConnectionRequest, tls: TlsAttempt): Record<strin
     // The application's own name in its URL must not disguise poolctl as the application.
     application_name: 'poolctl',
     client_encoding: 'utf8',
-    ssl: tls === false ? false : {...tls},
-    sslnegotiation: tls === false ? 'postgres' : request.tls.negotiation,
-    enableChannelBinding: tls !== false && request.tls.channel_binding !== 'disable',
+    ssl: transport === false ? false : {...transport},
+    sslnegotiation: transport === false ? 'postgres' : request.tls.negotiation,
+    enableChannelBinding: transport !== false && request.tls.channel_binding !== 'disable',
     connectionTimeoutMillis: request.connect_timeout_ms,
     keepAlive: true,
     keepAliveInitialDelayMillis: 10_000,
   };
 }
 
-/** Says afterwards whether what answered was no PostgreSQL: pg would wait for a message that never ends. */
+/** Destroys the socket where what answers is not PostgreSQL, as pg would wait for the rest of a message. Returns what it found. */
 function watchFirstBytes(client: RawPgClient): () => NotPostgresError | null {
   let found: NotPostgresError | null = null;
   client.connection.stream.once('data', (bytes: Buffer) => {
@@ -126,26 +112,4 @@ function watchFirstBytes(client: RawPgClient): () => NotPostgresError | null {
     client.connection.stream.destroy(found);
   });
   return () => found;
-}
-
-/** libpq goes on to the other of TLS and plain text when the first was refused as such, never after a password. */
-function otherTransportMayHelp(error: unknown, tls: TlsAttempt): boolean {
-  if (error instanceof NotPostgresError || error instanceof AbortError) return false;
-  if (classifySlotError(error) !== null) return false;
-  if (isRefusedByHba(error)) return true;
-  if (tls === false) return false;
-  const {code, message} = error as {code?: unknown; message?: string};
-  if (
-    typeof code === 'string' &&
-    /^(ERR_SSL|ERR_TLS|EPROTO|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO)/.test(code)
-  ) {
-    return true;
-  }
-  return /SSL connection/.test(message ?? '');
-}
-
-/** 28000: pg_hba.conf has no entry, or rejects, for this transport; or something in between ended TLS. */
-function isRefusedByHba(error: unknown): boolean {
-  const {code, message} = (error ?? {}) as {code?: unknown; message?: string};
-  return code === '28000' && !/channel binding/.test(message ?? '');
 }

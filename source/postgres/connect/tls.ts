@@ -1,16 +1,18 @@
 import {readFileSync} from 'node:fs';
 import {AbortError, exitCodes} from '../../core/errors.ts';
+import {NotPostgresError} from '../wire/foreign-protocol.ts';
 import type {ConnectionRequest, TlsFile, TlsRequest} from './request.ts';
+import {classifySlotError} from './slot-errors.ts';
 
-/** How one attempt to connect is made: in plain text, or with these options of `tls.connect`. */
-export type TlsAttempt = false | Record<string, unknown>;
+/** How one attempt to connect is made: false for plain text, or these options of `tls.connect`. */
+export type Transport = false | Record<string, unknown>;
 
 /**
- * The attempts libpq's sslmode stands for, in order. Where libpq tries TLS first and takes plain text too
- * (`prefer`, the default), this machine itself is asked in plain text first: nothing listens in between, and
- * TLS costs round trips. Throws AbortError (exit 3) for a certificate that is named and cannot be read.
+ * The transports that libpq's sslmode stands for, in order. libpq's default (`prefer`) tries TLS first; poolctl tries
+ * plain text first on this machine, where nothing listens in between and TLS costs round trips. Throws AbortError
+ * (exit 3) for a named certificate that cannot be read.
  */
-export function tlsAttempts(request: ConnectionRequest): TlsAttempt[] {
+export function transportsOf(request: ConnectionRequest): Transport[] {
   const {tls} = request;
   // A unix socket never carries TLS, whatever sslmode says (libpq-ssl).
   if (request.host.startsWith('/') || tls.mode === 'disable') return [false];
@@ -18,6 +20,46 @@ export function tlsAttempts(request: ConnectionRequest): TlsAttempt[] {
     return [false, tlsOptions(request)];
   }
   return tls.mode === 'prefer' ? [tlsOptions(request), false] : [tlsOptions(request)];
+}
+
+/**
+ * What `open` returns for the first transport that the server accepts. As libpq, it goes on to the next only where the
+ * server refused this one as such, never after a password. Rejects with the error of `open`.
+ */
+export async function firstAcceptedTransport<T>(
+  request: ConnectionRequest,
+  open: (transport: Transport) => Promise<T>,
+): Promise<T> {
+  const transports = transportsOf(request);
+  let firstError: unknown;
+  for (const [index, transport] of transports.entries()) {
+    try {
+      return await open(transport);
+    } catch (error) {
+      if (index === transports.length - 1 || !isTransportRefused(error, transport)) {
+        throw isRefusedByHba(firstError) ? firstError : error;
+      }
+      firstError = error;
+    }
+  }
+  throw firstError;
+}
+
+function isTransportRefused(error: unknown, transport: Transport): boolean {
+  if (error instanceof NotPostgresError || error instanceof AbortError) return false;
+  if (classifySlotError(error) !== null) return false;
+  if (isRefusedByHba(error)) return true;
+  if (transport === false) return false;
+  const {code, message} = error as {code?: unknown; message?: string};
+  const isTlsCode =
+    typeof code === 'string' && /^(ERR_SSL|ERR_TLS|EPROTO|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO)/.test(code);
+  return isTlsCode || /SSL connection/.test(message ?? '');
+}
+
+/** 28000: pg_hba.conf has no entry for this transport, or rejects it; or a proxy ended TLS. */
+function isRefusedByHba(error: unknown): boolean {
+  const {code, message} = (error ?? {}) as {code?: unknown; message?: string};
+  return code === '28000' && !/channel binding/.test(message ?? '');
 }
 
 /** Whether the server is this machine. */
@@ -38,11 +80,11 @@ function verification(tls: TlsRequest): Record<string, unknown> {
   const ca = readIfThere(path);
   if (tls.mode === 'verify-full') {
     if (ca === null && is_named) throw missing('root certificate', path);
-    // Without a root certificate of the user's, the public authorities: what sslrootcert=system means.
+    // Without a root certificate of the user's the public authorities count, as with sslrootcert=system.
     return {rejectUnauthorized: true, ...(ca === null ? {} : {ca})};
   }
   if (tls.mode === 'verify-ca') {
-    // Anybody can have a certificate of a public authority: without a root of one's own this proves nothing.
+    // A public authority certifies anyone: without a root certificate of the user's this proves nothing.
     if (ca === null) throw missing('root certificate', path);
     return {rejectUnauthorized: true, ca, checkServerIdentity: () => undefined};
   }
@@ -74,7 +116,7 @@ function readIfThere(path: TlsFile['path']): string | null {
 
 function missing(what: string, path: string): AbortError {
   return new AbortError(`the ${what} ${path} cannot be read`, {
-    hint: 'Name one that exists (sslrootcert, sslcert, sslkey), or sslrootcert=system for public authorities.',
+    hint: 'Name a readable file with sslrootcert, sslcert or sslkey, or use sslrootcert=system for public authorities.',
     exitCode: exitCodes.connection,
   });
 }

@@ -1,19 +1,25 @@
+import type {Readable} from 'node:stream';
+
 export type MessageReaderOptions = {
-  /** How many bytes of a message of this type to keep, at most; 0 passes over it unseen. */
-  keep(type: string): number;
-  /** `body` is valid during the call only, and shorter than `length` where less was kept. */
+  /**
+   * Called with the type and the body's length of each message: how many bytes of the body to keep, at most; 0 skips it.
+   * What it throws, the reader throws.
+   */
+  keep(type: string, length: number): number;
+  /** `body` is valid during the call only, and shorter than `length` where fewer bytes were kept. */
   onMessage(type: string, body: Buffer, length: number): void;
 };
 
-const headBytes = 5;
+/** One byte of type, four of length. */
+export const headerBytes = 5;
 
 /**
- * Cuts a stream of typed messages (one byte of type, four of length) as it goes by. What nobody wants is counted, not
- * copied: a result of any size passes through the memory of one chunk.
+ * Splits a stream into messages of protocol 3. A body that is not kept is skipped without a copy, so that a result of
+ * any size needs the memory of one chunk. Throws RangeError for a length below its own four bytes.
  */
 export function createMessageReader({keep, onMessage}: MessageReaderOptions): (chunk: Buffer) => void {
-  const head = Buffer.alloc(headBytes);
-  let headLength = 0;
+  const header = Buffer.alloc(headerBytes);
+  let headerLength = 0;
   let type = '';
   let length = 0;
   let rest = 0;
@@ -21,17 +27,17 @@ export function createMessageReader({keep, onMessage}: MessageReaderOptions): (c
   let parts: Buffer[] = [];
   let kept = 0;
 
-  /** What of a body is in this chunk; returns where it ends. */
+  /** Consumes what this chunk holds of the body; returns where that ends. */
   const takeBody = (chunk: Buffer, at: number): number => {
     const end = Math.min(at + rest, chunk.length);
-    const wanted = Math.min(most - kept, end - at);
+    const taken = Math.min(most - kept, end - at);
     const isWhole = rest === length && end - at === rest;
-    if (wanted > 0 && !isWhole) parts.push(Buffer.from(chunk.subarray(at, at + wanted)));
-    kept += wanted;
+    if (taken > 0 && !isWhole) parts.push(Buffer.from(chunk.subarray(at, at + taken)));
+    kept += taken;
     rest -= end - at;
     if (rest === 0) {
-      headLength = 0;
-      if (most > 0) onMessage(type, isWhole ? chunk.subarray(at, at + wanted) : Buffer.concat(parts), length);
+      headerLength = 0;
+      if (most > 0) onMessage(type, isWhole ? chunk.subarray(at, at + taken) : Buffer.concat(parts), length);
       parts = [];
     }
     return end;
@@ -40,19 +46,91 @@ export function createMessageReader({keep, onMessage}: MessageReaderOptions): (c
   return chunk => {
     let at = 0;
     while (at < chunk.length) {
-      if (headLength < headBytes) {
-        const taken = chunk.copy(head, headLength, at, at + headBytes - headLength);
-        headLength += taken;
+      if (headerLength < headerBytes) {
+        const taken = chunk.copy(header, headerLength, at, at + headerBytes - headerLength);
+        headerLength += taken;
         at += taken;
-        if (headLength < headBytes) return;
-        type = String.fromCharCode(head[0] ?? 0);
-        length = Math.max(head.readInt32BE(1) - 4, 0);
+        if (headerLength < headerBytes) return;
+        type = String.fromCharCode(header[0] ?? 0);
+        length = header.readUInt32BE(1) - 4;
+        if (length < 0) throw new RangeError('a message shorter than its own length');
         rest = length;
-        most = keep(type);
+        most = keep(type, length);
         kept = 0;
         if (rest > 0) continue;
       }
       at = takeBody(chunk, at);
     }
   };
+}
+
+/** Reads the fields of a message's body in order. Each throws RangeError at the end of the body. */
+export type BodyReader = {
+  int16(): number;
+  int32(): number;
+  /** Up to the next NUL. */
+  text(): string;
+  /** A copy, which outlives the chunk it came in; null for NULL (length -1). */
+  value(): Buffer | null;
+  /** As `value`; undefined for one of more than `most` bytes. */
+  shortValue(most: number): Buffer | null | undefined;
+  byte(): string;
+  list<Item>(read: () => Item): Item[];
+};
+
+export function createBodyReader(body: Buffer): BodyReader {
+  let at = 0;
+  const take = (length: number) => {
+    if (at + length > body.length) throw new RangeError('the message is cut off');
+    at += length;
+    return at - length;
+  };
+  const reader: BodyReader = {
+    int16: () => body.readInt16BE(take(2)),
+    int32: () => body.readInt32BE(take(4)),
+    byte: () => String.fromCharCode(body[take(1)] ?? 0),
+    text() {
+      const end = body.indexOf(0, at);
+      if (end === -1) throw new RangeError('the message is cut off');
+      const start = take(end + 1 - at);
+      return body.toString('utf8', start, end);
+    },
+    value() {
+      const length = reader.int32();
+      if (length < 0) return null;
+      const start = take(length);
+      return Buffer.from(body.subarray(start, start + length));
+    },
+    shortValue(most) {
+      const length = body.readInt32BE(at);
+      if (length <= most) return reader.value();
+      take(4 + length);
+      return undefined;
+    },
+    list: read => Array.from({length: reader.int16()}, read),
+  };
+  return reader;
+}
+
+/** The next `length` bytes of a stream that is not flowing yet; null where it ends before. */
+export async function readExactly(stream: Readable, length: number): Promise<Buffer | null> {
+  if (length === 0) return Buffer.alloc(0);
+  for (;;) {
+    const bytes: Buffer | null = stream.read(length);
+    // At the end, read() returns what is left, however little.
+    if (bytes !== null) return bytes.length === length ? bytes : null;
+    if (stream.readableEnded || stream.destroyed) return null;
+    await readableOrClosed(stream);
+  }
+}
+
+function readableOrClosed(stream: Readable): Promise<void> {
+  const events = ['readable', 'end', 'error', 'close'];
+  return new Promise(resolve => {
+    const done = () => {
+      for (const event of events) stream.off(event, done);
+      resolve();
+    };
+    for (const event of events) stream.on(event, done);
+  });
 }

@@ -1,16 +1,20 @@
+/** Messages of PostgreSQL's protocol 3 (protocol-message-formats): type, length, body. */
+
 /** The codes in the place of a protocol's version (PostgreSQL's pqcomm.h). */
 export const codes = {protocol3: 196_608, cancel: 80_877_102, sslRequest: 80_877_103, gssRequest: 80_877_104};
 
-export function startupPacket(parameters: Readonly<Record<string, string>>): Buffer {
-  const body = Object.entries(parameters).flat();
-  const text = Buffer.from(`${body.join('\0')}\0\0`);
-  const head = Buffer.alloc(8);
-  head.writeInt32BE(text.length + 8, 0);
-  head.writeInt32BE(codes.protocol3, 4);
-  return Buffer.concat([head, text]);
+/** `type` is one letter. */
+export function message(type: string, ...fields: readonly Buffer[]): Buffer {
+  const body = Buffer.concat(fields);
+  return Buffer.concat([Buffer.from(type, 'latin1'), int32(body.length + 4), body]);
 }
 
-/** The parameters of a StartupMessage, its length and version cut off: `user`, `database`, `replication`, ... */
+export function startupPacket(parameters: Readonly<Record<string, string>>): Buffer {
+  const body = Buffer.concat([...Object.entries(parameters).flat().map(cString), Buffer.alloc(1)]);
+  return Buffer.concat([int32(body.length + 8), int32(codes.protocol3), body]);
+}
+
+/** The parameters of a StartupMessage without its length and version: `user`, `database`, `replication`, ... */
 export function startupParameters(body: Buffer): ReadonlyMap<string, string> {
   const words = body.toString('utf8').split('\0');
   const pairs = new Map<string, string>();
@@ -21,16 +25,9 @@ export function startupParameters(body: Buffer): ReadonlyMap<string, string> {
   return pairs;
 }
 
-export function message(type: string, body: Buffer): Buffer {
-  const head = Buffer.alloc(5);
-  head.write(type, 'latin1');
-  head.writeInt32BE(body.length + 4, 1);
-  return Buffer.concat([head, body]);
-}
-
 /** An ErrorResponse that ends a session. */
 export function fatalError(sqlstate: string, text: string): Buffer {
-  return message('E', Buffer.from(`SFATAL\0VFATAL\0C${sqlstate}\0M${text}\0\0`));
+  return message('E', ...['SFATAL', 'VFATAL', `C${sqlstate}`, `M${text}`, ''].map(cString));
 }
 
 /** SQLSTATE and text of an ErrorResponse's body. */
@@ -42,4 +39,20 @@ export function errorFields(body: Buffer): {code: string; message: string} {
       .map(field => [field.slice(0, 1), field.slice(1)]),
   );
   return {code: fields.get('C') ?? '', message: fields.get('M') ?? ''};
+}
+
+export function cString(text: string): Buffer {
+  return Buffer.from(`${text}\0`);
+}
+
+export function int16(value: number): Buffer {
+  const bytes = Buffer.alloc(2);
+  bytes.writeInt16BE(value);
+  return bytes;
+}
+
+export function int32(value: number): Buffer {
+  const bytes = Buffer.alloc(4);
+  bytes.writeInt32BE(value);
+  return bytes;
 }

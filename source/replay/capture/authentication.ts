@@ -1,6 +1,6 @@
 import type {Socket} from 'node:net';
+import {readExactly} from '../../postgres/wire/message-reader.ts';
 import {message} from '../../postgres/wire/messages.ts';
-import {readExactly} from '../../postgres/wire/read-exactly.ts';
 
 const authenticationSasl = 10;
 const boundToTls = 'SCRAM-SHA-256-PLUS';

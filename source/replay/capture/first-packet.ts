@@ -1,6 +1,6 @@
 import type {Socket} from 'node:net';
+import {readExactly} from '../../postgres/wire/message-reader.ts';
 import {codes} from '../../postgres/wire/messages.ts';
-import {readExactly} from '../../postgres/wire/read-exactly.ts';
 
 /** PostgreSQL's own limit (MAX_STARTUP_PACKET_LENGTH). */
 const mostBytes = 10_000;

@@ -1,7 +1,7 @@
 import {once} from 'node:events';
 import net from 'node:net';
 import {TLSSocket} from 'node:tls';
-import type {Dial} from '../../postgres/wire/dial.ts';
+import type {Dial} from '../../postgres/connect/dial.ts';
 import {fatalError, startupParameters} from '../../postgres/wire/messages.ts';
 import {forwardAuthentication} from './authentication.ts';
 import {readFirstPacket} from './first-packet.ts';

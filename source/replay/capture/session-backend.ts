@@ -1,5 +1,4 @@
-import {type BodyReader, createBodyReader} from '../../postgres/wire/body-reader.ts';
-import {createMessageReader} from '../../postgres/wire/message-reader.ts';
+import {type BodyReader, createBodyReader, createMessageReader} from '../../postgres/wire/message-reader.ts';
 import {errorFields} from '../../postgres/wire/messages.ts';
 import type {Field, Recorded, Recording, Rows} from './recording.ts';
 import type {Pending, Session} from './session-state.ts';

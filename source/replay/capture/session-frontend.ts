@@ -1,5 +1,4 @@
-import {type BodyReader, createBodyReader} from '../../postgres/wire/body-reader.ts';
-import {createMessageReader} from '../../postgres/wire/message-reader.ts';
+import {type BodyReader, createBodyReader, createMessageReader} from '../../postgres/wire/message-reader.ts';
 import type {Recording} from './recording.ts';
 import {beginStatement, type Portal, type Prepared, type Session} from './session-state.ts';
 

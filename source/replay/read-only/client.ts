@@ -1,8 +1,9 @@
 import type net from 'node:net';
 import type pg from 'pg';
 import {type AbortError, usageError} from '../../core/errors.ts';
+import {headerBytes} from '../../postgres/wire/message-reader.ts';
 import {scanStatement} from '../endpoint/scan-statement.ts';
-import {headerBytes, knownTexts} from './message.ts';
+import {knownTexts} from './message.ts';
 import {readOnlyStatement} from './statement.ts';
 import {createReadOnlyWire, type ReadOnlyWire} from './wire.ts';
 

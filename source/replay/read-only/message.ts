@@ -1,6 +1,6 @@
-/** Messages of PostgreSQL's protocol 3, whole: type, length, body (protocol-message-formats). */
+import {headerBytes} from '../../postgres/wire/message-reader.ts';
+import {cString, int16, int32, message} from '../../postgres/wire/messages.ts';
 
-export const headerBytes = 5;
 /** First bytes of the server's messages. */
 export const types = {
   parseComplete: 0x31,
@@ -27,9 +27,9 @@ export function queryMessage(text: string): Buffer {
 /** Parse, Bind and Execute of a statement without parameters; the results are text. */
 export function executeMessages(text: string): Buffer {
   return Buffer.concat([
-    message('P', Buffer.concat([cString(''), cString(text), int16(0)])),
-    message('B', Buffer.concat([cString(''), cString(''), int16(0), int16(0), int16(0)])),
-    message('E', Buffer.concat([cString(''), int32(0)])),
+    message('P', cString(''), cString(text), int16(0)),
+    message('B', cString(''), cString(''), int16(0), int16(0), int16(0)),
+    message('E', cString(''), int32(0)),
   ]);
 }
 
@@ -39,17 +39,17 @@ export function describedMessages(text: string): Buffer {
   const executeBytes = 10;
   return Buffer.concat([
     all.subarray(0, all.length - executeBytes),
-    message('D', Buffer.concat([Buffer.from('P'), cString('')])),
+    message('D', Buffer.from('P'), cString('')),
     all.subarray(all.length - executeBytes),
   ]);
 }
 
 /** A Parse with another text. */
 export function parseMessage(name: string, text: string, parameterTypes: Buffer): Buffer {
-  return message('P', Buffer.concat([cString(name), cString(text), parameterTypes]));
+  return message('P', cString(name), cString(text), parameterTypes);
 }
 
-export const syncMessage = message('S', Buffer.alloc(0));
+export const syncMessage = message('S');
 export const committed = message('C', cString('COMMIT'));
 
 /** The strings that end with a NUL from `at` on, and where the last of them ends. */
@@ -75,25 +75,5 @@ export function withPosition(error: Buffer, characters: number): Buffer {
     fields.push(isOwn ? Buffer.from(`P${position - characters}\0`) : Buffer.from(error.subarray(at, end)));
     at = end;
   }
-  return message('E', Buffer.concat([...fields, Buffer.alloc(1)]));
-}
-
-function message(type: string, body: Buffer): Buffer {
-  return Buffer.concat([Buffer.from(type), int32(body.length + 4), body]);
-}
-
-function cString(text: string): Buffer {
-  return Buffer.from(`${text}\0`);
-}
-
-function int16(value: number): Buffer {
-  const bytes = Buffer.alloc(2);
-  bytes.writeInt16BE(value);
-  return bytes;
-}
-
-function int32(value: number): Buffer {
-  const bytes = Buffer.alloc(4);
-  bytes.writeInt32BE(value);
-  return bytes;
+  return message('E', ...fields, Buffer.alloc(1));
 }

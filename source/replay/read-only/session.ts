@@ -1,8 +1,8 @@
+import {headerBytes} from '../../postgres/wire/message-reader.ts';
 import {
   committed,
   describedMessages,
   executeMessages,
-  headerBytes,
   knownTexts,
   parseMessage,
   queryMessage,

@@ -1,4 +1,4 @@
-import {headerBytes} from './message.ts';
+import {headerBytes} from '../../postgres/wire/message-reader.ts';
 import {createReadOnlySession, type ReadOnlyOptions} from './session.ts';
 
 export type ReadOnlyWire = {

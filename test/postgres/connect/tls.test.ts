@@ -1,18 +1,17 @@
 import {chown, copyFile, mkdtemp, readFile, rm, stat, writeFile} from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
-import {fileURLToPath} from 'node:url';
 import {afterAll, beforeAll, describe, expect, it} from 'vitest';
 import {connect} from '../../../source/postgres/connect/connect.ts';
-import {tlsAttempts} from '../../../source/postgres/connect/tls.ts';
+import {transportsOf} from '../../../source/postgres/connect/tls.ts';
 import {describeEachMajor, startTestServer, type TestServer} from '../../helpers/server.ts';
+import {tlsFile} from '../../helpers/tls.ts';
 import {rejection, requestTo} from '../requests.ts';
 
 // Valid until 2120: an authority, a server certificate for `localhost` alone, a client certificate for the role
 // `certified`, and the certificate of an authority that signed none of them.
-const fixture = (name: string) => fileURLToPath(new URL(`../fixtures/tls/${name}`, import.meta.url));
-const ca = fixture('ca.crt');
-const stranger = fixture('stranger.crt');
+const ca = tlsFile('ca.crt');
+const stranger = tlsFile('stranger.crt');
 
 describeEachMajor('TLS', major => {
   let server: TestServer;
@@ -87,7 +86,7 @@ describeEachMajor('TLS', major => {
   });
 
   it('comes with a client certificate', async () => {
-    const files = `sslmode=require&sslcert=${fixture('client.crt')}&sslkey=${fixture('client.key')}`;
+    const files = `sslmode=require&sslcert=${tlsFile('client.crt')}&sslkey=${tlsFile('client.key')}`;
     const connection = await open('localhost', files, 'certified');
     expect((await connection.client.query('SELECT current_user')).rows).toEqual([
       {current_user: 'certified'},
@@ -119,7 +118,7 @@ describeEachMajor('TLS', major => {
       'sslmode=require&sslcert=/nope',
       /\/nope cannot be read/,
     ],
-    ['a root that is none', 'localhost', `sslmode=verify-ca&sslrootcert=${fixture('client.key')}`, /./],
+    ['a root that is none', 'localhost', `sslmode=verify-ca&sslrootcert=${tlsFile('client.key')}`, /./],
   ])('refuses %s', async (_, host, parameters, message) => {
     const error = await rejection(open(host, parameters));
     expect(error).toMatchObject({name: 'AbortError', exitCode: 3, message: expect.stringMatching(message)});
@@ -157,9 +156,9 @@ describeEachMajor('TLS', major => {
   });
 });
 
-describe('tlsAttempts', () => {
+describe('transportsOf', () => {
   const attempts = (url: string) =>
-    tlsAttempts(requestTo(url)).map(attempt => (attempt === false ? 'plain' : 'TLS'));
+    transportsOf(requestTo(url)).map(attempt => (attempt === false ? 'plain' : 'TLS'));
 
   it.each([
     ['postgres://h/d', ['TLS', 'plain']],
@@ -177,8 +176,8 @@ describe('tlsAttempts', () => {
   });
 
   it("verifies nothing for sslaccept=accept_invalid_certs, and all for Prisma's strict", () => {
-    const [loose] = tlsAttempts(requestTo('postgres://h/d?sslmode=require&sslaccept=accept_invalid_certs'));
-    const [strict] = tlsAttempts(requestTo(`postgres://h/d?sslmode=require&sslaccept=strict&sslcert=${ca}`));
+    const [loose] = transportsOf(requestTo('postgres://h/d?sslmode=require&sslaccept=accept_invalid_certs'));
+    const [strict] = transportsOf(requestTo(`postgres://h/d?sslmode=require&sslaccept=strict&sslcert=${ca}`));
     expect(loose).toMatchObject({rejectUnauthorized: false});
     expect(strict).toMatchObject({
       rejectUnauthorized: true,
@@ -193,7 +192,7 @@ describe('tlsAttempts', () => {
     const root = path.join(home, 'root.crt');
     await copyFile(ca, root);
     const tls = {...request.tls, root_certificate: {path: root, is_named: false}};
-    expect(tlsAttempts({...request, tls})).toEqual([
+    expect(transportsOf({...request, tls})).toEqual([
       {rejectUnauthorized: true, ca: await readFile(ca, 'utf8'), checkServerIdentity: expect.any(Function)},
     ]);
     await rm(home, {recursive: true});
@@ -210,7 +209,7 @@ async function serveTls(server: TestServer): Promise<void> {
     ['server.key', 'server.key'],
     ['ca.crt', 'root.crt'],
   ] as const) {
-    await writeFile(path.join(folder, to), await readFile(fixture(from)), {mode: 0o600});
+    await writeFile(path.join(folder, to), await readFile(tlsFile(from)), {mode: 0o600});
     await chown(path.join(folder, to), uid, gid);
   }
   await server.query(`ALTER SYSTEM SET ssl_ca_file = 'root.crt'`);

@@ -1,7 +1,7 @@
 import {afterAll, beforeAll, describe, expect, it, onTestFinished} from 'vitest';
 import {connect} from '../../../source/postgres/connect/connect.ts';
 import {createSampler} from '../../../source/postgres/sampler/sampler.ts';
-import {mostRead, UnreadableAnswerError} from '../../../source/postgres/wire/answer-limits.ts';
+import {answerLimits, UnreadableAnswerError} from '../../../source/postgres/wire/answer-limits.ts';
 import {failing} from '../../cli/run-program.ts';
 import {describeEachMajor, startTestServer, type TestServer} from '../../helpers/server.ts';
 import {listen, welcome} from '../connect/listeners.ts';
@@ -154,8 +154,8 @@ describeEachMajor('a server with more than poolctl reads', major => {
   };
 
   it('has what is within the bounds read', async () => {
-    const {rows} = await query(`SELECT repeat('x', ${mostRead.row_bytes - 100}) AS x`);
-    expect((rows[0] as {x: string}).x).toHaveLength(mostRead.row_bytes - 100);
+    const {rows} = await query(`SELECT repeat('x', ${answerLimits.row_bytes - 100}) AS x`);
+    expect((rows[0] as {x: string}).x).toHaveLength(answerLimits.row_bytes - 100);
     expect((await query('SELECT 1 FROM generate_series(1, 200000)')).rows).toHaveLength(200_000);
   });
 

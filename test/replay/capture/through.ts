@@ -1,8 +1,7 @@
 import {spawn} from 'node:child_process';
 import {access, constants} from 'node:fs/promises';
 import path from 'node:path';
-import {tlsAttempts} from '../../../source/postgres/connect/tls.ts';
-import {findDial} from '../../../source/postgres/wire/dial.ts';
+import {findDial} from '../../../source/postgres/connect/dial.ts';
 import {endpointFileText, toEndpoint} from '../../../source/replay/capture/endpoint-file.ts';
 import {startProxy} from '../../../source/replay/capture/proxy.ts';
 import {createRecording, type Recording} from '../../../source/replay/capture/recording.ts';
@@ -27,8 +26,7 @@ export type Capture = {
 /** A capture before the server at `url`, as poolctl sets it up. */
 export async function openCapture(url: string): Promise<Capture> {
   const request = requestTo(url);
-  const isDirectTls = request.tls.negotiation === 'direct';
-  const dial = await findDial({...request, isDirectTls}, tlsAttempts(request));
+  const dial = await findDial(request);
   const recording = createRecording();
   const told: string[] = [];
   let connection = 0;

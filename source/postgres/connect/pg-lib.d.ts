@@ -3,3 +3,7 @@ declare module 'pg/lib/client.js' {
   const Client: new (config: Record<string, unknown>) => import('./client.ts').RawPgClient;
   export default Client;
 }
+declare module 'pg/lib/connection.js' {
+  const Connection: new (config: Record<string, unknown>) => import('./client.ts').PgConnection;
+  export default Connection;
+}
