@@ -7,8 +7,8 @@ import {exitCodeAfterSignal, isInterrupted} from './source/cli/interrupts.ts';
 import {requestOf} from './source/cli/locate-server.ts';
 import {runConsole} from './source/commands/console/command.ts';
 import {AbortError, exitCodes} from './source/core/errors.ts';
-import {redactSecrets} from './source/core/redact.ts';
-import {sanitise} from './source/core/sanitise.ts';
+import {redactSecrets} from './source/core/text/redact.ts';
+import {sanitise} from './source/core/text/sanitise.ts';
 import type {ExitCode} from './source/model/run.ts';
 
 const {env, argv, stdin, stdout, stderr} = process;

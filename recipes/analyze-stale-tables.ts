@@ -1,8 +1,12 @@
 import {usageError} from '../source/core/errors.ts';
-import {counted, formatAge, formatCount} from '../source/core/format.ts';
 import {thresholds} from '../source/core/health/thresholds.ts';
-import {completeParams, readCount, readList, readNumber, readValues} from '../source/core/parameters.ts';
-import {quoteIdentifier} from '../source/core/quote.ts';
+import {
+  completeParams,
+  readCount,
+  readList,
+  readNumber,
+  readValues,
+} from '../source/core/recipe/parameters.ts';
 import {
   analyzeStep,
   holderOf,
@@ -11,6 +15,8 @@ import {
   vacuumAdvice,
 } from '../source/core/server/maintenance-steps.ts';
 import {resolveTables} from '../source/core/server/maintenance-tables.ts';
+import {quoteIdentifier} from '../source/core/sql/quote.ts';
+import {counted, formatAge, formatCount} from '../source/core/text/format.ts';
 import type {Catalog} from '../source/model/catalog.ts';
 import type {Finding} from '../source/model/finding.ts';
 import type {Parameter, ParameterValues} from '../source/model/parameter.ts';

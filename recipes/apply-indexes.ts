@@ -4,8 +4,8 @@ import {tableOf, uncoveredForeignKeys} from '../source/core/indexes/index-checks
 import {resolveName} from '../source/core/indexes/index-names.ts';
 import {explainIndexes} from '../source/core/indexes/index-preview.ts';
 import {lockTimeoutParameter, readLockTimeout} from '../source/core/indexes/index-waits.ts';
-import {completeParams, readChoice, readCount, readValues} from '../source/core/parameters.ts';
 import {nextMigration, prismaSteps} from '../source/core/prisma/prisma-indexes.ts';
+import {completeParams, readChoice, readCount, readValues} from '../source/core/recipe/parameters.ts';
 import type {Finding} from '../source/model/finding.ts';
 import type {IndexProposal} from '../source/model/index-advice.ts';
 import type {Parameter, ParameterValues} from '../source/model/parameter.ts';

@@ -1,6 +1,5 @@
-import {counted, formatAge} from '../source/core/format.ts';
 import {thresholds} from '../source/core/health/thresholds.ts';
-import {completeParams, readChoice, readValues, writeText} from '../source/core/parameters.ts';
+import {completeParams, readChoice, readValues, writeText} from '../source/core/recipe/parameters.ts';
 import {absence, absentNames} from '../source/core/sessions/absent-names.ts';
 import {leftAlone, type Protection, protectionOf, subjectOf} from '../source/core/sessions/protection.ts';
 import {filterParameters, matchesCriteria, readCriteria} from '../source/core/sessions/session-parameters.ts';
@@ -16,7 +15,8 @@ import {
   type StatementClass,
   statementClasses,
 } from '../source/core/sessions/statement-classes.ts';
-import {redactLiterals} from '../source/core/shown-sql.ts';
+import {redactLiterals} from '../source/core/sql/shown-sql.ts';
+import {counted, formatAge} from '../source/core/text/format.ts';
 import type {Finding} from '../source/model/finding.ts';
 import type {Parameter, ParameterValues} from '../source/model/parameter.ts';
 import type {Plan, Protected} from '../source/model/plan.ts';

@@ -1,8 +1,8 @@
-import {counted} from '../source/core/format.ts';
-import {completeParams} from '../source/core/parameters.ts';
+import {completeParams} from '../source/core/recipe/parameters.ts';
 import {pidParameter, readCriteria, requireNamed} from '../source/core/sessions/session-parameters.ts';
 import {describeSessions, type Selection, selectSessions} from '../source/core/sessions/session-plan.ts';
 import {cancelStep} from '../source/core/sessions/session-steps.ts';
+import {counted} from '../source/core/text/format.ts';
 import type {Parameter, ParameterValues} from '../source/model/parameter.ts';
 import type {Plan} from '../source/model/plan.ts';
 import type {Recipe} from '../source/model/recipe.ts';

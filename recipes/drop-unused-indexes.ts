@@ -1,6 +1,4 @@
-import {writeDuration} from '../source/core/duration.ts';
 import {usageError} from '../source/core/errors.ts';
-import {counted, formatAge, formatBytes, formatCount} from '../source/core/format.ts';
 import {thresholds} from '../source/core/health/thresholds.ts';
 import {
   buildOf,
@@ -19,7 +17,9 @@ import {
   readInteger,
   readList,
   readValues,
-} from '../source/core/parameters.ts';
+} from '../source/core/recipe/parameters.ts';
+import {writeDuration} from '../source/core/text/duration.ts';
+import {counted, formatAge, formatBytes, formatCount} from '../source/core/text/format.ts';
 import type {Catalog, Index} from '../source/model/catalog.ts';
 import type {Parameter, ParameterValues} from '../source/model/parameter.ts';
 import type {Plan, Protected} from '../source/model/plan.ts';

@@ -1,6 +1,6 @@
 import {usageError} from '../source/core/errors.ts';
-import {completeParams, readText, readValues, writeText} from '../source/core/parameters.ts';
-import {quoteIdentifier} from '../source/core/quote.ts';
+import {completeParams, readText, readValues, writeText} from '../source/core/recipe/parameters.ts';
+import {quoteIdentifier} from '../source/core/sql/quote.ts';
 import type {Parameter, ParameterValues} from '../source/model/parameter.ts';
 import type {Plan} from '../source/model/plan.ts';
 import type {Recipe} from '../source/model/recipe.ts';

@@ -1,8 +1,6 @@
 import {backendStates} from '../source/core/activity/backend-states.ts';
-import {writeDuration} from '../source/core/duration.ts';
-import {counted, formatAge, formatRatio} from '../source/core/format.ts';
 import {thresholds} from '../source/core/health/thresholds.ts';
-import {completeParams, writeText} from '../source/core/parameters.ts';
+import {completeParams, writeText} from '../source/core/recipe/parameters.ts';
 import {absentNames} from '../source/core/sessions/absent-names.ts';
 import {protectionOf} from '../source/core/sessions/protection.ts';
 import {
@@ -19,6 +17,8 @@ import {
   watchGroups,
 } from '../source/core/sessions/session-plan.ts';
 import {terminateStep} from '../source/core/sessions/session-steps.ts';
+import {writeDuration} from '../source/core/text/duration.ts';
+import {counted, formatAge, formatRatio} from '../source/core/text/format.ts';
 import type {Finding} from '../source/model/finding.ts';
 import type {Parameter, ParameterValues} from '../source/model/parameter.ts';
 import type {Plan} from '../source/model/plan.ts';

@@ -1,9 +1,12 @@
-import {writeDuration} from '../source/core/duration.ts';
 import {usageError} from '../source/core/errors.ts';
-import {counted, formatAge} from '../source/core/format.ts';
 import {thresholds} from '../source/core/health/thresholds.ts';
-import {didYouMean} from '../source/core/nearest.ts';
-import {completeParams, readDuration, readText, readValues, writeText} from '../source/core/parameters.ts';
+import {
+  completeParams,
+  readDuration,
+  readText,
+  readValues,
+  writeText,
+} from '../source/core/recipe/parameters.ts';
 import {holdsAdvisoryLock} from '../source/core/server/advisory-locks.ts';
 import {
   describeBackend,
@@ -15,6 +18,9 @@ import {
 import {describeSessions} from '../source/core/sessions/session-plan.ts';
 import {terminateHolderStep} from '../source/core/sessions/session-steps.ts';
 import {isKnownSession, type KnownSession} from '../source/core/sessions/signal-sql.ts';
+import {writeDuration} from '../source/core/text/duration.ts';
+import {counted, formatAge} from '../source/core/text/format.ts';
+import {didYouMean} from '../source/core/text/nearest.ts';
 import type {Finding} from '../source/model/finding.ts';
 import type {Parameter, ParameterValues} from '../source/model/parameter.ts';
 import type {Plan, Protected} from '../source/model/plan.ts';

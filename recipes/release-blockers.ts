@@ -1,16 +1,22 @@
 import {backendStates} from '../source/core/activity/backend-states.ts';
-import {writeDuration} from '../source/core/duration.ts';
-import {counted, formatAge} from '../source/core/format.ts';
 import {thresholds} from '../source/core/health/thresholds.ts';
-import {completeParams, readChoice, readCount, readDuration, readValues} from '../source/core/parameters.ts';
-import {quoteLiteral} from '../source/core/quote.ts';
 import {lockFigure} from '../source/core/reading/lock-figure.ts';
 import {type LockNode, lockTree} from '../source/core/reading/lock-tree.ts';
+import {
+  completeParams,
+  readChoice,
+  readCount,
+  readDuration,
+  readValues,
+} from '../source/core/recipe/parameters.ts';
 import {describeBackend, leftAlone, protectionOf, subjectOf} from '../source/core/sessions/protection.ts';
 import {pidParameter, readCriteria} from '../source/core/sessions/session-parameters.ts';
 import {countHeldUp, describeSessions, selectSessions} from '../source/core/sessions/session-plan.ts';
 import {cancelStep, terminateBlockerStep} from '../source/core/sessions/session-steps.ts';
 import type {KnownSession} from '../source/core/sessions/signal-sql.ts';
+import {quoteLiteral} from '../source/core/sql/quote.ts';
+import {writeDuration} from '../source/core/text/duration.ts';
+import {counted, formatAge} from '../source/core/text/format.ts';
 import type {Finding} from '../source/model/finding.ts';
 import type {Parameter, ParameterValues} from '../source/model/parameter.ts';
 import type {Plan, Protected} from '../source/model/plan.ts';

@@ -1,11 +1,11 @@
-import {formatBytes} from '../source/core/format.ts';
 import {buildOf, describeIndex, tableOf, whyKept} from '../source/core/indexes/index-checks.ts';
 import {shapeOf} from '../source/core/indexes/index-definition.ts';
 import {qualified, resolveName} from '../source/core/indexes/index-names.ts';
 import {buildStep, dropStep, type Patience} from '../source/core/indexes/index-steps.ts';
 import {lockTimeoutParameter, preflightLines, readLockTimeout} from '../source/core/indexes/index-waits.ts';
-import {completeParams, readChoice, readList, readValues} from '../source/core/parameters.ts';
-import {quoteIdentifier} from '../source/core/quote.ts';
+import {completeParams, readChoice, readList, readValues} from '../source/core/recipe/parameters.ts';
+import {quoteIdentifier} from '../source/core/sql/quote.ts';
+import {formatBytes} from '../source/core/text/format.ts';
 import type {Catalog, Index} from '../source/model/catalog.ts';
 import type {Finding} from '../source/model/finding.ts';
 import type {Parameter, ParameterValues} from '../source/model/parameter.ts';

@@ -1,5 +1,5 @@
 import {usageError} from '../source/core/errors.ts';
-import {readCount, readList, readText, readValues} from '../source/core/parameters.ts';
+import {readCount, readList, readText, readValues} from '../source/core/recipe/parameters.ts';
 import type {Parameter, ParameterValues} from '../source/model/parameter.ts';
 import type {Plan} from '../source/model/plan.ts';
 import type {Recipe} from '../source/model/recipe.ts';

@@ -1,5 +1,4 @@
 import {usageError} from '../source/core/errors.ts';
-import {counted, formatAge} from '../source/core/format.ts';
 import {thresholds} from '../source/core/health/thresholds.ts';
 import {
   completeParams,
@@ -8,7 +7,7 @@ import {
   readText,
   readValues,
   writeText,
-} from '../source/core/parameters.ts';
+} from '../source/core/recipe/parameters.ts';
 import {
   type Named,
   type RoleSetting,
@@ -25,6 +24,7 @@ import {
 } from '../source/core/roles/timeout-settings.ts';
 import {explainTimeouts} from '../source/core/roles/timeouts-text.ts';
 import {protectionOf} from '../source/core/sessions/protection.ts';
+import {counted, formatAge} from '../source/core/text/format.ts';
 import type {Finding} from '../source/model/finding.ts';
 import type {Parameter, ParameterValues} from '../source/model/parameter.ts';
 import type {Plan, Protected} from '../source/model/plan.ts';

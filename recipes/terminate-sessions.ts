@@ -1,9 +1,9 @@
 import {backendStates} from '../source/core/activity/backend-states.ts';
-import {counted} from '../source/core/format.ts';
-import {completeParams, readChoice} from '../source/core/parameters.ts';
+import {completeParams, readChoice} from '../source/core/recipe/parameters.ts';
 import {pidParameter, readCriteria, requireNamed} from '../source/core/sessions/session-parameters.ts';
 import {describeSessions, type Selection, selectSessions} from '../source/core/sessions/session-plan.ts';
 import {terminateStep} from '../source/core/sessions/session-steps.ts';
+import {counted} from '../source/core/text/format.ts';
 import type {Parameter, ParameterValues} from '../source/model/parameter.ts';
 import type {Plan} from '../source/model/plan.ts';
 import type {Recipe} from '../source/model/recipe.ts';

@@ -1,15 +1,5 @@
 import {usageError} from '../source/core/errors.ts';
-import {formatRatio} from '../source/core/format.ts';
 import {thresholds} from '../source/core/health/thresholds.ts';
-import {
-  readChoice,
-  readCount,
-  readList,
-  readNumber,
-  readText,
-  readValues,
-  writeText,
-} from '../source/core/parameters.ts';
 import {type PlatformId, platforms, presets} from '../source/core/pool/pool-presets.ts';
 import {
   envFileOf,
@@ -22,6 +12,16 @@ import {tuningFigure} from '../source/core/pool/pool-tuning-figure.ts';
 import {tuningSteps} from '../source/core/pool/pool-tuning-steps.ts';
 import {explainTuning} from '../source/core/pool/pool-tuning-text.ts';
 import {readLoad} from '../source/core/pool/statement-load.ts';
+import {
+  readChoice,
+  readCount,
+  readList,
+  readNumber,
+  readText,
+  readValues,
+  writeText,
+} from '../source/core/recipe/parameters.ts';
+import {formatRatio} from '../source/core/text/format.ts';
 import type {Finding} from '../source/model/finding.ts';
 import type {Parameter, ParameterValues} from '../source/model/parameter.ts';
 import type {Plan} from '../source/model/plan.ts';

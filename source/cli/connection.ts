@@ -1,5 +1,5 @@
 import {AbortError, exitCodes} from '../core/errors.ts';
-import {sanitise} from '../core/sanitise.ts';
+import {sanitise} from '../core/text/sanitise.ts';
 import type {Snapshot} from '../model/snapshot.ts';
 import {type Connection, connect, type WaitState} from '../postgres/connect/connect.ts';
 import {toAbortError} from '../postgres/connect/errors.ts';

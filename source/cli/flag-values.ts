@@ -1,5 +1,5 @@
-import {parseDurationMs} from '../core/duration.ts';
 import {usageError} from '../core/errors.ts';
+import {parseDurationMs} from '../core/text/duration.ts';
 import type {Flags} from './call/parse-call.ts';
 
 /** Flags that are durations, in milliseconds. Each throws AbortError (exit 2) for what is none, or out of range. */

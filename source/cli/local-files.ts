@@ -16,8 +16,8 @@ import {
 } from 'node:fs/promises';
 import {hostname} from 'node:os';
 import {dirname} from 'node:path';
-import {decodeBytes, encodeBytes} from '../core/byte-text.ts';
 import {AbortError, exitCodes} from '../core/errors.ts';
+import {decodeBytes, encodeBytes} from '../core/text/bytes.ts';
 import type {Files} from '../model/ports.ts';
 import type {FileReplacement} from '../model/step.ts';
 

@@ -1,6 +1,6 @@
 import type {Configuration} from '../core/configuration.ts';
 import {usageError} from '../core/errors.ts';
-import {nearest} from '../core/nearest.ts';
+import {nearest} from '../core/text/nearest.ts';
 import {type LocateFlags, locate} from '../postgres/connect/locate.ts';
 import {localMachine, type Machine} from '../postgres/connect/machine.ts';
 import type {ConnectionRequest} from '../postgres/connect/request.ts';

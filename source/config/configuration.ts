@@ -10,7 +10,7 @@ import {
 import {usageError} from '../core/errors.ts';
 import {limitExamples, metricByLimitName, parseLimit} from '../core/health/limits.ts';
 import {metricOf} from '../core/health/metrics.ts';
-import {didYouMean} from '../core/nearest.ts';
+import {didYouMean} from '../core/text/nearest.ts';
 import {isTable, type Report, readToml, type Table} from './toml.ts';
 
 const settingKeys = ['recipes', 'protected', 'thresholds'];

@@ -1,4 +1,4 @@
-import {compareServers, serverDifference} from '../core/server-identity.ts';
+import {compareServers, serverDifference} from '../core/server/server-identity.ts';
 import {parseSessionId} from '../core/sessions/session-id.ts';
 import type {JournalEntry} from '../model/journal-entry.ts';
 import {clockOf} from './components/scrubber.ts';

@@ -1,5 +1,6 @@
-import {parseDurationMs} from '../core/duration.ts';
-import {parseMoment} from '../core/moment.ts';
+import {parseMoment} from '../core/activity/timestamps.ts';
+import {parseDurationMs} from '../core/text/duration.ts';
+
 import {needsFilterable} from './availability.ts';
 import type {Command} from './messages.ts';
 import {openGuide} from './open-guide.ts';

@@ -1,6 +1,7 @@
-import {diagnoseAll} from '../core/facts/diagnose.ts';
-import {createFactTeller} from '../core/facts/told-by-facts.ts';
-import {worstOf} from '../core/tape.ts';
+import {diagnoseAll, worstOf} from '../core/recipe/diagnose.ts';
+
+import {createFactTeller} from '../core/recipe/fact-findings.ts';
+
 import type {Severity} from '../model/finding.ts';
 import type {ParameterValues} from '../model/parameter.ts';
 import type {Plan} from '../model/plan.ts';

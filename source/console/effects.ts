@@ -1,5 +1,6 @@
-import type {WatchedFacts} from '../core/facts/watched-facts.ts';
-import {indexAt} from '../core/tape.ts';
+import {indexAt} from '../core/activity/timestamps.ts';
+import type {WatchedFacts} from '../core/recipe/load-data.ts';
+
 import type {ParameterValues} from '../model/parameter.ts';
 import type {Moment} from '../model/recording.ts';
 import type {ReplayUpdate} from '../model/replay-report.ts';
@@ -163,7 +164,7 @@ async function describeSession(ports: ConsolePorts, backend: Backend, isPast: bo
 
 /** Not before there is something to gather: the first frame needs none of it. */
 async function gatherLazily({recipes, gather}: ConsolePorts): Promise<WatchedFacts> {
-  const {gatherWatched} = await import('../core/facts/watched-facts.ts');
+  const {gatherWatched} = await import('../core/recipe/load-data.ts');
   return gatherWatched(recipes, gather);
 }
 

@@ -1,4 +1,4 @@
-import {sanitise} from '../core/sanitise.ts';
+import {sanitise} from '../core/text/sanitise.ts';
 import {drawHeader, drawTabs} from './components/chrome.ts';
 import {drawFooter} from './components/footer.ts';
 import {type Page, pageOf} from './components/page.ts';

@@ -1,7 +1,7 @@
 import {canAct, planRecipe} from '../core/engine/plan.ts';
 import {hasFolded} from '../core/engine/step-text.ts';
 import {AbortError} from '../core/errors.ts';
-import {type ParameterProblem, problemOf} from '../core/parameter-problem.ts';
+import {type ParameterProblem, problemOf} from '../core/recipe/parameter-problem.ts';
 import type {Parameter} from '../model/parameter.ts';
 import type {Recipe} from '../model/recipe.ts';
 import {factsOf, guideOf, recipeOf, showGuide, valuesOf, withGuide} from './guide-state.ts';

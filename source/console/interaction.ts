@@ -2,7 +2,7 @@
  * What nothing but a key leads to: guides, pages on top of a view, and the reading of keys themselves. One chunk,
  * loaded right after the first frame (`load-interaction.ts`), with all of the engine that plans and undoes.
  */
-export {describeInterruption} from '../core/engine/describe-interruption.ts';
+export {describeInterruption} from '../core/engine/run-state.ts';
 export {enterCommandLine} from './command-line.ts';
 export {drawGuide, guideKeys} from './components/guide-pages.ts';
 export {mostScroll, overlayLines} from './components/overlay-lines.ts';

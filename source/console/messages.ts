@@ -1,4 +1,4 @@
-import type {WatchedFacts} from '../core/facts/watched-facts.ts';
+import type {WatchedFacts} from '../core/recipe/load-data.ts';
 import type {ParameterValues} from '../model/parameter.ts';
 import type {Plan} from '../model/plan.ts';
 import type {Facts} from '../model/recipe-data.ts';

@@ -1,7 +1,7 @@
-import {refuseOnStandby} from '../core/engine/standby.ts';
+import {refuseOnStandby} from '../core/engine/plan.ts';
 import {hasFolded} from '../core/engine/step-text.ts';
 import {findRun, planUndo} from '../core/engine/undo.ts';
-import {serverOf} from '../core/server-identity.ts';
+import {serverOf} from '../core/server/server-identity.ts';
 import type {Finding} from '../model/finding.ts';
 import type {ParameterValues} from '../model/parameter.ts';
 import {anotherServer, whyNotInPast} from './availability.ts';

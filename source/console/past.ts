@@ -1,5 +1,6 @@
+import {indexAt} from '../core/activity/timestamps.ts';
 import {pushSample} from '../core/reading/history.ts';
-import {indexAt} from '../core/tape.ts';
+
 import type {Snapshot} from '../model/snapshot.ts';
 import type {Effect, Event} from './messages.ts';
 import {diagnosed, pushTrends} from './readings.ts';

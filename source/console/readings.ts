@@ -1,5 +1,5 @@
-import {diagnoseAll} from '../core/facts/diagnose.ts';
-import {diagnoseKept} from '../core/facts/told-by-facts.ts';
+import {diagnoseAll} from '../core/recipe/diagnose.ts';
+import {diagnoseKept} from '../core/recipe/fact-findings.ts';
 import type {Snapshot} from '../model/snapshot.ts';
 import {assignLetters, inLetterOrder} from './findings.ts';
 import type {ConsoleState} from './state.ts';

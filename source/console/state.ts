@@ -1,6 +1,6 @@
-import type {Diagnosis} from '../core/facts/diagnose.ts';
-import type {WatchedFacts} from '../core/facts/watched-facts.ts';
 import type {HistorySample} from '../core/reading/history.ts';
+import type {Diagnosis} from '../core/recipe/diagnose.ts';
+import type {WatchedFacts} from '../core/recipe/load-data.ts';
 import type {Finding} from '../model/finding.ts';
 import type {JournalEntry} from '../model/journal-entry.ts';
 import type {ParameterValues} from '../model/parameter.ts';

@@ -1,6 +1,6 @@
-import {counted} from '../core/format.ts';
 import {pushSample} from '../core/reading/history.ts';
-import {compareServers, serverDifference} from '../core/server-identity.ts';
+import {compareServers, serverDifference} from '../core/server/server-identity.ts';
+import {counted} from '../core/text/format.ts';
 import type {Snapshot} from '../model/snapshot.ts';
 import {releaseJournal} from './browse.ts';
 import {guideOf, withGuide} from './guide-state.ts';

@@ -1,4 +1,4 @@
-import {mulberry32} from '../core/mulberry32.ts';
+import {mulberry32} from '../core/random.ts';
 
 export type Random = {
   /** 0 to n-1. */

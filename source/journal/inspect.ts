@@ -1,15 +1,16 @@
+import type {JournalEntry, UnfinishedIntent} from '../model/journal-entry.ts';
 import {
   type ChainVerdict,
   createIntentTracker,
+  createRunTracker,
   emptyChain,
+  type IsThere,
   parseEntry,
-  type UnfinishedIntent,
-} from '../core/chain/journal-chain.ts';
-import {createRunTracker, type IsThere} from '../core/chain/under-way.ts';
-import type {JournalEntry} from '../model/journal-entry.ts';
+} from './chain.ts';
+
 import {readLines} from './journal-lines.ts';
-import {fateOf} from './owner.ts';
 import {openJournalFile} from './private-file.ts';
+import {fateOf} from './process-liveness.ts';
 import {verifyChain} from './verified-chain.ts';
 
 /** What stands in a file, whether it verifies or not. */

@@ -1,20 +1,14 @@
 import {constants} from 'node:fs';
 import {type FileHandle, open} from 'node:fs/promises';
-import {canonicalJson} from '../core/chain/canonical.ts';
-import {
-  type ChainVerdict,
-  chainEntry,
-  createOutcomeTracker,
-  type UnfinishedIntent,
-} from '../core/chain/journal-chain.ts';
-import {journaled} from '../core/chain/journaled.ts';
+import {createOutcomeTracker} from '../core/engine/recover-runs.ts';
 import {AbortError, exitCodes} from '../core/errors.ts';
-import {escapeJson} from '../core/json-text.ts';
-import type {JournalDraft, JournalEntry} from '../model/journal-entry.ts';
+import {canonicalJson, escapeJson} from '../core/text/json.ts';
+import type {JournalDraft, JournalEntry, UnfinishedIntent} from '../model/journal-entry.ts';
 import type {Journal} from '../model/ports.ts';
-import {type Claim, claimEntry, removeOldClaims} from './claim.ts';
+import {type ChainVerdict, chainEntry, journaled} from './chain.ts';
 import {inspect, underWay, unfinishedOf, verify} from './inspect.ts';
 import {readLines} from './journal-lines.ts';
+import {type Claim, claimEntry, removeOldClaims} from './lock.ts';
 import {isStillThere, makeJournalFile, type OpenFile, openJournalFile, remedy} from './private-file.ts';
 import {sha256} from './sha256.ts';
 import {type Verification, type Verified, verifyChain} from './verified-chain.ts';

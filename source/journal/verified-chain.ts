@@ -1,6 +1,6 @@
 import type {FileHandle} from 'node:fs/promises';
-import {type ChainEnd, createChainReader, emptyChain} from '../core/chain/journal-chain.ts';
 import type {JournalEntry} from '../model/journal-entry.ts';
+import {type ChainEnd, createChainReader, emptyChain} from './chain.ts';
 import {type Lines, readLines} from './journal-lines.ts';
 import {sha256} from './sha256.ts';
 

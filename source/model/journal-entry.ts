@@ -83,3 +83,15 @@ export type StageEvent = {
   /** The one that was looked at before it was promoted. */
   server?: ServerIdentity;
 };
+
+export type UnfinishedIntent = {
+  seq: number;
+  at: string;
+  target: string;
+  run: string;
+  step: number;
+  title: string;
+  subject: string;
+  /** The process of this machine that is at it right now; null where nobody is known to be: unknown, verify. */
+  acting_pid: number | null;
+};

@@ -94,3 +94,6 @@ export type Output = {
   columns: number;
   hasColour: boolean;
 };
+
+/** SHA-256 of the text's UTF-8 bytes, in hex. Injected: core imports nothing of Node. */
+export type Sha256 = (text: string) => string;

@@ -1,8 +1,8 @@
 import {backendStates} from '../core/activity/backend-states.ts';
-import {memoize} from '../core/memoize.ts';
+
 import {shownTags} from '../core/reading/tags.ts';
-import {redactSecrets} from '../core/redact.ts';
-import {shownStatement} from '../core/shown-sql.ts';
+import {shownStatement} from '../core/sql/shown-sql.ts';
+import {redactSecrets} from '../core/text/redact.ts';
 import type {Backend, BackendState, BackgroundWorker} from '../model/snapshot.ts';
 import type {ActivityRow} from './queries/activity.ts';
 import type {Names} from './sampler/names.ts';
@@ -236,5 +236,18 @@ function toWorker(row: ActivityRow, now_us: number, {query}: Remembered): Backgr
     wait_event: row[9],
     query_age_ms: ageSince(row[11], now_us),
     query: query === '' ? null : query,
+  };
+}
+
+/** The same answer for the same text, made once; what was made is forgotten whole when there are more than `most`. */
+export function memoize<T>(make: (text: string) => T, most: number): (text: string) => T {
+  const made = new Map<string, T>();
+  return text => {
+    const known = made.get(text);
+    if (known !== undefined) return known;
+    if (made.size >= most) made.clear();
+    const fresh = make(text);
+    made.set(text, fresh);
+    return fresh;
   };
 }

@@ -1,13 +1,14 @@
 import {brotliDecompressSync, constants, createBrotliCompress} from 'node:zlib';
 import {usageError} from '../core/errors.ts';
-import {jsonText} from '../core/json-text.ts';
+import {withStatementRates} from '../core/reading/rates.ts';
+import {jsonText} from '../core/text/json.ts';
 import type {Severity} from '../model/finding.ts';
 import type {Kept, Loss} from '../model/recording.ts';
-import type {Snapshot, StatementRates} from '../model/snapshot.ts';
+import type {Snapshot, Statement, StatementRates} from '../model/snapshot.ts';
+
 import type {Frame} from './frames.ts';
 import {emptyPacked, pack, unpack} from './packed.ts';
 import {apply, diff, type Patch} from './patch.ts';
-import {advance, emptyTrack, isDue, type StatementTrack} from './statements.ts';
 
 export type Encoder = {
   /** One at a time: the next after the last has resolved. */
@@ -142,4 +143,33 @@ function openStream(): TextStream {
     },
     close: () => brotli.destroy(),
   };
+}
+
+/** Statements are written down no more often: their counters are most of what changes. */
+const statementsEveryMs = 30_000;
+
+/** The statements that hold at a reading, with their rates since those before. */
+export type StatementTrack = {at_ms: number; stats_reset: string | null; statements: readonly Statement[]};
+
+export const emptyTrack: StatementTrack = {
+  at_ms: Number.NEGATIVE_INFINITY,
+  stats_reset: null,
+  statements: [],
+};
+
+/** Whether those of a reading are written down, or those before still hold. */
+export function isDue({at_ms, statements}: StatementTrack, snapshot: Snapshot): boolean {
+  const isFresh = statements.every(({rates}) => rates === undefined);
+  return isFresh || Math.abs(Date.parse(snapshot.at) - at_ms) >= statementsEveryMs;
+}
+
+/** Who writes and who reads go on in the same way, so that the counters are all that is written down. */
+export function advance(track: StatementTrack, snapshot: Snapshot): StatementTrack {
+  const current = {
+    at_ms: Date.parse(snapshot.at),
+    stats_reset: snapshot.statements_info?.stats_reset ?? null,
+    statements: snapshot.statements,
+    is_complete: false,
+  };
+  return {...current, statements: withStatementRates({...track, is_complete: false}, current)};
 }

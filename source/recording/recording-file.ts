@@ -4,8 +4,7 @@ import {AbortError, exitCodes, usageError} from '../core/errors.ts';
 import type {Severity} from '../model/finding.ts';
 import type {Kept, Loss} from '../model/recording.ts';
 import {createEncoder, lossFrame} from './encoder.ts';
-import {type Frame, readFrames, writeFrame} from './frames.ts';
-import {readHeader, writeHeader} from './header.ts';
+import {type Frame, readFrames, readHeader, writeFrame, writeHeader} from './frames.ts';
 
 export type RecordingFile = {
   /** Handed to the system when it resolves: it outlives this process, and a power cut `syncEveryMs` later. */

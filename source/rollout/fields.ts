@@ -1,6 +1,6 @@
 import {isMap, isScalar, isSeq, type Node, type Pair, type YAMLMap} from 'yaml';
-import {parseDurationMs} from '../core/duration.ts';
-import {didYouMean} from '../core/nearest.ts';
+import {parseDurationMs} from '../core/text/duration.ts';
+import {didYouMean} from '../core/text/nearest.ts';
 
 /** Tells of a mistake at an offset in the file. */
 export type Report = (offset: number, message: string) => void;

@@ -2,9 +2,9 @@ import {isMap, isSeq, LineCounter, parseDocument} from 'yaml';
 import {type GivenLimits, limitExamples, metricByLimitName, parseLimit} from '../core/health/limits.ts';
 import {metricOf} from '../core/health/metrics.ts';
 import {watchDefaults} from '../core/health/thresholds.ts';
-import {didYouMean} from '../core/nearest.ts';
-import type {RolloutPlan, RolloutStage} from '../core/rollout.ts';
+import {didYouMean} from '../core/text/nearest.ts';
 import {type Fields, fieldsOf, type Report} from './fields.ts';
+import type {RolloutPlan, RolloutStage} from './state.ts';
 
 export type PlanProblem = {line: number; message: string};
 

@@ -3,7 +3,7 @@ import {join, resolve} from 'node:path';
 import {usageError} from '../core/errors.ts';
 import {readEnvFile} from '../core/pool/env-file.ts';
 import {findPoolCalls} from '../core/pool/pool-patch.ts';
-import {redactSecrets} from '../core/redact.ts';
+import {redactSecrets} from '../core/text/redact.ts';
 import type {Application, PoolSite} from '../model/application.ts';
 import {readPrismaVersion} from './prisma-version.ts';
 import {readText, realPathOf} from './read-text.ts';

@@ -1,5 +1,5 @@
 import {readFile, realpath, stat} from 'node:fs/promises';
-import {decodeBytes} from '../core/byte-text.ts';
+import {decodeBytes} from '../core/text/bytes.ts';
 
 /** Larger ones are generated: no person writes a source of 1 MB; a lock file may have 20. */
 const mostBytes = 20_000_000;

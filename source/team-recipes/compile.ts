@@ -1,5 +1,5 @@
 import {usageError} from '../core/errors.ts';
-import {requiredParams} from '../core/parameters.ts';
+import {requiredParams} from '../core/recipe/parameters.ts';
 import type {Finding} from '../model/finding.ts';
 import type {Parameter, ParameterValues} from '../model/parameter.ts';
 import type {Plan} from '../model/plan.ts';

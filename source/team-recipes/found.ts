@@ -1,6 +1,6 @@
 import {BugError} from '../core/errors.ts';
-import {readValues} from '../core/parameters.ts';
-import {quoteIdentifier} from '../core/quote.ts';
+import {readValues} from '../core/recipe/parameters.ts';
+import {quoteIdentifier} from '../core/sql/quote.ts';
 import type {Finding} from '../model/finding.ts';
 import type {ParameterValues} from '../model/parameter.ts';
 import type {Facts, Row} from '../model/recipe-data.ts';

@@ -1,5 +1,5 @@
 import {isMap, isScalar, LineCounter, type Pair, parseDocument, type YAMLMap} from 'yaml';
-import {didYouMean} from '../core/nearest.ts';
+import {didYouMean} from '../core/text/nearest.ts';
 import type {Parameter} from '../model/parameter.ts';
 import {namePattern} from './template.ts';
 import {parameterTypes, type RunbookParameter, readParameter} from './values.ts';

@@ -1,5 +1,5 @@
 import type {Node} from 'libpg-query';
-import {namedObjects} from '../core/named-objects.ts';
+import {namedObjects} from '../core/sql/named-objects.ts';
 
 /**
  * Functions of PostgreSQL's own that act, or run what their arguments name. The server is asked before a query runs,

@@ -1,6 +1,6 @@
 import type {Node, ResTarget} from 'libpg-query';
 import {loadModule, parse, SqlError} from 'libpg-query';
-import {didYouMean} from '../core/nearest.ts';
+import {didYouMean} from '../core/text/nearest.ts';
 import {functionProblems} from './lint-functions.ts';
 import {type Constant, constantsIn, constantsOfColumn, writes} from './lint-nodes.ts';
 import type {Runbook, Statement} from './runbook.ts';

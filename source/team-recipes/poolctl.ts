@@ -9,8 +9,8 @@ export {
   readDuration,
   readNumber,
   readValues,
-} from '../core/parameters.ts';
-export {quoteIdentifier, quoteLiteral} from '../core/quote.ts';
+} from '../core/recipe/parameters.ts';
+export {quoteIdentifier, quoteLiteral} from '../core/sql/quote.ts';
 export type {Finding} from '../model/finding.ts';
 export type {Parameter, ParameterValues} from '../model/parameter.ts';
 export type {Plan} from '../model/plan.ts';

@@ -1,5 +1,5 @@
-import {parseDurationMs} from '../core/duration.ts';
-import {didYouMean} from '../core/nearest.ts';
+import {parseDurationMs} from '../core/text/duration.ts';
+import {didYouMean} from '../core/text/nearest.ts';
 import type {SqlStep} from '../model/step.ts';
 import {type DeclaredFunction, readFrontMatter} from './front-matter.ts';
 import {readMarkdown, type SqlBlock} from './markdown.ts';

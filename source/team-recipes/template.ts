@@ -1,5 +1,5 @@
 import {usageError} from '../core/errors.ts';
-import {quoteIdentifier, quoteLiteral} from '../core/quote.ts';
+import {quoteIdentifier, quoteLiteral} from '../core/sql/quote.ts';
 import type {Sql} from '../model/step.ts';
 
 /** How a name stands in SQL: `$name` a value, `:'name'` a literal, `:"name"` an identifier; the latter as psql's. */

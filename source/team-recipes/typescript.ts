@@ -1,7 +1,7 @@
 import {resolve} from 'node:path';
 import {createJiti} from 'jiti/static';
 import {AbortError, usageError} from '../core/errors.ts';
-import {completeParams, requiredParams} from '../core/parameters.ts';
+import {completeParams, requiredParams} from '../core/recipe/parameters.ts';
 import type {Recipe} from '../model/recipe.ts';
 import type {Sql, Step, Verification} from '../model/step.ts';
 import * as poolctl from './poolctl.ts';

@@ -1,5 +1,5 @@
 import {usageError} from '../core/errors.ts';
-import {isSize, readChoice, readDuration} from '../core/parameters.ts';
+import {isSize, readChoice, readDuration} from '../core/recipe/parameters.ts';
 import type {Parameter} from '../model/parameter.ts';
 import type {Value} from './template.ts';
 

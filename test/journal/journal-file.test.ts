@@ -3,7 +3,7 @@ import {hostname} from 'node:os';
 import {join} from 'node:path';
 import {describe, expect, it} from 'vitest';
 import {openJournal} from '../../source/journal/journal-file.ts';
-import {describeOwner, ownProcess} from '../../source/journal/owner.ts';
+import {describeOwner, ownProcess} from '../../source/journal/process-liveness.ts';
 import type {ProcessIdentity} from '../../source/model/journal-entry.ts';
 import {temporaryFolder} from '../cli/execution/acting.ts';
 import {draftOf, intentOf} from './drafts.ts';

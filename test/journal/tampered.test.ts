@@ -1,7 +1,7 @@
 import {readFile, stat, truncate, writeFile} from 'node:fs/promises';
 import {join} from 'node:path';
 import {describe, expect, it} from 'vitest';
-import {canonicalJson} from '../../source/core/chain/canonical.ts';
+import {canonicalJson} from '../../source/core/text/json.ts';
 import {type JournalFile, openJournal} from '../../source/journal/journal-file.ts';
 import {sha256} from '../../source/journal/sha256.ts';
 import {temporaryFolder} from '../cli/execution/acting.ts';

@@ -1,6 +1,6 @@
 import {createHash} from 'node:crypto';
 import {setTimeout as sleep} from 'node:timers/promises';
-import {carryOut} from '../../source/core/engine/engine.ts';
+import {carryOut} from '../../source/core/engine/execute.ts';
 import {buildStep} from '../../source/core/indexes/index-steps.ts';
 import {openJournal} from '../../source/journal/journal-file.ts';
 import type {IndexProposal} from '../../source/model/index-advice.ts';

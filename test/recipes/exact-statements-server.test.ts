@@ -1,7 +1,7 @@
 import {readFile, writeFile} from 'node:fs/promises';
 import {afterAll, beforeAll, beforeEach, expect, it} from 'vitest';
-import {canonicalJson} from '../../source/core/chain/canonical.ts';
-import {chainEntry, emptyChain} from '../../source/core/chain/journal-chain.ts';
+import {canonicalJson} from '../../source/core/text/json.ts';
+import {chainEntry, emptyChain} from '../../source/journal/chain.ts';
 import {sha256} from '../../source/journal/sha256.ts';
 import type {JournalEntry} from '../../source/model/journal-entry.ts';
 import {createActing} from '../cli/execution/acting.ts';

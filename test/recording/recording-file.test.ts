@@ -2,9 +2,9 @@ import {appendFile, readFile, stat, truncate, writeFile} from 'node:fs/promises'
 import {join} from 'node:path';
 import {describe, expect, it} from 'vitest';
 import type {Snapshot} from '../../source/model/snapshot.ts';
-import {createMemoryTape} from '../../source/recording/memory-tape.ts';
 import {openRecording} from '../../source/recording/open-recording.ts';
 import {openRecordingFile} from '../../source/recording/recording-file.ts';
+import {createMemoryTape} from '../../source/recording/snapshot-buffer.ts';
 import {temporaryFolder} from '../cli/execution/acting.ts';
 import {changingSnapshots} from './changing-snapshots.ts';
 

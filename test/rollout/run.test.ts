@@ -2,7 +2,7 @@ import {readFile, symlink, writeFile} from 'node:fs/promises';
 import {join} from 'node:path';
 import {afterAll, beforeAll, describe, expect, it} from 'vitest';
 import {type Demo, startDemo} from '../../source/demo/demo.ts';
-import {claimEntry} from '../../source/journal/claim.ts';
+import {claimEntry} from '../../source/journal/lock.ts';
 import {type ProgramOptions, runProgram, temporaryHome} from '../cli/run-program.ts';
 
 /** What the demo does anyway is no failure here. */

@@ -1,7 +1,7 @@
 import meow from 'meow';
 import manifest from '../../../package.json' with {type: 'json'};
 import {type AbortError, usageError} from '../../core/errors.ts';
-import {nearest} from '../../core/nearest.ts';
+import {nearest} from '../../core/text/nearest.ts';
 import type {Recipe} from '../../model/recipe.ts';
 import {helpText} from './help-text.ts';
 import {

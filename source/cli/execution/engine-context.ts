@@ -1,11 +1,11 @@
 import {randomBytes} from 'node:crypto';
 import {hostname} from 'node:os';
 import {setTimeout as sleep} from 'node:timers/promises';
-import type {EnginePorts, RunIdentity} from '../../core/engine/engine.ts';
+import type {EnginePorts, RunIdentity} from '../../core/engine/execute.ts';
 import {AbortError, exitCodes} from '../../core/errors.ts';
-import {sanitise} from '../../core/sanitise.ts';
+import {sanitise} from '../../core/text/sanitise.ts';
 import {type JournalFile, openJournal} from '../../journal/journal-file.ts';
-import {ownProcess} from '../../journal/owner.ts';
+import {ownProcess} from '../../journal/process-liveness.ts';
 import {sha256} from '../../journal/sha256.ts';
 import {type Connection, connect} from '../../postgres/connect/connect.ts';
 import {localMachine} from '../../postgres/connect/machine.ts';

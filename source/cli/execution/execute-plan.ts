@@ -1,11 +1,10 @@
-import {describeInterruption} from '../../core/engine/describe-interruption.ts';
-import {carryOut, type EnginePorts, planHash, type RunIdentity} from '../../core/engine/engine.ts';
-import {createRunState} from '../../core/engine/run-state.ts';
+import {carryOut, type EnginePorts, planHash, type RunIdentity} from '../../core/engine/execute.ts';
+import {createRunState, describeInterruption} from '../../core/engine/run-state.ts';
 import {AbortError, BugError, exitCodes, usageError} from '../../core/errors.ts';
-import {counted} from '../../core/format.ts';
-import {jsonText} from '../../core/json-text.ts';
-import {sanitise} from '../../core/sanitise.ts';
-import {serverOf} from '../../core/server-identity.ts';
+import {serverOf} from '../../core/server/server-identity.ts';
+import {counted} from '../../core/text/format.ts';
+import {jsonText} from '../../core/text/json.ts';
+import {sanitise} from '../../core/text/sanitise.ts';
 import type {Plan} from '../../model/plan.ts';
 import type {Output} from '../../model/ports.ts';
 import type {ExitCode, RunState} from '../../model/run.ts';

@@ -1,8 +1,13 @@
-import {redactSecrets} from '../../core/redact.ts';
-import {shownExpectation, shownSettings, shownValue} from '../../core/secret-values.ts';
-import {serverOf} from '../../core/server-identity.ts';
-import {maskSecrets, secretParameters} from '../../core/sql-secrets.ts';
-import {secretReason, undoOf} from '../../core/step.ts';
+import {secretReason, undoOf} from '../../core/engine/step.ts';
+import {serverOf} from '../../core/server/server-identity.ts';
+import {
+  maskSecrets,
+  secretParameters,
+  shownExpectation,
+  shownSettings,
+  shownValue,
+} from '../../core/sql/secrets.ts';
+import {redactSecrets} from '../../core/text/redact.ts';
 import type {Plan} from '../../model/plan.ts';
 import type {RunState, RunStep, SlotReading} from '../../model/run.ts';
 import type {Cleanup, PinnedSql, Sql, Step, Undo, Verification} from '../../model/step.ts';

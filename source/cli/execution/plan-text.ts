@@ -1,9 +1,9 @@
-import {groupLeftAlone, type LeftAlone} from '../../core/engine/left-alone.ts';
+import {groupLeftAlone, type LeftAlone} from '../../core/engine/plan.ts';
 import {countOutcomes} from '../../core/engine/run-state.ts';
 import {stepText} from '../../core/engine/step-text.ts';
-import {formatMs, formatRatio} from '../../core/format.ts';
-import {sanitise} from '../../core/sanitise.ts';
-import {nameServer} from '../../core/server-identity.ts';
+import {nameServer} from '../../core/server/server-identity.ts';
+import {formatMs, formatRatio} from '../../core/text/format.ts';
+import {sanitise} from '../../core/text/sanitise.ts';
 import type {Plan} from '../../model/plan.ts';
 import type {RunState, RunStep} from '../../model/run.ts';
 import type {Step} from '../../model/step.ts';

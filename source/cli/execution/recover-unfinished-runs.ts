@@ -1,5 +1,5 @@
-import type {RunIdentity} from '../../core/engine/engine.ts';
-import {settleIntent} from '../../core/engine/settle.ts';
+import type {RunIdentity} from '../../core/engine/execute.ts';
+import {settleIntent} from '../../core/engine/recover-runs.ts';
 import {AbortError} from '../../core/errors.ts';
 import type {Engine} from './engine-context.ts';
 

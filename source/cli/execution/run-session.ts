@@ -1,8 +1,8 @@
 import {runRecipe} from '../../commands/run/run-recipe.ts';
 import {type UndoPorts, undoRun} from '../../commands/undo/undo-run.ts';
-import type {WorldPorts} from '../../core/engine/world.ts';
-import {sanitise} from '../../core/sanitise.ts';
-import {serverOf} from '../../core/server-identity.ts';
+import type {WorldPorts} from '../../core/engine/drift.ts';
+import {serverOf} from '../../core/server/server-identity.ts';
+import {sanitise} from '../../core/text/sanitise.ts';
 import type {ExitCode} from '../../model/run.ts';
 import type {Connection} from '../../postgres/connect/connect.ts';
 import type {ConnectionRequest} from '../../postgres/connect/request.ts';

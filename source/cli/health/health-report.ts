@@ -2,7 +2,7 @@ import {AbortError, exitCodes} from '../../core/errors.ts';
 import {type Comparison, isWorse} from '../../core/health/baseline.ts';
 import type {Health, Level} from '../../core/health/health.ts';
 import type {WatchedHealth} from '../../core/health/watching.ts';
-import {jsonText} from '../../core/json-text.ts';
+import {jsonText} from '../../core/text/json.ts';
 import type {Output} from '../../model/ports.ts';
 import type {ExitCode} from '../../model/run.ts';
 

@@ -1,9 +1,9 @@
-import {formatAge, formatMs, formatRatio} from '../../core/format.ts';
 import type {Comparison} from '../../core/health/baseline.ts';
 import type {Threshold} from '../../core/health/health.ts';
 import {type MetricName, metricNames, metricOf} from '../../core/health/metrics.ts';
 import type {WatchedHealth} from '../../core/health/watching.ts';
-import {sanitise} from '../../core/sanitise.ts';
+import {formatAge, formatMs, formatRatio} from '../../core/text/format.ts';
+import {sanitise} from '../../core/text/sanitise.ts';
 import type {Report} from './health-report.ts';
 import {limitFlag} from './require-limits.ts';
 

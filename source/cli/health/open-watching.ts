@@ -1,5 +1,5 @@
 import {AbortError, exitCodes} from '../../core/errors.ts';
-import {sanitise} from '../../core/sanitise.ts';
+import {sanitise} from '../../core/text/sanitise.ts';
 import {type Connection, connect} from '../../postgres/connect/connect.ts';
 import type {ConnectionRequest} from '../../postgres/connect/request.ts';
 import {createSampler} from '../../postgres/sampler/sampler.ts';

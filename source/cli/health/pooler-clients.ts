@@ -1,5 +1,5 @@
 import {AbortError, exitCodes} from '../../core/errors.ts';
-import {sanitise} from '../../core/sanitise.ts';
+import {sanitise} from '../../core/text/sanitise.ts';
 import {locate} from '../../postgres/connect/locate.ts';
 import {localMachine} from '../../postgres/connect/machine.ts';
 import {openPoolerAdmin} from '../../postgres/connect/pooler-admin.ts';

@@ -3,7 +3,7 @@ import {resolve} from 'node:path';
 import {usageError} from '../../core/errors.ts';
 import {type Baseline, baselineBetween, baselineOf} from '../../core/health/baseline.ts';
 import {parseSnapshotDocument} from '../../core/health/read-baseline.ts';
-import {sanitise} from '../../core/sanitise.ts';
+import {sanitise} from '../../core/text/sanitise.ts';
 import type {Tape} from '../../model/recording.ts';
 import type {Shell} from '../context.ts';
 
@@ -19,7 +19,7 @@ export async function readBaseline(
   const bytes = await readFile(path).catch((error: NodeJS.ErrnoException) => {
     throw usageError(`cannot read ${file}: ${error.code ?? 'unknown error'}`, howToMakeOne);
   });
-  const {isRecording} = await import('../../recording/header.ts');
+  const {isRecording} = await import('../../recording/frames.ts');
   if (isRecording(bytes)) {
     const {openRecording} = await import('../../recording/open-recording.ts');
     const {tape, problem} = await openRecording(path);

@@ -1,14 +1,14 @@
 import type {CheckFlags} from '../../commands/check/check-once.ts';
 import {AbortError, exitCodes} from '../../core/errors.ts';
-import {diagnoseAll} from '../../core/facts/diagnose.ts';
-import {gatherWatched, type WatchedFacts} from '../../core/facts/watched-facts.ts';
-import {formatAge, formatRatio} from '../../core/format.ts';
 import {type Baseline, type Comparison, compare} from '../../core/health/baseline.ts';
 import {type GivenLimits, limitsFor} from '../../core/health/limits.ts';
 import {measure, slowestStatement} from '../../core/health/measure.ts';
 import {metricOf} from '../../core/health/metrics.ts';
 import {countedBetween} from '../../core/health/period.ts';
 import {createWatch, type Watch, type WatchedHealth, type WatchOptions} from '../../core/health/watching.ts';
+import {diagnoseAll} from '../../core/recipe/diagnose.ts';
+import {gatherWatched, type WatchedFacts} from '../../core/recipe/load-data.ts';
+import {formatAge, formatRatio} from '../../core/text/format.ts';
 import type {Reading} from '../../model/ports.ts';
 import type {Recipe} from '../../model/recipe.ts';
 import type {FactNeeds, Facts} from '../../model/recipe-data.ts';

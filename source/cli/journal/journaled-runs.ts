@@ -1,6 +1,6 @@
+import {undoOf, withoutUndoText} from '../../core/engine/step.ts';
 import {sqlLines, valueLines} from '../../core/engine/step-lines.ts';
 import {undoStateOf} from '../../core/engine/undo.ts';
-import {undoOf, withoutUndoText} from '../../core/step.ts';
 import type {JournalEntry} from '../../model/journal-entry.ts';
 import type {Sql} from '../../model/step.ts';
 

@@ -2,7 +2,7 @@ import {existsSync} from 'node:fs';
 import {readdir, readFile} from 'node:fs/promises';
 import path from 'node:path';
 import {usageError} from '../../core/errors.ts';
-import {didYouMean} from '../../core/nearest.ts';
+import {didYouMean} from '../../core/text/nearest.ts';
 import {compileSqlEndpoint} from '../../replay/endpoint/compile-sql.ts';
 import type {Endpoint} from '../../replay/endpoint/endpoint.ts';
 import {parseSqlEndpoint} from '../../replay/endpoint/parse-sql.ts';

@@ -1,13 +1,13 @@
 import {type CheckFormat, type ReportPorts, report} from '../../cli/health/health-report.ts';
 import {requireMeasured} from '../../cli/health/require-limits.ts';
-import {diagnoseAll} from '../../core/facts/diagnose.ts';
-import {gatherWatched} from '../../core/facts/watched-facts.ts';
 import {type Baseline, compare} from '../../core/health/baseline.ts';
 import {assessHealth} from '../../core/health/health.ts';
 import {type GivenLimits, limitsFor} from '../../core/health/limits.ts';
 import {measure, slowestStatement} from '../../core/health/measure.ts';
 import {countedBetween} from '../../core/health/period.ts';
-import {sanitise} from '../../core/sanitise.ts';
+import {diagnoseAll} from '../../core/recipe/diagnose.ts';
+import {gatherWatched} from '../../core/recipe/load-data.ts';
+import {sanitise} from '../../core/text/sanitise.ts';
 import type {Output} from '../../model/ports.ts';
 import type {Recipe} from '../../model/recipe.ts';
 import type {FactNeeds, Facts} from '../../model/recipe-data.ts';

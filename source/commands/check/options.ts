@@ -5,11 +5,11 @@ import {durationOf, ratesOf} from '../../cli/flag-values.ts';
 import type {CheckFormat} from '../../cli/health/health-report.ts';
 import {readBaseline} from '../../cli/health/read-baseline.ts';
 import {limitFlag, requireMeasurable} from '../../cli/health/require-limits.ts';
-import {writeDuration} from '../../core/duration.ts';
 import {usageError} from '../../core/errors.ts';
 import {type GivenLimits, limitExamples, metricByLimitName, parseLimit} from '../../core/health/limits.ts';
 import {metricOf} from '../../core/health/metrics.ts';
 import {thresholds, watchDefaults} from '../../core/health/thresholds.ts';
+import {writeDuration} from '../../core/text/duration.ts';
 import type {CheckFlags} from './check-once.ts';
 
 /** What the flags of `check` say. Throws AbortError (exit 2) for what they cannot say. */

@@ -2,7 +2,7 @@ import type {Report} from '../../cli/health/health-report.ts';
 import {comparisonLines, formatMetric, limitText} from '../../cli/health/health-text.ts';
 import {type Level, worst} from '../../core/health/health.ts';
 import {metricNames, metricOf} from '../../core/health/metrics.ts';
-import {sanitise} from '../../core/sanitise.ts';
+import {sanitise} from '../../core/text/sanitise.ts';
 
 type Case = {suite: string; name: string; failure: {type: Level; message: string} | null; skipped?: string};
 

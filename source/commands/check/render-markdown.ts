@@ -1,8 +1,8 @@
 import type {Report} from '../../cli/health/health-report.ts';
 import {comparisonLines, formatMetric, limitText, shownMetrics} from '../../cli/health/health-text.ts';
-import {formatAge, formatRatio} from '../../core/format.ts';
 import {metricOf} from '../../core/health/metrics.ts';
-import {inlineCode, tableCode} from '../../core/markdown.ts';
+import {formatAge, formatRatio} from '../../core/text/format.ts';
+import {inlineCode, tableCode} from '../../core/text/markdown.ts';
 
 /** For a pull request or an issue: tables, and nothing of it active. */
 export function healthMarkdown(report: Report): string {

@@ -1,7 +1,7 @@
 import type {Report} from '../../cli/health/health-report.ts';
 import {formatMetric} from '../../cli/health/health-text.ts';
 import {type MetricName, metricNames, metricOf} from '../../core/health/metrics.ts';
-import {sanitise} from '../../core/sanitise.ts';
+import {sanitise} from '../../core/text/sanitise.ts';
 
 /** `POOLCTL CRITICAL - slots used 95%; ...|used_ratio=95%;80;90;0;100 ...`, and a line for each further finding. */
 export function nagiosLine({health, target}: Report): string {

@@ -1,7 +1,7 @@
 import {Gauge, type OpenMetricsContentType, Registry} from 'prom-client';
 import type {Health} from '../../core/health/health.ts';
 import {type MetricName, metricNames, metricOf} from '../../core/health/metrics.ts';
-import {sanitise} from '../../core/sanitise.ts';
+import {sanitise} from '../../core/text/sanitise.ts';
 import type {Snapshot} from '../../model/snapshot.ts';
 
 export type Exposition = {

@@ -6,11 +6,11 @@ import {intervalOf, waitOf} from '../../cli/flag-values.ts';
 import {type Interrupt, takeInterrupts} from '../../cli/interrupts.ts';
 import {recipesFor} from '../../cli/recipes.ts';
 import {openConsole} from '../../console/console.ts';
-import type {EnginePorts} from '../../core/engine/engine.ts';
+import type {EnginePorts} from '../../core/engine/execute.ts';
 import {slotsOf} from '../../core/engine/run-state.ts';
 import {AbortError, BugError, exitCodes, usageError} from '../../core/errors.ts';
-import {sanitise} from '../../core/sanitise.ts';
-import {serverDifference, serverOf} from '../../core/server-identity.ts';
+import {serverDifference, serverOf} from '../../core/server/server-identity.ts';
+import {sanitise} from '../../core/text/sanitise.ts';
 import type {Plan} from '../../model/plan.ts';
 import type {Recipe} from '../../model/recipe.ts';
 import type {ExitCode, RunState} from '../../model/run.ts';
@@ -191,8 +191,8 @@ function describeWait({message, hint, waited_ms, next_try_in_ms}: WaitState): st
  */
 function loadEngine() {
   return Promise.all([
-    import('../../core/engine/engine.ts'),
-    import('../../core/engine/world.ts'),
+    import('../../core/engine/execute.ts'),
+    import('../../core/engine/drift.ts'),
     import('../../postgres/sampler/read-once.ts'),
     import('../../cli/execution/engine-context.ts'),
     import('../../cli/recipe-data.ts'),

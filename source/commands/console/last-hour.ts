@@ -16,7 +16,7 @@ export function createLastHour({cwd}: Shell): PastPort {
   let tape: KeptTape | null = null;
   let loading: Promise<KeptTape> | null = null;
   const load = () => {
-    loading ??= import('../../recording/memory-tape.ts').then(({createMemoryTape}) => {
+    loading ??= import('../../recording/snapshot-buffer.ts').then(({createMemoryTape}) => {
       const loaded = createMemoryTape({
         most_ms: hourMs,
         most_bytes: mostBytes,

@@ -7,7 +7,7 @@ import {prismaFor} from '../../cli/replay/prisma-client.ts';
 import {openStage} from '../../cli/replay/replay-server.ts';
 import {variantsOf} from '../../cli/replay/variants.ts';
 import {type AbortError, usageError} from '../../core/errors.ts';
-import {readText} from '../../core/parameters.ts';
+import {readText} from '../../core/recipe/parameters.ts';
 import type {ParameterValues} from '../../model/parameter.ts';
 import type {ReplayDocument, ReplayUpdate} from '../../model/replay-report.ts';
 import type {ConnectionRequest} from '../../postgres/connect/request.ts';

@@ -4,7 +4,7 @@ import {intervalOf} from '../../cli/flag-values.ts';
 import {exitCodeOfNormalEnd, type Interrupt, takeInterrupts, untilInterrupted} from '../../cli/interrupts.ts';
 import {runSnapshot} from '../../cli/reading.ts';
 import {usageError} from '../../core/errors.ts';
-import {jsonText} from '../../core/json-text.ts';
+import {jsonText} from '../../core/text/json.ts';
 import {type Demo, startDemo} from '../../demo/demo.ts';
 import type {ExitCode} from '../../model/run.ts';
 import type {ConnectionRequest} from '../../postgres/connect/request.ts';

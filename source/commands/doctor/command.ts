@@ -1,8 +1,8 @@
 import {exitCodes} from '../../core/errors.ts';
-import {counted, formatMs, formatVersion} from '../../core/format.ts';
-import {jsonText} from '../../core/json-text.ts';
-import {sanitise} from '../../core/sanitise.ts';
 import type {DoctorCheck, DoctorReport} from '../../core/server/doctor.ts';
+import {counted, formatMs, formatVersion} from '../../core/text/format.ts';
+import {jsonText} from '../../core/text/json.ts';
+import {sanitise} from '../../core/text/sanitise.ts';
 import type {Output} from '../../model/ports.ts';
 import type {ExitCode} from '../../model/run.ts';
 

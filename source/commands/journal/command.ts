@@ -1,10 +1,11 @@
-import {type ChainVerdict, genesisHash, type UnfinishedIntent} from '../../core/chain/journal-chain.ts';
 import {undoStateOf} from '../../core/engine/undo.ts';
 import {exitCodes, usageError} from '../../core/errors.ts';
-import {counted} from '../../core/format.ts';
-import {jsonText} from '../../core/json-text.ts';
-import {sanitise} from '../../core/sanitise.ts';
-import type {JournalEntry} from '../../model/journal-entry.ts';
+import {counted} from '../../core/text/format.ts';
+import {jsonText} from '../../core/text/json.ts';
+import {sanitise} from '../../core/text/sanitise.ts';
+import {type ChainVerdict, genesisHash} from '../../journal/chain.ts';
+import type {JournalEntry, UnfinishedIntent} from '../../model/journal-entry.ts';
+
 import type {Output} from '../../model/ports.ts';
 import type {ExitCode} from '../../model/run.ts';
 import {exportJournal} from './export.ts';

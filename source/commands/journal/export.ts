@@ -1,10 +1,9 @@
 import {rolloutsOf, runsOf} from '../../cli/journal/journaled-runs.ts';
-import {canonicalJson} from '../../core/chain/canonical.ts';
 import {usageError} from '../../core/errors.ts';
-import {escapeJson} from '../../core/json-text.ts';
-import {shownLines} from '../../core/reveal.ts';
-import {sanitise} from '../../core/sanitise.ts';
-import {shownValue} from '../../core/secret-values.ts';
+import {shownValue} from '../../core/sql/secrets.ts';
+import {canonicalJson, escapeJson} from '../../core/text/json.ts';
+import {shownLines} from '../../core/text/reveal.ts';
+import {sanitise} from '../../core/text/sanitise.ts';
 import type {JournalEntry} from '../../model/journal-entry.ts';
 import {runsMarkdown} from '../report/render-markdown.ts';
 

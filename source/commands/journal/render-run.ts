@@ -1,7 +1,7 @@
-import {actedAs} from '../../core/chain/journal.ts';
 import {stepText} from '../../core/engine/step-text.ts';
-import {formatMs} from '../../core/format.ts';
-import {nameServer} from '../../core/server-identity.ts';
+import {actedAs} from '../../core/engine/undo.ts';
+import {nameServer} from '../../core/server/server-identity.ts';
+import {formatMs} from '../../core/text/format.ts';
 import type {JournalEntry} from '../../model/journal-entry.ts';
 
 type Event<Name extends JournalEntry['event']> = Extract<JournalEntry, {event: Name}>;

@@ -4,7 +4,7 @@ import type {Shell} from '../../cli/context.ts';
 import {configurationOf} from '../../cli/locate-server.ts';
 import {recipesFor} from '../../cli/recipes.ts';
 import {noSettings} from '../../core/configuration.ts';
-import {sanitise} from '../../core/sanitise.ts';
+import {sanitise} from '../../core/text/sanitise.ts';
 import type {Recipe} from '../../model/recipe.ts';
 import type {ExitCode} from '../../model/run.ts';
 import {localMachine} from '../../postgres/connect/machine.ts';

@@ -1,7 +1,7 @@
 import {wrap} from '../../cli/call/wrap.ts';
 import {exitCodes} from '../../core/errors.ts';
-import {jsonText} from '../../core/json-text.ts';
-import {sanitise} from '../../core/sanitise.ts';
+import {jsonText} from '../../core/text/json.ts';
+import {sanitise} from '../../core/text/sanitise.ts';
 import type {Output} from '../../model/ports.ts';
 import type {Recipe} from '../../model/recipe.ts';
 import type {ExitCode} from '../../model/run.ts';

@@ -6,7 +6,7 @@ import {exitCodeOfNormalEnd, takeInterrupts, untilInterrupted} from '../../cli/i
 import {gatherFacts} from '../../cli/recipe-data.ts';
 import {recipesFor} from '../../cli/recipes.ts';
 import {AbortError, exitCodes, usageError} from '../../core/errors.ts';
-import {sanitise} from '../../core/sanitise.ts';
+import {sanitise} from '../../core/text/sanitise.ts';
 import type {FactNeeds} from '../../model/recipe-data.ts';
 import type {ExitCode} from '../../model/run.ts';
 import {type Connection, connect} from '../../postgres/connect/connect.ts';

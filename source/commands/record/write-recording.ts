@@ -1,9 +1,10 @@
-import {diagnoseAll} from '../../core/facts/diagnose.ts';
-import {createFactTeller} from '../../core/facts/told-by-facts.ts';
-import {gatherWatched} from '../../core/facts/watched-facts.ts';
-import {counted, formatBytes} from '../../core/format.ts';
-import {sanitise} from '../../core/sanitise.ts';
-import {worstOf} from '../../core/tape.ts';
+import {diagnoseAll, worstOf} from '../../core/recipe/diagnose.ts';
+
+import {createFactTeller} from '../../core/recipe/fact-findings.ts';
+import {gatherWatched} from '../../core/recipe/load-data.ts';
+import {counted, formatBytes} from '../../core/text/format.ts';
+import {sanitise} from '../../core/text/sanitise.ts';
+
 import type {Severity} from '../../model/finding.ts';
 import type {Output, Sampler} from '../../model/ports.ts';
 import type {Recipe} from '../../model/recipe.ts';

@@ -1,5 +1,5 @@
 import {exitCodes} from '../../core/errors.ts';
-import {jsonText} from '../../core/json-text.ts';
+import {jsonText} from '../../core/text/json.ts';
 import type {Output} from '../../model/ports.ts';
 import type {ReplayDocument} from '../../model/replay-report.ts';
 import type {ExitCode} from '../../model/run.ts';

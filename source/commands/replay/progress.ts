@@ -1,6 +1,6 @@
 import type {Shell} from '../../cli/context.ts';
-import {formatCount} from '../../core/format.ts';
-import {sanitise} from '../../core/sanitise.ts';
+import {formatCount} from '../../core/text/format.ts';
+import {sanitise} from '../../core/text/sanitise.ts';
 import type {ReplayResult} from '../../model/replay-report.ts';
 import type {MatrixOptions} from '../../replay/measure/benchmark.ts';
 

@@ -3,11 +3,12 @@ import type {Shell} from '../../cli/context.ts';
 import {openJournalOf} from '../../cli/execution/engine-context.ts';
 import {writePrivate} from '../../cli/local-files.ts';
 import {recipesFor} from '../../cli/recipes.ts';
+import {parseMoment} from '../../core/activity/timestamps.ts';
 import {noSettings} from '../../core/configuration.ts';
 import {findRun} from '../../core/engine/undo.ts';
 import {exitCodes, usageError} from '../../core/errors.ts';
-import {parseMoment} from '../../core/moment.ts';
-import {sanitise} from '../../core/sanitise.ts';
+
+import {sanitise} from '../../core/text/sanitise.ts';
 import type {JournalEntry} from '../../model/journal-entry.ts';
 import type {ExitCode} from '../../model/run.ts';
 import {openRecording, type Recording} from '../../recording/open-recording.ts';

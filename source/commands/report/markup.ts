@@ -1,4 +1,4 @@
-import {cleanLines} from '../../core/markdown.ts';
+import {cleanLines} from '../../core/text/markdown.ts';
 
 /** A text of others, on one line. */
 export function escaped(text: string): string {

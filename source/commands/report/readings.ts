@@ -1,4 +1,4 @@
-import {diagnoseKept} from '../../core/facts/told-by-facts.ts';
+import {diagnoseKept} from '../../core/recipe/fact-findings.ts';
 import type {Severity} from '../../model/finding.ts';
 import type {Recipe} from '../../model/recipe.ts';
 import type {Kept} from '../../model/recording.ts';

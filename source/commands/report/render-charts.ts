@@ -1,4 +1,4 @@
-import {formatCount} from '../../core/format.ts';
+import {formatCount} from '../../core/text/format.ts';
 import {escaped} from './markup.ts';
 import type {FindingSpan, Series} from './readings.ts';
 

@@ -5,7 +5,7 @@ import {
   sqlOf,
 } from '../../cli/journal/journaled-runs.ts';
 import {valueLines} from '../../core/engine/step-lines.ts';
-import {formatAge} from '../../core/format.ts';
+import {formatAge} from '../../core/text/format.ts';
 import {escaped, escapedLines, list} from './markup.ts';
 import {chartsOf} from './render-charts.ts';
 import {clockOf, figuresOf, outcomeOf, summaryOf, timeOf} from './render-markdown.ts';

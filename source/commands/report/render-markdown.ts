@@ -5,8 +5,8 @@ import {
   type ReportStep,
   sqlOf,
 } from '../../cli/journal/journaled-runs.ts';
-import {counted, formatAge, formatCount, formatMs} from '../../core/format.ts';
-import {codeBlock, inlineCode, tableCode} from '../../core/markdown.ts';
+import {counted, formatAge, formatCount, formatMs} from '../../core/text/format.ts';
+import {codeBlock, inlineCode, tableCode} from '../../core/text/markdown.ts';
 import type {Series} from './readings.ts';
 import type {Report} from './report.ts';
 

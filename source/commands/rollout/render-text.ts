@@ -1,11 +1,11 @@
 import {aligned, formatDuration, formatMetric} from '../../cli/health/health-text.ts';
-import {formatAge} from '../../core/format.ts';
 import type {GivenLimits} from '../../core/health/limits.ts';
 import {type MetricName, metricOf} from '../../core/health/metrics.ts';
-import {redactDeep, redactSecrets} from '../../core/redact.ts';
-import {revealLines} from '../../core/reveal.ts';
-import {actsUnasked, type RolloutStage, type RolloutState} from '../../core/rollout.ts';
-import {sanitise} from '../../core/sanitise.ts';
+import {formatAge} from '../../core/text/format.ts';
+import {redactDeep, redactSecrets} from '../../core/text/redact.ts';
+import {revealLines} from '../../core/text/reveal.ts';
+import {sanitise} from '../../core/text/sanitise.ts';
+import {actsUnasked, type RolloutStage, type RolloutState} from '../../rollout/state.ts';
 import type {PlanFile} from './run-rollout.ts';
 
 /** What would be done, in its order, and the way back. */

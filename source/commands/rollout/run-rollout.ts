@@ -1,9 +1,15 @@
 import type {Report} from '../../cli/health/health-report.ts';
 import {healthText} from '../../cli/health/health-text.ts';
 import {AbortError, exitCodes, usageError} from '../../core/errors.ts';
-import {counted, formatAge} from '../../core/format.ts';
 import type {WatchedHealth} from '../../core/health/watching.ts';
-import {jsonText} from '../../core/json-text.ts';
+import {counted, formatAge} from '../../core/text/format.ts';
+import {jsonText} from '../../core/text/json.ts';
+import {sanitise} from '../../core/text/sanitise.ts';
+import type {Finding} from '../../model/finding.ts';
+import type {JournalEvent, ProcessIdentity, StageEvent} from '../../model/journal-entry.ts';
+import type {Journal, Output} from '../../model/ports.ts';
+import type {ExitCode} from '../../model/run.ts';
+import type {ServerIdentity} from '../../model/target.ts';
 import {
   actsUnasked,
   findingKey,
@@ -14,13 +20,7 @@ import {
   type RolloutStage,
   type RolloutState,
   takeStage,
-} from '../../core/rollout.ts';
-import {sanitise} from '../../core/sanitise.ts';
-import type {Finding} from '../../model/finding.ts';
-import type {JournalEvent, ProcessIdentity, StageEvent} from '../../model/journal-entry.ts';
-import type {Journal, Output} from '../../model/ports.ts';
-import type {ExitCode} from '../../model/run.ts';
-import type {ServerIdentity} from '../../model/target.ts';
+} from '../../rollout/state.ts';
 import {rolloutDocument, rolloutPlanText, rolloutText} from './render-text.ts';
 import {healthProblem, requireServer} from './stage-health.ts';
 

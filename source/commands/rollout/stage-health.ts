@@ -1,12 +1,12 @@
 import type {Report} from '../../cli/health/health-report.ts';
 import {formatMetric} from '../../cli/health/health-text.ts';
 import {AbortError, exitCodes} from '../../core/errors.ts';
-import {counted} from '../../core/format.ts';
 import {metricNames, metricOf} from '../../core/health/metrics.ts';
 import type {WatchedHealth} from '../../core/health/watching.ts';
-import {findingKey, type RolloutStage} from '../../core/rollout.ts';
-import {compareServers, serverDifference} from '../../core/server-identity.ts';
+import {compareServers, serverDifference} from '../../core/server/server-identity.ts';
+import {counted} from '../../core/text/format.ts';
 import type {ServerIdentity} from '../../model/target.ts';
+import {findingKey, type RolloutStage} from '../../rollout/state.ts';
 
 /**
  * What sends a stage back: a limit that is critical, at once or in the end, a critical finding that was not there

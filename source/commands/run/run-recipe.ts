@@ -4,11 +4,11 @@ import {
   carryOutPlan,
   requireConsent,
 } from '../../cli/execution/execute-plan.ts';
+import {type WorldPorts, watchWorld} from '../../core/engine/drift.ts';
 import {type ActingRecipe, canAct, planRecipe} from '../../core/engine/plan.ts';
-import {type WorldPorts, watchWorld} from '../../core/engine/world.ts';
 import {AbortError, exitCodes, usageError} from '../../core/errors.ts';
-import {problemOf} from '../../core/parameter-problem.ts';
-import {sanitise} from '../../core/sanitise.ts';
+import {problemOf} from '../../core/recipe/parameter-problem.ts';
+import {sanitise} from '../../core/text/sanitise.ts';
 import type {Parameter, ParameterValues} from '../../model/parameter.ts';
 import type {Recipe} from '../../model/recipe.ts';
 import type {FactNeeds, Facts} from '../../model/recipe-data.ts';

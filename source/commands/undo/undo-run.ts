@@ -4,11 +4,11 @@ import {
   carryOutPlan,
   requireConsent,
 } from '../../cli/execution/execute-plan.ts';
+import {refuseOnStandby} from '../../core/engine/plan.ts';
 import {slotsOf} from '../../core/engine/run-state.ts';
-import {refuseOnStandby} from '../../core/engine/standby.ts';
 import {findRun, planUndo} from '../../core/engine/undo.ts';
 import {AbortError, exitCodes, usageError} from '../../core/errors.ts';
-import {serverOf} from '../../core/server-identity.ts';
+import {serverOf} from '../../core/server/server-identity.ts';
 import type {JournalEntry} from '../../model/journal-entry.ts';
 import type {ExitCode} from '../../model/run.ts';
 import type {Snapshot} from '../../model/snapshot.ts';

@@ -1,5 +1,5 @@
 import asciichart from 'asciichart';
-import {formatCount} from '../../core/format.ts';
+import {formatCount} from '../../core/text/format.ts';
 import {fitText, type Line, padLines, type Role, span} from '../screen/line.ts';
 import type {Theme} from '../screen/theme.ts';
 

@@ -1,4 +1,4 @@
-import {formatBytes, formatMs, formatVersion} from '../../core/format.ts';
+import {formatBytes, formatMs, formatVersion} from '../../core/text/format.ts';
 import {blankLine, type Line, lineWidth, type Span, span, spread} from '../screen/line.ts';
 import type {Theme} from '../screen/theme.ts';
 import type {ConsoleState, Past} from '../state.ts';

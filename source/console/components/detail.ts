@@ -1,5 +1,5 @@
-import {formatAge, formatBytes, formatCount, formatMs, formatRatio} from '../../core/format.ts';
 import {sessionId} from '../../core/sessions/session-id.ts';
+import {formatAge, formatBytes, formatCount, formatMs, formatRatio} from '../../core/text/format.ts';
 import type {Backend, Statement} from '../../model/snapshot.ts';
 import {blankLine, type Line, line, span} from '../screen/line.ts';
 import type {Theme} from '../screen/theme.ts';

@@ -1,4 +1,4 @@
-import {counted, formatMs} from '../../core/format.ts';
+import {counted, formatMs} from '../../core/text/format.ts';
 import {keyName} from '../key-names.ts';
 import {bindings, isAct, labelOf, whyDisabled} from '../keymap.ts';
 import {interaction} from '../load-interaction.ts';

@@ -1,5 +1,5 @@
-import {sanitise} from '../../core/sanitise.ts';
-import {nameServer} from '../../core/server-identity.ts';
+import {nameServer} from '../../core/server/server-identity.ts';
+import {sanitise} from '../../core/text/sanitise.ts';
 import type {Finding} from '../../model/finding.ts';
 import type {Plan} from '../../model/plan.ts';
 import type {Recipe} from '../../model/recipe.ts';

@@ -1,4 +1,4 @@
-import type {ParameterProblem} from '../../core/parameter-problem.ts';
+import type {ParameterProblem} from '../../core/recipe/parameter-problem.ts';
 import type {Parameter} from '../../model/parameter.ts';
 import {parameterProblem} from '../guide-planning.ts';
 import {factsOf, recipeOf, valuesOf} from '../guide-state.ts';

@@ -1,6 +1,6 @@
-import {groupLeftAlone, type LeftAlone} from '../../core/engine/left-alone.ts';
+import {groupLeftAlone, type LeftAlone} from '../../core/engine/plan.ts';
 import {titleBeside} from '../../core/engine/step-text.ts';
-import {counted} from '../../core/format.ts';
+import {counted} from '../../core/text/format.ts';
 import type {Plan} from '../../model/plan.ts';
 import type {Step} from '../../model/step.ts';
 import {blankLine, type Line, line, span} from '../screen/line.ts';

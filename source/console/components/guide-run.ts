@@ -1,5 +1,5 @@
 import {countOutcomes} from '../../core/engine/run-state.ts';
-import {formatMs, formatRatio} from '../../core/format.ts';
+import {formatMs, formatRatio} from '../../core/text/format.ts';
 import type {RunState, RunStep, StepProgress} from '../../model/run.ts';
 import {isUnderWay} from '../guide-state.ts';
 import {blankLine, fitText, type Line, line, type Role, span} from '../screen/line.ts';

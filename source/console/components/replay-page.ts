@@ -1,4 +1,4 @@
-import {formatAge, formatCount, formatMs} from '../../core/format.ts';
+import {formatAge, formatCount, formatMs} from '../../core/text/format.ts';
 import type {ReplayDocument, ReplayResult} from '../../model/replay-report.ts';
 import {hasEnded, type ReplayPage, recommended} from '../replay-state.ts';
 import {blankLine, type Line, line, type Span, span} from '../screen/line.ts';

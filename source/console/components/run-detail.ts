@@ -1,7 +1,6 @@
-import {actedAs} from '../../core/chain/journal.ts';
-import {undoStateOf} from '../../core/engine/undo.ts';
-import {counted, formatMs} from '../../core/format.ts';
-import {nameServer} from '../../core/server-identity.ts';
+import {actedAs, undoStateOf} from '../../core/engine/undo.ts';
+import {nameServer} from '../../core/server/server-identity.ts';
+import {counted, formatMs} from '../../core/text/format.ts';
 import type {JournalEntry} from '../../model/journal-entry.ts';
 import type {StepResult} from '../../model/run.ts';
 import {blankLine, type Line, line, type Role, span} from '../screen/line.ts';

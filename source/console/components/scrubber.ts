@@ -1,4 +1,5 @@
-import {indexAt} from '../../core/tape.ts';
+import {indexAt} from '../../core/activity/timestamps.ts';
+
 import type {Moment} from '../../model/recording.ts';
 import {type Line, type Span, span} from '../screen/line.ts';
 import type {Theme} from '../screen/theme.ts';

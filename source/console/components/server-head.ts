@@ -1,6 +1,6 @@
-import {formatAge, formatBytes, formatCount, formatRatio} from '../../core/format.ts';
 import {thresholds} from '../../core/health/thresholds.ts';
 import {slotForecast} from '../../core/reading/budget.ts';
+import {formatAge, formatBytes, formatCount, formatRatio} from '../../core/text/format.ts';
 import type {Budget, Database, Snapshot} from '../../model/snapshot.ts';
 import {type Line, type Span, span} from '../screen/line.ts';
 import type {Theme} from '../screen/theme.ts';

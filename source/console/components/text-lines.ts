@@ -1,4 +1,4 @@
-import {formatAge, formatBytes, formatRatio} from '../../core/format.ts';
+import {formatAge, formatBytes, formatRatio} from '../../core/text/format.ts';
 import {type Line, line, type Role, span, wrapText} from '../screen/line.ts';
 
 /** The title of a part of a page. */

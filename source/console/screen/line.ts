@@ -1,4 +1,4 @@
-import {sanitise} from '../../core/sanitise.ts';
+import {sanitise} from '../../core/text/sanitise.ts';
 import {splitCells, textWidth} from './cell-width.ts';
 
 /** What a piece of text means; the theme decides how that looks, and NO_COLOR that it still reads. */

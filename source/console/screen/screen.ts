@@ -1,4 +1,4 @@
-import {sanitise} from '../../core/sanitise.ts';
+import {sanitise} from '../../core/text/sanitise.ts';
 import {isOneCellPerUnit, splitCells} from './cell-width.ts';
 import {type Line, roles} from './line.ts';
 import type {Theme} from './theme.ts';

@@ -1,4 +1,4 @@
-import {counted} from '../../core/format.ts';
+import {counted} from '../../core/text/format.ts';
 import type {JournalEntry} from '../../model/journal-entry.ts';
 import {arrangeRows, type Column, drawTable, type TableSlice} from '../components/table.ts';
 import {type Line, line, type Role, span} from '../screen/line.ts';

@@ -1,6 +1,6 @@
-import {formatAge} from '../../core/format.ts';
 import {type LockNode, lockTree} from '../../core/reading/lock-tree.ts';
 import {sessionId} from '../../core/sessions/session-id.ts';
+import {formatAge} from '../../core/text/format.ts';
 import type {Backend, LockWait} from '../../model/snapshot.ts';
 import {type Column, drawTable, holdOrder, type TableSlice} from '../components/table.ts';
 import type {Theme} from '../screen/theme.ts';

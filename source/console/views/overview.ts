@@ -1,4 +1,4 @@
-import {formatCount, formatMs, formatRatio} from '../../core/format.ts';
+import {formatCount, formatMs, formatRatio} from '../../core/text/format.ts';
 import type {Budget, Snapshot} from '../../model/snapshot.ts';
 import {drawChart} from '../components/chart.ts';
 import {drawFindings} from '../components/findings-list.ts';

@@ -1,6 +1,6 @@
-import {formatAge} from '../../core/format.ts';
 import {thresholds} from '../../core/health/thresholds.ts';
 import {sessionId} from '../../core/sessions/session-id.ts';
+import {formatAge} from '../../core/text/format.ts';
 import type {Backend} from '../../model/snapshot.ts';
 import {arrangeRows, type Column, drawTable} from '../components/table.ts';
 import type {Role} from '../screen/line.ts';

@@ -1,5 +1,5 @@
-import {counted, formatBytes, formatCount, formatMs, formatRatio} from '../../core/format.ts';
 import {thresholds} from '../../core/health/thresholds.ts';
+import {counted, formatBytes, formatCount, formatMs, formatRatio} from '../../core/text/format.ts';
 import type {Statement} from '../../model/snapshot.ts';
 import {arrangeRows, type Column, drawTable, type TableSlice} from '../components/table.ts';
 import {type Line, type Role, span} from '../screen/line.ts';

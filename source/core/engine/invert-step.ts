@@ -1,9 +1,9 @@
 import type {Pin, PinnedSql, Pins, SqlStep, Step, Undo, Verification} from '../../model/step.ts';
-import {canonicalJson} from '../chain/canonical.ts';
 import {sharpenOlderUndo} from '../indexes/older-index-undo.ts';
-import {undoOf} from '../step.ts';
-import {isWithheld, wasRedacted} from '../step-secrets.ts';
+import {canonicalJson} from '../text/json.ts';
 import {invertChange} from './file-change.ts';
+import {undoOf} from './step.ts';
+import {isWithheld, wasRedacted} from './step-secrets.ts';
 
 /** The step that takes this one back. `pins`: what the step's outcome tells of what it made. */
 export function invertStep(step: Step, pins: Pins | undefined): Step {

@@ -1,12 +1,13 @@
 import type {ParameterValues} from '../../model/parameter.ts';
-import type {Plan} from '../../model/plan.ts';
+import type {Plan, Protected} from '../../model/plan.ts';
 import type {Recipe} from '../../model/recipe.ts';
 import type {Facts} from '../../model/recipe-data.ts';
 import type {Snapshot} from '../../model/snapshot.ts';
-import {counted} from '../format.ts';
-import {secretReason} from '../step.ts';
-import {withoutSecretUndo} from '../step-secrets.ts';
-import {refuseOnStandby} from './standby.ts';
+import type {SqlStep, Step} from '../../model/step.ts';
+import type {Target} from '../../model/target.ts';
+import {counted} from '../text/format.ts';
+import {secretReason} from './step.ts';
+import {withoutSecretUndo} from './step-secrets.ts';
 
 export type ActingRecipe = Recipe & Required<Pick<Recipe, 'plan'>>;
 
@@ -31,4 +32,69 @@ export function planRecipe(
   const which =
     secret.length === 1 ? `Step ${secret[0]}` : `${counted(secret.length, 'step')} (${secret.join(', ')})`;
   return {...plan, steps, explanation: [...plan.explanation, `${which} cannot be undone: ${secretReason}.`]};
+}
+
+/**
+ * The plan as this server can carry it out: a standby refuses everything that writes (25006), so that a plan with such
+ * a step would only fail. It is then not planned at all, in part neither, and says where to run it. Sessions are ended
+ * on a standby as elsewhere.
+ */
+export function refuseOnStandby(plan: Plan, {is_in_recovery}: Pick<Target, 'is_in_recovery'>): Plan {
+  const refused = is_in_recovery ? plan.steps.filter(isWriting) : [];
+  if (refused.length === 0) return plan;
+  const verbs = [...new Set(refused.map(verbOf))].join(', ');
+  return {
+    ...plan,
+    explanation: [
+      `This server is a standby (in recovery) and refuses ${verbs}: run it on the primary.`,
+      ...plan.explanation,
+    ],
+    steps: [],
+    left_alone: [
+      ...refused.map(({subject, title}) => ({subject, description: title, reason, is_forbidden: true})),
+      ...plan.left_alone,
+    ],
+    batch_size: 1,
+    slots_freed: 0,
+    watch_groups: [],
+  };
+}
+
+const reason = 'this server is a standby (in recovery): run it on the primary';
+
+function isWriting(step: Step): step is SqlStep {
+  return step.kind === 'sql' && !reading.test(bare(step));
+}
+
+/** What a server in recovery runs; a function that writes it refuses by itself. */
+const reading = /^(?:select|with|values|table|call|show|set|reset|checkpoint)\b/i;
+
+/** `ALTER ROLE`, `CREATE INDEX`, `ANALYZE`. */
+function verbOf(step: SqlStep): string {
+  const [, verb = '', object = ''] = /^(\w+)(?:\s+(?:unique\s+)?(\w+))?/i.exec(bare(step)) ?? [];
+  const hasObject = /^(?:create|drop|alter|comment|refresh)$/i.test(verb);
+  return (hasObject ? `${verb} ${object}` : verb).toUpperCase();
+}
+
+/** Without comments in front. */
+function bare({apply}: SqlStep): string {
+  return apply.text.replace(/^(?:\s|--[^\n]*(?:\n|$)|\/\*[\s\S]*?\*\/)+/, '');
+}
+
+/** Those left alone for one reason. */
+export type LeftAlone = {reason: string; members: Protected[]};
+
+/** A reason longer than this is told once for all whom it holds for; a shorter one reads better beside each. */
+const long = 60;
+
+/** In their order, those of one long reason together where the first of them stands. */
+export function groupLeftAlone(left_alone: readonly Protected[]): LeftAlone[] {
+  const groups: LeftAlone[] = [];
+  for (const member of left_alone) {
+    const {reason} = member;
+    const group = reason.length > long ? groups.find(each => each.reason === reason) : undefined;
+    if (group === undefined) groups.push({reason, members: [member]});
+    else group.members.push(member);
+  }
+  return groups;
 }

@@ -1,9 +1,8 @@
 import type {PinnedSql, Sql, Verification} from '../../model/step.ts';
-import {escapeJson} from '../json-text.ts';
-import type {Showable} from '../redact.ts';
-import {revealLines, shownLines} from '../reveal.ts';
-import {shownExpectation, shownValue} from '../secret-values.ts';
-import {secretParameters} from '../sql-secrets.ts';
+import {secretParameters, shownExpectation, shownValue} from '../sql/secrets.ts';
+import {escapeJson} from '../text/json.ts';
+import type {Showable} from '../text/redact.ts';
+import {revealLines, shownLines} from '../text/reveal.ts';
 
 /** One line of what a step does, to be wrapped, and what it tells: nothing in it is hidden, and no secret is shown. */
 export type StepLine = {

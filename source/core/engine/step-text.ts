@@ -1,6 +1,6 @@
 import type {Cleanup, Measure, SqlStep, Step, Undo} from '../../model/step.ts';
-import {formatMs} from '../format.ts';
-import {undoOf, withoutUndoText} from '../step.ts';
+import {formatMs} from '../text/format.ts';
+import {undoOf, withoutUndoText} from './step.ts';
 import {
   checkLines,
   linesOf,

@@ -1,15 +1,14 @@
-import type {JournalEntry} from '../../model/journal-entry.ts';
+import type {JournalEntry, ProcessIdentity} from '../../model/journal-entry.ts';
 import type {Plan, Protected} from '../../model/plan.ts';
 import type {StepResult} from '../../model/run.ts';
 import type {Pins, Step} from '../../model/step.ts';
 import type {ServerIdentity} from '../../model/target.ts';
-import {hostOf} from '../chain/journal.ts';
 import {AbortError, exitCodes, usageError} from '../errors.ts';
-import {counted} from '../format.ts';
-import {compareServers, nameServer, serverDifference, serverDoubt} from '../server-identity.ts';
-import {secretReason, undoOf, withoutUndoText} from '../step.ts';
-import {wasRedacted} from '../step-secrets.ts';
+import {compareServers, nameServer, serverDifference, serverDoubt} from '../server/server-identity.ts';
+import {counted, formatVersion} from '../text/format.ts';
 import {actOf, invertStep, sweepStep} from './invert-step.ts';
+import {secretReason, undoOf, withoutUndoText} from './step.ts';
+import {wasRedacted} from './step-secrets.ts';
 
 type RunEntry = JournalEntry & {event: 'run'};
 
@@ -216,4 +215,19 @@ function whyNot(step: Step, result: StepResult | null, undone_by: RunEntry | nul
   const undo = step.kind === 'sql' ? (withoutUndoText(step) ?? undoOf(step)) : step.change;
   if (typeof undo === 'string') return undo;
   return wasRedacted(undo) ? 'cannot be undone: this journal masked what looked like a secret in it' : null;
+}
+
+/** Who did it on the server: the roles and versions of its outcomes, mostly one. */
+export function actedAs(entries: readonly JournalEntry[]): string[] {
+  const told = entries.flatMap(entry => (entry.event === 'outcome' ? (entry.acted_as ?? []) : []));
+  return [
+    ...new Set(
+      told.map(({role, server_version_num}) => `${role} on PostgreSQL ${formatVersion(server_version_num)}`),
+    ),
+  ];
+}
+
+/** The machine that a run was executed on; older journals say so in its actor alone (`user@host`). */
+export function hostOf({process, actor}: {process?: ProcessIdentity | undefined; actor: string}): string {
+  return process?.host ?? actor.slice(actor.lastIndexOf('@') + 1);
 }

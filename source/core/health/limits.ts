@@ -1,6 +1,6 @@
 import type {Snapshot} from '../../model/snapshot.ts';
-import {parseDurationMs} from '../duration.ts';
-import {parseRatio} from '../ratio.ts';
+import {parseDurationMs} from '../text/duration.ts';
+
 import {connectedDatabase} from './measure.ts';
 import {type MetricName, metricNames, metricOf} from './metrics.ts';
 import {minimumBlocks, type Threshold, thresholds} from './thresholds.ts';
@@ -58,4 +58,11 @@ export function limitsFor(snapshot: Snapshot, given: GivenLimits): Limits {
     return [name, isYoung && isOfBlocks ? none : {warning: warning ?? null, critical: critical ?? null}];
   });
   return {...(Object.fromEntries(defaults) as Limits), ...given};
+}
+
+/** `80%` or `0.8`, from 0 to 1; a bare 80 could mean either. Returns null for what is none. */
+export function parseRatio(text: string): number | null {
+  const [, amount, sign] = /^(\d+(?:\.\d+)?)(%?)$/.exec(text.trim()) ?? [];
+  const ratio = sign === '%' ? Number(amount) / 100 : Number(amount);
+  return ratio >= 0 && ratio <= 1 ? ratio : null;
 }

@@ -1,5 +1,5 @@
 import type {A_Expr, ColumnRef, FuncCall, Node} from 'libpg-query';
-import {quoteIdentifier, quoteLiteral} from '../quote.ts';
+import {quoteIdentifier, quoteLiteral} from '../sql/quote.ts';
 
 /** The names in a list of String nodes: a qualified name, an operator. */
 export function namesOf(nodes: readonly Node[] | undefined): string[] {

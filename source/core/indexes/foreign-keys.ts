@@ -1,6 +1,6 @@
 import type {Catalog, ForeignKey, Table} from '../../model/catalog.ts';
 import type {Skipped} from '../../model/index-advice.ts';
-import {quoteIdentifier} from '../quote.ts';
+import {quoteIdentifier} from '../sql/quote.ts';
 import {type Candidate, toCandidate} from './candidates.ts';
 import type {WorkStatement} from './planner.ts';
 import {fewestRows, findCovering, isIndexable, type PresentIndex} from './present.ts';

@@ -1,6 +1,6 @@
 import type {Table} from '../../model/catalog.ts';
 import type {IndexAdvice, IndexProposal, Skipped} from '../../model/index-advice.ts';
-import {quoteIdentifier} from '../quote.ts';
+import {quoteIdentifier} from '../sql/quote.ts';
 import type {AdviceInput} from './advise.ts';
 import {type Candidate, toCandidate} from './candidates.ts';
 import {serviceOf, startAsking} from './choose.ts';

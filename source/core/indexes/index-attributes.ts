@@ -1,6 +1,6 @@
 import type {IndexAttributes} from '../../model/catalog.ts';
 import type {Sql} from '../../model/step.ts';
-import {quoteIdentifier, quoteLiteral} from '../quote.ts';
+import {quoteIdentifier, quoteLiteral} from '../sql/quote.ts';
 
 type Place = {schema: string; name: string; table: string};
 

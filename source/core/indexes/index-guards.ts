@@ -1,7 +1,7 @@
 import type {IndexAttributes} from '../../model/catalog.ts';
 import type {Cleanup, Pin, Sql, SqlWith, Verification} from '../../model/step.ts';
-import {createPlaceholders} from '../placeholders.ts';
 import {holdsAdvisoryLock} from '../server/advisory-locks.ts';
+import {createPlaceholders} from '../sql/quote.ts';
 import {hasAttributes} from './index-attributes.ts';
 
 /** Where an index stands: in its table's schema. */

@@ -1,7 +1,7 @@
 import type {IndexProposal, Served} from '../../model/index-advice.ts';
 import type {Measure} from '../../model/step.ts';
-import {quoteIdentifier} from '../quote.ts';
-import {redactLiterals} from '../shown-sql.ts';
+import {quoteIdentifier} from '../sql/quote.ts';
+import {redactLiterals} from '../sql/shown-sql.ts';
 
 /** More statements than these prove nothing more, and each is planned twice. */
 const mostStatements = 3;

@@ -2,7 +2,7 @@ import type {IndexProposal} from '../../model/index-advice.ts';
 import type {Facts} from '../../model/recipe-data.ts';
 import type {Snapshot} from '../../model/snapshot.ts';
 import type {Step} from '../../model/step.ts';
-import {counted, formatBytes, formatCount} from '../format.ts';
+import {counted, formatBytes, formatCount} from '../text/format.ts';
 import type {IndexWork} from './index-building.ts';
 import {shapeOf} from './index-definition.ts';
 import {preflightLines, sizeLine} from './index-waits.ts';

@@ -1,6 +1,6 @@
 import type {IndexAttributes} from '../../model/catalog.ts';
 import type {Measure, Sql, SqlStep, Undo} from '../../model/step.ts';
-import {quoteIdentifier} from '../quote.ts';
+import {quoteIdentifier} from '../sql/quote.ts';
 import {restoreAttributes, tablespaceSetting} from './index-attributes.ts';
 import {concurrently, isUnique, shapeOf} from './index-definition.ts';
 import {

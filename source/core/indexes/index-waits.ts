@@ -1,10 +1,10 @@
 import type {Parameter} from '../../model/parameter.ts';
 import type {Backend, Snapshot} from '../../model/snapshot.ts';
 import {usageError} from '../errors.ts';
-import {formatAge, formatBytes} from '../format.ts';
 import {thresholds} from '../health/thresholds.ts';
-import {readDuration} from '../parameters.ts';
+import {readDuration} from '../recipe/parameters.ts';
 import {describeBackend} from '../sessions/protection.ts';
+import {formatAge, formatBytes} from '../text/format.ts';
 
 /** What the three index recipes ask for; `readLockTimeout` reads it. */
 export const lockTimeoutParameter: Parameter = {

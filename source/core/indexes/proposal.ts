@@ -1,5 +1,5 @@
 import type {IndexProposal, Served} from '../../model/index-advice.ts';
-import {formatCount} from '../format.ts';
+import {formatCount} from '../text/format.ts';
 import type {AdviceInput} from './advise.ts';
 import type {Candidate} from './candidates.ts';
 import type {Choice, Service} from './choose.ts';

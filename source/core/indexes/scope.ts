@@ -1,6 +1,6 @@
 import type {ColumnRef, Node, RangeVar} from 'libpg-query';
 import type {Table} from '../../model/catalog.ts';
-import {quoteIdentifier} from '../quote.ts';
+import {quoteIdentifier} from '../sql/quote.ts';
 import {namesOf, writeExpression} from './expression.ts';
 import type {Columns, TableUse, Term} from './shape.ts';
 

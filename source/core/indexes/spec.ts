@@ -1,6 +1,6 @@
 import type {IndexStmt, Node} from 'libpg-query';
 import type {Index, Table} from '../../model/catalog.ts';
-import {quoteIdentifier} from '../quote.ts';
+import {quoteIdentifier} from '../sql/quote.ts';
 import {namesOf, writeExpression, writeOwnColumn} from './expression.ts';
 
 /** What an index holds, written in one way, so that one that is there and one that is not can be compared. */

@@ -1,5 +1,5 @@
 import type {Snapshot} from '../../model/snapshot.ts';
-import {formatMs, formatRatio} from '../format.ts';
+import {formatMs, formatRatio} from '../text/format.ts';
 import {type ConnectionBudget, type Fit, fitOf, largestLimit, refusedOf} from './connection-budget.ts';
 import {presets} from './pool-presets.ts';
 import type {Tuning} from './pool-tuning.ts';

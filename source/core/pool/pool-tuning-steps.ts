@@ -1,7 +1,7 @@
 import type {Facts} from '../../model/recipe-data.ts';
 import type {RoleLimit} from '../../model/roles.ts';
 import type {AdviceStep, FileStep, SqlStep, Step, Verification} from '../../model/step.ts';
-import {quoteIdentifier} from '../quote.ts';
+import {quoteIdentifier} from '../sql/quote.ts';
 import {envChange} from './env-file.ts';
 import {poolerChanges, poolerLines} from './pgbouncer-ini.ts';
 import {adapterLines, adapterSettings, patchCall} from './pool-patch.ts';

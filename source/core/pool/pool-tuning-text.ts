@@ -1,7 +1,7 @@
 import type {EnvFile} from '../../model/application.ts';
 import type {Facts} from '../../model/recipe-data.ts';
 import type {Snapshot} from '../../model/snapshot.ts';
-import {counted, formatAge, formatMs} from '../format.ts';
+import {counted, formatAge, formatMs} from '../text/format.ts';
 import {fitOf, neededMaxConnections, refusedOf} from './connection-budget.ts';
 import {presets} from './pool-presets.ts';
 import {envFileOf, type Tuning} from './pool-tuning.ts';

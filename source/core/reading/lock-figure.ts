@@ -1,6 +1,6 @@
 import type {Snapshot} from '../../model/snapshot.ts';
-import {formatAge} from '../format.ts';
 import {describeBackend} from '../sessions/protection.ts';
+import {formatAge} from '../text/format.ts';
 import type {LockNode} from './lock-tree.ts';
 
 const maxWidth = 76;

@@ -1,5 +1,5 @@
-import {redactSecrets} from '../redact.ts';
-import {isSecretName} from '../sql-secrets.ts';
+import {isSecretName} from '../sql/secrets.ts';
+import {redactSecrets} from '../text/redact.ts';
 
 /**
  * The sqlcommenter tags of a statement: `/*route='%2Fusers',action='index'* /` gives {route: '/users', ...}.

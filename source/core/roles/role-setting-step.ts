@@ -1,5 +1,5 @@
 import type {Sql, SqlStep, Verification} from '../../model/step.ts';
-import {quoteIdentifier, quoteLiteral} from '../quote.ts';
+import {quoteIdentifier, quoteLiteral} from '../sql/quote.ts';
 
 export type RoleSetting = {
   role: Named;

@@ -1,5 +1,5 @@
-import {parseDurationMs} from '../duration.ts';
 import {usageError} from '../errors.ts';
+import {parseDurationMs} from '../text/duration.ts';
 
 export type TimeoutSetting = {
   name: string;

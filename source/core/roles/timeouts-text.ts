@@ -1,7 +1,7 @@
 import type {Plan} from '../../model/plan.ts';
 import type {RoleSettings} from '../../model/roles.ts';
 import type {Backend, Snapshot} from '../../model/snapshot.ts';
-import {counted} from '../format.ts';
+import {counted} from '../text/format.ts';
 import {type TimeoutSetting, timeoutMs} from './timeout-settings.ts';
 
 /** A change as the preview tells it; null is "nothing set". */

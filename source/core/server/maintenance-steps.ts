@@ -1,7 +1,7 @@
 import type {Maintenance, TableUpkeep, XminHolder} from '../../model/recipe-data.ts';
 import type {AdviceStep, SqlStep, Verification} from '../../model/step.ts';
 import {thresholds} from '../health/thresholds.ts';
-import {quoteIdentifier, quoteLiteral} from '../quote.ts';
+import {quoteIdentifier, quoteLiteral} from '../sql/quote.ts';
 
 /** `schema.name`, as people and the recipe's parameters write it. */
 export function nameOf({schema, name}: TableUpkeep): string {

@@ -1,6 +1,6 @@
 import type {Catalog} from '../../model/catalog.ts';
 import {usageError} from '../errors.ts';
-import {nearest} from '../nearest.ts';
+import {nearest} from '../text/nearest.ts';
 
 type TableName = {schema: string; name: string};
 

@@ -1,5 +1,5 @@
 import type {Backend} from '../../model/snapshot.ts';
-import {didYouMean} from '../nearest.ts';
+import {didYouMean} from '../text/nearest.ts';
 import type {SessionCriteria} from './session-parameters.ts';
 
 type Name = 'role' | 'application' | 'database';

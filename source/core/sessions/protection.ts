@@ -1,8 +1,8 @@
 import type {Protected} from '../../model/plan.ts';
 import type {Backend, Snapshot} from '../../model/snapshot.ts';
-import {quoteIdentifier} from '../quote.ts';
-import {redactSecrets} from '../redact.ts';
-import {redactLiterals} from '../shown-sql.ts';
+import {quoteIdentifier} from '../sql/quote.ts';
+import {redactLiterals} from '../sql/shown-sql.ts';
+import {redactSecrets} from '../text/redact.ts';
 
 export type Protection = {reason: string; is_forbidden: boolean};
 

@@ -10,8 +10,8 @@ import {
   readText,
   readValues,
   writeText,
-} from '../parameters.ts';
-import {redactSecrets} from '../redact.ts';
+} from '../recipe/parameters.ts';
+import {redactSecrets} from '../text/redact.ts';
 
 export type NamedSession = {pid: number; backend_start: string | null};
 

@@ -1,6 +1,6 @@
 import type {Backend} from '../../model/snapshot.ts';
 import type {Sql} from '../../model/step.ts';
-import {createPlaceholders} from '../placeholders.ts';
+import {createPlaceholders} from '../sql/quote.ts';
 
 /** A session that can be told apart from any later one with the same pid: what protectionOf has let through. */
 export type KnownSession = Backend & {

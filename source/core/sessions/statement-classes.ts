@@ -1,7 +1,7 @@
 import type {Backend} from '../../model/snapshot.ts';
 import {type AbortError, usageError} from '../errors.ts';
 import {thresholds} from '../health/thresholds.ts';
-import {readList} from '../parameters.ts';
+import {readList} from '../recipe/parameters.ts';
 
 /** How long a statement of each class may run: a look-up by key, a join, an aggregation, a report. */
 export const classLimitsMs = {

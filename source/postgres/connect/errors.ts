@@ -1,6 +1,6 @@
 import {AbortError, exitCodes} from '../../core/errors.ts';
-import {quoteIdentifier} from '../../core/quote.ts';
-import {sanitise} from '../../core/sanitise.ts';
+import {quoteIdentifier} from '../../core/sql/quote.ts';
+import {sanitise} from '../../core/text/sanitise.ts';
 import {UnreadableAnswerError} from '../wire/answer-limits.ts';
 import {NotPostgresError} from '../wire/foreign-protocol.ts';
 import {MissingPasswordError} from './open-client.ts';

@@ -1,4 +1,4 @@
-import {quoteIdentifier} from '../../core/quote.ts';
+import {quoteIdentifier} from '../../core/sql/quote.ts';
 import {pastThePooler} from './pooler.ts';
 
 /** Whose slots are taken. Freeing one kind does not help those who lack another. */

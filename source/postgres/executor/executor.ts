@@ -1,8 +1,8 @@
 import {setTimeout as sleep} from 'node:timers/promises';
-import {holds} from '../../core/engine/verification.ts';
+import {holds} from '../../core/engine/step.ts';
 import {AbortError, BugError, exitCodes} from '../../core/errors.ts';
-import {quoteIdentifier} from '../../core/quote.ts';
-import {compareServers, serverDifference, serverDoubt} from '../../core/server-identity.ts';
+import {compareServers, serverDifference, serverDoubt} from '../../core/server/server-identity.ts';
+import {quoteIdentifier} from '../../core/sql/quote.ts';
 import type {Act, Applied, Executor} from '../../model/ports.ts';
 import type {Pins, Sql, Verification} from '../../model/step.ts';
 import type {ServerIdentity} from '../../model/target.ts';

@@ -1,4 +1,4 @@
-import {redactSecrets} from '../../core/redact.ts';
+import {redactSecrets} from '../../core/text/redact.ts';
 import type {StepProgress} from '../../model/run.ts';
 import type {SqlStep} from '../../model/step.ts';
 import type {Connection} from '../connect/connect.ts';

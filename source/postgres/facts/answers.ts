@@ -1,5 +1,5 @@
 import {AbortError, exitCodes} from '../../core/errors.ts';
-import {redactSecrets} from '../../core/redact.ts';
+import {redactSecrets} from '../../core/text/redact.ts';
 import type {Row} from '../../model/recipe-data.ts';
 import type {Sql} from '../../model/step.ts';
 import type {Connection} from '../connect/connect.ts';

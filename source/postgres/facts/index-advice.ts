@@ -5,7 +5,7 @@ import {readStatement} from '../../core/indexes/read-statement.ts';
 import type {Naming} from '../../core/indexes/scope.ts';
 import type {Column, Columns} from '../../core/indexes/shape.ts';
 import {specOf} from '../../core/indexes/spec.ts';
-import {shownStatement} from '../../core/shown-sql.ts';
+import {shownStatement} from '../../core/sql/shown-sql.ts';
 import type {Catalog} from '../../model/catalog.ts';
 import type {IndexAdvice, IndexAdviceNeed, Skipped} from '../../model/index-advice.ts';
 import type {Connection} from '../connect/connect.ts';

@@ -1,4 +1,4 @@
-import {redactSecrets} from '../../core/redact.ts';
+import {redactSecrets} from '../../core/text/redact.ts';
 import type {Maintenance, TableUpkeep, XminHolder} from '../../model/recipe-data.ts';
 import type {Connection} from '../connect/connect.ts';
 import {pickVariant, type Query, userSchema} from '../queries/query.ts';

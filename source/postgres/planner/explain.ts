@@ -1,5 +1,5 @@
 import {AbortError, exitCodes, usageError} from '../../core/errors.ts';
-import {quoteIdentifier} from '../../core/quote.ts';
+import {quoteIdentifier} from '../../core/sql/quote.ts';
 import type {PgClient} from '../connect/client.ts';
 import {inTime} from '../deadline.ts';
 import {loadSqlParser} from '../reach/parse-sql.ts';

@@ -1,4 +1,4 @@
-import {quoteIdentifier} from '../../core/quote.ts';
+import {quoteIdentifier} from '../../core/sql/quote.ts';
 import type {PgClient} from '../connect/client.ts';
 import {inTime} from '../deadline.ts';
 import type {SqlParser} from '../reach/parse-sql.ts';

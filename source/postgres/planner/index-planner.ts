@@ -5,7 +5,7 @@ import type {PresentIndex} from '../../core/indexes/present.ts';
 import type {Columns} from '../../core/indexes/shape.ts';
 import {estimateSize} from '../../core/indexes/size.ts';
 import {definitionOf, type IndexSpec} from '../../core/indexes/spec.ts';
-import {shownStatement} from '../../core/shown-sql.ts';
+import {shownStatement} from '../../core/sql/shown-sql.ts';
 import type {Skipped} from '../../model/index-advice.ts';
 import type {Connection} from '../connect/connect.ts';
 import {RefusedStatement} from '../reach/gate.ts';

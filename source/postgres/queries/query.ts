@@ -1,5 +1,5 @@
 import {BugError} from '../../core/errors.ts';
-import {quoteIdentifier} from '../../core/quote.ts';
+import {quoteIdentifier} from '../../core/sql/quote.ts';
 
 /**
  * One query in all its versions. The variant with the highest floor at or below the version in hand is the one

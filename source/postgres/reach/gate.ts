@@ -1,6 +1,6 @@
 import type {Node} from 'libpg-query';
 import {AbortError, exitCodes} from '../../core/errors.ts';
-import {descendants, type NamedObject, namedObjects} from '../../core/named-objects.ts';
+import {descendants, type NamedObject, namedObjects} from '../../core/sql/named-objects.ts';
 import type {PgClient} from '../connect/client.ts';
 import {pickVariant} from '../queries/query.ts';
 import {reachQuery} from '../queries/reach.ts';

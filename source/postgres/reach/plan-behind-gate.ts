@@ -1,4 +1,4 @@
-import {quoteIdentifier} from '../../core/quote.ts';
+import {quoteIdentifier} from '../../core/sql/quote.ts';
 import type {PgClient} from '../connect/client.ts';
 import {countParameters} from '../planner/parameters.ts';
 import {gateQuery, toRefusal} from './gate.ts';

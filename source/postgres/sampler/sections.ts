@@ -1,4 +1,4 @@
-import {quoteIdentifier} from '../../core/quote.ts';
+import {quoteIdentifier} from '../../core/sql/quote.ts';
 import type {Unavailable} from '../../model/snapshot.ts';
 import {isSqlstate} from '../sqlstate.ts';
 

@@ -1,5 +1,5 @@
-import {formatAge} from '../../core/format.ts';
-import {shownStatement} from '../../core/shown-sql.ts';
+import {shownStatement} from '../../core/sql/shown-sql.ts';
+import {formatAge} from '../../core/text/format.ts';
 import type {SessionIdentity} from '../../model/snapshot.ts';
 import type {PgClient} from '../connect/client.ts';
 import {inTime} from '../deadline.ts';

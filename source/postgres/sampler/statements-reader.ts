@@ -1,6 +1,6 @@
 import {type StatementCounters, withStatementRates} from '../../core/reading/rates.ts';
 import {chooseWatched, parseScan, type StatementScan} from '../../core/reading/statement-scan.ts';
-import {shownStatement} from '../../core/shown-sql.ts';
+import {shownStatement} from '../../core/sql/shown-sql.ts';
 import type {Statement, StatementsInfo} from '../../model/snapshot.ts';
 import {isoTime} from '../iso-time.ts';
 import {extensionVersionNum, pickVariant, type Query} from '../queries/query.ts';

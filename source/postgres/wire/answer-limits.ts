@@ -1,6 +1,6 @@
 import {EventEmitter} from 'node:events';
 import type {Duplex} from 'node:stream';
-import {formatBytes} from '../../core/format.ts';
+import {formatBytes} from '../../core/text/format.ts';
 import type {RawPgClient} from '../connect/client.ts';
 import {createMessageReader} from './message-reader.ts';
 

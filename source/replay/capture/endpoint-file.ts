@@ -1,5 +1,5 @@
-import {counted} from '../../core/format.ts';
-import {sanitise} from '../../core/sanitise.ts';
+import {counted} from '../../core/text/format.ts';
+import {sanitise} from '../../core/text/sanitise.ts';
 import {onlyVariant, type SqlEndpoint} from '../endpoint/sql-endpoint.ts';
 import {writeSqlEndpoint} from '../endpoint/write-sql.ts';
 import {fold} from './fold.ts';

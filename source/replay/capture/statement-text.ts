@@ -1,4 +1,4 @@
-import {redactSecrets} from '../../core/redact.ts';
+import {redactSecrets} from '../../core/text/redact.ts';
 import {scanStatement} from '../endpoint/scan-statement.ts';
 import {typeName} from './values.ts';
 

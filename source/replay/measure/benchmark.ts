@@ -1,5 +1,5 @@
 import {AbortError} from '../../core/errors.ts';
-import {counted, formatCount, formatRatio} from '../../core/format.ts';
+import {counted, formatCount, formatRatio} from '../../core/text/format.ts';
 import type {ReplayResult} from '../../model/replay-report.ts';
 import type {Variant} from '../endpoint/endpoint.ts';
 import {toResult} from '../report/result.ts';

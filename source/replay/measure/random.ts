@@ -1,4 +1,4 @@
-import {mulberry32} from '../../core/mulberry32.ts';
+import {mulberry32} from '../../core/random.ts';
 
 /** Numbers from 0 to below 1, the same for the same seed. */
 export function randomFrom(seed: number): () => number {

@@ -1,4 +1,4 @@
-import {formatCount, formatMs} from '../../core/format.ts';
+import {formatCount, formatMs} from '../../core/text/format.ts';
 import type {LimitRecommendation, ReplayResult} from '../../model/replay-report.ts';
 
 /** A limit is enough when it reaches this share of the best throughput... */

@@ -1,5 +1,5 @@
 import {AsyncResource} from 'node:async_hooks';
-import {didYouMean} from '../../core/nearest.ts';
+import {didYouMean} from '../../core/text/nearest.ts';
 import {currentRequest, fromCallSite, lineOf} from '../pool/request-trace.ts';
 
 /**

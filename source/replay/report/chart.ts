@@ -1,5 +1,5 @@
 import asciichart from 'asciichart';
-import {formatCount, formatMs} from '../../core/format.ts';
+import {formatCount, formatMs} from '../../core/text/format.ts';
 import type {ReplayDocument, ReplayResult} from '../../model/replay-report.ts';
 
 const height = 8;

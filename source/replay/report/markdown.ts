@@ -1,5 +1,5 @@
-import {formatBytes, formatCount, formatMs} from '../../core/format.ts';
-import {codeBlock, inlineCode, tableCode} from '../../core/markdown.ts';
+import {formatBytes, formatCount, formatMs} from '../../core/text/format.ts';
+import {codeBlock, inlineCode, tableCode} from '../../core/text/markdown.ts';
 import type {ReplayDocument, ReplayResult} from '../../model/replay-report.ts';
 import {sweepCharts} from './chart.ts';
 import {errorText, failureText, formatPerRequest} from './text.ts';

@@ -1,5 +1,5 @@
-import {counted, formatBytes, formatCount, formatMs} from '../../core/format.ts';
-import {sanitise} from '../../core/sanitise.ts';
+import {counted, formatBytes, formatCount, formatMs} from '../../core/text/format.ts';
+import {sanitise} from '../../core/text/sanitise.ts';
 import type {
   ReplayDocument,
   ReplayFailure,

@@ -1,4 +1,4 @@
-import {formatRatio} from '../../core/format.ts';
+import {formatRatio} from '../../core/text/format.ts';
 import type {ReplayResult, ReplayTimes} from '../../model/replay-report.ts';
 import {type Cell, type Measured, type MeasureOptions, measure} from '../measure/measure.ts';
 import {type Model, type Simulated, simulate} from './simulate.ts';

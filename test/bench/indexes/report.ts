@@ -1,4 +1,4 @@
-import {formatBytes} from '../../../source/core/format.ts';
+import {formatBytes} from '../../../source/core/text/format.ts';
 import type {Measured, StatementCosts} from './measure.ts';
 
 export type Section = {title: string; measured: readonly Measured[]};

@@ -1,6 +1,6 @@
 import {describe, expect, it} from 'vitest';
 import {createInputDecoder, type InputEvent} from '../../../source/console/input/decoder.ts';
-import {mulberry32} from '../../../source/core/mulberry32.ts';
+import {mulberry32} from '../../../source/core/random.ts';
 
 const encode = (text: string) => new TextEncoder().encode(text);
 

@@ -1,8 +1,7 @@
 import {createHash} from 'node:crypto';
 import {expect, it} from 'vitest';
-import {describeInterruption} from '../../../source/core/engine/describe-interruption.ts';
-import {carryOut, type EnginePorts} from '../../../source/core/engine/engine.ts';
-import {createRunState} from '../../../source/core/engine/run-state.ts';
+import {carryOut, type EnginePorts} from '../../../source/core/engine/execute.ts';
+import {createRunState, describeInterruption} from '../../../source/core/engine/run-state.ts';
 import type {JournalDraft, JournalEntry} from '../../../source/model/journal-entry.ts';
 import type {Plan} from '../../../source/model/plan.ts';
 import type {RunState} from '../../../source/model/run.ts';

@@ -1,6 +1,6 @@
 import {describe, expect, it} from 'vitest';
+import {recheckUndo} from '../../../source/core/engine/drift.ts';
 import {findRun, planUndo} from '../../../source/core/engine/undo.ts';
-import {recheckUndo} from '../../../source/core/engine/world.ts';
 import type {JournalEntry} from '../../../source/model/journal-entry.ts';
 import type {StepResult} from '../../../source/model/run.ts';
 import type {SqlStep, Verification} from '../../../source/model/step.ts';

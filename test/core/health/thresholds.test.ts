@@ -1,5 +1,4 @@
 import {describe, expect, it, vi} from 'vitest';
-import {writeDuration} from '../../../source/core/duration.ts';
 import {metricNames, metricOf} from '../../../source/core/health/metrics.ts';
 import {
   describeDefault,
@@ -8,6 +7,7 @@ import {
   thresholds,
   writeThreshold,
 } from '../../../source/core/health/thresholds.ts';
+import {writeDuration} from '../../../source/core/text/duration.ts';
 import type {Facts} from '../../../source/model/recipe-data.ts';
 import type {Backend, Snapshot} from '../../../source/model/snapshot.ts';
 import {createCatalog, createForeignKey, createIndex, createTable} from '../../helpers/catalog.ts';

@@ -1,6 +1,5 @@
 import {describe, expect, it} from 'vitest';
 import {applyChange, invertChange} from '../../../source/core/engine/file-change.ts';
-import {mulberry32} from '../../../source/core/mulberry32.ts';
 import {envChange, readEnvFile} from '../../../source/core/pool/env-file.ts';
 import {
   findVariable,
@@ -11,6 +10,7 @@ import {
   setUrlParameters,
   setUrlQuery,
 } from '../../../source/core/pool/env-text.ts';
+import {mulberry32} from '../../../source/core/random.ts';
 
 const url = 'postgresql://app:pw@db:5432/shop';
 const set = (

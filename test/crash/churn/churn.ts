@@ -4,7 +4,7 @@ import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import process from 'node:process';
 import pg from 'pg';
-import {mulberry32} from '../../../source/core/mulberry32.ts';
+import {mulberry32} from '../../../source/core/random.ts';
 import {startServer} from '../../../source/demo/server.ts';
 import {openJournal} from '../../../source/journal/journal-file.ts';
 import {type ChurnCheck, checkChurn} from './check.ts';

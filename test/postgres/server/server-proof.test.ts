@@ -1,5 +1,5 @@
 import {afterAll, afterEach, beforeAll, expect, it, onTestFinished} from 'vitest';
-import {compareServers} from '../../../source/core/server-identity.ts';
+import {compareServers} from '../../../source/core/server/server-identity.ts';
 import type {ServerIdentity} from '../../../source/model/target.ts';
 import {connect} from '../../../source/postgres/connect/connect.ts';
 import {readOnce} from '../../../source/postgres/sampler/read-once.ts';

@@ -1,0 +1,73 @@
+import type {JournalEntry} from '../../model/journal-entry.ts';
+import type {ParameterValues} from '../../model/parameter.ts';
+import type {Recipe} from '../../model/recipe.ts';
+import type {FactNeeds, Facts} from '../../model/recipe-data.ts';
+import type {Snapshot} from '../../model/snapshot.ts';
+import type {Step} from '../../model/step.ts';
+import type {ServerIdentity} from '../../model/target.ts';
+import {canonicalJson} from '../text/json.ts';
+import type {EnginePorts, Recheck} from './execute.ts';
+import {canAct, planRecipe} from './plan.ts';
+import {slotsOf} from './run-state.ts';
+import {findRun, planUndo} from './undo.ts';
+
+export type WorldPorts = {
+  /** A fresh reading. */
+  read(): Promise<Snapshot>;
+  /** Fresh facts. */
+  gather(needs: FactNeeds): Promise<Facts>;
+};
+
+/**
+ * The engine's eyes, from whole readings: `slots` reads afresh before each batch, and what the recipe plans on the
+ * first of them decides what the preview still holds for. A step it no longer plans stops the run where its
+ * evidence is the catalog's; a session that came under protection since (it began a dump, a migration, an index
+ * build) is skipped; one that changed otherwise is the guard's of the acting statement.
+ */
+export function watchWorld(
+  recipe: Recipe,
+  params: ParameterValues,
+  {read, gather}: WorldPorts,
+): Pick<EnginePorts, 'slots' | 'recheck'> {
+  let protectedNow = new Map<string, string>();
+  let planned: ReadonlySet<string> | null = null;
+  return {
+    async slots() {
+      const snapshot = await read();
+      const isFirst = planned === null;
+      if (isFirst || recipe.needs === undefined) {
+        const facts = recipe.needs ? await gather(recipe.needs(params)) : {};
+        const plan = canAct(recipe) ? planRecipe(recipe, snapshot, params, facts) : undefined;
+        protectedNow = new Map(plan?.left_alone.map(({subject, reason}) => [subject, reason]));
+        planned = new Set(plan?.steps.map(canonicalJson));
+      }
+      return slotsOf(snapshot.budget);
+    },
+    async recheck(step): Promise<Recheck> {
+      const reason = protectedNow.get(step.subject);
+      if (reason !== undefined) return {kind: 'skip', reason: `protected now: ${reason}`};
+      if (recipe.needs === undefined || planned?.has(canonicalJson(step))) return {kind: 'go'};
+      return {
+        kind: 'stop',
+        reason: `the world changed since the preview: "${step.title}" is no longer the plan`,
+      };
+    },
+  };
+}
+
+/** Whether a step that was previewed is what a verified journal still says takes the run back. */
+export function recheckUndo(
+  run: string,
+  entries: readonly JournalEntry[],
+  {server, host}: {server: ServerIdentity; host: string | undefined},
+): (step: Step) => Promise<Recheck> {
+  const {steps} = planUndo(findRun(entries, run), {server, acting_pid: null, host: host ?? null});
+  const planned = new Set(steps.map(canonicalJson));
+  return async step =>
+    planned.has(canonicalJson(step))
+      ? {kind: 'go'}
+      : {
+          kind: 'stop',
+          reason: `the journal changed since the preview: "${step.title}" is no longer the undo`,
+        };
+}

@@ -1,0 +1,37 @@
+import type {Finding, Severity} from '../../model/finding.ts';
+
+import type {Recipe} from '../../model/recipe.ts';
+import type {Facts} from '../../model/recipe-data.ts';
+import type {Snapshot} from '../../model/snapshot.ts';
+
+export type Diagnosis = {
+  /** The worst first. */
+  findings: Finding[];
+  /** Recipes whose diagnosis failed, and why: a team's own may. */
+  failed: {recipe: string; reason: string}[];
+};
+
+/** What all recipes find; one that fails leaves the others. */
+export function diagnoseAll(recipes: readonly Recipe[], snapshot: Snapshot, facts: Facts): Diagnosis {
+  const findings: Finding[] = [];
+  const failed: Diagnosis['failed'] = [];
+  for (const recipe of recipes) {
+    try {
+      findings.push(...recipe.diagnose(snapshot, facts));
+    } catch (error) {
+      failed.push({recipe: recipe.id, reason: error instanceof Error ? error.message : String(error)});
+    }
+  }
+  return {findings: worstFirst(findings), failed};
+}
+
+export function worstFirst(findings: readonly Finding[]): Finding[] {
+  const isCritical = ({severity}: Finding) => Number(severity === 'critical');
+  return [...findings].sort((a, b) => isCritical(b) - isCritical(a));
+}
+
+/** The worst of findings. */
+export function worstOf(findings: readonly {severity: Severity}[]): Severity | null {
+  if (findings.some(({severity}) => severity === 'critical')) return 'critical';
+  return findings.length > 0 ? 'warning' : null;
+}

@@ -1,0 +1,75 @@
+import {shownTags} from '../reading/tags.ts';
+import {redactQuotedName} from '../text/redact.ts';
+import {secretsByPlace} from './secrets.ts';
+import {coarseTokens, mayGoOn, type SqlToken, sqlTokens} from './tokens.ts';
+
+/**
+ * A statement without its literals, comments and line breaks: strings, numbers, bit strings and dollar quotes
+ * become `?`. What is left says what a session did, not with whose data. A statement cut off inside a literal
+ * (track_activity_query_size) loses the rest.
+ */
+export function redactLiterals(sql: string): string {
+  const tokens = sqlTokens(sql);
+  const isSecret = secretIn(sql, tokens);
+  return render(tokens, token => token.kind === 'string' || token.kind === 'number' || isSecret(token))
+    .replace(/\s+/g, ' ')
+    .trim();
+}
+
+/**
+ * A session's or an application's statement as it is shown and kept: strings of every kind become `?`, so does what
+ * else stands where a secret would, and of comments the sqlcommenter tags alone stay. Numbers, names and line breaks
+ * stay. It is never executed.
+ *
+ * By PostgreSQL's own lexical rules and not by its normalisation, which leaves the literals of CREATE, COMMENT, COPY
+ * and ALTER DATABASE in place and cannot read a text that was cut off.
+ */
+export function shownStatement(sql: string): string {
+  const mayHoldSecret = mayNameSecret.test(sql);
+  if (!mayHoldSecret && !mayHoldLiteral.test(sql)) return sql;
+  if (!mayHoldSecret) return render(coarseTokens(sql), ({kind}) => kind === 'string', tagsOf).trim();
+  const tokens = sqlTokens(sql);
+  const isSecret = secretIn(sql, tokens);
+  return render(tokens, token => token.kind === 'string' || isSecret(token), tagsOf).trim();
+}
+
+/** `/*route='%2Fusers'* /`; '' for a comment without tags. */
+function tagsOf(comment: string): string {
+  const tags = comment.includes("='") ? Object.entries(shownTags(comment)) : [];
+  if (tags.length === 0) return '';
+  return `/*${tags.map(([name, value]) => `${encodeTag(name)}='${encodeTag(value)}'`).join(',')}*/`;
+}
+
+/** As sqlcommenter has it: no quote and no end of a comment is left in it. A lone surrogate cannot be encoded. */
+function encodeTag(text: string): string {
+  return encodeURIComponent(text.replace(/\p{Cs}/gu, '\ufffd')).replaceAll("'", '%27');
+}
+
+function secretIn(sql: string, tokens: readonly SqlToken[]): (token: SqlToken) => boolean {
+  const secrets = mayNameSecret.test(sql) ? secretsByPlace(tokens) : null;
+  return token => token.kind !== 'parameter' && (secrets?.has(token) ?? false);
+}
+
+/** Asked of every new text: most of an application's have parameters and nothing else. */
+const mayHoldLiteral = /'|--|\/\*|\$(?!\d)/;
+/** What a name of a secret has in it, in any case and plural. */
+const mayNameSecret =
+  /:\/\/|bearer|passw|passphrase|passcode|pwd|secret|token|(?:api|access|private|signing|encryption|auth)[_-]?key|credential|authorization|(?:^|[^a-z])(?:pin|otp|cvv|cvc)s?(?:[^a-z]|$)/i;
+
+function render(
+  tokens: readonly SqlToken[],
+  isMasked: (token: SqlToken) => boolean,
+  commentText: (comment: string) => string = () => '',
+): string {
+  let shown = '';
+  for (const token of tokens) {
+    if (token.kind === 'comment')
+      shown += `${shown === '' || /\s$/.test(shown) ? '' : ' '}${commentText(token.text)}`;
+    else if (!isMasked(token)) shown += token.kind === 'quoted' ? redactQuotedName(token.text) : token.text;
+    else {
+      shown += '?';
+      if (mayGoOn(token)) break;
+    }
+  }
+  return shown;
+}

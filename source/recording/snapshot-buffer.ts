@@ -1,0 +1,84 @@
+import {open, unlink} from 'node:fs/promises';
+import {AbortError, exitCodes} from '../core/errors.ts';
+import type {KeptTape, Loss} from '../model/recording.ts';
+import {createEncoder, lossFrame} from './encoder.ts';
+import {writeFrame, writeHeader} from './frames.ts';
+import {createFrameTape, type FrameTape} from './open-recording.ts';
+
+export type MemoryTapeOptions = {
+  most_ms: number;
+  /** Of what is packed; two groups that were looked at last are unpacked beside it. */
+  most_bytes: number;
+  /** The file that `writeOut` makes where none is named. */
+  fileFor(target: string): string;
+};
+
+/** The last readings, packed, in memory. Whole groups are forgotten beyond its bounds, the last one never. */
+export function createMemoryTape({most_ms, most_bytes, fileFor}: MemoryTapeOptions): KeptTape {
+  const tape = createFrameTape();
+  const encoder = createEncoder();
+  let target: string | null = null;
+  let isLost = false;
+  let last: Promise<unknown> = Promise.resolve();
+  return {
+    moments: tape.moments,
+    losses: tape.losses,
+    read: tape.read,
+    keep(snapshot, severity) {
+      target = snapshot.target.id;
+      isLost = false;
+      last = last
+        .then(() => encoder.encode(snapshot, severity))
+        .then(frame => {
+          tape.add(frame);
+          while (isBeyond(tape, {most_ms, most_bytes}) && tape.forgetOldest());
+        })
+        // A reading that cannot be kept costs the way back to it, never the console.
+        .catch(() => encoder.restart());
+    },
+    lose(loss: Loss) {
+      if (isLost) return;
+      isLost = true;
+      last = last.then(() => tape.add(lossFrame(loss)));
+    },
+    settled: () => last,
+    async writeOut(file) {
+      await last;
+      if (target === null) throw refused('there is no reading yet', 'Wait for the first one.');
+      const path = file ?? fileFor(target);
+      await writeNew(path, [writeHeader(target), ...tape.frames().map(writeFrame)]);
+      return path;
+    },
+  };
+}
+
+function isBeyond(tape: FrameTape, {most_ms, most_bytes}: {most_ms: number; most_bytes: number}): boolean {
+  const moments = tape.moments();
+  const spanned_ms = (moments.at(-1)?.at_ms ?? 0) - (moments[0]?.at_ms ?? 0);
+  return tape.bytes() > most_bytes || spanned_ms > most_ms;
+}
+
+/** Nothing that is there is written over. */
+async function writeNew(path: string, pieces: readonly Buffer[]): Promise<void> {
+  try {
+    const handle = await open(path, 'wx', 0o600);
+    try {
+      await handle.writeFile(Buffer.concat(pieces));
+      await handle.sync();
+    } catch (error) {
+      await unlink(path).catch(() => {});
+      throw error;
+    } finally {
+      await handle.close();
+    }
+  } catch (error) {
+    throw refused(
+      `cannot write ${path}: ${(error as Error).message.split(',')[0]}`,
+      ':write FILE names another',
+    );
+  }
+}
+
+function refused(message: string, hint: string): AbortError {
+  return new AbortError(message, {hint, exitCode: exitCodes.actFailed});
+}

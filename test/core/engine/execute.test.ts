@@ -1,0 +1,332 @@
+import {createHash} from 'node:crypto';
+import {describe, expect, it} from 'vitest';
+import {carryOut, type EnginePorts, planHash} from '../../../source/core/engine/execute.ts';
+import {AbortError, exitCodes} from '../../../source/core/errors.ts';
+import type {JournalDraft, JournalEntry} from '../../../source/model/journal-entry.ts';
+import type {Plan} from '../../../source/model/plan.ts';
+import type {RunState, SlotReading} from '../../../source/model/run.ts';
+import type {Step} from '../../../source/model/step.ts';
+import {someServer} from '../../helpers/identity.ts';
+
+/** The engine is pure: its ports are values here, and every one of them writes down when it was called. */
+function createPorts(overrides: Partial<World> = {}) {
+  const world: World = {
+    apply: async () => 1,
+    verify: async () => true,
+    append: async () => {},
+    slots: async () => reading(7),
+    recheck: undefined,
+    ...overrides,
+  };
+  const calls: string[] = [];
+  let time = 0;
+  const note = (text: string) => calls.push(text);
+  const ports: EnginePorts = {
+    executor: {
+      bind: () => {},
+      async apply({
+        apply: {
+          values: [pid],
+        },
+      }) {
+        note(`apply ${pid}`);
+        return {row_count: await world.apply(Number(pid)), rows: []};
+      },
+      async verify({
+        query: {
+          values: [pid],
+        },
+      }) {
+        note(`verify ${pid}`);
+        return world.verify(Number(pid));
+      },
+      read: async () => [],
+      cancel: async () => {},
+      close: async () => void note('close'),
+    },
+    journal: {
+      file: 'memory',
+      async append(draft) {
+        await world.append(draft);
+        note(describeDraft(draft));
+        return {...draft, schema_version: 1, seq: 1, at: '', hash: '', previous: ''} as JournalEntry;
+      },
+      read: async () => [],
+    },
+    clock: {
+      now: () => new Date(time++),
+      // The pause of a plan is over at once; the time that an interruption leaves does not run out.
+      sleep: async (ms, signal) => {
+        if (ms === 500) note(`sleep ${ms}`);
+        else await new Promise((_, reject) => signal?.addEventListener('abort', reject));
+      },
+    },
+    sha256: text => createHash('sha256').update(text).digest('hex'),
+    async slots() {
+      note('slots');
+      return world.slots();
+    },
+    ...(world.recheck && {recheck: world.recheck}),
+  };
+  return {ports, calls};
+}
+
+type World = {
+  apply(pid: number): Promise<number>;
+  verify(pid: number): Promise<boolean>;
+  append(draft: JournalDraft): Promise<void>;
+  slots(): Promise<SlotReading>;
+  recheck: EnginePorts['recheck'] | undefined;
+};
+
+const group = {application_name: 'web', usename: 'app', client_addr: '10.0.0.1'};
+
+function reading(count: number): SlotReading {
+  return {used: count + 1, headroom: 90 - count, groups: [{...group, count}]};
+}
+
+function describeDraft(draft: JournalDraft): string {
+  if (draft.event === 'intent') return `intent ${draft.step}`;
+  if (draft.event === 'outcome') return `outcome ${draft.step} ${draft.outcome}`;
+  return draft.event === 'end' ? `end ${draft.status}` : 'run';
+}
+
+function createStep(pid: number): Step & {kind: 'sql'} {
+  return {
+    kind: 'sql',
+    title: `end session ${pid}`,
+    subject: `backend:${pid}`,
+    apply: {text: 'SELECT $1', values: [pid]},
+    undo: 'irreversible',
+    verify: {query: {text: 'SELECT $1', values: [pid]}, expect: {column: 'remaining', op: '=', value: 0}},
+    lock: 'none',
+    transaction: false,
+    timeout_ms: 1000,
+  };
+}
+
+function createPlan(count: number, overrides: Partial<Plan> = {}): Plan {
+  return {
+    recipe: 'test',
+    params: {},
+    explanation: [],
+    steps: Array.from({length: count}, (_, index) => createStep(index + 1)),
+    left_alone: [],
+    batch_size: 2,
+    pause_ms: 500,
+    slots_freed: count,
+    watch_groups: [{...group, steps: Array.from({length: count}, (_, index) => index)}],
+    on_failure: 'continue',
+    ...overrides,
+  };
+}
+
+const identity = {run: 'r1', actor: 'me@here', target: 'db:5432/shop', server: someServer};
+
+async function run(plan: Plan, ports: EnginePorts, signal?: AbortSignal): Promise<RunState> {
+  let last: RunState | undefined;
+  for await (const state of carryOut(plan, identity, ports, signal)) last = state;
+  if (!last) throw new Error('no state');
+  return last;
+}
+
+function serverError(code: string, message: string): Error {
+  return Object.assign(new Error(message), {code, severity: 'ERROR'});
+}
+
+describe('carryOut', () => {
+  it('writes each intent before its act and each outcome after it, and pauses between batches', async () => {
+    const {ports, calls} = createPorts({slots: async () => reading(calls.includes('apply 1') ? 5 : 7)});
+    const state = await run(createPlan(3), ports);
+    expect(calls).toEqual([
+      ...['slots', 'run'],
+      ...['intent 0', 'apply 1', 'verify 1', 'outcome 0 verified'],
+      ...['intent 1', 'apply 2', 'verify 2', 'outcome 1 verified'],
+      ...['sleep 500', 'slots'],
+      ...['intent 2', 'apply 3', 'verify 3', 'outcome 2 verified'],
+      ...['close', 'slots', 'end done'],
+    ]);
+    expect(state).toMatchObject({
+      phase: 'ended',
+      status: 'done',
+      exit_code: 0,
+      before: {used: 8},
+      after: {used: 6},
+    });
+  });
+
+  it('does nothing when the journal cannot be written', async () => {
+    const append = async () => {
+      throw new AbortError('cannot write the journal', {hint: 'name another', exitCode: exitCodes.journal});
+    };
+    const {ports, calls} = createPorts({append});
+    const state = await run(createPlan(1), ports);
+    expect(calls).toEqual(['slots', 'close']);
+    expect(state).toMatchObject({
+      status: 'failed',
+      exit_code: 8,
+      hint: 'name another',
+      steps: [{result: null}],
+    });
+  });
+
+  it('stops after an act whose outcome could not be recorded, and still tells it', async () => {
+    const append = async ({event}: JournalDraft) => {
+      if (event === 'outcome') throw new AbortError('disk full', {exitCode: exitCodes.journal});
+    };
+    const {ports, calls} = createPorts({append});
+    const state = await run(createPlan(2), ports);
+    expect(calls).toEqual(['slots', 'run', 'intent 0', 'apply 1', 'verify 1', 'close']);
+    expect(state).toMatchObject({exit_code: 8, steps: [{result: {outcome: 'verified'}}, {result: null}]});
+  });
+
+  it.each<[string, Partial<World>, string[], number]>([
+    ['all verified', {}, ['verified', 'verified'], 0],
+    ['guard matched nobody', {apply: async () => 0}, ['skipped', 'skipped'], 6],
+    ['one had changed', {apply: async pid => pid - 1}, ['skipped', 'verified'], 0],
+    ['did not come about', {verify: async () => false}, ['applied', 'applied'], 7],
+    ['not verifiable', {verify: () => Promise.reject(new Error('gone'))}, ['applied', 'applied'], 7],
+    ['all refused', {apply: () => Promise.reject(serverError('42501', 'denied'))}, ['failed', 'failed'], 5],
+    [
+      'one refused',
+      {apply: async pid => (pid === 1 ? Promise.reject(serverError('42501', 'denied')) : 1)},
+      ['failed', 'verified'],
+      7,
+    ],
+    ['one broken', {apply: () => Promise.reject(serverError('XX000', 'oops'))}, ['failed', 'failed'], 7],
+    [
+      // A session may have left by itself: that it is gone does not say who ended it.
+      'timed out, and gone',
+      {apply: () => Promise.reject(serverError('57014', 'canceling'))},
+      ['unknown', 'unknown'],
+      7,
+    ],
+    [
+      'connection lost, and gone',
+      {apply: () => Promise.reject(new Error('ECONNRESET'))},
+      ['unknown', 'unknown'],
+      7,
+    ],
+    [
+      'protected by now',
+      {recheck: async () => ({kind: 'skip', reason: 'a dump'})},
+      ['skipped', 'skipped'],
+      6,
+    ],
+  ])('tells the outcomes: %s', async (_, world, outcomes, exit_code) => {
+    const {ports} = createPorts({slots: async () => reading(0), ...world});
+    const state = await run(createPlan(2), ports);
+    expect(state.steps.map(({result}) => result?.outcome)).toEqual(outcomes);
+    expect(state.exit_code).toBe(exit_code);
+  });
+
+  it('takes for its own what comes about by nothing else', async () => {
+    const {ports} = createPorts({apply: () => Promise.reject(new Error('ECONNRESET'))});
+    const plan = createPlan(1);
+    const steps = plan.steps.map(step => ({...step, subject: 'role:app'}));
+    expect(await run({...plan, steps}, ports)).toMatchObject({
+      exit_code: 0,
+      steps: [{result: {outcome: 'verified', message: 'cut off while acting, but it is done'}}],
+    });
+  });
+
+  it('leaves an intent without an outcome where nobody knows whether it happened', async () => {
+    const {ports, calls} = createPorts({
+      apply: () => Promise.reject(Object.assign(new Error('write EPIPE'), {code: 'EPIPE'})),
+      verify: () => Promise.reject(new Error('no connection')),
+    });
+    const state = await run(createPlan(2), ports);
+    expect(calls).toEqual([
+      'slots',
+      'run',
+      'intent 0',
+      'apply 1',
+      'verify 1',
+      'close',
+      'slots',
+      'end failed',
+    ]);
+    expect(state).toMatchObject({exit_code: 7, reason: expect.stringContaining('unknown')});
+  });
+
+  it('takes an error before anything was sent for what it is, and goes no further', async () => {
+    const error = new AbortError('no slot left', {hint: 'wait', exitCode: exitCodes.noSlot});
+    const {ports} = createPorts({apply: () => Promise.reject(error)});
+    const state = await run(createPlan(2), ports);
+    expect(state).toMatchObject({
+      exit_code: 4,
+      hint: 'wait',
+      steps: [{result: {outcome: 'failed'}}, {result: null}],
+    });
+  });
+
+  it('stops at the first failure unless the plan says that steps do not build on each other', async () => {
+    const {ports} = createPorts({apply: () => Promise.reject(serverError('55P03', 'lock timeout'))});
+    const {on_failure: _, ...plan} = createPlan(2);
+    const state = await run(plan, ports);
+    expect(state).toMatchObject({
+      status: 'failed',
+      exit_code: 7,
+      steps: [{result: {sqlstate: '55P03'}}, {result: null}],
+    });
+  });
+
+  it.each([
+    ['as many again', 7, 'stopped', 7],
+    ['more than before', 9, 'stopped', 7],
+    ['fewer', 6, 'done', 0],
+  ])('watches for a refill: %s', async (_, count, status, exit_code) => {
+    const {ports, calls} = createPorts({slots: async () => reading(calls.includes('sleep 500') ? count : 7)});
+    const state = await run(createPlan(3), ports);
+    expect(state).toMatchObject({status, exit_code});
+    expect(calls.includes('apply 3')).toBe(status === 'done');
+  });
+
+  it('does not take a group that nobody was ended of for refilled', async () => {
+    const {ports} = createPorts();
+    const state = await run(createPlan(3, {watch_groups: [{...group, steps: [2]}]}), ports);
+    expect(state.steps.map(({result}) => result?.outcome)).toEqual(['verified', 'verified', 'verified']);
+  });
+
+  it('ends a run in the journal also when nobody listens any more', async () => {
+    const {ports, calls} = createPorts();
+    for await (const {phase} of carryOut(createPlan(2), identity, ports)) if (phase === 'verifying') break;
+    expect(calls.slice(-3)).toEqual(['close', 'slots', 'end interrupted']);
+  });
+
+  it('does nothing at all when it is interrupted before it began', async () => {
+    const {ports, calls} = createPorts();
+    const state = await run(createPlan(1), ports, AbortSignal.abort());
+    expect(calls).toEqual(['close']);
+    expect(state.exit_code).toBe(130);
+  });
+
+  it('carries on where the slots cannot be read', async () => {
+    const {ports} = createPorts({slots: () => Promise.reject(new Error('lost'))});
+    expect(await run(createPlan(3), ports)).toMatchObject({exit_code: 0, before: null, after: null});
+  });
+});
+
+describe('planHash', () => {
+  const {ports} = createPorts();
+  const hash = (plan: Plan, target = 'db', server = someServer) =>
+    planHash(plan, {target, server}, ports.sha256);
+  const plan = createPlan(2, {params: {a: '1', b: '2'}});
+
+  it('is the same for the same plan, whatever the order of its keys and words around it', () => {
+    expect(hash({...plan, params: {b: '2', a: '1'}, explanation: ['now 3 minutes'], left_alone: []})).toBe(
+      hash(plan),
+    );
+  });
+
+  it.each([
+    ['target', hash(plan, 'other')],
+    ['server', hash(plan, 'db', {...someServer, system_identifier: '1'})],
+    ['database created again', hash(plan, 'db', {...someServer, database_oid: '1'})],
+    ['start of the server', hash(plan, 'db', {...someServer, started_at: '2026-11-28T00:00:00.000000Z'})],
+    ['recipe', hash({...plan, recipe: 'other'})],
+    ['parameter', hash({...plan, params: {a: '1', b: '3'}})],
+    ['step', hash({...plan, steps: plan.steps.slice(1)})],
+    ['order', hash({...plan, steps: plan.steps.toReversed()})],
+  ])('differs by %s', (_, other) => expect(other).not.toBe(hash(plan)));
+});

@@ -1,0 +1,141 @@
+import {describe, expect, it} from 'vitest';
+import {type SettlePorts, settleIntent} from '../../../source/core/engine/recover-runs.ts';
+import type {JournalDraft, JournalEntry} from '../../../source/model/journal-entry.ts';
+import type {Step} from '../../../source/model/step.ts';
+import type {ServerIdentity} from '../../../source/model/target.ts';
+import {someServer} from '../../helpers/identity.ts';
+
+const verification = (column: string) => ({
+  query: {text: column, values: []},
+  expect: {column, op: '=' as const, value: true},
+});
+
+const sqlStep: Step = {
+  kind: 'sql',
+  title: 'limit app',
+  subject: 'role:app',
+  apply: {text: 'ALTER ROLE app CONNECTION LIMIT 7', values: []},
+  undo: 'irreversible',
+  verify: verification('done'),
+  lock: 'none',
+  transaction: true,
+  timeout_ms: 10_000,
+};
+const build: Step = {
+  ...sqlStep,
+  progress: 'create_index',
+  timeout_ms: 0,
+  cleanup: {guard: verification('leftover'), apply: {text: 'DROP INDEX', values: []}},
+};
+const end: Step = {...sqlStep, subject: 'backend:4711', title: 'end session 4711'};
+const file: Step = {
+  kind: 'file',
+  title: 'limit the pool',
+  subject: 'file:.env',
+  path: '.env',
+  change: {kind: 'replace', before: 'max: 10', after: 'max: 5'},
+  diff: ['-max: 10', '+max: 5'],
+};
+
+/** A world in which the verifications named hold, and what is appended to its journal. */
+function createWorld(step: Step, world: World) {
+  const {holding = [], age_ms = 0, text, actor = 'me@here', isSettled = false, later_ms = []} = world;
+  const {server = someServer} = world;
+  const appended: JournalDraft[] = [];
+  const ports: SettlePorts = {
+    executor: {
+      bind: () => {},
+      read: async () => [],
+      verify: async ({expect: {column}}) => holding.includes(column),
+    },
+    clock: {now: () => new Date(age_ms)},
+    files: {host: 'here', read: async () => text ?? null, replace: async () => false},
+    journal: {
+      reconcile: async draft => {
+        if (isSettled) return null;
+        appended.push(draft);
+        return draft as JournalEntry;
+      },
+    },
+  };
+  const intent = {seq: 2, run: 'r1', step: 0};
+  const at = new Date(0).toISOString();
+  const entries = [
+    {seq: 1, event: 'run', run: 'r1', actor, server, at: '2001-01-01T00:00:00.000Z'},
+    {...intent, event: 'intent', at, content: step},
+    ...later_ms.map((each, index) => ({
+      ...{seq: 3 + index, event: 'end', run: 'r2'},
+      at: new Date(each).toISOString(),
+    })),
+  ] as JournalEntry[];
+  return {
+    settle: () => settleIntent(intent, {actor: 'me', target: 't', server: someServer, entries}, ports),
+    appended,
+  };
+}
+
+/** `age_ms`: of the intent; negative when it is dated in the future. `later_ms`: when later entries were written. */
+type World = {
+  holding?: string[];
+  age_ms?: number;
+  text?: string;
+  actor?: string;
+  isSettled?: boolean;
+  later_ms?: number[];
+  server?: ServerIdentity | null;
+};
+
+describe('an intent without an outcome', () => {
+  it.each<[string, Step, World, string | null]>([
+    ['is done where its verification holds', sqlStep, {holding: ['done']}, 'verified'],
+    ['is open while whoever began it may still be at it', sqlStep, {age_ms: 69_000}, null],
+    ['is not done when its time is over', sqlStep, {age_ms: 71_000}, 'failed'],
+    ['is open while a build may go on, however old', build, {age_ms: 1e9}, null],
+    ['is not done where no session builds any more', build, {age_ms: 61_000, holding: ['acting']}, 'failed'],
+    ['is open while a build may not have begun', build, {age_ms: 59_000, holding: ['acting']}, null],
+    ['is not done where a build left an invalid index', build, {holding: ['leftover']}, 'failed'],
+    ['has ended, by whatever, where its session is gone', end, {holding: ['done']}, 'unknown'],
+    ['is not done where its session is still there', end, {age_ms: 71_000}, 'failed'],
+    ['is open while its clock was ahead and nothing came after it', sqlStep, {age_ms: -1e9}, null],
+    [
+      'is open while its clock was ahead and what came after it is young',
+      sqlStep,
+      {age_ms: -1e9, later_ms: [-1e9 - 69_000]},
+      null,
+    ],
+    [
+      'is not done where its clock was ahead and an entry after it is old enough',
+      sqlStep,
+      {age_ms: -1e9, later_ms: [-1e9 - 71_000, 2e9]},
+      'failed',
+    ],
+    ['is done where the file is as it was to be', file, {text: 'max: 5'}, 'verified'],
+    ['is not done where the file is as it was', file, {text: 'max: 10'}, 'failed'],
+    ['is not done where the file is gone', file, {}, 'failed'],
+  ])('%s', async (_title, step, world, outcome) => {
+    const {settle, appended} = createWorld(step, world);
+    const said = await settle();
+    expect(appended.map(draft => draft.event === 'outcome' && draft.outcome)).toEqual(
+      outcome === null ? [] : [outcome],
+    );
+    expect(said).toContain(outcome === null ? 'may still be going on' : 'when looked at later');
+  });
+
+  it("is no matter of this machine's files where it was begun on another", async () => {
+    const {settle, appended} = createWorld(file, {text: 'max: 5', actor: 'me@there'});
+    expect(await settle()).toBe('unknown, verify on there');
+    expect(appended).toEqual([]);
+  });
+
+  it('says what is known of a session that is gone, and no more', async () => {
+    const {settle, appended} = createWorld(end, {holding: ['done']});
+    expect(await settle()).toBe('found ended when looked at later: whether poolctl ended it is unknown');
+    expect(appended).toMatchObject([{event: 'outcome', run: 'r1', step: 0, outcome: 'unknown'}]);
+  });
+
+  it('records nothing where another process was first', async () => {
+    const {settle, appended} = createWorld(sqlStep, {holding: ['done'], isSettled: true});
+    expect(await settle()).toBe('another poolctl has recorded its outcome');
+    expect(appended).toEqual([]);
+  });
+});

@@ -1,0 +1,65 @@
+import {describe, expect, it} from 'vitest';
+import {diagnoseAll} from '../../../source/core/recipe/diagnose.ts';
+import {createFactTeller, diagnoseKept} from '../../../source/core/recipe/fact-findings.ts';
+import type {Facts} from '../../../source/model/recipe-data.ts';
+import type {Snapshot} from '../../../source/model/snapshot.ts';
+import {createEncoder, decodeGroup} from '../../../source/recording/encoder.ts';
+import {createFinding, createRecipe} from '../../console/played.ts';
+import {createSnapshot} from '../../helpers/snapshot.ts';
+
+const facts: Facts = {prepared_transactions: []};
+const [first, second, third] = [0, 2, 4].map(second =>
+  createSnapshot({at: `2026-01-01T12:00:0${second}.000000Z`}),
+) as [Snapshot, Snapshot, Snapshot];
+
+/** Finds one thing in any reading, and where facts were read another that grows older with each reading. */
+const watching = {
+  ...createRecipe(),
+  id: 'watching',
+  watches: {prepared_transactions: true as const},
+  diagnose: ({at}: Snapshot, {prepared_transactions}: Facts) => [
+    createFinding({recipe: 'watching', subject: 'seen', severity: 'warning'}),
+    ...(prepared_transactions === undefined
+      ? []
+      : [
+          createFinding({
+            recipe: 'watching',
+            subject: 'told',
+            severity: 'critical',
+            summary: at,
+            params: {xid: '7'},
+          }),
+        ]),
+  ],
+};
+
+function keep(teller: ReturnType<typeof createFactTeller>, snapshot: Snapshot, read: Facts) {
+  return teller(snapshot, read, diagnoseAll([watching], snapshot, read).findings);
+}
+
+describe('what facts alone tell', () => {
+  it('is kept with the reading, in the words of when they were read, and is found in the past', () => {
+    const teller = createFactTeller([watching]);
+    expect(keep(teller, first, {}).told_by_facts).toEqual([]);
+    const early = keep(teller, second, facts);
+    expect(early.told_by_facts).toMatchObject([{subject: 'told', summary: second.at}]);
+    expect(early.told_by_facts?.[0]).not.toHaveProperty('params');
+    expect(keep(teller, third, facts).told_by_facts).toBe(early.told_by_facts);
+    expect(keep(teller, third, {...facts}).told_by_facts).toMatchObject([{summary: third.at}]);
+    expect(diagnoseKept([watching], early).findings.map(({subject}) => subject)).toEqual(['told', 'seen']);
+    expect(diagnoseKept([watching], second).findings.map(({subject}) => subject)).toEqual(['seen']);
+  });
+
+  it('goes through a recording, and is written down where it changes alone', async () => {
+    const teller = createFactTeller([watching]);
+    const encoder = createEncoder();
+    const kept = [keep(teller, first, facts), keep(teller, second, facts), keep(teller, third, {})];
+    const frames = [];
+    for (const each of kept) frames.push(await encoder.encode(each, null));
+    encoder.restart();
+    const again = decodeGroup(frames);
+    expect(again.map(({told_by_facts}) => told_by_facts)).toEqual(kept.map(each => each.told_by_facts));
+    expect(again[2]?.told_by_facts).toEqual([]);
+    expect(frames[1]?.payload.length).toBeLessThan((frames[0]?.payload.length ?? 0) / 3);
+  });
+});

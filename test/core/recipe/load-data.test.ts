@@ -1,0 +1,68 @@
+import {expect, it} from 'vitest';
+import {AbortError, exitCodes} from '../../../source/core/errors.ts';
+import {gatherWatched} from '../../../source/core/recipe/load-data.ts';
+import type {Recipe} from '../../../source/model/recipe.ts';
+import type {FactNeeds, Facts} from '../../../source/model/recipe-data.ts';
+import {createRecipe} from '../../console/played.ts';
+
+const query = {text: 'SELECT 1', values: []};
+const catalog = {tables: []} as unknown as Facts['catalog'];
+
+function watching(...watches: FactNeeds[]): Recipe[] {
+  return [createRecipe(), ...watches.map(each => createRecipe({watches: each}))];
+}
+
+/** Answers what is asked for, but for what is named. */
+function source(failing: Record<string, Error> = {}) {
+  const asked: FactNeeds[] = [];
+  const gather = async (needs: FactNeeds): Promise<Facts> => {
+    asked.push(needs);
+    const names = [...Object.keys(needs), ...Object.keys(needs.answers ?? {})];
+    for (const name of names) if (failing[name]) throw failing[name];
+    const answers = Object.fromEntries(Object.keys(needs.answers ?? {}).map(name => [name, [{name}]]));
+    return {...(needs.catalog && catalog && {catalog}), ...(needs.answers && {answers})};
+  };
+  return {asked, gather};
+}
+
+it('asks once for what several recipes watch, each fact and each query by itself', async () => {
+  const {asked, gather} = source();
+  const recipes = watching(
+    {catalog: true, answers: {one: query}},
+    {catalog: true, answers: {one: query, two: query}},
+  );
+  expect(await gatherWatched(recipes, gather)).toEqual({
+    facts: {catalog, answers: {one: [{name: 'one'}], two: [{name: 'two'}]}},
+    unread: [],
+  });
+  expect(asked).toEqual([{catalog: true}, {answers: {one: query}}, {answers: {two: query}}]);
+});
+
+it('asks for nothing where nothing is watched', async () => {
+  const {asked, gather} = source();
+  expect(await gatherWatched(watching(), gather)).toEqual({facts: {}, unread: []});
+  expect(asked).toEqual([]);
+});
+
+it('names what cannot be read, without secrets, and has the rest', async () => {
+  const {gather} = source({
+    catalog: new Error('permission denied\n for postgres://u:secret@h/d'),
+    two: new Error('42601'),
+  });
+  const {facts, unread} = await gatherWatched(
+    watching({catalog: true, answers: {one: query, two: query}}),
+    gather,
+  );
+  expect(facts).toEqual({answers: {one: [{name: 'one'}]}});
+  expect(unread.map(({fact}) => fact)).toEqual(['catalog', 'two']);
+  expect(unread[0]?.reason).toMatch(/^permission denied for postgres/);
+  expect(unread[0]?.reason).not.toContain('secret');
+});
+
+it.each([exitCodes.connection, exitCodes.noSlot, exitCodes.interrupted])(
+  'gives up where nothing can be read any more (exit %i)',
+  async exitCode => {
+    const gone = new AbortError('gone', {exitCode});
+    await expect(gatherWatched(watching({catalog: true}), source({catalog: gone}).gather)).rejects.toBe(gone);
+  },
+);

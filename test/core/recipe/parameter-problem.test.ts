@@ -1,0 +1,86 @@
+import {expect, it} from 'vitest';
+import {recipes} from '../../../recipes/index.ts';
+import {problemOf} from '../../../source/core/recipe/parameter-problem.ts';
+import type {Parameter} from '../../../source/model/parameter.ts';
+import {createBackend, createSnapshot} from '../../helpers/snapshot.ts';
+
+const snapshot = createSnapshot({backends: [createBackend({pid: 4711}), createBackend({pid: 4712})]});
+
+function parameter(kind: Parameter['kind'], more: Partial<Parameter> = {}): Parameter {
+  return {name: 'p', description: '', kind, default: '', ...more};
+}
+
+const pids = parameter('pids', {suggest: ({backends}) => backends.map(({pid}) => String(pid))});
+const role = parameter('text', {suggest: () => ['shop_app', 'web_app']});
+const choice = parameter('choice', {choices: ['all', 'planner-verified']});
+
+it.each<[string, Parameter]>([
+  ['', parameter('duration')],
+  ['  ', parameter('integer')],
+  ['30s', parameter('duration')],
+  ['1h30m', parameter('duration')],
+  ['0', parameter('duration')],
+  ['10GB', parameter('size')],
+  ['1.5 mb', parameter('size')],
+  ['8192', parameter('size')],
+  ['12', parameter('integer')],
+  ['0.8', parameter('number')],
+  ['all', choice],
+  ['ALL', choice],
+  ['4711', pids],
+  ['4711, 4712', pids],
+  ['4711@2026-01-01T00:00:00.123456Z', pids],
+  ['idle,idle in transaction', parameter('states')],
+  ['shop_app', role],
+  ['shop_app,web_app', role],
+  ['anything', parameter('text')],
+  ['45s', parameter('text', {suggest: () => ['30s', 'default']})],
+  ['anything', parameter('text', {suggest: () => []})],
+  ['./.env', parameter('path')],
+])('finds nothing wrong with %j', (value, of) => {
+  expect(problemOf(of, value, snapshot, {})).toBeNull();
+});
+
+it.each<[string, Parameter, string, string]>([
+  ['', parameter('text', {is_required: true}), 'error', 'must be set'],
+  ['5mi', parameter('duration'), 'error', 'not a duration: 90s, 10min, 1h30m'],
+  ['10GiB', parameter('size'), 'error', 'not a size: 500MB, 10GB'],
+  ['much', parameter('size'), 'error', 'not a size: 500MB, 10GB'],
+  ['1.5', parameter('integer'), 'error', 'not a whole number'],
+  ['many', parameter('number'), 'error', 'not a number'],
+  ['some', choice, 'error', 'one of all, planner-verified'],
+  ['4711;', pids, 'error', 'not pids: 4711,4712'],
+  ['idle,asleep', parameter('states'), 'error', 'no state "asleep"'],
+  ['4711,9', pids, 'warning', 'not seen now'],
+  ['shop_ap', role, 'warning', 'not seen now; shop_app?'],
+  ['nobody', role, 'warning', 'not seen now'],
+  // A name is what it is.
+  ['shop_app ', role, 'warning', 'not seen now; shop_app?'],
+  ['0x10', pids, 'error', 'not pids: 4711,4712'],
+  ['1e3', parameter('integer'), 'error', 'not a whole number'],
+])('says of %j what is wrong', (value, of, severity, text) => {
+  expect(problemOf(of, value, snapshot, {})).toEqual({severity, text});
+});
+
+it.each<[string, string, string, string]>([
+  ['tune-connection-limit', 'usable_share', '5', 'not a number from 0.05 to 1'],
+  ['tune-connection-limit', 'deploy_overlap', '0.5', 'not a number from 1 to 10'],
+  ['tune-connection-limit', 'instances', '0', 'not a number from 1 up'],
+  ['tune-connection-limit', 'apply', 'role,foo', 'no "foo"'],
+  ['cancel-runaway-statements', 'simple', 'web', '"web" names nobody'],
+  ['set-timeouts', 'lock_timeout', '30', 'not a timeout'],
+  ['set-timeouts', 'reset', 'lock_time', 'no timeout "lock_time"'],
+  ['drop-unused-indexes', 'max_scans', '-1', 'not a number from 0 up'],
+  ['analyze-stale-tables', 'threshold_times', '-1', 'not a number from 0 to 1000'],
+  ['kill-idle-sessions', 'at_most', '0', 'not a number from 1 up'],
+  ['kill-idle-sessions', 'at_most', '-1', 'not a number from 1 up'],
+])('says in %s of %s=%j what the recipe would', (id, name, value, text) => {
+  const of = recipes.find(each => each.id === id)?.parameters.find(each => each.name === name);
+  if (of === undefined) throw new Error('there is one');
+  expect(problemOf(of, value, snapshot, {})).toEqual({severity: 'error', text});
+  expect(problemOf(of, of.default, snapshot, {})).toBeNull();
+});
+
+it('does not judge names before the first reading', () => {
+  expect(problemOf(role, 'nobody', null, {})).toBeNull();
+});

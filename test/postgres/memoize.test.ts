@@ -1,0 +1,14 @@
+import {expect, it} from 'vitest';
+import {memoize} from '../../source/postgres/activity-rows.ts';
+
+it('makes each text once, and forgets all where there are too many', () => {
+  const made: string[] = [];
+  const upper = memoize(text => {
+    made.push(text);
+    return text.toUpperCase();
+  }, 2);
+  expect(['a', 'a', 'b', 'a', ''].map(upper)).toEqual(['A', 'A', 'B', 'A', '']);
+  expect(made).toEqual(['a', 'b', '']);
+  upper('a');
+  expect(made).toEqual(['a', 'b', '', 'a']);
+});
