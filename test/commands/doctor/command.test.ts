@@ -51,18 +51,17 @@ function reportWith(checks: DoctorCheck[]): DoctorReport {
 }
 
 async function run(checks: DoctorCheck[], json: boolean) {
-  const data: string[] = [];
+  const stdout: string[] = [];
   const output = {
-    data: (text: string) => void data.push(text),
-    talk: () => {
-      throw new Error('the doctor talks');
+    stdout: (text: string) => void stdout.push(text),
+    stderr: () => {
+      throw new Error('doctor wrote to stderr');
     },
     isTty: false,
     columns: 80,
-    hasColour: false,
   };
   const exitCode = await doctor({examine: async () => reportWith(checks), output}, {json});
-  return {exitCode, text: data.join('\n')};
+  return {exitCode, text: stdout.join('\n')};
 }
 
 describe('doctor', () => {
