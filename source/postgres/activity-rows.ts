@@ -1,6 +1,6 @@
 import {backendStates} from '../core/activity/backend-states.ts';
 
-import {shownTags} from '../core/reading/tags.ts';
+import {shownTags} from '../core/activity/tags.ts';
 import {shownStatement} from '../core/sql/shown-sql.ts';
 import {redactSecrets} from '../core/text/redact.ts';
 import type {Backend, BackendState, BackgroundWorker} from '../model/snapshot.ts';

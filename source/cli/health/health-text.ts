@@ -1,5 +1,5 @@
 import type {Comparison} from '../../core/health/baseline.ts';
-import type {Threshold} from '../../core/health/health.ts';
+import type {CheckedLimit} from '../../core/health/health.ts';
 import {type MetricName, metricNames, metricOf} from '../../core/health/metrics.ts';
 import type {WatchedHealth} from '../../core/health/watching.ts';
 import {formatAge, formatMs, formatRatio} from '../../core/text/format.ts';
@@ -42,7 +42,7 @@ export function formatMetric(name: MetricName, value: number | null): string {
 export const formatDuration = formats.duration;
 
 /** `at most 80%`, or `at most 80%, 90% critical`. */
-export function limitText(name: MetricName, {warning, critical}: Threshold): string {
+export function limitText(name: MetricName, {warning, critical}: CheckedLimit): string {
   const word = metricOf(name).side === 'max' ? 'at most' : 'at least';
   const limits = [warning, critical].flatMap(limit => (limit === null ? [] : [formatMetric(name, limit)]));
   if (limits.length === 0) return 'no limit';

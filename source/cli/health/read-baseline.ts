@@ -1,9 +1,12 @@
 import {readFile} from 'node:fs/promises';
 import {resolve} from 'node:path';
 import {usageError} from '../../core/errors.ts';
-import type {Baseline} from '../../core/health/baseline.ts';
-import {baselineBetween, baselineOf} from '../../core/health/baseline.ts';
-import {parseSnapshotDocument} from '../../core/health/read-baseline.ts';
+import {
+  type Baseline,
+  baselineBetween,
+  baselineOf,
+  parseSnapshotDocument,
+} from '../../core/health/baseline.ts';
 import {sanitise} from '../../core/text/sanitise.ts';
 import type {Tape} from '../../model/recording.ts';
 

@@ -1,6 +1,5 @@
 import {AbortError, exitCodes, usageError} from '../../core/errors.ts';
-import type {Health} from '../../core/health/health.ts';
-import type {GivenLimits} from '../../core/health/limits.ts';
+import type {GivenLimits, Health} from '../../core/health/health.ts';
 import {type MetricName, metricNames, metricOf} from '../../core/health/metrics.ts';
 import type {Unavailable} from '../../model/snapshot.ts';
 

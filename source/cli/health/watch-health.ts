@@ -1,10 +1,10 @@
 import type {CheckOptions} from '../../commands/check/check-once.ts';
 import {AbortError, exitCodes} from '../../core/errors.ts';
 import {type Baseline, type Comparison, compare} from '../../core/health/baseline.ts';
-import {type GivenLimits, limitsFor} from '../../core/health/limits.ts';
+import {type GivenLimits, limitsFor} from '../../core/health/health.ts';
 import {measure, slowestStatement} from '../../core/health/measure.ts';
 import {metricOf} from '../../core/health/metrics.ts';
-import {countedBetween} from '../../core/health/period.ts';
+import {countedBetween} from '../../core/health/statistics.ts';
 import {createWatch, type Watch, type WatchedHealth, type WatchOptions} from '../../core/health/watching.ts';
 import {diagnoseAll} from '../../core/recipe/diagnose.ts';
 import {gatherWatched, type WatchedFacts} from '../../core/recipe/load-data.ts';

@@ -6,7 +6,7 @@ import type {CheckFormat} from '../../cli/health/health-report.ts';
 import {readBaseline} from '../../cli/health/read-baseline.ts';
 import {requireMeasurableLimits, toLimitFlag} from '../../cli/health/require-limits.ts';
 import {usageError} from '../../core/errors.ts';
-import {type GivenLimits, limitExamples, metricByLimitName, parseLimit} from '../../core/health/limits.ts';
+import {type GivenLimits, limitExamples, metricByLimitName, parseLimit} from '../../core/health/health.ts';
 import {metricOf} from '../../core/health/metrics.ts';
 import {thresholds, watchDefaults} from '../../core/health/thresholds.ts';
 import {writeDuration} from '../../core/text/duration.ts';

@@ -1,10 +1,9 @@
 import type {Output} from '../../cli/context.ts';
 import {exitCodes} from '../../core/errors.ts';
-import type {DoctorCheck, DoctorReport} from '../../core/server/doctor.ts';
 import {counted, formatMs, formatVersion} from '../../core/text/format.ts';
 import {jsonText} from '../../core/text/json.ts';
 import {sanitise} from '../../core/text/sanitise.ts';
-
+import type {DoctorCheck, DoctorReport} from '../../model/doctor.ts';
 import type {ExitCode} from '../../model/run.ts';
 
 export type DoctorPorts = {examine(): Promise<DoctorReport>; output: Output};

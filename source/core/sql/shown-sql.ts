@@ -1,4 +1,4 @@
-import {shownTags} from '../reading/tags.ts';
+import {shownTags} from '../activity/tags.ts';
 import {redactQuotedName} from '../text/redact.ts';
 import {secretsByPlace} from './secrets.ts';
 import {coarseTokens, literalMark, mayGoOn, type SqlToken, sqlTokens} from './tokens.ts';
