@@ -1,8 +1,8 @@
-import type {CliContext} from './context.ts';
+import type {Shell} from './context.ts';
 
 /** Asks on the terminal; null where the user leaves, or `signal` says that the program is to end. */
-export async function prompt(
-  {stdin, stderr}: Pick<CliContext, 'stdin' | 'stderr'>,
+export async function ask(
+  {stdin, stderr}: Pick<Shell, 'stdin' | 'stderr'>,
   question: string,
   signal: AbortSignal,
 ): Promise<string | null> {

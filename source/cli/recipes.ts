@@ -4,10 +4,10 @@ import type {Recipe} from '../model/recipe.ts';
 import type {TeamFile} from '../team-recipes/folder.ts';
 import type {Flags} from './call/parse-call.ts';
 
-export type LoadedRecipes = {
+export type AllRecipes = {
   recipes: Recipe[];
   /** What of a team's folders is left out, and why; a line each. */
-  skipped: string[];
+  left_out: string[];
 };
 
 /**
@@ -15,15 +15,15 @@ export type LoadedRecipes = {
  * left out and told of: it must not stand between a person on call and the server. Throws AbortError (exit 2) for a
  * folder of the call that cannot be read.
  */
-export async function loadRecipes(
+export async function recipesFor(
   flags: Pick<Flags, 'recipes'>,
   settings: TargetSettings,
-): Promise<LoadedRecipes> {
+): Promise<AllRecipes> {
   const folders = [...settings.recipe_folders, ...(flags.recipes === undefined ? [] : [flags.recipes])];
   const {recipes: own} = await import('../../recipes/index.ts');
-  if (folders.length === 0) return {recipes: own, skipped: []};
+  if (folders.length === 0) return {recipes: own, left_out: []};
   const {loadFolder} = await import('../team-recipes/folder.ts');
-  const all: LoadedRecipes = {recipes: [...own], skipped: []};
+  const all: AllRecipes = {recipes: [...own], left_out: []};
   for (const folder of new Set(folders)) {
     try {
       const files = await loadFolder(
@@ -31,10 +31,10 @@ export async function loadRecipes(
         all.recipes.map(({id}) => id),
       );
       all.recipes.push(...files.flatMap(({recipe}) => recipe ?? []));
-      all.skipped.push(...files.flatMap(firstProblem));
+      all.left_out.push(...files.flatMap(firstProblem));
     } catch (error) {
       if (!(error instanceof AbortError) || folder === flags.recipes) throw error;
-      all.skipped.push(error.message);
+      all.left_out.push(error.message);
     }
   }
   return all;

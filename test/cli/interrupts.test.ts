@@ -19,9 +19,9 @@ afterEach(() => {
 });
 
 function take(within_ms?: number) {
-  return interrupts.catchInterrupts(
+  return interrupts.takeInterrupts(
     {
-      output: {stdout: () => {}, stderr: text => said.push(text), isTty: false, columns: 80},
+      output: {data: () => {}, talk: text => said.push(text), isTty: false, columns: 80, hasColour: false},
       exit: (code => exits.push(code)) as (code: ExitCode) => never,
     },
     within_ms === undefined ? {} : {within_ms},

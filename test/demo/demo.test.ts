@@ -12,7 +12,7 @@ import {applications} from '../../source/demo/schema.ts';
 import {startServer, type ThrowawayServer} from '../../source/demo/server.ts';
 import {availableMajors, describeEachMajor} from '../helpers/server.ts';
 
-const majors = availableMajors();
+const majors = await availableMajors();
 
 describeEachMajor('the demo under its incident', major => {
   let demo: Demo;

@@ -12,8 +12,7 @@ import {findServerBinaries, makeLibraryLinks, type ServerBinaries} from '../../s
 import {readPostmaster} from '../../source/demo/postmaster.ts';
 import {isAlive, signal, waitFor} from '../../source/demo/processes.ts';
 import {startServer} from '../../source/demo/server.ts';
-import type {Major} from '../helpers/majors.ts';
-import {describeEachMajor, startTestServer, type TestServer} from '../helpers/server.ts';
+import {describeEachMajor, type Major, startTestServer, type TestServer} from '../helpers/server.ts';
 
 let parent: string;
 const isRoot = process.getuid?.() === 0;

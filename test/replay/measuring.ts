@@ -1,15 +1,20 @@
 import {compileSqlEndpoint} from '../../source/replay/endpoint/compile-sql.ts';
 import type {Context, Endpoint} from '../../source/replay/endpoint/endpoint.ts';
 import {parseSqlEndpoint} from '../../source/replay/endpoint/parse-sql.ts';
-import {type Cell, type Measured, type MeasureOptions, measure} from '../../source/replay/measure/measure.ts';
-import {randomFrom} from '../../source/replay/measure/random.ts';
+import {randomFrom} from '../../source/replay/measure/load.ts';
+import {
+  type BenchmarkCase,
+  type Measured,
+  type MeasureOptions,
+  measure,
+} from '../../source/replay/measure/measure.ts';
 import {toResult} from '../../source/replay/report/result.ts';
 import type {TestServer} from '../helpers/server.ts';
 
 /** Sessions of a measurement are told from the test's own by this. */
 const application_name = 'poolctl-replay-test';
 
-export type Given = Partial<Omit<Cell, 'variant'>> &
+export type Given = Partial<Omit<BenchmarkCase, 'variant'>> &
   Partial<MeasureOptions> & {user?: string; password?: string};
 
 export function fromSql(text: string): Endpoint {
@@ -44,7 +49,7 @@ export async function measureOne(server: TestServer, endpoint: Endpoint, given: 
     signal: new AbortController().signal,
     patience_ms: 10_000,
     ...rest,
-  } satisfies Cell & MeasureOptions;
+  } satisfies BenchmarkCase & MeasureOptions;
   const measured: Measured = await measure(options, options);
   return {...toResult(options, measured), isComplete: measured.isComplete};
 }

@@ -1,15 +1,16 @@
 import {AbortError, exitCodes, usageError} from '../../core/errors.ts';
-import type {GivenLimits, Health} from '../../core/health/health.ts';
+import type {Health} from '../../core/health/health.ts';
+import type {GivenLimits} from '../../core/health/limits.ts';
 import {type MetricName, metricNames, metricOf} from '../../core/health/metrics.ts';
 import type {Unavailable} from '../../model/snapshot.ts';
 
 /** The flag that sets a metric's limit, as typed. */
-export function toLimitFlag(name: MetricName): string {
+export function limitFlag(name: MetricName): string {
   return `--${metricOf(name).limit_name.replaceAll('_', '-')}`;
 }
 
 /** Throws AbortError (exit 2) for a limit that this call has no way to measure. */
-export function requireMeasurableLimits(
+export function requireMeasurable(
   given: GivenLimits,
   {has_pooler, is_watched}: {has_pooler: boolean; is_watched: boolean},
 ): void {
@@ -22,7 +23,7 @@ export function requireMeasurableLimits(
 }
 
 /** A limit that was asked for and cannot be measured is no pass. Throws AbortError (exit 5). */
-export function requireMeasuredLimits(
+export function requireMeasured(
   {thresholds, metrics}: Health,
   {
     unavailable,
@@ -37,7 +38,7 @@ export function requireMeasuredLimits(
     const reason =
       lack?.reason ?? unread.find(({fact}) => fact === source)?.reason ?? uncounted(name, metrics[name]);
     if (reason === null) continue;
-    throw new AbortError(`${toLimitFlag(name)} cannot be checked: ${reason}`, {
+    throw new AbortError(`${limitFlag(name)} cannot be checked: ${reason}`, {
       ...(lack && {hint: lack.remedy}),
       exitCode: exitCodes.privilege,
     });
@@ -52,5 +53,5 @@ function uncounted(name: MetricName, value: number | null): string | null {
 }
 
 function unmeasurable(name: MetricName, hint: string): AbortError {
-  return usageError(`${toLimitFlag(name)} cannot be checked by this call`, hint);
+  return usageError(`${limitFlag(name)} cannot be checked by this call`, hint);
 }

@@ -3,20 +3,20 @@ import type {ReplayDocument, ReplaySemantics} from '../../model/replay-report.ts
 import {hostAndPort} from '../../postgres/connect/request.ts';
 import type {Endpoint, Variant} from '../../replay/endpoint/endpoint.ts';
 import {
-  type Matrix,
-  type MatrixOptions,
-  type MatrixResult,
-  measureAll,
+  type BenchmarkMatrix,
+  type BenchmarkOptions,
+  type BenchmarkResult,
+  runBenchmark,
 } from '../../replay/measure/benchmark.ts';
 import {medianOf, recommend} from '../../replay/measure/recommend.ts';
-import {watchStrayRejections} from '../../replay/measure/unhandled-rejections.ts';
+import {collectUnhandledRejections} from '../../replay/measure/unhandled-rejections.ts';
 import type {Prisma} from '../../replay/prisma/prisma.ts';
 import {cutOff, takeRefusals} from '../../replay/sandbox/outbound.ts';
 import {simulateAll} from '../../replay/simulate/all.ts';
-import type {CliContext} from '../context.ts';
-import type {ReplayOptions} from './options.ts';
+import type {Shell} from '../context.ts';
+import type {ReplayCall} from './options.ts';
 import {type ReplayAssignment, startProcesses} from './processes.ts';
-import type {ReplayServer} from './replay-server.ts';
+import type {ReplayStage} from './replay-server.ts';
 
 export type Measuring = {
   endpoint: Endpoint;
@@ -24,17 +24,17 @@ export type Measuring = {
   prisma: Prisma | null;
   /** How endpoint and client were found: other processes find them again by it. */
   source: Pick<ReplayAssignment, 'name' | 'cwd' | 'client' | 'isDemo'>;
-  call: ReplayOptions;
+  call: ReplayCall;
   signal: AbortSignal;
-  progress: Pick<MatrixOptions, 'onCell' | 'onProgress' | 'onResult'>;
+  progress: Pick<BenchmarkOptions, 'onCase' | 'onProgress' | 'onResult'>;
   /** Measured in processes of its own: this one has a screen to draw. */
   isApart?: boolean;
 };
 
 /** All that the call asks for, on that server; what was measured until then where a signal ends it. */
-export async function measureEndpoint(
-  context: CliContext,
-  {connection, pools, allowWrites, guard}: ReplayServer,
+export async function measureOn(
+  shell: Shell,
+  {connection, pools, allowWrites, guard}: ReplayStage,
   {endpoint, variants, prisma, source, call, signal, progress, isApart = false}: Measuring,
 ): Promise<ReplayDocument> {
   const semantics = semanticsOf(call, prisma);
@@ -48,11 +48,11 @@ export async function measureEndpoint(
   };
   const isSetUpHere = endpoint.setup !== undefined;
   const processes = startProcesses(
-    context,
+    shell,
     {...source, ...basics, allowNetwork: call.allowNetwork},
     {isSetUpHere, isApart},
   );
-  const options: MatrixOptions = {
+  const options: BenchmarkOptions = {
     ...basics,
     ...progress,
     endpoint,
@@ -62,7 +62,7 @@ export async function measureEndpoint(
     ...(prisma?.Pool && {Pool: prisma.Pool}),
     signal: AbortSignal.any([signal, limit]),
   };
-  const stray = watchStrayRejections(endpoint.file);
+  const rejections = collectUnhandledRejections(endpoint.file);
   // A file of SQL has no code that could open anything.
   const release = prisma === null ? () => {} : cutOff({withNetwork: call.allowNetwork});
   const measured = await measureRounds(matrix, call, options).finally(() => {
@@ -70,7 +70,7 @@ export async function measureEndpoint(
     processes.close();
   });
   const refusals = [...new Set([...takeRefusals(), ...processes.refusals()])];
-  const notes = [...measured.notes, ...refusals, ...processes.notes(), ...stray.end()];
+  const notes = [...measured.notes, ...refusals, ...processes.notes(), ...rejections.end()];
   if (limit.aborted) notes.push('--time-limit is over: what follows was not measured');
   const {host, port, database} = connection.request;
   return {
@@ -89,14 +89,14 @@ export async function measureEndpoint(
   };
 }
 
-/** Each cell's median of the rounds, and what continues them by simulation. */
+/** Each case's median of the rounds, and the simulated results that continue them. */
 async function measureRounds(
-  matrix: Matrix,
-  {rounds, simulated_instances}: ReplayOptions,
-  options: MatrixOptions,
-): Promise<MatrixResult> {
-  const all: MatrixResult[] = [];
-  while (all.length < rounds && !options.signal.aborted) all.push(await measureAll(matrix, options));
+  matrix: BenchmarkMatrix,
+  {rounds, simulated_instances}: ReplayCall,
+  options: BenchmarkOptions,
+): Promise<BenchmarkResult> {
+  const all: BenchmarkResult[] = [];
+  while (all.length < rounds && !options.signal.aborted) all.push(await runBenchmark(matrix, options));
   const results = medianOf(all.map(each => each.results));
   const notes = all.flatMap(each => each.notes);
   const is_complete = all.every(each => each.is_complete);
@@ -109,7 +109,7 @@ async function measureRounds(
   };
 }
 
-function matrixOf(call: ReplayOptions, variants: Variant[]): Matrix {
+function matrixOf(call: ReplayCall, variants: Variant[]): BenchmarkMatrix {
   const {connection_limits, concurrencies, requests, duration_ms, rate, instances, warm_up_ms, seed} = call;
   return {
     variants,
@@ -126,7 +126,7 @@ function matrixOf(call: ReplayOptions, variants: Variant[]): Matrix {
 
 /** How long a query waits for a connection, which is where Prisma's majors differ. */
 function semanticsOf(
-  call: ReplayOptions,
+  call: ReplayCall,
   prisma: Prisma | null,
 ): {prisma: ReplaySemantics; pool_timeout_ms: number} {
   const {pool_timeout_ms} = call;

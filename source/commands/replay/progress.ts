@@ -1,22 +1,22 @@
-import type {CliContext} from '../../cli/context.ts';
+import type {Shell} from '../../cli/context.ts';
 import {formatCount} from '../../core/text/format.ts';
 import {sanitise} from '../../core/text/sanitise.ts';
 import type {ReplayResult} from '../../model/replay-report.ts';
-import type {MatrixOptions} from '../../replay/measure/benchmark.ts';
+import type {BenchmarkOptions} from '../../replay/measure/benchmark.ts';
 
 /** What is under way, on stderr: on a terminal one line that changes, in a log one line for each measurement. */
 export function replayProgress({
   stderr,
   output,
-}: CliContext): Required<Pick<MatrixOptions, 'onCell' | 'onProgress' | 'onResult'>> & {end(): void} {
+}: Shell): Required<Pick<BenchmarkOptions, 'onCase' | 'onProgress' | 'onResult'>> & {end(): void} {
   const isLive = stderr.isTTY === true;
   let head = '';
   const show = (text: string) => stderr.write(`\r\u001b[K${sanitise(text)}`);
   return {
-    onCell({variant, connection_limit, concurrency}, {index, of}) {
+    onCase({variant, connection_limit, concurrency}, {index, of}) {
       head = `poolctl replay: ${index + 1}/${of} ${variant.name}, connection_limit ${connection_limit}, ${concurrency} users`;
       if (isLive) show(head);
-      else output.stderr(sanitise(head));
+      else output.talk(sanitise(head));
     },
     onProgress(_, {elapsed_ms, requests, failed}) {
       if (!isLive) return;

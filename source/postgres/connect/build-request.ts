@@ -1,7 +1,6 @@
 import {noSettings} from '../../core/configuration.ts';
 import {type AbortError, usageError} from '../../core/errors.ts';
-import type {ConnectionParameters} from '../../core/text/postgres-url.ts';
-import {parseAddress} from './address.ts';
+import {parseAddress, type Settings} from './address.ts';
 import {defaultHost, environmentSettings} from './environment.ts';
 import type {Machine} from './machine.ts';
 import {findPasswordFor} from './password.ts';
@@ -11,7 +10,7 @@ import {readRequireAuth} from './require-auth.ts';
 import {serviceSettings} from './service-file.ts';
 
 /** Where an address was found, and what the command line says over it. */
-type Found = {source: string; origin: Origin; over?: ConnectionParameters};
+type Found = {source: string; origin: Origin; over?: Settings};
 
 const defaultConnectTimeoutMs = 10_000;
 
@@ -26,7 +25,7 @@ export function requestFromUrl({url, ...found}: Found & {url: string}, machine: 
  * Throws AbortError (exit 2) for a value that cannot be.
  */
 export function buildRequest(
-  {source, origin, address, over = {}}: Found & {address: ConnectionParameters},
+  {source, origin, address, over = {}}: Found & {address: Settings},
   machine: Machine,
 ): ConnectionRequest {
   const {settings: own, prisma, stripped} = splitPrismaParameters(address);
@@ -42,13 +41,12 @@ export function buildRequest(
   if (said.host !== undefined) delete fromEnvironment.hostaddr;
   if (isFromFolder) for (const keyword of keys) delete fromEnvironment[keyword];
   const floor = isFromFolder ? requiredOfServer(fromEnvironment, said) : {};
-  const settings: ConnectionParameters = {...fromEnvironment, ...said, ...floor};
+  const settings: Settings = {...fromEnvironment, ...said, ...floor};
 
   const port = portOf(settings.port, source);
   const user = settings.user ?? machine.os_user;
   const host = settings.host ?? settings.hostaddr ?? defaultHost(port, machine);
-  if (host.includes(','))
-    throw unusable(source, 'it names several hosts, and poolctl watches one server at a time');
+  if (host.includes(',')) throw unusable(source, 'it names several hosts, and poolctl watches one server');
   const place = {host, port, user, database: settings.dbname ?? user};
   const password = findPasswordFor(place, {settings, own: said.password, source, isFromFolder}, machine);
   return {
@@ -71,7 +69,7 @@ export function buildRequest(
 }
 
 /** What a folder cannot lower: how the user has exported that a server has to prove itself. */
-function requiredOfServer(exported: ConnectionParameters, said: ConnectionParameters): ConnectionParameters {
+function requiredOfServer(exported: Settings, said: Settings): Settings {
   const names = ['sslrootcert', 'channel_binding', 'require_auth'] as const;
   const floor = Object.fromEntries(
     names.flatMap(name => (exported[name] === undefined ? [] : [[name, exported[name]]])),
@@ -86,7 +84,7 @@ function requiredOfServer(exported: ConnectionParameters, said: ConnectionParame
 const keys = ['sslcert', 'sslkey', 'sslpassword'];
 
 function tlsRequest(
-  settings: ConnectionParameters,
+  settings: Settings,
   {source, isFromFolder}: {source: string; isFromFolder: boolean},
   {home, cwd}: Machine,
 ): TlsRequest {
@@ -157,7 +155,7 @@ const heeded = new Set([
   ...['require_auth', 'connect_timeout'],
 ]);
 
-function unused(address: ConnectionParameters): string[] {
+function unused(address: Settings): string[] {
   return Object.entries(address)
     .filter(([name]) => !heeded.has(name))
     .map(([name, value]) => (name === 'application_name' ? `${name}=${value}` : name));
@@ -170,7 +168,7 @@ function namesService(name: string, source: string): AbortError {
   );
 }
 
-function disguised({host, hostaddr}: ConnectionParameters, source: string): AbortError {
+function disguised({host, hostaddr}: Settings, source: string): AbortError {
   return usageError(
     `${source} names ${host} and connects to ${hostaddr}: a folder cannot name one server and lead to another`,
     'Export the URL, or give it in the call.',

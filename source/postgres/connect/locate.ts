@@ -1,7 +1,6 @@
 import {type Configuration, type ConfiguredTarget, noSettings} from '../../core/configuration.ts';
 import {type AbortError, usageError} from '../../core/errors.ts';
-import type {ConnectionParameters} from '../../core/text/postgres-url.ts';
-import {isAddress} from './address.ts';
+import {isAddress, type Settings} from './address.ts';
 import {buildRequest, requestFromUrl} from './build-request.ts';
 import {type Dotenv, readDotenv} from './dotenv.ts';
 import {environmentSource, serverVariable} from './environment.ts';
@@ -96,7 +95,7 @@ function findRequest(options: LocateOptions, dotenv: Dotenv): ConnectionRequest 
 
 const urlVariables = ['POOLCTL_DATABASE_URL', 'DIRECT_URL', 'DATABASE_URL'];
 
-function fromExportedUrl(machine: Machine, over: ConnectionParameters): ConnectionRequest | null {
+function fromExportedUrl(machine: Machine, over: Settings): ConnectionRequest | null {
   const variable = urlVariables.find(name => machine.env[name]?.trim());
   if (variable === undefined) return null;
   const url = machine.env[variable] ?? '';
@@ -106,7 +105,7 @@ function fromExportedUrl(machine: Machine, over: ConnectionParameters): Connecti
 /** PGSERVICE, PGHOST and its kin, or nothing at all: what psql would make of it. */
 function fromVariables(
   machine: Machine,
-  {origin, over}: {origin: Origin; over: ConnectionParameters},
+  {origin, over}: {origin: Origin; over: Settings},
 ): ConnectionRequest {
   const service = machine.env.PGSERVICE;
   if (service) {
@@ -120,7 +119,7 @@ function fromVariables(
 function fromDotenv(
   machine: Machine,
   {variables, borrowed}: Dotenv,
-  over: ConnectionParameters,
+  over: Settings,
 ): ConnectionRequest | null {
   const variable = urlVariables.find(name => variables[name]?.trim());
   if (variable === undefined) return null;
@@ -130,8 +129,8 @@ function fromDotenv(
   return requestFromUrl({url: variables[variable] ?? '', source, origin: {kind: 'folder'}, over}, machine);
 }
 
-function flagSettings({host, port, user, database}: LocateFlags): ConnectionParameters {
-  const settings: ConnectionParameters = {};
+function flagSettings({host, port, user, database}: LocateFlags): Settings {
+  const settings: Settings = {};
   if (host !== undefined) settings.host = host;
   if (port !== undefined) settings.port = String(port);
   if (user !== undefined) settings.user = user;

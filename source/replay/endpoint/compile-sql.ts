@@ -1,6 +1,6 @@
 import {setTimeout as delay} from 'node:timers/promises';
 import {usageError} from '../../core/errors.ts';
-import type {Context, Endpoint, Row, Sample, Sql, Statement} from './endpoint.ts';
+import type {Context, Endpoint, Row, Sample, Sql} from './endpoint.ts';
 import type {SqlEndpoint, SqlNode, SqlParam} from './sql-endpoint.ts';
 
 /** A SQL endpoint as every other: what is measured does not know the difference. */
@@ -100,20 +100,12 @@ function compileStatement(
   file: string,
   isRead: boolean,
 ): Step {
-  const fixed: Statement = {text, line, ...(isRead ? {} : {isCountOnly: true})};
-  if (params.length === 0 && !isRead) return scope => scope.sql(fixed);
-  if (params.length === 0) return scope => run(scope, fixed);
   const read = params.map(param => compileParam(param, file, line));
-  if (params.every(param => !('name' in param))) {
-    const statement = {...fixed, values: read.map(each => each({}))};
-    return scope => run(scope, statement);
-  }
-  return scope => run(scope, {...fixed, values: read.map(each => each(scope.names))});
-}
-
-async function run(scope: Scope, statement: Statement): Promise<void> {
-  const rows = await scope.sql(statement);
-  if (statement.isCountOnly !== true) scope.rows = rows;
+  return async scope => {
+    const values = read.map(each => each(scope.names));
+    const rows = await scope.sql({text, line, ...(values.length > 0 && {values})});
+    if (isRead) scope.rows = rows;
+  };
 }
 
 function compileParam(param: SqlParam, file: string, line: number): (names: Sample) => unknown {

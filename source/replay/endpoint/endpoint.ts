@@ -41,8 +41,6 @@ export type Statement = {
   values?: readonly unknown[];
   /** Its line in the endpoint's file, where the stack would not tell. */
   line?: number;
-  /** Nobody reads its rows: they are counted and dropped. */
-  isCountOnly?: boolean;
 };
 
 /** Statements through the measured pool, for endpoints without Prisma. */

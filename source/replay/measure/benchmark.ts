@@ -4,13 +4,12 @@ import type {ReplayResult} from '../../model/replay-report.ts';
 import type {Variant} from '../endpoint/endpoint.ts';
 import {toResult} from '../report/result.ts';
 import type {Guard} from './guard.ts';
-import {setUp} from './instance.ts';
-import type {Load} from './load.ts';
-import {type Cell, type MeasureOptions, measure, type Progress} from './measure.ts';
-import {randomFrom} from './random.ts';
+import {runSetup} from './instance.ts';
+import {type Load, randomFrom} from './load.ts';
+import {type BenchmarkCase, type MeasureOptions, measure, type Progress} from './measure.ts';
 
 /** Every variant at every connection_limit and every concurrency. */
-export type Matrix = Omit<Load, 'concurrency'> & {
+export type BenchmarkMatrix = Omit<Load, 'concurrency'> & {
   variants: readonly Variant[];
   connection_limits: readonly number[];
   concurrencies: readonly number[];
@@ -19,56 +18,59 @@ export type Matrix = Omit<Load, 'concurrency'> & {
   seed: number;
 };
 
-export type MatrixOptions = Omit<MeasureOptions, 'random' | 'countSessions' | 'onProgress'> & {
+export type BenchmarkOptions = Omit<MeasureOptions, 'random' | 'countSessions' | 'onProgress'> & {
   guard: Guard;
-  /** How one cell is measured, where not in this process alone. */
+  /** Measures one case; default: in this process. */
   measure?: typeof measure;
-  onCell?: (cell: Cell, place: {index: number; of: number}) => void;
-  onProgress?: (cell: Cell, progress: Progress) => void;
+  onCase?: (benchmark: BenchmarkCase, position: {index: number; of: number}) => void;
+  onProgress?: (benchmark: BenchmarkCase, progress: Progress) => void;
   onResult?: (result: ReplayResult) => void;
 };
 
-export type MatrixResult = {
+export type BenchmarkResult = {
   results: ReplayResult[];
   notes: string[];
   is_complete: boolean;
 };
 
 /**
- * Measures cell by cell. What cannot be measured is a note, and the rest stands: a variant that fails from its first
- * request on, a connection_limit for which the server has no room. Ends early, with what there is, by the signal.
+ * Measures case by case. A case that cannot be measured becomes a note and the others go on: a variant whose requests
+ * all fail, a connection_limit for which the server has no room. Aborted by the signal, returns what it has.
  */
-export async function measureAll(matrix: Matrix, options: MatrixOptions): Promise<MatrixResult> {
+export async function runBenchmark(
+  matrix: BenchmarkMatrix,
+  options: BenchmarkOptions,
+): Promise<BenchmarkResult> {
   const {guard} = options;
   const signal = AbortSignal.any([options.signal, guard.signal]);
-  const result: MatrixResult = {results: [], notes: [], is_complete: true};
-  const cells = cellsOf(matrix);
-  const givenUp = new Set<Variant>();
-  const giveUp = ({variant}: Cell, why: string) => {
-    givenUp.add(variant);
-    result.notes.push(`${variant.name}: ${why}`);
+  const result: BenchmarkResult = {results: [], notes: [], is_complete: true};
+  const cases = casesOf(matrix);
+  const skipped = new Set<Variant>();
+  const skip = ({variant}: BenchmarkCase, reason: string) => {
+    skipped.add(variant);
+    result.notes.push(`${variant.name}: ${reason}`);
     result.is_complete = false;
   };
-  for (const [index, cell] of cells.entries()) {
+  for (const [index, benchmark] of cases.entries()) {
     if (signal.aborted) break;
-    if (givenUp.has(cell.variant)) continue;
+    if (skipped.has(benchmark.variant)) continue;
     const room = await guard.room();
-    if (cell.connection_limit * cell.instances > room) {
-      const note = room < 1 ? noRoomAtAll : noRoom(cell, room);
+    if (benchmark.connection_limit * benchmark.instances > room) {
+      const note = room < 1 ? noRoomAtAll : noRoom(benchmark, room);
       if (!result.notes.includes(note)) result.notes.push(note);
       result.is_complete = false;
       continue;
     }
-    options.onCell?.(cell, {index, of: cells.length});
-    const measured = await measureCell(cell, matrix.seed, {...options, signal});
+    options.onCase?.(benchmark, {index, of: cases.length});
+    const measured = await measureCase(benchmark, matrix.seed, {...options, signal});
     if (typeof measured === 'string') {
-      giveUp(cell, measured);
+      skip(benchmark, measured);
       continue;
     }
     result.results.push(measured);
     options.onResult?.(measured);
     result.notes.push(...unmetRate(measured));
-    if (failsAlways(measured)) giveUp(cell, 'no request of it succeeds, so it is not measured further');
+    if (failsAlways(measured)) skip(benchmark, 'all its requests failed, so its other cases are skipped');
   }
   const busiest = Math.max(0, ...result.results.map(each => each.process_busy_ratio));
   if (busiest > busyProcess) result.notes.push(processIsBusy(busiest));
@@ -78,32 +80,32 @@ export async function measureAll(matrix: Matrix, options: MatrixOptions): Promis
   return result;
 }
 
-/** The cell's result, or why its variant cannot be measured. */
-async function measureCell(
-  cell: Cell & {isFirst: boolean},
+/** The case's result, or why its variant cannot be measured. */
+async function measureCase(
+  benchmark: BenchmarkCase & {isFirst: boolean},
   seed: number,
-  options: MatrixOptions,
+  options: BenchmarkOptions,
 ): Promise<ReplayResult | string> {
   const own: MeasureOptions = {
     ...options,
-    // The same requests in the same order for each cell.
+    // Each case gets the same requests in the same order.
     random: randomFrom(seed),
     countSessions: options.guard.count,
-    onProgress: progress => options.onProgress?.(cell, progress),
+    onProgress: progress => options.onProgress?.(benchmark, progress),
   };
-  const problem = cell.isFirst ? await setUp(cell, own) : null;
-  if (problem !== null) return `left out, its setup failed: ${problem}`;
+  const problem = benchmark.isFirst ? await runSetup(benchmark.connection_limit, own) : null;
+  if (problem !== null) return `skipped, its setup failed: ${problem}`;
   try {
-    const measured = await (options.measure ?? measure)(cell, own);
-    const {requests, failed, queries} = measured.tally;
-    return queries === 0 && requests > failed ? noQuery : toResult(cell, measured);
+    const measured = await (options.measure ?? measure)(benchmark, own);
+    const {requests, failed, queries} = measured.stats;
+    return queries === 0 && requests > failed ? noQuery : toResult(benchmark, measured);
   } catch (error) {
     if (error instanceof AbortError) return error.message;
     throw error;
   }
 }
 
-export function cellsOf(matrix: Matrix): (Cell & {isFirst: boolean})[] {
+export function casesOf(matrix: BenchmarkMatrix): (BenchmarkCase & {isFirst: boolean})[] {
   const {variants, connection_limits, concurrencies, instances, warm_up_ms} = matrix;
   const {requests, duration_ms, rate} = matrix;
   return variants.flatMap(variant =>
@@ -124,16 +126,16 @@ export function cellsOf(matrix: Matrix): (Cell & {isFirst: boolean})[] {
 }
 
 const noQuery =
-  'not measured: its requests were answered, and sent no query through the measured client (prisma, sql, a pool of pg)';
+  'not measured: its requests were answered without a query through the measured client (prisma, sql, a pool of pg)';
 
-/** From here on this process, and not the server, may be what is measured. */
+/** Above this, poolctl's own process may be the limit and not the server. */
 const busyProcess = 0.9;
 
 function processIsBusy(ratio: number): string {
-  return `poolctl itself was busy ${formatRatio(ratio, 0)} of the time: at that load a server may do more than was measured`;
+  return `poolctl itself was busy ${formatRatio(ratio, 0)} of the time: the server may be capable of more than was measured`;
 }
 
-/** Below it the queue of what has come grows all the time, and the times tell how long the measurement was. */
+/** Below this share of the rate, requests queue up for as long as the measurement lasts. */
 const metShare = 0.95;
 
 function unmetRate({
@@ -144,20 +146,20 @@ function unmetRate({
 }: ReplayResult): string[] {
   if (rate_per_second === null || requests_per_second >= metShare * rate_per_second) return [];
   return [
-    `${variant} at connection_limit ${connection_limit}: ${formatCount(rate_per_second)} requests a second came and ${formatCount(requests_per_second)} were answered: they queued before they were sent, longer and longer`,
+    `${variant} at connection_limit ${connection_limit}: of ${formatCount(rate_per_second)} requests/s that arrived, ${formatCount(requests_per_second)}/s were answered: the queue grew until the end, and response times with it`,
   ];
 }
 
-/** Not for want of connections, which another connection_limit may mend. */
+/** Failures for want of connections do not count: another connection_limit may avoid them. */
 function failsAlways({requests, errors}: ReplayResult): boolean {
   return requests > 0 && errors.other === requests;
 }
 
 const noRoomAtAll =
-  'left out: the server has no room for one more connection besides what others and its reserve need; free some first (kill-idle-sessions)';
+  'skipped: the server has no free slot beyond those kept for other clients; free some first (kill-idle-sessions)';
 
-function noRoom({variant, connection_limit, instances}: Cell, room: number): string {
+function noRoom({variant, connection_limit, instances}: BenchmarkCase, room: number): string {
   const connections = counted(connection_limit, 'connection');
   const wanted = instances === 1 ? connections : `${instances} x ${connections}`;
-  return `${variant.name} at connection_limit ${connection_limit}: left out, it wants ${wanted} and the server has room for ${room} besides what others and its reserve need`;
+  return `${variant.name} at connection_limit ${connection_limit}: skipped, it needs ${wanted} and the server has room for ${room} beyond those kept for other clients`;
 }

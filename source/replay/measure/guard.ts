@@ -1,35 +1,35 @@
 import {usageError} from '../../core/errors.ts';
 
-/** Slots of the server, as every client shares them. */
+/** The server's connection slots, which all its clients share. */
 export type Slots = {
-  /** Open to this role: what superusers and others have reserved is not in it. */
+  /** Slots this role may take: without those reserved for superusers and others. */
   usable: number;
-  /** Sessions of everybody. */
+  /** Sessions of all clients. */
   used: number;
-  /** Sessions of the measurement. */
+  /** Sessions of this replay. */
   own: number;
 };
 
 export type Guard = {
-  /** How many connections the measurement may open now. */
+  /** How many connections the replay may open now. */
   room(): Promise<number>;
-  /** How many the server has for everybody. */
+  /** Usable slots of the server. */
   slots(): Promise<number>;
-  /** Sessions of the measurement; null where the server did not say. Aborts `signal` where others run short. */
+  /** Sessions of the replay; null where the server did not answer. Aborts `signal` when other clients run short. */
   count(): Promise<number | null>;
   /** Aborts when other clients run short of slots. */
   signal: AbortSignal;
-  /** Why it aborted, for people. */
+  /** Why it aborted, as a sentence; null: it did not. */
   reason(): string | null;
 };
 
-/** So many slots, or this share of them, are left to others whatever is asked for; at half of it the replay ends. */
+/** Slots a replay leaves free for other clients: this many, or this share of all. At half of it the replay stops. */
 const leastHeadroom = 3;
 const headroomShare = 0.1;
 
 /**
- * Keeps a replay from taking what others need: before each measurement, and while it runs. A throwaway server's
- * slots are nobody else's, and the errors of running out of them are what is to be seen: `isGuarded` false.
+ * Keeps slots free for other clients, before each measurement and while it runs. Without `isGuarded`, for a throwaway
+ * server, nothing is kept free: running out of slots is what its replay shows.
  */
 export function createGuard(readSlots: () => Promise<Slots>, isGuarded: boolean): Guard {
   const controller = new AbortController();
@@ -43,12 +43,12 @@ export function createGuard(readSlots: () => Promise<Slots>, isGuarded: boolean)
       return isGuarded ? Math.max(0, usable - headroomOf(usable) - (used - own)) : Number.POSITIVE_INFINITY;
     },
     async count() {
-      // The replay goes on where a single reading fails, as it does when every slot is taken by it.
+      // One failed reading does not end the replay; it fails when the replay itself has taken every slot.
       const slots = await readSlots().catch(() => null);
       if (slots === null) return null;
       const {usable, used, own} = slots;
       if (isGuarded && usable - used < headroomOf(usable) / 2 && !controller.signal.aborted) {
-        reason = `stopped for other clients: ${used} of ${usable} slots are taken, ${own} of them by the replay`;
+        reason = `stopped to leave slots for other clients: ${used} of ${usable} are in use, ${own} of them by the replay`;
         controller.abort();
       }
       return own;
@@ -60,7 +60,36 @@ export function headroomOf(usable: number): number {
   return Math.max(leastHeadroom, Math.ceil(usable * headroomShare));
 }
 
-/** Sessions are read-only unless writes are allowed, which they never are on production. Throws AbortError (exit 2). */
+/**
+ * The highest count of sessions, asked every 200 ms and once more at the end, while the pools' connections are still
+ * open. null where the server never answered.
+ */
+export function trackPeakConnections(count: () => Promise<number | null>): {end(): Promise<number | null>} {
+  let peak: number | null = null;
+  let isOver = false;
+  const ask = async () => {
+    const sessions = await count();
+    if (sessions !== null) peak = Math.max(peak ?? 0, sessions);
+  };
+  const asking = (async () => {
+    while (!isOver) {
+      await ask();
+      await new Promise(resolve => {
+        setTimeout(resolve, 200).unref();
+      });
+    }
+  })();
+  return {
+    async end() {
+      isOver = true;
+      await asking;
+      await ask();
+      return peak;
+    },
+  };
+}
+
+/** Throws AbortError (exit 2) for writes on a target marked as production. */
 export function requireAllowed({
   allowWrites,
   is_production,
@@ -70,12 +99,12 @@ export function requireAllowed({
 }): void {
   if (!allowWrites || !is_production) return;
   throw usageError(
-    '--allow-writes is refused on a target that is marked as production',
+    '--allow-writes is refused on a target marked as production',
     'Replay against a copy, or without --allow-writes: sessions are read-only then.',
   );
 }
 
-/** What every session of a replay starts with. */
+/** Settings each session of a replay starts with, as the startup parameter `options`. */
 export function sessionSettings({allowWrites}: {allowWrites: boolean}): string {
   const settings = {
     ...(allowWrites ? {} : {default_transaction_read_only: 'on'}),

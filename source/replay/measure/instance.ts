@@ -1,12 +1,11 @@
-import pg from 'pg';
-import {type Cache, type Context, createCache, type Sample} from '../endpoint/endpoint.ts';
-import {createMeasuredPool, type MeasuredPool} from '../pool/measured-pool.ts';
+import type pg from 'pg';
+import {type Cache, type Context, createCache, type Endpoint, type Sample} from '../endpoint/endpoint.ts';
+import {createMeasuredPool, type MeasuredPool, type PoolOptions} from '../pool/measured-pool.ts';
 import {beginRequest, currentRequest, type RequestTrace} from '../pool/request-trace.ts';
 import {createFailureReader} from './failure.ts';
-import type {Cell, MeasureOptions} from './measure.ts';
-import {createTally} from './run-stats.ts';
+import {createRunStats} from './run-stats.ts';
 
-/** One process of the application, as far as the database knows: its pool, its Prisma Client, its cache. */
+/** One process of the application, as the database sees it: a pool, a Prisma Client, a cache. */
 export type Instance = {
   pool: MeasuredPool;
   prisma: unknown;
@@ -14,20 +13,27 @@ export type Instance = {
   close(): Promise<void>;
 };
 
-/** A Prisma Client on that pool. */
-export type OpenPrisma = (pool: pg.Pool) => OpenedPrisma | Promise<OpenedPrisma>;
+export type InstanceOptions = {
+  endpoint: Endpoint;
+  connection: pg.PoolConfig;
+  pool_timeout_ms: number;
+  /** Default false: each statement is made read-only. */
+  allowWrites?: boolean;
+  Pool?: PoolOptions['Pool'];
+  /** Opens a Prisma Client on the pool; absent, the endpoint's `prisma` is null. */
+  openPrisma?: OpenPrisma;
+};
+
+type OpenPrisma = (pool: pg.Pool) => OpenedPrisma | Promise<OpenedPrisma>;
 type OpenedPrisma = {client: unknown; close(): Promise<void>};
 
-export async function openInstance(connection_limit: number, options: MeasureOptions): Promise<Instance> {
-  const {connection, endpoint, pool_timeout_ms, allowWrites = false, Pool, openPrisma} = options;
-  const pool = createMeasuredPool({
-    connection,
-    connection_limit,
-    pool_timeout_ms,
-    allowWrites,
-    file: endpoint.file,
-    ...(openPrisma && {Pool: Pool ?? pg.Pool}),
-  });
+export async function openInstance(
+  connection_limit: number,
+  {connection, endpoint, pool_timeout_ms, allowWrites = false, Pool, openPrisma}: InstanceOptions,
+): Promise<Instance> {
+  const {file} = endpoint;
+  const options = {connection, connection_limit, pool_timeout_ms, allowWrites, file, ...(Pool && {Pool})};
+  const pool = createMeasuredPool(options);
   const prisma = await openPrisma?.(pool.pool);
   return {
     pool,
@@ -40,29 +46,30 @@ export async function openInstance(connection_limit: number, options: MeasureOpt
   };
 }
 
-/** Runs `body` with what an endpoint's functions are given; its queries count for `trace`. */
-export function inContext(
-  {pool, prisma, cache}: Instance,
+/** Runs a function of the endpoint as one request: its queries count for `trace`. */
+export function inRequest(
+  {pool: {pool, sql}, prisma, cache}: Instance,
   trace: RequestTrace,
   {request, signal}: {request: Sample; signal: AbortSignal},
   body: (context: Context) => Promise<unknown>,
 ): Promise<unknown> {
-  const context = {prisma, sql: pool.sqlFor(trace), request, cache, signal};
-  // AsyncLocalStorage makes every promise dearer, and only Prisma needs it.
-  return prisma === null
-    ? body(context)
-    : currentRequest.run({trace, line: null, pool: pool.pool, prisma}, () => body(context));
+  return currentRequest.run({trace, line: null, pool, prisma}, () =>
+    body({prisma, sql, request, cache, signal}),
+  );
 }
 
-/** The endpoint's own setting up, before a variant is measured; why it failed, with its line, where it did. */
-export async function setUp(cell: Cell, options: MeasureOptions): Promise<string | null> {
+/** Runs the endpoint's setup. Returns why it failed, with its line; null: it did not. */
+export async function runSetup(
+  connection_limit: number,
+  options: InstanceOptions & {signal: AbortSignal},
+): Promise<string | null> {
   const {setup, samples, file} = options.endpoint;
   if (setup === undefined) return null;
-  const trace = beginRequest(createTally());
-  const instance = await openInstance(cell.connection_limit, options);
+  const trace = beginRequest(createRunStats());
+  const instance = await openInstance(connection_limit, options);
   try {
     const {signal} = options;
-    await inContext(instance, trace, {request: samples[0] ?? {}, signal}, setup);
+    await inRequest(instance, trace, {request: samples[0] ?? {}, signal}, setup);
     return null;
   } catch (error) {
     const {line, message} = createFailureReader(file)(error, trace);

@@ -1,11 +1,13 @@
-/** How requests come. Closed: each user sends the next one when the last is answered. Open: by the clock. */
+import {mulberry32} from '../../core/random.ts';
+
+/** How requests arrive. Closed: each user sends the next one when the last is answered. Open: at a rate. */
 export type Load = {
-  /** Users of a closed load; of an open one, the most requests under way at once. */
+  /** Users of a closed load; for an open one, the most requests in flight. */
   concurrency: number;
-  /** Ends after so many, or after so long, whichever is first. */
+  /** It ends after this many requests or this long, whichever comes first. */
   requests: number | null;
   duration_ms: number | null;
-  /** Of an open load, per second. */
+  /** Requests per second of an open load; null: closed. */
   rate: number | null;
 };
 
@@ -13,22 +15,28 @@ export type LoadOptions = Load & {
   /** From 0 to below 1. */
   random: () => number;
   signal: AbortSignal;
-  /** Given up on when no request ends for so long. */
+  /** Ends the load when no request has ended for this long. */
   patience_ms: number;
 };
 
-/** Sends one request that was due at `due_ms`; says whether it was answered. Never rejects. */
+/** Sends one request that was due at `due_ms`; resolves with whether it was answered. Never rejects. */
 export type Send = (due_ms: number) => Promise<boolean>;
 
 export type LoadResult = {
   elapsed_ms: number;
-  /** It ended by itself, and not because requests hang or the signal aborted. */
+  /** false: requests hung, or the signal aborted it. */
   isComplete: boolean;
 };
 
+/** Random numbers from 0 to below 1, the same for the same seed. */
+export function randomFrom(seed: number): () => number {
+  const next = mulberry32(seed);
+  return () => next() / 4_294_967_296;
+}
+
 /**
- * Sends requests until they are enough. An open load is due by the clock whether earlier requests were answered or
- * not, and each counts from when it was due: what waits behind a slow one is not left out (coordinated omission).
+ * Sends requests until one of the load's ends. In an open load a request is due by the clock, and its latency counts
+ * from then: what queues behind a slow request is measured, not skipped (coordinated omission).
  */
 export async function applyLoad(send: Send, options: LoadOptions): Promise<LoadResult> {
   const started_ms = performance.now();
@@ -40,12 +48,15 @@ export async function applyLoad(send: Send, options: LoadOptions): Promise<LoadR
 
 type State = {sent: number; lastEnd_ms: number; isOver: boolean};
 
-/** Takes the place of the next request, if there is to be one. */
+/** Whether there is another request to send; counts it. */
 function takesNext(state: State, {requests}: Load): boolean {
   if (state.isOver || (requests !== null && state.sent >= requests)) return false;
   state.sent++;
   return true;
 }
+
+/** Pause of a user after an error: people do not retry at once, and instant errors would become a flood. */
+export const pauseAfterError_ms = 100;
 
 function closedUsers(send: Send, options: LoadOptions, state: State): Promise<void>[] {
   const started_ms = performance.now();
@@ -57,15 +68,14 @@ function closedUsers(send: Send, options: LoadOptions, state: State): Promise<vo
       now_ms = performance.now();
       state.lastEnd_ms = now_ms;
       if (isAnswered) continue;
-      // Nobody asks again at once after an error; and a refusal that costs nothing would be sent without end.
-      await pause(100);
+      await pause(pauseAfterError_ms);
       now_ms = performance.now();
     }
   };
   return Array.from({length: options.concurrency}, user);
 }
 
-/** Arrivals at random (exponential gaps, as independent visitors have them), by the seed. */
+/** Random arrivals with exponential gaps, those of independent visitors. */
 function openUsers(send: Send, options: LoadOptions, state: State): Promise<void>[] {
   const started_ms = performance.now();
   const until_ms = started_ms + (options.duration_ms ?? Number.POSITIVE_INFINITY);
@@ -86,7 +96,7 @@ function openUsers(send: Send, options: LoadOptions, state: State): Promise<void
   return Array.from({length: options.concurrency}, user);
 }
 
-/** Whether all users came to their end; when aborted, what is under way gets a moment. */
+/** Whether all users finished. After an abort, requests in flight get one second to end. */
 function untilOver(users: Promise<unknown>, options: LoadOptions, state: State): Promise<boolean> {
   return new Promise(resolve => {
     let aborted_ms = Number.POSITIVE_INFINITY;

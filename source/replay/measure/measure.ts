@@ -1,88 +1,78 @@
-import type pg from 'pg';
-import type {Endpoint, Variant} from '../endpoint/endpoint.ts';
-import type {PoolOptions} from '../pool/measured-pool.ts';
-import {beginRequest, type RequestTrace} from '../pool/request-trace.ts';
+import type {Variant} from '../endpoint/endpoint.ts';
+import {beginRequest, type RequestTrace, recordFailedRequest, recordRequest} from '../pool/request-trace.ts';
 import {createFailureReader} from './failure.ts';
-import {type Instance, inContext, type OpenPrisma, openInstance} from './instance.ts';
+import {trackPeakConnections} from './guard.ts';
+import {type Instance, type InstanceOptions, inRequest, openInstance} from './instance.ts';
 import {applyLoad, type Load} from './load.ts';
-import {createTally, noteKind, type Tally, tallyFailure, tallyRequest} from './run-stats.ts';
-import {watchSessions} from './sessions.ts';
+import {createRunStats, type RunStats, recordFailure} from './run-stats.ts';
 
 /** One variant at one connection_limit and one concurrency. */
-export type Cell = Load & {
+export type BenchmarkCase = Load & {
   variant: Variant;
   connection_limit: number;
   instances: number;
-  /** Before measuring: so long, and each user one request in any case; 0 is none at all. */
+  /** How long requests run before they count; each user sends at least one. 0: no warm-up. */
   warm_up_ms: number;
 };
 
-export type MeasureOptions = {
-  endpoint: Endpoint;
-  connection: pg.PoolConfig;
-  pool_timeout_ms: number;
-  /** Else its sessions begin read-only, by `connection`, and are held to it. */
-  allowWrites?: boolean;
-  Pool?: PoolOptions['Pool'];
-  /** A Prisma Client on the pool; without, the endpoint's `prisma` is null and queries cost less to count. */
-  openPrisma?: OpenPrisma;
-  /** Sessions of this measurement as the server counts them; null where it cannot be asked. */
+export type MeasureOptions = InstanceOptions & {
+  /** Sessions of this measurement as the server counts them; null where it did not answer. */
   countSessions: () => Promise<number | null>;
   random: () => number;
   signal: AbortSignal;
-  /** Given up on when no request ends for so long. */
+  /** Ends the measurement when no request has ended for this long. */
   patience_ms: number;
   onProgress?: (progress: Progress) => void;
-  /** Awaited between warm-up and measurement: others may not be that far. */
+  /** Awaited between warm-up and measurement, for the other processes to be ready. */
   onWarm?: () => Promise<void>;
 };
 
 export type Progress = {elapsed_ms: number; requests: number; failed: number};
 
 export type Measured = {
-  tally: Tally;
+  stats: RunStats;
   elapsed_ms: number;
-  /** As the server saw them; null where it could not be asked. */
+  /** The most sessions at once as the server counted them; null where it did not answer. */
   peak_connections: number | null;
-  /** Connections at work at once. */
+  /** The most connections checked out at once. */
   peak_in_use: number;
-  /** Share of its time that this process was busy: near 1 it is what was measured. */
+  /** Share of the time that this process was busy; near 1 the process, not the server, was the limit. */
   process_busy_ratio: number;
   isComplete: boolean;
 };
 
-/** Runs one cell, warm-up first. What an endpoint throws is counted, never thrown. */
-export async function measure(cell: Cell, options: MeasureOptions): Promise<Measured> {
-  const stage = await setStage(cell, options);
+/** Runs one case, warm-up first. What the endpoint throws is counted, not thrown. */
+export async function measure(benchmark: BenchmarkCase, options: MeasureOptions): Promise<Measured> {
+  const application = await startApplication(benchmark, options);
   try {
-    await warmUp(cell, stage, options);
+    await warmUp(benchmark, application, options);
     await options.onWarm?.();
-    return await measureLoad(cell, stage, options);
+    return await measureLoad(benchmark, application, options);
   } finally {
-    await stage.close();
+    await application.close();
   }
 }
 
-/** The instances of the application, and what sends requests to them in turn. */
-type Stage = {
+/** The application's instances, and a `send` that takes them in turn. */
+type Application = {
   instances: Instance[];
-  send(tally: Tally, due_ms: number): Promise<boolean>;
-  /** Requests that are not over. */
-  underWay: Set<RequestTrace>;
+  send(stats: RunStats, due_ms: number): Promise<boolean>;
+  /** Requests that have not ended. */
+  running: Set<RequestTrace>;
   close(): Promise<void>;
 };
 
-async function setStage(cell: Cell, options: MeasureOptions): Promise<Stage> {
+async function startApplication(benchmark: BenchmarkCase, options: MeasureOptions): Promise<Application> {
   const instances: Instance[] = [];
   const controller = new AbortController();
-  const underWay = new Set<RequestTrace>();
+  const running = new Set<RequestTrace>();
   const close = async () => {
     controller.abort();
     await Promise.all(instances.map(instance => instance.close()));
   };
   try {
-    for (let each = 0; each < cell.instances; each++)
-      instances.push(await openInstance(cell.connection_limit, options));
+    for (let each = 0; each < benchmark.instances; each++)
+      instances.push(await openInstance(benchmark.connection_limit, options));
   } catch (error) {
     await close();
     throw error;
@@ -92,72 +82,86 @@ async function setStage(cell: Cell, options: MeasureOptions): Promise<Stage> {
   const {signal} = controller;
   const readFailure = createFailureReader(endpoint.file);
   let turn = 0;
-  const send = async (tally: Tally, due_ms: number) => {
-    const trace = beginRequest(tally);
+  const send = async (stats: RunStats, due_ms: number) => {
+    const trace = beginRequest(stats);
     const instance = instances[turn++ % instances.length] as Instance;
     const request = samples.length === 1 ? samples[0] : samples[Math.floor(random() * samples.length)];
-    underWay.add(trace);
+    running.add(trace);
     try {
-      await inContext(instance, trace, {request: request ?? {}, signal}, cell.variant.run);
+      await inRequest(instance, trace, {request: request ?? {}, signal}, benchmark.variant.run);
       const latency_ms = performance.now() - due_ms;
-      if (!signal.aborted) tallyRequest(tally, trace, latency_ms);
+      if (!signal.aborted) recordRequest(trace, latency_ms);
       return true;
     } catch (error) {
-      if (!signal.aborted) tallyFailure(tally, trace, readFailure(error, trace));
+      if (!signal.aborted) recordFailedRequest(trace, readFailure(error, trace));
       return false;
     } finally {
       trace.isEnded = true;
-      underWay.delete(trace);
+      running.delete(trace);
     }
   };
-  return {instances, send, underWay, close};
+  return {instances, send, running, close};
 }
 
-async function warmUp(cell: Cell, stage: Stage, options: MeasureOptions): Promise<void> {
-  if (cell.warm_up_ms === 0) return;
-  const tally = createTally();
-  const load = {...cell, rate: null, requests: null, duration_ms: cell.warm_up_ms};
-  await applyLoad(due_ms => stage.send(tally, due_ms), {...options, ...load});
-  for (const {cache} of stage.instances) cache.clear();
+async function warmUp(
+  benchmark: BenchmarkCase,
+  {send, instances}: Application,
+  options: MeasureOptions,
+): Promise<void> {
+  if (benchmark.warm_up_ms === 0) return;
+  const stats = createRunStats();
+  const load = {...benchmark, rate: null, requests: null, duration_ms: benchmark.warm_up_ms};
+  await applyLoad(due_ms => send(stats, due_ms), {...options, ...load});
+  for (const {cache} of instances) cache.clear();
 }
 
-async function measureLoad(cell: Cell, stage: Stage, options: MeasureOptions): Promise<Measured> {
-  const tally = createTally();
-  for (const {pool} of stage.instances) pool.checkouts.most = pool.checkouts.lent;
+async function measureLoad(
+  benchmark: BenchmarkCase,
+  application: Application,
+  options: MeasureOptions,
+): Promise<Measured> {
+  const stats = createRunStats();
+  const pools = application.instances.map(({pool}) => pool);
+  for (const {checkouts} of pools) checkouts.peak = checkouts.active.size;
   const started_ms = performance.now();
-  const sessions = watchSessions(options.countSessions);
+  const sessions = trackPeakConnections(options.countSessions);
   const progress = setInterval(() => {
-    const {requests, failed} = tally;
+    const {requests, failed} = stats;
     options.onProgress?.({elapsed_ms: performance.now() - started_ms, requests, failed});
   }, 250);
   const busyBefore = performance.eventLoopUtilization();
-  const {elapsed_ms, isComplete} = await applyLoad(due_ms => stage.send(tally, due_ms), {
+  const {elapsed_ms, isComplete} = await applyLoad(due_ms => application.send(stats, due_ms), {
     ...options,
-    ...cell,
+    ...benchmark,
   });
   const process_busy_ratio = performance.eventLoopUtilization(busyBefore).utilization;
   clearInterval(progress);
   const peak_connections = await sessions.end();
-  tallyUnended(tally, stage, options);
-  const peak_in_use = stage.instances.reduce((sum, {pool}) => sum + pool.checkouts.most, 0);
-  return {tally, elapsed_ms, peak_connections, peak_in_use, process_busy_ratio, isComplete};
+  recordUnfinished(stats, application, options);
+  const peak_in_use = pools.reduce((sum, {checkouts}) => sum + checkouts.peak, 0);
+  return {stats, elapsed_ms, peak_connections, peak_in_use, process_busy_ratio, isComplete};
 }
 
-/** Requests that hang, and connections that requests took and never gave back. */
-function tallyUnended(tally: Tally, stage: Stage, {patience_ms, signal}: MeasureOptions): void {
-  for (const {pool} of stage.instances) {
-    for (const checkout of pool.checkouts.of.values()) {
-      if (!checkout?.trace.isEnded) continue;
-      const {line} = checkout;
-      const message = 'a connection is taken from the pool and never given back';
-      noteKind(tally, {kind: 'leak', sqlstate: null, line, message});
-    }
+/** Connections that ended requests never released, and requests that have not ended. */
+function recordUnfinished(
+  stats: RunStats,
+  {instances, running}: Application,
+  {patience_ms, signal}: MeasureOptions,
+): void {
+  for (const {trace, line} of instances.flatMap(({pool}) => [...pool.checkouts.active.values()])) {
+    if (!trace.isEnded) continue;
+    const message = 'a connection is checked out of the pool and never released';
+    recordFailure(stats, {kind: 'leak', sqlstate: null, line, message});
   }
   if (signal.aborted) return;
-  for (const trace of stage.underWay) {
-    const what =
-      trace.executing > 0 ? 'runs a query' : trace.waiting > 0 ? 'waits for a connection' : 'hangs';
-    const message = `no answer within ${Math.round(patience_ms / 1000)}s: it ${what}`;
-    tallyFailure(tally, trace, {kind: 'hang', sqlstate: null, line: trace.line, message});
+  for (const trace of running) {
+    const state =
+      trace.executing > 0
+        ? 'is running a query'
+        : trace.waiting > 0
+          ? 'waits for a connection'
+          : 'waits for something other than the database';
+    const message = `no answer within ${Math.round(patience_ms / 1000)}s: the request ${state}`;
+    recordFailedRequest(trace, {kind: 'hang', sqlstate: null, line: trace.line, message});
   }
 }

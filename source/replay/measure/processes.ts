@@ -1,33 +1,32 @@
 import {AbortError, exitCodes} from '../../core/errors.ts';
-import {type Cell, type Measured, type MeasureOptions, measure, type Progress} from './measure.ts';
-import {mergeMeasured, type PackedMeasured} from './merge.ts';
-import {watchSessions} from './sessions.ts';
-import {shareCell} from './share.ts';
+import {trackPeakConnections} from './guard.ts';
+import {type BenchmarkCase, type Measured, type MeasureOptions, measure, type Progress} from './measure.ts';
+import {mergeMeasured, splitCase} from './shares.ts';
 import type {WorkerReport, WorkerTask} from './worker.ts';
 
 /** A process that runs `createWorker`. */
 export type Worker<Assignment> = {
   send(task: WorkerTask<Assignment>): void;
-  /** Reports go to the last listener alone. */
+  /** Replaces the listener; there is one at a time. */
   onReport(listener: (report: WorkerReport) => void): void;
-  /** Resolves with why, when it is gone. */
+  /** Resolves with the reason when the process has ended. */
   ended: Promise<string>;
   stop(): void;
 };
 
 export type Processes = {
-  /** As `measure`, the instances shared among the processes; what falls to one alone is measured in this one. */
-  measure(cell: Cell, options: MeasureOptions): Promise<Measured>;
-  /** What is to be known of how it was measured. */
+  /** Like `measure`, with the instances divided among the processes; a single share is measured in this one. */
+  measure(benchmark: BenchmarkCase, options: MeasureOptions): Promise<Measured>;
+  /** Sentences about how it was measured. */
   notes(): string[];
-  /** What the endpoint opened by itself, and was refused. */
+  /** Sentences about what the endpoint tried to open in those processes and was refused. */
   refusals(): string[];
   close(): void;
 };
 
 /**
- * Measures instances of an application in processes of their own, as they are in life: one process alone would be at
- * its limit long before a server is, and that would be measured. They are started when they are first needed.
+ * Measures instances of an application in processes of their own, as they run in production: a single process would
+ * reach its own limit long before the server does. Processes start at the first measurement that needs them.
  */
 export function createProcesses<Assignment>({
   count,
@@ -35,9 +34,9 @@ export function createProcesses<Assignment>({
   assignment,
   start,
 }: {
-  /** At most so many. */
+  /** Processes at most. */
   count: number;
-  /** Not even a single instance is measured in this process, which has something else to do. */
+  /** Measures in another process even what fits one: this process is busy otherwise. */
   isApart?: boolean;
   assignment: Assignment;
   start: () => Worker<Assignment>;
@@ -46,19 +45,19 @@ export function createProcesses<Assignment>({
   const notes = new Set<string>();
   const refusals = new Set<string>();
   return {
-    async measure(cell, options) {
-      const shares = shareCell(cell, count);
-      if (cell.instances > 1) notes.add(placeNote(cell.instances, shares.length));
-      if (shares.length === 1 && !isApart) return measure(cell, options);
-      while (workers.length < shares.length) workers.push(start());
-      const parts = shares.map((share, index) => {
+    async measure(benchmark, options) {
+      const cases = splitCase(benchmark, count);
+      if (benchmark.instances > 1) notes.add(processesNote(benchmark.instances, cases.length));
+      if (cases.length === 1 && !isApart) return measure(benchmark, options);
+      while (workers.length < cases.length) workers.push(start());
+      const shares = cases.map((each, index) => {
         const seed = Math.floor(options.random() * 2 ** 32);
-        return beginPart(workers[index] as Worker<Assignment>, {assignment, cell: share, seed});
+        return beginShare(workers[index] as Worker<Assignment>, {assignment, benchmark: each, seed});
       });
-      const {measured, stray, refused} = await measureParts(parts, options);
-      for (const note of stray) notes.add(note);
-      for (const refusal of refused) refusals.add(refusal);
-      return measured;
+      const result = await measureShares(shares, options);
+      for (const note of result.notes) notes.add(note);
+      for (const refusal of result.refusals) refusals.add(refusal);
+      return result.measured;
     },
     notes: () => [...notes],
     refusals: () => [...refusals],
@@ -68,32 +67,34 @@ export function createProcesses<Assignment>({
   };
 }
 
-function placeNote(instances: number, processes: number): string {
+function processesNote(instances: number, processes: number): string {
   return processes === 1
     ? `the ${instances} instances shared one process`
     : `the ${instances} instances ran in ${processes} processes`;
 }
 
+type ShareReport = Omit<Extract<WorkerReport, {kind: 'measured'}>, 'kind'>;
+
 /** A share of the measurement in one process. */
-type Part = {
-  ready: Promise<unknown>;
-  measured: Promise<{measured: PackedMeasured; notes: string[]; refusals: string[]}>;
+type Share = {
+  ready: Promise<void>;
+  measured: Promise<ShareReport>;
   progress: Progress;
   send(task: {kind: 'go' | 'stop'}): void;
 };
 
-function beginPart<Assignment>(
+function beginShare<Assignment>(
   worker: Worker<Assignment>,
-  {assignment, cell, seed}: {assignment: Assignment; cell: Cell; seed: number},
-): Part {
+  {assignment, benchmark, seed}: {assignment: Assignment; benchmark: BenchmarkCase; seed: number},
+): Share {
   const ready = defer<void>();
-  const measured = defer<Awaited<Part['measured']>>();
+  const measured = defer<ShareReport>();
   const fail = (message: string) => {
     const error = new AbortError(`a measuring process failed: ${message}`, {exitCode: exitCodes.actFailed});
     ready.reject(error);
     measured.reject(error);
   };
-  const part: Part = {
+  const share: Share = {
     ready: ready.promise,
     measured: measured.promise,
     progress: {elapsed_ms: 0, requests: 0, failed: 0},
@@ -103,38 +104,42 @@ function beginPart<Assignment>(
   worker.onReport(report => {
     if (report.kind === 'ready') ready.resolve(undefined);
     else if (report.kind === 'measured') measured.resolve(report);
-    else if (report.kind === 'progress') part.progress = report.progress;
+    else if (report.kind === 'progress') share.progress = report.progress;
     else fail(report.message);
   });
-  worker.send({kind: 'measure', assignment, cell: {...cell, variant: cell.variant.name}, seed});
-  return part;
+  worker.send({
+    kind: 'measure',
+    assignment,
+    benchmark: {...benchmark, variant: benchmark.variant.name},
+    seed,
+  });
+  return share;
 }
 
-/** All begin to count at once, when each has warmed up; sessions are counted here, for all of them. */
-async function measureParts(
-  parts: readonly Part[],
+/** All shares start to count when each has warmed up. Sessions are counted here, for all of them. */
+async function measureShares(
+  shares: readonly Share[],
   {signal, countSessions, onProgress}: MeasureOptions,
-): Promise<{measured: Measured; stray: string[]; refused: string[]}> {
-  const tellAll = (kind: 'go' | 'stop') => {
-    for (const part of parts) part.send({kind});
+): Promise<{measured: Measured; notes: string[]; refusals: string[]}> {
+  const sendAll = (kind: 'go' | 'stop') => {
+    for (const share of shares) share.send({kind});
   };
-  const stop = () => tellAll('stop');
+  const stop = () => sendAll('stop');
   signal.addEventListener('abort', stop, {once: true});
   if (signal.aborted) stop();
-  let sessions: ReturnType<typeof watchSessions> | null = null;
-  const timer = setInterval(() => onProgress?.(sumOf(parts.map(({progress}) => progress))), 250);
+  const timer = setInterval(() => onProgress?.(sumOf(shares.map(({progress}) => progress))), 250);
   try {
-    await Promise.all(parts.map(({ready}) => ready));
-    sessions = watchSessions(countSessions);
-    tellAll('go');
-    const all = await Promise.all(parts.map(part => part.measured));
+    await Promise.all(shares.map(({ready}) => ready));
+    const sessions = trackPeakConnections(countSessions);
+    sendAll('go');
+    const all = await Promise.all(shares.map(share => share.measured));
     return {
       measured: {
         ...mergeMeasured(all.map(({measured}) => measured)),
         peak_connections: await sessions.end(),
       },
-      stray: all.flatMap(({notes}) => notes),
-      refused: all.flatMap(({refusals}) => refusals),
+      notes: all.flatMap(({notes}) => notes),
+      refusals: all.flatMap(({refusals}) => refusals),
     };
   } catch (error) {
     stop();
@@ -152,13 +157,13 @@ type Deferred<Value> = {
 };
 
 function defer<Value>(): Deferred<Value> {
-  let settle: Pick<Deferred<Value>, 'resolve' | 'reject'> = {resolve: () => {}, reject: () => {}};
+  let controls: Pick<Deferred<Value>, 'resolve' | 'reject'> = {resolve: () => {}, reject: () => {}};
   const promise = new Promise<Value>((resolve, reject) => {
-    settle = {resolve, reject};
+    controls = {resolve, reject};
   });
-  // Whoever waits for another one of the same work is told of its failure there.
+  // `ready` and `measured` reject together, and only one of them is awaited at a time.
   promise.catch(() => {});
-  return {promise, ...settle};
+  return {promise, ...controls};
 }
 
 function sumOf(all: readonly Progress[]): Progress {

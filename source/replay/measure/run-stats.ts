@@ -1,8 +1,7 @@
 import {build, type Histogram} from 'hdr-histogram-js';
-import type {QueryFailure, RequestTrace} from '../pool/request-trace.ts';
 
-/** One statement text from one line, over all requests of a measurement. */
-export type StatementTally = {
+/** One statement text sent from one line, over all requests of a measurement. */
+export type StatementStats = {
   text: string;
   line: number | null;
   calls: number;
@@ -10,21 +9,27 @@ export type StatementTally = {
   bytes: number;
   waited_ms: number;
   executed_ms: number;
-  /** In how many requests it was sent at all, and how often in one at most. */
+  /** Requests that sent it at least once. */
   requests: number;
   most_per_request: number;
 };
 
-type FailureTally = QueryFailure & {kind: FailureKind; count: number};
+export type QueryFailure = {sqlstate: string | null; message: string; line: number | null};
 
 /**
- * `pool_timeout`: no connection of the pool within its time. `too_many_connections`: the server has none left
- * (53300). `hang`: the request never ended. `own`: thrown by the endpoint, not by the server.
+ * - `pool_timeout`: the pool had no connection within pool_timeout
+ * - `too_many_connections`: the server has no slot left (53300)
+ * - `sqlstate`: any other error of the server or of Prisma
+ * - `hang`: the request did not end
+ * - `leak`: a connection was checked out and not released
+ * - `own`: thrown by the endpoint itself
  */
 export type FailureKind = 'pool_timeout' | 'too_many_connections' | 'sqlstate' | 'hang' | 'leak' | 'own';
+export type Failure = QueryFailure & {kind: FailureKind};
+export type CountedFailure = Failure & {count: number};
 
-/** What is counted while requests run. Histograms are in microseconds. */
-export type Tally = {
+/** What a measurement counts while requests run. Histograms are in microseconds. */
+export type RunStats = {
   latency_us: Histogram;
   wait_us: Histogram;
   execute_us: Histogram;
@@ -34,13 +39,13 @@ export type Tally = {
   queries: number;
   rows: number;
   bytes: number;
-  statements: Map<string, StatementTally[]>;
-  failures: Map<string, FailureTally>;
-  /** Of single queries, for the simulation; the first few thousand. */
+  statements: Map<string, StatementStats[]>;
+  failures: Map<string, CountedFailure>;
+  /** Durations of the first few thousand queries: the simulation draws from them. */
   execute_ms: number[];
 };
 
-export function createTally(): Tally {
+export function createRunStats(): RunStats {
   return {
     latency_us: histogram(),
     wait_us: histogram(),
@@ -57,43 +62,23 @@ export function createTally(): Tally {
   };
 }
 
-/** A request that was answered. `latency_ms` counts from when it was to be sent. */
-export function tallyRequest(tally: Tally, trace: RequestTrace, latency_ms: number): void {
-  tally.latency_us.recordValue(toMicroseconds(latency_ms));
-  tally.wait_us.recordValue(toMicroseconds(trace.waited_ms));
-  tally.execute_us.recordValue(toMicroseconds(trace.executed_ms));
-  if (latency_ms > tally.max_ms) tally.max_ms = latency_ms;
-  tallyTrace(tally, trace);
-}
-
-/** A request that failed: what it did counts, its time does not. */
-export function tallyFailure(
-  tally: Tally,
-  trace: RequestTrace,
-  failure: QueryFailure & {kind: FailureKind},
-): void {
-  tallyTrace(tally, trace);
-  tally.failed++;
-  noteKind(tally, failure);
-}
-
-/** What went wrong without a request of its own that failed by it. */
-export function noteKind(tally: Tally, failure: QueryFailure & {kind: FailureKind}, count = 1): void {
+/** Adds a failure to those of the same kind, SQLSTATE and line. */
+export function recordFailure(stats: RunStats, failure: Failure, count = 1): void {
   const key = `${failure.kind} ${failure.sqlstate} ${failure.line}`;
-  const known = tally.failures.get(key);
-  if (known === undefined) tally.failures.set(key, {...failure, count});
+  const known = stats.failures.get(key);
+  if (known === undefined) stats.failures.set(key, {...failure, count});
   else known.count += count;
 }
 
-/** The statement's own tally; the same text from two lines is two. */
-export function statementTally(tally: Tally, text: string, line: number | null): StatementTally {
-  let list = tally.statements.get(text);
+/** The counts of a statement, created at its first call. The same text from two lines is two statements. */
+export function statementStats(stats: RunStats, text: string, line: number | null): StatementStats {
+  let list = stats.statements.get(text);
   if (list === undefined) {
     list = [];
-    tally.statements.set(text, list);
+    stats.statements.set(text, list);
   }
   for (const each of list) if (each.line === line) return each;
-  const fresh = {
+  const created = {
     text,
     line,
     calls: 0,
@@ -104,19 +89,8 @@ export function statementTally(tally: Tally, text: string, line: number | null):
     requests: 0,
     most_per_request: 0,
   };
-  list.push(fresh);
-  return fresh;
-}
-
-function tallyTrace(tally: Tally, trace: RequestTrace): void {
-  tally.requests++;
-  tally.queries += trace.queries;
-  tally.rows += trace.rows;
-  tally.bytes += trace.bytes;
-  for (const {statement, count} of trace.repetitions) {
-    statement.requests++;
-    if (count > statement.most_per_request) statement.most_per_request = count;
-  }
+  list.push(created);
+  return created;
 }
 
 const longest_us = 3_600_000_000;
@@ -130,6 +104,7 @@ function histogram(): Histogram {
   });
 }
 
-function toMicroseconds(ms: number): number {
+/** Milliseconds as the value a histogram of microseconds records, at most an hour. */
+export function toMicroseconds(ms: number): number {
   return Math.min(longest_us, Math.max(0, Math.round(ms * 1000)));
 }

@@ -1,13 +1,13 @@
 import {lineOf} from '../pool/request-trace.ts';
 
-/** Prisma ends a transaction that nobody goes on with after 5 s: what comes of it may come late. */
+/** Prisma closes an abandoned transaction after 5 s, and what still runs in it rejects then. */
 const late_ms = 10_000;
 
 /**
- * Rejections of promises that an endpoint does not await, which would end the whole program: `end` says each kind of
- * them once, with its line. Those that come soon after are let go.
+ * Catches rejections of promises that an endpoint does not await, which would end the process. `end` returns one
+ * sentence for each kind, with its line; rejections of the following 10 s are still caught, and ignored.
  */
-export function watchStrayRejections(file: string): {end(): string[]} {
+export function collectUnhandledRejections(file: string): {end(): string[]} {
   const notes = new Set<string>();
   const note = (error: unknown) => {
     const line = lineOf(error, file);

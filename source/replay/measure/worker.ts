@@ -1,31 +1,29 @@
 import type {Endpoint} from '../endpoint/endpoint.ts';
 import {takeRefusals} from '../sandbox/outbound.ts';
-import {type Cell, type MeasureOptions, measure, type Progress} from './measure.ts';
-import {type PackedMeasured, packMeasured} from './merge.ts';
-import {randomFrom} from './random.ts';
-import {watchStrayRejections} from './unhandled-rejections.ts';
+import type {InstanceOptions} from './instance.ts';
+import {randomFrom} from './load.ts';
+import {type BenchmarkCase, type MeasureOptions, measure, type Progress} from './measure.ts';
+import {type PackedMeasured, packMeasured} from './shares.ts';
+import {collectUnhandledRejections} from './unhandled-rejections.ts';
 
-/** What a measuring process is told. `assignment` is what its options are made of, and the same each time. */
+/** A message to a measuring process. `assignment`, from which it makes its options, is the same each time. */
 export type WorkerTask<Assignment> =
-  | {kind: 'measure'; assignment: Assignment; cell: WorkerCell; seed: number}
-  /** All of them are ready: from now on it counts. */
+  | {kind: 'measure'; assignment: Assignment; benchmark: WorkerCase; seed: number}
+  /** All processes are warm: start to count. */
   | {kind: 'go'}
   | {kind: 'stop'};
-type WorkerCell = Omit<Cell, 'variant'> & {variant: string};
+type WorkerCase = Omit<BenchmarkCase, 'variant'> & {variant: string};
 
-/** What it answers. */
+/** A message from it. */
 export type WorkerReport =
   | {kind: 'ready'}
   | {kind: 'progress'; progress: Progress}
   | {kind: 'measured'; measured: PackedMeasured; notes: string[]; refusals: string[]}
   | {kind: 'failed'; message: string};
 
-export type WorkerOptions = Pick<
-  MeasureOptions,
-  'endpoint' | 'connection' | 'pool_timeout_ms' | 'allowWrites' | 'Pool' | 'openPrisma' | 'patience_ms'
->;
+export type WorkerOptions = InstanceOptions & Pick<MeasureOptions, 'patience_ms'>;
 
-/** The process's own end: carries out what it is told, one measurement at a time; the sessions are counted elsewhere. */
+/** Handles the tasks of a measuring process, one measurement at a time. */
 export function createWorker<Assignment>(
   open: (assignment: Assignment) => Promise<WorkerOptions>,
   report: (report: WorkerReport) => void,
@@ -33,13 +31,17 @@ export function createWorker<Assignment>(
   let opened: Promise<WorkerOptions> | null = null;
   let go = () => {};
   let controller = new AbortController();
-  const run = async ({assignment, cell, seed}: Extract<WorkerTask<Assignment>, {kind: 'measure'}>) => {
+  const run = async ({
+    assignment,
+    benchmark,
+    seed,
+  }: Extract<WorkerTask<Assignment>, {kind: 'measure'}>): Promise<void> => {
     controller = new AbortController();
     const {signal} = controller;
     opened ??= open(assignment);
     const options = await opened;
-    const stray = watchStrayRejections(options.endpoint.file);
-    const measured = await measure(withVariant(cell, options.endpoint), {
+    const rejections = collectUnhandledRejections(options.endpoint.file);
+    const measured = await measure(withVariant(benchmark, options.endpoint), {
       ...options,
       signal,
       random: randomFrom(seed),
@@ -55,7 +57,7 @@ export function createWorker<Assignment>(
     report({
       kind: 'measured',
       measured: packMeasured(measured),
-      notes: stray.end(),
+      notes: rejections.end(),
       refusals: takeRefusals(),
     });
   };
@@ -68,8 +70,8 @@ export function createWorker<Assignment>(
   };
 }
 
-function withVariant(cell: WorkerCell, {variants, file}: Endpoint): Cell {
-  const variant = variants.find(({name}) => name === cell.variant);
-  if (variant === undefined) throw new Error(`${file} has no variant "${cell.variant}" any more`);
-  return {...cell, variant};
+function withVariant(benchmark: WorkerCase, {variants, file}: Endpoint): BenchmarkCase {
+  const variant = variants.find(({name}) => name === benchmark.variant);
+  if (variant === undefined) throw new Error(`${file} no longer has a variant "${benchmark.variant}"`);
+  return {...benchmark, variant};
 }

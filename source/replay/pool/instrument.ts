@@ -1,186 +1,193 @@
+import type net from 'node:net';
 import type pg from 'pg';
-import {beginQuery, noteFailure, type RunningQuery} from './record-query.ts';
-import {callerLine, currentRequest, type RequestTrace, shift} from './request-trace.ts';
+import {type StatementStats, statementStats} from '../measure/run-stats.ts';
+import {withheldBytes} from '../read-only/client.ts';
+import {
+  beginExecute,
+  beginWait,
+  callerLine,
+  currentRequest,
+  endExecute,
+  endWait,
+  noteFailure,
+  type RequestTrace,
+} from './request-trace.ts';
 
-/** The pool's connections, and to whom they are lent right now. */
+/** Connections of a pool that requests have checked out. */
 export type Checkouts = {
-  of: Map<pg.PoolClient, Checkout | null>;
-  lent: number;
-  /** The most that were lent at once. */
-  most: number;
+  active: Map<pg.PoolClient, Checkout>;
+  /** The most at once. */
+  peak: number;
 };
-export type Checkout = {trace: RequestTrace; line: number | null};
+type Checkout = {
+  trace: RequestTrace;
+  line: number | null;
+  /** Time until the pool had a connection; the first query on it counts it, and sets it to 0. */
+  waited_ms: number;
+};
 
-/** The pool's own, uncounted. */
-export type Connect = {
-  (): Promise<pg.PoolClient>;
-  (callback: (error: Error | undefined, client: pg.PoolClient | undefined, release: Release) => void): void;
-};
+type ConnectCallback = (
+  error: Error | undefined,
+  client: pg.PoolClient | undefined,
+  release: Release,
+) => void;
 type Release = (error?: Error | boolean) => void;
-
 type AnyQuery = (...args: unknown[]) => unknown;
-type Answered = (error: unknown, result?: unknown) => void;
+type QueryCallback = (error: unknown, result?: QueryResult | QueryResult[]) => void;
+type QueryResult = {rowCount?: number | null};
 
 /**
- * Counts whatever runs through `pool`: its `query`, and `query` of the clients that it lends. What does not belong to
- * a request, as a client's own setting up, passes uncounted.
+ * Measures what requests do with `pool`: its `connect`, through which `pool.query` goes as well, and its clients'
+ * `query`. What runs outside of a request, such as a client's own set-up, passes unmeasured.
  */
-export function instrument(pool: pg.Pool, checkouts: Checkouts, file: string): void {
-  const connect: Connect = pool.connect.bind(pool);
-  const query = pool.query.bind(pool) as AnyQuery;
-
-  pool.on('connect', client => instrumentClient(client, checkouts));
-  const connectCounted = async () => {
+export function instrument(pool: pg.Pool, file: string): Checkouts {
+  const checkouts: Checkouts = {active: new Map(), peak: 0};
+  const {active} = checkouts;
+  pool.on('connect', client => instrumentClient(client, active));
+  pool.on('release', (_, client) => active.delete(client as pg.PoolClient));
+  pool.on('remove', client => active.delete(client));
+  const connect = pool.connect.bind(pool) as (callback: ConnectCallback) => void;
+  const measured = (callback: ConnectCallback) => {
     const request = currentRequest.getStore();
-    if (request === undefined) return connect();
+    if (request === undefined) return connect(callback);
+    const {trace} = request;
     const line = request.line ?? callerLine(file);
-    const {client} = await lend(connect, checkouts, {trace: request.trace, line});
-    return client;
-  };
-  const queryCounted = async (config: unknown, values?: unknown) => {
-    const request = currentRequest.getStore();
-    if (request === undefined) return query(config, values);
-    const line = request.line ?? callerLine(file);
-    const {client, waited_ms} = await lend(connect, checkouts, {trace: request.trace, line});
-    const running = beginQuery(client, request.trace, {
-      text: textOf(config),
-      line,
-      waited_ms,
-      started_ms: shift(request.trace, 0, 1),
+    const asked_ms = beginWait(trace);
+    trace.line = line;
+    connect((error, client, release) => {
+      const waited_ms = endWait(trace) - asked_ms;
+      if (client === undefined) noteFailure(trace, error, line);
+      else {
+        active.set(client, {trace, line, waited_ms});
+        checkouts.peak = Math.max(checkouts.peak, active.size);
+      }
+      // The pool calls back in the context of the request that released the connection.
+      currentRequest.run(request, () => callback(error, client, release));
     });
-    try {
-      const result = await queryUncounted(client, config, values);
-      running.end(result as pg.QueryResult);
-      client.release();
-      return result;
-    } catch (error) {
-      running.fail(error);
-      // As Pool.query does: a connection that a query failed on is not used again.
-      client.release(error as Error);
-      throw error;
-    }
   };
   Object.assign(pool, {
-    connect(callback?: Parameters<Connect>[0]) {
-      if (callback === undefined) return connectCounted();
-      if (currentRequest.getStore() === undefined) return connect(callback);
-      connectCounted().then(
-        client => process.nextTick(callback, undefined, client, client.release),
-        error => process.nextTick(callback, error, undefined, () => {}),
-      );
+    connect(callback?: ConnectCallback) {
+      if (callback !== undefined) return measured(callback);
+      return new Promise((resolve, reject) => {
+        measured((error, client) => (client === undefined ? reject(error) : resolve(client)));
+      });
     },
-    query(config: unknown, values?: unknown, last?: unknown) {
-      const callback = [values, last].find(each => typeof each === 'function') as Answered | undefined;
-      if (callback === undefined) return queryCounted(config, values);
-      if (currentRequest.getStore() === undefined) return query(config, values, last);
-      queryCounted(config, typeof values === 'function' ? undefined : values).then(
-        result => process.nextTick(callback, undefined, result),
-        error => process.nextTick(callback, error),
-      );
-    },
-  });
-}
-
-/** The pool's connections from now on. */
-export function watchCheckouts(pool: pg.Pool): Checkouts {
-  const checkouts: Checkouts = {of: new Map(), lent: 0, most: 0};
-  pool.on('connect', client => checkouts.of.set(client, null));
-  pool.on('release', (_, client) => noteLent(checkouts, client as pg.PoolClient, null));
-  pool.on('remove', client => {
-    noteLent(checkouts, client, null);
-    checkouts.of.delete(client);
   });
   return checkouts;
 }
 
-/** A connection of the pool's, and how long the request waited for it. */
-export async function lend(
-  connect: () => Promise<pg.PoolClient>,
-  checkouts: Checkouts,
-  {trace, line}: Checkout,
-): Promise<{client: pg.PoolClient; waited_ms: number}> {
-  const asked_ms = shift(trace, 1, 0);
-  trace.line = line;
-  try {
-    const client = await connect();
-    const waited_ms = shift(trace, -1, 0) - asked_ms;
-    noteLent(checkouts, client, {trace, line});
-    return {client, waited_ms};
-  } catch (error) {
-    shift(trace, -1, 0);
-    noteFailure(trace, error, line);
-    throw error;
-  }
-}
-
-/** `checkout` is null when it is given back. */
-export function noteLent(checkouts: Checkouts, client: pg.PoolClient, checkout: Checkout | null): void {
-  const wasLent = checkouts.of.get(client) != null;
-  checkouts.of.set(client, checkout);
-  checkouts.lent += Number(checkout !== null) - Number(wasLent);
-  if (checkouts.lent > checkouts.most) checkouts.most = checkouts.lent;
-}
-
-const original = Symbol('query');
-type Instrumented = pg.PoolClient & {[original]?: AnyQuery};
-
-/** By the client's own `query`. */
-export function queryUncounted(client: pg.PoolClient, ...args: unknown[]): unknown {
-  return ((client as Instrumented)[original] ?? (client.query as AnyQuery)).apply(client, args);
-}
-
-function instrumentClient(client: pg.PoolClient, checkouts: Checkouts): void {
+function instrumentClient(client: pg.PoolClient, active: Checkouts['active']): void {
   const query = client.query.bind(client) as AnyQuery;
-  const counted = (...args: unknown[]) => {
+  const measured = (...args: unknown[]) => {
     const request = currentRequest.getStore();
     if (request === undefined) return query(...args);
-    const line = request.line ?? checkouts.of.get(client)?.line ?? null;
-    const running = beginQuery(client, request.trace, {
-      text: textOf(args[0]),
-      line,
-      waited_ms: 0,
-      started_ms: shift(request.trace, 0, 1),
-    });
-    if (isSubmittable(args[0])) return query(counting(args[0], running), ...args.slice(1));
+    const checkout = active.get(client);
+    const waited_ms = checkout?.waited_ms ?? 0;
+    if (checkout !== undefined) checkout.waited_ms = 0;
+    const line = request.line ?? checkout?.line ?? null;
+    const running = beginQuery(client, request.trace, {text: textOf(args[0]), line, waited_ms});
+    if (isSubmittable(args[0])) return query(observed(args[0], running), ...args.slice(1));
     const callback = args.findIndex(each => typeof each === 'function');
     if (callback !== -1) {
-      const answered = args[callback] as Answered;
-      args[callback] = (error: unknown, result: pg.QueryResult) => {
+      const answered = args[callback] as QueryCallback;
+      args[callback] = (error: unknown, result: QueryResult) => {
         if (error) running.fail(error);
         else running.end(result);
-        answered(error, result);
+        currentRequest.run(request, () => answered(error, result));
       };
       return query(...args);
     }
-    const result = query(...args) as Promise<pg.QueryResult>;
+    const result = query(...args) as Promise<QueryResult>;
     result.then(running.end, running.fail);
     return result;
   };
-  Object.assign(client, {query: counted, [original]: query});
+  Object.assign(client, {query: measured});
 }
 
-/** A cursor, a stream, a query of pg's own: what the client tells it, in the methods that it has. */
-type Submittable = Record<
+function textOf(config: unknown): string {
+  return typeof config === 'string' ? config : String((config as {text?: unknown} | null)?.text ?? '');
+}
+
+/** A query under way; one of the two is called, once. */
+type RunningQuery = {end(result?: QueryResult | QueryResult[]): void; fail(error: unknown): void};
+type QueryStart = {text: string; line: number | null; waited_ms: number};
+
+/** Durations kept one by one, for the simulation. */
+const keptDurations = 5000;
+
+function beginQuery(
+  client: pg.PoolClient,
+  trace: RequestTrace,
+  {text, line, waited_ms}: QueryStart,
+): RunningQuery {
+  const {stream} = (client as unknown as {connection: {stream: net.Socket}}).connection;
+  const received = () => stream.bytesRead - withheldBytes(client);
+  const bytesBefore = received();
+  const statement = statementStats(trace.stats, withoutLists(text), line);
+  const started_ms = beginExecute(trace);
+  trace.line = line;
+  const end = (): void => {
+    const execute_ms = endExecute(trace) - started_ms;
+    const bytes = received() - bytesBefore;
+    statement.calls++;
+    statement.waited_ms += waited_ms;
+    statement.executed_ms += execute_ms;
+    statement.bytes += bytes;
+    trace.queries++;
+    trace.bytes += bytes;
+    countRepetition(trace, statement);
+    const durations = trace.stats.execute_ms;
+    if (durations.length < keptDurations) durations.push(execute_ms);
+  };
+  return {
+    end(result) {
+      end();
+      const rows = [result].flat().reduce((sum, each) => sum + (each?.rowCount ?? 0), 0);
+      statement.rows += rows;
+      trace.rows += rows;
+    },
+    fail(error) {
+      end();
+      noteFailure(trace, error, line);
+    },
+  };
+}
+
+function countRepetition({repetitions}: RequestTrace, statement: StatementStats): void {
+  const known = repetitions.find(each => each.statement === statement);
+  if (known === undefined) repetitions.push({statement, count: 1});
+  else known.count++;
+}
+
+/** One text for lists of any length: Prisma numbers a parameter for each value, and those after it. */
+function withoutLists(text: string): string {
+  if (!text.includes(' IN ($')) return text;
+  return text.replace(/ IN \(\$\d+(?:,\s*\$\d+)*\)/g, ' IN (...)').replace(/\$\d+/g, '$$n');
+}
+
+/** A query object that pg drives itself, such as a cursor or a query stream. */
+type Submittable = {text?: string} & Record<
   'handleReadyForQuery' | 'handleError' | 'handleCommandComplete',
   AnyQuery | undefined
-> & {
-  text?: string;
-};
+>;
 
 function isSubmittable(config: unknown): config is Submittable {
   return typeof (config as {submit?: unknown} | null)?.submit === 'function';
 }
 
-/** It is over at its error, or when the server is ready for the next. */
-function counting(query: Submittable, running: RunningQuery): Submittable {
+/** The same query, which reports its end: at its error, or when the server is ready for the next one. */
+function observed(query: Submittable, running: RunningQuery): Submittable {
   let rowCount = 0;
   let isOver = false;
   const once = (end: () => void) => {
     if (!isOver) end();
     isOver = true;
   };
-  const before = (name: keyof Submittable, note: (message: unknown) => void) => {
-    const handle = query[name] as AnyQuery | undefined;
+  const before = (
+    name: 'handleReadyForQuery' | 'handleError' | 'handleCommandComplete',
+    note: (message: unknown) => void,
+  ) => {
+    const handle = query[name];
     Object.assign(query, {
       [name](this: Submittable, ...args: unknown[]) {
         note(args[0]);
@@ -194,8 +201,4 @@ function counting(query: Submittable, running: RunningQuery): Submittable {
   before('handleError', error => once(() => running.fail(error)));
   before('handleReadyForQuery', () => once(() => running.end({rowCount})));
   return query;
-}
-
-function textOf(config: unknown): string {
-  return typeof config === 'string' ? config : String((config as {text?: unknown} | null)?.text ?? '');
 }

@@ -1,95 +1,92 @@
-import type pg from 'pg';
+import pg from 'pg';
 import type {Sql} from '../endpoint/endpoint.ts';
 import {keepReadOnly} from '../read-only/client.ts';
 import {asOurs} from '../sandbox/outbound.ts';
 import {markMeasured} from '../sandbox/redirect-pg.ts';
-import {type Checkouts, type Connect, instrument, watchCheckouts} from './instrument.ts';
-import {createLeanPool, cut} from './lean.ts';
-import type {RequestTrace} from './request-trace.ts';
-import {installSkimmer} from './skim.ts';
-import {boundSql} from './sql.ts';
+import {type Checkouts, instrument} from './instrument.ts';
+import {createSql} from './sql.ts';
 
 export type PoolOptions = {
-  /** Where, as whom, with what settings; `max` and its kin are set here. */
+  /** Address, role, TLS and session settings; `max` and the timeouts are set here. */
   connection: pg.PoolConfig;
-  /** Prisma's name for it; node-postgres calls it `max`. */
+  /** Prisma's name for node-postgres's `max`. */
   connection_limit: number;
-  /** How long a query waits for a connection, in milliseconds; 0 waits for ever, as Prisma 7 does unless told. */
+  /** How long a query waits for a connection, in milliseconds; 0 is without limit, Prisma 7's default. */
   pool_timeout_ms: number;
-  /** Sessions may write; else they are held to what they began as, read-only. */
+  /** Sessions may write; otherwise each statement is made read-only. */
   allowWrites: boolean;
-  /** The endpoint's file, for the lines that statements come from. */
+  /** The endpoint's file: queries are attributed to its lines. */
   file: string;
-  /** Whose Pool it is to be: pg's, or that of the `pg` that an application brings; without, nobody else is given it. */
+  /** The Pool of the `pg` that an application brings, whose adapter takes no other; default poolctl's own. */
   Pool?: new (
     config: pg.PoolConfig,
   ) => pg.Pool;
 };
 
 export type MeasuredPool = {
-  /** What Prisma's adapter is given, where `Pool` was: its queries count for `currentRequest`. */
+  /** For Prisma's adapter: what requests do with it is measured. */
   pool: pg.Pool;
-  /** Statements that count for this request. */
-  sqlFor(trace: RequestTrace): Sql;
+  sql: Sql;
   checkouts: Checkouts;
-  /** Ends it also with connections that nobody gives back: those are cut. */
+  /** Ends the pool. Connections that are still checked out are cut. */
   close(): Promise<void>;
 };
+
+/**
+ * A `pg.Pool` of which each query is measured: its wait for a connection, its execution, rows, bytes and SQLSTATE, and
+ * the request and line that sent it.
+ */
+export function createMeasuredPool(options: PoolOptions): MeasuredPool {
+  const {allowWrites, file} = options;
+  const pool = createPool(options);
+  const clients = new Set<pg.PoolClient>();
+  // A pool without a listener for it ends the process when the server ends an idle session.
+  pool.on('error', () => {});
+  pool.on('connect', client => {
+    clients.add(client);
+    // A connection that breaks while it is used fails its query, which is where it is reported.
+    client.on('error', () => {});
+    if (!allowWrites) keepReadOnly(client);
+  });
+  pool.on('remove', client => clients.delete(client));
+  const checkouts = instrument(pool, file);
+  return {
+    pool,
+    sql: createSql(pool, file),
+    checkouts,
+    async close() {
+      for (const client of checkouts.active.keys()) cut(client);
+      if (!pool.ending) await Promise.race([pool.end(), oneSecond()]);
+      for (const client of clients) cut(client);
+    },
+  };
+}
+
+function createPool({connection, connection_limit, pool_timeout_ms, Pool = pg.Pool}: PoolOptions): pg.Pool {
+  const pool = new Pool({
+    ...connection,
+    // Without one pg would take PGPASSWORD from the environment and send it to whatever host the address names.
+    password: connection.password ?? noPassword,
+    max: connection_limit,
+    connectionTimeoutMillis: pool_timeout_ms,
+    // Otherwise the pool closes idle connections, and opening them again would be measured.
+    idleTimeoutMillis: 0,
+  }) as pg.Pool & {newClient(...args: unknown[]): unknown};
+  markMeasured(pool);
+  const newClient = pool.newClient.bind(pool);
+  return Object.assign(pool, {newClient: (...args: unknown[]) => asOurs(() => newClient(...args))});
+}
 
 async function noPassword(): Promise<never> {
   throw new Error('a password is needed, and none was given');
 }
 
-/**
- * The pool that is measured: each query tells how long it waited for a connection, how long it ran, its rows and
- * bytes, its SQLSTATE, and which request and line sent it.
- */
-export function createMeasuredPool(options: PoolOptions): MeasuredPool {
-  const {connection, connection_limit, pool_timeout_ms, allowWrites, file, Pool} = options;
-  const config: pg.PoolConfig = {
-    ...connection,
-    // Without one pg would look for it by itself, and give PGPASSWORD to whatever host a folder names.
-    password: connection.password ?? noPassword,
-    max: connection_limit,
-    connectionTimeoutMillis: pool_timeout_ms,
-    // A pool that shrinks between two requests would be measured at opening connections.
-    idleTimeoutMillis: 0,
-  };
-  const pool = Pool === undefined ? createLeanPool(config) : createPool(Pool, config);
-  // A connection that ends while nobody uses it is the pool's own concern.
-  pool.on('error', () => {});
-  pool.on('connect', client => {
-    const wire = allowWrites ? undefined : keepReadOnly(client);
-    // pg reads its stream otherwise than it is known to: what is not the client's could not be left out.
-    if (!installSkimmer(client, wire?.receive) && wire !== undefined) cut(client);
-    // One that ends at work fails its query, which is where it is told of.
-    client.on('error', () => {});
-  });
-  const checkouts = watchCheckouts(pool);
-  const connect: Connect = pool.connect.bind(pool);
-  if (Pool !== undefined) instrument(pool, checkouts, file);
-  return {
-    pool,
-    sqlFor: trace => boundSql(trace, {file, checkouts, connect}),
-    checkouts,
-    async close() {
-      for (const [client, checkout] of checkouts.of) if (checkout !== null) cut(client);
-      await Promise.race([pool.end(), inAMoment()]);
-      for (const client of checkouts.of.keys()) cut(client);
-    },
-  };
+/** Closes the socket: the backend ends at once, or at the end of its statement. */
+function cut(client: pg.PoolClient): void {
+  (client as unknown as {connection: {stream: {destroy(): void}}}).connection.stream.destroy();
 }
 
-/** One whose connections are poolctl's own, whatever becomes of those of its class. */
-function createPool(Pool: NonNullable<PoolOptions['Pool']>, config: pg.PoolConfig): pg.Pool {
-  const pool = new Pool(config) as pg.Pool & {newClient(...args: unknown[]): unknown};
-  markMeasured(pool);
-  const newClient = pool.newClient.bind(pool);
-  Object.assign(pool, {newClient: (...args: unknown[]) => asOurs(() => newClient(...args))});
-  return pool;
-}
-
-function inAMoment(): Promise<void> {
+function oneSecond(): Promise<void> {
   return new Promise(resolve => {
     setTimeout(resolve, 1000).unref();
   });

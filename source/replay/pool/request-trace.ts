@@ -1,46 +1,53 @@
 import {AsyncLocalStorage} from 'node:async_hooks';
 import type pg from 'pg';
-import type {StatementTally, Tally} from '../measure/run-stats.ts';
+import {
+  type Failure,
+  type QueryFailure,
+  type RunStats,
+  recordFailure,
+  type StatementStats,
+  toMicroseconds,
+} from '../measure/run-stats.ts';
 
 /** What one request has done so far; times in milliseconds. */
 export type RequestTrace = {
-  tally: Tally;
-  /** Queries that wait for a connection, or run on one, right now. */
+  stats: RunStats;
+  /** Queries waiting for a connection, and queries running, right now. */
   waiting: number;
   executing: number;
-  /** Since when `waiting` and `executing` are as they are. */
+  /** When `waiting` or `executing` last changed. */
   since_ms: number;
-  /** Time in which some query waited for a connection and none ran. */
+  /** Time in which a query waited for a connection and none ran. */
   waited_ms: number;
   /** Time in which at least one query ran. */
   executed_ms: number;
   queries: number;
   rows: number;
   bytes: number;
-  /** How often it sent each statement; a Map is dearer than all the rest of a request with one. */
-  repetitions: {statement: StatementTally; count: number}[];
+  /** Calls of each statement. A list: for the one or two statements of most requests it is cheaper than a Map. */
+  repetitions: {statement: StatementStats; count: number}[];
+  /** The first failure of a query or a checkout. */
   failure: QueryFailure | null;
-  /** Where its queries that are not over began, for the one that never ends. */
+  /** Line of the last query or checkout that began: where a request that never ends is stuck. */
   line: number | null;
   isEnded: boolean;
 };
 
-export type QueryFailure = {sqlstate: string | null; message: string; line: number | null};
-
 /**
- * The request that a query belongs to, the line that sent it, and what is measured for it: where they cannot be handed
- * over, as in Prisma and in an application's own modules.
+ * The request that the running code belongs to. It reaches the queries of Prisma and of an application's own modules,
+ * through which nothing can be passed.
  */
 export const currentRequest = new AsyncLocalStorage<{
   trace: RequestTrace;
+  /** Line of the endpoint's file that sends the queries; null: taken from the stack. */
   line: number | null;
   pool: pg.Pool;
   prisma: unknown;
 }>();
 
-export function beginRequest(tally: Tally): RequestTrace {
+export function beginRequest(stats: RunStats): RequestTrace {
   return {
-    tally,
+    stats,
     waiting: 0,
     executing: 0,
     since_ms: 0,
@@ -56,8 +63,51 @@ export function beginRequest(tally: Tally): RequestTrace {
   };
 }
 
-/** One query fewer or more waits (`waiting`) or runs (`executing`): the time until now goes to what it was spent on. */
-export function shift(trace: RequestTrace, waiting: number, executing: number): number {
+/** Counts a request that was answered. `latency_ms` is since it was due. */
+export function recordRequest(trace: RequestTrace, latency_ms: number): void {
+  const {stats} = trace;
+  stats.latency_us.recordValue(toMicroseconds(latency_ms));
+  stats.wait_us.recordValue(toMicroseconds(trace.waited_ms));
+  stats.execute_us.recordValue(toMicroseconds(trace.executed_ms));
+  if (latency_ms > stats.max_ms) stats.max_ms = latency_ms;
+  addCounts(trace);
+}
+
+/** Counts a request that failed: its queries, not its times. */
+export function recordFailedRequest(trace: RequestTrace, failure: Failure): void {
+  addCounts(trace);
+  trace.stats.failed++;
+  recordFailure(trace.stats, failure);
+}
+
+function addCounts({stats, queries, rows, bytes, repetitions}: RequestTrace): void {
+  stats.requests++;
+  stats.queries += queries;
+  stats.rows += rows;
+  stats.bytes += bytes;
+  for (const {statement, count} of repetitions) {
+    statement.requests++;
+    if (count > statement.most_per_request) statement.most_per_request = count;
+  }
+}
+
+/** Keeps the first error of a request: those after it mostly follow from it. */
+export function noteFailure(trace: RequestTrace, error: unknown, line: number | null): void {
+  const {code, message} = (error ?? {}) as {code?: unknown; message?: unknown};
+  trace.failure ??= {
+    sqlstate: typeof code === 'string' ? code : null,
+    message: typeof message === 'string' ? message : String(error),
+    line,
+  };
+}
+
+/** A query of the request begins or ends to wait for a connection, or to run. Return now, in milliseconds. */
+export const beginWait = (trace: RequestTrace) => changeActivity(trace, 1, 0);
+export const endWait = (trace: RequestTrace) => changeActivity(trace, -1, 0);
+export const beginExecute = (trace: RequestTrace) => changeActivity(trace, 0, 1);
+export const endExecute = (trace: RequestTrace) => changeActivity(trace, 0, -1);
+
+function changeActivity(trace: RequestTrace, waiting: number, executing: number): number {
   const now_ms = performance.now();
   if (trace.executing > 0) trace.executed_ms += now_ms - trace.since_ms;
   else if (trace.waiting > 0) trace.waited_ms += now_ms - trace.since_ms;
@@ -67,14 +117,13 @@ export function shift(trace: RequestTrace, waiting: number, executing: number): 
   return now_ms;
 }
 
-/** `body` with its queries told to come from the line of `file` that called. */
-export function fromCallSite<Result>(file: string, body: () => Result): Result {
+/** Runs `body`, whose queries are attributed to this line; null leaves the line as it is. */
+export function atLine<Result>(line: number | null, body: () => Result): Result {
   const request = currentRequest.getStore();
-  if (request === undefined) return body();
-  return currentRequest.run({...request, line: callerLine(file) ?? request.line}, body);
+  return request === undefined || line === null ? body() : currentRequest.run({...request, line}, body);
 }
 
-/** The line of `file` that is on the stack, the innermost; null where none is. */
+/** The innermost line of `file` on the stack, or null. */
 export function callerLine(file: string): number | null {
   const {stackTraceLimit} = Error;
   Error.stackTraceLimit = 50;
@@ -83,7 +132,7 @@ export function callerLine(file: string): number | null {
   return line;
 }
 
-/** The line of `file` that an error passed through, the innermost; null where it did not. */
+/** The innermost line of `file` in an error's stack, or null. */
 export function lineOf(error: unknown, file: string): number | null {
   const stack = error instanceof Error ? (error.stack ?? '') : '';
   for (const frame of stack.split('\n')) {

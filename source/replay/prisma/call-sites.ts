@@ -1,6 +1,6 @@
 import {AsyncResource} from 'node:async_hooks';
 import {didYouMean} from '../../core/text/nearest.ts';
-import {currentRequest, fromCallSite, lineOf} from '../pool/request-trace.ts';
+import {atLine, callerLine, currentRequest, lineOf} from '../pool/request-trace.ts';
 
 /**
  * `client`, each of whose calls tells the queries it sends, and the errors it throws, which line of `file` it stands
@@ -38,7 +38,7 @@ type Method = (...args: unknown[]) => unknown;
 
 function calling(method: Method, owner: object, file: string): Method {
   return (...args) =>
-    fromCallSite(file, () => {
+    atLine(callerLine(file), () => {
       const line = currentRequest.getStore()?.line ?? null;
       const locate = (error: unknown): never => {
         throw located(error, file, line);

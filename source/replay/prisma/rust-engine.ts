@@ -1,8 +1,7 @@
 import type pg from 'pg';
 import {AbortError, exitCodes, usageError} from '../../core/errors.ts';
-import {statementTally, type Tally} from '../measure/run-stats.ts';
-import {noteFailure} from '../pool/record-query.ts';
-import {currentRequest, shift} from '../pool/request-trace.ts';
+import {type RunStats, statementStats} from '../measure/run-stats.ts';
+import {beginExecute, currentRequest, endExecute, noteFailure} from '../pool/request-trace.ts';
 import {startReadOnlyProxy} from '../read-only/proxy.ts';
 import {asOurEngine} from '../sandbox/outbound.ts';
 import {withCallSites} from './call-sites.ts';
@@ -52,15 +51,15 @@ export function engineClient(Client: ClientClass, version: string): Prisma {
 type Operation = {args: unknown; query(args: unknown): Promise<unknown>};
 
 function counted(client: EngineClient): object {
-  let tally: Tally | null = null;
-  // The engine's events do not tell whose they are: all requests under way have one tally.
+  let stats: RunStats | null = null;
+  // The engine's events do not say which request they belong to; all requests in flight share one RunStats.
   client.$on('query', ({query, duration}) => {
-    if (tally === null) return;
-    const statement = statementTally(tally, query, null);
+    if (stats === null) return;
+    const statement = statementStats(stats, query, null);
     statement.calls++;
     statement.executed_ms += duration;
-    tally.queries++;
-    tally.execute_ms.push(duration);
+    stats.queries++;
+    stats.execute_ms.push(duration);
   });
   return client.$extends({
     query: {
@@ -68,16 +67,16 @@ function counted(client: EngineClient): object {
         const request = currentRequest.getStore();
         if (request === undefined) return query(args);
         const {trace, line} = request;
-        tally = trace.tally;
+        stats = trace.stats;
         trace.line = line;
-        shift(trace, 0, 1);
+        beginExecute(trace);
         try {
           return await query(args);
         } catch (error) {
           noteFailure(trace, error, line);
           throw isWithoutEngine(error) ? withoutEngine(error) : error;
         } finally {
-          shift(trace, 0, -1);
+          endExecute(trace);
         }
       },
     },

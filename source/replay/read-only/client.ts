@@ -1,87 +1,79 @@
 import type net from 'node:net';
 import type pg from 'pg';
 import {type AbortError, usageError} from '../../core/errors.ts';
-import {headerBytes} from '../../postgres/wire/message-reader.ts';
 import {scanStatement} from '../endpoint/scan-statement.ts';
-import {knownTexts} from './message.ts';
 import {readOnlyStatement} from './statement.ts';
 import {createReadOnlyWire, type ReadOnlyWire} from './wire.ts';
 
-/** What of pg's client is not in its types. */
+/** Parts of pg's client that its types leave out. */
 type RawClient = pg.PoolClient & {connection: NodeJS.EventEmitter & {stream: net.Socket}};
 type AnyQuery = (...args: unknown[]) => unknown;
-type Reported = {parameterName: string; parameterValue: string};
+type ParameterStatus = {parameterName: string; parameterValue: string};
 
 const wires = new WeakMap<pg.PoolClient, ReadOnlyWire>();
 
 /**
- * Holds a connected client's session to read-only, by what is written to its socket: see `createReadOnlySession`. The
- * rest is for people, and for what the construction does not need: a text that asks for more is refused before it is
- * sent, with its reason, and a session that a function made read-write all the same, as the server reports from 14 on
- * (GUC_REPORT), is cut. What the wire returns is what the client is to read.
+ * Makes a connected client's session read-only by rewriting what goes over its socket (`createReadOnlySession`). On
+ * top of that, for a clear message: a text that would switch read-only off is rejected before it is sent, and a session
+ * that reports itself read-write all the same (GUC_REPORT, PostgreSQL 14 and later) is cut.
  */
-export function keepReadOnly(client: pg.PoolClient): ReadOnlyWire {
+export function keepReadOnly(client: pg.PoolClient): void {
   const {connection} = client as RawClient;
   const {stream} = connection;
   const cut = (error: AbortError) => {
-    // As a broken connection: what runs on it fails with this, and the pool takes it back no more.
+    // Like a broken connection: the running query fails with this error, and the pool drops the client.
     connection.emit('error', error);
     stream.destroy();
   };
   const query = client.query.bind(client) as AnyQuery;
-  const guarded = (...args: unknown[]) => {
-    const refused = refusalOf(args);
-    return refused === null ? query(...args) : refuse(refused, args, connection);
+  const checked = (...args: unknown[]) => {
+    const reason = rejectionOf(args);
+    return reason === null ? query(...args) : reject(reason, args, connection);
   };
-  Object.assign(client, {query: guarded});
-  connection.on('parameterStatus', ({parameterName, parameterValue}: Reported) => {
+  Object.assign(client, {query: checked});
+  connection.on('parameterStatus', ({parameterName, parameterValue}: ParameterStatus) => {
     if (parameterName !== 'default_transaction_read_only' || parameterValue === 'on') return;
-    cut(refusal('it switched off read-only, so its session was ended'));
+    cut(rejection('it switched off read-only, so its session was ended'));
   });
   const write = stream.write.bind(stream) as (bytes: Uint8Array, done?: Done) => boolean;
   const wire = createReadOnlyWire({
     write: bytes => void write(bytes),
-    refuse: why => process.nextTick(cut, refusal(`${why}: a read-only session does not send it`)),
+    refuse: why => process.nextTick(cut, rejection(`${why}: a read-only session does not send it`)),
   });
+  wires.set(client, wire);
   Object.assign(stream, {
     write(chunk: string | Buffer, ...rest: unknown[]) {
-      const [encoding] = rest;
       const done = rest.find(each => typeof each === 'function') as Done | undefined;
-      const bytes = wire.send(typeof chunk === 'string' ? bytesOf(chunk, encoding) : chunk);
+      const bytes = wire.send(
+        typeof chunk === 'string' ? Buffer.from(chunk, rest[0] as BufferEncoding) : chunk,
+      );
       if (bytes.length > 0) return write(bytes, done);
       if (done !== undefined) process.nextTick(done);
       return true;
     },
   });
-  wires.set(client, wire);
-  return wire;
-}
-
-/** Of counted queries, whose message is the same string each time. */
-const messages = new Map<string, Buffer>();
-
-function bytesOf(text: string, encoding: unknown): Buffer {
-  const known = encoding === 'latin1' ? messages.get(text) : undefined;
-  if (known !== undefined) return known;
-  const bytes = Buffer.from(text, encoding as BufferEncoding);
-  if (messages.size > 5000) messages.clear();
-  if (encoding === 'latin1' && text.startsWith('Q')) {
-    messages.set(text, bytes);
-    knownTexts.set(bytes, bytes.toString('utf8', headerBytes, bytes.length - 1));
+  const [read, ...others] = stream.listeners('data') as ((chunk: Buffer) => void)[];
+  if (read === undefined || others.length > 0) {
+    cut(rejection('this version of pg reads its socket in a way poolctl does not know'));
+    return;
   }
-  return bytes;
+  stream.removeListener('data', read);
+  stream.on('data', (chunk: Buffer) => {
+    const bytes = wire.receive(chunk);
+    if (bytes.length > 0) read(bytes);
+  });
 }
 
 type Done = (error?: Error | null) => void;
 
-/** Bytes of the server's that were no answer to the client. */
+/** Bytes the server sent that answer poolctl's own statements, not the client's. */
 export function withheldBytes(client: pg.PoolClient): number {
   return wires.get(client)?.withheld_bytes ?? 0;
 }
 
-/** Whether a text of one statement or several would let later ones write in a session that is read-only. */
+/** Whether a text, of one or more statements, would let later ones write in a read-only session. */
 export function liftsReadOnly(text: string, values: readonly unknown[] = []): boolean {
-  // Nearly every statement ends here.
+  // Most statements end here.
   if (!/transaction_read_only|set_config|write/i.test(text)) return false;
   return statementsOf(text).some(statement => lifts(statement, values));
 }
@@ -89,7 +81,7 @@ export function liftsReadOnly(text: string, values: readonly unknown[] = []): bo
 const setting = /transaction_read_only/i;
 const isOn = /(?:=|\bto)\s*'?(?:on|true|yes|1)'?\s*;?\s*$/i;
 
-/** RESET and DISCARD bring back what the session began with, which is read-only. */
+/** RESET and DISCARD are not among them: they restore the settings the session began with, which are read-only. */
 function lifts(statement: string, values: readonly unknown[]): boolean {
   if (/set_config/i.test(statement)) return [statement, ...values].some(each => setting.test(String(each)));
   const word = /^\w*/.exec(statement)?.[0]?.toLowerCase();
@@ -117,23 +109,23 @@ function statementsOf(text: string): string[] {
   return statements;
 }
 
-/** Strings and quoted names may hold what looks like a comment. */
+/** Skips strings and quoted identifiers, which may contain `--`. */
 function withoutComments(statement: string): string {
   const token = /'(?:[^']|'')*'|"(?:[^"]|"")*"|--[^\n]*|\/\*[\s\S]*?\*\//g;
   return statement.replace(token, found => (/^(--|\/\*)/.test(found) ? ' ' : found));
 }
 
-/** Why a query is not sent, as pg's `query` takes it: a text or what has one, and values beside it or in it; or null. */
-function refusalOf([config, values]: unknown[]): string | null {
+/** Why a call of pg's `query` is rejected, or null. Its arguments: a text or a config, and values beside it or in it. */
+function rejectionOf([config, values]: unknown[]): string | null {
   const {text, values: own = values} =
     typeof config === 'string' ? {text: config} : ((config ?? {}) as {text?: unknown; values?: unknown});
-  return typeof text === 'string' ? whyRefused(text, Array.isArray(own) ? own : []) : null;
+  return typeof text === 'string' ? whyRejected(text, Array.isArray(own) ? own : []) : null;
 }
 
-/** Why a read-only session does not send a text; null where it does. */
-export function whyRefused(text: string, values: readonly unknown[] = []): string | null {
+/** Why a read-only session does not send a text; null: it is sent. */
+export function whyRejected(text: string, values: readonly unknown[] = []): string | null {
   if (liftsReadOnly(text, values)) return 'it would switch off read-only: refused without --allow-writes';
-  // Nearly every statement ends here.
+  // Most statements end here.
   if (!/;|prepare|copy|dblink|lo_export|pg_/i.test(text)) return null;
   const statements = statementsOf(text).map(readOnlyStatement);
   for (const statement of statements)
@@ -144,9 +136,9 @@ export function whyRefused(text: string, values: readonly unknown[] = []): strin
     : null;
 }
 
-/** As pg itself refuses on a client that can no more: by the callback, by the query's own, or by the promise. */
-function refuse(why: string, args: unknown[], connection: unknown): unknown {
-  const error = refusal(why);
+/** Rejects as pg does for a client that has ended: by the callback, by the query object, or by the promise. */
+function reject(why: string, args: unknown[], connection: unknown): unknown {
+  const error = rejection(why);
   const [query] = args as {handleError?(error: Error, connection: unknown): void}[];
   const callback = args.find(each => typeof each === 'function') as ((error: Error) => void) | undefined;
   if (callback !== undefined) return void process.nextTick(callback, error);
@@ -155,6 +147,6 @@ function refuse(why: string, args: unknown[], connection: unknown): unknown {
   return query;
 }
 
-function refusal(message: string): AbortError {
+function rejection(message: string): AbortError {
   return usageError(message, 'Allow it with --allow-writes, on a server that is there for it.');
 }

@@ -17,9 +17,6 @@ export const types = {
 export const rollbackBytes = headerBytes + 'ROLLBACK\0'.length;
 export const rollbackTag = Buffer.from('ROLL').readUInt32BE();
 
-/** Texts of Query messages of poolctl's own, which nobody changes any more. */
-export const knownTexts = new WeakMap<Buffer, string>();
-
 export function queryMessage(text: string): Buffer {
   return message('Q', cString(text));
 }

@@ -3,7 +3,6 @@ import {
   committed,
   describedMessages,
   executeMessages,
-  knownTexts,
   parseMessage,
   queryMessage,
   readStrings,
@@ -127,7 +126,7 @@ export function createReadOnlySession({write, refuse}: ReadOnlyOptions): ReadOnl
   };
 
   const takeQuery = (frame: Buffer): Buffer[] => {
-    const text = knownTexts.get(frame) ?? frame.toString('utf8', headerBytes, frame.length - 1);
+    const text = frame.toString('utf8', headerBytes, frame.length - 1);
     const statement = read(text);
     if (statement.kind === 'refused') return fail(statement.what);
     const own = emptyGroup();

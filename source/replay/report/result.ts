@@ -1,7 +1,7 @@
 import type {Histogram} from 'hdr-histogram-js';
 import type {ReplayErrors, ReplayResult, ReplayStatement, ReplayTimes} from '../../model/replay-report.ts';
-import type {Cell, Measured} from '../measure/measure.ts';
-import type {Tally} from '../measure/run-stats.ts';
+import type {BenchmarkCase, Measured} from '../measure/measure.ts';
+import type {RunStats} from '../measure/run-stats.ts';
 
 /** From how many times in a request on the same statement from the same line is told as N+1. */
 const repetitionsOfLoop = 3;
@@ -9,31 +9,31 @@ const repetitionsOfLoop = 3;
 const mostStatements = 50;
 
 /** What was measured, as the contract has it. */
-export function toResult(cell: Cell, measured: Measured): ReplayResult {
-  const {tally, elapsed_ms} = measured;
-  const {requests} = tally;
+export function toResult(benchmark: BenchmarkCase, measured: Measured): ReplayResult {
+  const {stats, elapsed_ms} = measured;
+  const {requests} = stats;
   const perRequest = (total: number) => (requests === 0 ? 0 : round(total / requests));
   return {
-    variant: cell.variant.name,
-    connection_limit: cell.connection_limit,
-    concurrency: cell.concurrency,
-    instances: cell.instances,
-    rate_per_second: cell.rate,
+    variant: benchmark.variant.name,
+    connection_limit: benchmark.connection_limit,
+    concurrency: benchmark.concurrency,
+    instances: benchmark.instances,
+    rate_per_second: benchmark.rate,
     requests,
     duration_ms: round(elapsed_ms),
-    queries_per_request: perRequest(tally.queries),
-    rows_per_request: perRequest(tally.rows),
-    bytes_per_request: perRequest(tally.bytes),
+    queries_per_request: perRequest(stats.queries),
+    rows_per_request: perRequest(stats.rows),
+    bytes_per_request: perRequest(stats.bytes),
     peak_connections: measured.peak_connections,
     peak_in_use: measured.peak_in_use,
     // Those that were answered: errors come fast, and are no service.
-    requests_per_second: elapsed_ms > 0 ? round(((requests - tally.failed) * 1000) / elapsed_ms) : 0,
-    latency_ms: {...atMost(times(tally.latency_us), tally.max_ms), max: round(tally.max_ms)},
-    wait_ms: times(tally.wait_us),
-    execute_ms: times(tally.execute_us),
-    errors: errorsOf(tally),
-    failures: [...tally.failures.values()].sort((a, b) => b.count - a.count),
-    statements: statementsOf(tally),
+    requests_per_second: elapsed_ms > 0 ? round(((requests - stats.failed) * 1000) / elapsed_ms) : 0,
+    latency_ms: {...atMost(times(stats.latency_us), stats.max_ms), max: round(stats.max_ms)},
+    wait_ms: times(stats.wait_us),
+    execute_ms: times(stats.execute_us),
+    errors: errorsOf(stats),
+    failures: [...stats.failures.values()].sort((a, b) => b.count - a.count),
+    statements: statementsOf(stats),
     process_busy_ratio: round(measured.process_busy_ratio),
     is_simulated: false,
   };
@@ -51,7 +51,7 @@ function atMost({p50, p95, p99}: ReplayTimes, max_ms: number): ReplayTimes {
   return {p50: Math.min(p50, max), p95: Math.min(p95, max), p99: Math.min(p99, max)};
 }
 
-function errorsOf({failures}: Tally): ReplayErrors {
+function errorsOf({failures}: RunStats): ReplayErrors {
   const errors: ReplayErrors = {pool_timeout: 0, too_many_connections: 0, other: 0, by_sqlstate: {}};
   for (const {kind, sqlstate, count} of failures.values()) {
     if (kind === 'pool_timeout' || kind === 'too_many_connections') errors[kind] += count;
@@ -62,8 +62,8 @@ function errorsOf({failures}: Tally): ReplayErrors {
 }
 
 /** Those that cost most first. */
-function statementsOf(tally: Tally): ReplayStatement[] {
-  return [...tally.statements.values()]
+function statementsOf(stats: RunStats): ReplayStatement[] {
+  return [...stats.statements.values()]
     .flat()
     .filter(({calls}) => calls > 0)
     .sort((a, b) => b.executed_ms - a.executed_ms)
@@ -72,7 +72,7 @@ function statementsOf(tally: Tally): ReplayStatement[] {
       query: each.text,
       line: each.line,
       calls: each.calls,
-      calls_per_request: round(each.calls / Math.max(1, tally.requests)),
+      calls_per_request: round(each.calls / Math.max(1, stats.requests)),
       most_per_request: each.most_per_request,
       rows_per_call: round(each.rows / each.calls),
       bytes_per_call: round(each.bytes / each.calls),

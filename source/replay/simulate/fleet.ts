@@ -1,6 +1,6 @@
 import {formatRatio} from '../../core/text/format.ts';
 import type {ReplayResult, ReplayTimes} from '../../model/replay-report.ts';
-import {type Cell, type Measured, type MeasureOptions, measure} from '../measure/measure.ts';
+import {type BenchmarkCase, type Measured, type MeasureOptions, measure} from '../measure/measure.ts';
 import {type Model, type Simulated, simulate} from './simulate.ts';
 
 /** What one request is like when it is alone: what a simulation starts from. */
@@ -13,17 +13,20 @@ export type Calibration = {
 };
 
 /** Measures a variant with one user and connections enough. Null where none of its requests is answered. */
-export async function calibrate(cell: Cell, options: MeasureOptions): Promise<Calibration | null> {
-  const alone = {...cell, instances: 1, concurrency: 1, rate: null, requests: 2000, duration_ms: 1000};
-  return calibrationOf(cell.variant.name, await measure(alone, options));
+export async function calibrate(
+  benchmark: BenchmarkCase,
+  options: MeasureOptions,
+): Promise<Calibration | null> {
+  const alone = {...benchmark, instances: 1, concurrency: 1, rate: null, requests: 2000, duration_ms: 1000};
+  return calibrationOf(benchmark.variant.name, await measure(alone, options));
 }
 
-function calibrationOf(variant: string, {tally}: Measured): Calibration | null {
-  const answered = tally.requests - tally.failed;
-  const execute_ms = tally.execute_us.mean / 1000;
-  if (answered === 0 || tally.queries === 0) return null;
-  const service_ms = tally.execute_ms;
-  const queries = tally.queries / tally.requests;
+function calibrationOf(variant: string, {stats}: Measured): Calibration | null {
+  const answered = stats.requests - stats.failed;
+  const execute_ms = stats.execute_us.mean / 1000;
+  if (answered === 0 || stats.queries === 0) return null;
+  const service_ms = stats.execute_ms;
+  const queries = stats.queries / stats.requests;
   const mean_ms = meanOf(service_ms);
   return {
     variant,
@@ -31,7 +34,7 @@ function calibrationOf(variant: string, {tally}: Measured): Calibration | null {
     // More time spent in queries than has passed: so many of them ran at once.
     queries_at_once: Math.max(1, Math.round((queries * mean_ms) / Math.max(execute_ms, 1e-3))),
     service_ms,
-    own_ms: Math.max(0, (tally.latency_us.mean - tally.execute_us.mean - tally.wait_us.mean) / 1000),
+    own_ms: Math.max(0, (stats.latency_us.mean - stats.execute_us.mean - stats.wait_us.mean) / 1000),
   };
 }
 

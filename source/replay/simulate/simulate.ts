@@ -1,3 +1,4 @@
+import {pauseAfterError_ms} from '../measure/load.ts';
 import {createHeap, type Heap} from './heap.ts';
 import {createServer, type Server} from './server.ts';
 
@@ -33,9 +34,6 @@ export type Simulated = {
 };
 
 export type Bounds = {duration_ms: number; events: number; random: () => number};
-
-/** Nobody asks again at once after an error; the measured load pauses as long. */
-const pauseAfterError_ms = 100;
 
 /**
  * A closed queueing network, event by event: users, a pool for each instance, and a server that shares its

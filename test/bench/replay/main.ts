@@ -9,9 +9,10 @@ import type {ReplayDocument} from '../../../source/model/replay-report.ts';
 
 const usage = `npm run bench:replay -- [--rounds N] [--seconds N] [--json]
 
-SELECT 1 through \`poolctl replay\`, read-only and with --allow-writes, and through pgbench, 10 connections each, in
-turn on one server of its own. A read-only statement is a transaction of its own, which costs server and harness.
-Exit 2 where pgbench is not installed.`;
+SELECT 1 through \`poolctl replay\`, read-only and with --allow-writes, and through pgbench: one thread and 10 connections
+each, in turn on one server of its own. The overhead is what a statement costs poolctl beyond pgbench: node-postgres, its
+pool and the measuring of each query; read-only also a transaction around each statement. It is the least that a
+measured query takes, and the share of it in a real query is small. Exit 2 where pgbench is not installed.`;
 
 const connections = 10;
 const run = promisify(execFile);
@@ -48,7 +49,7 @@ async function main(rounds: number, seconds: number): Promise<number> {
     const url = server.superuserUrl;
     const measured: Round[] = [];
     for (let round = 0; round < rounds; round++) {
-      // In turn, and the other first the next time: what disturbs one disturbs the other as well.
+      // Alternating order: what disturbs one disturbs the other as well.
       const first = round % 2 === 0;
       const before = first ? await runPgbench(pgbench, {script, url, seconds}) : null;
       const {perSecond, busy} = await runPoolctl({script, url, seconds}, []);
@@ -127,6 +128,8 @@ function report(rounds: readonly Round[], version: string): number {
     poolctl_writing: spread(rounds.map(each => each.writing)),
     ratio: spread(rounds.map(each => each.poolctl / each.pgbench)),
     ratio_writing: spread(rounds.map(each => each.writing / each.pgbench)),
+    overhead_us: spread(rounds.map(each => 1e6 / each.poolctl - 1e6 / each.pgbench)),
+    overhead_writing_us: spread(rounds.map(each => 1e6 / each.writing - 1e6 / each.pgbench)),
   };
   if (flags.json) process.stdout.write(`${JSON.stringify(summary, null, 2)}\n`);
   else process.stdout.write(toText(summary));
@@ -135,25 +138,33 @@ function report(rounds: readonly Round[], version: string): number {
 
 type Spread = {median: number; least: number; most: number};
 
-function toText({
-  pgbench,
-  poolctl,
-  poolctl_writing,
-  ratio,
-  ratio_writing,
-  ...rest
-}: Record<'pgbench' | 'poolctl' | 'poolctl_writing' | 'ratio' | 'ratio_writing', Spread> &
-  Record<string, unknown>) {
+type Summary = Record<
+  | 'pgbench'
+  | 'poolctl'
+  | 'poolctl_writing'
+  | 'ratio'
+  | 'ratio_writing'
+  | 'overhead_us'
+  | 'overhead_writing_us',
+  Spread
+> &
+  Record<string, unknown>;
+
+function toText(summary: Summary) {
+  const microseconds = (value: number) => `${Math.round(value)} µs`;
+  const perSecond = (value: number) => `${whole(value)}/s`;
   const percent = (value: number) => `${Math.round(value * 100)} %`;
   const line = (name: string, {median, least, most}: Spread, write: (value: number) => string) =>
     `${name.padEnd(26)} ${write(median)}  (${write(least)} to ${write(most)})\n`;
   return [
-    `SELECT 1, ${connections} connections, one client thread, on ${rest.cpus} CPUs at load ${rest.load}\n`,
-    line(String(rest.pgbench_version).replace(/ \(.*\) *$/, ''), pgbench, value => `${whole(value)}/s`),
-    line('poolctl replay', poolctl, value => `${whole(value)}/s`),
-    line('  with --allow-writes', poolctl_writing, value => `${whole(value)}/s`),
-    line('poolctl of pgbench', ratio, percent),
-    line('  with --allow-writes', ratio_writing, percent),
+    `SELECT 1, ${connections} connections, one client thread, on ${summary.cpus} CPUs at load ${summary.load}\n`,
+    line(String(summary.pgbench_version).replace(/ \(.*\) *$/, ''), summary.pgbench, perSecond),
+    line('poolctl replay', summary.poolctl, perSecond),
+    line('  with --allow-writes', summary.poolctl_writing, perSecond),
+    line('share of pgbench', summary.ratio, percent),
+    line('  with --allow-writes', summary.ratio_writing, percent),
+    line('overhead per statement', summary.overhead_us, microseconds),
+    line('  with --allow-writes', summary.overhead_writing_us, microseconds),
   ].join('');
 }
 

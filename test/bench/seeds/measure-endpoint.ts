@@ -1,9 +1,8 @@
 import type pg from 'pg';
 import {loadEndpoint} from '../../../source/cli/replay/load-endpoint.ts';
-import {loadPrismaClient} from '../../../source/cli/replay/prisma-client.ts';
+import {prismaFor} from '../../../source/cli/replay/prisma-client.ts';
 import type {ReplayResult} from '../../../source/model/replay-report.ts';
-import type {Matrix} from '../../../source/replay/measure/benchmark.ts';
-import {measureAll} from '../../../source/replay/measure/benchmark.ts';
+import {type BenchmarkMatrix, runBenchmark} from '../../../source/replay/measure/benchmark.ts';
 import {createGuard} from '../../../source/replay/measure/guard.ts';
 
 /** As the teams ran it: the limit of their pool, and how long a query waits for one of its connections. */
@@ -42,10 +41,10 @@ export async function measureEndpoint(
 ): Promise<EndpointFigures> {
   const source = {client: undefined, isDemo: true, cwd: process.cwd()};
   const endpoint = await loadEndpoint(name, source);
-  const prisma = await loadPrismaClient(endpoint, source);
+  const prisma = await prismaFor(endpoint, source);
   const readSlots = async () => ({usable: 100, used: 0, own: await countSessions()});
   const run = async (matrix: Part, pool_timeout_ms: number) => {
-    const {results, notes} = await measureAll(
+    const {results, notes} = await runBenchmark(
       {...usual, ...matrix, variants: endpoint.variants},
       {
         endpoint,
@@ -83,7 +82,7 @@ export async function measureEndpoint(
   return {before: of('before'), after: of('after')};
 }
 
-type Part = Pick<Matrix, 'concurrencies' | 'connection_limits'> & Partial<Matrix>;
+type Part = Pick<BenchmarkMatrix, 'concurrencies' | 'connection_limits'> & Partial<BenchmarkMatrix>;
 
 const usual = {
   instances: 1,

@@ -5,23 +5,18 @@ import {setTimeout as sleep} from 'node:timers/promises';
 import type pg from 'pg';
 import {onTestFinished} from 'vitest';
 import {recipes} from '../../../recipes/index.ts';
-import type {Output} from '../../../source/cli/context.ts';
 import type {ConsentFlags} from '../../../source/cli/execution/execute-plan.ts';
-import {localFiles} from '../../../source/cli/local-files.ts';
-import {readRecipeData} from '../../../source/cli/recipe-data.ts';
-import type {RunFlags, RunPorts} from '../../../source/commands/run/run-recipe.ts';
-import {runRecipe} from '../../../source/commands/run/run-recipe.ts';
+import {files} from '../../../source/cli/local-files.ts';
+import {gatherFacts} from '../../../source/cli/recipe-data.ts';
+import {type RunFlags, type RunPorts, runRecipe} from '../../../source/commands/run/run-recipe.ts';
 import {undoRun} from '../../../source/commands/undo/undo-run.ts';
 import {AbortError} from '../../../source/core/errors.ts';
-import type {JournalFile} from '../../../source/journal/journal-file.ts';
-import {openJournal} from '../../../source/journal/journal-file.ts';
+import {type JournalFile, openJournal} from '../../../source/journal/journal-file.ts';
 import {sha256} from '../../../source/journal/sha256.ts';
-import type {Clock} from '../../../source/model/ports.ts';
-
+import type {Clock, Output} from '../../../source/model/ports.ts';
 import type {Recipe} from '../../../source/model/recipe.ts';
 import type {ExitCode} from '../../../source/model/run.ts';
-import type {Connection} from '../../../source/postgres/connect/connect.ts';
-import {connect} from '../../../source/postgres/connect/connect.ts';
+import {type Connection, connect} from '../../../source/postgres/connect/connect.ts';
 import {createExecutor} from '../../../source/postgres/executor/executor.ts';
 import {readOnce} from '../../../source/postgres/sampler/read-once.ts';
 import type {TestServer} from '../../helpers/server.ts';
@@ -52,8 +47,8 @@ export type Acting = {
   ports: RunPorts;
   journal: JournalFile;
   /** What went to stdout and stderr. */
-  stdout: string[];
-  stderr: string[];
+  data: string[];
+  talk: string[];
   /** Runs are `r1`, `r2`, ... in their order. */
   run(recipe: string, flags: Partial<RunFlags>): Promise<ExitCode>;
   undo(run: string, flags: Partial<ConsentFlags>): Promise<ExitCode>;
@@ -72,32 +67,32 @@ export async function createActing(
   const watching: Connection = await connect(request, {purpose: 'watch'});
   onTestFinished(() => watching.close());
   const journal = openJournal(file);
-  const stdout: string[] = [];
-  const stderr: string[] = [];
+  const data: string[] = [];
+  const talk: string[] = [];
   const ports: RunPorts = {
     recipes: options.recipes ?? recipes,
     read: () => readOnce(watching, {rates_over_ms: null}),
-    gather: needs => readRecipeData(watching, needs),
+    gather: needs => gatherFacts(watching, needs),
     engine: {
       executor: createExecutor(() => connect(request, {purpose: 'act'})),
-      files: localFiles,
+      files,
       journal,
       clock,
       sha256,
     },
-    identity: {run: 'r1', actor: `oncall@${localFiles.host}`},
-    output: output(stdout, stderr),
+    identity: {run: 'r1', actor: `oncall@${files.host}`},
+    output: output(data, talk),
   };
   let runs = 0;
   const next = () => ({...ports, identity: {...ports.identity, run: `r${++runs}`}});
   return {
     ports,
     journal,
-    stdout: stdout,
-    stderr: stderr,
+    data,
+    talk,
     run: (recipe, flags) => exitCode(runRecipe(next(), recipe, {...noFlags, ...flags})),
     undo: (run, flags) => exitCode(undoRun(next(), run, {...noFlags, ...flags})),
-    document: () => JSON.parse(stdout.at(-1) ?? 'null'),
+    document: () => JSON.parse(data.at(-1) ?? 'null'),
   };
 }
 
@@ -109,12 +104,13 @@ export async function exitCode(running: Promise<ExitCode>): Promise<ExitCode> {
   });
 }
 
-export function output(stdout: string[], stderr: string[]): Output {
+export function output(data: string[], talk: string[]): Output {
   return {
-    stdout: text => stdout.push(text),
-    stderr: text => stderr.push(text),
+    data: text => data.push(text),
+    talk: text => talk.push(text),
     isTty: false,
     columns: 80,
+    hasColour: false,
   };
 }
 

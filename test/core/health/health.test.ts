@@ -1,5 +1,6 @@
 import {describe, expect, it} from 'vitest';
-import {assessHealth, type GivenLimits, limitsFor, parseLimit} from '../../../source/core/health/health.ts';
+import {assessHealth} from '../../../source/core/health/health.ts';
+import {type GivenLimits, limitsFor, parseLimit} from '../../../source/core/health/limits.ts';
 import {measure, slowestStatement} from '../../../source/core/health/measure.ts';
 import {type MetricName, metricNames} from '../../../source/core/health/metrics.ts';
 import type {Finding} from '../../../source/model/finding.ts';

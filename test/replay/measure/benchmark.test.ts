@@ -1,18 +1,15 @@
 import {expect, it} from 'vitest';
-import {measureAll} from '../../../source/replay/measure/benchmark.ts';
+import {runBenchmark} from '../../../source/replay/measure/benchmark.ts';
 import {createGuard} from '../../../source/replay/measure/guard.ts';
 import {fromSql} from '../measuring.ts';
 
 it.each([
-  [10, ['left out: the server has no room for one more connection']],
-  [
-    6,
-    ['main at connection_limit 5: left out, it wants 5 connections', 'main at connection_limit 6: left out'],
-  ],
+  [10, ['skipped: the server has no free slot']],
+  [6, ['main at connection_limit 5: skipped, it needs 5 connections', 'main at connection_limit 6: skipped']],
 ])('says once what there is no room for, with %i of 10 slots used', async (used, notes) => {
   const endpoint = fromSql('SELECT 1;');
   const load = {requests: 1, duration_ms: null, rate: null, instances: 1, warm_up_ms: 0, seed: 1};
-  const result = await measureAll(
+  const result = await runBenchmark(
     {...load, variants: endpoint.variants, connection_limits: [5, 6], concurrencies: [10]},
     {
       endpoint,

@@ -3,21 +3,14 @@ import os from 'node:os';
 import {join} from 'node:path';
 import {afterAll, beforeAll, describe, expect, it} from 'vitest';
 import type {ReplayDocument} from '../../../source/model/replay-report.ts';
-import type {Cell} from '../../../source/replay/measure/measure.ts';
-import {mergeMeasured, packMeasured} from '../../../source/replay/measure/merge.ts';
-import {
-  createTally,
-  noteKind,
-  statementTally,
-  tallyFailure,
-  tallyRequest,
-} from '../../../source/replay/measure/run-stats.ts';
-import {shareCell} from '../../../source/replay/measure/share.ts';
-import {beginRequest} from '../../../source/replay/pool/request-trace.ts';
+import type {BenchmarkCase} from '../../../source/replay/measure/measure.ts';
+import {createRunStats, recordFailure, statementStats} from '../../../source/replay/measure/run-stats.ts';
+import {mergeMeasured, packMeasured, splitCase} from '../../../source/replay/measure/shares.ts';
+import {beginRequest, recordFailedRequest, recordRequest} from '../../../source/replay/pool/request-trace.ts';
 import {createCliRoles, runProgram, temporaryHome, urlOf} from '../../cli/run-program.ts';
 import {startTestServer, type TestServer} from '../../helpers/server.ts';
 
-const cell: Cell = {
+const benchmark: BenchmarkCase = {
   variant: {name: 'main', run: async () => {}},
   connection_limit: 2,
   concurrency: 10,
@@ -28,9 +21,9 @@ const cell: Cell = {
   warm_up_ms: 100,
 };
 
-describe('a cell shared among processes', () => {
+describe('a case split among processes', () => {
   it('is whole again, each instance with its users', () => {
-    const parts = shareCell(cell, 2);
+    const parts = splitCase(benchmark, 2);
     expect(parts.map(({instances, concurrency}) => [instances, concurrency])).toEqual([
       [3, 6],
       [2, 4],
@@ -48,7 +41,7 @@ describe('a cell shared among processes', () => {
   ])(
     '%i instances and %i users over %i processes are %i parts, none idle',
     (instances, concurrency, count, parts) => {
-      const shares = shareCell({...cell, instances, concurrency}, count);
+      const shares = splitCase({...benchmark, instances, concurrency}, count);
       expect(shares).toHaveLength(parts);
       expect(shares.every(each => each.instances > 0 && each.concurrency > 0)).toBe(true);
       expect(shares.reduce((sum, each) => sum + each.instances, 0)).toBe(instances);
@@ -59,18 +52,18 @@ describe('a cell shared among processes', () => {
 
 describe('measurements of several processes', () => {
   const measured = (latency_ms: number, line: number) => {
-    const tally = createTally();
-    const trace = beginRequest(tally);
-    const statement = statementTally(tally, 'SELECT 1', line);
+    const stats = createRunStats();
+    const trace = beginRequest(stats);
+    const statement = statementStats(stats, 'SELECT 1', line);
     statement.calls += 2;
     trace.queries = 2;
     trace.repetitions.push({statement, count: 2});
-    tallyRequest(tally, trace, latency_ms);
+    recordRequest(trace, latency_ms);
     const failure = {kind: 'sqlstate', sqlstate: '42P01', line: 3, message: 'no such table'} as const;
-    tallyFailure(tally, beginRequest(tally), failure);
-    noteKind(tally, failure);
+    recordFailedRequest(beginRequest(stats), failure);
+    recordFailure(stats, failure);
     return {
-      tally,
+      stats,
       elapsed_ms: latency_ms * 2,
       peak_connections: null,
       peak_in_use: 2,
@@ -82,7 +75,7 @@ describe('measurements of several processes', () => {
   it('become one', () => {
     const parts = [measured(10, 1), measured(30, 1), measured(50, 9)];
     const packed = JSON.parse(JSON.stringify(parts.map(packMeasured)));
-    const {tally, ...rest} = mergeMeasured(packed);
+    const {stats, ...rest} = mergeMeasured(packed);
     expect(rest).toEqual({
       elapsed_ms: 100,
       peak_connections: null,
@@ -90,21 +83,21 @@ describe('measurements of several processes', () => {
       process_busy_ratio: 0.5,
       isComplete: true,
     });
-    expect(tally).toMatchObject({requests: 6, failed: 3, queries: 6, max_ms: 50});
-    expect(tally.latency_us.totalCount).toBe(3);
-    expect(tally.latency_us.getValueAtPercentile(50) / 1000).toBeCloseTo(30, 1);
-    expect(tally.statements.get('SELECT 1')).toMatchObject([
+    expect(stats).toMatchObject({requests: 6, failed: 3, queries: 6, max_ms: 50});
+    expect(stats.latency_us.totalCount).toBe(3);
+    expect(stats.latency_us.getValueAtPercentile(50) / 1000).toBeCloseTo(30, 1);
+    expect(stats.statements.get('SELECT 1')).toMatchObject([
       {line: 1, calls: 4, requests: 2, most_per_request: 2},
       {line: 9, calls: 2, requests: 1},
     ]);
-    expect([...tally.failures.values()]).toMatchObject([{sqlstate: '42P01', line: 3, count: 6}]);
+    expect([...stats.failures.values()]).toMatchObject([{sqlstate: '42P01', line: 3, count: 6}]);
   });
 
   it('of which some answered nothing are one as well', () => {
-    const idle = {...measured(1, 1), tally: createTally()};
-    const {tally} = mergeMeasured([packMeasured(idle), packMeasured(measured(20, 1))]);
-    expect(tally.latency_us.totalCount).toBe(1);
-    expect(tally.latency_us.maxValue / 1000).toBeCloseTo(20, 1);
+    const idle = {...measured(1, 1), stats: createRunStats()};
+    const {stats} = mergeMeasured([packMeasured(idle), packMeasured(measured(20, 1))]);
+    expect(stats.latency_us.totalCount).toBe(1);
+    expect(stats.latency_us.maxValue / 1000).toBeCloseTo(20, 1);
   });
 });
 
@@ -176,7 +169,6 @@ describe.runIf(os.availableParallelism() > 1)('poolctl replay --instances', () =
 
   it('tells of a process that ends in the middle; the rest stands', async () => {
     const text = `import {defineEndpoint} from 'poolctl';
-
 export default defineEndpoint<unknown>({
   route: 'GET /x', samples: [{}],
   variants: [

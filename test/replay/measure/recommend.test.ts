@@ -65,7 +65,7 @@ describe('the knee', () => {
   });
 });
 
-it('takes of several rounds the median of each cell', () => {
+it('takes the median of several rounds for each case', () => {
   const round = (rate: number) => [
     resultOf({connection_limit: 1, requests_per_second: rate}),
     resultOf({connection_limit: 2, requests_per_second: 100 - rate}),

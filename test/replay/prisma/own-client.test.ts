@@ -38,7 +38,6 @@ describe('an endpoint with a client of its own', () => {
     await writeFile(
       join(folder, 'own.ts'),
       `import {defineEndpoint} from 'poolctl';
-
 ${head}
 export default defineEndpoint<any>({route: 'GET /own', samples: [{}], variants: [{name: 'only', async run() {
 ${body}
@@ -76,7 +75,6 @@ ${body}
     "import {Pool} from 'pg';\nexport const pool = new Pool({connectionString: process.env.OWN_URL});\n";
   const singleton = `import {PrismaPg} from '@prisma/adapter-pg';
 import {PrismaClient} from '../src/generated/prisma/client.ts';
-
 const own = () => new PrismaClient({adapter: new PrismaPg({connectionString: process.env.OWN_URL})});
 const kept = globalThis as unknown as {prisma?: PrismaClient};
 export const prisma = kept.prisma ?? own();

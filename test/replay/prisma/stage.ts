@@ -5,7 +5,7 @@ import {createDatabases} from '../../../source/demo/databases.ts';
 import {demoClients} from '../../../source/demo/prisma/clients.ts';
 import type {ReplayResult} from '../../../source/model/replay-report.ts';
 import type {Endpoint} from '../../../source/replay/endpoint/endpoint.ts';
-import {type Matrix, measureAll} from '../../../source/replay/measure/benchmark.ts';
+import {type BenchmarkMatrix, runBenchmark} from '../../../source/replay/measure/benchmark.ts';
 import {createGuard} from '../../../source/replay/measure/guard.ts';
 import {loadEndpointFile} from '../../../source/replay/prisma/endpoint-file.ts';
 import {bundledPrisma, type ClientClass, type Prisma} from '../../../source/replay/prisma/prisma.ts';
@@ -28,11 +28,11 @@ export async function demoPrisma(database: keyof typeof demoClients): Promise<Pr
 export async function replayOn(
   server: TestServer,
   {endpoint, prisma}: {endpoint: Endpoint; prisma: Prisma},
-  matrix: Partial<Matrix> = {},
+  matrix: Partial<BenchmarkMatrix> = {},
   {pool_timeout_ms = 0, patience_ms = 50_000}: {pool_timeout_ms?: number; patience_ms?: number} = {},
 ): Promise<ReplayResult[]> {
   const database = endpoint.demoDatabase ?? 'assessments';
-  const {results} = await measureAll(
+  const {results} = await runBenchmark(
     {
       variants: endpoint.variants,
       connection_limits: [40],
@@ -78,7 +78,6 @@ export const bodyLine = 6;
 
 export function fileOf(body: string, head = ''): string {
   return `import {defineEndpoint} from 'poolctl';
-
 ${head}
 export default defineEndpoint<any>({
   route: 'GET /x', samples: [{}],

@@ -2,7 +2,7 @@ import type pg from 'pg';
 import {afterAll, beforeAll, describe, expect, it} from 'vitest';
 import type {Endpoint} from '../../../source/replay/endpoint/endpoint.ts';
 import {sessionSettings} from '../../../source/replay/measure/guard.ts';
-import {liftsReadOnly, whyRefused} from '../../../source/replay/read-only/client.ts';
+import {liftsReadOnly, whyRejected} from '../../../source/replay/read-only/client.ts';
 import {describeEachMajor, startTestServer, type TestServer} from '../../helpers/server.ts';
 import {countSessions, fromFunction, fromSql, type Given, measureOne} from '../measuring.ts';
 
@@ -57,12 +57,12 @@ describe('what is refused before it is sent', () => {
     ["PREPARE TRANSACTION 'a'", /^PREPARE TRANSACTION/],
     ["prepare /* */ transaction 'a;b'", /^PREPARE TRANSACTION/],
   ])('%s', (text, why) => {
-    expect(whyRefused(text)).toMatch(why);
+    expect(whyRejected(text)).toMatch(why);
   });
 
   it.each(['COMMIT;', 'SELECT 1; SELECT 2', "SELECT ';COMMIT;'", 'PREPARE p AS SELECT 1', ';; BEGIN ;;'])(
     'not: %s',
-    text => expect(whyRefused(text)).toBeNull(),
+    text => expect(whyRejected(text)).toBeNull(),
   );
 });
 

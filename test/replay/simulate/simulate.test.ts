@@ -1,5 +1,5 @@
 import {describe, expect, it} from 'vitest';
-import {randomFrom} from '../../../source/replay/measure/random.ts';
+import {randomFrom} from '../../../source/replay/measure/load.ts';
 import {type Model, simulate} from '../../../source/replay/simulate/simulate.ts';
 
 const model: Model = {

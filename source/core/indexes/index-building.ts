@@ -1,0 +1,136 @@
+import type {Catalog, Index} from '../../model/catalog.ts';
+import type {IndexProposal} from '../../model/index-advice.ts';
+import type {Protected} from '../../model/plan.ts';
+import type {Facts} from '../../model/recipe-data.ts';
+import type {AdviceStep, Step} from '../../model/step.ts';
+import {describeIndex, tableOf} from './index-checks.ts';
+import {isUnique, plainKeysOf, shapeOf, tailOf} from './index-definition.ts';
+import {measuresOf} from './index-measures.ts';
+import {adoptStep, buildStep, dropStep, type Patience} from './index-steps.ts';
+
+export type IndexWork = {
+  steps: Step[];
+  left_alone: Protected[];
+  /** What is built now. */
+  built: IndexProposal[];
+  /** What the database will have afterwards: what is built now, and what was there already. */
+  emitted: IndexProposal[];
+};
+
+/** What each proposal comes to in the catalog as it is: built, adopted, swept away and built, advised, or left alone. */
+export function planIndexes(
+  proposals: readonly IndexProposal[],
+  {catalog, statement_statistics}: Facts,
+  patience: Patience,
+): IndexWork {
+  const work: IndexWork = {steps: [], left_alone: [], built: [], emitted: []};
+  if (catalog === undefined) return work;
+  const statements_schema = statement_statistics?.installed?.schema ?? null;
+  for (const proposal of proposals) {
+    const {
+      steps = [],
+      left_alone = [],
+      built = [],
+      emitted = [],
+    } = settled(proposal, catalog, patience) ?? buildWork(proposal, catalog, {patience, statements_schema});
+    work.steps.push(...steps);
+    work.left_alone.push(...left_alone);
+    work.built.push(...built);
+    work.emitted.push(...emitted);
+  }
+  return work;
+}
+
+/** Where nothing is to be built; null where something is. */
+function settled(proposal: IndexProposal, catalog: Catalog, patience: Patience): Partial<IndexWork> | null {
+  const table = tableOf(catalog, proposal.table_oid);
+  if (table === null) return leftAlone(proposal, 'its table is not there');
+  if (table.kind === 'partitioned') return {steps: [partitionedAdvice(proposal)]};
+  const valid = catalog.indexes.find(
+    index => index.is_valid && index.table_oid === table.oid && isServedBy(proposal, index),
+  );
+  if (valid !== undefined) return leftAlone(proposal, `${describeIndex(valid)} serves it already`);
+  const begun = invalidTwin(proposal, catalog);
+  const builds = catalog.builds.filter(({table_oid}) => table_oid === table.oid);
+  const going = builds.find(({index_oid}) => index_oid === begun?.oid);
+  if (begun !== null && going !== undefined) {
+    const emitted = {...proposal, name: begun.name, definition: begun.definition};
+    return {steps: [adoptStep({...begun, pid: going.pid}, patience)], emitted: [emitted]};
+  }
+  // Before its first commit nobody else sees which index it is: it may be this one.
+  const unknown = builds.find(({index_oid}) => !catalog.indexes.some(({oid}) => oid === index_oid));
+  if (unknown !== undefined) {
+    return leftAlone(
+      proposal,
+      `session ${unknown.pid} has begun a build on its table: look again in a moment`,
+    );
+  }
+  const namesake = catalog.indexes.find(
+    ({schema, name}) => schema === proposal.schema && name === proposal.name,
+  );
+  if (namesake === undefined || namesake === begun) return null;
+  return leftAlone(proposal, `another index bears that name: ${describeIndex(namesake)}`);
+}
+
+function buildWork(
+  proposal: IndexProposal,
+  catalog: Catalog,
+  {patience, statements_schema}: {patience: Patience; statements_schema: string | null},
+): Partial<IndexWork> {
+  const leftover = invalidTwin(proposal, catalog);
+  const measures = measuresOf(proposal, statements_schema);
+  return {
+    steps: [
+      ...(leftover === null ? [] : [dropStep(leftover, {kind: 'invalid'}, patience)]),
+      buildStep({...proposal, shape: knownShape(proposal), measures}, patience),
+    ],
+    built: [proposal],
+    emitted: [proposal],
+  };
+}
+
+function leftAlone({schema, name, table}: IndexProposal, reason: string): Partial<IndexWork> {
+  return {
+    left_alone: [{subject: `index:${schema}.${name}`, description: `on ${schema}.${table}`, reason}],
+  };
+}
+
+/** The same index, begun and not valid: still being built, or left over. */
+function invalidTwin({definition, table_oid}: IndexProposal, {indexes}: Catalog): Index | null {
+  const isTwin = (index: Index) => shapeOf(index.definition) === shapeOf(definition);
+  return indexes.find(index => !index.is_valid && index.table_oid === table_oid && isTwin(index)) ?? null;
+}
+
+/** An index of the same shape, or one on plain columns that begins with the proposed ones. */
+function isServedBy({definition, method}: IndexProposal, index: Index): boolean {
+  if (shapeOf(definition) === shapeOf(index.definition)) return !isUnique(definition) || index.is_unique;
+  const keys = plainKeysOf(definition);
+  if (keys === null || isUnique(definition) || method !== 'btree' || index.method !== 'btree') return false;
+  const isOrdinary = index.predicate === null && !/ DESC\b| NULLS /.test(index.definition);
+  return (
+    isOrdinary &&
+    keys.every(({name, opclass, order}, at) => opclass === null && order === '' && index.columns[at] === name)
+  );
+}
+
+/** What the server is to call it, where every column is a plain one; null where its words may differ from ours. */
+function knownShape({definition}: IndexProposal): string | null {
+  const isAlike = plainKeysOf(definition)?.every(({opclass}) => opclass === null);
+  return isAlike ? shapeOf(definition) : null;
+}
+
+/** PostgreSQL builds none concurrently on a partitioned table: on each partition, then put together under the parent. */
+function partitionedAdvice({schema, table, name, definition}: IndexProposal): AdviceStep {
+  const shape = `USING ${tailOf(definition)}`;
+  return {
+    kind: 'advice',
+    title: `index the partitions of ${schema}.${table} one by one`,
+    subject: `index:${schema}.${name}`,
+    text: [
+      `${schema}.${table} is partitioned: an index on it cannot be built concurrently and would keep writers waiting.`,
+      `1. the parent's entry, at once: CREATE INDEX "${name}" ON ONLY "${schema}"."${table}" ${shape};`,
+      `2. for each partition: CREATE INDEX CONCURRENTLY "<partition>_idx" ON "${schema}"."<partition>" ${shape};`,
+      `3. for each: ALTER INDEX "${schema}"."${name}" ATTACH PARTITION "${schema}"."<partition>_idx";`,
+    ].join('\n'),
+  };
+}
