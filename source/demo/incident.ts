@@ -1,9 +1,9 @@
 import {setTimeout as delay} from 'node:timers/promises';
 import type pg from 'pg';
 import {connectAlone} from './clients.ts';
-import {type Query, tagged, update} from './prisma-sql.ts';
 import type {Random} from './random.ts';
 import {importOne} from './requests/assessments.ts';
+import {type Query, tagged, update} from './requests/prisma-sql.ts';
 import {dump, forgotten, leak, recalculation, type Script} from './story.ts';
 
 /**

@@ -1,9 +1,10 @@
 import {setTimeout as delay} from 'node:timers/promises';
+
 import pg from 'pg';
 import {clientConfig} from './clients.ts';
-import type {Governor} from './governor.ts';
+
 import type {Random} from './random.ts';
-import {chooseRequest, type Send} from './requests/request.ts';
+import {chooseRequest, type Send} from './requests/prisma-sql.ts';
 import type {Fleet, Script} from './story.ts';
 
 /**
@@ -61,4 +62,42 @@ async function serve(
     // A person called it, and the next comes after a while; after an error the application waits as well.
     await delay(isServed ? 100 + random.below(900) : 2000 + random.below(1000), undefined, {signal});
   }
+}
+
+export type Governor = {
+  /** Resolves when there is time to spend again; rejects when the signal says so. */
+  turn(signal: AbortSignal): Promise<void>;
+  /** Runs it and books how long it took. */
+  spend<Value>(work: () => Promise<Value>): Promise<Value>;
+};
+
+/**
+ * Keeps all statements together below a share of the time: while at least one is under way, time is spent;
+ * while none is, it is saved up, to `burstMs` at most. Statements that overlap are booked once.
+ */
+export function createGovernor(share: number, burstMs = 500): Governor {
+  let credit = burstMs;
+  let at = performance.now();
+  let underWay = 0;
+  const settle = () => {
+    const now = performance.now();
+    credit = Math.min(burstMs, credit + (now - at) * (underWay > 0 ? share - 1 : share));
+    at = now;
+    return credit;
+  };
+  return {
+    async turn(signal) {
+      while (settle() < 0) await delay(Math.min(1000, Math.ceil(-credit / share)), undefined, {signal});
+    },
+    async spend(work) {
+      settle();
+      underWay++;
+      try {
+        return await work();
+      } finally {
+        settle();
+        underWay--;
+      }
+    },
+  };
 }

@@ -5,8 +5,7 @@ import path from 'node:path';
 import process from 'node:process';
 import {promisify} from 'node:util';
 import {AbortError, exitCodes} from '../core/errors.ts';
-import {readPostmaster} from './postmaster.ts';
-import {waitFor} from './processes.ts';
+import {readPostmaster, waitFor} from './processes.ts';
 import type {ServerFolder, ServerUser} from './server-folder.ts';
 
 /** Lines of postgresql.conf. */

@@ -1,8 +1,8 @@
+import {spawn} from 'node:child_process';
 import {chmod, chown, lstat, mkdir, mkdtemp, readdir, readFile, rm} from 'node:fs/promises';
 import path from 'node:path';
 import process from 'node:process';
-import {stopPostmaster} from './postmaster.ts';
-import {isAlive, pidNamespace, startMark} from './processes.ts';
+import {isAlive, pidNamespace, startMark, stopPostmaster} from './processes.ts';
 
 export type ServerUser = {uid: number; gid: number};
 export type ServerFolder = {path: string; data: string; socket: string; log: string};
@@ -76,3 +76,53 @@ async function reap(candidate: string): Promise<string | null> {
 async function isOwnedBy(pid: number, mark: string): Promise<boolean> {
   return (await isAlive(pid)) && (await startMark(pid)) === mark;
 }
+
+export type Watchdog = {
+  /** Tells it that all is cleared away; resolves when it has ended. */
+  dismiss(): Promise<void>;
+};
+
+/**
+ * A small detached shell that holds a pipe from us. The kernel closes the pipe however we end, kill -9
+ * included; without the word `done` before, it stops the server and removes the folder.
+ */
+export function startWatchdog(folder: ServerFolder): Watchdog {
+  const shell = spawn('/bin/sh', ['-c', script, 'poolctl-watchdog', folder.data, folder.path], {
+    detached: true,
+    cwd: '/',
+    stdio: ['pipe', 'ignore', 'ignore'],
+    env: {PATH: process.env.PATH ?? '/usr/bin:/bin'},
+  });
+  const ended = new Promise<void>(resolve => {
+    shell.once('close', () => resolve());
+    shell.once('error', () => resolve());
+  });
+  shell.stdin.on('error', () => {});
+  shell.unref();
+  if ('unref' in shell.stdin && typeof shell.stdin.unref === 'function') shell.stdin.unref();
+  return {
+    async dismiss() {
+      shell.ref();
+      shell.stdin.end('done\n');
+      await ended;
+    },
+  };
+}
+
+const script = `
+trap '' HUP INT TERM PIPE
+read -r word
+[ "$word" = done ] && exit 0
+pid=$(head -n 1 "$1/postmaster.pid" 2>/dev/null)
+line=$( (tr '\\0' ' ' <"/proc/$pid/cmdline" || ps -o args= -p "$pid") 2>/dev/null)
+case "$line" in *"$1"*)
+  for signal in CONT INT QUIT KILL; do
+    kill -$signal "$pid" 2>/dev/null
+    [ $signal = CONT ] && continue
+    tries=0
+    while [ $tries -lt 50 ] && kill -0 "$pid" 2>/dev/null; do tries=$((tries + 1)); sleep 0.1; done
+    kill -0 "$pid" 2>/dev/null || break
+  done
+esac
+rm -rf "$2" || { sleep 1; rm -rf "$2"; }
+`;

@@ -1,11 +1,15 @@
 import {randomBytes} from 'node:crypto';
 import os from 'node:os';
-import {findServerBinaries, type ServerBinaries} from './binaries.ts';
+import {findServerBinaries, type ServerBinaries, usableBinaries} from './binaries.ts';
 import {host, type Place, runInitdb, type ServerSettings, startPostmaster} from './launch.ts';
-import {signalAll, stopPostmaster} from './postmaster.ts';
-import {createServerFolder, findServerUser, reapServerFolders, removeServerFolder} from './server-folder.ts';
-import {usableBinaries} from './usable-binaries.ts';
-import {startWatchdog} from './watchdog.ts';
+import {signalAll, stopPostmaster} from './processes.ts';
+import {
+  createServerFolder,
+  findServerUser,
+  reapServerFolders,
+  removeServerFolder,
+  startWatchdog,
+} from './server-folder.ts';
 
 export type ServerOptions = {
   binaries?: ServerBinaries;

@@ -1,5 +1,5 @@
 import {assessmentsRequests, calmAssessmentsRequests} from './requests/assessments.ts';
-import type {Request} from './requests/request.ts';
+import type {Request} from './requests/prisma-sql.ts';
 import {calmScoringRequests, scoringRequests} from './requests/scoring.ts';
 import {calmTaskdeskRequests, taskdeskRequests} from './requests/taskdesk.ts';
 

@@ -1,7 +1,6 @@
 import process from 'node:process';
-import {createGovernor} from './governor.ts';
 import {stageIncident} from './incident.ts';
-import {startFleet} from './instances.ts';
+import {createGovernor, startFleet} from './instances.ts';
 import {createRandom} from './random.ts';
 import {calmFleets, incidentFleets, type Script} from './story.ts';
 

@@ -6,20 +6,27 @@ import type {Plan} from '../model/plan.ts';
 import type {Recipe} from '../model/recipe.ts';
 import type {Facts} from '../model/recipe-data.ts';
 import type {Sql, SqlStep, Verification} from '../model/step.ts';
-import {diagnosis, type Found, foundIn, functionsOf, guardOf, readerOf} from './found.ts';
-import type {Runbook, RunbookAct} from './runbook.ts';
+import {
+  createParameterReader,
+  type DiagnosisRow,
+  diagnosisQuery,
+  diagnosisRows,
+  functionsOf,
+  guardOf,
+} from './diagnosis.ts';
+import {readParameter} from './front-matter.ts';
+import type {MarkdownPlan, MarkdownRecipe} from './markdown-recipe.ts';
 import {fill, type Value} from './template.ts';
-import {readParameter} from './values.ts';
 
 /**
  * The recipe that a runbook is. The rows of its diagnosis are findings; its plan is a step for each of them, guarded
  * by the diagnosis itself: what it no longer returns with the same values is left alone.
  */
-export function compileRunbook(runbook: Runbook): Recipe {
-  const {id, title, why, act, prose} = runbook;
+export function compileMarkdownRecipe(runbook: MarkdownRecipe): Recipe {
+  const {id, title, why, plan: act, prose} = runbook;
   const parameters = parametersOf(runbook);
   const advice = act === null && prose.length > 0 ? prose.join(' ') : null;
-  const diagnosisFor = (params: ParameterValues) => ({answers: {[id]: diagnosis(runbook, params)}});
+  const diagnosisFor = (params: ParameterValues) => ({answers: {[id]: diagnosisQuery(runbook, params)}});
   const recipe: Recipe = {
     id,
     title,
@@ -27,7 +34,7 @@ export function compileRunbook(runbook: Runbook): Recipe {
     parameters,
     watches: diagnosisFor({}),
     diagnose: (_snapshot, facts) =>
-      (foundIn(id, facts) ?? []).map(found => toFinding(found, runbook, advice)),
+      (diagnosisRows(id, facts) ?? []).map(found => toFinding(found, runbook, advice)),
     needs: diagnosisFor,
   };
   return act === null
@@ -36,7 +43,7 @@ export function compileRunbook(runbook: Runbook): Recipe {
 }
 
 /** What was found can be named, where the plan has a step for each. */
-function parametersOf({id, parameters, act}: Runbook): Parameter[] {
+function parametersOf({id, parameters, plan: act}: MarkdownRecipe): Parameter[] {
   const own = parameters.map(
     ({isRequired, line: _line, ...parameter}): Parameter => ({
       ...parameter,
@@ -50,14 +57,14 @@ function parametersOf({id, parameters, act}: Runbook): Parameter[] {
     description: 'only this one of what was found',
     kind: 'text',
     default: '',
-    suggest: (_snapshot, facts) => (foundIn(id, facts) ?? []).map(found => found.subject),
+    suggest: (_snapshot, facts) => (diagnosisRows(id, facts) ?? []).map(found => found.subject),
   };
   return [...own, subject];
 }
 
 function toFinding(
-  {subject, summary, severity, evidence, left_alone}: Found,
-  {id, act}: Runbook,
+  {subject, summary, severity, evidence, left_alone}: DiagnosisRow,
+  {id, plan: act}: MarkdownRecipe,
   advice: string | null,
 ): Finding {
   return {
@@ -76,10 +83,10 @@ function toFinding(
 
 type Asked = {parameters: readonly Parameter[]; params: ParameterValues; facts: Facts};
 
-function makePlan(runbook: Runbook, act: RunbookAct, {parameters, params, facts}: Asked): Plan {
+function makePlan(runbook: MarkdownRecipe, act: MarkdownPlan, {parameters, params, facts}: Asked): Plan {
   const {id} = runbook;
   const completed = requiredParams(params, parameters);
-  const all = foundIn(id, facts);
+  const all = diagnosisRows(id, facts);
   if (all === null)
     throw usageError(`${id}: its diagnosis could not be read`, "'poolctl doctor' says what is missing");
   const meant = all.filter(({subject}) => !completed.subject || subject === completed.subject);
@@ -102,7 +109,7 @@ function makePlan(runbook: Runbook, act: RunbookAct, {parameters, params, facts}
 
 const mostDescribed = 12;
 
-function explain({why, prose, functions}: Runbook, found: readonly Found[]): string[] {
+function explain({why, prose, functions}: MarkdownRecipe, found: readonly DiagnosisRow[]): string[] {
   if (found.length === 0) return [why, 'Nothing of the kind is found now: nothing to do.'];
   const rest = found.length - mostDescribed;
   return [
@@ -116,10 +123,10 @@ function explain({why, prose, functions}: Runbook, found: readonly Found[]): str
   ];
 }
 
-type Chosen = {chosen: readonly Found[]; params: ParameterValues};
+type Chosen = {chosen: readonly DiagnosisRow[]; params: ParameterValues};
 
-function stepsFor(runbook: Runbook, act: RunbookAct, {chosen, params}: Chosen): SqlStep[] {
-  const parameter = readerOf(runbook, params);
+function stepsFor(runbook: MarkdownRecipe, act: MarkdownPlan, {chosen, params}: Chosen): SqlStep[] {
+  const parameter = createParameterReader(runbook, params);
   if (act.scope === 'once') {
     const subject = `runbook:${runbook.id}`;
     return chosen.length === 0
@@ -139,8 +146,8 @@ function stepsFor(runbook: Runbook, act: RunbookAct, {chosen, params}: Chosen): 
 type StepContext = {subject: string; lookUp: (name: string) => Value; guard: Verification};
 
 function toStep(
-  runbook: Runbook,
-  {plan, verify, undo, lock, transaction, timeout_ms}: RunbookAct,
+  runbook: MarkdownRecipe,
+  {plan, verify, undo, lock, transaction, timeout_ms}: MarkdownPlan,
   {subject, lookUp, guard}: StepContext,
 ): SqlStep {
   const check = {...fill(verify.template, lookUp), functions: functionsOf(runbook)};

@@ -2,16 +2,16 @@ import {readdir, readFile} from 'node:fs/promises';
 import {join} from 'node:path';
 import {usageError} from '../core/errors.ts';
 import type {Recipe} from '../model/recipe.ts';
-import {compileRunbook} from './compile.ts';
-import type {Problem} from './problem.ts';
-import {parseRunbook, type Runbook} from './runbook.ts';
+import {compileMarkdownRecipe} from './compile.ts';
+
+import {type MarkdownRecipe, parseMarkdownRecipe} from './markdown-recipe.ts';
 
 /** A file of a team's folder: what it is, unless something is wrong with it. */
 export type TeamFile = {
   file: string;
   recipe: Recipe | null;
   /** Where it is Markdown and can be understood. */
-  runbook: Runbook | null;
+  runbook: MarkdownRecipe | null;
   problems: Problem[];
 };
 
@@ -57,15 +57,24 @@ async function load(
   id: string,
   path: string,
   report: (line: number, message: string) => void,
-): Promise<{runbook?: Runbook | null; recipe: Recipe | null}> {
+): Promise<{runbook?: MarkdownRecipe | null; recipe: Recipe | null}> {
   if (path.endsWith('.ts')) {
     const {loadTypeScript} = await import('./typescript.ts');
     return {recipe: await loadTypeScript(id, path, report)};
   }
   let isWell = true;
-  const runbook = parseRunbook(id, await readFile(path, 'utf8'), (line, message) => {
+  const runbook = parseMarkdownRecipe(id, await readFile(path, 'utf8'), (line, message) => {
     isWell = false;
     report(line, message);
   });
-  return {runbook, recipe: runbook !== null && isWell ? compileRunbook(runbook) : null};
+  return {runbook, recipe: runbook !== null && isWell ? compileMarkdownRecipe(runbook) : null};
 }
+
+/** What is wrong with a team's recipe, and where. */
+export type Problem = {
+  /** As it was found: below the folder that was named. */
+  file: string;
+  /** From 1. */
+  line: number;
+  message: string;
+};

@@ -1,21 +1,22 @@
 import {isMap, isScalar, LineCounter, type Pair, parseDocument, type YAMLMap} from 'yaml';
+import {usageError} from '../core/errors.ts';
+import {isSize, readChoice, readDuration} from '../core/recipe/parameters.ts';
 import {didYouMean} from '../core/text/nearest.ts';
 import type {Parameter} from '../model/parameter.ts';
-import {namePattern} from './template.ts';
-import {parameterTypes, type RunbookParameter, readParameter} from './values.ts';
+import {namePattern, type Value} from './template.ts';
 
 /** What a runbook says of itself before its prose. */
 export type FrontMatter = {
   title: string;
   why: string;
-  parameters: RunbookParameter[];
+  parameters: MarkdownParameter[];
   /** Functions of the database's own that its diagnosis and verification call, as `schema.name`. */
   functions: DeclaredFunction[];
 };
 
 export type DeclaredFunction = {name: string; line: number};
 
-type Placed = Omit<RunbookParameter, 'line'> & {offset: number | null};
+type Placed = Omit<MarkdownParameter, 'line'> & {offset: number | null};
 type Report = (offset: number | null, message: string) => void;
 
 const keys = ['title', 'why', 'parameters', 'functions'];
@@ -90,7 +91,7 @@ function readOne(pair: Pair, report: Report): Placed {
   return {...parameter, isRequired, offset};
 }
 
-function readType(map: YAMLMap | null, report: Report): RunbookParameter['kind'] {
+function readType(map: YAMLMap | null, report: Report): MarkdownParameter['kind'] {
   const pair = pairOf(map, 'type');
   if (pair === undefined) return 'text';
   const written = textOf(pair) ?? '';
@@ -161,4 +162,43 @@ function textOf(pair: Pair | undefined): string | null {
   return typeof pair.value.value === 'string'
     ? pair.value.value
     : (pair.value.source ?? String(pair.value.value));
+}
+
+/** The types that a runbook's parameters have. */
+export const parameterTypes = ['text', 'integer', 'number', 'duration', 'size', 'choice'] as const;
+
+export type MarkdownParameter = Parameter & {
+  /** It has no default, not even an empty one: nothing is planned until it is set. */
+  isRequired: boolean;
+  /** Where the file names it. */
+  line: number;
+};
+
+/**
+ * A parameter as SQL is given it, null where it is not set. A duration is an interval's text in milliseconds, which
+ * poolctl and the server read alike; a size is the text that pg_size_bytes() reads. Throws AbortError (exit 2) for a
+ * text that is none of its type.
+ */
+export function readParameter({name, kind, choices = []}: Parameter, text: string): Value {
+  if (text === '') return null;
+  switch (kind) {
+    case 'duration':
+      return `${readDuration(name, text)} milliseconds`;
+    case 'size':
+      if (!isSize(text)) throw usageError(`${name}=${text} is not a size`, 'write 500MB or 10GB');
+      return text;
+    case 'integer':
+      return numberOf(name, text, /^[+-]?\d{1,15}$/, 'a whole number');
+    case 'number':
+      return numberOf(name, text, /^[+-]?\d+(\.\d+)?$/, 'a number');
+    case 'choice':
+      return readChoice(name, text, choices);
+    default:
+      return text;
+  }
+}
+
+function numberOf(name: string, text: string, pattern: RegExp, what: string): number {
+  if (!pattern.test(text)) throw usageError(`${name}=${text} is not ${what}`);
+  return Number(text);
 }

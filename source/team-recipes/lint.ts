@@ -1,7 +1,10 @@
+import {loadModule, type Node, parse, type ResTarget, SqlError} from 'libpg-query';
 import {usageError} from '../core/errors.ts';
-import {loadFolder, type TeamFile} from './folder.ts';
-import {lintSql} from './lint-sql.ts';
-import type {Problem} from './problem.ts';
+import {didYouMean} from '../core/text/nearest.ts';
+import {loadFolder, type Problem, type TeamFile} from './folder.ts';
+import type {MarkdownRecipe, Statement} from './markdown-recipe.ts';
+import {type Constant, constantsIn, constantsOfColumn, functionProblems, writes} from './sql-nodes.ts';
+import {fill, namesIn, placeholdersIn, type Template} from './template.ts';
 
 /**
  * Every mistake in a team's recipes that can be seen without a server, by file and line: those that keep a file from
@@ -29,4 +32,158 @@ async function problemsOfSql({file, runbook}: TeamFile): Promise<Problem[]> {
 
 function byPlace(a: Problem, b: Problem): number {
   return a.file === b.file ? a.line - b.line : a.file < b.file ? -1 : 1;
+}
+
+type Report = (line: number, message: string) => void;
+
+/** What every diagnosis returns. */
+const requiredColumns = ['subject', 'summary', 'severity'];
+
+/** What PostgreSQL's parser sees in a runbook's statements: no column of a table, but every slip of the grammar. */
+export async function lintSql(runbook: MarkdownRecipe, report: Report): Promise<void> {
+  const {diagnose, plan: act, parameters, functions} = runbook;
+  const declared = functions.map(({name}) => name);
+  const refuseFunctions = (node: Node, {line}: Statement) => {
+    for (const problem of functionProblems(node, declared)) report(line, problem);
+  };
+  await loadModule();
+  const query = await parsed(diagnose, report);
+  if (query !== null) {
+    lintDiagnosis(query, diagnose, report);
+    refuseFunctions(query, diagnose);
+  }
+  const columns = query === null ? null : columnsOf(query);
+  if (columns !== null) {
+    for (const name of requiredColumns) {
+      if (!columns.includes(name)) report(diagnose.line, `the diagnosis returns no column "${name}"`);
+    }
+  }
+  const names = parameters.map(({name}) => name);
+  if (query !== null) refuseQuoted(query, diagnose, {known: names, report});
+  if (act === null) return;
+  const known = [...names, ...(columns ?? [])];
+  for (const [statement, isCheck] of [
+    [act.plan, false],
+    [act.verify, true],
+    ...(typeof act.undo === 'string' ? [] : [[act.undo, false] as const]),
+  ] as const) {
+    const node = await parsed(statement, report);
+    if (node === null) continue;
+    if (isCheck) {
+      if (!isQuery(node)) report(statement.line, 'a verify is a SELECT of one value, true or false');
+      else if (writes(node)) report(statement.line, 'a verify only reads: this one writes or locks');
+      refuseFunctions(node, statement);
+    }
+    if (!isCheck) refuseValues(node, statement, report);
+    if (columns !== null) refuseColumns(statement, known, report);
+    refuseQuoted(node, statement, {known, report});
+  }
+}
+
+function lintDiagnosis(query: Node, diagnose: Statement, report: Report): void {
+  if (!isQuery(query)) report(diagnose.line, 'a diagnosis is a SELECT');
+  else if (writes(query)) report(diagnose.line, 'a diagnosis only reads: this one writes or locks');
+  for (const constant of constantsOfColumn(query, 'severity')) {
+    if (severities.includes(constant.text)) continue;
+    report(
+      lineOf(constant, diagnose),
+      `there is no severity "${constant.text}": it is ${severities.join(' or ')}`,
+    );
+  }
+}
+
+const severities = ['warning', 'critical'];
+
+type Names = {known: readonly string[]; report: Report};
+
+/** `':name'` is those very characters: whoever writes it means `:'name'`. */
+function refuseQuoted(node: Node, statement: Statement, {known, report}: Names): void {
+  for (const constant of constantsIn(node)) {
+    const name = /^[:$](.+)$/.exec(constant.text)?.[1] ?? '';
+    if (known.includes(name))
+      report(
+        lineOf(constant, statement),
+        `'${constant.text}' is that very text, not ${name}: write :'${name}' or $${name}`,
+      );
+  }
+}
+
+function lineOf({location}: Constant, {template, line}: Statement): number {
+  const before = Buffer.from(textOf(template)).subarray(0, location);
+  return line + before.filter(byte => byte === 10).length;
+}
+
+function textOf(template: Template): string {
+  return fill(template, () => 'x').text;
+}
+
+async function parsed({template, line}: Statement, report: Report): Promise<Node | null> {
+  const text = textOf(template);
+  try {
+    const {stmts = []} = await parse(text);
+    return stmts[0]?.stmt ?? null;
+  } catch (error) {
+    if (!(error instanceof SqlError)) throw error;
+    const before = text.slice(0, error.sqlDetails?.cursorPosition ?? 0);
+    report(line + before.split('\n').length - 1, explain(error.message, template));
+    return null;
+  }
+}
+
+/** A value stands where the grammar has room for a literal or a name alone. */
+function explain(message: string, template: Template): string {
+  const place = /"\$(\d+)"/.exec(message)?.[1];
+  const values = placeholdersIn(template).filter(({kind}) => kind === 'value');
+  const name = [...new Set(values.map(value => value.name))][Number(place) - 1];
+  return name === undefined ? message : noParameter(name);
+}
+
+function noParameter(name: string): string {
+  return `no parameter can stand here: write :'${name}' for $${name}, or :"${name}" where it is a name`;
+}
+
+function isQuery(node: Node): boolean {
+  return 'SelectStmt' in node;
+}
+
+/** Those of a list without a star; null where they are not to be seen in the text. */
+function columnsOf(node: Node): string[] | null {
+  if (!('SelectStmt' in node)) return null;
+  const targets = node.SelectStmt.targetList ?? [];
+  const names = targets.map(target => ('ResTarget' in target ? nameOf(target.ResTarget) : null));
+  return names.length === 0 || names.includes(null) ? null : names.map(String);
+}
+
+/** As PostgreSQL names a column (FigureColname of parse_target.c), but for the rarest. */
+function nameOf({name, val}: ResTarget): string | null {
+  if (name !== undefined) return name;
+  if (val === undefined) return null;
+  if ('ColumnRef' in val) return lastName(val.ColumnRef.fields);
+  if ('FuncCall' in val) return lastName(val.FuncCall.funcname);
+  if ('TypeCast' in val && val.TypeCast.arg !== undefined)
+    return nameOf({val: val.TypeCast.arg}) ?? '?column?';
+  return '?column?';
+}
+
+function lastName(names: Node[] | undefined): string | null {
+  const last = names?.at(-1);
+  return last !== undefined && 'String' in last ? (last.String.sval ?? null) : null;
+}
+
+/** Only these take parameters; all others are utility statements (tcop/utility.c). */
+const takesValues = ['SelectStmt', 'InsertStmt', 'UpdateStmt', 'DeleteStmt', 'MergeStmt'];
+
+function refuseValues(node: Node, {template}: Statement, report: Report): void {
+  if (takesValues.some(kind => kind in node)) return;
+  for (const {kind, name, line} of placeholdersIn(template)) {
+    if (kind === 'value') report(line, noParameter(name));
+  }
+}
+
+function refuseColumns({template}: Statement, known: readonly string[], report: Report): void {
+  const unknown = namesIn(template).filter(name => !known.includes(name));
+  for (const name of unknown) {
+    const line = placeholdersIn(template).find(each => each.name === name)?.line ?? 1;
+    report(line, `"${name}" is neither a parameter nor a column of the diagnosis${didYouMean(name, known)}`);
+  }
 }

@@ -9,8 +9,7 @@ import {fileURLToPath} from 'node:url';
 import pg from 'pg';
 import {afterAll, beforeAll, expect, test} from 'vitest';
 import {findServerBinaries, makeLibraryLinks, type ServerBinaries} from '../../source/demo/binaries.ts';
-import {readPostmaster} from '../../source/demo/postmaster.ts';
-import {isAlive, signal, waitFor} from '../../source/demo/processes.ts';
+import {isAlive, readPostmaster, signal, waitFor} from '../../source/demo/processes.ts';
 import {startServer} from '../../source/demo/server.ts';
 import {describeEachMajor, type Major, startTestServer, type TestServer} from '../helpers/server.ts';
 

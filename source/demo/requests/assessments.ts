@@ -1,7 +1,7 @@
-import {count, create, findMany, findUnique, groupBy, type Query, tagged, update} from '../prisma-sql.ts';
 import type {Random} from '../random.ts';
 import {rowCounts, storyDay} from '../rows.ts';
-import type {Request, Send} from './request.ts';
+import type {Request, Send} from './prisma-sql.ts';
+import {count, create, findMany, findUnique, groupBy, type Query, tagged, update} from './prisma-sql.ts';
 
 const levels = ['beginner', 'letter', 'word', 'paragraph', 'story', 'comprehension1', 'comprehension2'];
 const cycles = ['baseline', 'midline', 'endline'];

@@ -1,7 +1,7 @@
-import {count, findMany, findUnique, type Query, tagged} from '../prisma-sql.ts';
 import type {Random} from '../random.ts';
 import {rowCounts} from '../rows.ts';
-import type {Request, Send} from './request.ts';
+import type {Request, Send} from './prisma-sql.ts';
+import {count, findMany, findUnique, type Query, tagged} from './prisma-sql.ts';
 
 const scoreColumns = ['id', 'contestant_id', 'judge_id', 'score', 'created_at'];
 

@@ -1,7 +1,7 @@
-import {count, findMany, groupBy, type Query, tagged, type Where} from '../prisma-sql.ts';
 import type {Random} from '../random.ts';
 import {rowCounts, storyDay} from '../rows.ts';
-import type {Request} from './request.ts';
+import type {Request} from './prisma-sql.ts';
+import {count, findMany, groupBy, type Query, tagged, type Where} from './prisma-sql.ts';
 
 const openStatuses = ['PENDING', 'IN_PROGRESS', 'ASSISTANCE_REQUIRED'];
 const taskTypes = ['TEXT_CLUB', 'WOD_IVCS', 'EMAIL_REQUESTS', 'YOTPO', 'HOLDS'];

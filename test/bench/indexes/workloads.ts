@@ -1,7 +1,7 @@
 import {createDatabases} from '../../../source/demo/databases.ts';
 import {createRandom} from '../../../source/demo/random.ts';
 import {assessmentsRequests, calmAssessmentsRequests} from '../../../source/demo/requests/assessments.ts';
-import type {Request, Send} from '../../../source/demo/requests/request.ts';
+import type {Request, Send} from '../../../source/demo/requests/prisma-sql.ts';
 import {calmScoringRequests, scoringRequests} from '../../../source/demo/requests/scoring.ts';
 import {calmTaskdeskRequests, taskdeskRequests} from '../../../source/demo/requests/taskdesk.ts';
 import {pickFunction} from '../../../source/demo/rows.ts';

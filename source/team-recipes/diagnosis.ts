@@ -5,12 +5,12 @@ import type {Finding} from '../model/finding.ts';
 import type {ParameterValues} from '../model/parameter.ts';
 import type {Facts, Row} from '../model/recipe-data.ts';
 import type {Sql, Verification} from '../model/step.ts';
-import {type Runbook, statementsOf} from './runbook.ts';
+import {readParameter} from './front-matter.ts';
+import {type MarkdownRecipe, statementsOf} from './markdown-recipe.ts';
 import {fill, namesIn, type Value} from './template.ts';
-import {readParameter} from './values.ts';
 
 /** What the diagnosis returned for one thing that is wrong. */
-export type Found = {
+export type DiagnosisRow = {
   subject: string;
   summary: string;
   severity: string;
@@ -23,8 +23,8 @@ export type Found = {
 };
 
 /** The runbook's own query, asked for the columns that count; a column it lacks is the server's error. */
-export function diagnosis(runbook: Runbook, params: ParameterValues): Sql {
-  const {text, values} = fill(runbook.diagnose.template, readerOf(runbook, params));
+export function diagnosisQuery(runbook: MarkdownRecipe, params: ParameterValues): Sql {
+  const {text, values} = fill(runbook.diagnose.template, createParameterReader(runbook, params));
   const functions = functionsOf(runbook);
   const columns = columnsOf(runbook).flatMap(name => [
     `'${name}'`,
@@ -43,23 +43,23 @@ export function diagnosis(runbook: Runbook, params: ParameterValues): Sql {
 }
 
 /** What each query of it may call besides PostgreSQL's own. */
-export function functionsOf({functions}: Runbook): string[] {
+export function functionsOf({functions}: MarkdownRecipe): string[] {
   return functions.map(({name}) => name);
 }
 
 /** Names in the plan, its verification and its undo that are no parameters: columns of the diagnosis. */
-function columnsOf({act, parameters}: Runbook): string[] {
+function columnsOf({plan: act, parameters}: MarkdownRecipe): string[] {
   const own = new Set(parameters.map(({name}) => name));
   const names = statementsOf(act).flatMap(({template}) => namesIn(template));
   return [...new Set(names)].filter(name => !own.has(name));
 }
 
 /** null where the diagnosis was not asked for or could not be read. */
-export function foundIn(id: string, {answers}: Facts): Found[] | null {
+export function diagnosisRows(id: string, {answers}: Facts): DiagnosisRow[] | null {
   return answers?.[id]?.map(toFound) ?? null;
 }
 
-function toFound({subject, summary, severity, evidence, columns}: Row): Found {
+function toFound({subject, summary, severity, evidence, columns}: Row): DiagnosisRow {
   const all = Object.entries((evidence ?? {}) as Record<string, unknown>);
   const left_alone = all.find(([name]) => name === 'left_alone')?.[1] ?? null;
   return {
@@ -70,7 +70,7 @@ function toFound({subject, summary, severity, evidence, columns}: Row): Found {
       all.flatMap(([name, value]) => (ownColumns.has(name) ? [] : [[name, plainValue(value)]])),
     ),
     left_alone: left_alone === null ? null : String(left_alone),
-    columns: (columns ?? {}) as Found['columns'],
+    columns: (columns ?? {}) as DiagnosisRow['columns'],
   };
 }
 
@@ -83,8 +83,12 @@ function plainValue(value: unknown): Finding['evidence'][string] {
 }
 
 /** The diagnosis still returns this row to act on, with the values that the statements rest on; or any row at all. */
-export function guardOf(runbook: Runbook, params: ParameterValues, found: Found | null): Verification {
-  const {text, values} = fill(runbook.diagnose.template, readerOf(runbook, params));
+export function guardOf(
+  runbook: MarkdownRecipe,
+  params: ParameterValues,
+  found: DiagnosisRow | null,
+): Verification {
+  const {text, values} = fill(runbook.diagnose.template, createParameterReader(runbook, params));
   const pinned = found === null ? [] : Object.entries({...found.columns, subject: found.subject});
   const conditions = pinned.map(
     ([name], index) =>
@@ -102,7 +106,10 @@ export function guardOf(runbook: Runbook, params: ParameterValues, found: Found 
 }
 
 /** Reads a parameter by its name, as SQL is given it. Throws AbortError (exit 2) for a text that is none of its type. */
-export function readerOf({parameters}: Runbook, params: ParameterValues): (name: string) => Value {
+export function createParameterReader(
+  {parameters}: MarkdownRecipe,
+  params: ParameterValues,
+): (name: string) => Value {
   const own = Object.fromEntries(Object.entries(params).filter(([name]) => name !== 'subject'));
   const read = readValues(own, parameters);
   return name => {

@@ -1,5 +1,13 @@
 import {expect, test} from 'vitest';
-import {count, create, findMany, findUnique, groupBy, tagged, update} from '../../source/demo/prisma-sql.ts';
+import {
+  count,
+  create,
+  findMany,
+  findUnique,
+  groupBy,
+  tagged,
+  update,
+} from '../../../source/demo/requests/prisma-sql.ts';
 
 test.each([
   [

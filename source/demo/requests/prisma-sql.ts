@@ -1,3 +1,4 @@
+import type {Random} from '../random.ts';
 export type Query = {text: string; values: unknown[]};
 
 /** Column -> value, or [operator, value]; a list of values is an IN. */
@@ -99,4 +100,18 @@ function column(table: string, name: string): string {
 
 function relation(table: string): string {
   return `"public"."${table}"`;
+}
+
+type Row = Record<string, unknown>;
+
+/** Sends a statement on any connection of the instance's pool. */
+export type Send = (query: Query) => Promise<Row[]>;
+
+/** What an endpoint does for one call of it. `weight` is how often it is called, against the others'. */
+export type Request = {route: string; weight: number; run(send: Send, random: Random): Promise<void>};
+
+/** Weighted choice. */
+export function chooseRequest(requests: readonly Request[], random: Random): Request {
+  const tickets = requests.flatMap(request => Array<Request>(request.weight).fill(request));
+  return random.oneOf(tickets);
 }

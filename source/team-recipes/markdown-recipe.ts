@@ -1,30 +1,30 @@
 import {parseDurationMs} from '../core/text/duration.ts';
 import {didYouMean} from '../core/text/nearest.ts';
 import type {SqlStep} from '../model/step.ts';
+import type {MarkdownParameter} from './front-matter.ts';
 import {type DeclaredFunction, readFrontMatter} from './front-matter.ts';
 import {readMarkdown, type SqlBlock} from './markdown.ts';
 import {namesIn, parseTemplate, placeholdersIn, type Template} from './template.ts';
-import type {RunbookParameter} from './values.ts';
 
 /** A runbook as it was written, understood. */
-export type Runbook = {
+export type MarkdownRecipe = {
   /** The name of its file. */
   id: string;
   title: string;
   why: string;
-  parameters: RunbookParameter[];
+  parameters: MarkdownParameter[];
   /** Besides PostgreSQL's own that only read, what its diagnosis and verification may call. */
   functions: DeclaredFunction[];
   prose: string[];
   diagnose: Statement;
   /** null: it is advice. */
-  act: RunbookAct | null;
+  plan: MarkdownPlan | null;
 };
 
 /** A block's statement and the line it begins in. */
 export type Statement = {template: Template; line: number};
 
-export type RunbookAct = Pick<SqlStep, 'lock' | 'transaction' | 'timeout_ms'> & {
+export type MarkdownPlan = Pick<SqlStep, 'lock' | 'transaction' | 'timeout_ms'> & {
   plan: Statement;
   /** `each`: a step for every row that the diagnosis returned. */
   scope: 'each' | 'once';
@@ -46,7 +46,7 @@ const locks = ['none', 'share', 'exclusive'] as const;
  * The runbook in a file's text. `report` is told of every mistake that can be seen without a server, by its line;
  * what is returned after one is not to be used.
  */
-export function parseRunbook(id: string, text: string, report: Report): Runbook | null {
+export function parseMarkdownRecipe(id: string, text: string, report: Report): MarkdownRecipe | null {
   const {front_matter, blocks, unclosed, prose} = readMarkdown(text);
   if (front_matter === null) report(1, 'it does not begin with its title and why between two lines of ---');
   for (const line of unclosed) report(line, 'this block is never closed: end it with a fence of its own');
@@ -61,7 +61,7 @@ export function parseRunbook(id: string, text: string, report: Report): Runbook 
     ...head,
     prose,
     diagnose: readStatement(marked.diagnose, report),
-    act: readAct(marked, report),
+    plan: readPlan(marked, report),
   };
   refuseNames(runbook, report);
   return runbook;
@@ -82,7 +82,7 @@ function sortBlocks(blocks: readonly SqlBlock[], report: Report): Blocks {
   return sorted;
 }
 
-function readAct({plan, verify, undo}: Blocks, report: Report): RunbookAct | null {
+function readPlan({plan, verify, undo}: Blocks, report: Report): MarkdownPlan | null {
   if (plan === undefined) {
     for (const block of [verify, undo]) {
       if (block !== undefined) report(block.line, `${block.mark} without a plan`);
@@ -114,7 +114,7 @@ function undoWord([word]: readonly ('irreversible' | 'undo-unneeded')[]): 'irrev
 function readOptions(
   {options, line}: SqlBlock,
   report: Report,
-): Pick<RunbookAct, 'scope' | 'lock' | 'transaction' | 'timeout_ms'> {
+): Pick<MarkdownPlan, 'scope' | 'lock' | 'transaction' | 'timeout_ms'> {
   const given = (name: string) => options.find(each => each.startsWith(name))?.slice(name.length);
   for (const option of options) {
     const [name = ''] = option.split(/(?<==)/);
@@ -145,7 +145,7 @@ function readStatement({sql, line}: SqlBlock, report: Report): Statement {
 }
 
 /** Only parameters are known before the diagnosis; after it its columns are too, where the plan is for each row. */
-function refuseNames({parameters, diagnose, act}: Runbook, report: Report): void {
+function refuseNames({parameters, diagnose, plan: act}: MarkdownRecipe, report: Report): void {
   const known = parameters.map(({name}) => name);
   const statements = statementsOf(act);
   const knowsRows = act?.scope === 'each';
@@ -160,7 +160,7 @@ function refuseNames({parameters, diagnose, act}: Runbook, report: Report): void
 }
 
 /** Every statement that comes after the diagnosis. */
-export function statementsOf(act: RunbookAct | null): Statement[] {
+export function statementsOf(act: MarkdownPlan | null): Statement[] {
   if (act === null) return [];
   return [act.plan, act.verify, ...(typeof act.undo === 'string' ? [] : [act.undo])];
 }
