@@ -2,9 +2,9 @@
 import {closeSync} from 'node:fs';
 import {isatty} from 'node:tty';
 import type {Answer, Call} from './source/cli/call/parse-call.ts';
-import type {Shell} from './source/cli/context.ts';
+import type {CliContext} from './source/cli/context.ts';
 import {exitCodeAfterSignal, isInterrupted} from './source/cli/interrupts.ts';
-import {requestOf} from './source/cli/locate-server.ts';
+import {locateServer} from './source/cli/locate-server.ts';
 import {runConsole} from './source/commands/console/command.ts';
 import {AbortError, exitCodes} from './source/core/errors.ts';
 import {redactSecrets} from './source/core/text/redact.ts';
@@ -12,18 +12,17 @@ import {sanitise} from './source/core/text/sanitise.ts';
 import type {ExitCode} from './source/model/run.ts';
 
 const {env, argv, stdin, stdout, stderr} = process;
-const shell: Shell = {
+const context: CliContext = {
   env,
   cwd: process.cwd(),
   stdin,
   stdout,
   stderr,
   output: {
-    data: text => void stdout.write(`${text}\n`),
-    talk: text => void stderr.write(`${text}\n`),
+    stdout: text => void stdout.write(`${text}\n`),
+    stderr: text => void stderr.write(`${text}\n`),
     isTty: stdout.isTTY,
     columns: stdout.columns || 80,
-    hasColour: stdout.isTTY && !env.NO_COLOR && env.TERM !== 'dumb',
   },
   exit,
 };
@@ -71,7 +70,7 @@ async function main(): Promise<ExitCode> {
   try {
     const call = await parse(argv.slice(2));
     if (!('answer' in call)) return await dispatch(call);
-    shell.output.data(call.answer);
+    context.output.stdout(call.answer);
     return exitCodes.ok;
   } catch (error) {
     return report(error);
@@ -85,8 +84,8 @@ async function parse(words: string[]): Promise<Call | Answer> {
     return {command: 'console', words, flags: {}};
   const {parseCall} = await import('./source/cli/call/parse-call.ts');
   return parseCall(words, async flags => {
-    const {recipesToRun} = await import('./source/commands/recipes/command.ts');
-    return recipesToRun(shell, flags);
+    const {loadConfiguredRecipes: recipesToRun} = await import('./source/commands/recipes/command.ts');
+    return recipesToRun(context, flags);
   });
 }
 
@@ -95,27 +94,27 @@ async function dispatch(call: Call): Promise<ExitCode> {
   const [url] = words;
   switch (command) {
     case 'console':
-      return runConsole(shell, await requestOf(shell, {url, flags}), flags);
+      return runConsole(context, await locateServer(context, {url, flags}), flags);
     case 'demo': {
       const {runDemo} = await import('./source/commands/demo/command.ts');
-      return runDemo(shell, flags, {
+      return runDemo(context, flags, {
         requestTo: ({url, rescueUrl}) =>
-          requestOf({...shell, env: {...env, POOLCTL_RESCUE_URL: rescueUrl}}, {url, flags: {}}),
-        openConsole: (request, interrupts) => runConsole(shell, request, flags, interrupts),
+          locateServer({...context, env: {...env, POOLCTL_RESCUE_URL: rescueUrl}}, {url, flags: {}}),
+        openConsole: (request, interrupts) => runConsole(context, request, flags, interrupts),
       });
     }
     case 'snapshot': {
       const {runSnapshot} = await import('./source/cli/reading.ts');
-      return runSnapshot(shell, await requestOf(shell, {url, flags}), flags);
+      return runSnapshot(context, await locateServer(context, {url, flags}), flags);
     }
     case 'check': {
       const {runCheck} = await import('./source/commands/check/command.ts');
-      return runCheck(shell, () => requestOf(shell, {url, flags}), flags);
+      return runCheck(context, () => locateServer(context, {url, flags}), flags);
     }
     case 'rollout': {
       const {runRollout} = await import('./source/commands/rollout/command.ts');
-      return runRollout(shell, call, target =>
-        requestOf(shell, {
+      return runRollout(context, call, target =>
+        locateServer(context, {
           url: target === null ? words[2] : undefined,
           flags: target === null ? flags : {...flags, target},
         }),
@@ -123,49 +122,49 @@ async function dispatch(call: Call): Promise<ExitCode> {
     }
     case 'doctor': {
       const {runDoctor} = await import('./source/cli/reading.ts');
-      return runDoctor(shell, await requestOf(shell, {url, flags}), flags);
+      return runDoctor(context, await locateServer(context, {url, flags}), flags);
     }
     case 'run': {
       const {runNamedRecipe} = await import('./source/cli/execution/run-session.ts');
-      return runNamedRecipe(shell, await requestOf(shell, {url: words[1], flags}), call);
+      return runNamedRecipe(context, await locateServer(context, {url: words[1], flags}), call);
     }
     case 'undo': {
       const {undoNamedRun} = await import('./source/cli/execution/run-session.ts');
-      return undoNamedRun(shell, await requestOf(shell, {url: words[1], flags}), call);
+      return undoNamedRun(context, await locateServer(context, {url: words[1], flags}), call);
     }
     case 'recipes': {
       const {runRecipes} = await import('./source/commands/recipes/command.ts');
-      return runRecipes(shell, flags);
+      return runRecipes(context, flags);
     }
     case 'replay': {
       if (flags.capture !== undefined) {
         const {runCapture} = await import('./source/commands/replay/capture.ts');
-        return runCapture(shell, call, to => requestOf(shell, {url: to, flags}));
+        return runCapture(context, call, to => locateServer(context, {url: to, flags}));
       }
       const {runReplay} = await import('./source/commands/replay/command.ts');
-      return runReplay(shell, call, {
-        requestTo: to => requestOf(shell, {url: to, flags}),
-        requestToDemo: to => requestOf(shell, {url: to, flags: {}}),
+      return runReplay(context, call, {
+        requestTo: to => locateServer(context, {url: to, flags}),
+        requestToDemo: to => locateServer(context, {url: to, flags: {}}),
       });
     }
     case 'record': {
       const {runRecord} = await import('./source/commands/record/command.ts');
-      return runRecord(shell, words[0], await requestOf(shell, {url: words[1], flags}), flags);
+      return runRecord(context, words[0], await locateServer(context, {url: words[1], flags}), flags);
     }
     case 'play': {
       const {runPlay} = await import('./source/commands/play/command.ts');
-      return runPlay(shell, words[0], flags);
+      return runPlay(context, words[0], flags);
     }
     case 'report': {
       const {runReport} = await import('./source/commands/report/command.ts');
-      return runReport(shell, words[0], flags);
+      return runReport(context, words[0], flags);
     }
     case 'journal': {
-      const [{showJournal}, {openJournalOf}] = await Promise.all([
+      const [{showJournal}, {openConfiguredJournal: openJournalOf}] = await Promise.all([
         import('./source/commands/journal/command.ts'),
         import('./source/cli/execution/engine-context.ts'),
       ]);
-      const ports = {journal: openJournalOf(shell, flags), output: shell.output};
+      const ports = {journal: openJournalOf(context, flags), output: context.output};
       return showJournal(ports, words, flags);
     }
   }

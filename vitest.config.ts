@@ -23,13 +23,21 @@ export default defineConfig({
           sequence: {groupOrder: 0},
         },
       },
-      {extends: true, test: {name: 'server', include: tiers.server, sequence: {groupOrder: 1}}},
+      {
+        extends: true,
+        test: {
+          name: 'server',
+          include: tiers.server,
+          globalSetup: 'test/helpers/find-majors.ts',
+          sequence: {groupOrder: 1},
+        },
+      },
       {
         extends: true,
         test: {
           name: 'e2e',
           include: tiers.e2e,
-          globalSetup: 'test/helpers/build.ts',
+          globalSetup: ['test/helpers/build.ts', 'test/helpers/find-majors.ts'],
           sequence: {groupOrder: 1},
         },
       },

@@ -11,10 +11,10 @@ import {
   analyzeStep,
   holderOf,
   nameOf,
+  resolveTables,
   tableSubject,
   vacuumAdvice,
-} from '../source/core/server/maintenance-steps.ts';
-import {resolveTables} from '../source/core/server/maintenance-tables.ts';
+} from '../source/core/server/maintenance.ts';
 import {quoteIdentifier} from '../source/core/sql/quote.ts';
 import {counted, formatAge, formatCount} from '../source/core/text/format.ts';
 import type {Catalog} from '../source/model/catalog.ts';

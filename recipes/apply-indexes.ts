@@ -1,9 +1,7 @@
 import {thresholds} from '../source/core/health/thresholds.ts';
-import {type IndexWork, planIndexes} from '../source/core/indexes/index-building.ts';
-import {tableOf, uncoveredForeignKeys} from '../source/core/indexes/index-checks.ts';
-import {resolveName} from '../source/core/indexes/index-names.ts';
-import {explainIndexes} from '../source/core/indexes/index-preview.ts';
-import {lockTimeoutParameter, readLockTimeout} from '../source/core/indexes/index-waits.ts';
+import {resolveName, tableOf, uncoveredForeignKeys} from '../source/core/indexes/index-catalog.ts';
+import {explainIndexes, lockTimeoutParameter, readLockTimeout} from '../source/core/indexes/index-preview.ts';
+import {type IndexWork, planIndexes} from '../source/core/indexes/plan-indexes.ts';
 import {nextMigration, prismaSteps} from '../source/core/prisma/prisma-indexes.ts';
 import {completeParams, readChoice, readCount, readValues} from '../source/core/recipe/parameters.ts';
 import type {Finding} from '../source/model/finding.ts';

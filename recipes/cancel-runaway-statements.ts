@@ -1,11 +1,15 @@
 import {thresholds} from '../source/core/health/thresholds.ts';
 import {completeParams, readChoice, readValues, writeText} from '../source/core/recipe/parameters.ts';
-import {absence, absentNames} from '../source/core/sessions/absent-names.ts';
 import {leftAlone, type Protection, protectionOf, subjectOf} from '../source/core/sessions/protection.ts';
-import {filterParameters, matchesCriteria, readCriteria} from '../source/core/sessions/session-parameters.ts';
+import {
+  absence,
+  absentNames,
+  filterParameters,
+  matchesCriteria,
+  readCriteria,
+} from '../source/core/sessions/session-parameters.ts';
 import {countHeldUp, describeSessions, groupByApplication} from '../source/core/sessions/session-plan.ts';
-import {cancelStep} from '../source/core/sessions/session-steps.ts';
-import {isKnownSession, type KnownSession} from '../source/core/sessions/signal-sql.ts';
+import {cancelStep, isKnownSession, type KnownSession} from '../source/core/sessions/session-steps.ts';
 import {
   absentSelectors,
   type ClassRules,

@@ -4,12 +4,13 @@ import {
   buildOf,
   describeIndex,
   lastForeignKeyOf,
+  qualified,
+  resolveName,
   tableOf,
   whyKept,
-} from '../source/core/indexes/index-checks.ts';
-import {qualified, resolveName} from '../source/core/indexes/index-names.ts';
+} from '../source/core/indexes/index-catalog.ts';
+import {lockTimeoutParameter, preflightLines, readLockTimeout} from '../source/core/indexes/index-preview.ts';
 import {dropStep} from '../source/core/indexes/index-steps.ts';
-import {lockTimeoutParameter, preflightLines, readLockTimeout} from '../source/core/indexes/index-waits.ts';
 import {
   completeParams,
   readCount,

@@ -1,9 +1,9 @@
 import {backendStates} from '../source/core/activity/backend-states.ts';
 import {thresholds} from '../source/core/health/thresholds.ts';
 import {completeParams, writeText} from '../source/core/recipe/parameters.ts';
-import {absentNames} from '../source/core/sessions/absent-names.ts';
 import {protectionOf} from '../source/core/sessions/protection.ts';
 import {
+  absentNames,
   filterParameters,
   pidParameter,
   readCriteria,

@@ -16,8 +16,11 @@ import {
   subjectOf,
 } from '../source/core/sessions/protection.ts';
 import {describeSessions} from '../source/core/sessions/session-plan.ts';
-import {terminateHolderStep} from '../source/core/sessions/session-steps.ts';
-import {isKnownSession, type KnownSession} from '../source/core/sessions/signal-sql.ts';
+import {
+  isKnownSession,
+  type KnownSession,
+  terminateHolderStep,
+} from '../source/core/sessions/session-steps.ts';
 import {writeDuration} from '../source/core/text/duration.ts';
 import {counted, formatAge} from '../source/core/text/format.ts';
 import {didYouMean} from '../source/core/text/nearest.ts';

@@ -1,7 +1,7 @@
 import {backendStates} from '../source/core/activity/backend-states.ts';
+import {lockFigure} from '../source/core/activity/lock-figure.ts';
+import {type LockNode, lockTree} from '../source/core/activity/lock-tree.ts';
 import {thresholds} from '../source/core/health/thresholds.ts';
-import {lockFigure} from '../source/core/reading/lock-figure.ts';
-import {type LockNode, lockTree} from '../source/core/reading/lock-tree.ts';
 import {
   completeParams,
   readChoice,
@@ -12,8 +12,8 @@ import {
 import {describeBackend, leftAlone, protectionOf, subjectOf} from '../source/core/sessions/protection.ts';
 import {pidParameter, readCriteria} from '../source/core/sessions/session-parameters.ts';
 import {countHeldUp, describeSessions, selectSessions} from '../source/core/sessions/session-plan.ts';
+import type {KnownSession} from '../source/core/sessions/session-steps.ts';
 import {cancelStep, terminateBlockerStep} from '../source/core/sessions/session-steps.ts';
-import type {KnownSession} from '../source/core/sessions/signal-sql.ts';
 import {quoteLiteral} from '../source/core/sql/quote.ts';
 import {writeDuration} from '../source/core/text/duration.ts';
 import {counted, formatAge} from '../source/core/text/format.ts';

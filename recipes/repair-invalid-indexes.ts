@@ -1,8 +1,14 @@
-import {buildOf, describeIndex, tableOf, whyKept} from '../source/core/indexes/index-checks.ts';
+import {
+  buildOf,
+  describeIndex,
+  qualified,
+  resolveName,
+  tableOf,
+  whyKept,
+} from '../source/core/indexes/index-catalog.ts';
 import {shapeOf} from '../source/core/indexes/index-definition.ts';
-import {qualified, resolveName} from '../source/core/indexes/index-names.ts';
+import {lockTimeoutParameter, preflightLines, readLockTimeout} from '../source/core/indexes/index-preview.ts';
 import {buildStep, dropStep, type Patience} from '../source/core/indexes/index-steps.ts';
-import {lockTimeoutParameter, preflightLines, readLockTimeout} from '../source/core/indexes/index-waits.ts';
 import {completeParams, readChoice, readList, readValues} from '../source/core/recipe/parameters.ts';
 import {quoteIdentifier} from '../source/core/sql/quote.ts';
 import {formatBytes} from '../source/core/text/format.ts';

@@ -10,19 +10,19 @@ import {
 } from '../source/core/recipe/parameters.ts';
 import {
   type Named,
+  overrideOf,
   type RoleSetting,
   roleSettingStep,
   roleSettingSubject,
-} from '../source/core/roles/role-setting-step.ts';
-import {overrideOf} from '../source/core/roles/role-settings.ts';
+} from '../source/core/roles/role-settings.ts';
 import {
+  explainTimeouts,
   readTimeout,
   type Timeout,
   type TimeoutSetting,
   timeoutMs,
   timeoutSettings,
-} from '../source/core/roles/timeout-settings.ts';
-import {explainTimeouts} from '../source/core/roles/timeouts-text.ts';
+} from '../source/core/roles/timeouts.ts';
 import {protectionOf} from '../source/core/sessions/protection.ts';
 import {counted, formatAge} from '../source/core/text/format.ts';
 import type {Finding} from '../source/model/finding.ts';

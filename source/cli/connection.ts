@@ -7,20 +7,20 @@ import {type ConnectionRequest, hostAndPort} from '../postgres/connect/request.t
 import {readOnce} from '../postgres/sampler/read-once.ts';
 import {UnreadableAnswerError} from '../postgres/wire/answer-limits.ts';
 import type {Flags} from './call/parse-call.ts';
-import type {Shell} from './context.ts';
-import {waitOf} from './flag-values.ts';
-import {untilInterrupted} from './interrupts.ts';
+import type {CliContext} from './context.ts';
+import {readWait} from './flag-values.ts';
+import {raceInterrupt} from './interrupts.ts';
 
 /**
  * The watching connection of a command that reads and leaves; what is to be known of the way there goes to stderr.
  * Throws AbortError: exit 3 or 4 without a connection, 130 when interrupted.
  */
 export async function connectToWatch(
-  {output}: Shell,
+  {output}: CliContext,
   request: ConnectionRequest,
   {flags, signal, acts = false}: {flags: Flags; signal: AbortSignal; acts?: boolean},
 ): Promise<Connection> {
-  const tell = (text: string) => output.talk(sanitise(`poolctl: ${text}`));
+  const tell = (text: string) => output.stderr(sanitise(`poolctl: ${text}`));
   const {kind} = request.origin;
   // A folder's file is nothing that the user has said; before an act the user hears of exported variables too.
   if (kind === 'folder' || (acts && kind === 'environment')) {
@@ -30,7 +30,7 @@ export async function connectToWatch(
   for (const warning of request.warnings) tell(warning);
   const connection = await connect(request, {
     purpose: 'watch',
-    waitFor_ms: waitOf(flags, 0),
+    waitFor_ms: readWait(flags, 0),
     signal,
     onWait: countDown(tell),
   });
@@ -49,18 +49,21 @@ function countDown(tell: (text: string) => void): (state: WaitState) => void {
 }
 
 /** One whole reading. Throws AbortError: exit 3 where the connection or the server gave way, 130 when interrupted. */
-export async function readFrom(
+export async function readSnapshot(
   connection: Connection,
   {rates_over_ms = null, signal}: {rates_over_ms?: number | null; signal: AbortSignal},
 ): Promise<Snapshot> {
-  return explained(connection, untilInterrupted(readOnce(connection, {rates_over_ms}), signal));
+  return explainServerErrors(connection, raceInterrupt(readOnce(connection, {rates_over_ms}), signal));
 }
 
 /**
  * What a server or a broken connection answers in the middle of reading is no defect of poolctl. A loss is noticed
  * between two statements too.
  */
-export async function explained<T>({request, lost, is_pooled}: Connection, reading: Promise<T>): Promise<T> {
+export async function explainServerErrors<T>(
+  {request, lost, is_pooled}: Connection,
+  reading: Promise<T>,
+): Promise<T> {
   try {
     return await Promise.race([reading, lost.then(rejectInAMoment)]);
   } catch (error) {

@@ -3,24 +3,24 @@ import {parseDurationMs} from '../core/text/duration.ts';
 import type {Flags} from './call/parse-call.ts';
 
 /** Flags that are durations, in milliseconds. Each throws AbortError (exit 2) for what is none, or out of range. */
-export function intervalOf({interval}: Flags): number {
-  return interval === undefined ? 2000 : durationOf('--interval', interval, {least: 500, most: 60_000});
+export function readInterval({interval}: Flags): number {
+  return interval === undefined ? 2000 : readDuration('--interval', interval, {least: 500, most: 60_000});
 }
 
-export function waitOf({wait}: Flags, otherwise: number): number {
+export function readWait({wait}: Flags, otherwise: number): number {
   return wait === undefined
     ? otherwise
-    : durationOf('--wait', wait, {least: 0, most: Number.POSITIVE_INFINITY});
+    : readDuration('--wait', wait, {least: 0, most: Number.POSITIVE_INFINITY});
 }
 
-export function ratesOf({rates}: Flags): number | null {
-  return rates === undefined ? null : durationOf('--rates', rates, {least: 100, most: 60_000});
+export function readRates({rates}: Flags): number | null {
+  return rates === undefined ? null : readDuration('--rates', rates, {least: 100, most: 60_000});
 }
 
 type Range = {least: number; most: number};
 
 /** `text`, the value of flag `name` as typed, in milliseconds. */
-export function durationOf(name: string, text: string, {least, most}: Range): number {
+export function readDuration(name: string, text: string, {least, most}: Range): number {
   const ms = parseDurationMs(text);
   if (ms !== null && ms >= least && ms <= most) return ms;
   const range = Number.isFinite(most) ? `, from ${least / 1000}s to ${most / 1000}s` : '';

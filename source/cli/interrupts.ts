@@ -1,6 +1,7 @@
 import {AbortError, exitCodes} from '../core/errors.ts';
 import type {ExitCode} from '../model/run.ts';
-import type {Shell} from './context.ts';
+
+import type {CliContext} from './context.ts';
 
 const signals = {
   SIGINT: exitCodes.interrupted,
@@ -13,7 +14,7 @@ const signals = {
 type Cause = keyof typeof signals;
 const names = Object.keys(signals) as Cause[];
 
-export type Interrupt = {
+export type Interrupts = {
   /** Aborts at the first signal. */
   signal: AbortSignal;
   /** As if that signal had come. */
@@ -50,15 +51,15 @@ type Options = {
  * anything to say, and from then on a second signal leaves at once. Not before: npm passes a Ctrl-C on that the
  * terminal has sent already, and a shell its SIGHUP, so that one act of the user's arrives as two signals.
  */
-export function takeInterrupts(
-  {output, exit}: Pick<Shell, 'output' | 'exit'>,
+export function catchInterrupts(
+  {output, exit}: Pick<CliContext, 'output' | 'exit'>,
   {within_ms}: Options = {},
-): Interrupt {
+): Interrupts {
   const controller = new AbortController();
   const timers: NodeJS.Timeout[] = [];
   let isTold = false;
   const leave = (why: string) => {
-    output.talk(`poolctl: ${why}; what was under way is unknown: 'poolctl journal verify' lists it`);
+    output.stderr(`poolctl: ${why}; what was under way is unknown: 'poolctl journal verify' lists it`);
     exit(exitCodeAfterSignal(exitCodes.interrupted));
   };
   const interrupt = (name: Cause) => {
@@ -68,7 +69,7 @@ export function takeInterrupts(
     controller.abort();
     const tell = () => {
       isTold = true;
-      output.talk('poolctl: interrupted; ending in order (Ctrl-C again leaves at once)');
+      output.stderr('poolctl: interrupted; ending in order (Ctrl-C again leaves at once)');
     };
     timers.push(setTimeout(tell, 500).unref());
     if (within_ms !== undefined)
@@ -87,7 +88,7 @@ export function takeInterrupts(
 }
 
 /** `work`, or AbortError (exit 130) as soon as the signal aborts; what `work` does later is nobody's concern. */
-export function untilInterrupted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+export function raceInterrupt<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
     const leave = () => reject(new AbortError('interrupted', {exitCode: exitCodes.interrupted}));
     if (signal.aborted) leave();

@@ -25,7 +25,7 @@ import type {FileReplacement} from '../model/step.ts';
  * The files of this machine, byte for byte. A new file is written and synced beside the old one and renamed over it,
  * with its owner and mode; a symbolic link is followed and stays one.
  */
-export const files: Files = {
+export const localFiles: Files = {
   host: hostname(),
   async read(path) {
     try {
@@ -48,7 +48,7 @@ export const files: Files = {
 };
 
 /** A file that is its owner's alone, for it holds statements; what is no file, /dev/stdout, is written to. */
-export async function writePrivate(path: string, text: string): Promise<void> {
+export async function writePrivateFile(path: string, text: string): Promise<void> {
   try {
     const found = await stat(path).catch(() => null);
     if (found !== null && !found.isFile()) return await writeFile(path, text);

@@ -5,29 +5,29 @@ import {type LocateFlags, locate} from '../postgres/connect/locate.ts';
 import {localMachine, type Machine} from '../postgres/connect/machine.ts';
 import type {ConnectionRequest} from '../postgres/connect/request.ts';
 import type {Flags} from './call/parse-call.ts';
-import type {Shell} from './context.ts';
+import type {CliContext} from './context.ts';
 
 /**
  * Where the server is, by the call's words and flags first. Throws AbortError: exit 2 where they or the configuration
  * are off, 3 where a target's command for its address fails.
  */
-export function requestOf(
-  {env, cwd}: Shell,
+export function locateServer(
+  {env, cwd}: CliContext,
   {url, flags}: {url: string | undefined; flags: Flags},
 ): Promise<ConnectionRequest> {
   const {host, port, username, dbname, target, production} = flags;
-  return requestOn(localMachine(env, cwd), {
+  return locateServerOn(localMachine(env, cwd), {
     url,
     flags: {host, port, user: username, database: dbname, target, production},
   });
 }
 
 /** The same on any machine. */
-export async function requestOn(
+export async function locateServerOn(
   machine: Machine,
   {url, flags}: {url?: string | undefined; flags: LocateFlags},
 ): Promise<ConnectionRequest> {
-  const configuration = await configurationOf(machine);
+  const configuration = await readConfigurationFile(machine);
   // With an address as well the target is none to ask for: locate refuses the two.
   const isNamed = flags.target !== undefined && url === undefined;
   const target = isNamed ? await targetAddresses(flags.target ?? '', configuration, machine) : null;
@@ -35,7 +35,7 @@ export async function requestOn(
 }
 
 /** The configuration file; null where there is none, and nothing that reads it is loaded. Throws AbortError (exit 2). */
-export async function configurationOf(machine: Machine): Promise<Configuration | null> {
+export async function readConfigurationFile(machine: Machine): Promise<Configuration | null> {
   const {folder, file} = configurationPlace(machine);
   const text = machine.readFile(file);
   if (text === null) return null;

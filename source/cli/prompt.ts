@@ -1,8 +1,8 @@
-import type {Shell} from './context.ts';
+import type {CliContext} from './context.ts';
 
 /** Asks on the terminal; null where the user leaves, or `signal` says that the program is to end. */
-export async function ask(
-  {stdin, stderr}: Pick<Shell, 'stdin' | 'stderr'>,
+export async function prompt(
+  {stdin, stderr}: Pick<CliContext, 'stdin' | 'stderr'>,
   question: string,
   signal: AbortSignal,
 ): Promise<string | null> {

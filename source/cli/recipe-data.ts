@@ -3,7 +3,7 @@ import type {FactNeeds, Facts} from '../model/recipe-data.ts';
 import type {Connection} from '../postgres/connect/connect.ts';
 import {type FactReaders, serverFacts} from '../postgres/facts/readers.ts';
 import {isAboutOneQuery} from '../postgres/sampler/sections.ts';
-import {explained} from './connection.ts';
+import {explainServerErrors} from './connection.ts';
 
 /** What reads each fact; each is loaded when it is asked for. */
 const readers: FactReaders = {
@@ -16,7 +16,7 @@ const readers: FactReaders = {
 };
 
 /** The facts asked for, one after the other on one connection. Throws what a reader throws. */
-export async function gatherFacts(connection: Connection, needs: FactNeeds): Promise<Facts> {
+export async function readRecipeData(connection: Connection, needs: FactNeeds): Promise<Facts> {
   const facts: Record<string, unknown> = {};
   for (const name of Object.keys(needs) as (keyof FactNeeds)[]) {
     const need = needs[name];
@@ -29,8 +29,8 @@ export async function gatherFacts(connection: Connection, needs: FactNeeds): Pro
  * The same, with what the server answers explained. Throws AbortError: exit 5 for facts that this role may not read,
  * 7 for others that the server refuses, 3 where the connection or the server gave way.
  */
-export function gatherExplained(connection: Connection, needs: FactNeeds): Promise<Facts> {
-  return explained(connection, gatherFacts(connection, needs).catch(explainRefusal));
+export function loadRecipeData(connection: Connection, needs: FactNeeds): Promise<Facts> {
+  return explainServerErrors(connection, readRecipeData(connection, needs).catch(explainRefusal));
 }
 
 function explainRefusal(error: unknown): never {

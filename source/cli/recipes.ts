@@ -4,10 +4,10 @@ import type {Recipe} from '../model/recipe.ts';
 import type {TeamFile} from '../team-recipes/folder.ts';
 import type {Flags} from './call/parse-call.ts';
 
-export type AllRecipes = {
+export type LoadedRecipes = {
   recipes: Recipe[];
   /** What of a team's folders is left out, and why; a line each. */
-  left_out: string[];
+  skipped: string[];
 };
 
 /**
@@ -15,15 +15,15 @@ export type AllRecipes = {
  * left out and told of: it must not stand between a person on call and the server. Throws AbortError (exit 2) for a
  * folder of the call that cannot be read.
  */
-export async function recipesFor(
+export async function loadRecipes(
   flags: Pick<Flags, 'recipes'>,
   settings: TargetSettings,
-): Promise<AllRecipes> {
+): Promise<LoadedRecipes> {
   const folders = [...settings.recipe_folders, ...(flags.recipes === undefined ? [] : [flags.recipes])];
   const {recipes: own} = await import('../../recipes/index.ts');
-  if (folders.length === 0) return {recipes: own, left_out: []};
+  if (folders.length === 0) return {recipes: own, skipped: []};
   const {loadFolder} = await import('../team-recipes/folder.ts');
-  const all: AllRecipes = {recipes: [...own], left_out: []};
+  const all: LoadedRecipes = {recipes: [...own], skipped: []};
   for (const folder of new Set(folders)) {
     try {
       const files = await loadFolder(
@@ -31,10 +31,10 @@ export async function recipesFor(
         all.recipes.map(({id}) => id),
       );
       all.recipes.push(...files.flatMap(({recipe}) => recipe ?? []));
-      all.left_out.push(...files.flatMap(firstProblem));
+      all.skipped.push(...files.flatMap(firstProblem));
     } catch (error) {
       if (!(error instanceof AbortError) || folder === flags.recipes) throw error;
-      all.left_out.push(error.message);
+      all.skipped.push(error.message);
     }
   }
   return all;

@@ -8,7 +8,7 @@ import {
   type UrlSource,
 } from '../core/configuration.ts';
 import {usageError} from '../core/errors.ts';
-import {limitExamples, metricByLimitName, parseLimit} from '../core/health/limits.ts';
+import {limitExamples, metricByLimitName, parseLimit} from '../core/health/health.ts';
 import {metricOf} from '../core/health/metrics.ts';
 import {didYouMean} from '../core/text/nearest.ts';
 import {isTable, type Report, readToml, type Table} from './toml.ts';

@@ -1,5 +1,5 @@
+import {pushSample} from '../core/activity/budget.ts';
 import {indexAt} from '../core/activity/timestamps.ts';
-import {pushSample} from '../core/reading/history.ts';
 
 import type {Snapshot} from '../model/snapshot.ts';
 import type {Effect, Event} from './messages.ts';

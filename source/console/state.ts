@@ -1,4 +1,4 @@
-import type {HistorySample} from '../core/reading/history.ts';
+import type {HistorySample} from '../core/activity/budget.ts';
 import type {Diagnosis} from '../core/recipe/diagnose.ts';
 import type {WatchedFacts} from '../core/recipe/load-data.ts';
 import type {Finding} from '../model/finding.ts';

@@ -1,4 +1,4 @@
-import {pushSample} from '../core/reading/history.ts';
+import {pushSample} from '../core/activity/budget.ts';
 import {compareServers, serverDifference} from '../core/server/server-identity.ts';
 import {counted} from '../core/text/format.ts';
 import type {Snapshot} from '../model/snapshot.ts';

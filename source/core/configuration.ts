@@ -1,5 +1,5 @@
 import type {ProtectedSessions} from '../model/target.ts';
-import type {GivenLimits} from './health/limits.ts';
+import type {GivenLimits} from './health/health.ts';
 
 /** What the user's configuration file says. */
 export type Configuration = {

@@ -86,14 +86,5 @@ export type Journal = {
 
 export type Clock = {now(): Date; sleep(ms: number, signal?: AbortSignal): Promise<void>};
 
-/** Where a command writes: stdout is data, stderr is talk. */
-export type Output = {
-  data(text: string): void;
-  talk(text: string): void;
-  isTty: boolean;
-  columns: number;
-  hasColour: boolean;
-};
-
 /** SHA-256 of the text's UTF-8 bytes, in hex. Injected: core imports nothing of Node. */
 export type Sha256 = (text: string) => string;

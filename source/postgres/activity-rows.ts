@@ -1,6 +1,6 @@
 import {backendStates} from '../core/activity/backend-states.ts';
 
-import {shownTags} from '../core/reading/tags.ts';
+import {shownTags} from '../core/activity/tags.ts';
 import {shownStatement} from '../core/sql/shown-sql.ts';
 import {redactSecrets} from '../core/text/redact.ts';
 import type {Backend, BackendState, BackgroundWorker} from '../model/snapshot.ts';
@@ -30,10 +30,6 @@ export type ActivityReader = {
   read(rows: readonly ActivityRow[], names: Names): Activity;
 };
 
-/** Of the sessions of a pool most have the same name and run the same texts. */
-const shownName = memoize(redactSecrets, 1000);
-const shownText = memoize(shownStatement, 1000);
-
 /** A text is asked for again while it is younger than this: rows of one reading are not all of one moment. */
 const repeatedFor_us = 2e6;
 
@@ -42,6 +38,7 @@ const repeatedFor_us = 2e6;
  * most sessions say the same again.
  */
 export function createActivityReader(): ActivityReader {
+  const mask = createMask();
   let known = new Map<number, Remembered>();
   let knownSince_s: number | null = null;
   return {
@@ -57,13 +54,13 @@ export function createActivityReader(): ActivityReader {
         const before = known.get(row[0]);
         const isRepeated = since_us === null || row[12] === null || row[12] >= since_us;
         if (!isRepeated && !isUnchanged(row, before)) isTextMissing = true;
-        const remembered = remember(row, before, isRepeated);
+        const remembered = remember(row, before, {isRepeated, mask});
         seen.set(row[0], remembered);
         if (!isClientSession(row)) {
-          activity.background_workers.push(toWorker(row, own?.[ownNow] ?? 0, remembered));
+          activity.background_workers.push(toWorker(row, own?.[ownNow] ?? 0, remembered, mask));
           continue;
         }
-        const session = toBackend(row, names, own?.[ownNow] ?? 0, remembered);
+        const session = toBackend(row, names, own?.[ownNow] ?? 0, remembered, mask);
         activity.sessions.push(session);
         if (isOwnRow(row, own)) ownPids.add(session.pid);
         if (row[8] === 'Lock') activity.has_lock_waits = true;
@@ -77,6 +74,13 @@ export function createActivityReader(): ActivityReader {
 }
 
 const ownNow = 18;
+
+/** Masks secrets in application names and statements: most sessions of a pool have the same ones, which are masked once. */
+type Mask = {name(text: string): string; statement(text: string): string};
+
+function createMask(): Mask {
+  return {name: memoize(redactSecrets, 1000), statement: memoize(shownStatement, 1000)};
+}
 
 function emptyActivity(own: ActivityRow | undefined): Omit<Activity, 'isOwn'> {
   const now_us = own?.[ownNow] ?? 0;
@@ -117,13 +121,16 @@ function hasSameTimes(row: ActivityRow, before: Remembered): boolean {
   return before.xact_us === row[10] && before.query_us === row[11];
 }
 
-function remember(row: ActivityRow, before: Remembered | undefined, isRepeated: boolean): Remembered {
+function remember(
+  row: ActivityRow,
+  before: Remembered | undefined,
+  {isRepeated, mask}: {isRepeated: boolean; mask: Mask},
+): Remembered {
   const change_us = row[12];
   const start_us = row[13];
-  const [xact_us, query_us] = [row[10], row[11]];
   if (isUnchanged(row, before) && (!isRepeated || before.raw === row[16])) {
     if (hasSameTimes(row, before)) return before;
-    return {...before, xact_us, xact_start: isoOrNull(xact_us), query_us, query_start: isoOrNull(query_us)};
+    return {...before, ...startsOf(row, before)};
   }
   const query = row[16];
   return {
@@ -131,13 +138,21 @@ function remember(row: ActivityRow, before: Remembered | undefined, isRepeated: 
     backend_start: before?.start_us === start_us ? before.backend_start : isoOrNull(start_us),
     change_us,
     state_change: isoOrNull(change_us),
-    xact_us,
-    xact_start: isoOrNull(xact_us),
-    query_us,
-    query_start: isoOrNull(query_us),
+    ...startsOf(row, before),
     raw: query,
-    query: query === null ? null : shownText(query),
-    tags: query?.includes('/*') ? shownTags(query) : noTags,
+    query: query === null ? null : mask.statement(query),
+    tags: query?.includes("='") ? shownTags(query) : noTags,
+  };
+}
+
+/** When the transaction and the statement began; what has not changed is not formatted again. */
+function startsOf(row: ActivityRow, before: Remembered | undefined) {
+  const [xact_us, query_us] = [row[10], row[11]];
+  return {
+    xact_us,
+    xact_start: before?.xact_us === xact_us ? before.xact_start : isoOrNull(xact_us),
+    query_us,
+    query_start: before?.query_us === query_us ? before.query_start : isoOrNull(query_us),
   };
 }
 
@@ -179,7 +194,13 @@ function isUnknown([, datid, usesysid]: ActivityRow, names: Names): boolean {
   return (datid !== null && !names.databases.has(datid)) || (usesysid !== null && !names.roles.has(usesysid));
 }
 
-function toBackend(row: ActivityRow, names: Names, now_us: number, remembered: Remembered): Backend {
+function toBackend(
+  row: ActivityRow,
+  names: Names,
+  now_us: number,
+  remembered: Remembered,
+  mask: Mask,
+): Backend {
   const {backend_start, state_change, xact_start, query_start, query, tags} = remembered;
   const [pid, datid, usesysid, application_name, client_addr, client_port, backend_type] = row;
   const role = usesysid === null ? undefined : names.roles.get(usesysid);
@@ -191,7 +212,7 @@ function toBackend(row: ActivityRow, names: Names, now_us: number, remembered: R
     datname: datid === null ? null : (names.databases.get(datid) ?? null),
     usename: role?.name ?? null,
     is_superuser: role?.is_superuser ?? false,
-    application_name: shownName(application_name ?? ''),
+    application_name: mask.name(application_name ?? ''),
     client_addr,
     // -1 is a unix socket.
     client_port: client_port === -1 ? null : client_port,
@@ -226,11 +247,11 @@ function toState(row: ActivityRow): BackendState | null {
   return state ?? (row[6] === null ? null : 'starting');
 }
 
-function toWorker(row: ActivityRow, now_us: number, {query}: Remembered): BackgroundWorker {
+function toWorker(row: ActivityRow, now_us: number, {query}: Remembered, mask: Mask): BackgroundWorker {
   return {
     pid: row[0],
     backend_type: row[6] ?? 'hidden',
-    application_name: shownName(row[3] ?? ''),
+    application_name: mask.name(row[3] ?? ''),
     state: backendStates.find(each => each === row[7]) ?? null,
     wait_event_type: row[8],
     wait_event: row[9],

@@ -1,6 +1,6 @@
 import {brotliDecompressSync, constants, createBrotliCompress} from 'node:zlib';
+import {withStatementRates} from '../core/activity/rates.ts';
 import {usageError} from '../core/errors.ts';
-import {withStatementRates} from '../core/reading/rates.ts';
 import {jsonText} from '../core/text/json.ts';
 import type {Severity} from '../model/finding.ts';
 import type {Kept, Loss} from '../model/recording.ts';

@@ -1,5 +1,5 @@
 import {isMap, isSeq, LineCounter, parseDocument} from 'yaml';
-import {type GivenLimits, limitExamples, metricByLimitName, parseLimit} from '../core/health/limits.ts';
+import {type GivenLimits, limitExamples, metricByLimitName, parseLimit} from '../core/health/health.ts';
 import {metricOf} from '../core/health/metrics.ts';
 import {watchDefaults} from '../core/health/thresholds.ts';
 import {didYouMean} from '../core/text/nearest.ts';

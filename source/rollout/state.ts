@@ -1,4 +1,4 @@
-import type {GivenLimits} from '../core/health/limits.ts';
+import type {GivenLimits} from '../core/health/health.ts';
 import type {Finding} from '../model/finding.ts';
 import type {JournalEntry, ProcessIdentity, StageEvent, StagePhase} from '../model/journal-entry.ts';
 import type {ServerIdentity} from '../model/target.ts';

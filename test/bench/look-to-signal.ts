@@ -3,7 +3,7 @@ import {once} from 'node:events';
 import process from 'node:process';
 import {fileURLToPath} from 'node:url';
 import pg from 'pg';
-import {type KnownSession, signalSql} from '../../source/core/sessions/signal-sql.ts';
+import {type KnownSession, signalSql} from '../../source/core/sessions/session-steps.ts';
 import {startServer} from '../../source/demo/server.ts';
 
 /**

@@ -108,7 +108,7 @@ describeEachMajor('the program before a server that is full', major => {
   });
 });
 
-const [newest = 18] = await availableMajors();
+const [newest = 18] = availableMajors();
 
 describePgBouncer('the program before PgBouncer', () => {
   let server: TestServer;

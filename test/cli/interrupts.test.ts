@@ -19,9 +19,9 @@ afterEach(() => {
 });
 
 function take(within_ms?: number) {
-  return interrupts.takeInterrupts(
+  return interrupts.catchInterrupts(
     {
-      output: {data: () => {}, talk: text => said.push(text), isTty: false, columns: 80, hasColour: false},
+      output: {stdout: () => {}, stderr: text => said.push(text), isTty: false, columns: 80},
       exit: (code => exits.push(code)) as (code: ExitCode) => never,
     },
     within_ms === undefined ? {} : {within_ms},

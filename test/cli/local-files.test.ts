@@ -15,7 +15,7 @@ import {
 import {join} from 'node:path';
 import {promisify} from 'node:util';
 import {describe, expect, it} from 'vitest';
-import {files} from '../../source/cli/local-files.ts';
+import {localFiles} from '../../source/cli/local-files.ts';
 import {AbortError} from '../../source/core/errors.ts';
 import {temporaryFolder} from './execution/acting.ts';
 
@@ -26,9 +26,9 @@ const isRoot = process.getuid?.() === 0;
 const someoneElse = 12_345;
 
 async function change(path: string, meanwhile?: () => Promise<unknown>): Promise<boolean> {
-  const before = await files.read(path);
+  const before = await localFiles.read(path);
   await meanwhile?.();
-  return files.replace(path, {before, after: before?.replace('max: 5', 'max: 7') ?? null});
+  return localFiles.replace(path, {before, after: before?.replace('max: 5', 'max: 7') ?? null});
 }
 
 const changed = Buffer.from(bytes.toString('latin1').replace('max: 5', 'max: 7'), 'latin1');
@@ -126,21 +126,23 @@ describe('a file that is changed', () => {
     const folder = await temporaryFolder();
     await promisify(execFile)('mkfifo', [join(folder, 'pipe')]);
     for (const name of ['pipe', '.']) {
-      expect((await refusal(files.read(join(folder, name)))).message).toMatch(/not a regular file|EISDIR/);
+      expect((await refusal(localFiles.read(join(folder, name)))).message).toMatch(
+        /not a regular file|EISDIR/,
+      );
     }
   });
 });
 
 describe('a file that is made', () => {
   const made = (path: string, folder: 'new' | 'existing') =>
-    files.replace(path, {before: null, after: 'made', folder});
+    localFiles.replace(path, {before: null, after: 'made', folder});
 
   it('comes with its folder and goes with it', async () => {
     const folder = await temporaryFolder();
     const path = join(folder, '2026_add', 'migration.sql');
     expect(await made(path, 'new')).toBe(true);
     expect(await readFile(path, 'utf8')).toBe('made');
-    expect(await files.replace(path, {before: 'made', after: null, folder: 'new'})).toBe(true);
+    expect(await localFiles.replace(path, {before: 'made', after: null, folder: 'new'})).toBe(true);
     expect(await readdir(folder)).toEqual([]);
   });
 
@@ -149,7 +151,7 @@ describe('a file that is made', () => {
     const path = join(folder, '2026_add', 'migration.sql');
     await made(path, 'new');
     await writeFile(join(folder, '2026_add', 'notes.md'), '');
-    expect(await files.replace(path, {before: 'made', after: null, folder: 'new'})).toBe(true);
+    expect(await localFiles.replace(path, {before: 'made', after: null, folder: 'new'})).toBe(true);
     expect(await readdir(join(folder, '2026_add'))).toEqual(['notes.md']);
   });
 
@@ -160,7 +162,7 @@ describe('a file that is made', () => {
     expect(await made(path, 'new')).toBe(false);
     expect(await readdir(folder)).toEqual([]);
     expect(await made(path, 'existing')).toBe(true);
-    expect(await files.replace(path, {before: 'made', after: null, folder: 'existing'})).toBe(true);
+    expect(await localFiles.replace(path, {before: 'made', after: null, folder: 'existing'})).toBe(true);
     expect(await readdir(folder)).toEqual([]);
   });
 
@@ -180,10 +182,10 @@ describe('a file that is made', () => {
     const path = join(folder, 'file');
     await made(path, 'existing');
     await writeFile(path, 'made, and changed');
-    expect(await files.replace(path, {before: 'made', after: null})).toBe(false);
+    expect(await localFiles.replace(path, {before: 'made', after: null})).toBe(false);
     await writeFile(join(folder, 'other'), 'made');
     await symlink('other', join(folder, 'link'));
-    expect(await files.replace(join(folder, 'link'), {before: 'made', after: null})).toBe(false);
+    expect(await localFiles.replace(join(folder, 'link'), {before: 'made', after: null})).toBe(false);
     expect((await readdir(folder)).toSorted()).toEqual(['file', 'link', 'other']);
   });
 });

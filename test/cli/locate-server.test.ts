@@ -1,6 +1,6 @@
 // tier: server
 import {describe, expect, it} from 'vitest';
-import {requestOn} from '../../source/cli/locate-server.ts';
+import {locateServerOn} from '../../source/cli/locate-server.ts';
 import {AbortError} from '../../source/core/errors.ts';
 import {type Given, machineOf, summary} from '../postgres/connect/fake-machine.ts';
 
@@ -16,7 +16,7 @@ thresholds.max_used = "90%"
 `;
 
 function find({files = {}, ...given}: Given, toml: string) {
-  return requestOn(machineOf({...given, files: {[file]: toml, ...files}}), {
+  return locateServerOn(machineOf({...given, files: {[file]: toml, ...files}}), {
     url: given.url,
     flags: given.flags ?? {},
   });

@@ -3,7 +3,7 @@ import {commands, flagAsTyped} from '../../source/cli/call/usage.ts';
 import {readConfiguration} from '../../source/config/configuration.ts';
 import {noSettings} from '../../source/core/configuration.ts';
 import {AbortError} from '../../source/core/errors.ts';
-import {metricByLimitName} from '../../source/core/health/limits.ts';
+import {metricByLimitName} from '../../source/core/health/health.ts';
 import {metricOf} from '../../source/core/health/metrics.ts';
 
 const place = {file: '/c/config.toml', folder: '/c', home: '/home/ann'};

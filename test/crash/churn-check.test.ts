@@ -1,5 +1,5 @@
 import {describe, expect, it} from 'vitest';
-import {type Signal, signalSql} from '../../source/core/sessions/signal-sql.ts';
+import {type Signal, signalSql} from '../../source/core/sessions/session-steps.ts';
 import type {JournalEntry} from '../../source/model/journal-entry.ts';
 import {createSnapshot} from '../helpers/snapshot.ts';
 import {checkChurn} from './churn/check.ts';

@@ -12,7 +12,7 @@ import {applications} from '../../source/demo/schema.ts';
 import {startServer, type ThrowawayServer} from '../../source/demo/server.ts';
 import {availableMajors, describeEachMajor} from '../helpers/server.ts';
 
-const majors = await availableMajors();
+const majors = availableMajors();
 
 describeEachMajor('the demo under its incident', major => {
   let demo: Demo;

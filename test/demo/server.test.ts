@@ -11,7 +11,8 @@ import {afterAll, beforeAll, expect, test} from 'vitest';
 import {findServerBinaries, makeLibraryLinks, type ServerBinaries} from '../../source/demo/binaries.ts';
 import {isAlive, readPostmaster, signal, waitFor} from '../../source/demo/processes.ts';
 import {startServer} from '../../source/demo/server.ts';
-import {describeEachMajor, type Major, startTestServer, type TestServer} from '../helpers/server.ts';
+import type {Major} from '../helpers/majors.ts';
+import {describeEachMajor, startTestServer, type TestServer} from '../helpers/server.ts';
 
 let parent: string;
 const isRoot = process.getuid?.() === 0;

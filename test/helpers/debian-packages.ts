@@ -14,10 +14,14 @@ const run = promisify(execFile);
 export async function unpackDebianPackages(name: string, list: () => Promise<string[]>): Promise<string> {
   const cache = path.join(os.tmpdir(), `poolctl-${name}-${process.getuid?.()}`);
   if (!(await exists(cache))) await download(cache, await list());
-  // A folder in /tmp may be anybody's.
-  const stat = await lstat(cache);
-  if (!stat.isDirectory() || stat.uid !== process.getuid?.()) throw new Error(`${cache} is another user's`);
+  await requireOwnFolder(cache);
   return cache;
+}
+
+/** A folder in /tmp may be another user's, who could have put any program there. */
+export async function requireOwnFolder(folder: string): Promise<void> {
+  const stat = await lstat(folder);
+  if (!stat.isDirectory() || stat.uid !== process.getuid?.()) throw new Error(`${folder} is another user's`);
 }
 
 /** Complete or not at all: another test file may be at it as well. */

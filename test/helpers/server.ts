@@ -1,17 +1,10 @@
-import {access, constants} from 'node:fs/promises';
-import path from 'node:path';
-import process from 'node:process';
 import type {ClientConfig} from 'pg';
 import pg from 'pg';
-import {describe, it} from 'vitest';
-import {AbortError} from '../../source/core/errors.ts';
-import {findServerBinaries, majorOf, readVersion, type ServerBinaries} from '../../source/demo/binaries.ts';
+import {describe, inject} from 'vitest';
+import type {ServerBinaries} from '../../source/demo/binaries.ts';
 import type {ServerSettings} from '../../source/demo/launch.ts';
 import {startServer, type ThrowawayServer, type UrlOptions} from '../../source/demo/server.ts';
-
-/** Every major poolctl reads. 18 comes with the repository's packages, 15 is Debian's. */
-const knownMajors = [18, 17, 16, 15, 14, 13] as const;
-export type Major = (typeof knownMajors)[number];
+import type {Major} from './majors.ts';
 
 export type TestServer = ThrowawayServer & {
   major: Major;
@@ -29,12 +22,7 @@ export async function startTestServer(options: {
   binaries?: ServerBinaries;
 }): Promise<TestServer> {
   const settings = {shared_preload_libraries: 'pg_stat_statements', ...options.settings};
-  const named = options.binaries ?? namedBinaries.get(options.major);
-  const server = await startServer({
-    major: options.major,
-    settings,
-    ...(named === undefined ? {} : {binaries: named}),
-  });
+  const server = await startServer({...options, settings});
   const clients = new Set<pg.Client>();
   let own: pg.Client | null = null;
 
@@ -64,43 +52,12 @@ export async function startTestServer(options: {
   };
 }
 
-/** Those that tests run on: 18 and 15 where they are found by themselves, any other where it is named. */
-export async function availableMajors(): Promise<Major[]> {
-  const found = await Promise.all([18, 15].map(isFound));
-  const bySelf = [18, 15].filter((_, index) => found[index]);
-  return knownMajors.filter(major => namedBinaries.has(major) || bySelf.includes(major));
+/** The major versions that tests run on, newest first. */
+export function availableMajors(): Major[] {
+  return inject('majors');
 }
 
-const namedBinaries = await readNamedBinaries('POOLCTL_TEST_POSTGRES_BIN');
-const available = await availableMajors();
-
-/** A describe block for each known major; those whose binaries are absent are reported as skipped. */
+/** A describe block for each of them. */
 export function describeEachMajor(name: string, body: (major: Major) => void): void {
-  for (const major of knownMajors) {
-    if (available.includes(major)) describe(`${name} (PostgreSQL ${major})`, () => body(major));
-    else it.skip(`${name} (PostgreSQL ${major}: name its folder in POOLCTL_TEST_POSTGRES_BIN)`, () => {});
-  }
-}
-
-/** The folders of `initdb` and `postgres` that the variable lists as PATH does, by major. */
-async function readNamedBinaries(variable: string): Promise<Map<number, ServerBinaries>> {
-  const folders = (process.env[variable] ?? '').split(path.delimiter).filter(Boolean);
-  const all = await Promise.all(
-    folders.map(async bin => {
-      await access(path.join(bin, 'initdb'), constants.X_OK);
-      const version = await readVersion(bin);
-      if (version === null) throw new Error(`${variable}: no PostgreSQL server runs from ${bin}`);
-      return {bin, version, origin: 'machine', root: null, missingLinks: {}} as const;
-    }),
-  );
-  return new Map(all.map(binaries => [majorOf(binaries), binaries]));
-}
-
-async function isFound(major: number): Promise<boolean> {
-  try {
-    return majorOf(await findServerBinaries(major)) === major;
-  } catch (error) {
-    if (error instanceof AbortError) return false;
-    throw error;
-  }
+  for (const major of availableMajors()) describe(`${name} (PostgreSQL ${major})`, () => body(major));
 }

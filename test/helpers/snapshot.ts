@@ -1,4 +1,4 @@
-import {computeBudget} from '../../source/core/reading/budget.ts';
+import {computeBudget} from '../../source/core/activity/budget.ts';
 import type {Backend, Database, Snapshot, Statement} from '../../source/model/snapshot.ts';
 import {someServer} from './identity.ts';
 

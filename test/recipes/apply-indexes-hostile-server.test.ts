@@ -83,7 +83,7 @@ describeHypopg('apply-indexes with HypoPG where a stranger has planned statement
     const acting = await createActing(server);
     expect(await acting.run('apply-indexes', {dryRun: true, json: false})).toBe(0);
     expect(await acted(server)).toEqual([]);
-    const text = acting.data.join('\n');
+    const text = acting.stdout.join('\n');
     expect(text).toContain(refused);
     expect(text).toMatch(/on public\.orders: heuristic/);
     expect(text).toMatch(/on public\.visits: planner-verified/);

@@ -2,7 +2,7 @@ import {mkdir, readdir, readFile, writeFile} from 'node:fs/promises';
 import {join} from 'node:path';
 import {afterAll, beforeAll, beforeEach, expect, it} from 'vitest';
 import applyIndexes from '../../recipes/apply-indexes.ts';
-import {files} from '../../source/cli/local-files.ts';
+import {localFiles} from '../../source/cli/local-files.ts';
 import {runRecipe} from '../../source/commands/run/run-recipe.ts';
 import {undoRun} from '../../source/commands/undo/undo-run.ts';
 import {carryOut} from '../../source/core/engine/execute.ts';
@@ -84,7 +84,7 @@ describeEachMajor('apply-indexes', major => {
     await mkdir(join(app, 'prisma/migrations/20250101000000_init'), {recursive: true});
     await writeFile(join(app, 'prisma/schema.prisma'), schema);
     const acting = await createActing(server);
-    const ports = {...acting.ports, engine: {...acting.ports.engine, files}};
+    const ports = {...acting.ports, engine: {...acting.ports.engine, files: localFiles}};
     advise({...acting, ports}, [await proposalFor(server, '"user_id"')]);
     const flags = {...noFlags, set: [`app=${app}`]};
     const hashOf = async () => {

@@ -45,7 +45,7 @@ describeEachMajor('statements that look like secrets', major => {
     expect(acting.document().explanation).toContainEqual(
       expect.stringMatching(/^2 steps \(.*\) cannot be undone: it would take what looks like a secret/),
     );
-    expect(acting.data.join()).not.toContain('hush');
+    expect(acting.stdout.join()).not.toContain('hush');
 
     expect(await acting.run('drop-unused-indexes', flags)).toBe(0);
     for (const name of Object.keys(definitions)) expect(await indexNamed(server, name)).toBeUndefined();
@@ -90,8 +90,8 @@ describeEachMajor('statements that look like secrets', major => {
     await server.query(`ANALYZE odd.users, odd.${table}`);
     const acting = await createActing(server);
     expect(await acting.run('apply-indexes', {json: false, dryRun: true})).toBe(0);
-    expect(acting.data.at(-1)).toContain('or␛[31mders<U+202E> ""x""');
-    expect(acting.data.join()).not.toMatch(/[\u001b\u202e]/);
+    expect(acting.stdout.at(-1)).toContain('or␛[31mders<U+202E> ""x""');
+    expect(acting.stdout.join()).not.toMatch(/[\u001b\u202e]/);
     expect(await acting.run('apply-indexes', {yes: true})).toBe(0);
     const indexes = () =>
       server.query<{name: string}>(
@@ -99,7 +99,7 @@ describeEachMajor('statements that look like secrets', major => {
         [`odd.${table}`],
       );
     expect(await indexes()).toHaveLength(1);
-    expect(acting.data.join()).not.toMatch(/[\u001b\u202e]/);
+    expect(acting.stdout.join()).not.toMatch(/[\u001b\u202e]/);
     expect(await acting.undo('r2', {yes: true})).toBe(0);
     expect(await indexes()).toEqual([]);
   });

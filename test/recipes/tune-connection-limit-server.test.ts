@@ -1,7 +1,7 @@
 import {readFile, readlink, realpath, symlink, writeFile} from 'node:fs/promises';
 import {join} from 'node:path';
 import {afterAll, beforeAll, beforeEach, expect, it} from 'vitest';
-import {files} from '../../source/cli/local-files.ts';
+import {localFiles} from '../../source/cli/local-files.ts';
 import {undoRun} from '../../source/commands/undo/undo-run.ts';
 import {type Acting, createActing, exitCode, noFlags, temporaryFolder} from '../cli/execution/acting.ts';
 import {describeEachMajor, startTestServer, type TestServer} from '../helpers/server.ts';
@@ -38,7 +38,7 @@ describeEachMajor('tune-connection-limit', major => {
   };
   const acting = async (user?: string): Promise<Acting> => {
     const made = await createActing(server, user === undefined ? {} : {user});
-    return {...made, ports: {...made.ports, engine: {...made.ports.engine, files}}};
+    return {...made, ports: {...made.ports, engine: {...made.ports.engine, files: localFiles}}};
   };
   const run = async ({ports}: Acting, set: string[], flags = {}) => {
     const {runRecipe} = await import('../../source/commands/run/run-recipe.ts');
@@ -82,7 +82,7 @@ describeEachMajor('tune-connection-limit', major => {
       {kind: 'file', outcome: 'verified'},
       {kind: 'advice', outcome: 'skipped'},
     ]);
-    const written = on.data.join() + on.talk.join() + JSON.stringify(await on.journal.read());
+    const written = on.stdout.join() + on.stderr.join() + JSON.stringify(await on.journal.read());
     expect(written).not.toMatch(/s3cret|#pw/);
 
     expect(await undo(on)).toBe(0);
@@ -102,7 +102,7 @@ describeEachMajor('tune-connection-limit', major => {
     expect(await run(on, [`env_file=${path}`, 'instances=4', 'prisma_major=6'])).toBe(0);
     const changed = bytes.toString('latin1').replace('=+50', '=7&pool_timeout=10&connect_timeout=5');
     expect((await readFile(join(folder, 'env.shared'))).toString('latin1')).toBe(changed);
-    expect(on.data.join() + JSON.stringify(await on.journal.read())).not.toMatch(/p\\udce9|p\udce9/);
+    expect(on.stdout.join() + JSON.stringify(await on.journal.read())).not.toMatch(/p\\udce9|p\udce9/);
     expect(await undo(on)).toBe(0);
     expect(await readFile(join(folder, 'env.shared'))).toEqual(bytes);
     expect(await readlink(path)).toBe('env.shared');

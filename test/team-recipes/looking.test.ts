@@ -143,7 +143,7 @@ describeEachMajor('what a runbook looks at', major => {
       `${named}\`\`\`sql plan lock=none undo-unneeded\nSELECT 1\n\`\`\`\n\`\`\`sql verify\nSELECT public.harmless(1) = 1\n\`\`\`\n`,
     );
     expect(await team.run('looks', {dryRun: true, json: false})).toBe(0);
-    expect(team.data.join('\n')).toContain('Its queries call functions of this database: public.harmless.');
+    expect(team.stdout.join('\n')).toContain('Its queries call functions of this database: public.harmless.');
     expect(await team.run('looks', {yes: true})).toBe(0);
     expect(team.document().steps).toMatchObject([{outcome: 'verified'}]);
     const unnamed = await teamWith(named.replace('functions: [public.harmless]\n', ''));
@@ -159,7 +159,7 @@ describeEachMajor('what a runbook looks at', major => {
       `${diagnosing('1 AS one', 'pg_class LIMIT 1')}\`\`\`sql plan lock=none\nCOMMENT ON TABLE public.notes IS 'x'\n\`\`\`\n\`\`\`sql verify\n${verify}\n\`\`\`\n\`\`\`sql undo\nCOMMENT ON TABLE public.notes IS NULL\n\`\`\`\n`,
     );
     expect(await team.run('looks', {dryRun: true, json: false})).toBe(0);
-    expect(team.data.join('\n')).toContain(verify);
+    expect(team.stdout.join('\n')).toContain(verify);
     expect(await team.run('looks', {yes: true})).not.toBe(0);
     const [step] = team.document().steps;
     expect(step).toMatchObject({

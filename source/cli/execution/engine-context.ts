@@ -12,8 +12,8 @@ import {localMachine} from '../../postgres/connect/machine.ts';
 import type {ConnectionRequest} from '../../postgres/connect/request.ts';
 import {createExecutor} from '../../postgres/executor/executor.ts';
 import type {Flags} from '../call/parse-call.ts';
-import type {Shell} from '../context.ts';
-import {files} from '../local-files.ts';
+import type {CliContext} from '../context.ts';
+import {localFiles} from '../local-files.ts';
 
 export type Engine = Omit<EnginePorts, 'slots' | 'recheck'> & {journal: JournalFile};
 
@@ -26,7 +26,7 @@ type EngineOptions = {
 
 /** What acts need: a connection of their own, the journal, a clock, the files; and who acts. */
 export function openEngine(
-  shell: Shell,
+  context: CliContext,
   request: ConnectionRequest,
   {flags, watching, onNotice}: EngineOptions,
 ): {engine: Engine; identity: Omit<RunIdentity, 'target' | 'server'>} {
@@ -34,14 +34,14 @@ export function openEngine(
   return {
     engine: {
       executor,
-      files,
+      files: localFiles,
       progress: async ({progress, progress_pid}) => {
         const [connection, pid] = [watching(), progress_pid ?? executor.pid()];
         if (progress === undefined || connection === null || pid === null) return null;
         const {readProgress} = await import('../../postgres/executor/progress.ts');
         return readProgress(connection, {view: progress, pid});
       },
-      journal: openJournalOf(shell, flags, onNotice),
+      journal: openConfiguredJournal(context, flags, onNotice),
       clock: {
         now: () => new Date(),
         sleep: (ms: number, signal?: AbortSignal) =>
@@ -49,7 +49,7 @@ export function openEngine(
       },
       sha256,
     },
-    identity: identityOf(shell),
+    identity: createRunIdentity(context),
   };
 }
 
@@ -80,7 +80,7 @@ function lend(watching: Connection): Connection {
 }
 
 /** Who acts, and a new run's id. */
-export function identityOf({env, cwd}: Shell): Omit<RunIdentity, 'target' | 'server'> {
+export function createRunIdentity({env, cwd}: CliContext): Omit<RunIdentity, 'target' | 'server'> {
   return {
     run: randomBytes(4).toString('hex'),
     actor: `${localMachine(env, cwd).os_user}@${hostname()}`,
@@ -89,10 +89,10 @@ export function identityOf({env, cwd}: Shell): Omit<RunIdentity, 'target' | 'ser
 }
 
 /** `--journal FILE`, `POOLCTL_JOURNAL`, or the user's own. Nothing is read or made yet. */
-export function openJournalOf(
-  {env, cwd, output}: Shell,
+export function openConfiguredJournal(
+  {env, cwd, output}: CliContext,
   flags: Flags,
-  onNotice: (text: string) => void = text => output.talk(sanitise(`poolctl: ${text}`)),
+  onNotice: (text: string) => void = text => output.stderr(sanitise(`poolctl: ${text}`)),
 ): JournalFile {
   const state = env.XDG_STATE_HOME || `${localMachine(env, cwd).home}/.local/state`;
   const file = flags.journal ?? (env.POOLCTL_JOURNAL || `${state}/poolctl/journal.jsonl`);

@@ -6,9 +6,9 @@ import {counted} from '../../core/text/format.ts';
 import {jsonText} from '../../core/text/json.ts';
 import {sanitise} from '../../core/text/sanitise.ts';
 import type {Plan} from '../../model/plan.ts';
-import type {Output} from '../../model/ports.ts';
 import type {ExitCode, RunState} from '../../model/run.ts';
 import type {Target} from '../../model/target.ts';
+import type {Output} from '../context.ts';
 import {planDocument, runDocument} from './plan-document.ts';
 import {endText, planText, progressText} from './plan-text.ts';
 
@@ -18,7 +18,7 @@ export type ConsentPorts = {
   output: Output;
 };
 
-export type CarryOutPorts = ConsentPorts & {
+export type ExecutePorts = ConsentPorts & {
   engine: Omit<EnginePorts, 'slots' | 'recheck'>;
   identity: Omit<RunIdentity, 'target' | 'server'>;
   /** Aborted by Ctrl-C: the run ends between two steps, or within one that can be cancelled. */
@@ -52,8 +52,8 @@ export function requireConsent({ask}: ConsentPorts, {dryRun, yes, approve, json}
 }
 
 /** Previews a plan, has it agreed to, carries it out and says how it ended. */
-export async function carryOutPlan(
-  ports: CarryOutPorts,
+export async function executePlan(
+  ports: ExecutePorts,
   plan: Plan,
   {target, world}: {target: Target; world: Pick<EnginePorts, 'slots' | 'recheck'>},
   flags: ConsentFlags,
@@ -70,16 +70,17 @@ export async function carryOutPlan(
     return emptyPlanCode(plan);
   }
   if (!(await isAgreed(ports, planned, flags))) {
-    ports.output.talk('not confirmed: nothing was done');
+    ports.output.stderr('not confirmed: nothing was done');
     return exitCodes.interrupted;
   }
   const state = await follow(ports, planned, world);
-  if (state.status === 'interrupted') ports.output.talk(sanitise(`poolctl: ${describeInterruption(state)}`));
-  ports.output.data(flags.json ? jsonText(runDocument(plan, state), 2) : endText(state));
+  if (state.status === 'interrupted')
+    ports.output.stderr(sanitise(`poolctl: ${describeInterruption(state)}`));
+  ports.output.stdout(flags.json ? jsonText(runDocument(plan, state), 2) : endText(state));
   // A journal that was lost in the middle of a run is no ordinary end.
   const isSaid = flags.json || state.exit_code === exitCodes.journal;
   if (isSaid && state.reason !== null)
-    ports.output.talk(
+    ports.output.stderr(
       [`poolctl: ${state.reason}`, ...(state.hint ? [`  ${state.hint}`] : [])].map(sanitise).join('\n'),
     );
   return state.exit_code ?? exitCodes.actFailed;
@@ -88,7 +89,7 @@ export async function carryOutPlan(
 type Planned = {plan: Plan; target: Target; hash: string};
 
 function printPlan(output: Output, {plan, target, hash}: Planned, {json}: ConsentFlags): void {
-  output.data(json ? jsonText(planDocument(plan, target, hash), 2) : planText(plan, target, hash));
+  output.stdout(json ? jsonText(planDocument(plan, target, hash), 2) : planText(plan, target, hash));
 }
 
 /** Nothing to do is well, unless it is so because the server would refuse what was asked for. */
@@ -102,7 +103,7 @@ function printNothing(output: Output, {plan, target, hash}: Planned, {json}: Con
   const state = createRunState(plan, {run: '', target: target.id, server: serverOf(target), plan_hash: hash});
   const done = {...state, status: 'done' as const, reason: 'nothing to do'};
   const document = {...runDocument(plan, done), run: null};
-  output.data(json ? jsonText(document, 2) : planText(plan, target, hash));
+  output.stdout(json ? jsonText(document, 2) : planText(plan, target, hash));
 }
 
 async function isAgreed(ports: ConsentPorts, planned: Planned, flags: ConsentFlags): Promise<boolean> {
@@ -139,7 +140,7 @@ async function isConfirmed(
 ): Promise<boolean> {
   const isDoubtful = plan.server_doubt !== undefined && !sameServer;
   const word = target.is_production || isDoubtful ? target.id : 'yes';
-  output.talk(planText(plan, target, hash));
+  output.stderr(planText(plan, target, hash));
   const where = target.is_production ? ' on PRODUCTION' : '';
   const steps = counted(plan.steps.length, 'step');
   const typed = await ask?.(`Type ${word} to carry out ${steps}${where}: `);
@@ -147,7 +148,7 @@ async function isConfirmed(
 }
 
 async function follow(
-  {engine, identity, output, signal}: CarryOutPorts,
+  {engine, identity, output, signal}: ExecutePorts,
   {plan, target}: Planned,
   world: Pick<EnginePorts, 'slots' | 'recheck'>,
 ): Promise<RunState> {
@@ -155,7 +156,7 @@ async function follow(
   const acting = {...identity, target: target.id, server: serverOf(target)};
   for await (const state of carryOut(plan, acting, {...engine, ...world}, signal)) {
     const progress = progressText(last, state);
-    if (progress !== '') output.talk(progress);
+    if (progress !== '') output.stderr(progress);
     last = state;
   }
   if (last === null) throw new BugError('a run has at least one state');

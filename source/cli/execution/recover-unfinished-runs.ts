@@ -8,7 +8,7 @@ import type {Engine} from './engine-context.ts';
  * are told, and so are those that another process of this machine is at. A journal that cannot be read or does not
  * verify ends the run here; a dry run only tells so.
  */
-export async function settleEarlier(
+export async function recoverUnfinishedRuns(
   engine: Engine,
   {isDryRun, ...identity}: RunIdentity & {isDryRun: boolean},
   tell: (text: string) => void,

@@ -7,39 +7,39 @@ import type {ExitCode} from '../../model/run.ts';
 import type {Connection} from '../../postgres/connect/connect.ts';
 import type {ConnectionRequest} from '../../postgres/connect/request.ts';
 import type {Call, Flags} from '../call/parse-call.ts';
-import {connectToWatch, readFrom} from '../connection.ts';
-import type {Shell} from '../context.ts';
-import {takeInterrupts} from '../interrupts.ts';
-import {ask} from '../prompt.ts';
-import {gatherExplained} from '../recipe-data.ts';
-import {recipesFor} from '../recipes.ts';
+import {connectToWatch, readSnapshot} from '../connection.ts';
+import type {CliContext} from '../context.ts';
+import {catchInterrupts} from '../interrupts.ts';
+import {prompt} from '../prompt.ts';
+import {loadRecipeData} from '../recipe-data.ts';
+import {loadRecipes} from '../recipes.ts';
 import {openEngine} from './engine-context.ts';
 import type {ConsentFlags} from './execute-plan.ts';
-import {settleEarlier} from './recover-unfinished-runs.ts';
+import {recoverUnfinishedRuns} from './recover-unfinished-runs.ts';
 
 /** A recipe without the console. */
 export async function runNamedRecipe(
-  shell: Shell,
+  context: CliContext,
   request: ConnectionRequest,
   {words: [id], flags}: Call,
 ): Promise<ExitCode> {
-  const {recipes, left_out} = await recipesFor(flags, request.settings);
-  for (const text of left_out) shell.output.talk(sanitise(`poolctl: ${text}`));
-  return withPorts(shell, request, flags, ports =>
-    runRecipe({...ports, recipes}, id, {...consentOf(flags), set: flags.set ?? []}),
+  const {recipes, skipped: left_out} = await loadRecipes(flags, request.settings);
+  for (const text of left_out) context.output.stderr(sanitise(`poolctl: ${text}`));
+  return withRunSession(context, request, flags, ports =>
+    runRecipe({...ports, recipes}, id, {...readConsentFlags(flags), set: flags.set ?? []}),
   );
 }
 
 /** Takes back what an earlier run did. */
 export function undoNamedRun(
-  shell: Shell,
+  context: CliContext,
   request: ConnectionRequest,
   {words: [id], flags}: Call,
 ): Promise<ExitCode> {
-  return withPorts(shell, request, flags, ports => undoRun(ports, id, consentOf(flags)));
+  return withRunSession(context, request, flags, ports => undoRun(ports, id, readConsentFlags(flags)));
 }
 
-function consentOf(flags: Flags): ConsentFlags {
+function readConsentFlags(flags: Flags): ConsentFlags {
   return {
     dryRun: flags.dryRun ?? false,
     yes: flags.yes ?? false,
@@ -51,43 +51,43 @@ function consentOf(flags: Flags): ConsentFlags {
 }
 
 /** What earlier runs left unknown is settled or told before anything else. */
-async function withPorts(
-  shell: Shell,
+async function withRunSession(
+  context: CliContext,
   request: ConnectionRequest,
   flags: Flags,
   work: (ports: UndoPorts & WorldPorts) => Promise<ExitCode>,
 ): Promise<ExitCode> {
   let watching: Connection | null = null;
-  const {engine, identity} = openEngine(shell, request, {flags, watching: () => watching});
-  const {signal, release} = takeInterrupts(shell, {within_ms: 10_000});
+  const {engine, identity} = openEngine(context, request, {flags, watching: () => watching});
+  const {signal, release} = catchInterrupts(context, {within_ms: 10_000});
   const connection = async () => {
-    watching ??= await connectToWatch(shell, request, {flags, signal, acts: true});
+    watching ??= await connectToWatch(context, request, {flags, signal, acts: true});
     return watching;
   };
   // After an interruption the slots are still counted, for the journal's last entry.
   const readSignal = () => (signal.aborted ? never : signal);
   let isSettled = false;
   const read = async () => {
-    const snapshot = await readFrom(await connection(), {signal: readSignal()});
+    const snapshot = await readSnapshot(await connection(), {signal: readSignal()});
     if (!isSettled) {
       isSettled = true;
-      const tell = (text: string) => shell.output.talk(sanitise(`poolctl: ${text}`));
+      const tell = (text: string) => context.output.stderr(sanitise(`poolctl: ${text}`));
       const {target} = snapshot;
       const where = {target: target.id, server: serverOf(target)};
       const acting = {...identity, ...where, isDryRun: flags.dryRun ?? false};
-      await settleEarlier(engine, acting, tell);
+      await recoverUnfinishedRuns(engine, acting, tell);
     }
     return snapshot;
   };
   try {
     return await work({
       read,
-      gather: async needs => gatherExplained(await connection(), needs),
+      gather: async needs => loadRecipeData(await connection(), needs),
       underWay: engine.journal.underWay,
       engine,
       identity,
-      ask: shell.stdin.isTTY ? question => ask(shell, question, signal) : undefined,
-      output: shell.output,
+      ask: context.stdin.isTTY ? question => prompt(context, question, signal) : undefined,
+      output: context.output,
       signal,
     });
   } finally {

@@ -1,14 +1,14 @@
 import type {Comparison} from '../../core/health/baseline.ts';
-import type {Threshold} from '../../core/health/health.ts';
+import type {CheckedLimit} from '../../core/health/health.ts';
 import {type MetricName, metricNames, metricOf} from '../../core/health/metrics.ts';
 import type {WatchedHealth} from '../../core/health/watching.ts';
 import {formatAge, formatMs, formatRatio} from '../../core/text/format.ts';
 import {sanitise} from '../../core/text/sanitise.ts';
-import type {Report} from './health-report.ts';
-import {limitFlag} from './require-limits.ts';
+import type {HealthReport} from './health-report.ts';
+import {toLimitFlag} from './require-limits.ts';
 
 /** For people: the status, what was found, every limit, and over a watch how the time went. */
-export function healthText(report: Report): string {
+export function healthText(report: HealthReport): string {
   const {health, target, comparison} = report;
   const findings = health.findings.map(({severity, recipe, summary}) => [severity, recipe, summary]);
   const watch = 'watch' in health ? health : null;
@@ -42,7 +42,7 @@ export function formatMetric(name: MetricName, value: number | null): string {
 export const formatDuration = formats.duration;
 
 /** `at most 80%`, or `at most 80%, 90% critical`. */
-export function limitText(name: MetricName, {warning, critical}: Threshold): string {
+export function limitText(name: MetricName, {warning, critical}: CheckedLimit): string {
   const word = metricOf(name).side === 'max' ? 'at most' : 'at least';
   const limits = [warning, critical].flatMap(limit => (limit === null ? [] : [formatMetric(name, limit)]));
   if (limits.length === 0) return 'no limit';
@@ -50,7 +50,7 @@ export function limitText(name: MetricName, {warning, critical}: Threshold): str
 }
 
 /** What only time, a second reading or a pooler could tell is left out where nobody asked for it. */
-export function shownMetrics({health}: Report): MetricName[] {
+export function shownMetrics({health}: HealthReport): MetricName[] {
   return metricNames.filter(name => {
     const {needs_time, needs_rates} = metricOf(name);
     const isOptional = needs_time || needs_rates || name === 'pooler_waiting_clients';
@@ -61,7 +61,7 @@ export function shownMetrics({health}: Report): MetricName[] {
 const watchHead = ['', '', 'average', '95%', 'worst', 'limit', 'flag'];
 
 /** `critical  slots used  95%  at most 80%, 90% critical  --max-used`, and of which statement a mean is. */
-function metricRow(name: MetricName, {health, slowest}: Report): string[] {
+function metricRow(name: MetricName, {health, slowest}: HealthReport): string[] {
   const threshold = health.thresholds[name];
   const {title} = metricOf(name);
   const series = 'watch' in health ? health.watch.series[name] : undefined;
@@ -80,7 +80,7 @@ function metricRow(name: MetricName, {health, slowest}: Report): string[] {
     title,
     ...values,
     limitText(name, threshold),
-    limitFlag(name),
+    toLimitFlag(name),
     ...(isSlow ? [`queryid ${slowest}`] : []),
   ];
 }

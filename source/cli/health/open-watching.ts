@@ -5,9 +5,9 @@ import type {ConnectionRequest} from '../../postgres/connect/request.ts';
 import {createSampler} from '../../postgres/sampler/sampler.ts';
 import type {Flags} from '../call/parse-call.ts';
 import {connectToWatch} from '../connection.ts';
-import type {Shell} from '../context.ts';
-import {takeInterrupts} from '../interrupts.ts';
-import {gatherFacts} from '../recipe-data.ts';
+import type {CliContext} from '../context.ts';
+import {catchInterrupts} from '../interrupts.ts';
+import {readRecipeData} from '../recipe-data.ts';
 import type {WatchPorts} from './watch-health.ts';
 
 export type Watching = {
@@ -30,14 +30,14 @@ type WatchingOptions = {
  * through. The first one has to come about: throws AbortError (exit 3 or 4) where it does not.
  */
 export async function openWatching(
-  shell: Shell,
+  context: CliContext,
   request: ConnectionRequest,
   {flags, every_ms, for_ms, signal: taken}: WatchingOptions,
 ): Promise<Watching> {
-  const {signal, release} = taken ? {signal: taken, release: () => {}} : takeInterrupts(shell);
+  const {signal, release} = taken ? {signal: taken, release: () => {}} : catchInterrupts(context);
   let first: Connection | null;
   try {
-    first = await connectToWatch(shell, request, {flags, signal});
+    first = await connectToWatch(context, request, {flags, signal});
   } catch (error) {
     release();
     throw error;
@@ -59,10 +59,10 @@ export async function openWatching(
       readings: sampler.readings(end),
       gather: async needs => {
         if (current === null) throw new AbortError('not connected', {exitCode: exitCodes.connection});
-        return gatherFacts(current, needs);
+        return readRecipeData(current, needs);
       },
       now: () => performance.now(),
-      progress: progressOn(shell),
+      progress: progressOn(context),
       signal,
     },
   };
@@ -71,7 +71,7 @@ export async function openWatching(
 const lineEveryMs = 60_000;
 
 /** On a terminal one line that is written over; in a log a line a minute. */
-function progressOn({stderr, output}: Shell): (line: string) => void {
+function progressOn({stderr, output}: CliContext): (line: string) => void {
   if (stderr.isTTY) {
     return line => {
       stderr.write(`\r\x1b[K${sanitise(line).slice(0, (stderr.columns || 80) - 1)}`);
@@ -81,6 +81,6 @@ function progressOn({stderr, output}: Shell): (line: string) => void {
   return line => {
     if (line === '' || performance.now() - toldAt_ms < lineEveryMs) return;
     toldAt_ms = performance.now();
-    output.talk(sanitise(`poolctl: ${line}`));
+    output.stderr(sanitise(`poolctl: ${line}`));
   };
 }

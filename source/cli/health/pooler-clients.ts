@@ -3,21 +3,24 @@ import {sanitise} from '../../core/text/sanitise.ts';
 import {locate} from '../../postgres/connect/locate.ts';
 import {localMachine} from '../../postgres/connect/machine.ts';
 import {openPoolerAdmin} from '../../postgres/connect/pooler-admin.ts';
-import type {Shell} from '../context.ts';
+import type {CliContext} from '../context.ts';
 
-export type Pooler = {
+export type PoolerClients = {
   /** Clients that wait for a server connection; null where nobody can be asked. */
   ask(): Promise<number | null>;
   close(): Promise<void>;
 };
 
-const none: Pooler = {ask: async () => null, close: async () => {}};
+const none: PoolerClients = {ask: async () => null, close: async () => {}};
 
 /**
  * The admin console at `url`, asked with every reading, connected to again where it was lost. Throws AbortError (exit 3)
  * where it cannot be asked at first.
  */
-export async function openPooler({env, cwd, output}: Shell, url: string | undefined): Promise<Pooler> {
+export async function openPoolerClients(
+  {env, cwd, output}: CliContext,
+  url: string | undefined,
+): Promise<PoolerClients> {
   if (url === undefined) return none;
   const request = locate({url, flags: {}, machine: localMachine(env, cwd)});
   const open = async () => {
@@ -39,7 +42,7 @@ export async function openPooler({env, cwd, output}: Shell, url: string | undefi
         admin ??= await open();
         return await admin.waitingClients();
       } catch (error) {
-        output.talk(sanitise(`poolctl: ${error instanceof Error ? error.message : String(error)}`));
+        output.stderr(sanitise(`poolctl: ${error instanceof Error ? error.message : String(error)}`));
         await admin?.close();
         admin = null;
         return null;

@@ -1,18 +1,23 @@
 import {readFile} from 'node:fs/promises';
 import {resolve} from 'node:path';
 import {usageError} from '../../core/errors.ts';
-import {type Baseline, baselineBetween, baselineOf} from '../../core/health/baseline.ts';
-import {parseSnapshotDocument} from '../../core/health/read-baseline.ts';
+import {
+  type Baseline,
+  baselineBetween,
+  baselineOf,
+  parseSnapshotDocument,
+} from '../../core/health/baseline.ts';
 import {sanitise} from '../../core/text/sanitise.ts';
 import type {Tape} from '../../model/recording.ts';
-import type {Shell} from '../context.ts';
+
+import type {CliContext} from '../context.ts';
 
 /**
  * A document of `poolctl snapshot`, or a recording. Throws AbortError (exit 2) where there is no such file, or it is
  * neither.
  */
 export async function readBaseline(
-  {cwd, output}: Pick<Shell, 'cwd' | 'output'>,
+  {cwd, output}: Pick<CliContext, 'cwd' | 'output'>,
   file: string,
 ): Promise<Baseline> {
   const path = resolve(cwd, file);
@@ -23,7 +28,7 @@ export async function readBaseline(
   if (isRecording(bytes)) {
     const {openRecording} = await import('../../recording/open-recording.ts');
     const {tape, problem} = await openRecording(path);
-    if (problem !== null) output.talk(sanitise(`poolctl: ${file}: ${problem}`));
+    if (problem !== null) output.stderr(sanitise(`poolctl: ${file}: ${problem}`));
     return baselineOfTape(tape);
   }
   const snapshot = parseSnapshotDocument(bytes.toString('utf8'));

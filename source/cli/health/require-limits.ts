@@ -1,16 +1,15 @@
 import {AbortError, exitCodes, usageError} from '../../core/errors.ts';
-import type {Health} from '../../core/health/health.ts';
-import type {GivenLimits} from '../../core/health/limits.ts';
+import type {GivenLimits, Health} from '../../core/health/health.ts';
 import {type MetricName, metricNames, metricOf} from '../../core/health/metrics.ts';
 import type {Unavailable} from '../../model/snapshot.ts';
 
 /** The flag that sets a metric's limit, as typed. */
-export function limitFlag(name: MetricName): string {
+export function toLimitFlag(name: MetricName): string {
   return `--${metricOf(name).limit_name.replaceAll('_', '-')}`;
 }
 
 /** Throws AbortError (exit 2) for a limit that this call has no way to measure. */
-export function requireMeasurable(
+export function requireMeasurableLimits(
   given: GivenLimits,
   {has_pooler, is_watched}: {has_pooler: boolean; is_watched: boolean},
 ): void {
@@ -23,7 +22,7 @@ export function requireMeasurable(
 }
 
 /** A limit that was asked for and cannot be measured is no pass. Throws AbortError (exit 5). */
-export function requireMeasured(
+export function requireMeasuredLimits(
   {thresholds, metrics}: Health,
   {
     unavailable,
@@ -38,7 +37,7 @@ export function requireMeasured(
     const reason =
       lack?.reason ?? unread.find(({fact}) => fact === source)?.reason ?? uncounted(name, metrics[name]);
     if (reason === null) continue;
-    throw new AbortError(`${limitFlag(name)} cannot be checked: ${reason}`, {
+    throw new AbortError(`${toLimitFlag(name)} cannot be checked: ${reason}`, {
       ...(lack && {hint: lack.remedy}),
       exitCode: exitCodes.privilege,
     });
@@ -53,5 +52,5 @@ function uncounted(name: MetricName, value: number | null): string | null {
 }
 
 function unmeasurable(name: MetricName, hint: string): AbortError {
-  return usageError(`${limitFlag(name)} cannot be checked by this call`, hint);
+  return usageError(`${toLimitFlag(name)} cannot be checked by this call`, hint);
 }

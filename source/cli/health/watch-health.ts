@@ -1,10 +1,10 @@
-import type {CheckFlags} from '../../commands/check/check-once.ts';
+import type {CheckOptions} from '../../commands/check/check-once.ts';
 import {AbortError, exitCodes} from '../../core/errors.ts';
 import {type Baseline, type Comparison, compare} from '../../core/health/baseline.ts';
-import {type GivenLimits, limitsFor} from '../../core/health/limits.ts';
+import {type GivenLimits, limitsFor} from '../../core/health/health.ts';
 import {measure, slowestStatement} from '../../core/health/measure.ts';
 import {metricOf} from '../../core/health/metrics.ts';
-import {countedBetween} from '../../core/health/period.ts';
+import {countedBetween} from '../../core/health/statistics.ts';
 import {createWatch, type Watch, type WatchedHealth, type WatchOptions} from '../../core/health/watching.ts';
 import {diagnoseAll} from '../../core/recipe/diagnose.ts';
 import {gatherWatched, type WatchedFacts} from '../../core/recipe/load-data.ts';
@@ -14,9 +14,9 @@ import type {Recipe} from '../../model/recipe.ts';
 import type {FactNeeds, Facts} from '../../model/recipe-data.ts';
 import type {ExitCode} from '../../model/run.ts';
 import type {Snapshot} from '../../model/snapshot.ts';
-import {type Report, type ReportPorts, report} from './health-report.ts';
+import {type HealthReport, printHealthReport, type ReportPorts} from './health-report.ts';
 import {formatMetric} from './health-text.ts';
-import {requireMeasured} from './require-limits.ts';
+import {requireMeasuredLimits} from './require-limits.ts';
 
 export type WatchPorts = {
   recipes: readonly Recipe[];
@@ -44,9 +44,9 @@ export type WatchFlags = WatchOptions & {
  */
 export async function checkFor(
   ports: WatchPorts & ReportPorts,
-  flags: WatchFlags & Pick<CheckFlags, 'format' | 'junit'>,
+  flags: WatchFlags & Pick<CheckOptions, 'format' | 'junit'>,
 ): Promise<ExitCode> {
-  return report(ports, await watchHealth(ports, flags), flags);
+  return printHealthReport(ports, await watchHealth(ports, flags), flags);
 }
 
 /** Facts are dear and change slowly. */
@@ -61,7 +61,7 @@ type Seen = {first: Snapshot | null; last: Snapshot | null; slowest: {ms: number
 export async function watchHealth(
   ports: WatchPorts,
   flags: WatchFlags & {onSeen?: (seen_ms: number) => Promise<void>},
-): Promise<Report & {health: WatchedHealth}> {
+): Promise<HealthReport & {health: WatchedHealth}> {
   const started_ms = ports.now();
   const watch = createWatch(flags, started_ms);
   const seen: Seen = {first: null, last: null, slowest: null};
@@ -87,7 +87,7 @@ export async function watchHealth(
     throw new AbortError(`nothing could be read: ${reason}`, {exitCode: exitCodes.connection});
   }
   const gaps = {unavailable: seen.last.unavailable, unread: facts?.unread ?? []};
-  if (health.status === 'ok') requireMeasured(health, gaps, flags.limits);
+  if (health.status === 'ok') requireMeasuredLimits(health, gaps, flags.limits);
   return {
     health,
     target: seen.last.target.id,

@@ -2,7 +2,7 @@ import {type AbortError, usageError} from '../../core/errors.ts';
 import {createDatabases} from '../../demo/databases.ts';
 import {applications} from '../../demo/schema.ts';
 import {startServer} from '../../demo/server.ts';
-import {untilInterrupted} from '../interrupts.ts';
+import {raceInterrupt} from '../interrupts.ts';
 
 /** A throwaway server with the demo's rows, and no traffic. */
 export type ReplayDemo = {
@@ -23,12 +23,12 @@ export async function startReplayDemo({seed, database, signal, talk}: DemoOption
   const onProgress = (text: string) => talk(`poolctl replay: ${text}`);
   onProgress('starting a throwaway PostgreSQL');
   // Interrupted half way, the server's watchdog clears it away.
-  const server = await untilInterrupted(startServer({settings}), signal);
+  const server = await raceInterrupt(startServer({settings}), signal);
   try {
     onProgress('filling its databases');
     // Calm: with the indexes that an application in health has.
     const filling = createDatabases(server, {seed, calm: true, onProgress});
-    const passwords = await untilInterrupted(filling, signal);
+    const passwords = await raceInterrupt(filling, signal);
     const {role} = application;
     const watchUrl = server.url({database});
     return {watchUrl, user: role, password: passwords[role] ?? '', stop: server.stop};

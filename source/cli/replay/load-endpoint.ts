@@ -7,7 +7,7 @@ import {compileSqlEndpoint} from '../../replay/endpoint/compile-sql.ts';
 import type {Endpoint} from '../../replay/endpoint/endpoint.ts';
 import {parseSqlEndpoint} from '../../replay/endpoint/parse-sql.ts';
 import {demoEndpoints} from './demo-endpoints.ts';
-import {type ClientSource, findsClient} from './prisma-client.ts';
+import {type ClientSource, hasPrismaClient} from './prisma-client.ts';
 
 /**
  * The endpoint that a file holds, or one of the demo's by its name. Throws AbortError (exit 2) where it cannot be
@@ -18,7 +18,7 @@ export async function loadEndpoint(name: string, source: ClientSource): Promise<
   const file = fileOf(name, cwd);
   if (/\.[cm]?[jt]s$/.test(file) && existsSync(file)) {
     const {loadEndpointFile} = await import('../../replay/prisma/endpoint-file.ts');
-    return loadEndpointFile(file, {hasClient: await findsClient(file, source)});
+    return loadEndpointFile(file, {hasClient: await hasPrismaClient(file, source)});
   }
   const text = await readText(name, file);
   return compileSqlEndpoint(parseSqlEndpoint(text, name), name);

@@ -13,10 +13,10 @@ import {collectUnhandledRejections} from '../../replay/measure/unhandled-rejecti
 import type {Prisma} from '../../replay/prisma/prisma.ts';
 import {cutOff, takeRefusals} from '../../replay/sandbox/outbound.ts';
 import {simulateAll} from '../../replay/simulate/all.ts';
-import type {Shell} from '../context.ts';
-import type {ReplayCall} from './options.ts';
+import type {CliContext} from '../context.ts';
+import type {ReplayOptions} from './options.ts';
 import {type ReplayAssignment, startProcesses} from './processes.ts';
-import type {ReplayStage} from './replay-server.ts';
+import type {ReplayServer} from './replay-server.ts';
 
 export type Measuring = {
   endpoint: Endpoint;
@@ -24,7 +24,7 @@ export type Measuring = {
   prisma: Prisma | null;
   /** How endpoint and client were found: other processes find them again by it. */
   source: Pick<ReplayAssignment, 'name' | 'cwd' | 'client' | 'isDemo'>;
-  call: ReplayCall;
+  call: ReplayOptions;
   signal: AbortSignal;
   progress: Pick<BenchmarkOptions, 'onCase' | 'onProgress' | 'onResult'>;
   /** Measured in processes of its own: this one has a screen to draw. */
@@ -32,9 +32,9 @@ export type Measuring = {
 };
 
 /** All that the call asks for, on that server; what was measured until then where a signal ends it. */
-export async function measureOn(
-  shell: Shell,
-  {connection, pools, allowWrites, guard}: ReplayStage,
+export async function measureEndpoint(
+  context: CliContext,
+  {connection, pools, allowWrites, guard}: ReplayServer,
   {endpoint, variants, prisma, source, call, signal, progress, isApart = false}: Measuring,
 ): Promise<ReplayDocument> {
   const semantics = semanticsOf(call, prisma);
@@ -48,7 +48,7 @@ export async function measureOn(
   };
   const isSetUpHere = endpoint.setup !== undefined;
   const processes = startProcesses(
-    shell,
+    context,
     {...source, ...basics, allowNetwork: call.allowNetwork},
     {isSetUpHere, isApart},
   );
@@ -92,7 +92,7 @@ export async function measureOn(
 /** Each case's median of the rounds, and the simulated results that continue them. */
 async function measureRounds(
   matrix: BenchmarkMatrix,
-  {rounds, simulated_instances}: ReplayCall,
+  {rounds, simulated_instances}: ReplayOptions,
   options: BenchmarkOptions,
 ): Promise<BenchmarkResult> {
   const all: BenchmarkResult[] = [];
@@ -109,7 +109,7 @@ async function measureRounds(
   };
 }
 
-function matrixOf(call: ReplayCall, variants: Variant[]): BenchmarkMatrix {
+function matrixOf(call: ReplayOptions, variants: Variant[]): BenchmarkMatrix {
   const {connection_limits, concurrencies, requests, duration_ms, rate, instances, warm_up_ms, seed} = call;
   return {
     variants,
@@ -126,7 +126,7 @@ function matrixOf(call: ReplayCall, variants: Variant[]): BenchmarkMatrix {
 
 /** How long a query waits for a connection, which is where Prisma's majors differ. */
 function semanticsOf(
-  call: ReplayCall,
+  call: ReplayOptions,
   prisma: Prisma | null,
 ): {prisma: ReplaySemantics; pool_timeout_ms: number} {
   const {pool_timeout_ms} = call;

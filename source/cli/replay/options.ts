@@ -1,10 +1,10 @@
 import {usageError} from '../../core/errors.ts';
 import type {Flags} from '../call/parse-call.ts';
 import {flagAsTyped} from '../call/usage.ts';
-import {durationOf} from '../flag-values.ts';
+import {readDuration} from '../flag-values.ts';
 
 /** What a call of `replay` asks for, with its defaults. Times in milliseconds. */
-export type ReplayCall = {
+export type ReplayOptions = {
   connection_limits: number[];
   concurrencies: number[];
   /** null: all of them. */
@@ -30,7 +30,7 @@ const mostUsers = 10_000;
 const longest_ms = 3_600_000;
 
 /** Throws AbortError (exit 2) for values that are none or go beyond what a replay is bounded to. */
-export function replayCallOf(flags: Flags): ReplayCall {
+export function readReplayOptions(flags: Flags): ReplayOptions {
   const {sweep, connectionLimit, requests, duration} = flags;
   if (sweep !== undefined && connectionLimit !== undefined)
     throw usageError('--sweep and --connection-limit are both given', 'Leave out one of them.');
@@ -70,7 +70,7 @@ function durationMs(
 }
 
 function timeOf(name: string, text: string | undefined, otherwise: number): number {
-  return text === undefined ? otherwise : durationOf(name, text, {least: 0, most: longest_ms});
+  return text === undefined ? otherwise : readDuration(name, text, {least: 0, most: longest_ms});
 }
 
 /** `1,5,10` */

@@ -10,7 +10,7 @@ import {requireAllowed, type Slots, sessionSettings} from '../../replay/measure/
  * What the measured pools connect by: the way the watching connection got in, with the guard's settings in force.
  * Throws AbortError: exit 2 for writes on production, 3 for a pooler, which would not obey the settings.
  */
-export function poolConfigOf(
+export function toPoolConfig(
   connection: Connection,
   {application_name, allowWrites}: {application_name: string; allowWrites: boolean},
 ): pg.PoolConfig {
@@ -41,7 +41,10 @@ export function poolConfigOf(
 }
 
 /** The server's slots, and those that the sessions called `application_name` take, over the watching connection. */
-export function slotReader({client, request}: Connection, application_name: string): () => Promise<Slots> {
+export function createSlotReader(
+  {client, request}: Connection,
+  application_name: string,
+): () => Promise<Slots> {
   let usable: Promise<number> | null = null;
   return async () => {
     usable ??= readUsable(client);

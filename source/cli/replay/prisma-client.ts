@@ -14,7 +14,7 @@ export type ClientSource = {client: string | undefined; isDemo: boolean; cwd: st
  * generated in the application around the file, or here; null for a file of SQL. Throws AbortError (exit 2) where
  * the named one is none.
  */
-export async function prismaFor(endpoint: Endpoint, source: ClientSource): Promise<Prisma | null> {
+export async function loadPrismaClient(endpoint: Endpoint, source: ClientSource): Promise<Prisma | null> {
   const {file: endpointFile} = endpoint;
   if (!/\.[cm]?[jt]s$/.test(endpointFile)) return null;
   if (isOfDemo(endpointFile, source)) return demoPrisma(endpoint.demoDatabase ?? 'assessments');
@@ -36,7 +36,7 @@ export async function prismaFor(endpoint: Endpoint, source: ClientSource): Promi
 }
 
 /** Whether there is a Prisma Client that an endpoint's file will be run with. */
-export async function findsClient(file: string, source: ClientSource): Promise<boolean> {
+export async function hasPrismaClient(file: string, source: ClientSource): Promise<boolean> {
   return isOfDemo(file, source) || (await clientFileOf(file, source)) !== null;
 }
 

@@ -8,7 +8,7 @@ import {BugError} from '../../core/errors.ts';
 import {createProcesses, type Processes, type Worker} from '../../replay/measure/processes.ts';
 import type {WorkerReport} from '../../replay/measure/worker.ts';
 import {asOurs} from '../../replay/sandbox/outbound.ts';
-import type {Shell} from '../context.ts';
+import type {CliContext} from '../context.ts';
 
 /** What a measuring process needs to come to the same endpoint, client and pool as this one. */
 export type ReplayAssignment = {
@@ -35,7 +35,7 @@ const mostProcesses = 8;
  * another. `isApart`: else none of it is measured in this one.
  */
 export function startProcesses(
-  {env}: Shell,
+  {env}: CliContext,
   assignment: Omit<ReplayAssignment, 'ignoresIdentity'>,
   {isSetUpHere, isApart}: {isSetUpHere: boolean; isApart: boolean},
 ): Processes {
@@ -49,7 +49,7 @@ export function startProcesses(
   });
 }
 
-function startWorker(env: Shell['env']): Worker<ReplayAssignment> {
+function startWorker(env: CliContext['env']): Worker<ReplayAssignment> {
   const entry = workerEntry();
   const start = () =>
     fork(fileURLToPath(entry), [], {

@@ -5,11 +5,11 @@ import type {ConnectionRequest} from '../../postgres/connect/request.ts';
 import {createGuard, type Guard} from '../../replay/measure/guard.ts';
 import type {Flags} from '../call/parse-call.ts';
 import {connectToWatch} from '../connection.ts';
-import type {Shell} from '../context.ts';
-import {poolConfigOf, slotReader} from './pool-config.ts';
+import type {CliContext} from '../context.ts';
+import {createSlotReader, toPoolConfig} from './pool-config.ts';
 
 /** The server of a replay: a connection that watches it, and what the measured pools connect by. */
-export type ReplayStage = {
+export type ReplayServer = {
   connection: Connection;
   pools: pg.PoolConfig;
   /** Its sessions may write. */
@@ -18,7 +18,7 @@ export type ReplayStage = {
   close(): Promise<void>;
 };
 
-export type StageOptions = {
+export type ReplayServerOptions = {
   flags: Flags;
   allowWrites: boolean;
   /** What the endpoint is about, of the demo's databases. */
@@ -29,18 +29,18 @@ export type StageOptions = {
 };
 
 /** The server that the call names. Throws AbortError as connecting does. */
-export async function openStage(
-  shell: Shell,
+export async function openReplayServer(
+  context: CliContext,
   url: string | undefined,
-  {flags, allowWrites, signal, requestTo}: Omit<StageOptions, 'demoDatabase' | 'seed'>,
-): Promise<ReplayStage> {
-  const connection = await connectToWatch(shell, await requestTo(url), {flags, signal});
+  {flags, allowWrites, signal, requestTo}: Omit<ReplayServerOptions, 'demoDatabase' | 'seed'>,
+): Promise<ReplayServer> {
+  const connection = await connectToWatch(context, await requestTo(url), {flags, signal});
   try {
     const application_name = nameOfRun();
-    const guard = createGuard(slotReader(connection, application_name), true);
+    const guard = createGuard(createSlotReader(connection, application_name), true);
     return {
       connection,
-      pools: poolConfigOf(connection, {application_name, allowWrites}),
+      pools: toPoolConfig(connection, {application_name, allowWrites}),
       allowWrites,
       guard,
       close: () => connection.close(),
@@ -52,23 +52,23 @@ export async function openStage(
 }
 
 /** A throwaway server with the demo's rows and nobody on it. It is left as soon as it is closed, whatever was written. */
-export async function openDemoStage(
-  shell: Shell,
-  {flags, demoDatabase, seed, signal, requestTo}: StageOptions,
-): Promise<ReplayStage> {
+export async function openDemoReplayServer(
+  context: CliContext,
+  {flags, demoDatabase, seed, signal, requestTo}: ReplayServerOptions,
+): Promise<ReplayServer> {
   const {startReplayDemo} = await import('./demo-server.ts');
   const database = flags.dbname ?? demoDatabase;
-  const demo = await startReplayDemo({seed, database, signal, talk: shell.output.talk});
+  const demo = await startReplayDemo({seed, database, signal, talk: context.output.stderr});
   try {
-    const connection = await connectToWatch(shell, await requestTo(demo.watchUrl), {flags: {}, signal});
+    const connection = await connectToWatch(context, await requestTo(demo.watchUrl), {flags: {}, signal});
     const application_name = nameOfRun();
     const {user, password} = demo;
-    const pools = poolConfigOf(connection, {application_name, allowWrites: true});
+    const pools = toPoolConfig(connection, {application_name, allowWrites: true});
     return {
       connection,
       pools: {...pools, user, password},
       allowWrites: true,
-      guard: createGuard(slotReader(connection, application_name), false),
+      guard: createGuard(createSlotReader(connection, application_name), false),
       async close() {
         await connection.close();
         await demo.stop();

@@ -3,7 +3,7 @@ import type pg from 'pg';
 import {createWorker, type WorkerOptions, type WorkerTask} from '../../replay/measure/worker.ts';
 import {cutOff} from '../../replay/sandbox/outbound.ts';
 import {loadEndpoint} from './load-endpoint.ts';
-import {prismaFor} from './prisma-client.ts';
+import {loadPrismaClient} from './prisma-client.ts';
 import type {ReplayAssignment} from './processes.ts';
 
 /** The program of a process that measures some of the instances. It ends with the one that started it. */
@@ -21,7 +21,7 @@ async function open(assignment: ReplayAssignment): Promise<WorkerOptions> {
   const {name, cwd, client, isDemo, connection, ignoresIdentity, allowNetwork, ...options} = assignment;
   const source = {client, isDemo, cwd};
   const endpoint = await loadEndpoint(name, source);
-  const prisma = await prismaFor(endpoint, source);
+  const prisma = await loadPrismaClient(endpoint, source);
   // For as long as this process lives: it opens nothing but the measured pools' connections.
   cutOff({withNetwork: allowNetwork});
   return {

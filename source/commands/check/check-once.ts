@@ -1,14 +1,13 @@
-import {type CheckFormat, type ReportPorts, report} from '../../cli/health/health-report.ts';
-import {requireMeasured} from '../../cli/health/require-limits.ts';
+import type {Output} from '../../cli/context.ts';
+import {type CheckFormat, printHealthReport, type ReportPorts} from '../../cli/health/health-report.ts';
+import {requireMeasuredLimits} from '../../cli/health/require-limits.ts';
 import {type Baseline, compare} from '../../core/health/baseline.ts';
-import {assessHealth} from '../../core/health/health.ts';
-import {type GivenLimits, limitsFor} from '../../core/health/limits.ts';
+import {assessHealth, type GivenLimits, limitsFor} from '../../core/health/health.ts';
 import {measure, slowestStatement} from '../../core/health/measure.ts';
-import {countedBetween} from '../../core/health/period.ts';
+import {countedBetween} from '../../core/health/statistics.ts';
 import {diagnoseAll} from '../../core/recipe/diagnose.ts';
 import {gatherWatched} from '../../core/recipe/load-data.ts';
 import {sanitise} from '../../core/text/sanitise.ts';
-import type {Output} from '../../model/ports.ts';
 import type {Recipe} from '../../model/recipe.ts';
 import type {FactNeeds, Facts} from '../../model/recipe-data.ts';
 import type {ExitCode} from '../../model/run.ts';
@@ -25,7 +24,7 @@ export type CheckPorts = {
   output: Output;
 } & ReportPorts;
 
-export type CheckFlags = {
+export type CheckOptions = {
   /** Limits that take the place of the default ones. */
   limits: GivenLimits;
   rates_over_ms: number | null;
@@ -42,7 +41,7 @@ export type CheckFlags = {
  * The health gate: every recipe's diagnosis and every limit. Exit 0 where all is well, 1 where anything is not.
  * What could not be read is said on stderr; throws AbortError (exit 5) where a limit was asked for on it.
  */
-export async function check(ports: CheckPorts, flags: CheckFlags): Promise<ExitCode> {
+export async function check(ports: CheckPorts, flags: CheckOptions): Promise<ExitCode> {
   const {recipes, output} = ports;
   const snapshot = await ports.read({rates_over_ms: flags.rates_over_ms});
   const {facts, unread} = await gatherWatched(recipes, ports.gather);
@@ -50,8 +49,8 @@ export async function check(ports: CheckPorts, flags: CheckFlags): Promise<ExitC
   const pooler_waiting_clients = await ports.askPooler();
   const metrics = measure({snapshot, facts, findings, pooler_waiting_clients});
   const health = assessHealth(metrics, limitsFor(snapshot, flags.limits), findings);
-  requireMeasured(health, {unavailable: snapshot.unavailable, unread}, flags.limits);
-  const code = await report(
+  requireMeasuredLimits(health, {unavailable: snapshot.unavailable, unread}, flags.limits);
+  const code = await printHealthReport(
     ports,
     {
       health,
@@ -63,11 +62,11 @@ export async function check(ports: CheckPorts, flags: CheckFlags): Promise<ExitC
     flags,
   );
   for (const {section, reason, remedy} of snapshot.unavailable) {
-    output.talk(sanitise(`poolctl: not checked in full, ${section}: ${reason}. ${remedy}`));
+    output.stderr(sanitise(`poolctl: not checked in full, ${section}: ${reason}. ${remedy}`));
   }
   const gaps = [...unread, ...failed.map(({recipe, reason}) => ({fact: recipe, reason}))];
   for (const {fact, reason} of gaps) {
-    output.talk(sanitise(`poolctl: not checked in full, ${fact}: ${reason}`));
+    output.stderr(sanitise(`poolctl: not checked in full, ${fact}: ${reason}`));
   }
   return code;
 }

@@ -1,37 +1,39 @@
 import {writeFile} from 'node:fs/promises';
 import type {Flags} from '../../cli/call/parse-call.ts';
-import {readFrom} from '../../cli/connection.ts';
-import type {Shell} from '../../cli/context.ts';
+import {readSnapshot} from '../../cli/connection.ts';
+import type {CliContext} from '../../cli/context.ts';
 import {openWatching} from '../../cli/health/open-watching.ts';
-import {openPooler} from '../../cli/health/pooler-clients.ts';
+import {openPoolerClients} from '../../cli/health/pooler-clients.ts';
 import {checkFor} from '../../cli/health/watch-health.ts';
-import {untilInterrupted} from '../../cli/interrupts.ts';
+import {raceInterrupt} from '../../cli/interrupts.ts';
 import {withConnection} from '../../cli/reading.ts';
-import {gatherExplained} from '../../cli/recipe-data.ts';
-import {recipesFor} from '../../cli/recipes.ts';
+import {loadRecipeData} from '../../cli/recipe-data.ts';
+import {loadRecipes} from '../../cli/recipes.ts';
 import {AbortError, exitCodes, usageError} from '../../core/errors.ts';
 import {redactSecrets} from '../../core/text/redact.ts';
 import {sanitise} from '../../core/text/sanitise.ts';
 import type {Recipe} from '../../model/recipe.ts';
 import type {ExitCode} from '../../model/run.ts';
 import type {ConnectionRequest} from '../../postgres/connect/request.ts';
-import {type CheckFlags, check} from './check-once.ts';
-import {checkFlagsOf, type WatchTimes} from './options.ts';
+import type {CheckOptions} from './check-once.ts';
+import {check} from './check-once.ts';
+import type {WatchTimes} from './options.ts';
+import {readCheckOptions} from './options.ts';
 import {nagiosFailure} from './render-nagios.ts';
 
 /** The health gate on a live server; with `--nagios` whatever goes wrong is a plugin's answer, too. */
 export async function runCheck(
-  shell: Shell,
+  context: CliContext,
   locate: () => Promise<ConnectionRequest>,
   flags: Flags,
 ): Promise<ExitCode> {
-  if (!flags.nagios) return checkServer(shell, await locate(), flags);
+  if (!flags.nagios) return checkServer(context, await locate(), flags);
   try {
-    return await checkServer(shell, await locate(), flags);
+    return await checkServer(context, await locate(), flags);
   } catch (error) {
     if (!(error instanceof AbortError) || error.exitCode === exitCodes.interrupted) throw error;
     const isDown = error.exitCode === exitCodes.connection || error.exitCode === exitCodes.noSlot;
-    shell.output.data(redactSecrets(nagiosFailure(isDown ? 'CRITICAL' : 'UNKNOWN', error.message)));
+    context.output.stdout(redactSecrets(nagiosFailure(isDown ? 'CRITICAL' : 'UNKNOWN', error.message)));
     return isDown ? nagios.critical : nagios.unknown;
   }
 }
@@ -39,21 +41,21 @@ export async function runCheck(
 /** A plugin's own exit codes. */
 const nagios = {critical: 2, unknown: 3} as const;
 
-async function checkServer(shell: Shell, request: ConnectionRequest, flags: Flags): Promise<ExitCode> {
-  const {watch, ...checkFlags} = await checkFlagsOf(shell, flags, request.settings.limits);
+async function checkServer(context: CliContext, request: ConnectionRequest, flags: Flags): Promise<ExitCode> {
+  const {watch, ...checkFlags} = await readCheckOptions(context, flags, request.settings.limits);
   if (flags.metrics !== undefined && watch !== null)
     throw usageError('--metrics serves until Ctrl-C: leave out --for');
-  const {recipes, left_out} = await recipesFor(flags, request.settings);
-  for (const text of left_out) shell.output.talk(sanitise(`poolctl: ${text}`));
+  const {recipes, skipped: left_out} = await loadRecipes(flags, request.settings);
+  for (const text of left_out) context.output.stderr(sanitise(`poolctl: ${text}`));
   if (flags.metrics !== undefined) {
     const {serveMetrics} = await import('./serve-metrics.ts');
-    return serveMetrics(shell, request, {flags, recipes, limits: checkFlags.limits});
+    return serveMetrics(context, request, {flags, recipes, limits: checkFlags.limits});
   }
-  const pooler = await openPooler(shell, flags.pooler);
+  const pooler = await openPoolerClients(context, flags.pooler);
   try {
     return watch === null
-      ? await checkOnce(shell, request, {flags, checkFlags, recipes, askPooler: pooler.ask})
-      : await checkOver(shell, request, {flags, checkFlags, recipes, askPooler: pooler.ask, watch});
+      ? await checkOnce(context, request, {flags, checkFlags, recipes, askPooler: pooler.ask})
+      : await checkOver(context, request, {flags, checkFlags, recipes, askPooler: pooler.ask, watch});
   } finally {
     await pooler.close();
   }
@@ -61,21 +63,21 @@ async function checkServer(shell: Shell, request: ConnectionRequest, flags: Flag
 
 type Checking = {
   flags: Flags;
-  checkFlags: CheckFlags;
+  checkFlags: CheckOptions;
   recipes: Recipe[];
   askPooler(): Promise<number | null>;
 };
 
-function checkOnce(shell: Shell, request: ConnectionRequest, checking: Checking): Promise<ExitCode> {
+function checkOnce(context: CliContext, request: ConnectionRequest, checking: Checking): Promise<ExitCode> {
   const {flags, checkFlags, recipes, askPooler} = checking;
-  return withConnection(shell, request, flags, (connection, signal) =>
+  return withConnection(context, request, flags, (connection, signal) =>
     check(
       {
         recipes,
-        read: options => readFrom(connection, {...options, signal}),
-        gather: needs => untilInterrupted(gatherExplained(connection, needs), signal),
+        read: options => readSnapshot(connection, {...options, signal}),
+        gather: needs => raceInterrupt(loadRecipeData(connection, needs), signal),
         askPooler,
-        output: shell.output,
+        output: context.output,
         writeFile,
       },
       checkFlags,
@@ -84,14 +86,14 @@ function checkOnce(shell: Shell, request: ConnectionRequest, checking: Checking)
 }
 
 async function checkOver(
-  shell: Shell,
+  context: CliContext,
   request: ConnectionRequest,
   {flags, checkFlags, recipes, askPooler, watch}: Checking & {watch: WatchTimes},
 ): Promise<ExitCode> {
-  const watching = await openWatching(shell, request, {flags, ...watch});
+  const watching = await openWatching(context, request, {flags, ...watch});
   try {
     return await checkFor(
-      {recipes, askPooler, output: shell.output, writeFile, ...watching.ports},
+      {recipes, askPooler, output: context.output, writeFile, ...watching.ports},
       {...checkFlags, ...watch},
     );
   } finally {

@@ -1,41 +1,41 @@
 import {resolve} from 'node:path';
 import type {Flags} from '../../cli/call/parse-call.ts';
-import type {Shell} from '../../cli/context.ts';
-import {durationOf, ratesOf} from '../../cli/flag-values.ts';
+import type {CliContext} from '../../cli/context.ts';
+import {readDuration, readRates} from '../../cli/flag-values.ts';
 import type {CheckFormat} from '../../cli/health/health-report.ts';
 import {readBaseline} from '../../cli/health/read-baseline.ts';
-import {limitFlag, requireMeasurable} from '../../cli/health/require-limits.ts';
+import {requireMeasurableLimits, toLimitFlag} from '../../cli/health/require-limits.ts';
 import {usageError} from '../../core/errors.ts';
-import {type GivenLimits, limitExamples, metricByLimitName, parseLimit} from '../../core/health/limits.ts';
+import {type GivenLimits, limitExamples, metricByLimitName, parseLimit} from '../../core/health/health.ts';
 import {metricOf} from '../../core/health/metrics.ts';
 import {thresholds, watchDefaults} from '../../core/health/thresholds.ts';
 import {writeDuration} from '../../core/text/duration.ts';
-import type {CheckFlags} from './check-once.ts';
+import type {CheckOptions} from './check-once.ts';
 
 /** What the flags of `check` say. Throws AbortError (exit 2) for what they cannot say. */
-export async function checkFlagsOf(
-  shell: Shell,
+export async function readCheckOptions(
+  context: CliContext,
   flags: Flags,
   configured: GivenLimits,
-): Promise<CheckFlags & {watch: WatchTimes | null}> {
+): Promise<CheckOptions & {watch: WatchTimes | null}> {
   const asked = limitsOf(flags);
   const limits = {...configured, ...asked};
   const watch = watchTimesOf(flags);
   if (watch !== null && flags.rates !== undefined)
     throw usageError('--rates and --for: leave out one of them', '--for has rates of its own.');
   // A target's own limits hold wherever they can be measured; what a call asks for it has to be able to.
-  requireMeasurable(asked, {has_pooler: flags.pooler !== undefined, is_watched: watch !== null});
+  requireMeasurableLimits(asked, {has_pooler: flags.pooler !== undefined, is_watched: watch !== null});
   return {
     limits,
     watch,
-    rates_over_ms: ratesOf(flags) ?? (asksForRates(limits) ? 1000 : null),
-    baseline: flags.baseline === undefined ? null : await readBaseline(shell, flags.baseline),
+    rates_over_ms: readRates(flags) ?? (asksForRates(limits) ? 1000 : null),
+    baseline: flags.baseline === undefined ? null : await readBaseline(context, flags.baseline),
     slower_ratio: slowerOf(flags),
     format: formatOf(flags),
     junit:
       flags.junit === undefined || flags.junit === '-'
         ? (flags.junit ?? null)
-        : resolve(shell.cwd, flags.junit),
+        : resolve(context.cwd, flags.junit),
   };
 }
 
@@ -51,19 +51,19 @@ function watchTimesOf(flags: Flags): WatchTimes | null {
       throw usageError('--every goes with --for or --metrics', 'Add one of them, or leave it out.');
     return null;
   }
-  const for_ms = durationOf('--for', flags.for, {least: 1000, most: longestWatchMs});
+  const for_ms = readDuration('--for', flags.for, {least: 1000, most: longestWatchMs});
   return {
     for_ms,
-    every_ms: everyOf(flags),
-    sustain_ms: durationOf('--sustain', flags.sustain ?? writeDuration(watchDefaults.sustain_ms), {
+    every_ms: readEvery(flags),
+    sustain_ms: readDuration('--sustain', flags.sustain ?? writeDuration(watchDefaults.sustain_ms), {
       least: 0,
       most: longestWatchMs,
     }),
   };
 }
 
-export function everyOf({every}: Flags): number {
-  return durationOf('--every', every ?? writeDuration(watchDefaults.every_ms), {least: 500, most: 60_000});
+export function readEvery({every}: Flags): number {
+  return readDuration('--every', every ?? writeDuration(watchDefaults.every_ms), {least: 500, most: 60_000});
 }
 
 /** A metric that two readings tell is asked for by its limit. */
@@ -82,7 +82,7 @@ function limitsOf(flags: Flags): GivenLimits {
     const limit = parseLimit(name, value);
     if (limit === null) {
       throw usageError(
-        `${limitFlag(name)} ${value}: no limit`,
+        `${toLimitFlag(name)} ${value}: no limit`,
         `Write it as ${limitExamples[metricOf(name).kind].replaceAll('"', '')}.`,
       );
     }

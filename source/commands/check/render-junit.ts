@@ -1,4 +1,4 @@
-import type {Report} from '../../cli/health/health-report.ts';
+import type {HealthReport} from '../../cli/health/health-report.ts';
 import {comparisonLines, formatMetric, limitText} from '../../cli/health/health-text.ts';
 import {type Level, worst} from '../../core/health/health.ts';
 import {metricNames, metricOf} from '../../core/health/metrics.ts';
@@ -7,7 +7,7 @@ import {sanitise} from '../../core/text/sanitise.ts';
 type Case = {suite: string; name: string; failure: {type: Level; message: string} | null; skipped?: string};
 
 /** As CI systems read it (the format of Jenkins' JUnit plugin): a case for each limit and each recipe. */
-export function junitXml(report: Report): string {
+export function junitXml(report: HealthReport): string {
   const cases = [...thresholdCases(report), ...recipeCases(report), ...comparisonCases(report)];
   const seconds = 'watch' in report.health ? report.health.watch.elapsed_ms / 1000 : 0;
   const suites = [...new Set(cases.map(({suite}) => suite))].map(suite => {
@@ -26,7 +26,7 @@ export function junitXml(report: Report): string {
   ].join('\n');
 }
 
-function thresholdCases({health}: Report): Case[] {
+function thresholdCases({health}: HealthReport): Case[] {
   return metricNames.map(name => {
     const threshold = health.thresholds[name];
     const {level} = threshold;
@@ -42,7 +42,7 @@ function thresholdCases({health}: Report): Case[] {
   });
 }
 
-function recipeCases({health, recipes}: Report): Case[] {
+function recipeCases({health, recipes}: HealthReport): Case[] {
   return recipes.map(({id}) => {
     const own = health.findings.filter(({recipe}) => recipe === id);
     const message = own.map(({summary}) => summary).join('; ');
@@ -51,7 +51,7 @@ function recipeCases({health, recipes}: Report): Case[] {
   });
 }
 
-function comparisonCases({comparison}: Report): Case[] {
+function comparisonCases({comparison}: HealthReport): Case[] {
   if (comparison === null) return [];
   const {slower, errors} = comparison;
   const isWorse = slower.length > 0 || errors.is_worse;

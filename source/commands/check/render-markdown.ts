@@ -1,11 +1,11 @@
-import type {Report} from '../../cli/health/health-report.ts';
+import type {HealthReport} from '../../cli/health/health-report.ts';
 import {comparisonLines, formatMetric, limitText, shownMetrics} from '../../cli/health/health-text.ts';
 import {metricOf} from '../../core/health/metrics.ts';
 import {formatAge, formatRatio} from '../../core/text/format.ts';
 import {inlineCode, tableCode} from '../../core/text/markdown.ts';
 
 /** For a pull request or an issue: tables, and nothing of it active. */
-export function healthMarkdown(report: Report): string {
+export function healthMarkdown(report: HealthReport): string {
   const {health, target, comparison} = report;
   const watch = 'watch' in health ? health.watch : null;
   return [
@@ -33,7 +33,7 @@ export function healthMarkdown(report: Report): string {
   ].join('\n');
 }
 
-function metricsTable(report: Report): string[] {
+function metricsTable(report: HealthReport): string[] {
   const {health} = report;
   const series = 'watch' in health ? health.watch.series : null;
   const head = series === null ? ['', '', 'value', 'limit'] : ['', '', 'average', '95 %', 'worst', 'limit'];

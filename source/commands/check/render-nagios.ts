@@ -1,10 +1,10 @@
-import type {Report} from '../../cli/health/health-report.ts';
+import type {HealthReport} from '../../cli/health/health-report.ts';
 import {formatMetric} from '../../cli/health/health-text.ts';
 import {type MetricName, metricNames, metricOf} from '../../core/health/metrics.ts';
 import {sanitise} from '../../core/text/sanitise.ts';
 
 /** `POOLCTL CRITICAL - slots used 95%; ...|used_ratio=95%;80;90;0;100 ...`, and a line for each further finding. */
-export function nagiosLine({health, target}: Report): string {
+export function nagiosLine({health, target}: HealthReport): string {
   const crossed = metricNames.filter(name => health.thresholds[name].is_crossed);
   const limits = crossed.map(name => `${metricOf(name).title} ${formatMetric(name, health.metrics[name])}`);
   const findings = health.findings.map(({severity, summary}) => `${severity}: ${summary}`);
@@ -22,7 +22,7 @@ export function nagiosFailure(status: 'CRITICAL' | 'UNKNOWN', message: string): 
 }
 
 /** `'label'=value[UOM];warn;crit;min;max`; a range `90:` alerts below 90 (monitoring-plugins' guidelines). */
-function perfdata(name: MetricName, {health}: Pick<Report, 'health'>): string[] {
+function perfdata(name: MetricName, {health}: Pick<HealthReport, 'health'>): string[] {
   const value = health.metrics[name];
   if (value === null) return [];
   const {kind, side} = metricOf(name);

@@ -1,12 +1,11 @@
 import {createServer, type Server, type ServerResponse} from 'node:http';
 import type {Flags} from '../../cli/call/parse-call.ts';
-import type {Shell} from '../../cli/context.ts';
+import type {CliContext} from '../../cli/context.ts';
 import {openWatching, type Watching} from '../../cli/health/open-watching.ts';
-import {openPooler} from '../../cli/health/pooler-clients.ts';
+import {openPoolerClients} from '../../cli/health/pooler-clients.ts';
 import {exitCodeOfNormalEnd} from '../../cli/interrupts.ts';
 import {usageError} from '../../core/errors.ts';
-import {assessHealth} from '../../core/health/health.ts';
-import {type GivenLimits, limitsFor} from '../../core/health/limits.ts';
+import {assessHealth, type GivenLimits, limitsFor} from '../../core/health/health.ts';
 import {measure} from '../../core/health/measure.ts';
 import {diagnoseAll} from '../../core/recipe/diagnose.ts';
 import {gatherWatched, type WatchedFacts} from '../../core/recipe/load-data.ts';
@@ -14,7 +13,7 @@ import {sanitise} from '../../core/text/sanitise.ts';
 import type {Recipe} from '../../model/recipe.ts';
 import type {ExitCode} from '../../model/run.ts';
 import type {ConnectionRequest} from '../../postgres/connect/request.ts';
-import {everyOf} from './options.ts';
+import {readEvery} from './options.ts';
 import {createExposition, type Exposition} from './render-openmetrics.ts';
 
 type Serving = {flags: Flags; recipes: readonly Recipe[]; limits: GivenLimits};
@@ -24,18 +23,20 @@ type Serving = {flags: Flags; recipes: readonly Recipe[]; limits: GivenLimits};
  * at its own interval: a scrape is given the last reading, and costs the server nothing however many ask.
  */
 export async function serveMetrics(
-  shell: Shell,
+  context: CliContext,
   request: ConnectionRequest,
   {flags, recipes, limits}: Serving,
 ): Promise<ExitCode> {
   const address = addressOf(flags.metrics ?? '');
-  const pooler = await openPooler(shell, flags.pooler);
-  const watching = await openWatching(shell, request, {flags, every_ms: everyOf(flags), for_ms: null});
+  const pooler = await openPoolerClients(context, flags.pooler);
+  const watching = await openWatching(context, request, {flags, every_ms: readEvery(flags), for_ms: null});
   const exposition = createExposition();
   const server = createServer((asked, answer) => void serve(asked.url ?? '', answer, exposition));
   try {
     const port = await listen(server, address);
-    shell.output.talk(`poolctl: metrics at http://${hostInUrl(address.host)}:${port}/metrics until Ctrl-C`);
+    context.output.stderr(
+      `poolctl: metrics at http://${hostInUrl(address.host)}:${port}/metrics until Ctrl-C`,
+    );
     await follow(watching, {recipes, limits, exposition, askPooler: pooler.ask});
     return exitCodeOfNormalEnd();
   } catch (error) {

@@ -1,10 +1,10 @@
 import {hostname} from 'node:os';
 import type {Flags} from '../../cli/call/parse-call.ts';
-import {hasTerminal, type Shell} from '../../cli/context.ts';
+import {type CliContext, hasTerminal} from '../../cli/context.ts';
 import type {Engine} from '../../cli/execution/engine-context.ts';
-import {intervalOf, waitOf} from '../../cli/flag-values.ts';
-import {type Interrupt, takeInterrupts} from '../../cli/interrupts.ts';
-import {recipesFor} from '../../cli/recipes.ts';
+import {readInterval, readWait} from '../../cli/flag-values.ts';
+import {catchInterrupts, type Interrupts} from '../../cli/interrupts.ts';
+import {loadRecipes} from '../../cli/recipes.ts';
 import {openConsole} from '../../console/console.ts';
 import type {EnginePorts} from '../../core/engine/execute.ts';
 import {slotsOf} from '../../core/engine/run-state.ts';
@@ -24,19 +24,19 @@ import {keepHeapSmall} from './small-heap.ts';
 
 /** The console on a live server, until the user leaves it. */
 export async function runConsole(
-  shell: Shell,
+  context: CliContext,
   request: ConnectionRequest,
   flags: Flags,
-  given?: Interrupt,
+  given?: Interrupts,
 ): Promise<ExitCode> {
-  if (!hasTerminal(shell)) {
+  if (!hasTerminal(context)) {
     throw usageError(
       'the console needs a terminal',
       "'poolctl snapshot' prints one reading as JSON; 'poolctl check' is a health gate: exit 0 or 1",
     );
   }
-  const interval_ms = intervalOf(flags);
-  const waitFor_ms = waitOf(flags, Number.POSITIVE_INFINITY);
+  const interval_ms = readInterval(flags);
+  const waitFor_ms = readWait(flags, Number.POSITIVE_INFINITY);
   let watching: Connection | null = null;
   let tell: (message: string) => void = () => {};
   let warn = tell;
@@ -55,14 +55,14 @@ export async function runConsole(
       return watching;
     },
   });
-  const {recipes, left_out} = await recipesFor(flags, request.settings);
+  const {recipes, skipped: left_out} = await loadRecipes(flags, request.settings);
   let journalNotice: string | null = null;
-  const interrupts = given ?? takeInterrupts(shell, {within_ms: 10_000});
+  const interrupts = given ?? catchInterrupts(context, {within_ms: 10_000});
   const {outcome, interruption} = await openConsole(
     {
       sampler,
       recipes,
-      past: createLastHour(shell),
+      past: createLastHour(context),
       onFirstFrame: keepHeapSmall,
       onConnecting: listener => {
         tell = listener;
@@ -71,7 +71,7 @@ export async function runConsole(
         warn = listener;
       },
       gather: async needs => {
-        const [, , , , {gatherExplained}] = await loadEngine();
+        const [, , , , {loadRecipeData: gatherExplained}] = await loadEngine();
         return gatherExplained(requireConnection(watching), needs);
       },
       explain: async statement => {
@@ -97,7 +97,7 @@ export async function runConsole(
       carryOut: async function* (plan, server, signal) {
         try {
           yield* carryOutPlan(plan, {
-            shell,
+            context,
             request,
             recipes,
             server,
@@ -116,14 +116,14 @@ export async function runConsole(
       },
       replay: async (params, options) => {
         const {replayForConsole} = await import('./replay.ts');
-        return replayForConsole(shell, request, params, options);
+        return replayForConsole(context, request, params, options);
       },
       readJournal: async () => {
-        const [, , , {openJournalOf}] = await loadEngine();
+        const [, , , {openConfiguredJournal: openJournalOf}] = await loadEngine();
         const onNotice = (text: string) => {
           journalNotice = text;
         };
-        const journal = openJournalOf(shell, flags, onNotice);
+        const journal = openJournalOf(context, flags, onNotice);
         const entries = await journal.inspect();
         const {ok, reason} = await journal.verify();
         return {
@@ -142,15 +142,15 @@ export async function runConsole(
       isProduction: request.is_production,
       environment: request.environment,
       interval_ms,
-      env: shell.env,
-      streams: {stdin: shell.stdin, stdout: shell.stdout},
+      env: context.env,
+      streams: {stdin: context.stdin, stdout: context.stdout},
       interrupts,
       notice: noticeOf(request, left_out),
       isRecording: false,
     },
   );
   if (given === undefined) interrupts.release();
-  if (interruption !== null) shell.output.talk(sanitise(`poolctl: ${interruption}`));
+  if (interruption !== null) context.output.stderr(sanitise(`poolctl: ${interruption}`));
   if (interrupts.signal.aborted) return exitCodes.interrupted;
   return outcome === 'left' ? exitCodes.ok : exitCodes.connection;
 }
@@ -201,7 +201,7 @@ function loadEngine() {
 }
 
 type ConsoleRun = {
-  shell: Shell;
+  context: CliContext;
   request: ConnectionRequest;
   recipes: readonly Recipe[];
   watching: Connection;
@@ -220,9 +220,10 @@ type ConsoleRun = {
  * runs left unknown is settled first.
  */
 async function* carryOutPlan(plan: Plan, run: ConsoleRun): AsyncIterable<RunState> {
-  const {shell, request, watching, server, flags, signal, onNotice, onSettled} = run;
-  const [{carryOut}, , {readOnce}, {openEngine}, , {settleEarlier}] = await loadEngine();
-  const {engine, identity} = openEngine(shell, request, {flags, watching: () => watching, onNotice});
+  const {context, request, watching, server, flags, signal, onNotice, onSettled} = run;
+  const [{carryOut}, , {readOnce}, {openEngine}, , {recoverUnfinishedRuns: settleEarlier}] =
+    await loadEngine();
+  const {engine, identity} = openEngine(context, request, {flags, watching: () => watching, onNotice});
   try {
     const read = () => readOnce(watching, {rates_over_ms: null});
     const {target} = await read();
@@ -243,7 +244,7 @@ async function worldOf(
   plan: Plan,
   {recipes, watching, server, engine, read}: ConsoleRun & {engine: Engine; read: () => Promise<Snapshot>},
 ): Promise<Pick<EnginePorts, 'slots' | 'recheck'>> {
-  const [, {recheckUndo, watchWorld}, , , {gatherFacts}] = await loadEngine();
+  const [, {recheckUndo, watchWorld}, , , {readRecipeData: gatherFacts}] = await loadEngine();
   if (plan.undoes !== undefined) {
     const recheck = recheckUndo(plan.undoes, await engine.journal.read(), {
       server,

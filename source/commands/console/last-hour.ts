@@ -1,4 +1,4 @@
-import type {Shell} from '../../cli/context.ts';
+import type {CliContext} from '../../cli/context.ts';
 import type {PastPort} from '../../console/console.ts';
 import type {Severity} from '../../model/finding.ts';
 import type {Reading} from '../../model/ports.ts';
@@ -11,7 +11,7 @@ const mostBytes = 24 * 1024 * 1024;
 const readingsBefore = 3;
 
 /** The last hour of a live console, in memory. */
-export function createLastHour({cwd}: Shell): PastPort {
+export function createLastHour({cwd}: CliContext): PastPort {
   const waiting: [Reading, Severity | null][] = [];
   let tape: KeptTape | null = null;
   let loading: Promise<KeptTape> | null = null;

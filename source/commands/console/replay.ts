@@ -1,11 +1,11 @@
 import type {Flags} from '../../cli/call/parse-call.ts';
-import type {Shell} from '../../cli/context.ts';
+import type {CliContext} from '../../cli/context.ts';
 import {loadEndpoint} from '../../cli/replay/load-endpoint.ts';
-import {measureOn} from '../../cli/replay/measure.ts';
-import {replayCallOf} from '../../cli/replay/options.ts';
-import {prismaFor} from '../../cli/replay/prisma-client.ts';
-import {openStage} from '../../cli/replay/replay-server.ts';
-import {variantsOf} from '../../cli/replay/variants.ts';
+import {measureEndpoint} from '../../cli/replay/measure.ts';
+import {readReplayOptions} from '../../cli/replay/options.ts';
+import {loadPrismaClient} from '../../cli/replay/prisma-client.ts';
+import {openReplayServer} from '../../cli/replay/replay-server.ts';
+import {selectVariants} from '../../cli/replay/variants.ts';
 import {type AbortError, usageError} from '../../core/errors.ts';
 import {readText} from '../../core/recipe/parameters.ts';
 import type {ParameterValues} from '../../model/parameter.ts';
@@ -19,24 +19,24 @@ type Options = {signal: AbortSignal; onUpdate: (update: ReplayUpdate) => void};
  * process of its own. Throws AbortError as `poolctl replay` does.
  */
 export async function replayForConsole(
-  shell: Shell,
+  context: CliContext,
   request: ConnectionRequest,
   params: ParameterValues,
   {signal, onUpdate}: Options,
 ): Promise<ReplayDocument> {
   const flags = flagsOf(params);
-  const call = replayCallOf(flags);
+  const call = readReplayOptions(flags);
   const name = readText(params.endpoint ?? '') ?? '';
   onUpdate({kind: 'stage', text: 'loading the endpoint'});
-  const source = {name, cwd: shell.cwd, client: flags.client, isDemo: false};
+  const source = {name, cwd: context.cwd, client: flags.client, isDemo: false};
   const endpoint = await loadEndpoint(name, source);
   if (endpoint.isWriting) throw writes(endpoint.file);
-  const variants = variantsOf(endpoint, call);
-  const prisma = await prismaFor(endpoint, source);
+  const variants = selectVariants(endpoint, call);
+  const prisma = await loadPrismaClient(endpoint, source);
   onUpdate({kind: 'stage', text: 'connecting'});
   // Whatever there is to say is on the screen already: it must not be written over.
-  const silent = {...shell, output: {...shell.output, talk: () => {}}};
-  const stage = await openStage(silent, undefined, {
+  const silent = {...context, output: {...context.output, talk: () => {}}};
+  const stage = await openReplayServer(silent, undefined, {
     flags: {},
     allowWrites: false,
     signal,
@@ -45,7 +45,7 @@ export async function replayForConsole(
   try {
     const progress = progressOf(onUpdate);
     const measuring = {endpoint, variants, prisma, source, call, signal, progress, isApart: true};
-    return await measureOn(silent, stage, measuring);
+    return await measureEndpoint(silent, stage, measuring);
   } finally {
     await stage.close();
   }
@@ -70,7 +70,7 @@ function flagsOf(params: ParameterValues): Flags {
   };
 }
 
-function progressOf(onUpdate: Options['onUpdate']): Parameters<typeof measureOn>[2]['progress'] {
+function progressOf(onUpdate: Options['onUpdate']): Parameters<typeof measureEndpoint>[2]['progress'] {
   return {
     onCase: ({variant, connection_limit, concurrency}, {index, of}) =>
       onUpdate({kind: 'cell', index, of, variant: variant.name, connection_limit, concurrency}),

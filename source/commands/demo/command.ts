@@ -1,7 +1,7 @@
 import type {Flags} from '../../cli/call/parse-call.ts';
-import {hasTerminal, type Shell} from '../../cli/context.ts';
-import {intervalOf} from '../../cli/flag-values.ts';
-import {exitCodeOfNormalEnd, type Interrupt, takeInterrupts, untilInterrupted} from '../../cli/interrupts.ts';
+import {type CliContext, hasTerminal} from '../../cli/context.ts';
+import {readInterval} from '../../cli/flag-values.ts';
+import {catchInterrupts, exitCodeOfNormalEnd, type Interrupts, raceInterrupt} from '../../cli/interrupts.ts';
 import {runSnapshot} from '../../cli/reading.ts';
 import {usageError} from '../../core/errors.ts';
 import {jsonText} from '../../core/text/json.ts';
@@ -11,7 +11,7 @@ import type {ConnectionRequest} from '../../postgres/connect/request.ts';
 
 export type DemoPorts = {
   requestTo(server: {url: string; rescueUrl: string}): Promise<ConnectionRequest>;
-  openConsole(request: ConnectionRequest, interrupts: Interrupt): Promise<ExitCode>;
+  openConsole(request: ConnectionRequest, interrupts: Interrupts): Promise<ExitCode>;
 };
 
 /**
@@ -20,7 +20,7 @@ export type DemoPorts = {
  * longer to start.
  */
 export async function runDemo(
-  shell: Shell,
+  context: CliContext,
   flags: Flags,
   {requestTo, openConsole}: DemoPorts,
 ): Promise<ExitCode> {
@@ -28,20 +28,20 @@ export async function runDemo(
     throw usageError('--once leaves and --serve stays', 'Leave out one of them.');
   }
   // Said before the server is there, not after.
-  intervalOf(flags);
-  const tell = (text: string) => shell.output.talk(`poolctl demo: ${text}`);
-  const interrupts = takeInterrupts(shell, {within_ms: 20_000});
+  readInterval(flags);
+  const tell = (text: string) => context.output.stderr(`poolctl demo: ${text}`);
+  const interrupts = catchInterrupts(context, {within_ms: 20_000});
   const {signal} = interrupts;
   let demo: Demo | null = null;
   try {
     // Interrupted half way, the server's watchdog clears it away.
     const starting = startDemo({seed: flags.seed ?? 1, calm: flags.calm ?? false, onProgress: tell});
-    demo = await untilInterrupted(starting, signal);
+    demo = await raceInterrupt(starting, signal);
     const request = await requestTo(demo);
     tell(demo.description);
-    if (flags.serve) return await serve(shell, demo, {json: flags.json ?? false, signal});
-    if (!flags.once && hasTerminal(shell)) return await openConsole(request, interrupts);
-    return await runSnapshot(shell, request, flags);
+    if (flags.serve) return await serve(context, demo, {json: flags.json ?? false, signal});
+    if (!flags.once && hasTerminal(context)) return await openConsole(request, interrupts);
+    return await runSnapshot(context, request, flags);
   } finally {
     await demo?.stop();
     interrupts.release();
@@ -50,13 +50,13 @@ export async function runDemo(
 
 /** For other terminals: the address on stdout, and the server until Ctrl-C, its normal end, or another signal. */
 async function serve(
-  {output}: Shell,
+  {output}: CliContext,
   {url, rescueUrl}: Demo,
   {json, signal}: {json: boolean; signal: AbortSignal},
 ): Promise<ExitCode> {
-  output.data(json ? jsonText({schema_version: 1, url, rescue_url: rescueUrl}) : url);
-  output.talk(`poolctl demo: where every slot is taken, POOLCTL_RESCUE_URL=${rescueUrl}`);
-  output.talk('poolctl demo: it is there until Ctrl-C');
+  output.stdout(json ? jsonText({schema_version: 1, url, rescue_url: rescueUrl}) : url);
+  output.stderr(`poolctl demo: where every slot is taken, POOLCTL_RESCUE_URL=${rescueUrl}`);
+  output.stderr('poolctl demo: it is there until Ctrl-C');
   // A signal alone does not keep the process running.
   const running = setInterval(() => {}, 60_000);
   await new Promise(resolve => {

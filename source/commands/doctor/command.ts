@@ -1,9 +1,9 @@
+import type {Output} from '../../cli/context.ts';
 import {exitCodes} from '../../core/errors.ts';
-import type {DoctorCheck, DoctorReport} from '../../core/server/doctor.ts';
 import {counted, formatMs, formatVersion} from '../../core/text/format.ts';
 import {jsonText} from '../../core/text/json.ts';
 import {sanitise} from '../../core/text/sanitise.ts';
-import type {Output} from '../../model/ports.ts';
+import type {DoctorCheck, DoctorReport} from '../../model/doctor.ts';
 import type {ExitCode} from '../../model/run.ts';
 
 export type DoctorPorts = {examine(): Promise<DoctorReport>; output: Output};
@@ -14,7 +14,7 @@ export type DoctorPorts = {examine(): Promise<DoctorReport>; output: Output};
  */
 export async function doctor({examine, output}: DoctorPorts, flags: {json: boolean}): Promise<ExitCode> {
   const report = await examine();
-  output.data(flags.json ? jsonText(report, 2) : reportText(report));
+  output.stdout(flags.json ? jsonText(report, 2) : reportText(report));
   return report.checks.some(({status}) => status === 'missing') ? exitCodes.findings : exitCodes.ok;
 }
 

@@ -1,3 +1,4 @@
+import type {Output} from '../../cli/context.ts';
 import {undoStateOf} from '../../core/engine/undo.ts';
 import {exitCodes, usageError} from '../../core/errors.ts';
 import {counted} from '../../core/text/format.ts';
@@ -5,8 +6,6 @@ import {jsonText} from '../../core/text/json.ts';
 import {sanitise} from '../../core/text/sanitise.ts';
 import {type ChainVerdict, genesisHash} from '../../journal/chain.ts';
 import type {JournalEntry, UnfinishedIntent} from '../../model/journal-entry.ts';
-
-import type {Output} from '../../model/ports.ts';
 import type {ExitCode} from '../../model/run.ts';
 import {exportJournal} from './export.ts';
 import {describeRun, resultText} from './render-run.ts';
@@ -59,9 +58,9 @@ async function list({journal, output}: JournalPorts, flags: {json: boolean}): Pr
     }));
     printJson(output, {schema_version: 1, file: journal.file, head: headOf(entries), entries: rows});
   } else if (entries.length === 0) {
-    output.talk(sanitise(`nothing is recorded in ${journal.file}`));
+    output.stderr(sanitise(`nothing is recorded in ${journal.file}`));
   } else {
-    output.data(entries.map(entry => sanitise(describeEntry(entry))).join('\n'));
+    output.stdout(entries.map(entry => sanitise(describeEntry(entry))).join('\n'));
   }
   return exitCodes.ok;
 }
@@ -81,7 +80,7 @@ async function show({journal, output}: JournalPorts, run: string, flags: {json: 
   if (flags.json) printJson(output, {schema_version: 1, file: journal.file, run: id, entries});
   else {
     const context = {...undoStateOf(all, id), acting_pid: journal.underWay(entries).get(id) ?? null};
-    output.data(describeRun(entries, context).map(sanitise).join('\n'));
+    output.stdout(describeRun(entries, context).map(sanitise).join('\n'));
   }
   return exitCodes.ok;
 }
@@ -111,7 +110,7 @@ async function verify(
       ...(torn_bytes > 0 && isUnbroken ? [torn] : []),
       ...(kept === null ? [] : [describeHead(kept, {isHeld, entries})]),
     ];
-    output.data([...lines, ...unfinished.map(describeUnfinished)].map(sanitise).join('\n'));
+    output.stdout([...lines, ...unfinished.map(describeUnfinished)].map(sanitise).join('\n'));
   }
   return ok ? exitCodes.ok : exitCodes.journal;
 }
@@ -141,9 +140,9 @@ function describeHead({hash, seq}: KeptHead, now: {isHeld: boolean; entries: num
 /** Everything there is, and exit 8 where it does not verify. */
 async function exportAll({journal, output}: JournalPorts, format: string): Promise<ExitCode> {
   const text = exportJournal(await journal.inspect(), format);
-  if (text !== '') output.data(text);
+  if (text !== '') output.stdout(text);
   const {ok, reason} = await journal.verify();
-  if (!ok) output.talk(sanitise(`poolctl: the journal does not verify: ${reason}`));
+  if (!ok) output.stderr(sanitise(`poolctl: the journal does not verify: ${reason}`));
   return ok ? exitCodes.ok : exitCodes.journal;
 }
 
@@ -180,5 +179,5 @@ function headOf(entries: readonly JournalEntry[]): string {
 }
 
 function printJson(output: Output, document: object): void {
-  output.data(jsonText(document, 2));
+  output.stdout(jsonText(document, 2));
 }

@@ -1,8 +1,8 @@
 import type {Flags} from '../../cli/call/parse-call.ts';
-import {hasTerminal, type Shell} from '../../cli/context.ts';
-import {openJournalOf} from '../../cli/execution/engine-context.ts';
-import {takeInterrupts} from '../../cli/interrupts.ts';
-import {recipesFor} from '../../cli/recipes.ts';
+import {type CliContext, hasTerminal} from '../../cli/context.ts';
+import {openConfiguredJournal} from '../../cli/execution/engine-context.ts';
+import {catchInterrupts} from '../../cli/interrupts.ts';
+import {loadRecipes} from '../../cli/recipes.ts';
 import {openConsole} from '../../console/console.ts';
 import {noSettings} from '../../core/configuration.ts';
 import {type AbortError, exitCodes, usageError} from '../../core/errors.ts';
@@ -11,15 +11,19 @@ import type {ExitCode} from '../../model/run.ts';
 import {openRecording} from '../../recording/open-recording.ts';
 
 /** A recording in the console, until the user leaves it. Nothing is connected to. */
-export async function runPlay(shell: Shell, file: string | undefined, flags: Flags): Promise<ExitCode> {
+export async function runPlay(
+  context: CliContext,
+  file: string | undefined,
+  flags: Flags,
+): Promise<ExitCode> {
   if (file === undefined) throw usageError('play: which file?', 'poolctl play out.poolctl');
-  if (!hasTerminal(shell)) {
+  if (!hasTerminal(context)) {
     throw usageError('the console needs a terminal', "'poolctl report FILE' tells a recording as Markdown");
   }
   const {tape, target, problem} = await openRecording(file);
-  const {recipes, left_out} = await recipesFor(flags, noSettings);
+  const {recipes, skipped: left_out} = await loadRecipes(flags, noSettings);
   const notices = [...(problem === null ? [] : [problem]), ...left_out];
-  const interrupts = takeInterrupts(shell, {within_ms: 10_000});
+  const interrupts = catchInterrupts(context, {within_ms: 10_000});
   await openConsole(
     {
       sampler: silentSampler,
@@ -39,7 +43,7 @@ export async function runPlay(shell: Shell, file: string | undefined, flags: Fla
       },
       replay: () => Promise.reject(notLive()),
       readJournal: async () => {
-        const journal = openJournalOf(shell, flags, () => {});
+        const journal = openConfiguredJournal(context, flags, () => {});
         const entries = await journal.inspect();
         const {reason, unfinished} = await journal.verify();
         return {
@@ -54,8 +58,8 @@ export async function runPlay(shell: Shell, file: string | undefined, flags: Fla
       address: target,
       isProduction: false,
       interval_ms: 2000,
-      env: shell.env,
-      streams: {stdin: shell.stdin, stdout: shell.stdout},
+      env: context.env,
+      streams: {stdin: context.stdin, stdout: context.stdout},
       interrupts,
       notice: notices.join('; ') || null,
       isRecording: true,

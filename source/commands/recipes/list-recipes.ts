@@ -1,8 +1,9 @@
 import {wrap} from '../../cli/call/wrap.ts';
+import type {Output} from '../../cli/context.ts';
 import {exitCodes} from '../../core/errors.ts';
 import {jsonText} from '../../core/text/json.ts';
 import {sanitise} from '../../core/text/sanitise.ts';
-import type {Output} from '../../model/ports.ts';
+
 import type {Recipe} from '../../model/recipe.ts';
 import type {ExitCode} from '../../model/run.ts';
 
@@ -10,7 +11,7 @@ export type RecipesPorts = {recipes: readonly Recipe[]; output: Output};
 
 /** What can be run, with its parameters; a recipe without a plan is advice. */
 export function listRecipes({recipes, output}: RecipesPorts, flags: {json: boolean}): ExitCode {
-  output.data(
+  output.stdout(
     flags.json
       ? jsonText(toDocument(recipes), 2)
       : recipes.map(recipe => recipeText(recipe, output.columns)).join('\n\n'),

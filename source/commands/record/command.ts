@@ -1,15 +1,16 @@
 import type {Flags} from '../../cli/call/parse-call.ts';
 import {connectToWatch} from '../../cli/connection.ts';
-import type {Shell} from '../../cli/context.ts';
-import {durationOf, intervalOf, waitOf} from '../../cli/flag-values.ts';
-import {exitCodeOfNormalEnd, takeInterrupts, untilInterrupted} from '../../cli/interrupts.ts';
-import {gatherFacts} from '../../cli/recipe-data.ts';
-import {recipesFor} from '../../cli/recipes.ts';
+import type {CliContext} from '../../cli/context.ts';
+import {readDuration, readInterval, readWait} from '../../cli/flag-values.ts';
+import {catchInterrupts, exitCodeOfNormalEnd, raceInterrupt} from '../../cli/interrupts.ts';
+import {readRecipeData} from '../../cli/recipe-data.ts';
+import {loadRecipes} from '../../cli/recipes.ts';
 import {AbortError, exitCodes, usageError} from '../../core/errors.ts';
 import {sanitise} from '../../core/text/sanitise.ts';
 import type {FactNeeds} from '../../model/recipe-data.ts';
 import type {ExitCode} from '../../model/run.ts';
-import {type Connection, connect} from '../../postgres/connect/connect.ts';
+import type {Connection} from '../../postgres/connect/connect.ts';
+import {connect} from '../../postgres/connect/connect.ts';
 import type {ConnectionRequest} from '../../postgres/connect/request.ts';
 import {createSampler} from '../../postgres/sampler/sampler.ts';
 import {openRecordingFile} from '../../recording/recording-file.ts';
@@ -20,7 +21,7 @@ const defaultMebibytes = 100;
 
 /** Readings of a live server, written down until Ctrl-C or for as long as the call says. */
 export async function runRecord(
-  shell: Shell,
+  context: CliContext,
   file: string | undefined,
   request: ConnectionRequest,
   flags: Flags,
@@ -28,17 +29,17 @@ export async function runRecord(
   if (file === undefined) {
     throw usageError('record: to which file?', 'poolctl record out.poolctl [url]');
   }
-  const interval_ms = intervalOf(flags);
-  const waitFor_ms = waitOf(flags, Number.POSITIVE_INFINITY);
+  const interval_ms = readInterval(flags);
+  const waitFor_ms = readWait(flags, Number.POSITIVE_INFINITY);
   const most_bytes = (flags.maxSize ?? defaultMebibytes) * mebibyte;
-  const {signal, release} = takeInterrupts(shell);
+  const {signal, release} = catchInterrupts(context);
   const {signal: ending, clear} = endingAfter(flags, signal);
-  const {recipes, left_out} = await recipesFor(flags, request.settings);
-  for (const text of left_out) shell.output.talk(sanitise(`poolctl: ${text}`));
+  const {recipes, skipped: left_out} = await loadRecipes(flags, request.settings);
+  for (const text of left_out) context.output.stderr(sanitise(`poolctl: ${text}`));
   try {
     const recording = await openRecordingFile(file, {most_bytes});
     // An address that is off is told at once; a server that is lost later is waited for.
-    let first: Connection | null = await connectToWatch(shell, request, {flags, signal: ending});
+    let first: Connection | null = await connectToWatch(context, request, {flags, signal: ending});
     let current = first;
     const sampler = createSampler({
       interval_ms,
@@ -51,9 +52,9 @@ export async function runRecord(
     });
     const gather = async (needs: FactNeeds) => {
       if (current === null) throw new AbortError('not connected', {exitCode: exitCodes.connection});
-      return untilInterrupted(gatherFacts(current, needs), ending);
+      return raceInterrupt(readRecipeData(current, needs), ending);
     };
-    const ports = {sampler, recipes, recording, gather, output: shell.output, now: Date.now};
+    const ports = {sampler, recipes, recording, gather, output: context.output, now: Date.now};
     await record(ports, file, ending);
     return exitCodeOfNormalEnd();
   } finally {
@@ -68,6 +69,6 @@ function endingAfter({for: text}: Flags, interrupt: AbortSignal): {signal: Abort
   interrupt.addEventListener('abort', () => ending.abort(), {once: true});
   if (text === undefined) return {signal: ending.signal, clear: () => {}};
   const longest = 2 ** 31 - 1;
-  const timer = setTimeout(() => ending.abort(), durationOf('--for', text, {least: 1000, most: longest}));
+  const timer = setTimeout(() => ending.abort(), readDuration('--for', text, {least: 1000, most: longest}));
   return {signal: ending.signal, clear: () => clearTimeout(timer)};
 }

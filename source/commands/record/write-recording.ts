@@ -1,12 +1,11 @@
+import type {Output} from '../../cli/context.ts';
 import {diagnoseAll, worstOf} from '../../core/recipe/diagnose.ts';
-
 import {createFactTeller} from '../../core/recipe/fact-findings.ts';
 import {gatherWatched} from '../../core/recipe/load-data.ts';
 import {counted, formatBytes} from '../../core/text/format.ts';
 import {sanitise} from '../../core/text/sanitise.ts';
-
 import type {Severity} from '../../model/finding.ts';
-import type {Output, Sampler} from '../../model/ports.ts';
+import type {Sampler} from '../../model/ports.ts';
 import type {Recipe} from '../../model/recipe.ts';
 import type {FactNeeds, Facts} from '../../model/recipe-data.ts';
 import type {Kept, Loss} from '../../model/recording.ts';
@@ -35,7 +34,7 @@ const factsEveryMs = 60_000;
  */
 export async function record(ports: RecordPorts, file: string, signal: AbortSignal): Promise<void> {
   const {sampler, recipes, recording, output} = ports;
-  const tell = (text: string) => output.talk(sanitise(`poolctl: ${text}`));
+  const tell = (text: string) => output.stderr(sanitise(`poolctl: ${text}`));
   const told = createFactTeller(recipes);
   let facts: Facts = {};
   let factsAt_ms = Number.NEGATIVE_INFINITY;

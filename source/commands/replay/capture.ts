@@ -1,8 +1,8 @@
 import {type FileHandle, open, rm} from 'node:fs/promises';
 import path from 'node:path';
 import type {Call} from '../../cli/call/parse-call.ts';
-import type {Shell} from '../../cli/context.ts';
-import {exitCodeOfNormalEnd, takeInterrupts, untilInterrupted} from '../../cli/interrupts.ts';
+import type {CliContext} from '../../cli/context.ts';
+import {catchInterrupts, exitCodeOfNormalEnd, raceInterrupt} from '../../cli/interrupts.ts';
 import {AbortError, exitCodes, usageError} from '../../core/errors.ts';
 import {counted} from '../../core/text/format.ts';
 import {jsonText} from '../../core/text/json.ts';
@@ -22,7 +22,7 @@ import {observeSession} from '../../replay/capture/session.ts';
  * file, until Ctrl-C, its normal end, or another signal.
  */
 export async function runCapture(
-  shell: Shell,
+  context: CliContext,
   {words, flags}: Call,
   requestTo: (url: string | undefined) => Promise<ConnectionRequest>,
 ): Promise<ExitCode> {
@@ -34,16 +34,16 @@ export async function runCapture(
     );
   }
   const request = await requestTo(words[0]);
-  const file = path.resolve(shell.cwd, flags.out ?? fileNameOf(route));
-  const tell = (text: string) => shell.output.talk(sanitise(`poolctl capture: ${text}`));
-  const {signal, release} = takeInterrupts(shell);
+  const file = path.resolve(context.cwd, flags.out ?? fileNameOf(route));
+  const tell = (text: string) => context.output.stderr(sanitise(`poolctl capture: ${text}`));
+  const {signal, release} = catchInterrupts(context);
   try {
-    const dial = await untilInterrupted(dialOf(request), signal);
+    const dial = await raceInterrupt(dialOf(request), signal);
     // Before anything is captured: a place that cannot be written to is not to be found out about afterwards.
     const reserved = await reserve(file);
     const recording = createRecording();
     try {
-      await capture(shell, request, {
+      await capture(context, request, {
         dial,
         recording,
         port: flags.listen ?? 0,
@@ -63,7 +63,7 @@ export async function runCapture(
     } finally {
       await reserved.close();
     }
-    tell(`written to ${file}; 'poolctl replay ${path.relative(shell.cwd, file)}' replays it`);
+    tell(`written to ${file}; 'poolctl replay ${path.relative(context.cwd, file)}' replays it`);
     return exitCodeOfNormalEnd();
   } finally {
     release();
@@ -89,7 +89,7 @@ type CaptureOptions = {
 
 /** Until the signal aborts. */
 async function capture(
-  {output, stdin}: Shell,
+  {output, stdin}: CliContext,
   request: ConnectionRequest,
   {dial, recording, port, json, signal, tell}: CaptureOptions,
 ): Promise<void> {
@@ -104,7 +104,7 @@ async function capture(
     },
   });
   const url = addressOf(request, proxy.port);
-  output.data(json ? jsonText({schema_version: 1, url}) : url);
+  output.stdout(json ? jsonText({schema_version: 1, url}) : url);
   tell(
     'let the application connect to this address, with its password, and do the one request; Ctrl-C ends it',
   );

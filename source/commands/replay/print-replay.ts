@@ -1,6 +1,7 @@
+import type {Output} from '../../cli/context.ts';
 import {exitCodes} from '../../core/errors.ts';
 import {jsonText} from '../../core/text/json.ts';
-import type {Output} from '../../model/ports.ts';
+
 import type {ReplayDocument} from '../../model/replay-report.ts';
 import type {ExitCode} from '../../model/run.ts';
 
@@ -23,9 +24,9 @@ export async function replay(
   {json, markdown}: {json: boolean; markdown: boolean},
 ): Promise<ExitCode> {
   const document = await measure();
-  if (json) output.data(jsonText(document, 2));
-  else if (markdown) output.data(toMarkdown(document));
-  else output.data(toText(document, output.columns));
+  if (json) output.stdout(jsonText(document, 2));
+  else if (markdown) output.stdout(toMarkdown(document));
+  else output.stdout(toText(document, output.columns));
   if (isInterrupted()) return exitCodes.interrupted;
   return document.is_complete ? exitCodes.ok : exitCodes.actFailed;
 }

@@ -1,4 +1,4 @@
-import type {Shell} from '../../cli/context.ts';
+import type {CliContext} from '../../cli/context.ts';
 import {formatCount} from '../../core/text/format.ts';
 import {sanitise} from '../../core/text/sanitise.ts';
 import type {ReplayResult} from '../../model/replay-report.ts';
@@ -8,7 +8,7 @@ import type {BenchmarkOptions} from '../../replay/measure/benchmark.ts';
 export function replayProgress({
   stderr,
   output,
-}: Shell): Required<Pick<BenchmarkOptions, 'onCase' | 'onProgress' | 'onResult'>> & {end(): void} {
+}: CliContext): Required<Pick<BenchmarkOptions, 'onCase' | 'onProgress' | 'onResult'>> & {end(): void} {
   const isLive = stderr.isTTY === true;
   let head = '';
   const show = (text: string) => stderr.write(`\r\u001b[K${sanitise(text)}`);
@@ -16,7 +16,7 @@ export function replayProgress({
     onCase({variant, connection_limit, concurrency}, {index, of}) {
       head = `poolctl replay: ${index + 1}/${of} ${variant.name}, connection_limit ${connection_limit}, ${concurrency} users`;
       if (isLive) show(head);
-      else output.talk(sanitise(head));
+      else output.stderr(sanitise(head));
     },
     onProgress(_, {elapsed_ms, requests, failed}) {
       if (!isLive) return;

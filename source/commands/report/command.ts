@@ -1,13 +1,12 @@
 import type {Flags} from '../../cli/call/parse-call.ts';
-import type {Shell} from '../../cli/context.ts';
-import {openJournalOf} from '../../cli/execution/engine-context.ts';
-import {writePrivate} from '../../cli/local-files.ts';
-import {recipesFor} from '../../cli/recipes.ts';
+import type {CliContext} from '../../cli/context.ts';
+import {openConfiguredJournal} from '../../cli/execution/engine-context.ts';
+import {writePrivateFile} from '../../cli/local-files.ts';
+import {loadRecipes} from '../../cli/recipes.ts';
 import {parseMoment} from '../../core/activity/timestamps.ts';
 import {noSettings} from '../../core/configuration.ts';
 import {findRun} from '../../core/engine/undo.ts';
 import {exitCodes, usageError} from '../../core/errors.ts';
-
 import {sanitise} from '../../core/text/sanitise.ts';
 import type {JournalEntry} from '../../model/journal-entry.ts';
 import type {ExitCode} from '../../model/run.ts';
@@ -19,31 +18,35 @@ import {createReport, type ReportScope} from './report.ts';
 const aroundRunMs = 600_000;
 
 /** An incident from a recording, the journal or both. */
-export async function runReport(shell: Shell, file: string | undefined, flags: Flags): Promise<ExitCode> {
+export async function runReport(
+  context: CliContext,
+  file: string | undefined,
+  flags: Flags,
+): Promise<ExitCode> {
   if (file === undefined && flags.since === undefined && flags.run === undefined) {
     throw usageError('report: of what?', 'poolctl report FILE, --since 14:00 or --run ID');
   }
-  const {output} = shell;
+  const {output} = context;
   const recording = file === undefined ? null : await openRecording(file);
-  if (recording?.problem) output.talk(sanitise(`poolctl: ${recording.problem}`));
-  const {recipes} = await recipesFor(flags, noSettings);
-  const journal = openJournalOf(shell, flags);
+  if (recording?.problem) output.stderr(sanitise(`poolctl: ${recording.problem}`));
+  const {recipes} = await loadRecipes(flags, noSettings);
+  const journal = openConfiguredJournal(context, flags);
   const entries = await journal.inspect();
   const report = await createReport(
     {tape: recording?.tape ?? null, entries, recipes, underWay: journal.underWay(entries)},
     scopeOf(flags, recording, entries),
   );
   if (flags.html === undefined) {
-    output.data(markdownOf(report));
+    output.stdout(markdownOf(report));
     return exitCodes.ok;
   }
   const {htmlOf} = await import('./render-html.ts');
   if (flags.html === '-') {
-    output.data(htmlOf(report));
+    output.stdout(htmlOf(report));
     return exitCodes.ok;
   }
-  await writePrivate(flags.html, htmlOf(report));
-  output.talk(sanitise(`poolctl: written to ${flags.html}`));
+  await writePrivateFile(flags.html, htmlOf(report));
+  output.stderr(sanitise(`poolctl: written to ${flags.html}`));
   return exitCodes.ok;
 }
 

@@ -1,18 +1,18 @@
 import {readFile} from 'node:fs/promises';
 import {dirname, resolve} from 'node:path';
 import type {Call, Flags} from '../../cli/call/parse-call.ts';
-import {readFrom} from '../../cli/connection.ts';
-import type {Shell} from '../../cli/context.ts';
-import {identityOf, openJournalOf} from '../../cli/execution/engine-context.ts';
+import {readSnapshot} from '../../cli/connection.ts';
+import type {CliContext} from '../../cli/context.ts';
+import {createRunIdentity, openConfiguredJournal} from '../../cli/execution/engine-context.ts';
 import {openWatching, type Watching} from '../../cli/health/open-watching.ts';
-import {openPooler} from '../../cli/health/pooler-clients.ts';
+import {openPoolerClients} from '../../cli/health/pooler-clients.ts';
 import {readBaseline} from '../../cli/health/read-baseline.ts';
-import {requireMeasurable} from '../../cli/health/require-limits.ts';
+import {requireMeasurableLimits} from '../../cli/health/require-limits.ts';
 import {watchHealth} from '../../cli/health/watch-health.ts';
-import {takeInterrupts} from '../../cli/interrupts.ts';
-import {ask} from '../../cli/prompt.ts';
-import {gatherExplained} from '../../cli/recipe-data.ts';
-import {recipesFor} from '../../cli/recipes.ts';
+import {catchInterrupts} from '../../cli/interrupts.ts';
+import {prompt} from '../../cli/prompt.ts';
+import {loadRecipeData} from '../../cli/recipe-data.ts';
+import {loadRecipes} from '../../cli/recipes.ts';
 import {AbortError, exitCodes, usageError} from '../../core/errors.ts';
 import {watchDefaults} from '../../core/health/thresholds.ts';
 import {diagnoseAll} from '../../core/recipe/diagnose.ts';
@@ -39,7 +39,7 @@ type RequestTo = (target: string | null) => Promise<ConnectionRequest>;
 
 /** `rollout run` and `rollout status`. */
 export async function runRollout(
-  shell: Shell,
+  context: CliContext,
   {words, flags}: Call,
   requestTo: RequestTo,
 ): Promise<ExitCode> {
@@ -50,20 +50,20 @@ export async function runRollout(
       'It is poolctl rollout run|status PLAN.yaml.',
     );
   }
-  const plan = await readPlanFile(shell, file);
-  const journal = openJournalOf(shell, flags);
+  const plan = await readPlanFile(context, file);
+  const journal = openConfiguredJournal(context, flags);
   const json = flags.json ?? false;
-  if (verb === 'status') return showRollout({journal, output: shell.output}, plan, {json});
+  if (verb === 'status') return showRollout({journal, output: context.output}, plan, {json});
   const rolloutFlags = {
     dryRun: flags.dryRun ?? false,
     yes: flags.yes ?? false,
     approved: flags.approveStage ?? [],
     json,
   };
-  const {signal, release} = takeInterrupts(shell);
+  const {signal, release} = catchInterrupts(context);
   const claim = rolloutFlags.dryRun ? null : await claimRollout(journal.file, plan.hash);
   try {
-    const ports = await portsOf(shell, {plan, flags, requestTo, signal});
+    const ports = await portsOf(context, {plan, flags, requestTo, signal});
     return await run({...ports, journal}, plan, rolloutFlags);
   } finally {
     await claim?.release({isWritten: true});
@@ -72,7 +72,7 @@ export async function runRollout(
 }
 
 /** Every mistake with its line on stderr. Throws AbortError (exit 2). */
-async function readPlanFile({cwd, output}: Shell, file: string): Promise<PlanFile> {
+async function readPlanFile({cwd, output}: CliContext, file: string): Promise<PlanFile> {
   const path = resolve(cwd, file);
   const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
     throw usageError(`cannot read ${file}: ${error.code ?? 'unknown error'}`);
@@ -81,7 +81,7 @@ async function readPlanFile({cwd, output}: Shell, file: string): Promise<PlanFil
   const lines = problems.map(({line, message}) => `${file}:${line}: ${message}`);
   const last = lines.pop();
   if (last === undefined) return {file: path, plan, hash: sha256(canonicalJson(plan))};
-  for (const each of lines) output.talk(sanitise(`poolctl: ${each}`));
+  for (const each of lines) output.stderr(sanitise(`poolctl: ${each}`));
   throw usageError(last);
 }
 
@@ -127,7 +127,7 @@ function unwritable(journal: string, error: unknown): unknown {
 type Context = {plan: PlanFile; flags: Flags; requestTo: RequestTo; signal: AbortSignal};
 
 async function portsOf(
-  shell: Shell,
+  context: CliContext,
   {plan, flags, requestTo, signal}: Context,
 ): Promise<Omit<RolloutPorts, 'journal'>> {
   const folder = dirname(plan.file);
@@ -136,7 +136,7 @@ async function portsOf(
   const poolerOf = ({pooler}: RolloutStage) => pooler ?? flags.pooler;
   for (const stage of watched) {
     const {target, limits} = stage;
-    requireMeasurable(limits, {has_pooler: poolerOf(stage) !== undefined, is_watched: true});
+    requireMeasurableLimits(limits, {has_pooler: poolerOf(stage) !== undefined, is_watched: true});
     requests.set(target, requests.get(target) ?? (await requestTo(target)));
   }
   const requestOf = ({target, name}: RolloutStage) => {
@@ -145,10 +145,10 @@ async function portsOf(
     return request;
   };
   return {
-    identity: identityOf(shell),
-    output: shell.output,
+    identity: createRunIdentity(context),
+    output: context.output,
     signal,
-    ask: shell.stdin.isTTY ? question => ask(shell, question, signal) : undefined,
+    ask: context.stdin.isTTY ? question => prompt(context, question, signal) : undefined,
     targetOf: stage => {
       const request = requests.get(stage.target);
       return request === undefined ? plan.plan.name : `${hostAndPort(request)}/${request.database}`;
@@ -157,20 +157,20 @@ async function portsOf(
     runCommand: (stage, command, onStarted) =>
       runCommand(command, {
         cwd: folder,
-        env: {...shell.env, POOLCTL_ROLLOUT: plan.plan.name, POOLCTL_STAGE: stage.name},
+        env: {...context.env, POOLCTL_ROLLOUT: plan.plan.name, POOLCTL_STAGE: stage.name},
         timeout_ms: stage.command_timeout_ms,
         onStarted: pid => onStarted(processOf(pid)),
-        onLine: line => shell.output.talk(sanitise(`${stage.name}| ${line}`)),
+        onLine: line => context.output.stderr(sanitise(`${stage.name}| ${line}`)),
       }),
     async diagnose(stage) {
-      if (stage.baseline !== null) await readBaseline({...shell, cwd: folder}, stage.baseline);
-      await (await openPooler(shell, poolerOf(stage))).close();
+      if (stage.baseline !== null) await readBaseline({...context, cwd: folder}, stage.baseline);
+      await (await openPoolerClients(context, poolerOf(stage))).close();
       const request = requestOf(stage);
-      const {recipes} = await recipesFor(flags, request.settings);
+      const {recipes} = await loadRecipes(flags, request.settings);
       const connection = await connect(request, {purpose: 'watch', signal});
       try {
-        const snapshot = await readFrom(connection, {signal});
-        const {facts} = await gatherWatched(recipes, needs => gatherExplained(connection, needs));
+        const snapshot = await readSnapshot(connection, {signal});
+        const {facts} = await gatherWatched(recipes, needs => loadRecipeData(connection, needs));
         const {findings} = diagnoseAll(recipes, snapshot, facts);
         return {findings, server: serverOf(snapshot.target)};
       } finally {
@@ -179,19 +179,19 @@ async function portsOf(
     },
     async watch(stage, {for_ms, server, onSeen}) {
       const request = requestOf(stage);
-      const {recipes} = await recipesFor(flags, request.settings);
+      const {recipes} = await loadRecipes(flags, request.settings);
       const times = {...watchDefaults, ...stage.watch, for_ms};
-      const pooler = await openPooler(shell, poolerOf(stage));
+      const pooler = await openPoolerClients(context, poolerOf(stage));
       let watching: Watching | null = null;
       try {
-        watching = await openWatching(shell, request, {flags, ...times, signal});
+        watching = await openWatching(context, request, {flags, ...times, signal});
         return await watchHealth(
           {recipes, askPooler: pooler.ask, ...watching.ports, readings: readingsOf(stage, server, watching)},
           {
             ...times,
             limits: {...request.settings.limits, ...stage.limits},
             baseline:
-              stage.baseline === null ? null : await readBaseline({...shell, cwd: folder}, stage.baseline),
+              stage.baseline === null ? null : await readBaseline({...context, cwd: folder}, stage.baseline),
             slower_ratio: 1.5,
             onSeen,
           },

@@ -1,5 +1,5 @@
 import {aligned, formatDuration, formatMetric} from '../../cli/health/health-text.ts';
-import type {GivenLimits} from '../../core/health/limits.ts';
+import type {GivenLimits} from '../../core/health/health.ts';
 import {type MetricName, metricOf} from '../../core/health/metrics.ts';
 import {formatAge} from '../../core/text/format.ts';
 import {redactDeep, redactSecrets} from '../../core/text/redact.ts';

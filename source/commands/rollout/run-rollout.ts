@@ -1,4 +1,5 @@
-import type {Report} from '../../cli/health/health-report.ts';
+import type {Output} from '../../cli/context.ts';
+import type {HealthReport} from '../../cli/health/health-report.ts';
 import {healthText} from '../../cli/health/health-text.ts';
 import {AbortError, exitCodes, usageError} from '../../core/errors.ts';
 import type {WatchedHealth} from '../../core/health/watching.ts';
@@ -7,7 +8,7 @@ import {jsonText} from '../../core/text/json.ts';
 import {sanitise} from '../../core/text/sanitise.ts';
 import type {Finding} from '../../model/finding.ts';
 import type {JournalEvent, ProcessIdentity, StageEvent} from '../../model/journal-entry.ts';
-import type {Journal, Output} from '../../model/ports.ts';
+import type {Journal} from '../../model/ports.ts';
 import type {ExitCode} from '../../model/run.ts';
 import type {ServerIdentity} from '../../model/target.ts';
 import {
@@ -43,7 +44,7 @@ export type RolloutPorts = {
   watch(
     stage: RolloutStage,
     options: {for_ms: number; server: ServerIdentity | null; onSeen(seen_ms: number): Promise<void>},
-  ): Promise<Report & {health: WatchedHealth}>;
+  ): Promise<HealthReport & {health: WatchedHealth}>;
   /** Asks on the terminal; absent without one. */
   ask?: ((question: string) => Promise<string | null>) | undefined;
   identity: {run: string; actor: string};
@@ -72,7 +73,7 @@ export async function runRollout(
 ): Promise<ExitCode> {
   requireStages(plan.plan, flags.approved);
   if (flags.dryRun) {
-    ports.output.data(flags.json ? jsonText(rolloutDocument(plan, null), 2) : rolloutPlanText(plan));
+    ports.output.stdout(flags.json ? jsonText(rolloutDocument(plan, null), 2) : rolloutPlanText(plan));
     return exitCodes.ok;
   }
   const rollout = await openRollout(ports, plan, flags);
@@ -99,7 +100,7 @@ export async function showRollout(
   flags: {json: boolean},
 ): Promise<ExitCode> {
   const state = lastRollout(await journal.read(), plan.hash, plan.plan.stages.length);
-  output.data(flags.json ? jsonText(rolloutDocument(plan, state), 2) : rolloutText(plan, state));
+  output.stdout(flags.json ? jsonText(rolloutDocument(plan, state), 2) : rolloutText(plan, state));
   return exitCodes.ok;
 }
 
@@ -145,7 +146,7 @@ async function requireConsent({ports, plan, flags, state}: Rollout): Promise<voi
       'Look at it with --dry-run, then add --yes, --approve-stage NAME for each, or approval: true in the plan.',
     );
   }
-  ports.output.talk(rolloutPlanText(plan));
+  ports.output.stderr(rolloutPlanText(plan));
   const typed = await ports.ask(
     sanitise(`Type yes to run the commands of ${which} without a further question: `),
   );
@@ -195,7 +196,7 @@ async function watch(at: AtStage): Promise<void> {
   const onSeen = keepSeen(at, seenBefore_ms);
   try {
     const report = await ports.watch(stage, {for_ms, onSeen, server: state.stages[index]?.server ?? null});
-    if (!at.flags.json) ports.output.talk(healthText(report));
+    if (!at.flags.json) ports.output.stderr(healthText(report));
     const problem = healthProblem(report, state.stages[index]?.known ?? []);
     await tell(at, problem === null ? {phase: 'passed', detail: null} : {phase: 'failed', detail: problem});
   } catch (error) {
@@ -270,7 +271,7 @@ async function end(rollout: Rollout): Promise<ExitCode> {
   const reason = failed ? `stage ${failed.name} failed` : null;
   await record(rollout, plan.plan.stages[0], {event: 'end', status, reason, after: {}});
   state.ended = status;
-  ports.output.data(flags.json ? jsonText(rolloutDocument(plan, state), 2) : rolloutText(plan, state));
+  ports.output.stdout(flags.json ? jsonText(rolloutDocument(plan, state), 2) : rolloutText(plan, state));
   if (failed === null) return exitCodes.ok;
   return state.is_command_failure || isLeft ? exitCodes.actFailed : exitCodes.findings;
 }
@@ -293,7 +294,7 @@ async function record(
 }
 
 function say({output}: RolloutPorts, text: string): void {
-  output.talk(sanitise(`poolctl: ${text}`));
+  output.stderr(sanitise(`poolctl: ${text}`));
 }
 
 function problemOf({code, trouble}: {code: number | null; trouble: string | null}): string | null {

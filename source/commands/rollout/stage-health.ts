@@ -1,4 +1,4 @@
-import type {Report} from '../../cli/health/health-report.ts';
+import type {HealthReport} from '../../cli/health/health-report.ts';
 import {formatMetric} from '../../cli/health/health-text.ts';
 import {AbortError, exitCodes} from '../../core/errors.ts';
 import {metricNames, metricOf} from '../../core/health/metrics.ts';
@@ -13,7 +13,7 @@ import {findingKey, type RolloutStage} from '../../rollout/state.ts';
  * before it was promoted, and what is worse than the baseline. Warnings are shown, and nothing is undone for them.
  */
 export function healthProblem(
-  {health, comparison}: Report & {health: WatchedHealth},
+  {health, comparison}: HealthReport & {health: WatchedHealth},
   known: readonly string[],
 ): string | null {
   const early = health.watch.failed_early;

@@ -1,7 +1,7 @@
 import {
-  type CarryOutPorts,
   type ConsentFlags,
-  carryOutPlan,
+  type ExecutePorts,
+  executePlan,
   requireConsent,
 } from '../../cli/execution/execute-plan.ts';
 import {type WorldPorts, watchWorld} from '../../core/engine/drift.ts';
@@ -15,7 +15,7 @@ import type {FactNeeds, Facts} from '../../model/recipe-data.ts';
 import type {ExitCode} from '../../model/run.ts';
 import type {Snapshot} from '../../model/snapshot.ts';
 
-export type RunPorts = CarryOutPorts & WorldPorts & {recipes: readonly Recipe[]};
+export type RunPorts = ExecutePorts & WorldPorts & {recipes: readonly Recipe[]};
 
 export type RunFlags = ConsentFlags & {
   /** `name=value`, one each. */
@@ -32,7 +32,7 @@ export async function runRecipe(ports: RunPorts, id: string | undefined, flags: 
   const facts = recipe.needs ? await ports.gather(recipe.needs(asked)) : {};
   const plan = planRecipe(recipe, snapshot, {...recipe.defaults?.(snapshot, facts), ...asked}, facts);
   const world = watchWorld(recipe, plan.params, ports);
-  return carryOutPlan(ports, plan, {target: snapshot.target, world}, flags);
+  return executePlan(ports, plan, {target: snapshot.target, world}, flags);
 }
 
 function findRecipe(recipes: readonly Recipe[], id: string | undefined): ActingRecipe {
@@ -98,7 +98,9 @@ type Asking = {
 async function askFor(parameter: Parameter, {ask, output, snapshot, facts}: Asking): Promise<string> {
   const {name, description, suggest} = parameter;
   const seen = suggest?.(snapshot, facts).slice(0, 8) ?? [];
-  output.talk(sanitise(`${name}: ${description}${seen.length > 0 ? `; seen now: ${seen.join('  ')}` : ''}`));
+  output.stderr(
+    sanitise(`${name}: ${description}${seen.length > 0 ? `; seen now: ${seen.join('  ')}` : ''}`),
+  );
   let before: string | null = null;
   for (;;) {
     const answer = await ask(`${name}: `);
@@ -106,7 +108,7 @@ async function askFor(parameter: Parameter, {ask, output, snapshot, facts}: Aski
     const problem = problemOf(parameter, answer, snapshot, facts);
     if (problem === null || (problem.severity === 'warning' && answer === before)) return answer;
     const again = problem.severity === 'warning' ? ' (the same again keeps it)' : '';
-    output.talk(sanitise(`${name}: ${problem.text}${again}`));
+    output.stderr(sanitise(`${name}: ${problem.text}${again}`));
     before = answer;
   }
 }

@@ -1,6 +1,7 @@
+import type {Output} from '../../cli/context.ts';
 import {exitCodes} from '../../core/errors.ts';
 import {jsonText} from '../../core/text/json.ts';
-import type {Output} from '../../model/ports.ts';
+
 import type {ExitCode} from '../../model/run.ts';
 import type {Snapshot, Statement} from '../../model/snapshot.ts';
 
@@ -19,9 +20,9 @@ export async function snapshot(
   flags: {rates_over_ms: number | null},
 ): Promise<ExitCode> {
   const reading = await read(flags);
-  output.data(jsonText(toDocument(reading), output.isTty ? 2 : 0));
+  output.stdout(jsonText(toDocument(reading), output.isTty ? 2 : 0));
   for (const {section, reason, remedy} of reading.unavailable) {
-    output.talk(`${section}: ${reason}. ${remedy}`);
+    output.stderr(`${section}: ${reason}. ${remedy}`);
   }
   return exitCodes.ok;
 }

@@ -1,7 +1,7 @@
 import {
-  type CarryOutPorts,
   type ConsentFlags,
-  carryOutPlan,
+  type ExecutePorts,
+  executePlan,
   requireConsent,
 } from '../../cli/execution/execute-plan.ts';
 import {refuseOnStandby} from '../../core/engine/plan.ts';
@@ -13,7 +13,7 @@ import type {JournalEntry} from '../../model/journal-entry.ts';
 import type {ExitCode} from '../../model/run.ts';
 import type {Snapshot} from '../../model/snapshot.ts';
 
-export type UndoPorts = CarryOutPorts & {
+export type UndoPorts = ExecutePorts & {
   /** A fresh reading at every call. */
   read(): Promise<Snapshot>;
   /** The runs that a process is at right now, with its pid. */
@@ -45,5 +45,5 @@ export async function undoRun(
   const {files} = ports.engine;
   const undo = planUndo(journaled, {server, acting_pid, host: files?.host ?? null});
   const plan = refuseOnStandby(undo, target);
-  return carryOutPlan(ports, plan, {target, world}, flags);
+  return executePlan(ports, plan, {target, world}, flags);
 }

@@ -1,5 +1,5 @@
+import {slotForecast} from '../../core/activity/budget.ts';
 import {thresholds} from '../../core/health/thresholds.ts';
-import {slotForecast} from '../../core/reading/budget.ts';
 import {formatAge, formatBytes, formatCount, formatRatio} from '../../core/text/format.ts';
 import type {Budget, Database, Snapshot} from '../../model/snapshot.ts';
 import {type Line, type Span, span} from '../screen/line.ts';

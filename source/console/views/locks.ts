@@ -1,4 +1,4 @@
-import {type LockNode, lockTree} from '../../core/reading/lock-tree.ts';
+import {type LockNode, lockTree} from '../../core/activity/lock-tree.ts';
 import {sessionId} from '../../core/sessions/session-id.ts';
 import {formatAge} from '../../core/text/format.ts';
 import type {Backend, LockWait} from '../../model/snapshot.ts';

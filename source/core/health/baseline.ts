@@ -1,6 +1,15 @@
 import type {Snapshot, Statement} from '../../model/snapshot.ts';
-import {type Calls, countedBetween, countedBy, isSameServer, type Period} from './period.ts';
-import {holm, type Sample, welchGreater} from './significance.ts';
+
+import {
+  type Calls,
+  countedBetween,
+  countedBy,
+  holm,
+  isSameServer,
+  type Period,
+  type Sample,
+  welchGreater,
+} from './statistics.ts';
 
 /** What is compared with: a reading of before, or the readings of some time. */
 export type Baseline = {
@@ -173,4 +182,33 @@ function leftOut(baseline: Snapshot, current: Snapshot): string[] {
           `the baseline is of ${baseline.target.id}: statements are told by their text, times are another machine's`,
         ]),
   ];
+}
+
+/** A document of `poolctl snapshot`; null for what is none. */
+export function parseSnapshotDocument(text: string): Snapshot | null {
+  try {
+    const value: unknown = JSON.parse(text);
+    return isSnapshot(value) ? value : null;
+  } catch {
+    return null;
+  }
+}
+
+/** What a comparison rests on; the document has rates beside the counters, which nothing here reads. */
+function isSnapshot(value: unknown): value is Snapshot {
+  if (!isRecord(value) || value.schema_version !== 1 || typeof value.at !== 'string') return false;
+  const {target, budget, statements, databases} = value;
+  return (
+    isRecord(target) &&
+    typeof target.id === 'string' &&
+    isRecord(budget) &&
+    typeof budget.used === 'number' &&
+    Array.isArray(statements) &&
+    statements.every(each => isRecord(each) && typeof each.calls === 'number') &&
+    Array.isArray(databases)
+  );
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null;
 }

@@ -1,6 +1,9 @@
 import type {Finding, Severity} from '../../model/finding.ts';
-import type {Limit, Limits} from './limits.ts';
+import type {Snapshot} from '../../model/snapshot.ts';
+import {parseDurationMs} from '../text/duration.ts';
+import {connectedDatabase} from './measure.ts';
 import {type MetricName, type Metrics, metricNames, metricOf} from './metrics.ts';
+import {minimumBlocks, type Threshold, thresholds} from './thresholds.ts';
 
 export type Level = 'ok' | Severity;
 
@@ -8,12 +11,12 @@ export type Level = 'ok' | Severity;
  * A limit and what became of it. `max` or `min` is the milder of what is a warning and what is critical; null is not
  * looked at. `unknown`: nothing was measured.
  */
-export type Threshold = Limit & {level: Level | 'unknown'; is_crossed: boolean} & (
+export type CheckedLimit = Limit & {level: Level | 'unknown'; is_crossed: boolean} & (
     | {max: number | null}
     | {min: number | null}
   );
 
-type Thresholds = Record<MetricName, Threshold>;
+type Thresholds = Record<MetricName, CheckedLimit>;
 
 /** A finding as scripts read it. */
 type FindingDocument = Omit<Finding, 'params'>;
@@ -65,7 +68,7 @@ export function isBeyond(name: MetricName, value: number | null, limit: number |
 
 const rank: Record<Severity, number> = {critical: 0, warning: 1};
 
-function thresholdOf(name: MetricName, value: number | null, {warning, critical}: Limit): Threshold {
+function thresholdOf(name: MetricName, value: number | null, {warning, critical}: Limit): CheckedLimit {
   const crossed: Level = isBeyond(name, value, critical)
     ? 'critical'
     : isBeyond(name, value, warning)
@@ -77,5 +80,67 @@ function thresholdOf(name: MetricName, value: number | null, {warning, critical}
     critical,
     level: value === null ? 'unknown' : crossed,
     is_crossed: crossed !== 'ok',
-  } as Threshold;
+  } as CheckedLimit;
+}
+
+/** Beyond one lies a warning, beyond the other what is critical; ratios from 0 to 1, times in milliseconds. */
+export type Limit = {warning: number | null; critical: number | null};
+
+/** Those that somebody gave, in place of the defaults. */
+export type GivenLimits = Partial<Record<MetricName, Limit>>;
+
+export type Limits = Record<MetricName, Limit>;
+
+/** Every limit by its name in config.toml and in a rollout's plan. */
+export const metricByLimitName: ReadonlyMap<string, MetricName> = new Map(
+  metricNames.map(name => [metricOf(name).limit_name, name]),
+);
+
+export const limitExamples = {
+  ratio: 'a share: "80%" or 0.8, or a warning and a critical one: "80%,90%"',
+  duration: 'a duration as PostgreSQL reads intervals: "30s", or a warning and a critical one: "30s,5min"',
+  count: 'a whole number, or a warning and a critical one: "5,20"',
+} as const;
+
+/**
+ * A limit as written: one is critical, of two the first is a warning. A number is taken for itself, a duration
+ * needs its unit. null for what is none, or has the milder one last.
+ */
+export function parseLimit(name: MetricName, written: unknown): Limit | null {
+  const {kind, side} = metricOf(name);
+  if (kind === 'duration' && typeof written === 'number') return null;
+  if (typeof written !== 'string' && typeof written !== 'number') return null;
+  const parts = String(written).split(',');
+  const [first, second] = parts.map(part => parsers[kind](part));
+  if (first === undefined || first === null || parts.length > 2) return null;
+  if (second === undefined) return {warning: null, critical: first};
+  const isInOrder = second !== null && (side === 'max' ? second >= first : second <= first);
+  return isInOrder ? {warning: first, critical: second} : null;
+}
+
+const parsers = {
+  ratio: parseRatio,
+  duration: (text: string) =>
+    /^\s*\d+(\.\d+)?\s*$/.test(text) && Number(text) !== 0 ? null : parseDurationMs(text),
+  count: (text: string) => (/^\s*\d{1,9}\s*$/.test(text) ? Number(text) : null),
+};
+
+/** The defaults for this server, and what was given in their place. */
+export function limitsFor(snapshot: Snapshot, given: GivenLimits): Limits {
+  const {blks_hit = 0, blks_read = 0} = connectedDatabase(snapshot) ?? {};
+  const none = {warning: null, critical: null};
+  const isYoung = blks_hit + blks_read < minimumBlocks.since_reset;
+  const defaults = metricNames.map((name): [MetricName, Limit] => {
+    const {warning, critical}: Threshold = thresholds[name];
+    const isOfBlocks = name === 'cache_hit_ratio' || name === 'index_hit_ratio';
+    return [name, isYoung && isOfBlocks ? none : {warning: warning ?? null, critical: critical ?? null}];
+  });
+  return {...(Object.fromEntries(defaults) as Limits), ...given};
+}
+
+/** `80%` or `0.8`, from 0 to 1; a bare 80 could mean either. Returns null for what is none. */
+export function parseRatio(text: string): number | null {
+  const [, amount, sign] = /^(\d+(?:\.\d+)?)(%?)$/.exec(text.trim()) ?? [];
+  const ratio = sign === '%' ? Number(amount) / 100 : Number(amount);
+  return ratio >= 0 && ratio <= 1 ? ratio : null;
 }

@@ -1,6 +1,6 @@
 import type {Finding} from '../../model/finding.ts';
+import type {Limits} from './health.ts';
 import {assessHealth, type Health, isBeyond} from './health.ts';
-import type {Limits} from './limits.ts';
 import {type MetricName, type Metrics, metricNames, metricOf} from './metrics.ts';
 
 export type WatchOptions = {

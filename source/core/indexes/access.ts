@@ -1,9 +1,9 @@
 import type {Table} from '../../model/catalog.ts';
 import type {Candidate} from './candidates.ts';
-import {orderOf} from './order-keys.ts';
-import {columnOf, distinctOf, productOf, rowsOf, selectivityOf} from './selectivity.ts';
-import type {Columns, Condition, TableUse, Term} from './shape.ts';
-import type {IndexKey, IndexSpec} from './spec.ts';
+import type {IndexKey, IndexSpec} from './index-spec.ts';
+import {comesInOrder} from './index-spec.ts';
+import type {Columns, Condition, TableUse, Term} from './statement-shape.ts';
+import {columnOf, distinctOf, productOf, rowsOf, selectivityOf} from './statistics.ts';
 
 /** How a table's rows are come by, in the planner's units. */
 export type Access = {cost: number; rows: number; candidate: Candidate | null};
@@ -125,7 +125,7 @@ function match(
     if (condition.kind === 'equal' && condition.is_list) probes *= condition.values;
   }
   const equal = spec.keys.filter((key, index) => index < matched && isEqual(onKey(conditions, key))).length;
-  const is_in_order = isOrdered && orderOf(spec.keys.slice(equal), use.order);
+  const is_in_order = isOrdered && comesInOrder(spec.keys.slice(equal), use.order);
   const [first] = spec.keys;
   const own = first === undefined ? 0 : (columnOf(table, termOf(first), columns)?.correlation ?? 0);
   // As btcostestimate has it (selfuncs.c): later keys spoil what the first promises.

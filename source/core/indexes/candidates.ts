@@ -1,8 +1,8 @@
 import type {Table} from '../../model/catalog.ts';
-import {containmentIndexes} from './containment.ts';
-import {orderKeys} from './order-keys.ts';
-import type {Condition, TableUse, Term} from './shape.ts';
-import {btree, type IndexKey, type IndexSpec, key, specId} from './spec.ts';
+import type {IndexAdvice} from '../../model/index-advice.ts';
+
+import {btree, type IndexKey, type IndexSpec, key, orderKeys, specId} from './index-spec.ts';
+import type {Condition, StatementShape, TableUse, Term} from './statement-shape.ts';
 
 /** An index that might help; its first `equal_count` keys are compared by =. */
 export type Candidate = {id: string; table: Table; spec: IndexSpec; equal_count: number};
@@ -124,3 +124,62 @@ function uniqueKeys(keys: readonly IndexKey[]): IndexKey[] {
     ({expression}, index) => keys.findIndex(each => each.expression === expression) === index,
   );
 }
+
+/**
+ * GIN indexes for what a statement looks for inside jsonb, arrays and text search vectors. Where all it asks of
+ * jsonb is @>, @? and @@, jsonb_path_ops makes a smaller and faster one (PostgreSQL's manual, "jsonb Indexing").
+ */
+export function containmentIndexes(conditions: readonly Condition[]): IndexSpec[] {
+  const operators = new Map<string, {operators: Set<string>; type: string}>();
+  for (const each of conditions) {
+    if (each.kind !== 'contains') continue;
+    const {expression} = each.term;
+    const known = operators.get(expression) ?? {operators: new Set<string>(), type: each.type};
+    known.operators.add(each.operator);
+    operators.set(expression, known);
+  }
+  return [...operators].map(([expression, {operators: used, type}]) => {
+    const isByPath = type === 'jsonb' && [...used].every(operator => pathOperators.has(operator));
+    return {
+      method: 'gin',
+      keys: [{expression, order: '', opclass: isByPath ? 'jsonb_path_ops' : ''}],
+      included: [],
+      predicate: null,
+      is_unique: false,
+    };
+  });
+}
+
+const pathOperators = new Set(['@>', '@?', '@@']);
+
+/** The operators that a GIN index with the type's own operator class answers; none where it has no such class. */
+export function ginOperators(type: string): readonly string[] {
+  if (type === 'jsonb') return ['@>', '?', '?|', '?&', '@?', '@@'];
+  if (type === 'tsvector') return ['@@'];
+  return type.startsWith('_') ? ['@>', '<@', '&&'] : [];
+}
+
+/** A statement that was seen, or that a foreign key asks when its parent's row goes. */
+export type WorkStatement = {
+  queryid: string;
+  query: string;
+  calls: number;
+  total_exec_time_ms: number;
+  shape: StatementShape;
+  source: 'statements' | 'foreign_key';
+};
+
+/**
+ * What a statement costs in the planner's units, and which of the candidates its plan reads. `is_estimated`: reckoned
+ * from statistics, as poolctl does not let the server plan this one.
+ */
+export type Planned = {cost: number; used: ReadonlySet<string>; is_estimated?: true};
+
+/** Who knows what a statement would cost with indexes that are not there; null where it cannot be planned. */
+export type Planner = {
+  /** Whether that is the server itself, or reckoned from its statistics. */
+  judge: IndexAdvice['planner'];
+  plan(statement: WorkStatement, candidates: readonly Candidate[]): Promise<Planned | null>;
+  /** Bytes an index that is not there would take. */
+  sizeOf(candidate: Candidate): number;
+};

@@ -1,6 +1,5 @@
-import type {Candidate} from './candidates.ts';
-import {covers} from './covers.ts';
-import type {Planned, Planner, WorkStatement} from './planner.ts';
+import type {Candidate, Planned, Planner, WorkStatement} from './candidates.ts';
+import {covers} from './existing-index.ts';
 
 /** A statement and the indexes that might help it. */
 export type Work = {statement: WorkStatement; candidates: readonly Candidate[]};

@@ -1,8 +1,7 @@
 import type {A_Expr, Node, NullTest} from 'libpg-query';
-import {ginOperators} from './containment.ts';
-import {namesOf} from './expression.ts';
-import {type Naming, type Resolved, resolveColumn, resolveTerm, type Scope} from './scope.ts';
-import type {Condition, TableUse} from './shape.ts';
+import {ginOperators} from './candidates.ts';
+import type {Condition, TableUse} from './statement-shape.ts';
+import {type Naming, namesOf, type Resolved, resolveColumn, resolveTerm, type Scope} from './terms.ts';
 
 /** Where a condition was found to be about; a join is about both of its tables. */
 export type Found = {use: TableUse; condition: Condition};

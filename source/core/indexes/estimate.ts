@@ -1,9 +1,8 @@
 import {type Access, type Available, cheapestAccess, type Known} from './access.ts';
-import type {Candidate} from './candidates.ts';
-import type {Planned} from './planner.ts';
-import {productOf, rowsOf} from './selectivity.ts';
-import type {Columns, Condition, StatementShape, TableUse} from './shape.ts';
-import type {IndexSpec} from './spec.ts';
+import type {Candidate, Planned} from './candidates.ts';
+import type {IndexSpec} from './index-spec.ts';
+import type {Columns, Condition, StatementShape, TableUse} from './statement-shape.ts';
+import {productOf, rowsOf} from './statistics.ts';
 
 /** The indexes a table has, by its oid. */
 export type Existing = ReadonlyMap<string, readonly IndexSpec[]>;

@@ -1,12 +1,12 @@
 import type {Catalog, ForeignKey, Table} from '../../model/catalog.ts';
 import type {Skipped} from '../../model/index-advice.ts';
 import {quoteIdentifier} from '../sql/quote.ts';
+import type {WorkStatement} from './candidates.ts';
 import {type Candidate, toCandidate} from './candidates.ts';
-import type {WorkStatement} from './planner.ts';
-import {fewestRows, findCovering, isIndexable, type PresentIndex} from './present.ts';
-import {columnTerm} from './scope.ts';
-import {rowsOf} from './selectivity.ts';
-import {btree, key} from './spec.ts';
+import {fewestRows, findCovering, isIndexable, type PresentIndex} from './existing-index.ts';
+import {btree, key} from './index-spec.ts';
+import {rowsOf} from './statistics.ts';
+import {columnTerm} from './terms.ts';
 
 /** A foreign key whose own columns no index leads with: each row deleted from its parent reads the whole table. */
 export type ForeignKeyNeed = {

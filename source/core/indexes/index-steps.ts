@@ -1,7 +1,6 @@
 import type {IndexAttributes} from '../../model/catalog.ts';
 import type {Measure, Sql, SqlStep, Undo} from '../../model/step.ts';
 import {quoteIdentifier} from '../sql/quote.ts';
-import {restoreAttributes, tablespaceSetting} from './index-attributes.ts';
 import {concurrently, isUnique, shapeOf} from './index-definition.ts';
 import {
   type Created,
@@ -14,7 +13,9 @@ import {
   leftoverCleanup,
   pinned,
   presentVerification,
+  restoreAttributes,
   sameIndexGuard,
+  tablespaceSetting,
 } from './index-guards.ts';
 
 /** How long a step may wait for others' transactions, and of which server. */

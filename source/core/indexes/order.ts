@@ -1,7 +1,6 @@
 import type {Node, SelectStmt} from 'libpg-query';
-import {namesOf} from './expression.ts';
-import {type Naming, type Resolved, resolveTerm, type Scope} from './scope.ts';
-import type {SortTerm} from './shape.ts';
+import type {SortTerm} from './statement-shape.ts';
+import {type Naming, namesOf, type Resolved, resolveTerm, type Scope} from './terms.ts';
 
 /** Notes on the table concerned in what order its rows are wanted: ORDER BY, min() and max(). */
 export function readOrder(select: SelectStmt, scope: Scope, naming: Naming): void {

@@ -9,19 +9,19 @@ import type {
   UpdateStmt,
 } from 'libpg-query';
 import {conjunctsOf, type Found, noteUnread, readCondition} from './conditions.ts';
-import {namesOf} from './expression.ts';
 import {readOrder} from './order.ts';
+import type {StatementShape, TableUse} from './statement-shape.ts';
 import {
   columnTerm,
   findQuery,
   findTable,
   type Naming,
+  namesOf,
   type Resolved,
   resolveTerm,
   type Scope,
   type Source,
-} from './scope.ts';
-import type {StatementShape, TableUse} from './shape.ts';
+} from './terms.ts';
 
 /** What a parsed statement asks of its tables: joins, aliases, WITH, subqueries and all. */
 export function readStatement({stmt}: RawStmt, naming: Naming): StatementShape {

@@ -1,5 +1,6 @@
 import type {UrlAddress} from '../../model/application.ts';
 import type {QueryEdit, UrlParameters} from '../../model/step.ts';
+import {hostStart, parameterName, parameterValue, parsePostgresUrl} from '../text/postgres-url.ts';
 
 /**
  * An .env file's text with parts of the query of one variable's URL replaced; no other byte changes, and the inverted
@@ -89,31 +90,26 @@ export function readParameters(url: string): Map<string, string> {
     query
       .split('&')
       .filter(part => part !== '')
-      .map(part => [nameOf(part), parameterValue(part)]),
+      .map(part => [parameterName(part), parameterValue(part)]),
   );
 }
 
 /**
- * What a postgresql:// URL says of its server; null where it leaves that open, names several hosts, a proxy
- * (prisma+postgres://) or variables (`${DB_HOST}`).
+ * Where a postgresql:// URL leads; null where it leaves that open, names several hosts, a proxy (prisma+postgres://) or
+ * variables (`${DB_HOST}`).
  */
 export function readAddress(url: string): UrlAddress | null {
-  const [head] = splitQuery(url);
-  const start = hostStart(url);
-  const credentials = /^postgres(?:ql)?:\/\/([^:@]*)(?::.*)?@$/s.exec(head.slice(0, start));
-  const place = /^(\[[^\]]*\]|[^:/,]*)(?::(\d+))?\/([^/]+)$/.exec(head.slice(start));
-  if (credentials === null || place === null) return null;
-  const [, host = '', port = '5432', database = ''] = place;
-  // Prisma takes a socket's folder from the query, and a host of the authority for form's sake.
-  const named = readParameters(url).get('host') ?? decode(host).replace(/^\[|\]$/g, '');
-  const address = {
-    host: named,
-    port: Number(port),
-    database: decode(database),
-    role: decode(credentials[1] ?? ''),
-  };
-  const isOpen = [named, address.database, address.role].some(text => text === '' || text.includes('$'));
-  return isOpen ? null : address;
+  if (!/^postgres(ql)?:/.test(url)) return null;
+  // Masked, as a password may hold what ends it.
+  const [head] = splitQuery(maskUrl(url, []));
+  const parsed = parsePostgresUrl(head);
+  if (parsed.problem !== null) return null;
+  const {host = '', port = '5432', dbname: database = '', user: role = ''} = parsed.parameters;
+  // Prisma reads a socket's folder from the query and ignores the host before it.
+  const folder = readParameters(url).get('host');
+  const address = {host: folder ?? host, port: Number(port), database, role};
+  const isOpen = [address.host, database, role].some(text => text === '' || text.includes('$'));
+  return isOpen || host.includes(',') ? null : address;
 }
 
 /** Whether an `@` may belong to the password or to a parameter: such a URL is better left alone. */
@@ -131,7 +127,7 @@ export function maskUrl(url: string, shown: readonly string[]): string {
   const credentials = host === scheme ? '' : `${user}${password.length > 0 ? ':***' : ''}@`;
   const masked = (query ?? '')
     .split('&')
-    .map(part => (part === '' || shown.includes(nameOf(part)) ? part : `${nameOf(part)}=***`));
+    .map(part => (part === '' || shown.includes(parameterName(part)) ? part : `${parameterName(part)}=***`));
   const tail = query === undefined ? '' : `?${masked.join('&')}`;
   return `${head.slice(0, scheme)}${credentials}${head.slice(host)}${tail}${fragment.trim() === '' ? fragment : '#***'}`;
 }
@@ -142,7 +138,7 @@ function writeParameters(url: string, after: UrlParameters): string {
   // A parameter that is there already keeps its place.
   const parts = query.split('&').flatMap(part => {
     if (part === '') return [];
-    const name = nameOf(part);
+    const name = parameterName(part);
     if (!(name in after)) return [part];
     const value = changed.get(name);
     changed.delete(name);
@@ -161,7 +157,7 @@ function querySpan(url: string): {start: number; end: number} {
 
 function editQuery(query: string, {before, after}: QueryEdit): string | undefined {
   const [separator = ''] = /^[?&]/.exec(before === '' ? after : before) ?? [];
-  const part = lastPart(query, nameOf((before === '' ? after : before).slice(separator.length)));
+  const part = lastPart(query, parameterName((before === '' ? after : before).slice(separator.length)));
   if (before === '') {
     const isFitting = separator === '?' ? query === '' : /[?&]$/.test(query) || separator === '&';
     return part === null && isFitting && (query !== '' || separator === '?') ? query + after : undefined;
@@ -179,7 +175,7 @@ function lastPart(query: string, name: string): {text: string; start: number; en
   let end = query.length;
   for (const text of query.slice(1).split('&').toReversed()) {
     const start = end - text.length;
-    if (nameOf(text) === name) return {text, start, end};
+    if (parameterName(text) === name) return {text, start, end};
     end = start - 1;
   }
   return null;
@@ -193,38 +189,6 @@ function splitQuery(url: string): [head: string, query: string | undefined, frag
   const fragment = url.slice(body.length);
   const at = body.indexOf('?', host);
   return at === -1 ? [body, undefined, fragment] : [body.slice(0, at), body.slice(at + 1), fragment];
-}
-
-/** Behind the `@` that ends the credentials, also where a password holds `/`, `?`, `#` or `@` as they are. */
-function hostStart(url: string): number {
-  const start = url.indexOf('://') + 3;
-  if (start === 2) return 0;
-  const authority = /^[^/?#]*/.exec(url.slice(start))?.[0] ?? '';
-  const isCutPassword = /:[^\]\d,:][^:]*$/.test(authority);
-  const at = authority.includes('@')
-    ? start + authority.lastIndexOf('@')
-    : isCutPassword
-      ? url.lastIndexOf('@')
-      : -1;
-  return Math.max(start, at + 1);
-}
-
-function nameOf(part: string): string {
-  const at = part.indexOf('=');
-  return at === -1 ? part : part.slice(0, at);
-}
-
-function parameterValue(part: string): string {
-  const at = part.indexOf('=');
-  return at === -1 ? '' : decode(part.slice(at + 1));
-}
-
-function decode(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
 }
 
 function escapeRegExp(text: string): string {

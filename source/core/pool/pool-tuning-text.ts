@@ -2,11 +2,10 @@ import type {EnvFile} from '../../model/application.ts';
 import type {Facts} from '../../model/recipe-data.ts';
 import type {Snapshot} from '../../model/snapshot.ts';
 import {counted, formatAge, formatMs} from '../text/format.ts';
-import {fitOf, neededMaxConnections, refusedOf} from './connection-budget.ts';
 import {presets} from './pool-presets.ts';
-import {envFileOf, type Tuning} from './pool-tuning.ts';
-import {waiting} from './queueing.ts';
+import {envFileOf, fitOf, neededMaxConnections, refusedOf, type Tuning} from './pool-tuning.ts';
 import type {LoadReading} from './statement-load.ts';
+import {waiting} from './statement-load.ts';
 
 /** The answer in the user's words: the limit, why, what it will do, and what it cannot know. */
 export function explainTuning(tuning: Tuning, snapshot: Snapshot, load: LoadReading, facts: Facts): string[] {

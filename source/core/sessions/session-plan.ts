@@ -1,11 +1,11 @@
 import type {GroupKey, Protected, WatchedGroup} from '../../model/plan.ts';
 import type {Backend, Snapshot} from '../../model/snapshot.ts';
-import {type LockNode, lockTree} from '../reading/lock-tree.ts';
+import {type LockNode, lockTree} from '../activity/lock-tree.ts';
 import {redactLiterals} from '../sql/shown-sql.ts';
 import {counted, formatAge} from '../text/format.ts';
 import {describeBackend, leftAlone, protectionOf, subjectOf} from './protection.ts';
 import {matchesCriteria, type NamedSession, type SessionCriteria} from './session-parameters.ts';
-import {isKnownSession, type KnownSession} from './signal-sql.ts';
+import {isKnownSession, type KnownSession} from './session-steps.ts';
 
 export type Selection = {
   chosen: KnownSession[];

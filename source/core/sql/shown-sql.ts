@@ -1,7 +1,7 @@
-import {shownTags} from '../reading/tags.ts';
+import {shownTags} from '../activity/tags.ts';
 import {redactQuotedName} from '../text/redact.ts';
 import {secretsByPlace} from './secrets.ts';
-import {coarseTokens, mayGoOn, type SqlToken, sqlTokens} from './tokens.ts';
+import {coarseTokens, literalMark, mayGoOn, type SqlToken, sqlTokens} from './tokens.ts';
 
 /**
  * A statement without its literals, comments and line breaks: strings, numbers, bit strings and dollar quotes
@@ -25,8 +25,8 @@ export function redactLiterals(sql: string): string {
  * and ALTER DATABASE in place and cannot read a text that was cut off.
  */
 export function shownStatement(sql: string): string {
-  const mayHoldSecret = mayNameSecret.test(sql);
-  if (!mayHoldSecret && !mayHoldLiteral.test(sql)) return sql;
+  const mayHoldSecret = mayNameSecret(sql);
+  if (!mayHoldSecret && !literalMark.test(sql)) return sql;
   if (!mayHoldSecret) return render(coarseTokens(sql), ({kind}) => kind === 'string', tagsOf).trim();
   const tokens = sqlTokens(sql);
   const isSecret = secretIn(sql, tokens);
@@ -46,14 +46,18 @@ function encodeTag(text: string): string {
 }
 
 function secretIn(sql: string, tokens: readonly SqlToken[]): (token: SqlToken) => boolean {
-  const secrets = mayNameSecret.test(sql) ? secretsByPlace(tokens) : null;
+  const secrets = mayNameSecret(sql) ? secretsByPlace(tokens) : null;
   return token => token.kind !== 'parameter' && (secrets?.has(token) ?? false);
 }
 
-/** Asked of every new text: most of an application's have parameters and nothing else. */
-const mayHoldLiteral = /'|--|\/\*|\$(?!\d)/;
+function mayNameSecret(sql: string): boolean {
+  return secretHint.test(sql) && secretName.test(sql);
+}
+
+/** Found in whatever `secretName` finds, and looked for in two thirds of the time. */
+const secretHint = /:\/\/|key|pass|pwd|secret|token|bearer|credential|authorization|pin|otp|cv[vc]/i;
 /** What a name of a secret has in it, in any case and plural. */
-const mayNameSecret =
+const secretName =
   /:\/\/|bearer|passw|passphrase|passcode|pwd|secret|token|(?:api|access|private|signing|encryption|auth)[_-]?key|credential|authorization|(?:^|[^a-z])(?:pin|otp|cvv|cvc)s?(?:[^a-z]|$)/i;
 
 function render(
@@ -64,7 +68,7 @@ function render(
   let shown = '';
   for (const token of tokens) {
     if (token.kind === 'comment')
-      shown += `${shown === '' || /\s$/.test(shown) ? '' : ' '}${commentText(token.text)}`;
+      shown += `${shown.trimEnd() === shown && shown !== '' ? ' ' : ''}${commentText(token.text)}`;
     else if (!isMasked(token)) shown += token.kind === 'quoted' ? redactQuotedName(token.text) : token.text;
     else {
       shown += '?';

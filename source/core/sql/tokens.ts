@@ -35,8 +35,9 @@ export function sqlTokens(sql: string): SqlToken[] {
 
 /** The strings and comments of `sql`, and what stands between them in one piece: five times as fast. */
 export function coarseTokens(sql: string): SqlToken[] {
-  const tokens: SqlToken[] = [];
-  for (let at = 0; at < sql.length; ) {
+  const plain = plainLength(sql);
+  const tokens: SqlToken[] = plain === 0 ? [] : [{kind: 'rest', text: sql.slice(0, plain)}];
+  for (let at = plain; at < sql.length; ) {
     rest.lastIndex = at;
     const text = rest.exec(sql)?.[0];
     const token: SqlToken = text === undefined ? tokenAt(sql, at) : {kind: 'rest', text};
@@ -44,6 +45,19 @@ export function coarseTokens(sql: string): SqlToken[] {
     at += token.text.length;
   }
   return tokens;
+}
+
+/** Found in whatever holds a string or a comment: most of an application's statements have parameters and nothing else. */
+export const literalMark = /'|--|\/\*|\$(?!\d)/;
+
+/**
+ * How many characters precede the first comment; 0 where a quote or a dollar sign comes before it. An application's
+ * statement is mostly free of both, with sqlcommenter's comment at its end.
+ */
+function plainLength(sql: string): number {
+  const at = sql.search(literalMark);
+  const isComment = sql[at] === '-' || sql[at] === '/';
+  return isComment && !sql.slice(0, at).includes('"') ? at : 0;
 }
 
 /**
@@ -74,6 +88,9 @@ function tokenAt(sql: string, at: number): SqlToken {
 
 /** Comments nest. */
 function commentEnd(sql: string, from: number): number {
+  const end = sql.indexOf('*/', from + 2);
+  const nested = sql.indexOf('/*', from + 2);
+  if (end !== -1 && (nested === -1 || nested > end)) return end + 2;
   let depth = 0;
   commentMark.lastIndex = from;
   for (let mark = commentMark.exec(sql); mark !== null; mark = commentMark.exec(sql)) {

@@ -1,6 +1,7 @@
 import {noSettings} from '../../core/configuration.ts';
 import {type AbortError, usageError} from '../../core/errors.ts';
-import {parseAddress, type Settings} from './address.ts';
+import type {ConnectionParameters} from '../../core/text/postgres-url.ts';
+import {parseAddress} from './address.ts';
 import {defaultHost, environmentSettings} from './environment.ts';
 import type {Machine} from './machine.ts';
 import {findPasswordFor} from './password.ts';
@@ -10,7 +11,7 @@ import {readRequireAuth} from './require-auth.ts';
 import {serviceSettings} from './service-file.ts';
 
 /** Where an address was found, and what the command line says over it. */
-type Found = {source: string; origin: Origin; over?: Settings};
+type Found = {source: string; origin: Origin; over?: ConnectionParameters};
 
 const defaultConnectTimeoutMs = 10_000;
 
@@ -25,7 +26,7 @@ export function requestFromUrl({url, ...found}: Found & {url: string}, machine: 
  * Throws AbortError (exit 2) for a value that cannot be.
  */
 export function buildRequest(
-  {source, origin, address, over = {}}: Found & {address: Settings},
+  {source, origin, address, over = {}}: Found & {address: ConnectionParameters},
   machine: Machine,
 ): ConnectionRequest {
   const {settings: own, prisma, stripped} = splitPrismaParameters(address);
@@ -41,12 +42,13 @@ export function buildRequest(
   if (said.host !== undefined) delete fromEnvironment.hostaddr;
   if (isFromFolder) for (const keyword of keys) delete fromEnvironment[keyword];
   const floor = isFromFolder ? requiredOfServer(fromEnvironment, said) : {};
-  const settings: Settings = {...fromEnvironment, ...said, ...floor};
+  const settings: ConnectionParameters = {...fromEnvironment, ...said, ...floor};
 
   const port = portOf(settings.port, source);
   const user = settings.user ?? machine.os_user;
   const host = settings.host ?? settings.hostaddr ?? defaultHost(port, machine);
-  if (host.includes(',')) throw unusable(source, 'it names several hosts, and poolctl watches one server');
+  if (host.includes(','))
+    throw unusable(source, 'it names several hosts, and poolctl watches one server at a time');
   const place = {host, port, user, database: settings.dbname ?? user};
   const password = findPasswordFor(place, {settings, own: said.password, source, isFromFolder}, machine);
   return {
@@ -69,7 +71,7 @@ export function buildRequest(
 }
 
 /** What a folder cannot lower: how the user has exported that a server has to prove itself. */
-function requiredOfServer(exported: Settings, said: Settings): Settings {
+function requiredOfServer(exported: ConnectionParameters, said: ConnectionParameters): ConnectionParameters {
   const names = ['sslrootcert', 'channel_binding', 'require_auth'] as const;
   const floor = Object.fromEntries(
     names.flatMap(name => (exported[name] === undefined ? [] : [[name, exported[name]]])),
@@ -84,7 +86,7 @@ function requiredOfServer(exported: Settings, said: Settings): Settings {
 const keys = ['sslcert', 'sslkey', 'sslpassword'];
 
 function tlsRequest(
-  settings: Settings,
+  settings: ConnectionParameters,
   {source, isFromFolder}: {source: string; isFromFolder: boolean},
   {home, cwd}: Machine,
 ): TlsRequest {
@@ -155,7 +157,7 @@ const heeded = new Set([
   ...['require_auth', 'connect_timeout'],
 ]);
 
-function unused(address: Settings): string[] {
+function unused(address: ConnectionParameters): string[] {
   return Object.entries(address)
     .filter(([name]) => !heeded.has(name))
     .map(([name, value]) => (name === 'application_name' ? `${name}=${value}` : name));
@@ -168,7 +170,7 @@ function namesService(name: string, source: string): AbortError {
   );
 }
 
-function disguised({host, hostaddr}: Settings, source: string): AbortError {
+function disguised({host, hostaddr}: ConnectionParameters, source: string): AbortError {
   return usageError(
     `${source} names ${host} and connects to ${hostaddr}: a folder cannot name one server and lead to another`,
     'Export the URL, or give it in the call.',

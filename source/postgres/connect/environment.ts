@@ -1,4 +1,4 @@
-import type {Settings} from './address.ts';
+import type {ConnectionParameters} from '../../core/text/postgres-url.ts';
 import type {Machine} from './machine.ts';
 
 /** Environment variables that stand for a connection parameter (libpq-envars). */
@@ -22,8 +22,8 @@ const variables: Record<string, string> = {
 };
 
 /** What the environment says; an empty variable is one that is not set, as in libpq. */
-export function environmentSettings(env: Machine['env']): Settings {
-  const settings: Settings = {};
+export function environmentSettings(env: Machine['env']): ConnectionParameters {
+  const settings: ConnectionParameters = {};
   for (const [variable, keyword] of Object.entries(variables)) {
     const value = env[variable];
     if (value) settings[keyword] = value;

@@ -1,6 +1,7 @@
 import {type Configuration, type ConfiguredTarget, noSettings} from '../../core/configuration.ts';
 import {type AbortError, usageError} from '../../core/errors.ts';
-import {isAddress, type Settings} from './address.ts';
+import type {ConnectionParameters} from '../../core/text/postgres-url.ts';
+import {isAddress} from './address.ts';
 import {buildRequest, requestFromUrl} from './build-request.ts';
 import {type Dotenv, readDotenv} from './dotenv.ts';
 import {environmentSource, serverVariable} from './environment.ts';
@@ -95,7 +96,7 @@ function findRequest(options: LocateOptions, dotenv: Dotenv): ConnectionRequest 
 
 const urlVariables = ['POOLCTL_DATABASE_URL', 'DIRECT_URL', 'DATABASE_URL'];
 
-function fromExportedUrl(machine: Machine, over: Settings): ConnectionRequest | null {
+function fromExportedUrl(machine: Machine, over: ConnectionParameters): ConnectionRequest | null {
   const variable = urlVariables.find(name => machine.env[name]?.trim());
   if (variable === undefined) return null;
   const url = machine.env[variable] ?? '';
@@ -105,7 +106,7 @@ function fromExportedUrl(machine: Machine, over: Settings): ConnectionRequest | 
 /** PGSERVICE, PGHOST and its kin, or nothing at all: what psql would make of it. */
 function fromVariables(
   machine: Machine,
-  {origin, over}: {origin: Origin; over: Settings},
+  {origin, over}: {origin: Origin; over: ConnectionParameters},
 ): ConnectionRequest {
   const service = machine.env.PGSERVICE;
   if (service) {
@@ -119,7 +120,7 @@ function fromVariables(
 function fromDotenv(
   machine: Machine,
   {variables, borrowed}: Dotenv,
-  over: Settings,
+  over: ConnectionParameters,
 ): ConnectionRequest | null {
   const variable = urlVariables.find(name => variables[name]?.trim());
   if (variable === undefined) return null;
@@ -129,8 +130,8 @@ function fromDotenv(
   return requestFromUrl({url: variables[variable] ?? '', source, origin: {kind: 'folder'}, over}, machine);
 }
 
-function flagSettings({host, port, user, database}: LocateFlags): Settings {
-  const settings: Settings = {};
+function flagSettings({host, port, user, database}: LocateFlags): ConnectionParameters {
+  const settings: ConnectionParameters = {};
   if (host !== undefined) settings.host = host;
   if (port !== undefined) settings.port = String(port);
   if (user !== undefined) settings.user = user;

@@ -1,11 +1,11 @@
-import type {Settings} from './address.ts';
+import type {ConnectionParameters} from '../../core/text/postgres-url.ts';
 import type {Machine} from './machine.ts';
 import {findPassword, type PasswordLookup, passwordFilePath} from './password-file.ts';
 import type {ConnectionRequest} from './request.ts';
 
 type Context = {
   /** The address's over the environment's. */
-  settings: Settings;
+  settings: ConnectionParameters;
   /** The address's own password, or its service's. */
   own: string | undefined;
   source: string;

@@ -1,8 +1,8 @@
+import type {ConnectionParameters} from '../../core/text/postgres-url.ts';
 import type {PrismaSettings} from '../../model/target.ts';
-import type {Settings} from './address.ts';
 
 export type PrismaParameters = {
-  settings: Settings;
+  settings: ConnectionParameters;
   prisma: PrismaSettings | null;
   /** `connection_limit=5`, to be reported. */
   stripped: string[];
@@ -13,7 +13,7 @@ export type PrismaParameters = {
  * application's pool. Its TLS parameters become libpq's: with `sslaccept=strict` Prisma verifies chain and name,
  * else it verifies nothing; its `sslcert` without a key is the authority's certificate, not the client's.
  */
-export function splitPrismaParameters(address: Settings): PrismaParameters {
+export function splitPrismaParameters(address: ConnectionParameters): PrismaParameters {
   const own = Object.keys(address).filter(name => prismaOnly.has(name));
   if (own.length === 0) return {settings: address, prisma: null, stripped: []};
   const settings = Object.fromEntries(Object.entries(address).filter(([name]) => !prismaOnly.has(name)));
@@ -43,7 +43,7 @@ const prismaOnly = new Set([
   'sslidentity',
 ]);
 
-function translateTls(settings: Settings, accept: string | undefined): void {
+function translateTls(settings: ConnectionParameters, accept: string | undefined): void {
   const authority = settings.sslkey === undefined ? settings.sslcert : undefined;
   if (authority !== undefined) delete settings.sslcert;
   if (accept !== 'strict' || settings.sslmode === 'disable') return;

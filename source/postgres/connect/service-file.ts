@@ -1,12 +1,12 @@
 import {usageError} from '../../core/errors.ts';
-import type {Settings} from './address.ts';
+import type {ConnectionParameters} from '../../core/text/postgres-url.ts';
 import type {Machine} from './machine.ts';
 
 /**
  * The parameters of a service (libpq-pgservice): the user's file first, then the system's.
  * Throws AbortError (exit 2) when none defines it.
  */
-export function serviceSettings(name: string, machine: Machine): Settings {
+export function serviceSettings(name: string, machine: Machine): ConnectionParameters {
   const files = serviceFiles(machine);
   for (const file of files) {
     const settings = findService(machine.readFile(file) ?? '', name);
@@ -24,11 +24,11 @@ function serviceFiles({env, home}: Machine): string[] {
   return [user, `${env.PGSYSCONFDIR || '/etc/postgresql-common'}/pg_service.conf`];
 }
 
-function findService(text: string, name: string): Settings | null {
+function findService(text: string, name: string): ConnectionParameters | null {
   const lines = text.split('\n').map(line => line.trim());
   const start = lines.indexOf(`[${name}]`);
   if (start === -1) return null;
-  const settings: Settings = {};
+  const settings: ConnectionParameters = {};
   for (const line of lines.slice(start + 1)) {
     if (line.startsWith('[')) break;
     const [, keyword, value = ''] = /^([a-z_]+)=(.*)$/.exec(line) ?? [];

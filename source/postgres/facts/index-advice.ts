@@ -1,10 +1,10 @@
-import {type AdviceInput, adviseIndexes} from '../../core/indexes/advise.ts';
-import type {WorkStatement} from '../../core/indexes/planner.ts';
-import type {PresentIndex} from '../../core/indexes/present.ts';
+import {type AdviceInput, adviseIndexes} from '../../core/indexes/advise-indexes.ts';
+import type {WorkStatement} from '../../core/indexes/candidates.ts';
+import type {PresentIndex} from '../../core/indexes/existing-index.ts';
+import {specOf} from '../../core/indexes/index-spec.ts';
 import {readStatement} from '../../core/indexes/read-statement.ts';
-import type {Naming} from '../../core/indexes/scope.ts';
-import type {Column, Columns} from '../../core/indexes/shape.ts';
-import {specOf} from '../../core/indexes/spec.ts';
+import type {Column, Columns} from '../../core/indexes/statement-shape.ts';
+import type {Naming} from '../../core/indexes/terms.ts';
 import {shownStatement} from '../../core/sql/shown-sql.ts';
 import type {Catalog} from '../../model/catalog.ts';
 import type {IndexAdvice, IndexAdviceNeed, Skipped} from '../../model/index-advice.ts';

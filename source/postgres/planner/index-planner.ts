@@ -1,10 +1,9 @@
-import type {Candidate} from '../../core/indexes/candidates.ts';
+import type {Candidate, Planned, Planner, WorkStatement} from '../../core/indexes/candidates.ts';
 import {estimateStatement} from '../../core/indexes/estimate.ts';
-import type {Planned, Planner, WorkStatement} from '../../core/indexes/planner.ts';
-import type {PresentIndex} from '../../core/indexes/present.ts';
-import type {Columns} from '../../core/indexes/shape.ts';
-import {estimateSize} from '../../core/indexes/size.ts';
-import {definitionOf, type IndexSpec} from '../../core/indexes/spec.ts';
+import type {PresentIndex} from '../../core/indexes/existing-index.ts';
+import {definitionOf, type IndexSpec} from '../../core/indexes/index-spec.ts';
+import type {Columns} from '../../core/indexes/statement-shape.ts';
+import {estimateSize} from '../../core/indexes/statistics.ts';
 import {shownStatement} from '../../core/sql/shown-sql.ts';
 import type {Skipped} from '../../model/index-advice.ts';
 import type {Connection} from '../connect/connect.ts';

@@ -1,11 +1,11 @@
 import {readFile} from 'node:fs/promises';
 import type {IndexStmt, RawStmt} from 'libpg-query';
 import {usageError} from '../../core/errors.ts';
-import type {AdviceInput} from '../../core/indexes/advise.ts';
-import {adviseFromFile, type FileIndex} from '../../core/indexes/from-file.ts';
-import {isIndexable} from '../../core/indexes/present.ts';
-import {findTable} from '../../core/indexes/scope.ts';
-import {type IndexSpec, keysOf} from '../../core/indexes/spec.ts';
+import type {AdviceInput} from '../../core/indexes/advise-indexes.ts';
+import {isIndexable} from '../../core/indexes/existing-index.ts';
+import {type IndexSpec, keysOf} from '../../core/indexes/index-spec.ts';
+import {adviseFromFile, type FileIndex} from '../../core/indexes/migration-file.ts';
+import {findTable} from '../../core/indexes/terms.ts';
 import type {Table} from '../../model/catalog.ts';
 import type {IndexAdvice, Skipped} from '../../model/index-advice.ts';
 import type {SqlParser} from '../reach/parse-sql.ts';

@@ -1,6 +1,6 @@
+import {computeBudget, type SlotSettings} from '../../core/activity/budget.ts';
+import {withDatabaseRates} from '../../core/activity/rates.ts';
 import {minimumBlocks} from '../../core/health/thresholds.ts';
-import {computeBudget, type SlotSettings} from '../../core/reading/budget.ts';
-import {withDatabaseRates} from '../../core/reading/rates.ts';
 import type {Database, LockWait, Snapshot} from '../../model/snapshot.ts';
 import {type Activity, createActivityReader} from '../activity-rows.ts';
 import type {PgClient, RawPgClient} from '../connect/client.ts';

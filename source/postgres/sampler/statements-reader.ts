@@ -1,5 +1,10 @@
-import {type StatementCounters, withStatementRates} from '../../core/reading/rates.ts';
-import {chooseWatched, parseScan, type StatementScan} from '../../core/reading/statement-scan.ts';
+import {
+  chooseWatched,
+  parseScan,
+  type StatementCounters,
+  type StatementScan,
+  withStatementRates,
+} from '../../core/activity/rates.ts';
 import {shownStatement} from '../../core/sql/shown-sql.ts';
 import type {Statement, StatementsInfo} from '../../model/snapshot.ts';
 import {isoTime} from '../iso-time.ts';

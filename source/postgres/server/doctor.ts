@@ -1,5 +1,5 @@
-import type {DoctorCheck, DoctorReport} from '../../core/server/doctor.ts';
 import {compareServers, serverDifference} from '../../core/server/server-identity.ts';
+import type {DoctorCheck, DoctorReport} from '../../model/doctor.ts';
 import type {Target} from '../../model/target.ts';
 import {type Connection, connect} from '../connect/connect.ts';
 import {toAbortError} from '../connect/errors.ts';

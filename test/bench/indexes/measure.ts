@@ -1,8 +1,8 @@
-import {adviseIndexes} from '../../../source/core/indexes/advise.ts';
-import {covers} from '../../../source/core/indexes/covers.ts';
-import type {WorkStatement} from '../../../source/core/indexes/planner.ts';
-import type {PresentIndex} from '../../../source/core/indexes/present.ts';
-import {type IndexKey, key} from '../../../source/core/indexes/spec.ts';
+import {adviseIndexes} from '../../../source/core/indexes/advise-indexes.ts';
+import type {WorkStatement} from '../../../source/core/indexes/candidates.ts';
+import type {PresentIndex} from '../../../source/core/indexes/existing-index.ts';
+import {covers} from '../../../source/core/indexes/existing-index.ts';
+import {type IndexKey, key} from '../../../source/core/indexes/index-spec.ts';
 import type {IndexAdvice, IndexProposal} from '../../../source/model/index-advice.ts';
 import type {Connection} from '../../../source/postgres/connect/connect.ts';
 import {gatherAdviceInput} from '../../../source/postgres/facts/index-advice.ts';

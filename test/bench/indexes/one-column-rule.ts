@@ -1,9 +1,9 @@
+import type {WorkStatement} from '../../../source/core/indexes/candidates.ts';
 import {toCandidate} from '../../../source/core/indexes/candidates.ts';
-import type {WorkStatement} from '../../../source/core/indexes/planner.ts';
-import {fewestRows, findCovering, type PresentIndex} from '../../../source/core/indexes/present.ts';
-import {rowsOf} from '../../../source/core/indexes/selectivity.ts';
-import type {Condition} from '../../../source/core/indexes/shape.ts';
-import {btree, definitionOf, type IndexSpec, key} from '../../../source/core/indexes/spec.ts';
+import {fewestRows, findCovering, type PresentIndex} from '../../../source/core/indexes/existing-index.ts';
+import {btree, definitionOf, type IndexSpec, key} from '../../../source/core/indexes/index-spec.ts';
+import type {Condition} from '../../../source/core/indexes/statement-shape.ts';
+import {rowsOf} from '../../../source/core/indexes/statistics.ts';
 import type {Table} from '../../../source/model/catalog.ts';
 
 /** The rule that poolctl is held against: an index of its own for every column a predicate names. */

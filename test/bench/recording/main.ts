@@ -5,8 +5,8 @@ import process from 'node:process';
 import {setTimeout as sleep} from 'node:timers/promises';
 import pg from 'pg';
 import {recipes} from '../../../recipes/index.ts';
-import {requestOn} from '../../../source/cli/locate-server.ts';
-import {gatherFacts} from '../../../source/cli/recipe-data.ts';
+import {locateServerOn} from '../../../source/cli/locate-server.ts';
+import {readRecipeData} from '../../../source/cli/recipe-data.ts';
 import {record} from '../../../source/commands/record/write-recording.ts';
 import {startServer, type ThrowawayServer} from '../../../source/demo/server.ts';
 import type {FactNeeds} from '../../../source/model/recipe-data.ts';
@@ -71,7 +71,7 @@ async function stir(of: ThrowawayServer, signal: AbortSignal): Promise<void> {
 }
 
 async function recordUntil(signal: AbortSignal): Promise<{readings: number; bytes: number; cpu_ms: number}> {
-  const request = await requestOn(localMachine({}, folder), {url: server.superuserUrl, flags: {}});
+  const request = await locateServerOn(localMachine({}, folder), {url: server.superuserUrl, flags: {}});
   const recording = await openRecordingFile(join(folder, 'out.poolctl'), {most_bytes: 2 ** 30});
   let current: Connection | null = null;
   const connecting = async (by: AbortSignal) => {
@@ -82,8 +82,8 @@ async function recordUntil(signal: AbortSignal): Promise<{readings: number; byte
     sampler: createSampler({interval_ms, connect: connecting}),
     recipes,
     recording,
-    gather: (needs: FactNeeds) => gatherFacts(current as Connection, needs),
-    output: {isTty: false, columns: 80, hasColour: false, data: () => {}, talk: console.error},
+    gather: (needs: FactNeeds) => readRecipeData(current as Connection, needs),
+    output: {isTty: false, columns: 80, stdout: () => {}, stderr: console.error},
     now: Date.now,
   };
   const started = process.cpuUsage();

@@ -1,6 +1,6 @@
 import type pg from 'pg';
 import {loadEndpoint} from '../../../source/cli/replay/load-endpoint.ts';
-import {prismaFor} from '../../../source/cli/replay/prisma-client.ts';
+import {loadPrismaClient} from '../../../source/cli/replay/prisma-client.ts';
 import type {ReplayResult} from '../../../source/model/replay-report.ts';
 import {type BenchmarkMatrix, runBenchmark} from '../../../source/replay/measure/benchmark.ts';
 import {createGuard} from '../../../source/replay/measure/guard.ts';
@@ -41,7 +41,7 @@ export async function measureEndpoint(
 ): Promise<EndpointFigures> {
   const source = {client: undefined, isDemo: true, cwd: process.cwd()};
   const endpoint = await loadEndpoint(name, source);
-  const prisma = await prismaFor(endpoint, source);
+  const prisma = await loadPrismaClient(endpoint, source);
   const readSlots = async () => ({usable: 100, used: 0, own: await countSessions()});
   const run = async (matrix: Part, pool_timeout_ms: number) => {
     const {results, notes} = await runBenchmark(

@@ -5,18 +5,23 @@ import {setTimeout as sleep} from 'node:timers/promises';
 import type pg from 'pg';
 import {onTestFinished} from 'vitest';
 import {recipes} from '../../../recipes/index.ts';
+import type {Output} from '../../../source/cli/context.ts';
 import type {ConsentFlags} from '../../../source/cli/execution/execute-plan.ts';
-import {files} from '../../../source/cli/local-files.ts';
-import {gatherFacts} from '../../../source/cli/recipe-data.ts';
-import {type RunFlags, type RunPorts, runRecipe} from '../../../source/commands/run/run-recipe.ts';
+import {localFiles} from '../../../source/cli/local-files.ts';
+import {readRecipeData} from '../../../source/cli/recipe-data.ts';
+import type {RunFlags, RunPorts} from '../../../source/commands/run/run-recipe.ts';
+import {runRecipe} from '../../../source/commands/run/run-recipe.ts';
 import {undoRun} from '../../../source/commands/undo/undo-run.ts';
 import {AbortError} from '../../../source/core/errors.ts';
-import {type JournalFile, openJournal} from '../../../source/journal/journal-file.ts';
+import type {JournalFile} from '../../../source/journal/journal-file.ts';
+import {openJournal} from '../../../source/journal/journal-file.ts';
 import {sha256} from '../../../source/journal/sha256.ts';
-import type {Clock, Output} from '../../../source/model/ports.ts';
+import type {Clock} from '../../../source/model/ports.ts';
+
 import type {Recipe} from '../../../source/model/recipe.ts';
 import type {ExitCode} from '../../../source/model/run.ts';
-import {type Connection, connect} from '../../../source/postgres/connect/connect.ts';
+import type {Connection} from '../../../source/postgres/connect/connect.ts';
+import {connect} from '../../../source/postgres/connect/connect.ts';
 import {createExecutor} from '../../../source/postgres/executor/executor.ts';
 import {readOnce} from '../../../source/postgres/sampler/read-once.ts';
 import type {TestServer} from '../../helpers/server.ts';
@@ -47,8 +52,8 @@ export type Acting = {
   ports: RunPorts;
   journal: JournalFile;
   /** What went to stdout and stderr. */
-  data: string[];
-  talk: string[];
+  stdout: string[];
+  stderr: string[];
   /** Runs are `r1`, `r2`, ... in their order. */
   run(recipe: string, flags: Partial<RunFlags>): Promise<ExitCode>;
   undo(run: string, flags: Partial<ConsentFlags>): Promise<ExitCode>;
@@ -67,32 +72,32 @@ export async function createActing(
   const watching: Connection = await connect(request, {purpose: 'watch'});
   onTestFinished(() => watching.close());
   const journal = openJournal(file);
-  const data: string[] = [];
-  const talk: string[] = [];
+  const stdout: string[] = [];
+  const stderr: string[] = [];
   const ports: RunPorts = {
     recipes: options.recipes ?? recipes,
     read: () => readOnce(watching, {rates_over_ms: null}),
-    gather: needs => gatherFacts(watching, needs),
+    gather: needs => readRecipeData(watching, needs),
     engine: {
       executor: createExecutor(() => connect(request, {purpose: 'act'})),
-      files,
+      files: localFiles,
       journal,
       clock,
       sha256,
     },
-    identity: {run: 'r1', actor: `oncall@${files.host}`},
-    output: output(data, talk),
+    identity: {run: 'r1', actor: `oncall@${localFiles.host}`},
+    output: output(stdout, stderr),
   };
   let runs = 0;
   const next = () => ({...ports, identity: {...ports.identity, run: `r${++runs}`}});
   return {
     ports,
     journal,
-    data,
-    talk,
+    stdout: stdout,
+    stderr: stderr,
     run: (recipe, flags) => exitCode(runRecipe(next(), recipe, {...noFlags, ...flags})),
     undo: (run, flags) => exitCode(undoRun(next(), run, {...noFlags, ...flags})),
-    document: () => JSON.parse(data.at(-1) ?? 'null'),
+    document: () => JSON.parse(stdout.at(-1) ?? 'null'),
   };
 }
 
@@ -104,13 +109,12 @@ export async function exitCode(running: Promise<ExitCode>): Promise<ExitCode> {
   });
 }
 
-export function output(data: string[], talk: string[]): Output {
+export function output(stdout: string[], stderr: string[]): Output {
   return {
-    data: text => data.push(text),
-    talk: text => talk.push(text),
+    stdout: text => stdout.push(text),
+    stderr: text => stderr.push(text),
     isTty: false,
     columns: 80,
-    hasColour: false,
   };
 }
 

@@ -1,14 +1,14 @@
 import {afterAll, beforeAll, beforeEach, expect, it, onTestFinished} from 'vitest';
 import {openEngine} from '../../../source/cli/execution/engine-context.ts';
-import {settleEarlier} from '../../../source/cli/execution/recover-unfinished-runs.ts';
+import {recoverUnfinishedRuns} from '../../../source/cli/execution/recover-unfinished-runs.ts';
 import {undoRun} from '../../../source/commands/undo/undo-run.ts';
 import {openJournal} from '../../../source/journal/journal-file.ts';
 import type {JournalEvent} from '../../../source/model/journal-entry.ts';
 import {connect} from '../../../source/postgres/connect/connect.ts';
 import {createExecutor} from '../../../source/postgres/executor/executor.ts';
+import {createCliContext} from '../../helpers/cli-context.ts';
 import {serverAt} from '../../helpers/identity.ts';
 import {describeEachMajor, startTestServer, type TestServer} from '../../helpers/server.ts';
-import {createShell} from '../../helpers/shell.ts';
 import {startSwitch} from '../../helpers/switch.ts';
 import {rejection, requestTo} from '../../postgres/requests.ts';
 import {createActing, createRoles, exitCode, noFlags, temporaryFolder} from './acting.ts';
@@ -78,7 +78,7 @@ describeEachMajor('another server at the same address', major => {
     const acting = await adminOn(first);
     const server = await serverAt(requestTo(first.superuserUrl));
     await acting.run('limit', {dryRun: true, json: false});
-    expect(acting.data.join('\n').split('\n')[0]).toContain(`(${await nameOf(first)})`);
+    expect(acting.stdout.join('\n').split('\n')[0]).toContain(`(${await nameOf(first)})`);
     expect(await acting.run('limit', {yes: true})).toBe(0);
     expect(acting.document()).toMatchObject({server});
     expect((await acting.journal.read())[0]).toMatchObject({event: 'run', server});
@@ -172,7 +172,7 @@ describeEachMajor('another server at the same address', major => {
       onTestFinished(() => holder?.end());
     }
     const ports = {flags: {}, watching: () => watching};
-    const {executor} = openEngine(createShell(), {...request, rescue}, ports).engine;
+    const {executor} = openEngine(createCliContext(), {...request, rescue}, ports).engine;
     onTestFinished(() => executor.close());
     executor.bind(server);
     expect(await rejection(executor.apply(limitStep('app')))).toMatchObject({
@@ -199,7 +199,7 @@ describeEachMajor('another server at the same address', major => {
       onTestFinished(() => holder?.end());
     }
     const ports = {flags: {}, watching: () => watching};
-    const {executor} = openEngine(createShell(), {...request, rescue}, ports).engine;
+    const {executor} = openEngine(createCliContext(), {...request, rescue}, ports).engine;
     onTestFinished(() => executor.close());
     executor.bind(server);
     const text = 'SELECT current_database() AS name, pg_backend_pid() AS pid';
@@ -278,9 +278,9 @@ describeEachMajor('another server at the same address', major => {
     const told: string[] = [];
     const look = async () => {
       const options = {flags: {journal: file}, watching: () => null};
-      const {engine, identity} = openEngine(createShell(), request, options);
+      const {engine, identity} = openEngine(createCliContext(), request, options);
       const acting = {...identity, target, server: await serverAt(request), isDryRun: false};
-      await settleEarlier(engine, acting, text => told.push(text));
+      await recoverUnfinishedRuns(engine, acting, text => told.push(text));
       await engine.executor.close();
     };
     await second.query('ALTER ROLE app CONNECTION LIMIT 7');

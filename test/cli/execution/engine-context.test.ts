@@ -2,9 +2,9 @@ import {afterAll, beforeAll, expect, it, onTestFinished} from 'vitest';
 import {openEngine} from '../../../source/cli/execution/engine-context.ts';
 import type {Act} from '../../../source/model/ports.ts';
 import {connect} from '../../../source/postgres/connect/connect.ts';
+import {createCliContext} from '../../helpers/cli-context.ts';
 import {serverAt} from '../../helpers/identity.ts';
 import {describeEachMajor, startTestServer, type TestServer} from '../../helpers/server.ts';
-import {createShell} from '../../helpers/shell.ts';
 import {requestTo} from '../../postgres/requests.ts';
 import {createRoles, leak, pidsOf} from './acting.ts';
 
@@ -30,7 +30,7 @@ describeEachMajor('acting on a server without a slot left', major => {
     const here = await serverAt(request);
     await fill(server);
 
-    const {executor} = openEngine(createShell(), request, {flags: {}, watching: () => watching}).engine;
+    const {executor} = openEngine(createCliContext(), request, {flags: {}, watching: () => watching}).engine;
     executor.bind(here);
     expect((await executor.apply(terminate(leaked.processID))).row_count).toBe(1);
     await expect.poll(() => pidsOf(server, 'leaky')).toEqual([]);
@@ -38,7 +38,8 @@ describeEachMajor('acting on a server without a slot left', major => {
     expect(await timeoutOf()).toBe(before);
 
     // With a slot free again, an act has a connection of its own.
-    const next = openEngine(createShell(), request, {flags: {}, watching: () => watching}).engine.executor;
+    const next = openEngine(createCliContext(), request, {flags: {}, watching: () => watching}).engine
+      .executor;
     next.bind(here);
     const {rows} = await next.apply({
       ...terminate(0),

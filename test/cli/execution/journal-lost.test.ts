@@ -38,16 +38,16 @@ describeEachMajor('a run whose journal is lost in the middle of it', major => {
     const engine = {...acting.ports.engine, executor: {...executor, apply}};
     const flags = {...noFlags, json: false, yes: true, set: ['older_than=0s', `application=${application}`]};
     expect(await exitCode(runRecipe({...acting.ports, engine}, 'kill-idle-sessions', flags))).toBe(8);
-    const [ended, ...others] = acting.talk.filter(text => text.startsWith('verified'));
+    const [ended, ...others] = acting.stderr.filter(text => text.startsWith('verified'));
     expect(others).toEqual([]);
     expect(await pidsOf(server, application)).toHaveLength(1);
     expect(ended).toMatch(/^verified end session \d+ \(lost-/);
-    expect(acting.talk.at(-1)).toMatch(
+    expect(acting.stderr.at(-1)).toMatch(
       new RegExp(
         `the journal .* does not verify: it was ${how === 'emptied' ? 'cut' : how} while this run used it`,
       ),
     );
-    expect(acting.data.at(-1)).toMatch(/failed: 1 verified, 1 not begun/);
+    expect(acting.stdout.at(-1)).toMatch(/failed: 1 verified, 1 not begun/);
   });
 
   it('is not begun where its chain is broken far from its end', async () => {

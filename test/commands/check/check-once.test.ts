@@ -1,5 +1,5 @@
 import {afterAll, beforeAll, expect, it} from 'vitest';
-import {gatherExplained} from '../../../source/cli/recipe-data.ts';
+import {loadRecipeData} from '../../../source/cli/recipe-data.ts';
 import {check} from '../../../source/commands/check/check-once.ts';
 import type {Recipe} from '../../../source/model/recipe.ts';
 import {type Connection, connect} from '../../../source/postgres/connect/connect.ts';
@@ -44,9 +44,9 @@ describeEachMajor('check', major => {
     const ports = {
       recipes,
       read: () => readOnce(connection, {rates_over_ms: null}),
-      gather: async (needs: Parameters<typeof gatherExplained>[1]) => {
+      gather: async (needs: Parameters<typeof loadRecipeData>[1]) => {
         await beforeFacts();
-        return gatherExplained(connection, needs);
+        return loadRecipeData(connection, needs);
       },
       output: output(data, talk),
       askPooler: async () => null,

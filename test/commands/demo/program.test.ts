@@ -7,7 +7,7 @@ import {runProgram, temporaryHome} from '../../cli/run-program.ts';
 import {program} from '../../helpers/build.ts';
 import {availableMajors} from '../../helpers/server.ts';
 
-const majors = await availableMajors();
+const majors = availableMajors();
 
 describe.skipIf(majors.length === 0)('poolctl demo without a terminal', () => {
   it('prints one reading of the incident, and leaves nothing behind', async () => {

@@ -1,6 +1,6 @@
 import {describe, expect, it} from 'vitest';
 import {doctor} from '../../../source/commands/doctor/command.ts';
-import type {DoctorCheck, DoctorReport} from '../../../source/core/server/doctor.ts';
+import type {DoctorCheck, DoctorReport} from '../../../source/model/doctor.ts';
 
 const ok: DoctorCheck = {
   id: 'sessions',
@@ -51,18 +51,17 @@ function reportWith(checks: DoctorCheck[]): DoctorReport {
 }
 
 async function run(checks: DoctorCheck[], json: boolean) {
-  const data: string[] = [];
+  const stdout: string[] = [];
   const output = {
-    data: (text: string) => void data.push(text),
-    talk: () => {
-      throw new Error('the doctor talks');
+    stdout: (text: string) => void stdout.push(text),
+    stderr: () => {
+      throw new Error('doctor wrote to stderr');
     },
     isTty: false,
     columns: 80,
-    hasColour: false,
   };
   const exitCode = await doctor({examine: async () => reportWith(checks), output}, {json});
-  return {exitCode, text: data.join('\n')};
+  return {exitCode, text: stdout.join('\n')};
 }
 
 describe('doctor', () => {

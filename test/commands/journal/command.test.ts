@@ -17,15 +17,15 @@ import {draftOf, intentOf} from '../../journal/drafts.ts';
 async function createJournal() {
   const file = join(await temporaryFolder(), 'journal.jsonl');
   const journal = openJournal(file);
-  const data: string[] = [];
-  const talk: string[] = [];
+  const stdout: string[] = [];
+  const stderr: string[] = [];
   const show = (words: string[], json = true, flags: {format?: string; head?: string} = {}) =>
-    exitCode(showJournal({journal, output: output(data, talk)}, words, {json, ...flags}));
-  return {file, journal, data, talk, show, document: () => JSON.parse(data.at(-1) ?? 'null')};
+    exitCode(showJournal({journal, output: output(stdout, stderr)}, words, {json, ...flags}));
+  return {file, journal, stdout, stderr, show, document: () => JSON.parse(stdout.at(-1) ?? 'null')};
 }
 
 it('lists entries, the head and the file', async () => {
-  const {journal, show, document, file, data} = await createJournal();
+  const {journal, show, document, file, stdout} = await createJournal();
   const entry = await journal.append(draftOf('r1', 0));
   expect(await show(['list'])).toBe(0);
   const {hash, previous, seq, at, actor, target, run, event} = entry;
@@ -36,11 +36,11 @@ it('lists entries, the head and the file', async () => {
     entries: [{seq, at, actor, target, run, event, hash, previous}],
   });
   expect(await show([], false)).toBe(0);
-  expect(data.at(-1)).toContain('outcome 1: verified');
+  expect(stdout.at(-1)).toContain('outcome 1: verified');
 });
 
 it('tells of a last line that was cut off', async () => {
-  const {journal, file, show, document, data} = await createJournal();
+  const {journal, file, show, document, stdout} = await createJournal();
   await journal.append(intentOf('r1', 0));
   await journal.append(draftOf('r1', 0));
   const text = await readFile(file, 'utf8');
@@ -49,38 +49,38 @@ it('tells of a last line that was cut off', async () => {
   expect(await show(['verify'])).toBe(0);
   expect(document()).toMatchObject({ok: true, entries: 1, torn_bytes: 10});
   expect(await show(['verify'], false)).toBe(0);
-  expect(data.at(-1)).toContain('its last line is cut off (10 bytes)');
+  expect(stdout.at(-1)).toContain('its last line is cut off (10 bytes)');
 });
 
 it("shows a step's first outcome, as a journal of an older poolctl may hold two", async () => {
-  const {journal, file, show, data} = await createJournal();
+  const {journal, file, show, stdout} = await createJournal();
   await journal.append(intentOf('r1', 0));
   const first = await journal.append({...draftOf('r1', 0), outcome: 'failed'} as never);
   const later = chainEntry({...draftOf('r1', 0), outcome: 'verified'} as never, first, first.at, sha256);
   await appendFile(file, `${canonicalJson(later)}\n`);
   expect(await show(['show', 'r1'], false)).toBe(0);
-  expect(data.at(-1)).toContain('failed');
-  expect(data.at(-1)).not.toContain('verified');
+  expect(stdout.at(-1)).toContain('failed');
+  expect(stdout.at(-1)).not.toContain('verified');
 });
 
 it('says so where nothing is recorded yet', async () => {
-  const {show, document, data, talk} = await createJournal();
+  const {show, document, stdout, stderr} = await createJournal();
   expect(await show([], false)).toBe(0);
-  expect(data).toEqual([]);
-  expect(talk).toHaveLength(1);
+  expect(stdout).toEqual([]);
+  expect(stderr).toHaveLength(1);
   expect(await show(['list'])).toBe(0);
   expect(document()).toMatchObject({entries: [], head: '0'.repeat(64)});
 });
 
 it('shows one run, by the beginning of its id where that is enough', async () => {
-  const {journal, show, document, data} = await createJournal();
+  const {journal, show, document, stdout} = await createJournal();
   await journal.append(intentOf('run-a', 0));
   await journal.append(draftOf('run-a', 0));
   await journal.append(intentOf('run-b', 0));
   expect(await show(['show', 'run-a'])).toBe(0);
   expect(document()).toMatchObject({run: 'run-a', entries: [{event: 'intent'}, {event: 'outcome'}]});
   expect(await show(['show', 'run-b'], false)).toBe(0);
-  expect(data.at(-1)).toMatch(/^1\. step 0\n {3}look\n.*unknown, verify\n/m);
+  expect(stdout.at(-1)).toMatch(/^1\. step 0\n {3}look\n.*unknown, verify\n/m);
   expect(await show(['show', 'run-'])).toBe(2);
   expect(await show(['show', 'nobody'])).toBe(2);
   expect(await show(['show'])).toBe(2);
@@ -88,7 +88,7 @@ it('shows one run, by the beginning of its id where that is enough', async () =>
 });
 
 it('tells a run as a story: what was asked for, each act with its outcome, and the end', async () => {
-  const {journal, show, data} = await createJournal();
+  const {journal, show, stdout} = await createJournal();
   const head = {actor: 'me@here', target: 'db:5432/shop', run: 'r1'};
   const params = {older_than: '5min', role: ''};
   const measures = [
@@ -123,7 +123,7 @@ it('tells a run as a story: what was asked for, each act with its outcome, and t
   });
   expect(await show(['show', 'r1'], false)).toBe(0);
   const time = /\d{4}-\d\d-\d\dT[\d:.]+Z/g;
-  const text = data
+  const text = stdout
     .at(-1)
     ?.replaceAll(time, 'TIME')
     .replace(/hash [0-9a-f]{64}/, 'hash HASH');
@@ -159,7 +159,7 @@ it('tells a run as a story: what was asked for, each act with its outcome, and t
     'interrupted, TIME; slots used: 9 before, 8 after',
   ]);
   expect(await show(['list'], false)).toBe(0);
-  expect(data.at(-1)).toContain('run kill-idle-sessions, 3 steps');
+  expect(stdout.at(-1)).toContain('run kill-idle-sessions, 3 steps');
 });
 
 function endSession(pid: number): Step {
@@ -177,7 +177,7 @@ function endSession(pid: number): Step {
 }
 
 it('verifies, names what is unfinished, and exits 8 where the chain is broken', async () => {
-  const {journal, show, document, data, file} = await createJournal();
+  const {journal, show, document, stdout, file} = await createJournal();
   await journal.append(draftOf('r1', 0));
   const {hash} = await journal.append(intentOf('r1', 1));
   expect(await show(['verify'])).toBe(0);
@@ -190,7 +190,7 @@ it('verifies, names what is unfinished, and exits 8 where the chain is broken', 
     unfinished: [{run: 'r1', step: 1}],
   });
   expect(await show(['verify'], false)).toBe(0);
-  expect(data.at(-1)).toContain('unknown, verify: run r1 step 2');
+  expect(stdout.at(-1)).toContain('unknown, verify: run r1 step 2');
 
   await writeFile(file, (await readFile(file, 'utf8')).replace('"row_count":1', '"row_count":2'));
   expect(await show(['verify'])).toBe(8);
@@ -198,14 +198,14 @@ it('verifies, names what is unfinished, and exits 8 where the chain is broken', 
 });
 
 it('lets no control character through', async () => {
-  const {journal, show, data} = await createJournal();
+  const {journal, show, stdout} = await createJournal();
   await journal.append({...draftOf('r1', 0), actor: 'me\u001b[2J@here'});
   await show([], false);
-  expect(data.at(-1)).toContain('me·[2J@here');
+  expect(stdout.at(-1)).toContain('me·[2J@here');
 });
 
 it('tells how an act was guarded and what takes it back, or what has', async () => {
-  const {journal, show, data} = await createJournal();
+  const {journal, show, stdout} = await createJournal();
   const head = {actor: 'me@here', target: 'db:5432/shop', run: 'r1'};
   const query = {text: 'SELECT count(*) AS n FROM pg_class WHERE relname = $1', values: ['orders_idx']};
   const verify = {query, expect: {column: 'n', op: '=', value: 0}} as const;
@@ -220,7 +220,7 @@ it('tells how an act was guarded and what takes it back, or what has', async () 
   await journal.append({...head, ...opening, event: 'run'});
   await journal.append({...head, event: 'intent', step: 0, content});
   expect(await show(['show', 'r1'], false)).toBe(0);
-  const text = data.at(-1) ?? '';
+  const text = stdout.at(-1) ?? '';
   // As the preview showed it.
   expect(text).toContain('on index:orders_idx\n');
   expect(text).toContain("SET lock_timeout = '5s'");
@@ -231,7 +231,7 @@ it('tells how an act was guarded and what takes it back, or what has', async () 
 });
 
 it('names of the runs that took one back those alone that did, and still stand', async () => {
-  const {journal, show, data} = await createJournal();
+  const {journal, show, stdout} = await createJournal();
   const head = {actor: 'me@here', target: 'db:5432/shop'};
   const sql = (text: string) => ({apply: {text, values: []}, verify: (endSession(1) as SqlStep).verify});
   const indexes = ['a_idx', 'b_idx'].map(name => ({
@@ -251,7 +251,7 @@ it('names of the runs that took one back those alone that did, and still stand',
     planUndo(findRun(await journal.read(), run), {server: someServer, acting_pid: null}).steps;
   const ends = async () => {
     await show(['show', 'r1'], false);
-    return data.at(-1)?.split('\n').slice(-2);
+    return stdout.at(-1)?.split('\n').slice(-2);
   };
   const open = ['its end was not written', 'poolctl undo r1 takes it back'];
 
@@ -272,13 +272,13 @@ const opening = {recipe: 'x', plan: 'p', params: {}, step_count: 1, before: {}};
 
 describe('verify --head', () => {
   it('is content while the entry that was the head is in the chain', async () => {
-    const {journal, show, document, data} = await createJournal();
+    const {journal, show, document, stdout} = await createJournal();
     const kept = await journal.append(draftOf('r1', 0));
     await journal.append(draftOf('r1', 1));
     expect(await show(['verify'], true, {head: kept.hash})).toBe(0);
     expect(document()).toMatchObject({ok: true, kept_head: {hash: kept.hash, seq: 1}});
     expect(await show(['verify'], false, {head: kept.hash})).toBe(0);
-    expect(data.at(-1)).toContain('is entry 1; 1 entry since');
+    expect(stdout.at(-1)).toContain('is entry 1; 1 entry since');
     expect(await show(['verify'], false, {head: 'abc'})).toBe(2);
   });
 
@@ -297,15 +297,15 @@ describe('verify --head', () => {
 
 describe('export', () => {
   it('gives the file line by line as jsonl, which verifies', async () => {
-    const {journal, file, show, data} = await createJournal();
+    const {journal, file, show, stdout} = await createJournal();
     await journal.append(intentOf('r1', 0));
     await journal.append(draftOf('r1', 0));
     expect(await show(['export'], false)).toBe(0);
-    expect(`${data.at(-1)}\n`).toBe(await readFile(file, 'utf8'));
+    expect(`${stdout.at(-1)}\n`).toBe(await readFile(file, 'utf8'));
   });
 
   it('gives csv that no spreadsheet takes for a formula, and no reader for other rows', async () => {
-    const {journal, show, data} = await createJournal();
+    const {journal, show, stdout} = await createJournal();
     const end = {
       actor: '=cmd()',
       target: 'a,"b"',
@@ -316,7 +316,7 @@ describe('export', () => {
     } as const;
     await journal.append({...end, reason: 'two\nlines \u001b[2J'});
     expect(await show(['export'], false, {format: 'csv'})).toBe(0);
-    const [header, ...rows] = (data.at(-1) ?? '').split('\r\n');
+    const [header, ...rows] = (stdout.at(-1) ?? '').split('\r\n');
     expect(header).toMatch(/^seq,at,actor,target,run,event,/);
     expect(rows).toHaveLength(1);
     expect(rows[0]).toContain(`'=cmd(),"a,""b""",r1,end`);
@@ -324,20 +324,20 @@ describe('export', () => {
   });
 
   it('gives runs as Markdown, and refuses what it does not know', async () => {
-    const {journal, show, data} = await createJournal();
+    const {journal, show, stdout} = await createJournal();
     const run = {recipe: 'r', plan: 'p', params: {}, step_count: 1, before: {}};
     await journal.append({actor: 'a', target: 't', run: 'r1', event: 'run', ...run});
     expect(await show(['export'], false, {format: 'markdown'})).toBe(0);
-    expect(data.at(-1)).toContain('- run `r1` by `a` on `t`');
+    expect(stdout.at(-1)).toContain('- run `r1` by `a` on `t`');
     expect(await show(['export'], false, {format: 'xml'})).toBe(2);
   });
 
   it('exports a broken chain too, and exits 8', async () => {
-    const {journal, file, show, data, talk} = await createJournal();
+    const {journal, file, show, stdout, stderr} = await createJournal();
     await journal.append(draftOf('r1', 0));
     await writeFile(file, (await readFile(file, 'utf8')).replace('"seq":1', '"seq":7'));
     expect(await show(['export'], false)).toBe(8);
-    expect(data.at(-1)).toContain('"seq":7');
-    expect(talk.at(-1)).toContain('does not verify');
+    expect(stdout.at(-1)).toContain('"seq":7');
+    expect(stderr.at(-1)).toContain('does not verify');
   });
 });

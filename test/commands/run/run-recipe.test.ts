@@ -78,7 +78,7 @@ describeEachMajor('poolctl run', major => {
       json: false,
     };
     expect(await runRecipe({...ports, ask}, 'kill-idle-sessions', flags)).toBe(6);
-    expect(acting.talk.join('\n')).toContain('changed since the preview: left alone');
+    expect(acting.stderr.join('\n')).toContain('changed since the preview: left alone');
     expect(await pidsOf(server, 'busy')).toEqual([client.processID]);
     const outcomes = (await acting.journal.read()).filter(({event}) => event === 'outcome');
     expect(outcomes).toMatchObject([{outcome: 'skipped', row_count: 0}]);
@@ -102,7 +102,7 @@ describeEachMajor('poolctl run', major => {
     expect(await answer('y')).toBe(130);
     expect(await answer(null)).toBe(130);
     expect(await pidsOf(server, 'asked')).toEqual([client.processID]);
-    expect(acting.talk.join('\n')).not.toContain('secret literal');
+    expect(acting.stderr.join('\n')).not.toContain('secret literal');
     expect(await answer('yes')).toBe(0);
     expect(await pidsOf(server, 'asked')).toEqual([]);
   });
@@ -195,7 +195,7 @@ describeEachMajor('poolctl run', major => {
     const set = ['statement_timeout=30s'];
     expect(await acting.run('set-timeouts', {set, json: false})).not.toBe(2);
     expect(answers).toEqual([]);
-    expect(acting.talk.slice(0, 3)).toEqual([
+    expect(acting.stderr.slice(0, 3)).toEqual([
       expect.stringMatching(/^role: the role whose new sessions .*; seen now: .*\bapp\b/),
       'role: must be set',
       'role: not seen now; app? (the same again keeps it)',

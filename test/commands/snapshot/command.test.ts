@@ -1,24 +1,25 @@
 import {afterAll, beforeAll, describe, expect, it} from 'vitest';
+import type {Output} from '../../../source/cli/context.ts';
 import {snapshot} from '../../../source/commands/snapshot/command.ts';
-import type {Output} from '../../../source/model/ports.ts';
+
 import {connect} from '../../../source/postgres/connect/connect.ts';
 import {readOnce} from '../../../source/postgres/sampler/read-once.ts';
-import {describeEachMajor, startTestServer, type TestServer} from '../../helpers/server.ts';
+import type {TestServer} from '../../helpers/server.ts';
+import {describeEachMajor, startTestServer} from '../../helpers/server.ts';
 import {createSnapshot} from '../../helpers/snapshot.ts';
 import {requestTo} from '../../postgres/requests.ts';
 
 function capture(overrides: Partial<Output> = {}) {
-  const data: string[] = [];
-  const talk: string[] = [];
+  const stdout: string[] = [];
+  const stderr: string[] = [];
   const output: Output = {
-    data: text => void data.push(text),
-    talk: text => void talk.push(text),
+    stdout: text => void stdout.push(text),
+    stderr: text => void stderr.push(text),
     isTty: false,
     columns: 80,
-    hasColour: false,
     ...overrides,
   };
-  return {data, talk, output};
+  return {stdout, stderr, output};
 }
 
 describe('snapshot', () => {
@@ -27,19 +28,19 @@ describe('snapshot', () => {
     expect(
       await snapshot({read: async () => createSnapshot(), output: piped.output}, {rates_over_ms: null}),
     ).toBe(0);
-    expect(piped.data.join('')).toMatch(/^\{"schema_version":1,"at":[^\n]*$/);
+    expect(piped.stdout.join('')).toMatch(/^\{"schema_version":1,"at":[^\n]*$/);
     const shown = capture({isTty: true});
     await snapshot({read: async () => createSnapshot(), output: shown.output}, {rates_over_ms: null});
-    expect(shown.data.join('')).toMatch(/^\{\n {2}"schema_version": 1,\n/);
+    expect(shown.stdout.join('')).toMatch(/^\{\n {2}"schema_version": 1,\n/);
   });
 
   it('says on stderr what could not be read', async () => {
-    const {talk, output} = capture();
+    const {stderr, output} = capture();
     const unavailable = [
       {section: 'statements', sqlstate: null, reason: 'not installed', remedy: 'CREATE EXTENSION x;'},
     ];
     await snapshot({read: async () => createSnapshot({unavailable}), output}, {rates_over_ms: null});
-    expect(talk).toEqual(['statements: not installed. CREATE EXTENSION x;']);
+    expect(stderr).toEqual(['statements: not installed. CREATE EXTENSION x;']);
   });
 });
 
@@ -56,14 +57,14 @@ describeEachMajor('snapshot of a server', major => {
     const connection = await connect(requestTo(server.url({user: 'app', password: 'hunter2'})), {
       purpose: 'watch',
     });
-    const {data, output} = capture();
+    const {stdout, output} = capture();
     const read = (options: {rates_over_ms: number | null}) => readOnce(connection, options);
     try {
       expect(await snapshot({read, output}, {rates_over_ms})).toBe(0);
     } finally {
       await connection.close();
     }
-    return data.join('');
+    return stdout.join('');
   };
 
   it('is whole: texts too, and no password', async () => {

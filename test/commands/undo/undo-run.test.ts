@@ -155,7 +155,7 @@ describeEachMajor('poolctl undo', major => {
     const later = await createActing(server, {recipes: [], journal: acting.journal.file});
     for (const flags of [{yes: true}, {dryRun: true}, {approve: '0'.repeat(64)}])
       expect(await later.undo('r1', flags)).toBe(8);
-    expect(later.data).toEqual([]);
+    expect(later.stdout).toEqual([]);
     const [role] = await server.query('SELECT rolsuper, rolconnlimit FROM pg_roles WHERE rolname = $1', [
       'app',
     ]);

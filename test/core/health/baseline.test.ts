@@ -1,7 +1,12 @@
 import {describe, expect, it} from 'vitest';
-import {baselineBetween, baselineOf, compare, isWorse} from '../../../source/core/health/baseline.ts';
-import {countedBetween} from '../../../source/core/health/period.ts';
-import {parseSnapshotDocument} from '../../../source/core/health/read-baseline.ts';
+import {
+  baselineBetween,
+  baselineOf,
+  compare,
+  isWorse,
+  parseSnapshotDocument,
+} from '../../../source/core/health/baseline.ts';
+import {countedBetween} from '../../../source/core/health/statistics.ts';
 import type {Snapshot, Statement} from '../../../source/model/snapshot.ts';
 import {createSnapshot, createStatement} from '../../helpers/snapshot.ts';
 

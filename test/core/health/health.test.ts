@@ -1,6 +1,5 @@
 import {describe, expect, it} from 'vitest';
-import {assessHealth} from '../../../source/core/health/health.ts';
-import {type GivenLimits, limitsFor, parseLimit} from '../../../source/core/health/limits.ts';
+import {assessHealth, type GivenLimits, limitsFor, parseLimit} from '../../../source/core/health/health.ts';
 import {measure, slowestStatement} from '../../../source/core/health/measure.ts';
 import {type MetricName, metricNames} from '../../../source/core/health/metrics.ts';
 import type {Finding} from '../../../source/model/finding.ts';

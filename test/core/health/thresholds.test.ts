@@ -1,4 +1,4 @@
-import {describe, expect, it, vi} from 'vitest';
+import {afterAll, describe, expect, it, vi} from 'vitest';
 import {metricNames, metricOf} from '../../../source/core/health/metrics.ts';
 import {
   describeDefault,
@@ -27,7 +27,7 @@ async function load(change: (value: number, unit: string) => number) {
   const {recipes} = await import('../../../recipes/index.ts');
   const {gaugeRole} = await import('../../../source/console/components/gauge.ts');
   const {assessHealth} = await import('../../../source/core/health/health.ts');
-  const {limitsFor} = await import('../../../source/core/health/limits.ts');
+  const {limitsFor} = await import('../../../source/core/health/health.ts');
   const {measure} = await import('../../../source/core/health/measure.ts');
   const recipeOf = (id: string) => {
     const recipe = recipes.find(each => each.id === id);
@@ -52,6 +52,11 @@ async function load(change: (value: number, unit: string) => number) {
     },
   };
 }
+
+// Test files share their modules: the next one gets the table as it is.
+afterAll(() => {
+  vi.resetModules();
+});
 
 type Loaded = Awaited<ReturnType<typeof load>>;
 

@@ -1,5 +1,5 @@
 import {describe, expect, it} from 'vitest';
-import {limitsFor} from '../../../source/core/health/limits.ts';
+import {limitsFor} from '../../../source/core/health/health.ts';
 import {measure} from '../../../source/core/health/measure.ts';
 import type {Metrics} from '../../../source/core/health/metrics.ts';
 import {createWatch} from '../../../source/core/health/watching.ts';

@@ -1,9 +1,9 @@
 import {describe, expect, it} from 'vitest';
+import {nameFor} from '../../../source/core/indexes/advise-indexes.ts';
 import {candidatesFor} from '../../../source/core/indexes/candidates.ts';
-import {covers} from '../../../source/core/indexes/covers.ts';
-import {nameFor} from '../../../source/core/indexes/name.ts';
-import {estimateSize} from '../../../source/core/indexes/size.ts';
-import {keysOf, keysText, specOf} from '../../../source/core/indexes/spec.ts';
+import {covers} from '../../../source/core/indexes/existing-index.ts';
+import {keysOf, keysText, specOf} from '../../../source/core/indexes/index-spec.ts';
+import {estimateSize} from '../../../source/core/indexes/statistics.ts';
 import {columns, parser, shapeOf, table, tables} from './reading.ts';
 
 const byName = (_: unknown, a: {expression: string}, b: {expression: string}) =>

@@ -1,9 +1,9 @@
 import {describe, expect, it} from 'vitest';
-import {type AdviceInput, adviseIndexes} from '../../../source/core/indexes/advise.ts';
+import {type AdviceInput, adviseIndexes} from '../../../source/core/indexes/advise-indexes.ts';
+import type {WorkStatement} from '../../../source/core/indexes/candidates.ts';
 import {estimateStatement} from '../../../source/core/indexes/estimate.ts';
-import type {WorkStatement} from '../../../source/core/indexes/planner.ts';
-import type {PresentIndex} from '../../../source/core/indexes/present.ts';
-import {btree, key} from '../../../source/core/indexes/spec.ts';
+import type {PresentIndex} from '../../../source/core/indexes/existing-index.ts';
+import {btree, key} from '../../../source/core/indexes/index-spec.ts';
 import type {Catalog, ForeignKey, Table} from '../../../source/model/catalog.ts';
 import {columns, shapeOf, table, tables} from './reading.ts';
 

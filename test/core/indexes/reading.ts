@@ -5,7 +5,7 @@ import type {
   Condition,
   StatementShape,
   TableUse,
-} from '../../../source/core/indexes/shape.ts';
+} from '../../../source/core/indexes/statement-shape.ts';
 import type {Table} from '../../../source/model/catalog.ts';
 import {loadSqlParser} from '../../../source/postgres/reach/parse-sql.ts';
 

@@ -6,7 +6,7 @@ const refused: [what: string, given: Given, message: RegExp][] = [
   [
     'Prisma Accelerate',
     {env: {DATABASE_URL: 'prisma://x/?api_key=secret'}},
-    /^DATABASE_URL is no PostgreSQL address: prisma: is Prisma Accelerate's/,
+    /^DATABASE_URL is not a PostgreSQL address: prisma: is Prisma Accelerate$/,
   ],
   ["Prisma's local proxy", {url: 'prisma+postgres://localhost:51213/?api_key=secret'}, /Prisma's own proxy/],
   [
@@ -16,11 +16,11 @@ const refused: [what: string, given: Given, message: RegExp][] = [
   ],
   ['SQLite', {env: {DATABASE_URL: 'file:./dev.db'}}, /file: is SQLite/],
   ['Java', {url: 'jdbc:postgresql://h/d'}, /jdbc: is for Java/],
-  ['another program', {url: 'postgresql+asyncpg://u:secret@h/d'}, /for another program/],
-  ['a slip of the pen', {url: 'postgress://u:secret@h/d'}, /for another program/],
+  ['another program', {url: 'postgresql+asyncpg://u:secret@h/d'}, /another program's scheme/],
+  ['a slip of the pen', {url: 'postgress://u:secret@h/d'}, /another program's scheme/],
   ['an unknown scheme', {url: 'redis://:secret@h'}, /it begins with redis:/],
   ['no slashes', {url: 'postgres:u:secret@h/d'}, /it has no \/\//],
-  ['a bare word', {url: 'secret'}, /it is no URL/],
+  ['a bare word', {url: 'secret'}, /it is not a URL/],
   ['broken keywords', {url: "host=h password='secret"}, /neither a URL nor/],
   ['a slash in the password', {url: 'postgres://u:secret/1@h/d'}, /percent-encoded/],
   ['a port beyond', {url: 'postgres://u:secret@h:99999/d'}, /port 99999 is not between/],

@@ -12,7 +12,7 @@ import {availableMajors, startTestServer, type TestServer} from '../../helpers/s
 import {rejection, requestTo} from '../requests.ts';
 import {watch} from '../watching.ts';
 
-const [newest = 18] = await availableMajors();
+const [newest = 18] = availableMajors();
 const password = 'secret';
 
 describePgBouncer('through PgBouncer', () => {

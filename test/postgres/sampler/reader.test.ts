@@ -1,5 +1,5 @@
 import {afterAll, beforeAll, describe, expect, it} from 'vitest';
-import {lockTree} from '../../../source/core/reading/lock-tree.ts';
+import {lockTree} from '../../../source/core/activity/lock-tree.ts';
 import type {Snapshot} from '../../../source/model/snapshot.ts';
 import type {Connection} from '../../../source/postgres/connect/connect.ts';
 import {nothingWanted, type Reader} from '../../../source/postgres/sampler/reader.ts';

@@ -1,0 +1,201 @@
+import type {Backend, Budget, BudgetGroup, Database, Snapshot} from '../../model/snapshot.ts';
+
+import type {OwnLimit} from '../../model/target.ts';
+
+/** What bounds connection slots, as the server's settings and catalogs say it. */
+export type SlotSettings = {
+  max_connections: number;
+  superuser_reserved_connections: number;
+  /** PG16+, with what a managed service reserves for itself; 0 before. */
+  reserved_connections: number;
+  own_limits: OwnLimit[];
+};
+
+/**
+ * The connection budget of one reading. `sessions` are all client sessions, hidden ones and poolctl's own
+ * included: each holds a slot. Those `isOwn` names count as used and appear nowhere else, so nothing blames them.
+ */
+export function computeBudget(
+  settings: SlotSettings,
+  sessions: readonly Backend[],
+  isOwn: (session: Backend) => boolean,
+): Budget {
+  const {max_connections, superuser_reserved_connections, reserved_connections} = settings;
+  const usable = Math.max(0, max_connections - superuser_reserved_connections - reserved_connections);
+  const used = sessions.length;
+  const others = sessions.filter(session => !isOwn(session));
+  return {
+    max_connections,
+    superuser_reserved_connections,
+    reserved_connections,
+    usable,
+    used,
+    headroom: Math.max(0, usable - used),
+    used_ratio: usable === 0 ? 1 : used / usable,
+    by_state: countByState(others),
+    groups: groupSessions(others),
+    own_limits: settings.own_limits.map(limit => ({...limit, used: usedOf(limit, sessions)})),
+  };
+}
+
+export type SlotForecast = {
+  /** Slope of used slots over the last minutes; 0 while there is too little to tell. */
+  slots_per_minute: number;
+  /** Until the usable slots are taken at this pace; null unless they clearly climb. */
+  full_in_ms: number | null;
+};
+
+/**
+ * Slope by Theil and Sen: the median over all pairs of readings, which one burst does not move. A time until
+ * full is named only where slots climb steadily, by two at least, and would run out within two hours: further
+ * ahead a straight line says nothing about connections.
+ */
+export function slotForecast(history: readonly HistorySample[], usable: number): SlotForecast {
+  const latest = history.at(-1);
+  if (latest === undefined) return {slots_per_minute: 0, full_in_ms: null};
+  const samples = thinOut(history.filter(sample => latest.at_ms - sample.at_ms <= forecastWindowMs));
+  const spanMs = latest.at_ms - (samples[0]?.at_ms ?? latest.at_ms);
+  if (samples.length < 5 || spanMs < 8000) return {slots_per_minute: 0, full_in_ms: null};
+  const slopes = pairwiseSlopes(samples);
+  const slope = slopes[slopes.length >> 1] ?? 0;
+  const risingShare = slopes.filter(each => each > 0).length / slopes.length;
+  // What climbed and then stood still has found its level: the last third must have risen too.
+  const recent = samples[Math.floor((samples.length * 2) / 3)] ?? latest;
+  const isClimbing = slope > 0 && risingShare > 0.6 && slope * spanMs >= 2 && latest.used > recent.used;
+  const full_in_ms = isClimbing ? Math.max(0, usable - latest.used) / slope : null;
+  return {
+    slots_per_minute: slope * 60_000,
+    full_in_ms: full_in_ms !== null && full_in_ms <= furthestForecastMs ? full_in_ms : null,
+  };
+}
+
+const forecastWindowMs = 120_000;
+const furthestForecastMs = 7_200_000;
+/** 780 pairs: cheap enough to be asked for at every frame. */
+const mostSamples = 40;
+
+function thinOut(samples: readonly HistorySample[]): HistorySample[] {
+  const step = Math.ceil(samples.length / mostSamples);
+  // Counted from the newest, which must be among them.
+  return samples.filter((_, index) => (samples.length - 1 - index) % step === 0);
+}
+
+/** Slots per millisecond between each two samples, ascending. */
+function pairwiseSlopes(samples: readonly HistorySample[]): number[] {
+  const slopes: number[] = [];
+  for (const [index, later] of samples.entries()) {
+    for (const earlier of samples.slice(0, index)) {
+      const elapsedMs = later.at_ms - earlier.at_ms;
+      if (elapsedMs > 0) slopes.push((later.used - earlier.used) / elapsedMs);
+    }
+  }
+  return slopes.sort((a, b) => a - b);
+}
+
+function countByState(sessions: readonly Backend[]): Record<string, number> {
+  const counts: Record<string, number> = {
+    active: 0,
+    idle: 0,
+    'idle in transaction': 0,
+    'idle in transaction (aborted)': 0,
+    hidden: 0,
+  };
+  for (const {state} of sessions) {
+    const name = state ?? 'hidden';
+    counts[name] = (counts[name] ?? 0) + 1;
+  }
+  return counts;
+}
+
+/** By application x role x client; an aborted transaction counts as idle in transaction: it holds as much. */
+function groupSessions(sessions: readonly Backend[]): BudgetGroup[] {
+  const groups = new Map<string, BudgetGroup>();
+  for (const session of sessions) {
+    const {application_name, client_addr, state} = session;
+    const usename = session.usename ?? '';
+    const key = `${application_name}\0${usename}\0${client_addr ?? ''}`;
+    let group = groups.get(key);
+    if (group === undefined) {
+      group = {application_name, usename, client_addr, count: 0, active: 0, idle: 0, idle_in_transaction: 0};
+      groups.set(key, group);
+    }
+    group.count++;
+    if (state === 'active' || state === 'fastpath function call') group.active++;
+    else if (state === 'idle') group.idle++;
+    else if (state?.startsWith('idle in transaction')) group.idle_in_transaction++;
+  }
+  return [...groups.values()].sort((a, b) => b.count - a.count || compareNames(a, b));
+}
+
+/** Groups of one size keep their places between readings. */
+function compareNames(a: BudgetGroup, b: BudgetGroup): number {
+  const left = `${a.application_name}\0${a.usename}\0${a.client_addr ?? ''}`;
+  const right = `${b.application_name}\0${b.usename}\0${b.client_addr ?? ''}`;
+  return left < right ? -1 : left > right ? 1 : 0;
+}
+
+function usedOf(limit: OwnLimit, sessions: readonly Backend[]): number {
+  return sessions.filter(({usename, datname}) => (limit.kind === 'role' ? usename : datname) === limit.name)
+    .length;
+}
+
+/** What the charts keep of a reading. */
+export type HistorySample = {
+  /** The server's clock, milliseconds since 1970. */
+  at_ms: number;
+  used: number;
+  active: number;
+  idle: number;
+  /** Aborted transactions included. */
+  idle_in_transaction: number;
+  /** Over all databases; null until there are two readings. */
+  commits_per_second: number | null;
+  rollbacks_per_second: number | null;
+  /** Of the blocks asked for within the interval; null where none was. */
+  cache_hit_ratio: number | null;
+  /** Of the database connected to, since its counters were reset. */
+  index_hit_ratio: number | null;
+};
+
+/** Ten minutes at 1 s. */
+export const historyLength = 600;
+
+/**
+ * The history with one more reading, the oldest forgotten beyond `historyLength`. A reading of the same moment
+ * (its statements came later) replaces the one before; a clock that was set back starts anew.
+ */
+export function pushSample(history: readonly HistorySample[], snapshot: Snapshot): HistorySample[] {
+  const sample = toSample(snapshot);
+  const latest = history.at(-1);
+  if (latest !== undefined && sample.at_ms < latest.at_ms) return [sample];
+  const kept = latest?.at_ms === sample.at_ms ? history.slice(0, -1) : history;
+  return [...kept.slice(-(historyLength - 1)), sample];
+}
+
+function toSample({at, budget, databases, target}: Snapshot): HistorySample {
+  const count = (state: string) => budget.by_state[state] ?? 0;
+  return {
+    at_ms: Date.parse(at),
+    used: budget.used,
+    active: count('active') + count('fastpath function call'),
+    idle: count('idle'),
+    idle_in_transaction: count('idle in transaction') + count('idle in transaction (aborted)'),
+    commits_per_second: sumRates(databases, rates => rates.commits_per_second),
+    rollbacks_per_second: sumRates(databases, rates => rates.rollbacks_per_second),
+    cache_hit_ratio: intervalHitRatio(databases),
+    index_hit_ratio: databases.find(({datname}) => datname === target.database)?.index_hit_ratio ?? null,
+  };
+}
+
+type Rates = NonNullable<Database['rates']>;
+
+function sumRates(databases: readonly Database[], read: (rates: Rates) => number): number | null {
+  const known = databases.flatMap(({rates}) => (rates ? [read(rates)] : []));
+  return known.length === 0 ? null : known.reduce((sum, rate) => sum + rate, 0);
+}
+
+function intervalHitRatio(databases: readonly Database[]): number | null {
+  const hit = sumRates(databases, rates => rates.blks_hit_per_second) ?? 0;
+  const read = sumRates(databases, rates => rates.blks_read_per_second) ?? 0;
+  return hit + read === 0 ? null : hit / (hit + read);
+}

@@ -1,0 +1,226 @@
+import type {Database, Statement, StatementRates} from '../../model/snapshot.ts';
+
+/** Counters of one moment of the server's clock, and what tells whether they restarted. */
+export type StatementCounters = {
+  at_ms: number;
+  statements: readonly Statement[];
+  /** Of all statistics; null before extension 1.9. */
+  stats_reset: string | null;
+  /** Every entry there is was read: one that is missing did not exist. */
+  is_complete: boolean;
+};
+
+/** What pg_stat_statements tells entries apart by. */
+function statementKey(statement: Pick<Statement, 'userid' | 'dbid' | 'queryid' | 'toplevel'>): string {
+  return `${statement.userid}/${statement.dbid}/${statement.queryid}/${statement.toplevel}`;
+}
+
+/**
+ * The statements of `current` with what changed since `previous`, per second of the server's clock. A statement
+ * whose counters restarted in between, or that `previous` did not cover, has no rates: half an interval looks like
+ * a whole one. Nothing is ever reset to measure.
+ */
+export function withStatementRates(previous: StatementCounters, current: StatementCounters): Statement[] {
+  const interval_ms = current.at_ms - previous.at_ms;
+  if (interval_ms <= 0 || previous.stats_reset !== current.stats_reset)
+    return withoutRates(current.statements);
+  const before = new Map(previous.statements.map(statement => [statementKey(statement), statement]));
+  const deltas = current.statements.map(statement => {
+    const earlier = before.get(statementKey(statement)) ?? (previous.is_complete ? fromNothing : null);
+    return earlier === null || isRestarted(earlier, statement) ? null : deltaOf(earlier, statement);
+  });
+  const totalExecMs = deltas.reduce((sum, delta) => sum + (delta?.total_exec_time_ms ?? 0), 0);
+  return current.statements.map((statement, index) => {
+    const delta = deltas[index];
+    const {rates: _, ...counters} = statement;
+    return delta ? {...counters, rates: ratesOf(delta, interval_ms, totalExecMs)} : counters;
+  });
+}
+
+type Delta = Pick<
+  Statement,
+  | 'calls'
+  | 'total_exec_time_ms'
+  | 'rows'
+  | 'shared_blks_hit'
+  | 'shared_blks_read'
+  | 'temp_blks_read'
+  | 'temp_blks_written'
+  | 'wal_bytes'
+  | 'mean_exec_time_ms'
+  | 'stddev_exec_time_ms'
+>;
+
+/** An entry that was not there: every counter starts at zero, also that of one evicted and seen again. */
+const fromNothing: Earlier = {
+  calls: 0,
+  total_exec_time_ms: 0,
+  rows: 0,
+  shared_blks_hit: 0,
+  shared_blks_read: 0,
+  temp_blks_read: 0,
+  temp_blks_written: 0,
+  wal_bytes: 0,
+  mean_exec_time_ms: 0,
+  stddev_exec_time_ms: 0,
+  stats_since: null,
+  max_exec_time_ms: 0,
+};
+
+type Earlier = Delta & Pick<Statement, 'stats_since' | 'max_exec_time_ms'>;
+
+/** stats_since (1.11+) tells it for sure; before that, a counter or a maximum that fell does. */
+function isRestarted(earlier: Earlier, later: Statement): boolean {
+  if (earlier.stats_since !== null) return earlier.stats_since !== later.stats_since;
+  return (
+    later.max_exec_time_ms < earlier.max_exec_time_ms ||
+    later.calls < earlier.calls ||
+    later.rows < earlier.rows ||
+    // Sums of floating point numbers, and shown with fewer digits than are kept.
+    later.total_exec_time_ms < earlier.total_exec_time_ms * (1 - 1e-9) ||
+    later.shared_blks_hit < earlier.shared_blks_hit ||
+    later.shared_blks_read < earlier.shared_blks_read
+  );
+}
+
+function deltaOf(earlier: Delta, later: Delta): Delta {
+  const calls = later.calls - earlier.calls;
+  const total_exec_time_ms = Math.max(0, later.total_exec_time_ms - earlier.total_exec_time_ms);
+  return {
+    calls,
+    total_exec_time_ms,
+    rows: later.rows - earlier.rows,
+    shared_blks_hit: later.shared_blks_hit - earlier.shared_blks_hit,
+    shared_blks_read: later.shared_blks_read - earlier.shared_blks_read,
+    temp_blks_read: later.temp_blks_read - earlier.temp_blks_read,
+    temp_blks_written: later.temp_blks_written - earlier.temp_blks_written,
+    wal_bytes: later.wal_bytes - earlier.wal_bytes,
+    mean_exec_time_ms: calls === 0 ? 0 : total_exec_time_ms / calls,
+    stddev_exec_time_ms: intervalDeviation(earlier, later),
+  };
+}
+
+/**
+ * The deviation of the calls between two readings. With n calls, mean m and deviation s, the sum of squared
+ * distances is n*s^2 (pg_stat_statements divides by n, not n-1); that of the interval is what is left of the later
+ * one after the earlier one and the distance between both means (Chan, Golub and LeVeque) are taken off. The
+ * textbook n*(s^2 + m^2) would subtract two huge numbers from each other.
+ */
+function intervalDeviation(earlier: Delta, later: Delta): number {
+  const calls = later.calls - earlier.calls;
+  if (calls <= 1) return 0;
+  const mean = (later.total_exec_time_ms - earlier.total_exec_time_ms) / calls;
+  const earlierMean = earlier.calls === 0 ? 0 : earlier.total_exec_time_ms / earlier.calls;
+  const between = ((mean - earlierMean) ** 2 * earlier.calls * calls) / later.calls;
+  const squares = (of: Delta) => of.calls * of.stddev_exec_time_ms ** 2;
+  return Math.sqrt(Math.max(0, squares(later) - squares(earlier) - between) / calls);
+}
+
+function ratesOf(delta: Delta, interval_ms: number, totalExecMs: number): StatementRates {
+  const perSecond = (amount: number) => (amount * 1000) / interval_ms;
+  return {
+    interval_ms,
+    calls_per_second: perSecond(delta.calls),
+    exec_ms_per_second: perSecond(delta.total_exec_time_ms),
+    exec_share_ratio: totalExecMs === 0 ? 0 : delta.total_exec_time_ms / totalExecMs,
+    rows_per_second: perSecond(delta.rows),
+    shared_blks_hit_per_second: perSecond(delta.shared_blks_hit),
+    shared_blks_read_per_second: perSecond(delta.shared_blks_read),
+    temp_blks_per_second: perSecond(delta.temp_blks_read + delta.temp_blks_written),
+    wal_bytes_per_second: perSecond(delta.wal_bytes),
+    mean_exec_time_ms: delta.mean_exec_time_ms,
+    stddev_exec_time_ms: delta.stddev_exec_time_ms,
+  };
+}
+
+function withoutRates(statements: readonly Statement[]): Statement[] {
+  return statements.map(({rates: _, ...counters}) => counters);
+}
+
+/** The same for databases, whose counters restart with `stats_reset`, a crash or a restore. */
+export function withDatabaseRates(
+  previous: {at_ms: number; databases: readonly Database[]},
+  current: {at_ms: number; databases: readonly Database[]},
+): Database[] {
+  const interval_ms = current.at_ms - previous.at_ms;
+  const before = new Map(previous.databases.map(database => [database.datname, database]));
+  return current.databases.map(database => {
+    const {rates: _, ...counters} = database;
+    const earlier = before.get(database.datname);
+    if (interval_ms <= 0 || earlier === undefined || hasDatabaseRestarted(earlier, database)) return counters;
+    const perSecond = (read: (of: Database) => number) =>
+      ((read(database) - read(earlier)) * 1000) / interval_ms;
+    return {
+      ...counters,
+      rates: {
+        interval_ms,
+        commits_per_second: perSecond(of => of.xact_commit),
+        rollbacks_per_second: perSecond(of => of.xact_rollback),
+        deadlocks_per_second: perSecond(of => of.deadlocks),
+        temp_bytes_per_second: perSecond(of => of.temp_bytes),
+        blks_hit_per_second: perSecond(of => of.blks_hit),
+        blks_read_per_second: perSecond(of => of.blks_read),
+        ...(database.sessions_fatal !== undefined && {
+          fatal_sessions_per_second: perSecond(of => of.sessions_fatal ?? 0),
+        }),
+      },
+    };
+  });
+}
+
+function hasDatabaseRestarted(earlier: Database, later: Database): boolean {
+  return (
+    earlier.stats_reset !== later.stats_reset ||
+    later.xact_commit < earlier.xact_commit ||
+    later.xact_rollback < earlier.xact_rollback ||
+    later.blks_hit < earlier.blks_hit ||
+    later.blks_read < earlier.blks_read
+  );
+}
+
+/** Every statement in two numbers, by queryid: enough to see which have become busy. */
+export type StatementScan = Map<string, {calls: number; total_exec_time_ms: number}>;
+
+/** Reads `queryid calls total_exec_time` triples; entries of one queryid (several roles, databases) are added up. */
+export function parseScan(triples: string): StatementScan {
+  const scan: StatementScan = new Map();
+  const words = triples === '' ? [] : triples.split(' ');
+  for (let index = 0; index + 2 < words.length; index += 3) {
+    const queryid = words[index] ?? '';
+    const calls = Number(words[index + 1]);
+    const total_exec_time_ms = Number(words[index + 2]);
+    const known = scan.get(queryid);
+    if (known === undefined) scan.set(queryid, {calls, total_exec_time_ms});
+    else {
+      known.calls += calls;
+      known.total_exec_time_ms += total_exec_time_ms;
+    }
+  }
+  return scan;
+}
+
+/**
+ * The queryids to read beside those with most execution time in all: the ones that cost most or were called most
+ * since the scan before, and the slowest on average. A statement that an incident made busy a minute ago is far
+ * down a list that sums up months.
+ */
+export function chooseWatched(previous: StatementScan | null, scan: StatementScan): string[] {
+  const rows = [...scan].map(([queryid, {calls, total_exec_time_ms}]) => {
+    const before = previous?.get(queryid);
+    return {
+      queryid,
+      execMs: previous === null ? 0 : total_exec_time_ms - (before?.total_exec_time_ms ?? 0),
+      calls: previous === null ? 0 : calls - (before?.calls ?? 0),
+      meanMs: calls === 0 ? 0 : total_exec_time_ms / calls,
+    };
+  });
+  const top = (count: number, read: (row: (typeof rows)[number]) => number) =>
+    rows
+      .filter(row => read(row) > 0)
+      .sort((a, b) => read(b) - read(a))
+      .slice(0, count)
+      .map(({queryid}) => queryid);
+  return [
+    ...new Set([...top(40, row => row.execMs), ...top(20, row => row.calls), ...top(20, row => row.meanMs)]),
+  ];
+}

@@ -1,0 +1,100 @@
+import jstat from 'jstat';
+import type {Snapshot, Statement} from '../../model/snapshot.ts';
+import {withStatementRates} from '../activity/rates.ts';
+
+/** What a statement's calls within some time took. */
+export type Calls = Sample & {statement: Statement};
+
+/** The calls of each statement within some time. */
+export type Period = {
+  calls: Calls[];
+  commits: number;
+  rollbacks: number;
+};
+
+/** Everything a reading has counted. */
+export function countedBy(snapshot: Snapshot): Period {
+  const {databases, statements} = snapshot;
+  return {
+    calls: statements.map(statement => ({
+      statement,
+      n: statement.calls,
+      mean: statement.mean_exec_time_ms,
+      deviation: statement.stddev_exec_time_ms,
+    })),
+    commits: sum(databases.map(({xact_commit}) => xact_commit)),
+    rollbacks: sum(databases.map(({xact_rollback}) => xact_rollback)),
+  };
+}
+
+/** What was counted from one reading of a server to a later one; all of it where its counters began anew. */
+export function countedBetween(earlier: Snapshot, later: Snapshot): Period {
+  const all = countedBy(later);
+  if (!isSameServer(earlier, later)) return all;
+  const counters = ({at, statements, statements_info}: Snapshot, is_complete: boolean) => ({
+    at_ms: Date.parse(at),
+    statements,
+    stats_reset: statements_info?.stats_reset ?? null,
+    is_complete,
+  });
+  const rated = withStatementRates(counters(earlier, false), counters(later, false));
+  const before = countedBy(earlier);
+  const isContinued = all.commits >= before.commits && all.rollbacks >= before.rollbacks;
+  return {
+    calls: rated.flatMap((statement, index) => callsSince(statement, all.calls[index])),
+    commits: isContinued ? all.commits - before.commits : all.commits,
+    rollbacks: isContinued ? all.rollbacks - before.rollbacks : all.rollbacks,
+  };
+}
+
+export function isSameServer(a: Snapshot, b: Snapshot): boolean {
+  return a.target.id === b.target.id && a.target.server_version_num === b.target.server_version_num;
+}
+
+function callsSince({rates, ...statement}: Statement, all: Calls | undefined): Calls[] {
+  if (rates === undefined) return all === undefined ? [] : [all];
+  const n = Math.round((rates.calls_per_second * rates.interval_ms) / 1000);
+  return [{statement, n, mean: rates.mean_exec_time_ms, deviation: rates.stddev_exec_time_ms}];
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
+}
+
+/** What is known of a sample: how many, their mean, and their deviation (of the sample itself: divided by n). */
+export type Sample = {n: number; mean: number; deviation: number};
+
+/**
+ * Welch's t-test from summaries, one-sided: how likely means this far apart, or further, are if the mean of `after`
+ * were at most `ratio` times that of `before`. Neither equal variances nor equal sizes are assumed; it is about means
+ * of many, so skewed times are no matter from some 30 of each on.
+ */
+export function welchGreater(after: Sample, before: Sample, ratio: number): number {
+  const a = squaredError(after, 1);
+  const b = squaredError(before, ratio);
+  const difference = after.mean - ratio * before.mean;
+  if (a + b === 0) return difference > 0 ? 0 : 1;
+  const t = difference / Math.sqrt(a + b);
+  // Welch and Satterthwaite.
+  const freedom = (a + b) ** 2 / (a ** 2 / (after.n - 1) + b ** 2 / (before.n - 1));
+  return jstat.jStat.studentt.cdf(-t, freedom);
+}
+
+/** Of the mean: the variance with n - 1, by n. */
+function squaredError({n, deviation}: Sample, scale: number): number {
+  return (scale * deviation) ** 2 / (n - 1);
+}
+
+/**
+ * Holm's correction: which of many p-values are significant at `alpha` all together. One in a hundred of as many
+ * statements as a server has would be slower by chance alone.
+ */
+export function holm(p_values: readonly number[], alpha: number): boolean[] {
+  const ascending = p_values.map((p, index) => ({p, index})).sort((a, b) => a.p - b.p);
+  const significant = p_values.map(() => false);
+  for (const [rank, {p, index}] of ascending.entries()) {
+    if (p > alpha / (p_values.length - rank)) break;
+    significant[index] = true;
+  }
+  return significant;
+}

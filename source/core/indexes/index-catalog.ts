@@ -1,0 +1,98 @@
+import type {Catalog, ForeignKey, Index, IndexBuild, Table} from '../../model/catalog.ts';
+import {usageError} from '../errors.ts';
+import {nearest} from '../text/nearest.ts';
+
+/** The build that is at work on an index now, or on its table before it has told which; else null. */
+export function buildOf({builds}: Catalog, {oid, table_oid}: Index): IndexBuild | null {
+  return (
+    builds.find(
+      build => build.index_oid === oid || (build.index_oid === '0' && build.table_oid === table_oid),
+    ) ?? null
+  );
+}
+
+export function tableOf({tables}: Catalog, oid: string): Table | null {
+  return tables.find(table => table.oid === oid) ?? null;
+}
+
+/** What is said of an index that may never go; null where it may. */
+export function whyKept(index: Index, table: Table | null): string | null {
+  if (index.is_primary) return 'it is the primary key';
+  if (index.is_exclusion) return 'an exclusion constraint rests on it';
+  if (index.is_replica_identity) return 'it is the replica identity: replication finds rows by it';
+  if (index.constraint !== null) return `the constraint ${index.constraint} rests on it`;
+  if (index.is_unique) return 'it is unique: it keeps duplicates out';
+  if (index.extension !== null) return `it belongs to the extension ${index.extension}`;
+  if (index.is_partition) return 'it is part of a partitioned index and goes with its parent';
+  if (table?.kind === 'partitioned')
+    return 'it is on a partitioned table, where nothing is done concurrently';
+  return null;
+}
+
+/** The foreign key that would be left without an index, if this one went; null where another serves it or none is. */
+export function lastForeignKeyOf(catalog: Catalog, index: Index): ForeignKey | null {
+  const others = catalog.indexes.filter(each => each.oid !== index.oid);
+  return (
+    catalog.foreign_keys.find(
+      key => coversForeignKey(index, key) && !others.some(each => coversForeignKey(each, key)),
+    ) ?? null
+  );
+}
+
+/** The foreign keys that no valid index leads with: each delete of a parent reads the whole table. */
+export function uncoveredForeignKeys({foreign_keys, indexes}: Catalog): ForeignKey[] {
+  return foreign_keys.filter(key => !indexes.some(index => coversForeignKey(index, key)));
+}
+
+/** Its leading columns are the key's, in any order; a partial one answers only for some of the rows. */
+function coversForeignKey(index: Index, key: ForeignKey): boolean {
+  if (index.table_oid !== key.table_oid || !index.is_valid || index.predicate !== null) return false;
+  if (index.method !== 'btree' && !(index.method === 'hash' && key.columns.length === 1)) return false;
+  const leading = index.columns.slice(0, key.columns.length);
+  return leading.length === key.columns.length && key.columns.every(column => leading.includes(column));
+}
+
+/** `shop.orders (user_id)`, with its name. */
+export function describeIndex({name, table, schema, columns}: Index): string {
+  return `${name} on ${schema}.${table} (${columns.map(column => column ?? 'expression').join(', ')})`;
+}
+
+type Named = {schema: string; name: string};
+
+/** More candidates than these are counted, not named. */
+const mostNamed = 5;
+
+/**
+ * The `schema.name` that was meant, of those there are; the schema may be left out where only one has that name. A
+ * name that is nowhere would choose nothing, which reads as an all-clear: it throws AbortError (exit 2), as does one
+ * that several schemas have.
+ */
+export function resolveName(parameter: string, typed: string, known: readonly Named[]): string {
+  const exact = known.filter(each => qualified(each) === typed);
+  const meant = exact.length > 0 ? exact : known.filter(({name}) => name === typed);
+  const [first] = meant;
+  if (first === undefined) throw unknown(parameter, typed, known);
+  if (meant.length > 1) throw usageError(`${parameter}=${typed} is in more than one schema`, oneOf(meant));
+  return qualified(first);
+}
+
+export function qualified({schema, name}: Named): string {
+  return `${schema}.${name}`;
+}
+
+function unknown(parameter: string, typed: string, known: readonly Named[]) {
+  const message = `${parameter}=${typed}: there is none of that name here`;
+  const elsewhere = known.filter(({name}) => name === typed.split('.').at(-1));
+  if (elsewhere.length > 0) return usageError(message, oneOf(elsewhere));
+  const written = typed.includes('.') ? qualified : ({name}: Named) => name;
+  const near = nearest(typed, known.map(written));
+  const alike = known.filter(each => written(each) === near);
+  return usageError(message, alike.length > 0 ? oneOf(alike) : known.length > 0 ? oneOf(known) : undefined);
+}
+
+function oneOf(candidates: readonly Named[]): string {
+  const names = candidates.slice(0, mostNamed).map(qualified);
+  if (candidates.length === 1) return `did you mean ${names}?`;
+  const more = candidates.length > mostNamed ? ` and ${candidates.length - mostNamed} more` : '';
+  return `there are ${names.join(', ')}${more}`;
+}

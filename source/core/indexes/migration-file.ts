@@ -1,0 +1,107 @@
+import type {Table} from '../../model/catalog.ts';
+import type {IndexAdvice, IndexProposal, Skipped} from '../../model/index-advice.ts';
+import {quoteIdentifier} from '../sql/quote.ts';
+import type {AdviceInput} from './advise-indexes.ts';
+import {nameFor, toServed} from './advise-indexes.ts';
+import {type Candidate, toCandidate} from './candidates.ts';
+import {serviceOf, startAsking} from './choose.ts';
+import {covers} from './existing-index.ts';
+import {type IndexSpec, specId} from './index-spec.ts';
+
+/** An index as a file has it: `tail` is what stands after the table's name, word for word. */
+export type FileIndex = {name: string | null; table: Table; spec: IndexSpec; tail: string};
+
+/** The indexes of a file that are not there yet, in its order, and what the statements seen would make of them. */
+export async function adviseFromFile(
+  indexes: readonly FileIndex[],
+  input: AdviceInput,
+): Promise<IndexAdvice> {
+  const skipped: Skipped[] = [];
+  const wanted = nameAll(indexes, input).filter(index => {
+    const reason = whyNot(index, input);
+    if (reason !== null) skipped.push({what: `${index.name} on ${index.table.name}`, reason});
+    return reason === null;
+  });
+  const services = await serviceOf(
+    wanted.map(({candidate}) => candidate),
+    input.statements,
+    startAsking(input.planner),
+  );
+  const proposals = wanted.map((index): IndexProposal => {
+    const own = services.get(index.candidate.id) ?? [];
+    const is_verified = input.planner.judge === 'hypopg' && index.spec.method === 'btree' && own.length > 0;
+    const {table, spec, name} = index;
+    return {
+      schema: table.schema,
+      table: table.name,
+      table_oid: table.oid,
+      name,
+      method: spec.method,
+      columns: spec.keys.map(({expression, order}) => (order === '' ? {expression} : {expression, order})),
+      predicate: spec.predicate,
+      definition: definitionOf(index),
+      estimated_size_bytes: input.planner.sizeOf(index.candidate),
+      confidence: is_verified ? 'planner-verified' : 'heuristic',
+      reasons: reasonsFor(index, own.length, wanted, input),
+      serves: own.map(each => toServed(each, is_verified)),
+      source: 'file',
+    };
+  });
+  return {proposals, skipped, planner: input.planner.judge};
+}
+
+type Named = FileIndex & {name: string; candidate: Candidate};
+
+function nameAll(indexes: readonly FileIndex[], {catalog}: AdviceInput): Named[] {
+  const taken = new Set([...catalog.tables, ...catalog.indexes].map(({schema, name}) => `${schema}.${name}`));
+  return indexes.map(index => {
+    const {table, spec} = index;
+    const name = index.name ?? nameFor(table, spec, each => taken.has(`${table.schema}.${each}`));
+    taken.add(`${table.schema}.${name}`);
+    return {...index, name, candidate: toCandidate(table, spec, 0)};
+  });
+}
+
+/** What is there already, and what cannot be made under that name. */
+function whyNot({name, table, candidate}: Named, {catalog, present}: AdviceInput): string | null {
+  const isSame = (other: AdviceInput['present'][number]) =>
+    other.table_oid === table.oid && specId(table, other.spec) === candidate.id;
+  const named = catalog.indexes.find(each => each.schema === table.schema && each.name === name);
+  if (named !== undefined) {
+    const known = present.find(each => each.table_oid === named.table_oid && each.name === name);
+    // Its very own, left over or still being built, is for the building to settle.
+    if (!named.is_valid) return known !== undefined && isSame(known) ? null : 'an invalid index has its name';
+    return known !== undefined && isSame(known) ? 'it is there already' : 'another index has its name';
+  }
+  const same = present.find(each => each.is_valid && isSame(each));
+  return same === undefined ? null : `${same.name} is the same index`;
+}
+
+function definitionOf({name, table, spec, tail}: Named): string {
+  const on = `${quoteIdentifier(table.schema)}.${quoteIdentifier(table.name)}`;
+  return `CREATE${spec.is_unique ? ' UNIQUE' : ''} INDEX CONCURRENTLY ${quoteIdentifier(name)} ON ${on} ${tail}`;
+}
+
+function reasonsFor(
+  index: Named,
+  served: number,
+  wanted: readonly Named[],
+  {present}: AdviceInput,
+): string[] {
+  const {table, spec, candidate} = index;
+  const others = [
+    ...wanted.filter(each => each !== index && each.table.oid === table.oid),
+    ...present.filter(each => each.is_valid && each.table_oid === table.oid),
+  ];
+  const wider = spec.is_unique
+    ? undefined
+    : others.find(other => covers(other.spec, spec, candidate.equal_count));
+  return [
+    ...(wider === undefined
+      ? []
+      : [`${wider.name} begins with the same columns: this one adds nothing but writes`]),
+    served === 0
+      ? 'the file asks for it; no statement seen would use it'
+      : `the file asks for it; it serves ${served === 1 ? 'one statement' : `${served} statements`} seen`,
+  ];
+}

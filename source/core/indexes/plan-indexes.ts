@@ -1,0 +1,194 @@
+import type {Catalog, Index} from '../../model/catalog.ts';
+import type {IndexProposal, Served} from '../../model/index-advice.ts';
+import type {Protected} from '../../model/plan.ts';
+import type {Facts} from '../../model/recipe-data.ts';
+import type {AdviceStep, Measure, Step} from '../../model/step.ts';
+import {quoteIdentifier} from '../sql/quote.ts';
+import {redactLiterals} from '../sql/shown-sql.ts';
+
+import {describeIndex, tableOf} from './index-catalog.ts';
+import {isUnique, plainKeysOf, shapeOf, tailOf} from './index-definition.ts';
+
+import {adoptStep, buildStep, dropStep, type Patience} from './index-steps.ts';
+
+export type IndexWork = {
+  steps: Step[];
+  left_alone: Protected[];
+  /** What is built now. */
+  built: IndexProposal[];
+  /** What the database will have afterwards: what is built now, and what was there already. */
+  emitted: IndexProposal[];
+};
+
+/** What each proposal comes to in the catalog as it is: built, adopted, swept away and built, advised, or left alone. */
+export function planIndexes(
+  proposals: readonly IndexProposal[],
+  {catalog, statement_statistics}: Facts,
+  patience: Patience,
+): IndexWork {
+  const work: IndexWork = {steps: [], left_alone: [], built: [], emitted: []};
+  if (catalog === undefined) return work;
+  const statements_schema = statement_statistics?.installed?.schema ?? null;
+  for (const proposal of proposals) {
+    const {
+      steps = [],
+      left_alone = [],
+      built = [],
+      emitted = [],
+    } = settled(proposal, catalog, patience) ?? buildWork(proposal, catalog, {patience, statements_schema});
+    work.steps.push(...steps);
+    work.left_alone.push(...left_alone);
+    work.built.push(...built);
+    work.emitted.push(...emitted);
+  }
+  return work;
+}
+
+/** Where nothing is to be built; null where something is. */
+function settled(proposal: IndexProposal, catalog: Catalog, patience: Patience): Partial<IndexWork> | null {
+  const table = tableOf(catalog, proposal.table_oid);
+  if (table === null) return leftAlone(proposal, 'its table is not there');
+  if (table.kind === 'partitioned') return {steps: [partitionedAdvice(proposal)]};
+  const valid = catalog.indexes.find(
+    index => index.is_valid && index.table_oid === table.oid && isServedBy(proposal, index),
+  );
+  if (valid !== undefined) return leftAlone(proposal, `${describeIndex(valid)} serves it already`);
+  const begun = invalidTwin(proposal, catalog);
+  const builds = catalog.builds.filter(({table_oid}) => table_oid === table.oid);
+  const going = builds.find(({index_oid}) => index_oid === begun?.oid);
+  if (begun !== null && going !== undefined) {
+    const emitted = {...proposal, name: begun.name, definition: begun.definition};
+    return {steps: [adoptStep({...begun, pid: going.pid}, patience)], emitted: [emitted]};
+  }
+  // Before its first commit nobody else sees which index it is: it may be this one.
+  const unknown = builds.find(({index_oid}) => !catalog.indexes.some(({oid}) => oid === index_oid));
+  if (unknown !== undefined) {
+    return leftAlone(
+      proposal,
+      `session ${unknown.pid} has begun a build on its table: look again in a moment`,
+    );
+  }
+  const namesake = catalog.indexes.find(
+    ({schema, name}) => schema === proposal.schema && name === proposal.name,
+  );
+  if (namesake === undefined || namesake === begun) return null;
+  return leftAlone(proposal, `another index bears that name: ${describeIndex(namesake)}`);
+}
+
+function buildWork(
+  proposal: IndexProposal,
+  catalog: Catalog,
+  {patience, statements_schema}: {patience: Patience; statements_schema: string | null},
+): Partial<IndexWork> {
+  const leftover = invalidTwin(proposal, catalog);
+  const measures = measuresOf(proposal, statements_schema);
+  return {
+    steps: [
+      ...(leftover === null ? [] : [dropStep(leftover, {kind: 'invalid'}, patience)]),
+      buildStep({...proposal, shape: knownShape(proposal), measures}, patience),
+    ],
+    built: [proposal],
+    emitted: [proposal],
+  };
+}
+
+function leftAlone({schema, name, table}: IndexProposal, reason: string): Partial<IndexWork> {
+  return {
+    left_alone: [{subject: `index:${schema}.${name}`, description: `on ${schema}.${table}`, reason}],
+  };
+}
+
+/** The same index, begun and not valid: still being built, or left over. */
+function invalidTwin({definition, table_oid}: IndexProposal, {indexes}: Catalog): Index | null {
+  const isTwin = (index: Index) => shapeOf(index.definition) === shapeOf(definition);
+  return indexes.find(index => !index.is_valid && index.table_oid === table_oid && isTwin(index)) ?? null;
+}
+
+/** An index of the same shape, or one on plain columns that begins with the proposed ones. */
+function isServedBy({definition, method}: IndexProposal, index: Index): boolean {
+  if (shapeOf(definition) === shapeOf(index.definition)) return !isUnique(definition) || index.is_unique;
+  const keys = plainKeysOf(definition);
+  if (keys === null || isUnique(definition) || method !== 'btree' || index.method !== 'btree') return false;
+  const isOrdinary = index.predicate === null && !/ DESC\b| NULLS /.test(index.definition);
+  return (
+    isOrdinary &&
+    keys.every(({name, opclass, order}, at) => opclass === null && order === '' && index.columns[at] === name)
+  );
+}
+
+/** What the server is to call it, where every column is a plain one; null where its words may differ from ours. */
+function knownShape({definition}: IndexProposal): string | null {
+  const isAlike = plainKeysOf(definition)?.every(({opclass}) => opclass === null);
+  return isAlike ? shapeOf(definition) : null;
+}
+
+/** PostgreSQL builds none concurrently on a partitioned table: on each partition, then put together under the parent. */
+function partitionedAdvice({schema, table, name, definition}: IndexProposal): AdviceStep {
+  const shape = `USING ${tailOf(definition)}`;
+  return {
+    kind: 'advice',
+    title: `index the partitions of ${schema}.${table} one by one`,
+    subject: `index:${schema}.${name}`,
+    text: [
+      `${schema}.${table} is partitioned: an index on it cannot be built concurrently and would keep writers waiting.`,
+      `1. the parent's entry, at once: CREATE INDEX "${name}" ON ONLY "${schema}"."${table}" ${shape};`,
+      `2. for each partition: CREATE INDEX CONCURRENTLY "<partition>_idx" ON "${schema}"."<partition>" ${shape};`,
+      `3. for each: ALTER INDEX "${schema}"."${name}" ATTACH PARTITION "${schema}"."<partition>_idx";`,
+    ].join('\n'),
+  };
+}
+
+/** More statements than these prove nothing more, and each is planned twice. */
+const mostStatements = 3;
+
+/**
+ * What an index is to bring, for the record: of the statements it serves the plan and the mean time, of itself the
+ * scans. `statements_schema` is where pg_stat_statements lives; null where it is not installed.
+ */
+export function measuresOf(
+  {table_oid, name, serves}: Pick<IndexProposal, 'table_oid' | 'name' | 'serves'>,
+  statements_schema: string | null,
+): Measure[] {
+  const served = [...serves]
+    .filter(({query}) => !holdsLiteral(query))
+    // By identity, not by cost: counters move between the preview and the act.
+    .sort((a, b) => (a.queryid < b.queryid ? -1 : 1))
+    .slice(0, mostStatements);
+  return [
+    scansOf(table_oid, name),
+    ...served.map(planOf),
+    ...(statements_schema === null ? [] : served.map(each => timeOf(each, statements_schema))),
+  ];
+}
+
+function scansOf(table_oid: string, name: string): Measure {
+  return {
+    name: 'idx_scan',
+    query: {
+      text: 'SELECT idx_scan::text FROM pg_catalog.pg_stat_all_indexes WHERE relid = $1::oid AND indexrelname = $2',
+      values: [table_oid, name],
+    },
+  };
+}
+
+function planOf({queryid, query}: Served): Measure {
+  return {name: `plan of ${queryid}`, query: {text: query, values: []}, kind: 'plan'};
+}
+
+/** Since its counters began: a mean moves slowly, the calls say how far it can have. */
+function timeOf({queryid}: Served, schema: string): Measure {
+  return {
+    name: `time of ${queryid}`,
+    query: {
+      text: `SELECT pg_catalog.concat(sum(calls), ' calls, mean ', round((sum(total_exec_time) / nullif(sum(calls), 0))::numeric, 3), ' ms') FROM ${quoteIdentifier(schema)}.pg_stat_statements(false) WHERE queryid = $1::int8 AND dbid = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())`,
+      values: [queryid],
+    },
+  };
+}
+
+/** pg_stat_statements leaves some in place (a type's modifier, a utility statement); none is to enter the journal. */
+function holdsLiteral(query: string): boolean {
+  const marks = (text: string) => text.split('?').length;
+  const bare = query.replace(/\/\*[\s\S]*?\*\//g, ' ').replace(/--[^\n]*/g, ' ');
+  return marks(redactLiterals(bare)) !== marks(bare);
+}

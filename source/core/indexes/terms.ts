@@ -1,0 +1,140 @@
+import type {A_Expr, ColumnRef, FuncCall, Node, RangeVar} from 'libpg-query';
+import type {Table} from '../../model/catalog.ts';
+import {quoteIdentifier, quoteLiteral} from '../sql/quote.ts';
+import type {Columns, TableUse, Term} from './statement-shape.ts';
+
+/** The names in a list of String nodes: a qualified name, an operator. */
+export function namesOf(nodes: readonly Node[] | undefined): string[] {
+  return (nodes ?? []).flatMap(node => ('String' in node ? [node.String.sval ?? ''] : []));
+}
+
+/**
+ * An expression over one column as an index can have it, written in one way, so that two can be compared; `write`
+ * says what a column is called. Null where it is not known to be immutable or has constants that nobody knows.
+ */
+export function writeExpression(node: Node, write: (column: ColumnRef) => string | null): string | null {
+  if ('ColumnRef' in node) return write(node.ColumnRef);
+  if ('FuncCall' in node) return writeFunction(node.FuncCall, write);
+  if ('A_Expr' in node) return writeJsonPath(node.A_Expr, write);
+  // What pg_get_indexdef adds: `'key'::text`, `(email)::text`.
+  if ('TypeCast' in node && node.TypeCast.arg !== undefined) {
+    const [type] = namesOf(node.TypeCast.typeName?.names).slice(-1);
+    return type === 'text' || type === 'regconfig' ? writeExpression(node.TypeCast.arg, write) : null;
+  }
+  if ('A_Const' in node && node.A_Const.sval !== undefined) return quoteLiteral(node.A_Const.sval.sval ?? '');
+  return null;
+}
+
+/** Immutable functions that people index by. */
+const functions = new Map([
+  ['lower', 1],
+  ['upper', 1],
+  ['md5', 1],
+  // With the configuration named: without it, it depends on a setting.
+  ['to_tsvector', 2],
+]);
+
+function writeFunction(
+  {funcname, args = []}: FuncCall,
+  write: (column: ColumnRef) => string | null,
+): string | null {
+  const [name = ''] = namesOf(funcname).slice(-1);
+  if (functions.get(name) !== args.length) return null;
+  const written = args.map(argument => writeExpression(argument, write));
+  return written.includes(null) ? null : `${name}(${written.join(', ')})`;
+}
+
+function writeJsonPath(
+  {name, lexpr, rexpr}: A_Expr,
+  write: (column: ColumnRef) => string | null,
+): string | null {
+  const [operator = ''] = namesOf(name);
+  if (lexpr === undefined || rexpr === undefined || !['->', '->>'].includes(operator)) return null;
+  const [left, right] = [writeExpression(lexpr, write), writeExpression(rexpr, write)];
+  return left === null || right === null ? null : `(${left} ${operator} ${right})`;
+}
+
+/** A column of an index's own table, whatever it is qualified with. */
+export function writeOwnColumn({fields}: ColumnRef): string | null {
+  const [name] = namesOf(fields).slice(-1);
+  return name === undefined ? null : quoteIdentifier(name);
+}
+
+/** What a name in FROM stands for: a table, or a query whose output columns may stand for those of tables. */
+export type Source = {alias: string; schema: string | null} & (
+  | {kind: 'table'; use: TableUse}
+  | {kind: 'query'; outputs: ReadonlyMap<string, Resolved>}
+);
+
+/** A term of one table of the statement. */
+export type Resolved = {use: TableUse; term: Term};
+
+/** The names that one level of a statement can use, inside those of the levels around it. */
+export type Scope = {
+  sources: Source[];
+  /** What WITH has named, by name. */
+  queries: Map<string, ReadonlyMap<string, Resolved>>;
+  outer: Scope | null;
+};
+
+export type Naming = {tables: readonly Table[]; columns: Columns; search_path: readonly string[]};
+
+/** The table a name means; null for views, functions' results and what is not in the catalog. */
+export function findTable({schemaname, relname}: RangeVar, {tables, search_path}: Naming): Table | null {
+  const named = tables.filter(({name}) => name === relname);
+  if (schemaname !== undefined) return named.find(({schema}) => schema === schemaname) ?? null;
+  for (const each of search_path) {
+    const found = named.find(({schema}) => schema === each);
+    if (found !== undefined) return found;
+  }
+  // The application's search path is not known; a name that is there once means that one.
+  return named.length === 1 ? (named[0] ?? null) : null;
+}
+
+/** WITH's names, the nearest first. */
+export function findQuery(name: string, scope: Scope | null): ReadonlyMap<string, Resolved> | null {
+  if (scope === null) return null;
+  return scope.queries.get(name) ?? findQuery(name, scope.outer);
+}
+
+/** What an expression is of one table: a column, or something computed from a column that an index can have. */
+export function resolveTerm(node: Node, scope: Scope, naming: Naming): Resolved | null {
+  if ('ColumnRef' in node) return resolveColumn(node.ColumnRef, scope, naming);
+  const found: Resolved[] = [];
+  const expression = writeExpression(node, column => {
+    const resolved = resolveColumn(column, scope, naming);
+    if (resolved === null || !resolved.term.is_column) return null;
+    found.push(resolved);
+    return resolved.term.expression;
+  });
+  const [first] = found;
+  if (expression === null || first === undefined || found.length > 1) return null;
+  return {use: first.use, term: {expression, column: first.term.column, is_column: false}};
+}
+
+/** Looks for it level by level, outwards. */
+export function resolveColumn({fields}: ColumnRef, scope: Scope, naming: Naming): Resolved | null {
+  const path = namesOf(fields);
+  const [column = ''] = path.slice(-1);
+  const [alias, schema] = path.slice(0, -1).reverse();
+  for (let level: Scope | null = scope; level !== null; level = level.outer) {
+    for (const source of level.sources) {
+      if (alias !== undefined && source.alias !== alias) continue;
+      if (schema !== undefined && source.schema !== null && source.schema !== schema) continue;
+      const resolved = columnOf(source, column, naming);
+      if (resolved !== null) return resolved;
+    }
+  }
+  return null;
+}
+
+function columnOf(source: Source, name: string, naming: Naming): Resolved | null {
+  if (source.kind === 'query') return source.outputs.get(name) ?? null;
+  const known = naming.columns.get(source.use.table.oid) ?? [];
+  if (!known.some(column => column.name === name)) return null;
+  return {use: source.use, term: columnTerm(name)};
+}
+
+export function columnTerm(name: string): Term {
+  return {expression: quoteIdentifier(name), column: name, is_column: true};
+}

@@ -1,0 +1,227 @@
+import type {Plan} from '../../model/plan.ts';
+import type {RoleSettings} from '../../model/roles.ts';
+import type {Backend, Snapshot} from '../../model/snapshot.ts';
+import {usageError} from '../errors.ts';
+import {parseDurationMs} from '../text/duration.ts';
+import {counted} from '../text/format.ts';
+
+export type TimeoutSetting = {
+  name: string;
+  /** server_version_num from which on there is one. */
+  since: number;
+  /** What it ends, and the error its application sees (SQLSTATE, errcodes.txt). */
+  effect: string;
+  suggestions: readonly string[];
+};
+
+/** In milliseconds on the server; 0 is no timeout. */
+export const timeoutSettings: readonly TimeoutSetting[] = [
+  {
+    name: 'statement_timeout',
+    since: 130_000,
+    effect: 'a statement that runs longer is cancelled (57014)',
+    suggestions: ['1s', '5s', '15s', '30s'],
+  },
+  {
+    name: 'idle_in_transaction_session_timeout',
+    since: 130_000,
+    effect: 'a session idle in a transaction for longer is ended, and what it did rolled back (25P03)',
+    suggestions: ['10s', '30s', '1min', '5min'],
+  },
+  {
+    name: 'idle_session_timeout',
+    since: 140_000,
+    effect: 'a session idle outside of a transaction for longer is ended (57P05)',
+    suggestions: ['10min', '30min', '1h'],
+  },
+  {
+    name: 'lock_timeout',
+    since: 130_000,
+    effect: 'a statement that waits longer for one lock fails (55P03)',
+    suggestions: ['1s', '2s', '5s'],
+  },
+  {
+    name: 'transaction_timeout',
+    since: 170_000,
+    effect: 'a session whose transaction is open for longer is ended, at work or idle (25P04)',
+    suggestions: ['1min', '5min', '15min'],
+  },
+];
+
+/** A timeout as ALTER ROLE takes it. */
+export type Timeout = {value: string; ms: number};
+
+/** GUC_UNIT_MS in an int4. */
+const mostMs = 2_147_483_647;
+
+/**
+ * `30s`, or `0` for no timeout; null where the parameter is not set. A bare number is refused: to PostgreSQL it would
+ * be milliseconds, to people seconds. Throws AbortError (exit 2).
+ */
+export function readTimeout(name: string, text: string): Timeout | null {
+  if (text === '') return null;
+  const ms = text === '0' ? 0 : /^\d+$/.test(text) ? null : parseDurationMs(text);
+  if (ms === null || !Number.isInteger(ms) || ms > mostMs) {
+    throw usageError(
+      `${name}=${text} is not a timeout`,
+      'write it with its unit, as 30s or 5min; 0 is no timeout',
+    );
+  }
+  return {value: writeTimeout(ms), ms};
+}
+
+function writeTimeout(ms: number): string {
+  if (ms === 0) return '0';
+  if (ms % 60_000 === 0) return `${ms / 60_000}min`;
+  return ms % 1000 === 0 ? `${ms / 1000}s` : `${ms}ms`;
+}
+
+const unitMs: Record<string, number> = {ms: 1, s: 1000, min: 60_000, h: 3_600_000, d: 86_400_000};
+
+/** What PostgreSQL makes of a value that was set: a bare number is milliseconds. null where it is none of these. */
+export function timeoutMs(value: string): number | null {
+  const [, amount, unit = 'ms'] = /^(\d+)\s*([a-z]+)?$/.exec(value.trim()) ?? [];
+  const factor = unitMs[unit];
+  return amount === undefined || factor === undefined ? null : Number(amount) * factor;
+}
+
+/** A change as the preview tells it; null is "nothing set". */
+type TimeoutChange = {setting: TimeoutSetting; before: string | null; after: string | null};
+
+export type TimeoutsStory = {
+  role: string;
+  database: string | null;
+  changes: TimeoutChange[];
+  /** Those of the role, in the database where one is named. */
+  sessions: Backend[];
+  snapshot: Snapshot;
+  settings: RoleSettings;
+};
+
+/** What the new timeouts will do, to whom, and what they will not. */
+export function explainTimeouts(story: TimeoutsStory): Pick<Plan, 'explanation' | 'figure'> {
+  const {role, database, changes, sessions} = story;
+  if (changes.length === 0) return {explanation: ['Nothing to change.']};
+  const where = `role ${role}${database === null ? '' : ` in database ${database}`}`;
+  return {
+    explanation: [
+      `${counted(changes.length, 'timeout')} for ${where}.`,
+      ...changes.flatMap(change => effectOf(change, story)),
+      `It reaches new sessions only: ${counted(sessions.length, 'session')} open now keep what they began with until they reconnect, a pooler's too.`,
+      'What runs as this role falls under it, migrations, dumps and index builds too; a session that SETs its own value keeps that.',
+      ...overriddenBy(story),
+      ...outrun(changes),
+    ],
+    figure: drawChanges(changes),
+  };
+}
+
+function effectOf({setting, after}: TimeoutChange, story: TimeoutsStory): string[] {
+  const ms = after === null ? null : timeoutMs(after);
+  if (ms === null) return [`${setting.name}: as the database or the server has it.`];
+  if (ms === 0) return [`${setting.name} = 0: no timeout, whatever the server has.`];
+  const hit = hitBy(setting.name, ms, story);
+  return [
+    `${setting.name} = ${after}: ${setting.effect}${hit && `; by it now: ${hit}`}.`,
+    ...(setting.name === 'idle_session_timeout' ? poolerWarning(story) : []),
+  ];
+}
+
+/** Whom it would have hit in this reading, were it in force. */
+function hitBy(name: string, ms: number, {sessions, snapshot, role, database}: TimeoutsStory): string {
+  const older = (age: (session: Backend) => number | null, isMeant: (state: string) => boolean) =>
+    sessions.filter(session => isMeant(session.state ?? '') && (age(session) ?? 0) > ms).length;
+  switch (name) {
+    case 'statement_timeout': {
+      const running = older(
+        ({query_age_ms}) => query_age_ms,
+        state => state === 'active',
+      );
+      const known = snapshot.statements.filter(
+        ({usename, datname}) => usename === role && (database === null || datname === database),
+      );
+      const slow = known.filter(({max_exec_time_ms}) => max_exec_time_ms > ms).length;
+      return [
+        ...(running > 0 ? [`${counted(running, 'statement')} running`] : []),
+        ...(slow > 0 ? [`${slow} of its ${known.length} known statements took longer at least once`] : []),
+      ].join(', ');
+    }
+    case 'idle_in_transaction_session_timeout':
+      return countedOrNone(
+        older(
+          ({state_age_ms}) => state_age_ms,
+          state => state.startsWith('idle in'),
+        ),
+      );
+    case 'idle_session_timeout':
+      return countedOrNone(
+        older(
+          ({state_age_ms}) => state_age_ms,
+          state => state === 'idle',
+        ),
+      );
+    case 'transaction_timeout':
+      return countedOrNone(
+        older(
+          ({xact_age_ms}) => xact_age_ms,
+          () => true,
+        ),
+      );
+    default:
+      return '';
+  }
+}
+
+function countedOrNone(count: number): string {
+  return count === 0 ? '' : counted(count, 'session');
+}
+
+/**
+ * "such a layer may not react well to unexpected connection closure" (the manual on idle_session_timeout). A pool of
+ * node-postgres without a listener for 'error' takes the whole process down with it.
+ */
+function poolerWarning({sessions}: TimeoutsStory): string[] {
+  const holders = [...new Set(sessions.filter(({state}) => state === 'idle').map(nameOf))].slice(0, 4);
+  return [
+    `Poolers keep sessions idle on purpose (PgBouncer, Supavisor, pgpool, node-postgres' and Prisma's pools): they find them closed, and an application without an 'error' listener on its pool may fail. Keep it longer than their own idle timeout.${holders.length > 0 ? ` Idle as this role now: ${holders.join(', ')}.` : ''}`,
+  ];
+}
+
+function nameOf({application_name}: Backend): string {
+  return application_name || '(no name)';
+}
+
+/** A role's setting in one database is stronger than the role's own. */
+function overriddenBy({role, database, changes, settings}: TimeoutsStory): string[] {
+  if (database !== null) return [];
+  return settings.overrides
+    .filter(each => each.role === role && each.database !== null)
+    .filter(({name}) => changes.some(({setting}) => setting.name === name))
+    .map(
+      each => `In database ${each.database} ${each.name} stays ${each.value}: it is set there for this role.`,
+    );
+}
+
+/** lock_timeout makes sense below statement_timeout alone, which would always come first. */
+function outrun(changes: readonly TimeoutChange[]): string[] {
+  const msOf = (name: string) =>
+    timeoutMs(changes.find(({setting}) => setting.name === name)?.after ?? '') ?? 0;
+  const [lock, statement] = [msOf('lock_timeout'), msOf('statement_timeout')];
+  return lock > 0 && statement > 0 && lock >= statement
+    ? ['lock_timeout is no shorter than statement_timeout, which will always come first.']
+    : [];
+}
+
+function drawChanges(changes: readonly TimeoutChange[]): string[] {
+  const rows = [
+    ['setting', 'now', 'then'],
+    ...changes.map(({setting, before, after}) => [setting.name, before ?? 'not set', after ?? 'not set']),
+  ];
+  const widths = [0, 1].map(column => Math.max(...rows.map(row => row[column]?.length ?? 0)));
+  return rows.map(row =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join('  ')
+      .trimEnd(),
+  );
+}

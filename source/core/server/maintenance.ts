@@ -1,0 +1,152 @@
+import type {Catalog} from '../../model/catalog.ts';
+import type {Maintenance, TableUpkeep, XminHolder} from '../../model/recipe-data.ts';
+import type {AdviceStep, SqlStep, Verification} from '../../model/step.ts';
+import {usageError} from '../errors.ts';
+import {thresholds} from '../health/thresholds.ts';
+import {quoteIdentifier, quoteLiteral} from '../sql/quote.ts';
+import {nearest} from '../text/nearest.ts';
+
+/** `schema.name`, as people and the recipe's parameters write it. */
+export function nameOf({schema, name}: TableUpkeep): string {
+  return `${schema}.${name}`;
+}
+
+export function tableSubject(table: TableUpkeep): string {
+  return `table:${nameOf(table)}`;
+}
+
+function quotedName({schema, name}: TableUpkeep): string {
+  return `${quoteIdentifier(schema)}.${quoteIdentifier(name)}`;
+}
+
+/**
+ * In a transaction, so that one that is stopped has not happened. The server counts how often a table was analyzed
+ * by hand: that it did tells that it was done, where rows and times go on changing.
+ */
+export function analyzeStep(table: TableUpkeep): SqlStep {
+  const {oid, schema, name, analyze_count} = table;
+  return {
+    kind: 'sql',
+    title: `analyze ${nameOf(table)}`,
+    subject: tableSubject(table),
+    guard: {
+      query: {
+        text: "SELECT CASE WHEN count(*) = 1 THEN 'there' ELSE 'the table was dropped or renamed' END AS guard FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = $1::oid AND n.nspname = $2 AND c.relname = $3",
+        values: [oid, schema, name],
+      },
+      expect: {column: 'guard', op: '=', value: 'there'},
+    },
+    settings: {lock_timeout: '5s'},
+    proof: isLocked(oid),
+    apply: {text: `ANALYZE ${quotedName(table)}`, values: []},
+    undo: 'unneeded',
+    verify: {
+      query: {text: 'SELECT pg_catalog.pg_stat_get_analyze_count($1::oid) AS analyzed', values: [oid]},
+      expect: {column: 'analyzed', op: '>', value: analyze_count},
+    },
+    progress: 'analyze',
+    lock: 'share',
+    transaction: true,
+    timeout_ms: 0,
+  };
+}
+
+/** ANALYZE takes a name and keeps its lock until the transaction ends: it tells which table that name has met. */
+function isLocked(oid: string): Verification {
+  return {
+    query: {
+      text: "SELECT CASE WHEN EXISTS (SELECT FROM pg_catalog.pg_locks WHERE locktype = 'relation' AND relation = $1::oid AND mode = 'ShareUpdateExclusiveLock' AND pid = pg_catalog.pg_backend_pid()) THEN 'analyzed' ELSE 'the table was dropped or renamed' END AS guard",
+      values: [oid],
+    },
+    expect: {column: 'guard', op: '=', value: 'analyzed'},
+  };
+}
+
+/** The oldest that stays: somebody's transaction of a minute or more, a slot, a standby. */
+export function holderOf({xmin_holders}: Maintenance): XminHolder | null {
+  return (
+    xmin_holders.find(({age_ms}) => age_ms === null || age_ms >= thresholds.open_transaction_ms.warning) ??
+    null
+  );
+}
+
+/** What holds vacuum back and how to end that, or the VACUUM itself. */
+export function vacuumAdvice(table: TableUpkeep, holder: XminHolder | null): AdviceStep {
+  const vacuum = `VACUUM (ANALYZE, VERBOSE) ${quotedName(table)};`;
+  const setting = table.is_autovacuum_enabled
+    ? []
+    : [`Autovacuum is off for it: ALTER TABLE ${quotedName(table)} RESET (autovacuum_enabled);`];
+  const because =
+    holder === null
+      ? [
+          'Nobody holds it back: autovacuum is too slow for it, or was cancelled by locks.',
+          ...setting,
+          vacuum,
+        ]
+      : [
+          `Rows deleted since cannot go while ${holder.kind} ${holder.name} (${holder.description}) may still see them.`,
+          remedyOf(holder),
+          ...setting,
+          `Then: ${vacuum}`,
+        ];
+  return {
+    kind: 'advice',
+    title: `vacuum ${nameOf(table)}`,
+    subject: `vacuum:${nameOf(table)}`,
+    text: because.join('\n'),
+  };
+}
+
+function remedyOf({kind, name}: XminHolder): string {
+  switch (kind) {
+    case 'backend':
+      return `End its transaction first: poolctl run kill-idle-sessions --set pid=${name}, or cancel-statements if it is at work.`;
+    case 'prepared transaction':
+      return `Have it ended first: ROLLBACK PREPARED ${quoteLiteral(name)}; or COMMIT PREPARED, as its coordinator says.`;
+    case 'replication slot':
+      return `If nobody needs the slot any more: SELECT pg_drop_replication_slot(${quoteLiteral(name)}); otherwise bring its consumer back.`;
+    case 'standby':
+      return 'A query on that standby holds it (hot_standby_feedback): end the query there.';
+  }
+}
+
+type TableName = {schema: string; name: string};
+
+/**
+ * Tables as `schema.name`, of names with or without their schema. Throws AbortError (exit 2) on one that there is
+ * none of, or several.
+ */
+export function resolveTables(named: readonly string[], catalog: Catalog | undefined): string[] {
+  if (named.length === 0) return [];
+  if (catalog === undefined) throw usageError('the tables of the database could not be read');
+  const {tables} = catalog;
+  const resolved = named.map(typed => resolveTable(typed, tables));
+  return [...new Set(resolved)];
+}
+
+function resolveTable(typed: string, tables: readonly TableName[]): string {
+  const whole = tables.map(written);
+  if (whole.includes(typed)) return typed;
+  const [found, ...others] = tables.filter(({name}) => name === typed).map(written);
+  if (found === undefined) throw usageError(`there is no table "${typed}"${nearby(typed, tables)}`);
+  if (others.length > 0)
+    throw usageError(
+      `"${typed}" is several tables: ${[found, ...others].join(', ')}`,
+      'name one with its schema',
+    );
+  return found;
+}
+
+function nearby(typed: string, tables: readonly TableName[]): string {
+  const bare = nearest(
+    typed,
+    tables.map(({name}) => name),
+  );
+  const near = tables.filter(({name}) => name === bare).map(written);
+  const names = near.length > 0 ? near : [nearest(typed, tables.map(written))].filter(Boolean);
+  return names.length === 0 ? '' : `: did you mean ${names.join(' or ')}?`;
+}
+
+function written({schema, name}: TableName): string {
+  return `${schema}.${name}`;
+}

@@ -1,0 +1,175 @@
+import {describe, expect, it} from 'vitest';
+import {
+  chooseWatched,
+  parseScan,
+  type StatementCounters,
+  withDatabaseRates,
+  withStatementRates,
+} from '../../../source/core/activity/rates.ts';
+
+import type {Database, Statement} from '../../../source/model/snapshot.ts';
+import {createStatement} from '../../helpers/snapshot.ts';
+
+/** Counters of a statement as pg_stat_statements would have them after these calls. */
+function afterCalls(times: number[], overrides: Partial<Statement> = {}): Statement {
+  const total = times.reduce((sum, ms) => sum + ms, 0);
+  const mean = times.length === 0 ? 0 : total / times.length;
+  const squares = times.reduce((sum, ms) => sum + (ms - mean) ** 2, 0);
+  return createStatement({
+    calls: times.length,
+    total_exec_time_ms: total,
+    mean_exec_time_ms: mean,
+    stddev_exec_time_ms: times.length === 0 ? 0 : Math.sqrt(squares / times.length),
+    rows: times.length * 3,
+    shared_blks_hit: times.length * 10,
+    stats_since: null,
+    ...overrides,
+  });
+}
+
+function counters(
+  at_ms: number,
+  statements: Statement[],
+  overrides: Partial<StatementCounters> = {},
+): StatementCounters {
+  return {at_ms, statements, stats_reset: 'then', is_complete: true, ...overrides};
+}
+
+const deviation = (times: number[]) => {
+  const mean = times.reduce((sum, ms) => sum + ms, 0) / times.length;
+  return Math.sqrt(times.reduce((sum, ms) => sum + (ms - mean) ** 2, 0) / times.length);
+};
+
+describe('withStatementRates', () => {
+  it.each([
+    ['few calls', [1, 2, 3], [10, 20, 60]],
+    ['one call', [5, 5], [100]],
+    ['from the first call on', [], [3, 4, 8]],
+    ['after a million even calls', Array(1_000_000).fill(2), [1, 1, 9, 2.5]],
+  ])('knows mean and deviation within the interval: %s', (_, before, within) => {
+    const [statement] = withStatementRates(
+      counters(0, [afterCalls(before)]),
+      counters(2000, [afterCalls([...before, ...within])]),
+    );
+    const total = within.reduce((sum, ms) => sum + ms, 0);
+    expect(statement?.rates).toMatchObject({interval_ms: 2000, calls_per_second: within.length / 2});
+    expect(statement?.rates?.exec_ms_per_second).toBeCloseTo(total / 2, 4);
+    expect(statement?.rates?.mean_exec_time_ms).toBeCloseTo(total / within.length, 4);
+    expect(statement?.rates?.stddev_exec_time_ms).toBeCloseTo(deviation(within), 2);
+    expect(statement?.rates?.rows_per_second).toBe((within.length * 3) / 2);
+  });
+
+  it('shares execution time among statements', () => {
+    const both = (a: number[], b: number[]) => [afterCalls(a, {queryid: '1'}), afterCalls(b, {queryid: '2'})];
+    const rated = withStatementRates(counters(0, both([1], [1])), counters(1000, both([1, 30], [1, 10])));
+    expect(rated.map(({rates}) => rates?.exec_share_ratio)).toEqual([0.75, 0.25]);
+  });
+
+  it('is zero, not unknown, where nothing was called', () => {
+    const [statement] = withStatementRates(counters(0, [afterCalls([4])]), counters(1000, [afterCalls([4])]));
+    expect(statement?.rates).toMatchObject({
+      calls_per_second: 0,
+      exec_share_ratio: 0,
+      stddev_exec_time_ms: 0,
+    });
+  });
+
+  const before = afterCalls([1, 2, 3], {stats_since: '2026-01-01T00:00:00.000000Z'});
+  const later = afterCalls([1, 2, 3, 4], {stats_since: '2026-01-01T00:00:00.000000Z'});
+  it.each([
+    ['fewer calls', [afterCalls([1])], {}],
+    ['as many calls in less time', [afterCalls([0.1, 0.1, 0.1])], {}],
+    ['another stats_since', [{...later, stats_since: '2026-01-02T00:00:00.000000Z'}], {}],
+    ['another stats_reset', [later], {stats_reset: 'now'}],
+    ['the same moment', [later], {at_ms: 0}],
+  ])('is void after %s', (_, statements, overrides) => {
+    const [statement] = withStatementRates(counters(0, [before]), counters(1000, statements, overrides));
+    expect(statement).toBeDefined();
+    expect(statement?.rates).toBeUndefined();
+  });
+
+  it('takes an entry as new only where all entries had been read', () => {
+    const rated = (is_complete: boolean) =>
+      withStatementRates(counters(0, [], {is_complete}), counters(1000, [later]))[0]?.rates;
+    expect(rated(true)?.calls_per_second).toBe(4);
+    expect(rated(false)).toBeUndefined();
+  });
+
+  it('tells statements of one queryid apart by role, database and level', () => {
+    const nested = {toplevel: false};
+    const rated = withStatementRates(
+      counters(0, [afterCalls([1]), afterCalls([1, 1], nested)]),
+      counters(1000, [afterCalls([1, 1, 1], nested), afterCalls([1, 1, 1])]),
+    );
+    expect(rated.map(({rates}) => rates?.calls_per_second)).toEqual([1, 2]);
+  });
+});
+
+describe('withDatabaseRates', () => {
+  const database = (overrides: Partial<Database>): Database => ({
+    datname: 'shop',
+    numbackends: 1,
+    xact_commit: 100,
+    xact_rollback: 10,
+    blks_hit: 1000,
+    blks_read: 10,
+    cache_hit_ratio: 0.99,
+    index_hit_ratio: null,
+    deadlocks: 0,
+    temp_bytes: 0,
+    stats_reset: null,
+    ...overrides,
+  });
+  const rated = (earlier: Partial<Database>, later: Partial<Database>) =>
+    withDatabaseRates(
+      {at_ms: 0, databases: [database(earlier)]},
+      {at_ms: 4000, databases: [database(later)]},
+    )[0]?.rates;
+
+  it('is per second of the server', () => {
+    expect(rated({}, {xact_commit: 140, deadlocks: 2, temp_bytes: 4096})).toMatchObject({
+      interval_ms: 4000,
+      commits_per_second: 10,
+      rollbacks_per_second: 0,
+      deadlocks_per_second: 0.5,
+      temp_bytes_per_second: 1024,
+    });
+  });
+
+  it.each([
+    ['a reset', {stats_reset: '2026-01-01T00:00:00.000000Z'}],
+    ['a crash', {xact_commit: 3, xact_rollback: 0, blks_hit: 1, blks_read: 1}],
+    ['another database', {datname: 'other'}],
+  ])('is void after %s', (_, later) => {
+    expect(rated({}, later)).toBeUndefined();
+  });
+});
+
+describe('parseScan', () => {
+  it('reads triples, and adds up entries of one queryid', () => {
+    expect(parseScan('-5 2 1.5 7 1 10 -5 3 0.5')).toEqual(
+      new Map([
+        ['-5', {calls: 5, total_exec_time_ms: 2}],
+        ['7', {calls: 1, total_exec_time_ms: 10}],
+      ]),
+    );
+    expect(parseScan('')).toEqual(new Map());
+  });
+});
+
+describe('chooseWatched', () => {
+  /** A thousand statements with months behind them, by queryid, calls and total time. */
+  const longRunning = Array.from({length: 1000}, (_, index) => `${index + 1} 1000000 ${5_000_000 + index}`);
+
+  it('finds the one that has become busy, however little it sums up to', () => {
+    const before = parseScan([...longRunning, '9001 10 5', '9002 10 5'].join(' '));
+    const now = parseScan([...longRunning, '9001 12 4000', '9002 50000 15'].join(' '));
+    const watched = chooseWatched(before, now);
+    expect(watched.slice(0, 2)).toEqual(['9001', '9002']);
+    expect(watched.length).toBeLessThanOrEqual(80);
+  });
+
+  it('finds the slowest on average with the first scan', () => {
+    expect(chooseWatched(null, parseScan([...longRunning, '9003 1 30000'].join(' ')))[0]).toBe('9003');
+  });
+});

