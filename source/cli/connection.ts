@@ -26,7 +26,8 @@ export async function connectToWatch(
   if (kind === 'folder' || (acts && kind === 'environment')) {
     tell(`the address, ${hostAndPort(request)}/${request.database}, is from ${request.source}`);
   }
-  if (request.stripped.length > 0) tell(`left out of the address: ${request.stripped.join(', ')}`);
+  if (request.ignoredParameters.length > 0)
+    tell(`left out of the address: ${request.ignoredParameters.join(', ')}`);
   for (const warning of request.warnings) tell(warning);
   const connection = await connect(request, {
     purpose: 'watch',
@@ -34,7 +35,7 @@ export async function connectToWatch(
     signal,
     onWait: countDown(tell),
   });
-  if (connection.way === 'rescue') tell('no slot for the address as given: came in by the rescue address');
+  if (connection.route === 'rescue') tell('no slot for the address as given: came in by the rescue address');
   return connection;
 }
 

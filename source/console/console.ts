@@ -5,7 +5,7 @@ import {createFactTeller} from '../core/recipe/fact-findings.ts';
 import type {Severity} from '../model/finding.ts';
 import type {ParameterValues} from '../model/parameter.ts';
 import type {Plan} from '../model/plan.ts';
-import type {Reading, Sampler} from '../model/ports.ts';
+import type {SampleEvent, Sampler} from '../model/ports.ts';
 import type {Recipe} from '../model/recipe.ts';
 import type {FactNeeds, Facts} from '../model/recipe-data.ts';
 import type {Tape} from '../model/recording.ts';
@@ -31,7 +31,7 @@ export type PastPort = {
   /** Loaded when it is first needed. */
   tape(): Promise<Tape>;
   /** Takes a reading in; at once, and never throws. */
-  keep(reading: Reading, severity: Severity | null): void;
+  keep(reading: SampleEvent, severity: Severity | null): void;
   /** Resolves to the file's path. */
   writeOut(file: string | null): Promise<string>;
 };
@@ -203,13 +203,13 @@ function aborted(signal: AbortSignal): Promise<void> {
 async function followReadings(
   sampler: Sampler,
   dispatch: (message: Message) => void,
-  {signal, onReading}: {signal: AbortSignal; onReading: (reading: Reading) => void},
+  {signal, onReading}: {signal: AbortSignal; onReading: (reading: SampleEvent) => void},
 ): Promise<void> {
-  for await (const reading of sampler.readings(signal)) {
+  for await (const reading of sampler.events(signal)) {
     if (reading.kind === 'snapshot') {
       const effective_interval_ms = sampler.effectiveIntervalMs();
-      const {snapshot, cameByRescue = false} = reading;
-      dispatch({kind: 'read', snapshot, effective_interval_ms, cameByRescue});
+      const {snapshot, viaRescueUrl = false} = reading;
+      dispatch({kind: 'read', snapshot, effective_interval_ms, viaRescueUrl});
     } else {
       const {message, hint = null, retry_in_ms} = reading;
       dispatch({kind: 'lost', message, hint, retry_in_ms});
@@ -223,7 +223,7 @@ function delay(ms: number): Promise<void> {
 }
 
 /** Takes readings to be kept with what is found in them, which need not be those on show. */
-function createKeeper({recipes, past}: ConsolePorts): (reading: Reading, state: ConsoleState) => void {
+function createKeeper({recipes, past}: ConsolePorts): (reading: SampleEvent, state: ConsoleState) => void {
   const told = createFactTeller(recipes);
   return (reading, {snapshot, findings: shown, watched: {facts}}) => {
     if (reading.kind !== 'snapshot') return past.keep(reading, null);

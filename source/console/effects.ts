@@ -47,7 +47,7 @@ export function createEffects(ports: ConsolePorts, context: EffectContext): Effe
       case 'set-interval':
         return ports.sampler.setInterval(effect.interval_ms);
       case 'show':
-        return ports.sampler.show(effect);
+        return ports.sampler.setVisible(effect);
       case 'copy':
         return terminal.write(osc52(effect.text));
       case 'describe-session':

@@ -49,7 +49,7 @@ export type Command =
 
 /** What the world says. */
 export type Event =
-  | {kind: 'read'; snapshot: Snapshot; effective_interval_ms: number; cameByRescue?: boolean}
+  | {kind: 'read'; snapshot: Snapshot; effective_interval_ms: number; viaRescueUrl?: boolean}
   | {kind: 'lost'; message: string; hint: string | null; retry_in_ms: number}
   | {kind: 'connecting'; message: string}
   | {kind: 'resized'; columns: number; rows: number}

@@ -31,10 +31,10 @@ type Link =
   | {kind: 'lost'; message: string; hint: string | null; retry_in_ms: number};
 
 /**
- * `cameByRescue`: by the address kept for when every slot is taken. `another_server`: how it is not the one that the
+ * `viaRescueUrl`: by the address kept for when every slot is taken. `another_server`: how it is not the one that the
  * console began on.
  */
-export type LiveLink = {kind: 'live'; cameByRescue: boolean; another_server: string | null};
+export type LiveLink = {kind: 'live'; viaRescueUrl: boolean; another_server: string | null};
 
 /** Cursor and tags hold identities, never row numbers: rows come and go under them. */
 export type TableState = {

@@ -91,15 +91,15 @@ function takeJournal(state: ConsoleState, event: Extract<Event, {kind: 'journal-
 
 function takeReading(
   state: ConsoleState,
-  {snapshot, effective_interval_ms, cameByRescue = false}: Extract<Event, {kind: 'read'}>,
+  {snapshot, effective_interval_ms, viaRescueUrl = false}: Extract<Event, {kind: 'read'}>,
 ): Updated {
   if (state.past !== null) {
-    const link = linkOf(state, snapshot, cameByRescue);
+    const link = linkOf(state, snapshot, viaRescueUrl);
     const server = state.server ?? snapshot.target.server ?? null;
     return only(keepNow({...state, effective_interval_ms, link, server}, state.past, snapshot));
   }
   const history = pushSample(state.history, snapshot);
-  const link = linkOf(state, snapshot, cameByRescue);
+  const link = linkOf(state, snapshot, viaRescueUrl);
   const live: ConsoleState = {
     ...state,
     history,
@@ -122,16 +122,16 @@ function takeReading(
 }
 
 /** The rescue address, or what the address leads to now, may be another server than the one it began on. */
-function linkOf({server}: ConsoleState, {target}: Snapshot, cameByRescue: boolean): LiveLink {
+function linkOf({server}: ConsoleState, {target}: Snapshot, viaRescueUrl: boolean): LiveLink {
   const now = target.server;
   const likeness = server === null || now === undefined ? 'same' : compareServers(server, now);
-  const isOther = likeness === 'other' || (likeness === 'unknown' && cameByRescue);
-  const by = cameByRescue ? 'the rescue address' : 'the address';
+  const isOther = likeness === 'other' || (likeness === 'unknown' && viaRescueUrl);
+  const by = viaRescueUrl ? 'the rescue address' : 'the address';
   const another_server =
     isOther && server !== null && now !== undefined
       ? `${by} leads to another server: ${serverDifference(server, now)}`
       : null;
-  return {kind: 'live', cameByRescue, another_server};
+  return {kind: 'live', viaRescueUrl, another_server};
 }
 
 function newlyMoved({link: before}: ConsoleState, {another_server: text}: LiveLink): Notice | null {

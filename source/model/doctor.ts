@@ -22,13 +22,13 @@ export type DoctorReport = {
   connection: {
     /** How the address was found. */
     source: string;
-    way: 'given' | 'rescue' | 'waited';
+    route: 'direct' | 'rescue' | 'waited';
     is_encrypted: boolean;
-    /** A transaction pooler may sit in between. */
+    /** A connection pooler is in between. */
     is_pooled: boolean;
     round_trip_ms: number;
-    /** What the address carried that poolctl left out. */
-    stripped: string[];
+    /** Parameters of the address that poolctl does not use. */
+    ignored_parameters: string[];
     warnings: string[];
   };
   checks: DoctorCheck[];

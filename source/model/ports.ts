@@ -7,21 +7,21 @@ import type {ServerIdentity} from './target.ts';
 /** What console and commands are given instead of importing it: the arrows of the house, as types. */
 
 /** A reading, or why there is none right now. The sampler itself never throws. */
-export type Reading =
-  /** `cameByRescue`: over the address kept for when every slot is taken. */
-  | {kind: 'snapshot'; snapshot: Snapshot; cameByRescue?: boolean}
+export type SampleEvent =
+  /** `viaRescueUrl`: over the address kept for when every slot is taken. */
+  | {kind: 'snapshot'; snapshot: Snapshot; viaRescueUrl?: boolean}
   | {kind: 'lost'; message: string; hint?: string; retry_in_ms: number; sqlstate: string | null};
 
 export type Sampler = {
   /** Ends when `signal` aborts. The next tick starts after the last ended. */
-  readings(signal: AbortSignal): AsyncIterable<Reading>;
+  events(signal: AbortSignal): AsyncIterable<SampleEvent>;
   setInterval(interval_ms: number): void;
   /** What it waits between readings now: more than was asked for when reading is dear. */
   effectiveIntervalMs(): number;
   /** Which statements' texts to fetch, by `queryid`; and whether statements are on show (read each tick). */
-  show(options: {statements: boolean; queryids: string[]}): void;
+  setVisible(options: {statements: boolean; queryids: string[]}): void;
   /** Something was done: read now instead of at the next tick, and also what is read rarely. */
-  nudge(): void;
+  refresh(): void;
 };
 
 /** Carries out SQL on a connection of its own, opened only to act. */

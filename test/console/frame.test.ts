@@ -156,7 +156,7 @@ describe('frames', () => {
   });
 
   it('say so in the header when it came in by the rescue address', () => {
-    const header = (cameByRescue: boolean) => rowsOf(play(open(), read(incident, cameByRescue)).state)[0];
+    const header = (viaRescueUrl: boolean) => rowsOf(play(open(), read(incident, viaRescueUrl)).state)[0];
     expect(header(true)).toMatch(/oncall@db.example:5432\/shop .*by rescue ● 2s/);
     expect(header(false)).not.toContain('rescue');
   });

@@ -55,8 +55,8 @@ export function press(state: ConsoleState, ...keys: string[]): ConsoleState {
   }, state);
 }
 
-export function read(snapshot: Snapshot, cameByRescue = false): Message {
-  return {kind: 'read', snapshot, effective_interval_ms: 2000, cameByRescue};
+export function read(snapshot: Snapshot, viaRescueUrl = false): Message {
+  return {kind: 'read', snapshot, effective_interval_ms: 2000, viaRescueUrl};
 }
 
 function textOf(lines: Line[]): string {

@@ -1,5 +1,10 @@
 import {type Connection, connect} from '../../source/postgres/connect/connect.ts';
-import {createReader, nothingWanted, type Reader, type Wanted} from '../../source/postgres/sampler/reader.ts';
+import {
+  createReader,
+  emptyRequest,
+  type Reader,
+  type ReadRequest,
+} from '../../source/postgres/sampler/reader.ts';
 import {requestTo} from './requests.ts';
 
 /** A watching connection as the console has one. */
@@ -7,7 +12,7 @@ export function watch(url: string): Promise<Connection> {
   return connect(requestTo(url), {purpose: 'watch'});
 }
 
-export const everything: Wanted = {
+export const everything: ReadRequest = {
   catalogs: true,
   server: true,
   activity: true,
@@ -21,7 +26,7 @@ export const everything: Wanted = {
 /** A reader that knows its target, so that everything can be read from here on. */
 export async function openReader(connection: Connection): Promise<Reader> {
   const reader = createReader(connection, () => performance.now());
-  await reader.read({...nothingWanted, catalogs: true, activity: true});
+  await reader.read({...emptyRequest, catalogs: true, activity: true});
   return reader;
 }
 

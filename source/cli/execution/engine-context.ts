@@ -62,7 +62,7 @@ async function connectToAct(request: ConnectionRequest, watching: Connection | n
   try {
     const connection = await connect(request, {purpose: 'act'});
     // The rescue address may be of another database, where what the plan is for is not.
-    const isBeside = connection.way === 'rescue' && connection.request.database !== lent?.request.database;
+    const isBeside = connection.route === 'rescue' && connection.request.database !== lent?.request.database;
     if (lent === null || !isBeside) return connection;
     await connection.close();
     return lent;

@@ -51,12 +51,12 @@ export async function openWatching(
       return current;
     },
   });
-  sampler.show({statements: true, queryids: []});
+  sampler.setVisible({statements: true, queryids: []});
   const end = for_ms === null ? signal : AbortSignal.any([signal, AbortSignal.timeout(for_ms)]);
   return {
     release,
     ports: {
-      readings: sampler.readings(end),
+      readings: sampler.events(end),
       gather: async needs => {
         if (current === null) throw new AbortError('not connected', {exitCode: exitCodes.connection});
         return readRecipeData(current, needs);

@@ -9,7 +9,7 @@ import {createWatch, type Watch, type WatchedHealth, type WatchOptions} from '..
 import {diagnoseAll} from '../../core/recipe/diagnose.ts';
 import {gatherWatched, type WatchedFacts} from '../../core/recipe/load-data.ts';
 import {formatAge, formatRatio} from '../../core/text/format.ts';
-import type {Reading} from '../../model/ports.ts';
+import type {SampleEvent} from '../../model/ports.ts';
 import type {Recipe} from '../../model/recipe.ts';
 import type {FactNeeds, Facts} from '../../model/recipe-data.ts';
 import type {ExitCode} from '../../model/run.ts';
@@ -21,7 +21,7 @@ import {requireMeasuredLimits} from './require-limits.ts';
 export type WatchPorts = {
   recipes: readonly Recipe[];
   /** Ends when the time is over or the user interrupts. */
-  readings: AsyncIterable<Reading>;
+  readings: AsyncIterable<SampleEvent>;
   gather(needs: FactNeeds): Promise<Facts>;
   askPooler(): Promise<number | null>;
   /** Milliseconds on a clock that only goes forward. */
@@ -142,7 +142,7 @@ type Progress = {
   started_ms: number;
   now_ms: number;
   last: Snapshot | null;
-  reading: Reading;
+  reading: SampleEvent;
 };
 
 /** `12m04s of 2h00m, saw 100%, slots 54 of 57, critical for 12s of 30s: slots used`. */

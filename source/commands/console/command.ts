@@ -78,7 +78,7 @@ export async function runConsole(
         const {explainStatement} = await import('../../postgres/planner/explain.ts');
         const {readStatementText} = await import('../../postgres/sampler/statement-text.ts');
         const connection = requireConnection(watching);
-        const {bare, request: used, server_version_num} = connection;
+        const {rawClient: bare, request: used, server_version_num} = connection;
         const {lines, how} = await explainStatement(bare, {
           query: await readStatementText(connection, statement),
           database: statement.datname ?? '',
@@ -111,7 +111,7 @@ export async function runConsole(
           });
         } finally {
           // What it changed is on the screen at once.
-          sampler.nudge();
+          sampler.refresh();
         }
       },
       replay: async (params, options) => {
@@ -175,7 +175,10 @@ function startEarly(connectToWatch: (signal: AbortSignal) => Promise<Connection>
 }
 
 /** What is to be known of the address, where there is anything. */
-function noticeOf({stripped, warnings}: ConnectionRequest, left_out: readonly string[]): string | null {
+function noticeOf(
+  {ignoredParameters: stripped, warnings}: ConnectionRequest,
+  left_out: readonly string[],
+): string | null {
   const parts = stripped.length > 0 ? [`left out of the address: ${stripped.join(', ')}`] : [];
   return [...parts, ...warnings, ...left_out].join('; ') || null;
 }

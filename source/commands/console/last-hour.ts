@@ -1,7 +1,7 @@
 import type {CliContext} from '../../cli/context.ts';
 import type {PastPort} from '../../console/console.ts';
 import type {Severity} from '../../model/finding.ts';
-import type {Reading} from '../../model/ports.ts';
+import type {SampleEvent} from '../../model/ports.ts';
 import type {KeptTape} from '../../model/recording.ts';
 
 const hourMs = 3_600_000;
@@ -12,7 +12,7 @@ const readingsBefore = 3;
 
 /** The last hour of a live console, in memory. */
 export function createLastHour({cwd}: CliContext): PastPort {
-  const waiting: [Reading, Severity | null][] = [];
+  const waiting: [SampleEvent, Severity | null][] = [];
   let tape: KeptTape | null = null;
   let loading: Promise<KeptTape> | null = null;
   const load = () => {
@@ -45,7 +45,7 @@ export function createLastHour({cwd}: CliContext): PastPort {
   };
 }
 
-function keepOn(tape: KeptTape, reading: Reading, severity: Severity | null): void {
+function keepOn(tape: KeptTape, reading: SampleEvent, severity: Severity | null): void {
   if (reading.kind === 'snapshot') tape.keep(reading.snapshot, severity);
   else tape.lose({at_ms: Date.now(), message: reading.message});
 }

@@ -37,9 +37,9 @@ function headLines({target, connection}: DoctorReport): string[] {
     `  found by ${connection.source}; ${transport}, round trip ${formatMs(connection.round_trip_ms)}`,
   ];
   if (target.is_production) head.push('  marked as production');
-  if (connection.way === 'rescue') head.push('  by the rescue address: every ordinary slot is taken');
-  if (connection.stripped.length > 0)
-    head.push(`  left out of the address: ${connection.stripped.join(', ')}`);
+  if (connection.route === 'rescue') head.push('  by the rescue address: every ordinary slot is taken');
+  if (connection.ignored_parameters.length > 0)
+    head.push(`  left out of the address: ${connection.ignored_parameters.join(', ')}`);
   return [...head, ...connection.warnings.map(warning => `  ${warning}`)];
 }
 

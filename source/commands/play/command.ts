@@ -71,7 +71,7 @@ export async function runPlay(
 
 /** There is no server: nothing comes until the user leaves. */
 const silentSampler: Sampler = {
-  async *readings(signal) {
+  async *events(signal) {
     await new Promise<void>(resolve => {
       if (signal.aborted) resolve();
       signal.addEventListener('abort', () => resolve(), {once: true});
@@ -79,8 +79,8 @@ const silentSampler: Sampler = {
   },
   setInterval: () => {},
   effectiveIntervalMs: () => 2000,
-  show: () => {},
-  nudge: () => {},
+  setVisible: () => {},
+  refresh: () => {},
 };
 
 function notLive(): AbortError {

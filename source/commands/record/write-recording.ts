@@ -40,7 +40,7 @@ export async function record(ports: RecordPorts, file: string, signal: AbortSign
   let factsAt_ms = Number.NEGATIVE_INFINITY;
   let isReading = false;
   try {
-    for await (const reading of sampler.readings(signal)) {
+    for await (const reading of sampler.events(signal)) {
       if (reading.kind === 'lost') {
         await recording.lose({at_ms: ports.now(), message: reading.message});
         if (isReading) tell(`${reading.message}; what follows is written down when it can be read again`);

@@ -24,7 +24,7 @@ import {claimEntry} from '../../journal/lock.ts';
 import {makeFolder, resolvePath} from '../../journal/private-file.ts';
 import {fateOf, processOf} from '../../journal/process-liveness.ts';
 import {sha256} from '../../journal/sha256.ts';
-import type {Reading} from '../../model/ports.ts';
+import type {SampleEvent} from '../../model/ports.ts';
 import type {ExitCode} from '../../model/run.ts';
 import type {ServerIdentity} from '../../model/target.ts';
 import {connect} from '../../postgres/connect/connect.ts';
@@ -90,7 +90,7 @@ async function* readingsOf(
   stage: RolloutStage,
   server: ServerIdentity | null,
   {ports}: Watching,
-): AsyncGenerator<Reading> {
+): AsyncGenerator<SampleEvent> {
   for await (const reading of ports.readings) {
     if (reading.kind === 'snapshot') requireServer(stage, server, reading.snapshot.target.server);
     yield reading;

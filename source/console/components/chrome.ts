@@ -47,7 +47,7 @@ function linkSpans(state: ConsoleState, theme: Theme): Span[] {
   const interval = `${state.effective_interval_ms / 1000}s${slowed ? ' (slowed)' : ''}`;
   return [
     span(link.another_server === null ? '' : ' another server', 'danger'),
-    span(link.cameByRescue ? ' by rescue' : '', 'warning'),
+    span(link.viaRescueUrl ? ' by rescue' : '', 'warning'),
     state.isPaused ? span(' paused ', 'warning') : span(` ${theme.symbols.live} `, 'good'),
     span(`${interval}${cost} `, slowed ? 'warning' : 'muted'),
     span(snapshot ? snapshot.at.slice(11, 19) : '', 'muted'),

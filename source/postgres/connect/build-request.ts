@@ -62,7 +62,7 @@ export function buildRequest(
     options: settings.options ?? '',
     connect_timeout_ms: timeoutOf(settings.connect_timeout),
     prisma,
-    stripped: [...stripped, ...unused(own)],
+    ignoredParameters: [...stripped, ...unused(own)],
     is_production: false,
     environment: null,
     settings: noSettings,

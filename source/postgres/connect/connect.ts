@@ -10,15 +10,15 @@ import type {Purpose} from './session-options.ts';
 import {classifySlotError, explainSlotError, type SlotKind} from './slot-errors.ts';
 
 /** By which rung of the ladder it got in. */
-type Way = 'given' | 'rescue' | 'waited';
+type Route = 'direct' | 'rescue' | 'waited';
 
 export type Connection = {
   client: PgClient;
   /** The same session for whoever writes BEGIN himself; `client` does so for each query where `is_pooled`. */
-  bare: PgClient;
+  rawClient: PgClient;
   /** The one it got in by: the rescue's when `way` says so. */
   request: ConnectionRequest;
-  way: Way;
+  route: Route;
   /** As PostgreSQL numbers it: 150018 is 15.18. */
   server_version_num: number;
   /** In the startup options of this very session: the server that echoes it is the one that was opened. */
@@ -68,8 +68,8 @@ export async function connect(request: ConnectionRequest, options: ConnectOption
   for (let attempt = 1; ; attempt++) {
     const outcome = await tryEachWay(request, options);
     if ('connection' in outcome) {
-      return attempt > 1 && outcome.connection.way === 'given'
-        ? {...outcome.connection, way: 'waited'}
+      return attempt > 1 && outcome.connection.route === 'direct'
+        ? {...outcome.connection, route: 'waited'}
         : outcome.connection;
     }
     const waited_ms = performance.now() - started;
@@ -97,7 +97,7 @@ type Outcome = {connection: Connection} | {kind: SlotKind; error: unknown};
 
 async function tryEachWay(request: ConnectionRequest, options: ConnectOptions): Promise<Outcome> {
   try {
-    return {connection: await open(request, 'given', options)};
+    return {connection: await open(request, 'direct', options)};
   } catch (error) {
     const kind = classifySlotError(error);
     if (kind === null) throw toAbortError(error, request);
@@ -111,14 +111,14 @@ async function tryEachWay(request: ConnectionRequest, options: ConnectOptions): 
   }
 }
 
-async function open(request: ConnectionRequest, way: Way, options: ConnectOptions): Promise<Connection> {
+async function open(request: ConnectionRequest, way: Route, options: ConnectOptions): Promise<Connection> {
   const {client, proof, ...session} = await openSession(request, options);
   const {server_version_num, is_encrypted, is_pooled, lost, marker} = session;
   return {
     client: is_pooled ? createPooledClient(client) : client,
-    bare: client,
+    rawClient: client,
     request,
-    way,
+    route: way,
     server_version_num,
     marker,
     server: proof?.server ?? null,

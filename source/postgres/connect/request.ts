@@ -64,7 +64,7 @@ export type ConnectionRequest = {
   connect_timeout_ms: number;
   prisma: PrismaSettings | null;
   /** What the address carried that poolctl does not use, to be reported: `connection_limit=5 (Prisma)`. */
-  stripped: string[];
+  ignoredParameters: string[];
   /** What was found and left alone, to be told: a password file that others may read. */
   warnings: string[];
   is_production: boolean;

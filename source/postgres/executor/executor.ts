@@ -77,7 +77,7 @@ export function createExecutor(connect: () => Promise<Connection>): Executor & {
       return (await look(await open(), query, timeout_ms)).rows;
     },
     async explain(statement) {
-      const {bare, request, server_version_num} = await open();
+      const {rawClient: bare, request, server_version_num} = await open();
       const {explainStatement} = await import('../planner/explain.ts');
       const {lines} = await explainStatement(bare, {
         query: statement,
@@ -132,7 +132,7 @@ function isSameServer(bound: ServerIdentity, found: ServerIdentity): boolean {
   return serverDoubt(bound, found) === null;
 }
 
-function otherServer(bound: ServerIdentity, {request, way, server}: ProvenConnection): AbortError {
+function otherServer(bound: ServerIdentity, {request, route: way, server}: ProvenConnection): AbortError {
   const by = way === 'rescue' ? 'the rescue address ' : '';
   return new AbortError(
     `${by}${hostAndPort(request)} does not lead to the server of this plan: ${serverDifference(bound, server)}`,

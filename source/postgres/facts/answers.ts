@@ -12,7 +12,7 @@ import {isAboutOneQuery} from '../sampler/sections.ts';
  * Throws AbortError for a query that the server refuses: exit 5 where a privilege is missing, else 2.
  */
 export async function readAnswers(
-  {bare}: Connection,
+  {rawClient: bare}: Connection,
   queries: Record<string, Sql>,
 ): Promise<Record<string, Row[]>> {
   const answers: Record<string, Row[]> = {};

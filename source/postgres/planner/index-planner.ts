@@ -92,7 +92,7 @@ type Asking = (
  * plan of today is asked for once.
  */
 function createAsking(
-  {bare, is_pooled}: Connection,
+  {rawClient: bare, is_pooled}: Connection,
   {parser, hypopg_schema, search_path, skipped}: Setting,
 ): Asking {
   const today = new Map<WorkStatement, ReturnType<Asking>>();

@@ -1,9 +1,9 @@
 /** How long to wait between readings. */
-export type Pace = {
+export type AdaptiveInterval = {
   /** Milliseconds, kept within 500 and 60,000. */
   setInterval(interval_ms: number): void;
   /** What the last reading took. */
-  spent(reading_ms: number): void;
+  record(reading_ms: number): void;
   effectiveMs(): number;
 };
 
@@ -14,7 +14,7 @@ const longestMs = 60_000;
  * Watching may take a tenth of the time at most: where two readings in a row took longer than a tenth of the
  * interval, it becomes ten times the shorter of them. One quick reading brings the interval back.
  */
-export function createPace(interval_ms: number): Pace {
+export function createAdaptiveInterval(interval_ms: number): AdaptiveInterval {
   let asked = clamp(interval_ms);
   let last = 0;
   let beforeLast = 0;
@@ -22,7 +22,7 @@ export function createPace(interval_ms: number): Pace {
     setInterval(wanted_ms) {
       asked = clamp(wanted_ms);
     },
-    spent(reading_ms) {
+    record(reading_ms) {
       beforeLast = last;
       last = reading_ms;
     },

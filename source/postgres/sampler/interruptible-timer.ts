@@ -1,14 +1,14 @@
 /** Waiting that ends early: when woken, and by rejecting when the signal aborts. */
-export type Lapse = {
+export type InterruptibleTimer = {
   /** Until so long has passed, somebody wakes it, or `lost` resolves, whose error it then throws. */
   sleep(ms: number, lost?: Promise<Error>): Promise<void>;
   /** `promise`, or null when it takes longer than `ms`. What it does later is nobody's concern. */
   within<T>(promise: Promise<T>, ms: number): Promise<T | null>;
-  orAborted<T>(promise: Promise<T>): Promise<T>;
+  raceAbort<T>(promise: Promise<T>): Promise<T>;
   wake(): void;
 };
 
-export function createLapse(signal: AbortSignal): Lapse {
+export function createInterruptibleTimer(signal: AbortSignal): InterruptibleTimer {
   const wakers = new Set<() => void>();
 
   const losses = new WeakMap<Promise<Error>, {error: Error | null; listeners: Set<(error: Error) => void>}>();
@@ -79,7 +79,7 @@ export function createLapse(signal: AbortSignal): Lapse {
         promise.then(resolve, reject);
         return () => clearTimeout(timer);
       }),
-    orAborted: promise =>
+    raceAbort: promise =>
       settle((resolve, reject) => {
         promise.then(resolve, reject);
         return () => {};

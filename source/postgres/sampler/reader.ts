@@ -20,7 +20,7 @@ import {readServerProof, type ServerProof} from '../server/server-proof.ts';
 import {type Names, noNames, toNames} from './names.ts';
 import {createRun} from './run-query.ts';
 import {createSections} from './sections.ts';
-import {createStatementsReader, type StatementsReader, type StatementsWanted} from './statements-reader.ts';
+import {createStatementsReader, type StatementsReader, type StatementsRequest} from './statements-reader.ts';
 
 /** What of a connection a reading needs. */
 export type ReadableConnection = {
@@ -32,7 +32,7 @@ export type ReadableConnection = {
 };
 
 /** What one round trip is to bring. */
-export type Wanted = {
+export type ReadRequest = {
   /** Role, names and slot settings: what changes rarely. Needed by the first reading. */
   catalogs: boolean;
   /** Which server answers, and whether in a session of our own. */
@@ -43,10 +43,10 @@ export type Wanted = {
   lock_waits: boolean;
   index_hits: boolean;
   index_builds: boolean;
-  statements: StatementsWanted | null;
+  statements: StatementsRequest | null;
 };
 
-export const nothingWanted: Wanted = {
+export const emptyRequest: ReadRequest = {
   catalogs: false,
   server: false,
   activity: false,
@@ -59,7 +59,7 @@ export const nothingWanted: Wanted = {
 
 export type Reader = {
   /** One round trip. Throws when the connection is gone or the sessions cannot be read. */
-  read(wanted: Wanted): Promise<Snapshot>;
+  read(wanted: ReadRequest): Promise<Snapshot>;
   /** Null until the server's statistics are known to be readable. */
   statements(): StatementsReader | null;
   hasLockWaits(): boolean;
@@ -151,7 +151,7 @@ export function createReader(connection: ReadableConnection, now: () => number):
   }
 
   /** Everything is issued before anything is awaited: one round trip carries it all. */
-  async function readAll(wanted: Wanted): Promise<void> {
+  async function readAll(wanted: ReadRequest): Promise<void> {
     const {stream} = (client as RawPgClient).connection;
     // One write for all of them, instead of several for each.
     stream.cork();
@@ -162,7 +162,7 @@ export function createReader(connection: ReadableConnection, now: () => number):
     if (failed !== undefined) throw failed.reason;
   }
 
-  function issue(wanted: Wanted): Promise<void>[] {
+  function issue(wanted: ReadRequest): Promise<void>[] {
     const catalogs = wanted.catalogs ? readCatalogs() : Promise.resolve();
     const sessions = wanted.activity ? readActivity(catalogs) : Promise.resolve();
     const {statements: statementsWanted} = wanted;

@@ -1,5 +1,5 @@
-import {nothingWanted, type Reader, type Wanted} from './reader.ts';
-import type {StatementsWanted} from './statements-reader.ts';
+import {emptyRequest, type Reader, type ReadRequest} from './reader.ts';
+import type {StatementsRequest} from './statements-reader.ts';
 
 /** What is on show: it decides how often statements are read, and which texts are wanted first. */
 export type Shown = {statements: boolean; queryids: readonly string[]};
@@ -7,15 +7,15 @@ export type Shown = {statements: boolean; queryids: readonly string[]};
 /** Decides what each round trip brings: every part at its own pace. */
 export type ReadingPlan = {
   /** What the first frame needs. */
-  first(): Wanted;
+  first(): ReadRequest;
   /** What the first frame can do without, right after it. */
-  second(): Wanted;
+  second(): ReadRequest;
   /** What is due at this tick. */
-  tick(reader: Reader, shown: Shown): Wanted;
+  tick(reader: Reader, shown: Shown): ReadRequest;
   /** All is due at the next tick, however lately it was read. */
   forget(): void;
   /** Texts on show that nobody asked for yet; null where there are none. */
-  texts(reader: Reader, shown: Shown): Wanted | null;
+  texts(reader: Reader, shown: Shown): ReadRequest | null;
 };
 
 const paceMs = {
@@ -47,7 +47,7 @@ export function createReadingPlan(now: () => number, server_version_num: number)
     return true;
   };
 
-  function statementsDue(reader: Reader, shown: Shown): StatementsWanted | null {
+  function statementsDue(reader: Reader, shown: Shown): StatementsRequest | null {
     const statements = reader.statements();
     if (statements === null) return null;
     const numbers = isDue('statements', shown.statements ? 0 : paceMs.statements);
@@ -69,12 +69,12 @@ export function createReadingPlan(now: () => number, server_version_num: number)
     first() {
       isDue('catalogs', 0);
       isDue('databases', 0);
-      return {...nothingWanted, catalogs: true, activity: true, databases: true};
+      return {...emptyRequest, catalogs: true, activity: true, databases: true};
     },
     second() {
       for (const part of ['statements', 'index_hits', 'index_builds']) isDue(part, 0);
       return {
-        ...nothingWanted,
+        ...emptyRequest,
         server: true,
         lock_waits: true,
         index_hits: true,
@@ -104,7 +104,7 @@ export function createReadingPlan(now: () => number, server_version_num: number)
     texts(reader, shown) {
       const lacking = reader.statements()?.lackingTexts(shown.queryids) ?? [];
       if (lacking.length === 0) return null;
-      return {...nothingWanted, statements: {numbers: false, scan: false, texts: lacking}};
+      return {...emptyRequest, statements: {numbers: false, scan: false, texts: lacking}};
     },
   };
 }

@@ -1,5 +1,5 @@
 import {AbortError, exitCodes} from '../../core/errors.ts';
-import type {Reading} from '../../model/ports.ts';
+import type {SampleEvent} from '../../model/ports.ts';
 import {isSqlstate} from '../sqlstate.ts';
 
 /**
@@ -18,7 +18,7 @@ export function reconnectPauseMs(error: unknown, lostFor_ms: number): number {
 }
 
 /** A loss as the console is told of it: one line, and when it is tried again. */
-export function toLost(error: unknown, retry_in_ms: number): Reading {
+export function toLost(error: unknown, retry_in_ms: number): SampleEvent {
   const message = error instanceof Error ? error.message : String(error);
   return {
     kind: 'lost',

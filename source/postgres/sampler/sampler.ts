@@ -1,11 +1,11 @@
-import type {Reading, Sampler} from '../../model/ports.ts';
+import type {SampleEvent, Sampler} from '../../model/ports.ts';
 import type {Snapshot} from '../../model/snapshot.ts';
 import type {Connection} from '../connect/connect.ts';
 import {toAbortError} from '../connect/errors.ts';
 import {UnreadableAnswerError} from '../wire/answer-limits.ts';
-import {createPace} from './adaptive-interval.ts';
-import {createLapse, type Lapse} from './interruptible-timer.ts';
-import {createReader, type Reader, type Wanted} from './reader.ts';
+import {createAdaptiveInterval} from './adaptive-interval.ts';
+import {createInterruptibleTimer, type InterruptibleTimer} from './interruptible-timer.ts';
+import {createReader, type Reader, type ReadRequest} from './reader.ts';
 import {createReadingPlan, type ReadingPlan, type Shown} from './reading-plan.ts';
 import {reconnectPauseMs, toLost} from './reconnect.ts';
 import {isAboutOneQuery} from './sections.ts';
@@ -27,19 +27,19 @@ export type SamplerOptions = {
  * round trip; statements follow at once. Never throws.
  */
 export function createSampler(options: SamplerOptions): Sampler {
-  const pace = createPace(options.interval_ms ?? 2000);
+  const pace = createAdaptiveInterval(options.interval_ms ?? 2000);
   let shown: Shown = {statements: false, queryids: []};
-  let current: {lapse: Lapse; reader: Reader | null} | null = null;
+  let current: {lapse: InterruptibleTimer; reader: Reader | null} | null = null;
   let isNudged = false;
 
-  async function* readings(signal: AbortSignal): AsyncGenerator<Reading> {
-    const lapse = createLapse(signal);
+  async function* readings(signal: AbortSignal): AsyncGenerator<SampleEvent> {
+    const lapse = createInterruptibleTimer(signal);
     let lostSince = performance.now();
     while (!signal.aborted) {
       let connection: Connection | null = null;
       let hasRead = false;
       try {
-        connection = await lapse.orAborted(options.connect(signal));
+        connection = await lapse.raceAbort(options.connect(signal));
         for await (const reading of follow(connection, lapse)) {
           if (reading.kind === 'lost') {
             yield reading;
@@ -47,7 +47,7 @@ export function createSampler(options: SamplerOptions): Sampler {
           }
           hasRead = true;
           lostSince = Number.POSITIVE_INFINITY;
-          yield {...reading, cameByRescue: connection.way === 'rescue'};
+          yield {...reading, viaRescueUrl: connection.route === 'rescue'};
         }
       } catch (thrown) {
         if (signal.aborted) return;
@@ -68,11 +68,11 @@ export function createSampler(options: SamplerOptions): Sampler {
   }
 
   /** Reads over one connection; throws when it is lost or the signal aborts. */
-  async function* follow(connection: Connection, lapse: Lapse): AsyncGenerator<Reading> {
+  async function* follow(connection: Connection, lapse: InterruptibleTimer): AsyncGenerator<SampleEvent> {
     const plan = createReadingPlan(() => performance.now(), connection.server_version_num);
     const reader = createReader(connection, () => performance.now());
     current = {lapse, reader};
-    const read = (wanted: Wanted) => patiently(reader.read(wanted), lapse, options);
+    const read = (wanted: ReadRequest) => patiently(reader.read(wanted), lapse, options);
     while ((yield* read(plan.first())) === null) await lapse.sleep(pace.effectiveMs(), connection.lost);
     yield* read(plan.second());
     for (let tick = 0; ; tick++) {
@@ -86,20 +86,20 @@ export function createSampler(options: SamplerOptions): Sampler {
       const snapshot = yield* read(plan.tick(reader, shown));
       // The extension came or went: its statements are read as after the first reading.
       if (reader.statements() !== statements) yield* read(plan.second());
-      if (snapshot !== null) pace.spent(snapshot.cost.round_trip_ms);
+      if (snapshot !== null) pace.record(snapshot.cost.round_trip_ms);
     }
   }
 
   type Following = {
     plan: ReadingPlan;
     reader: Reader;
-    read: (wanted: Wanted) => AsyncGenerator<Reading, Snapshot | null>;
-    lapse: Lapse;
+    read: (wanted: ReadRequest) => AsyncGenerator<SampleEvent, Snapshot | null>;
+    lapse: InterruptibleTimer;
     lost: Promise<Error>;
   };
 
   /** Until the next tick is due; meanwhile it fetches the texts of statements that come to be on show. */
-  async function* rest(pauseMs: () => number, following: Following): AsyncGenerator<Reading> {
+  async function* rest(pauseMs: () => number, following: Following): AsyncGenerator<SampleEvent> {
     const since = performance.now();
     for (;;) {
       const left = since + pauseMs() - performance.now();
@@ -111,18 +111,18 @@ export function createSampler(options: SamplerOptions): Sampler {
   }
 
   return {
-    readings,
+    events: readings,
     setInterval(interval_ms) {
       pace.setInterval(interval_ms);
       current?.lapse.wake();
     },
     effectiveIntervalMs: () => pace.effectiveMs(),
-    show({statements, queryids}) {
+    setVisible({statements, queryids}) {
       shown = {statements, queryids: [...queryids]};
       const lacking = current?.reader?.statements()?.lackingTexts(queryids) ?? [];
       if (statements && lacking.length > 0) current?.lapse.wake();
     },
-    nudge() {
+    refresh() {
       isNudged = true;
       current?.lapse.wake();
     },
@@ -136,9 +136,9 @@ export function createSampler(options: SamplerOptions): Sampler {
  */
 async function* patiently(
   reading: Promise<Snapshot>,
-  lapse: Lapse,
+  lapse: InterruptibleTimer,
   {deadline_ms = 5000, abandon_after_ms = 30_000}: SamplerOptions,
-): AsyncGenerator<Reading, Snapshot | null> {
+): AsyncGenerator<SampleEvent, Snapshot | null> {
   // It may settle after nobody waits for it any more.
   reading.catch(() => {});
   const started = performance.now();

@@ -17,7 +17,7 @@ import type {Names} from './names.ts';
 import type {Run} from './run-query.ts';
 
 /** What to read of the statements in one round trip. */
-export type StatementsWanted = {
+export type StatementsRequest = {
   numbers: boolean;
   /** All entries in few words, where not all are read. */
   scan: boolean;
@@ -27,7 +27,7 @@ export type StatementsWanted = {
 
 export type StatementsReader = {
   /** Issues its queries at once, so that they share the round trip of others issued in the same turn. */
-  read(wanted: StatementsWanted, names: Names): Promise<void>;
+  read(wanted: StatementsRequest, names: Names): Promise<void>;
   statements(): Statement[];
   info(): StatementsInfo | null;
   /** Not every entry was read: a scan tells which others have become busy. */

@@ -29,11 +29,11 @@ export async function examine(connection: Connection): Promise<DoctorReport> {
       target,
       connection: {
         source: request.source,
-        way: connection.way,
+        route: connection.route,
         is_encrypted: connection.is_encrypted,
         is_pooled: connection.is_pooled,
         round_trip_ms: Math.round(round_trip_ms * 100) / 100,
-        stripped: request.stripped,
+        ignored_parameters: request.ignoredParameters,
         warnings: request.warnings,
       },
       checks: [

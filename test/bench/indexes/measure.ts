@@ -100,7 +100,7 @@ function lookUp({schema, table, columns}: IndexProposal): WorkStatement {
 type Costed = {cost: number; used: string[]} | null;
 type Planning = (statements: readonly WorkStatement[], definitions: readonly string[]) => Promise<Costed[]>;
 
-function withHypopg({bare}: Connection, parser: SqlParser): Planning {
+function withHypopg({rawClient: bare}: Connection, parser: SqlParser): Planning {
   return async (statements, definitions) => {
     const costs: Costed[] = [];
     for (const {query} of statements) {
@@ -139,7 +139,7 @@ function withCopies(server: TestServer, {name}: Workload, parser: SqlParser, ori
     const costs: Costed[] = [];
     for (const {query} of statements) {
       const request = {query, definitions: [], hypopg_schema: null, search_path: []};
-      const planned = await planHypothetically(connection.bare, parser, request).catch(() => null);
+      const planned = await planHypothetically(connection.rawClient, parser, request).catch(() => null);
       if (planned === null) {
         costs.push(null);
         continue;

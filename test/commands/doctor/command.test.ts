@@ -39,11 +39,11 @@ function reportWith(checks: DoctorCheck[]): DoctorReport {
     },
     connection: {
       source: 'DATABASE_URL in ./.env',
-      way: 'given',
+      route: 'direct',
       is_encrypted: true,
       is_pooled: false,
       round_trip_ms: 1.25,
-      stripped: ['connection_limit=5'],
+      ignored_parameters: ['connection_limit=5'],
       warnings: ['~/.pgpass is ignored'],
     },
     checks,

@@ -36,7 +36,7 @@ describeEachMajor('connect', major => {
     );
     expect(values).toEqual(['poolctl', 'on', '3s', '500ms', '5s', 'pg_catalog', 'UTC', 'off']);
     expect(connection).toMatchObject({
-      way: 'given',
+      route: 'direct',
       server_version_num: server.version,
       is_encrypted: false,
       is_pooled: false,

@@ -68,7 +68,7 @@ describeEachMajor('a server without a slot left', major => {
     it('gets in as the superuser of the rescue address', async () => {
       const request = requestTo(url('app'), {POOLCTL_RESCUE_URL: server.superuserUrl});
       const connection = await connect(request, {purpose: 'watch'});
-      expect(connection.way).toBe('rescue');
+      expect(connection.route).toBe('rescue');
       expect(connection.request.user).toBe('postgres');
       const {rows} = await connection.client.query('SELECT current_user, pg_is_in_recovery() AS standby');
       expect(rows).toEqual([{current_user: 'postgres', standby: false}]);
@@ -78,7 +78,7 @@ describeEachMajor('a server without a slot left', major => {
     it.skipIf(major < 16)('gets in as a role with reserved slots', async () => {
       const request = requestTo(url('app'), {POOLCTL_RESCUE_URL: url('reserve')});
       const connection = await connect(request, {purpose: 'watch'});
-      expect([connection.way, connection.request.user]).toEqual(['rescue', 'reserve']);
+      expect([connection.route, connection.request.user]).toEqual(['rescue', 'reserve']);
       await connection.close();
     });
 
@@ -101,7 +101,7 @@ describeEachMajor('a server without a slot left', major => {
           if (states.length === 2) void free();
         },
       });
-      expect(connection.way).toBe('waited');
+      expect(connection.route).toBe('waited');
       expect(states.length).toBeGreaterThanOrEqual(2);
       for (const [index, state] of states.entries()) {
         expect(state.attempt).toBe(index + 1);
@@ -165,7 +165,7 @@ describeEachMajor('a server without a slot left', major => {
     });
     const request = requestTo(url('limited'), {POOLCTL_RESCUE_URL: url('app')});
     const connection = await connect(request, {purpose: 'watch'});
-    expect(connection.way).toBe('rescue');
+    expect(connection.route).toBe('rescue');
     await connection.close();
   });
 

@@ -17,7 +17,7 @@ describe("an application's URL", () => {
       schema: 'shop',
     });
     expect(request.connect_timeout_ms).toBe(15_000);
-    expect(request.stripped).toEqual([
+    expect(request.ignoredParameters).toEqual([
       'schema=shop',
       'connection_limit=5',
       'pool_timeout=20',

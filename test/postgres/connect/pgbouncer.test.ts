@@ -1,6 +1,6 @@
 import type pg from 'pg';
 import {afterAll, afterEach, beforeAll, describe, expect, it} from 'vitest';
-import type {Reading} from '../../../source/model/ports.ts';
+import type {SampleEvent} from '../../../source/model/ports.ts';
 import {connect} from '../../../source/postgres/connect/connect.ts';
 import {explainStatement} from '../../../source/postgres/planner/explain.ts';
 import {readOnce} from '../../../source/postgres/sampler/read-once.ts';
@@ -104,7 +104,7 @@ describePgBouncer('through PgBouncer', () => {
 
     it('describes sessions and plans statements', async () => {
       const connection = await watch((await pool(pool_mode, settings)).url());
-      const {client, bare, server_version_num} = connection;
+      const {client, rawClient: bare, server_version_num} = connection;
       const [session] = await server.query<{pid: number}>('SELECT pg_backend_pid() AS pid');
       const detail = await readSessionDetail(client, {
         pid: session?.pid ?? 0,
@@ -186,11 +186,11 @@ describePgBouncer('through PgBouncer', () => {
       while (!abort.signal.aborted) await client.query('SELECT count(*) FROM t');
     });
     const sampler = createSampler({connect: () => watch(pooler.url()), interval_ms: 500});
-    const readings: Reading[] = [];
-    sampler.show({statements: true, queryids: []});
-    for await (const reading of sampler.readings(abort.signal)) {
+    const readings: SampleEvent[] = [];
+    sampler.setVisible({statements: true, queryids: []});
+    for await (const reading of sampler.events(abort.signal)) {
       readings.push(reading);
-      sampler.nudge();
+      sampler.refresh();
       if (readings.length === 12) abort.abort();
     }
     await Promise.all(traffic);
@@ -223,7 +223,7 @@ describePgBouncer('through PgBouncer', () => {
     };
     const abort = new AbortController();
     const sampler = createSampler({connect: () => watch(pooler.url({user: 'app'}))});
-    for await (const reading of sampler.readings(abort.signal)) {
+    for await (const reading of sampler.events(abort.signal)) {
       expect(reading).toMatchObject({kind: 'lost', message: noSession.message, hint: noSession.hint});
       // It let in: to be tried again at once would be for ever.
       expect(reading.kind === 'lost' && reading.retry_in_ms).toBeGreaterThan(0);
@@ -268,7 +268,7 @@ describePgBouncer('through PgBouncer', () => {
   it('says that statement mode is of no use', async () => {
     const pooler = await pool('statement');
     const abort = new AbortController();
-    for await (const reading of createSampler({connect: () => watch(pooler.url())}).readings(abort.signal)) {
+    for await (const reading of createSampler({connect: () => watch(pooler.url())}).events(abort.signal)) {
       expect(reading).toMatchObject({
         kind: 'lost',
         message: expect.stringContaining('is a pooler in statement mode'),

@@ -25,7 +25,7 @@ describeEachMajor('planHypothetically', major => {
     await server?.stop();
   });
   const plan = (query: string) =>
-    planHypothetically(connection.bare, parser, {
+    planHypothetically(connection.rawClient, parser, {
       query,
       definitions: [],
       hypopg_schema: null,
@@ -75,11 +75,11 @@ describeHypopg('planHypothetically with HypoPG', () => {
 
   it('shows the planner what is not there, and takes it away again', async () => {
     const connection = await watch(server.url());
-    const {plan, hypothetical} = await planHypothetically(connection.bare, parser, request);
+    const {plan, hypothetical} = await planHypothetically(connection.rawClient, parser, request);
     expect(plan.indexes).toEqual([hypothetical[1]?.name]);
     expect(hypothetical[1]?.size_bytes).toBeGreaterThan(100_000);
     const broken = {...request, query: 'SELECT * FROM nothing'};
-    expect(await rejection(planHypothetically(connection.bare, parser, broken))).toMatchObject({
+    expect(await rejection(planHypothetically(connection.rawClient, parser, broken))).toMatchObject({
       code: '42P01',
     });
     expect((await connection.client.query('SELECT FROM public.hypopg()')).rows).toEqual([]);
@@ -90,7 +90,7 @@ describeHypopg('planHypothetically with HypoPG', () => {
     it('leaves nothing in the sessions it is lent', async () => {
       const pooler = await startPgBouncer({server, pool_mode: 'transaction'});
       const connection = await watch(pooler.url());
-      const {plan, hypothetical} = await planHypothetically(connection.bare, parser, request);
+      const {plan, hypothetical} = await planHypothetically(connection.rawClient, parser, request);
       expect(plan.indexes).toEqual([hypothetical[1]?.name]);
       expect((await connection.client.query('SELECT FROM public.hypopg()')).rows).toEqual([]);
       await connection.close();

@@ -93,7 +93,7 @@ describeEachMajor('what planning may reach', major => {
   });
 
   const explain = (query: string, schema: string | null = null) =>
-    explainStatement(connection.bare, {
+    explainStatement(connection.rawClient, {
       query,
       schema,
       database: 'postgres',
@@ -101,7 +101,7 @@ describeEachMajor('what planning may reach', major => {
       server_version_num: server.version,
     });
   const plan = (query: string) =>
-    planHypothetically(connection.bare, parser, {
+    planHypothetically(connection.rawClient, parser, {
       query,
       definitions: [],
       hypopg_schema: null,
@@ -262,7 +262,7 @@ describeEachMajor('what planning may reach', major => {
     expect((await explain('SELECT * FROM guarded')).lines[0]).toContain('Seq Scan on guarded');
     const own = await watch(server.url({user: 'oncall', password: 'secret'}));
     onTestFinished(() => own.close());
-    const planning = planHypothetically(own.bare, parser, {
+    const planning = planHypothetically(own.rawClient, parser, {
       query: 'SELECT * FROM guarded',
       definitions: [],
       hypopg_schema: null,
@@ -287,7 +287,7 @@ describeEachMajor('what planning may reach', major => {
       `SELECT facts -> 'a' FROM people WHERE facts @> hstore($1, $2)`,
       'INSERT INTO people VALUES ($1, $2, $3)',
     ]) {
-      const {lines} = await explainStatement(session.bare, {
+      const {lines} = await explainStatement(session.rawClient, {
         query,
         database: 'postgres',
         connected_database: 'postgres',

@@ -27,7 +27,7 @@ describeEachMajor('readAlone', major => {
   async function watching() {
     const connection = await watch(server.url());
     onTestFinished(() => connection.close());
-    return connection.bare;
+    return connection.rawClient;
   }
 
   it('takes back what a query sets for the session', async () => {
@@ -63,7 +63,7 @@ describeEachMajor('readAlone', major => {
     await owner.end();
     const connection = await watch(server.url({database: 'escaping'}));
     onTestFinished(() => connection.close());
-    expect(await readAlone(connection.bare, ambiguous)).toEqual([
+    expect(await readAlone(connection.rawClient, ambiguous)).toEqual([
       {one: '\\', three: ', pg_advisory_lock_shared(666)::text AS two --'},
     ]);
   });
@@ -72,8 +72,8 @@ describeEachMajor('readAlone', major => {
     it('leaves nothing in the sessions it is lent', async () => {
       const pooler = await startPgBouncer({server, pool_mode: 'transaction'});
       const connection = await watch(pooler.url());
-      await readAlone(connection.bare, opening);
-      const {rows} = await connection.bare.query(settings);
+      await readAlone(connection.rawClient, opening);
+      const {rows} = await connection.rawClient.query(settings);
       expect(rows).toEqual([{read_only: 'off', path: '"$user", public'}]);
       await connection.close();
       await pooler.stop();

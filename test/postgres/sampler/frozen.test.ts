@@ -35,7 +35,7 @@ describeEachMajor('a frozen server', major => {
       deadline_ms => {
         const {server_version_num} = connection;
         const request = {database: 'postgres', connected_database: 'postgres', server_version_num};
-        return explainStatement(connection.bare, {...request, query: 'SELECT 1'}, deadline_ms);
+        return explainStatement(connection.rawClient, {...request, query: 'SELECT 1'}, deadline_ms);
       },
     ],
   ])('does not hold up %s for ever, and its connection serves on when it thaws', async (_, ask) => {

@@ -2,7 +2,7 @@ import {afterAll, beforeAll, describe, expect, it} from 'vitest';
 import {lockTree} from '../../../source/core/activity/lock-tree.ts';
 import type {Snapshot} from '../../../source/model/snapshot.ts';
 import type {Connection} from '../../../source/postgres/connect/connect.ts';
-import {nothingWanted, type Reader} from '../../../source/postgres/sampler/reader.ts';
+import {emptyRequest, type Reader} from '../../../source/postgres/sampler/reader.ts';
 import {describeEachMajor, startTestServer, type TestServer} from '../../helpers/server.ts';
 import {everything, openReader, until, watch} from '../watching.ts';
 
@@ -107,13 +107,13 @@ describeEachMajor('reader', major => {
       snapshot.backends.find(({application_name}) => application_name === 'texts')?.query;
     // Until the text is old enough not to be repeated.
     await until(async () => {
-      const snapshot = await reader.read({...nothingWanted, activity: true});
+      const snapshot = await reader.read({...emptyRequest, activity: true});
       expect(textOf(snapshot)).toBe(`SELECT 1 AS first`);
       const backend = snapshot.backends.find(({application_name}) => application_name === 'texts');
       return (backend?.state_age_ms ?? 0) > 2600;
     });
     await app.query(`SELECT 1 AS second`);
-    expect(textOf(await reader.read({...nothingWanted, activity: true}))).toBe(`SELECT 1 AS second`);
+    expect(textOf(await reader.read({...emptyRequest, activity: true}))).toBe(`SELECT 1 AS second`);
     await app.end();
   });
 
@@ -121,9 +121,9 @@ describeEachMajor('reader', major => {
     const reader = await open('oncall');
     await server.query(`CREATE ROLE latecomer LOGIN PASSWORD 'secret'`);
     const late = await server.connect({user: 'latecomer', password: 'secret', application_name: 'late'});
-    await reader.read({...nothingWanted, activity: true});
+    await reader.read({...emptyRequest, activity: true});
     expect(reader.hasUnknownNames()).toBe(true);
-    const snapshot = await reader.read({...nothingWanted, activity: true, catalogs: true});
+    const snapshot = await reader.read({...emptyRequest, activity: true, catalogs: true});
     expect(snapshot.backends.find(({application_name}) => application_name === 'late')?.usename).toBe(
       'latecomer',
     );
@@ -156,7 +156,7 @@ describeEachMajor('reader', major => {
     connections.push(connection);
     const reader = await openReader(connection);
     await connection.client.query('DEALLOCATE ALL');
-    const {backends, unavailable} = await reader.read({...nothingWanted, activity: true, databases: true});
+    const {backends, unavailable} = await reader.read({...emptyRequest, activity: true, databases: true});
     expect(backends.length).toBeGreaterThan(0);
     expect(unavailable.filter(({section}) => section !== 'statements')).toEqual([]);
   });
@@ -196,7 +196,7 @@ describeEachMajor('reader', major => {
       const updates = blocked.map(client => client.query(`UPDATE orders SET state = 'mine' WHERE id = 1`));
       const reader = await open('oncall');
       const snapshot = await until(async () => {
-        const read = await reader.read({...nothingWanted, activity: true, lock_waits: true});
+        const read = await reader.read({...emptyRequest, activity: true, lock_waits: true});
         return read.lock_waits.length === waiters && read.lock_waits.every(({mode}) => mode !== '') && read;
       });
       const rootPid = snapshot.backends.find(({application_name}) => application_name === 'root')?.pid;
@@ -220,7 +220,7 @@ describeEachMajor('reader of statements', major => {
   let server: TestServer;
   let connection: Connection;
   let reader: Reader;
-  const numbers = {...nothingWanted, statements: {numbers: true, scan: false, texts: null}};
+  const numbers = {...emptyRequest, statements: {numbers: true, scan: false, texts: null}};
 
   beforeAll(async () => {
     server = await startTestServer({major, settings: {'pg_stat_statements.max': 1000}});
@@ -256,7 +256,7 @@ describeEachMajor('reader of statements', major => {
     });
     await run(3);
     const wanted = {numbers: true, scan: false, texts: [first?.queryid ?? '']};
-    const second = await counted(await reader.read({...nothingWanted, statements: wanted}));
+    const second = await counted(await reader.read({...emptyRequest, statements: wanted}));
     expect(second).toMatchObject({calls: 5, query: 'SELECT count(*) FROM pg_class AS counted'});
     const {rates} = second ?? {};
     expect(((rates?.calls_per_second ?? 0) * (rates?.interval_ms ?? 0)) / 1000).toBeCloseTo(3, 6);
@@ -266,7 +266,7 @@ describeEachMajor('reader of statements', major => {
 
   it('leaves its own statements out', async () => {
     const wanted = {numbers: true, scan: false, texts: []};
-    const snapshot = await reader.read({...nothingWanted, statements: wanted});
+    const snapshot = await reader.read({...emptyRequest, statements: wanted});
     expect(snapshot.statements.filter(({query}) => query?.includes('/* poolctl */'))).toEqual([]);
     const own = await server.query<{queryid: string}>(
       `SELECT queryid::text FROM extensions.pg_stat_statements WHERE query LIKE 'SELECT /* poolctl */ a.pid%'`,
@@ -297,15 +297,15 @@ describeEachMajor('reader of statements', major => {
     );
     const client = await server.connect();
     for (const text of many) await client.query(text);
-    await reader.read({...nothingWanted, statements: {numbers: true, scan: true, texts: null}});
+    await reader.read({...emptyRequest, statements: {numbers: true, scan: true, texts: null}});
     const snapshot = await reader.read(numbers);
     expect(snapshot.statements_info).toMatchObject({is_evicting: true, max_entries: 1000});
     expect(snapshot.statements_info?.entries).toBeGreaterThan(snapshot.statements.length);
     // Hardly any time in all, but called much between two scans.
     await client.query('SELECT 1, 1');
-    await reader.read({...nothingWanted, statements: {numbers: false, scan: true, texts: null}});
+    await reader.read({...emptyRequest, statements: {numbers: false, scan: true, texts: null}});
     for (let call = 0; call < 300; call++) await client.query('SELECT 1, 1');
-    await reader.read({...nothingWanted, statements: {numbers: false, scan: true, texts: null}});
+    await reader.read({...emptyRequest, statements: {numbers: false, scan: true, texts: null}});
     const [row] = await server.query<{queryid: string}>(
       `SELECT queryid::text FROM extensions.pg_stat_statements WHERE query = 'SELECT $1, $2'`,
     );
@@ -320,7 +320,7 @@ describeEachMajor('reader of statements', major => {
     expect(snapshot.unavailable).toContainEqual(expect.objectContaining({section: 'statements'}));
     await server.query('CREATE EXTENSION pg_stat_statements');
     // The catalogs tell the new schema, and what failed is forgotten with it.
-    await reader.read({...nothingWanted, catalogs: true});
+    await reader.read({...emptyRequest, catalogs: true});
     const again = await reader.read(numbers);
     expect(again.statements.length).toBeGreaterThan(0);
   });

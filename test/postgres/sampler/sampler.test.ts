@@ -1,8 +1,8 @@
 import {afterAll, afterEach, beforeAll, describe, expect, it} from 'vitest';
-import type {Reading, Sampler} from '../../../source/model/ports.ts';
+import type {SampleEvent, Sampler} from '../../../source/model/ports.ts';
 import type {Snapshot} from '../../../source/model/snapshot.ts';
 import {connect} from '../../../source/postgres/connect/connect.ts';
-import {createPace} from '../../../source/postgres/sampler/adaptive-interval.ts';
+import {createAdaptiveInterval} from '../../../source/postgres/sampler/adaptive-interval.ts';
 import {createSampler, type SamplerOptions} from '../../../source/postgres/sampler/sampler.ts';
 import {describeEachMajor, startTestServer, type TestServer} from '../../helpers/server.ts';
 import {requestTo} from '../requests.ts';
@@ -18,8 +18,8 @@ describe('createPace', () => {
     ['a quick one brings it back', 2000, [400, 900, 3], 2000],
     ['however slow, within a minute', 2000, [9000, 9000], 60_000],
   ])('%s', (_, interval_ms, readings, expected) => {
-    const pace = createPace(interval_ms);
-    for (const reading_ms of readings) pace.spent(reading_ms);
+    const pace = createAdaptiveInterval(interval_ms);
+    for (const reading_ms of readings) pace.record(reading_ms);
     expect(pace.effectiveMs()).toBe(expected);
   });
 });
@@ -28,9 +28,9 @@ describe('createPace', () => {
 type Listening = {
   sampler: Sampler;
   /** The next reading that `isWanted` takes. */
-  next(isWanted: (reading: Reading) => boolean): Promise<Reading>;
+  next(isWanted: (reading: SampleEvent) => boolean): Promise<SampleEvent>;
   snapshot(isWanted?: (snapshot: Snapshot) => boolean): Promise<Snapshot>;
-  lost(): Promise<Extract<Reading, {kind: 'lost'}>>;
+  lost(): Promise<Extract<SampleEvent, {kind: 'lost'}>>;
   connects: () => number;
   stop(): Promise<void>;
 };
@@ -46,7 +46,7 @@ function listen(url: string, options: Omit<SamplerOptions, 'connect'> = {}): Lis
       return connect(requestTo(url), {purpose: 'watch', signal});
     },
   });
-  const readings = sampler.readings(stopping.signal)[Symbol.asyncIterator]();
+  const readings = sampler.events(stopping.signal)[Symbol.asyncIterator]();
   const next: Listening['next'] = async isWanted => {
     for (;;) {
       const {value, done} = await readings.next();
@@ -132,7 +132,7 @@ describeEachMajor('sampler', major => {
     const {statements} = await snapshot(read => read.statements.length > 0);
     const queryids = statements.map(({queryid}) => queryid);
     const pending = snapshot(read => read.statements.some(({query}) => query !== null));
-    sampler.show({statements: true, queryids});
+    sampler.setVisible({statements: true, queryids});
     expect((await pending).statements.length).toBeGreaterThan(0);
   });
 
@@ -142,7 +142,7 @@ describeEachMajor('sampler', major => {
     // The third comes within a second by itself, the fourth would in a minute.
     const third = await snapshot();
     const fourth = snapshot();
-    sampler.nudge();
+    sampler.refresh();
     expect(Date.parse((await fourth).at)).toBeGreaterThan(Date.parse(third.at));
     expect(second?.at).not.toBe(third.at);
   });
@@ -153,7 +153,7 @@ describeEachMajor('sampler', major => {
     const isMissed = ({unavailable}: Snapshot) => unavailable.some(({section}) => section === 'statements');
     for (let reading = 1; reading <= 3; reading++) expect(isMissed(await snapshot())).toBe(true);
     await server.query('CREATE EXTENSION pg_stat_statements');
-    sampler.nudge();
+    sampler.refresh();
     expect(isMissed(await snapshot())).toBe(false);
     expect((await snapshot()).statements.length).toBeGreaterThan(0);
   });
@@ -213,9 +213,9 @@ describeEachMajor('sampler', major => {
     const stopping = new AbortController();
     const sampler = createSampler({interval_ms: 500, connect: () => connect(request, {purpose: 'watch'})});
     const ways: unknown[] = [];
-    for await (const reading of sampler.readings(stopping.signal)) {
+    for await (const reading of sampler.events(stopping.signal)) {
       if (reading.kind === 'lost') continue;
-      ways.push(reading.cameByRescue);
+      ways.push(reading.viaRescueUrl);
       if (ways.length === 1) {
         await server.query(`ALTER ROLE full CONNECTION LIMIT -1`);
         await server.query(

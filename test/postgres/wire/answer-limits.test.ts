@@ -120,7 +120,7 @@ describe('a hostile server', () => {
       connect: () => connect(requestTo(url), {purpose: 'watch'}),
     });
     const ending = new AbortController();
-    for await (const reading of sampler.readings(ending.signal)) {
+    for await (const reading of sampler.events(ending.signal)) {
       expect(reading).toMatchObject({
         kind: 'lost',
         message: expect.stringMatching(/^127\.0\.0\.1:\d+ sent a row of 768M/),
