@@ -126,6 +126,19 @@ describe('openJournal', () => {
     await expect(failure).rejects.toThrow(file);
   });
 
+  it('gives a step one outcome, whoever comes second', async () => {
+    const file = await newFile();
+    const journal = openJournal(file);
+    await journal.append(intentOf('r', 0));
+    expect(await journal.reconcile({...draftOf('r', 0), event: 'outcome'} as never)).toMatchObject({seq: 2});
+    expect(await openJournal(file).reconcile({...draftOf('r', 0), event: 'outcome'} as never)).toBeNull();
+    await expect(openJournal(file).append(draftOf('r', 0))).rejects.toMatchObject({
+      ...journalError,
+      message: expect.stringContaining('run r step 1 has an outcome'),
+    });
+    expect(await linesOf(file)).toHaveLength(2);
+  });
+
   it('names intents without an outcome', async () => {
     const file = await newFile();
     const journal = openJournal(file);

@@ -53,6 +53,13 @@ describe('a chain', () => {
     expect(await journal.inspect()).toHaveLength(200);
   });
 
+  it('is broken where an entry is missing', async () => {
+    const {file, journal} = await createJournal(5);
+    const lines = (await readFile(file, 'utf8')).split('\n');
+    await writeFile(file, lines.toSpliced(2, 1).join('\n'));
+    await expectBroken(journal, 3, /^entry 3 is missing: entry 4 stands in its place$/);
+  });
+
   it('is broken after an entry that was forged, its own hash made anew', async () => {
     const {file, journal} = await createJournal(5);
     const lines = (await readFile(file, 'utf8')).trimEnd().split('\n');

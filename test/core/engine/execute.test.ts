@@ -220,6 +220,20 @@ describe('carryOut', () => {
     expect(state.exit_code).toBe(exit_code);
   });
 
+  it('stops, and touches nothing, where a step is no longer the plan', async () => {
+    const {ports, calls} = createPorts({
+      recheck: async step =>
+        step.subject === 'backend:2' ? {kind: 'stop', reason: 'changed'} : {kind: 'go'},
+    });
+    const state = await run(createPlan(3), ports);
+    expect(calls.filter(call => call.startsWith('apply'))).toEqual(['apply 1']);
+    expect(state).toMatchObject({phase: 'ended', reason: expect.stringContaining('changed')});
+    expect(state.steps.map(({result}) => result?.outcome)).toEqual(['verified', undefined, undefined]);
+    const untouched = createPorts({recheck: async () => ({kind: 'stop', reason: 'changed'})});
+    expect(await run(createPlan(3), untouched.ports)).toMatchObject({exit_code: exitCodes.drift});
+    expect(untouched.calls.filter(call => /^(apply|intent)/.test(call))).toEqual([]);
+  });
+
   it('takes for its own what comes about by nothing else', async () => {
     const {ports} = createPorts({apply: () => Promise.reject(new Error('ECONNRESET'))});
     const plan = createPlan(1);

@@ -97,6 +97,26 @@ it('takes back the steps that were done, and none that was skipped, failed or ne
   ]);
 });
 
+it('takes nothing back that an undo has taken back, until that undo is undone', () => {
+  const done = journalOf({outcome: 'verified'});
+  const undoing = (run: string, undoes: string, entries: JournalEntry[]) => {
+    const [content] = planUndo(findRun(entries, undoes), here).steps;
+    const [first] = done;
+    return [
+      {...first, run, undoes},
+      {event: 'intent', run, step: 0, content},
+      {event: 'outcome', run, step: 0, outcome: 'verified'},
+    ] as JournalEntry[];
+  };
+  const undone = [...done, ...undoing('def', 'abc', done)];
+  expect(planUndo(findRun(undone, 'abc'), here)).toMatchObject({
+    steps: [],
+    left_alone: [{reason: expect.stringContaining('already undone by run def')}],
+  });
+  const redone = [...undone, ...undoing('fed', 'def', undone)];
+  expect(planUndo(findRun(redone, 'abc'), here).steps).toHaveLength(1);
+});
+
 it("goes by a step's first outcome, as a journal of an older poolctl may hold two", () => {
   const entries = [...journalOf({outcome: 'failed'}), ...journalOf({outcome: 'verified'}).slice(2)];
   expect(planUndo(findRun(entries, 'abc'), here)).toMatchObject({

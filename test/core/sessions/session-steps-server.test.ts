@@ -1,6 +1,11 @@
 import type pg from 'pg';
 import {afterAll, beforeAll, expect, it, onTestFinished} from 'vitest';
-import {isKnownSession, type KnownSession, signalSql} from '../../../source/core/sessions/session-steps.ts';
+import {
+  isKnownSession,
+  type KnownSession,
+  signalSql,
+  terminateStep,
+} from '../../../source/core/sessions/session-steps.ts';
 import type {Executor} from '../../../source/model/ports.ts';
 import {connect} from '../../../source/postgres/connect/connect.ts';
 import {createExecutor} from '../../../source/postgres/executor/executor.ts';
@@ -123,6 +128,24 @@ describeEachMajor('the statement that ends a session', major => {
     const session = await read('hidden');
     expect(await signalled(session, {same: 'session'}, 'blind')).toBe(0);
     expect(await pidsOf(server, 'hidden')).toHaveLength(1);
+  });
+
+  it('acts on no session of poolctl, though it was called something else when it was read', async () => {
+    const client = await open('renamed');
+    const session = await read('renamed');
+    await client.query("SET application_name = 'poolctl'");
+    expect(await signalled(session, {same: 'session'})).toBe(0);
+    expect(await client.query('SELECT 1')).toMatchObject({rowCount: 1});
+  });
+
+  it('is verified by a session that is gone, not by one that is hidden', async () => {
+    const client = await open('verified');
+    const {verify} = terminateStep(await read('verified'), 'session');
+    const [seeing, blind] = [await executor(), await executor('blind')];
+    expect(await seeing.verify(verify, 0)).toBe(false);
+    expect(await blind.verify(verify, 0)).toBe(false);
+    await client.end();
+    expect(await seeing.verify(verify, 10_000)).toBe(true);
   });
 
   it('asks what is to hold of the session before it looks at it, and does nothing where it does not', async () => {
