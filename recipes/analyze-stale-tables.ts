@@ -20,7 +20,7 @@ import {counted, formatAge, formatCount} from '../source/core/text/format.ts';
 import type {Catalog} from '../source/model/catalog.ts';
 import type {Finding} from '../source/model/finding.ts';
 import type {Parameter, ParameterValues} from '../source/model/parameter.ts';
-import type {Plan, Protected} from '../source/model/plan.ts';
+import type {Plan, Skipped} from '../source/model/plan.ts';
 import type {Recipe} from '../source/model/recipe.ts';
 import type {Facts, Maintenance, TableUpkeep} from '../source/model/recipe-data.ts';
 import type {Snapshot} from '../source/model/snapshot.ts';
@@ -142,7 +142,7 @@ function listed(tables: readonly TableUpkeep[]): string {
 
 function plan({target}: Snapshot, params: ParameterValues, {maintenance, catalog}: Facts): Plan {
   if (maintenance === undefined) throw usageError('the state of the tables could not be read');
-  const {due, bloated, left_alone} = choose({maintenance, catalog}, params, target);
+  const {due, bloated, skipped} = choose({maintenance, catalog}, params, target);
   const holder = holderOf(maintenance);
   return {
     recipe: recipe.id,
@@ -150,7 +150,7 @@ function plan({target}: Snapshot, params: ParameterValues, {maintenance, catalog
     explanation: explain(due, bloated, target),
     figure: draw(due, bloated),
     steps: [...due.map(analyzeStep), ...bloated.map(table => vacuumAdvice(table, holder))],
-    left_alone,
+    skipped,
     batch_size: Math.max(1, due.length + bloated.length),
     pause_ms: 0,
     slots_freed: 0,
@@ -159,7 +159,7 @@ function plan({target}: Snapshot, params: ParameterValues, {maintenance, catalog
   };
 }
 
-type Choice = {due: TableUpkeep[]; bloated: TableUpkeep[]; left_alone: Protected[]};
+type Choice = {due: TableUpkeep[]; bloated: TableUpkeep[]; skipped: Skipped[]};
 
 /** In the order of their names, which does not change while rows do. */
 function choose(
@@ -172,7 +172,7 @@ function choose(
   const at_most = readCount('at_most', read('at_most'));
   const named = resolveTables(readList(read('tables')), catalog);
   const isMeant = (table: TableUpkeep) => named.length === 0 || named.includes(nameOf(table));
-  if (target.is_in_recovery) return {due: [], bloated: [], left_alone: []};
+  if (target.is_in_recovery) return {due: [], bloated: [], skipped: []};
   const stale = tables.filter(table =>
     named.length === 0 ? staleness(table) > times : isMeant(table) && table.rows_changed_since_analyze > 0,
   );
@@ -181,21 +181,21 @@ function choose(
   return {
     due: allowed.filter(table => stalest.includes(table)),
     bloated: tables.filter(table => isMeant(table) && bloat(table) > times),
-    left_alone: [
+    skipped: [
       ...stale.filter(({may_analyze}) => !may_analyze).map(table => forbidden(table, target)),
       ...named.filter(name => !tables.some(table => nameOf(table) === name)).map(untouched),
     ],
   };
 }
 
-function forbidden(table: TableUpkeep, {server_version_num, user}: Target): Protected {
+function forbidden(table: TableUpkeep, {server_version_num, user}: Target): Skipped {
   const grant = `GRANT MAINTAIN ON ${quoteIdentifier(table.schema)}.${quoteIdentifier(table.name)} TO ${quoteIdentifier(user)}`;
   const remedy = server_version_num >= 170_000 ? `: ${grant}` : '';
   const reason = `only its owner or the owner of the database may analyze it${remedy}`;
   return {subject: tableSubject(table), description: nameOf(table), reason, is_forbidden: true};
 }
 
-function untouched(name: string): Protected {
+function untouched(name: string): Skipped {
   const reason = 'hardly a row changed since it was analyzed';
   return {subject: `table:${name}`, description: name, reason};
 }

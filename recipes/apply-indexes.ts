@@ -128,7 +128,7 @@ function plan(snapshot: Snapshot, params: ParameterValues, facts: Facts): Plan {
     params: {...completeParams(params, parameters), migration},
     explanation: explainIndexes({work, steps, snapshot, lock_timeout_ms, advice: facts.index_advice}),
     steps,
-    left_alone: [...work.left_alone, ...skippedOf(facts)],
+    skipped: [...work.skipped, ...skippedOf(facts)],
     batch_size: Math.max(1, steps.length),
     pause_ms: 0,
     slots_freed: 0,

@@ -1,6 +1,6 @@
 import {thresholds} from '../source/core/health/thresholds.ts';
 import {completeParams, readChoice, readValues, writeText} from '../source/core/recipe/parameters.ts';
-import {leftAlone, type Protection, protectionOf, subjectOf} from '../source/core/sessions/protection.ts';
+import {type Protection, protectionOf, subjectOf, toSkipped} from '../source/core/sessions/protection.ts';
 import {
   absence,
   absentNames,
@@ -23,7 +23,7 @@ import {redactLiterals} from '../source/core/sql/shown-sql.ts';
 import {counted, formatAge} from '../source/core/text/format.ts';
 import type {Finding} from '../source/model/finding.ts';
 import type {Parameter, ParameterValues} from '../source/model/parameter.ts';
-import type {Plan, Protected} from '../source/model/plan.ts';
+import type {Plan, Skipped} from '../source/model/plan.ts';
 import type {Recipe} from '../source/model/recipe.ts';
 import type {Backend, Snapshot} from '../source/model/snapshot.ts';
 
@@ -119,13 +119,13 @@ function findingOf(group: Backend[], {budget}: Snapshot): Finding {
 
 function plan(snapshot: Snapshot, params: ParameterValues): Plan {
   const choice = choose(snapshot, params);
-  const {chosen, left_alone} = choice;
+  const {chosen, skipped} = choice;
   return {
     recipe: recipe.id,
     params: completeParams(params, parameters),
     explanation: explain(choice, snapshot, params),
     steps: chosen.map(cancelStep),
-    left_alone,
+    skipped,
     batch_size: 10,
     pause_ms: 200,
     slots_freed: 0,
@@ -134,7 +134,7 @@ function plan(snapshot: Snapshot, params: ParameterValues): Plan {
   };
 }
 
-type Choice = {chosen: KnownSession[]; left_alone: Protected[]};
+type Choice = {chosen: KnownSession[]; skipped: Skipped[]};
 
 function choose(snapshot: Snapshot, params: ParameterValues): Choice {
   const criteria = readCriteria(params, parameters);
@@ -144,20 +144,20 @@ function choose(snapshot: Snapshot, params: ParameterValues): Choice {
     .filter(backend => isOverdue(backend, rules, criteria.older_than_ms))
     .sort((a, b) => runsForMs(b) - runsForMs(a) || a.pid - b.pid);
   const chosen: KnownSession[] = [];
-  const left_alone: Protected[] = [];
+  const skipped: Skipped[] = [];
   for (const backend of meant) {
     const protection = protectionOf(backend, snapshot, false) ?? waitProtection(backend);
-    if (protection !== null) left_alone.push(leave(backend, protection));
+    if (protection !== null) skipped.push(leave(backend, protection));
     else if (chosen.length >= (criteria.at_most ?? meant.length))
-      left_alone.push(leave(backend, {reason: `beyond at_most=${criteria.at_most}`, is_forbidden: false}));
+      skipped.push(leave(backend, {reason: `beyond at_most=${criteria.at_most}`, is_forbidden: false}));
     else if (isKnownSession(backend)) chosen.push(backend);
   }
-  return {chosen, left_alone};
+  return {chosen, skipped};
 }
 
 /** Told from its like by how long it runs and how it begins. */
-function leave(backend: Backend, protection: Protection): Protected {
-  const line = leftAlone(backend, protection);
+function leave(backend: Backend, protection: Protection): Skipped {
+  const line = toSkipped(backend, protection);
   const statement = [...redactLiterals(backend.query ?? '')];
   const beginning = statement.length > 60 ? `${statement.slice(0, 59).join('')}…` : statement.join('');
   const who = `${line.description} for ${formatAge(runsForMs(backend))}`;
@@ -199,12 +199,12 @@ function absences({backends}: Snapshot, params: ParameterValues): string[] {
   ];
 }
 
-function explain({chosen, left_alone}: Choice, snapshot: Snapshot, params: ParameterValues): string[] {
+function explain({chosen, skipped}: Choice, snapshot: Snapshot, params: ParameterValues): string[] {
   const absent = absences(snapshot, params);
   if (chosen.length > 0) return [...absent, ...explainChosen(chosen, snapshot, params)];
-  if (left_alone.length > 0) {
-    const are = left_alone.length === 1 ? 'is over its' : 'are over their';
-    return [...absent, `${counted(left_alone.length, 'statement')} ${are} class, none may be cancelled.`];
+  if (skipped.length > 0) {
+    const are = skipped.length === 1 ? 'is over its' : 'are over their';
+    return [...absent, `${counted(skipped.length, 'statement')} ${are} class, none may be cancelled.`];
   }
   if (absent.length > 0) return [...absent, 'Nothing to cancel.'];
   return ['No statement runs longer than its class may: nothing to cancel.'];
@@ -218,7 +218,7 @@ function explainChosen(chosen: KnownSession[], snapshot: Snapshot, params: Param
   });
   return [
     `${counted(chosen.length, 'statement')} to cancel: ${classes.join(', ')}.`,
-    ...describeSessions({chosen, left_alone: [], heldUp: countHeldUp(snapshot)}),
+    ...describeSessions({chosen, skipped: [], heldUp: countHeldUp(snapshot)}),
     'The application sees an error (57014) and its transaction is aborted; the session stays. This cannot be undone.',
     'A statement that ended since this preview is left alone, and so is the next one of its session.',
   ];

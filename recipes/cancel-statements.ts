@@ -27,13 +27,13 @@ function plan(snapshot: Snapshot, params: ParameterValues): Plan {
     states: ['active', 'fastpath function call'],
   });
   const selection = selectSessions(snapshot, criteria);
-  const {chosen, left_alone} = selection;
+  const {chosen, skipped} = selection;
   return {
     recipe: recipe.id,
     params: completeParams(params, parameters),
     explanation: chosen.length === 0 ? ['No statement to cancel.'] : explain(selection),
     steps: chosen.map(cancelStep),
-    left_alone,
+    skipped,
     batch_size: 10,
     pause_ms: 200,
     slots_freed: 0,

@@ -23,7 +23,7 @@ import {writeDuration} from '../source/core/text/duration.ts';
 import {counted, formatAge, formatBytes, formatCount} from '../source/core/text/format.ts';
 import type {Catalog, Index} from '../source/model/catalog.ts';
 import type {Parameter, ParameterValues} from '../source/model/parameter.ts';
-import type {Plan, Protected} from '../source/model/plan.ts';
+import type {Plan, Skipped} from '../source/model/plan.ts';
 import type {Recipe} from '../source/model/recipe.ts';
 import type {Facts} from '../source/model/recipe-data.ts';
 import type {Snapshot} from '../source/model/snapshot.ts';
@@ -110,7 +110,7 @@ function diagnose(_snapshot: Snapshot, {catalog}: Facts) {
 
 function plan(snapshot: Snapshot, params: ParameterValues, {catalog}: Facts): Plan {
   const criteria = resolved(criteriaOf(params), catalog);
-  const {chosen, left_alone} = catalog === undefined ? nobody : choose(catalog, criteria);
+  const {chosen, skipped} = catalog === undefined ? nobody : choose(catalog, criteria);
   const patience = {
     lock_timeout_ms: criteria.lock_timeout_ms,
     server_version_num: snapshot.target.server_version_num,
@@ -118,9 +118,9 @@ function plan(snapshot: Snapshot, params: ParameterValues, {catalog}: Facts): Pl
   return {
     recipe: recipe.id,
     params: completeParams(params, parameters),
-    explanation: explain(snapshot, chosen, criteria, left_alone),
+    explanation: explain(snapshot, chosen, criteria, skipped),
     steps: chosen.map(index => dropStep(index, {kind: 'unused', max_scans: criteria.max_scans}, patience)),
-    left_alone,
+    skipped,
     batch_size: Math.max(1, chosen.length),
     pause_ms: 0,
     slots_freed: 0,
@@ -129,9 +129,9 @@ function plan(snapshot: Snapshot, params: ParameterValues, {catalog}: Facts): Pl
   };
 }
 
-const nobody: Choice = {chosen: [], left_alone: []};
+const nobody: Choice = {chosen: [], skipped: []};
 
-type Choice = {chosen: Index[]; left_alone: Protected[]};
+type Choice = {chosen: Index[]; skipped: Skipped[]};
 
 function readMaxScans(text: string): number {
   return readInteger('max_scans', text, 0);
@@ -176,13 +176,13 @@ function choose(catalog: Catalog, criteria: Criteria): Choice {
     meant.filter(({scans}) => scans <= criteria.max_scans),
   );
   const rest = without(catalog, idle);
-  const left_alone = meant.flatMap(index => {
+  const skipped = meant.flatMap(index => {
     const why = idle.includes(index) ? reason : (whyNot(rest, index) ?? usedOf(index));
     // That a primary key stays needs no telling, unless somebody asked for it by name.
     const isTold = criteria.named.length > 0 || whyKept(index, null) === null;
     return why === null || !isTold ? [] : [protectedIndex(index, why)];
   });
-  return {chosen: reason === null ? idle.slice(0, criteria.at_most) : [], left_alone};
+  return {chosen: reason === null ? idle.slice(0, criteria.at_most) : [], skipped};
 }
 
 function isMeant(index: Index, {named, table}: Criteria): boolean {
@@ -254,13 +254,13 @@ function usedOf({scans}: Index): string {
   return `it is used: ${formatCount(scans)} ${scans === 1 ? 'scan' : 'scans'}, more than max_scans`;
 }
 
-function protectedIndex(index: Index, reason: string): Protected {
+function protectedIndex(index: Index, reason: string): Skipped {
   return {subject: `index:${qualified(index)}`, description: describeIndex(index), reason};
 }
 
-function explain(snapshot: Snapshot, chosen: Index[], criteria: Criteria, left_alone: Protected[]): string[] {
+function explain(snapshot: Snapshot, chosen: Index[], criteria: Criteria, skipped: Skipped[]): string[] {
   if (chosen.length === 0) {
-    const kept = left_alone.length === 0 ? '' : '; those left alone are named with the reason';
+    const kept = skipped.length === 0 ? '' : '; those left alone are named with the reason';
     return [`No index to drop${kept}.`];
   }
   return [

@@ -50,7 +50,7 @@ function plan({target}: Snapshot, params: ParameterValues, {statement_statistics
     params: completeParams(params, parameters),
     explanation: explain(statement_statistics, steps, target.database),
     steps,
-    left_alone: [],
+    skipped: [],
     batch_size: Math.max(1, steps.length),
     pause_ms: 0,
     slots_freed: 0,

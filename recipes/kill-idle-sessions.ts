@@ -136,13 +136,13 @@ function paramsOf([first]: Backend[]): ParameterValues {
 function plan(snapshot: Snapshot, params: ParameterValues): Plan {
   const criteria = readCriteria(params, parameters);
   const selection = selectSessions(snapshot, criteria);
-  const {chosen, left_alone} = selection;
+  const {chosen, skipped} = selection;
   return {
     recipe: recipe.id,
     params: completeParams(params, parameters),
     explanation: chosen.length === 0 ? explainNone(snapshot, criteria) : explain(selection, snapshot),
     steps: chosen.map(session => terminateStep(session, 'unchanged')),
-    left_alone,
+    skipped,
     batch_size: 5,
     pause_ms: 500,
     slots_freed: chosen.length,

@@ -10,10 +10,10 @@ import {
 import {holdsAdvisoryLock} from '../source/core/server/advisory-locks.ts';
 import {
   describeBackend,
-  leftAlone,
   type Protection,
   protectionOf,
   subjectOf,
+  toSkipped,
 } from '../source/core/sessions/protection.ts';
 import {describeSessions} from '../source/core/sessions/session-plan.ts';
 import {
@@ -26,7 +26,7 @@ import {counted, formatAge} from '../source/core/text/format.ts';
 import {didYouMean} from '../source/core/text/nearest.ts';
 import type {Finding} from '../source/model/finding.ts';
 import type {Parameter, ParameterValues} from '../source/model/parameter.ts';
-import type {Plan, Protected} from '../source/model/plan.ts';
+import type {Plan, Skipped} from '../source/model/plan.ts';
 import type {Recipe} from '../source/model/recipe.ts';
 import type {AdvisoryLock, Facts} from '../source/model/recipe-data.ts';
 import type {Backend, Snapshot} from '../source/model/snapshot.ts';
@@ -139,7 +139,7 @@ function plan(snapshot: Snapshot, params: ParameterValues, {advisory_locks = []}
     explanation: explain(holders, chosen, database),
     figure: holders.flatMap(draw),
     steps: chosen.map(session => terminateHolderStep(session, pid => holdsAdvisoryLock(pid, BigInt(key)))),
-    left_alone: holders.flatMap(holder => leave(holder, snapshot, idle_for_ms)),
+    skipped: holders.flatMap(holder => leave(holder, snapshot, idle_for_ms)),
     batch_size: 5,
     pause_ms: 500,
     slots_freed: chosen.length,
@@ -158,11 +158,11 @@ function refuseUnknown(database: string, {databases}: Snapshot, locks: readonly 
   );
 }
 
-function leave({lock: {pid}, backend}: Holder, snapshot: Snapshot, idle_for_ms: number): Protected[] {
+function leave({lock: {pid}, backend}: Holder, snapshot: Snapshot, idle_for_ms: number): Skipped[] {
   if (backend === undefined)
     return [{subject: subjectOf(pid), description: String(pid), reason: 'no client session: gone by now'}];
   const protection = whyNot(backend, snapshot, idle_for_ms);
-  return protection === null ? [] : [leftAlone(backend, protection)];
+  return protection === null ? [] : [toSkipped(backend, protection)];
 }
 
 function draw({lock, backend, waiters}: Holder): string[] {
@@ -188,7 +188,7 @@ function explain(
     ...(chosen.length === 0
       ? ['No holder is idle: nothing to end.']
       : [`${counted(chosen.length, 'session')} to end:`]),
-    ...describeSessions({chosen: [...chosen], left_alone: [], heldUp: new Map()}),
+    ...describeSessions({chosen: [...chosen], skipped: [], heldUp: new Map()}),
     ...(isPooled
       ? [
           "The last statement is none of migrate's: a pooler in transaction mode has kept the session, and the lock with it. Let migrate connect past the pooler (directUrl, DIRECT_URL).",

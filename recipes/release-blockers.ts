@@ -9,7 +9,7 @@ import {
   readDuration,
   readValues,
 } from '../source/core/recipe/parameters.ts';
-import {describeBackend, leftAlone, protectionOf, subjectOf} from '../source/core/sessions/protection.ts';
+import {describeBackend, protectionOf, subjectOf, toSkipped} from '../source/core/sessions/protection.ts';
 import {pidParameter, readCriteria} from '../source/core/sessions/session-parameters.ts';
 import {countHeldUp, describeSessions, selectSessions} from '../source/core/sessions/session-plan.ts';
 import type {KnownSession} from '../source/core/sessions/session-steps.ts';
@@ -19,7 +19,7 @@ import {writeDuration} from '../source/core/text/duration.ts';
 import {counted, formatAge} from '../source/core/text/format.ts';
 import type {Finding} from '../source/model/finding.ts';
 import type {Parameter, ParameterValues} from '../source/model/parameter.ts';
-import type {Plan, Protected} from '../source/model/plan.ts';
+import type {Plan, Skipped} from '../source/model/plan.ts';
 import type {Recipe} from '../source/model/recipe.ts';
 import type {PreparedTransaction} from '../source/model/recipe-data.ts';
 import type {Backend, Snapshot} from '../source/model/snapshot.ts';
@@ -144,7 +144,7 @@ function plan(
   const read = readValues(params, parameters);
   const thenTerminate = readChoice('then_terminate', read('then_terminate'), ['yes', 'no']) === 'yes';
   const roots = rootsOf(snapshot);
-  const {chosen, left_alone} = choose(snapshot, params, roots);
+  const {chosen, skipped} = choose(snapshot, params, roots);
   const steps: Step[] = [
     ...chosen.flatMap(session => releaseSteps(session, thenTerminate)),
     ...(roots.some(({pid}) => pid === 0) ? adviseOnPrepared(prepared_transactions) : []),
@@ -155,7 +155,7 @@ function plan(
     explanation: explain(snapshot, {chosen, roots, thenTerminate}),
     figure: lockFigure(roots, snapshot, pidsOf(chosen)),
     steps,
-    left_alone,
+    skipped,
     // A moment between a cancel and the end of the session: the application may let go by itself.
     batch_size: 1,
     pause_ms: 1000,
@@ -165,20 +165,20 @@ function plan(
   };
 }
 
-type Choice = {chosen: KnownSession[]; left_alone: Protected[]};
+type Choice = {chosen: KnownSession[]; skipped: Skipped[]};
 
 function choose(snapshot: Snapshot, params: ParameterValues, roots: readonly Root[]): Choice {
   const criteria = {...readCriteria(params, parameters), older_than_ms: 0, states: backendStates};
   if (criteria.named !== null) {
-    const {chosen, left_alone, heldUp} = selectSessions(snapshot, {...criteria, at_most: null});
+    const {chosen, skipped, heldUp} = selectSessions(snapshot, {...criteria, at_most: null});
     const isBlocker = ({pid}: Backend) => (heldUp.get(pid) ?? 0) > 0;
     return {
       chosen: chosen.filter(isBlocker),
-      left_alone: [
-        ...left_alone,
+      skipped: [
+        ...skipped,
         ...chosen
           .filter(session => !isBlocker(session))
-          .map(session => leftAlone(session, {reason: 'it holds nobody up', is_forbidden: false})),
+          .map(session => toSkipped(session, {reason: 'it holds nobody up', is_forbidden: false})),
       ],
     };
   }
@@ -191,22 +191,22 @@ function chooseDue(snapshot: Snapshot, due: readonly Root[], at_most: number): C
   const pids = due.filter(({pid}) => pid !== 0).map(({pid}) => pid);
   const backends = pids.flatMap(pid => backendOf(pid, snapshot) ?? []);
   // By the same rules as anybody swept up: no pid is named.
-  const {chosen, left_alone} = selectSessions(
+  const {chosen, skipped} = selectSessions(
     {...snapshot, backends},
     {...readCriteria({}, parameters), older_than_ms: 0, states: backendStates, at_most: null},
   );
   const sorted = chosen.toSorted((a, b) => pids.indexOf(a.pid) - pids.indexOf(b.pid));
   const beyond = sorted
     .slice(at_most)
-    .map(session => leftAlone(session, {reason: `beyond at_most=${at_most}`, is_forbidden: false}));
+    .map(session => toSkipped(session, {reason: `beyond at_most=${at_most}`, is_forbidden: false}));
   return {
     chosen: sorted.slice(0, at_most),
-    left_alone: [...left_alone, ...beyond, ...workers(pids, snapshot)],
+    skipped: [...skipped, ...beyond, ...workers(pids, snapshot)],
   };
 }
 
 /** Blockers that are no client sessions: autovacuum against wraparound, a walsender, a logical worker. */
-function workers(pids: readonly number[], {background_workers}: Snapshot): Protected[] {
+function workers(pids: readonly number[], {background_workers}: Snapshot): Skipped[] {
   return background_workers
     .filter(({pid}) => pids.includes(pid))
     .map(({pid, backend_type}) => ({
@@ -262,7 +262,7 @@ function explain(
         ];
   return [
     ...opening,
-    ...describeSessions({chosen, left_alone: [], heldUp}),
+    ...describeSessions({chosen, skipped: [], heldUp}),
     ...(running.length === 0
       ? []
       : [

@@ -15,7 +15,7 @@ import {formatBytes} from '../source/core/text/format.ts';
 import type {Catalog, Index} from '../source/model/catalog.ts';
 import type {Finding} from '../source/model/finding.ts';
 import type {Parameter, ParameterValues} from '../source/model/parameter.ts';
-import type {Plan, Protected} from '../source/model/plan.ts';
+import type {Plan, Skipped} from '../source/model/plan.ts';
 import type {Recipe} from '../source/model/recipe.ts';
 import type {Facts} from '../source/model/recipe-data.ts';
 import type {Snapshot} from '../source/model/snapshot.ts';
@@ -90,8 +90,7 @@ function plan(snapshot: Snapshot, params: ParameterValues, {catalog}: Facts): Pl
     params: completeParams(params, parameters),
     explanation: explain(snapshot, {meant, healthy}, steps, lock_timeout_ms),
     steps,
-    left_alone:
-      catalog === undefined ? [] : [...meant, ...healthy].flatMap(index => leftAlone(catalog, index)),
+    skipped: catalog === undefined ? [] : [...meant, ...healthy].flatMap(index => toSkipped(catalog, index)),
     batch_size: Math.max(1, steps.length),
     pause_ms: 0,
     slots_freed: 0,
@@ -167,7 +166,7 @@ function uniqueAdvice(index: Index): Step {
   };
 }
 
-function leftAlone(catalog: Catalog, index: Index): Protected[] {
+function toSkipped(catalog: Catalog, index: Index): Skipped[] {
   const line = (reason: string) => [{subject: subjectOf(index), description: describeIndex(index), reason}];
   if (index.is_valid) return line('it is valid');
   const build = buildOf(catalog, index);

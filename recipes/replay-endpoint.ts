@@ -75,7 +75,7 @@ function plan(_: unknown, params: ParameterValues): Plan {
         text: commandOf(endpoint, read),
       },
     ],
-    left_alone: [],
+    skipped: [],
     batch_size: 1,
     pause_ms: 0,
     slots_freed: 0,

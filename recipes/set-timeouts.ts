@@ -27,7 +27,7 @@ import {protectionOf} from '../source/core/sessions/protection.ts';
 import {counted, formatAge} from '../source/core/text/format.ts';
 import type {Finding} from '../source/model/finding.ts';
 import type {Parameter, ParameterValues} from '../source/model/parameter.ts';
-import type {Plan, Protected} from '../source/model/plan.ts';
+import type {Plan, Skipped} from '../source/model/plan.ts';
 import type {Recipe} from '../source/model/recipe.ts';
 import type {Role, RoleSettings} from '../source/model/roles.ts';
 import type {Backend, Snapshot} from '../source/model/snapshot.ts';
@@ -138,7 +138,7 @@ function plan(snapshot: Snapshot, params: ParameterValues, facts: {role_settings
       sessions: sessionsOf(snapshot, role, database),
     }),
     steps: due.map(toStep),
-    left_alone: left.map(change => leftAlone(change, forbidden)),
+    skipped: left.map(change => toSkipped(change, forbidden)),
     batch_size: timeoutSettings.length,
     pause_ms: 0,
     slots_freed: 0,
@@ -201,7 +201,7 @@ function forbiddenReason({is_superuser}: Role, {target}: Snapshot): string | nul
     : null;
 }
 
-function leftAlone({at, before}: Change, forbidden: string | null): Protected {
+function toSkipped({at, before}: Change, forbidden: string | null): Skipped {
   const line = {subject: roleSettingSubject(at), description: at.name};
   if (forbidden !== null) return {...line, reason: forbidden, is_forbidden: true};
   return {...line, reason: before === null ? 'nothing is set already' : `it is ${before} already`};

@@ -36,13 +36,13 @@ function plan(snapshot: Snapshot, params: ParameterValues): Plan {
   const even_if_changed = readChoice('even_if_changed', complete.even_if_changed ?? '', ['no', 'yes']);
   const guard = even_if_changed === 'yes' ? 'session' : 'unchanged';
   const selection = selectSessions(snapshot, criteria);
-  const {chosen, left_alone} = selection;
+  const {chosen, skipped} = selection;
   return {
     recipe: recipe.id,
     params: complete,
     explanation: chosen.length === 0 ? ['No session to end.'] : explain(selection, guard),
     steps: chosen.map(session => terminateStep(session, guard)),
-    left_alone,
+    skipped,
     batch_size: 5,
     pause_ms: 500,
     slots_freed: chosen.length,

@@ -232,7 +232,7 @@ function plan(snapshot: Snapshot, params: ParameterValues, facts: Facts): Plan {
     explanation: explainTuning(tuning, snapshot, load, facts),
     figure: tuningFigure(tuning, snapshot, load),
     steps: tuningSteps(tuning, facts),
-    left_alone:
+    skipped:
       role?.is_superuser && choices.apply.includes('role')
         ? [
             {

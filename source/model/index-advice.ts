@@ -1,7 +1,7 @@
 /** What the index finder came to: indexes worth building, and what it left out and why. */
 export type IndexAdvice = {
   proposals: IndexProposal[];
-  skipped: Skipped[];
+  skipped: SkippedIndex[];
   /** Who judged: HypoPG shows the planner an index that is not there; without it, estimates from pg_stats do. */
   planner: 'hypopg' | 'none';
 };
@@ -39,7 +39,7 @@ export type Served = {
   cost_after: number | null;
 };
 
-export type Skipped = {what: string; reason: string};
+export type SkippedIndex = {what: string; reason: string};
 
 /** Asks for the fact: the statements the server has seen, or the CREATE INDEX statements of a migration. */
 export type IndexAdviceNeed = {file: string | null};

@@ -2,7 +2,7 @@ import type {ParameterValues} from './parameter.ts';
 import type {Step} from './step.ts';
 
 /** A session or object the plan leaves alone, and why. */
-export type Protected = {
+export type Skipped = {
   subject: string;
   description: string;
   reason: string;
@@ -22,7 +22,7 @@ export type Plan = {
   /** Why nothing proves that this is the server of that run: the user has to say so. */
   server_doubt?: string;
   steps: Step[];
-  left_alone: Protected[];
+  skipped: Skipped[];
   /** Steps carried out before each pause. */
   batch_size: number;
   pause_ms: number;

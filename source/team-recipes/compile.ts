@@ -97,7 +97,7 @@ function makePlan(runbook: MarkdownRecipe, act: MarkdownPlan, {parameters, param
     params: completed,
     explanation: explain(runbook, meant),
     steps,
-    left_alone: meant.flatMap(({subject, summary, left_alone}) =>
+    skipped: meant.flatMap(({subject, summary, left_alone}) =>
       left_alone === null ? [] : [{subject, description: summary, reason: left_alone}],
     ),
     batch_size: Math.max(1, steps.length),

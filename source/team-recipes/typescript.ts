@@ -2,6 +2,7 @@ import {resolve} from 'node:path';
 import {createJiti} from 'jiti/static';
 import {AbortError, usageError} from '../core/errors.ts';
 import {completeParams, requiredParams} from '../core/recipe/parameters.ts';
+import type {Plan} from '../model/plan.ts';
 import type {Recipe} from '../model/recipe.ts';
 import type {Sql, Step, Verification} from '../model/step.ts';
 import * as poolctl from './poolctl.ts';
@@ -74,11 +75,18 @@ function guarded(recipe: Recipe): Recipe {
       plan: (snapshot, params, facts) =>
         attempt(`the plan of ${id}`, () => {
           const given = requiredParams(params, recipe.parameters);
-          const made = whole(plan.call(recipe, snapshot, given, facts), lackOfPlan);
+          const made = whole(withSkipped(plan.call(recipe, snapshot, given, facts)), lackOfPlan);
           return {...made, steps: made.steps.map(watched)};
         }),
     }),
   };
+}
+
+/** A plan as recipes written for poolctl 0.1 return it: `skipped` was `left_alone`. */
+function withSkipped(plan: Plan): Plan {
+  if (typeof plan !== 'object' || plan === null || !('left_alone' in plan)) return plan;
+  const {left_alone, ...rest} = plan as Plan & {left_alone: Plan['skipped']};
+  return {...rest, skipped: left_alone};
 }
 
 /** What looks in a step of a team's is held to looking, as its data queries are: it names the functions it calls. */
@@ -137,8 +145,8 @@ function lineOf(error: unknown, path: string): number {
  * not as the engine needs it, in words; null where all is.
  */
 export function lackOfPlan(plan: unknown): string | null {
-  const {steps, explanation, left_alone, watch_groups, batch_size, params} = membersOf(plan);
-  const lists = {steps, explanation, left_alone, watch_groups};
+  const {steps, explanation, skipped, watch_groups, batch_size, params} = membersOf(plan);
+  const lists = {steps, explanation, skipped, watch_groups};
   for (const [name, list] of Object.entries(lists)) {
     if (!Array.isArray(list)) return `${name} is no list`;
   }

@@ -201,7 +201,7 @@ it('shows figures as they are, and the signs of a diff', () => {
     diff,
   };
   const figure = ['now   ####      4 of 10', 'peak  ########  8 of 10'];
-  const recipes = [createRecipe({plan: () => createPlan(0, {steps: [file], figure, left_alone: []})})];
+  const recipes = [createRecipe({plan: () => createPlan(0, {steps: [file], figure, skipped: []})})];
   const preview = press(play(open(80, 40, {recipes}), read(snapshot)).state, '5', 'j', 'enter', 'enter');
   const screen = screenOf(preview);
   for (const text of figure) expect(screen).toContain(`\n  ${text}\n`);

@@ -48,13 +48,13 @@ describe('preview', () => {
   const preview = press(start(), 'a', 'enter');
 
   it('says on top how much is done, who is left alone, and that nothing can be taken back', () => {
-    expect(screenOf(preview)).toMatch(/\n {2}12 steps; left alone: 1\n {2}none of them can be undone\n/);
+    expect(screenOf(preview)).toMatch(/\n {2}12 steps; skipped: 1\n {2}none of them can be undone\n/);
   });
 
   it('tells a long reason to leave several alone once', () => {
     const reason = 'no index leads with it, but so many rows share a value that no plan would use one';
-    const left_alone = ['a', 'b'].map(description => ({subject: 'index', description, reason}));
-    const recipes = [createRecipe({findings: () => findings, plan: () => createPlan(1, {left_alone})})];
+    const skipped = ['a', 'b'].map(description => ({subject: 'index', description, reason}));
+    const recipes = [createRecipe({findings: () => findings, plan: () => createPlan(1, {skipped})})];
     const state = press(play(open(80, 50, {recipes}), read(createSnapshot())).state, 'a', 'enter');
     expect(screenOf(state)).toMatch(/no index leads[\s\S]*use one:\n {6}index a\n {6}index b\n/);
     expect(screenOf(state).split('no index leads')).toHaveLength(2);
@@ -138,7 +138,7 @@ describe('confirmation', () => {
   it('names the act and the target, and how much cannot be taken back', () => {
     const screen = screenOf(press(start(), 'a', 'enter', 'enter'));
     expect(screen).toContain('12 sessions to end\n  on db.example:5432/shop');
-    expect(screen).toContain('12 steps; left alone: 1\n  none of them can be undone');
+    expect(screen).toContain('12 steps; skipped: 1\n  none of them can be undone');
   });
 
   it('takes every letter as text, those that are keys elsewhere too', () => {

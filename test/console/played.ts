@@ -107,7 +107,7 @@ export function createPlan(steps: number, overrides: Partial<Plan> = {}): Plan {
     params: {},
     explanation: [`${steps} sessions to end:`],
     steps: Array.from({length: steps}, (_, index) => createStep(4000 + index)),
-    left_alone: [{subject: 'backend:9', description: '9', reason: 'a dump'}],
+    skipped: [{subject: 'backend:9', description: '9', reason: 'a dump'}],
     batch_size: 5,
     pause_ms: 500,
     slots_freed: steps,

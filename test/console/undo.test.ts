@@ -56,7 +56,7 @@ it.each([
 ])('opens the undo of the run held at its preview: %s %s', (...keys) => {
   const screen = screenOf(press(journal(), ...keys));
   expect(screen).toContain('undo of run run-one, a-recipe-of-another-day  preview > confirm > run');
-  expect(screen).toContain('1 step; left alone: 1');
+  expect(screen).toContain('1 step; skipped: 1');
   expect(screenOf(press(journal(), 'j', 'enter'))).not.toContain('taken back');
   expect(screen).toMatch(/1 undo: limit role app\n +ALTER ROLE "app" CONNECTION LIMIT -1/);
   expect(screen).toContain('cannot be undone');
@@ -164,7 +164,7 @@ it('says of a run that was undone already when, and by which run', () => {
   const entries = [...again.entries, ...more.map((event): JournalEntry => ({...by, ...event}))];
   const journalAgain = play(journal(), {kind: 'journal-read', entries, problem: null, unfinished: 0}).state;
   const screen = screenOf(press({...journalAgain, overlay: null}, 'G', 'u'));
-  expect(screen).toContain('nothing to do; left alone: 2');
+  expect(screen).toContain('nothing to do; skipped: 2');
   expect(screen).toMatch(/Already undone: run run-one [\s\S]*run run-two \(2026-01-02T03:04:05/);
   const detail = screenOf(press({...journalAgain, overlay: null}, 'G', 'enter'));
   expect(detail).toMatch(/run run-one\n[\s\S]*taken back +by run run-two\n/);

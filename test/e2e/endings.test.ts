@@ -76,7 +76,7 @@ async function openConsole(): Promise<Terminal> {
   terminal.write('\r');
   await terminal.waitFor('> index');
   terminal.write('\r');
-  await terminal.waitFor('2 steps; left alone: 0');
+  await terminal.waitFor('2 steps; skipped: 0');
   await confirm(terminal);
   await untilBuilding();
   return terminal;

@@ -74,7 +74,7 @@ async function runUntilHeldUp(terminal: Terminal): Promise<void> {
   terminal.write('\r');
   await terminal.waitFor('> index');
   terminal.write('\r');
-  await terminal.waitFor('2 steps; left alone: 0');
+  await terminal.waitFor('2 steps; skipped: 0');
   await confirm(terminal);
 }
 

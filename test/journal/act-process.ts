@@ -24,7 +24,7 @@ const run = carryOut(
         timeout_ms: 1000,
       },
     ],
-    left_alone: [],
+    skipped: [],
     batch_size: 1,
     pause_ms: 0,
     slots_freed: 1,

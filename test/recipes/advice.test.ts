@@ -69,7 +69,7 @@ describe('sessions named by pid', () => {
   it('cancels only what runs', () => {
     const plan = cancelStatements.plan?.(snapshot, {pid: '1,2'}, {});
     expect(plan?.steps.map(({subject}) => subject)).toEqual(['backend:2']);
-    expect(plan?.left_alone).toMatchObject([
+    expect(plan?.skipped).toMatchObject([
       {subject: 'backend:1', reason: expect.stringContaining('it is idle')},
     ]);
   });

@@ -95,19 +95,19 @@ describe('plan', () => {
       'only its owner or the owner of the database may analyze it: GRANT MAINTAIN ON "public"."b" TO "oncall"',
     ],
   ])('leaves to its owner what this role may not analyze, on %i', (server_version_num, reason) => {
-    const {steps, left_alone} = plan(
+    const {steps, skipped} = plan(
       [stale('b', 90_000, {may_analyze: false})],
       {},
       {target: {server_version_num}},
     );
     expect(steps).toEqual([]);
-    expect(left_alone).toMatchObject([{description: 'public.b', reason, is_forbidden: true}]);
+    expect(skipped).toMatchObject([{description: 'public.b', reason, is_forbidden: true}]);
   });
 
   it('says of a named table that it has nothing to gain', () => {
     expect(plan(tables, {tables: 'public.quiet'})).toMatchObject({
       steps: [],
-      left_alone: [{description: 'public.quiet', reason: 'hardly a row changed since it was analyzed'}],
+      skipped: [{description: 'public.quiet', reason: 'hardly a row changed since it was analyzed'}],
     });
   });
 

@@ -148,7 +148,7 @@ describeEachMajor('apply-indexes', major => {
     expect(await acting.run('apply-indexes', {dryRun: true})).toBe(0);
     expect(acting.document()).toMatchObject({
       steps: [],
-      left_alone: [{reason: expect.stringContaining('wider on shop.orders (user_id, status) serves it')}],
+      skipped: [{reason: expect.stringContaining('wider on shop.orders (user_id, status) serves it')}],
     });
   });
 
@@ -287,7 +287,7 @@ describeEachMajor('apply-indexes', major => {
     advise(next, [proposal]);
     expect(await next.run('apply-indexes', {yes: true})).toBe(6);
     expect(next.document().steps).toMatchObject([
-      {outcome: 'skipped', message: 'another poolctl is building or dropping an index here: left alone'},
+      {outcome: 'skipped', message: 'another poolctl is building or dropping an index here: skipped'},
     ]);
     await other.end();
   });

@@ -19,7 +19,7 @@ const run = carryOut(
     params: {},
     explanation: [],
     steps: [buildStep({...index, shape: null}, {lock_timeout_ms: 60_000, server_version_num: 150_000})],
-    left_alone: [],
+    skipped: [],
     batch_size: 1,
     pause_ms: 0,
     slots_freed: 0,

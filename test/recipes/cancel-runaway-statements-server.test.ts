@@ -50,7 +50,7 @@ describeEachMajor('cancel-runaway-statements', major => {
     expect(JSON.stringify(await acting.journal.read())).not.toContain('private');
 
     expect(await acting.undo('r1', {yes: true})).toBe(0);
-    expect(acting.document()).toMatchObject({steps: [], left_alone: [{reason: 'cannot be undone'}]});
+    expect(acting.document()).toMatchObject({steps: [], skipped: [{reason: 'cannot be undone'}]});
     await acting.run('terminate-sessions', {
       set: [`pid=${(await pidsOf(server, 'reporting')).join()}`],
       yes: true,

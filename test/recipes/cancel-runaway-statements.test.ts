@@ -70,7 +70,7 @@ describe('plan', () => {
   ])('leaves alone: %s', (_, overrides, reason) => {
     expect(plan([running(1, 600, overrides)])).toMatchObject({
       steps: [],
-      left_alone: [{subject: 'backend:1', reason: expect.stringMatching(reason)}],
+      skipped: [{subject: 'backend:1', reason: expect.stringMatching(reason)}],
     });
   });
 
@@ -112,7 +112,7 @@ describe('plan', () => {
     });
     expect(plan([overdue])).toMatchObject({
       explanation: ['1 statement is over its class, none may be cancelled.'],
-      left_alone: [
+      skipped: [
         {description: expect.stringMatching(/^shop\/shop_app active for 10m00s, SELECT \?, a \+ .{40,}…$/)},
       ],
     });

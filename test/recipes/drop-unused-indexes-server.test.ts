@@ -28,12 +28,12 @@ describeEachMajor('drop-unused-indexes', major => {
     const before = await indexNamed(server, 'idle_one');
     const acting = await createActing(server);
     expect(await acting.run('drop-unused-indexes', {set: [now], yes: true})).toBe(0);
-    const {steps, left_alone} = acting.document();
+    const {steps, skipped} = acting.document();
     expect(steps.map(({subject, outcome}) => [subject, outcome]).sort()).toEqual([
       ['index:shop.fk_two', 'verified'],
       ['index:shop.idle_one', 'verified'],
     ]);
-    expect(left_alone).toMatchObject([{reason: 'it alone serves the foreign key orders_user_id_fkey'}]);
+    expect(skipped).toMatchObject([{reason: 'it alone serves the foreign key orders_user_id_fkey'}]);
     expect(await indexNamed(server, 'idle_one')).toBeUndefined();
     for (const kept of ['fk_one', 'only_one', 'orders_pkey']) {
       expect(await indexNamed(server, kept)).toMatchObject({is_valid: true});
@@ -51,7 +51,7 @@ describeEachMajor('drop-unused-indexes', major => {
     const acting = await createActing(server);
     expect(await acting.run('drop-unused-indexes', {yes: true})).toBe(0);
     expect(acting.document()).toMatchObject({run: null, steps: []});
-    expect(JSON.stringify(acting.document().left_alone)).toContain('stats_age says how long is enough');
+    expect(JSON.stringify(acting.document().skipped)).toContain('stats_age says how long is enough');
     expect(await indexNamed(server, 'idle_one')).toBeDefined();
   });
 
@@ -76,8 +76,8 @@ describeEachMajor('drop-unused-indexes', major => {
         .steps.map(({subject, message}) => [subject, message])
         .sort(),
     ).toEqual([
-      ['index:shop.fk_two', 'the index is not the one of the preview any more: left alone'],
-      ['index:shop.idle_one', 'it is used now: left alone'],
+      ['index:shop.fk_two', 'the index is not the one of the preview any more: skipped'],
+      ['index:shop.idle_one', 'it is used now: skipped'],
     ]);
     expect(await indexNamed(server, 'idle_one')).toMatchObject({is_valid: true});
   });

@@ -101,7 +101,7 @@ describe('drop-unused-indexes', () => {
       params,
     );
     expect(titles(plan)).toEqual(kept === null ? [drop] : []);
-    expect(plan.left_alone.map(({reason}) => reason).join()).toContain(kept ?? '');
+    expect(plan.skipped.map(({reason}) => reason).join()).toContain(kept ?? '');
   });
 
   it('asks only for what makes it leave the index alone, and shows what its undo restores', () => {
@@ -189,7 +189,7 @@ describe('repair-invalid-indexes', () => {
   it('says of a valid one that was asked for by name that it is valid', () => {
     const plan = planOf(repairInvalid, createCatalog({indexes: [broken, other]}), {index: 'other'});
     expect(plan.explanation).toEqual(['Nothing to repair: public.other is valid.']);
-    expect(plan.left_alone).toMatchObject([{subject: 'index:public.other', reason: 'it is valid'}]);
+    expect(plan.skipped).toMatchObject([{subject: 'index:public.other', reason: 'it is valid'}]);
   });
 
   it('finds each that nobody builds', () => {
@@ -273,7 +273,7 @@ describe('apply-indexes', () => {
   ])('%s', (_what, catalog, steps, reason) => {
     const plan = planWith(createCatalog(catalog), [createProposal()]);
     expect(titles(plan)).toEqual(steps);
-    expect(plan.left_alone.map(each => each.reason).join()).toContain(reason);
+    expect(plan.skipped.map(each => each.reason).join()).toContain(reason);
   });
 
   it.each<[ParameterValues, number]>([

@@ -49,9 +49,9 @@ describe('plan', () => {
       /pg_read_all_stats/,
     ],
   ])('leaves alone: %s', (_, overrides, reason) => {
-    const {steps, left_alone} = plan(seenByRole({backends: [leaky(1, overrides)]}));
+    const {steps, skipped} = plan(seenByRole({backends: [leaky(1, overrides)]}));
     expect(steps).toEqual([]);
-    expect(left_alone).toMatchObject([{subject: 'backend:1', reason: expect.stringMatching(reason)}]);
+    expect(skipped).toMatchObject([{subject: 'backend:1', reason: expect.stringMatching(reason)}]);
   });
 
   it('leaves alone whoever builds an index by the progress view', () => {
@@ -59,7 +59,7 @@ describe('plan', () => {
       backends: [leaky(1)],
       index_builds: [{pid: 1, phase: 'building', relation: 'a'}],
     });
-    expect(plan(snapshot).left_alone).toMatchObject([{reason: 'it builds an index'}]);
+    expect(plan(snapshot).skipped).toMatchObject([{reason: 'it builds an index'}]);
   });
 
   it.each<[string, Partial<Backend>, boolean]>([
@@ -75,7 +75,7 @@ describe('plan', () => {
   ])('named by pid: %s', (_, overrides, isEnded) => {
     const snapshot = createSnapshot({backends: [leaky(1, overrides), leaky(2)]});
     expect(subjects(snapshot, {pid: '1'})).toEqual(isEnded ? ['backend:1'] : []);
-    expect(plan(snapshot, {pid: '1'}).left_alone).toHaveLength(isEnded ? 0 : 1);
+    expect(plan(snapshot, {pid: '1'}).skipped).toHaveLength(isEnded ? 0 : 1);
   });
 
   it("ends a superuser's session only as a superuser and by name", () => {
@@ -98,7 +98,7 @@ describe('plan', () => {
       query: null,
     };
     const snapshot = createSnapshot({backends: [leaky(1)], background_workers: [worker]});
-    const reasons = plan(snapshot, {pid: '1@2020-01-01T00:00:00.000000Z, 8 9'}).left_alone.map(
+    const reasons = plan(snapshot, {pid: '1@2020-01-01T00:00:00.000000Z, 8 9'}).skipped.map(
       ({reason}) => reason,
     );
     expect(reasons).toEqual([

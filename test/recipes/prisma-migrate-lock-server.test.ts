@@ -55,7 +55,7 @@ describeEachMajor('prisma-migrate-lock', major => {
     expect(await pidsOf(server, 'other')).toHaveLength(1);
     expect(await acting.journal.verify()).toMatchObject({ok: true, unfinished: []});
     expect(await acting.undo('r2', {yes: true})).toBe(0);
-    expect(acting.document()).toMatchObject({steps: [], left_alone: [{reason: 'cannot be undone'}]});
+    expect(acting.document()).toMatchObject({steps: [], skipped: [{reason: 'cannot be undone'}]});
   });
 
   it('knows the key among others, with its sign and both halves', async () => {
@@ -74,7 +74,7 @@ describeEachMajor('prisma-migrate-lock', major => {
     await untilRuns('at-work');
     const acting = await createActing(server, {user: 'oncall'});
     expect(await acting.run('prisma-migrate-lock', {set: now, yes: true})).toBe(0);
-    expect(acting.document()).toMatchObject({steps: [], left_alone: [{reason: 'a migration at work'}]});
+    expect(acting.document()).toMatchObject({steps: [], skipped: [{reason: 'a migration at work'}]});
     await server.query(
       "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE application_name = 'at-work'",
     );

@@ -32,7 +32,7 @@ describe('plan', () => {
     ['a pooled session of the application', {application_name: 'PgBouncer', query: 'SELECT 1'}],
     ['by the name of the schema engine', {application_name: 'schema-engine'}],
   ])('ends a holder that is %s, if it has done nothing since', (_, overrides) => {
-    const {steps, left_alone} = plan([holder(overrides)], [lock(1), waiter]);
+    const {steps, skipped} = plan([holder(overrides)], [lock(1), waiter]);
     expect(steps).toMatchObject([
       {subject: 'backend:1', apply: {text: expect.stringContaining('a.state_change = $6::timestamptz')}},
       // The lock is asked for before the session is looked at.
@@ -40,7 +40,7 @@ describe('plan', () => {
     expect(steps).toMatchObject([
       {apply: {text: expect.stringMatching(/^WITH meant AS MATERIALIZED .*pg_locks.* CROSS JOIN LATERAL/)}},
     ]);
-    expect(left_alone).toEqual([]);
+    expect(skipped).toEqual([]);
   });
 
   it.each<[string, Partial<Backend>, RegExp]>([
@@ -56,7 +56,7 @@ describe('plan', () => {
   ])('leaves alone a holder that is %s', (_, overrides, reason) => {
     expect(plan([holder(overrides)], [lock(1)])).toMatchObject({
       steps: [],
-      left_alone: [{subject: 'backend:1', reason: expect.stringMatching(reason)}],
+      skipped: [{subject: 'backend:1', reason: expect.stringMatching(reason)}],
     });
   });
 

@@ -70,7 +70,7 @@ describeEachMajor('release-blockers', major => {
 
     // What was ended cannot be brought back, and says so.
     expect(await acting.undo('r1', {yes: true})).toBe(0);
-    expect(acting.document()).toMatchObject({steps: [], left_alone: [{reason: 'cannot be undone'}]});
+    expect(acting.document()).toMatchObject({steps: [], skipped: [{reason: 'cannot be undone'}]});
   });
 
   it('cancels what runs, and leaves the session where that was enough', async () => {
@@ -82,7 +82,7 @@ describeEachMajor('release-blockers', major => {
     expect(await acting.run('release-blockers', {set: [now], yes: true})).toBe(0);
     expect(acting.document().steps).toMatchObject([
       {outcome: 'verified'},
-      {outcome: 'skipped', message: 'it holds nobody up any more: left alone'},
+      {outcome: 'skipped', message: 'it holds nobody up any more: skipped'},
     ]);
     expect(await failure).toBe('57014');
     expect(await done).toMatchObject({rowCount: 1});
@@ -124,7 +124,7 @@ describeEachMajor('release-blockers', major => {
     expect(await runRecipe({...acting.ports, engine}, 'release-blockers', flags)).toBe(0);
     expect(acting.document().steps).toMatchObject([
       {outcome: 'verified'},
-      {outcome: 'skipped', message: 'it is in another transaction by now: left alone'},
+      {outcome: 'skipped', message: 'it is in another transaction by now: skipped'},
     ]);
     await blocker.query('COMMIT');
     expect(await again).toMatchObject({rowCount: 1});

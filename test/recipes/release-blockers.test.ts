@@ -117,7 +117,7 @@ describe('plan', () => {
       [4, [2], 8000],
     ]);
     expect(titles(snapshot)).toEqual(['end session 2 if it holds others up']);
-    expect(plan(snapshot).left_alone).toMatchObject([
+    expect(plan(snapshot).skipped).toMatchObject([
       {subject: 'backend:1', reason: expect.stringMatching(reason)},
     ]);
   });
@@ -136,7 +136,7 @@ describe('plan', () => {
     const snapshot = {...world({2: {}}, [[2, [9], 9000]]), background_workers: [worker]};
     expect(plan(snapshot)).toMatchObject({
       steps: [],
-      left_alone: [{subject: 'backend:9', reason: expect.stringContaining('autovacuum worker')}],
+      skipped: [{subject: 'backend:9', reason: expect.stringContaining('autovacuum worker')}],
     });
   });
 

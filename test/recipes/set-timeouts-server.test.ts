@@ -41,7 +41,7 @@ describeEachMajor('set-timeouts', major => {
 
     // What is there already is left alone.
     expect(await acting.run('set-timeouts', {set, yes: true})).toBe(0);
-    expect(acting.document()).toMatchObject({steps: [], left_alone: [{reason: 'it is 30s already'}, {}, {}]});
+    expect(acting.document()).toMatchObject({steps: [], skipped: [{reason: 'it is 30s already'}, {}, {}]});
 
     expect(await acting.undo('r1', {yes: true})).toBe(0);
     expect(await stored()).toEqual(before);
@@ -79,7 +79,7 @@ describeEachMajor('set-timeouts', major => {
     await server.query("ALTER ROLE app SET statement_timeout = '45s'");
     expect(await acting.undo('r1', {yes: true})).toBe(6);
     expect(acting.document().steps).toMatchObject([
-      {outcome: 'skipped', message: 'changed since the preview: left alone'},
+      {outcome: 'skipped', message: 'changed since the preview: skipped'},
     ]);
     expect(await shown('statement_timeout')).toBe('45s');
     await server.query('ALTER ROLE app RESET ALL');

@@ -144,7 +144,7 @@ describe('plan', () => {
   it("leaves a superuser's settings to superusers", () => {
     expect(plan({role: 'postgres', statement_timeout: '30s'})).toMatchObject({
       steps: [],
-      left_alone: [{is_forbidden: true, reason: expect.stringContaining('superuser')}],
+      skipped: [{is_forbidden: true, reason: expect.stringContaining('superuser')}],
     });
   });
 

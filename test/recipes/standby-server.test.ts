@@ -37,12 +37,12 @@ describeEachMajor('a standby', major => {
     advise(acting, [await proposalFor(server, '"user_id"')]);
     for (const flags of [{dryRun: true}, {yes: true}]) {
       expect(await acting.run(recipe, {set, ...flags})).toBe(5);
-      const {steps, explanation, left_alone} = acting.document();
+      const {steps, explanation, skipped} = acting.document();
       expect(steps).toEqual([]);
       expect(String((explanation as string[])[0])).toBe(
         `This server is a standby (in recovery) and refuses ${verb}: ${where}.`,
       );
-      expect(left_alone).toMatchObject([{reason: expect.stringContaining(where), is_forbidden: true}]);
+      expect(skipped).toMatchObject([{reason: expect.stringContaining(where), is_forbidden: true}]);
     }
   });
 

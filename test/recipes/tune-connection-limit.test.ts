@@ -333,7 +333,7 @@ describe('a role', () => {
   it('that is a superuser is left alone', () => {
     const plan = planOf({role: 'postgres', apply: 'role'});
     expect(plan.steps.filter(({kind}) => kind === 'sql')).toEqual([]);
-    expect(plan.left_alone).toMatchObject([{subject: 'role:postgres'}]);
+    expect(plan.skipped).toMatchObject([{subject: 'role:postgres'}]);
   });
 });
 

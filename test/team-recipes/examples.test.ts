@@ -48,7 +48,7 @@ describeEachMajor('sequence-running-out', major => {
     expect(document.steps).toMatchObject([
       {outcome: 'verified', sql: 'ALTER SEQUENCE "public"."orders_id_seq" AS bigint'},
     ]);
-    expect(document.left_alone).toMatchObject([
+    expect(document.skipped).toMatchObject([
       {
         subject: 'sequence:public.narrow_id_seq',
         reason: expect.stringContaining('narrow.id is integer: widen'),
@@ -99,7 +99,7 @@ describeEachMajor('abandoned-replication-slot', major => {
     expect(await acting.run('abandoned-replication-slot', {...flags, yes: true})).toBe(0);
     expect(acting.document()).toMatchObject({run: null, reason: 'nothing to do'});
     expect(await acting.undo('r1')).toBe(0);
-    expect(acting.document().left_alone).toMatchObject([{reason: 'cannot be undone'}]);
+    expect(acting.document().skipped).toMatchObject([{reason: 'cannot be undone'}]);
   });
 
   it('says what is off with a parameter, or with its SQL', async () => {

@@ -181,7 +181,7 @@ export default defineRecipe({
   watches: {answers: {looks: query}},
   diagnose: (_, facts) => (facts.answers?.looks ?? []).map(row => ({recipe: 'looks', severity: 'warning', subject: 'x', summary: String(row.n), evidence: {}})),
   plan: (_, params) => ({
-    recipe: 'looks', params, explanation: [], left_alone: [], batch_size: 1, pause_ms: 0, slots_freed: 0, watch_groups: [],
+    recipe: 'looks', params, explanation: [], skipped: [], batch_size: 1, pause_ms: 0, slots_freed: 0, watch_groups: [],
     steps: [{
       kind: 'sql', title: 'comment', subject: 'x', undo: 'unneeded', lock: 'none', transaction: true, timeout_ms: 1000,
       guard: {query, expect: {column: 'n', op: '>=', value: 0}},

@@ -74,6 +74,7 @@ SELECT nextval('public.numbers') AS subject, '' AS summary, '' AS severity
 \`\`\`
 `;
 
+// Written for poolctl 0.1, which called `skipped` left_alone.
 const ours = `import {type Recipe, defineRecipe, quoteIdentifier} from 'poolctl';
 
 const recipe: Recipe = defineRecipe({
@@ -114,7 +115,7 @@ export default defineRecipe({
   ],
   diagnose: () => [{recipe: 'asking', severity: 'fatal', subject: 'server', summary: 's', evidence: {}}],
   plan: (_, params) => ({
-    recipe: 'asking', params, explanation: [], left_alone: [], batch_size: 1, pause_ms: 0, slots_freed: 0, watch_groups: [],
+    recipe: 'asking', params, explanation: [], skipped: [], batch_size: 1, pause_ms: 0, slots_freed: 0, watch_groups: [],
     steps: [{
       kind: 'sql', title: params.what + ' of ' + params.name, subject: 'server', verify, undo: 'unneeded',
       apply: {text: 'COMMENT ON TABLE odd_kept IS NULL', values: []}, lock: 'none', transaction: true, timeout_ms: 1000,
@@ -174,7 +175,7 @@ describeEachMajor("a team's own recipes", major => {
       ['verified', "table:odd's", 'share'],
     ]);
     expect(document.params).toEqual({prefix: 'odd', text, subject: ''});
-    expect(document.left_alone).toMatchObject([{subject: 'table:odd_kept', reason: 'it is to be kept'}]);
+    expect(document.skipped).toMatchObject([{subject: 'table:odd_kept', reason: 'it is to be kept'}]);
     expect(await commentsNow()).toEqual([text, text, null]);
     expect(await team.undo('r1')).toBe(0);
     expect(await commentsNow()).toEqual([null, null, null]);

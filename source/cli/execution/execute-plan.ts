@@ -93,8 +93,8 @@ function printPlan(output: Output, {plan, target, hash}: Planned, {json}: Consen
 }
 
 /** Nothing to do is well, unless it is so because the server would refuse what was asked for. */
-function emptyPlanCode({steps, left_alone}: Plan): ExitCode {
-  const isRefused = steps.length === 0 && left_alone.some(({is_forbidden}) => is_forbidden);
+function emptyPlanCode({steps, skipped}: Plan): ExitCode {
+  const isRefused = steps.length === 0 && skipped.some(({is_forbidden}) => is_forbidden);
   return isRefused ? exitCodes.privilege : exitCodes.ok;
 }
 

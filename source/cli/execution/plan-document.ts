@@ -41,8 +41,8 @@ function head({recipe, params}: Plan, target: string, plan: string) {
   return {schema_version: 1, recipe, target, plan, params};
 }
 
-function rest({left_alone, slots_freed, explanation, figure = []}: Plan, server: ServerIdentity) {
-  return {server, left_alone, slots_freed, explanation, figure};
+function rest({skipped, slots_freed, explanation, figure = []}: Plan, server: ServerIdentity) {
+  return {server, skipped, slots_freed, explanation, figure};
 }
 
 function stepDocument(step: Step) {

@@ -1,4 +1,4 @@
-import {groupLeftAlone, type LeftAlone} from '../../core/engine/plan.ts';
+import {groupSkipped, type SkippedGroup} from '../../core/engine/plan.ts';
 import {countOutcomes} from '../../core/engine/run-state.ts';
 import {stepText} from '../../core/engine/step-text.ts';
 import {nameServer} from '../../core/server/server-identity.ts';
@@ -9,7 +9,7 @@ import type {RunState, RunStep} from '../../model/run.ts';
 import type {Step} from '../../model/step.ts';
 import type {Target} from '../../model/target.ts';
 
-/** The preview for people: what is wrong, the exact statements, who is left alone, and the plan's hash. */
+/** The preview for people: what is wrong, the exact statements, what is skipped, and the plan's hash. */
 export function planText(plan: Plan, target: Pick<Target, 'id' | 'server'>, hash: string): string {
   const server = target.server === undefined ? '' : ` (${nameServer(target.server)})`;
   return [
@@ -17,8 +17,8 @@ export function planText(plan: Plan, target: Pick<Target, 'id' | 'server'>, hash
     ...plan.explanation.map(text => `  ${text}`),
     ...(plan.figure === undefined ? [] : ['', ...plan.figure.map(text => `  ${text}`)]),
     ...plan.steps.flatMap((step, index) => numberedLines(step, index, plan)),
-    ...(plan.left_alone.length > 0 ? ['', 'left alone'] : []),
-    ...groupLeftAlone(plan.left_alone).flatMap(leftAloneLines),
+    ...(plan.skipped.length > 0 ? ['', 'skipped'] : []),
+    ...groupSkipped(plan.skipped).flatMap(skippedLines),
     '',
     `plan ${hash}`,
   ]
@@ -26,7 +26,7 @@ export function planText(plan: Plan, target: Pick<Target, 'id' | 'server'>, hash
     .join('\n');
 }
 
-function leftAloneLines({reason, members}: LeftAlone): string[] {
+function skippedLines({reason, members}: SkippedGroup): string[] {
   const names = members.map(({subject, description}) => `${subject}  ${description}`);
   return names.length === 1
     ? [`  ${names[0]}: ${reason}`]
@@ -68,7 +68,7 @@ export function endText(state: RunState): string {
     `${verified} verified`,
     ...(applied > 0 ? [`${applied} done but not verified`] : []),
     ...(unknown > 0 ? [`${unknown} unknown`] : []),
-    ...(skipped > 0 ? [`${skipped} left alone`] : []),
+    ...(skipped > 0 ? [`${skipped} skipped`] : []),
     ...(failed > 0 ? [`${failed} failed`] : []),
     ...(pending > 0 ? [`${pending} not begun`] : []),
   ];

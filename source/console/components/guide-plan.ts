@@ -1,4 +1,4 @@
-import {groupLeftAlone, type LeftAlone} from '../../core/engine/plan.ts';
+import {groupSkipped, type SkippedGroup} from '../../core/engine/plan.ts';
 import {titleBeside} from '../../core/engine/step-text.ts';
 import {counted} from '../../core/text/format.ts';
 import type {Plan} from '../../model/plan.ts';
@@ -9,7 +9,7 @@ import {stepLines} from './step-lines.ts';
 import {heading, indented, paragraph, signed} from './text-lines.ts';
 
 /**
- * The preview: what must be known in one line, then every statement as it will run and everyone left alone. Long
+ * The preview: what must be known in one line, then every statement as it will run and everything skipped. Long
  * guards are whole only where `isUnfolded`.
  */
 export function planLines(plan: Plan, width: number, theme: Theme, isUnfolded: boolean): Line[] {
@@ -20,16 +20,15 @@ export function planLines(plan: Plan, width: number, theme: Theme, isUnfolded: b
     ...(plan.figure ? [blankLine, ...plan.figure.map(text => line(`  ${text}`))] : []),
     blankLine,
     ...plan.steps.flatMap((step, index) => numberedStep(step, index, width, {plan, isFolded: !isUnfolded})),
-    ...leftAloneLines(plan, width, theme),
+    ...skippedLines(plan, width, theme),
   ];
 }
 
 /** How much, whom not, and what cannot be taken back. */
 export function planSummary(plan: Plan, width: number): Line[] {
-  const {steps, left_alone} = plan;
-  if (steps.length === 0)
-    return [line(span('  nothing to do', 'good'), `; left alone: ${left_alone.length}`)];
-  const summary = `${counted(steps.length, 'step')}; left alone: ${left_alone.length}`;
+  const {steps, skipped} = plan;
+  if (steps.length === 0) return [line(span('  nothing to do', 'good'), `; skipped: ${skipped.length}`)];
+  const summary = `${counted(steps.length, 'step')}; skipped: ${skipped.length}`;
   return [line(span(`  ${summary}`, 'strong')), ...undoSummary(steps, width)];
 }
 
@@ -54,16 +53,16 @@ function undoSummary(steps: Step[], width: number): Line[] {
   return paragraph(which, width, 'warning');
 }
 
-function leftAloneLines({left_alone}: Plan, width: number, theme: Theme): Line[] {
-  if (left_alone.length === 0) return [];
+function skippedLines({skipped}: Plan, width: number, theme: Theme): Line[] {
+  if (skipped.length === 0) return [];
   return [
     blankLine,
-    heading('left alone'),
-    ...groupLeftAlone(left_alone).flatMap(group => leftAloneGroup(group, width, theme)),
+    heading('skipped'),
+    ...groupSkipped(skipped).flatMap(group => skippedGroup(group, width, theme)),
   ];
 }
 
-function leftAloneGroup({reason, members}: LeftAlone, width: number, {symbols}: Theme): Line[] {
+function skippedGroup({reason, members}: SkippedGroup, width: number, {symbols}: Theme): Line[] {
   const names = members.map(({subject, description}) => `${subject} ${description}`);
   const isOne = names.length === 1;
   const head = isOne ? `${names[0]}: ${reason}` : `${reason}:`;

@@ -90,7 +90,7 @@ function describeRunStep(
     case 'unknown':
       return {sign: warning, role: 'warning', text: 'unknown'};
     case 'skipped':
-      return {sign: bullet, role: 'warning', text: 'left alone'};
+      return {sign: bullet, role: 'warning', text: 'skipped'};
     case 'failed':
       return {sign: failed, role: 'danger', text: `failed ${step.result.sqlstate ?? ''}`};
     default:
@@ -105,7 +105,7 @@ function describeEnd(run: RunState, width: number): Line[] {
     verified,
     applied,
     failed,
-    'left alone': skipped,
+    skipped,
     unknown: unknown + lost,
     'not begun': pending - lost,
   })

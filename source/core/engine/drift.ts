@@ -38,7 +38,7 @@ export function watchWorld(
       if (isFirst || recipe.needs === undefined) {
         const facts = recipe.needs ? await gather(recipe.needs(params)) : {};
         const plan = canAct(recipe) ? planRecipe(recipe, snapshot, params, facts) : undefined;
-        protectedNow = new Map(plan?.left_alone.map(({subject, reason}) => [subject, reason]));
+        protectedNow = new Map(plan?.skipped.map(({subject, reason}) => [subject, reason]));
         planned = new Set(plan?.steps.map(canonicalJson));
       }
       return slotsOf(snapshot.budget);

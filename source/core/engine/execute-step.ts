@@ -41,7 +41,7 @@ export async function* carryOutStep(
     return acted.result;
   }
   if (acted.kind === 'done' && acted.row_count === 0) {
-    return skipped(`${acted.objection ?? 'changed since the preview'}: left alone`);
+    return skipped(`${acted.objection ?? 'changed since the preview'}: skipped`);
   }
   yield {status: 'verifying'};
   const verified = await verify(step, acted, ports.executor, ending);
@@ -139,7 +139,7 @@ async function changeFile(step: FileStep, {files}: StepPorts): Promise<StepResul
     const after = applyChange(before, change);
     const folder = 'folder' in change ? change.folder : undefined;
     if (after === undefined || !(await files.replace(path, {before, after, folder}))) {
-      return skipped('the file changed since the preview: left alone');
+      return skipped('the file changed since the preview: skipped');
     }
     const isThere = (await files.read(path)) === after;
     const result = {row_count: 1, sqlstate: null, message: null, duration_ms: 0};

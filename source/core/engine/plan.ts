@@ -1,5 +1,5 @@
 import type {ParameterValues} from '../../model/parameter.ts';
-import type {Plan, Protected} from '../../model/plan.ts';
+import type {Plan, Skipped} from '../../model/plan.ts';
 import type {Recipe} from '../../model/recipe.ts';
 import type {Facts} from '../../model/recipe-data.ts';
 import type {Snapshot} from '../../model/snapshot.ts';
@@ -50,9 +50,9 @@ export function refuseOnStandby(plan: Plan, {is_in_recovery}: Pick<Target, 'is_i
       ...plan.explanation,
     ],
     steps: [],
-    left_alone: [
+    skipped: [
       ...refused.map(({subject, title}) => ({subject, description: title, reason, is_forbidden: true})),
-      ...plan.left_alone,
+      ...plan.skipped,
     ],
     batch_size: 1,
     slots_freed: 0,
@@ -81,16 +81,16 @@ function bare({apply}: SqlStep): string {
   return apply.text.replace(/^(?:\s|--[^\n]*(?:\n|$)|\/\*[\s\S]*?\*\/)+/, '');
 }
 
-/** Those left alone for one reason. */
-export type LeftAlone = {reason: string; members: Protected[]};
+/** What one reason skips. */
+export type SkippedGroup = {reason: string; members: Skipped[]};
 
 /** A reason longer than this is told once for all whom it holds for; a shorter one reads better beside each. */
 const long = 60;
 
 /** In their order, those of one long reason together where the first of them stands. */
-export function groupLeftAlone(left_alone: readonly Protected[]): LeftAlone[] {
-  const groups: LeftAlone[] = [];
-  for (const member of left_alone) {
+export function groupSkipped(skipped: readonly Skipped[]): SkippedGroup[] {
+  const groups: SkippedGroup[] = [];
+  for (const member of skipped) {
     const {reason} = member;
     const group = reason.length > long ? groups.find(each => each.reason === reason) : undefined;
     if (group === undefined) groups.push({reason, members: [member]});

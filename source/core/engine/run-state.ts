@@ -94,7 +94,7 @@ export function describeInterruption({run, status, steps}: RunState): string {
   return [
     `run ${run} ${status ?? 'has not ended'}: ${done.length} of ${counted(steps.length, 'step')} done`,
     ...others,
-    ...(skipped > 0 ? [`${skipped} left alone`] : []),
+    ...(skipped > 0 ? [`${skipped} skipped`] : []),
     ...(pending > 0 ? [`${pending} not begun`] : []),
   ].join('; ');
 }

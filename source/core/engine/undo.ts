@@ -1,5 +1,5 @@
 import type {JournalEntry, ProcessIdentity} from '../../model/journal-entry.ts';
-import type {Plan, Protected} from '../../model/plan.ts';
+import type {Plan, Skipped} from '../../model/plan.ts';
 import type {StepResult} from '../../model/run.ts';
 import type {Pins, Step} from '../../model/step.ts';
 import type {ServerIdentity} from '../../model/target.ts';
@@ -110,7 +110,7 @@ function isDone({result}: DoneStep): boolean {
 
 /**
  * What takes a run back, from its journal alone: the last step first, each with the guard that its undo declares.
- * What cannot be taken back is in `left_alone`, with the reason: a file of another machine than `host` too. Throws
+ * What cannot be taken back is in `skipped`, with the reason: a file of another machine than `host` too. Throws
  * AbortError (exit 6) where this is not the server of the run, while a process, `acting_pid`, is still at it, and where
  * all there is to take back is on another machine.
  */
@@ -149,7 +149,7 @@ export function planUndo(
 /** The undo as such, wherever it is asked for. */
 function planSteps({run, steps}: JournaledRun, host: string | null = null): Plan {
   const undone: Step[] = [];
-  const left_alone: Protected[] = [];
+  const skipped: Skipped[] = [];
   let is_elsewhere = false;
   for (const {step, result, undone_by, pins} of steps.toReversed()) {
     let reason = whyNot(step, result, undone_by);
@@ -160,7 +160,7 @@ function planSteps({run, steps}: JournaledRun, host: string | null = null): Plan
     const sweep = result?.has_leftover ? sweepStep(step) : null;
     if (sweep !== null) undone.push(sweep);
     else if (reason === null) undone.push(invertStep(step, pins));
-    else left_alone.push({subject: step.subject, description: step.title, reason});
+    else skipped.push({subject: step.subject, description: step.title, reason});
   }
   if (is_elsewhere && undone.length === 0) {
     throw new AbortError(
@@ -181,7 +181,7 @@ function planSteps({run, steps}: JournaledRun, host: string | null = null): Plan
       steps.flatMap(step => step.undone_by ?? []),
     ),
     steps: undone,
-    left_alone,
+    skipped,
     batch_size: Math.max(1, undone.length),
     pause_ms: 0,
     slots_freed: 0,
@@ -210,7 +210,7 @@ function whyNot(step: Step, result: StepResult | null, undone_by: RunEntry | nul
   if (undone_by !== null) return `already undone by ${describeUndo(undone_by)}`;
   if (step.kind === 'advice') return 'advice: poolctl changed nothing';
   if (result?.outcome === 'failed') return 'it failed: nothing was changed';
-  if (result?.outcome === 'skipped') return 'it was left alone: nothing was changed';
+  if (result?.outcome === 'skipped') return 'it was skipped: nothing was changed';
   if (step.holds_secret) return `cannot be undone: ${secretReason}`;
   const undo = step.kind === 'sql' ? (withoutUndoText(step) ?? undoOf(step)) : step.change;
   if (typeof undo === 'string') return undo;

@@ -1,5 +1,5 @@
 import type {Catalog, Table} from '../../model/catalog.ts';
-import type {IndexAdvice, IndexProposal, Served, Skipped} from '../../model/index-advice.ts';
+import type {IndexAdvice, IndexProposal, Served, SkippedIndex} from '../../model/index-advice.ts';
 import {formatCount} from '../text/format.ts';
 import type {Planner, WorkStatement} from './candidates.ts';
 import {type Candidate, candidatesFor, type Precedence} from './candidates.ts';
@@ -21,7 +21,7 @@ export type AdviceInput = {
 /** The indexes worth building for the statements seen and for the foreign keys, and what was left out. */
 export async function adviseIndexes(input: AdviceInput): Promise<IndexAdvice> {
   const {catalog, statements, planner} = input;
-  const skipped: Skipped[] = [];
+  const skipped: SkippedIndex[] = [];
   const keys = foreignKeyNeeds(catalog, input.present, skipped);
   const precedence = commonFirst(statements, input.columns);
   const works: Work[] = [
@@ -68,14 +68,14 @@ function commonFirst(statements: readonly WorkStatement[], columns: Columns): Pr
     (a.expression < b.expression ? -1 : 1);
 }
 
-function leftOut({too_costly}: Choice): Skipped[] {
+function leftOut({too_costly}: Choice): SkippedIndex[] {
   return too_costly.map(({candidate, saved_ms, writes}) => ({
     what: describe(candidate),
     reason: `the table is written to more than it is read: it would save ${Math.round(saved_ms)} ms of the statements seen, and ${writes} writes would have paid for it`,
   }));
 }
 
-function unhelpedKeys({chosen}: Choice, keys: readonly ForeignKeyNeed[]): Skipped[] {
+function unhelpedKeys({chosen}: Choice, keys: readonly ForeignKeyNeed[]): SkippedIndex[] {
   const isServed = ({candidate}: ForeignKeyNeed) =>
     chosen.some(
       ({table, spec}) =>

@@ -1,5 +1,5 @@
 import type {Catalog, ForeignKey, Table} from '../../model/catalog.ts';
-import type {Skipped} from '../../model/index-advice.ts';
+import type {SkippedIndex} from '../../model/index-advice.ts';
 import {quoteIdentifier} from '../sql/quote.ts';
 import type {WorkStatement} from './candidates.ts';
 import {type Candidate, toCandidate} from './candidates.ts';
@@ -20,7 +20,7 @@ export type ForeignKeyNeed = {
 export function foreignKeyNeeds(
   {foreign_keys, tables}: Catalog,
   present: readonly PresentIndex[],
-  skipped: Skipped[],
+  skipped: SkippedIndex[],
 ): ForeignKeyNeed[] {
   return foreign_keys.flatMap(foreign_key => {
     const table = tables.find(({oid}) => oid === foreign_key.table_oid);

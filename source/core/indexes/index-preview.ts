@@ -61,9 +61,9 @@ function headline({steps: indexSteps, built, emitted}: IndexWork, steps: readonl
   return `${parts.join('; ')}.`;
 }
 
-function nothingLine({left_alone}: IndexWork, advice: Facts['index_advice']): string {
+function nothingLine({skipped}: IndexWork, advice: Facts['index_advice']): string {
   const suggested = advice?.proposals.length ?? 0;
-  if (suggested > 0 && left_alone.length === 0)
+  if (suggested > 0 && skipped.length === 0)
     return `Nothing to build with these parameters: ${counted(suggested, 'index is', 'indexes are')} suggested, and none of them fits.`;
   return 'No index is missing that would pay for itself: nothing to build.';
 }

@@ -1,5 +1,5 @@
 import type {Table} from '../../model/catalog.ts';
-import type {IndexAdvice, IndexProposal, Skipped} from '../../model/index-advice.ts';
+import type {IndexAdvice, IndexProposal, SkippedIndex} from '../../model/index-advice.ts';
 import {quoteIdentifier} from '../sql/quote.ts';
 import type {AdviceInput} from './advise-indexes.ts';
 import {nameFor, toServed} from './advise-indexes.ts';
@@ -16,7 +16,7 @@ export async function adviseFromFile(
   indexes: readonly FileIndex[],
   input: AdviceInput,
 ): Promise<IndexAdvice> {
-  const skipped: Skipped[] = [];
+  const skipped: SkippedIndex[] = [];
   const wanted = nameAll(indexes, input).filter(index => {
     const reason = whyNot(index, input);
     if (reason !== null) skipped.push({what: `${index.name} on ${index.table.name}`, reason});

@@ -1,6 +1,6 @@
 import type {Catalog, Index} from '../../model/catalog.ts';
 import type {IndexProposal, Served} from '../../model/index-advice.ts';
-import type {Protected} from '../../model/plan.ts';
+import type {Skipped} from '../../model/plan.ts';
 import type {Facts} from '../../model/recipe-data.ts';
 import type {AdviceStep, Measure, Step} from '../../model/step.ts';
 import {quoteIdentifier} from '../sql/quote.ts';
@@ -13,7 +13,7 @@ import {adoptStep, buildStep, dropStep, type Patience} from './index-steps.ts';
 
 export type IndexWork = {
   steps: Step[];
-  left_alone: Protected[];
+  skipped: Skipped[];
   /** What is built now. */
   built: IndexProposal[];
   /** What the database will have afterwards: what is built now, and what was there already. */
@@ -26,18 +26,18 @@ export function planIndexes(
   {catalog, statement_statistics}: Facts,
   patience: Patience,
 ): IndexWork {
-  const work: IndexWork = {steps: [], left_alone: [], built: [], emitted: []};
+  const work: IndexWork = {steps: [], skipped: [], built: [], emitted: []};
   if (catalog === undefined) return work;
   const statements_schema = statement_statistics?.installed?.schema ?? null;
   for (const proposal of proposals) {
     const {
       steps = [],
-      left_alone = [],
+      skipped = [],
       built = [],
       emitted = [],
     } = settled(proposal, catalog, patience) ?? buildWork(proposal, catalog, {patience, statements_schema});
     work.steps.push(...steps);
-    work.left_alone.push(...left_alone);
+    work.skipped.push(...skipped);
     work.built.push(...built);
     work.emitted.push(...emitted);
   }
@@ -47,12 +47,12 @@ export function planIndexes(
 /** Where nothing is to be built; null where something is. */
 function settled(proposal: IndexProposal, catalog: Catalog, patience: Patience): Partial<IndexWork> | null {
   const table = tableOf(catalog, proposal.table_oid);
-  if (table === null) return leftAlone(proposal, 'its table is not there');
+  if (table === null) return toSkipped(proposal, 'its table is not there');
   if (table.kind === 'partitioned') return {steps: [partitionedAdvice(proposal)]};
   const valid = catalog.indexes.find(
     index => index.is_valid && index.table_oid === table.oid && isServedBy(proposal, index),
   );
-  if (valid !== undefined) return leftAlone(proposal, `${describeIndex(valid)} serves it already`);
+  if (valid !== undefined) return toSkipped(proposal, `${describeIndex(valid)} serves it already`);
   const begun = invalidTwin(proposal, catalog);
   const builds = catalog.builds.filter(({table_oid}) => table_oid === table.oid);
   const going = builds.find(({index_oid}) => index_oid === begun?.oid);
@@ -63,7 +63,7 @@ function settled(proposal: IndexProposal, catalog: Catalog, patience: Patience):
   // Before its first commit nobody else sees which index it is: it may be this one.
   const unknown = builds.find(({index_oid}) => !catalog.indexes.some(({oid}) => oid === index_oid));
   if (unknown !== undefined) {
-    return leftAlone(
+    return toSkipped(
       proposal,
       `session ${unknown.pid} has begun a build on its table: look again in a moment`,
     );
@@ -72,7 +72,7 @@ function settled(proposal: IndexProposal, catalog: Catalog, patience: Patience):
     ({schema, name}) => schema === proposal.schema && name === proposal.name,
   );
   if (namesake === undefined || namesake === begun) return null;
-  return leftAlone(proposal, `another index bears that name: ${describeIndex(namesake)}`);
+  return toSkipped(proposal, `another index bears that name: ${describeIndex(namesake)}`);
 }
 
 function buildWork(
@@ -92,9 +92,9 @@ function buildWork(
   };
 }
 
-function leftAlone({schema, name, table}: IndexProposal, reason: string): Partial<IndexWork> {
+function toSkipped({schema, name, table}: IndexProposal, reason: string): Partial<IndexWork> {
   return {
-    left_alone: [{subject: `index:${schema}.${name}`, description: `on ${schema}.${table}`, reason}],
+    skipped: [{subject: `index:${schema}.${name}`, description: `on ${schema}.${table}`, reason}],
   };
 }
 

@@ -1,4 +1,4 @@
-import type {Protected} from '../../model/plan.ts';
+import type {Skipped} from '../../model/plan.ts';
 import type {Backend, Snapshot} from '../../model/snapshot.ts';
 import {quoteIdentifier} from '../sql/quote.ts';
 import {redactLiterals} from '../sql/shown-sql.ts';
@@ -17,8 +17,8 @@ export function protectionOf(backend: Backend, snapshot: Snapshot, isNamed: bool
   return reason === null ? null : {reason, is_forbidden: false};
 }
 
-/** One line of `left_alone`. */
-export function leftAlone(backend: Backend, {reason, is_forbidden}: Protection): Protected {
+/** One line of `skipped`. */
+export function toSkipped(backend: Backend, {reason, is_forbidden}: Protection): Skipped {
   const line = {subject: subjectOf(backend.pid), description: describeBackend(backend), reason};
   return is_forbidden ? {...line, is_forbidden} : line;
 }

@@ -1,15 +1,15 @@
-import type {GroupKey, Protected, WatchedGroup} from '../../model/plan.ts';
+import type {GroupKey, Skipped, WatchedGroup} from '../../model/plan.ts';
 import type {Backend, Snapshot} from '../../model/snapshot.ts';
 import {type LockNode, lockTree} from '../activity/lock-tree.ts';
 import {redactLiterals} from '../sql/shown-sql.ts';
 import {counted, formatAge} from '../text/format.ts';
-import {describeBackend, leftAlone, protectionOf, subjectOf} from './protection.ts';
+import {describeBackend, protectionOf, subjectOf, toSkipped} from './protection.ts';
 import {matchesCriteria, type NamedSession, type SessionCriteria} from './session-parameters.ts';
 import {isKnownSession, type KnownSession} from './session-steps.ts';
 
 export type Selection = {
   chosen: KnownSession[];
-  left_alone: Protected[];
+  skipped: Skipped[];
   /** How many sessions each one holds up, directly and through others. */
   heldUp: ReadonlyMap<number, number>;
 };
@@ -18,11 +18,11 @@ export type Selection = {
 export function selectSessions(snapshot: Snapshot, criteria: SessionCriteria): Selection {
   const heldUp = countHeldUp(snapshot);
   const isNamed = criteria.named !== null;
-  const left_alone: Protected[] = [];
+  const skipped: Skipped[] = [];
   const chosen: KnownSession[] = [];
-  for (const backend of meant(snapshot, criteria, left_alone)) {
+  for (const backend of meant(snapshot, criteria, skipped)) {
     const protection = protectionOf(backend, snapshot, isNamed);
-    if (protection !== null) left_alone.push(leftAlone(backend, protection));
+    if (protection !== null) skipped.push(toSkipped(backend, protection));
     else if (isKnownSession(backend)) chosen.push(backend);
   }
   chosen.sort(
@@ -33,9 +33,9 @@ export function selectSessions(snapshot: Snapshot, criteria: SessionCriteria): S
   );
   const kept = chosen.slice(0, criteria.at_most ?? chosen.length);
   for (const backend of chosen.slice(kept.length)) {
-    left_alone.push(leftAlone(backend, {reason: `beyond at_most=${criteria.at_most}`, is_forbidden: false}));
+    skipped.push(toSkipped(backend, {reason: `beyond at_most=${criteria.at_most}`, is_forbidden: false}));
   }
-  return {chosen: kept, left_alone, heldUp};
+  return {chosen: kept, skipped, heldUp};
 }
 
 /** Application x role x client of the chosen, with the steps that end their sessions. */
@@ -101,21 +101,21 @@ function shorten(text: string, length: number): string {
   return text.length <= length ? text : `${text.slice(0, length - 1)}…`;
 }
 
-function meant(snapshot: Snapshot, criteria: SessionCriteria, left_alone: Protected[]): Backend[] {
+function meant(snapshot: Snapshot, criteria: SessionCriteria, skipped: Skipped[]): Backend[] {
   const candidates =
-    criteria.named === null ? snapshot.backends : findNamed(snapshot, criteria.named, left_alone);
+    criteria.named === null ? snapshot.backends : findNamed(snapshot, criteria.named, skipped);
   return candidates.filter(backend => {
     if (!matchesCriteria(backend, criteria)) return false;
     if (backend.state === null || criteria.states.includes(backend.state)) return true;
     if (criteria.named !== null) {
       const reason = `it is ${backend.state}: not one of ${criteria.states.join(', ')}`;
-      left_alone.push(leftAlone(backend, {reason, is_forbidden: false}));
+      skipped.push(toSkipped(backend, {reason, is_forbidden: false}));
     }
     return false;
   });
 }
 
-function findNamed(snapshot: Snapshot, named: readonly NamedSession[], left_alone: Protected[]): Backend[] {
+function findNamed(snapshot: Snapshot, named: readonly NamedSession[], skipped: Skipped[]): Backend[] {
   const found = new Map<number, Backend>();
   for (const {pid, backend_start} of named) {
     const backend = snapshot.backends.find(each => each.pid === pid);
@@ -123,7 +123,7 @@ function findNamed(snapshot: Snapshot, named: readonly NamedSession[], left_alon
       backend_start !== null && backend !== undefined && backend.backend_start !== backend_start;
     if (backend !== undefined && !isOther) found.set(pid, backend);
     else
-      left_alone.push({
+      skipped.push({
         subject: subjectOf(pid),
         description: String(pid),
         reason: absence(snapshot, pid, isOther),

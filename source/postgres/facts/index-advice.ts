@@ -7,7 +7,7 @@ import type {Column, Columns} from '../../core/indexes/statement-shape.ts';
 import type {Naming} from '../../core/indexes/terms.ts';
 import {shownStatement} from '../../core/sql/shown-sql.ts';
 import type {Catalog} from '../../model/catalog.ts';
-import type {IndexAdvice, IndexAdviceNeed, Skipped} from '../../model/index-advice.ts';
+import type {IndexAdvice, IndexAdviceNeed, SkippedIndex} from '../../model/index-advice.ts';
 import type {Connection} from '../connect/connect.ts';
 import {createIndexPlanner} from '../planner/index-planner.ts';
 import {expandLists} from '../planner/plannable.ts';
@@ -43,14 +43,14 @@ export async function readIndexAdvice(connection: Connection, need: IndexAdviceN
 export async function gatherAdviceInput(
   connection: Connection,
   parser: SqlParser,
-): Promise<{input: AdviceInput; skipped: Skipped[]; search_path: string[]}> {
+): Promise<{input: AdviceInput; skipped: SkippedIndex[]; search_path: string[]}> {
   const catalog = await readCatalog(connection);
   const columns = await readColumns(connection, catalog);
   const present = presentIndexes(catalog, parser);
   const {schema: hypopg_schema, note} = await findHypopg(connection);
   const search_path = searchPath(connection);
   const naming: Naming = {tables: catalog.tables, columns, search_path: [...search_path, 'public']};
-  const skipped: Skipped[] = note === null ? [] : [note];
+  const skipped: SkippedIndex[] = note === null ? [] : [note];
   const statements = await readStatements(connection, {parser, naming, skipped});
   const setting = {parser, hypopg_schema, search_path, columns, present, skipped};
   const planner = createIndexPlanner(connection, setting);
@@ -94,7 +94,7 @@ function presentIndexes({indexes}: Catalog, parser: SqlParser): PresentIndex[] {
   });
 }
 
-async function findHypopg({client}: Connection): Promise<{schema: string | null; note: Skipped | null}> {
+async function findHypopg({client}: Connection): Promise<{schema: string | null; note: SkippedIndex | null}> {
   const {text} = pickVariant(hypopgQuery, oldest);
   const {rows} = await client.query<HypopgRow>({text, rowMode: 'array'});
   const [schema = null, is_available = false] = rows[0] ?? [];
@@ -103,7 +103,7 @@ async function findHypopg({client}: Connection): Promise<{schema: string | null;
   return {schema, note: {what: 'asking the planner, by HypoPG', reason}};
 }
 
-type Reading = {parser: SqlParser; naming: Naming; skipped: Skipped[]};
+type Reading = {parser: SqlParser; naming: Naming; skipped: SkippedIndex[]};
 
 /** The costliest statements with what they ask of tables; those the grammar cannot read are told. */
 async function readStatements(

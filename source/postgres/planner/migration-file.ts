@@ -7,7 +7,7 @@ import {type IndexSpec, keysOf} from '../../core/indexes/index-spec.ts';
 import {adviseFromFile, type FileIndex} from '../../core/indexes/migration-file.ts';
 import {findTable} from '../../core/indexes/terms.ts';
 import type {Table} from '../../model/catalog.ts';
-import type {IndexAdvice, Skipped} from '../../model/index-advice.ts';
+import type {IndexAdvice, SkippedIndex} from '../../model/index-advice.ts';
 import type {SqlParser} from '../reach/parse-sql.ts';
 
 /**
@@ -21,7 +21,7 @@ export async function takeFromFile(
   search_path: readonly string[],
 ): Promise<IndexAdvice> {
   const sql = await readText(path);
-  const skipped: Skipped[] = [];
+  const skipped: SkippedIndex[] = [];
   const indexes = statementsOf(sql, path, parser).flatMap(({text, stmt}): FileIndex[] => {
     if (stmt === undefined || !('IndexStmt' in stmt)) {
       skipped.push({what: text, reason: 'only CREATE INDEX is taken from a file'});

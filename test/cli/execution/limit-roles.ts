@@ -7,7 +7,7 @@ export function limitRoles(roles: readonly string[]): Recipe {
   return {
     ...{id: 'limit', title: 'limit', summary: 'limit', parameters: [], diagnose: () => []},
     plan: (): Plan => ({
-      ...{recipe: 'limit', params: {}, explanation: ['limits roles'], left_alone: []},
+      ...{recipe: 'limit', params: {}, explanation: ['limits roles'], skipped: []},
       steps: roles.map(limitStep),
       ...{batch_size: 10, pause_ms: 0, slots_freed: 0, watch_groups: []},
     }),

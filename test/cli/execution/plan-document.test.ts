@@ -11,7 +11,7 @@ const build = buildStep(
   {lock_timeout_ms: 1000, server_version_num: 180_000},
 );
 const documentOf = (step: SqlStep) => {
-  const plan = {recipe: 'r', params: {}, explanation: [], steps: [step], left_alone: []};
+  const plan = {recipe: 'r', params: {}, explanation: [], steps: [step], skipped: []};
   const rest = {batch_size: 1, pause_ms: 0, slots_freed: 0, watch_groups: []};
   return planDocument({...plan, ...rest} satisfies Plan, {id: 'db:5432/shop', server: someServer}, 'abc')
     .steps[0];

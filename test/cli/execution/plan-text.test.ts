@@ -14,7 +14,7 @@ const planOf = (step: Plan['steps'][number]): Plan => ({
   params: {},
   explanation: [],
   steps: [step],
-  left_alone: [],
+  skipped: [],
   batch_size: 1,
   pause_ms: 0,
   slots_freed: 0,
@@ -34,9 +34,9 @@ it('shows every line of the act, of its guard and of what verifies it', () => {
 it('tells a long reason once for all whom it holds for, a short one beside each', () => {
   const long = 'no index leads with it, but so many rows share a value that no plan would use one';
   const left = (name: string, reason: string) => ({subject: 'index', description: name, reason});
-  const left_alone = [left('a', long), left('b', 'short'), left('c', long), left('d', 'short')];
-  const lines = planText({...planOf(build), left_alone}, {id: 'db:5432/shop'}, 'abc').split('\n');
-  const at = lines.indexOf('left alone');
+  const skipped = [left('a', long), left('b', 'short'), left('c', long), left('d', 'short')];
+  const lines = planText({...planOf(build), skipped}, {id: 'db:5432/shop'}, 'abc').split('\n');
+  const at = lines.indexOf('skipped');
   expect(lines.slice(at + 1, at + 6)).toEqual([
     `  ${long}:`,
     '    index  a',

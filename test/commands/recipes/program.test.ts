@@ -195,7 +195,7 @@ describe("a team's recipes and configuration at work", () => {
       '--json',
     ];
     const {stdout} = await runProgram(call, {home});
-    expect(JSON.parse(stdout).left_alone).toMatchObject([
+    expect(JSON.parse(stdout).skipped).toMatchObject([
       {
         subject: `backend:${client.processID}`,
         reason: 'the application billing, which the configuration protects',

@@ -78,7 +78,7 @@ describeEachMajor('poolctl run', major => {
       json: false,
     };
     expect(await runRecipe({...ports, ask}, 'kill-idle-sessions', flags)).toBe(6);
-    expect(acting.stderr.join('\n')).toContain('changed since the preview: left alone');
+    expect(acting.stderr.join('\n')).toContain('changed since the preview: skipped');
     expect(await pidsOf(server, 'busy')).toEqual([client.processID]);
     const outcomes = (await acting.journal.read()).filter(({event}) => event === 'outcome');
     expect(outcomes).toMatchObject([{outcome: 'skipped', row_count: 0}]);
@@ -162,7 +162,7 @@ describeEachMajor('poolctl run', major => {
     expect(await acting.run('terminate-sessions', {set: [`pid=${client.processID}`], yes: true})).toBe(5);
     expect(acting.document()).toMatchObject({
       steps: [],
-      left_alone: [{reason: expect.stringContaining('superuser')}],
+      skipped: [{reason: expect.stringContaining('superuser')}],
     });
 
     const hidden = await leak(server, 'hidden', 'app');

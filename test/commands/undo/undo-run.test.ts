@@ -18,7 +18,7 @@ function limitRecipe(path: string): Recipe {
     params: {},
     explanation: ['limits app'],
     steps: [limitStep(-1, 7), envStep(path)],
-    left_alone: [],
+    skipped: [],
     batch_size: 10,
     pause_ms: 0,
     slots_freed: 0,
@@ -111,7 +111,7 @@ describeEachMajor('poolctl undo', major => {
     expect(await acting.undo('r1', {yes: true})).toBe(0);
     expect(acting.document()).toMatchObject({
       steps: [{title: 'undo: limit app', outcome: 'verified'}],
-      left_alone: [{subject: 'file:.env', reason: expect.stringContaining('the file is on another-host')}],
+      skipped: [{subject: 'file:.env', reason: expect.stringContaining('the file is on another-host')}],
     });
     expect(await roleLimit()).toBe(-1);
     expect(await readFile(env, 'utf8')).toBe(changed);
@@ -170,7 +170,7 @@ describeEachMajor('poolctl undo', major => {
     expect(await acting.undo('r1', {yes: true})).toBe(0);
     expect(acting.document()).toMatchObject({
       steps: [],
-      left_alone: [{subject: `backend:${client.processID}`, reason: 'cannot be undone'}],
+      skipped: [{subject: `backend:${client.processID}`, reason: 'cannot be undone'}],
     });
   });
 
@@ -198,7 +198,7 @@ describeEachMajor('poolctl undo', major => {
     expect(await acting.undo('r1', {yes: true})).toBe(0);
     expect(acting.document()).toMatchObject({
       steps: [{title: 'undo: limit the pool', outcome: 'verified'}],
-      left_alone: [{reason: expect.stringMatching(/^already undone by run r3 \(/)}],
+      skipped: [{reason: expect.stringMatching(/^already undone by run r3 \(/)}],
     });
 
     expect(await acting.undo('r1', {yes: true})).toBe(0);

@@ -34,7 +34,7 @@ function planOf(...steps: SqlStep[]): Plan {
     params: {},
     explanation: [],
     steps,
-    left_alone: [],
+    skipped: [],
     batch_size: 10,
     pause_ms: 0,
     slots_freed: 0,
@@ -198,7 +198,7 @@ it('tells of each step what became of it', () => {
       'step 3 failed',
       'step 4 cancelled, and what it left behind is still there',
       'step 5 ended, by whom is unknown',
-      '1 left alone',
+      '1 skipped',
       '1 not begun',
     ].join('; '),
   );

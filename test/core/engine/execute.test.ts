@@ -111,7 +111,7 @@ function createPlan(count: number, overrides: Partial<Plan> = {}): Plan {
     params: {},
     explanation: [],
     steps: Array.from({length: count}, (_, index) => createStep(index + 1)),
-    left_alone: [],
+    skipped: [],
     batch_size: 2,
     pause_ms: 500,
     slots_freed: count,
@@ -328,7 +328,7 @@ describe('planHash', () => {
   const plan = createPlan(2, {params: {a: '1', b: '2'}});
 
   it('is the same for the same plan, whatever the order of its keys and words around it', () => {
-    expect(hash({...plan, params: {b: '2', a: '1'}, explanation: ['now 3 minutes'], left_alone: []})).toBe(
+    expect(hash({...plan, params: {b: '2', a: '1'}, explanation: ['now 3 minutes'], skipped: []})).toBe(
       hash(plan),
     );
   });

@@ -68,11 +68,11 @@ describe('the undo of a build', () => {
   it('that failed has nothing to take back, but what it could not sweep away itself', () => {
     expect(undo({outcome: 'failed'})).toMatchObject({
       steps: [],
-      left_alone: [{reason: expect.stringContaining('nothing')}],
+      skipped: [{reason: expect.stringContaining('nothing')}],
     });
     expect(undo({outcome: 'failed', has_leftover: true})).toMatchObject({
       steps: [{title: 'sweep away what is left of: build index a_idx', guard: verification('invalid')}],
-      left_alone: [],
+      skipped: [],
     });
   });
 });
@@ -89,11 +89,11 @@ it('takes back the steps that were done, and none that was skipped, failed or ne
     // Skipped by the check right before it: nothing was intended.
     {event: 'outcome', run: 'abc', step: outcomes.length, outcome: 'skipped'},
   ] as JournalEntry[];
-  const {steps, left_alone} = planUndo(findRun(entries, 'abc'), here);
+  const {steps, skipped} = planUndo(findRun(entries, 'abc'), here);
   expect(steps.map(({title}) => title)).toEqual(['undo: unknown', 'undo: applied', 'undo: verified']);
-  expect(left_alone).toEqual([
+  expect(skipped).toEqual([
     {subject: 'index:failed', description: 'failed', reason: 'it failed: nothing was changed'},
-    {subject: 'index:skipped', description: 'skipped', reason: 'it was left alone: nothing was changed'},
+    {subject: 'index:skipped', description: 'skipped', reason: 'it was skipped: nothing was changed'},
   ]);
 });
 
@@ -121,7 +121,7 @@ it("goes by a step's first outcome, as a journal of an older poolctl may hold tw
   const entries = [...journalOf({outcome: 'failed'}), ...journalOf({outcome: 'verified'}).slice(2)];
   expect(planUndo(findRun(entries, 'abc'), here)).toMatchObject({
     steps: [],
-    left_alone: [{reason: 'it failed: nothing was changed'}],
+    skipped: [{reason: 'it failed: nothing was changed'}],
   });
 });
 
@@ -206,7 +206,7 @@ describe('a file changed on another machine', () => {
   it('is left alone beside what the server takes back', () => {
     expect(plan(journal([build, file]), 'elsewhere')).toMatchObject({
       steps: [{kind: 'sql'}],
-      left_alone: [{subject: 'file:/a', reason: 'the file is on there, and this is elsewhere'}],
+      skipped: [{subject: 'file:/a', reason: 'the file is on there, and this is elsewhere'}],
     });
   });
 });
