@@ -21,19 +21,18 @@ import {statementStatisticsQuery} from '../../source/postgres/facts/statement-st
 import {activityQuery} from '../../source/postgres/queries/activity.ts';
 import {catalogQuery} from '../../source/postgres/queries/catalog.ts';
 import {databasesQuery} from '../../source/postgres/queries/databases.ts';
-import {identityQuery} from '../../source/postgres/queries/identity.ts';
 import {indexBuildsQuery} from '../../source/postgres/queries/index-builds.ts';
 import {indexHitsQuery} from '../../source/postgres/queries/index-hits.ts';
 import {lockWaitsQuery} from '../../source/postgres/queries/lock-waits.ts';
 import {extensionVersionNum, pickVariant, type Query} from '../../source/postgres/queries/query.ts';
-import {serverProofQuery, systemIdentifierQuery} from '../../source/postgres/queries/server-proof.ts';
-import {sessionLocksQuery} from '../../source/postgres/queries/session-locks.ts';
-import {sessionQueryQuery} from '../../source/postgres/queries/session-query.ts';
 import {slotSettingsQuery} from '../../source/postgres/queries/slot-settings.ts';
 import {statementTextsQuery} from '../../source/postgres/queries/statement-texts.ts';
 import {statementsQuery} from '../../source/postgres/queries/statements.ts';
 import {statementsInfoQuery} from '../../source/postgres/queries/statements-info.ts';
 import {statementsScanQuery} from '../../source/postgres/queries/statements-scan.ts';
+import {sessionLocksQuery, sessionQueryQuery} from '../../source/postgres/sampler/session-detail.ts';
+import {identityQuery} from '../../source/postgres/server/capabilities.ts';
+import {serverProofQuery, systemIdentifierQuery} from '../../source/postgres/server/server-proof.ts';
 import {describeEachMajor, startTestServer, type TestServer} from '../helpers/server.ts';
 import {watch} from './watching.ts';
 

@@ -76,7 +76,7 @@ export async function runConsole(
       },
       explain: async statement => {
         const {explainStatement} = await import('../../postgres/planner/explain.ts');
-        const {readStatementText} = await import('../../postgres/sampler/statement-text.ts');
+        const {readStatementText} = await import('../../postgres/sampler/statements-reader.ts');
         const connection = requireConnection(watching);
         const {rawClient: bare, request: used, server_version_num} = connection;
         const {lines, how} = await explainStatement(bare, {

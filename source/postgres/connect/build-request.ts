@@ -1,14 +1,18 @@
 import {noSettings} from '../../core/configuration.ts';
 import {type AbortError, usageError} from '../../core/errors.ts';
 import type {ConnectionParameters} from '../../core/text/postgres-url.ts';
-import {parseAddress} from './address.ts';
-import {defaultHost, environmentSettings} from './environment.ts';
+import {parseAddress, splitPrismaParameters} from './address.ts';
 import type {Machine} from './machine.ts';
+import {defaultHost, environmentSettings, serviceSettings} from './machine.ts';
 import {findPasswordFor} from './password.ts';
-import {splitPrismaParameters} from './prisma-parameters.ts';
-import {type ConnectionRequest, type Origin, type TlsRequest, tlsModes} from './request.ts';
-import {readRequireAuth} from './require-auth.ts';
-import {serviceSettings} from './service-file.ts';
+import {
+  type AuthenticationMethod,
+  authenticationMethods,
+  type ConnectionRequest,
+  type Origin,
+  type TlsRequest,
+  tlsModes,
+} from './request.ts';
 
 /** Where an address was found, and what the command line says over it. */
 type Found = {source: string; origin: Origin; over?: ConnectionParameters};
@@ -182,4 +186,23 @@ function unusable(source: string, why: string): AbortError {
     `${source} cannot be used: ${why}`,
     'The parameters are those of libpq: postgres://user:password@host:5432/database?sslmode=require.',
   );
+}
+
+/** Of libpq's methods those that pg does not speak: allowed, they change nothing. */
+const unspoken = ['gss', 'sspi', 'oauth'];
+
+/**
+ * libpq's require_auth: the methods named, or with `!` before each all others. null allows every method; a text says
+ * what is wrong.
+ */
+export function readRequireAuth(text: string): AuthenticationMethod[] | null | string {
+  const words = text.split(',').map(word => word.trim());
+  if (words.every(word => word === '')) return null;
+  const names = words.map(word => word.replace(/^!/, ''));
+  const known: readonly string[] = [...authenticationMethods, ...unspoken];
+  const unknown = names.find(name => !known.includes(name));
+  if (unknown !== undefined) return `${unknown} is none of ${known.join(', ')}`;
+  const negated = words.filter(word => word.startsWith('!')).length;
+  if (negated > 0 && negated < words.length) return 'methods with and without ! do not go together';
+  return authenticationMethods.filter(method => names.includes(method) === (negated === 0));
 }

@@ -4,7 +4,6 @@ import type {Duplex} from 'node:stream';
 // Before pg: it decides at load.
 import './node-navigator.ts';
 import Client from 'pg/lib/client.js';
-import {parserOverrides} from './type-parsers.ts';
 
 /** A query as pg takes it. A `name` makes it a prepared statement, planned once per connection. */
 type PgQuery = {
@@ -62,4 +61,34 @@ export function createRawClient(config: Record<string, unknown>): RawPgClient {
   const client = new Client({...config, pipeline: true});
   for (const [oid, parse] of parserOverrides) client.setTypeParser(oid, parse);
   return client;
+}
+
+/** Type oids of PostgreSQL (pg_type.dat), by what becomes of them; all others keep pg's own parser. */
+const numbers = [20, 21, 23, 26, 28, 700, 701, 1700]; // int8 int2 int4 oid xid float4 float8 numeric
+const texts = [1082, 1083, 1114, 1184, 1186, 1266]; // date, time, timestamp, timestamptz, interval, timetz
+const numberArrays = [1005, 1007, 1016, 1028]; // int2[] int4[] int8[] oid[]
+
+/** A JavaScript Date would drop the microseconds, and an int8 as text would sort as text. */
+export const parserOverrides: [oid: number, parse: (text: string) => unknown][] = [
+  ...numbers.map((oid): [number, (text: string) => unknown] => [oid, Number]),
+  ...texts.map((oid): [number, (text: string) => unknown] => [oid, text => text]),
+  ...numberArrays.map((oid): [number, (text: string) => unknown] => [oid, parseIntegerArray]),
+];
+
+function parseIntegerArray(text: string): (number | null)[] {
+  if (text === '{}') return [];
+  return text
+    .slice(1, -1)
+    .split(',')
+    .map(element => (element === 'NULL' ? null : Number(element)));
+}
+
+/** A timestamptz as the server writes it under DateStyle ISO, as ISO 8601 UTC with microseconds. */
+export function isoTime(text: string | null): string | null {
+  if (text === null) return null;
+  const parts = /^(\d{4,}-\d\d-\d\d) (\d\d:\d\d:\d\d)(?:\.(\d+))?\+00$/.exec(text);
+  if (parts !== null) return `${parts[1]}T${parts[2]}.${(parts[3] ?? '').padEnd(6, '0')}Z`;
+  // Behind a pooler the session's time zone is not ours. What cannot be read stays as it is.
+  const date = new Date(text.replace(' ', 'T').replace(/([+-]\d\d)$/, '$1:00'));
+  return Number.isNaN(date.getTime()) ? text : date.toISOString();
 }

@@ -3,7 +3,7 @@ import type {ServerIdentity} from '../../model/target.ts';
 import type {PgClient} from './client.ts';
 import {toAbortError} from './errors.ts';
 import {closeClient} from './open-client.ts';
-import {createPooledClient} from './pooled-client.ts';
+import {createPooledClient} from './pooler.ts';
 import {type ConnectionRequest, hostAndPort} from './request.ts';
 import {openSession} from './session.ts';
 import type {Purpose} from './session-options.ts';

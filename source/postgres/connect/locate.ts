@@ -3,9 +3,8 @@ import {type AbortError, usageError} from '../../core/errors.ts';
 import type {ConnectionParameters} from '../../core/text/postgres-url.ts';
 import {isAddress} from './address.ts';
 import {buildRequest, requestFromUrl} from './build-request.ts';
-import {type Dotenv, readDotenv} from './dotenv.ts';
-import {environmentSource, serverVariable} from './environment.ts';
 import type {Machine} from './machine.ts';
+import {type Dotenv, environmentSource, readDotenv, serverVariable} from './machine.ts';
 import type {ConnectionRequest, Origin} from './request.ts';
 
 /** What the command line says of the server; psql's letters for the first four. */

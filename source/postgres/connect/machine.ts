@@ -1,5 +1,8 @@
 import {readFileSync, statSync} from 'node:fs';
 import os from 'node:os';
+import {parseEnv} from 'node:util';
+import {usageError} from '../../core/errors.ts';
+import type {ConnectionParameters} from '../../core/text/postgres-url.ts';
 
 /** What of this machine decides where the server is; tests hand in their own. */
 export type Machine = {
@@ -39,4 +42,121 @@ function orNull<T>(read: () => T): T | null {
   } catch {
     return null;
   }
+}
+
+/** Environment variables that stand for a connection parameter (libpq-envars). */
+const variables: Record<string, string> = {
+  PGHOST: 'host',
+  PGHOSTADDR: 'hostaddr',
+  PGPORT: 'port',
+  PGDATABASE: 'dbname',
+  PGUSER: 'user',
+  PGPASSWORD: 'password',
+  PGPASSFILE: 'passfile',
+  PGOPTIONS: 'options',
+  PGSSLMODE: 'sslmode',
+  PGSSLROOTCERT: 'sslrootcert',
+  PGSSLCERT: 'sslcert',
+  PGSSLKEY: 'sslkey',
+  PGSSLNEGOTIATION: 'sslnegotiation',
+  PGCHANNELBINDING: 'channel_binding',
+  PGREQUIREAUTH: 'require_auth',
+  PGCONNECT_TIMEOUT: 'connect_timeout',
+};
+
+/** What the environment says; an empty variable is one that is not set, as in libpq. */
+export function environmentSettings(env: Machine['env']): ConnectionParameters {
+  const settings: ConnectionParameters = {};
+  for (const [variable, keyword] of Object.entries(variables)) {
+    const value = env[variable];
+    if (value) settings[keyword] = value;
+  }
+  return settings;
+}
+
+/** The first variable set that says which server; PGUSER says only as whom. */
+export function serverVariable(env: Machine['env']): string | null {
+  return ['PGHOST', 'PGHOSTADDR', 'PGPORT', 'PGDATABASE'].find(name => env[name]) ?? null;
+}
+
+/** All of them, for people. */
+export function environmentSource(env: Machine['env']): string {
+  const set = ['PGHOST', 'PGHOSTADDR', 'PGPORT', 'PGDATABASE', 'PGUSER'].filter(name => env[name]);
+  return set.length === 0 ? "PostgreSQL's defaults" : set.join(', ');
+}
+
+/** Where distributions put the server's socket; the first is Debian's and Red Hat's, the last PostgreSQL's own. */
+export const socketDirectories = ['/var/run/postgresql', '/run/postgresql', '/tmp'];
+
+/** The socket of a server on this machine, as psql takes it without a host; else localhost. */
+export function defaultHost(port: number, machine: Machine): string {
+  if (machine.platform === 'win32') return 'localhost';
+  const directory = socketDirectories.find(path => machine.fileMode(`${path}/.s.PGSQL.${port}`) !== null);
+  return directory ?? 'localhost';
+}
+
+export type Dotenv = {
+  /** By name, `${NAME}` of the same file replaced. */
+  variables: Readonly<Record<string, string>>;
+  /**
+   * An exported variable that a value refers to and the file does not set; null where there is none. Prisma would put
+   * it in; here that would hand a secret to whatever host the file names.
+   */
+  borrowed(name: string): string | null;
+};
+
+/** The variables of `./.env`; none when there is no such file. */
+export function readDotenv(machine: Machine): Dotenv {
+  const text = machine.readFile(`${machine.cwd}/.env`);
+  const own = new Map(text === null ? [] : Object.entries(parseEnv(text)));
+  return {
+    variables: Object.fromEntries(
+      [...own].map(([name, value = '']) => [
+        name,
+        value.replace(reference, (whole, other: string) => own.get(other) ?? whole),
+      ]),
+    ),
+    borrowed(name) {
+      const names = [...(own.get(name) ?? '').matchAll(reference)].map(([, other = '']) => other);
+      return names.find(other => !own.has(other) && machine.env[other]) ?? null;
+    },
+  };
+}
+
+/** Replaced one level deep, and only in braces: a bare `$` is more often part of a password. */
+const reference = /\$\{([A-Za-z_]\w*)\}/g;
+
+/**
+ * The parameters of a service (libpq-pgservice): the user's file first, then the system's.
+ * Throws AbortError (exit 2) when none defines it.
+ */
+export function serviceSettings(name: string, machine: Machine): ConnectionParameters {
+  const files = serviceFiles(machine);
+  for (const file of files) {
+    const settings = findService(machine.readFile(file) ?? '', name);
+    if (settings !== null) return settings;
+  }
+  throw usageError(
+    `there is no service "${name}" in ${files.join(' or ')}`,
+    `Add a section [${name}] with host=, port=, dbname= and user=, or unset PGSERVICE.`,
+  );
+}
+
+function serviceFiles({env, home}: Machine): string[] {
+  const user = env.PGSERVICEFILE || `${home}/.pg_service.conf`;
+  // The system's folder is compiled into libpq; Debian's is the one known by name.
+  return [user, `${env.PGSYSCONFDIR || '/etc/postgresql-common'}/pg_service.conf`];
+}
+
+function findService(text: string, name: string): ConnectionParameters | null {
+  const lines = text.split('\n').map(line => line.trim());
+  const start = lines.indexOf(`[${name}]`);
+  if (start === -1) return null;
+  const settings: ConnectionParameters = {};
+  for (const line of lines.slice(start + 1)) {
+    if (line.startsWith('[')) break;
+    const [, keyword, value = ''] = /^([a-z_]+)=(.*)$/.exec(line) ?? [];
+    if (keyword !== undefined) settings[keyword] = value;
+  }
+  return settings;
 }

@@ -1,6 +1,8 @@
 import {AbortError, exitCodes} from '../../core/errors.ts';
 import type {Unavailable} from '../../model/snapshot.ts';
+import type {PgClient, RawPgClient} from './client.ts';
 import {type ConnectionRequest, hostAndPort} from './request.ts';
+import {beginWatching} from './session-options.ts';
 
 /** What helps wherever a pooler is in the way. */
 export const pastThePooler =
@@ -23,4 +25,24 @@ export function noActingThroughPooler(request: ConnectionRequest): AbortError {
       exitCode: exitCodes.connection,
     },
   );
+}
+
+/**
+ * A client that watches through a pooler, which lends it a session of others for one transaction at a time. Each
+ * query brings its settings along in a transaction of its own, read-only and rolled up in the same round trip: a
+ * SET would stay behind in a session that an application is lent next.
+ */
+export function createPooledClient(client: RawPgClient): PgClient {
+  const begin = beginWatching();
+  const query: PgClient['query'] = async text => {
+    const [begun, answered] = await Promise.allSettled([
+      client.query(begin),
+      client.query(text),
+      client.query('COMMIT'),
+    ]);
+    if (begun.status === 'rejected') throw begun.reason;
+    if (answered.status === 'rejected') throw answered.reason;
+    return answered.value as never;
+  };
+  return Object.assign(Object.create(client) as RawPgClient, {query});
 }

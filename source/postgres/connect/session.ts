@@ -1,7 +1,7 @@
 import {randomBytes} from 'node:crypto';
 import {AbortError, exitCodes} from '../../core/errors.ts';
+import {oldestVersionNum, parseServerVersion} from '../queries/query.ts';
 import {readServerProof, type ServerProof} from '../server/server-proof.ts';
-import {oldestVersionNum, parseServerVersion} from '../server/server-version.ts';
 import {closeClient, type OpenClient, openClient} from './open-client.ts';
 import {noActingThroughPooler} from './pooler.ts';
 import {type ConnectionRequest, hostAndPort} from './request.ts';

@@ -2,8 +2,7 @@ import {redactSecrets} from '../../core/text/redact.ts';
 import type {StepProgress} from '../../model/run.ts';
 import type {SqlStep} from '../../model/step.ts';
 import type {Connection} from '../connect/connect.ts';
-import {type ProgressRow, progressQueries} from '../queries/progress.ts';
-import {pickVariant} from '../queries/query.ts';
+import {pickVariant, type Query} from '../queries/query.ts';
 
 /** How far the backend `pid` is, by the progress view of what it does; null where it does nothing. */
 export async function readProgress(
@@ -26,3 +25,75 @@ function describe(pid: number, locker: string | null): string {
   // pg_blocking_pids() has 0 for what no session holds.
   return pid === 0 ? 'a prepared transaction' : redactSecrets(locker ?? '') || 'unknown';
 }
+
+/**
+ * How far one backend is with a long act: blocks where the phase counts blocks, tuples where it counts those; and
+ * the session it waits for, by the progress view or, where that does not say, by the lock. Asked of a backend that
+ * waits, pg_blocking_pids() is cheap enough for twice a second.
+ */
+export const progressQueries: Record<NonNullable<SqlStep['progress']>, Query> = {
+  create_index: {
+    name: 'poolctl_progress_create_index',
+    versioned_by: 'server',
+    variants: [
+      {
+        floor: 130_000,
+        text: `
+SELECT /* poolctl */ coalesce(p.phase, s.wait_event_type || ': ' || s.wait_event, 'starting') AS phase,
+  CASE WHEN p.blocks_total > 0 THEN p.blocks_done WHEN p.tuples_total > 0 THEN p.tuples_done ELSE p.lockers_done END AS done,
+  CASE WHEN p.blocks_total > 0 THEN p.blocks_total WHEN p.tuples_total > 0 THEN p.tuples_total ELSE p.lockers_total END AS total,
+  w.pid AS locker_pid, concat_ws(' ', nullif(a.application_name, ''), a.usename, a.state) AS locker
+FROM pg_catalog.pg_stat_activity s
+LEFT JOIN pg_catalog.pg_stat_progress_create_index p ON p.pid = s.pid
+CROSS JOIN LATERAL (
+  SELECT coalesce(nullif(p.current_locker_pid, 0)::int4,
+    CASE WHEN s.wait_event_type = 'Lock' THEN (pg_catalog.pg_blocking_pids(s.pid))[1] END) AS pid
+) w
+LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = w.pid
+WHERE s.pid = $1 AND s.state = 'active'`,
+      },
+    ],
+  },
+  drop_index: {
+    name: 'poolctl_progress_drop_index',
+    versioned_by: 'server',
+    variants: [
+      {
+        floor: 130_000,
+        text: `
+SELECT /* poolctl */ coalesce(s.wait_event_type || ': ' || s.wait_event, 'dropping') AS phase,
+  NULL::int8 AS done, NULL::int8 AS total,
+  w.pid AS locker_pid, concat_ws(' ', nullif(a.application_name, ''), a.usename, a.state) AS locker
+FROM pg_catalog.pg_stat_activity s
+CROSS JOIN LATERAL (
+  SELECT CASE WHEN s.wait_event_type = 'Lock' THEN (pg_catalog.pg_blocking_pids(s.pid))[1] END AS pid
+) w
+LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = w.pid
+WHERE s.pid = $1 AND s.state = 'active'`,
+      },
+    ],
+  },
+  analyze: {
+    name: 'poolctl_progress_analyze',
+    versioned_by: 'server',
+    variants: [
+      {
+        floor: 130_000,
+        text: `
+SELECT /* poolctl */ p.phase, p.sample_blks_scanned AS done, p.sample_blks_total AS total,
+  NULL::int4 AS locker_pid, NULL::text AS locker
+FROM pg_catalog.pg_stat_progress_analyze p
+WHERE p.pid = $1`,
+      },
+    ],
+  },
+};
+
+export type ProgressRow = {
+  phase: string;
+  /** null where the server does not count, or not yet. */
+  done: number | null;
+  total: number | null;
+  locker_pid: number | null;
+  locker: string | null;
+};

@@ -3,8 +3,8 @@ import {redactSecrets} from '../../core/text/redact.ts';
 import type {Row} from '../../model/recipe-data.ts';
 import type {Sql} from '../../model/step.ts';
 import type {Connection} from '../connect/connect.ts';
+import {readAlone} from '../reach/behind-gate.ts';
 import {RefusedStatement} from '../reach/gate.ts';
-import {readAlone} from '../reach/read-alone.ts';
 import {isAboutOneQuery} from '../sampler/sections.ts';
 
 /**

@@ -10,9 +10,8 @@ import type {Catalog} from '../../model/catalog.ts';
 import type {IndexAdvice, IndexAdviceNeed, SkippedIndex} from '../../model/index-advice.ts';
 import type {Connection} from '../connect/connect.ts';
 import {createIndexPlanner} from '../planner/index-planner.ts';
-import {expandLists} from '../planner/plannable.ts';
 import {extensionVersionNum, pickVariant, type Query} from '../queries/query.ts';
-import {loadSqlParser, type SqlParser} from '../reach/parse-sql.ts';
+import {expandLists, loadSqlParser, type SqlParser} from '../reach/parse-sql.ts';
 import {readCapabilities} from '../server/capabilities.ts';
 import {readCatalog} from './catalog/catalog.ts';
 

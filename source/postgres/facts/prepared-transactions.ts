@@ -1,6 +1,6 @@
 import type {PreparedTransaction} from '../../model/recipe-data.ts';
+import {isoTime} from '../connect/client.ts';
 import type {Connection} from '../connect/connect.ts';
-import {isoTime} from '../iso-time.ts';
 import {pickVariant, type Query} from '../queries/query.ts';
 
 /** Of every database; the oldest first. Throws what the server answers. */

@@ -2,8 +2,8 @@ import {AbortError, exitCodes, usageError} from '../../core/errors.ts';
 import {quoteIdentifier} from '../../core/sql/quote.ts';
 import type {PgClient} from '../connect/client.ts';
 import {inTime} from '../deadline.ts';
+import {type PlanBatch, planBehindGate} from '../reach/behind-gate.ts';
 import {loadSqlParser} from '../reach/parse-sql.ts';
-import {type PlanBatch, planBehindGate} from '../reach/plan-behind-gate.ts';
 
 export type ExplainRequest = {
   /** As pg_stat_statements has it, with `$1` for constants; or as a session sent it. */

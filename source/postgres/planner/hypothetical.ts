@@ -1,9 +1,9 @@
 import {quoteIdentifier} from '../../core/sql/quote.ts';
 import type {PgClient} from '../connect/client.ts';
 import {inTime} from '../deadline.ts';
+import {type Pretending, planBehindGate} from '../reach/behind-gate.ts';
 import type {SqlParser} from '../reach/parse-sql.ts';
-import {type Pretending, planBehindGate} from '../reach/plan-behind-gate.ts';
-import {toPlannable} from './plannable.ts';
+import {toPlannable} from '../reach/parse-sql.ts';
 
 /** A plan as EXPLAIN (FORMAT JSON) has it, read for its cost and for what it scans. */
 export type PlanSummary = {

@@ -3,8 +3,8 @@ import {AbortError, exitCodes} from '../../core/errors.ts';
 import {descendants, type NamedObject, namedObjects} from '../../core/sql/named-objects.ts';
 import type {PgClient} from '../connect/client.ts';
 import {pickVariant} from '../queries/query.ts';
-import {reachQuery} from '../queries/reach.ts';
 import type {SqlParser} from './parse-sql.ts';
+import {reachQuery} from './reach-query.ts';
 
 type Purpose = 'plan' | 'run';
 

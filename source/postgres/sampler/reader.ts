@@ -2,11 +2,10 @@ import {computeBudget, type SlotSettings} from '../../core/activity/budget.ts';
 import {withDatabaseRates} from '../../core/activity/rates.ts';
 import {minimumBlocks} from '../../core/health/thresholds.ts';
 import type {Database, LockWait, Snapshot} from '../../model/snapshot.ts';
-import {type Activity, createActivityReader} from '../activity-rows.ts';
 import type {PgClient, RawPgClient} from '../connect/client.ts';
+import {isoTime} from '../connect/client.ts';
 import {poolerInBetween} from '../connect/pooler.ts';
 import type {ConnectionRequest} from '../connect/request.ts';
-import {isoTime} from '../iso-time.ts';
 import {type ActivityRow, activityQuery} from '../queries/activity.ts';
 import {type CatalogRow, catalogQuery} from '../queries/catalog.ts';
 import {type DatabaseRow, databasesQuery} from '../queries/databases.ts';
@@ -17,9 +16,8 @@ import {pickVariant, type Query} from '../queries/query.ts';
 import {type SlotSettingsRow, slotSettingsQuery} from '../queries/slot-settings.ts';
 import {type Capabilities, readCapabilities, withServer} from '../server/capabilities.ts';
 import {readServerProof, type ServerProof} from '../server/server-proof.ts';
-import {type Names, noNames, toNames} from './names.ts';
-import {createRun} from './run-query.ts';
-import {createSections} from './sections.ts';
+import {type Activity, createActivityReader, type Names, noNames, toNames} from './activity.ts';
+import {createRun, createSections} from './sections.ts';
 import {createStatementsReader, type StatementsReader, type StatementsRequest} from './statements-reader.ts';
 
 /** What of a connection a reading needs. */

@@ -3,9 +3,7 @@ import {formatAge} from '../../core/text/format.ts';
 import type {SessionIdentity} from '../../model/snapshot.ts';
 import type {PgClient} from '../connect/client.ts';
 import {inTime} from '../deadline.ts';
-import {pickVariant} from '../queries/query.ts';
-import {type SessionLockRow, sessionLocksQuery} from '../queries/session-locks.ts';
-import {type SessionQueryRow, sessionQueryQuery} from '../queries/session-query.ts';
+import {pickVariant, type Query} from '../queries/query.ts';
 
 type SessionLock = {
   locktype: string;
@@ -82,3 +80,49 @@ export function lockLines({is_gone, locks}: SessionDetail): string[] {
     return `${granted ? 'holds' : waits} ${mode} on ${what}`;
   });
 }
+
+/** What one session holds and waits for, the waits first. Its own virtual transaction is left out: all have one. */
+const text = (wait_age_ms: string) => `
+SELECT /* poolctl */ l.locktype, l.mode, l.granted,
+  CASE WHEN l.relation IS NULL THEN NULL
+    WHEN l.database IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))
+    THEN l.relation::regclass::text ELSE l.relation::text END AS relation,
+  ${wait_age_ms} AS wait_age_ms, l.transactionid::text AS transactionid
+FROM pg_locks l
+WHERE l.pid = $1 AND l.locktype <> 'virtualxid'
+ORDER BY l.granted, relation NULLS LAST, l.mode
+LIMIT 200`;
+
+export const sessionLocksQuery: Query = {
+  name: 'poolctl_session_locks',
+  versioned_by: 'server',
+  variants: [
+    {floor: 130_000, text: text('NULL::int8')},
+    {floor: 140_000, text: text("(date_part('epoch', now() - l.waitstart) * 1000)::int8")},
+  ],
+};
+
+export type SessionLockRow = [
+  locktype: string,
+  mode: string,
+  granted: boolean,
+  relation: string | null,
+  wait_age_ms: number | null,
+  transactionid: string | null,
+];
+
+/** The whole text that one session sent last, as far as track_activity_query_size keeps it. */
+export const sessionQueryQuery: Query = {
+  name: 'poolctl_session_query',
+  versioned_by: 'server',
+  variants: [
+    {
+      floor: 130_000,
+      text: `
+SELECT /* poolctl */ (date_part('epoch', a.backend_start) * 1e6)::int8 AS backend_start_us, a.query
+FROM pg_stat_get_activity($1) a`,
+    },
+  ],
+};
+
+export type SessionQueryRow = [backend_start_us: number | null, query: string | null];

@@ -5,16 +5,19 @@ import {
   type StatementScan,
   withStatementRates,
 } from '../../core/activity/rates.ts';
+import {usageError} from '../../core/errors.ts';
 import {shownStatement} from '../../core/sql/shown-sql.ts';
 import type {Statement, StatementsInfo} from '../../model/snapshot.ts';
-import {isoTime} from '../iso-time.ts';
+import {isoTime} from '../connect/client.ts';
+import type {Connection} from '../connect/connect.ts';
 import {extensionVersionNum, pickVariant, type Query} from '../queries/query.ts';
 import {type StatementTextRow, statementTextsQuery} from '../queries/statement-texts.ts';
 import {type StatementRow, statementsQuery} from '../queries/statements.ts';
 import {type StatementsInfoRow, statementsInfoQuery} from '../queries/statements-info.ts';
 import {type StatementsScanRow, statementsScanQuery} from '../queries/statements-scan.ts';
-import type {Names} from './names.ts';
-import type {Run} from './run-query.ts';
+import {readCapabilities} from '../server/capabilities.ts';
+import type {Names} from './activity.ts';
+import type {Run} from './sections.ts';
 
 /** What to read of the statements in one round trip. */
 export type StatementsRequest = {
@@ -182,4 +185,32 @@ function toStatement(row: StatementRow, names: Names): Statement {
     blk_write_time_ms: row[19],
     stats_since: isoTime(row[20]),
   };
+}
+
+/**
+ * A statement's text as pg_stat_statements has it, read anew: the snapshot's is for people to read, without literals
+ * and comments. Throws AbortError (exit 2) where the server no longer has it.
+ */
+export async function readStatementText(
+  connection: Connection,
+  {queryid, dbid, userid}: Pick<Statement, 'queryid' | 'dbid' | 'userid'>,
+): Promise<string> {
+  const {target, statements_schema} = await readCapabilities(connection);
+  if (statements_schema !== null && target.statements_version !== null) {
+    const version = extensionVersionNum(target.statements_version);
+    const {text} = pickVariant(statementTextsQuery, version, statements_schema);
+    const {rows} = await connection.client.query<StatementTextRow>({
+      text,
+      values: [[queryid]],
+      rowMode: 'array',
+    });
+    const row = rows.find(
+      each => each[0] === queryid && String(each[1]) === dbid && String(each[2]) === userid,
+    );
+    if (typeof row?.[3] === 'string') return row[3];
+  }
+  throw usageError(
+    'pg_stat_statements no longer has this statement',
+    'Read it again when it has run once more.',
+  );
 }

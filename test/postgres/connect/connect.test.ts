@@ -1,6 +1,6 @@
 import {afterAll, beforeAll, describe, expect, it} from 'vitest';
 import {connect} from '../../../source/postgres/connect/connect.ts';
-import {parseServerVersion} from '../../../source/postgres/server/server-version.ts';
+import {parseServerVersion} from '../../../source/postgres/queries/query.ts';
 import {describeEachMajor, startTestServer, type TestServer} from '../../helpers/server.ts';
 import {rejection, requestTo} from '../requests.ts';
 import {authentication, listen, refusal, startupParameters, welcome} from './listeners.ts';

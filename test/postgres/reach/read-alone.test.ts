@@ -1,5 +1,5 @@
 import {afterAll, beforeAll, expect, it, onTestFinished} from 'vitest';
-import {readAlone} from '../../../source/postgres/reach/read-alone.ts';
+import {readAlone} from '../../../source/postgres/reach/behind-gate.ts';
 import {describePgBouncer, startPgBouncer} from '../../helpers/pgbouncer.ts';
 import {describeEachMajor, startTestServer, type TestServer} from '../../helpers/server.ts';
 import {rejection} from '../requests.ts';

@@ -1,6 +1,6 @@
 import type {Catalog, IndexBuild} from '../../../model/catalog.ts';
+import {isoTime} from '../../connect/client.ts';
 import type {Connection} from '../../connect/connect.ts';
-import {isoTime} from '../../iso-time.ts';
 import {pickVariant, type Query, type ReadRows} from '../../queries/query.ts';
 import {readForeignKeys} from './foreign-keys.ts';
 import {readIndexes} from './indexes.ts';

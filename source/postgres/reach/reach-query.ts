@@ -1,4 +1,4 @@
-import type {Query} from './query.ts';
+import type {Query} from '../queries/query.ts';
 
 /** Functions of the server and its extensions that run SQL, types or validators which an argument names. */
 const running = [

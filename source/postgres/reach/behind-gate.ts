@@ -1,8 +1,9 @@
 import {quoteIdentifier} from '../../core/sql/quote.ts';
+import type {Sql} from '../../model/step.ts';
 import type {PgClient} from '../connect/client.ts';
-import {countParameters} from '../planner/parameters.ts';
+import {beginWatching} from '../connect/session-options.ts';
 import {gateQuery, toRefusal} from './gate.ts';
-import type {SqlParser} from './parse-sql.ts';
+import {loadSqlParser, type SqlParser} from './parse-sql.ts';
 
 type PgQuery = Parameters<PgClient['query']>[0];
 
@@ -98,4 +99,50 @@ const always = [
 function executionOf(statement: string): string {
   const count = countParameters(statement);
   return `EXECUTE ${name}${count === 0 ? '' : `(${Array(count).fill('NULL').join(', ')})`}`;
+}
+
+/**
+ * The highest `$n` in a statement, as the server's scanner sees it: not in strings, comments, quoted identifiers,
+ * dollar quotes or names (`a$1` is one). A wrong count does no harm: EXECUTE refuses it.
+ */
+export function countParameters(statement: string): number {
+  let highest = 0;
+  for (const [, digits] of statement.matchAll(token)) highest = Math.max(highest, Number(digits ?? 0));
+  return highest;
+}
+
+const token = new RegExp(
+  [
+    /--[^\n]*/,
+    /\/\*[\s\S]*?\*\//,
+    /[eE]'(?:[^'\\]|\\[\s\S]|'')*'/,
+    /'(?:[^']|'')*'/,
+    /"(?:[^"]|"")*"/,
+    /\$\$[\s\S]*?\$\$/,
+    /[A-Za-z_\u0080-\uffff][\w$\u0080-\uffff]*/,
+    /\$(\d+)/,
+  ]
+    .map(({source}) => source)
+    .join('|'),
+  'g',
+);
+
+/**
+ * The rows of one query that a team wrote, in a read-only transaction of its own with the settings of watching. It is rolled back, which
+ * takes back what the query set for the session (`set_config(..., false)`). Written at once, so that no other reading
+ * of a shared, pipelined connection gets into it. `client` is the bare one.
+ * Throws RefusedStatement for what is no query, or reaches functions that may act or are not named in `functions`.
+ */
+export async function readAlone<Row>(client: PgClient, {text, values, functions = []}: Sql): Promise<Row[]> {
+  const request = {statements: [text], search_path: [], purpose: 'run', functions} as const;
+  const gate = gateQuery(await loadSqlParser(), request);
+  const [begun, passed, answered, ended] = await Promise.allSettled([
+    client.query(beginWatching()),
+    client.query(gate),
+    client.query<Row>({text, values, queryMode: 'extended'}),
+    client.query('ROLLBACK'),
+  ]);
+  for (const part of [begun, passed, answered, ended])
+    if (part.status === 'rejected') throw toRefusal(part.reason, 'run');
+  return (answered as PromiseFulfilledResult<{rows: Row[]}>).value.rows;
 }

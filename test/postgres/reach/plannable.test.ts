@@ -1,6 +1,5 @@
 import {expect, it} from 'vitest';
-import {toPlannable} from '../../../source/postgres/planner/plannable.ts';
-import {loadSqlParser} from '../../../source/postgres/reach/parse-sql.ts';
+import {loadSqlParser, toPlannable} from '../../../source/postgres/reach/parse-sql.ts';
 
 const parser = await loadSqlParser();
 
