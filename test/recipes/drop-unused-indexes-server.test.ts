@@ -82,6 +82,25 @@ describeEachMajor('drop-unused-indexes', major => {
     expect(await indexNamed(server, 'idle_one')).toMatchObject({is_valid: true});
   });
 
+  it('leaves alone an index that has become part of a partitioned one since the preview', async () => {
+    await server.query('DROP TABLE IF EXISTS shop.log');
+    await server.query('CREATE TABLE shop.log (n int) PARTITION BY RANGE (n)');
+    await server.query('CREATE TABLE shop.log_1 PARTITION OF shop.log FOR VALUES FROM (0) TO (1000000)');
+    await server.query('INSERT INTO shop.log SELECT generate_series(1, 5000)');
+    await server.query('CREATE INDEX log_1_idx ON shop.log_1 (n)');
+    const acting = await createActing(server);
+    const plannedFirst = await acting.ports.gather({catalog: true});
+    await server.query('CREATE INDEX log_idx ON ONLY shop.log (n)');
+    await server.query('ALTER INDEX shop.log_idx ATTACH PARTITION shop.log_1_idx');
+    const ports = {...acting.ports, gather: async () => plannedFirst};
+    const flags = {...noFlags, set: [now, 'index=shop.log_1_idx'], yes: true};
+    expect(await runRecipe(ports, 'drop-unused-indexes', flags)).toBe(6);
+    expect(acting.document().steps).toMatchObject([
+      {subject: 'index:shop.log_1_idx', message: expect.stringMatching(/^something rests on it now/)},
+    ]);
+    expect(await indexNamed(server, 'log_1_idx')).toMatchObject({is_valid: true});
+  });
+
   it('tells whom a drop waits for, and gives up after lock_timeout', async () => {
     const holder = await holdUp(server);
     const acting = await createActing(server);

@@ -62,6 +62,11 @@ describe('computeBudget', () => {
     expect(budget.groups[0]).toMatchObject({active: 1, idle: 1, idle_in_transaction: 1, usename: 'app'});
   });
 
+  it('counts a fastpath function call as active in its group', () => {
+    const call = createBackend({state: 'fastpath function call', application_name: 'web', usename: 'app'});
+    expect(computeBudget(settings, [call], () => false).groups).toMatchObject([{active: 1, idle: 0}]);
+  });
+
   it('counts what own limits are used by, its own session included', () => {
     expect(budget.own_limits.map(({name, used}) => [name, used])).toEqual([
       ['app', 3],
@@ -116,6 +121,11 @@ describe('slotForecast', () => {
     ['level', series(30, () => 50)],
     ['noise', series(30, index => 50 + (index % 3))],
     ['a single step long ago', series(30, index => (index < 3 ? 10 : 50))],
+    ['a climb that has come to a level', series(30, index => 10 + 3 * Math.min(index, 18))],
+    [
+      'bursts on a level that rises little',
+      series(30, index => 50 + ((index * 3) % 10) + Math.floor(index / 12)),
+    ],
     ['falling', series(30, index => 80 - index)],
     ['so slowly that it says nothing', series(60, index => 10 + Math.floor(index / 30))],
   ])('names no time for %s', (_, history) => {

@@ -57,6 +57,7 @@ describe('withStatementRates', () => {
     expect(statement?.rates?.mean_exec_time_ms).toBeCloseTo(total / within.length, 4);
     expect(statement?.rates?.stddev_exec_time_ms).toBeCloseTo(deviation(within), 2);
     expect(statement?.rates?.rows_per_second).toBe((within.length * 3) / 2);
+    expect(statement?.rates?.shared_blks_hit_per_second).toBe((within.length * 10) / 2);
   });
 
   it('shares execution time among statements', () => {
@@ -86,6 +87,28 @@ describe('withStatementRates', () => {
     const [statement] = withStatementRates(counters(0, [before]), counters(1000, statements, overrides));
     expect(statement).toBeDefined();
     expect(statement?.rates).toBeUndefined();
+  });
+
+  it.each<[string, Partial<Statement>]>([
+    ['calls', {calls: 2}],
+    ['rows', {rows: 8}],
+    ['execution time', {total_exec_time_ms: 5}],
+    ['a lower maximum', {max_exec_time_ms: 2}],
+    ['blocks hit', {shared_blks_hit: 29}],
+    ['blocks read', {shared_blks_read: 6}],
+  ])('is void, where the server has no stats_since, after fewer of: %s', (_, fewer) => {
+    const counted = {max_exec_time_ms: 3, shared_blks_read: 7};
+    const rated = (overrides: Partial<Statement>) =>
+      withStatementRates(
+        counters(0, [afterCalls([1, 2, 3], counted)]),
+        counters(1000, [afterCalls([1, 2, 3, 3], {...counted, ...overrides})]),
+      )[0]?.rates;
+    expect(rated({})).toMatchObject({
+      calls_per_second: 1,
+      rows_per_second: 3,
+      shared_blks_hit_per_second: 10,
+    });
+    expect(rated(fewer)).toBeUndefined();
   });
 
   it('takes an entry as new only where all entries had been read', () => {
@@ -127,6 +150,12 @@ describe('withDatabaseRates', () => {
     )[0]?.rates;
 
   it('is per second of the server', () => {
+    const blocks = {blks_hit: 1400, blks_read: 30, xact_rollback: 14};
+    expect(rated({}, blocks)).toMatchObject({
+      rollbacks_per_second: 1,
+      blks_hit_per_second: 100,
+      blks_read_per_second: 5,
+    });
     expect(rated({}, {xact_commit: 140, deadlocks: 2, temp_bytes: 4096})).toMatchObject({
       interval_ms: 4000,
       commits_per_second: 10,
@@ -139,6 +168,10 @@ describe('withDatabaseRates', () => {
   it.each([
     ['a reset', {stats_reset: '2026-01-01T00:00:00.000000Z'}],
     ['a crash', {xact_commit: 3, xact_rollback: 0, blks_hit: 1, blks_read: 1}],
+    ['fewer commits', {xact_commit: 99}],
+    ['fewer rollbacks', {xact_rollback: 9}],
+    ['fewer blocks hit', {blks_hit: 999}],
+    ['fewer blocks read', {blks_read: 9}],
     ['another database', {datname: 'other'}],
   ])('is void after %s', (_, later) => {
     expect(rated({}, later)).toBeUndefined();

@@ -39,6 +39,10 @@ describe("Welch's t-test", () => {
 it("Holm's correction stops at the first that is not", () => {
   expect(holm([0.01, 0.04, 0.03, 0.005], 0.05)).toEqual([true, false, false, true]);
   expect(holm([], 0.05)).toEqual([]);
+  // Each is compared with what is left after the ones before it...
+  expect(holm([0.001, 0.009, 0.004], 0.01)).toEqual([true, true, true]);
+  // ...and none is significant after the first that is not.
+  expect(holm([0.006, 0.009], 0.01)).toEqual([false, false]);
 });
 
 /** The tail of Student's t by Simpson's rule over its density: slow, and nothing but its definition. */

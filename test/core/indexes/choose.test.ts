@@ -1,6 +1,12 @@
 import {describe, expect, it} from 'vitest';
 import {type AdviceInput, adviseIndexes} from '../../../source/core/indexes/advise-indexes.ts';
-import type {WorkStatement} from '../../../source/core/indexes/candidates.ts';
+import {
+  type Candidate,
+  type Planner,
+  toCandidate,
+  type WorkStatement,
+} from '../../../source/core/indexes/candidates.ts';
+import {chooseIndexes} from '../../../source/core/indexes/choose.ts';
 import {estimateStatement} from '../../../source/core/indexes/estimate.ts';
 import type {PresentIndex} from '../../../source/core/indexes/existing-index.ts';
 import {btree, key} from '../../../source/core/indexes/index-spec.ts';
@@ -36,16 +42,7 @@ async function advise({
   const existing = new Map<string, PresentIndex['spec'][]>();
   for (const {table_oid, spec} of indexes)
     existing.set(table_oid, [...(existing.get(table_oid) ?? []), spec]);
-  const work = statements.map(
-    (query, index): WorkStatement => ({
-      queryid: String(index),
-      query,
-      calls: 100,
-      total_exec_time_ms,
-      source: 'statements',
-      shape: withTables(shapeOf(query), all),
-    }),
-  );
+  const work = statements.map((query, index) => workStatement(String(index), query, total_exec_time_ms, all));
   const input: AdviceInput = {
     catalog: catalogOf(all, foreign_keys),
     columns,
@@ -59,6 +56,16 @@ async function advise({
     },
   };
   return adviseIndexes(input);
+}
+
+function workStatement(
+  queryid: string,
+  query: string,
+  total_exec_time_ms: number,
+  all: Table[] = tables,
+): WorkStatement {
+  const shape = withTables(shapeOf(query), all);
+  return {queryid, query, calls: 100, total_exec_time_ms, source: 'statements', shape};
 }
 
 function withTables<Shape extends {uses: {table: Table}[]}>(shape: Shape, all: Table[]): Shape {
@@ -225,5 +232,75 @@ describe('adviseIndexes', () => {
       'SELECT FROM orders WHERE status = $1 ORDER BY created_at LIMIT 5',
     ];
     expect(await definitions({statements: statements.toReversed()})).toEqual(await definitions({statements}));
+  });
+});
+
+describe('chooseIndexes', () => {
+  const [orders = table('orders', 1)] = tables.filter(({name}) => name === 'orders');
+
+  /** What each statement costs with the cheapest index that is there: `{'': 1000, 'a b': 10}`, by columns. */
+  async function choose(costs: Record<string, number>[]): Promise<string[]> {
+    const columnsOf = ({spec}: Candidate) => spec.keys.map(({expression}) => expression).join(' ');
+    const works = costs.map((each, index) => ({
+      statement: workStatement(String(index), 'SELECT FROM orders', 1e6),
+      candidates: Object.keys(each)
+        .filter(names => names !== '')
+        .map(names =>
+          toCandidate(orders, btree(names.split(' ').map(name => key(name))), names.split(' ').length),
+        ),
+    }));
+    const planner: Planner = {
+      judge: 'none',
+      async plan({queryid}, candidates) {
+        const own = costs[Number(queryid)] ?? {};
+        const costOf = (candidate: Candidate | undefined) =>
+          candidate === undefined ? own[''] : own[columnsOf(candidate)];
+        const known = candidates.filter(each => costOf(each) !== undefined);
+        const [best] = known.sort((a, b) => (costOf(a) ?? 0) - (costOf(b) ?? 0));
+        const isRead = best !== undefined && (costOf(best) ?? 0) < (own[''] ?? 0);
+        return {
+          cost: (isRead ? costOf(best) : own['']) ?? 0,
+          used: new Set(isRead && best ? [best.id] : []),
+        };
+      },
+      sizeOf: () => 8192,
+    };
+    return (await chooseIndexes(works, planner)).chosen.map(columnsOf).sort();
+  }
+
+  it('takes none that saves less than a tenth', async () => {
+    expect(await choose([{'': 1000, a: 950}])).toEqual([]);
+    expect(await choose([{'': 1000, a: 850}])).toEqual(['a']);
+  });
+
+  it('takes the narrowest that costs at most a twentieth more', async () => {
+    expect(await choose([{'': 1000, 'a b': 100, a: 104}])).toEqual(['a']);
+    expect(await choose([{'': 1000, 'a b': 100, a: 110}])).toEqual(['a b']);
+    expect(await choose([{'': 1000, 'a b c': 100, 'a b': 102, a: 103}])).toEqual(['a']);
+    expect(await choose([{'': 1000, 'a b c': 100, 'a b': 102, a: 120}])).toEqual(['a b']);
+  });
+
+  it('takes none beside a wider one that begins with its columns', async () => {
+    expect(
+      await choose([
+        {'': 1000, a: 10, 'a b': 300},
+        {'': 1000, 'a b': 10},
+      ]),
+    ).toEqual(['a b']);
+    expect(
+      await choose([
+        {'': 1000, b: 10, 'a b': 300},
+        {'': 1000, 'a c': 10},
+      ]),
+    ).toEqual(['a c', 'b']);
+  });
+
+  it('leaves out what no statement would miss', async () => {
+    expect(
+      await choose([
+        {'': 1000, b: 500, 'a c': 510},
+        {'': 1000, 'a c': 10},
+      ]),
+    ).toEqual(['a c']);
   });
 });

@@ -117,14 +117,16 @@ describeEachMajor('a server without a slot left', major => {
     });
 
     it('gives up when the time to wait is over', async () => {
-      const waits: number[] = [];
+      const waits: WaitState[] = [];
       const options = {
         purpose: 'watch',
-        waitFor_ms: 250,
-        onWait: (s: WaitState) => waits.push(s.attempt),
+        waitFor_ms: 1000,
+        onWait: (state: WaitState) => waits.push(state),
       } as const;
       expect(await rejection(connect(requestTo(url('app')), options))).toMatchObject({exitCode: 4});
       expect(waits.length).toBeGreaterThan(0);
+      for (const {next_try_in_ms, remaining_ms} of waits)
+        expect(next_try_in_ms).toBeLessThanOrEqual(remaining_ms);
     });
 
     it('stops waiting when it is interrupted', async () => {

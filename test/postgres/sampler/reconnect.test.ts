@@ -1,0 +1,25 @@
+import {describe, expect, it} from 'vitest';
+import {AbortError, exitCodes} from '../../../source/core/errors.ts';
+import {reconnectPauseMs} from '../../../source/postgres/sampler/reconnect.ts';
+
+/** The server's error as the cause of what `connect` throws. */
+function refused(code: string, exitCode: 3 | 4 = 3): AbortError {
+  return new AbortError('refused', {exitCode, cause: Object.assign(new Error('refused'), {code})});
+}
+
+describe('the pause before the next try to connect', () => {
+  it.each([
+    ['after a restart', new Error('ECONNREFUSED'), 0, 100, 200],
+    ['ten seconds after it', new Error('ECONNREFUSED'), 10_000, 200, 400],
+    ['a minute after it', new Error('ECONNREFUSED'), 60_000, 1000, 2000],
+    ['while every slot is taken', refused('53300', exitCodes.noSlot), 0, 150, 300],
+    ['while they are for a minute', refused('53300', exitCodes.noSlot), 60_000, 1000, 2000],
+    ['where the password is wrong, which may lock the account', refused('28P01'), 0, 2500, 5000],
+    ['where pg_hba.conf has no entry', refused('28000'), 0, 2500, 5000],
+    ['where there is no such database', refused('3D000'), 0, 2500, 5000],
+  ])('%s', (_, error, lostFor_ms, least_ms, most_ms) => {
+    const pauses_ms = Array.from({length: 200}, () => reconnectPauseMs(error, lostFor_ms));
+    expect(Math.min(...pauses_ms)).toBeGreaterThanOrEqual(least_ms);
+    expect(Math.max(...pauses_ms)).toBeLessThanOrEqual(most_ms);
+  });
+});
