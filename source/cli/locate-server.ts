@@ -56,7 +56,7 @@ async function targetAddresses(
 ): Promise<{url: string; rescue_url: string | null}> {
   const target = configuration?.targets.get(name);
   if (target === undefined) throw unknownTarget(name, configuration, machine);
-  const {addressOf} = await import('../config/url-source.ts');
+  const {resolveUrl: addressOf} = await import('../config/resolve-url.ts');
   const read = (source: typeof target.url, what: string) =>
     addressOf(source, {env: machine.env, name: `${what} of target "${name}"`});
   return {

@@ -8,28 +8,26 @@ import {
   type UrlSource,
 } from '../core/configuration.ts';
 import {usageError} from '../core/errors.ts';
-import {limitExamples, metricByLimitName, parseLimit} from '../core/health/health.ts';
-import {metricOf} from '../core/health/metrics.ts';
-import {didYouMean} from '../core/text/nearest.ts';
-import {isTable, type Report, readToml, type Table} from './toml.ts';
+import {type Entry, type Fields, isTable, type Report, readFields} from './fields.ts';
+import {readToml} from './toml.ts';
 
 const settingKeys = ['recipes', 'protected', 'thresholds'];
 const urlKeys = ['url', 'url_env', 'url_command', 'rescue_url', 'rescue_url_env', 'rescue_url_command'];
 
+/** The file's path, its folder and the user's home: relative recipe folders start in the file's folder. */
 type Place = {file: string; folder: string; home: string};
 
 /**
- * What a configuration file's text says. Throws AbortError (exit 2) that names every mistake and its line, the first
- * one as its message; no value that could be an address is quoted.
+ * Reads config.toml. Throws AbortError (exit 2) that names every mistake and its line, the first one as its message; it
+ * quotes no value that could be a URL.
  */
 export function readConfiguration(text: string, place: Place): Configuration {
   const problems: {line: number; message: string}[] = [];
-  const context = {place, report: (line: number, message: string) => void problems.push({line, message})};
-  const root = readToml(text, context.report);
-  refuseOthers(root, ['targets', ...settingKeys], context);
-  const settings = readSettings(root, noSettings, context);
-  const targets = [...tableAt(root, 'targets', context)].flatMap(([name, {line, value}]) => {
-    const target = readTarget(name, {line, value}, {...context, settings});
+  const report: Report = (line, message) => void problems.push({line, message});
+  const root = readFields({line: 1, value: readToml(text, report)}, ['targets', ...settingKeys], report);
+  const settings = readSettings(root, noSettings, place);
+  const targets = root.entries('targets').flatMap(([name, entry]) => {
+    const target = readTarget(name, entry, {settings, place, report});
     return target === null ? [] : [[name, target] as const];
   });
   const [first, ...others] = problems.sort((a, b) => a.line - b.line);
@@ -42,122 +40,58 @@ export function readConfiguration(text: string, place: Place): Configuration {
   );
 }
 
-type Context = {place: Place; report: Report};
-type Entry = {line: number; value: unknown};
-
 function readTarget(
   name: string,
-  {line, value}: Entry,
-  {settings, ...context}: Context & {settings: TargetSettings},
+  entry: Entry,
+  {settings, place, report}: {settings: TargetSettings; place: Place; report: Report},
 ): ConfiguredTarget | null {
-  const {report} = context;
-  if (!isTable(value)) {
-    report(line, `target "${name}" is no table: write [targets.${name}]`);
+  if (!isTable(entry.value)) {
+    report(entry.line, `target "${name}" must be a table: [targets.${name}]`);
     return null;
   }
-  refuseOthers(value, ['environment', ...urlKeys, ...settingKeys], context);
+  const fields = readFields(entry, ['environment', ...urlKeys, ...settingKeys], report);
   const target = {
-    environment: readEnvironment(value, context),
-    url: readUrl(value, 'url', context),
-    rescue_url: readUrl(value, 'rescue_url', context),
-    settings: readSettings(value, settings, context),
+    environment: fields.choice('environment', environments),
+    url: readUrl(fields, 'url', report),
+    rescue_url: readUrl(fields, 'rescue_url', report),
+    settings: readSettings(fields, settings, place),
   };
   const {url} = target;
-  if (url === null) report(line, `target "${name}" has no url, url_env or url_command`);
+  if (url === null) report(entry.line, `target "${name}" needs url, url_env or url_command`);
   return url === null ? null : {...target, url};
 }
 
-/** A target that is meant to be production must not pass for another because of a slip. */
-function readEnvironment(table: Table, {report}: Context): ConfiguredTarget['environment'] {
-  const entry = table.get('environment');
-  if (entry === undefined) return null;
-  const written = textOf(entry, 'environment', report);
-  const environment = environments.find(each => each === written);
-  if (environment !== undefined) return environment;
-  if (written !== '') {
-    const hint = didYouMean(written, environments) || `: it is one of ${environments.join(', ')}`;
-    report(entry.line, `there is no environment "${written}"${hint}`);
-  }
-  return null;
-}
-
-function readUrl(table: Table, key: 'url' | 'rescue_url', {report}: Context): UrlSource | null {
-  const [found, second] = (['literal', 'variable', 'command'] as const).flatMap(kind => {
-    const name = {literal: key, variable: `${key}_env`, command: `${key}_command`}[kind];
-    const entry = table.get(name);
-    return entry === undefined ? [] : [{kind, name, entry}];
-  });
-  if (found === undefined) return null;
+function readUrl(fields: Fields, key: 'url' | 'rescue_url', report: Report): UrlSource | null {
+  const sources = [
+    {kind: 'literal', name: key},
+    {kind: 'variable', name: `${key}_env`},
+    {kind: 'command', name: `${key}_command`},
+  ] as const;
+  const [first, second] = sources.filter(({name}) => fields.has(name));
+  if (first === undefined) return null;
   if (second !== undefined)
-    report(second.entry.line, `${found.name} and ${second.name}: leave out one of them`);
-  return {kind: found.kind, text: textOf(found.entry, found.name, report)};
+    report(fields.lineOf(second.name), `${first.name} and ${second.name} exclude each other`);
+  return {kind: first.kind, text: fields.requiredText(first.name)};
 }
 
-/** What is said here lies over what is said for every server; lists are added to. */
-function readSettings(table: Table, base: TargetSettings, context: Context): TargetSettings {
-  const guarded = tableAt(table, 'protected', context);
-  refuseOthers(guarded, ['roles', 'applications'], context);
+/** A target's settings take precedence over those for every server; lists are added to. */
+function readSettings(fields: Fields, base: TargetSettings, place: Place): TargetSettings {
   const {roles, applications} = base.protected_sessions;
+  const guarded = fields.fields('protected', ['roles', 'applications']);
   return {
-    limits: {...base.limits, ...readLimits(tableAt(table, 'thresholds', context), context)},
+    limits: {...base.limits, ...fields.limits('thresholds')},
     protected_sessions: {
-      roles: [...roles, ...textsAt(guarded, 'roles', context)],
-      applications: [...applications, ...textsAt(guarded, 'applications', context)],
+      roles: [...roles, ...guarded.texts('roles')],
+      applications: [...applications, ...guarded.texts('applications')],
     },
     recipe_folders: [
       ...base.recipe_folders,
-      ...textsAt(table, 'recipes', context).map(folder => resolveFolder(folder, context.place)),
+      ...fields.texts('recipes').map(folder => resolveFolder(folder, place)),
     ],
   };
 }
 
-/** Named as check's flags are; `["80%", "90%"]` is a warning and a critical one. */
-function readLimits(table: Table, context: Context): TargetSettings['limits'] {
-  refuseOthers(table, [...metricByLimitName.keys()], context);
-  const limits: TargetSettings['limits'] = {};
-  for (const [name, metric] of metricByLimitName) {
-    const entry = table.get(name);
-    if (entry === undefined) continue;
-    const limit = parseLimit(metric, Array.isArray(entry.value) ? entry.value.join(',') : entry.value);
-    if (limit === null) context.report(entry.line, `${name} wants ${limitExamples[metricOf(metric).kind]}`);
-    else limits[metric] = limit;
-  }
-  return limits;
-}
-
-/** Beside the file, or below the user's own folder. */
 function resolveFolder(folder: string, {folder: beside, home}: Place): string {
   if (folder === '~' || folder.startsWith('~/')) return join(home, folder.slice(1));
   return isAbsolute(folder) ? folder : join(beside, folder);
-}
-
-function refuseOthers(table: Table, known: readonly string[], {report}: Context): void {
-  for (const [key, {line}] of table) {
-    if (known.includes(key)) continue;
-    report(line, `there is no "${key}" here${didYouMean(key, known) || `, only ${known.join(', ')}`}`);
-  }
-}
-
-function tableAt(table: Table, key: string, {report}: Context): Table {
-  const entry = table.get(key);
-  if (entry === undefined) return new Map();
-  if (isTable(entry.value)) return entry.value;
-  report(entry.line, `${key} is no table: write [${key}]`);
-  return new Map();
-}
-
-function textsAt(table: Table, key: string, {report}: Context): string[] {
-  const entry = table.get(key);
-  if (entry === undefined) return [];
-  const {line, value} = entry;
-  if (Array.isArray(value)) return value.map(each => textOf({line, value: each}, key, report));
-  report(line, `${key} is no list: write ${key} = ["...", "..."]`);
-  return [];
-}
-
-/** '' where it is none. */
-function textOf({line, value}: Entry, key: string, report: Report): string {
-  if (typeof value === 'string' && value.trim() !== '') return value;
-  report(line, `${key} is no text: write it in quotes`);
-  return '';
 }

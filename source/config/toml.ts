@@ -1,22 +1,14 @@
 import {type AST, getStaticTOMLValue, ParseError, parseTOML} from 'toml-eslint-parser';
+import {type Entry, isTable, type Report, type Table} from './fields.ts';
 
-/** A table of a TOML file, each entry with the line that it stands in. */
-export type Table = Map<string, {line: number; value: unknown}>;
-
-/** Takes what is wrong, and in which line. */
-export type Report = (line: number, message: string) => void;
-
-/** The root table, empty where it is no TOML. What is reported quotes nothing of the text: a password may be in it. */
+/** The root table of a TOML text, empty where it is no TOML. No message quotes the text: a password may be in it. */
 export function readToml(text: string, report: Report): Table {
   const root: Table = new Map();
   for (const node of parse(text, report)?.body[0].body ?? []) {
+    const line = node.loc.start.line;
     if (node.type === 'TOMLKeyValue') add(root, node);
+    else if (node.kind === 'array') report(line, 'lists of tables ([[...]]) are not supported');
     else {
-      const line = node.loc.start.line;
-      if (node.kind === 'array') {
-        report(line, 'a list of tables ([[...]]) is nothing poolctl has');
-        continue;
-      }
       const table = descend(root, namesOf(node.key), line);
       for (const entry of node.body) add(table, entry);
     }
@@ -24,24 +16,17 @@ export function readToml(text: string, report: Report): Table {
   return root;
 }
 
-export function isTable(value: unknown): value is Table {
-  return value instanceof Map;
-}
-
 function parse(text: string, report: Report): AST.TOMLProgram | null {
   try {
     return parseTOML(text);
   } catch (error) {
     if (!(error instanceof ParseError)) throw error;
-    report(error.lineNumber, `it is not TOML from column ${error.column + 1} on: ${saidBy(error)}`);
+    // The parser's message quotes nothing but the code point of a character.
+    const message = error.message.replace(/(code point) \S+/, '$1');
+    const said = message.slice(0, 1).toLowerCase() + message.slice(1);
+    report(error.lineNumber, `invalid TOML at column ${error.column + 1}: ${said}`);
     return null;
   }
-}
-
-/** The parser's words are its own but for a character (its code point) that it stumbled over. */
-function saidBy({message}: ParseError): string {
-  const words = message.replace(/(code point) \S+/, '$1');
-  return words.slice(0, 1).toLowerCase() + words.slice(1);
 }
 
 function add(table: Table, {key, value}: AST.TOMLKeyValue): void {
@@ -52,13 +37,16 @@ function add(table: Table, {key, value}: AST.TOMLKeyValue): void {
 }
 
 function contentOf(node: AST.TOMLContentNode): unknown {
+  if (node.type === 'TOMLArray') {
+    return node.elements.map((each): Entry => ({line: each.loc.start.line, value: contentOf(each)}));
+  }
   if (node.type !== 'TOMLInlineTable') return getStaticTOMLValue(node);
   const table: Table = new Map();
   for (const entry of node.body) add(table, entry);
   return table;
 }
 
-/** The table of that name, made where it is not there yet. */
+/** The nested table of that name; created where it is missing. */
 function descend(table: Table, names: readonly string[], line: number): Table {
   let current = table;
   for (const name of names) {

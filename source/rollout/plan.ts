@@ -1,9 +1,7 @@
-import {isMap, isSeq, LineCounter, parseDocument} from 'yaml';
-import {type GivenLimits, limitExamples, metricByLimitName, parseLimit} from '../core/health/health.ts';
-import {metricOf} from '../core/health/metrics.ts';
+import {type Fields, type Report, readFields} from '../config/fields.ts';
+import {readYaml} from '../config/yaml.ts';
+import type {GivenLimits} from '../core/health/health.ts';
 import {watchDefaults} from '../core/health/thresholds.ts';
-import {didYouMean} from '../core/text/nearest.ts';
-import {type Fields, fieldsOf, type Report} from './fields.ts';
 import type {RolloutPlan, RolloutStage} from './state.ts';
 
 export type PlanProblem = {line: number; message: string};
@@ -32,34 +30,30 @@ const ranges = {
   command_timeout: {least: 1000, most: 24 * hourMs},
 };
 
-/** A rollout's plan, with every mistake in it and its line; a plan with any is not to be run. */
+/** A rollout plan and every mistake in it, with its line; a plan with mistakes is not to be run. */
 export function readPlan(text: string): {plan: RolloutPlan; problems: PlanProblem[]} {
-  const lines = new LineCounter();
-  const document = parseDocument(text, {lineCounter: lines});
   const problems: PlanProblem[] = [];
-  const report: Report = (offset, message) => problems.push({line: lines.linePos(offset).line, message});
-  for (const {message, pos} of document.errors) {
-    report(pos[0], message.split('\n')[0]?.replace(/ at line \d+.*$/, '') ?? '');
-  }
-  if (problems.length > 0) return {plan: {name: '', stages: []}, problems};
-  const root = fieldsOf(document.contents, planKeys, report);
-  const name = root.required('name');
-  const listed = isMap(document.contents) ? document.contents.get('stages', true) : null;
-  const nodes = isSeq(listed) ? listed.items : [];
-  if (nodes.length === 0) report(root.offset, 'stages is missing: a list of one stage or more');
-  const common = commonOf(root, report);
-  const fields = nodes.map(node => fieldsOf(node, stageKeys, report));
-  const stages = fields.map(each => readStage(each, common, report));
-  for (const [index, stage] of stages.entries()) {
-    const isTwice = stages.findIndex(each => each.name === stage.name) !== index;
-    if (isTwice && stage.name !== '')
-      report(fields[index]?.offset ?? 0, `stage "${stage.name}" is there twice`);
+  const report: Report = (line, message) => void problems.push({line, message});
+  const document = readYaml(text, report);
+  if (document === null) return {plan: {name: '', stages: []}, problems};
+  const root = readFields(document, planKeys, report);
+  const name = root.requiredText('name');
+  const items = root.items('stages');
+  if (items.length === 0) report(root.lineOf('stages'), 'stages must be a list with at least one stage');
+  const defaults = readDefaults(root);
+  const stages: RolloutStage[] = [];
+  for (const item of items) {
+    const stage = readStage(readFields(item, stageKeys, report), defaults, report);
+    if (stage.name !== '' && stages.some(each => each.name === stage.name))
+      report(item.line, `duplicate stage "${stage.name}"`);
+    stages.push(stage);
   }
   problems.sort((a, b) => a.line - b.line);
   return {plan: {name, stages}, problems};
 }
 
-type Common = {
+/** For every stage that does not set its own. */
+type Defaults = {
   every_ms: number;
   sustain_ms: number;
   command_timeout_ms: number;
@@ -67,68 +61,40 @@ type Common = {
   pooler: string | null;
 };
 
-/** What holds for every stage that says nothing else. */
-function commonOf(root: Fields, report: Report): Common {
+function readDefaults(root: Fields): Defaults {
   return {
     every_ms: root.duration_ms('every', ranges.every) ?? watchDefaults.every_ms,
     sustain_ms: root.duration_ms('sustain', ranges.sustain) ?? watchDefaults.sustain_ms,
     command_timeout_ms: root.duration_ms('command_timeout', ranges.command_timeout) ?? 600_000,
-    limits: readLimits(root, report),
+    limits: root.limits('thresholds'),
     pooler: root.text('pooler'),
   };
 }
 
-function readStage(fields: Fields, common: Common, report: Report): RolloutStage {
+function readStage(fields: Fields, defaults: Defaults, report: Report): RolloutStage {
   const promote = fields.text('promote');
   const rollback = fields.text('rollback');
   const for_ms = fields.duration_ms('watch', ranges.watch);
-  const name = fields.required('name');
-  if (promote !== null && rollback === null) {
+  const name = fields.requiredText('name');
+  if (promote !== null && rollback === null)
     report(
-      fields.offset,
-      `stage "${name}" promotes and says nothing of the way back: rollback: COMMAND, or none`,
+      fields.line,
+      `stage "${name}" has promote but no rollback: set rollback: COMMAND, or rollback: none`,
     );
-  }
-  if (promote === null && !fields.has('watch')) {
-    report(fields.offset, `stage "${name}" does nothing: it wants promote or watch`);
-  }
+  if (promote === null && !fields.has('watch')) report(fields.line, `stage "${name}" needs promote or watch`);
+  const every_ms = fields.duration_ms('every', ranges.every) ?? defaults.every_ms;
+  const sustain_ms = fields.duration_ms('sustain', ranges.sustain) ?? defaults.sustain_ms;
   return {
     name,
     target: fields.text('target'),
     promote,
     rollback: rollback === 'none' ? null : rollback,
     command_timeout_ms:
-      fields.duration_ms('command_timeout', ranges.command_timeout) ?? common.command_timeout_ms,
+      fields.duration_ms('command_timeout', ranges.command_timeout) ?? defaults.command_timeout_ms,
     approval: fields.boolean('approval'),
-    watch: for_ms === null ? null : {for_ms, ...pace(fields, common)},
-    limits: {...common.limits, ...readLimits(fields, report)},
+    watch: for_ms === null ? null : {for_ms, every_ms, sustain_ms},
+    limits: {...defaults.limits, ...fields.limits('thresholds')},
     baseline: fields.text('baseline'),
-    pooler: fields.text('pooler') ?? common.pooler,
+    pooler: fields.text('pooler') ?? defaults.pooler,
   };
-}
-
-function pace(fields: Fields, {every_ms, sustain_ms}: Common): {every_ms: number; sustain_ms: number} {
-  return {
-    every_ms: fields.duration_ms('every', ranges.every) ?? every_ms,
-    sustain_ms: fields.duration_ms('sustain', ranges.sustain) ?? sustain_ms,
-  };
-}
-
-function readLimits(fields: Fields, report: Report): GivenLimits {
-  const limits: GivenLimits = {};
-  for (const {key, value, offset} of fields.entries('thresholds')) {
-    const metric = metricByLimitName.get(key);
-    const names = [...metricByLimitName.keys()];
-    if (metric === undefined) {
-      report(
-        offset,
-        `there is no threshold "${key}"${didYouMean(key, names) || `, only ${names.join(', ')}`}`,
-      );
-      continue;
-    }
-    const limit = parseLimit(metric, value);
-    if (limit === null) report(offset, `${key} wants ${limitExamples[metricOf(metric).kind]}`);
-    else limits[metric] = limit;
-  }
-  return limits;
 }

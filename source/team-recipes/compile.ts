@@ -14,7 +14,7 @@ import {
   functionsOf,
   guardOf,
 } from './diagnosis.ts';
-import {readParameter} from './front-matter.ts';
+import {parameterValue} from './front-matter.ts';
 import type {MarkdownPlan, MarkdownRecipe} from './markdown-recipe.ts';
 import {fill, type Value} from './template.ts';
 
@@ -47,7 +47,7 @@ function parametersOf({id, parameters, plan: act}: MarkdownRecipe): Parameter[] 
   const own = parameters.map(
     ({isRequired, line: _line, ...parameter}): Parameter => ({
       ...parameter,
-      check: text => readParameter(parameter, text),
+      check: text => parameterValue(parameter, text),
       ...(isRequired && {is_required: true}),
     }),
   );

@@ -5,7 +5,7 @@ import type {Finding} from '../model/finding.ts';
 import type {ParameterValues} from '../model/parameter.ts';
 import type {Facts, Row} from '../model/recipe-data.ts';
 import type {Sql, Verification} from '../model/step.ts';
-import {readParameter} from './front-matter.ts';
+import {parameterValue} from './front-matter.ts';
 import {type MarkdownRecipe, statementsOf} from './markdown-recipe.ts';
 import {fill, namesIn, type Value} from './template.ts';
 
@@ -115,6 +115,6 @@ export function createParameterReader(
   return name => {
     const parameter = parameters.find(each => each.name === name);
     if (parameter === undefined) throw new BugError(`a runbook was let through that asks for "${name}"`);
-    return readParameter(parameter, read(name));
+    return parameterValue(parameter, read(name));
   };
 }

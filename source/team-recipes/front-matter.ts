@@ -1,185 +1,90 @@
-import {isMap, isScalar, LineCounter, type Pair, parseDocument, type YAMLMap} from 'yaml';
+import {type Entry, type Fields, type Report, readFields} from '../config/fields.ts';
+import {readYaml} from '../config/yaml.ts';
 import {usageError} from '../core/errors.ts';
 import {isSize, readChoice, readDuration} from '../core/recipe/parameters.ts';
-import {didYouMean} from '../core/text/nearest.ts';
 import type {Parameter} from '../model/parameter.ts';
 import {namePattern, type Value} from './template.ts';
 
-/** What a runbook says of itself before its prose. */
+/** The header of a Markdown recipe, between two lines of `---`. */
 export type FrontMatter = {
   title: string;
   why: string;
   parameters: MarkdownParameter[];
-  /** Functions of the database's own that its diagnosis and verification call, as `schema.name`. */
+  /** Functions outside pg_catalog that its diagnosis and verification call, as `schema.name`. */
   functions: DeclaredFunction[];
 };
 
 export type DeclaredFunction = {name: string; line: number};
 
-type Placed = Omit<MarkdownParameter, 'line'> & {offset: number | null};
-type Report = (offset: number | null, message: string) => void;
-
-const keys = ['title', 'why', 'parameters', 'functions'];
-const parameterKeys = ['description', 'type', 'default', 'choices'];
-
-/** Reads it whole, whatever is wrong with it; `report` is told of each mistake, with the line in the file. */
-export function readFrontMatter(text: string, report: (line: number, message: string) => void): FrontMatter {
-  const lines = new LineCounter();
-  const document = parseDocument(text, {lineCounter: lines});
-  // The first line of the file is the `---` before it.
-  const lineOf = (offset: number | null) => (offset === null ? 1 : lines.linePos(offset).line + 1);
-  const at: Report = (offset, message) => report(lineOf(offset), message);
-  for (const {message, pos} of document.errors)
-    at(pos[0], message.split('\n')[0]?.replace(/ at line \d+.*$/, '') ?? '');
-  // What is missing where it could not be read is no mistake of its own.
-  if (document.errors.length > 0) return {title: '', why: '', parameters: [], functions: []};
-  const root = isMap(document.contents) ? document.contents : null;
-  if (root !== null) refuseOthers(root, keys, at);
-  return {
-    title: requiredText(root, 'title', at),
-    why: requiredText(root, 'why', at),
-    parameters: readParameters(root, at).map(({offset, ...parameter}) => ({
-      ...parameter,
-      line: lineOf(offset),
-    })),
-    functions: readFunctions(root, at).map(({name, offset}) => ({name, line: lineOf(offset)})),
-  };
-}
-
-function readFunctions(root: YAMLMap | null, report: Report): {name: string; offset: number | null}[] {
-  const pair = pairOf(root, 'functions');
-  if (pair === undefined) return [];
-  const names: unknown = (root?.toJSON() as Record<string, unknown> | undefined)?.functions;
-  const offset = offsetOf(pair);
-  if (!Array.isArray(names)) {
-    report(offset, 'functions must be a list: [schema.name, schema.other]');
-    return [];
-  }
-  return names.map(String).map(name => {
-    if (!/^[^.\s]+\.[^.\s]+$/.test(name)) report(offset, `function "${name}": write it as schema.name`);
-    return {name, offset};
-  });
-}
-
-function readParameters(root: YAMLMap | null, report: Report): Placed[] {
-  const pair = pairOf(root, 'parameters');
-  if (pair === undefined) return [];
-  if (!isMap(pair.value)) {
-    report(offsetOf(pair), 'parameters: is to be a name and its description each');
-    return [];
-  }
-  return pair.value.items.map(each => readOne(each, report));
-}
-
-function readOne(pair: Pair, report: Report): Placed {
-  const name = keyOf(pair);
-  const offset = offsetOf(pair);
-  if (!namePattern.test(name)) report(offset, `parameter "${name}": write it in snake_case`);
-  if (name === 'subject') report(offset, 'parameter "subject" is there by itself: it names what was found');
-  const map = isMap(pair.value) ? pair.value : null;
-  if (map !== null) refuseOthers(map, parameterKeys, report);
-  const kind = readType(map, report);
-  const parameter: Parameter = {
-    name,
-    description: requiredText(map, 'description', report, offset),
-    kind,
-    default: textOf(pairOf(map, 'default')) ?? '',
-    ...(kind === 'choice' && {choices: readChoices(map, offset, report)}),
-  };
-  const isRequired = pairOf(map, 'default') === undefined;
-  refuseDefault(parameter, pairOf(map, 'default'), report);
-  return {...parameter, isRequired, offset};
-}
-
-function readType(map: YAMLMap | null, report: Report): MarkdownParameter['kind'] {
-  const pair = pairOf(map, 'type');
-  if (pair === undefined) return 'text';
-  const written = textOf(pair) ?? '';
-  const type = parameterTypes.find(each => each === written);
-  if (type === undefined) {
-    const hint = didYouMean(written, parameterTypes) || `: it is one of ${parameterTypes.join(', ')}`;
-    report(offsetOf(pair), `there is no type "${written}"${hint}`);
-  }
-  return type ?? 'text';
-}
-
-function readChoices(map: YAMLMap | null, offset: number | null, report: Report): string[] {
-  const pair = pairOf(map, 'choices');
-  const choices: unknown = (map?.toJSON() as Record<string, unknown> | undefined)?.choices;
-  if (Array.isArray(choices) && choices.length > 0) return choices.map(String);
-  report(pair === undefined ? offset : offsetOf(pair), 'a choice wants its choices: [one, another]');
-  return [];
-}
-
-function refuseDefault(parameter: Parameter, pair: Pair | undefined, report: Report): void {
-  if (pair === undefined) return;
-  try {
-    readParameter(parameter, parameter.default);
-  } catch (error) {
-    report(offsetOf(pair), `default: ${error instanceof Error ? error.message : String(error)}`);
-  }
-}
-
-function refuseOthers(map: YAMLMap, known: readonly string[], report: Report): void {
-  for (const pair of map.items) {
-    const key = keyOf(pair);
-    if (!known.includes(key)) {
-      report(
-        offsetOf(pair),
-        `there is no "${key}" here${didYouMean(key, known) || `, only ${known.join(', ')}`}`,
-      );
-    }
-  }
-}
-
-function requiredText(
-  map: YAMLMap | null,
-  key: string,
-  report: Report,
-  parent: number | null = null,
-): string {
-  const pair = pairOf(map, key);
-  const text = textOf(pair)?.trim() ?? '';
-  if (text === '') report(pair === undefined ? parent : offsetOf(pair), `${key} is missing`);
-  return text;
-}
-
-function pairOf(map: YAMLMap | null, key: string): Pair | undefined {
-  return map?.items.find(pair => keyOf(pair) === key);
-}
-
-function keyOf({key}: Pair): string {
-  return isScalar(key) ? String(key.value) : '';
-}
-
-function offsetOf({key}: Pair): number | null {
-  return isScalar(key) ? (key.range?.[0] ?? null) : null;
-}
-
-/** As it was typed: `0.10` is not 0.1. */
-function textOf(pair: Pair | undefined): string | null {
-  if (pair === undefined || !isScalar(pair.value) || pair.value.value === null) return null;
-  return typeof pair.value.value === 'string'
-    ? pair.value.value
-    : (pair.value.source ?? String(pair.value.value));
-}
-
-/** The types that a runbook's parameters have. */
-export const parameterTypes = ['text', 'integer', 'number', 'duration', 'size', 'choice'] as const;
-
 export type MarkdownParameter = Parameter & {
   /** It has no default, not even an empty one: nothing is planned until it is set. */
   isRequired: boolean;
-  /** Where the file names it. */
   line: number;
 };
 
+const parameterTypes = ['text', 'integer', 'number', 'duration', 'size', 'choice'] as const;
+
+/** Reads the whole header in spite of mistakes, and reports each with its line in the file. */
+export function readFrontMatter(text: string, report: Report): FrontMatter {
+  // The first line of the file is the `---` before it.
+  const root = readYaml(text, report, 2);
+  if (root === null) return {title: '', why: '', parameters: [], functions: []};
+  const fields = readFields({...root, line: 1}, ['title', 'why', 'parameters', 'functions'], report);
+  return {
+    title: fields.requiredText('title').trim(),
+    why: fields.requiredText('why').trim(),
+    parameters: fields.entries('parameters').map(([name, entry]) => readParameter(name, entry, report)),
+    functions: readFunctions(fields, report),
+  };
+}
+
+function readFunctions(fields: Fields, report: Report): DeclaredFunction[] {
+  const line = fields.lineOf('functions');
+  return fields.texts('functions').map(name => {
+    if (name !== '' && !/^[^.\s]+\.[^.\s]+$/.test(name))
+      report(line, `function "${name}" must be schema.name`);
+    return {name, line};
+  });
+}
+
+function readParameter(name: string, entry: Entry, report: Report): MarkdownParameter {
+  const {line} = entry;
+  if (!namePattern.test(name)) report(line, `parameter "${name}" must be in snake_case`);
+  if (name === 'subject') report(line, 'parameter "subject" is predefined: it selects one finding');
+  const fields = readFields(entry, ['description', 'type', 'default', 'choices'], report);
+  const kind = fields.choice('type', parameterTypes) ?? 'text';
+  const parameter: Parameter = {
+    name,
+    description: fields.requiredText('description').trim(),
+    kind,
+    // A bare `default:` is an empty one.
+    default: (fields.value('default') === null ? '' : fields.text('default')) ?? '',
+    ...(kind === 'choice' && {choices: readChoices(fields, report)}),
+  };
+  checkDefault(parameter, fields, report);
+  return {...parameter, isRequired: !fields.has('default'), line};
+}
+
+function readChoices(fields: Fields, report: Report): string[] {
+  const choices = fields.texts('choices');
+  if (choices.length === 0) report(fields.lineOf('choices'), 'type choice needs choices: [one, another]');
+  return choices;
+}
+
+function checkDefault(parameter: Parameter, fields: Fields, report: Report): void {
+  if (!fields.has('default')) return;
+  try {
+    parameterValue(parameter, parameter.default);
+  } catch (error) {
+    report(fields.lineOf('default'), `default: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
 /**
- * A parameter as SQL is given it, null where it is not set. A duration is an interval's text in milliseconds, which
- * poolctl and the server read alike; a size is the text that pg_size_bytes() reads. Throws AbortError (exit 2) for a
- * text that is none of its type.
+ * The value that SQL gets for a parameter; null where it is empty. A duration is an interval in milliseconds, as text; a
+ * size is text that pg_size_bytes() reads. Throws AbortError (exit 2) for text that is not of the parameter's type.
  */
-export function readParameter({name, kind, choices = []}: Parameter, text: string): Value {
+export function parameterValue({name, kind, choices = []}: Parameter, text: string): Value {
   if (text === '') return null;
   switch (kind) {
     case 'duration':

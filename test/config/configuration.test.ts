@@ -9,7 +9,7 @@ import {metricOf} from '../../source/core/health/metrics.ts';
 const place = {file: '/c/config.toml', folder: '/c', home: '/home/ann'};
 const read = (text: string) => readConfiguration(text, place);
 
-it('reads all that can be said', () => {
+it('reads every setting', () => {
   const {settings, targets} = read(`
     recipes = ["runbooks", "~/mine", "/etc/poolctl"]
     [protected]
@@ -72,83 +72,75 @@ it('has a threshold for every limit of check, named as its flag', () => {
   expect(Object.keys(settings.limits)).toEqual([...metricByLimitName.values()]);
 });
 
-describe('says what is wrong and in which line', () => {
+describe('reports each mistake with its line', () => {
   it.each<[string, string, string]>([
-    ['no TOML', 'a = 1\nb = secret', '2: it is not TOML from column 5 on: unexpected character'],
+    ['invalid TOML', 'a = 1\nb = secret', '2: invalid TOML at column 5: unexpected character'],
     [
       'a password without quotes',
       '[targets.a]\nurl = postgres://u:secret@h',
-      '2: it is not TOML from column 7 on: unexpected character',
+      '2: invalid TOML at column 7: unexpected character',
     ],
     [
-      'a key twice',
+      'a duplicate key',
       '[targets.a]\nurl = "secret"\nurl = "secret"',
-      '3: it is not TOML from column 1 on: defining a key multiple times is invalid',
+      '3: invalid TOML at column 1: defining a key multiple times is invalid',
     ],
-    ['a wrong key', 'recipe = []', '1: there is no "recipe" here: did you mean "recipes"?'],
-    ['a wrong table', '[target.a]\nurl = "secret"', '1: there is no "target" here: did you mean "targets"?'],
+    ['an unknown key', 'recipe = []', '1: unknown key "recipe": did you mean "recipes"?'],
+    ['an unknown table', '[target.a]\nurl = "secret"', '1: unknown key "target": did you mean "targets"?'],
     [
-      'a key that was',
+      'an unknown key without a near name',
       '[targets.a]\nurl = "secret"\nproduction = true',
-      '3: there is no "production" here, only environment, url, url_env, url_command, rescue_url, rescue_url_env, rescue_url_command, recipes, protected, thresholds',
+      '3: unknown key "production": use environment, url, url_env, url_command, rescue_url, rescue_url_env, rescue_url_command, recipes, protected, thresholds',
     ],
     [
-      'a wrong key of a target',
+      'an unknown key of a target',
       '[targets.a]\nurl = "secret"\nenvironmant = "production"',
-      '3: there is no "environmant" here: did you mean "environment"?',
+      '3: unknown key "environmant": did you mean "environment"?',
     ],
     [
-      'a wrong environment',
+      'an invalid environment',
       '[targets.a]\nurl = "secret"\nenvironment = "prodution"',
-      '3: there is no environment "prodution": did you mean "production"?',
+      '3: invalid environment "prodution": did you mean "production"?',
     ],
+    ['no URL', '\n[targets.a]\nenvironment = "staging"', '2: target "a" needs url, url_env or url_command'],
+    ['two URLs', '[targets.a]\nurl = "secret"\nurl_env = "B"', '3: url and url_env exclude each other'],
+    ['a URL that is not a string', '[targets.a]\nurl = 1', '2: url must be a string'],
+    ['a target that is not a table', 'targets.a = "secret"', '1: target "a" must be a table: [targets.a]'],
+    ['a list of tables', '[[targets]]\nurl = "secret"', '1: lists of tables ([[...]]) are not supported'],
     [
-      'no address',
-      '\n[targets.a]\nenvironment = "staging"',
-      '2: target "a" has no url, url_env or url_command',
-    ],
-    [
-      'two addresses',
-      '[targets.a]\nurl = "secret"\nurl_env = "B"',
-      '3: url and url_env: leave out one of them',
-    ],
-    ['an address that is no text', '[targets.a]\nurl = 1', '2: url is no text: write it in quotes'],
-    ['a target that is no table', 'targets.a = "secret"', '1: target "a" is no table: write [targets.a]'],
-    [
-      'a list of tables',
-      '[[targets]]\nurl = "secret"',
-      '1: a list of tables ([[...]]) is nothing poolctl has',
-    ],
-    [
-      'roles that are no list',
+      'roles that are not a list',
       '[protected]\nroles = "app"',
-      '2: roles is no list: write roles = ["...", "..."]',
+      '2: roles must be a list of strings: ["...", "..."]',
     ],
-    ['a role that is no text', '[protected]\nroles = ["app", 1]', '2: roles is no text: write it in quotes'],
     [
-      'a wrong protection',
+      'a role that is not a string',
+      '[protected]\nroles = ["app", 1]',
+      '2: roles must be a list of non-empty strings',
+    ],
+    [
+      'an unknown key of protected',
       '[targets.a]\nurl = "secret"\n[targets.a.protected]\nrole = []',
-      '4: there is no "role" here: did you mean "roles"?',
+      '4: unknown key "role": did you mean "roles"?',
     ],
     [
-      'a wrong threshold',
+      'an unknown threshold',
       '[thresholds]\nmax_use = "80%"',
-      '2: there is no "max_use" here: did you mean "max_used"?',
+      '2: unknown key "max_use": did you mean "max_used"?',
     ],
     [
-      'a share that is none',
+      'an invalid share',
       '[thresholds]\nmax_used = 80',
-      '2: max_used wants a share: "80%" or 0.8, or a warning and a critical one: "80%,90%"',
+      '2: max_used must be a share: "80%" or 0.8, or a warning and a critical one: "80%,90%"',
     ],
     [
-      'a duration that is none',
+      'an invalid duration',
       '[thresholds]\nmax_mean = 30',
-      '2: max_mean wants a duration as PostgreSQL reads intervals: "30s", or a warning and a critical one: "30s,5min"',
+      '2: max_mean must be a duration as PostgreSQL reads intervals: "30s", or a warning and a critical one: "30s,5min"',
     ],
     [
-      'a number that is none',
+      'an invalid count',
       '[thresholds]\nmax_blocked = -1',
-      '2: max_blocked wants a whole number, or a warning and a critical one: "5,20"',
+      '2: max_blocked must be a whole number, or a warning and a critical one: "5,20"',
     ],
   ])('%s', (_, text, message) => {
     let error: unknown;
@@ -157,14 +149,14 @@ describe('says what is wrong and in which line', () => {
     } catch (caught) {
       error = caught;
     }
-    if (!(error instanceof AbortError)) throw new Error('it was taken', {cause: error});
+    if (!(error instanceof AbortError)) throw new Error('it was accepted', {cause: error});
     expect(error.message).toBe(`/c/config.toml:${message}`);
     expect(error.exitCode).toBe(2);
     expect(error.message).not.toContain('secret');
   });
 });
 
-it('tells all mistakes of a file at once, by their lines', () => {
+it('reports all mistakes of a file at once', () => {
   const text = [
     '[targets.a]',
     'url = 1',
@@ -177,13 +169,13 @@ it('tells all mistakes of a file at once, by their lines', () => {
   ];
   expect(() => read(text.join('\n'))).toThrow(
     expect.objectContaining({
-      message: '/c/config.toml:2: url is no text: write it in quotes',
+      message: '/c/config.toml:2: url must be a string',
       hint: [
-        'And line 3: there is no environment "prodution": did you mean "production"?',
-        'line 4: there is no "colour" here, only environment, url, url_env, url_command, rescue_url, rescue_url_env, rescue_url_command, recipes, protected, thresholds',
-        'line 5: target "b" has no url, url_env or url_command',
-        'line 6: a list of tables ([[...]]) is nothing poolctl has',
-        'line 8: max_used wants a share: "80%" or 0.8, or a warning and a critical one: "80%,90%".',
+        'And line 3: invalid environment "prodution": did you mean "production"?',
+        'line 4: unknown key "colour": use environment, url, url_env, url_command, rescue_url, rescue_url_env, rescue_url_command, recipes, protected, thresholds',
+        'line 5: target "b" needs url, url_env or url_command',
+        'line 6: lists of tables ([[...]]) are not supported',
+        'line 8: max_used must be a share: "80%" or 0.8, or a warning and a critical one: "80%,90%".',
       ].join('; '),
     }),
   );
@@ -193,7 +185,7 @@ it.each([
   ['a = "\\uD800secret"', 'invalid code point'],
   ['a = "secret', 'unterminated string constant'],
   ['a = secret\u0001', 'unexpected character'],
-])('says what is wrong with the TOML and quotes nothing: %j', (text, said) => {
-  expect(() => read(text)).toThrow(expect.objectContaining({message: expect.stringContaining(said)}));
+])('explains invalid TOML without quoting it: %j', (text, message) => {
+  expect(() => read(text)).toThrow(expect.objectContaining({message: expect.stringContaining(message)}));
   expect(() => read(text)).not.toThrow(/secret|D800/i);
 });

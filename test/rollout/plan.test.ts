@@ -65,48 +65,59 @@ stages:
   const stage = 'name: x\nstages:\n  - name: a\n    watch: 1min\n';
   it.each<[string, string, [number, string][]]>([
     [
-      'that is none',
+      'empty',
       '',
       [
-        [1, 'here is to be a mapping'],
+        [1, 'expected keys and values: name, every'],
         [1, 'name is missing'],
-        [1, 'stages is missing'],
+        [1, 'stages must be a list with at least one stage'],
       ],
     ],
-    ['no YAML', 'name: x\nstages: [', [[2, 'Flow sequence']]],
-    [
-      'a misspelt key',
-      `${stage}    promot: ls\n`,
-      [[5, 'there is no "promot" here: did you mean "promote"?']],
-    ],
+    ['invalid YAML', 'name: x\nstages: [', [[2, 'Flow sequence']]],
+    ['a misspelt key', `${stage}    promot: ls\n`, [[5, 'unknown key "promot": did you mean "promote"?']]],
     [
       'a misspelt threshold',
       `${stage}    thresholds:\n      max_use: 80%\n`,
       [[6, 'did you mean "max_used"?']],
     ],
     [
-      'a threshold that is none',
+      'an invalid threshold',
       `${stage}    thresholds:\n      max_used: 80\n`,
-      [[6, 'max_used wants a share']],
+      [[6, 'max_used must be a share']],
     ],
     [
-      'a time that is none',
+      'invalid durations',
       'name: x\nevery: often\nstages:\n  - name: a\n    watch: 5d x\n',
       [
-        [2, 'every wants a duration'],
-        [5, 'watch wants a duration'],
+        [2, 'every must be a duration from 0.5s to 60s, such as 30s, 10min or 2h'],
+        [5, 'watch must be a duration'],
       ],
     ],
     [
-      'no way back',
+      'no rollback',
       'name: x\nstages:\n  - name: a\n    promote: ls\n',
-      [[3, 'says nothing of the way back']],
+      [[3, 'stage "a" has promote but no rollback']],
     ],
-    ['nothing to do', 'name: x\nstages:\n  - name: a\n', [[3, 'does nothing']]],
-    ['one name twice', `${stage}  - name: a\n    watch: 1s\n`, [[5, 'stage "a" is there twice']]],
-    ['approval in words', `${stage}    approval: maybe\n`, [[5, 'approval is true or false']]],
-    ['stages that are none', 'name: x\nstages: all\n', [[1, 'stages is missing']]],
-  ])('%s is told by its line', (_, text, expected) => {
+    ['nothing to do', 'name: x\nstages:\n  - name: a\n', [[3, 'stage "a" needs promote or watch']]],
+    ['a duplicate name', `${stage}  - name: a\n    watch: 1s\n`, [[5, 'duplicate stage "a"']]],
+    ['an invalid approval', `${stage}    approval: maybe\n`, [[5, 'approval must be true or false']]],
+    ['a key without a value', 'name: x\nstages:\n  - name: a\n    watch:\n', [[4, 'watch must be a string']]],
+    [
+      'every mistake of a stage at once',
+      'name: x\nstages:\n  - nam: a\n    promote: ls\n    rolback: none\n',
+      [
+        [3, 'unknown key "nam": did you mean "name"?'],
+        [3, 'name is missing'],
+        [3, 'has promote but no rollback'],
+        [5, 'unknown key "rolback": did you mean "rollback"?'],
+      ],
+    ],
+    [
+      'stages that are not a list',
+      'name: x\nstages: all\n',
+      [[2, 'stages must be a list with at least one stage']],
+    ],
+  ])('%s is reported with its line', (_, text, expected) => {
     const {problems} = readPlan(text);
     expect(problems.map(({line}) => line)).toEqual(expected.map(([line]) => line));
     for (const [index, [, message]] of expected.entries())

@@ -39,24 +39,25 @@ describe('what is wrong with a runbook, by its line', () => {
     [
       'a wrong key',
       `---\ntitle: t\nwhy: w\nparametres: {}\n---\n${diagnose}`,
-      ['4: there is no "parametres" here: did you mean "parameters"?'],
+      ['4: unknown key "parametres": did you mean "parameters"?'],
     ],
     [
       'no YAML',
       `---\ntitle: [t\nwhy: w\n---\n${diagnose}`,
-      ['3: Flow sequence in block collection must be sufficiently indented and end with a ]'],
+      ['3: invalid YAML: Flow sequence in block collection must be sufficiently indented and end with a ]'],
     ],
     [
       'no such type',
       parameter('    type: duraton\n'),
-      ['7: there is no type "duraton": did you mean "duration"?'],
+      ['7: invalid type "duraton": did you mean "duration"?'],
     ],
     [
       'a default that is none',
       parameter('    type: duration\n    default: soon\n'),
       ['8: default: least=soon is not a duration'],
     ],
-    ['no choices', parameter('    type: choice\n'), ['5: a choice wants its choices: [one, another]']],
+    ['nothing: an empty default', parameter('    type: duration\n    default:\n'), []],
+    ['no choices', parameter('    type: choice\n'), ['5: type choice needs choices: [one, another]']],
     [
       'a choice that is none',
       parameter('    type: choice\n    choices: [a, b]\n    default: c\n'),
@@ -215,12 +216,12 @@ describe('what is wrong with a runbook, by its line', () => {
     [
       'functions that are no list of names',
       `${head.replace('why:', 'functions: app.one\nwhy:')}${diagnose}`,
-      ['3: functions must be a list: [schema.name, schema.other]'],
+      ['3: functions must be a list of strings: ["...", "..."]'],
     ],
     [
       'a function without its schema',
       `${head.replace('why:', 'functions: [one]\nwhy:')}${diagnose}`,
-      ['3: function "one": write it as schema.name'],
+      ['3: function "one" must be schema.name'],
     ],
     [
       'two statements',

@@ -212,7 +212,7 @@ describe("a team's recipes and configuration at work", () => {
     for (const call of [['snapshot', server.url()], ['check', '--target', 't'], ['recipes']]) {
       expect(await failing(call, {home})).toEqual([
         2,
-        expect.stringContaining('config.toml:3: there is no "environmant" here: did you mean "environment"?'),
+        expect.stringContaining('config.toml:3: unknown key "environmant": did you mean "environment"?'),
       ]);
     }
   });

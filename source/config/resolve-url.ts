@@ -10,7 +10,7 @@ const commandEndsWithinMs = 60_000;
  * terminal; what it prints, and the address itself, is in no error. Throws AbortError: exit 2 for a variable that is
  * not set, 3 where the command fails.
  */
-export async function addressOf(
+export async function resolveUrl(
   {kind, text}: UrlSource,
   {env, name}: {env: Readonly<Record<string, string | undefined>>; name: string},
 ): Promise<string> {
