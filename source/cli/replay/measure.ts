@@ -11,7 +11,7 @@ import {
 import {medianOf, recommend} from '../../replay/measure/recommend.ts';
 import {collectUnhandledRejections} from '../../replay/measure/unhandled-rejections.ts';
 import type {Prisma} from '../../replay/prisma/prisma.ts';
-import {cutOff, takeRefusals} from '../../replay/sandbox/outbound.ts';
+import {blockOutbound, takeRefusals} from '../../replay/sandbox/outbound.ts';
 import {simulateAll} from '../../replay/simulate/all.ts';
 import type {CliContext} from '../context.ts';
 import type {ReplayOptions} from './options.ts';
@@ -64,7 +64,7 @@ export async function measureEndpoint(
   };
   const rejections = collectUnhandledRejections(endpoint.file);
   // A file of SQL has no code that could open anything.
-  const release = prisma === null ? () => {} : cutOff({withNetwork: call.allowNetwork});
+  const release = prisma === null ? () => {} : blockOutbound({withNetwork: call.allowNetwork});
   const measured = await measureRounds(matrix, call, options).finally(() => {
     release();
     processes.close();

@@ -1,7 +1,7 @@
 import process from 'node:process';
 import type pg from 'pg';
 import {createWorker, type WorkerOptions, type WorkerTask} from '../../replay/measure/worker.ts';
-import {cutOff} from '../../replay/sandbox/outbound.ts';
+import {blockOutbound} from '../../replay/sandbox/outbound.ts';
 import {loadEndpoint} from './load-endpoint.ts';
 import {loadPrismaClient} from './prisma-client.ts';
 import type {ReplayAssignment} from './processes.ts';
@@ -23,7 +23,7 @@ async function open(assignment: ReplayAssignment): Promise<WorkerOptions> {
   const endpoint = await loadEndpoint(name, source);
   const prisma = await loadPrismaClient(endpoint, source);
   // For as long as this process lives: it opens nothing but the measured pools' connections.
-  cutOff({withNetwork: allowNetwork});
+  blockOutbound({withNetwork: allowNetwork});
   return {
     ...options,
     endpoint,

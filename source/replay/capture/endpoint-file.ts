@@ -1,7 +1,6 @@
 import {counted} from '../../core/text/format.ts';
 import {sanitise} from '../../core/text/sanitise.ts';
-import {onlyVariant, type SqlEndpoint} from '../endpoint/sql-endpoint.ts';
-import {writeSqlEndpoint} from '../endpoint/write-sql.ts';
+import {onlyVariant, type SqlEndpoint, writeSqlEndpoint} from '../endpoint/sql-endpoint.ts';
 import {fold} from './fold.ts';
 import {timelineOf} from './overlap.ts';
 import type {Recording} from './recording.ts';

@@ -3,7 +3,7 @@ import {usageError} from '../../core/errors.ts';
 import type {Context, Endpoint, Row, Sample, Sql} from './endpoint.ts';
 import type {SqlEndpoint, SqlNode, SqlParam} from './sql-endpoint.ts';
 
-/** A SQL endpoint as every other: what is measured does not know the difference. */
+/** A SQL endpoint as an Endpoint, which is measured like one written in TypeScript. */
 export function compileSqlEndpoint(source: SqlEndpoint, file: string): Endpoint {
   const setup = compileAll(source.setup, file);
   return {
@@ -18,7 +18,7 @@ export function compileSqlEndpoint(source: SqlEndpoint, file: string): Endpoint 
   };
 }
 
-/** What a node runs in: the names it may use, and the rows that an `@each` after it goes through. */
+/** What a node runs with: the values of `$name`, and the rows of the last statement, for an `@each` after it. */
 type Scope = {sql: Sql; names: Sample; signal: AbortSignal; rows: readonly Row[]};
 type Step = (scope: Scope) => Promise<unknown>;
 
@@ -26,7 +26,7 @@ function startOf({sql, request, signal}: Context): Scope {
   return {sql, names: request, signal, rows: []};
 }
 
-/** One after the other. */
+/** In order. */
 function compileAll(nodes: readonly SqlNode[], file: string): Step {
   const steps = nodes.map((node, index) => compile(node, file, isReadBy(nodes, index)));
   const [only] = steps;
@@ -37,15 +37,15 @@ function compileAll(nodes: readonly SqlNode[], file: string): Step {
   };
 }
 
-/** Whether an `@each` goes through this statement's rows: it is the last statement before one. */
+/** Whether an `@each` uses the rows of this statement: it is the last one before it. */
 function isReadBy(nodes: readonly SqlNode[], index: number): boolean {
   const behind = nodes.slice(index + 1);
   const next = behind.findIndex(({kind}) => kind === 'statement');
-  return (next === -1 ? behind : behind.slice(0, next)).some(holdsEach);
+  return (next === -1 ? behind : behind.slice(0, next)).some(containsEach);
 }
 
-function holdsEach(node: SqlNode): boolean {
-  return node.kind === 'each' || ('body' in node && node.body.some(holdsEach));
+function containsEach(node: SqlNode): boolean {
+  return node.kind === 'each' || ('body' in node && node.body.some(containsEach));
 }
 
 function compile(node: SqlNode, file: string, isRead: boolean): Step {
@@ -72,7 +72,7 @@ function compile(node: SqlNode, file: string, isRead: boolean): Step {
   }
 }
 
-/** All at once; of an `@each` or `@repeat` directly in it, every turn. */
+/** All branches at the same time. Each turn of an `@each` or `@repeat` directly in the block is a branch. */
 function compileParallel(nodes: readonly SqlNode[], file: string): Step {
   const branches = nodes.map(node => {
     if (node.kind !== 'repeat' && node.kind !== 'each') {
@@ -83,9 +83,9 @@ function compileParallel(nodes: readonly SqlNode[], file: string): Step {
     return (scope: Scope) => scopesOf(node, scope).map(once);
   });
   return async scope => {
-    // All are seen to their end: a request that fails leaves no query behind that the next would be charged for.
-    const settled = await Promise.allSettled(branches.flatMap(branch => branch(scope)));
-    for (const each of settled) if (each.status === 'rejected') throw each.reason;
+    // Waits for all branches: a query still running would otherwise count for the next request.
+    const outcomes = await Promise.allSettled(branches.flatMap(branch => branch(scope)));
+    for (const each of outcomes) if (each.status === 'rejected') throw each.reason;
   };
 }
 
@@ -110,13 +110,13 @@ function compileStatement(
 
 function compileParam(param: SqlParam, file: string, line: number): (names: Sample) => unknown {
   if ('value' in param) return () => param.value;
-  // pg sends a Buffer in the binary format, which is what makes these bytes and no text.
+  // pg sends a Buffer in the binary format.
   if ('bytes' in param) return () => Buffer.from(param.bytes);
   return names => {
     if (Object.hasOwn(names, param.name)) return names[param.name];
     throw usageError(
-      `${file}:${line}: nothing is called $${param.name} here`,
-      'It is a column of the row that @each goes through, or a name in the @sample.',
+      `${file}:${line}: $${param.name} has no value here`,
+      'It must be a column of the row of an @each around it, or a field of the @sample.',
     );
   };
 }

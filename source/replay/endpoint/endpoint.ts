@@ -1,36 +1,41 @@
-/** What one request of an application does to the database, in one or more variants: `before`, `after`, any name. */
+/** What one request of an application does to the database, in one or more variants. */
 export type Endpoint<Client = unknown, Request extends Sample = Sample> = {
-  /** As an application names it: `GET /api/reports/dashboard`. */
+  /** The route as the application names it: `GET /api/reports/dashboard`. */
   route: string;
-  /** Where it is written; findings and errors name a line of it. */
+  /** The endpoint's file; findings and errors refer to its lines. Set when it is loaded. */
   file: string;
+  /** The implementations to compare, such as `before` and `after`; the last one is recommended for. */
   variants: readonly Variant<Client, Request>[];
-  /** Once before each variant's first request; nothing of it is measured. */
+  /** Runs once before each variant is measured, and is not measured itself. */
   setup?: (context: Context<Client, Request>) => Promise<unknown>;
-  /** Requests to choose from, by the seed; `[{}]` where they are all alike. */
+  /** Requests to choose from at random, by the seed; `[{}]` where all are alike. */
   samples: readonly Request[];
-  /** It writes, and is therefore replayed only where that is allowed. */
+  /** The endpoint writes: it is replayed only with --allow-writes or on the demo. */
   isWriting?: boolean;
-  /** Which of the demo's databases it is about; `assessments` unless it says. */
+  /** The demo's database it uses with --demo; default `assessments`. */
   demoDatabase?: string;
 };
 
 export type Variant<Client = unknown, Request extends Sample = Sample> = {
+  /** What `--variant` selects it by. */
   name: string;
+  /** Handles one request. A rejection counts as a failed request. */
   run: (context: Context<Client, Request>) => Promise<unknown>;
 };
 
-/** What is asked for: parameters of the path, of the query, of the body. */
+/** One request: parameters of its path, its query string, its body. */
 export type Sample = Readonly<Record<string, unknown>>;
 
 export type Context<Client = unknown, Request extends Sample = Sample> = {
-  /** A Prisma Client whose pool is the measured one; null where an endpoint goes without. */
+  /** The application's Prisma Client, on the measured pool. */
   prisma: Client;
+  /** Runs SQL on the measured pool, without Prisma. */
   sql: Sql;
+  /** The request to handle, one of `samples`. */
   request: Request;
-  /** One per instance of the application. Empty when measuring begins. */
+  /** What the application keeps in memory; one per instance, empty when measuring begins. */
   cache: Cache;
-  /** Aborts when nobody waits for the answer any more. */
+  /** Aborts when the measurement ends. */
   signal: AbortSignal;
 };
 
@@ -38,34 +43,36 @@ export type Row = Record<string, unknown>;
 
 export type Statement = {
   text: string;
+  /** Values of $1, $2, ... */
   values?: readonly unknown[];
-  /** Its line in the endpoint's file, where the stack would not tell. */
+  /** Its line in the endpoint's file; default: taken from the stack. */
   line?: number;
 };
 
-/** Statements through the measured pool, for endpoints without Prisma. */
 export type Sql = {
+  /** Runs a statement and returns its rows. Rejects with pg's DatabaseError, which has the SQLSTATE as `code`. */
   (statement: string | Statement, values?: readonly unknown[]): Promise<Row[]>;
-  /** BEGIN, `body` on that one connection, COMMIT; ROLLBACK and the error where it throws. */
+  /** Runs `body` between BEGIN and COMMIT on one connection; if it throws, sends ROLLBACK and rethrows. */
   transaction<Result>(body: (sql: Sql) => Promise<Result>): Promise<Result>;
 };
 
 export type Cache = {
+  /** The value, or undefined where there is none or it has expired. */
   get(key: string): unknown;
-  /** Without `ttl_ms` until the instance ends. */
+  /** Keeps a value for `ttl_ms` milliseconds; default: as long as the instance runs. */
   set(key: string, value: unknown, ttl_ms?: number): void;
   delete(key: string): void;
   clear(): void;
 };
 
-/** An endpoint file's default export; the file's name is added where it is loaded. */
+/** Types an endpoint file's default export: `export default defineEndpoint<PrismaClient>({route, samples, variants})`. */
 export function defineEndpoint<Client, Request extends Sample = Sample>(
   endpoint: Omit<Endpoint<Client, Request>, 'file'>,
 ): Omit<Endpoint<Client, Request>, 'file'> {
   return endpoint;
 }
 
-/** What an application's own process keeps between requests. `now` in milliseconds. */
+/** The in-memory cache of one instance. `now` returns milliseconds. */
 export function createCache(now: () => number = () => performance.now()): Cache {
   const entries = new Map<string, {value: unknown; until_ms: number}>();
   return {

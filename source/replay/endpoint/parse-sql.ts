@@ -4,13 +4,13 @@ import type {Sample} from './endpoint.ts';
 import {scanStatement} from './scan-statement.ts';
 import {onlyVariant, type SqlEndpoint, type SqlNode, type SqlParam, type SqlValue} from './sql-endpoint.ts';
 
-/** Reads the format that `SqlEndpoint` describes. Throws AbortError (exit 2) with `file` and the line. */
+/** Parses the format that `SqlEndpoint` describes. Throws AbortError (exit 2) with `file` and the line. */
 export function parseSqlEndpoint(text: string, file: string): SqlEndpoint {
   const reader = createReader(file);
   let at = 0;
   let line = 1;
   while (at < text.length) {
-    const end = behindLine(text, at);
+    const end = afterLine(text, at);
     const first = text.slice(at, end);
     const [, word, rest] = /^\s*--\s*@(\w+)[ \t]*(.*?)\s*$/s.exec(first) ?? [];
     if (word !== undefined) {
@@ -53,7 +53,7 @@ function createReader(file: string) {
     const list = body();
     for (const {line, kind} of outer) {
       if (kind === 'each' && ![list, ...blocks.map(({outer}) => outer)].some(each => each.some(isStatement)))
-        throw fail(line, '@each needs a statement before it, whose rows it goes through');
+        throw fail(line, '@each needs a statement before it, for whose rows it runs');
     }
     list.push(outer.reduceRight<SqlNode>((inner, prefix) => ({...prefix, body: [inner]}), node));
   };
@@ -61,7 +61,7 @@ function createReader(file: string) {
     const open = blocks.at(-1);
     if (open !== undefined) throw fail(open.line, `@${open.kind} has no @end`);
     if (prefixes.length > 0 || params.length > 0)
-      throw fail(line, 'a statement is missing: @repeat, @each and @param belong to the next one');
+      throw fail(line, 'a statement is missing: @repeat, @each and @param apply to the next one');
   };
   const beginSection = (list: SqlNode[], line: number) => {
     requireWhole(line);
@@ -70,7 +70,7 @@ function createReader(file: string) {
 
   const directives: Record<string, (rest: string, line: number) => void> = {
     endpoint(rest, line) {
-      if (route !== null) throw fail(line, 'a second @endpoint: a file is one');
+      if (route !== null) throw fail(line, 'a second @endpoint: a file holds one');
       if (rest === '')
         throw fail(line, '@endpoint names no route', 'Write it as -- @endpoint GET /api/students');
       route = rest;
@@ -78,7 +78,7 @@ function createReader(file: string) {
     sample: (rest, line) => void samples.push(readSample(rest, error => fail(line, error))),
     setup: (_, line) => beginSection(setup, line),
     variant(rest, line) {
-      if (!/^[\w-]+$/.test(rest)) throw fail(line, '@variant needs a name: letters, digits, - and _');
+      if (!/^[\w-]+$/.test(rest)) throw fail(line, '@variant needs a name of letters, digits, - and _');
       if (variants.some(({name}) => name === rest)) throw fail(line, `a second variant "${rest}"`);
       const list: SqlNode[] = [];
       beginSection(list, line);
@@ -87,17 +87,17 @@ function createReader(file: string) {
     param(rest, line) {
       const [, number, value] = /^\$(\d+)\s*=\s*(.+)$/s.exec(rest) ?? [];
       if (Number(number) !== params.length + 1 || value === undefined)
-        throw fail(line, `@param $${params.length + 1} = VALUE is expected here`);
+        throw fail(line, `expected @param $${params.length + 1} = VALUE`);
       params.push(readParam(value, error => fail(line, error)));
     },
     repeat(rest, line) {
-      if (!/^[1-9]\d{0,5}$/.test(rest)) throw fail(line, '@repeat wants a number from 1 to 999999');
+      if (!/^[1-9]\d{0,5}$/.test(rest)) throw fail(line, '@repeat needs a number from 1 to 999999');
       prefixes.push({kind: 'repeat', count: Number(rest), line});
     },
     each: (_, line) => void prefixes.push({kind: 'each', line}),
     think(rest, line) {
       const ms = parseDurationMs(rest);
-      if (ms === null) throw fail(line, '@think wants a duration, such as 20ms');
+      if (ms === null) throw fail(line, '@think needs a duration, such as 20ms');
       append({kind: 'think', ms, line}, prefixes.splice(0));
     },
     parallel: (_, line) => open('parallel', line),
@@ -105,7 +105,7 @@ function createReader(file: string) {
     group: (_, line) => open('group', line),
     end(_, line) {
       const block = blocks.pop();
-      if (block === undefined) throw fail(line, '@end without a block to end');
+      if (block === undefined) throw fail(line, '@end without a block');
       into = block.outer;
       append({kind: block.kind, body: block.into, line: block.line}, block.prefixes);
     },
@@ -120,13 +120,13 @@ function createReader(file: string) {
     directive(word: string, rest: string, line: number): void {
       const read = Object.hasOwn(directives, word) ? directives[word] : undefined;
       const known = Object.keys(directives).map(each => `@${each}`);
-      if (read === undefined) throw fail(line, `there is no @${word}`, `There are ${known.join(', ')}.`);
+      if (read === undefined) throw fail(line, `there is no @${word}`, `Directives: ${known.join(', ')}.`);
       read(rest, line);
     },
-    /** Returns where it ends. */
+    /** Returns the offset after the statement. */
     statement(text: string, at: number, line: number): number {
       const {pieces, end, isEnded} = scanStatement(text, at);
-      if (!isEnded) throw fail(line, 'this statement has no ; at its end');
+      if (!isEnded) throw fail(line, 'the statement has no ; at its end');
       const all = params;
       params = [];
       let sql = '';
@@ -152,7 +152,7 @@ type Fail = (message: string) => AbortError;
 function readSample(text: string, fail: Fail): Sample {
   const value = jsonOf(text);
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Sample;
-  throw fail('@sample wants a JSON object, such as {"school_id": 3}');
+  throw fail('@sample needs a JSON object, such as {"school_id": 3}');
 }
 
 function readParam(text: string, fail: Fail): SqlParam {
@@ -161,7 +161,7 @@ function readParam(text: string, fail: Fail): SqlParam {
   if (/^'(?:[^']|'')*'$/.test(text)) return {value: text.slice(1, -1).replaceAll("''", "'")};
   if (/^\\x(?:[\da-f]{2})*$/i.test(text)) return {bytes: Buffer.from(text.slice(2), 'hex')};
   const value = jsonOf(text);
-  if (value === undefined) throw fail(`not a value: JSON, 'text', \\x00ff or $name is expected`);
+  if (value === undefined) throw fail(`not a value: write JSON, 'text', \\x00ff or $name`);
   return {value: value as SqlValue};
 }
 
@@ -177,7 +177,7 @@ function isStatement({kind}: SqlNode): boolean {
   return kind === 'statement';
 }
 
-function behindLine(text: string, at: number): number {
+function afterLine(text: string, at: number): number {
   const found = text.indexOf('\n', at);
   return found === -1 ? text.length : found + 1;
 }

@@ -1,16 +1,16 @@
-/** A statement cut where a `$name` stands in it. */
+/** Part of a statement: SQL, or a `$name` in it. */
 type Piece = {sql: string} | {name: string};
 
 export type Scanned = {
   pieces: Piece[];
-  /** Behind the `;`; the end of the text where there is none. */
+  /** Offset after the `;`, or of the text's end. */
   end: number;
   isEnded: boolean;
 };
 
 /**
- * One statement from `start` to its `;`: those in strings, quoted identifiers, dollar quotes and comments are none,
- * and neither is a `$name` in one a name (lexical structure as in PostgreSQL's scan.l).
+ * One statement from `start` to its `;`. A `;` or `$name` in a string, a quoted identifier, a dollar quote or a comment
+ * does not count (lexical structure as in PostgreSQL's scan.l).
  */
 export function scanStatement(text: string, start: number): Scanned {
   const pieces: Piece[] = [];
@@ -30,7 +30,7 @@ export function scanStatement(text: string, start: number): Scanned {
       pieces.push({name});
       at += name.length + 1;
       from = at;
-    } else at = behindToken(text, at);
+    } else at = afterToken(text, at);
   }
   cut();
   return {pieces, end: at, isEnded: false};
@@ -44,59 +44,59 @@ function nameAt(text: string, at: number): string | null {
   return name === undefined || dollar === '$' ? null : name;
 }
 
-/** Whatever begins at `at` is over: a quoted thing, a comment, a word, or one character. */
-function behindToken(text: string, at: number): number {
+/** The offset after the token at `at`: a quoted text, a comment, a word, or one character. */
+function afterToken(text: string, at: number): number {
   const two = text.slice(at, at + 2);
-  if (two === '--') return behindLineComment(text, at);
-  if (two === '/*') return behindComment(text, at);
+  if (two === '--') return afterLineComment(text, at);
+  if (two === '/*') return afterComment(text, at);
   const character = text[at] ?? '';
-  if (character === "'") return behindQuote(text, at, "'");
-  if (character === '"') return behindQuote(text, at, '"');
-  if (character === '$') return behindDollar(text, at);
-  if (/^[eE]'/.test(two)) return behindEscapes(text, at + 1);
-  // A number is over where its digits are: `1e'` is a number and an E'...' up to PostgreSQL 14.
+  if (character === "'") return afterQuote(text, at, "'");
+  if (character === '"') return afterQuote(text, at, '"');
+  if (character === '$') return afterDollar(text, at);
+  if (/^[eE]'/.test(two)) return afterEscapeString(text, at + 1);
+  // A number ends with its digits: up to PostgreSQL 14, `1e'...'` is a number and an E'...' string.
   if (/\d/.test(character)) return at + 1;
   return at + (wordAt(text, at).length || 1);
 }
 
-/** The word that begins at `at`; empty where none does. */
+/** The word at `at`; empty where there is none. */
 export function wordAt(text: string, at: number): string {
   let end = at;
   while (end < text.length && wordCharacter.test(text[end] ?? '')) end++;
   return text.slice(at, end);
 }
 
-/** Behind what separates words: white space and comments. */
-export function behindBlanks(text: string, at: number): number {
+/** The offset after white space and comments. */
+export function afterBlanks(text: string, at: number): number {
   let end = at;
   for (;;) {
     const two = text.slice(end, end + 2);
-    if (two === '--') end = behindLineComment(text, end);
-    else if (two === '/*') end = behindComment(text, end);
+    if (two === '--') end = afterLineComment(text, end);
+    else if (two === '/*') end = afterComment(text, end);
     else if (/^[ \t\n\r\f\v]/.test(two)) end++;
     else return end;
   }
 }
 
-/** A carriage return alone ends it too. */
-function behindLineComment(text: string, at: number): number {
+/** A carriage return ends a line comment too. */
+function afterLineComment(text: string, at: number): number {
   const length = text.slice(at).search(/[\n\r]/);
   return length === -1 ? text.length : at + length;
 }
 
-function behindQuote(text: string, at: number, quote: string): number {
+function afterQuote(text: string, at: number, quote: string): number {
   return indexOrEnd(text, quote, at + 1) + 1;
 }
 
-/** E'...' alone knows the backslash; a doubled quote reads as two strings, which is the same to us. */
-function behindEscapes(text: string, at: number): number {
+/** Only E'...' has backslash escapes. A doubled quote reads as two strings here, which ends at the same place. */
+function afterEscapeString(text: string, at: number): number {
   let end = at + 1;
   while (end < text.length && text[end] !== "'") end += text[end] === '\\' ? 2 : 1;
   return end + 1;
 }
 
-/** PostgreSQL's comments nest. */
-function behindComment(text: string, at: number): number {
+/** Block comments nest. */
+function afterComment(text: string, at: number): number {
   let depth = 1;
   let end = at + 2;
   while (end < text.length && depth > 0) {
@@ -107,7 +107,7 @@ function behindComment(text: string, at: number): number {
   return end;
 }
 
-function behindDollar(text: string, at: number): number {
+function afterDollar(text: string, at: number): number {
   const [tag] = matchAt(/\$(?:[A-Za-z_]\w*)?\$/y, text, at) ?? [];
   if (tag === undefined) return at + 1;
   return indexOrEnd(text, tag, at + tag.length) + tag.length;

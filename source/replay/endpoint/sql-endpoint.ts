@@ -1,21 +1,22 @@
 import type {Sample} from './endpoint.ts';
 
 /**
- * An endpoint written as plain SQL. Statements end with `;`. A line that begins with `-- @` tells what the SQL cannot:
+ * An endpoint written as plain SQL. Statements end with `;`. Lines that begin with `-- @` are directives:
  *
- *     -- @endpoint GET /api/students      the route, first of all
- *     -- @sample {"school_id": 3}         a request to send; several are chosen from by the seed
+ *     -- @endpoint GET /api/students      the route; must come first
+ *     -- @sample {"school_id": 3}         a request; with several, each request takes one at random, by the seed
  *     -- @setup                           what follows, up to the first variant, runs once and is not measured
- *     -- @variant before                  what follows is this variant; a file without is one variant, `main`
+ *     -- @variant before                  what follows is this variant; without any, the file is one variant, `main`
  *     -- @param $1 = 42                   a parameter of the next statement: JSON, 'text', \x00ff (bytes), or $name
- *     -- @parallel ... -- @end            what is in it runs at once, each on a connection of its own
- *     -- @transaction ... -- @end         BEGIN and COMMIT around it, on one connection
- *     -- @group ... -- @end               one after the other, as one thing
- *     -- @repeat 5                        the next statement or block, so many times
- *     -- @each                            the next statement or block, for each row of the statement before
- *     -- @think 20ms                      the application does something else
+ *     -- @parallel ... -- @end            runs its contents at the same time, each on a connection of its own
+ *     -- @transaction ... -- @end         runs its contents between BEGIN and COMMIT, on one connection
+ *     -- @group ... -- @end               runs its contents in order, as one branch of @parallel
+ *     -- @repeat 5                        runs the next statement or block that many times
+ *     -- @each                            runs the next statement or block once for each row of the statement before
+ *     -- @think 20ms                      pauses, as the application does between two statements
  *
- * `$name` in a statement, or as a parameter's value, is that column of the row of `@each`, or else of the sample.
+ * `$name`, in a statement or as a parameter's value, is a column of the current row of `@each`, or a field of the
+ * sample.
  */
 export type SqlEndpoint = {
   route: string;
@@ -26,7 +27,7 @@ export type SqlEndpoint = {
 
 type SqlVariant = {name: string; body: readonly SqlNode[]};
 
-/** `line` is where it stands in the file, from 1; 0 in what was not read from one. */
+/** `line` counts from 1; 0: the node does not come from a file. */
 export type SqlNode =
   | {kind: 'statement'; text: string; params: readonly SqlParam[]; line: number}
   | {kind: 'parallel' | 'transaction' | 'group'; body: readonly SqlNode[]; line: number}
@@ -34,7 +35,7 @@ export type SqlNode =
   | {kind: 'each'; body: readonly SqlNode[]; line: number}
   | {kind: 'think'; ms: number; line: number};
 
-/** In the order of $1, $2. Bytes are sent in the binary format, all else as text. */
+/** A parameter. Bytes are sent in the binary format, everything else as text. */
 export type SqlParam = {value: SqlValue} | {bytes: Uint8Array} | {name: string};
 export type SqlValue =
   | null
@@ -44,5 +45,55 @@ export type SqlValue =
   | readonly SqlValue[]
   | {readonly [key: string]: SqlValue};
 
-/** The variant of a file that names none. */
+/** The variant of a file without `@variant`. */
 export const onlyVariant = 'main';
+
+/** The file's text. `parseSqlEndpoint` reads it back to the same endpoint, except for lines. */
+export function writeSqlEndpoint({route, samples, setup, variants}: SqlEndpoint): string {
+  const requests = samples.filter(sample => Object.keys(sample).length > 0);
+  return [
+    `-- @endpoint ${route.replace(/\s+/g, ' ').trim()}`,
+    ...requests.map(sample => `-- @sample ${JSON.stringify(sample)}`),
+    ...(setup.length > 0 ? ['', '-- @setup', ...setup.flatMap(writeNode)] : []),
+    ...variants.flatMap(({name, body}) => ['', `-- @variant ${name}`, ...body.flatMap(writeNode)]),
+    '',
+  ].join('\n');
+}
+
+function writeNode(node: SqlNode): string[] {
+  switch (node.kind) {
+    case 'statement':
+      return [...node.params.map(writeParam), endStatement(node.text)];
+    case 'think':
+      return [`-- @think ${Number(node.ms.toFixed(3))}ms`];
+    case 'repeat':
+      return [`-- @repeat ${node.count}`, ...writeAsOne(node.body)];
+    case 'each':
+      return ['-- @each', ...writeAsOne(node.body)];
+    default:
+      return [`-- @${node.kind}`, ...node.body.flatMap(writeNode), '-- @end'];
+  }
+}
+
+/** @repeat and @each apply to one statement or block. */
+function writeAsOne(body: readonly SqlNode[]): string[] {
+  const [only] = body;
+  if (body.length === 1 && only !== undefined) return writeNode(only);
+  return writeNode({kind: 'group', body, line: 0});
+}
+
+function writeParam(param: SqlParam, index: number): string {
+  return `-- @param $${index + 1} = ${paramText(param)}`;
+}
+
+function paramText(param: SqlParam): string {
+  if ('name' in param) return `$${param.name}`;
+  if ('bytes' in param) return `\\x${Buffer.from(param.bytes).toString('hex')}`;
+  return JSON.stringify(param.value);
+}
+
+/** A trailing line comment would swallow the `;`; a leading one could read as a directive. */
+function endStatement(text: string): string {
+  const sql = text.replace(/^(\s*--.*(\n|$)|\s+)+/, '').replace(/[\s;]+$/, '');
+  return /--[^\n]*$/.test(sql) ? `${sql}\n;` : `${sql};`;
+}

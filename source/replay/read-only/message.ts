@@ -13,7 +13,7 @@ export const types = {
   readyForQuery: 0x5a,
   noData: 0x6e,
 };
-/** The tag ROLLBACK, whose first four letters no other one has. */
+/** CommandComplete of ROLLBACK: no other command tag begins with the same four letters. */
 export const rollbackBytes = headerBytes + 'ROLLBACK\0'.length;
 export const rollbackTag = Buffer.from('ROLL').readUInt32BE();
 
@@ -30,7 +30,7 @@ export function executeMessages(text: string): Buffer {
   ]);
 }
 
-/** The same, with the description of its rows, as the simple protocol has it. */
+/** The same, with a Describe: the simple protocol describes rows without being asked. */
 export function describedMessages(text: string): Buffer {
   const all = executeMessages(text);
   const executeBytes = 10;
@@ -41,7 +41,6 @@ export function describedMessages(text: string): Buffer {
   ]);
 }
 
-/** A Parse with another text. */
 export function parseMessage(name: string, text: string, parameterTypes: Buffer): Buffer {
   return message('P', cString(name), cString(text), parameterTypes);
 }
@@ -49,7 +48,7 @@ export function parseMessage(name: string, text: string, parameterTypes: Buffer)
 export const syncMessage = message('S');
 export const committed = message('C', cString('COMMIT'));
 
-/** The strings that end with a NUL from `at` on, and where the last of them ends. */
+/** `count` NUL-terminated strings from `at` on, and the offset after the last one. */
 export function readStrings(body: Buffer, at: number, count: number): {strings: string[]; end: number} {
   const strings: string[] = [];
   let end = at;
@@ -62,7 +61,7 @@ export function readStrings(body: Buffer, at: number, count: number): {strings: 
   return {strings, end};
 }
 
-/** An ErrorResponse whose position is that in the application's own text, which began `characters` later. */
+/** The ErrorResponse with its position counted in the client's own text, which poolctl's `characters` precede. */
 export function withPosition(error: Buffer, characters: number): Buffer {
   const fields: Buffer[] = [];
   for (let at = 5; at < error.length && error[at] !== 0; ) {

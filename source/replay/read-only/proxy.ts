@@ -8,7 +8,7 @@ import {createReadOnlyWire} from './wire.ts';
 
 export type ReadOnlyProxy = {port: number; close(): void};
 
-/** What of pg's client is not in its types. */
+/** Parts of pg's client that its types leave out. */
 type RawClient = {
   connection: NodeJS.EventEmitter & {stream: net.Socket};
   processID: number;
@@ -16,15 +16,15 @@ type RawClient = {
 };
 
 /**
- * For a client that opens its connections in native code: on loopback, whatever it calls itself, it is given sessions as
- * `config` has them, in which it can only read. TLS and passwords stay between poolctl and the server.
+ * Listens on loopback for a client that opens its connections in native code, and gives each connection a read-only
+ * session by `config`, whatever role or database the client names. TLS and password are between poolctl and the server.
  */
 export async function startReadOnlyProxy(config: pg.ClientConfig): Promise<ReadOnlyProxy> {
   const sockets = new Set<net.Socket>();
   const server = net.createServer({noDelay: true}, client => {
     sockets.add(client);
     client.once('close', () => sockets.delete(client));
-    // The end of a connection says all that matters.
+    // A broken connection also emits `close`.
     client.on('error', () => {});
     void carry(client, config);
   });

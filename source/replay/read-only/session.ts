@@ -15,32 +15,32 @@ import {
 import {type ReadOnlyStatement, readOnlyStatement} from './statement.ts';
 
 export type ReadOnlySession = {
-  /** What a message of the client's becomes, or several of one write. */
+  /** The bytes to send to the server for these messages of the client. */
   take(frames: readonly Buffer[]): Buffer;
-  /** Whether a message of the server's is the client's, or the one that is in its place. `size` is with its head. */
+  /** Whether a message of the server goes to the client; a Buffer: this one instead. `size` includes the header. */
   answer(chunk: Buffer, at: number, size: number): boolean | Buffer;
-  /** Whether rows that come now answer a statement of ours. */
-  isOurs(): boolean;
+  /** Whether rows that arrive now answer a statement of poolctl's. */
+  isOwnAnswer(): boolean;
 };
 
 export type ReadOnlyOptions = {
-  /** Writes to the server what it does not answer a `send`. */
+  /** Writes to the server outside of `take`. */
   write(bytes: Buffer): void;
-  /** The client sends what cannot be made read-only: nothing more of it goes to the server. */
+  /** The client sent what cannot be made read-only. Nothing it sends reaches the server any more. */
   refuse(why: string): void;
 };
 
-/** The query fixes the mode: from a transaction's first snapshot on the server refuses to make it read-write. */
+/** Takes the transaction's first snapshot: after it, the server refuses to make the transaction read-write. */
 const query = 'SELECT /* poolctl */';
-const ofOurs = ['BEGIN /* poolctl */ READ ONLY', query];
-const ours = `${ofOurs.join(';')};`;
-const ofTheirs = ['SET /* poolctl */ TRANSACTION READ ONLY', query];
+const ownTransaction = ['BEGIN /* poolctl */ READ ONLY', query];
+const ownPrefix = `${ownTransaction.join(';')};`;
+const makeReadOnly = ['SET /* poolctl */ TRANSACTION READ ONLY', query];
 const rollback = 'ROLLBACK /* poolctl */';
-/** Fails where the transaction has an id, which is to say that it wrote; null is no error. */
+/** Fails if the transaction has an ID, that is, if it wrote. Casting null succeeds. */
 const requireUnwritten = `SELECT /* poolctl */ (pg_catalog.pg_current_xact_id_if_assigned()::pg_catalog.text
   OPERATOR(pg_catalog.||) ': a transaction of a read-only replay wrote')::pg_catalog.int4`;
 
-/** Texts that came before, and what was sent for them. */
+/** Texts seen before, and the messages they became. */
 const known = new Map<string, ReadOnlyStatement>();
 const wrapped = new Map<string, Buffer>();
 
@@ -57,40 +57,41 @@ function read(text: string): ReadOnlyStatement {
 /** What the client sent up to one ReadyForQuery. */
 type Group = {
   first: ReadOnlyStatement['kind'] | null;
-  /** Commands of ours to be answered before its own. */
-  ours: number;
-  /** What it waits for of the extended protocol; all others are answers to ours. */
+  /** Commands of poolctl still to be answered before the client's current. */
+  ownCommands: number;
+  /** ParseComplete and BindComplete that the client expects; others answer poolctl's commands. */
   parses: number;
   binds: number;
-  isDescribedByUs: boolean;
-  /** Our transaction is around it, or it ends one: the session is idle afterwards, whatever happens. */
+  isDescribedByPoolctl: boolean;
+  /** It runs in poolctl's transaction, or ends its own: the session must be idle afterwards. */
   endsIdle: boolean;
   keepsSettings: boolean;
   /** Its COMMIT was sent as ROLLBACK. */
   isCommit: boolean;
-  /** Characters in front of its text. */
+  /** Characters of poolctl's before its text. */
   prefix: number;
 };
 
 /**
- * Makes read-only by construction what a client sends over one connection, in PostgreSQL's protocol itself: whichever
- * library writes it. Each statement runs in a transaction that was begun READ ONLY and has its first snapshot before
- * the statement is there, the application's own transactions as well; and each is rolled back. Nothing that the
- * session is set to, and no report of it, is relied on. Sent and answered in the same packets: no round trip more.
+ * Makes everything a client sends over one connection read-only by construction. It works on PostgreSQL's protocol, so
+ * it holds for every client library. Each statement, and each transaction of the application, runs in a transaction
+ * that began READ ONLY, has taken its first snapshot before the statement arrives, and is rolled back. It relies on no
+ * setting of the session and on no report of one. Added commands travel in the client's own packets: no extra round
+ * trip.
  *
- * A transaction in which a setting was made for the session is committed, since a rollback would undo that, if it has
- * no transaction id.
+ * A transaction that changed a setting of the session is committed, because a rollback would undo the setting; only if
+ * it has no transaction ID.
  */
 export function createReadOnlySession({write, refuse}: ReadOnlyOptions): ReadOnlySession {
   let status = 'I';
   let isFixed = false;
   let keepsSettings = false;
   let group: Group | null = null;
-  /** Its end was sent, and its ReadyForQuery has not come. */
+  /** The group is sent completely and its ReadyForQuery has not arrived. */
   let isBusy = false;
   let isEnding = false;
   let isRefused = false;
-  let held: Buffer[] = [];
+  let queued: Buffer[] = [];
   const namedSettings = new Set<string>();
 
   const fail = (why: string): Buffer[] => {
@@ -99,51 +100,51 @@ export function createReadOnlySession({write, refuse}: ReadOnlyOptions): ReadOnl
     return [];
   };
 
-  /** The statements of ours that go before one of the client's. */
-  const before = (statement: ReadOnlyStatement, own: Group): string[] => {
-    own.first ??= statement.kind;
+  /** Statements of poolctl to send before the client's. */
+  const before = (statement: ReadOnlyStatement, current: Group): string[] => {
+    current.first ??= statement.kind;
     if (statement.kind === 'begin') isFixed = false;
     if (statement.kind === 'setting' && statement.keepsSettings) keepsSettings = true;
     if (statement.kind === 'end') {
       isFixed = false;
-      own.isCommit = statement.isCommit && status === 'T';
-      if (!own.isCommit || !keepsSettings) return [];
-      own.isCommit = false;
-      own.endsIdle = !/\bchain$/i.test(statement.text);
-      own.keepsSettings = true;
+      current.isCommit = statement.isCommit && status === 'T';
+      if (!current.isCommit || !keepsSettings) return [];
+      current.isCommit = false;
+      current.endsIdle = !/\bchain$/i.test(statement.text);
+      current.keepsSettings = true;
       return [requireUnwritten];
     }
     if (statement.kind !== 'plain' || status === 'E') return [];
-    own.keepsSettings ||= statement.keepsSettings;
+    current.keepsSettings ||= statement.keepsSettings;
     if (status === 'I') {
-      own.endsIdle = true;
-      return ofOurs;
+      current.endsIdle = true;
+      return ownTransaction;
     }
     keepsSettings ||= statement.keepsSettings;
     const isFirst = !isFixed;
     isFixed = true;
-    return isFirst ? ofTheirs : [];
+    return isFirst ? makeReadOnly : [];
   };
 
   const takeQuery = (frame: Buffer): Buffer[] => {
     const text = frame.toString('utf8', headerBytes, frame.length - 1);
     const statement = read(text);
     if (statement.kind === 'refused') return fail(statement.what);
-    const own = emptyGroup();
-    group = own;
+    const current = emptyGroup();
+    group = current;
     isBusy = true;
-    const statements = before(statement, own);
-    own.ours = statements.length;
-    if (own.isCommit && statement.kind === 'end') return [queryMessage(statement.text)];
-    const rollsBack = own.endsIdle && statement.kind === 'plain' && !own.keepsSettings;
+    const statements = before(statement, current);
+    current.ownCommands = statements.length;
+    if (current.isCommit && statement.kind === 'end') return [queryMessage(statement.text)];
+    const rollsBack = current.endsIdle && statement.kind === 'plain' && !current.keepsSettings;
     if (statement.kind === 'plain' && statement.isOne) {
-      own.isDescribedByUs = true;
+      current.isDescribedByPoolctl = true;
       const ending = rollsBack ? [executeMessages(rollback)] : [];
       return [...statements.map(executeMessages), describedMessages(text), ...ending, syncMessage];
     }
     if (statements.length === 0) return [frame];
-    const prefix = statements === ofOurs ? ours : `${statements.join(';')};`;
-    own.prefix = prefix.length;
+    const prefix = statements === ownTransaction ? ownPrefix : `${statements.join(';')};`;
+    current.prefix = prefix.length;
     if (!rollsBack) return [queryMessage(`${prefix}${text}`)];
     let message = wrapped.get(text);
     if (message === undefined) {
@@ -157,37 +158,39 @@ export function createReadOnlySession({write, refuse}: ReadOnlyOptions): ReadOnl
 
   const takeExtended = (type: string, frame: Buffer): Buffer[] => {
     group ??= emptyGroup();
-    const own: Group = group;
+    const current: Group = group;
     if (type === 'P') {
       const {strings, end} = readStrings(frame, 5, 2);
       const [name = '', text = ''] = strings;
       const statement = read(text);
       const isControl = statement.kind === 'begin' || statement.kind === 'end';
       if (statement.kind === 'refused') return fail(statement.what);
-      if (isControl && (name !== '' || own.first !== null)) return fail(`${text} in a prepared statement`);
-      if (own.first !== null && own.first !== 'plain') return fail('several statements before one Sync');
-      const statements = own.first === null ? before(statement, own) : [];
+      if (isControl && (name !== '' || current.first !== null))
+        return fail(`${text} in a prepared statement`);
+      if (current.first !== null && current.first !== 'plain')
+        return fail('several statements before one Sync');
+      const statements = current.first === null ? before(statement, current) : [];
       if (name !== '' && 'keepsSettings' in statement && statement.keepsSettings) namedSettings.add(name);
-      own.ours += statements.length;
-      own.parses++;
-      const isRollback = own.isCommit && statement.kind === 'end';
+      current.ownCommands += statements.length;
+      current.parses++;
+      const isRollback = current.isCommit && statement.kind === 'end';
       const parse = isRollback ? parseMessage(name, statement.text, frame.subarray(end)) : frame;
       return [...statements.map(executeMessages), parse];
     }
     if (type === 'B') {
       const [, name = ''] = readStrings(frame, 5, 2).strings;
-      if (name === '' && own.parses === 0) return fail('an unnamed statement of an earlier Sync');
-      if (name !== '' && own.first !== null && own.first !== 'plain')
+      if (name === '' && current.parses === 0) return fail('an unnamed statement of an earlier Sync');
+      if (name !== '' && current.first !== null && current.first !== 'plain')
         return fail('several statements before one Sync');
       const statement = {kind: 'plain', keepsSettings: namedSettings.has(name), isOne: false} as const;
-      const statements = own.first === null ? before(statement, own) : [];
-      own.ours += statements.length;
-      own.binds++;
+      const statements = current.first === null ? before(statement, current) : [];
+      current.ownCommands += statements.length;
+      current.binds++;
       return [...statements.map(executeMessages), frame];
     }
     if (type !== 'S') return [frame];
     isBusy = true;
-    const rollsBack = own.endsIdle && own.first === 'plain' && !own.keepsSettings;
+    const rollsBack = current.endsIdle && current.first === 'plain' && !current.keepsSettings;
     return rollsBack ? [executeMessages(rollback), frame] : [frame];
   };
 
@@ -195,7 +198,7 @@ export function createReadOnlySession({write, refuse}: ReadOnlyOptions): ReadOnl
     const type = String.fromCharCode(frame[0] ?? 0);
     if ('Xdcf'.includes(type)) return [frame];
     if (isBusy) {
-      held.push(Buffer.from(frame));
+      queued.push(Buffer.from(frame));
       return [];
     }
     if (type === 'Q' && (group === null || group.first === null)) return takeQuery(frame);
@@ -210,7 +213,7 @@ export function createReadOnlySession({write, refuse}: ReadOnlyOptions): ReadOnl
     return out.length === 1 ? (out[0] as Buffer) : Buffer.concat(out);
   };
 
-  /** At ReadyForQuery: whether it is the client's, who may go on then. */
+  /** At ReadyForQuery: whether it goes to the client, which then may send the next group. */
   const isReady = (now: string): boolean => {
     if (now !== 'I' && (isEnding || group?.endsIdle)) {
       const isCommitted = now === 'T' && group?.keepsSettings && !isEnding;
@@ -224,8 +227,8 @@ export function createReadOnlySession({write, refuse}: ReadOnlyOptions): ReadOnl
     group = null;
     isBusy = false;
     isEnding = false;
-    const frames = held;
-    held = [];
+    const frames = queued;
+    queued = [];
     const bytes = takeAll(frames);
     if (bytes.length > 0) write(bytes);
     return true;
@@ -246,8 +249,8 @@ export function createReadOnlySession({write, refuse}: ReadOnlyOptions): ReadOnl
     }
     if (isEnding) return false;
     if (group === null) return true;
-    if (group.ours > 0) {
-      if (chunk[at] === types.commandComplete) group.ours--;
+    if (group.ownCommands > 0) {
+      if (chunk[at] === types.commandComplete) group.ownCommands--;
       return false;
     }
     switch (chunk[at]) {
@@ -256,7 +259,7 @@ export function createReadOnlySession({write, refuse}: ReadOnlyOptions): ReadOnl
       case types.bindComplete:
         return group.binds-- > 0;
       case types.noData:
-        return !group.isDescribedByUs;
+        return !group.isDescribedByPoolctl;
       case types.commandComplete:
         if (size !== rollbackBytes || chunk.readUInt32BE(at + headerBytes) !== rollbackTag) return true;
         if (group.isCommit) return committed;
@@ -266,16 +269,16 @@ export function createReadOnlySession({write, refuse}: ReadOnlyOptions): ReadOnl
     }
   };
 
-  return {take: takeAll, answer, isOurs: () => isEnding || (group?.ours ?? 0) > 0};
+  return {take: takeAll, answer, isOwnAnswer: () => isEnding || (group?.ownCommands ?? 0) > 0};
 }
 
 function emptyGroup(): Group {
   return {
     first: null,
-    ours: 0,
+    ownCommands: 0,
     parses: 0,
     binds: 0,
-    isDescribedByUs: false,
+    isDescribedByPoolctl: false,
     endsIdle: false,
     keepsSettings: false,
     isCommit: false,

@@ -1,14 +1,13 @@
-import {behindBlanks, wordAt} from '../endpoint/scan-statement.ts';
-import {actInSpite} from './acts.ts';
+import {afterBlanks, wordAt} from '../endpoint/scan-statement.ts';
 
 /**
- * What a read-only session makes of a text:
- * - `plain`: it runs inside a transaction that is read-only. `keepsSettings`: it may set something for the session,
- *   which a rollback would undo. `isOne`: only the server can tell whether it is one statement.
+ * How a read-only session treats a text:
+ * - `plain`: runs in a read-only transaction. `keepsSettings`: it may change a setting of the session, which a rollback
+ *   would undo. `isOne`: sent by the extended protocol, with which the server rejects more than one statement.
  * - `setting`: SET, RESET or DISCARD alone, which call no function and write nothing.
- * - `begin`, `end`: the application's own transaction. `text` of an end is the rollback that takes its place.
- * - `empty`: nothing but blanks and comments.
- * - `refused`: it would leave a prepared transaction behind, or act in spite of the transaction; `what` does.
+ * - `begin`, `end`: the application's own transaction. `text` of an end is the rollback to send instead.
+ * - `empty`: only white space and comments.
+ * - `refused`: `what` would leave a prepared transaction behind, or have an effect that no rollback undoes.
  */
 export type ReadOnlyStatement =
   | {kind: 'plain'; keepsSettings: boolean; isOne: boolean}
@@ -19,9 +18,9 @@ export type ReadOnlyStatement =
   | {kind: 'refused'; what: string};
 
 /**
- * A text without `;` is one statement at most, and one that holds none of these words cannot end a transaction: that
- * is true of the letters alone, however the server reads its strings and comments. All else is left to the server's
- * own parser: the extended protocol takes one statement.
+ * A text without `;` is at most one statement, and a text without any of these words cannot end a transaction. Both hold
+ * for the letters alone, however the server reads strings and comments. Any other text goes through the extended
+ * protocol, with which the server itself accepts only one statement.
  */
 const endingWord = /\b(?:commit|end|rollback|abort|prepare)\b/i;
 const settingWord = /\b(?:set|reset|set_config)\b/i;
@@ -31,10 +30,10 @@ const begin =
 const end = /^(commit|end|rollback|abort)((?:\s+(?:work|transaction))?(?:\s+and(?:\s+no)?\s+chain)?)$/i;
 
 export function readOnlyStatement(text: string): ReadOnlyStatement {
-  const body = text.slice(behindBlanks(text, 0)).replace(/[;\s]+$/, '');
+  const body = text.slice(afterBlanks(text, 0)).replace(/[;\s]+$/, '');
   if (body === '') return {kind: 'empty'};
-  const act = actInSpite(body);
-  if (act !== null) return {kind: 'refused', what: act};
+  const effect = lastingEffect(body);
+  if (effect !== null) return {kind: 'refused', what: effect};
   const word = wordAt(body, 0).toLowerCase();
   const keepsSettings = settingWord.test(body);
   const isOne = body.includes(';') && endingWord.test(body);
@@ -53,7 +52,7 @@ export function readOnlyStatement(text: string): ReadOnlyStatement {
       break;
     }
     case 'prepare':
-      if (/^transaction$/i.test(wordAt(body, behindBlanks(body, word.length))))
+      if (/^transaction$/i.test(wordAt(body, afterBlanks(body, word.length))))
         return {kind: 'refused', what: 'PREPARE TRANSACTION'};
       break;
     case 'set':
@@ -65,13 +64,43 @@ export function readOnlyStatement(text: string): ReadOnlyStatement {
   return {kind: 'plain', keepsSettings, isOne};
 }
 
-/** Of a statement that has no strings. */
+/** For a statement without strings. */
 function withoutComments(statement: string): string {
-  let kept = '';
+  let stripped = '';
   for (let at = 0; at < statement.length; ) {
-    const next = behindBlanks(statement, at);
-    kept += next > at ? ' ' : statement[at];
+    const next = afterBlanks(statement, at);
+    stripped += next > at ? ' ' : statement[at];
     at = next > at ? next : at + 1;
   }
-  return kept.trim();
+  return stripped.trim();
 }
+
+/**
+ * What in a text has an effect that neither READ ONLY nor the rollback prevents: on another connection, on files and
+ * programs, on other sessions or on the server; null: nothing. Recognised by name: what the database's own functions do
+ * is not seen.
+ */
+function lastingEffect(text: string): string | null {
+  if (!mayLast.test(text)) return null;
+  const name = call.exec(text)?.[1];
+  if (name !== undefined) return `${name.toLowerCase()}()`;
+  return copyOut.test(text) ? 'COPY TO a file or a program' : null;
+}
+
+/** A cheap first test. */
+const mayLast = /copy|dblink|lo_export|pg_/i;
+
+const call = new RegExp(
+  `\\b(${[
+    'dblink\\w*|lo_export',
+    'pg_(?:terminate|cancel)_backend|pg_log_(?:backend|query)_\\w+',
+    'pg_reload_conf|pg_rotate_logfile|pg_promote|pg_wal_replay_(?:pause|resume)',
+    'pg_switch_wal|pg_create_restore_point|pg_logical_emit_message|pg_(?:backup_)?(?:start|stop)(?:_backup)?',
+    'pg_(?:create|drop|copy|sync)_\\w*replication_slots?|pg_logical_slot_get_\\w+|pg_replication_(?:slot|origin)_\\w+',
+    'pg_stat_\\w*reset\\w*|pg_file_\\w+',
+  ].join('|')})"?\\s*\\(`,
+  'i',
+);
+
+/** COPY FROM is not among them: it writes a table, which the server refuses. */
+const copyOut = /(?:^|;|\bbegin\b)\s*copy\b[^;]*\bto\b(?!\s+stdout\b)/i;

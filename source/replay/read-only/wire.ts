@@ -2,11 +2,11 @@ import {headerBytes} from '../../postgres/wire/message-reader.ts';
 import {createReadOnlySession, type ReadOnlyOptions} from './session.ts';
 
 export type ReadOnlyWire = {
-  /** What the client sends, with what makes it read-only: to be written instead. */
+  /** The bytes to write to the server instead of `chunk`. */
   send(chunk: Buffer): Buffer;
-  /** What the server answers, without what is not the client's. `chunk` is overwritten. */
+  /** The part of the server's answer that is for the client. Overwrites `chunk`. */
   receive(chunk: Buffer): Buffer;
-  /** Of the answers, so many bytes were not the client's. */
+  /** Bytes of the server that were not for the client. */
   withheld_bytes: number;
 };
 
@@ -14,20 +14,20 @@ const dataRow = 0x44;
 const copyData = 0x64;
 const none: Buffer = Buffer.alloc(0);
 
-/** A read-only session in chunks of any size, as a socket takes and gives them. */
+/** A read-only session over a socket, whose chunks begin and end anywhere in a message. */
 export function createReadOnlyWire(options: ReadOnlyOptions): ReadOnlyWire {
   const session = createReadOnlySession(options);
-  let sent = none;
-  let stash = none;
-  /** Of a row that came in part: the bytes to come, and whether they are the client's. */
+  let unsent = none;
+  let unread = none;
+  /** Of a row that has arrived in part: bytes still to come, and whether they are for the client. */
   let left = 0;
-  let isKept = false;
+  let isForClient = false;
   const wire: ReadOnlyWire = {
     withheld_bytes: 0,
     send(chunk) {
-      const all = sent.length === 0 ? chunk : Buffer.concat([sent, chunk]);
+      const all = unsent.length === 0 ? chunk : Buffer.concat([unsent, chunk]);
       if (all.length >= headerBytes && all.readInt32BE(1) + 1 === all.length) {
-        sent = none;
+        unsent = none;
         return session.take([all]);
       }
       const frames: Buffer[] = [];
@@ -38,17 +38,17 @@ export function createReadOnlyWire(options: ReadOnlyOptions): ReadOnlyWire {
         frames.push(all.subarray(at, end));
         at = end;
       }
-      sent = at === all.length ? none : Buffer.from(all.subarray(at));
+      unsent = at === all.length ? none : Buffer.from(all.subarray(at));
       return session.take(frames);
     },
     receive(part) {
-      const chunk = stash.length === 0 ? part : Buffer.concat([stash, part]);
-      stash = none;
+      const chunk = unread.length === 0 ? part : Buffer.concat([unread, part]);
+      unread = none;
       let at = 0;
-      let kept = 0;
+      let length = 0;
       const keep = (from: number, to: number) => {
-        if (kept !== from) chunk.copyWithin(kept, from, to);
-        kept += to - from;
+        if (length !== from) chunk.copyWithin(length, from, to);
+        length += to - from;
       };
       while (at < chunk.length) {
         if (left === 0) {
@@ -56,7 +56,7 @@ export function createReadOnlyWire(options: ReadOnlyOptions): ReadOnlyWire {
             chunk.length - at < headerBytes ? Number.POSITIVE_INFINITY : chunk.readInt32BE(at + 1) + 1;
           const isRow = chunk[at] === dataRow || chunk[at] === copyData;
           if (size === Number.POSITIVE_INFINITY || (at + size > chunk.length && !isRow)) {
-            stash = Buffer.from(chunk.subarray(at));
+            unread = Buffer.from(chunk.subarray(at));
             break;
           }
           if (!isRow) {
@@ -64,22 +64,22 @@ export function createReadOnlyWire(options: ReadOnlyOptions): ReadOnlyWire {
             if (answer === true) keep(at, at + size);
             else if (answer === false) wire.withheld_bytes += size;
             else {
-              kept += answer.copy(chunk, kept);
+              length += answer.copy(chunk, length);
               wire.withheld_bytes += size - answer.length;
             }
             at += size;
             continue;
           }
           left = size;
-          isKept = !session.isOurs();
+          isForClient = !session.isOwnAnswer();
         }
         const end = Math.min(chunk.length, at + left);
-        if (isKept) keep(at, end);
+        if (isForClient) keep(at, end);
         else wire.withheld_bytes += end - at;
         left -= end - at;
         at = end;
       }
-      return chunk.subarray(0, kept);
+      return chunk.subarray(0, length);
     },
   };
   return wire;

@@ -7,19 +7,19 @@ import workerThreads from 'node:worker_threads';
 import {currentRequest} from '../pool/request-trace.ts';
 
 /**
- * What an endpoint reaches by itself is neither measured nor read-only: connections that its code opens, processes and
- * threads that it starts, and drivers that open connections in native code are refused in this process.
+ * What an endpoint opens by itself is neither measured nor read-only. Its own connections, processes, threads and
+ * drivers in native code are therefore refused in this process.
  */
 
 const loading = new AsyncLocalStorage<true>();
 const ourEngine = new AsyncLocalStorage<true>();
 const refused = new Map<string, number>();
-let cutOffs = 0;
+let blocks = 0;
 let isOurs = false;
 let isInstalled = false;
 let allowsNetwork = false;
 
-/** `body` opens a connection or starts a process for poolctl itself, before it returns. */
+/** Runs `body`, which opens a connection or starts a process for poolctl itself before it returns. */
 export function asOurs<Result>(body: () => Result): Result {
   const before = isOurs;
   isOurs = true;
@@ -30,14 +30,14 @@ export function asOurs<Result>(body: () => Result): Result {
   }
 }
 
-/** `body` starts the native engine of the measured client. */
+/** Runs `body`, which starts the native engine of the measured client. */
 export function asOurEngine<Result>(body: () => Result): Result {
   return ourEngine.run(true, body);
 }
 
-/** Loads an endpoint's code, which is cut off from then on wherever it goes on. */
+/** Loads an endpoint's code. It stays blocked from opening anything, also in what it continues asynchronously. */
 export async function whileLoading<Result>(body: () => Promise<Result>): Promise<Result> {
-  const release = cutOff();
+  const release = blockOutbound();
   try {
     return await loading.run(true, body);
   } finally {
@@ -46,29 +46,29 @@ export async function whileLoading<Result>(body: () => Promise<Result>): Promise
 }
 
 /**
- * From now on all that this process opens is refused but what is `asOurs`, until the function that is returned.
- * `withNetwork` lets connections be that do not speak PostgreSQL's protocol.
+ * Refuses everything this process opens from now on, except by `asOurs`, until the returned function is called.
+ * `withNetwork` allows connections that do not speak PostgreSQL's protocol.
  */
-export function cutOff({withNetwork}: {withNetwork?: boolean} = {}): () => void {
+export function blockOutbound({withNetwork}: {withNetwork?: boolean} = {}): () => void {
   install();
   if (withNetwork !== undefined) allowsNetwork = withNetwork;
-  cutOffs++;
-  return () => void cutOffs--;
+  blocks++;
+  return () => void blocks--;
 }
 
-/** Whether the code that runs now is an endpoint's, as far as that can be told. */
+/** Whether the running code is the endpoint's, as far as that is known. */
 export function isEndpointCode(): boolean {
-  return !isOurs && (cutOffs > 0 || loading.getStore() === true || currentRequest.getStore() !== undefined);
+  return !isOurs && (blocks > 0 || loading.getStore() === true || currentRequest.getStore() !== undefined);
 }
 
-/** What was refused since the last call, for people. */
+/** Sentences about what was refused since the last call. */
 export function takeRefusals(): string[] {
   const lines = [...refused].map(([what, count]) => `${what}: refused${count > 1 ? `, ${count} times` : ''}`);
   refused.clear();
   return lines;
 }
 
-/** Counts a refusal, and is the error for who tried. */
+/** Counts a refusal and returns the error to throw. */
 export function refusalOf(what: string): Error {
   const line = `the endpoint ${what}`;
   refused.set(line, (refused.get(line) ?? 0) + 1);
@@ -119,10 +119,10 @@ function install(): void {
     const [, file] = args;
     const isDriver = /query[-_]engine|libpq/.test(String(file));
     if (isDriver && isEndpointCode() && ourEngine.getStore() !== true)
-      throw refusalOf('loaded a database driver that opens connections in native code');
+      throw refusalOf('loaded a database driver in native code');
     return dlopen.apply(process, args);
   };
-  // Who has them from an import by name has these from now on.
+  // Updates the bindings of modules that imported these functions by name.
   syncBuiltinESMExports();
 }
 
@@ -137,7 +137,7 @@ function refuseSocket(socket: net.Socket, address: string): net.Socket {
   return socket;
 }
 
-/** A connection that begins as PostgreSQL's clients do is refused with its first bytes. */
+/** Refuses a connection whose first bytes are those of a PostgreSQL client. */
 function watchFirstWrite(socket: net.Socket, address: string): net.Socket {
   const {write} = socket;
   socket.write = ((...args: unknown[]) => {
@@ -157,7 +157,7 @@ function isStartup(chunk: Uint8Array): boolean {
   return code >>> 16 === 3 || (code >= 80_877_102 && code <= 80_877_104);
 }
 
-/** As `connect` takes it: options, a port and host, a path, or what `net.connect` made of those. */
+/** From the arguments of `connect`: options, a port and host, a path, or what `net.connect` normalised them to. */
 function addressOf(args: readonly unknown[]): string {
   const [first, second] = Array.isArray(args[0]) ? (args[0] as unknown[]) : args;
   if (typeof first === 'string') return first;

@@ -9,19 +9,19 @@ type Callback = (error: Error | undefined, value?: unknown, release?: unknown) =
 
 const patched = new WeakSet<object>();
 const measuredPools = new WeakSet<object>();
-/** The measured connection that a client of the endpoint's own stands for. */
+/** The measured connection behind each client that the endpoint created. */
 const connections = new WeakMap<object, Promise<pg.PoolClient>>();
-/** Of each of the endpoint's pools: the measured connections that it was told of. */
-const told = new WeakMap<object, WeakSet<pg.PoolClient>>();
+/** The measured connections for which each of the endpoint's pools has emitted `connect`. */
+const announced = new WeakMap<object, WeakSet<pg.PoolClient>>();
 
-/** Its connections are the measured ones. */
+/** Exempts the measured pool itself from the redirection. */
 export function markMeasured(pool: object): void {
   measuredPools.add(pool);
 }
 
 /**
- * The `pg` that `file` would load, if any. Pools and clients that the endpoint made of it, in whichever module, take
- * their connections from the pool that is measured: their classes are changed, whoever has them already.
+ * Redirects the endpoint's own pools and clients of `pg` to the measured pool, in every module: the methods of their
+ * classes are replaced. Returns the `pg` that `file` loads, or null where there is none.
  */
 export function interceptPg(file: string): Pg | null {
   hookLoading();
@@ -39,7 +39,7 @@ export function interceptPg(file: string): Pg | null {
 
 let isHooked = false;
 
-/** An application may have several: each is changed when it is first loaded. */
+/** An application may have several copies of pg; each is patched when it is first loaded. */
 function hookLoading(): void {
   if (isHooked) return;
   isHooked = true;
@@ -61,7 +61,7 @@ function intercept({Pool, Client}: Pg): void {
 
 type Replacement = (original: AnyFunction) => AnyFunction;
 
-/** Where the methods are defined, which for `pg`'s Pool is that of pg-pool. */
+/** Replaces each method on the prototype that defines it: for pg's Pool that is pg-pool's. */
 function patch(prototype: object, methods: Record<string, Replacement>): void {
   for (const [name, replace] of Object.entries(methods)) {
     let owner: object | null = prototype;
@@ -103,7 +103,7 @@ async function queryOnce(pool: object, query: [string]): Promise<unknown> {
   }
 }
 
-/** The measured pool is not the endpoint's to end. */
+/** Does nothing: the measured pool stays open. */
 function poolEnd(original: AnyFunction): AnyFunction {
   return function (...args) {
     return isOther(this) ? Reflect.apply(original, this, args) : answer(Promise.resolve(), args[0]);
@@ -153,9 +153,9 @@ function clientEnd(original: AnyFunction): AnyFunction {
 async function checkout(pool: object | null): Promise<pg.PoolClient> {
   const client = await measuredPool().connect();
   if (pool === null) return client;
-  const known = told.get(pool) ?? new WeakSet();
-  told.set(pool, known);
-  // What it does with each new connection, such as setting its search_path.
+  const known = announced.get(pool) ?? new WeakSet();
+  announced.set(pool, known);
+  // Applications set up each new connection there, such as its search_path.
   if (!known.has(client)) (pool as pg.Pool).emit('connect', client);
   known.add(client);
   return client;
@@ -167,17 +167,17 @@ function measuredPool(): pg.Pool {
   return pool;
 }
 
-/** By the callback, where there is one. */
+/** Answers by the callback, if there is one, otherwise by the promise. */
 function answer<Value>(
   promise: Promise<Value>,
   callback: unknown,
   release: (value: Value) => unknown = () => undefined,
 ): Promise<Value> | undefined {
   if (typeof callback !== 'function') return promise;
-  const tell = callback as Callback;
+  const call = callback as Callback;
   promise.then(
-    value => process.nextTick(tell, undefined, value, release(value)),
-    error => process.nextTick(tell, error, undefined, () => {}),
+    value => process.nextTick(call, undefined, value, release(value)),
+    error => process.nextTick(call, error, undefined, () => {}),
   );
   return undefined;
 }

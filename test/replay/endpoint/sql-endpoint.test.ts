@@ -2,7 +2,7 @@ import {describe, expect, it} from 'vitest';
 import {AbortError} from '../../../source/core/errors.ts';
 import {parseSqlEndpoint} from '../../../source/replay/endpoint/parse-sql.ts';
 import type {SqlEndpoint, SqlNode} from '../../../source/replay/endpoint/sql-endpoint.ts';
-import {writeSqlEndpoint} from '../../../source/replay/endpoint/write-sql.ts';
+import {writeSqlEndpoint} from '../../../source/replay/endpoint/sql-endpoint.ts';
 
 const parse = (text: string) => parseSqlEndpoint(text, 'x.sql');
 
@@ -106,7 +106,7 @@ DELETE FROM t;
     ['-- @parallel\nSELECT 1;', 1, /@parallel has no @end/],
     ['SELECT 1;\n-- @end', 2, /without a block/],
     ['-- @each\nSELECT $id;', 1, /statement before/],
-    ['-- @repeat 0\nSELECT 1;', 1, /@repeat wants/],
+    ['-- @repeat 0\nSELECT 1;', 1, /@repeat needs/],
     ['-- @param $2 = 1\nSELECT $2;', 1, /\$1 = VALUE/],
     ['-- @param $1 = one\nSELECT $1;', 1, /not a value/],
     ['SELECT 1;\n-- @think long', 2, /duration/],
