@@ -1,3 +1,4 @@
+import {memoize} from '../core/text/memoize.ts';
 import type {Kept} from '../model/recording.ts';
 import type {Statement} from '../model/snapshot.ts';
 
@@ -45,8 +46,9 @@ export function pack(snapshot: Kept): Packed {
         JSON.stringify([application_name, usename, client_addr]),
       ),
       backends: toTable(
-        backends.map(backend => withoutDerived(backend, at_ms)),
+        backends,
         ({pid, backend_start}) => `${pid} ${backend_start}`,
+        backend => withoutDerived(backend, at_ms),
       ),
       background_workers: toTable(background_workers, ({pid}) => String(pid)),
       statements: toTable(statements.map(withoutMean), ({queryid, dbid, userid, toplevel}) =>
@@ -84,23 +86,21 @@ const derived: [age: string, since: string[]][] = [
   ['backend_age_ms', ['backend_start']],
 ];
 
+const derivedSince = new Map(derived);
+
+/** A rounded copy: `delete` would make each a dictionary, which every later look into it pays for. */
 function withoutDerived(backend: Row, at_ms: number): Row {
-  const follows = derived.flatMap(([age, since]) => {
-    const expected = ageSince(backend, since, at_ms);
-    return expected !== null && isAbout(backend[age], expected) ? [age] : [];
-  });
-  return without(backend, follows);
-}
-
-function isAbout(given: unknown, expected: number): boolean {
-  return typeof given === 'number' && Math.abs(given - expected) <= 1;
-}
-
-/** A copy: `delete` would make each a dictionary, which every later look into it pays for. */
-function without(row: Row, left_out: readonly string[]): Row {
   const rest: Row = {};
-  for (const name of Object.keys(row)) if (!left_out.includes(name)) rest[name] = row[name];
+  for (const name of Object.keys(backend)) {
+    const since = derivedSince.get(name);
+    if (since === undefined || !isAbout(backend[name], ageSince(backend, since, at_ms)))
+      rest[name] = shortened(name, backend[name]);
+  }
   return rest;
+}
+
+function isAbout(age: unknown, expected: number | null): boolean {
+  return typeof age === 'number' && expected !== null && Math.abs(age - expected) <= 1;
 }
 
 function withDerived(row: Row, at_ms: number): Row {
@@ -111,8 +111,11 @@ function withDerived(row: Row, at_ms: number): Row {
 
 function ageSince(row: Row, since: readonly string[], at_ms: number): number | null {
   const name = since.find(each => typeof row[each] === 'string');
-  return name === undefined ? null : Math.max(0, at_ms - Date.parse(String(row[name])));
+  return name === undefined ? null : Math.max(0, at_ms - parseTime(String(row[name])));
 }
+
+/** Most sessions' times are those of the reading before. */
+const parseTime = memoize(Date.parse, 10_000);
 
 function withoutMean({mean_exec_time_ms: _, rates: __, ...statement}: Statement): Row {
   return statement;
@@ -124,11 +127,15 @@ function withMean(row: Row): Row {
 }
 
 /** Rows by their identity; a second one of the same gets a number of its own. */
-function toTable<Of extends object>(rows: readonly Of[], idOf: (row: Of & Row) => unknown): Map<string, Row> {
+function toTable<Of extends object>(
+  rows: readonly Of[],
+  idOf: (row: Of & Row) => unknown,
+  toRow: (row: Row) => Row = rounded,
+): Map<string, Row> {
   const table = new Map<string, Row>();
   for (const row of rows) {
     const id = String(idOf(row as Of & Row));
-    table.set(table.has(id) ? `${id}#${table.size}` : id, rounded(row as Row));
+    table.set(table.has(id) ? `${id}#${table.size}` : id, toRow(row as Row));
   }
   return table;
 }

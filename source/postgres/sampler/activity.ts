@@ -1,6 +1,7 @@
 import {backendStates} from '../../core/activity/backend-states.ts';
 import {shownTags} from '../../core/activity/tags.ts';
 import {shownStatement} from '../../core/sql/shown-sql.ts';
+import {memoize} from '../../core/text/memoize.ts';
 import {redactSecrets} from '../../core/text/redact.ts';
 import type {Backend, BackendState, BackgroundWorker} from '../../model/snapshot.ts';
 import type {OwnLimit} from '../../model/target.ts';
@@ -257,19 +258,6 @@ function toWorker(row: ActivityRow, now_us: number, {query}: Remembered, mask: M
     wait_event: row[9],
     query_age_ms: ageSince(row[11], now_us),
     query: query === '' ? null : query,
-  };
-}
-
-/** The same answer for the same text, made once; what was made is forgotten whole when there are more than `most`. */
-export function memoize<T>(make: (text: string) => T, most: number): (text: string) => T {
-  const made = new Map<string, T>();
-  return text => {
-    const known = made.get(text);
-    if (known !== undefined) return known;
-    if (made.size >= most) made.clear();
-    const fresh = make(text);
-    made.set(text, fresh);
-    return fresh;
   };
 }
 

@@ -1,5 +1,5 @@
 import {expect, it} from 'vitest';
-import {memoize} from '../../source/postgres/sampler/activity.ts';
+import {memoize} from '../../../source/core/text/memoize.ts';
 
 it('makes each text once, and forgets all where there are too many', () => {
   const made: string[] = [];

@@ -1,0 +1,12 @@
+/** Remembers what `make` returned for each text; forgets all of it when there are more than `most` texts. */
+export function memoize<T>(make: (text: string) => T, most: number): (text: string) => T {
+  const made = new Map<string, T>();
+  return text => {
+    const known = made.get(text);
+    if (known !== undefined) return known;
+    if (made.size >= most) made.clear();
+    const fresh = make(text);
+    made.set(text, fresh);
+    return fresh;
+  };
+}
