@@ -82,6 +82,13 @@ describeEachMajor('a server without a slot left', major => {
       await connection.close();
     });
 
+    it('goes there for a slot alone: a wrong password is told, whatever the rescue address', async () => {
+      const wrong = server.url({user: 'app', password: 'wrong'});
+      const request = requestTo(wrong, {POOLCTL_RESCUE_URL: server.superuserUrl});
+      await free();
+      expect(await rejection(connect(request, {purpose: 'watch'}))).toMatchObject({exitCode: 3});
+    });
+
     it('tells of the rescue address when it is that which is wrong', async () => {
       const rescue = server.url({user: 'app', password: 'wrong'});
       const request = requestTo(url('app'), {POOLCTL_RESCUE_URL: rescue});
