@@ -1,4 +1,10 @@
-import {type GivenLimits, limitExamples, metricByLimitName, parseLimit} from '../core/health/health.ts';
+import {
+  type GivenLimits,
+  limitExamples,
+  metricByLimitName,
+  metricForLimit,
+  parseLimit,
+} from '../core/health/health.ts';
 import {metricOf} from '../core/health/metrics.ts';
 import {parseDurationMs} from '../core/text/duration.ts';
 import {didYouMean} from '../core/text/nearest.ts';
@@ -139,11 +145,12 @@ function nonEmptyItem(entry: Entry, key: string, report: Report): string {
 }
 
 function readLimits(table: Table, report: Report): GivenLimits {
-  refuseOthers(table, [...metricByLimitName.keys()], report);
   const limits: GivenLimits = {};
-  for (const [name, {line, value}] of table) {
-    const metric = metricByLimitName.get(name);
-    if (metric === undefined) continue;
+  const known = [...table].filter(([name]) => metricForLimit(name) !== null);
+  refuseOthers(table, [...metricByLimitName.keys(), ...known.map(([name]) => name)], report);
+  for (const [name, {line, value}] of known) {
+    const metric = metricForLimit(name);
+    if (metric === null) continue;
     const written = isList(value) ? value.map(each => each.value).join(',') : value;
     const limit = parseLimit(metric, written);
     if (limit === null) report(line, `${name} must be ${limitExamples[metricOf(metric).kind]}`);

@@ -72,6 +72,11 @@ it('has a threshold for every limit of check, named as its flag', () => {
   expect(Object.keys(settings.limits)).toEqual([...metricByLimitName.values()]);
 });
 
+it('reads min_seen, the earlier name of min_availability', () => {
+  const {settings} = read('[thresholds]\nmin_seen = "50%"');
+  expect(settings.limits).toEqual({availability_ratio: {warning: null, critical: 0.5}});
+});
+
 describe('reports each mistake with its line', () => {
   it.each<[string, string, string]>([
     ['invalid TOML', 'a = 1\nb = secret', '2: invalid TOML at column 5: unexpected character'],

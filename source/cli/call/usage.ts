@@ -48,7 +48,7 @@ export const limitFlags = {
   maxFatalSessions: {type: 'string', value: 'N', help: 'ended by errors or timeouts a minute'},
   maxRefused: {type: 'string', value: 'N', help: 'with --for: 53300 met by poolctl a minute'},
   maxPoolerWaiting: {type: 'string', value: 'N', help: 'with --pooler: that wait, else 5,50'},
-  minSeen: {type: 'string', value: 'SHARE', help: 'with --for: of the time, else 50%'},
+  minAvailability: {type: 'string', value: 'SHARE', help: 'with --for: of the time, else 50%'},
 } as const satisfies Record<string, Flag>;
 
 /** How `check` looks and answers. */

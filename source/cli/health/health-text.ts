@@ -86,11 +86,11 @@ function metricRow(name: MetricName, {health, slowest}: HealthReport): string[] 
 }
 
 function watchLines({watch}: WatchedHealth): string[] {
-  const {elapsed_ms, for_ms, readings, seen_ratio, failed_early, losses} = watch;
+  const {elapsed_ms, for_ms, readings, availability_ratio, failed_early, losses} = watch;
   const failed =
     failed_early === null ? [] : [`ended early: ${metricOf(failed_early).title} stayed critical`];
   return [
-    `watched ${formatAge(elapsed_ms)} of ${formatAge(for_ms)}, ${readings} readings, saw ${formatRatio(seen_ratio)} of the time`,
+    `watched ${formatAge(elapsed_ms)} of ${formatAge(for_ms)}, ${readings} readings, saw ${formatRatio(availability_ratio)} of the time`,
     ...failed,
     ...losses.map(
       ({at_ms, lasted_ms, reason}) =>

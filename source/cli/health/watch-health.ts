@@ -4,7 +4,7 @@ import {type Baseline, type Comparison, compare} from '../../core/health/baselin
 import {type GivenLimits, limitsFor} from '../../core/health/health.ts';
 import {measure, slowestStatement} from '../../core/health/measure.ts';
 import {metricOf} from '../../core/health/metrics.ts';
-import {countedBetween} from '../../core/health/statistics.ts';
+import {statsBetween} from '../../core/health/statistics.ts';
 import {createWatch, type Watch, type WatchedHealth, type WatchOptions} from '../../core/health/watching.ts';
 import {diagnoseAll} from '../../core/recipe/diagnose.ts';
 import {gatherWatched, type WatchedFacts} from '../../core/recipe/load-data.ts';
@@ -60,7 +60,7 @@ type Seen = {first: Snapshot | null; last: Snapshot | null; slowest: {ms: number
  */
 export async function watchHealth(
   ports: WatchPorts,
-  flags: WatchFlags & {onSeen?: (seen_ms: number) => Promise<void>},
+  flags: WatchFlags & {onSeen?: (available_ms: number) => Promise<void>},
 ): Promise<HealthReport & {health: WatchedHealth}> {
   const started_ms = ports.now();
   const watch = createWatch(flags, started_ms);
@@ -70,12 +70,12 @@ export async function watchHealth(
   for await (const reading of ports.readings) {
     if (reading.kind === 'lost') {
       reason = reading.message;
-      watch.lose(ports.now(), {reason, is_refused: reading.sqlstate === '53300'});
+      watch.addLoss(ports.now(), {reason, is_refused: reading.sqlstate === '53300'});
     } else {
       const at_ms = ports.now();
       if (facts === null || at_ms - facts.at_ms >= factsEveryMs) facts = {...(await factsOf(ports)), at_ms};
       await takeReading(reading.snapshot, {ports, watch, flags, seen, facts: facts.facts});
-      await flags.onSeen?.(watch.seenMs());
+      await flags.onSeen?.(watch.availableMs());
     }
     ports.progress(progressLine(watch, {flags, started_ms, now_ms: ports.now(), last: seen.last, reading}));
     if (watch.failure() !== null || ports.now() - started_ms >= flags.for_ms) break;
@@ -108,7 +108,7 @@ async function takeReading(snapshot: Snapshot, {ports, watch, flags, seen, facts
   const {findings} = diagnoseAll(ports.recipes, snapshot, facts);
   const pooler_waiting_clients = await ports.askPooler();
   const metrics = measure({snapshot, facts, findings, pooler_waiting_clients, is_interval: true});
-  watch.see(ports.now(), {metrics, limits: limitsFor(snapshot, flags.limits), findings});
+  watch.addSample(ports.now(), {metrics, limits: limitsFor(snapshot, flags.limits), findings});
   if (snapshot.statements.length > 0) seen.first ??= snapshot;
   seen.last = snapshot;
   const slowest = slowestStatement(snapshot, {is_interval: true});
@@ -125,7 +125,7 @@ function comparisonOf(
 ): Comparison | null {
   const {baseline, slower_ratio} = flags;
   if (baseline === null || last === null) return null;
-  const after = countedBetween(first ?? last, last);
+  const after = statsBetween(first ?? last, last);
   const average = metrics.average_used_ratio;
   const used_after = average === null || watch.readings === 0 ? undefined : average * last.budget.usable;
   return compare({
@@ -147,11 +147,11 @@ type Progress = {
 
 /** `12m04s of 2h00m, saw 100%, slots 54 of 57, critical for 12s of 30s: slots used`. */
 function progressLine(watch: Watch, {flags, started_ms, now_ms, last, reading}: Progress): string {
-  const [worst] = watch.holding(now_ms);
+  const [worst] = watch.criticalMetrics(now_ms);
   const {used, usable} = last?.budget ?? {used: 0, usable: 0};
   return [
     `${formatAge(now_ms - started_ms)} of ${formatAge(flags.for_ms)}`,
-    `saw ${formatRatio(watch.seenRatio(now_ms), 0)}`,
+    `saw ${formatRatio(watch.availability(now_ms), 0)}`,
     ...(last === null
       ? []
       : [`slots ${used} of ${usable} (${formatMetric('used_ratio', used / Math.max(1, usable))})`]),

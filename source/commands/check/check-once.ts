@@ -4,7 +4,7 @@ import {requireMeasuredLimits} from '../../cli/health/require-limits.ts';
 import {type Baseline, compare} from '../../core/health/baseline.ts';
 import {assessHealth, type GivenLimits, limitsFor} from '../../core/health/health.ts';
 import {measure, slowestStatement} from '../../core/health/measure.ts';
-import {countedBetween} from '../../core/health/statistics.ts';
+import {statsBetween} from '../../core/health/statistics.ts';
 import {diagnoseAll} from '../../core/recipe/diagnose.ts';
 import {gatherWatched} from '../../core/recipe/load-data.ts';
 import {sanitise} from '../../core/text/sanitise.ts';
@@ -73,5 +73,5 @@ export async function check(ports: CheckPorts, flags: CheckOptions): Promise<Exi
 
 /** What was called since the baseline was read. */
 function compareReading(baseline: Baseline, current: Snapshot, slower_ratio: number) {
-  return compare({baseline, current, after: countedBetween(baseline.reading, current), slower_ratio});
+  return compare({baseline, current, after: statsBetween(baseline.reading, current), slower_ratio});
 }

@@ -13,7 +13,7 @@ export function healthMarkdown(report: HealthReport): string {
     '',
     watch === null
       ? inlineCode(target)
-      : `${inlineCode(target)}, watched for ${formatAge(watch.elapsed_ms)}, ${formatRatio(watch.seen_ratio)} of the time seen`,
+      : `${inlineCode(target)}, watched for ${formatAge(watch.elapsed_ms)}, ${formatRatio(watch.availability_ratio)} of the time seen`,
     ...(health.findings.length === 0
       ? []
       : [

@@ -1,13 +1,13 @@
 import type {Snapshot, Statement} from '../../model/snapshot.ts';
 
 import {
-  type Calls,
-  countedBetween,
-  countedBy,
+  cumulativeStats,
   holm,
   isSameServer,
-  type Period,
+  type PeriodStats,
   type Sample,
+  type StatementCalls,
+  statsBetween,
   welchGreater,
 } from './statistics.ts';
 
@@ -17,7 +17,7 @@ export type Baseline = {
   reading: Snapshot;
   /** When the first one was taken; null where there is no other. */
   since: string | null;
-  counted: Period;
+  stats: PeriodStats;
   /** Slots used, on average. */
   used: number;
 };
@@ -58,7 +58,7 @@ const significance = {least_calls: 30, alpha: 0.01} as const;
 
 /** Everything that a reading has counted. */
 export function baselineOf(reading: Snapshot): Baseline {
-  return {reading, since: null, counted: countedBy(reading), used: reading.budget.used};
+  return {reading, since: null, stats: cumulativeStats(reading), used: reading.budget.used};
 }
 
 /**
@@ -66,18 +66,18 @@ export function baselineOf(reading: Snapshot): Baseline {
  * meanwhile stands with all its calls.
  */
 export function baselineBetween(first: Snapshot, last: Snapshot, used: number): Baseline {
-  const between = countedBetween(first, last);
-  const all = countedBy(last);
+  const between = statsBetween(first, last);
+  const all = cumulativeStats(last);
   const calls = between.calls.map((own, index) =>
     own.n < significance.least_calls ? (all.calls[index] ?? own) : own,
   );
-  return {reading: last, since: first.at, counted: {...between, calls}, used};
+  return {reading: last, since: first.at, stats: {...between, calls}, used};
 }
 
 export type Compared = {
   baseline: Baseline;
   current: Snapshot;
-  after: Period;
+  after: PeriodStats;
   /** Slots used over the time looked at; the reading's own by default. */
   used_after?: number | undefined;
   /** How many times slower counts. */
@@ -86,7 +86,7 @@ export type Compared = {
 
 /** What has changed for the worse since the baseline was read. */
 export function compare({baseline, current, after, used_after, slower_ratio}: Compared): Comparison {
-  const {reading, since, counted: before, used} = baseline;
+  const {reading, since, stats: before, used} = baseline;
   const earlier = earlierCalls(reading, before, current);
   const {least_calls, alpha} = significance;
   const pairs = after.calls.flatMap(later => {
@@ -124,15 +124,19 @@ export function isWorse({slower, errors}: Comparison): boolean {
  * On the same server a statement is its queryid; elsewhere that is made of other oids (before 18), and its text
  * stands for it.
  */
-function earlierCalls(baseline: Snapshot, before: Period, current: Snapshot) {
+function earlierCalls(baseline: Snapshot, before: PeriodStats, current: Snapshot) {
   const keyOf = isSameServer(baseline, current)
     ? ({userid, dbid, queryid, toplevel}: Statement) => `${userid}/${dbid}/${queryid}/${toplevel}`
     : ({query, usename, toplevel, queryid}: Statement) => `${query ?? queryid}/${usename}/${toplevel}`;
   const known = new Map(before.calls.map(calls => [keyOf(calls.statement), calls]));
-  return (statement: Statement): Calls | null => known.get(keyOf(statement)) ?? null;
+  return (statement: Statement): StatementCalls | null => known.get(keyOf(statement)) ?? null;
 }
 
-function slowerOf({statement, n, mean}: Calls, own: Calls, p_value: number): SlowerStatement {
+function slowerOf(
+  {statement, n, mean}: StatementCalls,
+  own: StatementCalls,
+  p_value: number,
+): SlowerStatement {
   return {
     queryid: statement.queryid,
     query: statement.query ?? own.statement.query,
@@ -146,12 +150,12 @@ function slowerOf({statement, n, mean}: Calls, own: Calls, p_value: number): Slo
 }
 
 /** A single call is a person's or a migration's. */
-function newOf({statement: {queryid, query}, n, mean}: Calls): Comparison['new_statements'] {
+function newOf({statement: {queryid, query}, n, mean}: StatementCalls): Comparison['new_statements'] {
   return n > 1 ? [{queryid, query, calls: n, mean_exec_time_ms: mean}] : [];
 }
 
 /** Transactions as a sample of ones and zeros; null where there were too few to tell. */
-function rollbacksOf({commits, rollbacks}: Period): Sample | null {
+function rollbacksOf({commits, rollbacks}: PeriodStats): Sample | null {
   const n = commits + rollbacks;
   if (n < significance.least_calls) return null;
   const mean = rollbacks / n;

@@ -96,6 +96,11 @@ export const metricByLimitName: ReadonlyMap<string, MetricName> = new Map(
   metricNames.map(name => [metricOf(name).limit_name, name]),
 );
 
+/** The metric that a key of `[thresholds]` or of a plan's thresholds sets; null for none. `min_seen` is poolctl 0.1's. */
+export function metricForLimit(key: string): MetricName | null {
+  return metricByLimitName.get(key === 'min_seen' ? 'min_availability' : key) ?? null;
+}
+
 export const limitExamples = {
   ratio: 'a share: "80%" or 0.8, or a warning and a critical one: "80%,90%"',
   duration: 'a duration as PostgreSQL reads intervals: "30s", or a warning and a critical one: "30s,5min"',

@@ -28,7 +28,7 @@ export function measure(measurable: Measurable): Metrics {
     pooler_waiting_clients,
     average_used_ratio: null,
     refused_connections_per_minute: null,
-    seen_ratio: null,
+    availability_ratio: null,
   };
 }
 

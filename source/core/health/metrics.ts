@@ -133,11 +133,11 @@ const metricTable = {
     limit_name: 'max_pooler_waiting',
     section: 'pooler admin',
   },
-  seen_ratio: {
+  availability_ratio: {
     title: 'time the server could be read',
     kind: 'ratio',
     side: 'min',
-    limit_name: 'min_seen',
+    limit_name: 'min_availability',
     section: 'watch',
     needs_time: true,
   },

@@ -3,17 +3,17 @@ import type {Snapshot, Statement} from '../../model/snapshot.ts';
 import {withStatementRates} from '../activity/rates.ts';
 
 /** What a statement's calls within some time took. */
-export type Calls = Sample & {statement: Statement};
+export type StatementCalls = Sample & {statement: Statement};
 
 /** The calls of each statement within some time. */
-export type Period = {
-  calls: Calls[];
+export type PeriodStats = {
+  calls: StatementCalls[];
   commits: number;
   rollbacks: number;
 };
 
 /** Everything a reading has counted. */
-export function countedBy(snapshot: Snapshot): Period {
+export function cumulativeStats(snapshot: Snapshot): PeriodStats {
   const {databases, statements} = snapshot;
   return {
     calls: statements.map(statement => ({
@@ -28,8 +28,8 @@ export function countedBy(snapshot: Snapshot): Period {
 }
 
 /** What was counted from one reading of a server to a later one; all of it where its counters began anew. */
-export function countedBetween(earlier: Snapshot, later: Snapshot): Period {
-  const all = countedBy(later);
+export function statsBetween(earlier: Snapshot, later: Snapshot): PeriodStats {
+  const all = cumulativeStats(later);
   if (!isSameServer(earlier, later)) return all;
   const counters = ({at, statements, statements_info}: Snapshot, is_complete: boolean) => ({
     at_ms: Date.parse(at),
@@ -38,7 +38,7 @@ export function countedBetween(earlier: Snapshot, later: Snapshot): Period {
     is_complete,
   });
   const rated = withStatementRates(counters(earlier, false), counters(later, false));
-  const before = countedBy(earlier);
+  const before = cumulativeStats(earlier);
   const isContinued = all.commits >= before.commits && all.rollbacks >= before.rollbacks;
   return {
     calls: rated.flatMap((statement, index) => callsSince(statement, all.calls[index])),
@@ -51,7 +51,7 @@ export function isSameServer(a: Snapshot, b: Snapshot): boolean {
   return a.target.id === b.target.id && a.target.server_version_num === b.target.server_version_num;
 }
 
-function callsSince({rates, ...statement}: Statement, all: Calls | undefined): Calls[] {
+function callsSince({rates, ...statement}: Statement, all: StatementCalls | undefined): StatementCalls[] {
   if (rates === undefined) return all === undefined ? [] : [all];
   const n = Math.round((rates.calls_per_second * rates.interval_ms) / 1000);
   return [{statement, n, mean: rates.mean_exec_time_ms, deviation: rates.stddev_exec_time_ms}];

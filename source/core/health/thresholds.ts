@@ -196,7 +196,7 @@ export const thresholds = {
     meaning: 'Clients waiting for a server connection in PgBouncer.',
     source: 'SHOW POOLS',
   },
-  seen_ratio: {
+  availability_ratio: {
     unit: 'ratio',
     critical: 0.5,
     meaning: 'Time the server could be read, of the time watched; less is worse.',

@@ -21,8 +21,8 @@ export type WatchedHealth = Health & {
   watch: {
     for_ms: number;
     elapsed_ms: number;
-    seen_ms: number;
-    seen_ratio: number;
+    available_ms: number;
+    availability_ratio: number;
     readings: number;
     /** Why it did not go on to its end. */
     failed_early: MetricName | null;
@@ -35,14 +35,14 @@ export type WatchedHealth = Health & {
 
 /** Readings as they come, on a clock that only goes forward. */
 export type Watch = {
-  see(at_ms: number, reading: {metrics: Metrics; limits: Limits; findings: readonly Finding[]}): void;
-  lose(at_ms: number, loss: {reason: string; is_refused: boolean}): void;
+  addSample(at_ms: number, reading: {metrics: Metrics; limits: Limits; findings: readonly Finding[]}): void;
+  addLoss(at_ms: number, loss: {reason: string; is_refused: boolean}): void;
   /** What is critical now and for how long, longest first. */
-  holding(at_ms: number): {name: MetricName; held_ms: number}[];
+  criticalMetrics(at_ms: number): {name: MetricName; held_ms: number}[];
   /** The critical threshold that has held for `sustain_ms`. */
   failure(): MetricName | null;
-  seenRatio(at_ms: number): number;
-  seenMs(): number;
+  availability(at_ms: number): number;
+  availableMs(): number;
   /** null until there is a reading. */
   result(at_ms: number): WatchedHealth | null;
 };
@@ -50,7 +50,7 @@ export type Watch = {
 /** A watch that begins at `started_ms`. */
 export function createWatch(options: WatchOptions, started_ms: number): Watch {
   const {for_ms, every_ms, sustain_ms} = options;
-  const sight = createSight(started_ms, every_ms);
+  const sight = createAvailability(started_ms, every_ms);
   const values = createValues();
   const thresholds = createThresholds(sustain_ms);
   const found = createFindings();
@@ -58,7 +58,7 @@ export function createWatch(options: WatchOptions, started_ms: number): Watch {
   let readings = 0;
 
   return {
-    see(at_ms, {metrics, limits, findings}) {
+    addSample(at_ms, {metrics, limits, findings}) {
       const {isAgain, wasLost} = sight.see(at_ms);
       // What was critical before a loss need not have been so during it.
       if (wasLost) thresholds.clear();
@@ -68,11 +68,11 @@ export function createWatch(options: WatchOptions, started_ms: number): Watch {
       if (!isAgain) readings++;
       last = {metrics, limits};
     },
-    lose: sight.lose,
-    holding: thresholds.holding,
+    addLoss: sight.lose,
+    criticalMetrics: thresholds.holding,
     failure: thresholds.failure,
-    seenRatio: sight.ratio,
-    seenMs: sight.seenMs,
+    availability: sight.ratio,
+    availableMs: sight.seenMs,
     result(at_ms) {
       if (last === null) return null;
       sight.end(at_ms);
@@ -81,7 +81,7 @@ export function createWatch(options: WatchOptions, started_ms: number): Watch {
       const series = values.series();
       const overall = overallOf(series, {
         refused_connections_per_minute: sight.refused() / Math.max(1, elapsed_ms / 60_000),
-        seen_ratio: sight.ratio(at_ms),
+        availability_ratio: sight.ratio(at_ms),
       });
       // A watch shorter than that sees nothing for as long.
       const health = assessHealth(overall, limits, found.lasting(Math.min(sustain_ms, elapsed_ms / 2)));
@@ -93,8 +93,8 @@ export function createWatch(options: WatchOptions, started_ms: number): Watch {
         watch: {
           for_ms,
           elapsed_ms,
-          seen_ms: sight.seenMs(),
-          seen_ratio: sight.ratio(at_ms),
+          available_ms: sight.seenMs(),
+          availability_ratio: sight.ratio(at_ms),
           readings,
           failed_early,
           critical_peaks,
@@ -107,11 +107,11 @@ export function createWatch(options: WatchOptions, started_ms: number): Watch {
 }
 
 /** How much of the time the server could be read, and when it could not. */
-function createSight(started_ms: number, every_ms: number) {
+function createAvailability(started_ms: number, every_ms: number) {
   const losses: Loss[] = [];
   let lastSeen_ms: number | null = null;
   let lostSince_ms: number | null = null;
-  let seen_ms = 0;
+  let available_ms = 0;
   let refused = 0;
 
   function closeLoss(at_ms: number): void {
@@ -128,7 +128,7 @@ function createSight(started_ms: number, every_ms: number) {
       const gap_ms = at_ms - (lastSeen_ms ?? started_ms);
       const wasLost = lostSince_ms !== null;
       const isAgain = lastSeen_ms !== null && !wasLost && gap_ms < every_ms / 4;
-      if (!wasLost) seen_ms += gap_ms;
+      if (!wasLost) available_ms += gap_ms;
       closeLoss(at_ms);
       lastSeen_ms = at_ms;
       return {isAgain, wasLost};
@@ -142,14 +142,14 @@ function createSight(started_ms: number, every_ms: number) {
     /** What the end cuts off was seen, too. */
     end(at_ms: number): void {
       const since_ms = at_ms - (lastSeen_ms ?? at_ms);
-      if (lostSince_ms === null) seen_ms += Math.max(0, Math.min(since_ms, every_ms));
+      if (lostSince_ms === null) available_ms += Math.max(0, Math.min(since_ms, every_ms));
       closeLoss(at_ms);
     },
     refused: () => refused,
-    seenMs: () => seen_ms,
+    seenMs: () => available_ms,
     ratio(at_ms: number): number {
       const elapsed_ms = at_ms - started_ms;
-      return elapsed_ms <= 0 ? 1 : Math.min(1, seen_ms / elapsed_ms);
+      return elapsed_ms <= 0 ? 1 : Math.min(1, available_ms / elapsed_ms);
     },
   };
 }
@@ -226,7 +226,7 @@ type SeriesByName = Partial<Record<MetricName, Series>>;
 /** The watch as one reading: metrics are their 95th percentiles. */
 function overallOf(
   series: SeriesByName,
-  ofTheWatch: Pick<Metrics, 'refused_connections_per_minute' | 'seen_ratio'>,
+  ofTheWatch: Pick<Metrics, 'refused_connections_per_minute' | 'availability_ratio'>,
 ): Metrics {
   const p95 = Object.fromEntries(metricNames.map(name => [name, series[name]?.p95 ?? null])) as Metrics;
   return {...p95, average_used_ratio: series.used_ratio?.average ?? null, ...ofTheWatch};

@@ -49,7 +49,7 @@ export function cheapestAccess(
   const whole = pages + total * (tuple + checks) + sorting;
   let best: Access = {cost: whole, rows, candidate: null};
   // Those that are there come first.
-  let present = whole;
+  let existing = whole;
   for (const {spec, candidate} of available) {
     const path = match(use, conditions, spec, known);
     if (path === null) continue;
@@ -64,8 +64,8 @@ export function cheapestAccess(
     const scan = heap + entries + found * (tuple + checks);
     const share = isInOrder && use.is_limited ? Math.min(1, pageOfRows / kept) : 1;
     const cost = scan * share + (isInOrder ? 0 : sorting);
-    if (candidate === null) present = Math.min(present, cost);
-    else if (cost > present * worthTrying) continue;
+    if (candidate === null) existing = Math.min(existing, cost);
+    else if (cost > existing * worthTrying) continue;
     if (cost < best.cost) best = {cost, rows, candidate};
   }
   return best;

@@ -1,10 +1,10 @@
 import type {Catalog, Table} from '../../model/catalog.ts';
 import type {IndexAdvice, IndexProposal, Served, SkippedIndex} from '../../model/index-advice.ts';
 import {formatCount} from '../text/format.ts';
-import type {Planner, WorkStatement} from './candidates.ts';
+import type {Planner, WorkloadStatement} from './candidates.ts';
 import {type Candidate, candidatesFor, type Precedence} from './candidates.ts';
-import {type Choice, chooseIndexes, type Service, type Work} from './choose.ts';
-import {covers, fewestRows, findCovering, isIndexable, type PresentIndex} from './existing-index.ts';
+import {type Benefit, type Choice, chooseIndexes, type Work} from './choose.ts';
+import {covers, type ExistingIndex, findCovering, isIndexable, minimumRows} from './existing-index.ts';
 import {type ForeignKeyNeed, foreignKeyNeeds} from './foreign-keys.ts';
 import {definitionOf, type IndexSpec, specId} from './index-spec.ts';
 import type {Columns, Term} from './statement-shape.ts';
@@ -13,8 +13,8 @@ import {distinctOf, rowsOf} from './statistics.ts';
 export type AdviceInput = {
   catalog: Catalog;
   columns: Columns;
-  present: readonly PresentIndex[];
-  statements: readonly WorkStatement[];
+  existing: readonly ExistingIndex[];
+  statements: readonly WorkloadStatement[];
   planner: Planner;
 };
 
@@ -22,7 +22,7 @@ export type AdviceInput = {
 export async function adviseIndexes(input: AdviceInput): Promise<IndexAdvice> {
   const {catalog, statements, planner} = input;
   const skipped: SkippedIndex[] = [];
-  const keys = foreignKeyNeeds(catalog, input.present, skipped);
+  const keys = foreignKeyNeeds(catalog, input.existing, skipped);
   const precedence = commonFirst(statements, input.columns);
   const works: Work[] = [
     ...statements.map(statement => ({statement, candidates: worthTrying(statement, input, precedence)})),
@@ -35,22 +35,22 @@ export async function adviseIndexes(input: AdviceInput): Promise<IndexAdvice> {
   return {
     proposals: toProposals(choice, keys, input),
     skipped: [...skipped, ...leftOut(choice), ...unhelpedKeys(choice, keys)],
-    planner: planner.judge,
+    planner: planner.costSource,
   };
 }
 
 /** What could be built at all, and is not there yet in another form. */
-function worthTrying({shape}: WorkStatement, input: AdviceInput, precedence: Precedence): Candidate[] {
+function worthTrying({shape}: WorkloadStatement, input: AdviceInput, precedence: Precedence): Candidate[] {
   const all = shape.uses
-    .filter(({table}) => isIndexable(table) && rowsOf(table) >= fewestRows)
+    .filter(({table}) => isIndexable(table) && rowsOf(table) >= minimumRows)
     .flatMap(use => candidatesFor(use, precedence));
   return [...new Map(all.map(each => [each.id, each])).values()].filter(
-    candidate => findCovering(candidate, input.present) === null,
+    candidate => findCovering(candidate, input.existing) === null,
   );
 }
 
 /** Columns that tell rows apart first, then those that most statements compare, so that they share an index. */
-function commonFirst(statements: readonly WorkStatement[], columns: Columns): Precedence {
+function commonFirst(statements: readonly WorkloadStatement[], columns: Columns): Precedence {
   const counts = new Map<string, number>();
   const idOf = (table: Table, {expression}: Term) => `${table.oid} ${expression}`;
   for (const {table, conditions} of statements.flatMap(({shape}) => shape.uses)) {
@@ -130,9 +130,9 @@ function cut(text: string, bytes: number): string {
 
 /** What was chosen, named, sized and explained: what saves most first. */
 export function toProposals(
-  {chosen, services}: Choice,
+  {chosen, benefits}: Choice,
   keys: readonly ForeignKeyNeed[],
-  {catalog, planner, present}: AdviceInput,
+  {catalog, planner, existing}: AdviceInput,
 ): IndexProposal[] {
   const taken = new Set([...catalog.tables, ...catalog.indexes].map(({schema, name}) => `${schema}.${name}`));
   const proposals: IndexProposal[] = [];
@@ -140,17 +140,17 @@ export function toProposals(
   for (const candidate of [...chosen].sort((a, b) => (a.id < b.id ? -1 : 1))) {
     const {table, spec} = candidate;
     // One that failed, or is still being built, goes or becomes this one: its name stays.
-    const begun = present.find(each => !each.is_valid && specId(table, each.spec) === candidate.id);
+    const begun = existing.find(each => !each.is_valid && specId(table, each.spec) === candidate.id);
     const name = nameFor(table, spec, each => each !== begun?.name && taken.has(`${table.schema}.${each}`));
     taken.add(`${table.schema}.${name}`);
-    const own = services.get(candidate.id) ?? [];
+    const own = benefits.get(candidate.id) ?? [];
     const needed = keys.filter(
       each =>
         each.candidate.table.oid === table.oid &&
         covers(spec, each.candidate.spec, each.candidate.equal_count),
     );
     const is_verified =
-      planner.judge === 'hypopg' && spec.method === 'btree' && !own.some(each => each.is_estimated);
+      planner.costSource === 'hypopg' && spec.method === 'btree' && !own.some(each => each.is_estimated);
     const serves = own
       .filter(({statement}) => statement.source === 'statements')
       .map(each => toServed(each, is_verified));
@@ -173,7 +173,7 @@ export function toProposals(
   return proposals.sort((a, b) => savedBy(b) - savedBy(a) || (a.name < b.name ? -1 : 1));
 }
 
-export function toServed({statement, cost_before, cost_after}: Service, is_verified: boolean): Served {
+export function toServed({statement, cost_before, cost_after}: Benefit, is_verified: boolean): Served {
   const {queryid, query, calls, total_exec_time_ms} = statement;
   const costs = is_verified ? {cost_before, cost_after} : {cost_before: null, cost_after: null};
   return {queryid, query, calls, total_exec_time_ms, ...costs};
@@ -181,18 +181,18 @@ export function toServed({statement, cost_before, cost_after}: Service, is_verif
 
 function reasonsFor(
   {table, spec, equal_count}: Candidate,
-  services: readonly Service[],
+  benefits: readonly Benefit[],
   keys: readonly ForeignKeyNeed[],
   is_verified: boolean,
 ): string[] {
   const reasons: string[] = [];
-  const statements = services.filter(({statement}) => statement.source === 'statements');
+  const statements = benefits.filter(({statement}) => statement.source === 'statements');
   if (statements.length > 0) {
     const calls = statements.reduce((sum, {statement}) => sum + statement.calls, 0);
     const noun = statements.length === 1 ? 'one statement' : `${statements.length} statements`;
     reasons.push(`serves ${noun}, called ${calls === 1 ? 'once' : `${formatCount(calls)} times`}`);
   }
-  const [most] = [...services].sort((a, b) => b.cost_before - b.cost_after - (a.cost_before - a.cost_after));
+  const [most] = [...benefits].sort((a, b) => b.cost_before - b.cost_after - (a.cost_before - a.cost_after));
   if (most !== undefined) {
     const fall = `from ${formatCount(Math.round(most.cost_before))} to ${formatCount(Math.round(most.cost_after))}`;
     reasons.push(

@@ -160,7 +160,7 @@ export function ginOperators(type: string): readonly string[] {
 }
 
 /** A statement that was seen, or that a foreign key asks when its parent's row goes. */
-export type WorkStatement = {
+export type WorkloadStatement = {
   queryid: string;
   query: string;
   calls: number;
@@ -178,8 +178,8 @@ export type Planned = {cost: number; used: ReadonlySet<string>; is_estimated?: t
 /** Who knows what a statement would cost with indexes that are not there; null where it cannot be planned. */
 export type Planner = {
   /** Whether that is the server itself, or reckoned from its statistics. */
-  judge: IndexAdvice['planner'];
-  plan(statement: WorkStatement, candidates: readonly Candidate[]): Promise<Planned | null>;
+  costSource: IndexAdvice['planner'];
+  plan(statement: WorkloadStatement, candidates: readonly Candidate[]): Promise<Planned | null>;
   /** Bytes an index that is not there would take. */
   sizeOf(candidate: Candidate): number;
 };

@@ -1,12 +1,12 @@
-import type {Candidate, Planned, Planner, WorkStatement} from './candidates.ts';
+import type {Candidate, Planned, Planner, WorkloadStatement} from './candidates.ts';
 import {covers} from './existing-index.ts';
 
 /** A statement and the indexes that might help it. */
-export type Work = {statement: WorkStatement; candidates: readonly Candidate[]};
+export type Work = {statement: WorkloadStatement; candidates: readonly Candidate[]};
 
 /** What an index does for a statement whose plan reads it; the costs are of the whole choice. */
-export type Service = {
-  statement: WorkStatement;
+export type Benefit = {
+  statement: WorkloadStatement;
   cost_before: number;
   cost_after: number;
   is_estimated: boolean;
@@ -15,9 +15,9 @@ export type Service = {
 export type Choice = {
   chosen: Candidate[];
   /** By candidate id. */
-  services: ReadonlyMap<string, readonly Service[]>;
+  benefits: ReadonlyMap<string, readonly Benefit[]>;
   /** Statements that nobody can plan. */
-  unplanned: WorkStatement[];
+  unplanned: WorkloadStatement[];
   /** What would help, but less than keeping it costs, and what it would have saved. */
   too_costly: {candidate: Candidate; saved_ms: number; writes: number}[];
 };
@@ -36,7 +36,7 @@ const writeCost_ms = 0.01;
 export async function chooseIndexes(works: readonly Work[], planner: Planner): Promise<Choice> {
   const asking = startAsking(planner);
   const planned: (Work & {before: number})[] = [];
-  const unplanned: WorkStatement[] = [];
+  const unplanned: WorkloadStatement[] = [];
   const wanted = new Map<string, Candidate>();
   for (const work of works) {
     const before = await asking.plan(work.statement, []);
@@ -144,22 +144,22 @@ async function isMissed(
 }
 
 /** The statements whose plan would read each of these indexes, and gain by it; by candidate id. */
-export async function serviceOf(
+export async function benefitsOf(
   candidates: readonly Candidate[],
-  statements: readonly WorkStatement[],
+  statements: readonly WorkloadStatement[],
   asking: Asking,
-): Promise<Map<string, Service[]>> {
-  const services = new Map<string, Service[]>();
+): Promise<Map<string, Benefit[]>> {
+  const benefits = new Map<string, Benefit[]>();
   for (const statement of statements) {
     const [before, after] = [await asking.plan(statement, []), await asking.plan(statement, candidates)];
     if (before === null || after === null || before.cost - after.cost < before.cost * leastSaving) continue;
     for (const id of after.used) {
       const is_estimated = after.is_estimated ?? false;
-      const service = {statement, cost_before: before.cost, cost_after: after.cost, is_estimated};
-      services.set(id, [...(services.get(id) ?? []), service]);
+      const benefit = {statement, cost_before: before.cost, cost_after: after.cost, is_estimated};
+      benefits.set(id, [...(benefits.get(id) ?? []), benefit]);
     }
   }
-  return services;
+  return benefits;
 }
 
 async function settle(
@@ -167,15 +167,15 @@ async function settle(
   works: readonly (Work & {before: number})[],
   asking: Asking,
 ): Promise<Omit<Choice, 'unplanned'>> {
-  const services = await serviceOf(
+  const benefits = await benefitsOf(
     candidates,
     works.map(({statement}) => statement),
     asking,
   );
-  const weighed = candidates.map(candidate => weigh(candidate, services.get(candidate.id) ?? []));
+  const weighed = candidates.map(candidate => weigh(candidate, benefits.get(candidate.id) ?? []));
   const chosen = weighed.filter(({is_worth}) => is_worth).map(({candidate}) => candidate);
   const too_costly = weighed.filter(({is_worth, saved_ms}) => !is_worth && saved_ms > 0);
-  if (chosen.length === candidates.length) return {chosen, services, too_costly: []};
+  if (chosen.length === candidates.length) return {chosen, benefits, too_costly: []};
   const rest = await settle(chosen, works, asking);
   return {...rest, too_costly: [...too_costly, ...rest.too_costly]};
 }
@@ -184,16 +184,16 @@ async function settle(
  * What an index saves of the time its statements took, against what it adds to every write of the same time. The
  * rows that are there had to be written once, perhaps all at once: only what was written beyond them counts.
  */
-function weigh(candidate: Candidate, services: readonly Service[]) {
+function weigh(candidate: Candidate, benefits: readonly Benefit[]) {
   const {rows_inserted, rows_updated, rows_deleted, live_rows} = candidate.table;
   const writes = Math.max(0, rows_inserted - live_rows) + rows_updated + rows_deleted;
-  const saved_ms = services.reduce(
+  const saved_ms = benefits.reduce(
     (sum, {statement, cost_before, cost_after}) =>
       sum + statement.total_exec_time_ms * Math.max(0, 1 - cost_after / Math.max(cost_before, 1e-9)),
     0,
   );
   // What a foreign key costs shows when its parent's rows go, in the time of that statement.
-  const isForForeignKey = services.some(({statement}) => statement.source === 'foreign_key');
-  const is_worth = services.length > 0 && (isForForeignKey || saved_ms >= writes * writeCost_ms);
+  const isForForeignKey = benefits.some(({statement}) => statement.source === 'foreign_key');
+  const is_worth = benefits.length > 0 && (isForForeignKey || saved_ms >= writes * writeCost_ms);
   return {candidate, saved_ms, writes, is_worth};
 }

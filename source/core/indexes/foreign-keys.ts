@@ -1,9 +1,9 @@
 import type {Catalog, ForeignKey, Table} from '../../model/catalog.ts';
 import type {SkippedIndex} from '../../model/index-advice.ts';
 import {quoteIdentifier} from '../sql/quote.ts';
-import type {WorkStatement} from './candidates.ts';
+import type {WorkloadStatement} from './candidates.ts';
 import {type Candidate, toCandidate} from './candidates.ts';
-import {fewestRows, findCovering, isIndexable, type PresentIndex} from './existing-index.ts';
+import {type ExistingIndex, findCovering, isIndexable, minimumRows} from './existing-index.ts';
 import {btree, key} from './index-spec.ts';
 import {rowsOf} from './statistics.ts';
 import {columnTerm} from './terms.ts';
@@ -12,14 +12,14 @@ import {columnTerm} from './terms.ts';
 export type ForeignKeyNeed = {
   foreign_key: ForeignKey;
   candidate: Candidate;
-  statement: WorkStatement;
+  statement: WorkloadStatement;
   /** As a person would call it. */
   what: string;
 };
 
 export function foreignKeyNeeds(
   {foreign_keys, tables}: Catalog,
-  present: readonly PresentIndex[],
+  existing: readonly ExistingIndex[],
   skipped: SkippedIndex[],
 ): ForeignKeyNeed[] {
   return foreign_keys.flatMap(foreign_key => {
@@ -28,7 +28,7 @@ export function foreignKeyNeeds(
     const what = `foreign key ${foreign_key.name} of ${table.schema}.${table.name}`;
     const spec = btree(foreign_key.columns.map(name => key(quoteIdentifier(name))));
     const candidate = toCandidate(table, spec, spec.keys.length);
-    if (findCovering(candidate, present) !== null) return [];
+    if (findCovering(candidate, existing) !== null) return [];
     const reason = whyNot(table);
     if (reason !== null) {
       skipped.push({what, reason});
@@ -43,11 +43,11 @@ function whyNot(table: Table): string | null {
     return 'its table is partitioned, and an index on one of those cannot be built concurrently: build one on each partition, then on the whole';
   }
   const rows = rowsOf(table);
-  return rows < fewestRows ? `its table has ${Math.round(rows)} rows, which are read at once` : null;
+  return rows < minimumRows ? `its table has ${Math.round(rows)} rows, which are read at once` : null;
 }
 
 /** What the server itself asks when a row of the parent goes or its key changes (RI_FKey_noaction_del in ri_triggers.c). */
-function askedByServer({schema, name, columns}: ForeignKey, table: Table): WorkStatement {
+function askedByServer({schema, name, columns}: ForeignKey, table: Table): WorkloadStatement {
   const terms = columns.map(columnTerm);
   const where = terms.map(({expression}, index) => `x.${expression} = $${index + 1}`).join(' AND ');
   const from = `${quoteIdentifier(table.schema)}.${quoteIdentifier(table.name)}`;

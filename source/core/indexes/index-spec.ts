@@ -105,8 +105,8 @@ export function comesInOrder(keys: readonly IndexKey[], order: readonly SortTerm
   const wanted = orderKeys(order);
   const agrees = (turn: (key: IndexKey) => IndexKey['order']) =>
     wanted.every((each, index) => {
-      const present = keys[index];
-      return present?.expression === each.expression && present.order === turn(each);
+      const own = keys[index];
+      return own?.expression === each.expression && own.order === turn(each);
     });
   return wanted.length > 0 && (agrees(({order: own}) => own) || agrees(({order: own}) => backward[own]));
 }

@@ -4,7 +4,7 @@ import {quoteIdentifier} from '../sql/quote.ts';
 import type {AdviceInput} from './advise-indexes.ts';
 import {nameFor, toServed} from './advise-indexes.ts';
 import {type Candidate, toCandidate} from './candidates.ts';
-import {serviceOf, startAsking} from './choose.ts';
+import {benefitsOf, startAsking} from './choose.ts';
 import {covers} from './existing-index.ts';
 import {type IndexSpec, specId} from './index-spec.ts';
 
@@ -22,14 +22,15 @@ export async function adviseFromFile(
     if (reason !== null) skipped.push({what: `${index.name} on ${index.table.name}`, reason});
     return reason === null;
   });
-  const services = await serviceOf(
+  const benefits = await benefitsOf(
     wanted.map(({candidate}) => candidate),
     input.statements,
     startAsking(input.planner),
   );
   const proposals = wanted.map((index): IndexProposal => {
-    const own = services.get(index.candidate.id) ?? [];
-    const is_verified = input.planner.judge === 'hypopg' && index.spec.method === 'btree' && own.length > 0;
+    const own = benefits.get(index.candidate.id) ?? [];
+    const is_verified =
+      input.planner.costSource === 'hypopg' && index.spec.method === 'btree' && own.length > 0;
     const {table, spec, name} = index;
     return {
       schema: table.schema,
@@ -47,7 +48,7 @@ export async function adviseFromFile(
       source: 'file',
     };
   });
-  return {proposals, skipped, planner: input.planner.judge};
+  return {proposals, skipped, planner: input.planner.costSource};
 }
 
 type Named = FileIndex & {name: string; candidate: Candidate};
@@ -63,17 +64,17 @@ function nameAll(indexes: readonly FileIndex[], {catalog}: AdviceInput): Named[]
 }
 
 /** What is there already, and what cannot be made under that name. */
-function whyNot({name, table, candidate}: Named, {catalog, present}: AdviceInput): string | null {
-  const isSame = (other: AdviceInput['present'][number]) =>
+function whyNot({name, table, candidate}: Named, {catalog, existing}: AdviceInput): string | null {
+  const isSame = (other: AdviceInput['existing'][number]) =>
     other.table_oid === table.oid && specId(table, other.spec) === candidate.id;
   const named = catalog.indexes.find(each => each.schema === table.schema && each.name === name);
   if (named !== undefined) {
-    const known = present.find(each => each.table_oid === named.table_oid && each.name === name);
+    const known = existing.find(each => each.table_oid === named.table_oid && each.name === name);
     // Its very own, left over or still being built, is for the building to settle.
     if (!named.is_valid) return known !== undefined && isSame(known) ? null : 'an invalid index has its name';
     return known !== undefined && isSame(known) ? 'it is there already' : 'another index has its name';
   }
-  const same = present.find(each => each.is_valid && isSame(each));
+  const same = existing.find(each => each.is_valid && isSame(each));
   return same === undefined ? null : `${same.name} is the same index`;
 }
 
@@ -86,12 +87,12 @@ function reasonsFor(
   index: Named,
   served: number,
   wanted: readonly Named[],
-  {present}: AdviceInput,
+  {existing}: AdviceInput,
 ): string[] {
   const {table, spec, candidate} = index;
   const others = [
     ...wanted.filter(each => each !== index && each.table.oid === table.oid),
-    ...present.filter(each => each.is_valid && each.table_oid === table.oid),
+    ...existing.filter(each => each.is_valid && each.table_oid === table.oid),
   ];
   const wider = spec.is_unique
     ? undefined

@@ -1,6 +1,6 @@
 import {type AdviceInput, adviseIndexes} from '../../core/indexes/advise-indexes.ts';
-import type {WorkStatement} from '../../core/indexes/candidates.ts';
-import type {PresentIndex} from '../../core/indexes/existing-index.ts';
+import type {WorkloadStatement} from '../../core/indexes/candidates.ts';
+import type {ExistingIndex} from '../../core/indexes/existing-index.ts';
 import {specOf} from '../../core/indexes/index-spec.ts';
 import {readStatement} from '../../core/indexes/read-statement.ts';
 import type {Column, Columns} from '../../core/indexes/statement-shape.ts';
@@ -45,15 +45,15 @@ export async function gatherAdviceInput(
 ): Promise<{input: AdviceInput; skipped: SkippedIndex[]; search_path: string[]}> {
   const catalog = await readCatalog(connection);
   const columns = await readColumns(connection, catalog);
-  const present = presentIndexes(catalog, parser);
+  const existing = existingIndexes(catalog, parser);
   const {schema: hypopg_schema, note} = await findHypopg(connection);
   const search_path = searchPath(connection);
   const naming: Naming = {tables: catalog.tables, columns, search_path: [...search_path, 'public']};
   const skipped: SkippedIndex[] = note === null ? [] : [note];
   const statements = await readStatements(connection, {parser, naming, skipped});
-  const setting = {parser, hypopg_schema, search_path, columns, present, skipped};
+  const setting = {parser, hypopg_schema, search_path, columns, existing, skipped};
   const planner = createIndexPlanner(connection, setting);
-  return {input: {catalog, columns, present, statements, planner}, skipped, search_path};
+  return {input: {catalog, columns, existing, statements, planner}, skipped, search_path};
 }
 
 /** Prisma's `schema` parameter comes first. */
@@ -85,7 +85,7 @@ async function readColumns({client}: Connection, {tables}: Catalog): Promise<Col
 
 const oldest = 130_000;
 
-function presentIndexes({indexes}: Catalog, parser: SqlParser): PresentIndex[] {
+function existingIndexes({indexes}: Catalog, parser: SqlParser): ExistingIndex[] {
   return indexes.map(index => {
     const [parsed] = index.definition === '' ? [] : (parser.parse(index.definition).stmts ?? []);
     const {table_oid, name, is_valid} = index;
@@ -108,7 +108,7 @@ type Reading = {parser: SqlParser; naming: Naming; skipped: SkippedIndex[]};
 async function readStatements(
   connection: Connection,
   {parser, naming, skipped}: Reading,
-): Promise<WorkStatement[]> {
+): Promise<WorkloadStatement[]> {
   const {client} = connection;
   const {target, statements_schema, unavailable} = await readCapabilities(connection);
   const version = target.statements_version;
@@ -119,13 +119,20 @@ async function readStatements(
   }
   const {text} = pickVariant(costlyStatementsQuery, extensionVersionNum(version), statements_schema);
   const answer = await client.query<CostlyStatementRow>({text, values: [mostStatements], rowMode: 'array'});
-  return answer.rows.flatMap(([queryid, query, calls, total_exec_time_ms]): WorkStatement[] => {
+  return answer.rows.flatMap(([queryid, query, calls, total_exec_time_ms]): WorkloadStatement[] => {
     const shape = parseShape(query, parser, naming);
     if (shape === null) {
       skipped.push({what: shownStatement(query), reason: 'its text cannot be read as one statement'});
       return [];
     }
-    const statement: WorkStatement = {queryid, query, calls, total_exec_time_ms, shape, source: 'statements'};
+    const statement: WorkloadStatement = {
+      queryid,
+      query,
+      calls,
+      total_exec_time_ms,
+      shape,
+      source: 'statements',
+    };
     return shape.uses.length === 0 ? [] : [statement];
   });
 }

@@ -1,6 +1,6 @@
-import type {Candidate, Planned, Planner, WorkStatement} from '../../core/indexes/candidates.ts';
+import type {Candidate, Planned, Planner, WorkloadStatement} from '../../core/indexes/candidates.ts';
 import {estimateStatement} from '../../core/indexes/estimate.ts';
-import type {PresentIndex} from '../../core/indexes/existing-index.ts';
+import type {ExistingIndex} from '../../core/indexes/existing-index.ts';
 import {definitionOf, type IndexSpec} from '../../core/indexes/index-spec.ts';
 import type {Columns} from '../../core/indexes/statement-shape.ts';
 import {estimateSize} from '../../core/indexes/statistics.ts';
@@ -16,7 +16,7 @@ type Setting = {
   hypopg_schema: string | null;
   search_path: readonly string[];
   columns: Columns;
-  present: readonly PresentIndex[];
+  existing: readonly ExistingIndex[];
   /** What the server will not plan is told here. */
   skipped: SkippedIndex[];
 };
@@ -25,17 +25,17 @@ type Setting = {
 export function createIndexPlanner(connection: Connection, setting: Setting): Planner {
   const ask = createAsking(connection, setting);
   const estimating = {
-    existing: byTable(setting.present),
+    existing: byTable(setting.existing),
     columns: setting.columns,
     can_skip: connection.server_version_num >= 180_000,
   };
-  const estimate = (statement: WorkStatement, candidates: readonly Candidate[]) =>
+  const estimate = (statement: WorkloadStatement, candidates: readonly Candidate[]) =>
     estimateStatement(statement.shape, candidates, estimating);
   const sizes = new Map<string, number>();
 
   /** HypoPG knows no GIN: what one changes is estimated, as a share of what the planner says. */
   async function askPlanner(
-    statement: WorkStatement,
+    statement: WorkloadStatement,
     candidates: readonly Candidate[],
   ): Promise<Planned | null> {
     const asked = candidates.filter(({spec}) => spec.method === 'btree');
@@ -53,7 +53,7 @@ export function createIndexPlanner(connection: Connection, setting: Setting): Pl
 
   /** The plan of today says which tables are read whole, filtered or sorted: elsewhere nothing is to be gained. */
   async function estimateAfterAsking(
-    statement: WorkStatement,
+    statement: WorkloadStatement,
     candidates: readonly Candidate[],
   ): Promise<Planned | null> {
     const answer = await ask(statement, []);
@@ -63,7 +63,7 @@ export function createIndexPlanner(connection: Connection, setting: Setting): Pl
   }
 
   return {
-    judge: setting.hypopg_schema === null ? 'none' : 'hypopg',
+    costSource: setting.hypopg_schema === null ? 'none' : 'hypopg',
     plan: setting.hypopg_schema === null ? estimateAfterAsking : askPlanner,
     sizeOf: candidate =>
       sizes.get(candidate.id) ?? estimateSize(candidate.table, candidate.spec, setting.columns),
@@ -74,16 +74,16 @@ function lacks({scanned, sorts}: PlanSummary, {schema, name}: Candidate['table']
   return sorts || scanned.some(each => each.schema === schema && each.table === name);
 }
 
-function byTable(present: readonly PresentIndex[]): Map<string, IndexSpec[]> {
+function byTable(existing: readonly ExistingIndex[]): Map<string, IndexSpec[]> {
   const tables = new Map<string, IndexSpec[]>();
-  for (const {table_oid, spec, is_valid} of present) {
+  for (const {table_oid, spec, is_valid} of existing) {
     if (is_valid) tables.set(table_oid, [...(tables.get(table_oid) ?? []), spec]);
   }
   return tables;
 }
 
 type Asking = (
-  statement: WorkStatement,
+  statement: WorkloadStatement,
   candidates: readonly Candidate[],
 ) => Promise<HypotheticalPlan | 'refused' | null>;
 
@@ -95,8 +95,8 @@ function createAsking(
   {rawClient: bare, is_pooled}: Connection,
   {parser, hypopg_schema, search_path, skipped}: Setting,
 ): Asking {
-  const today = new Map<WorkStatement, ReturnType<Asking>>();
-  const told = new Set<WorkStatement>();
+  const today = new Map<WorkloadStatement, ReturnType<Asking>>();
+  const told = new Set<WorkloadStatement>();
   const askServer: Asking = async (statement, candidates) => {
     try {
       return await planHypothetically(bare, parser, {

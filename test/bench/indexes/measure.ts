@@ -1,6 +1,6 @@
 import {adviseIndexes} from '../../../source/core/indexes/advise-indexes.ts';
-import type {WorkStatement} from '../../../source/core/indexes/candidates.ts';
-import type {PresentIndex} from '../../../source/core/indexes/existing-index.ts';
+import type {WorkloadStatement} from '../../../source/core/indexes/candidates.ts';
+import type {ExistingIndex} from '../../../source/core/indexes/existing-index.ts';
 import {covers} from '../../../source/core/indexes/existing-index.ts';
 import {type IndexKey, key} from '../../../source/core/indexes/index-spec.ts';
 import type {IndexAdvice, IndexProposal} from '../../../source/model/index-advice.ts';
@@ -44,7 +44,7 @@ export async function measure(
   const {input, skipped} = await gatherAdviceInput(connection, parser);
   const found = await adviseIndexes(input);
   const seconds = (performance.now() - startedAt) / 1000;
-  const rule = oneColumnPerPredicate(input.statements, input.present).filter(
+  const rule = oneColumnPerPredicate(input.statements, input.existing).filter(
     ({method}) => by === 'build' || method === 'btree',
   );
   const own = found.proposals.filter(({method}) => by === 'build' || method === 'btree');
@@ -74,7 +74,7 @@ export async function measure(
     }),
     unused: own.filter((_, index) => !used.has(definitions[index] ?? '')).map(({name}) => name),
     duplicates: found.proposals
-      .filter(proposal => isDuplicate(proposal, input.present))
+      .filter(proposal => isDuplicate(proposal, input.existing))
       .map(({name}) => name),
     seconds,
   };
@@ -83,22 +83,25 @@ export async function measure(
 /** An index that is there begins with the very same keys. */
 function isDuplicate(
   {table_oid, method, columns, predicate}: IndexProposal,
-  present: readonly PresentIndex[],
+  existing: readonly ExistingIndex[],
 ): boolean {
   const keys = columns.map(({expression, order = ''}) => ({...key(expression), order}) as IndexKey);
   const wanted = {method, keys, included: [], predicate, is_unique: false};
-  return present.some(each => each.table_oid === table_oid && each.is_valid && covers(each.spec, wanted, 0));
+  return existing.some(each => each.table_oid === table_oid && each.is_valid && covers(each.spec, wanted, 0));
 }
 
 /** What the server asks of a foreign key's table when a row of its parent goes. */
-function lookUp({schema, table, columns}: IndexProposal): WorkStatement {
+function lookUp({schema, table, columns}: IndexProposal): WorkloadStatement {
   const where = columns.map(({expression}, index) => `${expression} = $${index + 1}`).join(' AND ');
   const query = `SELECT 1 FROM ONLY "${schema}"."${table}" WHERE ${where}`;
   return {queryid: table, query, calls: 0, total_exec_time_ms: 0, shape: {uses: []}, source: 'foreign_key'};
 }
 
 type Costed = {cost: number; used: string[]} | null;
-type Planning = (statements: readonly WorkStatement[], definitions: readonly string[]) => Promise<Costed[]>;
+type Planning = (
+  statements: readonly WorkloadStatement[],
+  definitions: readonly string[],
+) => Promise<Costed[]>;
 
 function withHypopg({rawClient: bare}: Connection, parser: SqlParser): Planning {
   return async (statements, definitions) => {

@@ -1,6 +1,6 @@
-import type {WorkStatement} from '../../../source/core/indexes/candidates.ts';
+import type {WorkloadStatement} from '../../../source/core/indexes/candidates.ts';
 import {toCandidate} from '../../../source/core/indexes/candidates.ts';
-import {fewestRows, findCovering, type PresentIndex} from '../../../source/core/indexes/existing-index.ts';
+import {type ExistingIndex, findCovering, minimumRows} from '../../../source/core/indexes/existing-index.ts';
 import {btree, definitionOf, type IndexSpec, key} from '../../../source/core/indexes/index-spec.ts';
 import type {Condition} from '../../../source/core/indexes/statement-shape.ts';
 import {rowsOf} from '../../../source/core/indexes/statistics.ts';
@@ -8,14 +8,14 @@ import type {Table} from '../../../source/model/catalog.ts';
 
 /** The rule that poolctl is held against: an index of its own for every column a predicate names. */
 export function oneColumnPerPredicate(
-  statements: readonly WorkStatement[],
-  present: readonly PresentIndex[],
+  statements: readonly WorkloadStatement[],
+  existing: readonly ExistingIndex[],
 ): {table: Table; definition: string; method: string}[] {
   const found = statements
     .flatMap(({shape}) => shape.uses)
-    .filter(({table}) => rowsOf(table) >= fewestRows)
+    .filter(({table}) => rowsOf(table) >= minimumRows)
     .flatMap(({table, conditions}) => conditions.flatMap(specsOf).map(spec => toCandidate(table, spec, 0)))
-    .filter(candidate => findCovering(candidate, present) === null);
+    .filter(candidate => findCovering(candidate, existing) === null);
   return [...new Map(found.map(each => [each.id, each])).values()].map(({table, spec}) => ({
     table,
     definition: definitionOf(table, spec, null),

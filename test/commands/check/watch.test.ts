@@ -33,7 +33,7 @@ describeEachMajor('poolctl check --for', major => {
       p95: expect.any(Number),
       peak: expect.any(Number),
     });
-    expect(document.metrics.seen_ratio).toBeGreaterThan(0.9);
+    expect(document.metrics.availability_ratio).toBeGreaterThan(0.9);
   });
 
   it('ends at once where what is critical lasts', async () => {
@@ -53,7 +53,7 @@ describeEachMajor('poolctl check --for', major => {
       await server.query('ALTER ROLE oncall CONNECTION LIMIT 0');
       await server.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'oncall'");
     };
-    const {code, document} = await watch(['--for', '4s', '--min-seen', '1%', '--max-refused', '0'], {
+    const {code, document} = await watch(['--for', '4s', '--min-availability', '1%', '--max-refused', '0'], {
       onStderr: text => {
         if (text.includes('saw')) refusing ??= refuse();
       },
@@ -65,7 +65,7 @@ describeEachMajor('poolctl check --for', major => {
 
   it('survives a restart of the server, and says how much it saw', async () => {
     let restarting: Promise<void> | null = null;
-    const {code, document} = await watch(['--for', '8s', '--min-seen', '10%'], {
+    const {code, document} = await watch(['--for', '8s', '--min-availability', '10%'], {
       onStderr: text => {
         // The first line of progress comes with the first reading.
         if (text.includes('saw') && restarting === null) restarting = server.restart();
@@ -74,7 +74,7 @@ describeEachMajor('poolctl check --for', major => {
     await restarting;
     expect(document.watch.losses).toHaveLength(1);
     expect(document.watch.losses[0].lasted_ms).toBeGreaterThan(0);
-    expect(document.metrics.seen_ratio).toBeLessThan(1);
+    expect(document.metrics.availability_ratio).toBeLessThan(1);
     expect(code).toBe(0);
   });
 
@@ -83,12 +83,12 @@ describeEachMajor('poolctl check --for', major => {
     const stop = () => {
       stopping ??= server.pause();
     };
-    const {code, document} = await watch(['--for', '12s', '--min-seen', '90%'], {
+    const {code, document} = await watch(['--for', '12s', '--min-availability', '90%'], {
       onStderr: text => void (text.includes('saw') && stop()),
     });
     await stopping;
     await server.resume();
-    expect([code, document.thresholds.seen_ratio.level]).toEqual([1, 'critical']);
+    expect([code, document.thresholds.availability_ratio.level]).toEqual([1, 'critical']);
   });
 
   it('finds the statement that became slower than before', async () => {

@@ -111,7 +111,7 @@ it('takes nothing back that an undo has taken back, until that undo is undone', 
   const undone = [...done, ...undoing('def', 'abc', done)];
   expect(planUndo(findRun(undone, 'abc'), here)).toMatchObject({
     steps: [],
-    left_alone: [{reason: expect.stringContaining('already undone by run def')}],
+    skipped: [{reason: expect.stringContaining('already undone by run def')}],
   });
   const redone = [...undone, ...undoing('fed', 'def', undone)];
   expect(planUndo(findRun(redone, 'abc'), here).steps).toHaveLength(1);

@@ -6,7 +6,7 @@ import {
   isWorse,
   parseSnapshotDocument,
 } from '../../../source/core/health/baseline.ts';
-import {countedBetween} from '../../../source/core/health/statistics.ts';
+import {statsBetween} from '../../../source/core/health/statistics.ts';
 import type {Snapshot, Statement} from '../../../source/model/snapshot.ts';
 import {createSnapshot, createStatement} from '../../helpers/snapshot.ts';
 
@@ -30,7 +30,7 @@ function comparison(current: Snapshot, baseline = before) {
   return compare({
     baseline: baselineOf(baseline),
     current,
-    after: countedBetween(baseline, current),
+    after: statsBetween(baseline, current),
     slower_ratio: 1.5,
   });
 }
@@ -91,7 +91,7 @@ describe('compared with before', () => {
     const result = compare({
       baseline: baselineBetween(first, last, 12.5),
       current,
-      after: countedBetween(last, current),
+      after: statsBetween(last, current),
       slower_ratio: 1.5,
     });
     expect(result).toMatchObject({

@@ -415,7 +415,7 @@ it.each<[ThresholdName, string]>([
   ['blocked_sessions', 'default 5,20'],
   ['n_plus_one_suspects', 'default 5, warning only'],
   ['cache_hit_ratio', 'default 99%, warning only'],
-  ['seen_ratio', 'default 50%, critical'],
+  ['availability_ratio', 'default 50%, critical'],
   ['unused_index_age_ms', 'default 30d, warning only'],
 ])('help says the default of %s', (name, text) => {
   expect(describeDefault(name)).toBe(text);
@@ -437,7 +437,7 @@ it('docs/thresholds.md is this table', async () => {
       '# Thresholds',
       '',
       "Every threshold that findings, the console's colours, `poolctl check` and recipe parameters use, from",
-      '`source/core/health/thresholds.ts`. Those with a flag are set by it, or under `[limits]` in config.toml and in a',
+      '`source/core/health/thresholds.ts`. Those with a flag are set by it, or under `[thresholds]` in config.toml and in a',
       "rollout's plan by the same name in snake_case.",
       '',
       '| name | unit | warning | critical | flag of check | meaning | source |',

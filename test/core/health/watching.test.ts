@@ -15,8 +15,8 @@ function watchOf(used: readonly (number | null)[]) {
   const watch = createWatch({for_ms: 60_000, every_ms: 10_000, sustain_ms: 20_000}, 1000);
   for (const [index, value] of used.entries()) {
     const at_ms = 1000 + index * 10_000;
-    if (value === null) watch.lose(at_ms, {reason: 'gone', is_refused: true});
-    else watch.see(at_ms, {metrics: slots(value), limits, findings: []});
+    if (value === null) watch.addLoss(at_ms, {reason: 'gone', is_refused: true});
+    else watch.addSample(at_ms, {metrics: slots(value), limits, findings: []});
   }
   return watch;
 }
@@ -26,8 +26,8 @@ describe('a watch', () => {
     const result = watchOf([0.1, 0.2, 0.3, 0.4]).result(31_000);
     expect(result).toMatchObject({
       status: 'ok',
-      metrics: {used_ratio: 0.4, average_used_ratio: 0.25, seen_ratio: 1},
-      watch: {readings: 4, failed_early: null, seen_ms: 30_000, losses: []},
+      metrics: {used_ratio: 0.4, average_used_ratio: 0.25, availability_ratio: 1},
+      watch: {readings: 4, failed_early: null, available_ms: 30_000, losses: []},
     });
   });
 
@@ -57,9 +57,9 @@ describe('a watch', () => {
     const watch = watchOf([0.1, 0.1, null, null, 0.1]);
     expect(watch.result(41_000)).toMatchObject({
       status: 'critical',
-      metrics: {seen_ratio: 0.25, refused_connections_per_minute: 2},
+      metrics: {availability_ratio: 0.25, refused_connections_per_minute: 2},
       watch: {losses: [{at_ms: 20_000, lasted_ms: 20_000, reason: 'gone'}]},
-      thresholds: {seen_ratio: {level: 'critical'}},
+      thresholds: {availability_ratio: {level: 'critical'}},
     });
   });
 
@@ -73,7 +73,7 @@ describe('a watch', () => {
       const watch = watchOf([]);
       for (const [index, isPresent] of present.entries()) {
         const findings = isPresent ? [finding] : [];
-        watch.see(1000 + index * 10_000, {metrics: slots(0.1), limits, findings});
+        watch.addSample(1000 + index * 10_000, {metrics: slots(0.1), limits, findings});
       }
       return watch.result(1000 + present.length * 10_000)?.findings.length;
     };
@@ -86,8 +86,8 @@ describe('a watch', () => {
 
   it('takes two readings at once for one', () => {
     const watch = createWatch({for_ms: 60_000, every_ms: 10_000, sustain_ms: 20_000}, 0);
-    watch.see(0, {metrics: slots(0.9), limits, findings: []});
-    watch.see(5, {metrics: slots(0.1), limits, findings: []});
+    watch.addSample(0, {metrics: slots(0.9), limits, findings: []});
+    watch.addSample(5, {metrics: slots(0.1), limits, findings: []});
     expect(watch.result(10_000)).toMatchObject({watch: {readings: 1, series: {used_ratio: {average: 0.1}}}});
   });
 });

@@ -4,11 +4,11 @@ import {
   type Candidate,
   type Planner,
   toCandidate,
-  type WorkStatement,
+  type WorkloadStatement,
 } from '../../../source/core/indexes/candidates.ts';
 import {chooseIndexes} from '../../../source/core/indexes/choose.ts';
 import {estimateStatement} from '../../../source/core/indexes/estimate.ts';
-import type {PresentIndex} from '../../../source/core/indexes/existing-index.ts';
+import type {ExistingIndex} from '../../../source/core/indexes/existing-index.ts';
 import {btree, key} from '../../../source/core/indexes/index-spec.ts';
 import type {Catalog, ForeignKey, Table} from '../../../source/model/catalog.ts';
 import {columns, shapeOf, table, tables} from './reading.ts';
@@ -32,24 +32,24 @@ async function advise({
   total_exec_time_ms = 1e6,
 }: World) {
   const indexes = Object.entries(present).map(
-    ([name, names]): PresentIndex => ({
+    ([name, names]): ExistingIndex => ({
       table_oid: `oid of ${name}`,
       name: `${names.join('_')}_present`,
       is_valid: true,
       spec: {...btree(names.map(each => key(`"${each}"`))), is_unique: unique},
     }),
   );
-  const existing = new Map<string, PresentIndex['spec'][]>();
+  const existing = new Map<string, ExistingIndex['spec'][]>();
   for (const {table_oid, spec} of indexes)
     existing.set(table_oid, [...(existing.get(table_oid) ?? []), spec]);
   const work = statements.map((query, index) => workStatement(String(index), query, total_exec_time_ms, all));
   const input: AdviceInput = {
     catalog: catalogOf(all, foreign_keys),
     columns,
-    present: indexes,
+    existing: indexes,
     statements: work,
     planner: {
-      judge: 'none',
+      costSource: 'none',
       plan: async (statement, candidates) =>
         estimateStatement(statement.shape, candidates, {existing, columns, can_skip: false}),
       sizeOf: () => 8192,
@@ -63,7 +63,7 @@ function workStatement(
   query: string,
   total_exec_time_ms: number,
   all: Table[] = tables,
-): WorkStatement {
+): WorkloadStatement {
   const shape = withTables(shapeOf(query), all);
   return {queryid, query, calls: 100, total_exec_time_ms, source: 'statements', shape};
 }
@@ -250,7 +250,7 @@ describe('chooseIndexes', () => {
         ),
     }));
     const planner: Planner = {
-      judge: 'none',
+      costSource: 'none',
       async plan({queryid}, candidates) {
         const own = costs[Number(queryid)] ?? {};
         const costOf = (candidate: Candidate | undefined) =>
