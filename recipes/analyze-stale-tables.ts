@@ -22,7 +22,7 @@ import type {Finding} from '../source/model/finding.ts';
 import type {Parameter, ParameterValues} from '../source/model/parameter.ts';
 import type {Plan, Skipped} from '../source/model/plan.ts';
 import type {Recipe} from '../source/model/recipe.ts';
-import type {Facts, Maintenance, TableUpkeep} from '../source/model/recipe-data.ts';
+import type {Maintenance, RecipeData, TableUpkeep} from '../source/model/recipe-data.ts';
 import type {Snapshot} from '../source/model/snapshot.ts';
 import type {Target} from '../source/model/target.ts';
 
@@ -61,10 +61,10 @@ const recipe: Recipe = {
   summary:
     'Analyzes tables whose statistics have gone stale; says where vacuum is behind and who holds it back',
   parameters,
-  watches: {maintenance: true},
+  diagnoseRequires: {maintenance: true},
   diagnose,
   // The upkeep is of tables that changed: which others there are, the catalog knows.
-  needs: ({tables}) => ({maintenance: true, ...(tables?.trim() && {catalog: true})}),
+  planRequires: ({tables}) => ({maintenance: true, ...(tables?.trim() && {catalog: true})}),
   plan,
 };
 export default recipe;
@@ -79,7 +79,7 @@ function bloat({dead_rows, vacuum_threshold}: TableUpkeep): number {
 }
 
 /** A standby has its statistics and its dead rows from its primary. */
-function diagnose({target}: Snapshot, {maintenance}: Facts): Finding[] {
+function diagnose({target}: Snapshot, {maintenance}: RecipeData): Finding[] {
   if (maintenance === undefined || target.is_in_recovery) return [];
   const {tables} = maintenance;
   const stale = tables
@@ -140,7 +140,7 @@ function listed(tables: readonly TableUpkeep[]): string {
   return tables.length > 3 ? `${names} and ${tables.length - 3} more` : names;
 }
 
-function plan({target}: Snapshot, params: ParameterValues, {maintenance, catalog}: Facts): Plan {
+function plan({target}: Snapshot, params: ParameterValues, {maintenance, catalog}: RecipeData): Plan {
   if (maintenance === undefined) throw usageError('the state of the tables could not be read');
   const {due, bloated, skipped} = choose({maintenance, catalog}, params, target);
   const holder = holderOf(maintenance);

@@ -9,7 +9,7 @@ import type {IndexProposal} from '../source/model/index-advice.ts';
 import type {Parameter, ParameterValues} from '../source/model/parameter.ts';
 import type {Plan} from '../source/model/plan.ts';
 import type {Recipe} from '../source/model/recipe.ts';
-import type {FactNeeds, Facts} from '../source/model/recipe-data.ts';
+import type {DataRequirements, RecipeData} from '../source/model/recipe-data.ts';
 import type {Snapshot} from '../source/model/snapshot.ts';
 import type {Step} from '../source/model/step.ts';
 
@@ -68,14 +68,14 @@ const recipe: Recipe = {
   summary:
     'Builds concurrently what the statements, foreign keys or a migration call for; proves it, undoes it',
   parameters,
-  watches: {catalog: true},
-  needs,
+  diagnoseRequires: {catalog: true},
+  planRequires: needs,
   diagnose,
   plan,
 };
 export default recipe;
 
-function needs(params: ParameterValues): FactNeeds {
+function needs(params: ParameterValues): DataRequirements {
   const read = readValues(params, parameters);
   return {
     catalog: true,
@@ -86,7 +86,7 @@ function needs(params: ParameterValues): FactNeeds {
 }
 
 /** What takes no planner to see: a foreign key without an index on a table of some size. */
-function diagnose(_snapshot: Snapshot, {catalog}: Facts): Finding[] {
+function diagnose(_snapshot: Snapshot, {catalog}: RecipeData): Finding[] {
   if (catalog === undefined) return [];
   const keys = uncoveredForeignKeys(catalog).filter(
     ({table_oid}) =>
@@ -113,7 +113,7 @@ function diagnose(_snapshot: Snapshot, {catalog}: Facts): Finding[] {
   ];
 }
 
-function plan(snapshot: Snapshot, params: ParameterValues, facts: Facts): Plan {
+function plan(snapshot: Snapshot, params: ParameterValues, facts: RecipeData): Plan {
   const read = readValues(params, parameters);
   const lock_timeout_ms = readLockTimeout(read('lock_timeout'));
   const proposals = chosen(read, facts);
@@ -137,7 +137,7 @@ function plan(snapshot: Snapshot, params: ParameterValues, facts: Facts): Plan {
   };
 }
 
-function chosen(read: (name: string) => string, {index_advice, catalog}: Facts): IndexProposal[] {
+function chosen(read: (name: string) => string, {index_advice, catalog}: RecipeData): IndexProposal[] {
   const confidence = readChoice('confidence', read('confidence'), confidences);
   const at_most = readCount('at_most', read('at_most')) ?? Number.POSITIVE_INFINITY;
   const typed = read('table');
@@ -153,16 +153,16 @@ function chosen(read: (name: string) => string, {index_advice, catalog}: Facts):
 }
 
 /** '' where none is to be written: the indexes come from one that is there. */
-function defaultMigration(file: string, {prisma_schema}: Facts): string {
+function defaultMigration(file: string, {prisma_schema}: RecipeData): string {
   if (prisma_schema === undefined || /(^|\/)migrations\/[^/]+\/migration\.sql$/.test(file)) return '';
   return nextMigration(prisma_schema, 'add_indexes');
 }
 
-function fileSteps({emitted}: IndexWork, {prisma_schema}: Facts, migration: string): Step[] {
+function fileSteps({emitted}: IndexWork, {prisma_schema}: RecipeData, migration: string): Step[] {
   return prisma_schema === undefined ? [] : prismaSteps(emitted, prisma_schema, migration);
 }
 
-function skippedOf({index_advice}: Facts) {
+function skippedOf({index_advice}: RecipeData) {
   return (index_advice?.skipped ?? []).map(({what, reason}) => ({
     subject: 'index',
     description: what,

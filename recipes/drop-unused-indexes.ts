@@ -25,7 +25,7 @@ import type {Catalog, Index} from '../source/model/catalog.ts';
 import type {Parameter, ParameterValues} from '../source/model/parameter.ts';
 import type {Plan, Skipped} from '../source/model/plan.ts';
 import type {Recipe} from '../source/model/recipe.ts';
-import type {Facts} from '../source/model/recipe-data.ts';
+import type {RecipeData} from '../source/model/recipe-data.ts';
 import type {Snapshot} from '../source/model/snapshot.ts';
 
 const parameters: Parameter[] = [
@@ -79,14 +79,14 @@ const recipe: Recipe = {
   title: 'Drop indexes that nobody uses',
   summary: 'Drops, one by one and concurrently, indexes without a scan in a month that nothing rests on',
   parameters,
-  watches: {catalog: true},
-  needs: () => ({catalog: true}),
+  diagnoseRequires: {catalog: true},
+  planRequires: () => ({catalog: true}),
   diagnose,
   plan,
 };
 export default recipe;
 
-function diagnose(_snapshot: Snapshot, {catalog}: Facts) {
+function diagnose(_snapshot: Snapshot, {catalog}: RecipeData) {
   if (catalog === undefined || refusal(catalog, criteriaOf({})) !== null) return [];
   const idle = unused(catalog).filter(({size_bytes}) => size_bytes >= thresholds.unused_index_bytes.warning);
   const [largest] = idle;
@@ -108,7 +108,7 @@ function diagnose(_snapshot: Snapshot, {catalog}: Facts) {
   ];
 }
 
-function plan(snapshot: Snapshot, params: ParameterValues, {catalog}: Facts): Plan {
+function plan(snapshot: Snapshot, params: ParameterValues, {catalog}: RecipeData): Plan {
   const criteria = resolved(criteriaOf(params), catalog);
   const {chosen, skipped} = catalog === undefined ? nobody : choose(catalog, criteria);
   const patience = {

@@ -4,7 +4,7 @@ import {quoteIdentifier} from '../source/core/sql/quote.ts';
 import type {Parameter, ParameterValues} from '../source/model/parameter.ts';
 import type {Plan} from '../source/model/plan.ts';
 import type {Recipe} from '../source/model/recipe.ts';
-import type {Facts, StatementStatistics} from '../source/model/recipe-data.ts';
+import type {RecipeData, StatementStatistics} from '../source/model/recipe-data.ts';
 import type {Snapshot} from '../source/model/snapshot.ts';
 import type {AdviceStep, Sql, SqlStep, SqlWith, Step, Verification} from '../source/model/step.ts';
 
@@ -27,7 +27,7 @@ const recipe: Recipe = {
   summary: 'Creates pg_stat_statements where the server has it loaded; says what it takes where it has not',
   parameters,
   diagnose: () => [],
-  needs: () => ({statement_statistics: true}),
+  planRequires: () => ({statement_statistics: true}),
   defaults,
   plan,
 };
@@ -39,7 +39,7 @@ function defaults({target}: Snapshot): ParameterValues {
   return target.managed_service === 'heroku' ? {schema: 'heroku_ext'} : {};
 }
 
-function plan({target}: Snapshot, params: ParameterValues, {statement_statistics}: Facts): Plan {
+function plan({target}: Snapshot, params: ParameterValues, {statement_statistics}: RecipeData): Plan {
   if (statement_statistics === undefined) throw usageError('what the server counts could not be read');
   const schema = readText(readValues(params, parameters)('schema')) ?? '';
   if (!statement_statistics.schemas.includes(schema))

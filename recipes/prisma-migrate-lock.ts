@@ -28,7 +28,7 @@ import type {Finding} from '../source/model/finding.ts';
 import type {Parameter, ParameterValues} from '../source/model/parameter.ts';
 import type {Plan, Skipped} from '../source/model/plan.ts';
 import type {Recipe} from '../source/model/recipe.ts';
-import type {AdvisoryLock, Facts} from '../source/model/recipe-data.ts';
+import type {AdvisoryLock, RecipeData} from '../source/model/recipe-data.ts';
 import type {Backend, Snapshot} from '../source/model/snapshot.ts';
 
 /** Prisma Migrate takes it for its session and gives it back by closing that (schema-engine's acquire_lock). */
@@ -59,9 +59,9 @@ const recipe: Recipe = {
   title: "Free Prisma Migrate's lock",
   summary: `Names who holds advisory lock ${key} and ends that session if it is idle; never a migration at work`,
   parameters,
-  watches: {advisory_locks: {key}},
+  diagnoseRequires: {advisory_locks: {key}},
   diagnose,
-  needs: () => ({advisory_locks: {key}}),
+  planRequires: () => ({advisory_locks: {key}}),
   plan,
 };
 export default recipe;
@@ -78,7 +78,7 @@ function holdersOf(snapshot: Snapshot, locks: readonly AdvisoryLock[]): Holder[]
     }));
 }
 
-function diagnose(snapshot: Snapshot, {advisory_locks = []}: Facts): Finding[] {
+function diagnose(snapshot: Snapshot, {advisory_locks = []}: RecipeData): Finding[] {
   return holdersOf(snapshot, advisory_locks).flatMap(({lock, backend, waiters}) => {
     if (backend === undefined || whyNot(backend, snapshot, idleAfterMs) !== null) return [];
     return [
@@ -122,7 +122,7 @@ function whyNot(backend: Backend, snapshot: Snapshot, idle_for_ms: number): Prot
     : null;
 }
 
-function plan(snapshot: Snapshot, params: ParameterValues, {advisory_locks = []}: Facts): Plan {
+function plan(snapshot: Snapshot, params: ParameterValues, {advisory_locks = []}: RecipeData): Plan {
   const read = readValues(params, parameters);
   const idle_for_ms = readDuration('idle_for', read('idle_for'));
   const database = readText(read('database'));

@@ -62,7 +62,7 @@ const recipe: Recipe = {
     'Shows who waits for whom; cancels what the root blocker runs, and ends its session if it still blocks',
   parameters,
   diagnose: snapshot => rootsOf(snapshot).flatMap(root => findingOf(root, snapshot)),
-  needs: () => ({prepared_transactions: true}),
+  planRequires: () => ({prepared_transactions: true}),
   plan,
 };
 export default recipe;

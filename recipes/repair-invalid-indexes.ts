@@ -17,7 +17,7 @@ import type {Finding} from '../source/model/finding.ts';
 import type {Parameter, ParameterValues} from '../source/model/parameter.ts';
 import type {Plan, Skipped} from '../source/model/plan.ts';
 import type {Recipe} from '../source/model/recipe.ts';
-import type {Facts} from '../source/model/recipe-data.ts';
+import type {RecipeData} from '../source/model/recipe-data.ts';
 import type {Snapshot} from '../source/model/snapshot.ts';
 import type {Step} from '../source/model/step.ts';
 
@@ -48,14 +48,14 @@ const recipe: Recipe = {
   summary:
     'Drops and builds again, concurrently, indexes that a failed build left: they cost writes and serve no read',
   parameters,
-  watches: {catalog: true},
-  needs: () => ({catalog: true}),
+  diagnoseRequires: {catalog: true},
+  planRequires: () => ({catalog: true}),
   diagnose,
   plan,
 };
 export default recipe;
 
-function diagnose(_snapshot: Snapshot, {catalog}: Facts): Finding[] {
+function diagnose(_snapshot: Snapshot, {catalog}: RecipeData): Finding[] {
   if (catalog === undefined) return [];
   return invalid(catalog).map(index => ({
     recipe: recipe.id,
@@ -73,7 +73,7 @@ function diagnose(_snapshot: Snapshot, {catalog}: Facts): Finding[] {
   }));
 }
 
-function plan(snapshot: Snapshot, params: ParameterValues, {catalog}: Facts): Plan {
+function plan(snapshot: Snapshot, params: ParameterValues, {catalog}: RecipeData): Plan {
   const read = readValues(params, parameters);
   const indexes = catalog?.indexes ?? [];
   const list = catalog === undefined ? [] : readList(read('index'));

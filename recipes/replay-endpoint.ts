@@ -49,7 +49,7 @@ const recipe: Recipe = {
   parameters,
   diagnose: () => [],
   plan,
-  is_measured: true,
+  isBenchmark: true,
 };
 export default recipe;
 

@@ -75,9 +75,9 @@ const recipe: Recipe = {
   title: 'Set timeouts for a role',
   summary: 'Sets statement, idle, lock and transaction timeouts per role or role in database; undone exactly',
   parameters,
-  watches: {role_settings: true},
+  diagnoseRequires: {role_settings: true},
   diagnose,
-  needs: () => ({role_settings: true}),
+  planRequires: () => ({role_settings: true}),
   plan,
 };
 export default recipe;

@@ -61,7 +61,7 @@ function shellWord(text: string): string {
 
 /** A role's or a database's own limit refuses connections however many slots the server has left. */
 function ownLimitFindings({budget}: Snapshot): Finding[] {
-  return budget.own_limits
+  return budget.role_and_database_limits
     .filter(({connection_limit, used}) => connection_limit > 0 && used / connection_limit >= warning)
     .map(({kind, name, connection_limit, used}) => ({
       recipe: recipe.id,

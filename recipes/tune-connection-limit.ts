@@ -26,7 +26,7 @@ import type {Finding} from '../source/model/finding.ts';
 import type {Parameter, ParameterValues} from '../source/model/parameter.ts';
 import type {Plan} from '../source/model/plan.ts';
 import type {Recipe} from '../source/model/recipe.ts';
-import type {FactNeeds, Facts} from '../source/model/recipe-data.ts';
+import type {DataRequirements, RecipeData} from '../source/model/recipe-data.ts';
 import type {Backend, Snapshot} from '../source/model/snapshot.ts';
 
 const platformIds = platforms.map(({id}) => id);
@@ -130,7 +130,7 @@ const recipe: Recipe = {
     'Finds the connection_limit that fits at peak and in a deploy, and sets it in .env, adapter, role or PgBouncer',
   parameters,
   diagnose: snapshot => [...refusedRoles(snapshot), ...largePools(snapshot)],
-  needs,
+  planRequires: needs,
   defaults,
   plan,
 };
@@ -138,7 +138,7 @@ export default recipe;
 
 /** A role at its own limit is refused however many slots the server has left. */
 function refusedRoles({budget}: Snapshot): Finding[] {
-  return budget.own_limits
+  return budget.role_and_database_limits
     .filter(
       ({kind, connection_limit, used}) => kind === 'role' && connection_limit > 0 && used >= connection_limit,
     )
@@ -191,7 +191,7 @@ function sessionsByRole(backends: readonly Backend[]): RoleSessions[] {
     .sort((a, b) => b.count - a.count || (a.role < b.role ? -1 : 1));
 }
 
-function needs(params: ParameterValues): FactNeeds {
+function needs(params: ParameterValues): DataRequirements {
   const given = (name: string) => params[name]?.trim() || null;
   const [app, env, ini] = [given('app'), given('env_file'), given('pgbouncer_ini')];
   const variable = given('variable') ?? undefined;
@@ -204,7 +204,7 @@ function needs(params: ParameterValues): FactNeeds {
 }
 
 /** The role that the URL names, where the server has it; where there is no URL, the busiest in this database. */
-function defaults(snapshot: Snapshot, facts: Facts): ParameterValues {
+function defaults(snapshot: Snapshot, facts: RecipeData): ParameterValues {
   const {application, role_limits = []} = facts;
   const named = envFileOf(facts)?.address?.role;
   const roles = sessionsByRole(snapshot.backends);
@@ -219,7 +219,7 @@ function defaults(snapshot: Snapshot, facts: Facts): ParameterValues {
   };
 }
 
-function plan(snapshot: Snapshot, params: ParameterValues, facts: Facts): Plan {
+function plan(snapshot: Snapshot, params: ParameterValues, facts: RecipeData): Plan {
   const read = readValues(params, parameters);
   requireVariable(read('variable'), facts);
   const choices = readChoicesOf(read, facts);
@@ -250,7 +250,7 @@ function plan(snapshot: Snapshot, params: ParameterValues, facts: Facts): Plan {
 }
 
 /** Another variable than the one that was named is never taken in its place. */
-function requireVariable(variable: string, facts: Facts): void {
+function requireVariable(variable: string, facts: RecipeData): void {
   if (variable === '') return;
   const file = envFileOf(facts);
   if (file === null)
@@ -259,7 +259,7 @@ function requireVariable(variable: string, facts: Facts): void {
 }
 
 /** Throws AbortError (exit 2) on what cannot be read or contradicts itself. */
-function readChoicesOf(read: (name: string) => string, facts: Facts): TuningChoices {
+function readChoicesOf(read: (name: string) => string, facts: RecipeData): TuningChoices {
   const id: PlatformId = readChoice('platform', read('platform'), platformIds);
   const platform = platforms.find(each => each.id === id) ?? platforms[0];
   if (platform === undefined) throw usageError(`no platform "${id}"`);
@@ -286,7 +286,7 @@ function readChoicesOf(read: (name: string) => string, facts: Facts): TuningChoi
   };
 }
 
-function readRole(name: string | null, {role_limits = []}: Facts): TuningChoices['role'] {
+function readRole(name: string | null, {role_limits = []}: RecipeData): TuningChoices['role'] {
   if (name === null) return null;
   const role = role_limits.find(each => each.name === name);
   if (role === undefined) throw usageError(`role: no role "${name}" that can connect`);

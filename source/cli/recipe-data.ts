@@ -1,5 +1,5 @@
 import {AbortError, exitCodes} from '../core/errors.ts';
-import type {FactNeeds, Facts} from '../model/recipe-data.ts';
+import type {DataRequirements, RecipeData} from '../model/recipe-data.ts';
 import type {Connection} from '../postgres/connect/connect.ts';
 import {type FactReaders, serverFacts} from '../postgres/facts/readers.ts';
 import {isAboutOneQuery} from '../postgres/sampler/sections.ts';
@@ -16,20 +16,20 @@ const readers: FactReaders = {
 };
 
 /** The facts asked for, one after the other on one connection. Throws what a reader throws. */
-export async function readRecipeData(connection: Connection, needs: FactNeeds): Promise<Facts> {
+export async function readRecipeData(connection: Connection, needs: DataRequirements): Promise<RecipeData> {
   const facts: Record<string, unknown> = {};
-  for (const name of Object.keys(needs) as (keyof FactNeeds)[]) {
+  for (const name of Object.keys(needs) as (keyof DataRequirements)[]) {
     const need = needs[name];
     if (need !== undefined) facts[name] = await (readers[name] as Reader)(connection, need);
   }
-  return facts as Facts;
+  return facts as RecipeData;
 }
 
 /**
  * The same, with what the server answers explained. Throws AbortError: exit 5 for facts that this role may not read,
  * 7 for others that the server refuses, 3 where the connection or the server gave way.
  */
-export function loadRecipeData(connection: Connection, needs: FactNeeds): Promise<Facts> {
+export function loadRecipeData(connection: Connection, needs: DataRequirements): Promise<RecipeData> {
   return explainServerErrors(connection, readRecipeData(connection, needs).catch(explainRefusal));
 }
 

@@ -1,4 +1,4 @@
-import {parseMoment} from '../core/activity/timestamps.ts';
+import {parseTimestamp} from '../core/activity/timestamps.ts';
 import {parseDurationMs} from '../core/text/duration.ts';
 
 import {needsFilterable} from './availability.ts';
@@ -83,7 +83,7 @@ function filterBy(state: ConsoleState, filter: string): Entered {
 
 function goTo(state: ConsoleState, value: string): Entered {
   const last_ms = state.past?.moments.at(-1)?.at_ms ?? Date.parse(state.snapshot?.at ?? '');
-  const at_ms = parseMoment(value, last_ms);
+  const at_ms = parseTimestamp(value, last_ms);
   if (at_ms === null || Number.isNaN(at_ms))
     return {error: `"${value}" is no time such as 14:03 or 14:03:20 (UTC)`};
   return goInTime(state, {at_ms});

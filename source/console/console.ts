@@ -1,14 +1,14 @@
-import {diagnoseAll, worstOf} from '../core/recipe/diagnose.ts';
+import {diagnoseAll, worstSeverity} from '../core/recipe/diagnose.ts';
 
-import {createFactTeller} from '../core/recipe/fact-findings.ts';
+import {attachFactFindings} from '../core/recipe/fact-findings.ts';
 
 import type {Severity} from '../model/finding.ts';
 import type {ParameterValues} from '../model/parameter.ts';
 import type {Plan} from '../model/plan.ts';
 import type {SampleEvent, Sampler} from '../model/ports.ts';
 import type {Recipe} from '../model/recipe.ts';
-import type {FactNeeds, Facts} from '../model/recipe-data.ts';
-import type {Tape} from '../model/recording.ts';
+import type {DataRequirements, RecipeData} from '../model/recipe-data.ts';
+import type {Recording} from '../model/recording.ts';
 import type {ReplayDocument, ReplayUpdate} from '../model/replay-report.ts';
 import type {RunState} from '../model/run.ts';
 import type {Backend, Statement} from '../model/snapshot.ts';
@@ -29,7 +29,7 @@ import {type TerminalStreams, takeTerminal} from './terminal.ts';
 /** The readings that can be gone back to. */
 export type PastPort = {
   /** Loaded when it is first needed. */
-  tape(): Promise<Tape>;
+  tape(): Promise<Recording>;
   /** Takes a reading in; at once, and never throws. */
   keep(reading: SampleEvent, severity: Severity | null): void;
   /** Resolves to the file's path. */
@@ -43,7 +43,7 @@ export type ConsolePorts = {
   explain(statement: Statement): Promise<string[]>;
   /** Its whole statement, and its locks as lines for people. */
   describeSession(backend: Backend): Promise<{query: string | null; locks: string[]}>;
-  carryOut(plan: Plan, server: ServerIdentity, signal: AbortSignal): AsyncIterable<RunState>;
+  execute(plan: Plan, server: ServerIdentity, signal: AbortSignal): AsyncIterable<RunState>;
   /** Measures an endpoint by a recipe's parameters; when it is interrupted, what was measured until then. */
   replay(
     params: ParameterValues,
@@ -51,7 +51,7 @@ export type ConsolePorts = {
   ): Promise<ReplayDocument>;
   readJournal(): Promise<JournalReading>;
   /** Facts that recipes ask for beyond the readings. */
-  gather(needs: FactNeeds): Promise<Facts>;
+  gather(needs: DataRequirements): Promise<RecipeData>;
   past: PastPort;
   /** The first frame was drawn: for what would have held it up. */
   onFirstFrame?(): void;
@@ -224,11 +224,11 @@ function delay(ms: number): Promise<void> {
 
 /** Takes readings to be kept with what is found in them, which need not be those on show. */
 function createKeeper({recipes, past}: ConsolePorts): (reading: SampleEvent, state: ConsoleState) => void {
-  const told = createFactTeller(recipes);
+  const told = attachFactFindings(recipes);
   return (reading, {snapshot, findings: shown, watched: {facts}}) => {
     if (reading.kind !== 'snapshot') return past.keep(reading, null);
     const isShown = snapshot === reading.snapshot;
     const findings = isShown ? shown : diagnoseAll(recipes, reading.snapshot, facts).findings;
-    past.keep({...reading, snapshot: told(reading.snapshot, facts, findings)}, worstOf(findings));
+    past.keep({...reading, snapshot: told(reading.snapshot, facts, findings)}, worstSeverity(findings));
   };
 }

@@ -1,8 +1,8 @@
 import {indexAt} from '../core/activity/timestamps.ts';
-import type {WatchedFacts} from '../core/recipe/load-data.ts';
+import type {DiagnosisData} from '../core/recipe/load-data.ts';
 
 import type {ParameterValues} from '../model/parameter.ts';
-import type {Moment} from '../model/recording.ts';
+import type {RecordedAt} from '../model/recording.ts';
 import type {ReplayUpdate} from '../model/replay-report.ts';
 import type {RunState} from '../model/run.ts';
 import type {Backend, Snapshot} from '../model/snapshot.ts';
@@ -84,7 +84,7 @@ export function createEffects(ports: ConsolePorts, context: EffectContext): Effe
       }
       case 'carry-out': {
         const interrupt = new AbortController();
-        const ended = followRun(ports.carryOut(effect.plan, effect.server, interrupt.signal), dispatch);
+        const ended = followRun(ports.execute(effect.plan, effect.server, interrupt.signal), dispatch);
         running = {interrupt, ended};
         void ended.then(() => {
           running = undefined;
@@ -143,9 +143,9 @@ const recalledBefore = 119;
 async function recall(
   {past}: ConsolePorts,
   {at_ms, by}: {at_ms: number; by: number},
-): Promise<{moments: readonly Moment[]; snapshots: Snapshot[]}> {
+): Promise<{moments: readonly RecordedAt[]; snapshots: Snapshot[]}> {
   const tape = await past.tape();
-  const moments = tape.moments();
+  const moments = tape.times();
   const to = Math.max(0, Math.min(moments.length - 1, indexAt(moments, at_ms) + by));
   return {moments, snapshots: await tape.read(Math.max(0, to - recalledBefore), to)};
 }
@@ -163,9 +163,9 @@ async function describeSession(ports: ConsolePorts, backend: Backend, isPast: bo
 }
 
 /** Not before there is something to gather: the first frame needs none of it. */
-async function gatherLazily({recipes, gather}: ConsolePorts): Promise<WatchedFacts> {
-  const {gatherWatched} = await import('../core/recipe/load-data.ts');
-  return gatherWatched(recipes, gather);
+async function gatherLazily({recipes, gather}: ConsolePorts): Promise<DiagnosisData> {
+  const {loadDiagnosisData} = await import('../core/recipe/load-data.ts');
+  return loadDiagnosisData(recipes, gather);
 }
 
 /**

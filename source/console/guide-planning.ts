@@ -13,7 +13,7 @@ import {only, type Updated} from './updated.ts';
 export function gatherForDefaults(state: ConsoleState, guide: Guide): Updated {
   const recipe = recipeOf(state, guide);
   if (recipe?.plan === undefined || state.snapshot === null) return showGuide(state, guide);
-  if (recipe.needs !== undefined) return gather(state, guide, recipe, false);
+  if (recipe.planRequires !== undefined) return gather(state, guide, recipe, false);
   return showGuide(state, withDefaults(state, guide, recipe));
 }
 
@@ -22,7 +22,7 @@ export function planGuide(state: ConsoleState, guide: Guide): Updated {
   const recipe = recipeOf(state, guide);
   if (recipe?.plan === undefined || state.snapshot === null)
     return showGuide(state, {...guide, error: 'there is no reading to plan with yet'});
-  if (recipe.needs === undefined) return makePlan(state, guide, recipe);
+  if (recipe.planRequires === undefined) return makePlan(state, guide, recipe);
   // Before the first facts a parameter may lack a default that they bring.
   return (guide.facts && refuse(state, guide, recipe)) ?? gather(state, guide, recipe, true);
 }
@@ -53,7 +53,7 @@ export function parameterProblem(
 
 function gather(state: ConsoleState, guide: Guide, recipe: Recipe, isForPlan: boolean): Updated {
   try {
-    const gathering: Gathering = {needs: recipe.needs?.(valuesOf(guide)) ?? {}, isForPlan};
+    const gathering: Gathering = {needs: recipe.planRequires?.(valuesOf(guide)) ?? {}, isForPlan};
     return showGuide(state, {...guide, gathering, error: null}, {kind: 'gather', gathering});
   } catch (error) {
     // A parameter that it needs is not set yet: for the defaults that is no mistake.

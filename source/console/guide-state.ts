@@ -1,7 +1,7 @@
 import type {Parameter, ParameterValues} from '../model/parameter.ts';
 import type {Plan} from '../model/plan.ts';
 import type {Recipe} from '../model/recipe.ts';
-import type {Facts} from '../model/recipe-data.ts';
+import type {RecipeData} from '../model/recipe-data.ts';
 import type {RunStep} from '../model/run.ts';
 import type {Step} from '../model/step.ts';
 import type {Effect} from './messages.ts';
@@ -36,7 +36,7 @@ export function valuesOf({defaults, params}: Guide): ParameterValues {
 }
 
 /** What is known beyond the reading: read for this guide, or in the background. */
-export function factsOf(state: ConsoleState, guide: Guide): Facts {
+export function factsOf(state: ConsoleState, guide: Guide): RecipeData {
   return guide.facts ?? state.watched.facts;
 }
 

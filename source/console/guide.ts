@@ -70,7 +70,7 @@ function goOn(state: ConsoleState, guide: Guide): Updated {
     case 'parameters':
       return planGuide(state, guide);
     case 'preview':
-      if (recipe?.is_measured && guide.plan) return startReplay(state, guide, guide.plan);
+      if (recipe?.isBenchmark && guide.plan) return startReplay(state, guide, guide.plan);
       return canBeCarriedOut(guide.plan)
         ? showGuide(state, {...guide, stage: 'confirm', typed: '', error: null, scroll: 0})
         : close(state);

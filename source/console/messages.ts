@@ -1,8 +1,8 @@
-import type {WatchedFacts} from '../core/recipe/load-data.ts';
+import type {DiagnosisData} from '../core/recipe/load-data.ts';
 import type {ParameterValues} from '../model/parameter.ts';
 import type {Plan} from '../model/plan.ts';
-import type {Facts} from '../model/recipe-data.ts';
-import type {Moment} from '../model/recording.ts';
+import type {RecipeData} from '../model/recipe-data.ts';
+import type {RecordedAt} from '../model/recording.ts';
 import type {ReplayDocument, ReplayUpdate} from '../model/replay-report.ts';
 import type {RunState} from '../model/run.ts';
 import type {Backend, Snapshot, Statement} from '../model/snapshot.ts';
@@ -57,8 +57,8 @@ export type Event =
   | {kind: 'statement-formatted'; id: string; lines: string[]}
   | {kind: 'explained'; id: string; lines: string[]}
   | ({kind: 'journal-read'} & JournalReading)
-  | {kind: 'watched'; watched: WatchedFacts}
-  | {kind: 'gathered'; gathering: Gathering; facts: Facts}
+  | {kind: 'watched'; watched: DiagnosisData}
+  | {kind: 'gathered'; gathering: Gathering; facts: RecipeData}
   | {kind: 'gather-failed'; gathering: Gathering; message: string}
   | {kind: 'run'; run: RunState}
   | {kind: 'run-failed'; message: string}
@@ -66,7 +66,7 @@ export type Event =
   | {kind: 'replayed'; document: ReplayDocument}
   | {kind: 'replay-failed'; message: string}
   | {kind: 'notice'; notice: Notice}
-  | {kind: 'recalled'; moments: readonly Moment[]; snapshots: Snapshot[]}
+  | {kind: 'recalled'; moments: readonly RecordedAt[]; snapshots: Snapshot[]}
   | {kind: 'play-on'};
 
 export type Message = Command | Event;

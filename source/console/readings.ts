@@ -1,5 +1,5 @@
 import {diagnoseAll} from '../core/recipe/diagnose.ts';
-import {diagnoseKept} from '../core/recipe/fact-findings.ts';
+import {diagnoseRecorded} from '../core/recipe/fact-findings.ts';
 import type {Snapshot} from '../model/snapshot.ts';
 import {assignLetters, inLetterOrder} from './findings.ts';
 import type {ConsoleState} from './state.ts';
@@ -14,7 +14,7 @@ export function diagnosed(state: ConsoleState): ConsoleState {
   const {snapshot, recipes, watched, past} = state;
   if (snapshot === null) return state;
   const {findings, failed} =
-    past === null ? diagnoseAll(recipes, snapshot, watched.facts) : diagnoseKept(recipes, snapshot);
+    past === null ? diagnoseAll(recipes, snapshot, watched.facts) : diagnoseRecorded(recipes, snapshot);
   const letters = assignLetters(state.letters, findings);
   return {...state, findings: inLetterOrder(findings, letters), undiagnosed: failed, letters};
 }

@@ -1,13 +1,13 @@
 import type {HistorySample} from '../core/activity/budget.ts';
 import type {Diagnosis} from '../core/recipe/diagnose.ts';
-import type {WatchedFacts} from '../core/recipe/load-data.ts';
+import type {DiagnosisData} from '../core/recipe/load-data.ts';
 import type {Finding} from '../model/finding.ts';
 import type {JournalEntry} from '../model/journal-entry.ts';
 import type {ParameterValues} from '../model/parameter.ts';
 import type {Plan} from '../model/plan.ts';
 import type {Recipe} from '../model/recipe.ts';
-import type {FactNeeds, Facts} from '../model/recipe-data.ts';
-import type {Moment} from '../model/recording.ts';
+import type {DataRequirements, RecipeData} from '../model/recipe-data.ts';
+import type {RecordedAt} from '../model/recording.ts';
 import type {RunState} from '../model/run.ts';
 import type {Snapshot} from '../model/snapshot.ts';
 import type {ServerIdentity} from '../model/target.ts';
@@ -50,7 +50,7 @@ export type GuideStage = 'evidence' | 'parameters' | 'preview' | 'confirm' | 'ru
 
 /** Facts being read for a guide. The very object that was asked with comes back with the answer. */
 export type Gathering = {
-  needs: FactNeeds;
+  needs: DataRequirements;
   /** The plan is made when they come; else they are for the defaults of parameters. */
   isForPlan: boolean;
 };
@@ -68,7 +68,7 @@ export type Guide = {
   /** What holds where nothing is set: the recipe's own, and over them those drawn from the evidence. */
   defaults: ParameterValues;
   /** What the recipe knows beyond the reading; null until that has been read. */
-  facts: Facts | null;
+  facts: RecipeData | null;
   gathering: Gathering | null;
   /** The parameter being edited. */
   field: number;
@@ -105,7 +105,7 @@ export type Notice = {text: string; severity: 'info' | 'warning' | 'danger'};
 /** A reading of the past is on show. */
 export type Past = {
   /** What is kept, and what was found in it. */
-  moments: readonly Moment[];
+  moments: readonly RecordedAt[];
   /** Of the reading on show, by the server's clock. */
   at_ms: number;
   isPlaying: boolean;
@@ -148,7 +148,7 @@ export type ConsoleState = {
   /** Recipes whose diagnosis failed. */
   undiagnosed: Diagnosis['failed'];
   /** What diagnoses rest on beyond the reading, and what of that could not be read. */
-  watched: WatchedFacts;
+  watched: DiagnosisData;
   /** When that was last asked for, on the server's clock; null asks at the next reading. */
   watched_at_ms: number | null;
   /** The key of each finding, by its id, for as long as it lives. */

@@ -145,7 +145,8 @@ const leastReadings = 2;
 
 /** Facts that diagnoses rest on are read once a minute, by the server's clock, and never while paused. */
 function isWatchDue({recipes, history, watched_at_ms}: ConsoleState, at_ms: number): boolean {
-  if (history.length < leastReadings || recipes.every(({watches}) => watches === undefined)) return false;
+  if (history.length < leastReadings || recipes.every(({diagnoseRequires: watches}) => watches === undefined))
+    return false;
   return watched_at_ms === null || Math.abs(at_ms - watched_at_ms) >= watchEveryMs;
 }
 

@@ -93,7 +93,7 @@ export type ChainVerdict = {
 };
 
 /** Which intents have no outcome yet, in the order of their seq. */
-export function createIntentTracker(isThere: IsThere): {
+export function createIntentTracker(isThere: IsAlive): {
   add(entry: JournalEntry): void;
   unfinished(): UnfinishedIntent[];
 } {
@@ -118,10 +118,10 @@ function unfinishedFrom(entry: JournalEntry & {event: 'intent'}): Omit<Unfinishe
 }
 
 /** Whether a process is known to be there still; `since_ms`: when it was seen. In doubt it is not. */
-export type IsThere = (process: ProcessIdentity, since_ms: number) => boolean;
+export type IsAlive = (process: ProcessIdentity, since_ms: number) => boolean;
 
 /** Runs that have begun, not ended, and whose process is there: by run its pid. `add` the entries in their order. */
-export function createRunTracker(isThere: IsThere): {
+export function createRunTracker(isThere: IsAlive): {
   add(entry: JournalEntry): void;
   pids(): ReadonlyMap<string, number>;
 } {

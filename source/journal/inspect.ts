@@ -4,7 +4,7 @@ import {
   createIntentTracker,
   createRunTracker,
   emptyChain,
-  type IsThere,
+  type IsAlive,
   parseEntry,
 } from './chain.ts';
 
@@ -37,7 +37,7 @@ export function unfinishedOf(entries: readonly JournalEntry[]): UnfinishedIntent
   return open.unfinished();
 }
 
-const isThere: IsThere = (process, since_ms) => fateOf(process, since_ms) === 'there';
+const isThere: IsAlive = (process, since_ms) => fateOf(process, since_ms) === 'there';
 
 /** Of these entries' runs those that a process of this machine is at right now, with its pid. */
 export function underWay(entries: readonly JournalEntry[]): ReadonlyMap<string, number> {

@@ -1,4 +1,4 @@
-import type {Facts} from './recipe-data.ts';
+import type {RecipeData} from './recipe-data.ts';
 import type {Snapshot} from './snapshot.ts';
 
 export type Parameter = {
@@ -15,7 +15,7 @@ export type Parameter = {
   /** Throws AbortError on a text that the recipe could not read, for the guide to say so as it is typed. */
   check?: (text: string) => unknown;
   /** Offered as completions in the guide. */
-  suggest?: (snapshot: Snapshot, facts: Facts) => string[];
+  suggest?: (snapshot: Snapshot, facts: RecipeData) => string[];
 };
 
 /** Parameter values as typed, by name. */

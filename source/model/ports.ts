@@ -32,7 +32,7 @@ export type Executor = {
    */
   bind(server: ServerIdentity): void;
   /** `row_count` is null for a command that returns no rows, 0 where the step's guard did not hold. */
-  apply(step: Act): Promise<Applied>;
+  apply(step: Executable): Promise<ExecutionResult>;
   /** Polls until it holds or `timeout_ms` is over. */
   verify(verification: Verification, timeout_ms: number): Promise<boolean>;
   /** Rows of a query that changes nothing. */
@@ -47,7 +47,7 @@ export type Executor = {
 };
 
 /** `objection` is what the guard said instead of what it was to say, where that is a text. */
-export type Applied = {
+export type ExecutionResult = {
   row_count: number | null;
   rows: Record<string, unknown>[];
   objection?: string | null;
@@ -58,7 +58,7 @@ export type Applied = {
 };
 
 /** What of a step is needed to carry it out. */
-export type Act = Pick<
+export type Executable = Pick<
   SqlStep,
   'afterwards' | 'apply' | 'guard' | 'pins' | 'proof' | 'settings' | 'timeout_ms' | 'transaction'
 >;

@@ -6,10 +6,10 @@ import type {Sql} from './step.ts';
 
 /**
  * What recipes know beyond a snapshot. Dearer to read, so asked for by name: in the background once a minute where
- * a diagnosis rests on it (`Recipe.watches`), or right before planning (`Recipe.needs`). A member is there when it
+ * a diagnosis rests on it (`Recipe.diagnoseRequires`), or right before planning (`Recipe.planRequires`). A member is there when it
  * was asked for and could be read.
  */
-export type Facts = {
+export type RecipeData = {
   catalog?: Catalog;
   /** Indexes worth building: dear to find, a plan for every costly statement. */
   index_advice?: IndexAdvice;
@@ -29,7 +29,7 @@ export type Facts = {
   answers?: Record<string, Row[]>;
 };
 
-export type FactNeeds = {
+export type DataRequirements = {
   catalog?: true;
   index_advice?: IndexAdviceNeed;
   prepared_transactions?: true;

@@ -1,7 +1,7 @@
 import type {Finding} from './finding.ts';
 import type {Parameter, ParameterValues} from './parameter.ts';
 import type {Plan} from './plan.ts';
-import type {FactNeeds, Facts} from './recipe-data.ts';
+import type {DataRequirements, RecipeData} from './recipe-data.ts';
 import type {Snapshot} from './snapshot.ts';
 
 /** One file in recipes/, whose name is `id`. */
@@ -12,14 +12,14 @@ export type Recipe = {
   summary: string;
   parameters: Parameter[];
   /** Facts its diagnosis rests on, read once a minute; absent ones find nothing. */
-  watches?: FactNeeds;
-  diagnose(snapshot: Snapshot, facts: Facts): Finding[];
+  diagnoseRequires?: DataRequirements;
+  diagnose(snapshot: Snapshot, facts: RecipeData): Finding[];
   /** Facts its plan rests on for these parameters, read afresh before planning and again before acting. */
-  needs?(params: ParameterValues): FactNeeds;
+  planRequires?(params: ParameterValues): DataRequirements;
   /** Defaults drawn from the evidence, in place of the parameters' own. */
-  defaults?(snapshot: Snapshot, facts: Facts): ParameterValues;
+  defaults?(snapshot: Snapshot, facts: RecipeData): ParameterValues;
   /** Its plan is measured, by a replay: the console carries that out, a command names the command for it. */
-  is_measured?: true;
+  isBenchmark?: true;
   /** Absent: the recipe is advice. Throws AbortError (exit 2) on a parameter it cannot read. */
-  plan?(snapshot: Snapshot, params: ParameterValues, facts: Facts): Plan;
+  plan?(snapshot: Snapshot, params: ParameterValues, facts: RecipeData): Plan;
 };

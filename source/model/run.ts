@@ -34,7 +34,7 @@ export type StepProgress = {
 };
 
 /** Slots as a run watches them; poolctl's own sessions are in `used` and in no group. */
-export type SlotReading = {used: number; headroom: number; groups: (GroupKey & {count: number})[]};
+export type SlotUsage = {used: number; headroom: number; groups: (GroupKey & {count: number})[]};
 
 export type RunStep = {
   kind: Step['kind'];
@@ -62,8 +62,8 @@ export type RunState = {
   /** How long the pause between batches is; null when there is none now. */
   pause_ms: number | null;
   /** null where the slots could not be read. */
-  before: SlotReading | null;
-  after: SlotReading | null;
+  before: SlotUsage | null;
+  after: SlotUsage | null;
   /** null until it ended. */
   status: RunStatus | null;
   /** Why it did not come to its end, or what is to be known although it did. */

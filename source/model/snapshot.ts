@@ -1,4 +1,4 @@
-import type {OwnLimit, Target} from './target.ts';
+import type {RoleOrDatabaseLimit, Target} from './target.ts';
 
 /**
  * One reading of a target: plain, serialisable data. It is a contract (`poolctl snapshot`), so every name is
@@ -121,7 +121,7 @@ export type Budget = {
   /** Who holds most, largest first. */
   groups: BudgetGroup[];
   /** Roles and databases with a limit of their own, and how much of it is used. */
-  own_limits: (OwnLimit & {used: number})[];
+  role_and_database_limits: (RoleOrDatabaseLimit & {used: number})[];
 };
 
 /** A row of pg_stat_statements: counters since it was first seen, and rates when two readings exist. */

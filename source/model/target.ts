@@ -37,7 +37,7 @@ export type Privileges = {
 };
 
 /** A role's or a database's own connection limit, where one is set and bears on slots. */
-export type OwnLimit = {kind: 'role' | 'database'; name: string; connection_limit: number};
+export type RoleOrDatabaseLimit = {kind: 'role' | 'database'; name: string; connection_limit: number};
 
 export type ManagedService = 'rds' | 'aurora' | 'cloud_sql' | 'azure' | 'supabase' | 'neon' | 'heroku';
 

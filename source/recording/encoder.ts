@@ -3,16 +3,17 @@ import {withStatementRates} from '../core/activity/rates.ts';
 import {usageError} from '../core/errors.ts';
 import {jsonText} from '../core/text/json.ts';
 import type {Severity} from '../model/finding.ts';
-import type {Kept, Loss} from '../model/recording.ts';
+import type {ReadFailure, RecordedSnapshot} from '../model/recording.ts';
 import type {Snapshot, Statement, StatementRates} from '../model/snapshot.ts';
 
 import type {Frame} from './frames.ts';
+import {currentPatch} from './older-forms.ts';
 import {emptyPacked, pack, unpack} from './packed.ts';
 import {apply, diff, type Patch} from './patch.ts';
 
 export type Encoder = {
   /** One at a time: the next after the last has resolved. */
-  encode(snapshot: Kept, severity: Severity | null): Promise<Frame>;
+  encode(snapshot: RecordedSnapshot, severity: Severity | null): Promise<Frame>;
   /** The next reading begins a group. */
   restart(): void;
 };
@@ -59,11 +60,11 @@ export function createEncoder(): Encoder {
 }
 
 /** That the server could not be read. */
-export function lossFrame({at_ms, message}: Loss): Frame {
+export function lossFrame({at_ms, message}: ReadFailure): Frame {
   return {kind: 'lost', at_ms, severity: null, payload: Buffer.from(message)};
 }
 
-export function readLoss({at_ms, payload}: Frame): Loss {
+export function readLoss({at_ms, payload}: Frame): ReadFailure {
   return {at_ms, message: payload.toString('utf8')};
 }
 
@@ -71,7 +72,7 @@ export function readLoss({at_ms, payload}: Frame): Loss {
 const mostGroupBytes = 256 * 1024 * 1024;
 
 /** The readings of a group, whole or its beginning. Throws AbortError (exit 2) where they cannot be made out. */
-export function decodeGroup(frames: readonly Frame[]): Kept[] {
+export function decodeGroup(frames: readonly Frame[]): RecordedSnapshot[] {
   try {
     return unpackGroup(frames);
   } catch (error) {
@@ -83,7 +84,7 @@ export function decodeGroup(frames: readonly Frame[]): Kept[] {
   }
 }
 
-function unpackGroup(frames: readonly Frame[]): Kept[] {
+function unpackGroup(frames: readonly Frame[]): RecordedSnapshot[] {
   const text = brotliDecompressSync(Buffer.concat(frames.map(({payload}) => payload)), {
     // The stream of a group is left open: it may go on, or its writer was killed.
     finishFlush: constants.BROTLI_OPERATION_FLUSH,
@@ -95,7 +96,7 @@ function unpackGroup(frames: readonly Frame[]): Kept[] {
     .split('\n')
     .slice(0, frames.length)
     .map(line => {
-      const patch = JSON.parse(line) as Patch;
+      const patch = currentPatch(JSON.parse(line) as Patch);
       packed = apply(packed, patch);
       const snapshot = unpack(packed);
       if (patch.rates !== undefined) track = begun(snapshot, patch.rates, patch.statements_at_ms ?? 0);

@@ -1,13 +1,13 @@
 import {readFile} from 'node:fs/promises';
 import {usageError} from '../core/errors.ts';
-import type {Kept, Moment, Tape} from '../model/recording.ts';
+import type {RecordedAt, RecordedSnapshot, Recording} from '../model/recording.ts';
 import {decodeGroup, readLoss} from './encoder.ts';
 import {type Frame, readFrames, readHeader} from './frames.ts';
 
 import {rotatedName} from './recording-file.ts';
 
-export type Recording = {
-  tape: Tape;
+export type OpenRecording = {
+  recording: Recording;
   target: string;
   /** What could not be read of it; null where all of it could. */
   problem: string | null;
@@ -17,19 +17,19 @@ export type Recording = {
  * A recording and, before it, what it was rotated to. Throws AbortError (exit 2) for a file that is none, cannot be
  * read, or has no reading in it.
  */
-export async function openRecording(file: string): Promise<Recording> {
+export async function openRecording(file: string): Promise<OpenRecording> {
   const rotated = await readPart(rotatedName(file)).catch(() => null);
   // A writer that died while it rotated leaves the rotated one alone.
   const last = await readPart(file).catch(error => rotated ?? Promise.reject(error));
   const first = rotated !== last && rotated?.target === last.target ? rotated : null;
-  const tape = createFrameTape();
-  for (const frame of [...(first?.frames ?? []), ...last.frames]) tape.add(frame);
-  if (tape.moments().length === 0) {
+  const recording = createFrameRecording();
+  for (const frame of [...(first?.frames ?? []), ...last.frames]) recording.add(frame);
+  if (recording.times().length === 0) {
     throw usageError(`${file} has no reading in it`, "'poolctl record' was ended before the first one.");
   }
   const lost = (first?.lost_bytes ?? 0) + last.lost_bytes;
   return {
-    tape,
+    recording,
     target: last.target,
     problem: lost > 0 ? `${lost} bytes of it are damaged or cut off and were left out` : null,
   };
@@ -50,7 +50,7 @@ async function readPart(file: string): Promise<Part> {
   return {target: header.target, frames, lost_bytes: damaged_bytes + bytes.length - end};
 }
 
-export type FrameTape = Tape & {
+export type FrameRecording = Recording & {
   add(frame: Frame): void;
   /** Forgets the oldest group; false where it is the only one. */
   forgetOldest(): boolean;
@@ -59,19 +59,19 @@ export type FrameTape = Tape & {
 };
 
 /** A moment, the group it is in and its place there. */
-type Place = {moment: Moment; group: Frame[]; index: number};
+type Place = {moment: RecordedAt; group: Frame[]; index: number};
 
 const keptGroups = 2;
 
-/** Frames as a tape. Of two readings of the same moment the later one counts: its statements came with it. */
-export function createFrameTape(): FrameTape {
+/** Frames as a recording. Of two readings of the same moment the later one counts: its statements came with it. */
+export function createFrameRecording(): FrameRecording {
   let all: Frame[] = [];
   let places: Place[] = [];
-  let moments: Moment[] | null = null;
+  let moments: RecordedAt[] | null = null;
   let bytes = 0;
-  const decoded = new Map<Frame[], Kept[]>();
+  const decoded = new Map<Frame[], RecordedSnapshot[]>();
 
-  function readingsOf(group: Frame[]): Kept[] {
+  function readingsOf(group: Frame[]): RecordedSnapshot[] {
     const known = decoded.get(group);
     if (known?.length === group.length) return known;
     const readings = decodeGroup(group);
@@ -112,11 +112,11 @@ export function createFrameTape(): FrameTape {
     },
     frames: () => all,
     bytes: () => bytes,
-    moments() {
+    times() {
       moments ??= places.map(({moment}) => moment);
       return moments;
     },
-    losses: () => all.filter(({kind}) => kind === 'lost').map(readLoss),
+    failures: () => all.filter(({kind}) => kind === 'lost').map(readLoss),
     async read(from, to) {
       return places.slice(from, to + 1).flatMap(({group, index}) => readingsOf(group)[index] ?? []);
     },

@@ -1,5 +1,5 @@
 import {memoize} from '../core/text/memoize.ts';
-import type {Kept} from '../model/recording.ts';
+import type {RecordedSnapshot} from '../model/recording.ts';
 import type {Statement} from '../model/snapshot.ts';
 
 export type Row = Record<string, unknown>;
@@ -33,7 +33,7 @@ export const emptyPacked: Packed = {
  * something beside it is left out: ages from the time they are counted from, means from totals, and the rates of
  * statements, which `rates.ts` makes of two readings.
  */
-export function pack(snapshot: Kept): Packed {
+export function pack(snapshot: RecordedSnapshot): Packed {
   const {at, budget, backends, background_workers, statements, lock_waits, databases, ...rest} = snapshot;
   const {groups, ...own} = budget;
   const at_ms = Date.parse(at);
@@ -60,7 +60,7 @@ export function pack(snapshot: Kept): Packed {
   };
 }
 
-export function unpack({at, rest, tables}: Packed): Kept {
+export function unpack({at, rest, tables}: Packed): RecordedSnapshot {
   const rowsOf = (name: TableName) => [...tables[name].values()];
   const at_ms = Date.parse(at);
   return {
@@ -72,7 +72,7 @@ export function unpack({at, rest, tables}: Packed): Kept {
     statements: rowsOf('statements').map(withMean),
     lock_waits: rowsOf('lock_waits'),
     databases: rowsOf('databases'),
-  } as unknown as Kept;
+  } as unknown as RecordedSnapshot;
 }
 
 /**

@@ -2,15 +2,15 @@ import {constants, type FileHandle, open, readFile, rename} from 'node:fs/promis
 import {dirname} from 'node:path';
 import {AbortError, exitCodes, usageError} from '../core/errors.ts';
 import type {Severity} from '../model/finding.ts';
-import type {Kept, Loss} from '../model/recording.ts';
+import type {ReadFailure, RecordedSnapshot} from '../model/recording.ts';
 import {createEncoder, lossFrame} from './encoder.ts';
 import {type Frame, readFrames, readHeader, writeFrame, writeHeader} from './frames.ts';
 
 export type RecordingFile = {
   /** Handed to the system when it resolves: it outlives this process, and a power cut `syncEveryMs` later. */
-  keep(reading: Kept, severity: Severity | null): Promise<void>;
+  add(reading: RecordedSnapshot, severity: Severity | null): Promise<void>;
   /** That the server could not be read; told once, however long that lasts. */
-  lose(loss: Loss): Promise<void>;
+  addFailure(loss: ReadFailure): Promise<void>;
   /** What is on the disk is all of it when it resolves. */
   close(): Promise<void>;
   written(): {readings: number; bytes: number};
@@ -63,14 +63,14 @@ export async function openRecordingFile(
   }
 
   return {
-    keep: (snapshot, severity) =>
+    add: (snapshot, severity) =>
       guarded(file, async () => {
         current = await fileFor(snapshot.target.id);
         await append(await encoder.encode(snapshot, severity));
         written.readings++;
         isLost = false;
       }),
-    lose: loss =>
+    addFailure: loss =>
       guarded(file, async () => {
         if (!isLost) await append(lossFrame(loss));
         isLost = true;

@@ -1,11 +1,11 @@
 import {open, unlink} from 'node:fs/promises';
 import {AbortError, exitCodes} from '../core/errors.ts';
-import type {KeptTape, Loss} from '../model/recording.ts';
+import type {ReadFailure, SnapshotBuffer} from '../model/recording.ts';
 import {createEncoder, lossFrame} from './encoder.ts';
 import {writeFrame, writeHeader} from './frames.ts';
-import {createFrameTape, type FrameTape} from './open-recording.ts';
+import {createFrameRecording, type FrameRecording} from './open-recording.ts';
 
-export type MemoryTapeOptions = {
+export type SnapshotBufferOptions = {
   most_ms: number;
   /** Of what is packed; two groups that were looked at last are unpacked beside it. */
   most_bytes: number;
@@ -14,17 +14,17 @@ export type MemoryTapeOptions = {
 };
 
 /** The last readings, packed, in memory. Whole groups are forgotten beyond its bounds, the last one never. */
-export function createMemoryTape({most_ms, most_bytes, fileFor}: MemoryTapeOptions): KeptTape {
-  const tape = createFrameTape();
+export function createSnapshotBuffer({most_ms, most_bytes, fileFor}: SnapshotBufferOptions): SnapshotBuffer {
+  const tape = createFrameRecording();
   const encoder = createEncoder();
   let target: string | null = null;
   let isLost = false;
   let last: Promise<unknown> = Promise.resolve();
   return {
-    moments: tape.moments,
-    losses: tape.losses,
+    times: tape.times,
+    failures: tape.failures,
     read: tape.read,
-    keep(snapshot, severity) {
+    add(snapshot, severity) {
       target = snapshot.target.id;
       isLost = false;
       last = last
@@ -36,13 +36,13 @@ export function createMemoryTape({most_ms, most_bytes, fileFor}: MemoryTapeOptio
         // A reading that cannot be kept costs the way back to it, never the console.
         .catch(() => encoder.restart());
     },
-    lose(loss: Loss) {
+    addFailure(loss: ReadFailure) {
       if (isLost) return;
       isLost = true;
       last = last.then(() => tape.add(lossFrame(loss)));
     },
-    settled: () => last,
-    async writeOut(file) {
+    flushed: () => last,
+    async save(file) {
       await last;
       if (target === null) throw refused('there is no reading yet', 'Wait for the first one.');
       const path = file ?? fileFor(target);
@@ -52,8 +52,11 @@ export function createMemoryTape({most_ms, most_bytes, fileFor}: MemoryTapeOptio
   };
 }
 
-function isBeyond(tape: FrameTape, {most_ms, most_bytes}: {most_ms: number; most_bytes: number}): boolean {
-  const moments = tape.moments();
+function isBeyond(
+  tape: FrameRecording,
+  {most_ms, most_bytes}: {most_ms: number; most_bytes: number},
+): boolean {
+  const moments = tape.times();
   const spanned_ms = (moments.at(-1)?.at_ms ?? 0) - (moments[0]?.at_ms ?? 0);
   return tape.bytes() > most_bytes || spanned_ms > most_ms;
 }

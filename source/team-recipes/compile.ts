@@ -4,7 +4,7 @@ import type {Finding} from '../model/finding.ts';
 import type {Parameter, ParameterValues} from '../model/parameter.ts';
 import type {Plan} from '../model/plan.ts';
 import type {Recipe} from '../model/recipe.ts';
-import type {Facts} from '../model/recipe-data.ts';
+import type {RecipeData} from '../model/recipe-data.ts';
 import type {Sql, SqlStep, Verification} from '../model/step.ts';
 import {
   createParameterReader,
@@ -32,10 +32,10 @@ export function compileMarkdownRecipe(runbook: MarkdownRecipe): Recipe {
     title,
     summary: why,
     parameters,
-    watches: diagnosisFor({}),
+    diagnoseRequires: diagnosisFor({}),
     diagnose: (_snapshot, facts) =>
       (diagnosisRows(id, facts) ?? []).map(found => toFinding(found, runbook, advice)),
-    needs: diagnosisFor,
+    planRequires: diagnosisFor,
   };
   return act === null
     ? recipe
@@ -81,7 +81,7 @@ function toFinding(
   };
 }
 
-type Asked = {parameters: readonly Parameter[]; params: ParameterValues; facts: Facts};
+type Asked = {parameters: readonly Parameter[]; params: ParameterValues; facts: RecipeData};
 
 function makePlan(runbook: MarkdownRecipe, act: MarkdownPlan, {parameters, params, facts}: Asked): Plan {
   const {id} = runbook;

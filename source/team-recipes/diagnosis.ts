@@ -3,7 +3,7 @@ import {readValues} from '../core/recipe/parameters.ts';
 import {quoteIdentifier} from '../core/sql/quote.ts';
 import type {Finding} from '../model/finding.ts';
 import type {ParameterValues} from '../model/parameter.ts';
-import type {Facts, Row} from '../model/recipe-data.ts';
+import type {RecipeData, Row} from '../model/recipe-data.ts';
 import type {Sql, Verification} from '../model/step.ts';
 import {parameterValue} from './front-matter.ts';
 import {type MarkdownRecipe, statementsOf} from './markdown-recipe.ts';
@@ -55,7 +55,7 @@ function columnsOf({plan: act, parameters}: MarkdownRecipe): string[] {
 }
 
 /** null where the diagnosis was not asked for or could not be read. */
-export function diagnosisRows(id: string, {answers}: Facts): DiagnosisRow[] | null {
+export function diagnosisRows(id: string, {answers}: RecipeData): DiagnosisRow[] | null {
   return answers?.[id]?.map(toFound) ?? null;
 }
 

@@ -15,7 +15,13 @@ export type {Finding} from '../model/finding.ts';
 export type {Parameter, ParameterValues} from '../model/parameter.ts';
 export type {Plan} from '../model/plan.ts';
 export type {Recipe} from '../model/recipe.ts';
-export type {FactNeeds, Facts} from '../model/recipe-data.ts';
+export type {
+  DataRequirements,
+  /** The names of poolctl 0.1. */
+  DataRequirements as FactNeeds,
+  RecipeData,
+  RecipeData as Facts,
+} from '../model/recipe-data.ts';
 
 export type {Snapshot} from '../model/snapshot.ts';
 

@@ -54,9 +54,18 @@ function isParameter(value: unknown): boolean {
   return texts && namePattern.test(String(name));
 }
 
+/** A recipe's required data, under the names of poolctl 0.1 too (`watches`, `needs`). */
+function withOlderNames(
+  recipe: Recipe & {watches?: Recipe['diagnoseRequires']; needs?: Recipe['planRequires']},
+): Pick<Recipe, 'diagnoseRequires' | 'planRequires'> {
+  const {watches, needs, diagnoseRequires = watches, planRequires = needs} = recipe;
+  return {...(diagnoseRequires && {diagnoseRequires}), ...(planRequires && {planRequires})};
+}
+
 /** A defect of a team's recipe is told as one, and takes nothing else down. */
 function guarded(recipe: Recipe): Recipe {
-  const {id, diagnose, needs, plan} = recipe;
+  const {id, diagnose, plan} = recipe;
+  const {diagnoseRequires, planRequires} = withOlderNames(recipe);
   return {
     ...recipe,
     diagnose(snapshot, facts) {
@@ -67,9 +76,12 @@ function guarded(recipe: Recipe): Recipe {
         return [{recipe: id, severity: 'warning', subject: `recipe:${id}`, summary, evidence: {}}];
       }
     },
-    ...(needs !== undefined && {
-      needs: params =>
-        attempt(`the needs of ${id}`, () => needs.call(recipe, completeParams(params, recipe.parameters))),
+    ...(diagnoseRequires !== undefined && {diagnoseRequires}),
+    ...(planRequires !== undefined && {
+      planRequires: params =>
+        attempt(`planRequires of ${id}`, () =>
+          planRequires.call(recipe, completeParams(params, recipe.parameters)),
+        ),
     }),
     ...(plan !== undefined && {
       plan: (snapshot, params, facts) =>

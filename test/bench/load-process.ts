@@ -17,14 +17,14 @@ let saturating: Promise<unknown> = Promise.resolve();
 
 process.on('disconnect', () => process.exit());
 process.on('message', (message: LoadMessage) => {
-  carryOut(message).then(answer, (error: unknown) => answer({type: 'failed', message: String(error)}));
+  execute(message).then(answer, (error: unknown) => answer({type: 'failed', message: String(error)}));
 });
 
 function answer(message: LoadAnswer): void {
   process.send?.(message);
 }
 
-async function carryOut(message: LoadMessage): Promise<LoadAnswer> {
+async function execute(message: LoadMessage): Promise<LoadAnswer> {
   if (message.type === 'hold') {
     url = message.url;
     await hold(message.sessions);

@@ -5,7 +5,7 @@ import type {ConsoleState, Gathering} from '../../source/console/state.ts';
 import type {Parameter, ParameterValues} from '../../source/model/parameter.ts';
 import type {Plan} from '../../source/model/plan.ts';
 import type {Recipe} from '../../source/model/recipe.ts';
-import type {Facts} from '../../source/model/recipe-data.ts';
+import type {RecipeData} from '../../source/model/recipe-data.ts';
 import {createBackend, createSnapshot} from '../helpers/snapshot.ts';
 import {createFinding, createPlan, createRecipe, open, play, press, read, screenOf} from './played.ts';
 
@@ -14,14 +14,14 @@ const parameters: Parameter[] = [
   {name: 'role', description: 'whose', kind: 'text', default: '', is_required: true},
   {name: 'mode', description: 'how', kind: 'choice', choices: ['fast', 'safe', 'dry'], default: 'fast'},
 ];
-const facts: Facts = {answers: {roles: [{role: 'shop_app'}]}};
+const facts: RecipeData = {answers: {roles: [{role: 'shop_app'}]}};
 const query = {text: 'SELECT 1', values: []};
 
 /** Needs the role's answer, draws its defaults from it, and keeps what it was asked to plan. */
-function needing(planned: [ParameterValues, Facts][] = [], overrides: Partial<Recipe> = {}): Recipe {
+function needing(planned: [ParameterValues, RecipeData][] = [], overrides: Partial<Recipe> = {}): Recipe {
   return createRecipe({
     parameters,
-    needs: ({role = ''}) => ({answers: {roles: {...query, values: [role]}}}),
+    planRequires: ({role = ''}) => ({answers: {roles: {...query, values: [role]}}}),
     defaults: (_, {answers}) => ({limit: '9', role: String(answers?.roles?.[0]?.role ?? '')}),
     plan: (_, params, given): Plan => {
       planned.push([params, given]);
@@ -61,21 +61,21 @@ describe('facts', () => {
   });
 
   it('are read afresh for the plan, which is made of them', () => {
-    const planned: [ParameterValues, Facts][] = [];
+    const planned: [ParameterValues, RecipeData][] = [];
     const opened = pressed(start(needing(planned)), {kind: 'open'});
     const form = press(gathered(opened.state, opened.gathering), 'enter');
     const asked = pressed(form, {kind: 'submit'});
     expect(asked.gathering?.needs).toEqual({answers: {roles: {...query, values: ['shop_app']}}});
     expect(screenOf(asked.state)).toContain('to plan with; Esc leaves it');
     expect(guideOf(asked.state)?.stage).toBe('parameters');
-    const fresh: Facts = {answers: {roles: [{role: 'web_app'}]}};
+    const fresh: RecipeData = {answers: {roles: [{role: 'web_app'}]}};
     const preview = gathered(asked.state, asked.gathering, fresh);
     expect(guideOf(preview)?.stage).toBe('preview');
     expect(planned).toEqual([[{limit: '9', role: 'web_app', mode: 'fast'}, fresh]]);
   });
 
   it('are no longer waited for after Esc, or when a parameter is changed', () => {
-    const planned: [ParameterValues, Facts][] = [];
+    const planned: [ParameterValues, RecipeData][] = [];
     const opened = pressed(start(needing(planned)), {kind: 'open'});
     const form = press(gathered(opened.state, opened.gathering), 'enter');
     for (const key of ['escape', '1']) {
@@ -154,7 +154,7 @@ describe('parameters', () => {
 
 describe('facts watched in the background', () => {
   const watching = createRecipe({
-    watches: {catalog: true},
+    diagnoseRequires: {catalog: true},
     diagnose: (_, {catalog}) => (catalog ? [createFinding({summary: 'found in the catalog'})] : []),
   });
   const at = (second: number) =>
@@ -177,7 +177,7 @@ describe('facts watched in the background', () => {
   it('find what rests on them at once, and say in Recipes what could not be read', () => {
     const reading = play(opened, at(0)).state;
     expect(reading.findings).toEqual([]);
-    const catalog = {} as NonNullable<Facts['catalog']>;
+    const catalog = {} as NonNullable<RecipeData['catalog']>;
     const unread = [{fact: 'role_settings', reason: 'permission denied'}];
     const known = play(reading, {kind: 'watched', watched: {facts: {catalog}, unread}}).state;
     expect(screenOf(press(known, '5'))).toMatch(

@@ -2,12 +2,12 @@ import {describe, expect, it} from 'vitest';
 import {commandOf} from '../../source/console/keymap.ts';
 import type {Message} from '../../source/console/messages.ts';
 import type {ConsoleState} from '../../source/console/state.ts';
-import type {Moment} from '../../source/model/recording.ts';
+import type {RecordedAt} from '../../source/model/recording.ts';
 import {createSnapshot} from '../helpers/snapshot.ts';
 import {createFinding, createRecipe, open, play, press, read, rowsOf, screenOf} from './played.ts';
 
 const start_ms = Date.parse('2026-01-01T12:00:00.000Z');
-const moments: Moment[] = Array.from({length: 100}, (_, index) => ({
+const moments: RecordedAt[] = Array.from({length: 100}, (_, index) => ({
   at_ms: start_ms + index * 2000,
   severity: index === 50 ? 'critical' : null,
 }));
@@ -142,7 +142,7 @@ describe('a recording', () => {
   });
 
   it('waits for a gap no longer than a moment', () => {
-    const gap: Moment[] = [
+    const gap: RecordedAt[] = [
       {at_ms: start_ms, severity: null},
       {at_ms: start_ms + 3_600_000, severity: null},
     ];

@@ -82,6 +82,6 @@ async function lost(
 async function readingTimes(file: string): Promise<Set<number>> {
   const recording = await openRecording(file).catch(() => null);
   if (recording === null) return new Set();
-  const snapshots = await recording.tape.read(0, recording.tape.moments().length);
+  const snapshots = await recording.recording.read(0, recording.recording.times().length);
   return new Set(snapshots.map(({at}) => Date.parse(at)));
 }

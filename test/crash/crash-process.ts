@@ -68,7 +68,7 @@ for (let cycle = 0; cycle < cycles; cycle++) {
   const run = `run-${first}`;
   acknowledge('entry', (await journal.append(intentOf(run, cycle))).hash);
   const snapshot = changingSnapshot(Number(first) + cycle);
-  await recording.keep(snapshot, null);
+  await recording.add(snapshot, null);
   acknowledge('reading', snapshot.at);
   acknowledge('entry', (await journal.append(draftOf(run, cycle))).hash);
 }

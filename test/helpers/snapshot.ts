@@ -104,7 +104,12 @@ export function createSnapshot(overrides: Partial<Snapshot> & {max_connections?:
       prisma: null,
     },
     budget: computeBudget(
-      {max_connections, superuser_reserved_connections: 3, reserved_connections: 0, own_limits: []},
+      {
+        max_connections,
+        superuser_reserved_connections: 3,
+        reserved_connections: 0,
+        role_and_database_limits: [],
+      },
       backends,
       () => false,
     ),

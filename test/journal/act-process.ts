@@ -1,12 +1,12 @@
 import {createHash} from 'node:crypto';
-import {carryOut} from '../../source/core/engine/execute.ts';
+import {execute} from '../../source/core/engine/execute.ts';
 import {openJournal} from '../../source/journal/journal-file.ts';
 import {ownProcess} from '../../source/journal/process-liveness.ts';
 import {someServer} from '../helpers/identity.ts';
 
 /** Is in the middle of an act for ever: `act-process.ts FILE`. Says `acting` when the act has begun. */
 const journal = openJournal(process.argv[2] ?? '');
-const run = carryOut(
+const run = execute(
   {
     recipe: 'kill-idle-sessions',
     params: {},

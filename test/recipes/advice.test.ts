@@ -49,8 +49,11 @@ describe('slots-nearly-full', () => {
 
   it("names a role's own limit and quotes its name", () => {
     const snapshot = createSnapshot();
-    const own_limits = [{kind: 'role' as const, name: 'we"b', connection_limit: 10, used: 9}];
-    const findings = slotsNearlyFull.diagnose({...snapshot, budget: {...snapshot.budget, own_limits}}, {});
+    const role_and_database_limits = [{kind: 'role' as const, name: 'we"b', connection_limit: 10, used: 9}];
+    const findings = slotsNearlyFull.diagnose(
+      {...snapshot, budget: {...snapshot.budget, role_and_database_limits}},
+      {},
+    );
     expect(findings).toMatchObject([
       {
         subject: 'role:we"b',

@@ -132,7 +132,7 @@ describeEachMajor('analyze-stale-tables', major => {
     await preparing.query('BEGIN; SELECT pg_current_xact_id()');
     await preparing.query("PREPARE TRANSACTION 'two phase'");
     const acting = await createActing(server, {user: 'oncall'});
-    const {maintenance} = await acting.ports.gather({maintenance: true});
+    const {maintenance} = await acting.ports.load({maintenance: true});
     expect(maintenance?.xmin_holders).toEqual(
       expect.arrayContaining([
         expect.objectContaining({
@@ -144,13 +144,13 @@ describeEachMajor('analyze-stale-tables', major => {
       ]),
     );
     await expect
-      .poll(async () => (await acting.ports.gather({maintenance: true})).maintenance?.tables, patiently)
+      .poll(async () => (await acting.ports.load({maintenance: true})).maintenance?.tables, patiently)
       .toMatchObject([
         {name: 'orders', dead_rows: 15_000, is_autovacuum_enabled: true, analyze_threshold: 50},
       ]);
 
     await server.query('ALTER TABLE orders SET (autovacuum_enabled = off, autovacuum_vacuum_threshold = 7)');
-    expect((await acting.ports.gather({maintenance: true})).maintenance?.tables).toMatchObject([
+    expect((await acting.ports.load({maintenance: true})).maintenance?.tables).toMatchObject([
       {is_autovacuum_enabled: false, vacuum_threshold: 7},
     ]);
     await server.query("ROLLBACK PREPARED 'two phase'");

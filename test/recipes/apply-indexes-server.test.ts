@@ -5,8 +5,8 @@ import applyIndexes from '../../recipes/apply-indexes.ts';
 import {localFiles} from '../../source/cli/local-files.ts';
 import {runRecipe} from '../../source/commands/run/run-recipe.ts';
 import {undoRun} from '../../source/commands/undo/undo-run.ts';
-import {carryOut} from '../../source/core/engine/execute.ts';
-import {settleIntent} from '../../source/core/engine/recover-runs.ts';
+import {execute} from '../../source/core/engine/execute.ts';
+import {reconcileIntent} from '../../source/core/engine/recover-runs.ts';
 import {slotsOf} from '../../source/core/engine/run-state.ts';
 import type {RunState} from '../../source/model/run.ts';
 import {connect} from '../../source/postgres/connect/connect.ts';
@@ -215,7 +215,7 @@ describeEachMajor('apply-indexes', major => {
     const watching = await connect(request, {purpose: 'watch'});
     const snapshot = await acting.ports.read();
     advise(acting, [await proposalFor(server, '"user_id"')]);
-    const facts = await acting.ports.gather(applyIndexes.needs?.({}) ?? {});
+    const facts = await acting.ports.load(applyIndexes.planRequires?.({}) ?? {});
     const plan = applyIndexes.plan?.(snapshot, {}, facts);
     if (plan === undefined) throw new Error('it plans');
     const interruption = new AbortController();
@@ -234,7 +234,7 @@ describeEachMajor('apply-indexes', major => {
     const dropping =
       "SELECT 1 FROM pg_stat_activity WHERE query LIKE 'DROP INDEX CONC%' AND state = 'active'";
     let swept: Promise<unknown> | undefined;
-    for await (const state of carryOut(
+    for await (const state of execute(
       plan,
       {...acting.ports.identity, target: 't', server: await serverAt(request)},
       ports,
@@ -312,7 +312,7 @@ describeEachMajor('apply-indexes', major => {
     const settle = async () => {
       const entries = await journal.read();
       const by = {...acting.ports.identity, target: intent.target, server: here, entries};
-      return settleIntent(intent, by, {...acting.ports.engine, journal});
+      return reconcileIntent(intent, by, {...acting.ports.engine, journal});
     };
     expect(await settle()).toContain('may still be going on');
     advise(acting, [proposal]);

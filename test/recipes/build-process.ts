@@ -1,6 +1,6 @@
 import {createHash} from 'node:crypto';
 import {setTimeout as sleep} from 'node:timers/promises';
-import {carryOut} from '../../source/core/engine/execute.ts';
+import {execute} from '../../source/core/engine/execute.ts';
 import {buildStep} from '../../source/core/indexes/index-steps.ts';
 import {openJournal} from '../../source/journal/journal-file.ts';
 import type {IndexProposal} from '../../source/model/index-advice.ts';
@@ -13,7 +13,7 @@ import {requestTo} from '../postgres/requests.ts';
 const [url = '', journal = '', proposal = ''] = process.argv.slice(2);
 const index = JSON.parse(proposal) as IndexProposal;
 const request = requestTo(url);
-const run = carryOut(
+const run = execute(
   {
     recipe: 'apply-indexes',
     params: {},

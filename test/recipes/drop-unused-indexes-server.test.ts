@@ -57,7 +57,7 @@ describeEachMajor('drop-unused-indexes', major => {
 
   it('leaves alone an index that was used, or replaced, since the preview', async () => {
     const acting = await createActing(server);
-    const plannedFirst = await acting.ports.gather({catalog: true});
+    const plannedFirst = await acting.ports.load({catalog: true});
     await server.query('SET enable_seqscan = off');
     await server.query("SELECT count(*) FROM shop.orders WHERE status = 'x' AND n > 5");
     await server.query('SET enable_seqscan = on');
@@ -89,7 +89,7 @@ describeEachMajor('drop-unused-indexes', major => {
     await server.query('INSERT INTO shop.log SELECT generate_series(1, 5000)');
     await server.query('CREATE INDEX log_1_idx ON shop.log_1 (n)');
     const acting = await createActing(server);
-    const plannedFirst = await acting.ports.gather({catalog: true});
+    const plannedFirst = await acting.ports.load({catalog: true});
     await server.query('CREATE INDEX log_idx ON ONLY shop.log (n)');
     await server.query('ALTER INDEX shop.log_idx ATTACH PARTITION shop.log_1_idx');
     const ports = {...acting.ports, gather: async () => plannedFirst};

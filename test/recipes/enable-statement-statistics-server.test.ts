@@ -108,7 +108,7 @@ describeEachMajor(`${id}, where a restart is needed`, major => {
 
   it('does not know what is loaded where that is hidden, and says so', async () => {
     const acting = await createActing(server, {user: 'blind'});
-    const {statement_statistics} = await acting.ports.gather({statement_statistics: true});
+    const {statement_statistics} = await acting.ports.load({statement_statistics: true});
     expect(statement_statistics).toMatchObject({
       is_restart_pending: null,
       preload_remedy: expect.stringContaining('it is hidden here'),

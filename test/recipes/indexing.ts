@@ -42,8 +42,8 @@ export async function proposalFor(
 
 /** Every other fact is read from the server; what the finder proposes is the test's. */
 export function advise(acting: Acting, proposals: IndexProposal[]): void {
-  const {gather} = acting.ports;
-  acting.ports.gather = async ({index_advice, ...needs}) => ({
+  const {load: gather} = acting.ports;
+  acting.ports.load = async ({index_advice, ...needs}) => ({
     ...(await gather(needs)),
     ...(index_advice !== undefined && {index_advice: {proposals, skipped: [], planner: 'none' as const}}),
   });

@@ -63,7 +63,7 @@ describeEachMajor('prisma-migrate-lock', major => {
     for (const key of ['-1', '4294967296', '9223372036854775807', '-9223372036854775808']) {
       await client.query('SELECT pg_advisory_lock($1)', [key]);
       const acting = await createActing(server, {user: 'oncall'});
-      const {advisory_locks = []} = await acting.ports.gather({advisory_locks: {key}});
+      const {advisory_locks = []} = await acting.ports.load({advisory_locks: {key}});
       expect(advisory_locks).toMatchObject([{is_granted: true, mode: 'ExclusiveLock', database: 'postgres'}]);
     }
   });

@@ -2,7 +2,7 @@ import {describe, expect, it} from 'vitest';
 import recipe from '../../recipes/release-blockers.ts';
 import {planText} from '../../source/cli/execution/plan-text.ts';
 import type {ParameterValues} from '../../source/model/parameter.ts';
-import type {Facts} from '../../source/model/recipe-data.ts';
+import type {RecipeData} from '../../source/model/recipe-data.ts';
 import type {Backend, Snapshot} from '../../source/model/snapshot.ts';
 import {createBackend, createSnapshot, seenByRole} from '../helpers/snapshot.ts';
 
@@ -32,12 +32,12 @@ function world(
 const leaking: Partial<Backend> = {state: 'idle in transaction', state_age_ms: 40_000};
 const running: Partial<Backend> = {state: 'active', state_age_ms: 90_000};
 
-function plan(snapshot: Snapshot, params: ParameterValues = {}, facts: Facts = {}) {
+function plan(snapshot: Snapshot, params: ParameterValues = {}, facts: RecipeData = {}) {
   if (!recipe.plan) throw new Error('it acts');
   return recipe.plan(snapshot, params, facts);
 }
 
-const titles = (snapshot: Snapshot, params: ParameterValues = {}, facts: Facts = {}) =>
+const titles = (snapshot: Snapshot, params: ParameterValues = {}, facts: RecipeData = {}) =>
   plan(snapshot, params, facts).steps.map(({title}) => title.replace(/ \(.*?\)/, ''));
 
 describe('diagnose', () => {

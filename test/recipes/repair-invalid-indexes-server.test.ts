@@ -30,7 +30,7 @@ describeEachMajor('repair-invalid-indexes', major => {
     expect(await indexNamed(server, 'half')).toMatchObject({is_valid: false});
     const acting = await createActing(server);
     const recipe = acting.ports.recipes.find(({id}) => id === 'repair-invalid-indexes');
-    const facts = await acting.ports.gather({catalog: true});
+    const facts = await acting.ports.load({catalog: true});
     expect(recipe?.diagnose(await acting.ports.read(), facts)).toMatchObject([
       {subject: 'index:shop.half', params: {index: 'shop.half'}},
     ]);
@@ -39,9 +39,7 @@ describeEachMajor('repair-invalid-indexes', major => {
     expect(acting.document().steps.map(({outcome}) => outcome)).toEqual(['verified', 'verified']);
     const repaired = await indexNamed(server, 'half');
     expect(repaired).toMatchObject({is_valid: true, definition: expect.stringContaining('(status, n DESC)')});
-    expect(recipe?.diagnose(await acting.ports.read(), await acting.ports.gather({catalog: true}))).toEqual(
-      [],
-    );
+    expect(recipe?.diagnose(await acting.ports.read(), await acting.ports.load({catalog: true}))).toEqual([]);
 
     const ports = {...acting.ports, identity: {run: 'r2', actor: 'oncall@bastion'}};
     expect(await undoRun(ports, 'r1', {...noFlags, yes: true})).toBe(0);
@@ -84,7 +82,7 @@ describeEachMajor('repair-invalid-indexes', major => {
       skipped: [{reason: expect.stringMatching(/^session \d+ is building it/)}],
     });
     // As a reading that did not see the build would have it.
-    const {catalog} = await acting.ports.gather({catalog: true});
+    const {catalog} = await acting.ports.load({catalog: true});
     if (catalog === undefined) throw new Error('it was asked for');
     const ports = {...acting.ports, gather: async () => ({catalog: {...catalog, builds: []}})};
     const message = async () => {

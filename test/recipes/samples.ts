@@ -1,11 +1,11 @@
 import type {ParameterValues} from '../../source/model/parameter.ts';
-import type {Facts} from '../../source/model/recipe-data.ts';
+import type {RecipeData} from '../../source/model/recipe-data.ts';
 import type {Snapshot} from '../../source/model/snapshot.ts';
 import {createCatalog, createIndex, createProposal} from '../helpers/catalog.ts';
 import {createBackend, createSnapshot} from '../helpers/snapshot.ts';
 
 /** A world in which a recipe has something to do: what the contract holds it to. */
-export type Sample = {snapshot: Snapshot; facts: Facts; params: ParameterValues};
+export type Sample = {snapshot: Snapshot; facts: RecipeData; params: ParameterValues};
 
 const leaking = createSnapshot({
   backends: [createBackend({state: 'idle in transaction', state_age_ms: 900_000})],

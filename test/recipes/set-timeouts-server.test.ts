@@ -102,7 +102,7 @@ describeEachMajor('set-timeouts', major => {
   it('names a role whose forgotten transactions nothing ends, from the settings that are read', async () => {
     const {default: recipe} = await import('../../recipes/set-timeouts.ts');
     const acting = await createActing(server, {user: 'oncall'});
-    const facts = await acting.ports.gather(recipe.watches ?? {});
+    const facts = await acting.ports.load(recipe.diagnoseRequires ?? {});
     const names = facts.role_settings?.roles.map(({name}) => name) ?? [];
     expect(names).toEqual(expect.arrayContaining(['admin', 'app', 'blind', 'oncall', 'viewer']));
     expect(names.filter(name => name.startsWith('pg_'))).toEqual([]);

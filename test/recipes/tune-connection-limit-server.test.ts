@@ -147,8 +147,8 @@ describeEachMajor('tune-connection-limit', major => {
     const moved = env.replace('connection_limit=50', 'connection_limit=6');
     const on = await acting();
     let gathered = 0;
-    const gather: typeof on.ports.gather = async needs => {
-      const facts = await on.ports.gather(needs);
+    const gather: typeof on.ports.load = async needs => {
+      const facts = await on.ports.load(needs);
       if (++gathered === 1) {
         if (what === 'role') await server.query('ALTER ROLE app CONNECTION LIMIT 3');
         else await writeFile(path, moved);
@@ -156,7 +156,7 @@ describeEachMajor('tune-connection-limit', major => {
       return facts;
     };
     const set = what === 'role' ? ['role=app', 'apply=role'] : [`env_file=${path}`, 'prisma_major=6'];
-    expect(await run({...on, ports: {...on.ports, gather}}, set)).toBe(6);
+    expect(await run({...on, ports: {...on.ports, load: gather}}, set)).toBe(6);
     expect(await limitOf()).toBe(what === 'role' ? 3 : 2);
     expect(await readFile(path, 'utf8')).toBe(what === 'env' ? moved : env);
     expect((await on.journal.read()).map(({event}) => event)).toEqual(['run', 'end']);
@@ -200,7 +200,7 @@ describeEachMajor('tune-connection-limit', major => {
     const recipe = on.ports.recipes.find(({id}) => id === 'tune-connection-limit');
     const [finding] = recipe?.diagnose(snapshot, {}) ?? [];
     expect(finding).toMatchObject({subject: 'role:app', severity: 'critical'});
-    const facts = await on.ports.gather(recipe?.needs?.(finding?.params ?? {}) ?? {});
+    const facts = await on.ports.load(recipe?.planRequires?.(finding?.params ?? {}) ?? {});
     expect(recipe?.plan?.(snapshot, finding?.params ?? {}, facts).steps[0]).toMatchObject({
       apply: {text: 'ALTER ROLE "app" CONNECTION LIMIT 29'},
     });

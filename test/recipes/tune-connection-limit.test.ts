@@ -3,16 +3,20 @@ import recipe from '../../recipes/tune-connection-limit.ts';
 import {readEnvFile} from '../../source/core/pool/env-file.ts';
 import type {ParameterValues} from '../../source/model/parameter.ts';
 import type {Plan} from '../../source/model/plan.ts';
-import type {Facts} from '../../source/model/recipe-data.ts';
+import type {RecipeData} from '../../source/model/recipe-data.ts';
 import type {Snapshot} from '../../source/model/snapshot.ts';
 import {createBackend, createSnapshot, createStatement} from '../helpers/snapshot.ts';
 
 const role = {oid: '1', name: 'shop_app', is_superuser: false, connection_limit: -1};
-const facts: Facts = {
+const facts: RecipeData = {
   role_limits: [role, {oid: '10', name: 'postgres', is_superuser: true, connection_limit: -1}],
 };
 
-function planOf(params: ParameterValues, given: Facts = facts, snapshot: Snapshot = createSnapshot()): Plan {
+function planOf(
+  params: ParameterValues,
+  given: RecipeData = facts,
+  snapshot: Snapshot = createSnapshot(),
+): Plan {
   if (!recipe.plan) throw new Error('it acts');
   return recipe.plan(snapshot, params, given);
 }
@@ -308,7 +312,7 @@ describe('an .env file', () => {
   });
 
   it('is asked for the variable that was named, in the folder too', () => {
-    expect(recipe.needs?.({app: '/app', variable: 'NOPE'})).toMatchObject({
+    expect(recipe.planRequires?.({app: '/app', variable: 'NOPE'})).toMatchObject({
       application: {folder: '/app', variable: 'NOPE'},
     });
   });
@@ -351,10 +355,10 @@ it.each<[ParameterValues, RegExp]>([
 describe('findings', () => {
   it('names a role that is at its own limit', () => {
     const snapshot = createSnapshot();
-    const own_limits = [{kind: 'role' as const, name: 'app', connection_limit: 5, used: 5}];
-    expect(recipe.diagnose({...snapshot, budget: {...snapshot.budget, own_limits}}, {})).toMatchObject([
-      {subject: 'role:app', severity: 'critical', params: {role: 'app', apply: 'role'}},
-    ]);
+    const role_and_database_limits = [{kind: 'role' as const, name: 'app', connection_limit: 5, used: 5}];
+    expect(
+      recipe.diagnose({...snapshot, budget: {...snapshot.budget, role_and_database_limits}}, {}),
+    ).toMatchObject([{subject: 'role:app', severity: 'critical', params: {role: 'app', apply: 'role'}}]);
   });
 
   it.each([

@@ -4,7 +4,7 @@ import {describe, expect, it} from 'vitest';
 import type {Snapshot} from '../../source/model/snapshot.ts';
 import {openRecording} from '../../source/recording/open-recording.ts';
 import {openRecordingFile} from '../../source/recording/recording-file.ts';
-import {createMemoryTape} from '../../source/recording/snapshot-buffer.ts';
+import {createSnapshotBuffer} from '../../source/recording/snapshot-buffer.ts';
 import {temporaryFolder} from '../cli/execution/acting.ts';
 import {changingSnapshots} from './changing-snapshots.ts';
 
@@ -16,12 +16,12 @@ async function newFile(): Promise<string> {
 
 async function write(file: string, snapshots: readonly Snapshot[], most_bytes = plenty): Promise<void> {
   const recording = await openRecordingFile(file, {most_bytes});
-  for (const snapshot of snapshots) await recording.keep(snapshot, null);
+  for (const snapshot of snapshots) await recording.add(snapshot, null);
   await recording.close();
 }
 
 async function timesOf(file: string): Promise<number[]> {
-  return (await openRecording(file)).tape.moments().map(({at_ms}) => at_ms);
+  return (await openRecording(file)).recording.times().map(({at_ms}) => at_ms);
 }
 
 function times(snapshots: readonly Snapshot[]): number[] {
@@ -34,17 +34,17 @@ const refused = (exitCode: number) => ({name: 'AbortError', exitCode});
 describe('a recording', () => {
   it('gives back any reading, what was found and when nothing could be read, to nobody else', async () => {
     const file = await newFile();
-    const recording = await openRecordingFile(file, {most_bytes: plenty});
-    for (const snapshot of snapshots.slice(0, 10)) await recording.keep(snapshot, 'critical');
-    await recording.lose({at_ms: 5, message: 'gone'});
-    await recording.lose({at_ms: 6, message: 'gone, for 1 s'});
-    await recording.keep(snapshots[10] as Snapshot, null);
-    await recording.close();
-    const {tape, target, problem} = await openRecording(file);
+    const writer = await openRecordingFile(file, {most_bytes: plenty});
+    for (const snapshot of snapshots.slice(0, 10)) await writer.add(snapshot, 'critical');
+    await writer.addFailure({at_ms: 5, message: 'gone'});
+    await writer.addFailure({at_ms: 6, message: 'gone, for 1 s'});
+    await writer.add(snapshots[10] as Snapshot, null);
+    await writer.close();
+    const {recording, target, problem} = await openRecording(file);
     expect({target, problem}).toEqual({target: 'db.example:5432/shop', problem: null});
-    expect(tape.moments().map(({severity}) => severity)).toEqual([...Array(10).fill('critical'), null]);
-    expect(tape.losses()).toEqual([{at_ms: 5, message: 'gone'}]);
-    const [reading] = await tape.read(7, 7);
+    expect(recording.times().map(({severity}) => severity)).toEqual([...Array(10).fill('critical'), null]);
+    expect(recording.failures()).toEqual([{at_ms: 5, message: 'gone'}]);
+    const [reading] = await recording.read(7, 7);
     expect(reading?.backends).toEqual(snapshots[7]?.backends);
     expect((await stat(file)).mode & 0o777).toBe(0o600);
   });
@@ -100,9 +100,9 @@ describe('a recording', () => {
     await write(own, [first]);
     const recording = await openRecordingFile(own, {most_bytes: plenty});
     const elsewhere = {...second, target: {...second.target, id: 'other:5432/shop'}};
-    await expect(recording.keep(elsewhere, null)).rejects.toMatchObject(refused(2));
+    await expect(recording.add(elsewhere, null)).rejects.toMatchObject(refused(2));
     await appendFile(own, 'x');
-    await expect(recording.keep(second, null)).rejects.toMatchObject(refused(7));
+    await expect(recording.add(second, null)).rejects.toMatchObject(refused(7));
     await recording.close();
   });
 });
@@ -111,19 +111,19 @@ describe('the last hour', () => {
   it('forgets what is older, and keeps within its bytes', async () => {
     const folder = await temporaryFolder();
     const options = {most_ms: 400_000, most_bytes: plenty, fileFor: () => join(folder, 'hour.poolctl')};
-    const tape = createMemoryTape(options);
-    for (const snapshot of changingSnapshots(600)) tape.keep(snapshot, null);
-    const file = await tape.writeOut(null);
-    const kept = tape.moments().map(({at_ms}) => at_ms);
+    const tape = createSnapshotBuffer(options);
+    for (const snapshot of changingSnapshots(600)) tape.add(snapshot, null);
+    const file = await tape.save(null);
+    const kept = tape.times().map(({at_ms}) => at_ms);
     expect(kept).toEqual(times(changingSnapshots(600)).slice(-kept.length));
     expect(kept.length).toBeLessThanOrEqual(201);
     expect(await timesOf(file)).toEqual(kept);
-    await expect(tape.writeOut(null)).rejects.toMatchObject(refused(7));
+    await expect(tape.save(null)).rejects.toMatchObject(refused(7));
 
-    const small = createMemoryTape({...options, most_ms: plenty, most_bytes: 10_000});
-    for (const snapshot of changingSnapshots(1200)) small.keep(snapshot, null);
-    const {size} = await stat(await small.writeOut(join(folder, 'small.poolctl')));
+    const small = createSnapshotBuffer({...options, most_ms: plenty, most_bytes: 10_000});
+    for (const snapshot of changingSnapshots(1200)) small.add(snapshot, null);
+    const {size} = await stat(await small.save(join(folder, 'small.poolctl')));
     expect(size).toBeLessThan(10_000 + 25 * 20 * 120);
-    expect(small.moments().length).toBeLessThan(1200);
+    expect(small.times().length).toBeLessThan(1200);
   });
 });

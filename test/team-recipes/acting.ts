@@ -26,7 +26,7 @@ export async function actingWith(acting: Acting, folder: string) {
     async findings(id: string): Promise<Finding[]> {
       const recipe = recipes.find(each => each.id === id);
       if (recipe === undefined) throw new Error(`no ${id} in ${folder}`);
-      return recipe.diagnose(await ports.read(), await ports.gather(recipe.watches ?? {}));
+      return recipe.diagnose(await ports.read(), await ports.load(recipe.diagnoseRequires ?? {}));
     },
   };
 }

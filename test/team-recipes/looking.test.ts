@@ -171,7 +171,7 @@ describeEachMajor('what a runbook looks at', major => {
     await isAlive();
   });
 
-  it('is a recipe in TypeScript, too', async () => {
+  it('is a recipe in TypeScript, too, written for poolctl 0.1', async () => {
     const isAlive = await startVictim();
     const ending = `SELECT count(pg_terminate_backend(pid)) AS n FROM ${victims}`;
     const recipe = (query: string, functions = '') => `import {defineRecipe} from 'poolctl';

@@ -1,4 +1,4 @@
-import {carryOut, type EnginePorts, planHash, type RunIdentity} from '../../core/engine/execute.ts';
+import {type EnginePorts, execute, planHash, type RunIdentity} from '../../core/engine/execute.ts';
 import {createRunState, describeInterruption} from '../../core/engine/run-state.ts';
 import {AbortError, BugError, exitCodes, usageError} from '../../core/errors.ts';
 import {serverOf} from '../../core/server/server-identity.ts';
@@ -154,7 +154,7 @@ async function follow(
 ): Promise<RunState> {
   let last: RunState | null = null;
   const acting = {...identity, target: target.id, server: serverOf(target)};
-  for await (const state of carryOut(plan, acting, {...engine, ...world}, signal)) {
+  for await (const state of execute(plan, acting, {...engine, ...world}, signal)) {
     const progress = progressText(last, state);
     if (progress !== '') output.stderr(progress);
     last = state;

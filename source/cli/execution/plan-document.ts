@@ -9,7 +9,7 @@ import {
 } from '../../core/sql/secrets.ts';
 import {redactSecrets} from '../../core/text/redact.ts';
 import type {Plan} from '../../model/plan.ts';
-import type {RunState, RunStep, SlotReading} from '../../model/run.ts';
+import type {RunState, RunStep, SlotUsage} from '../../model/run.ts';
 import type {Cleanup, PinnedSql, Sql, Step, Undo, Verification} from '../../model/step.ts';
 import type {ServerIdentity, Target} from '../../model/target.ts';
 
@@ -121,6 +121,6 @@ function outcomeOf(step: RunStep | undefined) {
   return {outcome, row_count, sqlstate, duration_ms, message, ...(hint !== undefined && {hint})};
 }
 
-function slots(reading: SlotReading | null) {
+function slots(reading: SlotUsage | null) {
   return reading === null ? null : {used: reading.used, headroom: reading.headroom};
 }

@@ -1,5 +1,5 @@
 import type {RunIdentity} from '../../core/engine/execute.ts';
-import {settleIntent} from '../../core/engine/recover-runs.ts';
+import {reconcileIntent} from '../../core/engine/recover-runs.ts';
 import {AbortError} from '../../core/errors.ts';
 import type {Engine} from './engine-context.ts';
 
@@ -26,7 +26,9 @@ export async function recoverUnfinishedRuns(
       continue;
     }
     const isSettled = !isDryRun && intent.target === identity.target;
-    const seen = isSettled ? await settleIntent(intent, {...identity, entries}, engine) : 'unknown, verify';
+    const seen = isSettled
+      ? await reconcileIntent(intent, {...identity, entries}, engine)
+      : 'unknown, verify';
     tell(`an act of an earlier run never told its outcome (${seen}): ${what}`);
   }
 }

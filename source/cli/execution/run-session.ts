@@ -1,6 +1,6 @@
 import {runRecipe} from '../../commands/run/run-recipe.ts';
 import {type UndoPorts, undoRun} from '../../commands/undo/undo-run.ts';
-import type {WorldPorts} from '../../core/engine/drift.ts';
+import type {DriftPorts} from '../../core/engine/drift.ts';
 import {serverOf} from '../../core/server/server-identity.ts';
 import {sanitise} from '../../core/text/sanitise.ts';
 import type {ExitCode} from '../../model/run.ts';
@@ -55,7 +55,7 @@ async function withRunSession(
   context: CliContext,
   request: ConnectionRequest,
   flags: Flags,
-  work: (ports: UndoPorts & WorldPorts) => Promise<ExitCode>,
+  work: (ports: UndoPorts & DriftPorts) => Promise<ExitCode>,
 ): Promise<ExitCode> {
   let watching: Connection | null = null;
   const {engine, identity} = openEngine(context, request, {flags, watching: () => watching});
@@ -82,7 +82,7 @@ async function withRunSession(
   try {
     return await work({
       read,
-      gather: async needs => loadRecipeData(await connection(), needs),
+      load: async needs => loadRecipeData(await connection(), needs),
       underWay: engine.journal.underWay,
       engine,
       identity,

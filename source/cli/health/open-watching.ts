@@ -57,7 +57,7 @@ export async function openWatching(
     release,
     ports: {
       readings: sampler.events(end),
-      gather: async needs => {
+      load: async needs => {
         if (current === null) throw new AbortError('not connected', {exitCode: exitCodes.connection});
         return readRecipeData(current, needs);
       },

@@ -8,7 +8,7 @@ import {
   parseSnapshotDocument,
 } from '../../core/health/baseline.ts';
 import {sanitise} from '../../core/text/sanitise.ts';
-import type {Tape} from '../../model/recording.ts';
+import type {Recording} from '../../model/recording.ts';
 
 import type {CliContext} from '../context.ts';
 
@@ -27,9 +27,9 @@ export async function readBaseline(
   const {isRecording} = await import('../../recording/frames.ts');
   if (isRecording(bytes)) {
     const {openRecording} = await import('../../recording/open-recording.ts');
-    const {tape, problem} = await openRecording(path);
+    const {recording, problem} = await openRecording(path);
     if (problem !== null) output.stderr(sanitise(`poolctl: ${file}: ${problem}`));
-    return baselineOfTape(tape);
+    return baselineOfTape(recording);
   }
   const snapshot = parseSnapshotDocument(bytes.toString('utf8'));
   if (snapshot !== null) return baselineOf(snapshot);
@@ -41,14 +41,14 @@ const howToMakeOne = 'Make one before: poolctl snapshot > before.json, or poolct
 /** As many readings tell an average of slots; unpacking all of a day's takes minutes. */
 const mostLooked = 200;
 
-async function baselineOfTape(tape: Tape): Promise<Baseline> {
-  const last = tape.moments().length - 1;
+async function baselineOfTape(recording: Recording): Promise<Baseline> {
+  const last = recording.times().length - 1;
   const stride = Math.max(1, Math.ceil(last / mostLooked));
   const used: number[] = [];
   let first = null;
   let reading = null;
   for (let place = last % stride; place <= last; place += stride) {
-    const [snapshot] = await tape.read(place, place);
+    const [snapshot] = await recording.read(place, place);
     if (snapshot === undefined) continue;
     used.push(snapshot.budget.used);
     // The first readings of a recording may have come without their statements.

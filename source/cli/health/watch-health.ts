@@ -7,11 +7,11 @@ import {metricOf} from '../../core/health/metrics.ts';
 import {statsBetween} from '../../core/health/statistics.ts';
 import {createWatch, type Watch, type WatchedHealth, type WatchOptions} from '../../core/health/watching.ts';
 import {diagnoseAll} from '../../core/recipe/diagnose.ts';
-import {gatherWatched, type WatchedFacts} from '../../core/recipe/load-data.ts';
+import {type DiagnosisData, loadDiagnosisData} from '../../core/recipe/load-data.ts';
 import {formatAge, formatRatio} from '../../core/text/format.ts';
 import type {SampleEvent} from '../../model/ports.ts';
 import type {Recipe} from '../../model/recipe.ts';
-import type {FactNeeds, Facts} from '../../model/recipe-data.ts';
+import type {DataRequirements, RecipeData} from '../../model/recipe-data.ts';
 import type {ExitCode} from '../../model/run.ts';
 import type {Snapshot} from '../../model/snapshot.ts';
 import {type HealthReport, printHealthReport, type ReportPorts} from './health-report.ts';
@@ -22,7 +22,7 @@ export type WatchPorts = {
   recipes: readonly Recipe[];
   /** Ends when the time is over or the user interrupts. */
   readings: AsyncIterable<SampleEvent>;
-  gather(needs: FactNeeds): Promise<Facts>;
+  load(needs: DataRequirements): Promise<RecipeData>;
   askPooler(): Promise<number | null>;
   /** Milliseconds on a clock that only goes forward. */
   now(): number;
@@ -65,7 +65,7 @@ export async function watchHealth(
   const started_ms = ports.now();
   const watch = createWatch(flags, started_ms);
   const seen: Seen = {first: null, last: null, slowest: null};
-  let facts: (WatchedFacts & {at_ms: number}) | null = null;
+  let facts: (DiagnosisData & {at_ms: number}) | null = null;
   let reason = 'no reading came';
   for await (const reading of ports.readings) {
     if (reading.kind === 'lost') {
@@ -98,11 +98,11 @@ export async function watchHealth(
 }
 
 /** A connection that goes meanwhile is the next reading's to tell. */
-async function factsOf({recipes, gather}: WatchPorts): Promise<WatchedFacts> {
-  return gatherWatched(recipes, gather).catch(() => ({facts: {}, unread: []}));
+async function factsOf({recipes, load}: WatchPorts): Promise<DiagnosisData> {
+  return loadDiagnosisData(recipes, load).catch(() => ({facts: {}, unread: []}));
 }
 
-type Taking = {ports: WatchPorts; watch: Watch; flags: WatchFlags; seen: Seen; facts: Facts};
+type Taking = {ports: WatchPorts; watch: Watch; flags: WatchFlags; seen: Seen; facts: RecipeData};
 
 async function takeReading(snapshot: Snapshot, {ports, watch, flags, seen, facts}: Taking): Promise<void> {
   const {findings} = diagnoseAll(ports.recipes, snapshot, facts);

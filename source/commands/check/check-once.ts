@@ -6,10 +6,10 @@ import {assessHealth, type GivenLimits, limitsFor} from '../../core/health/healt
 import {measure, slowestStatement} from '../../core/health/measure.ts';
 import {statsBetween} from '../../core/health/statistics.ts';
 import {diagnoseAll} from '../../core/recipe/diagnose.ts';
-import {gatherWatched} from '../../core/recipe/load-data.ts';
+import {loadDiagnosisData} from '../../core/recipe/load-data.ts';
 import {sanitise} from '../../core/text/sanitise.ts';
 import type {Recipe} from '../../model/recipe.ts';
-import type {FactNeeds, Facts} from '../../model/recipe-data.ts';
+import type {DataRequirements, RecipeData} from '../../model/recipe-data.ts';
 import type {ExitCode} from '../../model/run.ts';
 import type {Snapshot} from '../../model/snapshot.ts';
 
@@ -18,7 +18,7 @@ export type CheckPorts = {
   /** One whole reading; with `rates_over_ms`, of two that far apart. */
   read(options: {rates_over_ms: number | null}): Promise<Snapshot>;
   /** What diagnoses rest on beyond the reading. Throws AbortError for what cannot be read. */
-  gather(needs: FactNeeds): Promise<Facts>;
+  load(needs: DataRequirements): Promise<RecipeData>;
   /** Clients waiting in the pooler; null where nobody can be asked. */
   askPooler(): Promise<number | null>;
   output: Output;
@@ -44,7 +44,7 @@ export type CheckOptions = {
 export async function check(ports: CheckPorts, flags: CheckOptions): Promise<ExitCode> {
   const {recipes, output} = ports;
   const snapshot = await ports.read({rates_over_ms: flags.rates_over_ms});
-  const {facts, unread} = await gatherWatched(recipes, ports.gather);
+  const {facts, unread} = await loadDiagnosisData(recipes, ports.load);
   const {findings, failed} = diagnoseAll(recipes, snapshot, facts);
   const pooler_waiting_clients = await ports.askPooler();
   const metrics = measure({snapshot, facts, findings, pooler_waiting_clients});

@@ -75,7 +75,7 @@ function checkOnce(context: CliContext, request: ConnectionRequest, checking: Ch
       {
         recipes,
         read: options => readSnapshot(connection, {...options, signal}),
-        gather: needs => raceInterrupt(loadRecipeData(connection, needs), signal),
+        load: needs => raceInterrupt(loadRecipeData(connection, needs), signal),
         askPooler,
         output: context.output,
         writeFile,

@@ -8,7 +8,7 @@ import {usageError} from '../../core/errors.ts';
 import {assessHealth, type GivenLimits, limitsFor} from '../../core/health/health.ts';
 import {measure} from '../../core/health/measure.ts';
 import {diagnoseAll} from '../../core/recipe/diagnose.ts';
-import {gatherWatched, type WatchedFacts} from '../../core/recipe/load-data.ts';
+import {type DiagnosisData, loadDiagnosisData} from '../../core/recipe/load-data.ts';
 import {sanitise} from '../../core/text/sanitise.ts';
 import type {Recipe} from '../../model/recipe.ts';
 import type {ExitCode} from '../../model/run.ts';
@@ -60,7 +60,7 @@ type Following = {
 };
 
 async function follow({ports}: Watching, {recipes, limits, exposition, askPooler}: Following): Promise<void> {
-  let watched: (WatchedFacts & {at_ms: number}) | null = null;
+  let watched: (DiagnosisData & {at_ms: number}) | null = null;
   for await (const reading of ports.readings) {
     if (reading.kind === 'lost') {
       exposition.lost();
@@ -68,7 +68,7 @@ async function follow({ports}: Watching, {recipes, limits, exposition, askPooler
     }
     const {snapshot} = reading;
     if (watched === null || ports.now() - watched.at_ms >= factsEveryMs) {
-      const read = await gatherWatched(recipes, ports.gather).catch(() => ({facts: {}, unread: []}));
+      const read = await loadDiagnosisData(recipes, ports.load).catch(() => ({facts: {}, unread: []}));
       watched = {...read, at_ms: ports.now()};
     }
     const {facts} = watched;

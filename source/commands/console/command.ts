@@ -71,8 +71,8 @@ export async function runConsole(
         warn = listener;
       },
       gather: async needs => {
-        const [, , , , {loadRecipeData: gatherExplained}] = await loadEngine();
-        return gatherExplained(requireConnection(watching), needs);
+        const [, , , , {loadRecipeData: loadExplained}] = await loadEngine();
+        return loadExplained(requireConnection(watching), needs);
       },
       explain: async statement => {
         const {explainStatement} = await import('../../postgres/planner/explain.ts');
@@ -94,7 +94,7 @@ export async function runConsole(
         const detail = await readSessionDetail(client, {pid, backend_start, server_version_num});
         return {query: detail.query, locks: lockLines(detail)};
       },
-      carryOut: async function* (plan, server, signal) {
+      execute: async function* (plan, server, signal) {
         try {
           yield* carryOutPlan(plan, {
             context,
@@ -224,7 +224,7 @@ type ConsoleRun = {
  */
 async function* carryOutPlan(plan: Plan, run: ConsoleRun): AsyncIterable<RunState> {
   const {context, request, watching, server, flags, signal, onNotice, onSettled} = run;
-  const [{carryOut}, , {readOnce}, {openEngine}, , {recoverUnfinishedRuns: settleEarlier}] =
+  const [{execute}, , {readOnce}, {openEngine}, , {recoverUnfinishedRuns: settleEarlier}] =
     await loadEngine();
   const {engine, identity} = openEngine(context, request, {flags, watching: () => watching, onNotice});
   try {
@@ -236,7 +236,7 @@ async function* carryOutPlan(plan: Plan, run: ConsoleRun): AsyncIterable<RunStat
     const acting = {...identity, target: target.id, server};
     // What keeps it from being settled keeps the run from being carried out, which says so.
     await settleEarlier(engine, {...acting, isDryRun: false}, onSettled).catch(() => {});
-    yield* carryOut(plan, acting, {...engine, ...(await worldOf(plan, {...run, engine, read}))}, signal);
+    yield* execute(plan, acting, {...engine, ...(await worldOf(plan, {...run, engine, read}))}, signal);
   } finally {
     await engine.executor.close();
   }
@@ -247,7 +247,7 @@ async function worldOf(
   plan: Plan,
   {recipes, watching, server, engine, read}: ConsoleRun & {engine: Engine; read: () => Promise<Snapshot>},
 ): Promise<Pick<EnginePorts, 'slots' | 'recheck'>> {
-  const [, {recheckUndo, watchWorld}, , , {readRecipeData: gatherFacts}] = await loadEngine();
+  const [, {recheckUndo, createDriftCheck}, , , {readRecipeData: loadRecipeData}] = await loadEngine();
   if (plan.undoes !== undefined) {
     const recheck = recheckUndo(plan.undoes, await engine.journal.read(), {
       server,
@@ -257,7 +257,7 @@ async function worldOf(
   }
   const recipe = recipes.find(({id}) => id === plan.recipe);
   if (recipe === undefined) throw new BugError(`a plan of an unknown recipe: ${plan.recipe}`);
-  return watchWorld(recipe, plan.params, {read, gather: needs => gatherFacts(watching, needs)});
+  return createDriftCheck(recipe, plan.params, {read, load: needs => loadRecipeData(watching, needs)});
 }
 
 function requireConnection(connection: Connection | null): Connection {

@@ -2,7 +2,7 @@ import type {CliContext} from '../../cli/context.ts';
 import type {PastPort} from '../../console/console.ts';
 import type {Severity} from '../../model/finding.ts';
 import type {SampleEvent} from '../../model/ports.ts';
-import type {KeptTape} from '../../model/recording.ts';
+import type {SnapshotBuffer} from '../../model/recording.ts';
 
 const hourMs = 3_600_000;
 /** Some ten times what an hour of 200 sessions takes. */
@@ -13,11 +13,11 @@ const readingsBefore = 3;
 /** The last hour of a live console, in memory. */
 export function createLastHour({cwd}: CliContext): PastPort {
   const waiting: [SampleEvent, Severity | null][] = [];
-  let tape: KeptTape | null = null;
-  let loading: Promise<KeptTape> | null = null;
+  let tape: SnapshotBuffer | null = null;
+  let loading: Promise<SnapshotBuffer> | null = null;
   const load = () => {
-    loading ??= import('../../recording/snapshot-buffer.ts').then(({createMemoryTape}) => {
-      const loaded = createMemoryTape({
+    loading ??= import('../../recording/snapshot-buffer.ts').then(({createSnapshotBuffer}) => {
+      const loaded = createSnapshotBuffer({
         most_ms: hourMs,
         most_bytes: mostBytes,
         fileFor: target => `${cwd}/${fileNameOf(target, new Date())}`,
@@ -32,7 +32,7 @@ export function createLastHour({cwd}: CliContext): PastPort {
     async tape() {
       const loaded = await load();
       // The reading that is on the screen is one of those that are stepped through.
-      await loaded.settled();
+      await loaded.flushed();
       return loaded;
     },
     keep(reading, severity) {
@@ -41,13 +41,13 @@ export function createLastHour({cwd}: CliContext): PastPort {
       // An upgrade took the file away: there is no way back in time then, and `tape` says so.
       if (waiting.length >= readingsBefore) load().catch(() => waiting.splice(0));
     },
-    writeOut: async file => (await load()).writeOut(file),
+    writeOut: async file => (await load()).save(file),
   };
 }
 
-function keepOn(tape: KeptTape, reading: SampleEvent, severity: Severity | null): void {
-  if (reading.kind === 'snapshot') tape.keep(reading.snapshot, severity);
-  else tape.lose({at_ms: Date.now(), message: reading.message});
+function keepOn(tape: SnapshotBuffer, reading: SampleEvent, severity: Severity | null): void {
+  if (reading.kind === 'snapshot') tape.add(reading.snapshot, severity);
+  else tape.addFailure({at_ms: Date.now(), message: reading.message});
 }
 
 /** `poolctl-db.example-shop-20261121T140320Z.poolctl`. */

@@ -20,7 +20,7 @@ export async function runPlay(
   if (!hasTerminal(context)) {
     throw usageError('the console needs a terminal', "'poolctl report FILE' tells a recording as Markdown");
   }
-  const {tape, target, problem} = await openRecording(file);
+  const {recording, target, problem} = await openRecording(file);
   const {recipes, skipped: left_out} = await loadRecipes(flags, noSettings);
   const notices = [...(problem === null ? [] : [problem]), ...left_out];
   const interrupts = catchInterrupts(context, {within_ms: 10_000});
@@ -29,7 +29,7 @@ export async function runPlay(
       sampler: silentSampler,
       recipes,
       past: {
-        tape: async () => tape,
+        tape: async () => recording,
         keep: () => {},
         writeOut: () => Promise.reject(usageError('this is a recording already', file)),
       },
@@ -38,7 +38,7 @@ export async function runPlay(
       gather: () => Promise.reject(notLive()),
       explain: () => Promise.reject(notLive()),
       describeSession: () => Promise.reject(notLive()),
-      carryOut: () => {
+      execute: () => {
         throw notLive();
       },
       replay: () => Promise.reject(notLive()),

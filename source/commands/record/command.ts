@@ -7,7 +7,7 @@ import {readRecipeData} from '../../cli/recipe-data.ts';
 import {loadRecipes} from '../../cli/recipes.ts';
 import {AbortError, exitCodes, usageError} from '../../core/errors.ts';
 import {sanitise} from '../../core/text/sanitise.ts';
-import type {FactNeeds} from '../../model/recipe-data.ts';
+import type {DataRequirements} from '../../model/recipe-data.ts';
 import type {ExitCode} from '../../model/run.ts';
 import type {Connection} from '../../postgres/connect/connect.ts';
 import {connect} from '../../postgres/connect/connect.ts';
@@ -50,11 +50,11 @@ export async function runRecord(
         return opened;
       },
     });
-    const gather = async (needs: FactNeeds) => {
+    const load = async (needs: DataRequirements) => {
       if (current === null) throw new AbortError('not connected', {exitCode: exitCodes.connection});
       return raceInterrupt(readRecipeData(current, needs), ending);
     };
-    const ports = {sampler, recipes, recording, gather, output: context.output, now: Date.now};
+    const ports = {sampler, recipes, recording, load, output: context.output, now: Date.now};
     await record(ports, file, ending);
     return exitCodeOfNormalEnd();
   } finally {

@@ -1,26 +1,26 @@
 import type {Output} from '../../cli/context.ts';
-import {diagnoseAll, worstOf} from '../../core/recipe/diagnose.ts';
-import {createFactTeller} from '../../core/recipe/fact-findings.ts';
-import {gatherWatched} from '../../core/recipe/load-data.ts';
+import {diagnoseAll, worstSeverity} from '../../core/recipe/diagnose.ts';
+import {attachFactFindings} from '../../core/recipe/fact-findings.ts';
+import {loadDiagnosisData} from '../../core/recipe/load-data.ts';
 import {counted, formatBytes} from '../../core/text/format.ts';
 import {sanitise} from '../../core/text/sanitise.ts';
 import type {Severity} from '../../model/finding.ts';
 import type {Sampler} from '../../model/ports.ts';
 import type {Recipe} from '../../model/recipe.ts';
-import type {FactNeeds, Facts} from '../../model/recipe-data.ts';
-import type {Kept, Loss} from '../../model/recording.ts';
+import type {DataRequirements, RecipeData} from '../../model/recipe-data.ts';
+import type {ReadFailure, RecordedSnapshot} from '../../model/recording.ts';
 
 export type RecordPorts = {
   sampler: Sampler;
   recipes: readonly Recipe[];
   recording: {
-    keep(reading: Kept, severity: Severity | null): Promise<void>;
-    lose(loss: Loss): Promise<void>;
+    add(reading: RecordedSnapshot, severity: Severity | null): Promise<void>;
+    addFailure(failure: ReadFailure): Promise<void>;
     close(): Promise<void>;
     written(): {readings: number; bytes: number};
   };
   /** What diagnoses rest on beyond a reading, asked for once a minute. */
-  gather(needs: FactNeeds): Promise<Facts>;
+  load(needs: DataRequirements): Promise<RecipeData>;
   output: Output;
   now(): number;
 };
@@ -35,14 +35,14 @@ const factsEveryMs = 60_000;
 export async function record(ports: RecordPorts, file: string, signal: AbortSignal): Promise<void> {
   const {sampler, recipes, recording, output} = ports;
   const tell = (text: string) => output.stderr(sanitise(`poolctl: ${text}`));
-  const told = createFactTeller(recipes);
-  let facts: Facts = {};
+  const told = attachFactFindings(recipes);
+  let facts: RecipeData = {};
   let factsAt_ms = Number.NEGATIVE_INFINITY;
   let isReading = false;
   try {
     for await (const reading of sampler.events(signal)) {
       if (reading.kind === 'lost') {
-        await recording.lose({at_ms: ports.now(), message: reading.message});
+        await recording.addFailure({at_ms: ports.now(), message: reading.message});
         if (isReading) tell(`${reading.message}; what follows is written down when it can be read again`);
         isReading = false;
         continue;
@@ -53,7 +53,7 @@ export async function record(ports: RecordPorts, file: string, signal: AbortSign
         facts = await factsOf(ports, facts);
       }
       const {findings} = diagnoseAll(recipes, snapshot, facts);
-      await recording.keep(told(snapshot, facts, findings), worstOf(findings));
+      await recording.add(told(snapshot, facts, findings), worstSeverity(findings));
       if (!isReading) tell(`recording ${snapshot.target.id} to ${file}; Ctrl-C ends it`);
       isReading = true;
     }
@@ -65,8 +65,8 @@ export async function record(ports: RecordPorts, file: string, signal: AbortSign
 }
 
 /** Where the connection goes meanwhile, those of before hold until the next time; the reading is written down. */
-async function factsOf({recipes, gather}: RecordPorts, before: Facts): Promise<Facts> {
-  return gatherWatched(recipes, gather).then(
+async function factsOf({recipes, load}: RecordPorts, before: RecipeData): Promise<RecipeData> {
+  return loadDiagnosisData(recipes, load).then(
     ({facts}) => facts,
     () => before,
   );

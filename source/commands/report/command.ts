@@ -3,14 +3,14 @@ import type {CliContext} from '../../cli/context.ts';
 import {openConfiguredJournal} from '../../cli/execution/engine-context.ts';
 import {writePrivateFile} from '../../cli/local-files.ts';
 import {loadRecipes} from '../../cli/recipes.ts';
-import {parseMoment} from '../../core/activity/timestamps.ts';
+import {parseTimestamp} from '../../core/activity/timestamps.ts';
 import {noSettings} from '../../core/configuration.ts';
 import {findRun} from '../../core/engine/undo.ts';
 import {exitCodes, usageError} from '../../core/errors.ts';
 import {sanitise} from '../../core/text/sanitise.ts';
 import type {JournalEntry} from '../../model/journal-entry.ts';
 import type {ExitCode} from '../../model/run.ts';
-import {openRecording, type Recording} from '../../recording/open-recording.ts';
+import {type OpenRecording, openRecording} from '../../recording/open-recording.ts';
 import {markdownOf} from './render-markdown.ts';
 import {createReport, type ReportScope} from './report.ts';
 
@@ -33,7 +33,7 @@ export async function runReport(
   const journal = openConfiguredJournal(context, flags);
   const entries = await journal.inspect();
   const report = await createReport(
-    {tape: recording?.tape ?? null, entries, recipes, underWay: journal.underWay(entries)},
+    {tape: recording?.recording ?? null, entries, recipes, underWay: journal.underWay(entries)},
     scopeOf(flags, recording, entries),
   );
   if (flags.html === undefined) {
@@ -50,8 +50,12 @@ export async function runReport(
   return exitCodes.ok;
 }
 
-function scopeOf(flags: Flags, recording: Recording | null, entries: readonly JournalEntry[]): ReportScope {
-  const moments = recording?.tape.moments() ?? [];
+function scopeOf(
+  flags: Flags,
+  recording: OpenRecording | null,
+  entries: readonly JournalEntry[],
+): ReportScope {
+  const moments = recording?.recording.times() ?? [];
   const last_ms = moments.at(-1)?.at_ms ?? Date.now();
   const run =
     flags.run === undefined ? null : (rolloutNamed(entries, flags.run) ?? findRun(entries, flags.run).run);
@@ -76,7 +80,7 @@ function timeOf(run: string, entries: readonly JournalEntry[]): {from_ms: number
 
 function momentOf(flag: string, text: string | undefined, last_ms: number): number | null {
   if (text === undefined) return null;
-  const at_ms = parseMoment(text, last_ms);
+  const at_ms = parseTimestamp(text, last_ms);
   if (at_ms !== null) return at_ms;
   throw usageError(
     `${flag} ${text}: no time`,

@@ -1,7 +1,7 @@
-import {diagnoseKept} from '../../core/recipe/fact-findings.ts';
+import {diagnoseRecorded} from '../../core/recipe/fact-findings.ts';
 import type {Severity} from '../../model/finding.ts';
 import type {Recipe} from '../../model/recipe.ts';
-import type {Kept} from '../../model/recording.ts';
+import type {RecordedSnapshot} from '../../model/recording.ts';
 import type {Snapshot} from '../../model/snapshot.ts';
 
 /** One figure over time. `most` is a line it should stay below. */
@@ -67,7 +67,7 @@ const figures: Figure[] = [
 
 /** What the recipes find in readings, one after the other. */
 export function findingSpans(recipes: readonly Recipe[]): {
-  add(snapshot: Kept): void;
+  add(snapshot: RecordedSnapshot): void;
   spans(): FindingSpan[];
 } {
   const spans = new Map<string, FindingSpan>();
@@ -75,7 +75,7 @@ export function findingSpans(recipes: readonly Recipe[]): {
   return {
     add(snapshot) {
       last_ms = Date.parse(snapshot.at);
-      for (const {recipe, subject, severity, summary} of diagnoseKept(recipes, snapshot).findings) {
+      for (const {recipe, subject, severity, summary} of diagnoseRecorded(recipes, snapshot).findings) {
         const id = `${recipe}/${subject}`;
         const known = spans.get(id);
         spans.set(id, {

@@ -7,7 +7,7 @@ import {
 } from '../../cli/journal/journaled-runs.ts';
 import type {JournalEntry} from '../../model/journal-entry.ts';
 import type {Recipe} from '../../model/recipe.ts';
-import type {Tape} from '../../model/recording.ts';
+import type {Recording} from '../../model/recording.ts';
 import {type FindingSpan, findingSpans, type Series, seriesOf} from './readings.ts';
 
 /** An incident: what was seen, what was found, what was done. */
@@ -28,7 +28,7 @@ export type Report = {
 };
 
 export type ReportSources = {
-  tape: Tape | null;
+  tape: Recording | null;
   entries: readonly JournalEntry[];
   recipes: readonly Recipe[];
   /** Runs that a process is at right now, with its pid. */
@@ -51,7 +51,7 @@ const mostReadings = 2000;
 export async function createReport(sources: ReportSources, scope: ReportScope): Promise<Report> {
   const {tape, entries, recipes} = sources;
   const {from_ms, to_ms} = scope;
-  const places = (tape?.moments() ?? []).flatMap(({at_ms}, place) =>
+  const places = (tape?.times() ?? []).flatMap(({at_ms}, place) =>
     at_ms >= from_ms && at_ms <= to_ms ? [place] : [],
   );
   const stride = Math.max(1, Math.ceil(places.length / mostReadings));
@@ -80,7 +80,7 @@ export async function createReport(sources: ReportSources, scope: ReportScope): 
     stride,
     series: series.all(),
     findings: spans,
-    losses: (tape?.losses() ?? []).filter(({at_ms}) => at_ms >= from_ms && at_ms <= to_ms),
+    losses: (tape?.failures() ?? []).filter(({at_ms}) => at_ms >= from_ms && at_ms <= to_ms),
     runs,
     rollouts,
     unfinished: [

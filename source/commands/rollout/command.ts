@@ -16,7 +16,7 @@ import {loadRecipes} from '../../cli/recipes.ts';
 import {AbortError, exitCodes, usageError} from '../../core/errors.ts';
 import {watchDefaults} from '../../core/health/thresholds.ts';
 import {diagnoseAll} from '../../core/recipe/diagnose.ts';
-import {gatherWatched} from '../../core/recipe/load-data.ts';
+import {loadDiagnosisData} from '../../core/recipe/load-data.ts';
 import {serverOf} from '../../core/server/server-identity.ts';
 import {canonicalJson} from '../../core/text/json.ts';
 import {sanitise} from '../../core/text/sanitise.ts';
@@ -170,7 +170,7 @@ async function portsOf(
       const connection = await connect(request, {purpose: 'watch', signal});
       try {
         const snapshot = await readSnapshot(connection, {signal});
-        const {facts} = await gatherWatched(recipes, needs => loadRecipeData(connection, needs));
+        const {facts} = await loadDiagnosisData(recipes, needs => loadRecipeData(connection, needs));
         const {findings} = diagnoseAll(recipes, snapshot, facts);
         return {findings, server: serverOf(snapshot.target)};
       } finally {

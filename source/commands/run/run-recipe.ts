@@ -4,18 +4,18 @@ import {
   executePlan,
   requireConsent,
 } from '../../cli/execution/execute-plan.ts';
-import {type WorldPorts, watchWorld} from '../../core/engine/drift.ts';
+import {createDriftCheck, type DriftPorts} from '../../core/engine/drift.ts';
 import {type ActingRecipe, canAct, planRecipe} from '../../core/engine/plan.ts';
 import {AbortError, exitCodes, usageError} from '../../core/errors.ts';
 import {problemOf} from '../../core/recipe/parameter-problem.ts';
 import {sanitise} from '../../core/text/sanitise.ts';
 import type {Parameter, ParameterValues} from '../../model/parameter.ts';
 import type {Recipe} from '../../model/recipe.ts';
-import type {FactNeeds, Facts} from '../../model/recipe-data.ts';
+import type {DataRequirements, RecipeData} from '../../model/recipe-data.ts';
 import type {ExitCode} from '../../model/run.ts';
 import type {Snapshot} from '../../model/snapshot.ts';
 
-export type RunPorts = ExecutePorts & WorldPorts & {recipes: readonly Recipe[]};
+export type RunPorts = ExecutePorts & DriftPorts & {recipes: readonly Recipe[]};
 
 export type RunFlags = ConsentFlags & {
   /** `name=value`, one each. */
@@ -29,9 +29,9 @@ export async function runRecipe(ports: RunPorts, id: string | undefined, flags: 
   requireConsent(ports, flags);
   const snapshot = await ports.read();
   const asked = await askForMissing(ports, recipe, params, snapshot);
-  const facts = recipe.needs ? await ports.gather(recipe.needs(asked)) : {};
+  const facts = recipe.planRequires ? await ports.load(recipe.planRequires(asked)) : {};
   const plan = planRecipe(recipe, snapshot, {...recipe.defaults?.(snapshot, facts), ...asked}, facts);
-  const world = watchWorld(recipe, plan.params, ports);
+  const world = createDriftCheck(recipe, plan.params, ports);
   return executePlan(ports, plan, {target: snapshot.target, world}, flags);
 }
 
@@ -60,8 +60,8 @@ function readParams(settings: readonly string[]): ParameterValues {
 
 /** Asks for what the recipe cannot do without; where nobody can be asked, that is told (exit 2). */
 async function askForMissing(
-  {ask, output, gather}: RunPorts,
-  {parameters, needs}: Recipe,
+  {ask, output, load: gather}: RunPorts,
+  {parameters, planRequires: needs}: Recipe,
   params: ParameterValues,
   snapshot: Snapshot,
 ): Promise<ParameterValues> {
@@ -79,7 +79,7 @@ async function askForMissing(
 }
 
 /** What can be known before all parameters are: one that is missing may be needed for more. */
-function needsBefore(needs: Recipe['needs'], params: ParameterValues): FactNeeds {
+function needsBefore(needs: Recipe['planRequires'], params: ParameterValues): DataRequirements {
   try {
     return needs?.(params) ?? {};
   } catch {
@@ -91,7 +91,7 @@ type Asking = {
   ask: NonNullable<RunPorts['ask']>;
   output: RunPorts['output'];
   snapshot: Snapshot;
-  facts: Facts;
+  facts: RecipeData;
 };
 
 /** Until the answer can be read; a name that nobody bears now counts when it is given twice. */

@@ -108,7 +108,7 @@ function stoppingText(guide: Guide): string {
 
 function drawPath(state: ConsoleState, guide: Guide): Line {
   const current = guide.stage === 'done' ? 'running' : guide.stage;
-  const own = recipeOf(state, guide)?.is_measured ? stagesOfMeasured : stages;
+  const own = recipeOf(state, guide)?.isBenchmark ? stagesOfMeasured : stages;
   const walked = guide.undoes === null ? own : stages.slice(2);
   const title = guide.undoes === null ? guide.recipe : `undo of run ${guide.undoes}, ${guide.recipe}`;
   return {
@@ -130,7 +130,7 @@ export function guideKeys(state: ConsoleState, guide: Guide): Span[] {
   const forward: Record<GuideStage, string> = {
     evidence: hasPlan ? 'go on' : 'close',
     parameters: 'preview',
-    preview: recipe?.is_measured ? 'measure it' : canBeCarriedOut(guide.plan) ? 'go on' : 'close',
+    preview: recipe?.isBenchmark ? 'measure it' : canBeCarriedOut(guide.plan) ? 'go on' : 'close',
     confirm: 'carry it out',
     running: '',
     done: 'close',
@@ -194,9 +194,9 @@ function evidenceLines(state: ConsoleState, guide: Guide, width: number, theme: 
 
 /** Nothing is found by who could not look, or has not yet: that is not to be taken for health. */
 function nothingFound(state: ConsoleState, recipe: Recipe, width: number, {symbols}: Theme): Line[] {
-  if (recipe.is_measured) return [];
+  if (recipe.isBenchmark) return [];
   const {undiagnosed, watched, watched_at_ms} = state;
-  const watches = Object.keys({...recipe.watches, ...recipe.watches?.answers});
+  const watches = Object.keys({...recipe.diagnoseRequires, ...recipe.diagnoseRequires?.answers});
   const gaps = [
     ...undiagnosed.filter(each => each.recipe === recipe.id),
     ...watched.unread.filter(({fact}) => watches.includes(fact)),

@@ -1,6 +1,6 @@
 import {indexAt} from '../../core/activity/timestamps.ts';
 
-import type {Moment} from '../../model/recording.ts';
+import type {RecordedAt} from '../../model/recording.ts';
 import {type Line, type Span, span} from '../screen/line.ts';
 import type {Theme} from '../screen/theme.ts';
 import type {Past} from '../state.ts';
@@ -32,7 +32,7 @@ export function clockOf(at_ms: number): string {
 const gapMs = 65_000;
 
 /** The worst within a cell; where none was read just then, what was read last before it still holds. */
-function cellOf(moments: readonly Moment[], from_ms: number, to_ms: number, {symbols}: Theme): Span {
+function cellOf(moments: readonly RecordedAt[], from_ms: number, to_ms: number, {symbols}: Theme): Span {
   const last = indexAt(moments, to_ms);
   if (to_ms - (moments[last]?.at_ms ?? 0) > gapMs) return span(' ');
   const first = Math.min(last, indexAt(moments, from_ms));
@@ -41,7 +41,7 @@ function cellOf(moments: readonly Moment[], from_ms: number, to_ms: number, {sym
   return worst === 'warning' ? span(symbols.warning, 'warning') : span(symbols.horizontal, 'muted');
 }
 
-function worstSeverity(moments: readonly Moment[]): Moment['severity'] {
+function worstSeverity(moments: readonly RecordedAt[]): RecordedAt['severity'] {
   if (moments.some(({severity}) => severity === 'critical')) return 'critical';
   return moments.some(({severity}) => severity === 'warning') ? 'warning' : null;
 }

@@ -1,6 +1,6 @@
 import type {Backend, Budget, BudgetGroup, Database, Snapshot} from '../../model/snapshot.ts';
 
-import type {OwnLimit} from '../../model/target.ts';
+import type {RoleOrDatabaseLimit} from '../../model/target.ts';
 
 /** What bounds connection slots, as the server's settings and catalogs say it. */
 export type SlotSettings = {
@@ -8,7 +8,7 @@ export type SlotSettings = {
   superuser_reserved_connections: number;
   /** PG16+, with what a managed service reserves for itself; 0 before. */
   reserved_connections: number;
-  own_limits: OwnLimit[];
+  role_and_database_limits: RoleOrDatabaseLimit[];
 };
 
 /**
@@ -34,7 +34,10 @@ export function computeBudget(
     used_ratio: usable === 0 ? 1 : used / usable,
     by_state: countByState(others),
     groups: groupSessions(others),
-    own_limits: settings.own_limits.map(limit => ({...limit, used: usedOf(limit, sessions)})),
+    role_and_database_limits: settings.role_and_database_limits.map(limit => ({
+      ...limit,
+      used: usedOf(limit, sessions),
+    })),
   };
 }
 
@@ -134,7 +137,7 @@ function compareNames(a: BudgetGroup, b: BudgetGroup): number {
   return left < right ? -1 : left > right ? 1 : 0;
 }
 
-function usedOf(limit: OwnLimit, sessions: readonly Backend[]): number {
+function usedOf(limit: RoleOrDatabaseLimit, sessions: readonly Backend[]): number {
   return sessions.filter(({usename, datname}) => (limit.kind === 'role' ? usename : datname) === limit.name)
     .length;
 }

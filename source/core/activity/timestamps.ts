@@ -1,4 +1,4 @@
-import type {Moment} from '../../model/recording.ts';
+import type {RecordedAt} from '../../model/recording.ts';
 import {parseDurationMs} from '../text/duration.ts';
 export const dayMs = 86_400_000;
 
@@ -6,7 +6,7 @@ export const dayMs = 86_400_000;
  * A moment as people name it, in milliseconds since 1970; null for what is none. `14:03` and `14:03:20` are those that
  * were last before `last_ms`, a date and time is meant as UTC, and a duration is so long before `last_ms`.
  */
-export function parseMoment(text: string, last_ms: number): number | null {
+export function parseTimestamp(text: string, last_ms: number): number | null {
   const [, hours, minutes, seconds = '00'] = /^([01]?\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?$/.exec(text) ?? [];
   if (hours !== undefined && minutes !== undefined) {
     const day = new Date(last_ms).toISOString().slice(0, 10);
@@ -22,7 +22,7 @@ export function parseMoment(text: string, last_ms: number): number | null {
 }
 
 /** The last moment at or before a time; the first where there is none; -1 on an empty tape. */
-export function indexAt(moments: readonly Moment[], at_ms: number): number {
+export function indexAt(moments: readonly RecordedAt[], at_ms: number): number {
   let [from, to] = [0, moments.length];
   while (from < to) {
     const middle = (from + to) >> 1;

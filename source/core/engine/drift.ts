@@ -1,7 +1,7 @@
 import type {JournalEntry} from '../../model/journal-entry.ts';
 import type {ParameterValues} from '../../model/parameter.ts';
 import type {Recipe} from '../../model/recipe.ts';
-import type {FactNeeds, Facts} from '../../model/recipe-data.ts';
+import type {DataRequirements, RecipeData} from '../../model/recipe-data.ts';
 import type {Snapshot} from '../../model/snapshot.ts';
 import type {Step} from '../../model/step.ts';
 import type {ServerIdentity} from '../../model/target.ts';
@@ -11,11 +11,11 @@ import {canAct, planRecipe} from './plan.ts';
 import {slotsOf} from './run-state.ts';
 import {findRun, planUndo} from './undo.ts';
 
-export type WorldPorts = {
+export type DriftPorts = {
   /** A fresh reading. */
   read(): Promise<Snapshot>;
   /** Fresh facts. */
-  gather(needs: FactNeeds): Promise<Facts>;
+  load(needs: DataRequirements): Promise<RecipeData>;
 };
 
 /**
@@ -24,10 +24,10 @@ export type WorldPorts = {
  * evidence is the catalog's; a session that came under protection since (it began a dump, a migration, an index
  * build) is skipped; one that changed otherwise is the guard's of the acting statement.
  */
-export function watchWorld(
+export function createDriftCheck(
   recipe: Recipe,
   params: ParameterValues,
-  {read, gather}: WorldPorts,
+  {read, load: gather}: DriftPorts,
 ): Pick<EnginePorts, 'slots' | 'recheck'> {
   let protectedNow = new Map<string, string>();
   let planned: ReadonlySet<string> | null = null;
@@ -35,8 +35,8 @@ export function watchWorld(
     async slots() {
       const snapshot = await read();
       const isFirst = planned === null;
-      if (isFirst || recipe.needs === undefined) {
-        const facts = recipe.needs ? await gather(recipe.needs(params)) : {};
+      if (isFirst || recipe.planRequires === undefined) {
+        const facts = recipe.planRequires ? await gather(recipe.planRequires(params)) : {};
         const plan = canAct(recipe) ? planRecipe(recipe, snapshot, params, facts) : undefined;
         protectedNow = new Map(plan?.skipped.map(({subject, reason}) => [subject, reason]));
         planned = new Set(plan?.steps.map(canonicalJson));
@@ -46,7 +46,7 @@ export function watchWorld(
     async recheck(step): Promise<Recheck> {
       const reason = protectedNow.get(step.subject);
       if (reason !== undefined) return {kind: 'skip', reason: `protected now: ${reason}`};
-      if (recipe.needs === undefined || planned?.has(canonicalJson(step))) return {kind: 'go'};
+      if (recipe.planRequires === undefined || planned?.has(canonicalJson(step))) return {kind: 'go'};
       return {
         kind: 'stop',
         reason: `the world changed since the preview: "${step.title}" is no longer the plan`,

@@ -98,7 +98,7 @@ export type Stop = {
   exit_code?: ExitCode;
 };
 
-/** Ends a run from wherever it is; `carryOut` makes its last state of it. */
+/** Ends a run from wherever it is; `execute` makes its last state of it. */
 export class StopRun extends Error {
   override readonly name = 'StopRun';
   readonly stop: Stop;

@@ -1,4 +1,4 @@
-import type {Applied, Executor} from '../../model/ports.ts';
+import type {ExecutionResult, Executor} from '../../model/ports.ts';
 import type {StepResult} from '../../model/run.ts';
 import type {SqlStep} from '../../model/step.ts';
 import {AbortError, exitCodes} from '../errors.ts';
@@ -6,12 +6,12 @@ import {redactSecrets} from '../text/redact.ts';
 import type {Ending} from './ending.ts';
 import {type Stop, StopRun} from './ending.ts';
 import {endsByItself} from './step.ts';
-import {remedyOf} from './suggest-grant.ts';
+import {suggestGrant} from './suggest-grant.ts';
 
-export type Acted =
+export type Execution =
   /** `row_count` is null for a command that returns no rows. */
   | ({kind: 'done'; row_count: number | null; objection: string | null} & Pick<
-      Applied,
+      ExecutionResult,
       'incomplete' | 'pins'
     >)
   /** The connection went while the server worked: it may have happened or not. */
@@ -19,7 +19,7 @@ export type Acted =
   /** The server or the way there said no: it has not happened. `stop`: nor will any further step. */
   | {kind: 'refused'; result: StepResult; stop: Stop | null};
 
-export async function act(step: SqlStep, executor: Executor, ending: Ending): Promise<Acted> {
+export async function executeSql(step: SqlStep, executor: Executor, ending: Ending): Promise<Execution> {
   try {
     const {row_count, objection = null, pins, incomplete} = await executor.apply(step);
     return {kind: 'done', row_count, objection, pins: pins ?? null, incomplete: incomplete ?? null};
@@ -28,12 +28,12 @@ export async function act(step: SqlStep, executor: Executor, ending: Ending): Pr
     if (error instanceof AbortError) {
       // The executor throws these before it sends anything: no way in, no slot left.
       const stop: Stop = {status: 'failed', reason: message, hint: error.hint, exit_code: error.exitCode};
-      return {kind: 'refused', result: failed(null, message), stop};
+      return {kind: 'refused', result: failedResult(null, message), stop};
     }
     const sqlstate = sqlstateOf(error);
     if (sqlstate === null || isUndecided(sqlstate, step)) return {kind: 'unknown', message, sqlstate};
-    const result = await swept(step, failed(sqlstate, message), executor, ending);
-    const hint = await remedyOf(step, {sqlstate, message}, executor);
+    const result = await swept(step, failedResult(sqlstate, message), executor, ending);
+    const hint = await suggestGrant(step, {sqlstate, message}, executor);
     return {kind: 'refused', result: hint === null ? result : {...result, hint}, stop: null};
   }
 }
@@ -44,7 +44,7 @@ export async function act(step: SqlStep, executor: Executor, ending: Ending): Pr
  */
 export async function verify(
   step: SqlStep,
-  acted: Exclude<Acted, {kind: 'refused'}>,
+  acted: Exclude<Execution, {kind: 'refused'}>,
   executor: Executor,
   ending: Ending,
 ): Promise<StepResult> {
@@ -67,7 +67,7 @@ export async function verify(
   if (acted.kind === 'done') return {...base, outcome: 'applied', message: checked.message};
   // The server itself said that it stopped (57014): what it left is swept away, and nothing is unknown.
   if (acted.sqlstate !== null && isStatement(step))
-    return swept(step, failed(acted.sqlstate, cancelledText(step, acted.message)), executor, ending);
+    return swept(step, failedResult(acted.sqlstate, cancelledText(step, acted.message)), executor, ending);
   throw cutOff(acted.message, ending, checked.refusal);
 }
 
@@ -91,11 +91,11 @@ function cancelledText({cleanup, progress}: SqlStep, message: string): string {
   return `${message}; the index may be left invalid: repair-invalid-indexes shows it`;
 }
 
-export function skipped(message: string): StepResult {
+export function skippedResult(message: string): StepResult {
   return {outcome: 'skipped', row_count: 0, sqlstate: null, message, duration_ms: 0};
 }
 
-export function failed(sqlstate: string | null, message: string): StepResult {
+export function failedResult(sqlstate: string | null, message: string): StepResult {
   return {outcome: 'failed', row_count: 0, sqlstate, message, duration_ms: 0};
 }
 
@@ -106,7 +106,7 @@ export function messageOf(error: unknown): string {
 
 async function check(
   step: SqlStep,
-  acted: Acted,
+  acted: Execution,
   executor: Executor,
   ending: Ending,
 ): Promise<{holds: boolean; message: string; refusal: string}> {

@@ -3,7 +3,15 @@ import type {StepProgress, StepResult} from '../../model/run.ts';
 import type {FileStep, Measure, Pins, SqlStep, Step} from '../../model/step.ts';
 import {AbortError, BugError, exitCodes} from '../errors.ts';
 import {anyAborted, type Ending, GaveUp, StopRun} from './ending.ts';
-import {type Acted, act, cutOff, failed, messageOf, skipped, verify} from './execute-sql.ts';
+import {
+  cutOff,
+  type Execution,
+  executeSql,
+  failedResult,
+  messageOf,
+  skippedResult,
+  verify,
+} from './execute-sql.ts';
 import {applyChange} from './file-change.ts';
 
 export type StepPorts = {
@@ -25,15 +33,15 @@ const progressEveryMs = 500;
  * Carries one step out, whose intent is on disk: yields what it is at and returns its result. Throws StopRun where
  * nobody can tell what happened or no further step can succeed.
  */
-export async function* carryOutStep(
+export async function* executeStep(
   step: Step,
   ports: StepPorts,
   ending: Ending,
 ): AsyncGenerator<StepChange, StepResult> {
-  if (step.kind === 'advice') return skipped('advice: for a person to carry out');
+  if (step.kind === 'advice') return skippedResult('advice: for a person to carry out');
   if (step.kind === 'file') return changeFile(step, ports);
   const before = await measuredBefore(step, ports.executor, ending);
-  const acting = act(step, ports.executor, ending);
+  const acting = executeSql(step, ports.executor, ending);
   yield* follow(step, acting, ports, ending);
   const acted = await acting;
   if (acted.kind === 'refused') {
@@ -41,7 +49,7 @@ export async function* carryOutStep(
     return acted.result;
   }
   if (acted.kind === 'done' && acted.row_count === 0) {
-    return skipped(`${acted.objection ?? 'changed since the preview'}: skipped`);
+    return skippedResult(`${acted.objection ?? 'changed since the preview'}: skipped`);
   }
   yield {status: 'verifying'};
   const verified = await verify(step, acted, ports.executor, ending);
@@ -66,13 +74,16 @@ async function measuredBefore(
   if (measures === undefined) return [];
   const before = await ending.within(measure(measures, executor)).catch(() => []);
   if (!ending.asked.aborted) return before;
-  throw new StopRun({status: 'interrupted', reason: 'interrupted'}, skipped('interrupted before it began'));
+  throw new StopRun(
+    {status: 'interrupted', reason: 'interrupted'},
+    skippedResult('interrupted before it began'),
+  );
 }
 
 /** Where the act was cut off, they are read of what it is found to have made. */
 async function pinsOf(
   {pins}: SqlStep,
-  acted: Exclude<Acted, {kind: 'refused'}>,
+  acted: Exclude<Execution, {kind: 'refused'}>,
   executor: Executor,
 ): Promise<Pins | null> {
   if (pins === undefined) return null;
@@ -139,14 +150,14 @@ async function changeFile(step: FileStep, {files}: StepPorts): Promise<StepResul
     const after = applyChange(before, change);
     const folder = 'folder' in change ? change.folder : undefined;
     if (after === undefined || !(await files.replace(path, {before, after, folder}))) {
-      return skipped('the file changed since the preview: skipped');
+      return skippedResult('the file changed since the preview: skipped');
     }
     const isThere = (await files.read(path)) === after;
     const result = {row_count: 1, sqlstate: null, message: null, duration_ms: 0};
     return {...result, outcome: isThere ? 'verified' : 'applied'};
   } catch (error) {
     if (!(error instanceof AbortError)) throw error;
-    const result = failed(null, messageOf(error));
+    const result = failedResult(null, messageOf(error));
     return error.hint === undefined ? result : {...result, hint: error.hint};
   }
 }
@@ -178,6 +189,6 @@ export function resultOf(error: unknown): StepResult | null {
 }
 
 /** A world that moved before anything was done is a drift, afterwards an incomplete run. */
-export function movedWorld(reason: string, isUntouched: boolean): StopRun {
+export function planDrifted(reason: string, isUntouched: boolean): StopRun {
   return new StopRun({status: 'stopped', reason, ...(isUntouched && {exit_code: exitCodes.drift})});
 }

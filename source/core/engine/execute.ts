@@ -2,15 +2,15 @@ import type {JournalEvent, ProcessIdentity} from '../../model/journal-entry.ts';
 import type {Plan} from '../../model/plan.ts';
 import type {Journal, Sha256} from '../../model/ports.ts';
 
-import type {RunState, SlotReading, StepResult} from '../../model/run.ts';
+import type {RunState, SlotUsage, StepResult} from '../../model/run.ts';
 import type {Step} from '../../model/step.ts';
 import type {ServerIdentity} from '../../model/target.ts';
 import {exitCodes} from '../errors.ts';
 import {canonicalJson} from '../text/json.ts';
 import {createEnding, type Ending, type Stop, StopRun, stopOf} from './ending.ts';
-import {skipped} from './execute-sql.ts';
-import {carryOutStep, movedWorld, resultOf, type StepPorts} from './execute-step.ts';
-import {findRefill} from './refill.ts';
+import {skippedResult} from './execute-sql.ts';
+import {executeStep, planDrifted, resultOf, type StepPorts} from './execute-step.ts';
+import {detectReconnect} from './refill.ts';
 import {countOutcomes, createRunState, exitCodeOf, withStep} from './run-state.ts';
 
 /** What the re-diagnosis right before a step says of it. */
@@ -20,7 +20,7 @@ export type EnginePorts = StepPorts & {
   journal: Journal;
   sha256: Sha256;
   /** A fresh reading of the slots: before the first batch, before every further one, and after the last. */
-  slots(): Promise<SlotReading>;
+  slots(): Promise<SlotUsage>;
   /** Asked right before each step. The acting statement carries its own guard; this one can know more. */
   recheck?(step: Step): Promise<Recheck>;
 };
@@ -53,7 +53,7 @@ export function planHash(
  * is in its `reason` and `exit_code`, never thrown. Abort `signal` to end it early:
  * a step under way ends or is cancelled, and within ten seconds the run's end is in the journal. Closes the executor.
  */
-export async function* carryOut(
+export async function* execute(
   plan: Plan,
   identity: RunIdentity,
   ports: EnginePorts,
@@ -64,7 +64,7 @@ export async function* carryOut(
   ports.executor.bind(identity.server);
   try {
     yield run.state;
-    yield* carryOutSteps(run);
+    yield* executeSteps(run);
   } catch (error) {
     run.stop(stopOfRun(run, error));
   } finally {
@@ -115,7 +115,7 @@ function createRun(plan: Plan, identity: RunIdentity, ports: EnginePorts, ending
   return self;
 }
 
-async function* carryOutSteps(run: Run): AsyncGenerator<RunState> {
+async function* executeSteps(run: Run): AsyncGenerator<RunState> {
   const {plan} = run;
   throwIfInterrupted(run);
   await open(run);
@@ -161,7 +161,7 @@ async function* pause(run: Run, next: number): AsyncGenerator<RunState> {
   throwIfInterrupted(run);
   const after = await readSlots(run);
   run.state = {...run.state, after, pause_ms: null};
-  const refill = findRefill(plan, run.state.steps, run.state.before, after);
+  const refill = detectReconnect(plan, run.state.steps, run.state.before, after);
   if (refill !== null) {
     throw new StopRun({
       status: 'stopped',
@@ -176,8 +176,8 @@ async function* settleStep(run: Run, index: number, step: Step): AsyncGenerator<
   run.state = {...withStep(run.state, index, {status: 'acting'}), phase: 'acting', current: index};
   yield run.state;
   const recheck = (await ports.recheck?.(step)) ?? {kind: 'go'};
-  if (recheck.kind === 'stop') throw movedWorld(recheck.reason, isUntouched(run));
-  if (recheck.kind === 'skip') return await settle(run, index, skipped(recheck.reason));
+  if (recheck.kind === 'stop') throw planDrifted(recheck.reason, isUntouched(run));
+  if (recheck.kind === 'skip') return await settle(run, index, skippedResult(recheck.reason));
   if (run.ending.asked.aborted) run.state = withStep(run.state, index, {status: 'pending'});
   throwIfInterrupted(run);
 
@@ -186,7 +186,7 @@ async function* settleStep(run: Run, index: number, step: Step): AsyncGenerator<
   const settleAfter = (result: StepResult) =>
     settle(run, index, {...result, duration_ms: ports.clock.now().getTime() - started});
   try {
-    const carrying = carryOutStep(step, ports, run.ending);
+    const carrying = executeStep(step, ports, run.ending);
     let next = await carrying.next();
     for (; !next.done; next = await carrying.next()) {
       run.state = {...withStep(run.state, index, next.value), phase: next.value.status};
@@ -224,7 +224,7 @@ async function finish(run: Run): Promise<void> {
   };
 }
 
-async function recordEnd(run: Run, stop: Stop, after: SlotReading | null): Promise<Stop> {
+async function recordEnd(run: Run, stop: Stop, after: SlotUsage | null): Promise<Stop> {
   try {
     await run.record({event: 'end', status: stop.status, reason: stop.reason, after: slotNumbers(after)});
     return stop;
@@ -239,9 +239,9 @@ function abandoned(run: Run): Stop | null {
   return isUnfinished ? {status: 'interrupted', reason: 'interrupted'} : null;
 }
 
-function completed(run: Run, after: SlotReading | null): Stop {
+function completed(run: Run, after: SlotUsage | null): Stop {
   const {failed} = countOutcomes(run.state.steps);
-  const refill = findRefill(run.plan, run.state.steps, run.state.before, after);
+  const refill = detectReconnect(run.plan, run.state.steps, run.state.before, after);
   const hint = run.state.steps.find(({result}) => result?.hint !== undefined)?.result?.hint;
   return {status: failed > 0 ? 'failed' : 'done', reason: refill, hint};
 }
@@ -263,7 +263,7 @@ function throwIfInterrupted({ending}: Run): void {
 }
 
 /** A reading that fails does not stop a run: under exhaustion it may be what fails first. */
-async function readSlots({ports, ending}: Run): Promise<SlotReading | null> {
+async function readSlots({ports, ending}: Run): Promise<SlotUsage | null> {
   try {
     return await ending.within(ending.briefly(ports.slots()));
   } catch {
@@ -271,6 +271,6 @@ async function readSlots({ports, ending}: Run): Promise<SlotReading | null> {
   }
 }
 
-function slotNumbers(reading: SlotReading | null): Record<string, number> {
+function slotNumbers(reading: SlotUsage | null): Record<string, number> {
   return reading === null ? {} : {used: reading.used, headroom: reading.headroom};
 }

@@ -1,7 +1,7 @@
 import type {ParameterValues} from '../../model/parameter.ts';
 import type {Plan, Skipped} from '../../model/plan.ts';
 import type {Recipe} from '../../model/recipe.ts';
-import type {Facts} from '../../model/recipe-data.ts';
+import type {RecipeData} from '../../model/recipe-data.ts';
 import type {Snapshot} from '../../model/snapshot.ts';
 import type {SqlStep, Step} from '../../model/step.ts';
 import type {Target} from '../../model/target.ts';
@@ -23,7 +23,7 @@ export function planRecipe(
   recipe: ActingRecipe,
   snapshot: Snapshot,
   params: ParameterValues,
-  facts: Facts,
+  facts: RecipeData,
 ): Plan {
   const plan = refuseOnStandby(recipe.plan(snapshot, params, facts), snapshot.target);
   const steps = plan.steps.map(withoutSecretUndo);

@@ -9,7 +9,7 @@ import {endsByItself} from './step.ts';
 import {isWithheld} from './step-secrets.ts';
 import {hostOf} from './undo.ts';
 
-export type SettlePorts = {
+export type ReconcilePorts = {
   journal: {
     /** null where another process has recorded the step's outcome. */
     reconcile(draft: JournalDraft & {event: 'outcome'}): Promise<JournalEntry | null>;
@@ -26,10 +26,10 @@ const graceMs = 60_000;
  * Looks at an act that never told its outcome and records what is seen; says so in a few words. One that may still
  * be going on, by its age or because the server is at it, stays open. `entries` are the whole journal's.
  */
-export async function settleIntent(
+export async function reconcileIntent(
   {run, step, seq}: Pick<UnfinishedIntent, 'run' | 'step' | 'seq'>,
   {actor, target, server, entries}: Omit<RunIdentity, 'run'> & {entries: readonly JournalEntry[]},
-  ports: SettlePorts,
+  ports: ReconcilePorts,
 ): Promise<string> {
   const intent = entries.find(entry => entry.seq === seq);
   if (intent?.event !== 'intent') return 'unknown, verify';
@@ -62,7 +62,7 @@ export async function settleIntent(
 }
 
 /** What was made is known from now on: its undo takes back this one, and none that comes in its place. */
-async function pinsOf(step: Step, executor: SettlePorts['executor']): Promise<Pick<StepResult, 'pins'>> {
+async function pinsOf(step: Step, executor: ReconcilePorts['executor']): Promise<Pick<StepResult, 'pins'>> {
   if (step.kind !== 'sql' || step.pins === undefined) return {};
   const [row] = await executor.read(step.pins, 0).catch(() => []);
   return row === undefined ? {} : {pins: row as Pins};
@@ -94,7 +94,7 @@ function begunAtMs({seq, at}: JournalEntry, entries: readonly JournalEntry[], no
     .reduce((least_ms, entry) => Math.min(least_ms, Date.parse(entry.at)), now_ms);
 }
 
-async function lookAt(step: Step, age_ms: number, {executor, files}: SettlePorts): Promise<Seen | null> {
+async function lookAt(step: Step, age_ms: number, {executor, files}: ReconcilePorts): Promise<Seen | null> {
   if (step.kind === 'advice') return null;
   if (step.kind === 'file') {
     const text = (await files?.read(step.path)) ?? null;

@@ -1,15 +1,15 @@
 import type {GroupKey, Plan} from '../../model/plan.ts';
-import type {RunStep, SlotReading} from '../../model/run.ts';
+import type {RunStep, SlotUsage} from '../../model/run.ts';
 
 /**
  * Whether a group that sessions were ended of has as many again as before: then its application reconnects as
  * fast as it is cut off, and going on frees nothing. Says so in one line, or null.
  */
-export function findRefill(
+export function detectReconnect(
   plan: Plan,
   steps: readonly RunStep[],
-  before: SlotReading | null,
-  now: SlotReading | null,
+  before: SlotUsage | null,
+  now: SlotUsage | null,
 ): string | null {
   if (before === null || now === null) return null;
   for (const group of plan.watch_groups) {
@@ -27,7 +27,7 @@ function describeGroup({application_name, usename, client_addr}: GroupKey): stri
   return `${application_name || '(no name)'}/${usename}@${client_addr ?? 'local'}`;
 }
 
-function countOf(reading: SlotReading, group: GroupKey): number {
+function countOf(reading: SlotUsage, group: GroupKey): number {
   return (
     reading.groups.find(
       ({application_name, usename, client_addr}) =>

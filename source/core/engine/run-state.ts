@@ -1,5 +1,5 @@
 import type {Plan} from '../../model/plan.ts';
-import type {ExitCode, RunState, RunStatus, RunStep, SlotReading, StepResult} from '../../model/run.ts';
+import type {ExitCode, RunState, RunStatus, RunStep, SlotUsage, StepResult} from '../../model/run.ts';
 import type {Budget} from '../../model/snapshot.ts';
 import {exitCodes} from '../errors.ts';
 import {counted} from '../text/format.ts';
@@ -58,7 +58,7 @@ export function exitCodeOf(status: RunStatus, steps: readonly RunStep[]): ExitCo
   return skipped > 0 && verified === 0 ? exitCodes.drift : exitCodes.ok;
 }
 
-export function slotsOf(budget: Budget): SlotReading {
+export function slotsOf(budget: Budget): SlotUsage {
   const {used, headroom, groups} = budget;
   return {
     used,

@@ -14,7 +14,7 @@ export function withoutSecretUndo(step: Step): Step {
 
 /**
  * The step as the journal keeps it: what is executed stands there exactly, or, where it holds a secret, not at all;
- * what is only shown is not this function's affair. Applied again it changes nothing.
+ * what is only shown is not this function's affair. ExecutionResult again it changes nothing.
  */
 export function withoutSecrets(step: Step): Step {
   if (step.kind === 'advice') return step;

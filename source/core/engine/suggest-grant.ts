@@ -9,7 +9,7 @@ type Asking = Pick<Executor, 'read'>;
  * The exact statement that would let the acting role do what the server refused, or who may do it at all; null where
  * that is not known. Asks the server for what it depends on: its version, who owns what.
  */
-export async function remedyOf(
+export async function suggestGrant(
   step: Lacking,
   {sqlstate, message}: {sqlstate: string; message: string},
   executor: Asking,

@@ -1,5 +1,5 @@
 import type {Finding} from '../../model/finding.ts';
-import type {Facts} from '../../model/recipe-data.ts';
+import type {RecipeData} from '../../model/recipe-data.ts';
 import type {Snapshot, Statement} from '../../model/snapshot.ts';
 
 import type {Metrics} from './metrics.ts';
@@ -9,7 +9,7 @@ import {minimumBlocks} from './thresholds.ts';
 /** A reading and what belongs to it. */
 export type Measurable = {
   snapshot: Snapshot;
-  facts: Facts;
+  facts: RecipeData;
   findings: readonly Finding[];
   /** Clients waiting in the pooler; null where nobody was asked. */
   pooler_waiting_clients: number | null;

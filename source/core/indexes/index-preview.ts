@@ -1,6 +1,6 @@
 import type {IndexProposal} from '../../model/index-advice.ts';
 import type {Parameter} from '../../model/parameter.ts';
-import type {Facts} from '../../model/recipe-data.ts';
+import type {RecipeData} from '../../model/recipe-data.ts';
 import type {Backend, Snapshot} from '../../model/snapshot.ts';
 import type {Step} from '../../model/step.ts';
 import {usageError} from '../errors.ts';
@@ -17,7 +17,7 @@ type Preview = {
   steps: readonly Step[];
   snapshot: Snapshot;
   lock_timeout_ms: number;
-  advice: Facts['index_advice'];
+  advice: RecipeData['index_advice'];
 };
 
 /**
@@ -61,7 +61,7 @@ function headline({steps: indexSteps, built, emitted}: IndexWork, steps: readonl
   return `${parts.join('; ')}.`;
 }
 
-function nothingLine({skipped}: IndexWork, advice: Facts['index_advice']): string {
+function nothingLine({skipped}: IndexWork, advice: RecipeData['index_advice']): string {
   const suggested = advice?.proposals.length ?? 0;
   if (suggested > 0 && skipped.length === 0)
     return `Nothing to build with these parameters: ${counted(suggested, 'index is', 'indexes are')} suggested, and none of them fits.`;

@@ -1,7 +1,7 @@
 import type {Catalog, Index} from '../../model/catalog.ts';
 import type {IndexProposal, Served} from '../../model/index-advice.ts';
 import type {Skipped} from '../../model/plan.ts';
-import type {Facts} from '../../model/recipe-data.ts';
+import type {RecipeData} from '../../model/recipe-data.ts';
 import type {AdviceStep, Measure, Step} from '../../model/step.ts';
 import {quoteIdentifier} from '../sql/quote.ts';
 import {redactLiterals} from '../sql/shown-sql.ts';
@@ -23,7 +23,7 @@ export type IndexWork = {
 /** What each proposal comes to in the catalog as it is: built, adopted, swept away and built, advised, or left alone. */
 export function planIndexes(
   proposals: readonly IndexProposal[],
-  {catalog, statement_statistics}: Facts,
+  {catalog, statement_statistics}: RecipeData,
   patience: Patience,
 ): IndexWork {
   const work: IndexWork = {steps: [], skipped: [], built: [], emitted: []};

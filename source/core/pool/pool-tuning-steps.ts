@@ -1,4 +1,4 @@
-import type {Facts} from '../../model/recipe-data.ts';
+import type {RecipeData} from '../../model/recipe-data.ts';
 import type {RoleLimit} from '../../model/roles.ts';
 import type {AdviceStep, FileStep, SqlStep, Step, Verification} from '../../model/step.ts';
 import {quoteIdentifier} from '../sql/quote.ts';
@@ -9,7 +9,7 @@ import type {PoolSettings} from './pool-presets.ts';
 import {envFileOf, type PoolKind, type Tuning} from './pool-tuning.ts';
 
 /** What is done, the server's part first: it alone can be refused. Advice comes last, for what nobody here can do. */
-export function tuningSteps(tuning: Tuning, facts: Facts): Step[] {
+export function tuningSteps(tuning: Tuning, facts: RecipeData): Step[] {
   const {apply} = tuning.choices;
   const files = [
     ...(apply.includes('env') ? envSteps(tuning, facts) : []),
@@ -77,7 +77,7 @@ function limitIs({oid, name}: RoleLimit, value: number): Verification {
   return {query: {text, values: [oid, name]}, expect: {column: 'rolconnlimit', op: '=', value}};
 }
 
-function envSteps({settings, kind}: Tuning, facts: Facts): FileStep[] {
+function envSteps({settings, kind}: Tuning, facts: RecipeData): FileStep[] {
   const file = envFileOf(facts);
   if (file === null || file.problem !== null || settings === null || kind === 'adapter') return [];
   const {edits, diff} = envChange(file, urlParameters(settings));
@@ -94,7 +94,7 @@ function envSteps({settings, kind}: Tuning, facts: Facts): FileStep[] {
   ];
 }
 
-function adapterSteps({settings, kind}: Tuning, {application}: Facts): FileStep[] {
+function adapterSteps({settings, kind}: Tuning, {application}: RecipeData): FileStep[] {
   if (settings === null || kind !== 'adapter') return [];
   return (application?.pools ?? []).flatMap(({path, line, call}): FileStep[] => {
     const patched = call === null ? null : patchCall(call, adapterSettings(settings));
@@ -112,7 +112,7 @@ function adapterSteps({settings, kind}: Tuning, {application}: Facts): FileStep[
   });
 }
 
-function poolerSteps({pooler}: Tuning, {pooler_file: file}: Facts): FileStep[] {
+function poolerSteps({pooler}: Tuning, {pooler_file: file}: RecipeData): FileStep[] {
   if (file === undefined || file.problem !== null) return [];
   return poolerChanges(file, pooler).map(({names, change, diff}, _, {length}) => ({
     kind: 'file',
@@ -125,7 +125,7 @@ function poolerSteps({pooler}: Tuning, {pooler_file: file}: Facts): FileStep[] {
 }
 
 /** Where the pools could not all be set: what to write, and where. */
-function poolAdvice(tuning: Tuning, facts: Facts, done: readonly FileStep[]): AdviceStep[] {
+function poolAdvice(tuning: Tuning, facts: RecipeData, done: readonly FileStep[]): AdviceStep[] {
   const {settings, kind} = tuning;
   if (settings === null) return [];
   if (kind === null) return [...adviceFor('url', settings, []), ...adviceFor('adapter', settings, [])];
@@ -178,7 +178,7 @@ const restartAdvice: AdviceStep = {
   text: 'A pool is made when a process starts: those that run keep the one they have.',
 };
 
-function poolerAdvice(tuning: Tuning, {pooler_file}: Facts, done: readonly FileStep[]): AdviceStep[] {
+function poolerAdvice(tuning: Tuning, {pooler_file}: RecipeData, done: readonly FileStep[]): AdviceStep[] {
   const {settings, pooler, pooled, choices} = tuning;
   if (done.length > 0) return [reloadAdvice];
   const isWanted =

@@ -1,5 +1,5 @@
 import type {EnvFile} from '../../model/application.ts';
-import type {Facts} from '../../model/recipe-data.ts';
+import type {RecipeData} from '../../model/recipe-data.ts';
 import type {Snapshot} from '../../model/snapshot.ts';
 import {counted, formatAge, formatMs} from '../text/format.ts';
 import {presets} from './pool-presets.ts';
@@ -8,7 +8,12 @@ import type {LoadReading} from './statement-load.ts';
 import {waiting} from './statement-load.ts';
 
 /** The answer in the user's words: the limit, why, what it will do, and what it cannot know. */
-export function explainTuning(tuning: Tuning, snapshot: Snapshot, load: LoadReading, facts: Facts): string[] {
+export function explainTuning(
+  tuning: Tuning,
+  snapshot: Snapshot,
+  load: LoadReading,
+  facts: RecipeData,
+): string[] {
   return [
     ...addressText(tuning, snapshot, facts),
     ...answer(tuning, snapshot),
@@ -22,7 +27,7 @@ export function explainTuning(tuning: Tuning, snapshot: Snapshot, load: LoadRead
 }
 
 /** What was said of one server must not be written into the URL of another unseen. */
-function addressText({choices: {platform, role}}: Tuning, {target}: Snapshot, facts: Facts): string[] {
+function addressText({choices: {platform, role}}: Tuning, {target}: Snapshot, facts: RecipeData): string[] {
   const file = envFileOf(facts);
   const address = file?.address;
   if (!file || !address) return [];
@@ -164,7 +169,7 @@ function loadText(tuning: Tuning, load: LoadReading): string[] {
   ];
 }
 
-function prismaText({kind, choices}: Tuning, facts: Facts): string[] {
+function prismaText({kind, choices}: Tuning, facts: RecipeData): string[] {
   const {application} = facts;
   const found = application?.prisma;
   const file = envFileOf(facts);

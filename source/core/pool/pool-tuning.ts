@@ -1,4 +1,4 @@
-import type {Facts} from '../../model/recipe-data.ts';
+import type {RecipeData} from '../../model/recipe-data.ts';
 import type {RoleLimit} from '../../model/roles.ts';
 import type {Budget, Snapshot} from '../../model/snapshot.ts';
 
@@ -48,7 +48,7 @@ export type Tuning = {
 };
 
 /** Settles every number of the answer. What is proposed rests on settings and limits alone, not on who is connected. */
-export function tunePool(snapshot: Snapshot, choices: TuningChoices, facts: Facts): Tuning {
+export function tunePool(snapshot: Snapshot, choices: TuningChoices, facts: RecipeData): Tuning {
   const {platform, usable_share, role, apply} = choices;
   const instances = countInstances(choices.instances, choices.max_instances, choices.deploy_overlap);
   const database_limit = databaseLimit(snapshot);
@@ -90,12 +90,12 @@ function settingsWithin(largest: number, wish: PoolSettings | null): PoolSetting
 }
 
 /** node-postgres's pool came with 7 for everybody, and before it for those who asked for an adapter. */
-function kindOf({prisma_major}: TuningChoices, {application}: Facts): PoolKind | null {
+function kindOf({prisma_major}: TuningChoices, {application}: RecipeData): PoolKind | null {
   if ((application?.pools.length ?? 0) > 0 || (prisma_major ?? 0) >= 7) return 'adapter';
   return prisma_major === null ? null : 'url';
 }
 
-function limitToday(kind: PoolKind | null, facts: Facts, {target}: Snapshot): number | null {
+function limitToday(kind: PoolKind | null, facts: RecipeData, {target}: Snapshot): number | null {
   if (kind === 'adapter') {
     const pools = facts.application?.pools ?? [];
     // node-postgres's own default.
@@ -108,12 +108,14 @@ function limitToday(kind: PoolKind | null, facts: Facts, {target}: Snapshot): nu
 }
 
 /** The .env file that was named, else the one in the application's folder. */
-export function envFileOf({env_file, application}: Facts) {
+export function envFileOf({env_file, application}: RecipeData) {
   return env_file ?? application?.env_file ?? null;
 }
 
 function databaseLimit({budget, target}: Snapshot): number | null {
-  const own = budget.own_limits.find(({kind, name}) => kind === 'database' && name === target.database);
+  const own = budget.role_and_database_limits.find(
+    ({kind, name}) => kind === 'database' && name === target.database,
+  );
   return own === undefined || own.connection_limit < 0 ? null : own.connection_limit;
 }
 

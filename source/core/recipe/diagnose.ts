@@ -1,7 +1,7 @@
 import type {Finding, Severity} from '../../model/finding.ts';
 
 import type {Recipe} from '../../model/recipe.ts';
-import type {Facts} from '../../model/recipe-data.ts';
+import type {RecipeData} from '../../model/recipe-data.ts';
 import type {Snapshot} from '../../model/snapshot.ts';
 
 export type Diagnosis = {
@@ -12,7 +12,7 @@ export type Diagnosis = {
 };
 
 /** What all recipes find; one that fails leaves the others. */
-export function diagnoseAll(recipes: readonly Recipe[], snapshot: Snapshot, facts: Facts): Diagnosis {
+export function diagnoseAll(recipes: readonly Recipe[], snapshot: Snapshot, facts: RecipeData): Diagnosis {
   const findings: Finding[] = [];
   const failed: Diagnosis['failed'] = [];
   for (const recipe of recipes) {
@@ -31,7 +31,7 @@ export function worstFirst(findings: readonly Finding[]): Finding[] {
 }
 
 /** The worst of findings. */
-export function worstOf(findings: readonly {severity: Severity}[]): Severity | null {
+export function worstSeverity(findings: readonly {severity: Severity}[]): Severity | null {
   if (findings.some(({severity}) => severity === 'critical')) return 'critical';
   return findings.length > 0 ? 'warning' : null;
 }

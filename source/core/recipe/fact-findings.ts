@@ -1,7 +1,7 @@
 import type {Finding} from '../../model/finding.ts';
 import type {Recipe} from '../../model/recipe.ts';
-import type {Facts} from '../../model/recipe-data.ts';
-import type {Kept} from '../../model/recording.ts';
+import type {RecipeData} from '../../model/recipe-data.ts';
+import type {RecordedSnapshot} from '../../model/recording.ts';
 import type {Snapshot} from '../../model/snapshot.ts';
 import {type Diagnosis, diagnoseAll, worstFirst} from './diagnose.ts';
 
@@ -13,12 +13,12 @@ const mostTold = 100;
  * nothing of an invalid index. The words stay those of when the facts were read, so that nothing has to be written down
  * between two reads of them but what comes and goes.
  */
-export function createFactTeller(
+export function attachFactFindings(
   recipes: readonly Recipe[],
-): (snapshot: Snapshot, facts: Facts, findings: readonly Finding[]) => Kept {
-  const watching = recipes.filter(({watches}) => watches !== undefined);
+): (snapshot: Snapshot, facts: RecipeData, findings: readonly Finding[]) => RecordedSnapshot {
+  const watching = recipes.filter(({diagnoseRequires: watches}) => watches !== undefined);
   const ids = new Set(watching.map(({id}) => id));
-  let last: {facts: Facts; keys: string; told: Finding[]} = {facts: {}, keys: '', told: []};
+  let last: {facts: RecipeData; keys: string; told: Finding[]} = {facts: {}, keys: '', told: []};
   return (snapshot, facts, findings) => {
     const without = new Set(diagnoseAll(watching, snapshot, {}).findings.map(keyOf));
     const own = findings.filter(each => ids.has(each.recipe) && !without.has(keyOf(each))).slice(0, mostTold);
@@ -26,15 +26,15 @@ export function createFactTeller(
     if (facts !== last.facts || keys !== last.keys) {
       last = {facts, keys, told: own.map(({params: _, ...finding}) => finding)};
     }
-    return {...snapshot, told_by_facts: last.told};
+    return {...snapshot, fact_findings: last.told};
   };
 }
 
 /** What is found in a reading of the past: in itself, and what the facts of then told. */
-export function diagnoseKept(recipes: readonly Recipe[], kept: Kept): Diagnosis {
+export function diagnoseRecorded(recipes: readonly Recipe[], kept: RecordedSnapshot): Diagnosis {
   const {findings, failed} = diagnoseAll(recipes, kept, {});
   const known = new Set(findings.map(keyOf));
-  const told = (kept.told_by_facts ?? []).filter(each => !known.has(keyOf(each)));
+  const told = (kept.fact_findings ?? []).filter(each => !known.has(keyOf(each)));
   return {findings: worstFirst([...findings, ...told]), failed};
 }
 

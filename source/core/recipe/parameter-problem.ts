@@ -1,5 +1,5 @@
 import type {Parameter} from '../../model/parameter.ts';
-import type {Facts} from '../../model/recipe-data.ts';
+import type {RecipeData} from '../../model/recipe-data.ts';
 import type {Snapshot} from '../../model/snapshot.ts';
 import {backendStates} from '../activity/backend-states.ts';
 import {AbortError} from '../errors.ts';
@@ -18,7 +18,7 @@ export function problemOf(
   parameter: Parameter,
   value: string,
   snapshot: Snapshot | null,
-  facts: Facts,
+  facts: RecipeData,
 ): ParameterProblem | null {
   const text = value.trim();
   if (text === '') return parameter.is_required ? error('must be set') : null;
@@ -72,7 +72,7 @@ function unseenOf(
   {kind, suggest}: Parameter,
   text: string,
   snapshot: Snapshot | null,
-  facts: Facts,
+  facts: RecipeData,
 ): ParameterProblem | null {
   if ((kind !== 'text' && kind !== 'pids') || snapshot === null || suggest === undefined) return null;
   const seen = suggest(snapshot, facts);

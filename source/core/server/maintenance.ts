@@ -85,7 +85,7 @@ export function vacuumAdvice(table: TableUpkeep, holder: XminHolder | null): Adv
         ]
       : [
           `Rows deleted since cannot go while ${holder.kind} ${holder.name} (${holder.description}) may still see them.`,
-          remedyOf(holder),
+          suggestGrant(holder),
           ...setting,
           `Then: ${vacuum}`,
         ];
@@ -97,7 +97,7 @@ export function vacuumAdvice(table: TableUpkeep, holder: XminHolder | null): Adv
   };
 }
 
-function remedyOf({kind, name}: XminHolder): string {
+function suggestGrant({kind, name}: XminHolder): string {
   switch (kind) {
     case 'backend':
       return `End its transaction first: poolctl run kill-idle-sessions --set pid=${name}, or cancel-statements if it is at work.`;

@@ -3,7 +3,7 @@ import {holds} from '../../core/engine/step.ts';
 import {AbortError, BugError, exitCodes} from '../../core/errors.ts';
 import {compareServers, serverDifference, serverDoubt} from '../../core/server/server-identity.ts';
 import {quoteIdentifier} from '../../core/sql/quote.ts';
-import type {Act, Applied, Executor} from '../../model/ports.ts';
+import type {Executable, ExecutionResult, Executor} from '../../model/ports.ts';
 import type {Pins, Sql, Verification} from '../../model/step.ts';
 import type {ServerIdentity} from '../../model/target.ts';
 import type {PgClient} from '../connect/client.ts';
@@ -140,12 +140,12 @@ function otherServer(bound: ServerIdentity, {request, route: way, server}: Prove
   );
 }
 
-function needsSession({afterwards, guard, pins, proof, settings}: Act): boolean {
+function needsSession({afterwards, guard, pins, proof, settings}: Executable): boolean {
   return [afterwards, guard, pins, proof, settings].some(each => each !== undefined);
 }
 
 /** One round trip: the timeout, the statement and what frames it are written at once. */
-async function actAtOnce(connection: Connection, {apply, ...options}: Act): Promise<PgResult> {
+async function actAtOnce(connection: Connection, {apply, ...options}: Executable): Promise<PgResult> {
   const statement = extended(apply);
   const queries = options.transaction
     ? [{text: 'BEGIN'}, timeoutSetting(options), statement, {text: 'COMMIT'}]
@@ -159,7 +159,7 @@ async function actAtOnce(connection: Connection, {apply, ...options}: Act): Prom
 }
 
 /** The guard's answer decides whether the statement is sent at all: in one transaction where the act allows one. */
-async function actInSteps(connection: Connection, step: Act): Promise<Applied> {
+async function actInSteps(connection: Connection, step: Executable): Promise<ExecutionResult> {
   const {afterwards = [], apply, guard, pins, proof, settings = {}, transaction} = step;
   const send = (query: PgQuery) => connection.client.query<Row>({...query, ...patience(step)});
   const all = {...settings, statement_timeout: String(step.timeout_ms)};
@@ -268,7 +268,7 @@ function extended({text, values, withheld}: Sql): PgQuery {
   return {text, values, queryMode: 'extended'};
 }
 
-function timeoutSetting({timeout_ms, transaction}: Omit<Act, 'apply'>): PgQuery {
+function timeoutSetting({timeout_ms, transaction}: Omit<Executable, 'apply'>): PgQuery {
   return setting('statement_timeout', String(timeout_ms), transaction);
 }
 
@@ -277,7 +277,7 @@ function setting(name: string, value: string, isLocal: boolean): PgQuery {
 }
 
 /** The server's own timeout comes first (0: none); this one is for a server that no longer answers at all. */
-function patience({timeout_ms}: Pick<Act, 'timeout_ms'>): {query_timeout?: number} {
+function patience({timeout_ms}: Pick<Executable, 'timeout_ms'>): {query_timeout?: number} {
   return timeout_ms === 0 ? {} : {query_timeout: timeout_ms + 2000};
 }
 

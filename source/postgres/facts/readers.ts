@@ -1,12 +1,12 @@
-import type {FactNeeds, Facts} from '../../model/recipe-data.ts';
+import type {DataRequirements, RecipeData} from '../../model/recipe-data.ts';
 import type {Connection} from '../connect/connect.ts';
 
 /** A reader for each fact. Readers of a server throw its errors. */
 export type FactReaders = {
-  [Name in keyof FactNeeds]-?: (
+  [Name in keyof DataRequirements]-?: (
     connection: Connection,
-    need: NonNullable<FactNeeds[Name]>,
-  ) => Promise<NonNullable<Facts[Name]>>;
+    need: NonNullable<DataRequirements[Name]>,
+  ) => Promise<NonNullable<RecipeData[Name]>>;
 };
 
 /** The facts that a server answers for, each read by the file of its name. A reader is loaded when it is first used. */

@@ -4,7 +4,7 @@ import {shownStatement} from '../../core/sql/shown-sql.ts';
 import {memoize} from '../../core/text/memoize.ts';
 import {redactSecrets} from '../../core/text/redact.ts';
 import type {Backend, BackendState, BackgroundWorker} from '../../model/snapshot.ts';
-import type {OwnLimit} from '../../model/target.ts';
+import type {RoleOrDatabaseLimit} from '../../model/target.ts';
 import type {ActivityRow} from '../queries/activity.ts';
 import type {CatalogRow} from '../queries/catalog.ts';
 
@@ -266,19 +266,19 @@ export type Names = {
   roles: ReadonlyMap<number, {name: string; is_superuser: boolean}>;
   databases: ReadonlyMap<number, string>;
   /** Roles and databases with a connection limit of their own. */
-  own_limits: OwnLimit[];
+  role_and_database_limits: RoleOrDatabaseLimit[];
 };
 
-export const noNames: Names = {roles: new Map(), databases: new Map(), own_limits: []};
+export const noNames: Names = {roles: new Map(), databases: new Map(), role_and_database_limits: []};
 
 export function toNames(rows: readonly CatalogRow[]): Names {
   const roles = new Map<number, {name: string; is_superuser: boolean}>();
   const databases = new Map<number, string>();
-  const own_limits: OwnLimit[] = [];
+  const role_and_database_limits: RoleOrDatabaseLimit[] = [];
   for (const [kind, oid, name, is_superuser, connection_limit] of rows) {
     if (kind === 'role') roles.set(oid, {name, is_superuser});
     else databases.set(oid, name);
-    if (connection_limit >= 0) own_limits.push({kind, name, connection_limit});
+    if (connection_limit >= 0) role_and_database_limits.push({kind, name, connection_limit});
   }
-  return {roles, databases, own_limits};
+  return {roles, databases, role_and_database_limits};
 }

@@ -95,8 +95,13 @@ export function createReader(connection: ReadableConnection, now: () => number):
     names = toNames(roles);
     if (slots !== undefined) {
       const [max_connections, superuser_reserved_connections, reserved_connections] = slots;
-      const {own_limits} = names;
-      settings = {max_connections, superuser_reserved_connections, reserved_connections, own_limits};
+      const {role_and_database_limits} = names;
+      settings = {
+        max_connections,
+        superuser_reserved_connections,
+        reserved_connections,
+        role_and_database_limits,
+      };
     }
     if (hasMoved(capabilities, found)) {
       statements = openStatements(found);

@@ -9,7 +9,7 @@ import {locateServerOn} from '../../../source/cli/locate-server.ts';
 import {readRecipeData} from '../../../source/cli/recipe-data.ts';
 import {record} from '../../../source/commands/record/write-recording.ts';
 import {startServer, type ThrowawayServer} from '../../../source/demo/server.ts';
-import type {FactNeeds} from '../../../source/model/recipe-data.ts';
+import type {DataRequirements} from '../../../source/model/recipe-data.ts';
 import {type Connection, connect} from '../../../source/postgres/connect/connect.ts';
 import {localMachine} from '../../../source/postgres/connect/machine.ts';
 import {createSampler} from '../../../source/postgres/sampler/sampler.ts';
@@ -82,7 +82,7 @@ async function recordUntil(signal: AbortSignal): Promise<{readings: number; byte
     sampler: createSampler({interval_ms, connect: connecting}),
     recipes,
     recording,
-    gather: (needs: FactNeeds) => readRecipeData(current as Connection, needs),
+    load: (needs: DataRequirements) => readRecipeData(current as Connection, needs),
     output: {isTty: false, columns: 80, stdout: () => {}, stderr: console.error},
     now: Date.now,
   };

@@ -77,7 +77,7 @@ export async function createActing(
   const ports: RunPorts = {
     recipes: options.recipes ?? recipes,
     read: () => readOnce(watching, {rates_over_ms: null}),
-    gather: needs => readRecipeData(watching, needs),
+    load: needs => readRecipeData(watching, needs),
     engine: {
       executor: createExecutor(() => connect(request, {purpose: 'act'})),
       files: localFiles,

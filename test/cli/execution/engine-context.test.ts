@@ -1,6 +1,6 @@
 import {afterAll, beforeAll, expect, it, onTestFinished} from 'vitest';
 import {openEngine} from '../../../source/cli/execution/engine-context.ts';
-import type {Act} from '../../../source/model/ports.ts';
+import type {Executable} from '../../../source/model/ports.ts';
 import {connect} from '../../../source/postgres/connect/connect.ts';
 import {createCliContext} from '../../helpers/cli-context.ts';
 import {serverAt} from '../../helpers/identity.ts';
@@ -50,7 +50,7 @@ describeEachMajor('acting on a server without a slot left', major => {
   });
 });
 
-function terminate(pid: number): Act {
+function terminate(pid: number): Executable {
   const text = 'SELECT pg_catalog.pg_terminate_backend($1)';
   return {apply: {text, values: [pid]}, timeout_ms: 5000, transaction: false};
 }

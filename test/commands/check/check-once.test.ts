@@ -13,7 +13,7 @@ import {requestTo} from '../../postgres/requests.ts';
 function asking(id: string, text: string): Recipe {
   return createRecipe({
     id,
-    watches: {answers: {[id]: {text, values: []}}},
+    diagnoseRequires: {answers: {[id]: {text, values: []}}},
     diagnose: (_, {answers}) =>
       answers?.[id]
         ? [createFinding({recipe: id, summary: `${id} answered ${answers[id].length} rows`})]
@@ -44,7 +44,7 @@ describeEachMajor('check', major => {
     const ports = {
       recipes,
       read: () => readOnce(connection, {rates_over_ms: null}),
-      gather: async (needs: Parameters<typeof loadRecipeData>[1]) => {
+      load: async (needs: Parameters<typeof loadRecipeData>[1]) => {
         await beforeFacts();
         return loadRecipeData(connection, needs);
       },

@@ -5,7 +5,7 @@ import {createReport, type ReportScope} from '../../../source/commands/report/re
 import {findRun, planUndo} from '../../../source/core/engine/undo.ts';
 import type {JournalEntry, JournalEvent} from '../../../source/model/journal-entry.ts';
 import type {Recipe} from '../../../source/model/recipe.ts';
-import type {Tape} from '../../../source/model/recording.ts';
+import type {Recording} from '../../../source/model/recording.ts';
 import {createFinding, createRecipe, createStep} from '../../console/played.ts';
 import {activeMarkdown, hostileNames} from '../../helpers/active-markdown.ts';
 import {someServer} from '../../helpers/identity.ts';
@@ -15,9 +15,9 @@ const snapshots = changingSnapshots(30);
 const from_ms = Date.parse(snapshots[0]?.at ?? '');
 const to_ms = Date.parse(snapshots.at(-1)?.at ?? '');
 const target = 'db.example:5432/shop';
-const tape: Tape = {
-  moments: () => snapshots.map(({at}) => ({at_ms: Date.parse(at), severity: null})),
-  losses: () => [{at_ms: from_ms + 5000, message: 'the server went away'}],
+const tape: Recording = {
+  times: () => snapshots.map(({at}) => ({at_ms: Date.parse(at), severity: null})),
+  failures: () => [{at_ms: from_ms + 5000, message: 'the server went away'}],
   read: async (from, to) => snapshots.slice(from, to + 1),
 };
 const scope: ReportScope = {target, from_ms, to_ms, run: null};
@@ -131,9 +131,9 @@ describe('report', () => {
   it('looks at no more readings than can be told of, the last one always', async () => {
     const many = Array.from({length: 5001}, (_, index) => ({at_ms: from_ms + index, severity: null}));
     let read = 0;
-    const long: Tape = {
+    const long: Recording = {
       ...tape,
-      moments: () => many,
+      times: () => many,
       read: async place => {
         read++;
         return [{...(snapshots[0] as (typeof snapshots)[0]), at: new Date(from_ms + place).toISOString()}];

@@ -13,7 +13,7 @@ const settings: SlotSettings = {
   max_connections: 20,
   superuser_reserved_connections: 3,
   reserved_connections: 2,
-  own_limits: [
+  role_and_database_limits: [
     {kind: 'role', name: 'app', connection_limit: 5},
     {kind: 'database', name: 'shop', connection_limit: 9},
   ],
@@ -68,7 +68,7 @@ describe('computeBudget', () => {
   });
 
   it('counts what own limits are used by, its own session included', () => {
-    expect(budget.own_limits.map(({name, used}) => [name, used])).toEqual([
+    expect(budget.role_and_database_limits.map(({name, used}) => [name, used])).toEqual([
       ['app', 3],
       ['shop', 4],
     ]);

@@ -1,6 +1,6 @@
 import {createHash} from 'node:crypto';
 import {expect, it} from 'vitest';
-import {carryOut, type EnginePorts} from '../../../source/core/engine/execute.ts';
+import {type EnginePorts, execute} from '../../../source/core/engine/execute.ts';
 import {createRunState, describeInterruption} from '../../../source/core/engine/run-state.ts';
 import type {JournalDraft, JournalEntry} from '../../../source/model/journal-entry.ts';
 import type {Plan} from '../../../source/model/plan.ts';
@@ -97,7 +97,7 @@ function interrupted(step: SqlStep, {cancelsNeeded = 1, endsAfter_ms, isVerified
   const ended = (async () => {
     const identity = {run: 'r', actor: 'ann@laptop', target: 't', server: someServer};
     let last: RunState | undefined;
-    for await (const state of carryOut(planOf(step), identity, ports, ending.signal)) last = state;
+    for await (const state of execute(planOf(step), identity, ports, ending.signal)) last = state;
     return last as RunState;
   })();
   /** Whatever can go on does, then the earliest sleeper wakes; until the run has ended. */

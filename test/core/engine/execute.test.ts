@@ -1,10 +1,10 @@
 import {createHash} from 'node:crypto';
 import {describe, expect, it} from 'vitest';
-import {carryOut, type EnginePorts, planHash} from '../../../source/core/engine/execute.ts';
+import {type EnginePorts, execute, planHash} from '../../../source/core/engine/execute.ts';
 import {AbortError, exitCodes} from '../../../source/core/errors.ts';
 import type {JournalDraft, JournalEntry} from '../../../source/model/journal-entry.ts';
 import type {Plan} from '../../../source/model/plan.ts';
-import type {RunState, SlotReading} from '../../../source/model/run.ts';
+import type {RunState, SlotUsage} from '../../../source/model/run.ts';
 import type {Step} from '../../../source/model/step.ts';
 import {someServer} from '../../helpers/identity.ts';
 
@@ -75,13 +75,13 @@ type World = {
   apply(pid: number): Promise<number>;
   verify(pid: number): Promise<boolean>;
   append(draft: JournalDraft): Promise<void>;
-  slots(): Promise<SlotReading>;
+  slots(): Promise<SlotUsage>;
   recheck: EnginePorts['recheck'] | undefined;
 };
 
 const group = {application_name: 'web', usename: 'app', client_addr: '10.0.0.1'};
 
-function reading(count: number): SlotReading {
+function reading(count: number): SlotUsage {
   return {used: count + 1, headroom: 90 - count, groups: [{...group, count}]};
 }
 
@@ -125,7 +125,7 @@ const identity = {run: 'r1', actor: 'me@here', target: 'db:5432/shop', server: s
 
 async function run(plan: Plan, ports: EnginePorts, signal?: AbortSignal): Promise<RunState> {
   let last: RunState | undefined;
-  for await (const state of carryOut(plan, identity, ports, signal)) last = state;
+  for await (const state of execute(plan, identity, ports, signal)) last = state;
   if (!last) throw new Error('no state');
   return last;
 }
@@ -134,7 +134,7 @@ function serverError(code: string, message: string): Error {
   return Object.assign(new Error(message), {code, severity: 'ERROR'});
 }
 
-describe('carryOut', () => {
+describe('execute', () => {
   it('writes each intent before its act and each outcome after it, and pauses between batches', async () => {
     const {ports, calls} = createPorts({slots: async () => reading(calls.includes('apply 1') ? 5 : 7)});
     const state = await run(createPlan(3), ports);
@@ -304,7 +304,7 @@ describe('carryOut', () => {
 
   it('ends a run in the journal also when nobody listens any more', async () => {
     const {ports, calls} = createPorts();
-    for await (const {phase} of carryOut(createPlan(2), identity, ports)) if (phase === 'verifying') break;
+    for await (const {phase} of execute(createPlan(2), identity, ports)) if (phase === 'verifying') break;
     expect(calls.slice(-3)).toEqual(['close', 'slots', 'end interrupted']);
   });
 

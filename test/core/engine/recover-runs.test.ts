@@ -1,5 +1,5 @@
 import {describe, expect, it} from 'vitest';
-import {type SettlePorts, settleIntent} from '../../../source/core/engine/recover-runs.ts';
+import {type ReconcilePorts, reconcileIntent} from '../../../source/core/engine/recover-runs.ts';
 import type {JournalDraft, JournalEntry} from '../../../source/model/journal-entry.ts';
 import type {Step} from '../../../source/model/step.ts';
 import type {ServerIdentity} from '../../../source/model/target.ts';
@@ -42,7 +42,7 @@ function createWorld(step: Step, world: World) {
   const {holding = [], age_ms = 0, text, actor = 'me@here', isSettled = false, later_ms = []} = world;
   const {server = someServer} = world;
   const appended: JournalDraft[] = [];
-  const ports: SettlePorts = {
+  const ports: ReconcilePorts = {
     executor: {
       bind: () => {},
       read: async () => [],
@@ -69,7 +69,7 @@ function createWorld(step: Step, world: World) {
     })),
   ] as JournalEntry[];
   return {
-    settle: () => settleIntent(intent, {actor: 'me', target: 't', server: someServer, entries}, ports),
+    settle: () => reconcileIntent(intent, {actor: 'me', target: 't', server: someServer, entries}, ports),
     appended,
   };
 }

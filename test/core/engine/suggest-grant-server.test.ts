@@ -1,6 +1,6 @@
 import {afterAll, beforeAll, beforeEach, expect, it} from 'vitest';
 import {createEnding} from '../../../source/core/engine/ending.ts';
-import {act} from '../../../source/core/engine/execute-sql.ts';
+import {executeSql} from '../../../source/core/engine/execute-sql.ts';
 import type {SqlStep, Verification} from '../../../source/model/step.ts';
 import {connect} from '../../../source/postgres/connect/connect.ts';
 import {createExecutor} from '../../../source/postgres/executor/executor.ts';
@@ -36,12 +36,14 @@ describeEachMajor('the remedy of a refusal', major => {
     await server.query(`CREATE ROLE "on call" LOGIN PASSWORD 'secret'`);
   });
 
-  const acting = async <T>(work: (attempt: (step: SqlStep) => ReturnType<typeof act>) => Promise<T>) => {
+  const acting = async <T>(
+    work: (attempt: (step: SqlStep) => ReturnType<typeof executeSql>) => Promise<T>,
+  ) => {
     const request = requestTo(server.url({user: 'on call', password: 'secret'}));
     const executor = createExecutor(() => connect(request, {purpose: 'act'}));
     executor.bind(await serverAt(request));
     try {
-      return await work(step => act(step, executor, createEnding(undefined, {sleep: async () => {}})));
+      return await work(step => executeSql(step, executor, createEnding(undefined, {sleep: async () => {}})));
     } finally {
       await executor.close();
     }

@@ -8,7 +8,7 @@ import {
   writeThreshold,
 } from '../../../source/core/health/thresholds.ts';
 import {writeDuration} from '../../../source/core/text/duration.ts';
-import type {Facts} from '../../../source/model/recipe-data.ts';
+import type {RecipeData} from '../../../source/model/recipe-data.ts';
 import type {Backend, Snapshot} from '../../../source/model/snapshot.ts';
 import {createCatalog, createForeignKey, createIndex, createTable} from '../../helpers/catalog.ts';
 import {createBackend, createSnapshot} from '../../helpers/snapshot.ts';
@@ -40,7 +40,7 @@ async function load(change: (value: number, unit: string) => number) {
       const levels = {good: 'ok', warning: 'warning', danger: 'critical'} as const;
       return levels[gaugeRole(used_ratio)];
     },
-    found: (id: string, snapshot: Snapshot, facts: Facts = {}): Level =>
+    found: (id: string, snapshot: Snapshot, facts: RecipeData = {}): Level =>
       recipeOf(id).diagnose(snapshot, facts)[0]?.severity ?? 'ok',
     parameterDefault: (id: string, name: string) =>
       recipeOf(id).parameters.find(each => each.name === name)?.default,
@@ -76,10 +76,10 @@ const slots = (used_ratio: number, overrides: (index: number) => Partial<Backend
 
 const ownLimit = (used_ratio: number): Snapshot => {
   const snapshot = createSnapshot();
-  const own_limits = [
+  const role_and_database_limits = [
     {kind: 'role' as const, name: 'app', connection_limit: 1000, used: Math.round(used_ratio * 1000)},
   ];
-  return {...snapshot, budget: {...snapshot.budget, own_limits}};
+  return {...snapshot, budget: {...snapshot.budget, role_and_database_limits}};
 };
 
 const waiting = (wait_age_ms: number, waiters = 1) =>
@@ -100,7 +100,7 @@ const waiting = (wait_age_ms: number, waiters = 1) =>
     })),
   });
 
-const upkeep = (rows: number): Facts => ({
+const upkeep = (rows: number): RecipeData => ({
   maintenance: {
     tables: [
       {
@@ -124,20 +124,20 @@ const upkeep = (rows: number): Facts => ({
 });
 
 /** The same table, whose autovacuum threshold is 100,000 rows. */
-function upkeepOfTimes(times: number): Facts {
+function upkeepOfTimes(times: number): RecipeData {
   const facts = upkeep(times * 100_000);
   for (const table of facts.maintenance?.tables ?? []) table.analyze_threshold = 100_000;
   return facts;
 }
 
-const migrating = (state_age_ms: number): [Snapshot, Facts] => [
+const migrating = (state_age_ms: number): [Snapshot, RecipeData] => [
   one({state_age_ms}),
   {
     advisory_locks: [{pid: 1, database: 'shop', mode: 'ExclusiveLock', is_granted: true, wait_age_ms: null}],
   },
 ];
 
-const unindexed = (estimated_rows: number): Facts => ({
+const unindexed = (estimated_rows: number): RecipeData => ({
   catalog: createCatalog({
     indexes: [],
     tables: [createTable({estimated_rows})],
@@ -145,7 +145,7 @@ const unindexed = (estimated_rows: number): Facts => ({
   }),
 });
 
-const unused = (size_bytes: number, stats_age_ms = 400 * 86_400_000): Facts => ({
+const unused = (size_bytes: number, stats_age_ms = 400 * 86_400_000): RecipeData => ({
   catalog: createCatalog({stats_age_ms, indexes: [createIndex({scans: 0, size_bytes})]}),
 });
 
@@ -155,7 +155,7 @@ const idle = (state_age_ms: number, count: number, used = 1) =>
   );
 
 const role = {roles: [], databases: [], overrides: []};
-const roleSettings: Facts = {
+const roleSettings: RecipeData = {
   role_settings: {
     ...role,
     roles: [{oid: '1', name: 'shop_app', is_superuser: false, can_login: true, connection_limit: -1}],

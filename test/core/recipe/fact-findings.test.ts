@@ -1,13 +1,13 @@
 import {describe, expect, it} from 'vitest';
 import {diagnoseAll} from '../../../source/core/recipe/diagnose.ts';
-import {createFactTeller, diagnoseKept} from '../../../source/core/recipe/fact-findings.ts';
-import type {Facts} from '../../../source/model/recipe-data.ts';
+import {attachFactFindings, diagnoseRecorded} from '../../../source/core/recipe/fact-findings.ts';
+import type {RecipeData} from '../../../source/model/recipe-data.ts';
 import type {Snapshot} from '../../../source/model/snapshot.ts';
 import {createEncoder, decodeGroup} from '../../../source/recording/encoder.ts';
 import {createFinding, createRecipe} from '../../console/played.ts';
 import {createSnapshot} from '../../helpers/snapshot.ts';
 
-const facts: Facts = {prepared_transactions: []};
+const facts: RecipeData = {prepared_transactions: []};
 const [first, second, third] = [0, 2, 4].map(second =>
   createSnapshot({at: `2026-01-01T12:00:0${second}.000000Z`}),
 ) as [Snapshot, Snapshot, Snapshot];
@@ -16,8 +16,8 @@ const [first, second, third] = [0, 2, 4].map(second =>
 const watching = {
   ...createRecipe(),
   id: 'watching',
-  watches: {prepared_transactions: true as const},
-  diagnose: ({at}: Snapshot, {prepared_transactions}: Facts) => [
+  diagnoseRequires: {prepared_transactions: true as const},
+  diagnose: ({at}: Snapshot, {prepared_transactions}: RecipeData) => [
     createFinding({recipe: 'watching', subject: 'seen', severity: 'warning'}),
     ...(prepared_transactions === undefined
       ? []
@@ -33,33 +33,36 @@ const watching = {
   ],
 };
 
-function keep(teller: ReturnType<typeof createFactTeller>, snapshot: Snapshot, read: Facts) {
+function keep(teller: ReturnType<typeof attachFactFindings>, snapshot: Snapshot, read: RecipeData) {
   return teller(snapshot, read, diagnoseAll([watching], snapshot, read).findings);
 }
 
 describe('what facts alone tell', () => {
   it('is kept with the reading, in the words of when they were read, and is found in the past', () => {
-    const teller = createFactTeller([watching]);
-    expect(keep(teller, first, {}).told_by_facts).toEqual([]);
+    const teller = attachFactFindings([watching]);
+    expect(keep(teller, first, {}).fact_findings).toEqual([]);
     const early = keep(teller, second, facts);
-    expect(early.told_by_facts).toMatchObject([{subject: 'told', summary: second.at}]);
-    expect(early.told_by_facts?.[0]).not.toHaveProperty('params');
-    expect(keep(teller, third, facts).told_by_facts).toBe(early.told_by_facts);
-    expect(keep(teller, third, {...facts}).told_by_facts).toMatchObject([{summary: third.at}]);
-    expect(diagnoseKept([watching], early).findings.map(({subject}) => subject)).toEqual(['told', 'seen']);
-    expect(diagnoseKept([watching], second).findings.map(({subject}) => subject)).toEqual(['seen']);
+    expect(early.fact_findings).toMatchObject([{subject: 'told', summary: second.at}]);
+    expect(early.fact_findings?.[0]).not.toHaveProperty('params');
+    expect(keep(teller, third, facts).fact_findings).toBe(early.fact_findings);
+    expect(keep(teller, third, {...facts}).fact_findings).toMatchObject([{summary: third.at}]);
+    expect(diagnoseRecorded([watching], early).findings.map(({subject}) => subject)).toEqual([
+      'told',
+      'seen',
+    ]);
+    expect(diagnoseRecorded([watching], second).findings.map(({subject}) => subject)).toEqual(['seen']);
   });
 
   it('goes through a recording, and is written down where it changes alone', async () => {
-    const teller = createFactTeller([watching]);
+    const teller = attachFactFindings([watching]);
     const encoder = createEncoder();
     const kept = [keep(teller, first, facts), keep(teller, second, facts), keep(teller, third, {})];
     const frames = [];
     for (const each of kept) frames.push(await encoder.encode(each, null));
     encoder.restart();
     const again = decodeGroup(frames);
-    expect(again.map(({told_by_facts}) => told_by_facts)).toEqual(kept.map(each => each.told_by_facts));
-    expect(again[2]?.told_by_facts).toEqual([]);
+    expect(again.map(({fact_findings}) => fact_findings)).toEqual(kept.map(each => each.fact_findings));
+    expect(again[2]?.fact_findings).toEqual([]);
     expect(frames[1]?.payload.length).toBeLessThan((frames[0]?.payload.length ?? 0) / 3);
   });
 });

@@ -1,37 +1,37 @@
 import {expect, it} from 'vitest';
 import {AbortError, exitCodes} from '../../../source/core/errors.ts';
-import {gatherWatched} from '../../../source/core/recipe/load-data.ts';
+import {loadDiagnosisData} from '../../../source/core/recipe/load-data.ts';
 import type {Recipe} from '../../../source/model/recipe.ts';
-import type {FactNeeds, Facts} from '../../../source/model/recipe-data.ts';
+import type {DataRequirements, RecipeData} from '../../../source/model/recipe-data.ts';
 import {createRecipe} from '../../console/played.ts';
 
 const query = {text: 'SELECT 1', values: []};
-const catalog = {tables: []} as unknown as Facts['catalog'];
+const catalog = {tables: []} as unknown as RecipeData['catalog'];
 
-function watching(...watches: FactNeeds[]): Recipe[] {
-  return [createRecipe(), ...watches.map(each => createRecipe({watches: each}))];
+function watching(...watches: DataRequirements[]): Recipe[] {
+  return [createRecipe(), ...watches.map(each => createRecipe({diagnoseRequires: each}))];
 }
 
 /** Answers what is asked for, but for what is named. */
 function source(failing: Record<string, Error> = {}) {
-  const asked: FactNeeds[] = [];
-  const gather = async (needs: FactNeeds): Promise<Facts> => {
+  const asked: DataRequirements[] = [];
+  const load = async (needs: DataRequirements): Promise<RecipeData> => {
     asked.push(needs);
     const names = [...Object.keys(needs), ...Object.keys(needs.answers ?? {})];
     for (const name of names) if (failing[name]) throw failing[name];
     const answers = Object.fromEntries(Object.keys(needs.answers ?? {}).map(name => [name, [{name}]]));
     return {...(needs.catalog && catalog && {catalog}), ...(needs.answers && {answers})};
   };
-  return {asked, gather};
+  return {asked, load};
 }
 
 it('asks once for what several recipes watch, each fact and each query by itself', async () => {
-  const {asked, gather} = source();
+  const {asked, load} = source();
   const recipes = watching(
     {catalog: true, answers: {one: query}},
     {catalog: true, answers: {one: query, two: query}},
   );
-  expect(await gatherWatched(recipes, gather)).toEqual({
+  expect(await loadDiagnosisData(recipes, load)).toEqual({
     facts: {catalog, answers: {one: [{name: 'one'}], two: [{name: 'two'}]}},
     unread: [],
   });
@@ -39,19 +39,19 @@ it('asks once for what several recipes watch, each fact and each query by itself
 });
 
 it('asks for nothing where nothing is watched', async () => {
-  const {asked, gather} = source();
-  expect(await gatherWatched(watching(), gather)).toEqual({facts: {}, unread: []});
+  const {asked, load} = source();
+  expect(await loadDiagnosisData(watching(), load)).toEqual({facts: {}, unread: []});
   expect(asked).toEqual([]);
 });
 
 it('names what cannot be read, without secrets, and has the rest', async () => {
-  const {gather} = source({
+  const {load} = source({
     catalog: new Error('permission denied\n for postgres://u:secret@h/d'),
     two: new Error('42601'),
   });
-  const {facts, unread} = await gatherWatched(
+  const {facts, unread} = await loadDiagnosisData(
     watching({catalog: true, answers: {one: query, two: query}}),
-    gather,
+    load,
   );
   expect(facts).toEqual({answers: {one: [{name: 'one'}]}});
   expect(unread.map(({fact}) => fact)).toEqual(['catalog', 'two']);
@@ -63,6 +63,8 @@ it.each([exitCodes.connection, exitCodes.noSlot, exitCodes.interrupted])(
   'gives up where nothing can be read any more (exit %i)',
   async exitCode => {
     const gone = new AbortError('gone', {exitCode});
-    await expect(gatherWatched(watching({catalog: true}), source({catalog: gone}).gather)).rejects.toBe(gone);
+    await expect(loadDiagnosisData(watching({catalog: true}), source({catalog: gone}).load)).rejects.toBe(
+      gone,
+    );
   },
 );

@@ -1,5 +1,5 @@
 import {afterAll, beforeAll, beforeEach, expect, it, onTestFinished} from 'vitest';
-import type {Act, Executor} from '../../../source/model/ports.ts';
+import type {Executable, Executor} from '../../../source/model/ports.ts';
 import type {Verification} from '../../../source/model/step.ts';
 import {connect} from '../../../source/postgres/connect/connect.ts';
 import {createExecutor} from '../../../source/postgres/executor/executor.ts';
@@ -23,7 +23,7 @@ describeEachMajor('an act with more than its statement', major => {
   afterAll(() => server?.stop());
 
   const sql = (text: string) => ({text, values: []});
-  const act = (text: string, more: Partial<Act>): Act => ({
+  const act = (text: string, more: Partial<Executable>): Executable => ({
     apply: sql(text),
     transaction: true,
     timeout_ms: 5000,

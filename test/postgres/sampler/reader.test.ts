@@ -50,7 +50,7 @@ describeEachMajor('reader', major => {
       usable: 77,
     });
     expect(snapshot.budget.used).toBeGreaterThanOrEqual(2);
-    expect(snapshot.budget.own_limits).toContainEqual({
+    expect(snapshot.budget.role_and_database_limits).toContainEqual({
       kind: 'role',
       name: 'app',
       connection_limit: 70,
