@@ -6,7 +6,7 @@ const tiers = sortIntoTiers('test');
 export default defineConfig({
   test: {
     // Real servers and real terminals: a slow machine is not a failure.
-    testTimeout: 60_000,
+    testTimeout: 120_000,
     hookTimeout: 120_000,
     expect: {poll: {timeout: 30_000}},
     // Each file may start servers of its own; two cores are what CI has.

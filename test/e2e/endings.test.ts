@@ -59,7 +59,7 @@ const ownLocks = () =>
 
 async function untilBuilding(): Promise<void> {
   await expect
-    .poll(async () => (await activeBuilds()).some(({query}) => query.startsWith('CREATE')), {timeout: 20_000})
+    .poll(async () => (await activeBuilds()).some(({query}) => query.startsWith('CREATE')))
     .toBe(true);
 }
 

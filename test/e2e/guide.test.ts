@@ -133,9 +133,7 @@ it('says that it sweeps after a cancel, and what removes the rest where that fai
   // It stands in line for the lock that the build has, and has it when the sweep comes.
   const locked = queued.query('BEGIN; LOCK TABLE orders IN SHARE UPDATE EXCLUSIVE MODE');
   await expect
-    .poll(() => server.query("SELECT 1 FROM pg_locks WHERE NOT granted AND locktype = 'relation'"), {
-      timeout: 5000,
-    })
+    .poll(() => server.query("SELECT 1 FROM pg_locks WHERE NOT granted AND locktype = 'relation'"))
     .toHaveLength(1);
   await stopRun(terminal);
   await locked;

@@ -31,8 +31,22 @@ export type PoolerOptions = {
 /** A real PgBouncer in front of a test server. */
 export async function startPgBouncer(options: PoolerOptions): Promise<Pooler> {
   if ('missing' in found) throw new Error(`no PgBouncer: ${found.missing}`);
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await startOn(await freePort(), options, found);
+    } catch (error) {
+      // Between finding a free port and binding it, another may take it.
+      if (attempt >= 5 || !/[Aa]ddress already in use/.test(String(error))) throw error;
+    }
+  }
+}
+
+async function startOn(
+  port: number,
+  options: PoolerOptions,
+  found: Exclude<Found, {missing: string}>,
+): Promise<Pooler> {
   const folder = await mkdtemp(path.join(os.tmpdir(), 'poolctl-pgbouncer-'));
-  const port = await freePort();
   const passwords = {postgres: options.server.superuserPassword, ...options.users};
   const configuration = await writeConfiguration(folder, {...options, port, passwords});
   // PgBouncer refuses to run as root, as PostgreSQL does.

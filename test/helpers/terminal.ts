@@ -101,7 +101,7 @@ export function openTerminal(options: TerminalOptions): Terminal {
       isVisible: !isCursorHidden(),
     }),
     isAlternateBuffer: () => emulator.buffer.active.type === 'alternate',
-    waitFor(expected, {timeout_ms = 10_000} = {}) {
+    waitFor(expected, {timeout_ms = 30_000} = {}) {
       return new Promise((resolve, reject) => {
         const fail = (reason: string) => {
           done();

@@ -9,8 +9,6 @@ import {interfere} from '../helpers/interfere.ts';
 import {describeEachMajor, startTestServer, type TestServer} from '../helpers/server.ts';
 import {requestTo} from '../postgres/requests.ts';
 
-/** Before 15, which can be told to, a session reports its counters when it finds the time. */
-const patiently = {timeout: 30_000};
 const app = {user: 'app', password: 'secret'};
 
 describeEachMajor('analyze-stale-tables', major => {
@@ -29,7 +27,7 @@ describeEachMajor('analyze-stale-tables', major => {
     await server.query('ANALYZE orders');
     await server.query('INSERT INTO orders SELECT n, n % 7 FROM generate_series(1, 20000) n');
     await flush();
-    await expect.poll(changed, patiently).toBe(20_000);
+    await expect.poll(changed).toBe(20_000);
   });
 
   const flush = async () => {
@@ -144,7 +142,7 @@ describeEachMajor('analyze-stale-tables', major => {
       ]),
     );
     await expect
-      .poll(async () => (await acting.ports.load({maintenance: true})).maintenance?.tables, patiently)
+      .poll(async () => (await acting.ports.load({maintenance: true})).maintenance?.tables)
       .toMatchObject([
         {name: 'orders', dead_rows: 15_000, is_autovacuum_enabled: true, analyze_threshold: 50},
       ]);

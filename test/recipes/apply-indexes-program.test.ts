@@ -7,7 +7,7 @@ import {temporaryFolder} from '../cli/execution/acting.ts';
 import {runProgram} from '../cli/run-program.ts';
 import {program} from '../helpers/build.ts';
 import {describeEachMajor, startTestServer, type TestServer} from '../helpers/server.ts';
-import {buildPhase, createOrders, holdUp, indexNamed, soon} from './indexing.ts';
+import {buildPhase, createOrders, holdUp, indexNamed} from './indexing.ts';
 
 describeEachMajor('poolctl run apply-indexes', major => {
   let server: TestServer;
@@ -31,7 +31,7 @@ describeEachMajor('poolctl run apply-indexes', major => {
 
     const holder = await holdUp(server);
     const killed = start(...call);
-    await expect.poll(() => buildPhase(server), soon).toBe('waiting for writers before build');
+    await expect.poll(() => buildPhase(server)).toBe('waiting for writers before build');
     const underWay = `under way (pid ${killed.child.pid})`;
     const idle = ['run', 'kill-idle-sessions', server.url(), '--set', 'older_than=1d', '--yes'];
     const other = await runProgram(idle, {home});
@@ -57,7 +57,7 @@ describeEachMajor('poolctl run apply-indexes', major => {
     const next = start(...call);
     const isWaiting = () =>
       server.query("SELECT 1 FROM pg_stat_activity WHERE query LIKE 'DO $poolctl$%' AND state = 'active'");
-    await expect.poll(isWaiting, soon).toHaveLength(1);
+    await expect.poll(isWaiting).toHaveLength(1);
     await holder.query('COMMIT');
     const {code, document} = await next.ended;
     expect([code, document().steps]).toMatchObject([

@@ -17,7 +17,7 @@ import {serverAt} from '../helpers/identity.ts';
 import {describeEachMajor, startTestServer, type TestServer} from '../helpers/server.ts';
 import {startChild} from '../journal/processes.ts';
 import {requestTo} from '../postgres/requests.ts';
-import {advise, buildPhase, createOrders, holdUp, indexNamed, proposalFor, soon} from './indexing.ts';
+import {advise, buildPhase, createOrders, holdUp, indexNamed, proposalFor} from './indexing.ts';
 
 describeEachMajor('apply-indexes', major => {
   let server: TestServer;
@@ -247,7 +247,7 @@ describeEachMajor('apply-indexes', major => {
       if (progress.waiting_for === null) continue;
       interruption.abort();
       swept ??= expect
-        .poll(() => server.query(dropping), soon)
+        .poll(() => server.query(dropping))
         .toHaveLength(1)
         .then(() => holder.query('COMMIT'));
     }
@@ -301,7 +301,7 @@ describeEachMajor('apply-indexes', major => {
       ...[server.url(), acting.journal.file, JSON.stringify(proposal)],
     );
     await child.says('acting');
-    await expect.poll(() => buildPhase(server), soon).toBe('waiting for writers before build');
+    await expect.poll(() => buildPhase(server)).toBe('waiting for writers before build');
     child.process.kill('SIGKILL');
     await child.exited;
 
@@ -319,7 +319,7 @@ describeEachMajor('apply-indexes', major => {
     const running = acting.run('apply-indexes', {yes: true});
     const isWaiting = () =>
       server.query("SELECT 1 FROM pg_stat_activity WHERE query LIKE 'DO $poolctl$%' AND state = 'active'");
-    await expect.poll(isWaiting, soon).toHaveLength(1);
+    await expect.poll(isWaiting).toHaveLength(1);
     expect(await indexNamed(server, proposal.name)).toMatchObject({is_valid: false});
     await holder.query('COMMIT');
     expect(await running).toBe(0);

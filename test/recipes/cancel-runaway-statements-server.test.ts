@@ -20,13 +20,11 @@ describeEachMajor('cancel-runaway-statements', major => {
       .query("SELECT 'private', pg_sleep(600)")
       .catch((error: {code: string}) => error.code);
     await expect
-      .poll(
-        () =>
-          server.query(
-            "SELECT FROM pg_stat_activity WHERE application_name = $1 AND state = 'active' AND now() - query_start > '1.1s'",
-            [application_name],
-          ),
-        {timeout: 10_000},
+      .poll(() =>
+        server.query(
+          "SELECT FROM pg_stat_activity WHERE application_name = $1 AND state = 'active' AND now() - query_start > '1.1s'",
+          [application_name],
+        ),
       )
       .toHaveLength(1);
     return {client, ended};

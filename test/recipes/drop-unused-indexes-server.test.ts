@@ -6,7 +6,7 @@ import {readProgress} from '../../source/postgres/executor/progress.ts';
 import {createActing, noFlags} from '../cli/execution/acting.ts';
 import {describeEachMajor, startTestServer, type TestServer} from '../helpers/server.ts';
 import {requestTo} from '../postgres/requests.ts';
-import {createOrders, holdUp, indexNamed, soon} from './indexing.ts';
+import {createOrders, holdUp, indexNamed} from './indexing.ts';
 
 const now = 'stats_age=0s';
 
@@ -65,7 +65,7 @@ describeEachMajor('drop-unused-indexes', major => {
     await server.query('CREATE INDEX fk_two ON shop.orders (status, user_id)');
     const isCounted = () =>
       server.query("SELECT 1 FROM pg_stat_all_indexes WHERE indexrelname = 'idle_one' AND idx_scan > 0");
-    await expect.poll(isCounted, soon).toHaveLength(1);
+    await expect.poll(isCounted).toHaveLength(1);
     // Blind to what came since, so that only the guard in the acting session can tell.
     const ports = {...acting.ports, gather: async () => plannedFirst};
     const flags = {...noFlags, set: [now, 'index=shop.idle_one,shop.fk_two'], yes: true};
@@ -115,7 +115,7 @@ describeEachMajor('drop-unused-indexes', major => {
       );
       return row && readProgress(watching, {view: 'drop_index', pid: row.pid});
     };
-    await expect.poll(progress, soon).toEqual({
+    await expect.poll(progress).toEqual({
       phase: 'Lock: virtualxid',
       done_ratio: null,
       waiting_for: {pid: holder.processID, description: 'holder postgres idle in transaction'},

@@ -5,9 +5,6 @@ import type {Acting} from '../cli/execution/acting.ts';
 import {createProposal} from '../helpers/catalog.ts';
 import type {TestServer} from '../helpers/server.ts';
 
-/** What a busy machine takes for something to come about. */
-export const soon = {timeout: 20_000};
-
 /** `shop.orders`: `rows` of them, a foreign key to `shop.users` that has no index. */
 export async function createOrders(server: TestServer, rows: number): Promise<void> {
   await server.query('CREATE SCHEMA IF NOT EXISTS shop');

@@ -4,7 +4,7 @@ import {undoRun} from '../../source/commands/undo/undo-run.ts';
 import {createActing, noFlags} from '../cli/execution/acting.ts';
 import {describeEachMajor, startTestServer, type TestServer} from '../helpers/server.ts';
 import {rejection} from '../postgres/requests.ts';
-import {buildPhase, createOrders, holdUp, indexNamed, soon} from './indexing.ts';
+import {buildPhase, createOrders, holdUp, indexNamed} from './indexing.ts';
 
 describeEachMajor('repair-invalid-indexes', major => {
   let server: TestServer;
@@ -74,7 +74,7 @@ describeEachMajor('repair-invalid-indexes', major => {
     const holder = await holdUp(server);
     const builder = await server.connect();
     const building = builder.query('CREATE INDEX CONCURRENTLY slow ON shop.orders (n)');
-    await expect.poll(() => buildPhase(server), soon).toBe('waiting for writers before build');
+    await expect.poll(() => buildPhase(server)).toBe('waiting for writers before build');
     const acting = await createActing(server);
     expect(await acting.run('repair-invalid-indexes', {yes: true})).toBe(0);
     expect(acting.document()).toMatchObject({

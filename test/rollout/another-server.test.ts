@@ -38,13 +38,11 @@ stages:
       runProgram(['rollout', 'run', 'plan.yaml', url, '--yes', '--journal', 'j.jsonl'], {home});
     const running = rollout();
     await expect
-      .poll(
-        () =>
-          access(join(home, 'begun')).then(
-            () => true,
-            () => false,
-          ),
-        {timeout: 30_000},
+      .poll(() =>
+        access(join(home, 'begun')).then(
+          () => true,
+          () => false,
+        ),
       )
       .toBe(true);
     proxy.to(second);

@@ -264,7 +264,7 @@ describeEachMajor('the program as an actor', major => {
     await terminal.waitFor('verified end session');
     terminal.hangUp();
     await expect
-      .poll(async () => (await openJournal(file).read()).at(-1), {timeout: 10_000})
+      .poll(async () => (await openJournal(file).read()).at(-1))
       .toMatchObject({
         event: 'end',
         status: 'interrupted',

@@ -59,7 +59,7 @@ describeEachMajor('poolctl check writes', async major => {
     const answer = await fetch(address);
     expect(answer.headers.get('content-type')).toMatch(/^application\/openmetrics-text/);
     const isRead = async () => (await fetch(address)).text();
-    await expect.poll(isRead, {timeout: 20_000}).toMatch(/^poolctl_up 1$/m);
+    await expect.poll(isRead).toMatch(/^poolctl_up 1$/m);
     const text = await isRead();
     await validate(text);
     expect(text).toMatch(/^poolctl_slots_usable 17$/m);
@@ -68,7 +68,7 @@ describeEachMajor('poolctl check writes', async major => {
     expect((await fetch(new URL('/', address))).status).toBe(404);
     // A server that is gone is no server at 0 of everything.
     await server.stop();
-    await expect.poll(isRead, {timeout: 20_000}).toMatch(/^poolctl_up 0$/m);
+    await expect.poll(isRead).toMatch(/^poolctl_up 0$/m);
     expect(await isRead()).not.toContain('poolctl_slots');
     server = await startTestServer({major, settings: {max_connections: 20, max_wal_senders: 0}});
     await createCliRoles(server);

@@ -36,7 +36,7 @@ describe.skipIf(majors.length === 0)('poolctl demo without a terminal', () => {
     });
     expect([code, stderr]).toEqual([130, expect.stringMatching(/poolctl: interrupted\n$/)]);
     // By a watchdog of its own, a moment after the program has ended.
-    await expect.poll(() => readdir(home), {timeout: 30_000}).toEqual([]);
+    await expect.poll(() => readdir(home)).toEqual([]);
   });
   it.each([
     ['the address', [], 'SIGINT', 0],
