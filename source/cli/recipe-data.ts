@@ -2,7 +2,7 @@ import {AbortError, exitCodes} from '../core/errors.ts';
 import type {DataRequirements, RecipeData} from '../model/recipe-data.ts';
 import type {Connection} from '../postgres/connect/connect.ts';
 import {type FactReaders, serverFacts} from '../postgres/facts/readers.ts';
-import {isAboutOneQuery} from '../postgres/sampler/sections.ts';
+import {isAboutOneQuery} from '../postgres/sqlstate.ts';
 import {explainServerErrors} from './connection.ts';
 
 /** What reads each fact; each is loaded when it is asked for. */

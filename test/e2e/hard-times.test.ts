@@ -127,7 +127,7 @@ describe('a server with no slot left', () => {
     await server.query("CREATE ROLE single LOGIN PASSWORD 'x' CONNECTION LIMIT 1");
     held.push(await server.connect({user: 'single', password: 'x'}));
     const terminal = open([server.url({user: 'single', password: 'x'})], {columns: 80, rows: 24});
-    await terminal.waitFor('role "single" is at its own connection limit');
+    await terminal.waitFor('role "single" has reached its connection limit');
     expect(shown(terminal).replace(/\s+/g, ' ')).toContain('ALTER ROLE "single" CONNECTION LIMIT -1;');
   });
 
@@ -150,7 +150,7 @@ describePgBouncer('through a transaction pooler', () => {
     try {
       const terminal = await opened([pooler.url({user: 'oncall'})]);
       await terminal.waitFor('connect past it: DIRECT_URL');
-      expect(shown(terminal)).toContain('a connection pooler sits in between');
+      expect(shown(terminal)).toContain('a connection pooler is in between');
       expect(shown(terminal)).not.toContain('stale');
     } finally {
       await pooler.stop();

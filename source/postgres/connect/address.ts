@@ -27,23 +27,23 @@ function parseUrl(text: string, from: string): ConnectionParameters {
 
 /** libpq's `host=a port=b`, with quotes and backslashes. */
 function parseKeywords(text: string, from: string): ConnectionParameters {
-  const settings: ConnectionParameters = {};
+  const parameters: ConnectionParameters = {};
   const pair = /\s*([a-z_]+)\s*=\s*(?:'((?:[^'\\]|\\.)*)'|((?:[^\s'\\]|\\.)*))(?=\s|$)/gisy;
   const trimmed = text.trim();
   while (pair.lastIndex < trimmed.length) {
     const match = pair.exec(trimmed);
     if (match === null) throw malformed(from, 'it is neither a URL nor a list of keyword=value');
-    settings[match[1] ?? ''] = (match[2] ?? match[3] ?? '').replace(/\\(.)/gs, '$1');
+    parameters[match[1] ?? ''] = (match[2] ?? match[3] ?? '').replace(/\\(.)/gs, '$1');
   }
-  return withAliases(settings);
+  return withAliases(parameters);
 }
 
 /** libpq accepts `ssl=true`, from JDBC's URLs; the others are node-postgres's. */
-function withAliases({ssl, ...settings}: ConnectionParameters): ConnectionParameters {
-  if (ssl === 'true' || ssl === '1') settings.sslmode ??= 'require';
-  if (ssl === 'false' || ssl === '0') settings.sslmode ??= 'disable';
-  if (settings.sslmode === 'no-verify') settings.sslmode = 'require';
-  return settings;
+function withAliases({ssl, ...parameters}: ConnectionParameters): ConnectionParameters {
+  if (ssl === 'true' || ssl === '1') parameters.sslmode ??= 'require';
+  if (ssl === 'false' || ssl === '0') parameters.sslmode ??= 'disable';
+  if (parameters.sslmode === 'no-verify') parameters.sslmode = 'require';
+  return parameters;
 }
 
 function malformed(from: string, why: string): AbortError {
@@ -75,22 +75,22 @@ const otherSchemes: Record<string, {is: string; hint: string}> = {
   'mongodb+srv': {is: 'MongoDB', hint: other},
 };
 
-export type PrismaParameters = {
-  settings: ConnectionParameters;
+type PrismaParameters = {
+  parameters: ConnectionParameters;
   prisma: PrismaSettings | null;
   /** `connection_limit=5`, to be reported. */
-  stripped: string[];
+  ignored: string[];
 };
 
 /**
- * Takes Prisma's own parameters, which libpq refuses, out of an address and keeps what they say of the
- * application's pool. Its TLS parameters become libpq's: with `sslaccept=strict` Prisma verifies chain and name,
- * else it verifies nothing; its `sslcert` without a key is the authority's certificate, not the client's.
+ * Removes Prisma's own parameters, which libpq rejects, from an address and keeps what they say of the application's
+ * pool. Its TLS parameters become libpq's: with `sslaccept=strict` Prisma verifies chain and name, otherwise nothing;
+ * its `sslcert` without a key is the authority's certificate, not the client's.
  */
 export function splitPrismaParameters(address: ConnectionParameters): PrismaParameters {
   const own = Object.keys(address).filter(name => prismaOnly.has(name));
-  if (own.length === 0) return {settings: address, prisma: null, stripped: []};
-  const settings = Object.fromEntries(Object.entries(address).filter(([name]) => !prismaOnly.has(name)));
+  if (own.length === 0) return {parameters: address, prisma: null, ignored: []};
+  const parameters = Object.fromEntries(Object.entries(address).filter(([name]) => !prismaOnly.has(name)));
   const prisma: PrismaSettings = {
     connection_limit: number(address.connection_limit),
     pool_timeout: number(address.pool_timeout),
@@ -99,8 +99,8 @@ export function splitPrismaParameters(address: ConnectionParameters): PrismaPara
     pgbouncer: address.pgbouncer === undefined ? null : address.pgbouncer === 'true',
     schema: address.schema ?? null,
   };
-  translateTls(settings, address.sslaccept);
-  return {settings, prisma, stripped: own.map(name => describe(name, address[name] ?? ''))};
+  translateTls(parameters, address.sslaccept);
+  return {parameters, prisma, ignored: own.map(name => describe(name, address[name] ?? ''))};
 }
 
 const prismaOnly = new Set([
@@ -117,15 +117,15 @@ const prismaOnly = new Set([
   'sslidentity',
 ]);
 
-function translateTls(settings: ConnectionParameters, accept: string | undefined): void {
-  const authority = settings.sslkey === undefined ? settings.sslcert : undefined;
-  if (authority !== undefined) delete settings.sslcert;
-  if (accept !== 'strict' || settings.sslmode === 'disable') return;
-  settings.sslmode = 'verify-full';
-  if (authority !== undefined) settings.sslrootcert ??= authority;
+function translateTls(parameters: ConnectionParameters, accept: string | undefined): void {
+  const authority = parameters.sslkey === undefined ? parameters.sslcert : undefined;
+  if (authority !== undefined) delete parameters.sslcert;
+  if (accept !== 'strict' || parameters.sslmode === 'disable') return;
+  parameters.sslmode = 'verify-full';
+  if (authority !== undefined) parameters.sslrootcert ??= authority;
 }
 
-/** A path tells where keys lie: its name is enough. */
+/** A path says where keys are kept, so only its name is reported. */
 function describe(name: string, value: string): string {
   return name === 'sslidentity' ? name : `${name}=${value}`;
 }

@@ -14,7 +14,7 @@ type PgQuery = {
   rowMode?: 'array';
   /** `extended` refuses more than one statement in `text`. */
   queryMode?: 'extended';
-  /** Gives up after so long, on this side; the connection is destroyed with it, since it is pipelined. */
+  /** Milliseconds until the client gives up; this destroys the connection, as it is pipelined. */
   query_timeout?: number;
 };
 
@@ -56,20 +56,20 @@ export type RawPgClient = PgClient &
     connectionParameters: {options: string; application_name: string};
   };
 
-/** A client that is not connected yet. It falls back to no environment variable: `config` must say all. */
+/** A client that is not connected yet. `config` is complete: no environment variable is consulted. */
 export function createRawClient(config: Record<string, unknown>): RawPgClient {
   const client = new Client({...config, pipeline: true});
   for (const [oid, parse] of parserOverrides) client.setTypeParser(oid, parse);
   return client;
 }
 
-/** Type oids of PostgreSQL (pg_type.dat), by what becomes of them; all others keep pg's own parser. */
+/** Type oids of PostgreSQL (pg_type.dat) by what they are parsed to; others keep pg's own parser. */
 const numbers = [20, 21, 23, 26, 28, 700, 701, 1700]; // int8 int2 int4 oid xid float4 float8 numeric
 const texts = [1082, 1083, 1114, 1184, 1186, 1266]; // date, time, timestamp, timestamptz, interval, timetz
 const numberArrays = [1005, 1007, 1016, 1028]; // int2[] int4[] int8[] oid[]
 
 /** A JavaScript Date would drop the microseconds, and an int8 as text would sort as text. */
-export const parserOverrides: [oid: number, parse: (text: string) => unknown][] = [
+const parserOverrides: [oid: number, parse: (text: string) => unknown][] = [
   ...numbers.map((oid): [number, (text: string) => unknown] => [oid, Number]),
   ...texts.map((oid): [number, (text: string) => unknown] => [oid, text => text]),
   ...numberArrays.map((oid): [number, (text: string) => unknown] => [oid, parseIntegerArray]),
@@ -88,7 +88,7 @@ export function isoTime(text: string | null): string | null {
   if (text === null) return null;
   const parts = /^(\d{4,}-\d\d-\d\d) (\d\d:\d\d:\d\d)(?:\.(\d+))?\+00$/.exec(text);
   if (parts !== null) return `${parts[1]}T${parts[2]}.${(parts[3] ?? '').padEnd(6, '0')}Z`;
-  // Behind a pooler the session's time zone is not ours. What cannot be read stays as it is.
+  // Through a pooler the session may have another time zone. What cannot be parsed is returned unchanged.
   const date = new Date(text.replace(' ', 'T').replace(/([+-]\d\d)$/, '$1:00'));
   return Number.isNaN(date.getTime()) ? text : date.toISOString();
 }

@@ -1,3 +1,4 @@
+import {setTimeout as sleep} from 'node:timers/promises';
 import {AbortError, exitCodes} from '../../core/errors.ts';
 import type {ServerIdentity} from '../../model/target.ts';
 import type {PgClient} from './client.ts';
@@ -9,35 +10,36 @@ import {openSession} from './session.ts';
 import type {Purpose} from './session-options.ts';
 import {classifySlotError, explainSlotError, type SlotKind} from './slot-errors.ts';
 
-/** By which rung of the ladder it got in. */
+/** `waited` is direct, after waiting for a free slot. */
 type Route = 'direct' | 'rescue' | 'waited';
 
 export type Connection = {
+  /** Through a pooler, wraps each query in a transaction of its own. */
   client: PgClient;
-  /** The same session for whoever writes BEGIN himself; `client` does so for each query where `is_pooled`. */
+  /** The same session without that wrapping, for code that sends BEGIN itself. */
   rawClient: PgClient;
-  /** The one it got in by: the rescue's when `way` says so. */
+  /** The rescue address's where `route` is `rescue`. */
   request: ConnectionRequest;
   route: Route;
   /** As PostgreSQL numbers it: 150018 is 15.18. */
   server_version_num: number;
-  /** In the startup options of this very session: the server that echoes it is the one that was opened. */
+  /** In the startup options of this session: a server that reads it back is the one that opened the session. */
   marker: string;
-  /** Read on this very connection; never null where it acts, null where watching has not asked. */
+  /** Read on this connection. Null where a connection that watches has not asked yet. */
   server: ServerIdentity | null;
   is_encrypted: boolean;
   /**
-   * A pooler refused or swallowed the session's settings: between two transactions the session may be another's,
-   * so SET would reach others and named statements vanish. Never true of a connection that acts.
+   * A pooler rejected or ignored the session's settings. Each transaction may run in another session of the server, so
+   * SET would reach other clients and named statements vanish. Never true of a connection that acts.
    */
   is_pooled: boolean;
-  /** Resolves once, when the connection is gone, however it went. Never rejects. */
+  /** Resolves once, when the connection ends for any reason. Never rejects. */
   lost: Promise<Error>;
-  /** Returns at once when the server does not answer. May be called twice. */
+  /** Does not wait for a server that does not answer. May be called twice. */
   close(): Promise<void>;
 };
 
-/** What is said while every slot is taken. */
+/** Why poolctl waits for a slot, and for how long. */
 export type WaitState = {
   attempt: number;
   next_try_in_ms: number;
@@ -58,44 +60,43 @@ export type ConnectOptions = {
 };
 
 /**
- * Connects by the ladder: as given; by the rescue address where every slot is taken; then waiting for the first
- * free slot. Throws AbortError: exit 4 where no slot is left, 130 when interrupted, else 3 with a remedy; 3 too
- * for acting through a pooler, where neither timeouts nor advisory locks hold and the pid is another's.
+ * Connects by the first route that works: to the address; where every slot is taken, to the rescue address; then by
+ * waiting for a free slot. Throws AbortError: exit 4 where no slot is left, 130 when interrupted, else 3, also for
+ * acting through a pooler.
  */
 export async function connect(request: ConnectionRequest, options: ConnectOptions): Promise<Connection> {
   const started = performance.now();
   const waitFor_ms = options.waitFor_ms ?? 0;
   for (let attempt = 1; ; attempt++) {
-    const outcome = await tryEachWay(request, options);
+    const outcome = await tryBothAddresses(request, options);
     if ('connection' in outcome) {
       return attempt > 1 && outcome.connection.route === 'direct'
         ? {...outcome.connection, route: 'waited'}
         : outcome.connection;
     }
+    const {kind, error} = outcome;
     const waited_ms = performance.now() - started;
     const remaining_ms = waitFor_ms - waited_ms;
-    const explained = explainSlotError(outcome.kind, {
-      host: hostAndPort(request),
-      user: request.user,
-      database: request.database,
-      hasRescue: request.rescue !== null,
-    });
-    if (remaining_ms <= 0) {
-      throw new AbortError(explained.message, {
-        hint: explained.hint,
-        exitCode: exitCodes.noSlot,
-        cause: outcome.error,
-      });
-    }
+    if (remaining_ms <= 0) throw toAbortError(error, request);
     const next_try_in_ms = Math.min(pauseMs(attempt), remaining_ms);
-    options.onWait?.({attempt, next_try_in_ms, waited_ms, remaining_ms, kind: outcome.kind, ...explained});
-    await sleep(next_try_in_ms, options.signal);
+    const facts = {...request, host: hostAndPort(request), hasRescue: request.rescue !== null};
+    options.onWait?.({
+      attempt,
+      next_try_in_ms,
+      waited_ms,
+      remaining_ms,
+      kind,
+      ...explainSlotError(kind, facts),
+    });
+    await sleep(next_try_in_ms, undefined, {...(options.signal && {signal: options.signal})}).catch(() => {
+      throw new AbortError('interrupted', {exitCode: exitCodes.interrupted});
+    });
   }
 }
 
 type Outcome = {connection: Connection} | {kind: SlotKind; error: unknown};
 
-async function tryEachWay(request: ConnectionRequest, options: ConnectOptions): Promise<Outcome> {
+async function tryBothAddresses(request: ConnectionRequest, options: ConnectOptions): Promise<Outcome> {
   try {
     return {connection: await open(request, 'direct', options)};
   } catch (error) {
@@ -111,14 +112,14 @@ async function tryEachWay(request: ConnectionRequest, options: ConnectOptions): 
   }
 }
 
-async function open(request: ConnectionRequest, way: Route, options: ConnectOptions): Promise<Connection> {
+async function open(request: ConnectionRequest, route: Route, options: ConnectOptions): Promise<Connection> {
   const {client, proof, ...session} = await openSession(request, options);
   const {server_version_num, is_encrypted, is_pooled, lost, marker} = session;
   return {
     client: is_pooled ? createPooledClient(client) : client,
     rawClient: client,
     request,
-    route: way,
+    route,
     server_version_num,
     marker,
     server: proof?.server ?? null,
@@ -129,22 +130,7 @@ async function open(request: ConnectionRequest, way: Route, options: ConnectOpti
   };
 }
 
-/** Grows from 100 ms to 1 s: each try costs the full server a process. The jitter keeps several waiting apart. */
+/** Grows from 100 ms to 1 s, as each try costs the full server a process. The jitter spreads several waiting clients. */
 function pauseMs(attempt: number): number {
   return Math.min(1000, 100 * 1.3 ** (attempt - 1)) * (0.75 + Math.random() / 4);
-}
-
-function sleep(ms: number, signal: AbortSignal | undefined): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const interrupt = () => {
-      clearTimeout(timer);
-      reject(new AbortError('interrupted', {exitCode: exitCodes.interrupted}));
-    };
-    const timer = setTimeout(() => {
-      signal?.removeEventListener('abort', interrupt);
-      resolve();
-    }, ms);
-    if (signal?.aborted) interrupt();
-    signal?.addEventListener('abort', interrupt, {once: true});
-  });
 }

@@ -1,6 +1,7 @@
 import {AbortError, exitCodes} from '../../core/errors.ts';
 import {quoteIdentifier} from '../../core/sql/quote.ts';
 import {sanitise} from '../../core/text/sanitise.ts';
+import {isSqlstate} from '../sqlstate.ts';
 import {UnreadableAnswerError} from '../wire/answer-limits.ts';
 import {NotPostgresError} from '../wire/foreign-protocol.ts';
 import {MissingPasswordError} from './open-client.ts';
@@ -9,235 +10,233 @@ import {type ConnectionRequest, hostAndPort} from './request.ts';
 import {classifySlotError, explainSlotError} from './slot-errors.ts';
 
 /**
- * Why there is no connection, in one line, with what mends it. Exit 4 where slots lack, else 3.
- * An AbortError is passed on as it is.
+ * Why connecting failed, with its SQLSTATE, and what to do. Exit 4 where no connection slot is left, else 3. An
+ * AbortError is returned as it is.
  */
 export function toAbortError(error: unknown, request: ConnectionRequest): AbortError {
   if (error instanceof AbortError) return error;
+  const failure = failureOf(error);
   const slot = classifySlotError(error);
-  if (slot !== null) {
-    const facts = {...request, host: hostAndPort(request), hasRescue: request.rescue !== null};
-    const {message, hint} = explainSlotError(slot, facts);
-    return new AbortError(message, {hint, exitCode: exitCodes.noSlot, cause: error});
-  }
-  const [message, hint] = word(error, request);
-  return new AbortError(oneLine(message), {
+  const facts = {...request, host: hostAndPort(request), hasRescue: request.rescue !== null};
+  const {message, hint} = slot === null ? explain(error, failure, request) : explainSlotError(slot, facts);
+  return new AbortError(oneLine(isSqlstate(failure.code) ? `${message} (${failure.code})` : message), {
     hint: oneLine(hint),
-    exitCode: exitCodes.connection,
+    exitCode: slot === null ? exitCodes.connection : exitCodes.noSlot,
     cause: error,
   });
 }
 
-type Worded = [message: string, hint: string];
+/** Of the server's error, or of node's. */
+type Failure = {code: string; message: string; reason: string};
+type Explained = {message: string; hint: string};
 
-function word(error: unknown, request: ConnectionRequest): Worded {
+function explain(error: unknown, failure: Failure, request: ConnectionRequest): Explained {
   const at = hostAndPort(request);
-  const {code, message, reason} = fieldsOf(error);
   if (error instanceof NotPostgresError) {
-    return [`what answers at ${at} is not PostgreSQL but ${error.protocol}`, 'Check host and port.'];
+    return {
+      message: `the server at ${at} is not PostgreSQL but ${error.protocol}`,
+      hint: 'Check host and port.',
+    };
   }
   if (error instanceof UnreadableAnswerError) {
-    return [
-      `${at} sent ${error.message}; the connection is closed`,
-      'A value in its catalog or statistics is that large, or something in between is no PostgreSQL.',
-    ];
+    return {
+      message: `${at} sent ${error.message}; the connection was closed`,
+      hint: 'A value in its catalog or statistics is that large, or a proxy answers in place of PostgreSQL.',
+    };
   }
-  if (error instanceof MissingPasswordError || /client password must be a/.test(message)) {
-    return [
-      `role "${request.user}" needs a password at ${at}, and none was given`,
-      withheld(request) ?? 'Put it into the URL, ~/.pgpass or PGPASSWORD.',
-    ];
+  if (error instanceof MissingPasswordError || /client password must be a/.test(failure.message)) {
+    return {
+      message: `no password for role "${request.user}" at ${at}`,
+      hint: withheldPassword(request) ?? 'Add it to the URL, ~/.pgpass or PGPASSWORD.',
+    };
   }
   return (
-    bindingError(message, request) ??
-    byCode[code]?.(request, message) ??
-    tlsError(code, message, reason, request) ??
-    byText(message, request) ?? [
-      `no connection to ${at}: ${message}`,
-      `The address is from ${request.source}.`,
-    ]
+    channelBindingError(failure, request) ??
+    byCode[failure.code]?.(request, failure.message) ??
+    tlsError(failure, request) ??
+    byMessage(failure, request) ?? {
+      message: `cannot connect to ${at}: ${failure.message}`,
+      hint: `The address comes from ${request.source}.`,
+    }
   );
 }
 
 /** By SQLSTATE, or by node's code. */
-const byCode: Record<string, (request: ConnectionRequest, message: string) => Worded> = {
+const byCode: Record<string, (request: ConnectionRequest, message: string) => Explained> = {
   '28P01': request => wrongPassword(request),
-  '28000': (request, message) => notAllowed(request, message),
+  '28000': (request, message) => notAdmitted(request, message),
   '3D000': request => unknownDatabase(request),
-  '42501': (request, message) => [
-    `role "${request.user}" may not connect to database "${request.database}": ${message}`,
-    /database/.test(message)
-      ? `GRANT CONNECT ON DATABASE ${quoteIdentifier(request.database)} TO ${quoteIdentifier(request.user)};`
+  '42501': ({user, database}, message) => ({
+    message: `role "${user}" may not connect to database "${database}": ${message}`,
+    hint: /database/.test(message)
+      ? `GRANT CONNECT ON DATABASE ${quoteIdentifier(database)} TO ${quoteIdentifier(user)};`
       : 'Check the options in the address and in PGOPTIONS.',
-  ],
-  '55000': (request, message) => [
-    `database "${request.database}" takes no connections: ${message}`,
-    'Name another: -d postgres.',
-  ],
-  '57P03': (request, message) => [
-    `the server at ${hostAndPort(request)} takes no connections now: ${message}`,
-    'It is starting, stopping or recovering: try again in a moment.',
-  ],
-  '42704': (request, message) => [
-    `the server at ${hostAndPort(request)} does not know a setting: ${message}`,
-    'Check the options in the address and in PGOPTIONS.',
-  ],
-  ECONNREFUSED: request => [
-    `nothing listens at ${hostAndPort(request)} (connection refused)`,
-    `Is PostgreSQL running there? The address is from ${request.source}.`,
-  ],
-  ENOENT: request => [
-    `there is no PostgreSQL socket for port ${request.port} in ${request.host}`,
-    'Is PostgreSQL running? Name another folder or a host with -h.',
-  ],
-  EACCES: request => [
-    `this user may not use the PostgreSQL socket in ${request.host}`,
-    'Connect over TCP (-h localhost), or as another user of this machine.',
-  ],
+  }),
+  '55000': ({database}, message) => ({
+    message: `database "${database}" accepts no connections: ${message}`,
+    hint: 'Connect to another database: -d postgres.',
+  }),
+  '57P03': (request, message) => ({
+    message: `${hostAndPort(request)} accepts no connections now: ${message}`,
+    hint: 'The server is starting, stopping or recovering: try again in a moment.',
+  }),
+  '42704': (request, message) => ({
+    message: `${hostAndPort(request)} does not know a setting: ${message}`,
+    hint: 'Check the options in the address and in PGOPTIONS.',
+  }),
+  ECONNREFUSED: request => ({
+    message: `nothing listens at ${hostAndPort(request)} (connection refused)`,
+    hint: `Check that PostgreSQL runs there; the address comes from ${request.source}.`,
+  }),
+  ENOENT: ({host, port}) => ({
+    message: `no PostgreSQL socket for port ${port} in ${host}`,
+    hint: 'Start PostgreSQL, or name another folder or a host with -h.',
+  }),
+  EACCES: ({host}) => ({
+    message: `no permission to use the PostgreSQL socket in ${host}`,
+    hint: 'Connect over TCP (-h localhost), or as another user of this machine.',
+  }),
   ENOTFOUND: request => unknownHost(request),
   EAI_AGAIN: request => unknownHost(request),
   ETIMEDOUT: request => noAnswer(request),
-  EHOSTUNREACH: request => [
-    `there is no route to ${hostAndPort(request)}`,
-    'Check the network, a VPN or a tunnel.',
-  ],
-  ENETUNREACH: request => [
-    `there is no route to ${hostAndPort(request)}`,
-    'Check the network, a VPN or a tunnel.',
-  ],
+  EHOSTUNREACH: request => noRoute(request),
+  ENETUNREACH: request => noRoute(request),
 };
 
-function wrongPassword(request: ConnectionRequest): Worded {
-  return [
-    `the password of role "${request.user}" was refused by ${hostAndPort(request)}`,
-    request.password_source === null
-      ? (withheld(request) ?? 'No password was found: put it into the URL, ~/.pgpass or PGPASSWORD.')
-      : `The password is from ${request.password_source}.`,
-  ];
+function wrongPassword(request: ConnectionRequest): Explained {
+  const {user, password_source} = request;
+  return {
+    message: `password authentication failed for role "${user}" at ${hostAndPort(request)}`,
+    hint:
+      password_source === null
+        ? (withheldPassword(request) ?? 'No password was found: add it to the URL, ~/.pgpass or PGPASSWORD.')
+        : `Check the password: it comes from ${password_source}.`,
+  };
 }
 
-/** A secret of the user's own is not for a host that a folder names. */
-function withheld({password_withheld, source, host, port}: ConnectionRequest): string | null {
+/** A password of the user's own is not sent to a host that a folder names. */
+function withheldPassword({password_withheld, source, host, port}: ConnectionRequest): string | null {
   if (password_withheld === null) return null;
-  return `The one from ${password_withheld} is not sent to a host that ${source} names: export the URL, give it in the call, or add a line for ${host}:${port} to ~/.pgpass.`;
+  return `The password from ${password_withheld} is not sent to a host that ${source} names: export the URL, pass it as an argument, or add a line for ${host}:${port} to ~/.pgpass.`;
 }
 
-function unknownDatabase(request: ConnectionRequest): Worded {
-  return [
-    `database "${request.database}" does not exist at ${hostAndPort(request)}`,
-    'Name one that does: -d postgres is nearly always there.',
-  ];
+function unknownDatabase(request: ConnectionRequest): Explained {
+  return {
+    message: `database "${request.database}" does not exist at ${hostAndPort(request)}`,
+    hint: 'Connect to one that does: -d postgres exists on nearly every server.',
+  };
 }
 
-function notAllowed(request: ConnectionRequest, message: string): Worded {
+function notAdmitted(request: ConnectionRequest, message: string): Explained {
   const {user, database} = request;
-  if (/pg_hba\.conf/.test(message)) {
-    const isPlain = /no encryption|SSL off/.test(message) && request.tls.mode === 'disable';
-    // A rule may also refuse on purpose: "pg_hba.conf rejects connection for ...".
-    const why = /^pg_hba\.conf rejects/.test(message)
-      ? 'A rule there refuses'
-      : 'pg_hba.conf has no entry for it';
-    return [
-      `the server at ${hostAndPort(request)} does not let role "${user}" into database "${database}" from here`,
-      isPlain ? 'It may want TLS: use sslmode=require.' : `${why}: ${message}`,
-    ];
-  }
+  const at = hostAndPort(request);
   // "role ... does not exist" and "role ... is not permitted to log in" share this SQLSTATE.
-  return [
-    `role "${user}" cannot log in at ${hostAndPort(request)}: ${message}`,
-    'Name another role: -U NAME.',
-  ];
+  if (!/pg_hba\.conf/.test(message)) {
+    return {message: `role "${user}" cannot log in at ${at}: ${message}`, hint: 'Use another role: -U NAME.'};
+  }
+  const isPlain = /no encryption|SSL off/.test(message) && request.tls.mode === 'disable';
+  // A rule may also reject on purpose: "pg_hba.conf rejects connection for ...".
+  const refusal = /^pg_hba\.conf rejects/.test(message) ? 'rejects' : 'has no entry for';
+  return {
+    message: `pg_hba.conf of ${at} ${refusal} role "${user}" and database "${database}" from this host`,
+    hint: isPlain ? 'The server may require TLS: use sslmode=require.' : `The server says: ${message}`,
+  };
 }
 
-function unknownHost(request: ConnectionRequest): Worded {
-  return [
-    `the host name ${request.hostaddr ?? request.host} cannot be resolved`,
-    `Check its spelling and the network. The address is from ${request.source}.`,
-  ];
+function unknownHost({host, hostaddr, source}: ConnectionRequest): Explained {
+  return {
+    message: `cannot resolve host name ${hostaddr ?? host}`,
+    hint: `Check its spelling and the network; the address comes from ${source}.`,
+  };
 }
 
-function noAnswer(request: ConnectionRequest): Worded {
-  return [
-    `no answer from ${hostAndPort(request)} within ${request.connect_timeout_ms / 1000} s`,
-    'A firewall, a wrong port or a frozen server; connect_timeout (PGCONNECT_TIMEOUT) sets how long to wait.',
-  ];
+function noAnswer(request: ConnectionRequest): Explained {
+  return {
+    message: `no answer from ${hostAndPort(request)} within ${request.connect_timeout_ms / 1000} s`,
+    hint: 'Look for a firewall, a wrong port or a frozen server; PGCONNECT_TIMEOUT sets how long to wait.',
+  };
 }
 
-function tlsError(code: string, message: string, reason: string, request: ConnectionRequest): Worded | null {
+function noRoute(request: ConnectionRequest): Explained {
+  return {message: `no route to ${hostAndPort(request)}`, hint: 'Check the network, VPN or tunnel.'};
+}
+
+function tlsError({code, message, reason}: Failure, request: ConnectionRequest): Explained | null {
   const at = hostAndPort(request);
   if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') {
-    return [
-      `the TLS certificate of ${at} is for another host: ${reason}`,
-      'Connect by the name in the certificate, or use sslmode=verify-ca.',
-    ];
+    return {
+      message: `the TLS certificate of ${at} is for another host: ${reason}`,
+      hint: 'Connect by a name in the certificate, or use sslmode=verify-ca.',
+    };
   }
   if (code === 'CERT_HAS_EXPIRED') {
-    return [
-      `the TLS certificate of ${at} has expired`,
-      'Renew it on the server; sslmode=require does not check it.',
-    ];
+    return {
+      message: `the TLS certificate of ${at} has expired`,
+      hint: 'Renew it on the server; sslmode=require does not check it.',
+    };
   }
   if (/^(CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO)/.test(code)) {
-    return [
-      `the TLS certificate of ${at} is not signed by an authority trusted here: ${message}`,
-      'Name its root with sslrootcert=FILE; sslmode=require encrypts without checking.',
-    ];
+    return {
+      message: `the TLS certificate of ${at} is not signed by a trusted authority: ${message}`,
+      hint: 'Name its root certificate with sslrootcert=FILE; sslmode=require encrypts without checking.',
+    };
   }
   if (/does not support SSL/.test(message)) {
-    return [
-      `${at} does not speak TLS, and sslmode=${request.tls.mode} demands it`,
-      'Turn ssl on on the server, or use sslmode=prefer or disable.',
-    ];
+    return {
+      message: `${at} does not support TLS, which sslmode=${request.tls.mode} requires`,
+      hint: 'Set ssl = on on the server, or use sslmode=prefer or disable.',
+    };
   }
   if (/^(ERR_SSL|ERR_TLS|ERR_OSSL|EPROTO)/.test(code) || /establishing an SSL/.test(message)) {
-    return [
-      `TLS with ${at} failed: ${message}`,
-      'Check sslmode, sslcert, sslkey and the TLS versions of the server.',
-    ];
+    return {
+      message: `TLS with ${at} failed: ${message}`,
+      hint: 'Check sslmode, sslcert, sslkey and the TLS versions of the server.',
+    };
   }
   return null;
 }
 
-function bindingError(message: string, request: ConnectionRequest): Worded | null {
+function channelBindingError({message}: Failure, request: ConnectionRequest): Explained | null {
   if (/channel binding (check failed|negotiation error)/.test(message)) {
-    return [
-      `something between here and ${hostAndPort(request)} ends TLS itself, and the server noticed: ${message}`,
-      'Connect past it; where it is a proxy of your own, use channel_binding=disable.',
-    ];
+    return {
+      message: `a proxy before ${hostAndPort(request)} ends TLS, which channel binding detects: ${message}`,
+      hint: 'Connect past the proxy, or use channel_binding=disable if you trust it.',
+    };
   }
   if (/SASL channel binding/.test(message)) {
-    return [
-      `the certificate of ${hostAndPort(request)} does not allow channel binding`,
-      'Use channel_binding=disable with sslmode=verify-full.',
-    ];
+    return {
+      message: `the certificate of ${hostAndPort(request)} does not allow channel binding`,
+      hint: 'Use channel_binding=disable with sslmode=verify-full.',
+    };
   }
   return null;
 }
 
-function byText(message: string, request: ConnectionRequest): Worded | null {
+function byMessage({message}: Failure, request: ConnectionRequest): Explained | null {
+  const at = hostAndPort(request);
   if (/timeout expired|Query read timeout/.test(message)) return noAnswer(request);
-  // PgBouncer's own words, all of them 08P01 up to 1.18 at least; a role it does not know fails as a password does.
+  // PgBouncer's own texts, all of them 08P01 up to 1.18 at least; an unknown role fails as a wrong password does.
   if (/SASL authentication failed|^auth failed/.test(message)) return wrongPassword(request);
   if (/^no such database|^database .* does not exist/.test(message)) return unknownDatabase(request);
   if (/statement pooling mode/.test(message)) {
-    return [`${hostAndPort(request)} is a pooler in statement mode: ${message}`, pastThePooler];
+    return {message: `${at} is a connection pooler in statement mode: ${message}`, hint: pastThePooler};
   }
   if (/startup parameter|command-line options/.test(message)) {
-    return [
-      `the connection pooler at ${hostAndPort(request)} does not take the options of the address: ${message}`,
-      `Leave them out (options=, PGOPTIONS). ${pastThePooler}`,
-    ];
+    return {
+      message: `the connection pooler at ${at} rejects options of the address: ${message}`,
+      hint: `Remove options= and PGOPTIONS. ${pastThePooler}`,
+    };
   }
   if (/Connection terminated|ECONNRESET/.test(message)) {
-    return [
-      `${hostAndPort(request)} closed the connection without a word`,
-      'A proxy without a server behind it, a server that is stopping, or no PostgreSQL at all.',
-    ];
+    return {
+      message: `${at} closed the connection without an error message`,
+      hint: 'It may be a proxy without a server behind it, a server that is stopping, or not PostgreSQL.',
+    };
   }
   return null;
 }
 
-function fieldsOf(error: unknown): {code: string; message: string; reason: string} {
+function failureOf(error: unknown): Failure {
   // A name with several addresses fails with all their errors at once; they rarely differ.
   const first = error instanceof AggregateError && error.message === '' ? error.errors[0] : error;
   const fields = (first ?? {}) as {code?: unknown; message?: unknown; reason?: unknown};
@@ -250,7 +249,7 @@ function fieldsOf(error: unknown): {code: string; message: string; reason: strin
   };
 }
 
-/** The server's words are part of these lines, and are hostile as all its text is. */
+/** The server's text is part of these lines, and hostile. */
 function oneLine(text: string): string {
   return sanitise(text.replace(/\s*\n\s*/g, ' '));
 }

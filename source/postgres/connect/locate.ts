@@ -7,7 +7,7 @@ import type {Machine} from './machine.ts';
 import {type Dotenv, environmentSource, readDotenv, serverVariable} from './machine.ts';
 import type {ConnectionRequest, Origin} from './request.ts';
 
-/** What the command line says of the server; psql's letters for the first four. */
+/** The server's flags; the first four are psql's -h, -p, -U and -d. */
 export type LocateFlags = {
   host?: string | undefined;
   port?: string | number | undefined;
@@ -22,17 +22,17 @@ export type LocateOptions = {
   url?: string | undefined;
   flags: LocateFlags;
   machine: Machine;
-  /** null: there is no such file. */
+  /** null where there is no configuration file. */
   configuration?: Configuration | null;
-  /** The addresses of the target that `flags` name. */
+  /** The addresses of the target that `flags.target` names. */
   target?: {url: string; rescue_url: string | null} | null;
 };
 
 /**
- * Where the server is: `[url]` or `--target` > exported variables (POOLCTL_DATABASE_URL > DIRECT_URL > DATABASE_URL >
- * PGSERVICE > PGHOST and its kin) > the same URLs in ./.env > libpq's defaults. Flags are laid over what an address
- * says; `-h` names another server than any URL and does without them. The rescue address is the user's: never ./.env's.
- * Throws AbortError (exit 2) for what is no address or names a profile or a service that is not there.
+ * Where the server is, by the first of: `[url]` or `--target`; exported variables (POOLCTL_DATABASE_URL, DIRECT_URL,
+ * DATABASE_URL, PGSERVICE, PGHOST and the like); the same URLs in ./.env; libpq's defaults. Flags override the address;
+ * with `-h` no URL is used. The rescue address never comes from ./.env. Throws AbortError (exit 2) for what is not an
+ * address, and for a target or service that does not exist.
  */
 export function locate(options: LocateOptions): ConnectionRequest {
   const {flags, machine} = options;
@@ -41,21 +41,21 @@ export function locate(options: LocateOptions): ConnectionRequest {
   const request = findRequest(options, dotenv);
 
   const known = findConfigured(request, options);
-  // A folder can mark its server as production; what the user says of it counts first.
+  // A folder's .env can mark its server as production; the user's own variable wins.
   const mark = machine.env.POOLCTL_PRODUCTION || dotenv.variables.POOLCTL_PRODUCTION;
   const is_production = flags.production ?? (known.is_production || isTruthy(mark));
-  // What the command line says is no production is not called so, nor another thing than production where it is.
+  // With --production or --no-production against the configuration, its name for the environment is not shown.
   const isOther = !is_production && !known.is_production;
   const environment = isOther ? known.environment : null;
-  const bearing = {is_production, environment, settings: known.settings};
+  const perTarget = {is_production, environment, settings: known.settings};
   const rescue = findRescue(options);
   const isIgnored = dotenv.variables.POOLCTL_RESCUE_URL && !machine.env.POOLCTL_RESCUE_URL;
   const ignored = isIgnored ? ['POOLCTL_RESCUE_URL in ./.env is ignored: export it instead'] : [];
   return {
     ...request,
-    ...bearing,
+    ...perTarget,
     warnings: [...request.warnings, ...ignored],
-    rescue: rescue && {...rescue, ...bearing},
+    rescue: rescue && {...rescue, ...perTarget},
   };
 }
 
@@ -72,75 +72,80 @@ function findRescue({flags, machine, target}: LocateOptions): ConnectionRequest 
 
 function findRequest(options: LocateOptions, dotenv: Dotenv): ConnectionRequest {
   const {flags, machine, target, configuration} = options;
-  const over = flagSettings(flags);
+  const overrides = flagParameters(flags);
   const call: Origin = {kind: 'call'};
   if (target) {
     const source = `target "${flags.target}" in ${configuration?.file}`;
-    return requestFromUrl({url: target.url, source, origin: call, over}, machine);
+    return requestFromUrl({url: target.url, source, origin: call, overrides}, machine);
   }
   const databaseAddress =
     flags.database !== undefined && isAddress(flags.database) ? flags.database : undefined;
   const given = options.url ?? databaseAddress;
   if (given !== undefined) {
     const source = options.url === undefined ? 'the address of -d' : 'the address given';
-    return requestFromUrl({url: given, source, origin: call, over}, machine);
+    return requestFromUrl({url: given, source, origin: call, overrides}, machine);
   }
-  if (flags.host !== undefined) return fromVariables(machine, {origin: call, over});
-  const exported = fromExportedUrl(machine, over);
+  if (flags.host !== undefined) return fromVariables(machine, {origin: call, overrides});
+  const exported = fromExportedUrl(machine, overrides);
   if (exported !== null) return exported;
   const variable = machine.env.PGSERVICE ? 'PGSERVICE' : serverVariable(machine.env);
-  if (variable !== null) return fromVariables(machine, {origin: {kind: 'environment', variable}, over});
-  return fromDotenv(machine, dotenv, over) ?? fromVariables(machine, {origin: {kind: 'defaults'}, over});
+  if (variable !== null) return fromVariables(machine, {origin: {kind: 'environment', variable}, overrides});
+  return (
+    fromDotenv(machine, dotenv, overrides) ?? fromVariables(machine, {origin: {kind: 'defaults'}, overrides})
+  );
 }
 
 const urlVariables = ['POOLCTL_DATABASE_URL', 'DIRECT_URL', 'DATABASE_URL'];
 
-function fromExportedUrl(machine: Machine, over: ConnectionParameters): ConnectionRequest | null {
+function fromExportedUrl(machine: Machine, overrides: ConnectionParameters): ConnectionRequest | null {
   const variable = urlVariables.find(name => machine.env[name]?.trim());
   if (variable === undefined) return null;
   const url = machine.env[variable] ?? '';
-  return requestFromUrl({url, source: variable, origin: {kind: 'environment', variable}, over}, machine);
+  return requestFromUrl({url, source: variable, origin: {kind: 'environment', variable}, overrides}, machine);
 }
 
-/** PGSERVICE, PGHOST and its kin, or nothing at all: what psql would make of it. */
+/** As psql without a URL: PGSERVICE, PGHOST and the like, or defaults. */
 function fromVariables(
   machine: Machine,
-  {origin, over}: {origin: Origin; over: ConnectionParameters},
+  {origin, overrides}: {origin: Origin; overrides: ConnectionParameters},
 ): ConnectionRequest {
   const service = machine.env.PGSERVICE;
   if (service) {
     const source = `service "${service}" (PGSERVICE)`;
-    return buildRequest({source, origin, address: {service}, over}, machine);
+    return buildRequest({source, origin, address: {service}, overrides}, machine);
   }
-  const source = Object.keys(over).length > 0 ? 'the command line' : environmentSource(machine.env);
-  return buildRequest({source, origin, address: {}, over}, machine);
+  const source = Object.keys(overrides).length > 0 ? 'the command line' : environmentSource(machine.env);
+  return buildRequest({source, origin, address: {}, overrides}, machine);
 }
 
 function fromDotenv(
   machine: Machine,
-  {variables, borrowed}: Dotenv,
-  over: ConnectionParameters,
+  {variables, exportedReference}: Dotenv,
+  overrides: ConnectionParameters,
 ): ConnectionRequest | null {
   const variable = urlVariables.find(name => variables[name]?.trim());
   if (variable === undefined) return null;
   const source = `${variable} in ./.env`;
-  const other = borrowed(variable);
+  const other = exportedReference(variable);
   if (other !== null) throw refersOutside(source, other);
-  return requestFromUrl({url: variables[variable] ?? '', source, origin: {kind: 'folder'}, over}, machine);
+  return requestFromUrl(
+    {url: variables[variable] ?? '', source, origin: {kind: 'folder'}, overrides},
+    machine,
+  );
 }
 
-function flagSettings({host, port, user, database}: LocateFlags): ConnectionParameters {
-  const settings: ConnectionParameters = {};
-  if (host !== undefined) settings.host = host;
-  if (port !== undefined) settings.port = String(port);
-  if (user !== undefined) settings.user = user;
-  if (database !== undefined && !isAddress(database)) settings.dbname = database;
-  return settings;
+function flagParameters({host, port, user, database}: LocateFlags): ConnectionParameters {
+  const parameters: ConnectionParameters = {};
+  if (host !== undefined) parameters.host = host;
+  if (port !== undefined) parameters.port = String(port);
+  if (user !== undefined) parameters.user = user;
+  if (database !== undefined && !isAddress(database)) parameters.dbname = database;
+  return parameters;
 }
 
 /**
- * What the configuration says of this server, however it was found: by its target's name, or by the address of one
- * (a command's is not asked for to compare). Of several targets there, one that is production decides.
+ * What the configuration says of this server: of the target with its name, or with its address (a target whose address
+ * a command prints is not compared). Of several such targets a production one wins.
  */
 function findConfigured(
   request: ConnectionRequest,
@@ -176,13 +181,10 @@ function isTruthy(text: string | undefined): boolean {
 function refersOutside(source: string, name: string): AbortError {
   return usageError(
     `${source} refers to ${name}, which is exported and not set in the file`,
-    'poolctl puts no exported variable into an address that a folder names: export the whole URL, or give it in the call.',
+    'poolctl inserts no exported variable into a URL of ./.env: export the whole URL, or pass it as an argument.',
   );
 }
 
 function bothGiven(): AbortError {
-  return usageError(
-    'an address and --target are given, and they may name two servers',
-    'Leave out one of them.',
-  );
+  return usageError('an address and --target may name two servers', 'Give one of them.');
 }

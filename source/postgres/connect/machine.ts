@@ -4,12 +4,12 @@ import {parseEnv} from 'node:util';
 import {usageError} from '../../core/errors.ts';
 import type {ConnectionParameters} from '../../core/text/postgres-url.ts';
 
-/** What of this machine decides where the server is; tests hand in their own. */
+/** What of this machine decides where the server is. Tests pass their own. */
 export type Machine = {
   env: Readonly<Record<string, string | undefined>>;
   cwd: string;
   home: string;
-  /** The name of whoever runs poolctl: PostgreSQL's default role. */
+  /** The operating system's user, PostgreSQL's default role. */
   os_user: string;
   platform: string;
   /** The text of a file; null when it is not there or cannot be read. */
@@ -32,7 +32,7 @@ export function localMachine(env: Machine['env'], cwd: string): Machine {
 }
 
 function osUser(env: Machine['env']): string {
-  // A container may run as a number that has no name.
+  // A container may run as a user id without a name.
   return orNull(() => os.userInfo().username) ?? env.USER ?? 'postgres';
 }
 
@@ -44,7 +44,7 @@ function orNull<T>(read: () => T): T | null {
   }
 }
 
-/** Environment variables that stand for a connection parameter (libpq-envars). */
+/** Connection parameters by environment variable (libpq-envars). */
 const variables: Record<string, string> = {
   PGHOST: 'host',
   PGHOSTADDR: 'hostaddr',
@@ -64,31 +64,31 @@ const variables: Record<string, string> = {
   PGCONNECT_TIMEOUT: 'connect_timeout',
 };
 
-/** What the environment says; an empty variable is one that is not set, as in libpq. */
-export function environmentSettings(env: Machine['env']): ConnectionParameters {
-  const settings: ConnectionParameters = {};
+/** The environment's parameters. As in libpq, an empty variable counts as unset. */
+export function environmentParameters(env: Machine['env']): ConnectionParameters {
+  const parameters: ConnectionParameters = {};
   for (const [variable, keyword] of Object.entries(variables)) {
     const value = env[variable];
-    if (value) settings[keyword] = value;
+    if (value) parameters[keyword] = value;
   }
-  return settings;
+  return parameters;
 }
 
-/** The first variable set that says which server; PGUSER says only as whom. */
+/** The first variable that says which server to connect to; null where none is set. */
 export function serverVariable(env: Machine['env']): string | null {
   return ['PGHOST', 'PGHOSTADDR', 'PGPORT', 'PGDATABASE'].find(name => env[name]) ?? null;
 }
 
-/** All of them, for people. */
+/** The variables that are set, for messages. */
 export function environmentSource(env: Machine['env']): string {
   const set = ['PGHOST', 'PGHOSTADDR', 'PGPORT', 'PGDATABASE', 'PGUSER'].filter(name => env[name]);
   return set.length === 0 ? "PostgreSQL's defaults" : set.join(', ');
 }
 
-/** Where distributions put the server's socket; the first is Debian's and Red Hat's, the last PostgreSQL's own. */
+/** Where the server's socket is: on Debian and Red Hat in the first, by PostgreSQL's default in the last. */
 export const socketDirectories = ['/var/run/postgresql', '/run/postgresql', '/tmp'];
 
-/** The socket of a server on this machine, as psql takes it without a host; else localhost. */
+/** As psql without a host: the socket of a server on this machine, else localhost. */
 export function defaultHost(port: number, machine: Machine): string {
   if (machine.platform === 'win32') return 'localhost';
   const directory = socketDirectories.find(path => machine.fileMode(`${path}/.s.PGSQL.${port}`) !== null);
@@ -99,10 +99,10 @@ export type Dotenv = {
   /** By name, `${NAME}` of the same file replaced. */
   variables: Readonly<Record<string, string>>;
   /**
-   * An exported variable that a value refers to and the file does not set; null where there is none. Prisma would put
-   * it in; here that would hand a secret to whatever host the file names.
+   * An exported variable that the value of `name` refers to and the file does not set; null where there is none. Prisma
+   * inserts it; poolctl would so send a secret to a host that the file names.
    */
-  borrowed(name: string): string | null;
+  exportedReference(name: string): string | null;
 };
 
 /** The variables of `./.env`; none when there is no such file. */
@@ -116,25 +116,25 @@ export function readDotenv(machine: Machine): Dotenv {
         value.replace(reference, (whole, other: string) => own.get(other) ?? whole),
       ]),
     ),
-    borrowed(name) {
+    exportedReference(name) {
       const names = [...(own.get(name) ?? '').matchAll(reference)].map(([, other = '']) => other);
       return names.find(other => !own.has(other) && machine.env[other]) ?? null;
     },
   };
 }
 
-/** Replaced one level deep, and only in braces: a bare `$` is more often part of a password. */
+/** Only in braces: a bare `$` is more often part of a password. */
 const reference = /\$\{([A-Za-z_]\w*)\}/g;
 
 /**
  * The parameters of a service (libpq-pgservice): the user's file first, then the system's.
  * Throws AbortError (exit 2) when none defines it.
  */
-export function serviceSettings(name: string, machine: Machine): ConnectionParameters {
+export function serviceParameters(name: string, machine: Machine): ConnectionParameters {
   const files = serviceFiles(machine);
   for (const file of files) {
-    const settings = findService(machine.readFile(file) ?? '', name);
-    if (settings !== null) return settings;
+    const parameters = findService(machine.readFile(file) ?? '', name);
+    if (parameters !== null) return parameters;
   }
   throw usageError(
     `there is no service "${name}" in ${files.join(' or ')}`,
@@ -144,7 +144,7 @@ export function serviceSettings(name: string, machine: Machine): ConnectionParam
 
 function serviceFiles({env, home}: Machine): string[] {
   const user = env.PGSERVICEFILE || `${home}/.pg_service.conf`;
-  // The system's folder is compiled into libpq; Debian's is the one known by name.
+  // The system's folder is compiled into libpq; this is Debian's.
   return [user, `${env.PGSYSCONFDIR || '/etc/postgresql-common'}/pg_service.conf`];
 }
 
@@ -152,11 +152,11 @@ function findService(text: string, name: string): ConnectionParameters | null {
   const lines = text.split('\n').map(line => line.trim());
   const start = lines.indexOf(`[${name}]`);
   if (start === -1) return null;
-  const settings: ConnectionParameters = {};
+  const parameters: ConnectionParameters = {};
   for (const line of lines.slice(start + 1)) {
     if (line.startsWith('[')) break;
     const [, keyword, value = ''] = /^([a-z_]+)=(.*)$/.exec(line) ?? [];
-    if (keyword !== undefined) settings[keyword] = value;
+    if (keyword !== undefined) parameters[keyword] = value;
   }
-  return settings;
+  return parameters;
 }

@@ -49,7 +49,7 @@ async function attempt(
 ): Promise<OpenClient> {
   signal?.throwIfAborted();
   const client = createRawClient(clientConfig(request, transport));
-  // Assigned, not configured: pg takes PGOPTIONS and PGAPPNAME for what is configured empty.
+  // Assigned after the fact: for an empty option pg falls back to PGOPTIONS.
   client.connectionParameters.options = options;
   const parameters = new Map<string, string>();
   client.connection.on('parameterStatus', ({parameterName, parameterValue}) =>
@@ -90,7 +90,7 @@ function clientConfig(request: ConnectionRequest, transport: Transport): Record<
       if (password === null) throw new MissingPasswordError('no password');
       return password;
     },
-    // The application's own name in its URL must not disguise poolctl as the application.
+    // Not the name in the application's URL, which would make poolctl look like the application.
     application_name: 'poolctl',
     client_encoding: 'utf8',
     ssl: transport === false ? false : {...transport},

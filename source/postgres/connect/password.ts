@@ -2,80 +2,82 @@ import type {ConnectionParameters} from '../../core/text/postgres-url.ts';
 import {type Machine, socketDirectories} from './machine.ts';
 import type {ConnectionRequest} from './request.ts';
 
+type Found = Pick<ConnectionRequest, 'password' | 'password_source' | 'password_withheld' | 'warnings'>;
+
 type Context = {
-  /** The address's over the environment's. */
-  settings: ConnectionParameters;
-  /** The address's own password, or its service's. */
+  /** Of the address, and of the environment where the address leaves one open. */
+  parameters: ConnectionParameters;
+  /** The password of the address or its service. */
   own: string | undefined;
   source: string;
-  /** `./.env` named the host, so that the user's own secrets are not for it. */
+  /** `./.env` named the host, which therefore gets no secret of the user's. */
   isFromFolder: boolean;
 };
 
 /**
- * The password for a server: the address's own, PGPASSWORD, the password file. A host that a folder named gets the
- * folder's own, or one from a line of the user's file that names this host and port; the others are told as withheld.
+ * The password for a server: the address's own, PGPASSWORD's, or the password file's. A host that a folder's .env named
+ * gets the one in that file, or one from a line of the user's password file that names its host and port; others are
+ * reported as withheld.
  */
-export function findPasswordFor(
-  place: PasswordLookup,
-  {settings, own, source, isFromFolder}: Context,
+export function findPassword(
+  server: Server,
+  {parameters, own, source, isFromFolder}: Context,
   machine: Machine,
-): Pick<ConnectionRequest, 'password' | 'password_source' | 'password_withheld' | 'warnings'> {
-  const given = isFromFolder ? own : settings.password;
-  if (given !== undefined) return found(given, own === undefined ? 'PGPASSWORD' : source);
-  // A file that the folder names could be anybody's.
-  const path = passwordFilePath(isFromFolder ? machine.env.PGPASSFILE : settings.passfile, machine);
-  const {password, warning} = findPassword(path, place, machine, isFromFolder);
+): Found {
+  const password = isFromFolder ? own : parameters.password;
+  if (password !== undefined) return found(password, own === undefined ? 'PGPASSWORD' : source);
+  // A password file that the folder names may be anyone's.
+  const path = passwordFilePath(isFromFolder ? machine.env.PGPASSFILE : parameters.passfile, machine);
+  const {password: line, warning} = readPasswordFile(path, server, machine, isFromFolder);
   const warnings = warning === null ? [] : [warning];
-  if (password !== null) return {...found(password, path), warnings};
-  const isAnyHost = () => isFromFolder && findPassword(path, place, machine).password !== null;
+  if (line !== null) return {...found(line, path), warnings};
+  const isAnyHost = () => isFromFolder && readPasswordFile(path, server, machine).password !== null;
   const withheld =
-    settings.password !== undefined ? 'PGPASSWORD' : isAnyHost() ? `a line with * in ${path}` : null;
+    parameters.password !== undefined ? 'PGPASSWORD' : isAnyHost() ? `a line with * in ${path}` : null;
   return {password: () => null, password_source: null, password_withheld: withheld, warnings};
 }
 
-function found(
-  password: string,
-  source: string,
-): Pick<ConnectionRequest, 'password' | 'password_source' | 'password_withheld' | 'warnings'> {
+function found(password: string, source: string): Found {
   return {password: () => password, password_source: source, password_withheld: null, warnings: []};
 }
 
-export type PasswordLookup = {host: string; port: number; database: string; user: string};
-export type PasswordFound = {password: string | null; warning: string | null};
+type Server = {host: string; port: number; database: string; user: string};
 
 /** The user's password file: PGPASSFILE (`passfile`), else ~/.pgpass. */
-export function passwordFilePath(passfile: string | undefined, {env, home, platform}: Machine): string {
+function passwordFilePath(passfile: string | undefined, {env, home, platform}: Machine): string {
   if (passfile) return passfile;
   return platform === 'win32' ? `${env.APPDATA ?? home}/postgresql/pgpass.conf` : `${home}/.pgpass`;
 }
 
 /**
- * The first matching line of a password file, as libpq reads it (libpq-pgpass). A file that others may read is
- * left alone with a warning, as there. `isExact`: a line has to name host and port as they are, no `*`.
+ * The password of the first matching line, as libpq reads the file (libpq-pgpass). As there, a file that other users can
+ * read is skipped with a warning. `isExact`: a line has to name host and port, without `*`.
  */
-export function findPassword(
+function readPasswordFile(
   path: string,
-  lookup: PasswordLookup,
+  server: Server,
   machine: Machine,
   isExact = false,
-): PasswordFound {
+): {password: string | null; warning: string | null} {
   const mode = machine.fileMode(path);
   const text = mode === null ? null : machine.readFile(path);
   if (mode === null || text === null) return {password: null, warning: null};
   if (machine.platform !== 'win32' && (mode & 0o077) !== 0) {
-    return {password: null, warning: `${path} is ignored: others may read it (chmod 0600 ${path})`};
+    return {
+      password: null,
+      warning: `${path} is ignored because other users can read it (chmod 0600 ${path})`,
+    };
   }
-  // Any of the usual socket folders counts as localhost: which of them is the default is compiled into libpq.
-  const host = !isExact && socketDirectories.includes(lookup.host) ? 'localhost' : lookup.host;
-  const wanted = [host, String(lookup.port), lookup.database, lookup.user];
+  // Any of the usual socket folders counts as localhost: libpq's default is compiled in.
+  const host = !isExact && socketDirectories.includes(server.host) ? 'localhost' : server.host;
+  const expected = [host, String(server.port), server.database, server.user];
   for (const line of text.split(/\r?\n/)) {
     if (line.startsWith('#')) continue;
     const fields = splitLine(line);
     const password = fields[4];
     if (password === undefined) continue;
     const isAny = (index: number) => fields[index] === '*' && !(isExact && index < 2);
-    if (wanted.every((value, index) => isAny(index) || unescaped(fields[index]) === value)) {
+    if (expected.every((value, index) => isAny(index) || unescaped(fields[index]) === value)) {
       return {password: unescaped(password), warning: null};
     }
   }

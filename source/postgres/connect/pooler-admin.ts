@@ -1,9 +1,9 @@
-import {inTime} from '../deadline.ts';
+import {withDeadline} from '../deadline.ts';
 import {closeClient, openClient} from './open-client.ts';
 import type {ConnectionRequest} from './request.ts';
 
 export type PoolerAdmin = {
-  /** Clients that sent a statement and wait for a server connection, over all pools. */
+  /** Clients of all pools that sent a statement and wait for a server connection. */
   waitingClients(): Promise<number>;
   close(): Promise<void>;
 };
@@ -11,13 +11,13 @@ export type PoolerAdmin = {
 const answerWithinMs = 5000;
 
 /**
- * PgBouncer's admin console, which speaks the simple protocol alone and knows no startup options. SHOW POOLS has 12 to
- * 17 columns by version: they are told by name. Throws what connecting or asking throws.
+ * Connects to PgBouncer's admin console, which supports the simple protocol only and no startup options. SHOW POOLS has
+ * 12 to 17 columns by version, so they are read by name. Throws as `openClient`, and the console's errors.
  */
 export async function openPoolerAdmin(request: ConnectionRequest): Promise<PoolerAdmin> {
   const {client} = await openClient(request, '');
   const waitingClients = async () => {
-    const {rows} = await inTime(client.query<{cl_waiting?: unknown}>('SHOW POOLS'), answerWithinMs);
+    const {rows} = await withDeadline(client.query<{cl_waiting?: unknown}>('SHOW POOLS'), answerWithinMs);
     return rows.reduce((sum, {cl_waiting}) => sum + Number(cl_waiting ?? 0), 0);
   };
   try {

@@ -4,22 +4,23 @@ import type {PgClient, RawPgClient} from './client.ts';
 import {type ConnectionRequest, hostAndPort} from './request.ts';
 import {beginWatching} from './session-options.ts';
 
-/** What helps wherever a pooler is in the way. */
+/** The hint for every limit of a connection pooler. */
 export const pastThePooler =
-  "Connect past the pooler: DIRECT_URL or POOLCTL_DATABASE_URL with PostgreSQL's own address.";
+  "Connect past the pooler: set DIRECT_URL or POOLCTL_DATABASE_URL to PostgreSQL's own address.";
 
-/** What a reading through a pooler lacks: PgBouncer's transaction mode and its kin do not say which they are. */
+/** What a snapshot through a pooler lacks. Poolers in transaction mode do not name themselves. */
 export const poolerInBetween: Unavailable = {
   section: 'pooler',
   sqlstate: null,
-  reason: 'a connection pooler sits in between: pid and settings are not our own, and poolctl will not act',
+  reason:
+    'a connection pooler is in between: poolctl has no session of its own there and will change nothing',
   remedy: 'connect past it: DIRECT_URL',
 };
 
-/** Neither timeouts nor advisory locks hold there, and the pid is another's. */
+/** Through a pooler neither timeouts nor advisory locks hold, and the pid is another session's. */
 export function noActingThroughPooler(request: ConnectionRequest): AbortError {
   return new AbortError(
-    `poolctl does not act through a connection pooler, and ${hostAndPort(request)} is one`,
+    `poolctl changes nothing through a connection pooler, and ${hostAndPort(request)} is one`,
     {
       hint: pastThePooler,
       exitCode: exitCodes.connection,
@@ -28,9 +29,9 @@ export function noActingThroughPooler(request: ConnectionRequest): AbortError {
 }
 
 /**
- * A client that watches through a pooler, which lends it a session of others for one transaction at a time. Each
- * query brings its settings along in a transaction of its own, read-only and rolled up in the same round trip: a
- * SET would stay behind in a session that an application is lent next.
+ * A client that watches through a pooler, which assigns it a server session for one transaction at a time. Each query
+ * runs in a read-only transaction of its own that sets poolctl's settings, in one round trip: a plain SET would stay in
+ * a session that an application gets next.
  */
 export function createPooledClient(client: RawPgClient): PgClient {
   const begin = beginWatching();

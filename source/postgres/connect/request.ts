@@ -5,78 +5,78 @@ export const tlsModes = ['disable', 'allow', 'prefer', 'require', 'verify-ca', '
 /** libpq's sslmode, with libpq's meaning. */
 type TlsMode = (typeof tlsModes)[number];
 
-/** How a server has a client prove who it is; `none`: not at all. */
+/** How a server authenticates a client; `none`: not at all. */
 export const authenticationMethods = ['none', 'password', 'md5', 'scram-sha-256'] as const;
 export type AuthenticationMethod = (typeof authenticationMethods)[number];
 
-/** A file that libpq would read if it is there; one named by the user has to be. */
+/** A file that libpq reads where it exists; one that the user named has to exist. */
 export type TlsFile = {path: string; is_named: boolean};
 
 export type TlsRequest = {
   mode: TlsMode;
   negotiation: 'postgres' | 'direct';
-  /** `system` trusts the public certificate authorities. */
+  /** `system` trusts public certificate authorities. */
   root_certificate: TlsFile | 'system';
-  /** null: none is shown, whatever the server asks for. */
+  /** null: none is sent, even if the server asks for one. */
   certificate: TlsFile | null;
   key: TlsFile;
-  /** Decrypts the key; null: it is not encrypted. */
+  /** Decrypts the key; null where it is not encrypted. */
   key_password: string | null;
   /**
-   * `prefer` has the server prove that it knows the password over this very TLS session where it offers that;
-   * `require` refuses one that does not.
+   * `prefer` binds SCRAM to the TLS session where the server offers that, which proves that no proxy ends TLS; `require`
+   * refuses a server that does not offer it.
    */
   channel_binding: 'disable' | 'prefer' | 'require';
 };
 
 /**
- * Who named the server: the words of the call (or a target of the configuration), exported variables, `./.env` of the
- * working folder, or nothing. The folder may be anybody's.
+ * What named the server: the command line (or a target of the configuration), an exported variable, `./.env` of the
+ * working folder, which may be anyone's, or libpq's defaults.
  */
 export type Origin =
   | {kind: 'call' | 'folder' | 'defaults'}
-  /** `variable` is the one that decides. */
+  /** `variable` is the first that counts. */
   | {kind: 'environment'; variable: string};
 
 /** Everything needed to connect to one server, and how it was found. */
 export type ConnectionRequest = {
-  /** How it was found, for people: `DATABASE_URL in ./.env`. */
+  /** Where the address comes from, for messages: `DATABASE_URL in ./.env`. */
   source: string;
   origin: Origin;
-  /** A name, an address, or a directory of unix sockets when it starts with `/`. */
+  /** A name, an IP address, or, beginning with `/`, a directory of unix sockets. */
   host: string;
-  /** The address to connect to where it differs from `host`, which then serves to verify alone. */
+  /** The IP address to connect to; `host` then serves only to verify the certificate. */
   hostaddr: string | null;
   port: number;
   user: string;
   database: string;
-  /** A function, so that neither JSON nor a log of this object can show it. null: none was given. */
+  /** A function, so that neither JSON nor a log of this object can show it. Returns null where there is none. */
   password: () => string | null;
-  /** Where the password came from, for people; null when there is none. */
+  /** Where the password comes from, for messages; null where there is none. */
   password_source: string | null;
-  /** Where a password was found that is not sent, as it was `./.env` that named the host; null: there is none. */
+  /** Where a password is that is not sent because `./.env` named the host; null where there is none. */
   password_withheld: string | null;
   tls: TlsRequest;
-  /** libpq's require_auth; null: whatever the server asks for. */
+  /** libpq's require_auth; null allows every method. */
   allowed_authentication: readonly AuthenticationMethod[] | null;
   /** The user's own startup options (`-c name=value`), sent before poolctl's. */
   options: string;
   connect_timeout_ms: number;
   prisma: PrismaSettings | null;
-  /** What the address carried that poolctl does not use, to be reported: `connection_limit=5 (Prisma)`. */
+  /** Parameters of the address that poolctl does not use, to be reported: `connection_limit=5`. */
   ignoredParameters: string[];
-  /** What was found and left alone, to be told: a password file that others may read. */
+  /** To be reported, such as a password file that other users can read. */
   warnings: string[];
   is_production: boolean;
-  /** What the configuration calls a server that is not production. */
+  /** The configuration's name for an environment that is not production. */
   environment: ConfiguredTarget['environment'];
-  /** What the user's configuration says of this server. */
+  /** The user's configuration for this server. */
   settings: TargetSettings;
-  /** The way in when every slot is taken. */
+  /** Connected to where every slot is taken. */
   rescue: ConnectionRequest | null;
 };
 
-/** Where the address is from, in short: `.env`, `DATABASE_URL`; null where the call names it, or nothing does. */
+/** Where the address comes from, in short: `.env`, `DATABASE_URL`; null for the command line and for defaults. */
 export function shortSource({origin}: Pick<ConnectionRequest, 'origin'>): string | null {
   if (origin.kind === 'folder') return '.env';
   return origin.kind === 'environment' ? origin.variable : null;

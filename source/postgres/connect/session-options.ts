@@ -1,14 +1,14 @@
-/** `watch` reads and cannot write; `act` may. */
+/** A session that watches cannot write; one that acts can. */
 export type Purpose = 'watch' | 'act';
 
 const always = {
-  // Names and texts of a database in another encoding would arrive garbled.
+  // Otherwise names and texts of a database in another encoding arrive garbled.
   client_encoding: 'UTF8',
   DateStyle: 'ISO',
   IntervalStyle: 'postgres',
   TimeZone: 'UTC',
-  // A definition is read in one session and executed in another: both must write and read its constants and names alike.
-  // And a text must be to the server what it is to the parser that lets it through, and to the preview.
+  // A definition is read in one session and executed in another, so both must print and parse constants and names alike;
+  // and the server must parse a text as the preview and poolctl's own parser do.
   standard_conforming_strings: 'on',
   quote_all_identifiers: 'off',
   transform_null_equals: 'off',
@@ -16,10 +16,10 @@ const always = {
   extra_float_digits: '1',
   bytea_output: 'hex',
   lc_monetary: 'C',
-  // Nobody who may create functions or operators in a schema on the role's path gets them run by an operator
-  // with more rights (the class of CVE-2018-1058). Everything poolctl runs is qualified or in pg_catalog.
+  // Otherwise a role that may create functions or operators in a schema of the path could have them run with
+  // poolctl's privileges (as in CVE-2018-1058). Everything poolctl runs is qualified or in pg_catalog.
   search_path: 'pg_catalog',
-  // Compiling a reading takes longer than the reading, and workers are slots of somebody else.
+  // Compiling a query takes longer than running it, and parallel workers take resources of the application's.
   jit: 'off',
   max_parallel_workers_per_gather: '0',
   client_min_messages: 'warning',
@@ -32,7 +32,7 @@ const byPurpose = {
     lock_timeout: '500',
     idle_in_transaction_session_timeout: '5000',
   },
-  // Each step says its own timeouts; these hold where it forgets.
+  // Each step sets its own timeouts; these are the fallback.
   act: {
     statement_timeout: '30000',
     lock_timeout: '2000',
@@ -41,8 +41,8 @@ const byPurpose = {
 } satisfies Record<Purpose, Record<string, string>>;
 
 /**
- * The startup packet's `options`: every setting of the session, without a round trip. PostgreSQL lets any role set a
- * parameter with a prefix; `marker` read back proves that all of them are in force.
+ * Every setting of the session for the startup packet's `options`, which costs no round trip. `marker` read back proves
+ * that they are in force; any role may set a parameter with a prefix.
  */
 export function sessionOptions(purpose: Purpose, marker: string): string {
   return Object.entries({...always, ...byPurpose[purpose], 'poolctl.marker': marker})
@@ -50,7 +50,7 @@ export function sessionOptions(purpose: Purpose, marker: string): string {
     .join(' ');
 }
 
-/** The settings of watching for one transaction alone, with its BEGIN, in one text. */
+/** BEGIN and the settings of a session that watches, for one transaction, as one text. */
 export function beginWatching(): string {
   const {client_encoding: _, ...rest} = always;
   const settings = Object.entries({...rest, ...byPurpose.watch}).map(

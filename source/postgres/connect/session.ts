@@ -11,14 +11,14 @@ type Session = OpenClient & {
   server_version_num: number;
   is_pooled: boolean;
   marker: string;
-  /** Null where watching has not asked. */
+  /** Null for a session that watches and has not asked yet. */
   proof: ServerProof | null;
 };
 type SessionOptions = {purpose: Purpose; signal?: AbortSignal};
 
 /**
- * A session of a server that poolctl can work on, with its settings in force; where a pooler does not take them it
- * is `is_pooled`, and none for acting. Throws AbortError (exit 3) for what it cannot work on, else as `openClient`.
+ * Opens a session with poolctl's settings. Where a pooler does not apply them the session is `is_pooled`, which is
+ * refused for acting. Throws AbortError (exit 3) for a server that poolctl cannot work with, else as `openClient`.
  */
 export async function openSession(request: ConnectionRequest, options: SessionOptions): Promise<Session> {
   const {purpose} = options;
@@ -34,8 +34,9 @@ export async function openSession(request: ConnectionRequest, options: SessionOp
     await closeClient(opened.client);
     throw noActingThroughPooler(request);
   }
-  const isTold = purpose === 'watch' && server_version_num >= 140_000;
-  const proof = isTold || is_refused ? null : await prove(opened, {marker, request});
+  // PostgreSQL 14 and later report default_transaction_read_only, so that watching need not ask before its first read.
+  const isReported = purpose === 'watch' && server_version_num >= 140_000;
+  const proof = isReported || is_refused ? null : await prove(opened, {marker, request});
   if (proof?.is_own_session === false && purpose === 'act') {
     await closeClient(opened.client);
     throw noActingThroughPooler(request);
@@ -46,8 +47,8 @@ export async function openSession(request: ConnectionRequest, options: SessionOp
 
 /**
  * PgBouncer refuses startup parameters it does not track: `unsupported startup parameter: options`, and from 1.20
- * `unsupported startup parameter in options: ...`, both 08P01; Supavisor does in the same words, and RDS Proxy
- * with `Feature not supported: RDS Proxy currently doesn't support command-line options.`, 0A000.
+ * `unsupported startup parameter in options: ...`, both 08P01. Supavisor uses the same texts, RDS Proxy
+ * `Feature not supported: RDS Proxy currently doesn't support command-line options.`, 0A000.
  */
 async function openWithSettings(
   request: ConnectionRequest,
@@ -64,10 +65,7 @@ async function openWithSettings(
   }
 }
 
-/**
- * A pooler told to ignore `options` does not obey them. PG14+ reports default_transaction_read_only by itself, so
- * that watching need not ask before its first reading.
- */
+/** A pooler that ignores `options` does not apply them, which only the server can tell. */
 async function prove(
   {client}: OpenClient,
   {marker, request}: {marker: string; request: ConnectionRequest},
@@ -84,12 +82,12 @@ function unusable(version: string, request: ConnectionRequest): AbortError {
   const at = hostAndPort(request);
   if (version.endsWith('/bouncer')) {
     return new AbortError(`"${request.database}" at ${at} is PgBouncer's admin console, not a database`, {
-      hint: 'Name a database of the server behind it: -d NAME.',
+      hint: 'Connect to a database of the server behind it: -d NAME.',
       exitCode: exitCodes.connection,
     });
   }
-  return new AbortError(`the server at ${at} is PostgreSQL ${version}; poolctl reads 13 and later`, {
-    hint: 'Upgrade the server: this version no longer receives fixes.',
+  return new AbortError(`the server at ${at} is PostgreSQL ${version}; poolctl needs 13 or later`, {
+    hint: 'Upgrade the server: its version no longer receives fixes.',
     exitCode: exitCodes.connection,
   });
 }

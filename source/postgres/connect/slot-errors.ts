@@ -1,7 +1,7 @@
 import {quoteIdentifier} from '../../core/sql/quote.ts';
 import {pastThePooler} from './pooler.ts';
 
-/** Whose slots are taken. Freeing one kind does not help those who lack another. */
+/** Which limit a refused connection ran into. Freeing slots of one kind does not help where another is exhausted. */
 export type SlotKind =
   | 'global'
   | 'superuser_reserved'
@@ -36,7 +36,7 @@ export function classifySlotError(error: unknown): SlotKind | null {
 }
 
 // PgBouncer (client.c, objects.c): max_client_conn; client_connections of a database or user came with 1.24. Its
-// max_db_connections and max_user_connections make clients queue instead, as a server that lets nobody in does.
+// max_db_connections and max_user_connections make clients queue instead, as does a server that is down.
 // Supavisor: EMAXCONN, EMAXCONNSESSION and the texts of its older versions, ECHECKOUTTIMEOUT.
 const poolerTexts: [text: RegExp, kind: SlotKind][] = [
   [/no more connections allowed \(max_(db|user)_client_connections\)/, 'pooler_limit'],
@@ -57,50 +57,50 @@ function describe(error: unknown): {code: string; message: string; routine: stri
 
 type SlotFacts = {host: string; user: string; database: string; hasRescue: boolean};
 
-/** One line of what is full and one of what helps: the remedy differs by whose limit it is. */
+/** What is full and what helps, which depends on whose limit it is. */
 export function explainSlotError(kind: SlotKind, facts: SlotFacts): {message: string; hint: string} {
   return {message: messages[kind](facts), hint: hints[kind](facts)};
 }
 
 const rescueHint = ({hasRescue}: SlotFacts) =>
   hasRescue
-    ? 'The rescue address found no slot either: end sessions on the server itself, or stop an application.'
+    ? 'The rescue address found no slot either: end sessions on the server itself, or stop an application instance.'
     : 'Set POOLCTL_RESCUE_URL to a superuser or a role with pg_use_reserved_connections (PostgreSQL 16+).';
 
 const messages: Record<SlotKind, (facts: SlotFacts) => string> = {
-  global: ({host}) => `every connection slot of ${host} is taken, the reserved ones too`,
+  global: ({host}) => `every connection slot of ${host} is taken, reserved ones included`,
   superuser_reserved: ({host, user}) =>
-    `every connection slot of ${host} open to role "${user}" is taken: the last ones are reserved for superusers`,
+    `every connection slot of ${host} open to role "${user}" is taken: the remaining ones are reserved for superusers`,
   reserved: ({host, user}) =>
-    `every connection slot of ${host} open to role "${user}" is taken: the last ones are reserved`,
-  role_limit: ({user}) => `role "${user}" is at its own connection limit`,
-  database_limit: ({database}) => `database "${database}" is at its own connection limit`,
-  pooler_clients: ({host}) => `the connection pooler at ${host} takes no more clients (max_client_conn)`,
+    `every connection slot of ${host} open to role "${user}" is taken: the remaining ones are reserved`,
+  role_limit: ({user}) => `role "${user}" has reached its connection limit`,
+  database_limit: ({database}) => `database "${database}" has reached its connection limit`,
+  pooler_clients: ({host}) => `the connection pooler at ${host} accepts no more clients (max_client_conn)`,
   pooler_limit: ({host, user, database}) =>
-    `the connection pooler at ${host} takes no more clients of role "${user}" or database "${database}"`,
+    `the connection pooler at ${host} accepts no more clients of role "${user}" or database "${database}"`,
   pooler_sessions: ({host}) =>
-    `every session that the connection pooler at ${host} may open (pool_size) is held by a client`,
+    `every server session of the connection pooler at ${host} is in use (pool_size)`,
   pooler_queue: ({host}) =>
-    `the connection pooler at ${host} had no session of the server to lend within its query_wait_timeout`,
+    `the connection pooler at ${host} had no free server session within its query_wait_timeout`,
 };
 
 const hints: Record<SlotKind, (facts: SlotFacts) => string> = {
   global: facts =>
     facts.hasRescue
       ? rescueHint(facts)
-      : 'Wait for a slot with --wait, or stop an application instance: not even a superuser gets in now.',
+      : 'Wait for a slot with --wait, or stop an application instance: not even a superuser can connect now.',
   superuser_reserved: rescueHint,
   reserved: facts =>
     facts.hasRescue
       ? rescueHint(facts)
-      : `Set POOLCTL_RESCUE_URL to a superuser, or once there is a slot: GRANT pg_use_reserved_connections TO ${quoteIdentifier(facts.user)};`,
+      : `Set POOLCTL_RESCUE_URL to a superuser, or, once a slot is free: GRANT pg_use_reserved_connections TO ${quoteIdentifier(facts.user)};`,
   role_limit: ({user}) =>
-    `Other slots may be free: connect as another role (-U), or as one that may: ALTER ROLE ${quoteIdentifier(user)} CONNECTION LIMIT -1;`,
+    `Other slots may be free: connect as another role (-U), or raise the limit: ALTER ROLE ${quoteIdentifier(user)} CONNECTION LIMIT -1;`,
   database_limit: ({database}) =>
-    `Other slots may be free: connect to another database (-d postgres), or as one that may: ALTER DATABASE ${quoteIdentifier(database)} CONNECTION LIMIT -1;`,
-  pooler_clients: () => `${pastThePooler} Ending backends frees none of the pooler's clients.`,
-  pooler_limit: () => `${pastThePooler} The limit is in the pooler's own configuration.`,
-  pooler_sessions: () =>
-    `${pastThePooler} Or to the pooler's transaction mode, where clients share sessions.`,
-  pooler_queue: () => `${pastThePooler} Its pool is used up, or the server behind it lets nobody in.`,
+    `Other slots may be free: connect to another database (-d postgres), or raise the limit: ALTER DATABASE ${quoteIdentifier(database)} CONNECTION LIMIT -1;`,
+  pooler_clients: () => `${pastThePooler} Ending sessions of the server frees no client of the pooler.`,
+  pooler_limit: () => `${pastThePooler} The limit is set in the pooler's configuration.`,
+  pooler_sessions: () => `${pastThePooler} In the pooler's transaction mode clients share sessions.`,
+  pooler_queue: () =>
+    `${pastThePooler} Its pool is exhausted, or the server behind it accepts no connections.`,
 };

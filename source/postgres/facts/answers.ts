@@ -3,9 +3,9 @@ import {redactSecrets} from '../../core/text/redact.ts';
 import type {Row} from '../../model/recipe-data.ts';
 import type {Sql} from '../../model/step.ts';
 import type {Connection} from '../connect/connect.ts';
-import {readAlone} from '../reach/behind-gate.ts';
+import {readBehindGate} from '../reach/behind-gate.ts';
 import {RefusedStatement} from '../reach/gate.ts';
-import {isAboutOneQuery} from '../sampler/sections.ts';
+import {isAboutOneQuery} from '../sqlstate.ts';
 
 /**
  * What the server answers to queries that a team wrote, each in a read-only transaction of its own that is rolled back.
@@ -18,7 +18,7 @@ export async function readAnswers(
   const answers: Record<string, Row[]> = {};
   for (const [name, query] of Object.entries(queries)) {
     try {
-      answers[name] = await readAlone<Row>(bare, query);
+      answers[name] = await readBehindGate<Row>(bare, query);
     } catch (error) {
       throw refused(name, error);
     }

@@ -1,7 +1,7 @@
 import {AbortError, exitCodes, usageError} from '../../core/errors.ts';
 import {quoteIdentifier} from '../../core/sql/quote.ts';
 import type {PgClient} from '../connect/client.ts';
-import {inTime} from '../deadline.ts';
+import {withDeadline} from '../deadline.ts';
 import {type PlanBatch, planBehindGate} from '../reach/behind-gate.ts';
 import {loadSqlParser} from '../reach/parse-sql.ts';
 
@@ -30,7 +30,7 @@ export function explainStatement(
   request: ExplainRequest,
   deadline_ms = 5000,
 ): Promise<Explained> {
-  return inTime(explain(client, request), deadline_ms);
+  return withDeadline(explain(client, request), deadline_ms);
 }
 
 async function explain(client: PgClient, request: ExplainRequest): Promise<Explained> {

@@ -1,6 +1,6 @@
 import {quoteIdentifier} from '../../core/sql/quote.ts';
 import type {PgClient} from '../connect/client.ts';
-import {inTime} from '../deadline.ts';
+import {withDeadline} from '../deadline.ts';
 import {type Pretending, planBehindGate} from '../reach/behind-gate.ts';
 import type {SqlParser} from '../reach/parse-sql.ts';
 import {toPlannable} from '../reach/parse-sql.ts';
@@ -52,7 +52,7 @@ export function planHypothetically(
     if (error.code !== '42883') throw error;
     return attempt(true);
   });
-  return inTime(planned, deadline_ms);
+  return withDeadline(planned, deadline_ms);
 }
 
 async function plan(

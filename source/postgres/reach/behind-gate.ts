@@ -133,7 +133,10 @@ const token = new RegExp(
  * of a shared, pipelined connection gets into it. `client` is the bare one.
  * Throws RefusedStatement for what is no query, or reaches functions that may act or are not named in `functions`.
  */
-export async function readAlone<Row>(client: PgClient, {text, values, functions = []}: Sql): Promise<Row[]> {
+export async function readBehindGate<Row>(
+  client: PgClient,
+  {text, values, functions = []}: Sql,
+): Promise<Row[]> {
   const request = {statements: [text], search_path: [], purpose: 'run', functions} as const;
   const gate = gateQuery(await loadSqlParser(), request);
   const [begun, passed, answered, ended] = await Promise.allSettled([

@@ -1,7 +1,7 @@
 import {setTimeout as sleep} from 'node:timers/promises';
 import type {Snapshot} from '../../model/snapshot.ts';
 import type {Connection} from '../connect/connect.ts';
-import {inTime} from '../deadline.ts';
+import {withDeadline} from '../deadline.ts';
 import {createReader, type ReadRequest} from './reader.ts';
 import {createReadingPlan} from './reading-plan.ts';
 
@@ -19,7 +19,7 @@ export async function readOnce(
 ): Promise<Snapshot> {
   const plan = createReadingPlan(() => performance.now(), connection.server_version_num);
   const reader = createReader(connection, () => performance.now());
-  const read = (wanted: ReadRequest) => inTime(reader.read(wanted), deadline_ms);
+  const read = (wanted: ReadRequest) => withDeadline(reader.read(wanted), deadline_ms);
   await read(plan.first());
   let snapshot = await read(plan.second());
   if (rates_over_ms !== null) {

@@ -1,6 +1,6 @@
 import {AbortError, exitCodes} from '../../core/errors.ts';
 import type {SampleEvent} from '../../model/ports.ts';
-import {isSqlstate} from '../sqlstate.ts';
+import {sqlstateOf} from '../sqlstate.ts';
 
 /**
  * How long to wait before the next try to connect. A restart takes a second or two and somebody watches it, so
@@ -27,13 +27,4 @@ export function toLost(error: unknown, retry_in_ms: number): SampleEvent {
     retry_in_ms: Math.round(retry_in_ms),
     sqlstate: sqlstateOf(error),
   };
-}
-
-/** The server's own code, which an AbortError carries in its cause. Node's (ECONNRESET) are none. */
-function sqlstateOf(error: unknown): string | null {
-  for (let at = error; at instanceof Error; at = at.cause) {
-    const {code} = at as {code?: unknown};
-    if (isSqlstate(code)) return code;
-  }
-  return null;
 }

@@ -2,11 +2,11 @@ import type {SampleEvent, Sampler} from '../../model/ports.ts';
 import type {Snapshot} from '../../model/snapshot.ts';
 import type {Connection} from '../connect/connect.ts';
 import {toAbortError} from '../connect/errors.ts';
+import {isAboutOneQuery} from '../sqlstate.ts';
 import {UnreadableAnswerError} from '../wire/answer-limits.ts';
 import {createReader, type Reader, type ReadRequest} from './reader.ts';
 import {createReadingPlan, type ReadingPlan, type Shown} from './reading-plan.ts';
 import {reconnectPauseMs, toLost} from './reconnect.ts';
-import {isAboutOneQuery} from './sections.ts';
 import {createAdaptiveInterval, createInterruptibleTimer, type InterruptibleTimer} from './timing.ts';
 
 export type SamplerOptions = {

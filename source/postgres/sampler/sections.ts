@@ -1,7 +1,7 @@
 import {quoteIdentifier} from '../../core/sql/quote.ts';
 import type {Unavailable} from '../../model/snapshot.ts';
 import type {PgClient} from '../connect/client.ts';
-import {isSqlstate} from '../sqlstate.ts';
+import {isAboutOneQuery} from '../sqlstate.ts';
 
 /** Parts of a reading that may fail alone. */
 type SectionName =
@@ -47,14 +47,6 @@ export function createSections(role: string, now: () => number): Sections {
     unavailable: () => [...failed.values()].map(({unavailable}) => unavailable),
     forget: name => void failed.delete(name),
   };
-}
-
-/**
- * An SQLSTATE that leaves the session as it was. Classes 08, 53 and 57 but for a cancelled query, 25P03 and node's
- * own codes (ECONNRESET) mean that it is, or may be, gone.
- */
-export function isAboutOneQuery(code: unknown): code is string {
-  return isSqlstate(code) && (code === '57014' || !/^(08|53|57|58)|^25P03/.test(code));
 }
 
 function explain(

@@ -2,7 +2,7 @@ import {shownStatement} from '../../core/sql/shown-sql.ts';
 import {formatAge} from '../../core/text/format.ts';
 import type {SessionIdentity} from '../../model/snapshot.ts';
 import type {PgClient} from '../connect/client.ts';
-import {inTime} from '../deadline.ts';
+import {withDeadline} from '../deadline.ts';
 import {pickVariant, type Query} from '../queries/query.ts';
 
 type SessionLock = {
@@ -39,7 +39,7 @@ export async function readSessionDetail(
     client.query<SessionQueryRow>({text: text(sessionQueryQuery), values, rowMode: 'array'}),
     client.query<SessionLockRow>({text: text(sessionLocksQuery), values, rowMode: 'array'}),
   ]);
-  const [queries, locks] = await inTime(answers, deadline_ms);
+  const [queries, locks] = await withDeadline(answers, deadline_ms);
   const [row] = queries.rows;
   if (row === undefined || !isSame(row[0], session.backend_start))
     return {is_gone: true, query: null, locks: []};

@@ -65,7 +65,7 @@ describe('a host that ./.env names', () => {
   it('is the one that it connects to', () => {
     const given = {files: {'/home/ann/.pgpass': 'good:5432:d:u:meant'}};
     expect(() => folder('postgres://u@good/d?hostaddr=192.0.2.1', given)).toThrow(
-      /names good and connects to 192\.0\.2\.1/,
+      /names host good but connects to 192\.0\.2\.1/,
     );
   });
 

@@ -58,7 +58,7 @@ describeEachMajor('a server without a slot left', major => {
       const error = await rejection(connect(requestTo(url('app')), {purpose: 'watch'}));
       expect(error).toMatchObject({
         exitCode: 4,
-        message: expect.stringMatching(/open to role "app" is taken: the last ones are reserved/),
+        message: expect.stringMatching(/open to role "app" is taken: the remaining ones are reserved/),
         hint: expect.stringContaining('POOLCTL_RESCUE_URL'),
         cause: {code: '53300'},
       });
@@ -94,7 +94,7 @@ describeEachMajor('a server without a slot left', major => {
       const request = requestTo(url('app'), {POOLCTL_RESCUE_URL: rescue});
       expect(await rejection(connect(request, {purpose: 'watch'}))).toMatchObject({
         exitCode: 3,
-        hint: 'The password is from POOLCTL_RESCUE_URL.',
+        hint: 'Check the password: it comes from POOLCTL_RESCUE_URL.',
       });
     });
 
@@ -116,7 +116,7 @@ describeEachMajor('a server without a slot left', major => {
         expect(state.next_try_in_ms).toBeLessThanOrEqual(1000);
         expect(state.waited_ms + state.remaining_ms).toBeCloseTo(60_000);
       }
-      // And it is held: who comes next finds none.
+      // The slot is taken: the next connection finds none.
       expect(await rejection(connect(requestTo(url('app')), {purpose: 'watch'}))).toMatchObject({
         exitCode: 4,
       });
@@ -127,7 +127,7 @@ describeEachMajor('a server without a slot left', major => {
       const waits: WaitState[] = [];
       const options = {
         purpose: 'watch',
-        waitFor_ms: 1000,
+        waitFor_ms: 2000,
         onWait: (state: WaitState) => waits.push(state),
       } as const;
       expect(await rejection(connect(requestTo(url('app')), options))).toMatchObject({exitCode: 4});
@@ -160,7 +160,7 @@ describeEachMajor('a server without a slot left', major => {
     await fillSlotsOf('postgres');
     const request = requestTo(url('app'), {POOLCTL_RESCUE_URL: server.superuserUrl});
     const error = await rejection(connect(request, {purpose: 'watch'}));
-    expect(error).toMatchObject({exitCode: 4, message: expect.stringContaining('the reserved ones too')});
+    expect(error).toMatchObject({exitCode: 4, message: expect.stringContaining('reserved ones included')});
     expect(error).toMatchObject({hint: expect.stringContaining('The rescue address found no slot either')});
   });
 
@@ -169,7 +169,7 @@ describeEachMajor('a server without a slot left', major => {
     const error = await rejection(connect(requestTo(url('limited')), {purpose: 'watch'}));
     expect(error).toMatchObject({
       exitCode: 4,
-      message: 'role "limited" is at its own connection limit',
+      message: 'role "limited" has reached its connection limit (53300)',
       hint: expect.stringContaining('ALTER ROLE "limited" CONNECTION LIMIT -1;'),
     });
     const request = requestTo(url('limited'), {POOLCTL_RESCUE_URL: url('app')});
@@ -182,7 +182,7 @@ describeEachMajor('a server without a slot left', major => {
     held.push(await server.connect({user: 'app', password, database: 'small'}));
     expect(await rejection(connect(requestTo(url('app', 'small')), {purpose: 'watch'}))).toMatchObject({
       exitCode: 4,
-      message: 'database "small" is at its own connection limit',
+      message: 'database "small" has reached its connection limit (53300)',
       hint: expect.stringContaining('ALTER DATABASE "small" CONNECTION LIMIT -1;'),
     });
   });

@@ -29,7 +29,7 @@ const refused: [what: string, given: Given, message: RegExp][] = [
   [
     'an unknown sslmode',
     {url: 'postgres://u:secret@h/d?sslmode=maybe'},
-    /sslmode=maybe is none of disable, allow/,
+    /sslmode=maybe is not one of disable, allow/,
   ],
   [
     'public authorities without the name',
@@ -57,7 +57,7 @@ const refused: [what: string, given: Given, message: RegExp][] = [
         '/home/ann/.pg_service.conf': '[prod]\nhost=h\npassword=secret',
       },
     },
-    /names a service of yours, "prod"/,
+    /names service "prod"/,
   ],
   ['a target and a URL', {url: 'postgres://u:secret@h/d', flags: {target: 'prod'}}, /may name two servers/],
   [

@@ -106,10 +106,10 @@ describe('production and rescue', () => {
   });
 });
 
-it('tells why a password file was left alone', () => {
+it('says why a password file was skipped', () => {
   const files = {'/home/ann/.pgpass': {text: '*:*:*:*:x', mode: 0o100640}};
   expect(find({url: 'postgres://u@h/d', files}).warnings).toEqual([
-    '/home/ann/.pgpass is ignored: others may read it (chmod 0600 /home/ann/.pgpass)',
+    '/home/ann/.pgpass is ignored because other users can read it (chmod 0600 /home/ann/.pgpass)',
   ]);
 });
 

@@ -1,5 +1,5 @@
 import {afterAll, beforeAll, expect, it, onTestFinished} from 'vitest';
-import {readAlone} from '../../../source/postgres/reach/behind-gate.ts';
+import {readBehindGate} from '../../../source/postgres/reach/behind-gate.ts';
 import {describePgBouncer, startPgBouncer} from '../../helpers/pgbouncer.ts';
 import {describeEachMajor, startTestServer, type TestServer} from '../../helpers/server.ts';
 import {rejection} from '../requests.ts';
@@ -32,7 +32,7 @@ describeEachMajor('readAlone', major => {
 
   it('takes back what a query sets for the session', async () => {
     const client = await watching();
-    await readAlone(client, opening);
+    await readBehindGate(client, opening);
     expect((await client.query(settings)).rows).toEqual([{read_only: 'on', path: 'pg_catalog'}]);
     const write = client.query("SELECT nextval('public.numbers')");
     expect(await rejection(write)).toMatchObject({code: '25006'});
@@ -41,9 +41,9 @@ describeEachMajor('readAlone', major => {
   it('ends its transaction after a query that failed, and lets others pass beside it', async () => {
     const client = await watching();
     const [failed, ...others] = await Promise.allSettled([
-      readAlone(client, {text: 'SELECT 1 / $1::int', values: [0]}),
+      readBehindGate(client, {text: 'SELECT 1 / $1::int', values: [0]}),
       client.query('SELECT 1'),
-      readAlone(client, {text: 'SELECT 1 AS one', values: []}),
+      readBehindGate(client, {text: 'SELECT 1 AS one', values: []}),
     ]);
     expect(failed).toMatchObject({status: 'rejected', reason: {code: '22012'}});
     expect(others.map(({status}) => status)).toEqual(['fulfilled', 'fulfilled']);
@@ -63,7 +63,7 @@ describeEachMajor('readAlone', major => {
     await owner.end();
     const connection = await watch(server.url({database: 'escaping'}));
     onTestFinished(() => connection.close());
-    expect(await readAlone(connection.rawClient, ambiguous)).toEqual([
+    expect(await readBehindGate(connection.rawClient, ambiguous)).toEqual([
       {one: '\\', three: ', pg_advisory_lock_shared(666)::text AS two --'},
     ]);
   });
@@ -72,7 +72,7 @@ describeEachMajor('readAlone', major => {
     it('leaves nothing in the sessions it is lent', async () => {
       const pooler = await startPgBouncer({server, pool_mode: 'transaction'});
       const connection = await watch(pooler.url());
-      await readAlone(connection.rawClient, opening);
+      await readBehindGate(connection.rawClient, opening);
       const {rows} = await connection.rawClient.query(settings);
       expect(rows).toEqual([{read_only: 'off', path: '"$user", public'}]);
       await connection.close();

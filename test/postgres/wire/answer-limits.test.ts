@@ -108,7 +108,7 @@ describe('a hostile server', () => {
     expect(await rejection(connect(requestTo(url), {purpose: 'watch'}))).toMatchObject({
       exitCode: 3,
       message: expect.stringMatching(
-        /^127\.0\.0\.1:\d+ sent a message of 64M, and poolctl reads up to 1\S*M; the connection is closed/,
+        /^127\.0\.0\.1:\d+ sent a message of 64M, and poolctl reads up to 1\S*M; the connection was closed/,
       ),
     });
   });
@@ -135,7 +135,7 @@ describe('a hostile server', () => {
     const [code, stderr] = await failing(['snapshot', url]);
     expect([code, stderr]).toEqual([
       3,
-      expect.stringMatching(/sent a row of 768M, and poolctl reads up to 32M; the connection is closed/),
+      expect.stringMatching(/sent a row of 768M, and poolctl reads up to 32M; the connection was closed/),
     ]);
   });
 });
