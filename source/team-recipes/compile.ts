@@ -19,14 +19,14 @@ import type {MarkdownPlan, MarkdownRecipe} from './markdown-recipe.ts';
 import {fill, type Value} from './template.ts';
 
 /**
- * The recipe that a runbook is. The rows of its diagnosis are findings; its plan is a step for each of them, guarded
- * by the diagnosis itself: what it no longer returns with the same values is left alone.
+ * Makes a recipe of a Markdown recipe. Each row of its diagnosis is a finding; its plan has a step for each of them, guarded
+ * by the diagnosis itself: a row that it no longer returns with the same values is skipped.
  */
-export function compileMarkdownRecipe(runbook: MarkdownRecipe): Recipe {
-  const {id, title, why, plan: act, prose} = runbook;
-  const parameters = parametersOf(runbook);
-  const advice = act === null && prose.length > 0 ? prose.join(' ') : null;
-  const diagnosisFor = (params: ParameterValues) => ({answers: {[id]: diagnosisQuery(runbook, params)}});
+export function compileMarkdownRecipe(source: MarkdownRecipe): Recipe {
+  const {id, title, why, plan, prose} = source;
+  const parameters = parametersOf(source);
+  const advice = plan === null && prose.length > 0 ? prose.join(' ') : null;
+  const diagnosisFor = (params: ParameterValues) => ({answers: {[id]: diagnosisQuery(source, params)}});
   const recipe: Recipe = {
     id,
     title,
@@ -34,16 +34,16 @@ export function compileMarkdownRecipe(runbook: MarkdownRecipe): Recipe {
     parameters,
     diagnoseRequires: diagnosisFor({}),
     diagnose: (_snapshot, facts) =>
-      (diagnosisRows(id, facts) ?? []).map(found => toFinding(found, runbook, advice)),
+      (diagnosisRows(id, facts) ?? []).map(row => toFinding(row, source, advice)),
     planRequires: diagnosisFor,
   };
-  return act === null
+  return plan === null
     ? recipe
-    : {...recipe, plan: (_snapshot, params, facts) => makePlan(runbook, act, {parameters, params, facts})};
+    : {...recipe, plan: (_snapshot, params, facts) => makePlan(source, plan, {parameters, params, facts})};
 }
 
-/** What was found can be named, where the plan has a step for each. */
-function parametersOf({id, parameters, plan: act}: MarkdownRecipe): Parameter[] {
+/** Its own, and `subject` where the plan has a step for each finding. */
+function parametersOf({id, parameters, plan}: MarkdownRecipe): Parameter[] {
   const own = parameters.map(
     ({isRequired, line: _line, ...parameter}): Parameter => ({
       ...parameter,
@@ -51,20 +51,20 @@ function parametersOf({id, parameters, plan: act}: MarkdownRecipe): Parameter[] 
       ...(isRequired && {is_required: true}),
     }),
   );
-  if (act?.scope !== 'each') return own;
+  if (plan?.scope !== 'each') return own;
   const subject: Parameter = {
     name: 'subject',
-    description: 'only this one of what was found',
+    description: 'only this one of the findings',
     kind: 'text',
     default: '',
-    suggest: (_snapshot, facts) => (diagnosisRows(id, facts) ?? []).map(found => found.subject),
+    suggest: (_snapshot, facts) => (diagnosisRows(id, facts) ?? []).map(row => row.subject),
   };
   return [...own, subject];
 }
 
 function toFinding(
-  {subject, summary, severity, evidence, left_alone}: DiagnosisRow,
-  {id, plan: act}: MarkdownRecipe,
+  {subject, summary, severity, evidence, skipped}: DiagnosisRow,
+  {id, plan}: MarkdownRecipe,
   advice: string | null,
 ): Finding {
   return {
@@ -74,31 +74,31 @@ function toFinding(
     summary,
     evidence: {
       ...evidence,
-      ...(left_alone !== null && {left_alone}),
+      ...(skipped !== null && {skipped}),
       ...(advice !== null && evidence.advice === undefined && {advice}),
     },
-    ...(act?.scope === 'each' && {params: {subject}}),
+    ...(plan?.scope === 'each' && {params: {subject}}),
   };
 }
 
-type Asked = {parameters: readonly Parameter[]; params: ParameterValues; facts: RecipeData};
+type PlanInput = {parameters: readonly Parameter[]; params: ParameterValues; facts: RecipeData};
 
-function makePlan(runbook: MarkdownRecipe, act: MarkdownPlan, {parameters, params, facts}: Asked): Plan {
-  const {id} = runbook;
+function makePlan(source: MarkdownRecipe, plan: MarkdownPlan, {parameters, params, facts}: PlanInput): Plan {
+  const {id} = source;
   const completed = requiredParams(params, parameters);
   const all = diagnosisRows(id, facts);
   if (all === null)
-    throw usageError(`${id}: its diagnosis could not be read`, "'poolctl doctor' says what is missing");
-  const meant = all.filter(({subject}) => !completed.subject || subject === completed.subject);
-  const chosen = meant.filter(({left_alone}) => left_alone === null);
-  const steps = stepsFor(runbook, act, {chosen, params: completed});
+    throw usageError(`the diagnosis of ${id} could not be read`, "'poolctl doctor' shows what is missing");
+  const selected = all.filter(({subject}) => !completed.subject || subject === completed.subject);
+  const chosen = selected.filter(({skipped}) => skipped === null);
+  const steps = stepsFor(source, plan, {chosen, params: completed});
   return {
     recipe: id,
     params: completed,
-    explanation: explain(runbook, meant),
+    explanation: explain(source, selected),
     steps,
-    skipped: meant.flatMap(({subject, summary, left_alone}) =>
-      left_alone === null ? [] : [{subject, description: summary, reason: left_alone}],
+    skipped: selected.flatMap(({subject, summary, skipped}) =>
+      skipped === null ? [] : [{subject, description: summary, reason: skipped}],
     ),
     batch_size: Math.max(1, steps.length),
     pause_ms: 0,
@@ -109,12 +109,12 @@ function makePlan(runbook: MarkdownRecipe, act: MarkdownPlan, {parameters, param
 
 const mostDescribed = 12;
 
-function explain({why, prose, functions}: MarkdownRecipe, found: readonly DiagnosisRow[]): string[] {
-  if (found.length === 0) return [why, 'Nothing of the kind is found now: nothing to do.'];
-  const rest = found.length - mostDescribed;
+function explain({why, prose, functions}: MarkdownRecipe, rows: readonly DiagnosisRow[]): string[] {
+  if (rows.length === 0) return [why, 'The diagnosis finds nothing now: nothing to do.'];
+  const rest = rows.length - mostDescribed;
   return [
     why,
-    ...found.slice(0, mostDescribed).map(({subject, summary}) => `- ${subject}: ${summary}`),
+    ...rows.slice(0, mostDescribed).map(({subject, summary}) => `- ${subject}: ${summary}`),
     ...(rest > 0 ? [`- and ${rest} more`] : []),
     ...(functions.length > 0
       ? [`Its queries call functions of this database: ${functions.map(({name}) => name).join(', ')}.`]
@@ -123,22 +123,22 @@ function explain({why, prose, functions}: MarkdownRecipe, found: readonly Diagno
   ];
 }
 
-type Chosen = {chosen: readonly DiagnosisRow[]; params: ParameterValues};
+type StepInput = {chosen: readonly DiagnosisRow[]; params: ParameterValues};
 
-function stepsFor(runbook: MarkdownRecipe, act: MarkdownPlan, {chosen, params}: Chosen): SqlStep[] {
-  const parameter = createParameterReader(runbook, params);
-  if (act.scope === 'once') {
-    const subject = `runbook:${runbook.id}`;
+function stepsFor(source: MarkdownRecipe, plan: MarkdownPlan, {chosen, params}: StepInput): SqlStep[] {
+  const parameter = createParameterReader(source, params);
+  if (plan.scope === 'once') {
+    const subject = `recipe:${source.id}`;
     return chosen.length === 0
       ? []
-      : [toStep(runbook, act, {subject, lookUp: parameter, guard: guardOf(runbook, params, null)})];
+      : [toStep(source, plan, {subject, lookUp: parameter, guard: guardOf(source, params, null)})];
   }
-  const own = new Set(runbook.parameters.map(({name}) => name));
-  return chosen.map(found =>
-    toStep(runbook, act, {
-      subject: found.subject,
-      lookUp: name => (own.has(name) ? parameter(name) : (found.columns[name] ?? null)),
-      guard: guardOf(runbook, params, found),
+  const own = new Set(source.parameters.map(({name}) => name));
+  return chosen.map(row =>
+    toStep(source, plan, {
+      subject: row.subject,
+      lookUp: name => (own.has(name) ? parameter(name) : (row.columns[name] ?? null)),
+      guard: guardOf(source, params, row),
     }),
   );
 }
@@ -146,19 +146,19 @@ function stepsFor(runbook: MarkdownRecipe, act: MarkdownPlan, {chosen, params}: 
 type StepContext = {subject: string; lookUp: (name: string) => Value; guard: Verification};
 
 function toStep(
-  runbook: MarkdownRecipe,
-  {plan, verify, undo, lock, transaction, timeout_ms}: MarkdownPlan,
+  source: MarkdownRecipe,
+  {apply: plan, verify, undo, lock, transaction, timeout_ms}: MarkdownPlan,
   {subject, lookUp, guard}: StepContext,
 ): SqlStep {
-  const check = {...fill(verify.template, lookUp), functions: functionsOf(runbook)};
+  const check = {...fill(verify.template, lookUp), functions: functionsOf(source)};
   const holds = (value: boolean) => holding(check, value);
   return {
     kind: 'sql',
-    title: `${runbook.title}: ${subject}`,
+    title: `${source.title}: ${subject}`,
     subject,
     guard,
     apply: fill(plan.template, lookUp),
-    // What somebody changed since is not the run's to take back.
+    // What was changed since is not for this run to undo.
     undo:
       typeof undo === 'string'
         ? undo
@@ -170,7 +170,7 @@ function toStep(
   };
 }
 
-/** The one value of the query, whatever its column is called; no row and NULL are "no". */
+/** Expects the query's single value to be true, whatever its column is called; false includes no row and NULL. */
 function holding({text, ...rest}: Sql, value: boolean): Verification {
   return {
     query: {...rest, text: `SELECT (\n${text}\n) IS TRUE AS holds`},

@@ -9,24 +9,24 @@ import {parameterValue} from './front-matter.ts';
 import {type MarkdownRecipe, statementsOf} from './markdown-recipe.ts';
 import {fill, namesIn, type Value} from './template.ts';
 
-/** What the diagnosis returned for one thing that is wrong. */
+/** A row of the diagnosis. */
 export type DiagnosisRow = {
   subject: string;
   summary: string;
   severity: string;
-  /** Its further columns. */
+  /** Its other columns. */
   evidence: Finding['evidence'];
-  /** Why nothing is done about it; null: it is acted on. */
-  left_alone: string | null;
-  /** The columns that the statements after it use, as text: exact, whatever their types. */
+  /** Why the plan skips it; null: the plan has a step for it. */
+  skipped: string | null;
+  /** The columns that the plan's statements use, as text, so that they are exact whatever their types. */
   columns: Record<string, string | null>;
 };
 
-/** The runbook's own query, asked for the columns that count; a column it lacks is the server's error. */
-export function diagnosisQuery(runbook: MarkdownRecipe, params: ParameterValues): Sql {
-  const {text, values} = fill(runbook.diagnose.template, createParameterReader(runbook, params));
-  const functions = functionsOf(runbook);
-  const columns = columnsOf(runbook).flatMap(name => [
+/** The recipe's own query, wrapped to return the known columns; the server reports one that is missing. */
+export function diagnosisQuery(recipe: MarkdownRecipe, params: ParameterValues): Sql {
+  const {text, values} = fill(recipe.diagnose.template, createParameterReader(recipe, params));
+  const functions = functionsOf(recipe);
+  const columns = columnsOf(recipe).flatMap(name => [
     `'${name}'`,
     `found_row.${quoteIdentifier(name)}::text`,
   ]);
@@ -42,26 +42,26 @@ export function diagnosisQuery(runbook: MarkdownRecipe, params: ParameterValues)
   };
 }
 
-/** What each query of it may call besides PostgreSQL's own. */
+/** Functions outside pg_catalog that its queries may call. */
 export function functionsOf({functions}: MarkdownRecipe): string[] {
   return functions.map(({name}) => name);
 }
 
-/** Names in the plan, its verification and its undo that are no parameters: columns of the diagnosis. */
-function columnsOf({plan: act, parameters}: MarkdownRecipe): string[] {
+/** Names in the plan's statements that are not parameters: columns of the diagnosis. */
+function columnsOf({plan, parameters}: MarkdownRecipe): string[] {
   const own = new Set(parameters.map(({name}) => name));
-  const names = statementsOf(act).flatMap(({template}) => namesIn(template));
+  const names = statementsOf(plan).flatMap(({template}) => namesIn(template));
   return [...new Set(names)].filter(name => !own.has(name));
 }
 
-/** null where the diagnosis was not asked for or could not be read. */
+/** null where the diagnosis was not requested or could not be read. */
 export function diagnosisRows(id: string, {answers}: RecipeData): DiagnosisRow[] | null {
-  return answers?.[id]?.map(toFound) ?? null;
+  return answers?.[id]?.map(toDiagnosisRow) ?? null;
 }
 
-function toFound({subject, summary, severity, evidence, columns}: Row): DiagnosisRow {
+function toDiagnosisRow({subject, summary, severity, evidence, columns}: Row): DiagnosisRow {
   const all = Object.entries((evidence ?? {}) as Record<string, unknown>);
-  const left_alone = all.find(([name]) => name === 'left_alone')?.[1] ?? null;
+  const skipped = all.find(([name, value]) => skippedColumns.includes(name) && value !== null)?.[1] ?? null;
   return {
     subject: String(subject ?? ''),
     summary: String(summary ?? ''),
@@ -69,43 +69,47 @@ function toFound({subject, summary, severity, evidence, columns}: Row): Diagnosi
     evidence: Object.fromEntries(
       all.flatMap(([name, value]) => (ownColumns.has(name) ? [] : [[name, plainValue(value)]])),
     ),
-    left_alone: left_alone === null ? null : String(left_alone),
+    skipped: skipped === null ? null : String(skipped),
     columns: (columns ?? {}) as DiagnosisRow['columns'],
   };
 }
 
-/** Those that mean something to poolctl. */
-const ownColumns: ReadonlySet<string> = new Set(['subject', 'summary', 'severity', 'left_alone']);
+/** Columns with the reason why a row is skipped; up to 0.1 the column was called left_alone. */
+const skippedColumns = ['skipped', 'left_alone'];
+
+/** Columns that poolctl reads; the others are evidence. */
+const ownColumns: ReadonlySet<string> = new Set(['subject', 'summary', 'severity', ...skippedColumns]);
 
 function plainValue(value: unknown): Finding['evidence'][string] {
   if (value === null || typeof value === 'object') return value === null ? null : JSON.stringify(value);
   return typeof value === 'number' || typeof value === 'boolean' ? value : String(value);
 }
 
-/** The diagnosis still returns this row to act on, with the values that the statements rest on; or any row at all. */
+/** Whether the diagnosis still returns this row, not skipped and with the same values; with null, any such row. */
 export function guardOf(
-  runbook: MarkdownRecipe,
+  recipe: MarkdownRecipe,
   params: ParameterValues,
-  found: DiagnosisRow | null,
+  row: DiagnosisRow | null,
 ): Verification {
-  const {text, values} = fill(runbook.diagnose.template, createParameterReader(runbook, params));
-  const pinned = found === null ? [] : Object.entries({...found.columns, subject: found.subject});
+  const {text, values} = fill(recipe.diagnose.template, createParameterReader(recipe, params));
+  const pinned = row === null ? [] : Object.entries({...row.columns, subject: row.subject});
   const conditions = pinned.map(
     ([name], index) =>
       `found_row.${quoteIdentifier(name)}::text IS NOT DISTINCT FROM $${values.length + index + 1}`,
   );
-  const where = [...conditions, "pg_catalog.to_jsonb(found_row) ->> 'left_alone' IS NULL"].join(' AND ');
+  const acted = skippedColumns.map(name => `pg_catalog.to_jsonb(found_row) ->> '${name}' IS NULL`);
+  const where = [...conditions, ...acted].join(' AND ');
   return {
     query: {
       text: `SELECT EXISTS (SELECT FROM (\n${text}\n) AS found_row WHERE ${where}) AS is_found`,
       values: [...values, ...pinned.map(([, value]) => value)],
-      functions: functionsOf(runbook),
+      functions: functionsOf(recipe),
     },
     expect: {column: 'is_found', op: '=', value: true},
   };
 }
 
-/** Reads a parameter by its name, as SQL is given it. Throws AbortError (exit 2) for a text that is none of its type. */
+/** Reads the value of a parameter by its name. Throws AbortError (exit 2) for text that is not of its type. */
 export function createParameterReader(
   {parameters}: MarkdownRecipe,
   params: ParameterValues,
@@ -114,7 +118,7 @@ export function createParameterReader(
   const read = readValues(own, parameters);
   return name => {
     const parameter = parameters.find(each => each.name === name);
-    if (parameter === undefined) throw new BugError(`a runbook was let through that asks for "${name}"`);
+    if (parameter === undefined) throw new BugError(`the recipe uses the unknown parameter "${name}"`);
     return parameterValue(parameter, read(name));
   };
 }

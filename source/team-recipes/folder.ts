@@ -6,18 +6,27 @@ import {compileMarkdownRecipe} from './compile.ts';
 
 import {type MarkdownRecipe, parseMarkdownRecipe} from './markdown-recipe.ts';
 
-/** A file of a team's folder: what it is, unless something is wrong with it. */
+/** A mistake in a team's recipe. */
+export type Problem = {
+  /** Starts with the folder as it was named. */
+  file: string;
+  /** From 1. */
+  line: number;
+  message: string;
+};
+
+/** A file of a team's folder, with its recipe unless it has problems. */
 export type TeamFile = {
   file: string;
   recipe: Recipe | null;
-  /** Where it is Markdown and can be understood. */
-  runbook: MarkdownRecipe | null;
+  /** null for TypeScript, and for Markdown without a diagnosis. */
+  markdown: MarkdownRecipe | null;
   problems: Problem[];
 };
 
 /**
- * A team's recipes: `.md` runbooks and `.ts` recipes, by their names; README.md and subfolders are left out.
- * `taken` are ids that others have. Throws AbortError (exit 2) where there is no such folder.
+ * Loads a team's recipes, `.md` and `.ts` files sorted by name, without README.md, tests, declarations and subfolders.
+ * `taken` are the ids of other recipes. Throws AbortError (exit 2) if the folder cannot be read.
  */
 export async function loadFolder(folder: string, taken: Iterable<string>): Promise<TeamFile[]> {
   const ids = new Set(taken);
@@ -27,11 +36,11 @@ export async function loadFolder(folder: string, taken: Iterable<string>): Promi
     const problems: Problem[] = [];
     const report = (line: number, message: string) => void problems.push({file: path, line, message});
     const id = name.replace(/\.(md|ts)$/, '');
-    if (!idPattern.test(id)) report(1, `"${id}": name the file in kebab-case`);
-    const {runbook = null, recipe} = await load(id, path, report);
-    if (ids.has(id)) report(1, `there is another recipe "${id}": name the file otherwise`);
+    if (!idPattern.test(id)) report(1, `the file name "${id}" must be in kebab-case`);
+    const {markdown = null, recipe} = await load(id, path, report);
+    if (ids.has(id)) report(1, `duplicate recipe "${id}": rename the file`);
     ids.add(id);
-    files.push({file: path, recipe: problems.length === 0 ? recipe : null, runbook, problems});
+    files.push({file: path, recipe: problems.length === 0 ? recipe : null, markdown, problems});
   }
   return files;
 }
@@ -40,41 +49,32 @@ async function filesIn(folder: string): Promise<string[]> {
   try {
     const entries = await readdir(folder, {withFileTypes: true});
     const names = entries.filter(entry => !entry.isDirectory()).map(({name}) => name);
-    return names.filter(name => /\.(md|ts)$/.test(name) && !leftOut.test(name)).sort();
+    return names.filter(name => /\.(md|ts)$/.test(name) && !ignored.test(name)).sort();
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : 'it cannot be read';
+    const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
     throw usageError(
-      `the recipes of ${folder} cannot be read: ${code}`,
-      'Name a folder of .md and .ts files.',
+      `cannot read the recipe folder ${folder}: ${code}`,
+      'Name a folder with .md or .ts files.',
     );
   }
 }
 
 const idPattern = /^[a-z][a-z0-9]*(-[a-z0-9]+)*$/;
-const leftOut = /^readme\.md$|\.d\.ts$|\.test\.ts$/i;
+const ignored = /^readme\.md$|\.d\.ts$|\.test\.ts$/i;
 
 async function load(
   id: string,
   path: string,
   report: (line: number, message: string) => void,
-): Promise<{runbook?: MarkdownRecipe | null; recipe: Recipe | null}> {
+): Promise<{markdown?: MarkdownRecipe | null; recipe: Recipe | null}> {
   if (path.endsWith('.ts')) {
     const {loadTypeScript} = await import('./typescript.ts');
     return {recipe: await loadTypeScript(id, path, report)};
   }
-  let isWell = true;
-  const runbook = parseMarkdownRecipe(id, await readFile(path, 'utf8'), (line, message) => {
-    isWell = false;
+  let isValid = true;
+  const markdown = parseMarkdownRecipe(id, await readFile(path, 'utf8'), (line, message) => {
+    isValid = false;
     report(line, message);
   });
-  return {runbook, recipe: runbook !== null && isWell ? compileMarkdownRecipe(runbook) : null};
+  return {markdown, recipe: markdown !== null && isValid ? compileMarkdownRecipe(markdown) : null};
 }
-
-/** What is wrong with a team's recipe, and where. */
-export type Problem = {
-  /** As it was found: below the folder that was named. */
-  file: string;
-  /** From 1. */
-  line: number;
-  message: string;
-};

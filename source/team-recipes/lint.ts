@@ -7,9 +7,8 @@ import {type Constant, constantsIn, constantsOfColumn, functionProblems, writes}
 import {fill, namesIn, placeholdersIn, type Template} from './template.ts';
 
 /**
- * Every mistake in a team's recipes that can be seen without a server, by file and line: those that keep a file from
- * being loaded, and what PostgreSQL's own parser says of its SQL. Throws AbortError (exit 2) without such a folder,
- * or a recipe in it.
+ * Every mistake in a team's recipes that can be seen without a server, by file and line: those that prevent loading, and
+ * what PostgreSQL's own parser says about the SQL. Throws AbortError (exit 2) for a folder without recipes.
  */
 export async function lintFolder(
   folder: string,
@@ -17,16 +16,16 @@ export async function lintFolder(
 ): Promise<{files: number; problems: Problem[]}> {
   const files = await loadFolder(folder, taken);
   if (files.length === 0)
-    throw usageError(`no recipe in ${folder}`, 'A recipe is an .md or .ts file in it; README.md is none.');
+    throw usageError(`no recipes in ${folder}`, 'Recipes are .md and .ts files, except README.md.');
   const problems: Problem[] = [];
   for (const file of files) problems.push(...file.problems, ...(await problemsOfSql(file)));
   return {files: files.length, problems: problems.sort(byPlace)};
 }
 
-async function problemsOfSql({file, runbook}: TeamFile): Promise<Problem[]> {
-  if (runbook === null) return [];
+async function problemsOfSql({file, markdown}: TeamFile): Promise<Problem[]> {
+  if (markdown === null) return [];
   const problems: Problem[] = [];
-  await lintSql(runbook, (line, message) => void problems.push({file, line, message}));
+  await lintSql(markdown, (line, message) => void problems.push({file, line, message}));
   return problems;
 }
 
@@ -36,12 +35,12 @@ function byPlace(a: Problem, b: Problem): number {
 
 type Report = (line: number, message: string) => void;
 
-/** What every diagnosis returns. */
+/** Columns that every diagnosis returns. */
 const requiredColumns = ['subject', 'summary', 'severity'];
 
-/** What PostgreSQL's parser sees in a runbook's statements: no column of a table, but every slip of the grammar. */
-export async function lintSql(runbook: MarkdownRecipe, report: Report): Promise<void> {
-  const {diagnose, plan: act, parameters, functions} = runbook;
+/** Checks the statements by PostgreSQL's grammar and for reading only; tables and columns are not known here. */
+async function lintSql(recipe: MarkdownRecipe, report: Report): Promise<void> {
+  const {diagnose, plan, parameters, functions} = recipe;
   const declared = functions.map(({name}) => name);
   const refuseFunctions = (node: Node, {line}: Statement) => {
     for (const problem of functionProblems(node, declared)) report(line, problem);
@@ -55,23 +54,23 @@ export async function lintSql(runbook: MarkdownRecipe, report: Report): Promise<
   const columns = query === null ? null : columnsOf(query);
   if (columns !== null) {
     for (const name of requiredColumns) {
-      if (!columns.includes(name)) report(diagnose.line, `the diagnosis returns no column "${name}"`);
+      if (!columns.includes(name)) report(diagnose.line, `the diagnosis must return a column "${name}"`);
     }
   }
   const names = parameters.map(({name}) => name);
   if (query !== null) refuseQuoted(query, diagnose, {known: names, report});
-  if (act === null) return;
+  if (plan === null) return;
   const known = [...names, ...(columns ?? [])];
   for (const [statement, isCheck] of [
-    [act.plan, false],
-    [act.verify, true],
-    ...(typeof act.undo === 'string' ? [] : [[act.undo, false] as const]),
+    [plan.apply, false],
+    [plan.verify, true],
+    ...(typeof plan.undo === 'string' ? [] : [[plan.undo, false] as const]),
   ] as const) {
     const node = await parsed(statement, report);
     if (node === null) continue;
     if (isCheck) {
-      if (!isQuery(node)) report(statement.line, 'a verify is a SELECT of one value, true or false');
-      else if (writes(node)) report(statement.line, 'a verify only reads: this one writes or locks');
+      if (!isQuery(node)) report(statement.line, 'verify must be a SELECT of one value, true or false');
+      else if (writes(node)) report(statement.line, 'verify must only read: this one writes or locks');
       refuseFunctions(node, statement);
     }
     if (!isCheck) refuseValues(node, statement, report);
@@ -81,14 +80,11 @@ export async function lintSql(runbook: MarkdownRecipe, report: Report): Promise<
 }
 
 function lintDiagnosis(query: Node, diagnose: Statement, report: Report): void {
-  if (!isQuery(query)) report(diagnose.line, 'a diagnosis is a SELECT');
-  else if (writes(query)) report(diagnose.line, 'a diagnosis only reads: this one writes or locks');
+  if (!isQuery(query)) report(diagnose.line, 'a diagnosis must be a SELECT');
+  else if (writes(query)) report(diagnose.line, 'a diagnosis must only read: this one writes or locks');
   for (const constant of constantsOfColumn(query, 'severity')) {
     if (severities.includes(constant.text)) continue;
-    report(
-      lineOf(constant, diagnose),
-      `there is no severity "${constant.text}": it is ${severities.join(' or ')}`,
-    );
+    report(lineOf(constant, diagnose), `invalid severity "${constant.text}": use ${severities.join(' or ')}`);
   }
 }
 
@@ -96,14 +92,14 @@ const severities = ['warning', 'critical'];
 
 type Names = {known: readonly string[]; report: Report};
 
-/** `':name'` is those very characters: whoever writes it means `:'name'`. */
+/** `':name'` is a string constant; `:'name'` was meant. */
 function refuseQuoted(node: Node, statement: Statement, {known, report}: Names): void {
   for (const constant of constantsIn(node)) {
     const name = /^[:$](.+)$/.exec(constant.text)?.[1] ?? '';
     if (known.includes(name))
       report(
         lineOf(constant, statement),
-        `'${constant.text}' is that very text, not ${name}: write :'${name}' or $${name}`,
+        `'${constant.text}' is a string constant: write :'${name}' or $${name}`,
       );
   }
 }
@@ -130,7 +126,7 @@ async function parsed({template, line}: Statement, report: Report): Promise<Node
   }
 }
 
-/** A value stands where the grammar has room for a literal or a name alone. */
+/** A syntax error at a value is at a place where the grammar takes a literal or a name only. */
 function explain(message: string, template: Template): string {
   const place = /"\$(\d+)"/.exec(message)?.[1];
   const values = placeholdersIn(template).filter(({kind}) => kind === 'value');
@@ -139,14 +135,14 @@ function explain(message: string, template: Template): string {
 }
 
 function noParameter(name: string): string {
-  return `no parameter can stand here: write :'${name}' for $${name}, or :"${name}" where it is a name`;
+  return `$${name} is not possible here: write :'${name}', or :"${name}" for an identifier`;
 }
 
 function isQuery(node: Node): boolean {
   return 'SelectStmt' in node;
 }
 
-/** Those of a list without a star; null where they are not to be seen in the text. */
+/** The columns of the select list; null where the text does not show them, as with `*`. */
 function columnsOf(node: Node): string[] | null {
   if (!('SelectStmt' in node)) return null;
   const targets = node.SelectStmt.targetList ?? [];
@@ -154,7 +150,7 @@ function columnsOf(node: Node): string[] | null {
   return names.length === 0 || names.includes(null) ? null : names.map(String);
 }
 
-/** As PostgreSQL names a column (FigureColname of parse_target.c), but for the rarest. */
+/** The name that PostgreSQL gives a column (FigureColname in parse_target.c), except for rare expressions. */
 function nameOf({name, val}: ResTarget): string | null {
   if (name !== undefined) return name;
   if (val === undefined) return null;
@@ -170,7 +166,7 @@ function lastName(names: Node[] | undefined): string | null {
   return last !== undefined && 'String' in last ? (last.String.sval ?? null) : null;
 }
 
-/** Only these take parameters; all others are utility statements (tcop/utility.c). */
+/** Only these take parameters; utility statements do not (tcop/utility.c). */
 const takesValues = ['SelectStmt', 'InsertStmt', 'UpdateStmt', 'DeleteStmt', 'MergeStmt'];
 
 function refuseValues(node: Node, {template}: Statement, report: Report): void {

@@ -1,32 +1,31 @@
 import {parseDurationMs} from '../core/text/duration.ts';
 import {didYouMean} from '../core/text/nearest.ts';
 import type {SqlStep} from '../model/step.ts';
-import type {MarkdownParameter} from './front-matter.ts';
-import {type DeclaredFunction, readFrontMatter} from './front-matter.ts';
+import {type DeclaredFunction, type MarkdownParameter, readFrontMatter} from './front-matter.ts';
 import {readMarkdown, type SqlBlock} from './markdown.ts';
 import {namesIn, parseTemplate, placeholdersIn, type Template} from './template.ts';
 
-/** A runbook as it was written, understood. */
+/** A parsed Markdown recipe. */
 export type MarkdownRecipe = {
-  /** The name of its file. */
+  /** The name of its file without `.md`. */
   id: string;
   title: string;
   why: string;
   parameters: MarkdownParameter[];
-  /** Besides PostgreSQL's own that only read, what its diagnosis and verification may call. */
+  /** What its diagnosis and verification may call besides the reading functions of pg_catalog. */
   functions: DeclaredFunction[];
   prose: string[];
   diagnose: Statement;
-  /** null: it is advice. */
+  /** null: the recipe is advice. */
   plan: MarkdownPlan | null;
 };
 
-/** A block's statement and the line it begins in. */
+/** A block's statement and its first line. */
 export type Statement = {template: Template; line: number};
 
 export type MarkdownPlan = Pick<SqlStep, 'lock' | 'transaction' | 'timeout_ms'> & {
-  plan: Statement;
-  /** `each`: a step for every row that the diagnosis returned. */
+  apply: Statement;
+  /** `each`: a step for every row of the diagnosis. */
   scope: 'each' | 'once';
   verify: Statement;
   undo: Statement | 'irreversible' | 'unneeded';
@@ -38,33 +37,33 @@ const marks = ['diagnose', 'plan', 'verify', 'undo'] as const;
 type Mark = (typeof marks)[number];
 type Blocks = Partial<Record<Mark, SqlBlock>>;
 
-/** What a plan may say besides its SQL, as it is written after the mark. */
+/** Words after `sql plan`; those with `=` take a value. */
 const planOptions = ['once', 'irreversible', 'undo-unneeded', 'no-transaction', 'lock=', 'timeout='];
 const locks = ['none', 'share', 'exclusive'] as const;
 
 /**
- * The runbook in a file's text. `report` is told of every mistake that can be seen without a server, by its line;
- * what is returned after one is not to be used.
+ * Parses a Markdown recipe and reports every mistake that can be seen without a server, with its line. The result of a
+ * text with mistakes is not to be used; null where it has no diagnosis.
  */
 export function parseMarkdownRecipe(id: string, text: string, report: Report): MarkdownRecipe | null {
   const {front_matter, blocks, unclosed, prose} = readMarkdown(text);
-  if (front_matter === null) report(1, 'it does not begin with its title and why between two lines of ---');
-  for (const line of unclosed) report(line, 'this block is never closed: end it with a fence of its own');
+  if (front_matter === null) report(1, 'the file must begin with title and why between two lines of ---');
+  for (const line of unclosed) report(line, 'unclosed block: end it with a fence on a line of its own');
   const head = readFrontMatter(front_matter ?? '', front_matter === null ? () => {} : report);
   const marked = sortBlocks(blocks, report);
   if (marked.diagnose === undefined) {
-    report(1, 'there is no sql block marked diagnose: what is wrong has to be seen first');
+    report(1, 'missing block "sql diagnose"');
     return null;
   }
-  const runbook = {
+  const recipe = {
     id,
     ...head,
     prose,
     diagnose: readStatement(marked.diagnose, report),
     plan: readPlan(marked, report),
   };
-  refuseNames(runbook, report);
-  return runbook;
+  checkNames(recipe, report);
+  return recipe;
 }
 
 function sortBlocks(blocks: readonly SqlBlock[], report: Report): Blocks {
@@ -72,12 +71,12 @@ function sortBlocks(blocks: readonly SqlBlock[], report: Report): Blocks {
   for (const block of blocks) {
     const mark = marks.find(each => each === block.mark);
     if (mark === undefined) {
-      const hint = didYouMean(block.mark, marks) || `: the marks are ${marks.join(', ')}`;
-      report(block.line, `there is no mark "${block.mark}"${hint}`);
-    } else if (sorted[mark] !== undefined) report(block.line, `a second ${mark}: a runbook has one`);
+      const hint = didYouMean(block.mark, marks) || `: use ${marks.join(', ')}`;
+      report(block.line, `unknown block "sql ${block.mark}"${hint}`);
+    } else if (sorted[mark] !== undefined) report(block.line, `duplicate block: a recipe has one ${mark}`);
     else sorted[mark] = block;
     for (const option of mark === 'plan' ? [] : block.options)
-      report(block.line, `"${option}": only a plan says more than its mark`);
+      report(block.line, `unknown option "${option}": only plan has options`);
   }
   return sorted;
 }
@@ -90,22 +89,22 @@ function readPlan({plan, verify, undo}: Blocks, report: Report): MarkdownPlan | 
     return null;
   }
   const without = (['irreversible', 'undo-unneeded'] as const).filter(each => plan.options.includes(each));
-  if (verify === undefined) report(plan.line, 'a plan wants a verify: how is it seen that it worked?');
-  const said = [...without, ...(undo === undefined ? [] : ['has an undo'])];
-  if (said.length > 1) report(plan.line, `it is ${said.join(' and ')}: which is it?`);
-  if (said.length === 0) report(plan.line, noUndo);
+  if (verify === undefined) report(plan.line, 'plan needs a block "sql verify"');
+  const undos = [...without, ...(undo === undefined ? [] : ['an undo block'])];
+  if (undos.length > 1) report(plan.line, `${undos.join(' and ')} exclude each other`);
+  if (undos.length === 0) report(plan.line, noUndo);
   const options = readOptions(plan, report);
   if (verify === undefined) return null;
   return {
     ...options,
-    plan: readStatement(plan, report),
+    apply: readStatement(plan, report),
     verify: readStatement(verify, report),
     undo: undo === undefined ? undoWord(without) : readStatement(undo, report),
   };
 }
 
 const noUndo =
-  'a plan wants an undo, or says irreversible (sql plan irreversible), or undo-unneeded where it leaves nothing to take back';
+  'plan needs a block "sql undo", or the option irreversible, or undo-unneeded if there is nothing to undo';
 
 function undoWord([word]: readonly ('irreversible' | 'undo-unneeded')[]): 'irreversible' | 'unneeded' {
   return word === 'undo-unneeded' ? 'unneeded' : 'irreversible';
@@ -115,21 +114,21 @@ function readOptions(
   {options, line}: SqlBlock,
   report: Report,
 ): Pick<MarkdownPlan, 'scope' | 'lock' | 'transaction' | 'timeout_ms'> {
-  const given = (name: string) => options.find(each => each.startsWith(name))?.slice(name.length);
+  const optionValue = (name: string) => options.find(each => each.startsWith(name))?.slice(name.length);
   for (const option of options) {
     const [name = ''] = option.split(/(?<==)/);
     if (!planOptions.includes(name))
       report(
         line,
-        `a plan has no "${option}"${didYouMean(name, planOptions) || `: it has ${planOptions.join(', ')}`}`,
+        `unknown option "${option}"${didYouMean(name, planOptions) || `: use ${planOptions.join(', ')}`}`,
       );
   }
-  const lock = locks.find(each => each === given('lock='));
+  const lock = locks.find(each => each === optionValue('lock='));
   if (lock === undefined)
-    report(line, `a plan says what it locks for others: lock=${locks.join(' or lock=')}`);
-  const timeout = given('timeout=') ?? '30s';
+    report(line, `plan needs its lock: lock=${locks.join(', lock=').replace(/, (?!.*, )/, ' or ')}`);
+  const timeout = optionValue('timeout=') ?? '30s';
   const timeout_ms = parseDurationMs(timeout);
-  if (timeout_ms === null) report(line, `timeout=${timeout} is not a duration`);
+  if (timeout_ms === null) report(line, `invalid duration timeout=${timeout}`);
   return {
     scope: options.includes('once') ? 'once' : 'each',
     lock: lock ?? 'exclusive',
@@ -144,23 +143,21 @@ function readStatement({sql, line}: SqlBlock, report: Report): Statement {
   return {template, line: line + 1};
 }
 
-/** Only parameters are known before the diagnosis; after it its columns are too, where the plan is for each row. */
-function refuseNames({parameters, diagnose, plan: act}: MarkdownRecipe, report: Report): void {
+/** A diagnosis can use parameters; a plan for each row can use the diagnosis's columns too, which lint.ts checks. */
+function checkNames({parameters, diagnose, plan}: MarkdownRecipe, report: Report): void {
   const known = parameters.map(({name}) => name);
-  const statements = statementsOf(act);
-  const knowsRows = act?.scope === 'each';
-  for (const {template} of knowsRows ? [diagnose] : [diagnose, ...statements]) {
+  const statements = statementsOf(plan);
+  for (const {template} of plan?.scope === 'each' ? [diagnose] : [diagnose, ...statements]) {
     for (const {name, line} of placeholdersIn(template)) {
-      if (!known.includes(name)) report(line, `there is no parameter "${name}"${didYouMean(name, known)}`);
+      if (!known.includes(name)) report(line, `unknown parameter "${name}"${didYouMean(name, known)}`);
     }
   }
   const used = [diagnose, ...statements].flatMap(({template}) => namesIn(template));
-  for (const {name, line} of parameters)
-    if (!used.includes(name)) report(line, `parameter "${name}" is never used`);
+  for (const {name, line} of parameters) if (!used.includes(name)) report(line, `unused parameter "${name}"`);
 }
 
-/** Every statement that comes after the diagnosis. */
-export function statementsOf(act: MarkdownPlan | null): Statement[] {
-  if (act === null) return [];
-  return [act.plan, act.verify, ...(typeof act.undo === 'string' ? [] : [act.undo])];
+/** The statements of a plan: apply, verify and, if it has one, undo. */
+export function statementsOf(plan: MarkdownPlan | null): Statement[] {
+  if (plan === null) return [];
+  return [plan.apply, plan.verify, ...(typeof plan.undo === 'string' ? [] : [plan.undo])];
 }

@@ -1,24 +1,24 @@
 import type {Code, RootContent} from 'mdast';
 import {fromMarkdown} from 'mdast-util-from-markdown';
 
-/** A fenced block of SQL; `mark` is the word after the language, `options` what follows it. */
+/** A fenced block of SQL; `mark` is the word after the language, `options` are the words after it. */
 export type SqlBlock = {
-  /** '' where there is none: an example for people. */
+  /** '' for an example, which has none. */
   mark: string;
   options: string[];
   sql: string;
-  /** Of the fence. */
+  /** Line of the opening fence. */
   line: number;
 };
 
-/** A runbook taken apart. */
+/** The parts of a Markdown recipe. */
 export type Document = {
-  /** Between the two `---`; null where the file does not begin with them. Its first line is line 2 of the file. */
+  /** The text between the two `---`, from line 2 of the file; null where the file does not begin with `---`. */
   front_matter: string | null;
   blocks: SqlBlock[];
-  /** Lines of fences that nothing closes: all that follows them is in the block. */
+  /** Lines of opening fences without a closing one. */
   unclosed: number[];
-  /** Everything else, a paragraph, heading or entry of a list each. */
+  /** Everything else: one string per paragraph, heading and list item. */
   prose: string[];
 };
 
@@ -33,7 +33,7 @@ export function readMarkdown(text: string): Document {
   };
 }
 
-/** The body keeps its lines' numbers: empty ones stand where the front matter was. */
+/** Replaces the front matter by empty lines, so that the rest keeps its line numbers. */
 function splitFrontMatter(text: string): {front_matter: string | null; rest: string} {
   const [whole, front_matter] = /^---[ \t]*\n([\s\S]*?)^---[ \t]*(?:\n|$)/m.exec(text) ?? [];
   if (whole === undefined || front_matter === undefined || !text.startsWith(whole)) {
@@ -42,7 +42,7 @@ function splitFrontMatter(text: string): {front_matter: string | null; rest: str
   return {front_matter, rest: whole.replace(/[^\n]/g, '') + text.slice(whole.length)};
 }
 
-/** An `sql` block that bears no word after the language is an example, and reads as prose. */
+/** An `sql` block without a word after the language is an example, part of the prose. */
 function isMarked(node: RootContent): boolean {
   return node.type === 'code' && node.lang === 'sql' && Boolean(node.meta?.trim());
 }
@@ -68,7 +68,7 @@ function proseOf(node: RootContent, text: string): string[] {
   return [sourceOf(node, text).replace(/^#+\s+/, '')];
 }
 
-/** Markup and all, on one line: as its author wrote it, it is meant to be read. */
+/** The source with its markup, on one line. */
 function sourceOf({position}: {position?: RootContent['position']}, text: string): string {
   return text
     .slice(position?.start.offset, position?.end.offset)

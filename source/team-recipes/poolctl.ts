@@ -1,6 +1,6 @@
 import type {Recipe} from '../model/recipe.ts';
 
-/** What `import {...} from 'poolctl'` gives a team's own recipe in TypeScript. */
+/** What a team's TypeScript recipe imports from 'poolctl'. */
 export {AbortError, exitCodes} from '../core/errors.ts';
 export {
   completeParams,
@@ -22,12 +22,10 @@ export type {
   RecipeData,
   RecipeData as Facts,
 } from '../model/recipe-data.ts';
-
 export type {Snapshot} from '../model/snapshot.ts';
-
 export type {AdviceStep, FileStep, Sql, SqlStep, Step, Verification} from '../model/step.ts';
 
-/** A recipe, its members checked by the compiler: the default export of a file that bears its id as name. */
+/** Gives a recipe its type. It is the default export of a file whose name is the recipe's id. */
 export function defineRecipe(recipe: Recipe): Recipe {
   return recipe;
 }

@@ -1,7 +1,7 @@
 import type {Node, ResTarget} from 'libpg-query';
 import {namedObjects} from '../core/sql/named-objects.ts';
 
-/** A string of the text, and where it stands in it, in bytes. */
+/** A string constant and its offset in the statement, in bytes. */
 export type Constant = {text: string; location: number};
 
 /** Every string constant, however deep. */
@@ -9,14 +9,14 @@ export function constantsIn(node: Node): Constant[] {
   return descendants(node).flatMap(each => constantOf(each) ?? []);
 }
 
-/** Whether anything in it writes, which PostgreSQL lets a WITH and SELECT INTO do, or locks rows. */
+/** Whether any part writes (WITH and SELECT INTO can) or locks rows. */
 export function writes(node: Node): boolean {
   return descendants(node).some(each => writing.some(key => key in each));
 }
 
 const writing = ['InsertStmt', 'UpdateStmt', 'DeleteStmt', 'MergeStmt', 'intoClause', 'lockingClause'];
 
-/** What a column of that name can be, where the text says so: constants and branches of a CASE, in every SELECT of a UNION. */
+/** The constants that a result column can be: written as such or as branches of a CASE, in every SELECT of a UNION. */
 export function constantsOfColumn(node: Node, column: string): Constant[] {
   const lists = targetLists(node);
   const index = lists[0]?.findIndex(({name}) => name === column) ?? -1;
@@ -46,15 +46,15 @@ function constantOf(node: object): Constant[] | null {
   return sval === undefined ? null : [{text: sval.sval ?? '', location}];
 }
 
-/** The object and all in it. */
+/** The object and everything in it. */
 function descendants(value: unknown): object[] {
   if (typeof value !== 'object' || value === null) return [];
   return [value, ...Object.values(value).flatMap(descendants)];
 }
 
 /**
- * Functions of PostgreSQL's own that act, or run what their arguments name. The server is asked before a query runs,
- * and lets less through: see reachQuery; these are told without one.
+ * Functions of pg_catalog that act, or run what their arguments name. These can be reported without a server; the check
+ * before a query runs (postgres/reach) asks the server and refuses more.
  */
 const acting = new RegExp(
   `^(${[
@@ -67,13 +67,15 @@ const acting = new RegExp(
   ].join('|')})$`,
 );
 
-/** What a diagnosis or verification calls that it may not, in words; `declared` are the runbook's functions. */
+/** A message for each function that a diagnosis or verification may not call; `declared` are the recipe's own. */
 export function functionProblems(node: Node, declared: readonly string[]): string[] {
   return namedObjects(node).flatMap(({kind, schema, name}) => {
     if (kind !== 'function' || declared.includes(`${schema}.${name}`)) return [];
     const isOwn = schema === '' || schema === 'pg_catalog';
     if (!isOwn && schema !== 'information_schema')
-      return [`it calls ${schema}.${name}: name it in the front matter, functions: [${schema}.${name}]`];
-    return isOwn && acting.test(name) ? [`it only reads, and ${name}() does more`] : [];
+      return [
+        `undeclared function ${schema}.${name}: add functions: [${schema}.${name}] to the front matter`,
+      ];
+    return isOwn && acting.test(name) ? [`${name}() does more than read`] : [];
   });
 }

@@ -2,17 +2,17 @@ import {usageError} from '../core/errors.ts';
 import {quoteIdentifier, quoteLiteral} from '../core/sql/quote.ts';
 import type {Sql} from '../model/step.ts';
 
-/** How a name stands in SQL: `$name` a value, `:'name'` a literal, `:"name"` an identifier; the latter as psql's. */
+/** A name in SQL: `$name` is a value, `:'name'` a literal and `:"name"` an identifier, as in psql. */
 export type Placeholder = {kind: 'value' | 'literal' | 'identifier'; name: string; line: number};
 
-/** SQL in which placeholders are still to be filled in. */
+/** SQL with placeholders. */
 export type Template = {parts: (string | Placeholder)[]};
 
 export type TemplateProblem = {message: string; line: number};
 
 export type Value = string | number | null;
 
-/** One statement of a runbook; `line` is that of its first character. Its closing semicolon is left out. */
+/** Parses one statement of a recipe, whose first line is `line`. Its final semicolon is left out. */
 export function parseTemplate(
   sql: string,
   line: number,
@@ -24,7 +24,10 @@ export function parseTemplate(
     const {value, literal, identifier, space} = groups;
     const name = value ?? literal ?? identifier;
     if (space === undefined && end !== null) {
-      return {template: {parts}, problem: {message: 'one statement a block: this is a second one', line: at}};
+      return {
+        template: {parts},
+        problem: {message: 'a block has one statement: this is a second one', line: at},
+      };
     }
     if (name !== undefined) parts.push({kind: kindOf(groups), name, line: at});
     else if (text === ';') end = parts.length;
@@ -34,11 +37,11 @@ export function parseTemplate(
   const isEmpty = !sql.replace(comments, '').trim();
   return {
     template: {parts: joined(parts)},
-    problem: isEmpty ? {message: 'there is no statement in this block', line} : null,
+    problem: isEmpty ? {message: 'empty block', line} : null,
   };
 }
 
-/** How a name is written that a template can have. */
+/** A name that a placeholder can have. */
 export const namePattern = /^[a-z][a-z0-9_]*$/;
 
 export function namesIn({parts}: Template): string[] {
@@ -49,7 +52,7 @@ export function placeholdersIn({parts}: Template): Placeholder[] {
   return parts.filter(part => typeof part !== 'string');
 }
 
-/** The statement with its values; a name that occurs twice is one parameter: the server tells its type by either. */
+/** The statement with its values. A name that occurs twice is one parameter, so the server infers its type from either. */
 export function fill({parts}: Template, lookUp: (name: string) => Value): Sql {
   const names: string[] = [];
   const text = parts.map(part => {
@@ -62,7 +65,7 @@ export function fill({parts}: Template, lookUp: (name: string) => Value): Sql {
     const value = lookUp(name);
     if (kind === 'literal') return value === null ? 'NULL' : quoteLiteral(String(value));
     if (value === null || value === '')
-      throw usageError(`${name} is empty, and the statement needs its name`);
+      throw usageError(`${name} is empty, and the statement needs an identifier`);
     return quoteIdentifier(String(value));
   });
   return {text: text.join('').trim(), values: names.map(lookUp)};
@@ -85,7 +88,7 @@ function joined(parts: Template['parts']): Template['parts'] {
 
 const comments = /--[^\n]*|\/\*[\s\S]*?\*\//g;
 
-/** What a placeholder is not looked for in comes first, in the order of PostgreSQL's own scanner (scan.l). */
+/** Strings, comments and quoted names come before placeholders, in the order of PostgreSQL's scanner (scan.l). */
 const token = new RegExp(
   [
     /(?<space>\s+|--[^\n]*|\/\*[\s\S]*?(?:\*\/|$))/,

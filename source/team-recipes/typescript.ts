@@ -6,46 +6,45 @@ import type {Plan} from '../model/plan.ts';
 import type {Recipe} from '../model/recipe.ts';
 import type {Sql, Step, Verification} from '../model/step.ts';
 import * as poolctl from './poolctl.ts';
-
 import {namePattern} from './template.ts';
 
 type Report = (line: number, message: string) => void;
 
 /**
- * The recipe that a TypeScript file exports as its default. Its code runs: it is loaded from folders that the user
- * names alone. What is wrong with it goes to `report`.
+ * Loads the recipe that a TypeScript file exports as its default, and reports what is wrong with it. This runs the file's
+ * code, so only folders that the user names are loaded.
  */
 export async function loadTypeScript(id: string, file: string, report: Report): Promise<Recipe | null> {
   const path = resolve(file);
-  // 'poolctl' is this very program, whether or not it is installed beside the recipe.
+  // 'poolctl' resolves to this program, whether or not it is installed beside the recipe.
   const jiti = createJiti(path, {fsCache: false, moduleCache: false, virtualModules: {poolctl}});
   let exported: unknown;
   try {
     exported = await jiti.import(path, {default: true});
   } catch (error) {
-    report(lineOf(error, path), `it cannot be loaded: ${firstLineOf(error)}`);
+    report(lineOf(error, path), `cannot be loaded: ${firstLineOf(error)}`);
     return null;
   }
-  const lack = lackOf(id, exported);
-  if (lack !== null) report(1, lack);
-  return lack === null ? guarded(exported as Recipe) : null;
+  const problem = recipeProblem(id, exported);
+  if (problem !== null) report(1, problem);
+  return problem === null ? guarded(exported as Recipe) : null;
 }
 
-/** What keeps a value from being the recipe of that id; null: it is one. */
-function lackOf(id: string, value: unknown): string | null {
+/** Why a value is not the recipe of that id; null if it is. */
+function recipeProblem(id: string, value: unknown): string | null {
   if (typeof value !== 'object' || value === null || !('diagnose' in value)) {
-    return 'it exports no recipe: export default defineRecipe({...})';
+    return 'no recipe exported: export default defineRecipe({...})';
   }
   const recipe = value as Partial<Record<keyof Recipe, unknown>>;
-  if (recipe.id !== id) return `its id is "${String(recipe.id)}": it is to be the name of its file, "${id}"`;
+  if (recipe.id !== id) return `id "${String(recipe.id)}" must be the name of the file, "${id}"`;
   for (const key of ['title', 'summary'] as const) {
-    if (typeof recipe[key] !== 'string' || recipe[key] === '') return `it has no ${key}`;
+    if (typeof recipe[key] !== 'string' || recipe[key] === '') return `${key} is missing`;
   }
-  if (!Array.isArray(recipe.parameters)) return 'it has no parameters: write [] where it takes none';
+  if (!Array.isArray(recipe.parameters)) return 'parameters must be a list: [] if there are none';
   if (!recipe.parameters.every(isParameter))
-    return 'a parameter wants name (snake_case), description, kind and default';
-  if (typeof recipe.diagnose !== 'function') return 'its diagnose is no function';
-  return recipe.plan === undefined || typeof recipe.plan === 'function' ? null : 'its plan is no function';
+    return 'a parameter needs name (snake_case), description, kind and default';
+  if (typeof recipe.diagnose !== 'function') return 'diagnose must be a function';
+  return recipe.plan === undefined || typeof recipe.plan === 'function' ? null : 'plan must be a function';
 }
 
 function isParameter(value: unknown): boolean {
@@ -62,7 +61,7 @@ function withOlderNames(
   return {...(diagnoseRequires && {diagnoseRequires}), ...(planRequires && {planRequires})};
 }
 
-/** A defect of a team's recipe is told as one, and takes nothing else down. */
+/** Turns an exception in the recipe's diagnosis into a finding, and one in its plan into an AbortError. */
 function guarded(recipe: Recipe): Recipe {
   const {id, diagnose, plan} = recipe;
   const {diagnoseRequires, planRequires} = withOlderNames(recipe);
@@ -70,7 +69,7 @@ function guarded(recipe: Recipe): Recipe {
     ...recipe,
     diagnose(snapshot, facts) {
       try {
-        return whole(diagnose.call(recipe, snapshot, facts), lackOfFindings);
+        return checked(diagnose.call(recipe, snapshot, facts), findingsProblem);
       } catch (error) {
         const summary = `the diagnosis of ${id} failed: ${firstLineOf(error)}`;
         return [{recipe: id, severity: 'warning', subject: `recipe:${id}`, summary, evidence: {}}];
@@ -86,9 +85,9 @@ function guarded(recipe: Recipe): Recipe {
     ...(plan !== undefined && {
       plan: (snapshot, params, facts) =>
         attempt(`the plan of ${id}`, () => {
-          const given = requiredParams(params, recipe.parameters);
-          const made = whole(withSkipped(plan.call(recipe, snapshot, given, facts)), lackOfPlan);
-          return {...made, steps: made.steps.map(watched)};
+          const completed = requiredParams(params, recipe.parameters);
+          const made = checked(withSkipped(plan.call(recipe, snapshot, completed, facts)), planProblem);
+          return {...made, steps: made.steps.map(declareFunctions)};
         }),
     }),
   };
@@ -101,107 +100,107 @@ function withSkipped(plan: Plan): Plan {
   return {...rest, skipped: left_alone};
 }
 
-/** What looks in a step of a team's is held to looking, as its data queries are: it names the functions it calls. */
-function watched(step: Step): Step {
+/** Guards and verifications may call only functions of pg_catalog that read, and those that the step declares. */
+function declareFunctions(step: Step): Step {
   if (step.kind !== 'sql') return step;
   const {guard, verify, undo} = step;
   return {
     ...step,
-    ...(guard && {guard: gated(guard)}),
-    verify: gated(verify),
+    ...(guard && {guard: withFunctions(guard)}),
+    verify: withFunctions(verify),
     undo:
       typeof undo === 'string'
         ? undo
-        : {...undo, ...(undo.guard && {guard: gated(undo.guard)}), verify: gated(undo.verify)},
+        : {
+            ...undo,
+            ...(undo.guard && {guard: withFunctions(undo.guard)}),
+            verify: withFunctions(undo.verify),
+          },
   };
 }
 
-function gated<Query extends Pick<Sql, 'functions'>>({
+function withFunctions<Query extends Pick<Sql, 'functions'>>({
   query,
   expect,
 }: Verification<Query>): Verification<Query> {
   return {query: {...query, functions: query.functions ?? []}, expect};
 }
 
-function whole<T>(value: T, lackIn: (value: unknown) => string | null): T {
-  const lack = lackIn(value);
-  if (lack !== null) throw new Error(lack);
+function checked<T>(value: T, problemOf: (value: unknown) => string | null): T {
+  const problem = problemOf(value);
+  if (problem !== null) throw new Error(problem);
   return value;
 }
 
-/** Throws AbortError (exit 2): what the recipe throws itself, or that it is at fault. */
+/** Throws AbortError (exit 2): the recipe's own, or one that names the recipe's defect. */
 function attempt<T>(what: string, work: () => T): T {
   try {
     return work();
   } catch (error) {
     if (error instanceof AbortError) throw error;
-    throw usageError(`${what} failed: ${firstLineOf(error)}`, 'It is a defect of that recipe.');
+    throw usageError(`${what} failed: ${firstLineOf(error)}`, 'This is a defect of the recipe.');
   }
 }
 
 function firstLineOf(error: unknown): string {
-  const said = error instanceof Error ? error.message : String(error);
-  return (said.split('\n')[0] ?? '').replace(/^ParseError:\s*/, '').trim();
+  const message = error instanceof Error ? error.message : String(error);
+  return (message.split('\n')[0] ?? '').replace(/^ParseError:\s*/, '').trim();
 }
 
-/** Babel says `file:12:3` or `(12:3)`; an error of its own code has a stack. */
+/** Babel's messages have `(12:3)`; errors of the recipe's own code have a stack. */
 function lineOf(error: unknown, path: string): number {
   if (!(error instanceof Error)) return 1;
-  const said = /\((\d+):\d+\)/.exec(error.message)?.[1];
+  const place = /\((\d+):\d+\)/.exec(error.message)?.[1];
   const at = error.stack?.split(path)[1];
-  return Number(said ?? /^:(\d+)/.exec(at ?? '')?.[1] ?? 1);
+  return Number(place ?? /^:(\d+)/.exec(at ?? '')?.[1] ?? 1);
 }
 
-/**
- * What a recipe written by hand returned, where nothing but its author's editor has seen its types: what of it is
- * not as the engine needs it, in words; null where all is.
- */
-export function lackOfPlan(plan: unknown): string | null {
+/** What a plan lacks for the engine to run it; null if it is complete. Types of recipes are not checked when they load. */
+function planProblem(plan: unknown): string | null {
   const {steps, explanation, skipped, watch_groups, batch_size, params} = membersOf(plan);
   const lists = {steps, explanation, skipped, watch_groups};
   for (const [name, list] of Object.entries(lists)) {
-    if (!Array.isArray(list)) return `${name} is no list`;
+    if (!Array.isArray(list)) return `${name} must be a list`;
   }
-  if (typeof batch_size !== 'number' || !(batch_size >= 1)) return 'batch_size is no number from 1 up';
+  if (typeof batch_size !== 'number' || !(batch_size >= 1)) return 'batch_size must be a number from 1';
   if (typeof params !== 'object' || params === null) return 'params are missing';
   for (const [index, step] of (steps as unknown[]).entries()) {
-    const lack = lackOfStep(step);
-    if (lack !== null) return `step ${index + 1}: ${lack}`;
+    const problem = stepProblem(step);
+    if (problem !== null) return `step ${index + 1}: ${problem}`;
   }
   return null;
 }
 
-/** The same of what a diagnosis returned. */
-export function lackOfFindings(findings: unknown): string | null {
-  if (!Array.isArray(findings)) return 'it returns no list of findings';
+function findingsProblem(findings: unknown): string | null {
+  if (!Array.isArray(findings)) return 'it must return a list of findings';
   for (const finding of findings) {
     const {severity, subject, summary, evidence} = membersOf(finding);
     if (typeof subject !== 'string' || typeof summary !== 'string')
-      return 'a finding wants subject and summary';
-    if (severity !== 'warning' && severity !== 'critical') return 'a severity is warning or critical';
+      return 'a finding needs subject and summary';
+    if (severity !== 'warning' && severity !== 'critical') return 'severity must be warning or critical';
     if (typeof evidence !== 'object' || evidence === null)
-      return 'a finding wants evidence: {} where it has none';
+      return 'a finding needs evidence: {} if it has none';
   }
   return null;
 }
 
-function lackOfStep(step: unknown): string | null {
+function stepProblem(step: unknown): string | null {
   const members = membersOf(step);
   const {kind, title, subject, undo, verify, lock, transaction, timeout_ms} = members;
-  if (typeof title !== 'string' || typeof subject !== 'string') return 'it wants title and subject';
-  if (kind === 'advice') return typeof members.text === 'string' ? null : 'advice wants text';
+  if (typeof title !== 'string' || typeof subject !== 'string') return 'title and subject are missing';
+  if (kind === 'advice') return typeof members.text === 'string' ? null : 'advice needs text';
   if (kind === 'file') {
     const isWhole = typeof members.path === 'string' && typeof members.change === 'object';
-    return isWhole && Array.isArray(members.diff) ? null : 'a file wants path, change and diff';
+    return isWhole && Array.isArray(members.diff) ? null : 'a file step needs path, change and diff';
   }
-  if (kind !== 'sql') return 'its kind is sql, file or advice';
-  if (!isSql(members.apply)) return 'apply wants text and values';
-  if (!isVerification(verify)) return 'verify wants query and expect: how is it seen that it worked?';
-  if (!isUndo(undo)) return 'undo wants apply and verify, or is "irreversible" or "unneeded"';
+  if (kind !== 'sql') return 'kind must be sql, file or advice';
+  if (!isSql(members.apply)) return 'apply needs text and values';
+  if (!isVerification(verify)) return 'verify needs query and expect';
+  if (!isUndo(undo)) return 'undo needs apply and verify, or is "irreversible" or "unneeded"';
   if (typeof lock !== 'string' || !['none', 'share', 'exclusive'].includes(lock))
-    return 'lock is none, share or exclusive';
+    return 'lock must be none, share or exclusive';
   const isTimed = typeof transaction === 'boolean' && typeof timeout_ms === 'number';
-  return isTimed ? null : 'it wants transaction (true or false) and timeout_ms';
+  return isTimed ? null : 'transaction (true or false) and timeout_ms are missing';
 }
 
 function isUndo(undo: unknown): boolean {

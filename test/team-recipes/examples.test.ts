@@ -4,7 +4,7 @@ import {createActing} from '../cli/execution/acting.ts';
 import {describeEachMajor, startTestServer, type TestServer} from '../helpers/server.ts';
 import {actingWith} from './acting.ts';
 
-const folder = new URL('../../recipes/examples', import.meta.url).pathname;
+const folder = new URL('../../recipes/examples/', import.meta.url).pathname;
 
 it('are without mistakes', async () => {
   const files = await loadFolder(folder, []);

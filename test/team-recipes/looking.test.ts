@@ -19,7 +19,7 @@ SELECT 'x' AS subject, 's' AS summary, 'warning' AS severity, ${columns} FROM ${
 const acts = ', a function that does more than read';
 const outside = ', a function outside pg_catalog';
 
-describeEachMajor('what a runbook looks at', major => {
+describeEachMajor('what a Markdown recipe may read', major => {
   let server: TestServer;
   beforeAll(async () => {
     server = await startTestServer({major});
@@ -133,7 +133,7 @@ describeEachMajor('what a runbook looks at', major => {
     expect(await team.findings('looks')).toHaveLength(1);
   });
 
-  it('may be a function that the runbook names, and the plan says so', async () => {
+  it('may be a function that the recipe declares, and the plan says so', async () => {
     const named = diagnosing(
       'public.harmless(7) AS seven',
       'pg_class LIMIT 1',

@@ -230,7 +230,7 @@ describeEachMajor("a team's own recipes", major => {
     ]);
     expect(await team.run('vacuum', {yes: true})).toBe(0);
     expect(team.document().steps).toMatchObject([
-      {outcome: 'verified', subject: 'runbook:vacuum', undo: 'unneeded'},
+      {outcome: 'verified', subject: 'recipe:vacuum', undo: 'unneeded'},
     ]);
     expect(await team.run('vacuum', {yes: true})).toBe(0);
     expect(team.document()).toMatchObject({run: null, steps: []});
@@ -263,7 +263,7 @@ describeEachMajor("a team's own recipes", major => {
     await client.end();
   });
 
-  it('get their parameters as runbooks do: none unknown, defaults filled in, required ones set', async () => {
+  it('get their parameters as Markdown recipes do: none unknown, defaults filled in, required ones set', async () => {
     const team = await acting();
     expect(await team.run('asking', {set: ['nmae=x'], yes: true})).toBe(2);
     expect(await team.run('asking', {yes: true})).toBe(2);
@@ -275,14 +275,18 @@ describeEachMajor("a team's own recipes", major => {
   });
 
   it.each([
-    ['no verify', (step: string) => step.replace('verify,', ''), 'step 1: verify wants query and expect'],
+    ['no verify', (step: string) => step.replace('verify,', ''), 'step 1: verify needs query and expect'],
     [
       'no undo',
       (step: string) => step.replace("undo: 'unneeded'", 'undo: undefined'),
-      'step 1: undo wants apply and verify',
+      'step 1: undo needs apply and verify',
     ],
-    ['no such lock', (step: string) => step.replace("'none'", "'much'"), 'step 1: lock is none, share or'],
-    ['no steps', (step: string) => step.replace('steps: [', 'stesp: ['), 'steps is no list'],
+    [
+      'no such lock',
+      (step: string) => step.replace("'none'", "'much'"),
+      'step 1: lock must be none, share or',
+    ],
+    ['no steps', (step: string) => step.replace('steps: [', 'stesp: ['), 'steps must be a list'],
   ])('are refused where their plan has %s', async (_, change, message) => {
     const own = await temporaryFolder();
     await writeFile(join(own, 'asking.ts'), change(asking));
@@ -295,7 +299,7 @@ describeEachMajor("a team's own recipes", major => {
   it('tell their defects as theirs', async () => {
     const team = await acting();
     expect(await team.findings('asking')).toMatchObject([
-      {summary: 'the diagnosis of asking failed: a severity is warning or critical'},
+      {summary: 'the diagnosis of asking failed: severity must be warning or critical'},
     ]);
     expect(await team.findings('broken')).toMatchObject([
       {severity: 'warning', summary: 'the diagnosis of broken failed: no such thing'},

@@ -82,10 +82,10 @@ describe('poolctl recipes', () => {
     const {code, stdout} = await runProgram(['recipes', '--check', 'team'], {home});
     expect(code).toBe(2);
     expect(stdout.trimEnd().split('\n')).toEqual([
-      'team/name-role.md:13: there is no mark "paln": did you mean "plan"?',
+      'team/name-role.md:13: unknown block "sql paln": did you mean "plan"?',
       'team/name-role.md:17: verify without a plan',
       'team/name-role.md:21: undo without a plan',
-      expect.stringMatching(/^team\/own\.ts:3: it cannot be loaded: Unexpected token/),
+      expect.stringMatching(/^team\/own\.ts:3: cannot be loaded: Unexpected token/),
     ]);
     const {stdout: json} = await runProgram(['recipes', '--check', 'team', '--json'], {home});
     expect(JSON.parse(json)).toMatchObject({
@@ -104,7 +104,7 @@ describe('poolctl recipes', () => {
     });
     expect(await failing(['recipes', '--check', 'nowhere'], {home})).toEqual([
       2,
-      expect.stringContaining('nowhere cannot be read'),
+      expect.stringContaining('cannot read the recipe folder nowhere'),
     ]);
   });
 
@@ -144,7 +144,7 @@ describe("a team's recipes and configuration at work", () => {
     const call = [server.url(), '--recipes', 'team', '--yes'];
     const {code, stdout, stderr} = await runProgram(['run', 'name-role', ...call, '--json'], {home});
     expect(code).toBe(0);
-    expect(stderr).toContain('left out team/broken.md:13: there is no mark "paln"');
+    expect(stderr).toContain('left out team/broken.md:13: unknown block "sql paln"');
     const {run, steps} = JSON.parse(stdout);
     expect(steps).toMatchObject([{outcome: 'verified', subject: 'role:blind'}]);
     // From the journal alone: the runbook may be gone by then.
