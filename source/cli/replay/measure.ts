@@ -12,7 +12,7 @@ import {medianOf, recommend} from '../../replay/measure/recommend.ts';
 import {collectUnhandledRejections} from '../../replay/measure/unhandled-rejections.ts';
 import type {Prisma} from '../../replay/prisma/prisma.ts';
 import {blockOutbound, takeRefusals} from '../../replay/sandbox/outbound.ts';
-import {simulateAll} from '../../replay/simulate/all.ts';
+import {simulateInstances} from '../../replay/simulate/fleet.ts';
 import type {CliContext} from '../context.ts';
 import type {ReplayOptions} from './options.ts';
 import {type ReplayAssignment, startProcesses} from './processes.ts';
@@ -101,7 +101,7 @@ async function measureRounds(
   const notes = all.flatMap(each => each.notes);
   const is_complete = all.every(each => each.is_complete);
   if (simulated_instances === null || options.signal.aborted) return {results, notes, is_complete};
-  const simulated = await simulateAll(matrix, results, {...options, instances: simulated_instances});
+  const simulated = await simulateInstances(matrix, results, {...options, instances: simulated_instances});
   return {
     results: [...results, ...simulated.results],
     notes: [...notes, ...simulated.notes],

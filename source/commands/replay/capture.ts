@@ -12,14 +12,14 @@ import type {PrismaSettings} from '../../model/target.ts';
 import {type Dial, findDial} from '../../postgres/connect/dial.ts';
 import {toAbortError} from '../../postgres/connect/errors.ts';
 import {type ConnectionRequest, hostAndPort} from '../../postgres/connect/request.ts';
+import {type CaptureLog, createCaptureLog} from '../../replay/capture/capture-log.ts';
 import {endpointFileText, extentText, toEndpoint} from '../../replay/capture/endpoint-file.ts';
 import {type CaptureProxy, startProxy} from '../../replay/capture/proxy.ts';
-import {createRecording, type Recording} from '../../replay/capture/recording.ts';
 import {observeSession} from '../../replay/capture/session.ts';
 
 /**
- * `poolctl replay --capture <route> [url]`: a way to the server that writes down what goes by, as a SQL endpoint
- * file, until Ctrl-C, its normal end, or another signal.
+ * `poolctl replay --capture <route> [url]`: forwards an application's connections to the server and writes the
+ * statements it captured to a SQL endpoint file when it is ended, normally with Ctrl-C.
  */
 export async function runCapture(
   context: CliContext,
@@ -29,33 +29,33 @@ export async function runCapture(
   const route = (flags.capture ?? '').replace(/\s+/g, ' ').trim();
   if (route === '' || words.length > 1) {
     throw usageError(
-      '--capture wants a route, and an address at most',
-      'Such as: poolctl replay --capture "GET /api/students" postgres://user@host/database',
+      '--capture takes a route and at most one address',
+      'Example: poolctl replay --capture "GET /api/students" postgres://user@host/database',
     );
   }
   const request = await requestTo(words[0]);
   const file = path.resolve(context.cwd, flags.out ?? fileNameOf(route));
-  const tell = (text: string) => context.output.stderr(sanitise(`poolctl capture: ${text}`));
+  const report = (text: string) => context.output.stderr(sanitise(`poolctl capture: ${text}`));
   const {signal, release} = catchInterrupts(context);
   try {
     const dial = await raceInterrupt(dialOf(request), signal);
-    // Before anything is captured: a place that cannot be written to is not to be found out about afterwards.
+    // Created first, so that an unwritable path fails before anything is captured.
     const reserved = await reserve(file);
-    const recording = createRecording();
+    const log = createCaptureLog();
     try {
       await capture(context, request, {
         dial,
-        recording,
+        log,
         port: flags.listen ?? 0,
         json: flags.json ?? false,
         signal,
-        tell,
+        report,
       });
-      await write(recording, {
+      await write(log, {
         route,
         from: `${hostAndPort(request)}/${request.database}`,
         handle: reserved,
-        tell,
+        report,
       });
     } catch (error) {
       await rm(file, {force: true});
@@ -63,7 +63,7 @@ export async function runCapture(
     } finally {
       await reserved.close();
     }
-    tell(`written to ${file}; 'poolctl replay ${path.relative(context.cwd, file)}' replays it`);
+    report(`written to ${file}; replay it with 'poolctl replay ${path.relative(context.cwd, file)}'`);
     return exitCodeOfNormalEnd();
   } finally {
     release();
@@ -80,41 +80,41 @@ async function dialOf(request: ConnectionRequest): Promise<Dial> {
 
 type CaptureOptions = {
   dial: Dial;
-  recording: Recording;
+  log: CaptureLog;
   port: number;
   json: boolean;
   signal: AbortSignal;
-  tell(text: string): void;
+  report(text: string): void;
 };
 
-/** Until the signal aborts. */
+/** Captures until the signal aborts. */
 async function capture(
   {output, stdin}: CliContext,
   request: ConnectionRequest,
-  {dial, recording, port, json, signal, tell}: CaptureOptions,
+  {dial, log, port, json, signal, report}: CaptureOptions,
 ): Promise<void> {
   let connections = 0;
   const proxy = await listen(port, {
     dial,
-    tell,
+    report,
     observe(startup) {
-      if (connections === 0) tell('the application is there');
+      if (connections === 0) report('the application connected');
       connections++;
-      return observeSession(recording, {connection: connections, startup});
+      return observeSession(log, {connection: connections, startup});
     },
   });
   const url = addressOf(request, proxy.port);
   output.stdout(json ? jsonText({schema_version: 1, url}) : url);
-  tell(
-    'let the application connect to this address, with its password, and do the one request; Ctrl-C ends it',
+  report(
+    'connect the application to this address, with its password, and send it one request; Ctrl-C ends the capture',
   );
   if (stdin.isTTY) {
-    tell(
-      'Enter forgets what came so far: do the request once, press Enter, and do it again with its pool warm',
+    report(
+      'Enter discards what was captured so far: send the request once, press Enter, and send it again with a warm pool',
     );
     stdin.on('data', () => {
-      tell(`${counted(recording.statements.length, 'statement')} forgotten`);
-      recording.clear();
+      report(`${counted(log.statements.length, 'statement')} discarded`);
+      log.clear();
     });
   }
   if (!signal.aborted) await new Promise(resolve => signal.addEventListener('abort', resolve, {once: true}));
@@ -132,13 +132,13 @@ async function listen(
     const {code} = error as {code?: unknown};
     throw usageError(
       `cannot listen on port ${port}: ${String(code ?? error)}`,
-      'Give another with --listen, or none for a free one.',
+      'Choose another with --listen, or leave it out for any free port.',
       error,
     );
   }
 }
 
-/** As Prisma and libpq take it. The password is the application's to put in. */
+/** The address for Prisma and libpq, with PASSWORD in place of the password. */
 function addressOf({user, database, prisma}: ConnectionRequest, port: number): string {
   const [role, name] = [user, database].map(encodeURIComponent);
   const settings = new URLSearchParams({sslmode: 'disable'});
@@ -148,30 +148,30 @@ function addressOf({user, database, prisma}: ConnectionRequest, port: number): s
   return `postgresql://${role}:PASSWORD@127.0.0.1:${port}/${name}?${settings}`;
 }
 
-type WriteOptions = {route: string; from: string; handle: FileHandle; tell(text: string): void};
+type WriteOptions = {route: string; from: string; handle: FileHandle; report(text: string): void};
 
-async function write(recording: Recording, {route, from, handle, tell}: WriteOptions): Promise<void> {
-  const captured = toEndpoint(recording, route);
-  for (const note of captured.notes) tell(note);
+async function write(log: CaptureLog, {route, from, handle, report}: WriteOptions): Promise<void> {
+  const captured = toEndpoint(log, route);
+  for (const note of captured.notes) report(note);
   if (captured.statements === 0) {
-    throw new AbortError('nothing was captured that can be replayed', {
-      hint: 'Did the application connect to the address above, and answer a request?',
+    throw new AbortError('no statement was captured that can be replayed', {
+      hint: 'Check that the application connected to the address above and handled a request.',
       exitCode: exitCodes.actFailed,
     });
   }
-  tell(extentText(captured));
+  report(extentText(captured));
   await handle.writeFile(endpointFileText(captured, from));
 }
 
-/** For its owner alone: it will hold data. Throws AbortError (exit 2) where it is there, or cannot be. */
+/** Creates the file, readable only by its owner: it will contain data. Throws AbortError (exit 2) where it exists. */
 async function reserve(file: string): Promise<FileHandle> {
   try {
     return await open(file, 'wx', 0o600);
   } catch (error) {
     const {code} = error as {code?: unknown};
     throw usageError(
-      code === 'EEXIST' ? `${file} is there already` : `cannot write ${file}: ${String(code ?? error)}`,
-      'Name another with --out FILE.',
+      code === 'EEXIST' ? `${file} already exists` : `cannot write ${file}: ${String(code ?? error)}`,
+      'Choose another with --out FILE.',
       error,
     );
   }

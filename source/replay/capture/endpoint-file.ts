@@ -1,23 +1,23 @@
 import {counted} from '../../core/text/format.ts';
 import {sanitise} from '../../core/text/sanitise.ts';
 import {onlyVariant, type SqlEndpoint, writeSqlEndpoint} from '../endpoint/sql-endpoint.ts';
+import type {CaptureLog} from './capture-log.ts';
 import {fold} from './fold.ts';
-import {timelineOf} from './overlap.ts';
-import type {Recording} from './recording.ts';
+import {timelineOf} from './timeline.ts';
 import {unitsOf} from './units.ts';
 
 export type Captured = {
   endpoint: SqlEndpoint;
   statements: number;
   connections: number;
-  /** What the file cannot say, in words. */
+  /** Sentences about what the file does not show. */
   notes: string[];
 };
 
-/** What was recorded, as the endpoint that a replay reads. */
-export function toEndpoint(recording: Recording, route: string): Captured {
-  const {notes, opened} = recording;
-  const {units, statements, leftOut} = unitsOf(recording.statements);
+/** The captured statements as an endpoint to replay. */
+export function toEndpoint(log: CaptureLog, route: string): Captured {
+  const {notes, opened} = log;
+  const {units, statements, skipped} = unitsOf(log.statements);
   const {body, mostAtOnce, pauses} = timelineOf(units);
   return {
     endpoint: {route, samples: [{}], setup: [], variants: [{name: onlyVariant, body: fold(body)}]},
@@ -25,10 +25,10 @@ export function toEndpoint(recording: Recording, route: string): Captured {
     connections: new Set(units.map(({connection}) => connection)).size,
     notes: [
       ...notes,
-      ...[...leftOut].map(([reason, count]) => `${count} left out: ${reason}`),
+      ...[...skipped].map(([reason, count]) => `${counted(count, 'statement')} skipped: ${reason}`),
       ...(mostAtOnce > 1 ? [parallelNote(mostAtOnce)] : []),
       ...(opened > 0 ? [openedNote(opened)] : []),
-      ...(pauses > 0 ? [`${pauses} times the application paused for more than 5 s, which is left out`] : []),
+      ...(pauses > 0 ? [`${counted(pauses, 'pause')} of more than 5 s left out`] : []),
     ],
   };
 }
@@ -37,7 +37,7 @@ export function toEndpoint(recording: Recording, route: string): Captured {
 export function endpointFileText({endpoint, statements, connections, notes}: Captured, from: string): string {
   return [
     `-- Captured from ${from}: ${extentText({statements, connections})}.`,
-    '-- It holds the values that the application sent, parameters and literals: keep it as you keep the data.',
+    '-- It contains the values that the application sent, parameters and literals: protect it like the data.',
     ...notes.map(note => `-- Note: ${note}.`),
   ]
     .map(sanitise)
@@ -52,14 +52,14 @@ export function extentText({statements, connections}: Pick<Captured, 'statements
 
 function openedNote(opened: number): string {
   return (
-    `${opened} of the connections opened meanwhile, which held up what was to run on them; ` +
-    'a second request in the same capture finds them open'
+    `${opened} of the connections were opened during the request, which delayed its statements; ` +
+    'send a second request in the same capture, which finds them open'
   );
 }
 
 function parallelNote(mostAtOnce: number): string {
   return (
-    `at most ${mostAtOnce} ran at once; what waited in the application's own pool is not seen here, ` +
-    'so capture with a connection_limit beyond that'
+    `at most ${mostAtOnce} statements ran at the same time; what waits in the application's own pool is not visible here, ` +
+    'so capture with a higher connection_limit'
   );
 }

@@ -6,23 +6,23 @@ import {codes} from '../../postgres/wire/messages.ts';
 const mostBytes = 10_000;
 
 /**
- * What a client begins with, whole; null where it goes away, which it is made to where PostgreSQL would do so.
- * Encryption is refused as a server without it does: `N`, and the client says what it thinks of that.
+ * The client's first packet. null where it disconnects, or sends what PostgreSQL would disconnect it for. Requests for
+ * encryption are answered `N`, as by a server without TLS; the client then continues in plain text or leaves.
  */
 export async function readFirstPacket(
   client: Socket,
-  tell: (text: string) => void,
+  report: (text: string) => void,
 ): Promise<{packet: Buffer; isCancel: boolean} | null> {
   let hasAskedForTls = false;
   for (;;) {
     const head = await readExactly(client, 8);
     if (head === null) {
-      if (hasAskedForTls) tell(needsPlainText);
+      if (hasAskedForTls) report(needsPlainText);
       client.destroy();
       return null;
     }
     if (head[0] === tlsHandshake) {
-      tell(needsPlainText);
+      report(needsPlainText);
       client.end(handshakeFailure);
       return null;
     }
@@ -43,9 +43,9 @@ export async function readFirstPacket(
 }
 
 const needsPlainText =
-  'a client insists on TLS and left; give it sslmode=disable, nothing leaves this machine';
+  'a client requires TLS and disconnected; set sslmode=disable, the connection stays on this machine';
 
-/** The first byte of a TLS record that begins a session: sslnegotiation=direct of PostgreSQL 17's clients. */
+/** First byte of a TLS ClientHello: PostgreSQL 17's sslnegotiation=direct. */
 const tlsHandshake = 0x16;
-/** An alert, fatal: handshake_failure (RFC 5246, 7.2). */
+/** A fatal alert, handshake_failure (RFC 5246, 7.2). */
 const handshakeFailure = Buffer.from([0x15, 3, 1, 0, 2, 2, 40]);

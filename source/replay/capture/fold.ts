@@ -1,15 +1,15 @@
 import type {SqlNode, SqlParam} from '../endpoint/sql-endpoint.ts';
-import type {Source, Timed} from './timed.ts';
+import type {Source, Timed} from './units.ts';
 
-/** Shorter ones are the way to the server and back. */
+/** Shorter pauses are network time. */
 const leastThink_ms = 1;
-/** Of what is repeated. */
+/** Statements in a repeated block. */
 const mostBlock = 32;
 
 /**
- * A sequence as an endpoint file has it. What is said again word for word becomes `@repeat`. `@each` is what can be
- * proved to go through the rows of the statement before: for every row of it, in their order, the same statements,
- * each of whose parameters is either always the same or the value of one column of that row.
+ * Turns a sequence into the nodes of an endpoint file. Identical repetitions become `@repeat`. `@each` needs proof that
+ * the application looped over the rows of the statement before: for every row, in order, the same statements, whose
+ * parameters are either constant or the value of one column of the row.
  */
 export function fold(body: readonly Timed[], inherited: Source | null = null): SqlNode[] {
   const nodes: SqlNode[] = [];
@@ -69,8 +69,8 @@ function nodeOf(timed: Timed, source: Source | null): SqlNode {
 }
 
 /**
- * Where all of it is one thing for each row, or one thing again and again, the application sent it all at once: what
- * it looked like on fewer connections is its pool's doing.
+ * If all of it is one block for each row, or one block repeated, the application sent it all at the same time, and its
+ * pool spread it over the branches.
  */
 function foldParallel(
   {units, branches}: Extract<Timed, {kind: 'parallel'}>,
@@ -81,10 +81,10 @@ function foldParallel(
   return branches.map(branch => nodeOf(branch, source));
 }
 
-/** `isOfRow`: a parameter is of the source's row. */
+/** `isOfRow`: a parameter comes from the source's row. */
 type Unified = {nodes: SqlNode[]; isOfRow: boolean};
 
-/** What is the same in all blocks, turn by turn of the source's rows; null where they differ in more than that. */
+/** The nodes all blocks have in common, one block per row of the source; null where they differ otherwise. */
 function unify(blocks: readonly (readonly Timed[])[], source: Source | null): Unified | null {
   const [first] = blocks;
   if (first === undefined || blocks.some(block => block.length !== first.length)) return null;
@@ -112,7 +112,7 @@ function unifyOne(turns: readonly Timed[], source: Source | null): Unified | nul
   );
   if (inner === null) return null;
   const trailing = turns.map(turn => ('trailing_ms' in turn ? turn.trailing_ms : 0));
-  // Branches have no order to wait in.
+  // Pauses apply to sequences; branches have none.
   const body = [...inner.nodes, ...think(median(trailing))];
   return {nodes: [{kind: first.kind, body, line: 0}], isOfRow: inner.isOfRow};
 }

@@ -2,29 +2,30 @@ import {once} from 'node:events';
 import net from 'node:net';
 import {TLSSocket} from 'node:tls';
 import type {Dial} from '../../postgres/connect/dial.ts';
-import {fatalError, startupParameters} from '../../postgres/wire/messages.ts';
-import {forwardAuthentication} from './authentication.ts';
+import {readExactly} from '../../postgres/wire/message-reader.ts';
+import {fatalError, message, startupParameters} from '../../postgres/wire/messages.ts';
+
 import {readFirstPacket} from './first-packet.ts';
 
-/** Sees a copy of what goes by, after it has gone by. */
+/** Gets a copy of what was forwarded. */
 export type Observer = {fromClient(bytes: Buffer): void; fromServer(bytes: Buffer): void};
 
 export type ProxyOptions = {
   dial: Dial;
-  /** On loopback; 0 takes a free one. */
+  /** On loopback; 0: any free port. */
   port: number;
-  /** Once for each session, with its startup parameters. */
+  /** Called once for each session, with its startup parameters. */
   observe(startup: ReadonlyMap<string, string>): Observer;
-  /** A client that cannot be carried, and why. */
-  tell(text: string): void;
+  /** Reports a client that could not be connected, and why. */
+  report(text: string): void;
 };
 
 export type CaptureProxy = {port: number; close(): Promise<void>};
 
 /**
- * Carries every client that connects to a connection of its own to the server, byte for byte and no faster than the
- * other side reads. What it speaks is plain text, over loopback alone; what TLS there is, is between it and the
- * server. Rejects with node's error where it cannot listen.
+ * Listens on loopback and connects each client to the server by a connection of its own, byte for byte and with back
+ * pressure. Clients connect in plain text; TLS is between the proxy and the server. Rejects with node's error where it
+ * cannot listen.
  */
 export async function startProxy(options: ProxyOptions): Promise<CaptureProxy> {
   const sockets = new Set<net.Socket>();
@@ -34,7 +35,7 @@ export async function startProxy(options: ProxyOptions): Promise<CaptureProxy> {
   };
   const server = net.createServer({noDelay: true, keepAlive: true, allowHalfOpen: true}, client => {
     keep(client);
-    // The end of a connection says all that matters.
+    // A broken connection also emits `close`.
     client.on('error', () => {});
     void carry(client, {...options, keep});
   });
@@ -53,16 +54,16 @@ export async function startProxy(options: ProxyOptions): Promise<CaptureProxy> {
 
 type CarryOptions = ProxyOptions & {keep(socket: net.Socket): void};
 
-async function carry(client: net.Socket, {dial, observe, tell, keep}: CarryOptions): Promise<void> {
-  const first = await readFirstPacket(client, tell);
+async function carry(client: net.Socket, {dial, observe, report, keep}: CarryOptions): Promise<void> {
+  const first = await readFirstPacket(client, report);
   if (first === null) return;
   let server: net.Socket;
   try {
     server = await dial();
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    tell(`the server cannot be reached: ${reason}`);
-    client.end(fatalError('08006', `the server behind the capture cannot be reached: ${reason}`));
+    report(`cannot connect to the server: ${reason}`);
+    client.end(fatalError('08006', `poolctl capture cannot connect to the server: ${reason}`));
     return;
   }
   keep(server);
@@ -71,7 +72,7 @@ async function carry(client: net.Socket, {dial, observe, tell, keep}: CarryOptio
   join(client, server);
   if (first.isCancel) return;
   const observer = observe(startupParameters(first.packet.subarray(8)));
-  // After pipe()'s own listeners: what is seen is on its way already.
+  // After pipe()'s own listeners, so that observing delays nothing.
   client.on('data', observer.fromClient);
   server.on('data', observer.fromServer);
 }
@@ -79,9 +80,37 @@ async function carry(client: net.Socket, {dial, observe, tell, keep}: CarryOptio
 function join(client: net.Socket, server: net.Socket): void {
   client.pipe(server);
   server.pipe(client);
-  // A side that breaks off takes the other with it, which gets what was sent before.
+  // When one side breaks off, the other is closed once it has received what was sent before.
   client.once('close', () => server.destroySoon());
   server.once('close', () => client.destroySoon());
   if (client.destroyed) server.destroySoon();
   if (server.destroyed) client.destroySoon();
+}
+
+const authenticationSasl = 10;
+const boundToTls = 'SCRAM-SHA-256-PLUS';
+
+/**
+ * Forwards the server's messages up to its authentication request, from which it removes SCRAM-SHA-256-PLUS: it is bound
+ * to the TLS connection, which the client is not part of, and libpq rejects a server that offers it in plain text. This
+ * is the only change to a session; the client authenticates as it does without TLS (gs2 flag `n`, RFC 5802).
+ */
+async function forwardAuthentication(server: net.Socket, client: net.Socket): Promise<void> {
+  for (;;) {
+    const head = await readExactly(server, 5);
+    const body = head && (await readExactly(server, head.readInt32BE(1) - 4));
+    // The client sees the server's end of stream once the two sides are joined.
+    if (head === null || body === null) return;
+    const type = head.toString('latin1', 0, 1);
+    const isSasl = type === 'R' && body.readInt32BE(0) === authenticationSasl;
+    client.write(isSasl ? message('R', withoutBinding(body)) : Buffer.concat([head, body]));
+    // Notices and NegotiateProtocolVersion may come before it.
+    if (type === 'R' || type === 'E') return;
+  }
+}
+
+function withoutBinding(body: Buffer): Buffer {
+  const mechanisms = body.toString('latin1', 4).split('\0');
+  const offered = mechanisms.filter(mechanism => mechanism !== boundToTls);
+  return Buffer.concat([body.subarray(0, 4), Buffer.from(offered.join('\0'), 'latin1')]);
 }

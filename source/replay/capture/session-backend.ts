@@ -1,21 +1,21 @@
 import {type BodyReader, createBodyReader, createMessageReader} from '../../postgres/wire/message-reader.ts';
 import {errorFields} from '../../postgres/wire/messages.ts';
-import type {Field, Recorded, Recording, Rows} from './recording.ts';
+import type {CapturedStatement, CaptureLog, Field, Rows} from './capture-log.ts';
 import type {Pending, Session} from './session-state.ts';
 
-/** Rows are kept to tell what a later statement's parameters come from; a longer result is no list to go through. */
+/** Rows are kept to find where later parameters come from; applications do not loop over longer results. */
 const mostRows = 1000;
 const mostRowBytes = 16 * 1024;
-/** Keys are short. */
+/** Longer values are not keys. */
 const mostCellBytes = 64;
 const mostBytes = 64 * 1024;
 
-/** The server's answers, each given to what it answers. */
-export function observeBackend(session: Session, recording: Recording): (bytes: Buffer) => void {
-  const answer = createAnswers(session, recording);
+/** Reads the server's messages and assigns each to the statement it answers. */
+export function observeBackend(session: Session, log: CaptureLog): (bytes: Buffer) => void {
+  const answer = createAnswers(session, log);
   return createMessageReader({
     keep(type) {
-      // Most of what a server sends is rows: one that is not wanted costs a look at its head.
+      // Most messages are rows; those not wanted are skipped by their header.
       if (type === 'D') return answer.wantsRows() ? mostRowBytes : 0;
       return type in answer.readers ? mostBytes : 0;
     },
@@ -23,8 +23,8 @@ export function observeBackend(session: Session, recording: Recording): (bytes: 
   });
 }
 
-function createAnswers(session: Session, recording: Recording) {
-  /** What is answered; Syncs before it were ignored by the server, or are no longer of interest. */
+function createAnswers(session: Session, log: CaptureLog) {
+  /** The message being answered. Drops Syncs before it, which the server ignored or has answered. */
   const head = (...kinds: Pending['kind'][]): Pending | undefined => {
     const index = session.pending.findIndex(({kind}) => kinds.includes(kind));
     if (index > 0 && session.pending.slice(0, index).every(({kind}) => kind === 'sync'))
@@ -32,7 +32,7 @@ function createAnswers(session: Session, recording: Recording) {
     const [first] = session.pending;
     return first !== undefined && kinds.includes(first.kind) ? first : undefined;
   };
-  const running = (): Recorded | null => {
+  const running = (): CapturedStatement | null => {
     const first = head('execute', 'query');
     return first !== undefined && 'statement' in first ? first.statement : null;
   };
@@ -45,13 +45,13 @@ function createAnswers(session: Session, recording: Recording) {
   };
   const endExecute = () => {
     const first = session.pending.shift();
-    // The statement may have been described while its parameters were under way.
+    // The server may have described the statement after its parameters were bound.
     if (first?.kind === 'execute' && first.statement.bound !== null)
       first.statement.bound = {...first.statement.bound, inferred: first.portal.prepared.inferred};
   };
   const cannotReplay = (reason: string) => {
     const statement = running();
-    if (statement !== null) statement.leftOut = reason;
+    if (statement !== null) statement.skipReason = reason;
   };
 
   const readers: Record<string, ((body: Buffer, length: number) => void) | undefined> = {
@@ -63,7 +63,7 @@ function createAnswers(session: Session, recording: Recording) {
         first.into.fields = fields;
         session.pending.shift();
       } else if (first?.kind === 'query') {
-        // Of several results none can be told to be the list that something goes through.
+        // With several results it is not known which one later statements refer to.
         const isFirst = first.statement.rows === null;
         first.statement.rows = {fields, formats: [], cells: [], isWhole: isFirst};
       }
@@ -90,7 +90,7 @@ function createAnswers(session: Session, recording: Recording) {
       }
       const reader = createBodyReader(body);
       rows.cells.push(reader.list(() => reader.shortValue(mostCellBytes)));
-      recording.bytes += length;
+      log.bytes += length;
     },
     // CommandComplete
     C: body => complete(body.toString('utf8', 0, Math.max(body.length - 1, 0))),
@@ -99,11 +99,11 @@ function createAnswers(session: Session, recording: Recording) {
       const statement = running();
       complete('');
       if (statement === null) return;
-      // A driver's ping: that it holds nothing is no loss.
+      // An empty query is a driver's ping; there is nothing to replay.
       statement.text = '';
-      statement.leftOut = null;
+      statement.skipReason = null;
     },
-    // PortalSuspended: what is left may be fetched by another Execute
+    // PortalSuspended: another Execute may fetch the rest
     s() {
       const statement = running();
       if (statement === null) return;
@@ -140,18 +140,18 @@ function createAnswers(session: Session, recording: Recording) {
       const reader = createBodyReader(body);
       const [name, value] = [reader.text(), reader.text()];
       if (name !== 'client_encoding' || value === 'UTF8' || value === 'SQL_ASCII') return;
-      recording.notes.add(`client_encoding was ${value}: letters beyond ASCII are not right in this file`);
+      log.notes.add(`client_encoding was ${value}: characters beyond ASCII are wrong in this file`);
     },
   };
   return {
     readers,
-    wantsRows: () => rowsOf(session.pending[0])?.isWhole === true && recording.bytes < mostBytesOfRows,
+    wantsRows: () => rowsOf(session.pending[0])?.isWhole === true && log.bytes < mostBytesOfRows,
   };
 }
 
 const mostBytesOfRows = 32 * 1024 * 1024;
 
-/** Where the rows of what is running go; made by the first of them where they come without a description. */
+/** The rows of the running statement; created by the first row where no description precedes it. */
 function rowsOf(first: Pending | undefined): Rows | null {
   if (first?.kind === 'query') return first.statement.rows;
   if (first?.kind !== 'execute') return null;
@@ -169,8 +169,8 @@ function skipToSync(session: Session, sqlstate: string): void {
   let reason = `failed with ${sqlstate}`;
   for (const each of session.pending.splice(0, sync === -1 ? session.pending.length : sync)) {
     if (each.kind !== 'execute') continue;
-    each.statement.leftOut = reason;
-    reason = 'skipped after an error';
+    each.statement.skipReason = reason;
+    reason = 'not run by the server after an error';
   }
 }
 

@@ -1,32 +1,32 @@
 import {type BodyReader, createBodyReader, createMessageReader} from '../../postgres/wire/message-reader.ts';
-import type {Recording} from './recording.ts';
+import type {CaptureLog} from './capture-log.ts';
 import {beginStatement, type Portal, type Prepared, type Session} from './session-state.ts';
 
-/** Of a message. A parameter that is larger is carried and not kept. */
+/** Per message. Larger ones are forwarded and not kept. */
 const mostBytes = 1024 * 1024;
 
-/** What the client sends, turned into what the server will have to answer. */
-export function observeFrontend(session: Session, recording: Recording): (bytes: Buffer) => void {
+/** Reads the client's messages and queues what the server has to answer. */
+export function observeFrontend(session: Session, log: CaptureLog): (bytes: Buffer) => void {
   return createMessageReader({
     keep: type => (type in readers ? mostBytes : 0),
     onMessage: (type, body, length) =>
-      readers[type]?.({session, recording, length, isWhole: body.length === length}, createBodyReader(body)),
+      readers[type]?.({session, log, length, isWhole: body.length === length}, createBodyReader(body)),
   });
 }
 
-type Context = {session: Session; recording: Recording; length: number; isWhole: boolean};
+type Context = {session: Session; log: CaptureLog; length: number; isWhole: boolean};
 type Read = (context: Context, body: BodyReader) => void;
 
 const readers: Record<string, Read | undefined> = {
   // Query
-  Q({session, recording, length, isWhole}, body) {
+  Q({session, log, length, isWhole}, body) {
     session.segment++;
     const text = isWhole ? body.text() : '';
-    const leftOut = isWhole ? null : tooLarge(length);
-    const statement = beginStatement(session, {text, bound: null, rows: null, leftOut});
+    const skipReason = isWhole ? null : tooLarge(length);
+    const statement = beginStatement(session, {text, bound: null, rows: null, skipReason});
     session.segment++;
     session.pending.push({kind: 'query', statement});
-    recording.add(statement, length);
+    log.add(statement, length);
   },
   // Parse
   P({session, isWhole}, body) {
@@ -41,14 +41,14 @@ const readers: Record<string, Read | undefined> = {
     const prepared = session.prepared.get(body.text()) ?? unknown;
     session.portals.set(
       portal,
-      isWhole ? bind(prepared, body) : {...bindNothing(prepared), leftOut: tooLarge(length)},
+      isWhole ? bind(prepared, body) : {...bindNothing(prepared), skipReason: tooLarge(length)},
     );
   },
   // Execute
-  E({session, recording, length}, body) {
+  E({session, log, length}, body) {
     const portal = session.portals.get(body.text());
     if (portal === undefined || session.isSkipping) return;
-    portal.statement ??= executeFirst(session, recording, portal, length);
+    portal.statement ??= executeFirst(session, log, portal, length);
     session.pending.push({kind: 'execute', statement: portal.statement, portal});
   },
   // Describe
@@ -76,16 +76,14 @@ const readers: Record<string, Read | undefined> = {
   c: ({session}) => endCopy(session),
   f: ({session}) => endCopy(session),
   // FunctionCall
-  F({session, recording}) {
+  F({session, log}) {
     session.segment++;
     session.pending.push({kind: 'call'});
-    recording.notes.add(
-      'function calls of the protocol (fastpath, large objects) were carried and not captured',
-    );
+    log.notes.add('function calls of the protocol (fastpath, large objects) were forwarded and not captured');
   },
 };
 
-/** Prepared by SQL's PREPARE, or never. */
+/** Prepared by SQL's PREPARE, or not at all. */
 const unknown: Prepared = {text: '', declared: [], inferred: null, fields: null};
 
 function bind(prepared: Prepared, body: BodyReader): Portal {
@@ -98,19 +96,19 @@ function bind(prepared: Prepared, body: BodyReader): Portal {
 
 function bindNothing(prepared: Prepared): Portal {
   const bound = {declared: [], inferred: null, formats: [], values: []};
-  const leftOut = prepared.text === '' ? 'its text was not seen' : null;
-  return {prepared, bound, resultFormats: [], fields: null, statement: null, leftOut};
+  const skipReason = prepared.text === '' ? 'prepared before the capture or by PREPARE' : null;
+  return {prepared, bound, resultFormats: [], fields: null, statement: null, skipReason};
 }
 
-function executeFirst(session: Session, recording: Recording, portal: Portal, length: number) {
-  const {prepared, bound, leftOut} = portal;
-  const statement = beginStatement(session, {text: prepared.text, bound, rows: null, leftOut});
+function executeFirst(session: Session, log: CaptureLog, portal: Portal, length: number) {
+  const {prepared, bound, skipReason} = portal;
+  const statement = beginStatement(session, {text: prepared.text, bound, rows: null, skipReason});
   const values = bound.values.reduce((sum, value) => sum + (value?.length ?? 0), 0);
-  recording.add(statement, length + prepared.text.length + values);
+  log.add(statement, length + prepared.text.length + values);
   return statement;
 }
 
-/** Every Sync up to here was ignored by the server: "Flush and Sync are ignored in copy-in mode" (protocol-flow). */
+/** Drops the Syncs up to here: the server ignores Flush and Sync in copy-in mode (protocol-flow). */
 function endCopy(session: Session): void {
   if (!session.isCopyingIn) return;
   session.isCopyingIn = false;

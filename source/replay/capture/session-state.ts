@@ -1,6 +1,6 @@
-import type {Bound, Field, Recorded, Rows} from './recording.ts';
+import type {Bound, CapturedStatement, Field, Rows} from './capture-log.ts';
 
-/** A statement that the client has prepared, by Parse. */
+/** A statement prepared by Parse. */
 export type Prepared = {
   text: string;
   declared: number[];
@@ -12,18 +12,18 @@ export type Portal = {
   prepared: Prepared;
   bound: Bound;
   resultFormats: readonly number[];
-  /** The portal's own description, where it was asked for. */
+  /** The portal's description, if the client asked for it. */
   fields: Field[] | null;
-  /** Executed at least once: what is fetched later belongs to it. */
-  statement: Recorded | null;
+  /** Set at the first Execute; later ones fetch more of its rows. */
+  statement: CapturedStatement | null;
   /** Why it cannot be replayed. */
-  leftOut: string | null;
+  skipReason: string | null;
 };
 
-/** What the server has yet to answer, in the order in which it will. */
+/** Messages the server has not answered yet, in order. */
 export type Pending =
-  | {kind: 'execute'; statement: Recorded; portal: Portal}
-  | {kind: 'query'; statement: Recorded}
+  | {kind: 'execute'; statement: CapturedStatement; portal: Portal}
+  | {kind: 'query'; statement: CapturedStatement}
   | {kind: 'describe'; into: {fields: Field[] | null}; prepared: Prepared | null}
   | {kind: 'call'}
   | {kind: 'sync'};
@@ -35,9 +35,9 @@ export type Session = {
   prepared: Map<string, Prepared>;
   portals: Map<string, Portal>;
   pending: Pending[];
-  /** An error came: up to the next Sync the server runs nothing (extended query protocol). */
+  /** After an error the server runs nothing up to the next Sync (protocol-flow, extended query). */
   isSkipping: boolean;
-  /** The client sends rows: the server ignores a Sync among them. */
+  /** COPY FROM STDIN: the server ignores a Sync until it is over. */
   isCopyingIn: boolean;
 };
 
@@ -56,7 +56,7 @@ export function createSession(connection: number): Session {
 
 export function beginStatement(
   {connection, segment, now_ms}: Session,
-  own: {text: string; bound: Bound | null; rows: Rows | null; leftOut: string | null},
-): Recorded {
+  own: {text: string; bound: Bound | null; rows: Rows | null; skipReason: string | null},
+): CapturedStatement {
   return {connection, segment, ...own, tags: [], started_ms: now_ms, ended_ms: null};
 }

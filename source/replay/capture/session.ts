@@ -1,28 +1,25 @@
+import type {CaptureLog} from './capture-log.ts';
 import type {Observer} from './proxy.ts';
-import type {Recording} from './recording.ts';
 import {observeBackend} from './session-backend.ts';
 import {observeFrontend} from './session-frontend.ts';
 import {createSession} from './session-state.ts';
 
-/**
- * Reads along in one session and keeps what it makes the server run. Messages of authentication (`p`) are passed over
- * unread in the one direction, and all of `R` in the other.
- */
+/** Observes one session and logs the statements it runs. Authentication messages (`p` and `R`) are never read. */
 export function observeSession(
-  recording: Recording,
+  log: CaptureLog,
   {connection, startup}: {connection: number; startup: ReadonlyMap<string, string>},
 ): Observer {
   if (startup.has('replication')) {
-    recording.notes.add('a replication session was carried and not captured');
+    log.notes.add('a replication session was forwarded and not captured');
     return {fromClient: () => {}, fromServer: () => {}};
   }
-  if (recording.statements.length > 0) recording.opened++;
+  if (log.statements.length > 0) log.opened++;
   const session = createSession(connection);
-  const fromClient = observeFrontend(session, recording);
-  const fromServer = observeBackend(session, recording);
+  const fromClient = observeFrontend(session, log);
+  const fromServer = observeBackend(session, log);
   let isLost = false;
-  // What goes by has gone by: a message that we cannot read must not cost the session.
-  const guarded = (read: (bytes: Buffer) => void) => (bytes: Buffer) => {
+  // The bytes are forwarded already: a message that cannot be read must not end the session.
+  const whileReadable = (read: (bytes: Buffer) => void) => (bytes: Buffer) => {
     if (isLost) return;
     session.now_ms = performance.now();
     try {
@@ -30,8 +27,10 @@ export function observeSession(
     } catch (error) {
       isLost = true;
       const reason = error instanceof Error ? error.message : String(error);
-      recording.notes.add(`a connection could not be read on (${reason}); what it sent later is missing`);
+      log.notes.add(
+        `a connection could not be read any further (${reason}); its later statements are missing`,
+      );
     }
   };
-  return {fromClient: guarded(fromClient), fromServer: guarded(fromServer)};
+  return {fromClient: whileReadable(fromClient), fromServer: whileReadable(fromServer)};
 }

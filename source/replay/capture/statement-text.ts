@@ -2,7 +2,7 @@ import {redactSecrets} from '../../core/text/redact.ts';
 import {scanStatement} from '../endpoint/scan-statement.ts';
 import {typeName} from './values.ts';
 
-/** The statements of a simple query, without their semicolons; those with nothing in them left out. */
+/** The statements of a simple query, without their semicolons and without empty ones. */
 export function splitStatements(text: string): string[] {
   const statements: string[] = [];
   for (let at = 0; at < text.length; ) {
@@ -15,8 +15,8 @@ export function splitStatements(text: string): string[] {
 }
 
 /**
- * Whether a statement may hold a password as a literal: such a one is never written to a file. A parameter that is
- * compared with a column of that name is none.
+ * Whether a statement may contain a password as a literal; it is then not written to the file. A parameter compared with
+ * a column of that name is not one.
  */
 export function mayHoldSecret(text: string): boolean {
   if (/^(create|alter)\s+(role|user|group|server|subscription)\b/i.test(withoutComments(text))) return true;
@@ -25,8 +25,8 @@ export function mayHoldSecret(text: string): boolean {
 }
 
 /**
- * A statement whose parameters have the types that the client declared: `$1` becomes `$1::int8`. The server reads
- * that as the declaration it was, and no operator nor plan is another's. Types of users' own go by what it infers.
+ * The statement with the parameter types the client declared: `$1` becomes `$1::int8`, which the server resolves to the
+ * same operators and plan. Parameters of user-defined types stay as they are, for the server to infer.
  */
 export function withDeclaredTypes(text: string, declared: readonly number[]): string {
   if (declared.every(oid => typeName(oid) === null)) return text;
@@ -39,16 +39,16 @@ export function withDeclaredTypes(text: string, declared: readonly number[]): st
   });
 }
 
-/** The trace that an ORM notes behind a statement (sqlcommenter) makes each one another, and is over with it. */
+/** Removes the trace context an ORM appends (sqlcommenter): it makes equal statements differ. */
 export function withoutTrace(text: string): string {
   return text.replace(/\s*\/\*(?:(?!\*\/)[\s\S])*\btraceparent=(?:(?!\*\/)[\s\S])*\*\/\s*$/, '');
 }
 
-/** What a statement begins with, comments aside. */
+/** The statement without leading comments. */
 export function withoutComments(text: string): string {
   return text.replace(/^(?:\s+|--[^\n]*(?:\n|$)|\/\*[\s\S]*?(?:\*\/|$))+/, '').trim();
 }
 
-/** Strings, quoted names, comments, dollar quotes and words, in which no parameter stands; or one (group 1). */
+/** Strings, quoted identifiers, comments, dollar quotes and words, which contain no parameter; or a parameter (group 1). */
 const token =
   /[eE]'(?:[^'\\]|\\[\s\S]|'')*'|'(?:[^']|'')*'|"(?:[^"]|"")*"|--[^\n]*|\/\*[\s\S]*?\*\/|\$(?:[A-Za-z_]\w*)?\$[\s\S]*?\$(?:[A-Za-z_]\w*)?\$|[A-Za-z_\u0080-\uffff][\w$\u0080-\uffff]*|\$(\d+)/g;

@@ -1,4 +1,4 @@
-import type {Bound, Recorded, Rows} from './recording.ts';
+import type {Bound, CapturedStatement, Rows} from './capture-log.ts';
 import {
   mayHoldSecret,
   splitStatements,
@@ -6,29 +6,58 @@ import {
   withoutComments,
   withoutTrace,
 } from './statement-text.ts';
-import type {Source, Timed} from './timed.ts';
 import {decodeValue, isKeyType, type Value} from './values.ts';
 
-/** What one connection did without a break that another could see: a statement, those sent as one, a transaction. */
+/** The rows of a result whose values later statements may have as parameters. */
+export type Source = {columns: readonly string[]; rows: readonly (readonly (string | null | undefined)[])[]};
+
+/** Captured statements as a tree, with the pauses between them. */
+export type Timed =
+  | {
+      kind: 'statement';
+      text: string;
+      values: readonly Value[];
+      /** Its result; null where it is not known completely. */
+      result: Source | null;
+      /** Pause before it, in which the application had nothing running on the server. */
+      think_ms: number;
+    }
+  | {
+      kind: 'group' | 'transaction';
+      body: readonly Timed[];
+      think_ms: number;
+      /** Pause between the last statement and the end. */
+      trailing_ms: number;
+    }
+  | {
+      kind: 'parallel';
+      /** Sequences that ran at the same time. */
+      branches: readonly Timed[];
+      /** The same statements in the order they were sent. */
+      units: readonly Timed[];
+      think_ms: number;
+    };
+
+/** What a connection ran as one: a statement, statements sent with one Sync, or a transaction. */
 export type Unit = {node: Timed; connection: number; started_ms: number; ended_ms: number};
 
 export type Units = {
   units: Unit[];
-  /** How many statements are in them; BEGIN and its end are two. */
+  /** Statements in them, BEGIN and COMMIT included. */
   statements: number;
-  /** What cannot be replayed and why, with how many there were of it. */
-  leftOut: Map<string, number>;
+  /** Statements that cannot be replayed: reason and count. */
+  skipped: Map<string, number>;
 };
 
-/** The units of all connections, in the order in which they began. */
-export function unitsOf(recorded: readonly Recorded[]): Units {
-  const leftOut = new Map<string, number>();
+/** The units of all connections, in the order they began. */
+export function unitsOf(recorded: readonly CapturedStatement[]): Units {
+  const skipped = new Map<string, number>();
   const builders = new Map<number, ReturnType<typeof createUnits>>();
   let statements = 0;
   for (const each of recorded) {
     const reason = reasonOf(each);
     if (reason !== null) {
-      leftOut.set(reason, (leftOut.get(reason) ?? 0) + 1);
+      skipped.set(reason, (skipped.get(reason) ?? 0) + 1);
       continue;
     }
     const builder = builders.get(each.connection) ?? createUnits(each.connection);
@@ -39,10 +68,9 @@ export function unitsOf(recorded: readonly Recorded[]): Units {
     }
   }
   const units = [...builders.values()].flatMap(builder => builder.end());
-  return {units: units.sort((a, b) => a.started_ms - b.started_ms), statements, leftOut};
+  return {units: units.sort((a, b) => a.started_ms - b.started_ms), statements, skipped};
 }
 
-/** One statement. */
 type Atom = {
   text: string;
   tag: string;
@@ -53,14 +81,14 @@ type Atom = {
   ended_ms: number;
 };
 
-function atomsOf(statement: Recorded): Atom[] {
+function atomsOf(statement: CapturedStatement): Atom[] {
   const {text, bound, tags, segment, started_ms} = statement;
   const all = splitStatements(text).map(withoutTrace);
   const texts = bound === null ? all : all.slice(0, 1);
   const ended_ms = statement.ended_ms ?? started_ms;
   return texts.map((each, index) => ({
     text: bound === null ? each : withDeclaredTypes(each, bound.declared),
-    // Rules and the like may complete without a tag of their own: then none is sure whose it is.
+    // Rules may complete without a tag of their own; the tags then cannot be matched to statements.
     tag: texts.length === tags.length ? (tags[index] ?? '') : '',
     segment,
     values: bound === null ? [] : valuesOf(bound),
@@ -70,11 +98,11 @@ function atomsOf(statement: Recorded): Atom[] {
   }));
 }
 
-/** Why it is left out; null: it is not. */
-function reasonOf({leftOut, ended_ms, text}: Recorded): string | null {
-  if (leftOut !== null) return leftOut;
+/** Why a statement cannot be replayed; null: it can. */
+function reasonOf({skipReason, ended_ms, text}: CapturedStatement): string | null {
+  if (skipReason !== null) return skipReason;
   if (splitStatements(text).some(mayHoldSecret)) return 'may hold a password';
-  return ended_ms === null ? 'not over when the capture ended' : null;
+  return ended_ms === null ? 'still running when the capture ended' : null;
 }
 
 function valuesOf({declared, inferred, formats, values}: Bound): Value[] {
@@ -83,12 +111,12 @@ function valuesOf({declared, inferred, formats, values}: Bound): Value[] {
   );
 }
 
-/** No format: all text. One: all of it (message formats, Bind). */
+/** Format 0 text, 1 binary. No format: all are text; one: it holds for all (protocol-message-formats, Bind). */
 function formatOf(formats: readonly number[], index: number): number {
   return (formats.length === 1 ? formats[0] : formats[index]) ?? 0;
 }
 
-/** The columns that a later statement can name, and whose values drivers hand on as they are. */
+/** The columns that `$name` can refer to and whose values drivers pass on unchanged. */
 function sourceOf(rows: Rows | null, tag: string): Source | null {
   if (rows === null || !rows.isWhole || Number(tag.split(' ').at(-1)) !== rows.cells.length) return null;
   const names = rows.fields.map(({name}) => name);
@@ -109,7 +137,7 @@ function sourceOf(rows: Rows | null, tag: string): Source | null {
 
 type Open = {body: Timed[]; started_ms: number; ended_ms: number};
 
-/** Cuts what a connection did into units: what is between BEGIN and its end is one. */
+/** Splits the statements of a connection into units; from BEGIN to its end is one. */
 function createUnits(connection: number) {
   const units: (Unit & {segment: number})[] = [];
   let open: Open | null = null;
@@ -131,7 +159,7 @@ function createUnits(connection: number) {
       units.push({node: nodeOf(atom, 0), connection, segment, started_ms, ended_ms});
       return;
     }
-    // Sent as one, with one Sync: one after the other on this connection, whatever others do meanwhile.
+    // Sent with one Sync: they run in sequence on this connection, whatever other connections do meanwhile.
     const body = last.node.kind === 'group' ? last.node.body : [last.node];
     last.node = {kind: 'group', body: [...body, nodeOf(atom, 0)], think_ms: 0, trailing_ms: 0};
     last.ended_ms = ended_ms;
@@ -150,7 +178,7 @@ function createUnits(connection: number) {
         if (!isBegin(atom)) addTo(open, atom);
         return;
       }
-      // What was taken back is not to be kept when it is replayed.
+      // A transaction that was rolled back is rolled back in the replay too.
       if (/^(rollback|abort)/i.test(bare)) addTo(open, {...atom, text: 'ROLLBACK', values: []});
       close(atom, open);
       if (/\band\s+chain\b/i.test(bare))

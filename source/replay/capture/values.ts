@@ -1,14 +1,12 @@
 import type {SqlParam} from '../endpoint/sql-endpoint.ts';
-import {arrayText} from './values-array.ts';
-import {numericText} from './values-numeric.ts';
-import {dateText, intervalText, timestampText, timeText} from './values-time.ts';
+import {arrayText, dateText, intervalText, numericText, timestampText, timeText} from './binary-values.ts';
 
-/** A value as the endpoint file writes it, and a text that is equal where values are. */
+/** A value for the endpoint file, and a key that is equal for equal values. */
 export type Value = {param: SqlParam; key: string | null};
 
 /**
- * A value from the wire: text (format 0) as it is, binary (1) of common types as the text that means the same.
- * Of the others it stays bytes, which are sent in the binary format again.
+ * Decodes a value: text (format 0) as it is, binary (1) of common types to the equivalent text. Binary values of other
+ * types stay bytes, which a replay sends in the binary format again.
  */
 export function decodeValue(bytes: Buffer | null, format: number, oid: number): Value {
   if (bytes === null) return {param: {value: null}, key: null};
@@ -24,7 +22,7 @@ export function decodeValue(bytes: Buffer | null, format: number, oid: number): 
   return {param: {value: text}, key: text};
 }
 
-/** Its name in a cast; null for a type that is not built in. */
+/** The type's name for a cast; null for a type that is not built in. */
 export function typeName(oid: number): string | null {
   const own = types.get(oid);
   if (own !== undefined) return own.name;
@@ -32,7 +30,7 @@ export function typeName(oid: number): string | null {
   return element === undefined ? null : `${types.get(element)?.name}[]`;
 }
 
-/** Whether a text that came as a column's value says the same when it is sent as a parameter. */
+/** Whether a column's value and a parameter of this type have the same text. */
 export function isKeyType(oid: number): boolean {
   return keys.has(oid) || oid >= firstUserOid;
 }
@@ -46,7 +44,7 @@ function binaryText(bytes: Buffer, oid: number): string | null {
     if (element !== undefined) return arrayText(bytes, each => binaryText(each, element));
     return types.get(oid)?.read?.(bytes) ?? null;
   } catch (error) {
-    // Shorter than its type is: then it is of another, and bytes are what is known of it.
+    // Shorter than the type: it is of another type, so it stays bytes.
     if (error instanceof RangeError) return null;
     throw error;
   }
@@ -127,7 +125,7 @@ const arrays = new Map<number, number>([
 
 const oids = {bool: 16};
 const integers = new Set([20, 21, 23, 26]);
-/** Those that drivers hand on unchanged: no times, which become dates, no floats, no documents. */
+/** Types that drivers pass on unchanged: not times, which become Dates, nor floats or documents. */
 const keys = new Set([16, 18, 19, 20, 21, 23, 25, 26, 1042, 1043, 2950]);
 
 /** The shortest text that reads back as the same float4. */

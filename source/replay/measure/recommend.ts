@@ -1,14 +1,14 @@
 import {formatCount, formatMs} from '../../core/text/format.ts';
 import type {LimitRecommendation, ReplayResult} from '../../model/replay-report.ts';
 
-/** A limit is enough when it reaches this share of the best throughput... */
+/** A limit suffices when it reaches this share of the best throughput ... */
 const enoughThroughput = 0.95;
-/** ... and its p95 is at most so many times the best of them. */
+/** ... and its p95 is at most this many times the lowest p95 of such limits. */
 const enoughLatency = 1.1;
 
 /**
- * The knee: the lowest connection_limit beyond which more connections bring next to nothing, under the highest load
- * that was measured. Of the last variant, which is the one to be shipped. Null where fewer than three limits were.
+ * The knee: the lowest connection_limit beyond which more connections gain almost nothing, at the highest measured
+ * concurrency. For the last variant, the one to be shipped. null for fewer than three measured limits.
  */
 export function recommend(results: readonly ReplayResult[]): LimitRecommendation | null {
   const last = results.at(-1);
@@ -22,7 +22,7 @@ export function recommend(results: readonly ReplayResult[]): LimitRecommendation
     .sort((a, b) => a.connection_limit - b.connection_limit);
   const answering = measured.filter(each => each.requests > failedOf(each));
   if (measured.length < 3 || answering.length === 0) return null;
-  // Where any limit serves everybody, one that refuses some is none to recommend.
+  // If any limit has no failed request, one with failures is not recommended.
   const well = answering.some(each => failedOf(each) === 0)
     ? answering.filter(each => failedOf(each) === 0)
     : answering;
@@ -42,14 +42,14 @@ export function recommend(results: readonly ReplayResult[]): LimitRecommendation
   };
 }
 
-/** Of several rounds of the same cells, each cell's median by throughput: what disturbs one round is left out. */
+/** The median result by throughput of each case over several rounds: a disturbed round does not count. */
 export function medianOf(rounds: readonly (readonly ReplayResult[])[]): ReplayResult[] {
-  const byCell = new Map<string, ReplayResult[]>();
+  const byCase = new Map<string, ReplayResult[]>();
   for (const result of rounds.flat()) {
     const key = `${result.variant} ${result.connection_limit} ${result.concurrency}`;
-    byCell.set(key, [...(byCell.get(key) ?? []), result]);
+    byCase.set(key, [...(byCase.get(key) ?? []), result]);
   }
-  return [...byCell.values()].flatMap(results => {
+  return [...byCase.values()].flatMap(results => {
     const sorted = results.sort((a, b) => a.requests_per_second - b.requests_per_second);
     return sorted[sorted.length >> 1] ?? [];
   });
@@ -62,9 +62,9 @@ function reasonOf(knee: ReplayResult, measured: readonly ReplayResult[]): string
   const below = measured.filter(each => each.connection_limit < knee.connection_limit).at(-1);
   const less = below === undefined ? '' : `; ${below.connection_limit} gives ${describe(below)}`;
   if (above === undefined || above === knee) {
-    return `${reached}${less}; it is the highest that was measured, so more may help: sweep further`;
+    return `${reached}${less}; it is the highest measured limit, so more may help: sweep further`;
   }
-  return `${reached}${less}; more brings next to nothing, ${above.connection_limit} gives ${describe(above)}`;
+  return `${reached}${less}; more gain almost nothing: ${above.connection_limit} gives ${describe(above)}`;
 }
 
 function describe(result: ReplayResult): string {

@@ -3,10 +3,10 @@ import {formatCount, formatMs} from '../../core/text/format.ts';
 import type {ReplayDocument, ReplayResult} from '../../model/replay-report.ts';
 
 const height = 8;
-/** Columns between two limits, so that a line of few limits can be seen. */
+/** Columns from one limit to the next: a curve over few limits would otherwise be too narrow to read. */
 const mostPerLimit = 6;
 
-/** Requests per second and p95 over connection_limit, for each variant, under the highest load. From 3 limits on. */
+/** Requests per second and p95 over connection_limit, per variant, at the highest concurrency; from 3 limits on. */
 export function sweepCharts({results, recommendation}: ReplayDocument, columns: number): string[] {
   const most = Math.max(0, ...results.map(({concurrency}) => concurrency));
   const variants = [...new Set(results.map(({variant}) => variant))];
@@ -27,7 +27,7 @@ export function sweepCharts({results, recommendation}: ReplayDocument, columns: 
   });
 }
 
-/** Width of the labels at the left, of the axis in it. */
+/** Width of the y axis's labels. */
 const axisWidth = 8;
 
 function chart(
@@ -48,7 +48,7 @@ function chart(
   return [...plotted.split('\n'), axis(results, perLimit, knee)];
 }
 
-/** The limits below the line, the recommended one in brackets; those that do not fit are left out. */
+/** The x axis: the limits, the recommended one in brackets; those that do not fit are omitted. */
 function axis(results: readonly ReplayResult[], perLimit: number, knee: number | null): string {
   let text = ' '.repeat(axisWidth + 2);
   const start = text.length;

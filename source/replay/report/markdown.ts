@@ -4,7 +4,7 @@ import type {ReplayDocument, ReplayResult} from '../../model/replay-report.ts';
 import {sweepCharts} from './chart.ts';
 import {errorText, failureText, formatPerRequest} from './text.ts';
 
-/** Tables for an issue or a pull request: the variants side by side, for each connection_limit and concurrency. */
+/** The report for an issue or a pull request: variants side by side, a table per connection_limit and concurrency. */
 export function reportMarkdown(document: ReplayDocument): string {
   const {results, recommendation, notes} = document;
   const charts = sweepCharts(document, 100);
@@ -22,7 +22,7 @@ export function reportMarkdown(document: ReplayDocument): string {
   ].join('\n');
 }
 
-/** Results of the same setting, which differ in the variant alone. */
+/** Groups results that differ only in the variant. */
 function settingsOf(results: readonly ReplayResult[]): ReplayResult[][] {
   const groups = new Map<string, ReplayResult[]>();
   for (const result of results) {

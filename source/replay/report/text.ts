@@ -7,9 +7,8 @@ import type {
   ReplayStatement,
 } from '../../model/replay-report.ts';
 import {sweepCharts} from './chart.ts';
-import {alignColumns} from './columns.ts';
 
-/** Everything measured, for a person: the table, what one request of each variant does, what failed, what to do. */
+/** The report for a terminal: the table, what one request of each variant does, failures, charts, recommendation. */
 export function reportText(document: ReplayDocument, columns: number): string {
   const {results, recommendation, notes} = document;
   return [
@@ -61,20 +60,20 @@ function resultRow(result: ReplayResult): string[] {
 
 /** `12 pool timeout, 3 too many connections, 1 other`. */
 export function errorText({errors}: Pick<ReplayResult, 'errors'>): string {
-  const words = [
+  const kinds = [
     [errors.pool_timeout, 'pool timeout'],
     [errors.too_many_connections, 'too many connections'],
     [errors.other, 'other'],
   ] as const;
-  const said = words.filter(([count]) => count > 0).map(([count, word]) => `${formatCount(count)} ${word}`);
-  return said.length === 0 ? '0' : said.join(', ');
+  const parts = kinds.filter(([count]) => count > 0).map(([count, word]) => `${formatCount(count)} ${word}`);
+  return parts.length === 0 ? '0' : parts.join(', ');
 }
 
 export function formatPerRequest(count: number): string {
   return count < 1000 ? String(Math.round(count * 10) / 10) : formatCount(count);
 }
 
-/** One result of each variant tells what a request of it does: the one with most requests. */
+/** One result of each variant, the one with most requests: from it a request's statements are shown. */
 function variantsOf(results: readonly ReplayResult[]): ReplayResult[] {
   const byVariant = new Map<string, ReplayResult>();
   for (const result of results) {
@@ -91,7 +90,7 @@ function requestLines(result: ReplayResult, file: string, columns: number): stri
   const rows = rows_per_request === 1 ? '1 row' : `${formatCount(rows_per_request)} rows`;
   const connections = counted(result.peak_in_use, 'connection');
   return [
-    `${result.variant}: ${queries}, ${rows}, ${formatBytes(bytes_per_request)} per request; ${connections} at work at once`,
+    `${result.variant}: ${queries}, ${rows}, ${formatBytes(bytes_per_request)} per request; ${connections} in use at once`,
     ...statementLines(result.statements.slice(0, 12), columns),
     ...result.failures.slice(0, 8).map(failure => `  ${failureText(failure, file)}`),
   ];
@@ -118,4 +117,21 @@ export function failureText({kind, sqlstate, line, message, count}: ReplayFailur
 
 function cut(line: string, columns: number): string {
   return line.length <= columns ? line : `${line.slice(0, columns - 1)}…`;
+}
+
+/** Pads columns to their widest cell; aligned right, except column `left` and the last one. */
+function alignColumns(rows: readonly (readonly string[])[], {left}: {left: number}): string[] {
+  const count = Math.max(0, ...rows.map(row => row.length));
+  const widths = Array.from({length: count}, (_, column) =>
+    Math.max(...rows.map(row => row[column]?.length ?? 0)),
+  );
+  return rows.map(row =>
+    row
+      .map((cell, column) => {
+        const isLeft = column === left || column === count - 1;
+        return isLeft ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0);
+      })
+      .join('  ')
+      .trimEnd(),
+  );
 }

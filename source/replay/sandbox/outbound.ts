@@ -119,7 +119,7 @@ function install(): void {
     const [, file] = args;
     const isDriver = /query[-_]engine|libpq/.test(String(file));
     if (isDriver && isEndpointCode() && ourEngine.getStore() !== true)
-      throw refusalOf('loaded a database driver in native code');
+      throw refusalOf('loaded a database driver that opens connections in native code');
     return dlopen.apply(process, args);
   };
   // Updates the bindings of modules that imported these functions by name.

@@ -1,10 +1,37 @@
 import {formatRatio} from '../../core/text/format.ts';
 import type {ReplayResult, ReplayTimes} from '../../model/replay-report.ts';
+import {type BenchmarkMatrix, type BenchmarkOptions, casesOf} from '../measure/benchmark.ts';
+import {randomFrom} from '../measure/load.ts';
 import {type BenchmarkCase, type Measured, type MeasureOptions, measure} from '../measure/measure.ts';
-import {type Model, type Simulated, simulate} from './simulate.ts';
+import {type Model, type Simulated, simulate} from './queueing-network.ts';
 
-/** What one request is like when it is alone: what a simulation starts from. */
-export type Calibration = {
+/** Extends each variant's measured results to more `instances` of the application by simulation. */
+export async function simulateInstances(
+  matrix: BenchmarkMatrix,
+  results: readonly ReplayResult[],
+  options: BenchmarkOptions & {instances: number},
+): Promise<{results: ReplayResult[]; notes: string[]}> {
+  const {guard, signal, instances, pool_timeout_ms} = options;
+  const all: {results: ReplayResult[]; notes: string[]} = {results: [], notes: []};
+  const random = randomFrom(matrix.seed);
+  const {onCase, onProgress, onResult, ...rest} = options;
+  const own: MeasureOptions = {...rest, random, countSessions: guard.count};
+  const slots = await guard.slots();
+  for (const variant of matrix.variants) {
+    const measured = results.filter(each => each.variant === variant.name && each.requests > 0);
+    const benchmark = casesOf({...matrix, variants: [variant]})[0];
+    if (signal.aborted || measured.length === 0 || benchmark === undefined) continue;
+    const calibration = await calibrate(benchmark, own);
+    if (calibration === null) continue;
+    const fleet = simulateFleet({calibration, measured, instances, slots, pool_timeout_ms, random});
+    all.results.push(...fleet.results);
+    all.notes.push(...fleet.notes);
+  }
+  return all;
+}
+
+/** What one request costs when it runs alone: the input of a simulation. */
+type Calibration = {
   variant: string;
   queries: number;
   queries_at_once: number;
@@ -12,11 +39,8 @@ export type Calibration = {
   own_ms: number;
 };
 
-/** Measures a variant with one user and connections enough. Null where none of its requests is answered. */
-export async function calibrate(
-  benchmark: BenchmarkCase,
-  options: MeasureOptions,
-): Promise<Calibration | null> {
+/** Measures a variant with one user. null where none of its requests was answered. */
+async function calibrate(benchmark: BenchmarkCase, options: MeasureOptions): Promise<Calibration | null> {
   const alone = {...benchmark, instances: 1, concurrency: 1, rate: null, requests: 2000, duration_ms: 1000};
   return calibrationOf(benchmark.variant.name, await measure(alone, options));
 }
@@ -31,16 +55,16 @@ function calibrationOf(variant: string, {stats}: Measured): Calibration | null {
   return {
     variant,
     queries: Math.max(1, Math.round(queries)),
-    // More time spent in queries than has passed: so many of them ran at once.
+    // The sum of query times over the time in which any query ran: how many ran at the same time.
     queries_at_once: Math.max(1, Math.round((queries * mean_ms) / Math.max(execute_ms, 1e-3))),
     service_ms,
     own_ms: Math.max(0, (stats.latency_us.mean - stats.execute_us.mean - stats.wait_us.mean) / 1000),
   };
 }
 
-export type Fleet = {
+type Fleet = {
   calibration: Calibration;
-  /** Measured cells of the variant. */
+  /** The variant's measured results. */
   measured: readonly ReplayResult[];
   instances: number;
   slots: number;
@@ -49,11 +73,10 @@ export type Fleet = {
 };
 
 /**
- * Continues what was measured to as many instances as the machine cannot run: 10 times as many again and again, each
- * with the users and the connection_limit of the largest measured one. The notes say how well the simulation
- * agrees with what was measured.
+ * Simulates 10, 100, ... instances and the number asked for, each with the users and connection_limit of the last
+ * measured result. The note says how well the simulation agrees with the measured results.
  */
-export function simulateFleet(fleet: Fleet): {results: ReplayResult[]; notes: string[]} {
+function simulateFleet(fleet: Fleet): {results: ReplayResult[]; notes: string[]} {
   const {measured, calibration, instances} = fleet;
   const fullest = measured.reduce<ReplayResult | null>(
     (best, each) => (best === null || each.requests_per_second > best.requests_per_second ? each : best),
@@ -62,7 +85,7 @@ export function simulateFleet(fleet: Fleet): {results: ReplayResult[]; notes: st
   const last = measured.at(-1);
   if (fullest === null || last === undefined || fullest.requests_per_second === 0)
     return {results: [], notes: []};
-  // Little's law, at the highest throughput seen: so many queries' worth of work were done at once.
+  // Little's law at the highest throughput: how many queries the server worked on at the same time.
   const server_parallelism = Math.max(
     1,
     ((fullest.requests_per_second * calibration.queries) / 1000) * meanOf(calibration.service_ms),
@@ -92,7 +115,7 @@ export function simulateFleet(fleet: Fleet): {results: ReplayResult[]; notes: st
   };
 }
 
-/** Enough for a simulation to settle, and some seconds of work. */
+/** Enough to reach a steady state; takes some seconds. */
 const mostEvents = 4_000_000;
 
 type Setting = Pick<ReplayResult, 'variant' | 'connection_limit' | 'instances' | 'concurrency'>;
@@ -101,7 +124,7 @@ function settingOf({variant, connection_limit, instances, concurrency}: ReplayRe
   return {variant, connection_limit, instances, concurrency};
 }
 
-/** 10, 100, ... beyond what was measured, and the one asked for. */
+/** 10, 100, ... above the measured number, and the number asked for. */
 function instanceCounts(measured: number, most: number): number[] {
   const counts: number[] = [];
   for (let count = 10; count < most; count *= 10) if (count > measured) counts.push(count);
@@ -150,7 +173,7 @@ function toSimulatedResult(measured: ReplayResult, setting: Setting, simulated: 
   };
 }
 
-/** How far the simulation is off where it can be checked. */
+/** How far the simulation is from the measured results. */
 function agreement(
   variant: string,
   measured: readonly ReplayResult[],
@@ -158,7 +181,7 @@ function agreement(
 ): string {
   const compared = measured.filter(each => each.requests_per_second > 0 && each.rate_per_second === null);
   if (compared.length === 0) {
-    return `${variant}: simulated from one measurement alone and checked against none: measure several limits or concurrencies`;
+    return `${variant}: simulated from a single measurement, so it cannot be checked: measure several limits or concurrencies`;
   }
   const simulated = compared.map(each => ({each, simulated: run(each)}));
   const off = (read: (result: ReplayResult) => number) =>
@@ -171,7 +194,7 @@ function agreement(
     off(each => each.latency_ms.p50),
     0,
   );
-  return `${variant}: simulated rows continue what was measured; against ${compared.length} measured, the simulation is off by at most ${throughput} in requests/s and ${p50} in p50. The server's capacity is as it was seen from here, this program's own work included`;
+  return `${variant}: against ${compared.length} measured results, the simulation is off by at most ${throughput} in requests/s and ${p50} in p50. Its server has the capacity seen from this machine, with poolctl's own work included`;
 }
 
 function timesOf(sorted: readonly number[]): ReplayTimes {

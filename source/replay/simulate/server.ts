@@ -1,16 +1,59 @@
-import {createHeap} from './heap.ts';
+/** A queue by due time; entries due at the same time come out in the order they were added. */
+export type Heap<Item> = {
+  add(due: number, item: Item): void;
+  /** When the first entry is due; Infinity for an empty queue. */
+  next(): number;
+  take(): Item | undefined;
+};
+
+type Entry<Item> = {due: number; order: number; item: Item};
+
+export function createHeap<Item>(): Heap<Item> {
+  const entries: Entry<Item>[] = [];
+  let count = 0;
+  const isBefore = (a: Entry<Item>, b: Entry<Item>) =>
+    a.due < b.due || (a.due === b.due && a.order < b.order);
+  const swapIfBefore = (lower: number, upper: number): boolean => {
+    const [a, b] = [entries[lower], entries[upper]];
+    if (a === undefined || b === undefined || !isBefore(a, b)) return false;
+    entries[lower] = b;
+    entries[upper] = a;
+    return true;
+  };
+  return {
+    add(due, item) {
+      let at = entries.push({due, order: count++, item}) - 1;
+      while (at > 0 && swapIfBefore(at, (at - 1) >> 1)) at = (at - 1) >> 1;
+    },
+    next: () => entries[0]?.due ?? Number.POSITIVE_INFINITY,
+    take() {
+      const [first] = entries;
+      const last = entries.pop();
+      if (first === undefined || last === undefined || first === last) return first?.item;
+      entries[0] = last;
+      let at = 0;
+      for (;;) {
+        const left = 2 * at + 1;
+        const [a, b] = [entries[left], entries[left + 1]];
+        const child = a !== undefined && b !== undefined && isBefore(b, a) ? left + 1 : left;
+        if (!swapIfBefore(child, at)) return first.item;
+        at = child;
+      }
+    },
+  };
+}
 
 export type Server = {
   begin(now_ms: number, service_ms: number, onEnd: () => void): void;
-  /** When the next query ends, if nothing else happens; Infinity where none runs. */
+  /** When the next query ends if no other begins; Infinity if none runs. */
   next(): number;
-  /** Ends that query. */
+  /** Ends that query and returns its `onEnd`. */
   take(now_ms: number): (() => void) | undefined;
 };
 
 /**
- * All queries on it progress alike: at full speed up to `parallelism` of them, beyond at their share. Progress is
- * counted in one virtual time, so that a query's end in it is known when it begins.
+ * A server that runs up to `parallelism` queries at full speed and more than that at an equal share of it. Progress is
+ * counted in virtual time, in which a query's end is known when it begins.
  */
 export function createServer(parallelism: number): Server {
   const queries = createHeap<() => void>();

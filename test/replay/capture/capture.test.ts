@@ -17,7 +17,7 @@ describeEachMajor('a captured endpoint', major => {
     await server.query(`INSERT INTO school VALUES (3, 'North'), (7, 'South'), (9, 'East')`);
     await server.query(`INSERT INTO student SELECT n, 3, '2010-01-01' FROM generate_series(1, 5) n`);
   });
-  beforeEach(() => capture.recording.clear());
+  beforeEach(() => capture.log.clear());
   afterAll(async () => {
     await capture?.close();
     await server?.stop();
@@ -42,7 +42,7 @@ describeEachMajor('a captured endpoint', major => {
     expect(nodes).toEqual([[schools], {kind: 'each', body: [[students, '$id', '0']]}]);
 
     const endpoint = compileSqlEndpoint(capture.read(), 'captured.sql');
-    capture.recording.clear();
+    capture.log.clear();
     const way = {...server, url: (options = {}) => capture.through(server.url(options))};
     const {queries_per_request} = await measureOne(way, endpoint, {requests: 1});
     expect(queries_per_request).toBe(4);
@@ -77,7 +77,7 @@ describeEachMajor('a captured endpoint', major => {
         body: [{kind: 'each', body: [[waiting, '$id']]}],
       },
     ]);
-    expect(capture.text()).toContain('at most 2 ran at once');
+    expect(capture.text()).toContain('at most 2 statements ran at the same time');
   });
 
   it('claims nothing that the rows do not prove', async () => {
@@ -136,10 +136,10 @@ describeEachMajor('a captured endpoint', major => {
     await client.query('');
     expect(captured()).toEqual([[`SELECT 'after'`], ['DROP ROLE hidden']]);
     const text = capture.text();
-    expect(text).toContain('1 left out: may hold a password');
-    expect(text).toContain('1 left out: failed with 42703');
-    expect(text).toContain('1 left out: 3 MiB in one message');
-    expect(text.match(/left out/g)).toHaveLength(3);
+    expect(text).toContain('1 statement skipped: may hold a password');
+    expect(text).toContain('1 statement skipped: failed with 42703');
+    expect(text).toContain('1 statement skipped: 3 MiB in one message');
+    expect(text.match(/skipped:/g)).toHaveLength(3);
     expect(text).not.toMatch(/sesame|SCRAM/);
     expect(text).not.toContain(server.superuserPassword);
   });
@@ -149,7 +149,7 @@ describeEachMajor('a captured endpoint', major => {
       input: '\\copy school FROM STDIN\n99\tcopied\n\\.\nDELETE FROM school WHERE id = 99;\n',
     });
     expect(captured()).toEqual([['DELETE FROM school WHERE id = 99']]);
-    expect(capture.text()).toContain('1 left out: COPY FROM STDIN');
+    expect(capture.text()).toContain('1 statement skipped: COPY FROM STDIN');
     expect(capture.text()).not.toContain('copied');
   });
 

@@ -65,7 +65,7 @@ describe('poolctl replay --capture', () => {
     expect((await stat(file)).mode & 0o777).toBe(0o600);
     const text = await readFile(file, 'utf8');
     expectNoSecret(text);
-    expect(text).toContain('keep it as you keep the data');
+    expect(text).toContain('protect it like the data');
     expect(parseSqlEndpoint(text, file)).toMatchObject({
       route: 'GET /api/x',
       variants: [{body: [{text: 'SELECT $1::text', params: [{value: 'asked'}]}]}],
@@ -78,7 +78,7 @@ describe('poolctl replay --capture', () => {
     const args = ['replay', '--capture', 'GET /x', urlOf(server, 'oncall'), '--out', file];
     const terminal = openProgram(args, {columns: 200, env: {HOME: home}});
     onTestFinished(() => terminal.close());
-    await terminal.waitFor('Enter forgets');
+    await terminal.waitFor('Enter discards');
     const [url = ''] = /postgresql:\S+/.exec(shown(terminal)) ?? [];
     const client = new pg.Client({connectionString: url.replace('PASSWORD', encodeURIComponent(password))});
     // The capture's end is the end of what it carries.
@@ -86,7 +86,7 @@ describe('poolctl replay --capture', () => {
     await client.connect();
     await client.query(`SELECT 'cold'`);
     terminal.write('\r');
-    await terminal.waitFor('1 statement forgotten');
+    await terminal.waitFor('1 statement discarded');
     await client.query(`SELECT 'warm'`);
     terminal.write('\x03');
     await terminal.waitFor('1 statement on 1 connection');
@@ -101,7 +101,7 @@ describe('poolctl replay --capture', () => {
       [urlOf(server, 'oncall'), '--out', 'none.sql'],
       async () => {},
     );
-    expect(stderr).toContain('nothing was captured');
+    expect(stderr).toContain('no statement was captured');
     expect(code).toBe(7);
     await expect(stat(path.join(home, 'none.sql'))).rejects.toThrow('ENOENT');
   });
@@ -110,7 +110,7 @@ describe('poolctl replay --capture', () => {
     const call = (...args: string[]) => ['replay', '--capture', 'GET /x', urlOf(server, 'oncall'), ...args];
     const home = await temporaryHome();
     await writeFile(path.join(home, 'get-x.sql'), 'mine');
-    expect(await failing(call(), {home})).toEqual([2, expect.stringContaining('get-x.sql is there already')]);
+    expect(await failing(call(), {home})).toEqual([2, expect.stringContaining('get-x.sql already exists')]);
     expect(await readFile(path.join(home, 'get-x.sql'), 'utf8')).toBe('mine');
 
     const busy = net.createServer().listen(0, '127.0.0.1');

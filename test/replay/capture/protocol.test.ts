@@ -21,7 +21,7 @@ describeEachMajor('captured from the extended protocol', major => {
     capture = await openCapture(server.superuserUrl);
     await server.query(`CREATE TYPE mood AS ENUM ('ok', 'sad')`);
   });
-  beforeEach(() => capture.recording.clear());
+  beforeEach(() => capture.log.clear());
   afterAll(async () => {
     await capture?.close();
     await server?.stop();
@@ -119,13 +119,13 @@ describeEachMajor('captured from the extended protocol', major => {
     wire.sync();
     await ready();
     expect(statementsOf(capture.read())).toEqual([['SELECT 1'], ['SELECT 4']]);
-    expect(capture.text()).toContain('1 left out: failed with 22012');
-    expect(capture.text()).toContain('1 left out: skipped after an error');
+    expect(capture.text()).toContain('1 statement skipped: failed with 22012');
+    expect(capture.text()).toContain('1 statement skipped: not run by the server after an error');
   });
 
   it.runIf(pgbench)('reads a benchmark of prepared statements to its end', async () => {
     await outputOf(pgbench, ['-i', '-q', '-s', '1', capture.through(server.superuserUrl)]);
-    capture.recording.clear();
+    capture.log.clear();
     await outputOf(pgbench, ['-n', '-M', 'prepared', '-t', '3', capture.through(server.superuserUrl)]);
     // Before them, pgbench asks for the size of its tables.
     const transactions = statementsOf(capture.read()).slice(-3) as {kind: string; body: unknown[][]}[];

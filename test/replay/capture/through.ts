@@ -2,9 +2,9 @@ import {spawn} from 'node:child_process';
 import {access, constants} from 'node:fs/promises';
 import path from 'node:path';
 import {findDial} from '../../../source/postgres/connect/dial.ts';
+import {type CaptureLog, createCaptureLog} from '../../../source/replay/capture/capture-log.ts';
 import {endpointFileText, toEndpoint} from '../../../source/replay/capture/endpoint-file.ts';
 import {startProxy} from '../../../source/replay/capture/proxy.ts';
-import {createRecording, type Recording} from '../../../source/replay/capture/recording.ts';
 import {observeSession} from '../../../source/replay/capture/session.ts';
 import {parseSqlEndpoint} from '../../../source/replay/endpoint/parse-sql.ts';
 import type {SqlEndpoint, SqlNode} from '../../../source/replay/endpoint/sql-endpoint.ts';
@@ -14,7 +14,7 @@ export type Capture = {
   port: number;
   /** An address of the server's, by way of the capture. */
   through(url: string): string;
-  recording: Recording;
+  log: CaptureLog;
   told: string[];
   /** The file's text. */
   text(): string;
@@ -27,16 +27,16 @@ export type Capture = {
 export async function openCapture(url: string): Promise<Capture> {
   const request = requestTo(url);
   const dial = await findDial(request);
-  const recording = createRecording();
+  const log = createCaptureLog();
   const told: string[] = [];
   let connection = 0;
   const {port, close} = await startProxy({
     dial,
     port: 0,
-    observe: startup => observeSession(recording, {connection: connection++, startup}),
-    tell: text => void told.push(text),
+    observe: startup => observeSession(log, {connection: connection++, startup}),
+    report: text => void told.push(text),
   });
-  const text = () => endpointFileText(toEndpoint(recording, 'GET /captured'), 'a test');
+  const text = () => endpointFileText(toEndpoint(log, 'GET /captured'), 'a test');
   return {
     port,
     through(to) {
@@ -45,7 +45,7 @@ export async function openCapture(url: string): Promise<Capture> {
       address.port = String(port);
       return address.href;
     },
-    recording,
+    log,
     told,
     text,
     read: () => parseSqlEndpoint(text(), 'captured.sql'),

@@ -1,6 +1,6 @@
 import {describe, expect, it} from 'vitest';
 import {randomFrom} from '../../../source/replay/measure/load.ts';
-import {type Model, simulate} from '../../../source/replay/simulate/simulate.ts';
+import {type Model, simulate} from '../../../source/replay/simulate/queueing-network.ts';
 
 const model: Model = {
   instances: 1,

@@ -1,18 +1,17 @@
-import type {Timed} from './timed.ts';
-import type {Unit} from './units.ts';
+import type {Timed, Unit} from './units.ts';
 
 export type Timeline = {
   body: Timed[];
-  /** The most units at once. */
+  /** The most units running at the same time. */
   mostAtOnce: number;
-  /** Pauses too long to be an application's: somebody was between two clicks. */
+  /** Pauses longer than an application takes between two statements: a person between two clicks. */
   pauses: number;
 };
 
-/** Outside of a transaction; within one, whoever holds it is to be seen holding it. */
+/** Longest pause that is kept outside of a transaction. Within one every pause is kept: it holds the connection. */
 const mostThink_ms = 5000;
 
-/** Units in the order of their beginnings, as a sequence in which those that overlap are parallel. */
+/** Turns units, in the order they began, into a sequence in which overlapping ones are parallel. */
 export function timelineOf(units: readonly Unit[]): Timeline {
   const timeline: Timeline = {body: [], mostAtOnce: 0, pauses: 0};
   let ended_ms: number | null = null;
@@ -30,13 +29,13 @@ export function timelineOf(units: readonly Unit[]): Timeline {
   return timeline;
 }
 
-/** What was sent as one is in its place one after the other already. */
+/** A group that is not a branch needs no block: the sequence has the same order. */
 function flat(node: Timed): readonly Timed[] {
   if (node.kind !== 'group') return [node];
   return node.body.map((each, index) => (index === 0 ? {...each, think_ms: node.think_ms} : each));
 }
 
-/** The units from `at` that hang together: each begins before one of those before it has ended. */
+/** The overlapping units from `at` on: each begins before one of the earlier ones has ended. */
 function clusterAt(units: readonly Unit[], at: number): Unit[] {
   const cluster: Unit[] = [];
   let ended_ms = Number.POSITIVE_INFINITY;
@@ -55,7 +54,7 @@ function nodeOf(cluster: readonly Unit[], think_ms: number): Timed {
   return {kind: 'parallel', branches, units: cluster.map(({node}) => node), think_ms};
 }
 
-/** As few as there ever were at once; a connection goes on with its own. */
+/** As few branches as units ran at the same time. A connection continues its own branch if it can. */
 function branchesOf(cluster: readonly Unit[]): Unit[][] {
   const branches: Unit[][] = [];
   for (const unit of cluster) {
