@@ -1,8 +1,8 @@
 import {readdir} from 'node:fs/promises';
 import {join} from 'node:path';
 
-const mostFiles = 5000;
-const mostDepth = 12;
+const maxFiles = 5000;
+const maxDepth = 12;
 const skipped = new Set(
   'node_modules dist build out coverage generated vendor test tests __tests__ e2e'.split(' '),
 );
@@ -19,9 +19,9 @@ export async function findSources(folder: string): Promise<{paths: string[]; is_
       const path = join(next.path, entry.name);
       // A symbolic link is neither: a loop of them would have no end.
       if (entry.isDirectory() && !skipped.has(entry.name) && !entry.name.startsWith('.')) {
-        if (next.depth < mostDepth) open.push({path, depth: next.depth + 1});
+        if (next.depth < maxDepth) open.push({path, depth: next.depth + 1});
       } else if (entry.isFile() && isSource(entry.name)) {
-        if (paths.length === mostFiles) return {paths, is_partial: true};
+        if (paths.length === maxFiles) return {paths, is_partial: true};
         paths.push(path);
       }
     }

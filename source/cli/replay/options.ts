@@ -25,8 +25,8 @@ export type ReplayOptions = {
   allowNetwork: boolean;
 };
 
-const mostRequests = 1_000_000;
-const mostUsers = 10_000;
+const maxRequests = 1_000_000;
+const maxUsers = 10_000;
 const longest_ms = 3_600_000;
 
 /** Throws AbortError (exit 2) for values that are none or go beyond what a replay is bounded to. */
@@ -34,14 +34,14 @@ export function readReplayOptions(flags: Flags): ReplayOptions {
   const {sweep, connectionLimit, requests, duration} = flags;
   if (sweep !== undefined && connectionLimit !== undefined)
     throw usageError('--sweep and --connection-limit are both given', 'Leave out one of them.');
-  requireAtMost('requests', requests, mostRequests);
+  requireAtMost('requests', requests, maxRequests);
   requireAtMost('rate', flags.rate, 100_000);
   requireAtMost('instances', flags.instances, 1000);
   requireAtMost('simulate', flags.simulate, 100_000);
   return {
     connection_limits:
       sweep === undefined ? numbersOf('connectionLimit', connectionLimit ?? '10', 1000) : rangeOf(sweep),
-    concurrencies: numbersOf('concurrency', flags.concurrency ?? '10', mostUsers),
+    concurrencies: numbersOf('concurrency', flags.concurrency ?? '10', maxUsers),
     variants: flags.variant === undefined ? null : flags.variant.split(',').map(name => name.trim()),
     requests: requests ?? null,
     duration_ms: durationMs(duration, requests, sweep === undefined ? 5000 : 1000),

@@ -28,7 +28,7 @@ export type ReplayAssignment = {
 };
 
 /** Each has a Prisma Client of its own in it, some 100 MB. */
-const mostProcesses = 8;
+const maxProcesses = 8;
 
 /**
  * `isSetUpHere`: what the endpoint's setup prepared is in this process alone, so that nothing of it is measured in
@@ -42,7 +42,7 @@ export function startProcesses(
   const {ssl} = assignment.connection;
   const ignoresIdentity = typeof ssl === 'object' && ssl.checkServerIdentity !== undefined;
   return createProcesses<ReplayAssignment>({
-    count: isSetUpHere ? 1 : Math.min(mostProcesses, os.availableParallelism()),
+    count: isSetUpHere ? 1 : Math.min(maxProcesses, os.availableParallelism()),
     isApart: isApart && !isSetUpHere,
     assignment: {...assignment, ignoresIdentity},
     start: () => startWorker(env),

@@ -55,8 +55,8 @@ export type CaptureLog = {
   clear(): void;
 };
 
-const mostStatements = 10_000;
-const mostBytes = 64 * 1024 * 1024;
+const maxStatements = 10_000;
+const maxBytes = 64 * 1024 * 1024;
 
 export function createCaptureLog(): CaptureLog {
   const log: CaptureLog = {
@@ -65,7 +65,7 @@ export function createCaptureLog(): CaptureLog {
     bytes: 0,
     opened: 0,
     add(statement, bytes) {
-      const isFull = log.statements.length >= mostStatements || log.bytes >= mostBytes;
+      const isFull = log.statements.length >= maxStatements || log.bytes >= maxBytes;
       if (isFull) {
         log.notes.add(`the capture was full: it holds the first ${log.statements.length} statements`);
         return;

@@ -18,7 +18,7 @@ export type Captured = {
 export function toEndpoint(log: CaptureLog, route: string): Captured {
   const {notes, opened} = log;
   const {units, statements, skipped} = unitsOf(log.statements);
-  const {body, mostAtOnce, pauses} = timelineOf(units);
+  const {body, maxAtOnce, pauses} = timelineOf(units);
   return {
     endpoint: {route, samples: [{}], setup: [], variants: [{name: onlyVariant, body: fold(body)}]},
     statements,
@@ -26,7 +26,7 @@ export function toEndpoint(log: CaptureLog, route: string): Captured {
     notes: [
       ...notes,
       ...[...skipped].map(([reason, count]) => `${counted(count, 'statement')} skipped: ${reason}`),
-      ...(mostAtOnce > 1 ? [parallelNote(mostAtOnce)] : []),
+      ...(maxAtOnce > 1 ? [parallelNote(maxAtOnce)] : []),
       ...(opened > 0 ? [openedNote(opened)] : []),
       ...(pauses > 0 ? [`${counted(pauses, 'pause')} of more than 5 s left out`] : []),
     ],
@@ -57,9 +57,9 @@ function openedNote(opened: number): string {
   );
 }
 
-function parallelNote(mostAtOnce: number): string {
+function parallelNote(maxAtOnce: number): string {
   return (
-    `at most ${mostAtOnce} statements ran at the same time; what waits in the application's own pool is not visible here, ` +
+    `at most ${maxAtOnce} statements ran at the same time; what waits in the application's own pool is not visible here, ` +
     'so capture with a higher connection_limit'
   );
 }

@@ -3,7 +3,7 @@ import {readExactly} from '../../postgres/wire/message-reader.ts';
 import {codes} from '../../postgres/wire/messages.ts';
 
 /** PostgreSQL's own limit (MAX_STARTUP_PACKET_LENGTH). */
-const mostBytes = 10_000;
+const maxBytes = 10_000;
 
 /**
  * The client's first packet. null where it disconnects, or sends what PostgreSQL would disconnect it for. Requests for
@@ -33,7 +33,7 @@ export async function readFirstPacket(
       client.write('N');
       continue;
     }
-    const rest = length < 8 || length > mostBytes ? null : await readExactly(client, length - 8);
+    const rest = length < 8 || length > maxBytes ? null : await readExactly(client, length - 8);
     if (rest === null) {
       client.destroy();
       return null;

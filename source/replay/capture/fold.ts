@@ -2,9 +2,9 @@ import type {SqlNode, SqlParam} from '../endpoint/sql-endpoint.ts';
 import type {Source, Timed} from './units.ts';
 
 /** Shorter pauses are network time. */
-const leastThink_ms = 1;
+const minThink_ms = 1;
 /** Statements in a repeated block. */
-const mostBlock = 32;
+const maxBlock = 32;
 
 /**
  * Turns a sequence into the nodes of an endpoint file. Identical repetitions become `@repeat`. `@each` needs proof that
@@ -34,7 +34,7 @@ type Folded = {node: SqlNode; length: number};
 function eachAt(body: readonly Timed[], at: number, source: Source | null): Folded | null {
   const turns = source?.rows.length ?? 0;
   if (turns < 2) return null;
-  for (let length = 1; length <= mostBlock && at + length * turns <= body.length; length++) {
+  for (let length = 1; length <= maxBlock && at + length * turns <= body.length; length++) {
     const unified = unify(blocksOf(body, at, length, turns), source);
     if (unified?.isOfRow) return {node: {kind: 'each', body: unified.nodes, line: 0}, length: length * turns};
   }
@@ -42,7 +42,7 @@ function eachAt(body: readonly Timed[], at: number, source: Source | null): Fold
 }
 
 function repeatAt(body: readonly Timed[], at: number): Folded | null {
-  for (let length = 1; length <= mostBlock && at + 2 * length <= body.length; length++) {
+  for (let length = 1; length <= maxBlock && at + 2 * length <= body.length; length++) {
     let count = 1;
     while (
       at + (count + 1) * length <= body.length &&
@@ -146,7 +146,7 @@ function unifyStatement(turns: readonly TimedStatement[], source: Source | null)
 }
 
 function think(ms: number): SqlNode[] {
-  return ms < leastThink_ms ? [] : [{kind: 'think', ms: Math.round(ms), line: 0}];
+  return ms < minThink_ms ? [] : [{kind: 'think', ms: Math.round(ms), line: 0}];
 }
 
 function median(values: readonly number[]): number {

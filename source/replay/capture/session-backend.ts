@@ -4,11 +4,11 @@ import type {CapturedStatement, CaptureLog, Field, Rows} from './capture-log.ts'
 import type {Pending, Session} from './session-state.ts';
 
 /** Rows are kept to find where later parameters come from; applications do not loop over longer results. */
-const mostRows = 1000;
-const mostRowBytes = 16 * 1024;
+const maxRows = 1000;
+const maxRowBytes = 16 * 1024;
 /** Longer values are not keys. */
-const mostCellBytes = 64;
-const mostBytes = 64 * 1024;
+const maxCellBytes = 64;
+const maxBytes = 64 * 1024;
 
 /** Reads the server's messages and assigns each to the statement it answers. */
 export function observeBackend(session: Session, log: CaptureLog): (bytes: Buffer) => void {
@@ -16,8 +16,8 @@ export function observeBackend(session: Session, log: CaptureLog): (bytes: Buffe
   return createMessageReader({
     keep(type) {
       // Most messages are rows; those not wanted are skipped by their header.
-      if (type === 'D') return answer.wantsRows() ? mostRowBytes : 0;
-      return type in answer.readers ? mostBytes : 0;
+      if (type === 'D') return answer.wantsRows() ? maxRowBytes : 0;
+      return type in answer.readers ? maxBytes : 0;
     },
     onMessage: (type, body, length) => answer.readers[type]?.(body, length),
   });
@@ -83,13 +83,13 @@ function createAnswers(session: Session, log: CaptureLog) {
     D(body, length) {
       const rows = rowsOf(session.pending[0]);
       if (rows === null) return;
-      if (body.length < length || rows.cells.length >= mostRows) {
+      if (body.length < length || rows.cells.length >= maxRows) {
         rows.isWhole = false;
         rows.cells = [];
         return;
       }
       const reader = createBodyReader(body);
-      rows.cells.push(reader.list(() => reader.shortValue(mostCellBytes)));
+      rows.cells.push(reader.list(() => reader.shortValue(maxCellBytes)));
       log.bytes += length;
     },
     // CommandComplete
@@ -145,11 +145,11 @@ function createAnswers(session: Session, log: CaptureLog) {
   };
   return {
     readers,
-    wantsRows: () => rowsOf(session.pending[0])?.isWhole === true && log.bytes < mostBytesOfRows,
+    wantsRows: () => rowsOf(session.pending[0])?.isWhole === true && log.bytes < maxBytesOfRows,
   };
 }
 
-const mostBytesOfRows = 32 * 1024 * 1024;
+const maxBytesOfRows = 32 * 1024 * 1024;
 
 /** The rows of the running statement; created by the first row where no description precedes it. */
 function rowsOf(first: Pending | undefined): Rows | null {

@@ -3,12 +3,12 @@ import type {CaptureLog} from './capture-log.ts';
 import {beginStatement, type Portal, type Prepared, type Session} from './session-state.ts';
 
 /** Per message. Larger ones are forwarded and not kept. */
-const mostBytes = 1024 * 1024;
+const maxBytes = 1024 * 1024;
 
 /** Reads the client's messages and queues what the server has to answer. */
 export function observeFrontend(session: Session, log: CaptureLog): (bytes: Buffer) => void {
   return createMessageReader({
-    keep: type => (type in readers ? mostBytes : 0),
+    keep: type => (type in readers ? maxBytes : 0),
     onMessage: (type, body, length) =>
       readers[type]?.({session, log, length, isWhole: body.length === length}, createBodyReader(body)),
   });

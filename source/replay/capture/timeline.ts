@@ -3,27 +3,27 @@ import type {Timed, Unit} from './units.ts';
 export type Timeline = {
   body: Timed[];
   /** The most units running at the same time. */
-  mostAtOnce: number;
+  maxAtOnce: number;
   /** Pauses longer than an application takes between two statements: a person between two clicks. */
   pauses: number;
 };
 
 /** Longest pause that is kept outside of a transaction. Within one every pause is kept: it holds the connection. */
-const mostThink_ms = 5000;
+const maxThink_ms = 5000;
 
 /** Turns units, in the order they began, into a sequence in which overlapping ones are parallel. */
 export function timelineOf(units: readonly Unit[]): Timeline {
-  const timeline: Timeline = {body: [], mostAtOnce: 0, pauses: 0};
+  const timeline: Timeline = {body: [], maxAtOnce: 0, pauses: 0};
   let ended_ms: number | null = null;
   for (let at = 0; at < units.length; ) {
     const cluster = clusterAt(units, at);
     at += cluster.length;
     const started_ms = cluster[0]?.started_ms ?? 0;
     const gap_ms = ended_ms === null ? 0 : started_ms - ended_ms;
-    if (gap_ms > mostThink_ms) timeline.pauses++;
-    const node = nodeOf(cluster, gap_ms > mostThink_ms ? 0 : gap_ms);
+    if (gap_ms > maxThink_ms) timeline.pauses++;
+    const node = nodeOf(cluster, gap_ms > maxThink_ms ? 0 : gap_ms);
     timeline.body.push(...flat(node));
-    timeline.mostAtOnce = Math.max(timeline.mostAtOnce, node.kind === 'parallel' ? node.branches.length : 1);
+    timeline.maxAtOnce = Math.max(timeline.maxAtOnce, node.kind === 'parallel' ? node.branches.length : 1);
     ended_ms = Math.max(...cluster.map(unit => unit.ended_ms));
   }
   return timeline;

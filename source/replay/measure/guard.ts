@@ -24,7 +24,7 @@ export type Guard = {
 };
 
 /** Slots a replay leaves free for other clients: this many, or this share of all. At half of it the replay stops. */
-const leastHeadroom = 3;
+const minHeadroom = 3;
 const headroomShare = 0.1;
 
 /**
@@ -57,7 +57,7 @@ export function createGuard(readSlots: () => Promise<Slots>, isGuarded: boolean)
 }
 
 export function headroomOf(usable: number): number {
-  return Math.max(leastHeadroom, Math.ceil(usable * headroomShare));
+  return Math.max(minHeadroom, Math.ceil(usable * headroomShare));
 }
 
 /**

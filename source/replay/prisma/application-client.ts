@@ -9,18 +9,18 @@ import {type ClientClass, type Prisma, prismaOver} from './prisma.ts';
 import {engineClient} from './rust-engine.ts';
 
 /**
- * An application's own generated client, over the adapter and the `pg` that are installed with it, or over those of
- * this program where none are. Its code runs. Throws AbortError (exit 2) where it cannot be loaded or is none.
+ * Loads an application's generated Prisma Client, on the adapter and the `pg` installed with it, or poolctl's where there
+ * are none. Its code runs. Throws AbortError (exit 2) where it cannot be loaded or is not a client.
  *
- * @param file its entry, as `findClient` finds it
+ * @param file its entry file, from `findClient`
  */
 export async function loadApplicationClient(file: string): Promise<Prisma> {
   const {PrismaClient, Prisma: namespace} = await load(file);
   const version = namespace?.prismaVersion?.client;
   if (PrismaClient === undefined || version === undefined) {
     throw usageError(
-      `${file} is no generated Prisma Client`,
-      'Name the folder that `prisma generate` writes to.',
+      `${file} is not a generated Prisma Client`,
+      'Give the folder that `prisma generate` writes to.',
     );
   }
   if (await hasRustEngine(file, version)) return engineClient(PrismaClient, version);
@@ -32,21 +32,21 @@ type Generated = {PrismaClient?: ClientClass; Prisma?: {prismaVersion?: {client:
 
 async function load(file: string): Promise<Generated> {
   try {
-    // Prisma's runtime is JavaScript already, and 1 s to transpile.
+    // Prisma's runtime is JavaScript; transpiling it would take 1 s.
     const jiti = createJiti(file, {fsCache: false, nativeModules: ['@prisma/client']});
     return await jiti.import<Generated>(file);
   } catch (error) {
     const [reason] = (error instanceof Error ? error.message : String(error)).split('\n');
     throw usageError(
-      `${file} cannot be loaded: ${reason}`,
-      'It loads in the application: are its dependencies installed, and is it generated?',
+      `cannot load ${file}: ${reason}`,
+      "Install the application's dependencies and run `prisma generate`.",
     );
   }
 }
 
 /**
- * Prisma 7 has none; up to 6 it is there unless the generator says `engineType = "client"` (6.16), or has the
- * preview feature `queryCompiler` (6.7). The generated code names it.
+ * Whether the client has the Rust engine: up to Prisma 6, unless the generator sets `engineType = "client"` (6.16) or the
+ * preview feature `queryCompiler` (6.7), which the generated code shows. Prisma 7 has none.
  */
 async function hasRustEngine(file: string, version: string): Promise<boolean> {
   if (Number.parseInt(version, 10) >= 7) return false;
@@ -59,7 +59,7 @@ async function hasRustEngine(file: string, version: string): Promise<boolean> {
 
 type Adapter = {adapterOf(pool: pg.Pool): unknown; Pool?: typeof pg.Pool};
 
-/** `PrismaPg` takes a pool only of the very `pg` that it has itself. */
+/** `PrismaPg` accepts only a Pool of its own `pg`. */
 function adapterBeside(file: string): Adapter {
   try {
     const ofClient = createRequire(file);

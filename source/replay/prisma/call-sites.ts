@@ -3,26 +3,26 @@ import {didYouMean} from '../../core/text/nearest.ts';
 import {atLine, callerLine, currentRequest, lineOf} from '../pool/request-trace.ts';
 
 /**
- * `client`, each of whose calls tells the queries it sends, and the errors it throws, which line of `file` it stands
- * on. Prisma sends a query when its promise is awaited, through a loader that forgets the stack: the line is taken
- * where the call is made. What the client has not is an error that says so.
+ * Wraps a Prisma Client so that its queries and errors are attributed to the line of `file` that made the call. Prisma
+ * sends a query when its promise is awaited, from a loader without the caller's stack, so the line is taken at the call.
+ * An unknown model throws a TypeError with its name.
  */
 export function withCallSites<Client extends object>(client: Client, file: string): Client {
   return new Proxy(client, {
     get(target, key) {
       const value = attributed(Reflect.get(target, key), key, target, file);
-      // Without this, `Cannot read properties of undefined` is all that is said.
-      if (value === undefined && typeof key === 'string' && !asked.has(key)) throw unknownModel(key, target);
+      // Otherwise the error would be `Cannot read properties of undefined`.
+      if (value === undefined && typeof key === 'string' && !probed.has(key)) throw unknownModel(key, target);
       return value;
     },
   });
 }
 
-/** What is looked for in any object: by `await`, by JSON.stringify. */
-const asked = new Set(['then', 'toJSON']);
+/** Properties that `await` and JSON.stringify look up in any object. */
+const probed = new Set(['then', 'toJSON']);
 
 function attributed(value: unknown, key: string | symbol, owner: object, file: string): unknown {
-  // Symbols and what begins with `_` are what Prisma and node look each other's things up by.
+  // Symbols and names with `_` are internal to Prisma and node.
   if (value === null || typeof key === 'symbol' || key.startsWith('_')) return value;
   if (typeof value === 'function') return calling(value as Method, owner, file);
   return typeof value === 'object' ? withMethods(value, file) : value;
@@ -52,7 +52,7 @@ function calling(method: Method, owner: object, file: string): Method {
     });
 }
 
-/** `$transaction(async tx => ...)`: what is given to the function is a client of its own. */
+/** `$transaction(async tx => ...)`: `tx` is wrapped as well. */
 function withTransaction(body: Method, file: string): Method {
   return (...args) =>
     body(...args.map(each => (typeof each === 'object' && each !== null ? withCallSites(each, file) : each)));
@@ -64,7 +64,7 @@ function isPrismaPromise(value: unknown): value is PrismaPromise {
   return Object.prototype.toString.call(value) === '[object PrismaPromise]';
 }
 
-/** Whenever it is sent, the line and the request are those of now. */
+/** Sends the query in the request and line of the call, whenever it is awaited. */
 function sentFromHere(promise: PrismaPromise, locate: (error: unknown) => never): PrismaPromise {
   const then = promise.then.bind(promise);
   const send = AsyncResource.bind(() => then().catch(locate));
@@ -78,7 +78,7 @@ function sentFromHere(promise: PrismaPromise, locate: (error: unknown) => never)
   });
 }
 
-/** An error of Prisma's has a stack of Prisma's: the line that called is added to it. */
+/** Adds the calling line to an error's stack, which ends inside Prisma. */
 function located(error: unknown, file: string, line: number | null): unknown {
   if (error instanceof Error && line !== null && lineOf(error, file) === null) {
     error.stack = `${error.stack ?? error.message}\n    at ${file}:${line}:1`;

@@ -7,12 +7,11 @@ import {interceptPg} from '../sandbox/redirect-pg.ts';
 import {requestClient} from './request-client.ts';
 
 /**
- * The endpoint that a TypeScript or JavaScript file exports as its default. Its code runs: it is loaded because the
- * user named it. Throws AbortError (exit 2) with the file's own line where it cannot be loaded or is none.
- * The clients that it makes for itself are the measured ones: what it has of `pg`, and, where there is a Prisma Client
- * to measure (`hasClient`), the one that applications keep as `globalThis.prisma`.
+ * Loads the endpoint that a TypeScript or JavaScript file exports as default; its code runs. Throws AbortError (exit 2)
+ * with the line where it cannot be loaded or is not an endpoint. Clients the file creates with `pg` are redirected to the
+ * measured pool, and with `hasClient` the `globalThis.prisma` of applications is the measured Prisma Client.
  *
- * @param path absolute, as the lines of errors are found by it
+ * @param path absolute: stacks are searched for it
  */
 export async function loadEndpointFile(
   path: string,
@@ -21,10 +20,10 @@ export async function loadEndpointFile(
   interceptPg(path);
   if (hasClient) {
     const prisma = requestClient();
-    // As Prisma's documentation for Next.js names it, and as it is mostly named.
+    // The names in Prisma's documentation for Next.js, and in most applications.
     Object.assign(globalThis, {prisma, prismaGlobal: prisma});
   }
-  // 'poolctl' is this very program, whether or not it is installed beside the file.
+  // 'poolctl' resolves to this program, also where it is not installed next to the file.
   const jiti = createJiti(path, {
     fsCache: false,
     nativeModules: ['@prisma/client'],
@@ -36,33 +35,34 @@ export async function loadEndpointFile(
   } catch (error) {
     throw usageError(`${path}:${lineOfLoading(error, path)}: it cannot be loaded: ${firstLineOf(error)}`);
   }
-  const lack = lackOf(exported);
-  if (lack !== null) throw usageError(`${path}: ${lack}`);
+  const problem = problemOf(exported);
+  if (problem !== null) throw usageError(`${path}: ${problem}`);
   return {...(exported as Endpoint), file: path};
 }
 
-/** What keeps a value from being an endpoint; null: it is one. */
-function lackOf(value: unknown): string | null {
+/** Why a value is not an endpoint; null: it is one. */
+function problemOf(value: unknown): string | null {
   if (typeof value !== 'object' || value === null || !('variants' in value)) {
-    return 'it exports no endpoint: export default defineEndpoint({...})';
+    return 'it has no endpoint as default export: export default defineEndpoint({...})';
   }
   const {route, variants, samples, setup} = value as Partial<Record<keyof Endpoint, unknown>>;
   if (typeof route !== 'string' || route === '') return 'it has no route';
   if (!Array.isArray(variants) || variants.length === 0) return 'it has no variants: [{name, run}]';
   for (const {name, run} of variants as {name?: unknown; run?: unknown}[]) {
     if (typeof name !== 'string' || name === '') return 'a variant of it has no name';
-    if (typeof run !== 'function') return `its variant ${name} has no function \`run\``;
+    if (typeof run !== 'function') return `its variant ${name} has no \`run\` function`;
   }
   const names = new Set(variants.map(variant => variant.name));
-  if (names.size < variants.length) return 'two of its variants bear one name';
-  if (!Array.isArray(samples) || samples.length === 0) return 'it has no samples: [{}] where all are alike';
-  return setup === undefined || typeof setup === 'function' ? null : 'its setup is no function';
+  if (names.size < variants.length) return 'two of its variants have the same name';
+  if (!Array.isArray(samples) || samples.length === 0)
+    return 'it has no samples; use [{}] where all requests are alike';
+  return setup === undefined || typeof setup === 'function' ? null : 'its setup is not a function';
 }
 
-/** Babel says `(12:3)` of what it cannot read; what its code throws has a stack. */
+/** Babel's syntax errors end in `(12:3)`; what the code throws has a stack. */
 function lineOfLoading(error: unknown, path: string): number {
-  const said = /\((\d+):\d+\)/.exec(error instanceof Error ? error.message : '')?.[1];
-  return said === undefined ? (lineOf(error, path) ?? 1) : Number(said);
+  const position = /\((\d+):\d+\)/.exec(error instanceof Error ? error.message : '')?.[1];
+  return position === undefined ? (lineOf(error, path) ?? 1) : Number(position);
 }
 
 function firstLineOf(error: unknown): string {

@@ -4,15 +4,15 @@ import {createRequire} from 'node:module';
 import {dirname, join, resolve} from 'node:path';
 
 /**
- * The generated client's file for what a user names: a file, the folder it was generated into, or a folder of the
- * application, whose schema tells. null where there is none.
+ * The entry file of a generated client. `given` is that file, the folder it was generated into, or the application's
+ * folder, whose schema says where it is. null where there is none.
  */
 export async function findClient(given: string): Promise<string | null> {
   const path = resolve(given);
   return entryOf(path) ?? (await findInApplication(path));
 }
 
-/** Of an application: where its schema generates to, and else `@prisma/client`, for which nothing is said. */
+/** Where the application's schema generates to; without `output`, inside `@prisma/client`. */
 async function findInApplication(folder: string): Promise<string | null> {
   for (const schema of await schemasOf(folder)) {
     const text = await readFile(schema, 'utf8');
@@ -34,7 +34,7 @@ async function schemasOf(folder: string): Promise<string[]> {
   return lists.flat();
 }
 
-/** `@prisma/client` is there before anything was generated, `.prisma/client` beside it only afterwards. */
+/** `.prisma/client`, next to `@prisma/client`, exists only after `prisma generate`. */
 function defaultClientOf(folder: string): string | null {
   try {
     const client = createRequire(join(folder, 'package.json')).resolve('@prisma/client');
@@ -44,7 +44,7 @@ function defaultClientOf(folder: string): string | null {
   }
 }
 
-/** `prisma-client` writes client.ts (js, mts, ... as its settings say), `prisma-client-js` index.js. */
+/** The generator `prisma-client` writes client.ts (or js, mts, ...), `prisma-client-js` index.js. */
 const entries = [
   'client.ts',
   'client.mts',

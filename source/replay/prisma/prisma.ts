@@ -2,34 +2,34 @@ import {PrismaPg} from '@prisma/adapter-pg';
 import type pg from 'pg';
 import {withCallSites} from './call-sites.ts';
 
-/** A generated Prisma Client, as its module exports it. */
+/** The PrismaClient class of a generated client. */
 export type ClientClass = new (options: {adapter: unknown}) => object & {$disconnect(): Promise<void>};
 
-/** A generated client, and what it reaches the server by. */
+/** A generated client and how it connects. */
 export type Prisma = {
-  /** Prisma's own: `7.10.0`. */
+  /** Prisma's version, such as `7.10.0`. */
   version: string;
   /** null where there is no Prisma. */
   major: number | null;
-  /** Whose pool it has, by which waiting and timeouts go. */
+  /** Which pool it uses: it decides how queries wait for a connection and time out. */
   semantics: 'node-postgres' | 'rust engine';
-  /** The `pg` of the application that its adapter takes pools of; absent: the one that comes with this program. */
+  /** The Pool of the application's `pg`, which its adapter requires; absent: poolctl's. */
   Pool?: typeof pg.Pool;
   /**
-   * A client whose queries run through `pool` and tell the lines of `file` they come from. What opens connections of
-   * its own is held to read-only unless `allowWrites`.
+   * Opens a client whose queries run through `pool`, attributed to the lines of `file`. A client that opens connections of
+   * its own is made read-only unless `allowWrites`.
    */
   open(pool: pg.Pool, file: string, options?: {allowWrites?: boolean}): Opened | Promise<Opened>;
 };
 
 type Opened = {client: object; close(): Promise<void>};
 
-/** A client over the adapter that comes with this program. */
+/** A client on poolctl's own adapter. */
 export function bundledPrisma(Client: ClientClass, version: string): Prisma {
   return prismaOver(Client, version, pool => new PrismaPg(pool));
 }
 
-/** A client over an adapter, which has the semantics of the pool it is given, whatever its major. */
+/** A client on an adapter: whatever its major, it has the semantics of its pool. */
 export function prismaOver(
   Client: ClientClass,
   version: string,

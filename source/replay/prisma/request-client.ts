@@ -4,8 +4,8 @@ import {refusalOf} from '../sandbox/outbound.ts';
 type Of = (client: object) => object;
 
 /**
- * A Prisma Client that is the measured one of whichever request uses it: what an application keeps as
- * `globalThis.prisma`. It can be extended and have its models taken before there is a request.
+ * A Prisma Client for `globalThis.prisma`: each call goes to the measured client of the current request. It can be
+ * extended, and its models read, before there is a request.
  */
 export function requestClient(of: Of = client => client): object {
   const current = (): object => {
@@ -44,7 +44,7 @@ function model(client: () => object, name: string): object {
   );
 }
 
-/** Each client once. */
+/** Extends each client once. */
 function extended(of: Of, extension: unknown): Of {
   const known = new WeakMap<object, object>();
   return client => {

@@ -21,9 +21,9 @@ type EngineClass = new (options: {
 }) => EngineClient;
 
 /**
- * A client of Prisma up to 6 with the Rust engine, run as it is: its pool is the engine's own, with the limit and
- * timeout of the measured one, which stays empty. The engine says each statement and how long it ran, but not what
- * it waited, nor rows and bytes: waiting counts as executing.
+ * A client of Prisma 6 or earlier with its Rust engine. The engine uses its own pool, with connection_limit and
+ * pool_timeout of the measured pool, which stays empty. It reports each statement and its duration, but neither waits
+ * nor rows nor bytes; waiting counts as executing.
  */
 export function engineClient(Client: ClientClass, version: string): Prisma {
   return {
@@ -32,13 +32,13 @@ export function engineClient(Client: ClientClass, version: string): Prisma {
     semantics: 'rust engine',
     async open(pool, file, {allowWrites = false} = {}) {
       const {options} = pool;
-      // A pool keeps its password from being listed.
+      // The pool's `password` is not enumerable.
       const proxy = allowWrites ? null : await startReadOnlyProxy({...options, password: options.password});
       const client = new (Client as unknown as EngineClass)({
         datasourceUrl: proxy === null ? engineUrl(options) : proxiedUrl(options, proxy.port),
         log: [{emit: 'event', level: 'query'}],
       });
-      // The engine begins to load with the client: that it cannot is told by the first request instead.
+      // Starts loading the engine; if it fails, the first request reports it.
       asOurEngine(() => client.$connect()).catch(() => {});
       return {
         client: withCallSites(counted(client), file),
@@ -87,7 +87,7 @@ function isWithoutEngine(error: unknown): error is Error {
   return error instanceof Error && /could not locate the Query Engine/.test(error.message);
 }
 
-/** The engine is a file of its own, for one kind of machine, and not always where the client is. */
+/** The engine is a separate file for one platform, and is not always installed with the client. */
 function withoutEngine(error: Error): AbortError {
   return new AbortError(error.message.trim().split('\n')[0] ?? '', {
     hint: 'Generate the client on this machine, or with engineType = "client" (Prisma 6.16).',
@@ -96,7 +96,7 @@ function withoutEngine(error: Error): AbortError {
   });
 }
 
-/** By the proxy, which connects as `options` has it whatever this says. */
+/** The URL of the read-only proxy, which connects by `options` itself. */
 export function proxiedUrl(options: pg.PoolOptions, port: number): string {
   const url = new URL(engineUrl(options));
   url.hostname = '127.0.0.1';
@@ -108,7 +108,7 @@ export function proxiedUrl(options: pg.PoolOptions, port: number): string {
   return url.href;
 }
 
-/** The URL by which the engine reaches what node-postgres was to reach; its timeout is in whole seconds, 0 for ever. */
+/** The engine's URL for node-postgres's options. pool_timeout is in whole seconds; 0 waits without limit. */
 export function engineUrl(options: pg.PoolOptions): string {
   const {connectionString, host, port, user, password, database} = options;
   if (connectionString === undefined && host === undefined) {
@@ -118,7 +118,7 @@ export function engineUrl(options: pg.PoolOptions): string {
   if (user !== undefined) url.username = encodeURIComponent(user);
   if (typeof password === 'string') url.password = encodeURIComponent(password);
   const {application_name, options: settings} = options;
-  // By its name the guard knows which sessions are the replay's own.
+  // The guard counts the replay's sessions by their application_name.
   if (application_name !== undefined) url.searchParams.set('application_name', application_name);
   if (settings !== undefined) url.searchParams.set('options', settings);
   url.searchParams.set('connection_limit', String(options.max));

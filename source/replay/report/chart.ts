@@ -4,7 +4,7 @@ import type {ReplayDocument, ReplayResult} from '../../model/replay-report.ts';
 
 const height = 8;
 /** Columns from one limit to the next: a curve over few limits would otherwise be too narrow to read. */
-const mostPerLimit = 6;
+const maxPerLimit = 6;
 
 /** Requests per second and p95 over connection_limit, per variant, at the highest concurrency; from 3 limits on. */
 export function sweepCharts({results, recommendation}: ReplayDocument, columns: number): string[] {
@@ -37,7 +37,7 @@ function chart(
   {columns, knee}: {columns: number; knee: number | null},
 ): string[] {
   const room = Math.max(results.length, Math.min(columns, 100) - axisWidth - 4);
-  const perLimit = Math.max(1, Math.min(mostPerLimit, Math.floor(room / results.length)));
+  const perLimit = Math.max(1, Math.min(maxPerLimit, Math.floor(room / results.length)));
   const values = results.flatMap(result => Array<number>(perLimit).fill(read(result)));
   const plotted = asciichart.plot(values, {
     height,

@@ -6,7 +6,7 @@ import type {RunStats} from '../measure/run-stats.ts';
 /** Repetitions of a statement, in one request and from one line, from which it is reported as N+1. */
 const nPlusOneRepetitions = 3;
 /** Dynamic SQL can make any number of statements. */
-const mostStatements = 50;
+const maxStatements = 50;
 
 /** A measurement in the form of the JSON contract. */
 export function toResult(benchmark: BenchmarkCase, measured: Measured): ReplayResult {
@@ -67,7 +67,7 @@ function statementsOf(stats: RunStats): ReplayStatement[] {
     .flat()
     .filter(({calls}) => calls > 0)
     .sort((a, b) => b.executed_ms - a.executed_ms)
-    .slice(0, mostStatements)
+    .slice(0, maxStatements)
     .map(each => ({
       query: each.text,
       line: each.line,

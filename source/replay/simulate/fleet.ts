@@ -95,7 +95,7 @@ function simulateFleet(fleet: Fleet): {results: ReplayResult[]; notes: string[]}
     return toSimulatedResult(
       last,
       setting,
-      simulate(model, {duration_ms: 10_000, events: mostEvents, random: fleet.random}),
+      simulate(model, {duration_ms: 10_000, events: maxEvents, random: fleet.random}),
     );
   };
   const settings = instanceCounts(last.instances, instances).map(count => ({
@@ -116,7 +116,7 @@ function simulateFleet(fleet: Fleet): {results: ReplayResult[]; notes: string[]}
 }
 
 /** Enough to reach a steady state; takes some seconds. */
-const mostEvents = 4_000_000;
+const maxEvents = 4_000_000;
 
 type Setting = Pick<ReplayResult, 'variant' | 'connection_limit' | 'instances' | 'concurrency'>;
 

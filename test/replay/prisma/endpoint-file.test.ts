@@ -35,24 +35,28 @@ describe('an endpoint file', () => {
     ['cannot be read', 'const a = 1;\nexport default {', /:2: it cannot be loaded: /],
     ['throws', '\n\nthrow new Error("not today");', /:3: it cannot be loaded: not today$/],
     ['imports what is not there', 'import "./nowhere.ts";', /:1: it cannot be loaded: Cannot find module/],
-    ['exports nothing', 'export const a = 1;', /: it exports no endpoint: export default defineEndpoint/],
+    [
+      'exports nothing',
+      'export const a = 1;',
+      /: it has no endpoint as default export: export default defineEndpoint/,
+    ],
     ['has no route', `export default {samples: [{}], ${variants}};`, /: it has no route$/],
     ['has no variants', 'export default {route: "x", samples: [{}], variants: []};', /: it has no variants/],
     [
       'has a variant without a function',
       'export default {route: "x", samples: [{}], variants: [{name: "before"}]};',
-      /: its variant before has no function `run`$/,
+      /: its variant before has no `run` function$/,
     ],
     [
       'has two variants of a name',
       'export default {route: "x", samples: [{}], variants: [{name: "a", run() {}}, {name: "a", run() {}}]};',
-      /: two of its variants bear one name$/,
+      /: two of its variants have the same name$/,
     ],
     ['has no samples', `export default {route: "x", ${variants}};`, /: it has no samples/],
     [
       'has a setup that is none',
       `export default {route: "x", samples: [{}], setup: 1, ${variants}};`,
-      /: its setup is no function$/,
+      /: its setup is not a function$/,
     ],
   ])('that %s is told so, with its line', async (name, text, message) => {
     const file = await written(`${name.replaceAll(' ', '-')}.ts`, text);
