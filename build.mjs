@@ -1,6 +1,5 @@
 import {chmod, copyFile, cp, readdir, readFile, rm, writeFile} from 'node:fs/promises';
 import {build} from 'esbuild';
-import {meowWithoutPackageReading} from './build/meow-without-package-reading.mjs';
 import {startInOneChunk} from './build/start-in-one-chunk.mjs';
 import {thirdPartyNotices} from './build/third-party-notices.mjs';
 import {yogaWithoutFetch} from './build/yoga-without-fetch.mjs';
@@ -34,7 +33,7 @@ const options = {
   },
   // Written to THIRD-PARTY-NOTICES.txt below.
   legalComments: 'external',
-  plugins: [meowWithoutPackageReading, yogaWithoutFetch],
+  plugins: [yogaWithoutFetch],
   metafile: true,
   logLevel: 'error',
 };

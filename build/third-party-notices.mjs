@@ -112,10 +112,8 @@ async function noticesOf(folder) {
 /** From the package's licence files, else from its README, else the standard text below its copyright line. */
 async function licenseTextOf(folder, name, license) {
   const files = (await readdir(folder)).filter(file => /^(licen[cs]e|copying|notice)/i.test(file));
-  // meow lists the licences of what it has bundled itself.
-  const inner = name === 'meow' ? ['build/licenses.md'] : [];
   if (files.length > 0) {
-    const texts = await Promise.all([...files, ...inner].map(file => readFile(join(folder, file), 'utf8')));
+    const texts = await Promise.all(files.map(file => readFile(join(folder, file), 'utf8')));
     return texts.join('\n\n');
   }
   const readme = await readFile(join(folder, 'README.md'), 'utf8').catch(() => '');

@@ -1,55 +1,79 @@
 import {AbortError, exitCodes} from '../core/errors.ts';
-import {sanitise} from '../core/text/sanitise.ts';
+import type {ExitCode} from '../model/run.ts';
 import type {Snapshot} from '../model/snapshot.ts';
 import {type Connection, connect, type WaitState} from '../postgres/connect/connect.ts';
 import {toAbortError} from '../postgres/connect/errors.ts';
 import {type ConnectionRequest, hostAndPort} from '../postgres/connect/request.ts';
 import {readOnce} from '../postgres/sampler/read-once.ts';
 import {UnreadableAnswerError} from '../postgres/wire/answer-limits.ts';
-import type {Flags} from './call/parse-call.ts';
-import type {CliContext} from './context.ts';
+import {type CliContext, printMessage} from './context.ts';
 import {readWait} from './flag-values.ts';
-import {raceInterrupt} from './interrupts.ts';
+import {catchInterrupts, raceInterrupt} from './interrupts.ts';
+
+type ConnectOptions = {
+  flags: {wait?: string | undefined};
+  signal: AbortSignal;
+  /** Steps will be executed on this server: the source of its URL is always printed. */
+  acts?: boolean;
+};
 
 /**
- * The watching connection of a command that reads and leaves; what is to be known of the way there goes to stderr.
- * Throws AbortError: exit 3 or 4 without a connection, 130 when interrupted.
+ * The read-only connection of a command, with notes about its URL on stderr. Throws AbortError: exit 3 or 4 without a
+ * connection, 130 when interrupted.
  */
 export async function connectToWatch(
   {output}: CliContext,
   request: ConnectionRequest,
-  {flags, signal, acts = false}: {flags: Flags; signal: AbortSignal; acts?: boolean},
+  {flags, signal, acts = false}: ConnectOptions,
 ): Promise<Connection> {
-  const tell = (text: string) => output.stderr(sanitise(`poolctl: ${text}`));
+  const tell = (text: string) => printMessage(output, text);
   const {kind} = request.origin;
-  // A folder's file is nothing that the user has said; before an act the user hears of exported variables too.
+  // The user did not type either: a file in the folder, or before a change an exported variable.
   if (kind === 'folder' || (acts && kind === 'environment')) {
-    tell(`the address, ${hostAndPort(request)}/${request.database}, is from ${request.source}`);
+    tell(`connecting to ${hostAndPort(request)}/${request.database}, from ${request.source}`);
   }
   if (request.ignoredParameters.length > 0)
-    tell(`left out of the address: ${request.ignoredParameters.join(', ')}`);
+    tell(`ignored in the URL: ${request.ignoredParameters.join(', ')}`);
   for (const warning of request.warnings) tell(warning);
   const connection = await connect(request, {
     purpose: 'watch',
     waitFor_ms: readWait(flags, 0),
     signal,
-    onWait: countDown(tell),
+    onWait: reportWait(tell),
   });
-  if (connection.route === 'rescue') tell('no slot for the address as given: came in by the rescue address');
+  if (connection.route === 'rescue') tell('every connection slot is taken: connected via the rescue URL');
   return connection;
 }
 
-/** A line at first, and every few seconds: stderr may be a log. */
-function countDown(tell: (text: string) => void): (state: WaitState) => void {
-  let toldAt_ms = Number.NEGATIVE_INFINITY;
+/** One line at once, then one every 5 s: stderr may be a log. */
+function reportWait(tell: (text: string) => void): (state: WaitState) => void {
+  let printedAt_ms = Number.NEGATIVE_INFINITY;
   return ({message, waited_ms, remaining_ms}) => {
-    if (waited_ms - toldAt_ms < 5000) return;
-    toldAt_ms = waited_ms;
-    tell(`${message}; waiting for one, ${Math.ceil(remaining_ms / 1000)}s left`);
+    if (waited_ms - printedAt_ms < 5000) return;
+    printedAt_ms = waited_ms;
+    tell(`${message}; waiting for a slot, ${Math.ceil(remaining_ms / 1000)}s left`);
   };
 }
 
-/** One whole reading. Throws AbortError: exit 3 where the connection or the server gave way, 130 when interrupted. */
+/** Runs `work` on a read-only connection and closes it. Throws AbortError (exit 130) when interrupted. */
+export async function withConnection(
+  context: CliContext,
+  request: ConnectionRequest,
+  flags: ConnectOptions['flags'],
+  work: (connection: Connection, signal: AbortSignal) => Promise<ExitCode>,
+): Promise<ExitCode> {
+  const {signal, release} = catchInterrupts(context);
+  let connection: Connection | null = null;
+  try {
+    connection = await connectToWatch(context, request, {flags, signal});
+    return await work(connection, signal);
+  } finally {
+    await connection?.close();
+    release();
+  }
+}
+
+/** One whole snapshot. Throws AbortError: exit 3 where the connection or the server failed, 130 when interrupted. */
 export async function readSnapshot(
   connection: Connection,
   {rates_over_ms = null, signal}: {rates_over_ms?: number | null; signal: AbortSignal},
@@ -58,33 +82,33 @@ export async function readSnapshot(
 }
 
 /**
- * What a server or a broken connection answers in the middle of reading is no defect of poolctl. A loss is noticed
- * between two statements too.
+ * Turns a server's error, or the loss of the connection, into AbortError (exit 3): neither is a defect of poolctl. A
+ * loss is noticed between two statements, too.
  */
 export async function explainServerErrors<T>(
   {request, lost, is_pooled}: Connection,
-  reading: Promise<T>,
+  work: Promise<T>,
 ): Promise<T> {
   try {
-    return await Promise.race([reading, lost.then(rejectInAMoment)]);
+    return await Promise.race([work, lost.then(rejectSoon)]);
   } catch (error) {
     if (!(error instanceof Error) || error instanceof AbortError || !isFromServer(error)) throw error;
-    // A pooler lets in, and says only later that it has no session to lend.
+    // A pooler accepts a client, and refuses it a server connection only at its first query.
     if (is_pooled || error instanceof UnreadableAnswerError) throw toAbortError(error, request);
-    throw new AbortError(`the reading from ${hostAndPort(request)} broke off: ${error.message}`, {
-      hint: 'The server may be restarting or overloaded: try again in a moment.',
+    throw new AbortError(`lost the connection to ${hostAndPort(request)}: ${error.message}`, {
+      hint: 'The server may be restarting or overloaded. Try again in a moment.',
       exitCode: exitCodes.connection,
       cause: error,
     });
   }
 }
 
-/** What the server said with its last breath reaches the reading itself a moment later, and says more. */
-function rejectInAMoment(error: Error): Promise<never> {
+/** The statement itself fails a moment later, with the server's own message. */
+function rejectSoon(error: Error): Promise<never> {
   return new Promise((_, reject) => setImmediate(reject, error));
 }
 
-/** A server's or a socket's error has a code; pg's own for a lost connection has only its words. */
+/** The error of a server or a socket has a code; pg's own for a lost connection has its message only. */
 function isFromServer(error: Error): boolean {
   return (
     'code' in error ||

@@ -1,4 +1,6 @@
+import {sanitise} from '../core/text/sanitise.ts';
 import type {ExitCode} from '../model/run.ts';
+import type {Interrupts} from './interrupts.ts';
 
 /** Where a command writes, a line at a time: results to stdout, messages to stderr. */
 export type Output = {
@@ -8,7 +10,7 @@ export type Output = {
   columns: number;
 };
 
-/** What the program is given by the process it runs in; cli.tsx alone reads the arguments and the environment. */
+/** The process a command runs in. cli.tsx alone reads the arguments and the environment. */
 export type CliContext = {
   env: Readonly<Record<string, string | undefined>>;
   cwd: string;
@@ -16,11 +18,18 @@ export type CliContext = {
   stdout: NodeJS.WriteStream;
   stderr: NodeJS.WriteStream;
   output: Output;
-  /** Leaves at once, the terminal as it was; for what cannot wait for a command's own end. */
+  /** Ends the process at once, and leaves the terminal as it was. */
   exit(code: ExitCode): never;
+  /** Of the command that runs this one: the demo's, for the console. */
+  interrupts?: Interrupts;
 };
 
-/** The console and a typed confirmation need one; a pipe, a pipeline and cron have none. */
+/** The console and a confirmation need a terminal; pipes, CI and cron have none. */
 export function hasTerminal({stdin, stdout}: CliContext): boolean {
   return stdin.isTTY === true && stdout.isTTY === true;
+}
+
+/** Writes `poolctl: <text>` to stderr. The text may quote a server, a file or an argument. */
+export function printMessage({stderr}: Pick<Output, 'stderr'>, text: string): void {
+  stderr(sanitise(`poolctl: ${text}`));
 }

@@ -1,31 +1,38 @@
 import {usageError} from '../core/errors.ts';
-import {parseDurationMs} from '../core/text/duration.ts';
-import type {Flags} from './call/parse-call.ts';
+import {parseDurationMs, writeDuration} from '../core/text/duration.ts';
 
-/** Flags that are durations, in milliseconds. Each throws AbortError (exit 2) for what is none, or out of range. */
-export function readInterval({interval}: Flags): number {
-  return interval === undefined ? 2000 : readDuration('--interval', interval, {least: 500, most: 60_000});
+export const defaultInterval_ms = 2000;
+
+/** `--interval` in milliseconds. Throws AbortError (exit 2), as do the other readers of a flag's value. */
+export function readInterval({interval}: {interval?: string | undefined}): number {
+  return interval === undefined
+    ? defaultInterval_ms
+    : readDuration('--interval', interval, {least: 500, most: 60_000});
 }
 
-export function readWait({wait}: Flags, otherwise: number): number {
+/** `--wait` in milliseconds. */
+export function readWait({wait}: {wait?: string | undefined}, otherwise: number): number {
   return wait === undefined
     ? otherwise
     : readDuration('--wait', wait, {least: 0, most: Number.POSITIVE_INFINITY});
 }
 
-export function readRates({rates}: Flags): number | null {
+/** `--rates` in milliseconds; null where it is not given. */
+export function readRates({rates}: {rates?: string | undefined}): number | null {
   return rates === undefined ? null : readDuration('--rates', rates, {least: 100, most: 60_000});
 }
 
-type Range = {least: number; most: number};
-
-/** `text`, the value of flag `name` as typed, in milliseconds. */
-export function readDuration(name: string, text: string, {least, most}: Range): number {
+/** `text`, the value of a flag as typed, in milliseconds. */
+export function readDuration(
+  flag: string,
+  text: string,
+  {least, most}: {least: number; most: number},
+): number {
   const ms = parseDurationMs(text);
-  if (ms !== null && ms >= least && ms <= most) return ms;
-  const range = Number.isFinite(most) ? `, from ${least / 1000}s to ${most / 1000}s` : '';
-  throw usageError(
-    `${name} ${text}: no time poolctl can use here`,
-    `Write it as PostgreSQL reads intervals, such as 2s or 1min${range}.`,
-  );
+  if (ms === null) throw usageError(`invalid duration "${text}" for ${flag}`, 'Use 30s, 5min or 1h.');
+  if (ms >= least && ms <= most) return ms;
+  const range = Number.isFinite(most)
+    ? `from ${writeDuration(least)} to ${writeDuration(most)}`
+    : `of at least ${writeDuration(least)}`;
+  throw usageError(`${flag} ${text} is out of range`, `Use a duration ${range}.`);
 }

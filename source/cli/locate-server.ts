@@ -4,16 +4,19 @@ import {nearest} from '../core/text/nearest.ts';
 import {type LocateFlags, locate} from '../postgres/connect/locate.ts';
 import {localMachine, type Machine} from '../postgres/connect/machine.ts';
 import type {ConnectionRequest} from '../postgres/connect/request.ts';
-import type {Flags} from './call/parse-call.ts';
+import type {FlagValues} from './call/command.ts';
+import type {serverFlags} from './call/shared-flags.ts';
 import type {CliContext} from './context.ts';
 
+export type ServerFlags = FlagValues<typeof serverFlags>;
+
 /**
- * Where the server is, by the call's words and flags first. Throws AbortError: exit 2 where they or the configuration
- * are off, 3 where a target's command for its address fails.
+ * Where the server of a call is: its URL and flags first, then the environment. Throws AbortError: exit 2 where they or
+ * the configuration are invalid, 3 where the command that prints a target's URL fails.
  */
 export function locateServer(
   {env, cwd}: CliContext,
-  {url, flags}: {url: string | undefined; flags: Flags},
+  {url, flags}: {url: string | undefined; flags: ServerFlags},
 ): Promise<ConnectionRequest> {
   const {host, port, username, dbname, target, production} = flags;
   return locateServerOn(localMachine(env, cwd), {
@@ -28,13 +31,13 @@ export async function locateServerOn(
   {url, flags}: {url?: string | undefined; flags: LocateFlags},
 ): Promise<ConnectionRequest> {
   const configuration = await readConfigurationFile(machine);
-  // With an address as well the target is none to ask for: locate refuses the two.
+  // A URL beside --target is refused by `locate`: the target's command need not run for it.
   const isNamed = flags.target !== undefined && url === undefined;
-  const target = isNamed ? await targetAddresses(flags.target ?? '', configuration, machine) : null;
+  const target = isNamed ? await readTargetUrls(flags.target ?? '', configuration, machine) : null;
   return locate({url, flags, machine, configuration, target});
 }
 
-/** The configuration file; null where there is none, and nothing that reads it is loaded. Throws AbortError (exit 2). */
+/** config.toml; null, and no parser is loaded, where there is none. Throws AbortError (exit 2). */
 export async function readConfigurationFile(machine: Machine): Promise<Configuration | null> {
   const {folder, file} = configurationPlace(machine);
   const text = machine.readFile(file);
@@ -49,7 +52,7 @@ function configurationPlace({env, home}: Machine): {folder: string; file: string
   return {folder, file: `${folder}/config.toml`};
 }
 
-async function targetAddresses(
+async function readTargetUrls(
   name: string,
   configuration: Configuration | null,
   machine: Machine,
@@ -68,9 +71,9 @@ async function targetAddresses(
 function unknownTarget(name: string, configuration: Configuration | null, machine: Machine) {
   const names = [...(configuration?.targets.keys() ?? [])];
   const near = nearest(name, names);
-  const hint = near === undefined ? `There is: ${names.join(', ')}.` : `Did you mean ${near}?`;
+  const hint = near === undefined ? `Its targets are ${names.join(', ')}.` : `Did you mean ${near}?`;
   return usageError(
-    `there is no target "${name}" in ${configurationPlace(machine).file}`,
-    names.length === 0 ? `Add it: [targets.${name}] and below it url = "postgres://..."` : hint,
+    `unknown target "${name}" in ${configurationPlace(machine).file}`,
+    names.length === 0 ? `Add it: [targets.${name}], and below it url = "postgres://..."` : hint,
   );
 }

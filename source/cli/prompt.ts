@@ -1,7 +1,14 @@
 import type {CliContext} from './context.ts';
 
-/** Asks on the terminal; null where the user leaves, or `signal` says that the program is to end. */
-export async function prompt(
+/** Asks a question on the terminal; null where the user closes it or interrupts. */
+export type Prompt = (question: string) => Promise<string | null>;
+
+/** undefined without a terminal. */
+export function createPrompt(context: CliContext, signal: AbortSignal): Prompt | undefined {
+  return context.stdin.isTTY ? question => prompt(context, question, signal) : undefined;
+}
+
+async function prompt(
   {stdin, stderr}: Pick<CliContext, 'stdin' | 'stderr'>,
   question: string,
   signal: AbortSignal,
@@ -9,14 +16,14 @@ export async function prompt(
   const {createInterface} = await import('node:readline/promises');
   if (signal.aborted) return null;
   const lines = createInterface({input: stdin, output: stderr});
-  const left = new Promise<null>(resolve => lines.once('close', () => resolve(null)));
-  const leave = () => lines.close();
-  signal.addEventListener('abort', leave, {once: true});
+  const closed = new Promise<null>(resolve => lines.once('close', () => resolve(null)));
+  const close = () => lines.close();
+  signal.addEventListener('abort', close, {once: true});
   try {
-    // What closes while it is asked is never answered, or (Node 24 and later) rejects.
-    return await Promise.race([lines.question(question).catch(() => left), left]);
+    // A question that is closed is never answered; from Node 24 on it rejects.
+    return await Promise.race([lines.question(question).catch(() => closed), closed]);
   } finally {
-    signal.removeEventListener('abort', leave);
+    signal.removeEventListener('abort', close);
     lines.close();
   }
 }

@@ -1,45 +1,68 @@
-import type {TargetSettings} from '../core/configuration.ts';
+import {noSettings, type TargetSettings} from '../core/configuration.ts';
 import {AbortError} from '../core/errors.ts';
 import type {Recipe} from '../model/recipe.ts';
+import {localMachine} from '../postgres/connect/machine.ts';
 import type {TeamFile} from '../team-recipes/folder.ts';
-import type {Flags} from './call/parse-call.ts';
+import {type CliContext, type Output, printMessage} from './context.ts';
+import {readConfigurationFile} from './locate-server.ts';
 
-export type LoadedRecipes = {
+type LoadedRecipes = {
   recipes: Recipe[];
-  /** What of a team's folders is left out, and why; a line each. */
+  /** What of the team's folders was skipped and why, one line each. */
   skipped: string[];
 };
 
 /**
  * poolctl's own recipes, and those of the folders that the call and the configuration name. A file with a mistake is
- * left out and told of: it must not stand between a person on call and the server. Throws AbortError (exit 2) for a
- * folder of the call that cannot be read.
+ * skipped: during an incident it must not keep poolctl from starting. Throws AbortError (exit 2) where the folder of
+ * the call cannot be read.
  */
 export async function loadRecipes(
-  flags: Pick<Flags, 'recipes'>,
+  flags: {recipes?: string | undefined},
   settings: TargetSettings,
 ): Promise<LoadedRecipes> {
   const folders = [...settings.recipe_folders, ...(flags.recipes === undefined ? [] : [flags.recipes])];
   const {recipes: own} = await import('../../recipes/index.ts');
   if (folders.length === 0) return {recipes: own, skipped: []};
   const {loadFolder} = await import('../team-recipes/folder.ts');
-  const all: LoadedRecipes = {recipes: [...own], skipped: []};
+  const loaded: LoadedRecipes = {recipes: [...own], skipped: []};
   for (const folder of new Set(folders)) {
     try {
       const files = await loadFolder(
         folder,
-        all.recipes.map(({id}) => id),
+        loaded.recipes.map(({id}) => id),
       );
-      all.recipes.push(...files.flatMap(({recipe}) => recipe ?? []));
-      all.skipped.push(...files.flatMap(firstProblem));
+      loaded.recipes.push(...files.flatMap(({recipe}) => recipe ?? []));
+      loaded.skipped.push(...files.flatMap(firstProblem));
     } catch (error) {
       if (!(error instanceof AbortError) || folder === flags.recipes) throw error;
-      all.skipped.push(error.message);
+      loaded.skipped.push(error.message);
     }
   }
-  return all;
+  return loaded;
+}
+
+/** The same; what was skipped is printed on stderr. */
+export async function loadRecipesAndReport(
+  output: Output,
+  flags: {recipes?: string | undefined},
+  settings: TargetSettings,
+): Promise<Recipe[]> {
+  const {recipes, skipped} = await loadRecipes(flags, settings);
+  for (const text of skipped) printMessage(output, text);
+  return recipes;
+}
+
+/** Those of a call that connects to no server: the configuration of `--target`, else the general one. */
+export async function loadConfiguredRecipes(
+  {env, cwd, output}: CliContext,
+  flags: {recipes?: string | undefined; target?: string | undefined},
+): Promise<Recipe[]> {
+  const configuration = await readConfigurationFile(localMachine(env, cwd));
+  const target = configuration?.targets.get(flags.target ?? '');
+  return loadRecipesAndReport(output, flags, target?.settings ?? configuration?.settings ?? noSettings);
 }
 
 function firstProblem({problems}: TeamFile): string[] {
-  return problems.slice(0, 1).map(({file, line, message}) => `left out ${file}:${line}: ${message}`);
+  return problems.slice(0, 1).map(({file, line, message}) => `skipped ${file}:${line}: ${message}`);
 }

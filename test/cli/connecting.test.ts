@@ -41,14 +41,14 @@ describeEachMajor('the program before a server that is full', major => {
     const {code, stderr} = await runProgram(['snapshot', url], {
       env: {POOLCTL_RESCUE_URL: server.superuserUrl},
     });
-    expect([code, stderr]).toEqual([0, expect.stringContaining('came in by the rescue address')]);
+    expect([code, stderr]).toEqual([0, expect.stringContaining('connected via the rescue URL')]);
     await free();
   });
 
   it('waits as long as it is told, and says so', async () => {
     await fill();
     const [code, stderr] = await failing(['snapshot', urlOf(server, 'oncall'), '--wait', '300ms']);
-    expect([code, stderr]).toEqual([4, expect.stringMatching(/waiting for one, 1s left\n/)]);
+    expect([code, stderr]).toEqual([4, expect.stringMatching(/waiting for a slot, 1s left\n/)]);
     await free();
   });
 
@@ -57,7 +57,7 @@ describeEachMajor('the program before a server that is full', major => {
     let isFreed = false;
     const {code, stdout} = await runProgram(['snapshot', urlOf(server, 'oncall'), '--wait', '1min'], {
       onStderr: text => {
-        if (isFreed || !text.includes('waiting for one')) return;
+        if (isFreed || !text.includes('waiting for a slot')) return;
         isFreed = true;
         void free();
       },
@@ -67,7 +67,7 @@ describeEachMajor('the program before a server that is full', major => {
 
   it('ends with 130 when interrupted while it waits', async () => {
     await fill();
-    const interrupt = {when: /waiting for one/, signal: 'SIGINT'} as const;
+    const interrupt = {when: /waiting for a slot/, signal: 'SIGINT'} as const;
     for (const args of [['snapshot'], ['run', 'kill-idle-sessions', '--yes']]) {
       const running = runProgram([...args, urlOf(server, 'oncall'), '--wait', '1min'], {interrupt});
       expect(await running).toMatchObject({

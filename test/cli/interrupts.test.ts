@@ -21,7 +21,7 @@ afterEach(() => {
 function take(within_ms?: number) {
   return interrupts.catchInterrupts(
     {
-      output: {stdout: () => {}, stderr: text => said.push(text), isTty: false, columns: 80},
+      output: {stderr: text => said.push(text)},
       exit: (code => exits.push(code)) as (code: ExitCode) => never,
     },
     within_ms === undefined ? {} : {within_ms},
@@ -49,13 +49,15 @@ it('leaves at once at a second signal, once it has said that it is ending', () =
   taken.interrupt('SIGTERM');
   expect([exits, said]).toEqual([[], []]);
   vi.advanceTimersByTime(500);
-  expect(said).toEqual(['poolctl: interrupted; ending in order (Ctrl-C again leaves at once)']);
+  expect(said).toEqual(['poolctl: interrupted, finishing (press Ctrl-C again to end at once)']);
   // The hang-up of a closing terminal is no wish of its own.
   taken.interrupt('SIGHUP');
   expect(exits).toEqual([]);
   taken.interrupt('SIGINT');
   expect(exits).toEqual([143]);
-  expect(said.at(-1)).toMatch(/left before the end; what was under way is unknown: 'poolctl journal verify'/);
+  expect(said.at(-1)).toMatch(
+    /ended at once\. The outcome of a running step is unknown: 'poolctl journal verify'/,
+  );
   taken.release();
 });
 
@@ -66,7 +68,7 @@ it('leaves by itself when the end does not come', () => {
   expect(exits).toEqual([]);
   vi.advanceTimersByTime(1);
   expect(exits).toEqual([129]);
-  expect(said.at(-1)).toMatch(/^poolctl: no end within 10s; /);
+  expect(said.at(-1)).toMatch(/^poolctl: not finished within 10 s\. /);
   taken.release();
 });
 

@@ -13,7 +13,7 @@ afterAll(() => server?.stop());
 
 /** Ctrl-C is their documented end; a script must see that TERM or HUP came instead. */
 describe.each([
-  ['record', () => ['record', 'out.poolctl', server.url()], /Ctrl-C ends it/, /1 reading|\d readings/],
+  ['record', () => ['record', 'out.poolctl', server.url()], /until Ctrl-C/, /1 snapshot|\d snapshots/],
   ['check --metrics', () => ['check', '--metrics', ':0', server.url()], /until Ctrl-C/, /until Ctrl-C/],
 ] as const)('%s', (_, args, when, said) => {
   it.each([

@@ -171,10 +171,10 @@ it('a second signal leaves a silent server at once, and says that the end is unk
   await server.pause();
   try {
     terminal.kill('SIGTERM');
-    await terminal.waitFor('interrupted; ending in order');
+    await terminal.waitFor('interrupted, finishing');
     terminal.kill('SIGTERM');
     expect((await terminal.onExit).exitCode).toBe(143);
-    expect(shown(terminal)).toContain('left before the end; what was under way is unknown');
+    expect(shown(terminal)).toContain('ended at once. The outcome of a running step is unknown');
   } finally {
     await server.resume();
   }

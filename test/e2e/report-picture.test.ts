@@ -19,14 +19,16 @@ it.skipIf(missing !== null)(
   async () => {
     const snapshots = changingSnapshots(30);
     const at = (index: number) => Date.parse(snapshots.at(index)?.at ?? '');
-    const tape = {
+    const recording = {
       times: () => snapshots.map((_, index) => ({at_ms: at(index), severity: null})),
       failures: () => [{at_ms: at(10) + 500, message: 'the server went away'}],
       read: async (from: number, to: number) => snapshots.slice(from, to + 1),
     };
     const scope = {target: null, from_ms: at(0), to_ms: at(-1), run: null};
     const folder = await temporaryFolder();
-    const html = htmlOf(await createReport({tape, entries: [], recipes: [], underWay: new Map()}, scope));
+    const html = htmlOf(
+      await createReport({recording, entries: [], recipes: [], underWay: new Map()}, scope),
+    );
     const draw = async (text: string, name: string) => {
       const [page, picture] = [join(folder, `${name}.html`), join(folder, `${name}.png`)];
       await writeFile(page, text);

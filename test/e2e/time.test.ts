@@ -33,7 +33,7 @@ describe('record and play', () => {
     await server.connect({application_name: 'recorded-shop'});
     const recorded = await runProgram(['record', file, server.url(), '--interval', '1s', '--for', '5s']);
     expect(recorded).toMatchObject({code: 0, stdout: ''});
-    expect(recorded.stderr).toMatch(/\d+ readings, .* written to/);
+    expect(recorded.stderr).toMatch(/\d+ snapshots, .* written to/);
 
     const terminal = open(['play', file], folder);
     await terminal.waitFor('recorded-shop');

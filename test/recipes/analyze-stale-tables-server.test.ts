@@ -1,5 +1,5 @@
 import {afterAll, beforeAll, beforeEach, expect, it} from 'vitest';
-import {runRecipe} from '../../source/commands/run/run-recipe.ts';
+import {runRecipe} from '../../source/commands/run/command.ts';
 import type {StepProgress} from '../../source/model/run.ts';
 import {connect} from '../../source/postgres/connect/connect.ts';
 import {createExecutor} from '../../source/postgres/executor/executor.ts';

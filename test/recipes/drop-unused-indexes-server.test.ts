@@ -1,6 +1,6 @@
 import {afterAll, beforeAll, beforeEach, expect, it} from 'vitest';
-import {runRecipe} from '../../source/commands/run/run-recipe.ts';
-import {undoRun} from '../../source/commands/undo/undo-run.ts';
+import {runRecipe} from '../../source/commands/run/command.ts';
+import {undoRun} from '../../source/commands/undo/command.ts';
 import {connect} from '../../source/postgres/connect/connect.ts';
 import {readProgress} from '../../source/postgres/executor/progress.ts';
 import {createActing, noFlags} from '../cli/execution/acting.ts';

@@ -1,6 +1,6 @@
 import type pg from 'pg';
 import {afterAll, beforeAll, expect, it, onTestFinished} from 'vitest';
-import {runRecipe} from '../../source/commands/run/run-recipe.ts';
+import {runRecipe} from '../../source/commands/run/command.ts';
 import {createActing, createRoles, noFlags, pidsOf} from '../cli/execution/acting.ts';
 import {describeEachMajor, startTestServer, type TestServer} from '../helpers/server.ts';
 

@@ -1,6 +1,6 @@
 import {afterAll, beforeAll, beforeEach, expect, it} from 'vitest';
-import {runRecipe} from '../../source/commands/run/run-recipe.ts';
-import {undoRun} from '../../source/commands/undo/undo-run.ts';
+import {runRecipe} from '../../source/commands/run/command.ts';
+import {undoRun} from '../../source/commands/undo/command.ts';
 import {createActing, noFlags} from '../cli/execution/acting.ts';
 import {describeEachMajor, startTestServer, type TestServer} from '../helpers/server.ts';
 import {rejection} from '../postgres/requests.ts';

@@ -1,5 +1,5 @@
 import {afterAll, beforeAll, expect, it} from 'vitest';
-import {runRecipe} from '../../source/commands/run/run-recipe.ts';
+import {runRecipe} from '../../source/commands/run/command.ts';
 import {createActing, createRoles, noFlags} from '../cli/execution/acting.ts';
 import {describeEachMajor, startTestServer, type TestServer} from '../helpers/server.ts';
 

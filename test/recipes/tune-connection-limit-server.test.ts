@@ -2,7 +2,7 @@ import {readFile, readlink, realpath, symlink, writeFile} from 'node:fs/promises
 import {join} from 'node:path';
 import {afterAll, beforeAll, beforeEach, expect, it} from 'vitest';
 import {localFiles} from '../../source/cli/local-files.ts';
-import {undoRun} from '../../source/commands/undo/undo-run.ts';
+import {undoRun} from '../../source/commands/undo/command.ts';
 import {type Acting, createActing, exitCode, noFlags, temporaryFolder} from '../cli/execution/acting.ts';
 import {describeEachMajor, startTestServer, type TestServer} from '../helpers/server.ts';
 
@@ -41,7 +41,7 @@ describeEachMajor('tune-connection-limit', major => {
     return {...made, ports: {...made.ports, engine: {...made.ports.engine, files: localFiles}}};
   };
   const run = async ({ports}: Acting, set: string[], flags = {}) => {
-    const {runRecipe} = await import('../../source/commands/run/run-recipe.ts');
+    const {runRecipe} = await import('../../source/commands/run/command.ts');
     return exitCode(runRecipe(ports, 'tune-connection-limit', {...noFlags, set, yes: true, ...flags}));
   };
   const undo = ({ports}: Acting) =>

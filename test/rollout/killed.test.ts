@@ -52,13 +52,13 @@ describe('a rollout whose process is killed', () => {
     const early = await run();
     expect([early.code, early.stderr]).toEqual([
       7,
-      expect.stringMatching(/all: the command of the run before is still running, process \d+/),
+      expect.stringMatching(/all: the command of the earlier call is still running, process \d+/),
     ]);
     expect(await done()).toEqual(['begun']);
     await writeFile(join(home, 'go'), '');
     const ended = await untilOver(run);
     expect(ended.code).toBe(0);
-    expect(ended.stderr).toContain('all: promoting: a second time, nobody knows how far the first one came');
+    expect(ended.stderr).toContain('all: promoting: again, as its first run was interrupted');
     expect(await done()).toEqual(['begun', 'ended', 'begun', 'ended']);
     expect((await runProgram(['journal', 'verify', '--journal', 'j.jsonl'], {home})).code).toBe(0);
   });
@@ -69,8 +69,8 @@ describe('a rollout whose process is killed', () => {
 `);
     expect((await killed(/saw/)).signal).toBe('SIGKILL');
     const {code, stderr} = await run();
-    expect([code, stderr]).toEqual([0, expect.stringContaining('goes on with rollout')]);
-    expect(stderr).not.toContain('a second time');
+    expect([code, stderr]).toEqual([0, expect.stringContaining('resuming rollout')]);
+    expect(stderr).not.toContain('again, as');
     expect(await done()).toEqual(['promoted']);
   });
 
@@ -91,7 +91,7 @@ describe('a rollout whose process is killed', () => {
     const unasked = await run();
     expect([unasked.code, unasked.stderr]).toEqual([2, expect.stringContaining('waits for approval')]);
     const {code, stderr} = await run(['--approve-stage', 'second']);
-    expect([code, stderr]).toEqual([0, expect.not.stringContaining('a second time')]);
+    expect([code, stderr]).toEqual([0, expect.not.stringContaining('again, as')]);
     expect(await done()).toEqual(['first', 'second']);
   });
 
@@ -107,7 +107,7 @@ describe('a rollout whose process is killed', () => {
     expect((await killed(/second\| noted/)).signal).toBe('SIGKILL');
     const ended = await untilOver(run);
     expect(ended.code).toBe(7);
-    expect(ended.stderr).toContain('second: rolling back: a second time');
+    expect(ended.stderr).toContain('second: rolling back: again, as its first run was interrupted');
     expect(await done()).toEqual([
       'first',
       'second',

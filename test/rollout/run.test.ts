@@ -75,7 +75,7 @@ stages:
     const planned = await rollout('run', ['--dry-run']);
     expect([planned.code, planned.stdout]).toEqual([
       0,
-      expect.stringMatching(/2\. everyone\n +approval +asked for/),
+      expect.stringMatching(/2\. everyone\n +approval +required/),
     ]);
     expect(await done()).toEqual(['']);
     // One stage has no approval of its own: it is not promoted unless somebody agreed to that.
@@ -90,7 +90,7 @@ stages:
       2,
       expect.stringContaining('--approve-stage "everyone"'),
     ]);
-    expect((await rollout('status')).stdout).toMatch(/under way\nstaging +passed\neveryone +to do\n/);
+    expect((await rollout('status')).stdout).toMatch(/running\nstaging +passed\neveryone +to do\n/);
     const ended = await rollout('run', ['--approve-stage', 'everyone', '--json']);
     expect([ended.code, JSON.parse(ended.stdout)]).toMatchObject([
       0,
@@ -161,7 +161,7 @@ stages:
       /^1\. staging\n +approval +not asked for: needs --yes\n +promote +PGPASSWORD=\*\*\* psql .*\n +curl .*\n +echo "a/m,
     );
     expect(stdout).toContain('Waits for approval before: everyone.\n');
-    expect(stdout).toContain('Runs commands without asking: staging. That takes --yes.\n');
+    expect(stdout).toContain('Runs commands without asking: staging. This requires --yes.\n');
     const json = await rollout('run', ['--dry-run', '--json']);
     expect(json.stdout).not.toMatch(/hush|\u009b/);
     expect(JSON.parse(json.stdout).stages).toMatchObject([
@@ -181,12 +181,12 @@ stages:
     const first = await rollout('run', ['--yes'], {interrupt: {when: /all: watching/, signal: 'SIGINT'}});
     expect([first.code, first.stderr]).toEqual([
       130,
-      expect.stringContaining('The same call goes on where it was.'),
+      expect.stringContaining('The same call resumes where it stopped.'),
     ]);
     expect((await rollout('status', ['--json'])).stdout).toContain('"phase": "watching"');
     // What it goes on with was agreed to.
     const second = await rollout('run');
-    expect([second.code, second.stderr]).toEqual([0, expect.stringContaining('goes on with rollout')]);
+    expect([second.code, second.stderr]).toEqual([0, expect.stringContaining('resuming rollout')]);
     expect(await done()).toEqual(['promoted']);
   });
 

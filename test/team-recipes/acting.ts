@@ -1,5 +1,5 @@
-import {type RunFlags, runRecipe} from '../../source/commands/run/run-recipe.ts';
-import {undoRun} from '../../source/commands/undo/undo-run.ts';
+import {type RunFlags, runRecipe} from '../../source/commands/run/command.ts';
+import {undoRun} from '../../source/commands/undo/command.ts';
 import type {Finding} from '../../source/model/finding.ts';
 import type {ExitCode} from '../../source/model/run.ts';
 import {loadFolder} from '../../source/team-recipes/folder.ts';

@@ -1,193 +1,180 @@
-import meow from 'meow';
-import manifest from '../../../package.json' with {type: 'json'};
+import {parseArgs} from 'node:util';
 import {type AbortError, usageError} from '../../core/errors.ts';
 import {nearest} from '../../core/text/nearest.ts';
-import type {Recipe} from '../../model/recipe.ts';
-import {helpText} from './help-text.ts';
-import {
-  flags as allFlags,
-  answerFlags,
-  type CommandName,
-  commands,
-  type Flag,
-  type FlagName,
-  flagAsTyped,
-  isCommand,
-} from './usage.ts';
+import {type Command, type Flag, type FlagValue, flagAsTyped, synopsisOf} from './command.ts';
+import {answerFlags} from './shared-flags.ts';
 
-/** Flags by name, as typed; undefined where not given. */
-export type Flags = {
-  [Name in FlagName]?:
-    | ((typeof allFlags)[Name] extends {isMultiple: true}
-        ? string[]
-        : {string: string; number: number; boolean: boolean}[(typeof allFlags)[Name]['type']])
-    | undefined;
-};
-
-export type Call = {command: CommandName; words: string[]; flags: Flags};
-/** `--help` and `--version`: a text is all that is wanted. */
-export type Answer = {answer: string};
+export type ParsedCall =
+  | {kind: 'run'; command: Command; words: string[]; flags: Record<string, FlagValue>}
+  /** `--help`, or `poolctl help <command>`. */
+  | {kind: 'help'; command: Command; words: string[]; flags: Record<string, FlagValue>}
+  | {kind: 'version'};
 
 /**
- * What a call says. Throws AbortError (exit 2) for whatever it says that is not understood in full: a flag that
- * the command does not take, a value that lacks or is none, a word too many. No message quotes a word that could
- * be an address. Recipes are loaded for the help of `run` alone.
+ * Reads a call against the table of commands. Throws AbortError (exit 2) for whatever it does not take: an unknown
+ * command or flag, a missing or invalid value, an argument too many. No message quotes an argument that could be a
+ * URL.
  */
-export async function parseCall(argv: string[], loadRecipes: LoadRecipes): Promise<Call | Answer> {
-  const {input, flags: given} = readWords(argv.flatMap(splitShortFlag).reduce<string[]>(joinDash, []));
-  const [first = '', ...rest] = input[0] === 'help' ? input.slice(1) : input;
-  const command = isCommand(first) ? first : 'console';
-  if (command === 'console' && isPlainWord(first)) throw unknownCommand(first);
-  if (input[0] === 'help' || given.help) {
-    const recipes = command === 'run' ? await loadRecipes(textsOf(given)) : [];
-    return {answer: helpText(command, recipes, rest[0])};
+export function parseCall(argv: readonly string[], commands: readonly Command[]): ParsedCall {
+  const {input, given} = readTokens(argv, commands);
+  const isHelp = input[0] === 'help';
+  const [first = '', ...rest] = isHelp ? input.slice(1) : input;
+  const named = commands.find(({name}) => name === first && name !== 'console');
+  if (named === undefined && isPlainWord(first)) throw unknownCommand(first, commands);
+  const command = named ?? findConsole(commands);
+  const words = named === undefined ? input : rest;
+  if (isHelp || given.has('help')) {
+    return {kind: 'help', command, words: rest, flags: Object.fromEntries(textsOf(given))};
   }
-  if (given.version) return {answer: manifest.version};
-  const words = command === 'console' ? input : rest;
-  requireWords(command, words);
-  return {command, words, flags: readFlags(command, given)};
+  if (given.has('version')) return {kind: 'version'};
+  const extra = words.length - command.arguments.length;
+  if (extra > 0) {
+    throw usageError(
+      extra === 1 ? 'unexpected argument' : `${extra} unexpected arguments`,
+      `Usage: ${synopsisOf(command)}.`,
+    );
+  }
+  return {kind: 'run', command, words, flags: readFlags(command, given)};
 }
 
-/** Those that can be run where these flags are given: a team's own too. */
-export type LoadRecipes = (flags: Pick<Flags, 'recipes' | 'target'>) => Promise<readonly Recipe[]>;
-
-type Given = {input: string[]; flags: Record<string, readonly (string | boolean)[]>};
-
-function textsOf({recipes, target}: Given['flags']): Parameters<LoadRecipes>[0] {
-  const textOf = (values: Given['flags'][string] | undefined) =>
-    values?.findLast(each => typeof each === 'string');
-  return {recipes: textOf(recipes), target: textOf(target)};
-}
-
-/** `-hlocalhost`, as psql takes it. */
-function splitShortFlag(word: string): string[] {
-  return /^-[hpUd][^=]/.test(word) ? [word.slice(0, 2), word.slice(2)] : [word];
-}
-
-/** `--junit -` is `--junit=-`: meow takes a lone dash for another flag. */
-function joinDash(words: string[], word: string): string[] {
-  const last = words.at(-1);
-  return word === '-' && last?.startsWith('--') ? [...words.slice(0, -1), `${last}=-`] : [...words, word];
-}
-
-/** What meow is told of; every other command's flags would cost a start 4 ms. */
-type TypedFlags = Record<string, {type: 'string' | 'boolean'; isMultiple: true; shortFlag?: string}>;
+/** The values of each flag of a call, in their order; a boolean's is true. */
+type Given = Map<string, (string | true)[]>;
 
 /**
- * The flags that are in a call, all as lists, so that one given twice is seen. Throws where one lacks its value, or
- * has one it does not take: meow takes either for a flag that was not given.
+ * The arguments and flags of a call, whichever commands take them. Throws where a flag has no value, or a value it
+ * does not take: `--yes=false` must never mean yes.
  */
-function findFlags(argv: string[]): TypedFlags {
-  const found: TypedFlags = {};
-  const end = argv.indexOf('--');
-  for (const [index, word] of argv.slice(0, end === -1 ? undefined : end).entries()) {
-    const [typed, value] = /^([^=]*)(=.*)?$/s.exec(word)?.slice(1) ?? [];
-    const [name, flag] = Object.entries(knownFlags).find(each => isTyped(each, typed ?? '')) ?? [];
-    if (name === undefined || flag === undefined) continue;
-    if (flag.type !== 'boolean' && (value ?? `=${valueAfter(argv, index)}`) === '=')
-      throw usageError(`${flagAsTyped(name)} needs a value`, valueHint(name, flag));
-    if (flag.type === 'boolean' && value !== undefined)
-      throw usageError(`${flagAsTyped(name)} takes no value`, 'Give it or leave it out.');
-    const {shortFlag} = flag;
-    const type = flag.type === 'boolean' ? 'boolean' : 'string';
-    found[name] = {type, isMultiple: true, ...(shortFlag !== undefined && {shortFlag})};
-  }
-  return found;
-}
-
-const knownFlags: Record<string, Flag> = {...allFlags, ...answerFlags};
-
-/** meow takes a flag by its name in the code as well. */
-function isTyped([name, {shortFlag}]: [string, Flag], typed: string): boolean {
-  return (
-    typed === flagAsTyped(name) ||
-    typed === `--${name}` ||
-    (shortFlag !== undefined && typed === `-${shortFlag}`)
+function readTokens(argv: readonly string[], commands: readonly Command[]): {input: string[]; given: Given} {
+  const known = new Map(
+    [answerFlags, ...commands.map(({flags}) => flags)].flatMap(flags => Object.entries<Flag>(flags)),
   );
-}
-
-function valueAfter(argv: string[], index: number): string {
-  const next = argv[index + 1] ?? '';
-  return next.startsWith('-') && !/^-\d+(\.\d+)?$/.test(next) ? '' : next;
-}
-
-/** meow tells words from flags. */
-function readWords(argv: string[]): Given {
-  const {input, flags: given} = meow({
-    importMeta: import.meta,
-    argv,
-    pkg: {name: 'poolctl'},
-    autoHelp: false,
-    autoVersion: false,
-    booleanDefault: undefined,
-    flags: findFlags(argv),
+  const nameOf = new Map(
+    [...known].flatMap(([name, {formerName = name}]) =>
+      [name, formerName].map(each => [flagAsTyped(each).slice(2), name] as const),
+    ),
+  );
+  const {tokens} = parseArgs({
+    args: [...argv],
+    options: Object.fromEntries(
+      [...nameOf].map(([typed, name]) => [typed, optionOf(known.get(name) as Flag)]),
+    ),
+    strict: false,
+    tokens: true,
   });
-  const lists = Object.entries(given).map(([name, values]) => [name, [values].flat()]);
-  return {input, flags: Object.fromEntries(lists.filter(([, values]) => values?.length !== 0))};
+  const input: string[] = [];
+  const given: Given = new Map();
+  for (const token of tokens) {
+    if (token.kind === 'positional') input.push(token.value);
+    if (token.kind !== 'option') continue;
+    // An unknown one stays as it was typed, which is the name of no flag.
+    const name = nameOf.get(token.name) ?? token.rawName;
+    const flag = known.get(name);
+    given.set(name, [...(given.get(name) ?? []), flag === undefined ? true : readValue(name, flag, token)]);
+  }
+  return {input, given};
 }
 
-/** A word like this is no address, nor the password of one. */
+function optionOf({type, alias}: Flag) {
+  return {
+    type: type === 'boolean' ? ('boolean' as const) : ('string' as const),
+    multiple: true,
+    ...(alias !== undefined && {short: alias}),
+  };
+}
+
+function readValue(
+  name: string,
+  flag: Flag,
+  {
+    value,
+    inlineValue,
+    rawName,
+  }: {value?: string | undefined; inlineValue?: boolean | undefined; rawName: string},
+): string | true {
+  if (flag.type === 'boolean') {
+    if (value === undefined) return true;
+    throw usageError(`${flagAsTyped(name)} takes no value`, `Use ${flagAsTyped(name)}, or leave it out.`);
+  }
+  // `-p=6432`, as `--port=6432`.
+  const text = rawName.startsWith('--') ? value : value?.replace(/^=/, '');
+  const isFlag = inlineValue === false && /^-./.test(text ?? '') && !/^-\d+(\.\d+)?$/.test(text ?? '');
+  if (text === undefined || text === '' || isFlag) {
+    throw usageError(`${flagAsTyped(name)} needs a value`, valueHint(name, flag));
+  }
+  return text;
+}
+
+/** A word like this is no URL, nor the password of one. */
 function isPlainWord(word: string): boolean {
   return /^[a-z][a-z-]{0,19}$/i.test(word);
 }
 
-function requireWords(command: CommandName, words: string[]): void {
-  const most = command === 'journal' && words[0] !== 'show' ? 1 : commands[command].mostWords;
-  if (words.length > most) {
-    throw usageError(
-      `${words.length - most === 1 ? 'one word' : `${words.length - most} words`} too many`,
-      `It is poolctl ${commands[command].usage} [flags].`,
-    );
-  }
+function findConsole(commands: readonly Command[]): Command {
+  const found = commands.find(({name}) => name === 'console');
+  if (found === undefined) throw new RangeError('the table has no console');
+  return found;
 }
 
-function readFlags(command: CommandName, given: Given['flags']): Flags {
-  const known: readonly string[] = commands[command].flags;
-  const flags: Record<string, unknown> = {};
-  for (const [name, values] of Object.entries(given)) {
-    if (!known.includes(name)) throw unknownFlag(command, values[0] === false ? `no-${name}` : name);
-    flags[name] = readFlag(name as FlagName, values);
-  }
-  return flags;
+/** Of a call for help: the flags that are no mistake whatever else is in it. */
+function textsOf(given: Given): [string, string][] {
+  return [...given].flatMap(([name, values]) => {
+    const text = values.findLast(each => typeof each === 'string');
+    return text === undefined ? [] : [[name, text]];
+  });
 }
 
-function readFlag(name: FlagName, values: readonly (string | boolean)[]): unknown {
-  const flag = allFlags[name];
+function readFlags(command: Command, given: Given): Record<string, FlagValue> {
+  return Object.fromEntries(
+    [...given].map(([name, values]) => {
+      const flag = command.flags[name];
+      if (flag === undefined) throw unknownFlag(command, name.startsWith('-') ? name : flagAsTyped(name));
+      return [name, readFlag(name, flag, values)];
+    }),
+  );
+}
+
+function readFlag(name: string, flag: Flag, values: readonly (string | true)[]): FlagValue {
   const typed = flagAsTyped(name);
-  if (values.includes(false)) throw usageError(`there is no --no-${typed.slice(2)}`, `Leave out ${typed}.`);
   if (flag.type === 'boolean') return true;
-  if ('isMultiple' in flag) return values;
-  if (values.length > 1) throw usageError(`${typed} is given twice`, 'Leave out one of them.');
-  if (flag.type === 'string') return values[0];
-  if (!/^\d{1,9}$/.test(String(values[0]))) {
-    throw usageError(`${typed} wants a whole number`, valueHint(name, flag));
+  if (flag.isMultiple) return values.map(String);
+  if (values.length > 1) throw usageError(`${typed} is given twice`, 'Give it once.');
+  const text = String(values[0]);
+  if (flag.type === 'string') return text;
+  if (!/^\d{1,9}$/.test(text)) {
+    throw usageError(`${typed} takes a whole number`, valueHint(name, flag));
   }
-  return Number(values[0]);
+  return Number(text);
 }
 
-function unknownCommand(word: string): AbortError {
-  const meant = nearest(word, Object.keys(commands).filter(isCommand));
-  const others = "'poolctl --help' lists the commands; a database is named with -d NAME";
+function unknownCommand(word: string, commands: readonly Command[]): AbortError {
+  const names = commands.map(({name}) => name).filter(name => name !== 'console');
+  const near = nearest(word, names);
   return usageError(
-    `there is no command "${word}"`,
-    meant === undefined ? others : `Did you mean 'poolctl ${meant}'?`,
+    `unknown command "${word}"`,
+    near === undefined
+      ? "'poolctl --help' lists the commands. To connect to a database by name, use -d NAME."
+      : `Did you mean 'poolctl ${near}'?`,
   );
 }
 
-function unknownFlag(command: CommandName, name: string): AbortError {
+function unknownFlag({name: command, flags}: Command, typed: string): AbortError {
   const call = command === 'console' ? 'poolctl' : `poolctl ${command}`;
-  const known = [...commands[command].flags, ...Object.keys(answerFlags)].map(flagAsTyped);
-  const meant = nearest(flagAsTyped(name), known);
+  const known = [...Object.keys(flags), ...Object.keys(answerFlags)].map(flagAsTyped);
+  const negated = typed.replace(/^--no-/, '--');
+  if (negated !== typed && known.includes(negated)) {
+    return usageError(`'${call}' has no flag ${typed}`, `Leave out ${negated} instead.`);
+  }
+  const near = nearest(typed, known);
   return usageError(
-    `'${call}' takes no ${flagAsTyped(name)}`,
-    meant === undefined ? `'${call} --help' lists what it takes` : `Did you mean ${meant}?`,
+    `'${call}' has no flag ${typed}`,
+    near === undefined ? `'${call} --help' lists its flags.` : `Did you mean ${near}?`,
   );
 }
 
-/** Of a flag whose value is missing or none. */
+/** For a flag whose value is missing or invalid. */
 function valueHint(name: string, {value = ''}: Flag): string {
   const example = examples[value];
-  return `It is ${flagAsTyped(name)} ${value}${example === undefined ? '' : `, such as ${example}`}.`;
+  return `Usage: ${flagAsTyped(name)} ${value}${example === undefined ? '' : `, such as ${example}`}.`;
 }
 
 const examples: Record<string, string | undefined> = {

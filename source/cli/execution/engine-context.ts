@@ -3,28 +3,27 @@ import {hostname} from 'node:os';
 import {setTimeout as sleep} from 'node:timers/promises';
 import type {EnginePorts, RunIdentity} from '../../core/engine/execute.ts';
 import {AbortError, exitCodes} from '../../core/errors.ts';
-import {sanitise} from '../../core/text/sanitise.ts';
-import {type JournalFile, openJournal} from '../../journal/journal-file.ts';
+import type {JournalFile} from '../../journal/journal-file.ts';
 import {ownProcess} from '../../journal/process-liveness.ts';
 import {sha256} from '../../journal/sha256.ts';
 import {type Connection, connect} from '../../postgres/connect/connect.ts';
 import {localMachine} from '../../postgres/connect/machine.ts';
 import type {ConnectionRequest} from '../../postgres/connect/request.ts';
 import {createExecutor} from '../../postgres/executor/executor.ts';
-import type {Flags} from '../call/parse-call.ts';
 import type {CliContext} from '../context.ts';
+import {openConfiguredJournal} from '../journal/configured-journal.ts';
 import {localFiles} from '../local-files.ts';
 
 export type Engine = Omit<EnginePorts, 'slots' | 'recheck'> & {journal: JournalFile};
 
 type EngineOptions = {
-  flags: Flags;
-  /** The connection that follows what the acting one is at. */
+  flags: {journal?: string | undefined};
+  /** The read-only connection, which follows the progress of the executing one. */
   watching(): Connection | null;
   onNotice?: (text: string) => void;
 };
 
-/** What acts need: a connection of their own, the journal, a clock, the files; and who acts. */
+/** What the engine executes a plan with: a connection of its own, the journal, the files, a clock; and who runs it. */
 export function openEngine(
   context: CliContext,
   request: ConnectionRequest,
@@ -54,47 +53,37 @@ export function openEngine(
 }
 
 /**
- * A connection of its own; on a full server the one that watches, which has its slot already. That one is read-only:
- * ending sessions is allowed to it, and that is what a full server needs.
+ * A connection that may write. Where no slot is left, the read-only connection is used instead: it can still end
+ * sessions, which is what a full server needs.
  */
 async function connectToAct(request: ConnectionRequest, watching: Connection | null): Promise<Connection> {
-  const lent = watching === null || watching.is_pooled ? null : lend(watching);
+  const shared = watching === null || watching.is_pooled ? null : shareConnection(watching);
   try {
     const connection = await connect(request, {purpose: 'act'});
-    // The rescue address may be of another database, where what the plan is for is not.
-    const isBeside = connection.route === 'rescue' && connection.request.database !== lent?.request.database;
-    if (lent === null || !isBeside) return connection;
+    // The rescue URL may name another database than the plan is for.
+    const isElsewhere =
+      connection.route === 'rescue' && connection.request.database !== shared?.request.database;
+    if (shared === null || !isElsewhere) return connection;
     await connection.close();
-    return lent;
+    return shared;
   } catch (error) {
     const isFull = error instanceof AbortError && error.exitCode === exitCodes.noSlot;
-    if (!isFull || lent === null) throw error;
-    return lent;
+    if (!isFull || shared === null) throw error;
+    return shared;
   }
 }
 
-/** The watching connection for an act: given back with its own timeout instead of closed. */
-function lend(watching: Connection): Connection {
-  const giveBack = () => watching.client.query('RESET statement_timeout').then(() => {});
-  return {...watching, close: () => giveBack().catch(() => {})};
+/** The read-only connection; closing it only resets its timeout. */
+function shareConnection(watching: Connection): Connection {
+  const reset = () => watching.client.query('RESET statement_timeout').then(() => {});
+  return {...watching, close: () => reset().catch(() => {})};
 }
 
-/** Who acts, and a new run's id. */
+/** Who runs a plan on which process, and the id of a new run. */
 export function createRunIdentity({env, cwd}: CliContext): Omit<RunIdentity, 'target' | 'server'> {
   return {
     run: randomBytes(4).toString('hex'),
     actor: `${localMachine(env, cwd).os_user}@${hostname()}`,
     process: ownProcess(),
   };
-}
-
-/** `--journal FILE`, `POOLCTL_JOURNAL`, or the user's own. Nothing is read or made yet. */
-export function openConfiguredJournal(
-  {env, cwd, output}: CliContext,
-  flags: Flags,
-  onNotice: (text: string) => void = text => output.stderr(sanitise(`poolctl: ${text}`)),
-): JournalFile {
-  const state = env.XDG_STATE_HOME || `${localMachine(env, cwd).home}/.local/state`;
-  const file = flags.journal ?? (env.POOLCTL_JOURNAL || `${state}/poolctl/journal.jsonl`);
-  return openJournal(file, {onNotice});
 }

@@ -13,7 +13,7 @@ import type {RunState, RunStep, SlotUsage} from '../../model/run.ts';
 import type {Cleanup, PinnedSql, Sql, Step, Undo, Verification} from '../../model/step.ts';
 import type {ServerIdentity, Target} from '../../model/target.ts';
 
-/** `run --dry-run --json`: what would be done, and the hash to approve it by. */
+/** `run --dry-run --json`: the steps of a plan, and the hash to approve it by. */
 export function planDocument(plan: Plan, target: Pick<Target, 'id' | 'server'>, hash: string) {
   return {
     ...head(plan, target.id, hash),
@@ -22,7 +22,7 @@ export function planDocument(plan: Plan, target: Pick<Target, 'id' | 'server'>, 
   };
 }
 
-/** `run --yes --json`: what was done, step by step, and the slots before and after. */
+/** `run --yes --json`: the steps with their outcomes, and the slots before and after. */
 export function runDocument(plan: Plan, state: RunState) {
   const {target, server, plan_hash, run, status, reason, before, after} = state;
   return {
@@ -66,7 +66,7 @@ function stepDocument(step: Step) {
 
 type AnySql = Sql | PinnedSql;
 
-/** Every statement of an act or of its undo; null where it has none of a kind. */
+/** Every statement of a step or of its undo; null where it has none of a kind. */
 function meansDocument({
   apply,
   guard,
@@ -97,7 +97,7 @@ function checkDocument({query, expect}: Verification<AnySql>) {
   return {...sqlDocument(query), expect: shownExpectation(expect)};
 }
 
-/** As it is executed, but for the secrets in it. */
+/** As it is executed, with its secrets masked. */
 function sqlDocument({text, values}: AnySql) {
   const secret = secretParameters(text);
   return {
@@ -114,7 +114,7 @@ function outcomeOf(step: RunStep | undefined) {
       row_count: 0,
       sqlstate: null,
       duration_ms: 0,
-      message: 'the run ended before it',
+      message: 'the run ended before this step',
     };
   }
   const {outcome, row_count, sqlstate, duration_ms, message, hint} = result;

@@ -1,61 +1,38 @@
-import {runRecipe} from '../../commands/run/run-recipe.ts';
-import {type UndoPorts, undoRun} from '../../commands/undo/undo-run.ts';
 import type {DriftPorts} from '../../core/engine/drift.ts';
 import {serverOf} from '../../core/server/server-identity.ts';
-import {sanitise} from '../../core/text/sanitise.ts';
+import type {JournalEntry} from '../../model/journal-entry.ts';
 import type {ExitCode} from '../../model/run.ts';
 import type {Connection} from '../../postgres/connect/connect.ts';
 import type {ConnectionRequest} from '../../postgres/connect/request.ts';
-import type {Call, Flags} from '../call/parse-call.ts';
+import type {FlagValues} from '../call/command.ts';
+import type {consentFlags} from '../call/shared-flags.ts';
 import {connectToWatch, readSnapshot} from '../connection.ts';
-import type {CliContext} from '../context.ts';
+import {type CliContext, printMessage} from '../context.ts';
 import {catchInterrupts} from '../interrupts.ts';
-import {prompt} from '../prompt.ts';
+import {createPrompt} from '../prompt.ts';
 import {loadRecipeData} from '../recipe-data.ts';
-import {loadRecipes} from '../recipes.ts';
 import {openEngine} from './engine-context.ts';
-import type {ConsentFlags} from './execute-plan.ts';
+import type {ConsentFlags, ExecutePorts} from './execute-plan.ts';
 import {recoverUnfinishedRuns} from './recover-unfinished-runs.ts';
 
-/** A recipe without the console. */
-export async function runNamedRecipe(
-  context: CliContext,
-  request: ConnectionRequest,
-  {words: [id], flags}: Call,
-): Promise<ExitCode> {
-  const {recipes, skipped: left_out} = await loadRecipes(flags, request.settings);
-  for (const text of left_out) context.output.stderr(sanitise(`poolctl: ${text}`));
-  return withRunSession(context, request, flags, ports =>
-    runRecipe({...ports, recipes}, id, {...readConsentFlags(flags), set: flags.set ?? []}),
-  );
-}
-
-/** Takes back what an earlier run did. */
-export function undoNamedRun(
-  context: CliContext,
-  request: ConnectionRequest,
-  {words: [id], flags}: Call,
-): Promise<ExitCode> {
-  return withRunSession(context, request, flags, ports => undoRun(ports, id, readConsentFlags(flags)));
-}
-
-function readConsentFlags(flags: Flags): ConsentFlags {
-  return {
-    dryRun: flags.dryRun ?? false,
-    yes: flags.yes ?? false,
-    yesIrreversible: flags.yesIrreversible ?? false,
-    sameServer: flags.sameServer ?? false,
-    approve: flags.approve ?? null,
-    json: flags.json ?? false,
+export type RunSession = ExecutePorts &
+  DriftPorts & {
+    /** The runs that a process is executing right now, with its pid. */
+    underWay(entries: readonly JournalEntry[]): ReadonlyMap<string, number>;
   };
-}
 
-/** What earlier runs left unknown is settled or told before anything else. */
-async function withRunSession(
+type SessionFlags = {
+  wait?: string | undefined;
+  journal?: string | undefined;
+  dryRun?: boolean | undefined;
+};
+
+/** Runs `work` with what it takes to execute a plan; earlier runs are recovered with the first snapshot. */
+export async function withRunSession(
   context: CliContext,
   request: ConnectionRequest,
-  flags: Flags,
-  work: (ports: UndoPorts & DriftPorts) => Promise<ExitCode>,
+  flags: SessionFlags,
+  work: (session: RunSession) => Promise<ExitCode>,
 ): Promise<ExitCode> {
   let watching: Connection | null = null;
   const {engine, identity} = openEngine(context, request, {flags, watching: () => watching});
@@ -66,16 +43,19 @@ async function withRunSession(
   };
   // After an interruption the slots are still counted, for the journal's last entry.
   const readSignal = () => (signal.aborted ? never : signal);
-  let isSettled = false;
+  let isRecovered = false;
   const read = async () => {
     const snapshot = await readSnapshot(await connection(), {signal: readSignal()});
-    if (!isSettled) {
-      isSettled = true;
-      const tell = (text: string) => context.output.stderr(sanitise(`poolctl: ${text}`));
+    if (!isRecovered) {
+      isRecovered = true;
       const {target} = snapshot;
-      const where = {target: target.id, server: serverOf(target)};
-      const acting = {...identity, ...where, isDryRun: flags.dryRun ?? false};
-      await recoverUnfinishedRuns(engine, acting, tell);
+      const here = {
+        ...identity,
+        target: target.id,
+        server: serverOf(target),
+        isDryRun: flags.dryRun ?? false,
+      };
+      await recoverUnfinishedRuns(engine, here, text => printMessage(context.output, text));
     }
     return snapshot;
   };
@@ -86,7 +66,7 @@ async function withRunSession(
       underWay: engine.journal.underWay,
       engine,
       identity,
-      ask: context.stdin.isTTY ? question => prompt(context, question, signal) : undefined,
+      ask: createPrompt(context, signal),
       output: context.output,
       signal,
     });
@@ -98,3 +78,16 @@ async function withRunSession(
 }
 
 const never = new AbortController().signal;
+
+export function readConsentFlags(
+  flags: FlagValues<typeof consentFlags> & {sameServer?: boolean | undefined; json?: boolean | undefined},
+): ConsentFlags {
+  return {
+    dryRun: flags.dryRun ?? false,
+    yes: flags.yes ?? false,
+    yesIrreversible: flags.yesIrreversible ?? false,
+    sameServer: flags.sameServer ?? false,
+    approve: flags.approve ?? null,
+    json: flags.json ?? false,
+  };
+}

@@ -1,13 +1,23 @@
 import type {Comparison} from '../../core/health/baseline.ts';
-import type {CheckedLimit} from '../../core/health/health.ts';
+import type {CheckedLimit, Health} from '../../core/health/health.ts';
 import {type MetricName, metricNames, metricOf} from '../../core/health/metrics.ts';
 import type {WatchedHealth} from '../../core/health/watching.ts';
 import {formatAge, formatMs, formatRatio} from '../../core/text/format.ts';
 import {sanitise} from '../../core/text/sanitise.ts';
-import type {HealthReport} from './health-report.ts';
 import {toLimitFlag} from './require-limits.ts';
 
-/** For people: the status, what was found, every limit, and over a watch how the time went. */
+/** The result of a check, however it is printed. */
+export type HealthReport = {
+  health: Health | WatchedHealth;
+  target: string;
+  /** The queryid of the statement with the slowest mean. */
+  slowest: string | null;
+  /** Every recipe that was evaluated. */
+  recipes: readonly {id: string; title: string}[];
+  comparison: Comparison | null;
+};
+
+/** In words: the status, the findings, every limit, and for a watch its course. */
 export function healthText(report: HealthReport): string {
   const {health, target, comparison} = report;
   const findings = health.findings.map(({severity, recipe, summary}) => [severity, recipe, summary]);
@@ -33,7 +43,7 @@ const formats = {
   count: (count: number) => (Number.isInteger(count) ? String(count) : count.toFixed(1)),
 };
 
-/** A metric's value as people read it. */
+/** A metric's value in its unit: `95%`, `10s`, `3`. */
 export function formatMetric(name: MetricName, value: number | null): string {
   return value === null ? 'unknown' : formats[metricOf(name).kind](value);
 }
@@ -49,7 +59,7 @@ export function limitText(name: MetricName, {warning, critical}: CheckedLimit): 
   return `${word} ${limits.join(', ')}${limits.length > 1 ? ' critical' : ''}`;
 }
 
-/** What only time, a second reading or a pooler could tell is left out where nobody asked for it. */
+/** Metrics that need time, a second snapshot or a pooler are listed only where they were measured. */
 export function shownMetrics({health}: HealthReport): MetricName[] {
   return metricNames.filter(name => {
     const {needs_time, needs_rates} = metricOf(name);
@@ -60,7 +70,7 @@ export function shownMetrics({health}: HealthReport): MetricName[] {
 
 const watchHead = ['', '', 'average', '95%', 'worst', 'limit', 'flag'];
 
-/** `critical  slots used  95%  at most 80%, 90% critical  --max-used`, and of which statement a mean is. */
+/** `critical  slots used  95%  at most 80%, 90% critical  --max-used`, and the queryid of a mean. */
 function metricRow(name: MetricName, {health, slowest}: HealthReport): string[] {
   const threshold = health.thresholds[name];
   const {title} = metricOf(name);
@@ -88,13 +98,13 @@ function metricRow(name: MetricName, {health, slowest}: HealthReport): string[] 
 function watchLines({watch}: WatchedHealth): string[] {
   const {elapsed_ms, for_ms, readings, availability_ratio, failed_early, losses} = watch;
   const failed =
-    failed_early === null ? [] : [`ended early: ${metricOf(failed_early).title} stayed critical`];
+    failed_early === null ? [] : [`stopped early: ${metricOf(failed_early).title} stayed critical`];
   return [
-    `watched ${formatAge(elapsed_ms)} of ${formatAge(for_ms)}, ${readings} readings, saw ${formatRatio(availability_ratio)} of the time`,
+    `watched ${formatAge(elapsed_ms)} of ${formatAge(for_ms)}, ${readings} snapshots, server readable ${formatRatio(availability_ratio)} of the time`,
     ...failed,
     ...losses.map(
       ({at_ms, lasted_ms, reason}) =>
-        `not seen after ${formatAge(at_ms)}, for ${formatMs(lasted_ms)}: ${reason}`,
+        `not readable after ${formatAge(at_ms)}, for ${formatMs(lasted_ms)}: ${reason}`,
     ),
   ];
 }
@@ -120,7 +130,7 @@ export function comparisonLines(comparison: Comparison): string[] {
     ...(new_statements.length > mostNew
       ? [`and ${new_statements.length - mostNew} more new statements`]
       : []),
-    `slower is: ${comparison.test}`,
+    `slower means: ${comparison.test}`,
     ...left_out,
   ];
 }
@@ -132,7 +142,7 @@ function shortened(query: string | null): string {
   return text.length > 80 ? `${text.slice(0, 79)}…` : text;
 }
 
-/** Columns as wide as their widest cell; the last of a row is free text. */
+/** Columns as wide as their widest cell; the last cell of a row does not count. */
 export function aligned(rows: readonly string[][]): string[] {
   const columns = Math.max(0, ...rows.map(row => row.length));
   const widths = Array.from({length: columns}, (_, column) =>

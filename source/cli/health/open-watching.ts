@@ -3,31 +3,30 @@ import {sanitise} from '../../core/text/sanitise.ts';
 import {type Connection, connect} from '../../postgres/connect/connect.ts';
 import type {ConnectionRequest} from '../../postgres/connect/request.ts';
 import {createSampler} from '../../postgres/sampler/sampler.ts';
-import type {Flags} from '../call/parse-call.ts';
 import {connectToWatch} from '../connection.ts';
-import type {CliContext} from '../context.ts';
+import {type CliContext, printMessage} from '../context.ts';
 import {catchInterrupts} from '../interrupts.ts';
 import {readRecipeData} from '../recipe-data.ts';
 import type {WatchPorts} from './watch-health.ts';
 
 export type Watching = {
   ports: Omit<WatchPorts, 'recipes' | 'askPooler'>;
-  /** Gives the signals back. */
+  /** Stops handling signals. */
   release(): void;
 };
 
 type WatchingOptions = {
-  flags: Flags;
+  flags: {wait?: string | undefined};
   every_ms: number;
-  /** null: until the user interrupts. */
+  /** null: until interrupted. */
   for_ms: number | null;
-  /** Of the user's interruption, where somebody else takes it. */
+  /** Of the interrupts that the caller handles. */
   signal?: AbortSignal;
 };
 
 /**
- * A server's readings at an interval, for so long or until the user interrupts, whatever the connection goes
- * through. The first one has to come about: throws AbortError (exit 3 or 4) where it does not.
+ * Snapshots of a server at an interval, for a time or until interrupted; a lost connection is opened again. Throws
+ * AbortError (exit 3 or 4) where the first connection fails.
  */
 export async function openWatching(
   context: CliContext,
@@ -70,17 +69,17 @@ export async function openWatching(
 
 const lineEveryMs = 60_000;
 
-/** On a terminal one line that is written over; in a log a line a minute. */
+/** One changing line on a terminal; a line a minute in a log. */
 function progressOn({stderr, output}: CliContext): (line: string) => void {
   if (stderr.isTTY) {
     return line => {
       stderr.write(`\r\x1b[K${sanitise(line).slice(0, (stderr.columns || 80) - 1)}`);
     };
   }
-  let toldAt_ms = Number.NEGATIVE_INFINITY;
+  let printedAt_ms = Number.NEGATIVE_INFINITY;
   return line => {
-    if (line === '' || performance.now() - toldAt_ms < lineEveryMs) return;
-    toldAt_ms = performance.now();
-    output.stderr(sanitise(`poolctl: ${line}`));
+    if (line === '' || performance.now() - printedAt_ms < lineEveryMs) return;
+    printedAt_ms = performance.now();
+    printMessage(output, line);
   };
 }

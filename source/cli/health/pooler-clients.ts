@@ -1,12 +1,11 @@
 import {AbortError, exitCodes} from '../../core/errors.ts';
-import {sanitise} from '../../core/text/sanitise.ts';
 import {locate} from '../../postgres/connect/locate.ts';
 import {localMachine} from '../../postgres/connect/machine.ts';
 import {openPoolerAdmin} from '../../postgres/connect/pooler-admin.ts';
-import type {CliContext} from '../context.ts';
+import {type CliContext, printMessage} from '../context.ts';
 
 export type PoolerClients = {
-  /** Clients that wait for a server connection; null where nobody can be asked. */
+  /** Clients waiting for a server connection; null where PgBouncer does not answer. */
   ask(): Promise<number | null>;
   close(): Promise<void>;
 };
@@ -14,8 +13,8 @@ export type PoolerClients = {
 const none: PoolerClients = {ask: async () => null, close: async () => {}};
 
 /**
- * The admin console at `url`, asked with every reading, connected to again where it was lost. Throws AbortError (exit 3)
- * where it cannot be asked at first.
+ * PgBouncer's admin console at `url`; a lost connection is opened again. Throws AbortError (exit 3) where the first one
+ * fails.
  */
 export async function openPoolerClients(
   {env, cwd, output}: CliContext,
@@ -28,8 +27,8 @@ export async function openPoolerClients(
       return await openPoolerAdmin(request);
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
-      throw new AbortError(`PgBouncer's admin console cannot be asked: ${reason}`, {
-        hint: 'It is the database "pgbouncer" of the pooler, for a role of admin_users or stats_users.',
+      throw new AbortError(`cannot query PgBouncer's admin console: ${reason}`, {
+        hint: 'Connect to the database "pgbouncer" of the pooler, as a role in admin_users or stats_users.',
         exitCode: exitCodes.connection,
         cause: error,
       });
@@ -42,7 +41,7 @@ export async function openPoolerClients(
         admin ??= await open();
         return await admin.waitingClients();
       } catch (error) {
-        output.stderr(sanitise(`poolctl: ${error instanceof Error ? error.message : String(error)}`));
+        printMessage(output, error instanceof Error ? error.message : String(error));
         await admin?.close();
         admin = null;
         return null;

@@ -1,21 +1,13 @@
 import {readFile} from 'node:fs/promises';
 import {resolve} from 'node:path';
 import {usageError} from '../../core/errors.ts';
-import {
-  type Baseline,
-  baselineBetween,
-  baselineOf,
-  parseSnapshotDocument,
-} from '../../core/health/baseline.ts';
-import {sanitise} from '../../core/text/sanitise.ts';
+import type {Baseline} from '../../core/health/baseline.ts';
+import {baselineBetween, baselineOf, parseSnapshotDocument} from '../../core/health/baseline.ts';
 import type {Recording} from '../../model/recording.ts';
 
-import type {CliContext} from '../context.ts';
+import {type CliContext, printMessage} from '../context.ts';
 
-/**
- * A document of `poolctl snapshot`, or a recording. Throws AbortError (exit 2) where there is no such file, or it is
- * neither.
- */
+/** Reads a document of `poolctl snapshot`, or a recording. Throws AbortError (exit 2) for any other file. */
 export async function readBaseline(
   {cwd, output}: Pick<CliContext, 'cwd' | 'output'>,
   file: string,
@@ -28,22 +20,22 @@ export async function readBaseline(
   if (isRecording(bytes)) {
     const {openRecording} = await import('../../recording/open-recording.ts');
     const {recording, problem} = await openRecording(path);
-    if (problem !== null) output.stderr(sanitise(`poolctl: ${file}: ${problem}`));
-    return baselineOfTape(recording);
+    if (problem !== null) printMessage(output, `${file}: ${problem}`);
+    return baselineOfRecording(recording);
   }
   const snapshot = parseSnapshotDocument(bytes.toString('utf8'));
   if (snapshot !== null) return baselineOf(snapshot);
   throw usageError(`${file} is neither a snapshot nor a recording`, howToMakeOne);
 }
 
-const howToMakeOne = 'Make one before: poolctl snapshot > before.json, or poolctl record before.poolctl';
+const howToMakeOne = "Make one with 'poolctl snapshot > before.json' or 'poolctl record before.poolctl'.";
 
-/** As many readings tell an average of slots; unpacking all of a day's takes minutes. */
-const mostLooked = 200;
+/** Enough for an average of slots; unpacking all snapshots of a day takes minutes. */
+const mostSnapshots = 200;
 
-async function baselineOfTape(recording: Recording): Promise<Baseline> {
+async function baselineOfRecording(recording: Recording): Promise<Baseline> {
   const last = recording.times().length - 1;
-  const stride = Math.max(1, Math.ceil(last / mostLooked));
+  const stride = Math.max(1, Math.ceil(last / mostSnapshots));
   const used: number[] = [];
   let first = null;
   let reading = null;
@@ -51,11 +43,11 @@ async function baselineOfTape(recording: Recording): Promise<Baseline> {
     const [snapshot] = await recording.read(place, place);
     if (snapshot === undefined) continue;
     used.push(snapshot.budget.used);
-    // The first readings of a recording may have come without their statements.
+    // The first snapshots of a recording can lack their statements.
     if (snapshot.statements.length > 0) first ??= snapshot;
     reading = snapshot;
   }
-  if (reading === null) throw usageError('the recording has no reading in it', howToMakeOne);
+  if (reading === null) throw usageError('the recording has no snapshot', howToMakeOne);
   const average = used.reduce((sum, each) => sum + each, 0) / used.length;
   return baselineBetween(first ?? reading, reading, average);
 }

@@ -8,20 +8,21 @@ export function toLimitFlag(name: MetricName): string {
   return `--${metricOf(name).limit_name.replaceAll('_', '-')}`;
 }
 
-/** Throws AbortError (exit 2) for a limit that this call has no way to measure. */
+/** Throws AbortError (exit 2) for a limit that this call cannot measure. */
 export function requireMeasurableLimits(
   given: GivenLimits,
   {has_pooler, is_watched}: {has_pooler: boolean; is_watched: boolean},
 ): void {
   for (const name of metricNames.filter(each => given[each] !== undefined)) {
-    if (metricOf(name).needs_time && !is_watched) throw unmeasurable(name, 'Only time can tell: add --for.');
+    if (metricOf(name).needs_time && !is_watched)
+      throw unmeasurable(name, 'It is measured over time: add --for.');
     if (name === 'pooler_waiting_clients' && !has_pooler) {
-      throw unmeasurable(name, "Add --pooler URL: PgBouncer's admin console.");
+      throw unmeasurable(name, "Add --pooler URL, with the URL of PgBouncer's admin console.");
     }
   }
 }
 
-/** A limit that was asked for and cannot be measured is no pass. Throws AbortError (exit 5). */
+/** Throws AbortError (exit 5) for a limit of the call that could not be measured: that is no success. */
 export function requireMeasuredLimits(
   {thresholds, metrics}: Health,
   {
@@ -44,13 +45,15 @@ export function requireMeasuredLimits(
   }
 }
 
-/** What this server does not count, whoever asks. */
+/** For what this version does not count. */
 function uncounted(name: MetricName, value: number | null): string | null {
   if (value !== null) return null;
-  if (name === 'fatal_sessions_per_minute') return 'PostgreSQL counts them from 14 on';
-  return name === 'statement_evictions_per_minute' ? 'pg_stat_statements counts them from 1.9 on' : null;
+  if (name === 'fatal_sessions_per_minute') return 'PostgreSQL counts them since version 14';
+  return name === 'statement_evictions_per_minute'
+    ? 'pg_stat_statements counts them since version 1.9'
+    : null;
 }
 
 function unmeasurable(name: MetricName, hint: string): AbortError {
-  return usageError(`${toLimitFlag(name)} cannot be checked by this call`, hint);
+  return usageError(`${toLimitFlag(name)} cannot be measured by this call`, hint);
 }

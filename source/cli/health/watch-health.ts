@@ -1,4 +1,3 @@
-import type {CheckOptions} from '../../commands/check/check-once.ts';
 import {AbortError, exitCodes} from '../../core/errors.ts';
 import {type Baseline, type Comparison, compare} from '../../core/health/baseline.ts';
 import {type GivenLimits, limitsFor} from '../../core/health/health.ts';
@@ -12,23 +11,21 @@ import {formatAge, formatRatio} from '../../core/text/format.ts';
 import type {SampleEvent} from '../../model/ports.ts';
 import type {Recipe} from '../../model/recipe.ts';
 import type {DataRequirements, RecipeData} from '../../model/recipe-data.ts';
-import type {ExitCode} from '../../model/run.ts';
 import type {Snapshot} from '../../model/snapshot.ts';
-import {type HealthReport, printHealthReport, type ReportPorts} from './health-report.ts';
-import {formatMetric} from './health-text.ts';
+import {formatMetric, type HealthReport} from './health-text.ts';
 import {requireMeasuredLimits} from './require-limits.ts';
 
 export type WatchPorts = {
   recipes: readonly Recipe[];
-  /** Ends when the time is over or the user interrupts. */
+  /** Ends after the time of the watch, or when interrupted. */
   readings: AsyncIterable<SampleEvent>;
   load(needs: DataRequirements): Promise<RecipeData>;
   askPooler(): Promise<number | null>;
-  /** Milliseconds on a clock that only goes forward. */
+  /** Milliseconds of a monotonic clock. */
   now(): number;
-  /** How far it is, in one line that the next one takes the place of. */
+  /** Prints a progress line, in place of the one before. */
   progress(line: string): void;
-  /** The user wants it to end. */
+  /** Aborted when the user interrupts. */
   signal: AbortSignal;
 };
 
@@ -38,42 +35,31 @@ export type WatchFlags = WatchOptions & {
   slower_ratio: number;
 };
 
-/**
- * Watches for the time given, and says how it went. Exit as `check`; throws AbortError: 130 when interrupted, 3
- * where no reading came in all that time.
- */
-export async function checkFor(
-  ports: WatchPorts & ReportPorts,
-  flags: WatchFlags & Pick<CheckOptions, 'format' | 'junit'>,
-): Promise<ExitCode> {
-  return printHealthReport(ports, await watchHealth(ports, flags), flags);
-}
-
-/** Facts are dear and change slowly. */
-const factsEveryMs = 60_000;
+/** Recipe data is expensive to read and changes slowly. */
+const dataEveryMs = 60_000;
 
 type Seen = {first: Snapshot | null; last: Snapshot | null; slowest: {ms: number; queryid: string} | null};
 
 /**
- * What a watch saw, until its time is over or a critical threshold has held for long enough. Throws AbortError: 130 when
- * interrupted, 3 where there was no reading, 5 where a limit that was asked for could not be measured.
+ * Watches a server until the time is over, or a limit stays critical for long enough. Throws AbortError: exit 130 when
+ * interrupted, 3 without a single snapshot, 5 where a limit of the call could not be measured.
  */
 export async function watchHealth(
   ports: WatchPorts,
-  flags: WatchFlags & {onSeen?: (available_ms: number) => Promise<void>},
+  flags: WatchFlags & {onSeen?: (seen_ms: number) => Promise<void>},
 ): Promise<HealthReport & {health: WatchedHealth}> {
   const started_ms = ports.now();
   const watch = createWatch(flags, started_ms);
   const seen: Seen = {first: null, last: null, slowest: null};
   let facts: (DiagnosisData & {at_ms: number}) | null = null;
-  let reason = 'no reading came';
+  let reason = 'no snapshot';
   for await (const reading of ports.readings) {
     if (reading.kind === 'lost') {
       reason = reading.message;
       watch.addLoss(ports.now(), {reason, is_refused: reading.sqlstate === '53300'});
     } else {
       const at_ms = ports.now();
-      if (facts === null || at_ms - facts.at_ms >= factsEveryMs) facts = {...(await factsOf(ports)), at_ms};
+      if (facts === null || at_ms - facts.at_ms >= dataEveryMs) facts = {...(await factsOf(ports)), at_ms};
       await takeReading(reading.snapshot, {ports, watch, flags, seen, facts: facts.facts});
       await flags.onSeen?.(watch.availableMs());
     }
@@ -84,7 +70,7 @@ export async function watchHealth(
   if (ports.signal.aborted) throw new AbortError('interrupted', {exitCode: exitCodes.interrupted});
   const health = watch.result(ports.now());
   if (health === null || seen.last === null) {
-    throw new AbortError(`nothing could be read: ${reason}`, {exitCode: exitCodes.connection});
+    throw new AbortError(`the server could not be read: ${reason}`, {exitCode: exitCodes.connection});
   }
   const gaps = {unavailable: seen.last.unavailable, unread: facts?.unread ?? []};
   if (health.status === 'ok') requireMeasuredLimits(health, gaps, flags.limits);
@@ -97,7 +83,7 @@ export async function watchHealth(
   };
 }
 
-/** A connection that goes meanwhile is the next reading's to tell. */
+/** Without data where the connection is lost: the next snapshot reports that. */
 async function factsOf({recipes, load}: WatchPorts): Promise<DiagnosisData> {
   return loadDiagnosisData(recipes, load).catch(() => ({facts: {}, unread: []}));
 }
@@ -117,7 +103,7 @@ async function takeReading(snapshot: Snapshot, {ports, watch, flags, seen, facts
   }
 }
 
-/** What was called while it was watched, against all that the baseline had counted. */
+/** The statements called during the watch, compared with the baseline. */
 function comparisonOf(
   {first, last}: Seen,
   {metrics, watch}: WatchedHealth,
@@ -145,13 +131,13 @@ type Progress = {
   reading: SampleEvent;
 };
 
-/** `12m04s of 2h00m, saw 100%, slots 54 of 57, critical for 12s of 30s: slots used`. */
+/** `12m04s of 2h00m, readable 100%, slots 54 of 57, critical for 12s of 30s: slots used`. */
 function progressLine(watch: Watch, {flags, started_ms, now_ms, last, reading}: Progress): string {
   const [worst] = watch.criticalMetrics(now_ms);
   const {used, usable} = last?.budget ?? {used: 0, usable: 0};
   return [
     `${formatAge(now_ms - started_ms)} of ${formatAge(flags.for_ms)}`,
-    `saw ${formatRatio(watch.availability(now_ms), 0)}`,
+    `readable ${formatRatio(watch.availability(now_ms), 0)}`,
     ...(last === null
       ? []
       : [`slots ${used} of ${usable} (${formatMetric('used_ratio', used / Math.max(1, usable))})`]),
@@ -160,6 +146,6 @@ function progressLine(watch: Watch, {flags, started_ms, now_ms, last, reading}: 
       : [
           `critical for ${formatAge(worst.held_ms)} of ${formatAge(flags.sustain_ms)}: ${metricOf(worst.name).title}`,
         ]),
-    ...(reading.kind === 'lost' ? [`not seen now: ${reading.message}`] : []),
+    ...(reading.kind === 'lost' ? [`not readable: ${reading.message}`] : []),
   ].join(', ');
 }

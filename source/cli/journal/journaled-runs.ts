@@ -8,29 +8,29 @@ type Event<Name extends JournalEntry['event']> = Extract<JournalEntry, {event: N
 
 export type ReportStep = {intent: Event<'intent'>; outcome: Event<'outcome'> | null};
 
-/** A run with its acts, as the journal has them. */
+/** A run with its steps, from the journal. */
 export type ReportRun = {
   run: Event<'run'>;
   steps: ReportStep[];
-  /** null: nobody wrote how it ended. */
+  /** null without a recorded end. */
   end: Event<'end'> | null;
-  /** Runs that took it back, and still stand. */
+  /** Runs that undid it, and were not undone themselves. */
   undone_by: string[];
 };
 
 type RunScope = {target: string | null; from_ms: number; to_ms: number; run: string | null};
 
-/** The runs of a time and target, or the one that is named with those that took it back; the first one first. */
+/** The runs of a time and target by their start, or the named run with those that undid it. */
 export function runsOf(
   entries: readonly JournalEntry[],
   {target, from_ms, to_ms, run: named}: RunScope,
 ): ReportRun[] {
   const runs = entries.filter((entry): entry is Event<'run'> => entry.event === 'run');
-  const isMeant = ({run, undoes, target: on, at}: Event<'run'>) =>
+  const isSelected = ({run, undoes, target: on, at}: Event<'run'>) =>
     named === null
       ? (target === null || on === target) && Date.parse(at) >= from_ms && Date.parse(at) <= to_ms
       : run === named || undoes === named;
-  return runs.filter(isMeant).map(run => {
+  return runs.filter(isSelected).map(run => {
     const own = entries.filter(entry => entry.run === run.run);
     const outcomes = own.filter((entry): entry is Event<'outcome'> => entry.event === 'outcome');
     return {
@@ -44,15 +44,15 @@ export function runsOf(
   });
 }
 
-/** A staged rollout, as the journal has it. */
+/** A staged rollout, from the journal. */
 export type ReportRollout = {
   start: Event<'rollout'>;
   stages: Event<'stage'>[];
-  /** null: nobody wrote how it ended. */
+  /** null without a recorded end. */
   end: Event<'end'> | null;
 };
 
-/** The rollouts of a time and target, or the one that is named; the first one first. */
+/** The rollouts of a time and target by their start, or the named one. */
 export function rolloutsOf(entries: readonly JournalEntry[], scope: RunScope): ReportRollout[] {
   const {target, from_ms, to_ms, run: named} = scope;
   const isWithin = ({at}: JournalEntry) => Date.parse(at) >= from_ms && Date.parse(at) <= to_ms;
@@ -67,31 +67,30 @@ export function rolloutsOf(entries: readonly JournalEntry[], scope: RunScope): R
       };
     })
     .filter(({start, stages}) => {
-      // It may have begun long before, on another stage's server.
+      // It may have started long before, on the server of another stage.
       const own = [start, ...stages];
       if (named !== null) return start.run === named;
       return own.some(entry => isWithin(entry) && (target === null || entry.target === target));
     });
 }
 
-/** What has not ended, or nobody knows the end of; `underWay`: runs with the pid of who is at them. */
+/** Runs and steps without a recorded end or outcome. `underWay` has the runs that a process is executing, with its pid. */
 export function unfinishedOf(runs: readonly ReportRun[], underWay: ReadonlyMap<string, number>): string[] {
   return runs.flatMap(({run, steps, end}) => {
     const pid = underWay.get(run.run);
-    if (pid !== undefined) return [`run ${run.run}: under way (pid ${pid})`];
+    if (pid !== undefined) return [`run ${run.run}: running (pid ${pid})`];
     return [
       ...steps
         .filter(({outcome}) => outcome === null)
         .map(
-          ({intent}) =>
-            `run ${run.run} step ${intent.step + 1}: no outcome was written, verify: ${intent.content.title}`,
+          ({intent}) => `run ${run.run} step ${intent.step + 1}: unknown, verify: ${intent.content.title}`,
         ),
-      ...(end === null ? [`run ${run.run}: its end was not written`] : []),
+      ...(end === null ? [`run ${run.run}: no recorded end`] : []),
     ];
   });
 }
 
-/** Its acts' statements, settings and undo as they stand in the journal. */
+/** A step's statement, undo and note as the journal has them. */
 export function sqlOf({content}: ReportStep['intent']): {
   apply: string;
   undo: string | null;
@@ -103,7 +102,7 @@ export function sqlOf({content}: ReportStep['intent']): {
     return {
       apply: content.diff.join('\n'),
       undo: null,
-      note: `undone by writing what was in ${content.path}`,
+      note: `undone by restoring ${content.path}`,
     };
   const text = (sql: Sql) =>
     [

@@ -4,9 +4,9 @@ import {applications} from '../../demo/schema.ts';
 import {startServer} from '../../demo/server.ts';
 import {raceInterrupt} from '../interrupts.ts';
 
-/** A throwaway server with the demo's rows, and no traffic. */
+/** A throwaway server with the demo's rows and without traffic. */
 export type ReplayDemo = {
-  /** As superuser, for whom slots are reserved: watching goes on where the replay takes all others. */
+  /** As superuser, whose reserved slots stay free when the replay takes all others. */
   watchUrl: string;
   /** The application's own role. */
   user: string;
@@ -14,19 +14,24 @@ export type ReplayDemo = {
   stop(): Promise<void>;
 };
 
-type DemoOptions = {seed: number; database: string; signal: AbortSignal; talk: (text: string) => void};
+type DemoOptions = {
+  seed: number;
+  database: string;
+  signal: AbortSignal;
+  onProgress(text: string): void;
+};
 
 /** Throws AbortError: exit 2 for a database that the demo does not have, 130 when interrupted. */
-export async function startReplayDemo({seed, database, signal, talk}: DemoOptions): Promise<ReplayDemo> {
+export async function startReplayDemo(options: DemoOptions): Promise<ReplayDemo> {
+  const {seed, database, signal, onProgress} = options;
   const application = applications.find(each => each.database === database);
   if (application === undefined) throw noSuchDatabase(database);
-  const onProgress = (text: string) => talk(`poolctl replay: ${text}`);
   onProgress('starting a throwaway PostgreSQL');
-  // Interrupted half way, the server's watchdog clears it away.
+  // Interrupted here, the server is removed by its watchdog.
   const server = await raceInterrupt(startServer({settings}), signal);
   try {
-    onProgress('filling its databases');
-    // Calm: with the indexes that an application in health has.
+    onProgress('creating the demo tables');
+    // Calm: with the indexes of a healthy application.
     const filling = createDatabases(server, {seed, calm: true, onProgress});
     const passwords = await raceInterrupt(filling, signal);
     const {role} = application;
@@ -39,7 +44,7 @@ export async function startReplayDemo({seed, database, signal, talk}: DemoOption
 }
 
 const settings = {
-  // The default, which an application of some instances runs out of.
+  // PostgreSQL's default, which a few application instances exhaust.
   max_connections: 100,
   shared_preload_libraries: 'pg_stat_statements',
   max_parallel_workers_per_gather: 0,

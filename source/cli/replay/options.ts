@@ -1,9 +1,93 @@
 import {usageError} from '../../core/errors.ts';
-import type {Flags} from '../call/parse-call.ts';
-import {flagAsTyped} from '../call/usage.ts';
+import {writeDuration} from '../../core/text/duration.ts';
+import {type Flags, type FlagValues, flagAsTyped} from '../call/command.ts';
 import {readDuration} from '../flag-values.ts';
 
-/** What a call of `replay` asks for, with its defaults. Times in milliseconds. */
+/** Milliseconds. A sweep measures each pool size `sweepRounds` times: a disturbed one would look like its knee. */
+const defaults = {duration: 5000, sweepDuration: 1000, warmUp: 500, timeLimit: 600_000, poolTimeout: 10_000};
+const sweepRounds = 3;
+
+/** What a replay measures, and within which bounds. */
+export const measurementFlags = {
+  variant: {
+    type: 'string',
+    value: 'LIST',
+    help: 'Variants to measure, such as before,after',
+    default: 'all',
+  },
+  connectionLimit: {
+    type: 'string',
+    value: 'LIST',
+    help: 'Pool sizes to measure, such as 1,5,10',
+    default: '10',
+  },
+  concurrency: {
+    type: 'string',
+    value: 'LIST',
+    help: 'Concurrent users, such as 10,100',
+    default: '10',
+  },
+  sweep: {
+    type: 'string',
+    value: 'RANGE',
+    help: 'Measure a range of pool sizes and find the best: connection_limit=1..20',
+  },
+  requests: {type: 'number', value: 'N', help: 'Requests per measurement, instead of a duration'},
+  duration: {
+    type: 'string',
+    value: 'TIME',
+    help: 'Duration of each measurement',
+    default: `${writeDuration(defaults.duration)}; with --sweep ${sweepRounds} times ${writeDuration(defaults.sweepDuration)}`,
+  },
+  warmUp: {
+    type: 'string',
+    value: 'TIME',
+    help: 'Warm-up before each measurement; 0 for none',
+    default: writeDuration(defaults.warmUp),
+  },
+  rate: {type: 'number', value: 'N', help: 'Arrival rate in requests per second (open loop)'},
+  instances: {
+    type: 'number',
+    value: 'N',
+    help: 'Application instances, each with a pool of its own; they share the users',
+    default: '1',
+  },
+  simulate: {type: 'number', value: 'N', help: 'Extrapolate the results to this many instances'},
+  prismaMajor: {
+    type: 'number',
+    value: 'N',
+    help: 'Prisma major version whose pool to measure; 6 and below are emulated',
+    default: "the client's",
+  },
+  poolTimeout: {
+    type: 'string',
+    value: 'TIME',
+    help: 'How long a query waits for a connection',
+    default: `${writeDuration(defaults.poolTimeout)} up to Prisma 6, then no limit`,
+  },
+  timeLimit: {
+    type: 'string',
+    value: 'TIME',
+    help: 'Max duration of all measurements together',
+    default: writeDuration(defaults.timeLimit),
+  },
+  seed: {
+    type: 'number',
+    value: 'N',
+    help: 'Random seed: the same number gives the same requests',
+    default: '1',
+  },
+  allowWrites: {type: 'boolean', help: 'Let the sessions write; refused on production'},
+  allowNetwork: {type: 'boolean', help: 'Let the endpoint call other services'},
+  client: {
+    type: 'string',
+    value: 'PATH',
+    help: 'Generated Prisma Client, or the application that contains it',
+    default: "the one of the endpoint's application",
+  },
+} as const satisfies Flags;
+
+/** What a replay measures, with its defaults. Times in milliseconds. */
 export type ReplayOptions = {
   connection_limits: number[];
   concurrencies: number[];
@@ -15,7 +99,7 @@ export type ReplayOptions = {
   warm_up_ms: number;
   instances: number;
   simulated_instances: number | null;
-  /** The same measurements so many times: a sweep compares neighbours, and a disturbed one would be its knee. */
+  /** How often each measurement is repeated; its median counts. */
   rounds: number;
   seed: number;
   prisma_major: number | null;
@@ -25,74 +109,74 @@ export type ReplayOptions = {
   allowNetwork: boolean;
 };
 
+export type MeasurementFlags = FlagValues<typeof measurementFlags>;
+
 const maxRequests = 1_000_000;
 const maxUsers = 10_000;
 const longest_ms = 3_600_000;
 
-/** Throws AbortError (exit 2) for values that are none or go beyond what a replay is bounded to. */
-export function readReplayOptions(flags: Flags): ReplayOptions {
+/** Throws AbortError (exit 2) for invalid values, and those beyond the bounds of a replay. */
+export function readReplayOptions(flags: MeasurementFlags): ReplayOptions {
   const {sweep, connectionLimit, requests, duration} = flags;
   if (sweep !== undefined && connectionLimit !== undefined)
-    throw usageError('--sweep and --connection-limit are both given', 'Leave out one of them.');
-  requireAtMost('requests', requests, maxRequests);
-  requireAtMost('rate', flags.rate, 100_000);
-  requireAtMost('instances', flags.instances, 1000);
-  requireAtMost('simulate', flags.simulate, 100_000);
+    throw usageError('--sweep and --connection-limit exclude each other', 'Leave out one of them.');
+  requireWithin('requests', requests, maxRequests);
+  requireWithin('rate', flags.rate, 100_000);
+  requireWithin('instances', flags.instances, 1000);
+  requireWithin('simulate', flags.simulate, 100_000);
   return {
     connection_limits:
-      sweep === undefined ? numbersOf('connectionLimit', connectionLimit ?? '10', 1000) : rangeOf(sweep),
-    concurrencies: numbersOf('concurrency', flags.concurrency ?? '10', maxUsers),
+      sweep === undefined ? readNumbers('connectionLimit', connectionLimit ?? '10', 1000) : readRange(sweep),
+    concurrencies: readNumbers('concurrency', flags.concurrency ?? '10', maxUsers),
     variants: flags.variant === undefined ? null : flags.variant.split(',').map(name => name.trim()),
     requests: requests ?? null,
-    duration_ms: durationMs(duration, requests, sweep === undefined ? 5000 : 1000),
+    // With --requests alone a measurement ends with the last of them.
+    duration_ms:
+      duration === undefined && requests !== undefined
+        ? null
+        : readTime('--duration', duration, sweep === undefined ? defaults.duration : defaults.sweepDuration),
     rate: flags.rate ?? null,
-    warm_up_ms: timeOf('--warm-up', flags.warmUp, 500),
+    warm_up_ms: readTime('--warm-up', flags.warmUp, defaults.warmUp),
     instances: flags.instances ?? 1,
     simulated_instances: flags.simulate ?? null,
-    rounds: sweep === undefined ? 1 : 3,
+    rounds: sweep === undefined ? 1 : sweepRounds,
     seed: flags.seed ?? 1,
     prisma_major: flags.prismaMajor ?? null,
-    pool_timeout_ms: flags.poolTimeout === undefined ? null : timeOf('--pool-timeout', flags.poolTimeout, 0),
-    time_limit_ms: timeOf('--time-limit', flags.timeLimit, 600_000),
+    pool_timeout_ms:
+      flags.poolTimeout === undefined ? null : readTime('--pool-timeout', flags.poolTimeout, 0),
+    time_limit_ms: readTime('--time-limit', flags.timeLimit, defaults.timeLimit),
     allowWrites: flags.allowWrites ?? false,
     allowNetwork: flags.allowNetwork ?? false,
   };
 }
 
-/** With `--requests` alone there is no other end but the last of them. */
-function durationMs(
-  duration: string | undefined,
-  requests: number | undefined,
-  otherwise: number,
-): number | null {
-  if (duration === undefined && requests !== undefined) return null;
-  return timeOf('--duration', duration, otherwise);
-}
-
-function timeOf(name: string, text: string | undefined, otherwise: number): number {
-  return text === undefined ? otherwise : readDuration(name, text, {least: 0, most: longest_ms});
+function readTime(flag: string, text: string | undefined, otherwise: number): number {
+  return text === undefined ? otherwise : readDuration(flag, text, {least: 0, most: longest_ms});
 }
 
 /** `1,5,10` */
-function numbersOf(flag: 'connectionLimit' | 'concurrency', text: string, most: number): number[] {
+function readNumbers(name: 'connectionLimit' | 'concurrency', text: string, most: number): number[] {
   const numbers = text
     .split(',')
     .map(word => (/^\s*[1-9]\d{0,5}\s*$/.test(word) ? Number(word) : Number.NaN));
   if (numbers.every(number => number <= most)) return [...new Set(numbers)];
-  const name = flagAsTyped(flag);
-  throw usageError(`${name} ${text}: numbers from 1 to ${most} are expected`, `Write it as ${name} 1,5,10.`);
+  const flag = flagAsTyped(name);
+  throw usageError(`${flag} ${text} is no list of numbers from 1 to ${most}`, `Use ${flag} 1,5,10.`);
 }
 
-/** `connection_limit=1..20`, every limit from the first to the last. */
-function rangeOf(sweep: string): number[] {
+/** `connection_limit=1..20`, every pool size from the first to the last. */
+function readRange(sweep: string): number[] {
   const [, first, last] = /^(?:connection_limit=)?(\d{1,4})\.\.(\d{1,4})$/.exec(sweep.trim()) ?? [];
   const [from, to] = [Number(first), Number(last)];
-  if (from >= 1 && to > from && to <= 1000) return steps(from, to);
-  throw usageError(`--sweep ${sweep}: no range of limits`, 'Write it as --sweep connection_limit=1..20.');
+  if (from >= 1 && to > from && to <= 1000) return spread(from, to);
+  throw usageError(
+    `--sweep ${sweep} is no range of pool sizes from 1 to 1000`,
+    'Use --sweep connection_limit=1..20.',
+  );
 }
 
 /** All of them up to 20; of a longer range some 20, the ends among them. */
-function steps(from: number, to: number): number[] {
+function spread(from: number, to: number): number[] {
   const count = Math.min(20, to - from + 1);
   const all = Array.from({length: count}, (_, index) =>
     Math.round(from + ((to - from) * index) / (count - 1)),
@@ -100,14 +184,7 @@ function steps(from: number, to: number): number[] {
   return [...new Set(all)];
 }
 
-function requireAtMost(
-  flag: 'requests' | 'rate' | 'instances' | 'simulate',
-  value: number | undefined,
-  most: number,
-): void {
+function requireWithin(name: keyof MeasurementFlags, value: number | undefined, most: number): void {
   if (value === undefined || (value >= 1 && value <= most)) return;
-  throw usageError(
-    `${flagAsTyped(flag)} ${value}: from 1 to ${most} is what a replay is bounded to`,
-    'Choose a number within.',
-  );
+  throw usageError(`${flagAsTyped(name)} ${value} is out of range`, `Use a number from 1 to ${most}.`);
 }

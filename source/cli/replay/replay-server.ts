@@ -3,40 +3,36 @@ import type pg from 'pg';
 import type {Connection} from '../../postgres/connect/connect.ts';
 import type {ConnectionRequest} from '../../postgres/connect/request.ts';
 import {createGuard, type Guard} from '../../replay/measure/guard.ts';
-import type {Flags} from '../call/parse-call.ts';
 import {connectToWatch} from '../connection.ts';
 import type {CliContext} from '../context.ts';
+import {locateServer} from '../locate-server.ts';
 import {createSlotReader, toPoolConfig} from './pool-config.ts';
 
-/** The server of a replay: a connection that watches it, and what the measured pools connect by. */
+/** The server of a replay: a read-only connection to it, and what the measured pools connect with. */
 export type ReplayServer = {
   connection: Connection;
   pools: pg.PoolConfig;
-  /** Its sessions may write. */
+  /** The measured sessions may write. */
   allowWrites: boolean;
   guard: Guard;
   close(): Promise<void>;
 };
 
-export type ReplayServerOptions = {
-  flags: Flags;
+type ReplayServerOptions = {
+  flags: {wait?: string | undefined};
   allowWrites: boolean;
-  /** What the endpoint is about, of the demo's databases. */
-  demoDatabase: string;
-  seed: number;
   signal: AbortSignal;
-  requestTo(url: string | undefined): Promise<ConnectionRequest>;
 };
 
-/** The server that the call names. Throws AbortError as connecting does. */
+/** The server of a request. Throws AbortError where the connection fails. */
 export async function openReplayServer(
   context: CliContext,
-  url: string | undefined,
-  {flags, allowWrites, signal, requestTo}: Omit<ReplayServerOptions, 'demoDatabase' | 'seed'>,
+  request: ConnectionRequest,
+  {flags, allowWrites, signal}: ReplayServerOptions,
 ): Promise<ReplayServer> {
-  const connection = await connectToWatch(context, await requestTo(url), {flags, signal});
+  const connection = await connectToWatch(context, request, {flags, signal});
   try {
-    const application_name = nameOfRun();
+    const application_name = createApplicationName();
     const guard = createGuard(createSlotReader(connection, application_name), true);
     return {
       connection,
@@ -51,17 +47,18 @@ export async function openReplayServer(
   }
 }
 
-/** A throwaway server with the demo's rows and nobody on it. It is left as soon as it is closed, whatever was written. */
+/** A throwaway server with the demo's rows, removed by `close`. Its sessions may write. */
 export async function openDemoReplayServer(
   context: CliContext,
-  {flags, demoDatabase, seed, signal, requestTo}: ReplayServerOptions,
+  {database, seed, signal}: {database: string; seed: number; signal: AbortSignal},
 ): Promise<ReplayServer> {
   const {startReplayDemo} = await import('./demo-server.ts');
-  const database = flags.dbname ?? demoDatabase;
-  const demo = await startReplayDemo({seed, database, signal, talk: context.output.stderr});
+  const report = (text: string) => context.output.stderr(`poolctl replay: ${text}`);
+  const demo = await startReplayDemo({seed, database, signal, onProgress: report});
   try {
-    const connection = await connectToWatch(context, await requestTo(demo.watchUrl), {flags: {}, signal});
-    const application_name = nameOfRun();
+    const request = await locateServer(context, {url: demo.watchUrl, flags: {}});
+    const connection = await connectToWatch(context, request, {flags: {}, signal});
+    const application_name = createApplicationName();
     const {user, password} = demo;
     const pools = toPoolConfig(connection, {application_name, allowWrites: true});
     return {
@@ -80,7 +77,7 @@ export async function openDemoReplayServer(
   }
 }
 
-/** By it the run's own sessions are told from everybody else's. */
-function nameOfRun(): string {
+/** Distinguishes the sessions of this replay from all others. */
+function createApplicationName(): string {
   return `poolctl-replay-${randomBytes(4).toString('hex')}`;
 }

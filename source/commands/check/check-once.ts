@@ -1,47 +1,42 @@
-import type {Output} from '../../cli/context.ts';
-import {type CheckFormat, printHealthReport, type ReportPorts} from '../../cli/health/health-report.ts';
+import {printMessage} from '../../cli/context.ts';
 import {requireMeasuredLimits} from '../../cli/health/require-limits.ts';
 import {type Baseline, compare} from '../../core/health/baseline.ts';
 import {assessHealth, type GivenLimits, limitsFor} from '../../core/health/health.ts';
+
 import {measure, slowestStatement} from '../../core/health/measure.ts';
 import {statsBetween} from '../../core/health/statistics.ts';
 import {diagnoseAll} from '../../core/recipe/diagnose.ts';
 import {loadDiagnosisData} from '../../core/recipe/load-data.ts';
-import {sanitise} from '../../core/text/sanitise.ts';
 import type {Recipe} from '../../model/recipe.ts';
 import type {DataRequirements, RecipeData} from '../../model/recipe-data.ts';
 import type {ExitCode} from '../../model/run.ts';
 import type {Snapshot} from '../../model/snapshot.ts';
+import {type PrintOptions, type PrintPorts, printHealthReport} from './print-report.ts';
 
 export type CheckPorts = {
   recipes: readonly Recipe[];
-  /** One whole reading; with `rates_over_ms`, of two that far apart. */
+  /** One snapshot; with `rates_over_ms`, the second of two that far apart. */
   read(options: {rates_over_ms: number | null}): Promise<Snapshot>;
-  /** What diagnoses rest on beyond the reading. Throws AbortError for what cannot be read. */
+  /** What diagnoses need beyond the snapshot. Throws AbortError for what cannot be read. */
   load(needs: DataRequirements): Promise<RecipeData>;
-  /** Clients waiting in the pooler; null where nobody can be asked. */
+  /** Clients waiting in the pooler; null without one. */
   askPooler(): Promise<number | null>;
-  output: Output;
-} & ReportPorts;
+} & PrintPorts;
 
 export type CheckOptions = {
-  /** Limits that take the place of the default ones. */
+  /** In place of the default limits. */
   limits: GivenLimits;
   rates_over_ms: number | null;
-  /** What the statements are compared with. */
   baseline: Baseline | null;
-  /** How many times slower than the baseline counts. */
+  /** A statement this many times slower than in the baseline is reported. */
   slower_ratio: number;
-  format: CheckFormat;
-  /** A file, or `-` for stdout. */
-  junit: string | null;
-};
+} & PrintOptions;
 
 /**
- * The health gate: every recipe's diagnosis and every limit. Exit 0 where all is well, 1 where anything is not.
- * What could not be read is said on stderr; throws AbortError (exit 5) where a limit was asked for on it.
+ * Evaluates every recipe and every limit on one snapshot. Exit 0 where all is well, else 1. What could not be read is
+ * reported on stderr; throws AbortError (exit 5) where a limit of the call depends on it.
  */
-export async function check(ports: CheckPorts, flags: CheckOptions): Promise<ExitCode> {
+export async function checkOnce(ports: CheckPorts, flags: CheckOptions): Promise<ExitCode> {
   const {recipes, output} = ports;
   const snapshot = await ports.read({rates_over_ms: flags.rates_over_ms});
   const {facts, unread} = await loadDiagnosisData(recipes, ports.load);
@@ -62,16 +57,16 @@ export async function check(ports: CheckPorts, flags: CheckOptions): Promise<Exi
     flags,
   );
   for (const {section, reason, remedy} of snapshot.unavailable) {
-    output.stderr(sanitise(`poolctl: not checked in full, ${section}: ${reason}. ${remedy}`));
+    printMessage(output, `incomplete check, ${section}: ${reason}. ${remedy}`);
   }
   const gaps = [...unread, ...failed.map(({recipe, reason}) => ({fact: recipe, reason}))];
   for (const {fact, reason} of gaps) {
-    output.stderr(sanitise(`poolctl: not checked in full, ${fact}: ${reason}`));
+    printMessage(output, `incomplete check, ${fact}: ${reason}`);
   }
   return code;
 }
 
-/** What was called since the baseline was read. */
+/** Compares the statements called since the baseline. */
 function compareReading(baseline: Baseline, current: Snapshot, slower_ratio: number) {
   return compare({baseline, current, after: statsBetween(baseline.reading, current), slower_ratio});
 }

@@ -1,8 +1,7 @@
 import {resolve} from 'node:path';
-import type {Flags} from '../../cli/call/parse-call.ts';
+import type {Call} from '../../cli/call/command.ts';
 import type {CliContext} from '../../cli/context.ts';
 import {readDuration, readRates} from '../../cli/flag-values.ts';
-import type {CheckFormat} from '../../cli/health/health-report.ts';
 import {readBaseline} from '../../cli/health/read-baseline.ts';
 import {requireMeasurableLimits, toLimitFlag} from '../../cli/health/require-limits.ts';
 import {usageError} from '../../core/errors.ts';
@@ -11,27 +10,31 @@ import {metricOf} from '../../core/health/metrics.ts';
 import {thresholds, watchDefaults} from '../../core/health/thresholds.ts';
 import {writeDuration} from '../../core/text/duration.ts';
 import type {CheckOptions} from './check-once.ts';
+import type {usage} from './flags.ts';
+import type {CheckFormat} from './print-report.ts';
 
-/** What the flags of `check` say. Throws AbortError (exit 2) for what they cannot say. */
+type CheckFlags = Call<typeof usage>['flags'];
+
+/** The options of a call. Throws AbortError (exit 2) for invalid or contradictory flags. */
 export async function readCheckOptions(
   context: CliContext,
-  flags: Flags,
+  flags: CheckFlags,
   configured: GivenLimits,
 ): Promise<CheckOptions & {watch: WatchTimes | null}> {
-  const asked = limitsOf(flags);
+  const asked = readLimits(flags);
   const limits = {...configured, ...asked};
-  const watch = watchTimesOf(flags);
+  const watch = readWatchTimes(flags);
   if (watch !== null && flags.rates !== undefined)
-    throw usageError('--rates and --for: leave out one of them', '--for has rates of its own.');
-  // A target's own limits hold wherever they can be measured; what a call asks for it has to be able to.
+    throw usageError('--rates and --for exclude each other', '--for measures rates itself.');
+  // A limit of the target applies where it can be measured; a limit of the call has to be measurable.
   requireMeasurableLimits(asked, {has_pooler: flags.pooler !== undefined, is_watched: watch !== null});
   return {
     limits,
     watch,
-    rates_over_ms: readRates(flags) ?? (asksForRates(limits) ? 1000 : null),
+    rates_over_ms: readRates(flags) ?? (needsRates(limits) ? 1000 : null),
     baseline: flags.baseline === undefined ? null : await readBaseline(context, flags.baseline),
-    slower_ratio: slowerOf(flags),
-    format: formatOf(flags),
+    slower_ratio: readSlower(flags),
+    format: readFormat(flags),
     junit:
       flags.junit === undefined || flags.junit === '-'
         ? (flags.junit ?? null)
@@ -43,12 +46,12 @@ export type WatchTimes = {for_ms: number; every_ms: number; sustain_ms: number};
 
 const longestWatchMs = 30 * 86_400_000;
 
-function watchTimesOf(flags: Flags): WatchTimes | null {
+function readWatchTimes(flags: CheckFlags): WatchTimes | null {
   if (flags.for === undefined) {
     if (flags.sustain !== undefined)
-      throw usageError('--sustain goes with --for', 'Add --for 10min, or leave it out.');
+      throw usageError('--sustain requires --for', 'Add --for 10min, or leave out --sustain.');
     if (flags.every !== undefined && flags.metrics === undefined)
-      throw usageError('--every goes with --for or --metrics', 'Add one of them, or leave it out.');
+      throw usageError('--every requires --for or --metrics', 'Add one of them, or leave out --every.');
     return null;
   }
   const for_ms = readDuration('--for', flags.for, {least: 1000, most: longestWatchMs});
@@ -62,18 +65,18 @@ function watchTimesOf(flags: Flags): WatchTimes | null {
   };
 }
 
-export function readEvery({every}: Flags): number {
+export function readEvery({every}: CheckFlags): number {
   return readDuration('--every', every ?? writeDuration(watchDefaults.every_ms), {least: 500, most: 60_000});
 }
 
-/** A metric that two readings tell is asked for by its limit. */
-function asksForRates(limits: GivenLimits): boolean {
+/** A limit of a metric that needs two snapshots asks for them. */
+function needsRates(limits: GivenLimits): boolean {
   return [...metricByLimitName.values()].some(
     name => metricOf(name).needs_rates && limits[name] !== undefined,
   );
 }
 
-function limitsOf(flags: Flags): GivenLimits {
+function readLimits(flags: CheckFlags): GivenLimits {
   const limits: GivenLimits = {};
   const given: Record<string, unknown> = flags;
   for (const [limit_name, name] of metricByLimitName) {
@@ -82,8 +85,8 @@ function limitsOf(flags: Flags): GivenLimits {
     const limit = parseLimit(name, value);
     if (limit === null) {
       throw usageError(
-        `${toLimitFlag(name)} ${value}: no limit`,
-        `Write it as ${limitExamples[metricOf(name).kind].replaceAll('"', '')}.`,
+        `invalid limit "${value}" for ${toLimitFlag(name)}`,
+        `Use ${limitExamples[metricOf(name).kind].replaceAll('"', '')}.`,
       );
     }
     limits[name] = limit;
@@ -91,15 +94,18 @@ function limitsOf(flags: Flags): GivenLimits {
   return limits;
 }
 
-function formatOf({json, markdown, nagios}: Flags): CheckFormat {
+function readFormat({json, markdown, nagios}: CheckFlags): CheckFormat {
   const asked = Object.entries({json, markdown, nagios}).filter(([, isAsked]) => isAsked);
   if (asked.length > 1)
-    throw usageError(`${asked.map(([name]) => `--${name}`).join(' and ')}: leave out all but one`);
+    throw usageError(
+      `${asked.map(([name]) => `--${name}`).join(' and ')} exclude each other`,
+      'Leave out all but one.',
+    );
   return (asked[0]?.[0] as CheckFormat | undefined) ?? 'text';
 }
 
-function slowerOf({slower = String(thresholds.slower_times.warning)}: Flags): number {
+function readSlower({slower = String(thresholds.slower_times.warning)}: CheckFlags): number {
   const ratio = /^\d{1,4}(\.\d+)?x?$/.test(slower) ? Number.parseFloat(slower) : 0;
   if (ratio >= 1) return ratio;
-  throw usageError(`--slower ${slower}: no factor`, 'Write it as --slower 1.5, from 1 on.');
+  throw usageError(`invalid factor "${slower}" for --slower`, 'Use a number from 1, such as 1.5.');
 }

@@ -1,12 +1,11 @@
-import type {HealthReport} from '../../cli/health/health-report.ts';
-import {comparisonLines, formatMetric, limitText} from '../../cli/health/health-text.ts';
+import {comparisonLines, formatMetric, type HealthReport, limitText} from '../../cli/health/health-text.ts';
 import {type Level, worst} from '../../core/health/health.ts';
 import {metricNames, metricOf} from '../../core/health/metrics.ts';
 import {sanitise} from '../../core/text/sanitise.ts';
 
 type Case = {suite: string; name: string; failure: {type: Level; message: string} | null; skipped?: string};
 
-/** As CI systems read it (the format of Jenkins' JUnit plugin): a case for each limit and each recipe. */
+/** JUnit XML as Jenkins and other CI systems read it: a case for each limit and each recipe. */
 export function junitXml(report: HealthReport): string {
   const cases = [...thresholdCases(report), ...recipeCases(report), ...comparisonCases(report)];
   const seconds = 'watch' in report.health ? report.health.watch.elapsed_ms / 1000 : 0;
@@ -82,7 +81,7 @@ function failuresIn(cases: readonly Case[]): number {
   return cases.filter(({failure}) => failure !== null).length;
 }
 
-/** The sanitiser has taken what XML 1.0 cannot carry at all: controls and lone surrogates; and two noncharacters. */
+/** XML 1.0 cannot hold controls, lone surrogates (the sanitiser replaces both) and two noncharacters. */
 function escaped(text: string): string {
   return sanitise(text)
     .replace(/[\ufffe\uffff]/g, '·')

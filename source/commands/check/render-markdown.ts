@@ -1,10 +1,15 @@
-import type {HealthReport} from '../../cli/health/health-report.ts';
-import {comparisonLines, formatMetric, limitText, shownMetrics} from '../../cli/health/health-text.ts';
+import {
+  comparisonLines,
+  formatMetric,
+  type HealthReport,
+  limitText,
+  shownMetrics,
+} from '../../cli/health/health-text.ts';
 import {metricOf} from '../../core/health/metrics.ts';
 import {formatAge, formatRatio} from '../../core/text/format.ts';
 import {inlineCode, tableCode} from '../../core/text/markdown.ts';
 
-/** For a pull request or an issue: tables, and nothing of it active. */
+/** Tables for a pull request or an issue; texts from the server are code, so nothing in them is active. */
 export function healthMarkdown(report: HealthReport): string {
   const {health, target, comparison} = report;
   const watch = 'watch' in health ? health.watch : null;
@@ -13,7 +18,7 @@ export function healthMarkdown(report: HealthReport): string {
     '',
     watch === null
       ? inlineCode(target)
-      : `${inlineCode(target)}, watched for ${formatAge(watch.elapsed_ms)}, ${formatRatio(watch.availability_ratio)} of the time seen`,
+      : `${inlineCode(target)}, watched for ${formatAge(watch.elapsed_ms)}, readable ${formatRatio(watch.availability_ratio)} of the time`,
     ...(health.findings.length === 0
       ? []
       : [
@@ -57,7 +62,7 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): s
   return [line(head), `|${head.map(() => '---').join('|')}|`, ...rows.map(line)];
 }
 
-/** Of our own words and figures. */
+/** For poolctl's own texts and figures. */
 function barless(text: string): string {
   return text.replaceAll('|', '\\|');
 }

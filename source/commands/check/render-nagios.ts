@@ -1,5 +1,4 @@
-import type {HealthReport} from '../../cli/health/health-report.ts';
-import {formatMetric} from '../../cli/health/health-text.ts';
+import {formatMetric, type HealthReport} from '../../cli/health/health-text.ts';
 import {type MetricName, metricNames, metricOf} from '../../core/health/metrics.ts';
 import {sanitise} from '../../core/text/sanitise.ts';
 
@@ -16,7 +15,7 @@ export function nagiosLine({health, target}: HealthReport): string {
   ].join('\n');
 }
 
-/** What cannot be checked at all, in the same form. */
+/** The same line where the check itself failed. */
 export function nagiosFailure(status: 'CRITICAL' | 'UNKNOWN', message: string): string {
   return `POOLCTL ${status} - ${withoutBar(message)}`;
 }
@@ -40,7 +39,7 @@ function perfdata(name: MetricName, {health}: Pick<HealthReport, 'health'>): str
   ];
 }
 
-/** What follows a bar is performance data. */
+/** A bar would start the performance data. */
 function withoutBar(text: string): string {
   return sanitise(text).replaceAll('|', '/');
 }

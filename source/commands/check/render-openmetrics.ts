@@ -11,7 +11,7 @@ export type Exposition = {
   lost(): void;
 };
 
-/** The last reading as OpenMetrics, in base units. What is not known is left out, never shown as 0. */
+/** The last snapshot as OpenMetrics, in base units. An unknown value is left out, not 0. */
 export function createExposition(): Exposition {
   let registry = toRegistry([down]);
   return {
@@ -53,7 +53,7 @@ const one = (name: string, help: string, value: number): Family => ({
   samples: [{labels: {}, value}],
 });
 
-const upHelp = 'Whether the last reading succeeded.';
+const upHelp = 'Whether the last snapshot succeeded.';
 const down = one('up', upHelp, 0);
 
 function readingFamilies({at, budget, cost, target}: Snapshot): Family[] {
@@ -67,13 +67,13 @@ function readingFamilies({at, budget, cost, target}: Snapshot): Family[] {
     one('up', upHelp, 1),
     one(
       'last_reading_timestamp_seconds',
-      'When the server was last read, by its own clock.',
+      'Time of the last snapshot, by the clock of the server.',
       Date.parse(at) / 1000,
     ),
-    one('reading_duration_seconds', 'What the last reading took.', cost.round_trip_ms / 1000),
-    {name: 'target', help: 'The server that is read: always 1.', samples: [{labels, value: 1}]},
+    one('reading_duration_seconds', 'Duration of the last snapshot.', cost.round_trip_ms / 1000),
+    {name: 'target', help: 'The monitored server; always 1.', samples: [{labels, value: 1}]},
     one('slots_used', 'Connection slots in use.', budget.used),
-    one('slots_usable', 'Connection slots an ordinary role can get.', budget.usable),
+    one('slots_usable', 'Connection slots available to ordinary roles.', budget.usable),
     {
       name: 'sessions',
       help: 'Client sessions by state.',
@@ -90,10 +90,10 @@ function healthFamilies({status, findings, metrics, thresholds}: Health): Family
     kinds.set(`${recipe} ${severity}`, {labels, value});
   }
   return [
-    one('status', '0 ok, 1 warning, 2 critical: the worst limit or finding.', levels[status]),
+    one('status', 'Worst limit or finding: 0 ok, 1 warning, 2 critical.', levels[status]),
     {
       name: 'limit_level',
-      help: '0 ok, 1 warning, 2 critical, by what is measured.',
+      help: 'Level of each metric: 0 ok, 1 warning, 2 critical.',
       samples: metricNames.flatMap(name => {
         const {level} = thresholds[name];
         return level === 'unknown' ? [] : [{labels: {metric: exposedName(name)}, value: levels[level]}];

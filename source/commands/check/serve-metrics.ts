@@ -1,11 +1,12 @@
 import {createServer, type Server, type ServerResponse} from 'node:http';
-import type {Flags} from '../../cli/call/parse-call.ts';
-import type {CliContext} from '../../cli/context.ts';
+import type {Call} from '../../cli/call/command.ts';
+import {type CliContext, printMessage} from '../../cli/context.ts';
 import {openWatching, type Watching} from '../../cli/health/open-watching.ts';
 import {openPoolerClients} from '../../cli/health/pooler-clients.ts';
 import {exitCodeOfNormalEnd} from '../../cli/interrupts.ts';
 import {usageError} from '../../core/errors.ts';
 import {assessHealth, type GivenLimits, limitsFor} from '../../core/health/health.ts';
+
 import {measure} from '../../core/health/measure.ts';
 import {diagnoseAll} from '../../core/recipe/diagnose.ts';
 import {type DiagnosisData, loadDiagnosisData} from '../../core/recipe/load-data.ts';
@@ -13,14 +14,15 @@ import {sanitise} from '../../core/text/sanitise.ts';
 import type {Recipe} from '../../model/recipe.ts';
 import type {ExitCode} from '../../model/run.ts';
 import type {ConnectionRequest} from '../../postgres/connect/request.ts';
+import type {usage} from './flags.ts';
 import {readEvery} from './options.ts';
 import {createExposition, type Exposition} from './render-openmetrics.ts';
 
-type Serving = {flags: Flags; recipes: readonly Recipe[]; limits: GivenLimits};
+type Serving = {flags: Call<typeof usage>['flags']; recipes: readonly Recipe[]; limits: GivenLimits};
 
 /**
- * Serves what `check` measures as OpenMetrics until Ctrl-C, its normal end, or another signal. The server is read
- * at its own interval: a scrape is given the last reading, and costs the server nothing however many ask.
+ * Serves the metrics of `check` as OpenMetrics until Ctrl-C or another signal. The server is read at the interval of
+ * `--every`; a scrape gets the last snapshot and causes no query.
  */
 export async function serveMetrics(
   context: CliContext,
@@ -34,9 +36,7 @@ export async function serveMetrics(
   const server = createServer((asked, answer) => void serve(asked.url ?? '', answer, exposition));
   try {
     const port = await listen(server, address);
-    context.output.stderr(
-      `poolctl: metrics at http://${hostInUrl(address.host)}:${port}/metrics until Ctrl-C`,
-    );
+    printMessage(context.output, `metrics at http://${hostInUrl(address.host)}:${port}/metrics until Ctrl-C`);
     await follow(watching, {recipes, limits, exposition, askPooler: pooler.ask});
     return exitCodeOfNormalEnd();
   } catch (error) {
@@ -50,7 +50,8 @@ export async function serveMetrics(
   }
 }
 
-const factsEveryMs = 60_000;
+/** Recipe data is expensive to read and changes slowly. */
+const dataEveryMs = 60_000;
 
 type Following = {
   recipes: readonly Recipe[];
@@ -67,7 +68,7 @@ async function follow({ports}: Watching, {recipes, limits, exposition, askPooler
       continue;
     }
     const {snapshot} = reading;
-    if (watched === null || ports.now() - watched.at_ms >= factsEveryMs) {
+    if (watched === null || ports.now() - watched.at_ms >= dataEveryMs) {
       const read = await loadDiagnosisData(recipes, ports.load).catch(() => ({facts: {}, unread: []}));
       watched = {...read, at_ms: ports.now()};
     }
@@ -82,7 +83,7 @@ async function follow({ports}: Watching, {recipes, limits, exposition, askPooler
 async function serve(url: string, answer: ServerResponse, exposition: Exposition): Promise<void> {
   const [path] = url.split('?');
   if (path !== '/metrics') {
-    answer.writeHead(404, {'content-type': 'text/plain'}).end('It is at /metrics.\n');
+    answer.writeHead(404, {'content-type': 'text/plain'}).end('Not found. The metrics are at /metrics.\n');
     return;
   }
   answer.writeHead(200, {'content-type': exposition.contentType}).end(await exposition.text());
@@ -90,13 +91,13 @@ async function serve(url: string, answer: ServerResponse, exposition: Exposition
 
 type Address = {host: string; port: number};
 
-/** `:9187` and `9187` are loopback's; any other host has to be named. Throws AbortError (exit 2). */
+/** `:9187` and `9187` are on 127.0.0.1; any other host has to be named. Throws AbortError (exit 2). */
 function addressOf(text: string): Address {
   const [, bracketed, plain, port] = /^(?:(?:\[([^\]]+)\]|([^:[\]]*)):)?(\d{1,5})$/.exec(text) ?? [];
   if (port === undefined || Number(port) > 65_535) {
     throw usageError(
-      `--metrics ${text}: no address`,
-      'Write it as :9187, or as 0.0.0.0:9187 for every interface.',
+      `invalid address "${text}" for --metrics`,
+      'Use :9187, or 0.0.0.0:9187 for every interface.',
     );
   }
   return {host: bracketed ?? (plain || '127.0.0.1'), port: Number(port)};

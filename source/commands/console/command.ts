@@ -1,38 +1,26 @@
-import {hostname} from 'node:os';
-import type {Flags} from '../../cli/call/parse-call.ts';
-import {type CliContext, hasTerminal} from '../../cli/context.ts';
-import type {Engine} from '../../cli/execution/engine-context.ts';
+import type {Call} from '../../cli/call/command.ts';
+import {type CliContext, hasTerminal, printMessage} from '../../cli/context.ts';
 import {readInterval, readWait} from '../../cli/flag-values.ts';
-import {catchInterrupts, type Interrupts} from '../../cli/interrupts.ts';
+import {catchInterrupts} from '../../cli/interrupts.ts';
+import {locateServer} from '../../cli/locate-server.ts';
 import {loadRecipes} from '../../cli/recipes.ts';
 import {openConsole} from '../../console/console.ts';
-import type {EnginePorts} from '../../core/engine/execute.ts';
-import {slotsOf} from '../../core/engine/run-state.ts';
-import {AbortError, BugError, exitCodes, usageError} from '../../core/errors.ts';
-import {serverDifference, serverOf} from '../../core/server/server-identity.ts';
-import {sanitise} from '../../core/text/sanitise.ts';
-import type {Plan} from '../../model/plan.ts';
-import type {Recipe} from '../../model/recipe.ts';
-import type {ExitCode, RunState} from '../../model/run.ts';
-import type {Snapshot} from '../../model/snapshot.ts';
-import type {ServerIdentity} from '../../model/target.ts';
+import {AbortError, exitCodes, usageError} from '../../core/errors.ts';
+import type {ExitCode} from '../../model/run.ts';
 import {type Connection, connect, type WaitState} from '../../postgres/connect/connect.ts';
 import {type ConnectionRequest, shortSource} from '../../postgres/connect/request.ts';
 import {createSampler} from '../../postgres/sampler/sampler.ts';
+import type {usage} from './flags.ts';
 import {createLastHour} from './last-hour.ts';
 import {keepHeapSmall} from './small-heap.ts';
 
-/** The console on a live server, until the user leaves it. */
-export async function runConsole(
-  context: CliContext,
-  request: ConnectionRequest,
-  flags: Flags,
-  given?: Interrupts,
-): Promise<ExitCode> {
+/** `poolctl [url]`: the console on a live server, until the user closes it. */
+export async function run(context: CliContext, {words: [url], flags}: Call<typeof usage>): Promise<ExitCode> {
+  const request = await locateServer(context, {url, flags});
   if (!hasTerminal(context)) {
     throw usageError(
       'the console needs a terminal',
-      "'poolctl snapshot' prints one reading as JSON; 'poolctl check' is a health gate: exit 0 or 1",
+      "'poolctl snapshot' prints a snapshot as JSON, 'poolctl check' checks the health of the server.",
     );
   }
   const interval_ms = readInterval(flags);
@@ -47,7 +35,7 @@ export async function runConsole(
       waitFor_ms,
       onWait: state => tell(describeWait(state)),
     });
-  const early = startEarly(connectToWatch);
+  const early = connectEarly(connectToWatch);
   const sampler = createSampler({
     interval_ms,
     connect: async signal => {
@@ -55,9 +43,12 @@ export async function runConsole(
       return watching;
     },
   });
-  const {recipes, skipped: left_out} = await loadRecipes(flags, request.settings);
+  const {recipes, skipped} = await loadRecipes(flags, request.settings);
   let journalNotice: string | null = null;
-  const interrupts = given ?? catchInterrupts(context, {within_ms: 10_000});
+  const keepNotice = (text: string) => {
+    journalNotice = text;
+  };
+  const interrupts = catchInterrupts(context, {within_ms: 10_000});
   const {outcome, interruption} = await openConsole(
     {
       sampler,
@@ -71,15 +62,15 @@ export async function runConsole(
         warn = listener;
       },
       gather: async needs => {
-        const [, , , , {loadRecipeData: loadExplained}] = await loadEngine();
-        return loadExplained(requireConnection(watching), needs);
+        const {loadRecipeData} = await loadExecution();
+        return loadRecipeData(requireConnection(watching), needs);
       },
       explain: async statement => {
         const {explainStatement} = await import('../../postgres/planner/explain.ts');
         const {readStatementText} = await import('../../postgres/sampler/statements-reader.ts');
         const connection = requireConnection(watching);
-        const {rawClient: bare, request: used, server_version_num} = connection;
-        const {lines, how} = await explainStatement(bare, {
+        const {rawClient, request: used, server_version_num} = connection;
+        const {lines, how} = await explainStatement(rawClient, {
           query: await readStatementText(connection, statement),
           database: statement.datname ?? '',
           connected_database: used.database,
@@ -95,8 +86,9 @@ export async function runConsole(
         return {query: detail.query, locks: lockLines(detail)};
       },
       execute: async function* (plan, server, signal) {
+        const {executeInConsole} = await loadExecution();
         try {
-          yield* carryOutPlan(plan, {
+          yield* executeInConsole(plan, {
             context,
             request,
             recipes,
@@ -104,13 +96,11 @@ export async function runConsole(
             watching: requireConnection(watching),
             flags,
             signal,
-            onNotice: text => {
-              journalNotice = text;
-            },
-            onSettled: text => warn(text),
+            onNotice: keepNotice,
+            onRecovered: text => warn(text),
           });
         } finally {
-          // What it changed is on the screen at once.
+          // The screen shows the effect at once.
           sampler.refresh();
         }
       },
@@ -119,21 +109,9 @@ export async function runConsole(
         return replayForConsole(context, request, params, options);
       },
       readJournal: async () => {
-        const [, , , {openConfiguredJournal: openJournalOf}] = await loadEngine();
-        const onNotice = (text: string) => {
-          journalNotice = text;
-        };
-        const journal = openJournalOf(context, flags, onNotice);
-        const entries = await journal.inspect();
-        const {ok, reason} = await journal.verify();
-        return {
-          entries,
-          isBroken: !ok,
-          problem: reason ?? journalNotice,
-          unfinished: journal.unfinishedOf(entries).filter(({acting_pid}) => acting_pid === null).length,
-          underWay: journal.underWay(entries),
-          host: hostname(),
-        };
+        const {readJournal} = await loadExecution();
+        const journal = await readJournal(context, {flags, onNotice: keepNotice});
+        return {...journal, problem: journal.problem ?? journalNotice};
       },
     },
     {
@@ -145,24 +123,24 @@ export async function runConsole(
       env: context.env,
       streams: {stdin: context.stdin, stdout: context.stdout},
       interrupts,
-      notice: noticeOf(request, left_out),
+      notice: noticeOf(request, skipped),
       isRecording: false,
     },
   );
-  if (given === undefined) interrupts.release();
-  if (interruption !== null) context.output.stderr(sanitise(`poolctl: ${interruption}`));
+  interrupts.release();
+  if (interruption !== null) printMessage(context.output, interruption);
   if (interrupts.signal.aborted) return exitCodes.interrupted;
   return outcome === 'left' ? exitCodes.ok : exitCodes.connection;
 }
 
-/** Connects while the rest of the program is still being loaded: the server answers in the meantime. */
-function startEarly(connectToWatch: (signal: AbortSignal) => Promise<Connection>): {
-  /** The connection under way, once; it ends with `signal`. */
+/** Connects while the rest of the program is loading. */
+function connectEarly(connectToWatch: (signal: AbortSignal) => Promise<Connection>): {
+  /** The pending connection, once; it ends with `signal`. */
   take(signal: AbortSignal): Promise<Connection> | null;
 } {
   const ending = new AbortController();
   let connecting: Promise<Connection> | null = connectToWatch(ending.signal);
-  // Whoever takes it sees why it failed.
+  // `take` passes a failure on.
   connecting.catch(() => {});
   return {
     take(signal) {
@@ -174,13 +152,13 @@ function startEarly(connectToWatch: (signal: AbortSignal) => Promise<Connection>
   };
 }
 
-/** What is to be known of the address, where there is anything. */
+/** Notes about the URL and the team's recipes; null without any. */
 function noticeOf(
-  {ignoredParameters: stripped, warnings}: ConnectionRequest,
-  left_out: readonly string[],
+  {ignoredParameters, warnings}: ConnectionRequest,
+  skipped: readonly string[],
 ): string | null {
-  const parts = stripped.length > 0 ? [`left out of the address: ${stripped.join(', ')}`] : [];
-  return [...parts, ...warnings, ...left_out].join('; ') || null;
+  const parts = ignoredParameters.length > 0 ? [`ignored in the URL: ${ignoredParameters.join(', ')}`] : [];
+  return [...parts, ...warnings, ...skipped].join('; ') || null;
 }
 
 function describeWait({message, hint, waited_ms, next_try_in_ms}: WaitState): string {
@@ -189,75 +167,11 @@ function describeWait({message, hint, waited_ms, next_try_in_ms}: WaitState): st
 }
 
 /**
- * Loaded along with the journal, right after the first frame: were it left until somebody acts, an upgrade under an
- * open console would have taken its files away by then.
+ * Loaded with the journal, right after the first frame: an upgrade of poolctl under an open console would remove the
+ * files before the first plan is executed.
  */
-function loadEngine() {
-  return Promise.all([
-    import('../../core/engine/execute.ts'),
-    import('../../core/engine/drift.ts'),
-    import('../../postgres/sampler/read-once.ts'),
-    import('../../cli/execution/engine-context.ts'),
-    import('../../cli/recipe-data.ts'),
-    import('../../cli/execution/recover-unfinished-runs.ts'),
-  ]);
-}
-
-type ConsoleRun = {
-  context: CliContext;
-  request: ConnectionRequest;
-  recipes: readonly Recipe[];
-  watching: Connection;
-  /** The one that the plan was made on. */
-  server: ServerIdentity;
-  flags: Flags;
-  signal: AbortSignal;
-  /** What the journal has to say may not be written over the screen. */
-  onNotice: (text: string) => void;
-  /** An act of an earlier run whose outcome nobody knew, and what became of it. */
-  onSettled: (text: string) => void;
-};
-
-/**
- * The console's acts go through the same engine, journal and guards as `poolctl run` and `poolctl undo`. What earlier
- * runs left unknown is settled first.
- */
-async function* carryOutPlan(plan: Plan, run: ConsoleRun): AsyncIterable<RunState> {
-  const {context, request, watching, server, flags, signal, onNotice, onSettled} = run;
-  const [{execute}, , {readOnce}, {openEngine}, , {recoverUnfinishedRuns: settleEarlier}] =
-    await loadEngine();
-  const {engine, identity} = openEngine(context, request, {flags, watching: () => watching, onNotice});
-  try {
-    const read = () => readOnce(watching, {rates_over_ms: null});
-    const {target} = await read();
-    const difference = serverDifference(server, serverOf(target));
-    if (difference !== null)
-      throw new AbortError(`${difference}; nothing was done`, {exitCode: exitCodes.drift});
-    const acting = {...identity, target: target.id, server};
-    // What keeps it from being settled keeps the run from being carried out, which says so.
-    await settleEarlier(engine, {...acting, isDryRun: false}, onSettled).catch(() => {});
-    yield* execute(plan, acting, {...engine, ...(await worldOf(plan, {...run, engine, read}))}, signal);
-  } finally {
-    await engine.executor.close();
-  }
-}
-
-/** A run that takes another back rests on the journal alone; every other on what its recipe plans now. */
-async function worldOf(
-  plan: Plan,
-  {recipes, watching, server, engine, read}: ConsoleRun & {engine: Engine; read: () => Promise<Snapshot>},
-): Promise<Pick<EnginePorts, 'slots' | 'recheck'>> {
-  const [, {recheckUndo, createDriftCheck}, , , {readRecipeData: loadRecipeData}] = await loadEngine();
-  if (plan.undoes !== undefined) {
-    const recheck = recheckUndo(plan.undoes, await engine.journal.read(), {
-      server,
-      host: engine.files?.host,
-    });
-    return {slots: async () => slotsOf((await read()).budget), recheck};
-  }
-  const recipe = recipes.find(({id}) => id === plan.recipe);
-  if (recipe === undefined) throw new BugError(`a plan of an unknown recipe: ${plan.recipe}`);
-  return createDriftCheck(recipe, plan.params, {read, load: needs => loadRecipeData(watching, needs)});
+function loadExecution() {
+  return import('./execute.ts');
 }
 
 function requireConnection(connection: Connection | null): Connection {

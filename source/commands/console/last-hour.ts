@@ -5,9 +5,9 @@ import type {SampleEvent} from '../../model/ports.ts';
 import type {SnapshotBuffer} from '../../model/recording.ts';
 
 const hourMs = 3_600_000;
-/** Some ten times what an hour of 200 sessions takes. */
+/** Ten times the size of an hour with 200 sessions. */
 const mostBytes = 24 * 1024 * 1024;
-/** What packs readings is loaded after these: the first frame, and the keys, come before. */
+/** The recorder is loaded after this many snapshots, so that the first frame and keys come first. */
 const readingsBefore = 3;
 
 /** The last hour of a live console, in memory. */

@@ -1,8 +1,7 @@
-import type {Flags} from '../../cli/call/parse-call.ts';
 import type {CliContext} from '../../cli/context.ts';
 import {loadEndpoint} from '../../cli/replay/load-endpoint.ts';
 import {measureEndpoint} from '../../cli/replay/measure.ts';
-import {readReplayOptions} from '../../cli/replay/options.ts';
+import {type MeasurementFlags, readReplayOptions} from '../../cli/replay/options.ts';
 import {loadPrismaClient} from '../../cli/replay/prisma-client.ts';
 import {openReplayServer} from '../../cli/replay/replay-server.ts';
 import {selectVariants} from '../../cli/replay/variants.ts';
@@ -15,8 +14,8 @@ import type {ConnectionRequest} from '../../postgres/connect/request.ts';
 type Options = {signal: AbortSignal; onUpdate: (update: ReplayUpdate) => void};
 
 /**
- * The replay that the recipe replay-endpoint plans, on the server that the console is on: read-only, measured in a
- * process of its own. Throws AbortError as `poolctl replay` does.
+ * The replay that the recipe replay-endpoint plans, on the console's server: read-only, and measured in another process.
+ * Throws AbortError as `poolctl replay` does.
  */
 export async function replayForConsole(
   context: CliContext,
@@ -25,34 +24,29 @@ export async function replayForConsole(
   {signal, onUpdate}: Options,
 ): Promise<ReplayDocument> {
   const flags = flagsOf(params);
-  const call = readReplayOptions(flags);
+  const options = readReplayOptions(flags);
   const name = readText(params.endpoint ?? '') ?? '';
   onUpdate({kind: 'stage', text: 'loading the endpoint'});
   const source = {name, cwd: context.cwd, client: flags.client, isDemo: false};
   const endpoint = await loadEndpoint(name, source);
   if (endpoint.isWriting) throw writes(endpoint.file);
-  const variants = selectVariants(endpoint, call);
+  const variants = selectVariants(endpoint, options);
   const prisma = await loadPrismaClient(endpoint, source);
   onUpdate({kind: 'stage', text: 'connecting'});
-  // Whatever there is to say is on the screen already: it must not be written over.
-  const silent = {...context, output: {...context.output, talk: () => {}}};
-  const stage = await openReplayServer(silent, undefined, {
-    flags: {},
-    allowWrites: false,
-    signal,
-    requestTo: async () => request,
-  });
+  // Messages on stderr would overwrite the screen.
+  const silent = {...context, output: {...context.output, stderr: () => {}}};
+  const server = await openReplayServer(silent, request, {flags: {}, allowWrites: false, signal});
   try {
     const progress = progressOf(onUpdate);
-    const measuring = {endpoint, variants, prisma, source, call, signal, progress, isApart: true};
-    return await measureEndpoint(silent, stage, measuring);
+    const measuring = {endpoint, variants, prisma, source, call: options, signal, progress, isApart: true};
+    return await measureEndpoint(silent, server, measuring);
   } finally {
-    await stage.close();
+    await server.close();
   }
 }
 
-/** As the command line would have them. */
-function flagsOf(params: ParameterValues): Flags {
+/** The parameters as the command's flags. */
+function flagsOf(params: ParameterValues): MeasurementFlags {
   const given = (name: string) => params[name]?.trim() || undefined;
   const limit = given('connection_limit');
   const [variant, concurrency, requests, client] = [
@@ -81,7 +75,7 @@ function progressOf(onUpdate: Options['onUpdate']): Parameters<typeof measureEnd
 
 function writes(file: string): AbortError {
   return usageError(
-    `${file} writes: the console replays read-only`,
-    "'poolctl replay --allow-writes' does, on a server that is there for it.",
+    `${file} writes, and the console replays read-only`,
+    "Use 'poolctl replay --allow-writes' on a test server.",
   );
 }

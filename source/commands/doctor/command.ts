@@ -1,20 +1,33 @@
-import type {Output} from '../../cli/context.ts';
+import type {Call} from '../../cli/call/command.ts';
+import {explainServerErrors, withConnection} from '../../cli/connection.ts';
+import type {CliContext, Output} from '../../cli/context.ts';
+import {raceInterrupt} from '../../cli/interrupts.ts';
+import {locateServer} from '../../cli/locate-server.ts';
 import {exitCodes} from '../../core/errors.ts';
+
 import {counted, formatMs, formatVersion} from '../../core/text/format.ts';
 import {jsonText} from '../../core/text/json.ts';
 import {sanitise} from '../../core/text/sanitise.ts';
 import type {DoctorCheck, DoctorReport} from '../../model/doctor.ts';
 import type {ExitCode} from '../../model/run.ts';
+import {examine} from '../../postgres/server/doctor.ts';
+import type {usage} from './flags.ts';
 
-export type DoctorPorts = {examine(): Promise<DoctorReport>; output: Output};
+/** `poolctl doctor [url]`. */
+export async function run(context: CliContext, {words: [url], flags}: Call<typeof usage>): Promise<ExitCode> {
+  const request = await locateServer(context, {url, flags});
+  return withConnection(context, request, flags, async (connection, signal) => {
+    const report = await explainServerErrors(connection, raceInterrupt(examine(connection), signal));
+    return printDoctorReport(report, context.output, {json: flags.json ?? false});
+  });
+}
 
 /**
- * Says what poolctl can see and do on a target, and the exact statement that would grant the rest.
- * Exit 0 when nothing is missing, advice or not; 1 when something is.
+ * Prints what poolctl can see and do on a server, and the exact statement that grants the rest. Exit 1 where something
+ * is missing; advice alone is exit 0.
  */
-export async function doctor({examine, output}: DoctorPorts, flags: {json: boolean}): Promise<ExitCode> {
-  const report = await examine();
-  output.stdout(flags.json ? jsonText(report, 2) : reportText(report));
+export function printDoctorReport(report: DoctorReport, output: Output, {json}: {json: boolean}): ExitCode {
+  output.stdout(json ? jsonText(report, 2) : reportText(report));
   return report.checks.some(({status}) => status === 'missing') ? exitCodes.findings : exitCodes.ok;
 }
 
@@ -34,12 +47,12 @@ function headLines({target, connection}: DoctorReport): string[] {
   const service = managed_service === null ? '' : ` on ${managed_service}`;
   const head = [
     `PostgreSQL ${formatVersion(version)}${service} at ${target.id} as ${target.user}`,
-    `  found by ${connection.source}; ${transport}, round trip ${formatMs(connection.round_trip_ms)}`,
+    `  found by ${connection.source}, connected ${transport}, round trip ${formatMs(connection.round_trip_ms)}`,
   ];
   if (target.is_production) head.push('  marked as production');
-  if (connection.route === 'rescue') head.push('  by the rescue address: every ordinary slot is taken');
+  if (connection.route === 'rescue') head.push('  via the rescue URL: every other connection slot is taken');
   if (connection.ignored_parameters.length > 0)
-    head.push(`  left out of the address: ${connection.ignored_parameters.join(', ')}`);
+    head.push(`  ignored in the URL: ${connection.ignored_parameters.join(', ')}`);
   return [...head, ...connection.warnings.map(warning => `  ${warning}`)];
 }
 

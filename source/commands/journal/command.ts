@@ -1,4 +1,6 @@
-import type {Output} from '../../cli/context.ts';
+import type {Call} from '../../cli/call/command.ts';
+import {type CliContext, type Output, printMessage} from '../../cli/context.ts';
+import {openConfiguredJournal} from '../../cli/journal/configured-journal.ts';
 import {undoStateOf} from '../../core/engine/undo.ts';
 import {exitCodes, usageError} from '../../core/errors.ts';
 import {counted} from '../../core/text/format.ts';
@@ -8,6 +10,7 @@ import {type ChainVerdict, genesisHash} from '../../journal/chain.ts';
 import type {JournalEntry, UnfinishedIntent} from '../../model/journal-entry.ts';
 import type {ExitCode} from '../../model/run.ts';
 import {exportJournal} from './export.ts';
+import type {usage} from './flags.ts';
 import {describeRun, resultText} from './render-run.ts';
 
 export type JournalPorts = {
@@ -22,10 +25,13 @@ export type JournalPorts = {
 
 type JournalFlags = {json?: boolean | undefined; format?: string | undefined; head?: string | undefined};
 
-/**
- * `list`, `show <run>`, `verify` or `export`; `list` when nothing is said. Exit 8 where the chain does not verify or
- * no longer holds the head that was kept elsewhere, 2 for a run it does not have.
- */
+/** `poolctl journal [list|show|verify|export] [run]`. */
+export function run(context: CliContext, {words, flags}: Call<typeof usage>): Promise<ExitCode> {
+  const journal = openConfiguredJournal(context, flags);
+  return showJournal({journal, output: context.output}, words, flags);
+}
+
+/** Exit 8 where the chain does not verify or lacks the head of `--head`, 2 for an unknown run. */
 export async function showJournal(
   ports: JournalPorts,
   words: readonly string[],
@@ -33,15 +39,18 @@ export async function showJournal(
 ): Promise<ExitCode> {
   const flags = {json};
   const [verb = 'list', run] = words;
+  if (run !== undefined && verb !== 'show') throw usageError('unexpected argument', howToCall);
   if (verb === 'list') return list(ports, flags);
   if (verb === 'verify') return verify(ports, {json, head});
   if (verb === 'export') return exportAll(ports, format);
   if (verb === 'show' && run !== undefined) return show(ports, run, flags);
   throw usageError(
-    verb === 'show' ? 'journal show: which run?' : `journal: no "${verb}"`,
-    'poolctl journal list | show <run> | verify | export',
+    verb === 'show' ? 'journal show needs a run' : `unknown subcommand "${verb}" of journal`,
+    howToCall,
   );
 }
+
+const howToCall = 'Usage: poolctl journal list, show <run>, verify or export.';
 
 async function list({journal, output}: JournalPorts, flags: {json: boolean}): Promise<ExitCode> {
   const entries = await journal.inspect();
@@ -58,7 +67,7 @@ async function list({journal, output}: JournalPorts, flags: {json: boolean}): Pr
     }));
     printJson(output, {schema_version: 1, file: journal.file, head: headOf(entries), entries: rows});
   } else if (entries.length === 0) {
-    output.stderr(sanitise(`nothing is recorded in ${journal.file}`));
+    printMessage(output, `no entries in ${journal.file}`);
   } else {
     output.stdout(entries.map(entry => sanitise(describeEntry(entry))).join('\n'));
   }
@@ -67,13 +76,15 @@ async function list({journal, output}: JournalPorts, flags: {json: boolean}): Pr
 
 async function show({journal, output}: JournalPorts, run: string, flags: {json: boolean}): Promise<ExitCode> {
   const all = await journal.inspect();
-  // The beginning of a run's id will do where it is the only one.
+  // The first characters of a run's id, if they are unique.
   const runs = new Set(all.map(entry => entry.run).filter(id => id.startsWith(run)));
   const id = runs.has(run) ? run : [...runs][0];
   if (id === undefined || (id !== run && runs.size > 1)) {
     throw usageError(
-      `${runs.size === 0 ? 'no run' : `${runs.size} runs`} "${run}" in ${journal.file}`,
-      "'poolctl journal list' names them",
+      runs.size === 0
+        ? `no run "${run}" in ${journal.file}`
+        : `${runs.size} runs begin with "${run}" in ${journal.file}`,
+      "'poolctl journal list' lists the runs.",
     );
   }
   const entries = all.filter(entry => entry.run === id);
@@ -91,9 +102,9 @@ async function verify(
 ): Promise<ExitCode> {
   const kept = flags.head === undefined ? null : await findHead(journal, flags.head);
   const {ok: isUnbroken, entries, head, broken_at, reason, torn_bytes, unfinished} = await journal.verify();
-  // A chain that was cut and written on, or made anew, verifies by itself.
-  const isHeld = kept === null || (kept.seq !== null && kept.seq <= entries);
-  const ok = isUnbroken && isHeld;
+  // A chain that was cut and continued, or rewritten as a whole, verifies by itself.
+  const hasHead = kept === null || (kept.seq !== null && kept.seq <= entries);
+  const ok = isUnbroken && hasHead;
   if (flags.json) {
     const keptHead = kept === null ? {} : {kept_head: kept};
     printJson(output, {
@@ -102,13 +113,13 @@ async function verify(
     });
   } else {
     const verdict = isUnbroken
-      ? `${journal.file}: ${counted(entries, 'entry', 'entries')}, unbroken; head ${head}`
+      ? `${journal.file}: ${counted(entries, 'entry', 'entries')}, verified; head ${head}`
       : `${journal.file}: BROKEN at entry ${broken_at}: ${reason}`;
-    const torn = `its last line is cut off (${counted(torn_bytes, 'byte')}): its writer was killed; the next act moves it to a .torn file`;
+    const torn = `the last line is incomplete (${counted(torn_bytes, 'byte')}): its writer was killed. The next run moves it to a .torn file.`;
     const lines = [
       verdict,
       ...(torn_bytes > 0 && isUnbroken ? [torn] : []),
-      ...(kept === null ? [] : [describeHead(kept, {isHeld, entries})]),
+      ...(kept === null ? [] : [describeHead(kept, {hasHead, entries})]),
     ];
     output.stdout([...lines, ...unfinished.map(describeUnfinished)].map(sanitise).join('\n'));
   }
@@ -117,12 +128,12 @@ async function verify(
 
 type KeptHead = {hash: string; seq: number | null};
 
-/** The entry of a hash that was kept elsewhere. Throws AbortError (exit 2) for what is no hash. */
+/** The entry with the hash of `--head`. Throws AbortError (exit 2) for an invalid hash. */
 async function findHead(journal: JournalPorts['journal'], hash: string): Promise<KeptHead> {
   if (!/^[0-9a-f]{64}$/.test(hash)) {
     throw usageError(
-      '--head: no hash of an entry',
-      "It is the head that 'poolctl journal verify' told: 64 digits and letters a to f.",
+      '--head takes the hash of an entry',
+      "It is the head that 'poolctl journal verify' prints: 64 hexadecimal digits.",
     );
   }
   if (hash === genesisHash) return {hash, seq: 0};
@@ -130,34 +141,33 @@ async function findHead(journal: JournalPorts['journal'], hash: string): Promise
   return {hash, seq: entry?.seq ?? null};
 }
 
-function describeHead({hash, seq}: KeptHead, now: {isHeld: boolean; entries: number}): string {
-  if (!now.isHeld)
-    return `MISSING: no entry has the hash ${hash}: what was written until then was cut off or rewritten`;
+function describeHead({hash, seq}: KeptHead, now: {hasHead: boolean; entries: number}): string {
+  if (!now.hasHead) return `MISSING: no entry has the hash ${hash}; the journal was cut or rewritten`;
   const since = now.entries - (seq ?? 0);
-  return `the head that was kept is entry ${seq}; ${counted(since, 'entry', 'entries')} since`;
+  return `the head of --head is entry ${seq}; ${counted(since, 'entry', 'entries')} since`;
 }
 
-/** Everything there is, and exit 8 where it does not verify. */
+/** All entries; exit 8 where they do not verify. */
 async function exportAll({journal, output}: JournalPorts, format: string): Promise<ExitCode> {
   const text = exportJournal(await journal.inspect(), format);
   if (text !== '') output.stdout(text);
   const {ok, reason} = await journal.verify();
-  if (!ok) output.stderr(sanitise(`poolctl: the journal does not verify: ${reason}`));
+  if (!ok) printMessage(output, `the journal does not verify: ${reason}`);
   return ok ? exitCodes.ok : exitCodes.journal;
 }
 
-/** `unknown, verify`: nobody knows whether it happened. */
+/** `unknown, verify`: interrupted before its outcome was recorded. */
 function describeUnfinished({run, step, at, target, title, acting_pid}: UnfinishedIntent): string {
-  const state = acting_pid === null ? 'unknown, verify' : `under way (pid ${acting_pid})`;
+  const state = acting_pid === null ? 'unknown, verify' : `running (pid ${acting_pid})`;
   return `${state}: run ${run} step ${step + 1} at ${at} on ${target}: ${title}`;
 }
 
 function describeEntry(entry: JournalEntry): string {
   const {seq, at, actor, target, run} = entry;
-  return `${String(seq).padStart(5)}  ${at}  ${run}  ${actor}  ${target}  ${whatOf(entry)}`;
+  return `${String(seq).padStart(5)}  ${at}  ${run}  ${actor}  ${target}  ${summaryOf(entry)}`;
 }
 
-function whatOf(entry: JournalEntry): string {
+function summaryOf(entry: JournalEntry): string {
   switch (entry.event) {
     case 'run':
       return `run ${entry.recipe}, ${counted(entry.step_count, 'step')}`;

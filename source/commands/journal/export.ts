@@ -1,15 +1,16 @@
 import {rolloutsOf, runsOf} from '../../cli/journal/journaled-runs.ts';
+import {runsMarkdown} from '../../cli/journal/runs-markdown.ts';
 import {usageError} from '../../core/errors.ts';
 import {shownValue} from '../../core/sql/secrets.ts';
 import {canonicalJson, escapeJson} from '../../core/text/json.ts';
 import {shownLines} from '../../core/text/reveal.ts';
 import {sanitise} from '../../core/text/sanitise.ts';
 import type {JournalEntry} from '../../model/journal-entry.ts';
-import {runsMarkdown} from '../report/render-markdown.ts';
+import {exportFormats} from './flags.ts';
 
 /**
- * Every entry, in a form that others read. `jsonl` is what is in the file, line by line, so that the chain can be
- * verified by whoever gets it. Throws AbortError (exit 2) for a format that is none.
+ * All entries in one of `exportFormats`. `jsonl` is the journal line by line, so that its chain can be verified
+ * elsewhere. Throws AbortError (exit 2) for an unknown format.
  */
 export function exportJournal(entries: readonly JournalEntry[], format: string): string {
   switch (format) {
@@ -20,7 +21,7 @@ export function exportJournal(entries: readonly JournalEntry[], format: string):
     case 'markdown':
       return runsMarkdown(runsOf(entries, everything), rolloutsOf(entries, everything));
   }
-  throw usageError(`journal export: no format "${format}"`, 'It is --format jsonl, csv or markdown.');
+  throw usageError(`unknown format "${format}"`, `Use --format ${exportFormats.join(', ')}.`);
 }
 
 const everything = {target: null, from_ms: -Infinity, to_ms: Infinity, run: null};
@@ -61,7 +62,7 @@ function csvOf(entries: readonly JournalEntry[]): string {
 
 function contentOf(entry: JournalEntry): Record<string, unknown> {
   if (entry.event === 'rollout') return {title: entry.name};
-  // What a stage came to, and the command or the reason.
+  // The stage's state, and its command or the reason.
   if (entry.event === 'stage') {
     const {stage, name, phase, detail} = entry;
     return {step: stage, subject: name, outcome: phase, title: detail};
@@ -78,7 +79,7 @@ function contentOf(entry: JournalEntry): Record<string, unknown> {
   };
 }
 
-/** What a spreadsheet would take for a formula gets a quote before it, as OWASP advises. */
+/** A cell that a spreadsheet would read as a formula gets a quote first, as OWASP advises. */
 function csvCell(value: unknown): string {
   if (value === null || value === undefined) return '';
   const text = String(value)

@@ -10,16 +10,16 @@ type UndoState = {undone_by: readonly string[]; is_undoable: boolean};
 type Measured = NonNullable<Event<'outcome'>['measures']>[number];
 
 /**
- * One run as people read it, a year later too: what was asked for, each act with how it was guarded, verified and can
- * be taken back, its outcome, and the end. `undone_by`: the runs that have taken it back; `is_undoable`: something is
- * left to be; `acting_pid`: the process that is at it right now.
+ * One run in full: its parameters, each step with its guard, verification, undo and outcome, and the end. `undone_by`
+ * are the runs that undid it, `is_undoable` says that something is left to undo, `acting_pid` is the process that is
+ * executing it right now.
  */
 export function describeRun(
   entries: readonly JournalEntry[],
   {acting_pid, ...undo}: UndoState & {acting_pid: number | null},
 ): string[] {
   const intents = new Map(entries.filter(isIntent).map(intent => [intent.step, intent]));
-  // A step's first outcome is the one that counts.
+  // The first outcome of a step counts: a journal of an older version can have two.
   const outcomes = new Map(
     entries
       .filter(isOutcome)
@@ -29,7 +29,7 @@ export function describeRun(
   const steps = [...new Set([...intents.keys(), ...outcomes.keys()])].sort((a, b) => a - b);
   return [
     ...entries.filter(isRun).flatMap(startLines),
-    ...actedAs(entries).map(who => `acted as ${who}`),
+    ...actedAs(entries).map(who => `executed as ${who}`),
     ...entries.flatMap(rolloutLines),
     ...steps.flatMap(step => [
       '',
@@ -56,7 +56,7 @@ function startLines(entry: Event<'run'>): string[] {
     `run ${run}: ${recipe} on ${target}`,
     ...(server === undefined ? [] : [`${nameServer(server)}, database oid ${server.database_oid}`]),
     `by ${actor}, ${at}`,
-    ...(undoes === undefined ? [] : [`takes back run ${undoes}`]),
+    ...(undoes === undefined ? [] : [`undoes run ${undoes}`]),
     ...given.map(([name, value]) => `  ${name}=${value}`),
     `plan ${plan}`,
     `entry ${seq}, hash ${hash}`,
@@ -79,7 +79,7 @@ function rolloutLines(entry: JournalEntry): string[] {
   return [`${at}  ${name}: ${phase}${detail === null ? '' : `: ${detail}`}`];
 }
 
-/** A step may be settled without an act: it had changed since the preview. */
+/** A step without an intent was skipped: its object had changed since the preview. */
 function stepLines(
   step: number,
   intent: Event<'intent'> | undefined,
@@ -97,18 +97,18 @@ function stepLines(
   return [`${step + 1}. ${first}`, ...rest.map(line => `   ${line}`)];
 }
 
-/** All that was sent and what it rested on; where only the values differ from the act before, the statement stands once. */
+/** The statements; one that differs from the step before in its values only is printed once. */
 function contentLines(content: Content, before: Content | undefined): string[] {
   const {body} = stepText(content, before);
   return content.kind === 'sql' ? [`on ${content.subject}`, ...body] : body;
 }
 
-/** What has taken it back, and how the rest is. */
+/** What undid the run, and how to undo the rest. */
 function undoLines(run: string | undefined, {undone_by, is_undoable}: UndoState): string[] {
   const part = is_undoable ? ' in part' : '';
   return [
-    ...(undone_by.length === 0 ? [] : [`taken back${part} by run ${undone_by.join(', ')}`]),
-    ...(is_undoable ? [`poolctl undo ${run} takes ${undone_by.length === 0 ? 'it' : 'the rest'} back`] : []),
+    ...(undone_by.length === 0 ? [] : [`undone${part} by run ${undone_by.join(', ')}`]),
+    ...(is_undoable ? [`undo ${undone_by.length === 0 ? 'it' : 'the rest'} with 'poolctl undo ${run}'`] : []),
   ];
 }
 
@@ -118,13 +118,13 @@ function outcomeText(
   acting_pid: number | null,
 ): string {
   if (outcome === undefined)
-    return `${at}  ${acting_pid === null ? 'no outcome was written: unknown, verify' : underWay(acting_pid)}`;
+    return `${at}  ${acting_pid === null ? 'no recorded outcome: unknown, verify' : running(acting_pid)}`;
   const {sqlstate, duration_ms} = outcome;
   const code = sqlstate === null ? '' : ` (${sqlstate})`;
   return `${at}  ${resultText(outcome)}${code}, ${formatMs(duration_ms)}`;
 }
 
-/** What the act brought: a number, or a plan of many lines. */
+/** A measured value before and after: a number, or a query plan of many lines. */
 function measureLines({name, before, after}: Measured): string[] {
   const [was = [], is = []] = [before, after].map(text => (text ?? 'unknown').split('\n'));
   if (was.length === 1 && is.length === 1) return [`${name}: ${was[0]} before, ${is[0]} after`];
@@ -132,13 +132,13 @@ function measureLines({name, before, after}: Measured): string[] {
   return [`${name} before`, ...indented(was), `${name} after`, ...indented(is)];
 }
 
-function underWay(acting_pid: number): string {
-  return `under way (pid ${acting_pid})`;
+function running(acting_pid: number): string {
+  return `running (pid ${acting_pid})`;
 }
 
 function endLines(entries: readonly JournalEntry[], acting_pid: number | null): string[] {
   const end = entries.find(isEnd);
-  if (end === undefined) return [acting_pid === null ? 'its end was not written' : underWay(acting_pid)];
+  if (end === undefined) return [acting_pid === null ? 'no recorded end' : running(acting_pid)];
   const before = entries.find(isRun)?.before.used;
   const after = end.after.used;
   const slots =

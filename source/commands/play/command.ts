@@ -1,7 +1,7 @@
-import type {Flags} from '../../cli/call/parse-call.ts';
+import type {Call} from '../../cli/call/command.ts';
 import {type CliContext, hasTerminal} from '../../cli/context.ts';
-import {openConfiguredJournal} from '../../cli/execution/engine-context.ts';
-import {catchInterrupts} from '../../cli/interrupts.ts';
+import {catchInterrupts, untilAborted} from '../../cli/interrupts.ts';
+import {openConfiguredJournal} from '../../cli/journal/configured-journal.ts';
 import {loadRecipes} from '../../cli/recipes.ts';
 import {openConsole} from '../../console/console.ts';
 import {noSettings} from '../../core/configuration.ts';
@@ -9,20 +9,20 @@ import {type AbortError, exitCodes, usageError} from '../../core/errors.ts';
 import type {Sampler} from '../../model/ports.ts';
 import type {ExitCode} from '../../model/run.ts';
 import {openRecording} from '../../recording/open-recording.ts';
+import type {usage} from './flags.ts';
 
-/** A recording in the console, until the user leaves it. Nothing is connected to. */
-export async function runPlay(
+/** `poolctl play <file>`: the console on a recording. Nothing is connected to. */
+export async function run(
   context: CliContext,
-  file: string | undefined,
-  flags: Flags,
+  {words: [file], flags}: Call<typeof usage>,
 ): Promise<ExitCode> {
-  if (file === undefined) throw usageError('play: which file?', 'poolctl play out.poolctl');
+  if (file === undefined) throw usageError('play needs a file', 'Usage: poolctl play out.poolctl.');
   if (!hasTerminal(context)) {
-    throw usageError('the console needs a terminal', "'poolctl report FILE' tells a recording as Markdown");
+    throw usageError('the console needs a terminal', "'poolctl report FILE' prints a recording as Markdown.");
   }
   const {recording, target, problem} = await openRecording(file);
-  const {recipes, skipped: left_out} = await loadRecipes(flags, noSettings);
-  const notices = [...(problem === null ? [] : [problem]), ...left_out];
+  const {recipes, skipped} = await loadRecipes(flags, noSettings);
+  const notices = [...(problem === null ? [] : [problem]), ...skipped];
   const interrupts = catchInterrupts(context, {within_ms: 10_000});
   await openConsole(
     {
@@ -31,7 +31,7 @@ export async function runPlay(
       past: {
         tape: async () => recording,
         keep: () => {},
-        writeOut: () => Promise.reject(usageError('this is a recording already', file)),
+        writeOut: () => Promise.reject(usageError('this is already a recording', file)),
       },
       onConnecting: () => {},
       onNotice: () => {},
@@ -69,14 +69,16 @@ export async function runPlay(
   return interrupts.signal.aborted ? exitCodes.interrupted : exitCodes.ok;
 }
 
-/** There is no server: nothing comes until the user leaves. */
+/** There is no server: no snapshot ever comes. */
 const silentSampler: Sampler = {
-  async *events(signal) {
-    await new Promise<void>(resolve => {
-      if (signal.aborted) resolve();
-      signal.addEventListener('abort', () => resolve(), {once: true});
-    });
-  },
+  events: signal => ({
+    [Symbol.asyncIterator]: () => ({
+      next: async () => {
+        await untilAborted(signal);
+        return {done: true, value: undefined};
+      },
+    }),
+  }),
   setInterval: () => {},
   effectiveIntervalMs: () => 2000,
   setVisible: () => {},
@@ -84,5 +86,5 @@ const silentSampler: Sampler = {
 };
 
 function notLive(): AbortError {
-  return usageError('this is a recording', 'Nothing can be asked of the server from here.');
+  return usageError('this is a recording', 'A recording has no server to read from.');
 }

@@ -1,38 +1,63 @@
 import {recipes as own} from '../../../recipes/index.ts';
-import type {Flags} from '../../cli/call/parse-call.ts';
-import type {CliContext} from '../../cli/context.ts';
-import {readConfigurationFile} from '../../cli/locate-server.ts';
-import {loadRecipes} from '../../cli/recipes.ts';
-import {noSettings} from '../../core/configuration.ts';
+import type {Call} from '../../cli/call/command.ts';
+import {recipeText} from '../../cli/call/recipe-text.ts';
+import type {CliContext, Output} from '../../cli/context.ts';
+import {loadConfiguredRecipes} from '../../cli/recipes.ts';
+import {exitCodes} from '../../core/errors.ts';
+import {counted} from '../../core/text/format.ts';
+import {jsonText} from '../../core/text/json.ts';
 import {sanitise} from '../../core/text/sanitise.ts';
 import type {Recipe} from '../../model/recipe.ts';
 import type {ExitCode} from '../../model/run.ts';
-import {localMachine} from '../../postgres/connect/machine.ts';
-import {checkRecipes} from './check-recipes.ts';
-import {listRecipes} from './list-recipes.ts';
+import type {usage} from './flags.ts';
 
-/** What can be run here, a team's own recipes included; or what is wrong with those of a folder. */
-export async function runRecipes(context: CliContext, flags: Flags): Promise<ExitCode> {
-  const {output} = context;
+/** `poolctl recipes`: all recipes with their parameters, or with `--check DIR` the mistakes in a team's own. */
+export async function run(context: CliContext, {flags}: Call<typeof usage>): Promise<ExitCode> {
   const json = flags.json ?? false;
-  if (flags.check !== undefined) {
-    const {lintFolder} = await import('../../team-recipes/lint.ts');
-    const folder = flags.check;
-    const taken = own.map(({id}) => id);
-    return checkRecipes({lint: () => lintFolder(folder, taken), output}, {folder, json});
-  }
-  return listRecipes({recipes: await loadConfiguredRecipes(context, flags), output}, {json});
+  if (flags.check !== undefined) return checkRecipes(context.output, flags.check, json);
+  printRecipes(await loadConfiguredRecipes(context, flags), context.output, json);
+  return exitCodes.ok;
 }
 
-/** Those of the program, the folder of the call and the target's profile; what is left out is told. */
-export async function loadConfiguredRecipes(
-  {env, cwd, output}: CliContext,
-  flags: Pick<Flags, 'recipes' | 'target'>,
-): Promise<Recipe[]> {
-  const configuration = await readConfigurationFile(localMachine(env, cwd));
-  const target = configuration?.targets.get(flags.target ?? '');
-  const settings = target?.settings ?? configuration?.settings ?? noSettings;
-  const {recipes, skipped: left_out} = await loadRecipes(flags, settings);
-  for (const text of left_out) output.stderr(sanitise(`poolctl: ${text}`));
-  return recipes;
+/** Mistakes by file and line. Exit 2 where there is one. */
+async function checkRecipes(output: Output, folder: string, json: boolean): Promise<ExitCode> {
+  const {lintFolder} = await import('../../team-recipes/lint.ts');
+  const {files, problems} = await lintFolder(
+    folder,
+    own.map(({id}) => id),
+  );
+  if (json) output.stdout(jsonText({schema_version: 1, directory: folder, files, problems}, 2));
+  else {
+    const lines = problems.map(({file, line, message}) => `${file}:${line}: ${message}`);
+    const end = problems.length === 0 ? [`${counted(files, 'recipe')}, no mistakes`] : [];
+    output.stdout([...lines, ...end].map(sanitise).join('\n'));
+  }
+  return problems.length === 0 ? exitCodes.ok : exitCodes.usage;
+}
+
+/** A recipe without a plan is marked as advice. */
+export function printRecipes(recipes: readonly Recipe[], output: Output, json: boolean): void {
+  output.stdout(
+    json
+      ? jsonText(toDocument(recipes), 2)
+      : recipes.map(recipe => recipeText(recipe, output.columns)).join('\n\n'),
+  );
+}
+
+function toDocument(recipes: readonly Recipe[]) {
+  return {
+    schema_version: 1,
+    recipes: recipes.map(({id, title, summary, parameters, plan}) => ({
+      id,
+      title,
+      summary,
+      acts: plan !== undefined,
+      parameters: parameters.map(({name, description, kind, default: value}) => ({
+        name,
+        description,
+        kind,
+        default: value,
+      })),
+    })),
+  };
 }

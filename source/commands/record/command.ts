@@ -1,44 +1,45 @@
-import type {Flags} from '../../cli/call/parse-call.ts';
+import type {Call} from '../../cli/call/command.ts';
 import {connectToWatch} from '../../cli/connection.ts';
-import type {CliContext} from '../../cli/context.ts';
+import {type CliContext, type Output, printMessage} from '../../cli/context.ts';
 import {readDuration, readInterval, readWait} from '../../cli/flag-values.ts';
 import {catchInterrupts, exitCodeOfNormalEnd, raceInterrupt} from '../../cli/interrupts.ts';
+import {locateServer} from '../../cli/locate-server.ts';
 import {readRecipeData} from '../../cli/recipe-data.ts';
-import {loadRecipes} from '../../cli/recipes.ts';
+import {loadRecipesAndReport} from '../../cli/recipes.ts';
 import {AbortError, exitCodes, usageError} from '../../core/errors.ts';
-import {sanitise} from '../../core/text/sanitise.ts';
-import type {DataRequirements} from '../../model/recipe-data.ts';
+import {diagnoseAll, worstSeverity} from '../../core/recipe/diagnose.ts';
+import {attachFactFindings} from '../../core/recipe/fact-findings.ts';
+import {loadDiagnosisData} from '../../core/recipe/load-data.ts';
+import {counted, formatBytes} from '../../core/text/format.ts';
+import type {Severity} from '../../model/finding.ts';
+import type {Sampler} from '../../model/ports.ts';
+import type {Recipe} from '../../model/recipe.ts';
+import type {DataRequirements, RecipeData} from '../../model/recipe-data.ts';
+import type {ReadFailure, RecordedSnapshot} from '../../model/recording.ts';
 import type {ExitCode} from '../../model/run.ts';
-import type {Connection} from '../../postgres/connect/connect.ts';
-import {connect} from '../../postgres/connect/connect.ts';
-import type {ConnectionRequest} from '../../postgres/connect/request.ts';
+import {type Connection, connect} from '../../postgres/connect/connect.ts';
 import {createSampler} from '../../postgres/sampler/sampler.ts';
 import {openRecordingFile} from '../../recording/recording-file.ts';
-import {record} from './write-recording.ts';
+import {defaultMaxSize_mb, type usage} from './flags.ts';
 
 const mebibyte = 1024 * 1024;
-const defaultMebibytes = 100;
 
-/** Readings of a live server, written down until Ctrl-C or for as long as the call says. */
-export async function runRecord(
+/** `poolctl record <file> [url]`: until Ctrl-C, or for the time of `--for`. */
+export async function run(
   context: CliContext,
-  file: string | undefined,
-  request: ConnectionRequest,
-  flags: Flags,
+  {words: [file, url], flags}: Call<typeof usage>,
 ): Promise<ExitCode> {
-  if (file === undefined) {
-    throw usageError('record: to which file?', 'poolctl record out.poolctl [url]');
-  }
+  if (file === undefined) throw usageError('record needs a file', 'Usage: poolctl record out.poolctl [url].');
+  const request = await locateServer(context, {url, flags});
   const interval_ms = readInterval(flags);
   const waitFor_ms = readWait(flags, Number.POSITIVE_INFINITY);
-  const most_bytes = (flags.maxSize ?? defaultMebibytes) * mebibyte;
+  const most_bytes = (flags.maxSize ?? defaultMaxSize_mb) * mebibyte;
   const {signal, release} = catchInterrupts(context);
-  const {signal: ending, clear} = endingAfter(flags, signal);
-  const {recipes, skipped: left_out} = await loadRecipes(flags, request.settings);
-  for (const text of left_out) context.output.stderr(sanitise(`poolctl: ${text}`));
+  const {signal: ending, clear} = endAfter(flags.for, signal);
+  const recipes = await loadRecipesAndReport(context.output, flags, request.settings);
   try {
     const recording = await openRecordingFile(file, {most_bytes});
-    // An address that is off is told at once; a server that is lost later is waited for.
+    // A wrong URL is reported at once; for a server that is lost later poolctl waits.
     let first: Connection | null = await connectToWatch(context, request, {flags, signal: ending});
     let current = first;
     const sampler = createSampler({
@@ -63,12 +64,74 @@ export async function runRecord(
   }
 }
 
-/** `--for TIME`, or the interrupt. Node's own AbortSignal.timeout may be collected before it is due. */
-function endingAfter({for: text}: Flags, interrupt: AbortSignal): {signal: AbortSignal; clear(): void} {
+/** Aborts after `--for TIME`, or with `interrupt`. Node may collect an AbortSignal.timeout before it is due. */
+function endAfter(text: string | undefined, interrupt: AbortSignal): {signal: AbortSignal; clear(): void} {
   const ending = new AbortController();
   interrupt.addEventListener('abort', () => ending.abort(), {once: true});
   if (text === undefined) return {signal: ending.signal, clear: () => {}};
   const longest = 2 ** 31 - 1;
   const timer = setTimeout(() => ending.abort(), readDuration('--for', text, {least: 1000, most: longest}));
   return {signal: ending.signal, clear: () => clearTimeout(timer)};
+}
+
+type RecordPorts = {
+  sampler: Sampler;
+  recipes: readonly Recipe[];
+  recording: {
+    add(snapshot: RecordedSnapshot, severity: Severity | null): Promise<void>;
+    addFailure(failure: ReadFailure): Promise<void>;
+    close(): Promise<void>;
+    written(): {readings: number; bytes: number};
+  };
+  /** Reads what diagnoses need beyond the snapshot, once a minute. */
+  load(needs: DataRequirements): Promise<RecipeData>;
+  output: Output;
+  now(): number;
+};
+
+/** Recipe data is expensive to read and changes slowly. */
+const dataEveryMs = 60_000;
+
+/**
+ * Writes every snapshot, and every loss of the connection, until the signal aborts. Throws AbortError (exit 7) where one
+ * cannot be written.
+ */
+export async function record(ports: RecordPorts, file: string, signal: AbortSignal): Promise<void> {
+  const {sampler, recipes, recording, output} = ports;
+  const attachFindings = attachFactFindings(recipes);
+  let data: RecipeData = {};
+  let dataAt_ms = Number.NEGATIVE_INFINITY;
+  let isConnected = false;
+  try {
+    for await (const reading of sampler.events(signal)) {
+      if (reading.kind === 'lost') {
+        await recording.addFailure({at_ms: ports.now(), message: reading.message});
+        if (isConnected)
+          printMessage(output, `${reading.message}; recording resumes when the server answers`);
+        isConnected = false;
+        continue;
+      }
+      const {snapshot} = reading;
+      if (Math.abs(ports.now() - dataAt_ms) >= dataEveryMs) {
+        dataAt_ms = ports.now();
+        data = await loadData(ports, data);
+      }
+      const {findings} = diagnoseAll(recipes, snapshot, data);
+      await recording.add(attachFindings(snapshot, data, findings), worstSeverity(findings));
+      if (!isConnected) printMessage(output, `recording ${snapshot.target.id} to ${file} until Ctrl-C`);
+      isConnected = true;
+    }
+  } finally {
+    await recording.close();
+  }
+  const {readings, bytes} = recording.written();
+  printMessage(output, `${counted(readings, 'snapshot')}, ${formatBytes(bytes)} written to ${file}`);
+}
+
+/** The earlier data where the connection is lost meanwhile: the snapshot is still recorded. */
+async function loadData({recipes, load}: RecordPorts, earlier: RecipeData): Promise<RecipeData> {
+  return loadDiagnosisData(recipes, load).then(
+    ({facts}) => facts,
+    () => earlier,
+  );
 }

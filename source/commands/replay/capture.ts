@@ -1,8 +1,9 @@
 import {type FileHandle, open, rm} from 'node:fs/promises';
 import path from 'node:path';
-import type {Call} from '../../cli/call/parse-call.ts';
+import type {Call} from '../../cli/call/command.ts';
 import type {CliContext} from '../../cli/context.ts';
 import {catchInterrupts, exitCodeOfNormalEnd, raceInterrupt} from '../../cli/interrupts.ts';
+import {locateServer} from '../../cli/locate-server.ts';
 import {AbortError, exitCodes, usageError} from '../../core/errors.ts';
 import {counted} from '../../core/text/format.ts';
 import {jsonText} from '../../core/text/json.ts';
@@ -16,16 +17,13 @@ import {type CaptureLog, createCaptureLog} from '../../replay/capture/capture-lo
 import {endpointFileText, extentText, toEndpoint} from '../../replay/capture/endpoint-file.ts';
 import {type CaptureProxy, startProxy} from '../../replay/capture/proxy.ts';
 import {observeSession} from '../../replay/capture/session.ts';
+import type {usage} from './flags.ts';
 
 /**
  * `poolctl replay --capture <route> [url]`: forwards an application's connections to the server and writes the
  * statements it captured to a SQL endpoint file when it is ended, normally with Ctrl-C.
  */
-export async function runCapture(
-  context: CliContext,
-  {words, flags}: Call,
-  requestTo: (url: string | undefined) => Promise<ConnectionRequest>,
-): Promise<ExitCode> {
+export async function runCapture(context: CliContext, {words, flags}: Call<typeof usage>): Promise<ExitCode> {
   const route = (flags.capture ?? '').replace(/\s+/g, ' ').trim();
   if (route === '' || words.length > 1) {
     throw usageError(
@@ -33,7 +31,7 @@ export async function runCapture(
       'Example: poolctl replay --capture "GET /api/students" postgres://user@host/database',
     );
   }
-  const request = await requestTo(words[0]);
+  const request = await locateServer(context, {url: words[0], flags});
   const file = path.resolve(context.cwd, flags.out ?? fileNameOf(route));
   const report = (text: string) => context.output.stderr(sanitise(`poolctl capture: ${text}`));
   const {signal, release} = catchInterrupts(context);

@@ -1,80 +1,84 @@
-import type {Call} from '../../cli/call/parse-call.ts';
+import type {Call} from '../../cli/call/command.ts';
 import type {CliContext} from '../../cli/context.ts';
 import {catchInterrupts} from '../../cli/interrupts.ts';
+import {locateServer} from '../../cli/locate-server.ts';
 import {loadEndpoint} from '../../cli/replay/load-endpoint.ts';
 import {measureEndpoint} from '../../cli/replay/measure.ts';
 import {readReplayOptions} from '../../cli/replay/options.ts';
 import {loadPrismaClient} from '../../cli/replay/prisma-client.ts';
-import type {ReplayServerOptions} from '../../cli/replay/replay-server.ts';
 import {openDemoReplayServer, openReplayServer} from '../../cli/replay/replay-server.ts';
 import {selectVariants} from '../../cli/replay/variants.ts';
-import {usageError} from '../../core/errors.ts';
+import {exitCodes, usageError} from '../../core/errors.ts';
+import {jsonText} from '../../core/text/json.ts';
+import type {ReplayDocument} from '../../model/replay-report.ts';
 import type {ExitCode} from '../../model/run.ts';
 import {reportMarkdown} from '../../replay/report/markdown.ts';
 import {reportText} from '../../replay/report/text.ts';
-import {replay} from './print-replay.ts';
-import {replayProgress} from './progress.ts';
+import type {usage} from './flags.ts';
+import {createProgress} from './progress.ts';
 
-/** `requestTo` finds the server by the call's words and flags; `requestToDemo` by the address alone. */
-export type ReplayPorts = {
-  requestTo: ReplayServerOptions['requestTo'];
-  requestToDemo: ReplayServerOptions['requestTo'];
-};
-
-/** `poolctl replay <endpoint> [url]`. */
-export async function runReplay(
-  context: CliContext,
-  {words, flags}: Call,
-  ports: ReplayPorts,
-): Promise<ExitCode> {
-  const [name, url] = words;
+/** `poolctl replay <endpoint> [url]`, and with `--capture` `poolctl replay [url]`. */
+export async function run(context: CliContext, call: Call<typeof usage>): Promise<ExitCode> {
+  const {flags} = call;
+  if (flags.capture !== undefined) {
+    const {runCapture} = await import('./capture.ts');
+    return runCapture(context, call);
+  }
+  const [name, url] = call.words;
   if (name === undefined)
-    throw usageError('replay wants an endpoint file', 'Such as: poolctl replay students.sql --demo');
+    throw usageError('replay needs an endpoint file', 'Usage: poolctl replay students.sql --demo.');
   if (flags.demo && url !== undefined)
-    throw usageError('--demo and an address are both given', 'Leave out one of them.');
+    throw usageError('--demo and a URL exclude each other', 'Leave out one of them.');
   if (flags.json && flags.markdown)
-    throw usageError('--json and --markdown are both given', 'Leave out one of them.');
-  for (const name of ['out', 'listen'] as const)
-    if (flags[name] !== undefined)
-      throw usageError(`--${name} is given without --capture`, 'It is for a capture.');
-  // Whatever is off about the call is said before a server is there.
-  const call = readReplayOptions(flags);
+    throw usageError('--json and --markdown exclude each other', 'Leave out one of them.');
+  for (const flag of ['out', 'listen'] as const)
+    if (flags[flag] !== undefined)
+      throw usageError(`--${flag} requires --capture`, `Add --capture, or leave out --${flag}.`);
+  // Every mistake in the call is reported before poolctl connects.
+  const options = readReplayOptions(flags);
   const isDemo = flags.demo ?? false;
   const source = {name, cwd: context.cwd, client: flags.client, isDemo};
   const endpoint = await loadEndpoint(name, source);
-  const variants = selectVariants(endpoint, call);
-  if (endpoint.isWriting && !call.allowWrites && !isDemo)
-    throw usageError(
-      `${endpoint.file} writes`,
-      'Allow it with --allow-writes, on a server that is there for it.',
-    );
+  const variants = selectVariants(endpoint, options);
+  if (endpoint.isWriting && !options.allowWrites && !isDemo)
+    throw usageError(`${endpoint.file} writes`, 'Allow it with --allow-writes, on a test server.');
   const prisma = await loadPrismaClient(endpoint, source);
   const {signal, release} = catchInterrupts(context);
-  const {demoDatabase = 'assessments'} = endpoint;
-  const options = {flags, demoDatabase, allowWrites: call.allowWrites, seed: call.seed, signal};
   try {
-    const stage = isDemo
-      ? await openDemoReplayServer(context, {...options, requestTo: ports.requestToDemo})
-      : await openReplayServer(context, url, {...options, requestTo: ports.requestTo});
+    const {allowWrites, seed} = options;
+    const server = isDemo
+      ? await openDemoReplayServer(context, {
+          database: flags.dbname ?? endpoint.demoDatabase ?? 'assessments',
+          seed,
+          signal,
+        })
+      : await openReplayServer(context, await locateServer(context, {url, flags}), {
+          flags,
+          allowWrites,
+          signal,
+        });
     try {
-      return await replay(
-        {
-          measure: () => {
-            const progress = replayProgress(context);
-            const measuring = {endpoint, variants, prisma, source, call, signal, progress};
-            return measureEndpoint(context, stage, measuring).finally(progress.end);
-          },
-          toText: reportText,
-          toMarkdown: reportMarkdown,
-          isInterrupted: () => signal.aborted,
-          output: context.output,
-        },
-        {json: flags.json ?? false, markdown: flags.markdown ?? false},
-      );
+      const progress = createProgress(context);
+      const measuring = {endpoint, variants, prisma, source, call: options, signal, progress};
+      const document = await measureEndpoint(context, server, measuring).finally(progress.end);
+      printDocument(context, document, flags);
+      if (signal.aborted) return exitCodes.interrupted;
+      // Errors that the requests met are results; a measurement that was impossible is a failure.
+      return document.is_complete ? exitCodes.ok : exitCodes.actFailed;
     } finally {
-      await stage.close();
+      await server.close();
     }
   } finally {
     release();
   }
+}
+
+function printDocument(
+  {output}: CliContext,
+  document: ReplayDocument,
+  {json, markdown}: {json?: boolean | undefined; markdown?: boolean | undefined},
+): void {
+  if (json) output.stdout(jsonText(document, 2));
+  else if (markdown) output.stdout(reportMarkdown(document));
+  else output.stdout(reportText(document, output.columns));
 }

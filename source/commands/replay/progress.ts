@@ -4,8 +4,8 @@ import {sanitise} from '../../core/text/sanitise.ts';
 import type {ReplayResult} from '../../model/replay-report.ts';
 import type {BenchmarkOptions} from '../../replay/measure/benchmark.ts';
 
-/** What is under way, on stderr: on a terminal one line that changes, in a log one line for each measurement. */
-export function replayProgress({
+/** Progress on stderr: one changing line on a terminal, one line per measurement in a log. */
+export function createProgress({
   stderr,
   output,
 }: CliContext): Required<Pick<BenchmarkOptions, 'onCase' | 'onProgress' | 'onResult'>> & {end(): void} {

@@ -1,39 +1,43 @@
-import type {Flags} from '../../cli/call/parse-call.ts';
-import type {CliContext} from '../../cli/context.ts';
-import {openConfiguredJournal} from '../../cli/execution/engine-context.ts';
+import type {Call} from '../../cli/call/command.ts';
+import {type CliContext, printMessage} from '../../cli/context.ts';
+import {openConfiguredJournal} from '../../cli/journal/configured-journal.ts';
 import {writePrivateFile} from '../../cli/local-files.ts';
 import {loadRecipes} from '../../cli/recipes.ts';
 import {parseTimestamp} from '../../core/activity/timestamps.ts';
 import {noSettings} from '../../core/configuration.ts';
 import {findRun} from '../../core/engine/undo.ts';
 import {exitCodes, usageError} from '../../core/errors.ts';
-import {sanitise} from '../../core/text/sanitise.ts';
 import type {JournalEntry} from '../../model/journal-entry.ts';
 import type {ExitCode} from '../../model/run.ts';
 import {type OpenRecording, openRecording} from '../../recording/open-recording.ts';
+import type {usage} from './flags.ts';
 import {markdownOf} from './render-markdown.ts';
 import {createReport, type ReportScope} from './report.ts';
 
-/** What is told of the time before and after a run. */
+/** A report of one run covers this long before and after it. */
 const aroundRunMs = 600_000;
 
-/** An incident from a recording, the journal or both. */
-export async function runReport(
+type ReportFlags = Call<typeof usage>['flags'];
+
+/** `poolctl report [file]`: an incident from a recording, the journal or both. */
+export async function run(
   context: CliContext,
-  file: string | undefined,
-  flags: Flags,
+  {words: [file], flags}: Call<typeof usage>,
 ): Promise<ExitCode> {
   if (file === undefined && flags.since === undefined && flags.run === undefined) {
-    throw usageError('report: of what?', 'poolctl report FILE, --since 14:00 or --run ID');
+    throw usageError(
+      'report needs a recording, --since or --run',
+      'Usage: poolctl report FILE, --since 14:00 or --run ID.',
+    );
   }
   const {output} = context;
   const recording = file === undefined ? null : await openRecording(file);
-  if (recording?.problem) output.stderr(sanitise(`poolctl: ${recording.problem}`));
+  if (recording?.problem) printMessage(output, recording.problem);
   const {recipes} = await loadRecipes(flags, noSettings);
   const journal = openConfiguredJournal(context, flags);
   const entries = await journal.inspect();
   const report = await createReport(
-    {tape: recording?.recording ?? null, entries, recipes, underWay: journal.underWay(entries)},
+    {recording: recording?.recording ?? null, entries, recipes, underWay: journal.underWay(entries)},
     scopeOf(flags, recording, entries),
   );
   if (flags.html === undefined) {
@@ -46,44 +50,44 @@ export async function runReport(
     return exitCodes.ok;
   }
   await writePrivateFile(flags.html, htmlOf(report));
-  output.stderr(sanitise(`poolctl: written to ${flags.html}`));
+  printMessage(output, `written to ${flags.html}`);
   return exitCodes.ok;
 }
 
 function scopeOf(
-  flags: Flags,
+  flags: ReportFlags,
   recording: OpenRecording | null,
   entries: readonly JournalEntry[],
 ): ReportScope {
-  const moments = recording?.recording.times() ?? [];
-  const last_ms = moments.at(-1)?.at_ms ?? Date.now();
+  const times = recording?.recording.times() ?? [];
+  const last_ms = times.at(-1)?.at_ms ?? Date.now();
   const run =
     flags.run === undefined ? null : (rolloutNamed(entries, flags.run) ?? findRun(entries, flags.run).run);
-  const around = run === null ? null : timeOf(run.run, entries);
+  const around = run === null ? null : timeAround(run.run, entries);
   return {
     target: recording?.target ?? run?.target ?? null,
-    from_ms: momentOf('--since', flags.since, last_ms) ?? around?.from_ms ?? moments[0]?.at_ms ?? last_ms,
-    to_ms: momentOf('--until', flags.until, last_ms) ?? around?.to_ms ?? last_ms,
+    from_ms: readTime('--since', flags.since, last_ms) ?? around?.from_ms ?? times[0]?.at_ms ?? last_ms,
+    to_ms: readTime('--until', flags.until, last_ms) ?? around?.to_ms ?? last_ms,
     run: run?.run ?? null,
   };
 }
 
-/** A rollout by its whole number, or the beginning of it. */
+/** A rollout by its id or its first characters. */
 function rolloutNamed(entries: readonly JournalEntry[], id: string): JournalEntry | null {
   return entries.find(({event, run}) => event === 'rollout' && run.startsWith(id)) ?? null;
 }
 
-function timeOf(run: string, entries: readonly JournalEntry[]): {from_ms: number; to_ms: number} {
+function timeAround(run: string, entries: readonly JournalEntry[]): {from_ms: number; to_ms: number} {
   const times = entries.filter(entry => entry.run === run).map(({at}) => Date.parse(at));
   return {from_ms: Math.min(...times) - aroundRunMs, to_ms: Math.max(...times) + aroundRunMs};
 }
 
-function momentOf(flag: string, text: string | undefined, last_ms: number): number | null {
+function readTime(flag: string, text: string | undefined, last_ms: number): number | null {
   if (text === undefined) return null;
   const at_ms = parseTimestamp(text, last_ms);
   if (at_ms !== null) return at_ms;
   throw usageError(
-    `${flag} ${text}: no time`,
-    'Write 14:00, 2026-01-31 14:00 (both UTC), or 2h for so long ago.',
+    `invalid time "${text}" for ${flag}`,
+    'Use 14:00 or "2026-01-31 14:00" (UTC), or 2h for two hours ago.',
   );
 }

@@ -1,20 +1,20 @@
 import {formatCount} from '../../core/text/format.ts';
 import {escaped} from './markup.ts';
-import type {FindingSpan, Series} from './readings.ts';
+import type {FindingSpan, Series} from './report.ts';
 
-/** What the charts show; every one of them has the same time from left to right. */
+/** What the charts show; they share one time axis. */
 export type Charted = {
   from_ms: number;
   to_ms: number;
   series: readonly Series[];
   findings: readonly FindingSpan[];
   losses: readonly {at_ms: number}[];
-  /** What was done, by its number in the text. */
-  acts: readonly {number: number; at_ms: number}[];
+  /** By their number in the text. */
+  changes: readonly {number: number; at_ms: number}[];
   clockOf(at_ms: number): string;
 };
 
-/** Figures, findings and acts one below the other, so that what came with what is seen. */
+/** Figures, findings and changes below each other on one time axis. */
 export function chartsOf(charted: Charted): string {
   const {findings, clockOf, from_ms, to_ms} = charted;
   const times = [from_ms, (from_ms + to_ms) / 2, to_ms].map(at_ms => `<span>${clockOf(at_ms)}</span>`);
@@ -23,7 +23,7 @@ export function chartsOf(charted: Charted): string {
     ...charted.series.map(each => chartRow(each, charted)),
     ...findings.slice(0, mostLanes).map(each => laneRow(each, charted)),
     ...(left > 0 ? [row('', '', `<div><small>and ${left} more, below</small></div>`)] : []),
-    ...(charted.acts.length === 0 ? [] : [marksRow(charted)]),
+    ...(charted.changes.length === 0 ? [] : [marksRow(charted)]),
     row('', '', `<div class="plot axis">${times.join('')}</div>`),
     ...legendOf(charted),
   ].join('\n');
@@ -31,24 +31,24 @@ export function chartsOf(charted: Charted): string {
 
 function legendOf(charted: Charted): string[] {
   const texts = [
-    ...(unseen(charted).length === 0 ? [] : ['hatched: not seen']),
-    ...(charted.acts.length === 0 ? [] : ['dashed, from top to bottom: done']),
-    ...(charted.series.some(({most}) => most !== null) ? ['dashed, from left to right: all there are'] : []),
+    ...(findGaps(charted).length === 0 ? [] : ['hatched: not observed']),
+    ...(charted.changes.length === 0 ? [] : ['vertical dashes: changes']),
+    ...(charted.series.some(({most}) => most !== null) ? ['horizontal dashes: maximum'] : []),
   ];
   return texts.length === 0 ? [] : [row('', '', `<div><small>${texts.join('; ')}</small></div>`)];
 }
 
 const mostLanes = 15;
-/** Of an SVG's own units, which are stretched to whatever room there is; no chart needs more points. */
+/** In units of the SVG, which is stretched to the available width; no chart needs more points. */
 const [width, height] = [720, 64];
 
-/** A line with its area and the limit it should stay below; both end where the server was not seen. */
+/** A line with its area and its maximum; both are interrupted where the server was not observed. */
 function chartRow({title, points, most}: Series, charted: Charted): string {
   const top = Math.max(1, most ?? 0, ...points.map(({value}) => value));
   const peak = Math.max(...points.map(({value}) => value));
   const y = (value: number) => fixed(2 + (height - 2) * (1 - value / top));
   const x = (at_ms: number) => fixed(shareOf(at_ms, charted) * width);
-  const runs = seenRuns(points, charted).map(run => peaks(run, x));
+  const runs = observedRuns(points, charted).map(run => peaks(run, x));
   const lines = runs.map(run => {
     const line = run.map(({at, value}) => `${at},${y(value)}`).join(' ');
     const [first, last] = [run[0]?.at ?? 0, run.at(-1)?.at ?? 0];
@@ -60,7 +60,7 @@ function chartRow({title, points, most}: Series, charted: Charted): string {
   return row(
     title,
     note,
-    `<div class="plot"><svg viewBox="0 0 ${width} ${height}" preserveAspectRatio="none" role="img" aria-label="${escaped(`${title}, ${note}`)}">${lines.join('')}${limit}</svg>${gaps(charted)}${acts(charted)}</div>`,
+    `<div class="plot"><svg viewBox="0 0 ${width} ${height}" preserveAspectRatio="none" role="img" aria-label="${escaped(`${title}, ${note}`)}">${lines.join('')}${limit}</svg>${gaps(charted)}${marks(charted)}</div>`,
   );
 }
 
@@ -70,15 +70,15 @@ function laneRow(
 ): string {
   const [from, to] = [shareOf(first_ms, charted), isOpen ? 1 : shareOf(last_ms, charted)];
   const bar = `<div class="bar ${severity}" style="left:${percent(from)};width:${percent(to - from)}" title="${escaped(summary)}"></div>`;
-  return row(recipe, '', `<div class="plot lane">${bar}${gaps(charted)}${acts(charted)}</div>`);
+  return row(recipe, '', `<div class="plot lane">${bar}${gaps(charted)}${marks(charted)}</div>`);
 }
 
 function marksRow(charted: Charted): string {
-  const marks = charted.acts.map(
+  const numbers = charted.changes.map(
     ({number, at_ms}) =>
       `<span class="mark" style="left:${percent(shareOf(at_ms, charted))}">${number}</span>`,
   );
-  return row('done', 'numbered as below', `<div class="plot marks">${marks.join('')}</div>`);
+  return row('changes', 'numbered as below', `<div class="plot marks">${numbers.join('')}</div>`);
 }
 
 function row(title: string, note: string, plot: string): string {
@@ -86,14 +86,14 @@ function row(title: string, note: string, plot: string): string {
   return `<div class="row"><div class="label">${escaped(title)}${small}</div>${plot}</div>`;
 }
 
-function acts(charted: Charted): string {
-  return charted.acts
+function marks(charted: Charted): string {
+  return charted.changes
     .map(({at_ms}) => `<div class="act" style="left:${percent(shareOf(at_ms, charted))}"></div>`)
     .join('');
 }
 
 function gaps(charted: Charted): string {
-  return unseen(charted)
+  return findGaps(charted)
     .map(({from_ms, to_ms}) => {
       const [from, to] = [shareOf(from_ms, charted), shareOf(to_ms, charted)];
       return `<div class="gap" style="left:${percent(from)};width:${percent(to - from)}"></div>`;
@@ -101,11 +101,11 @@ function gaps(charted: Charted): string {
     .join('');
 }
 
-/** Where nothing was recorded for so long, or for three times as long as mostly. */
+/** A gap is longer than this, and than three times the usual interval. */
 const leastGapMs = 65_000;
 
-/** From where the server was lost, or the recording ended, to the next reading. */
-function unseen({series, losses, to_ms}: Charted): {from_ms: number; to_ms: number}[] {
+/** From the loss of the server, or the end of recording, to the next snapshot. */
+function findGaps({series, losses, to_ms}: Charted): {from_ms: number; to_ms: number}[] {
   const times = series[0]?.points.map(({at_ms}) => at_ms) ?? [];
   const steps = times.slice(1).map((at_ms, index) => at_ms - (times[index] ?? 0));
   const usual_ms = steps.toSorted((a, b) => a - b)[steps.length >> 1] ?? 0;
@@ -120,9 +120,9 @@ function unseen({series, losses, to_ms}: Charted): {from_ms: number; to_ms: numb
 
 type Point = Series['points'][number];
 
-/** The points between two times that were not seen. */
-function seenRuns(points: readonly Point[], charted: Charted): Point[][] {
-  const ends = unseen(charted).map(({to_ms}) => to_ms);
+/** The points between two gaps. */
+function observedRuns(points: readonly Point[], charted: Charted): Point[][] {
+  const ends = findGaps(charted).map(({to_ms}) => to_ms);
   const runs: Point[][] = [[]];
   for (const [index, point] of points.entries()) {
     const last_ms = points[index - 1]?.at_ms ?? point.at_ms;
@@ -132,7 +132,7 @@ function seenRuns(points: readonly Point[], charted: Charted): Point[][] {
   return runs.filter(run => run.length > 0);
 }
 
-/** The greatest of those that fall upon one place: a peak is never lost. */
+/** The maximum at each position, so that no peak is lost. */
 function peaks(points: readonly Point[], x: (at_ms: number) => number): {at: number; value: number}[] {
   const places = new Map<number, {at: number; value: number}>();
   for (const {at_ms, value} of points) {

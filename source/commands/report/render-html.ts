@@ -4,19 +4,19 @@ import {
   type ReportStep,
   sqlOf,
 } from '../../cli/journal/journaled-runs.ts';
+import {figuresOf, outcomeOf, timeOf} from '../../cli/journal/runs-markdown.ts';
 import {valueLines} from '../../core/engine/step-lines.ts';
 import {formatAge} from '../../core/text/format.ts';
-import {escaped, escapedLines, list} from './markup.ts';
+import {escaped, escapedLines, list, reportStyle} from './markup.ts';
 import {chartsOf} from './render-charts.ts';
-import {clockOf, figuresOf, outcomeOf, summaryOf, timeOf} from './render-markdown.ts';
+import {clockOf, summaryOf} from './render-markdown.ts';
 import type {Report} from './report.ts';
-import {reportStyle} from './style.ts';
 
-/** One file that asks for nothing else: no script, no font, no address; a policy in it says so to the browser too. */
+/** One self-contained file: no script, font or URL, and a content security policy that forbids them. */
 export function htmlOf(report: Report): string {
   const {target, from_ms, to_ms, series, findings, losses, unfinished} = report;
   const clock = clockOf(report);
-  const acts = actsOf(report);
+  const changes = changesOf(report);
   return `<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -32,21 +32,21 @@ export function htmlOf(report: Report): string {
 <p>${escaped(summaryOf(report))}</p>
 <h2>Unfinished</h2>
 ${unfinished.length === 0 ? '<p>Nothing.</p>' : list(unfinished)}
-${series.length === 0 ? '' : `<h2>Seen</h2>\n${chartsOf({...report, acts, clockOf: clock})}`}
-<h2>Found</h2>
-${findings.length === 0 ? `<p>${report.readings === 0 ? 'No recording was given.' : 'Nothing.'}</p>` : findingsTable(report)}
-${losses.length === 0 ? '' : `<h2>Not seen</h2>\n${list(losses.map(({at_ms, message}) => `${clock(at_ms)}: ${message}`))}`}
-<h2>Done</h2>
-${acts.length === 0 ? '<p>Nothing.</p>' : acts.map(({number, section}) => section(number)).join('\n')}
+${series.length === 0 ? '' : `<h2>Figures</h2>\n${chartsOf({...report, changes, clockOf: clock})}`}
+<h2>Findings</h2>
+${findings.length === 0 ? `<p>${report.readings === 0 ? 'No recording.' : 'Nothing.'}</p>` : findingsTable(report)}
+${losses.length === 0 ? '' : `<h2>Not observed</h2>\n${list(losses.map(({at_ms, message}) => `${clock(at_ms)}: ${message}`))}`}
+<h2>Changes</h2>
+${changes.length === 0 ? '<p>Nothing.</p>' : changes.map(({number, section}) => section(number)).join('\n')}
 </body>
 </html>
 `;
 }
 
-type Act = {number: number; at_ms: number; section(number: number): string};
+type Change = {number: number; at_ms: number; section(number: number): string};
 
-/** Runs and rollouts, in the order in which they began. */
-function actsOf(report: Report): Act[] {
+/** Runs and rollouts by their start. */
+function changesOf(report: Report): Change[] {
   const clock = clockOf(report);
   return [
     ...report.runs.map(each => ({
@@ -68,11 +68,11 @@ function findingsTable(report: Report): string {
   const clock = clockOf(report);
   const rows = report.findings.map(
     ({first_ms, last_ms, severity, recipe, summary, isOpen}) =>
-      `<tr class="${severity}"><td>${clock(first_ms)}</td><td>${isOpen ? 'the end' : clock(last_ms)}</td>` +
+      `<tr class="${severity}"><td>${clock(first_ms)}</td><td>${isOpen ? 'end' : clock(last_ms)}</td>` +
       `<td>${formatAge(last_ms - first_ms)}</td><td class="severity">${severity}</td>` +
       `<td>${escaped(recipe)}</td><td>${escaped(summary)}</td></tr>`,
   );
-  const titles = ['from', 'to', 'for', 'severity', 'recipe', 'what'];
+  const titles = ['from', 'to', 'for', 'severity', 'recipe', 'finding'];
   return `<table><thead><tr>${titles.map(title => `<th>${title}</th>`).join('')}</tr></thead>
 <tbody>${rows.join('\n')}</tbody></table>`;
 }
@@ -84,7 +84,7 @@ function runSection({run, steps, end, undone_by}: ReportRun, number: number, clo
     ['by', run.actor],
     ['on', run.target],
     ['at', timeOf(run.at)],
-    ...(run.undoes === undefined ? [] : ([['takes back', run.undoes]] as [string, string][])),
+    ...(run.undoes === undefined ? [] : ([['undoes', run.undoes]] as [string, string][])),
     ...(params.length === 0
       ? []
       : ([['with', params.map(([name, value]) => `${name}=${value}`).join(' ')]] as [string, string][])),
@@ -92,7 +92,7 @@ function runSection({run, steps, end, undone_by}: ReportRun, number: number, clo
     ['before', figuresOf(run.before) || 'unknown'],
     ['after', end === null ? 'unknown' : figuresOf(end.after) || 'unknown'],
     ['ended', endOf(end, clock)],
-    ...(undone_by.length === 0 ? [] : ([['taken back by', undone_by.join(', ')]] as [string, string][])),
+    ...(undone_by.length === 0 ? [] : ([['undone by', undone_by.join(', ')]] as [string, string][])),
   ];
   const items = steps.map((step, index) => stepItem(step, steps[index - 1], clock));
   return `<section><h3>${number}. ${escaped(run.recipe)}</h3>
@@ -127,7 +127,7 @@ function definitions(facts: readonly [string, string][]): string {
   return `<dl>${facts.map(([name, value]) => `<dt>${name}</dt><dd>${escaped(value)}</dd>`).join('')}</dl>`;
 }
 
-/** Where the statement is that of the step before, its values alone are told. */
+/** A statement that differs from the step before in its values only is printed once. */
 function stepItem(step: ReportStep, before: ReportStep | undefined, clock: Clock): string {
   const {apply, undo, note} = sqlOf(step.intent);
   const measures = (step.outcome?.measures ?? []).map(
@@ -143,7 +143,7 @@ ${undo === null ? '' : `<p class="note">Undo:</p><pre>${escapedLines(undo)}</pre
 
 type Content = ReportStep['intent']['content'];
 
-/** `$1 = 4711`; null where it is another statement, or there is nothing else to tell it by. */
+/** `$1 = 4711`; null for another statement, or one that its values do not tell apart. */
 function repeatedValues(content: Content, before: Content): string | null {
   if (content.kind !== 'sql' || before.kind !== 'sql') return null;
   const {text, values} = content.apply;

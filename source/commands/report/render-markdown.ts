@@ -1,16 +1,10 @@
 import asciichart from 'asciichart';
-import {
-  type ReportRollout,
-  type ReportRun,
-  type ReportStep,
-  sqlOf,
-} from '../../cli/journal/journaled-runs.ts';
-import {counted, formatAge, formatCount, formatMs} from '../../core/text/format.ts';
+import {rolloutLines, runLines, timeOf} from '../../cli/journal/runs-markdown.ts';
+import {counted, formatAge, formatCount} from '../../core/text/format.ts';
 import {codeBlock, inlineCode, tableCode} from '../../core/text/markdown.ts';
-import type {Series} from './readings.ts';
-import type {Report} from './report.ts';
+import type {Report, Series} from './report.ts';
 
-/** A report to be pasted into a post-mortem. Texts of others stand in code, where they can neither link nor mention. */
+/** A report for a post-mortem. Texts from the server are code, where they cannot become links or mentions. */
 export function markdownOf(report: Report): string {
   const {target, from_ms, to_ms, series, findings, losses, runs, rollouts, unfinished} = report;
   return [
@@ -23,28 +17,28 @@ export function markdownOf(report: Report): string {
     ...(unfinished.length === 0 ? ['Nothing.'] : unfinished.map(text => `- ${inlineCode(text)}`)),
     ...(series.length === 0 ? [] : ['', '## Figures', '', ...codeBlock(series.map(chartOf).join('\n\n'))]),
     '',
-    '## Found',
+    '## Findings',
     '',
     ...(findings.length === 0
-      ? [report.readings === 0 ? 'No recording was given.' : 'Nothing.']
+      ? [report.readings === 0 ? 'No recording.' : 'Nothing.']
       : [
-          '| from | to | for | severity | recipe | what |',
+          '| from | to | for | severity | recipe | finding |',
           '|---|---|---|---|---|---|',
           ...findings.map(
             ({first_ms, last_ms, severity, recipe, summary, isOpen}) =>
-              `| ${timeOf(first_ms)} | ${isOpen ? 'the end' : timeOf(last_ms)} | ${formatAge(last_ms - first_ms)} | ${severity} | ${tableCode(recipe)} | ${tableCode(summary)} |`,
+              `| ${timeOf(first_ms)} | ${isOpen ? 'end' : timeOf(last_ms)} | ${formatAge(last_ms - first_ms)} | ${severity} | ${tableCode(recipe)} | ${tableCode(summary)} |`,
           ),
         ]),
     ...(losses.length === 0
       ? []
       : [
           '',
-          '## Not seen',
+          '## Not observed',
           '',
           ...losses.map(({at_ms, message}) => `- ${timeOf(at_ms)}: ${inlineCode(message)}`),
         ]),
     '',
-    '## Done',
+    '## Changes',
     '',
     ...(runs.length + rollouts.length === 0 ? ['Nothing.'] : []),
     ...runs.flatMap(runLines),
@@ -52,104 +46,25 @@ export function markdownOf(report: Report): string {
   ].join('\n');
 }
 
-/** What it rests on, in a sentence or two. */
+/** What the report is based on, in a sentence or two. */
 export function summaryOf({readings, stride, findings, runs, rollouts}: Report): string {
   const critical = findings.filter(({severity}) => severity === 'critical').length;
   const seen =
     readings === 0
-      ? 'From the journal alone.'
-      : `${counted(readings, 'reading')}${stride > 1 ? `, one of ${stride} looked at` : ''}: ` +
-        `${counted(findings.length, 'finding')}, ${critical} of them critical.`;
+      ? 'From the journal only.'
+      : `${counted(readings, 'snapshot')}${stride > 1 ? `, one in ${stride} evaluated` : ''}: ` +
+        `${counted(findings.length, 'finding')}, ${critical} critical.`;
   const rolled = rollouts.length === 0 ? '' : ` and ${counted(rollouts.length, 'rollout')}`;
   return `${seen} ${counted(runs.length, 'run')}${rolled} in the journal.`;
 }
 
-/** `2026-11-21 14:03:20`. */
-export function timeOf(at: number | string): string {
-  return new Date(at).toISOString().slice(0, 19).replace('T', ' ');
-}
-
-/** The same without its day where all of a report is of one. */
+/** Formats times; without the day where the whole report is of one day. */
 export function clockOf({
   from_ms,
   to_ms,
 }: Pick<Report, 'from_ms' | 'to_ms'>): (at: number | string) => string {
   const isOneDay = timeOf(from_ms).slice(0, 10) === timeOf(to_ms).slice(0, 10);
   return at => (isOneDay ? timeOf(at).slice(11) : timeOf(at));
-}
-
-/** `verified after 12ms`. */
-export function outcomeOf({outcome}: ReportStep): string {
-  if (outcome === null) return 'unknown: no outcome was written, verify';
-  const {message, sqlstate, duration_ms, row_count} = outcome;
-  const rows = row_count > 0 ? `, ${counted(row_count, 'row')}` : '';
-  return `${outcome.outcome}${message === null ? '' : `: ${message}`}${sqlstate === null ? '' : ` (${sqlstate})`} after ${formatMs(duration_ms)}${rows}`;
-}
-
-/** Names and numbers, `used 54, headroom 3`. */
-export function figuresOf(figures: Record<string, number>): string {
-  return Object.entries(figures)
-    .map(([name, value]) => `${name} ${value}`)
-    .join(', ');
-}
-
-/** What was done, run by run. */
-export function runsMarkdown(runs: readonly ReportRun[], rollouts: readonly ReportRollout[]): string {
-  return [
-    '# Journal',
-    '',
-    ...(runs.length + rollouts.length === 0 ? ['Nothing.'] : []),
-    ...runs.flatMap(runLines),
-    ...rollouts.flatMap(rolloutLines),
-  ].join('\n');
-}
-
-function runLines({run, steps, end, undone_by}: ReportRun): string[] {
-  const params = Object.entries(run.params).filter(([, value]) => value !== '');
-  return [
-    `### ${inlineCode(`${run.recipe}${run.undoes === undefined ? '' : `, taking back run ${run.undoes}`}`)} at ${timeOf(run.at)}`,
-    '',
-    `- run ${inlineCode(run.run)} by ${inlineCode(run.actor)} on ${inlineCode(run.target)}, plan ${inlineCode(run.plan)}`,
-    ...(params.length === 0
-      ? []
-      : [`- with ${inlineCode(params.map(([name, value]) => `${name}=${value}`).join(' '))}`]),
-    `- before: ${inlineCode(figuresOf(run.before) || 'unknown')}; after: ${inlineCode(end === null ? 'unknown' : figuresOf(end.after) || 'unknown')}`,
-    `- ended: ${end === null ? 'unknown' : `${end.status}${end.reason === null ? '' : `, ${inlineCode(end.reason)}`} at ${timeOf(end.at)}`}`,
-    ...(undone_by.length === 0 ? [] : [`- taken back by run ${inlineCode(undone_by.join(', '))}`]),
-    '',
-    ...steps.flatMap(stepLines),
-  ];
-}
-
-function rolloutLines({start, stages, end}: ReportRollout): string[] {
-  return [
-    `### rollout of ${inlineCode(start.name)} at ${timeOf(start.at)}`,
-    '',
-    `- rollout ${inlineCode(start.run)} by ${inlineCode(start.actor)} on ${inlineCode(start.target)}, plan ${inlineCode(start.plan)}`,
-    `- ended: ${end === null ? 'unknown' : `${end.status}${end.reason === null ? '' : `, ${inlineCode(end.reason)}`} at ${timeOf(end.at)}`}`,
-    ...stages.map(
-      ({at, name, phase, detail}) =>
-        `- ${timeOf(at)} ${inlineCode(name)}: ${phase}${detail === null ? '' : `: ${inlineCode(detail)}`}`,
-    ),
-    '',
-  ];
-}
-
-function stepLines(step: ReportStep): string[] {
-  const {apply, undo, note} = sqlOf(step.intent);
-  const measures = step.outcome?.measures ?? [];
-  return [
-    `**${step.intent.step + 1}.** ${inlineCode(step.intent.content.title)} at ${timeOf(step.intent.at)}: ${inlineCode(outcomeOf(step))}`,
-    '',
-    ...codeBlock(apply, 'sql'),
-    ...measures.map(
-      ({name, before, after}) =>
-        `- ${inlineCode(name)}: ${inlineCode(before ?? 'unknown')} before, ${inlineCode(after ?? 'unknown')} after`,
-    ),
-    ...(undo === null ? [] : ['', 'Undo:', '', ...codeBlock(undo, 'sql')]),
-    ...(note === null ? [] : ['', note.startsWith('undone') ? inlineCode(note) : note]),
-    '',
-  ];
 }
 
 const chartColumns = 72;
@@ -169,7 +84,7 @@ function chartOf({title, points, most}: Series): string {
   return `${title}${most === null ? '' : ` (of ${most})`}\n${plotted}`;
 }
 
-/** The greatest of as many as stand for one column: a peak is never lost. */
+/** The maximum of the values of each column, so that no peak is lost. */
 function bucketed(values: readonly number[], columns: number): number[] {
   if (values.length <= columns) return [...values];
   return Array.from({length: columns}, (_, column) => {

@@ -5,19 +5,21 @@ import {
   runsOf,
   unfinishedOf,
 } from '../../cli/journal/journaled-runs.ts';
+import {diagnoseRecorded} from '../../core/recipe/fact-findings.ts';
+import type {Severity} from '../../model/finding.ts';
 import type {JournalEntry} from '../../model/journal-entry.ts';
 import type {Recipe} from '../../model/recipe.ts';
-import type {Recording} from '../../model/recording.ts';
-import {type FindingSpan, findingSpans, type Series, seriesOf} from './readings.ts';
+import type {RecordedSnapshot, Recording} from '../../model/recording.ts';
+import type {Snapshot} from '../../model/snapshot.ts';
 
-/** An incident: what was seen, what was found, what was done. */
+/** An incident: figures, findings and changes. */
 export type Report = {
   target: string;
   from_ms: number;
   to_ms: number;
-  /** Readings it rests on; 0 where there is no recording. */
+  /** Snapshots of the recording in that time; 0 without a recording. */
   readings: number;
-  /** Of so many one was looked at. */
+  /** One in this many was evaluated. */
   stride: number;
   series: Series[];
   findings: FindingSpan[];
@@ -28,38 +30,38 @@ export type Report = {
 };
 
 export type ReportSources = {
-  tape: Recording | null;
+  recording: Recording | null;
   entries: readonly JournalEntry[];
   recipes: readonly Recipe[];
-  /** Runs that a process is at right now, with its pid. */
+  /** Runs that a process is executing right now, with its pid. */
   underWay: ReadonlyMap<string, number>;
 };
 
 export type ReportScope = {
-  /** null where the journal alone is told of, whatever its targets. */
+  /** null: the whole journal, whatever its targets. */
   target: string | null;
   from_ms: number;
   to_ms: number;
-  /** This run alone, and those that took it back. */
+  /** Only this run, and those that undid it. */
   run: string | null;
 };
 
-/** No more readings than these are looked at: more than a chart or a table of findings can tell. */
-const mostReadings = 2000;
+/** More snapshots would not change a chart or a table of findings. */
+const mostEvaluated = 2000;
 
-/** Puts together what the recording and the journal have of a time. */
+/** Collects what the recording and the journal have of a time. */
 export async function createReport(sources: ReportSources, scope: ReportScope): Promise<Report> {
-  const {tape, entries, recipes} = sources;
+  const {recording, entries, recipes} = sources;
   const {from_ms, to_ms} = scope;
-  const places = (tape?.times() ?? []).flatMap(({at_ms}, place) =>
+  const places = (recording?.times() ?? []).flatMap(({at_ms}, place) =>
     at_ms >= from_ms && at_ms <= to_ms ? [place] : [],
   );
-  const stride = Math.max(1, Math.ceil(places.length / mostReadings));
-  const looked = places.filter((_, index) => index % stride === 0 || index === places.length - 1);
+  const stride = Math.max(1, Math.ceil(places.length / mostEvaluated));
+  const evaluated = places.filter((_, index) => index % stride === 0 || index === places.length - 1);
   const series = seriesOf();
   const findings = findingSpans(recipes);
-  for (const place of looked) {
-    const [snapshot] = (await tape?.read(place, place)) ?? [];
+  for (const place of evaluated) {
+    const [snapshot] = (await recording?.read(place, place)) ?? [];
     if (snapshot === undefined) continue;
     series.add(snapshot);
     findings.add(snapshot);
@@ -80,17 +82,110 @@ export async function createReport(sources: ReportSources, scope: ReportScope): 
     stride,
     series: series.all(),
     findings: spans,
-    losses: (tape?.failures() ?? []).filter(({at_ms}) => at_ms >= from_ms && at_ms <= to_ms),
+    losses: (recording?.failures() ?? []).filter(({at_ms}) => at_ms >= from_ms && at_ms <= to_ms),
     runs,
     rollouts,
     unfinished: [
       ...unfinishedOf(runs, sources.underWay),
       ...rollouts.flatMap(({start, end}) =>
-        end === null ? [`rollout ${start.run} of ${start.name}: it is not over`] : [],
+        end === null ? [`rollout ${start.run} of ${start.name}: no recorded end`] : [],
       ),
       ...spans
         .filter(({isOpen}) => isOpen)
-        .map(({severity, summary}) => `still there at the end of the recording, ${severity}: ${summary}`),
+        .map(({severity, summary}) => `still present at the end of the recording, ${severity}: ${summary}`),
     ],
+  };
+}
+
+/** One figure over time, and the maximum it should stay below. */
+export type Series = {title: string; points: {at_ms: number; value: number}[]; most: number | null};
+
+/** A finding, from the first snapshot with it to the last. */
+export type FindingSpan = {
+  recipe: string;
+  subject: string;
+  severity: Severity;
+  /** Of the last snapshot with it. */
+  summary: string;
+  first_ms: number;
+  last_ms: number;
+  readings: number;
+  /** It is present in the last snapshot. */
+  isOpen: boolean;
+};
+
+/** Collects the figures of snapshots. */
+function seriesOf(): {add(snapshot: Snapshot): void; all(): Series[]} {
+  const all = figures.map(({title}): Series => ({title, points: [], most: null}));
+  return {
+    add(snapshot) {
+      for (const [index, {read, mostOf}] of figures.entries()) {
+        const series = all[index];
+        const value = read(snapshot);
+        if (series === undefined || value === null) continue;
+        series.points.push({at_ms: Date.parse(snapshot.at), value});
+        series.most = mostOf?.(snapshot) ?? null;
+      }
+    },
+    all: () => all.filter(({points}) => points.length > 1),
+  };
+}
+
+type Figure = {
+  title: string;
+  read(snapshot: Snapshot): number | null;
+  mostOf?(snapshot: Snapshot): number;
+};
+
+const figures: Figure[] = [
+  {title: 'slots used', read: ({budget}) => budget.used, mostOf: ({budget}) => budget.usable},
+  {title: 'active', read: ({budget}) => budget.by_state.active ?? 0},
+  {
+    title: 'idle in transaction',
+    read: ({budget: {by_state}}) =>
+      (by_state['idle in transaction'] ?? 0) + (by_state['idle in transaction (aborted)'] ?? 0),
+  },
+  {
+    title: 'waiting for a lock',
+    read: ({backends}) => backends.filter(({blocked_by}) => blocked_by.length > 0).length,
+  },
+  {
+    title: 'commits per second',
+    read: ({databases}) => {
+      const known = databases.flatMap(({rates}) => (rates ? [rates.commits_per_second] : []));
+      return known.length === 0 ? null : known.reduce((sum, rate) => sum + rate, 0);
+    },
+  },
+];
+
+/** Collects what the recipes find in snapshots. */
+function findingSpans(recipes: readonly Recipe[]): {
+  add(snapshot: RecordedSnapshot): void;
+  spans(): FindingSpan[];
+} {
+  const spans = new Map<string, FindingSpan>();
+  let last_ms = 0;
+  return {
+    add(snapshot) {
+      last_ms = Date.parse(snapshot.at);
+      for (const {recipe, subject, severity, summary} of diagnoseRecorded(recipes, snapshot).findings) {
+        const id = `${recipe}/${subject}`;
+        const known = spans.get(id);
+        spans.set(id, {
+          recipe,
+          subject,
+          severity: known?.severity === 'critical' ? 'critical' : severity,
+          summary,
+          first_ms: known?.first_ms ?? last_ms,
+          last_ms,
+          readings: (known?.readings ?? 0) + 1,
+          isOpen: false,
+        });
+      }
+    },
+    spans: () =>
+      [...spans.values()]
+        .map(span => ({...span, isOpen: span.last_ms === last_ms}))
+        .sort((a, b) => a.first_ms - b.first_ms),
   };
 }

@@ -6,9 +6,9 @@ import {redactDeep, redactSecrets} from '../../core/text/redact.ts';
 import {revealLines} from '../../core/text/reveal.ts';
 import {sanitise} from '../../core/text/sanitise.ts';
 import {actsUnasked, type RolloutStage, type RolloutState} from '../../rollout/state.ts';
-import type {PlanFile} from './run-rollout.ts';
+import type {PlanFile} from './rollout.ts';
 
-/** What would be done, in its order, and the way back. */
+/** The stages of a plan with their commands, and what happens on failure. */
 export function rolloutPlanText({file, plan, hash}: PlanFile): string {
   return [
     `${plan.name}: ${file}`,
@@ -16,24 +16,26 @@ export function rolloutPlanText({file, plan, hash}: PlanFile): string {
     ...plan.stages.flatMap((stage, index) => ['', ...stageLines(stage, index)]),
     '',
     ...approvalLines(plan.stages),
-    'Where a stage fails, it and those before it are rolled back, the last one first.',
+    'If a stage fails, it and the stages before it are rolled back, the last one first.',
   ]
     .map(sanitise)
     .join('\n');
 }
 
-/** Which stages wait for somebody, and which do not. */
+/** Which stages wait for approval, and which do not. */
 function approvalLines(stages: readonly RolloutStage[]): string[] {
   const names = (chosen: readonly RolloutStage[]) => chosen.map(({name}) => name).join(', ');
   const asking = stages.filter(({approval}) => approval);
   const unasked = stages.filter(actsUnasked);
   return [
     ...(asking.length === 0 ? [] : [`Waits for approval before: ${names(asking)}.`]),
-    ...(unasked.length === 0 ? [] : [`Runs commands without asking: ${names(unasked)}. That takes --yes.`]),
+    ...(unasked.length === 0
+      ? []
+      : [`Runs commands without asking: ${names(unasked)}. This requires --yes.`]),
   ];
 }
 
-/** Where a rollout is. */
+/** The progress of a rollout, stage by stage. */
 export function rolloutText({plan}: PlanFile, state: RolloutState | null): string {
   const rows = plan.stages.map(({name, watch}, index) => {
     const {phase = null, detail = null, seen_ms = 0} = state?.stages[index] ?? {};
@@ -41,11 +43,11 @@ export function rolloutText({plan}: PlanFile, state: RolloutState | null): strin
     const seen = isPartly ? `${formatAge(seen_ms)} of ${formatAge(watch.for_ms)}` : '';
     return [name, phase ?? 'to do', [seen, detail ?? ''].filter(Boolean).join(', ')];
   });
-  const head = state === null ? 'not begun' : `rollout ${state.run}: ${statusOf(state)}`;
+  const head = state === null ? 'not started' : `rollout ${state.run}: ${statusOf(state)}`;
   return [`${plan.name}: ${head}`, ...aligned(rows)].map(sanitise).join('\n');
 }
 
-/** The same for scripts. */
+/** The progress of a rollout as JSON. */
 export function rolloutDocument({file, plan, hash}: PlanFile, state: RolloutState | null): object {
   return {
     schema_version: 1,
@@ -53,7 +55,7 @@ export function rolloutDocument({file, plan, hash}: PlanFile, state: RolloutStat
     plan: hash,
     name: plan.name,
     run: state?.run ?? null,
-    status: state === null ? 'not begun' : statusOf(state),
+    status: state === null ? 'not started' : statusOf(state),
     stages: plan.stages.map((stage, index) => {
       const {phase = null, detail = null, seen_ms = 0} = state?.stages[index] ?? {};
       return {...redactDeep(stage), acts_unasked: actsUnasked(stage), phase, detail, seen_ms};
@@ -69,19 +71,19 @@ const statuses = {
 } as const;
 
 function statusOf({ended}: RolloutState): string {
-  return ended === null ? 'under way' : statuses[ended];
+  return ended === null ? 'running' : statuses[ended];
 }
 
 function stageLines(stage: RolloutStage, index: number): string[] {
   const {name, target, promote, rollback, watch, limits, baseline, pooler, approval} = stage;
   const times =
     watch &&
-    `${formatDuration(watch.for_ms)}, every ${formatDuration(watch.every_ms)}, critical for ${formatDuration(watch.sustain_ms)} ends it`;
+    `${formatDuration(watch.for_ms)}, every ${formatDuration(watch.every_ms)}, stops when critical for ${formatDuration(watch.sustain_ms)}`;
   const rows = [
-    ['approval', approval ? 'asked for' : actsUnasked(stage) ? 'not asked for: needs --yes' : ''],
+    ['approval', approval ? 'required' : actsUnasked(stage) ? 'not required: runs with --yes' : ''],
     ...commandRows('promote', promote ?? ''),
     ['watch', times ?? ''],
-    ['target', watch === null ? '' : (target ?? 'the server of the call')],
+    ['target', watch === null ? '' : (target ?? 'the server of this call')],
     ['limits', limitsText(limits)],
     ['baseline', baseline ?? ''],
     ['pooler', watch === null ? '' : redactSecrets(pooler ?? '')],
@@ -93,7 +95,7 @@ function stageLines(stage: RolloutStage, index: number): string[] {
   ];
 }
 
-/** Every line of a command, as the shell reads it, without the passwords in it. */
+/** Every line of a command, with its passwords masked. */
 function commandRows(name: string, command: string): string[][] {
   return revealLines(redactSecrets(command.replace(/\n$/, ''))).map((line, at) => [
     at === 0 ? name : ' ',

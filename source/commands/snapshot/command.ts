@@ -1,39 +1,39 @@
-import type {Output} from '../../cli/context.ts';
+import type {Call} from '../../cli/call/command.ts';
+import {readSnapshot, withConnection} from '../../cli/connection.ts';
+import type {CliContext, Output} from '../../cli/context.ts';
+import {readRates} from '../../cli/flag-values.ts';
+import {locateServer} from '../../cli/locate-server.ts';
 import {exitCodes} from '../../core/errors.ts';
 import {jsonText} from '../../core/text/json.ts';
-
 import type {ExitCode} from '../../model/run.ts';
 import type {Snapshot, Statement} from '../../model/snapshot.ts';
+import type {usage} from './flags.ts';
 
-export type SnapshotPorts = {
-  /** One whole reading; with `rates_over_ms`, of two that far apart. */
-  read(options: {rates_over_ms: number | null}): Promise<Snapshot>;
-  output: Output;
-};
-
-/**
- * Prints one Snapshot as JSON, indented for a person's terminal and on one line for a pipe. Exit 0; what could not
- * be read is in `unavailable`, and said on stderr too.
- */
-export async function snapshot(
-  {read, output}: SnapshotPorts,
-  flags: {rates_over_ms: number | null},
-): Promise<ExitCode> {
-  const reading = await read(flags);
-  output.stdout(jsonText(toDocument(reading), output.isTty ? 2 : 0));
-  for (const {section, reason, remedy} of reading.unavailable) {
-    output.stderr(`${section}: ${reason}. ${remedy}`);
-  }
-  return exitCodes.ok;
+/** `poolctl snapshot [url]`: one snapshot, with `--rates` and a second one the rates between them. */
+export async function run(context: CliContext, {words: [url], flags}: Call<typeof usage>): Promise<ExitCode> {
+  const request = await locateServer(context, {url, flags});
+  const rates_over_ms = readRates(flags);
+  return withConnection(context, request, flags, async (connection, signal) => {
+    printSnapshot(await readSnapshot(connection, {rates_over_ms, signal}), context.output);
+    return exitCodes.ok;
+  });
 }
 
-/** The contract has rates beside the counters they are of, and `schema_version` first. */
-function toDocument({schema_version, ...reading}: Snapshot): Record<string, unknown> {
+/** Prints JSON, indented on a terminal and on one line otherwise. What is unavailable is reported on stderr, too. */
+export function printSnapshot(snapshot: Snapshot, output: Output): void {
+  output.stdout(jsonText(toDocument(snapshot), output.isTty ? 2 : 0));
+  for (const {section, reason, remedy} of snapshot.unavailable) {
+    output.stderr(`${section}: ${reason}. ${remedy}`);
+  }
+}
+
+/** As documented: rates stand beside their counters, and `schema_version` comes first. */
+function toDocument({schema_version, ...snapshot}: Snapshot): Record<string, unknown> {
   return {
     schema_version,
-    ...reading,
-    statements: reading.statements.map(flattenStatement),
-    databases: reading.databases.map(({rates, ...database}) => ({...database, ...rates})),
+    ...snapshot,
+    statements: snapshot.statements.map(flattenStatement),
+    databases: snapshot.databases.map(({rates, ...database}) => ({...database, ...rates})),
   };
 }
 

@@ -7,7 +7,7 @@ import pg from 'pg';
 import {recipes} from '../../../recipes/index.ts';
 import {locateServerOn} from '../../../source/cli/locate-server.ts';
 import {readRecipeData} from '../../../source/cli/recipe-data.ts';
-import {record} from '../../../source/commands/record/write-recording.ts';
+import {record} from '../../../source/commands/record/command.ts';
 import {startServer, type ThrowawayServer} from '../../../source/demo/server.ts';
 import type {DataRequirements} from '../../../source/model/recipe-data.ts';
 import {type Connection, connect} from '../../../source/postgres/connect/connect.ts';

@@ -35,7 +35,7 @@ async function measureOn(database: string, endpoints: readonly string[]): Promis
     seed: 1,
     database,
     signal: new AbortController().signal,
-    talk: line => console.error(line),
+    onProgress: line => console.error(line),
   });
   const watch = new pg.Client({connectionString: demo.watchUrl});
   await watch.connect();

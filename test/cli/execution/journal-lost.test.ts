@@ -1,6 +1,6 @@
 import {copyFile, readFile, rename, rm, truncate, writeFile} from 'node:fs/promises';
 import {afterAll, beforeAll, expect, it} from 'vitest';
-import {runRecipe} from '../../../source/commands/run/run-recipe.ts';
+import {runRecipe} from '../../../source/commands/run/command.ts';
 import {describeEachMajor, startTestServer, type TestServer} from '../../helpers/server.ts';
 import {intentOf} from '../../journal/drafts.ts';
 import {createActing, createRoles, exitCode, leak, noFlags, pidsOf} from './acting.ts';
@@ -47,7 +47,7 @@ describeEachMajor('a run whose journal is lost in the middle of it', major => {
         `the journal .* does not verify: it was ${how === 'emptied' ? 'cut' : how} while this run used it`,
       ),
     );
-    expect(acting.stdout.at(-1)).toMatch(/failed: 1 verified, 1 not begun/);
+    expect(acting.stdout.at(-1)).toMatch(/failed: 1 verified, 1 not started/);
   });
 
   it('is not begun where its chain is broken far from its end', async () => {

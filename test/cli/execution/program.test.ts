@@ -175,9 +175,9 @@ describeEachMajor('the program as an actor', major => {
       return (await terminal.onExit).exitCode;
     };
     const target = `${server.host}:${server.port}/postgres`;
-    expect(await answer('no\r', 'Type yes to carry out 1 step')).toBe(130);
-    expect(await answer('\u0003', 'Type yes to carry out 1 step')).toBe(130);
-    expect(await answer('yes\r', `Type ${target} to carry out`, '--production')).toBe(130);
+    expect(await answer('no\r', 'Type yes to execute 1 step')).toBe(130);
+    expect(await answer('\u0003', 'Type yes to execute 1 step')).toBe(130);
+    expect(await answer('yes\r', `Type ${target} to execute`, '--production')).toBe(130);
     expect(await countOf('asked')).toBe(1);
     expect(await answer(`${target}\r`, 'on PRODUCTION', '--production')).toBe(0);
     expect(await countOf('asked')).toBe(0);
@@ -248,7 +248,7 @@ describeEachMajor('the program as an actor', major => {
     await leakMany('asked', 1);
     const terminal = openProgram(argsFor('asked', 'oncall'), {columns: 160, rows: 40});
     onTestFinished(() => terminal.close());
-    await terminal.waitFor('Type yes to carry out 1 step');
+    await terminal.waitFor('Type yes to execute 1 step');
     terminal.kill(signal);
     expect((await terminal.onExit).exitCode).toBe(exitCode);
     expect(await countOf('asked')).toBe(1);

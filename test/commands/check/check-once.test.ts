@@ -1,6 +1,6 @@
 import {afterAll, beforeAll, expect, it} from 'vitest';
 import {loadRecipeData} from '../../../source/cli/recipe-data.ts';
-import {check} from '../../../source/commands/check/check-once.ts';
+import {checkOnce} from '../../../source/commands/check/check-once.ts';
 import type {Recipe} from '../../../source/model/recipe.ts';
 import {type Connection, connect} from '../../../source/postgres/connect/connect.ts';
 import {readOnce} from '../../../source/postgres/sampler/read-once.ts';
@@ -40,7 +40,7 @@ describeEachMajor('check', major => {
   const run = (...recipes: Recipe[]) => runWith(async () => {}, ...recipes);
 
   const runWith = async (beforeFacts: () => Promise<unknown>, ...recipes: Recipe[]) => {
-    const [data, talk]: [string[], string[]] = [[], []];
+    const [stdout, stderr]: [string[], string[]] = [[], []];
     const ports = {
       recipes,
       read: () => readOnce(connection, {rates_over_ms: null}),
@@ -48,11 +48,11 @@ describeEachMajor('check', major => {
         await beforeFacts();
         return loadRecipeData(connection, needs);
       },
-      output: output(data, talk),
+      output: output(stdout, stderr),
       askPooler: async () => null,
       writeFile: async () => {},
     };
-    const code = await check(ports, {
+    const code = await checkOnce(ports, {
       limits: {},
       rates_over_ms: null,
       baseline: null,
@@ -60,7 +60,7 @@ describeEachMajor('check', major => {
       format: 'json',
       junit: null,
     });
-    return {code, talk: talk.join('\n'), findings: JSON.parse(data.join('')).findings};
+    return {code, stderr: stderr.join('\n'), findings: JSON.parse(stdout.join('')).findings};
   };
 
   it('diagnoses with the facts that recipes watch', async () => {
@@ -70,12 +70,12 @@ describeEachMajor('check', major => {
   });
 
   it('tells what this role may not read, and checks the rest', async () => {
-    const {findings, talk} = await run(
+    const {findings, stderr} = await run(
       asking('hidden', 'SELECT * FROM public.secrets'),
       asking('one', 'SELECT 1'),
     );
     expect(findings).toMatchObject([{recipe: 'one'}]);
-    expect(talk).toMatch(/poolctl: not checked in full, hidden: .*permission denied for table secrets/);
+    expect(stderr).toMatch(/poolctl: not checked in full, hidden: .*permission denied for table secrets/);
   });
 
   it('is no check where the connection goes in the middle of it', async () => {

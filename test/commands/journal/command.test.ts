@@ -49,7 +49,7 @@ it('tells of a last line that was cut off', async () => {
   expect(await show(['verify'])).toBe(0);
   expect(document()).toMatchObject({ok: true, entries: 1, torn_bytes: 10});
   expect(await show(['verify'], false)).toBe(0);
-  expect(stdout.at(-1)).toContain('its last line is cut off (10 bytes)');
+  expect(stdout.at(-1)).toContain('the last line is incomplete (10 bytes)');
 });
 
 it("shows a step's first outcome, as a journal of an older poolctl may hold two", async () => {
@@ -130,7 +130,7 @@ it('tells a run as a story: what was asked for, each act with its outcome, and t
   expect(text?.split('\n')).toEqual([
     'run r1: kill-idle-sessions on db:5432/shop',
     'by me@here, TIME',
-    'takes back run r0',
+    'undoes run r0',
     '  older_than=5min',
     'plan abc',
     'entry 1, hash HASH',
@@ -152,7 +152,7 @@ it('tells a run as a story: what was asked for, each act with its outcome, and t
     '2. end session 4712',
     '   on backend:4712',
     '   $1 = 4712',
-    '   TIME  no outcome was written: unknown, verify',
+    '   TIME  no recorded outcome: unknown, verify',
     '',
     '3. TIME  skipped: changed since the preview, 3.00ms',
     '',
@@ -227,7 +227,7 @@ it('tells how an act was guarded and what takes it back, or what has', async () 
   expect(text).toContain(`only if ${query.text} with $1 = "orders_idx" says n = 0`);
   expect(text).toContain('at most 1.00s; lock: share; undo: DROP INDEX CONCURRENTLY orders_idx');
   expect(text).toContain(`undo verified by ${query.text} with $1 = "orders_idx" says n = 0`);
-  expect(text).toMatch(/\npoolctl undo r1 takes it back$/);
+  expect(text).toMatch(/\nundo it with 'poolctl undo r1'$/);
 });
 
 it('names of the runs that took one back those alone that did, and still stand', async () => {
@@ -253,16 +253,16 @@ it('names of the runs that took one back those alone that did, and still stand',
     await show(['show', 'r1'], false);
     return stdout.at(-1)?.split('\n').slice(-2);
   };
-  const open = ['its end was not written', 'poolctl undo r1 takes it back'];
+  const open = ['no recorded end', "undo it with 'poolctl undo r1'"];
 
   await record('r1', indexes, ['verified', 'verified']);
   const inverse = await undoSteps('r1');
   await record('r2', inverse, ['failed', 'skipped'], 'r1');
   expect(await ends()).toEqual(open);
   await record('r3', inverse, ['verified', 'failed'], 'r1');
-  expect(await ends()).toEqual(['taken back in part by run r3', 'poolctl undo r1 takes the rest back']);
+  expect(await ends()).toEqual(['undone in part by run r3', "undo the rest with 'poolctl undo r1'"]);
   await record('r4', await undoSteps('r1'), ['verified'], 'r1');
-  expect(await ends()).toEqual(['its end was not written', 'taken back by run r3, r4']);
+  expect(await ends()).toEqual(['no recorded end', 'undone by run r3, r4']);
   await record('r5', await undoSteps('r3'), ['verified'], 'r3');
   await record('r6', await undoSteps('r4'), ['verified'], 'r4');
   expect(await ends()).toEqual(open);

@@ -72,7 +72,7 @@ describe('help of a recipe of a team', () => {
   it('says why one is left out', async () => {
     const home = await homeWith({'name-role.md': broken});
     const {stderr} = await runProgram(['run', 'name-role', '--help', '--recipes', 'team'], {home});
-    expect(stderr).toContain('left out team/name-role.md:13');
+    expect(stderr).toContain('skipped team/name-role.md:13');
   });
 });
 
@@ -100,7 +100,7 @@ describe('poolctl recipes', () => {
     const home = await homeWith({'name-role.md': runbook, 'own.ts': own});
     expect(await runProgram(['recipes', '--check', 'team'], {home})).toMatchObject({
       code: 0,
-      stdout: '2 recipes, nothing wrong\n',
+      stdout: '2 recipes, no mistakes\n',
     });
     expect(await failing(['recipes', '--check', 'nowhere'], {home})).toEqual([
       2,
@@ -144,7 +144,7 @@ describe("a team's recipes and configuration at work", () => {
     const call = [server.url(), '--recipes', 'team', '--yes'];
     const {code, stdout, stderr} = await runProgram(['run', 'name-role', ...call, '--json'], {home});
     expect(code).toBe(0);
-    expect(stderr).toContain('left out team/broken.md:13: unknown block "sql paln"');
+    expect(stderr).toContain('skipped team/broken.md:13: unknown block "sql paln"');
     const {run, steps} = JSON.parse(stdout);
     expect(steps).toMatchObject([{outcome: 'verified', subject: 'role:blind'}]);
     // From the journal alone: the runbook may be gone by then.

@@ -15,7 +15,7 @@ const snapshots = changingSnapshots(30);
 const from_ms = Date.parse(snapshots[0]?.at ?? '');
 const to_ms = Date.parse(snapshots.at(-1)?.at ?? '');
 const target = 'db.example:5432/shop';
-const tape: Recording = {
+const recording: Recording = {
   times: () => snapshots.map(({at}) => ({at_ms: Date.parse(at), severity: null})),
   failures: () => [{at_ms: from_ms + 5000, message: 'the server went away'}],
   read: async (from, to) => snapshots.slice(from, to + 1),
@@ -92,14 +92,14 @@ const entries = [
 
 describe('report', () => {
   it('tells what was found from when to when, what was done, and what is unfinished', async () => {
-    const report = await createReport({tape, entries, recipes: [recipe], underWay: new Map()}, scope);
+    const report = await createReport({recording, entries, recipes: [recipe], underWay: new Map()}, scope);
     expect(report.findings).toMatchObject([
       {first_ms: from_ms + 20_000, last_ms: from_ms + 40_000, readings: 11, isOpen: false},
     ]);
     expect(report.runs.map(({run}) => run.run)).toEqual(['r1']);
     expect(report.unfinished).toEqual([
-      'run r1 step 2: no outcome was written, verify: limit the role',
-      'run r1: its end was not written',
+      'run r1 step 2: unknown, verify: limit the role',
+      'run r1: no recorded end',
     ]);
     expect(report.losses).toHaveLength(1);
     expect(report.series[0]).toMatchObject({title: 'slots used', most: 100});
@@ -108,7 +108,7 @@ describe('report', () => {
 
   it('keeps to its time, and to a run with those that took it back', async () => {
     const early = await createReport(
-      {tape, entries, recipes: [recipe], underWay: new Map()},
+      {recording, entries, recipes: [recipe], underWay: new Map()},
       {...scope, to_ms: from_ms + 8000},
     );
     expect(early).toMatchObject({readings: 5, findings: [], runs: []});
@@ -121,7 +121,7 @@ describe('report', () => {
       verified,
     ]);
     const one = await createReport(
-      {tape: null, entries: [...entries, ...tried, ...undoing], recipes: [], underWay: new Map()},
+      {recording: null, entries: [...entries, ...tried, ...undoing], recipes: [], underWay: new Map()},
       {...scope, run: 'r1'},
     );
     expect(one.runs.map(({run}) => run.run)).toEqual(['r1', 'r3', 'r4']);
@@ -132,14 +132,17 @@ describe('report', () => {
     const many = Array.from({length: 5001}, (_, index) => ({at_ms: from_ms + index, severity: null}));
     let read = 0;
     const long: Recording = {
-      ...tape,
+      ...recording,
       times: () => many,
       read: async place => {
         read++;
         return [{...(snapshots[0] as (typeof snapshots)[0]), at: new Date(from_ms + place).toISOString()}];
       },
     };
-    const report = await createReport({tape: long, entries: [], recipes: [], underWay: new Map()}, scope);
+    const report = await createReport(
+      {recording: long, entries: [], recipes: [], underWay: new Map()},
+      scope,
+    );
     expect(report).toMatchObject({readings: 5001, stride: 3});
     expect(read).toBeLessThanOrEqual(2000);
     expect(report.series[0]?.points.at(-1)?.at_ms).toBe(from_ms + 5000);
@@ -149,7 +152,7 @@ describe('report', () => {
 describe('as Markdown', () => {
   it('has each act with who, the exact SQL, its result, before and after, and its undo', async () => {
     const text = markdownOf(
-      await createReport({tape, entries, recipes: [recipe], underWay: new Map()}, scope),
+      await createReport({recording, entries, recipes: [recipe], underWay: new Map()}, scope),
     );
     expect(text).toContain('- run `r1` by `ann@bastion` on `db.example:5432/shop`, plan `abc`');
     expect(text).toContain('````sql\nSELECT pg_terminate_backend($1)\n-- ```\n-- $1 = 4711\n````');
@@ -162,14 +165,14 @@ describe('as Markdown', () => {
   it.each(hostileNames)('makes nothing active of %j', async name => {
     const named = entries.map(entry => ({...entry, actor: name, ...('recipe' in entry && {recipe: name})}));
     const text = markdownOf(
-      await createReport({tape, entries: named, recipes: [recipe], underWay: new Map()}, scope),
+      await createReport({recording, entries: named, recipes: [recipe], underWay: new Map()}, scope),
     );
     expect(activeMarkdown(text)).toEqual([]);
   });
 
   it('lets nothing of others out of its code, and no secret', async () => {
     const text = markdownOf(
-      await createReport({tape, entries, recipes: [recipe], underWay: new Map()}, scope),
+      await createReport({recording, entries, recipes: [recipe], underWay: new Map()}, scope),
     );
     expect(text).not.toContain('s3cret');
     expect(text).not.toContain('\u001b');
@@ -189,11 +192,11 @@ describe('a rollout in it', () => {
 
   it('has who, each stage and its end, beside the runs of its time and target', async () => {
     const report = await createReport(
-      {tape, entries: [...entries, ...rollout], recipes: [], underWay: new Map()},
+      {recording, entries: [...entries, ...rollout], recipes: [], underWay: new Map()},
       scope,
     );
     expect(report.rollouts).toHaveLength(1);
-    expect(report.unfinished).toContain('rollout r9 of web: it is not over');
+    expect(report.unfinished).toContain('rollout r9 of web: no recorded end');
     for (const text of [markdownOf(report), htmlOf(report)]) {
       expect(text).toMatch(/rollout of .?web/);
       expect(text).toContain('rolled back');
@@ -202,7 +205,7 @@ describe('a rollout in it', () => {
     }
     expect(htmlOf(report)).not.toContain('<script');
     const elsewhere = await createReport(
-      {tape, entries: rollout, recipes: [], underWay: new Map()},
+      {recording, entries: rollout, recipes: [], underWay: new Map()},
       {...scope, target: 'elsewhere:5432/shop'},
     );
     expect(elsewhere.rollouts).toEqual([]);
@@ -211,13 +214,15 @@ describe('a rollout in it', () => {
 
 describe('as HTML', () => {
   it('ends its lines where the server was not seen', async () => {
-    const html = htmlOf(await createReport({tape, entries, recipes: [], underWay: new Map()}, scope));
+    const html = htmlOf(await createReport({recording, entries, recipes: [], underWay: new Map()}, scope));
     expect(html.match(/<polyline/g)).toHaveLength(8);
     expect(html.match(/class="gap"/g)).toHaveLength(4);
   });
 
   it('is one file that asks for nothing and runs nothing', async () => {
-    const html = htmlOf(await createReport({tape, entries, recipes: [recipe], underWay: new Map()}, scope));
+    const html = htmlOf(
+      await createReport({recording, entries, recipes: [recipe], underWay: new Map()}, scope),
+    );
     expect(html).not.toMatch(/<script|src=|href=|url\(|@import/i);
     expect(html).toContain("default-src 'none'");
     expect(html).toContain('&lt;script&gt;alert(1)&lt;/script&gt;');
@@ -226,7 +231,9 @@ describe('as HTML', () => {
   });
 
   it('draws a chart for each figure, its limit, and a mark for each run', async () => {
-    const html = htmlOf(await createReport({tape, entries, recipes: [recipe], underWay: new Map()}, scope));
+    const html = htmlOf(
+      await createReport({recording, entries, recipes: [recipe], underWay: new Map()}, scope),
+    );
     const charts = html.match(/<svg/g) ?? [];
     expect(charts).toHaveLength(4);
     // And one in the lane of what was found.

@@ -224,7 +224,7 @@ describeEachMajor('acting on a server', major => {
       await server.stopHard();
       throw await failure;
     };
-    const {runRecipe} = await import('../../../source/commands/run/run-recipe.ts');
+    const {runRecipe} = await import('../../../source/commands/run/command.ts');
     const engine = {...acting.ports.engine, executor: {...executor, apply}};
     const flags = {...noFlags, set: ['older_than=0s', 'application=crash'], yes: true};
     try {

@@ -1,9 +1,14 @@
+import type {Call} from '../../cli/call/command.ts';
+import type {CliContext} from '../../cli/context.ts';
 import {
   type ConsentFlags,
   type ExecutePorts,
   executePlan,
   requireConsent,
 } from '../../cli/execution/execute-plan.ts';
+import {readConsentFlags, withRunSession} from '../../cli/execution/run-session.ts';
+import {locateServer} from '../../cli/locate-server.ts';
+import {loadRecipesAndReport} from '../../cli/recipes.ts';
 import {createDriftCheck, type DriftPorts} from '../../core/engine/drift.ts';
 import {type ActingRecipe, canAct, planRecipe} from '../../core/engine/plan.ts';
 import {AbortError, exitCodes, usageError} from '../../core/errors.ts';
@@ -14,6 +19,7 @@ import type {Recipe} from '../../model/recipe.ts';
 import type {DataRequirements, RecipeData} from '../../model/recipe-data.ts';
 import type {ExitCode} from '../../model/run.ts';
 import type {Snapshot} from '../../model/snapshot.ts';
+import type {usage} from './flags.ts';
 
 export type RunPorts = ExecutePorts & DriftPorts & {recipes: readonly Recipe[]};
 
@@ -22,7 +28,19 @@ export type RunFlags = ConsentFlags & {
   set: readonly string[];
 };
 
-/** Carries out a recipe without the console: previewed, approved, guarded, verified and journaled as there. */
+/** `poolctl run <recipe> [url]`. */
+export async function run(
+  context: CliContext,
+  {words: [id, url], flags}: Call<typeof usage>,
+): Promise<ExitCode> {
+  const request = await locateServer(context, {url, flags});
+  const recipes = await loadRecipesAndReport(context.output, flags, request.settings);
+  return withRunSession(context, request, flags, session =>
+    runRecipe({...session, recipes}, id, {...readConsentFlags(flags), set: flags.set ?? []}),
+  );
+}
+
+/** Plans a recipe on a snapshot and executes it with the console's preview, guards, verification and journal. */
 export async function runRecipe(ports: RunPorts, id: string | undefined, flags: RunFlags): Promise<ExitCode> {
   const recipe = findRecipe(ports.recipes, id);
   const params = readParams(flags.set);
@@ -39,12 +57,15 @@ function findRecipe(recipes: readonly Recipe[], id: string | undefined): ActingR
   const recipe = recipes.find(each => each.id === id);
   if (recipe === undefined) {
     throw usageError(
-      id === undefined ? 'run: which recipe?' : `no recipe "${id}"`,
-      "'poolctl recipes' lists them",
+      id === undefined ? 'run needs a recipe' : `unknown recipe "${id}"`,
+      "'poolctl recipes' lists the recipes.",
     );
   }
   if (!canAct(recipe))
-    throw usageError(`${recipe.id} is advice: it changes nothing`, "'poolctl recipes' lists those that act");
+    throw usageError(
+      `${recipe.id} only gives advice and cannot be run`,
+      "'poolctl recipes' lists the recipes that can.",
+    );
   return recipe;
 }
 
@@ -52,16 +73,16 @@ function readParams(settings: readonly string[]): ParameterValues {
   return Object.fromEntries(
     settings.map(setting => {
       const at = setting.indexOf('=');
-      if (at < 1) throw usageError(`--set ${setting}: not name=value`, 'write --set older_than=10min');
+      if (at < 1) throw usageError(`--set ${setting} is not NAME=VALUE`, 'Use --set older_than=10min.');
       return [setting.slice(0, at).trim(), setting.slice(at + 1)];
     }),
   );
 }
 
-/** Asks for what the recipe cannot do without; where nobody can be asked, that is told (exit 2). */
+/** Asks for required parameters that are not set. Throws AbortError (exit 2) without a terminal. */
 async function askForMissing(
-  {ask, output, load: gather}: RunPorts,
-  {parameters, planRequires: needs}: Recipe,
+  {ask, output, load}: RunPorts,
+  {parameters, planRequires}: Recipe,
   params: ParameterValues,
   snapshot: Snapshot,
 ): Promise<ParameterValues> {
@@ -69,8 +90,8 @@ async function askForMissing(
   const [first] = missing;
   if (first === undefined) return params;
   if (ask === undefined)
-    throw usageError(`${first.name} is not set: ${first.description}`, `add --set ${first.name}=VALUE`);
-  const facts = await gather(needsBefore(needs, params));
+    throw usageError(`${first.name} is not set: ${first.description}`, `Add --set ${first.name}=VALUE.`);
+  const facts = await load(readNeeds(planRequires, params));
   const answers: ParameterValues = {};
   for (const parameter of missing) {
     answers[parameter.name] = await askFor(parameter, {ask, output, snapshot, facts});
@@ -78,8 +99,8 @@ async function askForMissing(
   return {...params, ...answers};
 }
 
-/** What can be known before all parameters are: one that is missing may be needed for more. */
-function needsBefore(needs: Recipe['planRequires'], params: ParameterValues): DataRequirements {
+/** What the recipe reads with the parameters so far; nothing where it cannot tell without the missing ones. */
+function readNeeds(needs: Recipe['planRequires'], params: ParameterValues): DataRequirements {
   try {
     return needs?.(params) ?? {};
   } catch {
@@ -94,12 +115,14 @@ type Asking = {
   facts: RecipeData;
 };
 
-/** Until the answer can be read; a name that nobody bears now counts when it is given twice. */
+/** Asks until the answer is valid; one that only draws a warning, such as an unknown role, counts when repeated. */
 async function askFor(parameter: Parameter, {ask, output, snapshot, facts}: Asking): Promise<string> {
   const {name, description, suggest} = parameter;
-  const seen = suggest?.(snapshot, facts).slice(0, 8) ?? [];
+  const suggested = suggest?.(snapshot, facts).slice(0, 8) ?? [];
   output.stderr(
-    sanitise(`${name}: ${description}${seen.length > 0 ? `; seen now: ${seen.join('  ')}` : ''}`),
+    sanitise(
+      `${name}: ${description}${suggested.length > 0 ? `; present now: ${suggested.join('  ')}` : ''}`,
+    ),
   );
   let before: string | null = null;
   for (;;) {
@@ -107,7 +130,7 @@ async function askFor(parameter: Parameter, {ask, output, snapshot, facts}: Aski
     if (answer === null) throw new AbortError('interrupted', {exitCode: exitCodes.interrupted});
     const problem = problemOf(parameter, answer, snapshot, facts);
     if (problem === null || (problem.severity === 'warning' && answer === before)) return answer;
-    const again = problem.severity === 'warning' ? ' (the same again keeps it)' : '';
+    const again = problem.severity === 'warning' ? ' (repeat it to use it anyway)' : '';
     output.stderr(sanitise(`${name}: ${problem.text}${again}`));
     before = answer;
   }

@@ -1,7 +1,7 @@
 import {chmod, readFile, stat, writeFile} from 'node:fs/promises';
 import {join} from 'node:path';
 import {afterAll, beforeAll, beforeEach, expect, it} from 'vitest';
-import {undoRun} from '../../../source/commands/undo/undo-run.ts';
+import {undoRun} from '../../../source/commands/undo/command.ts';
 import type {Plan} from '../../../source/model/plan.ts';
 import type {Recipe} from '../../../source/model/recipe.ts';
 import type {SqlStep, Step, Verification} from '../../../source/model/step.ts';

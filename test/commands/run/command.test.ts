@@ -63,7 +63,7 @@ describeEachMajor('poolctl run', major => {
     const client = await leak(server, 'busy', 'app');
     const acting = await createActing(server, {user: 'oncall'});
     const {ask: _, ...ports} = acting.ports;
-    const {runRecipe} = await import('../../../source/commands/run/run-recipe.ts');
+    const {runRecipe} = await import('../../../source/commands/run/command.ts');
     const ask = async () => {
       await client.query('COMMIT');
       await client.query('BEGIN');
@@ -88,7 +88,7 @@ describeEachMajor('poolctl run', major => {
   it('asks for a word on a terminal, and does nothing on any other', async () => {
     const client = await leak(server, 'asked', 'app');
     const acting = await createActing(server, {user: 'oncall'});
-    const {runRecipe} = await import('../../../source/commands/run/run-recipe.ts');
+    const {runRecipe} = await import('../../../source/commands/run/command.ts');
     const flags = {
       set: [...now, 'application=asked'],
       dryRun: false,
@@ -110,7 +110,7 @@ describeEachMajor('poolctl run', major => {
   it("wants the target's own name on production", async () => {
     await leak(server, 'prod', 'app');
     const acting = await createActing(server, {user: 'oncall'});
-    const {runRecipe} = await import('../../../source/commands/run/run-recipe.ts');
+    const {runRecipe} = await import('../../../source/commands/run/command.ts');
     const read = async () => {
       const snapshot = await acting.ports.read();
       return {...snapshot, target: {...snapshot.target, is_production: true}};
@@ -184,7 +184,7 @@ describeEachMajor('poolctl run', major => {
       return question.startsWith('pid') ? String(client.processID) : 'yes';
     };
     expect(await acting.run('terminate-sessions', {json: false})).toBe(0);
-    expect(questions).toEqual(['pid: ', 'Type yes to carry out 1 step: ']);
+    expect(questions).toEqual(['pid: ', 'Type yes to execute 1 step: ']);
     expect(await pidsOf(server, 'asked')).toEqual([]);
   });
 
@@ -223,7 +223,7 @@ describeEachMajor('poolctl run', major => {
     await server.query("CREATE ROLE rising LOGIN PASSWORD 'secret'");
     await leak(server, 'mixed', 'rising');
     const acting = await createActing(server, {user: 'oncall'});
-    const {runRecipe} = await import('../../../source/commands/run/run-recipe.ts');
+    const {runRecipe} = await import('../../../source/commands/run/command.ts');
     const snapshot = await acting.ports.read();
     await server.query('ALTER ROLE rising SUPERUSER');
     const flags = {
@@ -281,7 +281,7 @@ describeEachMajor('poolctl run', major => {
     await leak(server, 'interrupted', 'app');
     const acting = await createActing(server, {user: 'oncall'});
     const ending = new AbortController();
-    const {runRecipe} = await import('../../../source/commands/run/run-recipe.ts');
+    const {runRecipe} = await import('../../../source/commands/run/command.ts');
     const output = {
       ...acting.ports.output,
       talk: (text: string) => text.startsWith('verified') && ending.abort(),
@@ -315,7 +315,7 @@ describeEachMajor('poolctl run', major => {
     let isOver = false;
     for (let count = 0; count < 7; count++) await open();
     const acting = await createActing(server, {user: 'oncall'});
-    const {runRecipe} = await import('../../../source/commands/run/run-recipe.ts');
+    const {runRecipe} = await import('../../../source/commands/run/command.ts');
     const sleepUntilBack = {
       now: () => new Date(),
       // The pause ends when the application is back, however long that takes here.

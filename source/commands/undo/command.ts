@@ -1,9 +1,13 @@
+import type {Call} from '../../cli/call/command.ts';
+import type {CliContext} from '../../cli/context.ts';
 import {
   type ConsentFlags,
   type ExecutePorts,
   executePlan,
   requireConsent,
 } from '../../cli/execution/execute-plan.ts';
+import {readConsentFlags, withRunSession} from '../../cli/execution/run-session.ts';
+import {locateServer} from '../../cli/locate-server.ts';
 import {refuseOnStandby} from '../../core/engine/plan.ts';
 import {slotsOf} from '../../core/engine/run-state.ts';
 import {findRun, planUndo} from '../../core/engine/undo.ts';
@@ -12,22 +16,32 @@ import {serverOf} from '../../core/server/server-identity.ts';
 import type {JournalEntry} from '../../model/journal-entry.ts';
 import type {ExitCode} from '../../model/run.ts';
 import type {Snapshot} from '../../model/snapshot.ts';
+import type {usage} from './flags.ts';
 
 export type UndoPorts = ExecutePorts & {
-  /** A fresh reading at every call. */
+  /** A new snapshot at every call. */
   read(): Promise<Snapshot>;
-  /** The runs that a process is at right now, with its pid. */
+  /** The runs that a process is executing right now, with its pid. */
   underWay?(entries: readonly JournalEntry[]): ReadonlyMap<string, number>;
 };
 
-/** Takes a run back from its journal alone: another day, another machine with the same journal. */
+/** `poolctl undo <run> [url]`. */
+export async function run(
+  context: CliContext,
+  {words: [id, url], flags}: Call<typeof usage>,
+): Promise<ExitCode> {
+  const request = await locateServer(context, {url, flags});
+  return withRunSession(context, request, flags, session => undoRun(session, id, readConsentFlags(flags)));
+}
+
+/** Undoes a run from the journal alone: on another day, or another machine with the same journal. */
 export async function undoRun(
   ports: UndoPorts,
   id: string | undefined,
   flags: ConsentFlags,
 ): Promise<ExitCode> {
   if (id === undefined) {
-    throw usageError('undo: which run?', "'poolctl journal list' names the runs");
+    throw usageError('undo needs a run', "'poolctl journal list' lists the runs.");
   }
   requireConsent(ports, flags);
   const entries = await ports.engine.journal.read();
@@ -37,8 +51,8 @@ export async function undoRun(
   const server = serverOf(target);
   if (target.id !== journaled.run.target) {
     throw new AbortError(
-      `run ${journaled.run.run} was on ${journaled.run.target}, this is ${target.id}: nothing was done`,
-      {hint: 'Give the address of that server.', exitCode: exitCodes.drift},
+      `run ${journaled.run.run} was on ${journaled.run.target}, this server is ${target.id}, nothing was executed`,
+      {hint: 'Give the URL of that server.', exitCode: exitCodes.drift},
     );
   }
   const world = {slots: async () => slotsOf((await ports.read()).budget)};

@@ -1,12 +1,12 @@
 import {expect, it} from 'vitest';
 import {recipes} from '../../../recipes/index.ts';
-import {listRecipes} from '../../../source/commands/recipes/list-recipes.ts';
+import {printRecipes} from '../../../source/commands/recipes/command.ts';
 import {output} from '../../cli/execution/acting.ts';
 
 function list(json: boolean): string {
-  const data: string[] = [];
-  expect(listRecipes({recipes, output: output(data, [])}, {json})).toBe(0);
-  return data.join('\n');
+  const stdout: string[] = [];
+  printRecipes(recipes, output(stdout, []), json);
+  return stdout.join('\n');
 }
 
 it('lists recipes with their parameters', () => {

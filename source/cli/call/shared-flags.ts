@@ -1,0 +1,97 @@
+import {writeDuration} from '../../core/text/duration.ts';
+import {defaultInterval_ms} from '../flag-values.ts';
+import type {Flags} from './command.ts';
+
+/** Where the server is, with psql's letters where psql has one. */
+export const serverFlags = {
+  host: {
+    type: 'string',
+    value: 'HOST',
+    alias: 'h',
+    group: 'Server',
+    help: 'Server host, or directory of its Unix socket',
+  },
+  port: {type: 'number', value: 'PORT', alias: 'p', group: 'Server', help: 'Server port', default: '5432'},
+  username: {type: 'string', value: 'ROLE', alias: 'U', group: 'Server', help: 'Role to connect as'},
+  dbname: {type: 'string', value: 'NAME', alias: 'd', group: 'Server', help: 'Database, or a URL'},
+  target: {type: 'string', value: 'NAME', group: 'Server', help: 'Target defined in config.toml'},
+  production: {
+    type: 'boolean',
+    group: 'Server',
+    help: 'Treat the server as production: a change has to be confirmed by its name',
+  },
+  wait: {
+    type: 'string',
+    value: 'TIME',
+    group: 'Server',
+    help: 'How long to wait for a free connection slot',
+    default: '0s',
+  },
+} as const satisfies Flags;
+
+/** For what stays connected: it waits as long as it takes. */
+export const waitingServerFlags = {
+  ...serverFlags,
+  wait: {...serverFlags.wait, default: 'no limit'},
+} as const satisfies Flags;
+
+export const journalFlag = {
+  journal: {
+    type: 'string',
+    value: 'FILE',
+    help: 'Journal file',
+    default: '$POOLCTL_JOURNAL, or ~/.local/state/poolctl/journal.jsonl',
+  },
+} as const satisfies Flags;
+
+export const recipesFlag = {
+  recipes: {type: 'string', value: 'DIR', help: "Directory of your own recipes, added to poolctl's"},
+} as const satisfies Flags;
+
+export const jsonFlag = {json: {type: 'boolean', help: 'Print JSON'}} as const satisfies Flags;
+
+export const intervalFlag = {
+  interval: {
+    type: 'string',
+    value: 'TIME',
+    help: 'Time between snapshots, 0.5s to 60s',
+    default: writeDuration(defaultInterval_ms),
+  },
+} as const satisfies Flags;
+
+export const ratesFlag = {
+  rates: {
+    type: 'string',
+    value: 'TIME',
+    help: 'Take a second snapshot after this long, 0.1s to 60s, and add rates per second',
+  },
+} as const satisfies Flags;
+
+export const poolerFlag = {
+  pooler: {
+    type: 'string',
+    value: 'URL',
+    help: "URL of PgBouncer's admin console, to count waiting clients",
+  },
+} as const satisfies Flags;
+
+/** Consent to a plan, and how it is printed. */
+export const consentFlags = {
+  dryRun: {type: 'boolean', help: 'Print the plan and its hash, change nothing'},
+  yes: {type: 'boolean', help: 'Execute the plan without asking'},
+  yesIrreversible: {
+    type: 'boolean',
+    help: 'With --yes on production: also execute steps that cannot be undone',
+  },
+  approve: {
+    type: 'string',
+    value: 'HASH',
+    help: 'Execute exactly the plan with this hash; exit 6 if it has changed',
+  },
+} as const satisfies Flags;
+
+/** Answered by every command, and by the program itself. */
+export const answerFlags = {
+  help: {type: 'boolean', help: 'Print this help'},
+  version: {type: 'boolean', alias: 'V', help: 'Print the version'},
+} as const satisfies Flags;

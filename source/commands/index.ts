@@ -1,0 +1,68 @@
+import manifest from '../../package.json' with {type: 'json'};
+import {type Command, defineCommand} from '../cli/call/command.ts';
+import {parseCall} from '../cli/call/parse-call.ts';
+import type {CliContext} from '../cli/context.ts';
+import {exitCodes} from '../core/errors.ts';
+import type {ExitCode} from '../model/run.ts';
+import {usage as check} from './check/flags.ts';
+import {usage as console} from './console/flags.ts';
+import {usage as demo} from './demo/flags.ts';
+import {usage as doctor} from './doctor/flags.ts';
+import {usage as journal} from './journal/flags.ts';
+import {usage as play} from './play/flags.ts';
+import {usage as recipes} from './recipes/flags.ts';
+import {usage as record} from './record/flags.ts';
+import {usage as replay} from './replay/flags.ts';
+import {usage as report} from './report/flags.ts';
+import {usage as rollout} from './rollout/flags.ts';
+import {usage as run} from './run/flags.ts';
+import {usage as snapshot} from './snapshot/flags.ts';
+import {usage as undo} from './undo/flags.ts';
+
+/** Every command, in the order of help. Parser, help, completions and the man page read this table. */
+export const commands: readonly Command[] = [
+  defineCommand(console, () => import('./console/command.ts')),
+  defineCommand(demo, async () => {
+    const [{runDemo}, opened, printed] = await Promise.all([
+      import('./demo/command.ts'),
+      import('./console/command.ts'),
+      import('./snapshot/command.ts'),
+    ]);
+    return {
+      run: (context, call) => runDemo(context, call, {console: opened.run, snapshot: printed.run}),
+    };
+  }),
+  defineCommand(snapshot, () => import('./snapshot/command.ts')),
+  defineCommand(check, () => import('./check/command.ts')),
+  defineCommand(rollout, () => import('./rollout/command.ts')),
+  defineCommand(doctor, () => import('./doctor/command.ts')),
+  defineCommand(recipes, () => import('./recipes/command.ts')),
+  defineCommand(run, () => import('./run/command.ts')),
+  defineCommand(undo, () => import('./undo/command.ts')),
+  defineCommand(replay, () => import('./replay/command.ts')),
+  defineCommand(record, () => import('./record/command.ts')),
+  defineCommand(play, () => import('./play/command.ts')),
+  defineCommand(report, () => import('./report/command.ts')),
+  defineCommand(journal, () => import('./journal/command.ts')),
+];
+
+/** Runs the command that the arguments name, or prints its help or the version. Throws AbortError. */
+export async function runCall(context: CliContext, argv: readonly string[]): Promise<ExitCode> {
+  const call = parseCall(argv, commands);
+  if (call.kind === 'run') {
+    const program = await call.command.load();
+    return program.run(context, call);
+  }
+  context.output.stdout(call.kind === 'version' ? manifest.version : await printHelp(context, call));
+  return exitCodes.ok;
+}
+
+async function printHelp(
+  context: CliContext,
+  {command, words, flags}: Extract<ReturnType<typeof parseCall>, {kind: 'help'}>,
+): Promise<string> {
+  const {helpText} = await import('../cli/call/help-text.ts');
+  if (command.name !== 'run') return helpText(command, {commands, recipes: []});
+  const {loadConfiguredRecipes} = await import('../cli/recipes.ts');
+  return helpText(command, {commands, recipes: await loadConfiguredRecipes(context, flags), id: words[0]});
+}

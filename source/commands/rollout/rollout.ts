@@ -1,0 +1,77 @@
+import type {Output} from '../../cli/context.ts';
+import {printMessage} from '../../cli/context.ts';
+import type {HealthReport} from '../../cli/health/health-text.ts';
+import type {Prompt} from '../../cli/prompt.ts';
+import {AbortError, exitCodes} from '../../core/errors.ts';
+import type {WatchedHealth} from '../../core/health/watching.ts';
+import type {Finding} from '../../model/finding.ts';
+import type {JournalEvent, ProcessIdentity, StageEvent} from '../../model/journal-entry.ts';
+import type {Journal} from '../../model/ports.ts';
+import type {ServerIdentity} from '../../model/target.ts';
+import {type RolloutPlan, type RolloutStage, type RolloutState, takeStage} from '../../rollout/state.ts';
+
+export type RolloutPorts = {
+  journal: Pick<Journal, 'append' | 'read'>;
+  /** Runs a command of the plan to its end. */
+  runCommand(
+    stage: RolloutStage,
+    command: string,
+    onStarted: (process: ProcessIdentity) => void,
+  ): Promise<CommandResult>;
+  /** Whether a command of an earlier call, which can outlive it, is still running. */
+  isRunning(process: ProcessIdentity): boolean;
+  /** The findings before a stage is promoted, and their server. Throws AbortError where it cannot be read. */
+  diagnose(stage: RolloutStage): Promise<{findings: Finding[]; server: ServerIdentity}>;
+  /**
+   * Watches a stage; `onSeen` gets the time in which the server could be read. Throws AbortError (exit 6) where the URL
+   * leads to another server than `server`.
+   */
+  watch(
+    stage: RolloutStage,
+    options: {for_ms: number; server: ServerIdentity | null; onSeen(seen_ms: number): Promise<void>},
+  ): Promise<HealthReport & {health: WatchedHealth}>;
+  /** Absent without a terminal. */
+  ask?: Prompt | undefined;
+  identity: {run: string; actor: string};
+  /** The target that a stage watches, for the journal. */
+  targetOf(stage: RolloutStage): string;
+  output: Output;
+  signal: AbortSignal;
+};
+
+export type CommandResult = {code: number | null; trouble: string | null};
+
+/** A plan as it was read; its hash identifies its rollouts in the journal. */
+export type PlanFile = {file: string; plan: RolloutPlan; hash: string};
+
+export type RolloutFlags = {dryRun: boolean; yes: boolean; approved: readonly string[]; json: boolean};
+
+export type Rollout = {ports: RolloutPorts; plan: PlanFile; flags: RolloutFlags; state: RolloutState};
+
+export type StageInRollout = Rollout & {stage: RolloutStage; index: number};
+
+/** Writes an event to the journal. */
+export async function journalEvent(
+  {ports, state}: Rollout,
+  stage: RolloutStage | undefined,
+  event: JournalEvent,
+): Promise<void> {
+  const target = stage === undefined ? '' : ports.targetOf(stage);
+  await ports.journal.append({actor: ports.identity.actor, run: state.run, target, ...event});
+}
+
+/** Moves a stage to its next phase: in the journal first, then in the state, then on stderr. */
+export async function enterPhase(at: StageInRollout, event: Omit<StageEvent, 'stage'>): Promise<void> {
+  const staged = {...event, stage: at.index};
+  await journalEvent(at, at.stage, {event: 'stage', name: at.stage.name, ...staged});
+  takeStage(at.state, staged);
+  const detail = event.detail === null ? '' : `: ${event.detail}`;
+  printMessage(at.ports.output, `${at.stage.name}: ${event.phase}${detail}`);
+}
+
+export function interrupted(message = 'interrupted'): AbortError {
+  return new AbortError(message, {
+    hint: 'The same call resumes where it stopped.',
+    exitCode: exitCodes.interrupted,
+  });
+}

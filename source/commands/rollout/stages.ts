@@ -1,0 +1,151 @@
+import type {HealthReport} from '../../cli/health/health-text.ts';
+import {formatMetric, healthText} from '../../cli/health/health-text.ts';
+import {AbortError, exitCodes} from '../../core/errors.ts';
+import {metricNames, metricOf} from '../../core/health/metrics.ts';
+import type {WatchedHealth} from '../../core/health/watching.ts';
+import {compareServers, serverDifference} from '../../core/server/server-identity.ts';
+import {counted, formatAge} from '../../core/text/format.ts';
+import type {StageEvent} from '../../model/journal-entry.ts';
+import type {ServerIdentity} from '../../model/target.ts';
+import {findingKey, type RolloutStage, takeStage} from '../../rollout/state.ts';
+import {type CommandResult, enterPhase, interrupted, journalEvent, type StageInRollout} from './rollout.ts';
+
+export async function promote(at: StageInRollout): Promise<void> {
+  const {ports, stage, state, index} = at;
+  const before = state.stages[index];
+  const diagnosed = stage.watch === null ? null : await ports.diagnose(stage);
+  const found = diagnosed?.findings.map(findingKey) ?? [];
+  if (diagnosed !== null && before?.phase === 'promoting') {
+    requireServer(stage, before.server, diagnosed.server);
+  }
+  const where = diagnosed === null ? {} : {server: diagnosed.server};
+  // What is found after an interrupted promotion can be its effect: the findings before it count.
+  const known = before?.phase === 'promoting' ? [...before.known] : found;
+  if (stage.promote === null)
+    return enterPhase(at, {phase: 'promoted', detail: 'nothing to promote', known, ...where});
+  const problem = problemOf(await runCommand(at, {phase: 'promoting', known, ...where}, stage.promote));
+  await enterPhase(
+    at,
+    problem === null ? {phase: 'promoted', detail: null} : {phase: 'failed', detail: `promote ${problem}`},
+  );
+}
+
+export async function watch(at: StageInRollout): Promise<void> {
+  const {ports, stage, state, index} = at;
+  const seenBefore_ms = state.stages[index]?.seen_ms ?? 0;
+  const for_ms = Math.max(stage.watch?.every_ms ?? 0, (stage.watch?.for_ms ?? 0) - seenBefore_ms);
+  const note = seenBefore_ms > 0 ? `${formatAge(for_ms)} left` : null;
+  await enterPhase(at, {phase: 'watching', detail: note, seen_ms: seenBefore_ms});
+  const onSeen = createSeenRecorder(at, seenBefore_ms);
+  try {
+    const report = await ports.watch(stage, {for_ms, onSeen, server: state.stages[index]?.server ?? null});
+    if (!at.flags.json) ports.output.stderr(healthText(report));
+    const problem = healthProblem(report, state.stages[index]?.known ?? []);
+    await enterPhase(
+      at,
+      problem === null ? {phase: 'passed', detail: null} : {phase: 'failed', detail: problem},
+    );
+  } catch (error) {
+    if (!(error instanceof AbortError)) throw error;
+    if (ports.signal.aborted || error.exitCode === exitCodes.interrupted) throw interrupted();
+    // The health of another server says nothing about this stage.
+    if (error.exitCode === exitCodes.drift) throw error;
+    await enterPhase(at, {phase: 'failed', detail: error.message});
+  }
+}
+
+/** Records every tenth of the watch: after an interruption only the rest is watched. */
+function createSeenRecorder(at: StageInRollout, seenBefore_ms: number): (seen_ms: number) => Promise<void> {
+  const tenth = (at.stage.watch?.for_ms ?? 0) / 10;
+  let recorded_ms = 0;
+  return async seen_ms => {
+    if (seen_ms - recorded_ms < tenth) return;
+    recorded_ms = seen_ms;
+    const phase = 'watching' as const;
+    const stage = at.index;
+    const seen = {phase, stage, detail: null, seen_ms: Math.round(seenBefore_ms + seen_ms)};
+    await journalEvent(at, at.stage, {event: 'stage', name: at.stage.name, ...seen});
+    takeStage(at.state, seen);
+  };
+}
+
+export async function rollBack(at: StageInRollout): Promise<void> {
+  const {stage} = at;
+  if (stage.promote === null) return enterPhase(at, {phase: 'rolled back', detail: 'nothing was promoted'});
+  if (stage.rollback === null)
+    return enterPhase(at, {phase: 'not rolled back', detail: 'the plan has no rollback command'});
+  const problem = problemOf(await runCommand(at, {phase: 'rolling back'}, stage.rollback));
+  const back = {phase: 'rolled back', detail: null} as const;
+  await enterPhase(at, problem === null ? back : {phase: 'not rolled back', detail: `rollback ${problem}`});
+}
+
+/**
+ * Runs a command of the plan, and records its process as soon as it starts. Throws AbortError (exit 7) where an earlier
+ * call left the same command running: two at once would be worse than waiting.
+ */
+async function runCommand(
+  at: StageInRollout,
+  event: Pick<StageEvent, 'phase' | 'known' | 'server'>,
+  text: string,
+): Promise<CommandResult> {
+  const {ports, stage, state, index} = at;
+  const before = state.stages[index];
+  const isAgain = before?.phase === event.phase;
+  if (isAgain && before.process !== null && ports.isRunning(before.process)) {
+    throw new AbortError(
+      `${stage.name}: the command of the earlier call is still running, process ${before.process.pid}`,
+      {hint: 'The same call resumes when it has ended.', exitCode: exitCodes.actFailed},
+    );
+  }
+  const note = isAgain ? 'again, as its first run was interrupted: ' : '';
+  await enterPhase(at, {...event, detail: `${note}${text}`});
+  let recorded = Promise.resolve();
+  const result = await ports.runCommand(stage, text, process => {
+    const started = {phase: event.phase, stage: index, detail: `process ${process.pid}`, process};
+    recorded = journalEvent(at, stage, {event: 'stage', name: stage.name, ...started});
+    recorded.catch(() => {});
+  });
+  await recorded;
+  return result;
+}
+
+function problemOf({code, trouble}: CommandResult): string | null {
+  return trouble ?? (code === 0 ? null : `exited with ${code}`);
+}
+
+/**
+ * Why a stage fails: a critical limit, a critical finding that was not there before its promotion, or figures worse than
+ * the baseline. null where it passes; warnings do not fail a stage.
+ */
+function healthProblem(
+  {health, comparison}: HealthReport & {health: WatchedHealth},
+  known: readonly string[],
+): string | null {
+  const early = health.watch.failed_early;
+  const critical = metricNames.filter(name => health.thresholds[name].level === 'critical' && name !== early);
+  const found = health.findings.filter(
+    each => each.severity === 'critical' && !known.includes(findingKey(each)),
+  );
+  const slower = comparison?.slower.length ?? 0;
+  const problems = [
+    ...(early === null ? [] : [`${metricOf(early).title} stayed critical`]),
+    ...critical.map(name => `${metricOf(name).title} ${formatMetric(name, health.metrics[name])}`),
+    ...found.map(({summary}) => summary),
+    ...(slower === 0 ? [] : [counted(slower, 'slower statement')]),
+    ...(comparison?.errors.is_worse ? ['more transactions rolled back'] : []),
+  ];
+  return problems.length === 0 ? null : problems.join('; ');
+}
+
+/** A stage is promoted and watched on one server. Throws AbortError (exit 6) where its URL now leads to another. */
+export function requireServer(
+  {name}: RolloutStage,
+  expected: ServerIdentity | null,
+  found: ServerIdentity | undefined,
+): void {
+  if (expected === null || found === undefined || compareServers(expected, found) !== 'other') return;
+  throw new AbortError(`${name}: ${serverDifference(expected, found)}; the rollout stops here`, {
+    hint: 'The same call resumes when the URL leads to the first server again.',
+    exitCode: exitCodes.drift,
+  });
+}

@@ -1,0 +1,25 @@
+import type {Usage} from '../../cli/call/command.ts';
+import {consentFlags, journalFlag, jsonFlag, recipesFlag, serverFlags} from '../../cli/call/shared-flags.ts';
+
+export const usage = {
+  name: 'run',
+  summary: 'Run a recipe without the console',
+  arguments: [{shown: '<recipe>', completes: 'recipe'}, {shown: '[url]'}],
+  flags: {
+    set: {
+      type: 'string',
+      value: 'NAME=VALUE',
+      isMultiple: true,
+      help: 'Set a parameter of the recipe; may be given several times',
+    },
+    ...consentFlags,
+    ...recipesFlag,
+    ...journalFlag,
+    ...jsonFlag,
+    ...serverFlags,
+  },
+  details: [
+    "'poolctl run <recipe> --help' lists the parameters of that recipe.",
+    'SIGINT (Ctrl-C), SIGTERM and SIGHUP cancel the current step unless it ends within a second. poolctl then records the outcome, prints what was done and exits within 10 s. A second signal ends it at once.',
+  ],
+} as const satisfies Usage;

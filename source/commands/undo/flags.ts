@@ -1,0 +1,19 @@
+import type {Usage} from '../../cli/call/command.ts';
+import {consentFlags, journalFlag, jsonFlag, serverFlags} from '../../cli/call/shared-flags.ts';
+
+export const usage = {
+  name: 'undo',
+  summary: 'Undo a run recorded in the journal',
+  arguments: [{shown: '<run>'}, {shown: '[url]'}],
+  flags: {
+    ...consentFlags,
+    sameServer: {
+      type: 'boolean',
+      help: 'Confirm that this is the server of the run, where the journal does not prove it',
+    },
+    ...journalFlag,
+    ...jsonFlag,
+    ...serverFlags,
+  },
+  details: ["<run> is the run's id or its first characters: 'poolctl journal list' lists the runs."],
+} as const satisfies Usage;
