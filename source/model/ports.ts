@@ -6,9 +6,9 @@ import type {ServerIdentity} from './target.ts';
 
 /** What console and commands are given instead of importing it: the arrows of the house, as types. */
 
-/** A reading, or why there is none right now. The sampler itself never throws. */
+/** A snapshot, or why there is none right now. The sampler itself never throws. */
 export type SampleEvent =
-  /** `viaRescueUrl`: over the address kept for when every slot is taken. */
+  /** `viaRescueUrl`: every slot was taken, so that poolctl connected to the rescue URL. */
   | {kind: 'snapshot'; snapshot: Snapshot; viaRescueUrl?: boolean}
   | {kind: 'lost'; message: string; hint?: string; retry_in_ms: number; sqlstate: string | null};
 
@@ -16,11 +16,11 @@ export type Sampler = {
   /** Ends when `signal` aborts. The next tick starts after the last ended. */
   events(signal: AbortSignal): AsyncIterable<SampleEvent>;
   setInterval(interval_ms: number): void;
-  /** What it waits between readings now: more than was asked for when reading is dear. */
+  /** How long it waits between reads: longer than `setInterval` says where reading is slow. */
   effectiveIntervalMs(): number;
-  /** Which statements' texts to fetch, by `queryid`; and whether statements are on show (read each tick). */
+  /** Whether statements are visible, and so read at each tick; and whose texts to fetch, by `queryid`. */
   setVisible(options: {statements: boolean; queryids: string[]}): void;
-  /** Something was done: read now instead of at the next tick, and also what is read rarely. */
+  /** Reads everything now, also what is read rarely, as a change was made. */
   refresh(): void;
 };
 

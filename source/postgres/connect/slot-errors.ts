@@ -28,9 +28,9 @@ export function classifySlotError(error: unknown): SlotKind | null {
   if (routine === 'CheckMyDatabase' || /too many connections for database/.test(message)) {
     return 'database_limit';
   }
-  // PG16+ `... with privileges of the "pg_use_reserved_connections" role`; RDS names its own role.
+  // PostgreSQL 16+ `... with privileges of the "pg_use_reserved_connections" role`; RDS names its own role.
   if (/pg_use_reserved_connections|rds_reserved/.test(message)) return 'reserved';
-  // PG16+ `... with the SUPERUSER attribute`, before it `non-replication superuser connections`.
+  // PostgreSQL 16+ `... with the SUPERUSER attribute`, before it `non-replication superuser connections`.
   if (routine === 'InitPostgres' || /reserved for .*superuser/i.test(message)) return 'superuser_reserved';
   return 'global';
 }

@@ -281,7 +281,7 @@ function patience({timeout_ms}: Pick<Executable, 'timeout_ms'>): {query_timeout?
   return timeout_ms === 0 ? {} : {query_timeout: timeout_ms + 2000};
 }
 
-/** PG16+ says who may signal whom in the detail alone; other details quote rows' values and are left out. */
+/** PostgreSQL 16+ says who may signal whom in the detail alone; other details quote rows' values and are left out. */
 function withDetail(error: unknown): unknown {
   if (!(error instanceof Error) || !('code' in error) || error.code !== '42501') return error;
   const detail = 'detail' in error && typeof error.detail === 'string' ? `: ${error.detail}` : '';

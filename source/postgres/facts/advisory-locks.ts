@@ -2,7 +2,7 @@ import type {AdvisoryLock, AdvisoryLockNeed} from '../../model/recipe-data.ts';
 import type {Connection} from '../connect/connect.ts';
 import {pickVariant, type Query} from '../queries/query.ts';
 
-/** In every database, the holders first. Throws what the server answers. */
+/** In every database, the holders first. Throws the server's errors. */
 export async function readAdvisoryLocks(
   {client, server_version_num}: Connection,
   {key}: AdvisoryLockNeed,

@@ -20,7 +20,7 @@ const mostStatements = 100;
 
 /**
  * Indexes worth building in the connected database: for the statements it has seen and for its foreign keys, or
- * those of a file. Plans some statements, executes none. Throws what the server answers, and AbortError (exit 2)
+ * those of a file. Plans some statements, executes none. Throws the server's errors, and AbortError (exit 2)
  * for a file that cannot be read.
  */
 export async function readIndexAdvice(connection: Connection, need: IndexAdviceNeed): Promise<IndexAdvice> {

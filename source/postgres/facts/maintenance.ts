@@ -3,7 +3,7 @@ import type {Maintenance, TableUpkeep, XminHolder} from '../../model/recipe-data
 import type {Connection} from '../connect/connect.ts';
 import {pickVariant, type Query, userSchema} from '../queries/query.ts';
 
-/** Of the connected database, in one round trip. Throws what the server answers. */
+/** Of the connected database, in one round trip. Throws the server's errors. */
 export async function readMaintenance({client, server_version_num}: Connection): Promise<Maintenance> {
   const [tables, holders] = await Promise.all([
     client.query<TableUpkeep>({text: pickVariant(tableUpkeepQuery, server_version_num).text}),

@@ -3,7 +3,7 @@ import {isoTime} from '../connect/client.ts';
 import type {Connection} from '../connect/connect.ts';
 import {pickVariant, type Query} from '../queries/query.ts';
 
-/** Of every database; the oldest first. Throws what the server answers. */
+/** Of every database; the oldest first. Throws the server's errors. */
 export async function readPreparedTransactions({
   client,
   server_version_num,

@@ -2,7 +2,7 @@ import type {RoleLimit} from '../../model/roles.ts';
 import type {Connection} from '../connect/connect.ts';
 import {pickVariant, type Query} from '../queries/query.ts';
 
-/** Every role that can connect, and its own limit. Throws what the server answers. */
+/** Every role that can connect, and its own limit. Throws the server's errors. */
 export async function readRoleLimits({client, server_version_num}: Connection): Promise<RoleLimit[]> {
   const {text} = pickVariant(roleLimitsQuery, server_version_num);
   const {rows} = await client.query<RoleLimitRow>({text, rowMode: 'array'});

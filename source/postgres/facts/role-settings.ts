@@ -2,7 +2,7 @@ import type {Role, RoleSettings, SettingOverride} from '../../model/roles.ts';
 import type {Connection} from '../connect/connect.ts';
 import {pickVariant, type Query} from '../queries/query.ts';
 
-/** In one round trip. Throws what the server answers. */
+/** In one round trip. Throws the server's errors. */
 export async function readRoleSettings({client, server_version_num}: Connection): Promise<RoleSettings> {
   const read = async <Row>(query: Query): Promise<Row[]> =>
     (await client.query<Row>({text: pickVariant(query, server_version_num).text})).rows;

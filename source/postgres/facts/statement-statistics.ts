@@ -4,7 +4,7 @@ import {pickVariant, type Query} from '../queries/query.ts';
 import {readCapabilities} from '../server/capabilities.ts';
 import {settingRemedy, statementsNotes} from '../server/managed-service.ts';
 
-/** Throws what the server answers. */
+/** Throws the server's errors. */
 export async function readStatementStatistics(connection: Connection): Promise<StatementStatistics> {
   const {client, server_version_num} = connection;
   const {text} = pickVariant(statementStatisticsQuery, server_version_num);

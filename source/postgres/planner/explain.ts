@@ -21,7 +21,7 @@ export type Explained = {lines: string[]; how: 'generic plan' | 'forced generic 
 /**
  * The plan the server would choose without knowing the parameters. Nothing is executed, and nothing is planned that
  * reaches other functions than PostgreSQL's own: see planBehindGate. Only a text that PREPARE took goes on to EXPLAIN
- * (GENERIC_PLAN), which takes the simple protocol (the extended one wants its parameters bound); before PG16 EXPLAIN
+ * (GENERIC_PLAN), which takes the simple protocol (the extended one wants its parameters bound); before PostgreSQL 16 EXPLAIN
  * EXECUTE does not repeat the text at all. `client` is the bare one.
  * Throws AbortError with what poolctl or the server objects to, or where it does not answer within `deadline_ms`.
  */

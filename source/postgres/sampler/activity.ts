@@ -8,7 +8,7 @@ import type {RoleOrDatabaseLimit} from '../../model/target.ts';
 import type {ActivityRow} from '../queries/activity.ts';
 import type {CatalogRow} from '../queries/catalog.ts';
 
-/** Everything one reading of the activity says. */
+/** What one read of pg_stat_activity says. */
 export type Activity = {
   /** The server's clock, ISO 8601 UTC with microseconds. */
   at: string;
@@ -19,19 +19,19 @@ export type Activity = {
   background_workers: BackgroundWorker[];
   /** The role poolctl reads as. */
   own_role_oid: number | null;
-  /** Somebody waits for a lock. */
+  /** A session waits for a lock. */
   has_lock_waits: boolean;
-  /** A role or database turned up that `names` does not know: the catalogs must be read again. */
+  /** A role or database is not in `names`: the catalogs have to be read again. */
   has_unknown_names: boolean;
 };
 
 export type ActivityReader = {
-  /** For the query's `$1`: texts of sessions unchanged since then are known here. Null: all are wanted. */
+  /** For the query's `$1`: texts of sessions unchanged since then are known. Null requests all. */
   knownSince_s(): number | null;
   read(rows: readonly ActivityRow[], names: Names): Activity;
 };
 
-/** A text is asked for again while it is younger than this: rows of one reading are not all of one moment. */
+/** A text younger than this is requested again, as the rows of one read are not from one instant. */
 const repeatedFor_us = 2e6;
 
 /**
@@ -39,7 +39,7 @@ const repeatedFor_us = 2e6;
  * most sessions say the same again.
  */
 export function createActivityReader(): ActivityReader {
-  const mask = createMask();
+  const format = createFormat();
   let known = new Map<number, Remembered>();
   let knownSince_s: number | null = null;
   return {
@@ -47,7 +47,7 @@ export function createActivityReader(): ActivityReader {
     read(rows, names) {
       const seen = new Map<number, Remembered>();
       const own = rows.find(row => row[ownNow] !== null);
-      const activity = emptyActivity(own);
+      const activity = emptyActivity(own, format);
       const ownPids = new Set<number>();
       const since_us = knownSince_s === null ? null : knownSince_s * 1e6;
       let isTextMissing = own === undefined;
@@ -55,13 +55,13 @@ export function createActivityReader(): ActivityReader {
         const before = known.get(row[0]);
         const isRepeated = since_us === null || row[12] === null || row[12] >= since_us;
         if (!isRepeated && !isUnchanged(row, before)) isTextMissing = true;
-        const remembered = remember(row, before, {isRepeated, mask});
+        const remembered = remember(row, before, {isRepeated, format});
         seen.set(row[0], remembered);
         if (!isClientSession(row)) {
-          activity.background_workers.push(toWorker(row, own?.[ownNow] ?? 0, remembered, mask));
+          activity.background_workers.push(toWorker(row, own?.[ownNow] ?? 0, remembered, format));
           continue;
         }
-        const session = toBackend(row, names, own?.[ownNow] ?? 0, remembered, mask);
+        const session = toBackend(row, names, own?.[ownNow] ?? 0, remembered, format);
         activity.sessions.push(session);
         if (isOwnRow(row, own)) ownPids.add(session.pid);
         if (row[8] === 'Lock') activity.has_lock_waits = true;
@@ -76,17 +76,34 @@ export function createActivityReader(): ActivityReader {
 
 const ownNow = 18;
 
-/** Masks secrets in application names and statements: most sessions of a pool have the same ones, which are masked once. */
-type Mask = {name(text: string): string; statement(text: string): string};
+/** How values are shown. Sessions of a pool have mostly the same names, statements and times, which are formatted once. */
+type Format = {
+  name(text: string): string;
+  statement(text: string): string;
+  /** ISO 8601 UTC with microseconds, which a Date does not have and an identity needs. */
+  time(us: number): string;
+  timeOrNull(us: number | null): string | null;
+};
 
-function createMask(): Mask {
-  return {name: memoize(redactSecrets, 1000), statement: memoize(shownStatement, 1000)};
+function createFormat(): Format {
+  let last = {seconds: Number.NaN, text: ''};
+  const time = (us: number) => {
+    const seconds = Math.floor(us / 1e6);
+    if (seconds !== last.seconds) last = {seconds, text: new Date(seconds * 1000).toISOString().slice(0, 19)};
+    return `${last.text}.${String(us - seconds * 1e6).padStart(6, '0')}Z`;
+  };
+  return {
+    name: memoize(redactSecrets, 1000),
+    statement: memoize(shownStatement, 1000),
+    time,
+    timeOrNull: us => (us === null ? null : time(us)),
+  };
 }
 
-function emptyActivity(own: ActivityRow | undefined): Omit<Activity, 'isOwn'> {
+function emptyActivity(own: ActivityRow | undefined, format: Format): Omit<Activity, 'isOwn'> {
   const now_us = own?.[ownNow] ?? 0;
   return {
-    at: isoMicroseconds(now_us),
+    at: format.time(now_us),
     at_ms: now_us / 1000,
     sessions: [],
     background_workers: [],
@@ -105,7 +122,7 @@ type Remembered = {
   xact_start: string | null;
   query_us: number | null;
   query_start: string | null;
-  /** As the server has it, to tell whether it is another. */
+  /** The server's own text, to see whether it changed. */
   raw: string | null;
   query: string | null;
   tags: Record<string, string>;
@@ -125,68 +142,48 @@ function hasSameTimes(row: ActivityRow, before: Remembered): boolean {
 function remember(
   row: ActivityRow,
   before: Remembered | undefined,
-  {isRepeated, mask}: {isRepeated: boolean; mask: Mask},
+  {isRepeated, format}: {isRepeated: boolean; format: Format},
 ): Remembered {
   const change_us = row[12];
   const start_us = row[13];
   if (isUnchanged(row, before) && (!isRepeated || before.raw === row[16])) {
     if (hasSameTimes(row, before)) return before;
-    return {...before, ...startsOf(row, before)};
+    return {...before, ...startsOf(row, before, format)};
   }
   const query = row[16];
   return {
     start_us,
-    backend_start: before?.start_us === start_us ? before.backend_start : isoOrNull(start_us),
+    backend_start: before?.start_us === start_us ? before.backend_start : format.timeOrNull(start_us),
     change_us,
-    state_change: isoOrNull(change_us),
-    ...startsOf(row, before),
+    state_change: format.timeOrNull(change_us),
+    ...startsOf(row, before, format),
     raw: query,
-    query: query === null ? null : mask.statement(query),
+    query: query === null ? null : format.statement(query),
     tags: query?.includes("='") ? shownTags(query) : noTags,
   };
 }
 
 /** When the transaction and the statement began; what has not changed is not formatted again. */
-function startsOf(row: ActivityRow, before: Remembered | undefined) {
+function startsOf(row: ActivityRow, before: Remembered | undefined, format: Format) {
   const [xact_us, query_us] = [row[10], row[11]];
   return {
     xact_us,
-    xact_start: before?.xact_us === xact_us ? before.xact_start : isoOrNull(xact_us),
+    xact_start: before?.xact_us === xact_us ? before.xact_start : format.timeOrNull(xact_us),
     query_us,
-    query_start: before?.query_us === query_us ? before.query_start : isoOrNull(query_us),
+    query_start: before?.query_us === query_us ? before.query_start : format.timeOrNull(query_us),
   };
 }
 
-function isoOrNull(us: number | null): string | null {
-  return us === null ? null : isoMicroseconds(us);
-}
-
-/** A Date carries milliseconds, and an identity must match to the microsecond. */
-function isoMicroseconds(us: number): string {
-  const seconds = Math.floor(us / 1e6);
-  const fraction = String(us - seconds * 1e6).padStart(6, '0');
-  return `${isoSecond(seconds)}.${fraction}Z`;
-}
-
-/** The times of one session, and of sessions of one moment, are mostly of the same second. */
-let lastSecond = {seconds: Number.NaN, text: ''};
-function isoSecond(seconds: number): string {
-  if (seconds !== lastSecond.seconds)
-    lastSecond = {seconds, text: new Date(seconds * 1000).toISOString().slice(0, 19)};
-  return lastSecond.text;
-}
-
 /**
- * A hidden row has no backend_type. Those with a role and a database hold a slot, most likely: background
- * processes have no role, walsenders of physical replicas no database. Hidden parallel workers cannot be told
- * apart; they exist while a query of another role runs.
+ * A hidden row has no backend_type. With a role and a database it most likely uses a slot: background processes have no
+ * role, walsenders of physical replicas no database. Only parallel workers, which exist while a query runs, look the same.
  */
 function isClientSession(row: ActivityRow): boolean {
   const backend_type = row[6];
   return backend_type === null ? row[1] !== null && row[2] !== null : backend_type === 'client backend';
 }
 
-/** Only under the same role: a name alone would let any application hide behind it. */
+/** Only under the same role, as any application could choose the name. */
 function isOwnRow(row: ActivityRow, own: ActivityRow | undefined): boolean {
   return row === own || (own !== undefined && row[2] === own[2] && (row[3] ?? '').startsWith('poolctl'));
 }
@@ -200,7 +197,7 @@ function toBackend(
   names: Names,
   now_us: number,
   remembered: Remembered,
-  mask: Mask,
+  format: Format,
 ): Backend {
   const {backend_start, state_change, xact_start, query_start, query, tags} = remembered;
   const [pid, datid, usesysid, application_name, client_addr, client_port, backend_type] = row;
@@ -213,7 +210,7 @@ function toBackend(
     datname: datid === null ? null : (names.databases.get(datid) ?? null),
     usename: role?.name ?? null,
     is_superuser: role?.is_superuser ?? false,
-    application_name: mask.name(application_name ?? ''),
+    application_name: format.name(application_name ?? ''),
     client_addr,
     // -1 is a unix socket.
     client_port: client_port === -1 ? null : client_port,
@@ -237,22 +234,22 @@ function toBackend(
   };
 }
 
-/** The reading's now() is the moment its query began; a session may have changed state since. */
+/** The server's now() is when the query began; a session may have changed state since. */
 function ageSince(us: number | null, now_us: number): number | null {
   return us === null ? null : Math.max(0, Math.floor((now_us - us) / 1000));
 }
 
-/** Before PG18 names it, a session that still authenticates has no state though its row is not hidden. */
+/** Before PostgreSQL 18 names it, a session that still authenticates has no state though its row is not hidden. */
 function toState(row: ActivityRow): BackendState | null {
   const state = backendStates.find(each => each === row[7]);
   return state ?? (row[6] === null ? null : 'starting');
 }
 
-function toWorker(row: ActivityRow, now_us: number, {query}: Remembered, mask: Mask): BackgroundWorker {
+function toWorker(row: ActivityRow, now_us: number, {query}: Remembered, format: Format): BackgroundWorker {
   return {
     pid: row[0],
     backend_type: row[6] ?? 'hidden',
-    application_name: mask.name(row[3] ?? ''),
+    application_name: format.name(row[3] ?? ''),
     state: backendStates.find(each => each === row[7]) ?? null,
     wait_event_type: row[8],
     wait_event: row[9],
@@ -261,11 +258,11 @@ function toWorker(row: ActivityRow, now_us: number, {query}: Remembered, mask: M
   };
 }
 
-/** What the server's oids stand for. */
+/** The names of the server's oids. */
 export type Names = {
   roles: ReadonlyMap<number, {name: string; is_superuser: boolean}>;
   databases: ReadonlyMap<number, string>;
-  /** Roles and databases with a connection limit of their own. */
+  /** Roles and databases with a connection limit. */
   role_and_database_limits: RoleOrDatabaseLimit[];
 };
 

@@ -5,13 +5,13 @@ import {withDeadline} from '../deadline.ts';
 import {createReader, type ReadRequest} from './reader.ts';
 import {createReadingPlan} from './reading-plan.ts';
 
-/** Texts a single reading brings along: the costliest statements'. */
-const textsOfCostliest = 100;
+/** Statements whose texts a single read fetches: the costliest. */
+const statementsWithText = 100;
 
 /**
- * One whole reading: sessions, slots, statements and the texts of the costliest. With `rates_over_ms` a second
- * one follows so much later, and rates are of the time between. Throws what the server answers, and AbortError
- * where it does not within `deadline_ms`.
+ * One complete snapshot: sessions, slots, statements and the texts of the costliest. With `rates_over_ms` the server is
+ * read again after that time, and rates are of the time between. Throws the server's errors, and AbortError (exit 3)
+ * where it does not answer within `deadline_ms`.
  */
 export async function readOnce(
   connection: Connection,
@@ -19,15 +19,15 @@ export async function readOnce(
 ): Promise<Snapshot> {
   const plan = createReadingPlan(() => performance.now(), connection.server_version_num);
   const reader = createReader(connection, () => performance.now());
-  const read = (wanted: ReadRequest) => withDeadline(reader.read(wanted), deadline_ms);
+  const read = (request: ReadRequest) => withDeadline(reader.read(request), deadline_ms);
   await read(plan.first());
   let snapshot = await read(plan.second());
   if (rates_over_ms !== null) {
     await sleep(rates_over_ms);
     snapshot = await read(plan.tick(reader, {statements: true, queryids: []}));
   }
-  const queryids = snapshot.statements.slice(0, textsOfCostliest).map(({queryid}) => queryid);
+  const queryids = snapshot.statements.slice(0, statementsWithText).map(({queryid}) => queryid);
   const texts = plan.texts(reader, {statements: true, queryids});
-  // Texts alone: numbers read once more right away would have rates of a few milliseconds.
+  // Texts only: counters read again at once would give rates over a few milliseconds.
   return texts === null ? snapshot : read(texts);
 }

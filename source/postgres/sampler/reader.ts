@@ -17,10 +17,10 @@ import {type SlotSettingsRow, slotSettingsQuery} from '../queries/slot-settings.
 import {type Capabilities, readCapabilities, withServer} from '../server/capabilities.ts';
 import {readServerProof, type ServerProof} from '../server/server-proof.ts';
 import {type Activity, createActivityReader, type Names, noNames, toNames} from './activity.ts';
-import {createRun, createSections} from './sections.ts';
+import {createRunQuery, createSections} from './sections.ts';
 import {createStatementsReader, type StatementsReader, type StatementsRequest} from './statements-reader.ts';
 
-/** What of a connection a reading needs. */
+/** The parts of a connection that reading needs. */
 export type ReadableConnection = {
   client: PgClient;
   request: ConnectionRequest;
@@ -29,13 +29,13 @@ export type ReadableConnection = {
   marker: string;
 };
 
-/** What one round trip is to bring. */
+/** What one round trip reads. */
 export type ReadRequest = {
-  /** Role, names and slot settings: what changes rarely. Needed by the first reading. */
+  /** Role, names and slot settings, which rarely change. The first read needs them. */
   catalogs: boolean;
-  /** Which server answers, and whether in a session of our own. */
+  /** Which server answers, and whether in a session of poolctl's own. */
   server: boolean;
-  /** Every session, and the counters of databases where `databases` says so. */
+  /** Every session. */
   activity: boolean;
   databases: boolean;
   lock_waits: boolean;
@@ -57,26 +57,26 @@ export const emptyRequest: ReadRequest = {
 
 export type Reader = {
   /** One round trip. Throws when the connection is gone or the sessions cannot be read. */
-  read(wanted: ReadRequest): Promise<Snapshot>;
-  /** Null until the server's statistics are known to be readable. */
+  read(request: ReadRequest): Promise<Snapshot>;
+  /** Null while pg_stat_statements is not known to be readable. */
   statements(): StatementsReader | null;
   hasLockWaits(): boolean;
-  /** The catalogs are behind: a role or database is not in them. */
+  /** A role or database was created since the catalogs were read. */
   hasUnknownNames(): boolean;
 };
 
-/** Reads one connection's server; remembers what rates and names need. The first read must want the catalogs. */
+/** Reads one server over one connection, and keeps what rates and names need. The first request must include `catalogs`. */
 export function createReader(connection: ReadableConnection, now: () => number): Reader {
   const {client, request, server_version_num} = connection;
-  const run = createRun(client, connection);
+  const run = createRunQuery(client, connection);
   const sections = createSections(request.user, now);
   const activityReader = createActivityReader();
   const pick = (query: Query) => pickVariant(query, server_version_num);
 
   let capabilities: Capabilities | null = null;
   let proof: ServerProof | null = null;
-  /** Both of them, made anew where one was read. */
-  let known: Capabilities | null = null;
+  /** Capabilities with the proof; null where one of them was read since. */
+  let combined: Capabilities | null = null;
   let names: Names = noNames;
   let settings: SlotSettings | null = null;
   let activity: Activity | null = null;
@@ -103,17 +103,17 @@ export function createReader(connection: ReadableConnection, now: () => number):
         role_and_database_limits,
       };
     }
-    if (hasMoved(capabilities, found)) {
+    if (isExtensionChanged(capabilities, found)) {
       statements = openStatements(found);
       sections.forget('statements');
     }
     capabilities = found;
-    known = null;
+    combined = null;
   }
 
   async function readServer(): Promise<void> {
     proof = await readServerProof(client, connection.marker);
-    known = null;
+    combined = null;
   }
 
   function openStatements({statements_schema: schema, target}: Capabilities): StatementsReader | null {
@@ -121,7 +121,7 @@ export function createReader(connection: ReadableConnection, now: () => number):
     return schema === null || version === null ? null : createStatementsReader(run, {schema, version});
   }
 
-  /** Rows wait for the catalogs of the same round trip, whose names they need. */
+  /** Waits for the catalogs of the same round trip, whose names it needs. */
   async function readActivity(catalogs: Promise<void>): Promise<void> {
     const [rows] = await Promise.all([
       run<ActivityRow>(pick(activityQuery), [activityReader.knownSince_s()]),
@@ -153,31 +153,31 @@ export function createReader(connection: ReadableConnection, now: () => number):
     lockDetails = new Map(rows.map(row => [row[0], row]));
   }
 
-  /** Everything is issued before anything is awaited: one round trip carries it all. */
-  async function readAll(wanted: ReadRequest): Promise<void> {
+  /** Sends every query before it awaits an answer: one round trip carries them all. */
+  async function readAll(parts: ReadRequest): Promise<void> {
     const {stream} = (client as RawPgClient).connection;
-    // One write for all of them, instead of several for each.
+    // One write for all queries, instead of several for each.
     stream.cork();
-    const parts = issue(wanted);
+    const answers = send(parts);
     stream.uncork();
-    // All are waited for even when one fails: an answer that comes later must find somebody.
-    const failed = (await Promise.allSettled(parts)).find(part => part.status === 'rejected');
+    // All are awaited even when one fails, so that none rejects unhandled.
+    const failed = (await Promise.allSettled(answers)).find(part => part.status === 'rejected');
     if (failed !== undefined) throw failed.reason;
   }
 
-  function issue(wanted: ReadRequest): Promise<void>[] {
-    const catalogs = wanted.catalogs ? readCatalogs() : Promise.resolve();
-    const sessions = wanted.activity ? readActivity(catalogs) : Promise.resolve();
-    const {statements: statementsWanted} = wanted;
+  function send(request: ReadRequest): Promise<void>[] {
+    const catalogs = request.catalogs ? readCatalogs() : Promise.resolve();
+    const sessions = request.activity ? readActivity(catalogs) : Promise.resolve();
+    const {statements: statementsRequest} = request;
     const open = statements;
     const parts: Promise<void>[] = [catalogs, sessions];
-    if (wanted.server) parts.push(readServer());
-    if (wanted.databases) parts.push(sections.attempt('databases', () => readDatabases(sessions)));
-    if (wanted.lock_waits) parts.push(sections.attempt('lock_waits', readLockWaits));
-    if (wanted.index_hits) parts.push(sections.attempt('index_hits', readIndexHits));
-    if (wanted.index_builds) parts.push(sections.attempt('index_builds', readIndexBuilds));
-    if (statementsWanted !== null && open !== null) {
-      parts.push(sections.attempt('statements', () => open.read(statementsWanted, names)));
+    if (request.server) parts.push(readServer());
+    if (request.databases) parts.push(sections.attempt('databases', () => readDatabases(sessions)));
+    if (request.lock_waits) parts.push(sections.attempt('lock_waits', readLockWaits));
+    if (request.index_hits) parts.push(sections.attempt('index_hits', readIndexHits));
+    if (request.index_builds) parts.push(sections.attempt('index_builds', readIndexBuilds));
+    if (statementsRequest !== null && open !== null) {
+      parts.push(sections.attempt('statements', () => open.read(statementsRequest, names)));
     }
     return parts;
   }
@@ -187,8 +187,8 @@ export function createReader(connection: ReadableConnection, now: () => number):
       throw new Error('the server answered without its sessions or settings');
     }
     const {sessions, isOwn, at, background_workers} = activity;
-    known ??= proof === null ? capabilities : withServer(capabilities, proof);
-    const {target} = known;
+    combined ??= proof === null ? capabilities : withServer(capabilities, proof);
+    const {target} = combined;
     return {
       schema_version: 1,
       at,
@@ -204,8 +204,8 @@ export function createReader(connection: ReadableConnection, now: () => number):
         database.datname === target.database ? {...database, index_hit_ratio: indexHitRatio} : database,
       ),
       unavailable: [
-        ...(connection.is_pooled || !known.is_own_session ? [poolerInBetween] : []),
-        ...known.unavailable,
+        ...(connection.is_pooled || !combined.is_own_session ? [poolerInBetween] : []),
+        ...combined.unavailable,
         ...sections.unavailable(),
       ],
       cost,
@@ -213,10 +213,10 @@ export function createReader(connection: ReadableConnection, now: () => number):
   }
 
   return {
-    async read(wanted) {
+    async read(parts) {
       const started = now();
       const bytesBefore = bytesRead(client);
-      await readAll(wanted);
+      await readAll(parts);
       return compose({round_trip_ms: now() - started, response_bytes: bytesRead(client) - bytesBefore});
     },
     statements: () => statements,
@@ -225,8 +225,8 @@ export function createReader(connection: ReadableConnection, now: () => number):
   };
 }
 
-/** Installed, updated or moved to another schema since: its queries are others. */
-function hasMoved(before: Capabilities | null, after: Capabilities): boolean {
+/** pg_stat_statements was installed, dropped, updated or moved to another schema: its queries differ. */
+function isExtensionChanged(before: Capabilities | null, after: Capabilities): boolean {
   return (
     before?.statements_schema !== after.statements_schema ||
     before?.target.statements_version !== after.target.statements_version
@@ -256,8 +256,8 @@ function ratio(hit: number, read: number): number | null {
 }
 
 /**
- * Who waits is known with every reading; for what, only where pg_locks was asked, which is left for the reading
- * after the first that shows somebody waiting. Until then the wait event names the kind of lock.
+ * Every read says which sessions wait for a lock. What they wait for is in pg_locks, which is read from the tick after
+ * the first wait; until then the wait event names the kind of lock.
  */
 function toLockWaits({sessions}: Activity, details: ReadonlyMap<number, LockWaitRow>): LockWait[] {
   return sessions
@@ -277,7 +277,7 @@ function toLockWaits({sessions}: Activity, details: ReadonlyMap<number, LockWait
     });
 }
 
-/** As they come from the wire, encryption included. */
+/** From the network, TLS included. */
 function bytesRead(client: PgClient): number {
   return (client as RawPgClient).connection.stream.bytesRead;
 }

@@ -1,68 +1,68 @@
 import {emptyRequest, type Reader, type ReadRequest} from './reader.ts';
 import type {StatementsRequest} from './statements-reader.ts';
 
-/** What is on show: it decides how often statements are read, and which texts are wanted first. */
-export type Shown = {statements: boolean; queryids: readonly string[]};
+/** What the console shows: it decides how often statements are read, and whose texts come first. */
+export type Visible = {statements: boolean; queryids: readonly string[]};
 
-/** Decides what each round trip brings: every part at its own pace. */
+/** Decides what each round trip reads: every part at its own interval. */
 export type ReadingPlan = {
   /** What the first frame needs. */
   first(): ReadRequest;
-  /** What the first frame can do without, right after it. */
+  /** What is not in the first frame, right after it. */
   second(): ReadRequest;
   /** What is due at this tick. */
-  tick(reader: Reader, shown: Shown): ReadRequest;
-  /** All is due at the next tick, however lately it was read. */
+  tick(reader: Reader, visible: Visible): ReadRequest;
+  /** Everything is due at the next tick. */
   forget(): void;
-  /** Texts on show that nobody asked for yet; null where there are none. */
-  texts(reader: Reader, shown: Shown): ReadRequest | null;
+  /** Texts of visible statements that were not requested yet; null where there are none. */
+  texts(reader: Reader, visible: Visible): ReadRequest | null;
 };
 
-const paceMs = {
+const intervals_ms = {
   catalogs: 30_000,
   index_hits: 30_000,
   index_builds: 10_000,
-  /** While nobody looks at them; on show they are read at each tick. */
+  /** While they are not visible; visible, they are read at each tick. */
   statements: 8000,
   scan: 10_000,
   texts: 10_000,
   /**
-   * Before PG15 reading any statistics asks the collector for a file not older than 500 ms and waits for it
-   * (backend_read_statsfile in pgstat.c); since then they are in shared memory. The first tick reads them all the
-   * same: rates need two readings.
+   * Before PostgreSQL 15 reading statistics waits for the collector to write a file not older than 500 ms
+   * (backend_read_statsfile in pgstat.c); since then they are in shared memory. The first tick reads them nevertheless,
+   * as rates need two reads.
    */
   databases_before_15: 5000,
 };
 
-/** Texts fetched ahead of being shown, so that turning to the statements asks the server nothing. */
+/** Texts fetched before they are visible, so that opening the Statements view queries nothing. */
 const prefetchedTexts = 60;
 
 export function createReadingPlan(now: () => number, server_version_num: number): ReadingPlan {
   const lastMs = new Map<string, number>();
   let ticks = 0;
-  /** Whether `part` was last read that long ago; if so, it counts as read now. */
+  /** Whether `part` was last read `every_ms` ago or earlier; if so, it counts as read now. */
   const isDue = (part: string, every_ms: number) => {
     if (now() - (lastMs.get(part) ?? Number.NEGATIVE_INFINITY) < every_ms) return false;
     lastMs.set(part, now());
     return true;
   };
 
-  function statementsDue(reader: Reader, shown: Shown): StatementsRequest | null {
+  function statementsDue(reader: Reader, visible: Visible): StatementsRequest | null {
     const statements = reader.statements();
     if (statements === null) return null;
-    const numbers = isDue('statements', shown.statements ? 0 : paceMs.statements);
-    const scan = statements.isTruncated() && isDue('scan', paceMs.scan);
-    const texts = textsDue(reader, shown);
+    const numbers = isDue('statements', visible.statements ? 0 : intervals_ms.statements);
+    const scan = statements.isTruncated() && isDue('scan', intervals_ms.scan);
+    const texts = textsDue(reader, visible);
     return numbers || scan || texts !== null ? {numbers, scan, texts} : null;
   }
 
-  function textsDue(reader: Reader, shown: Shown): string[] | null {
+  function textsDue(reader: Reader, visible: Visible): string[] | null {
     const statements = reader.statements();
-    const lacking = statements?.lackingTexts(shown.queryids) ?? [];
-    if (lacking.length > 0) return lacking;
+    const missing = statements?.missingTexts(visible.queryids) ?? [];
+    if (missing.length > 0) return missing;
     const top = statements?.statements().slice(0, prefetchedTexts) ?? [];
-    const ahead = statements?.lackingTexts(top.map(({queryid}) => queryid)) ?? [];
-    return ahead.length > 0 && isDue('texts', paceMs.texts) ? ahead : null;
+    const ahead = statements?.missingTexts(top.map(({queryid}) => queryid)) ?? [];
+    return ahead.length > 0 && isDue('texts', intervals_ms.texts) ? ahead : null;
   }
 
   return {
@@ -79,32 +79,32 @@ export function createReadingPlan(now: () => number, server_version_num: number)
         lock_waits: true,
         index_hits: true,
         index_builds: true,
-        // No text is named: poolctl's own are learnt, which must not be on show.
+        // An empty list still returns poolctl's own statements, which are never shown.
         statements: {numbers: true, scan: false, texts: []},
       };
     },
-    tick(reader, shown) {
+    tick(reader, visible) {
       ticks++;
-      const catalogs = isDue('catalogs', reader.hasUnknownNames() ? 1000 : paceMs.catalogs);
+      const catalogs = isDue('catalogs', reader.hasUnknownNames() ? 1000 : intervals_ms.catalogs);
       return {
         catalogs,
         server: catalogs,
         activity: true,
         databases: isDue(
           'databases',
-          server_version_num >= 150_000 || ticks === 1 ? 0 : paceMs.databases_before_15,
+          server_version_num >= 150_000 || ticks === 1 ? 0 : intervals_ms.databases_before_15,
         ),
         lock_waits: reader.hasLockWaits(),
-        index_hits: isDue('index_hits', paceMs.index_hits),
-        index_builds: isDue('index_builds', paceMs.index_builds),
-        statements: statementsDue(reader, shown),
+        index_hits: isDue('index_hits', intervals_ms.index_hits),
+        index_builds: isDue('index_builds', intervals_ms.index_builds),
+        statements: statementsDue(reader, visible),
       };
     },
     forget: () => lastMs.clear(),
-    texts(reader, shown) {
-      const lacking = reader.statements()?.lackingTexts(shown.queryids) ?? [];
-      if (lacking.length === 0) return null;
-      return {...emptyRequest, statements: {numbers: false, scan: false, texts: lacking}};
+    texts(reader, visible) {
+      const missing = reader.statements()?.missingTexts(visible.queryids) ?? [];
+      if (missing.length === 0) return null;
+      return {...emptyRequest, statements: {numbers: false, scan: false, texts: missing}};
     },
   };
 }

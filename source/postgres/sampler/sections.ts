@@ -3,7 +3,7 @@ import type {Unavailable} from '../../model/snapshot.ts';
 import type {PgClient} from '../connect/client.ts';
 import {isAboutOneQuery} from '../sqlstate.ts';
 
-/** Parts of a reading that may fail alone. */
+/** Parts of a snapshot that may be unavailable while the rest is read. */
 type SectionName =
   | 'activity'
   | 'budget'
@@ -15,26 +15,26 @@ type SectionName =
   | 'index_builds';
 
 export type Sections = {
-  /** Runs `read` unless it failed lately. A failure of this section is kept as unavailable, and told. */
+  /** Runs `read` unless it failed within 30 s. Its failure makes the section unavailable. */
   attempt(name: SectionName, read: () => Promise<void>): Promise<void>;
   unavailable(): Unavailable[];
-  /** The reason it failed for may be gone: it is run again at once. */
+  /** Runs the section again at once, as the reason of its failure may be gone. */
   forget(name: SectionName): void;
 };
 
-/** A query that was refused is not run again for so long: it would be refused again, and logged each time. */
-const restMs = 30_000;
+/** A refused query would be refused again, and logged by the server each time. */
+const retryAfterMs = 30_000;
 
 /**
- * Keeps what failed, why and what mends it. Only what the server answers about one query is kept; whatever says
- * that the connection is gone is thrown on.
+ * Keeps which sections failed, why and what fixes them. Errors that concern one query are kept; those that end the
+ * connection are thrown.
  */
 export function createSections(role: string, now: () => number): Sections {
   const failed = new Map<SectionName, {at_ms: number; unavailable: Unavailable}>();
   return {
     async attempt(name, read) {
       const last = failed.get(name);
-      if (last !== undefined && now() - last.at_ms < restMs) return;
+      if (last !== undefined && now() - last.at_ms < retryAfterMs) return;
       try {
         await read();
         failed.delete(name);
@@ -58,32 +58,35 @@ function explain(
   const role = quoteIdentifier(context.role);
   const remedies: Record<string, string> = {
     '42501': `GRANT pg_monitor TO ${role};${section === 'statements' ? ` and USAGE on the extension's schema` : ''}`,
-    '57014': 'none needed: the server was too busy to answer in time; it is asked again in 30 s',
+    '57014': 'none needed: the server did not answer in time; poolctl tries again in 30 s',
     '55000': `shared_preload_libraries = 'pg_stat_statements' and a restart`,
     '42883':
       section === 'statements'
         ? 'ALTER EXTENSION pg_stat_statements UPDATE;'
         : 'report this as a bug of poolctl',
   };
-  return {section, sqlstate, reason, remedy: remedies[sqlstate] ?? 'it is asked again in 30 s'};
+  return {section, sqlstate, reason, remedy: remedies[sqlstate] ?? 'poolctl tries again in 30 s'};
 }
 
-/** Runs one reading query; rows are arrays in the order of its columns. */
-export type Run = <Row>(query: {name: string; text: string}, values?: readonly unknown[]) => Promise<Row[]>;
+/** Runs one query; rows are arrays in the order of its columns. */
+export type RunQuery = <Row>(
+  query: {name: string; text: string},
+  values?: readonly unknown[],
+) => Promise<Row[]>;
 
 /**
- * As prepared statements where the connection is ours alone: planned once, not at every refresh. A pooler that
- * did not say so gives itself away when a statement it was told of is gone (26000), is there already (42P05) or
- * is refused (08P01): from then on each is sent whole. 0A000 is a plan that an upgraded extension has outdated.
+ * Runs queries as prepared statements in a session of poolctl's own: they are planned once, not at every refresh. An
+ * undetected pooler shows when a prepared statement is gone (26000), exists already (42P05) or is refused (08P01): from
+ * then on queries are not prepared. 0A000 is a plan that an upgraded extension has outdated.
  */
-export function createRun(client: PgClient, options: {is_pooled: boolean}): Run {
+export function createRunQuery(client: PgClient, options: {is_pooled: boolean}): RunQuery {
   let isPrepared = !options.is_pooled;
-  /** Names by text: an extension that moved to another schema makes other texts of the same queries. */
+  /** By text, as an extension that moved to another schema changes the text of its queries. */
   const names = new Map<string, string>();
   const nameOf = (name: string, text: string) => {
-    const known = names.get(text) ?? `${name}_${names.size}`;
-    names.set(text, known);
-    return known;
+    const statement = names.get(text) ?? `${name}_${names.size}`;
+    names.set(text, statement);
+    return statement;
   };
   return async <Row>({name, text}: {name: string; text: string}, values: readonly unknown[] = []) => {
     const unnamed = {text, values, rowMode: 'array'} as const;

@@ -9,24 +9,24 @@ type SessionLock = {
   locktype: string;
   mode: string;
   granted: boolean;
-  /** By name in the database connected to, by oid elsewhere. */
+  /** A name in the connected database, an oid in another. */
   relation: string | null;
-  /** Where `locktype` is transactionid: its own, or the one whose end it waits for. */
+  /** For locktype transactionid: its own transaction, or the one whose end it waits for. */
   transactionid: string | null;
-  /** PG14+, of a lock that is awaited. */
+  /** PostgreSQL 14+, of a lock that is awaited. */
   wait_age_ms: number | null;
 };
 
 export type SessionDetail = {
-  /** It is gone: its pid belongs to nobody, or to a session that began later. */
+  /** The session ended; its pid may belong to a later one. */
   is_gone: boolean;
   query: string | null;
   locks: SessionLock[];
 };
 
 /**
- * What one session's detail adds to the snapshot, in one round trip. Throws what the server answers, and AbortError
- * where it does not within `deadline_ms`.
+ * The text and the locks of one session, in one round trip. Throws the server's errors, and AbortError (exit 3)
+ * where it does not answer within `deadline_ms`.
  */
 export async function readSessionDetail(
   client: PgClient,
@@ -50,10 +50,10 @@ export async function readSessionDetail(
   };
 }
 
-/** More than a screen ever shows: telling literals apart takes a second for a megabyte. */
+/** More than a screen shows; finding the literals takes a second for a megabyte. */
 const mostShown = 100_000;
 
-/** A hidden backend_start cannot be compared; milliseconds tell one session of a pid from the next. */
+/** A hidden backend_start cannot be compared. Milliseconds distinguish a session from the next one with its pid. */
 function isSame(start_us: number | null, backend_start: string | null): boolean {
   if (start_us === null || backend_start === null) return true;
   return Math.abs(start_us / 1000 - Date.parse(backend_start)) < 1;
@@ -70,10 +70,10 @@ function toLock([
   return {locktype, mode, granted, relation, transactionid, wait_age_ms};
 }
 
-/** Its locks as lines for people: what it waits for, then what it holds. */
+/** Its locks, one a line: what it waits for, then what it holds. */
 export function lockLines({is_gone, locks}: SessionDetail): string[] {
-  if (is_gone) return ['this session is gone'];
-  if (locks.length === 0) return ['it holds no lock and waits for none'];
+  if (is_gone) return ['this session has ended'];
+  if (locks.length === 0) return ['no locks held or awaited'];
   return locks.map(({locktype, mode, granted, relation, transactionid, wait_age_ms}) => {
     const waits = wait_age_ms === null ? 'waits' : `waits ${formatAge(wait_age_ms)}`;
     const what = transactionid === null ? (relation ?? locktype) : `transaction ${transactionid}`;
@@ -81,7 +81,7 @@ export function lockLines({is_gone, locks}: SessionDetail): string[] {
   });
 }
 
-/** What one session holds and waits for, the waits first. Its own virtual transaction is left out: all have one. */
+/** Locks of one session, awaited ones first, without the lock on its virtual transaction, which every session has. */
 const text = (wait_age_ms: string) => `
 SELECT /* poolctl */ l.locktype, l.mode, l.granted,
   CASE WHEN l.relation IS NULL THEN NULL

@@ -17,46 +17,46 @@ import {type StatementsInfoRow, statementsInfoQuery} from '../queries/statements
 import {type StatementsScanRow, statementsScanQuery} from '../queries/statements-scan.ts';
 import {readCapabilities} from '../server/capabilities.ts';
 import type {Names} from './activity.ts';
-import type {Run} from './sections.ts';
+import type {RunQuery} from './sections.ts';
 
-/** What to read of the statements in one round trip. */
+/** What one round trip reads of the statements. */
 export type StatementsRequest = {
   numbers: boolean;
-  /** All entries in few words, where not all are read. */
+  /** Three figures of every entry, where not all entries are read. */
   scan: boolean;
-  /** queryids whose texts are wanted; null asks for none. */
+  /** queryids whose texts to fetch; null fetches none. */
   texts: string[] | null;
 };
 
 export type StatementsReader = {
-  /** Issues its queries at once, so that they share the round trip of others issued in the same turn. */
-  read(wanted: StatementsRequest, names: Names): Promise<void>;
+  /** Sends its queries at once, so that they share the round trip of others sent in the same turn. */
+  read(request: StatementsRequest, names: Names): Promise<void>;
   statements(): Statement[];
   info(): StatementsInfo | null;
-  /** Not every entry was read: a scan tells which others have become busy. */
+  /** Not every entry was read; a scan finds others that have become busy. */
   isTruncated(): boolean;
-  /** Those of `queryids` whose text has not been asked for yet. */
-  lackingTexts(queryids: readonly string[]): string[];
+  /** Those of `queryids` whose text was not requested yet. */
+  missingTexts(queryids: readonly string[]): string[];
 };
 
-/** Read each time: those with most execution time, and at most 80 more that a scan found. */
+/** Entries read each time: those with most execution time, and up to 80 that a scan found. */
 const mostStatements = 200;
-/** Evictions are told for so long after the last one was seen. */
+/** Evictions are reported for this long after the last one. */
 const evictionShownMs = 60_000;
-/** Extension 1.8 does not count evictions: a list this full makes them, 5 % at a time (entry_dealloc). */
+/** Extension 1.8 does not count evictions. They happen when the list is full, 5 % at a time (entry_dealloc). */
 const fullRatio = 0.95;
-/** Kept before all are forgotten; a thousand texts of Prisma's are about 1 MB. */
+/** Texts kept before all are dropped; a thousand texts of Prisma's take about 1 MB. */
 const mostTexts = 3000;
 
-/** Reads pg_stat_statements without ever resetting it. `schema` and `version` are the extension's. */
+/** Reads pg_stat_statements and never resets it. `schema` and `version` are the extension's. */
 export function createStatementsReader(
-  run: Run,
+  run: RunQuery,
   extension: {schema: string; version: string},
 ): StatementsReader {
   const version = extensionVersionNum(extension.version);
   const variant = (query: Query) => pickVariant(query, version, extension.schema);
   const texts = new Map<string, string | null>();
-  const askedFor = new Set<string>();
+  const requested = new Set<string>();
   const own = new Set<string>();
   let counters: StatementCounters | null = null;
   let info: StatementsInfo | null = null;
@@ -118,9 +118,9 @@ export function createStatementsReader(
   async function readTexts(queryids: string[]): Promise<void> {
     if (texts.size > mostTexts) {
       texts.clear();
-      askedFor.clear();
+      requested.clear();
     }
-    for (const queryid of queryids) askedFor.add(queryid);
+    for (const queryid of queryids) requested.add(queryid);
     for (const row of await run<StatementTextRow>(variant(statementTextsQuery), [queryids])) {
       if (row[4]) own.add(textKey(row));
       texts.set(textKey(row), row[3] === null ? null : shownStatement(row[3]));
@@ -133,18 +133,18 @@ export function createStatementsReader(
   }
 
   return {
-    async read(wanted, names) {
+    async read(request, names) {
       await Promise.all([
-        wanted.numbers ? readNumbers(names) : null,
-        wanted.scan ? readScan() : null,
-        wanted.texts === null ? null : readTexts(wanted.texts),
+        request.numbers ? readNumbers(names) : null,
+        request.scan ? readScan() : null,
+        request.texts === null ? null : readTexts(request.texts),
       ]);
       shown = shown.filter(statement => !own.has(textKeyOf(statement))).map(withText);
     },
     statements: () => shown,
     info: () => info,
     isTruncated: () => counters !== null && !counters.is_complete,
-    lackingTexts: queryids => queryids.filter(queryid => !askedFor.has(queryid)),
+    missingTexts: queryids => queryids.filter(queryid => !requested.has(queryid)),
   };
 }
 
@@ -188,8 +188,8 @@ function toStatement(row: StatementRow, names: Names): Statement {
 }
 
 /**
- * A statement's text as pg_stat_statements has it, read anew: the snapshot's is for people to read, without literals
- * and comments. Throws AbortError (exit 2) where the server no longer has it.
+ * A statement's text as pg_stat_statements has it now; the snapshot's is for reading, without literals and comments.
+ * Throws AbortError (exit 2) where the server no longer has it.
  */
 export async function readStatementText(
   connection: Connection,
@@ -211,6 +211,6 @@ export async function readStatementText(
   }
   throw usageError(
     'pg_stat_statements no longer has this statement',
-    'Read it again when it has run once more.',
+    'Try again after the statement has run once more.',
   );
 }

@@ -1,8 +1,11 @@
-/** Waiting that ends early: when woken, and by rejecting when the signal aborts. */
+import {exitCodes} from '../../core/errors.ts';
+import {sqlstateOf} from '../sqlstate.ts';
+
+/** Waiting that ends early: by `wake`, and by rejecting when the signal aborts. */
 export type InterruptibleTimer = {
-  /** Until so long has passed, somebody wakes it, or `lost` resolves, whose error it then throws. */
+  /** Until `ms` have passed or `wake` is called. Throws the error of `lost` as soon as that resolves. */
   sleep(ms: number, lost?: Promise<Error>): Promise<void>;
-  /** `promise`, or null when it takes longer than `ms`. What it does later is nobody's concern. */
+  /** `promise`, or null where it takes longer than `ms`; it goes on nevertheless. */
   within<T>(promise: Promise<T>, ms: number): Promise<T | null>;
   raceAbort<T>(promise: Promise<T>): Promise<T>;
   wake(): void;
@@ -13,7 +16,7 @@ export function createInterruptibleTimer(signal: AbortSignal): InterruptibleTime
 
   const losses = new WeakMap<Promise<Error>, {error: Error | null; listeners: Set<(error: Error) => void>}>();
 
-  /** One reaction per connection, however many sleeps: each would live as long as the connection does. */
+  /** One reaction per connection, however many sleeps, as each would live as long as the connection. */
   function onLost(lost: Promise<Error>, listener: (error: Error) => void): () => void {
     const loss = losses.get(lost) ?? watchLoss(lost);
     if (loss.error !== null) listener(loss.error);
@@ -31,8 +34,10 @@ export function createInterruptibleTimer(signal: AbortSignal): InterruptibleTime
     return loss;
   }
 
-  /** Runs `start` with a way to settle; whatever it returns is called once it has, to clean up. */
-  function settle<T>(start: (resolve: (value: T) => void, reject: (error: unknown) => void) => () => void) {
+  /** Runs `start`, which returns its clean-up; rejects when the signal aborts. */
+  function abortable<T>(
+    start: (resolve: (value: T) => void, reject: (error: unknown) => void) => () => void,
+  ) {
     return new Promise<T>((resolve, reject) => {
       if (signal.aborted) {
         reject(signal.reason);
@@ -62,7 +67,7 @@ export function createInterruptibleTimer(signal: AbortSignal): InterruptibleTime
 
   return {
     sleep: (ms, lost) =>
-      settle<void>((resolve, reject) => {
+      abortable<void>((resolve, reject) => {
         const wake = () => resolve();
         const timer = setTimeout(wake, Math.max(0, ms));
         wakers.add(wake);
@@ -74,13 +79,13 @@ export function createInterruptibleTimer(signal: AbortSignal): InterruptibleTime
         };
       }),
     within: <T>(promise: Promise<T>, ms: number) =>
-      settle<T | null>((resolve, reject) => {
+      abortable<T | null>((resolve, reject) => {
         const timer = setTimeout(() => resolve(null), ms);
         promise.then(resolve, reject);
         return () => clearTimeout(timer);
       }),
     raceAbort: promise =>
-      settle((resolve, reject) => {
+      abortable((resolve, reject) => {
         promise.then(resolve, reject);
         return () => {};
       }),
@@ -90,12 +95,12 @@ export function createInterruptibleTimer(signal: AbortSignal): InterruptibleTime
   };
 }
 
-/** How long to wait between readings. */
+/** How long to wait between reads. */
 export type AdaptiveInterval = {
-  /** Milliseconds, kept within 500 and 60,000. */
+  /** Milliseconds, clamped to 500 and 60,000. */
   setInterval(interval_ms: number): void;
-  /** What the last reading took. */
-  record(reading_ms: number): void;
+  /** How long the last read took. */
+  record(read_ms: number): void;
   effectiveMs(): number;
 };
 
@@ -103,25 +108,40 @@ const shortestMs = 500;
 const longestMs = 60_000;
 
 /**
- * Watching may take a tenth of the time at most: where two readings in a row took longer than a tenth of the
- * interval, it becomes ten times the shorter of them. One quick reading brings the interval back.
+ * Reading takes a tenth of the time at most: where two reads in a row took longer than a tenth of the interval, it
+ * becomes ten times the shorter of them. One quick read restores the interval.
  */
 export function createAdaptiveInterval(interval_ms: number): AdaptiveInterval {
-  let asked = clamp(interval_ms);
+  let requested = clamp(interval_ms);
   let last = 0;
   let beforeLast = 0;
   return {
-    setInterval(wanted_ms) {
-      asked = clamp(wanted_ms);
+    setInterval(ms) {
+      requested = clamp(ms);
     },
-    record(reading_ms) {
+    record(read_ms) {
       beforeLast = last;
-      last = reading_ms;
+      last = read_ms;
     },
-    effectiveMs: () => Math.max(asked, clamp(10 * Math.min(last, beforeLast))),
+    effectiveMs: () => Math.max(requested, clamp(10 * Math.min(last, beforeLast))),
   };
 }
 
 function clamp(interval_ms: number): number {
   return Math.min(longestMs, Math.max(shortestMs, interval_ms));
+}
+
+/**
+ * How long to wait before the next attempt to connect. A restart takes a second or two, so poolctl tries every 100 to
+ * 200 ms for the first ten seconds, then less and less often. Less often too at a full server, which starts a process
+ * for each attempt, and at one that refuses the password, which may lock the account.
+ */
+export function reconnectPauseMs(error: unknown, lostFor_ms: number): number {
+  const sqlstate = sqlstateOf(error);
+  const jitter = 1 + Math.random();
+  if (sqlstate !== null && /^(28|3D)/.test(sqlstate)) return 2500 * jitter;
+  if ((error as {exitCode?: unknown}).exitCode === exitCodes.noSlot) {
+    return Math.min(1000, 150 + lostFor_ms / 20) * jitter;
+  }
+  return lostFor_ms < 10_000 ? 100 * jitter : Math.min(1000, lostFor_ms / 50) * jitter;
 }

@@ -22,7 +22,7 @@ export type Capabilities = {
 
 /**
  * The target as poolctl sees it, in one query: who we are, what we may do, what is installed. Sent at once, so that
- * queries issued in the same turn share its round trip. Throws what the server answers.
+ * queries issued in the same turn share its round trip. Throws the server's errors.
  */
 export async function readCapabilities({client, request}: TargetConnection): Promise<Capabilities> {
   const {text} = pickVariant(identityQuery, oldestVersion);

@@ -139,7 +139,7 @@ function queryId({target, facts}: Examined): DoctorCheck {
   });
 }
 
-/** EXPLAIN executes nothing, and yet asks for the right to read. pg_read_all_data came with PG14. */
+/** EXPLAIN executes nothing, and yet asks for the right to read. pg_read_all_data came with PostgreSQL 14. */
 function plans({target, facts}: Examined): DoctorCheck {
   const {tables, unreadable_tables: unreadable, unreadable_schemas} = facts;
   if (unreadable === 0) return ok('plans', "may see the plans of this database's statements");

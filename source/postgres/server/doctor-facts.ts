@@ -18,12 +18,12 @@ export type DoctorFacts = {
   /** Who the session is: a pooler may have chosen another than was asked for. */
   role: string;
   settings: DoctorSettings;
-  /** This very query was given a query_id; null before PG14. */
+  /** This very query was given a query_id; null before PostgreSQL 14. */
   has_query_id: boolean | null;
   /** pg_stat_statements is installed and this role may use its schema; null where it is not installed. */
   statements_schema_usage: boolean | null;
   statements_schema: string | null;
-  /** pg_has_role of pg_use_reserved_connections; null before PG16. */
+  /** pg_has_role of pg_use_reserved_connections; null before PostgreSQL 16. */
   may_use_reserved: boolean | null;
   /** Tables of this database, a system's own aside. */
   tables: number;
@@ -33,7 +33,7 @@ export type DoctorFacts = {
   unreadable_schemas: string[];
 };
 
-/** What only the doctor asks, in one query. Throws what the server answers. */
+/** What only the doctor asks, in one query. Throws the server's errors. */
 export async function readDoctorFacts(client: PgClient): Promise<DoctorFacts> {
   const {rows} = await client.query<DoctorFacts>(text);
   const [facts] = rows;
@@ -53,7 +53,7 @@ const names: (keyof DoctorSettings)[] = [
   'pg_stat_statements.track',
 ];
 
-// query_id came with PG14, so it is read through jsonb; pg_use_reserved_connections with PG16, so it is looked up.
+// query_id came with PostgreSQL 14, so it is read through jsonb; pg_use_reserved_connections with PostgreSQL 16, so it is looked up.
 const text = `
 SELECT /* poolctl */ current_user::text AS role,
   (SELECT jsonb_object_agg(name, s.setting)

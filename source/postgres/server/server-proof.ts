@@ -10,7 +10,7 @@ export type ServerProof = {
   refusal: {sqlstate: string; message: string} | null;
 };
 
-/** What the connection's server says of itself, in one round trip. Throws what the server answers. */
+/** What the connection's server says of itself, in one round trip. Throws the server's errors. */
 export async function readServerProof(
   client: PgClient,
   marker: string,

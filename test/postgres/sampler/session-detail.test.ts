@@ -72,6 +72,6 @@ describeEachMajor('session detail', major => {
     expect(await read(connection.client.processID ?? 0, '2020-01-01T00:00:00.000000Z')).toMatchObject({
       is_gone: true,
     });
-    expect(lockLines(await read(4_000_000, null))).toEqual(['this session is gone']);
+    expect(lockLines(await read(4_000_000, null))).toEqual(['this session has ended']);
   });
 });
