@@ -62,18 +62,19 @@ async function journalEvents(): Promise<string[]> {
 it('walks the guide by keys: findings, parameters, preview, typed word, verified one by one, journaled', async () => {
   const terminal = await open();
   await openGuide(terminal);
-  terminal.write('\r');
+  terminal.press('enter');
   await terminal.waitFor('3 sessions to end');
   expect(shown(terminal)).toContain('This cannot be undone');
-  terminal.write('\u001b[6~');
+  terminal.press('pagedown');
   await terminal.waitFor(/pg_terminate_backend\(a\.pid/);
-  terminal.write('\r');
+  terminal.press('enter');
   await terminal.waitFor('type yes to carry it out');
   expect(shown(terminal)).toMatch(/3 sessions to end\n {2}on 127\.0\.0\.1:\d+\/postgres, server …\d{6}\n/);
-  terminal.write('no\r');
+  terminal.type('no', 'enter');
   await terminal.waitFor('type yes to go on');
   expect(await leakedSessions()).toBe(3);
-  terminal.write('\u007f\u007fyes\r');
+  terminal.press('backspace', 'backspace');
+  terminal.type('yes', 'enter');
   await terminal.waitFor('done: 3 verified');
   expect(await leakedSessions()).toBe(0);
   expect(shown(terminal)).toMatch(/slots +\d+ used, \d+ free before; \d+ used, \d+ free after/);
@@ -88,22 +89,22 @@ it('walks the guide by keys: findings, parameters, preview, typed word, verified
     'end',
   ]);
   expect((await stat(journal)).mode & 0o777).toBe(0o600);
-  terminal.write('\r6');
+  terminal.press('enter', '6');
   await terminal.waitFor(/3 steps, kill-idle/);
-  terminal.write('j\r');
+  terminal.press('j', 'enter');
   await terminal.waitFor(/ run \w+\n[\s\S]*3 of 3 begun/);
   await terminal.waitFor(/1 {2}end session \d+ .*\n +✔ verified, .*backend:\d+\n +SELECT a\.pid,/);
   await terminal.waitFor(/\d+ more lines below: PgDn/);
-  terminal.write('G');
+  terminal.press('G');
   await terminal.waitFor(/3 {2}end session/);
 });
 
 it('goes back at every stage and has done nothing', async () => {
   const terminal = await open();
   await openGuide(terminal);
-  terminal.write('\r');
+  terminal.press('enter');
   await terminal.waitFor('3 sessions to end');
-  terminal.write('\r');
+  terminal.press('enter');
   await terminal.waitFor('type yes to carry it out');
   terminal.press('escape');
   await terminal.waitFor('Enter go on');
@@ -119,12 +120,12 @@ it('goes back at every stage and has done nothing', async () => {
 it('leaves a session alone that moved on between preview and confirmation', async () => {
   const terminal = await open();
   await openGuide(terminal);
-  terminal.write('\r');
+  terminal.press('enter');
   await terminal.waitFor('3 sessions to end');
   await leaked[0]?.query('COMMIT');
-  terminal.write('\r');
+  terminal.press('enter');
   await terminal.waitFor('type yes to carry it out');
-  terminal.write('yes\r');
+  terminal.type('yes', 'enter');
   await terminal.waitFor('2 verified, 1 skipped');
   expect(await leakedSessions()).toBe(1);
   expect((await leaked[0]?.query('SELECT 1 AS alive'))?.rows).toEqual([{alive: 1}]);
@@ -133,34 +134,35 @@ it('leaves a session alone that moved on between preview and confirmation', asyn
 it('wants the name of a production target: yes is not enough', async () => {
   const terminal = await open(['--production']);
   await openGuide(terminal);
-  terminal.write('\r');
+  terminal.press('enter');
   await terminal.waitFor('3 sessions to end');
-  terminal.write('\r');
+  terminal.press('enter');
   await terminal.waitFor(/type 127\.0\.0\.1:\d+\/postgres to carry it out/);
-  terminal.write('yes\r');
+  terminal.type('yes', 'enter');
   await terminal.waitFor(/type 127\.0\.0\.1:\d+\/postgres to go on/);
   expect(await leakedSessions()).toBe(3);
-  terminal.write(`${'\u007f'.repeat(3)}127.0.0.1:${server.port}/postgres\r`);
+  terminal.press('backspace', 'backspace', 'backspace');
+  terminal.type(`127.0.0.1:${server.port}/postgres`, 'enter');
   await terminal.waitFor('done: 3 verified');
   expect(await leakedSessions()).toBe(0);
 });
 
 it('terminates tagged sessions with K the same way', async () => {
   const terminal = await open();
-  terminal.write('2');
+  terminal.press('2');
   await terminal.waitFor('PID');
-  terminal.write('/application:leaky\r');
+  terminal.type('/application:leaky', 'enter');
   await terminal.waitFor(({text}) => (text().match(/leaky/g) ?? []).length >= 4);
-  terminal.write('j');
+  terminal.press('j');
   await terminal.waitFor('order held');
-  terminal.write('  ');
+  terminal.press('space', 'space');
   await terminal.waitFor('2 tagged');
-  terminal.write('K');
+  terminal.press('K');
   await terminal.waitFor('terminate-sessions');
   await terminal.waitFor('Enter go on');
-  terminal.write('\r');
+  terminal.press('enter');
   await terminal.waitFor('type yes to carry it out');
-  terminal.write('yes\r');
+  terminal.type('yes', 'enter');
   await terminal.waitFor('done: 2 verified');
   expect(await leakedSessions()).toBe(1);
 });
@@ -170,11 +172,11 @@ it('does nothing when the journal cannot be written', async () => {
   journal = join(folder, 'file', 'journal.jsonl');
   const terminal = await open();
   await openGuide(terminal);
-  terminal.write('\r');
+  terminal.press('enter');
   await terminal.waitFor('3 sessions to end');
-  terminal.write('\r');
+  terminal.press('enter');
   await terminal.waitFor('type yes to carry it out');
-  terminal.write('yes\r');
+  terminal.type('yes', 'enter');
   await terminal.waitFor(/failed: 3 not begun/);
   expect(shown(terminal)).toContain('journal');
   expect(await leakedSessions()).toBe(3);

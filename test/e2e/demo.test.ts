@@ -33,20 +33,20 @@ it('shows its incident in the console, and the recipe that answers the leak ends
   // A session counts as leaked once it was idle in its transaction for half a minute.
   await terminal.waitFor(leak, {timeout_ms: 90_000});
   const [, key = ''] = leak.exec(shown(terminal)) ?? [];
-  terminal.write(key);
+  terminal.press(key);
   await terminal.waitFor('Enter go on');
-  terminal.write('\r');
+  terminal.press('enter');
   await terminal.waitFor(/application +assessments-import/);
-  terminal.write('\r');
+  terminal.press('enter');
   await terminal.waitFor(/\d+ sessions to end/);
   const [, count] = /(\d+) sessions to end/.exec(shown(terminal)) ?? [];
-  terminal.write('\r');
+  terminal.press('enter');
   await terminal.waitFor('type yes to carry it out');
-  terminal.write('yes\r');
+  terminal.type('yes', 'enter');
   await terminal.waitFor(`done: ${count} verified`, {timeout_ms: 30_000});
-  terminal.write('\r');
+  terminal.press('enter');
   await terminal.waitFor(screen => !screen.text().includes('assessments-import/assessments_app leaks'));
-  terminal.write('q');
+  terminal.press('q');
   expect((await terminal.onExit).exitCode).toBe(0);
   expect(readdirSync(folder)).toEqual(['journal.jsonl']);
 }, 180_000);

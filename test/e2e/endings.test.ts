@@ -73,9 +73,9 @@ async function openConsole(): Promise<Terminal> {
   const terminal = open(['--interval', '500ms', server.url()]);
   await terminal.waitFor('who holds them');
   await openRecipe(terminal, 'repair');
-  terminal.write('\r');
+  terminal.press('enter');
   await terminal.waitFor('> index');
-  terminal.write('\r');
+  terminal.press('enter');
   await terminal.waitFor('2 steps; skipped: 0');
   await confirm(terminal);
   await untilBuilding();

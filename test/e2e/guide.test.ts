@@ -71,9 +71,9 @@ async function indexValidity(): Promise<boolean | null> {
 /** From the guide of the finding to its run, which the holder holds up. */
 async function runUntilHeldUp(terminal: Terminal): Promise<void> {
   await openRecipe(terminal, 'repair');
-  terminal.write('\r');
+  terminal.press('enter');
   await terminal.waitFor('> index');
-  terminal.write('\r');
+  terminal.press('enter');
   await terminal.waitFor('2 steps; skipped: 0');
   await confirm(terminal);
 }
@@ -85,7 +85,7 @@ it('repairs an index by keys: found in the background, read for the plan, shown 
   const holder = await holdTable('holder');
   await runUntilHeldUp(terminal);
   await terminal.waitFor(`waits for ${holder.processID} `);
-  terminal.write('w');
+  terminal.press('w');
   await terminal.waitFor(new RegExp(`session ${holder.processID}\\n[\\s\\S]*application +holder`));
   terminal.press('escape');
   await terminal.waitFor(`waits for ${holder.processID} `);
@@ -93,9 +93,9 @@ it('repairs an index by keys: found in the background, read for the plan, shown 
   await terminal.waitFor('done: 2 verified');
   expect(await indexValidity()).toBe(true);
 
-  terminal.write('\r6');
+  terminal.press('enter', '6');
   await terminal.waitFor('will: build index');
-  terminal.write('ju');
+  terminal.press('j', 'u');
   await terminal.waitFor(/undo of run \w+, repair-invalid-indexes {2}preview > confirm > run/);
   await confirm(terminal);
   await terminal.waitFor('done: 2 verified');
@@ -172,9 +172,9 @@ it('settles what an earlier run left unknown before it acts, and tells', async (
   const terminal = await open({columns: 160, rows: 50});
   await terminal.waitFor('1 act of an earlier run never told the outcome');
   await openRecipe(terminal, 'repair');
-  terminal.write('\r');
+  terminal.press('enter');
   await terminal.waitFor('> index');
-  terminal.write('\r');
+  terminal.press('enter');
   await confirm(terminal);
   await terminal.waitFor('done: 2 verified');
   expect(shown(terminal)).toContain('found done when looked at later');

@@ -45,7 +45,7 @@ describe('a connection that is lost', () => {
     await server.stopHard();
     await terminal.waitFor(/◌ stale \d\d:\d\d:\d\d/);
     expect(shown(terminal)).toMatch(/\d+ of 17 used/);
-    terminal.write('2');
+    terminal.press('2');
     await terminal.waitFor('PID');
     expect(shown(terminal)).toContain('stale');
     await server.restart();
@@ -57,27 +57,27 @@ describe('a connection that is lost', () => {
     const terminal = await opened();
     await server.pause();
     try {
-      terminal.write('2');
+      terminal.press('2');
       await terminal.waitFor('PID');
-      terminal.write('?');
+      terminal.press('?');
       await terminal.waitFor('takes hold of a row');
-      terminal.write('q');
+      terminal.press('q');
       await terminal.waitFor('PID');
-      terminal.write('q');
+      terminal.press('q');
       expect(await terminal.onExit).toMatchObject({exitCode: 0});
     } finally {
       await server.resume();
     }
   });
 
-  it.each(['q', '\u0003'])('leaves on %j while it waits for a port that never answers', async key => {
+  it.each(['q', 'ctrl-c'])('leaves on %j while it waits for a port that never answers', async key => {
     const silent = await listenSilently();
     try {
       const {port} = silent.address() as {port: number};
       const terminal = open([`postgres://a:b@127.0.0.1:${port}/c`]);
       await terminal.waitFor(`connecting to a@127.0.0.1:${port}/c`);
       // Ink listens from a moment after the first frame on; what is typed before waits in the terminal.
-      terminal.write(key);
+      terminal.press(key);
       expect((await terminal.onExit).exitCode).toBe(0);
     } finally {
       silent.close();
@@ -111,14 +111,14 @@ describe('a server with no slot left', () => {
     expect(shown(terminal)).toMatch(/greedy +app/);
   });
 
-  it.each(['q', '\u0003'])('is left on %j while it is waited for, the wait counting on', async key => {
+  it.each(['q', 'ctrl-c'])('is left on %j while it is waited for, the wait counting on', async key => {
     await fill();
     const terminal = open([url], {columns: 80, rows: 24, checksRestore: true});
     await terminal.waitFor(/waited \d+s/);
     const [, first] = /waited (\d+)s/.exec(terminal.text()) ?? [];
     await terminal.waitFor(({text}) => Number(/waited (\d+)s/.exec(text())?.[1] ?? 0) > Number(first));
     expect(shown(terminal).replace(/\s+/g, ' ')).toContain('Set POOLCTL_RESCUE_URL to a superuser');
-    terminal.write(key);
+    terminal.press(key);
     expect(await terminal.leftovers()).toEqual([]);
     expect((await terminal.onExit).exitCode).toBe(0);
   });
@@ -167,12 +167,12 @@ describe('hostile text', () => {
     const big = await server.connect({application_name: 'big'});
     await big.query(`SELECT '${'y'.repeat(1_000_000)}'`);
     const terminal = await opened();
-    terminal.write('2');
+    terminal.press('2');
     await terminal.waitFor(/evil|SELECT \?/);
-    for (let row = 0; row < 4; row++) terminal.write('j');
-    terminal.write('\r');
+    for (let row = 0; row < 4; row++) terminal.press('j');
+    terminal.press('enter');
     await terminal.waitFor('connected');
-    terminal.write('q');
+    terminal.press('q');
     await terminal.waitFor('PID');
     const raw = terminal.rawOutput();
     expect(raw).not.toContain('\u001b]0;owned');
@@ -194,8 +194,8 @@ it('counts what a role may not see, and says what would show it', async () => {
 
 describe('the terminal is given back as it was', () => {
   it.each([
-    ['q', 0, (terminal: Terminal) => terminal.write('q')],
-    ['Ctrl-C', 0, (terminal: Terminal) => terminal.write('\u0003')],
+    ['q', 0, (terminal: Terminal) => terminal.press('q')],
+    ['Ctrl-C', 0, (terminal: Terminal) => terminal.press('ctrl-c')],
     ['SIGTERM', 143, (terminal: Terminal) => terminal.kill('SIGTERM')],
     ['SIGINT', 130, (terminal: Terminal) => terminal.kill('SIGINT')],
     ['SIGHUP', 129, (terminal: Terminal) => terminal.kill('SIGHUP')],
@@ -209,17 +209,17 @@ describe('the terminal is given back as it was', () => {
 
   it('after Ctrl-Z, and taken again with fg', async () => {
     const shell = await openShell();
-    shell.write('\u001a');
+    shell.press('ctrl-z');
     // What is typed before the shell has the terminal back is lost: its prompt comes after that.
     await shell.waitFor(({isAlternateBuffer, screen}) => {
       const rows = screen().filter(row => row !== '');
       return !isAlternateBuffer() && rows.at(-1)?.trimEnd() === prompt;
     });
-    shell.write('fg\r');
+    shell.type('fg', 'enter');
     await shell.waitFor(
       ({isAlternateBuffer, text}) => isAlternateBuffer() && text().includes('who holds them'),
     );
-    shell.write('q');
+    shell.press('q');
     await shell.waitFor(({isAlternateBuffer}) => !isAlternateBuffer());
   });
 
@@ -245,7 +245,7 @@ async function openShell(): Promise<Terminal> {
   const shell = openTerminal({command: '/bin/sh', args: ['-i'], columns: 100, rows: 30, env});
   terminals.push(shell);
   await shell.waitFor(prompt);
-  shell.write(`${process.execPath} ${program} '${url}'\r`);
+  shell.type(`${process.execPath} ${program} '${url}'`, 'enter');
   await shell.waitFor('who holds them');
   return shell;
 }

@@ -38,11 +38,11 @@ async function viewOf(terminal: Terminal): Promise<string[]> {
 
 /** The one application's session, held in the Sessions view. */
 async function holdVictim(terminal: Terminal): Promise<void> {
-  terminal.write('2');
+  terminal.press('2');
   await terminal.waitFor('PID');
-  terminal.write('/application:victim\r');
+  terminal.type('/application:victim', 'enter');
   await terminal.waitFor(({screen}) => screen().filter(row => /^ +\d+ /.test(row)).length === 1);
-  terminal.write('j');
+  terminal.press('j');
   await terminal.waitFor('order held');
 }
 
@@ -52,7 +52,7 @@ const victimIsThere = async () =>
 describe('an escape sequence', () => {
   it('that comes byte by byte is one arrow key', async () => {
     const terminal = await open();
-    terminal.write('2');
+    terminal.press('2');
     await terminal.waitFor('PID');
     for (const byte of '\u001b[B') {
       terminal.write(byte);
@@ -75,7 +75,7 @@ describe('an escape sequence', () => {
     const before = await viewOf(terminal);
     terminal.write(`${sequence}?`);
     await terminal.waitFor('takes hold of a row');
-    terminal.write('q');
+    terminal.press('q');
     expect(await viewOf(terminal)).toEqual(before);
   });
 
@@ -92,7 +92,7 @@ describe('a paste', () => {
     await holdVictim(terminal);
     const before = terminal.screen().slice(1, -1);
     const sql = 'SELECT *\n  FROM "Kunde" K WHERE x = 1; -- +K\n'.repeat(100);
-    terminal.write(`\u001b[200~${sql}\u001b[201~`);
+    terminal.paste(sql);
     await terminal.waitFor('Pasted text is ignored here');
     expect(terminal.screen().slice(1, -1)).toEqual(before);
     expect(await victimIsThere()).toBe(true);
@@ -100,22 +100,22 @@ describe('a paste', () => {
 
   it('is text in the command line, its lines joined', async () => {
     const terminal = await open();
-    terminal.write(':');
+    terminal.type(':');
     await terminal.waitFor(/^ :▏/m);
-    terminal.write('\u001b[200~inter\u001b[31mval\r\n1s\u001b[201~');
+    terminal.paste('inter\u001b[31mval\r\n1s');
     await terminal.waitFor(':inter[31mval 1s▏');
   });
 
   it('never confirms', async () => {
     const terminal = await open();
     await holdVictim(terminal);
-    terminal.write('K');
+    terminal.press('K');
     await terminal.waitFor('1 session to end');
-    terminal.write('\r');
+    terminal.press('enter');
     await terminal.waitFor('type yes to carry it out');
-    terminal.write('\u001b[200~yes\u001b[201~');
+    terminal.paste('yes');
     await terminal.waitFor('A paste confirms nothing');
-    terminal.write('\r');
+    terminal.press('enter');
     await terminal.waitFor('type yes to go on');
     expect(await victimIsThere()).toBe(true);
   });
@@ -124,16 +124,16 @@ describe('a paste', () => {
 it('takes no confirmation on a screen too small to show it', async () => {
   const terminal = await open();
   await holdVictim(terminal);
-  terminal.write('K');
+  terminal.press('K');
   await terminal.waitFor('1 session to end');
-  terminal.write('\r');
+  terminal.press('enter');
   await terminal.waitFor('type yes to carry it out');
   terminal.resize(30, 6);
   await terminal.waitFor('poolctl needs 40x8');
-  terminal.write('yes\r');
+  terminal.type('yes', 'enter');
   terminal.resize(110, 30);
   await terminal.waitFor('type yes to carry it out:  ▏');
   expect(await victimIsThere()).toBe(true);
-  terminal.write('yes\r');
+  terminal.type('yes', 'enter');
   await terminal.waitFor('done: 1 verified');
 });

@@ -41,7 +41,7 @@ it('tells on a terminal how far it is, in one line, which is gone at the end', a
 it('is ended by Ctrl-C, and shows what was measured', async () => {
   const terminal = open(['replay', 'slow.sql', server.url(), '--duration', '60s']);
   await terminal.waitFor(/[\d.]+k? requests\/s/);
-  terminal.write('\u0003');
+  terminal.press('ctrl-c');
   await terminal.waitFor('GET /slow');
   expect(await terminal.onExit).toMatchObject({exitCode: 130});
 });
@@ -50,53 +50,53 @@ async function openReplay(rows: number): Promise<Terminal> {
   const terminal = open(['--interval', '500ms', server.url()], rows);
   await terminal.waitFor('who holds them');
   await openRecipe(terminal, 'replay-endpoint');
-  terminal.write('\r');
+  terminal.press('enter');
   await terminal.waitFor('> endpoint');
-  terminal.write('slow.sql');
+  terminal.type('slow.sql');
   await terminal.waitFor(/endpoint\* +slow\.sql/);
   return terminal;
 }
 
 it('measures an endpoint in the console, recommends a limit, and hands it on', async () => {
   const terminal = await openReplay(40);
-  terminal.write('\t\t');
+  terminal.press('tab', 'tab');
   await terminal.waitFor('> connection_limit');
-  terminal.write('\u007f'.repeat(5));
-  terminal.write('1..3');
+  terminal.press(...Array(5).fill('backspace'));
+  terminal.type('1..3');
   await terminal.waitFor(/connection_limit +1\.\.3/);
-  terminal.write('\r');
+  terminal.press('enter');
   await terminal.waitFor('Enter measure it');
   expect(shown(terminal)).toContain('poolctl replay slow.sql --sweep connection_limit=1..3');
-  terminal.write('\r');
+  terminal.press('enter');
   await terminal.waitFor(/1\/3 main, connection_limit 1, 10 users: .* requests/);
   await terminal.waitFor('recommended', {timeout_ms: 60_000});
   await terminal.waitFor('Enter tune-connection-limit with it');
   expect(shown(terminal)).toMatch(/connection_limit 3: .* requests\/s/);
-  terminal.write('\r');
+  terminal.press('enter');
   await terminal.waitFor('tune-connection-limit  findings');
-  terminal.write('\r');
+  terminal.press('enter');
   await terminal.waitFor(/connection_limit +3/);
 });
 
 it('ends a replay by Esc with what was measured, and leaves no session behind', async () => {
   const terminal = await openReplay(24);
-  terminal.write('\r');
+  terminal.press('enter');
   await terminal.waitFor('Enter measure it');
-  terminal.write('\r');
+  terminal.press('enter');
   await terminal.waitFor(/1\/10 main, connection_limit 1, 10 users: .* requests/);
-  terminal.write('\u001b');
+  terminal.press('escape');
   await terminal.waitFor('not all was measured');
   const left = () =>
     server.query("SELECT 1 FROM pg_stat_activity WHERE application_name LIKE 'poolctl-replay%'");
   await expect.poll(left).toEqual([]);
-  terminal.write('\u001b');
+  terminal.press('escape');
   await terminal.waitFor('Enter measure it');
 });
 
 it('says in the console what is wrong with an endpoint file', async () => {
   const terminal = await openReplay(24);
-  terminal.write('.nope\r');
+  terminal.type('.nope', 'enter');
   await terminal.waitFor('Enter measure it');
-  terminal.write('\r');
+  terminal.press('enter');
   await terminal.waitFor('cannot read the endpoint file slow.sql.nope');
 });

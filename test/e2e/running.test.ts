@@ -64,14 +64,14 @@ async function sessionsOf(application_name: string): Promise<number> {
 
 /** The one session of that application, held in the Sessions view. */
 async function holdSession(terminal: Terminal, application_name: string): Promise<void> {
-  terminal.write('2');
+  terminal.press('2');
   await terminal.waitFor('PID');
-  terminal.write(`/application:${application_name}\r`);
+  terminal.type(`/application:${application_name}`, 'enter');
   await terminal.waitFor(
     ({screen}) =>
       screen().filter(row => /^ +\d+ /.test(row)).length === 1 && / {2}q quit$/.test(screen().at(-1) ?? ''),
   );
-  terminal.write('j');
+  terminal.press('j');
   await terminal.waitFor('order held');
 }
 
@@ -80,7 +80,7 @@ async function runUntilPause(): Promise<Terminal> {
   await leak(20);
   const terminal = await open();
   await openGuide(terminal);
-  terminal.write('\r');
+  terminal.press('enter');
   await terminal.waitFor('20 sessions to end');
   await confirm(terminal);
   await terminal.waitFor('pausing');
@@ -131,7 +131,7 @@ it('cancels the statement of a held session with C, and the session stays', asyn
   const sleeping = client.query('SELECT pg_sleep(600)').catch((error: {code?: string}) => error.code);
   const terminal = await open();
   await holdSession(terminal, 'sleeper');
-  terminal.write('C');
+  terminal.press('C');
   await terminal.waitFor('1 statement to cancel');
   expect(shown(terminal)).toContain('pg_cancel_backend(a.pid)');
   await confirm(terminal);
@@ -145,7 +145,7 @@ it('says what is missing where the role may not end sessions, and nothing has ha
   await client.query('BEGIN');
   const terminal = await open('watcher');
   await holdSession(terminal, 'guarded');
-  terminal.write('K');
+  terminal.press('K');
   await terminal.waitFor('1 session to end');
   await confirm(terminal);
   await terminal.waitFor('failed 42501');
@@ -157,7 +157,7 @@ it('keeps the detail of a session open when it ends, and says so', async () => {
   const client = await connectApp('passing');
   const terminal = await open();
   await holdSession(terminal, 'passing');
-  terminal.write('\r');
+  terminal.press('enter');
   await terminal.waitFor(/application +passing/);
   await client.end();
   await terminal.waitFor('this session has ended');
@@ -179,7 +179,7 @@ it('tells at the next start of an act whose outcome nobody knows', async () => {
   for (const event of events) await file.append({...told, ...event});
   const terminal = await open();
   await terminal.waitFor('1 act of an earlier run never told the outcome: unknown, verify');
-  terminal.write('6');
+  terminal.press('6');
   await terminal.waitFor(/will: end session 4711/);
   expect(shown(terminal)).toContain('1 act began and never told the outcome');
 });

@@ -51,22 +51,22 @@ describe('sessions', () => {
 
   async function openSessions(columns?: number, rows?: number): Promise<Terminal> {
     const terminal = await openConsole(url, columns, rows);
-    terminal.write('2');
+    terminal.press('2');
     await terminal.waitFor(/PID +STATE/);
     return terminal;
   }
 
   it('sorts by the column that is named, and the other way round with R', async () => {
     const terminal = await openSessions();
-    terminal.write(':sort pid\r');
+    terminal.type(':sort pid', 'enter');
     await terminal.waitFor('PID▼');
     await terminal.waitFor(() => tableRows(terminal).length >= 4);
     const descending = pidsOf(terminal);
     expect(descending).toEqual([...descending].sort((a, b) => b - a));
-    terminal.write('R');
+    terminal.press('R');
     await terminal.waitFor('PID▲');
     expect(pidsOf(terminal)).toEqual([...descending].reverse());
-    terminal.write('s');
+    terminal.press('s');
     await terminal.waitFor('STATE▲');
   });
 
@@ -75,22 +75,23 @@ describe('sessions', () => {
     const applications = () => tableRows(terminal).map(row => /alpha|bravo|charlie|delta/.exec(row)?.[0]);
     const becomes = (expected: string[]) =>
       terminal.waitFor(() => applications().sort().join() === expected.join());
-    terminal.write('/state:transaction\r');
+    terminal.type('/state:transaction', 'enter');
     await becomes(['bravo', 'delta']);
-    terminal.write('/ !application:bravo\r');
+    terminal.type('/ !application:bravo', 'enter');
     await becomes(['delta']);
     // In one piece with it, Esc and `:` would be Alt-`:`.
     terminal.press('escape');
     await terminal.waitFor(() => applications().includes('alpha'));
-    terminal.write(':filter state=idle application:a\r');
+    terminal.type(':filter state=idle application:a', 'enter');
     await becomes(['alpha', 'charlie']);
   });
 
   it('holds the order while a row is held, whoever comes and whatever they do', async () => {
     const terminal = await openSessions();
-    terminal.write(':sort application\r/application:a\r');
+    terminal.type(':sort application', 'enter');
+    terminal.type('/application:a', 'enter');
     await terminal.waitFor(() => tableRows(terminal).length === 4);
-    terminal.write('jj');
+    terminal.press('j', 'j');
     await terminal.waitFor('order held');
     const before = pidsOf(terminal);
     const held = heldRow(terminal);
@@ -130,19 +131,19 @@ describe('sessions', () => {
       Array.from({length: 30}, (_, index) => server.connect({application_name: `many-${index}`})),
     );
     const terminal = await openSessions(80, 24);
-    terminal.write('/many\r');
+    terminal.type('/many', 'enter');
     await terminal.waitFor(() => tableRows(terminal).length >= 15);
-    terminal.write(':sort pid\r');
+    terminal.type(':sort pid', 'enter');
     await terminal.waitFor('PID▼');
     const pids = await server.query<{pid: number}>(
       "SELECT pid FROM pg_stat_activity WHERE application_name LIKE 'many-%' ORDER BY pid DESC",
     );
-    terminal.write('G');
+    terminal.press('G');
     await terminal.waitFor(() => (heldRow(terminal) ?? '').includes(String(pids.at(-1)?.pid)));
-    terminal.press('page-up');
+    terminal.press('pageup');
     await terminal.waitFor(() => !(heldRow(terminal) ?? '').includes(String(pids.at(-1)?.pid)));
     expect(heldRow(terminal)).toBeDefined();
-    terminal.write('g');
+    terminal.press('g');
     await terminal.waitFor(() => (heldRow(terminal) ?? '').includes(String(pids[0]?.pid)));
     await Promise.all(many.map(client => client.end()));
   });
@@ -177,26 +178,26 @@ describeEachMajor('statements', major => {
 
   it('open on their numbers, trend and formatted text; x shows the plan and runs nothing', async () => {
     const terminal = await openConsole(server.url(), 150, 60);
-    terminal.write('3');
+    terminal.press('3');
     await terminal.waitFor(/LOAD.*MEAN/);
-    terminal.write('/send\r');
+    terminal.type('/send', 'enter');
     await terminal.waitFor(/SELECT depot, count/);
-    terminal.write('/ depot\rj\r');
+    terminal.type('/ depot', 'enter', 'j', 'enter');
     await terminal.waitFor('execution ms per second since start');
     await terminal.waitFor(/^ +SELECT *$/m);
     expect(shown(terminal)).toMatch(/since reset +\d+ calls?, .* in all, mean/);
     expect(shown(terminal)).toMatch(/^ +GROUP BY *$/m);
     const countParcels = () => server.query<{count: number}>('SELECT count(*)::int AS count FROM parcels');
     const before = await countParcels();
-    terminal.write('x');
+    terminal.press('x');
     await terminal.waitFor('not planned: it reaches public.send(integer), a function outside pg_catalog');
     expect(await countParcels()).toEqual(before);
 
-    terminal.write('\u001b');
+    terminal.press('escape');
     await terminal.waitFor(/LOAD.*MEAN/);
-    terminal.write(`/${'\u007f'.repeat(20)}max\r`);
+    terminal.press('/', ...Array(20).fill('backspace'), 'm', 'a', 'x', 'enter');
     await terminal.waitFor(/SELECT depot, max/);
-    terminal.write('j\rx');
+    terminal.press('j', 'enter', 'x');
     await terminal.waitFor(/Scan on parcels/);
     const how = major >= 16 ? 'generic plan' : 'forced generic plan';
     expect(shown(terminal)).toContain(`(${how}: the statement was not executed)`);

@@ -28,11 +28,11 @@ it("finds what a team's runbook finds, and mends it by keys", async () => {
   onTestFinished(() => terminal.close());
   await terminal.waitFor('public.orders_id_seq has used 97.8 %');
   await openRecipe(terminal, 'sequence-running-out');
-  terminal.write('\r');
+  terminal.press('enter');
   await terminal.waitFor('> used_percent');
-  terminal.write('\r');
+  terminal.press('enter');
   await terminal.waitFor('the sequence was forgotten');
-  terminal.write('\u001b[6~');
+  terminal.press('pagedown');
   await terminal.waitFor('ALTER SEQUENCE "public"."orders_id_seq" AS bigint');
   await confirm(terminal);
   await terminal.waitFor('1 verified');

@@ -38,17 +38,17 @@ describe('record and play', () => {
     const terminal = open(['play', file], folder);
     await terminal.waitFor('recorded-shop');
     await terminal.waitFor(/recording .*playing 1x/);
-    terminal.write('p');
+    terminal.press('p');
     await terminal.waitFor(/recording stopped/);
-    terminal.write('{');
+    terminal.press('{');
     await terminal.waitFor(() => / \S+ ●/.test(terminal.screen().at(-2) ?? ''));
     const before = timeOn(terminal);
-    terminal.write(']');
+    terminal.press(']');
     await terminal.waitFor(() => timeOn(terminal) !== before);
     await terminal.waitFor('half_built');
-    terminal.write('2jK');
+    terminal.press('2', 'j', 'K');
     await terminal.waitFor('this is a recording: nothing can be done in it');
-    terminal.write('q');
+    terminal.press('q');
     expect(await terminal.onExit).toMatchObject({exitCode: 0});
 
     const html = join(folder, 'out.html');
@@ -81,25 +81,25 @@ describe('the last hour of the console', () => {
     await terminal.waitFor('short-lived');
     await gone.end();
     await terminal.waitFor(() => !shown(terminal).includes('short-lived'));
-    terminal.write('[');
+    terminal.press('[');
     await terminal.waitFor('past stopped');
     for (let back = 0; back < 40 && !shown(terminal).includes('short-lived'); back++) {
       const before = timeOn(terminal);
-      terminal.write('[');
+      terminal.press('[');
       await terminal.waitFor(() => timeOn(terminal) !== before);
     }
     expect(shown(terminal)).toContain('short-lived');
     expect(shown(terminal)).toMatch(/past stopped \d{4}-/);
     expect(shown(terminal)).toContain('half_built');
-    terminal.write('L');
+    terminal.press('L');
     await terminal.waitFor(() => !shown(terminal).includes('short-lived'));
-    terminal.write('w');
+    terminal.press('w');
     await terminal.waitFor('written to');
     const [file = ''] = (await readdir(folder)).filter(name => name.endsWith('.poolctl'));
     const {stdout} = await runProgram(['report', join(folder, file)]);
     expect(stdout).toContain('slots used');
     expect(stdout).toContain('half_built');
-    terminal.write('q');
+    terminal.press('q');
     expect(await terminal.onExit).toMatchObject({exitCode: 0});
   });
 });

@@ -62,7 +62,7 @@ describe.each(sizes)('at %i x %i', (columns, rows) => {
       ['1', 'who holds them'],
     ];
     for (const [key, content] of views) {
-      terminal.write(key);
+      terminal.press(key);
       await terminal.waitFor(content);
       const screen = terminal.screen();
       expect(screen[0]).toMatch(/^poolctl oncall@127\.0\.0\.1:\d+\/postgres {2}PG 18\./);
@@ -80,7 +80,7 @@ describe.each(sizes)('at %i x %i', (columns, rows) => {
 it('puts values under their headers', async () => {
   const terminal = open(160, 50);
   await terminal.waitFor('who holds them');
-  terminal.write('2');
+  terminal.press('2');
   await terminal.waitFor(/PID[\s\S]*shop-blocker/);
   const [header = ''] = terminal.screen().filter(row => row.includes('APPLICATION'));
   const row = terminal.screen().find(each => each.includes('shop-blocker')) ?? '';
@@ -131,12 +131,12 @@ describe('sessions', () => {
   it('filters as it is typed, holds a row, and shows its detail with statement and locks', async () => {
     const terminal = open(120, 40);
     await terminal.waitFor('who holds them');
-    terminal.write('2');
+    terminal.press('2');
     await terminal.waitFor('shop-idle');
-    terminal.write('/application:blocker');
+    terminal.type('/application:blocker');
     await terminal.waitFor(({text}) => !text().includes('shop-idle') && text().includes('shop-blocker'));
     terminal.press('enter');
-    terminal.write('j');
+    terminal.press('j');
     await terminal.waitFor('order held');
     terminal.press('enter');
     await terminal.waitFor('idle in transaction for');
@@ -150,11 +150,11 @@ describe('sessions', () => {
   it('takes a fast jjj as three keys, and says why a key can do nothing', async () => {
     const terminal = open(120, 40);
     await terminal.waitFor('who holds them');
-    terminal.write('2');
+    terminal.press('2');
     await terminal.waitFor('shop-idle');
-    terminal.write('K');
+    terminal.press('K');
     await terminal.waitFor('no session is held or tagged');
-    terminal.write('jjj');
+    terminal.press('j', 'j', 'j');
     await terminal.waitFor(({screen, cell}) => {
       const row = screen().findIndex((text, y) => text !== '' && y > 2 && cell(5, y).isInverse);
       return row === 5;
@@ -164,7 +164,7 @@ describe('sessions', () => {
   it('finds whom it blocks and what it waits for in the tree of locks', async () => {
     const terminal = open(120, 40);
     await terminal.waitFor('who holds them');
-    terminal.write('4');
+    terminal.press('4');
     await terminal.waitFor(/└ \d+ .*active .*shop-waiter/);
     expect(shown(terminal)).toMatch(/^ +\d+ +1 +idle in tx/m);
   });
@@ -177,11 +177,11 @@ describe('statements', () => {
     ];
     const terminal = open(80, 24);
     await terminal.waitFor('who holds them');
-    terminal.write('3');
+    terminal.press('3');
     await terminal.waitFor(/SELECT/);
-    terminal.write('/nextval\r');
+    terminal.type('/nextval', 'enter');
     await terminal.waitFor('/nextval');
-    terminal.write('jx');
+    terminal.press('j', 'x');
     await terminal.waitFor(/ plan *\n[\s\S]*Seq Scan on orders/);
     await terminal.waitFor('the statement was not executed');
     expect(shown(terminal)).toContain('Aggregate');
@@ -194,11 +194,11 @@ describe('statements', () => {
   it('copies the statement held through the terminal (OSC 52)', async () => {
     const terminal = open(140, 50);
     await terminal.waitFor('who holds them');
-    terminal.write('3');
+    terminal.press('3');
     await terminal.waitFor(/SELECT/);
-    terminal.write('/nextval\r');
+    terminal.type('/nextval', 'enter');
     await terminal.waitFor('/nextval');
-    terminal.write('jy');
+    terminal.press('j', 'y');
     await terminal.waitFor('copied');
     const [, encoded = ''] = /\u001b\]52;c;([A-Za-z0-9+/=]+)\u0007/.exec(terminal.rawOutput()) ?? [];
     expect(Buffer.from(encoded, 'base64').toString()).toContain('nextval($1)');
@@ -208,21 +208,21 @@ describe('statements', () => {
 it('pauses, changes the interval, obeys :, and helps', async () => {
   const terminal = open(100, 30);
   await terminal.waitFor('who holds them');
-  terminal.write('+');
+  terminal.press('+');
   await terminal.waitFor(/● 1s/);
-  terminal.write('p');
+  terminal.press('p');
   await terminal.waitFor('paused');
-  terminal.write('p');
+  terminal.press('p');
   await terminal.waitFor(/● 1s/);
-  terminal.write(':interval 5s\r');
+  terminal.type(':interval 5s', 'enter');
   await terminal.waitFor(/● 5s/);
-  terminal.write(':nonsense\r');
+  terminal.type(':nonsense', 'enter');
   await terminal.waitFor(/^ :nonsense. +no command "nonsense"/m);
   terminal.press('escape');
   await terminal.waitFor('? help');
-  terminal.write('?');
+  terminal.press('?');
   await terminal.waitFor('takes hold of a row');
-  terminal.write('q');
+  terminal.press('q');
   await terminal.waitFor('who holds them');
 });
 
@@ -239,7 +239,7 @@ describe('terminals', () => {
   it('draws under CI too', async () => {
     const terminal = open(80, 24, [url], {CI: '1'});
     await terminal.waitFor('who holds them');
-    terminal.write('2');
+    terminal.press('2');
     await terminal.waitFor(/PID +STATE/);
   });
 });

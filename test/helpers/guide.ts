@@ -1,21 +1,19 @@
 import type {Terminal} from './terminal.ts';
 
-const backspace = '\u007f';
-
 /** A recipe's guide by its name, at what it found. */
 export async function openRecipe(terminal: Terminal, name: string): Promise<void> {
-  terminal.write(`:recipe ${name}`);
+  terminal.type(`:recipe ${name}`);
   await terminal.waitFor(`:recipe ${name}`);
-  terminal.write('\r');
+  terminal.press('enter');
   await terminal.waitFor('Enter go on');
 }
 
 /** kill-idle-sessions, its parameters: all that is idle in a transaction, however short. */
 export async function openGuide(terminal: Terminal): Promise<void> {
   await openRecipe(terminal, 'kill-idle-sessions');
-  terminal.write('\r');
+  terminal.press('enter');
   await terminal.waitFor('> older_than');
-  terminal.write(`${backspace.repeat(6)}0s`);
+  terminal.press(...Array(6).fill('backspace'), '0', 's');
   await terminal.waitFor(/older_than +0s/);
 }
 
@@ -29,7 +27,7 @@ export async function stopRun(terminal: Terminal): Promise<void> {
 /** From a guide's parameters or its preview through the confirmation: it runs. */
 export async function confirm(terminal: Terminal, word = 'yes'): Promise<void> {
   await terminal.waitFor('Enter go on');
-  terminal.write('\r');
+  terminal.press('enter');
   await terminal.waitFor('to carry it out');
-  terminal.write(`${word}\r`);
+  terminal.type(word, 'enter');
 }

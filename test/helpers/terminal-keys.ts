@@ -1,18 +1,19 @@
 /**
- * What a terminal sends for a key. An arrow's sequence depends on the mode the program asked for (DECCKM).
- * Throws on a name it does not know.
+ * What a terminal sends for a key: one character as it is, any other by its name (`enter`, `ctrl-c`, `pageup`). An
+ * arrow's sequence depends on the mode the program asked for (DECCKM). Throws on a name it does not know.
  */
 export function keySequence(name: KeyName, modes: {readonly applicationCursorKeysMode: boolean}): string {
   if (name in keys) return keys[name as keyof typeof keys];
   if (name in cursorKeys) {
     return `\x1b${modes.applicationCursorKeysMode ? 'O' : '['}${cursorKeys[name as keyof typeof cursorKeys]}`;
   }
+  if ([...name].length === 1) return name;
   const letter = /^ctrl-([a-z\\\]])$/.exec(name)?.[1];
   if (!letter) throw new Error(`no key is named ${name}`);
   return String.fromCharCode(letter.charCodeAt(0) & 0x1f);
 }
 
-export type KeyName = keyof typeof keys | keyof typeof cursorKeys | `ctrl-${string}`;
+export type KeyName = keyof typeof keys | keyof typeof cursorKeys | `ctrl-${string}` | (string & {});
 
 const keys = {
   enter: '\r',
@@ -22,7 +23,7 @@ const keys = {
   space: ' ',
   backspace: '\x7f',
   delete: '\x1b[3~',
-  'page-up': '\x1b[5~',
-  'page-down': '\x1b[6~',
+  pageup: '\x1b[5~',
+  pagedown: '\x1b[6~',
 } as const;
 const cursorKeys = {up: 'A', down: 'B', right: 'C', left: 'D', home: 'H', end: 'F'} as const;

@@ -137,6 +137,10 @@ export function openTerminal(options: TerminalOptions): Terminal {
     press(...names) {
       return terminal.write(names.map(name => keySequence(name, emulator.modes)).join(''));
     },
+    type(text, ...names) {
+      return terminal.write(text + names.map(name => keySequence(name, emulator.modes)).join(''));
+    },
+    paste: text => terminal.write(`\u001b[200~${text}\u001b[201~`),
     resize(newColumns, newRows) {
       emulator.resize(newColumns, newRows);
       pty.resize(newColumns, newRows);
@@ -203,9 +207,14 @@ export type Terminal = {
    * did it arrived. Rejects with the last screen in the message after `timeout_ms` or when the program ends.
    */
   waitFor(expected: Expected, options?: {timeout_ms?: number}): Promise<number>;
-  /** Text or raw sequences; returns the time (performance.now()) at which they were written. */
-  write(keys: string): number;
+  /** Bytes as they are; returns the time (performance.now()) at which they were written. */
+  write(bytes: string): number;
+  /** Keys by their names, in one write. */
   press(...names: KeyName[]): number;
+  /** Text, and keys by their names after it, in one write. */
+  type(text: string, ...names: KeyName[]): number;
+  /** As a terminal with bracketed paste on sends it. */
+  paste(text: string): number;
   resize(columns: number, rows: number): void;
   /** Bytes the program has written to the terminal so far. */
   bytesWritten(): number;

@@ -167,19 +167,19 @@ describeEachMajor('the program as an actor', major => {
 
   it('wants consent: on a terminal it is a word, and the target’s name on production', async () => {
     await leakMany('asked', 1);
-    const answer = async (word: string, question: string, ...flags: string[]) => {
+    const answer = async (keys: string[], question: string, ...flags: string[]) => {
       const terminal = openProgram(argsFor('asked', 'oncall', ...flags), {columns: 160, rows: 40});
       onTestFinished(() => terminal.close());
       await terminal.waitFor(question);
-      terminal.write(word);
+      terminal.press(...keys);
       return (await terminal.onExit).exitCode;
     };
     const target = `${server.host}:${server.port}/postgres`;
-    expect(await answer('no\r', 'Type yes to execute 1 step')).toBe(130);
-    expect(await answer('\u0003', 'Type yes to execute 1 step')).toBe(130);
-    expect(await answer('yes\r', `Type ${target} to execute`, '--production')).toBe(130);
+    expect(await answer(['n', 'o', 'enter'], 'Type yes to execute 1 step')).toBe(130);
+    expect(await answer(['ctrl-c'], 'Type yes to execute 1 step')).toBe(130);
+    expect(await answer(['y', 'e', 's', 'enter'], `Type ${target} to execute`, '--production')).toBe(130);
     expect(await countOf('asked')).toBe(1);
-    expect(await answer(`${target}\r`, 'on PRODUCTION', '--production')).toBe(0);
+    expect(await answer([...target, 'enter'], 'on PRODUCTION', '--production')).toBe(0);
     expect(await countOf('asked')).toBe(0);
   });
 

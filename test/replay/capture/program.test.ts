@@ -85,10 +85,10 @@ describe('poolctl replay --capture', () => {
     client.on('error', () => {});
     await client.connect();
     await client.query(`SELECT 'cold'`);
-    terminal.write('\r');
+    terminal.press('enter');
     await terminal.waitFor('1 statement discarded');
     await client.query(`SELECT 'warm'`);
-    terminal.write('\x03');
+    terminal.press('ctrl-c');
     await terminal.waitFor('1 statement on 1 connection');
     expect((await terminal.onExit).exitCode).toBe(0);
     const text = await readFile(file, 'utf8');
