@@ -6,7 +6,7 @@ import {
   parseLimit,
 } from '../core/health/health.ts';
 import {metricOf} from '../core/health/metrics.ts';
-import {parseDurationMs} from '../core/text/duration.ts';
+import {parseDurationMs, writeDuration} from '../core/text/duration.ts';
 import {didYouMean} from '../core/text/nearest.ts';
 
 /**
@@ -111,7 +111,7 @@ export function readFields({line, value}: Entry, known: readonly string[], repor
       if (written === null) return null;
       const ms = parseDurationMs(written);
       if (ms !== null && ms >= least && ms <= most) return ms;
-      const range = `from ${least / 1000}s to ${most / 1000}s`;
+      const range = `from ${writeDuration(least)} to ${writeDuration(most)}`;
       report(lineOf(key), `${key} must be a duration ${range}, such as 30s, 10min or 2h`);
       return null;
     },

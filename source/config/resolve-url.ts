@@ -2,29 +2,25 @@ import {spawn} from 'node:child_process';
 import type {UrlSource} from '../core/configuration.ts';
 import {AbortError, exitCodes, usageError} from '../core/errors.ts';
 
-/** Time to unlock a vault by hand. */
-const commandEndsWithinMs = 60_000;
+/** Long enough to unlock a password manager by hand. */
+const commandTimeoutMs = 60_000;
 
 /**
- * The address that a configuration names. A command's words are the shell's, its questions and complaints are on the
- * terminal; what it prints, and the address itself, is in no error. Throws AbortError: exit 2 for a variable that is
- * not set, 3 where the command fails.
+ * The URL of a target. A command runs in a shell with the terminal's stdin and stderr; no error quotes its output or the
+ * URL. Throws AbortError: exit 2 if the variable is not set, 3 if the command fails.
  */
 export async function resolveUrl(
   {kind, text}: UrlSource,
   {env, name}: {env: Readonly<Record<string, string | undefined>>; name: string},
 ): Promise<string> {
   if (kind === 'literal') return text;
-  if (kind === 'command') return printedBy(text, env, name);
-  const address = env[text]?.trim();
-  if (address) return address;
-  throw usageError(
-    `${text} is not set, and ${name} is to be found there`,
-    `Set it, or name the address in the call.`,
-  );
+  if (kind === 'command') return outputOf(text, env, name);
+  const url = env[text]?.trim();
+  if (url) return url;
+  throw usageError(`${text} is not set: it holds ${name}`, 'Set the variable, or give a URL in the call.');
 }
 
-function printedBy(
+function outputOf(
   command: string,
   env: Readonly<Record<string, string | undefined>>,
   name: string,
@@ -34,25 +30,25 @@ function printedBy(
       shell: true,
       env,
       stdio: ['inherit', 'pipe', 'inherit'],
-      timeout: commandEndsWithinMs,
+      timeout: commandTimeoutMs,
     });
-    let printed = '';
+    let output = '';
     child.stdout.setEncoding('utf8').on('data', text => {
-      printed += text;
+      output += text;
     });
     const fail = (why: string) =>
       reject(
-        new AbortError(`the command of ${name} ${why}`, {
-          hint: 'It is to print the address and to exit with 0.',
+        new AbortError(`the command for ${name} ${why}`, {
+          hint: 'It must print the URL and exit with 0.',
           exitCode: exitCodes.connection,
         }),
       );
     child.on('error', () => fail('cannot be started'));
     child.on('close', (code, signal) => {
-      const [address = ''] = printed.trim().split('\n');
+      const [url = ''] = output.trim().split('\n');
       if (code !== 0) fail(signal === null ? `exited with ${code}` : `was ended by ${signal}`);
-      else if (address.trim() === '') fail('printed nothing');
-      else resolve(address.trim());
+      else if (url.trim() === '') fail('printed nothing');
+      else resolve(url.trim());
     });
   });
 }

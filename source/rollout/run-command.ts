@@ -2,29 +2,29 @@ import {spawn} from 'node:child_process';
 import {createInterface} from 'node:readline';
 
 export type CommandResult = {
-  /** null: it was ended by a signal, or could not be started. */
+  /** Exit code; null where it was ended by a signal or could not be started. */
   code: number | null;
-  /** Why it did not end by itself, or could not begin. */
-  trouble: string | null;
+  /** Why it did not exit by itself, or could not start; null if it exited. */
+  failure: string | null;
 };
 
 export type CommandOptions = {
   cwd: string;
   env: Readonly<Record<string, string | undefined>>;
   timeout_ms: number;
-  /** It was begun. */
   onStarted?(pid: number): void;
-  /** Each line it prints, as it comes. */
+  /** Each line of its stdout and stderr. */
   onLine(line: string): void;
 };
 
-/** Between being asked to end and being ended. */
+/** Between SIGTERM and SIGKILL. */
 const graceMs = 5000;
+/** Wait for the last lines after the exit. */
 const lastLinesMs = 500;
 
 /**
- * A command of the user's own file, by the shell. It is a process group of its own: a Ctrl-C in the terminal does not
- * end a deployment in its middle, and a time limit ends all of it. Never rejects.
+ * Runs a command of the plan with /bin/sh, in its own process group: Ctrl-C in the terminal does not interrupt a
+ * deployment, and the time limit ends all of its processes. Never rejects.
  */
 export function runCommand(
   text: string,
@@ -38,32 +38,32 @@ export function runCommand(
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     if (child.pid !== undefined) onStarted?.(child.pid);
-    let trouble: string | null = null;
+    let failure: string | null = null;
     const end = (signal: NodeJS.Signals) => {
       try {
         if (child.pid !== undefined) process.kill(-child.pid, signal);
       } catch {
-        // Gone meanwhile.
+        // It has ended meanwhile.
       }
     };
     let killing: NodeJS.Timeout | undefined;
     const timer = setTimeout(() => {
-      trouble = `took longer than ${timeout_ms / 1000} s`;
+      failure = `took longer than ${timeout_ms / 1000} s`;
       end('SIGTERM');
       killing = setTimeout(() => end('SIGKILL'), graceMs);
     }, timeout_ms);
     for (const stream of [child.stdout, child.stderr]) createInterface({input: stream}).on('line', onLine);
-    const settle = (code: number | null, reason: string | null) => {
+    const finish = (code: number | null, reason: string | null) => {
       clearTimeout(timer);
       clearTimeout(killing);
-      resolve({code, trouble: trouble ?? reason});
+      resolve({code, failure: failure ?? reason});
     };
-    child.on('error', error => settle(null, error.message));
+    child.on('error', error => finish(null, error.message));
     child.on('exit', (code, signal) => {
       const reason = signal === null ? null : `was ended by ${signal}`;
-      // Its last lines may be on their way; what it left running in the background keeps the pipes open for ever.
-      child.on('close', () => settle(code, reason));
-      setTimeout(() => settle(code, reason), lastLinesMs).unref();
+      // Its last lines may not have arrived; a process that it left in the background keeps the pipes open.
+      child.on('close', () => finish(code, reason));
+      setTimeout(() => finish(code, reason), lastLinesMs).unref();
     });
   });
 }

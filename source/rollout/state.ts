@@ -3,7 +3,7 @@ import type {Finding} from '../model/finding.ts';
 import type {JournalEntry, ProcessIdentity, StageEvent, StagePhase} from '../model/journal-entry.ts';
 import type {ServerIdentity} from '../model/target.ts';
 
-/** A staged rollout, as its file says it. */
+/** A staged rollout, as its file describes it. */
 export type RolloutPlan = {
   name: string;
   stages: RolloutStage[];
@@ -13,58 +13,58 @@ export type RolloutStage = {
   name: string;
   /** A target of config.toml; null: the server of the call. */
   target: string | null;
-  /** Shell commands; null where there is nothing to do, and the stage only watches. */
+  /** A shell command; null: the stage only watches. */
   promote: string | null;
-  /** null: nothing takes it back, and the plan says so. */
+  /** A shell command; null: the plan says that nothing reverses the promotion. */
   rollback: string | null;
-  /** How long a command may take. */
+  /** Time limit of each command. */
   command_timeout_ms: number;
-  /** Somebody has to say yes before it is promoted. */
+  /** The promotion waits for approval. */
   approval: boolean;
   watch: {for_ms: number; every_ms: number; sustain_ms: number} | null;
-  /** In place of the target's own. */
+  /** Replace those of the target. */
   limits: GivenLimits;
-  /** A snapshot or a recording to compare with. */
+  /** A file to compare with: a snapshot or a recording. */
   baseline: string | null;
-  /** PgBouncer's admin console, for clients that wait; null: that of the call, if any. */
+  /** URL of PgBouncer's admin console, for waiting clients; null: the one of the call, if any. */
   pooler: string | null;
 };
 
-/** Whether its command runs as soon as the stage before it has passed, without a question. */
-export function actsUnasked({promote, approval}: RolloutStage): boolean {
+/** Whether its command runs as soon as the stage before it has passed. */
+export function promotesWithoutApproval({promote, approval}: RolloutStage): boolean {
   return promote !== null && !approval;
 }
 
 type StageState = {
-  /** null: not begun. */
+  /** null: not started. */
   phase: StagePhase | null;
   is_approved: boolean;
-  /** It was promoted, or its command was begun: nobody knows how far it came. */
-  is_touched: boolean;
+  /** Its promotion has started, and may be done in part. */
+  is_promoted: boolean;
   is_passed: boolean;
-  /** Of its watch, before an interruption. */
+  /** Time watched before an interruption. */
   seen_ms: number;
-  /** What was found before it was promoted: none of its doing. */
+  /** Findings from before the promotion, which do not count against it. */
   known: readonly string[];
   detail: string | null;
-  /** Of the command that was begun last. */
+  /** The process of the last command. */
   process: ProcessIdentity | null;
-  /** The one that was looked at before it was promoted; null where none was, or an older poolctl did not say. */
+  /** The server before the promotion; null where none was read, or an earlier version of poolctl did not record it. */
   server: ServerIdentity | null;
 };
 
 export type RolloutState = {
   run: string;
   stages: StageState[];
-  /** The stage that failed: from here on it goes back. */
+  /** Index of the stage that failed; the rollout rolls back from there. */
   failed: number | null;
-  /** What failed was a command, not the server's health. */
+  /** A command failed, not the server's health. */
   is_command_failure: boolean;
-  /** null: it is not over. */
+  /** null: it has not ended. */
   ended: 'done' | 'stopped' | 'failed' | 'interrupted' | null;
 };
 
-/** The last rollout of this very plan; null where there was none. */
+/** The last rollout of the plan with this hash; null where there is none. */
 export function lastRollout(
   entries: readonly JournalEntry[],
   plan_hash: string,
@@ -75,7 +75,7 @@ export function lastRollout(
   const state = newRollout(start.run, stage_count);
   for (const entry of entries) {
     if (entry.run !== start.run) continue;
-    if (entry.event === 'stage') takeStage(state, entry);
+    if (entry.event === 'stage') applyStageEvent(state, entry);
     if (entry.event === 'end') state.ended = entry.status;
   }
   return state;
@@ -85,7 +85,7 @@ export function newRollout(run: string, stage_count: number): RolloutState {
   const stages = Array.from({length: stage_count}, () => ({
     phase: null,
     is_approved: false,
-    is_touched: false,
+    is_promoted: false,
     is_passed: false,
     seen_ms: 0,
     known: [],
@@ -96,13 +96,13 @@ export function newRollout(run: string, stage_count: number): RolloutState {
   return {run, stages, failed: null, is_command_failure: false, ended: null};
 }
 
-/** A finding, whatever its figures are by now. */
+/** Identifies a finding, whatever its figures. */
 export function findingKey({recipe, subject}: Pick<Finding, 'recipe' | 'subject'>): string {
   return `${recipe} ${subject}`;
 }
 
-/** What one event makes of the state, in place. */
-export function takeStage(
+/** Updates the state in place. */
+export function applyStageEvent(
   state: RolloutState,
   {stage: index, phase, detail, seen_ms, known, process, server}: StageEvent,
 ): void {
@@ -119,23 +119,22 @@ export function takeStage(
   stage.process = process ?? null;
   stage.server = server ?? stage.server;
   if (phase === 'approved') stage.is_approved = true;
-  if (phase === 'promoting' || phase === 'promoted') stage.is_touched = true;
+  if (phase === 'promoting' || phase === 'promoted') stage.is_promoted = true;
   if (phase === 'passed') stage.is_passed = true;
-  if (phase === 'rolled back' || phase === 'not rolled back') stage.is_touched = false;
+  if (phase === 'rolled back' || phase === 'not rolled back') stage.is_promoted = false;
 }
 
-/** The next thing to do. */
 export type RolloutTask =
   | {kind: 'approve' | 'promote' | 'watch' | 'pass' | 'roll back'; stage: number}
   | {kind: 'end'; is_failed: boolean};
 
 /**
- * Stages in their order; once one has failed, those that were promoted back in the opposite order, the failed one
- * first. A command that was under way when the run ended is begun again once it is over: nobody knows how far it came.
+ * The next task: stages in order; once one has failed, the promoted stages are rolled back in reverse order, the failed
+ * one first. A command that was running when the run was interrupted is started again, since it may be done in part.
  */
 export function nextTask({stages}: RolloutPlan, state: RolloutState): RolloutTask {
   if (state.failed !== null) {
-    const stage = state.stages.findLastIndex(({is_touched}) => is_touched);
+    const stage = state.stages.findLastIndex(({is_promoted: is_touched}) => is_touched);
     return stage === -1 ? {kind: 'end', is_failed: true} : {kind: 'roll back', stage};
   }
   const stage = state.stages.findIndex(({is_passed}) => !is_passed);

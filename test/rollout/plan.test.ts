@@ -89,7 +89,7 @@ stages:
       'invalid durations',
       'name: x\nevery: often\nstages:\n  - name: a\n    watch: 5d x\n',
       [
-        [2, 'every must be a duration from 0.5s to 60s, such as 30s, 10min or 2h'],
+        [2, 'every must be a duration from 500ms to 1min, such as 30s, 10min or 2h'],
         [5, 'watch must be a duration'],
       ],
     ],

@@ -263,7 +263,9 @@ stages:
     const {code, stderr} = await rollout('run', ['--yes']);
     expect([code, stderr]).toEqual([
       2,
-      expect.stringMatching(/^poolctl: plan\.yaml:4: .*"promote"\?\npoolctl: plan\.yaml:5: watch wants/),
+      expect.stringMatching(
+        /^poolctl: plan\.yaml:4: .*"promote"\?\npoolctl: plan\.yaml:5: watch must be a duration/,
+      ),
     ]);
     expect(await done()).toEqual(['']);
   });

@@ -1,6 +1,12 @@
 import {describe, expect, it} from 'vitest';
 import type {JournalEntry, StagePhase} from '../../source/model/journal-entry.ts';
-import {lastRollout, newRollout, nextTask, type RolloutPlan, takeStage} from '../../source/rollout/state.ts';
+import {
+  applyStageEvent,
+  lastRollout,
+  newRollout,
+  nextTask,
+  type RolloutPlan,
+} from '../../source/rollout/state.ts';
 
 const stage = {
   name: 'a',
@@ -22,7 +28,7 @@ type Told = [stage: number, phase: StagePhase];
 
 function taskAfter(told: readonly Told[]) {
   const state = newRollout('r', plan.stages.length);
-  for (const [index, phase] of told) takeStage(state, {stage: index, phase, detail: null});
+  for (const [index, phase] of told) applyStageEvent(state, {stage: index, phase, detail: null});
   return nextTask(plan, state);
 }
 

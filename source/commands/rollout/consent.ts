@@ -1,7 +1,7 @@
 import {usageError} from '../../core/errors.ts';
 import {counted} from '../../core/text/format.ts';
 import {sanitise} from '../../core/text/sanitise.ts';
-import {actsUnasked, type RolloutPlan} from '../../rollout/state.ts';
+import {promotesWithoutApproval, type RolloutPlan} from '../../rollout/state.ts';
 import {rolloutPlanText} from './render-text.ts';
 import {enterPhase, interrupted, type Rollout, type StageInRollout} from './rollout.ts';
 
@@ -21,7 +21,7 @@ export function requireKnownStages({stages}: RolloutPlan, approved: readonly str
  */
 export async function requireConsent({ports, plan, flags, state}: Rollout): Promise<void> {
   const names = plan.plan.stages
-    .filter((stage, at) => actsUnasked(stage) && !state.stages[at]?.is_touched)
+    .filter((stage, at) => promotesWithoutApproval(stage) && !state.stages[at]?.is_promoted)
     .map(({name}) => name)
     .filter(name => !flags.approved.includes(name));
   if (flags.yes || names.length === 0) return;

@@ -5,7 +5,7 @@ import {formatAge} from '../../core/text/format.ts';
 import {redactDeep, redactSecrets} from '../../core/text/redact.ts';
 import {revealLines} from '../../core/text/reveal.ts';
 import {sanitise} from '../../core/text/sanitise.ts';
-import {actsUnasked, type RolloutStage, type RolloutState} from '../../rollout/state.ts';
+import {promotesWithoutApproval, type RolloutStage, type RolloutState} from '../../rollout/state.ts';
 import type {PlanFile} from './rollout.ts';
 
 /** The stages of a plan with their commands, and what happens on failure. */
@@ -26,7 +26,7 @@ export function rolloutPlanText({file, plan, hash}: PlanFile): string {
 function approvalLines(stages: readonly RolloutStage[]): string[] {
   const names = (chosen: readonly RolloutStage[]) => chosen.map(({name}) => name).join(', ');
   const asking = stages.filter(({approval}) => approval);
-  const unasked = stages.filter(actsUnasked);
+  const unasked = stages.filter(promotesWithoutApproval);
   return [
     ...(asking.length === 0 ? [] : [`Waits for approval before: ${names(asking)}.`]),
     ...(unasked.length === 0
@@ -58,7 +58,7 @@ export function rolloutDocument({file, plan, hash}: PlanFile, state: RolloutStat
     status: state === null ? 'not started' : statusOf(state),
     stages: plan.stages.map((stage, index) => {
       const {phase = null, detail = null, seen_ms = 0} = state?.stages[index] ?? {};
-      return {...redactDeep(stage), acts_unasked: actsUnasked(stage), phase, detail, seen_ms};
+      return {...redactDeep(stage), acts_unasked: promotesWithoutApproval(stage), phase, detail, seen_ms};
     }),
   };
 }
@@ -80,7 +80,10 @@ function stageLines(stage: RolloutStage, index: number): string[] {
     watch &&
     `${formatDuration(watch.for_ms)}, every ${formatDuration(watch.every_ms)}, stops when critical for ${formatDuration(watch.sustain_ms)}`;
   const rows = [
-    ['approval', approval ? 'required' : actsUnasked(stage) ? 'not required: runs with --yes' : ''],
+    [
+      'approval',
+      approval ? 'required' : promotesWithoutApproval(stage) ? 'not required: runs with --yes' : '',
+    ],
     ...commandRows('promote', promote ?? ''),
     ['watch', times ?? ''],
     ['target', watch === null ? '' : (target ?? 'the server of this call')],

@@ -8,7 +8,12 @@ import type {Finding} from '../../model/finding.ts';
 import type {JournalEvent, ProcessIdentity, StageEvent} from '../../model/journal-entry.ts';
 import type {Journal} from '../../model/ports.ts';
 import type {ServerIdentity} from '../../model/target.ts';
-import {type RolloutPlan, type RolloutStage, type RolloutState, takeStage} from '../../rollout/state.ts';
+import {
+  applyStageEvent,
+  type RolloutPlan,
+  type RolloutStage,
+  type RolloutState,
+} from '../../rollout/state.ts';
 
 export type RolloutPorts = {
   journal: Pick<Journal, 'append' | 'read'>;
@@ -39,7 +44,7 @@ export type RolloutPorts = {
   signal: AbortSignal;
 };
 
-export type CommandResult = {code: number | null; trouble: string | null};
+export type CommandResult = {code: number | null; failure: string | null};
 
 /** A plan as it was read; its hash identifies its rollouts in the journal. */
 export type PlanFile = {file: string; plan: RolloutPlan; hash: string};
@@ -64,7 +69,7 @@ export async function journalEvent(
 export async function enterPhase(at: StageInRollout, event: Omit<StageEvent, 'stage'>): Promise<void> {
   const staged = {...event, stage: at.index};
   await journalEvent(at, at.stage, {event: 'stage', name: at.stage.name, ...staged});
-  takeStage(at.state, staged);
+  applyStageEvent(at.state, staged);
   const detail = event.detail === null ? '' : `: ${event.detail}`;
   printMessage(at.ports.output, `${at.stage.name}: ${event.phase}${detail}`);
 }

@@ -7,7 +7,7 @@ import {compareServers, serverDifference} from '../../core/server/server-identit
 import {counted, formatAge} from '../../core/text/format.ts';
 import type {StageEvent} from '../../model/journal-entry.ts';
 import type {ServerIdentity} from '../../model/target.ts';
-import {findingKey, type RolloutStage, takeStage} from '../../rollout/state.ts';
+import {applyStageEvent, findingKey, type RolloutStage} from '../../rollout/state.ts';
 import {type CommandResult, enterPhase, interrupted, journalEvent, type StageInRollout} from './rollout.ts';
 
 export async function promote(at: StageInRollout): Promise<void> {
@@ -65,7 +65,7 @@ function createSeenRecorder(at: StageInRollout, seenBefore_ms: number): (seen_ms
     const stage = at.index;
     const seen = {phase, stage, detail: null, seen_ms: Math.round(seenBefore_ms + seen_ms)};
     await journalEvent(at, at.stage, {event: 'stage', name: at.stage.name, ...seen});
-    takeStage(at.state, seen);
+    applyStageEvent(at.state, seen);
   };
 }
 
@@ -109,8 +109,8 @@ async function runCommand(
   return result;
 }
 
-function problemOf({code, trouble}: CommandResult): string | null {
-  return trouble ?? (code === 0 ? null : `exited with ${code}`);
+function problemOf({code, failure}: CommandResult): string | null {
+  return failure ?? (code === 0 ? null : `exited with ${code}`);
 }
 
 /**
