@@ -1,27 +1,25 @@
+import {createHash} from 'node:crypto';
 import {withoutSecrets} from '../core/engine/step-secrets.ts';
 import {canonicalJson, canonicalMembers, escapeJson, joinMembers} from '../core/text/json.ts';
 import {redactDeep, redactSecrets} from '../core/text/redact.ts';
 import type {JournalDraft, JournalEntry, ProcessIdentity, UnfinishedIntent} from '../model/journal-entry.ts';
-
-import type {Sha256} from '../model/ports.ts';
 import type {Step} from '../model/step.ts';
-
 import {isEntry} from './entry-shape.ts';
 
-/** What stands before the first entry. */
+/** The `previous` of the first entry. */
 export const genesisHash = '0'.repeat(64);
 
 export type ChainEnd = {seq: number; hash: string};
 
 export const emptyChain: ChainEnd = {seq: 0, hash: genesisHash};
 
-/** The entry that follows `end`: numbered, timed and linked to it. */
-export function chainEntry(draft: JournalDraft, end: ChainEnd, at: string, sha256: Sha256): JournalEntry {
+/** The entry after `end`: numbered, dated `at` and linked by hash. */
+export function chainEntry(draft: JournalDraft, end: ChainEnd, at: string): JournalEntry {
   const body = {...draft, schema_version: 1 as const, seq: end.seq + 1, at};
   return {...body, previous: end.hash, hash: sha256(`${end.hash}\n${canonicalJson(body)}`)};
 }
 
-/** One line of the journal as an entry; null when it is none. */
+/** Parses one line of the journal; null if it is not an entry. */
 export function parseEntry(line: string): JournalEntry | null {
   try {
     const value: unknown = JSON.parse(line);
@@ -32,33 +30,33 @@ export function parseEntry(line: string): JournalEntry | null {
 }
 
 /**
- * Why an entry cannot follow `end`, or null when it does. Its line must be the very text that poolctl writes of it:
- * a key given twice, or other white space, would say something else to the next reader.
+ * Why an entry cannot follow `end`; null if it can. Its line must be byte for byte what poolctl writes: other readers
+ * may resolve a duplicate key, or other white space, differently.
  */
-function linkProblem(line: string, entry: JournalEntry, end: ChainEnd, sha256: Sha256): string | null {
+function linkProblem(line: string, entry: JournalEntry, end: ChainEnd): string | null {
   const {seq, previous, hash} = entry;
-  if (seq !== end.seq + 1) return `entry ${end.seq + 1} is missing: entry ${seq} stands in its place`;
-  if (previous !== end.hash) return `entry ${seq} does not follow the one before it`;
+  if (seq !== end.seq + 1) return `entry ${end.seq + 1} is missing: found entry ${seq} instead`;
+  if (previous !== end.hash) return `entry ${seq} is not linked to the entry before it`;
   const members = canonicalMembers(entry);
   const text = joinMembers(members);
-  // Older lines have as they are what a terminal might obey.
+  // poolctl 0.1.0 wrote control characters unescaped.
   if (line !== text && line !== escapeJson(text))
-    return `entry ${seq} is not written as poolctl writes it (a key given twice, or other white space)`;
+    return `entry ${seq} was not written by poolctl (duplicate key or different white space)`;
   const body = joinMembers(members.filter(([key]) => key !== 'hash' && key !== 'previous'));
-  return sha256(`${previous}\n${body}`) === hash ? null : `entry ${seq} was changed after it was written`;
+  return sha256(`${previous}\n${body}`) === hash ? null : `entry ${seq} was modified after it was written`;
 }
 
-/** Verifies a chain line by line from `from` on; what comes after the first problem is not looked at. */
+/** Verifies a chain line by line, starting at `from`; stops at the first problem. */
 export type ChainReader = {
-  /** The line's entry, where it follows the ones before; null for a line that is not UTF-8. */
+  /** Returns the line's entry if the chain is valid up to and including it, else null. Pass null for invalid UTF-8. */
   add(line: string | null): JournalEntry | null;
-  /** The last entry that verifies. */
+  /** The last valid entry. */
   end(): ChainEnd;
-  /** Why the chain ends there; null while it is unbroken. */
+  /** Why the chain is broken after `end`; null if it is valid. */
   problem(): string | null;
 };
 
-export function createChainReader(sha256: Sha256, from: ChainEnd = emptyChain): ChainReader {
+export function createChainReader(from: ChainEnd = emptyChain): ChainReader {
   let end = from;
   let problem: string | null = null;
   return {
@@ -68,7 +66,7 @@ export function createChainReader(sha256: Sha256, from: ChainEnd = emptyChain): 
       problem =
         line === null || entry === null
           ? `line ${end.seq + 1} is not a journal entry`
-          : linkProblem(line, entry, end, sha256);
+          : linkProblem(line, entry, end);
       if (entry === null || problem !== null) return null;
       end = {seq: entry.seq, hash: entry.hash};
       return entry;
@@ -81,24 +79,24 @@ export function createChainReader(sha256: Sha256, from: ChainEnd = emptyChain): 
 export type ChainVerdict = {
   ok: boolean;
   entries: number;
-  /** The last good entry's hash. */
+  /** Hash of the last valid entry. */
   head: string;
-  /** The first seq that does not verify. */
+  /** The first invalid seq. */
   broken_at: number | null;
   reason: string | null;
-  /** Bytes after the last line: the beginning of one whose writer was killed, or is still writing. */
+  /** Bytes after the last line: a line whose writer was killed or is still writing. */
   torn_bytes: number;
-  /** Intents without an outcome: of those nobody is at, nobody knows whether they happened. */
+  /** Intents without an outcome. Whether an intent without `acting_pid` was executed is unknown. */
   unfinished: UnfinishedIntent[];
 };
 
-/** Which intents have no outcome yet, in the order of their seq. */
-export function createIntentTracker(isThere: IsAlive): {
+/** Collects intents without an outcome, ordered by seq. */
+export function createIntentTracker(isAlive: IsAlive): {
   add(entry: JournalEntry): void;
   unfinished(): UnfinishedIntent[];
 } {
   const open = new Map<string, Omit<UnfinishedIntent, 'acting_pid'>>();
-  const runs = createRunTracker(isThere);
+  const runs = createRunTracker(isAlive);
   return {
     add(entry) {
       runs.add(entry);
@@ -117,11 +115,11 @@ function unfinishedFrom(entry: JournalEntry & {event: 'intent'}): Omit<Unfinishe
   return {seq, at, target, run, step, title: content.title, subject: content.subject};
 }
 
-/** Whether a process is known to be there still; `since_ms`: when it was seen. In doubt it is not. */
+/** Whether a process that ran at `since_ms` is known to be still running; false if unknown. */
 export type IsAlive = (process: ProcessIdentity, since_ms: number) => boolean;
 
-/** Runs that have begun, not ended, and whose process is there: by run its pid. `add` the entries in their order. */
-export function createRunTracker(isThere: IsAlive): {
+/** Collects runs that have not ended and whose process is alive, as run -> pid. Add entries in journal order. */
+export function createRunTracker(isAlive: IsAlive): {
   add(entry: JournalEntry): void;
   pids(): ReadonlyMap<string, number>;
 } {
@@ -135,20 +133,25 @@ export function createRunTracker(isThere: IsAlive): {
     pids: () =>
       new Map(
         [...open]
-          .filter(([, {process, since_ms}]) => isThere(process, since_ms))
+          .filter(([, {process, since_ms}]) => isAlive(process, since_ms))
           .map(([run, {process}]) => [run, process.pid]),
       ),
   };
 }
 
-/** What the journal keeps of a draft: no secret, and what is executed exactly as it was or not at all. */
-export function journaled(draft: JournalDraft): JournalDraft {
-  return draft.event === 'intent' ? {...draft, content: journaledStep(draft.content)} : redactDeep(draft);
+/** A draft without secrets. Executable text is stored unchanged or, if it contains a secret, not at all. */
+export function redactDraft(draft: JournalDraft): JournalDraft {
+  return draft.event === 'intent' ? {...draft, content: redactStep(draft.content)} : redactDeep(draft);
 }
 
-function journaledStep(step: Step): Step {
-  const kept = withoutSecrets(step);
-  const title = redactSecrets(kept.title);
-  if (kept.kind === 'advice') return {...kept, title, text: redactSecrets(kept.text)};
-  return kept.kind === 'file' ? {...kept, title, diff: redactDeep(kept.diff)} : {...kept, title};
+function redactStep(step: Step): Step {
+  const stored = withoutSecrets(step);
+  const title = redactSecrets(stored.title);
+  if (stored.kind === 'advice') return {...stored, title, text: redactSecrets(stored.text)};
+  return stored.kind === 'file' ? {...stored, title, diff: redactDeep(stored.diff)} : {...stored, title};
+}
+
+/** SHA-256 of the text's UTF-8 bytes, in hex. */
+export function sha256(text: string): string {
+  return createHash('sha256').update(text).digest('hex');
 }

@@ -1,8 +1,8 @@
 import type {JournalEntry} from '../model/journal-entry.ts';
 
 /**
- * Whether a value has the shape of an entry, older ones included. The hashes tell that nobody changed an entry, not
- * that poolctl wrote it: what is executed, compared or counted from it is held to its type here.
+ * Whether a value is a journal entry, of this or an older version. The hash chain proves that an entry was not
+ * modified, not that poolctl wrote it, so every member that is executed, compared or counted is checked here.
  */
 export function isEntry(value: unknown): value is JournalEntry {
   if (!isRecord(value)) return false;
@@ -41,17 +41,17 @@ function isStep(value: unknown): boolean {
     Number.isSafeInteger(timeout_ms) &&
     Number(timeout_ms) >= 0 &&
     typeof transaction === 'boolean' &&
-    isAct(value) &&
+    isExecutable(value) &&
     (undo === 'irreversible' || undo === 'unneeded' || isUndo(undo))
   );
 }
 
 function isUndo(value: unknown): boolean {
-  return isRecord(value) && isAct(value) && optional(isUndo)(value.undo);
+  return isRecord(value) && isExecutable(value) && optional(isUndo)(value.undo);
 }
 
-/** What a step and its undo have in common. */
-function isAct({apply, verify, guard, proof, pins, afterwards, settings, cleanup}: Entry): boolean {
+/** The members that a step and its undo share. */
+function isExecutable({apply, verify, guard, proof, pins, afterwards, settings, cleanup}: Entry): boolean {
   return (
     isSql(apply) &&
     isVerification(verify) &&

@@ -5,42 +5,54 @@ import {AbortError, exitCodes} from '../core/errors.ts';
 import {canonicalJson, escapeJson} from '../core/text/json.ts';
 import type {JournalDraft, JournalEntry, UnfinishedIntent} from '../model/journal-entry.ts';
 import type {Journal} from '../model/ports.ts';
-import {type ChainVerdict, chainEntry, journaled} from './chain.ts';
-import {inspect, underWay, unfinishedOf, verify} from './inspect.ts';
-import {readLines} from './journal-lines.ts';
-import {type Claim, claimEntry, removeOldClaims} from './lock.ts';
-import {isStillThere, makeJournalFile, type OpenFile, openJournalFile, remedy} from './private-file.ts';
-import {sha256} from './sha256.ts';
-import {type Verification, type Verified, verifyChain} from './verified-chain.ts';
+import {type ChainVerdict, chainEntry, redactDraft} from './chain.ts';
+import {type Lock, lockEntry, removeOldLocks} from './lock.ts';
+import {
+  isStillThere,
+  makeJournalFile,
+  type OpenFile,
+  openJournalFile,
+  useAnotherFile,
+} from './private-file.ts';
+import {
+  inspect,
+  readLines,
+  underWay,
+  unfinishedOf,
+  type Verification,
+  type Verified,
+  verify,
+  verifyChain,
+} from './read-journal.ts';
 
 export type JournalFile = Journal & {
-  /** Appends the outcome of a step that an earlier run left open; null where it has one by now. */
+  /** Appends the outcome of a step that an earlier run left without one; null if another process has recorded it. */
   reconcile(draft: OutcomeDraft): Promise<JournalEntry | null>;
-  /** What stands in the file, whether it verifies or not: for people to look at. Nothing may follow from it. */
+  /** Every entry, without verifying the chain: for display only, never to act on. */
   inspect(): Promise<JournalEntry[]>;
-  /** The whole chain from the first entry to the last. */
+  /** Verifies the whole chain. */
   verify(): Promise<ChainVerdict>;
-  /** Intents without an outcome, of a chain that verifies. */
+  /** Intents without an outcome. Throws AbortError (exit 8) unless the chain verifies. */
   unfinished(): Promise<UnfinishedIntent[]>;
   /** The same of these entries. */
   unfinishedOf(entries: readonly JournalEntry[]): UnfinishedIntent[];
-  /** Of these entries' runs those that a process of this machine is at right now, with its pid. */
+  /** Runs that a process on this host is executing now, as run -> pid. */
   underWay(entries: readonly JournalEntry[]): ReadonlyMap<string, number>;
 };
 
 type OutcomeDraft = JournalDraft & {event: 'outcome'};
 
 export type JournalOptions = {
-  /** What the user should know, one line: that a torn last line was put aside. */
+  /** Receives one line for the user when a torn last line was moved to another file. */
   onNotice?: (text: string) => void;
   now?: () => Date;
-  /** How long to wait for another process that is writing. */
+  /** How long to wait for another process that is writing; 10 s by default. */
   lock_timeout_ms?: number;
 };
 
 /**
- * The journal in `file`, which need not exist. Nothing is read or made before the first call. What cannot be
- * read or written throws AbortError with exit code 8.
+ * Opens the journal in `file`, which need not exist; reads and creates nothing before the first call. Its methods throw
+ * AbortError (exit 8) if the file cannot be read or written.
  */
 export function openJournal(file: string, options: JournalOptions = {}): JournalFile {
   const context: Context = {
@@ -52,7 +64,7 @@ export function openJournal(file: string, options: JournalOptions = {}): Journal
     now: options.now ?? (() => new Date()),
     lock_timeout_ms: options.lock_timeout_ms ?? 10_000,
   };
-  // One at a time within this process; the claim is for the others.
+  // Serialises writes within this process; the lock file serialises them between processes.
   let last: Promise<unknown> = Promise.resolve();
   const write = (draft: JournalDraft) => {
     const next = last.then(() => guarded(context, 'write', () => append(context, draft)));
@@ -68,7 +80,7 @@ export function openJournal(file: string, options: JournalOptions = {}): Journal
     file,
     async append(draft) {
       const entry = await write(draft);
-      if (entry === null) throw settledError(draft);
+      if (entry === null) throw outcomeExists(draft);
       return entry;
     },
     reconcile: write,
@@ -83,9 +95,9 @@ export function openJournal(file: string, options: JournalOptions = {}): Journal
 
 type Context = {
   file: string;
-  /** How far this process has verified the file; null before it first read it. */
+  /** How far this process has verified the file; null before its first read. */
   verified: Verified | null;
-  /** Whether what crashed processes left of long written entries is removed. */
+  /** Whether the lock files of crashed processes have been removed. */
   isSwept: boolean;
   outcomes: ReturnType<typeof createOutcomeTracker>;
   onNotice: (text: string) => void;
@@ -93,76 +105,75 @@ type Context = {
   lock_timeout_ms: number;
 };
 
-/** null: an outcome of a step that has one already. */
+/** Returns null if the draft is an outcome and its step has one already. */
 async function append(context: Context, draft: JournalDraft): Promise<JournalEntry | null> {
   const file = await openToAppend(context);
   try {
     for (;;) {
-      const {verified} = await catchUp(context, file.handle);
-      if (!context.isSwept) await removeOldClaims(file.path, verified.seq);
+      const {verified} = await verifyNew(context, file.handle);
+      if (!context.isSwept) await removeOldLocks(file.path, verified.seq);
       context.isSwept = true;
-      const claim = await claimEntry(file.path, verified.seq + 1, {
+      const lock = await lockEntry(file.path, verified.seq + 1, {
         timeout_ms: context.lock_timeout_ms,
-        isWritten: () => hasMoved(file.handle, verified.end),
+        isWritten: () => hasNewEntry(file.handle, verified.end),
       });
-      if (claim) return await appendClaimed(context, file, claim, draft);
+      if (lock) return await appendLocked(context, file, lock, draft);
     }
   } finally {
     await file.handle.close();
   }
 }
 
-/** A journal that was there once is not made anew: its absence is what has to be said. */
+/** Creates the journal if it is missing, unless this process has read it before: then it was deleted, an error. */
 async function openToAppend({file, verified}: Context): Promise<OpenFile> {
   for (;;) {
     const found = await openJournalFile(file, 'append');
     if (found !== null) return found;
-    if (verified !== null) throw brokenError(file, 'it was removed while this run used it');
+    if (verified !== null) throw unverifiedError(file, 'it was deleted during this run');
     const made = await makeJournalFile(file);
     if (made !== null) return made;
   }
 }
 
-async function appendClaimed(
+async function appendLocked(
   context: Context,
   file: OpenFile,
-  claim: Claim,
+  lock: Lock,
   draft: JournalDraft,
 ): Promise<JournalEntry | null> {
   const {handle} = file;
   let isWritten = false;
   try {
-    const {verified, torn} = await catchUp(context, handle);
+    const {verified, torn} = await verifyNew(context, handle);
     if (draft.event === 'outcome' && context.outcomes.has(draft)) return null;
-    if (torn.length > 0) await putAside(context, file, {torn, end: verified.end});
-    const entry = chainEntry(journaled(draft), verified, context.now().toISOString(), sha256);
+    if (torn.length > 0) await moveTornLine(context, file, {torn, end: verified.end});
+    const entry = chainEntry(redactDraft(draft), verified, context.now().toISOString());
     const line = escapeJson(canonicalJson(entry));
     await writeLine(handle, `${line}\n`, verified.end);
     isWritten = true;
     await handle.sync();
-    if (!(await isStillThere(file)))
-      throw brokenError(context.file, 'it was replaced while this run used it');
+    if (!(await isStillThere(file))) throw unverifiedError(context.file, 'it was replaced during this run');
     const {seq, hash} = entry;
     const end = verified.end + Buffer.byteLength(line) + 1;
     context.verified = {...verified, seq, hash, line, start: verified.end, end};
     context.outcomes.add(entry);
     return entry;
   } finally {
-    await claim.release({isWritten});
+    await lock.release({isWritten});
   }
 }
 
-/** Verifies what this process has not: the whole file at first. Throws when nothing may follow from it. */
-async function catchUp(context: Context, handle: FileHandle): Promise<Verification> {
+/** Verifies what this process has not yet verified: at first, the whole file. Throws AbortError (exit 8) if invalid. */
+async function verifyNew(context: Context, handle: FileHandle): Promise<Verification> {
   const {outcomes} = context;
   const seen = await verifyChain(handle, context.verified, outcomes.add);
-  if (seen.problem !== null) throw brokenError(context.file, seen.problem);
+  if (seen.problem !== null) throw unverifiedError(context.file, seen.problem);
   context.verified = seen.verified;
   return seen;
 }
 
-/** Another process wrote the next entry, or somebody cut the file. */
-async function hasMoved(handle: FileHandle, end: number): Promise<boolean> {
+/** Whether another process wrote the next entry, or truncated the file. */
+async function hasNewEntry(handle: FileHandle, end: number): Promise<boolean> {
   if ((await handle.stat()).size < end) return true;
   let isLonger = false;
   await readLines(handle, end, () => {
@@ -171,7 +182,7 @@ async function hasMoved(handle: FileHandle, end: number): Promise<boolean> {
   return isLonger;
 }
 
-/** A line that is cut off (a full disk) is taken back: no other process has seen it, for it has no newline. */
+/** Removes a partly written line (disk full) again: without its newline no other process has read it. */
 async function writeLine(handle: FileHandle, line: string, end: number): Promise<void> {
   try {
     await handle.appendFile(line);
@@ -181,29 +192,29 @@ async function writeLine(handle: FileHandle, line: string, end: number): Promise
   }
 }
 
-/** Its writer died before `append` resolved, so nothing was done on the strength of it. */
-async function putAside(
+/** Moves a torn last line to `<path>.torn`. Its writer died before `append` resolved, so nothing was executed. */
+async function moveTornLine(
   context: Context,
   {handle, path}: OpenFile,
   {torn, end}: {torn: Buffer; end: number},
 ): Promise<void> {
   const aside = `${path}.torn`;
   const {O_APPEND, O_CREAT, O_WRONLY, O_NOFOLLOW = 0} = constants;
-  const kept = await open(aside, O_APPEND | O_CREAT | O_WRONLY | O_NOFOLLOW, 0o600);
+  const tornFile = await open(aside, O_APPEND | O_CREAT | O_WRONLY | O_NOFOLLOW, 0o600);
   try {
-    await kept.appendFile(Buffer.concat([torn, Buffer.from('\n')]));
-    await kept.sync();
+    await tornFile.appendFile(Buffer.concat([torn, Buffer.from('\n')]));
+    await tornFile.sync();
   } finally {
-    await kept.close();
+    await tornFile.close();
   }
   await handle.truncate(end);
   await handle.sync();
   context.onNotice(
-    `the journal ended in a half-written line (${torn.length} bytes): it was moved to ${aside}`,
+    `the journal ended in an incomplete line (${torn.length} bytes), which was moved to ${aside}`,
   );
 }
 
-/** Every entry, once the whole chain verifies. */
+/** Passes every entry to `take`. Throws AbortError (exit 8) unless the whole chain verifies. */
 async function readVerified(context: Context, take: (entry: JournalEntry) => unknown): Promise<void> {
   const found = await openJournalFile(context.file, 'read');
   if (found === null) return;
@@ -214,7 +225,7 @@ async function readVerified(context: Context, take: (entry: JournalEntry) => unk
       outcomes.add(entry);
       take(entry);
     });
-    if (problem !== null) throw brokenError(context.file, problem);
+    if (problem !== null) throw unverifiedError(context.file, problem);
     if (isFirst) Object.assign(context, {verified, outcomes});
   } finally {
     await found.handle.close();
@@ -228,29 +239,29 @@ async function guarded<T>(context: Context, verb: 'read' | 'write', work: () => 
     const code = (error as NodeJS.ErrnoException).code;
     if (error instanceof AbortError || code === undefined) throw error;
     throw new AbortError(`cannot ${verb} the journal ${context.file}: ${reasonOf(error)}`, {
-      hint: remedy,
+      hint: useAnotherFile,
       exitCode: exitCodes.journal,
       cause: error,
     });
   }
 }
 
-/** `ENOSPC: no space left on device`, without Node's repetition of the call. */
+/** `ENOSPC: no space left on device`: Node's message without the name of the system call. */
 function reasonOf(error: unknown): string {
   return error instanceof Error ? (error.message.split(',')[0] ?? error.message) : String(error);
 }
 
-function brokenError(file: string, problem: string): AbortError {
+function unverifiedError(file: string, problem: string): AbortError {
   return new AbortError(`the journal ${file} does not verify: ${problem}`, {
-    hint: `look at it with 'poolctl journal verify', keep it aside, and ${remedy}`,
+    hint: `inspect it with 'poolctl journal verify', keep a copy, and ${useAnotherFile}`,
     exitCode: exitCodes.journal,
   });
 }
 
-function settledError({run, ...draft}: JournalDraft): AbortError {
+function outcomeExists({run, ...draft}: JournalDraft): AbortError {
   const step = draft.event === 'outcome' ? draft.step + 1 : 0;
   return new AbortError(
-    `run ${run} step ${step} has an outcome in the journal: another poolctl recorded it`,
+    `run ${run} step ${step} already has an outcome in the journal, recorded by another poolctl`,
     {
       hint: `'poolctl journal show ${run}' shows it`,
       exitCode: exitCodes.journal,

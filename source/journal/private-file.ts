@@ -3,19 +3,18 @@ import {type FileHandle, lstat, mkdir, open, readFile, realpath, stat} from 'nod
 import {basename, dirname, join} from 'node:path';
 import {AbortError, exitCodes} from '../core/errors.ts';
 
-export const remedy = 'name another file with --journal FILE or POOLCTL_JOURNAL';
+export const useAnotherFile = 'use another file: --journal FILE or POOLCTL_JOURNAL';
 
 export type OpenFile = {
   handle: FileHandle;
   stats: Stats;
-  /** Its one name, links followed: what other processes lock it by. */
+  /** The real path, with links resolved: lock files are named after it. */
   path: string;
 };
 
 /**
- * The journal as `file` names it; null where it is not there. `inspect`: for people to look at, whoever it belongs to.
- * `read` and `append`: acts follow from it, so that it must be the user's alone. Throws AbortError (exit 8) for what is
- * no such file.
+ * Opens the journal; null if it does not exist. `inspect` accepts a file of any owner. For `read` and `append`, on which
+ * acts depend, the file must belong to the user and be writable by no one else. Throws AbortError (exit 8) otherwise.
  */
 export async function openJournalFile(
   file: string,
@@ -36,7 +35,7 @@ export async function openJournalFile(
   }
 }
 
-/** A new journal, its folder made where it is not there; null where another process was first. */
+/** Creates the journal and its folder; null if another process created it first. */
 export async function makeJournalFile(file: string): Promise<OpenFile | null> {
   await makeFolder(dirname(file));
   const path = (await resolvePath(file)) ?? file;
@@ -50,23 +49,22 @@ export async function makeJournalFile(file: string): Promise<OpenFile | null> {
   }
 }
 
-/** Whether the name still leads to the file that was opened. */
+/** Whether the path still refers to the open file. */
 export async function isStillThere({path, stats}: Pick<OpenFile, 'path' | 'stats'>): Promise<boolean> {
   const now = await stat(path).catch(() => null);
   return now !== null && now.ino === stats.ino && now.dev === stats.dev;
 }
 
-/** The one name of a journal, so that whoever uses it by another one locks the same; null where its folder is not there. */
+/** The real path of a journal, so that every path to it uses the same lock; null if its folder does not exist. */
 export async function resolvePath(file: string): Promise<string | null> {
   const found = await lstat(file).catch(orAbsent);
   if (found?.isSymbolicLink()) {
     const path = await realpath(file).catch(orAbsent);
-    if (path === null)
-      throw refused(file, 'is a symbolic link to a file that is not there', 'make that file, or');
+    if (path === null) throw refused(file, 'is a symbolic link to a missing file', 'create that file, or');
     requireRegular(file, await stat(path));
     return path;
   }
-  // Not opened to find out: a pipe would wait for a writer, a device may act.
+  // Checked before opening: a pipe would wait for a writer, and opening a device may have effects.
   if (found !== null) requireRegular(file, found);
   const folder = await realpath(dirname(file)).catch(orAbsent);
   return folder === null ? null : join(folder, basename(file));
@@ -78,7 +76,7 @@ function openFound(path: string, isWritten: boolean): Promise<FileHandle | null>
   return open(path, (isWritten ? O_APPEND | O_RDWR : O_RDONLY) | O_NOFOLLOW | O_NONBLOCK).catch(orAbsent);
 }
 
-/** With mkdir's own `recursive` Node asks for ever where a parent is there and refuses by ENOENT, as /proc does. */
+/** mkdir with `recursive` never returns where an existing parent refuses with ENOENT, as /proc does. */
 export async function makeFolder(folder: string): Promise<void> {
   const make = async () => {
     try {
@@ -100,34 +98,30 @@ function requireRegular(file: string, stats: Stats): void {
   if (!stats.isFile()) throw refused(file, 'is not a regular file');
 }
 
-/** What others can write is no record, and a file of two names would have two locks. */
+/** A file that others can write proves nothing, and a file with two names would have two locks. */
 async function requirePrivate(file: string, path: string, {uid, mode, nlink}: Stats): Promise<void> {
   const own = process.geteuid?.();
   if (own !== undefined && uid !== own)
     throw refused(file, `belongs to another user (uid ${uid}, poolctl runs as uid ${own})`);
   if (own !== undefined && mode & 0o022) {
     const bits = (mode & 0o777).toString(8).padStart(4, '0');
-    const hint = `look at it with 'poolctl journal verify', then chmod 600 ${file}, or`;
-    throw refused(file, `can be written by other users (mode ${bits})`, hint);
+    const hint = `inspect it with 'poolctl journal verify', then chmod 600 ${file}, or`;
+    throw refused(file, `is writable by other users (mode ${bits})`, hint);
   }
   if (nlink > 1)
-    throw refused(
-      file,
-      `has ${nlink} names (hard links), each with a lock of its own`,
-      'remove the others, or',
-    );
+    throw refused(file, `has ${nlink} hard links, each with a lock of its own`, 'remove the others, or');
   if (await isMountPoint(path))
-    throw refused(file, 'is mounted by itself, so that its lock is not shared', 'mount its folder, or');
+    throw refused(file, 'is a mount point, so its lock is not shared', 'mount its folder, or');
 }
 
-/** Linux alone tells: /proc/self/mountinfo has a mount's place as its fifth field, spaces and the like in octal. */
+/** Linux only: the fifth field of /proc/self/mountinfo is the mount point, with white space in octal. */
 async function isMountPoint(path: string): Promise<boolean> {
   const mounts = await readFile('/proc/self/mountinfo', 'utf8').catch(() => '');
   const escaped = path.replace(/[\s\\]/g, each => `\\${each.charCodeAt(0).toString(8).padStart(3, '0')}`);
   return mounts.split('\n').some(line => line.split(' ', 5)[4] === escaped);
 }
 
-/** One that poolctl did not make: its mode is changed by the name that the user gave it, not through a link. */
+/** Sets mode 0600 on a file that poolctl did not create, unless it was named through a link. */
 async function hideFromOthers(file: string, handle: FileHandle, {mode}: Stats): Promise<void> {
   if (!(mode & 0o077) || (await lstat(file)).isSymbolicLink()) return;
   await handle.chmod(0o600).catch(() => {});
@@ -135,7 +129,7 @@ async function hideFromOthers(file: string, handle: FileHandle, {mode}: Stats): 
 
 function refused(file: string, problem: string, hint = ''): AbortError {
   return new AbortError(`the journal ${file} ${problem}`, {
-    hint: `${hint} ${remedy}`.trim(),
+    hint: `${hint} ${useAnotherFile}`.trim(),
     exitCode: exitCodes.journal,
   });
 }
@@ -145,7 +139,7 @@ function orAbsent(error: NodeJS.ErrnoException): null {
   throw error;
 }
 
-/** Makes the new name itself durable. */
+/** Makes a new directory entry durable. */
 async function syncFolder(folder: string): Promise<void> {
   const handle = await open(folder, O_RDONLY);
   try {

@@ -2,12 +2,12 @@ import {readFileSync, readlinkSync} from 'node:fs';
 import {hostname, uptime} from 'node:os';
 import type {ProcessIdentity} from '../model/journal-entry.ts';
 
-/** Which process this is. */
+/** Identifies this process. */
 export function ownProcess(): ProcessIdentity {
   return processOf(process.pid);
 }
 
-/** The same of a process of ours. */
+/** Identifies another process of this host. */
 export function processOf(pid: number): ProcessIdentity {
   return {
     host: hostname(),
@@ -19,39 +19,36 @@ export function processOf(pid: number): ProcessIdentity {
 }
 
 /**
- * What became of a process that was there at `since_ms`. `unknown`: another host's, or another container's on this
- * one, whose pids mean nothing here. Without /proc (macOS) a reused pid cannot be told from it and is `there`.
+ * Whether a process that ran at `since_ms` still runs. `unknown`: it ran on another host or in another container, whose
+ * pids mean nothing here. Without /proc (macOS) a reused pid counts as `alive`.
  */
-export function fateOf(
+export function processLiveness(
   {host, boot, pid_namespace, pid, start}: ProcessIdentity,
   since_ms: number,
-): 'there' | 'gone' | 'unknown' {
+): 'alive' | 'gone' | 'unknown' {
   const here = ownProcess();
   if (host !== here.host || !Number.isSafeInteger(pid)) return 'unknown';
   if (boot !== here.boot) return since_ms < Date.now() - uptime() * 1000 ? 'gone' : 'unknown';
   if (pid_namespace !== here.pid_namespace) return 'unknown';
   const now = statOf(pid);
-  // A zombie answers to signals, and acts no more.
-  return isAlive(pid) && now.start === start && now.state !== 'Z' ? 'there' : 'gone';
+  // A zombie still accepts signals but executes nothing.
+  return isAlive(pid) && now.start === start && now.state !== 'Z' ? 'alive' : 'gone';
 }
 
-/** Who holds a claim, as one line of text: what `judgeOwner` reads. */
-export function describeOwner(): string {
+/** This process as the text of a lock, which `judgeLockOwner` parses. */
+export function describeLockOwner(): string {
   const {host, boot, pid_namespace, pid, start} = ownProcess();
   return [host, boot, pid_namespace, pid, start].join('|');
 }
 
 export type OwnerVerdict = {isDead: boolean; description: string};
 
-/**
- * Whether the holder is certainly gone. In doubt it lives: then the claim is waited for and, in the end, reported,
- * never taken. `claimedAt_ms` is when the claim was made.
- */
-export function judgeOwner(owner: string, claimedAt_ms: number): OwnerVerdict {
+/** Whether the owner of a lock made at `lockedAt_ms` is certainly dead. If unknown it counts as alive: its lock stays. */
+export function judgeLockOwner(owner: string, lockedAt_ms: number): OwnerVerdict {
   const [host = '?', boot = '', pid_namespace = '', pid = '?', start = ''] = owner.split('|');
-  const fate = fateOf({host, boot, pid_namespace, pid: Number(pid), start}, claimedAt_ms);
+  const liveness = processLiveness({host, boot, pid_namespace, pid: Number(pid), start}, lockedAt_ms);
   return {
-    isDead: fate === 'gone',
+    isDead: liveness === 'gone',
     description: `process ${pid} on ${host === hostname() ? 'this host' : host}`,
   };
 }
@@ -61,12 +58,12 @@ function isAlive(pid: number): boolean {
     process.kill(pid, 0);
     return true;
   } catch (error) {
-    // EPERM: it is there, and another user's.
+    // EPERM: it exists and belongs to another user.
     return (error as NodeJS.ErrnoException).code !== 'ESRCH';
   }
 }
 
-/** Fields 3 and 22 of /proc/<pid>/stat, counted after the command's name, which may hold spaces and parentheses. */
+/** Fields 3 and 22 of /proc/<pid>/stat, found after the command's name, which may contain spaces and parentheses. */
 function statOf(pid: number): {state: string; start: string} {
   const stat = readProc(`/proc/${pid}/stat`);
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');

@@ -176,11 +176,11 @@ it('undoes nothing from a journal that does not verify, and shows it', () => {
   const reading = {
     entries,
     isBroken: true,
-    problem: 'entry 2 was changed after it was written',
+    problem: 'entry 2 was modified after it was written',
     unfinished: 0,
   };
   const broken = press(play(state, {kind: 'journal-read', ...reading}).state, 'j', 'u');
   expect(guideOf(broken)).toBeNull();
   expect(screenOf(broken)).toContain('the journal does not verify: nothing is undone from it');
-  expect(screenOf(broken)).toContain('entry 2 was changed after it was written');
+  expect(screenOf(broken)).toContain('entry 2 was modified after it was written');
 });

@@ -12,15 +12,15 @@ describe('a process that writes a journal', () => {
     [
       'cut',
       async file => truncate(file, Buffer.byteLength(`${(await linesOf(file))[0]}\n`)),
-      /it was cut .*: entry 3 is gone/,
+      /it was truncated .*: entry 3 is missing/,
     ],
-    ['emptied', file => truncate(file, 0), /it was cut/],
+    ['emptied', file => truncate(file, 0), /it was truncated/],
     [
       'cut within its last line',
       async file => truncate(file, (await readFile(file)).length - 5),
-      /it was cut/,
+      /it was truncated/,
     ],
-    ['removed', file => rm(file), /it was removed/],
+    ['removed', file => rm(file), /it was deleted/],
     [
       'replaced by its own copy',
       async file => {
@@ -36,7 +36,7 @@ describe('a process that writes a journal', () => {
         const other = openJournal(file);
         for (let step = 5; step < 9; step++) await other.append(intentOf('another', step));
       },
-      /entry 3 was changed/,
+      /entry 3 was modified/,
     ],
     [
       'written anew in place',
@@ -44,7 +44,7 @@ describe('a process that writes a journal', () => {
         const lines = await linesOf(file);
         await writeFile(file, `${lines.with(2, (lines[2] ?? '').replace('step 1', 'step 7')).join('\n')}\n`);
       },
-      /entry 3 was changed/,
+      /entry 3 was modified/,
     ],
   ])('finds that it was %s, and adds nothing', async (_, change, message) => {
     const file = join(await temporaryFolder(), 'journal.jsonl');
@@ -77,7 +77,7 @@ describe('a process that writes a journal', () => {
     const text = await readFile(file, 'utf8');
     await writeFile(file, `${text}${text.replace('"seq":1', '"seq":2')}`);
     await expect(journal.append(draftOf('a', 0))).rejects.toThrow(
-      /entry 2 does not follow the one before it/,
+      /entry 2 is not linked to the entry before it/,
     );
   });
 });
@@ -101,7 +101,7 @@ describe('an outcome', () => {
     await openJournal(file).reconcile({...draftOf('r', 0), event: 'outcome'} as never);
     const late = acting.append(draftOf('r', 0));
     await expect(late).rejects.toMatchObject({name: 'AbortError', exitCode: 8});
-    await expect(late).rejects.toThrow('run r step 1 has an outcome in the journal');
+    await expect(late).rejects.toThrow('run r step 1 already has an outcome in the journal');
     // A step that is intended again (two runs of one name) can have one again.
     await acting.append(intentOf('r', 0));
     expect(await acting.append(draftOf('r', 0))).toMatchObject({seq: 4});
@@ -133,7 +133,7 @@ describe('a journal of two names', () => {
     await link(file, join(folder, 'other'));
     for (const name of [file, join(folder, 'other')]) {
       const journal = openJournal(name);
-      await expect(journal.append(draftOf('r', 0))).rejects.toThrow(/has 2 names \(hard links\)/);
+      await expect(journal.append(draftOf('r', 0))).rejects.toThrow(/has 2 hard links/);
       await expect(journal.read()).rejects.toMatchObject({exitCode: 8});
       expect(await journal.verify()).toMatchObject({ok: true, entries: 1});
     }

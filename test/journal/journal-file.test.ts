@@ -3,7 +3,7 @@ import {hostname} from 'node:os';
 import {join} from 'node:path';
 import {describe, expect, it} from 'vitest';
 import {openJournal} from '../../source/journal/journal-file.ts';
-import {describeOwner, ownProcess} from '../../source/journal/process-liveness.ts';
+import {describeLockOwner, ownProcess} from '../../source/journal/process-liveness.ts';
 import type {ProcessIdentity} from '../../source/model/journal-entry.ts';
 import {temporaryFolder} from '../cli/execution/acting.ts';
 import {draftOf, intentOf} from './drafts.ts';
@@ -134,7 +134,7 @@ describe('openJournal', () => {
     expect(await openJournal(file).reconcile({...draftOf('r', 0), event: 'outcome'} as never)).toBeNull();
     await expect(openJournal(file).append(draftOf('r', 0))).rejects.toMatchObject({
       ...journalError,
-      message: expect.stringContaining('run r step 1 has an outcome'),
+      message: expect.stringContaining('run r step 1 already has an outcome'),
     });
     expect(await linesOf(file)).toHaveLength(2);
   });
@@ -218,7 +218,7 @@ describe('between processes', () => {
     else
       await expect(appended).rejects.toMatchObject({
         ...journalError,
-        message: expect.stringContaining('is held by'),
+        message: expect.stringContaining('is locked by'),
       });
   });
 
@@ -258,6 +258,6 @@ describe('between processes', () => {
 
 /** As a claim describes its maker; what is not given is this process's own. */
 function ownerText({host = hostname(), pid, start}: {host?: string; pid: number; start?: string}): string {
-  const own = describeOwner().split('|');
+  const own = describeLockOwner().split('|');
   return [host, own[1], own[2], pid, start ?? own[4]].join('|');
 }

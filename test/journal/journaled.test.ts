@@ -1,7 +1,7 @@
 import {describe, expect, it} from 'vitest';
 import {isWithheld, wasRedacted, withoutSecretUndo} from '../../source/core/engine/step-secrets.ts';
 import {redactDeep} from '../../source/core/text/redact.ts';
-import {journaled} from '../../source/journal/chain.ts';
+import {redactDraft} from '../../source/journal/chain.ts';
 import type {JournalDraft} from '../../source/model/journal-entry.ts';
 import type {FileStep, Sql, SqlStep, Step} from '../../source/model/step.ts';
 
@@ -62,7 +62,7 @@ describe('journaled', () => {
     const step = stepOf({title: "run ALTER ROLE a PASSWORD 'hush'"});
     expect(contentOf(step)).toMatchObject({title: 'run ALTER ROLE a PASSWORD ***'});
     const end = {event: 'end', status: 'failed', reason: 'password=hush', after: {}} as const;
-    expect(journaled({...head, ...end})).toMatchObject({reason: 'password=***'});
+    expect(redactDraft({...head, ...end})).toMatchObject({reason: 'password=***'});
   });
 });
 
@@ -86,7 +86,7 @@ it('is told by the types: what is executed cannot be redacted', () => {
 const head = {actor: 'ann@laptop', target: 'db:5432/shop', run: 'aa'};
 
 function contentOf(step: Step): Step {
-  const draft = journaled({...head, event: 'intent', step: 0, content: step});
+  const draft = redactDraft({...head, event: 'intent', step: 0, content: step});
   if (draft.event !== 'intent') throw new Error('another event');
   return draft.content;
 }

@@ -2,8 +2,8 @@ import {readFile, stat, truncate, writeFile} from 'node:fs/promises';
 import {join} from 'node:path';
 import {describe, expect, it} from 'vitest';
 import {canonicalJson} from '../../source/core/text/json.ts';
+import {sha256} from '../../source/journal/chain.ts';
 import {type JournalFile, openJournal} from '../../source/journal/journal-file.ts';
-import {sha256} from '../../source/journal/sha256.ts';
 import {temporaryFolder} from '../cli/execution/acting.ts';
 import {draftOf, intentOf} from './drafts.ts';
 
@@ -49,7 +49,7 @@ describe('a chain', () => {
     const text = await readFile(file, 'utf8');
     expect(text.length).toBeGreaterThan(2 * 16 * 1024);
     await writeFile(file, text.replace('"title":"step 1"', '"title":"step X"'));
-    await expectBroken(journal, 2, /^entry 2 was changed after it was written$/);
+    await expectBroken(journal, 2, /^entry 2 was modified after it was written$/);
     expect(await journal.inspect()).toHaveLength(200);
   });
 
@@ -57,7 +57,7 @@ describe('a chain', () => {
     const {file, journal} = await createJournal(5);
     const lines = (await readFile(file, 'utf8')).split('\n');
     await writeFile(file, lines.toSpliced(2, 1).join('\n'));
-    await expectBroken(journal, 3, /^entry 3 is missing: entry 4 stands in its place$/);
+    await expectBroken(journal, 3, /^entry 3 is missing: found entry 4 instead$/);
   });
 
   it('is broken after an entry that was forged, its own hash made anew', async () => {
@@ -67,7 +67,7 @@ describe('a chain', () => {
     const forged = {...body, actor: 'mallory@here'};
     const hash = sha256(`${previous}\n${canonicalJson(forged)}`);
     await writeFile(file, `${lines.with(2, canonicalJson({...forged, previous, hash})).join('\n')}\n`);
-    await expectBroken(journal, 4, /^entry 4 does not follow the one before it$/);
+    await expectBroken(journal, 4, /^entry 4 is not linked to the entry before it$/);
   });
 
   it('is broken where its first entry follows another than the beginning', async () => {
@@ -76,7 +76,7 @@ describe('a chain', () => {
     const previous = 'f'.repeat(64);
     const hash = sha256(`${previous}\n${canonicalJson(body)}`);
     await writeFile(file, `${canonicalJson({...body, previous, hash})}\n`);
-    await expectBroken(journal, 1, /^entry 1 does not follow/);
+    await expectBroken(journal, 1, /^entry 1 is not linked/);
   });
 
   it.each<[string, (line: string) => string | Buffer]>([
@@ -94,11 +94,7 @@ describe('a chain', () => {
     const lines = (await readFile(file, 'utf8')).trimEnd().split('\n');
     const parts = lines.map((line, index) => Buffer.from(index === 1 ? tamper(line) : line));
     await writeFile(file, Buffer.concat(parts.flatMap(part => [part, Buffer.from('\n')])));
-    await expectBroken(
-      journal,
-      2,
-      /^(entry 2 is not written as poolctl writes it|line 2 is not a journal entry)/,
-    );
+    await expectBroken(journal, 2, /^(entry 2 was not written by poolctl|line 2 is not a journal entry)/);
   });
 
   it('does not take a replacement character for the byte that it hides', async () => {

@@ -2,7 +2,6 @@ import {readFile, writeFile} from 'node:fs/promises';
 import {afterAll, beforeAll, beforeEach, expect, it} from 'vitest';
 import {canonicalJson} from '../../source/core/text/json.ts';
 import {chainEntry, emptyChain} from '../../source/journal/chain.ts';
-import {sha256} from '../../source/journal/sha256.ts';
 import type {JournalEntry} from '../../source/model/journal-entry.ts';
 import {createActing} from '../cli/execution/acting.ts';
 import {describeEachMajor, startTestServer, type TestServer} from '../helpers/server.ts';
@@ -111,7 +110,7 @@ async function rewrite(file: string, change: (text: string) => string): Promise<
   let end = emptyChain;
   const written = lines.map(line => {
     const {seq: _s, hash: _h, previous: _p, at, ...draft} = JSON.parse(change(line)) as JournalEntry;
-    const entry = chainEntry(draft as JournalEntry, end, at, sha256);
+    const entry = chainEntry(draft as JournalEntry, end, at);
     end = {seq: entry.seq, hash: entry.hash};
     return canonicalJson(entry);
   });

@@ -2,7 +2,7 @@ import {readFile, symlink, writeFile} from 'node:fs/promises';
 import {join} from 'node:path';
 import {afterAll, beforeAll, describe, expect, it} from 'vitest';
 import {type Demo, startDemo} from '../../source/demo/demo.ts';
-import {claimEntry} from '../../source/journal/lock.ts';
+import {lockEntry} from '../../source/journal/lock.ts';
 import {type ProgramOptions, runProgram, temporaryHome} from '../cli/run-program.ts';
 
 /** What the demo does anyway is no failure here. */
@@ -237,7 +237,7 @@ stages:
     const file = join(home, 'j.jsonl');
     const text = await readFile(file, 'utf8');
     await symlink(file, join(home, 'linked.jsonl'));
-    const holder = await claimEntry(`${file}.rollout-${hashOf(text)}`, 0, free);
+    const holder = await lockEntry(`${file}.rollout-${hashOf(text)}`, 0, free);
     const held = await rollout('run', ['--yes', '--journal', 'linked.jsonl']);
     expect([held.code, held.stderr]).toEqual([7, expect.stringContaining('this rollout is being run by')]);
     await holder?.release({isWritten: true});

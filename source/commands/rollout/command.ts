@@ -6,9 +6,9 @@ import {catchInterrupts} from '../../cli/interrupts.ts';
 import {openConfiguredJournal} from '../../cli/journal/configured-journal.ts';
 import {AbortError, exitCodes, usageError} from '../../core/errors.ts';
 import {canonicalJson} from '../../core/text/json.ts';
-import {claimEntry} from '../../journal/lock.ts';
+import {sha256} from '../../journal/chain.ts';
+import {lockEntry} from '../../journal/lock.ts';
 import {makeFolder, resolvePath} from '../../journal/private-file.ts';
-import {sha256} from '../../journal/sha256.ts';
 import type {ExitCode} from '../../model/run.ts';
 import {readPlan} from '../../rollout/plan.ts';
 import type {usage} from './flags.ts';
@@ -63,13 +63,13 @@ async function lockRollout(journal: string, hash: string) {
   try {
     await makeFolder(dirname(journal));
     const file = (await resolvePath(journal)) ?? journal;
-    return await claimEntry(`${file}.rollout-${hash.slice(0, 12)}`, 0, {
+    return await lockEntry(`${file}.rollout-${hash.slice(0, 12)}`, 0, {
       timeout_ms: 0,
       isWritten: async () => false,
     });
   } catch (error) {
     if (!(error instanceof AbortError)) throw unwritable(journal, error);
-    throw new AbortError(error.message.replace('the journal is held', 'this rollout is being run'), {
+    throw new AbortError(error.message.replace('the journal is locked', 'this rollout is being run'), {
       hint: "'poolctl rollout status' shows its progress.",
       exitCode: exitCodes.actFailed,
       cause: error,

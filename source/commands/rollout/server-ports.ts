@@ -18,7 +18,7 @@ import {diagnoseAll} from '../../core/recipe/diagnose.ts';
 import {loadDiagnosisData} from '../../core/recipe/load-data.ts';
 import {serverOf} from '../../core/server/server-identity.ts';
 import {sanitise} from '../../core/text/sanitise.ts';
-import {fateOf, processOf} from '../../journal/process-liveness.ts';
+import {processLiveness, processOf} from '../../journal/process-liveness.ts';
 import type {SampleEvent} from '../../model/ports.ts';
 import type {ServerIdentity} from '../../model/target.ts';
 import {connect} from '../../postgres/connect/connect.ts';
@@ -62,7 +62,7 @@ export async function createServerPorts(
       const request = requests.get(stage.target);
       return request === undefined ? plan.plan.name : `${hostAndPort(request)}/${request.database}`;
     },
-    isRunning: process => fateOf(process, 0) === 'there',
+    isRunning: process => processLiveness(process, 0) === 'alive',
     runCommand: (stage, command, onStarted) =>
       runCommand(command, {
         cwd: folder,

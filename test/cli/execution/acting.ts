@@ -13,9 +13,9 @@ import type {RunFlags, RunPorts} from '../../../source/commands/run/command.ts';
 import {runRecipe} from '../../../source/commands/run/command.ts';
 import {undoRun} from '../../../source/commands/undo/command.ts';
 import {AbortError} from '../../../source/core/errors.ts';
+import {sha256} from '../../../source/journal/chain.ts';
 import type {JournalFile} from '../../../source/journal/journal-file.ts';
 import {openJournal} from '../../../source/journal/journal-file.ts';
-import {sha256} from '../../../source/journal/sha256.ts';
 import type {Clock} from '../../../source/model/ports.ts';
 
 import type {Recipe} from '../../../source/model/recipe.ts';

@@ -44,7 +44,7 @@ describeEachMajor('a run whose journal is lost in the middle of it', major => {
     expect(ended).toMatch(/^verified end session \d+ \(lost-/);
     expect(acting.stderr.at(-1)).toMatch(
       new RegExp(
-        `the journal .* does not verify: it was ${how === 'emptied' ? 'cut' : how} while this run used it`,
+        `the journal .* does not verify: it was ${{cut: 'truncated', emptied: 'truncated', removed: 'deleted', replaced: 'replaced'}[how] ?? how} during this run`,
       ),
     );
     expect(acting.stdout.at(-1)).toMatch(/failed: 1 verified, 1 not started/);

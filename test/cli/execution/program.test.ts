@@ -308,7 +308,7 @@ describe('the program over its journal', () => {
     const text = await runProgram(['journal', 'verify', '--journal', file]);
     expect([text.code, text.stdout]).toEqual([
       8,
-      expect.stringMatching(/BROKEN at entry 2: entry 2 was changed/),
+      expect.stringMatching(/BROKEN at entry 2: entry 2 was modified/),
     ]);
     const {code, stdout} = await runProgram(['journal', 'verify', '--json'], {env: {POOLCTL_JOURNAL: file}});
     expect([code, JSON.parse(stdout)]).toEqual([

@@ -6,7 +6,6 @@ import {findRun, planUndo} from '../../../source/core/engine/undo.ts';
 import {canonicalJson} from '../../../source/core/text/json.ts';
 import {chainEntry} from '../../../source/journal/chain.ts';
 import {openJournal} from '../../../source/journal/journal-file.ts';
-import {sha256} from '../../../source/journal/sha256.ts';
 import type {JournalDraft} from '../../../source/model/journal-entry.ts';
 import type {StepResult} from '../../../source/model/run.ts';
 import type {SqlStep, Step} from '../../../source/model/step.ts';
@@ -56,7 +55,7 @@ it("shows a step's first outcome, as a journal of an older poolctl may hold two"
   const {journal, file, show, stdout} = await createJournal();
   await journal.append(intentOf('r1', 0));
   const first = await journal.append({...draftOf('r1', 0), outcome: 'failed'} as never);
-  const later = chainEntry({...draftOf('r1', 0), outcome: 'verified'} as never, first, first.at, sha256);
+  const later = chainEntry({...draftOf('r1', 0), outcome: 'verified'} as never, first, first.at);
   await appendFile(file, `${canonicalJson(later)}\n`);
   expect(await show(['show', 'r1'], false)).toBe(0);
   expect(stdout.at(-1)).toContain('failed');
