@@ -101,7 +101,7 @@ SELECT * FROM t;
     expect(result?.latency_ms.max).toBeGreaterThan(1000);
     expect(result?.wait_ms.p95).toBeGreaterThan(result?.execute_ms.p95 ?? 0);
     expect(document.notes).toEqual([
-      expect.stringMatching(/limit 1: 40 requests a second came and \d+\.?\d* were/),
+      expect.stringMatching(/limit 1: of 40 requests\/s that arrived, \d+\.?\d*\/s were answered/),
     ]);
   });
 
@@ -148,7 +148,7 @@ SELECT * FROM t;
       const [code, document] = await replayJson(write, ['--requests', '2']);
       expect(code).toBe(7);
       expect(document.results[0]?.errors.by_sqlstate).toEqual({'25006': 2});
-      expect(document.notes.join()).toContain('no request of it succeeds');
+      expect(document.notes.join()).toContain('all its requests failed');
       const [allowed] = await replayJson(write, ['--requests', '2', '--warm-up', '0', '--allow-writes']);
       expect(allowed).toBe(0);
       expect(await server.query('DELETE FROM t WHERE id = 1000 RETURNING id')).toHaveLength(2);
@@ -163,7 +163,7 @@ SELECT * FROM t;
       expect([code, stderr]).toEqual([2, expect.stringContaining('--allow-writes is refused')]);
     });
 
-    it('leaves slots to others, and says which limits it left out', async () => {
+    it('leaves slots for other clients, and names the limits it skipped', async () => {
       const [code, document] = await replayJson('SELECT 1;', [
         '--connection-limit',
         '2,36',
@@ -172,7 +172,7 @@ SELECT * FROM t;
       ]);
       expect(code).toBe(7);
       expect(document.results.map(({connection_limit}) => connection_limit)).toEqual([2]);
-      expect(document.notes.join()).toMatch(/connection_limit 36: left out/);
+      expect(document.notes.join()).toMatch(/connection_limit 36: skipped/);
     });
 
     it('stops when other clients run short, and says so', async () => {
@@ -193,7 +193,9 @@ SELECT * FROM t;
       const document = JSON.parse(stdout) as ReplayDocument;
       expect([code, document.is_complete]).toEqual([7, false]);
       expect(document.results[0]?.requests).toBeGreaterThan(0);
-      expect(document.notes.join()).toMatch(/stopped for other clients: 3[5-9] of 37 slots are taken/);
+      expect(document.notes.join()).toMatch(
+        /stopped to leave slots for other clients: 3[5-9] of 37 are in use/,
+      );
     });
 
     it('ends within its time', async () => {
@@ -237,8 +239,8 @@ SELECT * FROM t;
     [['replay', 'x.sql', '--requests', '2000000'], /bounded/],
     [['replay', 'x.sql', '--concurrency', '0'], /--concurrency 0/],
     [['replay', 'bad.sql'], /bad\.sql:2: /],
-    [['replay', 'x.sql', '--out', 'y.sql'], /--out is given without --capture/],
-    [['replay', 'x.sql', '--listen', '5433'], /--listen is given without --capture/],
+    [['replay', 'x.sql', '--out', 'y.sql'], /--out needs --capture/],
+    [['replay', 'x.sql', '--listen', '5433'], /--listen needs --capture/],
   ])('says what is off about %j', async (args, message) => {
     const home = await temporaryHome();
     await writeFile(join(home, 'x.sql'), nPlusOne);

@@ -35,7 +35,7 @@ describe('the measured pools, before a server that wants TLS', () => {
   });
 
   it.each(['channel_binding=require', 'require_auth=scram-sha-256'])(
-    'are refused with %s, to which they cannot hold the server',
+    'are refused with %s, which they do not support',
     async setting => {
       const home = await temporaryHome();
       await writeFile(path.join(home, 'x.sql'), 'SELECT 1;');
@@ -43,7 +43,7 @@ describe('the measured pools, before a server that wants TLS', () => {
       const {code, stderr} = await runProgram(['replay', 'x.sql', url], {home});
       expect([code, stderr]).toEqual([
         2,
-        expect.stringMatching(/cannot hold the server to (channel|require)/),
+        expect.stringMatching(/pools of a replay do not support (channel|require)/),
       ]);
     },
   );

@@ -2,12 +2,12 @@ import {existsSync} from 'node:fs';
 import path from 'node:path';
 import {fileURLToPath} from 'node:url';
 
-/** Whether it is one of those that come with this program. */
+/** Whether a file is one of the demo's endpoints. */
 export function isDemoEndpoint(file: string): boolean {
   return path.dirname(file) === demoEndpoints();
 }
 
-/** In the source's recipes when run from source; one up from the bundle's chunks, or beside them, when built. */
+/** The folder of the demo's endpoints: in the sources, or next to the built program. */
 export function demoEndpoints(): string {
   const places = import.meta.url.endsWith('.ts')
     ? ['../../../recipes/endpoints']

@@ -4,15 +4,13 @@ import path from 'node:path';
 import {usageError} from '../../core/errors.ts';
 import {didYouMean} from '../../core/text/nearest.ts';
 import {compileSqlEndpoint} from '../../replay/endpoint/compile-sql.ts';
-import type {Endpoint} from '../../replay/endpoint/endpoint.ts';
+import type {Endpoint, Variant} from '../../replay/endpoint/endpoint.ts';
 import {parseSqlEndpoint} from '../../replay/endpoint/parse-sql.ts';
 import {demoEndpoints} from './demo-endpoints.ts';
+import type {ReplayOptions} from './options.ts';
 import {type ClientSource, hasPrismaClient} from './prisma-client.ts';
 
-/**
- * The endpoint that a file holds, or one of the demo's by its name. Throws AbortError (exit 2) where it cannot be
- * read or is none.
- */
+/** Loads an endpoint from a file, or one of the demo's by its name. Throws AbortError (exit 2) where it cannot. */
 export async function loadEndpoint(name: string, source: ClientSource): Promise<Endpoint> {
   const {cwd} = source;
   const file = fileOf(name, cwd);
@@ -24,7 +22,7 @@ export async function loadEndpoint(name: string, source: ClientSource): Promise<
   return compileSqlEndpoint(parseSqlEndpoint(text, name), name);
 }
 
-/** `reports-dashboard` is the demo's, unless a file here is called so. */
+/** A name such as `reports-dashboard` is the demo's endpoint, unless there is a file of that name. */
 function fileOf(name: string, cwd: string): string {
   const file = path.resolve(cwd, name);
   const own = path.join(demoEndpoints(), `${name}.ts`);
@@ -41,8 +39,18 @@ async function readText(name: string, file: string): Promise<string> {
     const reason = didYouMean(name, names) || ` (${code ?? 'unknown error'})`;
     throw usageError(
       `cannot read the endpoint file ${name}${reason}`,
-      `It is a file of SQL, TypeScript or JavaScript, or with --demo one of ${names.join(', ')}.`,
+      `Name a SQL, TypeScript or JavaScript file, or with --demo one of ${names.join(', ')}.`,
       error,
     );
   }
+}
+
+/** The variants asked for, in that order. Throws AbortError (exit 2) for an unknown one. */
+export function selectVariants(endpoint: Endpoint, {variants}: Pick<ReplayOptions, 'variants'>): Variant[] {
+  const names = endpoint.variants.map(({name}) => name);
+  const unknown = variants?.find(name => !names.includes(name));
+  if (unknown !== undefined) {
+    throw usageError(`${endpoint.file} has no variant "${unknown}"`, `Variants: ${names.join(', ')}.`);
+  }
+  return (variants ?? names).flatMap(name => endpoint.variants.find(each => each.name === name) ?? []);
 }

@@ -22,16 +22,16 @@ export type Measuring = {
   endpoint: Endpoint;
   variants: Variant[];
   prisma: Prisma | null;
-  /** How endpoint and client were found: other processes find them again by it. */
+  /** How endpoint and client are found; worker processes load them again by it. */
   source: Pick<ReplayAssignment, 'name' | 'cwd' | 'client' | 'isDemo'>;
   call: ReplayOptions;
   signal: AbortSignal;
   progress: Pick<BenchmarkOptions, 'onCase' | 'onProgress' | 'onResult'>;
-  /** Measured in processes of its own: this one has a screen to draw. */
+  /** Measures in other processes only: this one draws a screen. */
   isApart?: boolean;
 };
 
-/** All that the call asks for, on that server; what was measured until then where a signal ends it. */
+/** Measures everything the call asks for. Ended by the signal, returns what was measured until then. */
 export async function measureEndpoint(
   context: CliContext,
   {connection, pools, allowWrites, guard}: ReplayServer,
@@ -63,7 +63,7 @@ export async function measureEndpoint(
     signal: AbortSignal.any([signal, limit]),
   };
   const rejections = collectUnhandledRejections(endpoint.file);
-  // A file of SQL has no code that could open anything.
+  // A SQL file has no code that could open anything.
   const release = prisma === null ? () => {} : blockOutbound({withNetwork: call.allowNetwork});
   const measured = await measureRounds(matrix, call, options).finally(() => {
     release();
@@ -71,7 +71,7 @@ export async function measureEndpoint(
   });
   const refusals = [...new Set([...takeRefusals(), ...processes.refusals()])];
   const notes = [...measured.notes, ...refusals, ...processes.notes(), ...rejections.end()];
-  if (limit.aborted) notes.push('--time-limit is over: what follows was not measured');
+  if (limit.aborted) notes.push('--time-limit reached: the rest was not measured');
   const {host, port, database} = connection.request;
   return {
     schema_version: 1,
@@ -81,7 +81,7 @@ export async function measureEndpoint(
     prisma: semantics.prisma,
     seed: call.seed,
     results: measured.results,
-    // What was refused is missing from the figures.
+    // What was refused is missing from the results.
     recommendation:
       refusals.length > 0 ? null : recommend(measured.results.filter(each => !each.is_simulated)),
     notes: [...new Set(notes)],
@@ -124,7 +124,7 @@ function matrixOf(call: ReplayOptions, variants: Variant[]): BenchmarkMatrix {
   };
 }
 
-/** How long a query waits for a connection, which is where Prisma's majors differ. */
+/** The pool's semantics and timeout, in which Prisma's major versions differ. */
 function semanticsOf(
   call: ReplayOptions,
   prisma: Prisma | null,
@@ -138,7 +138,7 @@ function semanticsOf(
       pool_timeout_ms: timeout_ms,
       prisma: {
         major,
-        semantics: `a pool as Prisma ${major}'s engine keeps it, emulated by node-postgres: pool_timeout ${timeout_ms / 1000}s`,
+        semantics: `Prisma ${major}'s pool, emulated by node-postgres: pool_timeout ${timeout_ms / 1000}s`,
         is_emulated: true,
       },
     };
@@ -146,13 +146,12 @@ function semanticsOf(
   const timeout_ms = pool_timeout_ms ?? 0;
   const wait =
     timeout_ms === 0 ? 'waits for a connection without limit' : `connectionTimeoutMillis ${timeout_ms}`;
-  const whose =
-    major === null ? 'a pool as node-postgres keeps it' : `node-postgres's pool, as Prisma ${major} has it`;
+  const whose = major === null ? 'node-postgres pool' : `node-postgres pool of Prisma ${major}`;
   return {pool_timeout_ms: timeout_ms, prisma: {major, semantics: `${whose}: ${wait}`, is_emulated: false}};
 }
 
-/** The client has that engine itself: nothing is imitated. */
+/** For a client with its own Rust engine nothing is emulated. */
 function engineSemantics(major: number | null, pool_timeout_ms: number) {
-  const semantics = `the pool of Prisma ${major}'s own engine: pool_timeout ${pool_timeout_ms / 1000}s; waiting counts as executing`;
+  const semantics = `Prisma ${major}'s own pool: pool_timeout ${pool_timeout_ms / 1000}s; waiting counts as executing`;
   return {pool_timeout_ms, prisma: {major, semantics, is_emulated: false}};
 }

@@ -7,8 +7,8 @@ import {type SlotSettingsRow, slotSettingsQuery} from '../../postgres/queries/sl
 import {requireAllowed, type Slots, sessionSettings} from '../../replay/measure/guard.ts';
 
 /**
- * What the measured pools connect by: the way the watching connection got in, with the guard's settings in force.
- * Throws AbortError: exit 2 for writes on production, 3 for a pooler, which would not obey the settings.
+ * How the measured pools connect: like the watching connection, with the session settings of the guard. Throws
+ * AbortError: exit 2 for writes on production, exit 3 for a pooler, which does not apply session settings.
  */
 export function toPoolConfig(
   connection: Connection,
@@ -17,9 +17,9 @@ export function toPoolConfig(
   const {request, is_encrypted, is_pooled} = connection;
   requireAllowed({allowWrites, is_production: request.is_production});
   if (is_pooled) throw noReplayThroughPooler();
-  if (request.allowed_authentication !== null) throw notHeldTo('require_auth', 'PGREQUIREAUTH');
+  if (request.allowed_authentication !== null) throw cannotRequire('require_auth', 'PGREQUIREAUTH');
   if (request.tls.channel_binding === 'require')
-    throw notHeldTo('channel_binding=require', 'PGCHANNELBINDING');
+    throw cannotRequire('channel_binding=require', 'PGCHANNELBINDING');
   const tls = transportsOf(request).find(attempt => (attempt !== false) === is_encrypted) ?? false;
   const password = request.password();
   return {
@@ -29,7 +29,7 @@ export function toPoolConfig(
     database: request.database,
     ...(password !== null && {password}),
     application_name,
-    // Ours come last: an address that says otherwise does not lift the guard.
+    // The guard's settings come last, so that an address cannot override them.
     options: `${request.options} ${sessionSettings({allowWrites})}`.trim(),
     ssl: tls === false ? false : (tls as pg.PoolConfig['ssl'] & object),
     ...(tls !== false && {
@@ -40,7 +40,7 @@ export function toPoolConfig(
   };
 }
 
-/** The server's slots, and those that the sessions called `application_name` take, over the watching connection. */
+/** Reads slots in use, in total and by sessions with this application_name, over the watching connection. */
 export function createSlotReader(
   {client, request}: Connection,
   application_name: string,
@@ -68,9 +68,9 @@ async function readUsable(client: Connection['client']): Promise<number> {
   return max - superuser - reserved;
 }
 
-/** The application's own driver connects, and does not know it: what is required for safety is not dropped in silence. */
-function notHeldTo(setting: string, variable: string): AbortError {
-  return new AbortError(`the pools of a replay cannot hold the server to ${setting}`, {
+/** node-postgres does not support these settings, and a requirement must not be dropped silently. */
+function cannotRequire(setting: string, variable: string): AbortError {
+  return new AbortError(`the pools of a replay do not support ${setting}`, {
     hint: `Leave it out of the address (and ${variable} unset) for a replay.`,
     exitCode: exitCodes.usage,
   });
@@ -78,7 +78,7 @@ function notHeldTo(setting: string, variable: string): AbortError {
 
 function noReplayThroughPooler(): AbortError {
   return new AbortError(
-    'poolctl does not replay through a connection pooler: its guards would not hold there',
+    'cannot replay through a connection pooler: it does not apply the session settings that keep a replay read-only',
     {
       hint: pastThePooler,
       exitCode: exitCodes.connection,

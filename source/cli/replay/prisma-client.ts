@@ -6,13 +6,12 @@ import type {Endpoint} from '../../replay/endpoint/endpoint.ts';
 import type {ClientClass, Prisma} from '../../replay/prisma/prisma.ts';
 import {isDemoEndpoint} from './demo-endpoints.ts';
 
-/** Where a Prisma Client is looked for: as the call names it, on the demo, around the endpoint's file, or here. */
+/** Where to look for a Prisma Client: `--client`, the demo, the endpoint's application, the working directory. */
 export type ClientSource = {client: string | undefined; isDemo: boolean; cwd: string};
 
 /**
- * The Prisma Client an endpoint file is run with: the one that is named, the demo's on the demo, or the one that is
- * generated in the application around the file, or here; null for a file of SQL. Throws AbortError (exit 2) where
- * the named one is none.
+ * The Prisma Client for an endpoint file: that of `--client`, the demo's, or the one generated in the application of the
+ * file or in the working directory. null for a SQL file. Throws AbortError (exit 2) where `--client` has none.
  */
 export async function loadPrismaClient(endpoint: Endpoint, source: ClientSource): Promise<Prisma | null> {
   const {file: endpointFile} = endpoint;
@@ -30,12 +29,12 @@ export async function loadPrismaClient(endpoint: Endpoint, source: ClientSource)
     return {...withoutPrisma, ...(own && {Pool: own.Pool})};
   }
   throw usageError(
-    `no generated Prisma Client is in ${client}`,
-    'Name the folder that `prisma generate` writes to, or the application that holds it.',
+    `no generated Prisma Client in ${client}`,
+    "Give the folder that `prisma generate` writes to, or the application's folder.",
   );
 }
 
-/** Whether there is a Prisma Client that an endpoint's file will be run with. */
+/** Whether there is a Prisma Client for an endpoint's file. */
 export async function hasPrismaClient(file: string, source: ClientSource): Promise<boolean> {
   return isOfDemo(file, source) || (await clientFileOf(file, source)) !== null;
 }
@@ -65,7 +64,7 @@ async function demoPrisma(database: string): Promise<Prisma> {
   return bundledPrisma(PrismaClient as unknown as ClientClass, namespace.prismaVersion.client);
 }
 
-/** The nearest folder above the file that is a package; the file's own where none is. */
+/** The nearest folder upwards with a package.json; otherwise the file's own folder. */
 function applicationOf(file: string): string {
   for (let folder = path.dirname(file); folder !== path.dirname(folder); folder = path.dirname(folder)) {
     if (existsSync(path.join(folder, 'package.json'))) return folder;
@@ -73,7 +72,7 @@ function applicationOf(file: string): string {
   return path.dirname(file);
 }
 
-/** For an endpoint of statements alone; one that wants Prisma is told what it lacks, on its own line. */
+/** For an endpoint without Prisma. Using `prisma` throws, so that the error has the endpoint's line. */
 const withoutPrisma: Prisma = {
   version: '',
   major: null,
@@ -83,7 +82,7 @@ const withoutPrisma: Prisma = {
       {},
       {
         get() {
-          throw new Error('no generated Prisma Client was found: name it with --client');
+          throw new Error('no generated Prisma Client found; give its folder with --client');
         },
       },
     ),

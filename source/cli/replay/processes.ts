@@ -10,15 +10,15 @@ import type {WorkerReport} from '../../replay/measure/worker.ts';
 import {asOurs} from '../../replay/sandbox/outbound.ts';
 import type {CliContext} from '../context.ts';
 
-/** What a measuring process needs to come to the same endpoint, client and pool as this one. */
+/** What a worker process needs to load the same endpoint and client, and to open the same pool. */
 export type ReplayAssignment = {
-  /** As in the call. */
+  /** The endpoint's name in the call. */
   name: string;
   cwd: string;
   client: string | undefined;
   isDemo: boolean;
   connection: pg.PoolConfig;
-  /** The server's name is not verified, which `connection.ssl` says by a function that cannot be sent. */
+  /** The server's host name is not verified: `connection.ssl` has a function for it, which cannot be sent. */
   ignoresIdentity: boolean;
   pool_timeout_ms: number;
   allowWrites: boolean;
@@ -27,12 +27,12 @@ export type ReplayAssignment = {
   patience_ms: number;
 };
 
-/** Each has a Prisma Client of its own in it, some 100 MB. */
+/** Each loads its own Prisma Client, about 100 MB. */
 const maxProcesses = 8;
 
 /**
- * `isSetUpHere`: what the endpoint's setup prepared is in this process alone, so that nothing of it is measured in
- * another. `isApart`: else none of it is measured in this one.
+ * `isSetUpHere`: the endpoint's setup ran in this process, so everything is measured here. `isApart`: otherwise nothing is
+ * measured here.
  */
 export function startProcesses(
   {env}: CliContext,
@@ -53,7 +53,7 @@ function startWorker(env: CliContext['env']): Worker<ReplayAssignment> {
   const entry = workerEntry();
   const start = () =>
     fork(fileURLToPath(entry), [], {
-      // Its own process group: Ctrl-C in the terminal is the program's in front.
+      // A process group of its own: Ctrl-C in the terminal goes to the main process only.
       detached: true,
       env: {...env},
       stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
@@ -63,7 +63,7 @@ function startWorker(env: CliContext['env']): Worker<ReplayAssignment> {
   let listener: (report: WorkerReport) => void = () => {};
   child.on('message', report => listener(report as WorkerReport));
   return {
-    // That it cannot be reached any more is told by its end.
+    // A failed send is ignored: the process has ended, which `ended` reports.
     send: task => void child.send(task, () => {}),
     onReport: next => {
       listener = next;
@@ -78,14 +78,14 @@ function startWorker(env: CliContext['env']): Worker<ReplayAssignment> {
   };
 }
 
-/** Beside this file when run from source; one up from the bundle's chunks, or beside them, when built. */
+/** Next to this file in the sources; in dist next to the chunks or one folder up. */
 function workerEntry(): URL {
   const names = import.meta.url.endsWith('.ts')
     ? ['./replay-worker.ts']
     : ['../replay-worker.js', './replay-worker.js'];
   const found = names.map(name => new URL(name, import.meta.url)).find(url => existsSync(url));
   if (found !== undefined) return found;
-  throw new BugError("the measuring process's program is not there");
+  throw new BugError("the worker's program is missing");
 }
 
 function typescriptLoader(): string {

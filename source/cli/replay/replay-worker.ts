@@ -6,15 +6,15 @@ import {loadEndpoint} from './load-endpoint.ts';
 import {loadPrismaClient} from './prisma-client.ts';
 import type {ReplayAssignment} from './processes.ts';
 
-/** The program of a process that measures some of the instances. It ends with the one that started it. */
-const perform = createWorker<ReplayAssignment>(open, report => {
+/** The program of a worker process, which measures a share of the instances. It ends with its parent. */
+const handle = createWorker<ReplayAssignment>(open, report => {
   process.send?.(report);
 });
-// What is to be done comes by message: arguments and environment can be read by others, and it holds a password.
-process.on('message', (task: WorkerTask<ReplayAssignment>) => perform(task));
-// The parent is gone, however it went.
+// Tasks arrive as messages: they contain a password, and other users can read arguments and environment.
+process.on('message', (task: WorkerTask<ReplayAssignment>) => handle(task));
+// The parent has ended.
 process.once('disconnect', () => process.exit(0));
-// Ctrl-C is for the program in front; it ends us when it is done.
+// The parent handles Ctrl-C and ends this process when it is done.
 process.on('SIGINT', () => {});
 
 async function open(assignment: ReplayAssignment): Promise<WorkerOptions> {
@@ -22,7 +22,7 @@ async function open(assignment: ReplayAssignment): Promise<WorkerOptions> {
   const source = {client, isDemo, cwd};
   const endpoint = await loadEndpoint(name, source);
   const prisma = await loadPrismaClient(endpoint, source);
-  // For as long as this process lives: it opens nothing but the measured pools' connections.
+  // For the life of this process: it opens only the measured pools' connections.
   blockOutbound({withNetwork: allowNetwork});
   return {
     ...options,
@@ -33,7 +33,7 @@ async function open(assignment: ReplayAssignment): Promise<WorkerOptions> {
   };
 }
 
-/** As verify-ca has it: a function does not go from process to process. */
+/** Restores what verify-ca needs: functions cannot be sent to another process. */
 function withoutIdentity({ssl, ...rest}: pg.PoolConfig): pg.PoolConfig {
   return typeof ssl === 'object' ? {...rest, ssl: {...ssl, checkServerIdentity: () => undefined}} : rest;
 }

@@ -1,10 +1,9 @@
 import type {CliContext} from '../../cli/context.ts';
-import {loadEndpoint} from '../../cli/replay/load-endpoint.ts';
+import {loadEndpoint, selectVariants} from '../../cli/replay/load-endpoint.ts';
 import {measureEndpoint} from '../../cli/replay/measure.ts';
 import {type MeasurementFlags, readReplayOptions} from '../../cli/replay/options.ts';
 import {loadPrismaClient} from '../../cli/replay/prisma-client.ts';
 import {openReplayServer} from '../../cli/replay/replay-server.ts';
-import {selectVariants} from '../../cli/replay/variants.ts';
 import {type AbortError, usageError} from '../../core/errors.ts';
 import {readText} from '../../core/recipe/parameters.ts';
 import type {ParameterValues} from '../../model/parameter.ts';

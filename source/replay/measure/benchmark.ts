@@ -70,7 +70,7 @@ export async function runBenchmark(
     result.results.push(measured);
     options.onResult?.(measured);
     result.notes.push(...unmetRate(measured));
-    if (failsAlways(measured)) skip(benchmark, 'all its requests failed, so its other cases are skipped');
+    if (failsAlways(measured)) skip(benchmark, 'all its requests failed, so it is not measured further');
   }
   const busiest = Math.max(0, ...result.results.map(each => each.process_busy_ratio));
   if (busiest > busyProcess) result.notes.push(processIsBusy(busiest));

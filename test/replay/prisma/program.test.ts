@@ -60,7 +60,7 @@ describe('poolctl replay of endpoint files, as built', () => {
     for (const [args, message] of [
       [['broken.ts', '--demo'], /broken\.ts:2: it cannot be loaded/],
       [['report-dashboard', '--demo'], /did you mean "reports-dashboard"/],
-      [['fine.ts', '--demo', '--client', 'empty'], /no generated Prisma Client is in empty/],
+      [['fine.ts', '--demo', '--client', 'empty'], /no generated Prisma Client in empty/],
       [['bulk-assessments', 'postgres://127.0.0.1:1/x'], /bulk-assessments\.ts writes/],
       [['fine.ts', '--demo', '--variant', 'after'], /has no variant "after"/],
     ] as const) {
