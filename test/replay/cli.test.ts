@@ -231,17 +231,17 @@ SELECT * FROM t;
   });
 
   it.each([
-    [['replay'], /wants an endpoint/],
+    [['replay'], /needs an endpoint/],
     [['replay', 'nope.sql'], /cannot read the endpoint file nope\.sql/],
     [['replay', 'x.sql', '--connection-limit', 'many'], /--connection-limit many/],
     [['replay', 'x.sql', '--sweep', '5..1'], /--sweep 5\.\.1/],
     [['replay', 'x.sql', '--variant', 'nope'], /no variant "nope"/],
-    [['replay', 'x.sql', '--requests', '2000000'], /bounded/],
+    [['replay', 'x.sql', '--requests', '2000000'], /from 1 to 1000000/],
     [['replay', 'x.sql', '--concurrency', '0'], /--concurrency 0/],
     [['replay', 'bad.sql'], /bad\.sql:2: /],
     [['replay', 'x.sql', '--out', 'y.sql'], /--out needs --capture/],
     [['replay', 'x.sql', '--listen', '5433'], /--listen needs --capture/],
-  ])('says what is off about %j', async (args, message) => {
+  ])('rejects %j', async (args, message) => {
     const home = await temporaryHome();
     await writeFile(join(home, 'x.sql'), nPlusOne);
     await writeFile(join(home, 'bad.sql'), '-- @endpoint x\n-- @nope\n');
