@@ -239,8 +239,8 @@ SELECT * FROM t;
     [['replay', 'x.sql', '--requests', '2000000'], /from 1 to 1000000/],
     [['replay', 'x.sql', '--concurrency', '0'], /--concurrency 0/],
     [['replay', 'bad.sql'], /bad\.sql:2: /],
-    [['replay', 'x.sql', '--out', 'y.sql'], /--out needs --capture/],
-    [['replay', 'x.sql', '--listen', '5433'], /--listen needs --capture/],
+    [['replay', 'x.sql', '--out', 'y.sql'], /--out requires --capture/],
+    [['replay', 'x.sql', '--listen', '5433'], /--listen requires --capture/],
   ])('rejects %j', async (args, message) => {
     const home = await temporaryHome();
     await writeFile(join(home, 'x.sql'), nPlusOne);

@@ -148,5 +148,5 @@ function reject(why: string, args: unknown[], connection: unknown): unknown {
 }
 
 function rejection(message: string): AbortError {
-  return usageError(message, 'Replay it with --allow-writes, on a server where that does no harm.');
+  return usageError(message, 'Allow it with --allow-writes, on a test server.');
 }
