@@ -24,11 +24,11 @@ export type Sampler = {
   refresh(): void;
 };
 
-/** Carries out SQL on a connection of its own, opened only to act. */
+/** Executes SQL over a connection of its own, opened only for that. */
 export type Executor = {
   /**
-   * Which server is meant, before anything else. A connection that proves to lead to another, or to a start of it
-   * that is not the one meant, is closed before an act is sent on it: AbortError (exit 6).
+   * Names the server, before anything else. A connection to another server, or to another start of this one, is closed
+   * before a step is sent: AbortError (exit 6).
    */
   bind(server: ServerIdentity): void;
   /** `row_count` is null for a command that returns no rows, 0 where the step's guard did not hold. */

@@ -4,7 +4,7 @@ import type {SqlStep} from '../../model/step.ts';
 import type {Connection} from '../connect/connect.ts';
 import {pickVariant, type Query} from '../queries/query.ts';
 
-/** How far the backend `pid` is, by the progress view of what it does; null where it does nothing. */
+/** The progress of backend `pid`, from the progress view of its command; null where it runs none. */
 export async function readProgress(
   {client, server_version_num}: Connection,
   {view, pid}: {view: NonNullable<SqlStep['progress']>; pid: number},
@@ -22,14 +22,14 @@ export async function readProgress(
 }
 
 function describe(pid: number, locker: string | null): string {
-  // pg_blocking_pids() has 0 for what no session holds.
+  // pg_blocking_pids() has 0 for a lock that no session holds.
   return pid === 0 ? 'a prepared transaction' : redactSecrets(locker ?? '') || 'unknown';
 }
 
 /**
- * How far one backend is with a long act: blocks where the phase counts blocks, tuples where it counts those; and
- * the session it waits for, by the progress view or, where that does not say, by the lock. Asked of a backend that
- * waits, pg_blocking_pids() is cheap enough for twice a second.
+ * The progress of one long command, in blocks or tuples, whichever its phase counts; and the session it waits for, from
+ * the progress view or, where that has none, from the lock. pg_blocking_pids() of one waiting backend is cheap enough for
+ * twice a second.
  */
 export const progressQueries: Record<NonNullable<SqlStep['progress']>, Query> = {
   create_index: {
@@ -91,7 +91,7 @@ WHERE p.pid = $1`,
 
 export type ProgressRow = {
   phase: string;
-  /** null where the server does not count, or not yet. */
+  /** Null where the server does not count, or not yet. */
   done: number | null;
   total: number | null;
   locker_pid: number | null;

@@ -2,9 +2,9 @@ import type {StatementStatistics} from '../../model/recipe-data.ts';
 import type {Connection} from '../connect/connect.ts';
 import {pickVariant, type Query} from '../queries/query.ts';
 import {readCapabilities} from '../server/capabilities.ts';
-import {settingRemedy, statementsNotes} from '../server/managed-service.ts';
+import {statementsNotes, suggestSetting} from '../server/managed-service.ts';
 
-/** Throws the server's errors. */
+/** Whether statements are counted, and how to turn that on. Throws the server's errors. */
 export async function readStatementStatistics(connection: Connection): Promise<StatementStatistics> {
   const {client, server_version_num} = connection;
   const {text} = pickVariant(statementStatisticsQuery, server_version_num);
@@ -13,23 +13,26 @@ export async function readStatementStatistics(connection: Connection): Promise<S
     client.query<StatementStatisticsRow>({text}),
   ]);
   const [row] = rows;
-  if (row === undefined) throw new Error('a row without a table is always there');
+  if (row === undefined) throw new Error('the server returned no row');
   const {version, schema, libraries, ...rest} = row;
   const value = preloadValue(libraries);
-  const remedy = settingRemedy(target.managed_service, {
+  const remedy = suggestSetting(target.managed_service, {
     name: 'shared_preload_libraries',
     value,
     needs_restart: true,
   });
   return {
     ...rest,
-    preload_remedy: libraries === null ? `${remedy} (keep what is in it already: it is hidden here)` : remedy,
+    preload_remedy:
+      libraries === null
+        ? `${remedy} (keep the libraries already in the list, which this role cannot see)`
+        : remedy,
     service_note: target.managed_service === null ? null : statementsNotes[target.managed_service],
     installed: version === null || schema === null ? null : {version, schema},
   };
 }
 
-/** What is in it stays. ALTER SYSTEM takes the list unquoted, a name each; quoted whole it would be one name. */
+/** Keeps the libraries in the list. ALTER SYSTEM needs each name quoted: quoted as a whole, the list would be one name. */
 function preloadValue(libraries: string | null): string {
   const present = (libraries ?? '').split(',').flatMap(name => name.trim() || []);
   return [...present, 'pg_stat_statements'].map(name => `'${name.replaceAll("'", "''")}'`).join(', ');

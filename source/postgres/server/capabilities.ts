@@ -3,29 +3,29 @@ import type {Unavailable} from '../../model/snapshot.ts';
 import type {ManagedService, Target} from '../../model/target.ts';
 import type {PgClient} from '../connect/client.ts';
 import {type ConnectionRequest, hostAndPort} from '../connect/request.ts';
-import {extensionVersionNum, pickVariant, type Query} from '../queries/query.ts';
+import {extensionVersionNum, oldestVersionNum, pickVariant, type Query} from '../queries/query.ts';
 import {readServerProof, type ServerProof} from './server-proof.ts';
 
-/** What of a connection the target is read by. */
+/** The parts of a connection that reading the target needs. */
 type TargetConnection = {client: PgClient; request: ConnectionRequest; marker: string};
 
 export type Capabilities = {
   target: Target;
   role_name: string;
-  /** Where pg_stat_statements lives (Supabase: `extensions`); null where its numbers cannot be read. */
+  /** The schema of pg_stat_statements (Supabase: `extensions`); null where it cannot be read. */
   statements_schema: string | null;
-  /** False behind a pooler, which answers for sessions of others. */
+  /** False through a pooler, which shares the server's sessions. */
   is_own_session: boolean;
-  /** What this role or this server lacks, each with the statement or setting that mends it. */
+  /** What this role or server lacks, each with the statement or setting that would provide it. */
   unavailable: Unavailable[];
 };
 
 /**
- * The target as poolctl sees it, in one query: who we are, what we may do, what is installed. Sent at once, so that
- * queries issued in the same turn share its round trip. Throws the server's errors.
+ * The target in one query: its role, privileges and extensions. Sent at once, so that queries sent in the same turn share
+ * its round trip. Throws the server's errors.
  */
 export async function readCapabilities({client, request}: TargetConnection): Promise<Capabilities> {
-  const {text} = pickVariant(identityQuery, oldestVersion);
+  const {text} = pickVariant(identityQuery, oldestVersionNum);
   const {
     rows: [row],
   } = await client.query<IdentityRow>({text});
@@ -41,16 +41,16 @@ export async function readCapabilities({client, request}: TargetConnection): Pro
   };
 }
 
-/** The same, and which server it is, in one round trip. */
+/** The capabilities and the server's proof of identity, in one round trip. */
 export async function readTarget(connection: TargetConnection): Promise<Capabilities> {
   const answer = readCapabilities(connection);
   const proving = readServerProof(connection.client, connection.marker);
-  // Where the connection breaks, the answer to the first query alone says why.
+  // Where the connection breaks, the first query's error says why.
   proving.catch(() => {});
   return withServer(await answer, await proving);
 }
 
-/** What poolctl sees, with the server's proof of which it is. */
+/** The capabilities with the server's proof of identity. */
 export function withServer(capabilities: Capabilities, proof: ServerProof): Capabilities {
   const {target, role_name, unavailable} = capabilities;
   return {
@@ -61,8 +61,7 @@ export function withServer(capabilities: Capabilities, proof: ServerProof): Capa
   };
 }
 
-const oldestVersion = 130_000;
-/** Older extensions name execution and planning time as one. */
+/** Older extensions have one time for planning and execution. */
 const oldestStatementsVersion = 108;
 
 function toTarget(row: IdentityRow, request: ConnectionRequest): Target {
@@ -90,7 +89,7 @@ function toTarget(row: IdentityRow, request: ConnectionRequest): Target {
   };
 }
 
-/** By what each service installs and no other does. Aurora has RDS's role too, so it is asked first. */
+/** By what only that service installs. Aurora has RDS's role too, so it comes first. */
 function guessService(row: IdentityRow): ManagedService | null {
   if (row.has_aurora_version) return 'aurora';
   if (row.has_heroku_schema) return 'heroku';
@@ -136,26 +135,26 @@ function hiddenIdentifier({server, refusal}: ServerProof, role: string): Unavail
 
 function missingStatements(row: IdentityRow, request: ConnectionRequest): Unavailable | null {
   const {statements_version: version, statements_schema: schema, statements_max: max} = row;
-  const lacks = (reason: string, remedy: string): Unavailable => ({
+  const missing = (reason: string, remedy: string): Unavailable => ({
     section: 'statements',
     sqlstate: null,
     reason,
     remedy,
   });
   if (max === null) {
-    return lacks(
+    return missing(
       'pg_stat_statements is not loaded by the server',
       `shared_preload_libraries = 'pg_stat_statements', a restart, then CREATE EXTENSION pg_stat_statements;`,
     );
   }
   if (version === null || schema === null) {
-    return lacks(
+    return missing(
       `pg_stat_statements is not installed in database ${quoteIdentifier(request.database)}`,
       'CREATE EXTENSION pg_stat_statements;',
     );
   }
   if (extensionVersionNum(version) < oldestStatementsVersion) {
-    return lacks(
+    return missing(
       `pg_stat_statements ${version} is too old to read`,
       'ALTER EXTENSION pg_stat_statements UPDATE;',
     );
@@ -164,8 +163,8 @@ function missingStatements(row: IdentityRow, request: ConnectionRequest): Unavai
 }
 
 /**
- * What this server is and what this role may do on it, in one row. pg_has_role(..., 'USAGE') is what the server
- * itself asks (has_privs_of_role). pg_stat_statements.max exists only where the library was preloaded, and
+ * The server, and the privileges of this role, in one row. pg_has_role(..., 'USAGE') is what the server itself checks
+ * (has_privs_of_role). pg_stat_statements.max exists only where the library was preloaded, and
  * shared_preload_libraries itself is hidden from ordinary roles.
  */
 export const identityQuery: Query = {

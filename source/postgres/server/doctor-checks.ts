@@ -5,12 +5,12 @@ import type {DoctorCheck} from '../../model/doctor.ts';
 import type {Unavailable} from '../../model/snapshot.ts';
 import type {Target} from '../../model/target.ts';
 import type {DoctorFacts} from './doctor-facts.ts';
-import {grantNotes, serviceNames, settingRemedy, statementsNotes} from './managed-service.ts';
+import {grantNotes, serviceNames, statementsNotes, suggestSetting} from './managed-service.ts';
 
-/** Everything the checks are made from. */
+/** The checks' input. */
 export type Examined = {target: Target; facts: DoctorFacts; unavailable: Unavailable[]};
 
-/** The checks of a target, in the order a reader would mend them. Pure. */
+/** The checks of a target, in the order in which to fix them. Pure. */
 export function checkTarget(examined: Examined): DoctorCheck[] {
   return [
     ...server(examined),
@@ -27,7 +27,7 @@ export function checkTarget(examined: Examined): DoctorCheck[] {
   ];
 }
 
-/** By what a plan, an approval and an undo know the server again. */
+/** The identity by which a plan, an approval and an undo recognize the server. */
 function server({target, unavailable}: Examined): DoctorCheck[] {
   if (target.server === undefined) return [];
   const id = 'server';
@@ -67,10 +67,10 @@ function signal({target, facts}: Examined): DoctorCheck {
     return ok(
       'signal',
       'may cancel and terminate sessions',
-      "superusers' sessions excepted: those need a superuser",
+      "Except superusers' sessions, which need a superuser.",
     );
   }
-  return missing('signal', "may end its own role's sessions alone", {
+  return missing('signal', "may cancel and terminate only its own role's sessions", {
     remedy: `GRANT pg_signal_backend TO ${quoteIdentifier(facts.role)};`,
     note: grantNote(target),
   });
@@ -108,18 +108,18 @@ function statements({target, facts, unavailable}: Examined): DoctorCheck {
   return ok(id, `pg_stat_statements ${target.statements_version} counts what every statement costs`);
 }
 
-/** The list is replaced as a whole, so what is in it has to be repeated; roles without pg_monitor do not see it. */
+/** The list is replaced as a whole, so its libraries have to be repeated. Roles without pg_monitor cannot see it. */
 function preload(libraries: string | null, target: Target, isInstalled: boolean): DoctorCheck {
   const list = (libraries ?? '').split(',').map(library => library.trim());
   const value = [...list.filter(Boolean), 'pg_stat_statements'].map(quoteLiteral).join(', ');
   const name = 'shared_preload_libraries';
-  const remedy = settingRemedy(target.managed_service, {name, value, needs_restart: true});
+  const remedy = suggestSetting(target.managed_service, {name, value, needs_restart: true});
   const create = isInstalled ? '' : ', then CREATE EXTENSION pg_stat_statements;';
   return {
     id: 'statements',
     status: 'missing',
     detail: 'pg_stat_statements is not loaded by the server: no statement has counters',
-    remedy: `${remedy}${create}${libraries === null ? ' (keep the libraries that are in the list: SHOW shared_preload_libraries;)' : ''}`,
+    remedy: `${remedy}${create}${libraries === null ? ' (keep the libraries already in the list: SHOW shared_preload_libraries;)' : ''}`,
     needs_restart: true,
     note: null,
   };
@@ -132,24 +132,24 @@ function queryId({target, facts}: Examined): DoctorCheck {
   if (facts.has_query_id) return ok('query_id', 'sessions carry the query_id of their statement');
   return setting(target, 'query_id', {
     status: 'advice',
-    detail: 'no query_id is computed: a session cannot be followed to its statement',
+    detail: 'no query_id is computed: sessions cannot be matched to statements',
     name: 'compute_query_id',
     value: 'on',
     needs_restart: false,
   });
 }
 
-/** EXPLAIN executes nothing, and yet asks for the right to read. pg_read_all_data came with PostgreSQL 14. */
+/** EXPLAIN executes nothing but needs the privilege to read. pg_read_all_data came with PostgreSQL 14. */
 function plans({target, facts}: Examined): DoctorCheck {
   const {tables, unreadable_tables: unreadable, unreadable_schemas} = facts;
-  if (unreadable === 0) return ok('plans', "may see the plans of this database's statements");
+  if (unreadable === 0) return ok('plans', "can show the plans of this database's statements");
   const role = quoteIdentifier(facts.role);
   const schemas = unreadable_schemas.map(quoteIdentifier).join(', ');
   const remedy =
     target.server_version_num >= 140_000
       ? `GRANT pg_read_all_data TO ${role};`
       : `GRANT USAGE ON SCHEMA ${schemas} TO ${role}; GRANT SELECT ON ALL TABLES IN SCHEMA ${schemas} TO ${role};`;
-  const detail = `may not read ${unreadable} of ${counted(tables, 'table')}: no plans of their statements`;
+  const detail = `may not read ${unreadable} of ${counted(tables, 'table')}, so their statements have no plans`;
   return advice('plans', detail, {remedy, note: grantNote(target)});
 }
 
@@ -157,12 +157,12 @@ function reservedSlots({target, facts}: Examined): DoctorCheck {
   const id = 'reserved_slots';
   const reserved = Number(facts.settings.reserved_connections ?? 0);
   const forSuperusers = Number(facts.settings.superuser_reserved_connections ?? 0);
-  const gets = 'gets in when every ordinary slot is taken';
-  if (target.privileges.is_superuser && forSuperusers > 0) return ok(id, gets);
-  if (target.privileges.reserved_slots && reserved > 0) return ok(id, gets);
-  const rescue = 'Or set POOLCTL_RESCUE_URL to a role that gets in.';
+  const connects = 'can connect when every ordinary slot is taken';
+  if (target.privileges.is_superuser && forSuperusers > 0) return ok(id, connects);
+  if (target.privileges.reserved_slots && reserved > 0) return ok(id, connects);
+  const rescue = 'Or set POOLCTL_RESCUE_URL to a role that can.';
   if (facts.may_use_reserved === null || target.privileges.is_superuser) {
-    const needed = 'a superuser is needed to get in when every ordinary slot is taken';
+    const needed = 'only a superuser can connect when every ordinary slot is taken';
     return advice(id, needed, {
       remedy: 'POOLCTL_RESCUE_URL=postgres://SUPERUSER@...',
       note: grantNote(target),
@@ -174,13 +174,13 @@ function reservedSlots({target, facts}: Examined): DoctorCheck {
   const setAside =
     reserved > 0
       ? null
-      : settingRemedy(target.managed_service, {
+      : suggestSetting(target.managed_service, {
           name: 'reserved_connections',
           value: '3',
           needs_restart: true,
         });
   return {
-    ...advice(id, 'does not get in when every ordinary slot is taken', {
+    ...advice(id, 'cannot connect when every ordinary slot is taken', {
       remedy: [grant, setAside].filter(part => part !== null).join(' '),
       note: rescue,
     }),
@@ -193,7 +193,7 @@ function ioTiming({target, facts}: Examined): DoctorCheck {
     return ok('io_timing', 'the server times its reads and writes');
   return setting(target, 'io_timing', {
     status: 'advice',
-    detail: 'track_io_timing is off: statements do not say how long they read and wrote',
+    detail: 'track_io_timing is off: statements have no read and write times',
     name: 'track_io_timing',
     value: 'on',
     needs_restart: false,
@@ -202,18 +202,19 @@ function ioTiming({target, facts}: Examined): DoctorCheck {
 
 function querySize({target, facts}: Examined): DoctorCheck {
   const bytes = Number(facts.settings.track_activity_query_size ?? 0);
-  if (bytes >= wantedQueryBytes) return ok('query_size', `sessions show ${bytes} bytes of their statement`);
+  if (bytes >= recommendedQueryBytes)
+    return ok('query_size', `sessions show ${bytes} bytes of their statement`);
   return setting(target, 'query_size', {
     status: 'advice',
-    detail: `sessions show ${bytes} bytes of their statement: Prisma's comments come last, and are cut off`,
+    detail: `sessions show ${bytes} bytes of their statement: Prisma's comments, which come last, are cut off`,
     name: 'track_activity_query_size',
-    value: String(wantedQueryBytes),
+    value: String(recommendedQueryBytes),
     needs_restart: true,
   });
 }
 
-/** What Prisma selects of a wide table, with its comment behind it. */
-const wantedQueryBytes = 4096;
+/** A SELECT of Prisma's on a wide table, with the comment after it. */
+const recommendedQueryBytes = 4096;
 
 function standby({target}: Examined): DoctorCheck[] {
   if (!target.is_in_recovery) return [];
@@ -226,17 +227,17 @@ function standby({target}: Examined): DoctorCheck[] {
   ];
 }
 
-type Mending = {remedy: string; note: string | null};
+type Fix = {remedy: string; note: string | null};
 
 function ok(id: string, detail: string, note: string | null = null): DoctorCheck {
   return {id, status: 'ok', detail, remedy: null, needs_restart: false, note};
 }
 
-function missing(id: string, detail: string, {remedy, note}: Mending): DoctorCheck {
+function missing(id: string, detail: string, {remedy, note}: Fix): DoctorCheck {
   return {id, status: 'missing', detail, remedy, needs_restart: false, note};
 }
 
-function advice(id: string, detail: string, {remedy, note}: Mending): DoctorCheck {
+function advice(id: string, detail: string, {remedy, note}: Fix): DoctorCheck {
   return {id, status: 'advice', detail, remedy, needs_restart: false, note};
 }
 
@@ -246,11 +247,11 @@ function setting(
   change: {status: 'missing' | 'advice'; detail: string; name: string; value: string; needs_restart: boolean},
 ): DoctorCheck {
   const {status, detail, needs_restart} = change;
-  const remedy = settingRemedy(target.managed_service, change);
+  const remedy = suggestSetting(target.managed_service, change);
   const note =
     target.managed_service === null
       ? null
-      : `ALTER SYSTEM is not given on ${serviceNames[target.managed_service]}.`;
+      : `${serviceNames[target.managed_service]} does not allow ALTER SYSTEM.`;
   return {id, status, detail, remedy, needs_restart, note};
 }
 

@@ -15,29 +15,29 @@ type DoctorSettings = {
 };
 
 export type DoctorFacts = {
-  /** Who the session is: a pooler may have chosen another than was asked for. */
+  /** Of the session, as a pooler may choose another than the address's. */
   role: string;
   settings: DoctorSettings;
-  /** This very query was given a query_id; null before PostgreSQL 14. */
+  /** The server computed a query_id for this query; null before PostgreSQL 14. */
   has_query_id: boolean | null;
-  /** pg_stat_statements is installed and this role may use its schema; null where it is not installed. */
+  /** Whether this role may use the schema of pg_stat_statements; null where that is not installed. */
   statements_schema_usage: boolean | null;
   statements_schema: string | null;
   /** pg_has_role of pg_use_reserved_connections; null before PostgreSQL 16. */
   may_use_reserved: boolean | null;
-  /** Tables of this database, a system's own aside. */
+  /** Of this database, without the system's. */
   tables: number;
-  /** Of these the ones whose statements this role may not plan: EXPLAIN asks for the right to read them. */
+  /** Those this role may not read, so that it cannot EXPLAIN their statements. */
   unreadable_tables: number;
-  /** The schemas of those. */
+  /** The schemas of the unreadable tables. */
   unreadable_schemas: string[];
 };
 
-/** What only the doctor asks, in one query. Throws the server's errors. */
+/** What only the doctor needs, in one query. Throws the server's errors. */
 export async function readDoctorFacts(client: PgClient): Promise<DoctorFacts> {
   const {rows} = await client.query<DoctorFacts>(text);
   const [facts] = rows;
-  if (facts === undefined) throw new Error('the doctor got no answer');
+  if (facts === undefined) throw new Error('the server returned no row');
   return facts;
 }
 

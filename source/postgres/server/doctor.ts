@@ -11,8 +11,8 @@ import {readDoctorFacts} from './doctor-facts.ts';
 import {readServerProof} from './server-proof.ts';
 
 /**
- * What poolctl can see and do over this connection. Opens one more for a moment where a rescue address is set,
- * to see whether it would work. Throws AbortError (exit 3) when the server does not answer its questions.
+ * What poolctl can see and do over this connection. Where a rescue address is set, opens a second connection briefly to
+ * test it. Throws AbortError (exit 3) where the server does not answer.
  */
 export async function examine(connection: Connection): Promise<DoctorReport> {
   const {client, request} = connection;
@@ -53,7 +53,7 @@ function pooler(is_pooled: boolean): DoctorCheck[] {
   return [{id, status: 'missing', detail, remedy, needs_restart: false, note: null}];
 }
 
-/** It has to let in, and to lead to the server it is the rescue of. */
+/** It has to work, and to be the same server. */
 async function rescue({rescue: request}: ConnectionRequest, target: Target): Promise<DoctorCheck[]> {
   if (request === null) return [];
   const found = {id: 'rescue', needs_restart: false, note: null};
@@ -62,14 +62,16 @@ async function rescue({rescue: request}: ConnectionRequest, target: Target): Pro
     const {server} = await readServerProof(connection.client, connection.marker, request.connect_timeout_ms);
     await connection.close();
     const isOther = target.server !== undefined && compareServers(target.server, server) === 'other';
-    const lets = `the rescue address (${request.source}) lets in`;
+    const works = `the rescue address (${request.source}) works`;
     if (!isOther || target.server === undefined)
-      return [{...found, status: 'ok', detail: lets, remedy: null}];
-    const detail = `${lets}, but ${serverDifference(target.server, server)}: poolctl does not act by it`;
-    return [{...found, status: 'missing', detail, remedy: `Correct it: ${target.id} by another role.`}];
+      return [{...found, status: 'ok', detail: works, remedy: null}];
+    const detail = `${works}, but ${serverDifference(target.server, server)}: poolctl changes nothing through it`;
+    return [
+      {...found, status: 'missing', detail, remedy: `Correct it: it has to be ${target.id} by another role.`},
+    ];
   } catch (error) {
     const {message, hint} = toAbortError(error, request);
-    const detail = `the rescue address (${request.source}) does not let in: ${message}`;
+    const detail = `the rescue address (${request.source}) does not work: ${message}`;
     return [{...found, status: 'missing', detail, remedy: hint ?? 'Correct the address.'}];
   }
 }

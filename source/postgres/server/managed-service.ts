@@ -1,7 +1,7 @@
 import type {ManagedService} from '../../model/target.ts';
 
-/** How this service wants a server setting to be changed: ALTER SYSTEM is for one's own servers. */
-export function settingRemedy(
+/** How to change a server setting there: ALTER SYSTEM, or the managed service's own way. */
+export function suggestSetting(
   service: ManagedService | null,
   setting: {name: string; value: string; needs_restart: boolean},
 ): string {
@@ -28,7 +28,7 @@ const settingPlaces: Record<ManagedService, string> = {
   heroku: "by Heroku's support, unless heroku pg:settings knows it",
 };
 
-/** The name people know it by. */
+/** Its name in messages. */
 export const serviceNames: Record<ManagedService, string> = {
   rds: 'Amazon RDS',
   aurora: 'Amazon Aurora',
@@ -40,23 +40,23 @@ export const serviceNames: Record<ManagedService, string> = {
 };
 
 /**
- * Who may grant a predefined role there, since nobody is given a superuser. RDS and Aurora:
+ * Who may grant a predefined role there, as no user is a superuser. RDS and Aurora:
  * docs.aws.amazon.com/AmazonRDS/latest/UserGuide/Appendix.PostgreSQL.CommonDBATasks.Roles.rds_superuser.html. Cloud SQL:
  * pganalyze.com/docs/install/google-cloud-sql/01-create-monitoring-user. Neon, where roles made with SQL are no members:
  * neon.com/docs/manage/roles. Heroku, pg_monitor on all but Essential plans: help.heroku.com/ZIZMDDQM.
  */
 export const grantNotes: Record<ManagedService, string> = {
-  rds: 'Run it as a member of rds_superuser, the master user for one.',
-  aurora: 'Run it as a member of rds_superuser, the master user for one.',
-  cloud_sql: 'Run it as a member of cloudsqlsuperuser, the user postgres for one.',
-  azure: 'Run it as a member of azure_pg_admin, the administrator of the server for one.',
-  supabase: 'Run it as postgres, in the SQL editor for one.',
+  rds: 'Run it as a member of rds_superuser, such as the master user.',
+  aurora: 'Run it as a member of rds_superuser, such as the master user.',
+  cloud_sql: 'Run it as a member of cloudsqlsuperuser, such as the user postgres.',
+  azure: 'Run it as a member of azure_pg_admin, such as the server administrator.',
+  supabase: 'Run it as postgres, for example in the SQL editor.',
   neon: 'Run it as a member of neon_superuser: a role made in the console, the CLI or by the API, not with SQL.',
-  heroku: 'Run it as the default credential; Essential plans are shared with others and give it to nobody.',
+  heroku: 'Run it as the default credential; Essential plans are shared and do not grant it.',
 };
 
 /**
- * What CREATE EXTENSION pg_stat_statements takes there. RDS, Cloud SQL and Supabase, which has it in every project:
+ * What CREATE EXTENSION pg_stat_statements needs there. RDS, Cloud SQL and Supabase, which has it in every project:
  * pganalyze.com/docs/install. Azure: learn.microsoft.com/azure/postgresql/extensions/how-to-allow-extensions. Neon:
  * neon.com/docs/extensions/pg_stat_statements ("Data persistence"). Heroku: devcenter.heroku.com/changelog-items/2646.
  */
@@ -65,7 +65,7 @@ export const statementsNotes: Record<ManagedService, string> = {
   aurora: 'The library is preloaded unless the cluster parameter group says otherwise.',
   cloud_sql: 'The library is preloaded.',
   azure: 'Allow it first: pg_stat_statements in the server parameter azure.extensions.',
-  supabase: 'It is there in a new project; where it was dropped, put it back WITH SCHEMA extensions.',
+  supabase: 'New projects have it; if it was dropped, create it WITH SCHEMA extensions.',
   neon: 'The library is preloaded; the counters are lost when the compute is suspended or restarted.',
-  heroku: 'Any schema will do, WITH SCHEMA heroku_ext on a database older than July 2023.',
+  heroku: 'Any schema works; on a database older than July 2023, create it WITH SCHEMA heroku_ext.',
 };

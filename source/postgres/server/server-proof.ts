@@ -4,21 +4,21 @@ import {oldestVersionNum, pickVariant, type Query} from '../queries/query.ts';
 
 export type ServerProof = {
   server: ServerIdentity;
-  /** Whether this very backend answers, and took the startup options: false behind a pooler. */
+  /** This backend answers and applied the startup options; false through a pooler. */
   is_own_session: boolean;
-  /** The server's own refusal where pg_control_system() may be called and fails all the same. */
+  /** The server's error where the role may call pg_control_system() and it fails nevertheless. */
   refusal: {sqlstate: string; message: string} | null;
 };
 
-/** What the connection's server says of itself, in one round trip. Throws the server's errors. */
+/** The identity of the connection's server, in one round trip. Throws the server's errors. */
 export async function readServerProof(
   client: PgClient,
   marker: string,
   query_timeout?: number,
 ): Promise<ServerProof> {
-  const patience = query_timeout === undefined ? {} : {query_timeout};
+  const limit = query_timeout === undefined ? {} : {query_timeout};
   const ask = <Row>(query: Query) =>
-    client.query<Row>({text: pickVariant(query, oldestVersionNum).text, ...patience});
+    client.query<Row>({text: pickVariant(query, oldestVersionNum).text, ...limit});
   const [proof, identifier] = await Promise.all([
     ask<ServerProofRow>(serverProofQuery),
     ask<SystemIdentifierRow>(systemIdentifierQuery).then(
@@ -31,15 +31,15 @@ export async function readServerProof(
   ]);
   const [row] = proof.rows;
   if (row === undefined) throw new Error('the database of this session is not in pg_database');
-  const {backend_pid, marker: echoed, database_oid, is_in_recovery, started_at} = row;
+  const {backend_pid, marker: returned, database_oid, is_in_recovery, started_at} = row;
   return {
     server: {system_identifier: identifier.value, database_oid, is_in_recovery, started_at},
-    is_own_session: echoed === marker && backend_pid === client.processID,
+    is_own_session: returned === marker && backend_pid === client.processID,
     refusal: identifier.refusal,
   };
 }
 
-/** Who answers on this connection: the marker is in its startup options, the pid in the protocol's key data. */
+/** Which session answers: the marker is in its startup options, the pid in the protocol's key data. */
 export const serverProofQuery: Query = {
   name: 'poolctl_server_proof',
   versioned_by: 'server',
@@ -64,9 +64,9 @@ export type ServerProofRow = {
 };
 
 /**
- * Apart from the proof, as a service may not have the function at all. The text is a query of its own because
- * PostgreSQL checks the privilege of every function in a plan, of those in a CASE that is not reached as well; the
- * refusal would be an ERROR in the server's log at each connection.
+ * A query of its own, as a managed service may not have the function. It runs inside query_to_xml() because PostgreSQL
+ * checks the privilege for every function of a plan, also in a CASE that is not reached; that would be an ERROR in the
+ * server's log for each connection.
  */
 export const systemIdentifierQuery: Query = {
   name: 'poolctl_system_identifier',
