@@ -29,7 +29,7 @@ const options = {
   external: ['pg-native', '*/devtools.js'],
   // CommonJS packages (pg, react) load Node's own modules through require; libpg-query reads its file's folder.
   banner: {
-    js: "import {createRequire as poolctlRequire} from 'node:module';const require=poolctlRequire(import.meta.url),__dirname=import.meta.dirname;",
+    js: 'const require=process.getBuiltinModule,__dirname=import.meta.dirname;',
   },
   // Written to THIRD-PARTY-NOTICES.txt below.
   legalComments: 'external',
@@ -40,7 +40,10 @@ const options = {
 const draft = await build({...options, write: false});
 const {metafile} = await build({
   ...options,
-  plugins: [...options.plugins, startInOneChunk(draft.metafile, Object.values(options.entryPoints))],
+  plugins: [
+    ...options.plugins,
+    startInOneChunk(draft.metafile, [options.entryPoints['demo-traffic'], options.entryPoints.poolctl]),
+  ],
 });
 // PostgreSQL's own parser, beside the chunk that loads it.
 await copyFile('node_modules/libpg-query/wasm/libpg-query.wasm', 'dist/chunks/libpg-query.wasm');

@@ -10,6 +10,7 @@ import type {ExitCode} from '../../model/run.ts';
 import {type Connection, connect, type WaitState} from '../../postgres/connect/connect.ts';
 import {type ConnectionRequest, shortSource} from '../../postgres/connect/request.ts';
 import {createSampler} from '../../postgres/sampler/sampler.ts';
+import {readStatementText} from '../../postgres/sampler/statements-reader.ts';
 import type {usage} from './flags.ts';
 import {createLastHour} from './last-hour.ts';
 import {keepHeapSmall} from './small-heap.ts';
@@ -67,7 +68,6 @@ export async function run(context: CliContext, {words: [url], flags}: Call<typeo
       },
       explain: async statement => {
         const {explainStatement} = await import('../../postgres/planner/explain.ts');
-        const {readStatementText} = await import('../../postgres/sampler/statements-reader.ts');
         const connection = requireConnection(watching);
         const {rawClient, request: used, server_version_num} = connection;
         const {lines, how} = await explainStatement(rawClient, {

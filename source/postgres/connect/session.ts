@@ -1,4 +1,3 @@
-import {randomBytes} from 'node:crypto';
 import {AbortError, exitCodes} from '../../core/errors.ts';
 import {oldestVersionNum, parseServerVersion} from '../queries/query.ts';
 import {readServerProof, type ServerProof} from '../server/server-proof.ts';
@@ -6,6 +5,9 @@ import {closeClient, type OpenClient, openClient} from './open-client.ts';
 import {noActingThroughPooler} from './pooler.ts';
 import {type ConnectionRequest, hostAndPort} from './request.ts';
 import {type Purpose, sessionOptions} from './session-options.ts';
+
+// `import` would run the getters of all that node:crypto exports, webcrypto's too: 5 ms of every start.
+const {randomBytes} = process.getBuiltinModule('node:crypto');
 
 type Session = OpenClient & {
   server_version_num: number;

@@ -30,6 +30,11 @@ export function createMessageReader({keep, onMessage}: MessageReaderOptions): (c
   /** Consumes what this chunk holds of the body; returns where that ends. */
   const takeBody = (chunk: Buffer, at: number): number => {
     const end = Math.min(at + rest, chunk.length);
+    if (most === 0) {
+      rest -= end - at;
+      if (rest === 0) headerLength = 0;
+      return end;
+    }
     const taken = Math.min(most - kept, end - at);
     const isWhole = rest === length && end - at === rest;
     if (taken > 0 && !isWhole) parts.push(Buffer.from(chunk.subarray(at, at + taken)));
@@ -37,29 +42,37 @@ export function createMessageReader({keep, onMessage}: MessageReaderOptions): (c
     rest -= end - at;
     if (rest === 0) {
       headerLength = 0;
-      if (most > 0) onMessage(type, isWhole ? chunk.subarray(at, at + taken) : Buffer.concat(parts), length);
+      onMessage(type, isWhole ? chunk.subarray(at, at + taken) : Buffer.concat(parts), length);
       parts = [];
     }
     return end;
   };
 
+  /** Reads the header that `bytes` has at `at`. */
+  const begin = (bytes: Buffer, at: number): void => {
+    type = String.fromCharCode(bytes[at] ?? 0);
+    length = bytes.readUInt32BE(at + 1) - 4;
+    if (length < 0) throw new RangeError('a message shorter than its own length');
+    headerLength = headerBytes;
+    rest = length;
+    most = keep(type, length);
+    kept = 0;
+  };
+
   return chunk => {
     let at = 0;
     while (at < chunk.length) {
-      if (headerLength < headerBytes) {
+      if (headerLength === 0 && chunk.length - at >= headerBytes) {
+        begin(chunk, at);
+        at += headerBytes;
+      } else if (headerLength < headerBytes) {
         const taken = chunk.copy(header, headerLength, at, at + headerBytes - headerLength);
         headerLength += taken;
         at += taken;
         if (headerLength < headerBytes) return;
-        type = String.fromCharCode(header[0] ?? 0);
-        length = header.readUInt32BE(1) - 4;
-        if (length < 0) throw new RangeError('a message shorter than its own length');
-        rest = length;
-        most = keep(type, length);
-        kept = 0;
-        if (rest > 0) continue;
+        begin(header, 0);
       }
-      at = takeBody(chunk, at);
+      if (rest === 0 || at < chunk.length) at = takeBody(chunk, at);
     }
   };
 }
