@@ -1,7 +1,8 @@
 import {randomBytes} from 'node:crypto';
 import {hostname} from 'node:os';
 import {setTimeout as sleep} from 'node:timers/promises';
-import type {EnginePorts, RunIdentity} from '../../core/engine/execute.ts';
+import type {EnginePorts, RunIdentity} from '../../core/engine/ports.ts';
+
 import {AbortError, exitCodes} from '../../core/errors.ts';
 import {sha256} from '../../journal/chain.ts';
 import type {JournalFile} from '../../journal/journal-file.ts';

@@ -1,4 +1,5 @@
-import {type EnginePorts, execute, planHash, type RunIdentity} from '../../core/engine/execute.ts';
+import {execute, planHash} from '../../core/engine/execute.ts';
+import type {EnginePorts, RunIdentity} from '../../core/engine/ports.ts';
 import {createRunState, describeInterruption} from '../../core/engine/run-state.ts';
 import {AbortError, BugError, exitCodes, usageError} from '../../core/errors.ts';
 import {serverOf} from '../../core/server/server-identity.ts';

@@ -1,4 +1,5 @@
-import type {RunIdentity} from '../../core/engine/execute.ts';
+import type {RunIdentity} from '../../core/engine/ports.ts';
+
 import {reconcileIntent} from '../../core/engine/recover-runs.ts';
 import {AbortError} from '../../core/errors.ts';
 import type {Engine} from './engine-context.ts';

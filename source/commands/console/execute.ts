@@ -5,7 +5,8 @@ import {recoverUnfinishedRuns} from '../../cli/execution/recover-unfinished-runs
 import {openConfiguredJournal} from '../../cli/journal/configured-journal.ts';
 import {readRecipeData} from '../../cli/recipe-data.ts';
 import {createDriftCheck, recheckUndo} from '../../core/engine/drift.ts';
-import {type EnginePorts, execute} from '../../core/engine/execute.ts';
+import {execute} from '../../core/engine/execute.ts';
+import type {EnginePorts} from '../../core/engine/ports.ts';
 import {slotsOf} from '../../core/engine/run-state.ts';
 import {AbortError, BugError, exitCodes} from '../../core/errors.ts';
 import {serverDifference, serverOf} from '../../core/server/server-identity.ts';

@@ -1,13 +1,15 @@
 import type {JournalEntry} from '../../model/journal-entry.ts';
 import type {ParameterValues} from '../../model/parameter.ts';
+import type {GroupKey, Plan} from '../../model/plan.ts';
 import type {Recipe} from '../../model/recipe.ts';
 import type {DataRequirements, RecipeData} from '../../model/recipe-data.ts';
+import type {RunStep, SlotUsage} from '../../model/run.ts';
 import type {Snapshot} from '../../model/snapshot.ts';
 import type {Step} from '../../model/step.ts';
 import type {ServerIdentity} from '../../model/target.ts';
 import {canonicalJson} from '../text/json.ts';
-import type {EnginePorts, Recheck} from './execute.ts';
 import {canAct, planRecipe} from './plan.ts';
+import type {EnginePorts, Recheck} from './ports.ts';
 import {slotsOf} from './run-state.ts';
 import {findRun, planUndo} from './undo.ts';
 
@@ -70,4 +72,41 @@ export function recheckUndo(
           kind: 'stop',
           reason: `the journal changed since the preview: "${step.title}" is no longer the undo`,
         };
+}
+
+/**
+ * Whether a group that sessions were ended of has as many again as before: then its application reconnects as
+ * fast as it is cut off, and going on frees nothing. Says so in one line, or null.
+ */
+export function detectReconnect(
+  plan: Plan,
+  steps: readonly RunStep[],
+  before: SlotUsage | null,
+  now: SlotUsage | null,
+): string | null {
+  if (before === null || now === null) return null;
+  for (const group of plan.watch_groups) {
+    if (!group.steps.some(index => steps[index]?.result?.outcome === 'verified')) continue;
+    const was = countOf(before, group);
+    const is = countOf(now, group);
+    if (was > 0 && is >= was)
+      return `${describeGroup(group)} holds ${is} sessions again, ${was} before: it reconnects at once`;
+  }
+  return null;
+}
+
+/** `web/app@10.0.0.7`: application, role and client. */
+export function describeGroup({application_name, usename, client_addr}: GroupKey): string {
+  return `${application_name || '(no name)'}/${usename}@${client_addr ?? 'local'}`;
+}
+
+export function countOf(reading: SlotUsage, group: GroupKey): number {
+  return (
+    reading.groups.find(
+      ({application_name, usename, client_addr}) =>
+        application_name === group.application_name &&
+        usename === group.usename &&
+        client_addr === group.client_addr,
+    )?.count ?? 0
+  );
 }

@@ -3,8 +3,8 @@ import type {StepResult} from '../../model/run.ts';
 import type {SqlStep} from '../../model/step.ts';
 import {AbortError, exitCodes} from '../errors.ts';
 import {redactSecrets} from '../text/redact.ts';
-import type {Ending} from './ending.ts';
-import {type Stop, StopRun} from './ending.ts';
+import type {Interruption} from './interruption.ts';
+import {type Stop, StopRun} from './interruption.ts';
 import {endsByItself} from './step.ts';
 import {suggestGrant} from './suggest-grant.ts';
 
@@ -19,7 +19,11 @@ export type Execution =
   /** The server or the way there said no: it has not happened. `stop`: nor will any further step. */
   | {kind: 'refused'; result: StepResult; stop: Stop | null};
 
-export async function executeSql(step: SqlStep, executor: Executor, ending: Ending): Promise<Execution> {
+export async function executeSql(
+  step: SqlStep,
+  executor: Executor,
+  interruption: Interruption,
+): Promise<Execution> {
   try {
     const {row_count, objection = null, pins, incomplete} = await executor.apply(step);
     return {kind: 'done', row_count, objection, pins: pins ?? null, incomplete: incomplete ?? null};
@@ -32,7 +36,7 @@ export async function executeSql(step: SqlStep, executor: Executor, ending: Endi
     }
     const sqlstate = sqlstateOf(error);
     if (sqlstate === null || isUndecided(sqlstate, step)) return {kind: 'unknown', message, sqlstate};
-    const result = await swept(step, failedResult(sqlstate, message), executor, ending);
+    const result = await withCleanup(step, failedResult(sqlstate, message), executor, interruption);
     const hint = await suggestGrant(step, {sqlstate, message}, executor);
     return {kind: 'refused', result: hint === null ? result : {...result, hint}, stop: null};
   }
@@ -46,14 +50,14 @@ export async function verify(
   step: SqlStep,
   acted: Exclude<Execution, {kind: 'refused'}>,
   executor: Executor,
-  ending: Ending,
+  interruption: Interruption,
 ): Promise<StepResult> {
   const row_count = acted.kind === 'done' ? (acted.row_count ?? 0) : 0;
   const base = {row_count, sqlstate: null, duration_ms: 0};
   if (acted.kind === 'done' && acted.incomplete) {
     return {...base, outcome: 'applied', message: `done, but not what belongs to it: ${acted.incomplete}`};
   }
-  const checked = await check(step, acted, executor, ending);
+  const checked = await check(step, acted, executor, interruption);
   if (checked.holds) {
     if (acted.kind === 'done') return {...base, outcome: 'verified', message: null};
     return endsByItself(step)
@@ -67,12 +71,17 @@ export async function verify(
   if (acted.kind === 'done') return {...base, outcome: 'applied', message: checked.message};
   // The server itself said that it stopped (57014): what it left is swept away, and nothing is unknown.
   if (acted.sqlstate !== null && isStatement(step))
-    return swept(step, failedResult(acted.sqlstate, cancelledText(step, acted.message)), executor, ending);
-  throw cutOff(acted.message, ending, checked.refusal);
+    return withCleanup(
+      step,
+      failedResult(acted.sqlstate, cancelledText(step, acted.message)),
+      executor,
+      interruption,
+    );
+  throw outcomeUnknown(acted.message, interruption, checked.refusal);
 }
 
 /** Nobody can tell whether the act happened: its intent stays without an outcome. */
-export function cutOff(why: string, {asked}: Ending, refusal = ''): StopRun {
+export function outcomeUnknown(why: string, {requested: asked}: Interruption, refusal = ''): StopRun {
   return new StopRun({
     status: asked.aborted ? 'interrupted' : 'failed',
     reason: `cut off while acting (${why}): whether it happened is unknown${refusal}`,
@@ -108,12 +117,12 @@ async function check(
   step: SqlStep,
   acted: Execution,
   executor: Executor,
-  ending: Ending,
+  interruption: Interruption,
 ): Promise<{holds: boolean; message: string; refusal: string}> {
   // One that was cancelled is not waited for: either it was done by then, or it will not come.
   const patience_ms = acted.kind === 'unknown' && isStatement(step) ? 0 : verifyWithinMs(step);
   try {
-    const holds = await ending.within(executor.verify(step.verify, patience_ms));
+    const holds = await interruption.waitFor(executor.verify(step.verify, patience_ms));
     const message = 'the server accepted it, but what it should bring about has not come yet';
     return {holds, message, refusal: ''};
   } catch (error) {
@@ -127,21 +136,23 @@ function verifyWithinMs({timeout_ms}: SqlStep): number {
   return timeout_ms === 0 ? 10_000 : timeout_ms;
 }
 
-async function swept(
+async function withCleanup(
   {cleanup, timeout_ms}: SqlStep,
   result: StepResult,
   executor: Executor,
-  ending: Ending,
+  interruption: Interruption,
 ): Promise<StepResult> {
   if (cleanup === undefined) return result;
   try {
-    const {row_count} = await ending.within(executor.apply({...cleanup, timeout_ms, transaction: false}));
+    const {row_count} = await interruption.waitFor(
+      executor.apply({...cleanup, timeout_ms, transaction: false}),
+    );
     return row_count === 0
       ? result
       : {...result, message: `${result.message}; what it left behind is removed`};
   } catch (error) {
     // It must not go on at the server when nobody is here any more.
-    if (ending.over.aborted) await ending.briefly(executor.cancel()).catch(() => {});
+    if (interruption.expired.aborted) await interruption.waitBriefly(executor.cancel()).catch(() => {});
     const left = `what it left behind could not be removed (${messageOf(error)}): undo of this run, or repair-invalid-indexes, removes it`;
     return {...result, message: `${result.message}; ${left}`, has_leftover: true};
   }

@@ -1,27 +1,19 @@
-import type {Clock, Executor, Files} from '../../model/ports.ts';
+import type {Clock, Executor} from '../../model/ports.ts';
 import type {StepProgress, StepResult} from '../../model/run.ts';
 import type {FileStep, Measure, Pins, SqlStep, Step} from '../../model/step.ts';
 import {AbortError, BugError, exitCodes} from '../errors.ts';
-import {anyAborted, type Ending, GaveUp, StopRun} from './ending.ts';
 import {
-  cutOff,
   type Execution,
   executeSql,
   failedResult,
   messageOf,
+  outcomeUnknown,
   skippedResult,
   verify,
 } from './execute-sql.ts';
 import {applyChange} from './file-change.ts';
-
-export type StepPorts = {
-  executor: Executor;
-  clock: Clock;
-  /** Absent where nothing may be written: a plan with a file step is then a defect. */
-  files?: Files;
-  /** How far the server is with a step that has a progress view; null where it does not say. */
-  progress?(step: SqlStep): Promise<StepProgress | null>;
-};
+import {anyAborted, type Interruption, NoAnswerError, StopRun} from './interruption.ts';
+import type {StepPorts} from './ports.ts';
 
 /** What a step is at while it is carried out. */
 export type StepChange = {status: 'acting'; progress: StepProgress | null} | {status: 'verifying'};
@@ -36,13 +28,13 @@ const progressEveryMs = 500;
 export async function* executeStep(
   step: Step,
   ports: StepPorts,
-  ending: Ending,
+  interruption: Interruption,
 ): AsyncGenerator<StepChange, StepResult> {
   if (step.kind === 'advice') return skippedResult('advice: for a person to carry out');
   if (step.kind === 'file') return changeFile(step, ports);
-  const before = await measuredBefore(step, ports.executor, ending);
-  const acting = executeSql(step, ports.executor, ending);
-  yield* follow(step, acting, ports, ending);
+  const before = await measuredBefore(step, ports.executor, interruption);
+  const acting = executeSql(step, ports.executor, interruption);
+  yield* followProgress(step, acting, ports, interruption);
   const acted = await acting;
   if (acted.kind === 'refused') {
     if (acted.stop) throw new StopRun(acted.stop, acted.result);
@@ -52,11 +44,11 @@ export async function* executeStep(
     return skippedResult(`${acted.objection ?? 'changed since the preview'}: skipped`);
   }
   yield {status: 'verifying'};
-  const verified = await verify(step, acted, ports.executor, ending);
+  const verified = await verify(step, acted, ports.executor, interruption);
   const pins = await pinsOf(step, acted, ports.executor);
   const result = pins === null ? verified : {...verified, pins};
   if (step.measures === undefined) return result;
-  const after = ending.asked.aborted ? [] : await measure(step.measures, ports.executor);
+  const after = interruption.requested.aborted ? [] : await measure(step.measures, ports.executor);
   const measures = step.measures.map(({name}, index) => ({
     name,
     before: before[index] ?? null,
@@ -69,11 +61,11 @@ export async function* executeStep(
 async function measuredBefore(
   {measures}: SqlStep,
   executor: Executor,
-  ending: Ending,
+  interruption: Interruption,
 ): Promise<(string | null)[]> {
   if (measures === undefined) return [];
-  const before = await ending.within(measure(measures, executor)).catch(() => []);
-  if (!ending.asked.aborted) return before;
+  const before = await interruption.waitFor(measure(measures, executor)).catch(() => []);
+  if (!interruption.requested.aborted) return before;
   throw new StopRun(
     {status: 'interrupted', reason: 'interrupted'},
     skippedResult('interrupted before it began'),
@@ -99,22 +91,22 @@ const cancelEveryMs = 2000;
  * Until the act is over: tells how far it is, where the server says so. An interruption cancels it: one that may take
  * hours at once, others when they had their time. Throws StopRun where the server answers no more.
  */
-async function* follow(
+async function* followProgress(
   step: SqlStep,
   acting: Promise<unknown>,
   {executor, clock, progress}: StepPorts,
-  ending: Ending,
+  interruption: Interruption,
 ): AsyncGenerator<StepChange> {
   const ended = new AbortController();
   const end = () => ended.abort();
   acting.then(end, end);
-  const cancelDue = step.progress === undefined ? ending.overdue : ending.asked;
+  const cancelDue = step.progress === undefined ? interruption.cancelDue : interruption.requested;
   let cancelling: Promise<void> | null = null;
   for (;;) {
     if (step.progress === undefined) await anyAborted(ended.signal, cancelDue);
     else await clock.sleep(progressEveryMs, AbortSignal.any([ended.signal, cancelDue])).catch(() => {});
     if (cancelDue.aborted && !ended.signal.aborted) {
-      cancelling = cancelUntil(ended.signal, executor, {clock, ending});
+      cancelling = cancelUntil(ended.signal, executor, {clock, interruption});
       break;
     }
     if (ended.signal.aborted) return;
@@ -123,9 +115,9 @@ async function* follow(
   }
   try {
     // What is verified and swept on the same connection must not meet a cancel on its way.
-    await ending.within(Promise.all([acting, cancelling]));
+    await interruption.waitFor(Promise.all([acting, cancelling]));
   } catch (error) {
-    if (error instanceof GaveUp) throw cutOff(error.message, ending);
+    if (error instanceof NoAnswerError) throw outcomeUnknown(error.message, interruption);
     throw error;
   }
 }
@@ -134,11 +126,11 @@ async function* follow(
 async function cancelUntil(
   ended: AbortSignal,
   executor: Executor,
-  {clock, ending}: {clock: Clock; ending: Ending},
+  {clock, interruption}: {clock: Clock; interruption: Interruption},
 ): Promise<void> {
-  while (!ended.aborted && !ending.over.aborted) {
+  while (!ended.aborted && !interruption.expired.aborted) {
     await executor.cancel().catch(() => {});
-    await clock.sleep(cancelEveryMs, AbortSignal.any([ended, ending.over])).catch(() => {});
+    await clock.sleep(cancelEveryMs, AbortSignal.any([ended, interruption.expired])).catch(() => {});
   }
 }
 
@@ -165,13 +157,13 @@ async function changeFile(step: FileStep, {files}: StepPorts): Promise<StepResul
 async function measure(measures: Measure[] = [], executor: Executor): Promise<(string | null)[]> {
   const values: (string | null)[] = [];
   for (const each of measures) {
-    const lines = await linesOf(each, executor).catch(() => null);
+    const lines = await measureLines(each, executor).catch(() => null);
     values.push(lines === null ? null : lines.join('\n'));
   }
   return values;
 }
 
-async function linesOf({query, kind}: Measure, executor: Executor): Promise<string[] | null> {
+async function measureLines({query, kind}: Measure, executor: Executor): Promise<string[] | null> {
   if (kind === 'plan') {
     const plan = await executor.explain?.(query.text);
     // Of a view or a partial index: what a plan quotes is somebody's data, and the journal keeps none.

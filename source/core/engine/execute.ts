@@ -1,42 +1,17 @@
 import type {JournalEvent, ProcessIdentity} from '../../model/journal-entry.ts';
 import type {Plan} from '../../model/plan.ts';
-import type {Journal, Sha256} from '../../model/ports.ts';
-
+import type {Sha256} from '../../model/ports.ts';
 import type {RunState, SlotUsage, StepResult} from '../../model/run.ts';
 import type {Step} from '../../model/step.ts';
-import type {ServerIdentity} from '../../model/target.ts';
 import {exitCodes} from '../errors.ts';
 import {canonicalJson} from '../text/json.ts';
-import {createEnding, type Ending, type Stop, StopRun, stopOf} from './ending.ts';
+import {detectReconnect} from './drift.ts';
 import {skippedResult} from './execute-sql.ts';
-import {executeStep, planDrifted, resultOf, type StepPorts} from './execute-step.ts';
-import {detectReconnect} from './refill.ts';
+import {executeStep, planDrifted, resultOf} from './execute-step.ts';
+import {createInterruption, type Interruption, type Stop, StopRun, stopOf} from './interruption.ts';
+import type {EnginePorts, RunIdentity} from './ports.ts';
+
 import {countOutcomes, createRunState, exitCodeOf, withStep} from './run-state.ts';
-
-/** What the re-diagnosis right before a step says of it. */
-export type Recheck = {kind: 'go'} | {kind: 'skip'; reason: string} | {kind: 'stop'; reason: string};
-
-export type EnginePorts = StepPorts & {
-  journal: Journal;
-  sha256: Sha256;
-  /** A fresh reading of the slots: before the first batch, before every further one, and after the last. */
-  slots(): Promise<SlotUsage>;
-  /** Asked right before each step. The acting statement carries its own guard; this one can know more. */
-  recheck?(step: Step): Promise<Recheck>;
-};
-
-export type RunIdentity = {
-  /** The run's id, unique in the journal. */
-  run: string;
-  /** `user@host` of whoever runs poolctl. */
-  actor: string;
-  /** The target's id. */
-  target: string;
-  /** The server that the plan was made on: the only one that is acted on. */
-  server: ServerIdentity;
-  /** Tells others whether it is still under way. */
-  process?: ProcessIdentity;
-};
 
 /** What an approval holds for: this server since its last start, this recipe, these parameters, exactly these steps. */
 export function planHash(
@@ -59,8 +34,8 @@ export async function* execute(
   ports: EnginePorts,
   signal?: AbortSignal,
 ): AsyncGenerator<RunState> {
-  const ending = createEnding(signal, ports.clock);
-  const run = createRun(plan, identity, ports, ending);
+  const interruption = createInterruption(signal, ports.clock);
+  const run = createRun(plan, identity, ports, interruption);
   ports.executor.bind(identity.server);
   try {
     yield run.state;
@@ -70,8 +45,8 @@ export async function* execute(
   } finally {
     await ports.executor.close().catch(() => {});
     // Also when whoever listens stops listening: the journal must say that the run is over.
-    await finish(run);
-    ending.dispose();
+    await endRun(run);
+    interruption.dispose();
   }
   yield run.state;
 }
@@ -80,7 +55,7 @@ type Run = {
   plan: Plan;
   process: ProcessIdentity | undefined;
   ports: EnginePorts;
-  ending: Ending;
+  interruption: Interruption;
   state: RunState;
   /** Why it stops short; null while it does not. */
   stopped: Stop | null;
@@ -90,13 +65,13 @@ type Run = {
   record(event: JournalEvent): Promise<void>;
 };
 
-function createRun(plan: Plan, identity: RunIdentity, ports: EnginePorts, ending: Ending): Run {
+function createRun(plan: Plan, identity: RunIdentity, ports: EnginePorts, interruption: Interruption): Run {
   const {run, actor, target, server, process} = identity;
   const self: Run = {
     plan,
     process,
     ports,
-    ending,
+    interruption,
     state: createRunState(plan, {run, target, server, plan_hash: planHash(plan, identity, ports.sha256)}),
     stopped: null,
     isOpen: false,
@@ -118,12 +93,12 @@ function createRun(plan: Plan, identity: RunIdentity, ports: EnginePorts, ending
 async function* executeSteps(run: Run): AsyncGenerator<RunState> {
   const {plan} = run;
   throwIfInterrupted(run);
-  await open(run);
+  await openRun(run);
   yield run.state;
   for (const [index, step] of plan.steps.entries()) {
     if (index > 0 && index % plan.batch_size === 0) yield* pause(run, index);
     throwIfInterrupted(run);
-    yield* settleStep(run, index, step);
+    yield* runStep(run, index, step);
     yield run.state;
     const result = run.state.steps[index]?.result;
     if (result?.outcome === 'failed') throwIfInterrupted(run);
@@ -134,7 +109,7 @@ async function* executeSteps(run: Run): AsyncGenerator<RunState> {
   }
 }
 
-async function open(run: Run): Promise<void> {
+async function openRun(run: Run): Promise<void> {
   const {plan} = run;
   const before = await readSlots(run);
   run.state = {...run.state, before};
@@ -157,7 +132,7 @@ async function* pause(run: Run, next: number): AsyncGenerator<RunState> {
   const {plan, ports} = run;
   run.state = {...run.state, phase: 'pausing', current: next, pause_ms: plan.pause_ms};
   yield run.state;
-  await ports.clock.sleep(plan.pause_ms, run.ending.asked).catch(() => {});
+  await ports.clock.sleep(plan.pause_ms, run.interruption.requested).catch(() => {});
   throwIfInterrupted(run);
   const after = await readSlots(run);
   run.state = {...run.state, after, pause_ms: null};
@@ -166,27 +141,27 @@ async function* pause(run: Run, next: number): AsyncGenerator<RunState> {
     throw new StopRun({
       status: 'stopped',
       reason: refill,
-      hint: 'ending more frees nothing: stop or mend that application, or limit its role (ALTER ROLE ... CONNECTION LIMIT)',
+      hint: 'interruption more frees nothing: stop or mend that application, or limit its role (ALTER ROLE ... CONNECTION LIMIT)',
     });
   }
 }
 
-async function* settleStep(run: Run, index: number, step: Step): AsyncGenerator<RunState> {
+async function* runStep(run: Run, index: number, step: Step): AsyncGenerator<RunState> {
   const {ports} = run;
   run.state = {...withStep(run.state, index, {status: 'acting'}), phase: 'acting', current: index};
   yield run.state;
   const recheck = (await ports.recheck?.(step)) ?? {kind: 'go'};
   if (recheck.kind === 'stop') throw planDrifted(recheck.reason, isUntouched(run));
-  if (recheck.kind === 'skip') return await settle(run, index, skippedResult(recheck.reason));
-  if (run.ending.asked.aborted) run.state = withStep(run.state, index, {status: 'pending'});
+  if (recheck.kind === 'skip') return await recordOutcome(run, index, skippedResult(recheck.reason));
+  if (run.interruption.requested.aborted) run.state = withStep(run.state, index, {status: 'pending'});
   throwIfInterrupted(run);
 
   if (step.kind !== 'advice') await run.record({event: 'intent', step: index, content: step});
   const started = ports.clock.now().getTime();
   const settleAfter = (result: StepResult) =>
-    settle(run, index, {...result, duration_ms: ports.clock.now().getTime() - started});
+    recordOutcome(run, index, {...result, duration_ms: ports.clock.now().getTime() - started});
   try {
-    const carrying = executeStep(step, ports, run.ending);
+    const carrying = executeStep(step, ports, run.interruption);
     let next = await carrying.next();
     for (; !next.done; next = await carrying.next()) {
       run.state = {...withStep(run.state, index, next.value), phase: next.value.status};
@@ -201,15 +176,15 @@ async function* settleStep(run: Run, index: number, step: Step): AsyncGenerator<
 }
 
 /** Also when the journal can no longer be written: what happened is shown, and the run ends there. */
-async function settle(run: Run, index: number, result: StepResult): Promise<void> {
+async function recordOutcome(run: Run, index: number, result: StepResult): Promise<void> {
   run.state = withStep(run.state, index, {status: 'ended', progress: null, result});
   const acted_as = run.ports.executor.actsAs?.() ?? null;
   await run.record({event: 'outcome', step: index, ...result, ...(acted_as !== null && {acted_as})});
 }
 
-async function finish(run: Run): Promise<void> {
+async function endRun(run: Run): Promise<void> {
   const after = run.isOpen ? await readSlots(run) : null;
-  const stop = run.stopped ?? abandoned(run) ?? completed(run, after);
+  const stop = run.stopped ?? abandonedStop(run) ?? completedStop(run, after);
   const {status, reason, hint, exit_code} = run.isOpen ? await recordEnd(run, stop, after) : stop;
   run.state = {
     ...run.state,
@@ -234,12 +209,12 @@ async function recordEnd(run: Run, stop: Stop, after: SlotUsage | null): Promise
 }
 
 /** Whoever listened stopped listening. */
-function abandoned(run: Run): Stop | null {
+function abandonedStop(run: Run): Stop | null {
   const isUnfinished = run.state.steps.some(({result}) => result === null);
   return isUnfinished ? {status: 'interrupted', reason: 'interrupted'} : null;
 }
 
-function completed(run: Run, after: SlotUsage | null): Stop {
+function completedStop(run: Run, after: SlotUsage | null): Stop {
   const {failed} = countOutcomes(run.state.steps);
   const refill = detectReconnect(run.plan, run.state.steps, run.state.before, after);
   const hint = run.state.steps.find(({result}) => result?.hint !== undefined)?.result?.hint;
@@ -258,14 +233,14 @@ function isUntouched(run: Run): boolean {
   return verified + applied + unknown === 0;
 }
 
-function throwIfInterrupted({ending}: Run): void {
-  if (ending.asked.aborted) throw new StopRun({status: 'interrupted', reason: 'interrupted'});
+function throwIfInterrupted({interruption}: Run): void {
+  if (interruption.requested.aborted) throw new StopRun({status: 'interrupted', reason: 'interrupted'});
 }
 
 /** A reading that fails does not stop a run: under exhaustion it may be what fails first. */
-async function readSlots({ports, ending}: Run): Promise<SlotUsage | null> {
+async function readSlots({ports, interruption}: Run): Promise<SlotUsage | null> {
   try {
-    return await ending.within(ending.briefly(ports.slots()));
+    return await interruption.waitFor(interruption.waitBriefly(ports.slots()));
   } catch {
     return null;
   }

@@ -17,7 +17,7 @@ export function invertStep(step: Step, pins: Pins | undefined): Step {
   const redo = next ?? redoOf(step);
   const back = isWithheld(redo) ? {undo: 'irreversible' as const, holds_secret: true as const} : {undo: redo};
   return {
-    ...withoutMeans(step),
+    ...withoutEffects(step),
     title,
     ...means,
     ...(guard !== undefined && {guard: withPins(guard, pins)}),
@@ -48,7 +48,7 @@ function invertDiff(diff: readonly string[]): string[] {
 }
 
 /** What a failed act left behind, where its own cleanup could not remove it. */
-export function sweepStep(step: Step): SqlStep | null {
+export function cleanupStep(step: Step): SqlStep | null {
   const undo = step.kind === 'sql' ? undoOf(step) : null;
   if (step.kind !== 'sql' || step.cleanup === undefined || undo === null) return null;
   if (isWithheld(step.cleanup) || wasRedacted(step.cleanup)) return null;
@@ -57,11 +57,11 @@ export function sweepStep(step: Step): SqlStep | null {
   const verify = withPins(undo.verify, undefined);
   const means = {guard, apply, verify, ...(progress !== undefined && {progress})};
   const title = `sweep away what is left of: ${step.title}`;
-  return {...withoutMeans(step), title, ...means, undo: 'irreversible'};
+  return {...withoutEffects(step), title, ...means, undo: 'irreversible'};
 }
 
 /** What belongs to the act alone: its cleanup would sweep away what the undo brings back. */
-function withoutMeans(step: SqlStep): SqlStep {
+function withoutEffects(step: SqlStep): SqlStep {
   const {
     afterwards: _a,
     cleanup: _c,
@@ -87,7 +87,7 @@ function redoOf(step: SqlStep): Undo {
 }
 
 /** By what a step does; how it is guarded and verified may have been written otherwise by an older poolctl. */
-export function actOf(step: Step): string {
+export function effectKey(step: Step): string {
   const {kind, title, subject} = step;
   const act = step.kind === 'sql' ? step.apply : step.kind === 'file' ? [step.path, step.change] : step.text;
   return canonicalJson({kind, title, subject, act});

@@ -63,21 +63,22 @@ export function refuseOnStandby(plan: Plan, {is_in_recovery}: Pick<Target, 'is_i
 const reason = 'this server is a standby (in recovery): run it on the primary';
 
 function isWriting(step: Step): step is SqlStep {
-  return step.kind === 'sql' && !reading.test(bare(step));
+  return step.kind === 'sql' && !readOnlyStatement.test(withoutLeadingComments(step));
 }
 
 /** What a server in recovery runs; a function that writes it refuses by itself. */
-const reading = /^(?:select|with|values|table|call|show|set|reset|checkpoint)\b/i;
+const readOnlyStatement = /^(?:select|with|values|table|call|show|set|reset|checkpoint)\b/i;
 
 /** `ALTER ROLE`, `CREATE INDEX`, `ANALYZE`. */
 function verbOf(step: SqlStep): string {
-  const [, verb = '', object = ''] = /^(\w+)(?:\s+(?:unique\s+)?(\w+))?/i.exec(bare(step)) ?? [];
+  const [, verb = '', object = ''] =
+    /^(\w+)(?:\s+(?:unique\s+)?(\w+))?/i.exec(withoutLeadingComments(step)) ?? [];
   const hasObject = /^(?:create|drop|alter|comment|refresh)$/i.test(verb);
   return (hasObject ? `${verb} ${object}` : verb).toUpperCase();
 }
 
 /** Without comments in front. */
-function bare({apply}: SqlStep): string {
+function withoutLeadingComments({apply}: SqlStep): string {
   return apply.text.replace(/^(?:\s|--[^\n]*(?:\n|$)|\/\*[\s\S]*?\*\/)+/, '');
 }
 
@@ -85,14 +86,14 @@ function bare({apply}: SqlStep): string {
 export type SkippedGroup = {reason: string; members: Skipped[]};
 
 /** A reason longer than this is told once for all whom it holds for; a shorter one reads better beside each. */
-const long = 60;
+const longReason = 60;
 
 /** In their order, those of one long reason together where the first of them stands. */
 export function groupSkipped(skipped: readonly Skipped[]): SkippedGroup[] {
   const groups: SkippedGroup[] = [];
   for (const member of skipped) {
     const {reason} = member;
-    const group = reason.length > long ? groups.find(each => each.reason === reason) : undefined;
+    const group = reason.length > longReason ? groups.find(each => each.reason === reason) : undefined;
     if (group === undefined) groups.push({reason, members: [member]});
     else group.members.push(member);
   }

@@ -3,8 +3,8 @@ import type {Clock, Executor, Files} from '../../model/ports.ts';
 import type {StepResult} from '../../model/run.ts';
 import type {Pins, SqlStep, Step, Verification} from '../../model/step.ts';
 import {serverDoubt} from '../server/server-identity.ts';
-import type {RunIdentity} from './execute.ts';
 import {applyChange, invertChange} from './file-change.ts';
+import type {RunIdentity} from './ports.ts';
 import {endsByItself} from './step.ts';
 import {isWithheld} from './step-secrets.ts';
 import {hostOf} from './undo.ts';
@@ -44,7 +44,7 @@ export async function reconcileIntent(
   if (doubt !== null) return `unknown, ${doubt}`;
   ports.executor.bind(server);
   const now_ms = ports.clock.now().getTime();
-  const seen = await lookAt(intent.content, now_ms - begunAtMs(intent, entries, now_ms), ports);
+  const seen = await observe(intent.content, now_ms - begunAtMs(intent, entries, now_ms), ports);
   if (seen === null) return 'unknown, it may still be going on';
   const {outcome, message, ...leftover} = results[seen];
   const pins = seen === 'done' ? await pinsOf(intent.content, ports.executor) : {};
@@ -69,9 +69,9 @@ async function pinsOf(step: Step, executor: ReconcilePorts['executor']): Promise
 }
 
 /** `ended`: so it is, by whatever. `left behind`: not done, and what there is of it has to be swept away. */
-type Seen = 'done' | 'ended' | 'not done' | 'left behind';
+type Observation = 'done' | 'ended' | 'not done' | 'left behind';
 
-const results: Record<Seen, Pick<StepResult, 'outcome' | 'has_leftover'> & {message: string}> = {
+const results: Record<Observation, Pick<StepResult, 'outcome' | 'has_leftover'> & {message: string}> = {
   done: {outcome: 'verified', message: 'found done when looked at later'},
   ended: {
     outcome: 'unknown',
@@ -94,7 +94,11 @@ function begunAtMs({seq, at}: JournalEntry, entries: readonly JournalEntry[], no
     .reduce((least_ms, entry) => Math.min(least_ms, Date.parse(entry.at)), now_ms);
 }
 
-async function lookAt(step: Step, age_ms: number, {executor, files}: ReconcilePorts): Promise<Seen | null> {
+async function observe(
+  step: Step,
+  age_ms: number,
+  {executor, files}: ReconcilePorts,
+): Promise<Observation | null> {
   if (step.kind === 'advice') return null;
   if (step.kind === 'file') {
     const text = (await files?.read(step.path)) ?? null;

@@ -6,7 +6,7 @@ import type {ServerIdentity} from '../../model/target.ts';
 import {AbortError, exitCodes, usageError} from '../errors.ts';
 import {compareServers, nameServer, serverDifference, serverDoubt} from '../server/server-identity.ts';
 import {counted, formatVersion} from '../text/format.ts';
-import {actOf, invertStep, sweepStep} from './invert-step.ts';
+import {cleanupStep, effectKey, invertStep} from './invert-step.ts';
 import {secretReason, undoOf, withoutUndoText} from './step.ts';
 import {wasRedacted} from './step-secrets.ts';
 
@@ -90,9 +90,9 @@ function undoneOf(
   {step, result}: Pick<DoneStep, 'step' | 'result'>,
   undoing: readonly JournaledRun[],
 ): DoneStep {
-  const act = actOf(invertStep(step, undefined));
+  const act = effectKey(invertStep(step, undefined));
   const undos = undoing.flatMap(({run, steps}) =>
-    steps.filter(each => isDone(each) && actOf(each.step) === act).map(undo => ({run, undo})),
+    steps.filter(each => isDone(each) && effectKey(each.step) === act).map(undo => ({run, undo})),
   );
   const last = undos.at(-1)?.undo;
   return {
@@ -157,7 +157,7 @@ function planSteps({run, steps}: JournaledRun, host: string | null = null): Plan
       is_elsewhere = true;
       reason = `the file is on ${hostOf(run)}, and this is ${host}`;
     }
-    const sweep = result?.has_leftover ? sweepStep(step) : null;
+    const sweep = result?.has_leftover ? cleanupStep(step) : null;
     if (sweep !== null) undone.push(sweep);
     else if (reason === null) undone.push(invertStep(step, pins));
     else skipped.push({subject: step.subject, description: step.title, reason});

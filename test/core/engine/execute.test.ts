@@ -1,6 +1,7 @@
 import {createHash} from 'node:crypto';
 import {describe, expect, it} from 'vitest';
-import {type EnginePorts, execute, planHash} from '../../../source/core/engine/execute.ts';
+import {execute, planHash} from '../../../source/core/engine/execute.ts';
+import type {EnginePorts} from '../../../source/core/engine/ports.ts';
 import {AbortError, exitCodes} from '../../../source/core/errors.ts';
 import type {JournalDraft, JournalEntry} from '../../../source/model/journal-entry.ts';
 import type {Plan} from '../../../source/model/plan.ts';

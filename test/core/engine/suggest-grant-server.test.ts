@@ -1,6 +1,6 @@
 import {afterAll, beforeAll, beforeEach, expect, it} from 'vitest';
-import {createEnding} from '../../../source/core/engine/ending.ts';
 import {executeSql} from '../../../source/core/engine/execute-sql.ts';
+import {createInterruption} from '../../../source/core/engine/interruption.ts';
 import type {SqlStep, Verification} from '../../../source/model/step.ts';
 import {connect} from '../../../source/postgres/connect/connect.ts';
 import {createExecutor} from '../../../source/postgres/executor/executor.ts';
@@ -43,7 +43,9 @@ describeEachMajor('the remedy of a refusal', major => {
     const executor = createExecutor(() => connect(request, {purpose: 'act'}));
     executor.bind(await serverAt(request));
     try {
-      return await work(step => executeSql(step, executor, createEnding(undefined, {sleep: async () => {}})));
+      return await work(step =>
+        executeSql(step, executor, createInterruption(undefined, {sleep: async () => {}})),
+      );
     } finally {
       await executor.close();
     }

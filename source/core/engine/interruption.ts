@@ -6,27 +6,27 @@ import {AbortError} from '../errors.ts';
  * The time that an interrupted run has: a short act ends by itself, a long one is cancelled, and a server that does
  * not answer is given up. What is not interrupted has all the time it needs.
  */
-export type Ending = {
+export type Interruption = {
   /** Somebody wants the run to end. */
-  asked: AbortSignal;
+  requested: AbortSignal;
   /** A short act had its time to end by itself. */
-  overdue: AbortSignal;
+  cancelDue: AbortSignal;
   /** Nothing is waited for any more. */
-  over: AbortSignal;
+  expired: AbortSignal;
   /** Rejects with GaveUp once it is over. */
-  within<T>(promise: Promise<T>): Promise<T>;
+  waitFor<T>(promise: Promise<T>): Promise<T>;
   /** For what is worth a last moment: once asked, rejects with GaveUp after that. */
-  briefly<T>(promise: Promise<T>): Promise<T>;
+  waitBriefly<T>(promise: Promise<T>): Promise<T>;
   /** Stops its timers. */
   dispose(): void;
 };
 
 /** Acts without a progress view mostly take milliseconds. */
-const shortActMs = 1000;
-const overMs = 7000;
-const brieflyMs = 1500;
+const shortStepMs = 1000;
+const expireMs = 7000;
+const briefMs = 1500;
 
-export class GaveUp extends Error {
+export class NoAnswerError extends Error {
   override readonly name = 'GaveUp';
 
   constructor() {
@@ -34,14 +34,17 @@ export class GaveUp extends Error {
   }
 }
 
-export function createEnding(signal: AbortSignal | undefined, {sleep}: Pick<Clock, 'sleep'>): Ending {
+export function createInterruption(
+  signal: AbortSignal | undefined,
+  {sleep}: Pick<Clock, 'sleep'>,
+): Interruption {
   const [overdue, over, disposed] = [new AbortController(), new AbortController(), new AbortController()];
   const asked = signal ?? disposed.signal;
   const begin = async () => {
     try {
-      await sleep(shortActMs, disposed.signal);
+      await sleep(shortStepMs, disposed.signal);
       overdue.abort();
-      await sleep(overMs - shortActMs, disposed.signal);
+      await sleep(expireMs - shortStepMs, disposed.signal);
       over.abort();
     } catch {
       // Disposed of.
@@ -50,20 +53,20 @@ export function createEnding(signal: AbortSignal | undefined, {sleep}: Pick<Cloc
   if (signal?.aborted) void begin();
   else signal?.addEventListener('abort', begin, {once: true, signal: disposed.signal});
   return {
-    asked,
-    overdue: overdue.signal,
-    over: over.signal,
-    within: promise => unless(over.signal, promise),
-    async briefly(promise) {
+    requested: asked,
+    cancelDue: overdue.signal,
+    expired: over.signal,
+    waitFor: promise => rejectOnAbort(over.signal, promise),
+    async waitBriefly(promise) {
       if (!signal?.aborted) return promise;
       const done = new AbortController();
       const tooLong = new AbortController();
-      sleep(brieflyMs, done.signal).then(
+      sleep(briefMs, done.signal).then(
         () => tooLong.abort(),
         () => {},
       );
       try {
-        return await unless(tooLong.signal, promise);
+        return await rejectOnAbort(tooLong.signal, promise);
       } finally {
         done.abort();
       }
@@ -81,9 +84,9 @@ export function anyAborted(...signals: AbortSignal[]): Promise<void> {
   });
 }
 
-function unless<T>(signal: AbortSignal, promise: Promise<T>): Promise<T> {
+function rejectOnAbort<T>(signal: AbortSignal, promise: Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {
-    const giveUp = () => reject(new GaveUp());
+    const giveUp = () => reject(new NoAnswerError());
     if (signal.aborted) giveUp();
     signal.addEventListener('abort', giveUp, {once: true});
     promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', giveUp));

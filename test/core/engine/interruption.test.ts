@@ -1,6 +1,7 @@
 import {createHash} from 'node:crypto';
 import {expect, it} from 'vitest';
-import {type EnginePorts, execute} from '../../../source/core/engine/execute.ts';
+import {execute} from '../../../source/core/engine/execute.ts';
+import type {EnginePorts} from '../../../source/core/engine/ports.ts';
 import {createRunState, describeInterruption} from '../../../source/core/engine/run-state.ts';
 import type {JournalDraft, JournalEntry} from '../../../source/model/journal-entry.ts';
 import type {Plan} from '../../../source/model/plan.ts';
