@@ -1,4 +1,4 @@
-/** What `import {...} from 'poolctl'` gives a team's own recipes and endpoints. */
+/** The package's exports: what a team's own endpoints and recipes import from 'poolctl'. */
 export {
   type Cache,
   type Context,

@@ -10,8 +10,8 @@ const readers: FactReaders = {
   ...serverFacts,
   application: async (_, {folder, variable}) =>
     (await import('../scan/application.ts')).readApplication(folder, variable),
-  env_file: async (_, need) => (await import('../scan/text-facts.ts')).readEnvFact(need),
-  pooler_file: async (_, need) => (await import('../scan/text-facts.ts')).readPoolerFact(need),
+  env_file: async (_, need) => (await import('../scan/text-file.ts')).readEnvFileAt(need),
+  pooler_file: async (_, need) => (await import('../scan/text-file.ts')).readPoolerFileAt(need),
   prisma_schema: async (_, need) => (await import('../scan/prisma-schema.ts')).readPrismaSchema(need),
 };
 

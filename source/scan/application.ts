@@ -1,17 +1,17 @@
-import {stat} from 'node:fs/promises';
+import {readdir, stat} from 'node:fs/promises';
 import {join, resolve} from 'node:path';
+
 import {usageError} from '../core/errors.ts';
 import {readEnvFile} from '../core/pool/env-file.ts';
 import {findPoolCalls} from '../core/pool/pool-patch.ts';
 import {redactSecrets} from '../core/text/redact.ts';
 import type {Application, PoolSite} from '../model/application.ts';
 import {readPrismaVersion} from './prisma-version.ts';
-import {readText, realPathOf} from './read-text.ts';
-import {findSources} from './source-files.ts';
+import {readText, realPathOf} from './text-file.ts';
 
 /**
- * Reads an application's folder for what bears on its pool: Prisma's version, the URL's variable (unless it is
- * given), its `.env`, and where adapters are made. Throws AbortError (exit 2) where there is no such folder.
+ * Reads from an application's folder what determines its pool: Prisma's version, the variable of the database URL (unless
+ * it is given), `.env`, and where adapters are created. Throws AbortError (exit 2) where there is no such folder.
  */
 export async function readApplication(given: string, variable?: string): Promise<Application> {
   const folder = resolve(given);
@@ -19,7 +19,7 @@ export async function readApplication(given: string, variable?: string): Promise
     found => found.isDirectory(),
     () => false,
   );
-  if (!isFolder) throw usageError(`app: ${given} is no folder`);
+  if (!isFolder) throw usageError(`app: ${given} is not a folder`);
   const url_variable = variable ?? (await readUrlVariable(folder));
   const dotenv = join(folder, '.env');
   const text = await readText(dotenv);
@@ -32,7 +32,7 @@ export async function readApplication(given: string, variable?: string): Promise
   };
 }
 
-/** Where Prisma looks for them by itself. */
+/** Where Prisma looks for its configuration and schema. */
 const configurations = [
   'prisma.config.ts',
   'prisma.config.mts',
@@ -44,7 +44,7 @@ const configurations = [
   'src/prisma/schema.prisma',
 ];
 
-/** `url = env("DATABASE_URL")` of a schema, `url: env('DATABASE_URL')` or `process.env.DATABASE_URL` of a config. */
+/** From `url = env("DATABASE_URL")` in a schema, or `url: env('DATABASE_URL')` or `process.env.DATABASE_URL` in a config. */
 async function readUrlVariable(folder: string): Promise<string> {
   for (const name of configurations) {
     const text = await readText(join(folder, name));
@@ -60,7 +60,7 @@ async function readPools(folder: string): Promise<Pick<Application, 'pools' | 'i
   const pools: PoolSite[] = [];
   for (const path of paths) {
     const text = await readText(path);
-    // Cheap, and rules out nearly every file.
+    // A cheap test that excludes most files.
     if (text?.includes('PrismaPg')) pools.push(...sitesOf(await realPathOf(path), text));
   }
   return {pools, is_partial};
@@ -70,14 +70,42 @@ function sitesOf(path: string, text: string): PoolSite[] {
   return findPoolCalls(text).map(({text: call, start, settings}) => ({
     path,
     line: text.slice(0, start).split('\n').length,
-    // The journal keeps what a step replaces.
-    call: holdsSecret(call) || text.split(call).length !== 2 ? null : call,
+    // The journal would store the text that a step replaces.
+    call: containsSecret(call) || text.split(call).length !== 2 ? null : call,
     settings,
   }));
 }
 
-/** A URL or a password written into the source. */
-function holdsSecret(call: string): boolean {
+/** Whether a URL or a password is written into the call. */
+function containsSecret(call: string): boolean {
   const isPasswordLiteral = /password['"]?\s*:\s*['"`]/i.test(call);
   return isPasswordLiteral || /['"`]\w+:\/\//.test(call) || redactSecrets(call) !== call;
+}
+
+const maxFiles = 5000;
+const maxDepth = 12;
+const skipped = new Set(
+  'node_modules dist build out coverage generated vendor test tests __tests__ e2e'.split(' '),
+);
+const isSource = (name: string) =>
+  /\.[cm]?[jt]sx?$/.test(name) && !/\.(?:d|test|spec)\.[cm]?[jt]sx?$/.test(name);
+
+/** Paths of JavaScript and TypeScript sources, sorted; without installed, built, generated and hidden files and tests. */
+async function findSources(folder: string): Promise<{paths: string[]; is_partial: boolean}> {
+  const paths: string[] = [];
+  const open = [{path: folder, depth: 0}];
+  for (let next = open.shift(); next !== undefined; next = open.shift()) {
+    const entries = await readdir(next.path, {withFileTypes: true}).catch(() => []);
+    for (const entry of entries.toSorted((a, b) => (a.name < b.name ? -1 : 1))) {
+      const path = join(next.path, entry.name);
+      // Symbolic links are neither, so that a loop of them ends.
+      if (entry.isDirectory() && !skipped.has(entry.name) && !entry.name.startsWith('.')) {
+        if (next.depth < maxDepth) open.push({path, depth: next.depth + 1});
+      } else if (entry.isFile() && isSource(entry.name)) {
+        if (paths.length === maxFiles) return {paths, is_partial: true};
+        paths.push(path);
+      }
+    }
+  }
+  return {paths, is_partial: false};
 }

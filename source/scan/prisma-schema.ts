@@ -2,9 +2,9 @@ import {readdir} from 'node:fs/promises';
 import {dirname, join, resolve} from 'node:path';
 import {usageError} from '../core/errors.ts';
 import type {PrismaSchema, PrismaSchemaNeed} from '../model/application.ts';
-import {readText, realPathOf} from './read-text.ts';
+import {readText, realPathOf} from './text-file.ts';
 
-/** Where Prisma looks for a schema by itself: a file, or a folder of files (multi-file schemas). */
+/** Where Prisma looks for a schema: a file, or a folder of files (multi-file schemas). */
 const places = [
   'prisma/schema.prisma',
   'schema.prisma',
@@ -25,7 +25,7 @@ export async function readPrismaSchema({folder}: PrismaSchemaNeed): Promise<Pris
   }
   throw usageError(
     `app: no schema.prisma found in ${folder}`,
-    'give the folder that holds prisma/schema.prisma',
+    'Give the folder that contains prisma/schema.prisma.',
   );
 }
 
@@ -53,7 +53,7 @@ async function readSchemaAt(path: string): Promise<PrismaSchema['files']> {
   );
 }
 
-/** Beside the schema, or in prisma/ of the folder: Prisma keeps them there whatever the schema is split into. */
+/** Next to the schema, or in the folder's prisma/, where Prisma keeps them for multi-file schemas. */
 async function readMigrations(root: string, schema: string): Promise<PrismaSchema['migrations']> {
   for (const folder of new Set([join(dirname(schema), 'migrations'), join(root, 'prisma/migrations')])) {
     const entries = await readdir(folder, {withFileTypes: true}).catch(() => null);

@@ -1,9 +1,9 @@
 import {dirname, join} from 'node:path';
-import {readText} from './read-text.ts';
+import {readText} from './text-file.ts';
 
 /**
- * Prisma's version by the file that knows best: what is installed, the lock file, package.json's range; looked for
- * in the folder and above it up to the repository's root, where a workspace keeps them. null where none tells.
+ * Prisma's version from the most reliable file: the installed package, a lock file, then package.json's range. Each is
+ * looked for in the folder and upwards to the repository's root, where workspaces keep them. null where none has it.
  */
 export async function readPrismaVersion(
   folder: string,
@@ -48,7 +48,7 @@ const sources: Source[] = [
   },
 ];
 
-/** The folder first; at most six, and none beyond the one that holds `.git`. */
+/** The folder and those above it: at most six, up to the one with `.git`. */
 async function foldersUp(folder: string): Promise<string[]> {
   const folders: string[] = [];
   for (let each = folder; folders.length < 6; each = dirname(each)) {

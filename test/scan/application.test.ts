@@ -2,7 +2,7 @@ import {mkdir, writeFile} from 'node:fs/promises';
 import {dirname, join} from 'node:path';
 import {describe, expect, it} from 'vitest';
 import {readApplication} from '../../source/scan/application.ts';
-import {readEnvFact, readPoolerFact} from '../../source/scan/text-facts.ts';
+import {readEnvFileAt, readPoolerFileAt} from '../../source/scan/text-file.ts';
 import {temporaryFolder} from '../cli/execution/acting.ts';
 
 async function folderWith(files: Record<string, string>): Promise<string> {
@@ -81,7 +81,7 @@ it('finds where pools are made, and keeps no secret', async () => {
 });
 
 it('says that there is no such folder', async () => {
-  await expect(readApplication(join(await temporaryFolder(), 'none'))).rejects.toThrow(/is no folder/);
+  await expect(readApplication(join(await temporaryFolder(), 'none'))).rejects.toThrow(/is not a folder/);
 });
 
 describe('an .env file that was named', () => {
@@ -92,7 +92,7 @@ describe('an .env file that was named', () => {
   ])('%s', async (_, text, problem) => {
     const path = join(await temporaryFolder(), '.env');
     await writeFile(path, text);
-    const file = await readEnvFact({path, variable: 'DATABASE_URL'});
+    const file = await readEnvFileAt({path, variable: 'DATABASE_URL'});
     expect(file).toMatchObject({path, parameters: {}, masked_line: ''});
     expect(file.problem).toMatch(problem);
   });
@@ -109,15 +109,15 @@ it('is where the URL was named, not where another would be found', async () => {
 
 it('refuses a file that is not there, by its path', async () => {
   const path = join(await temporaryFolder(), 'nope');
-  const refusal = (name: string) => ({message: `${name}: no file that can be read at ${path}`, exitCode: 2});
-  await expect(readEnvFact({path, variable: 'X'})).rejects.toMatchObject(refusal('env_file'));
-  await expect(readPoolerFact({path})).rejects.toMatchObject(refusal('pgbouncer_ini'));
+  const refusal = (name: string) => ({message: `${name}: cannot read ${path}`, exitCode: 2});
+  await expect(readEnvFileAt({path, variable: 'X'})).rejects.toMatchObject(refusal('env_file'));
+  await expect(readPoolerFileAt({path})).rejects.toMatchObject(refusal('pgbouncer_ini'));
 });
 
 it('reads a pgbouncer.ini, without its passwords', async () => {
   const path = join(await temporaryFolder(), 'pgbouncer.ini');
   await writeFile(path, '[databases]\n* = host=h password=secret\n[pgbouncer]\npool_mode = session\n');
-  const file = await readPoolerFact({path});
+  const file = await readPoolerFileAt({path});
   expect(file).toMatchObject({path, problem: null, lines: {pool_mode: {line: 'pool_mode = session'}}});
   expect(JSON.stringify(file)).not.toContain('secret');
 });
