@@ -1,7 +1,7 @@
 import {defineEndpoint} from 'poolctl';
 import type {PrismaClient} from '../../source/demo/prisma/generated/assessments/client.ts';
 
-/** Who still reads as a beginner did. */
+/** Students whose level is still that of a beginner. */
 const atRisk = {is_active: true, baseline_level: {in: ['beginner', 'letter']}};
 
 export default defineEndpoint<PrismaClient>({

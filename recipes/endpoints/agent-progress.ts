@@ -12,7 +12,7 @@ export default defineEndpoint<PrismaClient>({
       name: 'before',
       async run({prisma}) {
         const agents = await prisma.user.findMany(agentsOfPage);
-        // Sixteen each, and all of it at once.
+        // Sixteen statements per agent, all at the same time.
         await Promise.all(
           agents.flatMap(({id: assignedToId}) => [
             ...taskTypes.flatMap(taskType => [

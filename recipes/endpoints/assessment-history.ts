@@ -1,7 +1,7 @@
 import {defineEndpoint} from 'poolctl';
 import type {PrismaClient} from '../../source/demo/prisma/generated/assessments/client.ts';
 
-/** Those of the demo who have been assessed for years. */
+/** The demo's students with the most assessments. */
 const oftenAssessed = [1, 2, 3, 4, 5];
 
 export default defineEndpoint<PrismaClient, {student_id: number}>({

@@ -2,7 +2,7 @@ import {defineEndpoint} from 'poolctl';
 import type {PrismaClient} from '../../source/demo/prisma/generated/assessments/client.ts';
 import {levels} from './shared/story.ts';
 
-/** A class of a hundred, assessed together; no two requests of a moment share a child. */
+/** A class of a hundred students; concurrent requests have no student in common. */
 type Class = {first_student_id: number};
 
 export default defineEndpoint<PrismaClient, Class>({
@@ -60,7 +60,7 @@ export default defineEndpoint<PrismaClient, Class>({
   ],
 });
 
-/** Assessed this very moment, so that none is there yet however often the class is sent. */
+/** Dated now, so that no assessment exists yet, however often the class is sent. */
 function assessmentsOf({first_student_id}: Class) {
   const assessed_date = new Date();
   return Array.from({length: 100}, (_, index) => ({

@@ -2,7 +2,7 @@ import {defineEndpoint} from 'poolctl';
 import type {PrismaClient} from '../../source/demo/prisma/generated/assessments/client.ts';
 import {cachedMentorSchoolIds, mentorSchoolIds} from './shared/mentor-schools.ts';
 
-/** A mentor's page calls ten routes, and each of them asks for the mentor's schools first. */
+/** A mentor's page calls ten routes, each of which first reads the mentor's schools. */
 const calls = 10;
 
 export default defineEndpoint<PrismaClient, {mentor_id: number}>({

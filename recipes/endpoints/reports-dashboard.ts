@@ -2,7 +2,7 @@ import {defineEndpoint} from 'poolctl';
 import type {PrismaClient} from '../../source/demo/prisma/generated/assessments/client.ts';
 import {monthsBefore} from './shared/story.ts';
 
-/** The reader's own schools: some four of them, six hundred students, two thousand assessments. */
+/** The user's schools: about four, with 600 students and 2,000 assessments. */
 type Region = {province: string; district: string};
 
 export default defineEndpoint<PrismaClient, Region>({
@@ -18,7 +18,7 @@ export default defineEndpoint<PrismaClient, Region>({
           prisma.pilotSchool.count(),
           prisma.user.count({where: {role: 'teacher'}}),
           prisma.assessment.findMany({orderBy: {assessed_date: 'desc'}, take: 10}),
-          // All of the students with all of their assessments.
+          // All students with all their assessments.
           prisma.student.findMany({
             where: {is_active: true, pilot_school: request},
             include: {assessments: true},

@@ -9,7 +9,7 @@ export default defineEndpoint<PrismaClient>({
   route: 'DELETE /api/schools/[id]',
   isWriting: true,
   samples: [{}],
-  /** A school can be deleted once: as many empty ones as requests may come. */
+  /** Creates empty schools for the requests to delete. */
   async setup({prisma}) {
     const made = await prisma.pilotSchool.createManyAndReturn({
       data: Array.from({length: emptySchools}, (_, index) => ({

@@ -38,7 +38,7 @@ SELECT * FROM t;
     return [code, JSON.parse(stdout) as ReplayDocument, stderr];
   }
 
-  it('measures each variant at each limit and concurrency, as the contract says', async () => {
+  it('measures each variant at each limit and concurrency, in the documented JSON', async () => {
     const [code, document] = await replayJson(nPlusOne, [
       '--connection-limit',
       '1,3',
@@ -91,7 +91,7 @@ SELECT * FROM t;
     expect(stdout).toContain('| Queries per request | 21 | 1 | -95% |');
   });
 
-  it('lets requests come by the clock', async () => {
+  it('sends requests at a rate', async () => {
     const flags = ['--rate', '40', '--requests', '30', '--concurrency', '100', '--connection-limit', '1'];
     const [code, document] = await replayJson('SELECT pg_sleep(0.1);', flags);
     expect(code).toBe(0);
@@ -121,7 +121,7 @@ SELECT * FROM t;
     });
   });
 
-  it('continues by simulation, labelled so', async () => {
+  it('simulates more instances, and labels the results', async () => {
     const flags = [
       '--requests',
       '60',
@@ -198,7 +198,7 @@ SELECT * FROM t;
       );
     });
 
-    it('ends within its time', async () => {
+    it('ends at --time-limit', async () => {
       const [code, document] = await replayJson('SELECT 1;', ['--duration', '60s', '--time-limit', '1s']);
       expect(code).toBe(7);
       expect(document.results[0]?.requests).toBeGreaterThan(0);
@@ -221,7 +221,7 @@ SELECT * FROM t;
     await expect.poll(left).toEqual([]);
   });
 
-  it('emulates the pool of Prisma 6 and below, labelled so', async () => {
+  it('emulates the pool of Prisma 6 and earlier, and says so', async () => {
     const [, document] = await replayJson('SELECT 1;', ['--requests', '2', '--prisma-major', '6']);
     expect(document.prisma).toMatchObject({
       major: 6,

@@ -6,7 +6,7 @@ import {createCliRoles, runProgram, temporaryHome, urlOf} from '../cli/run-progr
 import {startTestServer, type TestServer} from '../helpers/server.ts';
 import {demandTls, tlsFile} from '../helpers/tls.ts';
 
-describe('the measured pools, before a server that wants TLS', () => {
+describe('the measured pools on a server that requires TLS', () => {
   let server: TestServer;
   beforeAll(async () => {
     server = await startTestServer({major: 18});
@@ -23,7 +23,7 @@ describe('the measured pools, before a server that wants TLS', () => {
     [`sslmode=verify-ca&sslrootcert=${tlsFile('ca.crt')}`, []],
     [`sslmode=verify-ca&sslrootcert=${tlsFile('ca.crt')}`, ['--instances', '2']],
     ['sslmode=require&sslnegotiation=direct', []],
-  ])('%s %j: speak it as the watching connection does', async (parameters, flags) => {
+  ])('%s %j: use it like the watching connection', async (parameters, flags) => {
     const home = await temporaryHome();
     await writeFile(path.join(home, 'x.sql'), isEncrypted);
     const url = urlOf(server, 'app', `?${parameters}`);

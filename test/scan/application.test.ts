@@ -33,7 +33,7 @@ describe('the version of Prisma', () => {
     expect(prisma && [prisma.version, prisma.major]).toEqual(expected);
   });
 
-  it('is found above the folder, in the workspace, but not beyond the repository', async () => {
+  it('is found above the folder in a workspace, but not outside the repository', async () => {
     const folder = await folderWith({'package-lock.json': lock, 'packages/web/package.json': '{}'});
     expect((await readApplication(join(folder, 'packages/web'))).prisma?.version).toBe('6.19.0');
     const inner = await folderWith({});
@@ -57,7 +57,7 @@ it.each([
   });
 });
 
-it('finds where pools are made, and keeps no secret', async () => {
+it('finds where pools are created, and keeps no secret', async () => {
   const folder = await folderWith({
     'src/db.ts': "import x from 'y';\nexport const adapter = new PrismaPg({connectionString, max: 20});\n",
     'src/pool.ts': 'const pool = new Pool({max: 3});\nnew PrismaPg(pool);',
@@ -80,7 +80,7 @@ it('finds where pools are made, and keeps no secret', async () => {
   expect(JSON.stringify(pools)).not.toContain('hunter2');
 });
 
-it('says that there is no such folder', async () => {
+it('rejects a folder that does not exist', async () => {
   await expect(readApplication(join(await temporaryFolder(), 'none'))).rejects.toThrow(/is not a folder/);
 });
 
@@ -98,7 +98,7 @@ describe('an .env file that was named', () => {
   });
 });
 
-it('is where the URL was named, not where another would be found', async () => {
+it('is read for the given variable only', async () => {
   const folder = await folderWith({'.env': 'DATABASE_URL=postgresql://a:b@h/d\n'});
   expect((await readApplication(folder)).env_file).toMatchObject({variable: 'DATABASE_URL', problem: null});
   expect((await readApplication(folder, 'NOPE')).env_file).toMatchObject({
@@ -107,7 +107,7 @@ it('is where the URL was named, not where another would be found', async () => {
   });
 });
 
-it('refuses a file that is not there, by its path', async () => {
+it('rejects a file that does not exist, with its path', async () => {
   const path = join(await temporaryFolder(), 'nope');
   const refusal = (name: string) => ({message: `${name}: cannot read ${path}`, exitCode: 2});
   await expect(readEnvFileAt({path, variable: 'X'})).rejects.toMatchObject(refusal('env_file'));

@@ -60,7 +60,7 @@ it.each<[string, Record<string, string>, string[], string[] | null]>([
   expect(schema.migrations?.names ?? null).toEqual(names);
 });
 
-it('says where there is none', async () => {
+it('reports the folder without a schema', async () => {
   const folder = await createApp({'package.json': '{}'});
   expect(await rejection(readPrismaSchema({folder}))).toMatchObject({exitCode: 2});
 });

@@ -1,7 +1,7 @@
 import type {Cache} from 'poolctl';
 import type {PrismaClient} from '../../../source/demo/prisma/generated/assessments/client.ts';
 
-/** The schools a mentor may see, as every request of theirs asks first: two statements, three without assignments. */
+/** The schools a mentor may see, which every request reads first: two statements, three without assignments. */
 export async function mentorSchoolIds(prisma: PrismaClient, mentorId: number): Promise<number[]> {
   const mentor = await prisma.user.findUnique({
     where: {id: mentorId},
@@ -21,7 +21,7 @@ export async function mentorSchoolIds(prisma: PrismaClient, mentorId: number): P
 
 const fiveMinutesMs = 5 * 60_000;
 
-/** The same, asked once in five minutes; those who ask meanwhile wait for that one answer. */
+/** The same, cached for five minutes; concurrent requests wait for one query. */
 export function cachedMentorSchoolIds(
   {prisma, cache}: {prisma: PrismaClient; cache: Cache},
   mentorId: number,

@@ -1,4 +1,4 @@
-/** Endpoints that come with poolctl and only read, by the demo's database that each is about. */
+/** poolctl's read-only endpoints, by the demo's database they use. */
 export const demoEndpoints: Readonly<Record<string, readonly string[]>> = {
   assessments: [
     'admin-stats',

@@ -1,4 +1,4 @@
-/** The day the demo's rows count back from. */
+/** The demo's current day: its rows are dated before it. */
 export const today = new Date('2025-10-27T00:00:00Z');
 
 export const levels = [
@@ -13,7 +13,7 @@ export const levels = [
 
 export const cycles = ['baseline', 'midline', 'endline'] as const;
 
-/** The first of the month so many months before the demo's day. */
+/** The first day of the month that lies `months` before the demo's day. */
 export function monthsBefore(months: number): Date {
   return new Date(Date.UTC(today.getUTCFullYear(), today.getUTCMonth() - months, 1));
 }

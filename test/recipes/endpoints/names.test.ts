@@ -5,7 +5,7 @@ import {demoEndpoints} from '../../../recipes/endpoints/shared/names.ts';
 
 const folder = fileURLToPath(new URL('../../../recipes/endpoints/', import.meta.url));
 
-it("names every endpoint of poolctl's own that only reads, under its database", () => {
+it('lists every read-only endpoint of the demo under its database', () => {
   const found: Record<string, string[]> = {};
   for (const file of readdirSync(folder)
     .filter(name => name.endsWith('.ts'))

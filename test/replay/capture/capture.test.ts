@@ -34,7 +34,7 @@ describeEachMajor('a captured endpoint', major => {
   const schools = 'SELECT id, name FROM school ORDER BY id';
   const students = 'SELECT count(*) FROM student WHERE school_id = $1 AND id > $2';
 
-  it('tells an N+1 from its rows and replays as it was', async () => {
+  it('finds an N+1 by its rows, and replays it', async () => {
     const client = await connect();
     const {rows} = await client.query(schools);
     for (const {id} of rows) await client.query(students, [id, 0]);
@@ -49,7 +49,7 @@ describeEachMajor('a captured endpoint', major => {
     expect(captured()).toEqual(nodes);
   });
 
-  it('tells an N+1 that runs at once, beyond what the pool let through', async () => {
+  it('finds a parallel N+1, beyond what the pool ran at the same time', async () => {
     const pool = new pg.Pool({connectionString: capture.through(server.superuserUrl), max: 2});
     onTestFinished(() => pool.end());
     const {rows} = await pool.query(schools);
@@ -80,14 +80,14 @@ describeEachMajor('a captured endpoint', major => {
     expect(capture.text()).toContain('at most 2 statements ran at the same time');
   });
 
-  it('claims nothing that the rows do not prove', async () => {
+  it('writes no @each that the rows do not prove', async () => {
     const client = await connect();
     const {rows} = await client.query(schools);
     for (const {id} of rows.slice(1)) await client.query(students, [id, 0]);
     expect(captured()).toEqual([[schools], [students, '7', '0'], [students, '9', '0']]);
   });
 
-  it('keeps a transaction, and what was taken back is taken back', async () => {
+  it('keeps transactions, and rolls back those that were rolled back', async () => {
     const client = await connect();
     await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ');
     await client.query(schools);
@@ -111,7 +111,7 @@ describeEachMajor('a captured endpoint', major => {
     ]);
   });
 
-  it('says repetition and time between once', async () => {
+  it('folds repetitions and their pauses', async () => {
     const client = await connect();
     for (let turn = 0; turn < 10; turn++) await client.query('SELECT 1');
     await client.query('BEGIN');
@@ -126,7 +126,7 @@ describeEachMajor('a captured endpoint', major => {
     expect(body.at(-1)).toEqual({kind: 'think', ms: expect.toSatisfy((ms: number) => ms >= 19)});
   });
 
-  it('leaves out, and says so, what cannot be replayed or is secret', async () => {
+  it('skips what cannot be replayed or is secret, and says so', async () => {
     const client = await connect();
     await client.query(`CREATE ROLE hidden LOGIN PASSWORD 'sesame-open'`);
     expect(await rejection(client.query('SELECT nothing FROM school'))).toMatchObject({code: '42703'});
@@ -144,7 +144,7 @@ describeEachMajor('a captured endpoint', major => {
     expect(text).not.toContain(server.superuserPassword);
   });
 
-  it.runIf(psql)('leaves out rows that are copied in, and goes on behind them', async () => {
+  it.runIf(psql)('skips COPY FROM STDIN, and continues after it', async () => {
     await outputOf(psql, ['-X', capture.through(server.superuserUrl)], {
       input: '\\copy school FROM STDIN\n99\tcopied\n\\.\nDELETE FROM school WHERE id = 99;\n',
     });
@@ -153,7 +153,7 @@ describeEachMajor('a captured endpoint', major => {
     expect(capture.text()).not.toContain('copied');
   });
 
-  it('keeps values that would be something else to the file', async () => {
+  it('escapes values that would be directives or comments in the file', async () => {
     const client = await connect();
     const values = [
       "it's; -- @end",
@@ -172,7 +172,7 @@ describeEachMajor('a captured endpoint', major => {
     ]);
   });
 
-  it('takes what is pipelined on one connection for parallel, what is sent as one for a sequence', async () => {
+  it('reads pipelined statements as parallel, and those with one Sync as a sequence', async () => {
     const client = new pg.Client({
       connectionString: capture.through(server.superuserUrl),
       pipeline: true,

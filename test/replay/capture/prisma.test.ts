@@ -22,7 +22,7 @@ describe('an endpoint captured from a Prisma Client', () => {
   });
   afterAll(() => server?.stop());
 
-  it.each(endpoints)('%s sends the same when it is replayed', async (name, {queries, words}) => {
+  it.each(endpoints)('%s sends the same statements when it is replayed', async (name, {queries, words}) => {
     const endpoint = await loadEndpointFile(`${folder}/${name}.ts`);
     const database = endpoint.demoDatabase === 'taskdesk' ? 'taskdesk' : 'assessments';
     const prisma = await demoPrisma(database);

@@ -53,7 +53,7 @@ describe('poolctl replay --capture', () => {
     await client.end();
   };
 
-  it('prints an address, writes the file for its owner alone, and ends well with Ctrl-C', async () => {
+  it('prints an address, writes a file only its owner can read, and exits 0 at Ctrl-C', async () => {
     const url = `${urlOf(server, 'oncall')}?connection_limit=7`;
     const {code, stderr, home, line} = await captureWith([url], query);
     expect(stderr).toContain('1 statement on 1 connection');
@@ -72,7 +72,7 @@ describe('poolctl replay --capture', () => {
     });
   });
 
-  it('forgets with Enter what the application does when it starts', async () => {
+  it('discards at Enter what the application did when it started', async () => {
     const home = await temporaryHome();
     const file = path.join(home, 'warm.sql');
     const args = ['replay', '--capture', 'GET /x', urlOf(server, 'oncall'), '--out', file];
@@ -96,7 +96,7 @@ describe('poolctl replay --capture', () => {
     expect(text).not.toContain('cold');
   });
 
-  it('leaves no file where nothing came', async () => {
+  it('leaves no file if nothing was captured', async () => {
     const {code, stderr, home} = await captureWith(
       [urlOf(server, 'oncall'), '--out', 'none.sql'],
       async () => {},
@@ -106,7 +106,7 @@ describe('poolctl replay --capture', () => {
     await expect(stat(path.join(home, 'none.sql'))).rejects.toThrow('ENOENT');
   });
 
-  it('tells before it begins what would keep it from its end', async () => {
+  it('reports what would make it fail before it begins', async () => {
     const call = (...args: string[]) => ['replay', '--capture', 'GET /x', urlOf(server, 'oncall'), ...args];
     const home = await temporaryHome();
     await writeFile(path.join(home, 'get-x.sql'), 'mine');

@@ -45,7 +45,7 @@ describeEachMajor('captured from the extended protocol', major => {
     return bytes;
   };
 
-  it('reads binary parameters of declared types, and casts to what was declared', async () => {
+  it('decodes binary parameters of declared types, and casts to the declared type', async () => {
     const {wire, ready} = await connect();
     wire.parse({
       name: 's',
@@ -61,7 +61,7 @@ describeEachMajor('captured from the extended protocol', major => {
     ]);
   });
 
-  it('reads those whose types the server told, and leaves bytes of types it does not know', async () => {
+  it('decodes those whose types the server reported, and keeps bytes of unknown types', async () => {
     const {wire, ready} = await connect();
     wire.parse({name: 's', text: 'SELECT 1 WHERE $1 = 3 AND $2::mood IS NULL'});
     wire.describe({type: 'S', name: 's'});
@@ -76,7 +76,7 @@ describeEachMajor('captured from the extended protocol', major => {
     ]);
   });
 
-  it('counts a portal that is fetched in parts once, and finds the rows of binary results', async () => {
+  it('counts a portal fetched in parts once, and decodes rows of binary results', async () => {
     const {wire, ready} = await connect();
     wire.parse({text: 'SELECT n FROM generate_series(1, 3) n'});
     wire.bind({});
@@ -104,7 +104,7 @@ describeEachMajor('captured from the extended protocol', major => {
     ]);
   });
 
-  it('knows what an error skipped, and goes on behind the Sync', async () => {
+  it('knows what an error skipped, and continues after the Sync', async () => {
     const {wire, ready} = await connect();
     for (const text of ['SELECT 1', 'SELECT 1/0', 'SELECT 3']) {
       wire.parse({text});

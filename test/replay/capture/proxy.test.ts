@@ -28,7 +28,7 @@ describeEachMajor('the capture, carrying', major => {
     return client;
   };
 
-  it('passes a SCRAM login on, and a refused one', async () => {
+  it('forwards a SCRAM login, and a rejected one', async () => {
     const client = await connect();
     expect((await client.query('SELECT current_user AS role')).rows).toEqual([{role: 'postgres'}]);
     await client.end();
@@ -46,7 +46,7 @@ describeEachMajor('the capture, carrying', major => {
     ).toMatchObject({code: '28P01'});
   });
 
-  it('refuses encryption as a server without it', async () => {
+  it('refuses encryption like a server without it', async () => {
     const socket = net.connect(capture.port, '127.0.0.1');
     const request = (code: number) => {
       const packet = Buffer.alloc(8);
@@ -69,14 +69,14 @@ describeEachMajor('the capture, carrying', major => {
     expect(String(error)).toMatch(/alert handshake failure/);
   });
 
-  it('closes what is no PostgreSQL client', async () => {
+  it('disconnects what is not a PostgreSQL client', async () => {
     const socket = net.connect(capture.port, '127.0.0.1');
     socket.write('GET / HTTP/1.1\r\n\r\n');
     const [hadError] = await once(socket, 'close');
     expect(hadError).toBe(false);
   });
 
-  it('cancels the statement that was meant', async () => {
+  it('forwards a cancel request to the right statement', async () => {
     const client = await connect();
     const sleeping = rejection(client.query('SELECT pg_sleep(60)'));
     const running = `SELECT 1 FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(60)' AND state = 'active'`;
@@ -90,7 +90,7 @@ describeEachMajor('the capture, carrying', major => {
     await client.end();
   });
 
-  it('hands notifications and notices on', async () => {
+  it('forwards notifications and notices', async () => {
     const client = await connect();
     const heard = once(client, 'notification');
     const noticed = once(client, 'notice');
@@ -102,7 +102,7 @@ describeEachMajor('the capture, carrying', major => {
     await client.end();
   });
 
-  it('carries a row of 32 MB both ways, and a result that nobody reads without taking it in', async () => {
+  it('forwards a row of 32 MB both ways, and does not buffer a result that is not read', async () => {
     const client = await connect();
     const large = 'x'.repeat(32 * 1024 * 1024);
     const {rows} = await client.query('SELECT $1::text AS large', [large]);
@@ -137,7 +137,7 @@ describeEachMajor('the capture, carrying', major => {
     await over;
   });
 
-  it('finds the server by its unix socket, and gives up on one that does not answer', async () => {
+  it('connects by unix socket, and times out on a server that does not answer', async () => {
     const password = encodeURIComponent(server.superuserPassword);
     const bySocket = await openCapture(
       `postgres://postgres:${password}@/postgres?host=${server.socket}&port=${server.port}`,
@@ -160,7 +160,7 @@ describeEachMajor('the capture, carrying', major => {
     }
   });
 
-  it('tells a client that the server is gone', async () => {
+  it('tells a client that the server cannot be reached', async () => {
     const other = await startTestServer({major});
     const orphan = await openCapture(other.superuserUrl);
     await other.stop();

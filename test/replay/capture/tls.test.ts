@@ -27,7 +27,7 @@ describeEachMajor('the capture, before a server that wants TLS', major => {
     ['sslmode=allow', '127.0.0.1'],
     ['sslmode=prefer', '127.0.0.1'],
     [`sslmode=verify-full&sslrootcert=${tlsFile('ca.crt')}`, 'localhost'],
-  ])('%s: speaks it, for clients that do not', async (parameters, host) => {
+  ])('%s: uses TLS for clients in plain text', async (parameters, host) => {
     const {port} = await capture(parameters, host);
     const client = new pg.Client({connectionString: plainUrl(port)});
     await client.connect();
@@ -35,7 +35,7 @@ describeEachMajor('the capture, before a server that wants TLS', major => {
     await client.end();
   });
 
-  it.runIf(major >= 17)('begins with it at once where that is asked for', async () => {
+  it.runIf(major >= 17)('negotiates TLS directly where that is set', async () => {
     const {port} = await capture('sslmode=require&sslnegotiation=direct');
     const client = new pg.Client({connectionString: plainUrl(port)});
     await client.connect();
@@ -43,7 +43,7 @@ describeEachMajor('the capture, before a server that wants TLS', major => {
     await client.end();
   });
 
-  it.runIf(psql)('offers no SCRAM that is bound to it, which psql would refuse', async () => {
+  it.runIf(psql)('offers no SCRAM-SHA-256-PLUS, which psql would reject', async () => {
     const {port} = await capture('sslmode=require');
     const args = ['-X', '-A', '-t', `${plainUrl(port)}?sslmode=prefer`];
     expect(await outputOf(psql, args, {input: isEncrypted})).toBe('t\n');
@@ -51,7 +51,7 @@ describeEachMajor('the capture, before a server that wants TLS', major => {
     expect(await rejection(wrong.connect())).toMatchObject({code: '28P01'});
   });
 
-  it('cannot carry a client that claims to be able to bind without TLS: SCRAM is there to find that out', async () => {
+  it("fails a client that claims channel binding support, as SCRAM's downgrade protection must", async () => {
     const {port} = await capture('sslmode=require');
     const client = new pg.Client({connectionString: plainUrl(port), enableChannelBinding: true});
     expect(await rejection(client.connect())).toMatchObject({
@@ -59,7 +59,7 @@ describeEachMajor('the capture, before a server that wants TLS', major => {
     });
   });
 
-  it('refuses to go without it', async () => {
+  it('refuses a plain connection', async () => {
     expect(await rejection(capture('sslmode=disable'))).toMatchObject({code: '28000'});
     expect(
       await rejection(capture(`sslmode=verify-full&sslrootcert=${tlsFile('stranger.crt')}`, 'localhost')),

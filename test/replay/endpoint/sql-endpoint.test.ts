@@ -6,7 +6,7 @@ import {writeSqlEndpoint} from '../../../source/replay/endpoint/sql-endpoint.ts'
 
 const parse = (text: string) => parseSqlEndpoint(text, 'x.sql');
 
-describe('the format', () => {
+describe('a SQL endpoint file', () => {
   it('reads route, samples, setup, variants and every directive', () => {
     const endpoint = parse(`-- a note
 -- @endpoint GET /api/students
@@ -80,7 +80,7 @@ DELETE FROM t;
     ["SELECT 'it''s $name;';", 1],
     ['SELECT 1; SELECT 2;', 2],
     ['SELECT 1;\n\n;SELECT 2;', 2],
-  ])('ends a statement at its own ; and nowhere else: %s', (text, count) => {
+  ])('ends a statement only at its own ;: %s', (text, count) => {
     const [variant] = parse(text).variants;
     expect(variant?.body).toHaveLength(count);
     for (const node of variant?.body ?? []) expect(node).toMatchObject({kind: 'statement', params: []});
@@ -113,7 +113,7 @@ DELETE FROM t;
     ['SELECT 1;\n-- @repeat 2\n', 3, /statement is missing/],
     ['-- @sample 3\nSELECT 1;', 1, /JSON object/],
     ['-- @variant a\nSELECT 1;\n-- @variant a\nSELECT 1;', 3, /second variant/],
-  ])('tells the line of what is wrong: %j', (text, line, message) => {
+  ])('reports the line of a mistake: %j', (text, line, message) => {
     expect(() => parse(text)).toThrow(AbortError);
     expect(() => parse(text)).toThrow(message);
     expect(() => parse(text)).toThrow(`x.sql:${line}: `);
@@ -121,7 +121,7 @@ DELETE FROM t;
 });
 
 describe('the writer', () => {
-  it('writes what is read back as the same', () => {
+  it('writes a file that reads back the same', () => {
     const endpoint: SqlEndpoint = {
       route: 'POST /api/bulk',
       samples: [{a: 'x;y'}],
@@ -168,7 +168,7 @@ describe('the writer', () => {
     ['SELECT 1 -- why', 'SELECT 1 -- why'],
     ['-- @variant x\nSELECT 1;', 'SELECT 1'],
     ['  SELECT 1 ; ', 'SELECT 1'],
-  ])('keeps a statement that carries comments one statement: %j', (text, read) => {
+  ])('keeps a statement with comments one statement: %j', (text, read) => {
     const endpoint = {
       route: 'x',
       samples: [{}],

@@ -8,7 +8,7 @@ import {
 } from '../../../source/replay/measure/guard.ts';
 
 describe('the guard', () => {
-  it('leaves headroom to others, and what they have', async () => {
+  it('keeps headroom for other clients', async () => {
     const slots: Slots = {usable: 97, used: 41, own: 1};
     expect(await createGuard(async () => slots, true).room()).toBe(97 - headroomOf(97) - 40);
     expect(await createGuard(async () => ({usable: 10, used: 10, own: 0}), true).room()).toBe(0);
@@ -25,20 +25,20 @@ describe('the guard', () => {
     expect(guard.reason()).toContain('95 of 97');
   });
 
-  it('lets a throwaway server run full', async () => {
+  it('lets a replay fill a throwaway server', async () => {
     const guard = createGuard(async () => ({usable: 10, used: 10, own: 10}), false);
     expect(await guard.room()).toBe(Number.POSITIVE_INFINITY);
     await guard.count();
     expect(guard.signal.aborted).toBe(false);
   });
 
-  it('goes on where the server does not say', async () => {
+  it('continues if the server does not answer', async () => {
     const guard = createGuard(() => Promise.reject(new Error('gone')), true);
     expect(await guard.count()).toBeNull();
     expect(guard.signal.aborted).toBe(false);
   });
 
-  it('refuses writes on production alone', () => {
+  it('refuses writes only on production', () => {
     expect(() => requireAllowed({allowWrites: true, is_production: true})).toThrow(/production/);
     expect(() => requireAllowed({allowWrites: true, is_production: false})).not.toThrow();
     expect(() => requireAllowed({allowWrites: false, is_production: true})).not.toThrow();

@@ -43,7 +43,7 @@ describeEachMajor('a measurement', major => {
     expect(result.bytes_per_request).toBeGreaterThan(30 * 30);
   });
 
-  it('counts rows that it reads past as it counts those that it keeps', async () => {
+  it('counts rows of a SQL file as it counts those of a function', async () => {
     const rows = "SELECT repeat('x', 3000), NULL, id FROM t, generate_series(1, 100)";
     const one = {requests: 3, concurrency: 3};
     const skimmed = await measureOne(server, fromSql(`${rows};`), one);
@@ -57,7 +57,7 @@ describeEachMajor('a measurement', major => {
     expect(kept).toMatchObject({rows_per_request: 3000, bytes_per_request: skimmed.bytes_per_request});
   });
 
-  it('reads past rows without missing what is between them', async () => {
+  it('counts rows with notices, settings and errors between them', async () => {
     const endpoint = fromSql(`-- @transaction
 -- @param $1 = 5
 SELECT id FROM t WHERE id < $1;
@@ -90,7 +90,7 @@ SELECT id, 1 / (id - 20) FROM t;
     expect(roomy).toMatchObject({peak_connections: 5, peak_in_use: 5});
   });
 
-  it('runs a parallel block at once, and a request waits only while nothing of it runs', async () => {
+  it('runs a parallel block at the same time; a request waits only while none of its queries runs', async () => {
     const endpoint = fromSql('-- @parallel\n-- @repeat 4\nSELECT pg_sleep(0.02);\n-- @end');
     const wide = await measureOne(server, endpoint, {connection_limit: 4, requests: 5});
     expect(wide).toMatchObject({queries_per_request: 4, peak_in_use: 4});
@@ -100,7 +100,7 @@ SELECT id, 1 / (id - 20) FROM t;
     expect(narrow.statements[0]?.mean_wait_ms).toBeGreaterThan(20);
   });
 
-  it('tells a pool timeout from a server without room', async () => {
+  it('distinguishes a pool timeout from a server without slots', async () => {
     const sleep = fromSql('SELECT pg_sleep(0.3);');
     const timeouts = await measureOne(server, sleep, {
       concurrency: 4,
@@ -126,7 +126,7 @@ SELECT id, 1 / (id - 20) FROM t;
     expect(refused.peak_connections).toBe(2);
   });
 
-  it('tells errors by SQLSTATE and line, and counts no time of theirs', async () => {
+  it('counts errors by SQLSTATE and line, and none of their time', async () => {
     const result = await measureOne(server, fromSql('SELECT 1;\n\nSELECT * FROM nope;'), {requests: 3});
     expect(result).toMatchObject({
       requests: 3,
@@ -165,7 +165,7 @@ SELECT id, 1 / (id - 20) FROM t;
     expect(open.latency_ms.p95).toBeGreaterThan(closed.latency_ms.p95);
   });
 
-  it('begins with an empty cache, whatever the warm-up left in it', async () => {
+  it('begins with an empty cache after the warm-up', async () => {
     const endpoint = fromFunction(async ({sql, cache}) => {
       if (cache.get('rows') === undefined) cache.set('rows', await sql('SELECT 1'), 60_000);
     });
@@ -187,8 +187,8 @@ SELECT id, 1 / (id - 20) FROM t;
     await expect.poll(() => countSessions(server)).toBe(0);
   });
 
-  describe('of an endpoint that misbehaves', () => {
-    it('names what throws, and goes on', async () => {
+  describe('with a faulty endpoint', () => {
+    it('reports what throws, and continues', async () => {
       let count = 0;
       const endpoint = fromFunction(
         async ({sql}) => {
@@ -204,7 +204,7 @@ SELECT id, 1 / (id - 20) FROM t;
       ]);
     });
 
-    it('gives up on requests that never end, says what they do and on which line', async () => {
+    it('abandons requests that never end, and says what they wait for and on which line', async () => {
       // The second connection is wanted while the first is held: Prisma 7 waits for it for ever.
       const endpoint = fromFunction(({sql}) => sql.transaction(() => sql({text: 'SELECT 1', line: 7})));
       const result = await measureOne(server, endpoint, {connection_limit: 1, requests: 2, patience_ms: 300});
@@ -215,7 +215,7 @@ SELECT id, 1 / (id - 20) FROM t;
       await expect.poll(() => countSessions(server)).toBe(0);
     });
 
-    it('ends by the signal, with what was measured', async () => {
+    it('ends at the signal, with what was measured', async () => {
       const controller = new AbortController();
       const measuring = measureOne(server, fromSql('SELECT pg_sleep(0.01);'), {
         requests: null,
@@ -230,7 +230,7 @@ SELECT id, 1 / (id - 20) FROM t;
       await expect.poll(() => countSessions(server)).toBe(0);
     });
 
-    it('lets an answer that comes after the end count for nothing', async () => {
+    it('ignores an answer after the end', async () => {
       const endpoint = fromFunction(() => delay(700));
       const result = await measureOne(server, endpoint, {requests: 1, patience_ms: 200});
       expect(result).toMatchObject({requests: 1, errors: {other: 1}, failures: [{kind: 'hang'}]});

@@ -22,7 +22,7 @@ const benchmark: BenchmarkCase = {
 };
 
 describe('a case split among processes', () => {
-  it('is whole again, each instance with its users', () => {
+  it('adds up again, each instance with its users', () => {
     const parts = splitCase(benchmark, 2);
     expect(parts.map(({instances, concurrency}) => [instances, concurrency])).toEqual([
       [3, 6],
@@ -72,7 +72,7 @@ describe('measurements of several processes', () => {
     };
   };
 
-  it('become one', () => {
+  it('are merged', () => {
     const parts = [measured(10, 1), measured(30, 1), measured(50, 9)];
     const packed = JSON.parse(JSON.stringify(parts.map(packMeasured)));
     const {stats, ...rest} = mergeMeasured(packed);
@@ -93,7 +93,7 @@ describe('measurements of several processes', () => {
     expect([...stats.failures.values()]).toMatchObject([{sqlstate: '42P01', line: 3, count: 6}]);
   });
 
-  it('of which some answered nothing are one as well', () => {
+  it('are merged when some answered nothing', () => {
     const idle = {...measured(1, 1), stats: createRunStats()};
     const {stats} = mergeMeasured([packMeasured(idle), packMeasured(measured(20, 1))]);
     expect(stats.latency_us.totalCount).toBe(1);
@@ -123,7 +123,7 @@ describe.runIf(os.availableParallelism() > 1)('poolctl replay --instances', () =
   }
   const processes = Math.min(3, os.availableParallelism());
 
-  it('measures in processes of their own, and says so', async () => {
+  it('measures in separate processes, and says so', async () => {
     const text = 'SELECT id FROM generate_series(1, 4) id;\n-- @each\nSELECT pg_sleep(0.005), $id::int;';
     const {code, document} = await replay('x.sql', text, [
       '--concurrency',
@@ -151,7 +151,7 @@ describe.runIf(os.availableParallelism() > 1)('poolctl replay --instances', () =
     expect(document.notes).toContain(`the 3 instances ran in ${processes} processes`);
   });
 
-  it('holds to read-only in each of them', async () => {
+  it('is read-only in each of them', async () => {
     const {document} = await replay('x.sql', 'BEGIN READ WRITE;', ['--concurrency', '3', '--requests', '6']);
     expect(document.results[0]?.failures).toMatchObject([
       {line: 1, message: expect.stringContaining('refused')},
@@ -167,7 +167,7 @@ describe.runIf(os.availableParallelism() > 1)('poolctl replay --instances', () =
     await expect.poll(left).toEqual([]);
   });
 
-  it('tells of a process that ends in the middle; the rest stands', async () => {
+  it('reports a process that ends early, and keeps the rest', async () => {
     const text = `import {defineEndpoint} from 'poolctl';
 export default defineEndpoint<unknown>({
   route: 'GET /x', samples: [{}],

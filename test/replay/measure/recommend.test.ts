@@ -8,27 +8,27 @@ describe('the knee', () => {
       resultOf({connection_limit: index + 1, requests_per_second, p95_ms: p95(index)}),
     );
 
-  it('is the lowest limit beyond which more brings next to nothing', () => {
+  it('is the lowest limit beyond which more connections gain almost nothing', () => {
     expect(recommend(sweep([100, 200, 300, 390, 395, 398, 400]))?.connection_limit).toBe(4);
   });
 
-  it('is not bought with a p95 that more connections would mend', () => {
+  it('has no p95 that more connections would improve', () => {
     const slow = sweep([390, 395, 400], index => [50, 12, 11][index] ?? 0);
     expect(recommend(slow)?.connection_limit).toBe(2);
   });
 
-  it('is the peak where more makes it worse', () => {
+  it('is the peak where more connections make it worse', () => {
     expect(recommend(sweep([100, 400, 300, 200, 100]))?.connection_limit).toBe(2);
   });
 
-  it('says so when it is the highest that was measured', () => {
+  it('says if it is the highest measured limit', () => {
     expect(recommend(sweep([100, 200, 300]))).toMatchObject({
       connection_limit: 3,
       reason: expect.stringMatching(/sweep further/),
     });
   });
 
-  it('is no limit with errors where another has none', () => {
+  it('has no errors if another limit has none', () => {
     const results = [
       resultOf({connection_limit: 1, requests_per_second: 300, pool_timeout: 5}),
       resultOf({connection_limit: 2, requests_per_second: 290}),
@@ -37,7 +37,7 @@ describe('the knee', () => {
     expect(recommend(results)?.connection_limit).toBe(2);
   });
 
-  it('takes the highest load of the last variant, and nothing that was simulated', () => {
+  it('uses the highest concurrency of the last variant, and no simulated result', () => {
     const results = [
       ...sweep([900, 901, 902]),
       ...[1, 2, 3].map(limit =>
@@ -59,7 +59,7 @@ describe('the knee', () => {
     expect(recommend(results)).toMatchObject({variant: 'after', connection_limit: 3, concurrency: 100});
   });
 
-  it('is unknown of fewer than three limits', () => {
+  it('is unknown for fewer than three limits', () => {
     expect(recommend(sweep([1, 2]))).toBeNull();
     expect(recommend([])).toBeNull();
   });

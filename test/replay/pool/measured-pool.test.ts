@@ -35,7 +35,7 @@ describe('the pool as an adapter uses it', () => {
     expect(result.statements.every(({line}) => line !== null && line > 20)).toBe(true);
   });
 
-  it('counts queries of a client that it lends, and the wait for it', async () => {
+  it('counts queries of a checked-out client, and the wait for it', async () => {
     const result = await measurePool(
       async pool => {
         const client = await pool.connect();
@@ -53,7 +53,7 @@ describe('the pool as an adapter uses it', () => {
     expect(result.wait_ms.p50).toBeGreaterThan(result.execute_ms.p50);
   });
 
-  it('names the line of a connection that is never given back', async () => {
+  it('names the line of a connection that is never released', async () => {
     const result = await measurePool(pool => pool.connect(), {connection_limit: 2, requests: 2});
     expect(result.failures).toEqual([
       expect.objectContaining({kind: 'leak', count: 2, line: expect.any(Number)}),
@@ -62,7 +62,7 @@ describe('the pool as an adapter uses it', () => {
     await expect.poll(() => countSessions(server)).toBe(0);
   });
 
-  it('tells a leak from what waits because of it', async () => {
+  it('distinguishes a leak from the requests that wait because of it', async () => {
     const result = await measurePool(pool => pool.connect(), {
       connection_limit: 2,
       requests: 5,
@@ -74,7 +74,7 @@ describe('the pool as an adapter uses it', () => {
     ]);
   });
 
-  it('passes errors on as they are, and counts them once', async () => {
+  it('passes errors on unchanged, and counts them once', async () => {
     const result = await measurePool(async pool => {
       const error = await pool.query('SELECT 1/0').catch(failure => failure);
       expect(error).toMatchObject({code: '22012'});
@@ -84,7 +84,7 @@ describe('the pool as an adapter uses it', () => {
     expect(result.failures).toMatchObject([{count: 4, line: expect.any(Number)}]);
   });
 
-  it('serves callbacks and its own close as ever', async () => {
+  it('supports callbacks and closes', async () => {
     const result = await measurePool(
       pool =>
         new Promise((resolve, reject) => {

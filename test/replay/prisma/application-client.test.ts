@@ -26,7 +26,7 @@ describe("an application's own client", () => {
     await rm(folder, {recursive: true, force: true});
   });
 
-  test('is found where the schema says it is generated to, or where it is named', async () => {
+  test("is found by the schema's output, or by its own path", async () => {
     const generated = join(folder, 'src/generated/prisma/client.ts');
     expect(await findClient(folder)).toBe(generated);
     expect(await findClient(join(folder, 'src/generated/prisma'))).toBe(generated);
@@ -43,7 +43,7 @@ describe("an application's own client", () => {
     },
   );
 
-  test('that is none, or does not load, is an error of the call', async () => {
+  test('that does not load, or is not a client, is a usage error', async () => {
     const none = join(folder, 'none.ts');
     await writeFile(none, 'export const a = 1;');
     await expect(loadApplicationClient(none)).rejects.toMatchObject({exitCode: exitCodes.usage});
@@ -54,18 +54,15 @@ describe("an application's own client", () => {
     expect((error as AbortError).message).toContain('cannot load ');
   });
 
-  test.skipIf(prisma6 === undefined)(
-    'of Prisma 6 runs on the pool that is measured, without the engine',
-    async () => {
-      const prisma = await loadApplicationClient((await findClient(prisma6 ?? '')) ?? '');
-      expect(prisma).toMatchObject({major: 6, semantics: 'node-postgres'});
-      const [result] = await replayOn(server, {
-        endpoint: await endpointOf('    await prisma.$queryRaw`SELECT 1`;'),
-        prisma,
-      });
-      expect(result).toMatchObject({failures: [], queries_per_request: 1});
-    },
-  );
+  test.skipIf(prisma6 === undefined)('of Prisma 6 without the engine runs on the measured pool', async () => {
+    const prisma = await loadApplicationClient((await findClient(prisma6 ?? '')) ?? '');
+    expect(prisma).toMatchObject({major: 6, semantics: 'node-postgres'});
+    const [result] = await replayOn(server, {
+      endpoint: await endpointOf('    await prisma.$queryRaw`SELECT 1`;'),
+      prisma,
+    });
+    expect(result).toMatchObject({failures: [], queries_per_request: 1});
+  });
 
   const countUsers = async (prisma: Prisma) => {
     const endpoint = await endpointOf('    await prisma.user.count();');

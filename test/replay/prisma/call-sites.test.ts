@@ -21,7 +21,7 @@ describe('an endpoint through Prisma', () => {
     expect([prisma.major, prisma.semantics]).toEqual([7, 'node-postgres']);
   });
 
-  test('tells of each statement the line that sent it', async () => {
+  test('attributes each statement to the line that sent it', async () => {
     const result = await replayed(`    await prisma.user.count();
     await Promise.all([
       prisma.student.findFirst(),
@@ -36,7 +36,7 @@ describe('an endpoint through Prisma', () => {
     expect(linesOf(result, /"pilot_schools"/)).toEqual([bodyLine + 5]);
   });
 
-  test('tells it in transactions too, of both kinds', async () => {
+  test('attributes statements of both kinds of transactions', async () => {
     const result = await replayed(`    await prisma.$transaction(async tx => {
       await tx.user.count();
     });
@@ -47,14 +47,14 @@ describe('an endpoint through Prisma', () => {
     expect(linesOf(result, /^BEGIN/)).toEqual([bodyLine, bodyLine + 3]);
   });
 
-  test('takes lists of different lengths for one statement', async () => {
+  test('counts lists of different lengths as one statement', async () => {
     const result = await replayed(`    for (let n = 1; n < 5; n++) {
       await prisma.user.findMany({where: {id: {in: Array.from({length: n}, (_, id) => id)}}});
     }`);
     expect(result?.statements).toMatchObject([{calls_per_request: 4, is_n_plus_one: true}]);
   });
 
-  test('keeps requests of the same moment apart', async () => {
+  test('keeps concurrent requests apart', async () => {
     const endpoint = await endpointOf('    for (let i = 0; i < request.n; i++) await prisma.user.count();');
     const both = {...endpoint, samples: [{n: 1}, {n: 5}]};
     const [result] = await replayOn(server, {endpoint: both, prisma}, {concurrencies: [10], requests: 40});
@@ -70,7 +70,7 @@ describe('an endpoint through Prisma', () => {
     ['names an unknown column', 'await prisma.user.count({where: {rol: "x"}});', 'Unknown argument `rol`'],
     ['throws', 'throw new Error("not today");', 'not today'],
     ['is refused by the server', 'await prisma.$queryRaw`SELECT 1/0`;', 'division by zero'],
-  ])('that %s is told so, with its line', async (_, body, message) => {
+  ])('that %s is reported with its line', async (_, body, message) => {
     const result = await replayed(`    await prisma.user.count();\n    ${body}`);
     expect(result?.errors.other).toBe(5);
     expect(result?.failures).toMatchObject([{line: bodyLine + 1, count: 5}]);
@@ -78,7 +78,7 @@ describe('an endpoint through Prisma', () => {
     expect(result?.failures[0]?.message).not.toContain('\n');
   });
 
-  test('that never ends is given up on, and named', async () => {
+  test('that never ends is abandoned and reported', async () => {
     const result = await replayed(
       '    await prisma.user.count();\n    await new Promise(() => {});',
       {concurrencies: [2]},
@@ -88,7 +88,7 @@ describe('an endpoint through Prisma', () => {
     expect(result?.failures[0]?.message).toMatch(/no answer within 2s/);
   });
 
-  test('that keeps a connection is told the line that took it', async () => {
+  test('that never releases a connection is reported with the line that checked it out', async () => {
     const result = await replayed(
       `    void prisma.$transaction(async tx => {
       await tx.user.count();
@@ -100,7 +100,7 @@ describe('an endpoint through Prisma', () => {
     expect(result?.failures).toContainEqual(expect.objectContaining({kind: 'leak', line: bodyLine}));
   });
 
-  test('waits for ever at a limit of one, as Prisma 7 does, and times out where it is told to', async () => {
+  test('waits without limit at connection_limit 1, as Prisma 7 does, and times out with pool_timeout', async () => {
     const body = '    await Promise.all([1, 2, 3].map(() => prisma.$queryRaw`SELECT pg_sleep(0.05)::text`));';
     const endpoint = await endpointOf(body);
     const limited = {connection_limits: [1], requests: 2};

@@ -33,7 +33,7 @@ const expected: Record<string, {before: Known; after: Known}> = {
   'students-list': {before: [53, 1], after: [2, 1]},
 };
 
-test('every endpoint that is shipped is proven here', async () => {
+test('every endpoint in the package is tested here', async () => {
   const files = (await readdir(folder)).filter(name => name.endsWith('.ts'));
   expect(files.map(name => name.replace('.ts', '')).sort()).toEqual(Object.keys(expected).sort());
 });
@@ -76,7 +76,7 @@ describe('the demo endpoints through Prisma', () => {
     expect(repeated).toMatchObject([{calls_per_request: 50, line: 20}]);
   });
 
-  test('a limit of nested rows keeps what is read small', async () => {
+  test('a limit on nested rows keeps the result small', async () => {
     const endpoint = await loadEndpointFile(`${folder}/assessment-history.ts`);
     const [before, after] = await replayOn(server, {endpoint, prisma: await demoPrisma('assessments')});
     expect(before?.rows_per_request).toBeGreaterThan(240);

@@ -22,7 +22,7 @@ describe('an endpoint file', () => {
     expect(await loadEndpointFile(file)).toMatchObject({route: 'GET /x', file, variants: [{name: 'only'}]});
   });
 
-  test('may import what is beside it', async () => {
+  test('may import files next to it', async () => {
     await written('beside.ts', 'export const route: string = "GET /beside";');
     const file = await written(
       'importing.ts',
@@ -58,7 +58,7 @@ describe('an endpoint file', () => {
       `export default {route: "x", samples: [{}], setup: 1, ${variants}};`,
       /: its setup is not a function$/,
     ],
-  ])('that %s is told so, with its line', async (name, text, message) => {
+  ])('that %s is reported with its line', async (name, text, message) => {
     const file = await written(`${name.replaceAll(' ', '-')}.ts`, text);
     const error = await loadEndpointFile(file).catch((thrown: unknown) => thrown);
     expect(error).toBeInstanceOf(AbortError);

@@ -243,7 +243,7 @@ export const extended = prisma.$extends({model: {user: {async seenToo() {
       '',
       /outside of a request: refused/,
     ],
-  ])('is cut off, named and not measured: %s', async (_, head, body, refused) => {
+  ])('is blocked, reported and not measured: %s', async (_, head, body, refused) => {
     const {code, document} = await replay({head, body, files: {'lib/pool.ts': pool}}, [
       '--sweep',
       'connection_limit=1..3',
@@ -255,7 +255,7 @@ export const extended = prisma.$extends({model: {user: {async seenToo() {
     await expectNothingWritten();
   });
 
-  test('is no recommendation where some of it was refused', async () => {
+  test('has no recommendation if something was refused', async () => {
     const {code, document} = await replay(
       {
         head: `import {pool} from './lib/pool';\n${postgres.replace('export ', '')}`,
@@ -270,7 +270,7 @@ export const extended = prisma.$extends({model: {user: {async seenToo() {
     expect(document.notes.join('\n')).toMatch(/a connection of its own to .*: refused/);
   });
 
-  test('reaches other services with --allow-network alone', async () => {
+  test('reaches other services only with --allow-network', async () => {
     const service = http.createServer((_, response) => response.end('ok')).listen(0, '127.0.0.1');
     await new Promise(resolve => service.once('listening', resolve));
     const {port} = service.address() as AddressInfo;
@@ -291,7 +291,7 @@ export const extended = prisma.$extends({model: {user: {async seenToo() {
     }
   });
 
-  test('is the same in processes of its own', async () => {
+  test('is blocked in worker processes too', async () => {
     const {code, document} = await replay(
       {
         head: `import {pool} from './lib/pool';\n${postgres.replace('export ', '')}`,

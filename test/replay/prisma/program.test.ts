@@ -18,7 +18,7 @@ const quick = [
 ];
 
 describe('poolctl replay of endpoint files, as built', () => {
-  test('replays one of the demo by its name, on a server of its own', async () => {
+  test('replays a demo endpoint by its name, on a throwaway server', async () => {
     const {code, stdout} = await runProgram(['replay', 'manager-metrics', '--demo', ...quick]);
     const document: ReplayDocument = JSON.parse(stdout);
     expect(document).toMatchObject({
@@ -37,7 +37,7 @@ describe('poolctl replay of endpoint files, as built', () => {
     expect(code).toBe(0);
   });
 
-  test("replays a team's own file, and lives through what it does not await", async () => {
+  test("replays a team's own file and survives promises it does not await", async () => {
     const home = await temporaryHome();
     await writeFile(
       join(home, 'own.ts'),
@@ -52,7 +52,7 @@ describe('poolctl replay of endpoint files, as built', () => {
     expect(code).toBe(0);
   });
 
-  test('says what is wrong before a server is there', async () => {
+  test('rejects a wrong call before it starts a server', async () => {
     const home = await temporaryHome();
     await writeFile(join(home, 'broken.ts'), 'const a = 1;\nexport default {');
     await mkdir(join(home, 'empty'));

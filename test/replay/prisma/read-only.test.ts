@@ -36,7 +36,7 @@ describe('a read-only replay through Prisma', () => {
     ]);
   });
 
-  it('lets its own transactions be, in which the server refuses to write', async () => {
+  it("runs the application's own transactions, in which the server refuses writes", async () => {
     const result = await replay(
       "await prisma.$transaction([prisma.$executeRawUnsafe('INSERT INTO t VALUES (1)')], {isolationLevel: 'Serializable'})",
     );

@@ -10,7 +10,7 @@ import type {TestServer} from '../../helpers/server.ts';
 import {measureOne} from '../measuring.ts';
 import {bodyLine, endpointOf, replayOn, startFilledServer} from './stage.ts';
 
-describe('the URL that the engine of Prisma 6 is given', () => {
+describe('the URL for the engine of Prisma 6', () => {
   test.each([
     [
       {connectionString: 'postgresql://a:b@db:5433/x?schema=public', max: 3, connectionTimeoutMillis: 10_000},
@@ -33,7 +33,7 @@ describe('the URL that the engine of Prisma 6 is given', () => {
   });
 });
 
-test('through the proxy it is reached in plain text, and by nothing else of the options', () => {
+test('for the proxy it is plain text and has no other option', () => {
   const options = {
     connectionString: 'postgresql://a:b@db:5433/x?schema=s&sslmode=require&sslcert=c',
     max: 3,
@@ -66,14 +66,14 @@ function engineOf(PrismaClient: unknown): ClientClass {
  * The engine is a download. What is proven here is the counting by a client's own log, on a client that has the same
  * log and another way to the server.
  */
-describe('a client that is run as it is', () => {
+describe('a client with the Rust engine', () => {
   let server: TestServer;
   beforeAll(async () => {
     server = await startFilledServer();
   });
   afterAll(() => server?.stop());
 
-  test('tells its statements and how long its calls took', async () => {
+  test('reports its statements and the duration of its calls', async () => {
     const {PrismaClient} = await demoClients.assessments();
     const prisma = engineClient(engineOf(PrismaClient), '6.19.0');
     expect(prisma).toMatchObject({major: 6, semantics: 'rust engine'});
@@ -91,7 +91,7 @@ describe('a client that is run as it is', () => {
     expect(failed?.failures).toMatchObject([{line: bodyLine + 1}]);
   });
 
-  test('reads only, unless writes are allowed', async () => {
+  test('is read-only unless writes are allowed', async () => {
     const {PrismaClient} = await demoClients.assessments();
     const prisma = engineClient(engineOf(PrismaClient), '6.19.0');
     await server.query('CREATE TABLE written (id int)');

@@ -173,7 +173,7 @@ describeEachMajor('read-only by construction', major => {
     ["SELECT pg_create_physical_replication_slot('kept', true)"],
     ['SELECT pg_reload_conf()'],
     ['SELECT pg_catalog."pg_stat_reset" ()'],
-  ])('does not send what no rollback takes back: %s', async text => {
+  ])('does not send what no rollback undoes: %s', async text => {
     const other = await server.connect({application_name: 'other'});
     const ended = new Promise(resolve => client.once('end', resolve));
     await expect(client.query(text)).rejects.toThrow(/is refused without --allow-writes$/);
@@ -192,7 +192,7 @@ describeEachMajor('read-only by construction', major => {
     await server.query("ROLLBACK PREPARED 'other'");
   });
 
-  it('keeps several messages of one write apart, and refuses what hides in them', async () => {
+  it('reads each message of one write, and refuses what hides among them', async () => {
     const {connection} = client as unknown as {connection: {stream: {write(bytes: Buffer): void}}};
     const ended = new Promise(resolve => client.once('end', resolve));
     const message = (type: string, body: string) => {
@@ -211,7 +211,7 @@ describeEachMajor('read-only by construction', major => {
     expect(await written()).toEqual(nothing);
   });
 
-  it('sends no notification and takes nothing from a sequence', async () => {
+  it('sends no notification and advances no sequence', async () => {
     const listener = await server.connect();
     const heard: string[] = [];
     listener.on('notification', ({payload}) => heard.push(payload ?? ''));
@@ -224,7 +224,7 @@ describeEachMajor('read-only by construction', major => {
     expect(heard).toEqual(['own']);
   });
 
-  it('cuts a session whose setting was committed all the same, where the server tells', async () => {
+  it('cuts a session whose setting was committed anyway, where the server reports it', async () => {
     const ended = new Promise(resolve => client.once('end', resolve));
     const [failure] = await attempt(["SELECT set_config('a.b', 'c', false), lift()"]);
     if (major < 14) return;
@@ -232,7 +232,7 @@ describeEachMajor('read-only by construction', major => {
     await ended;
   });
 
-  it('keeps what a session is set to', async () => {
+  it('keeps the settings of a session', async () => {
     await raw("SET search_path = 'one'");
     await raw("SELECT set_config('app.two', 'two', false)");
     await raw('BEGIN');
@@ -244,7 +244,7 @@ describeEachMajor('read-only by construction', major => {
     expect(rows).toEqual([{one: 'one', two: 'two', three: 'three', four: '', five: 'five'}]);
   });
 
-  it("leaves the application's transactions what they are", async () => {
+  it("keeps the semantics of the application's transactions", async () => {
     expect((await raw('BEGIN')).command).toBe('BEGIN');
     await raw('SET TRANSACTION ISOLATION LEVEL SERIALIZABLE');
     expect((await raw('SHOW transaction_isolation')).rows).toEqual([{transaction_isolation: 'serializable'}]);
@@ -262,7 +262,7 @@ describeEachMajor('read-only by construction', major => {
     ]);
   });
 
-  it('answers as without it', async () => {
+  it('gives the same answers as a plain session', async () => {
     const big = 'x'.repeat(3_000_000);
     const texts: (string | pg.QueryConfig)[] = [
       'SELECT 1 AS one, $$a;b$$ AS text',
@@ -303,7 +303,7 @@ describeEachMajor('read-only by construction', major => {
     expect(session).toEqual({state: 'idle'});
   });
 
-  it('counts what it counts without it, rows and bytes as well, as the server does', async () => {
+  it('counts the same queries, rows and bytes as a plain session and the server', async () => {
     await server.query(
       'CREATE EXTENSION IF NOT EXISTS pg_stat_statements; SELECT pg_stat_statements_reset()',
     );

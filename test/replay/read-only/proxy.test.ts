@@ -38,7 +38,7 @@ describe('the read-only proxy', () => {
     return client;
   };
 
-  it('gives sessions as it was told, whatever the client calls itself', async () => {
+  it('opens sessions by its own configuration, whatever the client asks for', async () => {
     const client = await connect();
     const {rows} = await client.query("SELECT current_user, current_setting('application_name') AS name");
     expect(rows).toEqual([{current_user: 'postgres', name: 'proxied'}]);
@@ -61,7 +61,7 @@ describe('the read-only proxy', () => {
     expect(await server.query('SELECT * FROM t')).toEqual([]);
   });
 
-  it('carries rows of any size, and what is asked before the last answer came', async () => {
+  it('forwards rows of any size, and queries sent before the last answer', async () => {
     const client = new pg.Client({
       host: '127.0.0.1',
       port: proxy.port,
@@ -81,7 +81,7 @@ describe('the read-only proxy', () => {
     );
   });
 
-  it('says why the server does not let it in', async () => {
+  it('reports why the server rejects the login', async () => {
     const other = await startReadOnlyProxy({connectionString: server.url({database: 'nowhere'})});
     try {
       await expect(connect(other)).rejects.toMatchObject({code: '3D000'});

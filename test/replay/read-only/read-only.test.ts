@@ -6,7 +6,7 @@ import {liftsReadOnly, whyRejected} from '../../../source/replay/read-only/clien
 import {describeEachMajor, startTestServer, type TestServer} from '../../helpers/server.ts';
 import {countSessions, fromFunction, fromSql, type Given, measureOne} from '../measuring.ts';
 
-describe('what lifts read-only', () => {
+describe('texts that switch read-only off', () => {
   it.each([
     'BEGIN READ WRITE',
     'begin isolation level serializable,\n  read /* really */ write',
@@ -50,7 +50,7 @@ describe('what lifts read-only', () => {
   });
 });
 
-describe('what is refused before it is sent', () => {
+describe('texts rejected before they are sent', () => {
   it.each([
     ['SELECT 1; COMMIT; SELECT 2', /send each by itself/],
     ['BEGIN; SELECT 1', /send each by itself/],
@@ -90,14 +90,14 @@ describeEachMajor('a session that began read-only', major => {
     );
   const written = () => server.query('SELECT id FROM t');
 
-  it('refuses in a SQL file what would lift that, before it is sent, with its line', async () => {
+  it('rejects in a SQL file what would switch it off, before it is sent, with its line', async () => {
     const result = await measureHeld(fromSql('SELECT 1;\nBEGIN READ WRITE;\nINSERT INTO t VALUES (1);'));
     expect(result).toMatchObject({errors: {other: 2, by_sqlstate: {}}, rows_per_request: 1});
     expect(result.failures).toMatchObject([{line: 2, count: 2, message: expect.stringContaining('refused')}]);
     expect(await written()).toEqual([]);
   });
 
-  it('refuses it through a pool: by promise, by a client that it lends, by callback', async () => {
+  it('rejects it through a pool: by promise, on a checked-out client, by callback', async () => {
     const text = 'SET SESSION CHARACTERISTICS AS TRANSACTION READ WRITE';
     const byPool = await throughPool(pool => pool.query(text));
     const byClient = await throughPool(async pool => {
@@ -123,7 +123,7 @@ describeEachMajor('a session that began read-only', major => {
     expect(byPool.failures[0]?.line).toBeGreaterThan(0);
   });
 
-  it('takes back what a function makes of it, before anything is written', async () => {
+  it('stays read-only after a function switches it off', async () => {
     const endpoint = fromSql('SELECT 1;\nSELECT lift();\nINSERT INTO t VALUES (2);');
     const result = await measureHeld(endpoint, {requests: 6, concurrency: 2});
     expect(result.failures).toMatchObject([{line: 3, count: 6, sqlstate: '25006'}]);
@@ -131,13 +131,13 @@ describeEachMajor('a session that began read-only', major => {
     await expect.poll(() => countSessions(server)).toBe(0);
   });
 
-  it('stays so by RESET ALL and DISCARD ALL: they bring back what it began with', async () => {
+  it('stays read-only after RESET ALL and DISCARD ALL, which restore the initial settings', async () => {
     const text = 'RESET ALL;\nDISCARD ALL;\nINSERT INTO t VALUES (3);';
     const result = await measureHeld(fromSql(text), {connection_limit: 1});
     expect(result.failures).toMatchObject([{line: 3, sqlstate: '25006', count: 2}]);
   });
 
-  it('is let alone where writes are allowed', async () => {
+  it('is not restricted where writes are allowed', async () => {
     const endpoint = fromSql('BEGIN READ WRITE;\nINSERT INTO t VALUES (4);\nCOMMIT;');
     const result = await measureHeld(endpoint, {allowWrites: true, connection_limit: 1});
     expect(result.failures).toEqual([]);

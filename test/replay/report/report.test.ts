@@ -38,11 +38,11 @@ describe('the report', () => {
   it.each([
     ['text', reportText(document, 100)],
     ['markdown', reportMarkdown(document)],
-  ])('as %s lets nothing of a server through to the terminal', (_, text) => {
+  ])('as %s passes no control characters from the server to the terminal', (_, text) => {
     expect(text).not.toMatch(/[\u001b\u202e]/);
   });
 
-  it('as Markdown makes nothing of a server active', () => {
+  it('as Markdown escapes everything from the server', () => {
     for (const name of hostileNames) {
       const named = {...document, endpoint: name, target: name, notes: [name]};
       const results = document.results.map(result => ({...result, variant: name}));
@@ -50,7 +50,7 @@ describe('the report', () => {
     }
   });
 
-  it('names errors by what they are, simulated rows as such, N+1 with its line', () => {
+  it('names errors by kind, marks simulated rows, and shows N+1 with its line', () => {
     const text = reportText(document, 100);
     expect(text).toContain('7 pool timeout');
     expect(text).toContain('after (simulated)');
@@ -88,7 +88,7 @@ describe('the report', () => {
     expect(lines.at(-1)).toBe('recommended: because');
   });
 
-  it('says of nothing measured nothing', () => {
+  it('is short when nothing was measured', () => {
     expect(reportText(documentOf([], {notes: ['left out']}), 80)).toContain('note: left out');
     expect(reportMarkdown(documentOf([]))).toContain('## `GET /x`');
   });

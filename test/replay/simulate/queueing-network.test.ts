@@ -28,7 +28,7 @@ describe('the simulation', () => {
     expect(mean(result.executes_ms)).toBeCloseTo(30, 6);
   });
 
-  it('keeps to the bounds of a closed network: throughput, and Little', () => {
+  it("keeps the bounds of a closed network: throughput and Little's law", () => {
     // Five users and one connection: the connection never rests, and each waits for four others.
     const result = run({users: 5, server_parallelism: 4});
     expect(perSecond(result)).toBeCloseTo(100, 0);
@@ -36,7 +36,7 @@ describe('the simulation', () => {
     expect(mean(result.waits_ms)).toBeCloseTo(40, 0);
   });
 
-  it('shares the server: more connections than it has capacity for only slow each other down', () => {
+  it('divides the server: connections beyond its capacity slow each other down', () => {
     const two = run({users: 8, connection_limit: 2, server_parallelism: 2});
     const eight = run({users: 8, connection_limit: 8, server_parallelism: 2});
     expect(perSecond(eight)).toBeCloseTo(perSecond(two), 0);
@@ -45,13 +45,13 @@ describe('the simulation', () => {
     expect(eight.peak_connections).toBe(8);
   });
 
-  it('runs queries of one request at once', () => {
+  it('runs queries of one request at the same time', () => {
     const result = run({queries: 4, queries_at_once: 4, connection_limit: 4, server_parallelism: 4});
     expect(mean(result.latencies_ms)).toBeCloseTo(10, 6);
     expect(result.peak_connections).toBe(4);
   });
 
-  it('agrees with M/M/1 where arrivals are as good as random', () => {
+  it('agrees with M/M/1 for nearly random arrivals', () => {
     // 400 users who think 10 s each: some 40 arrivals a second, exponential service of 10 ms.
     const random = randomFrom(7);
     const service_ms = Array.from({length: 5000}, () => -Math.log(1 - random()) * 10);
@@ -66,21 +66,21 @@ describe('the simulation', () => {
     expect(mean(result.waits_ms)).toBeLessThan(waits * 1.3);
   });
 
-  it('has no more connections than the server has slots', () => {
+  it('opens at most as many connections as the server has slots', () => {
     const result = run({instances: 30, connection_limit: 5, users: 5, slots: 97});
     expect(result.peak_connections).toBe(97);
     expect(result.too_many_connections).toBeGreaterThan(0);
     expect(run({instances: 19, connection_limit: 5, users: 5, slots: 97}).too_many_connections).toBe(0);
   });
 
-  it('ends a wait by pool_timeout', () => {
+  it('ends a wait at pool_timeout', () => {
     const result = run({users: 20, pool_timeout_ms: 50});
     expect(result.pool_timeouts).toBeGreaterThan(0);
     expect(Math.max(...result.waits_ms)).toBeLessThanOrEqual(50);
     expect(run({users: 20}).pool_timeouts).toBe(0);
   });
 
-  it('tells the same for the same seed', () => {
+  it('gives the same result for the same seed', () => {
     const service_ms = [1, 5, 20];
     expect(run({users: 9, connection_limit: 3, service_ms})).toEqual(
       run({users: 9, connection_limit: 3, service_ms}),
