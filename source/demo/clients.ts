@@ -5,7 +5,7 @@ import type {Script} from './story.ts';
 
 export type Login = {database: string; role: string; application_name: string; localAddress: string};
 
-/** How an instance of an application connects. */
+/** The connection settings of an application's instance. */
 export function clientConfig(script: Script, login: Login): pg.ClientConfig {
   return {
     host: script.host,
@@ -18,7 +18,7 @@ export function clientConfig(script: Script, login: Login): pg.ClientConfig {
   };
 }
 
-/** A connection of its own, outside any pool; `onEnd` is called when the server or a person ends it. */
+/** Opens a connection outside any pool; `onEnd` is called when it ends, for whatever reason. */
 export async function connectAlone(script: Script, login: Login, onEnd?: () => void): Promise<pg.Client> {
   const client = new pg.Client(clientConfig(script, login));
   client.on('error', () => {});
@@ -27,7 +27,7 @@ export async function connectAlone(script: Script, login: Login, onEnd?: () => v
   return client;
 }
 
-/** All of 127.0.0.0/8 is this machine on Linux alone; elsewhere everybody comes from 127.0.0.1. */
+/** Only Linux has all of 127.0.0.0/8 as loopback; elsewhere every client's address is 127.0.0.1. */
 function socketFrom(localAddress: string): net.Socket {
   const socket = new net.Socket();
   if (process.platform !== 'linux') return socket;

@@ -4,15 +4,15 @@ import {pickFunction, rows} from './rows.ts';
 import {applications, type DemoApplication} from './schema.ts';
 import type {ThrowawayServer} from './server.ts';
 
-/** Who may log in, by role. */
+/** Passwords by role. */
 export type Passwords = Record<string, string>;
 
-/** The role that a person on call uses: sees everything, may end sessions, owns nothing. */
+/** The role of the person on call: it sees everything, may end sessions and owns nothing. */
 export const oncallRole = 'oncall';
 
 /**
- * The applications' databases, roles and rows, and pg_stat_statements in each. `calm` adds the indexes whose
- * absence hurts. Runs a connection per database, as that is what two cores are good for.
+ * Creates the applications' roles and databases with their rows and pg_stat_statements; `calm` adds the indexes that the
+ * incident lacks. Uses one connection per database.
  */
 export async function createDatabases(
   server: ThrowawayServer,
@@ -25,12 +25,12 @@ export async function createDatabases(
       await client.query(`CREATE ROLE ${role} LOGIN PASSWORD '${passwords[role]}'`);
     }
     await client.query(`GRANT pg_monitor, pg_signal_backend TO ${oncallRole}`);
-    // To explain a statement takes the right to read its tables; the role that gives it came with 14.
+    // EXPLAIN needs the privilege to read the tables; the role that grants it exists since 14.
     if (server.version >= 140_000) await client.query(`GRANT pg_read_all_data TO ${oncallRole}`);
     await client.query(`ALTER ROLE ${oncallRole} CREATEROLE`);
     for (const {database, role} of applications) {
       await client.query(`CREATE DATABASE ${database} OWNER ${role}`);
-      // Every recipe can be tried: an owner's member builds its indexes, an admin sets its limits (PG16+).
+      // So that every recipe can be tried: a member of the owner builds indexes, an admin sets role limits (16 and newer).
       await client.query(`GRANT ${role} TO ${oncallRole} WITH ADMIN OPTION`);
     }
     await client.query('CREATE EXTENSION pg_stat_statements');
@@ -49,7 +49,7 @@ async function fill(
     await client.query('CREATE EXTENSION pg_stat_statements');
     await client.query(pickFunction(seed));
     await client.query(`SET ROLE ${role}`);
-    // In the transaction that made the table, rows need no WAL (wal_level = minimal).
+    // Rows of a table created in the same transaction need no WAL (wal_level = minimal).
     await client.query('BEGIN');
     await client.query(tables);
     for (const insert of rowsOf(database)) await client.query(insert);
@@ -58,7 +58,7 @@ async function fill(
     await client.query('COMMIT');
     await client.query('ANALYZE');
   });
-  onProgress(`${database} is filled`);
+  onProgress(`database ${database} is ready`);
 }
 
 function rowsOf(database: string): string[] {
@@ -66,7 +66,7 @@ function rowsOf(database: string): string[] {
 }
 
 async function withClient(url: string, body: (client: pg.Client) => Promise<void>): Promise<void> {
-  // Setting up is no part of the story the statistics tell, and CREATE ROLE's text holds a password.
+  // The setup stays out of the statistics; CREATE ROLE contains a password.
   const options = '-c pg_stat_statements.track=none';
   const own = {application_name: 'poolctl-demo', options, ssl: false};
   const client = new pg.Client({connectionString: url, ...own});

@@ -3,41 +3,41 @@ import {startServer} from './server.ts';
 import {startTraffic} from './traffic.ts';
 
 export type DemoOptions = {
-  /** The same seed tells the same story. */
+  /** The same seed makes the same rows and requests. */
   seed?: number;
-  /** The same applications, in health. */
+  /** The same applications without the incident. */
   calm?: boolean;
   onProgress?: (text: string) => void;
-  /** The traffic's own program, where it is not beside this one. */
+  /** The program that makes the traffic; by default the one beside this program. */
   trafficEntry?: URL;
-  /** Only with server binaries of this major version. */
+  /** Requires server binaries of this major version. */
   major?: number;
 };
 
 export type Demo = {
-  /** As the person on call: pg_monitor and pg_signal_backend, no superuser. */
+  /** URL of the role of the person on call: pg_monitor and pg_signal_backend, not a superuser. */
   url: string;
   superuserUrl: string;
-  /** For POOLCTL_RESCUE_URL: gets in by the reserved slots. */
+  /** For POOLCTL_RESCUE_URL: a superuser, who can use the reserved slots. */
   rescueUrl: string;
-  /** One line on what is on show. */
+  /** One line: version, applications, incident or calm, seed. */
   description: string;
-  /** Ends traffic and server and removes every trace. */
+  /** Stops traffic and server and removes their files. */
   stop(): Promise<void>;
 };
 
 /**
- * A real, throwaway PostgreSQL with the three applications on it, under the incident or calm. Resolves when the
- * story stands. Throws AbortError where there are no server binaries or it does not start.
+ * Starts a throwaway PostgreSQL with three applications, in the incident or calm. Resolves when the incident is in place.
+ * Throws AbortError when there are no server binaries or the server does not start.
  */
 export async function startDemo(options: DemoOptions = {}): Promise<Demo> {
   const {seed = 1, calm = false, onProgress = () => {}, trafficEntry, major} = options;
   onProgress('starting a throwaway PostgreSQL');
   const server = await startServer({settings, ...(major === undefined ? {} : {major})});
   try {
-    onProgress('filling the databases of three applications');
+    onProgress('creating the databases of three applications');
     const passwords = await createDatabases(server, {seed, calm, onProgress});
-    onProgress(calm ? 'starting their traffic' : 'starting their traffic, and the incident');
+    onProgress(calm ? 'starting their traffic' : 'starting their traffic and the incident');
     const {host, port, superuserPassword} = server;
     const traffic = await startTraffic({seed, calm, host, port, passwords, superuserPassword}, trafficEntry);
     const rescueUrl = server.url({database});
@@ -60,11 +60,11 @@ export async function startDemo(options: DemoOptions = {}): Promise<Demo> {
 const database = 'assessments';
 
 const settings = {
-  // As small hosted plans have it, so that the slots run short.
+  // As many as small hosted plans have, so that connection slots run short.
   max_connections: 60,
   shared_preload_libraries: 'pg_stat_statements',
   track_io_timing: 'on',
-  // A machine of two cores is to carry the server, its clients and the console.
+  // The server, its clients and the console share two cores.
   max_parallel_workers_per_gather: 0,
   jit: 'off',
   wal_level: 'minimal',
@@ -73,6 +73,6 @@ const settings = {
 
 function describe(version: number, {seed, calm}: {seed: number; calm: boolean}): string {
   const number = `${Math.floor(version / 10_000)}.${version % 10_000}`;
-  const state = calm ? 'calm' : 'an incident under way';
+  const state = calm ? 'calm' : 'during an incident';
   return `PostgreSQL ${number}, three applications, ${state} (seed ${seed})`;
 }

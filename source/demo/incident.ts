@@ -4,29 +4,29 @@ import {connectAlone} from './clients.ts';
 import type {Random} from './random.ts';
 import {importOne} from './requests/assessments.ts';
 import {type Query, tagged, update} from './requests/prisma-sql.ts';
-import {dump, forgotten, leak, recalculation, type Script} from './story.ts';
+import {abandoned, dump, leak, recalculation, type Script} from './story.ts';
 
 /**
- * Puts the incident in place. Resolves when it stands: sessions left idle in transaction, a blocked chain, and
- * forgotten pools. What poolctl ends of it stays gone, so that a fix is seen to help.
+ * Starts the incident: sessions left idle in transaction, a chain of blocked sessions, abandoned pools and a dump. Resolves
+ * when it is in place. Sessions that poolctl ends do not come back, so that a fix is seen to help.
  */
 export async function stageIncident(script: Script, random: Random, signal: AbortSignal): Promise<void> {
   await Promise.all([
     stageLeak(script, random.fork(), signal),
     stageChain(script, random.fork()),
-    stageForgotten(script),
+    stageAbandoned(script),
     stageDump(script, signal),
   ]);
 }
 
 async function stageLeak(script: Script, random: Random, signal: AbortSignal): Promise<void> {
-  let isMended = false;
+  let isFixed = false;
   const one = async (index: number) => {
     const client = await connectAlone(script, leak, () => {
-      isMended = true;
+      isFixed = true;
     });
     await client.query('BEGIN');
-    // Each child is touched once only: the leaking sessions hold rows, but not each other's.
+    // Each locks the row of another student, so that the leaking sessions do not block each other.
     await importOne(sendOn(client), random, 1 + index * 97);
     if (index % 6 === 5) await fail(client);
   };
@@ -34,7 +34,7 @@ async function stageLeak(script: Script, random: Random, signal: AbortSignal): P
   const grow = async () => {
     for (let index = leak.atStart; index < leak.atMost; index++) {
       await delay(leak.everyMs, undefined, {signal});
-      if (isMended) return;
+      if (isFixed) return;
       await one(index);
     }
   };
@@ -65,35 +65,35 @@ async function stageChain(script: Script, random: Random): Promise<void> {
   await first.query(
     route('/api/v1/scores', update('contestants', `contestant_${contestant}`, {total_score: 88})),
   );
-  finishing(first, route('/api/v1/scores', recalculate(`category_${category}`, 412)));
-  finishing(
+  commitLater(first, route('/api/v1/scores', recalculate(`category_${category}`, 412)));
+  commitLater(
     second,
     route('/api/v1/certify', update('categories', `category_${category + 1}`, {certified: true})),
   );
-  finishing(
+  commitLater(
     third,
     route('/api/v1/scores', update('contestants', `contestant_${contestant}`, {total_score: 91})),
   );
 }
 
-/** Not awaited: it waits for a lock until somebody ends the one who holds it. */
-function finishing(client: pg.Client, query: Query): void {
+/** Not awaited: it waits for a lock until the blocking session ends. */
+function commitLater(client: pg.Client, query: Query): void {
   client
     .query(query)
     .then(() => client.query('COMMIT'))
     .catch(() => {});
 }
 
-async function stageForgotten(script: Script): Promise<void> {
+async function stageAbandoned(script: Script): Promise<void> {
   await Promise.all(
-    Array.from({length: forgotten.connections}, async () => {
-      const client = await connectAlone(script, forgotten);
+    Array.from({length: abandoned.connections}, async () => {
+      const client = await connectAlone(script, abandoned);
       await client.query('SELECT 1');
     }),
   );
 }
 
-/** A nightly dump at the wrong time of day. It comes to its end and begins again: an index build waits it out. */
+/** A nightly dump that runs during the day. It repeats with pauses, so that an index build can wait for its end. */
 async function stageDump(script: Script, signal: AbortSignal): Promise<void> {
   const first = await beginDump(script);
   const dumpAgainAndAgain = async () => {

@@ -8,9 +8,8 @@ import {chooseRequest, type Send} from './requests/prisma-sql.ts';
 import type {Fleet, Script} from './story.ts';
 
 /**
- * Starts one application's instances: each with its own pool, filled from the start and never shrinking, and
- * one request after the other. Resolves when the pools are full. A session that is ended comes back when the
- * instance next needs one.
+ * Starts the instances of an application, each with a pool that is full from the start and never shrinks, and one request
+ * at a time. Resolves when the pools are full. A session that is ended is replaced at the instance's next request.
  */
 export async function startFleet(
   script: Script,
@@ -21,7 +20,7 @@ export async function startFleet(
   const start = async (own: Random) => {
     const pool = new pg.Pool({...config, connectionTimeoutMillis: 10_000});
     pool.on('error', () => {});
-    // The pool listens to idle connections only; one that is ended at work must not end this process.
+    // The pool handles errors of idle connections only; a session ended during a query must not end this process.
     pool.on('connect', client => client.on('error', () => {}));
     await fillPool(pool, fleet.poolSize);
     serve(pool, fleet, {governor, random: own, signal}).catch(() => {});
@@ -34,14 +33,14 @@ async function fillPool(pool: pg.Pool, size: number): Promise<void> {
   for (const client of clients) client.release();
 }
 
-/** Ends by the signal alone. */
+/** Ends when the signal aborts. */
 async function serve(
   pool: pg.Pool,
   fleet: Fleet,
   {governor, random, signal}: {governor: Governor; random: Random; signal: AbortSignal},
 ): Promise<never> {
   const send: Send = async query => {
-    // Waiting for the pool costs the server nothing.
+    // Waiting for the pool does not count: it costs the server nothing.
     const client = await pool.connect();
     try {
       const {rows} = await governor.spend(() => client.query(query));
@@ -55,48 +54,48 @@ async function serve(
   for (;;) {
     await governor.turn(signal);
     const request = chooseRequest(fleet.requests, random);
-    const isServed = await request.run(send, random).then(
+    const isOk = await request.run(send, random).then(
       () => true,
       () => false,
     );
-    // A person called it, and the next comes after a while; after an error the application waits as well.
-    await delay(isServed ? 100 + random.below(900) : 2000 + random.below(1000), undefined, {signal});
+    // A pause as between the requests of users, longer after an error.
+    await delay(isOk ? 100 + random.below(900) : 2000 + random.below(1000), undefined, {signal});
   }
 }
 
 export type Governor = {
-  /** Resolves when there is time to spend again; rejects when the signal says so. */
+  /** Resolves when the share allows the next statement; rejects when the signal aborts. */
   turn(signal: AbortSignal): Promise<void>;
-  /** Runs it and books how long it took. */
+  /** Runs the work and counts its time. */
   spend<Value>(work: () => Promise<Value>): Promise<Value>;
 };
 
 /**
- * Keeps all statements together below a share of the time: while at least one is under way, time is spent;
- * while none is, it is saved up, to `burstMs` at most. Statements that overlap are booked once.
+ * Limits all statements together to a share of the time. Credit grows while none runs, up to `burstMs`, and shrinks while
+ * at least one runs; statements that overlap count once.
  */
 export function createGovernor(share: number, burstMs = 500): Governor {
   let credit = burstMs;
   let at = performance.now();
-  let underWay = 0;
-  const settle = () => {
+  let running = 0;
+  const updateCredit = () => {
     const now = performance.now();
-    credit = Math.min(burstMs, credit + (now - at) * (underWay > 0 ? share - 1 : share));
+    credit = Math.min(burstMs, credit + (now - at) * (running > 0 ? share - 1 : share));
     at = now;
     return credit;
   };
   return {
     async turn(signal) {
-      while (settle() < 0) await delay(Math.min(1000, Math.ceil(-credit / share)), undefined, {signal});
+      while (updateCredit() < 0) await delay(Math.min(1000, Math.ceil(-credit / share)), undefined, {signal});
     },
     async spend(work) {
-      settle();
-      underWay++;
+      updateCredit();
+      running++;
       try {
         return await work();
       } finally {
-        settle();
-        underWay--;
+        updateCredit();
+        running--;
       }
     },
   };

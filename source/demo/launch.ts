@@ -11,13 +11,13 @@ import type {ServerFolder, ServerUser} from './server-folder.ts';
 /** Lines of postgresql.conf. */
 export type ServerSettings = Record<string, string | number>;
 
-/** Which binaries, as whom, where. */
+/** The binaries, the account (null: our own) and the folder of a server. */
 export type Place = {bin: string; user: ServerUser | null; folder: ServerFolder};
 
-/** Loopback only: nothing beyond this machine reaches a throwaway server. */
+/** Loopback only: the server cannot be reached from other machines. */
 export const host = '127.0.0.1';
 
-/** Makes the data folder. Passwords are asked for by every way in; the superuser is `postgres`. */
+/** Creates the data folder. Every connection needs a password; the superuser is `postgres`. */
 export async function runInitdb({bin, user, folder}: Place, password: string): Promise<void> {
   const passwordFile = path.join(folder.socket, 'password');
   await writeFile(passwordFile, password, {mode: 0o600});
@@ -34,13 +34,13 @@ export async function runInitdb({bin, user, folder}: Place, password: string): P
     throw startError(`initdb failed: ${lastLine(output) || String(error)}`, error);
   }
   await rm(passwordFile);
-  // The rest of loopback too: the demo's instances come from addresses of their own.
+  // All of loopback: the demo's applications connect from their own addresses.
   await appendFile(path.join(folder.data, 'pg_hba.conf'), 'host all all 127.0.0.0/8 scram-sha-256\n');
 }
 
 /**
- * Starts the server and waits until it accepts connections. Returns its port: the given one, or a free one.
- * Throws AbortError with the last line of the server's log.
+ * Starts the server, waits until it accepts connections and returns its port: `port`, or a free one. Throws AbortError
+ * with the last line of the server's log.
  */
 export async function startPostmaster(
   place: Place,
@@ -52,16 +52,16 @@ export async function startPostmaster(
     const chosen = port ?? (await freePort());
     const failure = await launch(place, chosen);
     if (failure === null) return chosen;
-    // Between finding a free port and binding it, another may take it.
+    // Another process may take the port between finding and binding it.
     if (attempt >= 5 || !/Address already in use|could not bind|could not create any TCP/.test(failure))
       throw startError(`PostgreSQL did not start: ${lastLine(failure)}`);
   }
 }
 
-/** A throwaway server that cannot be had: one line, and what may help. */
+/** An AbortError (exit 3) with a hint on what may help to start a server. */
 export function startError(message: string, cause?: unknown): AbortError {
   return new AbortError(message, {
-    hint: 'set TMPDIR to a folder with free space where programs may run, or try server binaries of another version',
+    hint: 'Set TMPDIR to a folder with free space where programs may run, or install another PostgreSQL version.',
     exitCode: exitCodes.connection,
     cause,
   });
@@ -71,7 +71,7 @@ function configuration({folder}: Place, settings: ServerSettings): string {
   const all = {
     listen_addresses: host,
     unix_socket_directories: folder.socket,
-    // What pg_hba.conf asks for; before 14 the default was md5.
+    // As pg_hba.conf requires; before 14 the default was md5.
     password_encryption: 'scram-sha-256',
     ...settings,
   };
@@ -80,11 +80,11 @@ function configuration({folder}: Place, settings: ServerSettings): string {
     .join('');
 }
 
-/** One try; null when it is up, else what it logged in this try. */
+/** Starts the server once; null when it is up, else what it logged. */
 async function launch({bin, user, folder}: Place, port: number): Promise<string | null> {
   const log = await open(folder.log, 'a', 0o600);
   const before = (await log.stat()).size;
-  // Detached: Ctrl-C in the terminal is for the program, the server's end is decided by its owner.
+  // Detached: Ctrl-C in the terminal goes to the program, which stops the server itself.
   const child = spawn(path.join(bin, 'postgres'), ['-D', folder.data, '-p', String(port)], {
     ...user,
     detached: true,
@@ -103,7 +103,7 @@ async function launch({bin, user, folder}: Place, port: number): Promise<string 
   await log.close();
   const isReady = async () => {
     const postmaster = await readPostmaster(folder.data);
-    // A pid file that a crashed server left says ready as well.
+    // The pid file of a crashed server says ready too.
     return ended !== null || (postmaster?.pid === child.pid && postmaster?.isReady === true);
   };
   const isInTime = await waitFor(isReady, 60_000);
@@ -112,7 +112,7 @@ async function launch({bin, user, folder}: Place, port: number): Promise<string 
   return logged || ended || 'no answer within 60 seconds';
 }
 
-/** Of our own environment only what a server needs: PGPORT, PGDATA and their kin would steer it. */
+/** Only what the server needs: PGPORT, PGDATA and others would change what it does. */
 function environment(): NodeJS.ProcessEnv {
   return {PATH: process.env.PATH, LC_ALL: 'C'};
 }

@@ -6,29 +6,29 @@ import process from 'node:process';
 import {setTimeout as delay} from 'node:timers/promises';
 import {promisify} from 'node:util';
 
-/** Whether a process of that id runs (a zombie does not). */
+/** Whether a process with that id runs; a zombie does not. */
 export async function isAlive(pid: number): Promise<boolean> {
   try {
     process.kill(pid, 0);
   } catch (error) {
-    // EPERM: it runs and is another user's.
+    // EPERM: it runs as another user.
     return error instanceof Error && 'code' in error && error.code === 'EPERM';
   }
   return (await statFields(pid))?.[0] !== 'Z';
 }
 
-/** Tells a process from a later one that was given its id; '' where /proc is absent. */
+/** Start time of a process, which distinguishes it from a later one with the same id; '' where /proc is absent. */
 export async function startMark(pid: number): Promise<string> {
   return (await statFields(pid))?.[19] ?? '';
 }
 
-/** Numbers the pid namespace (a container has its own): pids mean nothing in another. '' where /proc is absent. */
+/** Number of the pid namespace (a container has its own); '' where /proc is absent. */
 export async function pidNamespace(): Promise<string> {
   const link = await readlink('/proc/self/ns/pid').catch(() => '');
   return /\d+/.exec(link)?.[0] ?? '';
 }
 
-/** The command line as the kernel knows it; '' when the process is gone. */
+/** The command line of a process; '' when it has ended. */
 export async function commandLine(pid: number): Promise<string> {
   try {
     return (await readFile(`/proc/${pid}/cmdline`, 'utf8')).replaceAll('\0', ' ');
@@ -40,7 +40,7 @@ export async function commandLine(pid: number): Promise<string> {
   }
 }
 
-/** Direct children: a postmaster's are all its backends, parallel workers included. */
+/** Ids of direct children; a postmaster's are all its backends, parallel workers included. */
 export async function childrenOf(pid: number): Promise<number[]> {
   const entries = (await readdir('/proc').catch(() => [])).filter(entry => /^\d+$/.test(entry));
   if (entries.length === 0) return childrenByPs(pid);
@@ -50,14 +50,14 @@ export async function childrenOf(pid: number): Promise<number[]> {
   return parents.filter(([, parent]) => parent === String(pid)).map(([child]) => child);
 }
 
-/** Sends a signal; a process that is gone is no error. */
+/** Sends a signal, if the process still runs. */
 export function signal(pid: number, name: NodeJS.Signals): void {
   try {
     process.kill(pid, name);
   } catch {}
 }
 
-/** Polls until the condition holds; false when it did not within the time. */
+/** Polls until the condition holds; false when it does not within the time. */
 export async function waitFor(
   condition: () => Promise<boolean> | boolean,
   withinMs: number,
@@ -72,7 +72,7 @@ export async function waitFor(
 
 const run = promisify(execFile);
 
-/** Fields of /proc/PID/stat from the third on (state, ppid, ...): the second may hold spaces and brackets. */
+/** The fields of /proc/PID/stat from the third on (state, ppid, ...); the second may contain spaces and parentheses. */
 async function statFields(pid: number): Promise<string[] | null> {
   try {
     const text = await readFile(`/proc/${pid}/stat`, 'utf8');
@@ -91,7 +91,7 @@ async function childrenByPs(pid: number): Promise<number[]> {
     .map(([child]) => child ?? 0);
 }
 
-/** What `postmaster.pid` says: the process, and whether it accepts connections (line 8, PostgreSQL 10+). */
+/** The process of `postmaster.pid`, and whether it accepts connections (line 8, PostgreSQL 10+). */
 export async function readPostmaster(data: string): Promise<{pid: number; isReady: boolean} | null> {
   const text = await readFile(path.join(data, 'postmaster.pid'), 'utf8').catch(() => '');
   const lines = text.split('\n');
@@ -99,10 +99,10 @@ export async function readPostmaster(data: string): Promise<{pid: number; isRead
   return pid > 0 ? {pid, isReady: lines[7]?.startsWith('ready') ?? false} : null;
 }
 
-/** Ends the postmaster of this data folder, if one runs: fast, then immediate, then by force. */
+/** Stops the postmaster of a data folder, if one runs: fast, then immediate, then SIGKILL. */
 export async function stopPostmaster(data: string, how: 'fast' | 'immediate' = 'fast'): Promise<void> {
   const found = await readPostmaster(data);
-  // A pid file outlives a crash and pids are reused: only a process that names this folder is ours.
+  // A pid file survives a crash and pids are reused: only a process with this folder in its command line is ours.
   if (!found || !(await commandLine(found.pid)).includes(data)) return;
   const {pid} = found;
   const isGone = async () => !(await isAlive(pid));
@@ -116,11 +116,11 @@ export async function stopPostmaster(data: string, how: 'fast' | 'immediate' = '
   await waitFor(isGone, 5000);
 }
 
-/** Freezes or thaws the postmaster and every backend, as a machine does that stops answering. */
+/** Sends a signal to the postmaster and every backend; SIGSTOP makes a server that does not answer. */
 export async function signalAll(data: string, name: 'SIGSTOP' | 'SIGCONT'): Promise<void> {
   const found = await readPostmaster(data);
   if (!found) return;
-  // The postmaster first: it starts no backend once it is stopped.
+  // The postmaster first, so that it starts no more backends.
   signal(found.pid, name);
   for (const each of await childrenOf(found.pid)) signal(each, name);
 }

@@ -1,6 +1,6 @@
 /**
- * The demo's rows, made on the server. Every value is a hash of its row's number and the seed, and every date
- * counts from one fixed day, so the same seed makes the same rows on every machine and version.
+ * The demo's rows, generated on the server. Every value is a hash of row number and seed and every date is relative to a
+ * fixed day, so that a seed makes the same rows on every machine and version.
  */
 export const rowCounts = {
   pilot_schools: 400,
@@ -22,16 +22,16 @@ export const rowCounts = {
   tasks: 160_000,
 } as const;
 
-/** The day the incident is told on. */
+/** The day of the incident. */
 export const storyDay = '2025-10-27 09:00:00';
 
-/** `pick(i, salt, n)`: 0 to n-1, evenly spread. Dropped with the connection; inlined, as it is one expression. */
+/** Creates `pick(i, salt, n)`: an integer from 0 to n-1, evenly distributed. It is dropped with the connection. */
 export function pickFunction(seed: number): string {
   return `CREATE FUNCTION pg_temp.pick(i bigint, salt integer, n integer) RETURNS integer LANGUAGE sql IMMUTABLE
     AS 'SELECT ((hashint8extended(i, salt + ${Math.trunc(seed) * 1000}) & 2147483647) % n)::integer'`;
 }
 
-/** The INSERTs of each database, in the order in which their foreign keys allow them. */
+/** The INSERTs of each database, in the order that foreign keys require. */
 export const rows: Record<'assessments' | 'scoring' | 'taskdesk', string[]> = {
   assessments: [
     `INSERT INTO pilot_schools (school_name, school_code, province, district, created_at)
@@ -60,7 +60,7 @@ export const rows: Record<'assessments' | 'scoring' | 'taskdesk', string[]> = {
         ${oneOf(4, ['baseline', 'midline', 'endline'])}, ${oneOf(5, ['language', 'math'])}, ${level(6)}, ${pick(7, 101)},
         ${daysAgo(8, 360)}, ${pick(9, 40)} = 0, ${daysAgo(8, 360)}
       ${upTo('assessments')}`,
-    // A few children who have been assessed week by week, for years.
+    // A few students with weekly assessments over years.
     `INSERT INTO assessments (student_id, pilot_school_id, added_by_id, assessment_type, subject, level, score,
         assessed_date, created_at)
       SELECT 1 + i % 5, 1, 1 + ${pick(3, rowCounts.users)}, 'midline', ${oneOf(5, ['language', 'math'])}, ${level(6)},
@@ -141,7 +141,7 @@ function level(salt: number): string {
   ]);
 }
 
-/** Evenly spread over the days before the story, to the minute. */
+/** Evenly distributed over the days before the incident, to the minute. */
 function daysAgo(salt: number, days: number): string {
   return `timestamp '${storyDay}' - make_interval(mins => ${pick(salt, days * 24 * 60)})`;
 }

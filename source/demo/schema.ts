@@ -1,15 +1,15 @@
 /**
- * The demo's three applications, as Prisma would have made their tables: primary and foreign keys, no index on
- * a foreign key, and none of the indexes that their teams found missing only once it hurt.
+ * An application of the demo, with tables as Prisma creates them: primary and foreign keys, but no indexes on foreign keys
+ * and none of those that its slow queries need.
  */
 export type DemoApplication = {
   database: string;
-  /** The login role the application uses: an ordinary one. */
+  /** The login role of the application, without special privileges. */
   role: string;
   tables: string;
-  /** After the rows, because that is quicker. */
+  /** Added after the rows, which is faster. */
   constraints: string;
-  /** What a healthy system has on top. */
+  /** Indexes that only the calm demo has. */
   indexes: string;
 };
 
@@ -133,7 +133,7 @@ CREATE INDEX system_settings_value_idx ON system_settings USING gin (value);
 CREATE INDEX audit_logs_data_idx ON audit_logs USING gin (data jsonb_path_ops);`,
 };
 
-/** Nobody mapped its names: Prisma then keeps the models' own, and every name needs its quotes. */
+/** Without @map and @@map, Prisma uses the models' names, which have to be quoted. */
 const taskdesk: DemoApplication = {
   database: 'taskdesk',
   role: 'taskdesk_app',

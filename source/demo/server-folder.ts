@@ -8,8 +8,8 @@ export type ServerUser = {uid: number; gid: number};
 export type ServerFolder = {path: string; data: string; socket: string; log: string};
 
 /**
- * Who runs the server: PostgreSQL refuses root, so root drops to an account that every system has. null when
- * we are not root and run it ourselves.
+ * The account that runs the server, since PostgreSQL refuses root: `postgres` or `nobody`. null when this process does not
+ * run as root, and runs the server itself.
  */
 export async function findServerUser(): Promise<ServerUser | null> {
   if (process.getuid?.() !== 0) return null;
@@ -21,11 +21,11 @@ export async function findServerUser(): Promise<ServerUser | null> {
   return {uid: 65_534, gid: 65_534};
 }
 
-/** A fresh folder in `parent` whose name says who owns it, so that it is known at any moment whether that process runs. */
+/** Creates a folder in `parent`; its name identifies the process that owns it, so that leftovers can be recognised. */
 export async function createServerFolder(parent: string, user: ServerUser | null): Promise<ServerFolder> {
   const owner = [process.pid, await startMark(process.pid), await pidNamespace()].join('.');
   const folder = layout(await mkdtemp(path.join(parent, `${prefix}${owner}-`)));
-  // The server's user has to pass through, nobody else gains anything: what is inside is 0700.
+  // The server's account has to traverse it; the folders inside are 0700.
   if (user) await chmod(folder.path, 0o711);
   for (const inner of [folder.data, folder.socket]) {
     await mkdir(inner, {mode: 0o700});
@@ -35,8 +35,8 @@ export async function createServerFolder(parent: string, user: ServerUser | null
 }
 
 /**
- * Stops and removes the servers of owners that ended without doing so (kill -9). Two containers may share a /tmp: a
- * folder of another pid namespace is not touched. Never fails.
+ * Stops and removes servers whose owner ended without doing so (kill -9). Folders of another pid namespace are not
+ * touched: containers may share /tmp. Never fails.
  */
 export async function reapServerFolders(parent: string): Promise<string[]> {
   const entries = await readdir(parent).catch(() => []);
@@ -44,7 +44,7 @@ export async function reapServerFolders(parent: string): Promise<string[]> {
   return reaped.filter(folder => folder !== null);
 }
 
-/** Removes the folder; a backend that is just ending may still write into it. */
+/** Removes the folder, with retries: a backend that is ending may still write into it. */
 export async function removeServerFolder(folder: string): Promise<void> {
   await rm(folder, {recursive: true, force: true, maxRetries: 5, retryDelay: 50});
 }
@@ -65,7 +65,7 @@ async function reap(candidate: string): Promise<string | null> {
   const [, pid, mark, namespace] = nameOfFolder.exec(path.basename(candidate)) ?? [];
   if (pid === undefined || mark === undefined || namespace !== (await pidNamespace())) return null;
   if (await isOwnedBy(Number(pid), mark)) return null;
-  // /tmp is everybody's: a folder that another user named like ours must not have us end a process.
+  // Anyone may create folders in /tmp: one of another user must not make us end a process.
   const stat = await lstat(candidate);
   if (!stat.isDirectory() || stat.uid !== process.getuid?.()) return null;
   await stopPostmaster(layout(candidate).data);
@@ -78,13 +78,13 @@ async function isOwnedBy(pid: number, mark: string): Promise<boolean> {
 }
 
 export type Watchdog = {
-  /** Tells it that all is cleared away; resolves when it has ended. */
+  /** Ends it without a cleanup; resolves when it has ended. */
   dismiss(): Promise<void>;
 };
 
 /**
- * A small detached shell that holds a pipe from us. The kernel closes the pipe however we end, kill -9
- * included; without the word `done` before, it stops the server and removes the folder.
+ * Starts a detached shell that reads a pipe from this process. The kernel closes the pipe however this process ends, kill -9
+ * included; unless it read `done` before, the shell stops the server and removes the folder.
  */
 export function startWatchdog(folder: ServerFolder): Watchdog {
   const shell = spawn('/bin/sh', ['-c', script, 'poolctl-watchdog', folder.data, folder.path], {

@@ -13,11 +13,11 @@ import {
 
 export type ServerOptions = {
   binaries?: ServerBinaries;
-  /** Only of this major version. */
+  /** Requires binaries of this major version. */
   major?: number;
-  /** Lines of postgresql.conf, over those that make a throwaway server fast. */
+  /** Settings for postgresql.conf; they replace the ones that make a throwaway server fast. */
   settings?: ServerSettings;
-  /** Where the server's own folder is made; the system's temporary folder by default. */
+  /** Parent of the server's folder; the system's temporary folder by default. */
   folder?: string;
 };
 
@@ -28,19 +28,19 @@ export type ThrowawayServer = {
   port: number;
   /** As PostgreSQL numbers it: 150018 is 15.18. */
   version: number;
-  /** The server's own folder: gone after stop(). */
+  /** The server's folder, removed by stop(). */
   folder: string;
-  /** The folder of the unix socket; its access asks for the password as TCP does. */
+  /** The folder of the Unix socket; connections need the password, as over TCP. */
   socket: string;
   superuserUrl: string;
   superuserPassword: string;
-  /** The superuser's unless a user is given. */
+  /** A connection URL; the superuser's by default. */
   url(options?: UrlOptions): string;
-  /** Stops it when it runs and starts it on the same port, with settings added to those it has. */
+  /** Stops the server if it runs and starts it on the same port, with `settings` added to its own. */
   restart(settings?: ServerSettings): Promise<void>;
-  /** Fast, then immediate, then by force; removes the folder. May be called twice. */
+  /** Stops the server (fast, then immediate, then SIGKILL) and removes its folder. May be called twice. */
   stop(): Promise<void>;
-  /** Ends it at once, as a crash does, and keeps the folder: restart() brings it back, stop() removes it. */
+  /** Stops the server immediately, as a crash would, and keeps its folder for restart(). */
   stopHard(): Promise<void>;
   /** Freezes the postmaster and all backends: connections stay open and nothing answers. */
   pause(): Promise<void>;
@@ -48,8 +48,8 @@ export type ThrowawayServer = {
 };
 
 /**
- * A real PostgreSQL of our own: fresh folder, loopback and a free port, passwords asked for, works as root,
- * gone with its owner even after a kill -9. Throws AbortError when there are no binaries or it does not start.
+ * Starts a throwaway PostgreSQL in a folder of its own, on loopback and a free port, with passwords. Works as root too, and
+ * is removed with this process even after kill -9. Throws AbortError when there are no binaries or it does not start.
  */
 export async function startServer(options: ServerOptions = {}): Promise<ThrowawayServer> {
   const parent = options.folder ?? os.tmpdir();
@@ -78,7 +78,7 @@ export async function startServer(options: ServerOptions = {}): Promise<Throwawa
   }
 }
 
-/** Durability is what makes a server slow to set up, and a throwaway one has nothing to keep. */
+/** Without durability the server starts faster, and a throwaway one has nothing to lose. */
 const throwaway: ServerSettings = {
   fsync: 'off',
   synchronous_commit: 'off',

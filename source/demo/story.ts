@@ -3,7 +3,7 @@ import type {Request} from './requests/prisma-sql.ts';
 import {calmScoringRequests, scoringRequests} from './requests/scoring.ts';
 import {calmTaskdeskRequests, taskdeskRequests} from './requests/taskdesk.ts';
 
-/** What the traffic is told, across the process boundary. */
+/** The message that starts the traffic process. */
 export type Script = {
   seed: number;
   calm: boolean;
@@ -13,13 +13,13 @@ export type Script = {
   superuserPassword: string;
 };
 
-/** Applications run in many small instances, and each opens a pool of its own. */
+/** An application's instances; each has its own pool. */
 export type Fleet = {
   database: string;
   role: string;
-  /** Prisma sends none unless its URL says so. */
+  /** Prisma sets none unless its URL does. */
   application_name: string;
-  /** Where it comes from: a serverless platform's way out, or a machine of its own. */
+  /** The address that its connections come from. */
   localAddress: string;
   instances: number;
   poolSize: number;
@@ -40,7 +40,7 @@ const taskdesk = {
   localAddress: '127.0.0.41',
 };
 
-/** 27 of the 60 slots; the incident takes 22 and grows by 4. */
+/** Use 27 of the 60 slots; the incident takes 22 and grows by 4. */
 export const incidentFleets: readonly Fleet[] = [
   {...assessments, instances: 6, poolSize: 2, requests: assessmentsRequests},
   {...scoring, instances: 3, poolSize: 3, requests: scoringRequests},
@@ -53,7 +53,7 @@ export const calmFleets: readonly Fleet[] = [
   {...taskdesk, instances: 2, poolSize: 1, requests: calmTaskdeskRequests},
 ];
 
-/** The bulk import's instances: a transaction is begun and, on one way through the code, never ended. */
+/** The bulk import begins a transaction and, on one code path, never ends it. */
 export const leak = {
   ...assessments,
   application_name: 'assessments-import',
@@ -62,13 +62,13 @@ export const leak = {
   everyMs: 6000,
 };
 
-/** Preview deployments that nobody looks at any more and whose pools nobody closed. */
-export const forgotten = {...taskdesk, application_name: 'taskdesk-preview', connections: 9};
+/** Preview deployments that are no longer used, with pools that were never closed. */
+export const abandoned = {...taskdesk, application_name: 'taskdesk-preview', connections: 9};
 
-/** A recalculation that holds rows of two categories; what waits for it holds up a third. */
+/** A recalculation that locks rows of two categories; a session that waits for it blocks a third one. */
 export const recalculation = {...scoring, application_name: 'scoring-recalculate'};
 
-/** The nightly dump still runs: it is slow, and it must be left alone. */
+/** The nightly dump is still running; it is slow, and must not be ended. */
 export const dump = {
   database: 'assessments',
   role: 'postgres',

@@ -4,23 +4,23 @@ import {createGovernor, startFleet} from './instances.ts';
 import {createRandom} from './random.ts';
 import {calmFleets, incidentFleets, type Script} from './story.ts';
 
-/** What this process says to the one that started it. */
+/** The answer to the process that started this one. */
 export type TrafficMessage = {kind: 'ready'} | {kind: 'failed'; message: string};
 
-/** Of one core, for all statements together: the console on the same machine stays quick. */
+/** Share of one core for all statements together, so that the console on the same machine stays fast. */
 const serverShare = 0.35;
 
-// The script comes by message: arguments and environment can be read by others, and it holds passwords.
+// The script holds passwords, so it comes by message: other users can read arguments and environment.
 process.once('message', (script: Script) => {
   play(script).then(
-    () => say({kind: 'ready'}),
+    () => send({kind: 'ready'}),
     (error: unknown) =>
-      say({kind: 'failed', message: error instanceof Error ? error.message : String(error)}),
+      send({kind: 'failed', message: error instanceof Error ? error.message : String(error)}),
   );
 });
-// The parent is gone, however it went.
+// The parent has ended.
 process.once('disconnect', () => process.exit(0));
-// Ctrl-C is for the program in front; it ends us when it is done.
+// Ctrl-C goes to the program in the foreground, which ends this one.
 process.on('SIGINT', () => {});
 
 async function play(script: Script): Promise<void> {
@@ -35,6 +35,6 @@ async function play(script: Script): Promise<void> {
   ]);
 }
 
-function say(message: TrafficMessage): void {
+function send(message: TrafficMessage): void {
   process.send?.(message);
 }

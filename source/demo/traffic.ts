@@ -10,12 +10,12 @@ import type {TrafficMessage} from './traffic-process.ts';
 export type Traffic = {stop(): Promise<void>};
 
 /**
- * Starts the applications in a process of their own, so that they take nothing from the console; resolves when
- * the story stands. The process ends with ours, even by kill -9. Throws AbortError when it does not get going.
+ * Starts the applications in a process of their own, which leaves this one to the console. Resolves when the incident is in
+ * place. The process ends with this one, even after kill -9. Throws AbortError when it does not start.
  */
 export async function startTraffic(script: Script, entry: URL = trafficEntry()): Promise<Traffic> {
   const child = fork(fileURLToPath(entry), [], {
-    // Its own process group: Ctrl-C and Ctrl-Z in the terminal are the console's.
+    // Its own process group: Ctrl-C and Ctrl-Z in the terminal go to the console.
     detached: true,
     env: withoutPg(process.env),
     stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
@@ -50,7 +50,7 @@ export async function startTraffic(script: Script, entry: URL = trafficEntry()):
   return {stop};
 }
 
-/** Beside this file when run from source; one up from the bundle's chunks, or beside them, when built. */
+/** Beside this file in the source; in the build beside the bundle's chunks or one folder up. */
 function trafficEntry(): URL {
   const names = import.meta.url.endsWith('.ts')
     ? ['./traffic-process.ts']
@@ -58,10 +58,10 @@ function trafficEntry(): URL {
   const urls = names.map(name => new URL(name, import.meta.url));
   const [found] = urls.filter(url => existsSync(url));
   if (found) return found;
-  throw new BugError(`the demo's traffic program is not at ${urls.join(' or ')}`);
+  throw new BugError(`the demo's traffic program is not found at ${urls.join(' or ')}`);
 }
 
-/** PGSSLMODE, PGOPTIONS and their kin are meant for the server that the user works with. */
+/** PGSSLMODE, PGOPTIONS and other variables are meant for the user's own server. */
 function withoutPg(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(environment).filter(([name]) => !name.startsWith('PG')));
 }

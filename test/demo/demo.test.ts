@@ -14,7 +14,7 @@ import {availableMajors, describeEachMajor} from '../helpers/server.ts';
 
 const majors = availableMajors();
 
-describeEachMajor('the demo under its incident', major => {
+describeEachMajor('the demo during its incident', major => {
   let demo: Demo;
   let client: pg.Client;
   beforeAll(async () => {
@@ -26,7 +26,7 @@ describeEachMajor('the demo under its incident', major => {
     await demo?.stop();
   });
 
-  test('is on show to a person who is no superuser, sees every session and may end them', async () => {
+  test('is used by a role that is no superuser, sees every session and may end them', async () => {
     const [role] = await rows(
       client,
       `SELECT rolname, rolsuper, pg_has_role('pg_monitor', 'MEMBER') AS monitors,
@@ -38,7 +38,7 @@ describeEachMajor('the demo under its incident', major => {
     ).toEqual([]);
   });
 
-  test('has sessions left idle in transaction, an aborted one among them, and ever more of them', async () => {
+  test('has a growing number of sessions idle in transaction, with an aborted one among them', async () => {
     const states = await rows(
       client,
       `SELECT DISTINCT state FROM pg_stat_activity WHERE application_name = 'assessments-import' ORDER BY 1`,
@@ -47,7 +47,7 @@ describeEachMajor('the demo under its incident', major => {
     expect(await within(async () => (await heldBy(client, 'assessments-import')) > 8)).toBe(true);
   });
 
-  test('has a blocked chain: one holds up two, of whom one holds up a third', async () => {
+  test('has a chain of blocked sessions: one blocks two, and one of those blocks a third', async () => {
     const chain = await blockedBy(client);
     const [root] = await rows(
       client,
@@ -61,7 +61,7 @@ describeEachMajor('the demo under its incident', major => {
     expect(third).toBeDefined();
   });
 
-  test('has little room left, and enough for poolctl to come in twice', async () => {
+  test('has few free slots, and two for poolctl', async () => {
     const used = async () => Number((await rows(client, clientCount))[0]?.count);
     expect(await used()).toBeGreaterThanOrEqual(49);
     const second = await connect(demo.url);
@@ -69,7 +69,7 @@ describeEachMajor('the demo under its incident', major => {
     await second.end();
   });
 
-  test('shows what costs most, with the tags that name the endpoint', async () => {
+  test('shows the most expensive statements with the tags of their endpoints', async () => {
     const isThere = () =>
       rows(
         client,
@@ -83,7 +83,7 @@ describeEachMajor('the demo under its incident', major => {
     expect(texts.filter(row => /password '/i.test(String(row.query)))).toEqual([]);
   });
 
-  test('is helped by a fix: what leaked stays gone, the blocked go on, the healthy come back', async () => {
+  test('recovers after a fix: leaked sessions stay ended, blocked ones continue, healthy ones reconnect', async () => {
     const ended = await rows(
       client,
       `SELECT pid, pg_terminate_backend(pid) FROM pg_stat_activity
@@ -112,7 +112,7 @@ describe.skipIf(majors.length === 0)('the demo when calm', () => {
     await demo?.stop();
   });
 
-  test('has the same applications at work in few sessions, none stuck and none waiting', async () => {
+  test('runs the same applications in few sessions, none idle in transaction and none waiting', async () => {
     expect(await within(async () => Number((await rows(client, statementCount))[0]?.count) > 3)).toBe(true);
     const roles = await rows(
       client,
@@ -131,7 +131,7 @@ describe.skipIf(majors.length === 0)('the demo when calm', () => {
     expect(stuck).toEqual([]);
   });
 
-  test('has the indexes whose absence hurts', async () => {
+  test('has the indexes that the incident lacks', async () => {
     const plan = await rows(
       client,
       `SELECT indexname FROM pg_indexes WHERE indexname = 'assessments_student_id_idx'`,
@@ -144,7 +144,7 @@ describe.skipIf(majors.length === 0)('the rows of the demo', () => {
   const servers: ThrowawayServer[] = [];
   afterAll(() => Promise.all(servers.map(server => server.stop())));
 
-  test('are the same for the same seed, on every version, and others for another', async () => {
+  test('are the same for the same seed on every version, and differ for another seed', async () => {
     const first = await digest({seed: 7, major: majors[0]});
     const again = await digest({seed: 7, major: majors.at(-1)});
     const other = await digest({seed: 8, major: majors[0]});

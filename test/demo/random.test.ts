@@ -6,12 +6,12 @@ const draws = (seed: number) => {
   return Array.from({length: 20}, () => random.below(1000));
 };
 
-test('the same seed draws the same, another seed does not', () => {
+test('the same seed gives the same numbers, another seed does not', () => {
   expect(draws(1)).toEqual(draws(1));
   expect(draws(2)).not.toEqual(draws(1));
 });
 
-test('what one fork draws changes nothing for the next', () => {
+test('forks are independent of each other', () => {
   const [one, other] = [createRandom(5), createRandom(5)];
   const first = one.fork();
   for (let i = 0; i < 10; i++) first.below(10);
@@ -19,7 +19,7 @@ test('what one fork draws changes nothing for the next', () => {
   expect(one.fork().below(1_000_000)).toBe(other.fork().below(1_000_000));
 });
 
-test('below stays below, and reaches all of it', () => {
+test('below(n) gives every integer from 0 to n-1', () => {
   const random = createRandom(3);
   expect(new Set(Array.from({length: 500}, () => random.below(6)))).toEqual(new Set([0, 1, 2, 3, 4, 5]));
   expect(() => random.oneOf([])).toThrow(RangeError);

@@ -5,7 +5,7 @@ import path from 'node:path';
 import {expect, test} from 'vitest';
 import {createServerFolder, reapServerFolders} from '../../source/demo/server-folder.ts';
 
-test('a folder is reaped where its owner is gone, and left where its pids are of another namespace', async () => {
+test('a folder is removed if its owner has ended, and kept if its pid namespace is another', async () => {
   const parent = await mkdtemp(path.join(os.tmpdir(), 'poolctl-test-'));
   try {
     const own = await createServerFolder(parent, null);

@@ -158,7 +158,7 @@ stages:
     expect(code).toBe(0);
     expect(stdout).not.toMatch(/hush|\u009b/);
     expect(stdout).toMatch(
-      /^1\. staging\n +approval +not asked for: needs --yes\n +promote +PGPASSWORD=\*\*\* psql .*\n +curl .*\n +echo "a/m,
+      /^1\. staging\n +approval +not required: runs with --yes\n +promote +PGPASSWORD=\*\*\* psql .*\n +curl .*\n +echo "a/m,
     );
     expect(stdout).toContain('Waits for approval before: everyone.\n');
     expect(stdout).toContain('Runs commands without asking: staging. This requires --yes.\n');
@@ -223,7 +223,7 @@ stages:
     expect((await rollout('run', ['--yes', '--journal', 'a/b/j.jsonl'])).code).toBe(0);
     expect(await done()).toEqual(['promoted']);
     const refused = await rollout('run', ['--yes', '--journal', '/proc/none/j.jsonl']);
-    expect([refused.code, refused.stderr]).toEqual([8, expect.stringContaining('cannot be written')]);
+    expect([refused.code, refused.stderr]).toEqual([8, expect.stringContaining('cannot write the journal')]);
   });
 
   it('goes on from no journal whose chain is broken, and locks one file by whatever name', async () => {

@@ -17,12 +17,12 @@ const assessmentColumns = [
   'assessed_date',
 ];
 
-/** The school assessments as they were in the incident. */
+/** Requests to the school assessments during the incident. */
 export const assessmentsRequests: Request[] = [
   {
     route: '/api/reports/dashboard',
     weight: 2,
-    // Nine in parallel and two for each of six months: 21 statements for one page.
+    // Nine in parallel, then two for each of six months: 21 statements for one page.
     async run(send) {
       const tag = (query: Query) => tagged(query, {route: '/api/reports/dashboard'});
       await Promise.all(
@@ -101,7 +101,7 @@ export const assessmentsRequests: Request[] = [
   },
 ];
 
-/** The same application after it was mended: counts in one statement, reads with a limit, indexes there. */
+/** The same after the fix: counts in one statement, reads with a limit, and indexes. */
 export const calmAssessmentsRequests: Request[] = [
   {
     route: '/api/public/assessment-data',
@@ -132,7 +132,7 @@ export const calmAssessmentsRequests: Request[] = [
   },
 ];
 
-/** One turn of the bulk import's loop: four statements for each child, one after the other. */
+/** One iteration of the bulk import: four statements for each student, one after the other. */
 export async function importOne(send: Send, random: Random, id?: number): Promise<void> {
   const studentId = id ?? anyId(random, rowCounts.students);
   const [assessment_type, subject, level] = [
@@ -175,7 +175,7 @@ function levelsIn(from: string, to: string): Query {
   );
 }
 
-/** First and last day of each of the months before the story. */
+/** First day of each month before the incident, and of the month after it. */
 function lastMonths(n: number): [from: string, to: string][] {
   return Array.from({length: n}, (_, back) => [monthStart(back), monthStart(back - 1)]);
 }

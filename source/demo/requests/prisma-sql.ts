@@ -107,7 +107,7 @@ type Row = Record<string, unknown>;
 /** Sends a statement on any connection of the instance's pool. */
 export type Send = (query: Query) => Promise<Row[]>;
 
-/** What an endpoint does for one call of it. `weight` is how often it is called, against the others'. */
+/** What one call of an endpoint sends. `weight` is how often it is called relative to the others. */
 export type Request = {route: string; weight: number; run(send: Send, random: Random): Promise<void>};
 
 /** Weighted choice. */

@@ -5,7 +5,7 @@ import {count, findMany, findUnique, type Query, tagged} from './prisma-sql.ts';
 
 const scoreColumns = ['id', 'contestant_id', 'judge_id', 'score', 'created_at'];
 
-/** The event scoring in the incident: a limit looked up before every request, results asked one by one. */
+/** Requests to the event scoring during the incident: a rate limit is read before each, results are read one by one. */
 export const scoringRequests: Request[] = [
   {
     route: '/api/v1/results',
@@ -61,7 +61,7 @@ export const scoringRequests: Request[] = [
   },
 ];
 
-/** After it was mended: what was asked one by one is one IN, and the indexes are there. */
+/** The same after the fix: one IN instead of one query per row, and indexes. */
 export const calmScoringRequests: Request[] = [
   {
     route: '/api/v1/results',

@@ -7,7 +7,7 @@ const openStatuses = ['PENDING', 'IN_PROGRESS', 'ASSISTANCE_REQUIRED'];
 const taskTypes = ['TEXT_CLUB', 'WOD_IVCS', 'EMAIL_REQUESTS', 'YOTPO', 'HOLDS'];
 const today = storyDay.slice(0, 10);
 
-/** The task desk in the incident: the manager's dashboard asks for each agent by itself. */
+/** Requests to the task desk during the incident: the manager's dashboard queries each agent separately. */
 export const taskdeskRequests: Request[] = [
   {
     route: '/api/manager/agents',
@@ -64,7 +64,7 @@ export const taskdeskRequests: Request[] = [
   },
 ];
 
-/** After it was mended: one groupBy for all agents. */
+/** The same after the fix: one groupBy for all agents. */
 export const calmTaskdeskRequests: Request[] = [
   {
     route: '/api/manager/agents',

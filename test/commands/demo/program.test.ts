@@ -32,7 +32,7 @@ describe.skipIf(majors.length === 0)('poolctl demo without a terminal', () => {
     const {code, stderr} = await runProgram(['demo', '--once'], {
       home,
       env: {TMPDIR: home},
-      interrupt: {when: /filling/, signal: 'SIGINT'},
+      interrupt: {when: /creating the databases/, signal: 'SIGINT'},
     });
     expect([code, stderr]).toEqual([130, expect.stringMatching(/poolctl: interrupted\n$/)]);
     // By a watchdog of its own, a moment after the program has ended.
