@@ -9,7 +9,7 @@ await generateClients();
 
 const options = {
   entryPoints: {
-    cli: 'cli.tsx',
+    main: 'cli.tsx',
     'demo-traffic': 'source/demo/traffic-process.ts',
     'replay-worker': 'source/cli/replay/replay-worker.ts',
     // What `import {defineRecipe} from 'poolctl'` resolves to where poolctl is installed.
@@ -52,6 +52,8 @@ await rm('dist/endpoints', {recursive: true, force: true});
 await cp('recipes/endpoints', 'dist/endpoints', {recursive: true});
 await writeNotices();
 await removeStaleFiles();
+// Names the oldest Node in one line where an older one runs it; any other loads dist/main.js.
+await copyFile('source/cli/node-floor.js', 'dist/cli.js');
 await chmod('dist/cli.js', 0o755);
 // For tests and measurements; package.json's `files` keeps it out of the package.
 await writeFile('dist/meta.json', JSON.stringify(metafile));
@@ -69,6 +71,6 @@ async function writeNotices() {
 async function removeStaleFiles() {
   const built = new Set(Object.keys(metafile.outputs).map(path => path.slice('dist/'.length)));
   for (const path of await readdir('dist', {recursive: true})) {
-    if (/\.js(\.LEGAL\.txt)?$/.test(path) && !built.has(path)) await rm(`dist/${path}`);
+    if (/\.js(\.LEGAL\.txt)?$/.test(path) && !built.has(path) && path !== 'cli.js') await rm(`dist/${path}`);
   }
 }

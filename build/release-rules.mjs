@@ -6,12 +6,13 @@ export const bounds = {size: 3_500_000, unpackedSize: 11_000_000};
 /** Every path that the package may have. */
 const allowedPaths = [
   /^(package\.json|LICENSE|README\.md|CHANGELOG\.md)$/,
-  /^dist\/(cli|poolctl|replay-worker|demo-traffic)\.js$/,
+  /^dist\/(cli|main|poolctl|replay-worker|demo-traffic)\.js$/,
   /^dist\/chunks\/[\w.-]+\.js$/,
   /^dist\/chunks\/libpg-query\.wasm$/,
   /^dist\/endpoints\/([\w-]+\/)?[\w-]+\.ts$/,
   /^dist\/types\/([\w-]+\/)*[\w-]+\.d\.ts$/,
   /^dist\/THIRD-PARTY-NOTICES\.txt$/,
+  /^man\/poolctl\.1$/,
   /^recipes\/examples\/[\w-]+\.md$/,
 ];
 
@@ -20,6 +21,8 @@ const requiredPaths = [
   'README.md',
   'CHANGELOG.md',
   'dist/cli.js',
+  'dist/main.js',
+  'man/poolctl.1',
   'dist/poolctl.js',
   'dist/chunks/libpg-query.wasm',
   'dist/types/poolctl.d.ts',

@@ -2,7 +2,7 @@ import {readFile} from 'node:fs/promises';
 import {extname, resolve} from 'node:path';
 
 /**
- * Keeps the modules that `dist/cli.js` loads at once in a single chunk.
+ * Keeps the modules that `dist/main.js` loads at once in a single chunk.
  *
  * esbuild puts a module into a chunk by the set of entry points that reach it. The start shares modules with some sixty
  * other entry points, so it was split over 48 files, each of which costs 0.4 ms or more to read. Here each of them also
@@ -16,7 +16,7 @@ import {extname, resolve} from 'node:path';
  */
 export function startInOneChunk({outputs}, apart) {
   const start = new Set();
-  for (const path of staticClosure(outputs, 'dist/cli.js'))
+  for (const path of staticClosure(outputs, 'dist/main.js'))
     for (const input of Object.keys(outputs[path].inputs)) if (input !== 'cli.tsx') start.add(input);
   const others = Object.values(outputs)
     .flatMap(({entryPoint}) => entryPoint ?? [])

@@ -5,6 +5,7 @@ import type {CliContext} from '../cli/context.ts';
 import {exitCodes} from '../core/errors.ts';
 import type {ExitCode} from '../model/run.ts';
 import {usage as check} from './check/flags.ts';
+import {usage as completion} from './completion/flags.ts';
 import {usage as console} from './console/flags.ts';
 import {usage as demo} from './demo/flags.ts';
 import {usage as doctor} from './doctor/flags.ts';
@@ -44,6 +45,10 @@ export const commands: readonly Command[] = [
   defineCommand(play, () => import('./play/command.ts')),
   defineCommand(report, () => import('./report/command.ts')),
   defineCommand(journal, () => import('./journal/command.ts')),
+  defineCommand(completion, async () => {
+    const {runCompletion} = await import('./completion/command.ts');
+    return {run: (context, call) => runCompletion(context, call, commands)};
+  }),
 ];
 
 /** Runs the command that the arguments name, or prints its help or the version. Throws AbortError. */

@@ -51,6 +51,8 @@ describe('the contents of the package', () => {
     'README.md',
     'CHANGELOG.md',
     'dist/cli.js',
+    'dist/main.js',
+    'man/poolctl.1',
     'dist/poolctl.js',
     'dist/chunks/app-3XWTIIN4.js',
     'dist/chunks/libpg-query.wasm',

@@ -1,0 +1,11 @@
+#!/usr/bin/env node
+// Installed as dist/cli.js. Any Node since 10 can parse it, as a script and as a module: no static import, and no
+// syntax that is newer. The program itself, dist/main.js, is only parsed by a Node that can run it.
+var floor = [20, 19];
+var version = process.versions.node.split('.').map(Number);
+if (version[0] > floor[0] || (version[0] === floor[0] && version[1] >= floor[1])) {
+  import('./main.js');
+} else {
+  console.error('poolctl needs Node %s or later; this is %s.', floor.join('.'), process.versions.node);
+  process.exitCode = 2;
+}

@@ -1,0 +1,17 @@
+import type {Usage} from '../../cli/call/command.ts';
+import {recipesFlag} from '../../cli/call/shared-flags.ts';
+
+export const shells = ['bash', 'zsh', 'fish'] as const;
+
+export const usage = {
+  name: 'completion',
+  summary: 'Print shell completions for bash, zsh or fish',
+  arguments: [{shown: 'bash|zsh|fish', completes: shells}],
+  flags: {...recipesFlag},
+  details: [
+    'bash: add  source <(poolctl completion bash)  to ~/.bashrc.',
+    'zsh: add  source <(poolctl completion zsh)  to ~/.zshrc, after compinit.',
+    'fish: run  poolctl completion fish > ~/.config/fish/completions/poolctl.fish',
+    'Commands, flags, their values, recipes and the targets of config.toml are completed, as they are when the script is printed.',
+  ],
+} as const satisfies Usage;

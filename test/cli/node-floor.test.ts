@@ -1,0 +1,51 @@
+import {execFile} from 'node:child_process';
+import {readFile, writeFile} from 'node:fs/promises';
+import {join} from 'node:path';
+import {fileURLToPath} from 'node:url';
+import {promisify} from 'node:util';
+import {transform} from 'esbuild';
+import {expect, it} from 'vitest';
+import {temporaryFolder} from './execution/acting.ts';
+
+const entry = fileURLToPath(new URL('../../source/cli/node-floor.js', import.meta.url));
+const run = promisify(execFile);
+
+/** The entry in a folder of its own, beside a program that a Node of this version would load. */
+async function runOn(version: string) {
+  const folder = await temporaryFolder();
+  await writeFile(join(folder, 'package.json'), '{"type":"module"}');
+  await writeFile(join(folder, 'cli.js'), await readFile(entry));
+  await writeFile(join(folder, 'main.js'), "console.log('loaded')");
+  const pretend = `Object.defineProperty(process, 'versions', {value: {...process.versions, node: '${version}'}})`;
+  await writeFile(join(folder, 'version.cjs'), pretend);
+  return run(process.execPath, ['--require', join(folder, 'version.cjs'), join(folder, 'cli.js')]).catch(
+    error => error,
+  );
+}
+
+it.each(['8.17.0', '18.20.4', '20.18.3'])('Node %s gets one line and exit 2', async version => {
+  expect(await runOn(version)).toMatchObject({
+    code: 2,
+    stdout: '',
+    stderr: `poolctl needs Node 20.19 or later; this is ${version}.\n`,
+  });
+});
+
+it.each(['20.19.0', '22.0.0', '100.1.0'])('Node %s loads the program', async version => {
+  expect(await runOn(version)).toMatchObject({stdout: 'loaded\n', stderr: ''});
+});
+
+it('names the floor of package.json', async () => {
+  const {engines} = JSON.parse(await readFile(new URL('../../package.json', import.meta.url), 'utf8'));
+  const [, major, minor] = /var floor = \[(\d+), (\d+)\]/.exec(await readFile(entry, 'utf8')) ?? [];
+  expect(engines.node).toBe(`>=${major}.${minor}`);
+});
+
+it('has no syntax that an old Node cannot parse', async () => {
+  const text = await readFile(entry, 'utf8');
+  const lowered = await transform(text, {target: 'es5', supported: {'dynamic-import': true}});
+  const plain = await transform(text, {target: 'esnext'});
+  expect(lowered.code).toBe(plain.code);
+  // As a script too: before Node 12.17 "type": "module" is not read.
+  expect(text).not.toMatch(/^\s*(import|export)\s+(?!\()/m);
+});

@@ -1,0 +1,106 @@
+import {spawnSync} from 'node:child_process';
+import {mkdir, writeFile} from 'node:fs/promises';
+import {join} from 'node:path';
+import {describe, expect, it} from 'vitest';
+import {recipes} from '../../../recipes/index.ts';
+import {flagAsTyped} from '../../../source/cli/call/command.ts';
+import {describeCompletions} from '../../../source/commands/completion/completions.ts';
+import {shells} from '../../../source/commands/completion/flags.ts';
+import {renderBash} from '../../../source/commands/completion/render-bash.ts';
+import {renderFish} from '../../../source/commands/completion/render-fish.ts';
+import {renderZsh} from '../../../source/commands/completion/render-zsh.ts';
+import {commands} from '../../../source/commands/index.ts';
+import {temporaryFolder} from '../../cli/execution/acting.ts';
+
+const completions = describeCompletions(commands, {recipes, targets: ['prod', 'two words', '$(id)']});
+const scripts = {
+  bash: renderBash(completions),
+  zsh: renderZsh(completions),
+  fish: renderFish(completions),
+};
+const names = commands.map(({name}) => name).filter(name => name !== 'console');
+const acting = recipes.filter(({plan}) => plan !== undefined).map(({id}) => id);
+
+describe.each(shells)('the script for %s', shell => {
+  it('has every command, every flag and every recipe that can be run', () => {
+    const script = scripts[shell];
+    for (const {name, flags} of commands) {
+      expect(script).toContain(name);
+      for (const flag of Object.keys(flags)) {
+        const long = flagAsTyped(flag);
+        expect(script).toMatch(
+          shell === 'fish' ? new RegExp(`-l ${long.slice(2)} `) : new RegExp(`${long}\\b`),
+        );
+      }
+    }
+    for (const id of acting) expect(script).toContain(id);
+    expect(script).toContain('prod');
+    // A name that a shell would have to quote is left out.
+    expect(script).not.toMatch(/two words|\$\(id\)/);
+  });
+
+  const isHere = spawnSync(shell, ['-c', 'exit 0']).status === 0;
+  it.runIf(isHere)('is understood by it', async () => {
+    const file = join(await temporaryFolder(), `poolctl.${shell}`);
+    await writeFile(file, scripts[shell]);
+    expect(spawnSync(shell, ['-n', file], {encoding: 'utf8'})).toMatchObject({status: 0, stderr: ''});
+  });
+});
+
+describe('bash', () => {
+  /** What bash offers where the last word is being typed; words as its COMP_WORDS has them. */
+  const offered = async (words: string[], cwd?: string) => {
+    const quoted = words.map(word => `'${word}'`).join(' ');
+    const call = `COMP_WORDS=(${quoted}); COMP_CWORD=${words.length - 1}; _poolctl; printf '%s\\n' "\${COMPREPLY[@]}"`;
+    const {stdout, stderr} = spawnSync('bash', ['--norc', '-c', `${scripts.bash}\n${call}`], {
+      encoding: 'utf8',
+      ...(cwd !== undefined && {cwd}),
+    });
+    expect(stderr).toBe('');
+    return stdout.split('\n').filter(Boolean);
+  };
+
+  it.each<[string[], string[]]>([
+    [
+      ['poolctl', ''],
+      [...names, 'help'],
+    ],
+    [['poolctl', 'che'], ['check']],
+    [['poolctl', 'help', 'jour'], ['journal']],
+    [['poolctl', '--inter'], ['--interval']],
+    [['poolctl', 'check', '--max-us'], ['--max-used']],
+    [['poolctl', '--target', 'prod', 'check', '--max-us'], ['--max-used']],
+    [['poolctl', 'recipes', '--max-us'], []],
+    [['poolctl', 'journal', 'ver'], ['verify']],
+    [
+      ['poolctl', 'journal', 'export', '--format', ''],
+      ['jsonl', 'csv', 'markdown'],
+    ],
+    // --format=m, as bash splits it.
+    [['poolctl', 'journal', 'export', '--format', '=', 'm'], ['markdown']],
+    [
+      ['poolctl', 'journal', 'export', '--format', '='],
+      ['jsonl', 'csv', 'markdown'],
+    ],
+    [['poolctl', 'rollout', 'st'], ['status']],
+    [['poolctl', 'run', 'kill-i'], ['kill-idle-sessions']],
+    [['poolctl', 'run', '--dry-run', 'kill-i'], ['kill-idle-sessions']],
+    [['poolctl', 'run', 'kill-idle-sessions', '--set', 'older'], ['older_than=']],
+    [['poolctl', 'check', '--target', ''], ['prod']],
+    [['poolctl', 'check', '--max-used', ''], []],
+    [['poolctl', 'completion', ''], [...shells]],
+  ])('%j', async (words, expected) => {
+    expect(await offered(words)).toEqual(expected);
+  });
+
+  it('offers files where a flag or an argument takes one', async () => {
+    const folder = await temporaryFolder();
+    await writeFile(join(folder, 'before one.json'), '');
+    await mkdir(join(folder, 'before-two'));
+    const all = ['before one.json', 'before-two'];
+    expect((await offered(['poolctl', 'check', '--baseline', 'bef'], folder)).sort()).toEqual(all);
+    expect((await offered(['poolctl', 'play', 'bef'], folder)).sort()).toEqual(all);
+    expect((await offered(['poolctl', 'rollout', 'run', 'bef'], folder)).sort()).toEqual(all);
+    expect(await offered(['poolctl', 'recipes', '--check', 'bef'], folder)).toEqual(['before-two']);
+  });
+});

@@ -1,0 +1,43 @@
+import {execFileSync, spawnSync} from 'node:child_process';
+import {readFile} from 'node:fs/promises';
+import {fileURLToPath} from 'node:url';
+import {expect, it} from 'vitest';
+import {flagAsTyped} from '../../source/cli/call/command.ts';
+import {commands} from '../../source/commands/index.ts';
+import {manPage} from '../../source/commands/man-page.ts';
+
+const file = fileURLToPath(new URL('../../man/poolctl.1', import.meta.url));
+const hasGroff = spawnSync('groff', ['--version']).status === 0;
+
+it('is what npm run man makes', async () => {
+  const manifest = JSON.parse(await readFile(new URL('../../package.json', import.meta.url), 'utf8'));
+  expect(await readFile(file, 'utf8')).toBe(manPage(commands, manifest));
+  expect(manifest.man).toBe('man/poolctl.1');
+});
+
+it('has every command with every flag it takes', async () => {
+  const sections = (await readFile(file, 'utf8')).split('\n.SS ').slice(1);
+  expect(sections).toHaveLength(commands.length);
+  for (const [index, {flags}] of commands.entries()) {
+    const text = sections[index]?.replaceAll('\\-', '-') ?? '';
+    for (const name of Object.keys(flags))
+      expect(text).toMatch(new RegExp(`^\\.B ".*${flagAsTyped(name)}\\b`, 'm'));
+  }
+});
+
+it('has only macros of man(7), and no line that is a request by accident', async () => {
+  for (const line of (await readFile(file, 'utf8')).split('\n')) {
+    expect(line).toMatch(/^($|[^.']|\.(TH|SH|SS|TP|PP|B|br)\b|\.\\")/);
+  }
+});
+
+it.runIf(hasGroff)('is formatted by groff without a warning', () => {
+  const {stderr, stdout} = spawnSync('groff', ['-man', '-ww', '-Tutf8', file], {encoding: 'utf8'});
+  expect(stderr).toBe('');
+  expect(stdout).toContain('poolctl');
+});
+
+it.runIf(hasGroff)('keeps what a shell has to read: hyphens stay ASCII', () => {
+  const text = execFileSync('groff', ['-man', '-Tascii', '-P-c', file], {encoding: 'utf8'});
+  expect(text.replace(/.\u0008/g, '')).toContain('--max-used SHARE');
+});

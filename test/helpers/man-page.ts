@@ -1,0 +1,7 @@
+import {readFile, writeFile} from 'node:fs/promises';
+import {commands} from '../../source/commands/index.ts';
+import {manPage} from '../../source/commands/man-page.ts';
+
+/** `npm run man`: writes man/poolctl.1 anew. */
+const manifest = JSON.parse(await readFile('package.json', 'utf8'));
+await writeFile('man/poolctl.1', manPage(commands, manifest));
