@@ -33,22 +33,21 @@ const leastRows = thresholds.changed_rows.warning;
 const parameters: Parameter[] = [
   {
     name: 'tables',
-    description:
-      'these tables, as name or schema.name with commas between them; otherwise those that are stale',
+    description: 'Tables as name or schema.name, comma-separated; default: those with stale statistics',
     kind: 'text',
     default: '',
     suggest: (_, {maintenance}) => (maintenance?.tables ?? []).map(nameOf),
   },
   {
     name: 'threshold_times',
-    description: 'stale is: beyond so many times the rows at which autovacuum would come',
+    description: "Changed rows that make a table stale, as a multiple of autovacuum's threshold",
     kind: 'number',
     default: String(behindTimes),
     check: readTimes,
   },
   {
     name: 'at_most',
-    description: 'no more tables than this, the stalest',
+    description: 'Maximum number of tables, the stalest first',
     kind: 'integer',
     default: '',
     check: text => readCount('at_most', text),
@@ -57,9 +56,8 @@ const parameters: Parameter[] = [
 
 const recipe: Recipe = {
   id: 'analyze-stale-tables',
-  title: 'Bring table statistics up to date',
-  summary:
-    'Analyzes tables whose statistics have gone stale; says where vacuum is behind and who holds it back',
+  title: 'Update table statistics',
+  summary: 'Analyzes tables with stale statistics; reports where vacuum is behind and what holds it back',
   parameters,
   diagnoseRequires: {maintenance: true},
   diagnose,
@@ -99,7 +97,7 @@ function staleFinding(stale: readonly TableUpkeep[]): Finding[] {
       recipe: recipe.id,
       severity: 'warning',
       subject: 'statistics',
-      summary: `${counted(stale.length, 'table')} with stale statistics: ${listed(stale)}; the planner guesses`,
+      summary: `${counted(stale.length, 'table has', 'tables have')} stale statistics, so the planner guesses: ${listed(stale)}`,
       evidence: {
         tables: stale.length,
         stalest: nameOf(worst),
@@ -141,7 +139,7 @@ function listed(tables: readonly TableUpkeep[]): string {
 }
 
 function plan({target}: Snapshot, params: ParameterValues, {maintenance, catalog}: RecipeData): Plan {
-  if (maintenance === undefined) throw usageError('the state of the tables could not be read');
+  if (maintenance === undefined) throw usageError('the statistics of the tables could not be read');
   const {due, bloated, skipped} = choose({maintenance, catalog}, params, target);
   const holder = holderOf(maintenance);
   return {
@@ -191,30 +189,30 @@ function choose(
 function forbidden(table: TableUpkeep, {server_version_num, user}: Target): Skipped {
   const grant = `GRANT MAINTAIN ON ${quoteIdentifier(table.schema)}.${quoteIdentifier(table.name)} TO ${quoteIdentifier(user)}`;
   const remedy = server_version_num >= 170_000 ? `: ${grant}` : '';
-  const reason = `only its owner or the owner of the database may analyze it${remedy}`;
+  const reason = `only the owner of the table or the database may analyze it${remedy}`;
   return {subject: tableSubject(table), description: nameOf(table), reason, is_forbidden: true};
 }
 
 function untouched(name: string): Skipped {
-  const reason = 'hardly a row changed since it was analyzed';
+  const reason = 'almost no row has changed since it was analyzed';
   return {subject: `table:${name}`, description: name, reason};
 }
 
 function explain(due: readonly TableUpkeep[], bloated: readonly TableUpkeep[], target: Target): string[] {
-  if (target.is_in_recovery) return ['A standby has its statistics from its primary: run it there.'];
-  if (due.length + bloated.length === 0) return ['Statistics are up to date: nothing to analyze.'];
+  if (target.is_in_recovery) return ['A standby gets its statistics from the primary: run this there.'];
+  if (due.length + bloated.length === 0) return ['Statistics are up to date. Nothing to analyze.'];
   return [
     ...(due.length === 0
       ? []
       : [
-          `${counted(due.length, 'table')} to analyze: the planner guesses from counts that no longer hold.`,
-          'ANALYZE reads a sample of each table. Reads and writes go on; a change of its schema, a vacuum or an index build of that table waits (SHARE UPDATE EXCLUSIVE). It gives up after 5 seconds where one of those is at it.',
-          'There is no undo, and nothing to take back: plans may change, which is what it is for.',
+          `${counted(due.length, 'table')} to analyze: the planner uses outdated counts.`,
+          'ANALYZE samples each table. Reads and writes go on; schema changes, VACUUM and index builds of that table wait (SHARE UPDATE EXCLUSIVE). If one of those is running, ANALYZE gives up after 5 seconds.',
+          'There is nothing to undo. Query plans may change: that is the purpose.',
         ]),
     ...(bloated.length === 0
       ? []
       : [
-          `Vacuum is behind on ${counted(bloated.length, 'table')}. That is advice: it may take hours, and does nothing about rows that somebody may still see.`,
+          `Vacuum is behind on ${counted(bloated.length, 'table')}. poolctl only advises here: VACUUM may take hours, and cannot remove rows that a transaction may still see.`,
         ]),
   ];
 }

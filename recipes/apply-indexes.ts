@@ -18,21 +18,21 @@ const confidences = ['all', 'planner-verified'] as const;
 const parameters: Parameter[] = [
   {
     name: 'file',
-    description:
-      'take the CREATE INDEX statements of this migration, in place of what the statements suggest',
+    description: 'Build the CREATE INDEX statements of this migration, instead of suggested indexes',
     kind: 'path',
     default: '',
   },
   {
     name: 'confidence',
-    description: 'planner-verified: only what the planner was seen to use (HypoPG); all: heuristic ones too',
+    description:
+      'planner-verified: only indexes that the planner would use (HypoPG); all: estimated ones too',
     kind: 'choice',
     choices: confidences,
     default: 'all',
   },
   {
     name: 'table',
-    description: 'only on this table, as schema.name',
+    description: 'Only on this table, as schema.name',
     kind: 'text',
     default: '',
     suggest: (_, {index_advice}) => [
@@ -41,7 +41,7 @@ const parameters: Parameter[] = [
   },
   {
     name: 'at_most',
-    description: 'no more indexes than this, the most useful first',
+    description: 'Maximum number of indexes, the most useful first',
     kind: 'integer',
     default: '',
     check: text => readCount('at_most', text),
@@ -49,14 +49,14 @@ const parameters: Parameter[] = [
   lockTimeoutParameter,
   {
     name: 'app',
-    description: "the application's folder: its schema.prisma gets @@index lines, its migrations one more",
+    description: 'Application folder: adds @@index lines to its schema.prisma, and a migration',
     kind: 'path',
     default: '',
   },
   {
     name: 'migration',
     description:
-      "the new migration's folder; by default a second after the last, none for a file that is a migration",
+      'Folder name of the new migration; default: one second after the last, none if file is a migration',
     kind: 'text',
     default: '',
   },
@@ -64,9 +64,9 @@ const parameters: Parameter[] = [
 
 const recipe: Recipe = {
   id: 'apply-indexes',
-  title: 'Build the indexes that are missing',
+  title: 'Build missing indexes',
   summary:
-    'Builds concurrently what the statements, foreign keys or a migration call for; proves it, undoes it',
+    'Builds indexes concurrently for statements, foreign keys or a migration; measures the effect; can undo',
   parameters,
   diagnoseRequires: {catalog: true},
   planRequires: needs,
@@ -100,7 +100,7 @@ function diagnose(_snapshot: Snapshot, {catalog}: RecipeData): Finding[] {
       recipe: recipe.id,
       severity: 'warning',
       subject: 'indexes:missing',
-      summary: `${what} no index: each deleted parent and each join reads all of ${first.schema}.${first.table} (${first.columns.join(', ')})`,
+      summary: `${what} no index: every DELETE on the parent and every join scans ${first.schema}.${first.table} (${first.columns.join(', ')})`,
       evidence: {
         foreign_keys: keys.length,
         first: `${first.schema}.${first.table}(${first.columns.join(', ')})`,

@@ -31,7 +31,7 @@ import type {Backend, Snapshot} from '../source/model/snapshot.ts';
 const runawayAfterMs = classLimitsMs.report;
 
 const examples: Record<StatementClass, string> = {
-  simple: 'look-ups by key',
+  simple: 'lookups by key',
   standard: 'joins',
   complex: 'aggregations',
   report: 'reports',
@@ -41,7 +41,7 @@ const parameters: Parameter[] = [
   ...statementClasses.map(
     (name): Parameter => ({
       name,
-      description: `may run ${formatAge(classLimitsMs[name])} (${examples[name]}): role:NAME, application:NAME, pattern:WORDS, with commas; * is anything`,
+      description: `Statements allowed ${formatAge(classLimitsMs[name])} (${examples[name]}): role:NAME, application:NAME or pattern:WORDS, comma-separated; * matches anything`,
       kind: 'text',
       default: '',
       check: text => readSelectors(name, text),
@@ -50,14 +50,14 @@ const parameters: Parameter[] = [
   ),
   {
     name: 'otherwise',
-    description: 'the class of all others; none leaves them alone',
+    description: 'Class of all other statements; none skips them',
     kind: 'choice',
     choices: [...statementClasses, 'none'],
     default: 'report',
   },
   {
     name: 'older_than',
-    description: 'and never one that has run for less than this',
+    description: 'Minimum run time, for every class',
     kind: 'duration',
     default: '',
   },
@@ -66,8 +66,8 @@ const parameters: Parameter[] = [
 
 const recipe: Recipe = {
   id: 'cancel-runaway-statements',
-  title: 'Cancel the statements that run too long',
-  summary: 'Cancels statements beyond what their class may take (1s, 5s, 15s, 30s); the sessions stay',
+  title: 'Cancel runaway statements',
+  summary: 'Cancels statements that run longer than their class allows (1s, 5s, 15s, 30s); the sessions stay',
   parameters,
   diagnose,
   plan,
@@ -111,7 +111,7 @@ function findingOf(group: Backend[], {budget}: Snapshot): Finding {
     recipe: recipe.id,
     severity: budget.used_ratio >= thresholds.used_ratio.critical ? 'critical' : 'warning',
     subject: `application:${application_name}/role:${usename ?? ''}/runaway`,
-    summary: `${application_name || '(no name)'}/${usename ?? '?'} runs ${counted(group.length, 'statement')} for over ${formatAge(runawayAfterMs)}, the longest for ${formatAge(longest_ms)}`,
+    summary: `${application_name || '(no name)'}/${usename ?? '?'}: ${counted(group.length, 'statement')} running for over ${formatAge(runawayAfterMs)}, the longest for ${formatAge(longest_ms)}`,
     evidence: {application_name, usename, statements: group.length, longest_query_age_ms: longest_ms},
     params: {application: writeText(application_name), role: writeText(usename ?? '')},
   };
@@ -188,7 +188,7 @@ function waitProtection(backend: Backend): Protection | null {
   const by = backend.blocked_by
     .map(pid => (pid === 0 ? 'a prepared transaction' : subjectOf(pid)))
     .join(', ');
-  return {reason: `it waits for a lock${by && ` of ${by}`}: release-blockers`, is_forbidden: false};
+  return {reason: `it waits for a lock${by && ` of ${by}`}: see release-blockers`, is_forbidden: false};
 }
 
 function absences({backends}: Snapshot, params: ParameterValues): string[] {
@@ -203,11 +203,11 @@ function explain({chosen, skipped}: Choice, snapshot: Snapshot, params: Paramete
   const absent = absences(snapshot, params);
   if (chosen.length > 0) return [...absent, ...explainChosen(chosen, snapshot, params)];
   if (skipped.length > 0) {
-    const are = skipped.length === 1 ? 'is over its' : 'are over their';
-    return [...absent, `${counted(skipped.length, 'statement')} ${are} class, none may be cancelled.`];
+    const exceeds = skipped.length === 1 ? 'exceeds its' : 'exceed their';
+    return [...absent, `${counted(skipped.length, 'statement')} ${exceeds} class; all are skipped.`];
   }
   if (absent.length > 0) return [...absent, 'Nothing to cancel.'];
-  return ['No statement runs longer than its class may: nothing to cancel.'];
+  return ['No statement exceeds its class. Nothing to cancel.'];
 }
 
 function explainChosen(chosen: KnownSession[], snapshot: Snapshot, params: ParameterValues): string[] {
@@ -219,7 +219,7 @@ function explainChosen(chosen: KnownSession[], snapshot: Snapshot, params: Param
   return [
     `${counted(chosen.length, 'statement')} to cancel: ${classes.join(', ')}.`,
     ...describeSessions({chosen, skipped: [], heldUp: countHeldUp(snapshot)}),
-    'The application sees an error (57014) and its transaction is aborted; the session stays. This cannot be undone.',
-    'A statement that ended since this preview is left alone, and so is the next one of its session.',
+    'The client gets an error (57014) and its transaction is aborted; the session stays. This cannot be undone.',
+    'Only the statement in this preview is cancelled, not a later one of the same session.',
   ];
 }

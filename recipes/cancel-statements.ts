@@ -12,8 +12,8 @@ const parameters: Parameter[] = [{...pidParameter, is_required: true}];
 
 const recipe: Recipe = {
   id: 'cancel-statements',
-  title: 'Cancel running statements by pid',
-  summary: 'Cancels what the sessions named are running; the sessions stay, their transactions fail',
+  title: 'Cancel statements by pid',
+  summary: 'Cancels the running statements of the named sessions; the sessions stay, their transactions fail',
   parameters,
   diagnose: () => [],
   plan,
@@ -46,7 +46,7 @@ function explain(selection: Selection): string[] {
   return [
     `${counted(selection.chosen.length, 'statement')} to cancel:`,
     ...describeSessions(selection),
-    'The application sees an error (57014) and its transaction is aborted; the session stays.',
-    'A statement that ended since this preview is left alone, and so is the next one of its session.',
+    'The client gets an error (57014) and its transaction is aborted; the session stays.',
+    'Only the statement in this preview is cancelled, not a later one of the same session.',
   ];
 }

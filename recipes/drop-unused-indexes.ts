@@ -31,27 +31,27 @@ import type {Snapshot} from '../source/model/snapshot.ts';
 const parameters: Parameter[] = [
   {
     name: 'index',
-    description: 'only these, as schema.name with commas between them',
+    description: 'Only these indexes, as schema.name, comma-separated',
     kind: 'text',
     default: '',
     suggest: (_, {catalog}) => (catalog === undefined ? [] : unused(catalog).map(qualified)),
   },
   {
     name: 'table',
-    description: 'only those of this table, as schema.name',
+    description: 'Only indexes of this table, as schema.name',
     kind: 'text',
     default: '',
     suggest: (_, {catalog}) => [...new Set(catalog?.indexes.map(({schema, table}) => `${schema}.${table}`))],
   },
   {
     name: 'stats_age',
-    description: 'how long the server must have counted scans; shorter than a month hides a monthly report',
+    description: 'Minimum time that scans have been counted; less than a month misses a monthly report',
     kind: 'duration',
     default: writeDuration(thresholds.unused_index_age_ms.warning),
   },
   {
     name: 'max_scans',
-    description: 'an index with no more scans than this, since they are counted, is unused',
+    description: 'Maximum number of scans of an unused index',
     kind: 'integer',
     default: '0',
     check: readMaxScans,
@@ -59,14 +59,14 @@ const parameters: Parameter[] = [
   {
     name: 'standby',
     description:
-      'a standby reads from this server and counts its own scans: keep the indexes, or drop all the same',
+      'If a standby replicates from this server, and so has scans of its own: keep the indexes, or drop them',
     kind: 'choice',
     choices: ['keep', 'drop'],
     default: 'keep',
   },
   {
     name: 'at_most',
-    description: 'no more indexes than this, the largest first',
+    description: 'Maximum number of indexes, the largest first',
     kind: 'integer',
     default: '',
     check: text => readCount('at_most', text),
@@ -76,8 +76,9 @@ const parameters: Parameter[] = [
 
 const recipe: Recipe = {
   id: 'drop-unused-indexes',
-  title: 'Drop indexes that nobody uses',
-  summary: 'Drops, one by one and concurrently, indexes without a scan in a month that nothing rests on',
+  title: 'Drop unused indexes',
+  summary:
+    'Drops indexes without a scan in a month, one by one and concurrently; never one that a constraint needs',
   parameters,
   diagnoseRequires: {catalog: true},
   planRequires: () => ({catalog: true}),
@@ -97,7 +98,7 @@ function diagnose(_snapshot: Snapshot, {catalog}: RecipeData) {
       recipe: recipe.id,
       severity: 'warning' as const,
       subject: 'indexes:unused',
-      summary: `${counted(idle.length, 'index', 'indexes')} without a scan since they are counted take ${formatBytes(bytes)} and slow every write; the largest is ${describeIndex(largest)}`,
+      summary: `${counted(idle.length, 'index', 'indexes')} without a scan take ${formatBytes(bytes)} and slow down writes; the largest is ${describeIndex(largest)}`,
       evidence: {
         indexes: idle.length,
         size_bytes: bytes,
@@ -195,12 +196,11 @@ function isMeant(index: Index, {named, table}: Criteria): boolean {
 /** What keeps them all; null where the counters can be trusted. */
 function refusal({stats_age_ms, has_standby}: Catalog, {stats_age_ms: wanted_ms, standby}: Criteria) {
   if ((stats_age_ms ?? 0) < wanted_ms) {
-    const since =
-      stats_age_ms === null ? 'nobody can tell since when' : `only since ${formatAge(stats_age_ms)}`;
-    return `scans are counted ${since}: stats_age says how long is enough`;
+    const since = stats_age_ms === null ? 'since an unknown time' : `for only ${formatAge(stats_age_ms)}`;
+    return `scans have been counted ${since}, less than stats_age`;
   }
   return has_standby && standby === 'keep'
-    ? 'a standby reads from this server and may use it: look there, then standby=drop'
+    ? 'a standby replicates from this server and may use it: check its scans there, then set standby=drop'
     : null;
 }
 
@@ -243,9 +243,9 @@ function without(catalog: Catalog, gone: readonly Index[]): Catalog {
 }
 
 function whyNot(catalog: Catalog, index: Index): string | null {
-  if (!index.is_valid) return 'it is invalid: repair-invalid-indexes is for those';
+  if (!index.is_valid) return 'it is invalid: use repair-invalid-indexes';
   const key = lastForeignKeyOf(catalog, index);
-  if (key !== null) return `it alone serves the foreign key ${key.name}`;
+  if (key !== null) return `no other index covers foreign key ${key.name}`;
   if (buildOf(catalog, index) !== null) return 'it is being built';
   return whyKept(index, tableOf(catalog, index.table_oid));
 }
@@ -260,16 +260,16 @@ function protectedIndex(index: Index, reason: string): Skipped {
 
 function explain(snapshot: Snapshot, chosen: Index[], criteria: Criteria, skipped: Skipped[]): string[] {
   if (chosen.length === 0) {
-    const kept = skipped.length === 0 ? '' : '; those left alone are named with the reason';
+    const kept = skipped.length === 0 ? '' : '; the skipped ones are listed with the reason';
     return [`No index to drop${kept}.`];
   }
   return [
-    `${counted(chosen.length, 'index', 'indexes')} without a use since scans are counted: ${formatBytes(sum(chosen))} on disk, and work for every write.`,
-    'Each is dropped concurrently: reads and writes go on. Counters do not know of a query that runs once a year.',
+    `${counted(chosen.length, 'index', 'indexes')} to drop: ${formatBytes(sum(chosen))} on disk, and maintained by every write.`,
+    'Each is dropped concurrently: reads and writes go on. A query that runs once a year may not have been counted.',
     ...preflightLines(snapshot, criteria.lock_timeout_ms),
-    'Cut off in the middle, a drop leaves the index invalid: repair-invalid-indexes brings it back or ends it.',
-    'Undo builds each again, which takes as long as building it did, with its tablespace, comment, statistics targets and CLUSTER mark. Its scan counter starts at 0; statistics of its expressions come with the next ANALYZE.',
-    'A line for it in schema.prisma stays: remove it there too.',
+    'An interrupted drop leaves the index invalid: repair-invalid-indexes rebuilds or drops it.',
+    'Undo builds each again, in as much time as the first build took, with its tablespace, comment, statistics targets and CLUSTER mark. Its scan counter starts at 0; statistics of its expressions return with the next ANALYZE.',
+    'Remove its line in schema.prisma yourself.',
   ];
 }
 

@@ -13,7 +13,7 @@ const subject = 'extension:pg_stat_statements';
 const parameters: Parameter[] = [
   {
     name: 'schema',
-    description: 'where its view and functions go',
+    description: 'Schema for its view and functions',
     kind: 'text',
     default: 'public',
     suggest: (_, {statement_statistics}) => (statement_statistics?.schemas ?? []).map(writeText),
@@ -23,8 +23,8 @@ const parameters: Parameter[] = [
 /** Not a finding: nothing is wrong with a server because poolctl sees less of it. `doctor` says so. */
 const recipe: Recipe = {
   id: 'enable-statement-statistics',
-  title: 'Have the server count its statements',
-  summary: 'Creates pg_stat_statements where the server has it loaded; says what it takes where it has not',
+  title: 'Enable statement statistics',
+  summary: 'Creates pg_stat_statements if the server has loaded it; otherwise says how to load it',
   parameters,
   diagnose: () => [],
   planRequires: () => ({statement_statistics: true}),
@@ -40,10 +40,14 @@ function defaults({target}: Snapshot): ParameterValues {
 }
 
 function plan({target}: Snapshot, params: ParameterValues, {statement_statistics}: RecipeData): Plan {
-  if (statement_statistics === undefined) throw usageError('what the server counts could not be read');
+  if (statement_statistics === undefined)
+    throw usageError('the state of pg_stat_statements could not be read');
   const schema = readText(readValues(params, parameters)('schema')) ?? '';
   if (!statement_statistics.schemas.includes(schema))
-    throw usageError(`no schema "${schema}"`, `schemas: ${statement_statistics.schemas.join(', ')}`);
+    throw usageError(
+      `schema "${schema}" does not exist`,
+      `schemas: ${statement_statistics.schemas.join(', ')}`,
+    );
   const steps = stepsFor(statement_statistics, schema);
   return {
     recipe: recipe.id,
@@ -68,7 +72,7 @@ const installAdvice: AdviceStep = {
   kind: 'advice',
   title: 'install the files of pg_stat_statements',
   subject,
-  text: "They come with PostgreSQL's contrib modules: the package postgresql-contrib, or what the distribution calls it. Then run this again.",
+  text: "They are part of PostgreSQL's contrib modules: install the package postgresql-contrib, or its name in your distribution. Then run this again.",
 };
 
 function restartAdvice({is_restart_pending, preload_remedy, service_note}: StatementStatistics): AdviceStep {
@@ -77,11 +81,11 @@ function restartAdvice({is_restart_pending, preload_remedy, service_note}: State
         kind: 'advice',
         title: 'restart the server',
         subject,
-        text: 'shared_preload_libraries has been changed and waits for a restart. Then run this again.',
+        text: 'shared_preload_libraries has changed and takes effect at a restart. Then run this again.',
       }
     : {
         kind: 'advice',
-        title: 'have the server load pg_stat_statements, which takes a restart',
+        title: 'load pg_stat_statements, which needs a restart',
         subject,
         text: [preload_remedy, ...(service_note === null ? [] : [service_note]), 'Then run this again.'].join(
           '\n',
@@ -92,9 +96,9 @@ function restartAdvice({is_restart_pending, preload_remedy, service_note}: State
 /** PG14+. A reload is enough for it; ALTER SYSTEM is none of what can be undone step by step. */
 const queryIdAdvice: AdviceStep = {
   kind: 'advice',
-  title: 'have the server compute query ids',
+  title: 'enable compute_query_id',
   subject: 'setting:compute_query_id',
-  text: "compute_query_id is off: nothing is counted.\nALTER SYSTEM SET compute_query_id = 'auto'; SELECT pg_reload_conf();",
+  text: "compute_query_id is off, so no statement is counted.\nALTER SYSTEM SET compute_query_id = 'auto'; SELECT pg_reload_conf();",
 };
 
 function extensionSteps({installed}: StatementStatistics, schema: string): SqlStep[] {
@@ -132,7 +136,7 @@ function createStep(schema: string): SqlStep {
 /** There are no scripts that lead back to an older version. */
 function updateStep(version: string): SqlStep {
   const query = sql(
-    "SELECT CASE WHEN e.extversion = $1 THEN 'old' ELSE 'it is of another version by now' END AS guard FROM pg_catalog.pg_extension e WHERE e.extname = 'pg_stat_statements'",
+    "SELECT CASE WHEN e.extversion = $1 THEN 'old' ELSE 'it has another version now' END AS guard FROM pg_catalog.pg_extension e WHERE e.extname = 'pg_stat_statements'",
     version,
   );
   return {
@@ -157,7 +161,7 @@ function isThere<Value = null>(
 ): Verification<SqlWith<Value>> {
   return {
     query: {
-      text: "SELECT CASE WHEN e.extname IS NULL THEN 'absent' WHEN e.oid <> $2::oid THEN 'it was dropped and created again' WHEN $1::text IS NULL OR n.nspname = $1 THEN 'there' ELSE 'it is in another schema by now' END AS guard FROM (SELECT) one LEFT JOIN pg_catalog.pg_extension e ON e.extname = 'pg_stat_statements' LEFT JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace",
+      text: "SELECT CASE WHEN e.extname IS NULL THEN 'absent' WHEN e.oid <> $2::oid THEN 'it was dropped and created again' WHEN $1::text IS NULL OR n.nspname = $1 THEN 'there' ELSE 'it is in another schema now' END AS guard FROM (SELECT) one LEFT JOIN pg_catalog.pg_extension e ON e.extname = 'pg_stat_statements' LEFT JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace",
       values: [schema, oid],
     },
     expect: {column: 'guard', op: '=', value: expected},
@@ -171,17 +175,17 @@ function sql(text: string, ...values: Sql['values']): Sql {
 function explain({installed}: StatementStatistics, steps: readonly Step[], database: string): string[] {
   if (steps.length === 0) {
     return [
-      `pg_stat_statements ${installed?.version ?? ''} counts the statements of ${database}: nothing to do.`,
+      `pg_stat_statements ${installed?.version ?? ''} counts the statements of ${database}. Nothing to do.`,
     ];
   }
   const acts = steps.some(({kind}) => kind === 'sql');
   return [
-    'Without pg_stat_statements nobody can say which statements cost most.',
+    'Without pg_stat_statements, poolctl cannot tell which statements cost most.',
     ...(acts
       ? [
-          `The library is loaded: what is missing is its view in database ${database}. Creating it locks nothing that others use and needs a superuser, or the role a managed service has for it.`,
-          'Undone, the view is dropped with it, unless something else depends on it; what was counted stays with the server.',
+          `The library is loaded, but its view is missing in database ${database}. Creating it takes no lock on tables and needs a superuser, or the role that a managed service has for it.`,
+          'Undo drops the extension with its view, unless something else depends on it; the server keeps its counters.',
         ]
-      : ['That is for a person to do: poolctl restarts no server and changes none of its files.']),
+      : ['Do this yourself: poolctl does not restart servers or change their files.']),
   ];
 }

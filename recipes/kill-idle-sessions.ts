@@ -33,13 +33,13 @@ const leakStates: readonly unknown[] = ['idle in transaction', 'idle in transact
 const parameters: Parameter[] = [
   {
     name: 'older_than',
-    description: 'in that state for at least so long: 30s, 5min, 1h',
+    description: 'Minimum time in that state: 30s, 5min, 1h',
     kind: 'duration',
     default: writeDuration(idleInTransaction.critical),
   },
   {
     name: 'states',
-    description: `of ${backendStates.filter(state => state.startsWith('idle')).join(', ')}`,
+    description: `Session states, comma-separated: ${backendStates.filter(state => state.startsWith('idle')).join(', ')}`,
     kind: 'states',
     default: 'idle in transaction,idle in transaction (aborted)',
     suggest: () => backendStates.filter(state => state.startsWith('idle')),
@@ -50,9 +50,8 @@ const parameters: Parameter[] = [
 
 const recipe: Recipe = {
   id: 'kill-idle-sessions',
-  title: 'End the sessions that leak',
-  summary:
-    'Ends sessions left idle (in a transaction), batch by batch, verified one by one; never those at work',
+  title: 'End leaked sessions',
+  summary: 'Ends sessions left idle or idle in transaction, in batches, verifying each; never active ones',
   parameters,
   diagnose,
   plan,
@@ -99,7 +98,7 @@ function idleFindings({backends, budget}: Snapshot, isSwept: (backend: Backend) 
       recipe: recipe.id,
       severity: budget.used_ratio >= slots.critical ? 'critical' : 'warning',
       ...groupOf(group, '/state:idle'),
-      summary: `${nameOf(group)} keeps ${counted(group.length, 'session')} idle for over ${writeDuration(idle_ms.warning)} while ${formatRatio(budget.used_ratio, 0)} of the slots are used`,
+      summary: `${nameOf(group)} has ${counted(group.length, 'session')} idle for over ${writeDuration(idle_ms.warning)} while ${formatRatio(budget.used_ratio, 0)} of the slots are in use`,
       evidence: {...evidenceOf(group, longestOf(group)), slots_used_ratio: budget.used_ratio},
       params: {...paramsOf(group), states: 'idle', older_than: writeDuration(idle_ms.warning)},
     }));
@@ -155,21 +154,21 @@ function plan(snapshot: Snapshot, params: ParameterValues): Plan {
 function explainNone(snapshot: Snapshot, criteria: SessionCriteria): string[] {
   const {chosen} = selectSessions(snapshot, {...criteria, older_than_ms: 0, at_most: null});
   if (chosen.length === 0)
-    return [...absentNames(snapshot.backends, criteria), 'No session matches: nothing to end.'];
+    return [...absentNames(snapshot.backends, criteria), 'No session matches. Nothing to end.'];
   return [
-    `No session matches: nothing to end. ${counted(chosen.length, 'session')} would but for older_than=${formatAge(criteria.older_than_ms)}, the longest for ${formatAge(longestOf(chosen))}.`,
+    `No session matches. ${counted(chosen.length, 'session')} would without older_than=${formatAge(criteria.older_than_ms)}; the longest has been in that state for ${formatAge(longestOf(chosen))}.`,
   ];
 }
 
 function explain(selection: Selection, {budget}: Snapshot): string[] {
   const {chosen, heldUp} = selection;
   const waiters = chosen.reduce((sum, {pid}) => Math.max(sum, heldUp.get(pid) ?? 0), 0);
-  const freed = `It frees ${counted(chosen.length, 'slot')}: ${budget.used} of ${budget.usable} are used now`;
+  const freed = `This frees ${counted(chosen.length, 'slot')} of the ${budget.used} in use (${budget.usable} usable)`;
   return [
     `${counted(chosen.length, 'session')} to end:`,
     ...describeSessions(selection),
-    waiters > 0 ? `${freed}, and ${counted(waiters, 'waiting session')} can go on.` : `${freed}.`,
-    'Open transactions are rolled back and their applications see a lost connection. This cannot be undone.',
-    'Whoever has done anything since this preview is left alone.',
+    waiters > 0 ? `${freed} and unblocks ${counted(waiters, 'waiting session')}.` : `${freed}.`,
+    'Open transactions are rolled back and clients lose their connection. This cannot be undone.',
+    'A session that has run anything since this preview is skipped.',
   ];
 }

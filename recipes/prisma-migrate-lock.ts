@@ -39,13 +39,13 @@ const idleAfterMs = thresholds.migrate_lock_idle_ms.warning;
 const parameters: Parameter[] = [
   {
     name: 'idle_for',
-    description: 'only a holder that has run nothing for at least so long',
+    description: 'Minimum time the session holding the lock has been idle',
     kind: 'duration',
     default: writeDuration(idleAfterMs),
   },
   {
     name: 'database',
-    description: 'only the lock of this database: each has its own',
+    description: 'Only the lock of this database; each database has its own',
     kind: 'text',
     default: '',
     suggest: (_, {advisory_locks = []}) => [
@@ -56,8 +56,8 @@ const parameters: Parameter[] = [
 
 const recipe: Recipe = {
   id: 'prisma-migrate-lock',
-  title: "Free Prisma Migrate's lock",
-  summary: `Names who holds advisory lock ${key} and ends that session if it is idle; never a migration at work`,
+  title: "Release Prisma Migrate's lock",
+  summary: `Shows which session holds advisory lock ${key} and ends it if it is idle; never a running migration`,
   parameters,
   diagnoseRequires: {advisory_locks: {key}},
   diagnose,
@@ -86,7 +86,7 @@ function diagnose(snapshot: Snapshot, {advisory_locks = []}: RecipeData): Findin
         recipe: recipe.id,
         severity: waiters.length > 0 ? 'critical' : 'warning',
         subject: `database:${lock.database}/advisory lock:${key}`,
-        summary: `${lock.pid} (${describeBackend(backend)} for ${formatAge(backend.state_age_ms)}) keeps Prisma Migrate's lock in ${lock.database}; ${counted(waiters.length, 'migration')} waiting`,
+        summary: `${lock.pid} (${describeBackend(backend)} for ${formatAge(backend.state_age_ms)}) holds Prisma Migrate's lock in ${lock.database}; ${counted(waiters.length, 'migration')} waiting`,
         evidence: {
           pid: lock.pid,
           application_name: backend.application_name,
@@ -111,12 +111,12 @@ function whyNot(backend: Backend, snapshot: Snapshot, idle_for_ms: number): Prot
     const blockers = blocked_by
       .map(pid => (pid === 0 ? 'a prepared transaction' : subjectOf(pid)))
       .join(', ');
-    const waits = wait_event_type === 'Lock' ? `, held up by ${blockers}: release-blockers` : '';
-    return {reason: `a migration at work${waits}`, is_forbidden: false};
+    const waits = wait_event_type === 'Lock' ? `, blocked by ${blockers}: see release-blockers` : '';
+    return {reason: `a running migration${waits}`, is_forbidden: false};
   }
   return (state_age_ms ?? 0) < idle_for_ms
     ? {
-        reason: `idle for ${formatAge(state_age_ms)} only: it may be between two migrations`,
+        reason: `idle for only ${formatAge(state_age_ms)}: it may be between two migrations`,
         is_forbidden: false,
       }
     : null;
@@ -153,14 +153,14 @@ function refuseUnknown(database: string, {databases}: Snapshot, locks: readonly 
   const names = databases.map(({datname}) => datname).filter(Boolean);
   if (names.length === 0 || [...names, ...locks.map(lock => lock.database)].includes(database)) return;
   throw usageError(
-    `there is no database "${database}"${didYouMean(database, names)}`,
-    `the server has ${names.join(', ')}`,
+    `database "${database}" does not exist${didYouMean(database, names)}`,
+    `databases: ${names.join(', ')}`,
   );
 }
 
 function leave({lock: {pid}, backend}: Holder, snapshot: Snapshot, idle_for_ms: number): Skipped[] {
   if (backend === undefined)
-    return [{subject: subjectOf(pid), description: String(pid), reason: 'no client session: gone by now'}];
+    return [{subject: subjectOf(pid), description: String(pid), reason: 'no client session: it has ended'}];
   const protection = whyNot(backend, snapshot, idle_for_ms);
   return protection === null ? [] : [toSkipped(backend, protection)];
 }
@@ -180,25 +180,25 @@ function explain(
 ): string[] {
   if (holders.length === 0) {
     const where = database === null ? '' : ` in ${database}`;
-    return [`Nobody holds advisory lock ${key}${where}: migrations are free to run.`];
+    return [`No session holds advisory lock ${key}${where}. Migrations can run.`];
   }
   const isPooled = chosen.some(({query}) => !migrateStatement.test(query ?? ''));
   return [
-    `Prisma Migrate lets one migration at a time into a database by advisory lock ${key}; whoever finds it taken gives up after 10 seconds (P1002).`,
+    `Prisma Migrate takes advisory lock ${key} so that one migration runs at a time in a database; another one gives up after 10 seconds (P1002).`,
     ...(chosen.length === 0
-      ? ['No holder is idle: nothing to end.']
+      ? ['No session holding the lock is idle. Nothing to end.']
       : [`${counted(chosen.length, 'session')} to end:`]),
     ...describeSessions({chosen: [...chosen], skipped: [], heldUp: new Map()}),
     ...(isPooled
       ? [
-          "The last statement is none of migrate's: a pooler in transaction mode has kept the session, and the lock with it. Let migrate connect past the pooler (directUrl, DIRECT_URL).",
+          "The last statement is not Prisma Migrate's: a pooler in transaction mode kept the session and its lock. Let Prisma Migrate connect directly (directUrl, DIRECT_URL).",
         ]
       : []),
     ...(chosen.length === 0
       ? []
       : [
-          'The lock goes with the session; what a transaction still open has done is rolled back. This cannot be undone.',
-          "Afterwards 'prisma migrate status' says whether a migration was left half done; 'prisma migrate resolve' settles it.",
+          'The lock is released with the session, and an open transaction is rolled back. This cannot be undone.',
+          "Then run 'prisma migrate status'; if a migration failed half-way, 'prisma migrate resolve' repairs its record.",
         ]),
   ];
 }

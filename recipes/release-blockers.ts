@@ -30,25 +30,25 @@ const {lock_wait_ms, blocker_waiters, longest_idle_in_transaction_ms} = threshol
 const parameters: Parameter[] = [
   {
     ...pidParameter,
-    description: 'these blockers, named one by one: also those that are otherwise left alone',
+    description: 'Blockers by pid, comma-separated; includes protected sessions',
     suggest: snapshot => [...countHeldUp(snapshot).keys()].filter(pid => pid !== 0).map(String),
   },
   {
     name: 'waited_for',
-    description: 'unless named, only blockers that somebody has waited for at least so long',
+    description: 'Minimum time a session has waited, unless pid names the blocker',
     kind: 'duration',
     default: writeDuration(lock_wait_ms.warning),
   },
   {
     name: 'at_most',
-    description: 'no more blockers than this, those first that hold up most',
+    description: 'Maximum number of blockers, those that block most sessions first',
     kind: 'integer',
     default: '1',
     check: text => readCount('at_most', text),
   },
   {
     name: 'then_terminate',
-    description: 'yes: after a cancel, end the session too if it still holds others up',
+    description: 'yes: after cancelling, end the session if it still blocks others',
     kind: 'choice',
     choices: ['yes', 'no'],
     default: 'yes',
@@ -57,9 +57,9 @@ const parameters: Parameter[] = [
 
 const recipe: Recipe = {
   id: 'release-blockers',
-  title: 'Release whoever holds others up',
+  title: 'Release blocked sessions',
   summary:
-    'Shows who waits for whom; cancels what the root blocker runs, and ends its session if it still blocks',
+    "Shows the lock tree; cancels the root blocker's statement and ends its session if it still blocks",
   parameters,
   diagnose: snapshot => rootsOf(snapshot).flatMap(root => findingOf(root, snapshot)),
   planRequires: () => ({prepared_transactions: true}),
@@ -98,7 +98,7 @@ function findingOf(root: Root, snapshot: Snapshot): Finding[] {
       recipe: recipe.id,
       severity: isCritical ? 'critical' : 'warning',
       subject: pid === 0 ? 'prepared transaction' : subjectOf(pid),
-      summary: `${describe(pid, backend)}, waited for ${formatAge(longest_ms)}, holds up ${counted(waiters_total, 'session')}`,
+      summary: `${describe(pid, backend)}, blocks ${counted(waiters_total, 'session')} for up to ${formatAge(longest_ms)}`,
       evidence: {
         pid,
         application_name: backend?.application_name ?? null,
@@ -110,7 +110,7 @@ function findingOf(root: Root, snapshot: Snapshot): Finding[] {
         longest_wait_ms: longest_ms,
         protected: protection?.reason ?? null,
       },
-      // Whoever is protected has to be named by a person.
+      // A protected session is released only by pid.
       ...(backend && protection === null && {params: {pid: String(pid)}}),
     },
   ];
@@ -178,7 +178,7 @@ function choose(snapshot: Snapshot, params: ParameterValues, roots: readonly Roo
         ...skipped,
         ...chosen
           .filter(session => !isBlocker(session))
-          .map(session => toSkipped(session, {reason: 'it holds nobody up', is_forbidden: false})),
+          .map(session => toSkipped(session, {reason: 'it blocks no session', is_forbidden: false})),
       ],
     };
   }
@@ -212,7 +212,7 @@ function workers(pids: readonly number[], {background_workers}: Snapshot): Skipp
     .map(({pid, backend_type}) => ({
       subject: subjectOf(pid),
       description: String(pid),
-      reason: `backend type ${backend_type}, not a client session: it ends by itself when it is done`,
+      reason: `backend type ${backend_type}, not a client session: it ends when its work is done`,
     }));
 }
 
@@ -227,16 +227,16 @@ function adviseOnPrepared(prepared: readonly PreparedTransaction[]): AdviceStep[
   const blocking = prepared.filter(({waiters}) => waiters.length > 0);
   return (blocking.length > 0 ? blocking : [null]).map(each => ({
     kind: 'advice',
-    title: each === null ? 'end the prepared transaction' : `end the prepared transaction ${each.gid}`,
+    title: each === null ? 'finish the prepared transaction' : `finish the prepared transaction ${each.gid}`,
     subject: 'prepared transaction',
     text:
       each === null
-        ? 'pg_prepared_xacts names it; COMMIT PREPARED or ROLLBACK PREPARED ends it.'
+        ? 'Find it in pg_prepared_xacts; finish it with COMMIT PREPARED or ROLLBACK PREPARED.'
         : [
-            `Ask whoever coordinates it (role ${each.owner}) whether it was to be committed. Then, in database ${each.database}, as ${each.owner} or a superuser:`,
+            `Ask its coordinator (role ${each.owner}) whether to commit it. Then, in database ${each.database}, as ${each.owner} or a superuser:`,
             `  ROLLBACK PREPARED ${quoteLiteral(each.gid)};`,
             `or COMMIT PREPARED ${quoteLiteral(each.gid)};`,
-            `Another transaction may bear that name by then: this is ${each.transaction}, prepared ${each.prepared} (pg_prepared_xacts).`,
+            `Check pg_prepared_xacts first, because the name can be reused: this is transaction ${each.transaction}, prepared ${each.prepared}.`,
           ].join('\n'),
   }));
 }
@@ -246,11 +246,11 @@ function explain(
   {chosen, roots, thenTerminate}: {chosen: KnownSession[]; roots: Root[]; thenTerminate: boolean},
 ): string[] {
   const [most] = roots;
-  if (most === undefined) return ['Nobody waits for a lock: nothing to release.'];
+  if (most === undefined) return ['No session waits for a lock. Nothing to release.'];
   const heldUp = new Map(roots.map(({pid, waiters_total}) => [pid, waiters_total]));
   const waiting = new Set(snapshot.lock_waits.map(({pid}) => pid)).size;
   const running = chosen.filter(session => !isIdle(session));
-  const held = `holds up ${most.waiters_total} of ${counted(waiting, 'session')} that ${waiting === 1 ? 'waits' : 'wait'} for a lock`;
+  const held = `blocks ${most.waiters_total} of ${counted(waiting, 'session')} waiting for a lock`;
   const release = `${counted(chosen.length, 'blocker')} to release`;
   // Whoever is described among the chosen is not named before.
   const opening =
@@ -266,17 +266,15 @@ function explain(
     ...(running.length === 0
       ? []
       : [
-          'What runs is cancelled first: its application sees an error (57014), its transaction is aborted and its locks are free.',
+          'A running statement is cancelled first: the client gets an error (57014), its transaction is aborted and its locks are released.',
           thenTerminate
-            ? 'Only if it holds others up even then, in the same transaction, is the session ended.'
-            : 'The session stays, even if it goes on holding others up (then_terminate=no).',
+            ? 'The session is ended only if it still blocks others in the same transaction.'
+            : 'The session stays, even if it still blocks others (then_terminate=no).',
         ]),
     ...(chosen.some(isIdle)
-      ? [
-          'A session that runs nothing is ended, as nothing of it can be cancelled; only while it holds others up.',
-        ]
+      ? ['An idle session is ended, because it has no statement to cancel, and only while it blocks others.']
       : []),
-    ...(chosen.length === 0 ? [] : ['What its transaction has done is rolled back. This cannot be undone.']),
+    ...(chosen.length === 0 ? [] : ['The transaction is rolled back. This cannot be undone.']),
   ];
 }
 

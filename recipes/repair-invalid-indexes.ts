@@ -26,15 +26,14 @@ const methods = ['rebuild', 'drop'] as const;
 const parameters: Parameter[] = [
   {
     name: 'index',
-    description: 'only these, as schema.name with commas between them',
+    description: 'Only these indexes, as schema.name, comma-separated',
     kind: 'text',
     default: '',
     suggest: (_, {catalog}) => (catalog === undefined ? [] : invalid(catalog).map(qualified)),
   },
   {
     name: 'method',
-    description:
-      'rebuild: dropped and built again, unless a valid one serves the same; drop: dropped for good',
+    description: 'rebuild: drop and build again, unless a valid index is the same; drop: drop only',
     kind: 'choice',
     choices: methods,
     default: 'rebuild',
@@ -46,7 +45,7 @@ const recipe: Recipe = {
   id: 'repair-invalid-indexes',
   title: 'Repair invalid indexes',
   summary:
-    'Drops and builds again, concurrently, indexes that a failed build left: they cost writes and serve no read',
+    'Drops and rebuilds, concurrently, indexes that a failed build left invalid: writes maintain them, no query uses them',
   parameters,
   diagnoseRequires: {catalog: true},
   planRequires: () => ({catalog: true}),
@@ -61,7 +60,7 @@ function diagnose(_snapshot: Snapshot, {catalog}: RecipeData): Finding[] {
     recipe: recipe.id,
     severity: 'warning',
     subject: subjectOf(index),
-    summary: `index ${describeIndex(index)} is invalid: ${index.is_ready ? 'every write keeps it up and' : 'it was never filled and'} no query uses it`,
+    summary: `index ${describeIndex(index)} is invalid: ${index.is_ready ? 'writes maintain it, but' : 'it was never filled, and'} no query uses it`,
     evidence: {
       index: qualified(index),
       table: `${index.schema}.${index.table}`,
@@ -155,12 +154,12 @@ function uniqueAdvice(index: Index): Step {
   const list = columns.join(', ');
   return {
     kind: 'advice',
-    title: `settle the duplicates of ${index.schema}.${index.table}, then rebuild ${index.name}`,
+    title: `remove the duplicates in ${index.schema}.${index.table}, then rebuild ${index.name}`,
     subject: subjectOf(index),
     text: [
-      'A unique index fails to build where there are duplicates, and poolctl drops none that keeps them out. Find them:',
+      'A unique index cannot be built while there are duplicates, and poolctl drops no unique index. Find them:',
       `SELECT ${list}, count(*) FROM ${table} GROUP BY ${list} HAVING count(*) > 1;`,
-      'and when they are gone:',
+      'Remove them, then:',
       `REINDEX INDEX CONCURRENTLY ${name};`,
     ].join('\n'),
   };
@@ -185,18 +184,18 @@ function explain(
   if (acts.length === 0) {
     return [
       meant.length > 0
-        ? 'None can be repaired from here: the reasons are below.'
+        ? 'poolctl can repair none of them; the reasons are below.'
         : healthy.length > 0
           ? `Nothing to repair: ${healthy.map(qualified).join(', ')} ${healthy.length === 1 ? 'is' : 'are'} valid.`
-          : 'No index is invalid: nothing to repair.',
+          : 'No index is invalid. Nothing to repair.',
     ];
   }
   const bytes = meant.reduce((total, {size_bytes}) => total + size_bytes, 0);
   return [
-    `${meant.length === 1 ? '1 index is' : `${meant.length} indexes are`} invalid (${formatBytes(bytes)}): a build failed or was cut off. Such an index costs writes and serves no read.`,
-    'Each is dropped and built again concurrently: reads and writes go on, other changes of its table wait.',
+    `${meant.length === 1 ? '1 index is' : `${meant.length} indexes are`} invalid (${formatBytes(bytes)}): a build failed or was interrupted. Writes maintain such an index, and no query uses it.`,
+    'Each is dropped and rebuilt concurrently: reads and writes go on; ALTER TABLE and VACUUM of its table wait.',
     ...preflightLines(snapshot, lock_timeout_ms),
-    'Undo does not make it invalid again: it builds the index that was meant.',
+    'Undo does not make an index invalid again: it builds a valid one.',
   ];
 }
 

@@ -8,7 +8,7 @@ import {demoEndpoints} from './endpoints/shared/names.ts';
 const parameters: Parameter[] = [
   {
     name: 'endpoint',
-    description: "a file of SQL, TypeScript or JavaScript, or one of poolctl's own by name",
+    description: 'A .sql, .ts or .js file, or the name of a built-in endpoint',
     kind: 'path',
     default: '',
     is_required: true,
@@ -16,26 +16,27 @@ const parameters: Parameter[] = [
   },
   {
     name: 'variant',
-    description: 'which of its variants, with commas between them; not set: all',
+    description: 'Variants, comma-separated; default: all',
     kind: 'text',
     default: '',
   },
   {
     name: 'connection_limit',
-    description: 'the limits to measure: 1,5,10, or 1..10 for the knee among them',
+    description: 'Limits to measure: 1,5,10, or 1..10 to find the knee',
     kind: 'text',
     default: '1..10',
   },
-  {name: 'concurrency', description: 'users at once', kind: 'text', default: '10'},
+  {name: 'concurrency', description: 'Number of concurrent users', kind: 'text', default: '10'},
   {
     name: 'requests',
-    description: 'so many for each measurement; not set: as many as come in its time',
+    description: 'Number of requests per measurement; default: as many as complete in its time',
     kind: 'integer',
     default: '',
   },
   {
     name: 'client',
-    description: 'a generated Prisma Client, or the application that has it; not set: as found',
+    description:
+      'A generated Prisma Client, or the application folder that has it; default: found automatically',
     kind: 'path',
     default: '',
   },
@@ -45,7 +46,7 @@ const recipe: Recipe = {
   id: 'replay-endpoint',
   title: 'Replay an endpoint',
   summary:
-    "Runs an endpoint's queries read-only at each connection_limit, and recommends one; changes nothing",
+    "Runs an endpoint's queries read-only at each connection_limit and recommends one; changes nothing",
   parameters,
   diagnose: () => [],
   plan,
@@ -56,7 +57,7 @@ export default recipe;
 function plan(_: unknown, params: ParameterValues): Plan {
   const read = readValues(params, parameters);
   const endpoint = readText(read('endpoint'));
-  if (endpoint === null) throw usageError('endpoint: which file?', 'add --set endpoint=FILE');
+  if (endpoint === null) throw usageError('endpoint is not set', 'add --set endpoint=FILE');
   requireNumbers('connection_limit', read('connection_limit'), /^[1-9]\d*(\.\.[1-9]\d*)?$/);
   requireNumbers('concurrency', read('concurrency'), /^[1-9]\d*$/);
   readCount('requests', read('requests'));
@@ -64,8 +65,8 @@ function plan(_: unknown, params: ParameterValues): Plan {
     recipe: recipe.id,
     params: Object.fromEntries(parameters.map(({name}) => [name, read(name)])),
     explanation: [
-      `It sends the queries of ${endpoint} as ${read('concurrency')} users would, at connection_limit ${read('connection_limit')}.`,
-      'Its sessions are read-only, and slots that others need are left to them; the server has the load of it.',
+      `Sends the queries of ${endpoint} for ${read('concurrency')} concurrent users, at connection_limit ${read('connection_limit')}.`,
+      'Its sessions are read-only and leave slots free for others, but they add load to the server.',
     ],
     steps: [
       {
@@ -107,5 +108,5 @@ function requireNumbers(name: string, text: string, pattern: RegExp): void {
   const words = readList(text);
   const isRange = text.includes('..');
   if (words.length > 0 && words.every(word => pattern.test(word)) && !(isRange && words.length > 1)) return;
-  throw usageError(`${name}=${text}: numbers from 1 up are expected`, `write it as ${name}=1,5,10`);
+  throw usageError(`${name}=${text} is not a list of numbers from 1 up`, `write it as ${name}=1,5,10`);
 }

@@ -36,7 +36,7 @@ import type {Step} from '../source/model/step.ts';
 const parameters: Parameter[] = [
   {
     name: 'role',
-    description: 'the role whose new sessions get these timeouts',
+    description: 'Role whose new sessions get these timeouts',
     kind: 'text',
     default: '',
     is_required: true,
@@ -44,7 +44,7 @@ const parameters: Parameter[] = [
   },
   {
     name: 'database',
-    description: 'only in this database',
+    description: 'Only in this database',
     kind: 'text',
     default: '',
     suggest: (_, {role_settings}) => (role_settings?.databases ?? []).map(({name}) => writeText(name)),
@@ -52,7 +52,7 @@ const parameters: Parameter[] = [
   ...timeoutSettings.map(
     ({name, effect, since, suggestions}): Parameter => ({
       name,
-      description: `${effect}${since > 130_000 ? `; PostgreSQL ${since / 10_000} and later` : ''}; 0 is none`,
+      description: `The server ${effect}${since > 130_000 ? `; PostgreSQL ${since / 10_000} or later` : ''}; 0 disables it`,
       kind: 'duration',
       default: '',
       check: text => readTimeout(name, text),
@@ -62,7 +62,7 @@ const parameters: Parameter[] = [
   {
     name: 'reset',
     description:
-      "timeouts to take back, names with commas between them: the database's or the server's hold then",
+      "Timeouts to reset, comma-separated names; the database's or the server's values apply again",
     kind: 'text',
     default: '',
     suggest: () => timeoutSettings.map(({name}) => name),
@@ -73,7 +73,8 @@ const parameters: Parameter[] = [
 const recipe: Recipe = {
   id: 'set-timeouts',
   title: 'Set timeouts for a role',
-  summary: 'Sets statement, idle, lock and transaction timeouts per role or role in database; undone exactly',
+  summary:
+    'Sets statement, idle, lock and transaction timeouts for a role, or a role in one database; undo restores the old values',
   parameters,
   diagnoseRequires: {role_settings: true},
   diagnose,
@@ -102,7 +103,7 @@ function diagnose(snapshot: Snapshot, {role_settings}: {role_settings?: RoleSett
         recipe: recipe.id,
         severity: 'warning',
         subject: `role:${role}`,
-        summary: `no timeout ends what role ${role} leaves idle in transaction: ${counted(unended.length, 'session')}, the longest for ${formatAge(longest_ms)}`,
+        summary: `role ${role} has ${counted(unended.length, 'session')} idle in transaction, the longest for ${formatAge(longest_ms)}, and no idle_in_transaction_session_timeout`,
         evidence: {role, sessions: unended.length, longest_state_age_ms: longest_ms, setting: name},
         params: {role: writeText(role), [name]: '1min'},
       },
@@ -116,7 +117,7 @@ type Change = {setting: TimeoutSetting; at: RoleSetting; before: string | null; 
 function plan(snapshot: Snapshot, params: ParameterValues, facts: {role_settings?: RoleSettings}): Plan {
   const {role_settings} = facts;
   const read = readValues(params, parameters);
-  if (role_settings === undefined) throw usageError('the settings of roles could not be read');
+  if (role_settings === undefined) throw usageError('the settings of the roles could not be read');
   const {role, database} = readWhere(read, role_settings);
   const changes = readChanges(read, snapshot.target.server_version_num).map(({setting, wanted}): Change => {
     const at = {role, database, name: setting.name};
@@ -153,13 +154,13 @@ function readWhere(read: ReadValue, settings: RoleSettings): {role: Role; databa
   const role = settings.roles.find(({name}) => name === named);
   if (role === undefined) {
     const names = loginRoles(settings).map(({name}) => name);
-    throw usageError(`no role "${named}"`, `roles that log in: ${names.join(', ')}`);
+    throw usageError(`role "${named}" does not exist`, `roles that log in: ${names.join(', ')}`);
   }
   if (within === null) return {role, database: null};
   const database = settings.databases.find(({name}) => name === within);
   if (database === undefined) {
     const names = settings.databases.map(({name}) => name);
-    throw usageError(`no database "${within}"`, `databases: ${names.join(', ')}`);
+    throw usageError(`database "${within}" does not exist`, `databases: ${names.join(', ')}`);
   }
   return {role, database};
 }
@@ -174,12 +175,12 @@ function readChanges(read: ReadValue, version: number): Pick<Change, 'setting' |
     if (version < setting.since) {
       const since = setting.since / 10_000;
       throw usageError(
-        `${setting.name}: PostgreSQL ${since} and later; this is ${Math.floor(version / 10_000)}`,
+        `${setting.name} needs PostgreSQL ${since} or later; this is ${Math.floor(version / 10_000)}`,
       );
     }
     return [{setting, wanted}];
   });
-  if (changes.length === 0) throw usageError('no timeout is set', 'such as --set statement_timeout=30s');
+  if (changes.length === 0) throw usageError('no timeout given', 'set one, as --set statement_timeout=30s');
   return changes;
 }
 
@@ -187,7 +188,7 @@ function readReset(text: string): string[] {
   const names = timeoutSettings.map(({name}) => name);
   const unknown = readList(text).find(name => !names.includes(name));
   if (unknown !== undefined)
-    throw usageError(`reset: no timeout "${unknown}"`, `there are ${names.join(', ')}`);
+    throw usageError(`reset: unknown timeout "${unknown}"`, `timeouts: ${names.join(', ')}`);
   return readList(text);
 }
 
@@ -197,14 +198,14 @@ function isAsWanted({before, wanted}: Change): boolean {
 
 function forbiddenReason({is_superuser}: Role, {target}: Snapshot): string | null {
   return is_superuser && !target.privileges.is_superuser
-    ? 'a superuser: only a superuser may change its settings'
+    ? 'superuser: only a superuser may change its settings'
     : null;
 }
 
 function toSkipped({at, before}: Change, forbidden: string | null): Skipped {
   const line = {subject: roleSettingSubject(at), description: at.name};
   if (forbidden !== null) return {...line, reason: forbidden, is_forbidden: true};
-  return {...line, reason: before === null ? 'nothing is set already' : `it is ${before} already`};
+  return {...line, reason: before === null ? 'it is not set' : `it is already ${before}`};
 }
 
 function toStep({at, before, wanted}: Change): Step {

@@ -9,8 +9,9 @@ const {warning, critical} = thresholds.used_ratio;
 
 const recipe: Recipe = {
   id: 'slots-nearly-full',
-  title: 'Connection slots run out',
-  summary: 'Names who holds the slots of a server, a role or a database that is nearly full; changes nothing',
+  title: 'Connection slots nearly full',
+  summary:
+    'Reports a server, role or database that runs out of connections, and who holds them; changes nothing',
   parameters: [],
   diagnose: snapshot => [...serverFindings(snapshot), ...ownLimitFindings(snapshot)],
 };
@@ -20,14 +21,14 @@ function serverFindings({budget}: Snapshot): Finding[] {
   if (budget.usable === 0 || budget.used_ratio < warning) return [];
   const [largest] = budget.groups;
   const holder = largest
-    ? `; ${largest.application_name || '(no name)'}/${largest.usename} holds ${largest.count}`
+    ? `; ${largest.application_name || '(no name)'}/${largest.usename} has ${largest.count}`
     : '';
   return [
     {
       recipe: recipe.id,
       severity: budget.used_ratio >= critical ? 'critical' : 'warning',
       subject: 'server',
-      summary: `${budget.used} of ${budget.usable} slots are used (${formatRatio(budget.used_ratio, 0)})${holder}`,
+      summary: `${budget.used} of ${budget.usable} slots are in use (${formatRatio(budget.used_ratio, 0)})${holder}`,
       evidence: {
         used: budget.used,
         usable: budget.usable,
@@ -36,7 +37,7 @@ function serverFindings({budget}: Snapshot): Finding[] {
         largest_role: largest?.usename ?? null,
         largest_count: largest?.count ?? null,
         ...(largest && freedNow(largest)),
-        advice: `fewer connections per application instance, or a pooler in front: ${tuning(largest)}, N as many as run`,
+        advice: `use fewer connections per application instance, or a pooler: ${tuning(largest)}, where N is the number of instances`,
       },
     },
   ];
@@ -67,7 +68,7 @@ function ownLimitFindings({budget}: Snapshot): Finding[] {
       recipe: recipe.id,
       severity: used / connection_limit >= critical ? 'critical' : 'warning',
       subject: `${kind}:${name}`,
-      summary: `${kind} ${name} uses ${used} of its own ${connection_limit} connections; free slots elsewhere do not help it`,
+      summary: `${kind} ${name} uses ${used} of its CONNECTION LIMIT ${connection_limit}, whatever slots the server has free`,
       evidence: {
         used,
         connection_limit,

@@ -13,7 +13,7 @@ const parameters: Parameter[] = [
   {...pidParameter, is_required: true},
   {
     name: 'even_if_changed',
-    description: 'yes: also those that have done something since the preview, as a busy session always has',
+    description: 'yes: also end a session that has run something since the preview, as a busy one always has',
     kind: 'choice',
     choices: ['no', 'yes'],
     default: 'no',
@@ -22,8 +22,8 @@ const parameters: Parameter[] = [
 
 const recipe: Recipe = {
   id: 'terminate-sessions',
-  title: 'End sessions named by pid',
-  summary: 'Ends the sessions named, whatever they are doing; verified one by one',
+  title: 'End sessions by pid',
+  summary: 'Ends the named sessions in any state, verifying each',
   parameters,
   diagnose: () => [],
   plan,
@@ -56,9 +56,9 @@ function explain(selection: Selection, guard: 'unchanged' | 'session'): string[]
   return [
     `${counted(selection.chosen.length, 'session')} to end:`,
     ...describeSessions(selection),
-    'Open transactions are rolled back and their applications see a lost connection. This cannot be undone.',
+    'Open transactions are rolled back and clients lose their connection. This cannot be undone.',
     guard === 'unchanged'
-      ? 'Whoever has done anything since this preview is left alone (even_if_changed=yes ends them too).'
-      : 'They are ended whatever they are doing by then.',
+      ? 'A session that has run anything since this preview is skipped (even_if_changed=yes ends it too).'
+      : 'They are ended in any state.',
   ];
 }

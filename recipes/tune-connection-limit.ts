@@ -37,35 +37,36 @@ const presetIds = ['platform', 'formula', ...presets.map(({id}) => id)];
 const parameters: Parameter[] = [
   {
     name: 'platform',
-    description: 'where the application runs; pgbouncer: anywhere, with PgBouncer between it and the server',
+    description: 'Where the application runs; pgbouncer: anywhere, with PgBouncer in front of the server',
     kind: 'choice',
     choices: platformIds,
     default: 'long-running',
   },
   {
     name: 'instances',
-    description: 'processes with a pool of their own, as many as there are now',
+    description: 'Number of application processes now, each with its own pool',
     kind: 'integer',
     default: '1',
     check: text => readCount('instances', text),
   },
   {
     name: 'max_instances',
-    description: 'as many as there are at peak; not set: as many as now',
+    description: 'Number of processes at peak; default: as many as now',
     kind: 'integer',
     default: '',
     check: text => readCount('max_instances', text),
   },
   {
     name: 'deploy_overlap',
-    description: 'how many times over they exist during a deploy, 1 is none; not set: as on that platform',
+    description:
+      'Factor by which processes multiply during a deploy; 1: no overlap; default: as usual on the platform',
     kind: 'number',
     default: '',
     check: readOverlap,
   },
   {
     name: 'prisma_major',
-    description: "Prisma's major version: up to 6 the URL sets the pool, from 7 on the adapter",
+    description: "Prisma's major version: up to 6, the URL sets the pool; from 7 on, the adapter",
     kind: 'integer',
     default: '',
     check: text => readCount('prisma_major', text),
@@ -73,49 +74,51 @@ const parameters: Parameter[] = [
   },
   {
     name: 'usable_share',
-    description: 'of the usable slots for all instances together, 0.05 to 1; the rest is for others',
+    description: 'Share of the usable slots for all instances together, 0.05 to 1',
     kind: 'number',
     default: String(defaultShare),
     check: readShare,
   },
   {
     name: 'preset',
-    description: 'platform: what suits it; formula: usable x share / instances; or one of the presets',
+    description: 'platform: the usual one; formula: usable x share / instances; or a preset',
     kind: 'choice',
     choices: presetIds,
     default: 'platform',
   },
   {
     name: 'connection_limit',
-    description: 'what to set, such as replay-endpoint measured, where it fits; not set: by preset',
+    description:
+      'Limit to set if it fits, for example as replay-endpoint recommends; default: from the preset',
     kind: 'integer',
     default: '',
     check: text => readCount('connection_limit', text),
   },
   {
     name: 'role',
-    description: 'the role that the application connects as',
+    description: 'Role that the application connects as',
     kind: 'text',
     default: '',
     suggest: (_, {role_limits = []}) => role_limits.map(({name}) => writeText(name)),
   },
-  {name: 'env_file', description: 'its .env file', kind: 'path', default: ''},
+  {name: 'env_file', description: "The application's .env file", kind: 'path', default: ''},
   {
     name: 'variable',
-    description: 'the variable in it that holds the URL; not set: DATABASE_URL, or what its schema names',
+    description: 'Variable in it with the URL; default: the one that schema.prisma names, or DATABASE_URL',
     kind: 'text',
     default: '',
   },
   {
     name: 'app',
-    description: "the application's folder: its Prisma version, .env and adapter are found in it",
+    description: 'Application folder, to find its Prisma version, .env and adapter',
     kind: 'path',
     default: '',
   },
   {name: 'pgbouncer_ini', description: "PgBouncer's configuration file", kind: 'path', default: ''},
   {
     name: 'apply',
-    description: 'of role, env, adapter, pgbouncer; none; not set: the files that were given',
+    description:
+      'What to change, comma-separated: role, env, adapter, pgbouncer, or none; default: the given files',
     kind: 'text',
     default: '',
     check: readPlacesNamed,
@@ -125,9 +128,9 @@ const parameters: Parameter[] = [
 
 const recipe: Recipe = {
   id: 'tune-connection-limit',
-  title: 'Size the pools to the server',
+  title: 'Tune connection_limit',
   summary:
-    'Finds the connection_limit that fits at peak and in a deploy, and sets it in .env, adapter, role or PgBouncer',
+    'Computes the connection_limit that fits at peak and during a deploy; sets it in .env, adapter, role or PgBouncer',
   parameters,
   diagnose: snapshot => [...refusedRoles(snapshot), ...largePools(snapshot)],
   planRequires: needs,
@@ -146,7 +149,7 @@ function refusedRoles({budget}: Snapshot): Finding[] {
       recipe: recipe.id,
       severity: 'critical',
       subject: `role:${name}`,
-      summary: `role ${name} has taken all ${connection_limit} of its own connections: further ones are refused (53300), with ${budget.headroom} slots free`,
+      summary: `role ${name} has reached its CONNECTION LIMIT ${connection_limit}: the server refuses more (53300), with ${budget.headroom} slots free`,
       evidence: {used, connection_limit, headroom: budget.headroom},
       params: {role: writeText(name), apply: 'role'},
     }));
@@ -166,7 +169,7 @@ function largePools(snapshot: Snapshot): Finding[] {
       recipe: recipe.id,
       severity: 'warning',
       subject: `role:${role}/pools`,
-      summary: `the pools of role ${role} hold ${count} of ${budget.usable} slots, ${idle} of them idle, while ${formatRatio(budget.used_ratio, 0)} are used`,
+      summary: `the pools of role ${role} hold ${count} of ${budget.usable} slots, ${idle} of them idle, while ${formatRatio(budget.used_ratio, 0)} are in use`,
       evidence: {sessions: count, idle, clients, used_ratio: budget.used_ratio},
       params: {role: writeText(role), instances: String(clients)},
     }));
@@ -238,7 +241,7 @@ function plan(snapshot: Snapshot, params: ParameterValues, facts: RecipeData): P
             {
               subject: `role:${role.name}`,
               description: role.name,
-              reason: 'a superuser: no limit is enforced on it',
+              reason: 'superuser: the server enforces no limit on it',
             },
           ]
         : [],
@@ -254,7 +257,9 @@ function requireVariable(variable: string, facts: RecipeData): void {
   if (variable === '') return;
   const file = envFileOf(facts);
   if (file === null)
-    throw usageError(`variable=${variable}: no .env file was given, nor is one in the app's folder`);
+    throw usageError(
+      `variable=${variable}: there is no .env file, neither env_file nor in the application folder`,
+    );
   if (file.problem !== null) throw usageError(`variable=${variable}: ${file.problem} (${file.path})`);
 }
 
@@ -267,9 +272,7 @@ function readChoicesOf(read: (name: string) => string, facts: RecipeData): Tunin
   const instances = readCount('instances', read('instances')) ?? 1;
   const max_instances = readCount('max_instances', read('max_instances')) ?? instances;
   if (max_instances < instances)
-    throw usageError(
-      `max_instances=${max_instances} is less than instances=${instances}, as many as there are now`,
-    );
+    throw usageError(`max_instances=${max_instances} is less than instances=${instances}`);
   const share = readShare(read('usable_share'));
   const overlap = readOverlap(read('deploy_overlap'));
   return {
@@ -289,7 +292,7 @@ function readChoicesOf(read: (name: string) => string, facts: RecipeData): Tunin
 function readRole(name: string | null, {role_limits = []}: RecipeData): TuningChoices['role'] {
   if (name === null) return null;
   const role = role_limits.find(each => each.name === name);
-  if (role === undefined) throw usageError(`role: no role "${name}" that can connect`);
+  if (role === undefined) throw usageError(`role "${name}" does not exist or cannot log in`);
   return role;
 }
 
@@ -308,7 +311,7 @@ function readPlacesNamed(text: string): TunedPlace[] {
 function readPlaces(read: (name: string) => string): TunedPlace[] {
   const written = readPlacesNamed(read('apply'));
   if (written.includes('role') && read('role') === '')
-    throw usageError('apply=role: which role?', 'add --set role=NAME');
+    throw usageError('apply=role needs a role', 'add --set role=NAME');
   if (written.length > 0) return written;
   const isGiven = (...names: string[]) => names.some(name => read(name) !== '');
   const places: TunedPlace[] = [

@@ -27,7 +27,7 @@ it('shows its incident in the console, and the recipe that answers the leak ends
     env: {TMPDIR: folder},
   });
   await terminal.waitFor('who holds them', {timeout_ms: 60_000});
-  await terminal.waitFor(/(critical|warning) +\d+ of 57 slots are used/);
+  await terminal.waitFor(/(critical|warning) +\d+ of 57 slots are in use/);
   const leak =
     /assessments-import\/assessments_app leaks \d+ sessions idle in transaction.*kill-idle-sessions +\[(\w)\]/;
   // A session counts as leaked once it was idle in its transaction for half a minute.

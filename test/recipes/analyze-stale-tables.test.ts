@@ -89,10 +89,10 @@ describe('plan', () => {
   });
 
   it.each([
-    [160_004, 'only its owner or the owner of the database may analyze it'],
+    [160_004, 'only the owner of the table or the database may analyze it'],
     [
       170_000,
-      'only its owner or the owner of the database may analyze it: GRANT MAINTAIN ON "public"."b" TO "oncall"',
+      'only the owner of the table or the database may analyze it: GRANT MAINTAIN ON "public"."b" TO "oncall"',
     ],
   ])('leaves to its owner what this role may not analyze, on %i', (server_version_num, reason) => {
     const {steps, skipped} = plan(
@@ -107,15 +107,15 @@ describe('plan', () => {
   it('says of a named table that it has nothing to gain', () => {
     expect(plan(tables, {tables: 'public.quiet'})).toMatchObject({
       steps: [],
-      skipped: [{description: 'public.quiet', reason: 'hardly a row changed since it was analyzed'}],
+      skipped: [{description: 'public.quiet', reason: 'almost no row has changed since it was analyzed'}],
     });
   });
 
   it.each([
-    ['none', 'there is no table "none"'],
-    ['public.quite', 'there is no table "public.quite": did you mean public.quiet?'],
-    ['usres', 'there is no table "usres": did you mean public.users or archive.users?'],
-    ['users', '"users" is several tables: public.users, archive.users'],
+    ['none', 'table "none" does not exist'],
+    ['public.quite', 'table "public.quite" does not exist: did you mean public.quiet?'],
+    ['usres', 'table "usres" does not exist: did you mean public.users or archive.users?'],
+    ['users', 'table "users" is ambiguous: public.users, archive.users'],
   ])('refuses a name that is none, or of several: %s', (name, message) => {
     expect(() => plan(tables, {tables: `a, ${name}`})).toThrow(
       expect.objectContaining({message, exitCode: 2}),
@@ -130,9 +130,9 @@ describe('plan', () => {
   });
 
   it.each<[string, XminHolder[], RegExp]>([
-    ['nobody', [], /^Nobody holds it back.*\nVACUUM \(ANALYZE, VERBOSE\) "public"\."a";$/],
+    ['nobody', [], /^Nothing holds it back.*\nVACUUM \(ANALYZE, VERBOSE\) "public"\."a";$/],
     ['a backend', [holder()], /backend 4711 \(web\/app\).*\nEnd its transaction first.*pid=4711/],
-    ['one that is about to go', [holder({age_ms: 500})], /^Nobody/],
+    ['one that is about to go', [holder({age_ms: 500})], /^Nothing holds it back/],
     [
       'a prepared transaction',
       [holder({kind: 'prepared transaction', name: "o'x"})],
@@ -171,7 +171,7 @@ describe('diagnose', () => {
     ).toMatchObject([
       {
         subject: 'statistics',
-        summary: '2 tables with stale statistics: public.b, public.a; the planner guesses',
+        summary: '2 tables have stale statistics, so the planner guesses: public.b, public.a',
       },
       {subject: 'vacuum', summary: 'vacuum is behind on 1 table: public.c, held back by backend 4711'},
     ]);

@@ -65,7 +65,7 @@ describe('plan', () => {
     [
       'one that waits for a lock',
       {wait_event_type: 'Lock', blocked_by: [9]},
-      /lock of backend:9: release-blockers/,
+      /lock of backend:9: see release-blockers/,
     ],
   ])('leaves alone: %s', (_, overrides, reason) => {
     expect(plan([running(1, 600, overrides)])).toMatchObject({
@@ -100,7 +100,10 @@ describe('plan', () => {
       ['No session of application web* now: did you mean "web"?', 'Nothing to cancel.'],
     ],
     [{application: '""'}, ['No session of application "" now.', 'Nothing to cancel.']],
-    [{otherwise: 'none', simple: 'pattern:nowhere'}, [expect.stringMatching(/^No statement runs longer/)]],
+    [
+      {otherwise: 'none', simple: 'pattern:nowhere'},
+      [expect.stringMatching(/^No statement exceeds its class/)],
+    ],
   ])('says of %j whom it cannot find', (params, lines) => {
     expect(plan(crowd, params).explanation.slice(0, lines.length)).toEqual(lines);
   });
@@ -111,19 +114,19 @@ describe('plan', () => {
       query: `SELECT '${'x'.repeat(90)}', ${'a + '.repeat(30)}`,
     });
     expect(plan([overdue])).toMatchObject({
-      explanation: ['1 statement is over its class, none may be cancelled.'],
+      explanation: ['1 statement exceeds its class; all are skipped.'],
       skipped: [
         {description: expect.stringMatching(/^shop\/shop_app active for 10m00s, SELECT \?, a \+ .{40,}…$/)},
       ],
     });
     expect(plan([overdue, {...overdue, pid: 2}]).explanation).toEqual([
-      '2 statements are over their class, none may be cancelled.',
+      '2 statements exceed their class; all are skipped.',
     ]);
   });
 
   it.each([
-    [{simple: 'web'}, /simple: "web" names nobody/],
-    [{report: 'client:10.0.0.1'}, /report: "client:10.0.0.1" names nobody/],
+    [{simple: 'web'}, /simple: "web" is not a selector/],
+    [{report: 'client:10.0.0.1'}, /report: "client:10.0.0.1" is not a selector/],
     [{otherwise: 'huge'}, /otherwise: no "huge"/],
     [{older_than: 'soon'}, /older_than=soon/],
   ])('refuses %j', (params, message) => {
@@ -148,7 +151,7 @@ describe('diagnose', () => {
       {
         severity: 'warning',
         subject: 'application:metabase/role:bi/runaway',
-        summary: 'metabase/bi runs 2 statements for over 30s, the longest for 1m30s',
+        summary: 'metabase/bi: 2 statements running for over 30s, the longest for 1m30s',
         params: {application: 'metabase', role: 'bi'},
       },
     ]);

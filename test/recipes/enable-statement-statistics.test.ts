@@ -25,11 +25,7 @@ function plan(lack: Partial<StatementStatistics>, params: ParameterValues = {}) 
 
 it.each<[string, Partial<StatementStatistics>, string[]]>([
   ['loaded and not created', {}, ['sql: create extension pg_stat_statements in schema public']],
-  [
-    'not loaded',
-    {is_loaded: false},
-    ['advice: have the server load pg_stat_statements, which takes a restart'],
-  ],
+  ['not loaded', {is_loaded: false}, ['advice: load pg_stat_statements, which needs a restart']],
   ['waiting for a restart', {is_loaded: false, is_restart_pending: true}, ['advice: restart the server']],
   [
     'without its files',
@@ -45,7 +41,7 @@ it.each<[string, Partial<StatementStatistics>, string[]]>([
   [
     'without query ids',
     {installed: {version: '1.12', schema: 'public'}, compute_query_id: 'off'},
-    ['advice: have the server compute query ids'],
+    ['advice: enable compute_query_id'],
   ],
 ])('plans for one that is %s', (_, lack, expected) => {
   expect(plan(lack).steps.map(({kind, title}) => `${kind}: ${title}`)).toEqual(expected);
@@ -58,7 +54,7 @@ it('quotes the schema, and refuses one that is not there', () => {
       undo: {apply: {text: 'DROP EXTENSION pg_stat_statements'}},
     },
   ]);
-  expect(() => plan({}, {schema: 'none'})).toThrow(/no schema "none"/);
+  expect(() => plan({}, {schema: 'none'})).toThrow(/schema "none" does not exist/);
 });
 
 it('says exactly what the restart takes', () => {

@@ -49,7 +49,13 @@ describe('drop-unused-indexes', () => {
     ['drops what is hardly used, where told', {scans: 3}, {}, {max_scans: '3'}, null],
     ['keeps a primary key', {is_primary: true, is_unique: true}, {}, {}, ''],
     ['keeps a unique one', {is_unique: true}, {}, {index: 'public.orders_status_idx'}, 'it is unique'],
-    ['keeps a constraint', {constraint: 'c'}, {}, {index: 'public.orders_status_idx'}, 'the constraint c'],
+    [
+      'keeps a constraint',
+      {constraint: 'c'},
+      {},
+      {index: 'public.orders_status_idx'},
+      'constraint c needs it',
+    ],
     ['keeps an exclusion', {is_exclusion: true}, {}, {index: 'public.orders_status_idx'}, 'an exclusion'],
     [
       'keeps the replica identity',
@@ -63,7 +69,7 @@ describe('drop-unused-indexes', () => {
       {extension: 'postgis'},
       {},
       {index: 'public.orders_status_idx'},
-      'it belongs to the extension postgis',
+      'it belongs to extension postgis',
     ],
     [
       'keeps part of a partitioned one',
@@ -77,7 +83,7 @@ describe('drop-unused-indexes', () => {
       {columns: ['user_id']},
       {foreign_keys: [createForeignKey()]},
       {},
-      'it alone serves',
+      'no other index covers',
     ],
     ['leaves an invalid one to its own recipe', {is_valid: false}, {}, {}, 'it is invalid'],
     [
@@ -85,11 +91,17 @@ describe('drop-unused-indexes', () => {
       {},
       {stats_age_ms: 29 * day_ms},
       {},
-      'scans are counted only since 29d00h',
+      'scans have been counted for only 29d00h',
     ],
     ['trusts young counters, where told', {}, {stats_age_ms: 2 * day_ms}, {stats_age: '1d'}, null],
-    ['keeps all where nobody can date them', {}, {stats_age_ms: null}, {}, 'nobody can tell'],
-    ['keeps all where a standby may use them', {}, {has_standby: true}, {}, 'a standby reads'],
+    ['keeps all where nobody can date them', {}, {stats_age_ms: null}, {}, 'since an unknown time'],
+    [
+      'keeps all where a standby may use them',
+      {},
+      {has_standby: true},
+      {},
+      'a standby replicates from this server',
+    ],
     ['drops all the same, where told', {}, {has_standby: true}, {standby: 'drop'}, null],
     ['keeps those of other tables', {}, {tables: bothTables}, {table: 'public.users'}, ''],
     ['takes a name without its schema', {}, {}, {index: 'orders_status_idx', table: 'orders'}, null],
@@ -237,7 +249,7 @@ describe('apply-indexes', () => {
       'leaves what an index serves',
       {indexes: [createIndex({columns: ['user_id', 'status']})]},
       [],
-      'serves it already',
+      'already serves it',
     ],
     [
       'sweeps an invalid leftover away first',
@@ -248,26 +260,26 @@ describe('apply-indexes', () => {
     [
       'adopts a build that goes on',
       {indexes: [createIndex({name: 'theirs', columns: ['user_id'], is_valid: false})], builds: [build]},
-      ['wait for session 77, which builds index theirs on public.orders'],
+      ['wait for session 77 to build index theirs on public.orders'],
       '',
     ],
     [
       'leaves a table on which a build has not told which it is',
       {builds: [{...build, index_oid: '0'}]},
       [],
-      'session 77 has begun a build on its table',
+      'session 77 has started an index build on its table',
     ],
     [
       'leaves a name that is taken',
       {indexes: [createIndex({name: 'orders_user_id_idx', columns: ['status']})]},
       [],
-      'another index bears that name',
+      'another index has that name',
     ],
-    ['leaves a table that is gone', {tables: []}, [], 'not there'],
+    ['leaves a table that is gone', {tables: []}, [], 'does not exist'],
     [
       'advises where the table is partitioned',
       {tables: [createTable({kind: 'partitioned'})]},
-      ['index the partitions of public.orders one by one'],
+      ['index each partition of public.orders'],
       '',
     ],
   ])('%s', (_what, catalog, steps, reason) => {
@@ -330,8 +342,8 @@ describe('apply-indexes', () => {
     });
     const {explanation} = planWith(createCatalog({indexes: [leftover]}), [createProposal(), second]);
     expect(explanation.slice(0, 4)).toEqual([
-      '2 indexes to build (and 1 invalid leftover to drop), one after the other.',
-      'No transaction is old enough now to hold it up.',
+      '2 indexes to build (and 1 invalid index to drop), one after the other.',
+      'No open transaction is old enough to delay it.',
       'orders_user_id_idx on public.orders: heuristic, for a foreign key',
       'second on public.orders: heuristic, serves 1 statement',
     ]);
@@ -341,7 +353,7 @@ describe('apply-indexes', () => {
 
   it('does not take parameters that nothing fits for an all-clear', () => {
     const {explanation} = planWith(createCatalog(), [createProposal()], {confidence: 'planner-verified'});
-    expect(explanation[0]).toContain('1 index is suggested, and none of them fits');
+    expect(explanation[0]).toContain('the suggested index does not match these parameters');
     expect(explanation[1]).toContain('CREATE EXTENSION hypopg');
   });
 });
@@ -366,7 +378,8 @@ describe('what would choose nothing, or wait for ever', () => {
       /did you mean public/,
     ],
     ...[applyIndexes, dropUnused, repairInvalid].map(
-      recipe => [recipe.id, recipe, {lock_timeout: '0'}, '0 would wait for ever', /5min/] as const,
+      recipe =>
+        [recipe.id, recipe, {lock_timeout: '0'}, 'lock_timeout=0 would wait forever', /5min/] as const,
     ),
   ] as const)('%s refuses %3$s', (_id, recipe, params, message, hint) => {
     const catalog = createCatalog({tables: bothTables, indexes: [createIndex()]});

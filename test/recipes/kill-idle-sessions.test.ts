@@ -102,7 +102,7 @@ describe('plan', () => {
       ({reason}) => reason,
     );
     expect(reasons).toEqual([
-      expect.stringContaining('another one has its pid'),
+      expect.stringContaining('its pid was reused'),
       expect.stringContaining('no such session'),
       expect.stringContaining('walsender'),
     ]);
@@ -173,7 +173,7 @@ describe('plan', () => {
     const {explanation, watch_groups, slots_freed} = plan(crowd);
     const text = explanation.join('\n');
     expect(text).toContain('3 sessions to end');
-    expect(text).toContain('holds up 1 session');
+    expect(text).toContain('blocks 1 session');
     expect(text).toContain('UPDATE orders SET note = ? WHERE id = ?');
     expect(text).not.toContain('private');
     expect(slots_freed).toBe(3);
@@ -190,12 +190,12 @@ it('tells of those that are only too young for it', () => {
     backends: [leaky(1, {state_age_ms: 31_000}), leaky(2, {state_age_ms: 9000})],
   });
   expect(plan(snapshot).explanation).toEqual([
-    'No session matches: nothing to end. 2 sessions would but for older_than=5m00s, the longest for 31s.',
+    'No session matches. 2 sessions would without older_than=5m00s; the longest has been in that state for 31s.',
   ]);
-  expect(plan(createSnapshot()).explanation).toEqual(['No session matches: nothing to end.']);
+  expect(plan(createSnapshot()).explanation).toEqual(['No session matches. Nothing to end.']);
   expect(plan(snapshot, {role: 'shop_ap', database: 'shop'}).explanation).toEqual([
     'No session of role shop_ap now: did you mean "shop_app"?',
-    'No session matches: nothing to end.',
+    'No session matches. Nothing to end.',
   ]);
 });
 

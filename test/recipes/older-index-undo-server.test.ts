@@ -6,9 +6,9 @@ import {createOrders, indexNamed} from './indexing.ts';
 
 /** As poolctl wrote them before its guards knew a schema. */
 const sameIndex =
-  "SELECT CASE WHEN i.indexrelid IS NULL THEN 'the index is not the one of the preview any more' WHEN $6::boolean AND i.indisvalid THEN 'it is valid now' WHEN $5::int8 < 0 THEN 'it is used now' ELSE 'ready' END AS guard FROM (VALUES (1)) AS one LEFT JOIN (pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid) ON i.indrelid = $1::oid AND c.relname = $2 AND c.oid = coalesce($3::oid, c.oid) AND pg_catalog.pg_get_indexdef(c.oid) = coalesce($4, pg_catalog.pg_get_indexdef(c.oid))";
+  "SELECT CASE WHEN i.indexrelid IS NULL THEN 'the index has changed since the preview' WHEN $6::boolean AND i.indisvalid THEN 'it is valid now' WHEN $5::int8 < 0 THEN 'it is used now' ELSE 'ready' END AS guard FROM (VALUES (1)) AS one LEFT JOIN (pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid) ON i.indrelid = $1::oid AND c.relname = $2 AND c.oid = coalesce($3::oid, c.oid) AND pg_catalog.pg_get_indexdef(c.oid) = coalesce($4, pg_catalog.pg_get_indexdef(c.oid))";
 const freeName =
-  "SELECT CASE WHEN t.oid IS NULL THEN 'the table is not the one of the preview any more' WHEN EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.relnamespace = t.relnamespace AND c.relname = $3) THEN 'something bears that name already' ELSE 'ready' END AS guard FROM (VALUES (1)) AS one LEFT JOIN pg_catalog.pg_class t ON t.oid = $1::oid AND t.relname = $2 AND t.relkind IN ('r', 'm')";
+  "SELECT CASE WHEN t.oid IS NULL THEN 'the table has changed since the preview' WHEN EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.relnamespace = t.relnamespace AND c.relname = $3) THEN 'that name is taken' ELSE 'ready' END AS guard FROM (VALUES (1)) AS one LEFT JOIN pg_catalog.pg_class t ON t.oid = $1::oid AND t.relname = $2 AND t.relkind IN ('r', 'm')";
 const present =
   'SELECT i.indisvalid AS is_valid FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid WHERE i.indrelid = $1::oid AND c.relname = $2 AND $3::text IS NOT NULL';
 const gone =

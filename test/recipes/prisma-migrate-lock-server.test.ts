@@ -74,7 +74,7 @@ describeEachMajor('prisma-migrate-lock', major => {
     await untilRuns('at-work');
     const acting = await createActing(server, {user: 'oncall'});
     expect(await acting.run('prisma-migrate-lock', {set: now, yes: true})).toBe(0);
-    expect(acting.document()).toMatchObject({steps: [], skipped: [{reason: 'a migration at work'}]});
+    expect(acting.document()).toMatchObject({steps: [], skipped: [{reason: 'a running migration'}]});
     await server.query(
       "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE application_name = 'at-work'",
     );

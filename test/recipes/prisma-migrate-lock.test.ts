@@ -44,13 +44,13 @@ describe('plan', () => {
   });
 
   it.each<[string, Partial<Backend>, RegExp]>([
-    ['at work', {state: 'active', query: 'ALTER TABLE a ADD b int'}, /^a migration at work$/],
+    ['at work', {state: 'active', query: 'ALTER TABLE a ADD b int'}, /^a running migration$/],
     [
       'held up itself',
       {state: 'active', wait_event_type: 'Lock', blocked_by: [7]},
-      /at work, held up by backend:7: release-blockers/,
+      /a running migration, blocked by backend:7: see release-blockers/,
     ],
-    ['idle for a moment', {state_age_ms: 5000}, /idle for 5s only/],
+    ['idle for a moment', {state_age_ms: 5000}, /idle for only 5s/],
     ["a superuser's", {is_superuser: true}, /superuser/],
     ['hidden', {state: null, backend_start: null, state_change: null}, /pg_read_all_stats/],
   ])('leaves alone a holder that is %s', (_, overrides, reason) => {
@@ -80,18 +80,18 @@ describe('plan', () => {
   });
 
   it('has nothing to do where nobody holds it', () => {
-    expect(plan([], [])).toMatchObject({steps: [], explanation: [expect.stringMatching(/^Nobody/)]});
+    expect(plan([], [])).toMatchObject({steps: [], explanation: [expect.stringMatching(/^No session/)]});
     expect(plan([], [], {database: 'shop'}).explanation).toEqual([
-      'Nobody holds advisory lock 72707369 in shop: migrations are free to run.',
+      'No session holds advisory lock 72707369 in shop. Migrations can run.',
     ]);
   });
 
   it('refuses a database that there is none of, rather than clear it', () => {
     expect(() => plan([], [], {database: 'shpo'})).toThrow(
-      'there is no database "shpo": did you mean "shop"?',
+      'database "shpo" does not exist: did you mean "shop"?',
     );
     expect(() => plan([], [], {database: 'nope'})).toThrow(
-      expect.objectContaining({exitCode: 2, hint: 'the server has shop'}),
+      expect.objectContaining({exitCode: 2, hint: 'databases: shop'}),
     );
   });
 });

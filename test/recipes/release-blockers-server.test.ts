@@ -82,7 +82,7 @@ describeEachMajor('release-blockers', major => {
     expect(await acting.run('release-blockers', {set: [now], yes: true})).toBe(0);
     expect(acting.document().steps).toMatchObject([
       {outcome: 'verified'},
-      {outcome: 'skipped', message: 'it holds nobody up any more: skipped'},
+      {outcome: 'skipped', message: 'it no longer blocks a session: skipped'},
     ]);
     expect(await failure).toBe('57014');
     expect(await done).toMatchObject({rowCount: 1});
@@ -124,7 +124,7 @@ describeEachMajor('release-blockers', major => {
     expect(await runRecipe({...acting.ports, engine}, 'release-blockers', flags)).toBe(0);
     expect(acting.document().steps).toMatchObject([
       {outcome: 'verified'},
-      {outcome: 'skipped', message: 'it is in another transaction by now: skipped'},
+      {outcome: 'skipped', message: 'it is in another transaction now: skipped'},
     ]);
     await blocker.query('COMMIT');
     expect(await again).toMatchObject({rowCount: 1});

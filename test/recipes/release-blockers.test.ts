@@ -74,7 +74,10 @@ describe('diagnose', () => {
 
   it('knows that pid 0 is a prepared transaction', () => {
     expect(recipe.diagnose(world({2: {}}, [[2, [0], 9000]]), {})).toMatchObject([
-      {subject: 'prepared transaction', summary: 'a prepared transaction, waited for 9s, holds up 1 session'},
+      {
+        subject: 'prepared transaction',
+        summary: 'a prepared transaction, blocks 1 session for up to 9s',
+      },
     ]);
   });
 });
@@ -87,18 +90,18 @@ describe('plan', () => {
   ]);
 
   it.each<[ParameterValues, string[]]>([
-    [{}, ['end session 2 if it holds others up']],
+    [{}, ['end session 2 if it blocks others']],
     [
       {at_most: '2'},
       [
-        'end session 2 if it holds others up',
+        'end session 2 if it blocks others',
         'cancel the statement of session 1',
-        'end session 1 if it still holds others up',
+        'end session 1 if it still blocks others',
       ],
     ],
     [{at_most: '2', then_terminate: 'no', waited_for: '9s'}, ['cancel the statement of session 1']],
     [{waited_for: '10s'}, []],
-    [{pid: '1'}, ['cancel the statement of session 1', 'end session 1 if it still holds others up']],
+    [{pid: '1'}, ['cancel the statement of session 1', 'end session 1 if it still blocks others']],
     [{pid: '1', then_terminate: 'no'}, ['cancel the statement of session 1']],
     [{pid: '3'}, []],
   ])('with %j', (params, expected) => {
@@ -116,7 +119,7 @@ describe('plan', () => {
       [5, [1], 9000],
       [4, [2], 8000],
     ]);
-    expect(titles(snapshot)).toEqual(['end session 2 if it holds others up']);
+    expect(titles(snapshot)).toEqual(['end session 2 if it blocks others']);
     expect(plan(snapshot).skipped).toMatchObject([
       {subject: 'backend:1', reason: expect.stringMatching(reason)},
     ]);
@@ -156,7 +159,7 @@ describe('plan', () => {
     expect(steps).toMatchObject([
       {kind: 'advice', text: expect.stringContaining("ROLLBACK PREPARED 'order''s';")},
     ]);
-    expect(figure?.[0]).toContain('prepared transaction  holds up 1');
+    expect(figure?.[0]).toContain('prepared transaction  blocks 1');
   });
 
   it('draws the tree, no line too wide', () => {
@@ -182,27 +185,25 @@ describe('plan', () => {
       [3, [1], 8000],
     ]);
     const made = plan(snapshot);
-    expect(made.explanation[0]).toBe(
-      '1 blocker to release; it holds up 2 of 2 sessions that wait for a lock:',
-    );
-    expect(made.figure?.[0]).toBe('1  holds up 2');
+    expect(made.explanation[0]).toBe('1 blocker to release; it blocks 2 of 2 sessions waiting for a lock:');
+    expect(made.figure?.[0]).toBe('1  blocks 2');
     const text = planText(made, {id: 'here'}, 'hash');
     expect(text.match(/import\/shop_app/g)).toHaveLength(1);
-    expect(text).toMatch(/^1\. end session 1 if it holds others up$/m);
-    expect(text).toContain("THEN 'it is in another transaction by now'");
+    expect(text).toMatch(/^1\. end session 1 if it blocks others$/m);
+    expect(text).toContain("THEN 'it is in another transaction now'");
   });
 
   it('names the root that frees most where it is left alone', () => {
     const snapshot = world({1: {...leaking, is_superuser: true}, 2: {}}, [[2, [1], 9000]]);
     expect(plan(snapshot).explanation[0]).toBe(
-      '1 (shop/shop_app idle in transaction) holds up 1 of 1 session that waits for a lock, the most.',
+      '1 (shop/shop_app idle in transaction) blocks 1 of 1 session waiting for a lock, the most.',
     );
   });
 
   it('has nothing to do where nobody waits', () => {
     expect(plan(createSnapshot())).toMatchObject({
       steps: [],
-      explanation: [expect.stringMatching(/^Nobody/)],
+      explanation: [expect.stringMatching(/^No session/)],
     });
   });
 });

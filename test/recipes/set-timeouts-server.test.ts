@@ -41,7 +41,7 @@ describeEachMajor('set-timeouts', major => {
 
     // What is there already is left alone.
     expect(await acting.run('set-timeouts', {set, yes: true})).toBe(0);
-    expect(acting.document()).toMatchObject({steps: [], skipped: [{reason: 'it is 30s already'}, {}, {}]});
+    expect(acting.document()).toMatchObject({steps: [], skipped: [{reason: 'it is already 30s'}, {}, {}]});
 
     expect(await acting.undo('r1', {yes: true})).toBe(0);
     expect(await stored()).toEqual(before);

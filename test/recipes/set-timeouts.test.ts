@@ -122,12 +122,12 @@ describe('plan', () => {
 
   it.each<[ParameterValues, RegExp]>([
     [{statement_timeout: '30s'}, /role is not set/],
-    [{role: 'nobody', statement_timeout: '30s'}, /no role "nobody"/],
-    [{role: 'app', database: 'none', statement_timeout: '30s'}, /no database "none"/],
-    [{role: 'app'}, /no timeout is set/],
-    [{role: 'app', reset: 'timeout'}, /reset: no timeout "timeout"/],
+    [{role: 'nobody', statement_timeout: '30s'}, /role "nobody" does not exist/],
+    [{role: 'app', database: 'none', statement_timeout: '30s'}, /database "none" does not exist/],
+    [{role: 'app'}, /no timeout given/],
+    [{role: 'app', reset: 'timeout'}, /reset: unknown timeout "timeout"/],
     [{role: 'app', lock_timeout: '2s', reset: 'lock_timeout'}, /lock_timeout is both set and reset/],
-    [{role: 'app', statement_timeout: '30'}, /statement_timeout=30 is not a timeout/],
+    [{role: 'app', statement_timeout: '30'}, /statement_timeout=30 is not a valid timeout/],
   ])('refuses %j', (params, message) => {
     expect(() => plan(params)).toThrow(
       expect.objectContaining({message: expect.stringMatching(message), exitCode: 2}),
@@ -135,8 +135,8 @@ describe('plan', () => {
   });
 
   it.each([
-    ['transaction_timeout', 160_004, /PostgreSQL 17 and later; this is 16/],
-    ['idle_session_timeout', 130_010, /PostgreSQL 14 and later; this is 13/],
+    ['transaction_timeout', 160_004, /needs PostgreSQL 17 or later; this is 16/],
+    ['idle_session_timeout', 130_010, /needs PostgreSQL 14 or later; this is 13/],
   ])('knows since when there is %s', (name, version, message) => {
     expect(() => plan({role: 'app', [name]: '1min'}, settings(), [], version)).toThrow(message);
   });
@@ -166,12 +166,12 @@ describe('plan', () => {
       backends,
     );
     const text = explanation.join('\n');
-    expect(text).toContain('new sessions only: 3 sessions open now');
-    expect(text).toContain('1 statement running, 1 of its 2 known statements took longer');
-    expect(text).toContain('(25P03); by it now: 1 session.');
-    expect(text).toContain('Idle as this role now: PgBouncer.');
-    expect(text).toContain('In database shop statement_timeout stays 5min');
-    expect(text).toContain('lock_timeout is no shorter than statement_timeout');
+    expect(text).toContain('Only new sessions get it: 3 open sessions keep their values');
+    expect(text).toContain('1 statement running, 1 of its 2 known statements once took longer');
+    expect(text).toContain('(25P03); affected now: 1 session.');
+    expect(text).toContain('Idle now as this role: PgBouncer.');
+    expect(text).toContain('In database shop, statement_timeout stays 5min');
+    expect(text).toContain('lock_timeout has no effect');
     expect(figure?.[1]).toBe('statement_timeout                    not set  30s');
   });
 });

@@ -56,7 +56,7 @@ describe('the limit', () => {
   it('says with the arithmetic that none fits, and sizes a pooler', () => {
     const plan = planOf({platform: 'lambda', instances: '5', max_instances: '100', deploy_overlap: '1'});
     expect(textOf(plan)).toContain(
-      'No connection_limit fits: 100 instances at once need 100 connections with 1 each, of the 77',
+      'No connection_limit fits: 100 instances with 1 connection each need 100 of the 77',
     );
     expect(textOf(plan)).toContain('max_connections=128');
     expect(plan.steps).toHaveLength(1);
@@ -106,10 +106,10 @@ describe('what others hold now', () => {
   it('counts in the verdict and in the picture', () => {
     const {explanation, figure = []} = planOf(params, facts, snapshot);
     expect(explanation[1]).toBe(
-      'It does not fit now: 70 + 32 that others hold = 102 of 97 usable slots, so 5 would be refused (53300); connection_limit=65 fits until others leave: 65 x 1 + 32 = 97.',
+      'It does not fit now: 70 + 32 used by others = 102 of 97 usable slots, so the server would refuse 5 (53300); connection_limit=65 fits until others disconnect: 65 x 1 + 32 = 97.',
     );
-    expect(figure).toContain('now 1 x 70             [#############xoo:ooo] 70 tight: others hold 32 now');
-    expect(figure).toContain('o: others hold 32 now; x: both');
+    expect(figure).toContain('now 1 x 70             [#############xoo:ooo] 70 tight: 32 used by others');
+    expect(figure).toContain('o: 32 used by others; x: both');
     expect(figure.join('\n')).toMatch(/^proposed +70 +70 tight/m);
     expect(figure.filter(line => line.length > 76)).toEqual([]);
   });
@@ -121,14 +121,14 @@ describe('what others hold now', () => {
   });
 
   it.each<[ParameterValues, string]>([
-    [{connection_limit: '60'}, 'It fits now: 60 + 32 that others hold = 92 of 97 usable slots.'],
+    [{connection_limit: '60'}, 'It fits now: 60 + 32 used by others = 92 of 97 usable slots.'],
     [
       {instances: '70'},
-      'It does not fit now: 70 + 32 that others hold = 102 of 97 usable slots, so 5 would be refused (53300); no limit fits until others leave.',
+      'It does not fit now: 70 + 32 used by others = 102 of 97 usable slots, so the server would refuse 5 (53300); no limit fits until others disconnect.',
     ],
     [
       {platform: 'pgbouncer'},
-      'It does not fit now: 77 + 32 that others hold = 109 of 97 usable slots, so 12 would be refused (53300); usable_share=0.65 fits until others leave.',
+      'It does not fit now: 77 + 32 used by others = 109 of 97 usable slots, so the server would refuse 12 (53300); usable_share=0.65 fits until others disconnect.',
     ],
   ])('is one sentence with its sum, %o', (given, expected) => {
     const {explanation} = planOf({role: 'shop_app', ...given}, facts, snapshot);
@@ -137,7 +137,7 @@ describe('what others hold now', () => {
 
   it('counts one instance as one', () => {
     expect(planOf(params, facts, snapshot).explanation[0]).toBe(
-      'connection_limit=70 x 1 instance, the most there are at once, is 70 of the 77 connections they may take (97 usable x 0.8).',
+      'connection_limit=70 x 1 instance (during a deploy at peak) = 70 of the 77 connections allotted to them (97 usable x 0.8).',
     );
   });
 });
@@ -159,15 +159,15 @@ describe('the load', () => {
   it('is estimated from rates', () => {
     const snapshot = createSnapshot({statements: [createStatement({rates})]});
     const text = textOf(planOf({instances: '4'}, facts, snapshot));
-    expect(text).toContain('800 statements a second of 5.00ms keep 4.00 connections busy');
-    expect(text).toMatch(/^ +1 +100% +the queue grows without end$/m);
+    expect(text).toContain('800 statements per second of 5.00ms each keep 4.00 connections busy');
+    expect(text).toMatch(/^ +1 +100% +the queue grows without limit$/m);
     expect(text).toMatch(/^ +2 +50% +33.3% +1.67ms/m);
   });
 
   it("counts the role's statements alone", () => {
     const other = createStatement({usename: 'other', rates: {...rates, calls_per_second: 9}});
     const snapshot = createSnapshot({statements: [createStatement({rates}), other]});
-    expect(textOf(planOf({role: 'shop_app'}, facts, snapshot))).toContain('800 statements a second');
+    expect(textOf(planOf({role: 'shop_app'}, facts, snapshot))).toContain('800 statements per second');
   });
 
   it('is an average since the counters began where there is one reading', () => {
@@ -180,15 +180,15 @@ describe('the load', () => {
       is_evicting: false,
     };
     const text = textOf(planOf({}, facts, {...snapshot, statements_info: info}));
-    expect(text).toContain('since the counters began 10s ago');
-    expect(text).toContain('100 statements a second of 0.50ms keep 0.05 connections busy');
+    expect(text).toContain('since statistics were reset 10s ago');
+    expect(text).toContain('100 statements per second of 0.50ms each keep 0.05 connections busy');
   });
 
   it.each([
     ['no time', createSnapshot(), 'read once'],
     ['no statement', createSnapshot({statements: []}), 'has none of its statements'],
   ])('is not made up: %s', (_, snapshot, reason) => {
-    expect(textOf(planOf({}, facts, snapshot))).toMatch(new RegExp(`No estimate of the wait: .*${reason}`));
+    expect(textOf(planOf({}, facts, snapshot))).toMatch(new RegExp(`Wait time unknown: .*${reason}`));
   });
 });
 
@@ -210,7 +210,7 @@ describe('Prisma 7', () => {
 
   it("warns of a URL's parameters, leaves them alone, and patches the adapter", () => {
     const plan = planOf({app: '/app', instances: '10', prisma_major: '7'}, given);
-    expect(textOf(plan)).toContain('Warning: DATABASE_URL still carries connection_limit=5');
+    expect(textOf(plan)).toContain('Warning: DATABASE_URL still has connection_limit=5');
     expect(plan.steps.map(({kind, subject}) => [kind, subject])).toEqual([
       ['file', 'file:/app/db.ts'],
       ['advice', 'application'],
@@ -222,7 +222,7 @@ describe('Prisma 7', () => {
       ],
     });
     expect(textOf(plan)).toContain(
-      'Today each may open 10: 100 with 10 instances, 3 more than the server gives',
+      'Today each instance may open 10: 100 with 10 instances, 3 more than the server accepts',
     );
   });
 
@@ -247,7 +247,7 @@ describe('an .env file', () => {
     const plan = planOf({env_file: '.env', instances: '10', prisma_major: '6'}, {...facts, env_file});
     expect(plan.steps[0]).toMatchObject({
       kind: 'file',
-      title: 'Set the pool in DATABASE_URL, then restart the application',
+      title: 'set the pool in DATABASE_URL, then restart the application',
       path: '/app/.env',
       change: {
         kind: 'url_query',
@@ -290,7 +290,7 @@ describe('an .env file', () => {
     ['app:x@db.example:6432/shop?pgbouncer=true', {}, []],
     ['app:x@localhost/shop?host=/run/pg', {}, [/shop at \/run\/pg:5432/]],
     ['$' + '{USER}:x@h/d', {}, []],
-    ['app:x@db.example/shop', {role: 'shop_app'}, [/connects as app, and role=shop_app is another/]],
+    ['app:x@db.example/shop', {role: 'shop_app'}, [/connects as app, not as role=shop_app/]],
   ])('warns first where %s is not the target, %o', (rest, params, warnings) => {
     const file = readEnvFile('/app/.env', 'DATABASE_URL', `DATABASE_URL="postgresql://${rest}"\n`);
     const {explanation} = planOf({env_file: '.env', ...params}, {...facts, env_file: file});
@@ -303,9 +303,9 @@ describe('an .env file', () => {
     [
       'NOPE',
       {env_file: readEnvFile('/app/.env', 'NOPE', before)},
-      /variable=NOPE: NOPE is not set.*\/app\/\.env/,
+      /variable=NOPE: it must set NOPE exactly once.*\/app\/\.env/,
     ],
-    ['NOPE', {}, /variable=NOPE: no \.env file/],
+    ['NOPE', {}, /variable=NOPE: there is no \.env file/],
   ])('refuses variable=%s, %o', (variable, given, message) => {
     const plan = () => planOf({env_file: '.env', variable}, {...facts, ...given});
     expect(plan).toThrow(expect.objectContaining({exitCode: 2, message: expect.stringMatching(message)}));
@@ -347,8 +347,8 @@ it.each<[ParameterValues, RegExp]>([
   [{instances: '5', max_instances: '4'}, /max_instances=4/],
   [{deploy_overlap: '0.5'}, /deploy_overlap/],
   [{usable_share: '80'}, /usable_share/],
-  [{role: 'nobody'}, /no role "nobody"/],
-  [{apply: 'role'}, /which role/],
+  [{role: 'nobody'}, /role "nobody" does not exist/],
+  [{apply: 'role'}, /apply=role needs a role/],
   [{apply: 'server'}, /apply/],
 ])('refuses %o', (params, message) => expect(() => planOf(params)).toThrow(message));
 

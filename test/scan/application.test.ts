@@ -86,8 +86,8 @@ it('rejects a folder that does not exist', async () => {
 
 describe('an .env file that was named', () => {
   it.each([
-    ['another variable', 'OTHER=1\n', /not set in it exactly once/],
-    ['no URL', 'DATABASE_URL=file:./dev.db\n', /does not hold a postgresql/],
+    ['another variable', 'OTHER=1\n', /must set DATABASE_URL exactly once/],
+    ['no URL', 'DATABASE_URL=file:./dev.db\n', /is not a postgresql/],
     ['an @ too many', 'DATABASE_URL=postgresql://a:b@c/d?x=e@f\n', /%40/],
   ])('%s', async (_, text, problem) => {
     const path = join(await temporaryFolder(), '.env');
@@ -103,7 +103,7 @@ it('is read for the given variable only', async () => {
   expect((await readApplication(folder)).env_file).toMatchObject({variable: 'DATABASE_URL', problem: null});
   expect((await readApplication(folder, 'NOPE')).env_file).toMatchObject({
     variable: 'NOPE',
-    problem: 'NOPE is not set in it exactly once',
+    problem: 'it must set NOPE exactly once',
   });
 });
 

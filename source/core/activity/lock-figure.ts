@@ -35,7 +35,7 @@ function describe({pid, waiters_total, is_in_cycle}: LockNode, snapshot: Snapsho
   return [
     pid === 0 ? 'prepared transaction' : String(pid),
     ...(backend ? [describeBackend(backend)] : []),
-    ...(waiters_total > 0 ? [`holds up ${waiters_total}`] : []),
+    ...(waiters_total > 0 ? [`blocks ${waiters_total}`] : []),
     ...(is_in_cycle ? ['deadlocked'] : []),
     ...(wait
       ? [`waits ${formatAge(wait.wait_age_ms)} for ${wait.mode} on ${wait.relation ?? wait.locktype}`]

@@ -71,7 +71,7 @@ function commonFirst(statements: readonly WorkloadStatement[], columns: Columns)
 function leftOut({too_costly}: Choice): SkippedIndex[] {
   return too_costly.map(({candidate, saved_ms, writes}) => ({
     what: describe(candidate),
-    reason: `the table is written to more than it is read: it would save ${Math.round(saved_ms)} ms of the statements seen, and ${writes} writes would have paid for it`,
+    reason: `writes would cost more than it saves: ${Math.round(saved_ms)} ms saved for ${writes} writes`,
   }));
 }
 
@@ -85,7 +85,7 @@ function unhelpedKeys({chosen}: Choice, keys: readonly ForeignKeyNeed[]): Skippe
     .filter(each => !isServed(each))
     .map(({what}) => ({
       what,
-      reason: 'no index leads with it, but so many rows share a value that the planner would not use one',
+      reason: 'no index covers it, but so many rows share a value that the planner would not use one',
     }));
 }
 
@@ -197,23 +197,25 @@ function reasonsFor(
     const fall = `from ${formatCount(Math.round(most.cost_before))} to ${formatCount(Math.round(most.cost_after))}`;
     reasons.push(
       is_verified
-        ? `the planner would use it: the cost of ${most.statement.source === 'foreign_key' ? 'a look-up' : 'the statement it helps most'} falls ${fall}`
-        : `reckoned from the statistics of its columns: the cost falls ${fall}`,
+        ? `the planner would use it: the cost of ${most.statement.source === 'foreign_key' ? 'a lookup' : 'the statement it helps most'} drops ${fall}`
+        : `estimated from column statistics: the cost drops ${fall}`,
     );
   }
   for (const {foreign_key} of keys) {
     reasons.push(
-      `no index leads with foreign key ${foreign_key.name}: a row deleted from ${foreign_key.referenced_table} reads all of ${table.name}`,
+      `no index covers foreign key ${foreign_key.name}: a DELETE on ${foreign_key.referenced_table} scans ${table.name}`,
     );
   }
   const equal = spec.keys.slice(0, equal_count).map(({expression}) => expression);
   const [next] = spec.keys.slice(equal_count);
   if (equal.length > 0 && next !== undefined) {
-    reasons.push(`${equal.join(', ')} compared by =, then ${next.expression} for the range or the order`);
+    reasons.push(`${equal.join(', ')} for equality, then ${next.expression} for the range or order`);
   }
   const writes = table.rows_inserted + table.rows_updated + table.rows_deleted;
   if (writes > 0)
-    reasons.push(`each write to the table keeps it up: ${formatCount(writes)} since they are counted`);
+    reasons.push(
+      `each write to the table maintains it: ${formatCount(writes)} writes since statistics were reset`,
+    );
   return reasons;
 }
 

@@ -40,10 +40,10 @@ export function foreignKeyNeeds(
 
 function whyNot(table: Table): string | null {
   if (!isIndexable(table)) {
-    return 'its table is partitioned, and an index on one of those cannot be built concurrently: build one on each partition, then on the whole';
+    return 'its table is partitioned, where an index cannot be built concurrently: build one on each partition, then on the parent';
   }
   const rows = rowsOf(table);
-  return rows < minimumRows ? `its table has ${Math.round(rows)} rows, which are read at once` : null;
+  return rows < minimumRows ? `its table has only ${Math.round(rows)} rows` : null;
 }
 
 /** What the server itself asks when a row of the parent goes or its key changes (RI_FKey_noaction_del in ri_triggers.c). */

@@ -18,14 +18,14 @@ export function tableOf({tables}: Catalog, oid: string): Table | null {
 /** What is said of an index that may never go; null where it may. */
 export function whyKept(index: Index, table: Table | null): string | null {
   if (index.is_primary) return 'it is the primary key';
-  if (index.is_exclusion) return 'an exclusion constraint rests on it';
-  if (index.is_replica_identity) return 'it is the replica identity: replication finds rows by it';
-  if (index.constraint !== null) return `the constraint ${index.constraint} rests on it`;
-  if (index.is_unique) return 'it is unique: it keeps duplicates out';
-  if (index.extension !== null) return `it belongs to the extension ${index.extension}`;
-  if (index.is_partition) return 'it is part of a partitioned index and goes with its parent';
+  if (index.is_exclusion) return 'an exclusion constraint needs it';
+  if (index.is_replica_identity) return 'it is the replica identity of its table';
+  if (index.constraint !== null) return `constraint ${index.constraint} needs it`;
+  if (index.is_unique) return 'it is unique: it prevents duplicates';
+  if (index.extension !== null) return `it belongs to extension ${index.extension}`;
+  if (index.is_partition) return 'it is part of a partitioned index and is dropped with its parent';
   if (table?.kind === 'partitioned')
-    return 'it is on a partitioned table, where nothing is done concurrently';
+    return 'it is on a partitioned table, where an index cannot be dropped concurrently';
   return null;
 }
 
@@ -72,7 +72,8 @@ export function resolveName(parameter: string, typed: string, known: readonly Na
   const meant = exact.length > 0 ? exact : known.filter(({name}) => name === typed);
   const [first] = meant;
   if (first === undefined) throw unknown(parameter, typed, known);
-  if (meant.length > 1) throw usageError(`${parameter}=${typed} is in more than one schema`, oneOf(meant));
+  if (meant.length > 1)
+    throw usageError(`${parameter}=${typed} exists in more than one schema`, oneOf(meant));
   return qualified(first);
 }
 
@@ -81,7 +82,7 @@ export function qualified({schema, name}: Named): string {
 }
 
 function unknown(parameter: string, typed: string, known: readonly Named[]) {
-  const message = `${parameter}=${typed}: there is none of that name here`;
+  const message = `${parameter}=${typed} does not exist`;
   const elsewhere = known.filter(({name}) => name === typed.split('.').at(-1));
   if (elsewhere.length > 0) return usageError(message, oneOf(elsewhere));
   const written = typed.includes('.') ? qualified : ({name}: Named) => name;
@@ -94,5 +95,5 @@ function oneOf(candidates: readonly Named[]): string {
   const names = candidates.slice(0, mostNamed).map(qualified);
   if (candidates.length === 1) return `did you mean ${names}?`;
   const more = candidates.length > mostNamed ? ` and ${candidates.length - mostNamed} more` : '';
-  return `there are ${names.join(', ')}${more}`;
+  return `candidates: ${names.join(', ')}${more}`;
 }

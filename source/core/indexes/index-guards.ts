@@ -23,9 +23,9 @@ export function isAtIndexes(pid: number): string {
 export function freeNameGuard({table_oid, schema, table, name}: IndexPlace): Verification {
   return guardOf(
     `SELECT CASE
-  WHEN t.oid IS NULL THEN 'the table is not the one of the preview any more'
+  WHEN t.oid IS NULL THEN 'the table has changed since the preview'
   WHEN EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.relnamespace = t.relnamespace AND c.relname = $4)
-    THEN 'something bears that name already'
+    THEN 'that name is taken'
   WHEN NOT ${advisoryLock} THEN 'another poolctl is building or dropping an index here'
   ELSE 'ready' END AS guard
 FROM (VALUES (1)) AS one
@@ -76,11 +76,11 @@ export function sameIndexGuard<Value extends string | Pin>(
   const used = max_scans === undefined ? null : put(max_scans, 'int8');
   return guardOf(
     `SELECT CASE
-  WHEN i.indexrelid IS NULL THEN 'the index is not the one of the preview any more'
+  WHEN i.indexrelid IS NULL THEN 'the index has changed since the preview'
   WHEN i.indisprimary OR i.indisexclusion OR i.indisreplident
     OR EXISTS (SELECT FROM pg_catalog.pg_constraint k WHERE k.conindid = i.indexrelid)
     OR EXISTS (SELECT FROM pg_catalog.pg_inherits h WHERE h.inhrelid = i.indexrelid)
-    THEN 'something rests on it now'${mustBeInvalid ? "\n  WHEN i.indisvalid THEN 'it is valid now'" : ''}${
+    THEN 'a constraint or partitioned index needs it now'${mustBeInvalid ? "\n  WHEN i.indisvalid THEN 'it is valid now'" : ''}${
       used === null ? '' : `\n  WHEN s.idx_scan > ${used} THEN 'it is used now'`
     }
   WHEN ${isBeingBuilt('i.indexrelid', 'i.indrelid')} THEN 'it is being built'

@@ -34,9 +34,9 @@ export function explainIndexes({work, steps, snapshot, lock_timeout_ms, advice}:
     ...preflightLines(snapshot, lock_timeout_ms),
     ...built.map(indexLine),
     ...unasked,
-    'Each is built concurrently: reads and writes go on, other changes of its table (ALTER, VACUUM) wait.',
+    'Each is built concurrently: reads and writes go on; ALTER TABLE and VACUUM of its table wait.',
     sizeLine(built.reduce((sum, {estimated_size_bytes}) => sum + estimated_size_bytes, 0)),
-    'An index makes each write of its table dearer. A build that fails is swept away; undo drops what was built.',
+    'Each index adds to the cost of writes. A failed build is dropped; undo drops what was built.',
     ...built.flatMap(reasonLines),
   ];
 }
@@ -47,8 +47,7 @@ function headline({steps: indexSteps, built, emitted}: IndexWork, steps: readonl
   const going = emitted.length - built.length;
   const advised = steps.filter(({kind}) => kind === 'advice').length;
   const files = steps.filter(({kind}) => kind === 'file').length;
-  const dropped =
-    drops === 0 ? '' : ` (and ${counted(drops, 'invalid leftover', 'invalid leftovers')} to drop)`;
+  const dropped = drops === 0 ? '' : ` (and ${counted(drops, 'invalid index', 'invalid indexes')} to drop)`;
   const inOrder = acts > 1 ? ', one after the other' : '';
   const parts = [
     ...(built.length === 0
@@ -56,7 +55,7 @@ function headline({steps: indexSteps, built, emitted}: IndexWork, steps: readonl
       : [`${counted(built.length, 'index', 'indexes')} to build${dropped}${inOrder}`]),
     ...(going === 0 ? [] : [`${counted(going, 'build', 'builds')} of other sessions to wait for`]),
     ...(files === 0 ? [] : [`${counted(files, 'file', 'files')} to change`]),
-    ...(advised === 0 ? [] : [`${counted(advised, 'thing', 'things')} to do by hand`]),
+    ...(advised === 0 ? [] : [`${counted(advised, 'manual step', 'manual steps')}`]),
   ];
   return `${parts.join('; ')}.`;
 }
@@ -64,13 +63,15 @@ function headline({steps: indexSteps, built, emitted}: IndexWork, steps: readonl
 function nothingLine({skipped}: IndexWork, advice: RecipeData['index_advice']): string {
   const suggested = advice?.proposals.length ?? 0;
   if (suggested > 0 && skipped.length === 0)
-    return `Nothing to build with these parameters: ${counted(suggested, 'index is', 'indexes are')} suggested, and none of them fits.`;
-  return 'No index is missing that would pay for itself: nothing to build.';
+    return suggested === 1
+      ? 'Nothing to build: the suggested index does not match these parameters.'
+      : `Nothing to build: none of the ${suggested} suggested indexes matches these parameters.`;
+  return 'No missing index would pay for itself. Nothing to build.';
 }
 
 function plannerLine({target: {server_version_num}}: Snapshot): string {
   const major = Math.floor(server_version_num / 10_000);
-  return `Reckoned from statistics, not by the planner: HypoPG is not installed here. Install its package on the server (postgresql-${major}-hypopg or hypopg_${major}), then CREATE EXTENSION hypopg in this database.`;
+  return `Costs are estimated from statistics, not by the planner, because HypoPG is not installed. To use it, install its package on the server (postgresql-${major}-hypopg or hypopg_${major}), then CREATE EXTENSION hypopg in this database.`;
 }
 
 function indexLine({name, schema, table, confidence, serves, source}: IndexProposal): string {
@@ -80,9 +81,9 @@ function indexLine({name, schema, table, confidence, serves, source}: IndexPropo
 }
 
 const origins: Record<IndexProposal['source'], string> = {
-  statements: 'serves no statement seen',
+  statements: 'no statement uses it',
   foreign_key: 'for a foreign key',
-  file: 'for the file alone',
+  file: 'only for the file',
 };
 
 function reasonLines({name, definition, estimated_size_bytes, reasons, serves}: IndexProposal): string[] {
@@ -101,7 +102,7 @@ function reasonLines({name, definition, estimated_size_bytes, reasons, serves}: 
 /** What the three index recipes ask for; `readLockTimeout` reads it. */
 export const lockTimeoutParameter: Parameter = {
   name: 'lock_timeout',
-  description: "how long to wait for others' transactions before giving up",
+  description: 'Maximum time to wait for each open transaction',
   kind: 'duration',
   default: '5min',
 };
@@ -109,7 +110,7 @@ export const lockTimeoutParameter: Parameter = {
 /** Milliseconds. Throws AbortError (exit 2) on what is no duration, and on 0, which PostgreSQL takes for "no limit". */
 export function readLockTimeout(text: string): number {
   const ms = readDuration('lock_timeout', text);
-  if (ms < 1) throw usageError(`lock_timeout=${text}: 0 would wait for ever`, 'write it as 30s, 5min or 1h');
+  if (ms < 1) throw usageError(`lock_timeout=${text} would wait forever`, 'write it as 30s, 5min or 1h');
   return ms;
 }
 
@@ -122,23 +123,23 @@ export function preflightLines(snapshot: Snapshot, lock_timeout_ms: number): str
   return [
     holdersLine(oldTransactions(snapshot), lock_timeout_ms),
     ...(budget.headroom < 1 && !target.privileges.reserved_slots
-      ? ['No connection slot is free now, and the work needs one: free some first (kill-idle-sessions).']
+      ? ['No connection slot is free, and this needs one: free some first (kill-idle-sessions).']
       : []),
   ];
 }
 
 function holdersLine(holders: Backend[], lock_timeout_ms: number): string {
-  if (holders.length === 0) return 'No transaction is old enough now to hold it up.';
+  if (holders.length === 0) return 'No open transaction is old enough to delay it.';
   const named = holders
     .slice(0, 3)
     .map(backend => `${backend.pid} (${describeBackend(backend)}, ${formatAge(backend.xact_age_ms)})`);
   const more = holders.length > 3 ? ` and ${holders.length - 3} more` : '';
-  return `It waits for transactions that are open now, ${formatAge(lock_timeout_ms)} at most for each: ${named.join(', ')}${more}. End them first, or wait.`;
+  return `It waits for open transactions, at most ${formatAge(lock_timeout_ms)} for each: ${named.join(', ')}${more}. End them first, or wait.`;
 }
 
 /** `about 120M on disk`; what is free there no query can tell. */
 export function sizeLine(bytes: number): string {
-  return `It takes about ${formatBytes(bytes)} on disk, and as much again while it sorts: the server does not say what is free there.`;
+  return `It needs about ${formatBytes(bytes)} on disk, and as much again while sorting. poolctl cannot see how much is free.`;
 }
 
 /** Of this database alone: a concurrent build waits for nobody's snapshot elsewhere. */

@@ -81,7 +81,7 @@ export function adoptStep(index: GoingBuild, patience: Patience): SqlStep {
   const again = {...index, shape: shapeOf(definition)};
   return {
     kind: 'sql',
-    title: `wait for session ${index.pid}, which builds index ${index.name} on ${index.schema}.${index.table}`,
+    title: `wait for session ${index.pid} to build index ${index.name} on ${index.schema}.${index.table}`,
     subject: `index:${index.schema}.${index.name}`,
     apply: sql(waitText(index)),
     verify: presentVerification(index, createdOf(again)),

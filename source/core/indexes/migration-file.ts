@@ -72,7 +72,7 @@ function whyNot({name, table, candidate}: Named, {catalog, existing}: AdviceInpu
     const known = existing.find(each => each.table_oid === named.table_oid && each.name === name);
     // Its very own, left over or still being built, is for the building to settle.
     if (!named.is_valid) return known !== undefined && isSame(known) ? null : 'an invalid index has its name';
-    return known !== undefined && isSame(known) ? 'it is there already' : 'another index has its name';
+    return known !== undefined && isSame(known) ? 'it already exists' : 'another index has its name';
   }
   const same = existing.find(each => each.is_valid && isSame(each));
   return same === undefined ? null : `${same.name} is the same index`;
@@ -100,9 +100,9 @@ function reasonsFor(
   return [
     ...(wider === undefined
       ? []
-      : [`${wider.name} begins with the same columns: this one adds nothing but writes`]),
+      : [`${wider.name} begins with the same columns, so this one only adds writes`]),
     served === 0
-      ? 'the file asks for it; no statement seen would use it'
-      : `the file asks for it; it serves ${served === 1 ? 'one statement' : `${served} statements`} seen`,
+      ? 'from the file; no statement would use it'
+      : `from the file; it serves ${served === 1 ? 'one statement' : `${served} statements`}`,
   ];
 }

@@ -47,12 +47,12 @@ export function planIndexes(
 /** Where nothing is to be built; null where something is. */
 function settled(proposal: IndexProposal, catalog: Catalog, patience: Patience): Partial<IndexWork> | null {
   const table = tableOf(catalog, proposal.table_oid);
-  if (table === null) return toSkipped(proposal, 'its table is not there');
+  if (table === null) return toSkipped(proposal, 'its table does not exist');
   if (table.kind === 'partitioned') return {steps: [partitionedAdvice(proposal)]};
   const valid = catalog.indexes.find(
     index => index.is_valid && index.table_oid === table.oid && isServedBy(proposal, index),
   );
-  if (valid !== undefined) return toSkipped(proposal, `${describeIndex(valid)} serves it already`);
+  if (valid !== undefined) return toSkipped(proposal, `${describeIndex(valid)} already serves it`);
   const begun = invalidTwin(proposal, catalog);
   const builds = catalog.builds.filter(({table_oid}) => table_oid === table.oid);
   const going = builds.find(({index_oid}) => index_oid === begun?.oid);
@@ -65,14 +65,14 @@ function settled(proposal: IndexProposal, catalog: Catalog, patience: Patience):
   if (unknown !== undefined) {
     return toSkipped(
       proposal,
-      `session ${unknown.pid} has begun a build on its table: look again in a moment`,
+      `session ${unknown.pid} has started an index build on its table: try again in a moment`,
     );
   }
   const namesake = catalog.indexes.find(
     ({schema, name}) => schema === proposal.schema && name === proposal.name,
   );
   if (namesake === undefined || namesake === begun) return null;
-  return toSkipped(proposal, `another index bears that name: ${describeIndex(namesake)}`);
+  return toSkipped(proposal, `another index has that name: ${describeIndex(namesake)}`);
 }
 
 function buildWork(
@@ -127,13 +127,13 @@ function partitionedAdvice({schema, table, name, definition}: IndexProposal): Ad
   const shape = `USING ${tailOf(definition)}`;
   return {
     kind: 'advice',
-    title: `index the partitions of ${schema}.${table} one by one`,
+    title: `index each partition of ${schema}.${table}`,
     subject: `index:${schema}.${name}`,
     text: [
-      `${schema}.${table} is partitioned: an index on it cannot be built concurrently and would keep writers waiting.`,
-      `1. the parent's entry, at once: CREATE INDEX "${name}" ON ONLY "${schema}"."${table}" ${shape};`,
-      `2. for each partition: CREATE INDEX CONCURRENTLY "<partition>_idx" ON "${schema}"."<partition>" ${shape};`,
-      `3. for each: ALTER INDEX "${schema}"."${name}" ATTACH PARTITION "${schema}"."<partition>_idx";`,
+      `${schema}.${table} is partitioned: an index on it cannot be built concurrently and would block writes.`,
+      `1. On the parent, which takes no time: CREATE INDEX "${name}" ON ONLY "${schema}"."${table}" ${shape};`,
+      `2. For each partition: CREATE INDEX CONCURRENTLY "<partition>_idx" ON "${schema}"."<partition>" ${shape};`,
+      `3. For each partition: ALTER INDEX "${schema}"."${name}" ATTACH PARTITION "${schema}"."<partition>_idx";`,
     ].join('\n'),
   };
 }

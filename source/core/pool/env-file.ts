@@ -33,12 +33,12 @@ export function readEnvFile(path: string, variable: string, text: string | null)
     address: null,
     parameters: {},
   });
-  if (text === null) return refuse('there is no such file');
+  if (text === null) return refuse('the file does not exist');
   const found = findVariable(text, variable);
-  if (found === null) return refuse(`${variable} is not set in it exactly once`);
+  if (found === null) return refuse(`it must set ${variable} exactly once`);
   const {value, start, line_start} = found;
   if (!/^(?:postgres(?:ql)?|prisma\+postgres):\/\//.test(value)) {
-    return refuse(`${variable} in it does not hold a postgresql:// URL`);
+    return refuse(`${variable} in it is not a postgresql:// URL`);
   }
   if (isAmbiguousUrl(value)) {
     return refuse(`the URL in ${variable} has an @ in its password or its parameters: write it as %40`);

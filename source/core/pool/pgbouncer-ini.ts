@@ -20,7 +20,7 @@ const names: (keyof PoolerSettings)[] = [
 export function readPoolerFile(path: string, text: string | null): PoolerFile {
   const eol = text?.includes('\r\n') ? '\r\n' : '\n';
   const refuse = (problem: string): PoolerFile => ({path, problem, eol, header: null, lines: {}});
-  if (text === null) return refuse('there is no such file');
+  if (text === null) return refuse('the file does not exist');
   const all = text.split(eol);
   const at = all.findIndex(line => /^\s*\[pgbouncer\]\s*$/.test(line));
   if (at === -1) return refuse('it has no section [pgbouncer]');
@@ -29,12 +29,12 @@ export function readPoolerFile(path: string, text: string | null): PoolerFile {
   const lines: Record<string, IniLine> = {};
   for (const name of names) {
     const [line, ...others] = own.filter(each => new RegExp(`^\\s*${name}\\s*=`).test(each));
-    if (others.length > 0) return refuse(`${name} is set twice in it`);
+    if (others.length > 0) return refuse(`it sets ${name} twice`);
     if (line !== undefined) lines[name] = iniLine(all, line, eol);
   }
   const header = iniLine(all, all[at] ?? '', eol);
   const isTwice = [header, ...Object.values(lines)].some(({chunk}) => text.split(chunk).length !== 2);
-  return isTwice ? refuse('one of its lines is in it twice') : {path, problem: null, eol, header, lines};
+  return isTwice ? refuse('it has the same line twice') : {path, problem: null, eol, header, lines};
 }
 
 export type PoolerChange = {names: string[]; change: FileChange; diff: string[]};

@@ -21,7 +21,7 @@ export const presets: readonly Preset[] = [
     connection_limit: 10,
     ...prismaOwn,
     idle_timeout_ms: 30_000,
-    reason: 'one Node.js process; ten such fill 100 slots',
+    reason: 'one Node.js process; ten fill 100 slots',
   },
   {
     id: 'development',
@@ -29,14 +29,14 @@ export const presets: readonly Preset[] = [
     pool_timeout_s: 5,
     connect_timeout_s: 3,
     idle_timeout_ms: 10_000,
-    reason: 'one developer: a leak shows soon',
+    reason: 'one developer: a leak shows early',
   },
   {
     id: 'high-traffic',
     connection_limit: 20,
     ...prismaOwn,
     idle_timeout_ms: 30_000,
-    reason: 'few, large processes: four take 80 slots',
+    reason: 'few, large processes: four use 80 slots',
   },
   {
     id: 'netlify',
@@ -44,7 +44,7 @@ export const presets: readonly Preset[] = [
     pool_timeout_s: 20,
     connect_timeout_s: 5,
     idle_timeout_ms: 10_000,
-    reason: 'few functions at once; a long wait rides out bursts',
+    reason: 'few concurrent functions; a long wait absorbs bursts',
   },
   {
     id: 'vercel',
@@ -52,7 +52,7 @@ export const presets: readonly Preset[] = [
     pool_timeout_s: 15,
     connect_timeout_s: 5,
     idle_timeout_ms: 10_000,
-    reason: 'more functions at once, so fewer for each',
+    reason: 'more concurrent functions, so fewer each',
   },
   {
     id: 'serverless',
@@ -60,7 +60,7 @@ export const presets: readonly Preset[] = [
     pool_timeout_s: 5,
     connect_timeout_s: 10,
     idle_timeout_ms: 5_000,
-    reason: 'a function with one request at a time needs one',
+    reason: 'a function serves one request at a time',
   },
 ];
 
@@ -77,7 +77,7 @@ export type Platform = {
 };
 
 const functionsNote =
-  'Instances come and go with the traffic; frozen ones keep their connections, and a deploy leaves the old ones alive for a while.';
+  'The number of instances follows the traffic; frozen ones keep their connections, and a deploy keeps the old ones alive for a while.';
 
 export const platforms: readonly Platform[] = [
   {id: 'vercel', preset: 'vercel', deploy_overlap: 2, note: functionsNote},
@@ -88,18 +88,18 @@ export const platforms: readonly Platform[] = [
     preset: 'formula',
     // A Deployment's maxSurge is 25 % unless it says otherwise.
     deploy_overlap: 1.25,
-    note: 'An instance is a pod, or each worker process in it; a rolling update starts a quarter more (maxSurge).',
+    note: 'An instance is a pod, or each worker process in it; a rolling update adds a quarter (maxSurge).',
   },
   {
     id: 'long-running',
     preset: 'formula',
     deploy_overlap: 1,
-    note: 'An instance is a process: pm2 in cluster mode has one per core, and each has a pool of its own. A reload that starts the new before it ends the old wants deploy_overlap=2.',
+    note: 'An instance is a process: pm2 in cluster mode has one per core, and each has a pool of its own. For a reload that starts new processes before it ends the old ones, set deploy_overlap=2.',
   },
   {
     id: 'pgbouncer',
     preset: 'production',
     deploy_overlap: 1,
-    note: "Instances take PgBouncer's client connections; the server's slots are bounded by its pools alone.",
+    note: "Instances use PgBouncer's client connections; only its pools use the server's slots.",
   },
 ];

@@ -52,7 +52,7 @@ function holderLines({budget}: Snapshot): string[] {
     const who = `${application_name || '(no name)'}/${usename} ${client_addr ?? 'local'}`;
     return `${cut(who).padEnd(44)}${pad(count, 6)}${pad(active, 8)}${pad(idle, 8)}`;
   });
-  return [`${'held now by'.padEnd(44)}${pad('slots', 6)}${pad('active', 8)}${pad('idle', 8)}`, ...rows, ''];
+  return [`${'used now by'.padEnd(44)}${pad('slots', 6)}${pad('active', 8)}${pad('idle', 8)}`, ...rows, ''];
 }
 
 /** Bars to one scale: the usable slots; `:` is where the application's part ends, others' slots fill from the right. */
@@ -77,7 +77,7 @@ function pooledPicture({budget, pooler, instances, pooled}: Tuning): string[] {
 }
 
 function legend({others}: ConnectionBudget): string[] {
-  return others === 0 ? [] : [`o: others hold ${amount(others)} now; x: both`];
+  return others === 0 ? [] : [`o: ${amount(others)} used by others; x: both`];
 }
 
 const labelWidth = 22;
@@ -108,7 +108,7 @@ function markAt({allotted, usable}: ConnectionBudget): number {
 
 function becauseOfOthers(connections: number, budget: ConnectionBudget): string {
   const isTheirs = connections <= budget.allotted && refusedOf(connections, budget) > 0;
-  return isTheirs ? `: others hold ${amount(budget.others)} now` : '';
+  return isTheirs ? `: ${amount(budget.others)} used by others` : '';
 }
 
 function fitText(connections: number, budget: ConnectionBudget): string {
@@ -148,7 +148,7 @@ function limitLines({budget, instances, settings, today, choices}: Tuning): stri
 }
 
 const presetLines = [
-  'preset       limit/pool_timeout/connect_timeout, and why',
+  'preset       limit/pool_timeout/connect_timeout, reason',
   ...presets.map(({id, connection_limit, pool_timeout_s, connect_timeout_s, reason}) => {
     const settings = `${connection_limit}/${pool_timeout_s}/${connect_timeout_s}`;
     return `${id.padEnd(13)}${settings.padEnd(9)}${reason}`;
@@ -179,12 +179,12 @@ function waitLines({instances, settings}: Tuning, load: LoadReading): string[] {
   const rows = limits.map(servers => {
     const {busy_ratio, wait_ratio, mean_wait_ms, p95_wait_ms} = waiting({...queue, servers});
     if (busy_ratio >= 1)
-      return `${pad(servers, 16)}${pad(formatRatio(busy_ratio, 0), 8)}   the queue grows without end`;
+      return `${pad(servers, 16)}${pad(formatRatio(busy_ratio, 0), 8)}   the queue grows without limit`;
     const times = [mean_wait_ms, p95_wait_ms].map(ms => pad(formatMs(ms), 14));
     return `${pad(servers, 16)}${pad(formatRatio(busy_ratio, 0), 8)}${pad(formatRatio(wait_ratio, 1), 10)}${times.join('')}`;
   });
   const head = `${'connection_limit'}${pad('busy', 8)}${pad('wait', 10)}${pad('mean wait', 14)}${pad('95% within', 14)}`;
-  return ['', 'estimate (M/M/c) of the wait for a connection, in each instance', head, ...rows];
+  return ['', 'estimated wait for a connection per instance (M/M/c queue)', head, ...rows];
 }
 
 function moments({now, peak, deploy}: Tuning['instances']): [name: string, count: number][] {

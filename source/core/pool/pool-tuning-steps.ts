@@ -46,7 +46,7 @@ function roleSteps({choices: {role}, role_limit}: Tuning): SqlStep[] {
   return [
     {
       kind: 'sql',
-      title: `Limit role ${role.name} to ${role_limit} connections (${limitText(role)} now)`,
+      title: `limit role ${role.name} to ${role_limit} connections (${limitText(role)} now)`,
       subject: `role:${role.name}`,
       guard: limitIs(role, role.connection_limit),
       apply: limit(role_limit),
@@ -85,7 +85,7 @@ function envSteps({settings, kind}: Tuning, facts: RecipeData): FileStep[] {
   return [
     {
       kind: 'file',
-      title: `Set the pool in ${file.variable}, then restart the application`,
+      title: `set the pool in ${file.variable}, then restart the application`,
       subject: `file:${file.path}`,
       path: file.path,
       change: {kind: 'url_query', variable: file.variable, edits},
@@ -102,7 +102,7 @@ function adapterSteps({settings, kind}: Tuning, {application}: RecipeData): File
     return [
       {
         kind: 'file',
-        title: `Set the adapter's pool at line ${line}, then restart the application`,
+        title: `set the adapter's pool at line ${line}, then restart the application`,
         subject: `file:${path}`,
         path,
         change: {kind: 'replace', before: call, after: patched},
@@ -116,7 +116,7 @@ function poolerSteps({pooler}: Tuning, {pooler_file: file}: RecipeData): FileSte
   if (file === undefined || file.problem !== null) return [];
   return poolerChanges(file, pooler).map(({names, change, diff}, _, {length}) => ({
     kind: 'file',
-    title: `Set PgBouncer's ${length === 1 ? 'pool sizes' : names.join(', ')}, then reload it`,
+    title: `set PgBouncer's ${length === 1 ? 'pool sizes' : names.join(', ')}, then reload it`,
     subject: `file:${file.path}`,
     path: file.path,
     change,
@@ -158,24 +158,24 @@ function adviceFor(kind: PoolKind, settings: PoolSettings, places: readonly stri
   const lines =
     kind === 'url'
       ? [
-          "Prisma up to 6: into the query of the application's DATABASE_URL",
+          "Prisma up to 6: add to the query of the application's DATABASE_URL",
           Object.entries(urlParameters(settings))
             .map(([name, value]) => `${name}=${value}`)
             .join('&'),
         ]
       : [
-          'Prisma 7, or an adapter: into the object of new PrismaPg({...}), or of the pool it is given',
+          'Prisma 7, or an adapter: add to the object of new PrismaPg({...}), or of the pool passed to it',
           ...adapterLines(adapterSettings(settings)).map(line => `  ${line}`),
         ];
-  const title = kind === 'url' ? 'Set the pool in the URL' : "Set the adapter's pool";
+  const title = kind === 'url' ? 'set the pool in the URL' : "set the adapter's pool";
   return [{kind: 'advice', title, subject: 'application', text: [...lines, ...places].join('\n')}];
 }
 
 const restartAdvice: AdviceStep = {
   kind: 'advice',
-  title: 'Restart or redeploy the application',
+  title: 'restart or redeploy the application',
   subject: 'application',
-  text: 'A pool is made when a process starts: those that run keep the one they have.',
+  text: 'A process creates its pool when it starts: running processes keep theirs.',
 };
 
 function poolerAdvice(tuning: Tuning, {pooler_file}: RecipeData, done: readonly FileStep[]): AdviceStep[] {
@@ -193,20 +193,20 @@ function poolerAdvice(tuning: Tuning, {pooler_file}: RecipeData, done: readonly 
     ...problem,
     ...preparedStatements,
   ];
-  return [{kind: 'advice', title: 'Put PgBouncer in front', subject: 'pooler', text: text.join('\n')}];
+  return [{kind: 'advice', title: 'put PgBouncer in front', subject: 'pooler', text: text.join('\n')}];
 }
 
 const preparedStatements = [
-  'Prisma up to 6 prepares statements: max_prepared_statements = 200 from PgBouncer 1.21 on (its default since',
-  '1.24), pgbouncer=true in the URL before. Migrations go past it: DIRECT_URL.',
+  'Prisma up to 6 uses prepared statements: max_prepared_statements = 200 from PgBouncer 1.21 on (the default since',
+  '1.24), pgbouncer=true in the URL before. Migrations connect directly: DIRECT_URL.',
 ];
 
 const reloadAdvice: AdviceStep = {
   kind: 'advice',
-  title: 'Reload PgBouncer',
+  title: 'reload PgBouncer',
   subject: 'pooler',
   text: [
-    'RELOAD; in its admin console, or SIGHUP: the file alone changes nothing.',
+    'Run RELOAD in its admin console, or send SIGHUP: changing the file has no effect until then.',
     ...preparedStatements,
   ].join('\n'),
 };

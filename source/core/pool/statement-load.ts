@@ -40,7 +40,7 @@ function loadSinceReset(statements: readonly Statement[], snapshot: Snapshot): L
   const since = snapshot.statements_info?.stats_reset ?? null;
   const over_ms = since === null ? 0 : Date.parse(snapshot.at) - Date.parse(since);
   if (!(over_ms >= 1000)) {
-    return {basis: 'none', reason: 'statements were read once, and nothing says since when they are counted'};
+    return {basis: 'none', reason: 'statements were read once, and the time of the last reset is unknown'};
   }
   const calls = sum(statements.map(each => each.calls));
   const exec_ms = sum(statements.map(each => each.total_exec_time_ms));

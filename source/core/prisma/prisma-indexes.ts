@@ -100,7 +100,7 @@ function modelSteps({path, text, name}: PrismaModel, placed: Placed[]): FileStep
   return [
     {
       kind: 'file',
-      title: `tell model ${name} of ${lines.length === 1 ? 'its new index' : `its ${lines.length} new indexes`}`,
+      title: `add ${lines.length === 1 ? 'the index' : `${lines.length} indexes`} to model ${name}`,
       subject: `file:${path}`,
       path,
       change: {kind: 'replace', before: text, after},
@@ -119,15 +119,15 @@ function migrationSteps(placed: Placed[], {migrations}: PrismaSchema, name: stri
   if (migrations === null || name === '' || placed.length === 0) return [];
   const path = `${migrations.folder}/${name}/migration.sql`;
   const text = [
-    '-- These indexes are in production already, built there with CREATE INDEX CONCURRENTLY: a no-op.',
-    '-- Where a large table lacks one, build it so first: a plain CREATE INDEX keeps writers waiting until it is done.',
+    '-- These indexes already exist in production, built with CREATE INDEX CONCURRENTLY: this is a no-op there.',
+    '-- Elsewhere, build it concurrently on a large table first: a plain CREATE INDEX blocks writes until it is done.',
     ...placed.map(each => `${migrationText(each)};`),
     '',
   ].join('\n');
   return [
     {
       kind: 'file',
-      title: `write the migration ${name}`,
+      title: `write migration ${name}`,
       subject: `file:${path}`,
       path,
       change: {kind: 'create', text, folder: 'new'},
@@ -151,13 +151,13 @@ function migrationText({proposal: {schema, table, definition}, model}: Placed): 
 function adviceOf(lost: Placed[]): AdviceStep {
   return {
     kind: 'advice',
-    title: 'bring what schema.prisma cannot say, or where it was not found, in line yourself',
+    title: 'add what schema.prisma cannot express yourself',
     subject: 'schema.prisma',
     text: lost
       .map(({proposal: {name, schema, table, definition}, model}) =>
         model === null
           ? `${name}: no model is mapped to ${schema}.${table}`
-          : `${name}: model ${model.name} cannot say it; the migration alone has it (${definition})`,
+          : `${name}: model ${model.name} cannot express it; only the migration has it (${definition})`,
       )
       .join('\n'),
   };

@@ -36,7 +36,7 @@ export function roleSettingStep(
   const where = `role ${role.name}${database === null ? '' : ` in database ${database.name}`}`;
   return {
     kind: 'sql',
-    title: value === null ? `take back ${name} of ${where}` : `set ${name} = ${value} for ${where}`,
+    title: value === null ? `reset ${name} for ${where}` : `set ${name} = ${value} for ${where}`,
     subject: roleSettingSubject(setting),
     guard: isSetTo(setting, before),
     apply: alterRole(setting, value),

@@ -9,7 +9,7 @@ export type TimeoutSetting = {
   name: string;
   /** server_version_num from which on there is one. */
   since: number;
-  /** What it ends, and the error its application sees (SQLSTATE, errcodes.txt). */
+  /** What the server does, and the error the client gets (SQLSTATE, errcodes.txt). */
   effect: string;
   suggestions: readonly string[];
 };
@@ -19,31 +19,31 @@ export const timeoutSettings: readonly TimeoutSetting[] = [
   {
     name: 'statement_timeout',
     since: 130_000,
-    effect: 'a statement that runs longer is cancelled (57014)',
+    effect: 'cancels a statement that runs longer (57014)',
     suggestions: ['1s', '5s', '15s', '30s'],
   },
   {
     name: 'idle_in_transaction_session_timeout',
     since: 130_000,
-    effect: 'a session idle in a transaction for longer is ended, and what it did rolled back (25P03)',
+    effect: 'ends a session idle in transaction for longer and rolls back (25P03)',
     suggestions: ['10s', '30s', '1min', '5min'],
   },
   {
     name: 'idle_session_timeout',
     since: 140_000,
-    effect: 'a session idle outside of a transaction for longer is ended (57P05)',
+    effect: 'ends a session idle outside a transaction for longer (57P05)',
     suggestions: ['10min', '30min', '1h'],
   },
   {
     name: 'lock_timeout',
     since: 130_000,
-    effect: 'a statement that waits longer for one lock fails (55P03)',
+    effect: 'fails a statement that waits longer for one lock (55P03)',
     suggestions: ['1s', '2s', '5s'],
   },
   {
     name: 'transaction_timeout',
     since: 170_000,
-    effect: 'a session whose transaction is open for longer is ended, at work or idle (25P04)',
+    effect: 'ends a session whose transaction is open for longer, active or idle (25P04)',
     suggestions: ['1min', '5min', '15min'],
   },
 ];
@@ -62,10 +62,7 @@ export function readTimeout(name: string, text: string): Timeout | null {
   if (text === '') return null;
   const ms = text === '0' ? 0 : /^\d+$/.test(text) ? null : parseDurationMs(text);
   if (ms === null || !Number.isInteger(ms) || ms > mostMs) {
-    throw usageError(
-      `${name}=${text} is not a timeout`,
-      'write it with its unit, as 30s or 5min; 0 is no timeout',
-    );
+    throw usageError(`${name}=${text} is not a valid timeout`, 'give a unit, as 30s or 5min; 0 disables it');
   }
   return {value: writeTimeout(ms), ms};
 }
@@ -107,8 +104,8 @@ export function explainTimeouts(story: TimeoutsStory): Pick<Plan, 'explanation' 
     explanation: [
       `${counted(changes.length, 'timeout')} for ${where}.`,
       ...changes.flatMap(change => effectOf(change, story)),
-      `It reaches new sessions only: ${counted(sessions.length, 'session')} open now keep what they began with until they reconnect, a pooler's too.`,
-      'What runs as this role falls under it, migrations, dumps and index builds too; a session that SETs its own value keeps that.',
+      `Only new sessions get it: ${counted(sessions.length, 'open session')} ${sessions.length === 1 ? 'keeps its' : 'keep their'} values until they reconnect, a pooler's included.`,
+      'It applies to all that runs as this role, including migrations, dumps and index builds; a session may SET its own value.',
       ...overriddenBy(story),
       ...outrun(changes),
     ],
@@ -118,11 +115,11 @@ export function explainTimeouts(story: TimeoutsStory): Pick<Plan, 'explanation' 
 
 function effectOf({setting, after}: TimeoutChange, story: TimeoutsStory): string[] {
   const ms = after === null ? null : timeoutMs(after);
-  if (ms === null) return [`${setting.name}: as the database or the server has it.`];
-  if (ms === 0) return [`${setting.name} = 0: no timeout, whatever the server has.`];
+  if (ms === null) return [`${setting.name}: the database's or the server's value applies.`];
+  if (ms === 0) return [`${setting.name} = 0: no timeout, even if the server sets one.`];
   const hit = hitBy(setting.name, ms, story);
   return [
-    `${setting.name} = ${after}: ${setting.effect}${hit && `; by it now: ${hit}`}.`,
+    `${setting.name} = ${after}: the server ${setting.effect}${hit && `; affected now: ${hit}`}.`,
     ...(setting.name === 'idle_session_timeout' ? poolerWarning(story) : []),
   ];
 }
@@ -143,7 +140,7 @@ function hitBy(name: string, ms: number, {sessions, snapshot, role, database}: T
       const slow = known.filter(({max_exec_time_ms}) => max_exec_time_ms > ms).length;
       return [
         ...(running > 0 ? [`${counted(running, 'statement')} running`] : []),
-        ...(slow > 0 ? [`${slow} of its ${known.length} known statements took longer at least once`] : []),
+        ...(slow > 0 ? [`${slow} of its ${known.length} known statements once took longer`] : []),
       ].join(', ');
     }
     case 'idle_in_transaction_session_timeout':
@@ -183,7 +180,7 @@ function countedOrNone(count: number): string {
 function poolerWarning({sessions}: TimeoutsStory): string[] {
   const holders = [...new Set(sessions.filter(({state}) => state === 'idle').map(nameOf))].slice(0, 4);
   return [
-    `Poolers keep sessions idle on purpose (PgBouncer, Supavisor, pgpool, node-postgres' and Prisma's pools): they find them closed, and an application without an 'error' listener on its pool may fail. Keep it longer than their own idle timeout.${holders.length > 0 ? ` Idle as this role now: ${holders.join(', ')}.` : ''}`,
+    `Poolers keep sessions idle on purpose (PgBouncer, Supavisor, pgpool, node-postgres' and Prisma's pools): they find them closed, and an application without an 'error' listener on its pool may crash. Use more than their own idle timeout.${holders.length > 0 ? ` Idle now as this role: ${holders.join(', ')}.` : ''}`,
   ];
 }
 
@@ -198,7 +195,8 @@ function overriddenBy({role, database, changes, settings}: TimeoutsStory): strin
     .filter(each => each.role === role && each.database !== null)
     .filter(({name}) => changes.some(({setting}) => setting.name === name))
     .map(
-      each => `In database ${each.database} ${each.name} stays ${each.value}: it is set there for this role.`,
+      each =>
+        `In database ${each.database}, ${each.name} stays ${each.value}: it is set there for this role.`,
     );
 }
 
@@ -208,13 +206,13 @@ function outrun(changes: readonly TimeoutChange[]): string[] {
     timeoutMs(changes.find(({setting}) => setting.name === name)?.after ?? '') ?? 0;
   const [lock, statement] = [msOf('lock_timeout'), msOf('statement_timeout')];
   return lock > 0 && statement > 0 && lock >= statement
-    ? ['lock_timeout is no shorter than statement_timeout, which will always come first.']
+    ? ['lock_timeout has no effect: statement_timeout is shorter or equal and ends the statement first.']
     : [];
 }
 
 function drawChanges(changes: readonly TimeoutChange[]): string[] {
   const rows = [
-    ['setting', 'now', 'then'],
+    ['setting', 'now', 'new'],
     ...changes.map(({setting, before, after}) => [setting.name, before ?? 'not set', after ?? 'not set']),
   ];
   const widths = [0, 1].map(column => Math.max(...rows.map(row => row[column]?.length ?? 0)));

@@ -75,17 +75,17 @@ export function vacuumAdvice(table: TableUpkeep, holder: XminHolder | null): Adv
   const vacuum = `VACUUM (ANALYZE, VERBOSE) ${quotedName(table)};`;
   const setting = table.is_autovacuum_enabled
     ? []
-    : [`Autovacuum is off for it: ALTER TABLE ${quotedName(table)} RESET (autovacuum_enabled);`];
+    : [`Autovacuum is off for this table: ALTER TABLE ${quotedName(table)} RESET (autovacuum_enabled);`];
   const because =
     holder === null
       ? [
-          'Nobody holds it back: autovacuum is too slow for it, or was cancelled by locks.',
+          'Nothing holds it back: autovacuum is too slow for this table, or was cancelled by lock requests.',
           ...setting,
           vacuum,
         ]
       : [
-          `Rows deleted since cannot go while ${holder.kind} ${holder.name} (${holder.description}) may still see them.`,
-          suggestGrant(holder),
+          `Dead rows cannot be removed while ${holder.kind} ${holder.name} (${holder.description}) may still see them.`,
+          howToRelease(holder),
           ...setting,
           `Then: ${vacuum}`,
         ];
@@ -97,16 +97,16 @@ export function vacuumAdvice(table: TableUpkeep, holder: XminHolder | null): Adv
   };
 }
 
-function suggestGrant({kind, name}: XminHolder): string {
+function howToRelease({kind, name}: XminHolder): string {
   switch (kind) {
     case 'backend':
-      return `End its transaction first: poolctl run kill-idle-sessions --set pid=${name}, or cancel-statements if it is at work.`;
+      return `End its transaction first: poolctl run kill-idle-sessions --set pid=${name}, or cancel-statements if it is active.`;
     case 'prepared transaction':
-      return `Have it ended first: ROLLBACK PREPARED ${quoteLiteral(name)}; or COMMIT PREPARED, as its coordinator says.`;
+      return `Finish it first: ROLLBACK PREPARED ${quoteLiteral(name)}; or COMMIT PREPARED, as its coordinator decides.`;
     case 'replication slot':
-      return `If nobody needs the slot any more: SELECT pg_drop_replication_slot(${quoteLiteral(name)}); otherwise bring its consumer back.`;
+      return `If the slot is no longer needed: SELECT pg_drop_replication_slot(${quoteLiteral(name)}); otherwise restart its consumer.`;
     case 'standby':
-      return 'A query on that standby holds it (hot_standby_feedback): end the query there.';
+      return 'A query on that standby holds it back (hot_standby_feedback): end the query there.';
   }
 }
 
@@ -128,11 +128,11 @@ function resolveTable(typed: string, tables: readonly TableName[]): string {
   const whole = tables.map(written);
   if (whole.includes(typed)) return typed;
   const [found, ...others] = tables.filter(({name}) => name === typed).map(written);
-  if (found === undefined) throw usageError(`there is no table "${typed}"${nearby(typed, tables)}`);
+  if (found === undefined) throw usageError(`table "${typed}" does not exist${nearby(typed, tables)}`);
   if (others.length > 0)
     throw usageError(
-      `"${typed}" is several tables: ${[found, ...others].join(', ')}`,
-      'name one with its schema',
+      `table "${typed}" is ambiguous: ${[found, ...others].join(', ')}`,
+      'add the schema: schema.name',
     );
   return found;
 }

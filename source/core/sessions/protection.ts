@@ -35,17 +35,17 @@ export function describeBackend(backend: Backend): string {
 
 function unconditional(backend: Backend, {target}: Snapshot): Protection | null {
   if (isOwn(backend))
-    return {reason: "its application_name is poolctl: taken for poolctl's own", is_forbidden: false};
+    return {reason: "its application_name is poolctl: it may be poolctl's own", is_forbidden: false};
   if (backend.backend_start === null || backend.state === null || backend.state_change === null) {
     const {is_superuser, read_all_stats} = target.privileges;
     if (is_superuser || read_all_stats) {
-      return {reason: 'still connecting: it has no state that could be compared', is_forbidden: false};
+      return {reason: 'still connecting: it has no state to compare yet', is_forbidden: false};
     }
     const grant = `GRANT pg_read_all_stats TO ${quoteIdentifier(target.user)}`;
-    return {reason: `hidden from this role, so it cannot be told apart: ${grant}`, is_forbidden: true};
+    return {reason: `hidden from this role, so it cannot be identified: ${grant}`, is_forbidden: true};
   }
   if (backend.is_superuser && !target.privileges.is_superuser) {
-    return {reason: "a superuser's session: the server lets only a superuser end it", is_forbidden: true};
+    return {reason: 'superuser session: only a superuser may end it', is_forbidden: true};
   }
   if (backend.backend_type !== null && backend.backend_type !== 'client backend') {
     return {reason: `backend type ${backend.backend_type}: not a client session`, is_forbidden: false};
@@ -60,15 +60,15 @@ function isOwn({application_name}: Backend): boolean {
 
 function sweepReason(backend: Backend, snapshot: Snapshot): string | null {
   const {application_name, usename} = backend;
-  if (backend.is_superuser) return "a superuser's session";
+  if (backend.is_superuser) return 'superuser session';
   const {roles = [], applications = []} = snapshot.target.protected_sessions ?? {};
-  if (roles.includes(usename ?? '')) return `the role ${usename}, which the configuration protects`;
+  if (roles.includes(usename ?? '')) return `role ${usename} is protected by the configuration`;
   // A snapshot has names without their secrets.
   if (applications.map(redactSecrets).includes(application_name))
-    return `the application ${application_name}, which the configuration protects`;
-  if (managedRoles.has(usename ?? '')) return `the managed service's own role ${usename}`;
-  if (dumpPrograms.test(application_name)) return `a dump or backup (${application_name})`;
-  if (migrationPrograms.test(application_name)) return `a migration (${application_name})`;
+    return `application ${application_name} is protected by the configuration`;
+  if (managedRoles.has(usename ?? '')) return `role ${usename} belongs to the managed service`;
+  if (dumpPrograms.test(application_name)) return `dump or backup (${application_name})`;
+  if (migrationPrograms.test(application_name)) return `migration (${application_name})`;
   if (snapshot.index_builds.some(({pid}) => pid === backend.pid)) return 'it builds an index';
   const statement = backend.query ?? '';
   return mayBeProtected.test(statement) ? statementReason(redactLiterals(statement), statement) : null;
@@ -79,11 +79,11 @@ const mayBeProtected =
   /copy|_pg_dump_cursor|72707369|_prisma_migrations|create|reindex|alter|drop|cluster|vacuum|refresh/i;
 
 function statementReason(statement: string, original: string): string | null {
-  if (dumpStatements.test(statement)) return 'a dump: its statement copies a table out';
+  if (dumpStatements.test(statement)) return 'dump: its statement is COPY ... TO STDOUT';
   // The key is a literal, so it is looked for where literals still stand.
   if (prismaMigrateLock.test(original) || /\b_prisma_migrations\b/.test(statement)) return 'prisma migrate';
   if (/^create (unique )?index\b|^reindex\b/i.test(statement)) return 'it builds an index';
-  return schemaStatements.test(statement) ? 'a migration: its last statement changes the schema' : null;
+  return schemaStatements.test(statement) ? 'migration: its last statement changes the schema' : null;
 }
 
 /** The key of the advisory lock that `prisma migrate` holds while it works. */

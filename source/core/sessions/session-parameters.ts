@@ -31,7 +31,7 @@ export type SessionCriteria = {
 
 export const pidParameter: Parameter = {
   name: 'pid',
-  description: 'these sessions, named one by one: pids with commas between them (4711,4712)',
+  description: 'Sessions by pid, comma-separated: 4711,4712',
   kind: 'pids',
   default: '',
   suggest: snapshot => snapshot.backends.map(({pid}) => String(pid)),
@@ -39,21 +39,25 @@ export const pidParameter: Parameter = {
 
 /** Narrowing to some sessions, the same in every recipe that acts on many. */
 export const filterParameters: Parameter[] = [
-  textParameter('application', 'only this application_name; "" is those without one', ({application_name}) =>
-    writeText(application_name),
+  textParameter(
+    'application',
+    'Only sessions with this application_name; "" matches an empty one',
+    ({application_name}) => writeText(application_name),
   ),
-  textParameter('role', 'only sessions of this role', ({usename}) =>
+  textParameter('role', 'Only sessions of this role', ({usename}) =>
     usename === null ? null : writeText(usename),
   ),
-  textParameter('database', 'only sessions in this database', ({datname}) =>
+  textParameter('database', 'Only sessions in this database', ({datname}) =>
     datname === null ? null : writeText(datname),
   ),
-  textParameter('client', 'only from this client address; local is the unix socket', ({client_addr}) =>
-    client_addr === null ? 'local' : client_addr,
+  textParameter(
+    'client',
+    'Only sessions from this client address; local is the Unix socket',
+    ({client_addr}) => (client_addr === null ? 'local' : client_addr),
   ),
   {
     name: 'at_most',
-    description: 'no more sessions than this',
+    description: 'Maximum number of sessions',
     kind: 'integer',
     default: '',
     check: text => readCount('at_most', text),
@@ -79,7 +83,7 @@ export function readCriteria(params: ParameterValues, parameters: readonly Param
 
 /** For recipes that act on nobody who is not named. */
 export function requireNamed(criteria: SessionCriteria): SessionCriteria {
-  if (criteria.named === null) throw usageError('pid is not set', 'name the sessions: --set pid=4711,4712');
+  if (criteria.named === null) throw usageError('pid is not set', 'name them: --set pid=4711,4712');
   return criteria;
 }
 
@@ -119,7 +123,7 @@ function readStates(text: string): BackendState[] {
   return readList(text).map(name => {
     const state = backendStates.find(each => each === name.toLowerCase());
     if (state === undefined)
-      throw usageError(`states: no state "${name}"`, `PostgreSQL has ${backendStates.join(', ')}`);
+      throw usageError(`states: unknown state "${name}"`, `the states are ${backendStates.join(', ')}`);
     return state;
   });
 }

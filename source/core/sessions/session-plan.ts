@@ -93,7 +93,7 @@ function describeSession(session: Backend, waiters: number): string {
   const what =
     statement === '' ? '' : `, ${session.state === 'active' ? 'running' : 'last statement'}: ${statement}`;
   const xact = session.xact_age_ms === null ? '' : `, transaction open ${formatAge(session.xact_age_ms)}`;
-  const blocks = waiters === 0 ? '' : `, holds up ${counted(waiters, 'session')}`;
+  const blocks = waiters === 0 ? '' : `, blocks ${counted(waiters, 'session')}`;
   return `${session.pid} ${describeBackend(session)} for ${age}${xact}${blocks}${what}`;
 }
 
@@ -108,7 +108,7 @@ function meant(snapshot: Snapshot, criteria: SessionCriteria, skipped: Skipped[]
     if (!matchesCriteria(backend, criteria)) return false;
     if (backend.state === null || criteria.states.includes(backend.state)) return true;
     if (criteria.named !== null) {
-      const reason = `it is ${backend.state}: not one of ${criteria.states.join(', ')}`;
+      const reason = `it is ${backend.state}, not ${criteria.states.join(', ')}`;
       skipped.push(toSkipped(backend, {reason, is_forbidden: false}));
     }
     return false;
@@ -133,8 +133,8 @@ function findNamed(snapshot: Snapshot, named: readonly NamedSession[], skipped: 
 }
 
 function absence(snapshot: Snapshot, pid: number, isOther: boolean): string {
-  if (isOther) return 'the session is gone; another one has its pid by now';
+  if (isOther) return 'the session is gone and its pid was reused';
   const worker = snapshot.background_workers.find(each => each.pid === pid);
   if (worker) return `backend type ${worker.backend_type}: not a client session`;
-  return "no such session now: gone, or poolctl's own";
+  return "no such session: it ended, or it is poolctl's own";
 }

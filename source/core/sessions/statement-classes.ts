@@ -36,8 +36,8 @@ export function readSelectors(name: string, text: string): Selector[] {
 
 function noSelector(name: string, word: string): AbortError {
   return usageError(
-    `${name}: "${word}" names nobody`,
-    'write role:NAME, application:NAME or pattern:WORDS, with commas between them',
+    `${name}: "${word}" is not a selector`,
+    'write role:NAME, application:NAME or pattern:WORDS, comma-separated',
   );
 }
 

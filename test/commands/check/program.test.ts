@@ -145,11 +145,11 @@ describeEachMajor('poolctl check', major => {
       recipe: 'slots-nearly-full',
       severity: 'critical',
       subject: 'server',
-      summary: expect.stringContaining('of 17 slots are used'),
+      summary: expect.stringContaining('of 17 slots are in use'),
       evidence: expect.objectContaining({usable: 17}),
     });
     const {stdout} = await runProgram(['check', urlOf(server, 'oncall')]);
-    expect(stdout).toMatch(/^critical: .*\n\ncritical +slots-nearly-full +\d+ of 17 slots are used/);
+    expect(stdout).toMatch(/^critical: .*\n\ncritical +slots-nearly-full +\d+ of 17 slots are in use/);
     for (const client of held) await client.end();
   });
 

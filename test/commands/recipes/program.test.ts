@@ -198,7 +198,7 @@ describe("a team's recipes and configuration at work", () => {
     expect(JSON.parse(stdout).skipped).toMatchObject([
       {
         subject: `backend:${client.processID}`,
-        reason: 'the application billing, which the configuration protects',
+        reason: 'application billing is protected by the configuration',
       },
     ]);
     await client.end();

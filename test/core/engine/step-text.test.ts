@@ -67,7 +67,7 @@ describe('a guard longer than two lines', () => {
   it('is folded to what it means, and nothing else is', () => {
     const folded = {
       kind: 'folded',
-      text: 'only if not: the table is not the one of the preview any more; something bears that name already; another poolctl is building or dropping an index here',
+      text: 'only if not: the table has changed since the preview; that name is taken; another poolctl is building or dropping an index here',
     };
     const [first, ...others] = stepLines({...build, guard}, {isFolded: true});
     expect(first).toEqual(folded);

@@ -18,11 +18,11 @@ describe('resolveName', () => {
   });
 
   it.each([
-    ['students', /more than one schema/, 'there are public.students, school.students'],
-    ['school.student', /none of that name/, 'did you mean school.students?'],
-    ['Cuorse', /none of that name/, 'did you mean school.Course?'],
-    ['shop.Course', /none of that name/, 'did you mean school.Course?'],
-    ['nope', /none of that name/, 'there are public.students, school.students, school.Course, school.a.b'],
+    ['students', /more than one schema/, 'candidates: public.students, school.students'],
+    ['school.student', /does not exist/, 'did you mean school.students?'],
+    ['Cuorse', /does not exist/, 'did you mean school.Course?'],
+    ['shop.Course', /does not exist/, 'did you mean school.Course?'],
+    ['nope', /does not exist/, 'candidates: public.students, school.students, school.Course, school.a.b'],
   ])('refuses %s', (typed, message, hint) => {
     expect(() => resolveName('table', typed, known)).toThrow(
       expect.objectContaining({exitCode: 2, message: expect.stringMatching(message), hint}),

@@ -16,7 +16,7 @@ it.each([
 
 it.each(['30', 'default', '30000', 'soon', '-1s', '0.5ms', '25d', '1 month'])('refuses %j', text => {
   expect(() => readTimeout('statement_timeout', text)).toThrow(
-    expect.objectContaining({message: `statement_timeout=${text} is not a timeout`, exitCode: 2}),
+    expect.objectContaining({message: `statement_timeout=${text} is not a valid timeout`, exitCode: 2}),
   );
 });
 

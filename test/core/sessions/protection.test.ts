@@ -5,11 +5,11 @@ import {createBackend, createSnapshot} from '../../helpers/snapshot.ts';
 const protected_sessions = {roles: ['billing'], applications: ['nightly import']};
 
 it.each([
-  ['its role', {usename: 'billing'}, 'the role billing, which the configuration protects'],
+  ['its role', {usename: 'billing'}, 'role billing is protected by the configuration'],
   [
     'its application',
     {application_name: 'nightly import'},
-    'the application nightly import, which the configuration protects',
+    'application nightly import is protected by the configuration',
   ],
   ['neither', {usename: 'web', application_name: 'web'}, undefined],
 ])('a session that the configuration protects by %s is not swept up, but may be named', (_, who, reason) => {
@@ -22,8 +22,8 @@ it.each([
 });
 
 it.each([
-  [false, true, 'hidden from this role, so it cannot be told apart: GRANT pg_read_all_stats TO "oncall"'],
-  [true, false, 'still connecting: it has no state that could be compared'],
+  [false, true, 'hidden from this role, so it cannot be identified: GRANT pg_read_all_stats TO "oncall"'],
+  [true, false, 'still connecting: it has no state to compare yet'],
 ])('a session without a state, read with pg_read_all_stats: %s', (read_all_stats, is_forbidden, reason) => {
   const snapshot = createSnapshot({});
   const {target} = snapshot;
@@ -85,6 +85,6 @@ it("a superuser's session is not swept up by a superuser, who may name it", () =
   const {target, ...snapshot} = createSnapshot({});
   const seen = {...snapshot, target: {...target, privileges: {...target.privileges, is_superuser: true}}};
   const backend = createBackend({is_superuser: true});
-  expect(protectionOf(backend, seen, false)?.reason).toBe("a superuser's session");
+  expect(protectionOf(backend, seen, false)?.reason).toBe('superuser session');
   expect(protectionOf(backend, seen, true)).toBeNull();
 });
