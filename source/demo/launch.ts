@@ -38,6 +38,11 @@ export async function runInitdb({bin, user, folder}: Place, password: string): P
   await appendFile(path.join(folder.data, 'pg_hba.conf'), 'host all all 127.0.0.0/8 scram-sha-256\n');
 }
 
+/** Makes the data folder as a copy of one that `runInitdb` made with binaries of the same version. */
+export async function copyData({folder}: Place, data: string): Promise<void> {
+  await promisify(execFile)('cp', ['-a', `${data}/.`, folder.data]);
+}
+
 /**
  * Starts the server, waits until it accepts connections and returns its port: `port`, or a free one. Throws AbortError
  * with the last line of the server's log.

@@ -1,7 +1,7 @@
 import {randomBytes} from 'node:crypto';
 import os from 'node:os';
 import {findServerBinaries, type ServerBinaries, usableBinaries} from './binaries.ts';
-import {host, type Place, runInitdb, type ServerSettings, startPostmaster} from './launch.ts';
+import {copyData, host, type Place, runInitdb, type ServerSettings, startPostmaster} from './launch.ts';
 import {signalAll, stopPostmaster} from './processes.ts';
 import {
   createServerFolder,
@@ -19,7 +19,11 @@ export type ServerOptions = {
   settings?: ServerSettings;
   /** Parent of the server's folder; the system's temporary folder by default. */
   folder?: string;
+  /** A data folder to copy, which takes a fraction of initdb, and its superuser's password. */
+  template?: ServerTemplate;
 };
+
+export type ServerTemplate = {data: string; password: string};
 
 export type UrlOptions = {user?: string; password?: string; database?: string; application_name?: string};
 
@@ -67,8 +71,9 @@ export async function startServer(options: ServerOptions = {}): Promise<Throwawa
   };
   try {
     const place = {bin: await usableBinaries(found, user, folder), user, folder};
-    const password = randomBytes(12).toString('hex');
-    await runInitdb(place, password);
+    const password = options.template?.password ?? createPassword();
+    if (options.template) await copyData(place, options.template.data);
+    else await runInitdb(place, password);
     const settings = {...throwaway, ...options.settings};
     const port = await startPostmaster(place, settings);
     return handle(place, {port, password, discard, version: found.version, settings});
@@ -76,6 +81,10 @@ export async function startServer(options: ServerOptions = {}): Promise<Throwawa
     await discard();
     throw error;
   }
+}
+
+export function createPassword(): string {
+  return randomBytes(12).toString('hex');
 }
 
 /** Without durability the server starts faster, and a throwaway one has nothing to lose. */

@@ -1,10 +1,11 @@
 import type {ClientConfig} from 'pg';
 import pg from 'pg';
 import {describe, inject} from 'vitest';
-import type {ServerBinaries} from '../../source/demo/binaries.ts';
+import {findServerBinaries, type ServerBinaries} from '../../source/demo/binaries.ts';
 import type {ServerSettings} from '../../source/demo/launch.ts';
 import {startServer, type ThrowawayServer, type UrlOptions} from '../../source/demo/server.ts';
 import type {Major} from './majors.ts';
+import {takeTemplate} from './server-template.ts';
 
 export type TestServer = ThrowawayServer & {
   major: Major;
@@ -22,7 +23,9 @@ export async function startTestServer(options: {
   binaries?: ServerBinaries;
 }): Promise<TestServer> {
   const settings = {shared_preload_libraries: 'pg_stat_statements', ...options.settings};
-  const server = await startServer({...options, settings});
+  const binaries = options.binaries ?? (await findServerBinaries(options.major));
+  const {template, release} = await takeTemplate(binaries);
+  const server = await startServer({binaries, settings, template});
   const clients = new Set<pg.Client>();
   let own: pg.Client | null = null;
 
@@ -48,6 +51,7 @@ export async function startTestServer(options: {
       // Not awaited one by one: a client with a statement under way would never end by itself.
       for (const client of clients) client.end().catch(() => {});
       await server.stop();
+      release();
     },
   };
 }
