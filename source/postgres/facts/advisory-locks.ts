@@ -2,7 +2,7 @@ import type {AdvisoryLock, AdvisoryLockNeed} from '../../model/recipe-data.ts';
 import type {Connection} from '../connect/connect.ts';
 import {pickVariant, type Query} from '../queries/query.ts';
 
-/** In every database, the holders first. Throws the server's errors. */
+/** The sessions of every database that hold or await one advisory lock, holders first. Throws the server's errors. */
 export async function readAdvisoryLocks(
   {client, server_version_num}: Connection,
   {key}: AdvisoryLockNeed,
@@ -12,7 +12,7 @@ export async function readAdvisoryLocks(
 }
 
 /**
- * Who holds or awaits pg_advisory_lock($1::bigint): its high half is classid, its low half objid, and objsubid is 1,
+ * Sessions that hold or await pg_advisory_lock($1::bigint): its high half is classid, its low half objid, and objsubid is 1,
  * where the lock of two int4 keys has 2 (src/backend/utils/adt/lockfuncs.c).
  */
 const text = (wait_age_ms: string) => `

@@ -8,8 +8,8 @@ import {RefusedStatement} from '../reach/gate.ts';
 import {isAboutOneQuery} from '../sqlstate.ts';
 
 /**
- * What the server answers to queries that a team wrote, each in a read-only transaction of its own that is rolled back.
- * Throws AbortError for a query that the server refuses: exit 5 where a privilege is missing, else 2.
+ * The rows of queries that a team wrote, each in a read-only transaction that is rolled back. Throws AbortError for a
+ * query that fails: exit 5 where a privilege is missing, else 2.
  */
 export async function readAnswers(
   {rawClient: bare}: Connection,
@@ -35,7 +35,7 @@ function refused(name: string, error: unknown): unknown {
   const code = (error as {code?: unknown}).code;
   if (!(error instanceof Error) || !isAboutOneQuery(code)) return error;
   return new AbortError(`the diagnosis of ${name} failed: ${redactSecrets(error.message)}`, {
-    hint: 'Names in its SQL are qualified (public.orders), as the search path is pg_catalog alone.',
+    hint: 'Qualify names in its SQL (public.orders): the search path is pg_catalog only.',
     exitCode: code === '42501' ? exitCodes.privilege : exitCodes.usage,
     cause: error,
   });

@@ -10,26 +10,25 @@ import type {Catalog} from '../../model/catalog.ts';
 import type {IndexAdvice, IndexAdviceNeed, SkippedIndex} from '../../model/index-advice.ts';
 import type {Connection} from '../connect/connect.ts';
 import {createIndexPlanner} from '../planner/index-planner.ts';
-import {extensionVersionNum, pickVariant, type Query} from '../queries/query.ts';
+import {extensionVersionNum, oldestVersionNum, pickVariant, type Query} from '../queries/query.ts';
 import {expandLists, loadSqlParser, type SqlParser} from '../reach/parse-sql.ts';
 import {readCapabilities} from '../server/capabilities.ts';
 import {readCatalog} from './catalog/catalog.ts';
 
-/** So many statements, by the time they took in all, are looked at. */
+/** Statements considered: those with the most total execution time. */
 const mostStatements = 100;
 
 /**
- * Indexes worth building in the connected database: for the statements it has seen and for its foreign keys, or
- * those of a file. Plans some statements, executes none. Throws the server's errors, and AbortError (exit 2)
- * for a file that cannot be read.
+ * Indexes worth building in the connected database, for its statements and foreign keys; or the indexes of a file. Plans
+ * statements, executes none. Throws the server's errors, and AbortError (exit 2) for a file that cannot be read.
  */
 export async function readIndexAdvice(connection: Connection, need: IndexAdviceNeed): Promise<IndexAdvice> {
   const parser = await loadSqlParser();
-  const {input, skipped, search_path} = await gatherAdviceInput(connection, parser);
+  const {input, skipped, search_path} = await readAdviceInput(connection, parser);
   const advice =
     need.file === null
       ? await adviseIndexes(input)
-      : await (await import('../planner/migration-file.ts')).takeFromFile(
+      : await (await import('../planner/migration-file.ts')).adviseFromMigration(
           need.file,
           input,
           parser,
@@ -38,8 +37,8 @@ export async function readIndexAdvice(connection: Connection, need: IndexAdviceN
   return {...advice, skipped: [...skipped, ...advice.skipped]};
 }
 
-/** What advice rests on; `skipped` grows while the planner is asked. */
-export async function gatherAdviceInput(
+/** The input of the advice. `skipped` grows while statements are planned. */
+export async function readAdviceInput(
   connection: Connection,
   parser: SqlParser,
 ): Promise<{input: AdviceInput; skipped: SkippedIndex[]; search_path: string[]}> {
@@ -51,8 +50,8 @@ export async function gatherAdviceInput(
   const naming: Naming = {tables: catalog.tables, columns, search_path: [...search_path, 'public']};
   const skipped: SkippedIndex[] = note === null ? [] : [note];
   const statements = await readStatements(connection, {parser, naming, skipped});
-  const setting = {parser, hypopg_schema, search_path, columns, existing, skipped};
-  const planner = createIndexPlanner(connection, setting);
+  const options = {parser, hypopg_schema, search_path, columns, existing, skipped};
+  const planner = createIndexPlanner(connection, options);
   return {input: {catalog, columns, existing, statements, planner}, skipped, search_path};
 }
 
@@ -63,7 +62,7 @@ function searchPath({request}: Connection): string[] {
 }
 
 async function readColumns({client}: Connection, {tables}: Catalog): Promise<Columns> {
-  const {text} = pickVariant(columnStatisticsQuery, oldest);
+  const {text} = pickVariant(columnStatisticsQuery, oldestVersionNum);
   const values = [tables.map(({oid}) => oid)];
   const {rows} = await client.query<ColumnStatisticsRow>({text, values, rowMode: 'array'});
   const columns = new Map<string, Column[]>();
@@ -83,8 +82,6 @@ async function readColumns({client}: Connection, {tables}: Catalog): Promise<Col
   return columns;
 }
 
-const oldest = 130_000;
-
 function existingIndexes({indexes}: Catalog, parser: SqlParser): ExistingIndex[] {
   return indexes.map(index => {
     const [parsed] = index.definition === '' ? [] : (parser.parse(index.definition).stmts ?? []);
@@ -94,20 +91,20 @@ function existingIndexes({indexes}: Catalog, parser: SqlParser): ExistingIndex[]
 }
 
 async function findHypopg({client}: Connection): Promise<{schema: string | null; note: SkippedIndex | null}> {
-  const {text} = pickVariant(hypopgQuery, oldest);
+  const {text} = pickVariant(hypopgQuery, oldestVersionNum);
   const {rows} = await client.query<HypopgRow>({text, rowMode: 'array'});
   const [schema = null, is_available = false] = rows[0] ?? [];
   if (schema !== null || !is_available) return {schema, note: null};
-  const reason = 'it is there but not installed in this database: CREATE EXTENSION hypopg';
-  return {schema, note: {what: 'asking the planner, by HypoPG', reason}};
+  const reason = 'available but not installed in this database: CREATE EXTENSION hypopg';
+  return {schema, note: {what: 'plans with hypothetical indexes (HypoPG)', reason}};
 }
 
-type Reading = {parser: SqlParser; naming: Naming; skipped: SkippedIndex[]};
+type Context = {parser: SqlParser; naming: Naming; skipped: SkippedIndex[]};
 
-/** The costliest statements with what they ask of tables; those the grammar cannot read are told. */
+/** The costliest statements with the tables and columns they use. Those that cannot be parsed are skipped. */
 async function readStatements(
   connection: Connection,
-  {parser, naming, skipped}: Reading,
+  {parser, naming, skipped}: Context,
 ): Promise<WorkloadStatement[]> {
   const {client} = connection;
   const {target, statements_schema, unavailable} = await readCapabilities(connection);
@@ -122,7 +119,7 @@ async function readStatements(
   return answer.rows.flatMap(([queryid, query, calls, total_exec_time_ms]): WorkloadStatement[] => {
     const shape = parseShape(query, parser, naming);
     if (shape === null) {
-      skipped.push({what: shownStatement(query), reason: 'its text cannot be read as one statement'});
+      skipped.push({what: shownStatement(query), reason: 'its text cannot be parsed as one statement'});
       return [];
     }
     const statement: WorkloadStatement = {
@@ -147,8 +144,8 @@ function parseShape(query: string, parser: SqlParser, naming: Naming) {
 }
 
 /**
- * What the planner knows of the columns of tables, given by oid: pg_stats shows only those this role may read, and
- * of a partitioned table the whole's.
+ * The planner's statistics of columns, for tables by oid. pg_stats shows only columns that this role may read; of a
+ * partitioned table, those of the whole.
  */
 export const columnStatisticsQuery: Query = {
   name: 'poolctl_column_statistics',
@@ -187,10 +184,7 @@ type ColumnStatisticsRow = [
   correlation: number,
 ];
 
-/**
- * The statements of this database that took most time in all, of whatever role, without those that have no plan.
- * Texts are read from a file, once for all. poolctl's own are left out.
- */
+/** The statements of this database with the most total execution time, of all roles, without utility statements and poolctl's own. */
 export const costlyStatementsQuery: Query = {
   name: 'poolctl_costly_statements',
   versioned_by: 'pg_stat_statements',
@@ -213,7 +207,7 @@ LIMIT $1`,
 
 type CostlyStatementRow = [queryid: string, query: string, calls: number, total_exec_time_ms: number];
 
-/** Where HypoPG is installed in this database, and whether it could be. */
+/** HypoPG's schema in this database, and whether the extension is available. */
 export const hypopgQuery: Query = {
   name: 'poolctl_hypopg',
   versioned_by: 'server',

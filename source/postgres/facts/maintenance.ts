@@ -3,7 +3,7 @@ import type {Maintenance, TableUpkeep, XminHolder} from '../../model/recipe-data
 import type {Connection} from '../connect/connect.ts';
 import {pickVariant, type Query, userSchema} from '../queries/query.ts';
 
-/** Of the connected database, in one round trip. Throws the server's errors. */
+/** Tables that need vacuum or analyze, and what holds back the xmin horizon, in one round trip. Throws the server's errors. */
 export async function readMaintenance({client, server_version_num}: Connection): Promise<Maintenance> {
   const [tables, holders] = await Promise.all([
     client.query<TableUpkeep>({text: pickVariant(tableUpkeepQuery, server_version_num).text}),
@@ -12,7 +12,7 @@ export async function readMaintenance({client, server_version_num}: Connection):
   return {tables: tables.rows, xmin_holders: holders.rows.map(withoutSecrets)};
 }
 
-/** Its description has the names that a session chose. */
+/** The description contains names that a session chose. */
 function withoutSecrets(holder: XminHolder): XminHolder {
   return {...holder, description: redactSecrets(holder.description)};
 }
@@ -20,16 +20,16 @@ function withoutSecrets(holder: XminHolder): XminHolder {
 const option = (name: string, type: string) =>
   `(SELECT o.option_value FROM pg_options_to_table(c.reloptions) o WHERE o.option_name = '${name}')::${type}`;
 
-/** The table's own setting, or else the server's. */
+/** The table's setting, else the server's. */
 const setting = (name: string) => `coalesce(${option(name, 'float8')}, current_setting('${name}')::float8)`;
 
-/** As autovacuum reckons it (relation_needs_vacanalyze in autovacuum.c). */
+/** As autovacuum computes it (relation_needs_vacanalyze in autovacuum.c). */
 const threshold = (kind: 'vacuum' | 'analyze') =>
   `(${setting(`autovacuum_${kind}_threshold`)} + ${setting(`autovacuum_${kind}_scale_factor`)} * greatest(c.reltuples, 0))::float8`;
 
 /**
- * Tables with a good number of changed or dead rows. Only the owner of a table or of its database may ANALYZE it;
- * for anybody else the server does nothing but warn (vacuum_is_permitted_for_relation in vacuum.c).
+ * Tables with 1,000 or more changed or dead rows. Only the owner of a table or of its database may ANALYZE it; for other
+ * roles the server only warns (vacuum_is_permitted_for_relation in vacuum.c).
  */
 const text = (may_maintain: string) => `
 SELECT /* poolctl */ c.oid::text, n.nspname::text AS schema, c.relname::text AS name,
@@ -58,9 +58,9 @@ export const tableUpkeepQuery: Query = {
 };
 
 /**
- * Whoever keeps dead rows of this database alive, as GetOldestNonRemovableTransactionId (procarray.c) sees it:
- * snapshots and transactions of this database, slots and standbys with hot_standby_feedback of any. A slot's
- * catalog_xmin holds back system catalogs alone.
+ * What keeps dead rows of this database from being removed (GetOldestNonRemovableTransactionId in procarray.c):
+ * snapshots and transactions of this database, and slots and standbys with hot_standby_feedback of any database. A
+ * slot's catalog_xmin holds back system catalogs only.
  */
 export const xminHoldersQuery: Query = {
   name: 'poolctl_xmin_holders',

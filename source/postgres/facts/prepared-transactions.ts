@@ -3,7 +3,7 @@ import {isoTime} from '../connect/client.ts';
 import type {Connection} from '../connect/connect.ts';
 import {pickVariant, type Query} from '../queries/query.ts';
 
-/** Of every database; the oldest first. Throws the server's errors. */
+/** The prepared transactions of every database, oldest first. Throws the server's errors. */
 export async function readPreparedTransactions({
   client,
   server_version_num,
@@ -14,8 +14,8 @@ export async function readPreparedTransactions({
 }
 
 /**
- * Prepared transactions and who waits for what they have locked. Their locks have no pid; what they have in common
- * is the virtual transaction they were prepared in, or -1 and their transaction id after a restart
+ * Prepared transactions and the sessions that wait for their locks. These locks have no pid; what they share is the
+ * virtual transaction they were prepared in, or -1 and their transaction id after a restart
  * (MarkAsPreparingGuts in twophase.c), and one of them is the lock on their own transaction id.
  */
 export const preparedTransactionsQuery: Query = {

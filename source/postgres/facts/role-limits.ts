@@ -2,7 +2,7 @@ import type {RoleLimit} from '../../model/roles.ts';
 import type {Connection} from '../connect/connect.ts';
 import {pickVariant, type Query} from '../queries/query.ts';
 
-/** Every role that can connect, and its own limit. Throws the server's errors. */
+/** Every role that can log in, with its connection limit. Throws the server's errors. */
 export async function readRoleLimits({client, server_version_num}: Connection): Promise<RoleLimit[]> {
   const {text} = pickVariant(roleLimitsQuery, server_version_num);
   const {rows} = await client.query<RoleLimitRow>({text, rowMode: 'array'});
@@ -14,7 +14,6 @@ export async function readRoleLimits({client, server_version_num}: Connection): 
   }));
 }
 
-/** Roles that can connect, with the limit as it stands: what a change of it is guarded by. */
 export const roleLimitsQuery: Query = {
   name: 'poolctl_role_limits',
   versioned_by: 'server',

@@ -2,7 +2,7 @@ import type {Role, RoleSettings, SettingOverride} from '../../model/roles.ts';
 import type {Connection} from '../connect/connect.ts';
 import {pickVariant, type Query} from '../queries/query.ts';
 
-/** In one round trip. Throws the server's errors. */
+/** Settings of roles and databases (ALTER ROLE and DATABASE ... SET), in one round trip. Throws the server's errors. */
 export async function readRoleSettings({client, server_version_num}: Connection): Promise<RoleSettings> {
   const read = async <Row>(query: Query): Promise<Row[]> =>
     (await client.query<Row>({text: pickVariant(query, server_version_num).text})).rows;
@@ -14,7 +14,7 @@ export async function readRoleSettings({client, server_version_num}: Connection)
   return {roles, databases, overrides};
 }
 
-/** Everybody may read pg_roles and pg_db_role_setting; predefined roles (pg_*) have no sessions and are left out. */
+/** Without predefined roles (pg_*), which have no sessions. Every role may read pg_roles and pg_db_role_setting. */
 export const rolesQuery: Query = {
   name: 'poolctl_roles',
   versioned_by: 'server',

@@ -4,26 +4,27 @@ import type {PgClient} from '../connect/client.ts';
 import {withDeadline} from '../deadline.ts';
 import {type PlanBatch, planBehindGate} from '../reach/behind-gate.ts';
 import {loadSqlParser} from '../reach/parse-sql.ts';
+import {isSqlstate} from '../sqlstate.ts';
 
 export type ExplainRequest = {
-  /** As pg_stat_statements has it, with `$1` for constants; or as a session sent it. */
+  /** A text of pg_stat_statements, with `$1` for constants, or of a session. */
   query: string;
-  /** The database the statement belongs to, and the one the client is connected to: they must be the same. */
+  /** The statement's database and the client's, which must be the same. */
   database: string;
   connected_database: string;
   server_version_num: number;
-  /** Looked at before `"$user", public`: Prisma's `schema` parameter. */
+  /** Searched before `"$user", public`: Prisma's `schema` parameter. */
   schema?: string | null;
 };
 
 export type Explained = {lines: string[]; how: 'generic plan' | 'forced generic plan'};
 
 /**
- * The plan the server would choose without knowing the parameters. Nothing is executed, and nothing is planned that
- * reaches other functions than PostgreSQL's own: see planBehindGate. Only a text that PREPARE took goes on to EXPLAIN
- * (GENERIC_PLAN), which takes the simple protocol (the extended one wants its parameters bound); before PostgreSQL 16 EXPLAIN
- * EXECUTE does not repeat the text at all. `client` is the bare one.
- * Throws AbortError with what poolctl or the server objects to, or where it does not answer within `deadline_ms`.
+ * The generic plan, which the server chooses without knowing the parameters. Nothing is executed, and no statement is
+ * planned that reaches functions other than PostgreSQL's own: see planBehindGate. PREPARE has to accept the text before
+ * EXPLAIN (GENERIC_PLAN), which needs the simple protocol (the extended one binds parameters); before PostgreSQL 16
+ * EXPLAIN EXECUTE is used. `client` is a `Connection.rawClient`. Throws AbortError where poolctl or the server refuses,
+ * and where the server does not answer within `deadline_ms`.
  */
 export function explainStatement(
   client: PgClient,
@@ -34,7 +35,7 @@ export function explainStatement(
 }
 
 async function explain(client: PgClient, request: ExplainRequest): Promise<Explained> {
-  if (request.database !== request.connected_database) throw elsewhere(request);
+  if (request.database !== request.connected_database) throw otherDatabase(request);
   const statement = request.query.trim().replace(/(\s*;)+$/, '');
   const isGeneric = request.server_version_num >= 160_000;
   const batch: PlanBatch = {
@@ -56,30 +57,33 @@ async function explain(client: PgClient, request: ExplainRequest): Promise<Expla
 
 type PlanRow = Record<'QUERY PLAN', string>;
 
-function elsewhere({database, connected_database}: ExplainRequest): AbortError {
+function otherDatabase({database, connected_database}: ExplainRequest): AbortError {
   return usageError(
     `this statement belongs to another database${database === '' ? '' : `, ${quoteIdentifier(database)}`}`,
-    `poolctl is connected to ${quoteIdentifier(connected_database)}: open it on the other (-d) to see the plan.`,
+    `poolctl is connected to ${quoteIdentifier(connected_database)}: start it with -d and the other database to see the plan.`,
   );
 }
 
 function toAbortError(error: unknown): AbortError {
   const {code = '', message = String(error)} = error as {code?: string; message?: string};
   const hint = hints[code];
-  return new AbortError(`the server does not plan it: ${message.split('\n', 1)[0]}`, {
-    ...(hint === undefined ? {} : {hint}),
-    exitCode: code === '42501' ? exitCodes.privilege : exitCodes.usage,
-    cause: error,
-  });
+  return new AbortError(
+    `the server cannot plan it: ${message.split('\n', 1)[0]}${isSqlstate(code) ? ` (${code})` : ''}`,
+    {
+      ...(hint === undefined ? {} : {hint}),
+      exitCode: code === '42501' ? exitCodes.privilege : exitCodes.usage,
+      cause: error,
+    },
+  );
 }
 
 const hints: Record<string, string> = {
-  '42601': 'Its grammar is of another version of PostgreSQL.',
+  '42601': 'Its syntax belongs to another version of PostgreSQL.',
   '42P14': 'A utility statement has no plan, nor has SELECT INTO on this version.',
-  '42P01': 'The table is not on the search path assumed here ("$user", public), or it was a temporary one.',
-  '42P18': 'The types of its parameters cannot be inferred from the text alone.',
+  '42P01': 'The table is not in the assumed search path ("$user", public), or it was temporary.',
+  '42P18': 'The types of its parameters cannot be inferred from the text.',
   '42501':
-    'To plan a statement takes the privileges to run it: GRANT SELECT on its tables to the role of poolctl.',
-  '55P03': 'A table of it is locked exclusively right now.',
+    'Planning a statement needs the privileges to run it: GRANT SELECT on its tables to the role of poolctl.',
+  '55P03': 'One of its tables is locked exclusively now.',
   '57014': 'Planning took longer than 2 s.',
 };

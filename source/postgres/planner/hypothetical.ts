@@ -1,44 +1,44 @@
 import {quoteIdentifier} from '../../core/sql/quote.ts';
 import type {PgClient} from '../connect/client.ts';
 import {withDeadline} from '../deadline.ts';
-import {type Pretending, planBehindGate} from '../reach/behind-gate.ts';
+import {type HypotheticalSetup, planBehindGate} from '../reach/behind-gate.ts';
 import type {SqlParser} from '../reach/parse-sql.ts';
 import {toPlannable} from '../reach/parse-sql.ts';
 
-/** A plan as EXPLAIN (FORMAT JSON) has it, read for its cost and for what it scans. */
+/** The cost of a plan and what it scans, from EXPLAIN (FORMAT JSON). */
 export type PlanSummary = {
   cost: number;
-  /** Names of the indexes it reads; HypoPG's are its own. */
+  /** Names of the indexes it reads; HypoPG chooses those of its own. */
   indexes: string[];
-  /** Tables it reads whole, or through an index whose rows it then filters. */
+  /** Tables it scans sequentially, or by an index and then filters. */
   scanned: {schema: string; table: string}[];
   sorts: boolean;
 };
 
 export type PlanRequest = {
-  /** As pg_stat_statements has it. */
+  /** A text of pg_stat_statements. */
   query: string;
-  /** CREATE INDEX statements that HypoPG is to pretend; needs its schema. */
+  /** CREATE INDEX statements for HypoPG; needs its schema. */
   definitions: readonly string[];
-  /** Of the extension, where it is installed in this database. */
+  /** Null where HypoPG is not installed in this database. */
   hypopg_schema: string | null;
-  /** In front of `"$user", public`. */
+  /** Schemas before `"$user", public`. */
   search_path: readonly string[];
-  /** Not a pooler's: what is prepared stays. */
+  /** Not a pooler's, so that prepared statements stay. */
   is_own_session?: boolean;
 };
 
-/** HypoPG's name for an index it pretends, and the bytes it would take. */
+/** HypoPG's name for an index, and the size it would have. */
 type Hypothetical = {name: string; size_bytes: number};
 
-/** The plan, and what became of each definition, in their order. */
+/** The plan, and an index for each definition, in their order. */
 export type HypotheticalPlan = {plan: PlanSummary; hypothetical: Hypothetical[]};
 
 /**
- * The generic plan the server would choose if it had these indexes. Nothing is created or executed: HypoPG keeps
- * its indexes in the session's memory and shows them to EXPLAIN alone, and they are forgotten with the batch.
- * `client` is the bare one. Throws RefusedStatement for a statement that reaches other functions than PostgreSQL's
- * own (see planBehindGate), what the server answers, and AbortError where it does not within `deadline_ms`.
+ * The generic plan the server would choose if it had these indexes. Nothing is created or executed: HypoPG keeps its
+ * indexes in the session's memory, shows them to EXPLAIN only, and drops them at the end. `client` is a
+ * `Connection.rawClient`. Throws RefusedStatement for a statement that reaches functions other than PostgreSQL's own (see
+ * planBehindGate), the server's errors, and AbortError (exit 3) where it does not answer within `deadline_ms`.
  */
 export function planHypothetically(
   client: PgClient,
@@ -61,24 +61,24 @@ async function plan(
   statement: string,
   {definitions, hypopg_schema, search_path, is_own_session = false}: PlanRequest,
 ): Promise<HypotheticalPlan> {
-  const {rows, pretended} = await planBehindGate<{'QUERY PLAN': JsonPlan[]}>(client, parser, {
+  const {rows, hypotheticalRows} = await planBehindGate<{'QUERY PLAN': JsonPlan[]}>(client, parser, {
     statement,
     search_path,
     is_own_session,
     settings: ['SET LOCAL max_parallel_workers_per_gather = 0'],
-    pretend:
+    hypothetical:
       hypopg_schema === null || definitions.length === 0
         ? undefined
-        : pretending(`${quoteIdentifier(hypopg_schema)}.`, definitions),
+        : hypotheticalSetup(`${quoteIdentifier(hypopg_schema)}.`, definitions),
     explain: execution => `EXPLAIN (FORMAT JSON, VERBOSE) ${execution}`,
   });
   const [root] = rows[0]?.['QUERY PLAN'] ?? [];
   if (root === undefined) throw new Error('EXPLAIN answered without a plan');
-  return {plan: summarise(root), hypothetical: pretended as Hypothetical[]};
+  return {plan: summarise(root), hypothetical: hypotheticalRows as Hypothetical[]};
 }
 
 /** WITH ORDINALITY keeps the names in the order of the definitions. */
-function pretending(prefix: string, definitions: readonly string[]): Pretending {
+function hypotheticalSetup(prefix: string, definitions: readonly string[]): HypotheticalSetup {
   const text = `SELECT /* poolctl */ h.indexname::text AS name, ${prefix}hypopg_relation_size(h.indexrelid) AS size_bytes
 FROM pg_catalog.unnest($1::text[]) WITH ORDINALITY d (definition, position),
   LATERAL ${prefix}hypopg_create_index(d.definition) h
@@ -86,7 +86,7 @@ ORDER BY d.position`;
   return {
     query: {text, values: [definitions]},
     definitions,
-    forget: `SELECT ${prefix}hypopg_reset()`,
+    reset: `SELECT ${prefix}hypopg_reset()`,
   };
 }
 

@@ -11,29 +11,29 @@ import {RefusedStatement} from '../reach/gate.ts';
 import type {SqlParser} from '../reach/parse-sql.ts';
 import {type HypotheticalPlan, type PlanSummary, planHypothetically} from './hypothetical.ts';
 
-type Setting = {
+type Options = {
   parser: SqlParser;
   hypopg_schema: string | null;
   search_path: readonly string[];
   columns: Columns;
   existing: readonly ExistingIndex[];
-  /** What the server will not plan is told here. */
+  /** Statements that cannot be planned are added here. */
   skipped: SkippedIndex[];
 };
 
-/** Who judges indexes that are not there: the server's planner with HypoPG, estimates without. */
-export function createIndexPlanner(connection: Connection, setting: Setting): Planner {
-  const ask = createAsking(connection, setting);
+/** Costs statements with indexes that do not exist: by the server's planner with HypoPG, by estimates without. */
+export function createIndexPlanner(connection: Connection, options: Options): Planner {
+  const ask = createAsk(connection, options);
   const estimating = {
-    existing: byTable(setting.existing),
-    columns: setting.columns,
+    existing: byTable(options.existing),
+    columns: options.columns,
     can_skip: connection.server_version_num >= 180_000,
   };
   const estimate = (statement: WorkloadStatement, candidates: readonly Candidate[]) =>
     estimateStatement(statement.shape, candidates, estimating);
   const sizes = new Map<string, number>();
 
-  /** HypoPG knows no GIN: what one changes is estimated, as a share of what the planner says. */
+  /** HypoPG does not support GIN: its effect is estimated as a share of the planner's cost. */
   async function askPlanner(
     statement: WorkloadStatement,
     candidates: readonly Candidate[],
@@ -51,8 +51,8 @@ export function createIndexPlanner(connection: Connection, setting: Setting): Pl
     return {cost: plan.cost * share, used: new Set([...used.map(({id}) => id), ...more.used])};
   }
 
-  /** The plan of today says which tables are read whole, filtered or sorted: elsewhere nothing is to be gained. */
-  async function estimateAfterAsking(
+  /** The current plan says which tables are scanned, filtered or sorted: only there can an index help. */
+  async function estimateAfterAsk(
     statement: WorkloadStatement,
     candidates: readonly Candidate[],
   ): Promise<Planned | null> {
@@ -63,10 +63,10 @@ export function createIndexPlanner(connection: Connection, setting: Setting): Pl
   }
 
   return {
-    costSource: setting.hypopg_schema === null ? 'none' : 'hypopg',
-    plan: setting.hypopg_schema === null ? estimateAfterAsking : askPlanner,
+    costSource: options.hypopg_schema === null ? 'none' : 'hypopg',
+    plan: options.hypopg_schema === null ? estimateAfterAsk : askPlanner,
     sizeOf: candidate =>
-      sizes.get(candidate.id) ?? estimateSize(candidate.table, candidate.spec, setting.columns),
+      sizes.get(candidate.id) ?? estimateSize(candidate.table, candidate.spec, options.columns),
   };
 }
 
@@ -82,24 +82,24 @@ function byTable(existing: readonly ExistingIndex[]): Map<string, IndexSpec[]> {
   return tables;
 }
 
-type Asking = (
+type Ask = (
   statement: WorkloadStatement,
   candidates: readonly Candidate[],
 ) => Promise<HypotheticalPlan | 'refused' | null>;
 
 /**
- * Null where the server will not plan a statement, `refused` where poolctl does not let it, which is told once. The
- * plan of today is asked for once.
+ * Asks the server for a plan: null where it cannot plan the statement, `refused` where poolctl does not let it, which is
+ * added to `skipped` once. The current plan of a statement is asked for once.
  */
-function createAsking(
-  {rawClient: bare, is_pooled}: Connection,
-  {parser, hypopg_schema, search_path, skipped}: Setting,
-): Asking {
-  const today = new Map<WorkloadStatement, ReturnType<Asking>>();
-  const told = new Set<WorkloadStatement>();
-  const askServer: Asking = async (statement, candidates) => {
+function createAsk(
+  {rawClient, is_pooled}: Connection,
+  {parser, hypopg_schema, search_path, skipped}: Options,
+): Ask {
+  const currentPlans = new Map<WorkloadStatement, ReturnType<Ask>>();
+  const reported = new Set<WorkloadStatement>();
+  const askServer: Ask = async (statement, candidates) => {
     try {
-      return await planHypothetically(bare, parser, {
+      return await planHypothetically(rawClient, parser, {
         query: statement.query,
         definitions: candidates.map(({table, spec}) => definitionOf(table, spec, null)),
         hypopg_schema,
@@ -108,19 +108,19 @@ function createAsking(
       });
     } catch (error) {
       const isRefused = error instanceof RefusedStatement;
-      // 08: the connection, 57P: the server going down. Anything else is about this statement.
+      // 08 is the connection's end, 57P the server's. Anything else concerns this statement.
       if (!isRefused && /^(08|57P)/.test((error as {code?: string}).code ?? '08')) throw error;
       const [message = ''] = String((error as Error).message).split('\n');
-      const reason = isRefused ? message : `the server does not plan it: ${message}`;
-      if (!told.has(statement)) skipped.push({what: shownStatement(statement.query), reason});
-      told.add(statement);
+      const reason = isRefused ? message : `the server cannot plan it: ${message}`;
+      if (!reported.has(statement)) skipped.push({what: shownStatement(statement.query), reason});
+      reported.add(statement);
       return isRefused ? 'refused' : null;
     }
   };
   return (statement, candidates) => {
     if (candidates.length > 0) return askServer(statement, candidates);
-    const known = today.get(statement) ?? askServer(statement, []);
-    today.set(statement, known);
+    const known = currentPlans.get(statement) ?? askServer(statement, []);
+    currentPlans.set(statement, known);
     return known;
   };
 }

@@ -11,10 +11,10 @@ import type {IndexAdvice, SkippedIndex} from '../../model/index-advice.ts';
 import type {SqlParser} from '../reach/parse-sql.ts';
 
 /**
- * The indexes that a migration's CREATE INDEX statements would make, built concurrently whatever it says. Other
- * statements are left to the migration. Throws AbortError (exit 2) where the file cannot be read or is not SQL.
+ * Advice from a migration's CREATE INDEX statements, to be built concurrently even where the file does not say so. Other
+ * statements are skipped. Throws AbortError (exit 2) where the file cannot be read or is not valid SQL.
  */
-export async function takeFromFile(
+export async function adviseFromMigration(
   path: string,
   input: AdviceInput,
   parser: SqlParser,
@@ -24,7 +24,7 @@ export async function takeFromFile(
   const skipped: SkippedIndex[] = [];
   const indexes = statementsOf(sql, path, parser).flatMap(({text, stmt}): FileIndex[] => {
     if (stmt === undefined || !('IndexStmt' in stmt)) {
-      skipped.push({what: text, reason: 'only CREATE INDEX is taken from a file'});
+      skipped.push({what: text, reason: 'poolctl executes only CREATE INDEX from a file'});
       return [];
     }
     const found = readIndex(stmt.IndexStmt, text, {input, parser, search_path});
@@ -77,18 +77,19 @@ function joinWords(words: readonly string[]): string {
   }, '');
 }
 
-type Reading = {input: AdviceInput; parser: SqlParser; search_path: readonly string[]};
+type Context = {input: AdviceInput; parser: SqlParser; search_path: readonly string[]};
 
 function readIndex(
   statement: IndexStmt,
   text: string,
-  {input: {catalog, columns}, parser, search_path}: Reading,
+  {input: {catalog, columns}, parser, search_path}: Context,
 ): FileIndex | {reason: string} {
   const {relation, idxname = null, accessMethod = 'btree', unique = false} = statement;
   const naming = {tables: catalog.tables, columns, search_path: [...search_path, 'public']};
   const table = relation === undefined ? null : findTable(relation, naming);
-  if (table === null) return {reason: `there is no table ${relation?.relname ?? ''} in this database`};
-  if (!isIndexable(table)) return {reason: 'its table is partitioned: no index on it is built concurrently'};
+  if (table === null) return {reason: `table ${relation?.relname ?? ''} does not exist in this database`};
+  if (!isIndexable(table))
+    return {reason: 'its table is partitioned, where no index can be built concurrently'};
   const parts = partsOf(wordsOf(text, parser));
   const spec: IndexSpec = {
     method: accessMethod,
@@ -118,7 +119,7 @@ function missingColumn(
   return missing === undefined ? null : `${schema}.${name} has no column ${missing}`;
 }
 
-/** What stands after the table's name, as it was written: its elements, its WHERE, and all of it. */
+/** The text after the table's name as written: `tail` all of it, `elements` its columns, `predicate` its WHERE. */
 function partsOf(words: readonly string[]): {tail: string; elements: string[]; predicate: string | null} {
   const isWord = (index: number, word: string) => words[index]?.toLowerCase() === word;
   let start = words.findIndex((_, index) => isWord(index, 'on')) + 1;

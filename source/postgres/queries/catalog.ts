@@ -1,9 +1,9 @@
 import type {Query} from './query.ts';
 
 /**
- * Roles and databases: their names, for activity and statements carry oids; and their own connection limits.
- * A superuser's limit is not enforced (InitializeSessionUserId in miscinit.c), nor is -1 one; a database being
- * dropped has -2. Read rarely, and when an oid turns up that is not among them.
+ * Names of roles and databases, as activity and statements have oids; and their connection limits. A superuser's limit
+ * is not enforced (InitializeSessionUserId in miscinit.c), -1 is none, and a database being dropped has -2. Read rarely,
+ * and when an unknown oid appears.
  */
 export const catalogQuery: Query = {
   name: 'poolctl_catalog',

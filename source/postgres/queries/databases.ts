@@ -7,7 +7,7 @@ FROM pg_stat_database d
 WHERE d.datname <> 'template0'
 ORDER BY d.datname`;
 
-/** Counters of every database since its statistics were reset; the row of shared relations has no name. */
+/** Counters of every database since its statistics were reset. The row of shared relations, which has no name, is left out. */
 export const databasesQuery: Query = {
   name: 'poolctl_databases',
   versioned_by: 'server',

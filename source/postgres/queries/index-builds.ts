@@ -1,6 +1,6 @@
 import type {Query} from './query.ts';
 
-/** Indexes being built. The name of a relation in another database cannot be known from here. */
+/** Index builds in progress. The name of a relation in another database is not visible. */
 export const indexBuildsQuery: Query = {
   name: 'poolctl_index_builds',
   versioned_by: 'server',

@@ -1,6 +1,6 @@
 import type {Query} from './query.ts';
 
-/** Blocks of indexes found in shared buffers and not, in the database connected to. Grows with its indexes. */
+/** Index blocks found in shared buffers and read, in the connected database. The cost grows with its indexes. */
 export const indexHitsQuery: Query = {
   name: 'poolctl_index_hits',
   versioned_by: 'server',

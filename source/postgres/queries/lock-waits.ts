@@ -1,9 +1,9 @@
 import type {Query} from './query.ts';
 
 /**
- * What those who wait for a lock wait for; read only while somebody waits. Who waits for a row waits for the
- * transaction that holds it, and only the tuple lock that the first in the queue holds meanwhile tells the
- * relation (src/backend/access/heap/README.tuplock).
+ * What sessions wait for; read only while one waits for a lock. A session that waits for a row waits for the transaction
+ * that locked it; only the tuple lock that the first in the queue holds names the relation
+ * (src/backend/access/heap/README.tuplock).
  */
 const text = (wait_age_ms: string) => `
 WITH /* poolctl */ l AS MATERIALIZED (SELECT * FROM pg_locks)

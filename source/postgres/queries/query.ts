@@ -2,11 +2,11 @@ import {BugError} from '../../core/errors.ts';
 import {quoteIdentifier} from '../../core/sql/quote.ts';
 
 /**
- * One query in all its versions. The variant with the highest floor at or below the version in hand is the one
- * to run; every variant returns the same columns.
+ * One query with a variant for each version that needs one. The variant with the highest floor at or below the version
+ * is run; every variant returns the same columns.
  */
 export type Query = {
-  /** Of the prepared statement, too. */
+  /** Also the prepared statement's. */
   name: string;
   /** Whose version the floors are of: the server's (150018) or pg_stat_statements' (1.10 is 110). */
   versioned_by: 'server' | 'pg_stat_statements';
@@ -17,8 +17,8 @@ export type Query = {
 export type ReadRows = <Row>(query: Query) => Promise<Row[]>;
 
 /**
- * The text that fits `version`. `{schema}` in it becomes the quoted schema of pg_stat_statements: nothing finds
- * it by the search path, which somebody else may have written.
+ * The text for `version`. `{schema}` in it becomes the quoted schema of pg_stat_statements, as the search path may be
+ * another's.
  */
 export function pickVariant(query: Query, version: number, schema?: string): {name: string; text: string} {
   const fitting = query.variants.filter(({floor}) => floor <= version);
@@ -31,21 +31,21 @@ export function pickVariant(query: Query, version: number, schema?: string): {na
   return {name: query.name, text};
 }
 
-/** `1.10` as 110, so that it is above `1.9`. */
+/** `1.10` as 110, which is above `1.9` as 109. */
 export function extensionVersionNum(version: string): number {
   const [major = '0', minor = '0'] = version.split('.');
   return Number(major) * 100 + Number.parseInt(minor, 10);
 }
 
-/** What the users made, and not the server for itself. */
+/** A condition that excludes the system's schemas. */
 export function userSchema(column: string): string {
   return `${column} <> 'information_schema' AND ${column} !~ '^pg_'`;
 }
 
-/** PostgreSQL 13: the oldest version that poolctl's queries are written for. */
+/** PostgreSQL 13, the oldest version that poolctl supports. */
 export const oldestVersionNum = 130_000;
 
-/** `15.18 (Debian ...)` as the server numbers it, 150018; also `18beta1` and `9.6.24`. 0 when it is no version. */
+/** `15.18 (Debian ...)` as the server's number, 150018; also `18beta1` and `9.6.24`. 0 for another text. */
 export function parseServerVersion(version: string): number {
   const [, first, second, third] = /^(\d+)(?:\.(\d+))?(?:\.(\d+))?/.exec(version) ?? [];
   const major = Number(first ?? 0);

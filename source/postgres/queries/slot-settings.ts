@@ -1,8 +1,8 @@
 import type {Query} from './query.ts';
 
 /**
- * What bounds connection slots. All of it takes a restart, so it is read rarely; a setting this server does not
- * have yet (reserved_connections before 16) or that only RDS has is 0.
+ * The settings that limit connection slots. They change only with a restart, so they are read rarely. A setting that this
+ * server does not have (reserved_connections before 16, RDS's own) counts as 0.
  */
 export const slotSettingsQuery: Query = {
   name: 'poolctl_slot_settings',

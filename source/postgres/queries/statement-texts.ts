@@ -1,9 +1,9 @@
 import type {Query} from './query.ts';
 
 /**
- * The texts of the statements that `$1` names. Reading any text reads the file of all texts (10 ms for 5,000), so
- * it is asked for those on show only, and only once each. poolctl's own come along, to be left out: on a quiet
- * server they would head the list of what costs most.
+ * The texts of the statements in `$1`. Reading any text reads the file of all texts (10 ms for 5,000), so only visible
+ * ones are requested, once each. poolctl's own are returned too, so that they can be left out: on an idle server they
+ * would be the costliest.
  */
 export const statementTextsQuery: Query = {
   name: 'poolctl_statement_texts',

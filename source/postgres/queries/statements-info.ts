@@ -1,6 +1,6 @@
 import type {Query} from './query.ts';
 
-/** How reliable the statements are, and the server's clock beside them. 1.8 does not count what it evicts. */
+/** The size of pg_stat_statements, its evictions and the server's clock. Extension 1.8 does not count evictions. */
 const text = (dealloc: string, stats_reset: string, from: string) => `
 SELECT /* poolctl */ ${dealloc} AS dealloc, ${stats_reset} AS stats_reset,
   coalesce(current_setting('pg_stat_statements.max', true)::int8, 0) AS max_entries,

@@ -1,9 +1,9 @@
 import type {Query} from './query.ts';
 
 /**
- * Every entry in the fewest words, to find those that have become busy among thousands that are not read at each
- * refresh: one text of `queryid calls total_exec_time` triples. As rows, 5,000 of them would cost this process
- * 4 ms instead of 1. Entries of several roles or databases for one queryid are told apart by the numbers query.
+ * Three figures of every entry, to find those that became busy among thousands that are not read at each refresh: one
+ * text of `queryid calls total_exec_time` triples. As rows, 5,000 entries would cost this process 4 ms instead of 1. One
+ * queryid may have several roles or databases, which `statementsQuery` separates.
  */
 export const statementsScanQuery: Query = {
   name: 'poolctl_statements_scan',

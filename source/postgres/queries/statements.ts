@@ -1,9 +1,9 @@
 import type {Query} from './query.ts';
 
 /**
- * The numbers of those statements that matter, without their texts: the `$1` with most execution time, and before
- * them those that `$2` names (queryids). The function hands over every entry whatever is asked (2.7 ms for 5,000);
- * choosing among them before casting and sending costs 1.5 ms more, sending all of them would cost 8.
+ * The counters of up to `$1` statements without their texts: the queryids in `$2` first, then those with most execution
+ * time. The function always returns every entry (2.7 ms for 5,000); choosing before casting and sending costs 1.5 ms
+ * more, sending all would cost 8.
  *
  * An entry without a queryid is one that this role may not see.
  */

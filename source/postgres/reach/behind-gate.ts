@@ -8,42 +8,42 @@ import {loadSqlParser, type SqlParser} from './parse-sql.ts';
 type PgQuery = Parameters<PgClient['query']>[0];
 
 export type PlanBatch = {
-  /** One statement, as it is to be planned. */
+  /** One statement to plan. */
   statement: string;
-  /** In front of `"$user", public`. */
+  /** Schemas before `"$user", public`. */
   search_path: readonly string[];
   is_own_session?: boolean;
   /** Further settings of the transaction. */
   settings?: readonly string[];
-  /** What is sent after the first gate, with the search path of planning. */
-  pretend?: Pretending | undefined;
-  /** EXPLAIN of the statement, given what executes it as it was prepared, with NULLs that nothing looks at. */
+  /** Sent after the first gate, with the search path of planning. */
+  hypothetical?: HypotheticalSetup | undefined;
+  /** The EXPLAIN, from the EXECUTE of the prepared statement, whose parameters are NULLs that are not used. */
   explain: (execution: string) => PgQuery;
 };
 
-/** `definitions` are what the query makes the planner see. */
-export type Pretending = {query: PgQuery; definitions: readonly string[]; forget: string};
+/** `query` shows the planner indexes with these `definitions`; `reset` drops them. */
+export type HypotheticalSetup = {query: PgQuery; definitions: readonly string[]; reset: string};
 
-type Planned<Row> = {rows: Row[]; pretended: Record<string, unknown>[]};
+type Planned<Row> = {rows: Row[]; hypotheticalRows: Record<string, unknown>[]};
 
 /**
- * Has the server plan a statement of whatever origin. Planning folds constants and estimates, which runs functions
- * with the rights of this session, read-only or not: so the gate (`reachQuery`) comes first, and again once PREPARE
- * has locked the tables and views and bound the names. Where it objects the transaction is over, and the server
- * refuses what follows by itself. Nothing is executed: `PREPARE name AS` takes one plannable statement, and the
- * extended protocol takes one PREPARE, so a text with a second statement in it is a syntax error to the server.
+ * Has the server plan a statement of any origin. Planning folds constants and estimates, which runs functions with this
+ * session's privileges, read-only or not. So the gate (`reachQuery`) comes first, and again after PREPARE has locked the
+ * tables and views and resolved the names. Where it objects, it aborts the transaction, and the server refuses what
+ * follows. Nothing is executed: `PREPARE name AS` accepts one plannable statement, and the extended protocol one PREPARE,
+ * so a second statement in the text is a syntax error.
  *
- * One transaction issued in one turn: on a shared, pipelined connection no reading gets into it, and through a pooler
- * it stays on one session. `client` is the bare one. Throws RefusedStatement, and what the server answers.
+ * One transaction, sent in one turn: on a shared, pipelined connection no other query gets into it, and through a pooler
+ * it stays in one session. `client` is a `Connection.rawClient`. Throws RefusedStatement, and the server's errors.
  */
 export async function planBehindGate<Row>(
   client: PgClient,
   parser: SqlParser,
   batch: PlanBatch,
 ): Promise<Planned<Row>> {
-  const {statement, search_path, is_own_session = false, settings = [], pretend} = batch;
+  const {statement, search_path, is_own_session = false, settings = [], hypothetical} = batch;
   const schemas = [...search_path, 'public'];
-  const statements = [statement, ...(pretend?.definitions ?? [])];
+  const statements = [statement, ...(hypothetical?.definitions ?? [])];
   const gate = gateQuery(parser, {statements, search_path: schemas, purpose: 'plan', is_own_session});
   const path = [...search_path.map(quoteIdentifier), '"$user"', 'public'].join(', ');
   const asApplication = `SET LOCAL search_path = ${path}; SET LOCAL work_mem TO DEFAULT`;
@@ -52,7 +52,7 @@ export async function planBehindGate<Row>(
     ['BEGIN READ ONLY', asPoolctl, ...always, ...settings].join('; '),
     gate,
     asApplication,
-    ...(pretend === undefined ? [] : [pretend.query]),
+    ...(hypothetical === undefined ? [] : [hypothetical.query]),
     {text: `PREPARE ${name} AS ${statement}`, queryMode: 'extended'},
     `SAVEPOINT ${name}; ${asPoolctl}`,
     gate,
@@ -60,11 +60,11 @@ export async function planBehindGate<Row>(
     explaining,
   ];
   const ending = [
-    // What is prepared outlives its transaction, and a failed one refuses to DEALLOCATE.
+    // A prepared statement outlives its transaction, and a failed transaction refuses DEALLOCATE.
     `ROLLBACK TO ${name}`,
     `DEALLOCATE ${name}`,
-    // In one message, so that a pooler has not lent the session to another in between.
-    pretend === undefined ? 'ROLLBACK' : `ROLLBACK; ${pretend.forget}`,
+    // In one message, so that a pooler does not assign the session to another client in between.
+    hypothetical === undefined ? 'ROLLBACK' : `ROLLBACK; ${hypothetical.reset}`,
   ];
   const answers = await Promise.allSettled([...planning, ...ending].map(query => client.query(query)));
   const failed = answers.slice(0, planning.length).find(({status}) => status === 'rejected');
@@ -75,20 +75,20 @@ export async function planBehindGate<Row>(
   };
   return {
     rows: rowsOf(explaining) as Row[],
-    pretended: pretend === undefined ? [] : rowsOf(pretend.query),
+    hypotheticalRows: hypothetical === undefined ? [] : rowsOf(hypothetical.query),
   };
 }
 
 const name = 'poolctl_plan';
 
 /**
- * The gate's own names are not looked up where others may create; and the planner takes its recursion for so many rows
- * that clearing the hash tables it would make for them takes longer than the gate.
+ * The gate's own names must not resolve to objects that others created. And the planner overestimates its recursion so
+ * much that with more work_mem clearing the hash tables takes longer than the gate.
  */
 const asPoolctl = "SET LOCAL search_path = pg_catalog; SET LOCAL work_mem = '64kB'";
 
 const always = [
-  // Of a text that the server reads otherwise than the parser, the gate has seen the wrong names.
+  // If the server parsed the text differently than poolctl's parser, the gate would have checked the wrong names.
   'SET LOCAL standard_conforming_strings = on',
   "SET LOCAL statement_timeout = '2s'",
   "SET LOCAL lock_timeout = '200ms'",
@@ -103,7 +103,7 @@ function executionOf(statement: string): string {
 
 /**
  * The highest `$n` in a statement, as the server's scanner sees it: not in strings, comments, quoted identifiers,
- * dollar quotes or names (`a$1` is one). A wrong count does no harm: EXECUTE refuses it.
+ * dollar quotes or names (`a$1` is one). EXECUTE refuses a wrong count.
  */
 export function countParameters(statement: string): number {
   let highest = 0;
@@ -128,10 +128,10 @@ const token = new RegExp(
 );
 
 /**
- * The rows of one query that a team wrote, in a read-only transaction of its own with the settings of watching. It is rolled back, which
- * takes back what the query set for the session (`set_config(..., false)`). Written at once, so that no other reading
- * of a shared, pipelined connection gets into it. `client` is the bare one.
- * Throws RefusedStatement for what is no query, or reaches functions that may act or are not named in `functions`.
+ * The rows of one query that a team wrote, in a read-only transaction with the settings of a session that watches. It is
+ * rolled back, which also reverts set_config(). Sent at once, so that on a shared, pipelined connection no other query
+ * gets into it. `client` is a `Connection.rawClient`. Throws RefusedStatement for what is not a query, and for one that
+ * reaches functions that may write or are not named in `functions`.
  */
 export async function readBehindGate<Row>(
   client: PgClient,

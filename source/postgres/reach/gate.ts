@@ -11,22 +11,21 @@ type Purpose = 'plan' | 'run';
 export type GateRequest = {
   /** Each is one statement. */
   statements: readonly string[];
-  /** Schemas in which names are looked up, besides the role's own and pg_catalog. */
+  /** Schemas in which names resolve, besides the role's own and pg_catalog. */
   search_path: readonly string[];
-  /** `run`: the statements are executed, so that no function in them may act. */
+  /** `run`: the statements are executed, so no function in them may write. */
   purpose: Purpose;
-  /** Functions that are let through all the same, as `schema.name`. */
+  /** Functions to allow nevertheless, as `schema.name`. */
   functions?: readonly string[];
-  /** The session is this connection's own, so that the gate can be prepared in it once for all plans. */
+  /** The session is not a pooler's, so the gate can be prepared in it once. */
   is_own_session?: boolean;
 };
 
 /**
- * The query that keeps the server from looking at statements that reach somebody else's functions: it fails there,
- * and with it the transaction it is sent in. It belongs right before what is planned or run, and once more after
- * PREPARE, which takes the locks that keep tables and views as they are. Runs with search_path = pg_catalog.
- * Throws RefusedStatement (exit 2) for a statement that the parser cannot read, and unless it is a query or, to be planned,
- * one that writes rows.
+ * The query that fails, and with it its transaction, where the statements reach functions that are not PostgreSQL's. It is
+ * sent right before they are planned or run, and again after PREPARE, whose locks keep tables and views from changing.
+ * Needs search_path = pg_catalog. Throws RefusedStatement (exit 2) for a text that the parser rejects, and for a statement
+ * that is neither a query nor, to be planned, one that writes rows.
  */
 export function gateQuery(parser: SqlParser, request: GateRequest): GateQuery {
   const {statements, search_path, purpose, functions = []} = request;
@@ -53,7 +52,7 @@ type GateQuery = Exclude<Parameters<PgClient['query']>[0], string>;
 
 const {text: gate} = pickVariant(reachQuery, 130_000);
 
-/** What the gate objected to, in words; any other error as it is. */
+/** The gate's objection as an error; any other error unchanged. */
 export function toRefusal(error: unknown, purpose: Purpose): unknown {
   const {message = ''} = error as {message?: string};
   const objection = /<poolctl:(.*):poolctl>/s.exec(message)?.[1];
@@ -62,7 +61,7 @@ export function toRefusal(error: unknown, purpose: Purpose): unknown {
     : refused(purpose, `it reaches ${objection}`, reachHints[purpose], error);
 }
 
-/** A statement that poolctl does not let the server look at. */
+/** A statement that poolctl does not send to be planned or run. */
 export class RefusedStatement extends AbortError {}
 
 function refused(purpose: Purpose, why: string, hint: string, cause?: unknown): RefusedStatement {
@@ -71,12 +70,12 @@ function refused(purpose: Purpose, why: string, hint: string, cause?: unknown): 
 }
 
 const reachHints = {
-  plan: "Planning may run what a statement reaches, with the rights of poolctl's role: only PostgreSQL's own functions and compiled ones of extensions are let through.",
-  run: 'A diagnosis or a verification only reads. Functions of your own have to be named: "functions: [schema.name]" in a runbook, beside text and values in a TypeScript recipe.',
+  plan: "Planning may run what a statement reaches, with the privileges of poolctl's role: only PostgreSQL's own functions and compiled functions of extensions are allowed.",
+  run: 'A diagnosis or a verification only reads. Declare functions of your own: "functions: [schema.name]" in a runbook, beside text and values in a TypeScript recipe.',
 };
 
 const textHints = {
-  plan: 'Only one whole SELECT, INSERT, UPDATE, DELETE, MERGE or VALUES has a plan; a text that the server cut off, or whose constants became $1 where none may stand, has none.',
+  plan: 'Only a single, complete SELECT, INSERT, UPDATE, DELETE, MERGE or VALUES has a plan; a text that the server truncated, or with $1 where the grammar allows no parameter, has none.',
   run: 'A diagnosis or a verification is one SELECT, without FOR UPDATE, INTO or a WITH that writes.',
 };
 
@@ -99,10 +98,10 @@ function parsed(text: string, parse: SqlParser['parse'], purpose: Purpose) {
   }
 }
 
-/** CREATE INDEX for HypoPG's sake. */
+/** CREATE INDEX for HypoPG. */
 const plannable = ['SelectStmt', 'InsertStmt', 'UpdateStmt', 'DeleteStmt', 'MergeStmt', 'IndexStmt'];
 
-/** Neither writes, which PostgreSQL lets a WITH do, nor makes a table, nor locks rows. */
+/** Neither writes, as a WITH can, nor creates a table, nor locks rows. */
 function isPureQuery(node: Node): boolean {
   const acts = ['InsertStmt', 'UpdateStmt', 'DeleteStmt', 'MergeStmt', 'intoClause', 'lockingClause'];
   return 'SelectStmt' in node && ![...descendants(node)].some(each => acts.some(key => key in each));

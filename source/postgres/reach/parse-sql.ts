@@ -1,15 +1,15 @@
 import type {ParseResult, ScanToken} from 'libpg-query';
 import {usageError} from '../../core/errors.ts';
 
-/** Statements as PostgreSQL's own grammar reads them, with `$1` also where only a constant may stand. */
+/** PostgreSQL's own grammar, which here accepts `$1` also where the server allows only a constant. */
 export type SqlParser = {
-  /** Throws AbortError (exit 2) with what the grammar objects to. */
+  /** Throws AbortError (exit 2) with the grammar's error. */
   parse(sql: string): ParseResult;
-  /** The words of a text; they are what is left of it without its comments. */
+  /** The tokens of a text, without its comments. */
   scan(sql: string): {text: string; kind: string}[];
 };
 
-/** PostgreSQL's parser as WebAssembly, 1.7 MB: loaded when it is asked for, and once. */
+/** Loads PostgreSQL's parser, 1.7 MB of WebAssembly, once. */
 export async function loadSqlParser(): Promise<SqlParser> {
   const library = await import('libpg-query');
   // In the bundle a CommonJS package loaded late has its exports in `default` alone.
@@ -21,7 +21,7 @@ export async function loadSqlParser(): Promise<SqlParser> {
       try {
         return parseSync(sql);
       } catch (error) {
-        throw usageError(`not SQL that PostgreSQL can read: ${(error as Error).message}`, undefined, error);
+        throw usageError(`not valid SQL: ${(error as Error).message}`, undefined, error);
       }
     },
     scan(sql) {
@@ -35,22 +35,21 @@ export async function loadSqlParser(): Promise<SqlParser> {
 }
 
 /**
- * The library writes its tokens as JSON and forgets to escape the controls in it, which a quoted name may hold. As long
- * as before, so that its offsets still hold; form feed and vertical tab are white space to PostgreSQL.
+ * The library writes tokens as JSON without escaping control characters, which a quoted name may hold. The length stays
+ * the same, so that offsets hold. Form feed and vertical tab are white space to PostgreSQL.
  */
 function withoutControls(sql: string): string {
   return sql.replace(/[\u000b\u000c]/g, ' ').replace(/[\u0001-\u0008\u000e-\u001f]/g, '_');
 }
 
-/** What LIMIT takes where its number is not known: without one, the planner assumes a tenth of all rows. */
+/** The LIMIT assumed where it is a parameter; the planner would assume a tenth of all rows. */
 const pageOfRows = '100';
 
 /**
- * A statement as pg_stat_statements keeps it, in a form that the server can plan. Constants have become parameters
- * even where the grammar takes none (`interval $1`, `extract($1 from ...)`), and LIMIT's too. The parameters that
- * are left are numbered anew, without gaps: the type of one that does not occur cannot be inferred (42P18).
- * `is_numeric_case`: what CASE results in is a number, as in sum(CASE WHEN ... THEN $1 ELSE $2 END), whose type the
- * server cannot infer either (42883).
+ * A statement of pg_stat_statements in a form that the server can plan. There constants are parameters, also where the
+ * grammar allows none (`interval $1`, `extract($1 from ...)`). Remaining parameters are renumbered without gaps, as the
+ * server cannot infer the type of one that does not occur (42P18). `is_numeric_case`: the result of CASE is a number, as
+ * in sum(CASE WHEN ... THEN $1 ELSE $2 END), whose type it cannot infer either (42883).
  */
 export function toPlannable(query: string, parser: SqlParser, {is_numeric_case = false} = {}): string {
   const words = parser.scan(expandLists(query));
@@ -80,15 +79,12 @@ export function toPlannable(query: string, parser: SqlParser, {is_numeric_case =
   return written.join(' ').replace(/( ;)+$/, '');
 }
 
-/**
- * PostgreSQL 18 keeps the first value of a list alone and says so in a comment, `$1` and three dots: planned as it
- * stands, it would be a list of one.
- */
+/** PostgreSQL 18 keeps only the first value of a list, with a comment of three dots: planned so, it would be a list of one. */
 export function expandLists(query: string): string {
   return query.replaceAll(/(\$\d+) \/\*, \.\.\. \*\//g, Array(listLength).fill('$1').join(', '));
 }
 
-/** What a list whose length nobody knows is taken for. */
+/** The length assumed for such a list. */
 const listLength = 3;
 
 const types = new Set(['interval', 'date', 'time', 'timestamp', 'timestamptz']);

@@ -1,6 +1,6 @@
 import type {Query} from '../queries/query.ts';
 
-/** Functions of the server and its extensions that run SQL, types or validators which an argument names. */
+/** Functions of the server and its extensions that run SQL, or a type or validator that an argument names. */
 const running = [
   '^(query|table|schema|database|cursor)_to_xml',
   '^(domain|array|record|range|multirange)_in$',
@@ -11,7 +11,7 @@ const running = [
   '^(connectby|xpath_table|ts_stat|ts_rewrite)$',
 ].join('|');
 
-/** Of the server's volatile functions those that only read. */
+/** The server's volatile functions that only read. */
 const reading = `^(${[
   'clock_timestamp|timeofday|random|random_normal|array_(sample|shuffle)|gen_random_uuid|uuidv[47]',
   'bernoulli|system|current_query|pg_stat_have_stats|pg_get_(wait_events|sequence_data|loaded_modules)',
@@ -26,14 +26,14 @@ const reading = `^(${[
 ].join('|')})$`;
 
 /**
- * What a statement reaches that is not PostgreSQL's own: the names in it ($1 kinds, $2 schemas or '', $3 names, looked
- * up in the schemas $4, the role's own and pg_catalog), and all that planning looks at from there: views and rules,
+ * What a statement reaches that is not PostgreSQL's own: the names in it ($1 kinds, $2 schemas or '', $3 names, resolved
+ * in the schemas $4, the role's own and pg_catalog), and everything that planning follows from there: views and rules,
  * policies, CHECK constraints, indexes, extended statistics, generated columns, partition keys, children, domains,
- * casts, operators and their functions. $5: defaults too, as an INSERT plans them. $6: functions that are let through.
- * $7: it is to be run, not only planned, so that no function in it may act.
+ * casts, operators and their functions. $5: defaults too, as an INSERT plans them. $6: functions to allow.
+ * $7: the statement is run, not only planned, so no function in it may write.
  *
- * One row and one value, 0. Where something is objected to it is the server's error 22P02, with the objections
- * between two marks: so the transaction is over before the server sees the statement that follows.
+ * Returns one row with 0. Objections become the server's error 22P02, between two marks, which aborts the transaction
+ * before the server gets the statement that follows.
  *
  * The server makes its own objects with OIDs below 16384 (FirstNormalObjectId). Of others a function counts as safe
  * where an extension owns it and it is compiled code: the owner of an SQL or PL/pgSQL one, or of a schema that its
@@ -41,7 +41,7 @@ const reading = `^(${[
  * stored expression calls of them is read from its tree. Policies count where they hold for this role; behind a view
  * they hold for its owner, so they count there too.
  *
- * Must run with search_path = pg_catalog: by another one its own operators would be looked up in strangers' schemas.
+ * Needs search_path = pg_catalog: with another, its own operators could resolve to objects that others created.
  */
 export const reachQuery: Query = {
   name: 'poolctl_reach',

@@ -5,7 +5,7 @@ import {covers} from '../../../source/core/indexes/existing-index.ts';
 import {type IndexKey, key} from '../../../source/core/indexes/index-spec.ts';
 import type {IndexAdvice, IndexProposal} from '../../../source/model/index-advice.ts';
 import type {Connection} from '../../../source/postgres/connect/connect.ts';
-import {gatherAdviceInput} from '../../../source/postgres/facts/index-advice.ts';
+import {readAdviceInput} from '../../../source/postgres/facts/index-advice.ts';
 import {planHypothetically} from '../../../source/postgres/planner/hypothetical.ts';
 import {loadSqlParser, type SqlParser} from '../../../source/postgres/reach/parse-sql.ts';
 import type {TestServer} from '../../helpers/server.ts';
@@ -41,7 +41,7 @@ export async function measure(
   const parser = await loadSqlParser();
   const connection = await watch(server.url({database: workload.name}));
   const startedAt = performance.now();
-  const {input, skipped} = await gatherAdviceInput(connection, parser);
+  const {input, skipped} = await readAdviceInput(connection, parser);
   const found = await adviseIndexes(input);
   const seconds = (performance.now() - startedAt) / 1000;
   const rule = oneColumnPerPredicate(input.statements, input.existing).filter(

@@ -168,7 +168,7 @@ describeEachMajor('readIndexAdvice', major => {
 
     it.each([
       ['ALTER TABLE scores ADD x int', 'only CREATE INDEX'],
-      ['CREATE INDEX i ON nowhere (a)', 'there is no table nowhere'],
+      ['CREATE INDEX i ON nowhere (a)', 'table nowhere does not exist'],
       ['CREATE INDEX i ON scores (nothing)', 'has no column nothing'],
       [
         'CREATE INDEX other ON scores (category_id, contestant_id)',

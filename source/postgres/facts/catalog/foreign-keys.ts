@@ -5,7 +5,7 @@ export async function readForeignKeys(readRows: ReadRows): Promise<ForeignKey[]>
   return (await readRows<CatalogForeignKeyRow>(catalogForeignKeysQuery)).map(toForeignKey);
 }
 
-/** Foreign keys as they were declared: the copies PostgreSQL keeps for each partition have a parent. */
+/** Foreign keys as declared, without PostgreSQL's copies for each partition, which have a parent. */
 export const catalogForeignKeysQuery: Query = {
   name: 'poolctl_catalog_foreign_keys',
   versioned_by: 'server',

@@ -6,9 +6,9 @@ export async function readIndexes(readRows: ReadRows): Promise<Index[]> {
 }
 
 /**
- * Indexes as they are defined and used. A foreign key names the index it refers to in `conindid` as well: only what
- * an index enforces for its own table is its constraint. Definitions, predicates and sizes open the relation, which
- * waits for an ACCESS EXCLUSIVE lock (seen on 15 and 18): of one that is locked so, they stay unknown.
+ * Indexes with their definitions and counters. `conindid` of a foreign key names the referenced index, so only a
+ * constraint of the index's own table counts as its own. Definitions, predicates and sizes open the relation and so wait
+ * for an ACCESS EXCLUSIVE lock (seen on 15 and 18); of an index that is locked so, they are unknown.
  */
 export const catalogIndexesQuery: Query = {
   name: 'poolctl_catalog_indexes',

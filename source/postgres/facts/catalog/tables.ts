@@ -6,9 +6,9 @@ export async function readTables(readRows: ReadRows): Promise<Table[]> {
 }
 
 /**
- * Tables with their counters. Asking a size opens the relation (try_relation_open in dbsize.c), which waits for an
- * ACCESS EXCLUSIVE lock: of one that is locked so, the pages pg_class remembers stand in. Before 14, `reltuples` of
- * a table never analyzed is 0 like an empty one's.
+ * Tables with their counters. pg_table_size() opens the relation (try_relation_open in dbsize.c) and so waits for an
+ * ACCESS EXCLUSIVE lock; of a table that is locked so, relpages is used. Before PostgreSQL 14 `reltuples` of a table that
+ * was never analyzed is 0, as of an empty one.
  */
 const text = (never_analyzed: string) => `
 SELECT /* poolctl */ c.oid::text, n.nspname::text, c.relname::text, c.relkind::text, c.relispartition,
