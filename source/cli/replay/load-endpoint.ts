@@ -6,9 +6,8 @@ import {didYouMean} from '../../core/text/nearest.ts';
 import {compileSqlEndpoint} from '../../replay/endpoint/compile-sql.ts';
 import type {Endpoint, Variant} from '../../replay/endpoint/endpoint.ts';
 import {parseSqlEndpoint} from '../../replay/endpoint/parse-sql.ts';
-import {demoEndpoints} from './demo-endpoints.ts';
 import type {ReplayOptions} from './options.ts';
-import {type ClientSource, hasPrismaClient} from './prisma-client.ts';
+import {type ClientSource, demoEndpoints, hasPrismaClient} from './prisma-client.ts';
 
 /** Loads an endpoint from a file, or one of the demo's by its name. Throws AbortError (exit 2) where it cannot. */
 export async function loadEndpoint(name: string, source: ClientSource): Promise<Endpoint> {

@@ -1,10 +1,10 @@
 import {existsSync} from 'node:fs';
 import path from 'node:path';
+import {fileURLToPath} from 'node:url';
 import {usageError} from '../../core/errors.ts';
 import {demoClients} from '../../demo/prisma/clients.ts';
 import type {Endpoint} from '../../replay/endpoint/endpoint.ts';
 import type {ClientClass, Prisma} from '../../replay/prisma/prisma.ts';
-import {isDemoEndpoint} from './demo-endpoints.ts';
 
 /** Where to look for a Prisma Client: `--client`, the demo, the endpoint's application, the working directory. */
 export type ClientSource = {client: string | undefined; isDemo: boolean; cwd: string};
@@ -89,3 +89,17 @@ const withoutPrisma: Prisma = {
     close: async () => {},
   }),
 };
+
+/** Whether a file is one of the demo's endpoints. */
+function isDemoEndpoint(file: string): boolean {
+  return path.dirname(file) === demoEndpoints();
+}
+
+/** The folder of the demo's endpoints: in the sources, or next to the built program. */
+export function demoEndpoints(): string {
+  const places = import.meta.url.endsWith('.ts')
+    ? ['../../../recipes/endpoints']
+    : ['../endpoints', './endpoints'];
+  const folders = places.map(place => fileURLToPath(new URL(place, import.meta.url)));
+  return folders.find(folder => existsSync(folder)) ?? '';
+}

@@ -2,8 +2,7 @@ import {counted} from '../../core/text/format.ts';
 import {sanitise} from '../../core/text/sanitise.ts';
 import {onlyVariant, type SqlEndpoint, writeSqlEndpoint} from '../endpoint/sql-endpoint.ts';
 import type {CaptureLog} from './capture-log.ts';
-import {fold} from './fold.ts';
-import {timelineOf} from './timeline.ts';
+import {fold, timelineOf} from './fold.ts';
 import {unitsOf} from './units.ts';
 
 export type Captured = {

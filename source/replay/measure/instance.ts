@@ -1,8 +1,7 @@
 import type pg from 'pg';
 import {type Cache, type Context, createCache, type Endpoint, type Sample} from '../endpoint/endpoint.ts';
 import {createMeasuredPool, type MeasuredPool, type PoolOptions} from '../pool/measured-pool.ts';
-import {beginRequest, currentRequest, type RequestTrace} from '../pool/request-trace.ts';
-import {createFailureReader} from './failure.ts';
+import {beginRequest, createFailureReader, currentRequest, type RequestTrace} from '../pool/request-trace.ts';
 import {createRunStats} from './run-stats.ts';
 
 /** One process of the application, as the database sees it: a pool, a Prisma Client, a cache. */

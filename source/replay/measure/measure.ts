@@ -1,6 +1,11 @@
 import type {Variant} from '../endpoint/endpoint.ts';
-import {beginRequest, type RequestTrace, recordFailedRequest, recordRequest} from '../pool/request-trace.ts';
-import {createFailureReader} from './failure.ts';
+import {
+  beginRequest,
+  createFailureReader,
+  type RequestTrace,
+  recordFailedRequest,
+  recordRequest,
+} from '../pool/request-trace.ts';
 import {trackPeakConnections} from './guard.ts';
 import {type Instance, type InstanceOptions, inRequest, openInstance} from './instance.ts';
 import {applyLoad, type Load} from './load.ts';

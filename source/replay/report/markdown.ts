@@ -1,8 +1,7 @@
 import {formatBytes, formatCount, formatMs} from '../../core/text/format.ts';
 import {codeBlock, inlineCode, tableCode} from '../../core/text/markdown.ts';
 import type {ReplayDocument, ReplayResult} from '../../model/replay-report.ts';
-import {sweepCharts} from './chart.ts';
-import {errorText, failureText, formatPerRequest} from './text.ts';
+import {errorText, failureText, formatPerRequest, sweepCharts} from './text.ts';
 
 /** The report for an issue or a pull request: variants side by side, a table per connection_limit and concurrency. */
 export function reportMarkdown(document: ReplayDocument): string {

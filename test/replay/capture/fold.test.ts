@@ -1,6 +1,5 @@
 import {describe, expect, it} from 'vitest';
-import {fold} from '../../../source/replay/capture/fold.ts';
-import {timelineOf} from '../../../source/replay/capture/timeline.ts';
+import {fold, timelineOf} from '../../../source/replay/capture/fold.ts';
 import type {Timed} from '../../../source/replay/capture/units.ts';
 import type {SqlNode} from '../../../source/replay/endpoint/sql-endpoint.ts';
 
