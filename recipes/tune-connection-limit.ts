@@ -1,15 +1,15 @@
 import {thresholds} from '../source/core/health/thresholds.ts';
-import {envFileOf, tunePool} from '../source/core/pool/pool-tuning.ts';
-import {tuningFigure} from '../source/core/pool/pool-tuning-figure.ts';
+import {readLoad} from '../source/core/pool/statement-load.ts';
+import {envFileOf, tunePool} from '../source/core/pool/tuning.ts';
+import {tuningFigure} from '../source/core/pool/tuning-figure.ts';
 import {
   completeTuningParams,
   readTuningChoices,
   requireVariable,
   tuningParameters,
-} from '../source/core/pool/pool-tuning-parameters.ts';
-import {tuningSteps} from '../source/core/pool/pool-tuning-steps.ts';
-import {explainTuning} from '../source/core/pool/pool-tuning-text.ts';
-import {readLoad} from '../source/core/pool/statement-load.ts';
+} from '../source/core/pool/tuning-parameters.ts';
+import {tuningSteps} from '../source/core/pool/tuning-steps.ts';
+import {explainTuning} from '../source/core/pool/tuning-text.ts';
 import {readValues, writeText} from '../source/core/recipe/parameters.ts';
 import {formatRatio} from '../source/core/text/format.ts';
 import type {Finding} from '../source/model/finding.ts';

@@ -2,8 +2,8 @@ import {readdir, stat} from 'node:fs/promises';
 import {join, resolve} from 'node:path';
 
 import {usageError} from '../core/errors.ts';
+import {findPoolCalls} from '../core/pool/adapter-call.ts';
 import {readEnvFile} from '../core/pool/env-file.ts';
-import {findPoolCalls} from '../core/pool/pool-patch.ts';
 import {redactSecrets} from '../core/text/redact.ts';
 import type {Application, PoolSite} from '../model/application.ts';
 import {readPrismaVersion} from './prisma-version.ts';

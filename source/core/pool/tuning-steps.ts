@@ -2,11 +2,11 @@ import type {RecipeData} from '../../model/recipe-data.ts';
 import type {RoleLimit} from '../../model/roles.ts';
 import type {AdviceStep, FileStep, SqlStep, Step, Verification} from '../../model/step.ts';
 import {quoteIdentifier} from '../sql/quote.ts';
+import {adapterLines, adapterSettings, patchCall} from './adapter-call.ts';
 import {envChange} from './env-file.ts';
 import {poolerChanges, poolerLines} from './pgbouncer-ini.ts';
-import {adapterLines, adapterSettings, patchCall} from './pool-patch.ts';
-import type {PoolSettings} from './pool-presets.ts';
-import {envFileOf, type PoolKind, type Tuning} from './pool-tuning.ts';
+import type {PoolSettings} from './presets.ts';
+import {envFileOf, type PoolKind, type Tuning} from './tuning.ts';
 
 /** What is done, the server's part first: it alone can be refused. Advice comes last, for what nobody here can do. */
 export function tuningSteps(tuning: Tuning, facts: RecipeData): Step[] {

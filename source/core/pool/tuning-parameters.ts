@@ -2,8 +2,8 @@ import type {Parameter, ParameterValues} from '../../model/parameter.ts';
 import type {RecipeData} from '../../model/recipe-data.ts';
 import {usageError} from '../errors.ts';
 import {readChoice, readCount, readList, readNumber, readText, writeText} from '../recipe/parameters.ts';
-import {type PlatformId, platforms, presets} from './pool-presets.ts';
-import {envFileOf, type TunedPlace, type TuningChoices, tunedPlaces} from './pool-tuning.ts';
+import {type PlatformId, platforms, presets} from './presets.ts';
+import {envFileOf, type TunedPlace, type TuningChoices, tunedPlaces} from './tuning.ts';
 
 const platformIds = platforms.map(({id}) => id);
 /** Of the usable slots, for one application; the rest is for migrations, jobs and people. */

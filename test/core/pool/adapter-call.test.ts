@@ -1,5 +1,5 @@
 import {describe, expect, it} from 'vitest';
-import {codeOnly, findPoolCalls, patchCall} from '../../../source/core/pool/pool-patch.ts';
+import {codeOnly, findPoolCalls, patchCall} from '../../../source/core/pool/adapter-call.ts';
 
 const settings = {max: 7, connectionTimeoutMillis: 10_000, idleTimeoutMillis: 30_000};
 const all = 'max: 7, connectionTimeoutMillis: 10000, idleTimeoutMillis: 30000';

@@ -6,7 +6,7 @@ import {
   largestLimit,
   neededMaxConnections,
   refusedOf,
-} from '../../../source/core/pool/pool-tuning.ts';
+} from '../../../source/core/pool/tuning.ts';
 
 const none = {role_limit: null, database_limit: null};
 const slots = {usable: 97};

@@ -3,7 +3,7 @@ import type {RoleLimit} from '../../model/roles.ts';
 import type {Budget, Snapshot} from '../../model/snapshot.ts';
 
 import type {PoolerSettings} from './pgbouncer-ini.ts';
-import {type Platform, type PoolSettings, type Preset, presets} from './pool-presets.ts';
+import {type Platform, type PoolSettings, type Preset, presets} from './presets.ts';
 
 export const tunedPlaces = ['role', 'env', 'adapter', 'pgbouncer', 'none'] as const;
 export type TunedPlace = (typeof tunedPlaces)[number];

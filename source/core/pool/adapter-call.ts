@@ -1,6 +1,6 @@
 import type {AdapterSettings} from '../../model/application.ts';
 
-import type {PoolSettings} from './pool-presets.ts';
+import type {PoolSettings} from './presets.ts';
 
 /** `new PrismaPg({...})` or `new Pool({...})` as it stands in a source file. */
 export type PoolCall = {

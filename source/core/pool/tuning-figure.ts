@@ -1,10 +1,10 @@
 import type {Snapshot} from '../../model/snapshot.ts';
 import {formatMs, formatRatio} from '../text/format.ts';
-import {presets} from './pool-presets.ts';
-import type {Tuning} from './pool-tuning.ts';
-import {type ConnectionBudget, type Fit, fitOf, largestLimit, refusedOf} from './pool-tuning.ts';
+import {presets} from './presets.ts';
 import type {LoadReading} from './statement-load.ts';
 import {waiting} from './statement-load.ts';
+import type {Tuning} from './tuning.ts';
+import {type ConnectionBudget, type Fit, fitOf, largestLimit, refusedOf} from './tuning.ts';
 
 /** The budget as tables and a picture, at most 76 columns wide. */
 export function tuningFigure(tuning: Tuning, snapshot: Snapshot, load: LoadReading): string[] {

@@ -2,10 +2,10 @@ import type {EnvFile} from '../../model/application.ts';
 import type {RecipeData} from '../../model/recipe-data.ts';
 import type {Snapshot} from '../../model/snapshot.ts';
 import {counted, formatAge, formatMs} from '../text/format.ts';
-import {presets} from './pool-presets.ts';
-import {envFileOf, fitOf, neededMaxConnections, refusedOf, type Tuning} from './pool-tuning.ts';
+import {presets} from './presets.ts';
 import type {LoadReading} from './statement-load.ts';
 import {waiting} from './statement-load.ts';
+import {envFileOf, fitOf, neededMaxConnections, refusedOf, type Tuning} from './tuning.ts';
 
 /** The answer in the user's words: the limit, why, what it will do, and what it cannot know. */
 export function explainTuning(
