@@ -193,7 +193,7 @@ describe('the program before something else', () => {
 
   it('ends with 130 when interrupted while nothing answers', async () => {
     const args = ['snapshot', url(`127.0.0.1:${port}/shop?schema=x`)];
-    const running = runProgram(args, {interrupt: {when: /left out/, signal: 'SIGINT'}});
+    const running = runProgram(args, {interrupt: {when: /ignored in the URL/, signal: 'SIGINT'}});
     expect(await running).toMatchObject({code: 130, stderr: expect.stringMatching(/interrupted\n$/)});
   });
 });

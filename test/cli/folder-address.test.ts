@@ -37,7 +37,7 @@ describe("a folder's .env that names a host of its own", () => {
     const home = await homeWith(`DATABASE_URL=postgres://app@127.0.0.1:${thief.port}/shop\n`, pgpass);
     const [code, stderr] = await failing(['snapshot'], {home, env});
     expect(code).toBe(3);
-    expect(stderr).toContain(`the address, 127.0.0.1:${thief.port}/shop, is from DATABASE_URL in ./.env`);
+    expect(stderr).toContain(`connecting to 127.0.0.1:${thief.port}/shop, from DATABASE_URL in ./.env`);
     expect(stderr).toContain(place);
     expect(stderr).toMatch(/is not sent to a host that DATABASE_URL in \.\/\.env names: export the URL/);
     expect(thief.heard()).toContain('user\0app\0');
@@ -94,7 +94,7 @@ describeEachMajor("a server, and a folder's .env beside exported variables", maj
   it('is told before an act: where its address is from', async () => {
     const args = ['run', 'kill-idle-sessions', '--set', 'older_than=1d', '--dry-run'];
     const {stderr} = await runProgram(args, {env: {DATABASE_URL: urlOf(server, 'oncall')}});
-    expect(stderr).toContain(`is from DATABASE_URL\n`);
+    expect(stderr).toContain(`, from DATABASE_URL\n`);
   });
 
   it("is shown in the console's header with where its address is from", async () => {

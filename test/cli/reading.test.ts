@@ -247,7 +247,7 @@ describeEachMajor('the program as a reader', major => {
     ['SIGHUP', 129],
   ] as const)('ends at a %s between two readings with %i', async (signal, code) => {
     const running = runProgram(['snapshot', urlOf(server, 'oncall', '?schema=x'), '--rates', '1min'], {
-      interrupt: {when: /left out/, signal},
+      interrupt: {when: /ignored in the URL/, signal},
     });
     expect(await running).toEqual({
       code,

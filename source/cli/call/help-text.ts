@@ -47,7 +47,7 @@ export function groupFlags({flags, name}: Usage): Map<string, [string, Flag][]> 
 /** What a flag sets, and its default: `Server port (default 5432)`. */
 export function flagText({help, default: value, formerName}: Flag): string {
   const notes = [
-    ...(value === undefined ? [] : [`default ${value}`]),
+    ...(value === undefined ? [] : [`default${value.includes(' ') ? ':' : ''} ${value}`]),
     ...(formerName === undefined ? [] : [`formerly ${flagAsTyped(formerName)}`]),
   ];
   return notes.length === 0 ? help : `${help} (${notes.join('; ')})`;
@@ -86,8 +86,8 @@ function section(title: string, rows: readonly (readonly [string, string])[], le
     : ['', title, ...rows.map(([head, text]) => wrap(`  ${head.padEnd(width)}  `, text, columns))];
 }
 
-function commandRow(usage: Usage): [string, string] {
-  return [synopsisOf(usage).replace(' [flags]', ''), usage.summary];
+function commandRow({name, summary}: Usage): [string, string] {
+  return [name === 'console' ? 'poolctl' : `poolctl ${name}`, summary];
 }
 
 function recipeRows(recipes: readonly Recipe[]): [string, string][] {

@@ -18,7 +18,7 @@ export const serverFlags = {
   production: {
     type: 'boolean',
     group: 'Server',
-    help: 'Treat the server as production: a change has to be confirmed by its name',
+    help: 'Treat the server as production: changes are confirmed by typing its name',
   },
   wait: {
     type: 'string',

@@ -9,9 +9,9 @@ export const usage = {
   arguments: [{shown: 'bash|zsh|fish', completes: shells}],
   flags: {...recipesFlag},
   details: [
-    'bash: add  source <(poolctl completion bash)  to ~/.bashrc.',
-    'zsh: add  source <(poolctl completion zsh)  to ~/.zshrc, after compinit.',
-    'fish: run  poolctl completion fish > ~/.config/fish/completions/poolctl.fish',
-    'Commands, flags, their values, recipes and the targets of config.toml are completed, as they are when the script is printed.',
+    'bash: add "source <(poolctl completion bash)" to ~/.bashrc.',
+    'zsh: add "source <(poolctl completion zsh)" to ~/.zshrc, after compinit.',
+    'fish: run "poolctl completion fish > ~/.config/fish/completions/poolctl.fish".',
+    'The script completes commands, flags and their values, and the recipes and targets that exist when it is printed.',
   ],
 } as const satisfies Usage;

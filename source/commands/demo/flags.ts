@@ -3,7 +3,7 @@ import {intervalFlag, journalFlag, jsonFlag} from '../../cli/call/shared-flags.t
 
 export const usage = {
   name: 'demo',
-  summary: 'Open the console on a throwaway server with an incident',
+  summary: 'Open the console on a throwaway server, in an incident',
   arguments: [],
   flags: {
     seed: {

@@ -9,12 +9,12 @@ export const usage = {
   arguments: [{shown: '<file>', completes: 'file'}, {shown: '[url]'}],
   flags: {
     ...intervalFlag,
-    for: {type: 'string', value: 'TIME', help: 'Stop after this long', default: 'at Ctrl-C'},
+    for: {type: 'string', value: 'TIME', help: 'Stop after this long', default: 'until Ctrl-C'},
     maxSize: {
       type: 'number',
       value: 'MB',
-      help: 'Max size of the recording and its predecessor together, in MB',
-      default: String(defaultMaxSize_mb),
+      help: 'Max size of the recording and its predecessor together',
+      default: `${defaultMaxSize_mb} MB`,
     },
     ...recipesFlag,
     ...waitingServerFlags,

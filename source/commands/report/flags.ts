@@ -19,7 +19,11 @@ export const usage = {
       default: 'end of the recording, or now',
     },
     run: {type: 'string', value: 'ID', help: 'One run of the journal, and 10 min before and after it'},
-    html: {type: 'string', value: 'FILE', help: 'Write one self-contained HTML file; - prints it'},
+    html: {
+      type: 'string',
+      value: 'FILE',
+      help: 'Write a self-contained HTML file instead; - prints it to stdout',
+    },
     ...recipesFlag,
     ...journalFlag,
   },

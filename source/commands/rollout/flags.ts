@@ -33,6 +33,6 @@ export const usage = {
   },
   details: [
     'Exit 0 when every stage passed, 1 when a stage failed and was rolled back, 7 when a command failed, 130 when interrupted. After an interruption the same call resumes where it stopped.',
-    'A stage whose command changes something runs only with consent: --approve-stage NAME for one stage, --yes for all. On a terminal poolctl asks before each stage with approval: true, and once for all others. A warning does not fail a stage; a critical limit or finding does.',
+    'A stage with a command runs only with consent: --approve-stage NAME for one stage, --yes for all. On a terminal poolctl asks before each stage with approval: true, and once for all others. A warning does not fail a stage; a critical limit or finding does.',
   ],
 } as const satisfies Usage;

@@ -259,13 +259,13 @@ export const minimumBlocks = {
 /** `check --for`, and a rollout plan that sets none. */
 export const watchDefaults = {every_ms: 10_000, sustain_ms: 30_000} as const;
 
-/** For help texts: `default 80%,90%`, `default 70%, warning only`, `default 50%, critical`. */
+/** A default for help texts: `80%,90%`, `70%, warning only`, `50%, critical`. */
 export function describeDefault(name: ThresholdName): string {
   const {unit, warning, critical}: Threshold = thresholds[name];
   const levels = [warning, critical].filter(value => value !== undefined);
   const written = levels.map(value => writeThreshold(unit, value)).join(',');
-  if (levels.length === 2) return `default ${written}`;
-  return warning === undefined ? `default ${written}, critical` : `default ${written}, warning only`;
+  if (levels.length === 2) return written;
+  return warning === undefined ? `${written}, critical` : `${written}, warning only`;
 }
 
 /** A value as flags and parameters take it: `80%`, `30s`, `5`. */

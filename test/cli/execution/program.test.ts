@@ -119,7 +119,7 @@ describeEachMajor('the program as an actor', major => {
       0,
       expect.stringMatching(/^1\. end session .*\n {3}on backend:\d+\n {3}SELECT [\s\S]* verified, \d/m),
     ]);
-    expect(show.stdout).toContain(`\nacted as oncall on PostgreSQL ${major}.`);
+    expect(show.stdout).toContain(`\nexecuted as oncall on PostgreSQL ${major}.`);
     const verdict = JSON.parse((await runProgram(['journal', 'verify', '--json'], {home})).stdout);
     expect(verdict).toMatchObject({schema_version: 1, ok: true, entries: 6, broken_at: null, unfinished: []});
 
@@ -333,7 +333,7 @@ describe('the program over its journal', () => {
   it('has nothing to say of a journal that is not there yet', async () => {
     expect(await failing(['journal'])).toEqual([
       0,
-      expect.stringMatching(/^nothing is recorded in .*journal.jsonl\n$/),
+      expect.stringMatching(/^poolctl: no entries in .*journal.jsonl\n$/),
     ]);
   });
 });

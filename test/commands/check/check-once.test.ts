@@ -75,7 +75,7 @@ describeEachMajor('check', major => {
       asking('one', 'SELECT 1'),
     );
     expect(findings).toMatchObject([{recipe: 'one'}]);
-    expect(stderr).toMatch(/poolctl: not checked in full, hidden: .*permission denied for table secrets/);
+    expect(stderr).toMatch(/poolctl: incomplete check, hidden: .*permission denied for table secrets/);
   });
 
   it('is no check where the connection goes in the middle of it', async () => {

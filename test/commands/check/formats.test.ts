@@ -96,7 +96,10 @@ describeEachMajor('poolctl check writes', async major => {
     const down = await runProgram(['check', 'postgres://u@127.0.0.1:1/x', '--nagios']);
     expect([down.code, down.stdout]).toEqual([2, expect.stringMatching(/^POOLCTL CRITICAL - [^\n]+\n$/)]);
     const off = await nagios('--max-used', 'much');
-    expect([off.code, off.stdout]).toEqual([3, expect.stringMatching(/^POOLCTL UNKNOWN - --max-used much/)]);
+    expect([off.code, off.stdout]).toEqual([
+      3,
+      expect.stringMatching(/^POOLCTL UNKNOWN - invalid limit "much" for --max-used/),
+    ]);
   });
 
   it('Markdown in which nothing of the server is active', async () => {

@@ -409,14 +409,14 @@ describe.each<[string, (value: number, unit: string) => number]>([
 });
 
 it.each<[ThresholdName, string]>([
-  ['used_ratio', 'default 80%,90%'],
-  ['longest_idle_in_transaction_ms', 'default 30s,5min'],
-  ['slowest_mean_exec_time_ms', 'default 100ms,1s'],
-  ['blocked_sessions', 'default 5,20'],
-  ['n_plus_one_suspects', 'default 5, warning only'],
-  ['cache_hit_ratio', 'default 99%, warning only'],
-  ['availability_ratio', 'default 50%, critical'],
-  ['unused_index_age_ms', 'default 30d, warning only'],
+  ['used_ratio', '80%,90%'],
+  ['longest_idle_in_transaction_ms', '30s,5min'],
+  ['slowest_mean_exec_time_ms', '100ms,1s'],
+  ['blocked_sessions', '5,20'],
+  ['n_plus_one_suspects', '5, warning only'],
+  ['cache_hit_ratio', '99%, warning only'],
+  ['availability_ratio', '50%, critical'],
+  ['unused_index_age_ms', '30d, warning only'],
 ])('help says the default of %s', (name, text) => {
   expect(describeDefault(name)).toBe(text);
 });
