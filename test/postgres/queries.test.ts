@@ -93,7 +93,7 @@ describe('pickVariant', () => {
     expect(pickVariant(query, extensionVersionNum(version), 's"x').text).toBe(text);
   });
 
-  it('has nothing for a version before the first', () => {
+  it('throws for a version before the first', () => {
     expect(() => pickVariant(query, extensionVersionNum('1.7'))).toThrow('q has no variant');
   });
 });
@@ -133,7 +133,7 @@ describeEachMajor('queries', major => {
 
   // The library serves older versions of its extension, so that each variant can be run for real.
   describe.each(['1.8', '1.9', '1.10', '1.11', '1.12'])('pg_stat_statements %s', version => {
-    it('is read by its variants, in a schema of any name', async context => {
+    it('is read by its variant, in a schema of any name', async context => {
       const available = await server.query(
         `SELECT FROM pg_available_extension_versions WHERE name = 'pg_stat_statements' AND version = '${version}'`,
       );

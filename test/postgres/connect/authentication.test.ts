@@ -67,12 +67,12 @@ describeEachMajor('SCRAM over TLS', major => {
   };
 
   it.each(['', 'channel_binding=prefer', 'channel_binding=require', 'channel_binding=disable'])(
-    'lets in with %s',
+    'works with %s',
     parameters => openAt(server.port, parameters),
   );
 
   it.each(['', 'channel_binding=prefer', 'channel_binding=require'])(
-    'is bound to the session with %s: another certificate in between fails',
+    'is bound to the session with %s: a proxy with another certificate fails',
     async parameters => {
       const port = await startInBetween(server);
       expect(await rejection(openAt(port, parameters))).toMatchObject({
@@ -84,11 +84,11 @@ describeEachMajor('SCRAM over TLS', major => {
     },
   );
 
-  it('is not bound with channel_binding=disable: what is in between passes', async () => {
+  it('is not bound with channel_binding=disable, so a proxy passes', async () => {
     await openAt(await startInBetween(server), 'channel_binding=disable');
   });
 
-  it('is noticed by the server where somebody takes the binding off its offer', async () => {
+  it('is checked by the server where a proxy removes the binding from its offer', async () => {
     const port = await startInBetween(server, withoutPlus);
     expect(await rejection(openAt(port, ''))).toMatchObject({
       exitCode: 3,
@@ -98,7 +98,7 @@ describeEachMajor('SCRAM over TLS', major => {
       exitCode: 3,
       message: expect.stringContaining('channel binding required, but the server does not offer it'),
     });
-    // What is in between would do for one who does not ask for more.
+    // Without channel binding the proxy is not noticed.
     await openAt(port, 'channel_binding=disable');
   });
 });
@@ -130,7 +130,7 @@ describeEachMajor('require_auth', major => {
     await (await connect(request, {purpose: 'watch'})).close();
   };
 
-  it.each(Object.entries(methods))('lets %s in by what is allowed alone', async (user, method) => {
+  it.each(Object.entries(methods))('admits %s by allowed methods only', async (user, method) => {
     for (const required of [method, `gss,${method}`, '!gss', '']) await open(user, required);
     const others = Object.values(methods).filter(each => each !== method);
     for (const required of [others.join(','), `!${method}`, 'gss']) {

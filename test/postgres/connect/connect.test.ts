@@ -16,7 +16,7 @@ describeEachMajor('connect', major => {
 
   const appUrl = (parameters = '') => `${server.url({user: 'app', password: 'secret'})}?${parameters}`;
 
-  it('has its settings in force with the startup packet alone', async () => {
+  it('applies its settings with the startup packet', async () => {
     const connection = await connect(requestTo(appUrl('application_name=web')), {purpose: 'watch'});
     const names = [
       'application_name',
@@ -55,7 +55,7 @@ describeEachMajor('connect', major => {
     await acting.close();
   });
 
-  it("keeps the user's own startup options, and its own win over them", async () => {
+  it("sends the user's startup options, and its own override them", async () => {
     const options = encodeURIComponent('-c geqo=off -c default_transaction_read_only=off');
     const {client, close} = await connect(requestTo(appUrl(`options=${options}`)), {purpose: 'watch'});
     const {rows} = await client.query(
@@ -65,7 +65,7 @@ describeEachMajor('connect', major => {
     await close();
   });
 
-  it('pays no heed to the environment of the process: the request says all', async () => {
+  it('ignores the environment of the process: the request is complete', async () => {
     process.env.PGOPTIONS = '-c geqo=off';
     process.env.PGAPPNAME = 'disguise';
     try {
@@ -81,7 +81,7 @@ describeEachMajor('connect', major => {
     }
   });
 
-  it('gives numbers as numbers, times as the text of the server', async () => {
+  it('returns numbers as numbers, times as the text of the server', async () => {
     const {client, close} = await connect(requestTo(appUrl()), {purpose: 'watch'});
     const {rows} = await client.query(
       `SELECT 9007199254740991::int8 AS int8, 1.5::float8 AS float8, 2.25::numeric AS numeric, '{1,NULL,3}'::int4[] AS int4s,
@@ -101,13 +101,13 @@ describeEachMajor('connect', major => {
     await close();
   });
 
-  it('reads names right in a database of another encoding', async () => {
+  it('reads names in a database of another encoding', async () => {
     const {client, close} = await connect(requestTo(server.url({database: 'latin'})), {purpose: 'watch'});
     expect((await client.query(`SELECT chr(233) AS e`)).rows).toEqual([{e: 'é'}]);
     await close();
   });
 
-  it('one query that fails does not spoil those written with it', async () => {
+  it('a query that fails does not affect those sent with it', async () => {
     const {client, close} = await connect(requestTo(appUrl()), {purpose: 'watch'});
     const outcomes = await Promise.allSettled([
       client.query('SELECT 1'),
@@ -128,7 +128,7 @@ describeEachMajor('connect', major => {
     await close();
   });
 
-  it('notices that it is lost', async () => {
+  it('reports that it is lost', async () => {
     const connection = await connect(requestTo(appUrl()), {purpose: 'watch'});
     await server.query('SELECT pg_terminate_backend($1)', [connection.client.processID]);
     expect(await connection.lost).toMatchObject({code: '57P01'});
@@ -148,7 +148,7 @@ describeEachMajor('connect', major => {
     }
   });
 
-  it('is interrupted at once', async () => {
+  it('can be interrupted at once', async () => {
     const listener = await listen(() => {});
     const abort = new AbortController();
     const connecting = rejection(
@@ -170,7 +170,7 @@ describe('behind a pooler', () => {
     ['08P01', 'unsupported startup parameter: options'],
     ['08P01', 'unsupported startup parameter in options: default_transaction_read_only'],
     ['0A000', 'Feature not supported: RDS Proxy currently doesn’t support command-line options.'],
-  ])('goes without its settings when it is told: %s %s', async (sqlstate, text) => {
+  ])('does without its settings when they are refused: %s %s', async (sqlstate, text) => {
     const packets: Record<string, string>[] = [];
     const pooler = await listen(socket => {
       socket.once('data', packet => {
@@ -190,7 +190,7 @@ describe('behind a pooler', () => {
     await pooler.close();
   });
 
-  it('sees when the settings were swallowed', async () => {
+  it('sees that the settings were ignored', async () => {
     const pooler = await listen(socket => socket.once('data', () => socket.write(welcome(server))));
     const request = requestTo(`postgres://u@127.0.0.1:${pooler.port}/d`);
     const connection = await connect(request, {purpose: 'watch'});
@@ -206,7 +206,7 @@ describe('channel_binding=require', () => {
     ['a password as MD5', authentication(5, 'salt')],
     ['SCRAM without the channel', authentication(10, 'SCRAM-SHA-256\0\0')],
     ['no password at all', authentication(0)],
-  ])('gives nothing to a server that asks for %s', async (_, request) => {
+  ])('sends nothing to a server that asks for %s', async (_, request) => {
     const answers: Buffer[] = [];
     let hungUp: Promise<void> = Promise.resolve();
     const server = await listen(socket => {

@@ -8,7 +8,7 @@ import {describeEachMajor, startTestServer, type TestServer} from '../../helpers
 import {rejection, requestTo} from '../requests.ts';
 import {type Listener, listen, refusal, welcome} from './listeners.ts';
 
-/** Connects where it cannot, and holds what every such error has to keep. */
+/** The error of a connection that must fail, with what every such error has to fulfil. */
 async function errorOf(url: string, env: Record<string, string> = {}): Promise<AbortError> {
   const error = (await rejection(connect(requestTo(url, env), {purpose: 'watch'}))) as AbortError;
   expect(error.name).toBe('AbortError');
@@ -31,7 +31,7 @@ describeEachMajor('an error of the server', major => {
   const url = (user = 'app', database = 'postgres', password = 's3cret') =>
     server.url({user, password, database});
 
-  it('a wrong password, and where it was found', async () => {
+  it('a wrong password, and where it comes from', async () => {
     const error = await errorOf(url('app', 'postgres', 's3cret-not'));
     expect(error.message).toBe(
       `password authentication failed for role "app" at 127.0.0.1:${server.port} (28P01)`,
@@ -52,13 +52,13 @@ describeEachMajor('an error of the server', major => {
     expect(error.exitCode).toBe(3);
   });
 
-  it('a database that the role may not enter', async () => {
+  it('a database that the role may not connect to', async () => {
     const error = await errorOf(url('app', 'closed'));
     expect(error.message).toContain('may not connect to database "closed"');
     expect(error.hint).toBe('GRANT CONNECT ON DATABASE "closed" TO "app";');
   });
 
-  it('a database that takes no connections', async () => {
+  it('a database that accepts no connections', async () => {
     expect((await errorOf(url('app', 'asleep'))).message).toContain(
       'database "asleep" accepts no connections',
     );
@@ -117,7 +117,7 @@ describeEachMajor('an error of the server', major => {
     });
   });
 
-  it('TLS demanded of a server that has none', async () => {
+  it('TLS required of a server without it', async () => {
     const error = await errorOf(`${url()}?sslmode=require`);
     expect(error.message).toBe(
       `127.0.0.1:${server.port} does not support TLS, which sslmode=require requires`,
@@ -142,7 +142,7 @@ describeEachMajor('an error of the server', major => {
   });
 });
 
-describe('an error on the way to the server', () => {
+describe('an error before the server answers', () => {
   const listeners: Listener[] = [];
   const at = async (answer: Parameters<typeof listen>[0], parameters = '') => {
     const listener = await listen(answer);
@@ -199,7 +199,7 @@ describe('an error on the way to the server', () => {
     expect((await errorOf(ssh)).message).toContain('not PostgreSQL but an SSH server');
   });
 
-  it('it hangs up', async () => {
+  it('it closes the connection', async () => {
     const error = await errorOf(await at(socket => void socket.end()));
     expect(error.message).toMatch(/closed the connection without an error message$/);
     expect(error.exitCode).toBe(3);

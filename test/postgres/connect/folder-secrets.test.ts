@@ -27,7 +27,7 @@ describe('a host that ./.env names', () => {
       {env: {PGPASSFILE: '/pw'}, files: {'/pw': '*:5432:d:u:secret'}},
       'a line with * in /pw',
     ],
-  ])('gets no password from %s, and it is told', (_, given, withheld) => {
+  ])('gets no password from %s, which is reported', (_, given, withheld) => {
     const request = folder('postgres://u@evil/d', given);
     expect([request.password(), request.password_source, request.password_withheld]).toEqual([
       null,
@@ -37,7 +37,7 @@ describe('a host that ./.env names', () => {
     expect(request.origin).toEqual({kind: 'folder'});
   });
 
-  it("gets none either that was another role's", () => {
+  it("gets no password of another role's", () => {
     const request = folder('postgres://u:p@evil/d', {flags: {user: 'root'}, env: {PGPASSWORD: 'secret'}});
     expect([request.user, request.password(), request.password_withheld]).toEqual([
       'root',
@@ -46,13 +46,13 @@ describe('a host that ./.env names', () => {
     ]);
   });
 
-  it('gets none from the file that it names, or as a socket in a folder that anybody may write to', () => {
+  it('gets none from a password file that it names, or as a socket in a folder that every user can write to', () => {
     const files = {'/home/ann/.pgpass': 'localhost:5432:*:*:secret', '/home/ann/keys': '*:*:*:*:secret'};
     expect(folder('postgres://u@evil/d?passfile=/home/ann/keys', {files}).password()).toBeNull();
     expect(folder('postgres://u@/d?host=/tmp', {files}).password()).toBeNull();
   });
 
-  it("gets the password beside its name, and one from a line of the user's for this host and port", () => {
+  it("gets the password in its URL, and one from a line of the user's for this host and port", () => {
     expect(folder('postgres://u:own@evil/d', {env: {PGPASSWORD: 'secret'}}).password()).toBe('own');
     const files = {'/home/ann/.pgpass': '*:*:*:*:secret\nevil:5432:*:u:meant'};
     expect(folder('postgres://u@evil/d', {files})).toMatchObject({
@@ -62,7 +62,7 @@ describe('a host that ./.env names', () => {
     expect(folder('postgres://u@evil/d', {files}).password()).toBe('meant');
   });
 
-  it('is the one that it connects to', () => {
+  it('cannot differ from the one it connects to', () => {
     const given = {files: {'/home/ann/.pgpass': 'good:5432:d:u:meant'}};
     expect(() => folder('postgres://u@good/d?hostaddr=192.0.2.1', given)).toThrow(
       /names host good but connects to 192\.0\.2\.1/,
@@ -84,7 +84,7 @@ describe('a host that ./.env names', () => {
     });
   });
 
-  it('sees no client certificate but one that it names', () => {
+  it('gets no client certificate but one that it names', () => {
     expect(folder('postgres://u@evil/d').tls.certificate).toBeNull();
     expect(folder('postgres://u@evil/d?sslcert=c&sslkey=k').tls).toMatchObject({
       certificate: {path: '/app/c'},

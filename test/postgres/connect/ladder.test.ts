@@ -54,7 +54,7 @@ describeEachMajor('a server without a slot left', major => {
   describe('for an ordinary role', () => {
     beforeEach(() => fillSlotsOf('app'));
 
-    it('says whose the last slots are, and exits with 4', async () => {
+    it('says whom the remaining slots are reserved for, and exits with 4', async () => {
       const error = await rejection(connect(requestTo(url('app')), {purpose: 'watch'}));
       expect(error).toMatchObject({
         exitCode: 4,
@@ -65,7 +65,7 @@ describeEachMajor('a server without a slot left', major => {
       expect(classifySlotError((error as Error).cause)).toBe(major >= 16 ? 'reserved' : 'superuser_reserved');
     });
 
-    it('gets in as the superuser of the rescue address', async () => {
+    it('connects as the superuser of the rescue address', async () => {
       const request = requestTo(url('app'), {POOLCTL_RESCUE_URL: server.superuserUrl});
       const connection = await connect(request, {purpose: 'watch'});
       expect(connection.route).toBe('rescue');
@@ -75,21 +75,21 @@ describeEachMajor('a server without a slot left', major => {
       await connection.close();
     });
 
-    it.skipIf(major < 16)('gets in as a role with reserved slots', async () => {
+    it.skipIf(major < 16)('connects as a role with reserved slots', async () => {
       const request = requestTo(url('app'), {POOLCTL_RESCUE_URL: url('reserve')});
       const connection = await connect(request, {purpose: 'watch'});
       expect([connection.route, connection.request.user]).toEqual(['rescue', 'reserve']);
       await connection.close();
     });
 
-    it('goes there for a slot alone: a wrong password is told, whatever the rescue address', async () => {
+    it('uses the rescue address only for a slot, not for a wrong password', async () => {
       const wrong = server.url({user: 'app', password: 'wrong'});
       const request = requestTo(wrong, {POOLCTL_RESCUE_URL: server.superuserUrl});
       await free();
       expect(await rejection(connect(request, {purpose: 'watch'}))).toMatchObject({exitCode: 3});
     });
 
-    it('tells of the rescue address when it is that which is wrong', async () => {
+    it('reports an error of the rescue address', async () => {
       const rescue = server.url({user: 'app', password: 'wrong'});
       const request = requestTo(url('app'), {POOLCTL_RESCUE_URL: rescue});
       expect(await rejection(connect(request, {purpose: 'watch'}))).toMatchObject({
@@ -148,7 +148,7 @@ describeEachMajor('a server without a slot left', major => {
     });
   });
 
-  it.skipIf(major < 16)('tells apart whose the reserve is', async () => {
+  it.skipIf(major < 16)('says whom the slots are reserved for', async () => {
     await fillSlotsOf('app');
     await fillSlotsOf('reserve');
     const error = await rejection(connect(requestTo(url('reserve')), {purpose: 'watch'}));
@@ -156,7 +156,7 @@ describeEachMajor('a server without a slot left', major => {
     expect(error).toMatchObject({message: expect.stringContaining('reserved for superusers')});
   });
 
-  it('says when not even a superuser gets in', async () => {
+  it('says when not even a superuser can connect', async () => {
     await fillSlotsOf('postgres');
     const request = requestTo(url('app'), {POOLCTL_RESCUE_URL: server.superuserUrl});
     const error = await rejection(connect(request, {purpose: 'watch'}));
@@ -164,7 +164,7 @@ describeEachMajor('a server without a slot left', major => {
     expect(error).toMatchObject({hint: expect.stringContaining('The rescue address found no slot either')});
   });
 
-  it("knows a role's own limit: the server's slots are free", async () => {
+  it("reports a role's limit while the server has free slots", async () => {
     held.push(await server.connect({user: 'limited', password}));
     const error = await rejection(connect(requestTo(url('limited')), {purpose: 'watch'}));
     expect(error).toMatchObject({
@@ -178,7 +178,7 @@ describeEachMajor('a server without a slot left', major => {
     await connection.close();
   });
 
-  it("knows a database's own limit", async () => {
+  it("reports a database's limit", async () => {
     held.push(await server.connect({user: 'app', password, database: 'small'}));
     expect(await rejection(connect(requestTo(url('app', 'small')), {purpose: 'watch'}))).toMatchObject({
       exitCode: 4,

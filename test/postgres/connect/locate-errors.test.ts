@@ -17,7 +17,7 @@ const refused: [what: string, given: Given, message: RegExp][] = [
   ['SQLite', {env: {DATABASE_URL: 'file:./dev.db'}}, /file: is SQLite/],
   ['Java', {url: 'jdbc:postgresql://h/d'}, /jdbc: is for Java/],
   ['another program', {url: 'postgresql+asyncpg://u:secret@h/d'}, /another program's scheme/],
-  ['a slip of the pen', {url: 'postgress://u:secret@h/d'}, /another program's scheme/],
+  ['a typing error', {url: 'postgress://u:secret@h/d'}, /another program's scheme/],
   ['an unknown scheme', {url: 'redis://:secret@h'}, /it begins with redis:/],
   ['no slashes', {url: 'postgres:u:secret@h/d'}, /it has no \/\//],
   ['a bare word', {url: 'secret'}, /it is not a URL/],
@@ -67,7 +67,7 @@ const refused: [what: string, given: Given, message: RegExp][] = [
   ],
 ];
 
-describe('what is no address', () => {
+describe('what is not an address', () => {
   it.each(refused)('%s', (_, given, message) => {
     let error: unknown;
     try {

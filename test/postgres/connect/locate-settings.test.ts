@@ -6,7 +6,7 @@ describe("an application's URL", () => {
     'postgresql://app:pw@h/d?schema=shop&connection_limit=5&pool_timeout=20&pgbouncer=true&connect_timeout=15' +
     '&application_name=web&target_session_attrs=any&sslidentity=/k.p12';
 
-  it("is taken with Prisma's parameters stripped, kept as facts and reported", () => {
+  it("is used without Prisma's parameters, which are kept and reported", () => {
     const request = find({url});
     expect(request.prisma).toEqual({
       connection_limit: 5,
@@ -28,11 +28,11 @@ describe("an application's URL", () => {
     ]);
   });
 
-  it('has no Prisma settings when it says nothing of Prisma', () => {
+  it('has no Prisma settings without such parameters', () => {
     expect(find({url: 'postgres://h/d?connect_timeout=3'}).prisma).toBeNull();
   });
 
-  it('shows no password when it is printed or written', () => {
+  it('shows no password when it is printed', () => {
     const request = find({url});
     expect(JSON.stringify(request)).not.toContain('pw');
   });
@@ -55,12 +55,12 @@ describe('TLS', () => {
     expect(tls(query).mode).toBe(mode);
   });
 
-  it('takes PGSSLMODE where the address is silent', () => {
+  it('uses PGSSLMODE where the address has no sslmode', () => {
     expect(tls('', {PGSSLMODE: 'verify-full'}).mode).toBe('verify-full');
     expect(tls('sslmode=require', {PGSSLMODE: 'verify-full'}).mode).toBe('require');
   });
 
-  it("finds libpq's files, and those named from the working folder", () => {
+  it("finds libpq's files, and those named relative to the working folder", () => {
     expect(tls('').root_certificate).toEqual({path: '/home/ann/.postgresql/root.crt', is_named: false});
     expect(tls('sslrootcert=ca.pem').root_certificate).toEqual({path: '/app/ca.pem', is_named: true});
     expect(tls('sslcert=/c&sslkey=/k').certificate).toEqual({path: '/c', is_named: true});
@@ -74,7 +74,7 @@ describe('TLS', () => {
 });
 
 describe('production and rescue', () => {
-  it('POOLCTL_RESCUE_URL is the rescue where it is exported; a folder names none', () => {
+  it('POOLCTL_RESCUE_URL counts where it is exported, not in ./.env', () => {
     const env = {DATABASE_URL: 'postgres://u@h/d', POOLCTL_RESCUE_URL: 'postgres://root@h/d'};
     expect(find({env}).rescue?.user).toBe('root');
     const files = {'/app/.env': 'POOLCTL_RESCUE_URL=postgres://file@h/d'};
@@ -86,7 +86,7 @@ describe('production and rescue', () => {
     expect(find({}).rescue).toBeNull();
   });
 
-  it('POOLCTL_PRODUCTION of ./.env marks a server as production, and never takes the mark away', () => {
+  it('POOLCTL_PRODUCTION of ./.env marks a server as production, and never unmarks one', () => {
     const marked = {'/app/.env': 'POOLCTL_PRODUCTION=1\nDATABASE_URL=postgres://u@h/d'};
     const unmarked = {'/app/.env': 'POOLCTL_PRODUCTION=0\nDATABASE_URL=postgres://u@h/d'};
     expect(find({files: marked}).is_production).toBe(true);

@@ -55,7 +55,7 @@ describePgBouncer('through PgBouncer', () => {
     ['transaction', {}],
     ['transaction', {ignore_startup_parameters: 'options'}],
   ] as const)('in %s mode with %o', (pool_mode, settings) => {
-    it('reads whole, and says that it is a pooler', async () => {
+    it('reads everything, and says that it is a pooler', async () => {
       const connection = await watch((await pool(pool_mode, settings)).url());
       expect(connection.is_pooled).toBe(true);
       const snapshot = await readOnce(connection, {rates_over_ms: 100});
@@ -68,7 +68,7 @@ describePgBouncer('through PgBouncer', () => {
       await connection.close();
     });
 
-    it('has its settings in force, and leaves none behind', async () => {
+    it('applies its settings, and leaves none behind', async () => {
       const pooler = await pool(pool_mode, {...settings, default_pool_size: 1});
       const names = ['transaction_read_only', 'statement_timeout', 'lock_timeout', 'search_path', 'jit'];
       const shown = names.map(name => `current_setting('${name}') AS ${name}`).join(', ');
@@ -93,7 +93,7 @@ describePgBouncer('through PgBouncer', () => {
       expect((await next.query(`SELECT ${shown}`)).rows).toEqual(plain);
     });
 
-    it('does not act', async () => {
+    it('changes nothing', async () => {
       const request = requestTo((await pool(pool_mode, settings)).url());
       expect(await rejection(connect(request, {purpose: 'act'}))).toMatchObject({
         exitCode: 3,
@@ -126,7 +126,7 @@ describePgBouncer('through PgBouncer', () => {
     });
   });
 
-  describe('whose roles and databases have the settings that poolctl asks for', () => {
+  describe("whose roles and databases have poolctl's settings already", () => {
     beforeAll(async () => {
       for (const setting of ['lock_timeout = 2000', 'statement_timeout = 30000'])
         await server.query(`ALTER ROLE app SET ${setting}`);
@@ -157,7 +157,7 @@ describePgBouncer('through PgBouncer', () => {
       },
     );
 
-    it('acts past it, whatever settings they have', async () => {
+    it('acts on the server behind it, whatever settings they have', async () => {
       await server.query("ALTER DATABASE postgres SET poolctl.marker = 'of the database'");
       for (const setting of [
         "poolctl.marker = 'of the role'",
@@ -177,7 +177,7 @@ describePgBouncer('through PgBouncer', () => {
     });
   });
 
-  it('reads on while other clients are lent the same sessions', async () => {
+  it('goes on reading while other clients are assigned the same sessions', async () => {
     const pooler = await pool('transaction', {default_pool_size: 2});
     const abort = new AbortController();
     const clients = await Promise.all(
@@ -199,7 +199,7 @@ describePgBouncer('through PgBouncer', () => {
     expect(readings.filter(({kind}) => kind === 'lost')).toEqual([]);
   });
 
-  it('tells that nobody more is let in', async () => {
+  it('reports that the pooler accepts no more clients', async () => {
     const pooler = await pool('transaction', {max_client_conn: 1});
     await hold(pooler);
     expect(await rejection(watch(pooler.url()))).toMatchObject({
@@ -215,7 +215,7 @@ describePgBouncer('through PgBouncer', () => {
     ['its pool', {default_pool_size: 1}],
     ["a database's own limit", {max_db_connections: 1}],
     ["a role's own limit", {max_user_connections: 1}],
-  ])('tells that %s is used up, on the way in or at the first reading', async (_, settings) => {
+  ])('reports that %s is exhausted, when connecting or at the first read', async (_, settings) => {
     const pooler = await pool('transaction', {query_wait_timeout: 1, ...settings});
     await hold(pooler);
     const noSession = {
@@ -227,13 +227,13 @@ describePgBouncer('through PgBouncer', () => {
     const sampler = createSampler({connect: () => watch(pooler.url({user: 'app'}))});
     for await (const reading of sampler.events(abort.signal)) {
       expect(reading).toMatchObject({kind: 'lost', message: noSession.message, hint: noSession.hint});
-      // It let in: to be tried again at once would be for ever.
+      // It accepted the connection: an immediate retry would repeat without end.
       expect(reading.kind === 'lost' && reading.retry_in_ms).toBeGreaterThan(0);
       abort.abort();
     }
   });
 
-  it('tells that the server behind it is gone', async () => {
+  it('reports that the server behind it is down', async () => {
     const pooler = await pool('transaction', {query_wait_timeout: 1});
     await server.stopHard();
     try {
@@ -259,7 +259,7 @@ describePgBouncer('through PgBouncer', () => {
       /^password authentication failed for role "nobody" at/,
     ],
     ['an unknown database', {database: 'nope'}, /^database "nope" does not exist at/],
-  ])('knows %s', async (_, options, message) => {
+  ])('reports %s', async (_, options, message) => {
     const pooler = await pool('transaction');
     expect(await rejection(watch(pooler.url(options)))).toMatchObject({
       exitCode: 3,
@@ -267,7 +267,7 @@ describePgBouncer('through PgBouncer', () => {
     });
   });
 
-  it('says that the options of the address are too much for it', async () => {
+  it('reports that the pooler rejects options of the address', async () => {
     const pooler = await pool('transaction');
     expect(await rejection(watch(`${pooler.url()}?options=-cgeqo%3Doff`))).toMatchObject({
       exitCode: 3,
@@ -275,7 +275,7 @@ describePgBouncer('through PgBouncer', () => {
     });
   });
 
-  it('says that statement mode is of no use', async () => {
+  it('reports statement mode', async () => {
     const pooler = await pool('statement');
     const abort = new AbortController();
     for await (const reading of createSampler({connect: () => watch(pooler.url())}).events(abort.signal)) {

@@ -81,11 +81,11 @@ describeEachMajor('TLS', major => {
     });
   });
 
-  it.runIf(major >= 17)('starts with TLS at once where that is asked for', async () => {
+  it.runIf(major >= 17)('starts with TLS where sslnegotiation=direct', async () => {
     expect(await isEncrypted('localhost', 'sslmode=require&sslnegotiation=direct')).toBe(true);
   });
 
-  it('comes with a client certificate', async () => {
+  it('sends a client certificate', async () => {
     const files = `sslmode=require&sslcert=${tlsFile('client.crt')}&sslkey=${tlsFile('client.key')}`;
     const connection = await open('localhost', files, 'certified');
     expect((await connection.client.query('SELECT current_user')).rows).toEqual([
@@ -124,15 +124,15 @@ describeEachMajor('TLS', major => {
     expect(error).toMatchObject({name: 'AbortError', exitCode: 3, message: expect.stringMatching(message)});
   });
 
-  describe('where the server demands it', () => {
+  describe('where the server requires it', () => {
     beforeAll(() => isPlainAllowed(false));
     afterAll(() => isPlainAllowed(true));
 
-    it.each(['allow', 'prefer'])('sslmode=%s goes over to it', async mode => {
+    it.each(['allow', 'prefer'])('sslmode=%s switches to it', async mode => {
       expect(await isEncrypted('127.0.0.1', `sslmode=${mode}`)).toBe(true);
     });
 
-    it('sslmode=disable is told', async () => {
+    it('sslmode=disable says so', async () => {
       expect(await rejection(open('127.0.0.1', 'sslmode=disable'))).toMatchObject({
         message: expect.stringContaining('has no entry for role "app"'),
         hint: 'The server may require TLS: use sslmode=require.',
@@ -144,11 +144,11 @@ describeEachMajor('TLS', major => {
     beforeAll(() => setTls(server, 'off'));
     afterAll(() => setTls(server, 'on'));
 
-    it('sslmode=prefer goes without', async () => {
+    it('sslmode=prefer does without', async () => {
       expect(await isEncrypted('127.1', 'sslmode=prefer')).toBe(false);
     });
 
-    it('and still tells of a wrong password', async () => {
+    it('and still reports a wrong password', async () => {
       expect(await rejection(open('127.1', 'sslmode=prefer', 'app:wrong'))).toMatchObject({
         message: expect.stringContaining('password authentication failed for role "app"'),
       });
@@ -175,7 +175,7 @@ describe('transportsOf', () => {
     expect(attempts(url)).toEqual(expected);
   });
 
-  it("verifies nothing for sslaccept=accept_invalid_certs, and all for Prisma's strict", () => {
+  it("verifies nothing for Prisma's sslaccept=accept_invalid_certs, everything for strict", () => {
     const [loose] = transportsOf(requestTo('postgres://h/d?sslmode=require&sslaccept=accept_invalid_certs'));
     const [strict] = transportsOf(requestTo(`postgres://h/d?sslmode=require&sslaccept=strict&sslcert=${ca}`));
     expect(loose).toMatchObject({rejectUnauthorized: false});
@@ -186,7 +186,7 @@ describe('transportsOf', () => {
     expect(strict).not.toHaveProperty('checkServerIdentity');
   });
 
-  it("uses libpq's own files when they are there", async () => {
+  it("uses libpq's own files where they exist", async () => {
     const home = await mkdtemp(path.join(os.tmpdir(), 'poolctl-tls-'));
     const request = requestTo('postgres://h/d?sslmode=require');
     const root = path.join(home, 'root.crt');

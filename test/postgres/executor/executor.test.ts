@@ -7,7 +7,7 @@ import {serverAt} from '../../helpers/identity.ts';
 import {describeEachMajor, startTestServer, type TestServer} from '../../helpers/server.ts';
 import {requestTo} from '../requests.ts';
 
-describeEachMajor('an act with more than its statement', major => {
+describeEachMajor('a step with more than its statement', major => {
   let server: TestServer;
   let executor: Executor;
   beforeAll(async () => {
@@ -35,7 +35,7 @@ describeEachMajor('an act with more than its statement', major => {
   });
   const comment = () => server.query("SELECT obj_description('orders'::regclass) AS text");
 
-  it('rolls back what its proof does not hold of, and says what it says', async () => {
+  it('rolls back where its proof fails, and returns its message', async () => {
     const proof = says(
       "SELECT CASE WHEN pg_catalog.obj_description('public.orders'::regclass) = 'done' THEN 'another one' END AS guard",
     );
@@ -44,7 +44,7 @@ describeEachMajor('an act with more than its statement', major => {
     expect(await comment()).toEqual([{text: null}]);
   });
 
-  it('commits what its proof holds of, and reads its pins in the same transaction', async () => {
+  it('commits where its proof holds, and reads its pins in the same transaction', async () => {
     const proof = says(
       "SELECT CASE WHEN pg_catalog.obj_description('public.orders'::regclass) = 'done' THEN 'meant' END AS guard",
     );
@@ -57,7 +57,7 @@ describeEachMajor('an act with more than its statement', major => {
     expect(await comment()).toEqual([{text: 'done'}]);
   });
 
-  it('runs what comes afterwards whole or not at all, and says why not', async () => {
+  it('executes what comes afterwards completely or not at all, and says why not', async () => {
     const build = 'CREATE INDEX CONCURRENTLY orders_id ON public.orders (id)';
     const pins = sql("SELECT c.oid::text FROM pg_class c WHERE c.relname = 'orders_id'");
     const afterwards = [
@@ -97,7 +97,7 @@ describeEachMajor('an act with more than its statement', major => {
     expect(await executor.read(show, 1000)).toEqual(before);
   });
 
-  it('does what it does although its pins cannot be read', async () => {
+  it('succeeds although its pins cannot be read', async () => {
     const build = 'CREATE INDEX CONCURRENTLY orders_id ON public.orders (id)';
     const pins = sql('SELECT no_such_column');
     expect(await executor.apply(act(build, {transaction: false, pins}))).toMatchObject({pins: null});

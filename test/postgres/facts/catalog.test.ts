@@ -40,7 +40,7 @@ describeEachMajor('readCatalog', major => {
   });
   const index = (name: string) => catalog.indexes.find(each => each.name === name);
 
-  it('holds what users made, and no view', () => {
+  it('lists what users created, without views', () => {
     expect(
       catalog.tables.map(({schema: of, name, kind, is_partition}) => [of, name, kind, is_partition]),
     ).toEqual([
@@ -54,7 +54,7 @@ describeEachMajor('readCatalog', major => {
     ]);
   });
 
-  it('tells a table that was never analyzed from one of a thousand rows', () => {
+  it('distinguishes a table that was never analyzed from one with a thousand rows', () => {
     const rows = Object.fromEntries(catalog.tables.map(each => [each.name, each.estimated_rows]));
     expect(rows).toMatchObject({parent: 1000, Child: -1});
     const parent = catalog.tables.find(({name}) => name === 'parent');
@@ -63,7 +63,7 @@ describeEachMajor('readCatalog', major => {
     expect(parent?.size_bytes).toBeGreaterThanOrEqual(40_000);
   });
 
-  it('says of an index what it is made of', () => {
+  it('reads the parts of an index', () => {
     expect(index('some_idx')).toMatchObject({
       table: 'Child',
       method: 'btree',
@@ -79,7 +79,7 @@ describeEachMajor('readCatalog', major => {
     expect(index('data_idx')).toMatchObject({method: 'gin', columns: ['data'], predicate: null});
   });
 
-  it('says what an index is there for', () => {
+  it('reads what an index enforces', () => {
     expect(index('parent_pkey')).toMatchObject({
       is_unique: true,
       is_primary: true,
@@ -92,7 +92,7 @@ describeEachMajor('readCatalog', major => {
     expect(index('part_at_idx')).toMatchObject({is_partition: true});
   });
 
-  it('holds each foreign key once, its columns in order', () => {
+  it('lists each foreign key once, its columns in order', () => {
     expect(
       catalog.foreign_keys.map(({table, columns, referenced_table}) => [table, columns, referenced_table]),
     ).toEqual([
@@ -102,7 +102,7 @@ describeEachMajor('readCatalog', major => {
     ]);
   });
 
-  it('dates its counters, and knows no standby', async () => {
+  it('dates its counters, and finds no standby', async () => {
     expect(catalog.stats_age_ms).toBeGreaterThanOrEqual(0);
     expect(catalog.has_standby).toBe(false);
     await server.query('SELECT pg_stat_reset()');

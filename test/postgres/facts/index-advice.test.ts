@@ -60,7 +60,7 @@ describeEachMajor('readIndexAdvice', major => {
     await server?.stop();
   });
 
-  it('finds what the statements and the foreign key lack, by estimate', () => {
+  it('finds by estimate the indexes that statements and a foreign key lack', () => {
     const leading = advice.proposals.map(({columns: [first]}) => first?.expression).sort();
     expect(leading).toEqual(['"Odd ""name"', '"author_id"', '"created_at"', '"data"']);
     expect(advice.planner).toBe('none');
@@ -69,7 +69,7 @@ describeEachMajor('readIndexAdvice', major => {
     expect(gin?.definition).toContain('USING gin ("data" jsonb_path_ops)');
   });
 
-  it('proposes what can be built, of about the size it says, and what the planner then uses', async () => {
+  it('proposes indexes that can be built, have about the estimated size, and are used by the planner', async () => {
     for (const {definition, name, estimated_size_bytes} of advice.proposals) {
       await server.query(definition);
       const [{size} = {size: 0}] = await server.query<{size: number}>(
@@ -86,11 +86,11 @@ describeEachMajor('readIndexAdvice', major => {
     }
   });
 
-  it('has nothing more to say once they are there', async () => {
+  it('proposes nothing once they exist', async () => {
     expect(keysOf(await readIndexAdvice(connection, {file: null}))).toEqual([]);
   });
 
-  it('proposes an index whose build failed once more, under its name', async () => {
+  it('proposes an index whose build failed again, under the same name', async () => {
     const [{indexdef} = {indexdef: ''}] = await server.query<{indexdef: string}>(
       `SELECT indexdef FROM pg_indexes WHERE indexname = 'post_created_at_idx'`,
     );
@@ -105,7 +105,7 @@ describeEachMajor('readIndexAdvice', major => {
     await invalid(true);
   });
 
-  it('says of what it cannot plan why', async () => {
+  it('says why it cannot plan a statement', async () => {
     await server.query('CREATE ROLE reader LOGIN; GRANT pg_read_all_stats TO reader');
     await server.query(`ALTER ROLE reader PASSWORD 'reader'`);
     const reader = await watch(server.url({user: 'reader', password: 'reader'}));
@@ -114,7 +114,7 @@ describeEachMajor('readIndexAdvice', major => {
     expect(skipped.map(({reason}) => reason).join('\n')).toContain('permission denied for table post');
   });
 
-  it('looks at foreign keys alone without pg_stat_statements', async () => {
+  it('considers only foreign keys without pg_stat_statements', async () => {
     await server.query('CREATE DATABASE bare');
     const client = await server.connect({database: 'bare'});
     await client.query(`CREATE TABLE a (id int PRIMARY KEY); CREATE TABLE b (a_id int REFERENCES a);
@@ -142,7 +142,7 @@ describeEachMajor('readIndexAdvice', major => {
       return {...advice, skipped: advice.skipped.filter(({what}) => !what.includes('HypoPG'))};
     };
 
-    it('takes the ten indexes of a migration as it has them', async () => {
+    it('takes the ten indexes of a migration as written', async () => {
       const {proposals, skipped} = await take(seedIndexes);
       expect(skipped).toEqual([]);
       expect(proposals.map(({name, source}) => [name, source])).toEqual(
@@ -175,13 +175,13 @@ describeEachMajor('readIndexAdvice', major => {
         'idx_scores_category_contestant is the same index',
       ],
       ['CREATE INDEX idx_scores_category_contestant ON scores (score)', 'another index has its name'],
-    ])('leaves out %s, and says why', async (sql, reason) => {
+    ])('skips %s, and says why', async (sql, reason) => {
       const {proposals, skipped} = await take(`-- first\n${sql};`);
       expect(proposals).toEqual([]);
       expect(skipped[0]?.reason).toContain(reason);
     });
 
-    it('keeps expressions, WHERE and the rest word for word', async () => {
+    it('keeps expressions, WHERE and the rest verbatim', async () => {
       const {proposals} = await take(
         `CREATE UNIQUE INDEX ON "scores" USING btree (lower(id) DESC, (score + 1)) INCLUDE (comment) WITH (fillfactor = 70) WHERE score > 5 /* why */; CREATE INDEX "q""x" ON scores (comment text_pattern_ops)`,
       );
@@ -193,7 +193,7 @@ describeEachMajor('readIndexAdvice', major => {
       for (const {definition} of proposals) await server.query(definition);
     });
 
-    it('refuses a file that is not there, and one that is not SQL', async () => {
+    it('refuses a file that does not exist, and one that is not SQL', async () => {
       expect(
         await rejection(readIndexAdvice(connection, {file: path.join(folder, 'none.sql')})),
       ).toMatchObject({
@@ -219,14 +219,14 @@ describeHypopg('readIndexAdvice with HypoPG', () => {
     await server?.stop();
   });
 
-  it('says that it could be asked, where it is not installed', async () => {
+  it('says that HypoPG is available where it is not installed', async () => {
     connection = await watch(server.url());
     const {planner, skipped} = await readIndexAdvice(connection, {file: null});
     expect(planner).toBe('none');
     expect(skipped[0]?.reason).toContain('CREATE EXTENSION hypopg');
   });
 
-  it('asks the planner, wherever it is installed, and leaves nothing behind', async () => {
+  it('asks the planner in whatever schema HypoPG is, and leaves nothing behind', async () => {
     await server.query('CREATE EXTENSION hypopg SCHEMA "odd ""place"');
     const before = await server.query(relations);
     const advice = await readIndexAdvice(connection, {file: null});
@@ -245,7 +245,7 @@ describeHypopg('readIndexAdvice with HypoPG', () => {
     expect(advice.skipped).toEqual([]);
   });
 
-  it('comes to the same again, for a plan that is made twice', async () => {
+  it('gives the same advice twice', async () => {
     const [one, two] = [
       await readIndexAdvice(connection, {file: null}),
       await readIndexAdvice(connection, {file: null}),

@@ -50,7 +50,7 @@ describeEachMajor('explainStatement', major => {
     expect(how).toBe(major >= 16 ? 'generic plan' : 'forced generic plan');
   });
 
-  it('looks into the schema that Prisma names', async () => {
+  it('searches the schema that Prisma names', async () => {
     expect((await explain('SELECT * FROM only_here', {schema: 'app'})).lines[0]).toContain('only_here');
   });
 
@@ -77,7 +77,7 @@ describeEachMajor('explainStatement', major => {
     expect([await tables(), await executed()]).toEqual([1, 0]);
   });
 
-  it('never executes, not even what it plans', async () => {
+  it('executes nothing', async () => {
     await explain('SELECT touch() FROM t').catch(() => null);
     await explain('WITH w AS (DELETE FROM t RETURNING id) SELECT * FROM w');
     // A utility statement to PREPARE before 15.
@@ -97,7 +97,7 @@ describeEachMajor('explainStatement', major => {
     });
   });
 
-  it('leaves the session as it was', async () => {
+  it('leaves the session unchanged', async () => {
     await explain('SELECT 1 FROM t');
     await rejection(explain('SELECT gone'));
     const {rows} = await connection.client.query(
@@ -106,7 +106,7 @@ describeEachMajor('explainStatement', major => {
     expect(rows).toEqual([{path: 'pg_catalog', prepared: 0}]);
   });
 
-  it('lets readings issued in the same turn pass beside it, whatever happens to it', async () => {
+  it('does not affect queries sent in the same turn', async () => {
     const [, failed, , ...readings] = await Promise.allSettled([
       connection.client.query('SELECT 1'),
       explain('SELECT gone'),

@@ -41,7 +41,7 @@ describeEachMajor('planHypothetically', major => {
     ['sorts', 'SELECT * FROM t ORDER BY b', {sorts: true}],
     ['writes', 'UPDATE t SET a = $1 WHERE b = $2', {scanned: [{schema: 'public', table: 't'}]}],
     ['has lost its types', 'SELECT sum(CASE WHEN a = $1 THEN $2 ELSE $3 END) FROM t', {indexes: []}],
-  ])('says what a statement costs that %s', async (_, query, expected) => {
+  ])('costs a statement that %s', async (_, query, expected) => {
     const answer = await plan(query);
     expect(answer.plan).toMatchObject(expected);
     expect(answer.plan.cost).toBeGreaterThan(100);
@@ -51,7 +51,7 @@ describeEachMajor('planHypothetically', major => {
     ['two statements', 'SELECT 1 FROM t; DELETE FROM t'],
     ['a utility statement', 'TRUNCATE t'],
     ['a way out of the transaction', 'SELECT 1; COMMIT; DELETE FROM t'],
-  ])('refuses %s, and does nothing', async (_, query) => {
+  ])('refuses %s', async (_, query) => {
     expect(await rejection(plan(query))).toMatchObject({message: expect.stringMatching(/^not planned: /)});
     expect(await server.query('SELECT count(*)::int FROM t')).toEqual([{count: 10_000}]);
     expect((await plan('SELECT FROM t')).plan.cost).toBeGreaterThan(100);
@@ -73,7 +73,7 @@ describeHypopg('planHypothetically with HypoPG', () => {
     search_path: [],
   };
 
-  it('shows the planner what is not there, and takes it away again', async () => {
+  it('shows the planner indexes that do not exist, and drops them', async () => {
     const connection = await watch(server.url());
     const {plan, hypothetical} = await planHypothetically(connection.rawClient, parser, request);
     expect(plan.indexes).toEqual([hypothetical[1]?.name]);
@@ -87,7 +87,7 @@ describeHypopg('planHypothetically with HypoPG', () => {
   });
 
   describePgBouncer('behind PgBouncer', () => {
-    it('leaves nothing in the sessions it is lent', async () => {
+    it('leaves nothing in the sessions it is assigned', async () => {
       const pooler = await startPgBouncer({server, pool_mode: 'transaction'});
       const connection = await watch(pooler.url());
       const {plan, hypothetical} = await planHypothetically(connection.rawClient, parser, request);

@@ -73,7 +73,7 @@ CREATE FUNCTION public.unused(int) RETURNS int LANGUAGE sql AS 'SELECT $1';
 CREATE TABLE public.logs (id int, at date) PARTITION BY RANGE (at);
 CREATE TABLE public.logs_1 PARTITION OF public.logs FOR VALUES FROM ('2026-01-01') TO ('2027-01-01')`;
 
-describeEachMajor('what planning may reach', major => {
+describeEachMajor('the gate before planning', major => {
   let server: TestServer;
   let connection: Connection;
   beforeAll(async () => {
@@ -118,7 +118,7 @@ describeEachMajor('what planning may reach', major => {
     ['a cast', `SELECT 'red'::colour::int`],
     ['an index expression', 'SELECT id FROM indexed WHERE id = 1'],
     ['a view', 'SELECT * FROM viewed'],
-  ])('is a danger that is real: planned as it stands, %s acts', async (_, query) => {
+  ])('is needed: without it, planning %s runs its function', async (_, query) => {
     const client = await server.connect();
     await client.query('BEGIN READ ONLY');
     await client.query(`EXPLAIN ${query}`);
@@ -176,7 +176,7 @@ describeEachMajor('what planning may reach', major => {
       `SELECT * FROM plain WHERE domain_in('1'::cstring, 'odd'::regtype, -1) IS NULL`,
       'domain_in',
     ],
-  ])('is not %s of others', async (_, query, name) => {
+  ])("stops %s of another role's", async (_, query, name) => {
     for (const planning of [explain, plan]) {
       const error = await rejection(planning(query));
       expect(error).toMatchObject({message: expect.stringMatching(/^not planned: /), exitCode: 2});
@@ -192,7 +192,7 @@ describeEachMajor('what planning may reach', major => {
     ['USING', 'SELECT * FROM plain JOIN (SELECT 1::text AS id) x USING (id)'],
     ['a comparison of rows', `SELECT (1, 2) = (''::text, 2)`],
     ['a subquery', `SELECT 1 = ANY (SELECT ''::text)`],
-  ])('is no operator of others behind %s', async (_, query) => {
+  ])("stops an operator of another role's behind %s", async (_, query) => {
     expect(await rejection(explain(query, 'mallory'))).toMatchObject({
       message: 'not planned: it reaches mallory.mixed(integer, text), a function outside pg_catalog',
     });
@@ -210,7 +210,7 @@ describeEachMajor('what planning may reach', major => {
     ['json_array(int)', 'SELECT json_array(1)'],
     ['json_array()', 'SELECT json_array()'],
     ['merge_action()', 'SELECT merge_action()'],
-  ])('is no function of others that is syntax to the parser of a newer server: %s', async (called, query) => {
+  ])("stops another role's function that is syntax to a newer server's parser: %s", async (called, query) => {
     await server.query(
       `CREATE FUNCTION public.${called} RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT public.evil(1)'`,
     );
@@ -228,7 +228,7 @@ describeEachMajor('what planning may reach', major => {
     expect(await acted()).toBe(0);
   });
 
-  it('is nothing that came while PREPARE waited for the table', async () => {
+  it('stops a function that was added while PREPARE waited for the table', async () => {
     const client = await server.connect();
     onTestFinished(() => client.end());
     await client.query('CREATE TABLE raced (id int)');
@@ -250,13 +250,13 @@ describeEachMajor('what planning may reach', major => {
     expect(await acted()).toBe(0);
   });
 
-  it.runIf(major >= 14)('is no statistics on an expression of others', async () => {
+  it.runIf(major >= 14)("stops statistics on an expression of another role's", async () => {
     expect(await rejection(explain('SELECT id FROM counted'))).toMatchObject({
       message: 'not planned: it reaches public.evil(integer), a function outside pg_catalog',
     });
   });
 
-  it('is no policy of others where it holds; for a superuser there is none to plan', async () => {
+  it('stops policies where they apply, which they do not for a superuser', async () => {
     await server.query("CREATE ROLE oncall LOGIN PASSWORD 'secret'");
     await server.query('GRANT SELECT ON guarded TO oncall');
     expect((await explain('SELECT * FROM guarded')).lines[0]).toContain('Seq Scan on guarded');
@@ -272,7 +272,7 @@ describeEachMajor('what planning may reach', major => {
     expect(await acted()).toBe(0);
   });
 
-  it('is compiled code of extensions', async () => {
+  it('allows compiled code of extensions', async () => {
     const own = await startTestServer({major});
     onTestFinished(() => own.stop());
     await own.query('CREATE EXTENSION citext; CREATE EXTENSION pg_trgm; CREATE EXTENSION hstore');
@@ -318,7 +318,7 @@ describeEachMajor('what planning may reach', major => {
     ['SELECT count(*) FROM pg_stat_activity a JOIN information_schema.tables t ON true WHERE a.state = $1'],
     ['SELECT nextval($1::regclass), pg_advisory_xact_lock(1)'],
     ['VALUES (1, $1), (2, 3)'],
-  ])('is what applications have: %s', async query => {
+  ])('allows what applications use: %s', async query => {
     expect((await explain(query)).lines.length).toBeGreaterThan(0);
     expect((await plan(query)).plan.cost).toBeGreaterThanOrEqual(0);
   });

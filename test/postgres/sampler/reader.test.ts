@@ -32,7 +32,7 @@ describeEachMajor('reader', major => {
     await server?.stop();
   });
 
-  it('reads target, slots and sessions of the server there is', async () => {
+  it('reads target, slots and sessions', async () => {
     const app = await server.connect({user: 'app', password: 'secret', application_name: 'shop'});
     await app.query(`BEGIN; SELECT 1 /*route='%2Fcart'*/`);
     const snapshot = await readEverything('oncall');
@@ -73,7 +73,7 @@ describeEachMajor('reader', major => {
     await app.end();
   });
 
-  it('carries times that match the row they are of, to the microsecond', async () => {
+  it('has times that match their row to the microsecond', async () => {
     const app = await server.connect({user: 'app', password: 'secret', application_name: 'exact'});
     await app.query('BEGIN');
     await app.query('SELECT pg_current_xact_id()');
@@ -99,7 +99,7 @@ describeEachMajor('reader', major => {
     await app.end();
   });
 
-  it('knows the text of a session that has not changed since, and the new one of one that has', async () => {
+  it('keeps the text of an unchanged session, and reads that of a changed one', async () => {
     const app = await server.connect({user: 'app', password: 'secret', application_name: 'texts'});
     await app.query(`SELECT 1 AS first`);
     const reader = await open('oncall');
@@ -117,7 +117,7 @@ describeEachMajor('reader', major => {
     await app.end();
   });
 
-  it('finds a role made after it connected', async () => {
+  it('finds a role created after it connected', async () => {
     const reader = await open('oncall');
     await server.query(`CREATE ROLE latecomer LOGIN PASSWORD 'secret'`);
     const late = await server.connect({user: 'latecomer', password: 'secret', application_name: 'late'});
@@ -151,7 +151,7 @@ describeEachMajor('reader', major => {
     await app.end();
   });
 
-  it('goes on where a pooler lets prepared statements vanish', async () => {
+  it('goes on where a pooler loses prepared statements', async () => {
     const connection = await watch(server.url());
     connections.push(connection);
     const reader = await openReader(connection);
@@ -161,21 +161,21 @@ describeEachMajor('reader', major => {
     expect(unavailable.filter(({section}) => section !== 'statements')).toEqual([]);
   });
 
-  it('hides nobody who merely calls himself poolctl', async () => {
+  it('does not hide an application that only calls itself poolctl', async () => {
     const disguised = await server.connect({user: 'app', password: 'secret', application_name: 'poolctl'});
     const snapshot = await readEverything('oncall');
     expect(snapshot.backends.map(({application_name}) => application_name)).toContain('poolctl');
     await disguised.end();
   });
 
-  it('holds no password, whoever wrote one', async () => {
+  it('contains no password', async () => {
     const admin = await server.connect();
     await admin.query(`ALTER ROLE app PASSWORD 'secret'`);
     expect(JSON.stringify(await readEverything('oncall'))).not.toContain('secret');
     await admin.end();
   });
 
-  it('says how to get statements where the extension is not created', async () => {
+  it('says how to get statements where the extension is not installed', async () => {
     const snapshot = await readEverything('oncall');
     expect(snapshot.statements).toEqual([]);
     expect(snapshot.unavailable).toContainEqual(
@@ -183,8 +183,8 @@ describeEachMajor('reader', major => {
     );
   });
 
-  describe('with forty waiting for one', () => {
-    it('shows them under their root, and what they wait for', async () => {
+  describe('with forty sessions waiting for one', () => {
+    it('shows them under their root blocker, and what they wait for', async () => {
       const root = await server.connect({user: 'app', password: 'secret', application_name: 'root'});
       await root.query(`BEGIN; UPDATE orders SET state = 'held' WHERE id = 1`);
       const [held] = (await root.query('SELECT pg_current_xact_id()::text AS xid')).rows;
@@ -244,7 +244,7 @@ describeEachMajor('reader of statements', major => {
     return snapshot.statements.find(({queryid}) => queryid === row?.queryid);
   };
 
-  it('knows what was called since the reading before, and fetches texts for those asked for', async () => {
+  it('has rates since the previous read, and fetches requested texts', async () => {
     await run(2);
     const first = await counted(await reader.read(numbers));
     expect(first).toMatchObject({
@@ -275,7 +275,7 @@ describeEachMajor('reader of statements', major => {
     expect(snapshot.statements.map(({queryid}) => queryid)).not.toContain(own[0]?.queryid);
   });
 
-  it('makes no rate of counters that somebody reset', async () => {
+  it('computes no rate from counters that were reset', async () => {
     // Before 14 a counter that fell is all that tells it.
     await run(major < 14 ? 10 : 1);
     await reader.read(numbers);
@@ -288,7 +288,7 @@ describeEachMajor('reader of statements', major => {
     expect((await counted(await reader.read(numbers)))?.rates).toBeDefined();
   });
 
-  it('tells when entries are being evicted, and finds a statement that is far down the list', async () => {
+  it('reports evictions, and finds a busy statement far down the list', async () => {
     await reader.read(numbers);
     const many = Array.from(
       {length: 1300},
@@ -313,7 +313,7 @@ describeEachMajor('reader of statements', major => {
     await client.end();
   });
 
-  it('goes on without statements when they are taken away, and says so', async () => {
+  it('goes on without statements when the privilege is revoked, and says so', async () => {
     await server.query('DROP EXTENSION pg_stat_statements');
     const snapshot = await reader.read({...numbers, activity: true});
     expect(snapshot.backends.length).toBeGreaterThan(0);
@@ -334,7 +334,7 @@ describe('a server without pg_stat_statements loaded', () => {
   });
   afterAll(() => server?.stop());
 
-  it('is told how to load it', async () => {
+  it('is reported with how to load it', async () => {
     const connection = await watch(server.url());
     const {unavailable} = await (await openReader(connection)).read(everything);
     expect(unavailable).toEqual([

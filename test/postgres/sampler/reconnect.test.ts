@@ -7,7 +7,7 @@ function refused(code: string, exitCode: 3 | 4 = 3): AbortError {
   return new AbortError('refused', {exitCode, cause: Object.assign(new Error('refused'), {code})});
 }
 
-describe('the pause before the next try to connect', () => {
+describe('the pause before connecting again', () => {
   it.each([
     ['after a restart', new Error('ECONNREFUSED'), 0, 100, 200],
     ['ten seconds after it', new Error('ECONNREFUSED'), 10_000, 200, 400],

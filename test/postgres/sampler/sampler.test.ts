@@ -8,7 +8,7 @@ import {describeEachMajor, startTestServer, type TestServer} from '../../helpers
 import {requestTo} from '../requests.ts';
 import {until} from '../watching.ts';
 
-describe('createPace', () => {
+describe('createAdaptiveInterval', () => {
   it.each([
     ['as asked', 2000, [], 2000],
     ['never below half a second', 10, [], 500],
@@ -106,7 +106,7 @@ describeEachMajor('sampler', major => {
   });
   afterAll(() => server?.stop());
 
-  it('brings sessions first, statements right after, rates with the next', async () => {
+  it('reads sessions first, statements right after, rates with the next read', async () => {
     // Before 15 the first statistics of a new server arrive a moment later, and look like restarted ones.
     await until(async () => {
       const rows = await server.query(
@@ -127,7 +127,7 @@ describeEachMajor('sampler', major => {
     expect(third.databases[0]?.rates).toBeDefined();
   });
 
-  it('fetches the texts of statements that come to be on show', async () => {
+  it('fetches the texts of statements that become visible', async () => {
     const {sampler, snapshot} = start({interval_ms: 60_000});
     const {statements} = await snapshot(read => read.statements.length > 0);
     const queryids = statements.map(({queryid}) => queryid);
@@ -136,7 +136,7 @@ describeEachMajor('sampler', major => {
     expect((await pending).statements.length).toBeGreaterThan(0);
   });
 
-  it('reads at once when nudged', async () => {
+  it('reads at once when refreshed', async () => {
     const {sampler, snapshot} = start({interval_ms: 60_000});
     const second = [await snapshot(), await snapshot()][1];
     // The third comes within a second by itself, the fourth would in a minute.
@@ -147,7 +147,7 @@ describeEachMajor('sampler', major => {
     expect(second?.at).not.toBe(third.at);
   });
 
-  it('shows statements as soon as what was done has made them readable', async () => {
+  it('shows statements as soon as a change has made them readable', async () => {
     await server.query('DROP EXTENSION pg_stat_statements');
     const {sampler, snapshot} = start({interval_ms: 60_000});
     const isMissed = ({unavailable}: Snapshot) => unavailable.some(({section}) => section === 'statements');
@@ -158,7 +158,7 @@ describeEachMajor('sampler', major => {
     expect((await snapshot()).statements.length).toBeGreaterThan(0);
   });
 
-  it('ends at once when it is told to, in the middle of waiting, and leaves no session behind', async () => {
+  it('ends at once while waiting, and leaves no session behind', async () => {
     const {snapshot, stop, next} = start({interval_ms: 60_000});
     await snapshot();
     await snapshot();
@@ -169,7 +169,7 @@ describeEachMajor('sampler', major => {
     while ((await ownSessions()) > 0);
   });
 
-  it('is back by itself after a restart, with one session', async () => {
+  it('reconnects after a restart, with one session', async () => {
     const {snapshot, lost} = start();
     const before = await snapshot();
     const restarted = server.restart();
@@ -180,7 +180,7 @@ describeEachMajor('sampler', major => {
     expect(await ownSessions()).toBe(1);
   });
 
-  it('tells that a frozen server does not answer, keeps its connection, and goes on when it thaws', async () => {
+  it('reports that a frozen server does not answer, keeps its connection, and goes on afterwards', async () => {
     const {snapshot, lost, connects} = start({deadline_ms: 300});
     await snapshot();
     await snapshot();
@@ -202,7 +202,7 @@ describeEachMajor('sampler', major => {
     await expect(stop()).resolves.toBeUndefined();
   });
 
-  it('tells with each reading whether it came in by the rescue address', async () => {
+  it('says with each snapshot whether it came through the rescue address', async () => {
     await server.query(`CREATE ROLE full LOGIN PASSWORD 'secret' CONNECTION LIMIT 0`);
     const request = requestTo(server.url({user: 'full', password: 'secret'}), {
       POOLCTL_RESCUE_URL: server.superuserUrl,
@@ -224,7 +224,7 @@ describeEachMajor('sampler', major => {
     expect([ways.at(0), ways.at(-1)]).toEqual([true, false]);
   });
 
-  it('says that no slot is left while it reconnects, and is back with the first that is', async () => {
+  it('reports that no slot is left while it reconnects, and takes the first free one', async () => {
     const {snapshot, next} = start({}, server.url({user: 'oncall', password: 'secret'}));
     await snapshot();
     await server.query('ALTER ROLE oncall CONNECTION LIMIT 0');

@@ -18,7 +18,7 @@ describeEachMajor('session detail', major => {
     await server?.stop();
   });
 
-  it('has the whole text, the locks held, and the one waited for first', async () => {
+  it('has the whole text, and the locks, awaited ones first', async () => {
     const holder = await server.connect();
     await holder.query('BEGIN; LOCK TABLE t IN ACCESS EXCLUSIVE MODE');
     const waiter = await server.connect({application_name: 'waiter'});
@@ -41,7 +41,7 @@ describeEachMajor('session detail', major => {
     await waiting;
   });
 
-  it('names the transaction that is waited for, and the own one', async () => {
+  it('names the awaited transaction and its own', async () => {
     const writer = await server.connect();
     await writer.query('BEGIN; UPDATE t SET id = id');
     const [written] = (await writer.query<{xid: string}>('SELECT pg_current_xact_id()::text AS xid')).rows;
@@ -64,7 +64,7 @@ describeEachMajor('session detail', major => {
     await waiting;
   });
 
-  it('knows that a session is gone, or another with its pid', async () => {
+  it('reports that a session has ended, or that another has its pid', async () => {
     const {server_version_num} = connection;
     const read = (pid: number, backend_start: string | null) =>
       readSessionDetail(connection.client, {pid, backend_start, server_version_num});

@@ -10,7 +10,7 @@ import {secretStatements} from '../../helpers/secret-statements.ts';
 import {describeEachMajor, startTestServer, type TestServer} from '../../helpers/server.ts';
 import {requestTo} from '../requests.ts';
 
-describeEachMajor('statements that hold secrets', major => {
+describeEachMajor('statements with secrets', major => {
   let server: TestServer;
   beforeAll(async () => {
     server = await startTestServer({major, settings: {shared_preload_libraries: 'pg_stat_statements'}});
@@ -18,7 +18,7 @@ describeEachMajor('statements that hold secrets', major => {
   });
   afterAll(() => server?.stop());
 
-  it('enter no snapshot and no detail, whether the server took them or not', async () => {
+  it('appear in no snapshot and no detail, whether the server executed them or not', async () => {
     const watching = await connect(requestTo(server.url()), {purpose: 'watch'});
     const clients = await Promise.all(
       Array.from({length: 10}, () => server.connect({application_name: 'app'})),
@@ -69,7 +69,7 @@ describeEachMajor('statements that hold secrets', major => {
     },
   );
 
-  it('are planned by their own text, which is read anew', async () => {
+  it('are planned from their own text, which is read again', async () => {
     await server.query('CREATE TABLE plain (a numeric(10, 2))');
     await server.query("SELECT /* why */ a::numeric(8, 1) FROM plain WHERE a > 4711 AND 'x' <> 'hush'");
     const watching = await connect(requestTo(server.url()), {purpose: 'watch'});

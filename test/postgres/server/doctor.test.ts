@@ -47,7 +47,7 @@ describeEachMajor('the doctor', major => {
     }
   };
 
-  it('tells an ordinary role what it lacks; each remedy, run as it stands, mends it', async () => {
+  it('says what an ordinary role lacks; each remedy, run as it is, provides it', async () => {
     const lacks = ['sessions', 'signal', 'statements'];
     const before = await reportOf(onCall('fresh'));
     expect(before.checks.filter(({status}) => status === 'missing').map(({id}) => id)).toEqual(lacks);
@@ -63,7 +63,7 @@ describeEachMajor('the doctor', major => {
     expect(after.checks.filter(({status}) => status === 'missing')).toEqual([]);
   });
 
-  it('knows a superuser', async () => {
+  it('recognizes a superuser', async () => {
     const report = await reportOf(server.superuserUrl);
     for (const id of ['sessions', 'signal', 'reserved_slots']) expect(checkOf(report, id).status).toBe('ok');
     expect(report.target.privileges.is_superuser).toBe(true);
@@ -88,7 +88,7 @@ describeEachMajor('the doctor', major => {
     });
   });
 
-  it('advises to time reads and writes, and to keep longer statements', async () => {
+  it('advises track_io_timing and a larger track_activity_query_size', async () => {
     const report = await reportOf(server.superuserUrl);
     expect(checkOf(report, 'io_timing')).toMatchObject({status: 'advice', needs_restart: false});
     expect(checkOf(report, 'query_size')).toMatchObject({
@@ -109,7 +109,7 @@ describeEachMajor('the doctor', major => {
     });
   });
 
-  it('sees that the schema of pg_stat_statements is closed', async () => {
+  it('sees that the role may not use the schema of pg_stat_statements', async () => {
     await server.query('CREATE DATABASE hidden');
     const owner = await server.connect({database: 'hidden'});
     await owner.query('CREATE SCHEMA extensions');
@@ -124,7 +124,7 @@ describeEachMajor('the doctor', major => {
     expect(checkOf(await reportOf(onCall('hidden')), 'statements').status).toBe('ok');
   });
 
-  it('sees that tables may not be read, and so not planned; the remedy mends it', async () => {
+  it('sees that tables cannot be read, and so not planned; the remedy fixes it', async () => {
     await server.query('CREATE DATABASE planned');
     expect(checkOf(await reportOf(onCall('planned')), 'plans').status).toBe('ok');
     const owner = await server.connect({database: 'planned'});
@@ -142,7 +142,7 @@ describeEachMajor('the doctor', major => {
     expect(checkOf(await reportOf(onCall('planned')), 'plans').status).toBe('ok');
   });
 
-  it('asks for the reserved slots', async () => {
+  it('advises reserved slots', async () => {
     const check = checkOf(await reportOf(onCall()), 'reserved_slots');
     expect(check.status).toBe('advice');
     if (major >= 16) {
@@ -170,7 +170,7 @@ describeEachMajor('the doctor', major => {
     expect(checkOf(beside, 'rescue').detail).toContain('this is another database of server');
   });
 
-  it('tries the rescue address', async () => {
+  it('tests the rescue address', async () => {
     const good = await reportOf(onCall(), {POOLCTL_RESCUE_URL: server.superuserUrl});
     expect(checkOf(good, 'rescue').status).toBe('ok');
     const rescue = server.url({user: 'postgres', password: 'wrong'});
@@ -203,14 +203,14 @@ describeEachMajor('the doctor', major => {
     });
   });
 
-  it('carries no password', async () => {
+  it('contains no password', async () => {
     const report = await reportOf(onCall(), {POOLCTL_RESCUE_URL: server.superuserUrl});
     expect(JSON.stringify(report)).not.toMatch(/secret/);
     expect(JSON.stringify(report)).not.toContain(new URL(server.superuserUrl).password);
   });
 
   // Last: the server comes back without the library.
-  it('sees that pg_stat_statements is not loaded, and keeps what is', async () => {
+  it('sees that pg_stat_statements is not loaded, and keeps the other libraries', async () => {
     await server.restart({shared_preload_libraries: 'auto_explain'});
     const check = checkOf(await reportOf(server.superuserUrl), 'statements');
     expect(check).toMatchObject({status: 'missing', needs_restart: true});

@@ -29,7 +29,7 @@ describeEachMajor('the identity of a server', major => {
     return {server: target.server as ServerIdentity, unavailable};
   };
 
-  it('is read by the first reading, and on each connection that acts', async () => {
+  it('is read with the first snapshot, and on each connection that acts', async () => {
     const [row] = await server.query<ServerIdentity>(
       `SELECT (SELECT system_identifier::text FROM pg_control_system()),
         (SELECT oid::text FROM pg_database WHERE datname = current_database()) AS database_oid`,
@@ -41,7 +41,7 @@ describeEachMajor('the identity of a server', major => {
     expect((await seenOn(server.superuserUrl)).server).toEqual(seen.server);
   });
 
-  it('is another one of another cluster, and of a database that was created again', async () => {
+  it('differs for another cluster, and for a database that was created again', async () => {
     const {server: first} = await seenOn(server.superuserUrl);
     expect(compareServers(first, (await seenOn(other.superuserUrl)).server)).toBe('other');
     await server.query('CREATE DATABASE shop');
@@ -53,7 +53,7 @@ describeEachMajor('the identity of a server', major => {
     expect(compareServers(before.server, after.server)).toBe('other');
   });
 
-  it('goes without pg_control_system() where the role may not call it, and says what grants it', async () => {
+  it('does without pg_control_system() where the role may not call it, and says what grants it', async () => {
     const {server: whole} = await seenOn(oncall());
     await refuse();
     const {server: seen, unavailable} = await seenOn(oncall());

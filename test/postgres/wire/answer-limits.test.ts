@@ -26,7 +26,7 @@ const row = Buffer.concat([header('D', 11), Buffer.from([0, 1, 0, 0, 0, 1, 0x31]
 
 const parameters = {server_version: '16.4', default_transaction_read_only: 'on'};
 
-/** Lets in, and answers the first query with `answer`, again and again where it is endless. */
+/** Accepts the session and answers the first query with `answer`, repeatedly where it is endless. */
 async function startHostile(
   answer: Buffer,
   {before = Buffer.alloc(0), isEndless = false, isAtOnce = false} = {},
@@ -101,7 +101,7 @@ describe('a hostile server', () => {
     expect(lost).toBe(error);
   });
 
-  it('is told with its address where it does so before it lets in', async () => {
+  it('is named by its address where it does so before authentication', async () => {
     const url = await startHostile(Buffer.concat([welcome({}).subarray(0, 9), header('S', 2 ** 26)]), {
       isAtOnce: true,
     });
@@ -113,7 +113,7 @@ describe('a hostile server', () => {
     });
   });
 
-  it('is a lost connection to the console, told with its address', async () => {
+  it('is a lost connection to the console, named by its address', async () => {
     const url = await startHostile(Buffer.concat([columns, header('D', 768 * 2 ** 20), Buffer.from([0, 1])]));
     const sampler = createSampler({
       interval_ms: 500,
@@ -130,7 +130,7 @@ describe('a hostile server', () => {
     expect.assertions(1);
   });
 
-  it('ends the program with 3, in words', async () => {
+  it('ends the program with 3', async () => {
     const url = await startHostile(Buffer.concat([columns, header('D', 768 * 2 ** 20), Buffer.from([0, 1])]));
     const [code, stderr] = await failing(['snapshot', url]);
     expect([code, stderr]).toEqual([
@@ -140,7 +140,7 @@ describe('a hostile server', () => {
   });
 });
 
-describeEachMajor('a server with more than poolctl reads', major => {
+describeEachMajor('a server with more data than poolctl reads', major => {
   let server: TestServer;
   beforeAll(async () => {
     server = await startTestServer({major});
@@ -153,7 +153,7 @@ describeEachMajor('a server with more than poolctl reads', major => {
     return connection.client.query(text);
   };
 
-  it('has what is within the bounds read', async () => {
+  it('is read within the limits', async () => {
     const {rows} = await query(`SELECT repeat('x', ${answerLimits.row_bytes - 100}) AS x`);
     expect((rows[0] as {x: string}).x).toHaveLength(answerLimits.row_bytes - 100);
     expect((await query('SELECT 1 FROM generate_series(1, 200000)')).rows).toHaveLength(200_000);
@@ -162,7 +162,7 @@ describeEachMajor('a server with more than poolctl reads', major => {
   it.each([
     ['a value', `SELECT repeat('x', 1000000 * 40)`, /^a row of 38\S*M/],
     ['rows', 'SELECT 1 FROM generate_series(1, 1000100)', /^more than 1000000 rows/],
-  ])('is left where %s would be too much', async (_, text, message) => {
+  ])('is disconnected where %s would be too much', async (_, text, message) => {
     const error = await rejection(query(text));
     expect(error).toBeInstanceOf(UnreadableAnswerError);
     expect(error).toMatchObject({message: expect.stringMatching(message)});

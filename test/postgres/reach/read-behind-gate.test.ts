@@ -16,7 +16,7 @@ const opening = {
   functions: ['pg_catalog.set_config'],
 };
 
-describeEachMajor('readAlone', major => {
+describeEachMajor('readBehindGate', major => {
   let server: TestServer;
   beforeAll(async () => {
     server = await startTestServer({major});
@@ -30,7 +30,7 @@ describeEachMajor('readAlone', major => {
     return connection.rawClient;
   }
 
-  it('takes back what a query sets for the session', async () => {
+  it('reverts what a query sets for the session', async () => {
     const client = await watching();
     await readBehindGate(client, opening);
     expect((await client.query(settings)).rows).toEqual([{read_only: 'on', path: 'pg_catalog'}]);
@@ -38,7 +38,7 @@ describeEachMajor('readAlone', major => {
     expect(await rejection(write)).toMatchObject({code: '25006'});
   });
 
-  it('ends its transaction after a query that failed, and lets others pass beside it', async () => {
+  it('ends its transaction after a query that failed, without affecting others', async () => {
     const client = await watching();
     const [failed, ...others] = await Promise.allSettled([
       readBehindGate(client, {text: 'SELECT 1 / $1::int', values: [0]}),
@@ -55,7 +55,7 @@ describeEachMajor('readAlone', major => {
     values: [],
   };
 
-  it('reads strings as the parser does, whatever the database is set to', async () => {
+  it('reads strings as the parser does, whatever the database sets', async () => {
     await server.query('CREATE DATABASE escaping');
     await server.query('ALTER DATABASE escaping SET standard_conforming_strings = off');
     const owner = await server.connect({database: 'escaping'});
@@ -69,7 +69,7 @@ describeEachMajor('readAlone', major => {
   });
 
   describePgBouncer('behind PgBouncer', () => {
-    it('leaves nothing in the sessions it is lent', async () => {
+    it('leaves nothing in the sessions it is assigned', async () => {
       const pooler = await startPgBouncer({server, pool_mode: 'transaction'});
       const connection = await watch(pooler.url());
       await readBehindGate(connection.rawClient, opening);
