@@ -8,7 +8,7 @@ export type ReplayPage = {
   /** The guide it was begun from, which Esc goes back to. */
   from: Guide;
   /** The measurement under way. */
-  cell: Extract<ReplayUpdate, {kind: 'cell'}> | null;
+  benchmark: Extract<ReplayUpdate, {kind: 'case'}> | null;
   stage: string;
   progress: Extract<ReplayUpdate, {kind: 'progress'}> | null;
   /** Requests per second, as they came in. */

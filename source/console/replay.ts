@@ -15,7 +15,7 @@ export function startReplay(state: ConsoleState, from: Guide, {params}: Plan): U
   const page: ReplayPage = {
     kind: 'replay',
     from,
-    cell: null,
+    benchmark: null,
     stage: 'starting',
     progress: null,
     rates: [],
@@ -85,8 +85,8 @@ function updated(page: ReplayPage, update: ReplayUpdate): ReplayPage {
   switch (update.kind) {
     case 'stage':
       return {...page, stage: update.text};
-    case 'cell':
-      return {...page, cell: update, progress: null};
+    case 'case':
+      return {...page, benchmark: update, progress: null};
     case 'result':
       return {...page, results: [...page.results, update.result]};
     case 'progress': {

@@ -100,7 +100,7 @@ export type ReplayUpdate =
   /** What is being made ready. */
   | {kind: 'stage'; text: string}
   /** The measurement under way, of so many. */
-  | {kind: 'cell'; index: number; of: number; variant: string; connection_limit: number; concurrency: number}
+  | {kind: 'case'; index: number; of: number; variant: string; connection_limit: number; concurrency: number}
   /** Of the measurement under way, since it began. */
   | {kind: 'progress'; elapsed_ms: number; requests: number; failed: number}
   | {kind: 'result'; result: ReplayResult};

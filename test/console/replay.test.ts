@@ -84,15 +84,15 @@ describe('a replay in the console', () => {
   });
 
   it('is seen to go on while no request is answered', () => {
-    const cell = {
-      kind: 'cell',
+    const benchmark = {
+      kind: 'case',
       index: 0,
       of: 2,
       variant: 'main',
       connection_limit: 1,
       concurrency: 10,
     } as const;
-    const begun = play(replaying(), {kind: 'replay-update', update: cell}).state;
+    const begun = play(replaying(), {kind: 'replay-update', update: benchmark}).state;
     const progressed = (elapsed_ms: number) =>
       screenOf(
         play(begun, {kind: 'replay-update', update: {kind: 'progress', elapsed_ms, requests: 0, failed: 0}})
@@ -104,8 +104,8 @@ describe('a replay in the console', () => {
   });
 
   it('has a chart that grows, and the results as they come', () => {
-    const cell = {
-      kind: 'cell',
+    const benchmark = {
+      kind: 'case',
       index: 1,
       of: 10,
       variant: 'main',
@@ -118,7 +118,7 @@ describe('a replay in the console', () => {
     });
     const {state} = play(
       replaying(),
-      {kind: 'replay-update', update: cell},
+      {kind: 'replay-update', update: benchmark},
       progress(250, 100),
       progress(500, 300),
       {kind: 'replay-update', update: {kind: 'result', result: resultOf({connection_limit: 2})}},
@@ -129,7 +129,11 @@ describe('a replay in the console', () => {
     expect(screenOf(state)).toContain('requests/s 800');
     expect(screenOf(state)).toMatch(/variant +limit +users/);
     // The next measurement counts from its own beginning.
-    const next = play(state, {kind: 'replay-update', update: {...cell, index: 2}}, progress(250, 50)).state;
+    const next = play(
+      state,
+      {kind: 'replay-update', update: {...benchmark, index: 2}},
+      progress(250, 50),
+    ).state;
     expect(next.overlay).toMatchObject({rates: [400, 800, 200]});
   });
 

@@ -7,7 +7,7 @@ import type pg from 'pg';
 import {BugError} from '../../core/errors.ts';
 import {createProcesses, type Processes, type Worker} from '../../replay/measure/processes.ts';
 import type {WorkerReport} from '../../replay/measure/worker.ts';
-import {asOurs} from '../../replay/sandbox/outbound.ts';
+import {allowOutbound} from '../../replay/sandbox/outbound.ts';
 import type {CliContext} from '../context.ts';
 
 /** What a worker process needs to load the same endpoint and client, and to open the same pool. */
@@ -59,7 +59,7 @@ function startWorker(env: CliContext['env']): Worker<ReplayAssignment> {
       stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
       execArgv: entry.pathname.endsWith('.ts') ? ['--import', typescriptLoader()] : [],
     });
-  const child = asOurs(start);
+  const child = allowOutbound(start);
   let listener: (report: WorkerReport) => void = () => {};
   child.on('message', report => listener(report as WorkerReport));
   return {

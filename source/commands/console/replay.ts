@@ -66,7 +66,7 @@ function flagsOf(params: ParameterValues): MeasurementFlags {
 function progressOf(onUpdate: Options['onUpdate']): Parameters<typeof measureEndpoint>[2]['progress'] {
   return {
     onCase: ({variant, connection_limit, concurrency}, {index, of}) =>
-      onUpdate({kind: 'cell', index, of, variant: variant.name, connection_limit, concurrency}),
+      onUpdate({kind: 'case', index, of, variant: variant.name, connection_limit, concurrency}),
     onProgress: (_, progress) => onUpdate({kind: 'progress', ...progress}),
     onResult: result => onUpdate({kind: 'result', result}),
   };

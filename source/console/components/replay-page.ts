@@ -35,19 +35,19 @@ export function replayKeys(page: ReplayPage): Span[] {
 }
 
 function headLines(page: ReplayPage, width: number, {symbols}: Theme): Line[] {
-  const {cell, progress, isStopping, document} = page;
+  const {benchmark, progress, isStopping, document} = page;
   if (document !== null)
     return paragraph(`${document.endpoint}: ${document.prisma.semantics}`, width, 'strong');
   if (page.error !== null) return paragraph('nothing was measured', width, 'strong');
   const at =
-    cell === null
+    benchmark === null
       ? page.stage
-      : `${cell.index + 1}/${cell.of} ${cell.variant}, connection_limit ${cell.connection_limit}, ${cell.concurrency} users`;
+      : `${benchmark.index + 1}/${benchmark.of} ${benchmark.variant}, connection_limit ${benchmark.connection_limit}, ${benchmark.concurrency} users`;
   return [
     ...signed(
       symbols.live,
       'accent',
-      cell === null ? at : `${at}: ${progressText(progress)}`,
+      benchmark === null ? at : `${at}: ${progressText(progress)}`,
       width,
       'strong',
     ),

@@ -160,6 +160,6 @@ const noRoomAtAll =
 
 function noRoom({variant, connection_limit, instances}: BenchmarkCase, room: number): string {
   const connections = counted(connection_limit, 'connection');
-  const wanted = instances === 1 ? connections : `${instances} x ${connections}`;
-  return `${variant.name} at connection_limit ${connection_limit}: skipped, it needs ${wanted} and the server has room for ${room} beyond those kept for other clients`;
+  const needed = instances === 1 ? connections : `${instances} x ${connections}`;
+  return `${variant.name} at connection_limit ${connection_limit}: skipped, it needs ${needed} and the server has room for ${room} beyond those kept for other clients`;
 }

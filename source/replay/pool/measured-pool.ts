@@ -1,7 +1,7 @@
 import pg from 'pg';
 import type {Row, Sql, Statement} from '../endpoint/endpoint.ts';
 import {keepReadOnly} from '../read-only/client.ts';
-import {asOurs} from '../sandbox/outbound.ts';
+import {allowOutbound} from '../sandbox/outbound.ts';
 import {markMeasured} from '../sandbox/redirect-pg.ts';
 import {type Checkouts, instrument} from './instrument.ts';
 import {atLine, callerLine} from './request-trace.ts';
@@ -74,11 +74,11 @@ function createPool({connection, connection_limit, pool_timeout_ms, Pool = pg.Po
   }) as pg.Pool & {newClient(...args: unknown[]): unknown};
   markMeasured(pool);
   const newClient = pool.newClient.bind(pool);
-  return Object.assign(pool, {newClient: (...args: unknown[]) => asOurs(() => newClient(...args))});
+  return Object.assign(pool, {newClient: (...args: unknown[]) => allowOutbound(() => newClient(...args))});
 }
 
 async function noPassword(): Promise<never> {
-  throw new Error('a password is needed, and none was given');
+  throw new Error('the server asks for a password, and none is given');
 }
 
 /** Closes the socket: the backend ends at once, or at the end of its statement. */

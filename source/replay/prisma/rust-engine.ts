@@ -3,7 +3,7 @@ import {AbortError, exitCodes, usageError} from '../../core/errors.ts';
 import {type RunStats, statementStats} from '../measure/run-stats.ts';
 import {beginExecute, currentRequest, endExecute, noteFailure} from '../pool/request-trace.ts';
 import {startReadOnlyProxy} from '../read-only/proxy.ts';
-import {asOurEngine} from '../sandbox/outbound.ts';
+import {allowEngine} from '../sandbox/outbound.ts';
 import {withCallSites} from './call-sites.ts';
 import type {ClientClass, Prisma} from './prisma.ts';
 
@@ -39,7 +39,7 @@ export function engineClient(Client: ClientClass, version: string): Prisma {
         log: [{emit: 'event', level: 'query'}],
       });
       // Starts loading the engine; if it fails, the first request reports it.
-      asOurEngine(() => client.$connect()).catch(() => {});
+      allowEngine(() => client.$connect()).catch(() => {});
       return {
         client: withCallSites(counted(client), file),
         close: () => client.$disconnect().finally(() => proxy?.close()),

@@ -3,7 +3,7 @@ import net from 'node:net';
 import pg from 'pg';
 import {fatalError, message} from '../../postgres/wire/messages.ts';
 import {readFirstPacket} from '../capture/first-packet.ts';
-import {asOurs} from '../sandbox/outbound.ts';
+import {allowOutbound} from '../sandbox/outbound.ts';
 import {createReadOnlyWire} from './wire.ts';
 
 export type ReadOnlyProxy = {port: number; close(): void};
@@ -51,7 +51,7 @@ async function carry(client: net.Socket, config: pg.ClientConfig): Promise<void>
     parameters.push(message('S', Buffer.from(`${parameterName}\0${parameterValue}\0`))),
   );
   try {
-    await asOurs(() => own.connect());
+    await allowOutbound(() => own.connect());
   } catch (error) {
     const {code, message: reason} = error as {code?: string; message: string};
     client.end(fatalError(/^[0-9A-Z]{5}$/.test(code ?? '') ? (code as string) : '08006', reason));

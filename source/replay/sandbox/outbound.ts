@@ -12,27 +12,27 @@ import {currentRequest} from '../pool/request-trace.ts';
  */
 
 const loading = new AsyncLocalStorage<true>();
-const ourEngine = new AsyncLocalStorage<true>();
+const allowedEngine = new AsyncLocalStorage<true>();
 const refused = new Map<string, number>();
 let blocks = 0;
-let isOurs = false;
+let isAllowed = false;
 let isInstalled = false;
 let allowsNetwork = false;
 
 /** Runs `body`, which opens a connection or starts a process for poolctl itself before it returns. */
-export function asOurs<Result>(body: () => Result): Result {
-  const before = isOurs;
-  isOurs = true;
+export function allowOutbound<Result>(body: () => Result): Result {
+  const before = isAllowed;
+  isAllowed = true;
   try {
     return body();
   } finally {
-    isOurs = before;
+    isAllowed = before;
   }
 }
 
 /** Runs `body`, which starts the native engine of the measured client. */
-export function asOurEngine<Result>(body: () => Result): Result {
-  return ourEngine.run(true, body);
+export function allowEngine<Result>(body: () => Result): Result {
+  return allowedEngine.run(true, body);
 }
 
 /** Loads an endpoint's code. It stays blocked from opening anything, also in what it continues asynchronously. */
@@ -46,7 +46,7 @@ export async function whileLoading<Result>(body: () => Promise<Result>): Promise
 }
 
 /**
- * Refuses everything this process opens from now on, except by `asOurs`, until the returned function is called.
+ * Refuses everything this process opens from now on, except by `allowOutbound`, until the returned function is called.
  * `withNetwork` allows connections that do not speak PostgreSQL's protocol.
  */
 export function blockOutbound({withNetwork}: {withNetwork?: boolean} = {}): () => void {
@@ -58,7 +58,7 @@ export function blockOutbound({withNetwork}: {withNetwork?: boolean} = {}): () =
 
 /** Whether the running code is the endpoint's, as far as that is known. */
 export function isEndpointCode(): boolean {
-  return !isOurs && (blocks > 0 || loading.getStore() === true || currentRequest.getStore() !== undefined);
+  return !isAllowed && (blocks > 0 || loading.getStore() === true || currentRequest.getStore() !== undefined);
 }
 
 /** Sentences about what was refused since the last call. */
@@ -118,7 +118,7 @@ function install(): void {
   process.dlopen = (...args: Parameters<typeof dlopen>) => {
     const [, file] = args;
     const isDriver = /query[-_]engine|libpq/.test(String(file));
-    if (isDriver && isEndpointCode() && ourEngine.getStore() !== true)
+    if (isDriver && isEndpointCode() && allowedEngine.getStore() !== true)
       throw refusalOf('loaded a database driver that opens connections in native code');
     return dlopen.apply(process, args);
   };
@@ -127,7 +127,7 @@ function install(): void {
 }
 
 function refuseProcess(file: unknown): void {
-  if (isEndpointCode() && ourEngine.getStore() !== true)
+  if (isEndpointCode() && allowedEngine.getStore() !== true)
     throw refusalOf(`started a process (${String(file ?? '').split(/\s/)[0]})`);
 }
 

@@ -4,7 +4,7 @@ import {afterAll, beforeAll, describe, expect, test} from 'vitest';
 import {demoClients} from '../../../source/demo/prisma/clients.ts';
 import type {ClientClass} from '../../../source/replay/prisma/prisma.ts';
 import {engineClient, engineUrl, proxiedUrl} from '../../../source/replay/prisma/rust-engine.ts';
-import {asOurs} from '../../../source/replay/sandbox/outbound.ts';
+import {allowOutbound} from '../../../source/replay/sandbox/outbound.ts';
 import {markMeasured} from '../../../source/replay/sandbox/redirect-pg.ts';
 import type {TestServer} from '../../helpers/server.ts';
 import {measureOne} from '../measuring.ts';
@@ -52,7 +52,7 @@ function engineOf(PrismaClient: unknown): ClientClass {
         newClient(item: unknown): unknown;
       };
       const newClient = pool.newClient.bind(pool);
-      Object.assign(pool, {newClient: (item: unknown) => asOurs(() => newClient(item))});
+      Object.assign(pool, {newClient: (item: unknown) => allowOutbound(() => newClient(item))});
       markMeasured(pool);
       const Client = PrismaClient as new (options: unknown) => never;
       // biome-ignore lint/correctness/noConstructorReturn: see above
