@@ -153,7 +153,7 @@ it('says of a step whose end nobody saw that it is unknown', () => {
   const lost = {...acting(steps, 0), phase: 'ended' as const, current: null, status: 'failed' as const};
   const screen = screenOf(showing(running(steps), lost));
   expect(screen).toMatch(/▲ build orders_idx +unknown: verify\n/);
-  expect(screen).toContain('failed: 1 unknown, 1 not begun');
+  expect(screen).toContain('failed: 1 unknown, 1 not started');
 });
 
 describe('a long run', () => {

@@ -65,7 +65,7 @@ it.each([
 it('goes the way of every plan: a word, the engine, and back at each stage', () => {
   const preview = press(journal(), 'j', 'u');
   const confirm = press(preview, 'enter');
-  expect(screenOf(confirm)).toMatch(/Takes back 1 step of run run-one[\s\S]*on db\.example:5432\/shop/);
+  expect(screenOf(confirm)).toMatch(/Undoes 1 step of run run-one[\s\S]*on db\.example:5432\/shop/);
   expect(guideOf(press(confirm, 'escape'))?.stage).toBe('preview');
   expect(press(preview, 'escape').overlay).toBeNull();
   const {effects} = play(press(confirm, 'y', 'e', 's'), {kind: 'submit'});

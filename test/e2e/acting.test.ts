@@ -177,7 +177,7 @@ it('does nothing when the journal cannot be written', async () => {
   terminal.press('enter');
   await terminal.waitFor('type yes to carry it out');
   terminal.type('yes', 'enter');
-  await terminal.waitFor(/failed: 3 not begun/);
+  await terminal.waitFor(/failed: 3 not started/);
   expect(shown(terminal)).toContain('journal');
   expect(await leakedSessions()).toBe(3);
 });

@@ -116,7 +116,7 @@ it('cancels a build by Esc, and nothing of it is left', async () => {
   await terminal.waitFor(/waiting for old snapshots[\s\S]*waits for \d+ /);
   expect(shown(terminal)).toContain('Esc cancel this step');
   await stopRun(terminal);
-  await terminal.waitFor('what it left behind is removed');
+  await terminal.waitFor('what it left behind was removed');
   expect(await indexValidity()).toBeNull();
   expect(await openJournal(journal).unfinished()).toEqual([]);
 });
@@ -177,6 +177,6 @@ it('settles what an earlier run left unknown before it acts, and tells', async (
   terminal.press('enter');
   await confirm(terminal);
   await terminal.waitFor('done: 2 verified');
-  expect(shown(terminal)).toContain('found done when looked at later');
+  expect(shown(terminal)).toContain('found done by a later check');
   expect(await file.unfinished()).toEqual([]);
 });

@@ -87,11 +87,11 @@ async function runUntilPause(): Promise<Terminal> {
   return terminal;
 }
 
-it('stops between steps on Esc: what was ended is verified, the rest is not begun', async () => {
+it('stops between steps on Esc: what was ended is verified, the rest is not started', async () => {
   const terminal = await runUntilPause();
   await stopRun(terminal);
   await terminal.waitFor('Enter close');
-  expect(shown(terminal)).toMatch(/interrupted: (5|10|15) verified, (15|10|5) not begun/);
+  expect(shown(terminal)).toMatch(/interrupted: (5|10|15) verified, (15|10|5) not started/);
   expect(await sessionsOf('leaky')).toBeGreaterThanOrEqual(5);
   expect(await openJournal(journal).unfinished()).toEqual([]);
 });
@@ -101,7 +101,7 @@ it('ends its run in the journal when it is left in the middle', async () => {
   terminal.press('ctrl-c');
   expect((await terminal.onExit).exitCode).toBe(130);
   expect(shown(terminal)).toMatch(
-    /poolctl: run \w+ interrupted: (5|10|15) of 20 steps done; (15|10|5) not begun/,
+    /poolctl: run \w+ interrupted: (5|10|15) of 20 steps done; (15|10|5) not started/,
   );
   expect(await sessionsOf('leaky')).toBeGreaterThanOrEqual(5);
   const entries = await openJournal(journal).read();

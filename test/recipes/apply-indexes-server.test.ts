@@ -175,7 +175,7 @@ describeEachMajor('apply-indexes', major => {
       {
         outcome: 'failed',
         sqlstate: '22012',
-        message: expect.stringContaining('what it left behind is removed'),
+        message: expect.stringContaining('what it left behind was removed'),
       },
     ]);
     expect(await indexNamed(server, 'orders_n_idx')).toBeUndefined();
@@ -191,7 +191,7 @@ describeEachMajor('apply-indexes', major => {
       {
         sqlstate: '55P03',
         message: expect.stringMatching(
-          /could not be removed .*: undo of this run, or repair-invalid-indexes/,
+          /could not be removed .*: undo this run, or run repair-invalid-indexes/,
         ),
       },
     ]);
@@ -263,7 +263,7 @@ describeEachMajor('apply-indexes', major => {
     expect(last?.steps[0]?.result).toMatchObject({
       outcome: 'failed',
       sqlstate: '57014',
-      message: expect.stringContaining('what it left behind is removed'),
+      message: expect.stringContaining('what it left behind was removed'),
     });
     expect(await indexNamed(server, 'orders_user_id_idx')).toBeUndefined();
     expect(await acting.journal.verify()).toMatchObject({ok: true, unfinished: []});
@@ -316,7 +316,7 @@ describeEachMajor('apply-indexes', major => {
       const by = {...acting.ports.identity, target: intent.target, server: here, entries};
       return reconcileIntent(intent, by, {...acting.ports.engine, journal});
     };
-    expect(await settle()).toContain('may still be going on');
+    expect(await settle()).toContain('may still be executing');
     advise(acting, [proposal]);
     const running = acting.run('apply-indexes', {yes: true});
     const isWaiting = () =>
@@ -329,7 +329,7 @@ describeEachMajor('apply-indexes', major => {
       {title: expect.stringMatching(/^wait for session \d+ to build/), outcome: 'verified'},
     ]);
     expect(await indexNamed(server, proposal.name)).toMatchObject({is_valid: true});
-    expect(await settle()).toBe('found done when looked at later');
+    expect(await settle()).toBe('found done by a later check');
     // Its undo knows by then which index it was.
     const [found] = await server.query<{oid: string}>(
       `SELECT 'shop.${proposal.name}'::regclass::oid::text AS oid`,

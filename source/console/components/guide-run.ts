@@ -107,7 +107,7 @@ function describeEnd(run: RunState, width: number): Line[] {
     failed,
     skipped,
     unknown: unknown + lost,
-    'not begun': pending - lost,
+    'not started': pending - lost,
   })
     .filter(([, count]) => count > 0)
     .map(([name, count]) => `${count} ${name}`)

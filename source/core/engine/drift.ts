@@ -21,10 +21,10 @@ export type DriftPorts = {
 };
 
 /**
- * The engine's eyes, from whole readings: `slots` reads afresh before each batch, and what the recipe plans on the
- * first of them decides what the preview still holds for. A step it no longer plans stops the run where its
- * evidence is the catalog's; a session that came under protection since (it began a dump, a migration, an index
- * build) is skipped; one that changed otherwise is the guard's of the acting statement.
+ * Detects drift between preview and execution. `slots` takes a snapshot before each batch, and the recipe plans again on
+ * the first one. `recheck` then stops the run before a step that is no longer planned, if the recipe reads facts, and
+ * skips a session that is protected by now (it started a dump, a migration, an index build). Other changes of a session
+ * are left to the guard in its statement.
  */
 export function createDriftCheck(
   recipe: Recipe,
@@ -51,13 +51,13 @@ export function createDriftCheck(
       if (recipe.planRequires === undefined || planned?.has(canonicalJson(step))) return {kind: 'go'};
       return {
         kind: 'stop',
-        reason: `the world changed since the preview: "${step.title}" is no longer the plan`,
+        reason: `changed since the preview: "${step.title}" is no longer planned`,
       };
     },
   };
 }
 
-/** Whether a step that was previewed is what a verified journal still says takes the run back. */
+/** Rechecks an undo: a step goes ahead only if the journal still plans it. */
 export function recheckUndo(
   run: string,
   entries: readonly JournalEntry[],
@@ -70,13 +70,13 @@ export function recheckUndo(
       ? {kind: 'go'}
       : {
           kind: 'stop',
-          reason: `the journal changed since the preview: "${step.title}" is no longer the undo`,
+          reason: `the journal changed since the preview: "${step.title}" is no longer planned`,
         };
 }
 
 /**
- * Whether a group that sessions were ended of has as many again as before: then its application reconnects as
- * fast as it is cut off, and going on frees nothing. Says so in one line, or null.
+ * One line if a group whose sessions were ended has as many as before: its application reconnects at once, and ending
+ * more frees nothing. Null otherwise.
  */
 export function detectReconnect(
   plan: Plan,

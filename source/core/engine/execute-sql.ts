@@ -14,11 +14,12 @@ export type Execution =
       ExecutionResult,
       'incomplete' | 'pins'
     >)
-  /** The connection went while the server worked: it may have happened or not. */
+  /** The connection was lost while the server worked: it may have taken effect or not. */
   | {kind: 'unknown'; message: string; sqlstate: string | null}
-  /** The server or the way there said no: it has not happened. `stop`: nor will any further step. */
+  /** Not executed: refused by the server, or not connected. `stop` also ends the run. */
   | {kind: 'refused'; result: StepResult; stop: Stop | null};
 
+/** Executes one step. Never throws. */
 export async function executeSql(
   step: SqlStep,
   executor: Executor,
@@ -30,12 +31,12 @@ export async function executeSql(
   } catch (error) {
     const message = messageOf(error);
     if (error instanceof AbortError) {
-      // The executor throws these before it sends anything: no way in, no slot left.
+      // The executor throws AbortError before it sends anything: no connection, no free slot.
       const stop: Stop = {status: 'failed', reason: message, hint: error.hint, exit_code: error.exitCode};
       return {kind: 'refused', result: failedResult(null, message), stop};
     }
     const sqlstate = sqlstateOf(error);
-    if (sqlstate === null || isUndecided(sqlstate, step)) return {kind: 'unknown', message, sqlstate};
+    if (sqlstate === null || isInconclusive(sqlstate, step)) return {kind: 'unknown', message, sqlstate};
     const result = await withCleanup(step, failedResult(sqlstate, message), executor, interruption);
     const hint = await suggestGrant(step, {sqlstate, message}, executor);
     return {kind: 'refused', result: hint === null ? result : {...result, hint}, stop: null};
@@ -43,54 +44,58 @@ export async function executeSql(
 }
 
 /**
- * `verified` only where the step's verification held when asked. Throws StopRun where nobody can tell whether
- * it happened: the intent then stays without an outcome, for the next start to name.
+ * Verifies an executed step; the outcome is `verified` only if its verification holds. Throws StopRun if it is unknown
+ * whether the step took effect: its intent stays without an outcome and is reconciled at the next start.
  */
 export async function verify(
   step: SqlStep,
-  acted: Exclude<Execution, {kind: 'refused'}>,
+  execution: Exclude<Execution, {kind: 'refused'}>,
   executor: Executor,
   interruption: Interruption,
 ): Promise<StepResult> {
-  const row_count = acted.kind === 'done' ? (acted.row_count ?? 0) : 0;
+  const row_count = execution.kind === 'done' ? (execution.row_count ?? 0) : 0;
   const base = {row_count, sqlstate: null, duration_ms: 0};
-  if (acted.kind === 'done' && acted.incomplete) {
-    return {...base, outcome: 'applied', message: `done, but not what belongs to it: ${acted.incomplete}`};
+  if (execution.kind === 'done' && execution.incomplete) {
+    return {
+      ...base,
+      outcome: 'applied',
+      message: `done, but a follow-up statement failed: ${execution.incomplete}`,
+    };
   }
-  const checked = await check(step, acted, executor, interruption);
+  const checked = await check(step, execution, executor, interruption);
   if (checked.holds) {
-    if (acted.kind === 'done') return {...base, outcome: 'verified', message: null};
+    if (execution.kind === 'done') return {...base, outcome: 'verified', message: null};
     return endsByItself(step)
       ? {
           ...base,
           outcome: 'unknown',
-          message: 'cut off while acting: it has ended, whether poolctl ended it is unknown',
+          message: 'connection lost during execution: the session has ended, whether by poolctl is unknown',
         }
-      : {...base, outcome: 'verified', message: 'cut off while acting, but it is done'};
+      : {...base, outcome: 'verified', message: 'connection lost during execution, but verified'};
   }
-  if (acted.kind === 'done') return {...base, outcome: 'applied', message: checked.message};
-  // The server itself said that it stopped (57014): what it left is swept away, and nothing is unknown.
-  if (acted.sqlstate !== null && isStatement(step))
+  if (execution.kind === 'done') return {...base, outcome: 'applied', message: checked.message};
+  // The server reported the cancel (57014), so the outcome is known: clean up what is left.
+  if (execution.sqlstate !== null && isStatement(step))
     return withCleanup(
       step,
-      failedResult(acted.sqlstate, cancelledText(step, acted.message)),
+      failedResult(execution.sqlstate, cancelledText(step, execution.message)),
       executor,
       interruption,
     );
-  throw outcomeUnknown(acted.message, interruption, checked.refusal);
+  throw outcomeUnknown(execution.message, interruption, checked.refusal);
 }
 
-/** Nobody can tell whether the act happened: its intent stays without an outcome. */
+/** The StopRun for a step that may or may not have taken effect: its intent stays without an outcome. */
 export function outcomeUnknown(why: string, {requested: asked}: Interruption, refusal = ''): StopRun {
   return new StopRun({
     status: asked.aborted ? 'interrupted' : 'failed',
-    reason: `cut off while acting (${why}): whether it happened is unknown${refusal}`,
-    hint: "look at the server; 'poolctl journal verify' lists this step as unfinished",
+    reason: `interrupted during execution (${why}): whether it took effect is unknown${refusal}`,
+    hint: "check the server; 'poolctl journal verify' lists this step as unfinished",
     exit_code: asked.aborted ? exitCodes.interrupted : exitCodes.actFailed,
   });
 }
 
-/** The act is the statement itself, which its cancel ends; a signal to another session may have been sent by then. */
+/** Whether cancelling the statement cancels its effect. A signal to another session may have been sent by then. */
 function isStatement({cleanup, progress}: SqlStep): boolean {
   return cleanup !== undefined || progress !== undefined;
 }
@@ -108,22 +113,22 @@ export function failedResult(sqlstate: string | null, message: string): StepResu
   return {outcome: 'failed', row_count: 0, sqlstate, message, duration_ms: 0};
 }
 
-/** What went wrong, on one line and without secrets. */
+/** An error's message on one line, without secrets. */
 export function messageOf(error: unknown): string {
   return redactSecrets(error instanceof Error ? error.message : String(error)).replace(/\s+/g, ' ');
 }
 
 async function check(
   step: SqlStep,
-  acted: Execution,
+  execution: Execution,
   executor: Executor,
   interruption: Interruption,
 ): Promise<{holds: boolean; message: string; refusal: string}> {
-  // One that was cancelled is not waited for: either it was done by then, or it will not come.
-  const patience_ms = acted.kind === 'unknown' && isStatement(step) ? 0 : verifyWithinMs(step);
+  // A cancelled statement has taken effect by now or never will.
+  const timeout_ms = execution.kind === 'unknown' && isStatement(step) ? 0 : verifyWithinMs(step);
   try {
-    const holds = await interruption.waitFor(executor.verify(step.verify, patience_ms));
-    const message = 'the server accepted it, but what it should bring about has not come yet';
+    const holds = await interruption.waitFor(executor.verify(step.verify, timeout_ms));
+    const message = 'the server accepted it, but its effect has not been verified in time';
     return {holds, message, refusal: ''};
   } catch (error) {
     const refusal = `; it could not be verified: ${messageOf(error)}`;
@@ -131,7 +136,7 @@ async function check(
   }
 }
 
-/** A step without a time limit (an index build) has come to its end when it is verified. */
+/** A step without a time limit (an index build) has ended before it is verified. */
 function verifyWithinMs({timeout_ms}: SqlStep): number {
   return timeout_ms === 0 ? 10_000 : timeout_ms;
 }
@@ -149,27 +154,27 @@ async function withCleanup(
     );
     return row_count === 0
       ? result
-      : {...result, message: `${result.message}; what it left behind is removed`};
+      : {...result, message: `${result.message}; what it left behind was removed`};
   } catch (error) {
-    // It must not go on at the server when nobody is here any more.
+    // Do not leave it running on the server after poolctl exits.
     if (interruption.expired.aborted) await interruption.waitBriefly(executor.cancel()).catch(() => {});
-    const left = `what it left behind could not be removed (${messageOf(error)}): undo of this run, or repair-invalid-indexes, removes it`;
+    const left = `what it left behind could not be removed (${messageOf(error)}): undo this run, or run repair-invalid-indexes`;
     return {...result, message: `${result.message}; ${left}`, has_leftover: true};
   }
 }
 
-/** A server's error has a severity; a socket's (`EPIPE`) looks like a SQLSTATE and has none. */
+/** The SQLSTATE of a server's error. A socket error's code (`EPIPE`) looks like one, but has no severity. */
 function sqlstateOf(error: unknown): string | null {
   if (!(error instanceof Error) || !('code' in error) || !('severity' in error)) return null;
   return typeof error.code === 'string' ? error.code : null;
 }
 
 /**
- * Errors that do not tell whether the act happened: class 08 is a connection exception, 57P01 to 57P05 a
- * shutdown, a crash or our session ended from outside. 57014, a timeout, can come after a signal
- * was sent; inside a transaction it means that all was rolled back.
+ * Whether an error leaves open if the step took effect: class 08 is a connection exception, 57P01 to 57P05 a shutdown, a
+ * crash or a terminated session. 57014 (cancel or timeout) can arrive after a signal was sent; in a transaction it means
+ * rollback.
  */
-function isUndecided(sqlstate: string, step: SqlStep): boolean {
+function isInconclusive(sqlstate: string, step: SqlStep): boolean {
   if (sqlstate === '57014') return !step.transaction;
   return sqlstate.startsWith('08') || /^57P0[1-5]$/.test(sqlstate);
 }

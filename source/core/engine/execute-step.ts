@@ -15,37 +15,37 @@ import {applyChange} from './file-change.ts';
 import {anyAborted, type Interruption, NoAnswerError, StopRun} from './interruption.ts';
 import type {StepPorts} from './ports.ts';
 
-/** What a step is at while it is carried out. */
+/** What an executing step is doing. */
 export type StepChange = {status: 'acting'; progress: StepProgress | null} | {status: 'verifying'};
 
-/** How often a long act is asked how far it is. */
+/** How often the progress of a long step is read. */
 const progressEveryMs = 500;
 
 /**
- * Carries one step out, whose intent is on disk: yields what it is at and returns its result. Throws StopRun where
- * nobody can tell what happened or no further step can succeed.
+ * Executes one step whose intent is on disk; yields its progress and returns its result. Throws StopRun if the outcome is
+ * unknown or no further step can succeed.
  */
 export async function* executeStep(
   step: Step,
   ports: StepPorts,
   interruption: Interruption,
 ): AsyncGenerator<StepChange, StepResult> {
-  if (step.kind === 'advice') return skippedResult('advice: for a person to carry out');
+  if (step.kind === 'advice') return skippedResult('advice: to be done by hand');
   if (step.kind === 'file') return changeFile(step, ports);
   const before = await measuredBefore(step, ports.executor, interruption);
   const acting = executeSql(step, ports.executor, interruption);
   yield* followProgress(step, acting, ports, interruption);
-  const acted = await acting;
-  if (acted.kind === 'refused') {
-    if (acted.stop) throw new StopRun(acted.stop, acted.result);
-    return acted.result;
+  const execution = await acting;
+  if (execution.kind === 'refused') {
+    if (execution.stop) throw new StopRun(execution.stop, execution.result);
+    return execution.result;
   }
-  if (acted.kind === 'done' && acted.row_count === 0) {
-    return skippedResult(`${acted.objection ?? 'changed since the preview'}: skipped`);
+  if (execution.kind === 'done' && execution.row_count === 0) {
+    return skippedResult(`${execution.objection ?? 'changed since the preview'}: skipped`);
   }
   yield {status: 'verifying'};
-  const verified = await verify(step, acted, ports.executor, interruption);
-  const pins = await pinsOf(step, acted, ports.executor);
+  const verified = await verify(step, execution, ports.executor, interruption);
+  const pins = await pinsOf(step, execution, ports.executor);
   const result = pins === null ? verified : {...verified, pins};
   if (step.measures === undefined) return result;
   const after = interruption.requested.aborted ? [] : await measure(step.measures, ports.executor);
@@ -57,7 +57,7 @@ export async function* executeStep(
   return {...result, measures};
 }
 
-/** Measuring takes a while; who interrupts it wants no act after it. Throws StopRun. */
+/** Values of the step's measures. Throws StopRun if interrupted meanwhile, so that the step is not executed. */
 async function measuredBefore(
   {measures}: SqlStep,
   executor: Executor,
@@ -68,28 +68,28 @@ async function measuredBefore(
   if (!interruption.requested.aborted) return before;
   throw new StopRun(
     {status: 'interrupted', reason: 'interrupted'},
-    skippedResult('interrupted before it began'),
+    skippedResult('interrupted before it started'),
   );
 }
 
-/** Where the act was cut off, they are read of what it is found to have made. */
+/** What the step's `pins` returned; read again if the connection was lost. */
 async function pinsOf(
   {pins}: SqlStep,
-  acted: Exclude<Execution, {kind: 'refused'}>,
+  execution: Exclude<Execution, {kind: 'refused'}>,
   executor: Executor,
 ): Promise<Pins | null> {
   if (pins === undefined) return null;
-  if (acted.kind === 'done') return acted.pins ?? null;
+  if (execution.kind === 'done') return execution.pins ?? null;
   const [row] = await executor.read(pins, measureWithinMs).catch(() => []);
   return row === undefined ? null : (row as Pins);
 }
 
-/** A cancel that came between two statements of the act is lost: it is sent again. */
+/** A cancel that arrives between two statements of a step has no effect, so it is repeated. */
 const cancelEveryMs = 2000;
 
 /**
- * Until the act is over: tells how far it is, where the server says so. An interruption cancels it: one that may take
- * hours at once, others when they had their time. Throws StopRun where the server answers no more.
+ * Yields progress until `acting` settles. An interruption cancels it: at once if it may take hours, else when `cancelDue`
+ * aborts. Throws StopRun if the server does not answer.
  */
 async function* followProgress(
   step: SqlStep,
@@ -114,7 +114,7 @@ async function* followProgress(
     yield {status: 'acting', progress: seen};
   }
   try {
-    // What is verified and swept on the same connection must not meet a cancel on its way.
+    // A cancel still in flight would hit the verification or cleanup on the same connection.
     await interruption.waitFor(Promise.all([acting, cancelling]));
   } catch (error) {
     if (error instanceof NoAnswerError) throw outcomeUnknown(error.message, interruption);
@@ -122,7 +122,7 @@ async function* followProgress(
   }
 }
 
-/** Never rejects. */
+/** Repeats the cancel until the step has ended. Never rejects. */
 async function cancelUntil(
   ended: AbortSignal,
   executor: Executor,
@@ -135,7 +135,7 @@ async function cancelUntil(
 }
 
 async function changeFile(step: FileStep, {files}: StepPorts): Promise<StepResult> {
-  if (files === undefined) throw new BugError('no port carries out file steps');
+  if (files === undefined) throw new BugError('no port for file steps');
   try {
     const {path, change} = step;
     const before = await files.read(path);
@@ -166,7 +166,7 @@ async function measure(measures: Measure[] = [], executor: Executor): Promise<(s
 async function measureLines({query, kind}: Measure, executor: Executor): Promise<string[] | null> {
   if (kind === 'plan') {
     const plan = await executor.explain?.(query.text);
-    // Of a view or a partial index: what a plan quotes is somebody's data, and the journal keeps none.
+    // A plan quotes literals of views and partial indexes; the journal stores no data.
     return plan?.map(line => line.replace(/'(?:[^']|'')*'/g, '?')) ?? null;
   }
   const rows = await executor.read(query, measureWithinMs);
@@ -175,12 +175,12 @@ async function measureLines({query, kind}: Measure, executor: Executor): Promise
 
 const measureWithinMs = 5000;
 
-/** Where the run itself may not go on: its step has its result all the same. */
+/** The step's result carried by a StopRun; null if it has none. */
 export function resultOf(error: unknown): StepResult | null {
   return error instanceof StopRun ? error.result : null;
 }
 
-/** A world that moved before anything was done is a drift, afterwards an incomplete run. */
-export function planDrifted(reason: string, isUntouched: boolean): StopRun {
-  return new StopRun({status: 'stopped', reason, ...(isUntouched && {exit_code: exitCodes.drift})});
+/** The StopRun for a plan that no longer holds: exit 6 if nothing was executed yet. */
+export function planDrifted(reason: string, isUnchanged: boolean): StopRun {
+  return new StopRun({status: 'stopped', reason, ...(isUnchanged && {exit_code: exitCodes.drift})});
 }

@@ -13,7 +13,7 @@ import type {EnginePorts, RunIdentity} from './ports.ts';
 
 import {countOutcomes, createRunState, exitCodeOf, withStep} from './run-state.ts';
 
-/** What an approval holds for: this server since its last start, this recipe, these parameters, exactly these steps. */
+/** Identifies what an approval covers: this server since its last start, this recipe, its parameters and exact steps. */
 export function planHash(
   {recipe, params, steps}: Plan,
   {target, server}: Pick<RunIdentity, 'target' | 'server'>,
@@ -23,10 +23,10 @@ export function planHash(
 }
 
 /**
- * Carries a plan out, the only way poolctl changes anything: each intent is on disk before its act and each
- * outcome after it. Yields the run at every change and ends with one whose `phase` is `ended`; what goes wrong
- * is in its `reason` and `exit_code`, never thrown. Abort `signal` to end it early:
- * a step under way ends or is cancelled, and within ten seconds the run's end is in the journal. Closes the executor.
+ * Executes a plan; the only way poolctl changes anything. Each intent is on disk before its step is executed, each outcome
+ * after it. Yields the run's state at every change; the last has phase `ended`. Never throws: failures are in `reason` and
+ * `exit_code`. Aborting `signal` lets the current step finish or cancels it and records the run's end within ten seconds.
+ * Closes the executor.
  */
 export async function* execute(
   plan: Plan,
@@ -44,7 +44,7 @@ export async function* execute(
     run.stop(stopOfRun(run, error));
   } finally {
     await ports.executor.close().catch(() => {});
-    // Also when whoever listens stops listening: the journal must say that the run is over.
+    // Also when the consumer stops iterating: the journal must record the end of the run.
     await endRun(run);
     interruption.dispose();
   }
@@ -57,9 +57,9 @@ type Run = {
   ports: EnginePorts;
   interruption: Interruption;
   state: RunState;
-  /** Why it stops short; null while it does not. */
+  /** Set when the run ends early. */
   stopped: Stop | null;
-  /** Whether the journal knows of the run, and so has to be told of its end. */
+  /** Whether the journal has the run's first entry and needs its `end`. */
   isOpen: boolean;
   stop(stop: Stop): void;
   record(event: JournalEvent): Promise<void>;
@@ -127,7 +127,7 @@ async function openRun(run: Run): Promise<void> {
   run.isOpen = true;
 }
 
-/** Between batches applications may reconnect; one that fills what was freed stops the run. */
+/** Waits between batches. Throws StopRun if an application has reconnected as many sessions as were ended. */
 async function* pause(run: Run, next: number): AsyncGenerator<RunState> {
   const {plan, ports} = run;
   run.state = {...run.state, phase: 'pausing', current: next, pause_ms: plan.pause_ms};
@@ -136,12 +136,12 @@ async function* pause(run: Run, next: number): AsyncGenerator<RunState> {
   throwIfInterrupted(run);
   const after = await readSlots(run);
   run.state = {...run.state, after, pause_ms: null};
-  const refill = detectReconnect(plan, run.state.steps, run.state.before, after);
-  if (refill !== null) {
+  const reconnect = detectReconnect(plan, run.state.steps, run.state.before, after);
+  if (reconnect !== null) {
     throw new StopRun({
       status: 'stopped',
-      reason: refill,
-      hint: 'interruption more frees nothing: stop or mend that application, or limit its role (ALTER ROLE ... CONNECTION LIMIT)',
+      reason: reconnect,
+      hint: 'ending more sessions frees nothing: stop or fix that application, or limit its role (ALTER ROLE ... CONNECTION LIMIT)',
     });
   }
 }
@@ -151,31 +151,31 @@ async function* runStep(run: Run, index: number, step: Step): AsyncGenerator<Run
   run.state = {...withStep(run.state, index, {status: 'acting'}), phase: 'acting', current: index};
   yield run.state;
   const recheck = (await ports.recheck?.(step)) ?? {kind: 'go'};
-  if (recheck.kind === 'stop') throw planDrifted(recheck.reason, isUntouched(run));
+  if (recheck.kind === 'stop') throw planDrifted(recheck.reason, isUnchanged(run));
   if (recheck.kind === 'skip') return await recordOutcome(run, index, skippedResult(recheck.reason));
   if (run.interruption.requested.aborted) run.state = withStep(run.state, index, {status: 'pending'});
   throwIfInterrupted(run);
 
   if (step.kind !== 'advice') await run.record({event: 'intent', step: index, content: step});
   const started = ports.clock.now().getTime();
-  const settleAfter = (result: StepResult) =>
+  const recordAfter = (result: StepResult) =>
     recordOutcome(run, index, {...result, duration_ms: ports.clock.now().getTime() - started});
   try {
-    const carrying = executeStep(step, ports, run.interruption);
-    let next = await carrying.next();
-    for (; !next.done; next = await carrying.next()) {
+    const execution = executeStep(step, ports, run.interruption);
+    let next = await execution.next();
+    for (; !next.done; next = await execution.next()) {
       run.state = {...withStep(run.state, index, next.value), phase: next.value.status};
       yield run.state;
     }
-    await settleAfter(next.value);
+    await recordAfter(next.value);
   } catch (error) {
     const result = resultOf(error);
-    if (result !== null) await settleAfter(result);
+    if (result !== null) await recordAfter(result);
     throw error;
   }
 }
 
-/** Also when the journal can no longer be written: what happened is shown, and the run ends there. */
+/** Shows the result even if it cannot be journaled; then throws, which ends the run. */
 async function recordOutcome(run: Run, index: number, result: StepResult): Promise<void> {
   run.state = withStep(run.state, index, {status: 'ended', progress: null, result});
   const acted_as = run.ports.executor.actsAs?.() ?? null;
@@ -208,7 +208,7 @@ async function recordEnd(run: Run, stop: Stop, after: SlotUsage | null): Promise
   }
 }
 
-/** Whoever listened stopped listening. */
+/** The Stop for a consumer that stopped iterating before the last step. */
 function abandonedStop(run: Run): Stop | null {
   const isUnfinished = run.state.steps.some(({result}) => result === null);
   return isUnfinished ? {status: 'interrupted', reason: 'interrupted'} : null;
@@ -216,19 +216,19 @@ function abandonedStop(run: Run): Stop | null {
 
 function completedStop(run: Run, after: SlotUsage | null): Stop {
   const {failed} = countOutcomes(run.state.steps);
-  const refill = detectReconnect(run.plan, run.state.steps, run.state.before, after);
+  const reconnect = detectReconnect(run.plan, run.state.steps, run.state.before, after);
   const hint = run.state.steps.find(({result}) => result?.hint !== undefined)?.result?.hint;
-  return {status: failed > 0 ? 'failed' : 'done', reason: refill, hint};
+  return {status: failed > 0 ? 'failed' : 'done', reason: reconnect, hint};
 }
 
-/** Only where nothing was done is another server a drift. */
+/** Drift (exit 6) is reported only if no step was executed. */
 function stopOfRun(run: Run, error: unknown): Stop {
   const {exit_code, ...stop} = stopOf(error);
-  if (exit_code === undefined || (exit_code === exitCodes.drift && !isUntouched(run))) return stop;
+  if (exit_code === undefined || (exit_code === exitCodes.drift && !isUnchanged(run))) return stop;
   return {...stop, exit_code};
 }
 
-function isUntouched(run: Run): boolean {
+function isUnchanged(run: Run): boolean {
   const {verified, applied, unknown} = countOutcomes(run.state.steps);
   return verified + applied + unknown === 0;
 }
@@ -237,7 +237,7 @@ function throwIfInterrupted({interruption}: Run): void {
   if (interruption.requested.aborted) throw new StopRun({status: 'interrupted', reason: 'interrupted'});
 }
 
-/** A reading that fails does not stop a run: under exhaustion it may be what fails first. */
+/** Null if it cannot be read: when slots are exhausted, that must not stop the run. */
 async function readSlots({ports, interruption}: Run): Promise<SlotUsage | null> {
   try {
     return await interruption.waitFor(interruption.waitBriefly(ports.slots()));

@@ -2,7 +2,7 @@ import type {FileChange, QueryEdit} from '../../model/step.ts';
 import {setUrlParameters, setUrlQuery} from '../pool/env-text.ts';
 
 /**
- * The file's text after the change; null is "no file". `undefined` where the change does not fit the text any more.
+ * The file's text after the change (null: no file). Returns undefined if the change no longer applies.
  */
 export function applyChange(text: string | null, change: FileChange): string | null | undefined {
   if (change.kind === 'withheld') return undefined;
@@ -13,7 +13,7 @@ export function applyChange(text: string | null, change: FileChange): string | n
   return change.kind === 'url_query' ? setUrlQuery(text, change) : setUrlParameters(text, change);
 }
 
-/** The change that takes this one back. */
+/** The reverse change. */
 export function invertChange(change: FileChange): FileChange {
   switch (change.kind) {
     case 'withheld':

@@ -3,25 +3,25 @@ import type {ExitCode, RunStatus, StepResult} from '../../model/run.ts';
 import {AbortError} from '../errors.ts';
 
 /**
- * The time that an interrupted run has: a short act ends by itself, a long one is cancelled, and a server that does
- * not answer is given up. What is not interrupted has all the time it needs.
+ * The deadlines of an interrupted run: a short step may finish, a longer one is cancelled, and a server that does not
+ * answer is abandoned. Without an interruption there are no deadlines.
  */
 export type Interruption = {
-  /** Somebody wants the run to end. */
+  /** Aborts when the run is asked to end. */
   requested: AbortSignal;
-  /** A short act had its time to end by itself. */
+  /** Aborts 1 s later: a step that is still executing is cancelled. */
   cancelDue: AbortSignal;
-  /** Nothing is waited for any more. */
+  /** Aborts 7 s after the request: nothing is waited for any more. */
   expired: AbortSignal;
-  /** Rejects with GaveUp once it is over. */
+  /** The promise's result; rejects with NoAnswerError when `expired` aborts first. */
   waitFor<T>(promise: Promise<T>): Promise<T>;
-  /** For what is worth a last moment: once asked, rejects with GaveUp after that. */
+  /** The same, but rejects 1.5 s after the request. */
   waitBriefly<T>(promise: Promise<T>): Promise<T>;
-  /** Stops its timers. */
+  /** Stops the timers. */
   dispose(): void;
 };
 
-/** Acts without a progress view mostly take milliseconds. */
+/** Steps without a progress view usually take milliseconds. */
 const shortStepMs = 1000;
 const expireMs = 7000;
 const briefMs = 1500;
@@ -47,7 +47,7 @@ export function createInterruption(
       await sleep(expireMs - shortStepMs, disposed.signal);
       over.abort();
     } catch {
-      // Disposed of.
+      // Disposed.
     }
   };
   if (signal?.aborted) void begin();
@@ -75,7 +75,7 @@ export function createInterruption(
   };
 }
 
-/** Resolves when one of them aborts. */
+/** Resolves when one of the signals aborts. */
 export function anyAborted(...signals: AbortSignal[]): Promise<void> {
   const any = AbortSignal.any(signals);
   return new Promise(resolve => {
@@ -93,7 +93,7 @@ function rejectOnAbort<T>(signal: AbortSignal, promise: Promise<T>): Promise<T> 
   });
 }
 
-/** How a run ended, and why when not by itself. Without an exit code the steps' outcomes decide it. */
+/** How and why a run ended. Without `exit_code`, the steps' outcomes determine it. */
 export type Stop = {
   status: RunStatus;
   reason: string | null;
@@ -101,11 +101,11 @@ export type Stop = {
   exit_code?: ExitCode;
 };
 
-/** Ends a run from wherever it is; `execute` makes its last state of it. */
+/** Thrown to end a run; `execute` turns it into the run's final state. */
 export class StopRun extends Error {
   override readonly name = 'StopRun';
   readonly stop: Stop;
-  /** Of the step that ended it, where that is known. */
+  /** The result of the step that ended the run, if known. */
   readonly result: StepResult | null;
 
   constructor(stop: Stop, result: StepResult | null = null) {
@@ -115,7 +115,7 @@ export class StopRun extends Error {
   }
 }
 
-/** What the user can mend ends the run with its own exit code; anything else is ours and goes on up. */
+/** The Stop for an AbortError or StopRun. Rethrows any other error. */
 export function stopOf(error: unknown): Stop {
   if (error instanceof StopRun) return error.stop;
   if (!(error instanceof AbortError)) throw error;

@@ -5,7 +5,7 @@ import {invertChange} from './file-change.ts';
 import {undoOf} from './step.ts';
 import {isWithheld, wasRedacted} from './step-secrets.ts';
 
-/** The step that takes this one back. `pins`: what the step's outcome tells of what it made. */
+/** The step that undoes this one. `pins` identify what the step created, from its outcome. */
 export function invertStep(step: Step, pins: Pins | undefined): Step {
   const title = `undo: ${step.title}`;
   if (step.kind === 'file') {
@@ -27,7 +27,7 @@ export function invertStep(step: Step, pins: Pins | undefined): Step {
   };
 }
 
-/** What is not known of what was made is null: the query says what that means. */
+/** Fills in pinned values; an unknown one is null, which the query handles. */
 function withPins({query, expect}: Verification<PinnedSql>, pins: Pins | undefined): Verification {
   const values = query.values.map(value => (isPin(value) ? (pins?.[value.pin] ?? null) : value));
   return {query: {...query, values}, expect};
@@ -37,7 +37,7 @@ function isPin(value: PinnedSql['values'][number]): value is Pin {
   return typeof value === 'object' && value !== null && 'pin' in value;
 }
 
-/** What goes stands before what comes, as in any diff. */
+/** Swaps `-` and `+`, and puts removed lines before added ones. */
 function invertDiff(diff: readonly string[]): string[] {
   return diff
     .map(line => line.replace(/^[+-]/, sign => (sign === '+' ? '-' : '+')))
@@ -47,7 +47,7 @@ function invertDiff(diff: readonly string[]): string[] {
     }, []);
 }
 
-/** What a failed act left behind, where its own cleanup could not remove it. */
+/** The step that removes what a failed step left behind; null if it has no cleanup. */
 export function cleanupStep(step: Step): SqlStep | null {
   const undo = step.kind === 'sql' ? undoOf(step) : null;
   if (step.kind !== 'sql' || step.cleanup === undefined || undo === null) return null;
@@ -56,11 +56,11 @@ export function cleanupStep(step: Step): SqlStep | null {
   const {progress} = undo;
   const verify = withPins(undo.verify, undefined);
   const means = {guard, apply, verify, ...(progress !== undefined && {progress})};
-  const title = `sweep away what is left of: ${step.title}`;
+  const title = `clean up after: ${step.title}`;
   return {...withoutEffects(step), title, ...means, undo: 'irreversible'};
 }
 
-/** What belongs to the act alone: its cleanup would sweep away what the undo brings back. */
+/** The step without the members that apply to its own statement only, such as its cleanup. */
 function withoutEffects(step: SqlStep): SqlStep {
   const {
     afterwards: _a,
@@ -75,7 +75,7 @@ function withoutEffects(step: SqlStep): SqlStep {
   return rest;
 }
 
-/** The act as the undo of its undo, which is then taken back as the act was. */
+/** The redo: the step itself as the undo of its undo. */
 function redoOf(step: SqlStep): Undo {
   const {apply, verify} = step;
   const names = ['afterwards', 'cleanup', 'guard', 'pins', 'progress', 'proof'] as const;
@@ -86,9 +86,10 @@ function redoOf(step: SqlStep): Undo {
   return {apply, verify, ...means, ...(undo !== null && {undo})};
 }
 
-/** By what a step does; how it is guarded and verified may have been written otherwise by an older poolctl. */
+/** Identifies a step by its effect, since older versions wrote guards and verifications differently. */
 export function effectKey(step: Step): string {
   const {kind, title, subject} = step;
-  const act = step.kind === 'sql' ? step.apply : step.kind === 'file' ? [step.path, step.change] : step.text;
-  return canonicalJson({kind, title, subject, act});
+  const effect =
+    step.kind === 'sql' ? step.apply : step.kind === 'file' ? [step.path, step.change] : step.text;
+  return canonicalJson({kind, title, subject, act: effect});
 }

@@ -16,8 +16,8 @@ export function canAct(recipe: Recipe): recipe is ActingRecipe {
 }
 
 /**
- * Every plan there is comes from here: the recipe's, without what a standby refuses, with what cannot be undone told.
- * Throws what the recipe throws.
+ * The recipe's plan, emptied if it would write on a standby, with its irreversible steps explained. Every plan is made
+ * here. Throws what the recipe throws.
  */
 export function planRecipe(
   recipe: ActingRecipe,
@@ -35,9 +35,8 @@ export function planRecipe(
 }
 
 /**
- * The plan as this server can carry it out: a standby refuses everything that writes (25006), so that a plan with such
- * a step would only fail. It is then not planned at all, in part neither, and says where to run it. Sessions are ended
- * on a standby as elsewhere.
+ * A standby refuses every statement that writes (25006). A plan with such a step is emptied as a whole and says to run it
+ * on the primary. Sessions can be ended on a standby.
  */
 export function refuseOnStandby(plan: Plan, {is_in_recovery}: Pick<Target, 'is_in_recovery'>): Plan {
   const refused = is_in_recovery ? plan.steps.filter(isWriting) : [];
@@ -66,7 +65,7 @@ function isWriting(step: Step): step is SqlStep {
   return step.kind === 'sql' && !readOnlyStatement.test(withoutLeadingComments(step));
 }
 
-/** What a server in recovery runs; a function that writes it refuses by itself. */
+/** Statements that a server in recovery accepts; functions that write fail on their own. */
 const readOnlyStatement = /^(?:select|with|values|table|call|show|set|reset|checkpoint)\b/i;
 
 /** `ALTER ROLE`, `CREATE INDEX`, `ANALYZE`. */
@@ -77,18 +76,18 @@ function verbOf(step: SqlStep): string {
   return (hasObject ? `${verb} ${object}` : verb).toUpperCase();
 }
 
-/** Without comments in front. */
+/** The statement without leading comments. */
 function withoutLeadingComments({apply}: SqlStep): string {
   return apply.text.replace(/^(?:\s|--[^\n]*(?:\n|$)|\/\*[\s\S]*?\*\/)+/, '');
 }
 
-/** What one reason skips. */
+/** Subjects skipped for the same reason. */
 export type SkippedGroup = {reason: string; members: Skipped[]};
 
-/** A reason longer than this is told once for all whom it holds for; a shorter one reads better beside each. */
+/** A reason longer than this is shown once for all its subjects, a shorter one beside each. */
 const longReason = 60;
 
-/** In their order, those of one long reason together where the first of them stands. */
+/** Groups subjects with the same long reason at the place of the first; keeps the order otherwise. */
 export function groupSkipped(skipped: readonly Skipped[]): SkippedGroup[] {
   const groups: SkippedGroup[] = [];
   for (const member of skipped) {

@@ -7,33 +7,33 @@ import type {ServerIdentity} from '../../model/target.ts';
 export type StepPorts = {
   executor: Executor;
   clock: Clock;
-  /** Absent where nothing may be written: a plan with a file step is then a defect. */
+  /** Absent if the caller writes no files; a plan with a file step is then a bug. */
   files?: Files;
-  /** How far the server is with a step that has a progress view; null where it does not say. */
+  /** Progress of a step that has a progress view; null if the server reports none. */
   progress?(step: SqlStep): Promise<StepProgress | null>;
 };
 
-/** What the re-diagnosis right before a step says of it. */
+/** Whether a step may still be executed. */
 export type Recheck = {kind: 'go'} | {kind: 'skip'; reason: string} | {kind: 'stop'; reason: string};
 
 export type EnginePorts = StepPorts & {
   journal: Journal;
   sha256: Sha256;
-  /** A fresh reading of the slots: before the first batch, before every further one, and after the last. */
+  /** Reads slot usage; called before each batch and after the last. */
   slots(): Promise<SlotUsage>;
-  /** Asked right before each step. The acting statement carries its own guard; this one can know more. */
+  /** Called right before each step, in addition to the guard inside its statement. */
   recheck?(step: Step): Promise<Recheck>;
 };
 
 export type RunIdentity = {
   /** The run's id, unique in the journal. */
   run: string;
-  /** `user@host` of whoever runs poolctl. */
+  /** `user@host` that runs poolctl. */
   actor: string;
   /** The target's id. */
   target: string;
-  /** The server that the plan was made on: the only one that is acted on. */
+  /** The server that the plan was made for; nothing is executed on another. */
   server: ServerIdentity;
-  /** Tells others whether it is still under way. */
+  /** Lets other processes see whether the run is still in progress. */
   process?: ProcessIdentity;
 };

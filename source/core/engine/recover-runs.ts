@@ -11,7 +11,7 @@ import {hostOf} from './undo.ts';
 
 export type ReconcilePorts = {
   journal: {
-    /** null where another process has recorded the step's outcome. */
+    /** Null if another process has recorded the step's outcome. */
     reconcile(draft: JournalDraft & {event: 'outcome'}): Promise<JournalEntry | null>;
   };
   executor: Pick<Executor, 'bind' | 'verify' | 'read'>;
@@ -19,12 +19,12 @@ export type ReconcilePorts = {
   files?: Files;
 };
 
-/** Beyond an act's own time limit: whoever began it may still be about to write its outcome. */
+/** Added to a step's time limit: its process may be about to write the outcome. */
 const graceMs = 60_000;
 
 /**
- * Looks at an act that never told its outcome and records what is seen; says so in a few words. One that may still
- * be going on, by its age or because the server is at it, stays open. `entries` are the whole journal's.
+ * Checks the effect of a step whose intent has no outcome, records the outcome and returns it in a few words. Leaves the
+ * intent open if the step may still be executing, judged by its age or by the server. `entries` is the whole journal.
  */
 export async function reconcileIntent(
   {run, step, seq}: Pick<UnfinishedIntent, 'run' | 'step' | 'seq'>,
@@ -45,7 +45,7 @@ export async function reconcileIntent(
   ports.executor.bind(server);
   const now_ms = ports.clock.now().getTime();
   const seen = await observe(intent.content, now_ms - begunAtMs(intent, entries, now_ms), ports);
-  if (seen === null) return 'unknown, it may still be going on';
+  if (seen === null) return 'unknown, may still be executing';
   const {outcome, message, ...leftover} = results[seen];
   const pins = seen === 'done' ? await pinsOf(intent.content, ports.executor) : {};
   const result: StepResult = {
@@ -61,31 +61,31 @@ export async function reconcileIntent(
   return entry === null ? 'another poolctl has recorded its outcome' : message;
 }
 
-/** What was made is known from now on: its undo takes back this one, and none that comes in its place. */
+/** Reads the pins of a finished step, so that its undo targets exactly what it created. */
 async function pinsOf(step: Step, executor: ReconcilePorts['executor']): Promise<Pick<StepResult, 'pins'>> {
   if (step.kind !== 'sql' || step.pins === undefined) return {};
   const [row] = await executor.read(step.pins, 0).catch(() => []);
   return row === undefined ? {} : {pins: row as Pins};
 }
 
-/** `ended`: so it is, by whatever. `left behind`: not done, and what there is of it has to be swept away. */
+/** `ended`: ended, not necessarily by poolctl. `left behind`: not done, but with remains to clean up. */
 type Observation = 'done' | 'ended' | 'not done' | 'left behind';
 
 const results: Record<Observation, Pick<StepResult, 'outcome' | 'has_leftover'> & {message: string}> = {
-  done: {outcome: 'verified', message: 'found done when looked at later'},
+  done: {outcome: 'verified', message: 'found done by a later check'},
   ended: {
     outcome: 'unknown',
-    message: 'found ended when looked at later: whether poolctl ended it is unknown',
+    message: 'found ended by a later check; whether poolctl ended it is unknown',
   },
-  'not done': {outcome: 'failed', message: 'found not done when looked at later'},
+  'not done': {outcome: 'failed', message: 'found not done by a later check'},
   'left behind': {
     outcome: 'failed',
-    message: 'found not done when looked at later, with something left behind',
+    message: 'found not done by a later check, with something left behind',
     has_leftover: true,
   },
 };
 
-/** An intent dated in the future, by a clock that was wrong, is at least as old as any entry after it. */
+/** When the step started. An intent dated in the future (wrong clock) is as old as the oldest entry after it. */
 function begunAtMs({seq, at}: JournalEntry, entries: readonly JournalEntry[], now_ms: number): number {
   const at_ms = Date.parse(at);
   if (at_ms <= now_ms) return at_ms;
@@ -108,13 +108,13 @@ async function observe(
   if (await executor.verify(step.verify, 0)) return endsByItself(step) ? 'ended' : 'done';
   if (step.cleanup && (await executor.verify(step.cleanup.guard, 0))) return 'left behind';
   if (age_ms <= step.timeout_ms + graceMs) return null;
-  // Without a time limit only the server knows whether it goes on.
+  // Without a time limit only the server knows whether it is still executing.
   const mayGoOn =
     step.timeout_ms === 0 && (isWithheld(step.apply) || !(await executor.verify(isOver(step), 0)));
   return mayGoOn ? null : 'not done';
 }
 
-/** No session is at this very statement; track_activity_query_size may have cut off what it shows of it. */
+/** Holds if no session executes this statement; pg_stat_activity.query may be truncated (track_activity_query_size). */
 function isOver({apply: {text}}: SqlStep): Verification {
   return {
     query: {
@@ -125,17 +125,17 @@ function isOver({apply: {text}}: SqlStep): Verification {
   };
 }
 
-/** Which steps have an outcome that their latest intent has led to. */
+/** Tracks which steps have an outcome after their latest intent. */
 export function createOutcomeTracker(): {
   add(entry: JournalEntry): void;
   has(step: {run: string; step: number}): boolean;
 } {
-  const settled = new Set<string>();
+  const done = new Set<string>();
   return {
     add(entry) {
-      if (entry.event === 'intent') settled.delete(`${entry.run} ${entry.step}`);
-      else if (entry.event === 'outcome') settled.add(`${entry.run} ${entry.step}`);
+      if (entry.event === 'intent') done.delete(`${entry.run} ${entry.step}`);
+      else if (entry.event === 'outcome') done.add(`${entry.run} ${entry.step}`);
     },
-    has: ({run, step}) => settled.has(`${run} ${step}`),
+    has: ({run, step}) => done.has(`${run} ${step}`),
   };
 }

@@ -44,17 +44,17 @@ export function countOutcomes(steps: readonly RunStep[]): OutcomeCounts {
   return counts;
 }
 
-/** What a script sees of a run that ended by itself, by the contract. */
+/** The exit code of a run whose Stop has none. */
 export function exitCodeOf(status: RunStatus, steps: readonly RunStep[]): ExitCode {
   if (status === 'interrupted') return exitCodes.interrupted;
-  // Advice is for a person: whether it was followed nobody here can tell.
+  // Advice is done by hand: poolctl cannot know whether it was.
   const acts = steps.filter(({kind}) => kind !== 'advice');
   const {verified, applied, failed, skipped, unknown, pending} = countOutcomes(acts);
   const isAnythingDone = verified + applied + unknown > 0;
   if (failed > 0 && !isAnythingDone && acts.every(({result}) => isRefused(result)))
     return exitCodes.privilege;
   if (failed > 0 || applied + unknown > 0 || pending > 0 || status !== 'done') return exitCodes.actFailed;
-  // Every session had changed since the preview: nothing was done.
+  // Everything had changed since the preview, so nothing was executed.
   return skipped > 0 && verified === 0 ? exitCodes.drift : exitCodes.ok;
 }
 
@@ -72,21 +72,21 @@ export function slotsOf(budget: Budget): SlotUsage {
   };
 }
 
-/** 42501: insufficient_privilege. A step that was not needed after all does not make it less of a refusal. */
+/** 42501: insufficient_privilege. Skipped and pending steps do not count. */
 function isRefused(result: StepResult | null): boolean {
   return result === null || result.outcome === 'skipped' || result.sqlstate === '42501';
 }
 
-/** `run 1a2b3c4d interrupted: 3 of 5 steps done; step 4 cancelled; 1 not begun`, for whoever is left without a screen. */
+/** `run 1a2b3c4d interrupted: 3 of 5 steps done; step 4 cancelled; 1 not started`: printed after the screen is gone. */
 export function describeInterruption({run, status, steps}: RunState): string {
   const done = steps.filter(({result}) => result?.outcome === 'verified' || result?.outcome === 'applied');
   const others = steps.flatMap(({status: at, result}, index) => {
     const name = `step ${index + 1}`;
     if (at === 'acting' || at === 'verifying') return [`${name} unknown, verify it`];
-    if (result?.outcome === 'unknown') return [`${name} ended, by whom is unknown`];
+    if (result?.outcome === 'unknown') return [`${name} ended, whether by poolctl is unknown`];
     if (result?.outcome !== 'failed') return [];
     const what = result.sqlstate === queryCanceled ? 'cancelled' : 'failed';
-    return [`${name} ${what}${result.has_leftover ? ', and what it left behind is still there' : ''}`];
+    return [`${name} ${what}${result.has_leftover ? ', leaving something behind' : ''}`];
   });
   const count = (is: (step: RunState['steps'][number]) => boolean) => steps.filter(is).length;
   const skipped = count(({result}) => result?.outcome === 'skipped');
@@ -95,7 +95,7 @@ export function describeInterruption({run, status, steps}: RunState): string {
     `run ${run} ${status ?? 'has not ended'}: ${done.length} of ${counted(steps.length, 'step')} done`,
     ...others,
     ...(skipped > 0 ? [`${skipped} skipped`] : []),
-    ...(pending > 0 ? [`${pending} not begun`] : []),
+    ...(pending > 0 ? [`${pending} not started`] : []),
   ].join('; ');
 }
 

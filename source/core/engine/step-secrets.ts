@@ -2,19 +2,19 @@ import type {FileChange, FileStep, Sql, SqlStep, Step, Verification} from '../..
 import {isSecretPair, isSecretValue, maskSecrets, secretParameters} from '../sql/secrets.ts';
 import {redactSecrets} from '../text/redact.ts';
 
-/** The step as it is planned: one whose undo would hold a secret is irreversible, because the journal keeps none. */
+/** The planned step; irreversible if its undo would contain a secret, since the journal stores none. */
 export function withoutSecretUndo(step: Step): Step {
   if (step.kind === 'file') return holdsSecretChange(step) ? {...step, holds_secret: true} : step;
   if (step.kind !== 'sql' || typeof step.undo === 'string') return step;
-  // How the undo is taken back in turn is that undo's affair.
+  // The undo of the undo is checked when that undo is planned.
   const {undo: _, ...undo} = step.undo;
   const isSecret = holdsSecretSetting(step) || isWithheld(withhold(undo));
   return isSecret ? {...step, undo: 'irreversible', holds_secret: true} : step;
 }
 
 /**
- * The step as the journal keeps it: what is executed stands there exactly, or, where it holds a secret, not at all;
- * what is only shown is not this function's affair. ExecutionResult again it changes nothing.
+ * The step as journaled: executable text is stored exactly or, if it contains a secret, not at all. Shown text is
+ * redacted elsewhere. Idempotent.
  */
 export function withoutSecrets(step: Step): Step {
   if (step.kind === 'advice') return step;
@@ -25,13 +25,13 @@ export function withoutSecrets(step: Step): Step {
   return withoutSecretUndo(withhold(withoutSecretUndo(whole)) as SqlStep);
 }
 
-/** Whether the journal kept something of it back. */
+/** Whether something was withheld from the journal. */
 export function isWithheld(value: unknown): boolean {
   if (value === null || typeof value !== 'object') return false;
   return 'withheld' in value || Object.values(value).some(isWithheld);
 }
 
-/** What an index or a statement holds that was masked by a poolctl that redacted what it journaled. */
+/** Whether an older version, which redacted executable text in the journal, masked something in this value. */
 export function wasRedacted(value: unknown): boolean {
   if (typeof value === 'string') return redactedOnce.test(value);
   return value !== null && typeof value === 'object' && Object.values(value).some(wasRedacted);

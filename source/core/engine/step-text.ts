@@ -12,8 +12,8 @@ import {
 } from './step-lines.ts';
 
 /**
- * A step as a preview shows it, in lines still to be sanitised and wrapped: all that is sent, in its order. Where
- * only the values differ from the step before, `head` is null and the statement is not repeated.
+ * A step's preview, to be sanitised and wrapped: everything that is sent, in order. If only its values differ from the
+ * previous step, `head` is null and the statement is not repeated.
  */
 export function stepText(
   step: Step,
@@ -24,7 +24,7 @@ export function stepText(
   return {head, body: stepLines(step, {before}).map(({text}) => text)};
 }
 
-/** A session that a line of the explanation describes, after its pid, is not described again: `end session 4711`. */
+/** The title, without the description of a session that the explanation already describes: `end session 4711`. */
 export function titleBeside({title, subject}: Step, explanation: readonly string[]): string {
   const [, pid] = /^backend:(\d+)$/.exec(subject) ?? [];
   const [described, who] = / \((.+)\)/.exec(title) ?? [];
@@ -36,8 +36,8 @@ export function titleBeside({title, subject}: Step, explanation: readonly string
 type Folding = {isFolded: boolean};
 
 /**
- * The same, without its title and each line by its kind. `isFolded`: of long guards and verifications what they mean,
- * in one line, and of the undo its statement.
+ * The preview's lines by kind, without the title. Folded, a long guard or verification is its meaning in one line, and the
+ * undo only its statement.
  */
 export function stepLines(
   step: Step,
@@ -56,7 +56,7 @@ export function stepLines(
   return [...actLines(step, {isFolded}), ...values, ...endLines(step, {isFolded})];
 }
 
-/** Whether anything of these steps is folded. */
+/** Whether folding shortens any of these steps. */
 export function hasFolded(steps: readonly Step[]): boolean {
   return steps.some(
     step => stepLines(step).length > stepLines(step, {isFolded: true}).length || isShortened(step),
@@ -67,7 +67,7 @@ function isShortened(step: Step): boolean {
   return stepLines(step, {isFolded: true}).some(({kind}) => kind === 'folded');
 }
 
-/** What is the same of two steps that differ in their values alone. */
+/** Whether two steps differ in their values only. */
 function isRepeated(step: Step, before: Step | undefined): boolean {
   if (step.kind !== 'sql' || before?.kind !== 'sql') return false;
   return constantOf(before) === constantOf(step);
@@ -78,7 +78,7 @@ function constantOf({title: _t, subject: _s, apply, verify, ...rest}: SqlStep): 
   return JSON.stringify([apply.text, query.text, expect, rest]);
 }
 
-/** What guards the act, what is set for it, and the act itself. */
+/** Guard, settings and statement. */
 function actLines({guard, settings = {}, apply}: SqlStep, {isFolded}: Folding): StepLine[] {
   return [
     ...(guard === undefined ? [] : checkLines('guard', 'only if ', guard, isFolded)),
@@ -87,7 +87,7 @@ function actLines({guard, settings = {}, apply}: SqlStep, {isFolded}: Folding): 
   ];
 }
 
-/** What follows the act, how it is verified, what sweeps up after a failure, the lock, the time limit, and the undo. */
+/** Everything after the statement: proof, follow-ups, verification, cleanup, limits and undo. */
 function endLines(step: SqlStep, folding: Folding): StepLine[] {
   const {proof, afterwards = [], pins, verify, measures = [], cleanup, lock, timeout_ms} = step;
   const {isFolded} = folding;
@@ -97,7 +97,7 @@ function endLines(step: SqlStep, folding: Folding): StepLine[] {
   return [
     ...(proof === undefined ? [] : checkLines('proof', 'committed only if ', proof, isFolded)),
     ...afterwards.flatMap(each => queryLines('afterwards', 'then: ', each)),
-    ...(pins === undefined || isFolded ? [] : queryLines('measure', 'kept for the undo: ', pins)),
+    ...(pins === undefined || isFolded ? [] : queryLines('measure', 'read for the undo: ', pins)),
     ...checkLines('verify', 'verified by ', verify, isFolded),
     ...(isFolded ? [] : measures.flatMap(measureLines)),
     ...(cleanup === undefined ? [] : cleanupLines('if it fails: ', cleanup, folding)),
@@ -118,7 +118,7 @@ function undoLines(
     ...(guard === undefined ? [] : checkLines('undo', 'undo only if ', guard)),
     ...settingLines('undo', 'undo with ', settings),
     ...(proof === undefined ? [] : checkLines('undo', 'undo committed only if ', proof)),
-    ...(pins === undefined ? [] : queryLines('undo', 'kept of the undo: ', pins)),
+    ...(pins === undefined ? [] : queryLines('undo', 'read from the undo: ', pins)),
     ...checkLines('undo', 'undo verified by ', verify),
     ...(cleanup === undefined ? [] : cleanupLines('if the undo fails: ', cleanup, folding)),
   ];

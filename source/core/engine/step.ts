@@ -1,25 +1,25 @@
 import type {SqlStep, Undo, Verification} from '../../model/step.ts';
 
-/** Whether what its verification waits for also comes without it: sessions leave and statements end by themselves. */
+/** Whether its effect can occur without it: sessions and statements also end on their own. */
 export function endsByItself({subject, apply}: Pick<SqlStep, 'subject' | 'apply'>): boolean {
   return subject.startsWith('backend:') || /\bpg_(terminate|cancel)_backend\b/.test(apply.text);
 }
 
-/** How a step is taken back; null where it cannot or need not be. */
+/** The step's undo; null if it is irreversible or needs none. */
 export function undoOf({undo}: Pick<SqlStep, 'undo'>): Undo | null {
   return typeof undo === 'string' ? null : undo;
 }
 
-/** What a preview and the journal say of a step's undo; null where there is one to be shown. */
+/** Why a step has no undo, for previews and the journal; null if it has one. */
 export function withoutUndoText({undo, holds_secret}: Pick<SqlStep, 'undo' | 'holds_secret'>): string | null {
   if (undo === 'unneeded') return 'needs no undo';
   if (undo !== 'irreversible') return null;
   return holds_secret ? `cannot be undone: ${secretReason}` : 'cannot be undone';
 }
 
-export const secretReason = 'it would take what looks like a secret, which the journal does not keep';
+export const secretReason = 'its undo would need what looks like a secret, which the journal does not store';
 
-/** Whether a row is as a verification expects it. No row, or null where a value is compared, is "no". */
+/** Whether a row satisfies a verification. False without a row, and for null compared with < or >. */
 export function holds(
   {column, op, value}: Verification['expect'],
   row: Record<string, unknown> | undefined,

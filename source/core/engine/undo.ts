@@ -12,16 +12,16 @@ import {wasRedacted} from './step-secrets.ts';
 
 type RunEntry = JournalEntry & {event: 'run'};
 
-/** One step of an earlier run as the journal has it. */
+/** A journaled step of an earlier run. */
 type DoneStep = {
   step: Step;
-  /** null: nobody knows whether it happened. */
+  /** Null: unknown whether it took effect. */
   result: StepResult | null;
-  /** The run that took it back, where that has not been taken back in turn. */
+  /** The run that undid it, unless that run was undone in turn. */
   undone_by: RunEntry | null;
-  /** Of what it made, or what an undo of its undo made in its place. */
+  /** Pins of what it created, or of what a redo created in its place. */
   pins: Pins | undefined;
-  /** Of what its undo made. */
+  /** Pins of what its undo created. */
   redo_pins: Pins | undefined;
 };
 
@@ -30,23 +30,21 @@ export type JournaledRun = {
   steps: DoneStep[];
 };
 
-/**
- * A run by its id or the beginning of it. Throws AbortError (exit 2) where there is none or more than one.
- */
+/** A run by its id or a unique prefix. Throws AbortError (exit 2) if none or several match. */
 export function findRun(entries: readonly JournalEntry[], id: string): JournaledRun {
   const runs = entries.filter((entry): entry is RunEntry => entry.event === 'run');
   const exact = runs.filter(({run}) => run === id);
   const [run, ...others] = exact.length > 0 ? exact : runs.filter(({run: each}) => each.startsWith(id));
   if (run === undefined || others.length > 0) {
     throw usageError(
-      run === undefined ? `no run "${id}" in the journal` : `"${id}" is not one run alone`,
-      "'poolctl journal list' names the runs",
+      run === undefined ? `no run "${id}" in the journal` : `"${id}" matches several runs`,
+      "'poolctl journal list' lists them",
     );
   }
   return journaledRun(run, entries);
 }
 
-/** The runs that took this one back and still stand, the first one first; and whether anything is left to take back. */
+/** The runs that undid this one and were not undone themselves, oldest first, and whether anything is left to undo. */
 export function undoStateOf(
   entries: readonly JournalEntry[],
   id: string,
@@ -62,10 +60,10 @@ export function undoStateOf(
 }
 
 function journaledRun(run: RunEntry, entries: readonly JournalEntry[]): JournaledRun {
-  // What came before cannot have taken it back, whatever it says: a run that undoes itself has no end.
+  // Earlier entries cannot undo this run, whatever they say; this also ends the recursion for a run that undoes itself.
   const later = entries.slice(entries.indexOf(run) + 1);
   const own = later.filter(entry => entry.run === run.run);
-  // A step's first outcome is the one that counts.
+  // A step's first outcome is authoritative.
   const results = new Map(
     own.flatMap(entry => (entry.event === 'outcome' ? [[entry.step, entry] as const] : [])).toReversed(),
   );
@@ -83,16 +81,15 @@ function journaledRun(run: RunEntry, entries: readonly JournalEntry[]): Journale
 }
 
 /**
- * Which of the runs that took a run back has done so with this step of it, and still stands; and how what was made is
- * known, by whatever made it last.
+ * Finds the run that undid this step and was not undone itself, and the pins of what the step, or its latest redo, created.
  */
 function undoneOf(
   {step, result}: Pick<DoneStep, 'step' | 'result'>,
   undoing: readonly JournaledRun[],
 ): DoneStep {
-  const act = effectKey(invertStep(step, undefined));
+  const effect = effectKey(invertStep(step, undefined));
   const undos = undoing.flatMap(({run, steps}) =>
-    steps.filter(each => isDone(each) && effectKey(each.step) === act).map(undo => ({run, undo})),
+    steps.filter(each => isDone(each) && effectKey(each.step) === effect).map(undo => ({run, undo})),
   );
   const last = undos.at(-1)?.undo;
   return {
@@ -109,10 +106,9 @@ function isDone({result}: DoneStep): boolean {
 }
 
 /**
- * What takes a run back, from its journal alone: the last step first, each with the guard that its undo declares.
- * What cannot be taken back is in `skipped`, with the reason: a file of another machine than `host` too. Throws
- * AbortError (exit 6) where this is not the server of the run, while a process, `acting_pid`, is still at it, and where
- * all there is to take back is on another machine.
+ * Plans the undo of a run from its journal alone: last step first, each with the guard of its undo. Steps that cannot be
+ * undone are in `skipped` with the reason, including files of another machine than `host`. Throws AbortError (exit 6) on
+ * another server, while process `acting_pid` is still executing the run, and if everything to undo is on another machine.
  */
 export function planUndo(
   journaled: JournaledRun,
@@ -124,8 +120,8 @@ export function planUndo(
 ): Plan {
   const {run} = journaled;
   if (acting_pid !== null) {
-    throw new AbortError(`run ${run.run} is under way (pid ${acting_pid}): nothing was done`, {
-      hint: 'Wait for its end, or interrupt it where it runs.',
+    throw new AbortError(`run ${run.run} is still in progress (pid ${acting_pid}): nothing was done`, {
+      hint: 'Wait until it ends, or interrupt it where it runs.',
       exitCode: exitCodes.drift,
     });
   }
@@ -133,7 +129,7 @@ export function planUndo(
   const doubt = serverDoubt(recorded, server);
   if (recorded !== null && compareServers(recorded, server) === 'other') {
     throw new AbortError(`run ${run.run} was on another server: ${doubt}; nothing was done`, {
-      hint: 'Give the address of that server.',
+      hint: 'Connect to that server.',
       exitCode: exitCodes.drift,
     });
   }
@@ -142,17 +138,17 @@ export function planUndo(
     const since = recorded === null ? null : serverDifference(recorded, server);
     return since === null ? plan : {...plan, explanation: [...plan.explanation, `Since that run: ${since}.`]};
   }
-  const words = `Not proven to be the server of run ${run.run}: ${doubt}. Confirm that ${nameServer(server)} is it.`;
-  return {...plan, server_doubt: doubt, explanation: [...plan.explanation, words]};
+  const confirmation = `Cannot prove that this is the server of run ${run.run}: ${doubt}. Confirm that it is ${nameServer(server)}.`;
+  return {...plan, server_doubt: doubt, explanation: [...plan.explanation, confirmation]};
 }
 
-/** The undo as such, wherever it is asked for. */
+/** The undo plan, without the checks of the server. */
 function planSteps({run, steps}: JournaledRun, host: string | null = null): Plan {
   const undone: Step[] = [];
   const skipped: Skipped[] = [];
   let is_elsewhere = false;
   for (const {step, result, undone_by, pins} of steps.toReversed()) {
-    let reason = whyNot(step, result, undone_by);
+    let reason = skipReason(step, result, undone_by);
     if (reason === null && step.kind === 'file' && host !== null && host !== hostOf(run)) {
       is_elsewhere = true;
       reason = `the file is on ${hostOf(run)}, and this is ${host}`;
@@ -166,7 +162,7 @@ function planSteps({run, steps}: JournaledRun, host: string | null = null): Plan
     throw new AbortError(
       `run ${run.run} changed files on ${hostOf(run)}, and this is ${host}: nothing was done`,
       {
-        hint: `Undo it there: a file of the same path here is another one. 'poolctl journal show ${run.run}' has the change.`,
+        hint: `Undo it on that machine. 'poolctl journal show ${run.run}' shows the change.`,
         exitCode: exitCodes.drift,
       },
     );
@@ -193,11 +189,11 @@ function explain({run, recipe, at, actor}: RunEntry, count: number, undone_by: R
   const what = `run ${run} (${recipe}, ${at}, by ${actor})`;
   const [last] = undone_by.toSorted((a, b) => b.seq - a.seq);
   if (last !== undefined && count === 0)
-    return [`Already undone: ${what}, by ${describeUndo(last)}. There is nothing to do.`];
-  if (count === 0) return [`Nothing to take back of ${what}.`];
+    return [`Already undone: ${what}, by ${describeUndo(last)}. Nothing to do.`];
+  if (count === 0) return [`Nothing to undo in ${what}.`];
   return [
-    `Takes back ${counted(count, 'step')} of ${what}.`,
-    ...(last === undefined ? [] : [`${counted(undone_by.length, 'step')} of it undone already.`]),
+    `Undoes ${counted(count, 'step')} of ${what}.`,
+    ...(last === undefined ? [] : [`${counted(undone_by.length, 'step')} already undone.`]),
   ];
 }
 
@@ -206,10 +202,10 @@ function describeUndo({run, at, actor}: RunEntry): string {
   return `run ${run} (${at}, by ${actor})`;
 }
 
-function whyNot(step: Step, result: StepResult | null, undone_by: RunEntry | null): string | null {
+function skipReason(step: Step, result: StepResult | null, undone_by: RunEntry | null): string | null {
   if (undone_by !== null) return `already undone by ${describeUndo(undone_by)}`;
   if (step.kind === 'advice') return 'advice: poolctl changed nothing';
-  if (result?.outcome === 'failed') return 'it failed: nothing was changed';
+  if (result?.outcome === 'failed') return 'it failed, so it changed nothing';
   if (result?.outcome === 'skipped') return 'it was skipped: nothing was changed';
   if (step.holds_secret) return `cannot be undone: ${secretReason}`;
   const undo = step.kind === 'sql' ? (withoutUndoText(step) ?? undoOf(step)) : step.change;

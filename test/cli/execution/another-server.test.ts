@@ -120,7 +120,7 @@ describeEachMajor('another server at the same address', major => {
     expect(await acting.journal.verify()).toMatchObject({ok: true, unfinished: []});
   });
 
-  it('gets nothing of a run that had not begun: exit 6', async () => {
+  it('gets nothing of a run that had not started: exit 6', async () => {
     const proxy = await startSwitch(first);
     const acting = await adminOn(proxy.as(first));
     const {read} = acting.ports;

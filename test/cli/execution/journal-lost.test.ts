@@ -50,7 +50,7 @@ describeEachMajor('a run whose journal is lost in the middle of it', major => {
     expect(acting.stdout.at(-1)).toMatch(/failed: 1 verified, 1 not started/);
   });
 
-  it('is not begun where its chain is broken far from its end', async () => {
+  it('is not started where its chain is broken far from its end', async () => {
     await leak(server, 'broken', 'app');
     const acting = await createActing(server, {user: 'oncall'});
     for (let step = 0; step < 100; step++) await acting.journal.append(intentOf('padding', step));

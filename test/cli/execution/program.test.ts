@@ -234,7 +234,7 @@ describeEachMajor('the program as an actor', major => {
     const verified = document.steps.filter(({outcome}: {outcome: string}) => outcome === 'verified').length;
     expect(verified).toBeGreaterThan(0);
     expect(stderr).toContain(
-      `poolctl: run ${document.run} interrupted: ${verified} of 17 steps done; ${17 - verified} not begun`,
+      `poolctl: run ${document.run} interrupted: ${verified} of 17 steps done; ${17 - verified} not started`,
     );
     expect(await countOf('interrupted')).toBe(17 - verified);
     expect(document.after.used).toBe(document.before.used - verified);

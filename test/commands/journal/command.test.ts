@@ -138,7 +138,7 @@ it('tells a run as a story: what was asked for, each act with its outcome, and t
     '   on backend:4711',
     '   SELECT pg_terminate_backend($1)',
     '   $1 = 4711',
-    '   verified by SELECT 1 says remaining = 0',
+    '   verified by SELECT 1 returns remaining = 0',
     '   at most 1.00s; lock: none; cannot be undone',
     '   TIME  verified, 3.00ms',
     '   scans: 0 before, 7 after',
@@ -223,9 +223,9 @@ it('tells how an act was guarded and what takes it back, or what has', async () 
   // As the preview showed it.
   expect(text).toContain('on index:orders_idx\n');
   expect(text).toContain("SET lock_timeout = '5s'");
-  expect(text).toContain(`only if ${query.text} with $1 = "orders_idx" says n = 0`);
+  expect(text).toContain(`only if ${query.text} with $1 = "orders_idx" returns n = 0`);
   expect(text).toContain('at most 1.00s; lock: share; undo: DROP INDEX CONCURRENTLY orders_idx');
-  expect(text).toContain(`undo verified by ${query.text} with $1 = "orders_idx" says n = 0`);
+  expect(text).toContain(`undo verified by ${query.text} with $1 = "orders_idx" returns n = 0`);
   expect(text).toMatch(/\nundo it with 'poolctl undo r1'$/);
 });
 

@@ -284,7 +284,7 @@ describeEachMajor('poolctl run', major => {
     const {runRecipe} = await import('../../../source/commands/run/command.ts');
     const output = {
       ...acting.ports.output,
-      talk: (text: string) => text.startsWith('verified') && ending.abort(),
+      stderr: (text: string) => text.startsWith('verified') && ending.abort(),
     };
     const flags = {
       set: [...now, 'application=interrupted'],

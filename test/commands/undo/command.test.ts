@@ -206,7 +206,7 @@ describeEachMajor('poolctl undo', major => {
       run: null,
       steps: [],
       explanation: [
-        expect.stringMatching(/^Already undone: run r1 \(limit, .+\), by run r4 \(.+ There is nothing/),
+        expect.stringMatching(/^Already undone: run r1 \(limit, .+\), by run r4 \(.+ Nothing to do/),
       ],
     });
     await expect(undoRun(acting.ports, 'r1', {...noFlags, approve: String(plan)})).rejects.toMatchObject({

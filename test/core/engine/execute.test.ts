@@ -221,7 +221,7 @@ describe('execute', () => {
     expect(state.exit_code).toBe(exit_code);
   });
 
-  it('stops, and touches nothing, where a step is no longer the plan', async () => {
+  it('stops, and touches nothing, where a step is no longer planned', async () => {
     const {ports, calls} = createPorts({
       recheck: async step =>
         step.subject === 'backend:2' ? {kind: 'stop', reason: 'changed'} : {kind: 'go'},
@@ -241,7 +241,7 @@ describe('execute', () => {
     const steps = plan.steps.map(step => ({...step, subject: 'role:app'}));
     expect(await run({...plan, steps}, ports)).toMatchObject({
       exit_code: 0,
-      steps: [{result: {outcome: 'verified', message: 'cut off while acting, but it is done'}}],
+      steps: [{result: {outcome: 'verified', message: 'connection lost during execution, but verified'}}],
     });
   });
 

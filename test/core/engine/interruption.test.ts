@@ -165,7 +165,7 @@ it('gives up a server that does not answer: the intent stays open, the end is re
   expect(drafts.map(({event}) => event)).toEqual(['run', 'intent', 'end']);
   expect(drafts.at(-1)).toMatchObject({
     status: 'interrupted',
-    reason: expect.stringMatching(/did not answer in time.*whether it happened is unknown/),
+    reason: expect.stringMatching(/did not answer in time.*whether it took effect is unknown/),
   });
   expect(state.exit_code).toBe(130);
   expect(describeInterruption(state)).toBe('run r interrupted: 0 of 1 step done; step 1 unknown, verify it');
@@ -197,10 +197,10 @@ it('tells of each step what became of it', () => {
     [
       'run 1a2b interrupted: 1 of 6 steps done',
       'step 3 failed',
-      'step 4 cancelled, and what it left behind is still there',
-      'step 5 ended, by whom is unknown',
+      'step 4 cancelled, leaving something behind',
+      'step 5 ended, whether by poolctl is unknown',
       '1 skipped',
-      '1 not begun',
+      '1 not started',
     ].join('; '),
   );
 });

@@ -118,7 +118,7 @@ describe('an intent without an outcome', () => {
     expect(appended.map(draft => draft.event === 'outcome' && draft.outcome)).toEqual(
       outcome === null ? [] : [outcome],
     );
-    expect(said).toContain(outcome === null ? 'may still be going on' : 'when looked at later');
+    expect(said).toContain(outcome === null ? 'may still be executing' : 'by a later check');
   });
 
   it("is no matter of this machine's files where it was begun on another", async () => {
@@ -129,7 +129,7 @@ describe('an intent without an outcome', () => {
 
   it('says what is known of a session that is gone, and no more', async () => {
     const {settle, appended} = createWorld(end, {holding: ['done']});
-    expect(await settle()).toBe('found ended when looked at later: whether poolctl ended it is unknown');
+    expect(await settle()).toBe('found ended by a later check; whether poolctl ended it is unknown');
     expect(appended).toMatchObject([{event: 'outcome', run: 'r1', step: 0, outcome: 'unknown'}]);
   });
 

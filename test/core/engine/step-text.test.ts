@@ -36,15 +36,15 @@ const end = (pid: number): SqlStep => ({
 
 it('shows all that is sent, in its order', () => {
   expect(stepLines(build)).toEqual([
-    {kind: 'guard', text: 'only if SELECT $1 AS guard with $1 = "x" says guard = "x"'},
+    {kind: 'guard', text: 'only if SELECT $1 AS guard with $1 = "x" returns guard = "x"'},
     {kind: 'setting', text: "SET lock_timeout = '5min'"},
     {kind: 'statement', text: 'CREATE INDEX CONCURRENTLY orders_idx'},
     {kind: 'statement', text: 'ON orders (id)'},
-    {kind: 'verify', text: 'verified by SELECT 1 AS n says n = 1'},
+    {kind: 'verify', text: 'verified by SELECT 1 AS n returns n = 1'},
     {kind: 'cleanup', text: 'if it fails: DROP INDEX CONCURRENTLY orders_idx'},
-    {kind: 'cleanup', text: 'if it fails: only if SELECT 1 AS n says n = 1'},
+    {kind: 'cleanup', text: 'if it fails: only if SELECT 1 AS n returns n = 1'},
     {kind: 'undo', text: 'no time limit; lock: share; undo: SELECT undo($1) with $1 = 7'},
-    {kind: 'undo', text: 'undo verified by SELECT 1 AS n says n = 1'},
+    {kind: 'undo', text: 'undo verified by SELECT 1 AS n returns n = 1'},
   ]);
 });
 
@@ -103,7 +103,7 @@ it('repeats of a row of like steps their values alone', () => {
   const whole = [
     'SELECT end($1)',
     '$1 = 1',
-    'verified by SELECT 1 AS n says n = 1',
+    'verified by SELECT 1 AS n returns n = 1',
     'at most 1.00s; lock: none; cannot be undone',
   ];
   expect(stepText(end(1), build)).toEqual({head: 'end 1', body: whole});

@@ -71,7 +71,7 @@ describe('the undo of a build', () => {
       skipped: [{reason: expect.stringContaining('nothing')}],
     });
     expect(undo({outcome: 'failed', has_leftover: true})).toMatchObject({
-      steps: [{title: 'sweep away what is left of: build index a_idx', guard: verification('invalid')}],
+      steps: [{title: 'clean up after: build index a_idx', guard: verification('invalid')}],
       skipped: [],
     });
   });
@@ -92,7 +92,7 @@ it('takes back the steps that were done, and none that was skipped, failed or ne
   const {steps, skipped} = planUndo(findRun(entries, 'abc'), here);
   expect(steps.map(({title}) => title)).toEqual(['undo: unknown', 'undo: applied', 'undo: verified']);
   expect(skipped).toEqual([
-    {subject: 'index:failed', description: 'failed', reason: 'it failed: nothing was changed'},
+    {subject: 'index:failed', description: 'failed', reason: 'it failed, so it changed nothing'},
     {subject: 'index:skipped', description: 'skipped', reason: 'it was skipped: nothing was changed'},
   ]);
 });
@@ -121,7 +121,7 @@ it("goes by a step's first outcome, as a journal of an older poolctl may hold tw
   const entries = [...journalOf({outcome: 'failed'}), ...journalOf({outcome: 'verified'}).slice(2)];
   expect(planUndo(findRun(entries, 'abc'), here)).toMatchObject({
     steps: [],
-    skipped: [{reason: 'it failed: nothing was changed'}],
+    skipped: [{reason: 'it failed, so it changed nothing'}],
   });
 });
 
@@ -133,7 +133,7 @@ it('holds a previewed undo against what the journal says by now', async () => {
   expect(await recheck({outcome: 'verified'})).toEqual({kind: 'go'});
   expect(await recheck({outcome: 'failed'})).toEqual({
     kind: 'stop',
-    reason: 'the journal changed since the preview: "undo: build index a_idx" is no longer the undo',
+    reason: 'the journal changed since the preview: "undo: build index a_idx" is no longer planned',
   });
 });
 
@@ -146,7 +146,7 @@ it('comes to an end where a forged run says that it undoes itself', () => {
 it('names a run by the beginning of its id, where that is one run alone', () => {
   const entries = ['abc', 'abd'].flatMap(run => journalOf(null).map(entry => ({...entry, run})));
   expect(findRun(entries, 'abd').run.run).toBe('abd');
-  expect(() => findRun(entries, 'ab')).toThrow('not one run');
+  expect(() => findRun(entries, 'ab')).toThrow('matches several runs');
   expect(() => findRun(entries, 'x')).toThrow('no run');
 });
 
