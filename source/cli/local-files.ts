@@ -22,8 +22,8 @@ import type {Files} from '../model/ports.ts';
 import type {FileReplacement} from '../model/step.ts';
 
 /**
- * The files of this machine, byte for byte. A new file is written and synced beside the old one and renamed over it,
- * with its owner and mode; a symbolic link is followed and stays one.
+ * Reads and replaces files of this machine byte for byte. The new file is written and synced next to the old one, with
+ * its owner and mode, and renamed over it. A symbolic link is followed and stays a link.
  */
 export const localFiles: Files = {
   host: hostname(),
@@ -47,7 +47,7 @@ export const localFiles: Files = {
   },
 };
 
-/** A file that is its owner's alone, for it holds statements; what is no file, /dev/stdout, is written to. */
+/** Writes a file that only its owner can read, as it contains statements. A device such as /dev/stdout is written to. */
 export async function writePrivateFile(path: string, text: string): Promise<void> {
   try {
     const found = await stat(path).catch(() => null);
@@ -65,7 +65,7 @@ export async function writePrivateFile(path: string, text: string): Promise<void
 
 type Found = {text: string; stats: Stats};
 
-/** Throws where it is no file: a pipe or a device would be waited for. */
+/** Throws for a pipe or a device, whose reading could block. */
 async function readAt(path: string): Promise<Found> {
   const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
@@ -83,7 +83,7 @@ async function overwrite(path: string, before: string, after: string): Promise<b
   if (old.text !== before) return false;
   if (old.stats.nlink > 1) {
     throw unfit(
-      `it has ${old.stats.nlink} names (hard links), and the change would not reach the others`,
+      `it has ${old.stats.nlink} names (hard links), and the others would keep the old content`,
       'Edit it by hand, or make each name a file of its own.',
     );
   }
@@ -95,7 +95,7 @@ async function overwrite(path: string, before: string, after: string): Promise<b
   });
 }
 
-/** The last look before the rename: the same link, the same file, the same bytes. */
+/** Checks right before the rename: the same link, the same file, the same bytes. */
 async function isUnchanged(path: string, place: string, old: Found): Promise<boolean> {
   if ((await realpath(path)) !== place) return false;
   const {text, stats} = await readAt(place);
@@ -120,7 +120,7 @@ async function create(path: string, {after, folder}: FileReplacement): Promise<b
   }
 }
 
-/** False where it is there. */
+/** False where the folder exists. */
 async function makeFolder(folder: string): Promise<boolean> {
   try {
     await mkdir(folder);
@@ -131,7 +131,7 @@ async function makeFolder(folder: string): Promise<boolean> {
   }
 }
 
-/** Unlike a rename, a link never replaces what came there in the meantime; not every file system has links. */
+/** Unlike a rename, a link never replaces a file created meanwhile; not every file system has links. */
 async function publish(temporary: string, path: string): Promise<boolean> {
   try {
     await link(temporary, path);
@@ -144,19 +144,19 @@ async function publish(temporary: string, path: string): Promise<boolean> {
   }
 }
 
-/** A folder goes with the only file in it: to Prisma, a migration's folder without its file is an error. */
+/** An empty folder is removed, too: to Prisma, a migration's folder without its file is an error. */
 async function remove(path: string, {before, folder}: FileReplacement): Promise<boolean> {
   if (!(await lstat(path)).isFile() || (await readAt(path)).text !== before) return false;
   await unlink(path);
   if (folder === 'existing') return true;
   await rmdir(dirname(path)).catch((error: unknown) => {
-    // EEXIST: what some systems say instead.
+    // Some systems report EEXIST for ENOTEMPTY.
     if (!['ENOTEMPTY', 'EEXIST', 'EACCES', 'EPERM', 'EBUSY'].includes(codeOf(error) ?? '')) throw error;
   });
   return true;
 }
 
-/** Gives `work` an empty file beside the place; whatever comes of it, its name is gone afterwards and the rest synced. */
+/** Runs `work` with an empty temporary file next to the place; then removes it and syncs the folder. */
 async function throughTemporary<Result>(
   place: string,
   work: (handle: FileHandle, temporary: string) => Promise<Result>,
@@ -175,7 +175,7 @@ async function throughTemporary<Result>(
   }
 }
 
-/** All of it on disk, before it gets its name. Throws where the owner cannot be kept. */
+/** Writes and syncs a file before it is renamed. Throws where its owner cannot be preserved. */
 async function fill(
   handle: FileHandle,
   bytes: Uint8Array,
@@ -185,18 +185,18 @@ async function fill(
   if (owner !== undefined && (own.uid !== owner.uid || own.gid !== owner.gid)) {
     await handle.chown(owner.uid, owner.gid).catch((error: unknown) => {
       throw unfit(
-        `it belongs to user ${owner.uid}, group ${owner.gid}, and poolctl may not keep that (${codeOf(error)})`,
+        `it belongs to user ${owner.uid}, group ${owner.gid}, and poolctl cannot preserve that (${codeOf(error)})`,
         'Run poolctl as its owner, or as root.',
       );
     });
   }
   await handle.writeFile(bytes);
-  // After the owner: a change of owner clears bits of the mode.
+  // After chown, which clears bits of the mode.
   await handle.chmod(mode);
   await handle.sync();
 }
 
-/** A name is on disk when its folder is. Where folders cannot be opened (Windows) there is nothing to sync. */
+/** A rename is durable when the folder is synced. Where folders cannot be opened (Windows) there is nothing to sync. */
 async function syncFolder(folder: string): Promise<void> {
   const handle = await open(folder, constants.O_RDONLY).catch(() => null);
   await handle?.sync().catch(() => {});

@@ -5,7 +5,7 @@ import {type FactReaders, serverFacts} from '../postgres/facts/readers.ts';
 import {isAboutOneQuery} from '../postgres/sqlstate.ts';
 import {explainServerErrors} from './connection.ts';
 
-/** What reads each fact; each is loaded when it is asked for. */
+/** The reader of each fact; its module is imported when it is first needed. */
 const readers: FactReaders = {
   ...serverFacts,
   application: async (_, {folder, variable}) =>
@@ -15,22 +15,25 @@ const readers: FactReaders = {
   prisma_schema: async (_, need) => (await import('../scan/prisma-schema.ts')).readPrismaSchema(need),
 };
 
-/** The facts asked for, one after the other on one connection. Throws what a reader throws. */
-export async function readRecipeData(connection: Connection, needs: DataRequirements): Promise<RecipeData> {
+/** Reads the required data on one connection, one fact after the other. Throws what a reader throws. */
+export async function readRecipeData(
+  connection: Connection,
+  required: DataRequirements,
+): Promise<RecipeData> {
   const facts: Record<string, unknown> = {};
-  for (const name of Object.keys(needs) as (keyof DataRequirements)[]) {
-    const need = needs[name];
+  for (const name of Object.keys(required) as (keyof DataRequirements)[]) {
+    const need = required[name];
     if (need !== undefined) facts[name] = await (readers[name] as Reader)(connection, need);
   }
   return facts as RecipeData;
 }
 
 /**
- * The same, with what the server answers explained. Throws AbortError: exit 5 for facts that this role may not read,
- * 7 for others that the server refuses, 3 where the connection or the server gave way.
+ * The same, with the server's errors explained. Throws AbortError: exit 5 for data that the role may not read, 7 for
+ * other refusals of the server, 3 where the connection or the server failed.
  */
-export function loadRecipeData(connection: Connection, needs: DataRequirements): Promise<RecipeData> {
-  return explainServerErrors(connection, readRecipeData(connection, needs).catch(explainRefusal));
+export function loadRecipeData(connection: Connection, required: DataRequirements): Promise<RecipeData> {
+  return explainServerErrors(connection, readRecipeData(connection, required).catch(explainRefusal));
 }
 
 function explainRefusal(error: unknown): never {

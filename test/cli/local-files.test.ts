@@ -84,7 +84,7 @@ describe('a file that is changed', () => {
     const before = await stat(path);
     const said = await replaceAs(someoneElse, path);
     expect(said).toMatch(
-      /^7 cannot write .*: it belongs to user 0, group \d+, and poolctl may not keep that/,
+      /^7 cannot write .*: it belongs to user 0, group \d+, and poolctl cannot preserve that/,
     );
     expect(await readFile(path)).toEqual(bytes);
     expect((await stat(path)).ino).toBe(before.ino);

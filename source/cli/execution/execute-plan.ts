@@ -57,7 +57,7 @@ export function requireConsent({ask}: ConsentPorts, {dryRun, yes, approve, json}
 export async function executePlan(
   ports: ExecutePorts,
   plan: Plan,
-  {target, world}: {target: Target; world: Pick<EnginePorts, 'slots' | 'recheck'>},
+  {target, drift}: {target: Target; drift: Pick<EnginePorts, 'slots' | 'recheck'>},
   flags: ConsentFlags,
 ): Promise<ExitCode> {
   const hash = planHash(plan, {target: target.id, server: serverOf(target)}, ports.engine.sha256);
@@ -75,7 +75,7 @@ export async function executePlan(
     ports.output.stderr('poolctl: not confirmed, nothing was executed');
     return exitCodes.interrupted;
   }
-  const state = await runPlan(ports, planned, world);
+  const state = await runPlan(ports, planned, drift);
   if (state.status === 'interrupted')
     ports.output.stderr(sanitise(`poolctl: ${describeInterruption(state)}`));
   ports.output.stdout(flags.json ? jsonText(runDocument(plan, state), 2) : endText(state));
@@ -152,11 +152,11 @@ async function isConfirmed(
 async function runPlan(
   {engine, identity, output, signal}: ExecutePorts,
   {plan, target}: Planned,
-  world: Pick<EnginePorts, 'slots' | 'recheck'>,
+  drift: Pick<EnginePorts, 'slots' | 'recheck'>,
 ): Promise<RunState> {
   let last: RunState | null = null;
   const runner = {...identity, target: target.id, server: serverOf(target)};
-  for await (const state of execute(plan, runner, {...engine, ...world}, signal)) {
+  for await (const state of execute(plan, runner, {...engine, ...drift}, signal)) {
     const progress = progressText(last, state);
     if (progress !== '') output.stderr(progress);
     last = state;

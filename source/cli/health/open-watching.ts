@@ -31,9 +31,9 @@ type WatchingOptions = {
 export async function openWatching(
   context: CliContext,
   request: ConnectionRequest,
-  {flags, every_ms, for_ms, signal: taken}: WatchingOptions,
+  {flags, every_ms, for_ms, signal: callers}: WatchingOptions,
 ): Promise<Watching> {
-  const {signal, release} = taken ? {signal: taken, release: () => {}} : catchInterrupts(context);
+  const {signal, release} = callers ? {signal: callers, release: () => {}} : catchInterrupts(context);
   let first: Connection | null;
   try {
     first = await connectToWatch(context, request, {flags, signal});
@@ -55,7 +55,7 @@ export async function openWatching(
   return {
     release,
     ports: {
-      readings: sampler.events(end),
+      events: sampler.events(end),
       load: async needs => {
         if (current === null) throw new AbortError('not connected', {exitCode: exitCodes.connection});
         return readRecipeData(current, needs);

@@ -38,16 +38,16 @@ async function baselineOfRecording(recording: Recording): Promise<Baseline> {
   const stride = Math.max(1, Math.ceil(last / mostSnapshots));
   const used: number[] = [];
   let first = null;
-  let reading = null;
+  let latest = null;
   for (let place = last % stride; place <= last; place += stride) {
     const [snapshot] = await recording.read(place, place);
     if (snapshot === undefined) continue;
     used.push(snapshot.budget.used);
     // The first snapshots of a recording can lack their statements.
     if (snapshot.statements.length > 0) first ??= snapshot;
-    reading = snapshot;
+    latest = snapshot;
   }
-  if (reading === null) throw usageError('the recording has no snapshot', howToMakeOne);
+  if (latest === null) throw usageError('the recording has no snapshot', howToMakeOne);
   const average = used.reduce((sum, each) => sum + each, 0) / used.length;
-  return baselineBetween(first ?? reading, reading, average);
+  return baselineBetween(first ?? latest, latest, average);
 }

@@ -18,7 +18,7 @@ import {requireMeasuredLimits} from './require-limits.ts';
 export type WatchPorts = {
   recipes: readonly Recipe[];
   /** Ends after the time of the watch, or when interrupted. */
-  readings: AsyncIterable<SampleEvent>;
+  events: AsyncIterable<SampleEvent>;
   load(needs: DataRequirements): Promise<RecipeData>;
   askPooler(): Promise<number | null>;
   /** Milliseconds of a monotonic clock. */
@@ -51,19 +51,19 @@ export async function watchHealth(
   const started_ms = ports.now();
   const watch = createWatch(flags, started_ms);
   const seen: Seen = {first: null, last: null, slowest: null};
-  let facts: (DiagnosisData & {at_ms: number}) | null = null;
+  let data: (DiagnosisData & {at_ms: number}) | null = null;
   let reason = 'no snapshot';
-  for await (const reading of ports.readings) {
-    if (reading.kind === 'lost') {
-      reason = reading.message;
-      watch.addLoss(ports.now(), {reason, is_refused: reading.sqlstate === '53300'});
+  for await (const event of ports.events) {
+    if (event.kind === 'lost') {
+      reason = event.message;
+      watch.addLoss(ports.now(), {reason, is_refused: event.sqlstate === '53300'});
     } else {
       const at_ms = ports.now();
-      if (facts === null || at_ms - facts.at_ms >= dataEveryMs) facts = {...(await factsOf(ports)), at_ms};
-      await takeReading(reading.snapshot, {ports, watch, flags, seen, facts: facts.facts});
+      if (data === null || at_ms - data.at_ms >= dataEveryMs) data = {...(await loadData(ports)), at_ms};
+      await addSnapshot(event.snapshot, {ports, watch, flags, seen, data: data.facts});
       await flags.onSeen?.(watch.availableMs());
     }
-    ports.progress(progressLine(watch, {flags, started_ms, now_ms: ports.now(), last: seen.last, reading}));
+    ports.progress(progressLine(watch, {flags, started_ms, now_ms: ports.now(), last: seen.last, event}));
     if (watch.failure() !== null || ports.now() - started_ms >= flags.for_ms) break;
   }
   ports.progress('');
@@ -72,7 +72,7 @@ export async function watchHealth(
   if (health === null || seen.last === null) {
     throw new AbortError(`the server could not be read: ${reason}`, {exitCode: exitCodes.connection});
   }
-  const gaps = {unavailable: seen.last.unavailable, unread: facts?.unread ?? []};
+  const gaps = {unavailable: seen.last.unavailable, unread: data?.unread ?? []};
   if (health.status === 'ok') requireMeasuredLimits(health, gaps, flags.limits);
   return {
     health,
@@ -84,16 +84,16 @@ export async function watchHealth(
 }
 
 /** Without data where the connection is lost: the next snapshot reports that. */
-async function factsOf({recipes, load}: WatchPorts): Promise<DiagnosisData> {
+async function loadData({recipes, load}: WatchPorts): Promise<DiagnosisData> {
   return loadDiagnosisData(recipes, load).catch(() => ({facts: {}, unread: []}));
 }
 
-type Taking = {ports: WatchPorts; watch: Watch; flags: WatchFlags; seen: Seen; facts: RecipeData};
+type Watched = {ports: WatchPorts; watch: Watch; flags: WatchFlags; seen: Seen; data: RecipeData};
 
-async function takeReading(snapshot: Snapshot, {ports, watch, flags, seen, facts}: Taking): Promise<void> {
-  const {findings} = diagnoseAll(ports.recipes, snapshot, facts);
+async function addSnapshot(snapshot: Snapshot, {ports, watch, flags, seen, data}: Watched): Promise<void> {
+  const {findings} = diagnoseAll(ports.recipes, snapshot, data);
   const pooler_waiting_clients = await ports.askPooler();
-  const metrics = measure({snapshot, facts, findings, pooler_waiting_clients, is_interval: true});
+  const metrics = measure({snapshot, facts: data, findings, pooler_waiting_clients, is_interval: true});
   watch.addSample(ports.now(), {metrics, limits: limitsFor(snapshot, flags.limits), findings});
   if (snapshot.statements.length > 0) seen.first ??= snapshot;
   seen.last = snapshot;
@@ -128,11 +128,11 @@ type Progress = {
   started_ms: number;
   now_ms: number;
   last: Snapshot | null;
-  reading: SampleEvent;
+  event: SampleEvent;
 };
 
 /** `12m04s of 2h00m, readable 100%, slots 54 of 57, critical for 12s of 30s: slots used`. */
-function progressLine(watch: Watch, {flags, started_ms, now_ms, last, reading}: Progress): string {
+function progressLine(watch: Watch, {flags, started_ms, now_ms, last, event}: Progress): string {
   const [worst] = watch.criticalMetrics(now_ms);
   const {used, usable} = last?.budget ?? {used: 0, usable: 0};
   return [
@@ -146,6 +146,6 @@ function progressLine(watch: Watch, {flags, started_ms, now_ms, last, reading}: 
       : [
           `critical for ${formatAge(worst.held_ms)} of ${formatAge(flags.sustain_ms)}: ${metricOf(worst.name).title}`,
         ]),
-    ...(reading.kind === 'lost' ? [`not readable: ${reading.message}`] : []),
+    ...(event.kind === 'lost' ? [`not readable: ${event.message}`] : []),
   ].join(', ');
 }

@@ -62,12 +62,12 @@ type Following = {
 
 async function follow({ports}: Watching, {recipes, limits, exposition, askPooler}: Following): Promise<void> {
   let watched: (DiagnosisData & {at_ms: number}) | null = null;
-  for await (const reading of ports.readings) {
-    if (reading.kind === 'lost') {
+  for await (const event of ports.events) {
+    if (event.kind === 'lost') {
       exposition.lost();
       continue;
     }
-    const {snapshot} = reading;
+    const {snapshot} = event;
     if (watched === null || ports.now() - watched.at_ms >= dataEveryMs) {
       const read = await loadDiagnosisData(recipes, ports.load).catch(() => ({facts: {}, unread: []}));
       watched = {...read, at_ms: ports.now()};

@@ -1,3 +1,4 @@
+import {setFlagsFromString} from 'node:v8';
 import type {Call} from '../../cli/call/command.ts';
 import {type CliContext, hasTerminal, printMessage} from '../../cli/context.ts';
 import {readInterval, readWait} from '../../cli/flag-values.ts';
@@ -13,7 +14,6 @@ import {createSampler} from '../../postgres/sampler/sampler.ts';
 import {readStatementText} from '../../postgres/sampler/statements-reader.ts';
 import type {usage} from './flags.ts';
 import {createLastHour} from './last-hour.ts';
-import {keepHeapSmall} from './small-heap.ts';
 
 /** `poolctl [url]`: the console on a live server, until the user closes it. */
 export async function run(context: CliContext, {words: [url], flags}: Call<typeof usage>): Promise<ExitCode> {
@@ -27,14 +27,14 @@ export async function run(context: CliContext, {words: [url], flags}: Call<typeo
   const interval_ms = readInterval(flags);
   const waitFor_ms = readWait(flags, Number.POSITIVE_INFINITY);
   let watching: Connection | null = null;
-  let tell: (message: string) => void = () => {};
-  let warn = tell;
+  let showWait: (message: string) => void = () => {};
+  let showNotice = showWait;
   const connectToWatch = (signal: AbortSignal) =>
     connect(request, {
       purpose: 'watch',
       signal,
       waitFor_ms,
-      onWait: state => tell(describeWait(state)),
+      onWait: state => showWait(describeWait(state)),
     });
   const early = connectEarly(connectToWatch);
   const sampler = createSampler({
@@ -57,10 +57,10 @@ export async function run(context: CliContext, {words: [url], flags}: Call<typeo
       past: createLastHour(context),
       onFirstFrame: keepHeapSmall,
       onConnecting: listener => {
-        tell = listener;
+        showWait = listener;
       },
       onNotice: listener => {
-        warn = listener;
+        showNotice = listener;
       },
       gather: async needs => {
         const {loadRecipeData} = await loadExecution();
@@ -97,7 +97,7 @@ export async function run(context: CliContext, {words: [url], flags}: Call<typeo
             flags,
             signal,
             onNotice: keepNotice,
-            onRecovered: text => warn(text),
+            onRecovered: text => showNotice(text),
           });
         } finally {
           // The screen shows the effect at once.
@@ -144,10 +144,10 @@ function connectEarly(connectToWatch: (signal: AbortSignal) => Promise<Connectio
   connecting.catch(() => {});
   return {
     take(signal) {
-      const taken = connecting;
+      const pending = connecting;
       connecting = null;
       signal.addEventListener('abort', () => ending.abort(signal.reason), {once: true});
-      return taken;
+      return pending;
     },
   };
 }
@@ -177,4 +177,12 @@ function loadExecution() {
 function requireConnection(connection: Connection | null): Connection {
   if (connection) return connection;
   throw new AbortError('not connected', {exitCode: exitCodes.connection});
+}
+
+/**
+ * Stops V8's young generation from growing. By default it grows to 2 x 16 MB (32 MB from Node 24 on); a snapshot a second
+ * needs 2 MB. This saves some 25 MB for a tenth more CPU time. Before the first frame it would delay it by 10 ms.
+ */
+function keepHeapSmall(): void {
+  setFlagsFromString('--semi-space-growth-factor=1');
 }

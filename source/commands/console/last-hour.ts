@@ -8,12 +8,12 @@ const hourMs = 3_600_000;
 /** Ten times the size of an hour with 200 sessions. */
 const mostBytes = 24 * 1024 * 1024;
 /** The recorder is loaded after this many snapshots, so that the first frame and keys come first. */
-const readingsBefore = 3;
+const snapshotsBefore = 3;
 
-/** The last hour of a live console, in memory. */
+/** Keeps the last hour of a live console in memory. */
 export function createLastHour({cwd}: CliContext): PastPort {
   const waiting: [SampleEvent, Severity | null][] = [];
-  let tape: SnapshotBuffer | null = null;
+  let buffer: SnapshotBuffer | null = null;
   let loading: Promise<SnapshotBuffer> | null = null;
   const load = () => {
     loading ??= import('../../recording/snapshot-buffer.ts').then(({createSnapshotBuffer}) => {
@@ -22,8 +22,8 @@ export function createLastHour({cwd}: CliContext): PastPort {
         most_bytes: mostBytes,
         fileFor: target => `${cwd}/${fileNameOf(target, new Date())}`,
       });
-      for (const [reading, severity] of waiting.splice(0)) keepOn(loaded, reading, severity);
-      tape = loaded;
+      for (const [event, severity] of waiting.splice(0)) addTo(loaded, event, severity);
+      buffer = loaded;
       return loaded;
     });
     return loading;
@@ -31,23 +31,23 @@ export function createLastHour({cwd}: CliContext): PastPort {
   return {
     async tape() {
       const loaded = await load();
-      // The reading that is on the screen is one of those that are stepped through.
+      // The snapshot on the screen has to be in the recording that is stepped through.
       await loaded.flushed();
       return loaded;
     },
-    keep(reading, severity) {
-      if (tape !== null) return keepOn(tape, reading, severity);
-      waiting.push([reading, severity]);
-      // An upgrade took the file away: there is no way back in time then, and `tape` says so.
-      if (waiting.length >= readingsBefore) load().catch(() => waiting.splice(0));
+    keep(event, severity) {
+      if (buffer !== null) return addTo(buffer, event, severity);
+      waiting.push([event, severity]);
+      // An upgrade of poolctl removed the file: there is no recording then, and `tape` rejects.
+      if (waiting.length >= snapshotsBefore) load().catch(() => waiting.splice(0));
     },
     writeOut: async file => (await load()).save(file),
   };
 }
 
-function keepOn(tape: SnapshotBuffer, reading: SampleEvent, severity: Severity | null): void {
-  if (reading.kind === 'snapshot') tape.add(reading.snapshot, severity);
-  else tape.addFailure({at_ms: Date.now(), message: reading.message});
+function addTo(buffer: SnapshotBuffer, event: SampleEvent, severity: Severity | null): void {
+  if (event.kind === 'snapshot') buffer.add(event.snapshot, severity);
+  else buffer.addFailure({at_ms: Date.now(), message: event.message});
 }
 
 /** `poolctl-db.example-shop-20261121T140320Z.poolctl`. */

@@ -100,16 +100,16 @@ async function verify(
   {journal, output}: JournalPorts,
   flags: {json: boolean; head: string | undefined},
 ): Promise<ExitCode> {
-  const kept = flags.head === undefined ? null : await findHead(journal, flags.head);
+  const asked = flags.head === undefined ? null : await findHead(journal, flags.head);
   const {ok: isUnbroken, entries, head, broken_at, reason, torn_bytes, unfinished} = await journal.verify();
   // A chain that was cut and continued, or rewritten as a whole, verifies by itself.
-  const hasHead = kept === null || (kept.seq !== null && kept.seq <= entries);
+  const hasHead = asked === null || (asked.seq !== null && asked.seq <= entries);
   const ok = isUnbroken && hasHead;
   if (flags.json) {
-    const keptHead = kept === null ? {} : {kept_head: kept};
+    const askedHead = asked === null ? {} : {kept_head: asked};
     printJson(output, {
       ...{schema_version: 1, ok, entries, head, broken_at, reason, torn_bytes, unfinished},
-      ...keptHead,
+      ...askedHead,
     });
   } else {
     const verdict = isUnbroken
@@ -119,17 +119,17 @@ async function verify(
     const lines = [
       verdict,
       ...(torn_bytes > 0 && isUnbroken ? [torn] : []),
-      ...(kept === null ? [] : [describeHead(kept, {hasHead, entries})]),
+      ...(asked === null ? [] : [describeHead(asked, {hasHead, entries})]),
     ];
     output.stdout([...lines, ...unfinished.map(describeUnfinished)].map(sanitise).join('\n'));
   }
   return ok ? exitCodes.ok : exitCodes.journal;
 }
 
-type KeptHead = {hash: string; seq: number | null};
+type AskedHead = {hash: string; seq: number | null};
 
 /** The entry with the hash of `--head`. Throws AbortError (exit 2) for an invalid hash. */
-async function findHead(journal: JournalPorts['journal'], hash: string): Promise<KeptHead> {
+async function findHead(journal: JournalPorts['journal'], hash: string): Promise<AskedHead> {
   if (!/^[0-9a-f]{64}$/.test(hash)) {
     throw usageError(
       '--head takes the hash of an entry',
@@ -141,7 +141,7 @@ async function findHead(journal: JournalPorts['journal'], hash: string): Promise
   return {hash, seq: entry?.seq ?? null};
 }
 
-function describeHead({hash, seq}: KeptHead, now: {hasHead: boolean; entries: number}): string {
+function describeHead({hash, seq}: AskedHead, now: {hasHead: boolean; entries: number}): string {
   if (!now.hasHead) return `MISSING: no entry has the hash ${hash}; the journal was cut or rewritten`;
   const since = now.entries - (seq ?? 0);
   return `the head of --head is entry ${seq}; ${counted(since, 'entry', 'entries')} since`;

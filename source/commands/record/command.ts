@@ -103,15 +103,14 @@ export async function record(ports: RecordPorts, file: string, signal: AbortSign
   let dataAt_ms = Number.NEGATIVE_INFINITY;
   let isConnected = false;
   try {
-    for await (const reading of sampler.events(signal)) {
-      if (reading.kind === 'lost') {
-        await recording.addFailure({at_ms: ports.now(), message: reading.message});
-        if (isConnected)
-          printMessage(output, `${reading.message}; recording resumes when the server answers`);
+    for await (const event of sampler.events(signal)) {
+      if (event.kind === 'lost') {
+        await recording.addFailure({at_ms: ports.now(), message: event.message});
+        if (isConnected) printMessage(output, `${event.message}; recording resumes when the server answers`);
         isConnected = false;
         continue;
       }
-      const {snapshot} = reading;
+      const {snapshot} = event;
       if (Math.abs(ports.now() - dataAt_ms) >= dataEveryMs) {
         dataAt_ms = ports.now();
         data = await loadData(ports, data);

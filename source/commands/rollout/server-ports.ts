@@ -95,9 +95,9 @@ export async function createServerPorts(
       let watching: Watching | null = null;
       try {
         watching = await openWatching(context, request, {flags, ...times, signal});
-        const readings = requireServerOf(stage, server, watching.ports.readings);
+        const events = requireServerOf(stage, server, watching.ports.events);
         return await watchHealth(
-          {recipes, askPooler: pooler.ask, ...watching.ports, readings},
+          {recipes, askPooler: pooler.ask, ...watching.ports, events},
           {
             ...times,
             limits: {...request.settings.limits, ...stage.limits},
@@ -118,10 +118,10 @@ export async function createServerPorts(
 async function* requireServerOf(
   stage: RolloutStage,
   server: ServerIdentity | null,
-  readings: AsyncIterable<SampleEvent>,
+  events: AsyncIterable<SampleEvent>,
 ): AsyncGenerator<SampleEvent> {
-  for await (const reading of readings) {
-    if (reading.kind === 'snapshot') requireServer(stage, server, reading.snapshot.target.server);
-    yield reading;
+  for await (const event of events) {
+    if (event.kind === 'snapshot') requireServer(stage, server, event.snapshot.target.server);
+    yield event;
   }
 }

@@ -49,8 +49,8 @@ export async function runRecipe(ports: RunPorts, id: string | undefined, flags: 
   const asked = await askForMissing(ports, recipe, params, snapshot);
   const facts = recipe.planRequires ? await ports.load(recipe.planRequires(asked)) : {};
   const plan = planRecipe(recipe, snapshot, {...recipe.defaults?.(snapshot, facts), ...asked}, facts);
-  const world = createDriftCheck(recipe, plan.params, ports);
-  return executePlan(ports, plan, {target: snapshot.target, world}, flags);
+  const drift = createDriftCheck(recipe, plan.params, ports);
+  return executePlan(ports, plan, {target: snapshot.target, drift}, flags);
 }
 
 function findRecipe(recipes: readonly Recipe[], id: string | undefined): ActingRecipe {

@@ -55,9 +55,9 @@ export async function undoRun(
       {hint: 'Give the URL of that server.', exitCode: exitCodes.drift},
     );
   }
-  const world = {slots: async () => slotsOf((await ports.read()).budget)};
+  const drift = {slots: async () => slotsOf((await ports.read()).budget)};
   const {files} = ports.engine;
   const undo = planUndo(journaled, {server, acting_pid, host: files?.host ?? null});
   const plan = refuseOnStandby(undo, target);
-  return executePlan(ports, plan, {target, world}, flags);
+  return executePlan(ports, plan, {target, drift}, flags);
 }

@@ -55,7 +55,7 @@ describeEachMajor('poolctl check --for', major => {
     };
     const {code, document} = await watch(['--for', '4s', '--min-availability', '1%', '--max-refused', '0'], {
       onStderr: text => {
-        if (text.includes('saw')) refusing ??= refuse();
+        if (text.includes('readable')) refusing ??= refuse();
       },
     });
     await refusing;
@@ -68,7 +68,7 @@ describeEachMajor('poolctl check --for', major => {
     const {code, document} = await watch(['--for', '8s', '--min-availability', '10%'], {
       onStderr: text => {
         // The first line of progress comes with the first reading.
-        if (text.includes('saw') && restarting === null) restarting = server.restart();
+        if (text.includes('readable') && restarting === null) restarting = server.restart();
       },
     });
     await restarting;
@@ -84,7 +84,7 @@ describeEachMajor('poolctl check --for', major => {
       stopping ??= server.pause();
     };
     const {code, document} = await watch(['--for', '12s', '--min-availability', '90%'], {
-      onStderr: text => void (text.includes('saw') && stop()),
+      onStderr: text => void (text.includes('readable') && stop()),
     });
     await stopping;
     await server.resume();
@@ -142,7 +142,7 @@ describeEachMajor('poolctl check --for', major => {
 
   it('counts sessions that a timeout ended, where the server does', async () => {
     const watching = watch(['--for', '6s', '--max-fatal-sessions', '0'], {
-      onStderr: text => void (text.includes('saw') && timeOut()),
+      onStderr: text => void (text.includes('readable') && timeOut()),
     });
     let ended: Promise<void> | null = null;
     const timeOut = () => {
