@@ -3,11 +3,11 @@ import {parseSessionId} from '../core/sessions/session-id.ts';
 import type {JournalEntry} from '../model/journal-entry.ts';
 import {clockOf} from './components/scrubber.ts';
 import {findingOf} from './findings.ts';
-import {canBeUnfolded, choicesOf, guideOf, waitedFor} from './guide-state.ts';
-import {heldSession, meantSessions} from './held.ts';
-import {hasEnded} from './replay-state.ts';
+import {selectedSession, targetSessions} from './selection.ts';
 import type {ConsoleState, Past} from './state.ts';
-import {heldRun} from './views/journal.ts';
+import {hasEnded} from './state.ts';
+import {selectedRun} from './views/journal.ts';
+import {blockerOf, canBeUnfolded, choicesOf, wizardOf} from './wizard/state.ts';
 
 /** Why a key can do nothing now; null where it can. One function per kind of key. */
 
@@ -57,11 +57,11 @@ export function needsTaggable(state: ConsoleState): string | null {
 
 export function needsSessions(state: ConsoleState): string | null {
   if (state.view !== 'sessions' && state.view !== 'locks') return 'only sessions can be ended: 2 or 4';
-  const meant = meantSessions(state);
+  const meant = targetSessions(state);
   if (meant.length === 0) return 'no session is held or tagged';
   if (meant.every(id => parseSessionId(id).backend_start === ''))
     return 'no client session this role can tell apart';
-  if (state.overlay?.kind === 'session' && !heldSession(state)) return 'this session has ended';
+  if (state.overlay?.kind === 'session' && !selectedSession(state)) return 'this session has ended';
   return state.link.kind === 'live' ? null : 'not connected';
 }
 
@@ -82,7 +82,7 @@ export function needsFinding(state: ConsoleState, letter: string): string | null
 /** A run is taken back where it was carried out. */
 export function needsUndoable(state: ConsoleState): string | null {
   if (state.view !== 'journal') return 'only runs are taken back: 6';
-  const held = heldRun(state);
+  const held = selectedRun(state);
   if (held === undefined) return needsRow(state);
   if (state.snapshot === null || state.link.kind !== 'live') return 'not connected';
   const run = state.journal?.entries.find(
@@ -98,27 +98,27 @@ export function needsUndoable(state: ConsoleState): string | null {
 }
 
 export function needsChoices(state: ConsoleState): string | null {
-  const guide = guideOf(state);
-  return guide && choicesOf(state, guide).length > 0 ? null : 'this one is typed';
+  const wizard = wizardOf(state);
+  return wizard && choicesOf(state, wizard).length > 0 ? null : 'this one is typed';
 }
 
-export function needsWaitedFor(state: ConsoleState): string | null {
-  const guide = guideOf(state);
-  const pid = guide && waitedFor(guide)?.pid;
+export function needsBlocker(state: ConsoleState): string | null {
+  const wizard = wizardOf(state);
+  const pid = wizard && blockerOf(wizard)?.pid;
   if (pid === null || pid === undefined) return 'no step waits for a session';
   const isRead = state.snapshot?.backends.some(backend => backend.pid === pid);
   return isRead ? null : `session ${pid} is not in the last reading`;
 }
 
 export function needsLongGuard(state: ConsoleState): string | null {
-  const guide = guideOf(state);
-  return guide && canBeUnfolded(guide) ? null : 'no guard is folded here';
+  const wizard = wizardOf(state);
+  return wizard && canBeUnfolded(wizard) ? null : 'no guard is folded here';
 }
 
 /** A run is stopped by Esc, never by a `q` that was meant to close a page. */
 export function needsEscape({overlay}: ConsoleState, key: string): string | null {
   if (key === 'q' && overlay?.kind === 'replay' && !hasEnded(overlay)) return 'Esc ends the replay';
-  return key === 'q' && overlay?.kind === 'guide' && overlay.guide.stage === 'running'
+  return key === 'q' && overlay?.kind === 'wizard' && overlay.wizard.stage === 'running'
     ? 'Esc stops the run'
     : null;
 }

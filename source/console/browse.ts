@@ -1,5 +1,5 @@
 import type {ConsoleState} from './state.ts';
-import {withTable} from './updated.ts';
+import {withTable} from './update-result.ts';
 import {viewOf} from './views/index.ts';
 
 /** Taking hold of a row freezes the order, so that nothing moves between reading a line and acting on it. */
@@ -10,22 +10,26 @@ export function moveCursor(state: ConsoleState, by: number): ConsoleState {
   const at = cursor === null ? -1 : ids.indexOf(cursor);
   const start = at === -1 && by < 0 ? ids.length : at;
   const to = Math.max(0, Math.min(ids.length - 1, start + by));
-  return withTable(state, table => ({...table, cursor: ids[to] ?? null, heldOrder: table.heldOrder ?? ids}));
+  return withTable(state, table => ({
+    ...table,
+    cursor: ids[to] ?? null,
+    frozenOrder: table.frozenOrder ?? ids,
+  }));
 }
 
 /** What the recipes find changes while one is away from their list: no order is kept for the way back. */
 export function releaseRecipes(state: ConsoleState): ConsoleState {
-  const recipes = {...state.tables.recipes, cursor: null, heldOrder: null};
+  const recipes = {...state.tables.recipes, cursor: null, frozenOrder: null};
   return {...state, tables: {...state.tables, recipes}};
 }
 
 /** What was done comes on top of the Journal again: the row held stays so, its place does not. */
 export function releaseJournal(state: ConsoleState): ConsoleState {
-  const journal = {...state.tables.journal, heldOrder: null};
+  const journal = {...state.tables.journal, frozenOrder: null};
   return {...state, tables: {...state.tables, journal}};
 }
 
-export function tagHeld(state: ConsoleState): ConsoleState {
+export function tagSelected(state: ConsoleState): ConsoleState {
   return withTable(state, table => {
     if (table.cursor === null) return table;
     const {cursor, tagged} = table;
@@ -42,7 +46,7 @@ export function sortBy(state: ConsoleState, by: 1 | -1): ConsoleState {
   return withTable(state, table => {
     const at = sortColumns.findIndex(column => column.id === table.sort.column);
     const column = sortColumns[(at + by + sortColumns.length) % sortColumns.length]?.id ?? table.sort.column;
-    return {...table, sort: {...table.sort, column}, heldOrder: null};
+    return {...table, sort: {...table.sort, column}, frozenOrder: null};
   });
 }
 
@@ -52,11 +56,11 @@ export function goBack(state: ConsoleState): ConsoleState {
   if (overlay?.kind === 'prompt' && overlay.purpose === 'filter') {
     return withTable({...state, overlay: null}, table => ({...table, filter: overlay.before}));
   }
-  if (overlay?.kind === 'session' && overlay.over !== null)
-    return {...state, overlay: {kind: 'guide', guide: overlay.over}};
+  if (overlay?.kind === 'session' && overlay.wizard !== null)
+    return {...state, overlay: {kind: 'wizard', wizard: overlay.wizard}};
   if (overlay) return {...state, overlay: null};
   return withTable(state, table => {
-    if (table.cursor !== null) return {...table, cursor: null, heldOrder: null};
+    if (table.cursor !== null) return {...table, cursor: null, frozenOrder: null};
     if (table.tagged.length > 0) return {...table, tagged: []};
     return {...table, filter: ''};
   });

@@ -3,13 +3,13 @@ import {parseDurationMs} from '../core/text/duration.ts';
 
 import {needsFilterable} from './availability.ts';
 import type {Command} from './messages.ts';
-import {openGuide} from './open-guide.ts';
 import {goInTime, setSpeed} from './past.ts';
 import {type ConsoleState, viewIds} from './state.ts';
-import {only, type Updated, withInterval, withTable} from './updated.ts';
+import {noEffects, type UpdateResult, withInterval, withTable} from './update-result.ts';
 import {viewOf} from './views/index.ts';
+import {openWizard} from './wizard/open.ts';
 
-type Entered = {error: string} | {command: Command} | Updated;
+type Entered = {error: string} | {command: Command} | UpdateResult;
 
 const leastIntervalMs = 500;
 const greatestIntervalMs = 60_000;
@@ -21,7 +21,7 @@ export function enterCommandLine(state: ConsoleState, text: string): Entered {
   const view = viewIds.find(id => word !== '' && id.startsWith(word));
   switch (word) {
     case '':
-      return only(state);
+      return noEffects(state);
     case 'q':
     case 'quit':
     case 'exit':
@@ -58,7 +58,7 @@ export function enterCommandLine(state: ConsoleState, text: string): Entered {
 function openRecipe(state: ConsoleState, name: string): Entered {
   const recipe = state.recipes.find(({id}) => name !== '' && id.startsWith(name));
   if (!recipe) return {error: `${name === '' ? 'which recipe?' : `no recipe "${name}":`} 5 lists them`};
-  return openGuide(state, recipe.id, state.findings.find(finding => finding.recipe === recipe.id) ?? null);
+  return openWizard(state, recipe.id, state.findings.find(finding => finding.recipe === recipe.id) ?? null);
 }
 
 function sortByName(state: ConsoleState, name: string): Entered {
@@ -69,8 +69,8 @@ function sortByName(state: ConsoleState, name: string): Entered {
     const which = name === '' ? 'by which column?' : `no column "${name}" here:`;
     return {error: `${which} ${columns.map(({id}) => id).join(', ')}`};
   }
-  return only(
-    withTable(state, table => ({...table, sort: {...table.sort, column: column.id}, heldOrder: null})),
+  return noEffects(
+    withTable(state, table => ({...table, sort: {...table.sort, column: column.id}, frozenOrder: null})),
   );
 }
 
@@ -78,7 +78,7 @@ function sortByName(state: ConsoleState, name: string): Entered {
 function filterBy(state: ConsoleState, filter: string): Entered {
   const error = needsFilterable(state);
   if (error !== null) return {error};
-  return only(withTable(state, table => ({...table, filter, cursor: null, heldOrder: null})));
+  return noEffects(withTable(state, table => ({...table, filter, cursor: null, frozenOrder: null})));
 }
 
 function goTo(state: ConsoleState, value: string): Entered {

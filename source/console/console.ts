@@ -1,65 +1,20 @@
 import {diagnoseAll, worstSeverity} from '../core/recipe/diagnose.ts';
-
 import {attachFactFindings} from '../core/recipe/fact-findings.ts';
-
-import type {Severity} from '../model/finding.ts';
-import type {ParameterValues} from '../model/parameter.ts';
-import type {Plan} from '../model/plan.ts';
 import type {SampleEvent, Sampler} from '../model/ports.ts';
-import type {Recipe} from '../model/recipe.ts';
-import type {DataRequirements, RecipeData} from '../model/recipe-data.ts';
-import type {Recording} from '../model/recording.ts';
-import type {ReplayDocument, ReplayUpdate} from '../model/replay-report.ts';
 import type {RunState} from '../model/run.ts';
-import type {Backend, Statement} from '../model/snapshot.ts';
-import type {ServerIdentity} from '../model/target.ts';
 import {createEffects} from './effects.ts';
 import {drawFrame} from './frame.ts';
 import type {InputEvent} from './input/decoder.ts';
 import type {InputReader} from './input/read-input.ts';
-import {meaningOf} from './keymap.ts';
+import {meaningOf} from './key-meaning.ts';
 import {loadInteraction} from './load-interaction.ts';
 import type {Message} from './messages.ts';
+import type {ConsolePorts} from './ports.ts';
 import {createScreen} from './screen/screen.ts';
 import {createTheme} from './screen/theme.ts';
-import {type ConsoleState, createState, type JournalReading} from './state.ts';
+import {type ConsoleState, createState} from './state.ts';
 import {createConsoleStore} from './store.ts';
 import {type TerminalStreams, takeTerminal} from './terminal.ts';
-
-/** The readings that can be gone back to. */
-export type PastPort = {
-  /** Loaded when it is first needed. */
-  tape(): Promise<Recording>;
-  /** Takes a reading in; at once, and never throws. */
-  keep(reading: SampleEvent, severity: Severity | null): void;
-  /** Resolves to the file's path. */
-  writeOut(file: string | null): Promise<string>;
-};
-
-/** Everything the console can make happen, injected: it imports no server, file or process of its own. */
-export type ConsolePorts = {
-  sampler: Sampler;
-  recipes: Recipe[];
-  explain(statement: Statement): Promise<string[]>;
-  /** Its whole statement, and its locks as lines for people. */
-  describeSession(backend: Backend): Promise<{query: string | null; locks: string[]}>;
-  execute(plan: Plan, server: ServerIdentity, signal: AbortSignal): AsyncIterable<RunState>;
-  /** Measures an endpoint by a recipe's parameters; when it is interrupted, what was measured until then. */
-  replay(
-    params: ParameterValues,
-    options: {signal: AbortSignal; onUpdate: (update: ReplayUpdate) => void},
-  ): Promise<ReplayDocument>;
-  readJournal(): Promise<JournalReading>;
-  /** Facts that recipes ask for beyond the readings. */
-  gather(needs: DataRequirements): Promise<RecipeData>;
-  past: PastPort;
-  /** The first frame was drawn: for what would have held it up. */
-  onFirstFrame?(): void;
-  /** Says what is waited for before the first reading. */
-  onConnecting(listener: (message: string) => void): void;
-  /** Says what is to be known while something is carried out. */
-  onNotice(listener: (text: string) => void): void;
-};
 
 /** How the program is ended from outside, and how the console tells that it should. */
 type Interrupts = {
@@ -149,7 +104,7 @@ export async function openConsole(ports: ConsolePorts, options: ConsoleOptions):
       keep(reading, store.getState());
     },
   });
-  if (options.isRecording) effects.perform({kind: 'recall', at_ms: 0, by: 0});
+  if (options.isRecording) effects.perform({kind: 'read-past', at_ms: 0, by: 0});
   // What fails while nobody waits for it any more is of no consequence.
   followed.catch(() => {});
   let unmount = () => {};
@@ -225,7 +180,7 @@ function delay(ms: number): Promise<void> {
 /** Takes readings to be kept with what is found in them, which need not be those on show. */
 function createKeeper({recipes, past}: ConsolePorts): (reading: SampleEvent, state: ConsoleState) => void {
   const told = attachFactFindings(recipes);
-  return (reading, {snapshot, findings: shown, watched: {facts}}) => {
+  return (reading, {snapshot, findings: shown, diagnosisData: {facts}}) => {
     if (reading.kind !== 'snapshot') return past.keep(reading, null);
     const isShown = snapshot === reading.snapshot;
     const findings = isShown ? shown : diagnoseAll(recipes, reading.snapshot, facts).findings;

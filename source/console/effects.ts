@@ -6,8 +6,8 @@ import type {RecordedAt} from '../model/recording.ts';
 import type {ReplayUpdate} from '../model/replay-report.ts';
 import type {RunState} from '../model/run.ts';
 import type {Backend, Snapshot} from '../model/snapshot.ts';
-import type {ConsolePorts} from './console.ts';
 import type {Effect, Message} from './messages.ts';
+import type {ConsolePorts} from './ports.ts';
 
 export type EffectContext = {
   dispatch(message: Message): void;
@@ -30,7 +30,7 @@ export function createEffects(ports: ConsolePorts, context: EffectContext): Effe
   let running: {interrupt: AbortController; ended: Promise<RunState | null>} | undefined;
   let replaying: {interrupt: AbortController; ended: Promise<void>} | undefined;
   /** Of moments asked for one after the other the last one counts. */
-  let lastRecall = 0;
+  let lastPastRequest = 0;
   let playing: ReturnType<typeof setTimeout> | undefined;
   const redraw = () => {
     screen.invalidate();
@@ -69,20 +69,20 @@ export function createEffects(ports: ConsolePorts, context: EffectContext): Effe
           error =>
             dispatch({kind: 'journal-read', entries: [], problem: messageOf(error).join(' '), unfinished: 0}),
         );
-      case 'watch-facts':
+      case 'load-diagnosis-data':
         // One that fails as a whole has lost its connection: what was known stays, and it is asked for again.
-        return void gatherLazily(ports).then(
-          watched => dispatch({kind: 'watched', watched}),
+        return void loadDiagnosisDataLazily(ports).then(
+          diagnosisData => dispatch({kind: 'diagnosis-data', diagnosisData}),
           () => {},
         );
-      case 'gather': {
-        const {gathering} = effect;
-        return void ports.gather(gathering.needs).then(
-          facts => dispatch({kind: 'gathered', gathering, facts}),
-          error => dispatch({kind: 'gather-failed', gathering, message: messageOf(error).join('. ')}),
+      case 'load-data': {
+        const {dataRequest} = effect;
+        return void ports.loadData(dataRequest.needs).then(
+          facts => dispatch({kind: 'data-loaded', dataRequest, facts}),
+          error => dispatch({kind: 'data-failed', dataRequest, message: messageOf(error).join('. ')}),
         );
       }
-      case 'carry-out': {
+      case 'execute-plan': {
         const interrupt = new AbortController();
         const ended = followRun(ports.execute(effect.plan, effect.server, interrupt.signal), dispatch);
         running = {interrupt, ended};
@@ -103,10 +103,10 @@ export function createEffects(ports: ConsolePorts, context: EffectContext): Effe
       }
       case 'interrupt-replay':
         return replaying?.interrupt.abort();
-      case 'recall': {
-        const asked = ++lastRecall;
-        return void recall(ports, effect).then(
-          recalled => asked === lastRecall && dispatch({kind: 'recalled', ...recalled}),
+      case 'read-past': {
+        const asked = ++lastPastRequest;
+        return void readPast(ports, effect).then(
+          past => asked === lastPastRequest && dispatch({kind: 'past-read', ...past}),
           error => dispatch(warning(messageOf(error).join('. '))),
         );
       }
@@ -138,16 +138,16 @@ function replayEnds(): Promise<void> {
 }
 
 /** Readings before the one wanted, for the charts. */
-const recalledBefore = 119;
+const snapshotsBefore = 119;
 
-async function recall(
+async function readPast(
   {past}: ConsolePorts,
   {at_ms, by}: {at_ms: number; by: number},
 ): Promise<{moments: readonly RecordedAt[]; snapshots: Snapshot[]}> {
   const tape = await past.tape();
   const moments = tape.times();
   const to = Math.max(0, Math.min(moments.length - 1, indexAt(moments, at_ms) + by));
-  return {moments, snapshots: await tape.read(Math.max(0, to - recalledBefore), to)};
+  return {moments, snapshots: await tape.read(Math.max(0, to - snapshotsBefore), to)};
 }
 
 function warning(text: string): Message {
@@ -163,9 +163,9 @@ async function describeSession(ports: ConsolePorts, backend: Backend, isPast: bo
 }
 
 /** Not before there is something to gather: the first frame needs none of it. */
-async function gatherLazily({recipes, gather}: ConsolePorts): Promise<DiagnosisData> {
+async function loadDiagnosisDataLazily({recipes, loadData}: ConsolePorts): Promise<DiagnosisData> {
   const {loadDiagnosisData} = await import('../core/recipe/load-data.ts');
-  return loadDiagnosisData(recipes, gather);
+  return loadDiagnosisData(recipes, loadData);
 }
 
 /**

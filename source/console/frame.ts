@@ -36,7 +36,7 @@ function drawInside(state: ConsoleState, area: Area, theme: Theme): Line[] {
 
 function drawBody(state: ConsoleState, area: Area, theme: Theme): Page {
   const {overlay} = state;
-  if (overlay?.kind === 'guide') return interaction().drawGuide(state, overlay.guide, area, theme);
+  if (overlay?.kind === 'wizard') return interaction().drawWizard(state, overlay.wizard, area, theme);
   if (overlay && overlay.kind !== 'prompt')
     return pageOf(interaction().overlayLines(state, overlay, area.width, theme), overlay.scroll, area.height);
   if (state.snapshot === null && state.view !== 'journal') return {lines: drawWaiting(state, area), below: 0};

@@ -1,7 +1,12 @@
 import {
+  needsBlocker,
+  needsChoices,
   needsEscape,
   needsFilterable,
   needsFinding,
+  needsLongGuard,
+  needsNow,
+  needsPast,
   needsRecipe,
   needsRow,
   needsSessions,
@@ -9,32 +14,14 @@ import {
   needsTable,
   needsTaggable,
   needsUndoable,
-  whyNotInPast,
 } from './availability.ts';
 import {findingLetters} from './findings.ts';
-import {guideBindings} from './guide-keys.ts';
-import type {InputEvent} from './input/decoder.ts';
-import {keyName} from './key-names.ts';
-import {isAllowedUnseen, isTooSmall} from './least-size.ts';
 import type {Command} from './messages.ts';
-import {everyMode, type Mode, modeOf, pageModes, typingModes} from './modes.ts';
-import {type ConsoleState, viewIds} from './state.ts';
-import {timeBindings} from './time-keys.ts';
+import {type Binding, everyMode, pageModes, typingModes} from './modes.ts';
+import {viewIds} from './state.ts';
 import {viewOf} from './views/index.ts';
 
-export type Binding = {
-  keys: string[];
-  modes: Mode[];
-  command: Command | ((key: string) => Command);
-  /** Footer; '' keeps it out of there. */
-  label: string | ((state: ConsoleState) => string);
-  /** Help and README. */
-  help: string;
-  /** Why it can do nothing now; null when it can. Shown beside the key instead of hiding it. */
-  disabledBecause?(state: ConsoleState, key: string): string | null;
-  /** Footer only in these views and their details. */
-  views?: ConsoleState['view'][];
-};
+const minuteMs = 60_000;
 
 /** Every key there is. Footer, help and README's list are made from these rows. */
 export const bindings: Binding[] = [
@@ -47,11 +34,11 @@ export const bindings: Binding[] = [
       help: viewOf(view).title,
     }),
   ),
-  {keys: ['tab'], modes: ['browse'], command: {kind: 'turn-view', by: 1}, label: '', help: 'next view'},
+  {keys: ['tab'], modes: ['browse'], command: {kind: 'cycle-view', by: 1}, label: '', help: 'next view'},
   {
     keys: ['shift-tab'],
     modes: ['browse'],
-    command: {kind: 'turn-view', by: -1},
+    command: {kind: 'cycle-view', by: -1},
     label: '',
     help: 'previous view',
   },
@@ -87,7 +74,7 @@ export const bindings: Binding[] = [
   {
     keys: [...findingLetters],
     modes: ['browse'],
-    command: letter => ({kind: 'answer-finding', letter}),
+    command: letter => ({kind: 'open-finding', letter}),
     label: '',
     help: 'Overview: the recipe that answers the finding with this letter',
     disabledBecause: needsFinding,
@@ -139,7 +126,7 @@ export const bindings: Binding[] = [
   {
     keys: ['/'],
     modes: ['browse'],
-    command: {kind: 'ask', purpose: 'filter'},
+    command: {kind: 'prompt', purpose: 'filter'},
     label: 'filter',
     help: 'filter: words, column:value, !inverse; Journal: target:, recipe:, actor:',
     disabledBecause: needsFilterable,
@@ -154,22 +141,21 @@ export const bindings: Binding[] = [
     disabledBecause: needsTable,
     views: ['sessions', 'statements'],
   },
-  {
-    keys: ['S', '<'],
-    modes: ['browse'],
-    command: {kind: 'sort-previous'},
-    label: '',
-    help: 'sort by the column before',
-    disabledBecause: needsTable,
-  },
-  {
-    keys: ['R'],
-    modes: ['browse'],
-    command: {kind: 'sort-reverse'},
-    label: '',
-    help: 'reverse the order',
-    disabledBecause: needsTable,
-  },
+  ...(
+    [
+      [['S', '<'], {kind: 'sort-previous'}, 'sort by the previous column'],
+      [['R'], {kind: 'sort-reverse'}, 'reverse the sort order'],
+    ] satisfies [string[], Command, string][]
+  ).map(
+    ([keys, command, help]): Binding => ({
+      keys,
+      modes: ['browse'],
+      command,
+      label: '',
+      help,
+      disabledBecause: needsTable,
+    }),
+  ),
   {
     keys: ['p'],
     modes: ['browse', 'detail'],
@@ -177,7 +163,43 @@ export const bindings: Binding[] = [
     label: ({past}) => (past === null ? 'pause' : past.isPlaying ? 'stop' : 'play'),
     help: 'pause the screen, the server is still read for the charts; in the past: play and stop',
   },
-  ...timeBindings,
+  ...(
+    [
+      [
+        ['left', '['],
+        {kind: 'step-time', by: -1},
+        'earlier',
+        'back in time by a reading; the last hour is kept',
+      ],
+      [['right', ']'], {kind: 'step-time', by: 1}, 'later', 'on by a reading'],
+      [['{'], {kind: 'leap-time', by_ms: -minuteMs}, '', 'back by a minute'],
+      [['}'], {kind: 'leap-time', by_ms: minuteMs}, '', 'on by a minute'],
+    ] satisfies [string[], Command, string, string][]
+  ).map(
+    ([keys, command, label, help]): Binding => ({
+      keys,
+      modes: ['browse', 'detail'],
+      command,
+      label: ({past}) => (past === null ? '' : label),
+      help,
+    }),
+  ),
+  {
+    keys: ['L'],
+    modes: ['browse', 'detail'],
+    command: {kind: 'back-to-now'},
+    label: ({past}) => (past?.now ? 'now' : ''),
+    help: 'back to now',
+    disabledBecause: needsPast,
+  },
+  {
+    keys: ['w'],
+    modes: ['browse'],
+    command: {kind: 'write-out', file: null},
+    label: '',
+    help: 'write the last hour to a file, for poolctl play and report',
+    disabledBecause: needsNow,
+  },
   {
     keys: ['+', '='],
     modes: ['browse'],
@@ -202,7 +224,7 @@ export const bindings: Binding[] = [
   {
     keys: [':'],
     modes: ['browse'],
-    command: {kind: 'ask', purpose: 'command'},
+    command: {kind: 'prompt', purpose: 'command'},
     label: 'command',
     help: 'a command by name: :sessions, :recipe NAME, :sort mean, :interval 1s, :at 14:03, :speed 10, :write FILE, :quit',
   },
@@ -210,7 +232,7 @@ export const bindings: Binding[] = [
   {keys: ['ctrl-l'], modes: everyMode, command: {kind: 'redraw'}, label: '', help: 'draw the screen anew'},
   {
     keys: ['escape', 'q'],
-    modes: ['help', 'detail', 'guide', 'peek'],
+    modes: ['help', 'detail', 'wizard', 'sessionPreview'],
     command: {kind: 'back'},
     label: 'back',
     help: 'back; in a run, Esc twice stops it after the step under way, or cancels a build',
@@ -226,13 +248,52 @@ export const bindings: Binding[] = [
   {keys: ['q'], modes: ['browse'], command: {kind: 'quit'}, label: '', help: 'leave'},
   {
     keys: ['enter'],
-    modes: ['guide', ...typingModes],
+    modes: ['wizard', ...typingModes],
     command: {kind: 'submit'},
     label: '',
-    help: 'take what was typed; go on in a guide',
+    help: 'take what was typed; go on in a wizard',
   },
   {keys: ['backspace'], modes: typingModes, command: {kind: 'erase'}, label: '', help: 'erase'},
-  ...guideBindings,
+  {keys: ['tab'], modes: ['form'], command: {kind: 'move', by: 1}, label: '', help: 'next parameter'},
+  {
+    keys: ['shift-tab'],
+    modes: ['form'],
+    command: {kind: 'move', by: -1},
+    label: '',
+    help: 'parameter before',
+  },
+  {
+    keys: ['right'],
+    modes: ['form'],
+    command: {kind: 'choose', by: 1},
+    label: '',
+    help: 'next choice of this parameter',
+    disabledBecause: needsChoices,
+  },
+  {
+    keys: ['left'],
+    modes: ['form'],
+    command: {kind: 'choose', by: -1},
+    label: '',
+    help: 'choice before',
+    disabledBecause: needsChoices,
+  },
+  {
+    keys: ['w'],
+    modes: ['wizard'],
+    command: {kind: 'open-blocker'},
+    label: '',
+    help: 'in a run: the session that it waits for',
+    disabledBecause: needsBlocker,
+  },
+  {
+    keys: ['o'],
+    modes: ['wizard'],
+    command: {kind: 'toggle-guards'},
+    label: '',
+    help: 'in a preview: the guards whole, or folded',
+    disabledBecause: needsLongGuard,
+  },
   {
     keys: ['ctrl-z'],
     modes: everyMode,
@@ -242,46 +303,3 @@ export const bindings: Binding[] = [
   },
   {keys: ['ctrl-c'], modes: everyMode, command: {kind: 'quit'}, label: '', help: 'leave at once'},
 ];
-
-/** What the footer calls it now; '' where it does not. */
-export function labelOf({label}: Binding, state: ConsoleState): string {
-  return typeof label === 'string' ? label : label(state);
-}
-
-const acts: Command['kind'][] = ['end-sessions', 'explain', 'open-recipe', 'answer-finding', 'undo-run'];
-
-/** It leads to an act. */
-export function isAct({command}: Binding, {view}: ConsoleState, key: string): boolean {
-  const {kind} = typeof command === 'function' ? command(key) : command;
-  return acts.includes(kind) || (kind === 'open' && ['overview', 'recipes'].includes(view));
-}
-
-/** Why a key can do nothing now; null where it can. */
-export function whyDisabled(binding: Binding, state: ConsoleState, key: string): string | null {
-  if (state.past !== null && isAct(binding, state, key)) return whyNotInPast(state.past);
-  return binding.disabledBecause?.(state, key) ?? null;
-}
-
-type Meaning = {command: Command} | {blocked: string} | null;
-
-/** What was typed or pasted means now; `blocked` is why it means nothing. */
-export function meaningOf(event: InputEvent, state: ConsoleState): Meaning {
-  const meaning =
-    event.kind === 'paste'
-      ? {command: {kind: 'paste', text: event.text} as const}
-      : commandOf(event.name, state);
-  if (meaning === null || !isTooSmall(state)) return meaning;
-  return 'command' in meaning && isAllowedUnseen(meaning.command, state) ? meaning : null;
-}
-
-/** What a key means where the screen shows all; `blocked` is why it means nothing. */
-export function commandOf(key: string, state: ConsoleState): Meaning {
-  const mode = modeOf(state);
-  const text = key === 'space' ? ' ' : key;
-  if (typingModes.includes(mode) && [...text].length === 1) return {command: {kind: 'type', text}};
-  const binding = bindings.find(({keys, modes}) => keys.includes(key) && modes.includes(mode));
-  if (!binding) return null;
-  const reason = whyDisabled(binding, state, key);
-  if (reason !== null) return {blocked: `${keyName(key)}: ${reason}`};
-  return {command: typeof binding.command === 'function' ? binding.command(key) : binding.command};
-}

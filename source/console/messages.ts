@@ -7,12 +7,12 @@ import type {ReplayDocument, ReplayUpdate} from '../model/replay-report.ts';
 import type {RunState} from '../model/run.ts';
 import type {Backend, Snapshot, Statement} from '../model/snapshot.ts';
 import type {ServerIdentity} from '../model/target.ts';
-import type {Gathering, JournalReading, Notice, ViewId} from './state.ts';
+import type {DataRequest, JournalState, Notice, ViewId} from './state.ts';
 
 /** What a key means. */
 export type Command =
   | {kind: 'show-view'; view: ViewId}
-  | {kind: 'turn-view'; by: 1 | -1}
+  | {kind: 'cycle-view'; by: 1 | -1}
   | {kind: 'move'; by: number}
   | {kind: 'page'; by: 1 | -1}
   | {kind: 'edge'; to: 'first' | 'last'}
@@ -21,14 +21,14 @@ export type Command =
   | {kind: 'sort-next'}
   | {kind: 'sort-previous'}
   | {kind: 'sort-reverse'}
-  | {kind: 'ask'; purpose: 'filter' | 'command'}
+  | {kind: 'prompt'; purpose: 'filter' | 'command'}
   | {kind: 'type'; text: string}
   | {kind: 'paste'; text: string}
   | {kind: 'erase'}
   | {kind: 'submit'}
   | {kind: 'choose'; by: 1 | -1}
-  | {kind: 'open-waited-for'}
-  | {kind: 'unfold'}
+  | {kind: 'open-blocker'}
+  | {kind: 'toggle-guards'}
   | {kind: 'undo-run'}
   | {kind: 'pause'}
   | {kind: 'step-time'; by: number}
@@ -40,7 +40,7 @@ export type Command =
   | {kind: 'end-sessions'; how: 'cancel' | 'terminate'}
   | {kind: 'explain'}
   | {kind: 'open-recipe'}
-  | {kind: 'answer-finding'; letter: string}
+  | {kind: 'open-finding'; letter: string}
   | {kind: 'help'}
   | {kind: 'back'}
   | {kind: 'redraw'}
@@ -56,17 +56,17 @@ export type Event =
   | {kind: 'session-described'; id: string; lines: string[]}
   | {kind: 'statement-formatted'; id: string; lines: string[]}
   | {kind: 'explained'; id: string; lines: string[]}
-  | ({kind: 'journal-read'} & JournalReading)
-  | {kind: 'watched'; watched: DiagnosisData}
-  | {kind: 'gathered'; gathering: Gathering; facts: RecipeData}
-  | {kind: 'gather-failed'; gathering: Gathering; message: string}
+  | ({kind: 'journal-read'} & JournalState)
+  | {kind: 'diagnosis-data'; diagnosisData: DiagnosisData}
+  | {kind: 'data-loaded'; dataRequest: DataRequest; facts: RecipeData}
+  | {kind: 'data-failed'; dataRequest: DataRequest; message: string}
   | {kind: 'run'; run: RunState}
   | {kind: 'run-failed'; message: string}
   | {kind: 'replay-update'; update: ReplayUpdate}
   | {kind: 'replayed'; document: ReplayDocument}
   | {kind: 'replay-failed'; message: string}
   | {kind: 'notice'; notice: Notice}
-  | {kind: 'recalled'; moments: readonly RecordedAt[]; snapshots: Snapshot[]}
+  | {kind: 'past-read'; moments: readonly RecordedAt[]; snapshots: Snapshot[]}
   | {kind: 'play-on'};
 
 export type Message = Command | Event;
@@ -84,13 +84,13 @@ export type Effect =
   | {kind: 'format-statement'; id: string; query: string}
   | {kind: 'explain'; id: string; statement: Statement}
   | {kind: 'read-journal'}
-  | {kind: 'watch-facts'}
-  | {kind: 'gather'; gathering: Gathering}
-  | {kind: 'carry-out'; plan: Plan; server: ServerIdentity}
+  | {kind: 'load-diagnosis-data'}
+  | {kind: 'load-data'; dataRequest: DataRequest}
+  | {kind: 'execute-plan'; plan: Plan; server: ServerIdentity}
   | {kind: 'interrupt-run'}
   | {kind: 'replay'; params: ParameterValues}
   | {kind: 'interrupt-replay'}
   /** The last moment at or before `at_ms`, and so many on from there. */
-  | {kind: 'recall'; at_ms: number; by: number}
+  | {kind: 'read-past'; at_ms: number; by: number}
   | {kind: 'play-on'; after_ms: number}
   | {kind: 'write-out'; file: string | null};

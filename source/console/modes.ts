@@ -1,15 +1,16 @@
+import type {Command} from './messages.ts';
 import type {ConsoleState} from './state.ts';
 
 /**
- * What the keys go to: a view, a page on top of it, or something being typed. `peek` is a session looked at from a
- * guide: what would leave the guide for something else has no key there.
+ * What the keys go to: a view, a page on top of it, or something being typed. `sessionPreview` is a session looked at from a
+ * wizard: what would leave the wizard for something else has no key there.
  */
-export type Mode = 'browse' | 'help' | 'detail' | 'prompt' | 'guide' | 'form' | 'peek';
+export type Mode = 'browse' | 'help' | 'detail' | 'prompt' | 'wizard' | 'form' | 'sessionPreview';
 
 /** Where a character is text and no key. */
 export const typingModes: Mode[] = ['prompt', 'form'];
 /** Where there is something longer than the screen to scroll through. */
-export const pageModes: Mode[] = ['help', 'detail', 'guide', 'form', 'peek'];
+export const pageModes: Mode[] = ['help', 'detail', 'wizard', 'form', 'sessionPreview'];
 export const everyMode: Mode[] = ['browse', 'prompt', ...pageModes];
 
 export function modeOf({overlay}: ConsoleState): Mode {
@@ -19,13 +20,27 @@ export function modeOf({overlay}: ConsoleState): Mode {
     case 'prompt':
     case 'help':
       return overlay.kind;
-    case 'guide':
-      return overlay.guide.stage === 'parameters' || overlay.guide.stage === 'confirm' ? 'form' : 'guide';
+    case 'wizard':
+      return overlay.wizard.stage === 'parameters' || overlay.wizard.stage === 'confirm' ? 'form' : 'wizard';
     case 'replay':
-      return 'guide';
+      return 'wizard';
     case 'session':
-      return overlay.over === null ? 'detail' : 'peek';
+      return overlay.wizard === null ? 'detail' : 'sessionPreview';
     default:
       return 'detail';
   }
 }
+
+export type Binding = {
+  keys: string[];
+  modes: Mode[];
+  command: Command | ((key: string) => Command);
+  /** Footer; '' keeps it out of there. */
+  label: string | ((state: ConsoleState) => string);
+  /** Help and README. */
+  help: string;
+  /** Why it can do nothing now; null when it can. Shown beside the key instead of hiding it. */
+  disabledBecause?(state: ConsoleState, key: string): string | null;
+  /** Footer only in these views and their details. */
+  views?: ConsoleState['view'][];
+};

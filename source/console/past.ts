@@ -2,10 +2,10 @@ import {pushSample} from '../core/activity/budget.ts';
 import {indexAt} from '../core/activity/timestamps.ts';
 
 import type {Snapshot} from '../model/snapshot.ts';
+import {diagnose, pushTrends} from './findings.ts';
 import type {Effect, Event} from './messages.ts';
-import {diagnosed, pushTrends} from './readings.ts';
 import type {ConsoleState, Past} from './state.ts';
-import {only, type Updated} from './updated.ts';
+import {noEffects, type UpdateResult} from './update-result.ts';
 
 /** Nobody watches a gap for longer, and nobody sees more frames than these. */
 const longestWaitMs = 2000;
@@ -16,25 +16,29 @@ const speeds = [1, 2, 5, 10, 30, 60, 300];
 export function goInTime(
   state: ConsoleState,
   way: {by: number} | {by_ms: number} | {at_ms: number},
-): Updated {
+): UpdateResult {
   const {past, snapshot} = state;
   const here_ms = past?.at_ms ?? (snapshot === null ? null : Date.parse(snapshot.at));
-  if (here_ms === null) return only(state);
-  if (past === null && (('by' in way && way.by > 0) || ('by_ms' in way && way.by_ms > 0))) return only(state);
+  if (here_ms === null) return noEffects(state);
+  if (past === null && (('by' in way && way.by > 0) || ('by_ms' in way && way.by_ms > 0)))
+    return noEffects(state);
   const stopped = past === null ? state : {...state, past: {...past, isPlaying: false}};
   const at_ms = 'at_ms' in way ? way.at_ms : 'by_ms' in way ? here_ms + way.by_ms : here_ms;
   const last_ms = past?.moments.at(-1)?.at_ms;
   const isBeyond = 'by' in way ? way.by > 0 && here_ms === last_ms : last_ms !== undefined && at_ms > last_ms;
   if (past?.now && isBeyond) return backToNow(state);
-  return {state: stopped, effects: [{kind: 'recall', at_ms, by: 'by' in way ? way.by : 0}]};
+  return {state: stopped, effects: [{kind: 'read-past', at_ms, by: 'by' in way ? way.by : 0}]};
 }
 
 /** A reading of the past comes on the screen, with those before it for the charts. */
-export function takeRecalled(state: ConsoleState, event: Extract<Event, {kind: 'recalled'}>): Updated {
+export function handlePastRead(
+  state: ConsoleState,
+  event: Extract<Event, {kind: 'past-read'}>,
+): UpdateResult {
   const {moments, snapshots} = event;
   const snapshot = snapshots.at(-1);
   if (snapshot === undefined)
-    return only({...state, notice: {text: 'nothing is kept of that time yet', severity: 'info'}});
+    return noEffects({...state, notice: {text: 'nothing is kept of that time yet', severity: 'info'}});
   const {history, trends} = state;
   const fresh: Past = {
     moments,
@@ -44,7 +48,7 @@ export function takeRecalled(state: ConsoleState, event: Extract<Event, {kind: '
     now: {snapshot: state.snapshot, history, trends},
   };
   const past: Past = {...(state.past ?? fresh), moments, at_ms: Date.parse(snapshot.at)};
-  const next = diagnosed({
+  const next = diagnose({
     ...state,
     past,
     snapshot,
@@ -52,46 +56,46 @@ export function takeRecalled(state: ConsoleState, event: Extract<Event, {kind: '
     history: snapshots.reduce(pushSample, [] as ConsoleState['history']),
     trends: snapshots.reduce(pushTrends, {} as ConsoleState['trends']),
   });
-  return past.isPlaying ? goOn(next, past) : only(next);
+  return past.isPlaying ? goOn(next, past) : noEffects(next);
 }
 
 /** What is due while it plays. */
-export function playOn(state: ConsoleState): Updated {
+export function playOn(state: ConsoleState): UpdateResult {
   const {past} = state;
-  if (!past?.isPlaying) return only(state);
+  if (!past?.isPlaying) return noEffects(state);
   const {by} = nextStep(past);
-  return {state, effects: [{kind: 'recall', at_ms: past.at_ms, by}]};
+  return {state, effects: [{kind: 'read-past', at_ms: past.at_ms, by}]};
 }
 
 /** `p` in the past plays and stops. */
-export function togglePlaying(state: ConsoleState, past: Past): Updated {
+export function togglePlaying(state: ConsoleState, past: Past): UpdateResult {
   const isPlaying = !past.isPlaying;
   const toggled = {...state, past: {...past, isPlaying}};
-  return isPlaying ? goOn(toggled, toggled.past) : only(toggled);
+  return isPlaying ? goOn(toggled, toggled.past) : noEffects(toggled);
 }
 
 /** `+` and `-` in the past. */
-export function changeSpeed(state: ConsoleState, past: Past, faster: boolean): Updated {
+export function changeSpeed(state: ConsoleState, past: Past, faster: boolean): UpdateResult {
   const others = speeds.filter(speed => (faster ? speed > past.speed : speed < past.speed));
   return setSpeed(state, past, (faster ? others[0] : others.at(-1)) ?? past.speed);
 }
 
-export function setSpeed(state: ConsoleState, past: Past, speed: number): Updated {
+export function setSpeed(state: ConsoleState, past: Past, speed: number): UpdateResult {
   const next = {...state, past: {...past, speed}};
-  return past.isPlaying ? goOn(next, next.past) : only(next);
+  return past.isPlaying ? goOn(next, next.past) : noEffects(next);
 }
 
 /** The newest reading again, and the charts as they have gone on meanwhile. */
-export function backToNow(state: ConsoleState): Updated {
+export function backToNow(state: ConsoleState): UpdateResult {
   const {past} = state;
-  if (!past?.now) return only(state);
-  return only(diagnosed({...state, ...past.now, past: null}));
+  if (!past?.now) return noEffects(state);
+  return noEffects(diagnose({...state, ...past.now, past: null}));
 }
 
-function goOn(state: ConsoleState, past: Past): Updated {
+function goOn(state: ConsoleState, past: Past): UpdateResult {
   const step = nextStep(past);
   if (step.by > 0) return {state, effects: [{kind: 'play-on', after_ms: step.wait_ms} satisfies Effect]};
-  return past.now === null ? only({...state, past: {...past, isPlaying: false}}) : backToNow(state);
+  return past.now === null ? noEffects({...state, past: {...past, isPlaying: false}}) : backToNow(state);
 }
 
 /** How many readings on, and after how long; 0 at the end. */

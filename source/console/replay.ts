@@ -3,15 +3,15 @@ import type {ReplayUpdate} from '../model/replay-report.ts';
 import {mostScroll} from './components/overlay-lines.ts';
 import {pageStep} from './components/page.ts';
 import type {Command, Event} from './messages.ts';
-import {openGuide} from './open-guide.ts';
-import {hasEnded, type ReplayPage, recommended} from './replay-state.ts';
-import type {ConsoleState, Guide} from './state.ts';
-import {only, type Updated} from './updated.ts';
+import type {ConsoleState, RecipeWizard} from './state.ts';
+import {hasEnded, type ReplayPage, recommended} from './state.ts';
+import {noEffects, type UpdateResult} from './update-result.ts';
+import {openWizard} from './wizard/open.ts';
 
 type ReplayEvent = Extract<Event, {kind: 'replay-update' | 'replayed' | 'replay-failed'}>;
 
-/** Begins what the guide shows. */
-export function startReplay(state: ConsoleState, from: Guide, {params}: Plan): Updated {
+/** Begins what the wizard shows. */
+export function startReplay(state: ConsoleState, from: RecipeWizard, {params}: Plan): UpdateResult {
   const page: ReplayPage = {
     kind: 'replay',
     from,
@@ -28,21 +28,21 @@ export function startReplay(state: ConsoleState, from: Guide, {params}: Plan): U
   return {state: {...state, overlay: page}, effects: [{kind: 'replay', params}]};
 }
 
-export function takeReplay(state: ConsoleState, event: ReplayEvent): Updated {
+export function handleReplayEvent(state: ConsoleState, event: ReplayEvent): UpdateResult {
   const {overlay} = state;
-  if (overlay?.kind !== 'replay') return only(state);
+  if (overlay?.kind !== 'replay') return noEffects(state);
   switch (event.kind) {
     case 'replay-update':
-      return only({...state, overlay: updated(overlay, event.update)});
+      return noEffects({...state, overlay: updated(overlay, event.update)});
     case 'replayed':
-      return only({...state, overlay: {...overlay, document: event.document, scroll: 0}});
+      return noEffects({...state, overlay: {...overlay, document: event.document, scroll: 0}});
     case 'replay-failed':
-      return only({...state, overlay: {...overlay, error: event.message, scroll: 0}});
+      return noEffects({...state, overlay: {...overlay, error: event.message, scroll: 0}});
   }
 }
 
 /** One key on the page. */
-export function stepReplay(state: ConsoleState, page: ReplayPage, command: Command): Updated {
+export function handleReplayCommand(state: ConsoleState, page: ReplayPage, command: Command): UpdateResult {
   switch (command.kind) {
     case 'back':
       return leave(state, page);
@@ -55,27 +55,27 @@ export function stepReplay(state: ConsoleState, page: ReplayPage, command: Comma
     case 'edge':
       return scroll(state, page, command.to === 'first' ? -Infinity : Infinity);
     default:
-      return only(state);
+      return noEffects(state);
   }
 }
 
 /** What was measured until then is shown; only then the page is left. */
-function leave(state: ConsoleState, page: ReplayPage): Updated {
-  if (hasEnded(page)) return only({...state, overlay: {kind: 'guide', guide: page.from}});
+function leave(state: ConsoleState, page: ReplayPage): UpdateResult {
+  if (hasEnded(page)) return noEffects({...state, overlay: {kind: 'wizard', wizard: page.from}});
   return {state: {...state, overlay: {...page, isStopping: true}}, effects: [{kind: 'interrupt-replay'}]};
 }
 
-function goOn(state: ConsoleState, page: ReplayPage): Updated {
-  if (!hasEnded(page)) return only(state);
+function goOn(state: ConsoleState, page: ReplayPage): UpdateResult {
+  if (!hasEnded(page)) return noEffects(state);
   const params = recommended(page);
   return params === null
-    ? only({...state, overlay: null})
-    : openGuide(state, 'tune-connection-limit', null, params);
+    ? noEffects({...state, overlay: null})
+    : openWizard(state, 'tune-connection-limit', null, params);
 }
 
-function scroll(state: ConsoleState, page: ReplayPage, by: number): Updated {
+function scroll(state: ConsoleState, page: ReplayPage, by: number): UpdateResult {
   const to = Math.max(0, Math.min(mostScroll(state), page.scroll + by));
-  return only({...state, overlay: {...page, scroll: to}});
+  return noEffects({...state, overlay: {...page, scroll: to}});
 }
 
 /** More than any screen is wide. */

@@ -8,10 +8,10 @@ import type {Plan} from '../model/plan.ts';
 import type {Recipe} from '../model/recipe.ts';
 import type {DataRequirements, RecipeData} from '../model/recipe-data.ts';
 import type {RecordedAt} from '../model/recording.ts';
+import type {ReplayDocument, ReplayResult, ReplayUpdate} from '../model/replay-report.ts';
 import type {RunState} from '../model/run.ts';
 import type {Snapshot} from '../model/snapshot.ts';
 import type {ServerIdentity} from '../model/target.ts';
-import type {ReplayPage} from './replay-state.ts';
 
 /** Header, tabs and key line. */
 const chromeRows = 3;
@@ -43,33 +43,33 @@ export type TableState = {
   cursor: string | null;
   tagged: string[];
   /** Ids in the order they had when a row was taken hold of; null while the order is live. */
-  heldOrder: string[] | null;
+  frozenOrder: string[] | null;
 };
 
-export type GuideStage = 'evidence' | 'parameters' | 'preview' | 'confirm' | 'running' | 'done';
+export type WizardStage = 'evidence' | 'parameters' | 'preview' | 'confirm' | 'running' | 'done';
 
-/** Facts being read for a guide. The very object that was asked with comes back with the answer. */
-export type Gathering = {
+/** Facts being read for a wizard. The very object that was asked with comes back with the answer. */
+export type DataRequest = {
   needs: DataRequirements;
   /** The plan is made when they come; else they are for the defaults of parameters. */
   isForPlan: boolean;
 };
 
 /** A recipe being walked through: back is possible at every stage before it runs. */
-export type Guide = {
+export type RecipeWizard = {
   recipe: string;
   /** The run that it takes back; null where it does something of its own. */
   undoes: string | null;
   /** What it was opened from, shown first; null where it was opened by itself. */
   finding: string | null;
-  stage: GuideStage;
+  stage: WizardStage;
   /** What was typed or came with the finding. */
   params: ParameterValues;
   /** What holds where nothing is set: the recipe's own, and over them those drawn from the evidence. */
   defaults: ParameterValues;
   /** What the recipe knows beyond the reading; null until that has been read. */
-  facts: RecipeData | null;
-  gathering: Gathering | null;
+  data: RecipeData | null;
+  dataRequest: DataRequest | null;
   /** The parameter being edited. */
   field: number;
   /** What is wrong with the parameters as typed, or why there is nothing to do. */
@@ -93,11 +93,11 @@ export type Guide = {
 export type Overlay =
   | {kind: 'help'; scroll: number}
   | {kind: 'prompt'; purpose: 'filter' | 'command'; text: string; before: string; error: string | null}
-  /** `over`: the guide it was opened from, which goes on meanwhile. */
-  | {kind: 'session'; id: string; scroll: number; detail: string[] | null; over: Guide | null}
+  /** `wizard`: the one it was opened from, which goes on behind it. */
+  | {kind: 'session'; id: string; scroll: number; detail: string[] | null; wizard: RecipeWizard | null}
   | {kind: 'statement'; id: string; scroll: number; text: string[] | null; explain: string[] | null}
   | {kind: 'run'; run: string; scroll: number}
-  | {kind: 'guide'; guide: Guide}
+  | {kind: 'wizard'; wizard: RecipeWizard}
   | ReplayPage;
 
 export type Notice = {text: string; severity: 'info' | 'warning' | 'danger'};
@@ -115,7 +115,7 @@ export type Past = {
   now: Pick<ConsoleState, 'snapshot' | 'history' | 'trends'> | null;
 };
 
-export type JournalReading = {
+export type JournalState = {
   entries: JournalEntry[];
   /** Its chain does not verify: it is shown, and nothing is undone from it. */
   isBroken?: boolean;
@@ -148,9 +148,9 @@ export type ConsoleState = {
   /** Recipes whose diagnosis failed. */
   undiagnosed: Diagnosis['failed'];
   /** What diagnoses rest on beyond the reading, and what of that could not be read. */
-  watched: DiagnosisData;
+  diagnosisData: DiagnosisData;
   /** When that was last asked for, on the server's clock; null asks at the next reading. */
-  watched_at_ms: number | null;
+  diagnosis_data_at_ms: number | null;
   /** The key of each finding, by its id, for as long as it lives. */
   letters: Record<string, string>;
   history: HistorySample[];
@@ -166,11 +166,11 @@ export type ConsoleState = {
   /** null at now. */
   past: Past | null;
   recipes: Recipe[];
-  journal: JournalReading | null;
+  journal: JournalState | null;
 };
 
 function createTableState(column: string, isDescending: boolean): TableState {
-  return {sort: {column, isDescending}, filter: '', cursor: null, tagged: [], heldOrder: null};
+  return {sort: {column, isDescending}, filter: '', cursor: null, tagged: [], frozenOrder: null};
 }
 
 export function createState(options: {
@@ -197,8 +197,8 @@ export function createState(options: {
     snapshot: null,
     findings: [],
     undiagnosed: [],
-    watched: {facts: {}, unread: []},
-    watched_at_ms: null,
+    diagnosisData: {facts: {}, unread: []},
+    diagnosis_data_at_ms: null,
     letters: {},
     history: [],
     trends: {},
@@ -218,4 +218,33 @@ export function createState(options: {
     past: options.isRecording ? {moments: [], at_ms: 0, isPlaying: true, speed: 1, now: null} : null,
     journal: null,
   };
+}
+
+/** A replay being looked at: while it runs, and what came of it. */
+export type ReplayPage = {
+  kind: 'replay';
+  /** The wizard it was begun from, which Esc goes back to. */
+  from: RecipeWizard;
+  /** The measurement under way. */
+  benchmark: Extract<ReplayUpdate, {kind: 'case'}> | null;
+  stage: string;
+  progress: Extract<ReplayUpdate, {kind: 'progress'}> | null;
+  /** Requests per second, as they came in. */
+  rates: number[];
+  results: ReplayResult[];
+  /** When it has ended. */
+  document: ReplayDocument | null;
+  error: string | null;
+  isStopping: boolean;
+  scroll: number;
+};
+
+export function hasEnded({document, error}: ReplayPage): boolean {
+  return document !== null || error !== null;
+}
+
+/** What tune-connection-limit is opened with; null where nothing is recommended. */
+export function recommended({document}: ReplayPage): ParameterValues | null {
+  const recommendation = document?.recommendation ?? null;
+  return recommendation && {connection_limit: String(recommendation.connection_limit)};
 }

@@ -1,19 +1,19 @@
 import {sessionId} from '../core/sessions/session-id.ts';
-import {goBack, moveCursor, releaseRecipes, sortBy, tagHeld} from './browse.ts';
+import {goBack, moveCursor, releaseRecipes, sortBy, tagSelected} from './browse.ts';
 import {pageStep} from './components/page.ts';
 import {findingId, findingOf} from './findings.ts';
-import {copyText, heldSession, heldStatement, showEffect} from './held.ts';
+import {handleEvent} from './handle-event.ts';
 import {interaction} from './load-interaction.ts';
 import type {Command, Event, Message} from './messages.ts';
 import {backToNow, changeSpeed, goInTime, togglePlaying} from './past.ts';
+import {copyText, selectedSession, selectedStatement, showEffect} from './selection.ts';
 import {type ConsoleState, type Notice, viewIds} from './state.ts';
-import {takeEvent} from './take-event.ts';
-import {only, type Updated, withInterval, withOverlay, withTable} from './updated.ts';
-import {heldRun} from './views/journal.ts';
+import {noEffects, type UpdateResult, withInterval, withOverlay, withTable} from './update-result.ts';
+import {selectedRun} from './views/journal.ts';
 
 /** The whole behaviour of the console: pure, effects as values. */
-export function update(state: ConsoleState, message: Message): Updated {
-  return isEvent(message) ? takeEvent(state, message) : obey(state, message);
+export function update(state: ConsoleState, message: Message): UpdateResult {
+  return isEvent(message) ? handleEvent(state, message) : handleCommand(state, message);
 }
 
 const eventKinds = new Set<Message['kind']>([
@@ -25,16 +25,16 @@ const eventKinds = new Set<Message['kind']>([
   'statement-formatted',
   'explained',
   'journal-read',
-  'watched',
-  'gathered',
-  'gather-failed',
+  'diagnosis-data',
+  'data-loaded',
+  'data-failed',
   'run',
   'run-failed',
   'replay-update',
   'replayed',
   'replay-failed',
   'notice',
-  'recalled',
+  'past-read',
   'play-on',
 ] satisfies Event['kind'][]);
 
@@ -44,44 +44,44 @@ function isEvent(message: Message): message is Event {
 
 const intervalStepsMs = [500, 1000, 2000, 5000, 10_000, 30_000, 60_000];
 
-function obey(state: ConsoleState, command: Command): Updated {
+function handleCommand(state: ConsoleState, command: Command): UpdateResult {
   const quiet = state.notice === null ? state : {...state, notice: null};
-  if (quiet.overlay?.kind === 'guide' && isGuideCommand(command))
-    return interaction().stepGuide(quiet, quiet.overlay.guide, command);
-  if (quiet.overlay?.kind === 'replay' && isGuideCommand(command))
-    return interaction().stepReplay(quiet, quiet.overlay, command);
+  if (quiet.overlay?.kind === 'wizard' && isWizardCommand(command))
+    return interaction().handleWizardCommand(quiet, quiet.overlay.wizard, command);
+  if (quiet.overlay?.kind === 'replay' && isWizardCommand(command))
+    return interaction().handleReplayCommand(quiet, quiet.overlay, command);
   switch (command.kind) {
     case 'show-view':
       return showView(quiet, command.view);
-    case 'turn-view':
+    case 'cycle-view':
       return showView(
         quiet,
         viewIds[(viewIds.indexOf(quiet.view) + command.by + viewIds.length) % viewIds.length] ?? 'overview',
       );
     case 'move':
-      return only(moveBy(quiet, command.by));
+      return noEffects(moveBy(quiet, command.by));
     case 'page':
-      return only(moveBy(quiet, command.by * pageStep(quiet)));
+      return noEffects(moveBy(quiet, command.by * pageStep(quiet)));
     case 'edge':
-      return only(moveBy(quiet, command.to === 'first' ? -Infinity : Infinity));
+      return noEffects(moveBy(quiet, command.to === 'first' ? -Infinity : Infinity));
     case 'tag':
-      return only(moveCursor(tagHeld(quiet), 1));
+      return noEffects(moveCursor(tagSelected(quiet), 1));
     case 'open':
       return open(quiet);
     case 'sort-next':
-      return only(sortBy(quiet, 1));
+      return noEffects(sortBy(quiet, 1));
     case 'sort-previous':
-      return only(sortBy(quiet, -1));
+      return noEffects(sortBy(quiet, -1));
     case 'sort-reverse':
-      return only(
+      return noEffects(
         withTable(quiet, table => ({
           ...table,
           sort: {...table.sort, isDescending: !table.sort.isDescending},
-          heldOrder: null,
+          frozenOrder: null,
         })),
       );
-    case 'ask':
-      return only({
+    case 'prompt':
+      return noEffects({
         ...quiet,
         overlay: {
           kind: 'prompt',
@@ -92,18 +92,18 @@ function obey(state: ConsoleState, command: Command): Updated {
         },
       });
     case 'type':
-      return only(editPrompt(quiet, text => text + command.text));
+      return noEffects(editPrompt(quiet, text => text + command.text));
     case 'paste':
       return quiet.overlay?.kind === 'prompt'
-        ? only(editPrompt(quiet, text => text + command.text))
-        : only({...quiet, notice: pasteNotice});
+        ? noEffects(editPrompt(quiet, text => text + command.text))
+        : noEffects({...quiet, notice: pasteNotice});
     case 'erase':
-      return only(editPrompt(quiet, text => [...text].slice(0, -1).join('')));
+      return noEffects(editPrompt(quiet, text => [...text].slice(0, -1).join('')));
     case 'submit':
       return submitPrompt(quiet);
     case 'pause':
       if (quiet.past !== null) return togglePlaying(quiet, quiet.past);
-      return only({...quiet, isPaused: !quiet.isPaused});
+      return noEffects({...quiet, isPaused: !quiet.isPaused});
     case 'change-interval':
       if (quiet.past !== null) return changeSpeed(quiet, quiet.past, command.faster);
       return changeInterval(quiet, command.faster);
@@ -118,29 +118,29 @@ function obey(state: ConsoleState, command: Command): Updated {
     case 'copy': {
       const text = copyText(quiet);
       return text === null
-        ? only({...quiet, notice: {text: 'y: nothing is held', severity: 'info'}})
+        ? noEffects({...quiet, notice: {text: 'y: nothing is held', severity: 'info'}})
         : {state: {...quiet, notice: copiedNotice(text)}, effects: [{kind: 'copy', text}]};
     }
     case 'end-sessions':
-      return interaction().openSessionGuide(quiet, command.how);
+      return interaction().openSessionWizard(quiet, command.how);
     case 'explain':
       return explain(quiet);
     case 'open-recipe':
       return openRecipe(quiet);
-    case 'answer-finding': {
+    case 'open-finding': {
       const finding = findingOf(quiet, command.letter);
-      return finding ? interaction().openGuide(quiet, finding.recipe, finding) : only(quiet);
+      return finding ? interaction().openWizard(quiet, finding.recipe, finding) : noEffects(quiet);
     }
     case 'undo-run':
       return interaction().openUndo(quiet);
     case 'help':
-      return only({...quiet, overlay: {kind: 'help', scroll: 0}});
+      return noEffects({...quiet, overlay: {kind: 'help', scroll: 0}});
     case 'back':
-      return only(goBack(quiet));
+      return noEffects(goBack(quiet));
     case 'choose':
-    case 'open-waited-for':
-    case 'unfold':
-      return only(quiet);
+    case 'open-blocker':
+    case 'toggle-guards':
+      return noEffects(quiet);
     case 'redraw':
       return {state: quiet, effects: [{kind: 'redraw'}]};
     case 'suspend':
@@ -164,11 +164,11 @@ function copiedNotice(text: string): Notice {
   return {text: isCut ? `copied the first ${text.length} characters` : 'copied', severity: 'info'};
 }
 
-function isGuideCommand(command: Command): boolean {
+function isWizardCommand(command: Command): boolean {
   return !['quit', 'suspend', 'redraw'].includes(command.kind);
 }
 
-function showView(state: ConsoleState, view: ConsoleState['view']): Updated {
+function showView(state: ConsoleState, view: ConsoleState['view']): UpdateResult {
   const next: ConsoleState = {...(view === 'recipes' ? state : releaseRecipes(state)), view, overlay: null};
   return {
     state: next,
@@ -176,32 +176,32 @@ function showView(state: ConsoleState, view: ConsoleState['view']): Updated {
   };
 }
 
-function open(state: ConsoleState): Updated {
+function open(state: ConsoleState): UpdateResult {
   const {cursor} = state.tables[state.view];
-  if (cursor === null) return only(state);
+  if (cursor === null) return noEffects(state);
   switch (state.view) {
     case 'overview': {
       const finding = state.findings.find(candidate => findingId(candidate) === cursor);
-      return finding ? interaction().openGuide(state, finding.recipe, finding) : only(state);
+      return finding ? interaction().openWizard(state, finding.recipe, finding) : noEffects(state);
     }
     case 'recipes':
-      return interaction().openGuide(
+      return interaction().openWizard(
         state,
         cursor,
         state.findings.find(({recipe}) => recipe === cursor) ?? null,
       );
     case 'sessions':
     case 'locks': {
-      const backend = heldSession(state);
-      if (!backend) return only({...state, notice: {text: 'this session is gone', severity: 'info'}});
+      const backend = selectedSession(state);
+      if (!backend) return noEffects({...state, notice: {text: 'this session is gone', severity: 'info'}});
       return {
-        state: {...state, overlay: {kind: 'session', id: cursor, scroll: 0, detail: null, over: null}},
+        state: {...state, overlay: {kind: 'session', id: cursor, scroll: 0, detail: null, wizard: null}},
         effects: [{kind: 'describe-session', id: cursor, backend, isPast: state.past !== null}],
       };
     }
     case 'statements': {
-      const statement = heldStatement(state);
-      if (!statement) return only(state);
+      const statement = selectedStatement(state);
+      if (!statement) return noEffects(state);
       return {
         state: {...state, overlay: {kind: 'statement', id: cursor, scroll: 0, text: null, explain: null}},
         effects:
@@ -209,16 +209,16 @@ function open(state: ConsoleState): Updated {
       };
     }
     case 'journal': {
-      const run = heldRun(state);
-      return only(run === undefined ? state : {...state, overlay: {kind: 'run', run, scroll: 0}});
+      const run = selectedRun(state);
+      return noEffects(run === undefined ? state : {...state, overlay: {kind: 'run', run, scroll: 0}});
     }
   }
 }
 
-function explain(state: ConsoleState): Updated {
-  const statement = heldStatement(state);
+function explain(state: ConsoleState): UpdateResult {
+  const statement = selectedStatement(state);
   const id = state.tables.statements.cursor;
-  if (!statement || id === null) return only(state);
+  if (!statement || id === null) return noEffects(state);
   return {
     state: {
       ...state,
@@ -234,21 +234,21 @@ function explain(state: ConsoleState): Updated {
   };
 }
 
-function openRecipe(state: ConsoleState): Updated {
+function openRecipe(state: ConsoleState): UpdateResult {
   if (state.view === 'recipes') return open(state);
   const {cursor} = state.tables[state.view];
-  const backend = heldSession(state);
+  const backend = selectedSession(state);
   if (backend) {
     const finding = state.findings.find(({subject}) => subject === `backend:${backend.pid}`);
-    return interaction().openGuide(state, finding?.recipe ?? 'kill-idle-sessions', finding ?? null, {
+    return interaction().openWizard(state, finding?.recipe ?? 'kill-idle-sessions', finding ?? null, {
       pid: sessionId(backend),
     });
   }
   const finding = state.view === 'overview' ? state.findings.find(f => findingId(f) === cursor) : undefined;
-  return finding ? interaction().openGuide(state, finding.recipe, finding) : showView(state, 'recipes');
+  return finding ? interaction().openWizard(state, finding.recipe, finding) : showView(state, 'recipes');
 }
 
-function changeInterval(state: ConsoleState, faster: boolean): Updated {
+function changeInterval(state: ConsoleState, faster: boolean): UpdateResult {
   const candidates = faster
     ? intervalStepsMs.filter(ms => ms < state.interval_ms)
     : intervalStepsMs.filter(ms => ms > state.interval_ms);
@@ -267,17 +267,17 @@ function editPrompt(state: ConsoleState, edit: (text: string) => string): Consol
 function filterAsTyped(state: ConsoleState): ConsoleState {
   const {overlay} = state;
   if (overlay?.kind !== 'prompt' || overlay.purpose !== 'filter') return state;
-  return withTable(state, table => ({...table, filter: overlay.text, cursor: null, heldOrder: null}));
+  return withTable(state, table => ({...table, filter: overlay.text, cursor: null, frozenOrder: null}));
 }
 
-function submitPrompt(state: ConsoleState): Updated {
+function submitPrompt(state: ConsoleState): UpdateResult {
   const {overlay} = state;
-  if (overlay?.kind !== 'prompt') return only(state);
-  if (overlay.purpose === 'filter') return only({...state, overlay: null});
+  if (overlay?.kind !== 'prompt') return noEffects(state);
+  if (overlay.purpose === 'filter') return noEffects({...state, overlay: null});
   const closed = {...state, overlay: null};
   const entered = interaction().enterCommandLine(closed, overlay.text);
-  if ('error' in entered) return only({...state, overlay: {...overlay, error: entered.error}});
-  return 'command' in entered ? obey(closed, entered.command) : entered;
+  if ('error' in entered) return noEffects({...state, overlay: {...overlay, error: entered.error}});
+  return 'command' in entered ? handleCommand(closed, entered.command) : entered;
 }
 
 /** Within what is open, or from row to row where nothing is. */

@@ -1,7 +1,7 @@
 import {describe, expect, it} from 'vitest';
 import {shorten, withUnit} from '../../source/console/components/text-lines.ts';
-import {guideOf} from '../../source/console/guide-state.ts';
 import type {ConsoleState} from '../../source/console/state.ts';
+import {wizardOf} from '../../source/console/wizard/state.ts';
 import type {Finding} from '../../source/model/finding.ts';
 import {createSnapshot} from '../helpers/snapshot.ts';
 import {createFinding, createRecipe, open, play, press, read, rowsOf, screenOf} from './played.ts';
@@ -31,7 +31,7 @@ describe('letters', () => {
     expect(letterOf(state, 'finding 1.')).toBe('b');
     expect(letterOf(state, 'worse.')).toBe('a');
     const {overlay} = press(state, 'b');
-    expect(overlay?.kind === 'guide' && overlay.guide.finding).toBe('end-them/backend:1');
+    expect(overlay?.kind === 'wizard' && overlay.wizard.finding).toBe('end-them/backend:1');
   });
 
   it('ascend within a severity, whatever order a later reading has, and stay', () => {
@@ -51,7 +51,7 @@ describe('letters', () => {
     expect(new Set(letters).size).toBe(10);
     for (const [index, letter = ''] of letters.entries()) {
       const {overlay} = press(state, letter);
-      expect(overlay?.kind === 'guide' && overlay.guide.finding).toBe(`end-them/backend:${index}`);
+      expect(overlay?.kind === 'wizard' && overlay.wizard.finding).toBe(`end-them/backend:${index}`);
     }
   });
 
@@ -140,8 +140,8 @@ describe('order', () => {
   });
 
   it.each([
-    ['the guide of the row', ['enter', 'escape']],
-    ['a guide asked for by name', [':', ...'recipe end-them', 'enter', 'escape']],
+    ['the wizard of the row', ['enter', 'escape']],
+    ['a wizard asked for by name', [':', ...'recipe end-them', 'enter', 'escape']],
     ['another view', ['2', '5']],
   ])('of the recipes is not held any more after %s', (_, keys) => {
     const held = press(readings(120, 30, many(1)), '5', 'j');
@@ -160,12 +160,12 @@ describe('r on the Overview', () => {
     );
     const recipes = press(state, '5');
     expect(screenOf(press(recipes, 'r'))).toContain('r: no row is held');
-    expect(guideOf(press(recipes, 'j', 'r'))).toMatchObject({stage: 'evidence'});
+    expect(wizardOf(press(recipes, 'j', 'r'))).toMatchObject({stage: 'evidence'});
   });
 
   it('opens the list of recipes where nothing is held, else the recipe of the finding held', () => {
     const state = readings(120, 30, many(2));
     expect(press(state, 'r')).toMatchObject({view: 'recipes', overlay: null});
-    expect(press(state, 'j', 'r')).toMatchObject({overlay: {guide: {finding: 'end-them/backend:0'}}});
+    expect(press(state, 'j', 'r')).toMatchObject({overlay: {wizard: {finding: 'end-them/backend:0'}}});
   });
 });

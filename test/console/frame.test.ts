@@ -98,7 +98,7 @@ describe('frames', () => {
           browsing,
           play(browsing, {kind: 'open'}).state,
           play(browsing, {kind: 'help'}).state,
-          play(browsing, {kind: 'ask', purpose: 'filter'}).state,
+          play(browsing, {kind: 'prompt', purpose: 'filter'}).state,
         ]) {
           const lines = drawFrame(state, theme);
           expect(lines).toHaveLength(rows);

@@ -1,7 +1,8 @@
 import {describe, expect, it} from 'vitest';
-import {keyList} from '../../source/console/components/help.ts';
-import {bindings, commandOf, meaningOf} from '../../source/console/keymap.ts';
-import {createState, type Guide} from '../../source/console/state.ts';
+import {keyList} from '../../source/console/components/overlay-lines.ts';
+import {commandOf, meaningOf} from '../../source/console/key-meaning.ts';
+import {bindings} from '../../source/console/keymap.ts';
+import {createState, type RecipeWizard} from '../../source/console/state.ts';
 
 const state = createState({
   columns: 80,
@@ -41,7 +42,7 @@ describe('keymap', () => {
 
   it.each([
     ['2', {kind: 'show-view', view: 'sessions'}],
-    ['tab', {kind: 'turn-view', by: 1}],
+    ['tab', {kind: 'cycle-view', by: 1}],
     ['ctrl-c', {kind: 'quit'}],
     ['q', {kind: 'quit'}],
     ['?', {kind: 'help'}],
@@ -63,15 +64,15 @@ describe('keymap', () => {
 });
 
 describe('a screen too small to show what a key does', () => {
-  const aGuide: Guide = {
+  const aGuide: RecipeWizard = {
     recipe: 'kill-idle-sessions',
     undoes: null,
     finding: null,
     stage: 'evidence',
     params: {},
     defaults: {},
-    facts: null,
-    gathering: null,
+    data: null,
+    dataRequest: null,
     field: 0,
     error: null,
     plan: null,
@@ -89,11 +90,11 @@ describe('a screen too small to show what a key does', () => {
     ...state,
     columns: 30,
     rows: 6,
-    overlay: {kind: 'guide' as const, guide: {...aGuide, stage: 'confirm' as const}},
+    overlay: {kind: 'wizard' as const, wizard: {...aGuide, stage: 'confirm' as const}},
   };
   const running = {
     ...confirming,
-    overlay: {kind: 'guide' as const, guide: {...aGuide, stage: 'running' as const}},
+    overlay: {kind: 'wizard' as const, wizard: {...aGuide, stage: 'running' as const}},
   };
   const key = (name: string) => ({kind: 'key', name}) as const;
 

@@ -1,5 +1,5 @@
 import {describe, expect, it} from 'vitest';
-import {commandOf} from '../../source/console/keymap.ts';
+import {commandOf} from '../../source/console/key-meaning.ts';
 import type {Message} from '../../source/console/messages.ts';
 import type {ConsoleState} from '../../source/console/state.ts';
 import type {RecordedAt} from '../../source/model/recording.ts';
@@ -18,16 +18,16 @@ function snapshotAt(index: number) {
   return {...snapshot, budget: {...snapshot.budget, used}};
 }
 
-function recalled(index: number, kept = moments): Message {
+function pastRead(index: number, kept = moments): Message {
   const snapshots = Array.from({length: Math.min(5, index + 1)}, (_, back) =>
     snapshotAt(index - back),
   ).reverse();
-  return {kind: 'recalled', moments: kept, snapshots};
+  return {kind: 'past-read', moments: kept, snapshots};
 }
 
 const recipe = createRecipe({findings: () => [createFinding()]});
 const live = play(open(100, 30, {recipes: [recipe]}), read(snapshotAt(99))).state;
-const past = play(live, recalled(50)).state;
+const past = play(live, pastRead(50)).state;
 
 describe('the past of a live console', () => {
   it.each([
@@ -35,13 +35,13 @@ describe('the past of a live console', () => {
     ['[', {at_ms: start_ms + 99 * 2000, by: -1}],
     ['{', {at_ms: start_ms + 99 * 2000 - 60_000, by: 0}],
   ])('%s asks for an earlier reading', (key, wanted) => {
-    expect(effectsOf(live, key)).toContainEqual({kind: 'recall', ...wanted});
+    expect(effectsOf(live, key)).toContainEqual({kind: 'read-past', ...wanted});
   });
 
   it('goes no further than now', () => {
     expect(effectsOf(live, 'right')).toEqual([]);
-    expect(press(play(live, recalled(99)).state, 'right').past).toBeNull();
-    expect(press(play(live, recalled(90)).state, '}').past).toBeNull();
+    expect(press(play(live, pastRead(99)).state, 'right').past).toBeNull();
+    expect(press(play(live, pastRead(90)).state, '}').past).toBeNull();
   });
 
   it('shows the reading, the charts before it, the scrubber with what was found, and where we are', () => {
@@ -50,7 +50,7 @@ describe('the past of a live console', () => {
     expect(rows[0]).toContain('past stopped 2026-01-01 12:01:40');
     const scrubber = rows.at(-2) ?? '';
     expect(scrubber).toMatch(/^ 12:00:00 ─+✖?●✖?─+ 12:03:18$/);
-    expect(rowsOf(play(live, recalled(10)).state).at(-2)).toMatch(/●─+✖+─+ 12:03:18$/);
+    expect(rowsOf(play(live, pastRead(10)).state).at(-2)).toMatch(/●─+✖+─+ 12:03:18$/);
     expect(rows).toHaveLength(30);
   });
 
@@ -72,7 +72,7 @@ describe('the past of a live console', () => {
   it('says so where the recipes are, and has the keys of time at its foot in place of those of acts', () => {
     const recipes = screenOf(press(past, '5'));
     expect(recipes).toContain('what can be done   this is 12:01:40: L goes back to now, where acts are');
-    expect(recipes).not.toContain('opens the guide');
+    expect(recipes).not.toContain('opens the wizard');
     const foot = (state: ConsoleState) => rowsOf(state).at(-1) ?? '';
     expect(foot(press(past, '2', 'j'))).toMatch(/p play {2}← earlier {2}→ later {2}L now/);
     expect(foot(press(past, '2', 'j'))).not.toMatch(/terminate|recipe/);
@@ -100,7 +100,7 @@ describe('the past of a live console', () => {
     ['at 2026-01-01 12:01', start_ms + 60_000],
   ])(':%s jumps', (command, at_ms) => {
     const {effects} = play(press(past, ':'), ...typing(command), {kind: 'submit'});
-    expect(effects).toEqual([{kind: 'recall', at_ms, by: 0}]);
+    expect(effects).toEqual([{kind: 'read-past', at_ms, by: 0}]);
   });
 
   it('tells what is no time', () => {
@@ -119,24 +119,24 @@ describe('a recording', () => {
   const opened = open(100, 30, {past: {moments: [], at_ms: 0, isPlaying: true, speed: 1, now: null}});
 
   it('plays from its beginning, a reading after the other', () => {
-    const {state, effects} = play(opened, recalled(0));
+    const {state, effects} = play(opened, pastRead(0));
     expect(effects).toEqual([{kind: 'play-on', after_ms: 2000}]);
     const on = play(state, {kind: 'play-on'});
-    expect(on.effects).toEqual([{kind: 'recall', at_ms: start_ms, by: 1}]);
+    expect(on.effects).toEqual([{kind: 'read-past', at_ms: start_ms, by: 1}]);
     expect(rowsOf(state)[0]).toContain('recording ● playing 1x 2026-01-01 12:00:00');
   });
 
   it('stops with p, and what was due is not done', () => {
-    const stopped = press(play(opened, recalled(0)).state, 'p');
+    const stopped = press(play(opened, pastRead(0)).state, 'p');
     expect(play(stopped, {kind: 'play-on'}).effects).toEqual([]);
     expect(effectsOf(stopped, 'p')).toEqual([{kind: 'play-on', after_ms: 2000}]);
   });
 
   it('goes faster by leaving readings out, never by more frames than can be seen', () => {
-    const fast = press(play(opened, recalled(0)).state, '+', '+', '+', '+', '+', '+');
+    const fast = press(play(opened, pastRead(0)).state, '+', '+', '+', '+', '+', '+');
     expect(fast.past?.speed).toBe(300);
-    expect(play(fast, recalled(0)).effects).toEqual([{kind: 'play-on', after_ms: 100}]);
-    expect(play(fast, {kind: 'play-on'}).effects).toEqual([{kind: 'recall', at_ms: start_ms, by: 15}]);
+    expect(play(fast, pastRead(0)).effects).toEqual([{kind: 'play-on', after_ms: 100}]);
+    expect(play(fast, {kind: 'play-on'}).effects).toEqual([{kind: 'read-past', at_ms: start_ms, by: 15}]);
     expect(press(fast, '-').past?.speed).toBe(60);
     expect(rowsOf(press(past, '+'))[0]).toContain('past stopped 2x 2026-');
   });
@@ -146,11 +146,11 @@ describe('a recording', () => {
       {at_ms: start_ms, severity: null},
       {at_ms: start_ms + 3_600_000, severity: null},
     ];
-    expect(play(opened, recalled(0, gap)).effects).toEqual([{kind: 'play-on', after_ms: 2000}]);
+    expect(play(opened, pastRead(0, gap)).effects).toEqual([{kind: 'play-on', after_ms: 2000}]);
   });
 
   it('stops at its end, has no now and cannot be written out', () => {
-    const {state, effects} = play(opened, recalled(99));
+    const {state, effects} = play(opened, pastRead(99));
     expect(effects).toEqual([]);
     expect(state.past?.isPlaying).toBe(false);
     expect(screenOf(press(state, 'L'))).toContain('a recording has no now');

@@ -1,5 +1,5 @@
 import {drawFrame} from '../../source/console/frame.ts';
-import {commandOf} from '../../source/console/keymap.ts';
+import {commandOf} from '../../source/console/key-meaning.ts';
 import {loadInteraction} from '../../source/console/load-interaction.ts';
 import type {Effect, Message} from '../../source/console/messages.ts';
 import type {Line} from '../../source/console/screen/line.ts';

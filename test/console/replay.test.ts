@@ -1,8 +1,8 @@
 import {describe, expect, it} from 'vitest';
 import replayEndpoint from '../../recipes/replay-endpoint.ts';
 import tuneConnectionLimit from '../../recipes/tune-connection-limit.ts';
-import {guideOf, valuesOf} from '../../source/console/guide-state.ts';
 import type {ConsoleState} from '../../source/console/state.ts';
+import {valuesOf, wizardOf} from '../../source/console/wizard/state.ts';
 import type {ReplayDocument} from '../../source/model/replay-report.ts';
 import {createSnapshot} from '../helpers/snapshot.ts';
 import {resultOf} from '../replay/report/results.ts';
@@ -10,7 +10,7 @@ import {open, play, press, read, screenOf} from './played.ts';
 
 const recipes = [replayEndpoint, tuneConnectionLimit];
 
-/** The guide of replay-endpoint, its preview. */
+/** The wizard of replay-endpoint, its preview. */
 function previewing(): ConsoleState {
   const opened = play(open(100, 30, {recipes}), read(createSnapshot())).state;
   const evidence = press(opened, '5', 'j', 'enter');
@@ -151,7 +151,7 @@ describe('a replay in the console', () => {
       document: {...ended, is_complete: false, recommendation: null},
     });
     expect(screenOf(partial.state)).toContain('not all was measured');
-    expect(guideOf(press(partial.state, 'escape'))).toMatchObject({stage: 'preview'});
+    expect(wizardOf(press(partial.state, 'escape'))).toMatchObject({stage: 'preview'});
     expect(press(partial.state, 'enter').overlay).toBeNull();
   });
 
@@ -160,9 +160,9 @@ describe('a replay in the console', () => {
     expect(screenOf(state)).toContain('connection_limit 4: more brings next to nothing');
     expect(screenOf(state)).toContain('what is to be known');
     expect(screenOf(state)).toContain('Enter tune-connection-limit with it');
-    const guide = guideOf(press(state, 'enter'));
-    expect(guide?.recipe).toBe('tune-connection-limit');
-    expect(guide && valuesOf(guide).connection_limit).toBe('4');
+    const wizard = wizardOf(press(state, 'enter'));
+    expect(wizard?.recipe).toBe('tune-connection-limit');
+    expect(wizard && valuesOf(wizard).connection_limit).toBe('4');
   });
 
   it('ends with what follows from it, then the results, a bar beside each where there is room', () => {
@@ -201,6 +201,6 @@ describe('a replay in the console', () => {
   it('says why nothing could be measured', () => {
     const {state} = play(replaying(), {kind: 'replay-failed', message: 'cannot read the endpoint file nope'});
     expect(screenOf(state)).toContain('cannot read the endpoint file nope');
-    expect(guideOf(press(state, 'escape'))).toMatchObject({recipe: 'replay-endpoint'});
+    expect(wizardOf(press(state, 'escape'))).toMatchObject({recipe: 'replay-endpoint'});
   });
 });

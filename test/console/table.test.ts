@@ -44,7 +44,7 @@ const table: TableState = {
   filter: '',
   cursor: null,
   tagged: [],
-  heldOrder: null,
+  frozenOrder: null,
 };
 const theme = createTheme({LANG: 'C.UTF-8'});
 const idsOf = (arranged: Row[]) => arranged.map(row => row.id).join('');
@@ -80,7 +80,7 @@ describe('order', () => {
   });
 
   it('holds still while a row is held: known rows keep their places, new ones come last', () => {
-    const held = {...table, heldOrder: ['b', 'a']};
+    const held = {...table, frozenOrder: ['b', 'a']};
     expect(idsOf(arrangeRows(rows, held, columns, idOf))).toBe('bac');
   });
 });

@@ -1,6 +1,6 @@
 import {expect, it} from 'vitest';
-import {guideOf} from '../../source/console/guide-state.ts';
 import type {ConsoleState} from '../../source/console/state.ts';
+import {wizardOf} from '../../source/console/wizard/state.ts';
 import {createRunState} from '../../source/core/engine/run-state.ts';
 import type {JournalEntry, JournalEvent} from '../../source/model/journal-entry.ts';
 import {someServer} from '../helpers/identity.ts';
@@ -66,11 +66,11 @@ it('goes the way of every plan: a word, the engine, and back at each stage', () 
   const preview = press(journal(), 'j', 'u');
   const confirm = press(preview, 'enter');
   expect(screenOf(confirm)).toMatch(/Undoes 1 step of run run-one[\s\S]*on db\.example:5432\/shop/);
-  expect(guideOf(press(confirm, 'escape'))?.stage).toBe('preview');
+  expect(wizardOf(press(confirm, 'escape'))?.stage).toBe('preview');
   expect(press(preview, 'escape').overlay).toBeNull();
   const {effects} = play(press(confirm, 'y', 'e', 's'), {kind: 'submit'});
-  expect(effects).toEqual([{kind: 'carry-out', plan: guideOf(preview)?.plan, server: someServer}]);
-  expect(guideOf(preview)?.plan?.undoes).toBe('run-one');
+  expect(effects).toEqual([{kind: 'execute-plan', plan: wizardOf(preview)?.plan, server: someServer}]);
+  expect(wizardOf(preview)?.plan?.undoes).toBe('run-one');
 });
 
 it('asks for the name of the server where the journal does not tell it', () => {
@@ -80,7 +80,7 @@ it('asks for the name of the server where the journal does not tell it', () => {
   expect(screenOf(press(confirm, 'escape'))).toMatch(/the journal does\s+not name its server/);
   expect(play(press(confirm, 'y', 'e', 's'), {kind: 'submit'}).effects).toEqual([]);
   const typed = press(confirm, ...'db.example:5432/shop');
-  expect(play(typed, {kind: 'submit'}).effects).toMatchObject([{kind: 'carry-out', server: someServer}]);
+  expect(play(typed, {kind: 'submit'}).effects).toMatchObject([{kind: 'execute-plan', server: someServer}]);
 });
 
 it('does nothing on a server that is not the one it was opened on', () => {
@@ -99,12 +99,12 @@ it('does nothing on a server that is not the one it was opened on', () => {
   expect(screenOf(opened)).toContain('this is server …253081, not server …028086');
   // Back on the first one, acts are as before.
   const back = play(moved, read(now)).state;
-  expect(play(back, {kind: 'submit'}).effects).toMatchObject([{kind: 'carry-out', server: someServer}]);
+  expect(play(back, {kind: 'submit'}).effects).toMatchObject([{kind: 'execute-plan', server: someServer}]);
 });
 
 it('shows what was done on top of the Journal, though a row is held', () => {
   const state = press(journal(), 'j', 'u', 'enter', 'y', 'e', 's', 'enter');
-  const plan = guideOf(state)?.plan;
+  const plan = wizardOf(state)?.plan;
   if (!plan) throw new Error('there is no plan');
   const begun = createRunState(plan, {
     run: 'run-two',
@@ -150,7 +150,7 @@ it.each([
 
 it('says of a run that was undone already when, and by which run', () => {
   const undone = press(journal(), 'j', 'u');
-  const plan = guideOf(undone)?.plan;
+  const plan = wizardOf(undone)?.plan;
   const [inverse] = plan?.steps ?? [];
   const again = structuredClone(undone.journal);
   const entry = again?.entries[0];
@@ -180,7 +180,7 @@ it('undoes nothing from a journal that does not verify, and shows it', () => {
     unfinished: 0,
   };
   const broken = press(play(state, {kind: 'journal-read', ...reading}).state, 'j', 'u');
-  expect(guideOf(broken)).toBeNull();
+  expect(wizardOf(broken)).toBeNull();
   expect(screenOf(broken)).toContain('the journal does not verify: nothing is undone from it');
   expect(screenOf(broken)).toContain('entry 2 was modified after it was written');
 });

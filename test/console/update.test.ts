@@ -105,7 +105,7 @@ describe('the line being typed', () => {
       start,
       read(1, 2),
       {kind: 'show-view', view: 'sessions'},
-      {kind: 'ask', purpose: 'filter'},
+      {kind: 'prompt', purpose: 'filter'},
       ...type('pid=101'),
       {kind: 'submit'},
     );
@@ -135,13 +135,15 @@ describe('the line being typed', () => {
     ],
     ['', (state: ConsoleState) => state.overlay === null],
   ])('obeys ":%s"', (text, holds) => {
-    const {state} = play(start, read(1), {kind: 'ask', purpose: 'command'}, ...type(text), {kind: 'submit'});
+    const {state} = play(start, read(1), {kind: 'prompt', purpose: 'command'}, ...type(text), {
+      kind: 'submit',
+    });
     expect(holds(state)).toBe(true);
   });
 
   it('leaves on :q', () => {
     expect(
-      play(start, {kind: 'ask', purpose: 'command'}, ...type('q'), {kind: 'submit'}).effects,
+      play(start, {kind: 'prompt', purpose: 'command'}, ...type('q'), {kind: 'submit'}).effects,
     ).toContainEqual({kind: 'quit'});
   });
 });

@@ -62,7 +62,7 @@ export async function run(context: CliContext, {words: [url], flags}: Call<typeo
       onNotice: listener => {
         showNotice = listener;
       },
-      gather: async needs => {
+      loadData: async needs => {
         const {loadRecipeData} = await loadExecution();
         return loadRecipeData(requireConnection(watching), needs);
       },

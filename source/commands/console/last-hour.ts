@@ -1,5 +1,5 @@
 import type {CliContext} from '../../cli/context.ts';
-import type {PastPort} from '../../console/console.ts';
+import type {PastPort} from '../../console/ports.ts';
 import type {Severity} from '../../model/finding.ts';
 import type {SampleEvent} from '../../model/ports.ts';
 import type {SnapshotBuffer} from '../../model/recording.ts';

@@ -35,7 +35,7 @@ export async function run(
       },
       onConnecting: () => {},
       onNotice: () => {},
-      gather: () => Promise.reject(notLive()),
+      loadData: () => Promise.reject(notLive()),
       explain: () => Promise.reject(notLive()),
       describeSession: () => Promise.reject(notLive()),
       execute: () => {

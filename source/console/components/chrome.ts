@@ -104,10 +104,10 @@ function tabSpans(
 
 /** The filter, what is tagged, and that the order is held. */
 function tableState(state: ConsoleState, heldText: string): Span[] {
-  const {filter, tagged, heldOrder} = state.tables[state.view];
+  const {filter, tagged, frozenOrder} = state.tables[state.view];
   return [
     ...(filter ? [span(` /${filter}`, 'accent')] : []),
     ...(tagged.length > 0 ? [span(` ${tagged.length} tagged`, 'warning')] : []),
-    ...(heldOrder ? [span(heldText, 'muted')] : []),
+    ...(frozenOrder ? [span(heldText, 'muted')] : []),
   ];
 }

@@ -1,6 +1,6 @@
 import {counted, formatMs} from '../../core/text/format.ts';
-import {keyName} from '../key-names.ts';
-import {bindings, isAct, labelOf, whyDisabled} from '../keymap.ts';
+import {isAct, keyName, labelOf, whyDisabled} from '../key-meaning.ts';
+import {bindings} from '../keymap.ts';
 import {interaction} from '../load-interaction.ts';
 import {modeOf} from '../modes.ts';
 import {blankLine, fitText, type Line, lineWidth, type Span, span, spread} from '../screen/line.ts';
@@ -11,10 +11,10 @@ export function drawFooter(state: ConsoleState, width: number, below: number): L
   const {overlay, notice} = state;
   if (overlay?.kind === 'prompt') return drawPrompt(overlay, width);
   const right: Line = {spans: [...retrySpans(state), ...belowSpans(below), ...alwaysShown(state)]};
-  if (overlay?.kind === 'guide') {
+  if (overlay?.kind === 'wizard') {
     // What leads on and back is not covered by anything that is told meanwhile.
     return spread(
-      {spans: interaction().guideKeys(state, overlay.guide)},
+      {spans: interaction().wizardKeys(state, overlay.wizard)},
       notice ? noticeLine(notice) : right,
       width,
     );

@@ -1,12 +1,14 @@
-import type {Line} from '../screen/line.ts';
+import {keyName} from '../key-meaning.ts';
+import {bindings} from '../keymap.ts';
+import {blankLine, fitLine, type Line, line, span, wrapText} from '../screen/line.ts';
 import {createTheme, type Theme} from '../screen/theme.ts';
-import {type ConsoleState, type Guide, type Overlay, rowsAround} from '../state.ts';
+import {type ConsoleState, type Overlay, type RecipeWizard, rowsAround} from '../state.ts';
+import {wizardLines, wizardRows} from '../wizard/pages.ts';
 import {sessionDetailLines, statementDetailLines} from './detail.ts';
-import {guideLines, guideRows} from './guide-pages.ts';
-import {helpLines} from './help.ts';
 import {lastScroll} from './page.ts';
 import {replayLines} from './replay-page.ts';
 import {runDetailLines} from './run-detail.ts';
+import {heading} from './text-lines.ts';
 
 /** What is read on top of a view, as long as it is; it is scrolled where it is longer than the screen. */
 export function overlayLines(state: ConsoleState, overlay: Overlay, width: number, theme: Theme): Line[] {
@@ -17,8 +19,8 @@ export function overlayLines(state: ConsoleState, overlay: Overlay, width: numbe
       return sessionDetailLines(state, overlay, width);
     case 'statement':
       return statementDetailLines(state, overlay, width, theme);
-    case 'guide':
-      return guideLines(state, overlay.guide, width, theme);
+    case 'wizard':
+      return wizardLines(state, overlay.wizard, width, theme);
     case 'run':
       return runDetailLines(state, overlay, width, theme);
     case 'replay':
@@ -32,21 +34,47 @@ export function overlayLines(state: ConsoleState, overlay: Overlay, width: numbe
 export function mostScroll(state: ConsoleState): number {
   const {overlay} = state;
   if (overlay === null) return 0;
-  const {width, height, theme} = pageArea(state, overlay.kind === 'guide' ? overlay.guide : null);
+  const {width, height, theme} = pageArea(state, overlay.kind === 'wizard' ? overlay.wizard : null);
   return lastScroll(overlayLines(state, overlay, width, theme).length, height);
 }
 
 /** The same number of lines whatever they look like. */
 const anyTheme = createTheme({});
 
-/** What there is for a page to be shown in, a guide's or any other; and what to measure it with. */
+/** What there is for a page to be shown in, a wizard's or any other; and what to measure it with. */
 export function pageArea(
   state: ConsoleState,
-  guide: Guide | null,
+  wizard: RecipeWizard | null,
 ): {width: number; height: number; theme: Theme} {
   const {columns, rows, isProduction} = state;
   const border = isProduction ? 2 : 0;
   const width = columns - border;
-  const own = guide === null ? 0 : guideRows(state, guide, width, anyTheme);
+  const own = wizard === null ? 0 : wizardRows(state, wizard, width, anyTheme);
   return {width, height: Math.max(0, rows - border - rowsAround(state) - own), theme: anyTheme};
+}
+
+/** Rows of the help and of README's key list: one per binding, keys by their names. */
+export function keyList(): {keys: string; help: string}[] {
+  return bindings.map(({keys, help}) => ({keys: keys.map(keyName).join(' '), help}));
+}
+
+const keysWidth = 22;
+
+/** In two columns where there is room. */
+export function helpLines(width: number): Line[] {
+  const isWide = width >= 150;
+  const rows = keyList().flatMap(row => helpRow(row, isWide ? Math.floor(width / 2) : width));
+  const half = Math.ceil(rows.length / 2);
+  const columns = rows.slice(0, half).map(
+    (row, index): Line => ({
+      spans: [...fitLine(row, Math.floor(width / 2)).spans, ...(rows[half + index]?.spans ?? [])],
+    }),
+  );
+  return [heading('keys'), blankLine, ...(isWide ? columns : rows)];
+}
+
+function helpRow({keys, help}: {keys: string; help: string}, width: number): Line[] {
+  return wrapText(help, width - keysWidth - 4).map((part, index) =>
+    line(span(`  ${(index === 0 ? keys : '').padEnd(keysWidth)}`, 'key'), part),
+  );
 }

@@ -86,7 +86,7 @@ export function arrangeRows<Row>(
   const kept = rows.filter(matches);
   const sortColumn = columns.find(column => column.id === table.sort.column);
   if (sortColumn) sortRows(kept, sortColumn, table.sort.isDescending);
-  return holdOrder(kept, table.heldOrder, idOf);
+  return freezeOrder(kept, table.frozenOrder, idOf);
 }
 
 function sortRows<Row>(rows: Row[], column: Column<Row>, isDescending: boolean): void {
@@ -102,14 +102,14 @@ function sortRows<Row>(rows: Row[], column: Column<Row>, isDescending: boolean):
 }
 
 /** While a row is held nothing moves under the cursor: known rows keep their places, new ones come last. */
-export function holdOrder<Row>(
+export function freezeOrder<Row>(
   rows: Row[],
-  heldOrder: TableState['heldOrder'],
+  frozenOrder: TableState['frozenOrder'],
   idOf: (row: Row) => string,
 ): Row[] {
-  if (heldOrder === null) return rows;
-  const place = new Map(heldOrder.map((id, index) => [id, index]));
-  const rank = (row: Row) => place.get(idOf(row)) ?? heldOrder.length;
+  if (frozenOrder === null) return rows;
+  const place = new Map(frozenOrder.map((id, index) => [id, index]));
+  const rank = (row: Row) => place.get(idOf(row)) ?? frozenOrder.length;
   // toSorted is stable: those that are new keep the order they came in.
   return rows.toSorted((a, b) => rank(a) - rank(b));
 }

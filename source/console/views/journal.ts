@@ -115,7 +115,7 @@ export default defineView<JournalSlice>({
 });
 
 /** The run of the entry that is held. */
-export function heldRun({journal, tables}: ConsoleState): string | undefined {
+export function selectedRun({journal, tables}: ConsoleState): string | undefined {
   return journal?.entries.find(({seq}) => String(seq) === tables.journal.cursor)?.run;
 }
 

@@ -2,7 +2,7 @@ import {type LockNode, lockTree} from '../../core/activity/lock-tree.ts';
 import {sessionId} from '../../core/sessions/session-id.ts';
 import {formatAge} from '../../core/text/format.ts';
 import type {Backend, LockWait} from '../../model/snapshot.ts';
-import {type Column, drawTable, holdOrder, type TableSlice} from '../components/table.ts';
+import {type Column, drawTable, freezeOrder, type TableSlice} from '../components/table.ts';
 import type {Theme} from '../screen/theme.ts';
 import type {ConsoleState, TableState} from '../state.ts';
 import {oneLine} from './sessions.ts';
@@ -71,7 +71,7 @@ const lockColumns = ({symbols}: Theme): Column<LockRow>[] => [
     width: 22,
     widest: 60,
     priority: 5,
-    text: row => (row.wait ? waitedFor(row.wait) : ''),
+    text: row => (row.wait ? waitTarget(row.wait) : ''),
     sortValue: () => null,
   },
   {
@@ -128,7 +128,7 @@ function lockRows({snapshot, tables}: ConsoleState): LockRow[] {
     const backend = backends.get(pid);
     return backend ? sessionId(backend) : `${pid}@`;
   };
-  const inOrder = (nodes: LockNode[]) => holdOrder(nodes, tables.locks.heldOrder, idOf);
+  const inOrder = (nodes: LockNode[]) => freezeOrder(nodes, tables.locks.frozenOrder, idOf);
   const rowsOf = (node: LockNode, path: boolean[]): LockRow[] => [
     {
       id: idOf(node),
@@ -160,7 +160,7 @@ function branches(path: boolean[], {trunk, branch, lastBranch}: Theme['symbols']
 }
 
 /** Who waits for a row waits for the transaction that wrote it: its number, and the row's table where that is known. */
-function waitedFor({locktype, mode, relation, transactionid, blocked_by}: LockWait): string {
+function waitTarget({locktype, mode, relation, transactionid, blocked_by}: LockWait): string {
   const what = relation !== null && /^\d+$/.test(relation) ? `relation ${relation}` : relation;
   if (locktype !== 'transactionid') return `${mode.replace(/Lock$/, '')} ${what ?? locktype}`;
   const whose = transactionid === undefined ? `of ${blocked_by[0] ?? '?'}` : transactionid;

@@ -5,7 +5,7 @@ import {drawFindings} from '../components/findings-list.ts';
 import {gaugeRole} from '../components/gauge.ts';
 import {drawGroups} from '../components/groups-list.ts';
 import {drawServerHead} from '../components/server-head.ts';
-import {holdOrder} from '../components/table.ts';
+import {freezeOrder} from '../components/table.ts';
 import {findingId, findingLetters} from '../findings.ts';
 import {fitLine, type Line, line, padLines, span} from '../screen/line.ts';
 import type {Theme} from '../screen/theme.ts';
@@ -26,10 +26,10 @@ export default defineView<OverviewSlice>({
   key: '1',
   sortColumns: [],
   badge: state => (state.findings.length > 0 ? {text: `${state.findings.length}!`, isBad: true} : null),
-  ids: state => heldFindings(state).map(findingId),
+  ids: state => orderedFindings(state).map(findingId),
   select: state => ({
     snapshot: state.snapshot,
-    findings: heldFindings(state),
+    findings: orderedFindings(state),
     letters: state.letters,
     history: state.history,
     cursor: state.tables.overview.cursor,
@@ -47,8 +47,8 @@ export default defineView<OverviewSlice>({
   },
 });
 
-function heldFindings({findings, tables}: ConsoleState): OverviewSlice['findings'] {
-  return holdOrder(findings, tables.overview.heldOrder, findingId);
+function orderedFindings({findings, tables}: ConsoleState): OverviewSlice['findings'] {
+  return freezeOrder(findings, tables.overview.frozenOrder, findingId);
 }
 
 function drawNarrow(slice: OverviewSlice, snapshot: Snapshot, area: Area, theme: Theme): Line[] {

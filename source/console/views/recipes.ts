@@ -1,7 +1,7 @@
 import type {Finding} from '../../model/finding.ts';
 import type {Recipe} from '../../model/recipe.ts';
 import {whyNotInPast} from '../availability.ts';
-import {holdOrder} from '../components/table.ts';
+import {freezeOrder} from '../components/table.ts';
 import {shorten} from '../components/text-lines.ts';
 import {blankLine, fitText, type Line, line, padLines, span} from '../screen/line.ts';
 import type {Theme} from '../screen/theme.ts';
@@ -29,7 +29,7 @@ export default defineView<RecipesSlice>({
   }),
   drawSlice({rows, cursor, gaps, why}, area, theme) {
     const head = [
-      line(span('  what can be done', 'heading'), span(`   ${why ?? 'Enter opens the guide'}`, 'muted')),
+      line(span('  what can be done', 'heading'), span(`   ${why ?? 'Enter opens the wizard'}`, 'muted')),
       ...gaps.map(text => drawGap(text, area, theme)),
     ];
     const blocks = rows.map(row => drawRecipe(row, cursor, area, theme));
@@ -42,7 +42,7 @@ function recipeRows({recipes, findings, tables}: ConsoleState): RecipeRow[] {
   const rows = recipes
     .map(recipe => ({recipe, findings: findings.filter(finding => finding.recipe === recipe.id)}))
     .sort((a, b) => weightOf(b) - weightOf(a) || b.findings.length - a.findings.length);
-  const held = holdOrder(rows, tables.recipes.heldOrder, idOf);
+  const held = freezeOrder(rows, tables.recipes.frozenOrder, idOf);
   // Also where a recipe finds something only after a row was taken hold of.
   return held.toSorted((a, b) => Number(weightOf(b) > 0) - Number(weightOf(a) > 0));
 }
@@ -80,9 +80,9 @@ function drawRecipe(row: RecipeRow, cursor: string | null, area: Area, theme: Th
 }
 
 /** What could not be read finds nothing: that is not to be taken for health. */
-function gapsOf({watched, undiagnosed}: ConsoleState): string[] {
+function gapsOf({diagnosisData, undiagnosed}: ConsoleState): string[] {
   return [
-    ...watched.unread.map(
+    ...diagnosisData.unread.map(
       ({fact, reason}) =>
         `${fact.replaceAll('_', ' ')} could not be read, so nothing is found from it: ${reason}`,
     ),

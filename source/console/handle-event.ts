@@ -3,40 +3,40 @@ import {compareServers, serverDifference} from '../core/server/server-identity.t
 import {counted} from '../core/text/format.ts';
 import type {Snapshot} from '../model/snapshot.ts';
 import {releaseJournal} from './browse.ts';
-import {guideOf, withGuide} from './guide-state.ts';
-import {showEffect, shownQueryIds} from './held.ts';
+import {diagnose, pushTrends} from './findings.ts';
 import {interaction} from './load-interaction.ts';
 import type {Effect, Event} from './messages.ts';
-import {keepNow, playOn, takeRecalled} from './past.ts';
-import {diagnosed, pushTrends} from './readings.ts';
+import {handlePastRead, keepNow, playOn} from './past.ts';
+import {showEffect, shownQueryIds} from './selection.ts';
 import type {ConsoleState, LiveLink, Notice} from './state.ts';
-import {only, type Updated, withOverlay} from './updated.ts';
+import {noEffects, type UpdateResult, withOverlay} from './update-result.ts';
+import {withWizard, wizardOf} from './wizard/state.ts';
 
 /** What the world says, taken into the state. */
-export function takeEvent(state: ConsoleState, event: Event): Updated {
+export function handleEvent(state: ConsoleState, event: Event): UpdateResult {
   switch (event.kind) {
     case 'read':
-      return takeReading(state, event);
+      return handleSnapshot(state, event);
     case 'lost':
-      return only({...state, link: event});
+      return noEffects({...state, link: event});
     case 'connecting':
-      return only({...state, link: {kind: 'connecting', message: event.message}});
+      return noEffects({...state, link: {kind: 'connecting', message: event.message}});
     case 'resized':
-      return only({...state, columns: event.columns, rows: event.rows});
+      return noEffects({...state, columns: event.columns, rows: event.rows});
     case 'session-described':
-      return only(
+      return noEffects(
         withOverlay(state, overlay =>
           overlay.kind === 'session' && overlay.id === event.id ? {...overlay, detail: event.lines} : overlay,
         ),
       );
     case 'statement-formatted':
-      return only(
+      return noEffects(
         withOverlay(state, overlay =>
           overlay.kind === 'statement' && overlay.id === event.id ? {...overlay, text: event.lines} : overlay,
         ),
       );
     case 'explained':
-      return only(
+      return noEffects(
         withOverlay(state, overlay =>
           overlay.kind === 'statement' && overlay.id === event.id
             ? {...overlay, explain: event.lines}
@@ -44,40 +44,40 @@ export function takeEvent(state: ConsoleState, event: Event): Updated {
         ),
       );
     case 'journal-read':
-      return only(takeJournal(state, event));
-    case 'watched':
-      return only(diagnosed({...state, watched: event.watched}));
-    case 'recalled':
-      return takeRecalled(state, event);
+      return noEffects(handleJournal(state, event));
+    case 'diagnosis-data':
+      return noEffects(diagnose({...state, diagnosisData: event.diagnosisData}));
+    case 'past-read':
+      return handlePastRead(state, event);
     case 'play-on':
       return playOn(state);
-    case 'gathered':
-    case 'gather-failed':
-      return interaction().takeFacts(state, event);
+    case 'data-loaded':
+    case 'data-failed':
+      return interaction().handleRecipeData(state, event);
     case 'run':
       return event.run.phase === 'ended'
         ? {
-            state: interaction().updateGuideRun(releaseJournal(changed(state)), event.run),
+            state: interaction().updateRun(releaseJournal(changed(state)), event.run),
             effects: [{kind: 'read-journal'}],
           }
-        : only(interaction().updateGuideRun(state, event.run));
+        : noEffects(interaction().updateRun(state, event.run));
     case 'run-failed': {
-      const guide = guideOf(state);
+      const wizard = wizardOf(state);
       return {
-        state: guide ? withGuide(state, {...guide, stage: 'done', error: event.message}) : state,
+        state: wizard ? withWizard(state, {...wizard, stage: 'done', error: event.message}) : state,
         effects: [{kind: 'read-journal'}],
       };
     }
     case 'replay-update':
     case 'replayed':
     case 'replay-failed':
-      return interaction().takeReplay(state, event);
+      return interaction().handleReplayEvent(state, event);
     case 'notice':
-      return only({...state, notice: event.notice});
+      return noEffects({...state, notice: event.notice});
   }
 }
 
-function takeJournal(state: ConsoleState, event: Extract<Event, {kind: 'journal-read'}>): ConsoleState {
+function handleJournal(state: ConsoleState, event: Extract<Event, {kind: 'journal-read'}>): ConsoleState {
   const {kind: _, ...journal} = event;
   const {unfinished} = journal;
   const isNew = state.journal === null && unfinished > 0;
@@ -89,14 +89,14 @@ function takeJournal(state: ConsoleState, event: Extract<Event, {kind: 'journal-
   };
 }
 
-function takeReading(
+function handleSnapshot(
   state: ConsoleState,
   {snapshot, effective_interval_ms, viaRescueUrl = false}: Extract<Event, {kind: 'read'}>,
-): Updated {
+): UpdateResult {
   if (state.past !== null) {
     const link = linkOf(state, snapshot, viaRescueUrl);
     const server = state.server ?? snapshot.target.server ?? null;
-    return only(keepNow({...state, effective_interval_ms, link, server}, state.past, snapshot));
+    return noEffects(keepNow({...state, effective_interval_ms, link, server}, state.past, snapshot));
   }
   const history = pushSample(state.history, snapshot);
   const link = linkOf(state, snapshot, viaRescueUrl);
@@ -109,15 +109,15 @@ function takeReading(
     server: state.server ?? snapshot.target.server ?? null,
     targetName: snapshot.target.id,
   };
-  if (state.isPaused) return only(live);
-  const next = diagnosed({...live, snapshot, trends: pushTrends(state.trends, snapshot)});
+  if (state.isPaused) return noEffects(live);
+  const next = diagnose({...live, snapshot, trends: pushTrends(state.trends, snapshot)});
   const shown = shownQueryIds(next);
   const before = shownQueryIds(state);
   const isSame = shown.length === before.length && shown.every((id, index) => id === before[index]);
   const effects: Effect[] = isSame && state.snapshot !== null ? [] : [showEffect(next)];
   const at_ms = Date.parse(snapshot.at);
-  return isWatchDue(next, at_ms)
-    ? {state: {...next, watched_at_ms: at_ms}, effects: [...effects, {kind: 'watch-facts'}]}
+  return isDiagnosisDataDue(next, at_ms)
+    ? {state: {...next, diagnosis_data_at_ms: at_ms}, effects: [...effects, {kind: 'load-diagnosis-data'}]}
     : {state: next, effects};
 }
 
@@ -139,18 +139,18 @@ function newlyMoved({link: before}: ConsoleState, {another_server: text}: LiveLi
   return text === null || isTold ? null : {text, severity: 'danger'};
 }
 
-const watchEveryMs = 60_000;
+const diagnosisDataEveryMs = 60_000;
 /** The first frame, and the keys, come before what is dear to read. */
 const leastReadings = 2;
 
 /** Facts that diagnoses rest on are read once a minute, by the server's clock, and never while paused. */
-function isWatchDue({recipes, history, watched_at_ms}: ConsoleState, at_ms: number): boolean {
+function isDiagnosisDataDue({recipes, history, diagnosis_data_at_ms}: ConsoleState, at_ms: number): boolean {
   if (history.length < leastReadings || recipes.every(({diagnoseRequires: watches}) => watches === undefined))
     return false;
-  return watched_at_ms === null || Math.abs(at_ms - watched_at_ms) >= watchEveryMs;
+  return diagnosis_data_at_ms === null || Math.abs(at_ms - diagnosis_data_at_ms) >= diagnosisDataEveryMs;
 }
 
 /** After a run the facts are others: they are read again with the next reading. */
 function changed(state: ConsoleState): ConsoleState {
-  return {...state, watched_at_ms: null};
+  return {...state, diagnosis_data_at_ms: null};
 }

@@ -3,10 +3,10 @@ import {titleBeside} from '../../core/engine/step-text.ts';
 import {counted} from '../../core/text/format.ts';
 import type {Plan} from '../../model/plan.ts';
 import type {Step} from '../../model/step.ts';
+import {stepLines} from '../components/step-lines.ts';
+import {heading, indented, paragraph, signed} from '../components/text-lines.ts';
 import {blankLine, type Line, line, span} from '../screen/line.ts';
 import type {Theme} from '../screen/theme.ts';
-import {stepLines} from './step-lines.ts';
-import {heading, indented, paragraph, signed} from './text-lines.ts';
 
 /**
  * The preview: what must be known in one line, then every statement as it will run and everything skipped. Long

@@ -1,35 +1,35 @@
 import type {ParameterProblem} from '../../core/recipe/parameter-problem.ts';
 import type {Parameter} from '../../model/parameter.ts';
-import {parameterProblem} from '../guide-planning.ts';
-import {factsOf, recipeOf, valuesOf} from '../guide-state.ts';
+import {indented} from '../components/text-lines.ts';
 import {textWidth} from '../screen/cell-width.ts';
 import {type Line, line, type Span, span} from '../screen/line.ts';
-import type {ConsoleState, Guide} from '../state.ts';
-import {indented} from './text-lines.ts';
+import type {ConsoleState, RecipeWizard} from '../state.ts';
+import {parameterProblem} from './plan.ts';
+import {dataOf, recipeOf, valuesOf} from './state.ts';
 
 /** Of PostgreSQL's settings the longest is `idle_in_transaction_session_timeout`. */
 const widestName = 38;
 const narrowestName = 16;
 
 /** The lines of each parameter: its value and what is wrong with it, and of the one edited what it means. */
-export function parameterBlocks(state: ConsoleState, guide: Guide, width: number): Line[][] {
-  const parameters = recipeOf(state, guide)?.parameters ?? [];
+export function parameterBlocks(state: ConsoleState, wizard: RecipeWizard, width: number): Line[][] {
+  const parameters = recipeOf(state, wizard)?.parameters ?? [];
   const longest = Math.max(narrowestName, ...parameters.map(({name}) => name.length + 2));
   const nameWidth = Math.min(widestName, longest);
   return parameters.map((parameter, index) => {
-    const isEdited = index === guide.field;
-    const problem = parameterProblem(state, guide, parameter);
-    const field = fieldLine(guide, parameter, {isEdited, nameWidth, problem, width});
-    return isEdited ? [field, ...explanation(state, guide, parameter, narrowestName + 2, width)] : [field];
+    const isEdited = index === wizard.field;
+    const problem = parameterProblem(state, wizard, parameter);
+    const field = fieldLine(wizard, parameter, {isEdited, nameWidth, problem, width});
+    return isEdited ? [field, ...explanation(state, wizard, parameter, narrowestName + 2, width)] : [field];
   });
 }
 
 type FieldLook = {isEdited: boolean; nameWidth: number; problem: ParameterProblem | null; width: number};
 
 /** `> older_than      5mi▏  not a duration: 90s, 10min, 1h30m`, the end of a long value in sight. */
-function fieldLine(guide: Guide, {name, is_required}: Parameter, look: FieldLook): Line {
+function fieldLine(wizard: RecipeWizard, {name, is_required}: Parameter, look: FieldLook): Line {
   const {isEdited, nameWidth, problem, width} = look;
-  const value = valuesOf(guide)[name] ?? '';
+  const value = valuesOf(wizard)[name] ?? '';
   const sign = is_required ? '*' : '';
   const remark = problem === null ? '' : `  ${problem.text}`;
   const room = Math.max(8, width - nameWidth - 4 - textWidth(remark));
@@ -38,7 +38,7 @@ function fieldLine(guide: Guide, {name, is_required}: Parameter, look: FieldLook
     span(isEdited ? '> ' : '  ', 'key'),
     span(`${name}${sign}`.padEnd(nameWidth - 1), isEdited ? 'strong' : 'plain'),
     ' ',
-    valueSpan(shown, {isEdited, isSet: name in guide.params}),
+    valueSpan(shown, {isEdited, isSet: name in wizard.params}),
     span(isEdited ? '▏' : '', 'accent'),
     span(remark, problem?.severity === 'error' ? 'danger' : 'warning'),
   );
@@ -54,12 +54,12 @@ const mostSuggestions = 6;
 
 function explanation(
   state: ConsoleState,
-  guide: Guide,
+  wizard: RecipeWizard,
   {description, choices, suggest}: Parameter,
   indent: number,
   width: number,
 ): Line[] {
-  const seen = (state.snapshot && suggest?.(state.snapshot, factsOf(state, guide))) ?? [];
+  const seen = (state.snapshot && suggest?.(state.snapshot, dataOf(state, wizard))) ?? [];
   const more = seen.length > mostSuggestions ? `  and ${seen.length - mostSuggestions} more` : '';
   return [
     ...indented(description, width, indent, 'muted'),

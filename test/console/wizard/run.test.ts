@@ -1,13 +1,13 @@
 import {describe, expect, it} from 'vitest';
-import {guideOf} from '../../source/console/guide-state.ts';
-import type {ConsoleState} from '../../source/console/state.ts';
-import {createRunState} from '../../source/core/engine/run-state.ts';
-import {sessionId} from '../../source/core/sessions/session-id.ts';
-import type {RunState, StepProgress} from '../../source/model/run.ts';
-import type {Step} from '../../source/model/step.ts';
-import {someServer} from '../helpers/identity.ts';
-import {createBackend, createSnapshot} from '../helpers/snapshot.ts';
-import {createPlan, createRecipe, createStep, open, play, press, read, rowsOf, screenOf} from './played.ts';
+import type {ConsoleState} from '../../../source/console/state.ts';
+import {wizardOf} from '../../../source/console/wizard/state.ts';
+import {createRunState} from '../../../source/core/engine/run-state.ts';
+import {sessionId} from '../../../source/core/sessions/session-id.ts';
+import type {RunState, StepProgress} from '../../../source/model/run.ts';
+import type {Step} from '../../../source/model/step.ts';
+import {someServer} from '../../helpers/identity.ts';
+import {createBackend, createSnapshot} from '../../helpers/snapshot.ts';
+import {createPlan, createRecipe, createStep, open, play, press, read, rowsOf, screenOf} from '../played.ts';
 
 const holder = createBackend({pid: 77, application_name: 'web'});
 const snapshot = createSnapshot({backends: [holder]});
@@ -54,13 +54,13 @@ describe('a step with progress', () => {
   });
 
   it('opens the session it waits for with w, over the run, which goes on', () => {
-    const {state: peeking, effects} = play(state, {kind: 'open-waited-for'});
+    const {state: peeking, effects} = play(state, {kind: 'open-blocker'});
     expect(effects).toEqual([{kind: 'describe-session', id: sessionId(holder), backend: holder}]);
     expect(screenOf(peeking)).toContain('session 77');
     expect(press(peeking, '3', 'K', '?')).toMatchObject({overlay: {kind: 'session'}, view: 'recipes'});
     const ended = showing(peeking, {...acting([build], 0), phase: 'ended', current: null, status: 'done'});
     expect(screenOf(ended)).toContain('session 77');
-    expect(guideOf(ended)?.stage).toBe('done');
+    expect(wizardOf(ended)?.stage).toBe('done');
     expect(screenOf(press(ended, 'escape'))).toMatch(/done: 1 unknown; run r in the journal/);
   });
 
@@ -170,8 +170,8 @@ describe('a long run', () => {
   it('stays where somebody reads until it comes to another step', () => {
     const middle = showing(state, acting(steps, 40));
     const reading = press(middle, 'g');
-    expect(guideOf(showing(reading, acting(steps, 40, {...waiting, waiting_for: null})))?.scroll).toBe(0);
-    expect(guideOf(showing(reading, acting(steps, 41)))?.scroll).toBeGreaterThan(0);
+    expect(wizardOf(showing(reading, acting(steps, 40, {...waiting, waiting_for: null})))?.scroll).toBe(0);
+    expect(wizardOf(showing(reading, acting(steps, 41)))?.scroll).toBeGreaterThan(0);
   });
 });
 

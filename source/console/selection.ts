@@ -5,21 +5,21 @@ import type {ConsoleState} from './state.ts';
 import {statementId, statementRows} from './views/statements.ts';
 
 /** The session the cursor holds, as it is now; undefined when it has gone. */
-export function heldSession(state: ConsoleState): Backend | undefined {
+export function selectedSession(state: ConsoleState): Backend | undefined {
   if (state.view !== 'sessions' && state.view !== 'locks') return undefined;
   const {cursor} = state.tables[state.view];
   return state.snapshot?.backends.find(backend => sessionId(backend) === cursor);
 }
 
 /** The ids of those that `C` and `K` are about: the one whose detail is open, else the tagged, else the one held. */
-export function meantSessions(state: ConsoleState): string[] {
+export function targetSessions(state: ConsoleState): string[] {
   if (state.overlay?.kind === 'session') return [state.overlay.id];
   const {cursor, tagged} = state.tables[state.view];
   if (tagged.length > 0) return tagged;
   return cursor === null ? [] : [cursor];
 }
 
-export function heldStatement(state: ConsoleState): Statement | undefined {
+export function selectedStatement(state: ConsoleState): Statement | undefined {
   if (state.view !== 'statements') return undefined;
   return state.snapshot?.statements.find(
     statement => statementId(statement) === state.tables.statements.cursor,
@@ -28,7 +28,7 @@ export function heldStatement(state: ConsoleState): Statement | undefined {
 
 /** What `y` copies: the statement, whole. */
 export function copyText(state: ConsoleState): string | null {
-  return heldSession(state)?.query ?? heldStatement(state)?.query ?? null;
+  return selectedSession(state)?.query ?? selectedStatement(state)?.query ?? null;
 }
 
 const overviewStatements = 12;

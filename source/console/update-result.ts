@@ -2,15 +2,15 @@ import type {Effect} from './messages.ts';
 import type {ConsoleState, Overlay, TableState} from './state.ts';
 
 /** The next state, and what is to be done outside of it. */
-export type Updated = {state: ConsoleState; effects: Effect[]};
+export type UpdateResult = {state: ConsoleState; effects: Effect[]};
 
 /** A new state with nothing to do. */
-export function only(state: ConsoleState): Updated {
+export function noEffects(state: ConsoleState): UpdateResult {
   return {state, effects: []};
 }
 
 /** The header has it at once; the next reading says whether it is slowed. */
-export function withInterval(state: ConsoleState, interval_ms: number): Updated {
+export function withInterval(state: ConsoleState, interval_ms: number): UpdateResult {
   return {
     state: {...state, interval_ms, effective_interval_ms: interval_ms},
     effects: [{kind: 'set-interval', interval_ms}],

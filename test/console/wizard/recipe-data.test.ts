@@ -1,13 +1,13 @@
 import {describe, expect, it} from 'vitest';
-import {guideOf} from '../../source/console/guide-state.ts';
-import type {Effect, Message} from '../../source/console/messages.ts';
-import type {ConsoleState, Gathering} from '../../source/console/state.ts';
-import type {Parameter, ParameterValues} from '../../source/model/parameter.ts';
-import type {Plan} from '../../source/model/plan.ts';
-import type {Recipe} from '../../source/model/recipe.ts';
-import type {RecipeData} from '../../source/model/recipe-data.ts';
-import {createBackend, createSnapshot} from '../helpers/snapshot.ts';
-import {createFinding, createPlan, createRecipe, open, play, press, read, screenOf} from './played.ts';
+import type {Effect, Message} from '../../../source/console/messages.ts';
+import type {ConsoleState, DataRequest} from '../../../source/console/state.ts';
+import {wizardOf} from '../../../source/console/wizard/state.ts';
+import type {Parameter, ParameterValues} from '../../../source/model/parameter.ts';
+import type {Plan} from '../../../source/model/plan.ts';
+import type {Recipe} from '../../../source/model/recipe.ts';
+import type {RecipeData} from '../../../source/model/recipe-data.ts';
+import {createBackend, createSnapshot} from '../../helpers/snapshot.ts';
+import {createFinding, createPlan, createRecipe, open, play, press, read, screenOf} from '../played.ts';
 
 const parameters: Parameter[] = [
   {name: 'limit', description: 'how many at most', kind: 'integer', default: '5'},
@@ -37,24 +37,27 @@ function start(recipe: Recipe): ConsoleState {
 }
 
 /** What a key wants done, and the state after it. */
-function pressed(state: ConsoleState, command: Message): {state: ConsoleState; gathering: Gathering | null} {
+function pressed(
+  state: ConsoleState,
+  command: Message,
+): {state: ConsoleState; dataRequest: DataRequest | null} {
   const {state: next, effects} = play(state, command);
-  const effect = effects.find((each): each is Effect & {kind: 'gather'} => each.kind === 'gather');
-  return {state: next, gathering: effect?.gathering ?? null};
+  const effect = effects.find((each): each is Effect & {kind: 'load-data'} => each.kind === 'load-data');
+  return {state: next, dataRequest: effect?.dataRequest ?? null};
 }
 
-function gathered(state: ConsoleState, gathering: Gathering | null, given = facts): ConsoleState {
-  if (gathering === null) throw new Error('nothing was asked for');
-  return play(state, {kind: 'gathered', gathering, facts: given}).state;
+function dataLoaded(state: ConsoleState, dataRequest: DataRequest | null, given = facts): ConsoleState {
+  if (dataRequest === null) throw new Error('nothing was asked for');
+  return play(state, {kind: 'data-loaded', dataRequest, facts: given}).state;
 }
 
 describe('facts', () => {
-  it('are asked for when the guide opens, and bring defaults for what is not set', () => {
-    const {state, gathering} = pressed(start(needing()), {kind: 'open'});
-    expect(gathering?.needs).toEqual({answers: {roles: {...query, values: ['']}}});
+  it('are asked for when the wizard opens, and bring defaults for what is not set', () => {
+    const {state, dataRequest} = pressed(start(needing()), {kind: 'open'});
+    expect(dataRequest?.needs).toEqual({answers: {roles: {...query, values: ['']}}});
     expect(screenOf(state)).toContain("reading what the recipe's own queries answer");
     const form = press(state, 'enter', 'backspace', '7');
-    const screen = screenOf(gathered(form, gathering));
+    const screen = screenOf(dataLoaded(form, dataRequest));
     expect(screen).toMatch(/> limit +7▏/);
     expect(screen).toMatch(/role\* +shop_app/);
     expect(screen).not.toContain('reading');
@@ -63,47 +66,47 @@ describe('facts', () => {
   it('are read afresh for the plan, which is made of them', () => {
     const planned: [ParameterValues, RecipeData][] = [];
     const opened = pressed(start(needing(planned)), {kind: 'open'});
-    const form = press(gathered(opened.state, opened.gathering), 'enter');
+    const form = press(dataLoaded(opened.state, opened.dataRequest), 'enter');
     const asked = pressed(form, {kind: 'submit'});
-    expect(asked.gathering?.needs).toEqual({answers: {roles: {...query, values: ['shop_app']}}});
+    expect(asked.dataRequest?.needs).toEqual({answers: {roles: {...query, values: ['shop_app']}}});
     expect(screenOf(asked.state)).toContain('to plan with; Esc leaves it');
-    expect(guideOf(asked.state)?.stage).toBe('parameters');
+    expect(wizardOf(asked.state)?.stage).toBe('parameters');
     const fresh: RecipeData = {answers: {roles: [{role: 'web_app'}]}};
-    const preview = gathered(asked.state, asked.gathering, fresh);
-    expect(guideOf(preview)?.stage).toBe('preview');
+    const preview = dataLoaded(asked.state, asked.dataRequest, fresh);
+    expect(wizardOf(preview)?.stage).toBe('preview');
     expect(planned).toEqual([[{limit: '9', role: 'web_app', mode: 'fast'}, fresh]]);
   });
 
   it('are no longer waited for after Esc, or when a parameter is changed', () => {
     const planned: [ParameterValues, RecipeData][] = [];
     const opened = pressed(start(needing(planned)), {kind: 'open'});
-    const form = press(gathered(opened.state, opened.gathering), 'enter');
+    const form = press(dataLoaded(opened.state, opened.dataRequest), 'enter');
     for (const key of ['escape', '1']) {
       const asked = pressed(form, {kind: 'submit'});
       const left = press(asked.state, key);
-      expect(guideOf(left)?.stage).toBe('parameters');
+      expect(wizardOf(left)?.stage).toBe('parameters');
       expect(screenOf(left)).not.toContain('reading');
-      expect(gathered(left, asked.gathering)).toBe(left);
+      expect(dataLoaded(left, asked.dataRequest)).toBe(left);
     }
     expect(planned).toEqual([]);
   });
 
   it('that cannot be read are told where they are missed, and can be asked for again', () => {
     const opened = pressed(start(needing()), {kind: 'open'});
-    const form = press(gathered(opened.state, opened.gathering), 'enter');
+    const form = press(dataLoaded(opened.state, opened.dataRequest), 'enter');
     const asked = pressed(form, {kind: 'submit'});
-    if (asked.gathering === null) throw new Error('nothing was asked for');
+    if (asked.dataRequest === null) throw new Error('nothing was asked for');
     const message = 'permission denied for table orders';
-    const failed = play(asked.state, {kind: 'gather-failed', gathering: asked.gathering, message}).state;
+    const failed = play(asked.state, {kind: 'data-failed', dataRequest: asked.dataRequest, message}).state;
     expect(screenOf(failed)).toContain(message);
-    expect(pressed(failed, {kind: 'submit'}).gathering).not.toBeNull();
+    expect(pressed(failed, {kind: 'submit'}).dataRequest).not.toBeNull();
   });
 
   it('come first where a recipe without parameters is planned', () => {
     const recipe = needing([], {parameters: [], defaults: () => ({})});
     const opened = pressed(start(recipe), {kind: 'open'});
-    const asked = pressed(gathered(opened.state, opened.gathering), {kind: 'submit'});
-    expect(guideOf(gathered(asked.state, asked.gathering))?.stage).toBe('preview');
+    const asked = pressed(dataLoaded(opened.state, opened.dataRequest), {kind: 'submit'});
+    expect(wizardOf(dataLoaded(asked.state, asked.dataRequest))?.stage).toBe('preview');
   });
 });
 
@@ -113,7 +116,7 @@ describe('parameters', () => {
   it('say what is wrong beside them as it is typed, and are gone to instead of planned with', () => {
     expect(screenOf(press(form, 'x'))).toMatch(/> limit +5x▏ {2}not a whole number/);
     const refused = press(form, 'x', 'down', 'r', 'enter');
-    expect(guideOf(refused)).toMatchObject({stage: 'parameters', field: 0});
+    expect(wizardOf(refused)).toMatchObject({stage: 'parameters', field: 0});
     expect(screenOf(refused)).toContain('limit: not a whole number');
   });
 
@@ -125,7 +128,7 @@ describe('parameters', () => {
   it('have their choices on left and right, both ways round', () => {
     const mode = press(form, 'up');
     expect(screenOf(mode)).toContain('← → choose');
-    const values = (...keys: string[]) => guideOf(press(mode, ...keys))?.params.mode;
+    const values = (...keys: string[]) => wizardOf(press(mode, ...keys))?.params.mode;
     expect(values('right')).toBe('safe');
     expect(values('right', 'right', 'right')).toBe('fast');
     expect(values('left')).toBe('dry');
@@ -139,7 +142,7 @@ describe('parameters', () => {
     const backends = [createBackend({pid: 1, application_name: 'web'}), createBackend({pid: 2})];
     const seen = play(start(createRecipe({parameters: [role]})), read(createSnapshot({backends}))).state;
     const filled = press(seen, 'enter', 'enter', 'right');
-    expect(guideOf(filled)?.params).toEqual({application: 'web'});
+    expect(wizardOf(filled)?.params).toEqual({application: 'web'});
     expect(screenOf(press(filled, 'backspace'))).toContain('not seen now; web?');
   });
 
@@ -152,7 +155,7 @@ describe('parameters', () => {
   });
 });
 
-describe('facts watched in the background', () => {
+describe('facts diagnosisData in the background', () => {
   const watching = createRecipe({
     diagnoseRequires: {catalog: true},
     diagnose: (_, {catalog}) => (catalog ? [createFinding({summary: 'found in the catalog'})] : []),
@@ -163,7 +166,8 @@ describe('facts watched in the background', () => {
         at: `2026-01-01T00:${String(Math.floor(second / 60)).padStart(2, '0')}:${String(second % 60).padStart(2, '0')}.000000Z`,
       }),
     );
-  const asks = ({effects}: {effects: Effect[]}) => effects.filter(({kind}) => kind === 'watch-facts').length;
+  const asks = ({effects}: {effects: Effect[]}) =>
+    effects.filter(({kind}) => kind === 'load-diagnosis-data').length;
   const opened = open(100, 30, {recipes: [watching]});
 
   it('are asked for once a minute, not by the first reading, and not while paused', () => {
@@ -179,13 +183,13 @@ describe('facts watched in the background', () => {
     expect(reading.findings).toEqual([]);
     const catalog = {} as NonNullable<RecipeData['catalog']>;
     const unread = [{fact: 'role_settings', reason: 'permission denied'}];
-    const known = play(reading, {kind: 'watched', watched: {facts: {catalog}, unread}}).state;
+    const known = play(reading, {kind: 'diagnosis-data', diagnosisData: {facts: {catalog}, unread}}).state;
     expect(screenOf(press(known, '5'))).toMatch(
       /role settings could not be read.*permission denied[\s\S]*found in the catalog/,
     );
   });
 
-  it('are no all-clear in the guide before they are read, or where they could not be', () => {
+  it('are no all-clear in the wizard before they are read, or where they could not be', () => {
     const guideAfter = (...messages: Message[]) =>
       screenOf(press(play(opened, ...messages).state, '5', 'j', 'enter'));
     const clear = 'nothing found now';
@@ -193,10 +197,12 @@ describe('facts watched in the background', () => {
     expect(before).toContain('not looked yet');
     expect(before).not.toContain(clear);
     const unread = [{fact: 'catalog', reason: 'permission denied'}];
-    const failed = guideAfter(at(0), at(1), {kind: 'watched', watched: {facts: {}, unread}});
+    const failed = guideAfter(at(0), at(1), {kind: 'diagnosis-data', diagnosisData: {facts: {}, unread}});
     expect(failed).toContain('could not look: permission denied');
     expect(failed).not.toContain(clear);
-    expect(guideAfter(at(0), at(1), {kind: 'watched', watched: {facts: {}, unread: []}})).toContain(clear);
+    expect(
+      guideAfter(at(0), at(1), {kind: 'diagnosis-data', diagnosisData: {facts: {}, unread: []}}),
+    ).toContain(clear);
   });
 
   it('leave the other recipes where the diagnosis of one fails', () => {
@@ -242,18 +248,18 @@ describe('the list of recipes', () => {
     expect(screen).not.toContain('y in many');
   });
 
-  it('opens the guide at that finding', () => {
-    expect(guideOf(press(list, 'j', 'j', 'enter'))).toMatchObject({
+  it('opens the wizard at that finding', () => {
+    expect(wizardOf(press(list, 'j', 'j', 'enter'))).toMatchObject({
       recipe: 'many',
       finding: 'many/x',
       params: {limit: '7'},
     });
-    expect(guideOf(press(list, 'G', 'enter'))).toMatchObject({recipe: 'healthy', finding: null, params: {}});
+    expect(wizardOf(press(list, 'G', 'enter'))).toMatchObject({recipe: 'healthy', finding: null, params: {}});
   });
 
   it('is one of two ways: the other is its name', () => {
     const typed = [...':recipe ma'].map(key => (key === ' ' ? 'space' : key));
-    expect(guideOf(press(list, ...typed, 'enter'))?.recipe).toBe('many');
+    expect(wizardOf(press(list, ...typed, 'enter'))?.recipe).toBe('many');
     expect(screenOf(press(list, ...typed, 'z', 'enter'))).toContain('no recipe "maz"');
   });
 });

@@ -3,30 +3,30 @@ import {sanitise} from '../../core/text/sanitise.ts';
 import type {Finding} from '../../model/finding.ts';
 import type {Plan} from '../../model/plan.ts';
 import type {Recipe} from '../../model/recipe.ts';
+import {type Page, pageOf} from '../components/page.ts';
+import {indented, paragraph, shorten, signed, withUnit} from '../components/text-lines.ts';
 import {findingId} from '../findings.ts';
+import {textWidth} from '../screen/cell-width.ts';
+import {blankLine, type Line, line, lineWidth, type Span, span, wrapText} from '../screen/line.ts';
+import type {Theme} from '../screen/theme.ts';
+import type {ConsoleState, DataRequest, RecipeWizard, WizardStage} from '../state.ts';
+import type {Area} from '../views/view.ts';
+import {parameterBlocks} from './parameters-page.ts';
+import {planLines, planSummary} from './preview-page.ts';
+import {runBlocks} from './run-page.ts';
 import {
+  blockerOf,
   canBeCancelled,
-  canBeCarriedOut,
+  canBeExecuted,
   canBeUnfolded,
   choicesOf,
   confirmationWord,
   currentStep,
-  isSweeping,
+  isCleaningUp,
   recipeOf,
-  waitedFor,
-} from '../guide-state.ts';
-import {textWidth} from '../screen/cell-width.ts';
-import {blankLine, type Line, line, lineWidth, type Span, span, wrapText} from '../screen/line.ts';
-import type {Theme} from '../screen/theme.ts';
-import type {ConsoleState, Gathering, Guide, GuideStage} from '../state.ts';
-import type {Area} from '../views/view.ts';
-import {parameterBlocks} from './guide-parameters.ts';
-import {planLines, planSummary} from './guide-plan.ts';
-import {runBlocks} from './guide-run.ts';
-import {type Page, pageOf} from './page.ts';
-import {indented, paragraph, shorten, signed, withUnit} from './text-lines.ts';
+} from './state.ts';
 
-const stages: [GuideStage, string][] = [
+const stages: [WizardStage, string][] = [
   ['evidence', 'findings'],
   ['parameters', 'parameters'],
   ['preview', 'preview'],
@@ -42,43 +42,45 @@ const stagesOfMeasured: typeof stages = [
   ['running', 'measurement'],
 ];
 
-/** One page of a guide: where one is, the page, and what is to be known of it at its foot. */
-export function drawGuide(state: ConsoleState, guide: Guide, area: Area, theme: Theme): Page {
+/** One page of a wizard: where one is, the page, and what is to be known of it at its foot. */
+export function drawWizard(state: ConsoleState, wizard: RecipeWizard, area: Area, theme: Theme): Page {
   // Where there is no room for all, the end of the foot stays: what is typed is always seen.
-  const foot = footLines(state, guide, area.width, theme).slice(-area.height);
+  const foot = footLines(state, wizard, area.width, theme).slice(-area.height);
   const room = Math.max(0, area.height - headRows - foot.length);
-  const page = pageOf(guideLines(state, guide, area.width, theme), guide.scroll, room);
+  const page = pageOf(wizardLines(state, wizard, area.width, theme), wizard.scroll, room);
   const padding = Array.from({length: room - page.lines.length}, () => blankLine);
-  const head = [drawPath(state, guide), blankLine].slice(0, area.height - foot.length);
+  const head = [drawPath(state, wizard), blankLine].slice(0, area.height - foot.length);
   return {lines: [...head, ...page.lines, ...padding, ...foot], below: page.below};
 }
 
-/** Where one is in the guide, and a blank line. */
+/** Where one is in the wizard, and a blank line. */
 const headRows = 2;
 
-/** The rows of a guide that are not its page. */
-export function guideRows(state: ConsoleState, guide: Guide, width: number, theme: Theme): number {
-  return headRows + footLines(state, guide, width, theme).length;
+/** The rows of a wizard that are not its page. */
+export function wizardRows(state: ConsoleState, wizard: RecipeWizard, width: number, theme: Theme): number {
+  return headRows + footLines(state, wizard, width, theme).length;
 }
 
 /** What is wrong, what is waited for, that it is being stopped, and last the word being typed. */
-function footLines(state: ConsoleState, guide: Guide, width: number, {symbols}: Theme): Line[] {
-  const {error, gathering, stopping, stage, asksToStop} = guide;
+function footLines(state: ConsoleState, wizard: RecipeWizard, width: number, {symbols}: Theme): Line[] {
+  const {error, dataRequest, stopping, stage, asksToStop} = wizard;
   return [
     ...(error === null ? [] : signed(symbols.critical, 'danger', error, width, 'danger')),
-    ...(gathering === null ? [] : signed(symbols.live, 'accent', readingText(gathering), width, 'accent')),
+    ...(dataRequest === null
+      ? []
+      : signed(symbols.live, 'accent', readingText(dataRequest), width, 'accent')),
     ...(asksToStop && stage === 'running'
-      ? signed(symbols.warning, 'warning', askingText(guide), width, 'warning')
+      ? signed(symbols.warning, 'warning', askingText(wizard), width, 'warning')
       : []),
     ...(stopping !== null && stage === 'running'
-      ? signed(symbols.warning, 'warning', stoppingText(guide), width, 'warning')
+      ? signed(symbols.warning, 'warning', stoppingText(wizard), width, 'warning')
       : []),
-    ...(stage === 'confirm' ? typedLines(state, guide, width) : []),
+    ...(stage === 'confirm' ? typedLines(state, wizard, width) : []),
   ];
 }
 
 /** `reading the catalog`. */
-function readingText({needs, isForPlan}: Gathering): string {
+function readingText({needs, isForPlan}: DataRequest): string {
   const names = Object.keys(needs).map(name => factNames[name] ?? name.replaceAll('_', ' '));
   return `reading ${names.join(', ')}${isForPlan ? ' to plan with; Esc leaves it' : ''}`;
 }
@@ -89,28 +91,28 @@ const factNames: Record<string, string> = {
   answers: "what the recipe's own queries answer",
 };
 
-function askingText(guide: Guide): string {
-  return `Press Esc again to ${stopWords(guide)}. Until then the run goes on.`;
+function askingText(wizard: RecipeWizard): string {
+  return `Press Esc again to ${stopWords(wizard)}. Until then the run goes on.`;
 }
 
-function stopWords(guide: Guide): string {
-  return canBeCancelled(guide) ? 'cancel this step' : 'stop after this step';
+function stopWords(wizard: RecipeWizard): string {
+  return canBeCancelled(wizard) ? 'cancel this step' : 'stop after this step';
 }
 
-function stoppingText(guide: Guide): string {
-  if (isSweeping(guide)) return 'sweeping what it left';
-  if (guide.stopping !== 'cancel') return 'stopping after this step';
-  const {step} = currentStep(guide) ?? {};
+function stoppingText(wizard: RecipeWizard): string {
+  if (isCleaningUp(wizard)) return 'sweeping what it left';
+  if (wizard.stopping !== 'cancel') return 'stopping after this step';
+  const {step} = currentStep(wizard) ?? {};
   return step?.kind === 'sql' && step.progress === 'create_index'
     ? 'cancelling the build; what it leaves behind is swept away'
     : 'cancelling this step';
 }
 
-function drawPath(state: ConsoleState, guide: Guide): Line {
-  const current = guide.stage === 'done' ? 'running' : guide.stage;
-  const own = recipeOf(state, guide)?.isBenchmark ? stagesOfMeasured : stages;
-  const walked = guide.undoes === null ? own : stages.slice(2);
-  const title = guide.undoes === null ? guide.recipe : `undo of run ${guide.undoes}, ${guide.recipe}`;
+function drawPath(state: ConsoleState, wizard: RecipeWizard): Line {
+  const current = wizard.stage === 'done' ? 'running' : wizard.stage;
+  const own = recipeOf(state, wizard)?.isBenchmark ? stagesOfMeasured : stages;
+  const walked = wizard.undoes === null ? own : stages.slice(2);
+  const title = wizard.undoes === null ? wizard.recipe : `undo of run ${wizard.undoes}, ${wizard.recipe}`;
   return {
     spans: [
       span(`  ${title}  `, 'strong'),
@@ -123,34 +125,34 @@ function drawPath(state: ConsoleState, guide: Guide): Line {
 }
 
 /** The keys that lead on and back, and those that this page has. */
-export function guideKeys(state: ConsoleState, guide: Guide): Span[] {
-  const {stage} = guide;
-  const recipe = recipeOf(state, guide);
+export function wizardKeys(state: ConsoleState, wizard: RecipeWizard): Span[] {
+  const {stage} = wizard;
+  const recipe = recipeOf(state, wizard);
   const hasPlan = recipe?.plan !== undefined;
-  const forward: Record<GuideStage, string> = {
+  const forward: Record<WizardStage, string> = {
     evidence: hasPlan ? 'go on' : 'close',
     parameters: 'preview',
-    preview: recipe?.isBenchmark ? 'measure it' : canBeCarriedOut(guide.plan) ? 'go on' : 'close',
+    preview: recipe?.isBenchmark ? 'measure it' : canBeExecuted(wizard.plan) ? 'go on' : 'close',
     confirm: 'carry it out',
     running: '',
     done: 'close',
   };
-  const back: Record<GuideStage, string> = {
+  const back: Record<WizardStage, string> = {
     evidence: 'close',
     parameters: 'back',
-    preview: guide.undoes === null ? 'back' : 'close',
+    preview: wizard.undoes === null ? 'back' : 'close',
     confirm: 'back',
-    running: stopWords(guide),
+    running: stopWords(wizard),
     done: 'close',
   };
-  const waits = waitedFor(guide);
+  const waits = blockerOf(wizard);
   return [
     ...(forward[stage] === '' ? [] : keySpans('Enter', forward[stage])),
-    ...(stage === 'running' && guide.stopping !== null
+    ...(stage === 'running' && wizard.stopping !== null
       ? []
-      : keySpans(guide.asksToStop ? 'Esc again' : 'Esc', back[stage])),
-    ...(canBeUnfolded(guide) ? keySpans('o', guide.isUnfolded ? 'fold guards' : 'guards whole') : []),
-    ...(choicesOf(state, guide).length > 0 ? keySpans('← →', 'choose') : []),
+      : keySpans(wizard.asksToStop ? 'Esc again' : 'Esc', back[stage])),
+    ...(canBeUnfolded(wizard) ? keySpans('o', wizard.isUnfolded ? 'fold guards' : 'guards whole') : []),
+    ...(choicesOf(state, wizard).length > 0 ? keySpans('← →', 'choose') : []),
     ...(waits === null ? [] : keySpans('w', `session ${waits.pid}`)),
   ];
 }
@@ -160,28 +162,28 @@ function keySpans(key: string, label: string): Span[] {
 }
 
 /** The page itself, as long as it is. */
-export function guideLines(state: ConsoleState, guide: Guide, width: number, theme: Theme): Line[] {
-  switch (guide.stage) {
+export function wizardLines(state: ConsoleState, wizard: RecipeWizard, width: number, theme: Theme): Line[] {
+  switch (wizard.stage) {
     case 'evidence':
-      return evidenceLines(state, guide, width, theme);
+      return evidenceLines(state, wizard, width, theme);
     case 'parameters':
-      return parameterBlocks(state, guide, width).flat();
+      return parameterBlocks(state, wizard, width).flat();
     case 'preview':
-      return guide.plan ? planLines(guide.plan, width, theme, guide.isUnfolded) : [];
+      return wizard.plan ? planLines(wizard.plan, width, theme, wizard.isUnfolded) : [];
     case 'confirm':
-      return confirmationLines(state, guide, width, theme);
+      return confirmationLines(state, wizard, width, theme);
     case 'running':
     case 'done':
-      if (guide.run) return runBlocks(guide.run, width, theme, isSweeping(guide)).flat();
-      return [line(span(guide.stage === 'done' ? '  nothing was done' : '  starting', 'muted'))];
+      if (wizard.run) return runBlocks(wizard.run, width, theme, isCleaningUp(wizard)).flat();
+      return [line(span(wizard.stage === 'done' ? '  nothing was done' : '  starting', 'muted'))];
   }
 }
 
-function evidenceLines(state: ConsoleState, guide: Guide, width: number, theme: Theme): Line[] {
-  const recipe = recipeOf(state, guide);
-  const isAsked = (finding: Finding) => findingId(finding) === guide.finding;
+function evidenceLines(state: ConsoleState, wizard: RecipeWizard, width: number, theme: Theme): Line[] {
+  const recipe = recipeOf(state, wizard);
+  const isAsked = (finding: Finding) => findingId(finding) === wizard.finding;
   const findings = state.findings
-    .filter(finding => finding.recipe === guide.recipe)
+    .filter(finding => finding.recipe === wizard.recipe)
     .sort((a, b) => Number(isAsked(b)) - Number(isAsked(a)));
   return [
     ...paragraph(recipe?.summary ?? '', width),
@@ -195,17 +197,17 @@ function evidenceLines(state: ConsoleState, guide: Guide, width: number, theme: 
 /** Nothing is found by who could not look, or has not yet: that is not to be taken for health. */
 function nothingFound(state: ConsoleState, recipe: Recipe, width: number, {symbols}: Theme): Line[] {
   if (recipe.isBenchmark) return [];
-  const {undiagnosed, watched, watched_at_ms} = state;
+  const {undiagnosed, diagnosisData, diagnosis_data_at_ms} = state;
   const watches = Object.keys({...recipe.diagnoseRequires, ...recipe.diagnoseRequires?.answers});
   const gaps = [
     ...undiagnosed.filter(each => each.recipe === recipe.id),
-    ...watched.unread.filter(({fact}) => watches.includes(fact)),
+    ...diagnosisData.unread.filter(({fact}) => watches.includes(fact)),
   ];
   if (gaps.length > 0)
     return gaps.flatMap(({reason}) =>
       signed(symbols.stale, 'warning', `could not look: ${reason}`, width, 'warning'),
     );
-  if (watches.length > 0 && watched_at_ms === null)
+  if (watches.length > 0 && diagnosis_data_at_ms === null)
     return [line(span('  not looked yet: what it rests on comes with the next readings', 'muted'))];
   return [line(span('  nothing found now', 'good'))];
 }
@@ -225,11 +227,11 @@ function findingLines(finding: Finding, width: number, theme: Theme): Line[] {
 }
 
 /** What is about to be done and to whom, in the plan's own words. */
-function confirmationLines(state: ConsoleState, guide: Guide, width: number, theme: Theme): Line[] {
-  const {plan} = guide;
+function confirmationLines(state: ConsoleState, wizard: RecipeWizard, width: number, theme: Theme): Line[] {
+  const {plan} = wizard;
   if (plan === null) return [];
   const act = (plan.explanation[0] ?? plan.recipe).replace(/[:.]$/, '');
-  const server = guide.server === null ? '' : `, ${nameServer(guide.server)}`;
+  const server = wizard.server === null ? '' : `, ${nameServer(wizard.server)}`;
   const where = `on ${state.targetName}${server}${state.isProduction ? ', marked PRODUCTION' : ''}`;
   return [
     ...paragraph(act, width, 'strong'),
@@ -241,9 +243,9 @@ function confirmationLines(state: ConsoleState, guide: Guide, width: number, the
 }
 
 /** The word that carries it out and what is typed of it: beside each other where that fits, the end of it always. */
-function typedLines(state: ConsoleState, guide: Guide, width: number): Line[] {
-  const {typed} = guide;
-  const word = confirmationWord(state, guide);
+function typedLines(state: ConsoleState, wizard: RecipeWizard, width: number): Line[] {
+  const {typed} = wizard;
+  const word = confirmationWord(state, wizard);
   const asked = line(span('  type '), span(word, 'strong'), span(' to carry it out:  '));
   const room = width - lineWidth(asked) - 2;
   if (textWidth(sanitise(word)) <= room && textWidth(sanitise(typed)) <= room)

@@ -1,11 +1,11 @@
 import {describe, expect, it} from 'vitest';
-import {guideOf} from '../../source/console/guide-state.ts';
-import type {ConsoleState} from '../../source/console/state.ts';
-import {createRunState} from '../../source/core/engine/run-state.ts';
-import {freeNameGuard} from '../../source/core/indexes/index-guards.ts';
-import type {Parameter} from '../../source/model/parameter.ts';
-import {someServer} from '../helpers/identity.ts';
-import {createBackend, createSnapshot} from '../helpers/snapshot.ts';
+import type {ConsoleState} from '../../../source/console/state.ts';
+import {wizardOf} from '../../../source/console/wizard/state.ts';
+import {createRunState} from '../../../source/core/engine/run-state.ts';
+import {freeNameGuard} from '../../../source/core/indexes/index-guards.ts';
+import type {Parameter} from '../../../source/model/parameter.ts';
+import {someServer} from '../../helpers/identity.ts';
+import {createBackend, createSnapshot} from '../../helpers/snapshot.ts';
 import {
   createFinding,
   createPlan,
@@ -17,7 +17,7 @@ import {
   read,
   rowsOf,
   screenOf,
-} from './played.ts';
+} from '../played.ts';
 
 const findings = [
   createFinding({severity: 'critical', subject: 'backend:1', summary: 'the worst of them'}),
@@ -92,17 +92,17 @@ describe('preview', () => {
     ['end', Number.POSITIVE_INFINITY],
     ['G', Number.POSITIVE_INFINITY],
   ])('scrolls by %s, and back', (key, by) => {
-    const last = guideOf(press(preview, 'G'))?.scroll ?? 0;
+    const last = wizardOf(press(preview, 'G'))?.scroll ?? 0;
     const scrolled = press(preview, key);
-    expect(guideOf(scrolled)?.scroll).toBe(Math.min(by, last));
+    expect(wizardOf(scrolled)?.scroll).toBe(Math.min(by, last));
     expect(last).toBeGreaterThan(12);
     const back = {j: 'k', down: 'up', pagedown: 'pageup', end: 'home', G: 'g'}[key] ?? '';
-    expect(guideOf(press(scrolled, back))?.scroll).toBe(0);
+    expect(wizardOf(press(scrolled, back))?.scroll).toBe(0);
   });
 
   it('is reached and left without a page of parameters where there are none', () => {
-    expect(guideOf(preview)?.stage).toBe('preview');
-    expect(guideOf(press(preview, 'escape'))?.stage).toBe('evidence');
+    expect(wizardOf(preview)?.stage).toBe('preview');
+    expect(wizardOf(press(preview, 'escape'))?.stage).toBe('evidence');
   });
 });
 
@@ -140,7 +140,7 @@ describe('confirmation', () => {
   });
 
   it('takes every letter as text, those that are keys elsewhere too', () => {
-    expect(guideOf(press(start(), 'a', 'enter', 'enter', 'j', 'g', 'q', 'space'))?.typed).toBe('jgq ');
+    expect(wizardOf(press(start(), 'a', 'enter', 'enter', 'j', 'g', 'q', 'space'))?.typed).toBe('jgq ');
   });
 });
 
@@ -163,7 +163,7 @@ describe('parameters', () => {
   });
 
   it('take letters as text', () => {
-    expect(guideOf(press(form, 'j', 'G', 'q'))?.params.p0).toBe('jGq');
+    expect(wizardOf(press(form, 'j', 'G', 'q'))?.params.p0).toBe('jGq');
   });
 });
 
@@ -186,14 +186,14 @@ describe('the confirmation', () => {
       const state = press(confirming(size, isProduction), ...'wxyz');
       expect(screenOf(state)).toMatch(/wxyz▏/);
       const refused = press(state, 'enter');
-      expect(guideOf(refused)?.stage).toBe('confirm');
+      expect(wizardOf(refused)?.stage).toBe('confirm');
       expect(screenOf(refused)).toMatch(/wxyz▏/);
     }
   });
 
   it('takes no paste for the word, and says so', () => {
     const pasted = play(confirming([80, 24]), {kind: 'paste', text: 'yes'}).state;
-    expect(guideOf(pasted)?.typed).toBe('');
+    expect(wizardOf(pasted)?.typed).toBe('');
     expect(screenOf(pasted)).toContain('A paste confirms nothing: type the word');
     expect(play(pasted, {kind: 'submit'}).effects).toEqual([]);
   });
@@ -205,7 +205,7 @@ describe('a paste', () => {
   it('is text in a parameter and in what is typed at the foot', () => {
     const parameters: Parameter[] = [{name: 'p', description: 'p', kind: 'text', default: ''}];
     const form = press(start(1, parameters), 'a', 'enter');
-    expect(guideOf(play(form, {kind: 'paste', text}).state)?.params.p).toBe(text);
+    expect(wizardOf(play(form, {kind: 'paste', text}).state)?.params.p).toBe(text);
     const prompt = play(press(start(), ':'), {kind: 'paste', text});
     expect(prompt.state.overlay).toMatchObject({kind: 'prompt', text});
     expect(prompt.effects).toEqual([]);
@@ -252,7 +252,7 @@ describe('a session whose detail is open', () => {
     const detail = press(tagged, 'enter');
     const held = tagged.tables.sessions.cursor;
     expect(tagged.tables.sessions.tagged).not.toContain(held);
-    expect(guideOf(press(detail, 'K'))?.params.pid).toBe(held);
+    expect(wizardOf(press(detail, 'K'))?.params.pid).toBe(held);
   });
 
   it('has C and K in its footer, no x; and says why they can do nothing once it has ended', () => {

@@ -1,10 +1,10 @@
 import {countOutcomes} from '../../core/engine/run-state.ts';
 import {formatMs, formatRatio} from '../../core/text/format.ts';
 import type {RunState, RunStep, StepProgress} from '../../model/run.ts';
-import {isUnderWay} from '../guide-state.ts';
+import {indented, paragraph, shorten} from '../components/text-lines.ts';
 import {blankLine, fitText, type Line, line, type Role, span} from '../screen/line.ts';
 import type {Theme} from '../screen/theme.ts';
-import {indented, paragraph, shorten} from './text-lines.ts';
+import {isUnderWay} from './state.ts';
 
 const signWidth = 4;
 /** The longest: `applied, not verified`. */

@@ -1,0 +1,47 @@
+import type {Severity} from '../model/finding.ts';
+import type {ParameterValues} from '../model/parameter.ts';
+import type {Plan} from '../model/plan.ts';
+import type {SampleEvent, Sampler} from '../model/ports.ts';
+import type {Recipe} from '../model/recipe.ts';
+import type {DataRequirements, RecipeData} from '../model/recipe-data.ts';
+import type {Recording} from '../model/recording.ts';
+import type {ReplayDocument, ReplayUpdate} from '../model/replay-report.ts';
+import type {RunState} from '../model/run.ts';
+import type {Backend, Statement} from '../model/snapshot.ts';
+import type {ServerIdentity} from '../model/target.ts';
+import type {JournalState} from './state.ts';
+
+/** The snapshots of the last hour, or of a recording that is played. */
+export type PastPort = {
+  /** Loaded when it is first needed. */
+  tape(): Promise<Recording>;
+  /** Adds a snapshot or a lost connection. Returns at once and never throws. */
+  keep(event: SampleEvent, severity: Severity | null): void;
+  /** Resolves to the file's path. */
+  writeOut(file: string | null): Promise<string>;
+};
+
+/** What the console needs from outside: it imports no driver, file or process itself. */
+export type ConsolePorts = {
+  sampler: Sampler;
+  recipes: Recipe[];
+  explain(statement: Statement): Promise<string[]>;
+  /** The session's whole statement, and its locks as lines of text. */
+  describeSession(backend: Backend): Promise<{query: string | null; locks: string[]}>;
+  execute(plan: Plan, server: ServerIdentity, signal: AbortSignal): AsyncIterable<RunState>;
+  /** Replays an endpoint with a recipe's parameters. When aborted, resolves to the results so far. */
+  replay(
+    params: ParameterValues,
+    options: {signal: AbortSignal; onUpdate: (update: ReplayUpdate) => void},
+  ): Promise<ReplayDocument>;
+  readJournal(): Promise<JournalState>;
+  /** Reads what recipes require beyond the snapshot. */
+  loadData(needs: DataRequirements): Promise<RecipeData>;
+  past: PastPort;
+  /** Called after the first frame, for work that would have delayed it. */
+  onFirstFrame?(): void;
+  /** `listener` gets what the console waits for before the first snapshot. */
+  onConnecting(listener: (message: string) => void): void;
+  /** `listener` gets warnings while a plan is executed. */
+  onNotice(listener: (text: string) => void): void;
+};
