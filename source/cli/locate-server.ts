@@ -59,7 +59,7 @@ async function readTargetUrls(
 ): Promise<{url: string; rescue_url: string | null}> {
   const target = configuration?.targets.get(name);
   if (target === undefined) throw unknownTarget(name, configuration, machine);
-  const {resolveUrl: addressOf} = await import('../config/resolve-url.ts');
+  const {resolveUrl: addressOf} = await import('../config/configuration.ts');
   const read = (source: typeof target.url, what: string) =>
     addressOf(source, {env: machine.env, name: `${what} of target "${name}"`});
   return {

@@ -4,8 +4,7 @@ import {createRequire} from 'node:module';
 import path from 'node:path';
 import process from 'node:process';
 import {promisify} from 'node:util';
-import {usageError} from '../core/errors.ts';
-import {startError} from './launch.ts';
+import {AbortError, exitCodes, usageError} from '../core/errors.ts';
 import type {ServerFolder, ServerUser} from './server-folder.ts';
 
 export type ServerBinaries = {
@@ -74,6 +73,15 @@ export async function makeLibraryLinks(root: string): Promise<Record<string, str
     }
   }
   return missing;
+}
+
+/** An AbortError (exit 3) with a hint on what may help to start a server. */
+export function startError(message: string, cause?: unknown): AbortError {
+  return new AbortError(message, {
+    hint: 'Set TMPDIR to a folder with free space where programs may run, or install another PostgreSQL version.',
+    exitCode: exitCodes.connection,
+    cause,
+  });
 }
 
 const run = promisify(execFile);

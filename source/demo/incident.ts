@@ -1,6 +1,6 @@
 import {setTimeout as delay} from 'node:timers/promises';
 import type pg from 'pg';
-import {connectAlone} from './clients.ts';
+import {connectAlone} from './instances.ts';
 import type {Random} from './random.ts';
 import {importOne} from './requests/assessments.ts';
 import {type Query, tagged, update} from './requests/prisma-sql.ts';

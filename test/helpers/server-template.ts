@@ -4,8 +4,7 @@ import os from 'node:os';
 import path from 'node:path';
 import process from 'node:process';
 import {type ServerBinaries, usableBinaries} from '../../source/demo/binaries.ts';
-import {runInitdb} from '../../source/demo/launch.ts';
-import {createPassword, type ServerTemplate} from '../../source/demo/server.ts';
+import {createPassword, runInitdb, type ServerTemplate} from '../../source/demo/server.ts';
 import {createServerFolder, findServerUser} from '../../source/demo/server-folder.ts';
 import {exists, requireOwnFolder} from './debian-packages.ts';
 

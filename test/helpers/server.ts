@@ -2,7 +2,7 @@ import type {ClientConfig} from 'pg';
 import pg from 'pg';
 import {describe, inject} from 'vitest';
 import {findServerBinaries, type ServerBinaries} from '../../source/demo/binaries.ts';
-import type {ServerSettings} from '../../source/demo/launch.ts';
+import type {ServerSettings} from '../../source/demo/server.ts';
 import {startServer, type ThrowawayServer, type UrlOptions} from '../../source/demo/server.ts';
 import type {Major} from './majors.ts';
 import {takeTemplate} from './server-template.ts';

@@ -1,5 +1,5 @@
 import {type AbortError, usageError} from '../../core/errors.ts';
-import {createDatabases} from '../../demo/databases.ts';
+import {createDatabases} from '../../demo/demo.ts';
 import {applications} from '../../demo/schema.ts';
 import {startServer} from '../../demo/server.ts';
 import {raceInterrupt} from '../interrupts.ts';

@@ -1,4 +1,4 @@
-import {createDatabases} from '../../../source/demo/databases.ts';
+import {createDatabases} from '../../../source/demo/demo.ts';
 import {createRandom} from '../../../source/demo/random.ts';
 import {assessmentsRequests, calmAssessmentsRequests} from '../../../source/demo/requests/assessments.ts';
 import type {Request, Send} from '../../../source/demo/requests/prisma-sql.ts';
