@@ -9,8 +9,8 @@ export default defineConfig({
     testTimeout: 120_000,
     hookTimeout: 120_000,
     expect: {poll: {timeout: 30_000}},
-    // Each file may start servers of its own; two cores are what CI has.
-    maxWorkers: 2,
+    // On two cores: a test that needs a server waits for it half of the time.
+    maxWorkers: 4,
     projects: [
       {
         extends: true,
@@ -20,6 +20,7 @@ export default defineConfig({
           setupFiles: 'test/helpers/unit-guard.ts',
           // One module graph per worker: importing it for each file takes longer than the tests.
           isolate: false,
+          maxWorkers: 2,
           sequence: {groupOrder: 0},
         },
       },
