@@ -1,5 +1,6 @@
 import {afterAll, beforeAll, describe, expect, it} from 'vitest';
 import type {Connection} from '../../source/postgres/connect/connect.ts';
+import {progressQueries} from '../../source/postgres/executor/progress.ts';
 import {advisoryLocksQuery} from '../../source/postgres/facts/advisory-locks.ts';
 import {catalogAgeQuery, catalogBuildsQuery} from '../../source/postgres/facts/catalog/catalog.ts';
 import {catalogForeignKeysQuery} from '../../source/postgres/facts/catalog/foreign-keys.ts';
@@ -37,6 +38,7 @@ import {describeEachMajor, startTestServer, type TestServer} from '../helpers/se
 import {watch} from './watching.ts';
 
 const serverQueries: [Query, unknown[]][] = [
+  ...Object.values(progressQueries).map((query): [Query, unknown[]] => [query, [1]]),
   [activityQuery, [null]],
   [advisoryLocksQuery, ['1']],
   [catalogQuery, []],

@@ -65,7 +65,7 @@ export function parameterValue(pair: string): string {
 }
 
 /** Percent-decodes what is well-formed and leaves the rest as it is. */
-export function decodePercent(text: string): string {
+function decodePercent(text: string): string {
   return text.replace(/(?:%[0-9a-f]{2})+/gi, run => {
     try {
       return decodeURIComponent(run);

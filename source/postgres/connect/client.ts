@@ -35,7 +35,7 @@ export type PgClient = {
 };
 
 /** The connection below pg's client, for the code that connects. */
-export type PgConnection = EventEmitter & {
+type PgConnection = EventEmitter & {
   stream: Socket;
   _ending: boolean;
   /** By port and host, or by the path of a socket. */

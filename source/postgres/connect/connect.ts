@@ -4,10 +4,8 @@ import type {ServerIdentity} from '../../model/target.ts';
 import type {PgClient} from './client.ts';
 import {toAbortError} from './errors.ts';
 import {closeClient} from './open-client.ts';
-import {createPooledClient} from './pooler.ts';
 import {type ConnectionRequest, hostAndPort} from './request.ts';
-import {openSession} from './session.ts';
-import type {Purpose} from './session-options.ts';
+import {createPooledClient, openSession, type Purpose} from './session.ts';
 import {classifySlotError, explainSlotError, type SlotKind} from './slot-errors.ts';
 
 /** `waited` is direct, after waiting for a free slot. */

@@ -2,9 +2,8 @@ import net from 'node:net';
 // Before pg: it decides at load.
 import './node-navigator.ts';
 import Connection from 'pg/lib/connection.js';
-import {foreignProtocol, NotPostgresError} from '../wire/foreign-protocol.ts';
 import {headerBytes, readExactly} from '../wire/message-reader.ts';
-import {errorFields, startupPacket} from '../wire/messages.ts';
+import {errorFields, foreignProtocol, NotPostgresError, startupPacket} from '../wire/messages.ts';
 import type {ConnectionRequest} from './request.ts';
 import {firstAcceptedTransport, type Transport} from './tls.ts';
 

@@ -3,7 +3,7 @@ import {quoteIdentifier} from '../../core/sql/quote.ts';
 import {sanitise} from '../../core/text/sanitise.ts';
 import {isSqlstate} from '../sqlstate.ts';
 import {UnreadableAnswerError} from '../wire/answer-limits.ts';
-import {NotPostgresError} from '../wire/foreign-protocol.ts';
+import {NotPostgresError} from '../wire/messages.ts';
 import {MissingPasswordError} from './open-client.ts';
 import {pastThePooler} from './pooler.ts';
 import {type ConnectionRequest, hostAndPort} from './request.ts';

@@ -1,6 +1,6 @@
 import {AbortError, exitCodes} from '../../core/errors.ts';
 import {limitAnswers} from '../wire/answer-limits.ts';
-import {foreignProtocol, NotPostgresError} from '../wire/foreign-protocol.ts';
+import {foreignProtocol, NotPostgresError} from '../wire/messages.ts';
 import {guardAuthentication} from './authentication.ts';
 import {createRawClient, type RawPgClient} from './client.ts';
 import type {ConnectionRequest} from './request.ts';

@@ -4,6 +4,6 @@ declare module 'pg/lib/client.js' {
   export default Client;
 }
 declare module 'pg/lib/connection.js' {
-  const Connection: new (config: Record<string, unknown>) => import('./client.ts').PgConnection;
+  const Connection: new (config: Record<string, unknown>) => import('./client.ts').RawPgClient['connection'];
   export default Connection;
 }

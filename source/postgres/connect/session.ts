@@ -1,10 +1,10 @@
 import {AbortError, exitCodes} from '../../core/errors.ts';
 import {oldestVersionNum, parseServerVersion} from '../queries/query.ts';
 import {readServerProof, type ServerProof} from '../server/server-proof.ts';
+import type {PgClient, RawPgClient} from './client.ts';
 import {closeClient, type OpenClient, openClient} from './open-client.ts';
 import {noActingThroughPooler} from './pooler.ts';
 import {type ConnectionRequest, hostAndPort} from './request.ts';
-import {type Purpose, sessionOptions} from './session-options.ts';
 
 // `import` would run the getters of all that node:crypto exports, webcrypto's too: 5 ms of every start.
 const {randomBytes} = process.getBuiltinModule('node:crypto');
@@ -92,4 +92,85 @@ function unusable(version: string, request: ConnectionRequest): AbortError {
     hint: 'Upgrade the server: its version no longer receives fixes.',
     exitCode: exitCodes.connection,
   });
+}
+
+/** A session that watches cannot write; one that acts can. */
+export type Purpose = 'watch' | 'act';
+
+const always = {
+  // Otherwise names and texts of a database in another encoding arrive garbled.
+  client_encoding: 'UTF8',
+  DateStyle: 'ISO',
+  IntervalStyle: 'postgres',
+  TimeZone: 'UTC',
+  // A definition is read in one session and executed in another, so both must print and parse constants and names alike;
+  // and the server must parse a text as the preview and poolctl's own parser do.
+  standard_conforming_strings: 'on',
+  quote_all_identifiers: 'off',
+  transform_null_equals: 'off',
+  array_nulls: 'on',
+  extra_float_digits: '1',
+  bytea_output: 'hex',
+  lc_monetary: 'C',
+  // Otherwise a role that may create functions or operators in a schema of the path could have them run with
+  // poolctl's privileges (as in CVE-2018-1058). Everything poolctl runs is qualified or in pg_catalog.
+  search_path: 'pg_catalog',
+  // Compiling a query takes longer than running it, and parallel workers take resources of the application's.
+  jit: 'off',
+  max_parallel_workers_per_gather: '0',
+  client_min_messages: 'warning',
+};
+
+const byPurpose = {
+  watch: {
+    default_transaction_read_only: 'on',
+    statement_timeout: '3000',
+    lock_timeout: '500',
+    idle_in_transaction_session_timeout: '5000',
+  },
+  // Each step sets its own timeouts; these are the fallback.
+  act: {
+    statement_timeout: '30000',
+    lock_timeout: '2000',
+    idle_in_transaction_session_timeout: '30000',
+  },
+} satisfies Record<Purpose, Record<string, string>>;
+
+/**
+ * Every setting of the session for the startup packet's `options`, which costs no round trip. `marker` read back proves
+ * that they are in force; any role may set a parameter with a prefix.
+ */
+function sessionOptions(purpose: Purpose, marker: string): string {
+  return Object.entries({...always, ...byPurpose[purpose], 'poolctl.marker': marker})
+    .map(([name, value]) => `-c ${name}=${value}`)
+    .join(' ');
+}
+
+/** BEGIN and the settings of a session that watches, for one transaction, as one text. */
+export function beginWatching(): string {
+  const {client_encoding: _, ...rest} = always;
+  const settings = Object.entries({...rest, ...byPurpose.watch}).map(
+    ([name, value]) => `SET LOCAL ${name} = '${value}'`,
+  );
+  return ['BEGIN READ ONLY', ...settings].join('; ');
+}
+
+/**
+ * A client that watches through a pooler, which assigns it a server session for one transaction at a time. Each query
+ * runs in a read-only transaction of its own that sets poolctl's settings, in one round trip: a plain SET would stay in
+ * a session that an application gets next.
+ */
+export function createPooledClient(client: RawPgClient): PgClient {
+  const begin = beginWatching();
+  const query: PgClient['query'] = async text => {
+    const [begun, answered] = await Promise.allSettled([
+      client.query(begin),
+      client.query(text),
+      client.query('COMMIT'),
+    ]);
+    if (begun.status === 'rejected') throw begun.reason;
+    if (answered.status === 'rejected') throw answered.reason;
+    return answered.value as never;
+  };
+  return Object.assign(Object.create(client) as RawPgClient, {query});
 }

@@ -1,6 +1,6 @@
 import {readFileSync} from 'node:fs';
 import {AbortError, exitCodes} from '../../core/errors.ts';
-import {NotPostgresError} from '../wire/foreign-protocol.ts';
+import {NotPostgresError} from '../wire/messages.ts';
 import type {ConnectionRequest, TlsFile, TlsRequest} from './request.ts';
 import {classifySlotError} from './slot-errors.ts';
 

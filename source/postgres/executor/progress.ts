@@ -89,7 +89,7 @@ WHERE p.pid = $1`,
   },
 };
 
-export type ProgressRow = {
+type ProgressRow = {
   phase: string;
   /** Null where the server does not count, or not yet. */
   done: number | null;

@@ -1,7 +1,7 @@
 import {quoteIdentifier} from '../../core/sql/quote.ts';
 import type {Sql} from '../../model/step.ts';
 import type {PgClient} from '../connect/client.ts';
-import {beginWatching} from '../connect/session-options.ts';
+import {beginWatching} from '../connect/session.ts';
 import {gateQuery, toRefusal} from './gate.ts';
 import {loadSqlParser, type SqlParser} from './parse-sql.ts';
 
@@ -105,7 +105,7 @@ function executionOf(statement: string): string {
  * The highest `$n` in a statement, as the server's scanner sees it: not in strings, comments, quoted identifiers,
  * dollar quotes or names (`a$1` is one). EXECUTE refuses a wrong count.
  */
-export function countParameters(statement: string): number {
+function countParameters(statement: string): number {
   let highest = 0;
   for (const [, digits] of statement.matchAll(token)) highest = Math.max(highest, Number(digits ?? 0));
   return highest;

@@ -102,7 +102,7 @@ export const sessionLocksQuery: Query = {
   ],
 };
 
-export type SessionLockRow = [
+type SessionLockRow = [
   locktype: string,
   mode: string,
   granted: boolean,
@@ -125,4 +125,4 @@ FROM pg_stat_get_activity($1) a`,
   ],
 };
 
-export type SessionQueryRow = [backend_start_us: number | null, query: string | null];
+type SessionQueryRow = [backend_start_us: number | null, query: string | null];

@@ -196,7 +196,7 @@ WHERE r.rolname = current_user`,
   ],
 };
 
-export type IdentityRow = {
+type IdentityRow = {
   server_version_num: number;
   is_in_recovery: boolean;
   role_name: string;

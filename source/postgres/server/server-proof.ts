@@ -55,7 +55,7 @@ FROM pg_database d WHERE d.datname = current_database()`,
   ],
 };
 
-export type ServerProofRow = {
+type ServerProofRow = {
   backend_pid: number;
   marker: string | null;
   database_oid: string;
@@ -82,4 +82,4 @@ SELECT /* poolctl */ CASE WHEN has_function_privilege('pg_catalog.pg_control_sys
   ],
 };
 
-export type SystemIdentifierRow = {system_identifier: string | null};
+type SystemIdentifierRow = {system_identifier: string | null};

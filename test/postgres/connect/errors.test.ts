@@ -3,7 +3,7 @@ import process from 'node:process';
 import {afterAll, beforeAll, describe, expect, it} from 'vitest';
 import type {AbortError} from '../../../source/core/errors.ts';
 import {connect} from '../../../source/postgres/connect/connect.ts';
-import {foreignProtocol} from '../../../source/postgres/wire/foreign-protocol.ts';
+import {foreignProtocol} from '../../../source/postgres/wire/messages.ts';
 import {describeEachMajor, startTestServer, type TestServer} from '../../helpers/server.ts';
 import {rejection, requestTo} from '../requests.ts';
 import {type Listener, listen, refusal, welcome} from './listeners.ts';
