@@ -1,18 +1,18 @@
 import type {UrlParameters} from './step.ts';
 
-/** Where a URL leads and as whom; `host` is a folder where it names a socket. */
+/** Address and role of a URL; `host` is a folder for a Unix socket. */
 export type UrlAddress = {host: string; port: number; database: string; role: string};
 
-/** What of an .env file bears on an application's pool; never its secrets. */
+/** An .env file's pool settings, without its secrets. */
 export type EnvFile = {
   /** Absolute. */
   path: string;
   variable: string;
-  /** Why the variable cannot be read or changed; null where it can. */
+  /** Why the variable cannot be read or changed; null if it can. */
   problem: string | null;
-  /** The line of the variable, its password masked; '' where there is a problem. */
+  /** The variable's line with the password masked; '' if there is a problem. */
   masked_line: string;
-  /** Where the URL leads; null where it does not say so itself. */
+  /** The URL's address; null if the URL does not contain it. */
   address: UrlAddress | null;
   parameters: UrlParameters;
 };
@@ -20,62 +20,62 @@ export type EnvFile = {
 /** node-postgres's names; the numbers are its own units. */
 export type AdapterSettings = {max: number; connectionTimeoutMillis: number; idleTimeoutMillis: number};
 
-/** What an application's folder says of its pool. */
+/** The pool settings found in an application's folder. */
 export type Application = {
   /** Absolute. */
   folder: string;
-  /** The version of Prisma, and the file that says so; null where none does. */
+  /** Prisma's version and the file it was read from; null if unknown. */
   prisma: {version: string; major: number; source: string} | null;
-  /** The variable that was given, else what schema.prisma or prisma.config names, else DATABASE_URL. */
+  /** The requested variable, else the one in schema.prisma or prisma.config, else DATABASE_URL. */
   url_variable: string;
-  /** Its `.env`; null where there is none. */
+  /** Null without an `.env`. */
   env_file: EnvFile | null;
-  /** Where pools are made for the adapter. */
+  /** Where the sources create pools for the adapter. */
   pools: PoolSite[];
-  /** Sources were too many to read all of them. */
+  /** Not all sources were read: there are too many. */
   is_partial: boolean;
 };
 
-/** One `new PrismaPg({...})`, or the `new Pool({...})` that is handed to it. */
+/** One `new PrismaPg({...})`, or the `new Pool({...})` that is passed to it. */
 export type PoolSite = {
   path: string;
   line: number;
-  /** As it stands in the file; null where it holds a secret, or stands there more than once. */
+  /** The call's text; null if it contains a secret or occurs more than once. */
   call: string | null;
   settings: Partial<AdapterSettings>;
 };
 
-/** What of pgbouncer.ini bears on its pools; its [databases] may hold passwords and are left out. */
+/** pgbouncer.ini's pool settings; [databases], which may contain passwords, is not read. */
 export type PoolerFile = {
   /** Absolute. */
   path: string;
-  /** Why it cannot be changed; null where it can. */
+  /** Why it cannot be changed; null if it can. */
   problem: string | null;
   eol: '\n' | '\r\n';
-  /** The header of its own section; null where there is a problem. */
+  /** The line `[pgbouncer]`; null if there is a problem. */
   header: IniLine | null;
-  /** The settings that are looked for, where they are set. */
+  /** The pool settings that are set, by name. */
   lines: Record<string, IniLine>;
 };
 
 /**
- * `chunk` is the line with the line ends around it: they tell it from a comment that holds the same words. `at` is
- * its number in the file, from 0.
+ * `chunk` is the line with its line ends, which distinguish it from a comment with the same words. `at` is its index in
+ * the file, from 0.
  */
 export type IniLine = {line: string; chunk: string; at: number};
 
-/** A Prisma application's schema as its folder has it. */
+/** A Prisma application's schema files. */
 export type PrismaSchema = {
   /** schema.prisma, or the files of a schema folder, by path. */
   files: {path: string; text: string}[];
-  /** prisma/migrations, and what is in it; null where the application has none (`prisma db push`). */
+  /** prisma/migrations and its content; null without one (`prisma db push`). */
   migrations: {folder: string; names: string[]} | null;
 };
 
-/** Asks for the fact: the application's folder. */
+/** Requests the fact: the application's folder. */
 export type PrismaSchemaNeed = {folder: string};
 
-/** One model, with the text it stands in. */
+/** One model and its text. */
 export type PrismaModel = {
   path: string;
   /** From `model` to its closing brace. */
@@ -83,8 +83,8 @@ export type PrismaModel = {
   name: string;
   /** `@@map`, or the model's own name. */
   table: string;
-  /** `@@schema`; null where the schema is the URL's. */
+  /** `@@schema`; null for the URL's schema. */
   schema: string | null;
-  /** Field names by the column they are kept in. */
+  /** Field names by column. */
   fields: ReadonlyMap<string, string>;
 };

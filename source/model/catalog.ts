@@ -1,10 +1,10 @@
-/** The tables, indexes and foreign keys of the connected database, system schemas left out. */
+/** Tables, indexes and foreign keys of the connected database, without system schemas. */
 export type Catalog = {
-  /** Since when the server counts scans and writes; null where it was never reset. */
+  /** When the counters of scans and writes were last reset; null if never. */
   stats_reset: string | null;
-  /** Since `stats_reset`, or since the database's oldest counter can be dated; null where nobody can tell. */
+  /** Age of the counters, by `stats_reset` or the database's oldest dated counter; null if unknown. */
   stats_age_ms: number | null;
-  /** A standby reads from here: what is unused here may be used there. */
+  /** A standby exists: an index unused here may be used there. */
   has_standby: boolean;
   tables: Table[];
   indexes: Index[];
@@ -34,7 +34,7 @@ export type Table = {
   live_rows: number;
   dead_rows: number;
   rows_changed_since_analyze: number;
-  /** Since the last ANALYZE, by hand or by itself; null is never. */
+  /** Since the last ANALYZE or autoanalyze; null if never. */
   analyze_age_ms: number | null;
   vacuum_age_ms: number | null;
 };
@@ -45,11 +45,11 @@ export type Index = {
   name: string;
   table_oid: string;
   table: string;
-  /** As pg_get_indexdef has it: what recreates it. '' while its table is locked exclusively. */
+  /** pg_get_indexdef(); '' while its table is locked exclusively. */
   definition: string;
   /** btree, gin, gist, hash, brin, ... */
   method: string;
-  /** Key columns in their order; null is an expression. */
+  /** Key columns in order; null for an expression. */
   columns: (string | null)[];
   /** INCLUDE columns. */
   included: string[];
@@ -59,7 +59,7 @@ export type Index = {
   is_primary: boolean;
   is_exclusion: boolean;
   is_replica_identity: boolean;
-  /** Part of a partitioned index: it goes and comes with its parent. */
+  /** Part of a partitioned index, with which it is created and dropped. */
   is_partition: boolean;
   /** The constraint it enforces. */
   constraint: string | null;
@@ -68,22 +68,22 @@ export type Index = {
   size_bytes: number;
   /** Counted since `stats_reset`. */
   scans: number;
-  /** What its definition leaves out. */
+  /** Attributes that its definition does not include. */
   attributes: IndexAttributes;
-  /** The extension that it, or its table, belongs to. */
+  /** The extension that owns it or its table. */
   extension: string | null;
 };
 
-/** What an index that is built from its definition alone would lose. */
+/** What an index rebuilt from its definition alone would lose. */
 export type IndexAttributes = {
-  /** null is the database's own. */
+  /** Null for the database's default. */
   tablespace: string | null;
   comment: string | null;
-  /** Columns, which are expressions, with a statistics target of their own. */
+  /** Expression columns with a statistics target. */
   statistics: {column: number; target: number}[];
-  /** CLUSTER goes by it. */
+  /** CLUSTER uses it. */
   is_clustered: boolean;
-  /** Extensions it goes with: ALTER INDEX ... DEPENDS ON EXTENSION. */
+  /** ALTER INDEX ... DEPENDS ON EXTENSION. */
   depends_on: string[];
 };
 
@@ -100,7 +100,7 @@ export type ForeignKey = {
 export type IndexBuild = {
   pid: number;
   backend_start: string;
-  /** '0' before PostgreSQL has made the entry. */
+  /** '0' until PostgreSQL has created the catalog entry. */
   index_oid: string;
   table_oid: string;
   phase: string;

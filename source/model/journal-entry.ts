@@ -4,10 +4,9 @@ import type {Step} from './step.ts';
 import type {ServerIdentity} from './target.ts';
 
 /**
- * The record: an append-only, hash-chained list. `run` opens a run, `intent` stands on disk before each act,
- * `outcome` after it, `end` closes the run. An intent without an outcome means: unknown, verify
- * (or under way, where the run's process is still there and has not told its end).
- * `rollout` opens a staged rollout, `stage` tells what becomes of its stages, `end` closes it.
+ * The journal is an append-only, hash-chained list of entries. `run` opens a run, `intent` precedes each step, `outcome`
+ * follows it, `end` closes the run. An intent without an outcome is unknown, or in progress while the run's process is
+ * alive. `rollout` opens a staged rollout, `stage` records what happens to a stage, `end` closes the rollout.
  */
 export type JournalEvent =
   | {
@@ -15,13 +14,13 @@ export type JournalEvent =
       recipe: string;
       plan: string;
       params: ParameterValues;
-      /** Which server it is on; absent in runs from before it was recorded. */
+      /** The run's server; absent in older journals. */
       server?: ServerIdentity;
-      /** The run that this one takes back. */
+      /** The run that this one undoes. */
       undoes?: string;
       step_count: number;
       before: Record<string, number>;
-      /** Who carries it out. */
+      /** The process that executes it. */
       process?: ProcessIdentity;
     }
   | {event: 'intent'; step: number; content: Step}
@@ -35,12 +34,12 @@ export type JournalEvent =
   | {event: 'rollout'; name: string; plan: string; file: string; stages: string[]}
   | ({event: 'stage'; name: string} & StageEvent);
 
-/** A process so that no later one is taken for it; what a system does not tell is ''. */
+/** Identifies a process even if its pid is reused; '' for what the system does not provide. */
 export type ProcessIdentity = {host: string; boot: string; pid_namespace: string; pid: number; start: string};
 
-/** What the writer is given; seq, at, hash and previous are the journal's to add. */
+/** An entry before the journal adds seq, at, hash and previous. */
 export type JournalDraft = {
-  /** `user@host` of whoever runs poolctl. */
+  /** `user@host` that runs poolctl. */
   actor: string;
   /** The target's id, never a password. */
   target: string;
@@ -55,11 +54,11 @@ export type JournalEntry = JournalDraft & {
   at: string;
   /** SHA-256, hex, of the previous hash and this entry's canonical JSON. */
   hash: string;
-  /** The hash of the entry before; 64 zeros for the first. */
+  /** The previous entry's hash; 64 zeros for the first entry. */
   previous: string;
 };
 
-/** What happened to a stage; each is on disk before what it announces, and after what it tells. */
+/** What happened to a stage. Written before what it announces and after what it reports. */
 export type StagePhase =
   | 'approved'
   | 'promoting'
@@ -76,11 +75,11 @@ export type StageEvent = {
   phase: StagePhase;
   detail: string | null;
   seen_ms?: number;
-  /** As `findingKey` has them. */
+  /** Keys of `findingKey`. */
   known?: string[];
-  /** Of the command that was begun. */
+  /** The process of the stage's command. */
   process?: ProcessIdentity;
-  /** The one that was looked at before it was promoted. */
+  /** The server that was checked before the promotion. */
   server?: ServerIdentity;
 };
 
@@ -92,6 +91,6 @@ export type UnfinishedIntent = {
   step: number;
   title: string;
   subject: string;
-  /** The process of this machine that is at it right now; null where nobody is known to be: unknown, verify. */
+  /** The process on this host that is executing it; null if none is known, so its outcome is unknown. */
   acting_pid: number | null;
 };

@@ -2,19 +2,19 @@ import type {RecipeData} from './recipe-data.ts';
 import type {Snapshot} from './snapshot.ts';
 
 export type Parameter = {
-  /** snake_case, as `--set name=value` takes it. */
+  /** snake_case, as in `--set name=value`. */
   name: string;
   description: string;
   kind: 'duration' | 'size' | 'text' | 'integer' | 'number' | 'choice' | 'path' | 'pids' | 'states';
-  /** For `choice`: the values there are. */
+  /** The valid values of a `choice`. */
   choices?: readonly string[];
-  /** As the user would type it; '' means not set. */
+  /** As typed; '' means not set. */
   default: string;
-  /** Nothing can be planned without it: a terminal is asked for it. */
+  /** No plan without it; on a terminal poolctl prompts for it. */
   is_required?: true;
-  /** Throws AbortError on a text that the recipe could not read, for the guide to say so as it is typed. */
+  /** Throws AbortError for an invalid value, shown while it is typed. */
   check?: (text: string) => unknown;
-  /** Offered as completions in the guide. */
+  /** Completions for the parameter page. */
   suggest?: (snapshot: Snapshot, facts: RecipeData) => string[];
 };
 

@@ -1,41 +1,41 @@
 import type {ParameterValues} from './parameter.ts';
 import type {Step} from './step.ts';
 
-/** A session or object the plan leaves alone, and why. */
+/** A session or object that the plan skips, and why. */
 export type Skipped = {
   subject: string;
   description: string;
   reason: string;
-  /** The server itself would refuse (42501): naming it by pid does not help. */
+  /** The server would refuse it (42501), even if named by pid. */
   is_forbidden?: boolean;
 };
 
 export type Plan = {
   recipe: string;
   params: ParameterValues;
-  /** What is wrong, what will happen and what cannot be undone, in the user's words. */
+  /** What is wrong, what will be done and what cannot be undone, one sentence each. */
   explanation: string[];
-  /** A table or picture in lines that are not to be wrapped, at most 76 columns wide. */
+  /** A table or chart: lines of at most 76 columns, shown unwrapped. */
   figure?: string[];
-  /** The run this plan takes back. */
+  /** The run that this plan undoes. */
   undoes?: string;
-  /** Why nothing proves that this is the server of that run: the user has to say so. */
+  /** Why it cannot be proven that this is the server of that run; the user must confirm it. */
   server_doubt?: string;
   steps: Step[];
   skipped: Skipped[];
-  /** Steps carried out before each pause. */
+  /** Steps per batch; a pause follows each batch. */
   batch_size: number;
   pause_ms: number;
-  /** What it is expected to free, for the preview: connection slots. */
+  /** Connection slots it is expected to free. */
   slots_freed: number;
-  /** The groups whose refilling stops the run between batches. */
+  /** Groups that stop the run between batches if they reconnect as many sessions as were ended. */
   watch_groups: WatchedGroup[];
-  /** Whether steps after a failed one are carried out: only where they do not build on each other. */
+  /** `continue` executes the steps after a failed one: only for steps that do not depend on each other. */
   on_failure?: 'stop' | 'continue';
 };
 
-/** Application x role x client: who a slot is held by. */
+/** Sessions grouped by application, role and client address. */
 export type GroupKey = {application_name: string; usename: string; client_addr: string | null};
 
-/** `steps`: the indices of those that end sessions of this group. */
+/** `steps`: indices of the steps that end sessions of this group. */
 export type WatchedGroup = GroupKey & {steps: number[]};

@@ -4,7 +4,7 @@ import type {Snapshot} from './snapshot.ts';
 import type {FileReplacement, Pins, Sql, SqlStep, Verification} from './step.ts';
 import type {ServerIdentity} from './target.ts';
 
-/** What console and commands are given instead of importing it: the arrows of the house, as types. */
+/** Interfaces that the console and the commands receive as arguments instead of importing their implementation. */
 
 /** A snapshot, or why there is none right now. The sampler itself never throws. */
 export type SampleEvent =
@@ -33,58 +33,58 @@ export type Executor = {
   bind(server: ServerIdentity): void;
   /** `row_count` is null for a command that returns no rows, 0 where the step's guard did not hold. */
   apply(step: Executable): Promise<ExecutionResult>;
-  /** Polls until it holds or `timeout_ms` is over. */
+  /** Polls until the verification holds (true) or `timeout_ms` has passed (false). */
   verify(verification: Verification, timeout_ms: number): Promise<boolean>;
-  /** Rows of a query that changes nothing. */
+  /** Runs a query in a read-only transaction and returns its rows. */
   read(query: Sql, timeout_ms: number): Promise<Record<string, unknown>[]>;
-  /** The plan the server would choose for a statement, line by line; absent where nobody can be asked for it. */
+  /** EXPLAIN of a statement, line by line; absent if plans cannot be read. */
   explain?(statement: string): Promise<string[]>;
-  /** As whom it acts on the connection that is open now; null where none is. */
+  /** Role and version of the open connection; null without one. */
   actsAs?(): ActedAs | null;
-  /** Cancels what `apply` is running now; `apply` then rejects with 57014. */
+  /** Cancels the statement that `apply` is executing; `apply` then rejects with 57014. */
   cancel(): Promise<void>;
   close(): Promise<void>;
 };
 
-/** `objection` is what the guard said instead of what it was to say, where that is a text. */
+/** `objection`: the text that the guard returned instead of the expected one. */
 export type ExecutionResult = {
   row_count: number | null;
   rows: Record<string, unknown>[];
   objection?: string | null;
-  /** What the step's `pins` read; null where that could not be read. */
+  /** What the step's `pins` query returned; null if it failed. */
   pins?: Pins | null;
-  /** Why what is run `afterwards` failed: the act itself is done. */
+  /** Why an `afterwards` statement failed; the step itself is done. */
   incomplete?: string | null;
 };
 
-/** What of a step is needed to carry it out. */
+/** The members of a step that its execution needs. */
 export type Executable = Pick<
   SqlStep,
   'afterwards' | 'apply' | 'guard' | 'pins' | 'proof' | 'settings' | 'timeout_ms' | 'transaction'
 >;
 
 /**
- * Files as steps change them, as text that keeps their bytes (`decodeBytes`). Throws AbortError (exit 7) on what the
- * system refuses, and on what cannot be replaced as it stands: another's file, hard links, what is no file.
+ * Reads and replaces files, as text that preserves every byte (`decodeBytes`). Throws AbortError (exit 7) if the system
+ * refuses, and for another user's file, a file with hard links, and what is not a regular file.
  */
 export type Files = {
-  /** The name of this machine: the same path elsewhere is another file. */
+  /** This machine's name: the same path on another machine is another file. */
   host: string;
-  /** null where there is no such file. */
+  /** Null if there is no such file. */
   read(path: string): Promise<string | null>;
-  /** Whole or not at all. False, and nothing done, where the file does not hold `before` any more. */
+  /** Replaces the file atomically. Returns false, without changes, if its content is not `before`. */
   replace(path: string, replacement: FileReplacement): Promise<boolean>;
 };
 
 export type Journal = {
   file: string;
-  /** On disk (fsync) when it resolves; throws AbortError (exit 8) when it cannot be. */
+  /** Resolves when the entry is on disk (fsync). Throws AbortError (exit 8) if it cannot be written. */
   append(draft: JournalDraft): Promise<JournalEntry>;
-  /** Every entry. Throws AbortError (exit 8) unless the whole chain verifies: acts follow from what is read. */
+  /** Every entry. Throws AbortError (exit 8) unless the whole chain verifies, since callers act on them. */
   read(): Promise<JournalEntry[]>;
 };
 
 export type Clock = {now(): Date; sleep(ms: number, signal?: AbortSignal): Promise<void>};
 
-/** SHA-256 of the text's UTF-8 bytes, in hex. Injected: core imports nothing of Node. */
+/** SHA-256 of the text's UTF-8 bytes, in hex. Injected, because core does not import from Node. */
 export type Sha256 = (text: string) => string;

@@ -5,13 +5,13 @@ import type {RoleLimit, RoleSettings} from './roles.ts';
 import type {Sql} from './step.ts';
 
 /**
- * What recipes know beyond a snapshot. Dearer to read, so asked for by name: in the background once a minute where
- * a diagnosis rests on it (`Recipe.diagnoseRequires`), or right before planning (`Recipe.planRequires`). A member is there when it
- * was asked for and could be read.
+ * The facts that recipes use beyond a snapshot. They are costlier to read, so a recipe requests them by name: for its
+ * diagnosis (`Recipe.diagnoseRequires`, read once a minute) or for its plan (`Recipe.planRequires`, read right before). A
+ * member is present if it was requested and could be read.
  */
 export type RecipeData = {
   catalog?: Catalog;
-  /** Indexes worth building: dear to find, a plan for every costly statement. */
+  /** Indexes worth building. Costly: plans every expensive statement. */
   index_advice?: IndexAdvice;
   prepared_transactions?: PreparedTransaction[];
   advisory_locks?: AdvisoryLock[];
@@ -19,13 +19,13 @@ export type RecipeData = {
   maintenance?: Maintenance;
   statement_statistics?: StatementStatistics;
   role_limits?: RoleLimit[];
-  /** An application's folder. */
+  /** What an application's folder says of its pool. */
   application?: Application;
   env_file?: EnvFile;
   /** A pgbouncer.ini. */
   pooler_file?: PoolerFile;
   prisma_schema?: PrismaSchema;
-  /** Rows of a team's own queries, by the name they were asked under. */
+  /** Rows of a team recipe's queries, by name. */
   answers?: Record<string, Row[]>;
 };
 
@@ -47,24 +47,24 @@ export type DataRequirements = {
 
 export type Row = Record<string, unknown>;
 
-/** Who holds or awaits one advisory lock, a row each. The same key is another lock in another database. */
+/** A session that holds or waits for one advisory lock. Keys are per database. */
 export type AdvisoryLock = {
   pid: number;
   database: string;
   mode: string;
   is_granted: boolean;
-  /** PG14+, of one that is awaited. */
+  /** PG14+, while waiting. */
   wait_age_ms: number | null;
 };
 
 /** `pg_advisory_lock(bigint)`; a decimal text, as JavaScript's numbers end before it does. */
 export type AdvisoryLockNeed = {key: string};
 
-/** What autovacuum has not kept up with in the connected database, and who keeps dead rows alive in it. */
+/** Tables of the connected database that autovacuum is behind on, and what holds back vacuum. */
 export type Maintenance = {
-  /** Those with enough changed or dead rows to be looked at. */
+  /** Tables with enough changed or dead rows to matter. */
   tables: TableUpkeep[];
-  /** Whoever holds vacuum back, the oldest first. */
+  /** What holds back vacuum, oldest first. */
   xmin_holders: XminHolder[];
 };
 
@@ -84,29 +84,29 @@ export type TableUpkeep = {
   /** Since the last ANALYZE, by hand or by itself; null is never. */
   analyze_age_ms: number | null;
   vacuum_age_ms: number | null;
-  /** How often somebody analyzed it by hand: what tells that an ANALYZE was done. */
+  /** How often it was analyzed by hand; verifies an ANALYZE. */
   analyze_count: number;
-  /** This role may ANALYZE it: by owning it or its database, or by MAINTAIN (PG17+). */
+  /** This role may ANALYZE it: it owns the table or database, or has MAINTAIN (PG17+). */
   may_analyze: boolean;
 };
 
-/** Rows deleted later than what it can still see stay until it is gone. */
+/** Something that holds back vacuum: rows deleted after its xmin stay until it is gone. */
 export type XminHolder = {
   kind: 'backend' | 'prepared transaction' | 'replication slot' | 'standby';
   /** The pid, the gid, the slot, the standby's application_name. */
   name: string;
-  /** Who or what it is, for people. */
+  /** A description of it. */
   description: string;
   /** In transactions. */
   xmin_age: number;
-  /** Of its transaction; null where nobody can tell. */
+  /** Age of its transaction; null if unknown. */
   age_ms: number | null;
 };
 
-/** A transaction prepared for two-phase commit: it has no session, and keeps its locks until somebody ends it. */
+/** A prepared transaction (two-phase commit): it has no session and keeps its locks until it is committed or rolled back. */
 export type PreparedTransaction = {
   gid: string;
-  /** Its transaction id, and when it was prepared (ISO 8601 UTC, microseconds): another one may bear that gid later. */
+  /** Transaction id and time of PREPARE (ISO 8601 UTC, microseconds); a gid can be reused later. */
   transaction: string;
   prepared: string;
   owner: string;
@@ -116,19 +116,19 @@ export type PreparedTransaction = {
   waiters: number[];
 };
 
-/** What pg_stat_statements lacks on this server. */
+/** What is missing for pg_stat_statements on this server. */
 export type StatementStatistics = {
   /** The library is loaded in the running server. */
   is_loaded: boolean;
   /** It is among shared_preload_libraries, which take effect with the next start; null where hidden. */
   is_restart_pending: boolean | null;
-  /** How to have it loaded here, as an exact statement or the place where this service keeps it. */
+  /** How to preload it: the exact statement, or where the managed service has the setting. */
   preload_remedy: string;
-  /** What CREATE EXTENSION takes on this managed service. */
+  /** The privilege for CREATE EXTENSION on this managed service. */
   service_note: string | null;
-  /** compute_query_id (PG14+); `off` keeps every statement from being counted. */
+  /** compute_query_id (PG14+); with `off` no statement is counted. */
   compute_query_id: string | null;
-  /** The version the server's files offer; null where they are not installed. */
+  /** The version that the server has files for; null if not installed. */
   available_version: string | null;
   /** In the connected database. */
   installed: {version: string; schema: string} | null;

@@ -11,15 +11,15 @@ export type Recipe = {
   /** One line for `poolctl recipes`. */
   summary: string;
   parameters: Parameter[];
-  /** Facts its diagnosis rests on, read once a minute; absent ones find nothing. */
+  /** Facts that `diagnose` needs, read once a minute. Without them it finds nothing. */
   diagnoseRequires?: DataRequirements;
   diagnose(snapshot: Snapshot, facts: RecipeData): Finding[];
-  /** Facts its plan rests on for these parameters, read afresh before planning and again before acting. */
+  /** Facts that `plan` needs for these parameters, read before planning and again before execution. */
   planRequires?(params: ParameterValues): DataRequirements;
-  /** Defaults drawn from the evidence, in place of the parameters' own. */
+  /** Defaults derived from the data; they replace the parameters' own. */
   defaults?(snapshot: Snapshot, facts: RecipeData): ParameterValues;
-  /** Its plan is measured, by a replay: the console carries that out, a command names the command for it. */
+  /** Its plan is a benchmark (`poolctl replay`): the console runs it, `poolctl run` prints the command for it. */
   isBenchmark?: true;
-  /** Absent: the recipe is advice. Throws AbortError (exit 2) on a parameter it cannot read. */
+  /** Absent for a recipe that only gives advice. Throws AbortError (exit 2) for an invalid parameter. */
   plan?(snapshot: Snapshot, params: ParameterValues, facts: RecipeData): Plan;
 };

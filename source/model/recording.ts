@@ -1,30 +1,30 @@
 import type {Finding, Severity} from './finding.ts';
 import type {Snapshot} from './snapshot.ts';
 
-/** When a reading was taken, by the server's clock, and the worst that was found in it. */
+/** When a snapshot was taken (server's clock) and its worst severity. */
 export type RecordedAt = {at_ms: number; severity: Severity | null};
 
-/** When the server could not be read, by poolctl's clock, and why. */
+/** When the server could not be read (poolctl's clock) and why. */
 export type ReadFailure = {at_ms: number; message: string};
 
-/** A reading that was kept, with what was found in the facts of then; absent where none were read. */
+/** A recorded snapshot with the findings from facts at that time; absent if no facts were read. */
 export type RecordedSnapshot = Snapshot & {fact_findings?: readonly Finding[]};
 
-/** Readings that were kept: those of the last hour, or of a recording. */
+/** Recorded snapshots: of the last hour, or of a file. */
 export type Recording = {
-  /** The oldest first. */
+  /** Oldest first. */
   times(): readonly RecordedAt[];
   failures(): readonly ReadFailure[];
-  /** The readings of the moments from one index to another, both included. */
+  /** The snapshots from one index of `times()` to another, both included. */
   read(from: number, to: number): Promise<RecordedSnapshot[]>;
 };
 
-/** A tape that readings are added to while it is looked at. */
+/** A recording in memory that grows while it is read. */
 export type SnapshotBuffer = Recording & {
   add(reading: RecordedSnapshot, severity: Severity | null): void;
   addFailure(loss: ReadFailure): void;
-  /** Resolves when everything that was handed in can be read. */
+  /** Resolves when everything added so far can be read. */
   flushed(): Promise<unknown>;
-  /** Writes all of it to a file, whose name is made up where none is given. Resolves to its path. */
+  /** Writes the recording to a file, by default with a generated name, and returns its path. */
   save(file: string | null): Promise<string>;
 };

@@ -1,4 +1,4 @@
-/** Roles and databases, and what ALTER ROLE and ALTER DATABASE have set for their sessions (pg_db_role_setting). */
+/** Roles, databases and their settings by ALTER ROLE and ALTER DATABASE (pg_db_role_setting). */
 export type RoleSettings = {
   roles: Role[];
   databases: {oid: string; name: string}[];
@@ -15,7 +15,7 @@ export type Role = {
 };
 
 export type SettingOverride = {
-  /** null is every role, or every database. */
+  /** Null means every role, or every database. */
   role: string | null;
   database: string | null;
   /** The setting's name. */

@@ -3,37 +3,37 @@ import type {Pins, Step} from './step.ts';
 import type {ServerIdentity} from './target.ts';
 
 export type StepResult = {
-  /** `unknown`: what the act was to end has ended; whether the act did it cannot be known. */
+  /** `unknown`: the session or statement has ended, but not certainly by this step. */
   outcome: 'verified' | 'applied' | 'failed' | 'skipped' | 'unknown';
-  /** Rows the acting statement returned: 0 means that the guard in it did not match. */
+  /** Rows that the statement returned; 0 if its guard did not match. */
   row_count: number;
   sqlstate: string | null;
   message: string | null;
-  /** What would let it succeed: the exact GRANT. */
+  /** What would let it succeed, such as the exact GRANT. */
   hint?: string;
   duration_ms: number;
-  /** The step's measures, as they stood before and after; null where one could not be read. */
+  /** The step's measures before and after; null if one could not be read. */
   measures?: {name: string; before: string | null; after: string | null}[];
-  /** What the step's `pins` read. */
+  /** What the step's `pins` query returned. */
   pins?: Pins;
-  /** It failed and left something behind that could not be removed; the run's undo tries again. */
+  /** It failed and left something behind that could not be removed; the run's undo retries. */
   has_leftover?: true;
 };
 
-/** As whom an act went to the server; by a rescue address that is another role than the target's. */
+/** The role and server version that executed a step; over a rescue URL the role differs from the target's. */
 export type ActedAs = {role: string; server_version_num: number};
 
-/** How far the server is with a step that has a progress view. */
+/** Progress of a step, from the server's progress view. */
 export type StepProgress = {
-  /** As the server names it: `building index: scanning table`. */
+  /** The server's name for it: `building index: scanning table`. */
   phase: string;
-  /** 0 to 1; null while the server cannot tell. */
+  /** 0 to 1; null while unknown. */
   done_ratio: number | null;
-  /** The session it waits for. */
+  /** The session that blocks it. */
   waiting_for: {pid: number; description: string} | null;
 };
 
-/** Slots as a run watches them; poolctl's own sessions are in `used` and in no group. */
+/** Connection slots in use. `used` includes poolctl's own sessions, which are in no group. */
 export type SlotUsage = {used: number; headroom: number; groups: (GroupKey & {count: number})[]};
 
 export type RunStep = {
@@ -41,14 +41,14 @@ export type RunStep = {
   title: string;
   subject: string;
   status: 'pending' | 'acting' | 'verifying' | 'ended';
-  /** How far the server is with it, where it tells. */
+  /** Null if the server reports none. */
   progress: StepProgress | null;
   result: StepResult | null;
 };
 
 export type RunStatus = 'done' | 'stopped' | 'failed' | 'interrupted';
 
-/** A run as it stands: plain data, a fresh value at every change. */
+/** The state of a run: plain data, a new value at each change. */
 export type RunState = {
   run: string;
   recipe: string;
@@ -57,21 +57,21 @@ export type RunState = {
   plan_hash: string;
   phase: 'preparing' | 'acting' | 'verifying' | 'pausing' | 'ended';
   steps: RunStep[];
-  /** The step being carried out, or the next one while pausing; null before and after. */
+  /** Index of the executing step, or of the next one during a pause; null before and after the run. */
   current: number | null;
-  /** How long the pause between batches is; null when there is none now. */
+  /** Length of the current pause between batches; null outside one. */
   pause_ms: number | null;
-  /** null where the slots could not be read. */
+  /** Null if the slots could not be read. */
   before: SlotUsage | null;
   after: SlotUsage | null;
-  /** null until it ended. */
+  /** Null until the run has ended. */
   status: RunStatus | null;
-  /** Why it did not come to its end, or what is to be known although it did. */
+  /** Why the run ended early, or a note on a run that did not. */
   reason: string | null;
   hint: string | null;
-  /** The contract's; null until it ended. */
+  /** Null until the run has ended. */
   exit_code: ExitCode | null;
 };
 
-/** The exit codes of the contract; `exitCodes` (core/errors.ts) names them. */
+/** The exit codes, named by `exitCodes` (core/errors.ts). */
 export type ExitCode = 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 129 | 130 | 143;

@@ -1,32 +1,32 @@
 import type {RoleOrDatabaseLimit, Target} from './target.ts';
 
 /**
- * One reading of a target: plain, serialisable data. It is a contract (`poolctl snapshot`), so every name is
- * snake_case and says its unit. Ages are computed on the server; times that serve as an identity are ISO 8601
- * UTC text with microseconds, because a JavaScript Date would drop them.
+ * One reading of a target: plain, serialisable data, and the contract of `poolctl snapshot`. Names are snake_case with
+ * their unit. Ages are computed on the server. Times that identify something are ISO 8601 UTC text with microseconds,
+ * which a JavaScript Date would drop.
  */
 export type Snapshot = {
   schema_version: 1;
-  /** The server's clock when it was read. */
+  /** The server's clock at the reading. */
   at: string;
   target: Target;
   budget: Budget;
-  /** Client sessions, hidden ones included; poolctl's own are left out. */
+  /** Client sessions, including hidden ones, without poolctl's own. */
   backends: Backend[];
   /** Everything that is not a client session: walsenders, autovacuum, parallel and logical workers. */
   background_workers: BackgroundWorker[];
   statements: Statement[];
   statements_info: StatementsInfo | null;
-  /** Statements being built, for whom an idle-looking index must be left alone. */
+  /** Index builds in progress; their indexes must not be dropped. */
   index_builds: {pid: number; phase: string; relation: string | null}[];
   lock_waits: LockWait[];
   databases: Database[];
   unavailable: Unavailable[];
-  /** What this reading cost. */
+  /** The cost of this reading. */
   cost: {round_trip_ms: number; response_bytes: number};
 };
 
-/** What pg_stat_activity.state can say; null where this role may not see it. */
+/** pg_stat_activity.state; null if hidden from this role. */
 export type BackendState =
   | 'active'
   | 'idle'
@@ -36,14 +36,14 @@ export type BackendState =
   | 'disabled'
   | 'starting';
 
-/** Who a session is, for as long as it lives: a pid alone is reused. */
+/** Identifies a session; a pid alone can be reused. */
 export type SessionIdentity = {pid: number; backend_start: string};
 
 export type Backend = {
   pid: number;
   /** ISO 8601 UTC with microseconds; null when hidden. */
   backend_start: string | null;
-  /** Oids, which stay when the database or the role is renamed. */
+  /** Oids, which survive renaming the database or role. */
   datid: string | null;
   usesysid: string | null;
   datname: string | null;
@@ -51,7 +51,7 @@ export type Backend = {
   /** The role is a superuser: only a superuser may end its sessions (42501). */
   is_superuser: boolean;
   application_name: string;
-  /** null is a unix socket, or hidden. */
+  /** Null for a Unix socket, or if hidden. */
   client_addr: string | null;
   client_port: number | null;
   backend_type: string | null;
@@ -60,22 +60,22 @@ export type Backend = {
   wait_event: string | null;
   xact_age_ms: number | null;
   query_age_ms: number | null;
-  /** Since state_change: how long an idle session has been idle. */
+  /** Age of state_change: how long an idle session has been idle. */
   state_age_ms: number | null;
   /**
-   * ISO 8601 UTC with microseconds; null when hidden. Beside the identity it tells the acting statement whether
-   * the session has done anything since it was read (PostgreSQL moves it with every statement it begins or ends).
+   * ISO 8601 UTC with microseconds; null when hidden. PostgreSQL updates it whenever a statement starts or ends, so a
+   * step's statement can check that the session has done nothing since the snapshot.
    */
   state_change: string | null;
-  /** The same of its transaction and its statement; null where it has none. */
+  /** Start of its transaction and statement, in the same format; null without one. */
   xact_start: string | null;
   query_start: string | null;
-  /** Of a transaction that has written. */
+  /** Set once the transaction has written. */
   backend_xid: string | null;
   backend_age_ms: number | null;
-  /** Age of the oldest transaction id or snapshot it holds back vacuum with, in transactions. */
+  /** How far it holds back vacuum, in transactions: the age of its oldest xid or xmin. */
   xmin_age: number | null;
-  /** Pids that block it, root or not; [] unless it waits for a lock. 0 is a prepared transaction. */
+  /** Pids that block it directly; [] unless it waits for a lock. 0 is a prepared transaction. */
   blocked_by: number[];
   query_id: string | null;
   query: string | null;
@@ -109,22 +109,22 @@ export type Budget = {
   superuser_reserved_connections: number;
   /** PG16+; 0 before. */
   reserved_connections: number;
-  /** max_connections less both reserves: what an ordinary role can get. */
+  /** max_connections minus both reserves: the slots for ordinary roles. */
   usable: number;
-  /** Slots held by client sessions, poolctl's own included: it holds a slot like any other. */
+  /** Slots used by client sessions, including poolctl's own. */
   used: number;
   /** usable - used, never below 0. */
   headroom: number;
   used_ratio: number;
-  /** Client sessions by state; `hidden` counts those this role may not see. poolctl's own are left out. */
+  /** Client sessions by state, without poolctl's own; `hidden` counts those whose state this role may not see. */
   by_state: Record<string, number>;
-  /** Who holds most, largest first. */
+  /** Sessions by group, largest first. */
   groups: BudgetGroup[];
-  /** Roles and databases with a limit of their own, and how much of it is used. */
+  /** Connection limits of roles and databases, and how much of each is used. */
   role_and_database_limits: (RoleOrDatabaseLimit & {used: number})[];
 };
 
-/** A row of pg_stat_statements: counters since it was first seen, and rates when two readings exist. */
+/** A row of pg_stat_statements: cumulative counters, and rates once two snapshots exist. */
 export type Statement = {
   queryid: string;
   dbid: string;
@@ -133,7 +133,7 @@ export type Statement = {
   toplevel: boolean;
   datname: string | null;
   usename: string | null;
-  /** Fetched for those on show only; null until then. */
+  /** Fetched only for visible statements; null until then. */
   query: string | null;
   calls: number;
   total_exec_time_ms: number;
@@ -156,31 +156,31 @@ export type Statement = {
   rates?: StatementRates;
 };
 
-/** What changed between two readings of the same statement, per second of the server's clock. */
+/** Changes of a statement between two snapshots, per second of the server's clock. */
 export type StatementRates = {
   interval_ms: number;
   calls_per_second: number;
   exec_ms_per_second: number;
-  /** Of all execution time in the interval, 0 to 1. */
+  /** Share of all execution time in the interval, 0 to 1. */
   exec_share_ratio: number;
   rows_per_second: number;
   shared_blks_hit_per_second: number;
   shared_blks_read_per_second: number;
   temp_blks_per_second: number;
   wal_bytes_per_second: number;
-  /** Mean and deviation of the calls within the interval, from sums of squares. */
+  /** Mean and standard deviation of the calls in the interval. */
   mean_exec_time_ms: number;
   stddev_exec_time_ms: number;
 };
 
 export type StatementsInfo = {
-  /** Entries evicted since stats_reset; while it rises, the list is lossy. */
+  /** Entries evicted since stats_reset; while it rises, the list is incomplete. */
   dealloc: number;
   stats_reset: string | null;
   entries: number;
   max_entries: number;
   is_evicting: boolean;
-  /** Between two readings; absent with one, and before extension 1.9. */
+  /** Between two snapshots; absent with one, and before extension 1.9. */
   evictions_per_minute?: number;
 };
 
@@ -190,9 +190,9 @@ export type LockWait = {
   locktype: string;
   mode: string;
   relation: string | null;
-  /** The transaction whose end it waits for; absent where it waits for something else. */
+  /** The transaction whose end it waits for; absent for other locks. */
   transactionid?: string;
-  /** PG14+, else the age of its query. */
+  /** PG14+; before, the age of its query. */
   wait_age_ms: number | null;
 };
 
@@ -204,7 +204,7 @@ export type Database = {
   blks_hit: number;
   blks_read: number;
   cache_hit_ratio: number | null;
-  /** Of the database connected to only; null elsewhere. */
+  /** Only for the connected database; null for others. */
   index_hit_ratio: number | null;
   deadlocks: number;
   temp_bytes: number;
@@ -223,5 +223,5 @@ export type Database = {
   };
 };
 
-/** A part that could not be read, why, and the exact statement or setting that would mend it. */
+/** A section that could not be read, the reason, and the exact statement or setting that fixes it. */
 export type Unavailable = {section: string; sqlstate: string | null; reason: string; remedy: string};

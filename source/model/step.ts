@@ -1,98 +1,98 @@
 /**
- * Text that is executed as it stands, never redacted nor sanitised: what redacts or shows takes `Showable` and so
- * refuses it. `shownLines` and `shownText` (engine/step-text.ts) make of it what is shown.
+ * Text that is executed unchanged, never redacted or sanitised. Functions that redact or show text take `Showable`, so
+ * passing this is a type error. `shownLines` (text/reveal.ts) converts it for display.
  */
 export type ExecutableText = string & {readonly use?: 'executed'};
 
-/** SQL and its parameters; identifiers inside `text` come from `quoteIdentifier` alone. */
+/** SQL and its parameters. Identifiers in `text` are quoted by `quoteIdentifier`. */
 export type Sql = {
   text: ExecutableText;
   values: (string | number | boolean | null | (string | number)[])[];
-  /** The journal's stand-in for what holds a secret: the text is empty and nothing of it can be executed. */
+  /** In the journal, in place of SQL that contains a secret: `text` is empty and cannot be executed. */
   withheld?: true;
   /**
-   * Given for a query that a team wrote: it may call these functions (`schema.name`) besides PostgreSQL's own that only
-   * read. The server is asked what the query reaches before it runs it.
+   * Set for a team recipe's query: the functions (`schema.name`) it may call besides PostgreSQL's own read-only ones.
+   * What the query reaches is checked on the server before it runs.
    */
   functions?: readonly string[];
 };
 
-/** A verification that can be written down: run `query`, compare `column` of its first row with `value`. */
+/** A serialisable check: run `query` and compare `column` of its first row with `value`. */
 export type Verification<Query = Sql> = {
   query: Query;
   expect: {column: string; op: '=' | '<>' | '<' | '<=' | '>' | '>='; value: string | number | boolean | null};
 };
 
-/** One act as data, never a closure: what to do, how to undo it, how to verify it. Serialised as it stands. */
+/** One step as plain data: what to do, how to undo it, how to verify it. Serialised in the journal. */
 export type Step = SqlStep | FileStep | AdviceStep;
 
 export type SqlStep = {
   kind: 'sql';
   title: string;
-  /** What it acts on, as a finding names it: `backend:4711`. */
+  /** What it changes, in the form of a finding's subject: `backend:4711`. */
   subject: string;
   /**
-   * Must hold in the acting session right before `apply`, in its transaction where there is one; else the step
-   * is left alone. For acts that cannot carry their guard in themselves (ALTER ROLE, CREATE INDEX CONCURRENTLY).
-   * One whose column is named `guard` answers in words: what it says instead of the expected one is the reason.
+   * Must hold right before `apply`, in the same session and transaction; otherwise the step is skipped. For statements
+   * that cannot contain their own guard (ALTER ROLE, CREATE INDEX CONCURRENTLY). A guard with a column named `guard`
+   * returns text: any text but the expected one is the reason for skipping.
    */
   guard?: Verification;
-  /** Settings of the acting session during `apply`: `lock_timeout` and its kin. */
+  /** Session settings during `apply`, such as `lock_timeout`. */
   settings?: Record<string, string>;
   apply: Sql;
-  /** Run in one transaction after an `apply` that cannot be in it: what belongs to what was made, such as its comment. */
+  /** Executed in one transaction after an `apply` that cannot run in one; for example COMMENT ON the new index. */
   afterwards?: Sql[];
   /**
-   * Must hold in the transaction of `apply`, before its COMMIT, else it is rolled back: it tells by an oid that a
-   * statement, which takes a name, met what was meant.
+   * Must hold in the transaction of `apply` before COMMIT, otherwise it is rolled back. Proves by oid that a statement
+   * with a name changed the intended object.
    */
   proof?: Verification;
-  /** Read in the acting session right after the act: what its undo has to know of what was made, by column. */
+  /** Executed in the same session right after `apply`: its columns identify the created object for the undo. */
   pins?: Sql;
-  /** `unneeded`: it leaves nothing to take back and harms nothing (ANALYZE), so that nobody has to allow it. */
+  /** `unneeded`: nothing to undo and harmless (ANALYZE); needs no consent as an irreversible step. */
   undo: Undo | 'irreversible' | 'unneeded';
-  /** Its undo would hold what looks like a secret, which the journal does not keep: why it is irreversible. */
+  /** Irreversible because its undo would contain what looks like a secret, which the journal does not store. */
   holds_secret?: true;
   verify: Verification;
-  /** Sweeps away what a failed `apply` leaves behind, where `guard` finds it: the invalid index of a failed build. */
+  /** Removes what a failed `apply` leaves behind, if its guard finds it: the invalid index of a failed build. */
   cleanup?: Cleanup;
-  /** What of the server follows it: a progress view, or who holds it up; such a step can be cancelled while it acts. */
+  /** The progress view that covers it. Such a step can be cancelled at any time. */
   progress?: 'create_index' | 'drop_index' | 'analyze';
-  /** The session that is followed, where it is not the acting one. */
+  /** The session whose progress is read, if not the executing one. */
   progress_pid?: number;
-  /** Read before and after, for the record: what the act brought. */
+  /** Read before and after, to record the effect. */
   measures?: Measure[];
-  /** The strongest lock it takes on what others use. */
+  /** The strongest lock it takes on shared objects. */
   lock: 'none' | 'share' | 'exclusive';
-  /** Whether it runs in a transaction; CREATE INDEX CONCURRENTLY cannot. */
+  /** Whether it runs in a transaction, which CREATE INDEX CONCURRENTLY cannot. */
   transaction: boolean;
   timeout_ms: number;
 };
 
-/** How an act is taken back: what to run, when it may be run, and how to know that it worked. */
+/** How a step is undone: the statement, its guard and its verification. */
 export type Undo = Pick<SqlStep, 'apply' | 'afterwards' | 'cleanup' | 'pins' | 'progress' | 'settings'> & {
   guard?: Verification<PinnedSql>;
   verify: Verification<PinnedSql>;
   proof?: Verification<PinnedSql>;
-  /** How the undo is taken back in turn; absent: by the act itself, as it was. */
+  /** How the undo is undone; absent: by the step itself. */
   undo?: Undo;
 };
 
-/** SQL with values that only the act can tell: what its `pins` read, null where that is not known. */
+/** SQL with values known only after execution: what `pins` returned, or null if unknown. */
 export type PinnedSql = SqlWith<Pin>;
 
 export type SqlWith<Value> = Omit<Sql, 'values'> & {values: (Sql['values'][number] | Value)[]};
 
 export type Pin = {pin: string};
 
-/** What `pins` read, by column. */
+/** The values that `pins` returned, by column. */
 export type Pins = Record<string, string | null>;
 
 export type Cleanup = {guard: Verification; apply: Sql; settings?: Record<string, string>};
 
 /**
- * The first column of `query`'s rows, a line each: a plan, a counter. `plan`: not its rows but the plan that the
- * server would choose for it, without the literals in it; it is not executed.
+ * A value recorded before and after a step: the first column of `query`'s rows, one line each. `plan`: the query's
+ * EXPLAIN without literals; the query is not executed.
  */
 export type Measure = {name: string; query: Sql; kind?: 'plan'};
 
@@ -102,39 +102,39 @@ export type FileStep = {
   subject: string;
   path: string;
   change: FileChange;
-  /** The change holds what looks like a secret, which the journal does not keep: it cannot be undone. */
+  /** Irreversible because the change contains what looks like a secret, which the journal does not store. */
   holds_secret?: true;
-  /** The change as a person reads it, `-` and `+` first in a line; without secrets. */
+  /** The change as a diff: lines starting with `-` and `+`, without secrets. */
   diff: string[];
 };
 
-/** What a person must do elsewhere. */
+/** Something to be done by hand. */
 export type AdviceStep = {kind: 'advice'; title: string; subject: string; text: string};
 
 /**
- * A part of a URL's query as it is written (`connection_limit=5`) and what takes its place. Where one of them is '' the
- * other comes or goes at the end with the `?` or `&` before it.
+ * Replaces a part of a URL's query, as written (`connection_limit=5`). With '' on one side, the other is added or removed
+ * at the end, including the `?` or `&` before it.
  */
 export type QueryEdit = {before: string; after: string};
 
-/** A change of a text file as data that can be turned round. Holds no secret: the journal keeps it. */
+/** A reversible change of a text file. Contains no secret, since it is journaled. */
 export type FileChange =
-  /** A file that was not there. */
+  /** Creates a file that does not exist. */
   | {kind: 'create'; text: string; folder?: FileReplacement['folder']}
-  /** Only while it holds exactly this text. */
+  /** Removes a file with exactly this text. */
   | {kind: 'remove'; text: string; folder?: FileReplacement['folder']}
   /** `before` must occur exactly once. */
   | {kind: 'replace'; before: string; after: string}
-  /** Parts of the query of the URL that `variable` of an .env file holds, as they are written. */
+  /** Edits the query of the URL in `variable` of an .env file. */
   | {kind: 'url_query'; variable: string; edits: QueryEdit[]}
-  /** The same in older journals, decoded: it cannot give back each byte. null is "not there". */
+  /** The same in older journals, with decoded values, so not byte-exact. Null means absent. */
   | {kind: 'url_parameters'; variable: string; before: UrlParameters; after: UrlParameters}
-  /** The journal's stand-in for one that holds a secret: it fits no text. */
+  /** In the journal, in place of a change that contains a secret: it applies to no text. */
   | {kind: 'withheld'};
 
 export type UrlParameters = Record<string, string | null>;
 
-/** null is "no file". `folder`: whether the file's folder comes and goes with it; older journals do not say. */
+/** Null means no file. `folder`: whether the folder is created and removed with it; absent in older journals. */
 export type FileReplacement = {
   before: string | null;
   after: string | null;
