@@ -8,7 +8,7 @@ import {
   matchesCriteria,
   readCriteria,
 } from '../source/core/sessions/session-parameters.ts';
-import {countHeldUp, describeSessions, groupByApplication} from '../source/core/sessions/session-plan.ts';
+import {countBlocked, describeSessions, groupByApplication} from '../source/core/sessions/session-plan.ts';
 import {cancelStep, isKnownSession, type KnownSession} from '../source/core/sessions/session-steps.ts';
 import {
   absentSelectors,
@@ -218,7 +218,7 @@ function explainChosen(chosen: KnownSession[], snapshot: Snapshot, params: Param
   });
   return [
     `${counted(chosen.length, 'statement')} to cancel: ${classes.join(', ')}.`,
-    ...describeSessions({chosen, skipped: [], heldUp: countHeldUp(snapshot)}),
+    ...describeSessions({chosen, skipped: [], blocked: countBlocked(snapshot)}),
     'The client gets an error (57014) and its transaction is aborted; the session stays. This cannot be undone.',
     'Only the statement in this preview is cancelled, not a later one of the same session.',
   ];

@@ -161,7 +161,7 @@ function explainNone(snapshot: Snapshot, criteria: SessionCriteria): string[] {
 }
 
 function explain(selection: Selection, {budget}: Snapshot): string[] {
-  const {chosen, heldUp} = selection;
+  const {chosen, blocked: heldUp} = selection;
   const waiters = chosen.reduce((sum, {pid}) => Math.max(sum, heldUp.get(pid) ?? 0), 0);
   const freed = `This frees ${counted(chosen.length, 'slot')} of the ${budget.used} in use (${budget.usable} usable)`;
   return [

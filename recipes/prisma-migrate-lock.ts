@@ -188,7 +188,7 @@ function explain(
     ...(chosen.length === 0
       ? ['No session holding the lock is idle. Nothing to end.']
       : [`${counted(chosen.length, 'session')} to end:`]),
-    ...describeSessions({chosen: [...chosen], skipped: [], heldUp: new Map()}),
+    ...describeSessions({chosen: [...chosen], skipped: [], blocked: new Map()}),
     ...(isPooled
       ? [
           "The last statement is not Prisma Migrate's: a pooler in transaction mode kept the session and its lock. Let Prisma Migrate connect directly (directUrl, DIRECT_URL).",

@@ -11,7 +11,7 @@ import {
 } from '../source/core/recipe/parameters.ts';
 import {describeBackend, protectionOf, subjectOf, toSkipped} from '../source/core/sessions/protection.ts';
 import {pidParameter, readCriteria} from '../source/core/sessions/session-parameters.ts';
-import {countHeldUp, describeSessions, selectSessions} from '../source/core/sessions/session-plan.ts';
+import {countBlocked, describeSessions, selectSessions} from '../source/core/sessions/session-plan.ts';
 import type {KnownSession} from '../source/core/sessions/session-steps.ts';
 import {cancelStep, terminateBlockerStep} from '../source/core/sessions/session-steps.ts';
 import {quoteLiteral} from '../source/core/sql/quote.ts';
@@ -31,7 +31,7 @@ const parameters: Parameter[] = [
   {
     ...pidParameter,
     description: 'Blockers by pid, comma-separated; includes protected sessions',
-    suggest: snapshot => [...countHeldUp(snapshot).keys()].filter(pid => pid !== 0).map(String),
+    suggest: snapshot => [...countBlocked(snapshot).keys()].filter(pid => pid !== 0).map(String),
   },
   {
     name: 'waited_for',
@@ -170,7 +170,7 @@ type Choice = {chosen: KnownSession[]; skipped: Skipped[]};
 function choose(snapshot: Snapshot, params: ParameterValues, roots: readonly Root[]): Choice {
   const criteria = {...readCriteria(params, parameters), older_than_ms: 0, states: backendStates};
   if (criteria.named !== null) {
-    const {chosen, skipped, heldUp} = selectSessions(snapshot, {...criteria, at_most: null});
+    const {chosen, skipped, blocked: heldUp} = selectSessions(snapshot, {...criteria, at_most: null});
     const isBlocker = ({pid}: Backend) => (heldUp.get(pid) ?? 0) > 0;
     return {
       chosen: chosen.filter(isBlocker),
@@ -262,7 +262,7 @@ function explain(
         ];
   return [
     ...opening,
-    ...describeSessions({chosen, skipped: [], heldUp}),
+    ...describeSessions({chosen, skipped: [], blocked: heldUp}),
     ...(running.length === 0
       ? []
       : [

@@ -5,31 +5,31 @@ import {comesInOrder} from './index-spec.ts';
 import type {Columns, Condition, TableUse, Term} from './statement-shape.ts';
 import {columnOf, distinctOf, productOf, rowsOf, selectivityOf} from './statistics.ts';
 
-/** How a table's rows are come by, in the planner's units. */
+/** The cheapest path to a table's rows; `cost` in the planner's units. */
 export type Access = {cost: number; rows: number; candidate: Candidate | null};
 
-/** An index that is there, or that might be. */
+/** An existing index (`candidate` null) or a hypothetical one. */
 export type Available = {spec: IndexSpec; candidate: Candidate | null};
 
-/** What is known of the tables, and whether a btree can leave out a leading key (skip scan, PostgreSQL 18). */
+/** Column statistics, and whether a btree scan can skip a leading key (PostgreSQL 18). */
 export type Known = {columns: Columns; can_skip: boolean};
 
-/** A page of results, as applications ask for. */
+/** Rows that a statement with LIMIT is assumed to return. */
 const pageOfRows = 100;
-/** An estimate is one: what might be built has to be clearly cheaper than what is there. */
+/** Estimates are rough: a candidate must cost less than this share of the existing paths. */
 const worthTrying = 0.7;
 const randomPage = 4;
 const tuple = 0.01;
 const indexTuple = 0.005;
 const operator = 0.0025;
-/** More values of a leading key than that, and each is a look-up of its own. */
+/** Maximum number of distinct values of a leading key that a skip scan is assumed to probe. */
 const mostSkipped = 100;
 const pageBytes = 8192;
 const entriesPerLeaf = 300;
 
 /**
- * The cheapest way to the rows that `conditions` leave: the whole table, or an index. PostgreSQL's own formulas in
- * short (costsize.c): a bitmap's pages get cheaper the more of them there are, and those that many look-ups
+ * The cheapest path to the rows that match `conditions`: a sequential scan or an index. PostgreSQL's formulas in
+ * short (costsize.c): a bitmap scan's pages get cheaper the more there are, and pages that many lookups
  * share (`loops`) are read once.
  */
 export function cheapestAccess(
@@ -48,7 +48,7 @@ export function cheapestAccess(
   const checks = operator * conditions.length;
   const whole = pages + total * (tuple + checks) + sorting;
   let best: Access = {cost: whole, rows, candidate: null};
-  // Those that are there come first.
+  // Existing indexes come first in `available`.
   let existing = whole;
   for (const {spec, candidate} of available) {
     const path = match(use, conditions, spec, known);
@@ -58,7 +58,7 @@ export function cheapestAccess(
     const isInOrder = use.order.length > 0 && path.is_in_order;
     const inOrder = inOrderPages(pages, found, path.correlation, loops);
     const heap = isInOrder ? inOrder : Math.min(inOrder, bitmapPages(pages, found, loops));
-    const leaves = fetched(total / entriesPerLeaf, (read / entriesPerLeaf) * loops) / loops;
+    const leaves = pagesFetched(total / entriesPerLeaf, (read / entriesPerLeaf) * loops) / loops;
     const entries =
       read * (indexTuple + operator) + leaves * randomPage + descent(total, loops) * path.probes;
     const scan = heap + entries + found * (tuple + checks);
@@ -71,7 +71,7 @@ export function cheapestAccess(
   return best;
 }
 
-/** `selectivity` of the entries read; `filtered` is the share of them whose rows are looked at. */
+/** `selectivity`: share of index entries read; `filtered`: share of those whose heap rows are fetched. */
 type Match = {
   selectivity: number;
   filtered: number;
@@ -80,7 +80,7 @@ type Match = {
   probes: number;
 };
 
-/** What the leading keys of an index narrow down; null where it answers nothing of what is asked. */
+/** How far an index narrows the rows down; null if it answers none of the conditions. */
 function match(
   use: TableUse,
   conditions: readonly Condition[],
@@ -128,7 +128,7 @@ function match(
   const is_in_order = isOrdered && comesInOrder(spec.keys.slice(equal), use.order);
   const [first] = spec.keys;
   const own = first === undefined ? 0 : (columnOf(table, termOf(first), columns)?.correlation ?? 0);
-  // As btcostestimate has it (selfuncs.c): later keys spoil what the first promises.
+  // As in btcostestimate (selfuncs.c): further keys reduce the correlation.
   const correlation = spec.keys.length > 1 ? 0.75 * own : own;
   const isPartial = spec.predicate !== null;
   if (isPartial)
@@ -158,7 +158,7 @@ function onKey(conditions: readonly Condition[], {expression, opclass}: IndexKey
   );
 }
 
-/** Both ends of a range count. */
+/** The selectivity of both ends of a range together. */
 function narrowing(condition: Condition, all: readonly Condition[], table: Table, columns: Columns): number {
   if (condition.kind !== 'range') return selectivityOf(condition, table, columns);
   const {expression} = condition.term;
@@ -178,23 +178,23 @@ function impliesPredicate(conditions: readonly Condition[], predicate: string | 
   return predicate.split(' AND ').every(part => tests.includes(part));
 }
 
-/** Pages fetched for so many rows (Mackert and Lohman, as in index_pages_fetched). */
-function fetched(pages: number, rows: number): number {
+/** Pages fetched for `rows` rows (Mackert and Lohman, as in index_pages_fetched). */
+function pagesFetched(pages: number, rows: number): number {
   return Math.min(pages, (2 * pages * rows) / (2 * pages + rows));
 }
 
 function bitmapPages(pages: number, rows: number, loops: number): number {
-  const count = fetched(pages, rows * loops) / loops;
+  const count = pagesFetched(pages, rows * loops) / loops;
   return count * (randomPage - (randomPage - 1) * Math.sqrt(count / pages));
 }
 
 function inOrderPages(pages: number, rows: number, correlation: number, loops: number): number {
-  const worst = (fetched(pages, rows * loops) / loops) * randomPage;
+  const worst = (pagesFetched(pages, rows * loops) / loops) * randomPage;
   return worst + correlation ** 2 * (Math.min(worst, pages) - worst);
 }
 
-/** Down to a leaf: its page, shared by look-ups that come to the same ones, and the comparisons on the way. */
+/** Cost of descending to a leaf: its page, shared by lookups of the same leaf, and the comparisons on the way. */
 function descent(rows: number, loops: number): number {
   const leaves = Math.max(1, rows / entriesPerLeaf);
-  return (fetched(leaves, loops) / loops) * randomPage + operator * (Math.log2(rows + 1) + 50);
+  return (pagesFetched(leaves, loops) / loops) * randomPage + operator * (Math.log2(rows + 1) + 50);
 }

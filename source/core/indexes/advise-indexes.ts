@@ -18,14 +18,14 @@ export type AdviceInput = {
   planner: Planner;
 };
 
-/** The indexes worth building for the statements seen and for the foreign keys, and what was left out. */
+/** The indexes worth building for the statements and the foreign keys, and those skipped. */
 export async function adviseIndexes(input: AdviceInput): Promise<IndexAdvice> {
   const {catalog, statements, planner} = input;
   const skipped: SkippedIndex[] = [];
   const keys = foreignKeyNeeds(catalog, input.existing, skipped);
-  const precedence = commonFirst(statements, input.columns);
+  const precedence = columnPrecedence(statements, input.columns);
   const works: Work[] = [
-    ...statements.map(statement => ({statement, candidates: worthTrying(statement, input, precedence)})),
+    ...statements.map(statement => ({statement, candidates: candidatesOf(statement, input, precedence)})),
     ...keys.map(({statement, candidate}) => ({statement, candidates: [candidate]})),
   ];
   const choice = await chooseIndexes(
@@ -34,13 +34,13 @@ export async function adviseIndexes(input: AdviceInput): Promise<IndexAdvice> {
   );
   return {
     proposals: toProposals(choice, keys, input),
-    skipped: [...skipped, ...leftOut(choice), ...unhelpedKeys(choice, keys)],
+    skipped: [...skipped, ...tooCostlyIndexes(choice), ...unusedForeignKeys(choice, keys)],
     planner: planner.costSource,
   };
 }
 
-/** What could be built at all, and is not there yet in another form. */
-function worthTrying({shape}: WorkloadStatement, input: AdviceInput, precedence: Precedence): Candidate[] {
+/** Candidates that can be built and that no existing index covers. */
+function candidatesOf({shape}: WorkloadStatement, input: AdviceInput, precedence: Precedence): Candidate[] {
   const all = shape.uses
     .filter(({table}) => isIndexable(table) && rowsOf(table) >= minimumRows)
     .flatMap(use => candidatesFor(use, precedence));
@@ -49,8 +49,8 @@ function worthTrying({shape}: WorkloadStatement, input: AdviceInput, precedence:
   );
 }
 
-/** Columns that tell rows apart first, then those that most statements compare, so that they share an index. */
-function commonFirst(statements: readonly WorkloadStatement[], columns: Columns): Precedence {
+/** Selective columns first, then those that most statements compare, so that they share an index. */
+function columnPrecedence(statements: readonly WorkloadStatement[], columns: Columns): Precedence {
   const counts = new Map<string, number>();
   const idOf = (table: Table, {expression}: Term) => `${table.oid} ${expression}`;
   for (const {table, conditions} of statements.flatMap(({shape}) => shape.uses)) {
@@ -68,14 +68,14 @@ function commonFirst(statements: readonly WorkloadStatement[], columns: Columns)
     (a.expression < b.expression ? -1 : 1);
 }
 
-function leftOut({too_costly}: Choice): SkippedIndex[] {
+function tooCostlyIndexes({too_costly}: Choice): SkippedIndex[] {
   return too_costly.map(({candidate, saved_ms, writes}) => ({
     what: describe(candidate),
     reason: `writes would cost more than it saves: ${Math.round(saved_ms)} ms saved for ${writes} writes`,
   }));
 }
 
-function unhelpedKeys({chosen}: Choice, keys: readonly ForeignKeyNeed[]): SkippedIndex[] {
+function unusedForeignKeys({chosen}: Choice, keys: readonly ForeignKeyNeed[]): SkippedIndex[] {
   const isServed = ({candidate}: ForeignKeyNeed) =>
     chosen.some(
       ({table, spec}) =>
@@ -94,11 +94,11 @@ function describe({table, spec}: Candidate): string {
   return `${table.schema}.${table.name} (${spec.keys.map(({expression}) => expression).join(', ')})${where}`;
 }
 
-/** NAMEDATALEN less its final zero; bytes. */
+/** NAMEDATALEN - 1, in bytes. */
 const longest = 63;
 const ending = '_idx';
 
-/** `table_column_idx`, as PostgreSQL names an index and Prisma's `@@index` does; numbered where it is taken. */
+/** `table_column_idx`, as PostgreSQL and Prisma's `@@index` name an index; numbered if the name is taken. */
 export function nameFor({name}: Table, {keys}: IndexSpec, isTaken: (name: string) => boolean): string {
   const words = keys.map(({expression}) => wordOf(expression));
   const base = [name, ...words].join('_');
@@ -115,7 +115,7 @@ function wordOf(expression: string): string {
   return (expression.match(/[\p{L}\p{N}_]+/gu) ?? ['expr']).join('_');
 }
 
-/** The first so many bytes, in whole characters. */
+/** The longest prefix within `bytes` bytes of UTF-8. */
 function cut(text: string, bytes: number): string {
   let taken = '';
   let size = 0;
@@ -128,7 +128,7 @@ function cut(text: string, bytes: number): string {
   return taken;
 }
 
-/** What was chosen, named, sized and explained: what saves most first. */
+/** The chosen indexes with name, size and reasons, those that save most first. */
 export function toProposals(
   {chosen, benefits}: Choice,
   keys: readonly ForeignKeyNeed[],
@@ -136,10 +136,10 @@ export function toProposals(
 ): IndexProposal[] {
   const taken = new Set([...catalog.tables, ...catalog.indexes].map(({schema, name}) => `${schema}.${name}`));
   const proposals: IndexProposal[] = [];
-  // In the order of their names, so that the same choice is named in the same way at every reading.
+  // Sorted, so that the same choice always gets the same names.
   for (const candidate of [...chosen].sort((a, b) => (a.id < b.id ? -1 : 1))) {
     const {table, spec} = candidate;
-    // One that failed, or is still being built, goes or becomes this one: its name stays.
+    // A failed or running build of this index is replaced or adopted, so its name is free.
     const begun = existing.find(each => !each.is_valid && specId(table, each.spec) === candidate.id);
     const name = nameFor(table, spec, each => each !== begun?.name && taken.has(`${table.schema}.${each}`));
     taken.add(`${table.schema}.${name}`);

@@ -4,18 +4,18 @@ import type {IndexAdvice} from '../../model/index-advice.ts';
 import {btree, type IndexKey, type IndexSpec, key, orderKeys, specId} from './index-spec.ts';
 import type {Condition, StatementShape, TableUse, Term} from './statement-shape.ts';
 
-/** An index that might help; its first `equal_count` keys are compared by =. */
+/** An index that might help; its first `equal_count` keys are compared with =. */
 export type Candidate = {id: string; table: Table; spec: IndexSpec; equal_count: number};
 
-/** Which of two columns that are both compared by = comes first in an index. */
+/** Sorts columns compared with = into the order of an index. */
 export type Precedence = (table: Table, a: Term, b: Term) => number;
 
-/** Wider ones cost more to keep than their last column saves. */
+/** A further key would cost more to maintain than it saves. */
 const mostKeys = 4;
 
 /**
- * The indexes that could answer what a statement asks of one table: columns compared by = first, then one range or
- * the order wanted, or two ranges. Simple ones are among them: who chooses sees whether the wider ones are worth it.
+ * The indexes that could serve a statement on one table: columns compared with = first, then one range or
+ * the requested order, or two ranges. Narrow ones are included; `chooseIndexes` decides whether wider ones pay.
  */
 export function candidatesFor(use: TableUse, precedence: Precedence): Candidate[] {
   const btrees = alternatives(use, precedence).map(({equal, rest, predicate}) => {
@@ -76,8 +76,8 @@ function armOf(use: TableUse, arm: Condition[], precedence: Precedence): Alterna
 }
 
 /**
- * `deleted_at IS NULL` as the WHERE of an index leaves out the rows that are never asked for. As a key it would not
- * do before an order: the planner does not take it for a constant (only equivalence classes are).
+ * `deleted_at IS NULL` as the WHERE of an index leaves out rows that are never requested. As a key it would not
+ * work before an order: the planner does not treat it as a constant (only equivalence classes are).
  */
 function partial(conditions: readonly Condition[], found: readonly Alternative[]): Alternative[] {
   const tests = conditions.flatMap(each =>
@@ -93,7 +93,7 @@ function partial(conditions: readonly Condition[], found: readonly Alternative[]
   return [...isNull, ...found.map(each => ({...each, predicate}))];
 }
 
-/** A second range narrows down nothing, but is compared in the index before the table is looked at. */
+/** A second range does not narrow the scan, but is compared in the index before the heap is read. */
 function pairs(ranges: readonly Term[]): [Term, Term][] {
   return ranges.flatMap(first =>
     ranges.filter(second => second !== first).map((second): [Term, Term] => [first, second]),
@@ -104,7 +104,7 @@ function termsOf(conditions: readonly Condition[], isWanted: (each: Condition) =
   return conditions.flatMap(each => (isWanted(each) && 'term' in each ? [each.term] : []));
 }
 
-/** For each table joined, the terms it is joined by. */
+/** The join terms, one list per joined table. */
 function joinedTerms(conditions: readonly Condition[]): Term[][] {
   const byOther = new Map<TableUse, Term[]>();
   for (const each of conditions) {
@@ -118,7 +118,7 @@ function uniqueTerms(terms: readonly Term[]): Term[] {
   return [...new Map(terms.map(term => [term.expression, term])).values()];
 }
 
-/** A column stands in an index once: compared by =, its order no longer matters. */
+/** Each column once: compared with =, its order no longer matters. */
 function uniqueKeys(keys: readonly IndexKey[]): IndexKey[] {
   return keys.filter(
     ({expression}, index) => keys.findIndex(each => each.expression === expression) === index,
@@ -126,8 +126,8 @@ function uniqueKeys(keys: readonly IndexKey[]): IndexKey[] {
 }
 
 /**
- * GIN indexes for what a statement looks for inside jsonb, arrays and text search vectors. Where all it asks of
- * jsonb is @>, @? and @@, jsonb_path_ops makes a smaller and faster one (PostgreSQL's manual, "jsonb Indexing").
+ * GIN indexes for searches in jsonb, arrays and text search vectors. If the only operators on a
+ * jsonb column are @>, @? and @@, jsonb_path_ops gives a smaller and faster index (manual, "jsonb Indexing").
  */
 export function containmentIndexes(conditions: readonly Condition[]): IndexSpec[] {
   const operators = new Map<string, {operators: Set<string>; type: string}>();
@@ -152,14 +152,14 @@ export function containmentIndexes(conditions: readonly Condition[]): IndexSpec[
 
 const pathOperators = new Set(['@>', '@?', '@@']);
 
-/** The operators that a GIN index with the type's own operator class answers; none where it has no such class. */
+/** The operators of the type's default GIN operator class; empty if it has none. */
 export function ginOperators(type: string): readonly string[] {
   if (type === 'jsonb') return ['@>', '?', '?|', '?&', '@?', '@@'];
   if (type === 'tsvector') return ['@@'];
   return type.startsWith('_') ? ['@>', '<@', '&&'] : [];
 }
 
-/** A statement that was seen, or that a foreign key asks when its parent's row goes. */
+/** A statement of pg_stat_statements, or the one a foreign key runs when a parent row is deleted. */
 export type WorkloadStatement = {
   queryid: string;
   query: string;
@@ -170,16 +170,16 @@ export type WorkloadStatement = {
 };
 
 /**
- * What a statement costs in the planner's units, and which of the candidates its plan reads. `is_estimated`: reckoned
- * from statistics, as poolctl does not let the server plan this one.
+ * A statement's cost in the planner's units, and the ids of the candidates its plan reads. `is_estimated`: computed
+ * from statistics, because poolctl does not let the server plan this statement.
  */
 export type Planned = {cost: number; used: ReadonlySet<string>; is_estimated?: true};
 
-/** Who knows what a statement would cost with indexes that are not there; null where it cannot be planned. */
+/** Costs statements with hypothetical indexes. */
 export type Planner = {
-  /** Whether that is the server itself, or reckoned from its statistics. */
+  /** `hypopg`: the server's planner; `none`: estimates from its statistics. */
   costSource: IndexAdvice['planner'];
   plan(statement: WorkloadStatement, candidates: readonly Candidate[]): Promise<Planned | null>;
-  /** Bytes an index that is not there would take. */
+  /** Bytes that a hypothetical index would take. */
   sizeOf(candidate: Candidate): number;
 };

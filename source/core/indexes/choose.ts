@@ -4,7 +4,7 @@ import {covers} from './existing-index.ts';
 /** A statement and the indexes that might help it. */
 export type Work = {statement: WorkloadStatement; candidates: readonly Candidate[]};
 
-/** What an index does for a statement whose plan reads it; the costs are of the whole choice. */
+/** What an index does for a statement whose plan reads it; the costs are with the whole choice of indexes. */
 export type Benefit = {
   statement: WorkloadStatement;
   cost_before: number;
@@ -16,45 +16,45 @@ export type Choice = {
   chosen: Candidate[];
   /** By candidate id. */
   benefits: ReadonlyMap<string, readonly Benefit[]>;
-  /** Statements that nobody can plan. */
+  /** Statements that could not be planned. */
   unplanned: WorkloadStatement[];
-  /** What would help, but less than keeping it costs, and what it would have saved. */
+  /** Indexes that would save less than their maintenance costs. */
   too_costly: {candidate: Candidate; saved_ms: number; writes: number}[];
 };
 
-/** An index pays where it takes off so much of a statement's cost. */
+/** Minimum share of a statement's cost that an index must save. */
 const leastSaving = 0.1;
-/** A simpler index is taken where it costs at most so much more. */
+/** A narrower index is preferred up to this factor of the best cost. */
 const simplerTolerance = 1.05;
-/** What a write pays for one more index: the insertion into a btree in memory, and its WAL. */
+/** Assumed cost of one more index per write: a btree insertion in memory, and its WAL. */
 const writeCost_ms = 0.01;
 
 /**
- * The fewest indexes that serve the statements best: for each statement those its plan reads among all that might
- * help, narrower where that is as good; then, over all statements, none whose work another one does.
+ * The fewest indexes that serve the statements best: for each statement, those its plan reads among all that might
+ * help, narrower ones if they are as good; then, over all statements, none that another one replaces.
  */
 export async function chooseIndexes(works: readonly Work[], planner: Planner): Promise<Choice> {
-  const asking = startAsking(planner);
+  const plans = cachePlans(planner);
   const planned: (Work & {before: number})[] = [];
   const unplanned: WorkloadStatement[] = [];
   const wanted = new Map<string, Candidate>();
   for (const work of works) {
-    const before = await asking.plan(work.statement, []);
+    const before = await plans.plan(work.statement, []);
     if (before === null) {
       unplanned.push(work.statement);
       continue;
     }
     planned.push({...work, before: before.cost});
-    for (const each of await bestFor(work, before.cost, asking)) wanted.set(each.id, each);
+    for (const each of await chooseFor(work, before.cost, plans)) wanted.set(each.id, each);
   }
-  const chosen = await withoutSpare([...wanted.values()], planned, asking);
-  return {...(await settle(chosen, planned, asking)), unplanned};
+  const chosen = await withoutRedundant([...wanted.values()], planned, plans);
+  return {...(await dropUnprofitable(chosen, planned, plans)), unplanned};
 }
 
-type Asking = Pick<Planner, 'plan'>;
+type PlanCache = Pick<Planner, 'plan'>;
 
-/** A planner who is asked the same question many times over. */
-export function startAsking(planner: Planner): Asking {
+/** Caches the planner's answers. */
+export function cachePlans(planner: Planner): PlanCache {
   const answers = new Map<string, Promise<Planned | null>>();
   return {
     plan(statement, candidates) {
@@ -69,12 +69,16 @@ export function startAsking(planner: Planner): Asking {
   };
 }
 
-async function bestFor({statement, candidates}: Work, before: number, asking: Asking): Promise<Candidate[]> {
-  const all = candidates.length === 0 ? null : await asking.plan(statement, candidates);
+async function chooseFor(
+  {statement, candidates}: Work,
+  before: number,
+  plans: PlanCache,
+): Promise<Candidate[]> {
+  const all = candidates.length === 0 ? null : await plans.plan(statement, candidates);
   if (all === null || before - all.cost < before * leastSaving) return [];
   let best = candidates.filter(({id}) => all.used.has(id));
   const isAsGood = async (set: Candidate[]) => {
-    const planned = await asking.plan(statement, set);
+    const planned = await plans.plan(statement, set);
     return planned !== null && planned.cost <= all.cost * simplerTolerance;
   };
   for (const candidate of best) {
@@ -90,7 +94,7 @@ async function bestFor({statement, candidates}: Work, before: number, asking: As
   return best;
 }
 
-/** Indexes over fewer of its columns, the narrowest first. */
+/** Candidates with a subset of its columns, the narrowest first. */
 function narrower({table, spec}: Candidate, candidates: readonly Candidate[]): Candidate[] {
   const expressions = new Set(spec.keys.map(({expression}) => expression));
   return candidates
@@ -105,16 +109,16 @@ function narrower({table, spec}: Candidate, candidates: readonly Candidate[]): C
     .sort((a, b) => a.spec.keys.length - b.spec.keys.length);
 }
 
-/** Leaves out, one after the other, what another one's keys begin with, and what no statement would miss. */
-async function withoutSpare(
+/** Drops, one after the other, indexes that another one covers and indexes that no statement needs. */
+async function withoutRedundant(
   candidates: readonly Candidate[],
   works: readonly (Work & {before: number})[],
-  asking: Asking,
+  plans: PlanCache,
 ): Promise<Candidate[]> {
   let kept = [...candidates];
   for (const candidate of [...candidates].sort((a, b) => a.spec.keys.length - b.spec.keys.length)) {
     const others = kept.filter(each => each !== candidate);
-    if (isCovered(candidate, others) || !(await isMissed(candidate, kept, works, asking))) kept = others;
+    if (isCovered(candidate, others) || !(await isNeeded(candidate, kept, works, plans))) kept = others;
   }
   return kept;
 }
@@ -126,32 +130,32 @@ function isCovered(candidate: Candidate, others: readonly Candidate[]): boolean 
   );
 }
 
-async function isMissed(
+async function isNeeded(
   candidate: Candidate,
   kept: readonly Candidate[],
   works: readonly (Work & {before: number})[],
-  asking: Asking,
+  plans: PlanCache,
 ): Promise<boolean> {
   const others = kept.filter(each => each !== candidate);
   for (const {statement, before} of works) {
-    const [held, lost] = [await asking.plan(statement, kept), await asking.plan(statement, others)];
-    if (held === null || lost === null || !held.used.has(candidate.id)) continue;
-    if (lost.cost - held.cost > before * leastSaving) return true;
-    // Of a statement already made a thousand times cheaper, a tenth of what it was is everything.
-    if (before - lost.cost < before * leastSaving && lost.cost > held.cost * 2) return true;
+    const [withIt, without] = [await plans.plan(statement, kept), await plans.plan(statement, others)];
+    if (withIt === null || without === null || !withIt.used.has(candidate.id)) continue;
+    if (without.cost - withIt.cost > before * leastSaving) return true;
+    // For a statement that is far cheaper already, a share of the original cost would hide the difference.
+    if (before - without.cost < before * leastSaving && without.cost > withIt.cost * 2) return true;
   }
   return false;
 }
 
-/** The statements whose plan would read each of these indexes, and gain by it; by candidate id. */
+/** The statements that each index makes cheaper, by candidate id. */
 export async function benefitsOf(
   candidates: readonly Candidate[],
   statements: readonly WorkloadStatement[],
-  asking: Asking,
+  plans: PlanCache,
 ): Promise<Map<string, Benefit[]>> {
   const benefits = new Map<string, Benefit[]>();
   for (const statement of statements) {
-    const [before, after] = [await asking.plan(statement, []), await asking.plan(statement, candidates)];
+    const [before, after] = [await plans.plan(statement, []), await plans.plan(statement, candidates)];
     if (before === null || after === null || before.cost - after.cost < before.cost * leastSaving) continue;
     for (const id of after.used) {
       const is_estimated = after.is_estimated ?? false;
@@ -162,27 +166,27 @@ export async function benefitsOf(
   return benefits;
 }
 
-async function settle(
+async function dropUnprofitable(
   candidates: readonly Candidate[],
   works: readonly (Work & {before: number})[],
-  asking: Asking,
+  plans: PlanCache,
 ): Promise<Omit<Choice, 'unplanned'>> {
   const benefits = await benefitsOf(
     candidates,
     works.map(({statement}) => statement),
-    asking,
+    plans,
   );
   const weighed = candidates.map(candidate => weigh(candidate, benefits.get(candidate.id) ?? []));
   const chosen = weighed.filter(({is_worth}) => is_worth).map(({candidate}) => candidate);
   const too_costly = weighed.filter(({is_worth, saved_ms}) => !is_worth && saved_ms > 0);
   if (chosen.length === candidates.length) return {chosen, benefits, too_costly: []};
-  const rest = await settle(chosen, works, asking);
+  const rest = await dropUnprofitable(chosen, works, plans);
   return {...rest, too_costly: [...too_costly, ...rest.too_costly]};
 }
 
 /**
- * What an index saves of the time its statements took, against what it adds to every write of the same time. The
- * rows that are there had to be written once, perhaps all at once: only what was written beyond them counts.
+ * The execution time an index saves, against its maintenance by the writes of the same period. The
+ * first write of existing rows is not counted, because they may come from one bulk load.
  */
 function weigh(candidate: Candidate, benefits: readonly Benefit[]) {
   const {rows_inserted, rows_updated, rows_deleted, live_rows} = candidate.table;
@@ -192,7 +196,7 @@ function weigh(candidate: Candidate, benefits: readonly Benefit[]) {
       sum + statement.total_exec_time_ms * Math.max(0, 1 - cost_after / Math.max(cost_before, 1e-9)),
     0,
   );
-  // What a foreign key costs shows when its parent's rows go, in the time of that statement.
+  // A missing foreign key index shows in the DELETE on the parent, not in these statements.
   const isForForeignKey = benefits.some(({statement}) => statement.source === 'foreign_key');
   const is_worth = benefits.length > 0 && (isForForeignKey || saved_ms >= writes * writeCost_ms);
   return {candidate, saved_ms, writes, is_worth};

@@ -3,10 +3,10 @@ import {ginOperators} from './candidates.ts';
 import type {Condition, TableUse} from './statement-shape.ts';
 import {type Naming, namesOf, type Resolved, resolveColumn, resolveTerm, type Scope} from './terms.ts';
 
-/** Where a condition was found to be about; a join is about both of its tables. */
+/** A condition and its table; a join gives one for each table. */
 export type Found = {use: TableUse; condition: Condition};
 
-/** The parts of an expression that all must hold. */
+/** The operands of an AND, flattened. */
 export function conjunctsOf(node: Node | undefined): Node[] {
   if (node === undefined) return [];
   if ('BoolExpr' in node && node.BoolExpr.boolop === 'AND_EXPR') {
@@ -15,7 +15,7 @@ export function conjunctsOf(node: Node | undefined): Node[] {
   return [node];
 }
 
-/** What one such part says of the statement's tables. Empty where no index could answer it. */
+/** The conditions that one operand puts on the statement's tables; empty if no index could serve it. */
 export function readCondition(node: Node, scope: Scope, naming: Naming): Found[] {
   if ('A_Expr' in node) return readOperator(node.A_Expr, scope, naming);
   if ('NullTest' in node) return readNullTest(node.NullTest, scope, naming);
@@ -33,7 +33,7 @@ export function readCondition(node: Node, scope: Scope, naming: Naming): Found[]
   return readBoolean(node, scope, naming);
 }
 
-/** `archived` and `NOT archived`: as good as `= true` and `= false`. */
+/** `archived` and `NOT archived` are `= true` and `= false`. */
 function readBoolean(node: Node, scope: Scope, naming: Naming): Found[] {
   const resolved = 'ColumnRef' in node ? resolveTerm(node, scope, naming) : null;
   return resolved === null
@@ -79,11 +79,11 @@ function readOperator(expression: A_Expr, scope: Scope, naming: Naming): Found[]
   }
 }
 
-/** What the planner takes an array for that it does not know (estimate_array_length). */
+/** The planner's assumed length of an unknown array (estimate_array_length). */
 const unknownArray = 10;
 const ranges = new Set(['<', '<=', '>', '>=']);
 
-/** What is inside a value; `to_tsvector('english', body)` is a text search vector, whatever `body` is. */
+/** Containment operators; `to_tsvector('english', body)` is a text search vector for any `body`. */
 function readContains(resolved: Resolved, operator: string, {columns}: Naming): Found[] {
   const {term, use} = resolved;
   const own = columns.get(use.table.oid)?.find(({name}) => name === term.column)?.type ?? '';
@@ -109,7 +109,7 @@ function readEqual(left: Side, right: Side, scope: Scope, naming: Naming): Found
   });
 }
 
-/** `(a, b) > ($1, $2)`, a page after the last one, is a range of its first column. */
+/** `(a, b) > ($1, $2)` (keyset pagination) is a range of its first column. */
 function readRange(left: Side, right: Side, scope: Scope, naming: Naming): Found[] {
   const first = ({node, term}: Side) => {
     const [head] = 'RowExpr' in node ? (node.RowExpr.args ?? []) : [];
@@ -128,7 +128,7 @@ function readRange(left: Side, right: Side, scope: Scope, naming: Naming): Found
   });
 }
 
-/** An index helps only where every arm has a condition on the same table; else the table is read anyway. */
+/** An index helps only if every arm has a condition on the same table. */
 function readOr(arms: readonly Node[], scope: Scope, naming: Naming): Found[] {
   const found = arms.map(arm => conjunctsOf(arm).flatMap(node => readCondition(node, scope, naming)));
   const [first = []] = found;
@@ -155,8 +155,8 @@ function about({use, term}: Resolved, condition: (term: Resolved['term']) => Con
 }
 
 /**
- * A condition on one table that no index of ours could serve (`payload->>$2 = $1`) narrows all the same: what is
- * sorted after it is less than the table.
+ * A condition on one table that no index could serve (`payload->>$2 = $1`) still reduces the rows
+ * that are sorted after it.
  */
 export function noteUnread(node: Node, scope: Scope, naming: Naming): void {
   const uses = usesIn(node, scope, naming);
@@ -167,10 +167,10 @@ export function noteUnread(node: Node, scope: Scope, naming: Naming): void {
   if (isRare) use.unread_share = (use.unread_share ?? 1) * equalityShare;
 }
 
-/** DEFAULT_EQ_SEL and DEFAULT_MATCH_SEL (selfuncs.h): what the planner takes where it has no statistics. */
+/** DEFAULT_EQ_SEL and DEFAULT_MATCH_SEL (selfuncs.h). */
 const equalityShare = 0.005;
 
-/** The tables an expression speaks of. A query inside it counts by the columns it takes from around it. */
+/** The tables that an expression refers to; a subquery counts with its outer references. */
 function usesIn(node: Node, scope: Scope, naming: Naming): Set<TableUse> {
   const uses = new Set<TableUse>();
   visit(node, (kind, value) => {
@@ -181,7 +181,7 @@ function usesIn(node: Node, scope: Scope, naming: Naming): Set<TableUse> {
   return uses;
 }
 
-/** Every node below this one, by its kind. */
+/** Calls `see` for every node below this one. */
 function visit(node: unknown, see: (kind: string, value: object) => void): void {
   if (typeof node !== 'object' || node === null) return;
   for (const [kind, value] of Object.entries(node)) {

@@ -8,8 +8,8 @@ import {productOf, rowsOf} from './statistics.ts';
 export type Existing = ReadonlyMap<string, readonly IndexSpec[]>;
 
 /**
- * What a statement would cost with these indexes, as far as that can be reckoned from pg_stats alone: tables are
- * joined one after the other, the one with the fewest rows first, each read whole or looked up for each row so far.
+ * Estimates a statement's cost with these indexes from pg_stats alone: tables are
+ * joined one after the other, fewest rows first, each scanned once or looked up for each row so far.
  */
 export function estimateStatement(
   {uses}: StatementShape,
@@ -57,7 +57,7 @@ function nextStep(
   if (reached.length === 0) {
     return {use, access: alone, cost: alone.cost, rows: alone.rows, is_connected: joined.size === 0};
   }
-  // Rows looked up one by one come in the order of the other table.
+  // Rows of a nested loop come in the order of the outer table.
   const loops = Math.min(...reached.map(({other}) => ownRows(other, known.columns)));
   const probe = cheapestAccess({...use, order: []}, [...own, ...reached], available, known, loops);
   const looked = rows * probe.cost;
@@ -67,7 +67,7 @@ function nextStep(
     : {use, access: alone, cost: alone.cost, rows: found, is_connected: true};
 }
 
-/** The planner reckons look-ups by the rows of the table they come from, whatever it was joined with before. */
+/** The planner counts lookups by the rows of the outer table alone. */
 function ownRows({table, conditions}: TableUse, columns: Columns): number {
   const own = conditions.filter(({kind}) => kind !== 'join');
   return Math.max(1, rowsOf(table) * productOf(own, table, columns));

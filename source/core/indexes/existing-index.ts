@@ -2,18 +2,18 @@ import type {Table} from '../../model/catalog.ts';
 import type {Candidate} from './candidates.ts';
 import {backward, type IndexKey, type IndexSpec} from './index-spec.ts';
 
-/** An index of the catalog and what it holds. */
+/** An index of the catalog. */
 export type ExistingIndex = {table_oid: string; name: string; is_valid: boolean; spec: IndexSpec};
 
-/** A table read whole in a moment: the planner would not look at an index. */
+/** The planner would not use an index on a smaller table. */
 export const minimumRows = 1000;
 
-/** CREATE INDEX CONCURRENTLY takes no partitioned table, and one of its parts would be alone in having it. */
+/** CREATE INDEX CONCURRENTLY does not work on a partitioned table, and an index on one partition is of little use. */
 export function isIndexable({kind, is_partition}: Table): boolean {
   return kind !== 'partitioned' && !is_partition;
 }
 
-/** The index that answers already what this one would; null where none does. */
+/** An existing valid index that covers this candidate; null if there is none. */
 export function findCovering(candidate: Candidate, existing: readonly ExistingIndex[]): ExistingIndex | null {
   const own = existing.filter(({table_oid}) => table_oid === candidate.table.oid);
   return (
@@ -22,10 +22,10 @@ export function findCovering(candidate: Candidate, existing: readonly ExistingIn
 }
 
 /**
- * Whether `existing` answers whatever `wanted` would: its first keys are those wanted, of which the first
- * `equal_count`, compared by = alone, may stand in any order among themselves; the others in the one wanted, or all
- * of them backward round, for an index is read both ways. A unique index whose columns are all compared by = leaves
- * one row, and nothing to gain.
+ * Whether `existing` serves all that `wanted` would: its first keys are those of `wanted`, of which the first
+ * `equal_count`, compared with = only, may be in any order; the others have the same order, or all
+ * the opposite one, because an index can be scanned backward. A unique index whose columns are all compared
+ * with = returns one row at most, so it covers any index.
  */
 export function covers(existing: IndexSpec, wanted: IndexSpec, equal_count: number): boolean {
   if (existing.method !== wanted.method) return false;
@@ -47,12 +47,12 @@ export function covers(existing: IndexSpec, wanted: IndexSpec, equal_count: numb
   return isSame(({order}) => order) || isSame(({order}) => backward[order]);
 }
 
-/** An operator class for patterns answers other questions. */
+/** Another operator class serves other operators. */
 function sameKey(a: IndexKey, b: IndexKey): boolean {
   return a.expression === b.expression && a.opclass === b.opclass;
 }
 
-/** The type's own operator class answers what a narrower one would. */
+/** The default operator class serves all that jsonb_path_ops does. */
 function searches(existing: IndexKey, wanted: IndexKey): boolean {
   return existing.expression === wanted.expression && ['', wanted.opclass].includes(existing.opclass);
 }

@@ -8,12 +8,12 @@ import {btree, key} from './index-spec.ts';
 import {rowsOf} from './statistics.ts';
 import {columnTerm} from './terms.ts';
 
-/** A foreign key whose own columns no index leads with: each row deleted from its parent reads the whole table. */
+/** A foreign key that no index covers: every DELETE on the parent scans the table. */
 export type ForeignKeyNeed = {
   foreign_key: ForeignKey;
   candidate: Candidate;
   statement: WorkloadStatement;
-  /** As a person would call it. */
+  /** For display. */
   what: string;
 };
 
@@ -34,7 +34,7 @@ export function foreignKeyNeeds(
       skipped.push({what, reason});
       return [];
     }
-    return [{foreign_key, candidate, what, statement: askedByServer(foreign_key, table)}];
+    return [{foreign_key, candidate, what, statement: foreignKeyStatement(foreign_key, table)}];
   });
 }
 
@@ -46,8 +46,8 @@ function whyNot(table: Table): string | null {
   return rows < minimumRows ? `its table has only ${Math.round(rows)} rows` : null;
 }
 
-/** What the server itself asks when a row of the parent goes or its key changes (RI_FKey_noaction_del in ri_triggers.c). */
-function askedByServer({schema, name, columns}: ForeignKey, table: Table): WorkloadStatement {
+/** The statement that the server runs when a parent row is deleted or its key changes (RI_FKey_noaction_del). */
+function foreignKeyStatement({schema, name, columns}: ForeignKey, table: Table): WorkloadStatement {
   const terms = columns.map(columnTerm);
   const where = terms.map(({expression}, index) => `x.${expression} = $${index + 1}`).join(' AND ');
   const from = `${quoteIdentifier(table.schema)}.${quoteIdentifier(table.name)}`;

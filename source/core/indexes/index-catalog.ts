@@ -2,7 +2,7 @@ import type {Catalog, ForeignKey, Index, IndexBuild, Table} from '../../model/ca
 import {usageError} from '../errors.ts';
 import {nearest} from '../text/nearest.ts';
 
-/** The build that is at work on an index now, or on its table before it has told which; else null. */
+/** The running build of an index, or one on its table whose index is not known yet; null if there is none. */
 export function buildOf({builds}: Catalog, {oid, table_oid}: Index): IndexBuild | null {
   return (
     builds.find(
@@ -15,7 +15,7 @@ export function tableOf({tables}: Catalog, oid: string): Table | null {
   return tables.find(table => table.oid === oid) ?? null;
 }
 
-/** What is said of an index that may never go; null where it may. */
+/** Why an index must not be dropped; null if it may be. */
 export function whyKept(index: Index, table: Table | null): string | null {
   if (index.is_primary) return 'it is the primary key';
   if (index.is_exclusion) return 'an exclusion constraint needs it';
@@ -29,7 +29,7 @@ export function whyKept(index: Index, table: Table | null): string | null {
   return null;
 }
 
-/** The foreign key that would be left without an index, if this one went; null where another serves it or none is. */
+/** A foreign key that only this index covers; null if there is none. */
 export function lastForeignKeyOf(catalog: Catalog, index: Index): ForeignKey | null {
   const others = catalog.indexes.filter(each => each.oid !== index.oid);
   return (
@@ -39,12 +39,12 @@ export function lastForeignKeyOf(catalog: Catalog, index: Index): ForeignKey | n
   );
 }
 
-/** The foreign keys that no valid index leads with: each delete of a parent reads the whole table. */
+/** The foreign keys that no valid index covers. */
 export function uncoveredForeignKeys({foreign_keys, indexes}: Catalog): ForeignKey[] {
   return foreign_keys.filter(key => !indexes.some(index => coversForeignKey(index, key)));
 }
 
-/** Its leading columns are the key's, in any order; a partial one answers only for some of the rows. */
+/** The leading columns are the key's, in any order; a partial index does not cover a key. */
 function coversForeignKey(index: Index, key: ForeignKey): boolean {
   if (index.table_oid !== key.table_oid || !index.is_valid || index.predicate !== null) return false;
   if (index.method !== 'btree' && !(index.method === 'hash' && key.columns.length === 1)) return false;
@@ -59,13 +59,13 @@ export function describeIndex({name, table, schema, columns}: Index): string {
 
 type Named = {schema: string; name: string};
 
-/** More candidates than these are counted, not named. */
+/** Maximum number of candidates that an error names. */
 const mostNamed = 5;
 
 /**
- * The `schema.name` that was meant, of those there are; the schema may be left out where only one has that name. A
- * name that is nowhere would choose nothing, which reads as an all-clear: it throws AbortError (exit 2), as does one
- * that several schemas have.
+ * Resolves `name` or `schema.name` to the `schema.name` of a known table or index. Throws AbortError (exit 2) for
+ * an unknown name, which would otherwise select nothing and look like an all-clear, and for a name
+ * that exists in several schemas.
  */
 export function resolveName(parameter: string, typed: string, known: readonly Named[]): string {
   const exact = known.filter(each => qualified(each) === typed);

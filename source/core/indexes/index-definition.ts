@@ -1,4 +1,4 @@
-/** A column of an index as its definition has it. */
+/** A key column of an index definition. */
 export type PlainKey = {
   name: string;
   /** null is the type's own. */
@@ -7,12 +7,12 @@ export type PlainKey = {
   order: string;
 };
 
-/** `CREATE INDEX ...`, however it was written, as a build that keeps nobody from writing. */
+/** A CREATE INDEX statement with CONCURRENTLY. */
 export function concurrently(definition: string): string {
   return withHead(definition, unique => `CREATE ${unique}INDEX CONCURRENTLY `);
 }
 
-/** The same as a migration has it, which may find the index there already. */
+/** A CREATE INDEX statement with IF NOT EXISTS, for a migration. */
 export function ifNotExists(definition: string): string {
   return withHead(definition, unique => `CREATE ${unique}INDEX IF NOT EXISTS `);
 }
@@ -22,8 +22,8 @@ export function isUnique(definition: string): boolean {
 }
 
 /**
- * What an index is, whatever it is called: method, columns with their order, INCLUDE, WHERE, without quotes. By it the
- * server's words and ours can be compared where every column is a plain one. null where it is no definition.
+ * An index definition without its name: method, columns with their order, INCLUDE, WHERE, without quotes. It compares
+ * the server's text with ours if every key is a plain column. null if it is not an index definition.
  */
 export function shapeOf(definition: string): string | null {
   const tail = tailOf(definition);
@@ -33,7 +33,7 @@ export function shapeOf(definition: string): string | null {
   return `${methodOf(tail)} (${list.join(', ')})`.replaceAll('"', '');
 }
 
-/** The key columns; null where one is an expression, or where more than columns is in it (INCLUDE, WHERE). */
+/** The key columns; null if one is an expression, or if the definition has INCLUDE or WHERE. */
 export function plainKeysOf(definition: string): PlainKey[] | null {
   const list = /^\w+ ?\((.*)\)$/s.exec(tailOf(definition) ?? '')?.[1];
   if (list === undefined) return null;
@@ -41,7 +41,7 @@ export function plainKeysOf(definition: string): PlainKey[] | null {
   return keys.every(key => key !== null) ? keys : null;
 }
 
-/** `btree ("a", "b" DESC) WHERE ...`: what follows the table, the method always said; null where nothing does. */
+/** The part after the table, with its method: `btree ("a", "b" DESC) WHERE ...`; null if there is none. */
 export function tailOf(definition: string): string | null {
   const [, tail] = definitionPattern.exec(definition) ?? [];
   if (tail === undefined || tail === '') return null;
@@ -69,7 +69,7 @@ function plainKey(text: string): PlainKey | null {
   return name === undefined ? null : {name, opclass: opclass ?? null, order: orderOf(order)};
 }
 
-/** As pg_get_indexdef has it, which leaves out what goes without saying. */
+/** As pg_get_indexdef writes it, without defaults. */
 function orderOf(order: string): string {
   const words = order.toUpperCase().replace(/\s+/g, ' ');
   if (words.startsWith('DESC')) return words === 'DESC NULLS LAST' ? words : 'DESC';

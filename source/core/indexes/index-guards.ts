@@ -3,24 +3,24 @@ import type {Cleanup, Pin, Sql, SqlWith, Verification} from '../../model/step.ts
 import {holdsAdvisoryLock} from '../server/advisory-locks.ts';
 import {createPlaceholders, quoteIdentifier, quoteLiteral} from '../sql/quote.ts';
 
-/** Where an index stands: in its table's schema. */
+/** An index by name; it is in its table's schema. */
 export type IndexPlace = {schema: string; name: string; table: string; table_oid: string};
 
 /**
- * One key for all that poolctl builds and drops: two builds at once wait for each other's snapshots. Tried, never
- * waited for: a session that waits for an advisory lock holds a snapshot, for which a concurrent build waits in turn
- * (prisma/prisma#12999 is that deadlock). The session that acts holds it, until it ends. 'poolctl' in ASCII.
+ * One advisory lock key for all index builds and drops by poolctl: two concurrent builds wait for each other's
+ * snapshots. It is tried, not waited for: a session waiting for it holds a snapshot, for which a build waits in turn
+ * (prisma/prisma#12999 is that deadlock). The acting session holds it until it ends. 'poolctl' in ASCII.
  */
 const advisoryKey = 31_647_721_742_103_660n;
 const advisoryLock = `pg_catalog.pg_try_advisory_lock(${advisoryKey})`;
 
-/** A condition: session `pid` holds that lock. */
-export function isAtIndexes(pid: number): string {
+/** SQL condition: session `pid` holds that lock. */
+export function holdsIndexLock(pid: number): string {
   return holdsAdvisoryLock(String(pid), advisoryKey);
 }
 
-/** The table is still found by its name, nothing bears the index's name yet, nobody else builds through poolctl. */
-export function freeNameGuard({table_oid, schema, table, name}: IndexPlace): Verification {
+/** Guards a build: the table is unchanged, the index name is free, no other poolctl builds or drops an index. */
+export function buildGuard({table_oid, schema, table, name}: IndexPlace): Verification {
   return guardOf(
     `SELECT CASE
   WHEN t.oid IS NULL THEN 'the table has changed since the preview'
@@ -35,10 +35,10 @@ LEFT JOIN (pg_catalog.pg_class t JOIN pg_catalog.pg_namespace n ON n.oid = t.rel
   );
 }
 
-/** Which index is meant: by oid and definition, as they were read, or as the act that made it pinned them. */
+/** An index by oid and definition, as read, or as pinned by the step that created it. */
 export type IndexIdentity<Value = string | Pin> = {oid: Value; definition: Value};
 
-/** What pins it: read where it was made. */
+/** Pins of an index that a step creates. */
 export const pinned: IndexIdentity<Pin> = {oid: {pin: 'oid'}, definition: {pin: 'definition'}};
 
 export function identityPins({table_oid, schema, name}: IndexPlace): Sql {
@@ -49,19 +49,19 @@ export function identityPins({table_oid, schema, name}: IndexPlace): Sql {
 }
 
 export type DropWhen = {
-  /** Scans since the counters began beyond which it counts as used. */
+  /** More scans than this mean that it is used. */
   max_scans?: number;
   mustBeInvalid?: boolean;
 };
 
-/** What was to be made: see `shapeOf`; null where the server's words for it are not known. */
+/** The index to create. `shape`: see `shapeOf`; null if the server may write it differently. */
 export type Created = {shape: string | null; is_unique: boolean};
 
 /**
- * The index is still the one that was meant, and still found by its name: nothing rests on it, nobody builds it,
- * nobody came to use it. Where its pins are not known it is told by what was to be made.
+ * Guards a drop: the index is unchanged and found by its name, no constraint needs it, no session builds it,
+ * and it is still unused. Without known pins it is identified by `created`.
  */
-export function sameIndexGuard<Value extends string | Pin>(
+export function dropGuard<Value extends string | Pin>(
   {table_oid, schema, name}: IndexPlace,
   {oid, definition}: IndexIdentity<Value>,
   {max_scans, mustBeInvalid = false}: DropWhen = {},
@@ -94,7 +94,7 @@ LEFT JOIN pg_catalog.pg_stat_all_indexes s ON s.indexrelid = i.indexrelid`,
   );
 }
 
-/** A pin may turn out null: each condition then holds, and what it was made of decides. */
+/** A pin may be null: then the conditions on it hold, and those on `created` decide. */
 function identityConditions<Value extends string | Pin>(
   {oid, definition}: IndexIdentity<Value>,
   created: Created | null,
@@ -102,7 +102,7 @@ function identityConditions<Value extends string | Pin>(
 ): string[] {
   const known = put(oid, 'oid');
   const text = put(definition, 'text');
-  const isLike = created === null ? [] : likeConditions(created, put);
+  const isLike = created === null ? [] : createdConditions(created, put);
   return [
     `(${known} IS NULL OR c.oid = ${known})`,
     `(${text} IS NULL OR pg_catalog.pg_get_indexdef(c.oid) = ${text})`,
@@ -110,7 +110,7 @@ function identityConditions<Value extends string | Pin>(
   ];
 }
 
-function likeConditions(
+function createdConditions(
   {shape, is_unique}: Created,
   put: (value: string | boolean, type: string) => string,
 ): string[] {
@@ -120,7 +120,7 @@ function likeConditions(
   ];
 }
 
-/** It is there, valid, as it was to be made, and with the attributes it is to have. */
+/** Verifies that the index exists, is valid, and has its definition and attributes. */
 export function presentVerification(
   {table_oid, schema, name}: IndexPlace,
   created: Created,
@@ -128,7 +128,7 @@ export function presentVerification(
 ): Verification {
   const {values, put} = createPlaceholders<Sql['values'][number]>();
   const place = `i.indrelid = ${put(table_oid, 'oid')} AND n.nspname = ${put(schema, 'text')} AND c.relname = ${put(name, 'text')}`;
-  const where = [place, ...likeConditions(created, put)];
+  const where = [place, ...createdConditions(created, put)];
   const whole = ['i.indisvalid', ...(attributes === undefined ? [] : hasAttributes(attributes, put))];
   return {
     query: {
@@ -139,7 +139,7 @@ export function presentVerification(
   };
 }
 
-/** The very index is gone, whatever bears its name now; where its oid is not known, its name is. */
+/** Verifies that the index is gone, by its oid, or by its name if the oid is unknown. */
 export function goneVerification<Value extends string | Pin>(
   {table_oid, schema, name}: IndexPlace,
   oid: Value,
@@ -154,8 +154,8 @@ export function goneVerification<Value extends string | Pin>(
 }
 
 /**
- * Sweeps away an index that did not become valid, where nobody builds it. It does not wait for long: what held
- * the build up holds this up too, and repair-invalid-indexes can come later.
+ * Drops an index that a build left invalid, unless a session is building it. It waits 5 s at most: what blocked
+ * the build blocks this too, and repair-invalid-indexes can drop it later.
  */
 export function leftoverCleanup({table_oid, schema, name}: IndexPlace, dropText: string): Cleanup {
   return {
@@ -177,15 +177,15 @@ AND NOT ${isBeingBuilt('i.indexrelid', 'i.indrelid')}`,
 const indexes =
   'pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace';
 
-/** A name with its schema finds one relation alone: of this table, it is the index that is meant. */
+/** Finds the index by table oid, schema and name. */
 const isPlaced = 'i.indrelid = $1::oid AND n.nspname = $2 AND c.relname = $3';
 
-/** As `shapeOf` has it: what follows the head of the definition, whatever the names in that head hold. */
+/** `shapeOf` in SQL: the part after `USING`, whatever the names before it contain. */
 const shapeInSql = `replace(substr(pg_catalog.pg_get_indexdef(c.oid), 1 + length(format('CREATE %sINDEX %I ON %I.%I USING ',
     CASE WHEN i.indisunique THEN 'UNIQUE ' ELSE '' END, c.relname, n.nspname,
     (SELECT t.relname FROM pg_catalog.pg_class t WHERE t.oid = i.indrelid)))), '"', '')`;
 
-/** Without the right to see it, a build in this database has no relation: it may be this one. */
+/** A build without a visible relation (missing privilege) may be of this index. */
 function isBeingBuilt(index: string, table: string): string {
   return `EXISTS (SELECT FROM pg_catalog.pg_stat_progress_create_index p
     WHERE p.datid = (SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database())
@@ -201,12 +201,12 @@ function guardOf<Value = never>(
 
 type Place = {schema: string; name: string; table: string};
 
-/** The setting under which an index is built in its tablespace; '' is the database's own, whatever the role's is. */
+/** The setting that builds an index in its tablespace; '' is the database's default. */
 export function tablespaceSetting({tablespace}: IndexAttributes): Record<string, string> {
   return {default_tablespace: tablespace ?? ''};
 }
 
-/** Run when an index is there: gives it what its definition leaves out. */
+/** Statements that restore what an index definition does not include. */
 export function restoreAttributes({schema, name, table}: Place, attributes: IndexAttributes): Sql[] {
   const [inSchema, itself] = [quoteIdentifier(schema), quoteIdentifier(name)];
   const index = `${inSchema}.${itself}`;
@@ -221,7 +221,7 @@ export function restoreAttributes({schema, name, table}: Place, attributes: Inde
   ].map(text => ({text, values: []}));
 }
 
-/** Conditions on an index, `i` in pg_index and `c` in pg_class: it has what its definition leaves out. */
+/** SQL conditions for these attributes on an index, `i` in pg_index and `c` in pg_class. */
 export function hasAttributes(
   {tablespace, comment, statistics, is_clustered, depends_on}: IndexAttributes,
   put: (value: string | number, type: string) => string,

@@ -13,7 +13,7 @@ import type {IndexWork} from './plan-indexes.ts';
 
 type Preview = {
   work: IndexWork;
-  /** Of the whole plan, files too. */
+  /** All steps of the plan, including files. */
   steps: readonly Step[];
   snapshot: Snapshot;
   lock_timeout_ms: number;
@@ -21,8 +21,8 @@ type Preview = {
 };
 
 /**
- * The whole in one line, whom it waits for, and a line for each index, so that a terminal's first page tells what
- * will happen; then what holds for all, and the reasons for each.
+ * One line for the whole, what it waits for, and a line for each index, so that a terminal's first page shows what
+ * will happen; then what applies to all, and the reasons for each.
  */
 export function explainIndexes({work, steps, snapshot, lock_timeout_ms, advice}: Preview): string[] {
   const {built} = work;
@@ -99,7 +99,7 @@ function reasonLines({name, definition, estimated_size_bytes, reasons, serves}: 
   ];
 }
 
-/** What the three index recipes ask for; `readLockTimeout` reads it. */
+/** Parameter of the three index recipes, read by `readLockTimeout`. */
 export const lockTimeoutParameter: Parameter = {
   name: 'lock_timeout',
   description: 'Maximum time to wait for each open transaction',
@@ -107,7 +107,7 @@ export const lockTimeoutParameter: Parameter = {
   default: '5min',
 };
 
-/** Milliseconds. Throws AbortError (exit 2) on what is no duration, and on 0, which PostgreSQL takes for "no limit". */
+/** Milliseconds. Throws AbortError (exit 2) for an invalid duration, and for 0, which means "no limit" to PostgreSQL. */
 export function readLockTimeout(text: string): number {
   const ms = readDuration('lock_timeout', text);
   if (ms < 1) throw usageError(`lock_timeout=${text} would wait forever`, 'write it as 30s, 5min or 1h');
@@ -115,8 +115,8 @@ export function readLockTimeout(text: string): number {
 }
 
 /**
- * What a person should know before index work begins: whom it will wait for, and that a slot is needed. Ages stand
- * here and in no step, so that the same world gives the same steps.
+ * Lines to show before index work: the transactions it waits for, and a missing connection slot. Ages are
+ * here and not in a step, so that planning again gives the same steps.
  */
 export function preflightLines(snapshot: Snapshot, lock_timeout_ms: number): string[] {
   const {target, budget} = snapshot;
@@ -137,12 +137,12 @@ function holdersLine(holders: Backend[], lock_timeout_ms: number): string {
   return `It waits for open transactions, at most ${formatAge(lock_timeout_ms)} for each: ${named.join(', ')}${more}. End them first, or wait.`;
 }
 
-/** `about 120M on disk`; what is free there no query can tell. */
+/** The disk space that a build needs. */
 export function sizeLine(bytes: number): string {
   return `It needs about ${formatBytes(bytes)} on disk, and as much again while sorting. poolctl cannot see how much is free.`;
 }
 
-/** Of this database alone: a concurrent build waits for nobody's snapshot elsewhere. */
+/** Transactions of this database: a concurrent build does not wait for snapshots in others. */
 function oldTransactions({backends, target}: Snapshot): Backend[] {
   return backends
     .filter(

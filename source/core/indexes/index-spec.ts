@@ -4,12 +4,12 @@ import {quoteIdentifier} from '../sql/quote.ts';
 import type {SortTerm} from './statement-shape.ts';
 import {namesOf, writeExpression, writeOwnColumn} from './terms.ts';
 
-/** What an index holds, written in one way, so that one that is there and one that is not can be compared. */
+/** An index in normalised form, so that existing and hypothetical ones can be compared. */
 export type IndexSpec = {
   method: string;
   keys: IndexKey[];
   included: string[];
-  /** As it was written, or as the server has it: two texts may mean the same. */
+  /** As written, or as the server shows it: two texts may mean the same. */
   predicate: string | null;
   is_unique: boolean;
 };
@@ -18,7 +18,7 @@ export type IndexKey = {
   expression: string;
   /** '' is ASC NULLS LAST. */
   order: '' | 'DESC' | 'DESC NULLS LAST' | 'ASC NULLS FIRST';
-  /** '' is the type's own. */
+  /** '' is the type's default. */
   opclass: string;
 };
 
@@ -33,13 +33,13 @@ export function key(expression: string, order: IndexKey['order'] = ''): IndexKey
 /** An index of the catalog; `statement` is its definition, parsed. */
 export function specOf(index: Index, statement: Node | undefined): IndexSpec {
   const parsed = statement !== undefined && 'IndexStmt' in statement ? keysOf(statement.IndexStmt) : null;
-  // Locked, so that nobody could read its definition: its columns are known.
+  // The definition cannot be read while the table is locked; its columns are known.
   const keys = parsed ?? index.columns.map(name => key(name === null ? 'unknown' : quoteIdentifier(name)));
   const {method, included, predicate, is_unique} = index;
   return {method, keys, included, predicate, is_unique};
 }
 
-/** Keys as CREATE INDEX lists them. An expression that poolctl does not write itself equals no other. */
+/** Keys of a CREATE INDEX. An expression that poolctl cannot normalise equals no other. */
 export function keysOf({indexParams = []}: IndexStmt): IndexKey[] {
   return indexParams.map((node, position): IndexKey => {
     const element = 'IndexElem' in node ? node.IndexElem : {};
@@ -59,23 +59,23 @@ function keyOrder(ordering: string | undefined, nulls: string | undefined): Inde
   return nulls === 'SORTBY_NULLS_FIRST' ? 'ASC NULLS FIRST' : '';
 }
 
-/** What tells one index from another. */
+/** Identifies an index by its definition. */
 export function specId(table: Table, {method, keys, predicate, is_unique}: IndexSpec): string {
   return JSON.stringify([table.oid, method, keys, predicate, is_unique]);
 }
 
-/** What stands between the parentheses of CREATE INDEX. */
+/** The key list of CREATE INDEX. */
 export function keysText(keys: readonly IndexKey[]): string {
   return keys
     .map(({expression, order, opclass}) => {
-      // An expression that is no function's call needs parentheses; more of them do no harm.
+      // An expression other than a function call needs parentheses; extra ones are harmless.
       const isBare = /^"(?:[^"]|"")+"$/.test(expression);
       return [isBare ? expression : `(${expression})`, opclass, order].filter(Boolean).join(' ');
     })
     .join(', ');
 }
 
-/** CREATE INDEX, built without locking out writes where `name` is given; HypoPG's is never built at all. */
+/** CREATE INDEX; CONCURRENTLY if it has a name, else for HypoPG. */
 export function definitionOf({schema, name: table}: Table, spec: IndexSpec, name: string | null): string {
   const called = name === null ? '' : ` CONCURRENTLY ${quoteIdentifier(name)}`;
   const on = `${quoteIdentifier(schema)}.${quoteIdentifier(table)}`;
@@ -84,7 +84,7 @@ export function definitionOf({schema, name: table}: Table, spec: IndexSpec, name
   return `CREATE${unique} INDEX${called} ON ${on} USING ${spec.method} (${keysText(spec.keys)})${where}`;
 }
 
-/** The keys of an index whose rows come in this order. */
+/** The index keys that return rows in this order. */
 export function orderKeys(order: readonly SortTerm[]): IndexKey[] {
   return order.map(({expression, direction, nulls}) => {
     if (direction === 'DESC') return key(expression, nulls === 'FIRST' ? 'DESC' : 'DESC NULLS LAST');
@@ -92,7 +92,7 @@ export function orderKeys(order: readonly SortTerm[]): IndexKey[] {
   });
 }
 
-/** The order of an index scan backward. */
+/** The order of a backward index scan. */
 export const backward = {
   '': 'DESC',
   DESC: '',
@@ -100,7 +100,7 @@ export const backward = {
   'ASC NULLS FIRST': 'DESC NULLS LAST',
 } as const;
 
-/** Whether rows read along `keys`, one way or the other, come in the order wanted. */
+/** Whether a forward or backward scan of `keys` returns rows in this order. */
 export function comesInOrder(keys: readonly IndexKey[], order: readonly SortTerm[]): boolean {
   const wanted = orderKeys(order);
   const agrees = (turn: (key: IndexKey) => IndexKey['order']) =>

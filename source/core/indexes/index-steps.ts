@@ -3,40 +3,40 @@ import type {Measure, Sql, SqlStep, Undo} from '../../model/step.ts';
 import {quoteIdentifier} from '../sql/quote.ts';
 import {concurrently, isUnique, shapeOf} from './index-definition.ts';
 import {
+  buildGuard,
   type Created,
-  freeNameGuard,
+  dropGuard,
   goneVerification,
+  holdsIndexLock,
   type IndexIdentity,
   type IndexPlace,
   identityPins,
-  isAtIndexes,
   leftoverCleanup,
   pinned,
   presentVerification,
   restoreAttributes,
-  sameIndexGuard,
   tablespaceSetting,
 } from './index-guards.ts';
 
-/** How long a step may wait for others' transactions, and of which server. */
+/** How long a step may wait for other transactions, and the server's version. */
 export type Patience = {lock_timeout_ms: number; server_version_num: number};
 
-/** What is to be built: `definition` is CREATE INDEX CONCURRENTLY or what pg_get_indexdef says. */
+/** An index to build; `definition` is any CREATE INDEX statement. */
 export type NewIndex = IndexPlace & {
   definition: string;
-  /** What the server will call its columns, where that is known: see `shapeOf`. */
+  /** Its shape as the server will show it, if known: see `shapeOf`. */
   shape: string | null;
-  /** Of the index that was there before it. */
+  /** Attributes of the index it replaces. */
   attributes?: IndexAttributes;
   measures?: Measure[];
 };
 
-/** An index that is there. */
+/** An existing index. */
 export type KnownIndex = IndexPlace & {oid: string; definition: string; attributes: IndexAttributes};
 
 /**
- * Builds one index while everybody goes on writing. An index that fails half-way costs writes and serves nobody,
- * so what is left of it is dropped, unless somebody is building it.
+ * Builds one index concurrently. If the build fails, the invalid index that it leaves is dropped,
+ * unless another session is building it.
  */
 export function buildStep(index: NewIndex, patience: Patience): SqlStep {
   return {
@@ -50,10 +50,10 @@ export function buildStep(index: NewIndex, patience: Patience): SqlStep {
   };
 }
 
-/** Why an index may go: nobody used it (`max_scans` since the counters began), or it never became valid. */
+/** Why an index may be dropped: it has at most `max_scans` scans, or it is invalid. */
 export type DropReason = {kind: 'unused'; max_scans: number} | {kind: 'invalid'};
 
-/** Drops one index while everybody goes on; its undo builds it again as it was, which can be undone in turn. */
+/** Drops one index concurrently; its undo rebuilds it, which can be undone in turn. */
 export function dropStep(index: KnownIndex, reason: DropReason, patience: Patience): SqlStep {
   const {oid, definition} = index;
   const when = reason.kind === 'unused' ? {max_scans: reason.max_scans} : {mustBeInvalid: true};
@@ -62,9 +62,9 @@ export function dropStep(index: KnownIndex, reason: DropReason, patience: Patien
     kind: 'sql',
     title: `drop ${reason.kind} index ${index.name} of ${index.schema}.${index.table}`,
     subject: `index:${index.schema}.${index.name}`,
-    guard: sameIndexGuard(index, {oid, definition}, when),
+    guard: dropGuard(index, {oid, definition}, when),
     settings: settingsOf(patience),
-    apply: sql(dropText(index)),
+    apply: sql(dropSql(index)),
     verify: goneVerification(index, oid),
     undo: {...building(again, patience), undo: dropping(again, pinned)},
     progress: 'drop_index',
@@ -72,50 +72,50 @@ export function dropStep(index: KnownIndex, reason: DropReason, patience: Patien
   };
 }
 
-/** A build that another session goes on with: one whose terminal was lost, or somebody else's. */
-export type GoingBuild = IndexPlace & {oid: string; definition: string; pid: number};
+/** A build that runs in another session. */
+export type RunningBuild = IndexPlace & {oid: string; definition: string; pid: number};
 
-/** Waits for a build that goes on without us and vouches for what comes of it. */
-export function adoptStep(index: GoingBuild, patience: Patience): SqlStep {
+/** Waits for a build in another session and verifies its result. */
+export function adoptStep(index: RunningBuild, patience: Patience): SqlStep {
   const {oid, definition} = index;
   const again = {...index, shape: shapeOf(definition)};
   return {
     kind: 'sql',
     title: `wait for session ${index.pid} to build index ${index.name} on ${index.schema}.${index.table}`,
     subject: `index:${index.schema}.${index.name}`,
-    apply: sql(waitText(index)),
+    apply: sql(waitSql(index)),
     verify: presentVerification(index, createdOf(again)),
     undo: {
       ...dropping(again, {oid, definition}),
       undo: {...building(again, patience), undo: dropping(again, pinned)},
     },
-    cleanup: leftoverCleanup(index, dropText(index)),
+    cleanup: leftoverCleanup(index, dropSql(index)),
     progress: 'create_index',
     progress_pid: index.pid,
     ...unlimited,
   };
 }
 
-/** What builds an index, restores what it had beside its definition, and pins what came of it. */
+/** Builds an index, restores its attributes, and pins the result. */
 function building(index: NewIndex, patience: Patience) {
   const {definition, attributes} = index;
   const afterwards = attributes === undefined ? [] : restoreAttributes(index, attributes);
   return {
-    guard: freeNameGuard(index),
+    guard: buildGuard(index),
     settings: {...settingsOf(patience), ...(attributes !== undefined && tablespaceSetting(attributes))},
     apply: sql(concurrently(definition)),
     ...(afterwards.length > 0 && {afterwards}),
     pins: identityPins(index),
     verify: presentVerification(index, createdOf(index), attributes),
-    cleanup: leftoverCleanup(index, dropText(index)),
+    cleanup: leftoverCleanup(index, dropSql(index)),
     progress: 'create_index' as const,
   };
 }
 
 function dropping(index: NewIndex, identity: IndexIdentity): Undo {
   return {
-    guard: sameIndexGuard(index, identity, {}, createdOf(index)),
-    apply: sql(dropText(index)),
+    guard: dropGuard(index, identity, {}, createdOf(index)),
+    apply: sql(dropSql(index)),
     verify: goneVerification(index, identity.oid),
     progress: 'drop_index',
   };
@@ -125,12 +125,12 @@ function createdOf({definition, shape}: NewIndex): Created {
   return {shape, is_unique: isUnique(definition)};
 }
 
-// A build may take hours; what bounds it is lock_timeout, and a person.
+// A build may take hours; only lock_timeout and the user limit it.
 const unlimited = {lock: 'share', transaction: false, timeout_ms: 0} as const;
 
 /**
- * lock_timeout covers the waits for other transactions too, not only the one for the table's lock. A role's own
- * transaction_timeout (17 and later) would end a build that goes well.
+ * lock_timeout also limits the waits for other transactions, not only for the table's lock. A role's
+ * transaction_timeout (PostgreSQL 17) would end a long build.
  */
 function settingsOf({lock_timeout_ms, server_version_num}: Patience): Record<string, string> {
   return {
@@ -139,20 +139,20 @@ function settingsOf({lock_timeout_ms, server_version_num}: Patience): Record<str
   };
 }
 
-function dropText({schema, name}: Pick<IndexPlace, 'schema' | 'name'>): string {
+function dropSql({schema, name}: Pick<IndexPlace, 'schema' | 'name'>): string {
   return `DROP INDEX CONCURRENTLY ${quoteIdentifier(schema)}.${quoteIdentifier(name)}`;
 }
 
 /**
- * A COMMIT after each look: a snapshot held for long is one that the build itself would wait for, and inside one
- * transaction the statistics views stand still. A poolctl that was killed leaves a session that notices so only when
- * its build is done, and holds up our own next build until it has gone.
+ * COMMIT after each check: the build would wait for a snapshot held for long, and inside one
+ * transaction the statistics views do not change. A killed poolctl leaves a session that notices only when
+ * its build is done, and that blocks our next build until it has ended.
  */
-function waitText({pid, oid}: Pick<GoingBuild, 'pid' | 'oid'>): string {
+function waitSql({pid, oid}: Pick<RunningBuild, 'pid' | 'oid'>): string {
   return `DO $poolctl$
 BEGIN
   WHILE EXISTS (SELECT FROM pg_catalog.pg_stat_progress_create_index WHERE pid = ${pid} AND index_relid = ${Number(oid)})
-    OR ${isAtIndexes(pid)} LOOP
+    OR ${holdsIndexLock(pid)} LOOP
     COMMIT;
     PERFORM pg_catalog.pg_sleep(0.2);
   END LOOP;

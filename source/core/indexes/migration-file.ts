@@ -4,14 +4,14 @@ import {quoteIdentifier} from '../sql/quote.ts';
 import type {AdviceInput} from './advise-indexes.ts';
 import {nameFor, toServed} from './advise-indexes.ts';
 import {type Candidate, toCandidate} from './candidates.ts';
-import {benefitsOf, startAsking} from './choose.ts';
+import {benefitsOf, cachePlans} from './choose.ts';
 import {covers} from './existing-index.ts';
 import {type IndexSpec, specId} from './index-spec.ts';
 
-/** An index as a file has it: `tail` is what stands after the table's name, word for word. */
+/** A CREATE INDEX of a file; `tail` is its text after the table's name. */
 export type FileIndex = {name: string | null; table: Table; spec: IndexSpec; tail: string};
 
-/** The indexes of a file that are not there yet, in its order, and what the statements seen would make of them. */
+/** Proposals for the indexes of a file that do not exist yet, in its order, with the statements they would serve. */
 export async function adviseFromFile(
   indexes: readonly FileIndex[],
   input: AdviceInput,
@@ -25,7 +25,7 @@ export async function adviseFromFile(
   const benefits = await benefitsOf(
     wanted.map(({candidate}) => candidate),
     input.statements,
-    startAsking(input.planner),
+    cachePlans(input.planner),
   );
   const proposals = wanted.map((index): IndexProposal => {
     const own = benefits.get(index.candidate.id) ?? [];
@@ -63,14 +63,14 @@ function nameAll(indexes: readonly FileIndex[], {catalog}: AdviceInput): Named[]
   });
 }
 
-/** What is there already, and what cannot be made under that name. */
+/** Why an index cannot be built: it exists, or its name is taken. */
 function whyNot({name, table, candidate}: Named, {catalog, existing}: AdviceInput): string | null {
   const isSame = (other: AdviceInput['existing'][number]) =>
     other.table_oid === table.oid && specId(table, other.spec) === candidate.id;
   const named = catalog.indexes.find(each => each.schema === table.schema && each.name === name);
   if (named !== undefined) {
     const known = existing.find(each => each.table_oid === named.table_oid && each.name === name);
-    // Its very own, left over or still being built, is for the building to settle.
+    // An invalid or running build of the same index is repaired or adopted by `planIndexes`.
     if (!named.is_valid) return known !== undefined && isSame(known) ? null : 'an invalid index has its name';
     return known !== undefined && isSame(known) ? 'it already exists' : 'another index has its name';
   }

@@ -1,11 +1,11 @@
 import type {SqlStep, Undo} from '../../model/step.ts';
 import {isUnique} from './index-definition.ts';
-import {freeNameGuard, sameIndexGuard} from './index-guards.ts';
+import {buildGuard, dropGuard} from './index-guards.ts';
 
 /**
- * The undo of an index step as an older poolctl journaled it, with a guard that knows the schema and what was made:
- * theirs knew the table by its oid and the index by its name, where the statement takes a schema and a name, which are
- * another table's when that one was moved.
+ * Replaces the guard in the undo of an index step that an older poolctl journaled. Its guard knew the table by oid and the
+ * index by name, but the statement takes a schema and a name, which are another index's
+ * if the table was moved to another schema.
  */
 export function sharpenOlderUndo(step: SqlStep, undo: Undo): Undo {
   const values = undo.guard?.query.values ?? [];
@@ -15,7 +15,7 @@ export function sharpenOlderUndo(step: SqlStep, undo: Undo): Undo {
   const [, index, onSchema, table] = built.exec(undo.apply.text) ?? [];
   if (index !== undefined && onSchema !== undefined && table !== undefined) {
     const place = {schema: named(onSchema), name: named(index), table: named(table), table_oid};
-    return {...undo, guard: freeNameGuard(place)};
+    return {...undo, guard: buildGuard(place)};
   }
   const [, schema, name] = dropped.exec(undo.apply.text) ?? [];
   if (schema === undefined || name === undefined) return undo;
@@ -25,7 +25,7 @@ export function sharpenOlderUndo(step: SqlStep, undo: Undo): Undo {
   const identity = {oid: textOrPin(oid), definition: textOrPin(definition)};
   return {
     ...undo,
-    guard: sameIndexGuard(
+    guard: dropGuard(
       place,
       identity,
       {},
@@ -37,7 +37,7 @@ export function sharpenOlderUndo(step: SqlStep, undo: Undo): Undo {
   };
 }
 
-/** What was not known then is a pin that no outcome tells: null. */
+/** A value that the older guard did not have becomes an unknown pin, which is null. */
 function textOrPin(value: unknown): string | {pin: string} {
   return typeof value === 'string' ? value : {pin: 'unknown'};
 }

@@ -2,7 +2,7 @@ import type {Node, SelectStmt} from 'libpg-query';
 import type {SortTerm} from './statement-shape.ts';
 import {type Naming, namesOf, type Resolved, resolveTerm, type Scope} from './terms.ts';
 
-/** Notes on the table concerned in what order its rows are wanted: ORDER BY, min() and max(). */
+/** Records the order that ORDER BY, min() or max() requests on its table. */
 export function readOrder(select: SelectStmt, scope: Scope, naming: Naming): void {
   if (select.groupClause !== undefined || select.havingClause !== undefined) return;
   const extreme = readExtreme(select, scope, naming);
@@ -11,7 +11,7 @@ export function readOrder(select: SelectStmt, scope: Scope, naming: Naming): voi
     extreme.use.is_limited = true;
     return;
   }
-  // Rows of its output are computed from many.
+  // Aggregates and DISTINCT return other rows than they read.
   if (select.distinctClause !== undefined || (select.targetList ?? []).some(isAggregate)) return;
   const keys = (select.sortClause ?? []).map(node => readKey(node, select, scope, naming));
   const [first] = keys;
@@ -21,7 +21,7 @@ export function readOrder(select: SelectStmt, scope: Scope, naming: Naming): voi
     if (key === null || key.use !== first.use) break;
     order.push(key.term);
   }
-  // Rows that come in the order of the first keys still have to be sorted, which pays only where few are wanted.
+  // Rows ordered by the first keys only must still be sorted, which pays only with a LIMIT.
   if (order.length < keys.length && select.limitCount === undefined) return;
   first.use.order = order;
   first.use.is_limited = select.limitCount !== undefined;
@@ -81,7 +81,7 @@ function readKey(node: Node, {targetList = []}: SelectStmt, scope: Scope, naming
   return {use: resolved.use, term: {...resolved.term, direction, nulls}};
 }
 
-/** ORDER BY 2, and ORDER BY an output's name, mean that output; a name first of all. */
+/** The expression of ORDER BY 2 or ORDER BY output_name; an output name wins over a column. */
 function meant(node: Node, targets: readonly Node[]): Node {
   const outputs = targets.flatMap(target => ('ResTarget' in target ? [target.ResTarget] : []));
   if ('A_Const' in node) return outputs[(node.A_Const.ival?.ival ?? 0) - 1]?.val ?? node;

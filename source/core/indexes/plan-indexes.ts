@@ -14,13 +14,13 @@ import {adoptStep, buildStep, dropStep, type Patience} from './index-steps.ts';
 export type IndexWork = {
   steps: Step[];
   skipped: Skipped[];
-  /** What is built now. */
+  /** Indexes that the plan builds. */
   built: IndexProposal[];
-  /** What the database will have afterwards: what is built now, and what was there already. */
+  /** Indexes that will exist afterwards: those built and those adopted. */
   emitted: IndexProposal[];
 };
 
-/** What each proposal comes to in the catalog as it is: built, adopted, swept away and built, advised, or left alone. */
+/** Plans each proposal: build, adopt a running build, drop an invalid one first, advise, or skip. */
 export function planIndexes(
   proposals: readonly IndexProposal[],
   {catalog, statement_statistics}: RecipeData,
@@ -35,7 +35,8 @@ export function planIndexes(
       skipped = [],
       built = [],
       emitted = [],
-    } = settled(proposal, catalog, patience) ?? buildWork(proposal, catalog, {patience, statements_schema});
+    } = planWithoutBuild(proposal, catalog, patience) ??
+    planBuild(proposal, catalog, {patience, statements_schema});
     work.steps.push(...steps);
     work.skipped.push(...skipped);
     work.built.push(...built);
@@ -44,8 +45,12 @@ export function planIndexes(
   return work;
 }
 
-/** Where nothing is to be built; null where something is. */
-function settled(proposal: IndexProposal, catalog: Catalog, patience: Patience): Partial<IndexWork> | null {
+/** The work for a proposal that needs no build; null if it needs one. */
+function planWithoutBuild(
+  proposal: IndexProposal,
+  catalog: Catalog,
+  patience: Patience,
+): Partial<IndexWork> | null {
   const table = tableOf(catalog, proposal.table_oid);
   if (table === null) return toSkipped(proposal, 'its table does not exist');
   if (table.kind === 'partitioned') return {steps: [partitionedAdvice(proposal)]};
@@ -53,14 +58,14 @@ function settled(proposal: IndexProposal, catalog: Catalog, patience: Patience):
     index => index.is_valid && index.table_oid === table.oid && isServedBy(proposal, index),
   );
   if (valid !== undefined) return toSkipped(proposal, `${describeIndex(valid)} already serves it`);
-  const begun = invalidTwin(proposal, catalog);
+  const begun = sameInvalidIndex(proposal, catalog);
   const builds = catalog.builds.filter(({table_oid}) => table_oid === table.oid);
   const going = builds.find(({index_oid}) => index_oid === begun?.oid);
   if (begun !== null && going !== undefined) {
     const emitted = {...proposal, name: begun.name, definition: begun.definition};
     return {steps: [adoptStep({...begun, pid: going.pid}, patience)], emitted: [emitted]};
   }
-  // Before its first commit nobody else sees which index it is: it may be this one.
+  // Before its first commit no other session sees which index it is: it may be this one.
   const unknown = builds.find(({index_oid}) => !catalog.indexes.some(({oid}) => oid === index_oid));
   if (unknown !== undefined) {
     return toSkipped(
@@ -75,12 +80,12 @@ function settled(proposal: IndexProposal, catalog: Catalog, patience: Patience):
   return toSkipped(proposal, `another index has that name: ${describeIndex(namesake)}`);
 }
 
-function buildWork(
+function planBuild(
   proposal: IndexProposal,
   catalog: Catalog,
   {patience, statements_schema}: {patience: Patience; statements_schema: string | null},
 ): Partial<IndexWork> {
-  const leftover = invalidTwin(proposal, catalog);
+  const leftover = sameInvalidIndex(proposal, catalog);
   const measures = measuresOf(proposal, statements_schema);
   return {
     steps: [
@@ -98,13 +103,13 @@ function toSkipped({schema, name, table}: IndexProposal, reason: string): Partia
   };
 }
 
-/** The same index, begun and not valid: still being built, or left over. */
-function invalidTwin({definition, table_oid}: IndexProposal, {indexes}: Catalog): Index | null {
+/** The same index, but invalid: its build is running or has failed. */
+function sameInvalidIndex({definition, table_oid}: IndexProposal, {indexes}: Catalog): Index | null {
   const isTwin = (index: Index) => shapeOf(index.definition) === shapeOf(definition);
   return indexes.find(index => !index.is_valid && index.table_oid === table_oid && isTwin(index)) ?? null;
 }
 
-/** An index of the same shape, or one on plain columns that begins with the proposed ones. */
+/** Whether an index has the same shape, or begins with the proposed plain columns. */
 function isServedBy({definition, method}: IndexProposal, index: Index): boolean {
   if (shapeOf(definition) === shapeOf(index.definition)) return !isUnique(definition) || index.is_unique;
   const keys = plainKeysOf(definition);
@@ -116,13 +121,13 @@ function isServedBy({definition, method}: IndexProposal, index: Index): boolean 
   );
 }
 
-/** What the server is to call it, where every column is a plain one; null where its words may differ from ours. */
+/** Its shape if every key is a plain column; null if the server may write it differently. */
 function knownShape({definition}: IndexProposal): string | null {
   const isAlike = plainKeysOf(definition)?.every(({opclass}) => opclass === null);
   return isAlike ? shapeOf(definition) : null;
 }
 
-/** PostgreSQL builds none concurrently on a partitioned table: on each partition, then put together under the parent. */
+/** An index on a partitioned table cannot be built concurrently: build one per partition, then attach them. */
 function partitionedAdvice({schema, table, name, definition}: IndexProposal): AdviceStep {
   const shape = `USING ${tailOf(definition)}`;
   return {
@@ -138,12 +143,12 @@ function partitionedAdvice({schema, table, name, definition}: IndexProposal): Ad
   };
 }
 
-/** More statements than these prove nothing more, and each is planned twice. */
+/** Maximum number of statements to measure; each is planned twice. */
 const mostStatements = 3;
 
 /**
- * What an index is to bring, for the record: of the statements it serves the plan and the mean time, of itself the
- * scans. `statements_schema` is where pg_stat_statements lives; null where it is not installed.
+ * What to measure before and after a build: plan and mean time of the statements it serves, and the index's
+ * scans. `statements_schema`: the schema of pg_stat_statements; null if it is not installed.
  */
 export function measuresOf(
   {table_oid, name, serves}: Pick<IndexProposal, 'table_oid' | 'name' | 'serves'>,
@@ -151,7 +156,7 @@ export function measuresOf(
 ): Measure[] {
   const served = [...serves]
     .filter(({query}) => !holdsLiteral(query))
-    // By identity, not by cost: counters move between the preview and the act.
+    // Sorted by queryid, because costs change between preview and execution.
     .sort((a, b) => (a.queryid < b.queryid ? -1 : 1))
     .slice(0, mostStatements);
   return [
@@ -175,7 +180,7 @@ function planOf({queryid, query}: Served): Measure {
   return {name: `plan of ${queryid}`, query: {text: query, values: []}, kind: 'plan'};
 }
 
-/** Since its counters began: a mean moves slowly, the calls say how far it can have. */
+/** Calls and mean time since the last reset. */
 function timeOf({queryid}: Served, schema: string): Measure {
   return {
     name: `time of ${queryid}`,
@@ -186,7 +191,7 @@ function timeOf({queryid}: Served, schema: string): Measure {
   };
 }
 
-/** pg_stat_statements leaves some in place (a type's modifier, a utility statement); none is to enter the journal. */
+/** pg_stat_statements keeps some literals (type modifiers, utility statements); the journal must hold none. */
 function holdsLiteral(query: string): boolean {
   const marks = (text: string) => text.split('?').length;
   const bare = query.replace(/\/\*[\s\S]*?\*\//g, ' ').replace(/--[^\n]*/g, ' ');

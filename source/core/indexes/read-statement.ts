@@ -23,7 +23,7 @@ import {
   type Source,
 } from './terms.ts';
 
-/** What a parsed statement asks of its tables: joins, aliases, WITH, subqueries and all. */
+/** Reads the tables, conditions and orders of a parsed statement, including joins, aliases, WITH and subqueries. */
 export function readStatement({stmt}: RawStmt, naming: Naming): StatementShape {
   const reading: Reading = {naming, uses: []};
   if (stmt !== undefined) readNode(stmt, null, reading);
@@ -90,14 +90,14 @@ function openScope(ctes: Node[] | undefined, outer: Scope | null, reading: Readi
   for (const cte of ctes ?? []) {
     if (!('CommonTableExpr' in cte)) continue;
     const {ctename = '', ctequery} = cte.CommonTableExpr;
-    // A recursive one finds itself here while it is read.
+    // A recursive query refers to itself.
     scope.queries.set(ctename, nothing);
     if (ctequery !== undefined) scope.queries.set(ctename, readNode(ctequery, scope, reading));
   }
   return scope;
 }
 
-/** Adds what a FROM item names, and what its ON demands. */
+/** Adds the sources of a FROM item and the conditions of its ON. */
 function readFrom(item: Node, scope: Scope, reading: Reading): void {
   if ('RangeVar' in item) {
     const {relname = '', schemaname = null, alias} = item.RangeVar;
@@ -130,7 +130,7 @@ function readJoin({larg, rarg, quals, usingClause, jointype}: Join, scope: Scope
   if (larg !== undefined) readFrom(larg, scope, reading);
   const second = scope.sources.length;
   if (rarg !== undefined) readFrom(rarg, scope, reading);
-  // The side whose rows are all kept is not restricted by ON.
+  // ON does not restrict the outer side of an outer join.
   const kept =
     jointype === 'JOIN_LEFT'
       ? scope.sources.slice(first, second)
@@ -178,7 +178,7 @@ function addAll(found: readonly Found[]): void {
   for (const {use, condition} of found) use.conditions.push(condition);
 }
 
-/** Queries inside expressions. A query inside one of them is read by it. */
+/** Reads subqueries inside expressions; nested ones are read recursively. */
 function readSubqueries(part: unknown, scope: Scope, reading: Reading): void {
   if (typeof part !== 'object' || part === null) return;
   for (const [kind, value] of Object.entries(part)) {
@@ -187,7 +187,7 @@ function readSubqueries(part: unknown, scope: Scope, reading: Reading): void {
   }
 }
 
-/** `x IN (SELECT y ...)` joins x with y; EXISTS joins by what its WHERE takes from around it. */
+/** `x IN (SELECT y ...)` joins x with y; EXISTS joins through the outer references in its WHERE. */
 function readSublink(
   {subLinkType, testexpr, operName, subselect}: SubLink,
   scope: Scope,
@@ -201,7 +201,7 @@ function readSublink(
   return tested === null ? [] : joinOf(tested, output);
 }
 
-/** The output columns that stand for a table's own. Of grouped ones only those it groups by do, and none after LIMIT. */
+/** Output columns that are table columns. With GROUP BY only the grouped ones; with LIMIT none. */
 function outputsOf(select: SelectStmt, scope: Scope, {naming}: Reading): Outputs {
   if (select.limitCount !== undefined || select.limitOffset !== undefined) return nothing;
   const outputs = new Map<string, Resolved>();

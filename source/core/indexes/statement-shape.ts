@@ -1,55 +1,55 @@
 import type {Table} from '../../model/catalog.ts';
 
-/** What a statement asks of its tables, as far as an index could answer it. */
+/** The conditions and orders of a statement that an index could serve. */
 export type StatementShape = {uses: TableUse[]};
 
-/** A table as one FROM entry of a statement; a table joined with itself is used twice. */
+/** One FROM entry of a statement; a self-join has two of the same table. */
 export type TableUse = {
   table: Table;
-  /** All must hold. */
+  /** Combined with AND. */
   conditions: Condition[];
-  /** The order the statement wants of this table's rows; empty where it wants none, or of several tables. */
+  /** The requested order of this table's rows; empty if there is none, or if it spans several tables. */
   order: SortTerm[];
-  /** It stops after the first rows of that order. */
+  /** The statement has a LIMIT. */
   is_limited: boolean;
-  /** The share of rows that conditions we cannot read leave; absent where there is none. */
+  /** Estimated selectivity of conditions that no index could serve; absent without such. */
   unread_share?: number;
 };
 
 export type Condition =
-  /** `= constant`; `is_list` is IN or = ANY, whose rows come in no order, and `values` how many it holds or may hold. */
+  /** `= constant`; `is_list`: IN or = ANY, with the (estimated) number of `values`. */
   | {kind: 'equal'; term: Term; is_list: boolean; values: number}
   /** `= an expression of another table`. */
   | {kind: 'join'; term: Term; other: TableUse}
   /** <, >, BETWEEN, a prefix; `is_bounded` on both sides. */
   | {kind: 'range'; term: Term; is_bounded: boolean}
   | {kind: 'null'; term: Term; is_null: boolean}
-  /** @>, ?, &&, @@ and their kin, which a GIN index answers. */
+  /** @>, ?, &&, @@ and other operators of a GIN index. */
   | {kind: 'contains'; term: Term; operator: string; type: string}
   /** OR: each arm's conditions on this table. */
   | {kind: 'any'; arms: Condition[][]};
 
-/** What an index can have as a key: SQL, with every identifier quoted. */
+/** A possible index key: SQL with every identifier quoted. */
 export type Term = {
   expression: string;
-  /** The column it is, or is computed from. */
+  /** Its column, or the column it is computed from. */
   column: string;
   is_column: boolean;
 };
 
 export type SortTerm = Term & {direction: 'ASC' | 'DESC'; nulls: 'FIRST' | 'LAST'};
 
-/** What the planner knows of a column (pg_stats), and its type. */
+/** A column's planner statistics (pg_stats) and type. */
 export type Column = {
   name: string;
   /** pg_type.typname: `jsonb`, `tsvector`, `int4`, `_int4` for an array. */
   type: string;
   is_not_null: boolean;
-  /** As pg_stats has it: negative is a fraction of the rows; 0 is unknown. */
+  /** pg_stats.n_distinct: negative is a fraction of the rows; 0 is unknown. */
   n_distinct: number;
   null_ratio: number;
   average_width_bytes: number;
-  /** Of the order on disk with the column's own, -1 to 1. */
+  /** pg_stats.correlation, -1 to 1. */
   correlation: number;
 };
 

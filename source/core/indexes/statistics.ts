@@ -2,12 +2,12 @@ import type {Table} from '../../model/catalog.ts';
 import type {IndexSpec} from './index-spec.ts';
 import type {Column, Columns, Condition, Term} from './statement-shape.ts';
 
-/** What PostgreSQL assumes where it does not know the value (selfuncs.h). */
+/** Default selectivities (selfuncs.h). */
 const halfOpenRange = 1 / 3;
 const boundedRange = 0.005;
 const contained = 0.01;
 
-/** Rows of a table; one never analyzed is reckoned by its size. */
+/** Rows of a table, estimated from its size if it was never analyzed. */
 export function rowsOf({estimated_rows, live_rows, size_bytes}: Table): number {
   return estimated_rows >= 0 ? estimated_rows : Math.max(live_rows, size_bytes / 100);
 }
@@ -16,7 +16,7 @@ export function columnOf(table: Table, {column}: Term, columns: Columns): Column
   return columns.get(table.oid)?.find(({name}) => name === column);
 }
 
-/** Distinct values of a column; of one never analyzed, PostgreSQL's 200. */
+/** Distinct values of a column; 200, as in PostgreSQL, if it was never analyzed. */
 export function distinctOf(table: Table, term: Term, columns: Columns): number {
   const n_distinct = columnOf(table, term, columns)?.n_distinct ?? 0;
   const rows = Math.max(1, rowsOf(table));
@@ -24,7 +24,7 @@ export function distinctOf(table: Table, term: Term, columns: Columns): number {
   return Math.max(1, n_distinct > 0 ? n_distinct : -n_distinct * rows);
 }
 
-/** The share of a table's rows that a condition leaves, 0 to 1. */
+/** The share of a table's rows that match a condition, 0 to 1. */
 export function selectivityOf(condition: Condition, table: Table, columns: Columns): number {
   switch (condition.kind) {
     case 'equal':
@@ -53,8 +53,8 @@ export function selectivityOf(condition: Condition, table: Table, columns: Colum
 }
 
 /**
- * As if they had nothing to do with each other, like PostgreSQL without extended statistics; but `>` and `<` of one
- * column are a range with two ends.
+ * Treats conditions as independent, like PostgreSQL without extended statistics; but `>` and `<` on one
+ * column are one range.
  */
 export function productOf(conditions: readonly Condition[], table: Table, columns: Columns): number {
   const halves = new Map<string, number>();
@@ -71,17 +71,17 @@ export function productOf(conditions: readonly Condition[], table: Table, column
 }
 
 const pageBytes = 8192;
-/** Of a btree as it is built (BTREE_DEFAULT_FILLFACTOR). */
+/** BTREE_DEFAULT_FILLFACTOR. */
 const fill = 0.9;
 const header = 8;
 const itemPointer = 4;
 const heapPointer = 6;
-/** What an expression's result is taken for. */
+/** Assumed width of an expression's result. */
 const unknownWidth = 32;
 
 /**
- * Bytes an index will take, from the widths in pg_stats. A btree keeps a key that several rows share once, with
- * their places (deduplication, 13 and later).
+ * Estimated size of an index in bytes, from the widths in pg_stats. A btree stores a key that several rows share once, with
+ * their row pointers (deduplication, PostgreSQL 13).
  */
 export function estimateSize(table: Table, {method, keys, predicate}: IndexSpec, columns: Columns): number {
   const known = keys.map(({expression}) =>
@@ -89,7 +89,7 @@ export function estimateSize(table: Table, {method, keys, predicate}: IndexSpec,
   );
   const rows = Math.ceil(rowsOf(table) * (predicate === null ? 1 : partOf(predicate, table, columns)));
   const width = known.reduce((sum, column) => sum + (column?.average_width_bytes ?? unknownWidth), 0);
-  // Each value inside a document is a key of its own, with the places where it stands.
+  // Each value in a document is a key with a list of row pointers.
   if (method === 'gin') return pagesFor(rows * width * 0.5);
   const entry = Math.ceil(width / 8) * 8 + header + itemPointer;
   const distinct = known.reduce(
@@ -116,7 +116,7 @@ function partOf(predicate: string, table: Table, columns: Columns): number {
   return parts.reduce((product, each) => product * each, 1);
 }
 
-/** With the page that describes it. */
+/** Including the metapage. */
 function pagesFor(bytes: number): number {
   return (Math.ceil(bytes / pageBytes) + 1) * pageBytes;
 }

@@ -9,8 +9,8 @@ export function namesOf(nodes: readonly Node[] | undefined): string[] {
 }
 
 /**
- * An expression over one column as an index can have it, written in one way, so that two can be compared; `write`
- * says what a column is called. Null where it is not known to be immutable or has constants that nobody knows.
+ * Normalises an index expression over one column, so that two can be compared; `write`
+ * gives a column's text. Null if it may not be immutable or has unknown constants.
  */
 export function writeExpression(node: Node, write: (column: ColumnRef) => string | null): string | null {
   if ('ColumnRef' in node) return write(node.ColumnRef);
@@ -25,12 +25,12 @@ export function writeExpression(node: Node, write: (column: ColumnRef) => string
   return null;
 }
 
-/** Immutable functions that people index by. */
+/** Immutable functions that are common in index expressions. */
 const functions = new Map([
   ['lower', 1],
   ['upper', 1],
   ['md5', 1],
-  // With the configuration named: without it, it depends on a setting.
+  // With a named configuration; without one it depends on a setting.
   ['to_tsvector', 2],
 ]);
 
@@ -54,13 +54,13 @@ function writeJsonPath(
   return left === null || right === null ? null : `(${left} ${operator} ${right})`;
 }
 
-/** A column of an index's own table, whatever it is qualified with. */
+/** A column of an index's table, without its qualifier. */
 export function writeOwnColumn({fields}: ColumnRef): string | null {
   const [name] = namesOf(fields).slice(-1);
   return name === undefined ? null : quoteIdentifier(name);
 }
 
-/** What a name in FROM stands for: a table, or a query whose output columns may stand for those of tables. */
+/** A FROM entry: a table, or a query whose output columns may be table columns. */
 export type Source = {alias: string; schema: string | null} & (
   | {kind: 'table'; use: TableUse}
   | {kind: 'query'; outputs: ReadonlyMap<string, Resolved>}
@@ -69,17 +69,17 @@ export type Source = {alias: string; schema: string | null} & (
 /** A term of one table of the statement. */
 export type Resolved = {use: TableUse; term: Term};
 
-/** The names that one level of a statement can use, inside those of the levels around it. */
+/** The names visible at one query level, and the outer levels. */
 export type Scope = {
   sources: Source[];
-  /** What WITH has named, by name. */
+  /** WITH queries by name. */
   queries: Map<string, ReadonlyMap<string, Resolved>>;
   outer: Scope | null;
 };
 
 export type Naming = {tables: readonly Table[]; columns: Columns; search_path: readonly string[]};
 
-/** The table a name means; null for views, functions' results and what is not in the catalog. */
+/** The table of a name; null for views, functions and unknown names. */
 export function findTable({schemaname, relname}: RangeVar, {tables, search_path}: Naming): Table | null {
   const named = tables.filter(({name}) => name === relname);
   if (schemaname !== undefined) return named.find(({schema}) => schema === schemaname) ?? null;
@@ -87,17 +87,17 @@ export function findTable({schemaname, relname}: RangeVar, {tables, search_path}
     const found = named.find(({schema}) => schema === each);
     if (found !== undefined) return found;
   }
-  // The application's search path is not known; a name that is there once means that one.
+  // The application's search_path is unknown: a name that exists once is unambiguous.
   return named.length === 1 ? (named[0] ?? null) : null;
 }
 
-/** WITH's names, the nearest first. */
+/** Looks up a WITH query, innermost level first. */
 export function findQuery(name: string, scope: Scope | null): ReadonlyMap<string, Resolved> | null {
   if (scope === null) return null;
   return scope.queries.get(name) ?? findQuery(name, scope.outer);
 }
 
-/** What an expression is of one table: a column, or something computed from a column that an index can have. */
+/** The column, or indexable expression over one column, that a node is; null for anything else. */
 export function resolveTerm(node: Node, scope: Scope, naming: Naming): Resolved | null {
   if ('ColumnRef' in node) return resolveColumn(node.ColumnRef, scope, naming);
   const found: Resolved[] = [];
@@ -112,7 +112,7 @@ export function resolveTerm(node: Node, scope: Scope, naming: Naming): Resolved 
   return {use: first.use, term: {expression, column: first.term.column, is_column: false}};
 }
 
-/** Looks for it level by level, outwards. */
+/** Looks up a column level by level, outwards. */
 export function resolveColumn({fields}: ColumnRef, scope: Scope, naming: Naming): Resolved | null {
   const path = namesOf(fields);
   const [column = ''] = path.slice(-1);

@@ -11,16 +11,16 @@ export type Selection = {
   chosen: KnownSession[];
   skipped: Skipped[];
   /** How many sessions each one holds up, directly and through others. */
-  heldUp: ReadonlyMap<number, number>;
+  blocked: ReadonlyMap<number, number>;
 };
 
 /** Who is meant and may be touched, blockers first, then whoever has been in that state longest. */
 export function selectSessions(snapshot: Snapshot, criteria: SessionCriteria): Selection {
-  const heldUp = countHeldUp(snapshot);
+  const heldUp = countBlocked(snapshot);
   const isNamed = criteria.named !== null;
   const skipped: Skipped[] = [];
   const chosen: KnownSession[] = [];
-  for (const backend of meant(snapshot, criteria, skipped)) {
+  for (const backend of matchingSessions(snapshot, criteria, skipped)) {
     const protection = protectionOf(backend, snapshot, isNamed);
     if (protection !== null) skipped.push(toSkipped(backend, protection));
     else if (isKnownSession(backend)) chosen.push(backend);
@@ -35,7 +35,7 @@ export function selectSessions(snapshot: Snapshot, criteria: SessionCriteria): S
   for (const backend of chosen.slice(kept.length)) {
     skipped.push(toSkipped(backend, {reason: `beyond at_most=${criteria.at_most}`, is_forbidden: false}));
   }
-  return {chosen: kept, skipped, heldUp};
+  return {chosen: kept, skipped, blocked: heldUp};
 }
 
 /** Application x role x client of the chosen, with the steps that end their sessions. */
@@ -66,7 +66,7 @@ export function groupByApplication(backends: readonly Backend[]): Backend[][] {
 }
 
 /** How many sessions each pid holds up; those that hold up nobody are absent. */
-export function countHeldUp(snapshot: Snapshot): Map<number, number> {
+export function countBlocked(snapshot: Snapshot): Map<number, number> {
   const counts = new Map<number, number>();
   const visit = (node: LockNode) => {
     if (node.waiters_total > 0) counts.set(node.pid, node.waiters_total);
@@ -79,7 +79,7 @@ export function countHeldUp(snapshot: Snapshot): Map<number, number> {
 const maxDescribed = 12;
 
 /** One line per session in the user's words: who, how long, what it did last, whom it holds up. */
-export function describeSessions({chosen, heldUp}: Selection): string[] {
+export function describeSessions({chosen, blocked: heldUp}: Selection): string[] {
   const lines = chosen
     .slice(0, maxDescribed)
     .map(session => describeSession(session, heldUp.get(session.pid) ?? 0));
@@ -101,7 +101,7 @@ function shorten(text: string, length: number): string {
   return text.length <= length ? text : `${text.slice(0, length - 1)}…`;
 }
 
-function meant(snapshot: Snapshot, criteria: SessionCriteria, skipped: Skipped[]): Backend[] {
+function matchingSessions(snapshot: Snapshot, criteria: SessionCriteria, skipped: Skipped[]): Backend[] {
   const candidates =
     criteria.named === null ? snapshot.backends : findNamed(snapshot, criteria.named, skipped);
   return candidates.filter(backend => {
@@ -126,13 +126,13 @@ function findNamed(snapshot: Snapshot, named: readonly NamedSession[], skipped: 
       skipped.push({
         subject: subjectOf(pid),
         description: String(pid),
-        reason: absence(snapshot, pid, isOther),
+        reason: absenceOf(snapshot, pid, isOther),
       });
   }
   return [...found.values()];
 }
 
-function absence(snapshot: Snapshot, pid: number, isOther: boolean): string {
+function absenceOf(snapshot: Snapshot, pid: number, isOther: boolean): string {
   if (isOther) return 'the session is gone and its pid was reused';
   const worker = snapshot.background_workers.find(each => each.pid === pid);
   if (worker) return `backend type ${worker.backend_type}: not a client session`;

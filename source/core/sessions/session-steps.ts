@@ -33,7 +33,7 @@ export function terminateBlockerStep(session: KnownSession, isRunning: boolean):
     ...terminateStep(session, 'unchanged'),
     title: `end session ${session.pid} (${describeBackend(session)}) if it ${isRunning ? 'still ' : ''}blocks others`,
     guard: blockerGuard(session),
-    apply: signalSql(session, {call: 'pg_terminate_backend', same, holding: holdsOthersUp}),
+    apply: signalSql(session, {call: 'pg_terminate_backend', same, holding: blocksOthers}),
   };
 }
 
@@ -55,7 +55,7 @@ const signalling = {undo: 'irreversible', lock: 'none', transaction: false, time
 function blockerGuard({pid, backend_start, xact_start}: KnownSession): Verification {
   return {
     query: {
-      text: `SELECT CASE WHEN a.xact_start <> $3::timestamptz THEN 'it is in another transaction now' WHEN ${holdsOthersUp('a.pid')} THEN 'blocks' ELSE 'it no longer blocks a session' END AS guard FROM pg_catalog.pg_stat_get_activity($1::int4) a WHERE a.backend_start = $2::timestamptz`,
+      text: `SELECT CASE WHEN a.xact_start <> $3::timestamptz THEN 'it is in another transaction now' WHEN ${blocksOthers('a.pid')} THEN 'blocks' ELSE 'it no longer blocks a session' END AS guard FROM pg_catalog.pg_stat_get_activity($1::int4) a WHERE a.backend_start = $2::timestamptz`,
       values: [pid, backend_start, xact_start],
     },
     expect: {column: 'guard', op: '=', value: 'blocks'},
@@ -63,7 +63,7 @@ function blockerGuard({pid, backend_start, xact_start}: KnownSession): Verificat
 }
 
 /** pg_blocking_pids() takes the lock manager whole: asked of those alone that wait. */
-function holdsOthersUp(pid: string): string {
+function blocksOthers(pid: string): string {
   return `EXISTS (SELECT FROM pg_catalog.pg_locks w WHERE CASE WHEN w.granted OR w.pid IS NULL THEN false ELSE ${pid} = ANY (pg_catalog.pg_blocking_pids(w.pid)) END)`;
 }
 

@@ -1,6 +1,6 @@
 import {expect, it} from 'vitest';
 import {planText} from '../../../source/cli/execution/plan-text.ts';
-import {freeNameGuard} from '../../../source/core/indexes/index-guards.ts';
+import {buildGuard} from '../../../source/core/indexes/index-guards.ts';
 import {buildStep} from '../../../source/core/indexes/index-steps.ts';
 import type {Plan} from '../../../source/model/plan.ts';
 
@@ -23,7 +23,7 @@ const planOf = (step: Plan['steps'][number]): Plan => ({
 
 it('shows every line of the act, of its guard and of what verifies it', () => {
   const text = planText(planOf(build), {id: 'db:5432/shop'}, 'abc');
-  const [first, ...guard] = freeNameGuard(index).query.text.split('\n');
+  const [first, ...guard] = buildGuard(index).query.text.split('\n');
   expect(text).toContain(`\n   only if ${first}\n`);
   for (const line of guard) expect(text).toContain(`\n   ${line}`);
   expect(text).toContain(`\n   ${build.apply.text}\n`);

@@ -2,7 +2,7 @@ import {describe, expect, it} from 'vitest';
 import type {ConsoleState} from '../../../source/console/state.ts';
 import {wizardOf} from '../../../source/console/wizard/state.ts';
 import {createRunState} from '../../../source/core/engine/run-state.ts';
-import {freeNameGuard} from '../../../source/core/indexes/index-guards.ts';
+import {buildGuard} from '../../../source/core/indexes/index-guards.ts';
 import type {Parameter} from '../../../source/model/parameter.ts';
 import {someServer} from '../../helpers/identity.ts';
 import {createBackend, createSnapshot} from '../../helpers/snapshot.ts';
@@ -107,7 +107,7 @@ describe('preview', () => {
 });
 
 describe('a long guard in the preview', () => {
-  const guard = freeNameGuard({schema: 'public', name: 'orders_idx', table: 'orders', table_oid: '1'});
+  const guard = buildGuard({schema: 'public', name: 'orders_idx', table: 'orders', table_oid: '1'});
   const plan = () => createPlan(0, {steps: [createStep(4001, {guard})]});
   const recipes = [createRecipe({findings: () => findings, plan})];
   const preview = press(play(open(80, 40, {recipes}), read(createSnapshot())).state, 'a', 'enter');

@@ -1,7 +1,7 @@
 import {describe, expect, it} from 'vitest';
 import type {StepLine} from '../../../source/core/engine/step-lines.ts';
 import {hasFolded, stepLines, stepText, titleBeside} from '../../../source/core/engine/step-text.ts';
-import {freeNameGuard} from '../../../source/core/indexes/index-guards.ts';
+import {buildGuard} from '../../../source/core/indexes/index-guards.ts';
 import type {SqlStep, Step} from '../../../source/model/step.ts';
 
 const verify: SqlStep['verify'] = {
@@ -58,7 +58,7 @@ it('tells an undo that is not needed from one that there is none of', () => {
 });
 
 describe('a guard longer than two lines', () => {
-  const guard = freeNameGuard({schema: 'public', name: 'orders_idx', table: 'orders', table_oid: '1'});
+  const guard = buildGuard({schema: 'public', name: 'orders_idx', table: 'orders', table_oid: '1'});
   const compared: SqlStep['guard'] = {
     query: {text: `SELECT ${'x'.repeat(160)}`, values: []},
     expect: {column: 'value', op: '=', value: null},
