@@ -194,11 +194,11 @@ describe('a file that is made', () => {
 async function replaceAs(uid: number, path: string): Promise<string> {
   const module = new URL('../../source/cli/local-files.ts', import.meta.url).href;
   const script = `
-    const {files} = await import(${JSON.stringify(module)});
+    const {localFiles} = await import(${JSON.stringify(module)});
     process.setgroups([]); process.setgid(${uid}); process.setuid(${uid});
     const path = ${JSON.stringify(path)};
-    const before = await files.read(path);
-    const said = await files.replace(path, {before, after: before + 'x'}).then(String, error => error.exitCode + ' ' + error.message);
+    const before = await localFiles.read(path);
+    const said = await localFiles.replace(path, {before, after: before + 'x'}).then(String, error => error.exitCode + ' ' + error.message);
     process.stdout.write(said);
   `;
   const args = ['--import', 'tsx', '--input-type=module', '-e', script];

@@ -78,7 +78,7 @@ describe('a target of the configuration', () => {
 
   it('that there is none of is told, and what was probably meant', async () => {
     const error = await refusal({flags: {target: 'prd'}}, prod);
-    expect(`${error.message}. ${error.hint}`).toBe(`there is no target "prd" in ${file}. Did you mean prod?`);
+    expect(`${error.message}. ${error.hint}`).toBe(`unknown target "prd" in ${file}. Did you mean prod?`);
     expect((await refusal({flags: {target: 'prod'}}, '')).hint).toContain('[targets.prod]');
   });
 });

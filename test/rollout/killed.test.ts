@@ -67,7 +67,7 @@ describe('a rollout whose process is killed', () => {
     const {run, killed, done} = await prepare(`
   - {name: all, promote: echo promoted >> done, rollback: echo back >> done, watch: 4s}
 `);
-    expect((await killed(/saw/)).signal).toBe('SIGKILL');
+    expect((await killed(/readable/)).signal).toBe('SIGKILL');
     const {code, stderr} = await run();
     expect([code, stderr]).toEqual([0, expect.stringContaining('resuming rollout')]);
     expect(stderr).not.toContain('again, as');
@@ -83,7 +83,7 @@ describe('a rollout whose process is killed', () => {
       cwd: home,
       columns: 120,
     });
-    await terminal.waitFor('Type second to let this stage go ahead');
+    await terminal.waitFor('Type second to approve this stage');
     terminal.kill('SIGKILL');
     await terminal.onExit;
     await terminal.close();

@@ -196,9 +196,9 @@ describeEachMajor('poolctl run', major => {
     expect(await acting.run('set-timeouts', {set, json: false})).not.toBe(2);
     expect(answers).toEqual([]);
     expect(acting.stderr.slice(0, 3)).toEqual([
-      expect.stringMatching(/^role: the role whose new sessions .*; present now: .*\bapp\b/),
+      expect.stringMatching(/^role: Role whose new sessions .*; present now: .*\bapp\b/),
       'role: must be set',
-      'role: not seen now; app? (the same again keeps it)',
+      'role: not seen now; app? (repeat it to use it anyway)',
     ]);
   });
 
