@@ -5,13 +5,13 @@ import type {RecipeData} from '../../model/recipe-data.ts';
 import type {Snapshot} from '../../model/snapshot.ts';
 
 export type Diagnosis = {
-  /** The worst first. */
+  /** Critical ones first. */
   findings: Finding[];
-  /** Recipes whose diagnosis failed, and why: a team's own may. */
+  /** Recipes whose `diagnose` threw, and why: a team recipe may. */
   failed: {recipe: string; reason: string}[];
 };
 
-/** What all recipes find; one that fails leaves the others. */
+/** The findings of all recipes. A recipe that throws does not affect the others. */
 export function diagnoseAll(recipes: readonly Recipe[], snapshot: Snapshot, facts: RecipeData): Diagnosis {
   const findings: Finding[] = [];
   const failed: Diagnosis['failed'] = [];
@@ -25,12 +25,13 @@ export function diagnoseAll(recipes: readonly Recipe[], snapshot: Snapshot, fact
   return {findings: worstFirst(findings), failed};
 }
 
+/** Critical findings first, otherwise in order. */
 export function worstFirst(findings: readonly Finding[]): Finding[] {
   const isCritical = ({severity}: Finding) => Number(severity === 'critical');
   return [...findings].sort((a, b) => isCritical(b) - isCritical(a));
 }
 
-/** The worst of findings. */
+/** The highest severity among the findings; null without one. */
 export function worstSeverity(findings: readonly {severity: Severity}[]): Severity | null {
   if (findings.some(({severity}) => severity === 'critical')) return 'critical';
   return findings.length > 0 ? 'warning' : null;

@@ -5,37 +5,38 @@ import type {RecordedSnapshot} from '../../model/recording.ts';
 import type {Snapshot} from '../../model/snapshot.ts';
 import {type Diagnosis, diagnoseAll, worstFirst} from './diagnose.ts';
 
-/** A team's own recipe may find anything as often as it likes. */
-const mostTold = 100;
+/** Bounds what a team recipe can add to a recording. */
+const maxFindings = 100;
 
 /**
- * Readings with what the facts alone tell of them: facts are too large to be kept, and a reading without them says
- * nothing of an invalid index. The words stay those of when the facts were read, so that nothing has to be written down
- * between two reads of them but what comes and goes.
+ * Adds to a snapshot the findings that need facts, such as an invalid index: facts themselves are too large to record.
+ * The findings keep their text until the facts are read again, so a recording stores only what appears and disappears.
  */
 export function attachFactFindings(
   recipes: readonly Recipe[],
 ): (snapshot: Snapshot, facts: RecipeData, findings: readonly Finding[]) => RecordedSnapshot {
-  const watching = recipes.filter(({diagnoseRequires: watches}) => watches !== undefined);
-  const ids = new Set(watching.map(({id}) => id));
-  let last: {facts: RecipeData; keys: string; told: Finding[]} = {facts: {}, keys: '', told: []};
+  const requiring = recipes.filter(({diagnoseRequires}) => diagnoseRequires !== undefined);
+  const ids = new Set(requiring.map(({id}) => id));
+  let last: {facts: RecipeData; keys: string; findings: Finding[]} = {facts: {}, keys: '', findings: []};
   return (snapshot, facts, findings) => {
-    const without = new Set(diagnoseAll(watching, snapshot, {}).findings.map(keyOf));
-    const own = findings.filter(each => ids.has(each.recipe) && !without.has(keyOf(each))).slice(0, mostTold);
+    const without = new Set(diagnoseAll(requiring, snapshot, {}).findings.map(keyOf));
+    const own = findings
+      .filter(each => ids.has(each.recipe) && !without.has(keyOf(each)))
+      .slice(0, maxFindings);
     const keys = own.map(each => `${each.severity} ${keyOf(each)}`).join('\n');
     if (facts !== last.facts || keys !== last.keys) {
-      last = {facts, keys, told: own.map(({params: _, ...finding}) => finding)};
+      last = {facts, keys, findings: own.map(({params: _, ...finding}) => finding)};
     }
-    return {...snapshot, fact_findings: last.told};
+    return {...snapshot, fact_findings: last.findings};
   };
 }
 
-/** What is found in a reading of the past: in itself, and what the facts of then told. */
-export function diagnoseRecorded(recipes: readonly Recipe[], kept: RecordedSnapshot): Diagnosis {
-  const {findings, failed} = diagnoseAll(recipes, kept, {});
+/** The findings of a recorded snapshot: from the snapshot itself, and those recorded from facts. */
+export function diagnoseRecorded(recipes: readonly Recipe[], recorded: RecordedSnapshot): Diagnosis {
+  const {findings, failed} = diagnoseAll(recipes, recorded, {});
   const known = new Set(findings.map(keyOf));
-  const told = (kept.fact_findings ?? []).filter(each => !known.has(keyOf(each)));
-  return {findings: worstFirst([...findings, ...told]), failed};
+  const fromFacts = (recorded.fact_findings ?? []).filter(each => !known.has(keyOf(each)));
+  return {findings: worstFirst([...findings, ...fromFacts]), failed};
 }
 
 function keyOf({recipe, subject}: Finding): string {

@@ -7,12 +7,12 @@ import {parseDurationMs} from '../text/duration.ts';
 import {nearest} from '../text/nearest.ts';
 import {isSize, readList} from './parameters.ts';
 
-/** An error keeps the plan from being made; a warning is for a person to judge. */
+/** An error prevents planning; a warning does not. */
 export type ParameterProblem = {severity: 'error' | 'warning'; text: string};
 
 /**
- * What is wrong with a value as it is typed, in a few words; null where nothing is. '' means "not set". A recipe may
- * still find more when it plans: this knows the kinds of parameters, not what they are for.
+ * Checks a value while it is typed; null if valid. '' means not set. Knows only the kinds of parameters: the recipe may
+ * still reject a value when it plans.
  */
 export function problemOf(
   parameter: Parameter,
@@ -48,7 +48,7 @@ function misreadOf({kind, choices = []}: Parameter, text: string): string | null
   }
 }
 
-/** In the recipe's own words, without the name that stands beside it. */
+/** The recipe's own error message, without the parameter's name. */
 function refusalOf({name, check}: Parameter, text: string): string | null {
   try {
     check?.(text);
@@ -65,8 +65,8 @@ function misreadStates(text: string): string | null {
 }
 
 /**
- * A name that nobody bears now may be a slip, or somebody who comes later. Of durations and numbers what is suggested
- * is an example.
+ * Warns about a name that is not among the suggestions: a typo, or a session that is not connected yet. Suggested durations
+ * and numbers are only examples.
  */
 function unseenOf(
   {kind, suggest}: Parameter,
@@ -81,8 +81,8 @@ function unseenOf(
   const words = kind === 'text' && !text.includes(',') ? [text] : readList(text);
   const unseen = words.find(word => !seen.includes(word.replace(/@.*/, '')));
   if (unseen === undefined) return null;
-  const meant = kind === 'text' ? nearest(unseen, seen) : undefined;
-  return {severity: 'warning', text: `not seen now${meant === undefined ? '' : `; ${meant}?`}`};
+  const similar = kind === 'text' ? nearest(unseen, seen) : undefined;
+  return {severity: 'warning', text: `not seen now${similar === undefined ? '' : `; ${similar}?`}`};
 }
 
 function error(text: string): ParameterProblem {

@@ -2,10 +2,10 @@ import type {Parameter, ParameterValues} from '../../model/parameter.ts';
 import {usageError} from '../errors.ts';
 import {parseDurationMs} from '../text/duration.ts';
 
-/** A parameter's value as typed, its default where it is not set; '' where it has none. */
+/** A parameter's value as typed, else its default ('' if it has none). */
 export type ReadValue = (name: string) => string;
 
-/** Throws AbortError (exit 2) on a name the recipe does not have. */
+/** Reads values by name. Throws AbortError (exit 2) for a parameter that the recipe does not have. */
 export function readValues(params: ParameterValues, parameters: readonly Parameter[]): ReadValue {
   const known = new Map(parameters.map(parameter => [parameter.name, parameter]));
   for (const name of Object.keys(params)) {
@@ -17,56 +17,56 @@ export function readValues(params: ParameterValues, parameters: readonly Paramet
     const typed = params[name] ?? '';
     const parameter = known.get(name);
     if (typed.trim() === '') return parameter?.default ?? '';
-    // A name is what it is: `app ` is another role than `app`.
+    // Names are taken exactly: `app ` is another role than `app`.
     return parameter?.kind === 'text' ? typed : typed.trim();
   };
 }
 
-/** The parameters as they count, defaults filled in: what a plan's hash is made of. */
+/** All parameters with defaults filled in; part of the plan's hash. */
 export function completeParams(params: ParameterValues, parameters: readonly Parameter[]): ParameterValues {
   const read = readValues(params, parameters);
   return Object.fromEntries(parameters.map(({name}) => [name, read(name)]));
 }
 
-/** The same; throws AbortError (exit 2) where one is not set that nothing can be planned without. */
+/** The same. Throws AbortError (exit 2) if a required parameter is not set. */
 export function requiredParams(params: ParameterValues, parameters: readonly Parameter[]): ParameterValues {
   const completed = completeParams(params, parameters);
   for (const {name, is_required} of parameters) {
     if (is_required && completed[name] === '')
-      throw usageError(`${name} is not set`, `name it: --set ${name}=VALUE`);
+      throw usageError(`${name} is not set`, `set it: --set ${name}=VALUE`);
   }
   return completed;
 }
 
-/** A name as a parameter: quoted where it is blank, which is "not set", or where its ends would not be seen. */
+/** A name as a parameter's value: quoted if empty (which would mean not set) or if it starts or ends with white space. */
 export function writeText(text: string): string {
   return text === '' || text !== text.trim() || text.startsWith('"') ? `"${text}"` : text;
 }
 
-/** What `writeText` wrote; null is "not set". */
+/** The reverse of `writeText`; null means not set. */
 export function readText(text: string): string | null {
   if (text === '') return null;
   return /^".*"$/s.test(text) ? text.slice(1, -1) : text;
 }
 
-/** Words with commas between them. */
+/** Splits a comma-separated list. */
 export function readList(text: string): string[] {
   return text.split(',').flatMap(word => word.trim() || []);
 }
 
-/** Milliseconds; '' is 0. Throws AbortError (exit 2) on what is no duration. */
+/** A duration in milliseconds; '' is 0. Throws AbortError (exit 2) if invalid. */
 export function readDuration(name: string, text: string): number {
   const ms = text === '' ? 0 : parseDurationMs(text);
   if (ms === null) throw usageError(`${name}=${text} is not a duration`, 'write it as 90s, 10min or 1h30m');
   return ms;
 }
 
-/** A whole number from 1 up; '' is null. Throws AbortError (exit 2) on anything else. */
+/** An integer of at least 1; '' is null. Throws AbortError (exit 2) if invalid. */
 export function readCount(name: string, text: string): number | null {
   return text === '' ? null : readInteger(name, text, 1);
 }
 
-/** A whole number in decimal digits, and nothing that JavaScript would take for one besides: not `0x10`, not `1e3`. */
+/** An integer in decimal digits, not `0x10` or `1e3`. Throws AbortError (exit 2) if invalid or below `least`. */
 export function readInteger(name: string, text: string, least: number): number {
   const number = /^(?:0|[1-9]\d{0,9})$/.test(text) ? Number(text) : Number.NaN;
   if (number >= least && number <= mostInteger) return number;
@@ -76,7 +76,7 @@ export function readInteger(name: string, text: string, least: number): number {
 /** An int4 on the server. */
 const mostInteger = 2_147_483_647;
 
-/** A number within limits; '' is null. Throws AbortError (exit 2) on anything else. */
+/** A number between `least` and `most`; '' is null. Throws AbortError (exit 2) if invalid. */
 export function readNumber(
   name: string,
   text: string,
@@ -88,7 +88,7 @@ export function readNumber(
   throw usageError(`${name}=${text} is not a number from ${least} to ${most}`);
 }
 
-/** One of the choices, however it is capitalised. Throws AbortError (exit 2) on anything else. */
+/** One of the choices, ignoring case. Throws AbortError (exit 2) if invalid. */
 export function readChoice<Choice extends string>(
   name: string,
   text: string,
@@ -99,7 +99,7 @@ export function readChoice<Choice extends string>(
   return choice;
 }
 
-/** As pg_size_bytes() reads sizes on every version: 10GB, 1.5 MB, 8192. */
+/** Whether pg_size_bytes() accepts it on every supported version: 10GB, 1.5 MB, 8192. */
 export function isSize(text: string): boolean {
   return /^\d+(\.\d+)?\s*(bytes|kB|MB|GB|TB)?$/i.test(text.trim());
 }

@@ -2,12 +2,12 @@ import type {Node} from 'libpg-query';
 
 type NameKind = 'relation' | 'function' | 'attribute' | 'operator' | 'type' | 'opclass';
 
-/** A name as a statement has it; `schema` is '' where the search path decides. */
+/** A name in a statement; `schema` is '' if the search path determines it. */
 export type NamedObject = {kind: NameKind; schema: string; name: string};
 
 /**
- * Every object that a parsed statement names, and those that its syntax implies. What a name could also mean is in
- * it: `f(x)` may be a cast to type f, and `t.f` (`attribute`) a function f of the row.
+ * Every object that a parsed statement names or implies, including other meanings of a name: `f(x)` may be a cast to type
+ * f, and `t.f` (`attribute`) a function f of the row.
  */
 export function namedObjects(statement: Node): NamedObject[] {
   const found = new Map<string, NamedObject>();
@@ -25,7 +25,7 @@ export function namedObjects(statement: Node): NamedObject[] {
   return [...found.values()];
 }
 
-/** IN, BETWEEN, CASE x WHEN, NULLIF, USING and row comparisons look these up by name. */
+/** Operators that IN, BETWEEN, CASE x WHEN, NULLIF, USING and row comparisons look up by name. */
 const impliedOperators = ['=', '<>', '<', '<=', '>', '>='];
 
 /**
@@ -43,7 +43,7 @@ const formerCalls: Record<string, readonly string[]> = {
   MergeSupportFunc: ['merge_action'],
 };
 
-/** An object of the parse tree; some are bare (`typeName`, `relation`), others wrapped in their kind. */
+/** A node of the parse tree; some are bare (`typeName`, `relation`), others wrapped in their kind. */
 type Part = Record<string, unknown>;
 
 function namesOf(node: Part): [NameKind, string[]][] {
@@ -64,7 +64,7 @@ function namesOf(node: Part): [NameKind, string[]][] {
   return [];
 }
 
-/** Also of a call without a schema the grammar since PostgreSQL 16 makes pg_catalog.json_object; before, the path decides. */
+/** Since PostgreSQL 16 the grammar turns json_object into pg_catalog.json_object; before, the search path decides. */
 function calledName(names: string[]): string[] {
   return names.join('.') === 'pg_catalog.json_object' ? ['json_object'] : names;
 }
@@ -85,7 +85,7 @@ function strings(nodes: unknown): string[] {
   return (nodes as Node[]).flatMap(node => ('String' in node ? [node.String.sval ?? ''] : []));
 }
 
-/** The object and all objects in it. */
+/** The value and all objects inside it, depth first. */
 export function* descendants(value: unknown): Iterable<Part> {
   if (typeof value !== 'object' || value === null) return;
   if (!Array.isArray(value)) yield value as Part;

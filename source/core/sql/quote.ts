@@ -1,21 +1,21 @@
 import {BugError} from '../errors.ts';
 
-/** An identifier as it stands in SQL, always in double quotes: the only way one enters a statement's text. */
+/** An SQL identifier, always double-quoted. Every identifier in a statement's text is quoted here. */
 export function quoteIdentifier(name: string): string {
-  // PostgreSQL has no identifier of zero length and none with a NUL in it.
+  // PostgreSQL allows neither an empty identifier nor a NUL in one.
   if (name === '' || name.includes('\0')) throw new BugError('not an identifier');
   return `"${name.replaceAll('"', '""')}"`;
 }
 
-/** A string as it stands in a statement that takes no parameters; as quote_literal() writes it. */
+/** An SQL string literal, as quote_literal() writes it; for statements that take no parameters. */
 export function quoteLiteral(text: string): string {
   if (text.includes('\0')) throw new BugError('not a literal');
   const quoted = `'${text.replaceAll("'", "''").replaceAll('\\', '\\\\')}'`;
-  // Under standard_conforming_strings of either setting a backslash means itself in E'' alone when doubled.
+  // In E'' a doubled backslash is one backslash, whatever standard_conforming_strings is.
   return text.includes('\\') ? `E${quoted}` : quoted;
 }
 
-/** Collects a statement's values while its text is written: each comes back as the placeholder that stands for it. */
+/** Collects the values of a statement; `put` returns the placeholder for the value. */
 export function createPlaceholders<Value>(): {values: Value[]; put(value: Value, type: string): string} {
   const values: Value[] = [];
   return {

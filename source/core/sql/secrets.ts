@@ -3,15 +3,15 @@ import {redactBesideSql, redactCredentials, redactSecrets, type Showable} from '
 
 import {literalContent, type SqlToken, sqlTokens} from './tokens.ts';
 
-/** The statement as it is, each secret in it as `***`; the same text where there is none. */
+/** The statement with each secret replaced by `***`; unchanged without secrets. */
 export function maskSecrets(sql: string): string {
   return mask(sql, 0);
 }
 
 /**
- * The literals that stand where a secret would: compared with, set to or passed beside what bears a secret's name
- * (`password = 'x'`, `set_config('app.token', 'x', false)`), a key for pgcrypto. In doubt one is. A name alone is
- * none: `payload->>'password'`.
+ * The literals in the position of a secret: compared with, assigned to or passed next to something named like a secret
+ * (`password = 'x'`, `set_config('app.token', 'x', false)`), or a key for pgcrypto. If in doubt, it is a secret. A name
+ * alone is not: `payload->>'password'`.
  */
 export function secretsByPlace(tokens: readonly SqlToken[]): ReadonlySet<SqlToken> {
   const words = tokens.filter(({kind}) => kind !== 'space' && kind !== 'comment');
@@ -21,7 +21,7 @@ export function secretsByPlace(tokens: readonly SqlToken[]): ReadonlySet<SqlToke
   return found;
 }
 
-/** The numbers of the parameters whose values are secrets: `password = $1`. */
+/** The numbers of parameters whose values are secrets: `password = $1`. */
 export function secretParameters(sql: string): ReadonlySet<number> {
   const numbers = [...secretsByPlace(sqlTokens(sql))].flatMap(({kind, text}) =>
     kind === 'parameter' ? [Number(text.slice(1))] : [],
@@ -43,7 +43,7 @@ function mask(sql: string, depth: number): string {
     .join('');
 }
 
-/** A literal may hold a secret of its own, or be SQL in its turn: the body of a function, a statement for EXECUTE. */
+/** A literal may contain a secret itself, or SQL: a function body, a statement for EXECUTE. */
 function maskContent(text: string, depth: number): string {
   const content = literalContent(text);
   const isNested = content.includes("'") || content.includes('$');
@@ -54,7 +54,7 @@ function maskContent(text: string, depth: number): string {
   return tag === undefined ? `'${shown.replaceAll("'", "''")}'` : `${tag}${shown}${tag}`;
 }
 
-/** SET, or ALTER ROLE and its kin: a parameter's values stand there without quotes as well, up to the statement's end. */
+/** SET and ALTER ROLE/USER/DATABASE/SYSTEM also take unquoted values, up to the end of the statement. */
 function setsParameter(words: readonly SqlToken[], start: number): boolean {
   const [first = '', second = ''] = words.slice(start, start + 2).map(({text}) => text);
   return /^set$/i.test(first) || (/^alter$/i.test(first) && /^(?:role|user|database|system)$/i.test(second));
@@ -64,7 +64,7 @@ function isAssignment({text}: SqlToken): boolean {
   return /^(?:=|to)$/i.test(text);
 }
 
-/** How far a secret's name reaches: to the next comma at its own depth, or for an argument to the end of the call. */
+/** The scope of a secret's name: up to the next comma at its depth, or for an argument to the end of the call. */
 type Reach = {depth: number; isCall: boolean};
 
 function collect(words: readonly SqlToken[], isBackward: boolean, found: Set<SqlToken>): void {
@@ -121,11 +121,11 @@ export function isSecretName(name: string): boolean {
   return secretName.test(name);
 }
 
-/** A name alone, `app.password` too; a sentence in which the word stands is none. */
+/** A name such as `app.password`; not a sentence that contains the word. */
 const secretName =
   /^[\w.-]*(?:pass(?:w(?:or)?d|wd|phrase|code)|pwd|secret|token|(?:api|access|secret|private|signing|encryption|auth)[_-]?key|credential|authorization|(?:^|[_.-])(?:pin|otp|cvv|cvc))s?(?:_?(?:hash|digest|base64|hex|value|text|enc|encrypted|plain))?$/i;
 
-/** What takes the key, or the password in clear, as an argument. */
+/** Functions that take a key or a plain-text password. */
 function isCipher(word: SqlToken, after: SqlToken | undefined): boolean {
   return word.kind === 'word' && after?.text === '(' && ciphers.test(word.text);
 }
@@ -133,7 +133,7 @@ function isCipher(word: SqlToken, after: SqlToken | undefined): boolean {
 const ciphers =
   /^(?:crypt|hmac|digest|encrypt|decrypt|encrypt_iv|decrypt_iv|pgp_(?:sym|pub)_(?:en|de)crypt(?:_bytea)?|pgp_key_id|dearmor)$/i;
 
-/** The operand of `->>` and its kin is a key. */
+/** The right operand of `->>` and similar operators is a key, not a secret. */
 function isKey(before: SqlToken | undefined): boolean {
   return (
     before !== undefined && before.kind === 'operator' && /^(?:#?->?>?|#>>?|\?[|&]?|-)$/.test(before.text)
@@ -164,20 +164,20 @@ function isValue(word: SqlToken, {before, after, isBackward, words}: Around): bo
   return isRole && word.kind === 'word' && /^password$/i.test(beside.text) && !/^null$/i.test(word.text);
 }
 
-/** A value that is bound to a statement: SQL (a definition), `name=value` of a setting, or any text. */
+/** Whether a statement's value contains a secret: as SQL (a definition), as `name=value` of a setting, or as text. */
 export function isSecretValue(value: unknown): boolean {
   if (Array.isArray(value)) return value.some(isSecretValue);
   return typeof value === 'string' && maskText(value) !== value;
 }
 
-/** What `name` is set to or compared with. */
+/** Whether `value`, assigned to or compared with `name`, is a secret. */
 export function isSecretPair(name: string, value: string | number | boolean | null): boolean {
   if (value === null || value === '' || typeof value === 'boolean') return false;
   const text = `SET ${name} = '${String(value).replaceAll("'", "''")}'`;
   return maskSecrets(text) !== text;
 }
 
-/** The value as it is shown, without the secrets that the journal would not keep. */
+/** The value for display, with secrets masked. */
 export function shownValue(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(shownValue);
   return typeof value === 'string' ? maskText(value) : value;

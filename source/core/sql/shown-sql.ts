@@ -4,8 +4,8 @@ import {secretsByPlace} from './secrets.ts';
 import {coarseTokens, literalMark, mayGoOn, type SqlToken, sqlTokens} from './tokens.ts';
 
 /**
- * A statement without its literals, comments and line breaks: strings, numbers, bit strings and dollar quotes
- * become `?`. What is left says what a session did, not with whose data. A statement cut off inside a literal
+ * A statement without literals, comments and line breaks: strings, numbers, bit strings and dollar quotes become `?`. What
+ * remains says what a session did, not with which data. A statement truncated inside a literal
  * (track_activity_query_size) loses the rest.
  */
 export function redactLiterals(sql: string): string {
@@ -17,12 +17,12 @@ export function redactLiterals(sql: string): string {
 }
 
 /**
- * A session's or an application's statement as it is shown and kept: strings of every kind become `?`, so does what
- * else stands where a secret would, and of comments the sqlcommenter tags alone stay. Numbers, names and line breaks
- * stay. It is never executed.
+ * A session's or application's statement for display and recording, never for execution: strings of every kind and values
+ * in the position of a secret become `?`; of comments only sqlcommenter tags remain. Numbers, names and line breaks
+ * remain.
  *
- * By PostgreSQL's own lexical rules and not by its normalisation, which leaves the literals of CREATE, COMMENT, COPY
- * and ALTER DATABASE in place and cannot read a text that was cut off.
+ * Uses PostgreSQL's lexical rules, not its normalisation, which keeps the literals of CREATE, COMMENT, COPY and ALTER
+ * DATABASE and cannot parse truncated text.
  */
 export function shownStatement(sql: string): string {
   const mayHoldSecret = mayNameSecret(sql);
@@ -40,7 +40,7 @@ function tagsOf(comment: string): string {
   return `/*${tags.map(([name, value]) => `${encodeTag(name)}='${encodeTag(value)}'`).join(',')}*/`;
 }
 
-/** As sqlcommenter has it: no quote and no end of a comment is left in it. A lone surrogate cannot be encoded. */
+/** Percent-encodes a tag as sqlcommenter does; a lone surrogate, which cannot be encoded, is replaced. */
 function encodeTag(text: string): string {
   return encodeURIComponent(text.replace(/\p{Cs}/gu, '\ufffd')).replaceAll("'", '%27');
 }

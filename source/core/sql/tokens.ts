@@ -1,6 +1,6 @@
 /**
- * A word of SQL as PostgreSQL's own scanner cuts it (scan.l): what a text is made of without knowing what it means.
- * Texts that were cut off (track_activity_query_size) end in a token that goes to the end.
+ * A token of SQL, by the rules of PostgreSQL's scanner (scan.l). In truncated text (track_activity_query_size) the last
+ * token extends to the end.
  */
 export type SqlToken = {
   kind:
@@ -17,12 +17,12 @@ export type SqlToken = {
     | 'operator'
     /** One character: a parenthesis, a comma. */
     | 'mark'
-    /** Of `coarseTokens`: everything between two strings or comments. */
+    /** From `coarseTokens`: everything between two strings or comments. */
     | 'rest';
   text: string;
 };
 
-/** Every character of `sql` is in exactly one token. */
+/** Splits SQL into tokens; every character is in exactly one. */
 export function sqlTokens(sql: string): SqlToken[] {
   const tokens: SqlToken[] = [];
   for (let at = 0; at < sql.length; ) {
@@ -33,7 +33,7 @@ export function sqlTokens(sql: string): SqlToken[] {
   return tokens;
 }
 
-/** The strings and comments of `sql`, and what stands between them in one piece: five times as fast. */
+/** Splits SQL into strings, comments and the text between them; five times as fast as `sqlTokens`. */
 export function coarseTokens(sql: string): SqlToken[] {
   const plain = plainLength(sql);
   const tokens: SqlToken[] = plain === 0 ? [] : [{kind: 'rest', text: sql.slice(0, plain)}];
@@ -61,14 +61,14 @@ function plainLength(sql: string): number {
 }
 
 /**
- * A plain string whose last character is a backslash: under standard_conforming_strings = off it goes on, and what
- * stands behind it is still the string's.
+ * Whether a string may continue after this token: with standard_conforming_strings = off, a backslash escapes the closing
+ * quote.
  */
 export function mayGoOn({kind, text}: SqlToken): boolean {
   return kind === 'string' && /^'/.test(text) && /(?:^|[^\\])(?:\\\\)*\\'$/.test(text);
 }
 
-/** What a string literal holds, without its quotes; its escapes stay. */
+/** A string literal's content, without quotes; escapes are kept. */
 export function literalContent(text: string): string {
   const tag = /^\$[^$]*\$/.exec(text)?.[0];
   if (tag !== undefined) return text.slice(tag.length, text.endsWith(tag) ? -tag.length : undefined);
@@ -120,7 +120,7 @@ const kinds = [
 const token = new RegExp(
   [
     /(\s+)/,
-    // To the end of the line, and a carriage return ends one too.
+    // To the end of the line; a carriage return also ends one.
     /(--[^\n\r]*)/,
     /([eE]'(?:[^'\\]|\\[\s\S]|'')*(?:'|\\?$)|(?:[uU]&|[bBxXnN])?'(?:[^']|'')*(?:'|$))/,
     /(\$(?:[A-Za-z_\u0080-\uffff][\w\u0080-\uffff]*)?\$)/,
@@ -135,6 +135,6 @@ const token = new RegExp(
   'y',
 );
 
-/** No string begins in it, nor a comment: `e` before a quote is its prefix, unless a word ends there. */
+/** Text in which no string or comment starts; an `e` before a quote is a prefix unless it ends a word. */
 const rest =
   /(?:(?!(?:[eEbBxXnN]|[uU]&)['])[A-Za-z_\u0080-\uffff][\w$\u0080-\uffff]*|\d+|\$\d+|\s+|"(?:[^"]|"")*"|(?!--|\/\*)[^'"$A-Za-z_\u0080-\uffff\d\s])+/y;
