@@ -1,4 +1,3 @@
-import {setTimeout as sleep} from 'node:timers/promises';
 import {AbortError, exitCodes} from '../../core/errors.ts';
 import type {ServerIdentity} from '../../model/target.ts';
 import type {PgClient} from './client.ts';
@@ -86,6 +85,8 @@ export async function connect(request: ConnectionRequest, options: ConnectOption
       kind,
       ...explainSlotError(kind, facts),
     });
+    // Loaded late, as only a full server needs it.
+    const {setTimeout: sleep} = await import('node:timers/promises');
     await sleep(next_try_in_ms, undefined, {...(options.signal && {signal: options.signal})}).catch(() => {
       throw new AbortError('interrupted', {exitCode: exitCodes.interrupted});
     });
