@@ -8,8 +8,8 @@ import {extname, resolve} from 'node:path';
  * other entry points, so it was split over 48 files, each of which costs 0.4 ms or more to read. Here each of them also
  * imports the whole start, and the start becomes one set, so one chunk: a lazy one is loaded after it in any case.
  *
- * Gain: 33 ms of CPU time in every start (`--version` 126 instead of 158 ms, first frame 154 instead of 188; medians of
- * 25 interleaved runs).
+ * Gain: 18 ms of CPU time in every start (`--version` 119 instead of 137 ms, first frame 155 instead of 178; medians of
+ * 14 interleaved runs on a busy machine).
  *
  * The first argument is the metafile of a build without this plug-in; `apart` are entry points that run without the start
  * and must stay small.

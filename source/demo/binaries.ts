@@ -46,10 +46,7 @@ export function majorOf(binaries: {version: number}): number {
 }
 
 /** The version that `postgres --version` prints, which works as root too; null when it cannot be run. */
-export async function readVersion(
-  bin: string,
-  user?: {uid: number; gid: number} | null,
-): Promise<number | null> {
+async function readVersion(bin: string, user?: {uid: number; gid: number} | null): Promise<number | null> {
   try {
     const {stdout} = await run(path.join(bin, 'postgres'), ['--version'], {...user, cwd: '/'});
     const [, major, minor] = /\(PostgreSQL\) (\d+)(?:\.(\d+))?/.exec(stdout) ?? [];

@@ -84,7 +84,7 @@ function describe(version: number, {seed, calm}: {seed: number; calm: boolean}):
 export type Passwords = Record<string, string>;
 
 /** The role of the person on call: it sees everything, may end sessions and owns nothing. */
-export const oncallRole = 'oncall';
+const oncallRole = 'oncall';
 
 /**
  * Creates the applications' roles and databases with their rows and pg_stat_statements; `calm` adds the indexes that the

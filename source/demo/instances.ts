@@ -103,7 +103,7 @@ export function createGovernor(share: number, burstMs = 500): Governor {
 export type Login = {database: string; role: string; application_name: string; localAddress: string};
 
 /** The connection settings of an application's instance. */
-export function clientConfig(script: Script, login: Login): pg.ClientConfig {
+function clientConfig(script: Script, login: Login): pg.ClientConfig {
   return {
     host: script.host,
     port: script.port,

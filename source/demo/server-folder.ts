@@ -77,7 +77,7 @@ async function isOwnedBy(pid: number, mark: string): Promise<boolean> {
   return (await isAlive(pid)) && (await startMark(pid)) === mark;
 }
 
-export type Watchdog = {
+type Watchdog = {
   /** Ends it without a cleanup; resolves when it has ended. */
   dismiss(): Promise<void>;
 };

@@ -165,7 +165,7 @@ export function statementsOf(plan: MarkdownPlan | null): Statement[] {
 }
 
 /** A fenced block of SQL; `mark` is the word after the language, `options` are the words after it. */
-export type SqlBlock = {
+type SqlBlock = {
   /** '' for an example, which has none. */
   mark: string;
   options: string[];
@@ -175,7 +175,7 @@ export type SqlBlock = {
 };
 
 /** The parts of a Markdown recipe. */
-export type Document = {
+type Document = {
   /** The text between the two `---`, from line 2 of the file; null where the file does not begin with `---`. */
   front_matter: string | null;
   blocks: SqlBlock[];
@@ -185,7 +185,7 @@ export type Document = {
   prose: string[];
 };
 
-export function readMarkdown(text: string): Document {
+function readMarkdown(text: string): Document {
   const {front_matter, rest} = splitFrontMatter(text.replaceAll('\r\n', '\n').replace(/^\uFEFF/, ''));
   const nodes = fromMarkdown(rest).children;
   return {
