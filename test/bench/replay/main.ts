@@ -9,10 +9,10 @@ import type {ReplayDocument} from '../../../source/model/replay-report.ts';
 
 const usage = `npm run bench:replay -- [--rounds N] [--seconds N] [--json]
 
-SELECT 1 through \`poolctl replay\`, read-only and with --allow-writes, and through pgbench: one thread and 10 connections
-each, in turn on one server of its own. The overhead is what a statement costs poolctl beyond pgbench: node-postgres, its
-pool and the measuring of each query; read-only also a transaction around each statement. It is the least that a
-measured query takes, and the share of it in a real query is small. Exit 2 where pgbench is not installed.`;
+SELECT 1 through \`poolctl replay\`, read-only and with --allow-writes, through a pg.Pool that nothing measures, and through
+pgbench: one thread and 10 connections each, in turn on one server of its own. The overhead is the time that a statement
+takes beyond pgbench's: node-postgres, which an application pays as well, and the measuring of each query; read-only also
+a transaction around each statement. Exit 2 where pgbench is not installed.`;
 
 const connections = 10;
 const run = promisify(execFile);
@@ -28,7 +28,7 @@ const {values: flags} = parseArgs({
 if (flags.help) process.stdout.write(`${usage}\n`);
 else process.exitCode = await main(Number(flags.rounds), Number(flags.seconds));
 
-type Round = {pgbench: number; poolctl: number; writing: number; busy: number};
+type Round = {pgbench: number; pool: number; poolctl: number; writing: number; busy: number};
 
 async function main(rounds: number, seconds: number): Promise<number> {
   const pgbench = await findPgbench();
@@ -54,10 +54,11 @@ async function main(rounds: number, seconds: number): Promise<number> {
       const before = first ? await runPgbench(pgbench, {script, url, seconds}) : null;
       const {perSecond, busy} = await runPoolctl({script, url, seconds}, []);
       const {perSecond: writing} = await runPoolctl({script, url, seconds}, ['--allow-writes']);
+      const pool = await runPool(url, seconds);
       const other = before ?? (await runPgbench(pgbench, {script, url, seconds}));
-      measured.push({pgbench: other, poolctl: perSecond, writing, busy});
+      measured.push({pgbench: other, pool, poolctl: perSecond, writing, busy});
       process.stderr.write(
-        `round ${round + 1}: pgbench ${whole(other)}/s, poolctl ${whole(perSecond)}/s, with --allow-writes ${whole(writing)}/s\n`,
+        `round ${round + 1}: pgbench ${whole(other)}/s, pg.Pool ${whole(pool)}/s, poolctl ${whole(perSecond)}/s, with --allow-writes ${whole(writing)}/s\n`,
       );
     }
     return report(measured, await versionOf(pgbench));
@@ -76,6 +77,31 @@ async function runPgbench(pgbench: string, {script, url, seconds}: Setting): Pro
   if (tps === undefined) throw new Error(`pgbench said: ${stdout}`);
   return Number(tps);
 }
+
+/** node-postgres as an application uses it, in a process of its own. */
+async function runPool(url: string, seconds: number): Promise<number> {
+  const {stdout} = await run(process.execPath, ['--input-type=module', '-e', poolProgram], {
+    env: {...process.env, URL: url, SECONDS: String(seconds)},
+  });
+  return Number(stdout);
+}
+
+const poolProgram = `
+import pg from 'pg';
+const {URL: connectionString, SECONDS} = process.env;
+const pool = new pg.Pool({connectionString, max: ${connections}, idleTimeoutMillis: 0});
+const use = async until_ms => {
+  let count = 0;
+  for (; performance.now() < until_ms; count++) await pool.query('SELECT 1');
+  return count;
+};
+const run = until_ms => Promise.all(Array.from({length: ${connections}}, () => use(until_ms)));
+await run(performance.now() + 500);
+const started_ms = performance.now();
+const counts = await run(started_ms + 1000 * SECONDS);
+console.log(counts.reduce((sum, count) => sum + count, 0) / ((performance.now() - started_ms) / 1000));
+await pool.end();
+`;
 
 function runPoolctl(
   {script, url, seconds}: Setting,
@@ -123,11 +149,13 @@ function report(rounds: readonly Round[], version: string): number {
     node: process.version,
     pgbench_version: version,
     pgbench: spread(rounds.map(each => each.pgbench)),
+    pool: spread(rounds.map(each => each.pool)),
     poolctl: spread(rounds.map(each => each.poolctl)),
     process_busy_ratio: median(rounds.map(each => each.busy)),
     poolctl_writing: spread(rounds.map(each => each.writing)),
     ratio: spread(rounds.map(each => each.poolctl / each.pgbench)),
     ratio_writing: spread(rounds.map(each => each.writing / each.pgbench)),
+    overhead_pool_us: spread(rounds.map(each => 1e6 / each.pool - 1e6 / each.pgbench)),
     overhead_us: spread(rounds.map(each => 1e6 / each.poolctl - 1e6 / each.pgbench)),
     overhead_writing_us: spread(rounds.map(each => 1e6 / each.writing - 1e6 / each.pgbench)),
   };
@@ -140,10 +168,12 @@ type Spread = {median: number; least: number; most: number};
 
 type Summary = Record<
   | 'pgbench'
+  | 'pool'
   | 'poolctl'
   | 'poolctl_writing'
   | 'ratio'
   | 'ratio_writing'
+  | 'overhead_pool_us'
   | 'overhead_us'
   | 'overhead_writing_us',
   Spread
@@ -159,11 +189,13 @@ function toText(summary: Summary) {
   return [
     `SELECT 1, ${connections} connections, one client thread, on ${summary.cpus} CPUs at load ${summary.load}\n`,
     line(String(summary.pgbench_version).replace(/ \(.*\) *$/, ''), summary.pgbench, perSecond),
+    line('pg.Pool alone', summary.pool, perSecond),
     line('poolctl replay', summary.poolctl, perSecond),
     line('  with --allow-writes', summary.poolctl_writing, perSecond),
-    line('share of pgbench', summary.ratio, percent),
+    line('poolctl of pgbench', summary.ratio, percent),
     line('  with --allow-writes', summary.ratio_writing, percent),
-    line('overhead per statement', summary.overhead_us, microseconds),
+    line('overhead, pg.Pool alone', summary.overhead_pool_us, microseconds),
+    line('  poolctl replay', summary.overhead_us, microseconds),
     line('  with --allow-writes', summary.overhead_writing_us, microseconds),
   ].join('');
 }
