@@ -12,18 +12,18 @@ import {emptyPacked, pack, unpack} from './packed.ts';
 import {apply, diff, type Patch} from './patch.ts';
 
 export type Encoder = {
-  /** One at a time: the next after the last has resolved. */
+  /** Encodes one snapshot. Call again only after the previous call has resolved. */
   encode(snapshot: RecordedSnapshot, severity: Severity | null): Promise<Frame>;
-  /** The next reading begins a group. */
+  /** Starts a new group with the next snapshot. */
   restart(): void;
 };
 
-/** At 2 s a jump unpacks at most four minutes, and a damaged frame costs at most as much. */
+/** At a 2 s interval, seeking decodes at most four minutes, and a damaged frame loses at most as much. */
 const groupLength = 120;
 
 /**
- * Readings to frames. Each says what changed since the one before, and a group of them is one Brotli stream,
- * flushed after each: what was said before costs next to nothing, and the frames there are can be read.
+ * Encodes snapshots as frames. A frame contains the changes since the previous snapshot. A group of frames is one Brotli
+ * stream, flushed after each frame, so repeated text costs little and every complete frame is readable.
  */
 export function createEncoder(): Encoder {
   let base = emptyPacked;
@@ -59,25 +59,25 @@ export function createEncoder(): Encoder {
   };
 }
 
-/** That the server could not be read. */
-export function lossFrame({at_ms, message}: ReadFailure): Frame {
+/** A frame for a failed read of the server. */
+export function failureFrame({at_ms, message}: ReadFailure): Frame {
   return {kind: 'lost', at_ms, severity: null, payload: Buffer.from(message)};
 }
 
-export function readLoss({at_ms, payload}: Frame): ReadFailure {
+export function readFailure({at_ms, payload}: Frame): ReadFailure {
   return {at_ms, message: payload.toString('utf8')};
 }
 
-/** Some hundred times what a group of 500 sessions has: a file of others may be made to unpack to anything. */
+/** A hundred times the size of a group with 500 sessions; bounds what a crafted file can decompress to. */
 const mostGroupBytes = 256 * 1024 * 1024;
 
-/** The readings of a group, whole or its beginning. Throws AbortError (exit 2) where they cannot be made out. */
+/** The snapshots of a group, complete or truncated. Throws AbortError (exit 2) if it cannot be decoded. */
 export function decodeGroup(frames: readonly Frame[]): RecordedSnapshot[] {
   try {
     return unpackGroup(frames);
   } catch (error) {
     throw usageError(
-      `the readings from ${new Date(frames[0]?.at_ms ?? 0).toISOString()} on cannot be unpacked`,
+      `the snapshots from ${new Date(frames[0]?.at_ms ?? 0).toISOString()} on cannot be decoded`,
       'The recording is damaged, or was not written by poolctl.',
       error,
     );
@@ -86,7 +86,7 @@ export function decodeGroup(frames: readonly Frame[]): RecordedSnapshot[] {
 
 function unpackGroup(frames: readonly Frame[]): RecordedSnapshot[] {
   const text = brotliDecompressSync(Buffer.concat(frames.map(({payload}) => payload)), {
-    // The stream of a group is left open: it may go on, or its writer was killed.
+    // A group's stream has no end: it may continue, or its writer was killed.
     finishFlush: constants.BROTLI_OPERATION_FLUSH,
     maxOutputLength: mostGroupBytes,
   }).toString('utf8');
@@ -105,7 +105,7 @@ function unpackGroup(frames: readonly Frame[]): RecordedSnapshot[] {
     });
 }
 
-/** What a group needs of those before it. */
+/** What a group needs from the groups before it. */
 function beginning({at_ms, statements}: StatementTrack): Pick<Patch, 'statements_at_ms' | 'rates'> {
   return {statements_at_ms: at_ms, rates: statements.map(({rates}) => rates ?? null)};
 }
@@ -146,10 +146,10 @@ function openStream(): TextStream {
   };
 }
 
-/** Statements are written down no more often: their counters are most of what changes. */
+/** The interval at which statements are recorded: their counters are most of what changes. */
 const statementsEveryMs = 30_000;
 
-/** The statements that hold at a reading, with their rates since those before. */
+/** The statements recorded last, with their rates. */
 export type StatementTrack = {at_ms: number; stats_reset: string | null; statements: readonly Statement[]};
 
 export const emptyTrack: StatementTrack = {
@@ -158,13 +158,13 @@ export const emptyTrack: StatementTrack = {
   statements: [],
 };
 
-/** Whether those of a reading are written down, or those before still hold. */
+/** Whether a snapshot's statements are recorded, or the previous ones are kept. */
 export function isDue({at_ms, statements}: StatementTrack, snapshot: Snapshot): boolean {
   const isFresh = statements.every(({rates}) => rates === undefined);
   return isFresh || Math.abs(Date.parse(snapshot.at) - at_ms) >= statementsEveryMs;
 }
 
-/** Who writes and who reads go on in the same way, so that the counters are all that is written down. */
+/** Computes rates from the counters; used when encoding and decoding, so that rates are not stored. */
 export function advance(track: StatementTrack, snapshot: Snapshot): StatementTrack {
   const current = {
     at_ms: Date.parse(snapshot.at),

@@ -4,8 +4,8 @@ import {jsonText} from '../core/text/json.ts';
 import type {Severity} from '../model/finding.ts';
 
 /**
- * One piece of a recording. `key` begins a group of readings that are packed together and is readable by itself,
- * `delta` is a further one of its group, `lost` says that the server could not be read.
+ * One record of a file. `key` starts a group and can be decoded alone, `delta` is the next snapshot of the group, `lost`
+ * is a failed read of the server.
  */
 export type Frame = {
   kind: (typeof kinds)[number];
@@ -22,7 +22,7 @@ const headerBytes = 20;
 const marker = Buffer.from([0xf7, 0x70]);
 const mostPayloadBytes = 64 * 1024 * 1024;
 
-/** A frame as bytes; its checksum covers all that follows the checksum. */
+/** Serialises a frame; the checksum covers everything after it. */
 export function writeFrame({kind, at_ms, severity, payload}: Frame): Buffer {
   const bytes = Buffer.alloc(headerBytes + payload.length);
   marker.copy(bytes);
@@ -37,13 +37,13 @@ export function writeFrame({kind, at_ms, severity, payload}: Frame): Buffer {
 
 export type ReadFrames = {
   frames: Frame[];
-  /** Where the last whole frame ends. */
+  /** Offset after the last complete frame. */
   end: number;
-  /** Bytes in between that are no frames. */
+  /** Bytes between frames that could not be read. */
   damaged_bytes: number;
 };
 
-/** Every readable frame from `offset` on. What is damaged is stepped over, up to where a frame begins again. */
+/** Every readable frame from `offset` on. Damaged bytes are skipped up to the next frame. */
 export function readFrames(bytes: Buffer, offset: number): ReadFrames {
   const read: ReadFrames = {frames: [], end: offset, damaged_bytes: 0};
   let at = offset;
@@ -55,7 +55,7 @@ export function readFrames(bytes: Buffer, offset: number): ReadFrames {
       at = next === -1 ? bytes.length : next;
       continue;
     }
-    // A group whose middle is missing cannot be followed: its rest is left out up to the next key.
+    // After a damaged frame the rest of its group cannot be decoded: skip to the next key frame.
     isGroupWhole = frame.kind === 'key' || (isGroupWhole && at === read.end);
     read.damaged_bytes += at - read.end;
     if (isGroupWhole || frame.kind === 'lost') read.frames.push(frame);
@@ -77,7 +77,7 @@ function frameAt(bytes: Buffer, at: number): Frame | null {
   return {kind, severity, at_ms: bytes.readDoubleLE(at + 12), payload: bytes.subarray(at + headerBytes, end)};
 }
 
-/** The first line of a recording: what it is, so that `file` and a person can tell. */
+/** The first line of a recording, readable text that identifies the file. */
 export type Header = {poolctl_recording: 1; target: string};
 
 export function writeHeader(target: string): Buffer {
@@ -85,12 +85,12 @@ export function writeHeader(target: string): Buffer {
   return Buffer.from(`${jsonText(header)}\n`);
 }
 
-/** Whether a file begins as a recording does. */
+/** Whether the bytes start with a recording's header. */
 export function isRecording(bytes: Buffer): boolean {
   return headerIn(bytes) !== null;
 }
 
-/** The header and where it ends. Throws AbortError (exit 2) where `bytes` do not begin with one. */
+/** The header and its length. Throws AbortError (exit 2) without a header. */
 export function readHeader(bytes: Buffer, file: string): {header: Header; end: number} {
   const read = headerIn(bytes);
   if (read === null) {

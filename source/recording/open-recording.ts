@@ -1,7 +1,7 @@
 import {readFile} from 'node:fs/promises';
 import {usageError} from '../core/errors.ts';
 import type {RecordedAt, RecordedSnapshot, Recording} from '../model/recording.ts';
-import {decodeGroup, readLoss} from './encoder.ts';
+import {decodeGroup, readFailure} from './encoder.ts';
 import {type Frame, readFrames, readHeader} from './frames.ts';
 
 import {rotatedName} from './recording-file.ts';
@@ -9,29 +9,29 @@ import {rotatedName} from './recording-file.ts';
 export type OpenRecording = {
   recording: Recording;
   target: string;
-  /** What could not be read of it; null where all of it could. */
+  /** What could not be read; null if everything could. */
   problem: string | null;
 };
 
 /**
- * A recording and, before it, what it was rotated to. Throws AbortError (exit 2) for a file that is none, cannot be
- * read, or has no reading in it.
+ * Opens a recording, preceded by its rotated file if there is one. Throws AbortError (exit 2) if the file is no recording,
+ * cannot be read, or contains no snapshot.
  */
 export async function openRecording(file: string): Promise<OpenRecording> {
   const rotated = await readPart(rotatedName(file)).catch(() => null);
-  // A writer that died while it rotated leaves the rotated one alone.
+  // A writer that died during rotation leaves only the rotated file.
   const last = await readPart(file).catch(error => rotated ?? Promise.reject(error));
   const first = rotated !== last && rotated?.target === last.target ? rotated : null;
   const recording = createFrameRecording();
   for (const frame of [...(first?.frames ?? []), ...last.frames]) recording.add(frame);
   if (recording.times().length === 0) {
-    throw usageError(`${file} has no reading in it`, "'poolctl record' was ended before the first one.");
+    throw usageError(`${file} contains no snapshot`, "'poolctl record' ended before the first one.");
   }
   const lost = (first?.lost_bytes ?? 0) + last.lost_bytes;
   return {
     recording,
     target: last.target,
-    problem: lost > 0 ? `${lost} bytes of it are damaged or cut off and were left out` : null,
+    problem: lost > 0 ? `${lost} bytes are damaged or truncated and were skipped` : null,
   };
 }
 
@@ -41,7 +41,7 @@ async function readPart(file: string): Promise<Part> {
   const bytes = await readFile(file).catch((error: NodeJS.ErrnoException) => {
     throw usageError(
       `cannot read ${file}: ${error.message.split(',')[0]}`,
-      'It is a file that poolctl record has written.',
+      'Give a file that poolctl record has written.',
       error,
     );
   });
@@ -52,33 +52,33 @@ async function readPart(file: string): Promise<Part> {
 
 export type FrameRecording = Recording & {
   add(frame: Frame): void;
-  /** Forgets the oldest group; false where it is the only one. */
-  forgetOldest(): boolean;
+  /** Drops the oldest group; false if it is the only one. */
+  dropOldest(): boolean;
   frames(): readonly Frame[];
   bytes(): number;
 };
 
-/** A moment, the group it is in and its place there. */
-type Place = {moment: RecordedAt; group: Frame[]; index: number};
+/** A snapshot's time, its group and its index in the group. */
+type Place = {recordedAt: RecordedAt; group: Frame[]; index: number};
 
-const keptGroups = 2;
+const cachedGroups = 2;
 
-/** Frames as a recording. Of two readings of the same moment the later one counts: its statements came with it. */
+/** A recording over frames. Of two snapshots with the same time the later is kept: it has the statements. */
 export function createFrameRecording(): FrameRecording {
   let all: Frame[] = [];
   let places: Place[] = [];
-  let moments: RecordedAt[] | null = null;
+  let times: RecordedAt[] | null = null;
   let bytes = 0;
   const decoded = new Map<Frame[], RecordedSnapshot[]>();
 
-  function readingsOf(group: Frame[]): RecordedSnapshot[] {
+  function snapshotsOf(group: Frame[]): RecordedSnapshot[] {
     const known = decoded.get(group);
     if (known?.length === group.length) return known;
-    const readings = decodeGroup(group);
+    const snapshots = decodeGroup(group);
     decoded.delete(group);
-    decoded.set(group, readings);
-    for (const other of decoded.keys()) if (decoded.size > keptGroups) decoded.delete(other);
-    return readings;
+    decoded.set(group, snapshots);
+    for (const other of decoded.keys()) if (decoded.size > cachedGroups) decoded.delete(other);
+    return snapshots;
   }
 
   return {
@@ -89,17 +89,17 @@ export function createFrameRecording(): FrameRecording {
       }
       const latest = places.at(-1);
       const group = frame.kind === 'key' ? [] : latest?.group;
-      // The key it belongs to is missing: nothing can be made of it.
+      // Its key frame is missing, so it cannot be decoded.
       if (group === undefined) return;
       all.push(frame);
       bytes += frame.payload.length;
       group.push(frame);
       const {at_ms, severity} = frame;
-      if (latest?.moment.at_ms === at_ms) places.pop();
-      places.push({moment: {at_ms, severity}, group, index: group.length - 1});
-      moments = null;
+      if (latest?.recordedAt.at_ms === at_ms) places.pop();
+      places.push({recordedAt: {at_ms, severity}, group, index: group.length - 1});
+      times = null;
     },
-    forgetOldest() {
+    dropOldest() {
       const oldest = places[0]?.group;
       const next = places.find(({group}) => group !== oldest)?.group[0];
       if (oldest === undefined || next === undefined) return false;
@@ -107,18 +107,18 @@ export function createFrameRecording(): FrameRecording {
       for (const {kind, payload} of all.slice(0, from)) if (kind !== 'lost') bytes -= payload.length;
       all = all.slice(from);
       places = places.filter(({group}) => group !== oldest);
-      moments = null;
+      times = null;
       return true;
     },
     frames: () => all,
     bytes: () => bytes,
     times() {
-      moments ??= places.map(({moment}) => moment);
-      return moments;
+      times ??= places.map(({recordedAt}) => recordedAt);
+      return times;
     },
-    failures: () => all.filter(({kind}) => kind === 'lost').map(readLoss),
+    failures: () => all.filter(({kind}) => kind === 'lost').map(readFailure),
     async read(from, to) {
-      return places.slice(from, to + 1).flatMap(({group, index}) => readingsOf(group)[index] ?? []);
+      return places.slice(from, to + 1).flatMap(({group, index}) => snapshotsOf(group)[index] ?? []);
     },
   };
 }

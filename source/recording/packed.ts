@@ -4,7 +4,7 @@ import type {Statement} from '../model/snapshot.ts';
 
 export type Row = Record<string, unknown>;
 
-/** A snapshot as tables of rows that keep their identity from one reading to the next. */
+/** A snapshot as tables of rows with an identity that is stable between snapshots. */
 export type Packed = {
   at: string;
   rest: Row;
@@ -29,9 +29,8 @@ export const emptyPacked: Packed = {
 };
 
 /**
- * What of a snapshot is written down. Measured numbers keep four significant digits, totals ten; what follows from
- * something beside it is left out: ages from the time they are counted from, means from totals, and the rates of
- * statements, which `rates.ts` makes of two readings.
+ * The recorded part of a snapshot. Measured numbers keep four significant digits, totals ten. Derived values are left out:
+ * ages that follow from a timestamp, means that follow from totals, and statements' rates (activity/rates.ts).
  */
 export function pack(snapshot: RecordedSnapshot): Packed {
   const {at, budget, backends, background_workers, statements, lock_waits, databases, ...rest} = snapshot;
@@ -76,8 +75,8 @@ export function unpack({at, rest, tables}: Packed): RecordedSnapshot {
 }
 
 /**
- * The times that a session's ages are counted from, the first that it has. Older recordings have no `query_start` and
- * no `xact_start`: a session at work changed its state when it began its statement, and mostly its transaction.
+ * The timestamps from which each age is derived, in order of preference. Older recordings lack `query_start` and
+ * `xact_start`; an active session's state changed when its statement, and usually its transaction, started.
  */
 const derived: [age: string, since: string[]][] = [
   ['state_age_ms', ['state_change']],
@@ -88,7 +87,7 @@ const derived: [age: string, since: string[]][] = [
 
 const derivedSince = new Map(derived);
 
-/** A rounded copy: `delete` would make each a dictionary, which every later look into it pays for. */
+/** A rounded copy; `delete` would make the objects slow (dictionary mode). */
 function withoutDerived(backend: Row, at_ms: number): Row {
   const rest: Row = {};
   for (const name of Object.keys(backend)) {
@@ -126,7 +125,7 @@ function withMean(row: Row): Row {
   return {...row, mean_exec_time_ms: calls === 0 ? 0 : total_exec_time_ms / calls};
 }
 
-/** Rows by their identity; a second one of the same gets a number of its own. */
+/** Rows by identity; duplicates get a number appended. */
 function toTable<Of extends object>(
   rows: readonly Of[],
   idOf: (row: Of & Row) => unknown,
@@ -140,7 +139,7 @@ function toTable<Of extends object>(
   return table;
 }
 
-/** The row itself where nothing of it is to be rounded. */
+/** Rounds a row's numbers; returns the same object if nothing changes. */
 function rounded(row: Row): Row {
   let copy = row;
   for (const name of Object.keys(row)) {

@@ -1,32 +1,32 @@
 import type {StatementRates} from '../model/snapshot.ts';
 import {emptyPacked, type Packed, type Row, type TableName, tableNames} from './packed.ts';
 
-/** What makes one packed snapshot of another; of the empty one it is the whole. Plain JSON. */
+/** The difference between two packed snapshots, as JSON. Relative to the empty one it is the whole snapshot. */
 export type Patch = {
   at: string;
-  /** By how many transactions the ages of most snapshots have grown. */
+  /** By how many transactions most sessions' `xmin_age` has grown. */
   xids?: number;
   rest?: Row;
   tables?: Partial<Record<TableName, TablePatch>>;
-  /** Its statements were written down anew. */
+  /** This snapshot's statements are included. */
   has_statements?: true;
-  /** Where a group begins: when that was done last, and their rates. */
+  /** At the start of a group: when statements were recorded last, and their rates. */
   statements_at_ms?: number;
   rates?: (StatementRates | null)[];
 };
 
 type TablePatch = {
-  /** Who is there, in their order; absent where that is as it was. */
+  /** Row identities in order; absent if unchanged. */
   ids?: string[];
-  /** What changed of a row by its place, and which members it lost. */
+  /** Changed members of a row by its index, and removed members. */
   rows?: [place: number, changed: Row, lost?: string[]][];
 };
 
-/** How much has gone by between two readings: ages grow by themselves. */
+/** Time and transactions between two snapshots, by which ages grow. */
 type Elapsed = {ms: number; xids: number};
 
 const ages = ['xact_age_ms', 'query_age_ms', 'state_age_ms', 'backend_age_ms', 'wait_age_ms'];
-/** Counters are written down as what they have grown by. */
+/** Counters are stored as increments. */
 const counters = new Set([
   'calls',
   'total_exec_time_ms',
@@ -42,7 +42,7 @@ const counters = new Set([
   'blks_hit',
   'blks_read',
 ]);
-/** The server rounds each age and the time itself to a millisecond. */
+/** The server rounds ages and its clock to milliseconds. */
 const ageToleranceMs = 1;
 
 export function diff(before: Packed, after: Packed): Patch {
@@ -70,7 +70,7 @@ export function apply(before: Packed, patch: Patch): Packed {
   return {at: patch.at, rest: {...before.rest, ...patch.rest}, tables};
 }
 
-/** Milliseconds from one reading to another; 0 from nothing. */
+/** Milliseconds between two snapshots; 0 from the empty one. */
 function elapsedMs(before: Packed, at: string): number {
   return before === emptyPacked ? 0 : Date.parse(at) - Date.parse(before.at);
 }
@@ -102,7 +102,7 @@ function applyTable(before: Map<string, Row>, patch: TablePatch, elapsed: Elapse
   );
 }
 
-/** The row itself where it has no age. */
+/** The row with its ages grown; the same object if it has none. */
 function aged(row: Row, {ms, xids}: Elapsed): Row {
   let older = row;
   const grow = (age: string, by: number) => {
@@ -116,7 +116,7 @@ function aged(row: Row, {ms, xids}: Elapsed): Row {
   return older;
 }
 
-/** By how much most of those have aged, in transactions, that were there before. */
+/** The most frequent growth of `xmin_age` among sessions in both snapshots. */
 function commonGrowth(before: Map<string, Row>, after: Map<string, Row>): number {
   const counts = new Map<number, number>();
   for (const [id, {xmin_age}] of after) {
@@ -127,7 +127,7 @@ function commonGrowth(before: Map<string, Row>, after: Map<string, Row>): number
   return [...counts].reduce((most, each) => (each[1] > most[1] ? each : most), [0, 0])[0];
 }
 
-/** What of `after` is not as it was; null where nothing is. */
+/** The members that changed (null if none) and those that were removed. */
 function changes(before: Row, after: Row): [changed: Row | null, lost: string[]] {
   let changed: Row | null = null;
   for (const name of Object.keys(after)) {
@@ -139,13 +139,13 @@ function changes(before: Row, after: Row): [changed: Row | null, lost: string[]]
   return [changed, Object.keys(before).filter(name => !(name in after))];
 }
 
-/** A total of milliseconds to the microsecond: the rest is what adding up floating point numbers leaves. */
+/** The increment, rounded to microseconds to drop floating-point noise. */
 function growth(before: unknown, after: unknown): unknown {
   if (typeof before !== 'number' || typeof after !== 'number') return after;
   return Number((after - before).toFixed(3));
 }
 
-/** `changed` over `row`: counters grow, everything else is replaced; what it lost is gone. */
+/** Applies changes to a row: counters grow, other members are replaced, `lost` ones are removed. */
 function changedRow(row: Row, changed: Row, lost: readonly string[]): Row {
   const next: Row = {...row};
   for (const [name, value] of Object.entries(changed)) {

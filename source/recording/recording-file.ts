@@ -3,15 +3,15 @@ import {dirname} from 'node:path';
 import {AbortError, exitCodes, usageError} from '../core/errors.ts';
 import type {Severity} from '../model/finding.ts';
 import type {ReadFailure, RecordedSnapshot} from '../model/recording.ts';
-import {createEncoder, lossFrame} from './encoder.ts';
+import {createEncoder, failureFrame} from './encoder.ts';
 import {type Frame, readFrames, readHeader, writeFrame, writeHeader} from './frames.ts';
 
 export type RecordingFile = {
-  /** Handed to the system when it resolves: it outlives this process, and a power cut `syncEveryMs` later. */
+  /** Resolves when written to the system, so it survives this process; it is on disk within `syncEveryMs`. */
   add(reading: RecordedSnapshot, severity: Severity | null): Promise<void>;
-  /** That the server could not be read; told once, however long that lasts. */
+  /** Records a failed read; of consecutive failures only the first. */
   addFailure(loss: ReadFailure): Promise<void>;
-  /** What is on the disk is all of it when it resolves. */
+  /** Resolves when everything is on disk. */
   close(): Promise<void>;
   written(): {readings: number; bytes: number};
 };
@@ -19,15 +19,15 @@ export type RecordingFile = {
 /** Told in `poolctl record --help`. */
 const syncEveryMs = 10_000;
 
-/** What a recording becomes when it is full; the one before that is forgotten. */
+/** The name of the rotated file, which replaces an earlier rotated file. */
 export function rotatedName(file: string): string {
   return `${file}.1`;
 }
 
 /**
- * Opens `file` to be written on, or begins it; only its owner can read it. It and the one it is rotated to stay below
- * `most_bytes` together, but for a reading. A tail that was cut off is taken away. Throws AbortError: exit 2 for a
- * file that is no recording or of another target, 7 for what the system refuses.
+ * Opens `file` for appending, or creates it, readable by its owner only. Together with its rotated file it stays below
+ * `most_bytes`, give or take one snapshot. Removes a torn tail. Throws AbortError: exit 2 if the file is no recording or
+ * of another target, 7 if the system refuses.
  */
 export async function openRecordingFile(
   file: string,
@@ -50,7 +50,7 @@ export async function openRecordingFile(
     lastSyncMs = now();
   }
 
-  /** The file to write the next reading to, begun or rotated where that is due. */
+  /** The file for the next snapshot, created or rotated if due. */
   async function fileFor(target: string): Promise<OpenFile> {
     if (current === null) return begin(file, target);
     if (current.target !== target) throw otherTarget(file, current.target, target);
@@ -72,7 +72,7 @@ export async function openRecordingFile(
       }),
     addFailure: loss =>
       guarded(file, async () => {
-        if (!isLost) await append(lossFrame(loss));
+        if (!isLost) await append(failureFrame(loss));
         isLost = true;
       }),
     close: () =>
@@ -86,7 +86,7 @@ export async function openRecordingFile(
   };
 }
 
-/** `size` is what this process knows it to be. */
+/** `size`: what this process has written or read. */
 type OpenFile = {handle: FileHandle; target: string; size: number};
 
 async function openExisting(file: string): Promise<OpenFile | null> {
@@ -111,13 +111,13 @@ async function openIfThere(file: string): Promise<FileHandle | null> {
     return await open(file, O_RDWR | O_APPEND);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-    // Told now that it cannot be made there, instead of with the first reading.
+    // Fail now rather than at the first snapshot if the file cannot be created.
     await (await open(`${file}.new`, 'w', 0o600)).close();
     return null;
   }
 }
 
-/** A file is never seen without its header: it gets its name afterwards. */
+/** Creates a recording. The file is renamed into place after its header is written, so it never lacks one. */
 async function begin(file: string, target: string): Promise<OpenFile> {
   const header = writeHeader(target);
   const fresh = await open(`${file}.new`, 'w', 0o600);
@@ -138,11 +138,11 @@ async function begin(file: string, target: string): Promise<OpenFile> {
   return {handle, target, size: header.length};
 }
 
-/** A frame that is cut off (a full disk) is taken back. Somebody else's would be torn by ours, and ours by theirs. */
+/** Appends a frame and removes a partial one (disk full). Throws AbortError (exit 7) if another process writes the file. */
 async function writeAt(to: OpenFile, bytes: Buffer, file: string): Promise<void> {
   if ((await to.handle.stat()).size !== to.size) {
-    throw new AbortError(`something else writes to ${file}`, {
-      hint: 'Give each recording a file of its own.',
+    throw new AbortError(`another process is writing to ${file}`, {
+      hint: 'Use a separate file for each recording.',
       exitCode: exitCodes.actFailed,
     });
   }
@@ -162,7 +162,7 @@ async function guarded<T>(file: string, work: () => Promise<T>): Promise<T> {
     if (error instanceof AbortError || (error as NodeJS.ErrnoException).code === undefined) throw error;
     const reason = (error as Error).message.split(',')[0];
     throw new AbortError(`cannot write the recording ${file}: ${reason}`, {
-      hint: 'What it holds until now can be played.',
+      hint: 'What was recorded so far can be played.',
       exitCode: exitCodes.actFailed,
       cause: error,
     });
@@ -172,6 +172,6 @@ async function guarded<T>(file: string, work: () => Promise<T>): Promise<T> {
 function otherTarget(file: string, theirs: string, ours: string): AbortError {
   return usageError(
     `${file} is a recording of ${theirs}, this is ${ours}`,
-    'Give each target a file of its own.',
+    'Use a separate file for each target.',
   );
 }

@@ -1,19 +1,19 @@
 import {open, unlink} from 'node:fs/promises';
 import {AbortError, exitCodes} from '../core/errors.ts';
 import type {ReadFailure, SnapshotBuffer} from '../model/recording.ts';
-import {createEncoder, lossFrame} from './encoder.ts';
+import {createEncoder, failureFrame} from './encoder.ts';
 import {writeFrame, writeHeader} from './frames.ts';
 import {createFrameRecording, type FrameRecording} from './open-recording.ts';
 
 export type SnapshotBufferOptions = {
   most_ms: number;
-  /** Of what is packed; two groups that were looked at last are unpacked beside it. */
+  /** Of encoded frames; the two groups read last are also kept decoded. */
   most_bytes: number;
-  /** The file that `writeOut` makes where none is named. */
+  /** The file that `save` creates by default. */
   fileFor(target: string): string;
 };
 
-/** The last readings, packed, in memory. Whole groups are forgotten beyond its bounds, the last one never. */
+/** The latest snapshots, encoded in memory. Beyond its bounds the oldest groups are dropped, never the last. */
 export function createSnapshotBuffer({most_ms, most_bytes, fileFor}: SnapshotBufferOptions): SnapshotBuffer {
   const tape = createFrameRecording();
   const encoder = createEncoder();
@@ -31,20 +31,20 @@ export function createSnapshotBuffer({most_ms, most_bytes, fileFor}: SnapshotBuf
         .then(() => encoder.encode(snapshot, severity))
         .then(frame => {
           tape.add(frame);
-          while (isBeyond(tape, {most_ms, most_bytes}) && tape.forgetOldest());
+          while (isBeyond(tape, {most_ms, most_bytes}) && tape.dropOldest());
         })
-        // A reading that cannot be kept costs the way back to it, never the console.
+        // A snapshot that cannot be recorded is only missing from the history.
         .catch(() => encoder.restart());
     },
     addFailure(loss: ReadFailure) {
       if (isLost) return;
       isLost = true;
-      last = last.then(() => tape.add(lossFrame(loss)));
+      last = last.then(() => tape.add(failureFrame(loss)));
     },
     flushed: () => last,
     async save(file) {
       await last;
-      if (target === null) throw refused('there is no reading yet', 'Wait for the first one.');
+      if (target === null) throw refused('there is no snapshot yet', 'Wait for the first one.');
       const path = file ?? fileFor(target);
       await writeNew(path, [writeHeader(target), ...tape.frames().map(writeFrame)]);
       return path;
@@ -61,7 +61,7 @@ function isBeyond(
   return tape.bytes() > most_bytes || spanned_ms > most_ms;
 }
 
-/** Nothing that is there is written over. */
+/** Creates a file; never overwrites one. */
 async function writeNew(path: string, pieces: readonly Buffer[]): Promise<void> {
   try {
     const handle = await open(path, 'wx', 0o600);
@@ -77,7 +77,7 @@ async function writeNew(path: string, pieces: readonly Buffer[]): Promise<void> 
   } catch (error) {
     throw refused(
       `cannot write ${path}: ${(error as Error).message.split(',')[0]}`,
-      ':write FILE names another',
+      'use another name: :write FILE',
     );
   }
 }

@@ -54,10 +54,10 @@ describe('encoder', () => {
     expect(second?.at(-1)?.statements[0]?.calls).toBeGreaterThan(late?.calls ?? 0);
   });
 
-  it('says what cannot be unpacked', () => {
+  it('says what cannot be decoded', () => {
     const payload = Buffer.from('no brotli');
     expect(() => decodeGroup([{kind: 'key', at_ms: 0, severity: null, payload}])).toThrow(
-      'the readings from 1970-01-01T00:00:00.000Z on cannot be unpacked',
+      'the snapshots from 1970-01-01T00:00:00.000Z on cannot be decoded',
     );
   });
 

@@ -54,7 +54,7 @@ describe('a recording', () => {
     await write(file, snapshots.slice(0, 5));
     await truncate(file, (await stat(file)).size - 3);
     expect(await timesOf(file)).toEqual(times(snapshots.slice(0, 4)));
-    expect((await openRecording(file)).problem).toMatch(/bytes of it are damaged or cut off/);
+    expect((await openRecording(file)).problem).toMatch(/bytes are damaged or truncated/);
     await write(file, snapshots.slice(5, 8));
     expect(await timesOf(file)).toEqual(times([...snapshots.slice(0, 4), ...snapshots.slice(5, 8)]));
     expect((await openRecording(file)).problem).toBeNull();
