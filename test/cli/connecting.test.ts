@@ -5,7 +5,7 @@ import {describePgBouncer, type Pooler, startPgBouncer} from '../helpers/pgbounc
 import {availableMajors, describeEachMajor, startTestServer, type TestServer} from '../helpers/server.ts';
 import {createCliRoles, failing, leak, password, runProgram, urlOf} from './run-program.ts';
 
-describeEachMajor('the program before a server that is full', major => {
+describeEachMajor('a server without a free slot', major => {
   let server: TestServer;
   let held: pg.Client[];
   beforeAll(async () => {
@@ -25,7 +25,7 @@ describeEachMajor('the program before a server that is full', major => {
   }
   const free = () => Promise.all(held.map(client => client.end()));
 
-  it('ends with 4, says whose slots are taken, and gets in by the rescue address', async () => {
+  it('exits 4 and says which slots are taken; the rescue URL connects', async () => {
     await fill();
     const url = urlOf(server, 'oncall');
     for (const args of [
@@ -45,14 +45,14 @@ describeEachMajor('the program before a server that is full', major => {
     await free();
   });
 
-  it('waits as long as it is told, and says so', async () => {
+  it('waits for --wait and reports it', async () => {
     await fill();
     const [code, stderr] = await failing(['snapshot', urlOf(server, 'oncall'), '--wait', '300ms']);
     expect([code, stderr]).toEqual([4, expect.stringMatching(/waiting for a slot, 1s left\n/)]);
     await free();
   });
 
-  it('takes the first slot that is free while it waits', async () => {
+  it('connects as soon as a slot is free', async () => {
     await fill();
     let isFreed = false;
     const {code, stdout} = await runProgram(['snapshot', urlOf(server, 'oncall'), '--wait', '1min'], {
@@ -65,7 +65,7 @@ describeEachMajor('the program before a server that is full', major => {
     expect([code, JSON.parse(stdout).target.user]).toEqual([0, 'oncall']);
   });
 
-  it('ends with 130 when interrupted while it waits', async () => {
+  it('exits 130 when interrupted while waiting', async () => {
     await fill();
     const interrupt = {when: /waiting for a slot/, signal: 'SIGINT'} as const;
     for (const args of [['snapshot'], ['run', 'kill-idle-sessions', '--yes']]) {
@@ -79,7 +79,7 @@ describeEachMajor('the program before a server that is full', major => {
     await free();
   });
 
-  it('tells a role’s own limit from a full server', async () => {
+  it('distinguishes a role’s connection limit from a full server', async () => {
     const client = await server.connect({user: 'capped', password});
     expect(await failing(['snapshot', urlOf(server, 'capped')])).toEqual([
       4,
@@ -128,7 +128,7 @@ describePgBouncer('the program before PgBouncer', () => {
     await server?.stop();
   });
 
-  it('reads, and says that a pooler sits in between', async () => {
+  it('reads, and reports the pooler in between', async () => {
     const {code, stdout, stderr} = await runProgram(['snapshot', pooler.url({user: 'oncall'})]);
     expect([code, JSON.parse(stdout).target.user]).toEqual([0, 'oncall']);
     expect(stderr).toMatch(/pooler: a connection pooler is in between.*DIRECT_URL/);
@@ -136,7 +136,7 @@ describePgBouncer('the program before PgBouncer', () => {
     expect(doctor.stdout).toMatch(/MISSING +pooler +a connection pooler is in between/);
   });
 
-  it('does not act through it, and ends with 3', async () => {
+  it('executes nothing through it: exit 3', async () => {
     const leaking = await leak(server, {application_name: 'web'});
     const set = ['--set', 'older_than=0s', '--yes', '--json'];
     const {code, stdout} = await runProgram([
@@ -153,7 +153,7 @@ describePgBouncer('the program before PgBouncer', () => {
     await leaking.end();
   });
 
-  it('ends with 4 while every session of its pool is in use', async () => {
+  it('exits 4 while every server connection of its pool is in use', async () => {
     const client = await server.connect({config: {connectionString: pooler.url({user: 'app'})}});
     await client.query('BEGIN');
     expect(await failing(['snapshot', pooler.url({user: 'app'})])).toEqual([
@@ -163,7 +163,7 @@ describePgBouncer('the program before PgBouncer', () => {
     await client.end();
   });
 
-  it('ends with 3 for its own console', async () => {
+  it('exits 3 for its admin console', async () => {
     expect(await failing(['snapshot', pooler.url({database: 'pgbouncer'})])).toEqual([
       3,
       expect.stringMatching(/is PgBouncer's admin console, not a database\n/),
@@ -171,7 +171,7 @@ describePgBouncer('the program before PgBouncer', () => {
   });
 });
 
-describe('the program before something else', () => {
+describe('an address without PostgreSQL', () => {
   let silent: Server;
   let port: number;
   beforeAll(async () => {
@@ -182,7 +182,7 @@ describe('the program before something else', () => {
   afterAll(() => silent?.close());
   const url = (rest: string) => `postgres://me:${encodeURIComponent(password)}@${rest}`;
 
-  it('ends with 3 where nothing listens, and where nothing answers', async () => {
+  it('exits 3 where nothing listens or answers', async () => {
     expect(await failing(['snapshot', url('127.0.0.1:1/shop')])).toEqual([
       3,
       expect.stringMatching(/refused/),
@@ -191,7 +191,7 @@ describe('the program before something else', () => {
     expect([code, stderr]).toEqual([3, expect.stringMatching(/no answer .* within 1 s/)]);
   });
 
-  it('ends with 130 when interrupted while nothing answers', async () => {
+  it('exits 130 when interrupted while connecting', async () => {
     const args = ['snapshot', url(`127.0.0.1:${port}/shop?schema=x`)];
     const running = runProgram(args, {interrupt: {when: /ignored in the URL/, signal: 'SIGINT'}});
     expect(await running).toMatchObject({code: 130, stderr: expect.stringMatching(/interrupted\n$/)});

@@ -44,7 +44,7 @@ describe("a folder's .env that names a host of its own", () => {
     expect(thief.heard()).not.toContain(password);
   });
 
-  it('cannot draw an exported variable into its address', async () => {
+  it('cannot refer to an exported variable', async () => {
     const thief = await startThief();
     const home = await homeWith(
       `DATABASE_URL="postgres://app:\${PGPASSWORD}@127.0.0.1:${thief.port}/shop"\n`,
@@ -63,7 +63,7 @@ describeEachMajor("a server, and a folder's .env beside exported variables", maj
   });
   afterAll(() => server?.stop());
 
-  it('is the exported one, whichever variable names it; the folder is not asked', async () => {
+  it('loses to an exported URL, whichever variable has it', async () => {
     const thief = await startThief();
     const evil = `postgres://app@127.0.0.1:${thief.port}/shop`;
     const home = await homeWith(
@@ -91,13 +91,13 @@ describeEachMajor("a server, and a folder's .env beside exported variables", maj
     expect(thief.heard()).toBe('');
   });
 
-  it('is told before an act: where its address is from', async () => {
+  it('names the source of its URL before a change', async () => {
     const args = ['run', 'kill-idle-sessions', '--set', 'older_than=1d', '--dry-run'];
     const {stderr} = await runProgram(args, {env: {DATABASE_URL: urlOf(server, 'oncall')}});
     expect(stderr).toContain(`, from DATABASE_URL\n`);
   });
 
-  it("is shown in the console's header with where its address is from", async () => {
+  it("is shown in the console's header as the source of the URL", async () => {
     const home = await homeWith(`DATABASE_URL="${urlOf(server, 'viewer')}"\n`);
     const env = {HOME: home, PATH: process.env.PATH ?? ''};
     const terminal = openProgram([], {cwd: home, env, columns: 120, rows: 30});

@@ -32,7 +32,7 @@ it.each([
   ['SIGINT', 130],
   ['SIGTERM', 143],
   ['SIGHUP', 129],
-] as const)('tells a %s by the exit code %i, whatever follows it', (cause, exitCode) => {
+] as const)('exits after %s with %i, whatever signal follows', (cause, exitCode) => {
   const taken = take();
   expect(interrupts.exitCodeAfterSignal(exitCodes.interrupted)).toBe(130);
   taken.interrupt(cause);
@@ -43,7 +43,7 @@ it.each([
   taken.release();
 });
 
-it('leaves at once at a second signal, once it has said that it is ending', () => {
+it('ends at once at a second signal, after the message that it is finishing', () => {
   const taken = take();
   taken.interrupt('SIGTERM');
   taken.interrupt('SIGTERM');
@@ -61,7 +61,7 @@ it('leaves at once at a second signal, once it has said that it is ending', () =
   taken.release();
 });
 
-it('leaves by itself when the end does not come', () => {
+it('ends by itself after within_ms', () => {
   const taken = take(10_000);
   taken.interrupt('SIGHUP');
   vi.advanceTimersByTime(9999);
@@ -72,7 +72,7 @@ it('leaves by itself when the end does not come', () => {
   taken.release();
 });
 
-it('gives the signals back, and says nothing more', () => {
+it('releases the signal handlers and prints nothing more', () => {
   const before = process.listenerCount('SIGTERM');
   const taken = take(10_000);
   expect(process.listenerCount('SIGTERM')).toBe(before + 1);

@@ -39,8 +39,8 @@ async function refusal(running: Promise<unknown>): Promise<AbortError> {
   throw new Error(`not refused: ${error}`);
 }
 
-describe('a file that is changed', () => {
-  it('keeps every other byte, and its mode; nothing is left beside it', async () => {
+describe('changing a file', () => {
+  it('keeps every other byte and the mode, and leaves no temporary file', async () => {
     const folder = await temporaryFolder();
     const path = join(folder, '.env');
     await writeFile(path, bytes);
@@ -51,7 +51,7 @@ describe('a file that is changed', () => {
     expect(await readdir(folder)).toEqual(['.env']);
   });
 
-  it('is the one that a symbolic link leads to; the links stay', async () => {
+  it('changes the target of a symbolic link; the links stay', async () => {
     const folder = await temporaryFolder();
     const [shared, app] = [join(folder, 'shared'), join(folder, 'app')];
     for (const each of [shared, app]) await mkdir(each);
@@ -75,7 +75,7 @@ describe('a file that is changed', () => {
     expect((await stat(path)).mode & 0o7777).toBe(0o600);
   });
 
-  it.runIf(isRoot)('stays as it is where its owner cannot be kept', async () => {
+  it.runIf(isRoot)('changes nothing where the owner cannot be preserved', async () => {
     const folder = await temporaryFolder();
     const path = join(folder, '.env');
     await writeFile(path, bytes);
@@ -110,7 +110,7 @@ describe('a file that is changed', () => {
     expect((await readdir(folder)).filter(name => name.endsWith('.tmp'))).toEqual([]);
   });
 
-  it('is refused where it has several names: one of them would be left behind', async () => {
+  it('refuses a file with several hard links', async () => {
     const folder = await temporaryFolder();
     const path = join(folder, '.env');
     await writeFile(path, bytes);
@@ -122,7 +122,7 @@ describe('a file that is changed', () => {
     expect((await stat(path)).nlink).toBe(2);
   });
 
-  it('is no pipe and no folder: neither is waited for', async () => {
+  it('refuses a pipe and a folder without blocking', async () => {
     const folder = await temporaryFolder();
     await promisify(execFile)('mkfifo', [join(folder, 'pipe')]);
     for (const name of ['pipe', '.']) {
@@ -133,11 +133,11 @@ describe('a file that is changed', () => {
   });
 });
 
-describe('a file that is made', () => {
+describe('creating a file', () => {
   const made = (path: string, folder: 'new' | 'existing') =>
     localFiles.replace(path, {before: null, after: 'made', folder});
 
-  it('comes with its folder and goes with it', async () => {
+  it('creates its folder, and removes it with the file', async () => {
     const folder = await temporaryFolder();
     const path = join(folder, '2026_add', 'migration.sql');
     expect(await made(path, 'new')).toBe(true);
@@ -146,7 +146,7 @@ describe('a file that is made', () => {
     expect(await readdir(folder)).toEqual([]);
   });
 
-  it('leaves its folder where other files came into it', async () => {
+  it('keeps the folder where it has other files by then', async () => {
     const folder = await temporaryFolder();
     const path = join(folder, '2026_add', 'migration.sql');
     await made(path, 'new');
@@ -155,7 +155,7 @@ describe('a file that is made', () => {
     expect(await readdir(join(folder, '2026_add'))).toEqual(['notes.md']);
   });
 
-  it('leaves a folder that was there before it, however empty', async () => {
+  it('keeps a folder that existed before, even empty', async () => {
     const folder = join(await temporaryFolder(), 'kept');
     await mkdir(folder);
     const path = join(folder, 'file');
@@ -166,7 +166,7 @@ describe('a file that is made', () => {
     expect(await readdir(folder)).toEqual([]);
   });
 
-  it('replaces no file and no link that is there', async () => {
+  it('replaces no existing file or link', async () => {
     const folder = await temporaryFolder();
     await writeFile(join(folder, 'file'), 'theirs');
     expect(await made(join(folder, 'file'), 'existing')).toBe(false);
@@ -177,7 +177,7 @@ describe('a file that is made', () => {
     expect((await readdir(folder)).toSorted()).toEqual(['file', 'link']);
   });
 
-  it('is not removed once it was changed, or a link took its place', async () => {
+  it('does not remove a file that was changed or replaced by a link', async () => {
     const folder = await temporaryFolder();
     const path = join(folder, 'file');
     await made(path, 'existing');

@@ -33,7 +33,7 @@ async function refusal(given: Given, toml: string): Promise<AbortError> {
 }
 
 describe('a target of the configuration', () => {
-  it('brings its addresses and is production', async () => {
+  it('sets its URLs and marks production', async () => {
     const request = await find({flags: {target: 'prod'}}, prod);
     expect(summary(request)).toBe(`app:pw@prod:5432/shop from target "prod" in ${file}`);
     expect(request.rescue && summary(request.rescue)).toBe(
@@ -50,7 +50,7 @@ describe('a target of the configuration', () => {
     );
   });
 
-  it('has its address from a variable, or from what a command prints', async () => {
+  it('reads its URL from a variable, or from the output of a command', async () => {
     const toml = `[targets.a]\nurl_env = "SHOP"\nrescue_url_command = "echo postgres://root@$WHERE/d; echo more"`;
     const env = {SHOP: 'postgres://u@h/d', WHERE: 'h', PATH: process.env.PATH ?? ''};
     const request = await find({flags: {target: 'a'}, env}, toml);
@@ -76,14 +76,14 @@ describe('a target of the configuration', () => {
     expect(`${error.message} ${error.hint}`).not.toMatch(/secret|\n/);
   });
 
-  it('that there is none of is told, and what was probably meant', async () => {
+  it('is reported when unknown, with the nearest name', async () => {
     const error = await refusal({flags: {target: 'prd'}}, prod);
     expect(`${error.message}. ${error.hint}`).toBe(`unknown target "prd" in ${file}. Did you mean prod?`);
     expect((await refusal({flags: {target: 'prod'}}, '')).hint).toContain('[targets.prod]');
   });
 });
 
-describe('what the configuration says of a server', () => {
+describe('settings of the configuration for a server', () => {
   const settings = {
     limits: {used_ratio: {warning: null, critical: 0.9}},
     protected_sessions: {roles: ['billing'], applications: []},
@@ -101,22 +101,22 @@ describe('what the configuration says of a server', () => {
     expect(request.settings).toEqual(settings);
   });
 
-  it('holds for the rescue as well', async () => {
+  it('apply to the rescue URL as well', async () => {
     expect((await find({flags: {target: 'prod'}}, prod)).rescue?.settings).toEqual(settings);
   });
 
-  it('does not hold for another', async () => {
+  it('do not apply to another server', async () => {
     const request = await find({url: 'postgres://me@prod/other'}, prod);
     expect(request.is_production).toBe(false);
     expect(request.settings.recipe_folders).toEqual([]);
   });
 
-  it('holds for every server where it is no target', async () => {
+  it('apply to every server where they belong to no target', async () => {
     const request = await find({url: 'postgres://me@h/d'}, `recipes = ["/r"]\n${prod}`);
     expect(request.settings.recipe_folders).toEqual(['/r']);
   });
 
-  it('is production where one of several targets there is', async () => {
+  it('mark production where one of several targets of the server does', async () => {
     const both = `[targets.reader]\nurl = "postgres://r@prod/shop"\n${prod}`;
     expect((await find({flags: {target: 'reader'}}, both)).is_production).toBe(true);
     const request = await find({url: 'postgres://me@prod/shop'}, both);
@@ -135,7 +135,7 @@ describe('what the configuration says of a server', () => {
     expect(await found({}, `${staging}\n${prod}`)).toEqual([true, null, undefined]);
   });
 
-  it('asks no command to compare', async () => {
+  it('run no command for a comparison', async () => {
     const request = await find({url: 'postgres://me@prod/shop'}, '[targets.a]\nurl_command = "exit 3"');
     expect(request.is_production).toBe(false);
   });

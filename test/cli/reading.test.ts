@@ -20,7 +20,7 @@ import {
 const identityTime = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/;
 const int8 = /^-?\d+$/;
 
-describeEachMajor('the program as a reader', major => {
+describeEachMajor('snapshot and doctor', major => {
   let server: TestServer;
   beforeAll(async () => {
     server = await startTestServer({major});
@@ -36,7 +36,7 @@ describeEachMajor('the program as a reader', major => {
     return {document: JSON.parse(stdout), stdout, stderr};
   };
 
-  it('prints a snapshot as the contract has it', async () => {
+  it('print a snapshot with every documented field', async () => {
     const blocker = await leak(server, {application_name: 'web'});
     await blocker.query("/*route='%2Fshop'*/ LOCK TABLE held");
     const blocked = await server.connect({user: 'app', password, application_name: 'web'});
@@ -146,7 +146,7 @@ describeEachMajor('the program as a reader', major => {
     expect(states.filter(key => !key.startsWith('idle in transaction'))).toEqual([]);
   });
 
-  it('has rates when it reads twice', async () => {
+  it('has rates with a second snapshot', async () => {
     const {document} = await snapshotOf([urlOf(server, 'oncall'), '--rates', '200ms']);
     const [database] = document.databases.filter(({datname}: {datname: string}) => datname === 'postgres');
     expect(database.interval_ms).toBeGreaterThanOrEqual(200);
@@ -160,7 +160,7 @@ describeEachMajor('the program as a reader', major => {
     });
   });
 
-  it('strips what is Prisma’s from an address, reports it and keeps it as facts', async () => {
+  it('ignores Prisma’s URL parameters, reports them and keeps them in target.prisma', async () => {
     const parameters = '?connection_limit=5&pool_timeout=3&schema=shop';
     const {document, stderr} = await snapshotOf([urlOf(server, 'oncall', parameters)]);
     expect(stderr).toBe('poolctl: ignored in the URL: connection_limit=5, pool_timeout=3, schema=shop\n');
@@ -190,7 +190,7 @@ describeEachMajor('the program as a reader', major => {
     expect(await userOf(flags, {PGPASSWORD: password})).toEqual(['oncall', true]);
   });
 
-  it('says what is missing, how to mend it, and 1; nothing missing is 0', async () => {
+  it('doctor names what is missing and its GRANT with exit 1, else exits 0', async () => {
     const {code, stdout} = await runProgram(['doctor', urlOf(server, 'blind')]);
     expect(code).toBe(1);
     expect(stdout).toMatch(/^MISSING {2}sessions .*\n.*-> GRANT pg_monitor TO "blind"/m);
@@ -202,7 +202,7 @@ describeEachMajor('the program as a reader', major => {
     );
   });
 
-  it('reads what a role without privileges may, and tells the rest on stderr', async () => {
+  it('reads what a role without privileges can, and reports the rest on stderr', async () => {
     const client = await server.connect({user: 'app', password, application_name: 'web'});
     const {document, stderr} = await snapshotOf([urlOf(server, 'blind')]);
     expect(document.budget.by_state.hidden).toBeGreaterThan(0);
@@ -214,7 +214,7 @@ describeEachMajor('the program as a reader', major => {
     await client.end();
   });
 
-  it('lets its reader go away in the middle', async () => {
+  it('ends quietly when its reader closes the pipe', async () => {
     const url = urlOf(server, 'oncall');
     const child = spawn(process.execPath, [program, 'snapshot', url], {stdio: ['ignore', 'pipe', 'pipe']});
     let stderr = '';
@@ -226,7 +226,7 @@ describeEachMajor('the program as a reader', major => {
     expect([code, stderr]).toEqual([0, '']);
   });
 
-  it.skipIf(!existsSync('/dev/full'))('says so when its output cannot be written', async () => {
+  it.skipIf(!existsSync('/dev/full'))('reports an output that cannot be written', async () => {
     const full = openSync('/dev/full', 'w');
     const child = spawn(process.execPath, [program, 'recipes'], {stdio: ['ignore', full, 'pipe']});
     closeSync(full);
@@ -245,7 +245,7 @@ describeEachMajor('the program as a reader', major => {
     ['SIGINT', 130],
     ['SIGTERM', 143],
     ['SIGHUP', 129],
-  ] as const)('ends at a %s between two readings with %i', async (signal, code) => {
+  ] as const)('exits after %s between two snapshots with %i', async (signal, code) => {
     const running = runProgram(['snapshot', urlOf(server, 'oncall', '?schema=x'), '--rates', '1min'], {
       interrupt: {when: /ignored in the URL/, signal},
     });
@@ -257,7 +257,7 @@ describeEachMajor('the program as a reader', major => {
     });
   });
 
-  it('calls a connection that is cut while it reads no defect', async () => {
+  it('reports a connection that is terminated while it reads, with exit 3', async () => {
     const ending = failing(['snapshot', urlOf(server, 'oncall'), '--rates', '1min']);
     const end =
       "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'poolctl' AND usename = 'oncall'";
@@ -268,7 +268,7 @@ describeEachMajor('the program as a reader', major => {
     ]);
   });
 
-  it('writes no colour where nobody sees it, whatever is asked', async () => {
+  it('writes no colour to a pipe, whatever the environment asks for', async () => {
     const plain = await runProgram(['doctor', urlOf(server, 'oncall')]);
     for (const env of [{NO_COLOR: '1'}, {FORCE_COLOR: '1'}, {TERM: 'dumb'}]) {
       const {stdout} = await runProgram(['doctor', urlOf(server, 'oncall')], {env});
@@ -277,7 +277,7 @@ describeEachMajor('the program as a reader', major => {
     }
   });
 
-  it('keeps passwords that pass through the server to itself', async () => {
+  it('prints no password that the server shows', async () => {
     const client = await leak(server, {application_name: 'web'});
     await client.query(`ALTER ROLE app PASSWORD '${password}'`);
     const home = await temporaryHome();

@@ -9,7 +9,7 @@ import {manPage} from '../../source/commands/man-page.ts';
 const file = fileURLToPath(new URL('../../man/poolctl.1', import.meta.url));
 const hasGroff = spawnSync('groff', ['--version']).status === 0;
 
-it('is what npm run man makes', async () => {
+it('is the output of npm run man', async () => {
   const manifest = JSON.parse(await readFile(new URL('../../package.json', import.meta.url), 'utf8'));
   expect(await readFile(file, 'utf8')).toBe(manPage(commands, manifest));
   expect(manifest.man).toBe('man/poolctl.1');
@@ -25,7 +25,7 @@ it('has every command with every flag it takes', async () => {
   }
 });
 
-it('has only macros of man(7), and no line that is a request by accident', async () => {
+it('has only macros of man(7)', async () => {
   for (const line of (await readFile(file, 'utf8')).split('\n')) {
     expect(line).toMatch(/^($|[^.']|\.(TH|SH|SS|TP|PP|B|br)\b|\.\\")/);
   }
@@ -37,7 +37,7 @@ it.runIf(hasGroff)('is formatted by groff without a warning', () => {
   expect(stdout).toContain('poolctl');
 });
 
-it.runIf(hasGroff)('keeps what a shell has to read: hyphens stay ASCII', () => {
+it.runIf(hasGroff)('keeps hyphens ASCII, so that flags can be copied', () => {
   const text = execFileSync('groff', ['-man', '-Tascii', '-P-c', file], {encoding: 'utf8'});
   expect(text.replace(/.\u0008/g, '')).toContain('--max-used SHARE');
 });

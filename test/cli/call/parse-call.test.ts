@@ -10,7 +10,7 @@ const parse = (words: readonly string[]) => {
   return call.kind === 'version' ? call : {...call, command: call.command.name};
 };
 
-it('gives each flag one type, whichever command takes it', () => {
+it('gives a flag the same type in every command', () => {
   const types = new Map<string, string>();
   for (const {flags} of commands) {
     for (const [name, {type, alias, isMultiple}] of Object.entries(flags)) {
@@ -21,7 +21,7 @@ it('gives each flag one type, whichever command takes it', () => {
   }
 });
 
-describe('words that are understood', () => {
+describe('a call', () => {
   const understood: [string[], object][] = [
     [[], {command: 'console', words: [], flags: {}}],
     [[address, '--interval', '1s'], {command: 'console', words: [address], flags: {interval: '1s'}}],
@@ -63,7 +63,7 @@ describe('words that are understood', () => {
   });
 });
 
-describe('words that are not', () => {
+describe('a call that is wrong', () => {
   const refused: [string[], RegExp][] = [
     [['nonsense'], /unknown command "nonsense"/],
     [['help', 'nonsense'], /unknown command "nonsense"/],
@@ -114,7 +114,7 @@ describe('words that are not', () => {
     [['snapshot', '--nonsense'], "'poolctl snapshot --help' lists its flags."],
     [['check', '--max-used'], 'Usage: --max-used SHARE, such as 80%.'],
     [['snapshot', '--target'], 'Usage: --target NAME.'],
-  ])('%j is helped by: %s', (words, hint) => {
+  ])('%j gets the hint: %s', (words, hint) => {
     expect(() => parse(words)).toThrow(expect.objectContaining({hint}));
   });
 });

@@ -8,7 +8,7 @@ import {failing, password, runProgram} from '../run-program.ts';
 const others = commands.filter(({name}) => name !== 'console');
 const address = `postgres://me:${encodeURIComponent(password)}@127.0.0.1:1/shop`;
 
-describe('what is asked of the program itself', () => {
+describe('--version and --help', () => {
   it('answers --version with the version alone', async () => {
     const {version} = JSON.parse(await readFile(new URL('../../../package.json', import.meta.url), 'utf8'));
     expect(await runProgram(['--version'])).toMatchObject({code: 0, stdout: `${version}\n`, stderr: ''});
@@ -35,7 +35,7 @@ describe('what is asked of the program itself', () => {
 
 describe('help of a recipe', () => {
   it.each([[['run', 'kill-idle-sessions', '--help']], [['help', 'run', 'kill-idle-sessions']]])(
-    '%j has its parameters with what they are unless set',
+    '%j lists its parameters with their defaults',
     async words => {
       const {code, stdout} = await runProgram(words);
       expect([code, stdout]).toEqual([
@@ -48,13 +48,13 @@ describe('help of a recipe', () => {
     },
   );
 
-  it('lists those that act where none is named', async () => {
+  it('lists the recipes that can be run where none is named', async () => {
     const {stdout} = await runProgram(['run', '--help']);
     for (const {id, plan} of recipes) expect(stdout.includes(`  ${id}  `)).toBe(plan !== undefined);
   });
 });
 
-describe('words that are not', () => {
+describe('a call that is wrong', () => {
   it.each([
     [['nonsense']],
     [['snapshot', 'a', 'b']],
@@ -78,13 +78,13 @@ describe('words that are not', () => {
     // The console, without a terminal.
     [[]],
     [[address]],
-  ])('end the program with 2: %j', async words => {
+  ])('%j exits 2', async words => {
     const [code, stderr] = await failing(words);
     expect(stderr).toMatch(/^poolctl: /);
     expect(code).toBe(2);
   });
 
-  it('points at the command for scripts where the console has no terminal', async () => {
+  it('names the commands for scripts where the console has no terminal', async () => {
     expect(await failing([address])).toEqual([
       2,
       expect.stringMatching(/needs a terminal\n.*'poolctl snapshot'/),
@@ -104,7 +104,7 @@ describe('words that are not', () => {
     [['snapshot', `--${address}`]],
     [['snapshot', address, address]],
     [[`${address} `, address]],
-  ])('are told without the password that slipped into them: %#', async words => {
+  ])('is reported without the password in it: %#', async words => {
     // runProgram looks for it.
     expect((await failing(words))[0]).toBeGreaterThan(1);
   });

@@ -57,7 +57,7 @@ describeEachMajor('another server at the same address', major => {
   };
   const planOf = (acting: Awaited<ReturnType<typeof adminOn>>) => String(acting.document().plan);
 
-  it('does not take the approval of a plan', async () => {
+  it('does not accept the approval of a plan', async () => {
     const proxy = await startSwitch(first);
     const before = await adminOn(proxy.as(first));
     await before.run('limit', {dryRun: true});
@@ -84,7 +84,7 @@ describeEachMajor('another server at the same address', major => {
     expect((await acting.journal.read())[0]).toMatchObject({event: 'run', server});
   });
 
-  it('does not get the undo of a run', async () => {
+  it('is not used for the undo of a run', async () => {
     await second.query('ALTER ROLE app CONNECTION LIMIT 7');
     const there = await runThenSwitch(second);
     expect(await there.undo('r1', {dryRun: true})).toBe(6);
@@ -96,7 +96,7 @@ describeEachMajor('another server at the same address', major => {
     expect((await there.journal.read()).filter(({event}) => event === 'run')).toHaveLength(1);
   });
 
-  it('does not get the second half of a run', async () => {
+  it('is not used for the rest of a run', async () => {
     const proxy = await startSwitch(first);
     const acting = await adminOn(proxy.as(first));
     const {executor} = acting.ports.engine;
@@ -120,7 +120,7 @@ describeEachMajor('another server at the same address', major => {
     expect(await acting.journal.verify()).toMatchObject({ok: true, unfinished: []});
   });
 
-  it('gets nothing of a run that had not started: exit 6', async () => {
+  it('is not used for a run that has not started: exit 6', async () => {
     const proxy = await startSwitch(first);
     const acting = await adminOn(proxy.as(first));
     const {read} = acting.ports;
@@ -139,7 +139,7 @@ describeEachMajor('another server at the same address', major => {
     ]);
   });
 
-  it('is not asked to cancel, nor whether an act that was cut off is done', async () => {
+  it('is sent no cancel, and is not asked about an interrupted step', async () => {
     const proxy = await startSwitch(first);
     const request = requestTo(proxy.as(first).url({user: 'admin', password: 'secret'}));
     const executor = createExecutor(() => connect(request, {purpose: 'act'}));
@@ -162,7 +162,7 @@ describeEachMajor('another server at the same address', major => {
     expect(await rejection(executor.verify(limitStep('app').verify, 0))).toMatchObject({exitCode: 6});
   });
 
-  it('is not acted on where the rescue address leads to it', async () => {
+  it('is not changed where the rescue URL leads to it', async () => {
     const request = requestTo(first.url({user: 'admin', password: 'secret'}));
     const rescue = requestTo(second.superuserUrl);
     const watching = await connect(request, {purpose: 'watch'});
@@ -187,7 +187,7 @@ describeEachMajor('another server at the same address', major => {
     ]);
   });
 
-  it('leaves the act to the watching connection where the rescue address is of another database', async () => {
+  it('leaves the step to the read-only connection where the rescue URL names another database', async () => {
     const request = requestTo(first.url({user: 'admin', password: 'secret'}));
     const rescue = requestTo(first.url({database: 'template1'}));
     const watching = await connect(request, {purpose: 'watch'});
@@ -209,7 +209,7 @@ describeEachMajor('another server at the same address', major => {
     ]);
   });
 
-  it('gets no undo where its identifier is hidden, unless the operator says that it is the one', async () => {
+  it('needs --same-server for an undo where its identifier is hidden', async () => {
     for (const each of [first, second])
       await each.query('REVOKE EXECUTE ON FUNCTION pg_catalog.pg_control_system() FROM PUBLIC');
     const there = await runThenSwitch(second);
@@ -222,14 +222,14 @@ describeEachMajor('another server at the same address', major => {
     expect(await limits(second)).toEqual([-1, -1]);
   });
 
-  it('without its identifier the server is known again as long as it runs', async () => {
+  it('is recognised without an identifier until it restarts', async () => {
     await first.query('REVOKE EXECUTE ON FUNCTION pg_catalog.pg_control_system() FROM PUBLIC');
     const here = await runThenSwitch(first);
     expect(await here.undo('r1', {yes: true})).toBe(0);
     expect(await limits(first)).toEqual([-1, -1]);
   });
 
-  it('asks for the name of the server where the journal is from before it was recorded', async () => {
+  it('asks for the name of the target where an older journal has no server identity', async () => {
     const file = `${await temporaryFolder()}/journal.jsonl`;
     const old = openJournal(file);
     const done = {outcome: 'verified', row_count: 1, sqlstate: null, message: null, duration_ms: 1} as const;
@@ -264,7 +264,7 @@ describeEachMajor('another server at the same address', major => {
     expect(await limits(first)).toEqual([-1, -1]);
   });
 
-  it('is not looked at for what an act on the first one came to', async () => {
+  it('is not used to reconcile a step on the first server', async () => {
     const proxy = await startSwitch(first);
     const request = requestTo(proxy.as(first).url({user: 'admin', password: 'secret'}));
     const file = `${await temporaryFolder()}/journal.jsonl`;
@@ -295,7 +295,7 @@ describeEachMajor('another server at the same address', major => {
     expect(told[1]).toContain('found done');
   });
 
-  it('may be the same one with its database created again: no undo either', async () => {
+  it('can be the same server with a new database: no undo', async () => {
     await first.query('CREATE DATABASE shop');
     const shop: TestServer = {...first, url: options => first.url({...options, database: 'shop'})};
     const acting = await adminOn(shop);
@@ -310,7 +310,7 @@ describeEachMajor('another server at the same address', major => {
     expect(await limits(first)).toEqual([7, 7]);
   });
 
-  it('is the same one after a restart for an undo, which says so, and not for an approval', async () => {
+  it('after a restart is the same server for an undo, but not for an approval', async () => {
     const acting = await adminOn(first);
     await acting.run('limit', {dryRun: true});
     const approve = planOf(acting);

@@ -8,7 +8,7 @@ import {describeEachMajor, startTestServer, type TestServer} from '../../helpers
 import {requestTo} from '../../postgres/requests.ts';
 import {createRoles, leak, pidsOf} from './acting.ts';
 
-describeEachMajor('acting on a server without a slot left', major => {
+describeEachMajor('executing on a server without a free slot', major => {
   let server: TestServer;
   beforeAll(async () => {
     server = await startTestServer({
@@ -19,7 +19,7 @@ describeEachMajor('acting on a server without a slot left', major => {
   });
   afterAll(() => server?.stop());
 
-  it('goes by the connection that watches, and gives it back as it was', async () => {
+  it('uses the read-only connection, and restores its settings', async () => {
     const leaked = await leak(server, 'leaky', 'app');
     const request = requestTo(server.url({user: 'oncall', password: 'secret'}));
     const watching = await connect(request, {purpose: 'watch'});

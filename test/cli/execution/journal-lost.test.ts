@@ -5,7 +5,7 @@ import {describeEachMajor, startTestServer, type TestServer} from '../../helpers
 import {intentOf} from '../../journal/drafts.ts';
 import {createActing, createRoles, exitCode, leak, noFlags, pidsOf} from './acting.ts';
 
-describeEachMajor('a run whose journal is lost in the middle of it', major => {
+describeEachMajor('a run that loses its journal', major => {
   let server: TestServer;
   beforeAll(async () => {
     server = await startTestServer({major});

@@ -20,7 +20,7 @@ import {
 const recipe = 'kill-idle-sessions';
 const hex = /^[0-9a-f]{64}$/;
 
-describeEachMajor('the program as an actor', major => {
+describeEachMajor('run, undo and journal', major => {
   let server: TestServer;
   beforeAll(async () => {
     server = await startTestServer({major});
@@ -43,7 +43,7 @@ describeEachMajor('the program as an actor', major => {
     return {code, stderr, document: JSON.parse(stdout)};
   };
 
-  it('previews, wants approval for just that plan, acts, verifies and records', async () => {
+  it('previews, requires approval of that plan, executes, verifies and records', async () => {
     await leakMany('approved', 2);
     const home = await temporaryHome();
     const preview = await documentOf(argsFor('approved', 'oncall', '--dry-run'), {home});
@@ -129,7 +129,7 @@ describeEachMajor('the program as an actor', major => {
     expect(written).not.toContain('a secret literal');
   });
 
-  it('ends sessions that are named by pid, and only them', async () => {
+  it('ends only the sessions named by pid', async () => {
     const [first, second] = [
       await leak(server, {application_name: 'named'}),
       await leak(server, {application_name: 'named'}),
@@ -147,7 +147,7 @@ describeEachMajor('the program as an actor', major => {
     await second.end();
   });
 
-  it('tells people on stderr how it goes, and on stdout how it ended', async () => {
+  it('prints progress on stderr and the result on stdout', async () => {
     await leakMany('told', 1);
     const {code, stdout, stderr} = await runProgram(argsFor('told', 'oncall', '--yes'));
     expect(code).toBe(0);
@@ -155,7 +155,7 @@ describeEachMajor('the program as an actor', major => {
     expect(stdout).toMatch(/^run [0-9a-f]+ done: 1 verified\nslots used: \d+ before, \d+ after\n$/);
   });
 
-  it('wants consent: without a terminal it is a flag', async () => {
+  it('requires a flag as consent without a terminal', async () => {
     await leakMany('consent', 1);
     expect(await failing(argsFor('consent', 'oncall'))).toEqual([
       2,
@@ -165,7 +165,7 @@ describeEachMajor('the program as an actor', major => {
     await runProgram(argsFor('consent', 'oncall', '--yes'));
   });
 
-  it('wants consent: on a terminal it is a word, and the target’s name on production', async () => {
+  it('asks for consent on a terminal, on production for the target’s name', async () => {
     await leakMany('asked', 1);
     const answer = async (keys: string[], question: string, ...flags: string[]) => {
       const terminal = openProgram(argsFor('asked', 'oncall', ...flags), {columns: 160, rows: 40});
@@ -183,7 +183,7 @@ describeEachMajor('the program as an actor', major => {
     expect(await countOf('asked')).toBe(0);
   });
 
-  it('ends with 5 where the server would not let it, and with 7 where it lets it half', async () => {
+  it('exits 5 where the server refuses, and 7 where it refuses part', async () => {
     await leak(server, {application_name: 'refused', user: 'app'});
     await leak(server, {application_name: 'refused', user: 'other_app'});
     const refused = await documentOf(argsFor('refused', 'viewer', '--yes'));
@@ -199,7 +199,7 @@ describeEachMajor('the program as an actor', major => {
     expect((await documentOf(argsFor('refused', 'oncall', '--yes'))).code).toBe(0);
   });
 
-  it('ends with 8 and does nothing where the journal cannot be written', async () => {
+  it('exits 8 and executes nothing where the journal cannot be written', async () => {
     await leakMany('unrecorded', 1);
     const home = await temporaryHome();
     await writeFile(join(home, 'file'), '');
@@ -223,7 +223,7 @@ describeEachMajor('the program as an actor', major => {
     ['SIGTERM', 143],
     ['SIGHUP', 129],
   ] as const;
-  it.each(signals)('ends between two steps at a %s with %i, and says so', async (signal, exitCode) => {
+  it.each(signals)('stops between two steps at %s with %i, and reports it', async (signal, exitCode) => {
     await leakMany('interrupted', 17);
     const home = await temporaryHome();
     // Batches of five with a pause between them: the first step's line comes long before the last step.
@@ -244,7 +244,7 @@ describeEachMajor('the program as an actor', major => {
     await runProgram(argsFor('interrupted', 'oncall', '--yes'), {home});
   });
 
-  it.each(signals)('does nothing at a %s while it asks, and ends with %i', async (signal, exitCode) => {
+  it.each(signals)('executes nothing at %s while it asks, and exits with %i', async (signal, exitCode) => {
     await leakMany('asked', 1);
     const terminal = openProgram(argsFor('asked', 'oncall'), {columns: 160, rows: 40});
     onTestFinished(() => terminal.close());
@@ -255,7 +255,7 @@ describeEachMajor('the program as an actor', major => {
     await runProgram(argsFor('asked', 'oncall', '--yes'));
   });
 
-  it('ends between two steps when its terminal is closed, and the journal knows', async () => {
+  it('stops between two steps when its terminal is closed, and records it', async () => {
     await leakMany('closed', 17);
     const file = join(await temporaryHome(), 'journal.jsonl');
     const args = argsFor('closed', 'oncall', '--yes', '--journal', file);
@@ -274,7 +274,7 @@ describeEachMajor('the program as an actor', major => {
     await runProgram(argsFor('closed', 'oncall', '--yes'));
   });
 
-  it('tells at its start what an earlier run left unknown', async () => {
+  it('reports unfinished steps of earlier runs at its start', async () => {
     const home = await temporaryHome();
     const file = join(home, 'journal.jsonl');
     await openJournal(file).append(intentOf('crashed', 2));
@@ -294,7 +294,7 @@ describeEachMajor('the program as an actor', major => {
   });
 });
 
-describe('the program over its journal', () => {
+describe('poolctl journal', () => {
   const broken = async () => {
     const file = join(await temporaryHome(), 'journal.jsonl');
     const journal = openJournal(file);
@@ -303,7 +303,7 @@ describe('the program over its journal', () => {
     return file;
   };
 
-  it('ends with 8 where the chain is broken, and says where', async () => {
+  it('exits 8 where the chain is broken, and names the entry', async () => {
     const file = await broken();
     const text = await runProgram(['journal', 'verify', '--journal', file]);
     expect([text.code, text.stdout]).toEqual([
@@ -317,7 +317,7 @@ describe('the program over its journal', () => {
     ]);
   });
 
-  it('ends with 8 where it cannot be read', async () => {
+  it('exits 8 where the journal cannot be read', async () => {
     const home = await temporaryHome();
     for (const verb of ['list', 'verify'])
       expect(await failing(['journal', verb, '--journal', home])).toEqual([
@@ -330,7 +330,7 @@ describe('the program over its journal', () => {
     expect((await failing(['journal', 'list', '--journal', file]))[0]).toBe(8);
   });
 
-  it('has nothing to say of a journal that is not there yet', async () => {
+  it('reports no entries where there is no journal yet', async () => {
     expect(await failing(['journal'])).toEqual([
       0,
       expect.stringMatching(/^poolctl: no entries in .*journal.jsonl\n$/),

@@ -63,13 +63,13 @@ describeEachMajor('check', major => {
     return {code, stderr: stderr.join('\n'), findings: JSON.parse(stdout.join('')).findings};
   };
 
-  it('diagnoses with the facts that recipes watch', async () => {
+  it('diagnoses with the data that recipes require', async () => {
     const {code, findings} = await run(asking('one', 'SELECT 1'), createRecipe());
     expect(code).toBe(1);
     expect(findings).toMatchObject([{recipe: 'one', summary: 'one answered 1 rows'}]);
   });
 
-  it('tells what this role may not read, and checks the rest', async () => {
+  it('reports what the role may not read, and checks the rest', async () => {
     const {findings, stderr} = await run(
       asking('hidden', 'SELECT * FROM public.secrets'),
       asking('one', 'SELECT 1'),
@@ -78,7 +78,7 @@ describeEachMajor('check', major => {
     expect(stderr).toMatch(/poolctl: incomplete check, hidden: .*permission denied for table secrets/);
   });
 
-  it('is no check where the connection goes in the middle of it', async () => {
+  it('fails where the connection is lost meanwhile', async () => {
     const end = () =>
       server.query(
         "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE application_name = 'poolctl'",

@@ -102,7 +102,7 @@ describeEachMajor('poolctl check writes', async major => {
     ]);
   });
 
-  it('Markdown in which nothing of the server is active', async () => {
+  it('Markdown in which texts of the server are not active', async () => {
     const client = await server.connect({
       user: 'app',
       password,

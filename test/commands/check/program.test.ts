@@ -42,7 +42,7 @@ describeEachMajor('poolctl check', major => {
     return {code, stderr, document: JSON.parse(stdout)};
   };
 
-  it('ends with 0 on a healthy server, in text and as the contract has it', async () => {
+  it('exits 0 on a healthy server, as text and JSON', async () => {
     const {code, document, stderr} = await check();
     expect([code, stderr]).toEqual([0, '']);
     expect(Object.keys(document)).toEqual(['schema_version', 'status', 'findings', 'metrics', 'thresholds']);
@@ -57,7 +57,7 @@ describeEachMajor('poolctl check', major => {
     expect([text.code, text.stdout]).toEqual([0, expect.stringMatching(/^ok: .*\n\nok +slots used +\d/)]);
   });
 
-  it('ends with 5 where a limit was asked for that this role cannot measure', async () => {
+  it('exits 5 for a limit that the role cannot measure', async () => {
     const client = await server.connect({user: 'app', password});
     const args = ['check', urlOf(server, 'blind')];
     expect(await failing([...args, '--max-transaction', '1h'])).toEqual([
@@ -70,7 +70,7 @@ describeEachMajor('poolctl check', major => {
     await client.end();
   });
 
-  it('ends with 1 for each limit that is crossed, and names it alone', async () => {
+  it('exits 1 for each limit that is crossed, and names only that', async () => {
     await makeEveryLimitCrossable(server);
     const strict: [flag: keyof typeof wide, value: string, metric: string][] = [
       ['--max-used', '20%', 'used_ratio'],
@@ -98,7 +98,7 @@ describeEachMajor('poolctl check', major => {
     );
   });
 
-  it('ends with 1 for what two readings tell: evicted statements, and an N+1', async () => {
+  it('exits 1 for what needs two snapshots: evictions and an N+1', async () => {
     const client = await server.connect({user: 'app', password});
     onTestFinished(() => client.end());
     const busy = keepBusy(async turn => {
@@ -121,7 +121,7 @@ describeEachMajor('poolctl check', major => {
     await busy.stop();
   });
 
-  it('takes mean times of what ended between two readings, where it reads twice', async () => {
+  it('measures mean times between two snapshots with --rates', async () => {
     await server.query('SELECT pg_sleep(0.05)');
     const {document} = await check(
       ...Object.entries({...wide, '--max-mean': '40ms'}).flat(),
@@ -131,7 +131,7 @@ describeEachMajor('poolctl check', major => {
     expect(document.thresholds.slowest_mean_exec_time_ms).toMatchObject({max: 40, is_crossed: false});
   });
 
-  it('names findings, the worst first, with the recipe that answers', async () => {
+  it('lists findings with their recipe, the worst first', async () => {
     const held: Awaited<ReturnType<typeof leak>>[] = [];
     const used = async () => {
       const sessions = "SELECT FROM pg_stat_activity WHERE backend_type = 'client backend'";
@@ -169,7 +169,7 @@ describeEachMajor('poolctl check', major => {
     ['--sustain', '10s'],
     ['--for', '0s'],
     ['--metrics', 'all:x'],
-  ])('ends with 2 for %s %s', async (flag, value) => {
+  ])('exits 2 for %s %s', async (flag, value) => {
     const [code, stderr] = await failing(['check', urlOf(server, 'oncall'), flag, value]);
     expect([code, stderr]).toEqual([
       2,
@@ -177,7 +177,7 @@ describeEachMajor('poolctl check', major => {
     ]);
   });
 
-  it('leaves a limit of config.toml that only time can tell to the calls that take it', async () => {
+  it('applies a limit of config.toml only where the call can measure it', async () => {
     const home = await temporaryHome();
     await mkdir(join(home, '.config', 'poolctl'), {recursive: true});
     const text = '[thresholds]\nmax_average_used = "1%"\nmax_pooler_waiting = 5\n';
@@ -190,7 +190,7 @@ describeEachMajor('poolctl check', major => {
     expect(await levelOf('--for', '1s', '--every', '0.5s')).toBe('critical');
   });
 
-  it('ends with 2 for a baseline that is none', async () => {
+  it('exits 2 for an invalid baseline', async () => {
     const baseline = ['check', urlOf(server, 'oncall'), '--baseline'];
     expect(await failing([...baseline, 'nowhere.json'])).toEqual([2, expect.stringContaining('ENOENT')]);
     const home = await temporaryHome();

@@ -44,7 +44,7 @@ describeEachMajor('poolctl check --for', major => {
     }
   }
 
-  it('ends well after its time, with averages, 95th percentiles and peaks', async () => {
+  it('exits 0 after its time, with averages, 95th percentiles and peaks', async () => {
     const {code, document} = await watch(['--for', '3s']);
     expect([code, document.status]).toEqual([0, 'ok']);
     expect(document.watch).toMatchObject({for_ms: 3000, failed_early: null, losses: [], critical_peaks: []});
@@ -57,13 +57,13 @@ describeEachMajor('poolctl check --for', major => {
     expect(document.metrics.availability_ratio).toBeGreaterThan(0.9);
   });
 
-  it('ends at once where what is critical lasts', async () => {
+  it('stops as soon as a limit stays critical', async () => {
     const {code, document} = await watch(['--for', '10min', '--sustain', '1s', '--max-used', '1%']);
     expect([code, document.status, document.watch.failed_early]).toEqual([1, 'critical', 'used_ratio']);
     expect(document.watch.elapsed_ms).toBeLessThan(600_000);
   });
 
-  it('fails where the average is too high, whatever each reading was', async () => {
+  it('fails where the average is too high, whatever each snapshot was', async () => {
     const {code, document} = await watch(['--for', '2s', '--max-average-used', '1%']);
     expect([code, document.thresholds.average_used_ratio.level]).toEqual([1, 'critical']);
   });
@@ -82,7 +82,7 @@ describeEachMajor('poolctl check --for', major => {
     expect([code, document.thresholds.refused_connections_per_minute.level]).toEqual([1, 'critical']);
   });
 
-  it('survives a restart of the server, and says how much it saw', async () => {
+  it('survives a restart of the server, and reports the availability', async () => {
     const {code, document} = await watchUntil(
       ({watch: {losses}, metrics}) => losses.length > 0 && (metrics.availability_ratio ?? 0) > 0.1,
       ['--min-availability', '10%'],
@@ -94,7 +94,7 @@ describeEachMajor('poolctl check --for', major => {
     expect(code).toBe(0);
   });
 
-  it('fails where it saw too little', async () => {
+  it('fails where the availability is too low', async () => {
     const {code, document} = await watchUntil(
       ({metrics}) => (metrics.availability_ratio ?? 1) < 0.9,
       ['--min-availability', '90%'],
@@ -125,7 +125,7 @@ describeEachMajor('poolctl check --for', major => {
     await client.end();
   });
 
-  it('finds it against a recording of before, too', async () => {
+  it('finds it against an earlier recording, too', async () => {
     const home = await temporaryHome();
     const client = await server.connect({user: 'app', password, application_name: 'web'});
     await server.query('SELECT pg_stat_statements_reset()');
@@ -163,7 +163,7 @@ describeEachMajor('poolctl check --for', major => {
     else expect([code, document.thresholds.fatal_sessions_per_minute.level]).toEqual([1, 'critical']);
   });
 
-  it('is interrupted as any command is', async () => {
+  it('exits 130 when interrupted', async () => {
     const {code, stderr} = await watch(['--for', '10min'], {interrupt: {when: /readable/, signal: 'SIGINT'}});
     expect([code, stderr]).toEqual([130, expect.stringMatching(/^poolctl: interrupted$/m)]);
   });

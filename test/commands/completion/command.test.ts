@@ -40,7 +40,7 @@ describe.each(shells)('the script for %s', shell => {
   });
 
   const isHere = spawnSync(shell, ['-c', 'exit 0']).status === 0;
-  it.runIf(isHere)('is understood by it', async () => {
+  it.runIf(isHere)('has valid syntax', async () => {
     const file = join(await temporaryFolder(), `poolctl.${shell}`);
     await writeFile(file, scripts[shell]);
     expect(spawnSync(shell, ['-n', file], {encoding: 'utf8'})).toMatchObject({status: 0, stderr: ''});

@@ -10,7 +10,7 @@ import {availableMajors} from '../../helpers/server.ts';
 const majors = availableMajors();
 
 describe.skipIf(majors.length === 0)('poolctl demo without a terminal', () => {
-  it('prints one reading of the incident, and leaves nothing behind', async () => {
+  it('prints one snapshot of the incident, and removes its server', async () => {
     const home = await temporaryFolder();
     const {code, stdout, stderr} = await runProgram(['demo', '--once', '--seed', '7'], {
       home,
@@ -27,7 +27,7 @@ describe.skipIf(majors.length === 0)('poolctl demo without a terminal', () => {
     expect(await readdir(home)).toEqual([]);
   });
 
-  it('ends with 130 when interrupted half way, and its server is cleared away', async () => {
+  it('exits 130 when interrupted while starting, and removes its server', async () => {
     const home = await temporaryFolder();
     const {code, stderr} = await runProgram(['demo', '--once'], {
       home,

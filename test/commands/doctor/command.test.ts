@@ -65,7 +65,7 @@ function run(checks: DoctorCheck[], json: boolean) {
 }
 
 describe('doctor', () => {
-  it('is laid out for people, with what mends it below', () => {
+  it('prints each check with its remedy below', () => {
     const {text} = run([ok, missing, advice], false);
     expect(text.split('\n')).toEqual([
       'PostgreSQL 15.18 on rds at db:5432/shop as app·[2J',

@@ -38,7 +38,7 @@ it('lists entries, the head and the file', async () => {
   expect(stdout.at(-1)).toContain('outcome 1: verified');
 });
 
-it('tells of a last line that was cut off', async () => {
+it('reports an incomplete last line', async () => {
   const {journal, file, show, document, stdout} = await createJournal();
   await journal.append(intentOf('r1', 0));
   await journal.append(draftOf('r1', 0));
@@ -62,7 +62,7 @@ it("shows a step's first outcome, as a journal of an older poolctl may hold two"
   expect(stdout.at(-1)).not.toContain('verified');
 });
 
-it('says so where nothing is recorded yet', async () => {
+it('reports an empty journal', async () => {
   const {show, document, stdout, stderr} = await createJournal();
   expect(await show([], false)).toBe(0);
   expect(stdout).toEqual([]);
@@ -71,7 +71,7 @@ it('says so where nothing is recorded yet', async () => {
   expect(document()).toMatchObject({entries: [], head: '0'.repeat(64)});
 });
 
-it('shows one run, by the beginning of its id where that is enough', async () => {
+it('shows one run, also by a unique prefix of its id', async () => {
   const {journal, show, document, stdout} = await createJournal();
   await journal.append(intentOf('run-a', 0));
   await journal.append(draftOf('run-a', 0));
@@ -86,7 +86,7 @@ it('shows one run, by the beginning of its id where that is enough', async () =>
   expect(await show(['burn'])).toBe(2);
 });
 
-it('tells a run as a story: what was asked for, each act with its outcome, and the end', async () => {
+it('shows a run in full: parameters, each step with its outcome, and the end', async () => {
   const {journal, show, stdout} = await createJournal();
   const head = {actor: 'me@here', target: 'db:5432/shop', run: 'r1'};
   const params = {older_than: '5min', role: ''};
@@ -175,7 +175,7 @@ function endSession(pid: number): Step {
   };
 }
 
-it('verifies, names what is unfinished, and exits 8 where the chain is broken', async () => {
+it('verifies, lists unfinished steps, and exits 8 where the chain is broken', async () => {
   const {journal, show, document, stdout, file} = await createJournal();
   await journal.append(draftOf('r1', 0));
   const {hash} = await journal.append(intentOf('r1', 1));
@@ -203,7 +203,7 @@ it('lets no control character through', async () => {
   expect(stdout.at(-1)).toContain('me·[2J@here');
 });
 
-it('tells how an act was guarded and what takes it back, or what has', async () => {
+it('shows the guard of a step and how it is undone', async () => {
   const {journal, show, stdout} = await createJournal();
   const head = {actor: 'me@here', target: 'db:5432/shop', run: 'r1'};
   const query = {text: 'SELECT count(*) AS n FROM pg_class WHERE relname = $1', values: ['orders_idx']};
@@ -229,7 +229,7 @@ it('tells how an act was guarded and what takes it back, or what has', async () 
   expect(text).toMatch(/\nundo it with 'poolctl undo r1'$/);
 });
 
-it('names of the runs that took one back those alone that did, and still stand', async () => {
+it('names only the runs that undid a run and were not undone themselves', async () => {
   const {journal, show, stdout} = await createJournal();
   const head = {actor: 'me@here', target: 'db:5432/shop'};
   const sql = (text: string) => ({apply: {text, values: []}, verify: (endSession(1) as SqlStep).verify});
@@ -270,7 +270,7 @@ it('names of the runs that took one back those alone that did, and still stand',
 const opening = {recipe: 'x', plan: 'p', params: {}, step_count: 1, before: {}};
 
 describe('verify --head', () => {
-  it('is content while the entry that was the head is in the chain', async () => {
+  it('exits 0 while the chain contains the head', async () => {
     const {journal, show, document, stdout} = await createJournal();
     const kept = await journal.append(draftOf('r1', 0));
     await journal.append(draftOf('r1', 1));
@@ -281,7 +281,7 @@ describe('verify --head', () => {
     expect(await show(['verify'], false, {head: 'abc'})).toBe(2);
   });
 
-  it('finds a chain that was cut and written on, which verifies by itself', async () => {
+  it('detects a chain that was cut and continued', async () => {
     const {journal, file, show, document} = await createJournal();
     await journal.append(draftOf('r1', 0));
     const before = await readFile(file);
@@ -295,7 +295,7 @@ describe('verify --head', () => {
 });
 
 describe('export', () => {
-  it('gives the file line by line as jsonl, which verifies', async () => {
+  it('exports the file line by line as jsonl', async () => {
     const {journal, file, show, stdout} = await createJournal();
     await journal.append(intentOf('r1', 0));
     await journal.append(draftOf('r1', 0));
@@ -303,7 +303,7 @@ describe('export', () => {
     expect(`${stdout.at(-1)}\n`).toBe(await readFile(file, 'utf8'));
   });
 
-  it('gives csv that no spreadsheet takes for a formula, and no reader for other rows', async () => {
+  it('exports csv without formulas, its line breaks quoted', async () => {
     const {journal, show, stdout} = await createJournal();
     const end = {
       actor: '=cmd()',
@@ -322,7 +322,7 @@ describe('export', () => {
     expect(rows[0]).toContain('"two\nlines ·[2J"');
   });
 
-  it('gives runs as Markdown, and refuses what it does not know', async () => {
+  it('exports Markdown, and refuses an unknown format', async () => {
     const {journal, show, stdout} = await createJournal();
     const run = {recipe: 'r', plan: 'p', params: {}, step_count: 1, before: {}};
     await journal.append({actor: 'a', target: 't', run: 'r1', event: 'run', ...run});

@@ -48,7 +48,7 @@ const asking = runbook
   .replace('Nobody knows this role\n', text => text + parameter)
   .replace("'blind'", text => `${text} AND $than > 0`);
 
-describe('help of a recipe of a team', () => {
+describe("help of a team's recipe", () => {
   it.each<[string, string[], string | undefined]>([
     ['a folder of the call', ['--recipes', 'team'], undefined],
     ['the profile', [], 'recipes = ["HOME/team"]\n'],
@@ -69,7 +69,7 @@ describe('help of a recipe of a team', () => {
     expect(all.stdout).toMatch(/^ {2}name-role +Say what a role is for$/m);
   });
 
-  it('says why one is left out', async () => {
+  it('says why a recipe is skipped', async () => {
     const home = await homeWith({'name-role.md': broken});
     const {stderr} = await runProgram(['run', 'name-role', '--help', '--recipes', 'team'], {home});
     expect(stderr).toContain('skipped team/name-role.md:13');
@@ -77,7 +77,7 @@ describe('help of a recipe of a team', () => {
 });
 
 describe('poolctl recipes', () => {
-  it('--check says what is wrong by file and line, and exits 2', async () => {
+  it('--check lists mistakes by file and line, and exits 2', async () => {
     const home = await homeWith({'name-role.md': broken, 'own.ts': `${own}const a: number = ;\n`});
     const {code, stdout} = await runProgram(['recipes', '--check', 'team'], {home});
     expect(code).toBe(2);
@@ -96,7 +96,7 @@ describe('poolctl recipes', () => {
     });
   });
 
-  it('--check exits 0 where nothing is wrong', async () => {
+  it('--check exits 0 without mistakes', async () => {
     const home = await homeWith({'name-role.md': runbook, 'own.ts': own});
     expect(await runProgram(['recipes', '--check', 'team'], {home})).toMatchObject({
       code: 0,
@@ -139,7 +139,7 @@ describe("a team's recipes and configuration at work", () => {
   });
   afterAll(() => server?.stop());
 
-  it('runs a runbook and takes it back', async () => {
+  it('runs a team recipe and undoes it', async () => {
     const home = await homeWith({'name-role.md': runbook, 'broken.md': broken});
     const call = [server.url(), '--recipes', 'team', '--yes'];
     const {code, stdout, stderr} = await runProgram(['run', 'name-role', ...call, '--json'], {home});
@@ -181,7 +181,7 @@ describe("a team's recipes and configuration at work", () => {
     expect(JSON.parse(over).thresholds.used_ratio).toMatchObject({max: 0.99, is_crossed: false});
   });
 
-  it('leaves alone whom the configuration protects', async () => {
+  it('skips the sessions that the configuration protects', async () => {
     const config = `[targets.t]\nurl = "${urlOf(server, 'oncall')}"\nprotected.applications = ["billing"]\n`;
     const home = await homeWith({}, config);
     const client = await leak(server, {application_name: 'billing'});
@@ -204,7 +204,7 @@ describe("a team's recipes and configuration at work", () => {
     await client.end();
   });
 
-  it('says what is wrong with the configuration, whatever was called', async () => {
+  it('reports mistakes in the configuration with every command', async () => {
     const home = await homeWith(
       {},
       `[targets.t]\nurl = "${urlOf(server, 'oncall')}"\nenvironmant = "production"\n`,

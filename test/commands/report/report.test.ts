@@ -91,7 +91,7 @@ const entries = [
 ];
 
 describe('report', () => {
-  it('tells what was found from when to when, what was done, and what is unfinished', async () => {
+  it('has findings with their time, changes, and what is unfinished', async () => {
     const report = await createReport({recording, entries, recipes: [recipe], underWay: new Map()}, scope);
     expect(report.findings).toMatchObject([
       {first_ms: from_ms + 20_000, last_ms: from_ms + 40_000, readings: 11, isOpen: false},
@@ -106,7 +106,7 @@ describe('report', () => {
     expect(report.series[0]?.points).toHaveLength(30);
   });
 
-  it('keeps to its time, and to a run with those that took it back', async () => {
+  it('is limited to its time, or to a run and those that undid it', async () => {
     const early = await createReport(
       {recording, entries, recipes: [recipe], underWay: new Map()},
       {...scope, to_ms: from_ms + 8000},
@@ -128,7 +128,7 @@ describe('report', () => {
     expect(one.runs[0]?.undone_by).toEqual(['r4']);
   });
 
-  it('looks at no more readings than can be told of, the last one always', async () => {
+  it('evaluates a limited number of snapshots, always including the last', async () => {
     const many = Array.from({length: 5001}, (_, index) => ({at_ms: from_ms + index, severity: null}));
     let read = 0;
     const long: Recording = {
@@ -150,7 +150,7 @@ describe('report', () => {
 });
 
 describe('as Markdown', () => {
-  it('has each act with who, the exact SQL, its result, before and after, and its undo', async () => {
+  it('has each step with its actor, SQL, result and undo', async () => {
     const text = markdownOf(
       await createReport({recording, entries, recipes: [recipe], underWay: new Map()}, scope),
     );
@@ -170,7 +170,7 @@ describe('as Markdown', () => {
     expect(activeMarkdown(text)).toEqual([]);
   });
 
-  it('lets nothing of others out of its code, and no secret', async () => {
+  it('keeps foreign texts in code, and prints no secret', async () => {
     const text = markdownOf(
       await createReport({recording, entries, recipes: [recipe], underWay: new Map()}, scope),
     );
@@ -182,7 +182,7 @@ describe('as Markdown', () => {
   });
 });
 
-describe('a rollout in it', () => {
+describe('a rollout in a report', () => {
   const stage = {event: 'stage', name: hostile, stage: 0} as const;
   const rollout = entriesOf('r9', [
     {event: 'rollout', name: 'web', plan: 'def', file: '/plan.yaml', stages: ['a']},
@@ -190,7 +190,7 @@ describe('a rollout in it', () => {
     {...stage, phase: 'rolled back', detail: null},
   ]);
 
-  it('has who, each stage and its end, beside the runs of its time and target', async () => {
+  it('has its actor, stages and end, beside the runs of its time and target', async () => {
     const report = await createReport(
       {recording, entries: [...entries, ...rollout], recipes: [], underWay: new Map()},
       scope,
@@ -213,13 +213,13 @@ describe('a rollout in it', () => {
 });
 
 describe('as HTML', () => {
-  it('ends its lines where the server was not seen', async () => {
+  it('interrupts its lines where the server was not observed', async () => {
     const html = htmlOf(await createReport({recording, entries, recipes: [], underWay: new Map()}, scope));
     expect(html.match(/<polyline/g)).toHaveLength(8);
     expect(html.match(/class="gap"/g)).toHaveLength(4);
   });
 
-  it('is one file that asks for nothing and runs nothing', async () => {
+  it('is one file without scripts and requests', async () => {
     const html = htmlOf(
       await createReport({recording, entries, recipes: [recipe], underWay: new Map()}, scope),
     );
@@ -230,7 +230,7 @@ describe('as HTML', () => {
     expect(html).not.toContain('\u001b');
   });
 
-  it('draws a chart for each figure, its limit, and a mark for each run', async () => {
+  it('draws a chart for each figure with its maximum, and a mark for each run', async () => {
     const html = htmlOf(
       await createReport({recording, entries, recipes: [recipe], underWay: new Map()}, scope),
     );

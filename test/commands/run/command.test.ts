@@ -36,7 +36,7 @@ describeEachMajor('poolctl run', major => {
     await kept.end();
   });
 
-  it('shows the plan and does nothing on --dry-run; the same world gives the same hash', async () => {
+  it('prints the plan and executes nothing with --dry-run; the same state gives the same hash', async () => {
     const client = await leak(server, 'preview', 'app');
     const acting = await createActing(server, {user: 'oncall'});
     const flags = {set: [...now, 'application=preview']};
@@ -59,7 +59,7 @@ describeEachMajor('poolctl run', major => {
     expect(await pidsOf(server, 'preview')).toEqual([]);
   });
 
-  it('leaves alone a session that went on between the preview and the act', async () => {
+  it('skips a session that changed between preview and execution', async () => {
     const client = await leak(server, 'busy', 'app');
     const acting = await createActing(server, {user: 'oncall'});
     const {ask: _, ...ports} = acting.ports;
@@ -85,7 +85,7 @@ describeEachMajor('poolctl run', major => {
     await client.end();
   });
 
-  it('asks for a word on a terminal, and does nothing on any other', async () => {
+  it('asks for confirmation on a terminal, and executes nothing for any other answer', async () => {
     const client = await leak(server, 'asked', 'app');
     const acting = await createActing(server, {user: 'oncall'});
     const {runRecipe} = await import('../../../source/commands/run/command.ts');
@@ -107,7 +107,7 @@ describeEachMajor('poolctl run', major => {
     expect(await pidsOf(server, 'asked')).toEqual([]);
   });
 
-  it("wants the target's own name on production", async () => {
+  it("asks for the target's name on production", async () => {
     await leak(server, 'prod', 'app');
     const acting = await createActing(server, {user: 'oncall'});
     const {runRecipe} = await import('../../../source/commands/run/command.ts');
@@ -145,7 +145,7 @@ describeEachMajor('poolctl run', major => {
     expect(await acting.journal.read()).toEqual([]);
   });
 
-  it('exits 5 where the privilege to signal is missing, and says so in the outcome', async () => {
+  it('exits 5 without the privilege to signal, and names it in the outcome', async () => {
     const client = await leak(server, 'refused', 'app');
     const acting = await createActing(server, {user: 'viewer'});
     expect(await acting.run('kill-idle-sessions', {set: [...now, 'application=refused'], yes: true})).toBe(5);
@@ -174,7 +174,7 @@ describeEachMajor('poolctl run', major => {
     await hidden.end();
   });
 
-  it('asks a terminal for what the recipe cannot do without, and exits 2 where nobody can be asked', async () => {
+  it('asks for required parameters on a terminal, and exits 2 without one', async () => {
     const client = await leak(server, 'asked', 'app');
     const acting = await createActing(server, {user: 'oncall'});
     expect(await acting.run('terminate-sessions', {yes: true})).toBe(2);
@@ -188,7 +188,7 @@ describeEachMajor('poolctl run', major => {
     expect(await pidsOf(server, 'asked')).toEqual([]);
   });
 
-  it('asks again for what it cannot read or what nobody bears now, and names what there is', async () => {
+  it('asks again for an invalid or unknown value, and lists those present', async () => {
     const acting = await createActing(server, {user: 'oncall'});
     const answers = ['', 'ap', 'app', 'no'];
     acting.ports.ask = async () => answers.shift() ?? null;
@@ -202,7 +202,7 @@ describeEachMajor('poolctl run', major => {
     ]);
   });
 
-  it('does not take --yes for what cannot be undone on production', async () => {
+  it('does not accept --yes for irreversible steps on production', async () => {
     const client = await leak(server, 'precious', 'app');
     const acting = await createActing(server, {user: 'oncall'});
     const {read} = acting.ports;
@@ -218,7 +218,7 @@ describeEachMajor('poolctl run', major => {
     expect(await pidsOf(server, 'precious')).toEqual([]);
   });
 
-  it('exits 7 when one of two is refused: a role that became a superuser since', async () => {
+  it('exits 7 when one of two is refused: the role became a superuser since', async () => {
     const first = await leak(server, 'mixed', 'app');
     await server.query("CREATE ROLE rising LOGIN PASSWORD 'secret'");
     await leak(server, 'mixed', 'rising');
@@ -245,7 +245,7 @@ describeEachMajor('poolctl run', major => {
     );
   });
 
-  it('does nothing when the journal cannot be written', async () => {
+  it('executes nothing when the journal cannot be written', async () => {
     const client = await leak(server, 'unwritten', 'app');
     const file = join(await temporaryFolder(), 'a-file');
     await writeFile(file, '');
@@ -276,7 +276,7 @@ describeEachMajor('poolctl run', major => {
     expect(await pidsOf(server, 'slow')).toEqual([]);
   });
 
-  it('is interrupted between two steps and says so in the journal', async () => {
+  it('can be interrupted between two steps, and records it', async () => {
     await leak(server, 'interrupted', 'app');
     await leak(server, 'interrupted', 'app');
     const acting = await createActing(server, {user: 'oncall'});

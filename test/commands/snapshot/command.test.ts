@@ -32,7 +32,7 @@ describe('snapshot', () => {
     expect(shown.stdout.join('')).toMatch(/^\{\n {2}"schema_version": 1,\n/);
   });
 
-  it('says on stderr what could not be read', () => {
+  it('reports on stderr what could not be read', () => {
     const {stderr, output} = capture();
     const unavailable = [
       {section: 'statements', sqlstate: null, reason: 'not installed', remedy: 'CREATE EXTENSION x;'},
@@ -64,7 +64,7 @@ describeEachMajor('snapshot of a server', major => {
     return stdout.join('');
   };
 
-  it('is whole: texts too, and no password', async () => {
+  it('has every section, statement texts included, and no password', async () => {
     const text = await take(null);
     expect(text).not.toContain('hunter2');
     const read = JSON.parse(text);
@@ -87,7 +87,7 @@ describeEachMajor('snapshot of a server', major => {
     expect(read.statements[0].calls_per_second).toBeUndefined();
   });
 
-  it('has rates where two readings were asked for', async () => {
+  it('has rates with a second snapshot', async () => {
     const {statements, databases} = JSON.parse(await take(100));
     expect(statements.some((statement: object) => 'calls_per_second' in statement)).toBe(true);
     expect(statements.some((statement: object) => 'rates' in statement)).toBe(false);

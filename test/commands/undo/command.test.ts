@@ -74,7 +74,7 @@ describeEachMajor('poolctl undo', major => {
   const roleLimit = async () =>
     (await server.query<{rolconnlimit: number}>(limitIs(0).query.text, ['app']))[0]?.rolconnlimit;
 
-  it('takes back a run, the last step first, from the journal alone', async () => {
+  it('undoes a run from the journal, the last step first', async () => {
     const before = await readFile(env, 'utf8');
     const acting = await createActing(server, {recipes: [limitRecipe(env)]});
     expect(await acting.run('limit', {yes: true})).toBe(0);
@@ -103,7 +103,7 @@ describeEachMajor('poolctl undo', major => {
     expect(await later.journal.verify()).toMatchObject({ok: true, unfinished: []});
   });
 
-  it('leaves a file of the same path on another machine alone, and takes back the rest', async () => {
+  it('skips a file of another machine, and undoes the rest', async () => {
     const acting = await createActing(server, {recipes: [limitRecipe(env)]});
     acting.ports.identity = {...acting.ports.identity, actor: 'oncall@another-host'};
     expect(await acting.run('limit', {yes: true})).toBe(0);
@@ -127,7 +127,7 @@ describeEachMajor('poolctl undo', major => {
     expect(outcome).toMatchObject({measures: [{name: 'limit', before: '-1', after: '7'}]});
   });
 
-  it('leaves alone what has changed since: in the act and in its undo', async () => {
+  it('skips what has changed since, in the run and in its undo', async () => {
     const acting = await createActing(server, {recipes: [limitRecipe(env)]});
     await server.query('ALTER ROLE app CONNECTION LIMIT 3');
     await writeFile(env, 'DATABASE_URL=postgres://db/shop?connection_limit=9\n');
@@ -144,7 +144,7 @@ describeEachMajor('poolctl undo', major => {
     expect(await roleLimit()).toBe(8);
   });
 
-  it('does not execute from a journal whose chain is broken, however far from its end', async () => {
+  it('executes nothing from a journal whose chain is broken anywhere', async () => {
     const acting = await createActing(server, {recipes: [limitRecipe(env)]});
     await acting.run('limit', {yes: true});
     for (let step = 0; step < 100; step++) await acting.journal.append(intentOf('padding', step));
@@ -163,7 +163,7 @@ describeEachMajor('poolctl undo', major => {
     expect(await readFile(acting.journal.file, 'utf8')).toBe(forged);
   });
 
-  it('says what cannot be taken back and does the rest: nothing', async () => {
+  it('reports what cannot be undone', async () => {
     const client = await leak(server, 'gone', 'app');
     const acting = await createActing(server, {user: 'oncall'});
     await acting.run('kill-idle-sessions', {set: ['older_than=0s', 'application=gone'], yes: true});
@@ -174,7 +174,7 @@ describeEachMajor('poolctl undo', major => {
     });
   });
 
-  it('is undone in turn', async () => {
+  it('can be undone itself', async () => {
     const acting = await createActing(server, {recipes: [limitRecipe(env)]});
     await acting.run('limit', {yes: true});
     await acting.undo('r1', {yes: true});
@@ -185,7 +185,7 @@ describeEachMajor('poolctl undo', major => {
     expect(await roleLimit()).toBe(-1);
   });
 
-  it('says so where it was undone already, and goes on with what was not', async () => {
+  it('reports what was already undone, and undoes the rest', async () => {
     const acting = await createActing(server, {recipes: [limitRecipe(env)]});
     await acting.run('limit', {yes: true});
     expect(await acting.undo('r1', {dryRun: true})).toBe(0);
@@ -215,7 +215,7 @@ describeEachMajor('poolctl undo', major => {
     });
   });
 
-  it('refuses a run it does not have, and one of another target', async () => {
+  it('refuses an unknown run, and one of another target', async () => {
     const acting = await createActing(server, {recipes: [limitRecipe(env)]});
     await acting.run('limit', {yes: true});
     expect(await acting.undo('r9', {yes: true})).toBe(2);
