@@ -64,7 +64,7 @@ async function readTargetUrls(
     addressOf(source, {env: machine.env, name: `${what} of target "${name}"`});
   return {
     url: await read(target.url, 'the address'),
-    rescue_url: target.rescue_url === null ? null : await read(target.rescue_url, 'the rescue address'),
+    rescue_url: target.rescue_url === null ? null : await read(target.rescue_url, 'the rescue URL'),
   };
 }
 

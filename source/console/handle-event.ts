@@ -121,12 +121,12 @@ function handleSnapshot(
     : {state: next, effects};
 }
 
-/** The rescue address, or what the address leads to now, may be another server than the one it began on. */
+/** The rescue URL, or what the address leads to now, may be another server than the one it began on. */
 function linkOf({server}: ConsoleState, {target}: Snapshot, viaRescueUrl: boolean): LiveLink {
   const now = target.server;
   const likeness = server === null || now === undefined ? 'same' : compareServers(server, now);
   const isOther = likeness === 'other' || (likeness === 'unknown' && viaRescueUrl);
-  const by = viaRescueUrl ? 'the rescue address' : 'the address';
+  const by = viaRescueUrl ? 'the rescue URL' : 'the address';
   const another_server =
     isOther && server !== null && now !== undefined
       ? `${by} leads to another server: ${serverDifference(server, now)}`

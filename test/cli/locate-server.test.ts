@@ -37,7 +37,7 @@ describe('a target of the configuration', () => {
     const request = await find({flags: {target: 'prod'}}, prod);
     expect(summary(request)).toBe(`app:pw@prod:5432/shop from target "prod" in ${file}`);
     expect(request.rescue && summary(request.rescue)).toBe(
-      'root:rpw@prod:5432/shop from the rescue address of target "prod"',
+      'root:rpw@prod:5432/shop from the rescue URL of target "prod"',
     );
     expect([request.is_production, request.rescue?.is_production]).toEqual([true, true]);
   });

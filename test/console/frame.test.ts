@@ -155,7 +155,7 @@ describe('frames', () => {
     expect(header(null)).toMatch(/^poolctl oncall@/);
   });
 
-  it('say so in the header when it came in by the rescue address', () => {
+  it('say so in the header when it came in by the rescue URL', () => {
     const header = (viaRescueUrl: boolean) => rowsOf(play(open(), read(incident, viaRescueUrl)).state)[0];
     expect(header(true)).toMatch(/oncall@db.example:5432\/shop .*by rescue ● 2s/);
     expect(header(false)).not.toContain('rescue');

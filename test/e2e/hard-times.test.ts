@@ -131,7 +131,7 @@ describe('a server with no slot left', () => {
     expect(shown(terminal).replace(/\s+/g, ' ')).toContain('ALTER ROLE "single" CONNECTION LIMIT -1;');
   });
 
-  it('lets a rescue address in at once', async () => {
+  it('lets a rescue URL in at once', async () => {
     await fill();
     const terminal = await opened([url], {env: {POOLCTL_RESCUE_URL: server.superuserUrl}});
     expect(shown(terminal)).toMatch(/17 of 17 used|18 of 17 used/);

@@ -15,7 +15,7 @@ export type Connection = {
   client: PgClient;
   /** The same session without that wrapping, for code that sends BEGIN itself. */
   rawClient: PgClient;
-  /** The rescue address's where `route` is `rescue`. */
+  /** The rescue URL's where `route` is `rescue`. */
   request: ConnectionRequest;
   route: Route;
   /** As PostgreSQL numbers it: 150018 is 15.18. */
@@ -57,7 +57,7 @@ export type ConnectOptions = {
 };
 
 /**
- * Connects by the first route that works: to the address; where every slot is taken, to the rescue address; then by
+ * Connects by the first route that works: to the address; where every slot is taken, to the rescue URL; then by
  * waiting for a free slot. Throws AbortError: exit 4 where no slot is left, 130 when interrupted, else 3, also for
  * acting through a pooler.
  */

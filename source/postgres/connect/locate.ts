@@ -31,7 +31,7 @@ export type LocateOptions = {
 /**
  * Where the server is, by the first of: `[url]` or `--target`; exported variables (POOLCTL_DATABASE_URL, DIRECT_URL,
  * DATABASE_URL, PGSERVICE, PGHOST and the like); the same URLs in ./.env; libpq's defaults. Flags override the address;
- * with `-h` no URL is used. The rescue address never comes from ./.env. Throws AbortError (exit 2) for what is not an
+ * with `-h` no URL is used. The rescue URL never comes from ./.env. Throws AbortError (exit 2) for what is not an
  * address, and for a target or service that does not exist.
  */
 export function locate(options: LocateOptions): ConnectionRequest {
@@ -62,7 +62,7 @@ export function locate(options: LocateOptions): ConnectionRequest {
 function findRescue({flags, machine, target}: LocateOptions): ConnectionRequest | null {
   const call = {kind: 'call'} as const;
   if (target?.rescue_url) {
-    const source = `the rescue address of target "${flags.target}"`;
+    const source = `the rescue URL of target "${flags.target}"`;
     return requestFromUrl({url: target.rescue_url, source, origin: call}, machine);
   }
   const [variable, url] = ['POOLCTL_RESCUE_URL', machine.env.POOLCTL_RESCUE_URL] as const;

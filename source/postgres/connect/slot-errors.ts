@@ -64,7 +64,7 @@ export function explainSlotError(kind: SlotKind, facts: SlotFacts): {message: st
 
 const rescueHint = ({hasRescue}: SlotFacts) =>
   hasRescue
-    ? 'The rescue address found no slot either: end sessions on the server itself, or stop an application instance.'
+    ? 'The rescue URL found no slot either: end sessions on the server itself, or stop an application instance.'
     : 'Set POOLCTL_RESCUE_URL to a superuser or a role with pg_use_reserved_connections (PostgreSQL 16+).';
 
 const messages: Record<SlotKind, (facts: SlotFacts) => string> = {

@@ -121,8 +121,8 @@ function isSameServer(bound: ServerIdentity, found: ServerIdentity): boolean {
   return serverDoubt(bound, found) === null;
 }
 
-function otherServer(bound: ServerIdentity, {request, route: way, server}: ProvenConnection): AbortError {
-  const by = way === 'rescue' ? 'the rescue address ' : '';
+function otherServer(bound: ServerIdentity, {request, route, server}: ProvenConnection): AbortError {
+  const by = route === 'rescue' ? 'the rescue URL ' : '';
   return new AbortError(
     `${by}${hostAndPort(request)} is not the server of this plan: ${serverDifference(bound, server)}`,
     {hint: 'Look at that server, and plan again there if you mean it.', exitCode: exitCodes.drift},

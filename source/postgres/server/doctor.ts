@@ -11,7 +11,7 @@ import {readDoctorFacts} from './doctor-facts.ts';
 import {readServerProof} from './server-proof.ts';
 
 /**
- * What poolctl can see and do over this connection. Where a rescue address is set, opens a second connection briefly to
+ * What poolctl can see and do over this connection. Where a rescue URL is set, opens a second connection briefly to
  * test it. Throws AbortError (exit 3) where the server does not answer.
  */
 export async function examine(connection: Connection): Promise<DoctorReport> {
@@ -62,7 +62,7 @@ async function rescue({rescue: request}: ConnectionRequest, target: Target): Pro
     const {server} = await readServerProof(connection.client, connection.marker, request.connect_timeout_ms);
     await connection.close();
     const isOther = target.server !== undefined && compareServers(target.server, server) === 'other';
-    const works = `the rescue address (${request.source}) works`;
+    const works = `the rescue URL (${request.source}) works`;
     if (!isOther || target.server === undefined)
       return [{...found, status: 'ok', detail: works, remedy: null}];
     const detail = `${works}, but ${serverDifference(target.server, server)}: poolctl changes nothing through it`;
@@ -71,7 +71,7 @@ async function rescue({rescue: request}: ConnectionRequest, target: Target): Pro
     ];
   } catch (error) {
     const {message, hint} = toAbortError(error, request);
-    const detail = `the rescue address (${request.source}) does not work: ${message}`;
+    const detail = `the rescue URL (${request.source}) does not work: ${message}`;
     return [{...found, status: 'missing', detail, remedy: hint ?? 'Correct the address.'}];
   }
 }

@@ -179,7 +179,7 @@ describeEachMajor('another server at the same address', major => {
     executor.bind(server);
     expect(await rejection(executor.apply(limitStep('app')))).toMatchObject({
       exitCode: 6,
-      message: expect.stringMatching(/^the rescue address .* is not the server of this plan: this is/),
+      message: expect.stringMatching(/^the rescue URL .* is not the server of this plan: this is/),
     });
     expect(await limitsOfBoth()).toEqual([
       [-1, -1],

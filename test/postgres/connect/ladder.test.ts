@@ -65,7 +65,7 @@ describeEachMajor('a server without a slot left', major => {
       expect(classifySlotError((error as Error).cause)).toBe(major >= 16 ? 'reserved' : 'superuser_reserved');
     });
 
-    it('connects as the superuser of the rescue address', async () => {
+    it('connects as the superuser of the rescue URL', async () => {
       const request = requestTo(url('app'), {POOLCTL_RESCUE_URL: server.superuserUrl});
       const connection = await connect(request, {purpose: 'watch'});
       expect(connection.route).toBe('rescue');
@@ -82,14 +82,14 @@ describeEachMajor('a server without a slot left', major => {
       await connection.close();
     });
 
-    it('uses the rescue address only for a slot, not for a wrong password', async () => {
+    it('uses the rescue URL only for a slot, not for a wrong password', async () => {
       const wrong = server.url({user: 'app', password: 'wrong'});
       const request = requestTo(wrong, {POOLCTL_RESCUE_URL: server.superuserUrl});
       await free();
       expect(await rejection(connect(request, {purpose: 'watch'}))).toMatchObject({exitCode: 3});
     });
 
-    it('reports an error of the rescue address', async () => {
+    it('reports an error of the rescue URL', async () => {
       const rescue = server.url({user: 'app', password: 'wrong'});
       const request = requestTo(url('app'), {POOLCTL_RESCUE_URL: rescue});
       expect(await rejection(connect(request, {purpose: 'watch'}))).toMatchObject({
@@ -161,7 +161,7 @@ describeEachMajor('a server without a slot left', major => {
     const request = requestTo(url('app'), {POOLCTL_RESCUE_URL: server.superuserUrl});
     const error = await rejection(connect(request, {purpose: 'watch'}));
     expect(error).toMatchObject({exitCode: 4, message: expect.stringContaining('reserved ones included')});
-    expect(error).toMatchObject({hint: expect.stringContaining('The rescue address found no slot either')});
+    expect(error).toMatchObject({hint: expect.stringContaining('The rescue URL found no slot either')});
   });
 
   it("reports a role's limit while the server has free slots", async () => {

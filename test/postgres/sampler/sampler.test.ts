@@ -202,7 +202,7 @@ describeEachMajor('sampler', major => {
     await expect(stop()).resolves.toBeUndefined();
   });
 
-  it('says with each snapshot whether it came through the rescue address', async () => {
+  it('says with each snapshot whether it came through the rescue URL', async () => {
     await server.query(`CREATE ROLE full LOGIN PASSWORD 'secret' CONNECTION LIMIT 0`);
     const request = requestTo(server.url({user: 'full', password: 'secret'}), {
       POOLCTL_RESCUE_URL: server.superuserUrl,

@@ -153,7 +153,7 @@ describeEachMajor('the doctor', major => {
     } else expect(check.remedy).toContain('POOLCTL_RESCUE_URL=');
   });
 
-  it('says that the rescue address leads to another server, or another database of it', async () => {
+  it('says that the rescue URL leads to another server, or another database of it', async () => {
     const other = await startTestServer({major});
     try {
       const elsewhere = await reportOf(onCall(), {POOLCTL_RESCUE_URL: other.superuserUrl});
@@ -170,7 +170,7 @@ describeEachMajor('the doctor', major => {
     expect(checkOf(beside, 'rescue').detail).toContain('this is another database of server');
   });
 
-  it('tests the rescue address', async () => {
+  it('tests the rescue URL', async () => {
     const good = await reportOf(onCall(), {POOLCTL_RESCUE_URL: server.superuserUrl});
     expect(checkOf(good, 'rescue').status).toBe('ok');
     const rescue = server.url({user: 'postgres', password: 'wrong'});
