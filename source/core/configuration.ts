@@ -1,35 +1,35 @@
 import type {ProtectedSessions} from '../model/target.ts';
 import type {GivenLimits} from './health/health.ts';
 
-/** What the user's configuration file says. */
+/** The user's config.toml. */
 export type Configuration = {
   file: string;
   targets: ReadonlyMap<string, ConfiguredTarget>;
-  /** For every server, whether or not it is a target. */
+  /** Settings for every server, whether or not it is a target. */
   settings: TargetSettings;
 };
 
 export const environments = ['production', 'staging', 'development'] as const;
 
-/** A target by its name. */
+/** A named target. */
 export type ConfiguredTarget = {
   environment: (typeof environments)[number] | null;
   url: UrlSource;
-  /** The way in when every slot is taken. */
+  /** Used when every connection slot is taken. */
   rescue_url: UrlSource | null;
-  /** Those for every server included. */
+  /** Including those for every server. */
   settings: TargetSettings;
 };
 
-/** Where an address comes from: the file itself, a variable of the environment, or what a command prints. */
+/** The source of an address: the file itself, an environment variable, or a command's output. */
 export type UrlSource = {kind: 'literal' | 'variable' | 'command'; text: string};
 
-/** What bears on a server beyond the way there. */
+/** Per-target settings except the address. */
 export type TargetSettings = {
-  /** Of `check`. */
+  /** Limits of `check`. */
   limits: GivenLimits;
   protected_sessions: ProtectedSessions;
-  /** Folders of the team's own recipes. */
+  /** Folders with team recipes. */
   recipe_folders: readonly string[];
 };
 

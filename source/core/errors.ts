@@ -1,6 +1,6 @@
 import type {ExitCode} from '../model/run.ts';
 
-/** The contract's exit codes. Scripts rely on them; changing one is a breaking change. */
+/** The exit codes. Scripts rely on them: changing one is a breaking change. */
 export const exitCodes = {
   ok: 0,
   findings: 1,
@@ -16,7 +16,7 @@ export const exitCodes = {
   terminated: 143,
 } as const satisfies Record<string, ExitCode>;
 
-/** What the user can mend: one line of what is wrong, one of what to do, and the exit code scripts see. */
+/** An error that the user can fix: one line with the problem, a hint, and the exit code. */
 export class AbortError extends Error {
   override readonly name = 'AbortError';
   readonly hint: string | undefined;
@@ -29,12 +29,12 @@ export class AbortError extends Error {
   }
 }
 
-/** The call itself is wrong: exit 2. */
+/** An AbortError for an invalid call: exit 2. */
 export function usageError(message: string, hint?: string, cause?: unknown): AbortError {
   return new AbortError(message, {exitCode: exitCodes.usage, cause, ...(hint !== undefined && {hint})});
 }
 
-/** What we must mend: a state the code holds to be impossible. */
+/** A defect of poolctl: a state that the code excludes. */
 export class BugError extends Error {
   override readonly name = 'BugError';
 }

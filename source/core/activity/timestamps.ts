@@ -1,10 +1,11 @@
 import type {RecordedAt} from '../../model/recording.ts';
 import {parseDurationMs} from '../text/duration.ts';
-export const dayMs = 86_400_000;
+
+const dayMs = 86_400_000;
 
 /**
- * A moment as people name it, in milliseconds since 1970; null for what is none. `14:03` and `14:03:20` are those that
- * were last before `last_ms`, a date and time is meant as UTC, and a duration is so long before `last_ms`.
+ * Parses a time in a recording that ends at `last_ms`: `14:03` or `14:03:20` (UTC, the last one before the end), a UTC date
+ * and time, or a duration before the end. Returns milliseconds since 1970, or null if invalid.
  */
 export function parseTimestamp(text: string, last_ms: number): number | null {
   const [, hours, minutes, seconds = '00'] = /^([01]?\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?$/.exec(text) ?? [];
@@ -21,13 +22,13 @@ export function parseTimestamp(text: string, last_ms: number): number | null {
   return ago_ms === null ? null : last_ms - ago_ms;
 }
 
-/** The last moment at or before a time; the first where there is none; -1 on an empty tape. */
-export function indexAt(moments: readonly RecordedAt[], at_ms: number): number {
-  let [from, to] = [0, moments.length];
+/** Index of the last time at or before `at_ms`; 0 if all are later, -1 if there are none. */
+export function indexAt(times: readonly RecordedAt[], at_ms: number): number {
+  let [from, to] = [0, times.length];
   while (from < to) {
     const middle = (from + to) >> 1;
-    if ((moments[middle]?.at_ms ?? 0) <= at_ms) from = middle + 1;
+    if ((times[middle]?.at_ms ?? 0) <= at_ms) from = middle + 1;
     else to = middle;
   }
-  return moments.length === 0 ? -1 : Math.max(0, from - 1);
+  return times.length === 0 ? -1 : Math.max(0, from - 1);
 }

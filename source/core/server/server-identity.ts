@@ -2,8 +2,8 @@ import type {ServerIdentity, Target} from '../../model/target.ts';
 import {BugError} from '../errors.ts';
 
 /**
- * `restarted`: the same system_identifier and another start, so a restart, a failover or a copy. `promoted`: the
- * same postmaster left recovery. `unknown`: nothing proves that they are the same or two.
+ * `restarted`: same system_identifier, different start: a restart, a failover or a copy. `promoted`: the same postmaster
+ * left recovery. `unknown`: cannot be determined.
  */
 type Likeness = 'same' | 'restarted' | 'promoted' | 'unknown' | 'other';
 
@@ -17,7 +17,7 @@ export function compareServers(before: ServerIdentity, now: ServerIdentity): Lik
   return before.is_in_recovery === now.is_in_recovery ? 'same' : 'promoted';
 }
 
-/** How the two differ, with the name of each: `this is server …899042, not …028086`; null where they are the same. */
+/** The difference in words, `this is server …899042, not …028086`; null if they are the same. */
 export function serverDifference(before: ServerIdentity, now: ServerIdentity): string | null {
   switch (compareServers(before, now)) {
     case 'same':
@@ -35,14 +35,14 @@ export function serverDifference(before: ServerIdentity, now: ServerIdentity): s
   }
 }
 
-/** Why it is not proven that what the journal tells was on this server; null where it is. */
+/** Why it cannot be proven that a journaled run was on this server; null if it is proven. */
 export function serverDoubt(recorded: ServerIdentity | null, now: ServerIdentity): string | null {
   if (recorded === null) return 'the journal does not name its server';
   const likeness = compareServers(recorded, now);
   return likeness === 'unknown' || likeness === 'other' ? serverDifference(recorded, now) : null;
 }
 
-/** Short: the identifier's last digits, all of them beside one that ends alike. */
+/** The identifier's last six digits; all digits if `beside` has the same last six. */
 export function nameServer(server: ServerIdentity, beside?: ServerIdentity): string {
   const {system_identifier: id, started_at} = server;
   if (id === null) return `the server started at ${started_at}`;
@@ -52,8 +52,8 @@ export function nameServer(server: ServerIdentity, beside?: ServerIdentity): str
 
 const shownDigits = 6;
 
-/** The server of a live reading. Throws BugError for one of an old recording, on which nothing can be done. */
+/** The server of a live target. Throws BugError for a target of an older recording, which has none. */
 export function serverOf({id, server}: Pick<Target, 'id' | 'server'>): ServerIdentity {
-  if (server === undefined) throw new BugError(`the reading of ${id} does not name its server`);
+  if (server === undefined) throw new BugError(`the snapshot of ${id} does not name its server`);
   return server;
 }

@@ -1,6 +1,6 @@
 /**
- * Text that keeps every byte it was read from. Valid UTF-8 reads as usual, a byte order mark included; any other byte
- * B becomes the lone surrogate U+DC00+B, which no valid text holds (as Python's `surrogateescape` has it).
+ * Decodes bytes to text without loss. Valid UTF-8 is decoded as usual, including a byte order mark; any other byte B
+ * becomes the lone surrogate U+DC00+B, which valid text never contains (Python's `surrogateescape`).
  */
 export function decodeBytes(bytes: Uint8Array): string {
   try {
@@ -10,7 +10,7 @@ export function decodeBytes(bytes: Uint8Array): string {
   }
 }
 
-/** The bytes that `decodeBytes` read the text from. */
+/** The reverse of `decodeBytes`. */
 export function encodeBytes(text: string): Uint8Array {
   const parts = text
     // With the u flag the class matches lone surrogates alone, never the second half of a pair.
@@ -42,7 +42,7 @@ function decodeEscaping(bytes: Uint8Array): string {
   return text + strict.decode(bytes.subarray(start));
 }
 
-/** Of the well-formed UTF-8 sequence at this place; 0 where there is none (Unicode, table 3-7). */
+/** The length of the well-formed UTF-8 sequence at `at`; 0 if there is none (Unicode, table 3-7). */
 function sequenceLength(bytes: Uint8Array, at: number): number {
   const first = bytes[at] ?? 0;
   if (first < 0x80) return 1;

@@ -25,9 +25,8 @@ const unitMs: Record<string, number> = {
 };
 
 /**
- * A duration as PostgreSQL reads intervals: `10min`, `1 hour 30 min`, `1h30m`, `00:10:00`, `PT10M`; a bare
- * number is seconds. Months and years have no fixed length and are refused, as are negative ones.
- * Returns milliseconds, or null when it is none.
+ * Parses a duration in PostgreSQL's interval formats: `10min`, `1 hour 30 min`, `1h30m`, `00:10:00`, `PT10M`; a number
+ * alone is seconds. Negative durations, months and years are invalid. Returns milliseconds, or null if invalid.
  */
 export function parseDurationMs(text: string): number | null {
   const trimmed = text.trim().toLowerCase();
@@ -60,7 +59,7 @@ const writtenUnits = [
   ['s', 1000],
 ] as const;
 
-/** `parseDurationMs` reversed, in the largest unit that needs no fraction: `30s`, `5min`, `1500ms`. */
+/** The reverse of `parseDurationMs`, in the largest unit without a fraction: `30s`, `5min`, `1500ms`. */
 export function writeDuration(ms: number): string {
   const [unit, factor] = writtenUnits.find(([, each]) => ms > 0 && ms % each === 0) ?? ['ms', 1];
   return `${ms / factor}${unit}`;

@@ -1,13 +1,13 @@
 import {BugError} from '../errors.ts';
 /**
- * A value as JSON for a terminal or a file: whatever a terminal or an editor would obey or hide (C1 controls, DEL,
- * line separators, bidirectional and zero-width marks, lone surrogates) stands as `\uXXXX`, which parses to the same value.
+ * A value as JSON for a terminal or a file. Characters that a terminal or editor would execute or hide (C1 controls, DEL,
+ * line separators, bidirectional and zero-width marks, lone surrogates) are escaped as `\uXXXX`.
  */
 export function jsonText(value: unknown, indent = 0): string {
   return escapeJson(JSON.stringify(value, null, indent));
 }
 
-/** The same of JSON text that is there already. */
+/** Escapes the same characters in JSON text. */
 export function escapeJson(json: string): string {
   return isPlain.test(json) ? json : json.replace(hostile, escapeUnits);
 }
@@ -20,13 +20,12 @@ function escapeUnits(text: string): string {
 }
 
 const isPlain = /^[\n\x20-\x7e]*$/;
-// A newline stands between members; every other C0 control JSON escapes itself.
+// Newlines separate members; JSON.stringify escapes every other C0 control.
 const hostile = /(?!\n)[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/gu;
 
 /**
- * The one JSON text of a value: keys sorted by UTF-16 code unit, no white space, `undefined` members left out
- * (as RFC 8785 has it). Equal values give equal bytes, so hashes over it can be recomputed by anybody.
- * Throws BugError on what JSON cannot carry.
+ * The canonical JSON text of a value (RFC 8785): keys sorted by UTF-16 code unit, no white space, no `undefined` members.
+ * Equal values give equal bytes, so hashes over it can be recomputed. Throws BugError for what JSON cannot represent.
  */
 export function canonicalJson(value: unknown): string {
   if (value === null || typeof value === 'string' || typeof value === 'boolean') return JSON.stringify(value);
@@ -45,7 +44,7 @@ function canonicalObject(value: object): string {
   return joinMembers(canonicalMembers(value));
 }
 
-/** An object's members, each with its canonical text `"key":value`, in their order. */
+/** An object's members in canonical order, each with its text `"key":value`. */
 export function canonicalMembers(value: object): [key: string, text: string][] {
   const members: [string, string][] = [];
   for (const key of Object.keys(value).sort()) {

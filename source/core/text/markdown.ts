@@ -1,7 +1,7 @@
 import {redactSecrets, type Showable} from './redact.ts';
 import {sanitise} from './sanitise.ts';
 
-/** A text of others without secrets and control sequences; its lines stay lines. */
+/** Foreign text without secrets and control characters, line by line. */
 export function cleanLines(text: Showable): string[] {
   return redactSecrets(text)
     .split(/\r\n|\n|\r/)
@@ -9,8 +9,8 @@ export function cleanLines(text: Showable): string[] {
 }
 
 /**
- * Inline code with more backticks around it than are in it: the one form in which a text of others is no link, image,
- * tag, reference or mention, whatever address it holds and whoever renders it.
+ * Foreign text as inline code, fenced by more backticks than it contains: only so is it never rendered as a link, image,
+ * tag, reference or mention.
  */
 export function inlineCode(text: Showable): string {
   const clean = cleanLines(text).join(' ').trim() || '-';
@@ -18,7 +18,7 @@ export function inlineCode(text: Showable): string {
   return fence.length === 1 ? `\`${clean}\`` : `${fence} ${clean} ${fence}`;
 }
 
-/** The same in a table, where a bar ends a cell even in code, unless an odd number of backslashes stands before it. */
+/** The same for a table cell, where `|` ends a cell even in code unless an odd number of backslashes precedes it. */
 export function tableCode(text: Showable): string {
   return inlineCode(text).replace(
     /(\\*)\|/g,

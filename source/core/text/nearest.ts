@@ -1,11 +1,11 @@
-/** The word that was probably meant: the one fewest slips away, two at most; undefined where none is near. */
+/** The most similar word, at most two edits away; undefined if there is none. */
 export function nearest(typed: string, words: readonly string[]): string | undefined {
-  const slips = (word: string) => distance(typed.toLowerCase(), word);
-  const [first] = [...words].sort((a, b) => slips(a) - slips(b));
-  return first !== undefined && slips(first) <= Math.min(2, first.length / 2) ? first : undefined;
+  const edits = (word: string) => distance(typed.toLowerCase(), word);
+  const [first] = [...words].sort((a, b) => edits(a) - edits(b));
+  return first !== undefined && edits(first) <= Math.min(2, first.length / 2) ? first : undefined;
 }
 
-/** Letters to add, leave out, exchange or swap with their neighbour (optimal string alignment). */
+/** Edit distance with transpositions (optimal string alignment). */
 function distance(a: string, b: string): number {
   const rows = [Array.from({length: b.length + 1}, (_, column) => column)];
   const at = (row: number, column: number) => rows[row]?.[column] ?? Number.POSITIVE_INFINITY;
@@ -28,7 +28,7 @@ function distance(a: string, b: string): number {
   return at(a.length, b.length);
 }
 
-/** `: did you mean "x"?`, or '' where no word is near. */
+/** `: did you mean "x"?`, or '' if no word is similar. */
 export function didYouMean(typed: string, words: readonly string[]): string {
   const word = nearest(typed, words);
   return word === undefined ? '' : `: did you mean "${word}"?`;

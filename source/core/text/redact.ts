@@ -1,13 +1,13 @@
-/** Text to be shown, or about to be; never one that is executed (see step.ts). */
+/** Text for display, never executed (see model/step.ts). */
 export type Showable = string & {readonly use?: 'shown'};
 
-/** Passwords in URLs, in `PASSWORD '...'`, in conninfo strings, JSON and headers: whatever text it is, they do not pass. */
+/** Masks passwords and other secrets in any text: URLs, `PASSWORD '...'`, conninfo strings, JSON, headers, commands. */
 export function redactSecrets(text: Showable): string {
   if (!mayHoldOne.test(text)) return text;
   return patterns.reduce((shown: string, [pattern, by]) => shown.replace(pattern, by), text);
 }
 
-/** The same for every string in a plain value; one that holds what is executed is a type error. */
+/** The same for every string in a plain value. A value with executable text is a type error. */
 export function redactDeep<T extends ShowableValue>(value: T): T {
   return redactValue(value) as T;
 }
@@ -28,27 +28,27 @@ function redactValue(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).map(([key, member]) => [key, redactValue(member)]));
 }
 
-/** The same in text whose SQL literals are masked already. */
+/** The same for text whose SQL literals are already masked. */
 export function redactBesideSql(text: Showable): string {
   if (!mayHoldOne.test(text)) return text;
   return besideSql.reduce((shown: string, [pattern, by]) => shown.replace(pattern, by), text);
 }
 
-/** A name in double quotes, which may be an address given by mistake or to dblink; one that was cut off has no `@`. */
+/** Masks a quoted name that is an address, by mistake or for dblink; a truncated address has no `@`. */
 export function redactQuotedName(name: Showable): string {
   return redactBesideSql(name).replace(cutOffCredentials, '$1***');
 }
 
-/** The password of an address alone: `password=x` may be the very name of an index. */
+/** Masks only the password of an address: `password=x` may be an index's name. */
 export function redactCredentials(name: Showable): string {
   return name.replace(urlCredentials, '$1***@');
 }
 
-/** Asked first, so that the costly patterns run on few texts. */
+/** Tested first, so that the costly patterns run on few texts. */
 const mayHoldOne =
   /passw|passphrase|passfile|pwd|pw=|secret|token|key|credential|authorization|:\/\/|bearer|basic|\s-u[ =]|--user|AKIA|ASIA|PRIVATE/i;
 
-// All within bounds: a text of a megabyte must not cost more than its length. Up to the last @: a password written without percent-encoding may hold one, or a slash.
+// Bounded quantifiers keep the cost linear. Up to the last @: a password that is not percent-encoded may contain @ and /.
 const urlCredentials = /(\b[a-z][a-z0-9+.-]{0,30}:\/\/[^\s/:@]{0,200}:)\S{0,1000}@/gi;
 const cutOffCredentials = /(:\/\/[^\s/:@"]{0,200}:)(?!\*\*\*@)[^"]+$/;
 const urlParameter =

@@ -3,9 +3,8 @@ import {maskSecrets} from '../sql/secrets.ts';
 import type {Showable} from './redact.ts';
 
 /**
- * Text that is executed as people read it before they agree to it, line by line: each control, format character and
- * unusual space has a sign of its own, and what PostgreSQL takes for the end of a line is one. A carriage return
- * ends a comment: `-- one row<CR>OR true`.
+ * Text for a preview, line by line, with every control character, format character and unusual space made visible. Lines end
+ * where PostgreSQL ends them: a carriage return ends a comment (`-- one row<CR>OR true`).
  */
 export function revealLines(text: Showable): Showable[] {
   return text
@@ -13,7 +12,7 @@ export function revealLines(text: Showable): Showable[] {
     .map(line => line.replace(/^\t+/, tabs => '  '.repeat(tabs.length)).replace(hidden, reveal));
 }
 
-/** The same of SQL, with its secrets masked: the one way from executable text to shown text. */
+/** SQL for a preview, with secrets masked: the only conversion from executable to shown text. */
 export function shownLines(text: ExecutableText): Showable[] {
   return revealLines(maskSecrets(text));
 }

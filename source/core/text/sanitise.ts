@@ -1,6 +1,6 @@
 /**
- * The one sanitiser. Text from a server, a file or a scanned source is hostile: it may carry escape sequences
- * that rewrite the screen, bidirectional marks that reorder it, or newlines that forge lines of ours.
+ * Makes text from a server, a file or a scanned source safe for a terminal: it may contain escape sequences that rewrite
+ * the screen, bidirectional marks that reorder it, or newlines that forge lines.
  *
  * Every control (C0, C1, DEL), format character (bidirectional, zero-width, tags), line separator, invisible
  * filler and lone surrogate becomes one visible `·`; tab and newline become a space.
