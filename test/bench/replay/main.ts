@@ -17,6 +17,24 @@ a transaction around each statement. Exit 2 where pgbench is not installed.`;
 const connections = 10;
 const run = promisify(execFile);
 
+/** 10 users of a pg.Pool in a process of its own, as an application has it. */
+const poolProgram = `
+import pg from 'pg';
+const {URL: connectionString, SECONDS} = process.env;
+const pool = new pg.Pool({connectionString, max: ${connections}, idleTimeoutMillis: 0});
+const use = async until_ms => {
+  let count = 0;
+  for (; performance.now() < until_ms; count++) await pool.query('SELECT 1');
+  return count;
+};
+const run = until_ms => Promise.all(Array.from({length: ${connections}}, () => use(until_ms)));
+await run(performance.now() + 500);
+const started_ms = performance.now();
+const counts = await run(started_ms + 1000 * SECONDS);
+console.log(counts.reduce((sum, count) => sum + count, 0) / ((performance.now() - started_ms) / 1000));
+await pool.end();
+`;
+
 const {values: flags} = parseArgs({
   options: {
     rounds: {type: 'string', default: '7'},
@@ -78,30 +96,12 @@ async function runPgbench(pgbench: string, {script, url, seconds}: Setting): Pro
   return Number(tps);
 }
 
-/** node-postgres as an application uses it, in a process of its own. */
 async function runPool(url: string, seconds: number): Promise<number> {
   const {stdout} = await run(process.execPath, ['--input-type=module', '-e', poolProgram], {
     env: {...process.env, URL: url, SECONDS: String(seconds)},
   });
   return Number(stdout);
 }
-
-const poolProgram = `
-import pg from 'pg';
-const {URL: connectionString, SECONDS} = process.env;
-const pool = new pg.Pool({connectionString, max: ${connections}, idleTimeoutMillis: 0});
-const use = async until_ms => {
-  let count = 0;
-  for (; performance.now() < until_ms; count++) await pool.query('SELECT 1');
-  return count;
-};
-const run = until_ms => Promise.all(Array.from({length: ${connections}}, () => use(until_ms)));
-await run(performance.now() + 500);
-const started_ms = performance.now();
-const counts = await run(started_ms + 1000 * SECONDS);
-console.log(counts.reduce((sum, count) => sum + count, 0) / ((performance.now() - started_ms) / 1000));
-await pool.end();
-`;
 
 function runPoolctl(
   {script, url, seconds}: Setting,
