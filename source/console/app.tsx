@@ -10,9 +10,9 @@ import type {ConsoleStore} from './store.ts';
 type AppProps = {store: ConsoleStore; screen: Screen; theme: Theme};
 
 /**
- * Ink owns React's subscription to the store and the life of its components. What is drawn goes to the Screen, cell
- * by cell, and not through Ink's own output: that costs 12 ms and 7 kB a frame at 160x50, a cell grid 2 ms and some
- * hundred bytes. What is typed comes from `readInput`: Ink takes a lone ESC for the Esc key at once, and the rest of
+ * Ink manages React's subscription to the store and its components. Frames are painted on the Screen, cell
+ * by cell, instead of through Ink's output: that costs 12 ms and 7 kB a frame at 160x50, a cell grid 2 ms and some
+ * hundred bytes. Input comes from `readInput`: Ink takes a lone ESC for the Esc key at once, and the rest of
  * a split sequence for keys.
  */
 export function App({store, screen, theme}: AppProps) {
@@ -27,15 +27,15 @@ function Frame({lines, screen}: {lines: Line[]; screen: Screen}) {
 
 let last: {state: unknown; lines: Line[]} | undefined;
 
-/** useStore wants the same object for the same state, or React renders for ever. */
+/** useStore needs the same object for the same state, or React renders forever. */
 function memoFrame(state: Parameters<typeof drawFrame>[0], theme: Theme): Line[] {
   if (last?.state !== state) last = {state, lines: drawFrame(state, theme)};
   return last.lines;
 }
 
 /**
- * Mounts the app; its own output goes nowhere, the Screen being the one who writes. `ended` rejects with what a
- * component threw: Ink itself would only stop listening.
+ * Mounts the app without output of its own: the Screen writes. `ended` rejects with what a
+ * component threw; Ink itself would only stop.
  */
 export function mountApp(
   props: AppProps,

@@ -2,7 +2,7 @@ import type {ConsoleState} from './state.ts';
 import {withTable} from './update-result.ts';
 import {viewOf} from './views/index.ts';
 
-/** Taking hold of a row freezes the order, so that nothing moves between reading a line and acting on it. */
+/** Selecting a row freezes the order, so that nothing moves between reading a line and acting on it. */
 export function moveCursor(state: ConsoleState, by: number): ConsoleState {
   const ids = viewOf(state.view).ids(state);
   if (ids.length === 0) return state;
@@ -17,13 +17,13 @@ export function moveCursor(state: ConsoleState, by: number): ConsoleState {
   }));
 }
 
-/** What the recipes find changes while one is away from their list: no order is kept for the way back. */
+/** Clears the selection and the frozen order of Recipes, whose findings change while another view is shown. */
 export function releaseRecipes(state: ConsoleState): ConsoleState {
   const recipes = {...state.tables.recipes, cursor: null, frozenOrder: null};
   return {...state, tables: {...state.tables, recipes}};
 }
 
-/** What was done comes on top of the Journal again: the row held stays so, its place does not. */
+/** Unfreezes the Journal's order, so that a new run comes first; the selection stays. */
 export function releaseJournal(state: ConsoleState): ConsoleState {
   const journal = {...state.tables.journal, frozenOrder: null};
   return {...state, tables: {...state.tables, journal}};
@@ -50,7 +50,7 @@ export function sortBy(state: ConsoleState, by: 1 | -1): ConsoleState {
   });
 }
 
-/** One step back: first what is on top, then the row held, the tags, the filter. */
+/** One step back: closes the page on top, or clears the selection, the tags or the filter. */
 export function goBack(state: ConsoleState): ConsoleState {
   const {overlay} = state;
   if (overlay?.kind === 'prompt' && overlay.purpose === 'filter') {

@@ -14,7 +14,7 @@ type Entered = {error: string} | {command: Command} | UpdateResult;
 const leastIntervalMs = 500;
 const greatestIntervalMs = 60_000;
 
-/** `:` commands: views and keys by name, and what wants a value: `:recipe kill`, `:sort mean`, `:interval 1s`. */
+/** Runs a `:` command: a view or key by name, or one with a value: `:recipe kill`, `:sort mean`, `:interval 1s`. */
 export function enterCommandLine(state: ConsoleState, text: string): Entered {
   const [word = '', ...rest] = text.trim().split(/\s+/);
   const value = rest.join(' ');
@@ -57,7 +57,8 @@ export function enterCommandLine(state: ConsoleState, text: string): Entered {
 
 function openRecipe(state: ConsoleState, name: string): Entered {
   const recipe = state.recipes.find(({id}) => name !== '' && id.startsWith(name));
-  if (!recipe) return {error: `${name === '' ? 'which recipe?' : `no recipe "${name}":`} 5 lists them`};
+  if (!recipe)
+    return {error: `${name === '' ? 'which recipe?' : `no recipe "${name}":`} Recipes (5) lists them`};
   return openWizard(state, recipe.id, state.findings.find(finding => finding.recipe === recipe.id) ?? null);
 }
 
@@ -74,7 +75,7 @@ function sortByName(state: ConsoleState, name: string): Entered {
   );
 }
 
-/** As `/` does, where it does. */
+/** Works in the same views as `/`. */
 function filterBy(state: ConsoleState, filter: string): Entered {
   const error = needsFilterable(state);
   if (error !== null) return {error};
@@ -85,21 +86,21 @@ function goTo(state: ConsoleState, value: string): Entered {
   const last_ms = state.past?.moments.at(-1)?.at_ms ?? Date.parse(state.snapshot?.at ?? '');
   const at_ms = parseTimestamp(value, last_ms);
   if (at_ms === null || Number.isNaN(at_ms))
-    return {error: `"${value}" is no time such as 14:03 or 14:03:20 (UTC)`};
+    return {error: `Invalid time "${value}". Use 14:03 or 14:03:20 (UTC)`};
   return goInTime(state, {at_ms});
 }
 
 function setSpeedTo(state: ConsoleState, value: string): Entered {
   const speed = Number(value.replace(/x$/, ''));
-  if (state.past === null) return {error: 'now goes at its own speed: [ goes back in time'};
-  if (!(speed >= 0.1 && speed <= 1000)) return {error: `"${value}" is no speed from 0.1 to 1000`};
+  if (state.past === null) return {error: 'speed applies only in the past: press [ to go back'};
+  if (!(speed >= 0.1 && speed <= 1000)) return {error: `Invalid speed "${value}". Use 0.1 to 1000`};
   return setSpeed(state, state.past, speed);
 }
 
 function setInterval(state: ConsoleState, value: string): Entered {
   const interval_ms = parseDurationMs(value);
   if (interval_ms === null || interval_ms < leastIntervalMs || interval_ms > greatestIntervalMs) {
-    return {error: `"${value}" is no interval from 0.5s to 60s`};
+    return {error: `Invalid interval "${value}". Use 0.5s to 60s`};
   }
   return withInterval(state, interval_ms);
 }

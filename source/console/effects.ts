@@ -13,23 +13,23 @@ export type EffectContext = {
   dispatch(message: Message): void;
   terminal: {write(bytes: string): void; suspend(): Promise<void>};
   screen: {invalidate(): void};
-  /** `isRunning`: a run is under way, and has to be ended first. */
+  /** `isRunning`: a run has to be ended first. */
   quit(isRunning: boolean): void;
   repaint(): void;
 };
 
 export type Effects = {
   perform(effect: Effect): void;
-  /** Interrupts the run and the replay there may be; resolves to the run when its end is in the journal. */
+  /** Interrupts a run or replay in progress; resolves to the run once its end is in the journal. */
   endRun(): Promise<RunState | null>;
 };
 
-/** Does what update() wants done outside of it; what comes of it comes back as a message. */
+/** Performs effects; their results come back as messages. */
 export function createEffects(ports: ConsolePorts, context: EffectContext): Effects {
   const {dispatch, terminal, screen, quit, repaint} = context;
   let running: {interrupt: AbortController; ended: Promise<RunState | null>} | undefined;
   let replaying: {interrupt: AbortController; ended: Promise<void>} | undefined;
-  /** Of moments asked for one after the other the last one counts. */
+  /** Only the last of several requests for the past counts. */
   let lastPastRequest = 0;
   let playing: ReturnType<typeof setTimeout> | undefined;
   const redraw = () => {
@@ -70,7 +70,7 @@ export function createEffects(ports: ConsolePorts, context: EffectContext): Effe
             dispatch({kind: 'journal-read', entries: [], problem: messageOf(error).join(' '), unfinished: 0}),
         );
       case 'load-diagnosis-data':
-        // One that fails as a whole has lost its connection: what was known stays, and it is asked for again.
+        // It fails as a whole only when the connection is lost: the data known so far stays, and it is read again later.
         return void loadDiagnosisDataLazily(ports).then(
           diagnosisData => dispatch({kind: 'diagnosis-data', diagnosisData}),
           () => {},
@@ -132,12 +132,12 @@ export function createEffects(ports: ConsolePorts, context: EffectContext): Effe
   };
 }
 
-/** What a replay reads is not waited for longer. */
+/** A replay is not waited for longer than this. */
 function replayEnds(): Promise<void> {
   return new Promise(resolve => setTimeout(resolve, 2000).unref());
 }
 
-/** Readings before the one wanted, for the charts. */
+/** Snapshots read before the requested one, for the charts. */
 const snapshotsBefore = 119;
 
 async function readPast(
@@ -156,21 +156,21 @@ function warning(text: string): Message {
 
 async function describeSession(ports: ConsolePorts, backend: Backend, isPast: boolean): Promise<string[]> {
   const {query, locks} = isPast
-    ? {query: null, locks: ['its locks were not kept']}
+    ? {query: null, locks: ['locks are not recorded']}
     : await ports.describeSession(backend);
   const text = query ?? backend.query;
   return [...(text === null ? ['(hidden from this role)'] : await formatLazily(text)), '', ...locks];
 }
 
-/** Not before there is something to gather: the first frame needs none of it. */
+/** Loaded on first use: the first frame does not need it. */
 async function loadDiagnosisDataLazily({recipes, loadData}: ConsolePorts): Promise<DiagnosisData> {
   const {loadDiagnosisData} = await import('../core/recipe/load-data.ts');
   return loadDiagnosisData(recipes, loadData);
 }
 
 /**
- * The formatter is loaded when the first statement is looked at. An upgrade under an open console may have taken its
- * file away by then: the statement is shown as it came.
+ * The formatter is loaded when the first statement is shown. An upgrade under an open console may have removed its
+ * file by then: the statement is shown unformatted.
  */
 async function formatLazily(query: string): Promise<string[]> {
   const formatter = await import('./format-sql.ts').catch(() => null);
@@ -212,7 +212,7 @@ function messageOf(error: unknown): string[] {
   return [error.message, ...hint];
 }
 
-/** The terminal's own clipboard sequence: works through SSH and tmux, where there is no other way. */
+/** The terminal's clipboard sequence (OSC 52), which works through SSH and tmux. */
 function osc52(text: string): string {
   return `\u001b]52;c;${Buffer.from(text.slice(0, 100_000)).toString('base64')}\u0007`;
 }

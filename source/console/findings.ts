@@ -5,15 +5,15 @@ import type {Snapshot} from '../model/snapshot.ts';
 import type {ConsoleState} from './state.ts';
 import {statementId} from './views/statements.ts';
 
-/** One key per finding, of the letters that mean nothing else on the Overview. */
+/** Letters for the findings of the Overview: those without another meaning there. */
 export const findingLetters = ['a', 'b', 'c', 'd', 'e', 'f', 'i', 'l', 'm', 'n'] as const;
 
-/** The same from reading to reading, for as long as what it is about lives. */
+/** The same in every snapshot for as long as its subject exists. */
 export function findingId(finding: Finding): string {
   return `${finding.recipe}/${finding.subject}`;
 }
 
-/** Letters by finding: who has one keeps it, whoever comes gets one that is free, the worst first. */
+/** Letters by finding id: a finding keeps its letter, new ones get free letters, the worst first. */
 export function assignLetters(before: ConsoleState['letters'], findings: Finding[]): ConsoleState['letters'] {
   const ids = findings.map(findingId);
   const letters = Object.fromEntries(ids.flatMap(id => (before[id] ? [[id, before[id]]] : [])));
@@ -26,7 +26,7 @@ export function assignLetters(before: ConsoleState['letters'], findings: Finding
   return letters;
 }
 
-/** The worst first, and among those that are as bad, letters in their order: nothing jumps while they live. */
+/** Critical ones first, then by letter, so that findings do not jump. */
 export function inLetterOrder(findings: Finding[], letters: ConsoleState['letters']): Finding[] {
   const rank = (finding: Finding) => letters[findingId(finding)] ?? '~';
   return findings.toSorted(
@@ -36,7 +36,7 @@ export function inLetterOrder(findings: Finding[], letters: ConsoleState['letter
   );
 }
 
-/** The finding a letter stands for now. */
+/** The finding with this letter. */
 export function findingOf(
   {findings, letters}: Pick<ConsoleState, 'findings' | 'letters'>,
   letter: string,
@@ -44,11 +44,11 @@ export function findingOf(
   return findings.find(finding => letters[findingId(finding)] === letter);
 }
 
-/** Statement trends kept per statement, newest last. */
+/** Values kept per statement, newest last. */
 const trendLength = 120;
 const trendedStatements = 200;
 
-/** What the recipes find in the reading on show, the worst first. Of the past, facts are those of then. */
+/** Diagnoses the snapshot shown, worst first. For the past it uses the data recorded with the snapshot. */
 export function diagnose(state: ConsoleState): ConsoleState {
   const {snapshot, recipes, diagnosisData, past} = state;
   if (snapshot === null) return state;

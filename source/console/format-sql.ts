@@ -1,9 +1,9 @@
 import {formatDialect, postgresql} from 'sql-formatter';
 
-/** Longer statements take the formatter noticeable time: they are shown as they came. */
+/** Longer statements are shown unformatted: the formatter would be slow. */
 const longestFormatted = 20_000;
 
-/** A statement broken into lines as people write SQL; as it came when it is no SQL the formatter reads. */
+/** The lines of a formatted statement; unformatted where the formatter cannot read it. */
 export function formatSql(query: string): string[] {
   if (query.length > longestFormatted) return query.split('\n');
   try {

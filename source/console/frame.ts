@@ -12,7 +12,7 @@ import {type ConsoleState, rowsAround} from './state.ts';
 import {viewOf} from './views/index.ts';
 import type {Area} from './views/view.ts';
 
-/** The whole screen as lines: pure, so it can be painted with or without Ink. */
+/** The whole screen as lines. Pure, so it can be painted before Ink is loaded. */
 export function drawFrame(state: ConsoleState, theme: Theme): Line[] {
   const {columns, rows} = state;
   if (isTooSmall(state)) return padLines(tooSmallLines, rows);
@@ -43,9 +43,9 @@ function drawBody(state: ConsoleState, area: Area, theme: Theme): Page {
   return {lines: viewOf(state.view).draw(state, area, theme), below: 0};
 }
 
-/** Before the first reading: what is being waited for, and how to leave. */
+/** Before the first snapshot: what the console waits for, and how to quit. */
 function drawWaiting(state: ConsoleState, area: Area): Line[] {
-  const message = state.link.kind === 'live' ? 'reading' : state.link.message;
+  const message = state.link.kind === 'live' ? 'reading the first snapshot' : state.link.message;
   const role = state.link.kind === 'lost' ? 'danger' : 'strong';
   const hint = state.link.kind === 'lost' ? (state.link.hint ?? '') : '';
   const lines = [
@@ -56,10 +56,10 @@ function drawWaiting(state: ConsoleState, area: Area): Line[] {
     {length: Math.max(0, Math.floor((area.height - lines.length) / 2))},
     () => blankLine,
   );
-  return [...above, ...lines, line(span('  q leaves', 'muted'))];
+  return [...above, ...lines, line(span('  q quits', 'muted'))];
 }
 
-/** A target marked production cannot be mistaken for another: a red frame that says so, in words too. */
+/** A red frame that names a target marked production, so that it is not mistaken for another. */
 function frameProduction(state: ConsoleState, theme: Theme): Line[] {
   const {columns, rows} = state;
   const [topLeft, topRight, bottomLeft, bottomRight] = theme.symbols.corners;

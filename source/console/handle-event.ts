@@ -81,7 +81,7 @@ function handleJournal(state: ConsoleState, event: Extract<Event, {kind: 'journa
   const {kind: _, ...journal} = event;
   const {unfinished} = journal;
   const isNew = state.journal === null && unfinished > 0;
-  const text = `${counted(unfinished, 'act')} of an earlier run never told the outcome: unknown, verify (6 Journal)`;
+  const text = `${counted(unfinished, 'step')} of an earlier run ended without a recorded result: check the Journal (6)`;
   return {
     ...state,
     journal,

@@ -1,6 +1,6 @@
 /**
- * What nothing but a key leads to: wizards, pages on top of a view, and the reading of keys themselves. One chunk,
- * loaded right after the first frame (`load-interaction.ts`), with all of the engine that plans and undoes.
+ * What only a key press needs: recipe wizards, pages on top of a view, and reading keys. One chunk,
+ * loaded right after the first frame (`load-interaction.ts`), with the part of the engine that plans and undoes.
  */
 export {describeInterruption} from '../core/engine/run-state.ts';
 export {enterCommandLine} from './command-line.ts';

@@ -6,20 +6,20 @@ import type {Command} from './messages.ts';
 import {type Binding, modeOf, typingModes} from './modes.ts';
 import type {ConsoleState} from './state.ts';
 
-/** What the footer calls it now; '' where it does not. */
+/** The binding's label in the footer; '' where it has none. */
 export function labelOf({label}: Binding, state: ConsoleState): string {
   return typeof label === 'string' ? label : label(state);
 }
 
 const acts: Command['kind'][] = ['end-sessions', 'explain', 'open-recipe', 'open-finding', 'undo-run'];
 
-/** It leads to an act. */
+/** Whether the key leads to a change on the server. */
 export function isAct({command}: Binding, {view}: ConsoleState, key: string): boolean {
   const {kind} = typeof command === 'function' ? command(key) : command;
   return acts.includes(kind) || (kind === 'open' && ['overview', 'recipes'].includes(view));
 }
 
-/** Why a key can do nothing now; null where it can. */
+/** Why a key does nothing now; null where it works. */
 export function whyDisabled(binding: Binding, state: ConsoleState, key: string): string | null {
   if (state.past !== null && isAct(binding, state, key)) return whyNotInPast(state.past);
   return binding.disabledBecause?.(state, key) ?? null;
@@ -27,7 +27,7 @@ export function whyDisabled(binding: Binding, state: ConsoleState, key: string):
 
 type Meaning = {command: Command} | {blocked: string} | null;
 
-/** What was typed or pasted means now; `blocked` is why it means nothing. */
+/** The command for what was typed or pasted; `blocked` is why there is none. */
 export function meaningOf(event: InputEvent, state: ConsoleState): Meaning {
   const meaning =
     event.kind === 'paste'
@@ -37,7 +37,7 @@ export function meaningOf(event: InputEvent, state: ConsoleState): Meaning {
   return 'command' in meaning && isAllowedUnseen(meaning.command, state) ? meaning : null;
 }
 
-/** What a key means where the screen shows all; `blocked` is why it means nothing. */
+/** The command for a key on a terminal of sufficient size; `blocked` is why there is none. */
 export function commandOf(key: string, state: ConsoleState): Meaning {
   const mode = modeOf(state);
   const text = key === 'space' ? ' ' : key;
@@ -49,7 +49,7 @@ export function commandOf(key: string, state: ConsoleState): Meaning {
   return {command: typeof binding.command === 'function' ? binding.command(key) : binding.command};
 }
 
-/** No key acts that the screen does not show: what is open can be left, and the console; a run goes on. */
+/** On a terminal too small to draw on, only going back, quitting, suspending and redrawing work; a run continues. */
 export function isAllowedUnseen({kind}: Command, {overlay}: ConsoleState): boolean {
   if (kind === 'back') return !isRunning(overlay);
   return kind === 'quit' || kind === 'suspend' || kind === 'redraw';
@@ -76,7 +76,7 @@ const names: Record<string, string> = {
   end: 'End',
 };
 
-/** A key as people call it: `pagedown` is `PgDn`, `ctrl-l` is `Ctrl-L`. */
+/** The display name of a key: `pagedown` is `PgDn`, `ctrl-l` is `Ctrl-L`. */
 export function keyName(key: string): string {
   return key.startsWith('ctrl-') ? `Ctrl-${key.slice('ctrl-'.length).toUpperCase()}` : (names[key] ?? key);
 }

@@ -23,7 +23,7 @@ import {viewOf} from './views/index.ts';
 
 const minuteMs = 60_000;
 
-/** Every key there is. Footer, help and README's list are made from these rows. */
+/** All keys. Footer, help and README's list are generated from these rows. */
 export const bindings: Binding[] = [
   ...viewIds.map(
     (view): Binding => ({
@@ -44,12 +44,12 @@ export const bindings: Binding[] = [
   },
   ...(
     [
-      [['down', 'j'], {kind: 'move', by: 1}, 'down; takes hold of a row, and the order freezes'],
+      [['down', 'j'], {kind: 'move', by: 1}, 'down; selects a row and freezes the order'],
       [['up', 'k'], {kind: 'move', by: -1}, 'up'],
-      [['pagedown', 'ctrl-f', 'ctrl-d'], {kind: 'page', by: 1}, 'a page down'],
-      [['pageup', 'ctrl-b', 'ctrl-u'], {kind: 'page', by: -1}, 'a page up'],
-      [['home', 'g'], {kind: 'edge', to: 'first'}, 'first'],
-      [['end', 'G'], {kind: 'edge', to: 'last'}, 'last'],
+      [['pagedown', 'ctrl-f', 'ctrl-d'], {kind: 'page', by: 1}, 'page down'],
+      [['pageup', 'ctrl-b', 'ctrl-u'], {kind: 'page', by: -1}, 'page up'],
+      [['home', 'g'], {kind: 'edge', to: 'first'}, 'first row'],
+      [['end', 'G'], {kind: 'edge', to: 'last'}, 'last row'],
     ] satisfies [string[], Command, string][]
   ).map(
     ([keys, command, help]): Binding => ({keys, modes: ['browse', ...pageModes], command, label: '', help}),
@@ -59,7 +59,7 @@ export const bindings: Binding[] = [
     modes: ['browse'],
     command: {kind: 'open'},
     label: 'detail',
-    help: 'detail of the row held; opens a finding or a recipe',
+    help: 'details of the selected row; opens a finding or a recipe',
     disabledBecause: needsRow,
   },
   {
@@ -67,7 +67,7 @@ export const bindings: Binding[] = [
     modes: ['browse'],
     command: {kind: 'tag'},
     label: 'tag',
-    help: 'tag the row held',
+    help: 'tag the selected row',
     disabledBecause: needsTaggable,
     views: ['sessions', 'locks'],
   },
@@ -76,7 +76,7 @@ export const bindings: Binding[] = [
     modes: ['browse'],
     command: letter => ({kind: 'open-finding', letter}),
     label: '',
-    help: 'Overview: the recipe that answers the finding with this letter',
+    help: 'Overview: open the recipe for the finding with this letter',
     disabledBecause: needsFinding,
   },
   {
@@ -84,7 +84,7 @@ export const bindings: Binding[] = [
     modes: ['browse', 'detail'],
     command: {kind: 'end-sessions', how: 'cancel'},
     label: 'cancel',
-    help: 'cancel the statements of the tagged sessions, or of the one held',
+    help: 'cancel the statements of the tagged sessions, or of the selected one',
     disabledBecause: needsSessions,
     views: ['sessions', 'locks'],
   },
@@ -93,7 +93,7 @@ export const bindings: Binding[] = [
     modes: ['browse', 'detail'],
     command: {kind: 'end-sessions', how: 'terminate'},
     label: 'terminate',
-    help: 'terminate the tagged sessions, or the one held',
+    help: 'terminate the tagged sessions, or the selected one',
     disabledBecause: needsSessions,
     views: ['sessions', 'locks'],
   },
@@ -102,7 +102,7 @@ export const bindings: Binding[] = [
     modes: ['browse', 'detail'],
     command: {kind: 'explain'},
     label: 'explain',
-    help: 'plan of the statement, never executed',
+    help: 'show the plan of the statement without executing it',
     disabledBecause: needsStatement,
     views: ['statements'],
   },
@@ -111,7 +111,7 @@ export const bindings: Binding[] = [
     modes: ['browse', 'detail'],
     command: {kind: 'open-recipe'},
     label: 'recipe',
-    help: 'the recipe for what is held, or the list of recipes',
+    help: 'open the recipe for the selected row, or the list of recipes',
     disabledBecause: needsRecipe,
   },
   {
@@ -119,7 +119,7 @@ export const bindings: Binding[] = [
     modes: ['browse', 'detail'],
     command: {kind: 'undo-run'},
     label: 'undo',
-    help: 'Journal: take back the run that is held',
+    help: 'Journal: undo the selected run',
     disabledBecause: needsUndoable,
     views: ['journal'],
   },
@@ -128,7 +128,7 @@ export const bindings: Binding[] = [
     modes: ['browse'],
     command: {kind: 'prompt', purpose: 'filter'},
     label: 'filter',
-    help: 'filter: words, column:value, !inverse; Journal: target:, recipe:, actor:',
+    help: 'filter by words, column:value or !word; Journal: target:, recipe:, actor:',
     disabledBecause: needsFilterable,
     views: ['sessions', 'statements', 'journal'],
   },
@@ -161,19 +161,14 @@ export const bindings: Binding[] = [
     modes: ['browse', 'detail'],
     command: {kind: 'pause'},
     label: ({past}) => (past === null ? 'pause' : past.isPlaying ? 'stop' : 'play'),
-    help: 'pause the screen, the server is still read for the charts; in the past: play and stop',
+    help: 'pause the screen while the charts go on; in the past: play or stop',
   },
   ...(
     [
-      [
-        ['left', '['],
-        {kind: 'step-time', by: -1},
-        'earlier',
-        'back in time by a reading; the last hour is kept',
-      ],
-      [['right', ']'], {kind: 'step-time', by: 1}, 'later', 'on by a reading'],
-      [['{'], {kind: 'leap-time', by_ms: -minuteMs}, '', 'back by a minute'],
-      [['}'], {kind: 'leap-time', by_ms: minuteMs}, '', 'on by a minute'],
+      [['left', '['], {kind: 'step-time', by: -1}, 'earlier', 'back by one snapshot; the last hour is kept'],
+      [['right', ']'], {kind: 'step-time', by: 1}, 'later', 'forward by one snapshot'],
+      [['{'], {kind: 'leap-time', by_ms: -minuteMs}, '', 'back by one minute'],
+      [['}'], {kind: 'leap-time', by_ms: minuteMs}, '', 'forward by one minute'],
     ] satisfies [string[], Command, string, string][]
   ).map(
     ([keys, command, label, help]): Binding => ({
@@ -197,7 +192,7 @@ export const bindings: Binding[] = [
     modes: ['browse'],
     command: {kind: 'write-out', file: null},
     label: '',
-    help: 'write the last hour to a file, for poolctl play and report',
+    help: 'write the last hour to a file for poolctl play or report',
     disabledBecause: needsNow,
   },
   {
@@ -205,37 +200,37 @@ export const bindings: Binding[] = [
     modes: ['browse'],
     command: {kind: 'change-interval', faster: true},
     label: '',
-    help: 'read more often; in the past: faster',
+    help: 'refresh more often; in the past: play faster',
   },
   {
     keys: ['-'],
     modes: ['browse'],
     command: {kind: 'change-interval', faster: false},
     label: '',
-    help: 'read less often; in the past: slower',
+    help: 'refresh less often; in the past: play slower',
   },
   {
     keys: ['y'],
     modes: ['browse', 'detail'],
     command: {kind: 'copy'},
     label: '',
-    help: 'copy the statement held (OSC 52: through SSH too)',
+    help: 'copy the selected statement (OSC 52, works over SSH)',
   },
   {
     keys: [':'],
     modes: ['browse'],
     command: {kind: 'prompt', purpose: 'command'},
     label: 'command',
-    help: 'a command by name: :sessions, :recipe NAME, :sort mean, :interval 1s, :at 14:03, :speed 10, :write FILE, :quit',
+    help: 'enter a command: :sessions, :recipe NAME, :sort mean, :interval 1s, :at 14:03, :speed 10, :write FILE, :quit',
   },
-  {keys: ['?', 'h'], modes: ['browse', 'detail'], command: {kind: 'help'}, label: '', help: 'this list'},
-  {keys: ['ctrl-l'], modes: everyMode, command: {kind: 'redraw'}, label: '', help: 'draw the screen anew'},
+  {keys: ['?', 'h'], modes: ['browse', 'detail'], command: {kind: 'help'}, label: '', help: 'this help'},
+  {keys: ['ctrl-l'], modes: everyMode, command: {kind: 'redraw'}, label: '', help: 'redraw the screen'},
   {
     keys: ['escape', 'q'],
     modes: ['help', 'detail', 'wizard', 'sessionPreview'],
     command: {kind: 'back'},
     label: 'back',
-    help: 'back; in a run, Esc twice stops it after the step under way, or cancels a build',
+    help: 'back; during a run, Esc twice stops it after the current step, or cancels an index build',
     disabledBecause: needsEscape,
   },
   {
@@ -243,31 +238,37 @@ export const bindings: Binding[] = [
     modes: ['browse', ...typingModes],
     command: {kind: 'back'},
     label: '',
-    help: 'let go of the row, the tags, the filter; leave what is typed',
+    help: 'clear the selection, then the tags, then the filter; leave a prompt',
   },
-  {keys: ['q'], modes: ['browse'], command: {kind: 'quit'}, label: '', help: 'leave'},
+  {keys: ['q'], modes: ['browse'], command: {kind: 'quit'}, label: '', help: 'quit'},
   {
     keys: ['enter'],
     modes: ['wizard', ...typingModes],
     command: {kind: 'submit'},
     label: '',
-    help: 'take what was typed; go on in a wizard',
+    help: 'confirm the input; next page of a recipe',
   },
-  {keys: ['backspace'], modes: typingModes, command: {kind: 'erase'}, label: '', help: 'erase'},
+  {
+    keys: ['backspace'],
+    modes: typingModes,
+    command: {kind: 'erase'},
+    label: '',
+    help: 'delete the last character',
+  },
   {keys: ['tab'], modes: ['form'], command: {kind: 'move', by: 1}, label: '', help: 'next parameter'},
   {
     keys: ['shift-tab'],
     modes: ['form'],
     command: {kind: 'move', by: -1},
     label: '',
-    help: 'parameter before',
+    help: 'previous parameter',
   },
   {
     keys: ['right'],
     modes: ['form'],
     command: {kind: 'choose', by: 1},
     label: '',
-    help: 'next choice of this parameter',
+    help: 'next value of this parameter',
     disabledBecause: needsChoices,
   },
   {
@@ -275,7 +276,7 @@ export const bindings: Binding[] = [
     modes: ['form'],
     command: {kind: 'choose', by: -1},
     label: '',
-    help: 'choice before',
+    help: 'previous value',
     disabledBecause: needsChoices,
   },
   {
@@ -283,7 +284,7 @@ export const bindings: Binding[] = [
     modes: ['wizard'],
     command: {kind: 'open-blocker'},
     label: '',
-    help: 'in a run: the session that it waits for',
+    help: 'during a run: show the session it waits for',
     disabledBecause: needsBlocker,
   },
   {
@@ -291,7 +292,7 @@ export const bindings: Binding[] = [
     modes: ['wizard'],
     command: {kind: 'toggle-guards'},
     label: '',
-    help: 'in a preview: the guards whole, or folded',
+    help: 'in a preview: show the guards in full, or fold them',
     disabledBecause: needsLongGuard,
   },
   {
@@ -299,7 +300,7 @@ export const bindings: Binding[] = [
     modes: everyMode,
     command: {kind: 'suspend'},
     label: '',
-    help: 'to the shell and back (fg)',
+    help: 'suspend to the shell; fg resumes',
   },
-  {keys: ['ctrl-c'], modes: everyMode, command: {kind: 'quit'}, label: '', help: 'leave at once'},
+  {keys: ['ctrl-c'], modes: everyMode, command: {kind: 'quit'}, label: '', help: 'quit at once'},
 ];

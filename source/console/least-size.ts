@@ -4,7 +4,7 @@ import type {ConsoleState} from './state.ts';
 const leastColumns = 40;
 const leastRows = 8;
 
-/** Below it nothing is drawn but what is needed. */
+/** On a smaller terminal only the required size is shown. */
 export function isTooSmall({columns, rows}: Pick<ConsoleState, 'columns' | 'rows'>): boolean {
   return columns < leastColumns || rows < leastRows;
 }

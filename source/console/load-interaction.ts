@@ -4,7 +4,7 @@ type Interaction = typeof import('./interaction.ts');
 
 let loaded: Interaction | null = null;
 
-/** Loads `interaction.ts`: after the first frame, which it would hold up, and before the first key is read. */
+/** Loads `interaction.ts`, after the first frame and before the first key is read. */
 export async function loadInteraction(): Promise<Interaction> {
   loaded ??= await import('./interaction.ts');
   return loaded;

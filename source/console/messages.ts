@@ -9,7 +9,7 @@ import type {Backend, Snapshot, Statement} from '../model/snapshot.ts';
 import type {ServerIdentity} from '../model/target.ts';
 import type {DataRequest, JournalState, Notice, ViewId} from './state.ts';
 
-/** What a key means. */
+/** What a key does. */
 export type Command =
   | {kind: 'show-view'; view: ViewId}
   | {kind: 'cycle-view'; by: 1 | -1}
@@ -47,7 +47,7 @@ export type Command =
   | {kind: 'suspend'}
   | {kind: 'quit'};
 
-/** What the world says. */
+/** What the server, the terminal and effects report. */
 export type Event =
   | {kind: 'read'; snapshot: Snapshot; effective_interval_ms: number; viaRescueUrl?: boolean}
   | {kind: 'lost'; message: string; hint: string | null; retry_in_ms: number}
@@ -71,7 +71,7 @@ export type Event =
 
 export type Message = Command | Event;
 
-/** What update() wants done outside of it. */
+/** What update() asks to be done outside of it. */
 export type Effect =
   | {kind: 'quit'}
   | {kind: 'suspend'}
@@ -79,7 +79,7 @@ export type Effect =
   | {kind: 'set-interval'; interval_ms: number}
   | {kind: 'show'; statements: boolean; queryids: string[]}
   | {kind: 'copy'; text: string}
-  /** `isPast`: the server knows it no more, or otherwise. */
+  /** `isPast`: from a past snapshot, so the server is not asked. */
   | {kind: 'describe-session'; id: string; backend: Backend; isPast?: boolean}
   | {kind: 'format-statement'; id: string; query: string}
   | {kind: 'explain'; id: string; statement: Statement}
@@ -90,7 +90,7 @@ export type Effect =
   | {kind: 'interrupt-run'}
   | {kind: 'replay'; params: ParameterValues}
   | {kind: 'interrupt-replay'}
-  /** The last moment at or before `at_ms`, and so many on from there. */
+  /** The last snapshot at or before `at_ms`, moved by `by` snapshots. */
   | {kind: 'read-past'; at_ms: number; by: number}
   | {kind: 'play-on'; after_ms: number}
   | {kind: 'write-out'; file: string | null};

@@ -2,14 +2,14 @@ import type {Command} from './messages.ts';
 import type {ConsoleState} from './state.ts';
 
 /**
- * What the keys go to: a view, a page on top of it, or something being typed. `sessionPreview` is a session looked at from a
- * wizard: what would leave the wizard for something else has no key there.
+ * What the keys act on: a view, a page on top of it, or a field. `sessionPreview` is a session opened from a
+ * wizard: no key there leaves the wizard.
  */
 export type Mode = 'browse' | 'help' | 'detail' | 'prompt' | 'wizard' | 'form' | 'sessionPreview';
 
-/** Where a character is text and no key. */
+/** Modes in which characters are text. */
 export const typingModes: Mode[] = ['prompt', 'form'];
-/** Where there is something longer than the screen to scroll through. */
+/** Modes with a page that may be longer than the screen. */
 export const pageModes: Mode[] = ['help', 'detail', 'wizard', 'form', 'sessionPreview'];
 export const everyMode: Mode[] = ['browse', 'prompt', ...pageModes];
 
@@ -35,12 +35,12 @@ export type Binding = {
   keys: string[];
   modes: Mode[];
   command: Command | ((key: string) => Command);
-  /** Footer; '' keeps it out of there. */
+  /** In the footer; '' leaves it out. */
   label: string | ((state: ConsoleState) => string);
-  /** Help and README. */
+  /** In the help and README. */
   help: string;
-  /** Why it can do nothing now; null when it can. Shown beside the key instead of hiding it. */
+  /** Why the key does nothing now; null where it works. Shown beside the key instead of hiding it. */
   disabledBecause?(state: ConsoleState, key: string): string | null;
-  /** Footer only in these views and their details. */
+  /** Listed in the footer of these views and their details only. */
   views?: ConsoleState['view'][];
 };

@@ -7,12 +7,12 @@ import type {Effect, Event} from './messages.ts';
 import type {ConsoleState, Past} from './state.ts';
 import {noEffects, type UpdateResult} from './update-result.ts';
 
-/** Nobody watches a gap for longer, and nobody sees more frames than these. */
+/** Limits while playing: the longest pause over a gap, and the shortest time between frames. */
 const longestWaitMs = 2000;
 const shortestWaitMs = 100;
 const speeds = [1, 2, 5, 10, 30, 60, 300];
 
-/** Asks for another moment; from now on back, where the way begins at now. What comes next is played no further. */
+/** Goes to another snapshot of the past and stops playing; from now, only back. */
 export function goInTime(
   state: ConsoleState,
   way: {by: number} | {by_ms: number} | {at_ms: number},
@@ -30,7 +30,7 @@ export function goInTime(
   return {state: stopped, effects: [{kind: 'read-past', at_ms, by: 'by' in way ? way.by : 0}]};
 }
 
-/** A reading of the past comes on the screen, with those before it for the charts. */
+/** Shows a snapshot of the past, with those before it for the charts. */
 export function handlePastRead(
   state: ConsoleState,
   event: Extract<Event, {kind: 'past-read'}>,
@@ -38,7 +38,7 @@ export function handlePastRead(
   const {moments, snapshots} = event;
   const snapshot = snapshots.at(-1);
   if (snapshot === undefined)
-    return noEffects({...state, notice: {text: 'nothing is kept of that time yet', severity: 'info'}});
+    return noEffects({...state, notice: {text: 'no snapshot is kept for that time', severity: 'info'}});
   const {history, trends} = state;
   const fresh: Past = {
     moments,
@@ -59,7 +59,7 @@ export function handlePastRead(
   return past.isPlaying ? goOn(next, past) : noEffects(next);
 }
 
-/** What is due while it plays. */
+/** Requests the next snapshot while the past plays. */
 export function playOn(state: ConsoleState): UpdateResult {
   const {past} = state;
   if (!past?.isPlaying) return noEffects(state);
@@ -67,7 +67,7 @@ export function playOn(state: ConsoleState): UpdateResult {
   return {state, effects: [{kind: 'read-past', at_ms: past.at_ms, by}]};
 }
 
-/** `p` in the past plays and stops. */
+/** `p` in the past: plays or stops. */
 export function togglePlaying(state: ConsoleState, past: Past): UpdateResult {
   const isPlaying = !past.isPlaying;
   const toggled = {...state, past: {...past, isPlaying}};
@@ -85,7 +85,7 @@ export function setSpeed(state: ConsoleState, past: Past, speed: number): Update
   return past.isPlaying ? goOn(next, next.past) : noEffects(next);
 }
 
-/** The newest reading again, and the charts as they have gone on meanwhile. */
+/** Shows the newest snapshot again, with charts that include the time in between. */
 export function backToNow(state: ConsoleState): UpdateResult {
   const {past} = state;
   if (!past?.now) return noEffects(state);
@@ -98,7 +98,7 @@ function goOn(state: ConsoleState, past: Past): UpdateResult {
   return past.now === null ? noEffects({...state, past: {...past, isPlaying: false}}) : backToNow(state);
 }
 
-/** How many readings on, and after how long; 0 at the end. */
+/** By how many snapshots to go on, and after how long; `by` is 0 at the end. */
 function nextStep({moments, at_ms, speed}: Past): {by: number; wait_ms: number} {
   const index = indexAt(moments, at_ms);
   const next = moments[index + 1];
@@ -108,7 +108,7 @@ function nextStep({moments, at_ms, speed}: Past): {by: number; wait_ms: number} 
   return {by: Math.max(1, indexAt(moments, at_ms + shortestWaitMs * speed) - index), wait_ms: shortestWaitMs};
 }
 
-/** A live console keeps its newest reading while the past is on show. */
+/** Keeps the newest snapshot of a live console while the past is shown. */
 export function keepNow(state: ConsoleState, past: Past, snapshot: Snapshot): ConsoleState {
   if (past.now === null) return state;
   const {history, trends} = past.now;

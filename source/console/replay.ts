@@ -10,7 +10,7 @@ import {openWizard} from './wizard/open.ts';
 
 type ReplayEvent = Extract<Event, {kind: 'replay-update' | 'replayed' | 'replay-failed'}>;
 
-/** Begins what the wizard shows. */
+/** Starts the benchmark that the wizard planned. */
 export function startReplay(state: ConsoleState, from: RecipeWizard, {params}: Plan): UpdateResult {
   const page: ReplayPage = {
     kind: 'replay',
@@ -41,7 +41,7 @@ export function handleReplayEvent(state: ConsoleState, event: ReplayEvent): Upda
   }
 }
 
-/** One key on the page. */
+/** Handles one key on the page. */
 export function handleReplayCommand(state: ConsoleState, page: ReplayPage, command: Command): UpdateResult {
   switch (command.kind) {
     case 'back':
@@ -59,7 +59,7 @@ export function handleReplayCommand(state: ConsoleState, page: ReplayPage, comma
   }
 }
 
-/** What was measured until then is shown; only then the page is left. */
+/** The first Esc stops the replay and shows the results so far; the next one closes the page. */
 function leave(state: ConsoleState, page: ReplayPage): UpdateResult {
   if (hasEnded(page)) return noEffects({...state, overlay: {kind: 'wizard', wizard: page.from}});
   return {state: {...state, overlay: {...page, isStopping: true}}, effects: [{kind: 'interrupt-replay'}]};
@@ -96,7 +96,7 @@ function updated(page: ReplayPage, update: ReplayUpdate): ReplayPage {
   }
 }
 
-/** Answered requests per second since the progress before. */
+/** Successful requests per second since the previous progress. */
 function rateBetween(before: ReplayPage['progress'], now: NonNullable<ReplayPage['progress']>): number[] {
   const elapsed_ms = now.elapsed_ms - (before?.elapsed_ms ?? 0);
   const answered = now.requests - now.failed - ((before?.requests ?? 0) - (before?.failed ?? 0));

@@ -4,14 +4,14 @@ import type {Effect} from './messages.ts';
 import type {ConsoleState} from './state.ts';
 import {statementId, statementRows} from './views/statements.ts';
 
-/** The session the cursor holds, as it is now; undefined when it has gone. */
+/** The selected session as it is now; undefined when it has ended. */
 export function selectedSession(state: ConsoleState): Backend | undefined {
   if (state.view !== 'sessions' && state.view !== 'locks') return undefined;
   const {cursor} = state.tables[state.view];
   return state.snapshot?.backends.find(backend => sessionId(backend) === cursor);
 }
 
-/** The ids of those that `C` and `K` are about: the one whose detail is open, else the tagged, else the one held. */
+/** The ids of the sessions that `C` and `K` act on: the one whose detail is open, else the tagged, else the selected one. */
 export function targetSessions(state: ConsoleState): string[] {
   if (state.overlay?.kind === 'session') return [state.overlay.id];
   const {cursor, tagged} = state.tables[state.view];
@@ -26,14 +26,14 @@ export function selectedStatement(state: ConsoleState): Statement | undefined {
   );
 }
 
-/** What `y` copies: the statement, whole. */
+/** The statement that `y` copies. */
 export function copyText(state: ConsoleState): string | null {
   return selectedSession(state)?.query ?? selectedStatement(state)?.query ?? null;
 }
 
 const overviewStatements = 12;
 
-/** Statements whose texts are needed: those on the screen, and a page around them. */
+/** The statements whose texts are needed: those on the screen and a page around them. */
 export function shownQueryIds(state: ConsoleState): string[] {
   const rows = statementRows(state);
   if (state.view !== 'statements') return rows.slice(0, overviewStatements).map(({queryid}) => queryid);
@@ -42,7 +42,7 @@ export function shownQueryIds(state: ConsoleState): string[] {
   return rows.slice(Math.max(0, at - page), Math.max(0, at) + 2 * page).map(({queryid}) => queryid);
 }
 
-/** The sampler reads statements each tick only while somebody looks at them. */
+/** The sampler reads statements at every tick only while their view is shown. */
 export function showEffect(state: ConsoleState): Effect {
   return {kind: 'show', statements: state.view === 'statements', queryids: shownQueryIds(state)};
 }

@@ -19,72 +19,72 @@ const chromeRows = 3;
 export const viewIds = ['overview', 'sessions', 'statements', 'locks', 'recipes', 'journal'] as const;
 export type ViewId = (typeof viewIds)[number];
 
-/** The chrome, and the scrubber where the past is on show. */
+/** Rows for header, tabs and keys, and for the scrubber while the past is shown. */
 export function rowsAround({past}: Pick<ConsoleState, 'past'>): number {
   return chromeRows + (past === null ? 0 : 1);
 }
 
-/** How the console stands to its server. */
+/** The state of the connection. */
 type Link =
   | LiveLink
   | {kind: 'connecting'; message: string}
   | {kind: 'lost'; message: string; hint: string | null; retry_in_ms: number};
 
 /**
- * `viaRescueUrl`: by the address kept for when every slot is taken. `another_server`: how it is not the one that the
- * console began on.
+ * `viaRescueUrl`: connected by the rescue URL. `another_server`: how this server differs from the one that the
+ * console started on; null where it is the same.
  */
 export type LiveLink = {kind: 'live'; viaRescueUrl: boolean; another_server: string | null};
 
-/** Cursor and tags hold identities, never row numbers: rows come and go under them. */
+/** Cursor and tags are identities, never row numbers: rows come and go. */
 export type TableState = {
   sort: {column: string; isDescending: boolean};
   filter: string;
   cursor: string | null;
   tagged: string[];
-  /** Ids in the order they had when a row was taken hold of; null while the order is live. */
+  /** Ids in the order they had when a row was selected; null while the order is live. */
   frozenOrder: string[] | null;
 };
 
 export type WizardStage = 'evidence' | 'parameters' | 'preview' | 'confirm' | 'running' | 'done';
 
-/** Facts being read for a wizard. The very object that was asked with comes back with the answer. */
+/** Data being read for a wizard. The answer carries the same object. */
 export type DataRequest = {
   needs: DataRequirements;
-  /** The plan is made when they come; else they are for the defaults of parameters. */
+  /** Whether the plan is made with it; otherwise it is for the defaults of parameters. */
   isForPlan: boolean;
 };
 
-/** A recipe being walked through: back is possible at every stage before it runs. */
+/** A recipe being walked through, stage by stage. */
 export type RecipeWizard = {
   recipe: string;
-  /** The run that it takes back; null where it does something of its own. */
+  /** The run that it undoes; null where it runs a recipe. */
   undoes: string | null;
-  /** What it was opened from, shown first; null where it was opened by itself. */
+  /** The id of the finding it was opened from, shown first. */
   finding: string | null;
   stage: WizardStage;
-  /** What was typed or came with the finding. */
+  /** Values that were typed or came with the finding. */
   params: ParameterValues;
-  /** What holds where nothing is set: the recipe's own, and over them those drawn from the evidence. */
+  /** Defaults: the recipe's own, overridden by those drawn from its data. */
   defaults: ParameterValues;
-  /** What the recipe knows beyond the reading; null until that has been read. */
+  /** What the recipe requires beyond the snapshot; null until it has been read. */
   data: RecipeData | null;
   dataRequest: DataRequest | null;
-  /** The parameter being edited. */
+  /** Index of the parameter being edited. */
   field: number;
-  /** What is wrong with the parameters as typed, or why there is nothing to do. */
+  /** Why the wizard cannot go on. */
   error: string | null;
   plan: Plan | null;
-  /** The server that the plan was made on. */
+  /** The server that the plan was made for. */
   server: ServerIdentity | null;
-  /** What has been typed as confirmation. */
+  /** The confirmation typed so far. */
   typed: string;
   run: RunState | null;
-  /** Esc was pressed in a run: another one stops it. */
+  /** Esc was pressed during a run: the next one stops it. */
   asksToStop: boolean;
-  /** It has been asked to stop: `cancel` ends the very step under way. */
+  /** The run is being stopped; `cancel` cancels the current step. */
   stopping: 'cancel' | 'after-step' | null;
-  /** Its preview has guards too long for one line, and whether they are shown whole. */
+  /** Whether the preview has guards too long for one line, and whether they are shown in full. */
   hasFolded: boolean;
   isUnfolded: boolean;
   scroll: number;
@@ -93,7 +93,7 @@ export type RecipeWizard = {
 export type Overlay =
   | {kind: 'help'; scroll: number}
   | {kind: 'prompt'; purpose: 'filter' | 'command'; text: string; before: string; error: string | null}
-  /** `wizard`: the one it was opened from, which goes on behind it. */
+  /** `wizard`: the wizard it was opened from, which stays open behind it. */
   | {kind: 'session'; id: string; scroll: number; detail: string[] | null; wizard: RecipeWizard | null}
   | {kind: 'statement'; id: string; scroll: number; text: string[] | null; explain: string[] | null}
   | {kind: 'run'; run: string; scroll: number}
@@ -102,29 +102,29 @@ export type Overlay =
 
 export type Notice = {text: string; severity: 'info' | 'warning' | 'danger'};
 
-/** A reading of the past is on show. */
+/** The past is shown. */
 export type Past = {
-  /** What is kept, and what was found in it. */
+  /** The recorded snapshots with the severity of their findings. */
   moments: readonly RecordedAt[];
-  /** Of the reading on show, by the server's clock. */
+  /** Time of the snapshot shown, by the server's clock. */
   at_ms: number;
   isPlaying: boolean;
-  /** How many seconds go by in one. */
+  /** Recorded seconds per second. */
   speed: number;
-  /** What L goes back to; null in a recording, which has no now. */
+  /** What L returns to; null in a recording. */
   now: Pick<ConsoleState, 'snapshot' | 'history' | 'trends'> | null;
 };
 
 export type JournalState = {
   entries: JournalEntry[];
-  /** Its chain does not verify: it is shown, and nothing is undone from it. */
+  /** The chain does not verify: entries are shown, but no run can be undone. */
   isBroken?: boolean;
   problem: string | null;
-  /** Acts that never told their outcome, and nobody is at. */
+  /** Steps that started without a recorded outcome, and that no process is working on. */
   unfinished: number;
-  /** Runs that a process of this machine is at, with its pid. */
+  /** Runs in progress on this machine, with the pid of their process. */
   underWay?: ReadonlyMap<string, number>;
-  /** The name of this machine: files are undone where they were changed. */
+  /** This machine's name: files can be undone only where they were changed. */
   host?: string;
 };
 
@@ -132,26 +132,26 @@ export type ConsoleState = {
   columns: number;
   rows: number;
   link: Link;
-  /** Where it is connected, as far as known before the first reading. */
+  /** The server's address, shown before the first snapshot. */
   address: string;
-  /** Where that is from: `.env`, `DATABASE_URL`; null where the call names it. */
+  /** Where the address is from: `.env`, `DATABASE_URL`; null where it was an argument. */
   source: string | null;
   isProduction: boolean;
-  /** What the configuration calls a server that is not production. */
+  /** The environment's name where it is not production. */
   environment: string | null;
-  /** The word that must be typed before an act on a production target. */
+  /** The confirmation to type before a change on a production target. */
   targetName: string;
-  /** The server of the first reading: acts are for no other. */
+  /** The server of the first snapshot: nothing is changed on any other. */
   server: ServerIdentity | null;
   snapshot: Snapshot | null;
   findings: Finding[];
   /** Recipes whose diagnosis failed. */
   undiagnosed: Diagnosis['failed'];
-  /** What diagnoses rest on beyond the reading, and what of that could not be read. */
+  /** Data that diagnoses require beyond the snapshot, and what could not be read. */
   diagnosisData: DiagnosisData;
-  /** When that was last asked for, on the server's clock; null asks at the next reading. */
+  /** When it was last requested, by the server's clock; null requests it with the next snapshot. */
   diagnosis_data_at_ms: number | null;
-  /** The key of each finding, by its id, for as long as it lives. */
+  /** Letters of the findings, by finding id. */
   letters: Record<string, string>;
   history: HistorySample[];
   /** Statement execution time per second by statement, for the trend in the detail. */
@@ -163,7 +163,7 @@ export type ConsoleState = {
   interval_ms: number;
   effective_interval_ms: number;
   isPaused: boolean;
-  /** null at now. */
+  /** null while the screen is live. */
   past: Past | null;
   recipes: Recipe[];
   journal: JournalState | null;
@@ -220,19 +220,19 @@ export function createState(options: {
   };
 }
 
-/** A replay being looked at: while it runs, and what came of it. */
+/** The page of a replay: its progress, then its results. */
 export type ReplayPage = {
   kind: 'replay';
-  /** The wizard it was begun from, which Esc goes back to. */
+  /** The wizard it was started from, which Esc returns to. */
   from: RecipeWizard;
-  /** The measurement under way. */
+  /** The case being measured. */
   benchmark: Extract<ReplayUpdate, {kind: 'case'}> | null;
   stage: string;
   progress: Extract<ReplayUpdate, {kind: 'progress'}> | null;
-  /** Requests per second, as they came in. */
+  /** Requests per second, oldest first. */
   rates: number[];
   results: ReplayResult[];
-  /** When it has ended. */
+  /** Set when the replay has ended. */
   document: ReplayDocument | null;
   error: string | null;
   isStopping: boolean;
@@ -243,7 +243,7 @@ export function hasEnded({document, error}: ReplayPage): boolean {
   return document !== null || error !== null;
 }
 
-/** What tune-connection-limit is opened with; null where nothing is recommended. */
+/** The parameters for tune-connection-limit; null where nothing is recommended. */
 export function recommended({document}: ReplayPage): ParameterValues | null {
   const recommendation = document?.recommendation ?? null;
   return recommendation && {connection_limit: String(recommendation.connection_limit)};

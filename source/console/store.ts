@@ -8,13 +8,13 @@ export type ConsoleStore = StoreApi<ConsoleState>;
 type Dispatch = {
   store: ConsoleStore;
   dispatch(message: Message): void;
-  /** The state as the last message left it: within `batch` ahead of the store. */
+  /** The state after the last message; during `batch` newer than the store's. */
   current(): ConsoleState;
-  /** What is dispatched meanwhile is drawn once, at the end. */
+  /** Messages dispatched by `work` are drawn once, at the end. */
   batch(work: () => void): void;
 };
 
-/** The one place where state changes: a message in, the new state stored, its effects handed on. */
+/** The only place where state changes: takes a message, stores the new state, performs its effects. */
 export function createConsoleStore(initial: ConsoleState, perform: (effect: Effect) => void): Dispatch {
   const store = createStore<ConsoleState>(() => initial);
   let current = initial;

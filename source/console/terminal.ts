@@ -1,30 +1,30 @@
-/** The parts of a terminal that the console uses; process's own, or a test's. */
+/** The parts of a terminal that the console uses. */
 export type TerminalStreams = {
   stdin: NodeJS.ReadStream;
   stdout: NodeJS.WriteStream;
 };
 
 // Alternate buffer; no autowrap, so that the last column of the last row can be written without scrolling; pasted
-// text in brackets, so that it is told from what is typed.
+// text in brackets, so that it can be told from typed text.
 const enterSequence = '\u001b[?1049h\u001b[?7l\u001b[?25l\u001b[?2004h\u001b[0m\u001b[H\u001b[2J';
 const leaveSequence = '\u001b[0m\u001b[?2004l\u001b[?7h\u001b[?25h\u001b[?1049l';
 
-/** A process that was not stopped by then will not be. */
+/** A process not stopped within this time will not be. */
 const unstoppedMs = 200;
 
 export type Terminal = {
   write(bytes: string): void;
   size(): {columns: number; rows: number};
   onResize(listener: () => void): void;
-  /** To the shell and back: resolves when the shell brings us to the foreground again. */
+  /** Suspends to the shell; resolves when the shell brings the process to the foreground again. */
   suspend(): Promise<void>;
-  /** As it was found. Safe to call twice. */
+  /** Restores the terminal. Safe to call twice. */
   restore(): void;
 };
 
 /**
- * Takes the terminal over and gives it back on every way out: leaving, an exception, the process's exit. A terminal
- * that has gone (an SSH session that broke) is told to `onLost`, and not spun on.
+ * Takes over the terminal and restores it on every exit: quitting, an exception, the process's exit. `onLost` is called
+ * when the terminal is gone (a broken SSH session).
  */
 export function takeTerminal({stdin, stdout}: TerminalStreams, onLost: () => void): Terminal {
   let isTaken = false;
@@ -41,7 +41,7 @@ export function takeTerminal({stdin, stdout}: TerminalStreams, onLost: () => voi
     if (stdin.isTTY) stdin.setRawMode(false);
   };
 
-  // EIO and EPIPE say that the terminal is gone: nothing can be shown or asked any more.
+  // EIO and EPIPE mean that the terminal is gone.
   stdout.on('error', onLost);
   stdin.on('error', onLost);
   stdin.on('end', onLost);
@@ -49,7 +49,7 @@ export function takeTerminal({stdin, stdout}: TerminalStreams, onLost: () => voi
   enter();
 
   return {
-    // A reading that comes while the shell has the terminal must not paint over it.
+    // A snapshot that arrives while the shell has the terminal must not paint over it.
     write: bytes => void (isTaken && stdout.write(bytes)),
     size: () => ({columns: stdout.columns || 80, rows: stdout.rows || 24}),
     onResize: listener => void stdout.on('resize', listener),
@@ -58,7 +58,7 @@ export function takeTerminal({stdin, stdout}: TerminalStreams, onLost: () => voi
       restore();
       const resumed = new Promise<void>(resolve => process.once('SIGCONT', () => resolve()));
       process.kill(0, 'SIGTSTP');
-      // Without job control (`ssh -t host poolctl`) the kernel drops the stop, and nobody continues us.
+      // Without job control (`ssh -t host poolctl`) the kernel drops the stop signal, and no SIGCONT comes.
       await Promise.race([resumed, new Promise(resolve => setTimeout(resolve, unstoppedMs))]);
       enter();
     },

@@ -1,15 +1,15 @@
 import type {Effect} from './messages.ts';
 import type {ConsoleState, Overlay, TableState} from './state.ts';
 
-/** The next state, and what is to be done outside of it. */
+/** The next state, and the effects to perform. */
 export type UpdateResult = {state: ConsoleState; effects: Effect[]};
 
-/** A new state with nothing to do. */
+/** A new state without effects. */
 export function noEffects(state: ConsoleState): UpdateResult {
   return {state, effects: []};
 }
 
-/** The header has it at once; the next reading says whether it is slowed. */
+/** The header shows the new interval at once; the next snapshot says whether it is slowed. */
 export function withInterval(state: ConsoleState, interval_ms: number): UpdateResult {
   return {
     state: {...state, interval_ms, effective_interval_ms: interval_ms},

@@ -11,7 +11,7 @@ import {type ConsoleState, type Notice, viewIds} from './state.ts';
 import {noEffects, type UpdateResult, withInterval, withOverlay, withTable} from './update-result.ts';
 import {selectedRun} from './views/journal.ts';
 
-/** The whole behaviour of the console: pure, effects as values. */
+/** The next state for a message, and the effects to perform. Pure. */
 export function update(state: ConsoleState, message: Message): UpdateResult {
   return isEvent(message) ? handleEvent(state, message) : handleCommand(state, message);
 }
@@ -118,7 +118,7 @@ function handleCommand(state: ConsoleState, command: Command): UpdateResult {
     case 'copy': {
       const text = copyText(quiet);
       return text === null
-        ? noEffects({...quiet, notice: {text: 'y: nothing is held', severity: 'info'}})
+        ? noEffects({...quiet, notice: {text: 'y: no row selected', severity: 'info'}})
         : {state: {...quiet, notice: copiedNotice(text)}, effects: [{kind: 'copy', text}]};
     }
     case 'end-sessions':
@@ -150,12 +150,12 @@ function handleCommand(state: ConsoleState, command: Command): UpdateResult {
   }
 }
 
-/** A reading carries so much of a session's statement; the detail has all of it. */
+/** A snapshot holds this much of a session's statement; the detail reads all of it. */
 const longestRead = 2048;
 
 /** Pasted text runs no keys. */
 const pasteNotice: Notice = {
-  text: 'Pasted text is ignored here. Paste it into a field: / filters, : takes a command',
+  text: 'Pasted text is ignored here. Paste it into a filter (/) or a command (:)',
   severity: 'info',
 };
 
@@ -193,7 +193,7 @@ function open(state: ConsoleState): UpdateResult {
     case 'sessions':
     case 'locks': {
       const backend = selectedSession(state);
-      if (!backend) return noEffects({...state, notice: {text: 'this session is gone', severity: 'info'}});
+      if (!backend) return noEffects({...state, notice: {text: 'this session has ended', severity: 'info'}});
       return {
         state: {...state, overlay: {kind: 'session', id: cursor, scroll: 0, detail: null, wizard: null}},
         effects: [{kind: 'describe-session', id: cursor, backend, isPast: state.past !== null}],
@@ -227,7 +227,7 @@ function explain(state: ConsoleState): UpdateResult {
         id,
         scroll: 0,
         text: state.overlay?.kind === 'statement' ? state.overlay.text : null,
-        explain: ['asking the planner'],
+        explain: ['waiting for the plan'],
       },
     },
     effects: [{kind: 'explain', id, statement}],
@@ -263,7 +263,7 @@ function editPrompt(state: ConsoleState, edit: (text: string) => string): Consol
   return filterAsTyped(edited);
 }
 
-/** A filter shows its effect with every key. */
+/** Applies the filter with every character. */
 function filterAsTyped(state: ConsoleState): ConsoleState {
   const {overlay} = state;
   if (overlay?.kind !== 'prompt' || overlay.purpose !== 'filter') return state;
@@ -280,7 +280,7 @@ function submitPrompt(state: ConsoleState): UpdateResult {
   return 'command' in entered ? handleCommand(closed, entered.command) : entered;
 }
 
-/** Within what is open, or from row to row where nothing is. */
+/** Scrolls the open page, or moves the cursor. */
 function moveBy(state: ConsoleState, by: number): ConsoleState {
   if (!state.overlay) return moveCursor(state, by);
   return withOverlay(state, overlay =>

@@ -59,7 +59,7 @@ describe('letters', () => {
     const state = readings(80, 24, many(30));
     const shown = rowsOf(state).filter(row => row.includes('finding ')).length;
     expect(shown).toBeGreaterThan(4);
-    expect(screenOf(state)).toContain(`+${30 - shown} more: key 5, Recipes`);
+    expect(screenOf(state)).toContain(`${30 - shown} more in Recipes (5)`);
     expect(screenOf(press(state, 'G'))).toContain('finding 29.');
   });
 });
@@ -145,10 +145,10 @@ describe('order', () => {
     ['another view', ['2', '5']],
   ])('of the recipes is not held any more after %s', (_, keys) => {
     const held = press(readings(120, 30, many(1)), '5', 'j');
-    expect(screenOf(held)).toContain('order held');
+    expect(screenOf(held)).toContain('order frozen');
     const back = press(held, ...keys);
     expect(back).toMatchObject({overlay: null, view: 'recipes', tables: {recipes: {cursor: null}}});
-    expect(screenOf(back)).not.toContain('order held');
+    expect(screenOf(back)).not.toContain('order frozen');
   });
 });
 
@@ -159,7 +159,7 @@ describe('r on the Overview', () => {
       read(createSnapshot()),
     );
     const recipes = press(state, '5');
-    expect(screenOf(press(recipes, 'r'))).toContain('r: no row is held');
+    expect(screenOf(press(recipes, 'r'))).toContain('r: no row selected');
     expect(wizardOf(press(recipes, 'j', 'r'))).toMatchObject({stage: 'evidence'});
   });
 

@@ -108,7 +108,7 @@ describe('frames', () => {
     }
   });
 
-  it('say on the Overview how many slots are used, free and reserved, and who holds them', () => {
+  it('say on the Overview how many slots are used, free and reserved, and slots by application, role and client', () => {
     const text = screenOf(play(open(), read(incident)).state);
     expect(text).toContain('43 of 57 used (75%), 14 free, 3 reserved, max_connections 60');
     expect(text).toContain('idle in transaction 40');
@@ -157,7 +157,7 @@ describe('frames', () => {
 
   it('say so in the header when it came in by the rescue URL', () => {
     const header = (viaRescueUrl: boolean) => rowsOf(play(open(), read(incident, viaRescueUrl)).state)[0];
-    expect(header(true)).toMatch(/oncall@db.example:5432\/shop .*by rescue ● 2s/);
+    expect(header(true)).toMatch(/oncall@db.example:5432\/shop .*via rescue ● 2s/);
     expect(header(false)).not.toContain('rescue');
   });
 
@@ -178,10 +178,10 @@ describe('the keys at the foot', () => {
     rowsOf(press(play(open(200, 24), read(incident)).state, '2', ...keys)).at(-1) ?? '';
 
   it('offer Enter only where a row is held, and else say why not', () => {
-    expect(footer()).toContain('Enter: no row is held');
+    expect(footer()).toContain('Enter: no row selected');
     expect(footer()).not.toContain('Enter detail');
     expect(footer('j')).toContain('Enter detail');
-    expect(footer('j')).not.toContain('no row is held');
+    expect(footer('j')).not.toContain('no row selected');
   });
 });
 
@@ -200,7 +200,7 @@ describe('tabs', () => {
     rowsOf(press(play(open(columns, 24), read(incident)).state, '2', 'j'))[1] ?? '';
 
   it('say that the order is held, in a sign where words would cost the counts', () => {
-    expect(tabs(120)).toMatch(/2 Sessions 43 .* order held$/);
+    expect(tabs(120)).toMatch(/2 Sessions 43 .* order frozen$/);
     expect(tabs(78)).toMatch(/2 Sessions 43 .*6 Journal +≡$/);
   });
 });

@@ -114,7 +114,7 @@ describe("a run's detail", () => {
     expect(screen).toMatch(/run run-one[\s\S]*who +ann@bastion/);
     expect(screen).toContain('2026-01-01 00:00:00 to 2026-01-01 00:00:05 UTC');
     expect(screen).toMatch(/parameters +older_than=30s\n/);
-    expect(screen).toMatch(/steps +2 of 3 begun/);
+    expect(screen).toMatch(/steps +2 of 3 started/);
     expect(screen).toMatch(/before +used 54, headroom 3\n +after +used 53, headroom 4/);
     expect(screen).toMatch(/ended +failed: one was refused/);
     expect(screen).toMatch(/1 {2}end session 4711 .*\n +✔ verified, 12\.0ms, 1 row, 00:00:01, backend:4711/);
@@ -126,8 +126,8 @@ describe("a run's detail", () => {
 
   it('says what nobody knows, and how an act is taken back', () => {
     const screen = screenOf(detail(8));
-    expect(screen).toContain('its outcome is unknown: verify');
-    expect(screen).toContain('(no end is recorded)');
+    expect(screen).toContain('outcome unknown, verify it');
+    expect(screen).toContain('(no end recorded)');
     expect(screen).toContain('lock: none; undo: DROP INDEX CONCURRENTLY orders_idx');
   });
 

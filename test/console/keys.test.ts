@@ -35,8 +35,8 @@ describe('keymap', () => {
   });
 
   it('says why a key can do nothing instead of ignoring it', () => {
-    expect(commandOf('K', state)).toEqual({blocked: 'K: only sessions can be ended: 2 or 4'});
-    expect(commandOf('enter', state)).toEqual({blocked: 'Enter: no row is held: move onto one first'});
+    expect(commandOf('K', state)).toEqual({blocked: 'K: works in Sessions (2) and Locks (4)'});
+    expect(commandOf('enter', state)).toEqual({blocked: 'Enter: no row selected (use the arrow keys)'});
     expect(commandOf('a', state)).toEqual({blocked: 'a: no such finding'});
   });
 

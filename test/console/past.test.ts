@@ -66,12 +66,16 @@ describe('the past of a live console', () => {
   it.each(['a', 'r', 'enter'])('acts on nothing: %s says why', key => {
     const tried = press(past, 'j', key);
     expect(tried.overlay).toBeNull();
-    expect(screenOf(tried)).toContain('this is 12:01:40: L goes back to now, where acts are');
+    expect(screenOf(tried)).toContain(
+      'this is 12:01:40: press L to return to now before you change anything',
+    );
   });
 
   it('says so where the recipes are, and has the keys of time at its foot in place of those of acts', () => {
     const recipes = screenOf(press(past, '5'));
-    expect(recipes).toContain('what can be done   this is 12:01:40: L goes back to now, where acts are');
+    expect(recipes).toContain(
+      'recipes   this is 12:01:40: press L to return to now before you change anything',
+    );
     expect(recipes).not.toContain('opens the wizard');
     const foot = (state: ConsoleState) => rowsOf(state).at(-1) ?? '';
     expect(foot(press(past, '2', 'j'))).toMatch(/p play {2}← earlier {2}→ later {2}L now/);
@@ -85,7 +89,7 @@ describe('the past of a live console', () => {
     expect(tried.overlay).toBeNull();
     const typed = play(press(past, ':'), ...typing('recipe end'), {kind: 'submit'}).state;
     expect(typed.overlay).toBeNull();
-    expect(typed.notice?.text).toContain('L goes back to now');
+    expect(typed.notice?.text).toContain('press L to return to now');
   });
 
   it('asks the server nothing about a session of then', () => {
@@ -105,7 +109,7 @@ describe('the past of a live console', () => {
 
   it('tells what is no time', () => {
     const {state} = play(press(past, ':'), ...typing('at noon'), {kind: 'submit'});
-    expect(screenOf(state)).toContain('"noon" is no time');
+    expect(screenOf(state)).toContain('Invalid time "noon"');
   });
 
   it('w and :write write it out', () => {
@@ -155,7 +159,7 @@ describe('a recording', () => {
     expect(state.past?.isPlaying).toBe(false);
     expect(screenOf(press(state, 'L'))).toContain('a recording has no now');
     expect(screenOf(press(state, 'w'))).toContain('this is a recording already');
-    expect(screenOf(press(state, 'r'))).toContain('this is a recording: nothing can be done in it');
+    expect(screenOf(press(state, 'r'))).toContain('this is a recording: no recipe can be run on it');
   });
 });
 

@@ -47,7 +47,7 @@ describe('a replay in the console', () => {
   it('shows what it will do, and begins with Enter', () => {
     const preview = previewing();
     expect(screenOf(preview)).toContain('poolctl replay students.sql --sweep connection_limit=1..10');
-    expect(screenOf(preview)).toContain('Enter measure it');
+    expect(screenOf(preview)).toContain('Enter measure');
     const {state, effects} = play(preview, {kind: 'submit'});
     expect(effects).toEqual([
       {kind: 'replay', params: expect.objectContaining({endpoint: 'students.sql', concurrency: '10'})},
@@ -145,12 +145,12 @@ describe('a replay in the console', () => {
     });
     const {state, effects} = play(running, {kind: 'back'});
     expect(effects).toEqual([{kind: 'interrupt-replay'}]);
-    expect(screenOf(state)).toContain('ending with what was measured');
+    expect(screenOf(state)).toContain('stopping, the results so far are kept');
     const partial = play(state, {
       kind: 'replayed',
       document: {...ended, is_complete: false, recommendation: null},
     });
-    expect(screenOf(partial.state)).toContain('not all was measured');
+    expect(screenOf(partial.state)).toContain('stopped before everything was measured');
     expect(wizardOf(press(partial.state, 'escape'))).toMatchObject({stage: 'preview'});
     expect(press(partial.state, 'enter').overlay).toBeNull();
   });
@@ -159,7 +159,7 @@ describe('a replay in the console', () => {
     const {state} = play(replaying(), {kind: 'replayed', document: ended});
     expect(screenOf(state)).toContain('connection_limit 4: more brings next to nothing');
     expect(screenOf(state)).toContain('what is to be known');
-    expect(screenOf(state)).toContain('Enter tune-connection-limit with it');
+    expect(screenOf(state)).toContain('Enter open tune-connection-limit with this value');
     const wizard = wizardOf(press(state, 'enter'));
     expect(wizard?.recipe).toBe('tune-connection-limit');
     expect(wizard && valuesOf(wizard).connection_limit).toBe('4');
@@ -188,9 +188,9 @@ describe('a replay in the console', () => {
     [
       'three that answer nothing',
       [1, 2, 3].map(connection_limit => resultOf({connection_limit})),
-      'at none of them a request was answered',
+      'no request succeeded at any of them',
     ],
-    ['none', [], 'none was measured'],
+    ['none', [], 'nothing was measured'],
   ])('says why it recommends none: %s', (_, measured, why) => {
     const document = {...ended, results: measured, recommendation: null};
     const {state} = play({...replaying(), columns: 120}, {kind: 'replayed', document});

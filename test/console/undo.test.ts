@@ -76,7 +76,7 @@ it('goes the way of every plan: a word, the engine, and back at each stage', () 
 it('asks for the name of the server where the journal does not tell it', () => {
   const {server: _, ...old} = {...opening, server: someServer};
   const confirm = press(journal('db.example:5432/shop', [old, ...events.slice(1)]), 'j', 'u', 'enter');
-  expect(screenOf(confirm)).toContain('type db.example:5432/shop to carry it out');
+  expect(screenOf(confirm)).toContain('type db.example:5432/shop to run it');
   expect(screenOf(press(confirm, 'escape'))).toMatch(/the journal does\s+not name its server/);
   expect(play(press(confirm, 'y', 'e', 's'), {kind: 'submit'}).effects).toEqual([]);
   const typed = press(confirm, ...'db.example:5432/shop');
@@ -89,11 +89,11 @@ it('does nothing on a server that is not the one it was opened on', () => {
   const other = {...now, target: {...now.target, server: elsewhere}};
   const confirm = press(journal(), 'j', 'u', 'enter', 'y', 'e', 's');
   const moved = play(confirm, read(other, true)).state;
-  expect(rowsOf(moved)[0]).toContain('another server by rescue');
+  expect(rowsOf(moved)[0]).toContain('another server via rescue');
   expect(screenOf(moved)).toContain('the rescue URL leads to another server: this is server …253081');
   const refused = play(moved, {kind: 'submit'});
   expect(refused.effects).toEqual([]);
-  expect(screenOf(refused.state)).toMatch(/nothing\s+is done on it/);
+  expect(screenOf(refused.state)).toMatch(/poolctl\s+changes nothing there/);
   const opened = press({...moved, overlay: null}, 'j', 'u');
   expect(opened.overlay).toBeNull();
   expect(screenOf(opened)).toContain('this is server …253081, not server …028086');
@@ -128,12 +128,12 @@ it.each([
     'run run-one was on other:5432/shop, this is db.example:5432/shop',
   ],
   ['no connection', journal('db.example:5432/shop', events, false), ['j'], 'not connected'],
-  ['no row', journal(), [], 'no row is held'],
+  ['no row', journal(), [], 'no row selected'],
   [
     'no beginning',
     journal('db.example:5432/shop', events.slice(1)),
     ['j'],
-    'the beginning of run run-one is not in the journal',
+    'the start of run run-one is not in the journal',
   ],
   [
     'another server at that address',
@@ -141,7 +141,7 @@ it.each([
     ['j'],
     'run run-one: this is server …028086, not server …7',
   ],
-  ['another view', journal(), ['2'], 'only runs are taken back: 6'],
+  ['another view', journal(), ['2'], 'works in Journal (6)'],
 ])('is refused with the reason: %s', (_, state, keys, reason) => {
   const refused = press(state, ...keys, 'u');
   expect(screenOf(refused)).toContain(`u: ${reason}`);
@@ -167,7 +167,7 @@ it('says of a run that was undone already when, and by which run', () => {
   expect(screen).toContain('nothing to do; skipped: 2');
   expect(screen).toMatch(/Already undone: run run-one [\s\S]*run run-two \(2026-01-02T03:04:05/);
   const detail = screenOf(press({...journalAgain, overlay: null}, 'G', 'enter'));
-  expect(detail).toMatch(/run run-one\n[\s\S]*taken back +by run run-two\n/);
+  expect(detail).toMatch(/run run-one\n[\s\S]*undone +by run run-two\n/);
 });
 
 it('undoes nothing from a journal that does not verify, and shows it', () => {
@@ -181,6 +181,6 @@ it('undoes nothing from a journal that does not verify, and shows it', () => {
   };
   const broken = press(play(state, {kind: 'journal-read', ...reading}).state, 'j', 'u');
   expect(wizardOf(broken)).toBeNull();
-  expect(screenOf(broken)).toContain('the journal does not verify: nothing is undone from it');
+  expect(screenOf(broken)).toContain('the journal does not verify, so no run can be undone');
   expect(screenOf(broken)).toContain('entry 2 was modified after it was written');
 });

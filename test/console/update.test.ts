@@ -150,12 +150,12 @@ describe('the line being typed', () => {
 
 describe(':', () => {
   it.each([
-    ['overview', 'filter idle', 'only sessions, statements and the journal: 2, 3 or 6'],
+    ['overview', 'filter idle', 'works in Sessions (2), Statements (3) and Journal (6)'],
     ['overview', 'sort', 'this view has a fixed order'],
     ['sessions', 'sort', 'by which column? pid, state'],
     ['sessions', 'sort nope', 'no column "nope" here: pid, state'],
-    ['sessions', 'recipe', 'which recipe? 5 lists them'],
-    ['sessions', 'recipe nope', 'no recipe "nope": 5 lists them'],
+    ['sessions', 'recipe', 'which recipe? Recipes (5) lists them'],
+    ['sessions', 'recipe nope', 'no recipe "nope": Recipes (5) lists them'],
   ] as const)('on %s says why it cannot: %s', (view, text, error) => {
     const shown = play(open(120, 24), read(10), {kind: 'show-view', view}).state;
     const typed = press(shown, ':', ...[...text].map(key => (key === ' ' ? 'space' : key)), 'enter');

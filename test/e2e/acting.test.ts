@@ -43,7 +43,7 @@ async function open(args: string[] = []): Promise<Terminal> {
     rows: 36,
   });
   terminals.push(terminal);
-  await terminal.waitFor('who holds them');
+  await terminal.waitFor('slots by application, role and client');
   return terminal;
 }
 
@@ -68,10 +68,10 @@ it('walks the guide by keys: findings, parameters, preview, typed word, verified
   terminal.press('pagedown');
   await terminal.waitFor(/pg_terminate_backend\(a\.pid/);
   terminal.press('enter');
-  await terminal.waitFor('type yes to carry it out');
+  await terminal.waitFor('type yes to run it');
   expect(shown(terminal)).toMatch(/3 sessions to end\n {2}on 127\.0\.0\.1:\d+\/postgres, server …\d{6}\n/);
   terminal.type('no', 'enter');
-  await terminal.waitFor('type yes to go on');
+  await terminal.waitFor('type yes and press Enter');
   expect(await leakedSessions()).toBe(3);
   terminal.press('backspace', 'backspace');
   terminal.type('yes', 'enter');
@@ -92,7 +92,7 @@ it('walks the guide by keys: findings, parameters, preview, typed word, verified
   terminal.press('enter', '6');
   await terminal.waitFor(/3 steps, kill-idle/);
   terminal.press('j', 'enter');
-  await terminal.waitFor(/ run \w+\n[\s\S]*3 of 3 begun/);
+  await terminal.waitFor(/ run \w+\n[\s\S]*3 of 3 started/);
   await terminal.waitFor(/1 {2}end session \d+ .*\n +✔ verified, .*backend:\d+\n +SELECT a\.pid,/);
   await terminal.waitFor(/\d+ more lines below: PgDn/);
   terminal.press('G');
@@ -105,15 +105,15 @@ it('goes back at every stage and has done nothing', async () => {
   terminal.press('enter');
   await terminal.waitFor('3 sessions to end');
   terminal.press('enter');
-  await terminal.waitFor('type yes to carry it out');
+  await terminal.waitFor('type yes to run it');
   terminal.press('escape');
-  await terminal.waitFor('Enter go on');
+  await terminal.waitFor('Enter next');
   terminal.press('escape');
   await terminal.waitFor('> older_than');
   terminal.press('escape');
   await terminal.waitFor('Esc close');
   terminal.press('escape');
-  await terminal.waitFor('who holds them');
+  await terminal.waitFor('slots by application, role and client');
   expect(await leakedSessions()).toBe(3);
 });
 
@@ -124,7 +124,7 @@ it('leaves a session alone that moved on between preview and confirmation', asyn
   await terminal.waitFor('3 sessions to end');
   await leaked[0]?.query('COMMIT');
   terminal.press('enter');
-  await terminal.waitFor('type yes to carry it out');
+  await terminal.waitFor('type yes to run it');
   terminal.type('yes', 'enter');
   await terminal.waitFor('2 verified, 1 skipped');
   expect(await leakedSessions()).toBe(1);
@@ -137,9 +137,9 @@ it('wants the name of a production target: yes is not enough', async () => {
   terminal.press('enter');
   await terminal.waitFor('3 sessions to end');
   terminal.press('enter');
-  await terminal.waitFor(/type 127\.0\.0\.1:\d+\/postgres to carry it out/);
+  await terminal.waitFor(/type 127\.0\.0\.1:\d+\/postgres to run it/);
   terminal.type('yes', 'enter');
-  await terminal.waitFor(/type 127\.0\.0\.1:\d+\/postgres to go on/);
+  await terminal.waitFor(/type 127\.0\.0\.1:\d+\/postgres and press Enter/);
   expect(await leakedSessions()).toBe(3);
   terminal.press('backspace', 'backspace', 'backspace');
   terminal.type(`127.0.0.1:${server.port}/postgres`, 'enter');
@@ -154,14 +154,14 @@ it('terminates tagged sessions with K the same way', async () => {
   terminal.type('/application:leaky', 'enter');
   await terminal.waitFor(({text}) => (text().match(/leaky/g) ?? []).length >= 4);
   terminal.press('j');
-  await terminal.waitFor('order held');
+  await terminal.waitFor('order frozen');
   terminal.press('space', 'space');
   await terminal.waitFor('2 tagged');
   terminal.press('K');
   await terminal.waitFor('terminate-sessions');
-  await terminal.waitFor('Enter go on');
+  await terminal.waitFor('Enter next');
   terminal.press('enter');
-  await terminal.waitFor('type yes to carry it out');
+  await terminal.waitFor('type yes to run it');
   terminal.type('yes', 'enter');
   await terminal.waitFor('done: 2 verified');
   expect(await leakedSessions()).toBe(1);
@@ -175,7 +175,7 @@ it('does nothing when the journal cannot be written', async () => {
   terminal.press('enter');
   await terminal.waitFor('3 sessions to end');
   terminal.press('enter');
-  await terminal.waitFor('type yes to carry it out');
+  await terminal.waitFor('type yes to run it');
   terminal.type('yes', 'enter');
   await terminal.waitFor(/failed: 3 not started/);
   expect(shown(terminal)).toContain('journal');

@@ -26,7 +26,7 @@ it('shows its incident in the console, and the recipe that answers the leak ends
     rows: 50,
     env: {TMPDIR: folder},
   });
-  await terminal.waitFor('who holds them', {timeout_ms: 60_000});
+  await terminal.waitFor('slots by application, role and client', {timeout_ms: 60_000});
   await terminal.waitFor(/(critical|warning) +\d+ of 57 slots are in use/);
   const leak =
     /assessments-import\/assessments_app leaks \d+ sessions idle in transaction.*kill-idle-sessions +\[(\w)\]/;
@@ -34,14 +34,14 @@ it('shows its incident in the console, and the recipe that answers the leak ends
   await terminal.waitFor(leak, {timeout_ms: 90_000});
   const [, key = ''] = leak.exec(shown(terminal)) ?? [];
   terminal.press(key);
-  await terminal.waitFor('Enter go on');
+  await terminal.waitFor('Enter next');
   terminal.press('enter');
   await terminal.waitFor(/application +assessments-import/);
   terminal.press('enter');
   await terminal.waitFor(/\d+ sessions to end/);
   const [, count] = /(\d+) sessions to end/.exec(shown(terminal)) ?? [];
   terminal.press('enter');
-  await terminal.waitFor('type yes to carry it out');
+  await terminal.waitFor('type yes to run it');
   terminal.type('yes', 'enter');
   await terminal.waitFor(`done: ${count} verified`, {timeout_ms: 30_000});
   terminal.press('enter');

@@ -71,7 +71,7 @@ function open(args: string[], rows = 40): Terminal {
 
 async function openConsole(): Promise<Terminal> {
   const terminal = open(['--interval', '500ms', server.url()]);
-  await terminal.waitFor('who holds them');
+  await terminal.waitFor('slots by application, role and client');
   await openRecipe(terminal, 'repair');
   terminal.press('enter');
   await terminal.waitFor('> index');

@@ -39,7 +39,7 @@ afterEach(async () => {
 async function open(size = {columns: 80, rows: 24}): Promise<Terminal> {
   const terminal = openProgram(['--journal', journal, '--interval', '500ms', server.url()], size);
   terminals.push(terminal);
-  await terminal.waitFor('who holds them');
+  await terminal.waitFor('slots by application, role and client');
   return terminal;
 }
 
@@ -137,9 +137,9 @@ it('says that it sweeps after a cancel, and what removes the rest where that fai
     .toHaveLength(1);
   await stopRun(terminal);
   await locked;
-  await terminal.waitFor(/build index .* sweeping what it left/);
+  await terminal.waitFor(/build index .* cleaning up/);
   expect(shown(terminal)).not.toContain('Esc');
-  await terminal.waitFor(/could not be removed[\s\S]*recipe repair-invalid-indexes removes it/);
+  await terminal.waitFor(/could not be removed[\s\S]*remove it with repair-invalid-indexes/);
   expect(await indexValidity()).toBe(false);
 });
 
@@ -170,7 +170,7 @@ it('settles what an earlier run left unknown before it acts, and tells', async (
   ];
   for (const event of events) await file.append({actor: 'ann@bastion', target, run: '5ca1ab1e', ...event});
   const terminal = await open({columns: 160, rows: 50});
-  await terminal.waitFor('1 act of an earlier run never told the outcome');
+  await terminal.waitFor('1 step of an earlier run ended without a recorded result');
   await openRecipe(terminal, 'repair');
   terminal.press('enter');
   await terminal.waitFor('> index');

@@ -35,7 +35,7 @@ function open(args: string[] = [url], options: Parameters<typeof openProgram>[1]
 
 async function opened(...rest: Parameters<typeof open>): Promise<Terminal> {
   const terminal = open(...rest);
-  await terminal.waitFor('who holds them');
+  await terminal.waitFor('slots by application, role and client');
   return terminal;
 }
 
@@ -107,7 +107,7 @@ describe('a server with no slot left', () => {
     await terminal.waitFor(/next try in [\d.]+s/);
     expect(shown(terminal)).toContain('waited');
     await held.pop()?.end();
-    await terminal.waitFor('who holds them');
+    await terminal.waitFor('slots by application, role and client');
     expect(shown(terminal)).toMatch(/greedy +app/);
   });
 
@@ -136,11 +136,11 @@ describe('a server with no slot left', () => {
     const terminal = await opened([url], {env: {POOLCTL_RESCUE_URL: server.superuserUrl}});
     expect(shown(terminal)).toMatch(/17 of 17 used|18 of 17 used/);
     expect(shown(terminal)).toContain(', 0 free,');
-    expect(shown(terminal)).toContain('by rescue');
+    expect(shown(terminal)).toContain('via rescue');
     const watching = `FROM pg_stat_activity WHERE application_name = 'poolctl'`;
     const [ended] = await server.query<{pid: number}>(`SELECT pid, pg_terminate_backend(pid) ${watching}`);
     while ((await server.query(`SELECT ${watching} AND pid <> ${ended?.pid}`)).length === 0);
-    await terminal.waitFor(/● 0\.5s.*by rescue|by rescue.*● 0\.5s/);
+    await terminal.waitFor(/● 0\.5s.*via rescue|via rescue.*● 0\.5s/);
   });
 });
 
@@ -217,7 +217,8 @@ describe('the terminal is given back as it was', () => {
     });
     shell.type('fg', 'enter');
     await shell.waitFor(
-      ({isAlternateBuffer, text}) => isAlternateBuffer() && text().includes('who holds them'),
+      ({isAlternateBuffer, text}) =>
+        isAlternateBuffer() && text().includes('slots by application, role and client'),
     );
     shell.press('q');
     await shell.waitFor(({isAlternateBuffer}) => !isAlternateBuffer());
@@ -246,6 +247,6 @@ async function openShell(): Promise<Terminal> {
   terminals.push(shell);
   await shell.waitFor(prompt);
   shell.type(`${process.execPath} ${program} '${url}'`, 'enter');
-  await shell.waitFor('who holds them');
+  await shell.waitFor('slots by application, role and client');
   return shell;
 }

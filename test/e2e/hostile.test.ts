@@ -30,7 +30,7 @@ afterEach(async () => {
 async function open(args: string[], columns = 120, rows = 40): Promise<Terminal> {
   const terminal = openProgram(['--interval', '500ms', ...args], {columns, rows, checksRestore: true});
   terminals.push(terminal);
-  await terminal.waitFor('who holds them');
+  await terminal.waitFor('slots by application, role and client');
   return terminal;
 }
 
@@ -72,7 +72,7 @@ it('opens a statement of a megabyte like any other, and goes on answering', asyn
   await terminal.waitFor('idle in tx');
   const clears = terminal.rawOutput().split('\u001b[2J').length;
   terminal.press('j');
-  await terminal.waitFor('order held');
+  await terminal.waitFor('order frozen');
   terminal.press('enter');
   await terminal.waitFor(/\d{3} more lines below/);
   expect(shown(terminal)).toContain('"·[2J·[2J');

@@ -26,7 +26,7 @@ async function open(columns = 110, rows = 30): Promise<Terminal> {
   const args = ['--interval', '60s', server.url()];
   const terminal = openProgram(args, {columns, rows, env: {ESCDELAY: '3000'}});
   terminals.push(terminal);
-  await terminal.waitFor('who holds them');
+  await terminal.waitFor('slots by application, role and client');
   return terminal;
 }
 
@@ -43,7 +43,7 @@ async function holdVictim(terminal: Terminal): Promise<void> {
   terminal.type('/application:victim', 'enter');
   await terminal.waitFor(({screen}) => screen().filter(row => /^ +\d+ /.test(row)).length === 1);
   terminal.press('j');
-  await terminal.waitFor('order held');
+  await terminal.waitFor('order frozen');
 }
 
 const victimIsThere = async () =>
@@ -58,7 +58,7 @@ describe('an escape sequence', () => {
       terminal.write(byte);
       await sleep(5);
     }
-    await terminal.waitFor('order held');
+    await terminal.waitFor('order frozen');
     expect(shown(terminal)).not.toContain('past');
   });
 
@@ -112,11 +112,11 @@ describe('a paste', () => {
     terminal.press('K');
     await terminal.waitFor('1 session to end');
     terminal.press('enter');
-    await terminal.waitFor('type yes to carry it out');
+    await terminal.waitFor('type yes to run it');
     terminal.paste('yes');
     await terminal.waitFor('A paste confirms nothing');
     terminal.press('enter');
-    await terminal.waitFor('type yes to go on');
+    await terminal.waitFor('type yes and press Enter');
     expect(await victimIsThere()).toBe(true);
   });
 });
@@ -127,12 +127,12 @@ it('takes no confirmation on a screen too small to show it', async () => {
   terminal.press('K');
   await terminal.waitFor('1 session to end');
   terminal.press('enter');
-  await terminal.waitFor('type yes to carry it out');
+  await terminal.waitFor('type yes to run it');
   terminal.resize(30, 6);
   await terminal.waitFor('poolctl needs 40x8');
   terminal.type('yes', 'enter');
   terminal.resize(110, 30);
-  await terminal.waitFor('type yes to carry it out:  ▏');
+  await terminal.waitFor('type yes to run it:  ▏');
   expect(await victimIsThere()).toBe(true);
   terminal.type('yes', 'enter');
   await terminal.waitFor('done: 1 verified');

@@ -48,7 +48,7 @@ it('is ended by Ctrl-C, and shows what was measured', async () => {
 
 async function openReplay(rows: number): Promise<Terminal> {
   const terminal = open(['--interval', '500ms', server.url()], rows);
-  await terminal.waitFor('who holds them');
+  await terminal.waitFor('slots by application, role and client');
   await openRecipe(terminal, 'replay-endpoint');
   terminal.press('enter');
   await terminal.waitFor('> endpoint');
@@ -65,12 +65,12 @@ it('measures an endpoint in the console, recommends a limit, and hands it on', a
   terminal.type('1..3');
   await terminal.waitFor(/connection_limit +1\.\.3/);
   terminal.press('enter');
-  await terminal.waitFor('Enter measure it');
+  await terminal.waitFor('Enter measure');
   expect(shown(terminal)).toContain('poolctl replay slow.sql --sweep connection_limit=1..3');
   terminal.press('enter');
   await terminal.waitFor(/1\/3 main, connection_limit 1, 10 users: .* requests/);
   await terminal.waitFor('recommended', {timeout_ms: 60_000});
-  await terminal.waitFor('Enter tune-connection-limit with it');
+  await terminal.waitFor('Enter open tune-connection-limit with this value');
   expect(shown(terminal)).toMatch(/connection_limit 3: .* requests\/s/);
   terminal.press('enter');
   await terminal.waitFor('tune-connection-limit  findings');
@@ -81,22 +81,22 @@ it('measures an endpoint in the console, recommends a limit, and hands it on', a
 it('ends a replay by Esc with what was measured, and leaves no session behind', async () => {
   const terminal = await openReplay(24);
   terminal.press('enter');
-  await terminal.waitFor('Enter measure it');
+  await terminal.waitFor('Enter measure');
   terminal.press('enter');
   await terminal.waitFor(/1\/10 main, connection_limit 1, 10 users: .* requests/);
   terminal.press('escape');
-  await terminal.waitFor('not all was measured');
+  await terminal.waitFor('stopped before everything was measured');
   const left = () =>
     server.query("SELECT 1 FROM pg_stat_activity WHERE application_name LIKE 'poolctl-replay%'");
   await expect.poll(left).toEqual([]);
   terminal.press('escape');
-  await terminal.waitFor('Enter measure it');
+  await terminal.waitFor('Enter measure');
 });
 
 it('says in the console what is wrong with an endpoint file', async () => {
   const terminal = await openReplay(24);
   terminal.type('.nope', 'enter');
-  await terminal.waitFor('Enter measure it');
+  await terminal.waitFor('Enter measure');
   terminal.press('enter');
   await terminal.waitFor('cannot read the endpoint file slow.sql.nope');
 });

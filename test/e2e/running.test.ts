@@ -37,7 +37,7 @@ async function open(user = 'oncall'): Promise<Terminal> {
   const url = server.url({user, password: user});
   const terminal = openProgram(['--journal', journal, '--interval', '500ms', url], {columns: 120, rows: 40});
   terminals.push(terminal);
-  await terminal.waitFor('who holds them');
+  await terminal.waitFor('slots by application, role and client');
   return terminal;
 }
 
@@ -72,7 +72,7 @@ async function holdSession(terminal: Terminal, application_name: string): Promis
       screen().filter(row => /^ +\d+ /.test(row)).length === 1 && / {2}q quit$/.test(screen().at(-1) ?? ''),
   );
   terminal.press('j');
-  await terminal.waitFor('order held');
+  await terminal.waitFor('order frozen');
 }
 
 /** More sessions than one batch has, and the run waiting between two batches. */
@@ -178,8 +178,8 @@ it('tells at the next start of an act whose outcome nobody knows', async () => {
   ];
   for (const event of events) await file.append({...told, ...event});
   const terminal = await open();
-  await terminal.waitFor('1 act of an earlier run never told the outcome: unknown, verify');
+  await terminal.waitFor('1 step of an earlier run ended without a recorded result');
   terminal.press('6');
   await terminal.waitFor(/will: end session 4711/);
-  expect(shown(terminal)).toContain('1 act began and never told the outcome');
+  expect(shown(terminal)).toContain('1 step started without a recorded result');
 });

@@ -13,7 +13,7 @@ afterEach(async () => {
 async function openConsole(url: string, columns = 140, rows = 40): Promise<Terminal> {
   const terminal = openProgram(['--interval', '500ms', url], {columns, rows});
   terminals.push(terminal);
-  await terminal.waitFor('who holds them');
+  await terminal.waitFor('slots by application, role and client');
   return terminal;
 }
 
@@ -92,7 +92,7 @@ describe('sessions', () => {
     terminal.type('/application:a', 'enter');
     await terminal.waitFor(() => tableRows(terminal).length === 4);
     terminal.press('j', 'j');
-    await terminal.waitFor('order held');
+    await terminal.waitFor('order frozen');
     const before = pidsOf(terminal);
     const held = heldRow(terminal);
     expect(held).toMatch(/charlie/);

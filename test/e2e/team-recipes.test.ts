@@ -48,6 +48,6 @@ it('opens in spite of a runbook with a mistake, and names it', async () => {
   writeFileSync(join(folder, 'broken.md'), '# No front matter\n');
   const terminal = openProgram(['--recipes', folder, server.url()], {columns: 160, rows: 40});
   onTestFinished(() => terminal.close());
-  await terminal.waitFor('who holds them');
+  await terminal.waitFor('slots by application, role and client');
   await terminal.waitFor(/left out .*broken\.md:1: it does not begin with its title/);
 });

@@ -47,7 +47,7 @@ describe('record and play', () => {
     await terminal.waitFor(() => timeOn(terminal) !== before);
     await terminal.waitFor('half_built');
     terminal.press('2', 'j', 'K');
-    await terminal.waitFor('this is a recording: nothing can be done in it');
+    await terminal.waitFor('this is a recording: no recipe can be run on it');
     terminal.press('q');
     expect(await terminal.onExit).toMatchObject({exitCode: 0});
 
@@ -74,7 +74,7 @@ describe('the last hour of the console', () => {
   it('is gone back to, comes back to now, and is written out', async () => {
     const folder = await temporaryFolder();
     const terminal = open(['--interval', '1s', server.url()], folder);
-    await terminal.waitFor('who holds them');
+    await terminal.waitFor('slots by application, role and client');
     // Facts are read in the background: from here on readings are kept with what they tell.
     await terminal.waitFor('half_built');
     const gone = await server.connect({application_name: 'short-lived'});

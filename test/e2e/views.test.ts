@@ -52,14 +52,14 @@ describe.each(sizes)('at %i x %i', (columns, rows) => {
   it('shows every view by its key and by Tab, whole and within the screen', async () => {
     const terminal = open(columns, rows);
     await terminal.waitFor(/\d+ of 37 used/);
-    await terminal.waitFor('who holds them');
+    await terminal.waitFor('slots by application, role and client');
     const views: [string, string | RegExp][] = [
       ['2', /PID +STATE +FOR/],
       ['3', /LOAD.* +MEAN/],
-      ['4', /HOLDS UP/],
+      ['4', /BLOCKS/],
       ['5', 'kill-idle-sessions'],
       ['6', 'nothing has been done yet'],
-      ['1', 'who holds them'],
+      ['1', 'slots by application, role and client'],
     ];
     for (const [key, content] of views) {
       terminal.press(key);
@@ -79,7 +79,7 @@ describe.each(sizes)('at %i x %i', (columns, rows) => {
 
 it('puts values under their headers', async () => {
   const terminal = open(160, 50);
-  await terminal.waitFor('who holds them');
+  await terminal.waitFor('slots by application, role and client');
   terminal.press('2');
   await terminal.waitFor(/PID[\s\S]*shop-blocker/);
   const [header = ''] = terminal.screen().filter(row => row.includes('APPLICATION'));
@@ -91,7 +91,7 @@ it('puts values under their headers', async () => {
 
 it('follows resizes in both directions, and asks for room where there is none', async () => {
   const terminal = open(160, 50);
-  await terminal.waitFor('what costs most');
+  await terminal.waitFor('costliest statements');
   for (const [columns, rows] of [
     [80, 24],
     [300, 100],
@@ -106,7 +106,7 @@ it('follows resizes in both directions, and asks for room where there is none', 
   terminal.resize(30, 8);
   await terminal.waitFor('poolctl needs 40x8');
   terminal.resize(80, 24);
-  await terminal.waitFor('who holds them');
+  await terminal.waitFor('slots by application, role and client');
 });
 
 it('marks production with a red frame that names host, database and role', async () => {
@@ -130,14 +130,14 @@ it('marks production with a red frame that names host, database and role', async
 describe('sessions', () => {
   it('filters as it is typed, holds a row, and shows its detail with statement and locks', async () => {
     const terminal = open(120, 40);
-    await terminal.waitFor('who holds them');
+    await terminal.waitFor('slots by application, role and client');
     terminal.press('2');
     await terminal.waitFor('shop-idle');
     terminal.type('/application:blocker');
     await terminal.waitFor(({text}) => !text().includes('shop-idle') && text().includes('shop-blocker'));
     terminal.press('enter');
     terminal.press('j');
-    await terminal.waitFor('order held');
+    await terminal.waitFor('order frozen');
     terminal.press('enter');
     await terminal.waitFor('idle in transaction for');
     await terminal.waitFor(/holds RowExclusiveLock on public\.orders/);
@@ -149,11 +149,11 @@ describe('sessions', () => {
 
   it('takes a fast jjj as three keys, and says why a key can do nothing', async () => {
     const terminal = open(120, 40);
-    await terminal.waitFor('who holds them');
+    await terminal.waitFor('slots by application, role and client');
     terminal.press('2');
     await terminal.waitFor('shop-idle');
     terminal.press('K');
-    await terminal.waitFor('no session is held or tagged');
+    await terminal.waitFor('no session selected or tagged');
     terminal.press('j', 'j', 'j');
     await terminal.waitFor(({screen, cell}) => {
       const row = screen().findIndex((text, y) => text !== '' && y > 2 && cell(5, y).isInverse);
@@ -163,7 +163,7 @@ describe('sessions', () => {
 
   it('finds whom it blocks and what it waits for in the tree of locks', async () => {
     const terminal = open(120, 40);
-    await terminal.waitFor('who holds them');
+    await terminal.waitFor('slots by application, role and client');
     terminal.press('4');
     await terminal.waitFor(/└ \d+ .*active .*shop-waiter/);
     expect(shown(terminal)).toMatch(/^ +\d+ +1 +idle in tx/m);
@@ -176,7 +176,7 @@ describe('statements', () => {
       {before: string},
     ];
     const terminal = open(80, 24);
-    await terminal.waitFor('who holds them');
+    await terminal.waitFor('slots by application, role and client');
     terminal.press('3');
     await terminal.waitFor(/SELECT/);
     terminal.type('/nextval', 'enter');
@@ -193,7 +193,7 @@ describe('statements', () => {
 
   it('copies the statement held through the terminal (OSC 52)', async () => {
     const terminal = open(140, 50);
-    await terminal.waitFor('who holds them');
+    await terminal.waitFor('slots by application, role and client');
     terminal.press('3');
     await terminal.waitFor(/SELECT/);
     terminal.type('/nextval', 'enter');
@@ -207,7 +207,7 @@ describe('statements', () => {
 
 it('pauses, changes the interval, obeys :, and helps', async () => {
   const terminal = open(100, 30);
-  await terminal.waitFor('who holds them');
+  await terminal.waitFor('slots by application, role and client');
   terminal.press('+');
   await terminal.waitFor(/● 1s/);
   terminal.press('p');
@@ -221,24 +221,24 @@ it('pauses, changes the interval, obeys :, and helps', async () => {
   terminal.press('escape');
   await terminal.waitFor('? help');
   terminal.press('?');
-  await terminal.waitFor('takes hold of a row');
+  await terminal.waitFor('selects a row');
   terminal.press('q');
-  await terminal.waitFor('who holds them');
+  await terminal.waitFor('slots by application, role and client');
 });
 
 describe('terminals', () => {
   it('uses no colour under NO_COLOR, and only ASCII on a dumb terminal', async () => {
     const plain = open(80, 24, [url], {NO_COLOR: '1'});
-    await plain.waitFor('who holds them');
+    await plain.waitFor('slots by application, role and client');
     expect(plain.rawOutput()).not.toMatch(/\u001b\[[0-9;]*(?:3[0-7]|9[0-7]|4[0-7])m/);
     const dumb = open(80, 24, [url], {TERM: 'dumb'});
-    await dumb.waitFor('who holds them');
+    await dumb.waitFor('slots by application, role and client');
     expect(dumb.screen().join('\n')).toMatch(/^[\x20-\x7e\n]*$/);
   });
 
   it('draws under CI too', async () => {
     const terminal = open(80, 24, [url], {CI: '1'});
-    await terminal.waitFor('who holds them');
+    await terminal.waitFor('slots by application, role and client');
     terminal.press('2');
     await terminal.waitFor(/PID +STATE/);
   });

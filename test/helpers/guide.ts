@@ -5,7 +5,7 @@ export async function openRecipe(terminal: Terminal, name: string): Promise<void
   terminal.type(`:recipe ${name}`);
   await terminal.waitFor(`:recipe ${name}`);
   terminal.press('enter');
-  await terminal.waitFor('Enter go on');
+  await terminal.waitFor('Enter next');
 }
 
 /** kill-idle-sessions, its parameters: all that is idle in a transaction, however short. */
@@ -26,8 +26,8 @@ export async function stopRun(terminal: Terminal): Promise<void> {
 
 /** From a guide's parameters or its preview through the confirmation: it runs. */
 export async function confirm(terminal: Terminal, word = 'yes'): Promise<void> {
-  await terminal.waitFor('Enter go on');
+  await terminal.waitFor('Enter next');
   terminal.press('enter');
-  await terminal.waitFor('to carry it out');
+  await terminal.waitFor('to run it');
   terminal.type(word, 'enter');
 }

@@ -4,7 +4,7 @@ import type {Theme} from '../screen/theme.ts';
 import type {ConsoleState, Past} from '../state.ts';
 import {views} from '../views/index.ts';
 
-/** Which environment, who and where, and how fresh: `poolctl staging oncall@db:5432/shop  PG 16.4   ● 2s 3.1ms 34K 14:03:20`. */
+/** Environment, role, server, and how fresh: `poolctl staging oncall@db:5432/shop  PG 16.4   ● 2s 3.1ms 34K 14:03:20`. */
 export function drawHeader(state: ConsoleState, width: number, theme: Theme): Line {
   const {snapshot, environment, source} = state;
   const where = snapshot ? `${snapshot.target.user}@${snapshot.target.id}` : state.address;
@@ -15,9 +15,9 @@ export function drawHeader(state: ConsoleState, width: number, theme: Theme): Li
     {
       spans: [
         span('poolctl ', 'key'),
-        // First: of a long address the end is cut off.
+        // First, because a long address is cut at its end.
         span(environment === null ? '' : `${environment} `, 'accent'),
-        // What a folder's own file says is not what the user has said.
+        // The address is from a file of the folder, not from the user.
         span(source === '.env' ? '(.env) ' : '', 'warning'),
         span(where, 'strong'),
         span(version, 'muted'),
@@ -47,7 +47,7 @@ function linkSpans(state: ConsoleState, theme: Theme): Span[] {
   const interval = `${state.effective_interval_ms / 1000}s${slowed ? ' (slowed)' : ''}`;
   return [
     span(link.another_server === null ? '' : ' another server', 'danger'),
-    span(link.viaRescueUrl ? ' by rescue' : '', 'warning'),
+    span(link.viaRescueUrl ? ' via rescue' : '', 'warning'),
     state.isPaused ? span(' paused ', 'warning') : span(` ${theme.symbols.live} `, 'good'),
     span(`${interval}${cost} `, slowed ? 'warning' : 'muted'),
     span(snapshot ? snapshot.at.slice(11, 19) : '', 'muted'),
@@ -67,11 +67,11 @@ function pastSpans({now, isPlaying, speed, at_ms}: Past, {symbols}: Theme): Span
 }
 
 /**
- * The views and how much there is in each, and what bears on the rows shown. Where the terminal is narrow, what is
- * said in words gives way first, then the counts.
+ * The views with their counts, and the filter, tags and frozen order. On a narrow terminal the words are
+ * shortened first, then the counts are dropped.
  */
 export function drawTabs(state: ConsoleState, width: number, theme: Theme): Line {
-  const words: Line = {spans: tableState(state, ' order held')};
+  const words: Line = {spans: tableState(state, ' order frozen')};
   const sign: Line = {spans: tableState(state, ` ${theme.symbols.held}`)};
   const layouts = [
     {right: words, tabs: {gap: '  ', hasCounts: true}},
@@ -102,7 +102,7 @@ function tabSpans(
   });
 }
 
-/** The filter, what is tagged, and that the order is held. */
+/** The filter, the number of tagged rows, and whether the order is frozen. */
 function tableState(state: ConsoleState, heldText: string): Span[] {
   const {filter, tagged, frozenOrder} = state.tables[state.view];
   return [

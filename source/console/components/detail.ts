@@ -8,7 +8,7 @@ import {statementId} from '../views/statements.ts';
 import {drawChart} from './chart.ts';
 import {facts, heading, paragraph} from './text-lines.ts';
 
-/** Everything known of one session. It stays open when the session ends, and says so. */
+/** Everything known about one session. The page stays open when the session ends, and says so. */
 export function sessionDetailLines(
   state: ConsoleState,
   overlay: {id: string; detail: string[] | null},
@@ -55,13 +55,13 @@ function sessionFacts(backend: Backend, blocks: number[]): [string, string][] {
       'waits for',
       backend.wait_event === null ? 'nothing' : `${backend.wait_event_type}: ${backend.wait_event}`,
     ],
-    ['blocked by', backend.blocked_by.length === 0 ? 'nobody' : [...new Set(backend.blocked_by)].join(', ')],
-    ['blocks', blocks.length === 0 ? 'nobody' : blocks.join(', ')],
+    ['blocked by', backend.blocked_by.length === 0 ? 'none' : [...new Set(backend.blocked_by)].join(', ')],
+    ['blocks', blocks.length === 0 ? 'none' : blocks.join(', ')],
     ...Object.entries(backend.tags).map(([key, value]): [string, string] => [key, value]),
   ];
 }
 
-/** One statement: what it costs, how that moved since the console started, and its plan once asked for. */
+/** One statement: its cost, the trend since the console started, and its plan once requested. */
 export function statementDetailLines(
   state: ConsoleState,
   overlay: {id: string; text: string[] | null; explain: string[] | null},
@@ -70,12 +70,15 @@ export function statementDetailLines(
 ): Line[] {
   const statement = state.snapshot?.statements.find(candidate => statementId(candidate) === overlay.id);
   if (!statement) {
-    return [heading('statement'), {spans: [span('  no longer among the costliest', 'warning')]}];
+    return [
+      heading('statement'),
+      {spans: [span('  this statement is no longer among the costliest', 'warning')]},
+    ];
   }
   const trend = state.trends[overlay.id] ?? [];
   return [
     heading(`statement ${statement.queryid}`),
-    // What was asked for comes first.
+    // The plan comes first: the user asked for it.
     ...(overlay.explain === null ? [] : [heading('plan'), ...textOf(overlay.explain, width), blankLine]),
     ...facts(statementFacts(statement), width),
     blankLine,
@@ -89,7 +92,10 @@ export function statementDetailLines(
     heading('text'),
     ...textOf(overlay.text ?? [statement.query ?? '(its text has not been read yet)'], width),
     ...(overlay.explain === null
-      ? [blankLine, line(span('  x', 'key'), span(' asks for the plan; it is never executed', 'muted'))]
+      ? [
+          blankLine,
+          line(span('  x', 'key'), span(' shows the plan without executing the statement', 'muted')),
+        ]
       : []),
   ];
 }
@@ -101,9 +107,9 @@ function statementFacts(s: Statement): [string, string][] {
     ['now', ratesText(rates)],
     [
       'since reset',
-      `${formatCount(s.calls)} calls, ${formatMs(s.total_exec_time_ms)} in all, mean ${formatMs(s.mean_exec_time_ms)} ± ${formatMs(s.stddev_exec_time_ms)}, ${formatMs(s.min_exec_time_ms)} to ${formatMs(s.max_exec_time_ms)}`,
+      `${formatCount(s.calls)} calls, ${formatMs(s.total_exec_time_ms)} in total, mean ${formatMs(s.mean_exec_time_ms)} ± ${formatMs(s.stddev_exec_time_ms)}, ${formatMs(s.min_exec_time_ms)} to ${formatMs(s.max_exec_time_ms)}`,
     ],
-    ['rows', `${formatCount(s.rows)}, ${formatCount(s.calls === 0 ? null : s.rows / s.calls)} a call`],
+    ['rows', `${formatCount(s.rows)}, ${formatCount(s.calls === 0 ? null : s.rows / s.calls)} per call`],
     [
       'blocks',
       `${formatCount(s.shared_blks_hit)} hit, ${formatCount(s.shared_blks_read)} read (${formatRatio(hits === 0 ? null : s.shared_blks_hit / hits)} hit), ${formatCount(s.temp_blks_written)} temp written`,
@@ -114,14 +120,14 @@ function statementFacts(s: Statement): [string, string][] {
 }
 
 function ratesText(rates: Statement['rates']): string {
-  if (!rates) return 'one reading so far';
+  if (!rates) return 'known from the second snapshot on';
   if (rates.calls_per_second === 0) return '0 calls/s, idle';
   return `${formatCount(rates.calls_per_second)} calls/s, ${formatRatio(rates.exec_share_ratio)} of all execution time, mean ${formatMs(rates.mean_exec_time_ms)} ± ${formatMs(rates.stddev_exec_time_ms)}`;
 }
 
 type Wrapped = {width: number; lines: Line[]};
 
-/** What was wrapped last: a megabyte takes its time once, not at every frame and key. */
+/** Wrapped lines by text: wrapping a megabyte at every frame would be slow. */
 const wrapped = new WeakMap<string[], Wrapped>();
 
 function textOf(parts: string[], width: number): Line[] {

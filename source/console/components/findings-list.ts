@@ -12,13 +12,13 @@ type FindingsSlice = Pick<ConsoleState, 'findings' | 'letters'> & {
   cursor: string | null;
 };
 
-/** Narrower than this, what a finding says needs the room of what its sign and its key say too. */
+/** On narrower terminals severity and recipe are left out: the sign and the key say them. */
 const leastWithWords = 100;
 
-/** What is wrong, and what cannot be seen: the first with the recipe that answers it, the second with its remedy. */
+/** The findings with their recipes, and the sections that could not be read with the statement that would grant them. */
 export function drawFindings(slice: FindingsSlice, area: Area, theme: Theme): Line[] {
   const {findings, unavailable} = slice;
-  const allIsWell = unavailable.length === 0 ? '  none: all is well' : '  none in what is visible';
+  const allIsWell = unavailable.length === 0 ? '  none: all is well' : '  none in what this role can see';
   return padLines(
     [
       line(span('findings', 'heading'), span(findings.length === 0 ? allIsWell : '', 'good')),
@@ -29,7 +29,7 @@ export function drawFindings(slice: FindingsSlice, area: Area, theme: Theme): Li
   );
 }
 
-/** As many as fit, the one held among them, and how many more there are. */
+/** As many as fit, the selected one among them, and how many more there are. */
 function findingRows(slice: FindingsSlice, area: Area, theme: Theme): Line[] {
   const {findings, cursor} = slice;
   const room = findings.length <= area.height ? area.height : Math.max(1, area.height - 1);
@@ -37,7 +37,7 @@ function findingRows(slice: FindingsSlice, area: Area, theme: Theme): Line[] {
   const first = Math.max(0, held - room + 1);
   const rows = findings.slice(first, first + room).map(finding => drawFinding(finding, slice, area, theme));
   const more = findings.length - rows.length;
-  return more === 0 ? rows : [...rows, line(span(`  +${more} more: key 5, Recipes`, 'muted'))];
+  return more === 0 ? rows : [...rows, line(span(`  ${more} more in Recipes (5)`, 'muted'))];
 }
 
 function drawFinding(finding: Finding, {cursor, letters}: FindingsSlice, {width}: Area, theme: Theme): Line {

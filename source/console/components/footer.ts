@@ -6,13 +6,13 @@ import {modeOf} from '../modes.ts';
 import {blankLine, fitText, type Line, lineWidth, type Span, span, spread} from '../screen/line.ts';
 import type {ConsoleState, Notice} from '../state.ts';
 
-/** The prompt where there is one, else what is to be told, else the keys that matter here. */
+/** The prompt, or the notice, or the keys of this view. */
 export function drawFooter(state: ConsoleState, width: number, below: number): Line {
   const {overlay, notice} = state;
   if (overlay?.kind === 'prompt') return drawPrompt(overlay, width);
   const right: Line = {spans: [...retrySpans(state), ...belowSpans(below), ...alwaysShown(state)]};
   if (overlay?.kind === 'wizard') {
-    // What leads on and back is not covered by anything that is told meanwhile.
+    // A notice does not cover the keys of the wizard.
     return spread(
       {spans: interaction().wizardKeys(state, overlay.wizard)},
       notice ? noticeLine(notice) : right,
@@ -32,13 +32,13 @@ function retrySpans({link}: ConsoleState): Span[] {
   return link.kind === 'lost' ? [span(` retry in ${formatMs(link.retry_in_ms)} `, 'muted')] : [];
 }
 
-/** What has not been read yet cannot be overlooked. */
+/** How many lines follow below the screen. */
 function belowSpans(below: number): Span[] {
   if (below === 0) return [];
   return [span(` ${counted(below, 'more line')} below: PgDn `, 'warning')];
 }
 
-/** Help and the way out are never cut off. */
+/** Help and quit are always shown. */
 function alwaysShown(state: ConsoleState): Span[] {
   if (modeOf(state) !== 'browse') return [];
   return [span(' ?', 'key'), span(' help '), span(' q', 'key'), span(' quit ')];
@@ -47,7 +47,7 @@ function alwaysShown(state: ConsoleState): Span[] {
 type Hint = {key: string; label: string; reason: string | null};
 
 /**
- * As many as fit, and why the first that can do nothing cannot, where there is room for it. Enter is offered only
+ * As many keys as fit, and why the first disabled one is disabled, where there is room. Enter is shown only
  * where it opens something.
  */
 function hintSpans(state: ConsoleState, room: number): Span[] {
@@ -71,7 +71,7 @@ function footerHints(state: ConsoleState): Hint[] {
       .filter(binding => binding.modes.includes(mode) && labelOf(binding, state) !== '')
       .filter(({views}) => views === undefined || views.includes(state.view))
       .map(binding => ({binding, key: binding.keys[0] ?? ''}))
-      // In the past the keys of acts make room for those of time; pressed, they say why they do nothing.
+      // In the past the keys that change something are not listed; pressed, they say why they do nothing.
       .filter(({binding, key}) => state.past === null || !isAct(binding, state, key))
       .map(({binding, key}) => ({
         key: keyName(key),
@@ -83,14 +83,14 @@ function footerHints(state: ConsoleState): Hint[] {
 
 type Prompt = {purpose: 'filter' | 'command'; text: string; error: string | null};
 
-/** What is typed stays in sight, its end at least, whatever is said beside it. */
+/** The end of the text typed is always visible. */
 function drawPrompt({purpose, text, error}: Prompt, width: number): Line {
   const sign = purpose === 'filter' ? '/' : ':';
   const hint =
     error ??
     (purpose === 'filter'
-      ? 'words, column:value, !inverse   Enter keeps it, Esc leaves'
-      : 'sessions, recipe NAME, sort, filter, interval, at, quit   Esc leaves');
+      ? 'words, column:value, !word   Enter keeps the filter, Esc cancels'
+      : 'sessions, recipe NAME, sort, filter, interval, at, quit   Esc cancels');
   const longest = width - 4;
   const shown = text.length > longest ? `…${text.slice(1 - longest)}` : text;
   const typed: Line = {spans: [span(` ${sign}`, 'key'), span(shown, 'strong'), span('▏', 'accent')]};

@@ -3,11 +3,11 @@ import {textWidth} from '../screen/cell-width.ts';
 import {fitText, type Line, line, padLines, span} from '../screen/line.ts';
 import type {Area} from '../views/view.ts';
 
-/** Four counts of six cells or seven, and what stands between the columns. */
+/** Width of the four counts and the gaps between the columns. */
 const countsWidth = 31;
 const longestAddress = 39;
 
-/** Who holds the slots, the largest first, and how many more there are than fit. */
+/** The groups of sessions that use most slots, largest first, and how many did not fit. */
 export function drawGroups({groups}: Budget, area: Area): Line[] {
   if (area.height < 2) return padLines([], area.height);
   const widths = nameWidths(groups, area.width - countsWidth);
@@ -16,7 +16,7 @@ export function drawGroups({groups}: Budget, area: Area): Line[] {
   const titles = ['application', 'role', 'client', ' slots', 'active', 'idle', 'in tx'];
   return padLines(
     [
-      line(span('who holds them', 'heading')),
+      line(span('slots by application, role and client', 'heading')),
       line(span(columnsOf(titles, widths), 'muted')),
       ...shown.map(group => drawGroup(group, widths)),
       ...moreLines(groups.slice(shown.length)),
@@ -25,7 +25,7 @@ export function drawGroups({groups}: Budget, area: Area): Line[] {
   );
 }
 
-/** The client's is as wide as it must be: names get the rest, half each. */
+/** The client column is as wide as its longest address; the two names share the rest. */
 function nameWidths(groups: BudgetGroup[], room: number): [number, number, number] {
   const longest = Math.max(...groups.map(group => textWidth(clientOf(group).slice(0, longestAddress))), 10);
   const client = Math.min(longest, Math.floor(room / 3));
@@ -57,7 +57,7 @@ function clientOf(group: BudgetGroup): string {
   return group.client_addr ?? (isHidden(group) ? '-' : 'local');
 }
 
-/** What is hidden from this role is in no state, and its client is as unknown. */
+/** A session hidden from this role has no state and no client address. */
 function isHidden({active, idle, idle_in_transaction}: BudgetGroup): boolean {
   return active + idle + idle_in_transaction === 0;
 }

@@ -10,7 +10,7 @@ import {replayLines} from './replay-page.ts';
 import {runDetailLines} from './run-detail.ts';
 import {heading} from './text-lines.ts';
 
-/** What is read on top of a view, as long as it is; it is scrolled where it is longer than the screen. */
+/** All lines of the page on top of a view; it is scrolled where it is longer than the screen. */
 export function overlayLines(state: ConsoleState, overlay: Overlay, width: number, theme: Theme): Line[] {
   switch (overlay.kind) {
     case 'help':
@@ -30,7 +30,7 @@ export function overlayLines(state: ConsoleState, overlay: Overlay, width: numbe
   }
 }
 
-/** How far what is open can be scrolled. */
+/** The last scroll position of the open page. */
 export function mostScroll(state: ConsoleState): number {
   const {overlay} = state;
   if (overlay === null) return 0;
@@ -38,10 +38,10 @@ export function mostScroll(state: ConsoleState): number {
   return lastScroll(overlayLines(state, overlay, width, theme).length, height);
 }
 
-/** The same number of lines whatever they look like. */
+/** Colours and symbols do not change the number of lines. */
 const anyTheme = createTheme({});
 
-/** What there is for a page to be shown in, a wizard's or any other; and what to measure it with. */
+/** The area that a page has, a wizard's or another, and the theme to measure it with. */
 export function pageArea(
   state: ConsoleState,
   wizard: RecipeWizard | null,
@@ -53,14 +53,14 @@ export function pageArea(
   return {width, height: Math.max(0, rows - border - rowsAround(state) - own), theme: anyTheme};
 }
 
-/** Rows of the help and of README's key list: one per binding, keys by their names. */
+/** Rows of the help and of README's key list, one per binding. */
 export function keyList(): {keys: string; help: string}[] {
   return bindings.map(({keys, help}) => ({keys: keys.map(keyName).join(' '), help}));
 }
 
 const keysWidth = 22;
 
-/** In two columns where there is room. */
+/** The help, in two columns on a wide terminal. */
 export function helpLines(width: number): Line[] {
   const isWide = width >= 150;
   const rows = keyList().flatMap(row => helpRow(row, isWide ? Math.floor(width / 2) : width));

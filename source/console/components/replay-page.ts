@@ -8,7 +8,7 @@ import {heading, paragraph, signed} from './text-lines.ts';
 
 const chartRows = 8;
 
-/** While it runs: what is under way, the chart, the results so far. At its end what follows from them comes first. */
+/** During a replay: the current measurement, the chart and the results so far. At the end the recommendation comes first. */
 export function replayLines(page: ReplayPage, width: number, theme: Theme): Line[] {
   const {document, error, results} = page;
   const head = headLines(page, width, theme);
@@ -23,14 +23,14 @@ function rateChart({rates}: ReplayPage, width: number, theme: Theme): Line[] {
   return drawChart(chart, width - 2, chartRows, theme).map(({spans}) => ({spans: [span('  '), ...spans]}));
 }
 
-/** The keys that lead on and back. */
+/** The keys of this page. */
 export function replayKeys(page: ReplayPage): Span[] {
   const keys: [string, string][] = hasEnded(page)
     ? [
-        ['Enter', recommended(page) === null ? 'close' : 'tune-connection-limit with it'],
+        ['Enter', recommended(page) === null ? 'close' : 'open tune-connection-limit with this value'],
         ['Esc', 'back'],
       ]
-    : [['Esc', 'end it with what was measured']];
+    : [['Esc', 'stop and show the results so far']];
   return keys.flatMap(([key, label]) => [span(`  ${key}`, 'key'), span(` ${label}`)]);
 }
 
@@ -52,12 +52,12 @@ function headLines(page: ReplayPage, width: number, {symbols}: Theme): Line[] {
       'strong',
     ),
     ...(isStopping
-      ? signed(symbols.warning, 'warning', 'ending with what was measured', width, 'warning')
+      ? signed(symbols.warning, 'warning', 'stopping, the results so far are kept', width, 'warning')
       : []),
   ];
 }
 
-/** Slow requests leave the count at 0 for long: the clock beside it tells that it is going on. */
+/** Slow requests leave the count at 0 for long: the elapsed time shows that the replay is going on. */
 function progressText(progress: ReplayPage['progress']): string {
   if (progress === null || progress.elapsed_ms === 0) return 'warming up';
   const {requests, failed, elapsed_ms} = progress;
@@ -79,7 +79,7 @@ const columns: [head: string, width: number, read: (result: ReplayResult) => str
   ['errors', 8, ({errors}) => String(errors.pool_timeout + errors.too_many_connections + errors.other)],
 ];
 
-/** A bar beside each where there is room for one, so that the knee is seen. */
+/** Where there is room, a bar beside each result shows where throughput stops growing. */
 const leastBar = 10;
 
 function resultLines(
@@ -129,7 +129,7 @@ function endLines(document: ReplayDocument, width: number, theme: Theme): Line[]
   );
   const remarks = [...new Set([...failures, ...notes])];
   return [
-    ...(is_complete ? [] : paragraph('not all was measured', width, 'warning')),
+    ...(is_complete ? [] : paragraph('stopped before everything was measured', width, 'warning')),
     blankLine,
     ...(recommendation === null
       ? paragraph(whyNoneRecommended(results), width)
@@ -140,14 +140,14 @@ function endLines(document: ReplayDocument, width: number, theme: Theme): Line[]
   ];
 }
 
-/** As the sweep decides. */
+/** The same rule as the sweep's. */
 function whyNoneRecommended(results: readonly ReplayResult[]): string {
   const last = results.at(-1);
-  if (last === undefined) return 'no limit is recommended: none was measured';
+  if (last === undefined) return 'no limit is recommended: nothing was measured';
   const measured = new Set(
     results.filter(({variant}) => variant === last.variant).map(each => each.connection_limit),
   ).size;
   return measured < 3
     ? `no limit is recommended: that takes three of them measured, of ${last.variant} there ${measured === 1 ? 'is one' : 'are two'}`
-    : 'no limit is recommended: at none of them a request was answered';
+    : 'no limit is recommended: no request succeeded at any of them';
 }

@@ -12,7 +12,7 @@ import {facts, heading, indented} from './text-lines.ts';
 
 type Entry<Kind> = Extract<JournalEntry, {event: Kind}>;
 
-/** Everything the journal holds of one run: who, when, what exactly, what became of it, how to take it back. */
+/** Everything the journal holds about one run: actor, times, statements, outcomes and undo. */
 export function runDetailLines(
   {journal}: Pick<ConsoleState, 'journal'>,
   overlay: {run: string},
@@ -47,28 +47,28 @@ function runFacts(entries: JournalEntry[], acting_pid: number | null): [string, 
   const start = entries.find(entry => entry.event === 'run');
   const end = entries.find(entry => entry.event === 'end');
   const begun = entries.filter(isIntent).length;
-  const open = acting_pid === null ? 'unknown: verify' : `under way (pid ${acting_pid})`;
+  const open = acting_pid === null ? 'unknown, verify it' : `under way (pid ${acting_pid})`;
   return [
     ['who', first?.actor ?? 'unknown'],
-    ['when', `${timeOf(first)} to ${end ? timeOf(end) : '(no end is recorded)'} UTC`],
+    ['when', `${timeOf(first)} to ${end ? timeOf(end) : '(no end recorded)'} UTC`],
     ['target', first?.target ?? 'unknown'],
     ...(start?.server === undefined ? [] : [['server', nameServer(start.server)] as [string, string]]),
     ...actedAs(entries).map((who): [string, string] => ['acted as', who]),
-    ['recipe', `${start?.recipe ?? 'unknown'}${start?.undoes ? `, taking back run ${start.undoes}` : ''}`],
+    ['recipe', `${start?.recipe ?? 'unknown'}${start?.undoes ? `, undoing run ${start.undoes}` : ''}`],
     ['parameters', start ? parametersText(start.params) : 'unknown'],
     ['plan', start?.plan ?? 'unknown'],
-    ['steps', `${begun} of ${start?.step_count ?? begun} begun`],
+    ['steps', `${begun} of ${start?.step_count ?? begun} started`],
     ['before', start ? countsText(start.before) : 'unknown'],
     ['after', end ? countsText(end.after) : 'unknown'],
     ['ended', end ? `${end.status}${end.reason ? `: ${end.reason}` : ''}` : open],
   ];
 }
 
-/** What has taken it back and still stands. */
+/** The runs that undid it and were not undone themselves. */
 function undoFacts(entries: readonly JournalEntry[], run: string): [string, string][] {
   const {undone_by, is_undoable} = undoStateOf(entries, run);
   if (undone_by.length === 0) return [];
-  return [['taken back', `${is_undoable ? 'in part ' : ''}by run ${undone_by.join(', ')}`]];
+  return [['undone', `${is_undoable ? 'partly ' : ''}by run ${undone_by.join(', ')}`]];
 }
 
 function parametersText(params: Record<string, string>): string {
@@ -118,7 +118,7 @@ function describeOutcome(
   if (outcome === undefined && acting_pid !== null)
     return {sign: symbols.live, role: 'accent', text: `under way (pid ${acting_pid})`};
   if (outcome === undefined)
-    return {sign: symbols.warning, role: 'warning', text: 'its outcome is unknown: verify'};
+    return {sign: symbols.warning, role: 'warning', text: 'outcome unknown, verify it'};
   const sqlstate = outcome.sqlstate === null ? '' : ` ${outcome.sqlstate}`;
   const rows = counted(outcome.row_count, 'row');
   const text = `${outcome.outcome}${sqlstate}, ${formatMs(outcome.duration_ms)}, ${rows}`;

@@ -6,7 +6,7 @@ import type {Theme} from '../screen/theme.ts';
 import type {Past} from '../state.ts';
 
 /**
- * The time that is kept, from left to right: where something was found, where there is nothing, and where we are.
+ * The recorded time from left to right: findings, gaps and the current position.
  * `12:00:00 ──▲▲✖✖──●──── 13:00:00`.
  */
 export function drawScrubber(past: Past, width: number, theme: Theme): Line {
@@ -23,15 +23,15 @@ export function drawScrubber(past: Past, width: number, theme: Theme): Line {
   return {spans: [span(from, 'muted'), ...spans, span(to, 'muted')]};
 }
 
-/** A moment on the clock; the day is in the header's way. */
+/** Time of day in UTC, `14:03:20`. */
 export function clockOf(at_ms: number): string {
   return new Date(at_ms).toISOString().slice(11, 19);
 }
 
-/** Readings further apart are a gap. */
+/** Snapshots further apart than this leave a gap. */
 const gapMs = 65_000;
 
-/** The worst within a cell; where none was read just then, what was read last before it still holds. */
+/** The worst severity within a cell, or that of the last snapshot before it. */
 function cellOf(moments: readonly RecordedAt[], from_ms: number, to_ms: number, {symbols}: Theme): Span {
   const last = indexAt(moments, to_ms);
   if (to_ms - (moments[last]?.at_ms ?? 0) > gapMs) return span(' ');

@@ -7,7 +7,7 @@ import type {Theme} from '../screen/theme.ts';
 import type {ConsoleState} from '../state.ts';
 import {drawGauge, gaugeRole} from './gauge.ts';
 
-/** The answer in four lines: how full, who does what, how fast, until when. */
+/** Four lines: slots, sessions by state, throughput and hit ratios, and when the slots run out. */
 export function drawServerHead(
   snapshot: Snapshot,
   history: ConsoleState['history'],

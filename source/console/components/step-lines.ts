@@ -7,8 +7,8 @@ import {indented, shorten} from './text-lines.ts';
 const indent = 6;
 
 /**
- * What a step does, as it will run or ran: the act is whole, however narrow the terminal. What `before` showed is not
- * repeated; `isFolded` leaves one line of a long guard.
+ * What a step runs: the statement is always complete, however narrow the terminal. What `before` showed is not
+ * repeated; `isFolded` shortens a long guard to one line.
  */
 export function stepLines(
   step: Step,
@@ -21,7 +21,7 @@ export function stepLines(
   });
 }
 
-/** The signs of a diff stay in its text: colour is never the only sign. */
+/** A diff keeps its + and - signs: colour is never the only sign. */
 function roleOf({kind, text}: StepLine): Role {
   switch (kind) {
     case 'statement':

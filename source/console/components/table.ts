@@ -14,26 +14,26 @@ import type {Theme} from '../screen/theme.ts';
 import type {TableState} from '../state.ts';
 import {paragraph} from './text-lines.ts';
 
-/** One column: what it shows, how wide, and which goes first when the terminal is narrow. */
+/** One column: what it shows, its width, and when it is dropped on a narrow terminal. */
 export type Column<Row> = {
   id: string;
   title: string;
-  /** Cells; the growing column's is its least. */
+  /** In cells; the minimum of a growing column. */
   width: number;
-  /** Takes what is left over. At most one per table. */
+  /** Takes the remaining width. At most one per table. */
   grows?: true;
-  /** So much of the table at least, 0 to 1, where that is more than `width`: others give way to it. */
+  /** Minimum share of the table's width, 0 to 1, where that is more than `width`; other columns are dropped for it. */
   leastShare?: number;
-  /** Before that: as many cells as its texts want, up to these, so that they need not be cut. */
+  /** Grows up to this many cells to show its texts uncut, before the growing column gets the rest. */
   widest?: number;
-  /** 1 stays longest. */
+  /** 1 is dropped last. */
   priority: number;
   align?: 'left' | 'right';
   text(row: Row): string;
   role?(row: Row): Role;
-  /** Other texts a filter may find it by, where what is shown is shortened. */
+  /** Other texts that a filter matches, where the text shown is shortened. */
   aliases?(row: Row): string[];
-  /** null sorts last, whichever way. */
+  /** null sorts last in both directions. */
   sortValue(row: Row): number | string | null;
 };
 
@@ -41,8 +41,8 @@ const gap = 1;
 const markerWidth = 2;
 
 /**
- * The columns that fit, in their own order: those of the highest priority number are dropped first. Up to half of
- * what is left goes to those whose texts in `rows` would be cut, the rest to the growing one.
+ * The columns that fit, in their order; those with the highest priority number are dropped first. Up to half of
+ * the remaining width goes to columns whose texts in `rows` would be cut, the rest to the growing one.
  */
 export function fitColumns<Row>(
   columns: Column<Row>[],
@@ -75,7 +75,7 @@ function wantedWidth<Row>({width, widest = width, text}: Column<Row>, rows: Row[
   );
 }
 
-/** Filters, sorts and holds: the rows a person sees, in the order they see them. */
+/** Filters and sorts the rows, and keeps a frozen order. */
 export function arrangeRows<Row>(
   rows: Row[],
   table: TableState,
@@ -101,7 +101,7 @@ function sortRows<Row>(rows: Row[], column: Column<Row>, isDescending: boolean):
   for (const [index, {row}] of keyed.entries()) rows[index] = row;
 }
 
-/** While a row is held nothing moves under the cursor: known rows keep their places, new ones come last. */
+/** While a row is selected nothing moves under the cursor: known rows keep their places, new ones come last. */
 export function freezeOrder<Row>(
   rows: Row[],
   frozenOrder: TableState['frozenOrder'],
@@ -115,8 +115,8 @@ export function freezeOrder<Row>(
 }
 
 /**
- * `/` filter: words that must all match. `state:idle` looks in one column, `state=idle` wants it whole, `!word`
- * and `!state:idle` are the inverse, anything else looks in every column. Case does not matter.
+ * The `/` filter: all words must match. `state:idle` searches one column, `state=idle` compares the whole value, `!word`
+ * and `!state:idle` invert, any other word searches every column. Case is ignored.
  */
 export function createFilter<Row>(filter: string, columns: Column<Row>[]): (row: Row) => boolean {
   const words = filter.toLowerCase().match(/(?:[^\s"]|"[^"]*")+/g) ?? [];
@@ -144,7 +144,7 @@ export type TableSlice<Row> = {
   table: TableState;
   columns: Column<Row>[];
   idOf: (row: Row) => string;
-  /** Said in the middle of an empty table. */
+  /** Shown in an empty table. */
   emptyText: string;
 };
 
@@ -164,7 +164,7 @@ export function drawTable<Row>(slice: TableSlice<Row>, width: number, height: nu
   return padLines(lines, height);
 }
 
-/** What the rows are sorted by, where that column had to give way. */
+/** Names the sort column where it is not shown. */
 function unseenSort<Row>(
   {columns, table: {sort}}: TableSlice<Row>,
   fitted: {column: Column<Row>}[],
@@ -208,7 +208,7 @@ function drawRow<Row>(
   return isSelected ? {spans, isSelected} : {spans};
 }
 
-/** Scrolls as little as it must, keeping the cursor in sight with the page it is on. */
+/** The first row shown: scrolls as little as needed to keep the cursor visible. */
 function firstVisible<Row>(
   rows: Row[],
   table: TableState,

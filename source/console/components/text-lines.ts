@@ -6,24 +6,24 @@ export function heading(title: string): Line {
   return line(span(`  ${title}`, 'heading'));
 }
 
-/** Text for people, two cells in, as wide as the page. */
+/** Text indented by two cells, wrapped to the page. */
 export function paragraph(text: string, width: number, role: Role = 'plain'): Line[] {
   return indented(text, width, 2, role);
 }
 
-/** Text wrapped between `indent` cells at the left and two at the right. */
+/** Text wrapped, with `indent` cells at the left and two at the right. */
 export function indented(text: string, width: number, indent: number, role: Role = 'plain'): Line[] {
   return wrapText(text, width - indent - 2).map(part => line(span(' '.repeat(indent) + part, role)));
 }
 
-/** A sign at the left, and the text beside it for as many lines as it takes. */
+/** A sign, and the wrapped text beside it. */
 export function signed(sign: string, signRole: Role, text: string, width: number, role: Role): Line[] {
   return wrapText(text, width - 6).map((part, index) =>
     index === 0 ? line(span(`  ${sign} `, signRole), span(part, role)) : line(`    ${part}`),
   );
 }
 
-/** Names and what they stand for, in two columns. */
+/** Names and values in two columns. */
 export function facts(pairs: [name: string, value: string][], width: number): Line[] {
   return pairs.flatMap(([name, value]) =>
     wrapText(value, width - 18).map((part, index) =>
@@ -32,7 +32,7 @@ export function facts(pairs: [name: string, value: string][], width: number): Li
   );
 }
 
-/** A value by the unit at the end of its name, and the name without it. */
+/** Formats a value by the unit in its name (`_ms`, `_bytes`, `_ratio`) and drops the unit from the name. */
 export function withUnit(
   name: string,
   value: string | number | boolean | null,
@@ -46,8 +46,8 @@ export function withUnit(
 const shortestRemark = 8;
 
 /**
- * At most `width` characters, cut where it costs least: first in what stands in brackets, who somebody is; then
- * in the middle, because the end of a sentence says what follows from it.
+ * At most `width` characters: first the longest text in brackets is cut, then
+ * the middle, because the end of a sentence says what follows from it.
  */
 export function shorten(text: string, width: number, ellipsis: string): string {
   if (text.length <= width) return text;

@@ -6,7 +6,7 @@ import type {Theme} from '../screen/theme.ts';
 import type {ConsoleState} from '../state.ts';
 import {defineView} from './view.ts';
 
-/** An entry, and what it is about: an outcome does not say, its intent does, and its run's beginning. */
+/** An entry with its subject and recipe, which only the intent and the start of its run name. */
 type JournalRow = {entry: JournalEntry; subject: string; recipe: string};
 
 const columns: Column<JournalRow>[] = [
@@ -91,7 +91,7 @@ const columns: Column<JournalRow>[] = [
 
 type JournalSlice = TableSlice<JournalRow> & {journal: ConsoleState['journal']};
 
-/** Newest first: what was done last is what is asked for first. */
+/** Newest first. */
 export default defineView<JournalSlice>({
   id: 'journal',
   title: 'Journal',
@@ -114,7 +114,7 @@ export default defineView<JournalSlice>({
   },
 });
 
-/** The run of the entry that is held. */
+/** The run of the selected entry. */
 export function selectedRun({journal, tables}: ConsoleState): string | undefined {
   return journal?.entries.find(({seq}) => String(seq) === tables.journal.cursor)?.run;
 }
@@ -152,7 +152,7 @@ function warningLines(journal: ConsoleState['journal'], {symbols}: Theme): Line[
   const lines: Line[] = [];
   if (journal?.problem) lines.push(line(span(`  ${symbols.critical} ${journal.problem}`, 'danger')));
   if (journal && journal.unfinished > 0) {
-    const text = `${counted(journal.unfinished, 'act')} began and never told the outcome: unknown, verify (poolctl journal verify)`;
+    const text = `${counted(journal.unfinished, 'step')} started without a recorded result: check whether it changed anything (poolctl journal verify)`;
     lines.push(line(span(`  ${symbols.warning} ${text}`, 'warning')));
   }
   return lines;

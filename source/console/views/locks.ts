@@ -31,7 +31,7 @@ const lockColumns = ({symbols}: Theme): Column<LockRow>[] => [
   },
   {
     id: 'waiters',
-    title: 'HOLDS UP',
+    title: 'BLOCKS',
     width: 8,
     priority: 2,
     align: 'right',

@@ -106,7 +106,7 @@ function drawCostliest(snapshot: Snapshot, area: Area): Line[] {
   return padLines(
     [
       {spans: []},
-      line(span('what costs most', 'heading')),
+      line(span('costliest statements', 'heading')),
       missing
         ? line(span(`${missing.reason}: ${missing.remedy}`, 'muted'))
         : line(

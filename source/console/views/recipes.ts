@@ -29,7 +29,7 @@ export default defineView<RecipesSlice>({
   }),
   drawSlice({rows, cursor, gaps, why}, area, theme) {
     const head = [
-      line(span('  what can be done', 'heading'), span(`   ${why ?? 'Enter opens the wizard'}`, 'muted')),
+      line(span('  recipes', 'heading'), span(`   ${why ?? 'Enter opens the selected recipe'}`, 'muted')),
       ...gaps.map(text => drawGap(text, area, theme)),
     ];
     const blocks = rows.map(row => drawRecipe(row, cursor, area, theme));

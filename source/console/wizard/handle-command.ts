@@ -27,7 +27,7 @@ import {
   wizardOf,
 } from './state.ts';
 
-/** One key in a wizard. Back is possible at every stage until it runs; then Esc asks, and a second Esc interrupts it. */
+/** Handles one key in a wizard. Esc goes back at every stage; during a run the second Esc interrupts it. */
 export function handleWizardCommand(
   state: ConsoleState,
   wizard: RecipeWizard,
@@ -95,7 +95,7 @@ function goOn(state: ConsoleState, wizard: RecipeWizard): UpdateResult {
 function confirm(state: ConsoleState, wizard: RecipeWizard): UpdateResult {
   const word = confirmationWord(state, wizard);
   if (wizard.typed !== word)
-    return showWizard(state, {...wizard, error: `type ${word} to go on, Esc to go back`});
+    return showWizard(state, {...wizard, error: `type ${word} and press Enter, or Esc to go back`});
   const {plan, server} = wizard;
   if (plan === null || server === null) return noEffects(state);
   const moved = anotherServer(state);
@@ -113,7 +113,7 @@ const stageBefore: Record<WizardStage, WizardStage | null> = {
   done: null,
 };
 
-/** First out of the reading that a plan waits for, then a stage back. */
+/** Cancels the reading that a plan waits for, or goes back one stage. */
 function goBack(state: ConsoleState, wizard: RecipeWizard): UpdateResult {
   if (wizard.dataRequest?.isForPlan) return showWizard(state, {...wizard, dataRequest: null});
   if (wizard.stage === 'running') return stopRunning(state, wizard);
@@ -123,7 +123,7 @@ function goBack(state: ConsoleState, wizard: RecipeWizard): UpdateResult {
     : showWizard(state, {...wizard, stage: before, error: null, scroll: 0});
 }
 
-/** An Esc may be a slip, or all that came of an arrow key over a bad line: the second one stops the run. */
+/** A single Esc may be a slip, or the remains of an arrow key over a bad line: the second one stops the run. */
 function stopRunning(state: ConsoleState, wizard: RecipeWizard): UpdateResult {
   if (wizard.stopping !== null) return noEffects(state);
   return wizard.asksToStop ? interrupt(state, wizard) : showWizard(state, {...wizard, asksToStop: true});
@@ -144,12 +144,12 @@ function scroll(state: ConsoleState, wizard: RecipeWizard, by: number): UpdateRe
   return showWizard(state, {...wizard, scroll: clamp(wizard.scroll + by, mostScroll(state))});
 }
 
-/** The page has another length now. */
+/** The page has another length now, so its scroll position may change. */
 function unfold(state: ConsoleState, wizard: RecipeWizard): UpdateResult {
   return scroll(withWizard(state, wizard), wizard, 0);
 }
 
-/** The session that holds the step up, over the wizard: the run goes on behind it. */
+/** Shows the session that the step waits for; the run continues in the background. */
 function openBlocker(state: ConsoleState, wizard: RecipeWizard): UpdateResult {
   const pid = blockerOf(wizard)?.pid;
   const backend = state.snapshot?.backends.find(each => each.pid === pid);
@@ -161,7 +161,7 @@ function openBlocker(state: ConsoleState, wizard: RecipeWizard): UpdateResult {
   };
 }
 
-/** A run goes on whether or not its page is looked at; the page follows the step it is at, and ends with the end. */
+/** Takes the state of a run into its wizard, and scrolls to the current step or to the end. */
 export function updateRun(state: ConsoleState, run: RunState): ConsoleState {
   const wizard = wizardOf(state);
   if (wizard === null) return state;
@@ -174,7 +174,7 @@ export function updateRun(state: ConsoleState, run: RunState): ConsoleState {
 function runScroll(state: ConsoleState, wizard: RecipeWizard, run: RunState): number {
   const {width, height, theme} = pageArea(state, wizard);
   const blocks = runBlocks(run, width, theme, isCleaningUp(wizard));
-  // The first block is the head, then one for each step, and the end.
+  // The blocks are the head, one per step, and the end.
   const index = run.phase === 'ended' ? blocks.length - 1 : run.current === null ? 0 : run.current + 1;
   return inSight(wizard.scroll, blocks, index, height);
 }
@@ -187,7 +187,7 @@ function clamp(value: number, most: number): number {
   return Math.max(0, Math.min(most, value));
 }
 
-/** What is typed goes to the parameter edited, or to the word of confirmation. */
+/** Changes the parameter being edited, or the confirmation. */
 export function edit(
   state: ConsoleState,
   wizard: RecipeWizard,
@@ -199,15 +199,17 @@ export function edit(
   return parameter === null ? noEffects(state) : set(state, wizard, parameter, change);
 }
 
-/** A paste is text for a parameter; the word of confirmation has to be typed. */
+/** Pastes into a parameter; the confirmation has to be typed. */
 export function pasteInto(state: ConsoleState, wizard: RecipeWizard, text: string): UpdateResult {
   if (wizard.stage === 'parameters') return edit(state, wizard, before => before + text);
   const notice =
-    wizard.stage === 'confirm' ? 'A paste confirms nothing: type the word' : 'Pasted text is ignored here';
+    wizard.stage === 'confirm'
+      ? 'Pasted text does not confirm: type the word'
+      : 'Pasted text is ignored here';
   return noEffects({...state, notice: {text: notice, severity: 'info'}});
 }
 
-/** Left and right walk through the choices, or through what the snapshot suggests. */
+/** Selects the next or previous value of a parameter with choices or suggestions. */
 export function choose(state: ConsoleState, wizard: RecipeWizard, by: 1 | -1): UpdateResult {
   const parameter = editedParameter(state, wizard);
   const choices = choicesOf(state, wizard);
@@ -219,14 +221,14 @@ export function choose(state: ConsoleState, wizard: RecipeWizard, by: 1 | -1): U
   });
 }
 
-/** To the next field or the one before, which comes into sight. */
+/** Selects the next or previous field and scrolls to it. */
 export function moveField(state: ConsoleState, wizard: RecipeWizard, by: number): UpdateResult {
   const count = recipeOf(state, wizard)?.parameters.length ?? 0;
   const field = count === 0 ? 0 : (wizard.field + by + count) % count;
   return noEffects(showField(state, {...wizard, field}));
 }
 
-/** Every field has the height it is drawn with: the one edited has its description below it. */
+/** Scrolls to the field being edited, whose description is below it. */
 function showField(state: ConsoleState, wizard: RecipeWizard): ConsoleState {
   const shown = withWizard(state, wizard);
   const {width, height} = pageArea(shown, wizard);
@@ -235,7 +237,7 @@ function showField(state: ConsoleState, wizard: RecipeWizard): ConsoleState {
   return withWizard(state, {...wizard, scroll});
 }
 
-/** What was being read for a plan was read for other values. */
+/** A changed value makes the data that is being read for the plan useless. */
 function set(
   state: ConsoleState,
   wizard: RecipeWizard,

@@ -14,7 +14,7 @@ import {selectedRun} from '../views/journal.ts';
 import {loadForDefaults, planWizard} from './plan.ts';
 import {showWizard, wizardOf} from './state.ts';
 
-/** Opens a recipe's wizard at what it found; parameters come from the finding, the caller, or their defaults. */
+/** Opens a recipe's wizard at a finding; parameters come from the caller, the finding or their defaults. */
 export function openWizard(
   state: ConsoleState,
   recipeId: string,
@@ -36,7 +36,7 @@ export function openWizard(
   });
 }
 
-/** `C` and `K` on the sessions meant: the same engine, straight to the preview. */
+/** `C` and `K` on the target sessions: the same engine, straight to the preview. */
 export function openSessionWizard(state: ConsoleState, how: 'cancel' | 'terminate'): UpdateResult {
   const recipe = how === 'cancel' ? 'cancel-statements' : 'terminate-sessions';
   const opened = openWizard(state, recipe, null, {pid: targetSessions(state).join(',')});
@@ -44,7 +44,7 @@ export function openSessionWizard(state: ConsoleState, how: 'cancel' | 'terminat
   return wizard === null ? opened : planWizard(opened.state, wizard);
 }
 
-/** What takes back the run that is held in the Journal, from its preview on. */
+/** Undoes the run selected in the Journal, starting at the preview. */
 export function openUndo(state: ConsoleState): UpdateResult {
   const run = selectedRun(state);
   const {journal, snapshot} = state;

@@ -34,7 +34,7 @@ const stages: [WizardStage, string][] = [
   ['running', 'run'],
 ];
 
-/** One that measures finds nothing by itself, and has nothing to confirm. */
+/** A benchmark has no findings and nothing to confirm. */
 const stagesOfMeasured: typeof stages = [
   ['evidence', 'about'],
   ['parameters', 'parameters'],
@@ -42,9 +42,9 @@ const stagesOfMeasured: typeof stages = [
   ['running', 'measurement'],
 ];
 
-/** One page of a wizard: where one is, the page, and what is to be known of it at its foot. */
+/** One page of a wizard: the path of stages, the page, and messages and input at its foot. */
 export function drawWizard(state: ConsoleState, wizard: RecipeWizard, area: Area, theme: Theme): Page {
-  // Where there is no room for all, the end of the foot stays: what is typed is always seen.
+  // On a small terminal the end of the foot is kept: the input is always visible.
   const foot = footLines(state, wizard, area.width, theme).slice(-area.height);
   const room = Math.max(0, area.height - headRows - foot.length);
   const page = pageOf(wizardLines(state, wizard, area.width, theme), wizard.scroll, room);
@@ -53,15 +53,15 @@ export function drawWizard(state: ConsoleState, wizard: RecipeWizard, area: Area
   return {lines: [...head, ...page.lines, ...padding, ...foot], below: page.below};
 }
 
-/** Where one is in the wizard, and a blank line. */
+/** The path of stages and a blank line. */
 const headRows = 2;
 
-/** The rows of a wizard that are not its page. */
+/** How many rows of a wizard are not its page. */
 export function wizardRows(state: ConsoleState, wizard: RecipeWizard, width: number, theme: Theme): number {
   return headRows + footLines(state, wizard, width, theme).length;
 }
 
-/** What is wrong, what is waited for, that it is being stopped, and last the word being typed. */
+/** The error, what is being read, that the run is being stopped, and the confirmation. */
 function footLines(state: ConsoleState, wizard: RecipeWizard, width: number, {symbols}: Theme): Line[] {
   const {error, dataRequest, stopping, stage, asksToStop} = wizard;
   return [
@@ -82,17 +82,17 @@ function footLines(state: ConsoleState, wizard: RecipeWizard, width: number, {sy
 /** `reading the catalog`. */
 function readingText({needs, isForPlan}: DataRequest): string {
   const names = Object.keys(needs).map(name => factNames[name] ?? name.replaceAll('_', ' '));
-  return `reading ${names.join(', ')}${isForPlan ? ' to plan with; Esc leaves it' : ''}`;
+  return `reading ${names.join(', ')}${isForPlan ? ' for the plan; Esc cancels' : ''}`;
 }
 
 const factNames: Record<string, string> = {
   catalog: 'the catalog',
-  index_advice: 'the statements and what the planner makes of them',
-  answers: "what the recipe's own queries answer",
+  index_advice: 'statements and their plans',
+  answers: "the results of the recipe's queries",
 };
 
 function askingText(wizard: RecipeWizard): string {
-  return `Press Esc again to ${stopWords(wizard)}. Until then the run goes on.`;
+  return `Press Esc again to ${stopWords(wizard)}. The run continues until then.`;
 }
 
 function stopWords(wizard: RecipeWizard): string {
@@ -100,11 +100,11 @@ function stopWords(wizard: RecipeWizard): string {
 }
 
 function stoppingText(wizard: RecipeWizard): string {
-  if (isCleaningUp(wizard)) return 'sweeping what it left';
+  if (isCleaningUp(wizard)) return 'cleaning up';
   if (wizard.stopping !== 'cancel') return 'stopping after this step';
   const {step} = currentStep(wizard) ?? {};
   return step?.kind === 'sql' && step.progress === 'create_index'
-    ? 'cancelling the build; what it leaves behind is swept away'
+    ? 'cancelling the build and dropping the unfinished index'
     : 'cancelling this step';
 }
 
@@ -124,16 +124,16 @@ function drawPath(state: ConsoleState, wizard: RecipeWizard): Line {
   };
 }
 
-/** The keys that lead on and back, and those that this page has. */
+/** The keys of the wizard's current page. */
 export function wizardKeys(state: ConsoleState, wizard: RecipeWizard): Span[] {
   const {stage} = wizard;
   const recipe = recipeOf(state, wizard);
   const hasPlan = recipe?.plan !== undefined;
   const forward: Record<WizardStage, string> = {
-    evidence: hasPlan ? 'go on' : 'close',
+    evidence: hasPlan ? 'next' : 'close',
     parameters: 'preview',
-    preview: recipe?.isBenchmark ? 'measure it' : canBeExecuted(wizard.plan) ? 'go on' : 'close',
-    confirm: 'carry it out',
+    preview: recipe?.isBenchmark ? 'measure' : canBeExecuted(wizard.plan) ? 'next' : 'close',
+    confirm: 'run it',
     running: '',
     done: 'close',
   };
@@ -151,7 +151,7 @@ export function wizardKeys(state: ConsoleState, wizard: RecipeWizard): Span[] {
     ...(stage === 'running' && wizard.stopping !== null
       ? []
       : keySpans(wizard.asksToStop ? 'Esc again' : 'Esc', back[stage])),
-    ...(canBeUnfolded(wizard) ? keySpans('o', wizard.isUnfolded ? 'fold guards' : 'guards whole') : []),
+    ...(canBeUnfolded(wizard) ? keySpans('o', wizard.isUnfolded ? 'fold guards' : 'show guards') : []),
     ...(choicesOf(state, wizard).length > 0 ? keySpans('← →', 'choose') : []),
     ...(waits === null ? [] : keySpans('w', `session ${waits.pid}`)),
   ];
@@ -161,7 +161,7 @@ function keySpans(key: string, label: string): Span[] {
   return [span(`  ${key}`, 'key'), span(` ${label}`)];
 }
 
-/** The page itself, as long as it is. */
+/** All lines of the page. */
 export function wizardLines(state: ConsoleState, wizard: RecipeWizard, width: number, theme: Theme): Line[] {
   switch (wizard.stage) {
     case 'evidence':
@@ -190,11 +190,13 @@ function evidenceLines(state: ConsoleState, wizard: RecipeWizard, width: number,
     blankLine,
     ...(findings.length === 0 && recipe ? nothingFound(state, recipe, width, theme) : []),
     ...findings.flatMap(finding => findingLines(finding, width, theme)),
-    ...(recipe?.plan ? [] : [blankLine, line(span('  this recipe is advice: it changes nothing', 'muted'))]),
+    ...(recipe?.plan
+      ? []
+      : [blankLine, line(span('  this recipe only advises: it changes nothing', 'muted'))]),
   ];
 }
 
-/** Nothing is found by who could not look, or has not yet: that is not to be taken for health. */
+/** Why there are no findings: "nothing found" only where everything could be checked. */
 function nothingFound(state: ConsoleState, recipe: Recipe, width: number, {symbols}: Theme): Line[] {
   if (recipe.isBenchmark) return [];
   const {undiagnosed, diagnosisData, diagnosis_data_at_ms} = state;
@@ -205,11 +207,11 @@ function nothingFound(state: ConsoleState, recipe: Recipe, width: number, {symbo
   ];
   if (gaps.length > 0)
     return gaps.flatMap(({reason}) =>
-      signed(symbols.stale, 'warning', `could not look: ${reason}`, width, 'warning'),
+      signed(symbols.stale, 'warning', `could not check: ${reason}`, width, 'warning'),
     );
   if (watches.length > 0 && diagnosis_data_at_ms === null)
-    return [line(span('  not looked yet: what it rests on comes with the next readings', 'muted'))];
-  return [line(span('  nothing found now', 'good'))];
+    return [line(span('  not checked yet: its data is read with the next snapshots', 'muted'))];
+  return [line(span('  nothing found', 'good'))];
 }
 
 function findingLines(finding: Finding, width: number, theme: Theme): Line[] {
@@ -226,7 +228,7 @@ function findingLines(finding: Finding, width: number, theme: Theme): Line[] {
   ];
 }
 
-/** What is about to be done and to whom, in the plan's own words. */
+/** What the plan is about to do, and where. */
 function confirmationLines(state: ConsoleState, wizard: RecipeWizard, width: number, theme: Theme): Line[] {
   const {plan} = wizard;
   if (plan === null) return [];
@@ -242,28 +244,28 @@ function confirmationLines(state: ConsoleState, wizard: RecipeWizard, width: num
   ];
 }
 
-/** The word that carries it out and what is typed of it: beside each other where that fits, the end of it always. */
+/** The confirmation to type and what was typed so far, on one line where that fits. */
 function typedLines(state: ConsoleState, wizard: RecipeWizard, width: number): Line[] {
   const {typed} = wizard;
   const word = confirmationWord(state, wizard);
-  const asked = line(span('  type '), span(word, 'strong'), span(' to carry it out:  '));
+  const asked = line(span('  type '), span(word, 'strong'), span(' to run it:  '));
   const room = width - lineWidth(asked) - 2;
   if (textWidth(sanitise(word)) <= room && textWidth(sanitise(typed)) <= room)
     return [{spans: [...asked.spans, span(typed, 'accent'), span('▏', 'accent')]}];
   return [
-    ...indented(`type ${word} to carry it out:`, width, 2),
+    ...indented(`type ${word} to run it:`, width, 2),
     line(span('  > '), span(tailOf(typed, width - 6), 'accent'), span('▏', 'accent')),
   ];
 }
 
-/** The end of a text, as far as it fits. */
+/** As much of the end of a text as fits. */
 function tailOf(text: string, width: number): string {
   const characters = [...sanitise(text)];
   while (textWidth(characters.join('')) > width) characters.shift();
   return characters.join('');
 }
 
-/** More than these are a number. */
+/** More steps than this are not listed. */
 const mostTitles = 8;
 
 function stepTitles({steps}: Plan, width: number, {symbols}: Theme): Line[] {

@@ -7,11 +7,11 @@ import type {ConsoleState, RecipeWizard} from '../state.ts';
 import {parameterProblem} from './plan.ts';
 import {dataOf, recipeOf, valuesOf} from './state.ts';
 
-/** Of PostgreSQL's settings the longest is `idle_in_transaction_session_timeout`. */
+/** Fits PostgreSQL's longest setting, `idle_in_transaction_session_timeout`. */
 const widestName = 38;
 const narrowestName = 16;
 
-/** The lines of each parameter: its value and what is wrong with it, and of the one edited what it means. */
+/** The lines of each parameter: name, value and problem; the one being edited also has its description. */
 export function parameterBlocks(state: ConsoleState, wizard: RecipeWizard, width: number): Line[][] {
   const parameters = recipeOf(state, wizard)?.parameters ?? [];
   const longest = Math.max(narrowestName, ...parameters.map(({name}) => name.length + 2));
@@ -26,7 +26,7 @@ export function parameterBlocks(state: ConsoleState, wizard: RecipeWizard, width
 
 type FieldLook = {isEdited: boolean; nameWidth: number; problem: ParameterProblem | null; width: number};
 
-/** `> older_than      5mi▏  not a duration: 90s, 10min, 1h30m`, the end of a long value in sight. */
+/** `> older_than      5mi▏  not a duration: 90s, 10min, 1h30m`; of a long value the end is shown. */
 function fieldLine(wizard: RecipeWizard, {name, is_required}: Parameter, look: FieldLook): Line {
   const {isEdited, nameWidth, problem, width} = look;
   const value = valuesOf(wizard)[name] ?? '';
@@ -44,7 +44,7 @@ function fieldLine(wizard: RecipeWizard, {name, is_required}: Parameter, look: F
   );
 }
 
-/** What was set stands out from what holds by itself. */
+/** Values that were set stand out from defaults. */
 function valueSpan(value: string, {isEdited, isSet}: {isEdited: boolean; isSet: boolean}): Span {
   if (value === '') return span(isEdited ? '' : '(not set)', 'muted');
   return span(value, isSet || isEdited ? 'accent' : 'plain');

@@ -9,7 +9,7 @@ import type {ConsoleState, DataRequest, RecipeWizard} from '../state.ts';
 import {noEffects, type UpdateResult} from '../update-result.ts';
 import {dataOf, recipeOf, showWizard, valuesOf, withWizard, wizardOf} from './state.ts';
 
-/** Asks for the facts that the defaults of parameters are drawn from; a recipe without needs has none to ask for. */
+/** Loads the data that the defaults of parameters depend on, if the recipe requires any. */
 export function loadForDefaults(state: ConsoleState, wizard: RecipeWizard): UpdateResult {
   const recipe = recipeOf(state, wizard);
   if (recipe?.plan === undefined || state.snapshot === null) return showWizard(state, wizard);
@@ -17,17 +17,17 @@ export function loadForDefaults(state: ConsoleState, wizard: RecipeWizard): Upda
   return showWizard(state, withDefaults(state, wizard, recipe));
 }
 
-/** Makes the plan: at once, or when the facts that it rests on have been read afresh. */
+/** Makes the plan: at once, or after the data it requires has been read again. */
 export function planWizard(state: ConsoleState, wizard: RecipeWizard): UpdateResult {
   const recipe = recipeOf(state, wizard);
   if (recipe?.plan === undefined || state.snapshot === null)
-    return showWizard(state, {...wizard, error: 'there is no reading to plan with yet'});
+    return showWizard(state, {...wizard, error: 'there is no snapshot to plan with yet'});
   if (recipe.planRequires === undefined) return makePlan(state, wizard, recipe);
-  // Before the first facts a parameter may lack a default that they bring.
+  // Until the data is loaded a parameter may lack its default.
   return (wizard.data && refuse(state, wizard, recipe)) ?? requestData(state, wizard, recipe, true);
 }
 
-/** Facts that come for a wizard which no longer waits for them are of no use. */
+/** Takes loaded data into the wizard; data that it no longer waits for is ignored. */
 export function handleRecipeData(
   state: ConsoleState,
   event: Extract<Event, {kind: 'data-loaded' | 'data-failed'}>,
@@ -42,7 +42,7 @@ export function handleRecipeData(
   return event.dataRequest.isForPlan ? makePlan(state, informed, recipe) : showWizard(state, informed);
 }
 
-/** What is wrong with a parameter as it stands. */
+/** The problem with a parameter's current value; null where there is none. */
 export function parameterProblem(
   state: ConsoleState,
   wizard: RecipeWizard,
@@ -65,7 +65,7 @@ function requestData(
       {kind: 'load-data', dataRequest},
     );
   } catch (error) {
-    // A parameter that it needs is not set yet: for the defaults that is no mistake.
+    // A required parameter is not set yet, which is no error while defaults are loaded.
     return showWizard(state, isForPlan ? withError(wizard, recipe, error) : wizard);
   }
 }

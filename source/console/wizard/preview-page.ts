@@ -9,8 +9,8 @@ import {blankLine, type Line, line, span} from '../screen/line.ts';
 import type {Theme} from '../screen/theme.ts';
 
 /**
- * The preview: what must be known in one line, then every statement as it will run and everything skipped. Long
- * guards are whole only where `isUnfolded`.
+ * The preview: a summary, then every statement as it will run and everything skipped. Long
+ * guards are shown in full only where `isUnfolded`.
  */
 export function planLines(plan: Plan, width: number, theme: Theme, isUnfolded: boolean): Line[] {
   return [
@@ -24,7 +24,7 @@ export function planLines(plan: Plan, width: number, theme: Theme, isUnfolded: b
   ];
 }
 
-/** How much, whom not, and what cannot be taken back. */
+/** The number of steps and of skipped subjects, and what cannot be undone. */
 export function planSummary(plan: Plan, width: number): Line[] {
   const {steps, skipped} = plan;
   if (steps.length === 0) return [line(span('  nothing to do', 'good'), `; skipped: ${skipped.length}`)];

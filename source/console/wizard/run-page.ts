@@ -10,7 +10,7 @@ const signWidth = 4;
 /** The longest: `applied, not verified`. */
 const outcomeWidth = 22;
 
-/** A run as it stands, in blocks: the slots, what became of each step, and the end where it has come to one. */
+/** A run in blocks: the slots, one block per step, and the end once it has ended. */
 export function runBlocks(run: RunState, width: number, theme: Theme, isSweeping: boolean): Line[][] {
   return [
     [line(span('  slots  ', 'muted'), span(slotsText(run), 'strong')), blankLine],
@@ -25,14 +25,16 @@ export function runBlocks(run: RunState, width: number, theme: Theme, isSweeping
 }
 
 const leftoverText =
-  'what it left behind is still there: the recipe repair-invalid-indexes removes it, and so does undo (6 Journal, u)';
+  'the invalid index is still there: remove it with repair-invalid-indexes, or undo the run (Journal, u)';
 
-const pausing = line(span('      pausing: has the same client filled them again?', 'muted'));
+const pausing = line(
+  span('      pausing to see whether the same client takes the freed slots again', 'muted'),
+);
 
 function stepLine(step: RunStep, run: RunState, width: number, theme: Theme, isSweeping: boolean): Line {
   const titleWidth = Math.max(10, width - signWidth - outcomeWidth);
   const {sign, role, text} = isLost(step, run)
-    ? {sign: theme.symbols.warning, role: 'warning' as const, text: 'unknown: verify'}
+    ? {sign: theme.symbols.warning, role: 'warning' as const, text: 'unknown, verify it'}
     : describeRunStep(step, theme, isSweeping);
   return line(
     span(`  ${sign} `, role),
@@ -41,7 +43,7 @@ function stepLine(step: RunStep, run: RunState, width: number, theme: Theme, isS
   );
 }
 
-/** The run has ended, and nobody can tell whether this step happened. */
+/** The run has ended and the result of this step is unknown. */
 function isLost(step: RunStep, run: RunState): boolean {
   return run.phase === 'ended' && isUnderWay(step);
 }
@@ -53,7 +55,7 @@ function resultLines({result}: RunStep, width: number): Line[] {
 
 const widestBar = 40;
 
-/** `[#####....] 42%  building index: scanning table`, and whom it waits for. */
+/** `[#####....] 42%  building index: scanning table`, and the session it waits for. */
 function progressLines({phase, done_ratio, waiting_for}: StepProgress, width: number, theme: Theme): Line[] {
   const cells = Math.min(widestBar, Math.max(10, width - 50));
   const filled = Math.round((done_ratio ?? 0) * cells);
@@ -79,9 +81,9 @@ function describeRunStep(
   isSweeping: boolean,
 ): {sign: string; role: Role; text: string} {
   const {done, failed, live, bullet, warning} = theme.symbols;
-  if (step.status === 'acting') return {sign: live, role: 'accent', text: 'acting'};
+  if (step.status === 'acting') return {sign: live, role: 'accent', text: 'running'};
   if (step.status === 'verifying')
-    return {sign: live, role: 'accent', text: isSweeping ? 'sweeping what it left' : 'verifying'};
+    return {sign: live, role: 'accent', text: isSweeping ? 'cleaning up' : 'verifying'};
   switch (step.result?.outcome) {
     case 'verified':
       return {sign: done, role: 'good', text: `verified, ${formatMs(step.result.duration_ms)}`};

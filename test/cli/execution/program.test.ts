@@ -288,7 +288,7 @@ describeEachMajor('run, undo and journal', major => {
 
     const terminal = openProgram([urlOf(server, 'oncall')], {columns: 120, rows: 30, env});
     onTestFinished(() => terminal.close());
-    await terminal.waitFor('1 act of an earlier run never told the outcome');
+    await terminal.waitFor('1 step of an earlier run ended without a recorded result');
     terminal.press('ctrl-c');
     await terminal.onExit;
   });

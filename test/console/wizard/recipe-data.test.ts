@@ -55,7 +55,7 @@ describe('facts', () => {
   it('are asked for when the wizard opens, and bring defaults for what is not set', () => {
     const {state, dataRequest} = pressed(start(needing()), {kind: 'open'});
     expect(dataRequest?.needs).toEqual({answers: {roles: {...query, values: ['']}}});
-    expect(screenOf(state)).toContain("reading what the recipe's own queries answer");
+    expect(screenOf(state)).toContain("reading the results of the recipe's queries");
     const form = press(state, 'enter', 'backspace', '7');
     const screen = screenOf(dataLoaded(form, dataRequest));
     expect(screen).toMatch(/> limit +7▏/);
@@ -69,7 +69,7 @@ describe('facts', () => {
     const form = press(dataLoaded(opened.state, opened.dataRequest), 'enter');
     const asked = pressed(form, {kind: 'submit'});
     expect(asked.dataRequest?.needs).toEqual({answers: {roles: {...query, values: ['shop_app']}}});
-    expect(screenOf(asked.state)).toContain('to plan with; Esc leaves it');
+    expect(screenOf(asked.state)).toContain('for the plan; Esc cancels');
     expect(wizardOf(asked.state)?.stage).toBe('parameters');
     const fresh: RecipeData = {answers: {roles: [{role: 'web_app'}]}};
     const preview = dataLoaded(asked.state, asked.dataRequest, fresh);
@@ -132,7 +132,7 @@ describe('parameters', () => {
     expect(values('right')).toBe('safe');
     expect(values('right', 'right', 'right')).toBe('fast');
     expect(values('left')).toBe('dry');
-    expect(screenOf(press(form, 'right'))).toContain('→: this one is typed');
+    expect(screenOf(press(form, 'right'))).toContain('→: this parameter has no list of values: type one');
   });
 
   it('walk through the names that were seen, too', () => {
@@ -192,13 +192,13 @@ describe('facts diagnosisData in the background', () => {
   it('are no all-clear in the wizard before they are read, or where they could not be', () => {
     const guideAfter = (...messages: Message[]) =>
       screenOf(press(play(opened, ...messages).state, '5', 'j', 'enter'));
-    const clear = 'nothing found now';
+    const clear = 'nothing found';
     const before = guideAfter(at(0));
-    expect(before).toContain('not looked yet');
+    expect(before).toContain('not checked yet');
     expect(before).not.toContain(clear);
     const unread = [{fact: 'catalog', reason: 'permission denied'}];
     const failed = guideAfter(at(0), at(1), {kind: 'diagnosis-data', diagnosisData: {facts: {}, unread}});
-    expect(failed).toContain('could not look: permission denied');
+    expect(failed).toContain('could not check: permission denied');
     expect(failed).not.toContain(clear);
     expect(
       guideAfter(at(0), at(1), {kind: 'diagnosis-data', diagnosisData: {facts: {}, unread: []}}),

@@ -76,7 +76,7 @@ describe('a step with progress', () => {
   it('is cancelled and swept by the second Esc; another step is seen to its end', () => {
     expect(screenOf(state)).toContain('Esc cancel this step');
     expect(screenOf(press(state, 'escape', 'escape'))).toContain(
-      'cancelling the build; what it leaves behind is swept',
+      'cancelling the build and dropping the unfinished index',
     );
     const plain = createStep(2);
     const other = showing(running([plain]), acting([plain], 0));
@@ -113,7 +113,7 @@ describe('a build that was cancelled', () => {
     expect(footer(cancelled)).not.toContain('Esc');
     expect(play(cancelled, {kind: 'back'}).effects).toEqual([]);
     const sweeping = showing(cancelled, verifying(swept));
-    expect(screenOf(sweeping)).toMatch(/build orders_idx +sweeping what it left\n/);
+    expect(screenOf(sweeping)).toMatch(/build orders_idx +cleaning up\n/);
     expect(screenOf(sweeping)).not.toContain('waits for 77');
     expect(footer(sweeping)).not.toContain('Esc');
   });
@@ -152,7 +152,7 @@ it('says of a step whose end nobody saw that it is unknown', () => {
   const steps = [build, createStep(2)];
   const lost = {...acting(steps, 0), phase: 'ended' as const, current: null, status: 'failed' as const};
   const screen = screenOf(showing(running(steps), lost));
-  expect(screen).toMatch(/▲ build orders_idx +unknown: verify\n/);
+  expect(screen).toMatch(/▲ build orders_idx +unknown, verify it\n/);
   expect(screen).toContain('failed: 1 unknown, 1 not started');
 });
 
@@ -162,7 +162,7 @@ describe('a long run', () => {
 
   it('shows the step it is at, and its end', () => {
     const middle = showing(state, acting(steps, 40));
-    expect(rowsOf(middle).some(row => /1040 .* acting/.test(row))).toBe(true);
+    expect(rowsOf(middle).some(row => /1040 .* running/.test(row))).toBe(true);
     const ended = showing(middle, {...acting(steps, 59), phase: 'ended', current: null, status: 'done'});
     expect(screenOf(ended)).toContain('run r in the journal');
   });

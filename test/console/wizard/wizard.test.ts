@@ -79,7 +79,7 @@ describe('preview', () => {
   });
 
   it('says how much is below until the end has been in sight', () => {
-    expect(screenOf(preview)).toMatch(/Enter go on {2}Esc back +\d+ more lines below: PgDn/);
+    expect(screenOf(preview)).toMatch(/Enter next {2}Esc back +\d+ more lines below: PgDn/);
     const end = press(preview, 'G');
     expect(screenOf(end)).not.toContain('more line');
     expect(screenOf(end)).toContain('backend:9 9: a dump');
@@ -116,7 +116,7 @@ describe('a long guard in the preview', () => {
     const rows = rowsOf(preview);
     expect(rows.filter(row => row.includes('only if'))).toHaveLength(1);
     expect(screenOf(preview)).toMatch(/only if not: the table has changed .*\n +SELECT pg_catalog\.pg_term/);
-    expect(rows.at(-1)).toContain('o guards whole');
+    expect(rows.at(-1)).toContain('o show guards');
   });
 
   it('is unfolded by o, and folded again', () => {
@@ -194,7 +194,7 @@ describe('the confirmation', () => {
   it('takes no paste for the word, and says so', () => {
     const pasted = play(confirming([80, 24]), {kind: 'paste', text: 'yes'}).state;
     expect(wizardOf(pasted)?.typed).toBe('');
-    expect(screenOf(pasted)).toContain('A paste confirms nothing: type the word');
+    expect(screenOf(pasted)).toContain('Pasted text does not confirm: type the word');
     expect(play(pasted, {kind: 'submit'}).effects).toEqual([]);
   });
 });
