@@ -61,13 +61,13 @@ const recipe: Recipe = {
   parameters,
   diagnoseRequires: {maintenance: true},
   diagnose,
-  // The upkeep is of tables that changed: which others there are, the catalog knows.
+  // `maintenance` lists changed tables only; the catalog has the others.
   planRequires: ({tables}) => ({maintenance: true, ...(tables?.trim() && {catalog: true})}),
   plan,
 };
 export default recipe;
 
-/** Rows changed, as a multiple of what autovacuum waits for; a table never analyzed is all changed. */
+/** Changed rows as a multiple of autovacuum's threshold; all rows of a table never analyzed. */
 function staleness({rows_changed_since_analyze, analyze_threshold}: TableUpkeep): number {
   return rows_changed_since_analyze / Math.max(1, analyze_threshold);
 }
@@ -76,7 +76,7 @@ function bloat({dead_rows, vacuum_threshold}: TableUpkeep): number {
   return dead_rows / Math.max(1, vacuum_threshold);
 }
 
-/** A standby has its statistics and its dead rows from its primary. */
+/** A standby gets its statistics from the primary, so it has no findings. */
 function diagnose({target}: Snapshot, {maintenance}: RecipeData): Finding[] {
   if (maintenance === undefined || target.is_in_recovery) return [];
   const {tables} = maintenance;
@@ -159,7 +159,7 @@ function plan({target}: Snapshot, params: ParameterValues, {maintenance, catalog
 
 type Choice = {due: TableUpkeep[]; bloated: TableUpkeep[]; skipped: Skipped[]};
 
-/** In the order of their names, which does not change while rows do. */
+/** In the order of their names, which is stable while rows change. */
 function choose(
   {maintenance: {tables}, catalog}: {maintenance: Maintenance; catalog: Catalog | undefined},
   params: ParameterValues,

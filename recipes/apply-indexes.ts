@@ -85,7 +85,7 @@ function needs(params: ParameterValues): DataRequirements {
   };
 }
 
-/** What takes no planner to see: a foreign key without an index on a table of some size. */
+/** Foreign keys without an index on larger tables; other suggestions need the planner. */
 function diagnose(_snapshot: Snapshot, {catalog}: RecipeData): Finding[] {
   if (catalog === undefined) return [];
   const keys = uncoveredForeignKeys(catalog).filter(
@@ -147,12 +147,12 @@ function chosen(read: (name: string) => string, {index_advice, catalog}: RecipeD
       .filter(each => confidence === 'all' || each.confidence === confidence)
       .filter(each => table === '' || table === `${each.schema}.${each.table}`)
       .slice(0, at_most)
-      // What saves most moves with the counters; the order of the steps must not.
+      // Savings change with the counters; the order of the steps must not.
       .sort((a, b) => (a.definition < b.definition ? -1 : 1))
   );
 }
 
-/** '' where none is to be written: the indexes come from one that is there. */
+/** '' for no new migration: the indexes come from an existing one. */
 function defaultMigration(file: string, {prisma_schema}: RecipeData): string {
   if (prisma_schema === undefined || /(^|\/)migrations\/[^/]+\/migration\.sql$/.test(file)) return '';
   return nextMigration(prisma_schema, 'add_indexes');

@@ -27,7 +27,7 @@ import type {Plan, Skipped} from '../source/model/plan.ts';
 import type {Recipe} from '../source/model/recipe.ts';
 import type {Backend, Snapshot} from '../source/model/snapshot.ts';
 
-/** Beyond the most patient class: no report takes so long. */
+/** The longest class limit. */
 const runawayAfterMs = classLimitsMs.report;
 
 const examples: Record<StatementClass, string> = {
@@ -87,7 +87,7 @@ function isRunning({state}: Backend): boolean {
   return state === 'active' || state === 'fastpath function call';
 }
 
-/** One that waits for a lock does not run: whoever holds it up is the matter. */
+/** A statement waiting for a lock is not running: release its blocker instead. */
 function isWaiting({wait_event_type}: Backend): boolean {
   return wait_event_type === 'Lock';
 }
@@ -155,7 +155,7 @@ function choose(snapshot: Snapshot, params: ParameterValues): Choice {
   return {chosen, skipped};
 }
 
-/** Told from its like by how long it runs and how it begins. */
+/** With run time and start of the statement, to identify it. */
 function leave(backend: Backend, protection: Protection): Skipped {
   const line = toSkipped(backend, protection);
   const statement = [...redactLiterals(backend.query ?? '')];

@@ -21,7 +21,7 @@ const recipe: Recipe = {
 export default recipe;
 
 function plan(snapshot: Snapshot, params: ParameterValues): Plan {
-  // A cancel does nothing to a session that runs nothing: an idle one can only be ended.
+  // An idle session has no statement to cancel.
   const criteria = requireNamed({
     ...readCriteria(params, parameters),
     states: ['active', 'fastpath function call'],

@@ -111,7 +111,7 @@ function diagnose(_snapshot: Snapshot, {catalog}: RecipeData) {
 
 function plan(snapshot: Snapshot, params: ParameterValues, {catalog}: RecipeData): Plan {
   const criteria = resolved(criteriaOf(params), catalog);
-  const {chosen, skipped} = catalog === undefined ? nobody : choose(catalog, criteria);
+  const {chosen, skipped} = catalog === undefined ? nothingChosen : choose(catalog, criteria);
   const patience = {
     lock_timeout_ms: criteria.lock_timeout_ms,
     server_version_num: snapshot.target.server_version_num,
@@ -130,7 +130,7 @@ function plan(snapshot: Snapshot, params: ParameterValues, {catalog}: RecipeData
   };
 }
 
-const nobody: Choice = {chosen: [], skipped: []};
+const nothingChosen: Choice = {chosen: [], skipped: []};
 
 type Choice = {chosen: Index[]; skipped: Skipped[]};
 
@@ -155,7 +155,7 @@ function criteriaOf(params: ParameterValues) {
   };
 }
 
-/** The names as they stand in the catalog. Throws AbortError (exit 2) on one that is not there. */
+/** Resolves names in the catalog. Throws AbortError (exit 2) for an unknown one. */
 function resolved(criteria: Criteria, catalog: Catalog | undefined): Criteria {
   if (catalog === undefined) return criteria;
   const {named, table} = criteria;
@@ -167,7 +167,7 @@ function resolved(criteria: Criteria, catalog: Catalog | undefined): Criteria {
 }
 
 function choose(catalog: Catalog, criteria: Criteria): Choice {
-  // One asked for by name is told of, whatever becomes of it.
+  // An index named by the user is always reported, dropped or skipped.
   const meant = catalog.indexes.filter(
     index => isMeant(index, criteria) && (criteria.named.length > 0 || index.scans <= criteria.max_scans),
   );
@@ -179,7 +179,7 @@ function choose(catalog: Catalog, criteria: Criteria): Choice {
   const rest = without(catalog, idle);
   const skipped = meant.flatMap(index => {
     const why = idle.includes(index) ? reason : (whyNot(rest, index) ?? usedOf(index));
-    // That a primary key stays needs no telling, unless somebody asked for it by name.
+    // A primary key is reported as skipped only if the user named it.
     const isTold = criteria.named.length > 0 || whyKept(index, null) === null;
     return why === null || !isTold ? [] : [protectedIndex(index, why)];
   });
@@ -193,7 +193,7 @@ function isMeant(index: Index, {named, table}: Criteria): boolean {
   );
 }
 
-/** What keeps them all; null where the counters can be trusted. */
+/** Why no index may be dropped; null if the counters are reliable. */
 function refusal({stats_age_ms, has_standby}: Catalog, {stats_age_ms: wanted_ms, standby}: Criteria) {
   if ((stats_age_ms ?? 0) < wanted_ms) {
     const since = stats_age_ms === null ? 'since an unknown time' : `for only ${formatAge(stats_age_ms)}`;
@@ -204,12 +204,12 @@ function refusal({stats_age_ms, has_standby}: Catalog, {stats_age_ms: wanted_ms,
     : null;
 }
 
-/** Those of `indexes` that may go, the largest first; of two that serve the same foreign key one stays. */
+/** Those of `indexes` that may be dropped, the largest first; one of two that cover the same foreign key is kept. */
 function droppable(catalog: Catalog, indexes: readonly Index[]): Index[] {
   const largestFirst = indexes.toSorted(
     (a, b) => b.size_bytes - a.size_bytes || Number(a.oid) - Number(b.oid),
   );
-  // What stays on a table decides; thousands of indexes on others need not be looked at again and again.
+  // Only the other indexes of the same table matter: check them, not thousands on other tables.
   const staying = byTable(catalog.indexes);
   const chosen: Index[] = [];
   for (const index of largestFirst) {

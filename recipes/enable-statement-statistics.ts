@@ -20,7 +20,7 @@ const parameters: Parameter[] = [
   },
 ];
 
-/** Not a finding: nothing is wrong with a server because poolctl sees less of it. `doctor` says so. */
+/** No finding: missing statistics are no harm; `doctor` reports them. */
 const recipe: Recipe = {
   id: 'enable-statement-statistics',
   title: 'Enable statement statistics',
@@ -33,7 +33,7 @@ const recipe: Recipe = {
 };
 export default recipe;
 
-/** Two services keep extensions in a schema of their own. */
+/** Two managed services keep extensions in their own schema. */
 function defaults({target}: Snapshot): ParameterValues {
   if (target.managed_service === 'supabase') return {schema: 'extensions'};
   return target.managed_service === 'heroku' ? {schema: 'heroku_ext'} : {};
@@ -93,7 +93,7 @@ function restartAdvice({is_restart_pending, preload_remedy, service_note}: State
       };
 }
 
-/** PG14+. A reload is enough for it; ALTER SYSTEM is none of what can be undone step by step. */
+/** PG14+. A reload is enough. Advice only, because ALTER SYSTEM cannot be undone as a step. */
 const queryIdAdvice: AdviceStep = {
   kind: 'advice',
   title: 'enable compute_query_id',
@@ -106,13 +106,13 @@ function extensionSteps({installed}: StatementStatistics, schema: string): SqlSt
   return isTooOld(installed.version) ? [updateStep(installed.version)] : [];
 }
 
-/** Before 1.8, that of PostgreSQL 13, planning and execution time were one; left behind by pg_upgrade. */
+/** Versions before 1.8 (PostgreSQL 13) do not separate planning time; pg_upgrade keeps them. */
 function isTooOld(version: string): boolean {
   const [major = 0, minor = 0] = version.split('.').map(Number);
   return major < 1 || (major === 1 && minor < 8);
 }
 
-/** Dropping it drops nothing else: where something depends on it by then, the server refuses (2BP01). */
+/** The undo drops the extension only: the server refuses if something depends on it (2BP01). */
 function createStep(schema: string): SqlStep {
   return {
     kind: 'sql',
@@ -133,7 +133,7 @@ function createStep(schema: string): SqlStep {
   };
 }
 
-/** There are no scripts that lead back to an older version. */
+/** Irreversible: there are no downgrade scripts. */
 function updateStep(version: string): SqlStep {
   const query = sql(
     "SELECT CASE WHEN e.extversion = $1 THEN 'old' ELSE 'it has another version now' END AS guard FROM pg_catalog.pg_extension e WHERE e.extname = 'pg_stat_statements'",
@@ -153,7 +153,7 @@ function updateStep(version: string): SqlStep {
   };
 }
 
-/** `schema` null: in whichever. `oid` null: whichever was created. */
+/** `schema` null: any schema. `oid` null: any oid. */
 function isThere<Value = null>(
   expected: 'absent' | 'there',
   schema: string | null,

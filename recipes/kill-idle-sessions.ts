@@ -59,7 +59,7 @@ const recipe: Recipe = {
 export default recipe;
 
 function diagnose(snapshot: Snapshot): Finding[] {
-  // Asked of the few that matter: it reads statements, and this runs at every reading.
+  // Called for few sessions only: it scans statements, and this runs for every snapshot.
   const isSwept = (backend: Backend) => protectionOf(backend, snapshot, false) === null;
   const leaks = snapshot.backends.filter(isLeak).filter(isSwept);
   return [
@@ -84,7 +84,7 @@ function leakFinding(group: Backend[], {budget}: Snapshot): Finding {
   };
 }
 
-/** Only where slots run out, and only groups that hold a good part of them: a pool keeps a few sessions idle. */
+/** Idle sessions count only while slots run short, and only in larger groups: every pool keeps a few idle. */
 function idleFindings({backends, budget}: Snapshot, isSwept: (backend: Backend) => boolean): Finding[] {
   const {idle_ms, idle_group_ratio, idle_group_sessions} = thresholds;
   const leastSessions = Math.max(idle_group_sessions.warning, budget.usable * idle_group_ratio.warning);
@@ -150,7 +150,7 @@ function plan(snapshot: Snapshot, params: ParameterValues): Plan {
   };
 }
 
-/** Those that are only too young for it are told of. */
+/** Mentions sessions that match except for older_than. */
 function explainNone(snapshot: Snapshot, criteria: SessionCriteria): string[] {
   const {chosen} = selectSessions(snapshot, {...criteria, older_than_ms: 0, at_most: null});
   if (chosen.length === 0)
@@ -161,8 +161,8 @@ function explainNone(snapshot: Snapshot, criteria: SessionCriteria): string[] {
 }
 
 function explain(selection: Selection, {budget}: Snapshot): string[] {
-  const {chosen, blocked: heldUp} = selection;
-  const waiters = chosen.reduce((sum, {pid}) => Math.max(sum, heldUp.get(pid) ?? 0), 0);
+  const {chosen, blocked} = selection;
+  const waiters = chosen.reduce((sum, {pid}) => Math.max(sum, blocked.get(pid) ?? 0), 0);
   const freed = `This frees ${counted(chosen.length, 'slot')} of the ${budget.used} in use (${budget.usable} usable)`;
   return [
     `${counted(chosen.length, 'session')} to end:`,

@@ -31,7 +31,7 @@ import type {Recipe} from '../source/model/recipe.ts';
 import type {AdvisoryLock, RecipeData} from '../source/model/recipe-data.ts';
 import type {Backend, Snapshot} from '../source/model/snapshot.ts';
 
-/** Prisma Migrate takes it for its session and gives it back by closing that (schema-engine's acquire_lock). */
+/** Prisma Migrate's session-level lock (schema-engine's acquire_lock). */
 const key = '72707369';
 /** Between two migrations, or while `migrate dev` prompts, a holder is idle for a moment. */
 const idleAfterMs = thresholds.migrate_lock_idle_ms.warning;
@@ -102,7 +102,7 @@ function diagnose(snapshot: Snapshot, {advisory_locks = []}: RecipeData): Findin
   });
 }
 
-/** What keeps a holder from being ended; its name, role and last statement do not: the lock says what it is. */
+/** Why a holder must not be ended. Its name, role and last statement do not protect it. */
 function whyNot(backend: Backend, snapshot: Snapshot, idle_for_ms: number): Protection | null {
   const always = protectionOf(backend, snapshot, true);
   if (always !== null) return always;
@@ -148,7 +148,7 @@ function plan(snapshot: Snapshot, params: ParameterValues, {advisory_locks = []}
   };
 }
 
-/** A slip must not read as an all-clear. Where the databases could not be read, nobody can tell. */
+/** Refuses an unknown database, so that a typo does not look like an all-clear. */
 function refuseUnknown(database: string, {databases}: Snapshot, locks: readonly AdvisoryLock[]): void {
   const names = databases.map(({datname}) => datname).filter(Boolean);
   if (names.length === 0 || [...names, ...locks.map(lock => lock.database)].includes(database)) return;

@@ -69,7 +69,7 @@ export default recipe;
 
 type Root = LockNode & {longest_ms: number};
 
-/** The root that frees most first. */
+/** The root that blocks most sessions first. */
 function rootsOf(snapshot: Snapshot): Root[] {
   const waits = new Map(snapshot.lock_waits.map(({pid, wait_age_ms}) => [pid, wait_age_ms ?? 0]));
   return lockTree(snapshot.backends, snapshot.lock_waits)
@@ -77,7 +77,7 @@ function rootsOf(snapshot: Snapshot): Root[] {
     .map(root => ({...root, longest_ms: longestWait(root, waits)}));
 }
 
-/** Of those it holds up, directly and through others. */
+/** Of the sessions it blocks, directly and through others. */
 function longestWait({children}: LockNode, waits: ReadonlyMap<number, number>): number {
   return Math.max(
     0,
@@ -131,7 +131,7 @@ function backendOf(pid: number, {backends}: Snapshot): Backend | undefined {
   return backends.find(each => each.pid === pid);
 }
 
-/** pg_blocking_pids() says 0 for a prepared transaction. */
+/** pg_blocking_pids() returns 0 for a prepared transaction. */
 function nameOfUnknown(pid: number): string {
   return pid === 0 ? 'a prepared transaction' : `${pid} (no client session)`;
 }
@@ -156,7 +156,7 @@ function plan(
     figure: lockFigure(roots, snapshot, pidsOf(chosen)),
     steps,
     skipped,
-    // A moment between a cancel and the end of the session: the application may let go by itself.
+    // A pause between cancelling and ending: the application may roll back by itself.
     batch_size: 1,
     pause_ms: 1000,
     slots_freed: chosen.filter(isIdle).length,
@@ -170,8 +170,8 @@ type Choice = {chosen: KnownSession[]; skipped: Skipped[]};
 function choose(snapshot: Snapshot, params: ParameterValues, roots: readonly Root[]): Choice {
   const criteria = {...readCriteria(params, parameters), older_than_ms: 0, states: backendStates};
   if (criteria.named !== null) {
-    const {chosen, skipped, blocked: heldUp} = selectSessions(snapshot, {...criteria, at_most: null});
-    const isBlocker = ({pid}: Backend) => (heldUp.get(pid) ?? 0) > 0;
+    const {chosen, skipped, blocked} = selectSessions(snapshot, {...criteria, at_most: null});
+    const isBlocker = ({pid}: Backend) => (blocked.get(pid) ?? 0) > 0;
     return {
       chosen: chosen.filter(isBlocker),
       skipped: [
@@ -190,7 +190,7 @@ function choose(snapshot: Snapshot, params: ParameterValues, roots: readonly Roo
 function chooseDue(snapshot: Snapshot, due: readonly Root[], at_most: number): Choice {
   const pids = due.filter(({pid}) => pid !== 0).map(({pid}) => pid);
   const backends = pids.flatMap(pid => backendOf(pid, snapshot) ?? []);
-  // By the same rules as anybody swept up: no pid is named.
+  // No pid is named, so all protections apply.
   const {chosen, skipped} = selectSessions(
     {...snapshot, backends},
     {...readCriteria({}, parameters), older_than_ms: 0, states: backendStates, at_most: null},
@@ -205,7 +205,7 @@ function chooseDue(snapshot: Snapshot, due: readonly Root[], at_most: number): C
   };
 }
 
-/** Blockers that are no client sessions: autovacuum against wraparound, a walsender, a logical worker. */
+/** Blockers that are not client sessions: anti-wraparound autovacuum, walsender, logical replication worker. */
 function workers(pids: readonly number[], {background_workers}: Snapshot): Skipped[] {
   return background_workers
     .filter(({pid}) => pids.includes(pid))
@@ -216,13 +216,13 @@ function workers(pids: readonly number[], {background_workers}: Snapshot): Skipp
     }));
 }
 
-/** A cancel does nothing to a session that runs nothing: an idle one can only be ended. */
+/** An idle session has no statement to cancel. */
 function releaseSteps(session: KnownSession, thenTerminate: boolean): Step[] {
   if (isIdle(session)) return [terminateBlockerStep(session, false)];
   return [cancelStep(session), ...(thenTerminate ? [terminateBlockerStep(session, true)] : [])];
 }
 
-/** Whether it is to be committed or rolled back only its coordinator knows. */
+/** Only its coordinator knows whether to commit it. */
 function adviseOnPrepared(prepared: readonly PreparedTransaction[]): AdviceStep[] {
   const blocking = prepared.filter(({waiters}) => waiters.length > 0);
   return (blocking.length > 0 ? blocking : [null]).map(each => ({
@@ -247,22 +247,22 @@ function explain(
 ): string[] {
   const [most] = roots;
   if (most === undefined) return ['No session waits for a lock. Nothing to release.'];
-  const heldUp = new Map(roots.map(({pid, waiters_total}) => [pid, waiters_total]));
+  const blocked = new Map(roots.map(({pid, waiters_total}) => [pid, waiters_total]));
   const waiting = new Set(snapshot.lock_waits.map(({pid}) => pid)).size;
   const running = chosen.filter(session => !isIdle(session));
-  const held = `blocks ${most.waiters_total} of ${counted(waiting, 'session')} waiting for a lock`;
+  const blocks = `blocks ${most.waiters_total} of ${counted(waiting, 'session')} waiting for a lock`;
   const release = `${counted(chosen.length, 'blocker')} to release`;
-  // Whoever is described among the chosen is not named before.
+  // A root that is described below is not named first.
   const opening =
     chosen[0]?.pid === most.pid
-      ? [`${release}; ${chosen.length === 1 ? 'it' : 'the first'} ${held}:`]
+      ? [`${release}; ${chosen.length === 1 ? 'it' : 'the first'} ${blocks}:`]
       : [
-          `${describeRoot(most, snapshot)} ${held}, the most.`,
+          `${describeRoot(most, snapshot)} ${blocks}, the most.`,
           ...(chosen.length === 0 ? [] : [`${release}:`]),
         ];
   return [
     ...opening,
-    ...describeSessions({chosen, skipped: [], blocked: heldUp}),
+    ...describeSessions({chosen, skipped: [], blocked}),
     ...(running.length === 0
       ? []
       : [

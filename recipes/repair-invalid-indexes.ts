@@ -98,7 +98,7 @@ function plan(snapshot: Snapshot, params: ParameterValues, {catalog}: RecipeData
   };
 }
 
-/** Those that nobody is building now, whether they can be repaired from here or not. */
+/** Invalid indexes without a running build. */
 function invalid(catalog: Catalog): Index[] {
   return allInvalid(catalog).filter(
     index => buildOf(catalog, index) === null && tableOf(catalog, index.table_oid)?.kind !== 'partitioned',
@@ -123,15 +123,15 @@ function repair(
   return [drop, buildStep({...index, shape: shapeOf(index.definition)}, patience)];
 }
 
-/** One that should keep duplicates out stays, unless a valid one beside it does so. */
+/** A unique index is kept, unless a valid twin enforces the same. */
 function whyLeft(catalog: Catalog, index: Index): string | null {
   const isSpare = index.is_unique && (twinOf(catalog, index)?.is_unique ?? false);
   return whyKept({...index, is_unique: index.is_unique && !isSpare}, tableOf(catalog, index.table_oid));
 }
 
 /**
- * A valid index that serves the same: what is invalid beside it is the leftover of a REINDEX CONCURRENTLY (`_ccnew`,
- * `_ccold`), or of a build that somebody has repeated under another name.
+ * A valid index with the same definition: the invalid one was left by REINDEX CONCURRENTLY (`_ccnew`,
+ * `_ccold`), or by a build that was repeated under another name.
  */
 function twinOf({indexes}: Catalog, index: Index): Index | null {
   return (
@@ -144,7 +144,7 @@ function twinOf({indexes}: Catalog, index: Index): Index | null {
   );
 }
 
-/** Duplicates are why it failed, and only a person knows which of them to keep. */
+/** Its build failed on duplicates, and only a person knows which to keep. */
 function uniqueAdvice(index: Index): Step {
   const name = `${quoteIdentifier(index.schema)}.${quoteIdentifier(index.name)}`;
   const table = `${quoteIdentifier(index.schema)}.${quoteIdentifier(index.table)}`;

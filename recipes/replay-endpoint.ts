@@ -84,7 +84,7 @@ function plan(_: unknown, params: ParameterValues): Plan {
   };
 }
 
-/** The same from a shell. */
+/** The same as a shell command. */
 function commandOf(endpoint: string, read: (name: string) => string): string {
   const limit = read('connection_limit');
   const flags: [string, string][] = [

@@ -87,7 +87,7 @@ function loginRoles(settings: RoleSettings | undefined) {
   return (settings?.roles ?? []).filter(({can_login, is_superuser}) => can_login && !is_superuser);
 }
 
-/** A role that leaves transactions open for minutes: no timeout ends them, and none is set for its next sessions. */
+/** Roles with sessions long idle in transaction and without idle_in_transaction_session_timeout. */
 function diagnose(snapshot: Snapshot, {role_settings}: {role_settings?: RoleSettings}): Finding[] {
   const name = 'idle_in_transaction_session_timeout';
   return loginRoles(role_settings).flatMap(({name: role}) => {
@@ -111,7 +111,7 @@ function diagnose(snapshot: Snapshot, {role_settings}: {role_settings?: RoleSett
   });
 }
 
-/** `wanted` null: nothing set any more. */
+/** `wanted` null: reset. */
 type Change = {setting: TimeoutSetting; at: RoleSetting; before: string | null; wanted: Timeout | null};
 
 function plan(snapshot: Snapshot, params: ParameterValues, facts: {role_settings?: RoleSettings}): Plan {

@@ -43,7 +43,7 @@ function serverFindings({budget}: Snapshot): Finding[] {
   ];
 }
 
-/** Ending what is idle frees slots at once, until the application opens them again. */
+/** Ending idle sessions frees slots until the application reconnects. */
 function freedNow({idle, idle_in_transaction}: BudgetGroup): Finding['evidence'] {
   if (idle + idle_in_transaction === 0) return {};
   const states = idle_in_transaction === 0 ? ' --set states=idle' : '';
@@ -55,12 +55,12 @@ function tuning(largest: BudgetGroup | undefined): string {
   return `poolctl run tune-connection-limit${role} --set instances=N`;
 }
 
-/** As a POSIX shell takes it for one word. */
+/** Quoted for a POSIX shell. */
 function shellWord(text: string): string {
   return /^[\w.-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }
 
-/** A role's or a database's own limit refuses connections however many slots the server has left. */
+/** The server refuses connections beyond a role's or database's own limit, whatever slots are free. */
 function ownLimitFindings({budget}: Snapshot): Finding[] {
   return budget.role_and_database_limits
     .filter(({connection_limit, used}) => connection_limit > 0 && used / connection_limit >= warning)

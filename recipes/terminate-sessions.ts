@@ -46,7 +46,7 @@ function plan(snapshot: Snapshot, params: ParameterValues): Plan {
     batch_size: 5,
     pause_ms: 500,
     slots_freed: chosen.length,
-    // Named one by one: that another session of the application comes is no reason to stop.
+    // Sessions are named by pid: a reconnecting application is no reason to stop.
     watch_groups: [],
     on_failure: 'continue',
   };

@@ -32,7 +32,7 @@ const recipe: Recipe = {
 };
 export default recipe;
 
-/** A role at its own limit is refused however many slots the server has left. */
+/** The server refuses connections of a role at its own limit, whatever slots are free. */
 function refusedRoles({budget}: Snapshot): Finding[] {
   return budget.role_and_database_limits
     .filter(
@@ -48,7 +48,7 @@ function refusedRoles({budget}: Snapshot): Finding[] {
     }));
 }
 
-/** Slots run out while one role's pools hold most of them and half of theirs are idle. */
+/** One role's pools hold most of the slots, half of them idle, while slots run short. */
 function largePools(snapshot: Snapshot): Finding[] {
   const {budget} = snapshot;
   const {used_ratio, role_share_ratio, role_idle_ratio} = thresholds;
@@ -70,7 +70,7 @@ function largePools(snapshot: Snapshot): Finding[] {
 
 type RoleSessions = {role: string; count: number; idle: number; clients: number};
 
-/** Of roles that limits hold, the busiest first; one client address counts as one instance. */
+/** Without superusers, which have no limits; the busiest role first. One client address counts as one instance. */
 function sessionsByRole(backends: readonly Backend[]): RoleSessions[] {
   const roles = new Map<string, Backend[]>();
   for (const backend of backends) {
@@ -99,7 +99,7 @@ function needs(params: ParameterValues): DataRequirements {
   };
 }
 
-/** The role that the URL names, where the server has it; where there is no URL, the busiest in this database. */
+/** The role of the URL, if it exists; without a URL, the busiest one in this database. */
 function defaults(snapshot: Snapshot, facts: RecipeData): ParameterValues {
   const {application, role_limits = []} = facts;
   const named = envFileOf(facts)?.address?.role;

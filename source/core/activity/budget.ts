@@ -2,18 +2,18 @@ import type {Backend, Budget, BudgetGroup, Database, Snapshot} from '../../model
 
 import type {RoleOrDatabaseLimit} from '../../model/target.ts';
 
-/** What bounds connection slots, as the server's settings and catalogs say it. */
+/** Settings and catalog limits that bound connection slots. */
 export type SlotSettings = {
   max_connections: number;
   superuser_reserved_connections: number;
-  /** PG16+, with what a managed service reserves for itself; 0 before. */
+  /** PG16, including what a managed service reserves; 0 before. */
   reserved_connections: number;
   role_and_database_limits: RoleOrDatabaseLimit[];
 };
 
 /**
- * The connection budget of one reading. `sessions` are all client sessions, hidden ones and poolctl's own
- * included: each holds a slot. Those `isOwn` names count as used and appear nowhere else, so nothing blames them.
+ * The connection budget of one snapshot. `sessions`: all client sessions, including hidden ones and poolctl's own,
+ * because each holds a slot. Those of `isOwn` count as used but appear in no state or group.
  */
 export function computeBudget(
   settings: SlotSettings,
@@ -42,16 +42,16 @@ export function computeBudget(
 }
 
 export type SlotForecast = {
-  /** Slope of used slots over the last minutes; 0 while there is too little to tell. */
+  /** Slope of used slots over the last two minutes; 0 without enough samples. */
   slots_per_minute: number;
-  /** Until the usable slots are taken at this pace; null unless they clearly climb. */
+  /** Time until all usable slots are in use at this rate; null unless usage clearly rises. */
   full_in_ms: number | null;
 };
 
 /**
- * Slope by Theil and Sen: the median over all pairs of readings, which one burst does not move. A time until
- * full is named only where slots climb steadily, by two at least, and would run out within two hours: further
- * ahead a straight line says nothing about connections.
+ * Theil-Sen slope: the median over all pairs of samples, which one burst does not change. A time until
+ * full is given only if usage rises steadily, by two slots at least, and slots would run out within two hours: further
+ * ahead a linear forecast means nothing.
  */
 export function slotForecast(history: readonly HistorySample[], usable: number): SlotForecast {
   const latest = history.at(-1);
@@ -62,7 +62,7 @@ export function slotForecast(history: readonly HistorySample[], usable: number):
   const slopes = pairwiseSlopes(samples);
   const slope = slopes[slopes.length >> 1] ?? 0;
   const risingShare = slopes.filter(each => each > 0).length / slopes.length;
-  // What climbed and then stood still has found its level: the last third must have risen too.
+  // Usage that rose and then stayed level is stable: the last third must have risen too.
   const recent = samples[Math.floor((samples.length * 2) / 3)] ?? latest;
   const isClimbing = slope > 0 && risingShare > 0.6 && slope * spanMs >= 2 && latest.used > recent.used;
   const full_in_ms = isClimbing ? Math.max(0, usable - latest.used) / slope : null;
@@ -74,16 +74,16 @@ export function slotForecast(history: readonly HistorySample[], usable: number):
 
 const forecastWindowMs = 120_000;
 const furthestForecastMs = 7_200_000;
-/** 780 pairs: cheap enough to be asked for at every frame. */
+/** 780 pairs: cheap enough for every frame. */
 const mostSamples = 40;
 
 function thinOut(samples: readonly HistorySample[]): HistorySample[] {
   const step = Math.ceil(samples.length / mostSamples);
-  // Counted from the newest, which must be among them.
+  // Counted from the newest sample, which must be kept.
   return samples.filter((_, index) => (samples.length - 1 - index) % step === 0);
 }
 
-/** Slots per millisecond between each two samples, ascending. */
+/** Slots per millisecond between all pairs of samples, ascending. */
 function pairwiseSlopes(samples: readonly HistorySample[]): number[] {
   const slopes: number[] = [];
   for (const [index, later] of samples.entries()) {
@@ -110,7 +110,7 @@ function countByState(sessions: readonly Backend[]): Record<string, number> {
   return counts;
 }
 
-/** By application x role x client; an aborted transaction counts as idle in transaction: it holds as much. */
+/** By application x role x client; an aborted transaction counts as idle in transaction. */
 function groupSessions(sessions: readonly Backend[]): BudgetGroup[] {
   const groups = new Map<string, BudgetGroup>();
   for (const session of sessions) {
@@ -130,7 +130,7 @@ function groupSessions(sessions: readonly Backend[]): BudgetGroup[] {
   return [...groups.values()].sort((a, b) => b.count - a.count || compareNames(a, b));
 }
 
-/** Groups of one size keep their places between readings. */
+/** Groups of equal size keep their order between snapshots. */
 function compareNames(a: BudgetGroup, b: BudgetGroup): number {
   const left = `${a.application_name}\0${a.usename}\0${a.client_addr ?? ''}`;
   const right = `${b.application_name}\0${b.usename}\0${b.client_addr ?? ''}`;
@@ -142,7 +142,7 @@ function usedOf(limit: RoleOrDatabaseLimit, sessions: readonly Backend[]): numbe
     .length;
 }
 
-/** What the charts keep of a reading. */
+/** What charts keep of a snapshot. */
 export type HistorySample = {
   /** The server's clock, milliseconds since 1970. */
   at_ms: number;
@@ -151,12 +151,12 @@ export type HistorySample = {
   idle: number;
   /** Aborted transactions included. */
   idle_in_transaction: number;
-  /** Over all databases; null until there are two readings. */
+  /** Over all databases; null for the first snapshot. */
   commits_per_second: number | null;
   rollbacks_per_second: number | null;
-  /** Of the blocks asked for within the interval; null where none was. */
+  /** In the interval; null if no block was read. */
   cache_hit_ratio: number | null;
-  /** Of the database connected to, since its counters were reset. */
+  /** Of the connected database, since its statistics were reset. */
   index_hit_ratio: number | null;
 };
 
@@ -164,8 +164,8 @@ export type HistorySample = {
 export const historyLength = 600;
 
 /**
- * The history with one more reading, the oldest forgotten beyond `historyLength`. A reading of the same moment
- * (its statements came later) replaces the one before; a clock that was set back starts anew.
+ * Appends a snapshot and drops the oldest beyond `historyLength`. A snapshot of the same time
+ * (its statements came later) replaces the last one; a clock that was set back starts a new history.
  */
 export function pushSample(history: readonly HistorySample[], snapshot: Snapshot): HistorySample[] {
   const sample = toSample(snapshot);

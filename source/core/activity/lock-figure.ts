@@ -6,7 +6,7 @@ import type {LockNode} from './lock-tree.ts';
 const maxWidth = 76;
 const maxLines = 24;
 
-/** Who holds up whom, as lines for a preview; the roots as they come, those `described` elsewhere by pid alone. */
+/** The lock tree as lines for a preview; sessions that are `described` elsewhere show their pid only. */
 export function lockFigure(
   roots: readonly LockNode[],
   snapshot: Snapshot,

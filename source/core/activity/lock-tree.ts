@@ -1,24 +1,24 @@
 import type {Backend, LockWait} from '../../model/snapshot.ts';
 
-/** A session in the forest of waits. */
+/** A session in the lock tree. */
 export type LockNode = {
   /** 0 is a prepared transaction, which has no session. */
   pid: number;
-  /** Sessions that wait for it and for nobody shown before them: its children here. */
+  /** Number of children in the tree. */
   waiters_direct: number;
-  /** Sessions that it holds up, directly and through others: what ending it may free. */
+  /** Sessions that it blocks, directly and through others. */
   waiters_total: number;
-  /** It waits in a circle: a deadlock that the server has not broken yet. */
+  /** Part of a deadlock that the server has not resolved yet. */
   is_in_cycle: boolean;
-  /** Every pid it waits for, where that is more than its parent here. */
+  /** Blockers other than its parent in the tree. */
   also_blocked_by: number[];
   children: LockNode[];
 };
 
 /**
- * Who holds up whom, as a forest: roots wait for nobody, and the root that holds up most comes first. Each waiter
- * stands in one place only, under the blocker that holds up most; its other blockers are in `also_blocked_by`.
- * A circle stands under the one of its members that holds up most, marked.
+ * The lock waits as a forest: roots do not wait, and the root that blocks most sessions comes first. Each waiter
+ * appears once, under the blocker that blocks most; its other blockers are in `also_blocked_by`.
+ * A deadlock is shown under the member that blocks most.
  */
 export function lockTree(
   backends: readonly Pick<Backend, 'pid' | 'blocked_by'>[],
@@ -29,7 +29,7 @@ export function lockTree(
   const byHeldUp = (a: number, b: number) => reach.count(b) - reach.count(a) || a - b;
   const parents = new Map([...graph].map(([pid, {blockers}]) => [pid, parentOf(pid, blockers)]));
 
-  /** A blocker outside of every circle that it is in, if there is one: else no root would lead to it. */
+  /** Prefers a blocker outside its deadlocks: otherwise no root would lead to it. */
   function parentOf(pid: number, blockers: Set<number>): number | undefined {
     const outside = [...blockers].filter(blocker => !reach.has(pid, blocker));
     return (outside.length > 0 ? outside : [...blockers]).sort(byHeldUp)[0];
@@ -40,7 +40,7 @@ export function lockTree(
     placed.add(pid);
     const {waiters, blockers} = graph.get(pid) ?? {waiters: [], blockers: []};
     const own = [...waiters].filter(waiter => parents.get(waiter) === pid && !placed.has(waiter));
-    // Claimed before any is descended into: a circle must not lead back to one that is shown beside.
+    // Mark all before descending, so that a cycle does not lead back to a sibling.
     for (const waiter of own) placed.add(waiter);
     return {
       pid,
@@ -54,7 +54,7 @@ export function lockTree(
 
   const roots = [...graph].filter(([, {blockers}]) => blockers.size === 0).map(([pid]) => pid);
   const forest = roots.map(pid => place(pid, null));
-  // Whoever is left waits, in the end, for a circle: nobody in it is a root.
+  // The remaining sessions wait for a deadlock, which has no root.
   for (const pid of [...graph.keys()].sort(byHeldUp)) {
     if (!placed.has(pid)) forest.push(place(pid, null));
   }
@@ -82,15 +82,15 @@ function buildGraph(...sources: (readonly {pid: number; blocked_by: number[]}[])
 }
 
 type Reach = {
-  /** How many others it holds up, directly and through others. */
+  /** How many others it blocks, directly and through others. */
   count(pid: number): number;
-  /** Whether `pid` holds up `waiter`; itself only in a circle. */
+  /** Whether `pid` blocks `waiter`; itself only in a deadlock. */
   has(pid: number, waiter: number): boolean;
 };
 
 /**
- * Sets of sessions as bits. In a lock's queue everybody waits for everybody ahead, so 300 waiters make 45,000
- * edges; whoever waits for most is looked at first, and then one pass settles such a queue.
+ * Sets of sessions as bits. In a lock queue each session waits for all ahead of it, so 300 waiters make 45,000
+ * edges; sessions that wait for most come first, so that one pass resolves such a queue.
  */
 function reachOf(graph: Graph): Reach {
   const pids = [...graph.keys()];

@@ -1,24 +1,24 @@
 import type {Database, Statement, StatementRates} from '../../model/snapshot.ts';
 
-/** Counters of one moment of the server's clock, and what tells whether they restarted. */
+/** Counters at one time of the server's clock, and the times of their resets. */
 export type StatementCounters = {
   at_ms: number;
   statements: readonly Statement[];
-  /** Of all statistics; null before extension 1.9. */
+  /** Last reset of all statistics; null before extension 1.9. */
   stats_reset: string | null;
-  /** Every entry there is was read: one that is missing did not exist. */
+  /** All entries were read: a missing one did not exist. */
   is_complete: boolean;
 };
 
-/** What pg_stat_statements tells entries apart by. */
+/** The key of a pg_stat_statements entry. */
 function statementKey(statement: Pick<Statement, 'userid' | 'dbid' | 'queryid' | 'toplevel'>): string {
   return `${statement.userid}/${statement.dbid}/${statement.queryid}/${statement.toplevel}`;
 }
 
 /**
- * The statements of `current` with what changed since `previous`, per second of the server's clock. A statement
- * whose counters restarted in between, or that `previous` did not cover, has no rates: half an interval looks like
- * a whole one. Nothing is ever reset to measure.
+ * Adds to the statements of `current` their rates since `previous`, per second of the server's clock. A statement
+ * whose counters were reset in between, or that `previous` did not cover, gets no rates: part of an interval would look
+ * like all of it. poolctl never resets statistics.
  */
 export function withStatementRates(previous: StatementCounters, current: StatementCounters): Statement[] {
   const interval_ms = current.at_ms - previous.at_ms;
@@ -51,7 +51,7 @@ type Delta = Pick<
   | 'stddev_exec_time_ms'
 >;
 
-/** An entry that was not there: every counter starts at zero, also that of one evicted and seen again. */
+/** A new entry: all counters start at zero, also after an eviction. */
 const fromNothing: Earlier = {
   calls: 0,
   total_exec_time_ms: 0,
@@ -69,14 +69,14 @@ const fromNothing: Earlier = {
 
 type Earlier = Delta & Pick<Statement, 'stats_since' | 'max_exec_time_ms'>;
 
-/** stats_since (1.11+) tells it for sure; before that, a counter or a maximum that fell does. */
+/** From stats_since (1.11+); before that, from a counter or maximum that decreased. */
 function isRestarted(earlier: Earlier, later: Statement): boolean {
   if (earlier.stats_since !== null) return earlier.stats_since !== later.stats_since;
   return (
     later.max_exec_time_ms < earlier.max_exec_time_ms ||
     later.calls < earlier.calls ||
     later.rows < earlier.rows ||
-    // Sums of floating point numbers, and shown with fewer digits than are kept.
+    // Sums of floats are shown with fewer digits than stored.
     later.total_exec_time_ms < earlier.total_exec_time_ms * (1 - 1e-9) ||
     later.shared_blks_hit < earlier.shared_blks_hit ||
     later.shared_blks_read < earlier.shared_blks_read
@@ -101,7 +101,7 @@ function deltaOf(earlier: Delta, later: Delta): Delta {
 }
 
 /**
- * The deviation of the calls between two readings. With n calls, mean m and deviation s, the sum of squared
+ * The standard deviation of the calls between two snapshots. With n calls, mean m and deviation s, the sum of squared
  * distances is n*s^2 (pg_stat_statements divides by n, not n-1); that of the interval is what is left of the later
  * one after the earlier one and the distance between both means (Chan, Golub and LeVeque) are taken off. The
  * textbook n*(s^2 + m^2) would subtract two huge numbers from each other.
@@ -178,10 +178,10 @@ function hasDatabaseRestarted(earlier: Database, later: Database): boolean {
   );
 }
 
-/** Every statement in two numbers, by queryid: enough to see which have become busy. */
+/** Calls and execution time of every statement, by queryid. */
 export type StatementScan = Map<string, {calls: number; total_exec_time_ms: number}>;
 
-/** Reads `queryid calls total_exec_time` triples; entries of one queryid (several roles, databases) are added up. */
+/** Parses `queryid calls total_exec_time` triples; entries of one queryid (several roles, databases) are summed. */
 export function parseScan(triples: string): StatementScan {
   const scan: StatementScan = new Map();
   const words = triples === '' ? [] : triples.split(' ');
@@ -200,9 +200,9 @@ export function parseScan(triples: string): StatementScan {
 }
 
 /**
- * The queryids to read beside those with most execution time in all: the ones that cost most or were called most
- * since the scan before, and the slowest on average. A statement that an incident made busy a minute ago is far
- * down a list that sums up months.
+ * The queryids to read in addition to those with most total execution time: those that cost most or were called most
+ * since the previous scan, and the slowest on average. A statement that became busy a minute ago is far
+ * down a list of sums over months.
  */
 export function chooseWatched(previous: StatementScan | null, scan: StatementScan): string[] {
   const rows = [...scan].map(([queryid, {calls, total_exec_time_ms}]) => {

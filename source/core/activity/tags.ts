@@ -3,9 +3,9 @@ import {redactSecrets} from '../text/redact.ts';
 
 /**
  * The sqlcommenter tags of a statement: `/*route='%2Fusers',action='index'* /` gives {route: '/users', ...}.
- * Prisma appends them at the end, other libraries set them in front: every comment is looked at. Keys and values
+ * Prisma appends them at the end, other libraries prepend them: every comment is read. Keys and values
  * are URL-encoded and a quote inside a value is `\'` (google.github.io/sqlcommenter/spec). A comment that the
- * server cut off (track_activity_query_size) yields the tags that are still whole.
+ * server truncated (track_activity_query_size) yields the tags that are complete.
  */
 export function parseTags(query: string | null): Record<string, string> {
   if (query === null) return {};
@@ -19,7 +19,7 @@ export function parseTags(query: string | null): Record<string, string> {
   return Object.fromEntries(tags);
 }
 
-/** The tags as they are shown and kept: a comment may hold a secret as any text may. */
+/** The tags with secrets redacted, for display and recordings. */
 export function shownTags(query: string): Record<string, string> {
   const tags = Object.entries(parseTags(query));
   return Object.fromEntries(
@@ -28,8 +28,8 @@ export function shownTags(query: string): Record<string, string> {
 }
 
 /**
- * From one `='` to the next, never back over the same text: a pattern that looks for a key at every position takes
- * 40 ms for 500 comments of 300 characters without any, and whoever connects chooses the comments.
+ * Scans from one `='` to the next, never backward: a pattern that tries a key at every position takes
+ * 40 ms for 500 comments of 300 characters without tags, and any client can choose the comments.
  */
 function collectPairs(comment: string, tags: [string, string][]): void {
   let keyFrom = 0;
@@ -45,7 +45,7 @@ function collectPairs(comment: string, tags: [string, string][]): void {
 
 const longestKey = 128;
 
-/** Where the value ends that begins at `from`; -1 where it was cut off. */
+/** The end of the value that starts at `from`; -1 if it was truncated. */
 function closingQuote(text: string, from: number): number {
   for (let at = text.indexOf("'", from); at >= 0; at = text.indexOf("'", at + 1)) {
     if (text[at - 1] !== '\\' || at === from) return at;
@@ -53,7 +53,7 @@ function closingQuote(text: string, from: number): number {
   return -1;
 }
 
-/** As it stands where it is not URL-encoded: `100%` is a value too. */
+/** Unchanged if it is not URL-encoded, as `100%`. */
 function decode(text: string): string {
   try {
     return decodeURIComponent(text);

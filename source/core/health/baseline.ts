@@ -11,25 +11,25 @@ import {
   welchGreater,
 } from './statistics.ts';
 
-/** What is compared with: a reading of before, or the readings of some time. */
+/** What `check` compares with: an earlier snapshot, or a period of them. */
 export type Baseline = {
   /** The last one. */
   reading: Snapshot;
-  /** When the first one was taken; null where there is no other. */
+  /** Time of the first snapshot of a period; null for a single snapshot. */
   since: string | null;
   stats: PeriodStats;
-  /** Slots used, on average. */
+  /** Slots in use, on average. */
   used: number;
 };
 
-/** Statements and slots as they were before and are now. */
+/** Statements, slots and errors of the baseline and now. */
 export type Comparison = {
-  /** Of the reading compared with, the last one of several. */
+  /** Time of the baseline's last snapshot. */
   at: string;
-  /** Of the first one; null where there is no other. */
+  /** Time of its first snapshot; null for a single one. */
   since: string | null;
   target: string;
-  /** What is called slower, in words: the test by its name. */
+  /** Describes the statistical test that decides what is slower. */
   test: string;
   slots: {used_before: number; used_after: number};
   errors: {
@@ -56,14 +56,14 @@ type SlowerStatement = {
 
 const significance = {least_calls: 30, alpha: 0.01} as const;
 
-/** Everything that a reading has counted. */
+/** A single snapshot as the baseline, with all its counters. */
 export function baselineOf(reading: Snapshot): Baseline {
   return {reading, since: null, stats: cumulativeStats(reading), used: reading.budget.used};
 }
 
 /**
- * What was counted from one reading to another, `used` slots on average. A statement that was called too seldom
- * meanwhile stands with all its calls.
+ * A period between two snapshots as the baseline, with `used` slots on average. A statement that was called too seldom
+ * in it counts with all its calls.
  */
 export function baselineBetween(first: Snapshot, last: Snapshot, used: number): Baseline {
   const between = statsBetween(first, last);
@@ -78,13 +78,13 @@ export type Compared = {
   baseline: Baseline;
   current: Snapshot;
   after: PeriodStats;
-  /** Slots used over the time looked at; the reading's own by default. */
+  /** Slots in use on average; default: those of `current`. */
   used_after?: number | undefined;
-  /** How many times slower counts. */
+  /** Factor from which on a statement is slower. */
   slower_ratio: number;
 };
 
-/** What has changed for the worse since the baseline was read. */
+/** What has become worse since the baseline. */
 export function compare({baseline, current, after, used_after, slower_ratio}: Compared): Comparison {
   const {reading, since, stats: before, used} = baseline;
   const earlier = earlierCalls(reading, before, current);
@@ -115,14 +115,14 @@ export function compare({baseline, current, after, used_after, slower_ratio}: Co
   };
 }
 
-/** Slower statements and more errors are a warning; what is merely new is not. */
+/** Slower statements and more errors are worse; new statements are not. */
 export function isWorse({slower, errors}: Comparison): boolean {
   return slower.length > 0 || errors.is_worse;
 }
 
 /**
- * On the same server a statement is its queryid; elsewhere that is made of other oids (before 18), and its text
- * stands for it.
+ * Finds a statement of the baseline: by queryid on the same server; by text on another one, because queryids depend
+ * on oids before PostgreSQL 18.
  */
 function earlierCalls(baseline: Snapshot, before: PeriodStats, current: Snapshot) {
   const keyOf = isSameServer(baseline, current)
@@ -149,12 +149,12 @@ function slowerOf(
   };
 }
 
-/** A single call is a person's or a migration's. */
+/** Statements called once are ignored: a person's or a migration's. */
 function newOf({statement: {queryid, query}, n, mean}: StatementCalls): Comparison['new_statements'] {
   return n > 1 ? [{queryid, query, calls: n, mean_exec_time_ms: mean}] : [];
 }
 
-/** Transactions as a sample of ones and zeros; null where there were too few to tell. */
+/** Rollbacks as a sample of ones and zeros; null for too few transactions. */
 function rollbacksOf({commits, rollbacks}: PeriodStats): Sample | null {
   const n = commits + rollbacks;
   if (n < significance.least_calls) return null;
@@ -162,7 +162,7 @@ function rollbacksOf({commits, rollbacks}: PeriodStats): Sample | null {
   return {n, mean, deviation: Math.sqrt(mean * (1 - mean))};
 }
 
-/** Below one in a hundred a rollback is somebody's mistake in typing. */
+/** A smaller share of rollbacks is not reported. */
 const tellingRollbackRatio = 0.01;
 
 function areErrorsWorse(before: Sample | null, after: Sample | null, ratio: number): boolean {
@@ -177,18 +177,18 @@ function leftOut(baseline: Snapshot, current: Snapshot): string[] {
     ...(statements.length === 0 ? ['the baseline has no statements'] : []),
     ...(statements.length > 0 && missing > statements.length / 2
       ? [
-          `the baseline has ${statements.length} statements of ${statements_info?.entries}: what seems new may be old`,
+          `the baseline has ${statements.length} statements of ${statements_info?.entries}: statements that seem new may not be`,
         ]
       : []),
     ...(isSameServer(baseline, current)
       ? []
       : [
-          `the baseline is of ${baseline.target.id}: statements are told by their text, times are another machine's`,
+          `the baseline is of ${baseline.target.id}: statements are matched by their text, and times are another machine's`,
         ]),
   ];
 }
 
-/** A document of `poolctl snapshot`; null for what is none. */
+/** Parses a document of `poolctl snapshot`; null if it is not one. */
 export function parseSnapshotDocument(text: string): Snapshot | null {
   try {
     const value: unknown = JSON.parse(text);
@@ -198,7 +198,7 @@ export function parseSnapshotDocument(text: string): Snapshot | null {
   }
 }
 
-/** What a comparison rests on; the document has rates beside the counters, which nothing here reads. */
+/** Checks the fields that a comparison reads. */
 function isSnapshot(value: unknown): value is Snapshot {
   if (!isRecord(value) || value.schema_version !== 1 || typeof value.at !== 'string') return false;
   const {target, budget, statements, databases} = value;

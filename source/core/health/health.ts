@@ -8,8 +8,8 @@ import {minimumBlocks, type Threshold, thresholds} from './thresholds.ts';
 export type Level = 'ok' | Severity;
 
 /**
- * A limit and what became of it. `max` or `min` is the milder of what is a warning and what is critical; null is not
- * looked at. `unknown`: nothing was measured.
+ * A limit and its result. `max` or `min` is the warning limit, or else the critical one; null: there is
+ * no limit. `unknown`: the metric was not measured.
  */
 export type CheckedLimit = Limit & {level: Level | 'unknown'; is_crossed: boolean} & (
     | {max: number | null}
@@ -18,20 +18,20 @@ export type CheckedLimit = Limit & {level: Level | 'unknown'; is_crossed: boolea
 
 type Thresholds = Record<MetricName, CheckedLimit>;
 
-/** A finding as scripts read it. */
+/** A finding in `check --json`. */
 type FindingDocument = Omit<Finding, 'params'>;
 
-/** The answer of `poolctl check`, as the contract has it. */
+/** `check --json`. */
 export type Health = {
   schema_version: 1;
   status: Level;
-  /** The worst first. */
+  /** Critical ones first. */
   findings: FindingDocument[];
   metrics: Metrics;
   thresholds: Thresholds;
 };
 
-/** What was measured and found, against every limit: the worst of all is the status. */
+/** Compares metrics with their limits; the status is the worst level of limits and findings. */
 export function assessHealth(metrics: Metrics, limits: Limits, findings: readonly Finding[]): Health {
   const thresholds = Object.fromEntries(
     metricNames.map(name => [name, thresholdOf(name, metrics[name], limits[name])]),
@@ -60,7 +60,7 @@ export function worst(levels: readonly (Level | 'unknown')[]): Level {
   return levels.includes('warning') ? 'warning' : 'ok';
 }
 
-/** Whether a value lies beyond a limit, on the metric's wrong side of it. */
+/** Whether a value exceeds a limit (or falls below it, for a minimum); a value equal to it does not. */
 export function isBeyond(name: MetricName, value: number | null, limit: number | null): boolean {
   if (value === null || limit === null) return false;
   return metricOf(name).side === 'max' ? value > limit : value < limit;
@@ -83,15 +83,15 @@ function thresholdOf(name: MetricName, value: number | null, {warning, critical}
   } as CheckedLimit;
 }
 
-/** Beyond one lies a warning, beyond the other what is critical; ratios from 0 to 1, times in milliseconds. */
+/** Ratios from 0 to 1, times in milliseconds; null: no limit. */
 export type Limit = {warning: number | null; critical: number | null};
 
-/** Those that somebody gave, in place of the defaults. */
+/** Limits that replace the defaults. */
 export type GivenLimits = Partial<Record<MetricName, Limit>>;
 
 export type Limits = Record<MetricName, Limit>;
 
-/** Every limit by its name in config.toml and in a rollout's plan. */
+/** Metrics by the key of their limit in config.toml and rollout plans. */
 export const metricByLimitName: ReadonlyMap<string, MetricName> = new Map(
   metricNames.map(name => [metricOf(name).limit_name, name]),
 );
@@ -108,8 +108,8 @@ export const limitExamples = {
 } as const;
 
 /**
- * A limit as written: one is critical, of two the first is a warning. A number is taken for itself, a duration
- * needs its unit. null for what is none, or has the milder one last.
+ * Parses a limit: one value is critical, of two the first is the warning. A duration
+ * needs a unit. null if it is invalid or in the wrong order.
  */
 export function parseLimit(name: MetricName, written: unknown): Limit | null {
   const {kind, side} = metricOf(name);
@@ -130,7 +130,7 @@ const parsers = {
   count: (text: string) => (/^\s*\d{1,9}\s*$/.test(text) ? Number(text) : null),
 };
 
-/** The defaults for this server, and what was given in their place. */
+/** The default limits for this server, with `given` ones in their place. */
 export function limitsFor(snapshot: Snapshot, given: GivenLimits): Limits {
   const {blks_hit = 0, blks_read = 0} = connectedDatabase(snapshot) ?? {};
   const none = {warning: null, critical: null};
@@ -143,7 +143,7 @@ export function limitsFor(snapshot: Snapshot, given: GivenLimits): Limits {
   return {...(Object.fromEntries(defaults) as Limits), ...given};
 }
 
-/** `80%` or `0.8`, from 0 to 1; a bare 80 could mean either. Returns null for what is none. */
+/** Parses `80%` or `0.8`; null if invalid, as a bare 80. */
 export function parseRatio(text: string): number | null {
   const [, amount, sign] = /^(\d+(?:\.\d+)?)(%?)$/.exec(text.trim()) ?? [];
   const ratio = sign === '%' ? Number(amount) / 100 : Number(amount);

@@ -1,5 +1,5 @@
 declare module 'jstat' {
-  /** What poolctl uses of it: distribution functions. */
+  /** The part that poolctl uses. */
   const jStat: {
     studentt: {cdf(t: number, degrees_of_freedom: number): number};
   };

@@ -6,18 +6,18 @@ import type {Metrics} from './metrics.ts';
 
 import {minimumBlocks} from './thresholds.ts';
 
-/** A reading and what belongs to it. */
+/** What metrics are measured from. */
 export type Measurable = {
   snapshot: Snapshot;
   facts: RecipeData;
   findings: readonly Finding[];
-  /** Clients waiting in the pooler; null where nobody was asked. */
+  /** Clients waiting in PgBouncer; null without --pooler. */
   pooler_waiting_clients: number | null;
-  /** Of the time since the reading before alone, not since the counters began. */
+  /** Measure the interval since the previous snapshot, not since statistics were reset. */
   is_interval?: boolean;
 };
 
-/** What a reading measures. What only time can tell is null. */
+/** The metrics of one snapshot; those of `check --for` are null. */
 export function measure(measurable: Measurable): Metrics {
   const {snapshot, pooler_waiting_clients} = measurable;
   return {
@@ -36,8 +36,8 @@ export function measure(measurable: Measurable): Metrics {
 export type SlowStatement = {statement: Statement; mean_exec_time_ms: number};
 
 /**
- * The statement that `slowest_mean_exec_time_ms` is of; null where none was called. Since the counters began, a
- * single call is a migration or a person's, and would be held up for ever.
+ * The statement of `slowest_mean_exec_time_ms`; null if none was called. Without rates, a statement
+ * called once is ignored: a migration or a person's.
  */
 export function slowestStatement(
   {statements}: Snapshot,
@@ -53,7 +53,7 @@ export function slowestStatement(
   return slowest;
 }
 
-/** Of the database connected to. */
+/** The connected database. */
 export function connectedDatabase({databases, target}: Snapshot) {
   return databases.find(({datname}) => datname === target.database);
 }
@@ -96,7 +96,7 @@ function measureDatabase({snapshot, is_interval = false}: Measurable) {
   };
 }
 
-/** Which tables are stale is the recipe's to say. */
+/** Stale tables are counted by the recipe's finding. */
 function measureCatalog({facts: {catalog, maintenance}, findings}: Measurable) {
   const building = new Set(catalog?.builds.map(({index_oid}) => index_oid));
   const stale = findings.find(
@@ -109,17 +109,17 @@ function measureCatalog({facts: {catalog, maintenance}, findings}: Measurable) {
   };
 }
 
-/** A page that asks for each of its rows shows as very many calls that take next to nothing and bring next to nothing. */
+/** An N+1 query shows as very many fast calls that return few rows each. */
 const suspicious = {
   calls_per_second: 20,
   calls: 50,
   most_mean_exec_time_ms: 2,
   most_rows_per_call: 3,
-  /** As often as the median statement of the same role in the same database. */
+  /** Multiple of the calls of the median statement of the same role and database. */
   times_the_others: 10,
 } as const;
 
-/** How many statements look like an N+1 between two readings. It is a suspicion: a busy lookup looks alike. */
+/** Statements that look like an N+1 query between two snapshots; a busy lookup looks the same. */
 export function countSuspects(statements: readonly Statement[]): number {
   return [...byApplication(statements).values()].reduce((count, own) => count + suspectsAmong(own), 0);
 }
@@ -134,7 +134,7 @@ function byApplication(statements: readonly Statement[]): Map<string, Statement[
   return groups;
 }
 
-/** One statement alone has no others to be compared with. */
+/** A single statement cannot be compared with others. */
 function suspectsAmong(statements: readonly Statement[]): number {
   const paces = statements.map(paceOf).sort((a, b) => a - b);
   const median = paces[(paces.length - 1) >> 1] ?? 0;

@@ -2,17 +2,17 @@ import jstat from 'jstat';
 import type {Snapshot, Statement} from '../../model/snapshot.ts';
 import {withStatementRates} from '../activity/rates.ts';
 
-/** What a statement's calls within some time took. */
+/** Execution times of a statement's calls. */
 export type StatementCalls = Sample & {statement: Statement};
 
-/** The calls of each statement within some time. */
+/** Statement calls and transactions of a period. */
 export type PeriodStats = {
   calls: StatementCalls[];
   commits: number;
   rollbacks: number;
 };
 
-/** Everything a reading has counted. */
+/** All that a snapshot's counters have counted. */
 export function cumulativeStats(snapshot: Snapshot): PeriodStats {
   const {databases, statements} = snapshot;
   return {
@@ -27,7 +27,7 @@ export function cumulativeStats(snapshot: Snapshot): PeriodStats {
   };
 }
 
-/** What was counted from one reading of a server to a later one; all of it where its counters began anew. */
+/** What was counted between two snapshots of a server; all of `later` if its counters were reset. */
 export function statsBetween(earlier: Snapshot, later: Snapshot): PeriodStats {
   const all = cumulativeStats(later);
   if (!isSameServer(earlier, later)) return all;
@@ -61,13 +61,13 @@ function sum(values: readonly number[]): number {
   return values.reduce((total, value) => total + value, 0);
 }
 
-/** What is known of a sample: how many, their mean, and their deviation (of the sample itself: divided by n). */
+/** Size, mean and standard deviation (divided by n) of a sample. */
 export type Sample = {n: number; mean: number; deviation: number};
 
 /**
- * Welch's t-test from summaries, one-sided: how likely means this far apart, or further, are if the mean of `after`
- * were at most `ratio` times that of `before`. Neither equal variances nor equal sizes are assumed; it is about means
- * of many, so skewed times are no matter from some 30 of each on.
+ * One-sided Welch's t-test from summaries: the p-value of this difference of means if the mean of `after`
+ * is at most `ratio` times that of `before`. Variances and sizes may differ; with some
+ * 30 calls each, skewed times do not matter.
  */
 export function welchGreater(after: Sample, before: Sample, ratio: number): number {
   const a = squaredError(after, 1);
@@ -80,14 +80,14 @@ export function welchGreater(after: Sample, before: Sample, ratio: number): numb
   return jstat.jStat.studentt.cdf(-t, freedom);
 }
 
-/** Of the mean: the variance with n - 1, by n. */
+/** Squared standard error of the mean. */
 function squaredError({n, deviation}: Sample, scale: number): number {
   return (scale * deviation) ** 2 / (n - 1);
 }
 
 /**
- * Holm's correction: which of many p-values are significant at `alpha` all together. One in a hundred of as many
- * statements as a server has would be slower by chance alone.
+ * Holm's correction: which of many p-values are significant at `alpha` together. Without it, one in a
+ * hundred statements would be slower by chance.
  */
 export function holm(p_values: readonly number[], alpha: number): boolean[] {
   const ascending = p_values.map((p, index) => ({p, index})).sort((a, b) => a.p - b.p);

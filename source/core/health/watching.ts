@@ -6,17 +6,17 @@ import {type MetricName, type Metrics, metricNames, metricOf} from './metrics.ts
 export type WatchOptions = {
   for_ms: number;
   every_ms: number;
-  /** So long a critical threshold has to hold to end the watch at once. */
+  /** The watch ends as soon as a limit has been critical for this long. */
   sustain_ms: number;
 };
 
-/** Over the readings; the 95th percentile counted from the good side, the peak the worst one. */
+/** Of one metric over all snapshots; `p95` counts from the good side, `peak` is the worst value. */
 type Series = {average: number; p95: number; peak: number};
 
-/** A time the server could not be read. */
+/** A period in which the server could not be read. */
 type Loss = {at_ms: number; lasted_ms: number; reason: string};
 
-/** The answer of `poolctl check --for`: metrics are the 95th percentiles. */
+/** `check --for --json`; metrics are the 95th percentiles. */
 export type WatchedHealth = Health & {
   watch: {
     for_ms: number;
@@ -24,30 +24,30 @@ export type WatchedHealth = Health & {
     available_ms: number;
     availability_ratio: number;
     readings: number;
-    /** Why it did not go on to its end. */
+    /** The metric that ended the watch early. */
     failed_early: MetricName | null;
-    /** Metrics whose worst reading was critical, though not for long. */
+    /** Metrics whose worst value was critical. */
     critical_peaks: MetricName[];
     losses: Loss[];
     series: SeriesByName;
   };
 };
 
-/** Readings as they come, on a clock that only goes forward. */
+/** Collects snapshots over a period; times are of a monotonic clock. */
 export type Watch = {
   addSample(at_ms: number, reading: {metrics: Metrics; limits: Limits; findings: readonly Finding[]}): void;
   addLoss(at_ms: number, loss: {reason: string; is_refused: boolean}): void;
-  /** What is critical now and for how long, longest first. */
+  /** Metrics that are critical now and for how long, longest first. */
   criticalMetrics(at_ms: number): {name: MetricName; held_ms: number}[];
-  /** The critical threshold that has held for `sustain_ms`. */
+  /** The metric that has been critical for `sustain_ms`. */
   failure(): MetricName | null;
   availability(at_ms: number): number;
   availableMs(): number;
-  /** null until there is a reading. */
+  /** null before the first snapshot. */
   result(at_ms: number): WatchedHealth | null;
 };
 
-/** A watch that begins at `started_ms`. */
+/** Starts a watch. */
 export function createWatch(options: WatchOptions, started_ms: number): Watch {
   const {for_ms, every_ms, sustain_ms} = options;
   const sight = createAvailability(started_ms, every_ms);
@@ -60,7 +60,7 @@ export function createWatch(options: WatchOptions, started_ms: number): Watch {
   return {
     addSample(at_ms, {metrics, limits, findings}) {
       const {isAgain, wasLost} = sight.see(at_ms);
-      // What was critical before a loss need not have been so during it.
+      // What was critical before a loss may not have been during it.
       if (wasLost) thresholds.clear();
       values.keep(metrics, isAgain ? (last?.metrics ?? null) : null);
       thresholds.hold(at_ms, metrics, limits);
@@ -83,7 +83,7 @@ export function createWatch(options: WatchOptions, started_ms: number): Watch {
         refused_connections_per_minute: sight.refused() / Math.max(1, elapsed_ms / 60_000),
         availability_ratio: sight.ratio(at_ms),
       });
-      // A watch shorter than that sees nothing for as long.
+      // A shorter watch could not see a finding for sustain_ms.
       const health = assessHealth(overall, limits, found.lasting(Math.min(sustain_ms, elapsed_ms / 2)));
       const failed_early = thresholds.failure();
       const critical_peaks = criticalPeaks(series, limits);
@@ -106,7 +106,7 @@ export function createWatch(options: WatchOptions, started_ms: number): Watch {
   };
 }
 
-/** How much of the time the server could be read, and when it could not. */
+/** Tracks when the server could be read. */
 function createAvailability(started_ms: number, every_ms: number) {
   const losses: Loss[] = [];
   let lastSeen_ms: number | null = null;
@@ -123,7 +123,7 @@ function createAvailability(started_ms: number, every_ms: number) {
 
   return {
     losses,
-    /** `isAgain`: two readings that follow each other at once (what the first left out) are one. */
+    /** `isAgain`: a snapshot that directly follows another one completes it. */
     see(at_ms: number): {isAgain: boolean; wasLost: boolean} {
       const gap_ms = at_ms - (lastSeen_ms ?? started_ms);
       const wasLost = lostSince_ms !== null;
@@ -139,7 +139,7 @@ function createAvailability(started_ms: number, every_ms: number) {
       lostSince_ms = at_ms;
       losses.push({at_ms: at_ms - started_ms, lasted_ms: 0, reason});
     },
-    /** What the end cuts off was seen, too. */
+    /** Counts the time since the last snapshot. */
     end(at_ms: number): void {
       const since_ms = at_ms - (lastSeen_ms ?? at_ms);
       if (lostSince_ms === null) available_ms += Math.max(0, Math.min(since_ms, every_ms));
@@ -154,11 +154,11 @@ function createAvailability(started_ms: number, every_ms: number) {
   };
 }
 
-/** Every value that was read, by metric. */
+/** All values, by metric. */
 function createValues() {
   const values = new Map<MetricName, number[]>();
   return {
-    /** In place of those of `before` where there are such. */
+    /** Replaces the values of `before`, if any. */
     keep(metrics: Metrics, before: Metrics | null): void {
       for (const name of metricNames) {
         const value = metrics[name];
@@ -176,7 +176,7 @@ function createValues() {
   };
 }
 
-/** Since when each metric has been critical, and the first that was so for long. */
+/** Tracks since when each metric has been critical. */
 function createThresholds(sustain_ms: number) {
   const criticalSince = new Map<MetricName, number>();
   let failedBy: MetricName | null = null;
@@ -203,7 +203,7 @@ function createThresholds(sustain_ms: number) {
 
 type Held = {finding: Finding; since_ms: number; longest_ms: number};
 
-/** What was found, and for how long at a stretch. */
+/** Tracks how long each finding has lasted. */
 function createFindings() {
   const found = new Map<string, Held>();
   return {
@@ -223,7 +223,7 @@ function createFindings() {
 
 type SeriesByName = Partial<Record<MetricName, Series>>;
 
-/** The watch as one reading: metrics are their 95th percentiles. */
+/** The metrics of the whole watch: 95th percentiles. */
 function overallOf(
   series: SeriesByName,
   ofTheWatch: Pick<Metrics, 'refused_connections_per_minute' | 'availability_ratio'>,
@@ -239,7 +239,7 @@ function criticalPeaks(series: SeriesByName, limits: Limits): MetricName[] {
   );
 }
 
-/** What held for long is critical whatever the rest says; a peak alone is a warning. */
+/** A limit that was critical for sustain_ms makes the watch critical; a peak alone is a warning. */
 function statusOf(
   status: Health['status'],
   failed_early: MetricName | null,
@@ -249,7 +249,7 @@ function statusOf(
   return status === 'ok' && critical_peaks.length > 0 ? 'warning' : status;
 }
 
-/** By rank, without interpolation: a value that was read. */
+/** Percentile by rank, without interpolation. */
 function summarise(values: readonly number[], side: 'max' | 'min'): Series {
   const fromGood = [...values].sort((a, b) => (side === 'max' ? a - b : b - a));
   const at = (share: number) => fromGood[Math.max(0, Math.ceil(share * fromGood.length) - 1)] ?? 0;

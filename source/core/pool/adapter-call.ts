@@ -2,18 +2,18 @@ import type {AdapterSettings} from '../../model/application.ts';
 
 import type {PoolSettings} from './presets.ts';
 
-/** `new PrismaPg({...})` or `new Pool({...})` as it stands in a source file. */
+/** A `new PrismaPg({...})` or `new Pool({...})` in a source file. */
 export type PoolCall = {
   /** From `new` to its closing parenthesis. */
   text: string;
   start: number;
-  /** Values written as plain numbers. */
+  /** Settings with a number literal. */
   settings: Partial<AdapterSettings>;
 };
 
 /**
- * One timeout for two things: node-postgres counts waiting for a free connection and opening one alike, and waits
- * for ever on 0, its default (pg-pool's `connectionTimeoutMillis`).
+ * node-postgres has one timeout for waiting for a free connection and for opening one, and waits
+ * forever with 0, its default (pg-pool's `connectionTimeoutMillis`).
  */
 export function adapterSettings(settings: PoolSettings): AdapterSettings {
   return {
@@ -28,7 +28,7 @@ export function adapterLines(settings: AdapterSettings): string[] {
   return Object.entries(settings).map(([name, value]) => `${name}: ${value},`);
 }
 
-/** Where a source text makes pools: the adapter's and, where it is handed one, node-postgres's own. */
+/** The pool constructors in a source text: the adapter's, or the node-postgres pool passed to it. */
 export function findPoolCalls(text: string): PoolCall[] {
   const code = codeOnly(text);
   const calls = [...code.matchAll(/\bnew\s+(PrismaPg|(?:[\w$]+\.)?Pool)\s*\(/g)].flatMap(match => {
@@ -39,21 +39,21 @@ export function findPoolCalls(text: string): PoolCall[] {
   });
   const adapters = calls.filter(({name}) => name === 'PrismaPg');
   const own = adapters.filter(({text: call}) => objectOf(call) !== null && !isHandedPool(call));
-  // `new PrismaPg(pool)`: what counts is the pool.
+  // `new PrismaPg(pool)`: the settings are the pool's.
   const pools = adapters.length > own.length ? calls.filter(({name}) => name !== 'PrismaPg') : [];
   const found = adapters.length > 0 && own.length === 0 && pools.length === 0 ? adapters : [...own, ...pools];
   return found.map(({name: _, ...call}) => call);
 }
 
 /**
- * The call with these settings in its object, all else as it was; null where that cannot be done safely: no object
- * is written there, or a setting is something other than a number.
+ * The call with these settings in its object and no other change; null if that is not safe: it has no object
+ * literal, or a setting is not a number literal.
  */
 export function patchCall(call: string, settings: AdapterSettings): string | null {
   const object = objectOf(call);
   if (object === null || isHandedPool(call)) return null;
   const {open, close, code, parts} = object;
-  // What is spread last could override what is put before it, and what comes after overrides it.
+  // A later spread could override a setting before it.
   const lastSpread = parts.findLast(({start, end}) => /^\s*\.\.\./.test(code.slice(start, end)));
   const edits: {start: number; end: number; text: string}[] = [];
   const missing: [string, number][] = [];
@@ -90,7 +90,7 @@ function insertion(call: string, {open, close, code}: ObjectText, missing: [stri
   }
   const eol = call.includes('\r\n') ? '\r\n' : '\n';
   const indent = /^[ \t]*/.exec(lines[1] ?? '')?.[0] ?? '';
-  // What follows the last code up to the brace's own line: a comment, mostly.
+  // The rest up to the brace's line, usually a comment.
   const rest = call.slice(lastCode, close);
   const braceLine = rest.lastIndexOf('\n') + 1;
   const before = rest.slice(0, braceLine).replace(/\r?\n$/, '');
@@ -109,7 +109,7 @@ function readSettings(call: string): Partial<AdapterSettings> {
   return Object.fromEntries(numbers);
 }
 
-/** The object literal that is the first argument. */
+/** The object literal of the first argument. */
 function objectOf(call: string): (ObjectText & {parts: {start: number; end: number}[]}) | null {
   const code = codeOnly(call);
   const open = /^new\s+[\w$.]+\s*\(\s*\{/.exec(code)?.[0].length;
@@ -118,7 +118,7 @@ function objectOf(call: string): (ObjectText & {parts: {start: number; end: numb
   return close === -1 ? null : {open: open - 1, close, code, parts: partsBetween(code, open - 1, close)};
 }
 
-/** `new PrismaPg({pool})`, as some write it. */
+/** `new PrismaPg({pool})`. */
 function isHandedPool(call: string): boolean {
   return /^new\s+PrismaPg\s*\(\s*\{\s*pool\s*[,}:]/.test(call);
 }
@@ -132,8 +132,8 @@ function keyOf(call: string, {start, end}: {start: number; end: number}): string
 }
 
 /**
- * The text with comments, and what is inside quotes, blanked by spaces of the same length: what is left is code, and
- * its positions are the text's. A careful look, no parser: a regular expression with a quote in it may hide the rest
+ * The text with comments and string contents replaced by spaces, so that positions stay the same. Not a parser: a
+ * regular expression with a quote in it may hide the rest
  * of its line.
  */
 export function codeOnly(text: string): string {
@@ -148,7 +148,7 @@ export function codeOnly(text: string): string {
   );
 }
 
-/** Where the bracket that opens at `open` is closed; -1 where it is not. `code` comes from `codeOnly`. */
+/** Position of the bracket that closes the one at `open`; -1 if there is none. `code` comes from `codeOnly`. */
 function closingAt(code: string, open: number): number {
   let depth = 0;
   for (let at = open; at < code.length; at++) {
@@ -159,7 +159,7 @@ function closingAt(code: string, open: number): number {
   return -1;
 }
 
-/** Where the parts of an object or argument list begin and end: split at its own commas, not at nested ones. */
+/** Start and end of the parts of an object or argument list, split at its own commas. */
 function partsBetween(code: string, open: number, close: number): {start: number; end: number}[] {
   const parts: {start: number; end: number}[] = [];
   let start = open + 1;

@@ -10,7 +10,7 @@ import {
   setUrlQuery,
 } from './env-text.ts';
 
-/** Parameters of the URL that say how a pool behaves; the rest is nobody's business here. */
+/** The URL parameters that configure a pool; others are not read. */
 const poolParameters = [
   'connection_limit',
   'pool_timeout',
@@ -23,7 +23,7 @@ const poolParameters = [
   'idleTimeoutMillis',
 ];
 
-/** Reads the variable of an .env file's text; `text` is null where there is no such file. */
+/** Reads the variable of an .env file's text; `text` null: the file does not exist. */
 export function readEnvFile(path: string, variable: string, text: string | null): EnvFile {
   const refuse = (problem: string): EnvFile => ({
     path,
@@ -48,7 +48,7 @@ export function readEnvFile(path: string, variable: string, text: string | null)
     path,
     variable,
     problem: null,
-    // What stands behind the value, a comment perhaps, is nothing to show.
+    // The rest of the line, such as a comment, is not shown.
     masked_line: `${text.slice(line_start, start)}${maskUrl(value, poolParameters)}${closingQuote(text, start)}`,
     address: readAddress(value),
     parameters: Object.fromEntries(
@@ -57,12 +57,12 @@ export function readEnvFile(path: string, variable: string, text: string | null)
   };
 }
 
-/** What makes the file's URL say so, and the two lines of a diff; no edit where it says so already. */
+/** The edits that set these URL parameters, and the two lines of a diff; no edits if they are set. */
 export function envChange(
   {masked_line, variable}: EnvFile,
   wanted: Readonly<Record<string, string>>,
 ): {edits: QueryEdit[]; diff: string[]} {
-  // Its pool parameters and the marks between all parameters stand in the masked URL as they are written.
+  // The masked URL has its pool parameters and all separators unchanged.
   const edits = queryEdits(findVariable(masked_line, variable)?.value ?? '', wanted);
   const changed = setUrlQuery(masked_line, {variable, edits});
   return {edits, diff: [`-${masked_line}`, `+${changed ?? masked_line}`]};

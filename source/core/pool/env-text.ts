@@ -3,8 +3,8 @@ import type {QueryEdit, UrlParameters} from '../../model/step.ts';
 import {hostStart, parameterName, parameterValue, parsePostgresUrl} from '../text/postgres-url.ts';
 
 /**
- * An .env file's text with parts of the query of one variable's URL replaced; no other byte changes, and the inverted
- * edits give back the same text. `undefined` where the variable is not there exactly once or an edit does not fit.
+ * Edits the query of one variable's URL in an .env file's text; no other byte changes, and the inverted
+ * edits restore the text. `undefined` if the variable is not set exactly once or an edit does not match.
  */
 export function setUrlQuery(
   text: string,
@@ -19,7 +19,7 @@ export function setUrlQuery(
   return text.slice(0, found.start + start) + query + text.slice(found.start + end);
 }
 
-/** What makes a URL's query say so; of a parameter that is there twice the last counts, as for Prisma and node-postgres. */
+/** The edits that set these parameters; of a repeated parameter the last counts, as for Prisma and node-postgres. */
 export function queryEdits(url: string, wanted: Readonly<Record<string, string>>): QueryEdit[] {
   const {start, end} = querySpan(url);
   let query = url.slice(start, end);
@@ -36,7 +36,7 @@ export function queryEdits(url: string, wanted: Readonly<Record<string, string>>
 
 /**
  * For journals written before `url_query`: an .env file's text with query parameters of one variable's URL set, removed (null) or left where they stand;
- * comments, quotes and every other line stay as they are. `undefined` where the variable is not there exactly once
+ * comments, quotes and other lines are unchanged. `undefined` if the variable is not set exactly once
  * or its parameters are not as `before` has them.
  */
 export function setUrlParameters(
@@ -54,8 +54,8 @@ export function setUrlParameters(
 }
 
 /**
- * The value of `variable` without its quotes, where in the text it starts, and where its line does; null unless it is
- * there exactly once.
+ * The value of `variable` without quotes, and the positions of its value and line; null unless it is
+ * set exactly once.
  */
 export function findVariable(
   text: string,
@@ -65,7 +65,7 @@ export function findVariable(
     `^((?:\\ufeff)?[ \\t]*(?:export[ \\t]+)?${escapeRegExp(variable)}[ \\t]*=[ \\t]*)(?:"([^"\\n]*)"|'([^'\\n]*)'|\`([^\`\\n]*)\`|([^\\s#"'\`][^\\s#]*|(?=[ \\t]*(?:#|\\r?$))))(?=[ \\t]*(?:#.*)?\\r?$)`,
     'gm',
   );
-  // A line of another variable's value is no assignment, whatever it looks like.
+  // A line inside another variable's value is not an assignment.
   const values = [...text.matchAll(quotedValue)].map(
     ({index, 0: whole}) => [index, index + whole.length] as const,
   );
@@ -79,11 +79,11 @@ export function findVariable(
   return {value: quoted ?? bare, start, line_start: match.index};
 }
 
-/** An assignment whose quoted value may span lines, as dotenv has it: a quote behind a backslash ends none. */
+/** An assignment with a quoted value, which may span lines as in dotenv; an escaped quote does not end it. */
 const quotedValue =
   /^(?:\ufeff)?[ \t]*(?:export[ \t]+)?[\w.-]+[ \t]*[=:][ \t]*(?:'(?:\\'|[^'])*'|"(?:\\"|[^"])*"|`(?:\\`|[^`])*`)[ \t]*(?:#.*)?\r?$/gm;
 
-/** The query parameters of a URL as they are written; works on what `new URL` would refuse. */
+/** The query parameters of a URL; also of one that `new URL` refuses. */
 export function readParameters(url: string): Map<string, string> {
   const [, query = ''] = splitQuery(url);
   return new Map(
@@ -112,13 +112,13 @@ export function readAddress(url: string): UrlAddress | null {
   return isOpen || host.includes(',') ? null : address;
 }
 
-/** Whether an `@` may belong to the password or to a parameter: such a URL is better left alone. */
+/** Whether an `@` may belong to the password or to a parameter: such a URL is not edited. */
 export function isAmbiguousUrl(url: string): boolean {
   const [, authority = '', rest = ''] = /^\w[\w+.-]*:\/\/([^/?#]*)(.*)$/s.exec(url) ?? [];
   return authority.includes('@') && rest.includes('@');
 }
 
-/** `postgresql://app:***@host:5432/shop?schema=***&connection_limit=5`: of the parameters, those named are shown. */
+/** Masks all but `shown` parameters: `postgresql://app:***@host:5432/shop?schema=***&connection_limit=5`. */
 export function maskUrl(url: string, shown: readonly string[]): string {
   const [head, query, fragment] = splitQuery(url);
   const host = hostStart(url);
@@ -135,7 +135,7 @@ export function maskUrl(url: string, shown: readonly string[]): string {
 function writeParameters(url: string, after: UrlParameters): string {
   const [head, query = '', fragment] = splitQuery(url);
   const changed = new Map(Object.entries(after).filter(([, value]) => value !== null));
-  // A parameter that is there already keeps its place.
+  // An existing parameter keeps its position.
   const parts = query.split('&').flatMap(part => {
     if (part === '') return [];
     const name = parameterName(part);
@@ -149,7 +149,7 @@ function writeParameters(url: string, after: UrlParameters): string {
   return all.length === 0 ? head + fragment : `${head}?${all.join('&')}${fragment}`;
 }
 
-/** From the `?` up to the fragment; empty, at its place, where there is none. */
+/** From the `?` to the fragment; an empty span if there is no query. */
 function querySpan(url: string): {start: number; end: number} {
   const [head, , fragment] = splitQuery(url);
   return {start: head.length, end: url.length - fragment.length};
@@ -166,7 +166,7 @@ function editQuery(query: string, {before, after}: QueryEdit): string | undefine
   const start = part.start - separator.length;
   if (query.slice(start, part.end) !== before) return undefined;
   const edited = query.slice(0, start) + after + query.slice(part.end);
-  // What came behind the first parameter since would lose its `?`.
+  // Removing the first parameter must not remove the `?` of a later one.
   return edited === '' || edited.startsWith('?') ? edited : undefined;
 }
 
@@ -181,7 +181,7 @@ function lastPart(query: string, name: string): {text: string; start: number; en
   return null;
 }
 
-/** A URL's parts as they are written: everything before the query, the query, the fragment with its `#` and the blanks before it. */
+/** Splits a URL into the part before the query, the query, and the fragment with its `#` and the blanks before it. */
 function splitQuery(url: string): [head: string, query: string | undefined, fragment: string] {
   const host = hostStart(url);
   const hash = url.indexOf('#', host);

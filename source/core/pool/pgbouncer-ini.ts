@@ -1,7 +1,7 @@
 import type {IniLine, PoolerFile} from '../../model/application.ts';
 import type {FileChange} from '../../model/step.ts';
 
-/** The settings that size its pools, in the order in which they are written. */
+/** The settings that size its pools, in the order to write them. */
 export type PoolerSettings = {
   pool_mode: string;
   max_client_conn: number;
@@ -16,7 +16,7 @@ const names: (keyof PoolerSettings)[] = [
   'max_db_connections',
 ];
 
-/** Reads pgbouncer.ini's text; null is "no such file". */
+/** Reads pgbouncer.ini's text; null: the file does not exist. */
 export function readPoolerFile(path: string, text: string | null): PoolerFile {
   const eol = text?.includes('\r\n') ? '\r\n' : '\n';
   const refuse = (problem: string): PoolerFile => ({path, problem, eol, header: null, lines: {}});
@@ -40,8 +40,8 @@ export function readPoolerFile(path: string, text: string | null): PoolerFile {
 export type PoolerChange = {names: string[]; change: FileChange; diff: string[]};
 
 /**
- * What makes the file say so: a change for all lines that stand together and say otherwise; what is missing goes
- * with the last of them, or under the section's header.
+ * The changes that set these values: one for each block of adjacent lines that differ; missing settings are added
+ * to the last block, or below the section's header.
  */
 export function poolerChanges({eol, header, lines}: PoolerFile, settings: PoolerSettings): PoolerChange[] {
   if (header === null) return [];
@@ -82,7 +82,7 @@ export function poolerLines(settings: PoolerSettings): string[] {
   return names.map(name => `${name} = ${settings[name]}`);
 }
 
-/** Of lines that follow one another. */
+/** Replaces adjacent lines. */
 function replaceLines(old: readonly IniLine[], texts: readonly string[], eol: string): FileChange {
   const lines = old.map(({line}) => line).join(eol);
   const [first = '', last = ''] = [old[0]?.chunk, old.at(-1)?.chunk];
@@ -95,7 +95,7 @@ function iniLine(all: readonly string[], line: string, eol: string): IniLine {
   return {line, at, chunk: `${at > 0 ? eol : ''}${line}${at < all.length - 1 ? eol : ''}`};
 }
 
-/** The line with another line's value; its name and blanks stay as they are. */
+/** The line with another line's value; name and blanks are unchanged. */
 function withSetting(line: string, text: string): string {
   return line.replace(/(=\s*).*?(\s*)$/s, (_, head: string, tail: string) => head + settingOf(text) + tail);
 }

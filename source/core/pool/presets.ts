@@ -1,20 +1,20 @@
-/** One pool's settings, whichever way they are told to it. */
+/** One pool's settings. */
 export type PoolSettings = {
   connection_limit: number;
-  /** How long a request waits for a connection of the pool. */
+  /** Maximum wait for a connection of the pool. */
   pool_timeout_s: number;
-  /** How long opening one may take. */
+  /** Maximum time to open a connection. */
   connect_timeout_s: number;
-  /** How long an unused one is kept. */
+  /** Time after which an unused connection is closed. */
   idle_timeout_ms: number;
 };
 
 export type Preset = PoolSettings & {id: string; reason: string};
 
-/** Prisma's own: 10 s for a free connection; its engine opens one in 5 s or gives up. */
+/** Prisma's defaults: 10 s for a free connection, 5 s to open one. */
 const prismaOwn = {pool_timeout_s: 10, connect_timeout_s: 5};
 
-/** What others have settled on, and why: a wish, which the server's budget may cut down. */
+/** Common settings and their reasons; the server's budget may reduce them. */
 export const presets: readonly Preset[] = [
   {
     id: 'production',
@@ -70,9 +70,9 @@ export type Platform = {
   id: PlatformId;
   /** 'formula' is the largest limit that the budget allows. */
   preset: string;
-  /** How many times over instances exist while a new version comes in. */
+  /** Factor by which instances multiply during a deploy. */
   deploy_overlap: number;
-  /** What an instance is there, and what of it bears on connections. */
+  /** What an instance is on this platform, and how it uses connections. */
   note: string;
 };
 
@@ -86,7 +86,7 @@ export const platforms: readonly Platform[] = [
   {
     id: 'kubernetes',
     preset: 'formula',
-    // A Deployment's maxSurge is 25 % unless it says otherwise.
+    // The default maxSurge of a Deployment is 25 %.
     deploy_overlap: 1.25,
     note: 'An instance is a pod, or each worker process in it; a rolling update adds a quarter (maxSurge).',
   },

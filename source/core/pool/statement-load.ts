@@ -1,19 +1,19 @@
 import type {Snapshot, Statement} from '../../model/snapshot.ts';
 
-/** How much the statements of an application keep connections busy. */
+/** The load that an application's statements put on connections. */
 type StatementLoad = {
   per_second: number;
   mean_exec_time_ms: number;
-  /** Little's law: connections that execute at once, on average. */
+  /** Busy connections on average (Little's law). */
   busy: number;
-  /** Rates between two readings, or an average since the counters began; its peaks are higher. */
+  /** Rates between two snapshots, or an average since statistics were reset. */
   basis: 'interval' | 'since_reset';
   over_ms: number;
 };
 
 export type LoadReading = StatementLoad | {basis: 'none'; reason: string};
 
-/** The load of a role's statements, or of the database's where no role is named. */
+/** The load of a role's statements; without a role, of the database's. */
 export function readLoad(snapshot: Snapshot, role: string | null): LoadReading {
   const own = snapshot.statements.filter(
     ({toplevel, usename, datname}) =>
@@ -64,32 +64,32 @@ function sum(values: readonly number[]): number {
   return values.reduce((total, value) => total + value, 0);
 }
 
-/** Requests that come at random to `servers` equal connections: an M/M/c queue. */
+/** An M/M/c queue of requests for `servers` connections. */
 export type Queue = {
   servers: number;
-  /** Arrivals. */
+  /** Arrival rate. */
   per_second: number;
-  /** Mean time for which one holds a connection. */
+  /** Mean time that a request holds a connection. */
   service_ms: number;
 };
 
 export type Waiting = {
-  /** Share of time a connection is at work, 0 to 1 and above where the load exceeds them all. */
+  /** Utilisation of a connection; above 1 if the load exceeds the connections. */
   busy_ratio: number;
-  /** Probability that a request finds every connection taken (Erlang C). */
+  /** Probability that a request has to wait (Erlang C). */
   wait_ratio: number;
-  /** Over all requests, those that do not wait included; Infinity where the queue grows without end. */
+  /** Over all requests; Infinity if the queue grows without limit. */
   mean_wait_ms: number;
-  /** What 95 of 100 requests wait at most. */
+  /** 95th percentile over all requests. */
   p95_wait_ms: number;
 };
 
-/** Little's law: connections at work at once, on average. */
+/** Busy connections on average (Little's law). */
 export function busyConnections({per_second, service_ms}: Omit<Queue, 'servers'>): number {
   return (per_second * service_ms) / 1000;
 }
 
-/** What a request waits for a connection, as M/M/c has it: random arrivals, exponential times, one queue. */
+/** Waiting times in an M/M/c queue: random arrivals, exponential service times. */
 export function waiting(queue: Queue): Waiting {
   const {servers, service_ms} = queue;
   const offered = busyConnections(queue);
@@ -99,7 +99,7 @@ export function waiting(queue: Queue): Waiting {
     return {busy_ratio, wait_ratio: 1, mean_wait_ms: never, p95_wait_ms: never};
   }
   const wait_ratio = erlangC(servers, offered);
-  // Of those who wait, the wait is exponential with this mean.
+  // The waiting time of those that wait is exponential with this mean.
   const mean_of_waiters_ms = service_ms / (servers - offered);
   return {
     busy_ratio,
@@ -109,7 +109,7 @@ export function waiting(queue: Queue): Waiting {
   };
 }
 
-/** By the recursion of Erlang B, which neither factorials nor powers overflow. */
+/** By the recursion of Erlang B, which does not overflow. */
 function erlangC(servers: number, offered: number): number {
   if (offered === 0) return 0;
   let blocked = 1;

@@ -44,7 +44,7 @@ function boundText({bound_by, usable_share}: ConnectionBudget): string {
   return bound_by === 'share' ? `usable x ${usable_share}` : `the ${bound_by}'s own limit`;
 }
 
-/** Who holds the slots now, largest first. */
+/** Current sessions by application, largest group first. */
 function holderLines({budget}: Snapshot): string[] {
   const most = budget.groups.slice(0, 4);
   if (most.length === 0) return [];
@@ -55,7 +55,7 @@ function holderLines({budget}: Snapshot): string[] {
   return [`${'used now by'.padEnd(44)}${pad('slots', 6)}${pad('active', 8)}${pad('idle', 8)}`, ...rows, ''];
 }
 
-/** Bars to one scale: the usable slots; `:` is where the application's part ends, others' slots fill from the right. */
+/** Bars on the scale of usable slots; `:` marks the allotted part, slots of others fill from the right. */
 function pictureLines(tuning: Tuning): string[] {
   const {budget, instances, settings, choices} = tuning;
   if (choices.platform.id === 'pgbouncer') return pooledPicture(tuning);
@@ -116,7 +116,7 @@ function fitText(connections: number, budget: ConnectionBudget): string {
   return fit === 'overflows' ? `OVER by ${amount(refusedOf(connections, budget))}` : fit;
 }
 
-/** What each limit comes to now, at peak and in a deploy. */
+/** Connections for each limit now, at peak and during a deploy. */
 function limitLines({budget, instances, settings, today, choices}: Tuning): string[] {
   const own = [
     ...(today === null ? [] : [{name: 'today', limit: today}]),
@@ -171,7 +171,7 @@ function instanceLines({budget, settings, pooled}: Tuning): string[] {
   ];
 }
 
-/** M/M/c at each limit, for one of the instances there are now. */
+/** Estimated waits at each limit, for one of the current instances. */
 function waitLines({instances, settings}: Tuning, load: LoadReading): string[] {
   if (load.basis === 'none') return [];
   const limits = [...new Set([1, 2, 3, 5, 10, 20, settings?.connection_limit ?? 1])].sort((a, b) => a - b);

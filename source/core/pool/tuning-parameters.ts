@@ -6,7 +6,7 @@ import {type PlatformId, platforms, presets} from './presets.ts';
 import {envFileOf, type TunedPlace, type TuningChoices, tunedPlaces} from './tuning.ts';
 
 const platformIds = platforms.map(({id}) => id);
-/** Of the usable slots, for one application; the rest is for migrations, jobs and people. */
+/** Share of the usable slots for one application; the rest is for migrations, jobs and people. */
 const defaultShare = 0.8;
 const presetIds = ['platform', 'formula', ...presets.map(({id}) => id)];
 
@@ -102,7 +102,7 @@ export const tuningParameters: Parameter[] = [
   },
 ];
 
-/** Another variable than the one that was named is never taken in its place. */
+/** A named variable must exist: no other one replaces it. */
 export function requireVariable(variable: string, facts: RecipeData): void {
   if (variable === '') return;
   const file = envFileOf(facts);
@@ -113,7 +113,7 @@ export function requireVariable(variable: string, facts: RecipeData): void {
   if (file.problem !== null) throw usageError(`variable=${variable}: ${file.problem} (${file.path})`);
 }
 
-/** Throws AbortError (exit 2) on what cannot be read or contradicts itself. */
+/** Throws AbortError (exit 2) for invalid or contradictory parameters. */
 export function readTuningChoices(read: (name: string) => string, facts: RecipeData): TuningChoices {
   const id: PlatformId = readChoice('platform', read('platform'), platformIds);
   const platform = platforms.find(each => each.id === id) ?? platforms[0];

@@ -8,7 +8,7 @@ import {poolerChanges, poolerLines} from './pgbouncer-ini.ts';
 import type {PoolSettings} from './presets.ts';
 import {envFileOf, type PoolKind, type Tuning} from './tuning.ts';
 
-/** What is done, the server's part first: it alone can be refused. Advice comes last, for what nobody here can do. */
+/** The server's step comes first, because it may be refused; advice comes last. */
 export function tuningSteps(tuning: Tuning, facts: RecipeData): Step[] {
   const {apply} = tuning.choices;
   const files = [
@@ -37,7 +37,7 @@ function urlParameters(settings: PoolSettings): Record<string, string> {
 
 function roleSteps({choices: {role}, role_limit}: Tuning): SqlStep[] {
   if (role === null || role.is_superuser || role.connection_limit === role_limit) return [];
-  // 0 would shut the role out.
+  // 0 would lock the role out.
   if (role_limit === 0) return [];
   const limit = (value: number) => ({
     text: `ALTER ROLE ${quoteIdentifier(role.name)} CONNECTION LIMIT ${value}`,
@@ -50,7 +50,7 @@ function roleSteps({choices: {role}, role_limit}: Tuning): SqlStep[] {
       subject: `role:${role.name}`,
       guard: limitIs(role, role.connection_limit),
       apply: limit(role_limit),
-      // ALTER ROLE takes a name: had it come to mean another role since the guard, this one would be as it was.
+      // ALTER ROLE takes a name. If it was reused since the guard, this check of the oid fails.
       proof: limitIs(role, role_limit),
       undo: {
         apply: limit(role.connection_limit),
@@ -70,7 +70,7 @@ function limitText({connection_limit}: RoleLimit): string {
   return connection_limit < 0 ? 'none' : String(connection_limit);
 }
 
-/** One that has become a superuser since, or is named otherwise, is not found: no limit holds a superuser. */
+/** Does not find a role that was renamed or has become a superuser, which has no limit. */
 function limitIs({oid, name}: RoleLimit, value: number): Verification {
   const text =
     'SELECT rolconnlimit FROM pg_catalog.pg_roles WHERE oid = $1::oid AND rolname = $2 AND NOT rolsuper';
@@ -124,7 +124,7 @@ function poolerSteps({pooler}: Tuning, {pooler_file: file}: RecipeData): FileSte
   }));
 }
 
-/** Where the pools could not all be set: what to write, and where. */
+/** Advice for pools that poolctl could not change. */
 function poolAdvice(tuning: Tuning, facts: RecipeData, done: readonly FileStep[]): AdviceStep[] {
   const {settings, kind} = tuning;
   if (settings === null) return [];
@@ -211,7 +211,7 @@ const reloadAdvice: AdviceStep = {
   ].join('\n'),
 };
 
-/** Lines that went and lines that came, between what both texts begin and end with. */
+/** A diff of the lines between the common start and end. */
 function diffLines(before: string, after: string): string[] {
   const [old, fresh] = [before.split(/\r?\n/), after.split(/\r?\n/)];
   let head = 0;

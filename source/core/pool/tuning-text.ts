@@ -7,7 +7,7 @@ import type {LoadReading} from './statement-load.ts';
 import {waiting} from './statement-load.ts';
 import {envFileOf, fitOf, neededMaxConnections, refusedOf, type Tuning} from './tuning.ts';
 
-/** The answer in the user's words: the limit, why, what it will do, and what it cannot know. */
+/** Explains the limit, its reasons, its effect and what is unknown. */
 export function explainTuning(
   tuning: Tuning,
   snapshot: Snapshot,
@@ -26,7 +26,7 @@ export function explainTuning(
   ];
 }
 
-/** What was said of one server must not be written into the URL of another unseen. */
+/** Warns if the file's URL points to another server than the target. */
 function addressText({choices: {platform, role}}: Tuning, {target}: Snapshot, facts: RecipeData): string[] {
   const file = envFileOf(facts);
   const address = file?.address;
@@ -47,7 +47,7 @@ function addressText({choices: {platform, role}}: Tuning, {target}: Snapshot, fa
   ];
 }
 
-/** One machine's names for itself are one; a path is a socket's folder. */
+/** Local names are equal; a path is a socket directory. */
 function isSameHost(host: string, other: string): boolean {
   const isLocal = (name: string) => /^(?:localhost|127\.0\.0\.1|::1|\/.*)$/.test(name);
   return host.toLowerCase() === other.toLowerCase() || (isLocal(host) && isLocal(other));
@@ -80,7 +80,7 @@ function answer(tuning: Tuning, {budget: slots}: Snapshot): string[] {
   ];
 }
 
-/** Whether that fits beside what others hold now, and what does where it does not. */
+/** Whether the connections fit beside others' now, and what would. */
 function verdict(connections: number, {budget, choices, instances}: Tuning): string[] {
   const {others, usable} = budget;
   if (choices.role === null) return [];
@@ -136,7 +136,7 @@ function todayText({today, instances, budget, choices}: Tuning): string[] {
   ];
 }
 
-/** Only told, never reckoned with: the plan must be the same in a minute. */
+/** For information only: the plan must not depend on current sessions. */
 function holders({choices: {role}, budget}: Tuning, {budget: slots}: Snapshot): string[] {
   const used = `${slots.used} of ${slots.usable} usable slots are in use now`;
   if (role === null) return [`${used}; set role to separate its sessions from others'.`];
@@ -197,7 +197,7 @@ function deadParameters(file: EnvFile | null): string[] {
   return [`Warning: ${file.variable} still has ${text}, which the adapter silently ignores.`];
 }
 
-/** Read by Prisma's own engine up to 6 alone; node-postgres takes none of them from a URL. */
+/** Only Prisma's engine (up to 6) reads these; node-postgres ignores them in a URL. */
 const ignored = new Set([
   'connection_limit',
   'pool_timeout',

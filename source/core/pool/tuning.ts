@@ -8,46 +8,46 @@ import {type Platform, type PoolSettings, type Preset, presets} from './presets.
 export const tunedPlaces = ['role', 'env', 'adapter', 'pgbouncer', 'none'] as const;
 export type TunedPlace = (typeof tunedPlaces)[number];
 
-/** What was asked for, read. */
+/** The parsed parameters. */
 export type TuningChoices = {
   platform: Platform;
   /** A preset's id, or 'formula'. */
   preset: string;
-  /** Asked for in the preset's place, as what was measured; null: as the preset has it. */
+  /** Replaces the preset's limit; null: the preset's. */
   connection_limit: number | null;
   instances: number;
   max_instances: number;
   deploy_overlap: number;
-  /** null where nobody knows. */
+  /** null: unknown. */
   prisma_major: number | null;
   usable_share: number;
   role: RoleLimit | null;
   apply: readonly TunedPlace[];
 };
 
-/** How an application's pool is told its size: by the URL, or by its adapter's object. */
+/** Where an application's pool is configured: in the URL, or in the adapter's object. */
 export type PoolKind = 'url' | 'adapter';
 
 export type Tuning = {
   choices: TuningChoices;
   instances: Instances;
   budget: ConnectionBudget;
-  /** null where nobody knows Prisma's version. */
+  /** null: Prisma's version is unknown. */
   kind: PoolKind | null;
-  /** What one pool may open today; null where nothing says. */
+  /** The current limit of one pool; null: unknown. */
   today: number | null;
-  /** The largest connection_limit that fits even in a deploy at peak; 0 where none does. */
+  /** The largest connection_limit that fits during a deploy at peak; 0 if none does. */
   largest: number;
-  /** What to set; null where no limit fits. */
+  /** The settings to apply; null if no limit fits. */
   settings: PoolSettings | null;
-  /** A pool's settings with PgBouncer between it and the server. */
+  /** A pool's settings behind PgBouncer. */
   pooled: PoolSettings;
   pooler: PoolerSettings;
-  /** The role's own limit that holds the application within its share. */
+  /** The CONNECTION LIMIT that keeps the application within its share. */
   role_limit: number;
 };
 
-/** Settles every number of the answer. What is proposed rests on settings and limits alone, not on who is connected. */
+/** Computes all figures. The proposal depends on settings and limits only, not on current sessions. */
 export function tunePool(snapshot: Snapshot, choices: TuningChoices, facts: RecipeData): Tuning {
   const {platform, usable_share, role, apply} = choices;
   const instances = countInstances(choices.instances, choices.max_instances, choices.deploy_overlap);
@@ -89,7 +89,7 @@ function settingsWithin(largest: number, wish: PoolSettings | null): PoolSetting
   return {...(wish ?? production), connection_limit: limit};
 }
 
-/** node-postgres's pool came with 7 for everybody, and before it for those who asked for an adapter. */
+/** Prisma 7 always uses node-postgres's pool; earlier versions only with an adapter. */
 function kindOf({prisma_major}: TuningChoices, {application}: RecipeData): PoolKind | null {
   if ((application?.pools.length ?? 0) > 0 || (prisma_major ?? 0) >= 7) return 'adapter';
   return prisma_major === null ? null : 'url';
@@ -98,7 +98,7 @@ function kindOf({prisma_major}: TuningChoices, {application}: RecipeData): PoolK
 function limitToday(kind: PoolKind | null, facts: RecipeData, {target}: Snapshot): number | null {
   if (kind === 'adapter') {
     const pools = facts.application?.pools ?? [];
-    // node-postgres's own default.
+    // node-postgres's default.
     return pools.length === 0 ? null : Math.max(...pools.map(({settings}) => settings.max ?? 10));
   }
   const file = envFileOf(facts);
@@ -107,7 +107,7 @@ function limitToday(kind: PoolKind | null, facts: RecipeData, {target}: Snapshot
   return target.prisma?.connection_limit ?? null;
 }
 
-/** The .env file that was named, else the one in the application's folder. */
+/** The named .env file, or the one in the application folder. */
 export function envFileOf({env_file, application}: RecipeData) {
   return env_file ?? application?.env_file ?? null;
 }
@@ -120,8 +120,8 @@ function databaseLimit({budget, target}: Snapshot): number | null {
 }
 
 /**
- * One role in one database is one pool (default_pool_size); further ones share max_db_connections. Clients get a
- * tenth more than the instances can open, and no less than PgBouncer's own 100.
+ * One role in one database is one pool (default_pool_size); further ones share max_db_connections. max_client_conn is a
+ * tenth more than the instances can open, and at least PgBouncer's default of 100.
  */
 function sizePooler({allotted}: ConnectionBudget, clients: number): PoolerSettings {
   return {
@@ -132,35 +132,35 @@ function sizePooler({allotted}: ConnectionBudget, clients: number): PoolerSettin
   };
 }
 
-/** How many instances of an application there are, each with a pool of its own. */
+/** Number of application instances, each with its own pool. */
 export type Instances = {now: number; peak: number; deploy: number};
 
 export type ConnectionBudget = {
   usable: number;
-  /** Slots that others hold right now. Bears on the verdict (`fitOf`) alone: what is proposed is the same in a minute. */
+  /** Slots used by others now. Only the verdict (`fitOf`) depends on it, not the proposal. */
   others: number;
-  /** Of the role and of the database, where set and enforced. */
+  /** CONNECTION LIMIT of the role and the database; null: none. */
   role_limit: number | null;
   database_limit: number | null;
   usable_share: number;
-  /** Beyond it the server refuses (53300), whoever else is connected or not. */
+  /** Beyond this the server always refuses connections (53300). */
   most: number;
-  /** What all instances together are to stay within: the share, and no more than `most`. */
+  /** Connections for all instances together: the share, at most `most`. */
   allotted: number;
-  /** What `allotted` comes from. */
+  /** What determines `allotted`. */
   bound_by: 'share' | 'role' | 'database';
 };
 
 /**
- * What an application may take of a server: usable slots x share, less where the role's or the database's own
- * limit is lower. The rest of the slots is for others: migrations, psql, monitoring.
+ * The connections an application may use: usable slots x share, or less if the role's or the database's own
+ * limit is lower. The other slots are for migrations, psql and monitoring.
  */
 export function connectionBudget(
   {usable, others = 0}: {usable: number; others?: number},
   limits: {role_limit: number | null; database_limit: number | null},
   usable_share: number,
 ): ConnectionBudget {
-  // 97 x 0.8 is 77.60000000000001 in binary: what is whole in decimal must not fall below itself.
+  // Rounding: 97 x 0.8 is 77.60000000000001 in binary, so a whole product may come out just below itself.
   const share = Math.floor(usable * usable_share + 1e-9);
   const role = limits.role_limit ?? Number.POSITIVE_INFINITY;
   const database = limits.database_limit ?? Number.POSITIVE_INFINITY;
@@ -180,7 +180,7 @@ export function countInstances(now: number, peak: number, deploy_overlap: number
   return {now, peak, deploy: Math.ceil(peak * deploy_overlap - 1e-9)};
 }
 
-/** The largest connection_limit with which that many instances stay within the budget; 0 where not even 1 does. */
+/** The largest connection_limit that keeps the instances within the budget; 0 if not even 1 does. */
 export function largestLimit({allotted}: ConnectionBudget, instances: number): number {
   return Math.floor(allotted / instances);
 }
@@ -188,8 +188,8 @@ export function largestLimit({allotted}: ConnectionBudget, instances: number): n
 export type Fit = 'fits' | 'tight' | 'overflows';
 
 /**
- * `tight`: it takes what is kept for others, or stays within its share while others hold more than is kept for them;
- * `overflows`: it takes more than its share, and more than there is beside them.
+ * `tight`: it uses slots meant for others, or is within its share while others use more than theirs;
+ * `overflows`: it exceeds its share and the slots that others leave.
  */
 export function fitOf(connections: number, budget: ConnectionBudget): Fit {
   const isWithinShare = connections <= budget.allotted;
@@ -197,18 +197,18 @@ export function fitOf(connections: number, budget: ConnectionBudget): Fit {
   return isWithinShare ? 'tight' : 'overflows';
 }
 
-/** How many of that many connections the server would refuse (53300), with what others hold now. */
+/** Connections that the server would refuse (53300), given those of others now. */
 export function refusedOf(connections: number, {most, usable, others}: ConnectionBudget): number {
   return Math.max(0, connections - most, connections + others - usable);
 }
 
-/** Slots that are not the role's; 0 where nobody says which role. */
+/** Slots used by other roles; 0 if the role is unknown. */
 function heldByOthers(role: string | null, {used, groups}: Pick<Budget, 'used' | 'groups'>): number {
   if (role === null) return 0;
   return groups.reduce((left, {usename, count}) => left - (usename === role ? count : 0), used);
 }
 
-/** The max_connections with which that many connections would be within the share. */
+/** The max_connections at which the connections would be within the share. */
 export function neededMaxConnections(
   connections: number,
   {max_connections, usable}: Pick<Budget, 'max_connections' | 'usable'>,

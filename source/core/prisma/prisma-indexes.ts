@@ -6,8 +6,8 @@ import {quoteIdentifier} from '../sql/quote.ts';
 import {readModels} from './prisma-schema.ts';
 
 /**
- * What keeps a Prisma application's schema and migrations one with a database that was given indexes: `@@index`
- * lines where the model is found, a migration that is a no-op where the indexes are (none where its name is ''),
+ * Steps that keep a Prisma application's schema and migrations in line with new indexes: `@@index`
+ * lines in the models, a migration that is a no-op where the indexes exist (none if its name is ''),
  * and advice for the rest.
  */
 export function prismaSteps(
@@ -31,7 +31,7 @@ export function prismaSteps(
   ];
 }
 
-/** One second after the last migration there is: later than all of them, and the same at every look. */
+/** One second after the last migration: later than all, and the same whenever it is planned. */
 export function nextMigration({migrations}: PrismaSchema, name: string): string {
   const stamps = (migrations?.names ?? []).flatMap(each => /^(\d{14})_/.exec(each)?.[1] ?? []);
   const last = stamps.sort().at(-1) ?? '20200101000000';
@@ -60,7 +60,7 @@ const types: Record<string, string> = {
   spgist: 'SpGist',
 };
 
-/** null for what a Prisma schema cannot say: an expression, a partial index, NULLS LAST, a method it does not know. */
+/** null if a Prisma schema cannot express it: an expression, a partial index, NULLS LAST, an unknown method. */
 function indexLine({definition, method, name}: IndexProposal, {fields, table}: PrismaModel): string | null {
   const keys = plainKeysOf(definition);
   if (keys === null || (method !== 'btree' && types[method] === undefined)) return null;
@@ -109,7 +109,7 @@ function modelSteps({path, text, name}: PrismaModel, placed: Placed[]): FileStep
   ];
 }
 
-/** However it is spaced, and whatever it is called. */
+/** Ignoring spaces and the index name. */
 function hasLine(text: string, line: string): boolean {
   const bare = (each: string) => each.replace(/,\s*(map|name):\s*"[^"]*"/, '').replace(/\s+/g, '');
   return text.split('\n').some(each => bare(each) === bare(line));
@@ -139,7 +139,7 @@ function migrationSteps(placed: Placed[], {migrations}: PrismaSchema, name: stri
   ];
 }
 
-/** Prisma's own migrations name no schema, unless the model does: it is the URL's. */
+/** Prisma's migrations name a schema only if the model does; otherwise it is the URL's. */
 function migrationText({proposal: {schema, table, definition}, model}: Placed): string {
   const qualified = `${quoteIdentifier(schema)}.${quoteIdentifier(table)}`;
   const text = ifNotExists(definition);

@@ -13,7 +13,7 @@ export function readModels({files}: PrismaSchema): PrismaModel[] {
   );
 }
 
-/** Every other character stays at its place. */
+/** Replaces comments by blanks, so that positions stay the same. */
 function withoutBlockComments(text: string): string {
   return text.replace(/\/\*[\s\S]*?\*\//g, comment => comment.replace(/[^\r\n]/g, ' '));
 }

@@ -2,7 +2,7 @@ import type {RoleSettings, SettingOverride} from '../../model/roles.ts';
 import type {Sql, SqlStep, Verification} from '../../model/step.ts';
 import {quoteIdentifier, quoteLiteral} from '../sql/quote.ts';
 
-/** What is set for exactly this role and database; null where nothing is. */
+/** The value set for exactly this role and database; null if there is none. */
 export function overrideOf(
   {overrides}: RoleSettings,
   {role, database, name}: Omit<SettingOverride, 'value'>,
@@ -15,18 +15,18 @@ export function overrideOf(
 
 export type RoleSetting = {
   role: Named;
-  /** null is whichever the role connects to. */
+  /** null: any database. */
   database: Named | null;
   /** The setting's name. */
   name: string;
 };
 
-/** A role or a database: it keeps its oid when it is renamed, and ALTER ROLE takes its name. */
+/** A role or database, identified by its oid; ALTER ROLE takes its name. */
 export type Named = {oid: string; name: string};
 
 /**
- * Sets or (`value` null) takes back one setting of a role, only while it is still as it was read; the undo puts back
- * the very text that was there, or nothing. Other settings of the role stay untouched either way.
+ * Sets or (`value` null) resets one setting of a role, if it is unchanged since the preview; the undo restores
+ * the previous text. Other settings of the role are not changed.
  */
 export function roleSettingStep(
   setting: RoleSetting,
@@ -40,7 +40,7 @@ export function roleSettingStep(
     subject: roleSettingSubject(setting),
     guard: isSetTo(setting, before),
     apply: alterRole(setting, value),
-    // ALTER ROLE takes names: had they come to mean others since the guard, those named here would be as they were.
+    // ALTER ROLE takes names. If a name was reused since the guard, this check of the oid fails.
     proof: isSetTo(setting, value),
     undo: {
       apply: alterRole(setting, before),
@@ -59,7 +59,7 @@ export function roleSettingSubject({role, database, name}: RoleSetting): string 
   return `role:${role.name}${database === null ? '' : `/database:${database.name}`}/${name}`;
 }
 
-/** A utility statement, which takes no parameters. */
+/** A utility statement takes no parameters. */
 function alterRole({role, database, name}: RoleSetting, value: string | null): Sql {
   const within = database === null ? '' : ` IN DATABASE ${quoteIdentifier(database.name)}`;
   const change =
@@ -69,7 +69,7 @@ function alterRole({role, database, name}: RoleSetting, value: string | null): S
   return {text: `ALTER ROLE ${quoteIdentifier(role.name)}${within} ${change}`, values: []};
 }
 
-/** NULL is "nothing set"; a role or a database that is gone, or named otherwise, has no row, and then nothing holds. */
+/** NULL: not set. A dropped or renamed role or database gives no row, so the check fails. */
 function isSetTo({role, database, name}: RoleSetting, value: string | null): Verification {
   return {
     query: {

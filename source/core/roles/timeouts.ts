@@ -7,14 +7,14 @@ import {counted} from '../text/format.ts';
 
 export type TimeoutSetting = {
   name: string;
-  /** server_version_num from which on there is one. */
+  /** First server_version_num that has it. */
   since: number;
   /** What the server does, and the error the client gets (SQLSTATE, errcodes.txt). */
   effect: string;
   suggestions: readonly string[];
 };
 
-/** In milliseconds on the server; 0 is no timeout. */
+/** The timeouts that a role can have. */
 export const timeoutSettings: readonly TimeoutSetting[] = [
   {
     name: 'statement_timeout',
@@ -55,8 +55,8 @@ export type Timeout = {value: string; ms: number};
 const mostMs = 2_147_483_647;
 
 /**
- * `30s`, or `0` for no timeout; null where the parameter is not set. A bare number is refused: to PostgreSQL it would
- * be milliseconds, to people seconds. Throws AbortError (exit 2).
+ * Parses `30s`, or `0` for no timeout; null if the parameter is not set. A bare number is refused: to PostgreSQL it
+ * means milliseconds, to people seconds. Throws AbortError (exit 2).
  */
 export function readTimeout(name: string, text: string): Timeout | null {
   if (text === '') return null;
@@ -75,27 +75,27 @@ function writeTimeout(ms: number): string {
 
 const unitMs: Record<string, number> = {ms: 1, s: 1000, min: 60_000, h: 3_600_000, d: 86_400_000};
 
-/** What PostgreSQL makes of a value that was set: a bare number is milliseconds. null where it is none of these. */
+/** The milliseconds of a setting's value (a bare number is milliseconds); null if it is not a time. */
 export function timeoutMs(value: string): number | null {
   const [, amount, unit = 'ms'] = /^(\d+)\s*([a-z]+)?$/.exec(value.trim()) ?? [];
   const factor = unitMs[unit];
   return amount === undefined || factor === undefined ? null : Number(amount) * factor;
 }
 
-/** A change as the preview tells it; null is "nothing set". */
+/** A change for the preview; null: not set. */
 type TimeoutChange = {setting: TimeoutSetting; before: string | null; after: string | null};
 
 export type TimeoutsStory = {
   role: string;
   database: string | null;
   changes: TimeoutChange[];
-  /** Those of the role, in the database where one is named. */
+  /** Sessions of the role, in the database if one is named. */
   sessions: Backend[];
   snapshot: Snapshot;
   settings: RoleSettings;
 };
 
-/** What the new timeouts will do, to whom, and what they will not. */
+/** Explains what the new timeouts do, whom they affect and whom they do not. */
 export function explainTimeouts(story: TimeoutsStory): Pick<Plan, 'explanation' | 'figure'> {
   const {role, database, changes, sessions} = story;
   if (changes.length === 0) return {explanation: ['Nothing to change.']};
@@ -124,7 +124,7 @@ function effectOf({setting, after}: TimeoutChange, story: TimeoutsStory): string
   ];
 }
 
-/** Whom it would have hit in this reading, were it in force. */
+/** What the timeout would affect in this snapshot. */
 function hitBy(name: string, ms: number, {sessions, snapshot, role, database}: TimeoutsStory): string {
   const older = (age: (session: Backend) => number | null, isMeant: (state: string) => boolean) =>
     sessions.filter(session => isMeant(session.state ?? '') && (age(session) ?? 0) > ms).length;
@@ -188,7 +188,7 @@ function nameOf({application_name}: Backend): string {
   return application_name || '(no name)';
 }
 
-/** A role's setting in one database is stronger than the role's own. */
+/** A role's setting in one database overrides the role's setting. */
 function overriddenBy({role, database, changes, settings}: TimeoutsStory): string[] {
   if (database !== null) return [];
   return settings.overrides
@@ -200,7 +200,7 @@ function overriddenBy({role, database, changes, settings}: TimeoutsStory): strin
     );
 }
 
-/** lock_timeout makes sense below statement_timeout alone, which would always come first. */
+/** lock_timeout has an effect only below statement_timeout. */
 function outrun(changes: readonly TimeoutChange[]): string[] {
   const msOf = (name: string) =>
     timeoutMs(changes.find(({setting}) => setting.name === name)?.after ?? '') ?? 0;

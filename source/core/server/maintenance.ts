@@ -6,7 +6,7 @@ import {thresholds} from '../health/thresholds.ts';
 import {quoteIdentifier, quoteLiteral} from '../sql/quote.ts';
 import {nearest} from '../text/nearest.ts';
 
-/** `schema.name`, as people and the recipe's parameters write it. */
+/** `schema.name`. */
 export function nameOf({schema, name}: TableUpkeep): string {
   return `${schema}.${name}`;
 }
@@ -20,8 +20,8 @@ function quotedName({schema, name}: TableUpkeep): string {
 }
 
 /**
- * In a transaction, so that one that is stopped has not happened. The server counts how often a table was analyzed
- * by hand: that it did tells that it was done, where rows and times go on changing.
+ * Runs ANALYZE in a transaction, so that a cancelled one has no effect. It is verified by the server's count of
+ * manual ANALYZEs, because rows and times keep changing.
  */
 export function analyzeStep(table: TableUpkeep): SqlStep {
   const {oid, schema, name, analyze_count} = table;
@@ -51,7 +51,7 @@ export function analyzeStep(table: TableUpkeep): SqlStep {
   };
 }
 
-/** ANALYZE takes a name and keeps its lock until the transaction ends: it tells which table that name has met. */
+/** ANALYZE takes a name; the lock it holds until the transaction ends shows which table it analyzed. */
 function isLocked(oid: string): Verification {
   return {
     query: {
@@ -62,7 +62,7 @@ function isLocked(oid: string): Verification {
   };
 }
 
-/** The oldest that stays: somebody's transaction of a minute or more, a slot, a standby. */
+/** The oldest lasting xmin holder: a transaction older than the threshold, a slot, a standby. */
 export function holderOf({xmin_holders}: Maintenance): XminHolder | null {
   return (
     xmin_holders.find(({age_ms}) => age_ms === null || age_ms >= thresholds.open_transaction_ms.warning) ??
@@ -70,7 +70,7 @@ export function holderOf({xmin_holders}: Maintenance): XminHolder | null {
   );
 }
 
-/** What holds vacuum back and how to end that, or the VACUUM itself. */
+/** Advises how to end what holds vacuum back, or to run VACUUM. */
 export function vacuumAdvice(table: TableUpkeep, holder: XminHolder | null): AdviceStep {
   const vacuum = `VACUUM (ANALYZE, VERBOSE) ${quotedName(table)};`;
   const setting = table.is_autovacuum_enabled
@@ -113,8 +113,8 @@ function howToRelease({kind, name}: XminHolder): string {
 type TableName = {schema: string; name: string};
 
 /**
- * Tables as `schema.name`, of names with or without their schema. Throws AbortError (exit 2) on one that there is
- * none of, or several.
+ * Resolves names with or without schema to `schema.name`. Throws AbortError (exit 2) for an unknown or
+ * ambiguous name.
  */
 export function resolveTables(named: readonly string[], catalog: Catalog | undefined): string[] {
   if (named.length === 0) return [];

@@ -7,8 +7,8 @@ import {redactSecrets} from '../text/redact.ts';
 export type Protection = {reason: string; is_forbidden: boolean};
 
 /**
- * Why a session is not to be ended or cancelled, or null. Naming it by pid lifts what protects it from being
- * swept up (`isNamed`); not what makes it unsafe to act on (no identity) or what the server would refuse.
+ * Why a session must not be ended or cancelled, or null. Naming it by pid (`isNamed`) overrides the protection of
+ * dumps, migrations and the like, but not a missing identity or what the server would refuse.
  */
 export function protectionOf(backend: Backend, snapshot: Snapshot, isNamed: boolean): Protection | null {
   const always = unconditional(backend, snapshot);
@@ -17,7 +17,7 @@ export function protectionOf(backend: Backend, snapshot: Snapshot, isNamed: bool
   return reason === null ? null : {reason, is_forbidden: false};
 }
 
-/** One line of `skipped`. */
+/** An entry of `Plan.skipped`. */
 export function toSkipped(backend: Backend, {reason, is_forbidden}: Protection): Skipped {
   const line = {subject: subjectOf(backend.pid), description: describeBackend(backend), reason};
   return is_forbidden ? {...line, is_forbidden} : line;
@@ -27,7 +27,7 @@ export function subjectOf(pid: number): string {
   return `backend:${pid}`;
 }
 
-/** `web/app idle in transaction`: who it is and what it does, without an age, so that it stays the same. */
+/** `web/app idle in transaction`; without an age, so that planning again gives the same text. */
 export function describeBackend(backend: Backend): string {
   const {application_name, usename, state} = backend;
   return `${application_name || '(no name)'}/${usename ?? '?'} ${state ?? 'hidden'}`;
@@ -53,7 +53,7 @@ function unconditional(backend: Backend, {target}: Snapshot): Protection | null 
   return null;
 }
 
-/** Another user's poolctl on the same server counts as well. */
+/** Any poolctl on this server, another user's too. */
 function isOwn({application_name}: Backend): boolean {
   return application_name === 'poolctl';
 }
@@ -63,7 +63,7 @@ function sweepReason(backend: Backend, snapshot: Snapshot): string | null {
   if (backend.is_superuser) return 'superuser session';
   const {roles = [], applications = []} = snapshot.target.protected_sessions ?? {};
   if (roles.includes(usename ?? '')) return `role ${usename} is protected by the configuration`;
-  // A snapshot has names without their secrets.
+  // Names in a snapshot are redacted.
   if (applications.map(redactSecrets).includes(application_name))
     return `application ${application_name} is protected by the configuration`;
   if (managedRoles.has(usename ?? '')) return `role ${usename} belongs to the managed service`;
@@ -74,19 +74,19 @@ function sweepReason(backend: Backend, snapshot: Snapshot): string | null {
   return mayBeProtected.test(statement) ? statementReason(redactLiterals(statement), statement) : null;
 }
 
-/** A word that every statement below has, looked for first: telling literals apart costs far more. */
+/** A cheap first test, because redacting literals costs far more. */
 const mayBeProtected =
   /copy|_pg_dump_cursor|72707369|_prisma_migrations|create|reindex|alter|drop|cluster|vacuum|refresh/i;
 
 function statementReason(statement: string, original: string): string | null {
   if (dumpStatements.test(statement)) return 'dump: its statement is COPY ... TO STDOUT';
-  // The key is a literal, so it is looked for where literals still stand.
+  // The key is a literal, so it is searched in the original text.
   if (prismaMigrateLock.test(original) || /\b_prisma_migrations\b/.test(statement)) return 'prisma migrate';
   if (/^create (unique )?index\b|^reindex\b/i.test(statement)) return 'it builds an index';
   return schemaStatements.test(statement) ? 'migration: its last statement changes the schema' : null;
 }
 
-/** The key of the advisory lock that `prisma migrate` holds while it works. */
+/** The advisory lock that `prisma migrate` holds. */
 const prismaMigrateLock = /advisory_lock\s*\(\s*72707369\b/i;
 
 const dumpPrograms =
@@ -95,13 +95,13 @@ const dumpPrograms =
 const migrationPrograms =
   /\b(prisma[ _-]?migrate|schema-engine|migration-engine|flyway|liquibase|alembic|dbmate|sqitch|knex-migrate|pgroll)\b/i;
 
-/** pg_dump's own, also under another application_name. */
+/** pg_dump's statements, under any application_name. */
 const dumpStatements = /^copy\b.*\bto stdout\b|\b_pg_dump_cursor\b/i;
 
 const schemaStatements =
   /^(alter (table|type|index|sequence|schema|domain)|drop (table|index|type|schema|sequence)|create (unlogged )?table|create (schema|type|extension|materialized view)|cluster|vacuum|refresh materialized view)\b/i;
 
-/** Roles of the services themselves, by the services' own documentation. `postgres` is the customer's. */
+/** Roles of managed services, from their documentation. `postgres` belongs to the customer. */
 const managedRoles: ReadonlySet<string> = new Set([
   'rdsadmin',
   'rdsrepladmin',

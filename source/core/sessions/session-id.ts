@@ -1,6 +1,6 @@
 import type {SessionIdentity} from '../../model/snapshot.ts';
 
-/** `4711@2025-01-01T…`: pid and backend_start, because a pid alone is reused. A hidden start leaves the pid. */
+/** `4711@2025-01-01T…`: pid and backend_start, because pids are reused; only the pid if the start is hidden. */
 export function sessionId(backend: {pid: number; backend_start: string | null}): string {
   return `${backend.pid}@${backend.backend_start ?? ''}`;
 }

@@ -16,7 +16,7 @@ import {redactSecrets} from '../text/redact.ts';
 
 export type NamedSession = {pid: number; backend_start: string | null};
 
-/** Which sessions a recipe is to act on; null is "whichever". */
+/** The sessions a recipe acts on; null: any. */
 export type SessionCriteria = {
   older_than_ms: number;
   states: readonly BackendState[];
@@ -25,7 +25,7 @@ export type SessionCriteria = {
   database: string | null;
   client: string | null;
   at_most: number | null;
-  /** Named one by one; null where sessions are chosen by the rest. */
+  /** Sessions named by pid; null: the other criteria select them. */
   named: NamedSession[] | null;
 };
 
@@ -37,7 +37,7 @@ export const pidParameter: Parameter = {
   suggest: snapshot => snapshot.backends.map(({pid}) => String(pid)),
 };
 
-/** Narrowing to some sessions, the same in every recipe that acts on many. */
+/** Filters of the recipes that act on many sessions. */
 export const filterParameters: Parameter[] = [
   textParameter(
     'application',
@@ -64,14 +64,14 @@ export const filterParameters: Parameter[] = [
   },
 ];
 
-/** Throws AbortError (exit 2) on a name the recipe does not have or a value that cannot be read. */
+/** Throws AbortError (exit 2) for an unknown parameter or an invalid value. */
 export function readCriteria(params: ParameterValues, parameters: readonly Parameter[]): SessionCriteria {
   const read = readValues(params, parameters);
   const application = readText(read('application'));
   return {
     older_than_ms: readDuration('older_than', read('older_than')),
     states: readStates(read('states')),
-    // A snapshot has names without their secrets.
+    // Names in a snapshot are redacted.
     application: application === null ? null : redactSecrets(application),
     role: readText(read('role')),
     database: readText(read('database')),
@@ -81,13 +81,13 @@ export function readCriteria(params: ParameterValues, parameters: readonly Param
   };
 }
 
-/** For recipes that act on nobody who is not named. */
+/** Throws AbortError (exit 2) if no session is named by pid. */
 export function requireNamed(criteria: SessionCriteria): SessionCriteria {
   if (criteria.named === null) throw usageError('pid is not set', 'name them: --set pid=4711,4712');
   return criteria;
 }
 
-/** Whether a session is one of those meant. A named one is, however young; a hidden one may be. */
+/** Whether a session matches. `older_than_ms` does not apply to named or hidden sessions. */
 export function matchesCriteria(backend: Backend, criteria: SessionCriteria): boolean {
   const {application, role, database, client} = criteria;
   return (
@@ -147,7 +147,7 @@ function readPids(text: string): NamedSession[] | null {
 
 type Name = 'role' | 'application' | 'database';
 
-/** Names that no session bears: a slip must not read as an all-clear, and neither must a session that is gone. */
+/** Reports criteria that match no session, so that a typo does not look like an all-clear. */
 export function absentNames(backends: readonly Backend[], criteria: Pick<SessionCriteria, Name>): string[] {
   return (['role', 'application', 'database'] as const).flatMap(by => {
     const name = criteria[by];

@@ -10,13 +10,13 @@ import {isKnownSession, type KnownSession} from './session-steps.ts';
 export type Selection = {
   chosen: KnownSession[];
   skipped: Skipped[];
-  /** How many sessions each one holds up, directly and through others. */
+  /** Number of sessions that each pid blocks, directly or through others. */
   blocked: ReadonlyMap<number, number>;
 };
 
-/** Who is meant and may be touched, blockers first, then whoever has been in that state longest. */
+/** Matching sessions that are not protected, blockers first, then those longest in their state. */
 export function selectSessions(snapshot: Snapshot, criteria: SessionCriteria): Selection {
-  const heldUp = countBlocked(snapshot);
+  const blocked = countBlocked(snapshot);
   const isNamed = criteria.named !== null;
   const skipped: Skipped[] = [];
   const chosen: KnownSession[] = [];
@@ -27,7 +27,7 @@ export function selectSessions(snapshot: Snapshot, criteria: SessionCriteria): S
   }
   chosen.sort(
     (a, b) =>
-      (heldUp.get(b.pid) ?? 0) - (heldUp.get(a.pid) ?? 0) ||
+      (blocked.get(b.pid) ?? 0) - (blocked.get(a.pid) ?? 0) ||
       (b.state_age_ms ?? 0) - (a.state_age_ms ?? 0) ||
       a.pid - b.pid,
   );
@@ -35,10 +35,10 @@ export function selectSessions(snapshot: Snapshot, criteria: SessionCriteria): S
   for (const backend of chosen.slice(kept.length)) {
     skipped.push(toSkipped(backend, {reason: `beyond at_most=${criteria.at_most}`, is_forbidden: false}));
   }
-  return {chosen: kept, skipped, blocked: heldUp};
+  return {chosen: kept, skipped, blocked};
 }
 
-/** Application x role x client of the chosen, with the steps that end their sessions. */
+/** Application x role x client of the selected sessions, with the steps that end them. */
 export function watchGroups(chosen: readonly Backend[]): WatchedGroup[] {
   const groups = new Map<string, WatchedGroup>();
   for (const [index, backend] of chosen.entries()) {
@@ -55,7 +55,7 @@ function groupKeyOf({application_name, usename, client_addr}: Backend): GroupKey
   return {application_name, usename: usename ?? '', client_addr};
 }
 
-/** Sessions of the same application and role together, the largest group first. */
+/** Groups sessions by application and role, the largest group first. */
 export function groupByApplication(backends: readonly Backend[]): Backend[][] {
   const groups = new Map<string, Backend[]>();
   for (const backend of backends) {
@@ -65,7 +65,7 @@ export function groupByApplication(backends: readonly Backend[]): Backend[][] {
   return [...groups.values()].sort((a, b) => b.length - a.length);
 }
 
-/** How many sessions each pid holds up; those that hold up nobody are absent. */
+/** Number of sessions that each blocker blocks, by pid. */
 export function countBlocked(snapshot: Snapshot): Map<number, number> {
   const counts = new Map<number, number>();
   const visit = (node: LockNode) => {
@@ -78,11 +78,11 @@ export function countBlocked(snapshot: Snapshot): Map<number, number> {
 
 const maxDescribed = 12;
 
-/** One line per session in the user's words: who, how long, what it did last, whom it holds up. */
-export function describeSessions({chosen, blocked: heldUp}: Selection): string[] {
+/** One line per session: application, role, state, age, blocked sessions and statement. */
+export function describeSessions({chosen, blocked}: Selection): string[] {
   const lines = chosen
     .slice(0, maxDescribed)
-    .map(session => describeSession(session, heldUp.get(session.pid) ?? 0));
+    .map(session => describeSession(session, blocked.get(session.pid) ?? 0));
   if (chosen.length > maxDescribed) lines.push(`and ${chosen.length - maxDescribed} more`);
   return lines;
 }

@@ -4,27 +4,27 @@ import {createPlaceholders} from '../sql/quote.ts';
 
 import {describeBackend, subjectOf} from './protection.ts';
 
-/** Ends one session if it is still the one that was read; `unchanged`: and only if it has done nothing since. */
+/** Ends one session if it is still the same; `unchanged`: and only if it has run nothing since. */
 export function terminateStep(session: KnownSession, same: 'unchanged' | 'session'): SqlStep {
   return {
     kind: 'sql',
     title: `end session ${session.pid} (${describeBackend(session)})`,
     subject: subjectOf(session.pid),
-    // PG14's waiting pg_terminate_backend(pid, timeout) looks every 100 ms; verification sees the end within about 20.
+    // pg_terminate_backend(pid, timeout) of PG14 polls every 100 ms; verification sees the end within about 20 ms.
     apply: signalSql(session, {call: 'pg_terminate_backend', same}),
     verify: goneVerification(session),
     ...signalling,
   };
 }
 
-/** The same, and only while it holds a lock: a condition on its pid. */
+/** The same, but only while the condition `holding` on its pid is true. */
 export function terminateHolderStep(session: KnownSession, holding: NonNullable<Signal['holding']>): SqlStep {
   const apply = signalSql(session, {call: 'pg_terminate_backend', same: 'unchanged', holding});
   return {...terminateStep(session, 'unchanged'), apply};
 }
 
 /**
- * Ends a session that holds others up, only while it does. One that was `running` gets here after a cancel, so it
+ * Ends a session only while it blocks others. A running one gets here after a cancel, so it
  * may have moved on within its transaction, but not beyond it. An aborted one is still open and holds no lock.
  */
 export function terminateBlockerStep(session: KnownSession, isRunning: boolean): Step {
@@ -37,7 +37,7 @@ export function terminateBlockerStep(session: KnownSession, isRunning: boolean):
   };
 }
 
-/** Cancels the statement that was read, not the one that the session may have begun since. */
+/** Cancels the statement in the snapshot, not a later one of the session. */
 export function cancelStep(session: KnownSession): Step {
   return {
     kind: 'sql',
@@ -51,7 +51,7 @@ export function cancelStep(session: KnownSession): Step {
 
 const signalling = {undo: 'irreversible', lock: 'none', transaction: false, timeout_ms: 10_000} as const;
 
-/** Says why not in words; the acting statement asks the same again. */
+/** Gives the reason for skipping; the acting statement checks the same again. */
 function blockerGuard({pid, backend_start, xact_start}: KnownSession): Verification {
   return {
     query: {
@@ -62,12 +62,12 @@ function blockerGuard({pid, backend_start, xact_start}: KnownSession): Verificat
   };
 }
 
-/** pg_blocking_pids() takes the lock manager whole: asked of those alone that wait. */
+/** pg_blocking_pids() locks the whole lock manager: call it only for waiting sessions. */
 function blocksOthers(pid: string): string {
   return `EXISTS (SELECT FROM pg_catalog.pg_locks w WHERE CASE WHEN w.granted OR w.pid IS NULL THEN false ELSE ${pid} = ANY (pg_catalog.pg_blocking_pids(w.pid)) END)`;
 }
 
-/** A row whose start is hidden counts as still there: not to know is not to have verified. */
+/** A session with a hidden start counts as still there. */
 function goneVerification({pid, backend_start}: KnownSession): Verification {
   return remaining('a.backend_start = $2::timestamptz', pid, backend_start);
 }
@@ -90,7 +90,7 @@ function remaining(isSame: string, ...values: Verification['query']['values']): 
   };
 }
 
-/** A session that can be told apart from any later one with the same pid: what protectionOf has let through. */
+/** A session with all fields that identify it; `protectionOf` rejects others. */
 export type KnownSession = Backend & {
   backend_start: string;
   state_change: string;
@@ -104,24 +104,24 @@ export function isKnownSession(backend: Backend): backend is KnownSession {
 }
 
 /**
- * What of a session must be as it was read. `session`: it is the same one. `transaction`: and in no other transaction.
- * `statement`: it runs the same statement, in whichever transaction of a procedure that commits. `unchanged`: it has
- * done nothing since.
+ * What must be unchanged since the snapshot. `session`: the session. `transaction`: and its transaction.
+ * `statement`: its statement, in any transaction of a procedure. `unchanged`: it has
+ * run nothing since.
  */
 type SameAs = 'session' | 'transaction' | 'statement' | 'unchanged';
 
 export type Signal = {
   call: 'pg_terminate_backend' | 'pg_cancel_backend';
   same: SameAs;
-  /** And only while this condition on session `pid`, an expression of SQL, holds. */
+  /** An SQL condition on session `pid` that must also hold. */
   holding?: (pid: string) => string;
 };
 
 /**
- * The one statement that ends a session or cancels its statement. Whatever it means is checked in it, and nothing is
- * looked at after the session itself: `holding` comes first, then pg_stat_get_activity(pid), the function behind
- * pg_stat_activity without the view's joins, and at once the signal. Times are compared with `=`, because a server's
- * clock can step back. What is hidden from the acting role is NULL and equals nothing.
+ * The statement that ends a session or cancels its statement. It checks all conditions itself, and nothing
+ * after reading the session: first `holding`, then pg_stat_get_activity(pid), the function behind
+ * pg_stat_activity without the view's joins, then the signal. Times are compared with `=`, because a server's
+ * clock can step back. A value hidden from the acting role is NULL and equals nothing.
  */
 export function signalSql(session: KnownSession, {call, same, holding}: Signal): Sql {
   const {values, put: value} = createPlaceholders<Sql['values'][number]>();
@@ -143,7 +143,7 @@ export function signalSql(session: KnownSession, {call, same, holding}: Signal):
   };
 }
 
-/** LATERAL on a materialized row: the session is looked at after the condition, not before or beside it. */
+/** LATERAL on a materialized row, so that the session is read after the condition is checked. */
 function activityOf(pid: string, holding: Signal['holding']): {before: string; from: string} {
   if (holding === undefined) return {before: '', from: `pg_catalog.pg_stat_get_activity(${pid}) a`};
   return {
@@ -161,7 +161,7 @@ function sameConditions(
     case 'session':
       return [];
     case 'transaction':
-      // Without one it goes on with nothing that was not read of it.
+      // A session without a transaction has nothing to lose.
       return [
         `(a.xact_start IS NULL OR a.xact_start = ${value(xact_start, 'timestamptz')})`,
         ...(backend_xid === null

@@ -3,7 +3,7 @@ import {type AbortError, usageError} from '../errors.ts';
 import {thresholds} from '../health/thresholds.ts';
 import {readList} from '../recipe/parameters.ts';
 
-/** How long a statement of each class may run: a look-up by key, a join, an aggregation, a report. */
+/** Maximum run time of each statement class. */
 export const classLimitsMs = {
   simple: thresholds.simple_statement_ms.warning,
   standard: thresholds.standard_statement_ms.warning,
@@ -13,19 +13,19 @@ export const classLimitsMs = {
 
 export type StatementClass = keyof typeof classLimitsMs;
 
-/** From the strictest to the most patient. */
+/** From the shortest to the longest. */
 export const statementClasses = Object.keys(classLimitsMs) as StatementClass[];
 
-/** Who belongs to a class: by role, by application_name, or by words of the statement. `*` is anything. */
+/** Selects statements by role, application_name or words of the statement. `*` matches anything. */
 export type Selector = {by: 'role' | 'application' | 'pattern'; glob: string};
 
 export type ClassRules = {
   selectors: Record<StatementClass, Selector[]>;
-  /** The class of all others; null leaves them alone. */
+  /** The class of all other statements; null skips them. */
   otherwise: StatementClass | null;
 };
 
-/** `role:web, pattern:count(*` as selectors. Throws AbortError (exit 2) on what is none. */
+/** Parses `role:web, pattern:count(*`. Throws AbortError (exit 2) if it is invalid. */
 export function readSelectors(name: string, text: string): Selector[] {
   return readList(text).map(word => {
     const [, by, glob] = /^(role|application|pattern):\s*(.+)$/is.exec(word) ?? [];
@@ -41,13 +41,13 @@ function noSelector(name: string, word: string): AbortError {
   );
 }
 
-/** Of several that fit, the most patient one; null where it belongs to none. */
+/** The class with the longest limit that matches; null if none does. */
 export function classOf(backend: Backend, {selectors, otherwise}: ClassRules): StatementClass | null {
   const fits = (name: StatementClass) => selectors[name].some(selector => matches(backend, selector));
   return statementClasses.findLast(fits) ?? otherwise;
 }
 
-/** Those that name a role or an application that no session has. */
+/** Selectors of a role or application that no session has. */
 export function absentSelectors({selectors}: ClassRules, backends: readonly Backend[]): Selector[] {
   return Object.values(selectors)
     .flat()
