@@ -46,15 +46,15 @@ describeEachMajor('a measurement', major => {
   it('counts rows of a SQL file as it counts those of a function', async () => {
     const rows = "SELECT repeat('x', 3000), NULL, id FROM t, generate_series(1, 100)";
     const one = {requests: 3, concurrency: 3};
-    const skimmed = await measureOne(server, fromSql(`${rows};`), one);
-    const kept = await measureOne(
+    const ofFile = await measureOne(server, fromSql(`${rows};`), one);
+    const ofFunction = await measureOne(
       server,
       fromFunction(({sql}) => sql(rows)),
       one,
     );
-    expect(skimmed).toMatchObject({rows_per_request: 3000, errors: {other: 0}});
-    expect(skimmed.bytes_per_request).toBeGreaterThan(3000 * 3000);
-    expect(kept).toMatchObject({rows_per_request: 3000, bytes_per_request: skimmed.bytes_per_request});
+    expect(ofFile).toMatchObject({rows_per_request: 3000, errors: {other: 0}});
+    expect(ofFile.bytes_per_request).toBeGreaterThan(3000 * 3000);
+    expect(ofFunction).toMatchObject({rows_per_request: 3000, bytes_per_request: ofFile.bytes_per_request});
   });
 
   it('counts rows with notices, settings and errors between them', async () => {

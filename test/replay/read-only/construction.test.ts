@@ -329,12 +329,12 @@ describeEachMajor('read-only by construction', major => {
       expect(failures).toEqual([]);
       return {requests, queries_per_request, rows_per_request, bytes_per_request};
     };
-    const held = await measureWith(false);
+    const readOnly = await measureWith(false);
     const counted = await server.query<{calls: number}>(
       "SELECT calls::int4 FROM pg_stat_statements WHERE query LIKE '%AS counted%' AND query NOT LIKE '%pg_stat%'",
     );
     expect(counted.map(({calls}) => calls)).toEqual([10, 10, 10]);
-    expect(held).toMatchObject({requests: 10, queries_per_request: 5, rows_per_request: 16});
-    expect(await measureWith(true)).toEqual(held);
+    expect(readOnly).toMatchObject({requests: 10, queries_per_request: 5, rows_per_request: 16});
+    expect(await measureWith(true)).toEqual(readOnly);
   });
 });

@@ -77,21 +77,21 @@ describeEachMajor('a session that began read-only', major => {
   afterAll(() => server?.stop());
 
   const options = sessionSettings({allowWrites: false});
-  const measureHeld = (endpoint: Endpoint, given: Given = {}) => {
+  const measureReadOnly = (endpoint: Endpoint, given: Given = {}) => {
     const connectionString = server.url({application_name: 'poolctl-replay-test'});
     const connection = {connectionString, options};
     return measureOne(server, endpoint, {requests: 2, allowWrites: false, connection, ...given});
   };
   /** As Prisma's adapter uses it. */
   const throughPool = (use: (pool: pg.Pool) => Promise<unknown>) =>
-    measureHeld(
+    measureReadOnly(
       fromFunction(({prisma}) => use(prisma as pg.Pool), import.meta.filename),
       {openPrisma: pool => ({client: pool, close: async () => {}})},
     );
   const written = () => server.query('SELECT id FROM t');
 
   it('rejects in a SQL file what would switch it off, before it is sent, with its line', async () => {
-    const result = await measureHeld(fromSql('SELECT 1;\nBEGIN READ WRITE;\nINSERT INTO t VALUES (1);'));
+    const result = await measureReadOnly(fromSql('SELECT 1;\nBEGIN READ WRITE;\nINSERT INTO t VALUES (1);'));
     expect(result).toMatchObject({errors: {other: 2, by_sqlstate: {}}, rows_per_request: 1});
     expect(result.failures).toMatchObject([{line: 2, count: 2, message: expect.stringContaining('refused')}]);
     expect(await written()).toEqual([]);
@@ -125,7 +125,7 @@ describeEachMajor('a session that began read-only', major => {
 
   it('stays read-only after a function switches it off', async () => {
     const endpoint = fromSql('SELECT 1;\nSELECT lift();\nINSERT INTO t VALUES (2);');
-    const result = await measureHeld(endpoint, {requests: 6, concurrency: 2});
+    const result = await measureReadOnly(endpoint, {requests: 6, concurrency: 2});
     expect(result.failures).toMatchObject([{line: 3, count: 6, sqlstate: '25006'}]);
     expect(await written()).toEqual([]);
     await expect.poll(() => countSessions(server)).toBe(0);
@@ -133,13 +133,13 @@ describeEachMajor('a session that began read-only', major => {
 
   it('stays read-only after RESET ALL and DISCARD ALL, which restore the initial settings', async () => {
     const text = 'RESET ALL;\nDISCARD ALL;\nINSERT INTO t VALUES (3);';
-    const result = await measureHeld(fromSql(text), {connection_limit: 1});
+    const result = await measureReadOnly(fromSql(text), {connection_limit: 1});
     expect(result.failures).toMatchObject([{line: 3, sqlstate: '25006', count: 2}]);
   });
 
   it('is not restricted where writes are allowed', async () => {
     const endpoint = fromSql('BEGIN READ WRITE;\nINSERT INTO t VALUES (4);\nCOMMIT;');
-    const result = await measureHeld(endpoint, {allowWrites: true, connection_limit: 1});
+    const result = await measureReadOnly(endpoint, {allowWrites: true, connection_limit: 1});
     expect(result.failures).toEqual([]);
     expect(await written()).toEqual([{id: 4}, {id: 4}]);
   });
