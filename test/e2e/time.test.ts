@@ -59,7 +59,7 @@ describe('record and play', () => {
     expect(printed.stdout).toMatch(/^<!DOCTYPE html>/);
     const markdown = await runProgram(['report', file]);
     expect(markdown.stdout).toContain('## Figures');
-    expect(markdown.stdout).toMatch(/\| the end \| .* \| `repair-invalid-indexes` \| `.*half_built/);
+    expect(markdown.stdout).toMatch(/\| end \| .* \| `repair-invalid-indexes` \| `.*half_built/);
   });
 
   it('refuses what is no recording, and a report of nothing', async () => {

@@ -8,13 +8,15 @@ import {readReplayOptions} from '../../cli/replay/options.ts';
 import {loadPrismaClient} from '../../cli/replay/prisma-client.ts';
 import {openDemoReplayServer, openReplayServer} from '../../cli/replay/replay-server.ts';
 import {exitCodes, usageError} from '../../core/errors.ts';
+import {formatCount} from '../../core/text/format.ts';
 import {jsonText} from '../../core/text/json.ts';
-import type {ReplayDocument} from '../../model/replay-report.ts';
+import {sanitise} from '../../core/text/sanitise.ts';
+import type {ReplayDocument, ReplayResult} from '../../model/replay-report.ts';
 import type {ExitCode} from '../../model/run.ts';
+import type {BenchmarkOptions} from '../../replay/measure/benchmark.ts';
 import {reportMarkdown} from '../../replay/report/markdown.ts';
 import {reportText} from '../../replay/report/text.ts';
 import type {usage} from './flags.ts';
-import {createProgress} from './progress.ts';
 
 /** `poolctl replay <endpoint> [url]`, and with `--capture` `poolctl replay [url]`. */
 export async function run(context: CliContext, call: Call<typeof usage>): Promise<ExitCode> {
@@ -80,4 +82,30 @@ function printDocument(
   if (json) output.stdout(jsonText(document, 2));
   else if (markdown) output.stdout(reportMarkdown(document));
   else output.stdout(reportText(document, output.columns));
+}
+
+/** Progress on stderr: one changing line on a terminal, one line per measurement in a log. */
+function createProgress({
+  stderr,
+  output,
+}: CliContext): Required<Pick<BenchmarkOptions, 'onCase' | 'onProgress' | 'onResult'>> & {end(): void} {
+  const isLive = stderr.isTTY === true;
+  let head = '';
+  const show = (text: string) => stderr.write(`\r\u001b[K${sanitise(text)}`);
+  return {
+    onCase({variant, connection_limit, concurrency}, {index, of}) {
+      head = `poolctl replay: ${index + 1}/${of} ${variant.name}, connection_limit ${connection_limit}, ${concurrency} users`;
+      if (isLive) show(head);
+      else output.stderr(sanitise(head));
+    },
+    onProgress(_, {elapsed_ms, requests, failed}) {
+      if (!isLive) return;
+      const errors = failed === 0 ? '' : `, ${formatCount(failed)} errors`;
+      show(`${head}: ${formatCount((requests * 1000) / elapsed_ms)} requests/s${errors}`);
+    },
+    onResult: (_: ReplayResult) => {},
+    end() {
+      if (isLive) stderr.write('\r\u001b[K');
+    },
+  };
 }
