@@ -2,7 +2,7 @@ import {describe, expect, it} from 'vitest';
 import applyIndexes from '../../recipes/apply-indexes.ts';
 import dropUnused from '../../recipes/drop-unused-indexes.ts';
 import repairInvalid from '../../recipes/repair-invalid-indexes.ts';
-import {planText} from '../../source/cli/execution/plan-text.ts';
+import {planText} from '../../source/cli/execution/render-plan.ts';
 import type {Catalog, Index} from '../../source/model/catalog.ts';
 import type {IndexProposal} from '../../source/model/index-advice.ts';
 import type {ParameterValues} from '../../source/model/parameter.ts';

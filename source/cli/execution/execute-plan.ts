@@ -9,10 +9,8 @@ import {sanitise} from '../../core/text/sanitise.ts';
 import type {Plan} from '../../model/plan.ts';
 import type {ExitCode, RunState} from '../../model/run.ts';
 import type {Target} from '../../model/target.ts';
-import type {Output} from '../context.ts';
-import type {Prompt} from '../prompt.ts';
-import {planDocument, runDocument} from './plan-document.ts';
-import {endText, planText, progressText} from './plan-text.ts';
+import type {Output, Prompt} from '../context.ts';
+import {endText, planDocument, planText, progressText, runDocument} from './render-plan.ts';
 
 export type ConsentPorts = {
   /** Absent without a terminal. */

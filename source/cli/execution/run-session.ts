@@ -7,13 +7,11 @@ import type {ConnectionRequest} from '../../postgres/connect/request.ts';
 import type {FlagValues} from '../call/command.ts';
 import type {consentFlags} from '../call/shared-flags.ts';
 import {connectToWatch, readSnapshot} from '../connection.ts';
-import {type CliContext, printMessage} from '../context.ts';
+import {type CliContext, createPrompt, printMessage} from '../context.ts';
 import {catchInterrupts} from '../interrupts.ts';
-import {createPrompt} from '../prompt.ts';
 import {loadRecipeData} from '../recipe-data.ts';
-import {openEngine} from './engine-context.ts';
+import {openEngine, recoverUnfinishedRuns} from './engine-context.ts';
 import type {ConsentFlags, ExecutePorts} from './execute-plan.ts';
-import {recoverUnfinishedRuns} from './recover-unfinished-runs.ts';
 
 export type RunSession = ExecutePorts &
   DriftPorts & {

@@ -1,23 +1,32 @@
 import {writeFile} from 'node:fs/promises';
 import type {Call} from '../../cli/call/command.ts';
 import {readSnapshot, withConnection} from '../../cli/connection.ts';
-import type {CliContext} from '../../cli/context.ts';
+import {type CliContext, printMessage} from '../../cli/context.ts';
 import {openWatching} from '../../cli/health/open-watching.ts';
 import {openPoolerClients} from '../../cli/health/pooler-clients.ts';
+import {requireMeasuredLimits} from '../../cli/health/require-limits.ts';
 import {watchHealth} from '../../cli/health/watch-health.ts';
 import {raceInterrupt} from '../../cli/interrupts.ts';
 import {locateServer} from '../../cli/locate-server.ts';
 import {loadRecipeData} from '../../cli/recipe-data.ts';
 import {loadRecipesAndReport} from '../../cli/recipes.ts';
 import {AbortError, exitCodes, usageError} from '../../core/errors.ts';
+import {type Baseline, compare} from '../../core/health/baseline.ts';
+import {assessHealth, limitsFor} from '../../core/health/health.ts';
+import {measure, slowestStatement} from '../../core/health/measure.ts';
+import {statsBetween} from '../../core/health/statistics.ts';
+import {diagnoseAll} from '../../core/recipe/diagnose.ts';
+import {loadDiagnosisData} from '../../core/recipe/load-data.ts';
 import {redactSecrets} from '../../core/text/redact.ts';
 import type {Recipe} from '../../model/recipe.ts';
+import type {DataRequirements, RecipeData} from '../../model/recipe-data.ts';
 import type {ExitCode} from '../../model/run.ts';
+import type {Snapshot} from '../../model/snapshot.ts';
 import type {ConnectionRequest} from '../../postgres/connect/request.ts';
-import {type CheckOptions, checkOnce} from './check-once.ts';
 import type {usage} from './flags.ts';
-import {readCheckOptions, type WatchTimes} from './options.ts';
-import {printHealthReport} from './print-report.ts';
+import {type CheckOptions, readCheckOptions, type WatchTimes} from './options.ts';
+import {type PrintPorts, printHealthReport} from './print-report.ts';
+
 import {nagiosFailure} from './render-nagios.ts';
 
 type CheckFlags = Call<typeof usage>['flags'];
@@ -97,4 +106,53 @@ async function watchServer(
   } finally {
     watching.release();
   }
+}
+
+export type CheckPorts = {
+  recipes: readonly Recipe[];
+  /** One snapshot; with `rates_over_ms`, the second of two that far apart. */
+  read(options: {rates_over_ms: number | null}): Promise<Snapshot>;
+  /** What diagnoses need beyond the snapshot. Throws AbortError for what cannot be read. */
+  load(needs: DataRequirements): Promise<RecipeData>;
+  /** Clients waiting in the pooler; null without one. */
+  askPooler(): Promise<number | null>;
+} & PrintPorts;
+
+/**
+ * Evaluates every recipe and every limit on one snapshot. Exit 0 where all is well, else 1. What could not be read is
+ * reported on stderr; throws AbortError (exit 5) where a limit of the call depends on it.
+ */
+export async function checkOnce(ports: CheckPorts, flags: CheckOptions): Promise<ExitCode> {
+  const {recipes, output} = ports;
+  const snapshot = await ports.read({rates_over_ms: flags.rates_over_ms});
+  const {facts, unread} = await loadDiagnosisData(recipes, ports.load);
+  const {findings, failed} = diagnoseAll(recipes, snapshot, facts);
+  const pooler_waiting_clients = await ports.askPooler();
+  const metrics = measure({snapshot, facts, findings, pooler_waiting_clients});
+  const health = assessHealth(metrics, limitsFor(snapshot, flags.limits), findings);
+  requireMeasuredLimits(health, {unavailable: snapshot.unavailable, unread}, flags.limits);
+  const code = await printHealthReport(
+    ports,
+    {
+      health,
+      target: snapshot.target.id,
+      slowest: slowestStatement(snapshot)?.statement.queryid ?? null,
+      recipes: recipes.map(({id, title}) => ({id, title})),
+      comparison: flags.baseline && compareReading(flags.baseline, snapshot, flags.slower_ratio),
+    },
+    flags,
+  );
+  for (const {section, reason, remedy} of snapshot.unavailable) {
+    printMessage(output, `incomplete check, ${section}: ${reason}. ${remedy}`);
+  }
+  const gaps = [...unread, ...failed.map(({recipe, reason}) => ({fact: recipe, reason}))];
+  for (const {fact, reason} of gaps) {
+    printMessage(output, `incomplete check, ${fact}: ${reason}`);
+  }
+  return code;
+}
+
+/** Compares the statements called since the baseline. */
+function compareReading(baseline: Baseline, current: Snapshot, slower_ratio: number) {
+  return compare({baseline, current, after: statsBetween(baseline.reading, current), slower_ratio});
 }

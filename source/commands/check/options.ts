@@ -5,13 +5,22 @@ import {readDuration, readRates} from '../../cli/flag-values.ts';
 import {readBaseline} from '../../cli/health/read-baseline.ts';
 import {requireMeasurableLimits, toLimitFlag} from '../../cli/health/require-limits.ts';
 import {usageError} from '../../core/errors.ts';
+import type {Baseline} from '../../core/health/baseline.ts';
 import {type GivenLimits, limitExamples, metricByLimitName, parseLimit} from '../../core/health/health.ts';
 import {metricOf} from '../../core/health/metrics.ts';
 import {thresholds, watchDefaults} from '../../core/health/thresholds.ts';
 import {writeDuration} from '../../core/text/duration.ts';
-import type {CheckOptions} from './check-once.ts';
 import type {usage} from './flags.ts';
-import type {CheckFormat} from './print-report.ts';
+import type {CheckFormat, PrintOptions} from './print-report.ts';
+
+export type CheckOptions = {
+  /** In place of the default limits. */
+  limits: GivenLimits;
+  rates_over_ms: number | null;
+  baseline: Baseline | null;
+  /** A statement this many times slower than in the baseline is reported. */
+  slower_ratio: number;
+} & PrintOptions;
 
 type CheckFlags = Call<typeof usage>['flags'];
 

@@ -1,7 +1,6 @@
 import {hostname} from 'node:os';
 import type {CliContext} from '../../cli/context.ts';
-import {type Engine, openEngine} from '../../cli/execution/engine-context.ts';
-import {recoverUnfinishedRuns} from '../../cli/execution/recover-unfinished-runs.ts';
+import {type Engine, openEngine, recoverUnfinishedRuns} from '../../cli/execution/engine-context.ts';
 import {openConfiguredJournal} from '../../cli/journal/configured-journal.ts';
 import {readRecipeData} from '../../cli/recipe-data.ts';
 import {createDriftCheck, recheckUndo} from '../../core/engine/drift.ts';

@@ -1,5 +1,4 @@
-import {rolloutsOf, runsOf} from '../../cli/journal/journaled-runs.ts';
-import {runsMarkdown} from '../../cli/journal/runs-markdown.ts';
+import {rolloutsOf, runsMarkdown, runsOf} from '../../cli/journal/runs.ts';
 import {usageError} from '../../core/errors.ts';
 import {shownValue} from '../../core/sql/secrets.ts';
 import {canonicalJson, escapeJson} from '../../core/text/json.ts';

@@ -1,10 +1,12 @@
 import {
+  figuresOf,
+  outcomeOf,
   type ReportRollout,
   type ReportRun,
   type ReportStep,
   sqlOf,
-} from '../../cli/journal/journaled-runs.ts';
-import {figuresOf, outcomeOf, timeOf} from '../../cli/journal/runs-markdown.ts';
+  timeOf,
+} from '../../cli/journal/runs.ts';
 import {valueLines} from '../../core/engine/step-lines.ts';
 import {formatAge} from '../../core/text/format.ts';
 import {escaped, escapedLines, list, reportStyle} from './markup.ts';

@@ -4,7 +4,7 @@ import {
   rolloutsOf,
   runsOf,
   unfinishedOf,
-} from '../../cli/journal/journaled-runs.ts';
+} from '../../cli/journal/runs.ts';
 import {diagnoseRecorded} from '../../core/recipe/fact-findings.ts';
 import type {Severity} from '../../model/finding.ts';
 import type {JournalEntry} from '../../model/journal-entry.ts';

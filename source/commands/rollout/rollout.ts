@@ -1,7 +1,6 @@
-import type {Output} from '../../cli/context.ts';
+import type {Output, Prompt} from '../../cli/context.ts';
 import {printMessage} from '../../cli/context.ts';
 import type {HealthReport} from '../../cli/health/health-text.ts';
-import type {Prompt} from '../../cli/prompt.ts';
 import {AbortError, exitCodes} from '../../core/errors.ts';
 import type {WatchedHealth} from '../../core/health/watching.ts';
 import type {Finding} from '../../model/finding.ts';

@@ -1,6 +1,5 @@
 import {afterAll, beforeAll, beforeEach, expect, it, onTestFinished} from 'vitest';
-import {openEngine} from '../../../source/cli/execution/engine-context.ts';
-import {recoverUnfinishedRuns} from '../../../source/cli/execution/recover-unfinished-runs.ts';
+import {openEngine, recoverUnfinishedRuns} from '../../../source/cli/execution/engine-context.ts';
 import {undoRun} from '../../../source/commands/undo/command.ts';
 import {openJournal} from '../../../source/journal/journal-file.ts';
 import type {JournalEvent} from '../../../source/model/journal-entry.ts';

@@ -1,5 +1,5 @@
 import {expect, it} from 'vitest';
-import {planDocument} from '../../../source/cli/execution/plan-document.ts';
+import {planDocument} from '../../../source/cli/execution/render-plan.ts';
 import {buildStep} from '../../../source/core/indexes/index-steps.ts';
 import type {Plan} from '../../../source/model/plan.ts';
 import type {SqlStep} from '../../../source/model/step.ts';

@@ -1,5 +1,5 @@
 import {expect, it} from 'vitest';
-import {planText} from '../../../source/cli/execution/plan-text.ts';
+import {planText} from '../../../source/cli/execution/render-plan.ts';
 import {buildGuard} from '../../../source/core/indexes/index-guards.ts';
 import {buildStep} from '../../../source/core/indexes/index-steps.ts';
 import type {Plan} from '../../../source/model/plan.ts';

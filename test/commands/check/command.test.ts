@@ -1,6 +1,6 @@
 import {afterAll, beforeAll, expect, it} from 'vitest';
 import {loadRecipeData} from '../../../source/cli/recipe-data.ts';
-import {checkOnce} from '../../../source/commands/check/check-once.ts';
+import {checkOnce} from '../../../source/commands/check/command.ts';
 import type {Recipe} from '../../../source/model/recipe.ts';
 import {type Connection, connect} from '../../../source/postgres/connect/connect.ts';
 import {readOnce} from '../../../source/postgres/sampler/read-once.ts';
