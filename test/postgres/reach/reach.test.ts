@@ -82,7 +82,8 @@ describeEachMajor('the gate before planning', major => {
     await server.query('CREATE ROLE mallory');
     // Creating some of it runs the code already: the locks go with this session.
     const client = await server.connect();
-    await client.query(hostile);
+    // Statistics on expressions came with 14.
+    await client.query(major >= 14 ? hostile : hostile.replace(/ CREATE STATISTICS [^;]*;/, ''));
     await client.end();
     await until(async () => (await acted()) === 0);
     connection = await watch(server.url());
