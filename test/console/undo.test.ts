@@ -3,7 +3,7 @@ import type {ConsoleState} from '../../source/console/state.ts';
 import {wizardOf} from '../../source/console/wizard/state.ts';
 import {createRunState} from '../../source/core/engine/run-state.ts';
 import type {JournalEntry, JournalEvent} from '../../source/model/journal-entry.ts';
-import {someServer} from '../helpers/identity.ts';
+import {exampleServer} from '../helpers/identity.ts';
 import {createSnapshot} from '../helpers/snapshot.ts';
 import {createStep, open, play, press, read, rowsOf, screenOf} from './played.ts';
 
@@ -18,7 +18,7 @@ const opening: JournalEvent = {
   recipe: 'a-recipe-of-another-day',
   plan: 'abc',
   params: {},
-  server: someServer,
+  server: exampleServer,
   step_count: 2,
   before: {},
 };
@@ -69,22 +69,24 @@ it('goes the way of every plan: a word, the engine, and back at each stage', () 
   expect(wizardOf(press(confirm, 'escape'))?.stage).toBe('preview');
   expect(press(preview, 'escape').overlay).toBeNull();
   const {effects} = play(press(confirm, 'y', 'e', 's'), {kind: 'submit'});
-  expect(effects).toEqual([{kind: 'execute-plan', plan: wizardOf(preview)?.plan, server: someServer}]);
+  expect(effects).toEqual([{kind: 'execute-plan', plan: wizardOf(preview)?.plan, server: exampleServer}]);
   expect(wizardOf(preview)?.plan?.undoes).toBe('run-one');
 });
 
 it('asks for the name of the server where the journal does not tell it', () => {
-  const {server: _, ...old} = {...opening, server: someServer};
+  const {server: _, ...old} = {...opening, server: exampleServer};
   const confirm = press(journal('db.example:5432/shop', [old, ...events.slice(1)]), 'j', 'u', 'enter');
   expect(screenOf(confirm)).toContain('type db.example:5432/shop to run it');
   expect(screenOf(press(confirm, 'escape'))).toMatch(/the journal does\s+not name its server/);
   expect(play(press(confirm, 'y', 'e', 's'), {kind: 'submit'}).effects).toEqual([]);
   const typed = press(confirm, ...'db.example:5432/shop');
-  expect(play(typed, {kind: 'submit'}).effects).toMatchObject([{kind: 'execute-plan', server: someServer}]);
+  expect(play(typed, {kind: 'submit'}).effects).toMatchObject([
+    {kind: 'execute-plan', server: exampleServer},
+  ]);
 });
 
 it('does nothing on a server that is not the one it was opened on', () => {
-  const elsewhere = {...someServer, system_identifier: '7712856371899253081'};
+  const elsewhere = {...exampleServer, system_identifier: '7712856371899253081'};
   const now = createSnapshot();
   const other = {...now, target: {...now.target, server: elsewhere}};
   const confirm = press(journal(), 'j', 'u', 'enter', 'y', 'e', 's');
@@ -99,7 +101,7 @@ it('does nothing on a server that is not the one it was opened on', () => {
   expect(screenOf(opened)).toContain('this is server …253081, not server …028086');
   // Back on the first one, acts are as before.
   const back = play(moved, read(now)).state;
-  expect(play(back, {kind: 'submit'}).effects).toMatchObject([{kind: 'execute-plan', server: someServer}]);
+  expect(play(back, {kind: 'submit'}).effects).toMatchObject([{kind: 'execute-plan', server: exampleServer}]);
 });
 
 it('shows what was done on top of the Journal, though a row is held', () => {
@@ -109,7 +111,7 @@ it('shows what was done on top of the Journal, though a row is held', () => {
   const begun = createRunState(plan, {
     run: 'run-two',
     target: 'db.example:5432/shop',
-    server: someServer,
+    server: exampleServer,
     plan_hash: 'abc',
   });
   const ended = play(state, {kind: 'run', run: {...begun, phase: 'ended', status: 'done'}}).state;
@@ -137,7 +139,7 @@ it.each([
   ],
   [
     'another server at that address',
-    journal('db.example:5432/shop', [{...opening, server: {...someServer, system_identifier: '7'}}]),
+    journal('db.example:5432/shop', [{...opening, server: {...exampleServer, system_identifier: '7'}}]),
     ['j'],
     'run run-one: this is server …028086, not server …7',
   ],

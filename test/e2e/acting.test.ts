@@ -4,10 +4,10 @@ import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import type pg from 'pg';
 import {afterAll, afterEach, beforeAll, beforeEach, expect, it} from 'vitest';
-import {openProgram, shown} from '../helpers/console.ts';
-import {openGuide} from '../helpers/guide.ts';
+import {openProgram} from '../helpers/console.ts';
 import {startTestServer, type TestServer} from '../helpers/server.ts';
 import type {Terminal} from '../helpers/terminal.ts';
+import {openKillIdleSessions} from '../helpers/wizard.ts';
 
 let server: TestServer;
 let url: string;
@@ -61,15 +61,15 @@ async function journalEvents(): Promise<string[]> {
 
 it('walks the guide by keys: findings, parameters, preview, typed word, verified one by one, journaled', async () => {
   const terminal = await open();
-  await openGuide(terminal);
+  await openKillIdleSessions(terminal);
   terminal.press('enter');
   await terminal.waitFor('3 sessions to end');
-  expect(shown(terminal)).toContain('This cannot be undone');
+  expect(terminal.text()).toContain('This cannot be undone');
   terminal.press('pagedown');
   await terminal.waitFor(/pg_terminate_backend\(a\.pid/);
   terminal.press('enter');
   await terminal.waitFor('type yes to run it');
-  expect(shown(terminal)).toMatch(/3 sessions to end\n {2}on 127\.0\.0\.1:\d+\/postgres, server …\d{6}\n/);
+  expect(terminal.text()).toMatch(/3 sessions to end\n {2}on 127\.0\.0\.1:\d+\/postgres, server …\d{6}\n/);
   terminal.type('no', 'enter');
   await terminal.waitFor('type yes and press Enter');
   expect(await leakedSessions()).toBe(3);
@@ -77,7 +77,7 @@ it('walks the guide by keys: findings, parameters, preview, typed word, verified
   terminal.type('yes', 'enter');
   await terminal.waitFor('done: 3 verified');
   expect(await leakedSessions()).toBe(0);
-  expect(shown(terminal)).toMatch(/slots +\d+ used, \d+ free before; \d+ used, \d+ free after/);
+  expect(terminal.text()).toMatch(/slots +\d+ used, \d+ free before; \d+ used, \d+ free after/);
   expect(await journalEvents()).toEqual([
     'run',
     'intent',
@@ -101,7 +101,7 @@ it('walks the guide by keys: findings, parameters, preview, typed word, verified
 
 it('goes back at every stage and has done nothing', async () => {
   const terminal = await open();
-  await openGuide(terminal);
+  await openKillIdleSessions(terminal);
   terminal.press('enter');
   await terminal.waitFor('3 sessions to end');
   terminal.press('enter');
@@ -119,7 +119,7 @@ it('goes back at every stage and has done nothing', async () => {
 
 it('leaves a session alone that moved on between preview and confirmation', async () => {
   const terminal = await open();
-  await openGuide(terminal);
+  await openKillIdleSessions(terminal);
   terminal.press('enter');
   await terminal.waitFor('3 sessions to end');
   await leaked[0]?.query('COMMIT');
@@ -133,7 +133,7 @@ it('leaves a session alone that moved on between preview and confirmation', asyn
 
 it('wants the name of a production target: yes is not enough', async () => {
   const terminal = await open(['--production']);
-  await openGuide(terminal);
+  await openKillIdleSessions(terminal);
   terminal.press('enter');
   await terminal.waitFor('3 sessions to end');
   terminal.press('enter');
@@ -171,13 +171,13 @@ it('does nothing when the journal cannot be written', async () => {
   writeFileSync(join(folder, 'file'), '');
   journal = join(folder, 'file', 'journal.jsonl');
   const terminal = await open();
-  await openGuide(terminal);
+  await openKillIdleSessions(terminal);
   terminal.press('enter');
   await terminal.waitFor('3 sessions to end');
   terminal.press('enter');
   await terminal.waitFor('type yes to run it');
   terminal.type('yes', 'enter');
   await terminal.waitFor(/failed: 3 not started/);
-  expect(shown(terminal)).toContain('journal');
+  expect(terminal.text()).toContain('journal');
   expect(await leakedSessions()).toBe(3);
 });

@@ -2,7 +2,7 @@ import {chmodSync, mkdtempSync, readdirSync, rmSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {afterEach, beforeEach, expect, it} from 'vitest';
-import {openProgram, shown} from '../helpers/console.ts';
+import {openProgram} from '../helpers/console.ts';
 import type {Terminal} from '../helpers/terminal.ts';
 
 /** The demo's temporary folder, so that what it leaves behind is seen. */
@@ -32,14 +32,14 @@ it('shows its incident in the console, and the recipe that answers the leak ends
     /assessments-import\/assessments_app leaks \d+ sessions idle in transaction.*kill-idle-sessions +\[(\w)\]/;
   // A session counts as leaked once it was idle in its transaction for half a minute.
   await terminal.waitFor(leak, {timeout_ms: 90_000});
-  const [, key = ''] = leak.exec(shown(terminal)) ?? [];
+  const [, key = ''] = leak.exec(terminal.text()) ?? [];
   terminal.press(key);
   await terminal.waitFor('Enter next');
   terminal.press('enter');
   await terminal.waitFor(/application +assessments-import/);
   terminal.press('enter');
   await terminal.waitFor(/\d+ sessions to end/);
-  const [, count] = /(\d+) sessions to end/.exec(shown(terminal)) ?? [];
+  const [, count] = /(\d+) sessions to end/.exec(terminal.text()) ?? [];
   terminal.press('enter');
   await terminal.waitFor('type yes to run it');
   terminal.type('yes', 'enter');

@@ -5,10 +5,10 @@ import {setTimeout as sleep} from 'node:timers/promises';
 import type pg from 'pg';
 import {afterAll, afterEach, beforeAll, beforeEach, expect, it} from 'vitest';
 import {openJournal} from '../../source/journal/journal-file.ts';
-import {openProgram, shown} from '../helpers/console.ts';
-import {confirm, openRecipe} from '../helpers/guide.ts';
+import {openProgram} from '../helpers/console.ts';
 import {startTestServer, type TestServer} from '../helpers/server.ts';
 import type {Terminal} from '../helpers/terminal.ts';
+import {confirm, openRecipe} from '../helpers/wizard.ts';
 
 let server: TestServer;
 let folder: string;
@@ -116,7 +116,7 @@ it.each(signals)(
     const terminal = await openRun();
     terminal.kill(signal);
     expect((await terminal.onExit).exitCode).toBe(code);
-    expect(shown(terminal)).toMatch(line);
+    expect(terminal.text()).toMatch(line);
     await expectEndedInOrder();
   },
 );
@@ -131,7 +131,7 @@ it.each([
   end(terminal);
   expect((await terminal.onExit).exitCode).toBe(code);
   expect(terminal.isAlternateBuffer()).toBe(false);
-  expect(shown(terminal)).toMatch(line);
+  expect(terminal.text()).toMatch(line);
   await expectEndedInOrder();
 });
 
@@ -174,7 +174,7 @@ it('a second signal leaves a silent server at once, and says that the end is unk
     await terminal.waitFor('interrupted, finishing');
     terminal.kill('SIGTERM');
     expect((await terminal.onExit).exitCode).toBe(143);
-    expect(shown(terminal)).toContain('ended at once. The outcome of a running step is unknown');
+    expect(terminal.text()).toContain('ended at once. The outcome of a running step is unknown');
   } finally {
     await server.resume();
   }
@@ -192,7 +192,7 @@ it('a server that answers no more is given up, and what is unknown is told', asy
   try {
     terminal.kill('SIGTERM');
     expect((await terminal.onExit).exitCode).toBe(143);
-    expect(shown(terminal)).toMatch(
+    expect(terminal.text()).toMatch(
       /poolctl: run \w+ interrupted: 1 of 2 steps done; step 2 unknown, verify it/,
     );
     const entries = await openJournal(journal).inspect();

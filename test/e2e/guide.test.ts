@@ -5,11 +5,11 @@ import type pg from 'pg';
 import {afterAll, afterEach, beforeAll, beforeEach, expect, it} from 'vitest';
 import {openJournal} from '../../source/journal/journal-file.ts';
 import type {JournalEvent} from '../../source/model/journal-entry.ts';
-import {openProgram, shown} from '../helpers/console.ts';
-import {confirm, openRecipe, stopRun} from '../helpers/guide.ts';
+import {openProgram} from '../helpers/console.ts';
 import {serverAt} from '../helpers/identity.ts';
 import {startTestServer, type TestServer} from '../helpers/server.ts';
 import type {Terminal} from '../helpers/terminal.ts';
+import {confirm, openRecipe, stopRun} from '../helpers/wizard.ts';
 import {requestTo} from '../postgres/requests.ts';
 
 let server: TestServer;
@@ -114,7 +114,7 @@ it('cancels a build by Esc, and nothing of it is left', async () => {
   await holder.query('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1');
   await runUntilHeldUp(terminal);
   await terminal.waitFor(/waiting for old snapshots[\s\S]*waits for \d+ /);
-  expect(shown(terminal)).toContain('Esc cancel this step');
+  expect(terminal.text()).toContain('Esc cancel this step');
   await stopRun(terminal);
   await terminal.waitFor('what it left behind was removed');
   expect(await indexValidity()).toBeNull();
@@ -138,7 +138,7 @@ it('says that it sweeps after a cancel, and what removes the rest where that fai
   await stopRun(terminal);
   await locked;
   await terminal.waitFor(/build index .* cleaning up/);
-  expect(shown(terminal)).not.toContain('Esc');
+  expect(terminal.text()).not.toContain('Esc');
   await terminal.waitFor(/could not be removed[\s\S]*remove it with repair-invalid-indexes/);
   expect(await indexValidity()).toBe(false);
 });
@@ -177,6 +177,6 @@ it('settles what an earlier run left unknown before it acts, and tells', async (
   terminal.press('enter');
   await confirm(terminal);
   await terminal.waitFor('done: 2 verified');
-  expect(shown(terminal)).toContain('found done by a later check');
+  expect(terminal.text()).toContain('found done by a later check');
   expect(await file.unfinished()).toEqual([]);
 });

@@ -2,7 +2,7 @@ import {createServer, type Server} from 'node:net';
 import type pg from 'pg';
 import {afterAll, afterEach, beforeAll, describe, expect, it} from 'vitest';
 import {program} from '../helpers/build.ts';
-import {openProgram, shown} from '../helpers/console.ts';
+import {openProgram} from '../helpers/console.ts';
 import {describePgBouncer, startPgBouncer} from '../helpers/pgbouncer.ts';
 import {startTestServer, type TestServer} from '../helpers/server.ts';
 import {openTerminal, type Terminal} from '../helpers/terminal.ts';
@@ -44,13 +44,13 @@ describe('a connection that is lost', () => {
     const terminal = await opened();
     await server.stopHard();
     await terminal.waitFor(/◌ stale \d\d:\d\d:\d\d/);
-    expect(shown(terminal)).toMatch(/\d+ of 17 used/);
+    expect(terminal.text()).toMatch(/\d+ of 17 used/);
     terminal.press('2');
     await terminal.waitFor('PID');
-    expect(shown(terminal)).toContain('stale');
+    expect(terminal.text()).toContain('stale');
     await server.restart();
     await terminal.waitFor(/● 0\.5s/);
-    expect(shown(terminal)).not.toContain('stale');
+    expect(terminal.text()).not.toContain('stale');
   });
 
   it('answers every key while the server is frozen, and leaves at once', async () => {
@@ -105,10 +105,10 @@ describe('a server with no slot left', () => {
     await fill();
     const terminal = open();
     await terminal.waitFor(/next try in [\d.]+s/);
-    expect(shown(terminal)).toContain('waited');
+    expect(terminal.text()).toContain('waited');
     await held.pop()?.end();
     await terminal.waitFor('slots by application, role and client');
-    expect(shown(terminal)).toMatch(/greedy +app/);
+    expect(terminal.text()).toMatch(/greedy +app/);
   });
 
   it.each(['q', 'ctrl-c'])('is left on %j while it is waited for, the wait counting on', async key => {
@@ -117,7 +117,7 @@ describe('a server with no slot left', () => {
     await terminal.waitFor(/waited \d+s/);
     const [, first] = /waited (\d+)s/.exec(terminal.text()) ?? [];
     await terminal.waitFor(({text}) => Number(/waited (\d+)s/.exec(text())?.[1] ?? 0) > Number(first));
-    expect(shown(terminal).replace(/\s+/g, ' ')).toContain('Set POOLCTL_RESCUE_URL to a superuser');
+    expect(terminal.text().replace(/\s+/g, ' ')).toContain('Set POOLCTL_RESCUE_URL to a superuser');
     terminal.press(key);
     expect(await terminal.leftovers()).toEqual([]);
     expect((await terminal.onExit).exitCode).toBe(0);
@@ -128,15 +128,15 @@ describe('a server with no slot left', () => {
     held.push(await server.connect({user: 'single', password: 'x'}));
     const terminal = open([server.url({user: 'single', password: 'x'})], {columns: 80, rows: 24});
     await terminal.waitFor('role "single" has reached its connection limit');
-    expect(shown(terminal).replace(/\s+/g, ' ')).toContain('ALTER ROLE "single" CONNECTION LIMIT -1;');
+    expect(terminal.text().replace(/\s+/g, ' ')).toContain('ALTER ROLE "single" CONNECTION LIMIT -1;');
   });
 
   it('lets a rescue URL in at once', async () => {
     await fill();
     const terminal = await opened([url], {env: {POOLCTL_RESCUE_URL: server.superuserUrl}});
-    expect(shown(terminal)).toMatch(/17 of 17 used|18 of 17 used/);
-    expect(shown(terminal)).toContain(', 0 free,');
-    expect(shown(terminal)).toContain('via rescue');
+    expect(terminal.text()).toMatch(/17 of 17 used|18 of 17 used/);
+    expect(terminal.text()).toContain(', 0 free,');
+    expect(terminal.text()).toContain('via rescue');
     const watching = `FROM pg_stat_activity WHERE application_name = 'poolctl'`;
     const [ended] = await server.query<{pid: number}>(`SELECT pid, pg_terminate_backend(pid) ${watching}`);
     while ((await server.query(`SELECT ${watching} AND pid <> ${ended?.pid}`)).length === 0);
@@ -150,8 +150,8 @@ describePgBouncer('through a transaction pooler', () => {
     try {
       const terminal = await opened([pooler.url({user: 'oncall'})]);
       await terminal.waitFor('connect past it: DIRECT_URL');
-      expect(shown(terminal)).toContain('a connection pooler is in between');
-      expect(shown(terminal)).not.toContain('stale');
+      expect(terminal.text()).toContain('a connection pooler is in between');
+      expect(terminal.text()).not.toContain('stale');
     } finally {
       await pooler.stop();
     }

@@ -1,9 +1,9 @@
 import type pg from 'pg';
 import {afterAll, afterEach, beforeAll, expect, it} from 'vitest';
-import {openProgram, shown} from '../helpers/console.ts';
-import {confirm} from '../helpers/guide.ts';
+import {openProgram} from '../helpers/console.ts';
 import {startTestServer, type TestServer} from '../helpers/server.ts';
 import type {Terminal} from '../helpers/terminal.ts';
+import {confirm} from '../helpers/wizard.ts';
 
 /** Title, clear, clipboard, a C1 control, a bidirectional override, a newline that forges a line. */
 const hostile = 'x\u001b]0;own\u0007\u001b[2J\u001b]52;c;bw==\u0007\u009b5m\u202ey\nz';
@@ -47,7 +47,7 @@ it('disarms names everywhere: frame, header, groups, sessions, a whole guide, th
   await terminal.waitFor('PRODUCTION 127.0.0.1 database postgres as x·]0;own·');
   terminal.press('2');
   await terminal.waitFor('idle in tx');
-  expect(shown(terminal)).toContain('a x·]0;own·');
+  expect(terminal.text()).toContain('a x·]0;own·');
   terminal.press('j', 'enter');
   await terminal.waitFor(/as a x·\]0;own/);
   terminal.press('escape');
@@ -75,8 +75,8 @@ it('opens a statement of a megabyte like any other, and goes on answering', asyn
   await terminal.waitFor('order frozen');
   terminal.press('enter');
   await terminal.waitFor(/\d{3} more lines below/);
-  expect(shown(terminal)).toContain('"·[2J·[2J');
-  expect(shown(terminal)).not.toContain('hush');
+  expect(terminal.text()).toContain('"·[2J·[2J');
+  expect(terminal.text()).not.toContain('hush');
   terminal.press('G');
   await terminal.waitFor('cut here');
   terminal.press('g');

@@ -1,7 +1,7 @@
 import {setTimeout as sleep} from 'node:timers/promises';
 import type pg from 'pg';
 import {afterAll, afterEach, beforeAll, describe, expect, it} from 'vitest';
-import {openProgram, shown} from '../helpers/console.ts';
+import {openProgram} from '../helpers/console.ts';
 import {startTestServer, type TestServer} from '../helpers/server.ts';
 import type {Terminal} from '../helpers/terminal.ts';
 
@@ -59,7 +59,7 @@ describe('an escape sequence', () => {
       await sleep(5);
     }
     await terminal.waitFor('order frozen');
-    expect(shown(terminal)).not.toContain('past');
+    expect(terminal.text()).not.toContain('past');
   });
 
   it.each([

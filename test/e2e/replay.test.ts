@@ -2,10 +2,10 @@ import {mkdtempSync, rmSync, writeFileSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {afterAll, afterEach, beforeAll, beforeEach, expect, it} from 'vitest';
-import {openProgram, shown} from '../helpers/console.ts';
-import {openRecipe} from '../helpers/guide.ts';
+import {openProgram} from '../helpers/console.ts';
 import {startTestServer, type TestServer} from '../helpers/server.ts';
 import type {Terminal} from '../helpers/terminal.ts';
+import {openRecipe} from '../helpers/wizard.ts';
 
 let server: TestServer;
 let folder: string;
@@ -35,7 +35,7 @@ it('tells on a terminal how far it is, in one line, which is gone at the end', a
   await terminal.waitFor(/1\/1 main, connection_limit 2, 10 users: [\d.]+k? requests\/s/);
   await terminal.waitFor('GET /slow');
   await terminal.onExit;
-  expect(shown(terminal)).not.toContain('poolctl replay:');
+  expect(terminal.text()).not.toContain('poolctl replay:');
 });
 
 it('is ended by Ctrl-C, and shows what was measured', async () => {
@@ -66,12 +66,12 @@ it('measures an endpoint in the console, recommends a limit, and hands it on', a
   await terminal.waitFor(/connection_limit +1\.\.3/);
   terminal.press('enter');
   await terminal.waitFor('Enter measure');
-  expect(shown(terminal)).toContain('poolctl replay slow.sql --sweep connection_limit=1..3');
+  expect(terminal.text()).toContain('poolctl replay slow.sql --sweep connection_limit=1..3');
   terminal.press('enter');
   await terminal.waitFor(/1\/3 main, connection_limit 1, 10 users: .* requests/);
   await terminal.waitFor('recommended', {timeout_ms: 60_000});
   await terminal.waitFor('Enter open tune-connection-limit with this value');
-  expect(shown(terminal)).toMatch(/connection_limit 3: .* requests\/s/);
+  expect(terminal.text()).toMatch(/connection_limit 3: .* requests\/s/);
   terminal.press('enter');
   await terminal.waitFor('tune-connection-limit  findings');
   terminal.press('enter');

@@ -5,10 +5,10 @@ import type pg from 'pg';
 import {afterAll, afterEach, beforeAll, beforeEach, expect, it} from 'vitest';
 import {openJournal} from '../../source/journal/journal-file.ts';
 import type {JournalEvent} from '../../source/model/journal-entry.ts';
-import {openProgram, shown} from '../helpers/console.ts';
-import {confirm, openGuide, stopRun} from '../helpers/guide.ts';
+import {openProgram} from '../helpers/console.ts';
 import {startTestServer, type TestServer} from '../helpers/server.ts';
 import type {Terminal} from '../helpers/terminal.ts';
+import {confirm, openKillIdleSessions, stopRun} from '../helpers/wizard.ts';
 
 let server: TestServer;
 let folder: string;
@@ -79,7 +79,7 @@ async function holdSession(terminal: Terminal, application_name: string): Promis
 async function runUntilPause(): Promise<Terminal> {
   await leak(20);
   const terminal = await open();
-  await openGuide(terminal);
+  await openKillIdleSessions(terminal);
   terminal.press('enter');
   await terminal.waitFor('20 sessions to end');
   await confirm(terminal);
@@ -91,7 +91,7 @@ it('stops between steps on Esc: what was ended is verified, the rest is not star
   const terminal = await runUntilPause();
   await stopRun(terminal);
   await terminal.waitFor('Enter close');
-  expect(shown(terminal)).toMatch(/interrupted: (5|10|15) verified, (15|10|5) not started/);
+  expect(terminal.text()).toMatch(/interrupted: (5|10|15) verified, (15|10|5) not started/);
   expect(await sessionsOf('leaky')).toBeGreaterThanOrEqual(5);
   expect(await openJournal(journal).unfinished()).toEqual([]);
 });
@@ -100,7 +100,7 @@ it('ends its run in the journal when it is left in the middle', async () => {
   const terminal = await runUntilPause();
   terminal.press('ctrl-c');
   expect((await terminal.onExit).exitCode).toBe(130);
-  expect(shown(terminal)).toMatch(
+  expect(terminal.text()).toMatch(
     /poolctl: run \w+ interrupted: (5|10|15) of 20 steps done; (15|10|5) not started/,
   );
   expect(await sessionsOf('leaky')).toBeGreaterThanOrEqual(5);
@@ -116,7 +116,7 @@ it('is left in the middle of a run on a server that no longer answers, too', asy
     terminal.press('ctrl-c');
     expect((await terminal.onExit).exitCode).toBe(130);
     expect(terminal.isAlternateBuffer()).toBe(false);
-    expect(shown(terminal)).toMatch(/run \w+ interrupted: \d+ of 20 steps done/);
+    expect(terminal.text()).toMatch(/run \w+ interrupted: \d+ of 20 steps done/);
     expect((await openJournal(journal).inspect()).at(-1)).toMatchObject({
       event: 'end',
       status: 'interrupted',
@@ -133,7 +133,7 @@ it('cancels the statement of a held session with C, and the session stays', asyn
   await holdSession(terminal, 'sleeper');
   terminal.press('C');
   await terminal.waitFor('1 statement to cancel');
-  expect(shown(terminal)).toContain('pg_cancel_backend(a.pid)');
+  expect(terminal.text()).toContain('pg_cancel_backend(a.pid)');
   await confirm(terminal);
   await terminal.waitFor('done: 1 verified');
   expect(await sleeping).toBe('57014');
@@ -149,7 +149,7 @@ it('says what is missing where the role may not end sessions, and nothing has ha
   await terminal.waitFor('1 session to end');
   await confirm(terminal);
   await terminal.waitFor('failed 42501');
-  expect(shown(terminal).replace(/\s+/g, ' ')).toContain('privileges of the "pg_signal_backend" role');
+  expect(terminal.text().replace(/\s+/g, ' ')).toContain('privileges of the "pg_signal_backend" role');
   expect(await sessionsOf('guarded')).toBe(1);
 });
 
@@ -181,5 +181,5 @@ it('tells at the next start of an act whose outcome nobody knows', async () => {
   await terminal.waitFor('1 step of an earlier run ended without a recorded result');
   terminal.press('6');
   await terminal.waitFor(/will: end session 4711/);
-  expect(shown(terminal)).toContain('1 step started without a recorded result');
+  expect(terminal.text()).toContain('1 step started without a recorded result');
 });

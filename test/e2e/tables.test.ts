@@ -1,6 +1,6 @@
 import type pg from 'pg';
 import {afterAll, afterEach, beforeAll, describe, expect, it} from 'vitest';
-import {openProgram, shown} from '../helpers/console.ts';
+import {openProgram} from '../helpers/console.ts';
 import {describeEachMajor, startTestServer, type TestServer} from '../helpers/server.ts';
 import type {Terminal} from '../helpers/terminal.ts';
 
@@ -185,8 +185,8 @@ describeEachMajor('statements', major => {
     terminal.type('/ depot', 'enter', 'j', 'enter');
     await terminal.waitFor('execution ms per second since start');
     await terminal.waitFor(/^ +SELECT *$/m);
-    expect(shown(terminal)).toMatch(/since reset +\d+ calls?, .* in all, mean/);
-    expect(shown(terminal)).toMatch(/^ +GROUP BY *$/m);
+    expect(terminal.text()).toMatch(/since reset +\d+ calls?, .* in all, mean/);
+    expect(terminal.text()).toMatch(/^ +GROUP BY *$/m);
     const countParcels = () => server.query<{count: number}>('SELECT count(*)::int AS count FROM parcels');
     const before = await countParcels();
     terminal.press('x');
@@ -200,7 +200,7 @@ describeEachMajor('statements', major => {
     terminal.press('j', 'enter', 'x');
     await terminal.waitFor(/Scan on parcels/);
     const how = major >= 16 ? 'generic plan' : 'forced generic plan';
-    expect(shown(terminal)).toContain(`(${how}: the statement was not executed)`);
+    expect(terminal.text()).toContain(`(${how}: the statement was not executed)`);
     expect(await countParcels()).toEqual(before);
   });
 });

@@ -3,8 +3,8 @@ import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {afterAll, beforeAll, expect, it, onTestFinished} from 'vitest';
 import {openProgram} from '../helpers/console.ts';
-import {confirm, openRecipe} from '../helpers/guide.ts';
 import {startTestServer, type TestServer} from '../helpers/server.ts';
+import {confirm, openRecipe} from '../helpers/wizard.ts';
 
 const examples = new URL('../../recipes/examples/', import.meta.url).pathname;
 

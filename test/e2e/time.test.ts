@@ -3,7 +3,7 @@ import {join} from 'node:path';
 import {afterAll, afterEach, beforeAll, describe, expect, it} from 'vitest';
 import {temporaryFolder} from '../cli/execution/acting.ts';
 import {runProgram} from '../cli/run-program.ts';
-import {openProgram, shown} from '../helpers/console.ts';
+import {openProgram} from '../helpers/console.ts';
 import {startTestServer, type TestServer} from '../helpers/server.ts';
 import type {Terminal} from '../helpers/terminal.ts';
 
@@ -80,19 +80,19 @@ describe('the last hour of the console', () => {
     const gone = await server.connect({application_name: 'short-lived'});
     await terminal.waitFor('short-lived');
     await gone.end();
-    await terminal.waitFor(() => !shown(terminal).includes('short-lived'));
+    await terminal.waitFor(() => !terminal.text().includes('short-lived'));
     terminal.press('[');
     await terminal.waitFor('past stopped');
-    for (let back = 0; back < 40 && !shown(terminal).includes('short-lived'); back++) {
+    for (let back = 0; back < 40 && !terminal.text().includes('short-lived'); back++) {
       const before = timeOn(terminal);
       terminal.press('[');
       await terminal.waitFor(() => timeOn(terminal) !== before);
     }
-    expect(shown(terminal)).toContain('short-lived');
-    expect(shown(terminal)).toMatch(/past stopped \d{4}-/);
-    expect(shown(terminal)).toContain('half_built');
+    expect(terminal.text()).toContain('short-lived');
+    expect(terminal.text()).toMatch(/past stopped \d{4}-/);
+    expect(terminal.text()).toContain('half_built');
     terminal.press('L');
-    await terminal.waitFor(() => !shown(terminal).includes('short-lived'));
+    await terminal.waitFor(() => !terminal.text().includes('short-lived'));
     terminal.press('w');
     await terminal.waitFor('written to');
     const [file = ''] = (await readdir(folder)).filter(name => name.endsWith('.poolctl'));

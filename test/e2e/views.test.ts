@@ -1,5 +1,5 @@
 import {afterAll, afterEach, beforeAll, describe, expect, it} from 'vitest';
-import {openProgram, shown} from '../helpers/console.ts';
+import {openProgram} from '../helpers/console.ts';
 import {startTestServer, type TestServer} from '../helpers/server.ts';
 import type {Terminal} from '../helpers/terminal.ts';
 
@@ -68,7 +68,7 @@ describe.each(sizes)('at %i x %i', (columns, rows) => {
       expect(screen[0]).toMatch(/^poolctl oncall@127\.0\.0\.1:\d+\/postgres {2}PG 18\./);
       expect(screen[1]).toMatch(/1 Overview.*6 Journal/);
       expect(screen[rows - 1]).toMatch(/\? help {2}q quit$/);
-      expect(shown(terminal)).not.toMatch(/undefined|NaN|\[object/);
+      expect(terminal.text()).not.toMatch(/undefined|NaN|\[object/);
     }
     for (const [, content] of views.slice(0, 5)) {
       terminal.press('tab');
@@ -141,8 +141,8 @@ describe('sessions', () => {
     terminal.press('enter');
     await terminal.waitFor('idle in transaction for');
     await terminal.waitFor(/holds RowExclusiveLock on public\.orders/);
-    expect(shown(terminal)).toMatch(/blocks +\d+/);
-    expect(shown(terminal)).toMatch(/UPDATE\n? *orders/);
+    expect(terminal.text()).toMatch(/blocks +\d+/);
+    expect(terminal.text()).toMatch(/UPDATE\n? *orders/);
     terminal.press('escape');
     await terminal.waitFor('PID');
   });
@@ -166,7 +166,7 @@ describe('sessions', () => {
     await terminal.waitFor('slots by application, role and client');
     terminal.press('4');
     await terminal.waitFor(/└ \d+ .*active .*shop-waiter/);
-    expect(shown(terminal)).toMatch(/^ +\d+ +1 +idle in tx/m);
+    expect(terminal.text()).toMatch(/^ +\d+ +1 +idle in tx/m);
   });
 });
 
@@ -184,7 +184,7 @@ describe('statements', () => {
     terminal.press('j', 'x');
     await terminal.waitFor(/ plan *\n[\s\S]*Seq Scan on orders/);
     await terminal.waitFor('the statement was not executed');
-    expect(shown(terminal)).toContain('Aggregate');
+    expect(terminal.text()).toContain('Aggregate');
     const [{after}] = (await server.query<{after: string}>('SELECT last_value AS after FROM touched')) as [
       {after: string},
     ];

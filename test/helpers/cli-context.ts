@@ -2,7 +2,7 @@ import {PassThrough} from 'node:stream';
 import type {CliContext} from '../../source/cli/context.ts';
 import {output} from '../cli/execution/acting.ts';
 
-/** A shell without environment, files or terminal. */
+/** A CLI context without environment, files or terminal. */
 export function createCliContext(): CliContext {
   const stream = new PassThrough();
   return {

@@ -1,6 +1,6 @@
 import {computeBudget} from '../../source/core/activity/budget.ts';
 import type {Backend, Database, Snapshot, Statement} from '../../source/model/snapshot.ts';
-import {someServer} from './identity.ts';
+import {exampleServer} from './identity.ts';
 
 /** A client session that does nothing wrong. */
 export function createBackend(overrides: Partial<Backend> = {}): Backend {
@@ -97,7 +97,7 @@ export function createSnapshot(overrides: Partial<Snapshot> & {max_connections?:
       server_version_num: 160_004,
       statements_version: '1.10',
       is_in_recovery: false,
-      server: someServer,
+      server: exampleServer,
       is_production: false,
       managed_service: null,
       privileges: {is_superuser: false, read_all_stats: true, signal_backend: true, reserved_slots: false},

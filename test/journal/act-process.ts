@@ -2,7 +2,7 @@ import {createHash} from 'node:crypto';
 import {execute} from '../../source/core/engine/execute.ts';
 import {openJournal} from '../../source/journal/journal-file.ts';
 import {ownProcess} from '../../source/journal/process-liveness.ts';
-import {someServer} from '../helpers/identity.ts';
+import {exampleServer} from '../helpers/identity.ts';
 
 /** Is in the middle of an act for ever: `act-process.ts FILE`. Says `acting` when the act has begun. */
 const journal = openJournal(process.argv[2] ?? '');
@@ -30,7 +30,7 @@ const run = execute(
     slots_freed: 1,
     watch_groups: [],
   },
-  {run: 'killed', actor: 'me@here', target: 'db:5432/shop', server: someServer, process: ownProcess()},
+  {run: 'killed', actor: 'me@here', target: 'db:5432/shop', server: exampleServer, process: ownProcess()},
   {
     executor: {
       bind: () => {},

@@ -5,7 +5,7 @@ import {connect} from '../../source/postgres/connect/connect.ts';
 import {createExecutor} from '../../source/postgres/executor/executor.ts';
 import {readProgress} from '../../source/postgres/executor/progress.ts';
 import {createActing, createRoles, noFlags} from '../cli/execution/acting.ts';
-import {interfere} from '../helpers/interfere.ts';
+import {beforeStatement} from '../helpers/before-statement.ts';
 import {describeEachMajor, startTestServer, type TestServer} from '../helpers/server.ts';
 import {requestTo} from '../postgres/requests.ts';
 
@@ -50,7 +50,7 @@ describeEachMajor('analyze-stale-tables', major => {
 
   it('analyzes no table that came in its place between the guard and the statement', async () => {
     const acting = await createActing(server);
-    interfere(acting, server, 'ANALYZE', async () => {
+    beforeStatement(acting, server, 'ANALYZE', async () => {
       await server.query('ALTER TABLE orders RENAME TO old_orders');
       await server.query('CREATE TABLE orders (id int, kind int)');
       await server.query('INSERT INTO orders VALUES (1, 1)');

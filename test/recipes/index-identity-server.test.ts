@@ -1,6 +1,6 @@
 import {afterAll, beforeAll, beforeEach, expect, it, onTestFinished} from 'vitest';
 import {type Acting, createActing} from '../cli/execution/acting.ts';
-import {interfere} from '../helpers/interfere.ts';
+import {beforeStatement} from '../helpers/before-statement.ts';
 import {describeEachMajor, startTestServer, type TestServer} from '../helpers/server.ts';
 import {advise, createOrders, indexNamed, proposalFor} from './indexing.ts';
 
@@ -78,7 +78,7 @@ describeEachMajor('an index is the one that was meant', major => {
 
   it('is not told as dropped where another of its name was, in the moment between guard and statement', async () => {
     const acting = await built();
-    interfere(acting, server, 'DROP INDEX', async () => {
+    beforeStatement(acting, server, 'DROP INDEX', async () => {
       await replaceTable();
       await server.query('CREATE INDEX orders_user_id_idx ON shop.orders (user_id)');
     });

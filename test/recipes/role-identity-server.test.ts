@@ -1,6 +1,6 @@
 import {afterAll, beforeAll, beforeEach, expect, it} from 'vitest';
 import {createActing} from '../cli/execution/acting.ts';
-import {interfere} from '../helpers/interfere.ts';
+import {beforeStatement} from '../helpers/before-statement.ts';
 import {describeEachMajor, startTestServer, type TestServer} from '../helpers/server.ts';
 
 const timeouts = {set: ['role=app', 'statement_timeout=30s'], yes: true};
@@ -38,7 +38,7 @@ describeEachMajor('a role is the one that was meant', major => {
 
   it('sets nothing for a namesake that came between the guard and the statement', async () => {
     const acting = await createActing(server);
-    interfere(acting, server, 'ALTER ROLE', replace);
+    beforeStatement(acting, server, 'ALTER ROLE', replace);
     expect(await acting.run('set-timeouts', timeouts)).toBe(6);
     expect(acting.document().steps).toMatchObject([{outcome: 'skipped'}]);
     expect(await settings()).toEqual([]);
@@ -46,7 +46,7 @@ describeEachMajor('a role is the one that was meant', major => {
 
   it('limits no namesake either', async () => {
     const acting = await createActing(server);
-    interfere(acting, server, 'ALTER ROLE', replace);
+    beforeStatement(acting, server, 'ALTER ROLE', replace);
     expect(await acting.run('tune-connection-limit', limit)).toBe(6);
     expect(await limits()).toEqual([
       {role: 'app', limit: -1},
@@ -56,7 +56,7 @@ describeEachMajor('a role is the one that was meant', major => {
 
   it('sets nothing in a database that bears the name by now', async () => {
     const acting = await createActing(server);
-    interfere(acting, server, 'ALTER ROLE', async () => {
+    beforeStatement(acting, server, 'ALTER ROLE', async () => {
       await server.query('ALTER DATABASE shop RENAME TO old_shop');
       await server.query('CREATE DATABASE shop');
     });

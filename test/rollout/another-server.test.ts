@@ -2,8 +2,8 @@ import {access, readFile, writeFile} from 'node:fs/promises';
 import {join} from 'node:path';
 import {afterAll, beforeAll, expect, it} from 'vitest';
 import {createCliRoles, runProgram, temporaryHome, urlOf} from '../cli/run-program.ts';
+import {startProxy} from '../helpers/proxy.ts';
 import {describeEachMajor, startTestServer, type TestServer} from '../helpers/server.ts';
-import {startSwitch} from '../helpers/switch.ts';
 
 /** What the first reading of a fresh server says is no failure here. */
 const limits = '{max_mean: 1h, min_cache_hit: 0%, min_index_hit: 0%}';
@@ -18,7 +18,7 @@ describeEachMajor('a rollout whose address leads to another server', major => {
   afterAll(() => Promise.all([first?.stop(), second?.stop()]));
 
   it('neither passes nor fails by what that one is like, and goes on with the first', async () => {
-    const proxy = await startSwitch(first);
+    const proxy = await startProxy(first);
     const home = await temporaryHome();
     await writeFile(
       join(home, 'plan.yaml'),
@@ -33,7 +33,7 @@ stages:
     watch: 1s
 `,
     );
-    const url = urlOf(proxy.as(first), 'oncall');
+    const url = urlOf(proxy.addressOf(first), 'oncall');
     const rollout = () =>
       runProgram(['rollout', 'run', 'plan.yaml', url, '--yes', '--journal', 'j.jsonl'], {home});
     const running = rollout();
@@ -45,7 +45,7 @@ stages:
         ),
       )
       .toBe(true);
-    proxy.to(second);
+    proxy.redirectTo(second);
     await writeFile(join(home, 'go'), '');
     const stopped = await running;
     expect([stopped.code, stopped.stderr]).toEqual([
@@ -53,7 +53,7 @@ stages:
       expect.stringMatching(/all: this is server …\d+, not server …\d+; the rollout stops here/),
     ]);
     expect(await readFile(join(home, 'done'), 'utf8')).toBe('promoted\n');
-    proxy.to(first);
+    proxy.redirectTo(first);
     expect(await rollout()).toMatchObject({code: 0, stdout: expect.stringContaining('passed')});
     expect(await readFile(join(home, 'done'), 'utf8')).toBe('promoted\n');
   });

@@ -7,8 +7,8 @@ import {connect} from '../../../source/postgres/connect/connect.ts';
 import {createExecutor} from '../../../source/postgres/executor/executor.ts';
 import {createCliContext} from '../../helpers/cli-context.ts';
 import {serverAt} from '../../helpers/identity.ts';
+import {startProxy} from '../../helpers/proxy.ts';
 import {describeEachMajor, startTestServer, type TestServer} from '../../helpers/server.ts';
-import {startSwitch} from '../../helpers/switch.ts';
 import {rejection, requestTo} from '../../postgres/requests.ts';
 import {createActing, createRoles, exitCode, noFlags, temporaryFolder} from './acting.ts';
 import {limitRoles, limitStep} from './limit-roles.ts';
@@ -48,28 +48,28 @@ describeEachMajor('another server at the same address', major => {
     createActing(server, {user: 'admin', recipes: [limit], ...(journal !== undefined && {journal})});
   /** A run on the first server, by the address of a switch that leads to `later` from then on. */
   const runThenSwitch = async (later: TestServer) => {
-    const proxy = await startSwitch(first);
-    const acting = await adminOn(proxy.as(first));
+    const proxy = await startProxy(first);
+    const acting = await adminOn(proxy.addressOf(first));
     expect(await acting.run('limit', {yes: true})).toBe(0);
-    proxy.to(later);
-    return adminOn(proxy.as(first), acting.journal.file);
+    proxy.redirectTo(later);
+    return adminOn(proxy.addressOf(first), acting.journal.file);
   };
   const planOf = (acting: Awaited<ReturnType<typeof adminOn>>) => String(acting.document().plan);
 
   it('does not accept the approval of a plan', async () => {
-    const proxy = await startSwitch(first);
-    const before = await adminOn(proxy.as(first));
+    const proxy = await startProxy(first);
+    const before = await adminOn(proxy.addressOf(first));
     await before.run('limit', {dryRun: true});
     const approve = planOf(before);
-    proxy.to(second);
-    const after = await adminOn(proxy.as(first));
+    proxy.redirectTo(second);
+    const after = await adminOn(proxy.addressOf(first));
     expect(await after.run('limit', {approve})).toBe(6);
     expect(await limitsOfBoth()).toEqual([
       [-1, -1],
       [-1, -1],
     ]);
-    proxy.to(first);
-    expect(await (await adminOn(proxy.as(first))).run('limit', {approve})).toBe(0);
+    proxy.redirectTo(first);
+    expect(await (await adminOn(proxy.addressOf(first))).run('limit', {approve})).toBe(0);
     expect(await limits(first)).toEqual([7, 7]);
   });
 
@@ -96,14 +96,14 @@ describeEachMajor('another server at the same address', major => {
   });
 
   it('is not used for the rest of a run', async () => {
-    const proxy = await startSwitch(first);
-    const acting = await adminOn(proxy.as(first));
+    const proxy = await startProxy(first);
+    const acting = await adminOn(proxy.addressOf(first));
     const {executor} = acting.ports.engine;
     acting.ports.engine.executor = {
       ...executor,
       async verify(...asked) {
         const isDone = await executor.verify(...asked);
-        proxy.to(second);
+        proxy.redirectTo(second);
         await executor.close();
         return isDone;
       },
@@ -120,12 +120,12 @@ describeEachMajor('another server at the same address', major => {
   });
 
   it('is not used for a run that has not started: exit 6', async () => {
-    const proxy = await startSwitch(first);
-    const acting = await adminOn(proxy.as(first));
+    const proxy = await startProxy(first);
+    const acting = await adminOn(proxy.addressOf(first));
     const {read} = acting.ports;
     acting.ports.read = async () => {
       const snapshot = await read();
-      proxy.to(second);
+      proxy.redirectTo(second);
       return snapshot;
     };
     expect(await acting.run('limit', {yes: true})).toBe(6);
@@ -139,8 +139,8 @@ describeEachMajor('another server at the same address', major => {
   });
 
   it('is sent no cancel, and is not asked about an interrupted step', async () => {
-    const proxy = await startSwitch(first);
-    const request = requestTo(proxy.as(first).url({user: 'admin', password: 'secret'}));
+    const proxy = await startProxy(first);
+    const request = requestTo(proxy.addressOf(first).url({user: 'admin', password: 'secret'}));
     const executor = createExecutor(() => connect(request, {purpose: 'act'}));
     onTestFinished(() => executor.close());
     executor.bind(await serverAt(request));
@@ -149,14 +149,14 @@ describeEachMajor('another server at the same address', major => {
     const isAsleep =
       "SELECT 1 FROM pg_stat_activity WHERE query LIKE 'SELECT pg_catalog.pg_sleep%' AND state = 'active'";
     await expect.poll(() => first.query(isAsleep)).toHaveLength(1);
-    proxy.to(second);
+    proxy.redirectTo(second);
     expect(await rejection(executor.cancel())).toMatchObject({exitCode: 6});
     expect(await first.query(isAsleep)).toHaveLength(1);
-    proxy.to(first);
+    proxy.redirectTo(first);
     await executor.cancel();
     expect(await sleeping).toMatchObject({code: '57014'});
-    proxy.to(second);
-    proxy.cut();
+    proxy.redirectTo(second);
+    proxy.disconnectAll();
     await expect.poll(() => executor.pid()).toBeNull();
     expect(await rejection(executor.verify(limitStep('app').verify, 0))).toMatchObject({exitCode: 6});
   });
@@ -264,8 +264,8 @@ describeEachMajor('another server at the same address', major => {
   });
 
   it('is not used to reconcile a step on the first server', async () => {
-    const proxy = await startSwitch(first);
-    const request = requestTo(proxy.as(first).url({user: 'admin', password: 'secret'}));
+    const proxy = await startProxy(first);
+    const request = requestTo(proxy.addressOf(first).url({user: 'admin', password: 'secret'}));
     const file = `${await temporaryFolder()}/journal.jsonl`;
     const journal = openJournal(file);
     const target = `${request.host}:${request.port}/postgres`;
@@ -283,12 +283,12 @@ describeEachMajor('another server at the same address', major => {
       await engine.executor.close();
     };
     await second.query('ALTER ROLE app CONNECTION LIMIT 7');
-    proxy.to(second);
+    proxy.redirectTo(second);
     await look();
     expect(await journal.verify()).toMatchObject({unfinished: [{run: 'lost'}]});
     expect(told).toEqual([expect.stringMatching(/unknown, this is server …\d+, not server …\d+/)]);
     await first.query('ALTER ROLE app CONNECTION LIMIT 7');
-    proxy.to(first);
+    proxy.redirectTo(first);
     await look();
     expect(await journal.verify()).toMatchObject({unfinished: []});
     expect(told[1]).toContain('found done');

@@ -3,7 +3,7 @@ import {planDocument} from '../../../source/cli/execution/render-plan.ts';
 import {buildStep} from '../../../source/core/indexes/index-steps.ts';
 import type {Plan} from '../../../source/model/plan.ts';
 import type {SqlStep} from '../../../source/model/step.ts';
-import {someServer} from '../../helpers/identity.ts';
+import {exampleServer} from '../../helpers/identity.ts';
 
 const index = {schema: 'public', name: 'orders_idx', table: 'orders', table_oid: '1'};
 const build = buildStep(
@@ -13,7 +13,7 @@ const build = buildStep(
 const documentOf = (step: SqlStep) => {
   const plan = {recipe: 'r', params: {}, explanation: [], steps: [step], skipped: []};
   const rest = {batch_size: 1, pause_ms: 0, slots_freed: 0, watch_groups: []};
-  return planDocument({...plan, ...rest} satisfies Plan, {id: 'db:5432/shop', server: someServer}, 'abc')
+  return planDocument({...plan, ...rest} satisfies Plan, {id: 'db:5432/shop', server: exampleServer}, 'abc')
     .steps[0];
 };
 

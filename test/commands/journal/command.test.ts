@@ -10,7 +10,7 @@ import type {JournalDraft} from '../../../source/model/journal-entry.ts';
 import type {StepResult} from '../../../source/model/run.ts';
 import type {SqlStep, Step} from '../../../source/model/step.ts';
 import {exitCode, output, temporaryFolder} from '../../cli/execution/acting.ts';
-import {someServer} from '../../helpers/identity.ts';
+import {exampleServer} from '../../helpers/identity.ts';
 import {draftOf, intentOf} from '../../journal/drafts.ts';
 
 async function createJournal() {
@@ -247,7 +247,7 @@ it('names only the runs that undid a run and were not undone themselves', async 
     }
   };
   const undoSteps = async (run: string) =>
-    planUndo(findRun(await journal.read(), run), {server: someServer, acting_pid: null}).steps;
+    planUndo(findRun(await journal.read(), run), {server: exampleServer, acting_pid: null}).steps;
   const ends = async () => {
     await show(['show', 'r1'], false);
     return stdout.at(-1)?.split('\n').slice(-2);

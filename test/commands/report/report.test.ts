@@ -8,7 +8,7 @@ import type {Recipe} from '../../../source/model/recipe.ts';
 import type {Recording} from '../../../source/model/recording.ts';
 import {createFinding, createRecipe, createStep} from '../../console/played.ts';
 import {activeMarkdown, hostileNames} from '../../helpers/active-markdown.ts';
-import {someServer} from '../../helpers/identity.ts';
+import {exampleServer} from '../../helpers/identity.ts';
 import {changingSnapshots} from '../../recording/changing-snapshots.ts';
 
 const snapshots = changingSnapshots(30);
@@ -115,7 +115,7 @@ describe('report', () => {
     const tried = entriesOf('r3', [{...opening, undoes: 'r1'}]);
     const undoing = entriesOf('r4', [
       {...opening, undoes: 'r1'},
-      ...planUndo(findRun(entries, 'r1'), {server: someServer, acting_pid: null}).steps.map(
+      ...planUndo(findRun(entries, 'r1'), {server: exampleServer, acting_pid: null}).steps.map(
         (step): JournalEvent => ({event: 'intent', step: 0, content: step}),
       ),
       verified,

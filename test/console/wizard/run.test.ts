@@ -5,13 +5,13 @@ import {createRunState} from '../../../source/core/engine/run-state.ts';
 import {sessionId} from '../../../source/core/sessions/session-id.ts';
 import type {RunState, StepProgress} from '../../../source/model/run.ts';
 import type {Step} from '../../../source/model/step.ts';
-import {someServer} from '../../helpers/identity.ts';
+import {exampleServer} from '../../helpers/identity.ts';
 import {createBackend, createSnapshot} from '../../helpers/snapshot.ts';
 import {createPlan, createRecipe, createStep, open, play, press, read, rowsOf, screenOf} from '../played.ts';
 
 const holder = createBackend({pid: 77, application_name: 'web'});
 const snapshot = createSnapshot({backends: [holder]});
-const identity = {run: 'r', target: 't', server: someServer, plan_hash: 'h'};
+const identity = {run: 'r', target: 't', server: exampleServer, plan_hash: 'h'};
 
 /** A run of these steps, confirmed. */
 function running(steps: Step[], size: [number, number] = [80, 24]): ConsoleState {

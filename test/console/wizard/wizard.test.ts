@@ -4,7 +4,7 @@ import {wizardOf} from '../../../source/console/wizard/state.ts';
 import {createRunState} from '../../../source/core/engine/run-state.ts';
 import {buildGuard} from '../../../source/core/indexes/index-guards.ts';
 import type {Parameter} from '../../../source/model/parameter.ts';
-import {someServer} from '../../helpers/identity.ts';
+import {exampleServer} from '../../helpers/identity.ts';
 import {createBackend, createSnapshot} from '../../helpers/snapshot.ts';
 import {
   createFinding,
@@ -231,7 +231,7 @@ describe('run', () => {
         createStep(4_194_304, {title: 'cancel the statement of session 4194304 (shop/shop_app active)'}),
       ],
     });
-    const state = createRunState(plan, {run: 'r', target: 't', server: someServer, plan_hash: 'h'});
+    const state = createRunState(plan, {run: 'r', target: 't', server: exampleServer, plan_hash: 'h'});
     expect(screenOf(play(running, {kind: 'run', run: state}).state)).toMatch(/session 4194304 .* waiting/);
   });
 

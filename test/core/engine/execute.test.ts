@@ -7,7 +7,7 @@ import type {JournalDraft, JournalEntry} from '../../../source/model/journal-ent
 import type {Plan} from '../../../source/model/plan.ts';
 import type {RunState, SlotUsage} from '../../../source/model/run.ts';
 import type {Step} from '../../../source/model/step.ts';
-import {someServer} from '../../helpers/identity.ts';
+import {exampleServer} from '../../helpers/identity.ts';
 
 /** The engine is pure: its ports are values here, and every one of them writes down when it was called. */
 function createPorts(overrides: Partial<World> = {}) {
@@ -122,7 +122,7 @@ function createPlan(count: number, overrides: Partial<Plan> = {}): Plan {
   };
 }
 
-const identity = {run: 'r1', actor: 'me@here', target: 'db:5432/shop', server: someServer};
+const identity = {run: 'r1', actor: 'me@here', target: 'db:5432/shop', server: exampleServer};
 
 async function run(plan: Plan, ports: EnginePorts, signal?: AbortSignal): Promise<RunState> {
   let last: RunState | undefined;
@@ -324,7 +324,7 @@ describe('execute', () => {
 
 describe('planHash', () => {
   const {ports} = createPorts();
-  const hash = (plan: Plan, target = 'db', server = someServer) =>
+  const hash = (plan: Plan, target = 'db', server = exampleServer) =>
     planHash(plan, {target, server}, ports.sha256);
   const plan = createPlan(2, {params: {a: '1', b: '2'}});
 
@@ -336,9 +336,9 @@ describe('planHash', () => {
 
   it.each([
     ['target', hash(plan, 'other')],
-    ['server', hash(plan, 'db', {...someServer, system_identifier: '1'})],
-    ['database created again', hash(plan, 'db', {...someServer, database_oid: '1'})],
-    ['start of the server', hash(plan, 'db', {...someServer, started_at: '2026-11-28T00:00:00.000000Z'})],
+    ['server', hash(plan, 'db', {...exampleServer, system_identifier: '1'})],
+    ['database created again', hash(plan, 'db', {...exampleServer, database_oid: '1'})],
+    ['start of the server', hash(plan, 'db', {...exampleServer, started_at: '2026-11-28T00:00:00.000000Z'})],
     ['recipe', hash({...plan, recipe: 'other'})],
     ['parameter', hash({...plan, params: {a: '1', b: '3'}})],
     ['step', hash({...plan, steps: plan.steps.slice(1)})],

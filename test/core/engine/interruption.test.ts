@@ -7,7 +7,7 @@ import type {JournalDraft, JournalEntry} from '../../../source/model/journal-ent
 import type {Plan} from '../../../source/model/plan.ts';
 import type {RunState} from '../../../source/model/run.ts';
 import type {SqlStep} from '../../../source/model/step.ts';
-import {someServer} from '../../helpers/identity.ts';
+import {exampleServer} from '../../helpers/identity.ts';
 
 /** A server's error, with the SQLSTATE of a statement that was cancelled. */
 const cancelled = () =>
@@ -96,7 +96,7 @@ function interrupted(step: SqlStep, {cancelsNeeded = 1, endsAfter_ms, isVerified
     slots: async () => ({used: 1, headroom: 9, groups: []}),
   };
   const ended = (async () => {
-    const identity = {run: 'r', actor: 'ann@laptop', target: 't', server: someServer};
+    const identity = {run: 'r', actor: 'ann@laptop', target: 't', server: exampleServer};
     let last: RunState | undefined;
     for await (const state of execute(planOf(step), identity, ports, ending.signal)) last = state;
     return last as RunState;
@@ -176,7 +176,7 @@ it('tells of each step what became of it', () => {
   const state = createRunState(planOf(...titles), {
     run: '1a2b',
     target: 't',
-    server: someServer,
+    server: exampleServer,
     plan_hash: 'h',
   });
   const result = {row_count: 0, sqlstate: null, message: null, duration_ms: 1};

@@ -3,7 +3,7 @@ import {type ReconcilePorts, reconcileIntent} from '../../../source/core/engine/
 import type {JournalDraft, JournalEntry} from '../../../source/model/journal-entry.ts';
 import type {Step} from '../../../source/model/step.ts';
 import type {ServerIdentity} from '../../../source/model/target.ts';
-import {someServer} from '../../helpers/identity.ts';
+import {exampleServer} from '../../helpers/identity.ts';
 
 const verification = (column: string) => ({
   query: {text: column, values: []},
@@ -40,7 +40,7 @@ const file: Step = {
 /** A world in which the verifications named hold, and what is appended to its journal. */
 function createWorld(step: Step, world: World) {
   const {holding = [], age_ms = 0, text, actor = 'me@here', isSettled = false, later_ms = []} = world;
-  const {server = someServer} = world;
+  const {server = exampleServer} = world;
   const appended: JournalDraft[] = [];
   const ports: ReconcilePorts = {
     executor: {
@@ -69,7 +69,7 @@ function createWorld(step: Step, world: World) {
     })),
   ] as JournalEntry[];
   return {
-    settle: () => reconcileIntent(intent, {actor: 'me', target: 't', server: someServer, entries}, ports),
+    settle: () => reconcileIntent(intent, {actor: 'me', target: 't', server: exampleServer, entries}, ports),
     appended,
   };
 }

@@ -3,7 +3,7 @@ import {findRun, planUndo, undoStateOf} from '../../../source/core/engine/undo.t
 import type {JournalEntry} from '../../../source/model/journal-entry.ts';
 import type {StepResult} from '../../../source/model/run.ts';
 import type {PinnedSql, Sql, SqlStep, Step, Verification} from '../../../source/model/step.ts';
-import {someServer} from '../../helpers/identity.ts';
+import {exampleServer} from '../../helpers/identity.ts';
 
 const asking = <Query extends PinnedSql>(query: Query): Verification<Query> => ({
   query,
@@ -49,7 +49,7 @@ function journalOf(...runs: [Step, Partial<StepResult>][]): JournalEntry[] {
 }
 
 const undoOf = (entries: JournalEntry[], run: string) =>
-  planUndo(findRun(entries, run), {server: someServer, acting_pid: null}).steps[0] as SqlStep;
+  planUndo(findRun(entries, run), {server: exampleServer, acting_pid: null}).steps[0] as SqlStep;
 
 it('gives the undo what the act told of what it made, and null where it told nothing', () => {
   const told = undoOf(journalOf([build, {pins: {oid: '4711'}}]), 'r1');

@@ -4,7 +4,7 @@ import {findRun, planUndo} from '../../../source/core/engine/undo.ts';
 import type {JournalEntry} from '../../../source/model/journal-entry.ts';
 import type {StepResult} from '../../../source/model/run.ts';
 import type {SqlStep, Verification} from '../../../source/model/step.ts';
-import {someServer} from '../../helpers/identity.ts';
+import {exampleServer} from '../../helpers/identity.ts';
 
 const verification = (name: string): Verification => ({
   query: {text: name, values: []},
@@ -39,14 +39,14 @@ function journalOf(result: Partial<StepResult> | null): JournalEntry[] {
     params: {},
     at: 'then',
     actor: 'me',
-    server: someServer,
+    server: exampleServer,
   };
   const intent = {event: 'intent', run: 'abc', step: 0, content: build};
   const outcome = {event: 'outcome', run: 'abc', step: 0, ...result};
   return [run, intent, ...(result === null ? [] : [outcome])] as JournalEntry[];
 }
 
-const here = {server: someServer, acting_pid: null};
+const here = {server: exampleServer, acting_pid: null};
 const undo = (result: Partial<StepResult> | null) => planUndo(findRun(journalOf(result), 'ab'), here);
 
 describe('the undo of a build', () => {
@@ -129,7 +129,7 @@ it('holds a previewed undo against what the journal says by now', async () => {
   const step = undo({outcome: 'verified'}).steps[0];
   if (step === undefined) throw new Error('there is an undo');
   const recheck = (result: Partial<StepResult> | null) =>
-    recheckUndo('abc', journalOf(result), {server: someServer, host: undefined})(step);
+    recheckUndo('abc', journalOf(result), {server: exampleServer, host: undefined})(step);
   expect(await recheck({outcome: 'verified'})).toEqual({kind: 'go'});
   expect(await recheck({outcome: 'failed'})).toEqual({
     kind: 'stop',

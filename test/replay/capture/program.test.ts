@@ -15,7 +15,7 @@ import {
   urlOf,
 } from '../../cli/run-program.ts';
 import {program} from '../../helpers/build.ts';
-import {openProgram, shown} from '../../helpers/console.ts';
+import {openProgram} from '../../helpers/console.ts';
 import {startTestServer, type TestServer} from '../../helpers/server.ts';
 
 describe('poolctl replay --capture', () => {
@@ -79,7 +79,7 @@ describe('poolctl replay --capture', () => {
     const terminal = openProgram(args, {columns: 200, env: {HOME: home}});
     onTestFinished(() => terminal.close());
     await terminal.waitFor('Enter discards');
-    const [url = ''] = /postgresql:\S+/.exec(shown(terminal)) ?? [];
+    const [url = ''] = /postgresql:\S+/.exec(terminal.text()) ?? [];
     const client = new pg.Client({connectionString: url.replace('PASSWORD', encodeURIComponent(password))});
     // The capture's end is the end of what it carries.
     client.on('error', () => {});

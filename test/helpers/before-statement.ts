@@ -4,8 +4,8 @@ import type {Acting} from '../cli/execution/acting.ts';
 import {requestTo} from '../postgres/requests.ts';
 import type {TestServer} from './server.ts';
 
-/** Something happens after an act's guard, right before its statement, which begins like this, is sent. */
-export function interfere(
+/** Calls `happens` after the guard of a step and right before its statement, which begins with `statement`, is sent. */
+export function beforeStatement(
   acting: Acting,
   server: TestServer,
   statement: string,

@@ -1,6 +1,6 @@
 import type {Terminal} from './terminal.ts';
 
-/** A recipe's guide by its name, at what it found. */
+/** Opens a recipe's wizard at its findings. */
 export async function openRecipe(terminal: Terminal, name: string): Promise<void> {
   terminal.type(`:recipe ${name}`);
   await terminal.waitFor(`:recipe ${name}`);
@@ -8,8 +8,8 @@ export async function openRecipe(terminal: Terminal, name: string): Promise<void
   await terminal.waitFor('Enter next');
 }
 
-/** kill-idle-sessions, its parameters: all that is idle in a transaction, however short. */
-export async function openGuide(terminal: Terminal): Promise<void> {
+/** Opens kill-idle-sessions at its parameters, with every session selected that is idle in transaction. */
+export async function openKillIdleSessions(terminal: Terminal): Promise<void> {
   await openRecipe(terminal, 'kill-idle-sessions');
   terminal.press('enter');
   await terminal.waitFor('> older_than');
@@ -17,14 +17,14 @@ export async function openGuide(terminal: Terminal): Promise<void> {
   await terminal.waitFor(/older_than +0s/);
 }
 
-/** Esc asks in a run; the second one stops it. */
+/** Stops a run: the first Esc asks, the second one confirms. */
 export async function stopRun(terminal: Terminal): Promise<void> {
   terminal.press('escape');
   await terminal.waitFor('Press Esc again');
   terminal.press('escape');
 }
 
-/** From a guide's parameters or its preview through the confirmation: it runs. */
+/** Confirms from a wizard's parameters or preview: the run begins. */
 export async function confirm(terminal: Terminal, word = 'yes'): Promise<void> {
   await terminal.waitFor('Enter next');
   terminal.press('enter');

@@ -3,17 +3,17 @@ import {type AddressInfo, connect, createServer, type Socket} from 'node:net';
 import {onTestFinished} from 'vitest';
 import type {TestServer} from './server.ts';
 
-export type Switch = {
-  /** New connections go there from now on; those that are open stay where they are. */
-  to(server: TestServer): void;
-  /** Ends those that are open. */
-  cut(): void;
-  /** A server by the address of the switch. */
-  as(server: TestServer): TestServer;
+export type Proxy = {
+  /** Sends new connections to that server; open ones stay. */
+  redirectTo(server: TestServer): void;
+  /** Ends all open connections. */
+  disconnectAll(): void;
+  /** The server under the address of the proxy. */
+  addressOf(server: TestServer): TestServer;
 };
 
-/** One address that leads to one server first and to another later, as a proxy or a tunnel does. Ends with the test. */
-export async function startSwitch(first: TestServer): Promise<Switch> {
+/** An address that leads to one server first and to another later, as a tunnel or a pooler does. Ends with the test. */
+export async function startProxy(first: TestServer): Promise<Proxy> {
   let target = first;
   const sockets = new Set<Socket>();
   const listener = createServer(client => {
@@ -34,20 +34,20 @@ export async function startSwitch(first: TestServer): Promise<Switch> {
   listener.listen(0, '127.0.0.1');
   await once(listener, 'listening');
   const {port} = listener.address() as AddressInfo;
-  const cut = () => {
+  const disconnectAll = () => {
     for (const socket of sockets) socket.destroy();
   };
   onTestFinished(async () => {
     listener.close();
-    cut();
+    disconnectAll();
     await once(listener, 'close');
   });
   return {
-    to(server) {
+    redirectTo(server) {
       target = server;
     },
-    cut,
-    as: server => ({
+    disconnectAll,
+    addressOf: server => ({
       ...server,
       port,
       url(options) {
