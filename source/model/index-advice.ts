@@ -29,7 +29,7 @@ export type IndexProposal = {
   source: 'statements' | 'foreign_key' | 'file';
 };
 
-/** Costs are the planner's own units; null where nobody asked it. */
+/** Costs are the planner's own units; null without the planner. */
 export type Served = {
   queryid: string;
   query: string;

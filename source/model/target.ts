@@ -26,7 +26,7 @@ export type PrismaSettings = {
 };
 
 /** What the connected role may read and do. */
-export type Privileges = {
+type Privileges = {
   is_superuser: boolean;
   /** pg_read_all_stats (in pg_monitor): without it other roles' rows are hidden. */
   read_all_stats: boolean;

@@ -150,22 +150,22 @@ function openStream(): TextStream {
 const statementsEveryMs = 30_000;
 
 /** The statements recorded last, with their rates. */
-export type StatementTrack = {at_ms: number; stats_reset: string | null; statements: readonly Statement[]};
+type StatementTrack = {at_ms: number; stats_reset: string | null; statements: readonly Statement[]};
 
-export const emptyTrack: StatementTrack = {
+const emptyTrack: StatementTrack = {
   at_ms: Number.NEGATIVE_INFINITY,
   stats_reset: null,
   statements: [],
 };
 
 /** Whether a snapshot's statements are recorded, or the previous ones are kept. */
-export function isDue({at_ms, statements}: StatementTrack, snapshot: Snapshot): boolean {
+function isDue({at_ms, statements}: StatementTrack, snapshot: Snapshot): boolean {
   const isFresh = statements.every(({rates}) => rates === undefined);
   return isFresh || Math.abs(Date.parse(snapshot.at) - at_ms) >= statementsEveryMs;
 }
 
 /** Computes rates from the counters; used when encoding and decoding, so that rates are not stored. */
-export function advance(track: StatementTrack, snapshot: Snapshot): StatementTrack {
+function advance(track: StatementTrack, snapshot: Snapshot): StatementTrack {
   const current = {
     at_ms: Date.parse(snapshot.at),
     stats_reset: snapshot.statements_info?.stats_reset ?? null,

@@ -60,7 +60,7 @@ describe('a process that writes a journal', () => {
     expect(await readFile(file).catch(() => null)).toEqual(before);
   });
 
-  it('goes on after what another process has added', async () => {
+  it('continues after entries that another process added', async () => {
     const file = join(await temporaryFolder(), 'journal.jsonl');
     const [one, other] = [openJournal(file), openJournal(file)];
     await one.append(intentOf('a', 0));
@@ -70,7 +70,7 @@ describe('a process that writes a journal', () => {
     expect(await one.verify()).toMatchObject({ok: true, entries: 4, unfinished: []});
   });
 
-  it('adds nothing after an entry that another process forged meanwhile', async () => {
+  it('adds nothing after an entry that another process forged', async () => {
     const file = join(await temporaryFolder(), 'journal.jsonl');
     const journal = openJournal(file);
     await journal.append(intentOf('a', 0));
@@ -83,7 +83,7 @@ describe('a process that writes a journal', () => {
 });
 
 describe('an outcome', () => {
-  it('is recorded once, by whichever process is first', async () => {
+  it('is recorded once, by the first process', async () => {
     const file = join(await temporaryFolder(), 'journal.jsonl');
     await openJournal(file).append(intentOf('r', 0));
     const processes = Array.from({length: 8}, () => openJournal(file));
@@ -94,7 +94,7 @@ describe('an outcome', () => {
     expect(await readdir(join(file, '..'))).toEqual(['journal.jsonl']);
   });
 
-  it('is not recorded by a run that another process took for dead and has reconciled', async () => {
+  it('is not recorded by a run that another process has already reconciled', async () => {
     const file = join(await temporaryFolder(), 'journal.jsonl');
     const acting = openJournal(file);
     await acting.append(intentOf('r', 0));
@@ -109,7 +109,7 @@ describe('an outcome', () => {
 });
 
 describe('a journal of two names', () => {
-  it('is locked as one where one is a symbolic link, or another way there', async () => {
+  it('is locked as one file through a symbolic link or another path', async () => {
     const folder = await temporaryFolder();
     const file = join(folder, 'journal.jsonl');
     await openJournal(file).append(intentOf('first', 0));
@@ -126,7 +126,7 @@ describe('a journal of two names', () => {
     expect((await readdir(folder)).sort()).toEqual(['around', 'journal.jsonl', 'linked']);
   });
 
-  it('is refused where they are hard links', async () => {
+  it('is refused with hard links', async () => {
     const folder = await temporaryFolder();
     const file = join(folder, 'journal.jsonl');
     await openJournal(file).append(intentOf('r', 0));

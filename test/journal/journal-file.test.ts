@@ -27,7 +27,7 @@ const actProcess = new URL('./act-process.ts', import.meta.url);
 const journalError = {name: 'AbortError', exitCode: 8};
 
 describe('openJournal', () => {
-  it('touches nothing before it is used, and reads an absent file as an empty one', async () => {
+  it('creates nothing before its first use and reads a missing file as empty', async () => {
     const file = await newFile();
     const journal = openJournal(file);
     expect(await journal.read()).toEqual([]);
@@ -40,7 +40,7 @@ describe('openJournal', () => {
     await expect(stat(join(file, '..'))).rejects.toThrow('ENOENT');
   });
 
-  it('numbers and links entries, in files that nobody else may read', async () => {
+  it('numbers and links entries, in a file readable by its owner only', async () => {
     const file = await newFile();
     const journal = openJournal(file);
     const entries = await Promise.all([0, 1, 2].map(step => journal.append(draftOf('r', step))));
@@ -53,21 +53,21 @@ describe('openJournal', () => {
     expect(await readdir(join(file, '..'))).toEqual(['journal.jsonl']);
   });
 
-  it('takes the reading rights of others from a file that it finds', async () => {
+  it("removes other users' read permission from an existing file", async () => {
     const file = join(await temporaryFolder(), 'journal.jsonl');
     await writeFile(file, '', {mode: 0o644});
     await fill(file, 1);
     expect((await stat(file)).mode & 0o777).toBe(0o600);
   });
 
-  it('lets no password in', async () => {
+  it('stores no password', async () => {
     const file = await newFile();
     await openJournal(file).append({...draftOf('r', 0), target: 'postgres://me:hush@db/shop'});
     expect(await readFile(file, 'utf8')).not.toContain('hush');
     expect(await openJournal(file).verify()).toMatchObject({ok: true});
   });
 
-  it('puts a torn last line aside, tells so, and goes on', async () => {
+  it('moves a torn last line to another file, reports it and continues', async () => {
     const file = await newFile();
     await fill(file, 3);
     const whole = await linesOf(file);
@@ -126,7 +126,7 @@ describe('openJournal', () => {
     await expect(failure).rejects.toThrow(file);
   });
 
-  it('gives a step one outcome, whoever comes second', async () => {
+  it('records one outcome per step', async () => {
     const file = await newFile();
     const journal = openJournal(file);
     await journal.append(intentOf('r', 0));
@@ -139,7 +139,7 @@ describe('openJournal', () => {
     expect(await linesOf(file)).toHaveLength(2);
   });
 
-  it('names intents without an outcome', async () => {
+  it('lists intents without an outcome', async () => {
     const file = await newFile();
     const journal = openJournal(file);
     await journal.append(intentOf('a', 0));
@@ -156,7 +156,7 @@ describe('openJournal', () => {
 });
 
 describe('between processes', () => {
-  it('gives one valid chain when two append 200 entries each at once', async () => {
+  it('keeps one valid chain when two processes append 200 entries each', async () => {
     const file = await newFile();
     const children = ['a', 'b'].map(name => startChild(appendProcess, file, name, '200'));
     await Promise.all(children.map(child => child.says('ready')));
@@ -174,7 +174,7 @@ describe('between processes', () => {
     expect(await readdir(join(file, '..'))).toEqual(['journal.jsonl']);
   });
 
-  it('tells an act under way from one whose process was killed in the middle of it', async () => {
+  it('distinguishes a running step from one whose process was killed', async () => {
     const file = await newFile();
     const child = startChild(actProcess, file);
     await child.says('acting');
@@ -192,7 +192,7 @@ describe('between processes', () => {
     expect(await journal.append(draftOf('next', 0))).toMatchObject({seq: 3});
   });
 
-  it('takes over what a dead process claimed, torn line and all', async () => {
+  it('takes over the lock of a dead process, including its torn line', async () => {
     const file = await newFile();
     await fill(file, 1);
     const child = startChild(appendProcess, file, 'x', '0');
@@ -241,7 +241,7 @@ describe('between processes', () => {
     expect(await journal.unfinished()).toMatchObject([{run: 'a', acting_pid: null}]);
   });
 
-  it('sweeps up claims of entries that are long written', async () => {
+  it('removes locks of entries that have been written', async () => {
     const file = await newFile();
     await fill(file, 3);
     await symlink(ownerText({pid: process.pid}), `${file}.lock.3.0`);

@@ -18,7 +18,7 @@ describe('journaled', () => {
     expect(contentOf(step)).toEqual(step);
   });
 
-  it('withholds what holds a secret, and the rest stays', () => {
+  it('withholds what contains a secret and keeps the rest', () => {
     const kept = contentOf(stepOf({apply: secret}));
     expect(kept).toMatchObject({
       apply: {text: '', values: [], withheld: true},
@@ -48,7 +48,7 @@ describe('journaled', () => {
     expect(JSON.stringify(contentOf(step))).not.toContain('hush');
   });
 
-  it('withholds the change of a file that holds one', () => {
+  it('withholds a file change that contains one', () => {
     const step: FileStep = {
       ...{kind: 'file', title: 't', subject: 's', path: '.env', diff: ['-URL=postgres://u:hush@h']},
       change: {kind: 'replace', before: 'postgres://u:hush@h', after: 'x'},
@@ -58,7 +58,7 @@ describe('journaled', () => {
     expect(JSON.stringify(contentOf(step))).not.toContain('hush');
   });
 
-  it('redacts what is only shown', () => {
+  it('redacts text that is only shown', () => {
     const step = stepOf({title: "run ALTER ROLE a PASSWORD 'hush'"});
     expect(contentOf(step)).toMatchObject({title: 'run ALTER ROLE a PASSWORD ***'});
     const end = {event: 'end', status: 'failed', reason: 'password=hush', after: {}} as const;
@@ -76,7 +76,7 @@ describe('wasRedacted', () => {
   ])('%s: %s', (text, was) => expect(wasRedacted({apply: sql(text)})).toBe(was));
 });
 
-it('is told by the types: what is executed cannot be redacted', () => {
+it('is checked by the types: executable text cannot be redacted', () => {
   // @ts-expect-error An intent holds executable text.
   const refuse = (draft: JournalDraft) => redactDeep(draft);
   expect(refuse).toBeTypeOf('function');

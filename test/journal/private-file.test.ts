@@ -16,7 +16,7 @@ async function journalIn(folder: string): Promise<string> {
 
 const isRoot = process.geteuid?.() === 0;
 
-describe('what is no journal', () => {
+describe('a file that is no journal', () => {
   it.each<[string, (folder: string) => Promise<string>, RegExp]>([
     [
       'a pipe',
@@ -72,7 +72,7 @@ describe('what is no journal', () => {
 });
 
 describe('a journal that others can write', () => {
-  it.each([0o666, 0o660, 0o602])('is looked at, and nothing follows from it: mode %o', async mode => {
+  it.each([0o666, 0o660, 0o602])('can be inspected but not acted on: mode %o', async mode => {
     const file = await journalIn(await temporaryFolder());
     await chmod(file, mode);
     const journal = openJournal(file);

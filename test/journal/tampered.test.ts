@@ -32,7 +32,7 @@ async function expectBroken(journal: JournalFile, broken_at: number, reason: Reg
 }
 
 describe('a chain', () => {
-  it('has the hashes that anybody can compute again', async () => {
+  it('has hashes that can be recomputed', async () => {
     const file = join(await temporaryFolder(), 'journal.jsonl');
     const journal = openJournal(file, {now: () => new Date('2026-01-02T03:04:05.678Z')});
     await journal.append(intentOf('r', 0));
@@ -44,7 +44,7 @@ describe('a chain', () => {
     ]);
   });
 
-  it('is broken where an entry far from its end was changed', async () => {
+  it('is broken by a modified entry far from its end', async () => {
     const {file, journal} = await createJournal(200);
     const text = await readFile(file, 'utf8');
     expect(text.length).toBeGreaterThan(2 * 16 * 1024);
@@ -53,14 +53,14 @@ describe('a chain', () => {
     expect(await journal.inspect()).toHaveLength(200);
   });
 
-  it('is broken where an entry is missing', async () => {
+  it('is broken by a missing entry', async () => {
     const {file, journal} = await createJournal(5);
     const lines = (await readFile(file, 'utf8')).split('\n');
     await writeFile(file, lines.toSpliced(2, 1).join('\n'));
     await expectBroken(journal, 3, /^entry 3 is missing: found entry 4 instead$/);
   });
 
-  it('is broken after an entry that was forged, its own hash made anew', async () => {
+  it('is broken after a forged entry with a recomputed hash', async () => {
     const {file, journal} = await createJournal(5);
     const lines = (await readFile(file, 'utf8')).trimEnd().split('\n');
     const {hash: _, previous, ...body} = JSON.parse(lines[2] ?? '');
@@ -70,7 +70,7 @@ describe('a chain', () => {
     await expectBroken(journal, 4, /^entry 4 is not linked to the entry before it$/);
   });
 
-  it('is broken where its first entry follows another than the beginning', async () => {
+  it('is broken when its first entry has another predecessor', async () => {
     const {file, journal} = await createJournal(1);
     const {hash: _h, previous: _p, ...body} = JSON.parse(await readFile(file, 'utf8'));
     const previous = 'f'.repeat(64);
@@ -97,7 +97,7 @@ describe('a chain', () => {
     await expectBroken(journal, 2, /^(entry 2 was not written by poolctl|line 2 is not a journal entry)/);
   });
 
-  it('does not take a replacement character for the byte that it hides', async () => {
+  it('does not accept a replacement character for an invalid byte', async () => {
     const file = join(await temporaryFolder(), 'journal.jsonl');
     await openJournal(file).append({...intentOf('r', 0), actor: 'm\ufffde'});
     const bytes = await readFile(file);
@@ -109,14 +109,14 @@ describe('a chain', () => {
     await expectBroken(openJournal(file), 1, /^line 1 is not a journal entry$/);
   });
 
-  it('holds what JSON can carry, and verifies', async () => {
+  it('stores everything JSON can represent and verifies', async () => {
     const file = join(await temporaryFolder(), 'journal.jsonl');
     const odd = {...intentOf('r\u2028\ud800é"\\\u0007', 0), actor: '\u{1f600}'};
     await openJournal(file).append(odd);
     expect(await openJournal(file).read()).toMatchObject([odd]);
   });
 
-  it('tells of a last line that was cut off', async () => {
+  it('reports a truncated last line', async () => {
     const {file, journal} = await createJournal(3);
     const {size} = await stat(file);
     await truncate(file, size - 20);
@@ -125,7 +125,7 @@ describe('a chain', () => {
   });
 });
 
-it('leaves an intent unfinished that its run ended without', async () => {
+it('keeps an intent unfinished when its run ended without its outcome', async () => {
   const {file, journal} = await createJournal(1);
   const {actor, target} = draftOf('r', 0);
   await journal.append({

@@ -21,18 +21,18 @@ function withoutRates(snapshots: readonly Snapshot[]): Snapshot[] {
 }
 
 describe('encoder', () => {
-  it('gives back every reading as it was: who came, went and changed, in their order', async () => {
+  it('restores every snapshot, with sessions added, removed and changed, in order', async () => {
     const snapshots = changingSnapshots(40);
     expect(withoutRates(decodeGroup(await encodeAll(snapshots)))).toEqual(snapshots);
   });
 
-  it('gives back the beginning of a group whose end is missing', async () => {
+  it('restores the beginning of a truncated group', async () => {
     const snapshots = changingSnapshots(5);
     const frames = await encodeAll(snapshots);
     expect(withoutRates(decodeGroup(frames.slice(0, 3)))).toEqual(snapshots.slice(0, 3));
   });
 
-  it('begins a group after so many readings, and where the clock was set back', async () => {
+  it('starts a group every 120 snapshots, and when the clock was set back', async () => {
     const snapshots = changingSnapshots(125);
     const frames = await encodeAll([...snapshots, ...changingSnapshots(1)]);
     const keys = frames.flatMap(({kind}, index) => (kind === 'key' ? [index] : []));
@@ -40,7 +40,7 @@ describe('encoder', () => {
     expect(withoutRates(decodeGroup(frames.slice(120, 125)))).toEqual(snapshots.slice(120));
   });
 
-  it('keeps the statements of every half minute, with their rates over that time, in each group', async () => {
+  it('records statements every 30 s with their rates, across groups', async () => {
     const snapshots = changingSnapshots(180).map((snapshot, index) => ({
       ...snapshot,
       statements: [createStatement({calls: 1000 + index * 10, total_exec_time_ms: 500 + index * 5})],
@@ -54,14 +54,14 @@ describe('encoder', () => {
     expect(second?.at(-1)?.statements[0]?.calls).toBeGreaterThan(late?.calls ?? 0);
   });
 
-  it('says what cannot be decoded', () => {
+  it('reports a group that cannot be decoded', () => {
     const payload = Buffer.from('no brotli');
     expect(() => decodeGroup([{kind: 'key', at_ms: 0, severity: null, payload}])).toThrow(
       'the snapshots from 1970-01-01T00:00:00.000Z on cannot be decoded',
     );
   });
 
-  it('says little of a reading in which little has changed', async () => {
+  it('encodes a small change in few bytes', async () => {
     const [key, second] = await encodeAll(changingSnapshots(2));
     expect(second?.payload.length).toBeLessThan((key?.payload.length ?? 0) / 3);
   });

@@ -32,7 +32,7 @@ const snapshots = changingSnapshots(300);
 const refused = (exitCode: number) => ({name: 'AbortError', exitCode});
 
 describe('a recording', () => {
-  it('gives back any reading, what was found and when nothing could be read, to nobody else', async () => {
+  it('restores snapshots, severities and failures, readable by its owner only', async () => {
     const file = await newFile();
     const writer = await openRecordingFile(file, {most_bytes: plenty});
     for (const snapshot of snapshots.slice(0, 10)) await writer.add(snapshot, 'critical');
@@ -49,7 +49,7 @@ describe('a recording', () => {
     expect((await stat(file)).mode & 0o777).toBe(0o600);
   });
 
-  it('is written on, by a later call too, and loses a torn tail alone', async () => {
+  it('is appended to by later calls and loses only a torn tail', async () => {
     const file = await newFile();
     await write(file, snapshots.slice(0, 5));
     await truncate(file, (await stat(file)).size - 3);
@@ -60,7 +60,7 @@ describe('a recording', () => {
     expect((await openRecording(file)).problem).toBeNull();
   });
 
-  it('loses no more than the group that is damaged', async () => {
+  it('loses only the damaged group', async () => {
     const file = await newFile();
     await write(file, snapshots);
     const bytes = await readFile(file);
@@ -73,7 +73,7 @@ describe('a recording', () => {
     expect(kept.length).toBeLessThan(300);
   });
 
-  it('is bounded: it becomes .1 when it is half full, and both are played', async () => {
+  it('is bounded: it is rotated to .1 at half its size, and both are played', async () => {
     const file = await newFile();
     const most_bytes = 20_000;
     await write(file, changingSnapshots(3000), most_bytes);
@@ -86,7 +86,7 @@ describe('a recording', () => {
     expect((await stat(`${file}.1`)).mode & 0o777).toBe(0o600);
   });
 
-  it('refuses what is no recording, is of another target, or is written to by another', async () => {
+  it('refuses a file that is no recording, of another target, or written by another process', async () => {
     const file = await newFile();
     await writeFile(file, 'a diary\n');
     await expect(openRecordingFile(file, {most_bytes: plenty})).rejects.toMatchObject(refused(2));
@@ -108,7 +108,7 @@ describe('a recording', () => {
 });
 
 describe('the last hour', () => {
-  it('forgets what is older, and keeps within its bytes', async () => {
+  it('drops older snapshots and stays within its size', async () => {
     const folder = await temporaryFolder();
     const options = {most_ms: 400_000, most_bytes: plenty, fileFor: () => join(folder, 'hour.poolctl')};
     const tape = createSnapshotBuffer(options);

@@ -96,11 +96,11 @@ export function detectReconnect(
 }
 
 /** `web/app@10.0.0.7`: application, role and client. */
-export function describeGroup({application_name, usename, client_addr}: GroupKey): string {
+function describeGroup({application_name, usename, client_addr}: GroupKey): string {
   return `${application_name || '(no name)'}/${usename}@${client_addr ?? 'local'}`;
 }
 
-export function countOf(reading: SlotUsage, group: GroupKey): number {
+function countOf(reading: SlotUsage, group: GroupKey): number {
   return (
     reading.groups.find(
       ({application_name, usename, client_addr}) =>

@@ -153,8 +153,8 @@ function planSteps({run, steps}: JournaledRun, host: string | null = null): Plan
       is_elsewhere = true;
       reason = `the file is on ${hostOf(run)}, and this is ${host}`;
     }
-    const sweep = result?.has_leftover ? cleanupStep(step) : null;
-    if (sweep !== null) undone.push(sweep);
+    const cleanup = result?.has_leftover ? cleanupStep(step) : null;
+    if (cleanup !== null) undone.push(cleanup);
     else if (reason === null) undone.push(invertStep(step, pins));
     else skipped.push({subject: step.subject, description: step.title, reason});
   }
@@ -213,17 +213,19 @@ function skipReason(step: Step, result: StepResult | null, undone_by: RunEntry |
   return wasRedacted(undo) ? 'cannot be undone: this journal masked what looked like a secret in it' : null;
 }
 
-/** Who did it on the server: the roles and versions of its outcomes, mostly one. */
+/** `role on PostgreSQL 18.4` for each role and version in the outcomes; usually one. */
 export function actedAs(entries: readonly JournalEntry[]): string[] {
-  const told = entries.flatMap(entry => (entry.event === 'outcome' ? (entry.acted_as ?? []) : []));
+  const executedAs = entries.flatMap(entry => (entry.event === 'outcome' ? (entry.acted_as ?? []) : []));
   return [
     ...new Set(
-      told.map(({role, server_version_num}) => `${role} on PostgreSQL ${formatVersion(server_version_num)}`),
+      executedAs.map(
+        ({role, server_version_num}) => `${role} on PostgreSQL ${formatVersion(server_version_num)}`,
+      ),
     ),
   ];
 }
 
-/** The machine that a run was executed on; older journals say so in its actor alone (`user@host`). */
+/** The machine that executed a run; in older journals only the actor contains it (`user@host`). */
 export function hostOf({process, actor}: {process?: ProcessIdentity | undefined; actor: string}): string {
   return process?.host ?? actor.slice(actor.lastIndexOf('@') + 1);
 }

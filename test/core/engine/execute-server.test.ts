@@ -34,7 +34,7 @@ describeEachMajor('acting on a server', major => {
     return executor;
   }
 
-  it('opens nothing before it acts, one connection then, and gives its slot back', async () => {
+  it('opens one connection on the first step and closes it afterwards', async () => {
     const executor = createTestExecutor();
     expect(await pidsOf(server, 'poolctl')).toEqual([]);
     const [first, second] = [
@@ -47,7 +47,7 @@ describeEachMajor('acting on a server', major => {
     expect(await pidsOf(server, 'poolctl')).toEqual([]);
   });
 
-  it('counts rows, and keeps to the timeout of each step', async () => {
+  it('counts rows and applies the timeout of each step', async () => {
     const executor = createTestExecutor();
     const wait = {text: 'SELECT pg_catalog.pg_sleep($1)', values: [30]};
     expect(await rejection(executor.apply({apply: wait, timeout_ms: 50, transaction: false}))).toMatchObject({
@@ -62,7 +62,7 @@ describeEachMajor('acting on a server', major => {
     ).toBe(0);
   });
 
-  it('carries a transaction out whole or not at all', async () => {
+  it('executes a transaction atomically', async () => {
     const executor = createTestExecutor();
     const insert = (text: string) =>
       executor.apply({apply: {text, values: []}, timeout_ms: 5000, transaction: true});
@@ -74,13 +74,13 @@ describeEachMajor('acting on a server', major => {
     expect((await executor.apply({apply: {text: 'SELECT 1', values: []}, ...plain})).row_count).toBe(1);
   });
 
-  it('takes one statement at a time, so that no value can bring along a second', async () => {
+  it('accepts one statement at a time, so a value cannot add a second', async () => {
     const executor = createTestExecutor();
     const two = executor.apply({apply: {text: 'SELECT 1; SELECT 2', values: []}, ...plain});
     expect(await rejection(two)).toMatchObject({code: '42601'});
   });
 
-  it('says who may signal whom where the server refuses', async () => {
+  it('says who may signal the session when the server refuses', async () => {
     const client = await leak(server, 'super');
     const executor = createTestExecutor('oncall');
     const error = await rejection(
@@ -93,7 +93,7 @@ describeEachMajor('acting on a server', major => {
     await client.end();
   });
 
-  it('comes back after its connection was ended', async () => {
+  it('reconnects after its connection was terminated', async () => {
     const executor = createTestExecutor();
     await executor.apply({apply: {text: 'SELECT 1', values: []}, ...plain});
     await server.query(
@@ -104,7 +104,7 @@ describeEachMajor('acting on a server', major => {
       .toMatchObject({row_count: 1});
   });
 
-  it('verifies by waiting for what is expected, and only so long', async () => {
+  it('verifies by polling, until the timeout', async () => {
     const executor = createTestExecutor('oncall');
     const verification = (pid: number) => ({
       query: {
@@ -120,7 +120,7 @@ describeEachMajor('acting on a server', major => {
     expect(await verifying).toBe(true);
   });
 
-  describe('what only looks', () => {
+  describe('a read-only query', () => {
     const writing = {
       query: {text: 'INSERT INTO public.looked VALUES (1) RETURNING id', values: []},
       expect: {column: 'id', op: '=' as const, value: 1},
@@ -158,7 +158,7 @@ describeEachMajor('acting on a server', major => {
       expect(await written()).toEqual([]);
     });
 
-    it('leaves the session as it was', async () => {
+    it('leaves the session unchanged', async () => {
       const executor = createTestExecutor();
       // 25001: a transaction that has begun to read is not opened for writing.
       const opened = await executor.verify(opening, 0).catch((error: {code?: string}) => error.code);
@@ -175,7 +175,7 @@ describeEachMajor('acting on a server', major => {
       }
     });
 
-    it('keeps no act from writing', async () => {
+    it('does not make later steps read-only', async () => {
       const executor = createTestExecutor();
       for (const transaction of [true, false])
         await executor.apply({apply: insert, guard: isTrue, timeout_ms: 5000, transaction});
@@ -183,7 +183,7 @@ describeEachMajor('acting on a server', major => {
     });
   });
 
-  it('is told that no slot is left before anything is sent: exit 4, and the journal says so', async () => {
+  it('fails before anything is sent when no slot is left: exit 4, journaled', async () => {
     const leaked = await leak(server, 'full', 'app');
     const acting = await createActing(server, {user: 'oncall'});
     const holders = [];
@@ -208,7 +208,7 @@ describeEachMajor('acting on a server', major => {
     for (const holder of holders) await holder.end();
   });
 
-  it('leaves the intent unfinished when the server is gone in the middle of the act', async () => {
+  it('leaves the intent unfinished when the server stops during a step', async () => {
     await leak(server, 'crash', 'app');
     const acting = await createActing(server, {user: 'oncall'});
     const {executor} = acting.ports.engine;
@@ -236,7 +236,7 @@ describeEachMajor('acting on a server', major => {
     }
   });
 
-  it('throws AbortError where there is no way in', async () => {
+  it('throws AbortError when it cannot connect', async () => {
     const executor = createTestExecutor('nobody');
     const error = await rejection(executor.apply({apply: {text: 'SELECT 1', values: []}, ...plain}));
     expect(error).toBeInstanceOf(AbortError);

@@ -136,7 +136,7 @@ function serverError(code: string, message: string): Error {
 }
 
 describe('execute', () => {
-  it('writes each intent before its act and each outcome after it, and pauses between batches', async () => {
+  it('writes each intent before its step and each outcome after it, and pauses between batches', async () => {
     const {ports, calls} = createPorts({slots: async () => reading(calls.includes('apply 1') ? 5 : 7)});
     const state = await run(createPlan(3), ports);
     expect(calls).toEqual([
@@ -171,7 +171,7 @@ describe('execute', () => {
     });
   });
 
-  it('stops after an act whose outcome could not be recorded, and still tells it', async () => {
+  it('stops after a step whose outcome cannot be journaled, and still reports it', async () => {
     const append = async ({event}: JournalDraft) => {
       if (event === 'outcome') throw new AbortError('disk full', {exitCode: exitCodes.journal});
     };
@@ -221,7 +221,7 @@ describe('execute', () => {
     expect(state.exit_code).toBe(exit_code);
   });
 
-  it('stops, and touches nothing, where a step is no longer planned', async () => {
+  it('stops without executing a step that is no longer planned', async () => {
     const {ports, calls} = createPorts({
       recheck: async step =>
         step.subject === 'backend:2' ? {kind: 'stop', reason: 'changed'} : {kind: 'go'},
@@ -235,7 +235,7 @@ describe('execute', () => {
     expect(untouched.calls.filter(call => /^(apply|intent)/.test(call))).toEqual([]);
   });
 
-  it('takes for its own what comes about by nothing else', async () => {
+  it('reports an effect that only the step can cause as verified after a lost connection', async () => {
     const {ports} = createPorts({apply: () => Promise.reject(new Error('ECONNRESET'))});
     const plan = createPlan(1);
     const steps = plan.steps.map(step => ({...step, subject: 'role:app'}));
@@ -245,7 +245,7 @@ describe('execute', () => {
     });
   });
 
-  it('leaves an intent without an outcome where nobody knows whether it happened', async () => {
+  it('leaves an intent without an outcome when the effect is unknown', async () => {
     const {ports, calls} = createPorts({
       apply: () => Promise.reject(Object.assign(new Error('write EPIPE'), {code: 'EPIPE'})),
       verify: () => Promise.reject(new Error('no connection')),
@@ -264,7 +264,7 @@ describe('execute', () => {
     expect(state).toMatchObject({exit_code: 7, reason: expect.stringContaining('unknown')});
   });
 
-  it('takes an error before anything was sent for what it is, and goes no further', async () => {
+  it('stops on an error before anything is sent', async () => {
     const error = new AbortError('no slot left', {hint: 'wait', exitCode: exitCodes.noSlot});
     const {ports} = createPorts({apply: () => Promise.reject(error)});
     const state = await run(createPlan(2), ports);
@@ -275,7 +275,7 @@ describe('execute', () => {
     });
   });
 
-  it('stops at the first failure unless the plan says that steps do not build on each other', async () => {
+  it('stops at the first failure unless the plan continues on failure', async () => {
     const {ports} = createPorts({apply: () => Promise.reject(serverError('55P03', 'lock timeout'))});
     const {on_failure: _, ...plan} = createPlan(2);
     const state = await run(plan, ports);
@@ -297,26 +297,26 @@ describe('execute', () => {
     expect(calls.includes('apply 3')).toBe(status === 'done');
   });
 
-  it('does not take a group that nobody was ended of for refilled', async () => {
+  it('does not report a reconnect for a group whose sessions were not ended', async () => {
     const {ports} = createPorts();
     const state = await run(createPlan(3, {watch_groups: [{...group, steps: [2]}]}), ports);
     expect(state.steps.map(({result}) => result?.outcome)).toEqual(['verified', 'verified', 'verified']);
   });
 
-  it('ends a run in the journal also when nobody listens any more', async () => {
+  it('journals the end of a run when its consumer stops iterating', async () => {
     const {ports, calls} = createPorts();
     for await (const {phase} of execute(createPlan(2), identity, ports)) if (phase === 'verifying') break;
     expect(calls.slice(-3)).toEqual(['close', 'slots', 'end interrupted']);
   });
 
-  it('does nothing at all when it is interrupted before it began', async () => {
+  it('does nothing when interrupted before it starts', async () => {
     const {ports, calls} = createPorts();
     const state = await run(createPlan(1), ports, AbortSignal.abort());
     expect(calls).toEqual(['close']);
     expect(state.exit_code).toBe(130);
   });
 
-  it('carries on where the slots cannot be read', async () => {
+  it('continues when slot usage cannot be read', async () => {
     const {ports} = createPorts({slots: () => Promise.reject(new Error('lost'))});
     expect(await run(createPlan(3), ports)).toMatchObject({exit_code: 0, before: null, after: null});
   });
@@ -328,7 +328,7 @@ describe('planHash', () => {
     planHash(plan, {target, server}, ports.sha256);
   const plan = createPlan(2, {params: {a: '1', b: '2'}});
 
-  it('is the same for the same plan, whatever the order of its keys and words around it', () => {
+  it('is independent of key order and of the explanation', () => {
     expect(hash({...plan, params: {b: '2', a: '1'}, explanation: ['now 3 minutes'], skipped: []})).toBe(
       hash(plan),
     );

@@ -127,13 +127,13 @@ describe('an intent without an outcome', () => {
     expect(appended).toEqual([]);
   });
 
-  it('says what is known of a session that is gone, and no more', async () => {
+  it('claims no more than is known about a session that has ended', async () => {
     const {settle, appended} = createWorld(end, {holding: ['done']});
     expect(await settle()).toBe('found ended by a later check; whether poolctl ended it is unknown');
     expect(appended).toMatchObject([{event: 'outcome', run: 'r1', step: 0, outcome: 'unknown'}]);
   });
 
-  it('records nothing where another process was first', async () => {
+  it('records nothing when another process was first', async () => {
     const {settle, appended} = createWorld(sqlStep, {holding: ['done'], isSettled: true});
     expect(await settle()).toBe('another poolctl has recorded its outcome');
     expect(appended).toEqual([]);

@@ -34,7 +34,7 @@ const end = (pid: number): SqlStep => ({
   timeout_ms: 1000,
 });
 
-it('shows all that is sent, in its order', () => {
+it('shows everything that is sent, in order', () => {
   expect(stepLines(build)).toEqual([
     {kind: 'guard', text: 'only if SELECT $1 AS guard with $1 = "x" returns guard = "x"'},
     {kind: 'setting', text: "SET lock_timeout = '5min'"},
@@ -48,7 +48,7 @@ it('shows all that is sent, in its order', () => {
   ]);
 });
 
-it('tells an undo that is not needed from one that there is none of', () => {
+it('distinguishes an unneeded undo from an irreversible step', () => {
   const said = (undo: SqlStep['undo']) => stepLines({...build, undo}).at(-1);
   expect(said('unneeded')).toEqual({kind: 'unneeded', text: 'no time limit; lock: share; needs no undo'});
   expect(said('irreversible')).toEqual({
@@ -64,7 +64,7 @@ describe('a guard longer than two lines', () => {
     expect: {column: 'value', op: '=', value: null},
   };
 
-  it('is folded to what it means, and nothing else is', () => {
+  it('is folded to its meaning, and nothing else is folded', () => {
     const folded = {
       kind: 'folded',
       text: 'only if not: the table has changed since the preview; that name is taken; another poolctl is building or dropping an index here',
@@ -86,12 +86,12 @@ describe('a guard longer than two lines', () => {
     ]);
   });
 
-  it('is whole where it is asked for', () => {
+  it('is shown in full on request', () => {
     const whole = stepLines({...build, guard}).filter(({kind}) => kind === 'guard');
     expect(whole).toHaveLength(guard.query.text.split('\n').length);
   });
 
-  it('is told from a short one', () => {
+  it('is distinguished from a short one', () => {
     const {cleanup: _, ...short} = {...build, undo: 'unneeded' as const};
     expect(hasFolded([short])).toBe(false);
     expect(hasFolded([short, {...short, guard}])).toBe(true);
@@ -99,7 +99,7 @@ describe('a guard longer than two lines', () => {
   });
 });
 
-it('repeats of a row of like steps their values alone', () => {
+it('repeats only the values of similar consecutive steps', () => {
   const whole = [
     'SELECT end($1)',
     '$1 = 1',
@@ -110,7 +110,7 @@ it('repeats of a row of like steps their values alone', () => {
   expect(stepText(end(2), end(1))).toEqual({head: null, body: ['$1 = 2']});
 });
 
-it('keeps the signs of a diff, and the lines of advice', () => {
+it('keeps the signs of a diff and the lines of advice', () => {
   const change = {kind: 'replace', before: 'a', after: 'b'} as const;
   const file: Step = {kind: 'file', title: 't', subject: 's', path: '.env', change, diff: ['-a', '+b']};
   expect(stepText(file, undefined)).toEqual({head: 't', body: ['.env', '-a', '+b']});
@@ -118,7 +118,7 @@ it('keeps the signs of a diff, and the lines of advice', () => {
   expect(stepText(advice, undefined)).toEqual({head: 't', body: ['one', 'two']});
 });
 
-it('does not describe a session again that the explanation describes', () => {
+it("does not repeat a session's description from the explanation", () => {
   const step = {
     ...end(4711),
     title: 'end session 4711 ((no name)/app idle in transaction (aborted)) if it blocks',
@@ -129,7 +129,7 @@ it('does not describe a session again that the explanation describes', () => {
   expect(titleBeside(build, ['orders build orders_idx'])).toBe(build.title);
 });
 
-describe('what could hide in a statement', () => {
+describe('hidden characters in a statement', () => {
   const runbook = (text: string): SqlStep => ({...end(1), apply: {text, values: []}});
   const shown = (text: string) =>
     stepLines(runbook(text)).flatMap(({kind, text: line}) => (kind === 'statement' ? [line] : []));
@@ -141,7 +141,7 @@ describe('what could hide in a statement', () => {
     ["SELECT 'a\u202eb\u200bc\u00a0d\u2028e'", ["SELECT 'a<U+202E>b<U+200B>c<U+00A0>d<U+2028>e'"]],
   ])('is seen: %j', (text, lines) => expect(shown(text)).toEqual(lines));
 
-  it('is seen in guards, values, settings and undo as well, and no secret is', () => {
+  it('are visible in guards, values, settings and undo too, and secrets are masked', () => {
     const hiding = {query: {text: 'SELECT 1 -- x\rOR true', values: ['a\u009bb']}, expect: verify.expect};
     const secret = {text: "ALTER ROLE a PASSWORD 'hush'", values: []};
     const step = {

@@ -76,7 +76,7 @@ describeEachMajor('the remedy of a refusal', major => {
     await server.query('REVOKE ALL ON SCHEMA "shop ON x" FROM "on call"');
   });
 
-  it('grants the end of sessions, and of a superuser’s says that none but a superuser may', async () => {
+  it('suggests the GRANT to end sessions, and a superuser for a superuser’s session', async () => {
     const terminate = (pid: number | null) =>
       stepOf('SELECT pg_catalog.pg_terminate_backend($1) AS signalled', [pid ?? 0]);
     const common = await server.connect({user: 'ap"p', password: 'secret'});

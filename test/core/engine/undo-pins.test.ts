@@ -51,7 +51,7 @@ function journalOf(...runs: [Step, Partial<StepResult>][]): JournalEntry[] {
 const undoOf = (entries: JournalEntry[], run: string) =>
   planUndo(findRun(entries, run), {server: exampleServer, acting_pid: null}).steps[0] as SqlStep;
 
-it('gives the undo what the act told of what it made, and null where it told nothing', () => {
+it('passes the pins of the created object to the undo, null if unknown', () => {
   const told = undoOf(journalOf([build, {pins: {oid: '4711'}}]), 'r1');
   expect(told.guard?.query.values).toEqual(['a', '4711']);
   expect(told.verify.query.values).toEqual(['4711']);
@@ -59,7 +59,7 @@ it('gives the undo what the act told of what it made, and null where it told not
   expect(undoOf(journalOf([build, {}]), 'r1').guard?.query.values).toEqual(['a', null]);
 });
 
-it('takes an undo back, and that in turn, each with what was made last', () => {
+it('undoes an undo, and that in turn, each with the latest pins', () => {
   const first: [Step, Partial<StepResult>] = [build, {pins: {oid: '1'}}];
   const dropped = undoOf(journalOf(first), 'r1');
   const second: [Step, Partial<StepResult>] = [dropped, {}];
@@ -71,7 +71,7 @@ it('takes an undo back, and that in turn, each with what was made last', () => {
   expect(undoStateOf(journalOf(first, second, third), 'r2')).toEqual({undone_by: ['r3'], is_undoable: false});
 });
 
-it('knows an undo that an older poolctl wrote, which kept less of the act', () => {
+it('recognises an undo written by an older version with fewer members', () => {
   const first: [Step, Partial<StepResult>] = [build, {}];
   const {apply, guard, verify} = build;
   const older = {...undoOf(journalOf(first), 'r1'), undo: {apply, guard, verify}} as Step;

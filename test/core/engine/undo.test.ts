@@ -65,7 +65,7 @@ describe('the undo of a build', () => {
     expect(step).not.toHaveProperty('cleanup');
   });
 
-  it('that failed has nothing to take back, but what it could not sweep away itself', () => {
+  it('that failed has nothing to undo except what its cleanup left', () => {
     expect(undo({outcome: 'failed'})).toMatchObject({
       steps: [],
       skipped: [{reason: expect.stringContaining('nothing')}],
@@ -77,7 +77,7 @@ describe('the undo of a build', () => {
   });
 });
 
-it('takes back the steps that were done, and none that was skipped, failed or never begun', () => {
+it('undoes the steps that were done, not those skipped, failed or never started', () => {
   const content = (name: string) => ({...build, title: name, subject: `index:${name}`});
   const outcomes = ['verified', 'skipped', 'failed', 'applied', 'unknown'];
   const entries = [
@@ -97,7 +97,7 @@ it('takes back the steps that were done, and none that was skipped, failed or ne
   ]);
 });
 
-it('takes nothing back that an undo has taken back, until that undo is undone', () => {
+it('undoes nothing twice, unless the undo was undone', () => {
   const done = journalOf({outcome: 'verified'});
   const undoing = (run: string, undoes: string, entries: JournalEntry[]) => {
     const [content] = planUndo(findRun(entries, undoes), here).steps;
@@ -125,7 +125,7 @@ it("goes by a step's first outcome, as a journal of an older poolctl may hold tw
   });
 });
 
-it('holds a previewed undo against what the journal says by now', async () => {
+it('checks a previewed undo against the current journal', async () => {
   const step = undo({outcome: 'verified'}).steps[0];
   if (step === undefined) throw new Error('there is an undo');
   const recheck = (result: Partial<StepResult> | null) =>
@@ -137,13 +137,13 @@ it('holds a previewed undo against what the journal says by now', async () => {
   });
 });
 
-it('comes to an end where a forged run says that it undoes itself', () => {
+it('terminates for a forged run that undoes itself', () => {
   const entries = journalOf({outcome: 'verified'});
   const forged = entries.map(entry => (entry.event === 'run' ? {...entry, undoes: entry.run} : entry));
   expect(planUndo(findRun(forged, 'ab'), here).steps).toHaveLength(1);
 });
 
-it('names a run by the beginning of its id, where that is one run alone', () => {
+it('finds a run by a unique prefix of its id', () => {
   const entries = ['abc', 'abd'].flatMap(run => journalOf(null).map(entry => ({...entry, run})));
   expect(findRun(entries, 'abd').run.run).toBe('abd');
   expect(() => findRun(entries, 'ab')).toThrow('matches several runs');
@@ -203,7 +203,7 @@ describe('a file changed on another machine', () => {
     expect(undoing).toThrow(expect.objectContaining({exitCode: 6}));
   });
 
-  it('is left alone beside what the server takes back', () => {
+  it('is skipped while the steps on the server are undone', () => {
     expect(plan(journal([build, file]), 'elsewhere')).toMatchObject({
       steps: [{kind: 'sql'}],
       skipped: [{subject: 'file:/a', reason: 'the file is on there, and this is elsewhere'}],

@@ -37,8 +37,8 @@ function keep(teller: ReturnType<typeof attachFactFindings>, snapshot: Snapshot,
   return teller(snapshot, read, diagnoseAll([watching], snapshot, read).findings);
 }
 
-describe('what facts alone tell', () => {
-  it('is kept with the reading, in the words of when they were read, and is found in the past', () => {
+describe('findings from facts', () => {
+  it('are recorded with the snapshot, keep their text, and are found on playback', () => {
     const teller = attachFactFindings([watching]);
     expect(keep(teller, first, {}).fact_findings).toEqual([]);
     const early = keep(teller, second, facts);
@@ -53,7 +53,7 @@ describe('what facts alone tell', () => {
     expect(diagnoseRecorded([watching], second).findings.map(({subject}) => subject)).toEqual(['seen']);
   });
 
-  it('goes through a recording, and is written down where it changes alone', async () => {
+  it('are recorded only when they change', async () => {
     const teller = attachFactFindings([watching]);
     const encoder = createEncoder();
     const kept = [keep(teller, first, facts), keep(teller, second, facts), keep(teller, third, {})];

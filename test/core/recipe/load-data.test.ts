@@ -25,7 +25,7 @@ function source(failing: Record<string, Error> = {}) {
   return {asked, load};
 }
 
-it('asks once for what several recipes watch, each fact and each query by itself', async () => {
+it('loads each fact and each query once for several recipes', async () => {
   const {asked, load} = source();
   const recipes = watching(
     {catalog: true, answers: {one: query}},
@@ -38,13 +38,13 @@ it('asks once for what several recipes watch, each fact and each query by itself
   expect(asked).toEqual([{catalog: true}, {answers: {one: query}}, {answers: {two: query}}]);
 });
 
-it('asks for nothing where nothing is watched', async () => {
+it('loads nothing if nothing is required', async () => {
   const {asked, load} = source();
   expect(await loadDiagnosisData(watching(), load)).toEqual({facts: {}, unread: []});
   expect(asked).toEqual([]);
 });
 
-it('names what cannot be read, without secrets, and has the rest', async () => {
+it('lists facts that cannot be read, without secrets, and loads the rest', async () => {
   const {load} = source({
     catalog: new Error('permission denied\n for postgres://u:secret@h/d'),
     two: new Error('42601'),

@@ -81,6 +81,6 @@ it.each<[string, string, string, string]>([
   expect(problemOf(of, of.default, snapshot, {})).toBeNull();
 });
 
-it('does not judge names before the first reading', () => {
+it('does not check names before the first snapshot', () => {
   expect(problemOf(role, 'nobody', null, {})).toBeNull();
 });
