@@ -57,9 +57,9 @@ export function needsTaggable(state: ConsoleState): string | null {
 
 export function needsSessions(state: ConsoleState): string | null {
   if (state.view !== 'sessions' && state.view !== 'locks') return 'works in Sessions (2) and Locks (4)';
-  const meant = targetSessions(state);
-  if (meant.length === 0) return 'no session selected or tagged';
-  if (meant.every(id => parseSessionId(id).backend_start === ''))
+  const targets = targetSessions(state);
+  if (targets.length === 0) return 'no session selected or tagged';
+  if (targets.every(id => parseSessionId(id).backend_start === ''))
     return 'this role sees too little of the session to identify it';
   if (state.overlay?.kind === 'session' && !selectedSession(state)) return 'this session has ended';
   return state.link.kind === 'live' ? null : 'not connected';
@@ -82,19 +82,19 @@ export function needsFinding(state: ConsoleState, letter: string): string | null
 /** A run can be undone only on the server where it was executed. */
 export function needsUndoable(state: ConsoleState): string | null {
   if (state.view !== 'journal') return 'works in Journal (6)';
-  const held = selectedRun(state);
-  if (held === undefined) return needsRow(state);
+  const selected = selectedRun(state);
+  if (selected === undefined) return needsRow(state);
   if (state.snapshot === null || state.link.kind !== 'live') return 'not connected';
   const run = state.journal?.entries.find(
-    (entry): entry is JournalEntry & {event: 'run'} => entry.event === 'run' && entry.run === held,
+    (entry): entry is JournalEntry & {event: 'run'} => entry.event === 'run' && entry.run === selected,
   );
-  if (run === undefined) return `the start of run ${held} is not in the journal`;
+  if (run === undefined) return `the start of run ${selected} is not in the journal`;
   if (state.journal?.isBroken) return 'the journal does not verify, so no run can be undone';
   const {id: here, server} = state.snapshot.target;
-  if (run.target !== here) return `run ${held} was on ${run.target}, this is ${here}`;
+  if (run.target !== here) return `run ${selected} was on ${run.target}, this is ${here}`;
   if (run.server === undefined || server === undefined) return null;
   if (compareServers(run.server, server) !== 'other') return null;
-  return `run ${held}: ${serverDifference(run.server, server)}`;
+  return `run ${selected}: ${serverDifference(run.server, server)}`;
 }
 
 export function needsChoices(state: ConsoleState): string | null {

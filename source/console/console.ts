@@ -16,7 +16,7 @@ import {type ConsoleState, createState} from './state.ts';
 import {createConsoleStore} from './store.ts';
 import {type TerminalStreams, takeTerminal} from './terminal.ts';
 
-/** How the program is ended from outside, and how the console tells that it should. */
+/** How the program is ended by signals, and how the console asks for its end. */
 type Interrupts = {
   signal: AbortSignal;
   /** SIGINT: Ctrl-C as a key, with a run under way. SIGHUP: the terminal was lost. */
@@ -39,16 +39,16 @@ export type ConsoleOptions = {
   isRecording: boolean;
 };
 
-/** Input waits for the first reading; if none came by then, Ink is loaded while the server is waited for. */
+/** Input is read after the first snapshot, or after this time while the server is still awaited. */
 const inkAfterMs = 60;
 
-/** How the console was left, and what became of the run that this interrupted, in one line. */
+/** How the console ended, and the result of an interrupted run in one line. */
 export type Leaving = {outcome: 'left' | 'never connected'; interruption: string | null};
 
 /**
- * Opens the console and resolves when the user leaves it, or an interruption ends it. The terminal is given back at
- * once; a run under way is ended first, on the readings it needs. The first frame is painted before Ink and React are
- * loaded: a pure function draws it, so it needs neither. Rejects with what a defect throws, the terminal restored.
+ * Opens the console; resolves when the user quits or a signal ends it. The terminal is restored at
+ * once; a run in progress is ended first, with the snapshots it needs. The first frame is painted before Ink and React are
+ * loaded. Rejects with the error of a defect, after restoring the terminal.
  */
 export async function openConsole(ports: ConsolePorts, options: ConsoleOptions): Promise<Leaving> {
   const theme = createTheme(options.env);
@@ -154,7 +154,7 @@ function aborted(signal: AbortSignal): Promise<void> {
   });
 }
 
-/** Feeds readings into the store until the signal aborts. */
+/** Dispatches the sampler's events until the signal aborts. */
 async function followReadings(
   sampler: Sampler,
   dispatch: (message: Message) => void,
@@ -177,7 +177,7 @@ function delay(ms: number): Promise<void> {
   return new Promise(resolve => setTimeout(resolve, ms));
 }
 
-/** Takes readings to be kept with what is found in them, which need not be those on show. */
+/** Keeps snapshots with their findings, which may differ from those shown. */
 function createKeeper({recipes, past}: ConsolePorts): (reading: SampleEvent, state: ConsoleState) => void {
   const told = attachFactFindings(recipes);
   return (reading, {snapshot, findings: shown, diagnosisData: {facts}}) => {

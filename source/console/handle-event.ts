@@ -12,7 +12,7 @@ import type {ConsoleState, LiveLink, Notice} from './state.ts';
 import {noEffects, type UpdateResult, withOverlay} from './update-result.ts';
 import {withWizard, wizardOf} from './wizard/state.ts';
 
-/** What the world says, taken into the state. */
+/** Takes what the server, the terminal and effects report into the state. */
 export function handleEvent(state: ConsoleState, event: Event): UpdateResult {
   switch (event.kind) {
     case 'read':
@@ -121,7 +121,7 @@ function handleSnapshot(
     : {state: next, effects};
 }
 
-/** The rescue URL, or what the address leads to now, may be another server than the one it began on. */
+/** The rescue URL, or the address after a reconnect, may lead to another server than at the start. */
 function linkOf({server}: ConsoleState, {target}: Snapshot, viaRescueUrl: boolean): LiveLink {
   const now = target.server;
   const likeness = server === null || now === undefined ? 'same' : compareServers(server, now);
@@ -140,17 +140,17 @@ function newlyMoved({link: before}: ConsoleState, {another_server: text}: LiveLi
 }
 
 const diagnosisDataEveryMs = 60_000;
-/** The first frame, and the keys, come before what is dear to read. */
+/** Expensive data is read only after this many snapshots: the first frame and the keys come first. */
 const leastReadings = 2;
 
-/** Facts that diagnoses rest on are read once a minute, by the server's clock, and never while paused. */
+/** Data that diagnoses require is read once a minute, by the server's clock, and never while paused. */
 function isDiagnosisDataDue({recipes, history, diagnosis_data_at_ms}: ConsoleState, at_ms: number): boolean {
   if (history.length < leastReadings || recipes.every(({diagnoseRequires: watches}) => watches === undefined))
     return false;
   return diagnosis_data_at_ms === null || Math.abs(at_ms - diagnosis_data_at_ms) >= diagnosisDataEveryMs;
 }
 
-/** After a run the facts are others: they are read again with the next reading. */
+/** After a run the data may have changed: it is read again with the next snapshot. */
 function changed(state: ConsoleState): ConsoleState {
   return {...state, diagnosis_data_at_ms: null};
 }

@@ -21,8 +21,6 @@ import {type Binding, everyMode, pageModes, typingModes} from './modes.ts';
 import {viewIds} from './state.ts';
 import {viewOf} from './views/index.ts';
 
-const minuteMs = 60_000;
-
 /** All keys. Footer, help and README's list are generated from these rows. */
 export const bindings: Binding[] = [
   ...viewIds.map(
@@ -167,8 +165,8 @@ export const bindings: Binding[] = [
     [
       [['left', '['], {kind: 'step-time', by: -1}, 'earlier', 'back by one snapshot; the last hour is kept'],
       [['right', ']'], {kind: 'step-time', by: 1}, 'later', 'forward by one snapshot'],
-      [['{'], {kind: 'leap-time', by_ms: -minuteMs}, '', 'back by one minute'],
-      [['}'], {kind: 'leap-time', by_ms: minuteMs}, '', 'forward by one minute'],
+      [['{'], {kind: 'leap-time', by_ms: -60_000}, '', 'back by one minute'],
+      [['}'], {kind: 'leap-time', by_ms: 60_000}, '', 'forward by one minute'],
     ] satisfies [string[], Command, string, string][]
   ).map(
     ([keys, command, label, help]): Binding => ({
@@ -255,30 +253,27 @@ export const bindings: Binding[] = [
     label: '',
     help: 'delete the last character',
   },
-  {keys: ['tab'], modes: ['form'], command: {kind: 'move', by: 1}, label: '', help: 'next parameter'},
-  {
-    keys: ['shift-tab'],
-    modes: ['form'],
-    command: {kind: 'move', by: -1},
-    label: '',
-    help: 'previous parameter',
-  },
-  {
-    keys: ['right'],
-    modes: ['form'],
-    command: {kind: 'choose', by: 1},
-    label: '',
-    help: 'next value of this parameter',
-    disabledBecause: needsChoices,
-  },
-  {
-    keys: ['left'],
-    modes: ['form'],
-    command: {kind: 'choose', by: -1},
-    label: '',
-    help: 'previous value',
-    disabledBecause: needsChoices,
-  },
+  ...(
+    [
+      ['tab', {kind: 'move', by: 1}, 'next parameter'],
+      ['shift-tab', {kind: 'move', by: -1}, 'previous parameter'],
+    ] satisfies [string, Command, string][]
+  ).map(([key, command, help]): Binding => ({keys: [key], modes: ['form'], command, label: '', help})),
+  ...(
+    [
+      ['right', 1, 'next value of this parameter'],
+      ['left', -1, 'previous value'],
+    ] satisfies [string, 1 | -1, string][]
+  ).map(
+    ([key, by, help]): Binding => ({
+      keys: [key],
+      modes: ['form'],
+      command: {kind: 'choose', by},
+      label: '',
+      help,
+      disabledBecause: needsChoices,
+    }),
+  ),
   {
     keys: ['w'],
     modes: ['wizard'],

@@ -60,7 +60,7 @@ describe('a connection that is lost', () => {
       terminal.press('2');
       await terminal.waitFor('PID');
       terminal.press('?');
-      await terminal.waitFor('takes hold of a row');
+      await terminal.waitFor('selects a row');
       terminal.press('q');
       await terminal.waitFor('PID');
       terminal.press('q');

@@ -82,7 +82,7 @@ it('opens a statement of a megabyte like any other, and goes on answering', asyn
   terminal.press('g');
   await terminal.waitFor('last statement');
   terminal.press('q', '?');
-  await terminal.waitFor('takes hold of a row');
+  await terminal.waitFor('selects a row');
   expect(terminal.rawOutput().split('\u001b[2J')).toHaveLength(clears);
   terminal.press('q', 'q');
   expect(await terminal.leftovers()).toEqual([]);

@@ -74,7 +74,7 @@ describe('an escape sequence', () => {
     const terminal = await open();
     const before = await viewOf(terminal);
     terminal.write(`${sequence}?`);
-    await terminal.waitFor('takes hold of a row');
+    await terminal.waitFor('selects a row');
     terminal.press('q');
     expect(await viewOf(terminal)).toEqual(before);
   });
@@ -114,7 +114,7 @@ describe('a paste', () => {
     terminal.press('enter');
     await terminal.waitFor('type yes to run it');
     terminal.paste('yes');
-    await terminal.waitFor('A paste confirms nothing');
+    await terminal.waitFor('Pasted text does not confirm');
     terminal.press('enter');
     await terminal.waitFor('type yes and press Enter');
     expect(await victimIsThere()).toBe(true);

@@ -72,7 +72,7 @@ function pastSpans({now, isPlaying, speed, at_ms}: Past, {symbols}: Theme): Span
  */
 export function drawTabs(state: ConsoleState, width: number, theme: Theme): Line {
   const words: Line = {spans: tableState(state, ' order frozen')};
-  const sign: Line = {spans: tableState(state, ` ${theme.symbols.held}`)};
+  const sign: Line = {spans: tableState(state, ` ${theme.symbols.frozen}`)};
   const layouts = [
     {right: words, tabs: {gap: '  ', hasCounts: true}},
     {right: words, tabs: {gap: ' ', hasCounts: true}},

@@ -33,8 +33,8 @@ export function drawFindings(slice: FindingsSlice, area: Area, theme: Theme): Li
 function findingRows(slice: FindingsSlice, area: Area, theme: Theme): Line[] {
   const {findings, cursor} = slice;
   const room = findings.length <= area.height ? area.height : Math.max(1, area.height - 1);
-  const held = findings.findIndex(finding => findingId(finding) === cursor);
-  const first = Math.max(0, held - room + 1);
+  const selected = findings.findIndex(finding => findingId(finding) === cursor);
+  const first = Math.max(0, selected - room + 1);
   const rows = findings.slice(first, first + room).map(finding => drawFinding(finding, slice, area, theme));
   const more = findings.length - rows.length;
   return more === 0 ? rows : [...rows, line(span(`  ${more} more in Recipes (5)`, 'muted'))];

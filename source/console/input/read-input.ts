@@ -8,7 +8,7 @@ type InputStream = {
 };
 
 export type InputReader = {
-  /** Leaves what is typed in the terminal, for whoever reads it now: the shell. Resolves when nothing is read any more. */
+  /** Stops reading, so that the shell gets the input. Resolves when nothing is read any more. */
   pause(): Promise<void>;
   resume(): void;
   /** For good. */

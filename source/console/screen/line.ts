@@ -106,7 +106,7 @@ export function spread(left: Line, right: Line, width: number): Line {
   return {spans: [...fitLine(left, leftWidth).spans, ...fitLine(right, rightWidth).spans]};
 }
 
-/** Text that is wrapped is read by people: beyond this nobody does, and it costs. */
+/** Longer text is cut before it is wrapped: nothing this long is read, and wrapping it is slow. */
 const mostWrappedLength = 65_536;
 
 /** Breaks text into lines of at most `width` cells at spaces where there are any. */

@@ -14,8 +14,8 @@ type Symbols = {
   live: string;
   stale: string;
   tagged: string;
-  /** The order is held. */
-  held: string;
+  /** The order is frozen. */
+  frozen: string;
   ascending: string;
   descending: string;
   ellipsis: string;
@@ -48,7 +48,7 @@ const unicodeSymbols: Symbols = {
   live: '●',
   stale: '◌',
   tagged: '◆',
-  held: '≡',
+  frozen: '≡',
   ascending: '▲',
   descending: '▼',
   ellipsis: '…',
@@ -72,7 +72,7 @@ const asciiSymbols: Symbols = {
   live: '*',
   stale: '?',
   tagged: '>',
-  held: '=',
+  frozen: '=',
   ascending: '^',
   descending: 'v',
   ellipsis: '~',

@@ -8,7 +8,7 @@ import type {ConsoleState, TableState} from '../state.ts';
 import {oneLine} from './sessions.ts';
 import {defineView} from './view.ts';
 
-/** One place in the tree: who waits, for what, and how many sessions it holds up in all. */
+/** One node of the tree: the session, what it waits for, and how many sessions it blocks in total. */
 type LockRow = {
   id: string;
   /** From below the root down to itself: whether each is the last of its siblings. */
@@ -117,8 +117,8 @@ export default defineView<LocksSlice>({
 });
 
 /**
- * The forest of waits, depth first: the root that frees most comes first. While a row is held, siblings keep their
- * places among each other: a whole list in the order it had would put new waiters under the wrong blocker.
+ * The lock waits as trees, depth first: the root that blocks most comes first. While a row is selected, siblings keep their
+ * order among each other: freezing the whole list would put new waiters under the wrong blocker.
  */
 function lockRows({snapshot, tables}: ConsoleState): LockRow[] {
   if (snapshot === null) return [];
@@ -145,10 +145,10 @@ function lockRows({snapshot, tables}: ConsoleState): LockRow[] {
   return inOrder(lockTree(snapshot.backends, snapshot.lock_waits)).flatMap(root => rowsOf(root, []));
 }
 
-/** Deeper places than these have their first ancestors cut off: the pid is what must be read. */
+/** Deeper nodes are drawn without their first ancestors, so that the pid stays readable. */
 const deepest = 5;
 
-/** `│ └ `: the trunks of ancestors that have more below, and its own branch. */
+/** `│ └ `: the trunks of ancestors with more siblings, and the node's own branch. */
 function branches(path: boolean[], {trunk, branch, lastBranch}: Theme['symbols']): string {
   return path
     .slice(-deepest)
@@ -159,7 +159,7 @@ function branches(path: boolean[], {trunk, branch, lastBranch}: Theme['symbols']
     .join('');
 }
 
-/** Who waits for a row waits for the transaction that wrote it: its number, and the row's table where that is known. */
+/** What is waited for. A wait for a row is a wait for the transaction that wrote it: its id, and the row's table if known. */
 function waitTarget({locktype, mode, relation, transactionid, blocked_by}: LockWait): string {
   const what = relation !== null && /^\d+$/.test(relation) ? `relation ${relation}` : relation;
   if (locktype !== 'transactionid') return `${mode.replace(/Lock$/, '')} ${what ?? locktype}`;

@@ -13,7 +13,7 @@ import type {ConsoleState} from '../state.ts';
 import {oneLine} from './sessions.ts';
 import {type Area, defineView} from './view.ts';
 
-/** Their title, one for each letter, how many more there are, and a blank one. */
+/** Title, one row per letter, "more" and a blank row. */
 const mostFindingRows = findingLetters.length + 3;
 
 type OverviewSlice = Pick<ConsoleState, 'snapshot' | 'findings' | 'letters' | 'history'> & {
@@ -123,7 +123,7 @@ function drawCostliest(snapshot: Snapshot, area: Area): Line[] {
   );
 }
 
-/** By what it costs now; before a second reading, by what it has cost in all. */
+/** Current load; before the second snapshot, the total execution time. */
 function loadOf(statement: Snapshot['statements'][number]): number {
   return statement.rates ? 1e12 + statement.rates.exec_ms_per_second : statement.total_exec_time_ms;
 }

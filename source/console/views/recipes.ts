@@ -37,14 +37,14 @@ export default defineView<RecipesSlice>({
   },
 });
 
-/** Those with something to answer now come first, the most severe and then the most numerous on top. */
+/** Recipes with findings come first, by severity and then by the number of findings. */
 function recipeRows({recipes, findings, tables}: ConsoleState): RecipeRow[] {
   const rows = recipes
     .map(recipe => ({recipe, findings: findings.filter(finding => finding.recipe === recipe.id)}))
     .sort((a, b) => weightOf(b) - weightOf(a) || b.findings.length - a.findings.length);
-  const held = freezeOrder(rows, tables.recipes.frozenOrder, idOf);
+  const ordered = freezeOrder(rows, tables.recipes.frozenOrder, idOf);
   // Also where a recipe finds something only after a row was taken hold of.
-  return held.toSorted((a, b) => Number(weightOf(b) > 0) - Number(weightOf(a) > 0));
+  return ordered.toSorted((a, b) => Number(weightOf(b) > 0) - Number(weightOf(a) > 0));
 }
 
 function weightOf({findings}: RecipeRow): number {
@@ -56,7 +56,7 @@ function idOf({recipe}: RecipeRow): string {
   return recipe.id;
 }
 
-/** How bad, its name, how much it has found; and below it the first of what it has found. */
+/** Severity, name, number of findings and summary, and below it the first finding. */
 function drawRecipe(row: RecipeRow, cursor: string | null, area: Area, theme: Theme): Line[] {
   const {recipe, findings} = row;
   const {critical, warning, ellipsis} = theme.symbols;
@@ -79,7 +79,7 @@ function drawRecipe(row: RecipeRow, cursor: string | null, area: Area, theme: Th
   ];
 }
 
-/** What could not be read finds nothing: that is not to be taken for health. */
+/** Why findings may be missing: data that could not be read. */
 function gapsOf({diagnosisData, undiagnosed}: ConsoleState): string[] {
   return [
     ...diagnosisData.unread.map(
@@ -94,11 +94,11 @@ function drawGap(text: string, area: Area, {symbols}: Theme): Line {
   return line(span(`${symbols.stale} ${shorten(text, area.width - 2, symbols.ellipsis)}`, 'warning'));
 }
 
-/** Whole recipes from the first that leaves room for the one held. */
+/** Whole recipes, from the first that leaves room for the selected one. */
 function aroundCursor(blocks: Line[][], height: number): Line[] {
-  const held = blocks.findIndex(block => block.some(({isSelected}) => isSelected));
+  const selected = blocks.findIndex(block => block.some(({isSelected}) => isSelected));
   let first = 0;
-  const needed = () => blocks.slice(first, held + 1).reduce((sum, block) => sum + block.length, 0);
-  while (first < held && needed() > height) first++;
+  const needed = () => blocks.slice(first, selected + 1).reduce((sum, block) => sum + block.length, 0);
+  while (first < selected && needed() > height) first++;
   return blocks.slice(first).flat();
 }

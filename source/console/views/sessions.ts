@@ -183,7 +183,7 @@ export function oneLine(text: string): string {
   );
 }
 
-/** Of columns that a list of statements shows whole; in characters. */
+/** Longest column list shown in full, in characters. */
 const longestList = 20;
 
 /** Not the middle of a call: `extract(year FROM due)` holds no table. */

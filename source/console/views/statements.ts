@@ -7,7 +7,7 @@ import type {ConsoleState, TableState} from '../state.ts';
 import {oneLine} from './sessions.ts';
 import {defineView} from './view.ts';
 
-/** Rates where two readings exist, sums since the counters were reset before that. */
+/** Rates once there are two snapshots, until then totals since the last reset. */
 const statementColumns: Column<Statement>[] = [
   {
     id: 'load',
@@ -150,7 +150,7 @@ const statementColumns: Column<Statement>[] = [
   },
 ];
 
-/** Of the calls between two readings where there were any, else of all since the counters were reset. */
+/** Times of the calls between two snapshots, or of all calls since the last reset where there were none. */
 function timesOf(statement: Statement): Pick<Statement, 'mean_exec_time_ms' | 'stddev_exec_time_ms'> {
   return statement.rates && statement.rates.calls_per_second > 0 ? statement.rates : statement;
 }
@@ -169,7 +169,7 @@ export function statementRows(state: ConsoleState): Statement[] {
   return arrangeRows(state.snapshot?.statements ?? [], statementsTable(state), statementColumns, statementId);
 }
 
-/** Until a second reading there are no rates: the sums decide, so that the first screen is already useful. */
+/** Before the second snapshot there are no rates: totals decide, so that the first screen is already useful. */
 function statementsTable({snapshot, tables: {statements}}: ConsoleState): TableState {
   const hasRates = snapshot?.statements.some(({rates}) => rates) ?? false;
   return hasRates || statements.sort.column !== 'load'

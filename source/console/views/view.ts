@@ -6,7 +6,7 @@ export type Area = {width: number; height: number};
 
 /**
  * One view = one file. `select` returns only what the view shows; `draw` turns that into lines and is pure, so
- * that the first frame can be on the screen before Ink has been loaded.
+ * that the first frame can be drawn before Ink is loaded.
  */
 export type View = {
   id: ViewId;
@@ -21,7 +21,7 @@ export type View = {
   draw(state: ConsoleState, area: Area, theme: Theme): Line[];
 };
 
-/** Ties a view's slice to its drawing without the slice's type leaking out. */
+/** Hides the type of a view's slice. */
 export function defineView<Slice>(
   view: Omit<View, 'draw'> & {
     select(state: ConsoleState): Slice;

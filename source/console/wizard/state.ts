@@ -8,13 +8,13 @@ import type {Effect} from '../messages.ts';
 import type {ConsoleState, RecipeWizard} from '../state.ts';
 import type {UpdateResult} from '../update-result.ts';
 
-/** The wizard that is open, also while a session is looked at from it. */
+/** The open wizard, also while a session opened from it is shown. */
 export function wizardOf({overlay}: ConsoleState): RecipeWizard | null {
   if (overlay?.kind === 'wizard') return overlay.wizard;
   return overlay?.kind === 'session' ? overlay.wizard : null;
 }
 
-/** The wizard as it has become, where it was: on top, or behind the session looked at. */
+/** Replaces the open wizard: on top, or behind the session opened from it. */
 export function withWizard(state: ConsoleState, wizard: RecipeWizard): ConsoleState {
   const {overlay} = state;
   if (overlay?.kind === 'session' && overlay.wizard !== null)
@@ -30,12 +30,12 @@ export function recipeOf({recipes}: Pick<ConsoleState, 'recipes'>, wizard: Recip
   return recipes.find(({id}) => id === wizard.recipe);
 }
 
-/** The parameters as they count now: what is set, and the defaults of the rest. */
+/** The effective parameters: set values, and defaults for the rest. */
 export function valuesOf({defaults, params}: RecipeWizard): ParameterValues {
   return {...defaults, ...params};
 }
 
-/** What is known beyond the reading: read for this wizard, or in the background. */
+/** What is known beyond the snapshot: read for this wizard, or in the background. */
 export function dataOf(state: ConsoleState, wizard: RecipeWizard): RecipeData {
   return wizard.data ?? state.diagnosisData.facts;
 }
@@ -45,7 +45,7 @@ export function editedParameter(state: ConsoleState, wizard: RecipeWizard): Para
   return recipeOf(state, wizard)?.parameters[wizard.field] ?? null;
 }
 
-/** The values there are for the parameter edited; [] where it is free. */
+/** The choices or suggestions of the parameter being edited; [] where there are none. */
 export function choicesOf(state: ConsoleState, wizard: RecipeWizard): readonly string[] {
   const parameter = editedParameter(state, wizard);
   if (parameter?.choices !== undefined) return parameter.choices;
@@ -53,17 +53,17 @@ export function choicesOf(state: ConsoleState, wizard: RecipeWizard): readonly s
   return parameter.suggest?.(state.snapshot, dataOf(state, wizard)) ?? [];
 }
 
-/** Advice is for a person: a plan of nothing else has nothing to carry out. */
+/** A plan of advice alone has nothing to execute. */
 export function canBeExecuted(plan: Plan | null): plan is Plan {
   return plan?.steps.some(({kind}) => kind !== 'advice') ?? false;
 }
 
-/** What must be typed before anything is done: the target's own name where a slip would hurt most or its server is in doubt. */
+/** The confirmation to type: `yes`, or the target's name on production or where the server is in doubt. */
 export function confirmationWord(state: ConsoleState, {plan}: RecipeWizard): string {
   return state.isProduction || plan?.server_doubt !== undefined ? state.targetName : 'yes';
 }
 
-/** The step a run is at, as planned and as it stands; null before and after. */
+/** The current step of a run with its state; null before and after. */
 export function currentStep({plan, run}: RecipeWizard): {step: Step; state: RunStep} | null {
   if (plan === null || run === null || run.current === null) return null;
   const [step, state] = [plan.steps[run.current], run.steps[run.current]];
@@ -74,7 +74,7 @@ export function isUnderWay({status}: RunStep): boolean {
   return status === 'acting' || status === 'verifying';
 }
 
-/** A step with progress is cancelled while it acts; the others are seen to their end. */
+/** A step that reports progress can be cancelled while it runs; others finish first. */
 export function canBeCancelled(wizard: RecipeWizard): boolean {
   const current = currentStep(wizard);
   return (
@@ -82,7 +82,7 @@ export function canBeCancelled(wizard: RecipeWizard): boolean {
   );
 }
 
-/** It was cancelled, and what comes after the act is the cleanup that its step declares. */
+/** The step was cancelled and its declared cleanup is running. */
 export function isCleaningUp(wizard: RecipeWizard): boolean {
   const current = currentStep(wizard);
   return (
@@ -93,7 +93,7 @@ export function isCleaningUp(wizard: RecipeWizard): boolean {
   );
 }
 
-/** The preview has guards that are folded as long as nobody asks for them. */
+/** Whether the preview has guards that can be shown in full. */
 export function canBeUnfolded({stage, hasFolded}: RecipeWizard): boolean {
   return stage === 'preview' && hasFolded;
 }
