@@ -111,7 +111,7 @@ describeEachMajor('analyze-stale-tables', major => {
     ).toEqual([]);
   });
 
-  it('gives up where somebody has the table locked, and says so', async () => {
+  it('gives up if another session has locked the table, and says so', async () => {
     const client = await server.connect({application_name: 'ddl'});
     await client.query('BEGIN; LOCK orders IN SHARE UPDATE EXCLUSIVE MODE');
     const acting = await createActing(server, {user: 'app'});
@@ -159,7 +159,7 @@ describeEachMajor('analyze-stale-tables', major => {
     await client.end();
   });
 
-  it('tells how far it is, and can be stopped in the middle', async () => {
+  it('reports its progress, and can be stopped in the middle', async () => {
     // A sample of some hundred blocks, each of them followed by a sleep.
     await server.query('ALTER DATABASE postgres SET vacuum_cost_limit = 1');
     await server.query("ALTER DATABASE postgres SET vacuum_cost_delay = '100ms'");

@@ -149,7 +149,7 @@ describe('plan', () => {
     expect(step).toMatchObject({kind: 'advice', title: 'vacuum public.a', text: expect.stringMatching(text)});
   });
 
-  it('tells of a table whose autovacuum is off', () => {
+  it('reports a table whose autovacuum is off', () => {
     const [step] = plan([table('a', {dead_rows: 90_000, is_autovacuum_enabled: false})]).steps;
     expect(step).toMatchObject({text: expect.stringContaining('RESET (autovacuum_enabled)')});
   });

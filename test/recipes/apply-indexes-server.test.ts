@@ -166,7 +166,7 @@ describeEachMajor('apply-indexes', major => {
     ]);
   });
 
-  it('sweeps away what a build that failed half-way left, unless somebody builds it', async () => {
+  it('drops what a failed build left, unless a session is building it', async () => {
     await server.query('UPDATE shop.orders SET n = 0 WHERE id = 7');
     const acting = await createActing(server);
     advise(acting, [await proposalFor(server, '(100 / "n")', {name: 'orders_n_idx'})]);

@@ -67,7 +67,7 @@ describe('plan', () => {
       {wait_event_type: 'Lock', blocked_by: [9]},
       /lock of backend:9: see release-blockers/,
     ],
-  ])('leaves alone: %s', (_, overrides, reason) => {
+  ])('skips: %s', (_, overrides, reason) => {
     expect(plan([running(1, 600, overrides)])).toMatchObject({
       steps: [],
       skipped: [{subject: 'backend:1', reason: expect.stringMatching(reason)}],
@@ -108,7 +108,7 @@ describe('plan', () => {
     expect(plan(crowd, params).explanation.slice(0, lines.length)).toEqual(lines);
   });
 
-  it('tells statements over their class that must stay from none, and names them', () => {
+  it('reports protected statements over their class', () => {
     const overdue = running(1, 600, {
       is_superuser: true,
       query: `SELECT '${'x'.repeat(90)}', ${'a + '.repeat(30)}`,

@@ -24,7 +24,7 @@ describeEachMajor('drop-unused-indexes', major => {
     await server.query('CREATE UNIQUE INDEX only_one ON shop.orders (n)');
   });
 
-  it('drops what nobody uses, keeps one for the foreign key and all that is unique, and undoes it exactly', async () => {
+  it('drops unused indexes, keeps one for the foreign key and unique ones, and undoes it exactly', async () => {
     const before = await indexNamed(server, 'idle_one');
     const acting = await createActing(server);
     expect(await acting.run('drop-unused-indexes', {set: [now], yes: true})).toBe(0);
@@ -55,7 +55,7 @@ describeEachMajor('drop-unused-indexes', major => {
     expect(await indexNamed(server, 'idle_one')).toBeDefined();
   });
 
-  it('leaves alone an index that was used, or replaced, since the preview', async () => {
+  it('skips an index that was used, or replaced, since the preview', async () => {
     const acting = await createActing(server);
     const plannedFirst = await acting.ports.load({catalog: true});
     await server.query('SET enable_seqscan = off');
@@ -82,7 +82,7 @@ describeEachMajor('drop-unused-indexes', major => {
     expect(await indexNamed(server, 'idle_one')).toMatchObject({is_valid: true});
   });
 
-  it('leaves alone an index that has become part of a partitioned one since the preview', async () => {
+  it('skips an index that has become part of a partitioned one since the preview', async () => {
     await server.query('DROP TABLE IF EXISTS shop.log');
     await server.query('CREATE TABLE shop.log (n int) PARTITION BY RANGE (n)');
     await server.query('CREATE TABLE shop.log_1 PARTITION OF shop.log FOR VALUES FROM (0) TO (1000000)');
@@ -104,7 +104,7 @@ describeEachMajor('drop-unused-indexes', major => {
     expect(await indexNamed(server, 'log_1_idx')).toMatchObject({is_valid: true});
   });
 
-  it('tells whom a drop waits for, and gives up after lock_timeout', async () => {
+  it('reports what a drop waits for, and gives up after lock_timeout', async () => {
     const holder = await holdUp(server);
     const acting = await createActing(server);
     const running = acting.run('drop-unused-indexes', {

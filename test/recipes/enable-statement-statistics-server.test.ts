@@ -33,7 +33,7 @@ describeEachMajor(id, major => {
     expect(await acting.journal.verify()).toMatchObject({ok: true, unfinished: []});
   });
 
-  it('does not drop what something depends on by then', async () => {
+  it('does not drop what something depends on since', async () => {
     await server.query('CREATE SCHEMA IF NOT EXISTS "sta""ts"');
     const acting = await createActing(server);
     expect(await acting.run(id, {set: ['schema=sta"ts'], yes: true})).toBe(0);
@@ -46,7 +46,7 @@ describeEachMajor(id, major => {
     expect(await installed()).toEqual([]);
   });
 
-  it('does nothing where somebody created it between preview and act, and then does not drop it', async () => {
+  it('does nothing if another session created it between preview and act, and then does not drop it', async () => {
     const acting = await createActing(server);
     const ask = async () => {
       await server.query('CREATE EXTENSION pg_stat_statements');

@@ -204,7 +204,7 @@ describe('repair-invalid-indexes', () => {
     expect(plan.skipped).toMatchObject([{subject: 'index:public.other', reason: 'it is valid'}]);
   });
 
-  it('finds each that nobody builds', () => {
+  it('finds each without a running build', () => {
     const found = (catalog: Partial<Catalog>) =>
       repairInvalid.diagnose(createSnapshot(), {catalog: createCatalog({indexes: [broken], ...catalog})});
     expect(found({})).toMatchObject([{subject: 'index:public.orders_status_idx'}]);

@@ -48,13 +48,13 @@ describe('plan', () => {
       {state: null, backend_start: null, state_change: null, backend_type: null},
       /pg_read_all_stats/,
     ],
-  ])('leaves alone: %s', (_, overrides, reason) => {
+  ])('skips: %s', (_, overrides, reason) => {
     const {steps, skipped} = plan(seenByRole({backends: [leaky(1, overrides)]}));
     expect(steps).toEqual([]);
     expect(skipped).toMatchObject([{subject: 'backend:1', reason: expect.stringMatching(reason)}]);
   });
 
-  it('leaves alone whoever builds an index by the progress view', () => {
+  it('skips a session that the progress view shows building an index', () => {
     const snapshot = createSnapshot({
       backends: [leaky(1)],
       index_builds: [{pid: 1, phase: 'building', relation: 'a'}],
@@ -185,7 +185,7 @@ describe('plan', () => {
   });
 });
 
-it('tells of those that are only too young for it', () => {
+it('mentions sessions that match except for older_than', () => {
   const snapshot = createSnapshot({
     backends: [leaky(1, {state_age_ms: 31_000}), leaky(2, {state_age_ms: 9000})],
   });
@@ -237,11 +237,11 @@ describe('diagnose', () => {
     ]);
   });
 
-  it('names nobody who is protected', () => {
+  it('names no protected session', () => {
     expect(diagnose([leaky(1, {application_name: 'pg_dump'}), leaky(2, {is_superuser: true})])).toEqual([]);
   });
 
-  it('tells sessions without a name apart from "any"', () => {
+  it('distinguishes sessions without a name from "any"', () => {
     const [finding] = diagnose([leaky(1, {application_name: ''}), leaky(2)].slice(0, 1));
     expect(finding?.params).toMatchObject({application: '""'});
   });

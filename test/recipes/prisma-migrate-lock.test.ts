@@ -53,7 +53,7 @@ describe('plan', () => {
     ['idle for a moment', {state_age_ms: 5000}, /idle for only 5s/],
     ["a superuser's", {is_superuser: true}, /superuser/],
     ['hidden', {state: null, backend_start: null, state_change: null}, /pg_read_all_stats/],
-  ])('leaves alone a holder that is %s', (_, overrides, reason) => {
+  ])('skips a holder that is %s', (_, overrides, reason) => {
     expect(plan([holder(overrides)], [lock(1)])).toMatchObject({
       steps: [],
       skipped: [{subject: 'backend:1', reason: expect.stringMatching(reason)}],
@@ -79,7 +79,7 @@ describe('plan', () => {
     ]);
   });
 
-  it('has nothing to do where nobody holds it', () => {
+  it('has nothing to do if no session holds it', () => {
     expect(plan([], [])).toMatchObject({steps: [], explanation: [expect.stringMatching(/^No session/)]});
     expect(plan([], [], {database: 'shop'}).explanation).toEqual([
       'No session holds advisory lock 72707369 in shop. Migrations can run.',

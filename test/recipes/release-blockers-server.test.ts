@@ -103,7 +103,7 @@ describeEachMajor('release-blockers', major => {
     expect(await pidsOf(server, 'savepoint')).toEqual([]);
   });
 
-  it('leaves a session alone that has begun another transaction by then', async () => {
+  it('skips a session that has begun another transaction since the preview', async () => {
     const blocker = await hold('moves-on', 4);
     const sleeping = blocker.query('SELECT pg_sleep(600)').catch((error: {code: string}) => error.code);
     await untilAsleep('moves-on');

@@ -63,7 +63,7 @@ describe('diagnose', () => {
     expect(recipe.diagnose(world(sessions, waits), {})).toMatchObject([{severity: 'critical'}]);
   });
 
-  it('names whoever is protected, and leaves it to a person to name the pid', () => {
+  it('names protected blockers, which a person must select by pid', () => {
     const [finding] = recipe.diagnose(
       world({1: {...running, application_name: 'pg_dump'}, 2: {}}, [[2, [1], 6000]]),
       {},
@@ -113,7 +113,7 @@ describe('plan', () => {
     ['a migration', {...leaking, query: 'ALTER TABLE a ADD b int'}, /migration/],
     ["a superuser's", {...leaking, is_superuser: true}, /superuser/],
     ['hidden', {state: null, backend_start: null, state_change: null}, /pg_read_all_stats/],
-  ])('leaves alone, and takes the next: %s', (_, root, reason) => {
+  ])('skips, and selects the next: %s', (_, root, reason) => {
     const snapshot = world({1: root, 2: leaking, 3: {}, 4: {}, 5: {}}, [
       [3, [1], 9000],
       [5, [1], 9000],
@@ -179,7 +179,7 @@ describe('plan', () => {
     for (const line of figure) expect([...line].length).toBeLessThanOrEqual(76);
   });
 
-  it('names whoever is released once, and in the tree and the steps by pid alone', () => {
+  it('describes a released session once, and shows its pid only in the tree and the steps', () => {
     const snapshot = world({1: {...leaking, application_name: 'import'}, 2: {}, 3: {}}, [
       [2, [1], 9000],
       [3, [1], 8000],
@@ -193,14 +193,14 @@ describe('plan', () => {
     expect(text).toContain("THEN 'it is in another transaction now'");
   });
 
-  it('names the root that frees most where it is left alone', () => {
+  it('names the root that blocks most if it is skipped', () => {
     const snapshot = world({1: {...leaking, is_superuser: true}, 2: {}}, [[2, [1], 9000]]);
     expect(plan(snapshot).explanation[0]).toBe(
       '1 (shop/shop_app idle in transaction) blocks 1 of 1 session waiting for a lock, the most.',
     );
   });
 
-  it('has nothing to do where nobody waits', () => {
+  it('has nothing to do if no session waits', () => {
     expect(plan(createSnapshot())).toMatchObject({
       steps: [],
       explanation: [expect.stringMatching(/^No session/)],

@@ -70,7 +70,7 @@ describeEachMajor('repair-invalid-indexes', major => {
     expect(await indexNamed(server, 'twice')).toMatchObject({is_valid: false});
   });
 
-  it('leaves alone what is being built, and what became valid since the preview', async () => {
+  it('skips an index that is being built or became valid since the preview', async () => {
     const holder = await holdUp(server);
     const builder = await server.connect();
     const building = builder.query('CREATE INDEX CONCURRENTLY slow ON shop.orders (n)');

@@ -61,7 +61,7 @@ describeEachMajor('set-timeouts', major => {
     expect(await stored()).toEqual([]);
   });
 
-  it('does nothing where somebody else set it between preview and act', async () => {
+  it('does nothing if another session set it between preview and act', async () => {
     const acting = await createActing(server, {user: 'admin'});
     const ask = async () => {
       await server.query("ALTER ROLE app SET statement_timeout = '7s'");
@@ -73,7 +73,7 @@ describeEachMajor('set-timeouts', major => {
     await server.query('ALTER ROLE app RESET ALL');
   });
 
-  it('does not take back what somebody changed since', async () => {
+  it('does not undo what was changed since', async () => {
     const acting = await createActing(server, {user: 'admin'});
     expect(await acting.run('set-timeouts', {set: ['role=app', 'statement_timeout=30s'], yes: true})).toBe(0);
     await server.query("ALTER ROLE app SET statement_timeout = '45s'");

@@ -148,7 +148,7 @@ describe('plan', () => {
     });
   });
 
-  it('tells whom it would hit now, whom it does not reach, and what breaks', () => {
+  it('explains what it affects now, what it does not, and what breaks', () => {
     const backends = [
       app(1, {state: 'idle', state_age_ms: 700_000, application_name: 'PgBouncer'}),
       app(2, {state: 'idle in transaction', state_age_ms: 90_000}),

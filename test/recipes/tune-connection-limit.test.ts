@@ -317,7 +317,7 @@ describe('an .env file', () => {
     });
   });
 
-  it('is left alone with apply=none', () => {
+  it('is not changed with apply=none', () => {
     const plan = planOf({env_file: '.env', prisma_major: '6', apply: 'none'}, {...facts, env_file});
     expect(plan.steps.map(({kind}) => kind)).toEqual(['advice']);
   });
@@ -334,7 +334,7 @@ describe('a role', () => {
     });
   });
 
-  it('that is a superuser is left alone', () => {
+  it('that is a superuser is skipped', () => {
     const plan = planOf({role: 'postgres', apply: 'role'});
     expect(plan.steps.filter(({kind}) => kind === 'sql')).toEqual([]);
     expect(plan.skipped).toMatchObject([{subject: 'role:postgres'}]);

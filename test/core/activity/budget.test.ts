@@ -47,7 +47,7 @@ describe('computeBudget', () => {
     expect(budget).toMatchObject({usable: 15, used: 5, headroom: 10, used_ratio: 5 / 15});
   });
 
-  it('blames nobody for its own session, and names hidden ones as such', () => {
+  it('counts its own session in no group, and shows hidden ones as such', () => {
     expect(budget.by_state).toEqual({
       active: 1,
       idle: 1,
@@ -97,7 +97,7 @@ describe('slotForecast', () => {
   const series = (count: number, used: (index: number) => number) =>
     Array.from({length: count}, (_, index) => sample(index * 2, used(index)));
 
-  it('tells when slots run out that climb by one every two seconds', () => {
+  it('forecasts when slots run out that climb by one every two seconds', () => {
     const forecast = slotForecast(
       series(30, index => 10 + index),
       100,

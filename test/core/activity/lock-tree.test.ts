@@ -35,7 +35,7 @@ describe('lockTree', () => {
     expect(treeOf(...waits)).toEqual(expected);
   });
 
-  it('counts whom each holds up, and names the other blockers', () => {
+  it('counts the sessions that each blocks, and names the other blockers', () => {
     const [root] = lockTree(
       [
         {pid: 2, blocked_by: [1]},

@@ -118,7 +118,7 @@ describe('withStatementRates', () => {
     expect(rated(false)).toBeUndefined();
   });
 
-  it('tells statements of one queryid apart by role, database and level', () => {
+  it('distinguishes statements of one queryid by role, database and level', () => {
     const nested = {toplevel: false};
     const rated = withStatementRates(
       counters(0, [afterCalls([1]), afterCalls([1, 1], nested)]),

@@ -58,7 +58,7 @@ describe('compared with before', () => {
     expect(comparison(later([anew])).slower).toMatchObject([{calls_after: 60, ratio: 5}]);
   });
 
-  it('tells new statements, and is not worse for them', () => {
+  it('lists new statements, which are not worse', () => {
     const result = comparison(later([called(100, 1), called(9, 3, {queryid: '7', query: 'SELECT 7'})]));
     expect(result.new_statements).toEqual([
       {queryid: '7', query: 'SELECT 7', calls: 9, mean_exec_time_ms: 3},
@@ -66,7 +66,7 @@ describe('compared with before', () => {
     expect(isWorse(result)).toBe(false);
   });
 
-  it('tells statements of another server by their text', () => {
+  it('matches statements of another server by their text', () => {
     const other = {...before, target: {...before.target, id: 'staging:5432/shop'}};
     const result = comparison(later([called(100, 5, {queryid: '7', dbid: '9'})]), other);
     expect(result.slower).toMatchObject([{queryid: '7', ratio: 5}]);

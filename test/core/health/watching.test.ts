@@ -67,7 +67,7 @@ describe('a watch', () => {
     expect(watchOf([null, null]).result(60_000)).toBeNull();
   });
 
-  it('tells what was found for long enough alone', () => {
+  it('reports only findings that lasted long enough', () => {
     const finding = {recipe: 'a', severity: 'critical', subject: 'x', summary: '', evidence: {}} as const;
     const found = (...present: boolean[]) => {
       const watch = watchOf([]);

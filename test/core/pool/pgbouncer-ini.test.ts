@@ -91,7 +91,7 @@ it.each([
   expect(poolerChanges(readPoolerFile('/p.ini', changed), settings)).toEqual([]);
 });
 
-describe('leaves alone', () => {
+describe('skips', () => {
   it.each([
     ['no file', null],
     ['no section of its own', '[databases]\n'],
