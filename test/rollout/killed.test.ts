@@ -132,7 +132,7 @@ describe('a rollout whose process is killed', () => {
           .split('\n')
           .filter(line => line.includes('"event":"rollout"'));
       const repeated = ['one', 'two'].filter(name =>
-        second.stderr.includes(`${name}: promoting: a second time`),
+        second.stderr.includes(`${name}: promoting: again, as its first run was interrupted`),
       );
       const whole = await done();
       expect(second.code).toBe(0);
