@@ -9,19 +9,18 @@ import {
   type UrlSource,
 } from '../core/configuration.ts';
 import {AbortError, exitCodes, usageError} from '../core/errors.ts';
-
 import {type Entry, type Fields, isTable, type Report, readFields} from './fields.ts';
 import {readToml} from './toml.ts';
 
 const settingKeys = ['recipes', 'protected', 'thresholds'];
 const urlKeys = ['url', 'url_env', 'url_command', 'rescue_url', 'rescue_url_env', 'rescue_url_command'];
 
-/** The file's path, its folder and the user's home: relative recipe folders start in the file's folder. */
+/** The file, its folder and the user's home. Relative recipe folders are resolved against `folder`. */
 type Place = {file: string; folder: string; home: string};
 
 /**
- * Reads config.toml. Throws AbortError (exit 2) that names every mistake and its line, the first one as its message; it
- * quotes no value that could be a URL.
+ * Reads config.toml. Throws AbortError (exit 2) with every mistake and its line: the first in its message, the others
+ * in its hint. It quotes no value that could be a URL.
  */
 export function readConfiguration(text: string, place: Place): Configuration {
   const problems: {line: number; message: string}[] = [];
@@ -76,15 +75,15 @@ function readUrl(fields: Fields, key: 'url' | 'rescue_url', report: Report): Url
   return {kind: first.kind, text: fields.requiredText(first.name)};
 }
 
-/** A target's settings take precedence over those for every server; lists are added to. */
+/** A target's limits override those for every server; its lists extend theirs. */
 function readSettings(fields: Fields, base: TargetSettings, place: Place): TargetSettings {
   const {roles, applications} = base.protected_sessions;
-  const guarded = fields.fields('protected', ['roles', 'applications']);
+  const ownProtected = fields.fields('protected', ['roles', 'applications']);
   return {
     limits: {...base.limits, ...fields.limits('thresholds')},
     protected_sessions: {
-      roles: [...roles, ...guarded.texts('roles')],
-      applications: [...applications, ...guarded.texts('applications')],
+      roles: [...roles, ...ownProtected.texts('roles')],
+      applications: [...applications, ...ownProtected.texts('applications')],
     },
     recipe_folders: [
       ...base.recipe_folders,
@@ -93,17 +92,17 @@ function readSettings(fields: Fields, base: TargetSettings, place: Place): Targe
   };
 }
 
-function resolveFolder(folder: string, {folder: beside, home}: Place): string {
+function resolveFolder(folder: string, {folder: base, home}: Place): string {
   if (folder === '~' || folder.startsWith('~/')) return join(home, folder.slice(1));
-  return isAbsolute(folder) ? folder : join(beside, folder);
+  return isAbsolute(folder) ? folder : join(base, folder);
 }
 
 /** Long enough to unlock a password manager by hand. */
 const commandTimeoutMs = 60_000;
 
 /**
- * The URL of a target. A command runs in a shell with the terminal's stdin and stderr; no error quotes its output or the
- * URL. Throws AbortError: exit 2 if the variable is not set, 3 if the command fails.
+ * The URL of a target. A command runs in a shell with the terminal's stdin and stderr; no error quotes its output or
+ * the URL. Throws AbortError: exit 2 if the variable is not set, 3 if the command fails.
  */
 export async function resolveUrl(
   {kind, text}: UrlSource,
@@ -113,7 +112,7 @@ export async function resolveUrl(
   if (kind === 'command') return outputOf(text, env, name);
   const url = env[text]?.trim();
   if (url) return url;
-  throw usageError(`${text} is not set: it holds ${name}`, 'Set the variable, or give a URL in the call.');
+  throw usageError(`${name} comes from ${text}, which is not set`, 'Set the variable, or pass a URL.');
 }
 
 function outputOf(

@@ -11,7 +11,7 @@ import {didYouMean} from '../core/text/nearest.ts';
 
 /**
  * A value of a YAML or TOML file and its line: a table, a list of entries, or a scalar. YAML scalars are strings as
- * they are written (`0.10` stays `0.10`), null where there is none; TOML's have their own types.
+ * written (`0.10` stays `0.10`), null if empty; TOML scalars keep their types.
  */
 export type Entry = {line: number; value: unknown};
 
@@ -29,26 +29,26 @@ function isList(value: unknown): value is Entry[] {
   return Array.isArray(value);
 }
 
-/** The members of a table. Each method reports a value of another type with its line, and reading goes on. */
+/** The members of a table. Each method reports a value of another type with its line, and reading continues. */
 export type Fields = {
   line: number;
-  /** The key's line; the table's own where the key is missing. */
+  /** The key's line; the table's if the key is missing. */
   lineOf(key: string): number;
   has(key: string): boolean;
-  /** As it was read, without a check; undefined where it is missing. */
+  /** The unchecked value; undefined if it is missing. */
   value(key: string): unknown;
-  /** null where it is missing or no string. */
+  /** null if it is missing or not a string. */
   text(key: string): string | null;
-  /** Reports a missing or empty one too; '' then. */
+  /** Also reports a missing or empty value and returns ''. */
   requiredText(key: string): string;
-  /** '' stands for an item that is none. */
+  /** An invalid item becomes ''. */
   texts(key: string): string[];
   choice<Choice extends string>(key: string, choices: readonly Choice[]): Choice | null;
   boolean(key: string): boolean;
-  duration_ms(key: string, range: {least: number; most: number}): number | null;
+  duration_ms(key: string, range: {min: number; max: number}): number | null;
   /** Limits of `check`, named as its flags are; `["80%", "90%"]` is a warning and a critical level. */
   limits(key: string): GivenLimits;
-  /** The items of a list; empty where it is missing or none. */
+  /** The items of a list; empty if it is missing or not a list. */
   items(key: string): Entry[];
   /** The members of a nested table. */
   entries(key: string): [string, Entry][];
@@ -60,7 +60,7 @@ export type Fields = {
 export function readFields({line, value}: Entry, known: readonly string[], report: Report): Fields {
   const table: Table = isTable(value) ? value : new Map();
   if (!isTable(value)) report(line, `expected keys and values: ${known.join(', ')}`);
-  refuseOthers(table, known, report);
+  reportUnknownKeys(table, known, report);
   const lineOf = (key: string) => table.get(key)?.line ?? line;
   const text = (key: string) => {
     const entry = table.get(key);
@@ -106,12 +106,12 @@ export function readFields({line, value}: Entry, known: readonly string[], repor
         report(lineOf(key), `${key} must be true or false`);
       return written === 'true';
     },
-    duration_ms(key, {least, most}) {
+    duration_ms(key, {min, max}) {
       const written = text(key);
       if (written === null) return null;
       const ms = parseDurationMs(written);
-      if (ms !== null && ms >= least && ms <= most) return ms;
-      const range = `from ${writeDuration(least)} to ${writeDuration(most)}`;
+      if (ms !== null && ms >= min && ms <= max) return ms;
+      const range = `from ${writeDuration(min)} to ${writeDuration(max)}`;
       report(lineOf(key), `${key} must be a duration ${range}, such as 30s, 10min or 2h`);
       return null;
     },
@@ -125,7 +125,7 @@ export function readFields({line, value}: Entry, known: readonly string[], repor
   };
 }
 
-function refuseOthers(table: Table, known: readonly string[], report: Report): void {
+function reportUnknownKeys(table: Table, known: readonly string[], report: Report): void {
   for (const [key, {line}] of table) {
     if (!known.includes(key))
       report(line, `unknown key "${key}"${didYouMean(key, known) || `: use ${known.join(', ')}`}`);
@@ -147,7 +147,7 @@ function nonEmptyItem(entry: Entry, key: string, report: Report): string {
 function readLimits(table: Table, report: Report): GivenLimits {
   const limits: GivenLimits = {};
   const known = [...table].filter(([name]) => metricForLimit(name) !== null);
-  refuseOthers(table, [...metricByLimitName.keys(), ...known.map(([name]) => name)], report);
+  reportUnknownKeys(table, [...metricByLimitName.keys(), ...known.map(([name]) => name)], report);
   for (const [name, {line, value}] of known) {
     const metric = metricForLimit(name);
     if (metric === null) continue;

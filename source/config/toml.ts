@@ -1,7 +1,10 @@
 import {type AST, getStaticTOMLValue, ParseError, parseTOML} from 'toml-eslint-parser';
 import {type Entry, isTable, type Report, type Table} from './fields.ts';
 
-/** The root table of a TOML text, empty where it is no TOML. No message quotes the text: a password may be in it. */
+/**
+ * The root table of a TOML text; empty if it is not valid TOML. Messages never quote the text, which may contain a
+ * password.
+ */
 export function readToml(text: string, report: Report): Table {
   const root: Table = new Map();
   for (const node of parse(text, report)?.body[0].body ?? []) {
@@ -21,10 +24,10 @@ function parse(text: string, report: Report): AST.TOMLProgram | null {
     return parseTOML(text);
   } catch (error) {
     if (!(error instanceof ParseError)) throw error;
-    // The parser's message quotes nothing but the code point of a character.
+    // The parser's message quotes only the code point of a character, which is removed.
     const message = error.message.replace(/(code point) \S+/, '$1');
-    const said = message.slice(0, 1).toLowerCase() + message.slice(1);
-    report(error.lineNumber, `invalid TOML at column ${error.column + 1}: ${said}`);
+    const detail = message.slice(0, 1).toLowerCase() + message.slice(1);
+    report(error.lineNumber, `invalid TOML at column ${error.column + 1}: ${detail}`);
     return null;
   }
 }
@@ -46,7 +49,7 @@ function contentOf(node: AST.TOMLContentNode): unknown {
   return table;
 }
 
-/** The nested table of that name; created where it is missing. */
+/** The table nested under `names`; created if missing. */
 function descend(table: Table, names: readonly string[], line: number): Table {
   let current = table;
   for (const name of names) {

@@ -1,14 +1,14 @@
 import {isMap, isScalar, isSeq, LineCounter, type Pair, parseDocument} from 'yaml';
 import type {Entry, Report} from './fields.ts';
 
-/** The root of a YAML text whose first line is `firstLine` of its file; null where it is no YAML. */
+/** The root of a YAML text whose first line is `firstLine` of its file; null if it is not valid YAML. */
 export function readYaml(text: string, report: Report, firstLine = 1): Entry | null {
   const lines = new LineCounter();
   const {contents, errors} = parseDocument(text, {lineCounter: lines});
   const lineAt = (offset: number) => lines.linePos(offset).line + firstLine - 1;
   for (const {message, pos} of errors) {
-    const [said = ''] = message.split('\n');
-    report(lineAt(pos[0]), `invalid YAML: ${said.replace(/ at line \d+.*$/, '')}`);
+    const [detail = ''] = message.split('\n');
+    report(lineAt(pos[0]), `invalid YAML: ${detail.replace(/ at line \d+.*$/, '')}`);
   }
   return errors.length > 0 ? null : yamlEntry(contents, lineAt);
 }

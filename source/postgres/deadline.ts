@@ -1,8 +1,8 @@
 import {AbortError, exitCodes} from '../core/errors.ts';
 
 /**
- * The answer of a server, or AbortError (exit 3) after `ms`. The connection stays open: a frozen server answers in the
- * end, and other queries share it.
+ * Rejects with AbortError (exit 3) if the server does not answer within `ms`. The connection stays open: other queries
+ * share it, and a frozen server may answer later.
  */
 export function withDeadline<T>(answer: Promise<T>, ms: number): Promise<T> {
   return new Promise((resolve, reject) => {

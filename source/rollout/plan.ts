@@ -24,13 +24,13 @@ const stageKeys = [
 
 const hourMs = 3_600_000;
 const ranges = {
-  watch: {least: 1000, most: 720 * hourMs},
-  every: {least: 500, most: 60_000},
-  sustain: {least: 0, most: 24 * hourMs},
-  command_timeout: {least: 1000, most: 24 * hourMs},
+  watch: {min: 1000, max: 720 * hourMs},
+  every: {min: 500, max: 60_000},
+  sustain: {min: 0, max: 24 * hourMs},
+  command_timeout: {min: 1000, max: 24 * hourMs},
 };
 
-/** A rollout plan and every mistake in it, with its line; a plan with mistakes is not to be run. */
+/** Parses a rollout plan and reports every mistake with its line. Do not run a plan that has problems. */
 export function readPlan(text: string): {plan: RolloutPlan; problems: PlanProblem[]} {
   const problems: PlanProblem[] = [];
   const report: Report = (line, message) => void problems.push({line, message});

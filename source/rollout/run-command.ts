@@ -2,9 +2,9 @@ import {spawn} from 'node:child_process';
 import {createInterface} from 'node:readline';
 
 export type CommandResult = {
-  /** Exit code; null where it was ended by a signal or could not be started. */
+  /** Exit code; null if a signal ended it or it could not start. */
   code: number | null;
-  /** Why it did not exit by itself, or could not start; null if it exited. */
+  /** Why it did not exit normally or could not start; null if it exited. */
   failure: string | null;
 };
 
@@ -39,23 +39,23 @@ export function runCommand(
     });
     if (child.pid !== undefined) onStarted?.(child.pid);
     let failure: string | null = null;
-    const end = (signal: NodeJS.Signals) => {
+    const killGroup = (signal: NodeJS.Signals) => {
       try {
         if (child.pid !== undefined) process.kill(-child.pid, signal);
       } catch {
         // It has ended meanwhile.
       }
     };
-    let killing: NodeJS.Timeout | undefined;
+    let killTimer: NodeJS.Timeout | undefined;
     const timer = setTimeout(() => {
       failure = `took longer than ${timeout_ms / 1000} s`;
-      end('SIGTERM');
-      killing = setTimeout(() => end('SIGKILL'), graceMs);
+      killGroup('SIGTERM');
+      killTimer = setTimeout(() => killGroup('SIGKILL'), graceMs);
     }, timeout_ms);
     for (const stream of [child.stdout, child.stderr]) createInterface({input: stream}).on('line', onLine);
     const finish = (code: number | null, reason: string | null) => {
       clearTimeout(timer);
-      clearTimeout(killing);
+      clearTimeout(killTimer);
       resolve({code, failure: failure ?? reason});
     };
     child.on('error', error => finish(null, error.message));

@@ -22,7 +22,7 @@ export type RolloutStage = {
   /** The promotion waits for approval. */
   approval: boolean;
   watch: {for_ms: number; every_ms: number; sustain_ms: number} | null;
-  /** Replace those of the target. */
+  /** Override the target's limits. */
   limits: GivenLimits;
   /** A file to compare with: a snapshot or a recording. */
   baseline: string | null;
@@ -39,7 +39,7 @@ type StageState = {
   /** null: not started. */
   phase: StagePhase | null;
   is_approved: boolean;
-  /** Its promotion has started, and may be done in part. */
+  /** Its promote command has started and may have completed in part. */
   is_promoted: boolean;
   is_passed: boolean;
   /** Time watched before an interruption. */
@@ -49,7 +49,7 @@ type StageState = {
   detail: string | null;
   /** The process of the last command. */
   process: ProcessIdentity | null;
-  /** The server before the promotion; null where none was read, or an earlier version of poolctl did not record it. */
+  /** The server before the promotion; null if it was not read, or not recorded by an earlier version of poolctl. */
   server: ServerIdentity | null;
 };
 
@@ -96,7 +96,7 @@ export function newRollout(run: string, stage_count: number): RolloutState {
   return {run, stages, failed: null, is_command_failure: false, ended: null};
 }
 
-/** Identifies a finding, whatever its figures. */
+/** Identifies a finding regardless of its numbers. */
 export function findingKey({recipe, subject}: Pick<Finding, 'recipe' | 'subject'>): string {
   return `${recipe} ${subject}`;
 }
@@ -130,18 +130,19 @@ export type RolloutTask =
 
 /**
  * The next task: stages in order; once one has failed, the promoted stages are rolled back in reverse order, the failed
- * one first. A command that was running when the run was interrupted is started again, since it may be done in part.
+ * one first. A command that was running when the run was interrupted is started again, since it may have completed in
+ * part.
  */
 export function nextTask({stages}: RolloutPlan, state: RolloutState): RolloutTask {
   if (state.failed !== null) {
-    const stage = state.stages.findLastIndex(({is_promoted: is_touched}) => is_touched);
+    const stage = state.stages.findLastIndex(({is_promoted}) => is_promoted);
     return stage === -1 ? {kind: 'end', is_failed: true} : {kind: 'roll back', stage};
   }
   const stage = state.stages.findIndex(({is_passed}) => !is_passed);
-  const [plan, now] = [stages[stage], state.stages[stage]];
-  if (plan === undefined || now === undefined) return {kind: 'end', is_failed: false};
-  if (now.phase === 'promoted' || now.phase === 'watching') {
+  const [plan, current] = [stages[stage], state.stages[stage]];
+  if (plan === undefined || current === undefined) return {kind: 'end', is_failed: false};
+  if (current.phase === 'promoted' || current.phase === 'watching') {
     return {kind: plan.watch === null ? 'pass' : 'watch', stage};
   }
-  return {kind: plan.approval && !now.is_approved ? 'approve' : 'promote', stage};
+  return {kind: plan.approval && !current.is_approved ? 'approve' : 'promote', stage};
 }

@@ -10,16 +10,17 @@ import {readPrismaVersion} from './prisma-version.ts';
 import {readText, realPathOf} from './text-file.ts';
 
 /**
- * Reads from an application's folder what determines its pool: Prisma's version, the variable of the database URL (unless
- * it is given), `.env`, and where adapters are created. Throws AbortError (exit 2) where there is no such folder.
+ * Reads from an application's folder what determines its pool: Prisma's version, the variable that holds the database
+ * URL (unless `variable` names it), `.env`, and the calls that create adapters. Throws AbortError (exit 2) if the
+ * folder does not exist.
  */
-export async function readApplication(given: string, variable?: string): Promise<Application> {
-  const folder = resolve(given);
+export async function readApplication(path: string, variable?: string): Promise<Application> {
+  const folder = resolve(path);
   const isFolder = await stat(folder).then(
     found => found.isDirectory(),
     () => false,
   );
-  if (!isFolder) throw usageError(`app: ${given} is not a folder`);
+  if (!isFolder) throw usageError(`app: ${path} is not a folder`);
   const url_variable = variable ?? (await readUrlVariable(folder));
   const dotenv = join(folder, '.env');
   const text = await readText(dotenv);
@@ -70,7 +71,7 @@ function sitesOf(path: string, text: string): PoolSite[] {
   return findPoolCalls(text).map(({text: call, start, settings}) => ({
     path,
     line: text.slice(0, start).split('\n').length,
-    // The journal would store the text that a step replaces.
+    // A step replaces this text and stores it in the journal, so it must be unique and contain no secret.
     call: containsSecret(call) || text.split(call).length !== 2 ? null : call,
     settings,
   }));
@@ -84,7 +85,7 @@ function containsSecret(call: string): boolean {
 
 const maxFiles = 5000;
 const maxDepth = 12;
-const skipped = new Set(
+const skippedFolders = new Set(
   'node_modules dist build out coverage generated vendor test tests __tests__ e2e'.split(' '),
 );
 const isSource = (name: string) =>
@@ -93,14 +94,14 @@ const isSource = (name: string) =>
 /** Paths of JavaScript and TypeScript sources, sorted; without installed, built, generated and hidden files and tests. */
 async function findSources(folder: string): Promise<{paths: string[]; is_partial: boolean}> {
   const paths: string[] = [];
-  const open = [{path: folder, depth: 0}];
-  for (let next = open.shift(); next !== undefined; next = open.shift()) {
+  const queue = [{path: folder, depth: 0}];
+  for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
     const entries = await readdir(next.path, {withFileTypes: true}).catch(() => []);
     for (const entry of entries.toSorted((a, b) => (a.name < b.name ? -1 : 1))) {
       const path = join(next.path, entry.name);
-      // Symbolic links are neither, so that a loop of them ends.
-      if (entry.isDirectory() && !skipped.has(entry.name) && !entry.name.startsWith('.')) {
-        if (next.depth < maxDepth) open.push({path, depth: next.depth + 1});
+      // A symbolic link is neither a directory nor a file here, so a loop of links ends.
+      if (entry.isDirectory() && !skippedFolders.has(entry.name) && !entry.name.startsWith('.')) {
+        if (next.depth < maxDepth) queue.push({path, depth: next.depth + 1});
       } else if (entry.isFile() && isSource(entry.name)) {
         if (paths.length === maxFiles) return {paths, is_partial: true};
         paths.push(path);

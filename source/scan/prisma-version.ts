@@ -3,7 +3,7 @@ import {readText} from './text-file.ts';
 
 /**
  * Prisma's version from the most reliable file: the installed package, a lock file, then package.json's range. Each is
- * looked for in the folder and upwards to the repository's root, where workspaces keep them. null where none has it.
+ * searched for from the folder up to the repository's root, where workspaces keep them. null if none has it.
  */
 export async function readPrismaVersion(
   folder: string,

@@ -19,8 +19,8 @@ import type {MarkdownPlan, MarkdownRecipe} from './markdown-recipe.ts';
 import {fill, type Value} from './template.ts';
 
 /**
- * Makes a recipe of a Markdown recipe. Each row of its diagnosis is a finding; its plan has a step for each of them, guarded
- * by the diagnosis itself: a row that it no longer returns with the same values is skipped.
+ * Compiles a Markdown recipe. Each row of its diagnosis becomes a finding, and its plan has a step for each. The
+ * diagnosis is also the guard of each step: a step whose row is gone or has changed is skipped.
  */
 export function compileMarkdownRecipe(source: MarkdownRecipe): Recipe {
   const {id, title, why, plan, prose} = source;
@@ -42,7 +42,7 @@ export function compileMarkdownRecipe(source: MarkdownRecipe): Recipe {
     : {...recipe, plan: (_snapshot, params, facts) => makePlan(source, plan, {parameters, params, facts})};
 }
 
-/** Its own, and `subject` where the plan has a step for each finding. */
+/** The recipe's parameters, and `subject` if the plan has a step for each finding. */
 function parametersOf({id, parameters, plan}: MarkdownRecipe): Parameter[] {
   const own = parameters.map(
     ({isRequired, line: _line, ...parameter}): Parameter => ({
@@ -54,7 +54,7 @@ function parametersOf({id, parameters, plan}: MarkdownRecipe): Parameter[] {
   if (plan?.scope !== 'each') return own;
   const subject: Parameter = {
     name: 'subject',
-    description: 'only this one of the findings',
+    description: 'only the finding with this subject',
     kind: 'text',
     default: '',
     suggest: (_snapshot, facts) => (diagnosisRows(id, facts) ?? []).map(row => row.subject),
@@ -107,14 +107,14 @@ function makePlan(source: MarkdownRecipe, plan: MarkdownPlan, {parameters, param
   };
 }
 
-const mostDescribed = 12;
+const maxDescribed = 12;
 
 function explain({why, prose, functions}: MarkdownRecipe, rows: readonly DiagnosisRow[]): string[] {
-  if (rows.length === 0) return [why, 'The diagnosis finds nothing now: nothing to do.'];
-  const rest = rows.length - mostDescribed;
+  if (rows.length === 0) return [why, 'The diagnosis found nothing: there is nothing to do.'];
+  const rest = rows.length - maxDescribed;
   return [
     why,
-    ...rows.slice(0, mostDescribed).map(({subject, summary}) => `- ${subject}: ${summary}`),
+    ...rows.slice(0, maxDescribed).map(({subject, summary}) => `- ${subject}: ${summary}`),
     ...(rest > 0 ? [`- and ${rest} more`] : []),
     ...(functions.length > 0
       ? [`Its queries call functions of this database: ${functions.map(({name}) => name).join(', ')}.`]
@@ -151,27 +151,27 @@ function toStep(
   {subject, lookUp, guard}: StepContext,
 ): SqlStep {
   const check = {...fill(verify.template, lookUp), functions: functionsOf(source)};
-  const holds = (value: boolean) => holding(check, value);
+  const expecting = (value: boolean) => expectBoolean(check, value);
   return {
     kind: 'sql',
     title: `${source.title}: ${subject}`,
     subject,
     guard,
     apply: fill(plan.template, lookUp),
-    // What was changed since is not for this run to undo.
+    // Undo only while the change is in place: what was changed since then stays.
     undo:
       typeof undo === 'string'
         ? undo
-        : {apply: fill(undo.template, lookUp), guard: holds(true), verify: holds(false)},
-    verify: holds(true),
+        : {apply: fill(undo.template, lookUp), guard: expecting(true), verify: expecting(false)},
+    verify: expecting(true),
     lock,
     transaction,
     timeout_ms,
   };
 }
 
-/** Expects the query's single value to be true, whatever its column is called; false includes no row and NULL. */
-function holding({text, ...rest}: Sql, value: boolean): Verification {
+/** Expects the query's single value, whatever its column's name, to be `value`. No row and NULL count as false. */
+function expectBoolean({text, ...rest}: Sql, value: boolean): Verification {
   return {
     query: {...rest, text: `SELECT (\n${text}\n) IS TRUE AS holds`},
     expect: {column: 'holds', op: '=', value},

@@ -18,11 +18,11 @@ export type DiagnosisRow = {
   evidence: Finding['evidence'];
   /** Why the plan skips it; null: the plan has a step for it. */
   skipped: string | null;
-  /** The columns that the plan's statements use, as text, so that they are exact whatever their types. */
+  /** The columns that the plan's statements use, as text, which is exact for every type. */
   columns: Record<string, string | null>;
 };
 
-/** The recipe's own query, wrapped to return the known columns; the server reports one that is missing. */
+/** The recipe's query, wrapped to return the columns that poolctl reads. The server reports a missing column. */
 export function diagnosisQuery(recipe: MarkdownRecipe, params: ParameterValues): Sql {
   const {text, values} = fill(recipe.diagnose.template, createParameterReader(recipe, params));
   const functions = functionsOf(recipe);
@@ -54,7 +54,7 @@ function columnsOf({plan, parameters}: MarkdownRecipe): string[] {
   return [...new Set(names)].filter(name => !own.has(name));
 }
 
-/** null where the diagnosis was not requested or could not be read. */
+/** null if the diagnosis was not requested or could not be read. */
 export function diagnosisRows(id: string, {answers}: RecipeData): DiagnosisRow[] | null {
   return answers?.[id]?.map(toDiagnosisRow) ?? null;
 }
@@ -74,7 +74,7 @@ function toDiagnosisRow({subject, summary, severity, evidence, columns}: Row): D
   };
 }
 
-/** Columns with the reason why a row is skipped; up to 0.1 the column was called left_alone. */
+/** Columns with the reason for skipping a row; in poolctl 0.1 the column was left_alone. */
 const skippedColumns = ['skipped', 'left_alone'];
 
 /** Columns that poolctl reads; the others are evidence. */
@@ -85,7 +85,10 @@ function plainValue(value: unknown): Finding['evidence'][string] {
   return typeof value === 'number' || typeof value === 'boolean' ? value : String(value);
 }
 
-/** Whether the diagnosis still returns this row, not skipped and with the same values; with null, any such row. */
+/**
+ * Holds while the diagnosis returns this row with the same values and not skipped; with null, any row that is not
+ * skipped.
+ */
 export function guardOf(
   recipe: MarkdownRecipe,
   params: ParameterValues,
@@ -97,8 +100,8 @@ export function guardOf(
     ([name], index) =>
       `found_row.${quoteIdentifier(name)}::text IS NOT DISTINCT FROM $${values.length + index + 1}`,
   );
-  const acted = skippedColumns.map(name => `pg_catalog.to_jsonb(found_row) ->> '${name}' IS NULL`);
-  const where = [...conditions, ...acted].join(' AND ');
+  const notSkipped = skippedColumns.map(name => `pg_catalog.to_jsonb(found_row) ->> '${name}' IS NULL`);
+  const where = [...conditions, ...notSkipped].join(' AND ');
   return {
     query: {
       text: `SELECT EXISTS (SELECT FROM (\n${text}\n) AS found_row WHERE ${where}) AS is_found`,

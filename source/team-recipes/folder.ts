@@ -3,12 +3,11 @@ import {join} from 'node:path';
 import {usageError} from '../core/errors.ts';
 import type {Recipe} from '../model/recipe.ts';
 import {compileMarkdownRecipe} from './compile.ts';
-
 import {type MarkdownRecipe, parseMarkdownRecipe} from './markdown-recipe.ts';
 
 /** A mistake in a team's recipe. */
 export type Problem = {
-  /** Starts with the folder as it was named. */
+  /** Its path, starting with the folder as given. */
   file: string;
   /** From 1. */
   line: number;

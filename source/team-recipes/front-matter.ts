@@ -17,16 +17,16 @@ export type FrontMatter = {
 export type DeclaredFunction = {name: string; line: number};
 
 export type MarkdownParameter = Parameter & {
-  /** It has no default, not even an empty one: nothing is planned until it is set. */
+  /** It has no default, not even an empty one, so a plan needs a value for it. */
   isRequired: boolean;
   line: number;
 };
 
 const parameterTypes = ['text', 'integer', 'number', 'duration', 'size', 'choice'] as const;
 
-/** Reads the whole header in spite of mistakes, and reports each with its line in the file. */
+/** Reads the header and reports every mistake with its line in the file. */
 export function readFrontMatter(text: string, report: Report): FrontMatter {
-  // The first line of the file is the `---` before it.
+  // Line 1 of the file is the opening `---`.
   const root = readYaml(text, report, 2);
   if (root === null) return {title: '', why: '', parameters: [], functions: []};
   const fields = readFields({...root, line: 1}, ['title', 'why', 'parameters', 'functions'], report);
@@ -57,7 +57,7 @@ function readParameter(name: string, entry: Entry, report: Report): MarkdownPara
     name,
     description: fields.requiredText('description').trim(),
     kind,
-    // A bare `default:` is an empty one.
+    // `default:` without a value is an empty default.
     default: (fields.value('default') === null ? '' : fields.text('default')) ?? '',
     ...(kind === 'choice' && {choices: readChoices(fields, report)}),
   };
@@ -81,7 +81,7 @@ function checkDefault(parameter: Parameter, fields: Fields, report: Report): voi
 }
 
 /**
- * The value that SQL gets for a parameter; null where it is empty. A duration is an interval in milliseconds, as text; a
+ * The value that SQL gets for a parameter; null if it is empty. A duration is an interval in milliseconds, as text; a
  * size is text that pg_size_bytes() reads. Throws AbortError (exit 2) for text that is not of the parameter's type.
  */
 export function parameterValue({name, kind, choices = []}: Parameter, text: string): Value {

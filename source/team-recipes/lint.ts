@@ -7,8 +7,8 @@ import {type Constant, constantsIn, constantsOfColumn, functionProblems, writes}
 import {fill, namesIn, placeholdersIn, type Template} from './template.ts';
 
 /**
- * Every mistake in a team's recipes that can be seen without a server, by file and line: those that prevent loading, and
- * what PostgreSQL's own parser says about the SQL. Throws AbortError (exit 2) for a folder without recipes.
+ * Lints a team's recipes without a server: what prevents loading them, and what PostgreSQL's parser reports about their
+ * SQL, by file and line. Throws AbortError (exit 2) for a folder without recipes.
  */
 export async function lintFolder(
   folder: string,
@@ -38,18 +38,18 @@ type Report = (line: number, message: string) => void;
 /** Columns that every diagnosis returns. */
 const requiredColumns = ['subject', 'summary', 'severity'];
 
-/** Checks the statements by PostgreSQL's grammar and for reading only; tables and columns are not known here. */
+/** Parses the statements and checks that diagnosis and verification only read. Tables and columns are unknown here. */
 async function lintSql(recipe: MarkdownRecipe, report: Report): Promise<void> {
   const {diagnose, plan, parameters, functions} = recipe;
   const declared = functions.map(({name}) => name);
-  const refuseFunctions = (node: Node, {line}: Statement) => {
+  const reportFunctions = (node: Node, {line}: Statement) => {
     for (const problem of functionProblems(node, declared)) report(line, problem);
   };
   await loadModule();
   const query = await parsed(diagnose, report);
   if (query !== null) {
     lintDiagnosis(query, diagnose, report);
-    refuseFunctions(query, diagnose);
+    reportFunctions(query, diagnose);
   }
   const columns = query === null ? null : columnsOf(query);
   if (columns !== null) {
@@ -58,7 +58,7 @@ async function lintSql(recipe: MarkdownRecipe, report: Report): Promise<void> {
     }
   }
   const names = parameters.map(({name}) => name);
-  if (query !== null) refuseQuoted(query, diagnose, {known: names, report});
+  if (query !== null) reportQuotedNames(query, diagnose, {known: names, report});
   if (plan === null) return;
   const known = [...names, ...(columns ?? [])];
   for (const [statement, isCheck] of [
@@ -71,11 +71,11 @@ async function lintSql(recipe: MarkdownRecipe, report: Report): Promise<void> {
     if (isCheck) {
       if (!isQuery(node)) report(statement.line, 'verify must be a SELECT of one value, true or false');
       else if (writes(node)) report(statement.line, 'verify must only read: this one writes or locks');
-      refuseFunctions(node, statement);
+      reportFunctions(node, statement);
     }
-    if (!isCheck) refuseValues(node, statement, report);
-    if (columns !== null) refuseColumns(statement, known, report);
-    refuseQuoted(node, statement, {known, report});
+    if (!isCheck) reportValues(node, statement, report);
+    if (columns !== null) reportUnknownColumns(statement, known, report);
+    reportQuotedNames(node, statement, {known, report});
   }
 }
 
@@ -92,8 +92,8 @@ const severities = ['warning', 'critical'];
 
 type Names = {known: readonly string[]; report: Report};
 
-/** `':name'` is a string constant; `:'name'` was meant. */
-function refuseQuoted(node: Node, statement: Statement, {known, report}: Names): void {
+/** Reports the string constant `':name'`, which is probably meant as `:'name'`. */
+function reportQuotedNames(node: Node, statement: Statement, {known, report}: Names): void {
   for (const constant of constantsIn(node)) {
     const name = /^[:$](.+)$/.exec(constant.text)?.[1] ?? '';
     if (known.includes(name))
@@ -105,8 +105,8 @@ function refuseQuoted(node: Node, statement: Statement, {known, report}: Names):
 }
 
 function lineOf({location}: Constant, {template, line}: Statement): number {
-  const before = Buffer.from(textOf(template)).subarray(0, location);
-  return line + before.filter(byte => byte === 10).length;
+  const preceding = Buffer.from(textOf(template)).subarray(0, location);
+  return line + preceding.filter(byte => byte === 10).length;
 }
 
 function textOf(template: Template): string {
@@ -126,7 +126,7 @@ async function parsed({template, line}: Statement, report: Report): Promise<Node
   }
 }
 
-/** A syntax error at a value is at a place where the grammar takes a literal or a name only. */
+/** A syntax error at a value means that the grammar accepts only a literal or a name there. */
 function explain(message: string, template: Template): string {
   const place = /"\$(\d+)"/.exec(message)?.[1];
   const values = placeholdersIn(template).filter(({kind}) => kind === 'value');
@@ -142,7 +142,7 @@ function isQuery(node: Node): boolean {
   return 'SelectStmt' in node;
 }
 
-/** The columns of the select list; null where the text does not show them, as with `*`. */
+/** The columns of the select list; null if the text does not show them (`*`). */
 function columnsOf(node: Node): string[] | null {
   if (!('SelectStmt' in node)) return null;
   const targets = node.SelectStmt.targetList ?? [];
@@ -169,14 +169,14 @@ function lastName(names: Node[] | undefined): string | null {
 /** Only these take parameters; utility statements do not (tcop/utility.c). */
 const takesValues = ['SelectStmt', 'InsertStmt', 'UpdateStmt', 'DeleteStmt', 'MergeStmt'];
 
-function refuseValues(node: Node, {template}: Statement, report: Report): void {
+function reportValues(node: Node, {template}: Statement, report: Report): void {
   if (takesValues.some(kind => kind in node)) return;
   for (const {kind, name, line} of placeholdersIn(template)) {
     if (kind === 'value') report(line, noParameter(name));
   }
 }
 
-function refuseColumns({template}: Statement, known: readonly string[], report: Report): void {
+function reportUnknownColumns({template}: Statement, known: readonly string[], report: Report): void {
   const unknown = namesIn(template).filter(name => !known.includes(name));
   for (const name of unknown) {
     const line = placeholdersIn(template).find(each => each.name === name)?.line ?? 1;

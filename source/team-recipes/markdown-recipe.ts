@@ -4,7 +4,6 @@ import {parseDurationMs} from '../core/text/duration.ts';
 import {didYouMean} from '../core/text/nearest.ts';
 import type {SqlStep} from '../model/step.ts';
 import {type DeclaredFunction, type MarkdownParameter, readFrontMatter} from './front-matter.ts';
-
 import {namesIn, parseTemplate, placeholdersIn, type Template} from './template.ts';
 
 /** A parsed Markdown recipe. */
@@ -35,25 +34,25 @@ export type MarkdownPlan = Pick<SqlStep, 'lock' | 'transaction' | 'timeout_ms'> 
 
 type Report = (line: number, message: string) => void;
 
-const marks = ['diagnose', 'plan', 'verify', 'undo'] as const;
-type Mark = (typeof marks)[number];
-type Blocks = Partial<Record<Mark, SqlBlock>>;
+const blockKinds = ['diagnose', 'plan', 'verify', 'undo'] as const;
+type BlockKind = (typeof blockKinds)[number];
+type Blocks = Partial<Record<BlockKind, SqlBlock>>;
 
 /** Words after `sql plan`; those with `=` take a value. */
 const planOptions = ['once', 'irreversible', 'undo-unneeded', 'no-transaction', 'lock=', 'timeout='];
 const locks = ['none', 'share', 'exclusive'] as const;
 
 /**
- * Parses a Markdown recipe and reports every mistake that can be seen without a server, with its line. The result of a
- * text with mistakes is not to be used; null where it has no diagnosis.
+ * Parses a Markdown recipe and reports every mistake that can be found without a server, with its line. Do not use the
+ * result if a mistake was reported. null if the recipe has no diagnosis.
  */
 export function parseMarkdownRecipe(id: string, text: string, report: Report): MarkdownRecipe | null {
   const {front_matter, blocks, unclosed, prose} = readMarkdown(text);
   if (front_matter === null) report(1, 'the file must begin with title and why between two lines of ---');
   for (const line of unclosed) report(line, 'unclosed block: end it with a fence on a line of its own');
   const head = readFrontMatter(front_matter ?? '', front_matter === null ? () => {} : report);
-  const marked = sortBlocks(blocks, report);
-  if (marked.diagnose === undefined) {
+  const blockOf = sortBlocks(blocks, report);
+  if (blockOf.diagnose === undefined) {
     report(1, 'missing block "sql diagnose"');
     return null;
   }
@@ -61,8 +60,8 @@ export function parseMarkdownRecipe(id: string, text: string, report: Report): M
     id,
     ...head,
     prose,
-    diagnose: readStatement(marked.diagnose, report),
-    plan: readPlan(marked, report),
+    diagnose: readStatement(blockOf.diagnose, report),
+    plan: readPlan(blockOf, report),
   };
   checkNames(recipe, report);
   return recipe;
@@ -71,13 +70,13 @@ export function parseMarkdownRecipe(id: string, text: string, report: Report): M
 function sortBlocks(blocks: readonly SqlBlock[], report: Report): Blocks {
   const sorted: Blocks = {};
   for (const block of blocks) {
-    const mark = marks.find(each => each === block.mark);
-    if (mark === undefined) {
-      const hint = didYouMean(block.mark, marks) || `: use ${marks.join(', ')}`;
-      report(block.line, `unknown block "sql ${block.mark}"${hint}`);
-    } else if (sorted[mark] !== undefined) report(block.line, `duplicate block: a recipe has one ${mark}`);
-    else sorted[mark] = block;
-    for (const option of mark === 'plan' ? [] : block.options)
+    const kind = blockKinds.find(each => each === block.kind);
+    if (kind === undefined) {
+      const hint = didYouMean(block.kind, blockKinds) || `: use ${blockKinds.join(', ')}`;
+      report(block.line, `unknown block "sql ${block.kind}"${hint}`);
+    } else if (sorted[kind] !== undefined) report(block.line, `duplicate block: a recipe has one ${kind}`);
+    else sorted[kind] = block;
+    for (const option of kind === 'plan' ? [] : block.options)
       report(block.line, `unknown option "${option}": only plan has options`);
   }
   return sorted;
@@ -86,7 +85,7 @@ function sortBlocks(blocks: readonly SqlBlock[], report: Report): Blocks {
 function readPlan({plan, verify, undo}: Blocks, report: Report): MarkdownPlan | null {
   if (plan === undefined) {
     for (const block of [verify, undo]) {
-      if (block !== undefined) report(block.line, `${block.mark} without a plan`);
+      if (block !== undefined) report(block.line, `${block.kind} without a plan`);
     }
     return null;
   }
@@ -164,10 +163,10 @@ export function statementsOf(plan: MarkdownPlan | null): Statement[] {
   return [plan.apply, plan.verify, ...(typeof plan.undo === 'string' ? [] : [plan.undo])];
 }
 
-/** A fenced block of SQL; `mark` is the word after the language, `options` are the words after it. */
+/** A fenced block of SQL; `kind` is the word after the language, `options` are the words after it. */
 type SqlBlock = {
-  /** '' for an example, which has none. */
-  mark: string;
+  /** '' for an example. */
+  kind: string;
   options: string[];
   sql: string;
   /** Line of the opening fence. */
@@ -176,7 +175,7 @@ type SqlBlock = {
 
 /** The parts of a Markdown recipe. */
 type Document = {
-  /** The text between the two `---`, from line 2 of the file; null where the file does not begin with `---`. */
+  /** The text between the two `---`, from line 2 of the file; null if the file does not begin with `---`. */
   front_matter: string | null;
   blocks: SqlBlock[];
   /** Lines of opening fences without a closing one. */
@@ -190,7 +189,7 @@ function readMarkdown(text: string): Document {
   const nodes = fromMarkdown(rest).children;
   return {
     front_matter,
-    blocks: nodes.flatMap(node => (node.type === 'code' && isMarked(node) ? [toBlock(node)] : [])),
+    blocks: nodes.flatMap(node => (node.type === 'code' && hasKind(node) ? [toBlock(node)] : [])),
     unclosed: nodes.flatMap(node => (isUnclosed(node, rest) ? [node.position?.start.line ?? 1] : [])),
     prose: nodes.flatMap(node => proseOf(node, rest)),
   };
@@ -206,7 +205,7 @@ function splitFrontMatter(text: string): {front_matter: string | null; rest: str
 }
 
 /** An `sql` block without a word after the language is an example, part of the prose. */
-function isMarked(node: RootContent): boolean {
+function hasKind(node: RootContent): boolean {
   return node.type === 'code' && node.lang === 'sql' && Boolean(node.meta?.trim());
 }
 
@@ -218,12 +217,12 @@ function isUnclosed({type, position}: RootContent, text: string): boolean {
 }
 
 function toBlock({meta, value, position}: Code): SqlBlock {
-  const [mark = '', ...options] = (meta ?? '').trim().split(/\s+/);
-  return {mark, options, sql: value, line: position?.start.line ?? 1};
+  const [kind = '', ...options] = (meta ?? '').trim().split(/\s+/);
+  return {kind, options, sql: value, line: position?.start.line ?? 1};
 }
 
 function proseOf(node: RootContent, text: string): string[] {
-  if (isMarked(node) || node.type === 'html' || node.type === 'definition' || node.type === 'thematicBreak')
+  if (hasKind(node) || node.type === 'html' || node.type === 'definition' || node.type === 'thematicBreak')
     return [];
   if (node.type === 'list')
     return node.children.map(item => `- ${sourceOf(item, text).replace(/^[-*+]\s+/, '')}`);

@@ -11,12 +11,12 @@ export function constantsIn(node: Node): Constant[] {
 
 /** Whether any part writes (WITH and SELECT INTO can) or locks rows. */
 export function writes(node: Node): boolean {
-  return descendants(node).some(each => writing.some(key => key in each));
+  return descendants(node).some(each => writingNodes.some(key => key in each));
 }
 
-const writing = ['InsertStmt', 'UpdateStmt', 'DeleteStmt', 'MergeStmt', 'intoClause', 'lockingClause'];
+const writingNodes = ['InsertStmt', 'UpdateStmt', 'DeleteStmt', 'MergeStmt', 'intoClause', 'lockingClause'];
 
-/** The constants that a result column can be: written as such or as branches of a CASE, in every SELECT of a UNION. */
+/** The constants that a result column can have: literals and branches of a CASE, in every SELECT of a UNION. */
 export function constantsOfColumn(node: Node, column: string): Constant[] {
   const lists = targetLists(node);
   const index = lists[0]?.findIndex(({name}) => name === column) ?? -1;
@@ -53,10 +53,10 @@ function descendants(value: unknown): object[] {
 }
 
 /**
- * Functions of pg_catalog that act, or run what their arguments name. These can be reported without a server; the check
- * before a query runs (postgres/reach) asks the server and refuses more.
+ * Functions of pg_catalog with side effects, and those that run what their arguments name. They can be reported without
+ * a server; the gate before a query (postgres/reach) asks the server and rejects more.
  */
-const acting = new RegExp(
+const unsafeFunctions = new RegExp(
   `^(${[
     'pg_(terminate|cancel)_backend|pg_(try_)?advisory_.*|pg_notify|set_config|setseed|nextval|setval',
     'pg_(reload_conf|rotate_logfile|promote|switch_wal|export_snapshot|nextoid|sleep.*|stat_reset.*)',
@@ -71,11 +71,11 @@ const acting = new RegExp(
 export function functionProblems(node: Node, declared: readonly string[]): string[] {
   return namedObjects(node).flatMap(({kind, schema, name}) => {
     if (kind !== 'function' || declared.includes(`${schema}.${name}`)) return [];
-    const isOwn = schema === '' || schema === 'pg_catalog';
-    if (!isOwn && schema !== 'information_schema')
+    const isBuiltIn = schema === '' || schema === 'pg_catalog';
+    if (!isBuiltIn && schema !== 'information_schema')
       return [
         `undeclared function ${schema}.${name}: add functions: [${schema}.${name}] to the front matter`,
       ];
-    return isOwn && acting.test(name) ? [`${name}() does more than read`] : [];
+    return isBuiltIn && unsafeFunctions.test(name) ? [`${name}() does more than read`] : [];
   });
 }

@@ -12,7 +12,7 @@ export type TemplateProblem = {message: string; line: number};
 
 export type Value = string | number | null;
 
-/** Parses one statement of a recipe, whose first line is `line`. Its final semicolon is left out. */
+/** Parses one statement of a recipe; `line` is its first line. Drops the final semicolon. */
 export function parseTemplate(
   sql: string,
   line: number,
@@ -26,7 +26,7 @@ export function parseTemplate(
     if (space === undefined && end !== null) {
       return {
         template: {parts},
-        problem: {message: 'a block has one statement: this is a second one', line: at},
+        problem: {message: 'a block may contain only one statement', line: at},
       };
     }
     if (name !== undefined) parts.push({kind: kindOf(groups), name, line: at});

@@ -11,8 +11,8 @@ import {namePattern} from './template.ts';
 type Report = (line: number, message: string) => void;
 
 /**
- * Loads the recipe that a TypeScript file exports as its default, and reports what is wrong with it. This runs the file's
- * code, so only folders that the user names are loaded.
+ * Loads the recipe that is the default export of a TypeScript file, and reports what is wrong with it. This runs the
+ * file's code, so only folders that the user names are loaded.
  */
 export async function loadTypeScript(id: string, file: string, report: Report): Promise<Recipe | null> {
   const path = resolve(file);
@@ -27,10 +27,10 @@ export async function loadTypeScript(id: string, file: string, report: Report): 
   }
   const problem = recipeProblem(id, exported);
   if (problem !== null) report(1, problem);
-  return problem === null ? guarded(exported as Recipe) : null;
+  return problem === null ? withErrorHandling(exported as Recipe) : null;
 }
 
-/** Why a value is not the recipe of that id; null if it is. */
+/** Why `value` is not a recipe with this id; null if it is. */
 function recipeProblem(id: string, value: unknown): string | null {
   if (typeof value !== 'object' || value === null || !('diagnose' in value)) {
     return 'no recipe exported: export default defineRecipe({...})';
@@ -53,7 +53,7 @@ function isParameter(value: unknown): boolean {
   return texts && namePattern.test(String(name));
 }
 
-/** A recipe's required data, under the names of poolctl 0.1 too (`watches`, `needs`). */
+/** A recipe's data requirements; also read from their names in poolctl 0.1 (`watches`, `needs`). */
 function withOlderNames(
   recipe: Recipe & {watches?: Recipe['diagnoseRequires']; needs?: Recipe['planRequires']},
 ): Pick<Recipe, 'diagnoseRequires' | 'planRequires'> {
@@ -62,7 +62,7 @@ function withOlderNames(
 }
 
 /** Turns an exception in the recipe's diagnosis into a finding, and one in its plan into an AbortError. */
-function guarded(recipe: Recipe): Recipe {
+function withErrorHandling(recipe: Recipe): Recipe {
   const {id, diagnose, plan} = recipe;
   const {diagnoseRequires, planRequires} = withOlderNames(recipe);
   return {
@@ -86,21 +86,21 @@ function guarded(recipe: Recipe): Recipe {
       plan: (snapshot, params, facts) =>
         attempt(`the plan of ${id}`, () => {
           const completed = requiredParams(params, recipe.parameters);
-          const made = checked(withSkipped(plan.call(recipe, snapshot, completed, facts)), planProblem);
-          return {...made, steps: made.steps.map(declareFunctions)};
+          const result = checked(withSkipped(plan.call(recipe, snapshot, completed, facts)), planProblem);
+          return {...result, steps: result.steps.map(declareFunctions)};
         }),
     }),
   };
 }
 
-/** A plan as recipes written for poolctl 0.1 return it: `skipped` was `left_alone`. */
+/** Accepts plans of recipes written for poolctl 0.1, where `skipped` was `left_alone`. */
 function withSkipped(plan: Plan): Plan {
   if (typeof plan !== 'object' || plan === null || !('left_alone' in plan)) return plan;
   const {left_alone, ...rest} = plan as Plan & {left_alone: Plan['skipped']};
   return {...rest, skipped: left_alone};
 }
 
-/** Guards and verifications may call only functions of pg_catalog that read, and those that the step declares. */
+/** Limits guards and verifications to reading functions of pg_catalog and those that the step declares. */
 function declareFunctions(step: Step): Step {
   if (step.kind !== 'sql') return step;
   const {guard, verify, undo} = step;
@@ -155,7 +155,7 @@ function lineOf(error: unknown, path: string): number {
   return Number(place ?? /^:(\d+)/.exec(at ?? '')?.[1] ?? 1);
 }
 
-/** What a plan lacks for the engine to run it; null if it is complete. Types of recipes are not checked when they load. */
+/** Why the engine cannot run the plan; null if it can. Types of recipes are not checked when they load. */
 function planProblem(plan: unknown): string | null {
   const {steps, explanation, skipped, watch_groups, batch_size, params} = membersOf(plan);
   const lists = {steps, explanation, skipped, watch_groups};

@@ -149,7 +149,7 @@ describePgBouncer('through a transaction pooler', () => {
     const pooler = await startPgBouncer({server, pool_mode: 'transaction', users: {oncall: 'oncall'}});
     try {
       const terminal = await opened([pooler.url({user: 'oncall'})]);
-      await terminal.waitFor('connect past it: DIRECT_URL');
+      await terminal.waitFor('connect directly: set DIRECT_URL');
       expect(terminal.text()).toContain('a connection pooler is in between');
       expect(terminal.text()).not.toContain('stale');
     } finally {

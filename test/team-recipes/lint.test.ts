@@ -210,7 +210,7 @@ describe('mistakes in a Markdown recipe, with their lines', () => {
     [
       'two statements',
       head + diagnose + plan('SELECT 1;\nSELECT 2') + verify + undo,
-      ['10: a block has one statement: this is a second one'],
+      ['10: a block may contain only one statement'],
     ],
   ])('%s', async (_, text, expected) => {
     expect(await mistakes(text)).toEqual(expected);

@@ -8,8 +8,8 @@ export function isAddress(text: string): boolean {
 }
 
 /**
- * Reads an address: a PostgreSQL URL (`parsePostgresUrl`), also in quotes, or libpq's `host=... dbname=...`. `from` names
- * where it was found. Throws AbortError (exit 2), which never quotes the address: it holds a password.
+ * Reads an address: a PostgreSQL URL (`parsePostgresUrl`), also in quotes, or libpq's `host=... dbname=...`. `from`
+ * names where it was found. Throws AbortError (exit 2), which never quotes the address: it may contain a password.
  */
 export function parseAddress(address: string, from: string): ConnectionParameters {
   const text = address.trim().replace(/^(["'])(.*)\1$/s, '$2');
@@ -78,12 +78,12 @@ const otherSchemes: Record<string, {is: string; hint: string}> = {
 type PrismaParameters = {
   parameters: ConnectionParameters;
   prisma: PrismaSettings | null;
-  /** `connection_limit=5`, to be reported. */
+  /** Parameters to report as ignored: `connection_limit=5`. */
   ignored: string[];
 };
 
 /**
- * Removes Prisma's own parameters, which libpq rejects, from an address and keeps what they say of the application's
+ * Removes Prisma's own parameters, which libpq rejects, from an address and keeps what they say about the application's
  * pool. Its TLS parameters become libpq's: with `sslaccept=strict` Prisma verifies chain and name, otherwise nothing;
  * its `sslcert` without a key is the authority's certificate, not the client's.
  */
@@ -125,7 +125,7 @@ function translateTls(parameters: ConnectionParameters, accept: string | undefin
   if (authority !== undefined) parameters.sslrootcert ??= authority;
 }
 
-/** A path says where keys are kept, so only its name is reported. */
+/** The path of `sslidentity` says where keys are stored, so it is left out. */
 function describe(name: string, value: string): string {
   return name === 'sslidentity' ? name : `${name}=${value}`;
 }

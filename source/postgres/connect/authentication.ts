@@ -3,10 +3,10 @@ import type {RawPgClient} from './client.ts';
 import {type AuthenticationMethod, type ConnectionRequest, hostAndPort} from './request.ts';
 
 /**
- * Refuses a server that asks for another authentication than the request allows, before anything derived from the
- * password is sent. `require_auth` allows methods; channel_binding=require allows SCRAM bound to this TLS session only,
- * so that a man in the middle gets neither the password nor the session. A server that began SCRAM has to complete it:
- * its last message proves that it knows the password.
+ * Rejects a server that asks for an authentication method that the request does not allow, before anything derived from
+ * the password is sent. `require_auth` lists the allowed methods. channel_binding=require allows only SCRAM bound to
+ * this TLS session, so a man in the middle gets neither the password nor the session. A server that began SCRAM must
+ * complete it: its last message proves that it knows the password.
  */
 export function guardAuthentication(client: RawPgClient, request: ConnectionRequest): void {
   const {connection} = client;

@@ -2,8 +2,7 @@ import {noSettings} from '../../core/configuration.ts';
 import {type AbortError, usageError} from '../../core/errors.ts';
 import type {ConnectionParameters} from '../../core/text/postgres-url.ts';
 import {parseAddress, splitPrismaParameters} from './address.ts';
-import type {Machine} from './machine.ts';
-import {defaultHost, environmentParameters, serviceParameters} from './machine.ts';
+import {defaultHost, environmentParameters, type Machine, serviceParameters} from './machine.ts';
 import {findPassword} from './password.ts';
 import {
   type AuthenticationMethod,
@@ -19,14 +18,14 @@ type Found = {source: string; origin: Origin; overrides?: ConnectionParameters};
 
 const defaultConnectTimeoutMs = 10_000;
 
-/** A request from an address as an application writes it. */
+/** A request from a URL or a keyword=value string. */
 export function requestFromUrl({url, ...found}: Found & {url: string}, machine: Machine): ConnectionRequest {
   return buildRequest({...found, address: parseAddress(url, found.source)}, machine);
 }
 
 /**
- * Fills what an address leaves open as libpq does: from its service, then the environment, then defaults. An address
- * from a folder's .env gets no secret of the user's: only a password and a client key that the folder itself names.
+ * Fills in what an address leaves out as libpq does: from its service, then the environment, then defaults. An address
+ * from a folder's .env gets none of the user's secrets, only a password and a client key that the file itself names.
  * Throws AbortError (exit 2) for an invalid value.
  */
 export function buildRequest(
@@ -35,8 +34,9 @@ export function buildRequest(
 ): ConnectionRequest {
   const {parameters: own, prisma, ignored} = splitPrismaParameters(address);
   const isFromFolder = origin.kind === 'folder';
-  if (isFromFolder && own.service !== undefined) throw namesService(own.service, source);
-  if (isFromFolder && own.host !== undefined && own.hostaddr !== undefined) throw disguised(own, source);
+  if (isFromFolder && own.service !== undefined) throw serviceInDotenv(own.service, source);
+  if (isFromFolder && own.host !== undefined && own.hostaddr !== undefined)
+    throw hostaddrInDotenv(own, source);
   const service = own.service === undefined ? {} : serviceParameters(own.service, machine);
   const explicit = {...service, ...own, ...overrides};
   // The password belongs to the role in the address, not to another one of the command line.
@@ -52,7 +52,7 @@ export function buildRequest(
   const user = parameters.user ?? machine.os_user;
   const host = parameters.host ?? parameters.hostaddr ?? defaultHost(port, machine);
   if (host.includes(',')) {
-    throw unusable(source, 'it names several hosts, and poolctl watches one server at a time');
+    throw unusable(source, 'it names several hosts, and poolctl connects to one server');
   }
   const server = {host, port, user, database: parameters.dbname ?? user};
   const password = findPassword(server, {parameters, own: explicit.password, source, isFromFolder}, machine);
@@ -75,7 +75,7 @@ export function buildRequest(
   };
 }
 
-/** The proof of identity that the user has exported as required, which a folder's .env cannot lower. */
+/** The proof of identity that the user's exported variables require, which a folder's .env cannot weaken. */
 function minimumProof(exported: ConnectionParameters, explicit: ConnectionParameters): ConnectionParameters {
   const names = ['sslrootcert', 'channel_binding', 'require_auth'] as const;
   const minimum = Object.fromEntries(
@@ -148,7 +148,7 @@ function portOf(text: string | undefined, source: string): number {
   throw unusable(source, `port ${text} is not between 1 and 65535`);
 }
 
-/** In libpq's seconds: 0 or less waits for ever. poolctl's default is 10 s. */
+/** Milliseconds from libpq's seconds; 0 or less waits forever. */
 function timeoutOf(text: string | undefined): number {
   const seconds = Number(text ?? Number.NaN);
   if (!Number.isFinite(seconds)) return defaultConnectTimeoutMs;
@@ -168,14 +168,14 @@ function unused(address: ConnectionParameters): string[] {
     .map(([name, value]) => (name === 'application_name' ? `${name}=${value}` : name));
 }
 
-function namesService(name: string, source: string): AbortError {
+function serviceInDotenv(name: string, source: string): AbortError {
   return usageError(
     `${source} names service "${name}", and poolctl does not read your service file for a folder's .env`,
     `Set PGSERVICE=${name} instead.`,
   );
 }
 
-function disguised({host, hostaddr}: ConnectionParameters, source: string): AbortError {
+function hostaddrInDotenv({host, hostaddr}: ConnectionParameters, source: string): AbortError {
   return usageError(
     `${source} names host ${host} but connects to ${hostaddr}, which poolctl does not allow a folder's .env`,
     'Export the URL, or pass it as an argument.',
@@ -193,8 +193,8 @@ function unusable(source: string, why: string): AbortError {
 const unimplemented = ['gss', 'sspi', 'oauth'];
 
 /**
- * libpq's require_auth: the methods named, or, with `!` before each, all others. null allows every method; a text says
- * what is wrong.
+ * libpq's require_auth: the methods named, or, with `!` before each, all others. null allows every method; a string
+ * says what is wrong.
  */
 function parseRequireAuth(text: string): AuthenticationMethod[] | null | string {
   const words = text.split(',').map(word => word.trim());

@@ -1,7 +1,7 @@
 import type {EventEmitter} from 'node:events';
 import type {Socket} from 'node:net';
 import type {Duplex} from 'node:stream';
-// Before pg: it decides at load.
+// Must be imported before pg, which checks for a navigator when it loads.
 import './node-navigator.ts';
 import Client from 'pg/lib/client.js';
 
@@ -22,7 +22,7 @@ type PgResult<Row> = {rows: Row[]; rowCount: number | null; fields: {name: strin
 
 /**
  * A connected client. Queries are pipelined: several `query()` calls in one turn are written at once, each
- * with its own Sync, so one round trip carries them all and one that fails does not spoil the others.
+ * with its own Sync, so one round trip carries them all, and one that fails does not affect the others.
  *
  * Types: int2, int4, int8, oid, float and numeric are numbers (cast identities to text in SQL), times are
  * the server's own text, integer arrays are numbers, json is parsed, text arrays are strings.
@@ -34,7 +34,7 @@ export type PgClient = {
   end(): Promise<void>;
 };
 
-/** The connection below pg's client, for the code that connects. */
+/** The protocol connection of pg's client, for the code that connects. */
 type PgConnection = EventEmitter & {
   stream: Socket;
   _ending: boolean;
@@ -45,7 +45,7 @@ type PgConnection = EventEmitter & {
   attachListeners(stream: Duplex): void;
 };
 
-/** A client with what only the code that connects uses. */
+/** A client with the members that only the code that connects uses. */
 export type RawPgClient = PgClient &
   EventEmitter & {
     connect(): Promise<unknown>;

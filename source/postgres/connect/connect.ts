@@ -20,14 +20,14 @@ export type Connection = {
   route: Route;
   /** As PostgreSQL numbers it: 150018 is 15.18. */
   server_version_num: number;
-  /** In the startup options of this session: a server that reads it back is the one that opened the session. */
+  /** Sent in the startup options: a session that returns it is this one, not one that a pooler assigned. */
   marker: string;
-  /** Read on this connection. Null where a connection that watches has not asked yet. */
+  /** Read on this connection; null while a watching connection has not read it. */
   server: ServerIdentity | null;
   is_encrypted: boolean;
   /**
    * A pooler rejected or ignored the session's settings. Each transaction may run in another session of the server, so
-   * SET would reach other clients and named statements vanish. Never true of a connection that acts.
+   * SET would reach other clients and named statements vanish. Never true for a connection that acts.
    */
   is_pooled: boolean;
   /** Resolves once, when the connection ends for any reason. Never rejects. */
@@ -41,7 +41,7 @@ export type WaitState = {
   attempt: number;
   next_try_in_ms: number;
   waited_ms: number;
-  /** Until it gives up. */
+  /** Time left until poolctl gives up. */
   remaining_ms: number;
   kind: SlotKind;
   message: string;
@@ -57,8 +57,8 @@ export type ConnectOptions = {
 };
 
 /**
- * Connects by the first route that works: to the address; where every slot is taken, to the rescue URL; then by
- * waiting for a free slot. Throws AbortError: exit 4 where no slot is left, 130 when interrupted, else 3, also for
+ * Connects by the first route that works: the address; the rescue URL if every slot is taken; the address again after
+ * waiting for a free slot. Throws AbortError: exit 4 if no slot is left, 130 if interrupted, otherwise 3, also for
  * acting through a pooler.
  */
 export async function connect(request: ConnectionRequest, options: ConnectOptions): Promise<Connection> {
@@ -85,7 +85,7 @@ export async function connect(request: ConnectionRequest, options: ConnectOption
       kind,
       ...explainSlotError(kind, facts),
     });
-    // Loaded late, as only a full server needs it.
+    // Loaded late: only a full server needs it.
     const {setTimeout: sleep} = await import('node:timers/promises');
     await sleep(next_try_in_ms, undefined, {...(options.signal && {signal: options.signal})}).catch(() => {
       throw new AbortError('interrupted', {exitCode: exitCodes.interrupted});

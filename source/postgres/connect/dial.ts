@@ -1,5 +1,5 @@
 import net from 'node:net';
-// Before pg: it decides at load.
+// Must be imported before pg, which checks for a navigator when it loads.
 import './node-navigator.ts';
 import Connection from 'pg/lib/connection.js';
 import {headerBytes, readExactly} from '../wire/message-reader.ts';
@@ -11,14 +11,14 @@ import {firstAcceptedTransport, type Transport} from './tls.ts';
 export type Dial = () => Promise<net.Socket>;
 
 /**
- * How to reach the server from now on: by the first transport of sslmode that it accepts. This needs no password, as
- * pg_hba.conf refuses (28000) before it asks for one. Rejects with the error of a transport, which has node's code or
- * an SQLSTATE as `code`.
+ * Finds the first transport of sslmode that the server accepts; the function it returns dials with it. No password is
+ * needed: pg_hba.conf rejects a transport (28000) before the server asks for one. Rejects with the error of a
+ * transport, whose `code` is node's or an SQLSTATE.
  */
 export function findDial(request: ConnectionRequest): Promise<Dial> {
   return firstAcceptedTransport(request, async transport => {
     const socket = await open(request, transport);
-    await requireWelcome(socket, request).finally(() => socket.destroy());
+    await checkFirstMessage(socket, request).finally(() => socket.destroy());
     return () => open(request, transport);
   });
 }
@@ -35,7 +35,7 @@ function open(request: ConnectionRequest, transport: Transport): Promise<net.Soc
   // What the server sends is for the caller, not for pg's parser.
   connection.attachListeners = () => {};
   const opened = new Promise<net.Socket>((resolve, reject) => {
-    // Stays for later errors of the socket: the end of the connection reports them.
+    // Stays attached for later errors of the socket, which the caller sees as its end.
     connection.on('error', reject);
     connection.once('end', () => reject(new Error('Connection terminated')));
     connection.once('connect', () => {
@@ -57,8 +57,8 @@ function open(request: ConnectionRequest, transport: Transport): Promise<net.Soc
     });
 }
 
-/** Reads the server's first message to a session: an error where pg_hba.conf refuses this transport. */
-async function requireWelcome(
+/** Reads the server's first message. Throws if pg_hba.conf rejects this transport. */
+async function checkFirstMessage(
   socket: net.Socket,
   {user, database, connect_timeout_ms}: ConnectionRequest,
 ): Promise<void> {

@@ -26,7 +26,7 @@ export function toAbortError(error: unknown, request: ConnectionRequest): AbortE
   });
 }
 
-/** Of the server's error, or of node's. */
+/** The fields of the server's error or of node's. */
 type Failure = {code: string; message: string; reason: string};
 type Explained = {message: string; hint: string};
 
@@ -114,7 +114,7 @@ function wrongPassword(request: ConnectionRequest): Explained {
   };
 }
 
-/** A password of the user's own is not sent to a host that a folder names. */
+/** The user's own password is not sent to a host that a folder's .env names. */
 function withheldPassword({password_withheld, source, host, port}: ConnectionRequest): string | null {
   if (password_withheld === null) return null;
   return `The password from ${password_withheld} is not sent to a host that ${source} names: export the URL, pass it as an argument, or add a line for ${host}:${port} to ~/.pgpass.`;
@@ -249,7 +249,7 @@ function failureOf(error: unknown): Failure {
   };
 }
 
-/** The server's text is part of these lines, and hostile. */
+/** The lines quote the server, whose text may be hostile. */
 function oneLine(text: string): string {
   return sanitise(text.replace(/\s*\n\s*/g, ' '));
 }

@@ -3,8 +3,7 @@ import {type AbortError, usageError} from '../../core/errors.ts';
 import type {ConnectionParameters} from '../../core/text/postgres-url.ts';
 import {isAddress} from './address.ts';
 import {buildRequest, requestFromUrl} from './build-request.ts';
-import type {Machine} from './machine.ts';
-import {type Dotenv, environmentSource, readDotenv, serverVariable} from './machine.ts';
+import {type Dotenv, environmentSource, type Machine, readDotenv, serverVariable} from './machine.ts';
 import type {ConnectionRequest, Origin} from './request.ts';
 
 /** The server's flags; the first four are psql's -h, -p, -U and -d. */
@@ -29,7 +28,7 @@ export type LocateOptions = {
 };
 
 /**
- * Where the server is, by the first of: `[url]` or `--target`; exported variables (POOLCTL_DATABASE_URL, DIRECT_URL,
+ * Finds the server by the first of: `[url]` or `--target`; exported variables (POOLCTL_DATABASE_URL, DIRECT_URL,
  * DATABASE_URL, PGSERVICE, PGHOST and the like); the same URLs in ./.env; libpq's defaults. Flags override the address;
  * with `-h` no URL is used. The rescue URL never comes from ./.env. Throws AbortError (exit 2) for what is not an
  * address, and for a target or service that does not exist.
@@ -44,9 +43,9 @@ export function locate(options: LocateOptions): ConnectionRequest {
   // A folder's .env can mark its server as production; the user's own variable wins.
   const mark = machine.env.POOLCTL_PRODUCTION || dotenv.variables.POOLCTL_PRODUCTION;
   const is_production = flags.production ?? (known.is_production || isTruthy(mark));
-  // With --production or --no-production against the configuration, its name for the environment is not shown.
-  const isOther = !is_production && !known.is_production;
-  const environment = isOther ? known.environment : null;
+  // A --production or --no-production flag that contradicts the configuration hides its environment's name.
+  const isNonProduction = !is_production && !known.is_production;
+  const environment = isNonProduction ? known.environment : null;
   const perTarget = {is_production, environment, settings: known.settings};
   const rescue = findRescue(options);
   const isIgnored = dotenv.variables.POOLCTL_RESCUE_URL && !machine.env.POOLCTL_RESCUE_URL;
@@ -80,10 +79,10 @@ function findRequest(options: LocateOptions, dotenv: Dotenv): ConnectionRequest 
   }
   const databaseAddress =
     flags.database !== undefined && isAddress(flags.database) ? flags.database : undefined;
-  const given = options.url ?? databaseAddress;
-  if (given !== undefined) {
+  const address = options.url ?? databaseAddress;
+  if (address !== undefined) {
     const source = options.url === undefined ? 'the address of -d' : 'the address given';
-    return requestFromUrl({url: given, source, origin: call, overrides}, machine);
+    return requestFromUrl({url: address, source, origin: call, overrides}, machine);
   }
   if (flags.host !== undefined) return fromVariables(machine, {origin: call, overrides});
   const exported = fromExportedUrl(machine, overrides);
@@ -127,7 +126,7 @@ function fromDotenv(
   if (variable === undefined) return null;
   const source = `${variable} in ./.env`;
   const other = exportedReference(variable);
-  if (other !== null) throw refersOutside(source, other);
+  if (other !== null) throw refersToExported(source, other);
   return requestFromUrl(
     {url: variables[variable] ?? '', source, origin: {kind: 'folder'}, overrides},
     machine,
@@ -144,8 +143,8 @@ function flagParameters({host, port, user, database}: LocateFlags): ConnectionPa
 }
 
 /**
- * What the configuration says of this server: of the target with its name, or with its address (a target whose address
- * a command prints is not compared). Of several such targets a production one wins.
+ * The configuration of this server: of the target that --target names, else of one with the same address (url_command
+ * is not run to compare). Of several, a production target wins.
  */
 function findConfigured(
   request: ConnectionRequest,
@@ -178,7 +177,7 @@ function isTruthy(text: string | undefined): boolean {
   return !['', '0', 'false', 'no', 'off'].includes((text ?? '').trim().toLowerCase());
 }
 
-function refersOutside(source: string, name: string): AbortError {
+function refersToExported(source: string, name: string): AbortError {
   return usageError(
     `${source} refers to ${name}, which is exported and not set in the file`,
     'poolctl inserts no exported variable into a URL of ./.env: export the whole URL, or pass it as an argument.',
@@ -186,5 +185,5 @@ function refersOutside(source: string, name: string): AbortError {
 }
 
 function bothGiven(): AbortError {
-  return usageError('an address and --target may name two servers', 'Give one of them.');
+  return usageError('an address and --target exclude each other', 'Leave out one of them.');
 }

@@ -4,7 +4,7 @@ import {parseEnv} from 'node:util';
 import {usageError} from '../../core/errors.ts';
 import type {ConnectionParameters} from '../../core/text/postgres-url.ts';
 
-/** What of this machine decides where the server is. Tests pass their own. */
+/** The parts of this machine that decide which server to connect to. Tests pass their own. */
 export type Machine = {
   env: Readonly<Record<string, string | undefined>>;
   cwd: string;
@@ -12,9 +12,9 @@ export type Machine = {
   /** The operating system's user, PostgreSQL's default role. */
   os_user: string;
   platform: string;
-  /** The text of a file; null when it is not there or cannot be read. */
+  /** The text of a file; null if it is missing or cannot be read. */
   readFile(path: string): string | null;
-  /** Permission bits and kind, as `stat` has them; null when there is no such file. */
+  /** File type and permission bits, as in `stat`; null if the file does not exist. */
   fileMode(path: string): number | null;
 };
 
@@ -85,7 +85,7 @@ export function environmentSource(env: Machine['env']): string {
   return set.length === 0 ? "PostgreSQL's defaults" : set.join(', ');
 }
 
-/** Where the server's socket is: on Debian and Red Hat in the first, by PostgreSQL's default in the last. */
+/** Directories of the server's socket: Debian and Red Hat use the first, PostgreSQL's default is the last. */
 export const socketDirectories = ['/var/run/postgresql', '/run/postgresql', '/tmp'];
 
 /** As psql without a host: the socket of a server on this machine, else localhost. */
@@ -96,16 +96,16 @@ export function defaultHost(port: number, machine: Machine): string {
 }
 
 export type Dotenv = {
-  /** By name, `${NAME}` of the same file replaced. */
+  /** By name; references `${NAME}` to the same file are replaced. */
   variables: Readonly<Record<string, string>>;
   /**
    * An exported variable that the value of `name` refers to and the file does not set; null where there is none. Prisma
-   * inserts it; poolctl would so send a secret to a host that the file names.
+   * inserts it; poolctl does not, as that could send a secret to a host that the file names.
    */
   exportedReference(name: string): string | null;
 };
 
-/** The variables of `./.env`; none when there is no such file. */
+/** The variables of `./.env`; none if the file does not exist. */
 export function readDotenv(machine: Machine): Dotenv {
   const text = machine.readFile(`${machine.cwd}/.env`);
   const own = new Map(text === null ? [] : Object.entries(parseEnv(text)));
@@ -127,8 +127,8 @@ export function readDotenv(machine: Machine): Dotenv {
 const reference = /\$\{([A-Za-z_]\w*)\}/g;
 
 /**
- * The parameters of a service (libpq-pgservice): the user's file first, then the system's.
- * Throws AbortError (exit 2) when none defines it.
+ * The parameters of a service (libpq-pgservice): the user's file first, then the system's. Throws AbortError (exit 2)
+ * if none defines it.
  */
 export function serviceParameters(name: string, machine: Machine): ConnectionParameters {
   const files = serviceFiles(machine);

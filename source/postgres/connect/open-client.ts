@@ -33,7 +33,7 @@ export function openClient(
   return firstAcceptedTransport(request, transport => attempt(request, {options, transport, signal}));
 }
 
-/** Says goodbye to the server; after 300 ms without its answer the socket is destroyed. */
+/** Ends the session. Destroys the socket if the server does not close it within 300 ms. */
 export async function closeClient(client: RawPgClient): Promise<void> {
   const {stream} = client.connection;
   const timer = setTimeout(() => stream.destroy(), 300);
@@ -49,7 +49,7 @@ async function attempt(
 ): Promise<OpenClient> {
   signal?.throwIfAborted();
   const client = createRawClient(clientConfig(request, transport));
-  // Assigned after the fact: for an empty option pg falls back to PGOPTIONS.
+  // Assigned here, because pg replaces empty options by PGOPTIONS.
   client.connectionParameters.options = options;
   const parameters = new Map<string, string>();
   client.connection.on('parameterStatus', ({parameterName, parameterValue}) =>
@@ -102,7 +102,7 @@ function clientConfig(request: ConnectionRequest, transport: Transport): Record<
   };
 }
 
-/** Destroys the socket where what answers is not PostgreSQL, as pg would wait for the rest of a message. Returns what it found. */
+/** Destroys the socket if the server is not PostgreSQL: pg would wait for the rest of a message. Returns the error found. */
 function watchFirstBytes(client: RawPgClient): () => NotPostgresError | null {
   let found: NotPostgresError | null = null;
   client.connection.stream.once('data', (bytes: Buffer) => {

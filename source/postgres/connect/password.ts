@@ -5,12 +5,12 @@ import type {ConnectionRequest} from './request.ts';
 type Found = Pick<ConnectionRequest, 'password' | 'password_source' | 'password_withheld' | 'warnings'>;
 
 type Context = {
-  /** Of the address, and of the environment where the address leaves one open. */
+  /** Of the address, completed from the environment. */
   parameters: ConnectionParameters;
   /** The password of the address or its service. */
   own: string | undefined;
   source: string;
-  /** `./.env` named the host, which therefore gets no secret of the user's. */
+  /** `./.env` named the host, which therefore gets none of the user's secrets. */
   isFromFolder: boolean;
 };
 
@@ -26,7 +26,7 @@ export function findPassword(
 ): Found {
   const password = isFromFolder ? own : parameters.password;
   if (password !== undefined) return found(password, own === undefined ? 'PGPASSWORD' : source);
-  // A password file that the folder names may be anyone's.
+  // A password file that the folder's .env names is not trusted.
   const path = passwordFilePath(isFromFolder ? machine.env.PGPASSFILE : parameters.passfile, machine);
   const {password: line, warning} = readPasswordFile(path, server, machine, isFromFolder);
   const warnings = warning === null ? [] : [warning];
@@ -50,8 +50,8 @@ function passwordFilePath(passfile: string | undefined, {env, home, platform}: M
 }
 
 /**
- * The password of the first matching line, as libpq reads the file (libpq-pgpass). As there, a file that other users can
- * read is skipped with a warning. `isExact`: a line has to name host and port, without `*`.
+ * The password of the first matching line, as libpq reads the file (libpq-pgpass). As there, a file that other users
+ * can read is skipped with a warning. `isExact`: a line has to name host and port, without `*`.
  */
 function readPasswordFile(
   path: string,

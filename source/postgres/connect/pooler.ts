@@ -4,18 +4,17 @@ import {type ConnectionRequest, hostAndPort} from './request.ts';
 
 /** The hint for every limit of a connection pooler. */
 export const pastThePooler =
-  "Connect past the pooler: set DIRECT_URL or POOLCTL_DATABASE_URL to PostgreSQL's own address.";
+  "Connect directly: set DIRECT_URL or POOLCTL_DATABASE_URL to PostgreSQL's own address.";
 
 /** What a snapshot through a pooler lacks. Poolers in transaction mode do not name themselves. */
 export const poolerInBetween: Unavailable = {
   section: 'pooler',
   sqlstate: null,
-  reason:
-    'a connection pooler is in between: poolctl has no session of its own there and will change nothing',
-  remedy: 'connect past it: DIRECT_URL',
+  reason: 'a connection pooler is in between: poolctl has no session of its own and changes nothing',
+  remedy: 'connect directly: set DIRECT_URL',
 };
 
-/** Through a pooler neither timeouts nor advisory locks hold, and the pid is another session's. */
+/** Through a pooler, timeouts and advisory locks do not last, and the pid is another session's. */
 export function noActingThroughPooler(request: ConnectionRequest): AbortError {
   return new AbortError(
     `poolctl changes nothing through a connection pooler, and ${hostAndPort(request)} is one`,

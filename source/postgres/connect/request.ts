@@ -23,8 +23,8 @@ export type TlsRequest = {
   /** Decrypts the key; null where it is not encrypted. */
   key_password: string | null;
   /**
-   * `prefer` binds SCRAM to the TLS session where the server offers that, which proves that no proxy ends TLS; `require`
-   * refuses a server that does not offer it.
+   * `prefer` binds SCRAM to the TLS session where the server offers that, which proves that no proxy ends TLS;
+   * `require` refuses a server that does not offer it.
    */
   channel_binding: 'disable' | 'prefer' | 'require';
 };
@@ -35,7 +35,7 @@ export type TlsRequest = {
  */
 export type Origin =
   | {kind: 'call' | 'folder' | 'defaults'}
-  /** `variable` is the first that counts. */
+  /** `variable` is the first one that is set. */
   | {kind: 'environment'; variable: string};
 
 /** Everything needed to connect to one server, and how it was found. */
@@ -50,11 +50,11 @@ export type ConnectionRequest = {
   port: number;
   user: string;
   database: string;
-  /** A function, so that neither JSON nor a log of this object can show it. Returns null where there is none. */
+  /** A function, so that neither JSON nor a log of this object shows it. Returns null if there is none. */
   password: () => string | null;
   /** Where the password comes from, for messages; null where there is none. */
   password_source: string | null;
-  /** Where a password is that is not sent because `./.env` named the host; null where there is none. */
+  /** Where the password is that is not sent because `./.env` named the host; null if there is none. */
   password_withheld: string | null;
   tls: TlsRequest;
   /** libpq's require_auth; null allows every method. */
@@ -72,7 +72,7 @@ export type ConnectionRequest = {
   environment: ConfiguredTarget['environment'];
   /** The user's configuration for this server. */
   settings: TargetSettings;
-  /** Connected to where every slot is taken. */
+  /** The rescue URL, used when every slot is taken. */
   rescue: ConnectionRequest | null;
 };
 

@@ -13,7 +13,7 @@ type Session = OpenClient & {
   server_version_num: number;
   is_pooled: boolean;
   marker: string;
-  /** Null for a session that watches and has not asked yet. */
+  /** Null while a watching session has not read it. */
   proof: ServerProof | null;
 };
 type SessionOptions = {purpose: Purpose; signal?: AbortSignal};
@@ -36,7 +36,7 @@ export async function openSession(request: ConnectionRequest, options: SessionOp
     await closeClient(opened.client);
     throw noActingThroughPooler(request);
   }
-  // PostgreSQL 14 and later report default_transaction_read_only, so that watching need not ask before its first read.
+  // PostgreSQL 14 and later report default_transaction_read_only, so a watching session need not ask before its first read.
   const isReported = purpose === 'watch' && server_version_num >= 140_000;
   const proof = isReported || is_refused ? null : await prove(opened, {marker, request});
   if (proof?.is_own_session === false && purpose === 'act') {
@@ -49,8 +49,8 @@ export async function openSession(request: ConnectionRequest, options: SessionOp
 
 /**
  * PgBouncer refuses startup parameters it does not track: `unsupported startup parameter: options`, and from 1.20
- * `unsupported startup parameter in options: ...`, both 08P01. Supavisor uses the same texts, RDS Proxy
- * `Feature not supported: RDS Proxy currently doesn't support command-line options.`, 0A000.
+ * `unsupported startup parameter in options: ...`, both 08P01. Supavisor uses the same texts, RDS Proxy `Feature not
+ * supported: RDS Proxy currently doesn't support command-line options.`, 0A000.
  */
 async function openWithSettings(
   request: ConnectionRequest,
@@ -67,7 +67,7 @@ async function openWithSettings(
   }
 }
 
-/** A pooler that ignores `options` does not apply them, which only the server can tell. */
+/** Asks the server whether it applied the options: a pooler may have ignored them. */
 async function prove(
   {client}: OpenClient,
   {marker, request}: {marker: string; request: ConnectionRequest},
@@ -115,7 +115,7 @@ const always = {
   // Otherwise a role that may create functions or operators in a schema of the path could have them run with
   // poolctl's privileges (as in CVE-2018-1058). Everything poolctl runs is qualified or in pg_catalog.
   search_path: 'pg_catalog',
-  // Compiling a query takes longer than running it, and parallel workers take resources of the application's.
+  // Compiling a query takes longer than running it, and parallel workers compete with the application.
   jit: 'off',
   max_parallel_workers_per_gather: '0',
   client_min_messages: 'warning',
@@ -146,7 +146,7 @@ function sessionOptions(purpose: Purpose, marker: string): string {
     .join(' ');
 }
 
-/** BEGIN and the settings of a session that watches, for one transaction, as one text. */
+/** BEGIN and the settings of a watching session for one transaction, as one query string. */
 export function beginWatching(): string {
   const {client_encoding: _, ...rest} = always;
   const settings = Object.entries({...rest, ...byPurpose.watch}).map(

@@ -4,13 +4,13 @@ import {NotPostgresError} from '../wire/messages.ts';
 import type {ConnectionRequest, TlsFile, TlsRequest} from './request.ts';
 import {classifySlotError} from './slot-errors.ts';
 
-/** How one attempt to connect is made: false for plain text, or these options of `tls.connect`. */
+/** How one attempt connects: false for plain text, else the options of `tls.connect`. */
 export type Transport = false | Record<string, unknown>;
 
 /**
  * The transports that libpq's sslmode stands for, in order. libpq's default (`prefer`) tries TLS first; poolctl tries
- * plain text first on this machine, where nothing listens in between and TLS costs round trips. Throws AbortError
- * (exit 3) for a named certificate that cannot be read.
+ * plain text first on this machine, where no network is in between and TLS costs round trips. Throws AbortError (exit
+ * 3) for a named certificate that cannot be read.
  */
 export function transportsOf(request: ConnectionRequest): Transport[] {
   const {tls} = request;
@@ -23,8 +23,8 @@ export function transportsOf(request: ConnectionRequest): Transport[] {
 }
 
 /**
- * What `open` returns for the first transport that the server accepts. As libpq, it goes on to the next only where the
- * server refused this one as such, never after a password. Rejects with the error of `open`.
+ * Calls `open` with each transport until the server accepts one. As in libpq, the next one is tried only if the server
+ * rejected the transport itself, never after a password was sent. Rejects with the error of `open`.
  */
 export async function firstAcceptedTransport<T>(
   request: ConnectionRequest,

@@ -75,7 +75,7 @@ async function executeInSteps(connection: Connection, step: Executable): Promise
   }
 }
 
-/** Null where they cannot be read: the step is done all the same, unless its transaction fails with this query. */
+/** Null if they cannot be read: the step still succeeds, unless the query aborts its transaction. */
 async function readPins(send: Send, query: Sql, transaction: boolean): Promise<Pins | null> {
   try {
     const [row] = (await readOnly(send, query, transaction)).rows;
@@ -86,7 +86,7 @@ async function readPins(send: Send, query: Sql, transaction: boolean): Promise<P
   }
 }
 
-/** Null where all statements were executed, else why none was. */
+/** Executes all statements or none. Returns null, or why none was executed. */
 async function executeTogether(send: Send, statements: readonly Sql[]): Promise<string | null> {
   if (statements.length === 0) return null;
   try {
@@ -100,7 +100,7 @@ async function executeTogether(send: Send, statements: readonly Sql[]): Promise<
   }
 }
 
-/** What a guard answers in words; a value that merely differs, such as a setting's, is no message. */
+/** The message in the column `guard`; null for other columns, whose values are no messages. */
 function objectionOf({expect}: Verification, answer: Row | null | undefined): string | null {
   const value = expect.column === 'guard' ? answer?.[expect.column] : null;
   return typeof value === 'string' ? value : null;
@@ -158,12 +158,12 @@ function setting(name: string, value: string, isLocal: boolean): PgQuery {
   return {text: 'SELECT pg_catalog.set_config($1, $2, $3)', values: [name, value, isLocal]};
 }
 
-/** Later than the server's own timeout (0: none), for a server that no longer answers. */
+/** Longer than the server's own timeout (0: none), in case the server no longer answers. */
 function clientTimeout({timeout_ms}: Pick<Executable, 'timeout_ms'>): {query_timeout?: number} {
   return timeout_ms === 0 ? {} : {query_timeout: timeout_ms + 2000};
 }
 
-/** PostgreSQL 16+ says who may signal whom only in the detail. Other details quote rows and are left out. */
+/** PostgreSQL 16+ says only in the detail which role may signal. Other details quote rows and are left out. */
 function withDetail(error: unknown): unknown {
   if (!(error instanceof Error) || !('code' in error) || error.code !== '42501') return error;
   const detail = 'detail' in error && typeof error.detail === 'string' ? `: ${error.detail}` : '';

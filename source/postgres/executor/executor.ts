@@ -11,32 +11,32 @@ import {readServerProof} from '../server/server-proof.ts';
 import {execute, readRows} from './execute.ts';
 
 /**
- * Executes steps over a connection of its own, which `connect` opens at the first step and again after a loss. It has
- * one connection at most, to the bound server only. What `connect` throws (AbortError) comes before anything was sent;
- * other errors of `apply` are the server's, or a connection lost meanwhile.
+ * Executes steps over its own connection, which `connect` opens at the first step and again after a loss: at most one,
+ * and only to the bound server. If `connect` throws (AbortError), nothing was sent. Other errors of `apply` are the
+ * server's, or mean that the connection was lost.
  */
 export function createExecutor(connect: () => Promise<Connection>): Executor & {pid(): number | null} {
   let current: ProvenConnection | null = null;
   let bound: ServerIdentity | null = null;
 
-  /** A connection to the bound server; `isFit` says which of its starts will do. */
-  async function connectToBound(isFit: typeof isSameStart): Promise<ProvenConnection> {
-    if (bound === null) throw new BugError('the server to act on was not named');
+  /** Connects to the bound server; `isAccepted` compares it with the server found. */
+  async function connectToBound(isAccepted: typeof isSameStart): Promise<ProvenConnection> {
+    if (bound === null) throw new BugError('bind() was not called');
     const connection = await proven(await connect());
-    if (isFit(bound, connection.server)) return connection;
+    if (isAccepted(bound, connection.server)) return connection;
     await connection.close();
     throw otherServer(bound, connection);
   }
 
-  /** To verify after a restart cut a step off, the server that has started again will do. */
-  async function open(isFit = isSameServer): Promise<ProvenConnection> {
+  /** By default accepts the server after a restart too, so that an interrupted step can be verified. */
+  async function open(isAccepted = isSameServer): Promise<ProvenConnection> {
     if (current !== null) {
-      if (bound !== null && isFit(bound, current.server)) return current;
+      if (bound !== null && isAccepted(bound, current.server)) return current;
       const other = current;
       current = null;
       await other.close();
     }
-    const connection = await connectToBound(isFit);
+    const connection = await connectToBound(isAccepted);
     current = connection;
     void connection.lost.then(() => {
       if (current === connection) current = null;
@@ -99,10 +99,10 @@ export function createExecutor(connect: () => Promise<Connection>): Executor & {
   };
 }
 
-/** `server` was read on this connection, in a session of poolctl's own. */
+/** A connection whose `server` was read in a session of poolctl's own. */
 type ProvenConnection = Connection & {server: ServerIdentity};
 
-/** Asks a connection that only watched so far. Throws AbortError (exit 3) where a pooler answers. */
+/** Reads the server's identity if the connection lacks it. Throws AbortError (exit 3) if a pooler answers. */
 async function proven(connection: Connection): Promise<ProvenConnection> {
   const {client, marker, request} = connection;
   if (connection.server !== null) return {...connection, server: connection.server};
@@ -112,7 +112,7 @@ async function proven(connection: Connection): Promise<ProvenConnection> {
   throw noActingThroughPooler(request);
 }
 
-/** Since the same start: after another a pid, and so a plan, may mean something else. */
+/** After a restart, a pid in the plan may belong to another session. */
 function isSameStart(bound: ServerIdentity, found: ServerIdentity): boolean {
   return compareServers(bound, found) === 'same';
 }
@@ -125,6 +125,6 @@ function otherServer(bound: ServerIdentity, {request, route, server}: ProvenConn
   const by = route === 'rescue' ? 'the rescue URL ' : '';
   return new AbortError(
     `${by}${hostAndPort(request)} is not the server of this plan: ${serverDifference(bound, server)}`,
-    {hint: 'Look at that server, and plan again there if you mean it.', exitCode: exitCodes.drift},
+    {hint: 'Connect to the server of the plan, or plan again on this one.', exitCode: exitCodes.drift},
   );
 }

@@ -12,13 +12,13 @@ import {isAboutOneQuery} from '../sqlstate.ts';
  * query that fails: exit 5 where a privilege is missing, else 2.
  */
 export async function readAnswers(
-  {rawClient: bare}: Connection,
+  {rawClient}: Connection,
   queries: Record<string, Sql>,
 ): Promise<Record<string, Row[]>> {
   const answers: Record<string, Row[]> = {};
   for (const [name, query] of Object.entries(queries)) {
     try {
-      answers[name] = await readBehindGate<Row>(bare, query);
+      answers[name] = await readBehindGate<Row>(rawClient, query);
     } catch (error) {
       throw refused(name, error);
     }

@@ -16,11 +16,11 @@ import {readCapabilities} from '../server/capabilities.ts';
 import {readCatalog} from './catalog/catalog.ts';
 
 /** Statements considered: those with the most total execution time. */
-const mostStatements = 100;
+const maxStatements = 100;
 
 /**
- * Indexes worth building in the connected database, for its statements and foreign keys; or the indexes of a file. Plans
- * statements, executes none. Throws the server's errors, and AbortError (exit 2) for a file that cannot be read.
+ * Indexes worth building in the connected database, for its statements and foreign keys; or the indexes of a file.
+ * Plans statements, executes none. Throws the server's errors, and AbortError (exit 2) for a file that cannot be read.
  */
 export async function readIndexAdvice(connection: Connection, need: IndexAdviceNeed): Promise<IndexAdvice> {
   const parser = await loadSqlParser();
@@ -115,7 +115,7 @@ async function readStatements(
     return [];
   }
   const {text} = pickVariant(costlyStatementsQuery, extensionVersionNum(version), statements_schema);
-  const answer = await client.query<CostlyStatementRow>({text, values: [mostStatements], rowMode: 'array'});
+  const answer = await client.query<CostlyStatementRow>({text, values: [maxStatements], rowMode: 'array'});
   return answer.rows.flatMap(([queryid, query, calls, total_exec_time_ms]): WorkloadStatement[] => {
     const shape = parseShape(query, parser, naming);
     if (shape === null) {
@@ -184,7 +184,10 @@ type ColumnStatisticsRow = [
   correlation: number,
 ];
 
-/** The statements of this database with the most total execution time, of all roles, without utility statements and poolctl's own. */
+/**
+ * The statements of this database with the most total execution time, of all roles, without utility statements and
+ * poolctl's own.
+ */
 export const costlyStatementsQuery: Query = {
   name: 'poolctl_costly_statements',
   versioned_by: 'pg_stat_statements',

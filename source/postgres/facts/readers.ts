@@ -9,7 +9,7 @@ export type FactReaders = {
   ) => Promise<NonNullable<RecipeData[Name]>>;
 };
 
-/** The facts that a server answers for, each read by the file of its name. A reader is loaded when it is first used. */
+/** Readers of the facts that come from the server, each in a file of its name, loaded when first used. */
 export const serverFacts = {
   advisory_locks: async (connection, need) =>
     (await import('./advisory-locks.ts')).readAdvisoryLocks(connection, need),

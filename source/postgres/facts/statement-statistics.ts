@@ -4,7 +4,7 @@ import {pickVariant, type Query} from '../queries/query.ts';
 import {readCapabilities} from '../server/capabilities.ts';
 import {statementsNotes, suggestSetting} from '../server/managed-service.ts';
 
-/** Whether statements are counted, and how to turn that on. Throws the server's errors. */
+/** Whether pg_stat_statements counts statements, and how to enable it. Throws the server's errors. */
 export async function readStatementStatistics(connection: Connection): Promise<StatementStatistics> {
   const {client, server_version_num} = connection;
   const {text} = pickVariant(statementStatisticsQuery, server_version_num);
@@ -39,9 +39,9 @@ function preloadValue(libraries: string | null): string {
 }
 
 /**
- * pg_settings has a row of pg_stat_statements.max only where the library was preloaded; current_setting() knows it
- * too where a file merely sets it. shared_preload_libraries is hidden from roles without pg_read_all_settings: for
- * them it has no row.
+ * pg_settings has a row of pg_stat_statements.max only where the library was preloaded; current_setting() knows it too
+ * where a file merely sets it. shared_preload_libraries is hidden from roles without pg_read_all_settings: for them it
+ * has no row.
  */
 export const statementStatisticsQuery: Query = {
   name: 'poolctl_statement_statistics',

@@ -2,8 +2,7 @@ import {quoteIdentifier} from '../../core/sql/quote.ts';
 import type {PgClient} from '../connect/client.ts';
 import {withDeadline} from '../deadline.ts';
 import {type HypotheticalSetup, planBehindGate} from '../reach/behind-gate.ts';
-import type {SqlParser} from '../reach/parse-sql.ts';
-import {toPlannable} from '../reach/parse-sql.ts';
+import {type SqlParser, toPlannable} from '../reach/parse-sql.ts';
 
 /** The cost of a plan and what it scans, from EXPLAIN (FORMAT JSON). */
 export type PlanSummary = {
@@ -24,7 +23,7 @@ export type PlanRequest = {
   hypopg_schema: string | null;
   /** Schemas before `"$user", public`. */
   search_path: readonly string[];
-  /** Not a pooler's, so that prepared statements stay. */
+  /** The session is not a pooler's, so prepared statements persist. */
   is_own_session?: boolean;
 };
 
@@ -37,8 +36,8 @@ export type HypotheticalPlan = {plan: PlanSummary; hypothetical: Hypothetical[]}
 /**
  * The generic plan the server would choose if it had these indexes. Nothing is created or executed: HypoPG keeps its
  * indexes in the session's memory, shows them to EXPLAIN only, and drops them at the end. `client` is a
- * `Connection.rawClient`. Throws RefusedStatement for a statement that reaches functions other than PostgreSQL's own (see
- * planBehindGate), the server's errors, and AbortError (exit 3) where it does not answer within `deadline_ms`.
+ * `Connection.rawClient`. Throws RefusedStatement for a statement that reaches functions other than PostgreSQL's own
+ * (see planBehindGate), the server's errors, and AbortError (exit 3) where it does not answer within `deadline_ms`.
  */
 export function planHypothetically(
   client: PgClient,

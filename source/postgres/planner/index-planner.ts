@@ -52,25 +52,25 @@ export function createIndexPlanner(connection: Connection, options: Options): Pl
   }
 
   /** The current plan says which tables are scanned, filtered or sorted: only there can an index help. */
-  async function estimateAfterAsk(
+  async function estimateForPlan(
     statement: WorkloadStatement,
     candidates: readonly Candidate[],
   ): Promise<Planned | null> {
     const answer = await ask(statement, []);
-    const isLacking = ({table}: Candidate) =>
-      answer === null || answer === 'refused' || lacks(answer.plan, table);
-    return estimate(statement, candidates.filter(isLacking));
+    const canHelp = ({table}: Candidate) =>
+      answer === null || answer === 'refused' || scansOrSorts(answer.plan, table);
+    return estimate(statement, candidates.filter(canHelp));
   }
 
   return {
     costSource: options.hypopg_schema === null ? 'none' : 'hypopg',
-    plan: options.hypopg_schema === null ? estimateAfterAsk : askPlanner,
+    plan: options.hypopg_schema === null ? estimateForPlan : askPlanner,
     sizeOf: candidate =>
       sizes.get(candidate.id) ?? estimateSize(candidate.table, candidate.spec, options.columns),
   };
 }
 
-function lacks({scanned, sorts}: PlanSummary, {schema, name}: Candidate['table']): boolean {
+function scansOrSorts({scanned, sorts}: PlanSummary, {schema, name}: Candidate['table']): boolean {
   return sorts || scanned.some(each => each.schema === schema && each.table === name);
 }
 
@@ -88,8 +88,8 @@ type Ask = (
 ) => Promise<HypotheticalPlan | 'refused' | null>;
 
 /**
- * Asks the server for a plan: null where it cannot plan the statement, `refused` where poolctl does not let it, which is
- * added to `skipped` once. The current plan of a statement is asked for once.
+ * Asks the server for a plan: null if it cannot plan the statement, `refused` if poolctl's gate rejects it. Either is
+ * added to `skipped` once. The current plan of a statement is requested once.
  */
 function createAsk(
   {rawClient, is_pooled}: Connection,

@@ -27,7 +27,7 @@ export type HypotheticalSetup = {query: PgQuery; definitions: readonly string[];
 type Planned<Row> = {rows: Row[]; hypotheticalRows: Record<string, unknown>[]};
 
 /**
- * Has the server plan a statement of any origin. Planning folds constants and estimates, which runs functions with this
+ * Lets the server plan an untrusted statement. Planning folds constants and estimates, which runs functions with this
  * session's privileges, read-only or not. So the gate (`reachQuery`) comes first, and again after PREPARE has locked the
  * tables and views and resolved the names. Where it objects, it aborts the transaction, and the server refuses what
  * follows. Nothing is executed: `PREPARE name AS` accepts one plannable statement, and the extended protocol one PREPARE,
@@ -128,10 +128,10 @@ const token = new RegExp(
 );
 
 /**
- * The rows of one query that a team wrote, in a read-only transaction with the settings of a session that watches. It is
- * rolled back, which also reverts set_config(). Sent at once, so that on a shared, pipelined connection no other query
- * gets into it. `client` is a `Connection.rawClient`. Throws RefusedStatement for what is not a query, and for one that
- * reaches functions that may write or are not named in `functions`.
+ * The rows of one query that a team wrote, in a read-only transaction with the settings of a session that watches. It
+ * is rolled back, which also reverts set_config(). Sent at once, so that on a shared, pipelined connection no other
+ * query gets into it. `client` is a `Connection.rawClient`. Throws RefusedStatement for what is not a query, and for
+ * one that reaches functions that may write or are not named in `functions`.
  */
 export async function readBehindGate<Row>(
   client: PgClient,

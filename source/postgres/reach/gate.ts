@@ -22,9 +22,9 @@ export type GateRequest = {
 };
 
 /**
- * The query that fails, and with it its transaction, where the statements reach functions that are not PostgreSQL's. It is
- * sent right before they are planned or run, and again after PREPARE, whose locks keep tables and views from changing.
- * Needs search_path = pg_catalog. Throws RefusedStatement (exit 2) for a text that the parser rejects, and for a statement
+ * A query that fails and aborts its transaction if the statements reach functions that are not PostgreSQL's. It is sent
+ * right before they are planned or run, and again after PREPARE, whose locks keep tables and views from changing. Needs
+ * search_path = pg_catalog. Throws RefusedStatement (exit 2) for a text that the parser rejects, and for a statement
  * that is neither a query nor, to be planned, one that writes rows.
  */
 export function gateQuery(parser: SqlParser, request: GateRequest): GateQuery {
@@ -71,7 +71,7 @@ function refused(purpose: Purpose, why: string, hint: string, cause?: unknown): 
 
 const reachHints = {
   plan: "Planning may run what a statement reaches, with the privileges of poolctl's role: only PostgreSQL's own functions and compiled functions of extensions are allowed.",
-  run: 'A diagnosis or a verification only reads. Declare functions of your own: "functions: [schema.name]" in a runbook, beside text and values in a TypeScript recipe.',
+  run: 'A diagnosis or a verification only reads. Declare functions of your own: "functions: [schema.name]" in a Markdown recipe, beside text and values in a TypeScript recipe.',
 };
 
 const textHints = {

@@ -48,8 +48,8 @@ const pageOfRows = '100';
 /**
  * A statement of pg_stat_statements in a form that the server can plan. There constants are parameters, also where the
  * grammar allows none (`interval $1`, `extract($1 from ...)`). Remaining parameters are renumbered without gaps, as the
- * server cannot infer the type of one that does not occur (42P18). `is_numeric_case`: the result of CASE is a number, as
- * in sum(CASE WHEN ... THEN $1 ELSE $2 END), whose type it cannot infer either (42883).
+ * server cannot infer the type of one that does not occur (42P18). `is_numeric_case`: the result of CASE is a number,
+ * as in sum(CASE WHEN ... THEN $1 ELSE $2 END), whose type it cannot infer either (42883).
  */
 export function toPlannable(query: string, parser: SqlParser, {is_numeric_case = false} = {}): string {
   const words = parser.scan(expandLists(query));
@@ -79,7 +79,10 @@ export function toPlannable(query: string, parser: SqlParser, {is_numeric_case =
   return written.join(' ').replace(/( ;)+$/, '');
 }
 
-/** PostgreSQL 18 keeps only the first value of a list, with a comment of three dots: planned so, it would be a list of one. */
+/**
+ * PostgreSQL 18 keeps only the first value of a list, followed by a comment of three dots. Planned as is, it would be a
+ * list of one.
+ */
 export function expandLists(query: string): string {
   return query.replaceAll(/(\$\d+) \/\*, \.\.\. \*\//g, Array(listLength).fill('$1').join(', '));
 }

@@ -8,7 +8,7 @@ import type {RoleOrDatabaseLimit} from '../../model/target.ts';
 import type {ActivityRow} from '../queries/activity.ts';
 import type {CatalogRow} from '../queries/catalog.ts';
 
-/** What one read of pg_stat_activity says. */
+/** The result of one read of pg_stat_activity. */
 export type Activity = {
   /** The server's clock, ISO 8601 UTC with microseconds. */
   at: string;
@@ -17,11 +17,11 @@ export type Activity = {
   sessions: Backend[];
   isOwn(session: Backend): boolean;
   background_workers: BackgroundWorker[];
-  /** The role poolctl reads as. */
+  /** The role of poolctl's session. */
   own_role_oid: number | null;
   /** A session waits for a lock. */
   has_lock_waits: boolean;
-  /** A role or database is not in `names`: the catalogs have to be read again. */
+  /** A role or database is not in `names`: the catalogs must be read again. */
   has_unknown_names: boolean;
 };
 
@@ -35,17 +35,17 @@ export type ActivityReader = {
 const repeatedFor_us = 2e6;
 
 /**
- * Turns rows into sessions. It remembers each session's text and what was costly to make of its row, because
- * most sessions say the same again.
+ * Turns rows into sessions. It caches each session's text and formatted values, because most sessions do not change
+ * between reads.
  */
 export function createActivityReader(): ActivityReader {
   const format = createFormat();
-  let known = new Map<number, Remembered>();
+  let known = new Map<number, CachedRow>();
   let knownSince_s: number | null = null;
   return {
     knownSince_s: () => knownSince_s,
     read(rows, names) {
-      const seen = new Map<number, Remembered>();
+      const seen = new Map<number, CachedRow>();
       const own = rows.find(row => row[ownNow] !== null);
       const activity = emptyActivity(own, format);
       const ownPids = new Set<number>();
@@ -55,13 +55,13 @@ export function createActivityReader(): ActivityReader {
         const before = known.get(row[0]);
         const isRepeated = since_us === null || row[12] === null || row[12] >= since_us;
         if (!isRepeated && !isUnchanged(row, before)) isTextMissing = true;
-        const remembered = remember(row, before, {isRepeated, format});
-        seen.set(row[0], remembered);
+        const cached = cacheRow(row, before, {isRepeated, format});
+        seen.set(row[0], cached);
         if (!isClientSession(row)) {
-          activity.background_workers.push(toWorker(row, own?.[ownNow] ?? 0, remembered, format));
+          activity.background_workers.push(toWorker(row, own?.[ownNow] ?? 0, cached, format));
           continue;
         }
-        const session = toBackend(row, names, own?.[ownNow] ?? 0, remembered, format);
+        const session = toBackend(row, names, own?.[ownNow] ?? 0, cached, format);
         activity.sessions.push(session);
         if (isOwnRow(row, own)) ownPids.add(session.pid);
         if (row[8] === 'Lock') activity.has_lock_waits = true;
@@ -113,7 +113,7 @@ function emptyActivity(own: ActivityRow | undefined, format: Format): Omit<Activ
   };
 }
 
-type Remembered = {
+type CachedRow = {
   start_us: number | null;
   backend_start: string | null;
   change_us: number | null;
@@ -130,20 +130,20 @@ type Remembered = {
 
 const noTags: Record<string, string> = {};
 
-function isUnchanged(row: ActivityRow, before: Remembered | undefined): before is Remembered {
+function isUnchanged(row: ActivityRow, before: CachedRow | undefined): before is CachedRow {
   return before !== undefined && before.start_us === row[13] && before.change_us === row[12];
 }
 
 /** A procedure that commits begins transactions without a change of its session's state. */
-function hasSameTimes(row: ActivityRow, before: Remembered): boolean {
+function hasSameTimes(row: ActivityRow, before: CachedRow): boolean {
   return before.xact_us === row[10] && before.query_us === row[11];
 }
 
-function remember(
+function cacheRow(
   row: ActivityRow,
-  before: Remembered | undefined,
+  before: CachedRow | undefined,
   {isRepeated, format}: {isRepeated: boolean; format: Format},
-): Remembered {
+): CachedRow {
   const change_us = row[12];
   const start_us = row[13];
   if (isUnchanged(row, before) && (!isRepeated || before.raw === row[16])) {
@@ -164,7 +164,7 @@ function remember(
 }
 
 /** When the transaction and the statement began; what has not changed is not formatted again. */
-function startsOf(row: ActivityRow, before: Remembered | undefined, format: Format) {
+function startsOf(row: ActivityRow, before: CachedRow | undefined, format: Format) {
   const [xact_us, query_us] = [row[10], row[11]];
   return {
     xact_us,
@@ -176,7 +176,8 @@ function startsOf(row: ActivityRow, before: Remembered | undefined, format: Form
 
 /**
  * A hidden row has no backend_type. With a role and a database it most likely uses a slot: background processes have no
- * role, walsenders of physical replicas no database. Only parallel workers, which exist while a query runs, look the same.
+ * role, walsenders of physical replicas no database. Only parallel workers, which exist while a query runs, look the
+ * same.
  */
 function isClientSession(row: ActivityRow): boolean {
   const backend_type = row[6];
@@ -196,10 +197,10 @@ function toBackend(
   row: ActivityRow,
   names: Names,
   now_us: number,
-  remembered: Remembered,
+  cached: CachedRow,
   format: Format,
 ): Backend {
-  const {backend_start, state_change, xact_start, query_start, query, tags} = remembered;
+  const {backend_start, state_change, xact_start, query_start, query, tags} = cached;
   const [pid, datid, usesysid, application_name, client_addr, client_port, backend_type] = row;
   const role = usesysid === null ? undefined : names.roles.get(usesysid);
   return {
@@ -239,13 +240,13 @@ function ageSince(us: number | null, now_us: number): number | null {
   return us === null ? null : Math.max(0, Math.floor((now_us - us) / 1000));
 }
 
-/** Before PostgreSQL 18 names it, a session that still authenticates has no state though its row is not hidden. */
+/** Before PostgreSQL 18, a session that is still authenticating has no state although its row is not hidden. */
 function toState(row: ActivityRow): BackendState | null {
   const state = backendStates.find(each => each === row[7]);
   return state ?? (row[6] === null ? null : 'starting');
 }
 
-function toWorker(row: ActivityRow, now_us: number, {query}: Remembered, format: Format): BackgroundWorker {
+function toWorker(row: ActivityRow, now_us: number, {query}: CachedRow, format: Format): BackgroundWorker {
   return {
     pid: row[0],
     backend_type: row[6] ?? 'hidden',

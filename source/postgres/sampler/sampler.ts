@@ -19,16 +19,16 @@ export type SamplerOptions = {
   connect: (signal: AbortSignal) => Promise<Connection>;
   /** Between reads: 500 to 60,000; default 2,000. */
   interval_ms?: number;
-  /** A read that takes longer is reported as lost, while poolctl goes on waiting for it; default 5,000. */
+  /** A read that takes longer is reported as lost while poolctl keeps waiting for it; default 5,000. */
   deadline_ms?: number;
   /** After this long without an answer the connection is closed and opened again; default 30,000. */
   abandon_after_ms?: number;
 };
 
 /**
- * Snapshots of one server without end: the next read starts after the last ended, over one connection that is opened
- * again when it is lost. The first read fetches sessions and slots only, so that the first frame waits for one round
- * trip; statements follow at once. Never throws.
+ * Reads snapshots of one server until the signal aborts. Each read starts after the last one ended, over one connection
+ * that is opened again after a loss. The first read fetches only sessions and slots, so that the first frame waits for
+ * one round trip; statements follow at once. Never throws.
  */
 export function createSampler(options: SamplerOptions): Sampler {
   const interval = createAdaptiveInterval(options.interval_ms ?? 2000);

@@ -26,8 +26,8 @@ export type Sections = {
 const retryAfterMs = 30_000;
 
 /**
- * Keeps which sections failed, why and what fixes them. Errors that concern one query are kept; those that end the
- * connection are thrown.
+ * Records which sections failed, why, and what fixes them. Errors that concern one query are recorded; those that end
+ * the connection are thrown.
  */
 export function createSections(role: string, now: () => number): Sections {
   const failed = new Map<SectionName, {at_ms: number; unavailable: Unavailable}>();

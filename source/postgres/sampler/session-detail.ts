@@ -25,8 +25,8 @@ export type SessionDetail = {
 };
 
 /**
- * The text and the locks of one session, in one round trip. Throws the server's errors, and AbortError (exit 3)
- * where it does not answer within `deadline_ms`.
+ * The text and the locks of one session, in one round trip. Throws the server's errors, and AbortError (exit 3) where
+ * it does not answer within `deadline_ms`.
  */
 export async function readSessionDetail(
   client: PgClient,
@@ -45,13 +45,13 @@ export async function readSessionDetail(
     return {is_gone: true, query: null, locks: []};
   return {
     is_gone: false,
-    query: row[1] === null ? null : shownStatement(row[1].slice(0, mostShown)),
+    query: row[1] === null ? null : shownStatement(row[1].slice(0, maxShownLength)),
     locks: locks.rows.map(toLock),
   };
 }
 
 /** More than a screen shows; finding the literals takes a second for a megabyte. */
-const mostShown = 100_000;
+const maxShownLength = 100_000;
 
 /** A hidden backend_start cannot be compared. Milliseconds distinguish a session from the next one with its pid. */
 function isSame(start_us: number | null, backend_start: string | null): boolean {

@@ -40,13 +40,13 @@ export type StatementsReader = {
 };
 
 /** Entries read each time: those with most execution time, and up to 80 that a scan found. */
-const mostStatements = 200;
+const maxStatements = 200;
 /** Evictions are reported for this long after the last one. */
 const evictionShownMs = 60_000;
 /** Extension 1.8 does not count evictions. They happen when the list is full, 5 % at a time (entry_dealloc). */
 const fullRatio = 0.95;
 /** Texts kept before all are dropped; a thousand texts of Prisma's take about 1 MB. */
-const mostTexts = 3000;
+const maxTexts = 3000;
 
 /** Reads pg_stat_statements and never resets it. `schema` and `version` are the extension's. */
 export function createStatementsReader(
@@ -70,7 +70,7 @@ export function createStatementsReader(
   async function readNumbers(names: Names): Promise<void> {
     const [infoRows, rows] = await Promise.all([
       run<StatementsInfoRow>(variant(statementsInfoQuery)),
-      run<StatementRow>(variant(statementsQuery), [mostStatements, watched]),
+      run<StatementRow>(variant(statementsQuery), [maxStatements, watched]),
     ]);
     const infoRow = infoRows[0];
     if (infoRow === undefined) return;
@@ -78,7 +78,7 @@ export function createStatementsReader(
       at_ms: infoRow[3],
       stats_reset: isoTime(infoRow[1]),
       statements: rows.filter(row => !own.has(textKey(row))).map(row => toStatement(row, names)),
-      is_complete: rows.length < mostStatements,
+      is_complete: rows.length < maxStatements,
     };
     const rated = counters === null ? current.statements : withStatementRates(counters, current);
     counters = current;
@@ -116,7 +116,7 @@ export function createStatementsReader(
   }
 
   async function readTexts(queryids: string[]): Promise<void> {
-    if (texts.size > mostTexts) {
+    if (texts.size > maxTexts) {
       texts.clear();
       requested.clear();
     }

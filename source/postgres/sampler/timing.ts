@@ -1,11 +1,11 @@
 import {exitCodes} from '../../core/errors.ts';
 import {sqlstateOf} from '../sqlstate.ts';
 
-/** Waiting that ends early: by `wake`, and by rejecting when the signal aborts. */
+/** Waits that end early: `wake` resolves them, and they reject when the signal aborts. */
 export type InterruptibleTimer = {
   /** Until `ms` have passed or `wake` is called. Throws the error of `lost` as soon as that resolves. */
   sleep(ms: number, lost?: Promise<Error>): Promise<void>;
-  /** `promise`, or null where it takes longer than `ms`; it goes on nevertheless. */
+  /** `promise`, or null if it takes longer than `ms`; the promise keeps running. */
   within<T>(promise: Promise<T>, ms: number): Promise<T | null>;
   raceAbort<T>(promise: Promise<T>): Promise<T>;
   wake(): void;
@@ -16,7 +16,7 @@ export function createInterruptibleTimer(signal: AbortSignal): InterruptibleTime
 
   const losses = new WeakMap<Promise<Error>, {error: Error | null; listeners: Set<(error: Error) => void>}>();
 
-  /** One reaction per connection, however many sleeps, as each would live as long as the connection. */
+  /** One `then` per connection, not per sleep: each stays in memory as long as the connection. */
   function onLost(lost: Promise<Error>, listener: (error: Error) => void): () => void {
     const loss = losses.get(lost) ?? watchLoss(lost);
     if (loss.error !== null) listener(loss.error);
@@ -108,7 +108,7 @@ const shortestMs = 500;
 const longestMs = 60_000;
 
 /**
- * Reading takes a tenth of the time at most: where two reads in a row took longer than a tenth of the interval, it
+ * Limits reading to a tenth of the time: if two reads in a row took longer than a tenth of the interval, the interval
  * becomes ten times the shorter of them. One quick read restores the interval.
  */
 export function createAdaptiveInterval(interval_ms: number): AdaptiveInterval {

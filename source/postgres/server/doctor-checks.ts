@@ -7,36 +7,38 @@ import type {Target} from '../../model/target.ts';
 import type {DoctorFacts} from './doctor-facts.ts';
 import {grantNotes, serviceNames, statementsNotes, suggestSetting} from './managed-service.ts';
 
-/** The checks' input. */
-export type Examined = {target: Target; facts: DoctorFacts; unavailable: Unavailable[]};
+export type DoctorInput = {target: Target; facts: DoctorFacts; unavailable: Unavailable[]};
 
 /** The checks of a target, in the order in which to fix them. Pure. */
-export function checkTarget(examined: Examined): DoctorCheck[] {
+export function checkTarget(input: DoctorInput): DoctorCheck[] {
   return [
-    ...server(examined),
-    sessions(examined),
-    activities(examined),
-    signal(examined),
-    statements(examined),
-    queryId(examined),
-    plans(examined),
-    reservedSlots(examined),
-    ioTiming(examined),
-    querySize(examined),
-    ...standby(examined),
+    ...server(input),
+    sessions(input),
+    tracking(input),
+    signal(input),
+    statements(input),
+    queryId(input),
+    plans(input),
+    reservedSlots(input),
+    ioTiming(input),
+    querySize(input),
+    ...standby(input),
   ];
 }
 
 /** The identity by which a plan, an approval and an undo recognize the server. */
-function server({target, unavailable}: Examined): DoctorCheck[] {
+function server({target, unavailable}: DoctorInput): DoctorCheck[] {
   if (target.server === undefined) return [];
   const id = 'server';
-  const lack = unavailable.find(({section}) => section === id);
-  if (lack !== undefined) return [missing(id, lack.reason, {remedy: lack.remedy, note: grantNote(target)})];
+  const unavailableSection = unavailable.find(({section}) => section === id);
+  if (unavailableSection !== undefined)
+    return [
+      missing(id, unavailableSection.reason, {remedy: unavailableSection.remedy, note: grantNote(target)}),
+    ];
   return [ok(id, `${nameServer(target.server)}, database oid ${target.server.database_oid}`)];
 }
 
-function sessions({target, facts}: Examined): DoctorCheck {
+function sessions({target, facts}: DoctorInput): DoctorCheck {
   const {read_all_stats, is_superuser} = target.privileges;
   if (read_all_stats || is_superuser)
     return ok('sessions', "every role's sessions and statements are visible");
@@ -46,7 +48,7 @@ function sessions({target, facts}: Examined): DoctorCheck {
   });
 }
 
-function activities({target, facts}: Examined): DoctorCheck {
+function tracking({target, facts}: DoctorInput): DoctorCheck {
   const {track_activities, track_counts} = facts.settings;
   const off =
     track_activities === 'off' ? 'track_activities' : track_counts === 'off' ? 'track_counts' : null;
@@ -60,7 +62,7 @@ function activities({target, facts}: Examined): DoctorCheck {
   });
 }
 
-function signal({target, facts}: Examined): DoctorCheck {
+function signal({target, facts}: DoctorInput): DoctorCheck {
   const {is_superuser, signal_backend} = target.privileges;
   if (is_superuser) return ok('signal', 'may cancel and terminate every session');
   if (signal_backend) {
@@ -76,16 +78,17 @@ function signal({target, facts}: Examined): DoctorCheck {
   });
 }
 
-function statements({target, facts, unavailable}: Examined): DoctorCheck {
+function statements({target, facts, unavailable}: DoctorInput): DoctorCheck {
   const id = 'statements';
   const note = target.managed_service === null ? null : statementsNotes[target.managed_service];
-  const lack = unavailable.find(({section}) => section === id);
+  const unavailableSection = unavailable.find(({section}) => section === id);
   const {statements_schema: schema, settings} = facts;
   const track = settings['pg_stat_statements.track'];
-  if (lack !== undefined && track === null) {
+  if (unavailableSection !== undefined && track === null) {
     return {...preload(settings.shared_preload_libraries, target, schema !== null), note};
   }
-  if (lack !== undefined) return missing(id, lack.reason, {remedy: lack.remedy, note});
+  if (unavailableSection !== undefined)
+    return missing(id, unavailableSection.reason, {remedy: unavailableSection.remedy, note});
   if (schema !== null && facts.statements_schema_usage === false) {
     return missing(
       id,
@@ -125,7 +128,7 @@ function preload(libraries: string | null, target: Target, isInstalled: boolean)
   };
 }
 
-function queryId({target, facts}: Examined): DoctorCheck {
+function queryId({target, facts}: DoctorInput): DoctorCheck {
   if (facts.has_query_id === null) {
     return ok('query_id', 'this version does not give sessions a query_id', 'PostgreSQL 14 and later do.');
   }
@@ -140,7 +143,7 @@ function queryId({target, facts}: Examined): DoctorCheck {
 }
 
 /** EXPLAIN executes nothing but needs the privilege to read. pg_read_all_data came with PostgreSQL 14. */
-function plans({target, facts}: Examined): DoctorCheck {
+function plans({target, facts}: DoctorInput): DoctorCheck {
   const {tables, unreadable_tables: unreadable, unreadable_schemas} = facts;
   if (unreadable === 0) return ok('plans', "can show the plans of this database's statements");
   const role = quoteIdentifier(facts.role);
@@ -153,7 +156,7 @@ function plans({target, facts}: Examined): DoctorCheck {
   return advice('plans', detail, {remedy, note: grantNote(target)});
 }
 
-function reservedSlots({target, facts}: Examined): DoctorCheck {
+function reservedSlots({target, facts}: DoctorInput): DoctorCheck {
   const id = 'reserved_slots';
   const reserved = Number(facts.settings.reserved_connections ?? 0);
   const forSuperusers = Number(facts.settings.superuser_reserved_connections ?? 0);
@@ -188,7 +191,7 @@ function reservedSlots({target, facts}: Examined): DoctorCheck {
   };
 }
 
-function ioTiming({target, facts}: Examined): DoctorCheck {
+function ioTiming({target, facts}: DoctorInput): DoctorCheck {
   if (facts.settings.track_io_timing !== 'off')
     return ok('io_timing', 'the server times its reads and writes');
   return setting(target, 'io_timing', {
@@ -200,7 +203,7 @@ function ioTiming({target, facts}: Examined): DoctorCheck {
   });
 }
 
-function querySize({target, facts}: Examined): DoctorCheck {
+function querySize({target, facts}: DoctorInput): DoctorCheck {
   const bytes = Number(facts.settings.track_activity_query_size ?? 0);
   if (bytes >= recommendedQueryBytes)
     return ok('query_size', `sessions show ${bytes} bytes of their statement`);
@@ -216,7 +219,7 @@ function querySize({target, facts}: Examined): DoctorCheck {
 /** A SELECT of Prisma's on a wide table, with the comment after it. */
 const recommendedQueryBytes = 4096;
 
-function standby({target}: Examined): DoctorCheck[] {
+function standby({target}: DoctorInput): DoctorCheck[] {
   if (!target.is_in_recovery) return [];
   return [
     ok(

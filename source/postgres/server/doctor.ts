@@ -53,7 +53,7 @@ function pooler(is_pooled: boolean): DoctorCheck[] {
   return [{id, status: 'missing', detail, remedy, needs_restart: false, note: null}];
 }
 
-/** It has to work, and to be the same server. */
+/** Checks that the rescue URL works and leads to the same server. */
 async function rescue({rescue: request}: ConnectionRequest, target: Target): Promise<DoctorCheck[]> {
   if (request === null) return [];
   const found = {id: 'rescue', needs_restart: false, note: null};
@@ -66,9 +66,7 @@ async function rescue({rescue: request}: ConnectionRequest, target: Target): Pro
     if (!isOther || target.server === undefined)
       return [{...found, status: 'ok', detail: works, remedy: null}];
     const detail = `${works}, but ${serverDifference(target.server, server)}: poolctl changes nothing through it`;
-    return [
-      {...found, status: 'missing', detail, remedy: `Correct it: it has to be ${target.id} by another role.`},
-    ];
+    return [{...found, status: 'missing', detail, remedy: `Set it to ${target.id} with another role.`}];
   } catch (error) {
     const {message, hint} = toAbortError(error, request);
     const detail = `the rescue URL (${request.source}) does not work: ${message}`;

@@ -4,7 +4,7 @@ import {formatBytes} from '../../core/text/format.ts';
 import type {RawPgClient} from '../connect/client.ts';
 import {createMessageReader} from './message-reader.ts';
 
-/** The most poolctl reads from a server: far above what it asks for, far below what would fill its memory. */
+/** Limits on what poolctl reads: far above what it requests, far below what would fill its memory. */
 export const answerLimits = {
   row_bytes: 32 * 2 ** 20,
   /** Any other message: an error, a setting, the columns of a result. */
@@ -25,7 +25,7 @@ export class UnreadableAnswerError extends Error {
 
 /**
  * Closes the connection where the server exceeds `answerLimits` or sends what is no message: pg would collect it until
- * memory ends, or throw where no caller can catch it. To be called before connecting.
+ * memory ends, or throw where no caller can catch it. Call it before connecting.
  */
 export function limitAnswers({connection}: RawPgClient): void {
   const attach = connection.attachListeners.bind(connection);
@@ -57,7 +57,7 @@ const knownTypes = new Set('RSKZTDCENnt123IsAdcGHWv');
 /** The number of columns, which begins DataRow and RowDescription. */
 const countBytes = 2;
 
-/** Follows the messages through the chunks; throws UnreadableAnswerError for one too many or too large. */
+/** Follows the messages through the chunks; throws UnreadableAnswerError if there are too many or one is too large. */
 function createAnswerCheck(): (bytes: Buffer) => void {
   let answerBytes = 0;
   let rows = 0;
@@ -86,10 +86,10 @@ function createAnswerCheck(): (bytes: Buffer) => void {
 
 function checkSizes(type: string, sizes: {length: number; rows: number; answerBytes: number}): void {
   const {row_bytes, message_bytes, answer_bytes, answer_rows} = answerLimits;
-  const most = type === 'D' ? row_bytes : message_bytes;
-  if (sizes.length > most) {
+  const max = type === 'D' ? row_bytes : message_bytes;
+  if (sizes.length > max) {
     const what = `a ${type === 'D' ? 'row' : 'message'} of ${formatBytes(sizes.length)}`;
-    throw new UnreadableAnswerError(`${what}, and poolctl reads up to ${formatBytes(most)}`);
+    throw new UnreadableAnswerError(`${what}, and poolctl reads up to ${formatBytes(max)}`);
   }
   if (sizes.rows > answer_rows)
     throw new UnreadableAnswerError(`more than ${answer_rows} rows in one answer`);

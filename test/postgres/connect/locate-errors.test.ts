@@ -59,7 +59,7 @@ const refused: [what: string, given: Given, message: RegExp][] = [
     },
     /names service "prod"/,
   ],
-  ['a target and a URL', {url: 'postgres://u:secret@h/d', flags: {target: 'prod'}}, /may name two servers/],
+  ['a target and a URL', {url: 'postgres://u:secret@h/d', flags: {target: 'prod'}}, /exclude each other/],
   [
     'a rescue that is none',
     {url: 'postgres://h/d', env: {POOLCTL_RESCUE_URL: 'secret'}},
