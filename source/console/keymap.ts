@@ -21,6 +21,9 @@ import {type Binding, everyMode, pageModes, typingModes} from './modes.ts';
 import {viewIds} from './state.ts';
 import {viewOf} from './views/index.ts';
 
+/** A key of the views that the footer does not list. */
+const inViews: Pick<Binding, 'modes' | 'label'> = {modes: ['browse'], label: ''};
+
 /** All keys. Footer, help and README's list are generated from these rows. */
 export const bindings: Binding[] = [
   ...viewIds.map(
@@ -144,16 +147,7 @@ export const bindings: Binding[] = [
       [['S', '<'], {kind: 'sort-previous'}, 'sort by the previous column'],
       [['R'], {kind: 'sort-reverse'}, 'reverse the sort order'],
     ] satisfies [string[], Command, string][]
-  ).map(
-    ([keys, command, help]): Binding => ({
-      keys,
-      modes: ['browse'],
-      command,
-      label: '',
-      help,
-      disabledBecause: needsTable,
-    }),
-  ),
+  ).map(([keys, command, help]): Binding => ({...inViews, keys, command, help, disabledBecause: needsTable})),
   {
     keys: ['p'],
     modes: ['browse', 'detail'],
