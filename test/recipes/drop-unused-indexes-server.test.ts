@@ -67,7 +67,7 @@ describeEachMajor('drop-unused-indexes', major => {
       server.query("SELECT 1 FROM pg_stat_all_indexes WHERE indexrelname = 'idle_one' AND idx_scan > 0");
     await expect.poll(isCounted).toHaveLength(1);
     // Blind to what came since, so that only the guard in the acting session can tell.
-    const ports = {...acting.ports, gather: async () => plannedFirst};
+    const ports = {...acting.ports, load: async () => plannedFirst};
     const flags = {...noFlags, set: [now, 'index=shop.idle_one,shop.fk_two'], yes: true};
     expect(await runRecipe(ports, 'drop-unused-indexes', flags)).toBe(6);
     expect(
@@ -92,7 +92,7 @@ describeEachMajor('drop-unused-indexes', major => {
     const plannedFirst = await acting.ports.load({catalog: true});
     await server.query('CREATE INDEX log_idx ON ONLY shop.log (n)');
     await server.query('ALTER INDEX shop.log_idx ATTACH PARTITION shop.log_1_idx');
-    const ports = {...acting.ports, gather: async () => plannedFirst};
+    const ports = {...acting.ports, load: async () => plannedFirst};
     const flags = {...noFlags, set: [now, 'index=shop.log_1_idx'], yes: true};
     expect(await runRecipe(ports, 'drop-unused-indexes', flags)).toBe(6);
     expect(acting.document().steps).toMatchObject([

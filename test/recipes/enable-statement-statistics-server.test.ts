@@ -111,7 +111,7 @@ describeEachMajor(`${id}, where a restart is needed`, major => {
     const {statement_statistics} = await acting.ports.load({statement_statistics: true});
     expect(statement_statistics).toMatchObject({
       is_restart_pending: null,
-      preload_remedy: expect.stringContaining('it is hidden here'),
+      preload_remedy: expect.stringContaining('which this role cannot see'),
     });
   });
 });

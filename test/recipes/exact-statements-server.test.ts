@@ -42,7 +42,7 @@ describeEachMajor('statements that look like secrets', major => {
     for (const name of secret) expect(undoOf()[`index:public.${name}`]).toBe('irreversible');
     for (const name of exact) expect(undoOf()[`index:public.${name}`]).toContain('CREATE INDEX CONCURRENTLY');
     expect(acting.document().explanation).toContainEqual(
-      expect.stringMatching(/^2 steps \(.*\) cannot be undone: it would take what looks like a secret/),
+      expect.stringMatching(/^2 steps \(.*\) cannot be undone: its undo would need what looks like a secret/),
     );
     expect(acting.stdout.join()).not.toContain('hush');
 

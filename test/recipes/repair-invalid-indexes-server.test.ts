@@ -84,7 +84,7 @@ describeEachMajor('repair-invalid-indexes', major => {
     // As a reading that did not see the build would have it.
     const {catalog} = await acting.ports.load({catalog: true});
     if (catalog === undefined) throw new Error('it was asked for');
-    const ports = {...acting.ports, gather: async () => ({catalog: {...catalog, builds: []}})};
+    const ports = {...acting.ports, load: async () => ({catalog: {...catalog, builds: []}})};
     const message = async () => {
       expect(await runRecipe(ports, 'repair-invalid-indexes', {...noFlags, yes: true})).toBe(6);
       return acting.document().steps[0]?.message;

@@ -144,7 +144,7 @@ export function limitsFor(snapshot: Snapshot, given: GivenLimits): Limits {
 }
 
 /** Parses `80%` or `0.8`; null if invalid, as a bare 80. */
-export function parseRatio(text: string): number | null {
+function parseRatio(text: string): number | null {
   const [, amount, sign] = /^(\d+(?:\.\d+)?)(%?)$/.exec(text.trim()) ?? [];
   const ratio = sign === '%' ? Number(amount) / 100 : Number(amount);
   return ratio >= 0 && ratio <= 1 ? ratio : null;

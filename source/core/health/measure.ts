@@ -120,7 +120,7 @@ const suspicious = {
 } as const;
 
 /** Statements that look like an N+1 query between two snapshots; a busy lookup looks the same. */
-export function countSuspects(statements: readonly Statement[]): number {
+function countSuspects(statements: readonly Statement[]): number {
   return [...byApplication(statements).values()].reduce((count, own) => count + suspectsAmong(own), 0);
 }
 

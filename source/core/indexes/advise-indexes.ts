@@ -129,7 +129,7 @@ function cut(text: string, bytes: number): string {
 }
 
 /** The chosen indexes with name, size and reasons, those that save most first. */
-export function toProposals(
+function toProposals(
   {chosen, benefits}: Choice,
   keys: readonly ForeignKeyNeed[],
   {catalog, planner, existing}: AdviceInput,

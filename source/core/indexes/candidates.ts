@@ -129,7 +129,7 @@ function uniqueKeys(keys: readonly IndexKey[]): IndexKey[] {
  * GIN indexes for searches in jsonb, arrays and text search vectors. If the only operators on a
  * jsonb column are @>, @? and @@, jsonb_path_ops gives a smaller and faster index (manual, "jsonb Indexing").
  */
-export function containmentIndexes(conditions: readonly Condition[]): IndexSpec[] {
+function containmentIndexes(conditions: readonly Condition[]): IndexSpec[] {
   const operators = new Map<string, {operators: Set<string>; type: string}>();
   for (const each of conditions) {
     if (each.kind !== 'contains') continue;

@@ -222,7 +222,7 @@ export function restoreAttributes({schema, name, table}: Place, attributes: Inde
 }
 
 /** SQL conditions for these attributes on an index, `i` in pg_index and `c` in pg_class. */
-export function hasAttributes(
+function hasAttributes(
   {tablespace, comment, statistics, is_clustered, depends_on}: IndexAttributes,
   put: (value: string | number, type: string) => string,
 ): string[] {

@@ -138,7 +138,7 @@ function holdersLine(holders: Backend[], lock_timeout_ms: number): string {
 }
 
 /** The disk space that a build needs. */
-export function sizeLine(bytes: number): string {
+function sizeLine(bytes: number): string {
   return `It needs about ${formatBytes(bytes)} on disk, and as much again while sorting. poolctl cannot see how much is free.`;
 }
 

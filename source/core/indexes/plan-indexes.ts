@@ -150,7 +150,7 @@ const mostStatements = 3;
  * What to measure before and after a build: plan and mean time of the statements it serves, and the index's
  * scans. `statements_schema`: the schema of pg_stat_statements; null if it is not installed.
  */
-export function measuresOf(
+function measuresOf(
   {table_oid, name, serves}: Pick<IndexProposal, 'table_oid' | 'name' | 'serves'>,
   statements_schema: string | null,
 ): Measure[] {
