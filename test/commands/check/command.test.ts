@@ -81,7 +81,7 @@ describeEachMajor('check', major => {
   it('fails where the connection is lost meanwhile', async () => {
     const end = () =>
       server.query(
-        "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE application_name = 'poolctl'",
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'poolctl'",
       );
     await expect(runWith(end, asking('one', 'SELECT 1'))).rejects.toMatchObject({exitCode: 3});
   });

@@ -33,12 +33,8 @@ describeEachMajor('readCatalog', major => {
     await server.query(schema);
     connection = await watch(server.url());
     // Before 15 an ANALYZE is counted a moment after its end.
-    await expect
-      .poll(async () => {
-        catalog = await readCatalog(connection);
-        return catalog.tables.find(({name}) => name === 'parent')?.analyze_age_ms;
-      })
-      .toEqual(expect.any(Number));
+    do catalog = await readCatalog(connection);
+    while (catalog.tables.find(({name}) => name === 'parent')?.analyze_age_ms === null);
   });
   afterAll(async () => {
     await connection?.close();
