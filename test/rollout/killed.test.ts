@@ -38,7 +38,7 @@ describe('a rollout whose process is killed', () => {
   const isNoted = `while ! grep -q '"process"' j.jsonl; do sleep 0.02; done`;
   const isLetGo = 'while [ ! -e go ]; do sleep 0.02; done';
 
-  it('while it promotes: waits for the command that outlived it, and says that it promotes again', async () => {
+  it('while promoting: waits for the command that outlived it, and promotes again', async () => {
     const {home, run, killed, done} = await prepare(`
   - name: all
     promote: |
@@ -63,7 +63,7 @@ describe('a rollout whose process is killed', () => {
     expect((await runProgram(['journal', 'verify', '--journal', 'j.jsonl'], {home})).code).toBe(0);
   });
 
-  it('while it watches: watches the rest, and promotes nothing again', async () => {
+  it('while watching: watches the remaining time without promoting again', async () => {
     const {run, killed, done} = await prepare(`
   - {name: all, promote: echo promoted >> done, rollback: echo back >> done, watch: 4s}
 `);
@@ -74,7 +74,7 @@ describe('a rollout whose process is killed', () => {
     expect(await done()).toEqual(['promoted']);
   });
 
-  it('while it waits for approval: asks again, with nothing done', async () => {
+  it('while waiting for approval: asks again, with nothing executed', async () => {
     const {home, args, run, done} = await prepare(`
   - {name: first, promote: echo first >> done, rollback: none}
   - {name: second, approval: true, promote: echo second >> done, rollback: none}
@@ -95,7 +95,7 @@ describe('a rollout whose process is killed', () => {
     expect(await done()).toEqual(['first', 'second']);
   });
 
-  it('while it rolls back: rolls back again, says so, and promotes nothing', async () => {
+  it('while rolling back: rolls back again, says so, and promotes nothing', async () => {
     const {run, killed, done} = await prepare(`
   - {name: first, promote: echo first >> done, rollback: echo back from first >> done}
   - name: second
@@ -146,7 +146,7 @@ describe('a rollout whose process is killed', () => {
   );
 });
 
-/** A command that outlived its run is over in a moment. */
+/** A command that outlived its run ends soon. */
 async function untilOver(run: () => Promise<Ended>): Promise<Ended> {
   const ended = await run();
   return ended.stderr.includes('still running') ? untilOver(run) : ended;

@@ -6,7 +6,7 @@ import {describePgBouncer, startPgBouncer} from '../helpers/pgbouncer.ts';
 import {startTestServer} from '../helpers/server.ts';
 
 describePgBouncer('a rollout beside a pooler', () => {
-  it('rolls back where clients wait in it, and shows no password of its address', async () => {
+  it('rolls back when clients wait in it, and does not show its password', async () => {
     const server = await startTestServer({major: 18});
     onTestFinished(() => server.stop());
     await createCliRoles(server);

@@ -5,7 +5,7 @@ import {type Demo, startDemo} from '../../source/demo/demo.ts';
 import {lockEntry} from '../../source/journal/lock.ts';
 import {type ProgramOptions, runProgram, temporaryHome} from '../cli/run-program.ts';
 
-/** What the demo does anyway is no failure here. */
+/** Findings of the demo itself do not fail the rollout. */
 const limits =
   '{max_mean: 1h, max_used: 100%, max_blocked: 100, max_idle_in_transaction: 1h, max_transaction: 1h}';
 
@@ -27,7 +27,7 @@ setInterval(() => existsSync('stop') && process.exit(0), 50);
 
 const free = {timeout_ms: 0, isWritten: async () => false};
 
-/** As the name of a rollout's lock has it. */
+/** As in the name of a rollout's lock. */
 function hashOf(journal: string): string {
   return String(/"plan":"(\w{12})/.exec(journal)?.[1]);
 }
@@ -63,7 +63,7 @@ describe('a rollout against the demo', () => {
     return {home, rollout, done};
   }
 
-  it('passes stage after stage, with the approval it wants', async () => {
+  it('passes each stage, with the approval that it needs', async () => {
     const {rollout, done} = await prepare(`
 name: web 2.13
 every: 0.5s
@@ -78,7 +78,7 @@ stages:
       expect.stringMatching(/2\. everyone\n +approval +required/),
     ]);
     expect(await done()).toEqual(['']);
-    // One stage has no approval of its own: it is not promoted unless somebody agreed to that.
+    // A stage without `approval` is not promoted unless the call allows it.
     const unasked = await rollout('run');
     expect([unasked.code, unasked.stderr]).toEqual([
       2,
@@ -99,7 +99,7 @@ stages:
     expect(await done()).toEqual(['staging', 'everyone']);
   });
 
-  it('rolls a bad version back, the last stage first', async () => {
+  it('rolls back a bad version, last stage first', async () => {
     const {rollout, done, home} = await prepare(`
 name: web 2.14
 every: 0.5s
@@ -142,7 +142,7 @@ stages:
     }
   });
 
-  it('shows every line of a command and no password in it, and who is asked', async () => {
+  it('shows the output of commands without passwords, and who approves', async () => {
     const {rollout} = await prepare(`
 name: web 2.12
 stages:
@@ -170,7 +170,7 @@ stages:
     ]);
   });
 
-  it('goes on where it was after an interruption', async () => {
+  it('resumes after an interruption', async () => {
     const {rollout, done} = await prepare(`
 name: web 2.15
 every: 0.5s
@@ -184,13 +184,13 @@ stages:
       expect.stringContaining('The same call resumes where it stopped.'),
     ]);
     expect((await rollout('status', ['--json'])).stdout).toContain('"phase": "watching"');
-    // What it goes on with was agreed to.
+    // The stage was approved before the interruption.
     const second = await rollout('run');
     expect([second.code, second.stderr]).toEqual([0, expect.stringContaining('resuming rollout')]);
     expect(await done()).toEqual(['promoted']);
   });
 
-  it('takes back what a failing command may have done, and says so', async () => {
+  it('rolls back after a command failed, and says so', async () => {
     const {rollout, done} = await prepare(`
 name: web 2.16
 stages:
@@ -202,7 +202,7 @@ stages:
     expect(await done()).toEqual(['half', 'back']);
   });
 
-  it('ends a command that takes too long, with all it began', async () => {
+  it('kills a command that takes too long, with its child processes', async () => {
     const {rollout} = await prepare(`
 name: web 2.17
 command_timeout: 1s
@@ -214,7 +214,7 @@ stages:
     expect(stdout).toMatch(/all +not rolled back +rollback exited with 1/);
   });
 
-  it('makes the folder of its journal, and says where it cannot', async () => {
+  it('creates the folder of its journal, or reports why it cannot', async () => {
     const {rollout, done} = await prepare(`
 name: web 2.19
 stages:
@@ -226,7 +226,7 @@ stages:
     expect([refused.code, refused.stderr]).toEqual([8, expect.stringContaining('cannot write the journal')]);
   });
 
-  it('goes on from no journal whose chain is broken, and locks one file by whatever name', async () => {
+  it('does not resume from a broken journal, and locks one file under all its paths', async () => {
     const {rollout, done, home} = await prepare(`
 name: web 2.20
 stages:
@@ -248,7 +248,7 @@ stages:
     expect(await done()).toEqual(['one']);
   });
 
-  it('begins nothing where a server cannot be reached, or the plan has mistakes', async () => {
+  it('does not start if a server is unreachable or the plan has mistakes', async () => {
     const {rollout, done, home} = await prepare(`
 name: web 2.18
 stages:

@@ -24,72 +24,72 @@ const plan: RolloutPlan = {
   name: 'web',
   stages: [stage, {...stage, name: 'b', approval: true}, {...stage, name: 'c', watch: null}],
 };
-type Told = [stage: number, phase: StagePhase];
+type PhaseEvent = [stage: number, phase: StagePhase];
 
-function taskAfter(told: readonly Told[]) {
+function taskAfter(events: readonly PhaseEvent[]) {
   const state = newRollout('r', plan.stages.length);
-  for (const [index, phase] of told) applyStageEvent(state, {stage: index, phase, detail: null});
+  for (const [index, phase] of events) applyStageEvent(state, {stage: index, phase, detail: null});
   return nextTask(plan, state);
 }
 
-const first: Told[] = [
+const first: PhaseEvent[] = [
   [0, 'promoting'],
   [0, 'promoted'],
   [0, 'watching'],
   [0, 'passed'],
 ];
-const second: Told[] = [...first, [1, 'approved'], [1, 'promoting'], [1, 'promoted'], [1, 'watching']];
+const second: PhaseEvent[] = [...first, [1, 'approved'], [1, 'promoting'], [1, 'promoted'], [1, 'watching']];
 
-describe('what comes next', () => {
-  it.each<[string, Told[], object]>([
+describe('the next task', () => {
+  it.each<[string, PhaseEvent[], object]>([
     ['at first', [], {kind: 'promote', stage: 0}],
     ['after a promotion', first.slice(0, 2), {kind: 'watch', stage: 0}],
-    ['in a promotion that was cut off', first.slice(0, 1), {kind: 'promote', stage: 0}],
-    ['in a watch that was cut off', first.slice(0, 3), {kind: 'watch', stage: 0}],
-    ['before a stage that wants approval', first, {kind: 'approve', stage: 1}],
+    ['in an interrupted promotion', first.slice(0, 1), {kind: 'promote', stage: 0}],
+    ['in an interrupted watch', first.slice(0, 3), {kind: 'watch', stage: 0}],
+    ['before a stage that needs approval', first, {kind: 'approve', stage: 1}],
     ['after the approval', [...first, [1, 'approved']], {kind: 'promote', stage: 1}],
     [
-      'where nothing is watched',
+      'in a stage without watch',
       [...second, [1, 'passed'], [2, 'promoting'], [2, 'promoted']],
       {kind: 'pass', stage: 2},
     ],
-    ['where a stage failed', [...second, [1, 'failed']], {kind: 'roll back', stage: 1}],
-    ['after its way back', [...second, [1, 'failed'], [1, 'rolled back']], {kind: 'roll back', stage: 0}],
+    ['after a stage failed', [...second, [1, 'failed']], {kind: 'roll back', stage: 1}],
+    ['after its rollback', [...second, [1, 'failed'], [1, 'rolled back']], {kind: 'roll back', stage: 0}],
     [
-      'in a way back that was cut off',
+      'in an interrupted rollback',
       [...second, [1, 'failed'], [1, 'rolling back']],
       {kind: 'roll back', stage: 1},
     ],
     [
-      'after one that failed',
+      'after a rollback that failed',
       [...second, [1, 'failed'], [1, 'not rolled back'], [0, 'rolled back']],
       {kind: 'end', is_failed: true},
     ],
     [
-      'after all',
+      'after the last stage',
       [...second, [1, 'passed'], [2, 'promoted'], [2, 'passed']],
       {kind: 'end', is_failed: false},
     ],
-  ])('%s', (_, told, task) => {
-    expect(taskAfter(told)).toEqual(task);
+  ])('%s', (_, events, task) => {
+    expect(taskAfter(events)).toEqual(task);
   });
 });
 
 describe('the last rollout of a plan', () => {
   const entry = (run: string, event: object) => ({run, ...event}) as JournalEntry;
   const start = (run: string, hash: string) => entry(run, {event: 'rollout', plan: hash});
-  const told = (run: string, phase: StagePhase, seen_ms = 0) =>
+  const stageEntry = (run: string, phase: StagePhase, seen_ms = 0) =>
     entry(run, {event: 'stage', stage: 0, phase, detail: null, seen_ms});
 
-  it('is found by its hash, with what was seen of it', () => {
+  it('is found by its hash, with its progress', () => {
     const entries = [
       start('r1', 'this'),
-      told('r1', 'failed'),
+      stageEntry('r1', 'failed'),
       entry('r1', {event: 'end', status: 'stopped'}),
       start('r2', 'this'),
-      told('r2', 'watching', 700),
+      stageEntry('r2', 'watching', 700),
       start('r3', 'that'),
-      told('r3', 'passed'),
+      stageEntry('r3', 'passed'),
     ];
     expect(lastRollout(entries, 'this', 3)).toMatchObject({
       run: 'r2',

@@ -57,7 +57,7 @@ it.each([
   });
 });
 
-it('finds where pools are created, and keeps no secret', async () => {
+it('finds the calls that create pools, without secrets', async () => {
   const folder = await folderWith({
     'src/db.ts': "import x from 'y';\nexport const adapter = new PrismaPg({connectionString, max: 20});\n",
     'src/pool.ts': 'const pool = new Pool({max: 3});\nnew PrismaPg(pool);',
@@ -84,7 +84,7 @@ it('rejects a folder that does not exist', async () => {
   await expect(readApplication(join(await temporaryFolder(), 'none'))).rejects.toThrow(/is not a folder/);
 });
 
-describe('an .env file that was named', () => {
+describe('a named .env file', () => {
   it.each([
     ['another variable', 'OTHER=1\n', /must set DATABASE_URL exactly once/],
     ['no URL', 'DATABASE_URL=file:./dev.db\n', /is not a postgresql/],
@@ -98,7 +98,7 @@ describe('an .env file that was named', () => {
   });
 });
 
-it('is read for the given variable only', async () => {
+it('is read for the named variable only', async () => {
   const folder = await folderWith({'.env': 'DATABASE_URL=postgresql://a:b@h/d\n'});
   expect((await readApplication(folder)).env_file).toMatchObject({variable: 'DATABASE_URL', problem: null});
   expect((await readApplication(folder, 'NOPE')).env_file).toMatchObject({

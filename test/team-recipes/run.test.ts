@@ -7,7 +7,7 @@ import {describeEachMajor, startTestServer, type TestServer} from '../helpers/se
 import {createSnapshot} from '../helpers/snapshot.ts';
 import {actingWith} from './acting.ts';
 
-/** Tables without a comment; one step each. Names and text go through every kind of placeholder. */
+/** One step for each table without a comment. Uses every kind of placeholder. */
 const comments = `---
 title: Say what a table is
 why: Nobody knows what these tables are
@@ -43,7 +43,7 @@ COMMENT ON TABLE public.:"table" IS :'before'
 \`\`\`
 `;
 
-/** One step for all that is found, outside a transaction. */
+/** One step for all findings, outside a transaction. */
 const vacuum = `---
 title: Vacuum
 why: The table has never been vacuumed
@@ -153,7 +153,7 @@ describeEachMajor("a team's own recipes", major => {
     'asking.ts': asking,
     'broken.ts': broken,
   };
-  async function acting(user?: string) {
+  async function createTeam(user?: string) {
     folder = await temporaryFolder();
     for (const [name, text] of Object.entries(files)) await writeFile(join(folder, name), text);
     return actingWith(await createActing(server, user === undefined ? {} : {user}), folder);
@@ -165,8 +165,8 @@ describeEachMajor("a team's own recipes", major => {
       )
     ).map(({text}) => text);
 
-  it('act on each thing found, whatever its name, and take it back', async () => {
-    const team = await acting();
+  it('execute a step for each finding, whatever its name, and undo it', async () => {
+    const team = await createTeam();
     const text = "it's \\ fine";
     expect(await team.run('comments', {set: [`text=${text}`], yes: true})).toBe(0);
     const document = team.document();
@@ -181,8 +181,8 @@ describeEachMajor("a team's own recipes", major => {
     expect(await commentsNow()).toEqual([null, null, null]);
   });
 
-  it('leave alone on undo what somebody changed since', async () => {
-    const team = await acting();
+  it('skip on undo what was changed since', async () => {
+    const team = await createTeam();
     expect(await team.run('comments', {set: ['text=ours', "subject=table:odd's"], yes: true})).toBe(0);
     await server.query("COMMENT ON TABLE \"odd's\" IS 'theirs'");
     expect(await team.undo('r1')).toBe(6);
@@ -191,7 +191,7 @@ describeEachMajor("a team's own recipes", major => {
   });
 
   it('are guarded by their own diagnosis', async () => {
-    const team = await acting();
+    const team = await createTeam();
     const flags = {json: false, set: ['text=x', "subject=table:odd's"]};
     const code = await team.runAsked('comments', flags, async () => {
       await server.query("COMMENT ON TABLE \"odd's\" IS 'theirs'");
@@ -201,8 +201,8 @@ describeEachMajor("a team's own recipes", major => {
     await server.query('COMMENT ON TABLE "odd\'s" IS NULL');
   });
 
-  it('give the same plan to approve for the same world', async () => {
-    const team = await acting();
+  it('make the same plan for the same findings', async () => {
+    const team = await createTeam();
     const flags = {set: ['text=x']};
     expect(await team.run('comments', {...flags, dryRun: true})).toBe(0);
     const {plan} = team.document();
@@ -210,15 +210,15 @@ describeEachMajor("a team's own recipes", major => {
     expect(await team.undo('r2')).toBe(0);
   });
 
-  it('say what has to be set', async () => {
-    const team = await acting();
+  it('name the parameter that must be set', async () => {
+    const team = await createTeam();
     expect(await team.run('comments', {yes: true})).toBe(2);
     expect(await team.run('comments', {set: ['text=x', 'nonsense=1'], yes: true})).toBe(2);
     expect(await team.run('vacuum', {set: ['since=soon'], yes: true})).toBe(2);
   });
 
-  it('act once for all that is found, outside a transaction', async () => {
-    const team = await acting();
+  it('execute one step for all findings, outside a transaction', async () => {
+    const team = await createTeam();
     expect(await team.findings('vacuum')).toEqual([
       {
         recipe: 'vacuum',
@@ -236,8 +236,8 @@ describeEachMajor("a team's own recipes", major => {
     expect(team.document()).toMatchObject({run: null, steps: []});
   });
 
-  it('change nothing while they diagnose', async () => {
-    const team = await acting();
+  it('change nothing while diagnosing', async () => {
+    const team = await createTeam();
     await expect(team.findings('writing')).rejects.toMatchObject({
       exitCode: 2,
       message: expect.stringMatching(
@@ -247,14 +247,14 @@ describeEachMajor("a team's own recipes", major => {
     expect(await server.query('SELECT is_called FROM numbers')).toEqual([{is_called: false}]);
   });
 
-  it('exit 5 where the role may not do it', async () => {
-    const team = await acting('oncall');
+  it('exit 5 without the privilege', async () => {
+    const team = await createTeam('oncall');
     expect(await team.run('comments', {set: ['text=x'], yes: true})).toBe(5);
     expect(await commentsNow()).toEqual([null, null, null]);
   });
 
   it('may be written in TypeScript', async () => {
-    const team = await acting();
+    const team = await createTeam();
     const client = await leak(server, 'ours');
     expect(await team.findings('ours')).toMatchObject([{subject: `backend:${client.processID}`}]);
     expect(await team.run('ours', {yes: true})).toBe(0);
@@ -263,11 +263,11 @@ describeEachMajor("a team's own recipes", major => {
     await client.end();
   });
 
-  it('get their parameters as Markdown recipes do: none unknown, defaults filled in, required ones set', async () => {
-    const team = await acting();
+  it('get checked and complete parameters, as Markdown recipes do', async () => {
+    const team = await createTeam();
     expect(await team.run('asking', {set: ['nmae=x'], yes: true})).toBe(2);
     expect(await team.run('asking', {yes: true})).toBe(2);
-    // Acts have no search path: what lacks its schema is not found, and why is told.
+    // Steps run without a search path: a name without its schema is not found, and the hint says why.
     expect(await team.run('asking', {set: ['name=ours'], yes: true})).toBe(7);
     expect(team.document().steps).toMatchObject([
       {sqlstate: '42P01', title: 'x of ours', hint: expect.stringContaining('search_path')},
@@ -296,8 +296,8 @@ describeEachMajor("a team's own recipes", major => {
     expect(plan).toThrow(`the plan of asking failed: ${message}`);
   });
 
-  it('tell their defects as theirs', async () => {
-    const team = await acting();
+  it('report their own defects', async () => {
+    const team = await createTeam();
     expect(await team.findings('asking')).toMatchObject([
       {summary: 'the diagnosis of asking failed: severity must be warning or critical'},
     ]);

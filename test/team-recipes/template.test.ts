@@ -47,10 +47,10 @@ describe('names in SQL', () => {
     [
       'a second statement',
       'SELECT 1;\nSELECT 2',
-      {line: 11, message: expect.stringContaining('a block has one statement')},
+      {line: 11, message: expect.stringContaining('a block may contain only one statement')},
     ],
     ['nothing', '-- nothing', {line: 10, message: expect.stringContaining('empty block')}],
-  ])('says what is off: %s', (_, sql, problem) => {
+  ])('reports %s', (_, sql, problem) => {
     expect(parseTemplate(sql, 10).problem).toEqual(problem);
   });
 });

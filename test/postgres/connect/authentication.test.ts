@@ -152,7 +152,7 @@ describeEachMajor('require_auth', major => {
   });
 });
 
-describe('a server that is after the password', () => {
+describe('a server that tries to obtain the password', () => {
   const thief = async (...answers: Buffer[]) => {
     const heard: Buffer[] = [];
     const listener = await listen(socket => {

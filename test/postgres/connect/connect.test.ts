@@ -118,7 +118,7 @@ describeEachMajor('connect', major => {
     await close();
   });
 
-  it('connects over a unix socket', async () => {
+  it('connects over a Unix socket', async () => {
     const url = `postgres://app:secret@:${server.port}/postgres?host=${encodeURIComponent(server.socket)}`;
     const {client, close} = await connect(requestTo(url), {purpose: 'watch'});
     const {rows} = await client.query(

@@ -178,7 +178,7 @@ describe('an error before the server answers', () => {
     expect(error.exitCode).toBe(3);
   });
 
-  it.each(['', '?sslmode=require'])('it accepts and never answers %s', async parameters => {
+  it.each(['', '?sslmode=require'])('the server accepts and never answers %s', async parameters => {
     const error = await errorOf(await at(() => {}, parameters), {PGCONNECT_TIMEOUT: '0.2'});
     expect(error.message).toMatch(/^no answer from 127.0.0.1:\d+ within 0.2 s$/);
     expect(error.exitCode).toBe(3);
@@ -199,7 +199,7 @@ describe('an error before the server answers', () => {
     expect((await errorOf(ssh)).message).toContain('not PostgreSQL but an SSH server');
   });
 
-  it('it closes the connection', async () => {
+  it('the server closes the connection', async () => {
     const error = await errorOf(await at(socket => void socket.end()));
     expect(error.message).toMatch(/closed the connection without an error message$/);
     expect(error.exitCode).toBe(3);
@@ -232,7 +232,7 @@ describe('an error before the server answers', () => {
     expect(error.hint).toContain('DIRECT_URL');
   });
 
-  it('a message that would rewrite the screen', async () => {
+  it('a message with control characters', async () => {
     const hostile = await at(socket =>
       socket.once('data', () => socket.end(refusal('XX000', 'gone\u001b[2J\nfatal: all is well'))),
     );

@@ -46,7 +46,7 @@ describe('a host that ./.env names', () => {
     ]);
   });
 
-  it('gets none from a password file that it names, or as a socket in a folder that every user can write to', () => {
+  it('gets none from a password file that it names, or as a socket in a world-writable folder', () => {
     const files = {'/home/ann/.pgpass': 'localhost:5432:*:*:secret', '/home/ann/keys': '*:*:*:*:secret'};
     expect(folder('postgres://u@evil/d?passfile=/home/ann/keys', {files}).password()).toBeNull();
     expect(folder('postgres://u@/d?host=/tmp', {files}).password()).toBeNull();

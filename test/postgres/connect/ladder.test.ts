@@ -54,7 +54,7 @@ describeEachMajor('a server without a slot left', major => {
   describe('for an ordinary role', () => {
     beforeEach(() => fillSlotsOf('app'));
 
-    it('says whom the remaining slots are reserved for, and exits with 4', async () => {
+    it('says for which roles the remaining slots are reserved, and exits with 4', async () => {
       const error = await rejection(connect(requestTo(url('app')), {purpose: 'watch'}));
       expect(error).toMatchObject({
         exitCode: 4,
@@ -98,7 +98,7 @@ describeEachMajor('a server without a slot left', major => {
       });
     });
 
-    it('waits, says so, and takes the first slot that is freed', async () => {
+    it('waits, reports it, and takes the first free slot', async () => {
       const states: WaitState[] = [];
       const connection = await connect(requestTo(url('app')), {
         purpose: 'watch',
@@ -148,7 +148,7 @@ describeEachMajor('a server without a slot left', major => {
     });
   });
 
-  it.skipIf(major < 16)('says whom the slots are reserved for', async () => {
+  it.skipIf(major < 16)('says for which roles the slots are reserved', async () => {
     await fillSlotsOf('app');
     await fillSlotsOf('reserve');
     const error = await rejection(connect(requestTo(url('reserve')), {purpose: 'watch'}));

@@ -74,7 +74,7 @@ describe('TLS', () => {
 });
 
 describe('production and rescue', () => {
-  it('POOLCTL_RESCUE_URL counts where it is exported, not in ./.env', () => {
+  it('POOLCTL_RESCUE_URL is used if exported, not from ./.env', () => {
     const env = {DATABASE_URL: 'postgres://u@h/d', POOLCTL_RESCUE_URL: 'postgres://root@h/d'};
     expect(find({env}).rescue?.user).toBe('root');
     const files = {'/app/.env': 'POOLCTL_RESCUE_URL=postgres://file@h/d'};

@@ -157,7 +157,7 @@ describePgBouncer('through PgBouncer', () => {
       },
     );
 
-    it('acts on the server behind it, whatever settings they have', async () => {
+    it('executes on the server behind it, whatever settings they have', async () => {
       await server.query("ALTER DATABASE postgres SET poolctl.marker = 'of the database'");
       for (const setting of [
         "poolctl.marker = 'of the role'",
@@ -177,7 +177,7 @@ describePgBouncer('through PgBouncer', () => {
     });
   });
 
-  it('goes on reading while other clients are assigned the same sessions', async () => {
+  it('keeps reading while other clients are assigned the same sessions', async () => {
     const pooler = await pool('transaction', {default_pool_size: 2});
     const abort = new AbortController();
     const clients = await Promise.all(

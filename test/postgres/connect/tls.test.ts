@@ -132,7 +132,7 @@ describeEachMajor('TLS', major => {
       expect(await isEncrypted('127.0.0.1', `sslmode=${mode}`)).toBe(true);
     });
 
-    it('sslmode=disable says so', async () => {
+    it('sslmode=disable reports it', async () => {
       expect(await rejection(open('127.0.0.1', 'sslmode=disable'))).toMatchObject({
         message: expect.stringContaining('has no entry for role "app"'),
         hint: 'The server may require TLS: use sslmode=require.',
@@ -144,11 +144,11 @@ describeEachMajor('TLS', major => {
     beforeAll(() => setTls(server, 'off'));
     afterAll(() => setTls(server, 'on'));
 
-    it('sslmode=prefer does without', async () => {
+    it('sslmode=prefer connects without it', async () => {
       expect(await isEncrypted('127.1', 'sslmode=prefer')).toBe(false);
     });
 
-    it('and still reports a wrong password', async () => {
+    it('still reports a wrong password', async () => {
       expect(await rejection(open('127.1', 'sslmode=prefer', 'app:wrong'))).toMatchObject({
         message: expect.stringContaining('password authentication failed for role "app"'),
       });

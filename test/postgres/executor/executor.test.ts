@@ -57,7 +57,7 @@ describeEachMajor('a step with more than its statement', major => {
     expect(await comment()).toEqual([{text: 'done'}]);
   });
 
-  it('executes what comes afterwards completely or not at all, and says why not', async () => {
+  it('executes all follow-up statements or none, and says why', async () => {
     const build = 'CREATE INDEX CONCURRENTLY orders_id ON public.orders (id)';
     const pins = sql("SELECT c.oid::text FROM pg_class c WHERE c.relname = 'orders_id'");
     const afterwards = [
@@ -84,20 +84,23 @@ describeEachMajor('a step with more than its statement', major => {
     }
   });
 
-  it.each([true, false])('leaves no setting of a step to the next one: transaction %s', async transaction => {
-    const show = sql(
-      "SELECT current_setting('lock_timeout') AS value, current_setting('work_mem') AS memory",
-    );
-    const before = await executor.read(show, 1000);
-    const settings = {lock_timeout: '77ms', work_mem: '77kB'};
-    const {rows} = await executor.apply({...act(show.text, {transaction}), settings});
-    expect(rows).toEqual([{value: '77ms', memory: '77kB'}]);
-    const failing = act('SELECT 1 / 0', {transaction, settings});
-    await expect(executor.apply(failing)).rejects.toThrow('division by zero');
-    expect(await executor.read(show, 1000)).toEqual(before);
-  });
+  it.each([true, false])(
+    'does not carry settings over to the next step: transaction %s',
+    async transaction => {
+      const show = sql(
+        "SELECT current_setting('lock_timeout') AS value, current_setting('work_mem') AS memory",
+      );
+      const before = await executor.read(show, 1000);
+      const settings = {lock_timeout: '77ms', work_mem: '77kB'};
+      const {rows} = await executor.apply({...act(show.text, {transaction}), settings});
+      expect(rows).toEqual([{value: '77ms', memory: '77kB'}]);
+      const failing = act('SELECT 1 / 0', {transaction, settings});
+      await expect(executor.apply(failing)).rejects.toThrow('division by zero');
+      expect(await executor.read(show, 1000)).toEqual(before);
+    },
+  );
 
-  it('succeeds although its pins cannot be read', async () => {
+  it('succeeds if its pins cannot be read', async () => {
     const build = 'CREATE INDEX CONCURRENTLY orders_id ON public.orders (id)';
     const pins = sql('SELECT no_such_column');
     expect(await executor.apply(act(build, {transaction: false, pins}))).toMatchObject({pins: null});

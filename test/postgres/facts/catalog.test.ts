@@ -42,7 +42,7 @@ describeEachMajor('readCatalog', major => {
   });
   const index = (name: string) => catalog.indexes.find(each => each.name === name);
 
-  it('lists what users created, without views', () => {
+  it('lists user tables and materialized views, without views', () => {
     expect(
       catalog.tables.map(({schema: of, name, kind, is_partition}) => [of, name, kind, is_partition]),
     ).toEqual([
@@ -81,7 +81,7 @@ describeEachMajor('readCatalog', major => {
     expect(index('data_idx')).toMatchObject({method: 'gin', columns: ['data'], predicate: null});
   });
 
-  it('reads what an index enforces', () => {
+  it('reads the constraint that an index enforces', () => {
     expect(index('parent_pkey')).toMatchObject({
       is_unique: true,
       is_primary: true,
@@ -104,7 +104,7 @@ describeEachMajor('readCatalog', major => {
     ]);
   });
 
-  it('dates its counters, and finds no standby', async () => {
+  it('reads when counters began, and finds no standby', async () => {
     expect(catalog.stats_age_ms).toBeGreaterThanOrEqual(0);
     expect(catalog.has_standby).toBe(false);
     await server.query('SELECT pg_stat_reset()');

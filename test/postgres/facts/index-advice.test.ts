@@ -60,7 +60,7 @@ describeEachMajor('readIndexAdvice', major => {
     await server?.stop();
   });
 
-  it('finds by estimate the indexes that statements and a foreign key lack', () => {
+  it('estimates which indexes statements and a foreign key lack', () => {
     const leading = advice.proposals.map(({columns: [first]}) => first?.expression).sort();
     expect(leading).toEqual(['"Odd ""name"', '"author_id"', '"created_at"', '"data"']);
     expect(advice.planner).toBe('none');
@@ -142,7 +142,7 @@ describeEachMajor('readIndexAdvice', major => {
       return {...advice, skipped: advice.skipped.filter(({what}) => !what.includes('HypoPG'))};
     };
 
-    it('takes the ten indexes of a migration as written', async () => {
+    it('reads ten indexes of a migration as written', async () => {
       const {proposals, skipped} = await take(seedIndexes);
       expect(skipped).toEqual([]);
       expect(proposals.map(({name, source}) => [name, source])).toEqual(
@@ -181,7 +181,7 @@ describeEachMajor('readIndexAdvice', major => {
       expect(skipped[0]?.reason).toContain(reason);
     });
 
-    it('keeps expressions, WHERE and the rest verbatim', async () => {
+    it('keeps expressions, WHERE and other clauses verbatim', async () => {
       const {proposals} = await take(
         `CREATE UNIQUE INDEX ON "scores" USING btree (lower(id) DESC, (score + 1)) INCLUDE (comment) WITH (fillfactor = 70) WHERE score > 5 /* why */; CREATE INDEX "q""x" ON scores (comment text_pattern_ops)`,
       );
@@ -226,7 +226,7 @@ describeHypopg('readIndexAdvice with HypoPG', () => {
     expect(skipped[0]?.reason).toContain('CREATE EXTENSION hypopg');
   });
 
-  it('asks the planner in whatever schema HypoPG is, and leaves nothing behind', async () => {
+  it('uses HypoPG in any schema, and leaves nothing behind', async () => {
     await server.query('CREATE EXTENSION hypopg SCHEMA "odd ""place"');
     const before = await server.query(relations);
     const advice = await readIndexAdvice(connection, {file: null});

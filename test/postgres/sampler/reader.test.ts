@@ -130,7 +130,7 @@ describeEachMajor('reader', major => {
     await late.end();
   });
 
-  it('counts and names what an unprivileged role may not see', async () => {
+  it('counts and lists what an unprivileged role may not see', async () => {
     const app = await server.connect({user: 'app', password: 'secret', application_name: 'shop'});
     const snapshot = await readEverything('nobody_special');
     const hidden = snapshot.backends.filter(({state}) => state === null);
@@ -151,7 +151,7 @@ describeEachMajor('reader', major => {
     await app.end();
   });
 
-  it('goes on where a pooler loses prepared statements', async () => {
+  it('continues when a pooler loses prepared statements', async () => {
     const connection = await watch(server.url());
     connections.push(connection);
     const reader = await openReader(connection);
@@ -264,7 +264,7 @@ describeEachMajor('reader of statements', major => {
     expect(rates?.mean_exec_time_ms).toBeGreaterThan(0);
   });
 
-  it('leaves its own statements out', async () => {
+  it('omits its own statements', async () => {
     const wanted = {numbers: true, scan: false, texts: []};
     const snapshot = await reader.read({...emptyRequest, statements: wanted});
     expect(snapshot.statements.filter(({query}) => query?.includes('/* poolctl */'))).toEqual([]);
@@ -313,7 +313,7 @@ describeEachMajor('reader of statements', major => {
     await client.end();
   });
 
-  it('goes on without statements when the privilege is revoked, and says so', async () => {
+  it('continues without statements when the privilege is revoked, and says so', async () => {
     await server.query('DROP EXTENSION pg_stat_statements');
     const snapshot = await reader.read({...numbers, activity: true});
     expect(snapshot.backends.length).toBeGreaterThan(0);

@@ -47,7 +47,7 @@ describeEachMajor('the doctor', major => {
     }
   };
 
-  it('says what an ordinary role lacks; each remedy, run as it is, provides it', async () => {
+  it('reports what an ordinary role lacks; each remedy, run unchanged, fixes it', async () => {
     const lacks = ['sessions', 'signal', 'statements'];
     const before = await reportOf(onCall('fresh'));
     expect(before.checks.filter(({status}) => status === 'missing').map(({id}) => id)).toEqual(lacks);
@@ -100,7 +100,7 @@ describeEachMajor('the doctor', major => {
     expect(checkOf(await reportOf(server.superuserUrl), 'io_timing').status).toBe('ok');
   });
 
-  it('sees that pg_stat_statements counts nothing', async () => {
+  it('reports that pg_stat_statements tracks nothing', async () => {
     await server.query('CREATE EXTENSION IF NOT EXISTS pg_stat_statements');
     await set('pg_stat_statements.track', 'none');
     expect(checkOf(await reportOf(server.superuserUrl), 'statements')).toMatchObject({
@@ -124,7 +124,7 @@ describeEachMajor('the doctor', major => {
     expect(checkOf(await reportOf(onCall('hidden')), 'statements').status).toBe('ok');
   });
 
-  it('sees that tables cannot be read, and so not planned; the remedy fixes it', async () => {
+  it('reports unreadable tables, which have no plans; the remedy fixes it', async () => {
     await server.query('CREATE DATABASE planned');
     expect(checkOf(await reportOf(onCall('planned')), 'plans').status).toBe('ok');
     const owner = await server.connect({database: 'planned'});

@@ -29,7 +29,7 @@ describeEachMajor('the identity of a server', major => {
     return {server: target.server as ServerIdentity, unavailable};
   };
 
-  it('is read with the first snapshot, and on each connection that acts', async () => {
+  it('is read with the first snapshot, and on each acting connection', async () => {
     const [row] = await server.query<ServerIdentity>(
       `SELECT (SELECT system_identifier::text FROM pg_control_system()),
         (SELECT oid::text FROM pg_database WHERE datname = current_database()) AS database_oid`,
@@ -53,7 +53,7 @@ describeEachMajor('the identity of a server', major => {
     expect(compareServers(before.server, after.server)).toBe('other');
   });
 
-  it('does without pg_control_system() where the role may not call it, and says what grants it', async () => {
+  it('works without pg_control_system(), and says how to grant it', async () => {
     const {server: whole} = await seenOn(oncall());
     await refuse();
     const {server: seen, unavailable} = await seenOn(oncall());

@@ -113,7 +113,7 @@ describe('a hostile server', () => {
     });
   });
 
-  it('is a lost connection to the console, named by its address', async () => {
+  it('is reported by the console as a lost connection, with its address', async () => {
     const url = await startHostile(Buffer.concat([columns, header('D', 768 * 2 ** 20), Buffer.from([0, 1])]));
     const sampler = createSampler({
       interval_ms: 500,

@@ -6,7 +6,7 @@ import {createCliRoles, runProgram, temporaryHome, urlOf} from '../cli/run-progr
 import {describeEachMajor, startTestServer, type TestServer} from '../helpers/server.ts';
 import {actingWith} from './acting.ts';
 
-/** One whose diagnosis finds a row for each of what it selects from. */
+/** A recipe whose diagnosis selects `columns` from `from`. */
 const diagnosing = (columns: string, from: string, head = '') => `---
 title: t
 why: w
@@ -37,7 +37,7 @@ describeEachMajor('what a Markdown recipe may read', major => {
   });
   afterAll(() => server?.stop());
 
-  /** A session that lives: it answers. */
+  /** A session that is alive. */
   async function startVictim() {
     const client = await leak(server, 'victim');
     onTestFinished(() => client.end().catch(() => {}));
@@ -78,13 +78,13 @@ describeEachMajor('what a Markdown recipe may read', major => {
       'pg_catalog.query_to_xml(text, boolean, boolean, text), a function that runs what its arguments name',
     ],
     [
-      'sets what holds for the session',
+      'changes a setting of the session',
       `set_config('default_transaction_read_only', 'off', false)`,
       'pg_class',
       `pg_catalog.set_config(text, text, boolean)${acts}`,
     ],
     ['keeps a lock', 'pg_advisory_lock(1)', 'pg_class', `pg_catalog.pg_advisory_lock(bigint)${acts}`],
-    ['draws a number', `nextval('public.numbers')`, 'pg_class', `pg_catalog.nextval(regclass)${acts}`],
+    ['advances a sequence', `nextval('public.numbers')`, 'pg_class', `pg_catalog.nextval(regclass)${acts}`],
     ['takes a transaction id', 'txid_current()', 'pg_class', `pg_catalog.txid_current()${acts}`],
     ['reads a file', `pg_read_file('PG_VERSION')`, 'pg_class', 'pg_catalog.pg_read_file(text)'],
     [
@@ -133,7 +133,7 @@ describeEachMajor('what a Markdown recipe may read', major => {
     expect(await team.findings('looks')).toHaveLength(1);
   });
 
-  it('may be a function that the recipe declares, and the plan says so', async () => {
+  it('may be a declared function, which the plan names', async () => {
     const named = diagnosing(
       'public.harmless(7) AS seven',
       'pg_class LIMIT 1',
@@ -152,7 +152,7 @@ describeEachMajor('what a Markdown recipe may read', major => {
     });
   });
 
-  it('is not run as a verification that acts, of a run and of its undo', async () => {
+  it('is not run as a verification with side effects, in a run and its undo', async () => {
     const isAlive = await startVictim();
     const verify = `SELECT count(pg_terminate_backend(pid)) >= 0 FROM ${victims}`;
     const team = await teamWith(
@@ -171,7 +171,7 @@ describeEachMajor('what a Markdown recipe may read', major => {
     await isAlive();
   });
 
-  it('is a recipe in TypeScript, too, written for poolctl 0.1', async () => {
+  it('applies to a TypeScript recipe written for poolctl 0.1', async () => {
     const isAlive = await startVictim();
     const ending = `SELECT count(pg_terminate_backend(pid)) AS n FROM ${victims}`;
     const recipe = (query: string, functions = '') => `import {defineRecipe} from 'poolctl';
@@ -203,7 +203,7 @@ export default defineRecipe({
     expect(await allowed.run('looks', {yes: true})).toBe(0);
   });
 
-  it('acts in no check and no recording', async () => {
+  it('does not run with side effects in check or record', async () => {
     const isAlive = await startVictim();
     const home = await temporaryHome();
     await mkdir(join(home, 'team'));
