@@ -64,7 +64,7 @@ export type RolloutState = {
   ended: 'done' | 'stopped' | 'failed' | 'interrupted' | null;
 };
 
-/** The last rollout of the plan with this hash; null where there is none. */
+/** The last rollout of the plan with this hash; null if there is none. */
 export function lastRollout(
   entries: readonly JournalEntry[],
   plan_hash: string,

@@ -14,8 +14,8 @@ const places = [
 ];
 
 /**
- * Reads an application's Prisma schema and the names of its migrations. Throws AbortError (exit 2) where the folder has
- * no schema.
+ * Reads an application's Prisma schema and the names of its migrations. Throws AbortError (exit 2) if the folder has no
+ * schema.
  */
 export async function readPrismaSchema({folder}: PrismaSchemaNeed): Promise<PrismaSchema> {
   const root = resolve(folder);

@@ -6,13 +6,13 @@ import {readPoolerFile} from '../core/pool/pgbouncer-ini.ts';
 import {decodeBytes} from '../core/text/bytes.ts';
 import type {EnvFile, PoolerFile} from '../model/application.ts';
 
-/** Reads an application's .env file. Throws AbortError (exit 2) where it cannot be read. */
+/** Reads an application's .env file. Throws AbortError (exit 2) if it cannot be read. */
 export async function readEnvFileAt({path, variable}: {path: string; variable: string}): Promise<EnvFile> {
   const absolute = await realPathOf(resolve(path));
   return readEnvFile(absolute, variable, await readNamed('env_file', absolute));
 }
 
-/** Reads a pgbouncer.ini. Throws AbortError (exit 2) where it cannot be read. */
+/** Reads a pgbouncer.ini. Throws AbortError (exit 2) if it cannot be read. */
 export async function readPoolerFileAt({path}: {path: string}): Promise<PoolerFile> {
   const absolute = await realPathOf(resolve(path));
   return readPoolerFile(absolute, await readNamed('pgbouncer_ini', absolute));
@@ -27,7 +27,7 @@ async function readNamed(parameter: string, path: string): Promise<string> {
 /** A lock file may have 20 MB; larger files are not read. */
 const maxBytes = 20_000_000;
 
-/** The text of a file, with every byte kept (`decodeBytes`); null where it does not exist or cannot be read. */
+/** The text of a file, with every byte kept (`decodeBytes`); null if it does not exist or cannot be read. */
 export async function readText(path: string): Promise<string | null> {
   try {
     const found = await stat(path);

@@ -100,7 +100,7 @@ describe('pickVariant', () => {
   });
 });
 
-/** A query whose variants differ in columns would be read by the wrong positions on some servers. */
+/** If the columns of variants differed, rows would be misread on some servers. */
 const expectedColumns = new Map<string, string[]>();
 
 async function columnsOf(connection: Connection, text: string, values: unknown[]): Promise<string[]> {

@@ -1,7 +1,7 @@
 import {locate} from '../../source/postgres/connect/locate.ts';
 import type {ConnectionRequest} from '../../source/postgres/connect/request.ts';
 
-/** A request for an address as a user gives it, on a machine that has no files and no settings of its own. */
+/** A request for a URL, on a machine without files and settings. */
 export function requestTo(url: string, env: Record<string, string> = {}): ConnectionRequest {
   const machine = {
     env,
@@ -15,7 +15,7 @@ export function requestTo(url: string, env: Record<string, string> = {}): Connec
   return locate({url, flags: {}, machine});
 }
 
-/** The rejection of a promise that has to reject. */
+/** The rejection of a promise that must reject. */
 export async function rejection(promise: Promise<unknown>): Promise<unknown> {
   const outcome = await promise.then(
     value => ({value}),

@@ -7,7 +7,7 @@ import {
 } from '../../source/postgres/sampler/reader.ts';
 import {requestTo} from './requests.ts';
 
-/** A watching connection as the console has one. */
+/** A watching connection, as the console opens it. */
 export function watch(url: string): Promise<Connection> {
   return connect(requestTo(url), {purpose: 'watch'});
 }
@@ -30,7 +30,7 @@ export async function openReader(connection: Connection): Promise<Reader> {
   return reader;
 }
 
-/** Runs `look` again until it finds something; the server's own pace decides when. */
+/** Repeats `look` until it finds something. */
 export async function until<T>(look: () => Promise<T | undefined | false>): Promise<T> {
   for (;;) {
     const found = await look();

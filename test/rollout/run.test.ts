@@ -131,12 +131,12 @@ stages:
     expect(journal.stdout).toMatch(/stage 100 %: rolling back: touch stop/);
     expect((await runProgram(['journal', 'verify', '--journal', 'j.jsonl'], {home})).code).toBe(0);
     const id = /rollout (\w+):/.exec(stdout)?.[1] ?? '';
-    const told = [
+    const commands = [
       ['journal', 'export', '--format', 'markdown'],
       ['journal', 'export', '--format', 'csv'],
       ['report', '--run', id],
     ];
-    for (const each of told) {
+    for (const each of commands) {
       const {stdout: text} = await runProgram([...each, '--journal', 'j.jsonl'], {home});
       expect(text).toMatch(/web 2\.14.*100 %.*touch stop; echo back from 100/s);
     }
@@ -238,8 +238,11 @@ stages:
     const text = await readFile(file, 'utf8');
     await symlink(file, join(home, 'linked.jsonl'));
     const holder = await lockEntry(`${file}.rollout-${hashOf(text)}`, 0, free);
-    const held = await rollout('run', ['--yes', '--journal', 'linked.jsonl']);
-    expect([held.code, held.stderr]).toEqual([7, expect.stringContaining('this rollout is being run by')]);
+    const locked = await rollout('run', ['--yes', '--journal', 'linked.jsonl']);
+    expect([locked.code, locked.stderr]).toEqual([
+      7,
+      expect.stringContaining('this rollout is being run by'),
+    ]);
     await holder?.release({isWritten: true});
     await writeFile(file, text.replace('"phase":"passed"', '"phase":"failed"'));
     const broken = await rollout('run', ['--yes']);

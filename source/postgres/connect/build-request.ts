@@ -42,7 +42,7 @@ export function buildRequest(
   // The password belongs to the role in the address, not to another one of the command line.
   if (overrides.user !== undefined && overrides.user !== (own.user ?? service.user)) delete explicit.password;
   const exported = environmentParameters(machine.env);
-  // PGHOSTADDR would send what is for the address's own host elsewhere.
+  // PGHOSTADDR would divert a connection to the address's own host.
   if (explicit.host !== undefined) delete exported.hostaddr;
   if (isFromFolder) for (const keyword of clientCertificate) delete exported[keyword];
   const minimum = isFromFolder ? minimumProof(exported, explicit) : {};

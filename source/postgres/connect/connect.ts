@@ -15,7 +15,7 @@ export type Connection = {
   client: PgClient;
   /** The same session without that wrapping, for code that sends BEGIN itself. */
   rawClient: PgClient;
-  /** The rescue URL's where `route` is `rescue`. */
+  /** The rescue URL's request if `route` is `rescue`. */
   request: ConnectionRequest;
   route: Route;
   /** As PostgreSQL numbers it: 150018 is 15.18. */

@@ -10,8 +10,8 @@ import {type ConnectionRequest, hostAndPort} from './request.ts';
 import {classifySlotError, explainSlotError} from './slot-errors.ts';
 
 /**
- * Why connecting failed, with its SQLSTATE, and what to do. Exit 4 where no connection slot is left, else 3. An
- * AbortError is returned as it is.
+ * Why connecting failed, with its SQLSTATE, and what to do. Exit 4 if no connection slot is left, else 3. An AbortError
+ * is returned as it is.
  */
 export function toAbortError(error: unknown, request: ConnectionRequest): AbortError {
   if (error instanceof AbortError) return error;

@@ -21,7 +21,7 @@ export type LocateOptions = {
   url?: string | undefined;
   flags: LocateFlags;
   machine: Machine;
-  /** null where there is no configuration file. */
+  /** null if there is no configuration file. */
   configuration?: Configuration | null;
   /** The addresses of the target that `flags.target` names. */
   target?: {url: string; rescue_url: string | null} | null;
@@ -81,7 +81,7 @@ function findRequest(options: LocateOptions, dotenv: Dotenv): ConnectionRequest 
     flags.database !== undefined && isAddress(flags.database) ? flags.database : undefined;
   const address = options.url ?? databaseAddress;
   if (address !== undefined) {
-    const source = options.url === undefined ? 'the address of -d' : 'the address given';
+    const source = options.url === undefined ? 'the address of -d' : 'the URL argument';
     return requestFromUrl({url: address, source, origin: call, overrides}, machine);
   }
   if (flags.host !== undefined) return fromVariables(machine, {origin: call, overrides});

@@ -74,7 +74,7 @@ export function environmentParameters(env: Machine['env']): ConnectionParameters
   return parameters;
 }
 
-/** The first variable that says which server to connect to; null where none is set. */
+/** The first variable that says which server to connect to; null if none is set. */
 export function serverVariable(env: Machine['env']): string | null {
   return ['PGHOST', 'PGHOSTADDR', 'PGPORT', 'PGDATABASE'].find(name => env[name]) ?? null;
 }
@@ -99,7 +99,7 @@ export type Dotenv = {
   /** By name; references `${NAME}` to the same file are replaced. */
   variables: Readonly<Record<string, string>>;
   /**
-   * An exported variable that the value of `name` refers to and the file does not set; null where there is none. Prisma
+   * An exported variable that the value of `name` refers to and the file does not set; null if there is none. Prisma
    * inserts it; poolctl does not, as that could send a secret to a host that the file names.
    */
   exportedReference(name: string): string | null;

@@ -9,7 +9,7 @@ type TlsMode = (typeof tlsModes)[number];
 export const authenticationMethods = ['none', 'password', 'md5', 'scram-sha-256'] as const;
 export type AuthenticationMethod = (typeof authenticationMethods)[number];
 
-/** A file that libpq reads where it exists; one that the user named has to exist. */
+/** A file that libpq reads if it exists. One that the user named must exist. */
 export type TlsFile = {path: string; is_named: boolean};
 
 export type TlsRequest = {
@@ -20,11 +20,11 @@ export type TlsRequest = {
   /** null: none is sent, even if the server asks for one. */
   certificate: TlsFile | null;
   key: TlsFile;
-  /** Decrypts the key; null where it is not encrypted. */
+  /** Decrypts the key; null if it is not encrypted. */
   key_password: string | null;
   /**
-   * `prefer` binds SCRAM to the TLS session where the server offers that, which proves that no proxy ends TLS;
-   * `require` refuses a server that does not offer it.
+   * `prefer` binds SCRAM to the TLS session if the server offers it, which proves that no proxy ends TLS; `require`
+   * refuses a server that does not offer it.
    */
   channel_binding: 'disable' | 'prefer' | 'require';
 };
@@ -52,7 +52,7 @@ export type ConnectionRequest = {
   database: string;
   /** A function, so that neither JSON nor a log of this object shows it. Returns null if there is none. */
   password: () => string | null;
-  /** Where the password comes from, for messages; null where there is none. */
+  /** Where the password comes from, for messages; null if there is none. */
   password_source: string | null;
   /** Where the password is that is not sent because `./.env` named the host; null if there is none. */
   password_withheld: string | null;

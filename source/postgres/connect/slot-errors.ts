@@ -1,7 +1,7 @@
 import {quoteIdentifier} from '../../core/sql/quote.ts';
 import {pastThePooler} from './pooler.ts';
 
-/** Which limit a refused connection ran into. Freeing slots of one kind does not help where another is exhausted. */
+/** The limit that a refused connection ran into. Freeing slots of one kind does not help if another is exhausted. */
 export type SlotKind =
   | 'global'
   | 'superuser_reserved'
@@ -14,9 +14,9 @@ export type SlotKind =
   | 'pooler_queue';
 
 /**
- * Which limit a refused connection ran into, or null when it was refused for another reason.
- * The messages of 53300 are translated by the server's lc_messages, so the routine that raised it decides
- * first where it can (proc.c, procarray.c, postinit.c, miscinit.c), and names that are never translated next.
+ * The limit that a refused connection ran into; null if it was refused for another reason. lc_messages translates the
+ * texts of 53300, so the routine that raised the error decides first (proc.c, procarray.c, postinit.c, miscinit.c),
+ * then names that are never translated.
  */
 export function classifySlotError(error: unknown): SlotKind | null {
   const {code, message, routine} = describe(error);

@@ -4,7 +4,7 @@ import type {SqlStep} from '../../model/step.ts';
 import type {Connection} from '../connect/connect.ts';
 import {pickVariant, type Query} from '../queries/query.ts';
 
-/** The progress of backend `pid`, from the progress view of its command; null where it runs none. */
+/** The progress of backend `pid`, from the progress view of its command; null if it runs none. */
 export async function readProgress(
   {client, server_version_num}: Connection,
   {view, pid}: {view: NonNullable<SqlStep['progress']>; pid: number},
@@ -28,8 +28,8 @@ function describe(pid: number, locker: string | null): string {
 
 /**
  * The progress of one long command, in blocks or tuples, whichever its phase counts; and the session it waits for, from
- * the progress view or, where that has none, from the lock. pg_blocking_pids() of one waiting backend is cheap enough for
- * twice a second.
+ * the progress view or, where that has none, from the lock. pg_blocking_pids() of one waiting backend is cheap enough
+ * for twice a second.
  */
 export const progressQueries: Record<NonNullable<SqlStep['progress']>, Query> = {
   create_index: {
@@ -91,7 +91,7 @@ WHERE p.pid = $1`,
 
 type ProgressRow = {
   phase: string;
-  /** Null where the server does not count, or not yet. */
+  /** Null if the server does not count, or not yet. */
   done: number | null;
   total: number | null;
   locker_pid: number | null;

@@ -12,8 +12,8 @@ export async function readAdvisoryLocks(
 }
 
 /**
- * Sessions that hold or await pg_advisory_lock($1::bigint): its high half is classid, its low half objid, and objsubid is 1,
- * where the lock of two int4 keys has 2 (src/backend/utils/adt/lockfuncs.c).
+ * Sessions that hold or await pg_advisory_lock($1::bigint): its high half is classid, its low half objid, and objsubid
+ * is 1 (2 for a lock of two int4 keys; src/backend/utils/adt/lockfuncs.c).
  */
 const text = (wait_age_ms: string) => `
 SELECT /* poolctl */ l.pid, d.datname::text AS database, l.mode, l.granted AS is_granted, ${wait_age_ms} AS wait_age_ms

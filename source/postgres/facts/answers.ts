@@ -9,7 +9,7 @@ import {isAboutOneQuery} from '../sqlstate.ts';
 
 /**
  * The rows of queries that a team wrote, each in a read-only transaction that is rolled back. Throws AbortError for a
- * query that fails: exit 5 where a privilege is missing, else 2.
+ * query that fails: exit 5 if a privilege is missing, else 2.
  */
 export async function readAnswers(
   {rawClient}: Connection,

@@ -23,8 +23,8 @@ export type Explained = {lines: string[]; how: 'generic plan' | 'forced generic 
  * The generic plan, which the server chooses without knowing the parameters. Nothing is executed, and no statement is
  * planned that reaches functions other than PostgreSQL's own: see planBehindGate. PREPARE has to accept the text before
  * EXPLAIN (GENERIC_PLAN), which needs the simple protocol (the extended one binds parameters); before PostgreSQL 16
- * EXPLAIN EXECUTE is used. `client` is a `Connection.rawClient`. Throws AbortError where poolctl or the server refuses,
- * and where the server does not answer within `deadline_ms`.
+ * EXPLAIN EXECUTE is used. `client` is a `Connection.rawClient`. Throws AbortError if poolctl or the server refuses,
+ * and if the server does not answer within `deadline_ms`.
  */
 export function explainStatement(
   client: PgClient,

@@ -19,7 +19,7 @@ export type PlanRequest = {
   query: string;
   /** CREATE INDEX statements for HypoPG; needs its schema. */
   definitions: readonly string[];
-  /** Null where HypoPG is not installed in this database. */
+  /** Null if HypoPG is not installed in this database. */
   hypopg_schema: string | null;
   /** Schemas before `"$user", public`. */
   search_path: readonly string[];
@@ -37,7 +37,7 @@ export type HypotheticalPlan = {plan: PlanSummary; hypothetical: Hypothetical[]}
  * The generic plan the server would choose if it had these indexes. Nothing is created or executed: HypoPG keeps its
  * indexes in the session's memory, shows them to EXPLAIN only, and drops them at the end. `client` is a
  * `Connection.rawClient`. Throws RefusedStatement for a statement that reaches functions other than PostgreSQL's own
- * (see planBehindGate), the server's errors, and AbortError (exit 3) where it does not answer within `deadline_ms`.
+ * (see planBehindGate), the server's errors, and AbortError (exit 3) if it does not answer within `deadline_ms`.
  */
 export function planHypothetically(
   client: PgClient,

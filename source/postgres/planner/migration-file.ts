@@ -11,8 +11,8 @@ import type {IndexAdvice, SkippedIndex} from '../../model/index-advice.ts';
 import type {SqlParser} from '../reach/parse-sql.ts';
 
 /**
- * Advice from a migration's CREATE INDEX statements, to be built concurrently even where the file does not say so. Other
- * statements are skipped. Throws AbortError (exit 2) where the file cannot be read or is not valid SQL.
+ * Advice from a migration's CREATE INDEX statements, to be built concurrently even where the file does not say so.
+ * Other statements are skipped. Throws AbortError (exit 2) if the file cannot be read or is not valid SQL.
  */
 export async function adviseFromMigration(
   path: string,

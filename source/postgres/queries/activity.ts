@@ -40,8 +40,8 @@ export const activityQuery: Query = {
 };
 
 /**
- * `query` is null where it is not repeated (see `$1`).
- * Without pg_read_all_stats all but pid, datid, usesysid, application_name, xmin_age and backend_xid of others is NULL.
+ * `query` is null if it is not repeated (see `$1`). Without pg_read_all_stats all but pid, datid, usesysid,
+ * application_name, xmin_age and backend_xid of others is NULL.
  */
 export type ActivityRow = [
   pid: number,

@@ -1,8 +1,8 @@
 import type {Query} from './query.ts';
 
 /**
- * What sessions wait for; read only while one waits for a lock. A session that waits for a row waits for the transaction
- * that locked it; only the tuple lock that the first in the queue holds names the relation
+ * What sessions wait for; read only while one waits for a lock. A session that waits for a row waits for the
+ * transaction that locked it; only the tuple lock that the first in the queue holds names the relation
  * (src/backend/access/heap/README.tuplock).
  */
 const text = (wait_age_ms: string) => `
@@ -34,6 +34,6 @@ export type LockWaitRow = [
   mode: string,
   relation: string | null,
   wait_age_ms: number | null,
-  /** Awaited where `locktype` is transactionid, else null. */
+  /** The awaited one if `locktype` is transactionid, else null. */
   transactionid: string | null,
 ];

@@ -107,7 +107,7 @@ function isPureQuery(node: Node): boolean {
   return 'SelectStmt' in node && ![...descendants(node)].some(each => acts.some(key => key in each));
 }
 
-/** Whether a column's default may be planned: also of a DELETE, where a rule makes an INSERT of it. */
+/** Whether planning may include column defaults: also for DELETE, which a rule may turn into an INSERT. */
 function writesRows(node: Node): boolean {
   const kinds = ['InsertStmt', 'UpdateStmt', 'DeleteStmt', 'MergeStmt'];
   return [...descendants(node)].some(each => kinds.some(kind => kind in each));

@@ -1,7 +1,7 @@
 import type {ParseResult, ScanToken} from 'libpg-query';
 import {usageError} from '../../core/errors.ts';
 
-/** PostgreSQL's own grammar, which here accepts `$1` also where the server allows only a constant. */
+/** PostgreSQL's grammar. Unlike the server, it also accepts `$1` where only a constant is allowed. */
 export type SqlParser = {
   /** Throws AbortError (exit 2) with the grammar's error. */
   parse(sql: string): ParseResult;
@@ -42,11 +42,11 @@ function withoutControls(sql: string): string {
   return sql.replace(/[\u000b\u000c]/g, ' ').replace(/[\u0001-\u0008\u000e-\u001f]/g, '_');
 }
 
-/** The LIMIT assumed where it is a parameter; the planner would assume a tenth of all rows. */
+/** The LIMIT assumed for a parameter; the planner would assume a tenth of all rows. */
 const pageOfRows = '100';
 
 /**
- * A statement of pg_stat_statements in a form that the server can plan. There constants are parameters, also where the
+ * A statement of pg_stat_statements in a form that the server can plan. There, constants are parameters, even where the
  * grammar allows none (`interval $1`, `extract($1 from ...)`). Remaining parameters are renumbered without gaps, as the
  * server cannot infer the type of one that does not occur (42P18). `is_numeric_case`: the result of CASE is a number,
  * as in sum(CASE WHEN ... THEN $1 ELSE $2 END), whose type it cannot infer either (42883).

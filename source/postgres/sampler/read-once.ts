@@ -10,8 +10,8 @@ const statementsWithText = 100;
 
 /**
  * One complete snapshot: sessions, slots, statements and the texts of the costliest. With `rates_over_ms` the server is
- * read again after that time, and rates are of the time between. Throws the server's errors, and AbortError (exit 3)
- * where it does not answer within `deadline_ms`.
+ * read again after that time, and rates are of the time between. Throws the server's errors, and AbortError (exit 3) if
+ * it does not answer within `deadline_ms`.
  */
 export async function readOnce(
   connection: Connection,

@@ -75,7 +75,7 @@ export function createReader(connection: ReadableConnection, now: () => number):
 
   let capabilities: Capabilities | null = null;
   let proof: ServerProof | null = null;
-  /** Capabilities with the proof; null where one of them was read since. */
+  /** Capabilities with the proof; null if one of them was read since. */
   let combined: Capabilities | null = null;
   let names: Names = noNames;
   let settings: SlotSettings | null = null;

@@ -14,7 +14,7 @@ export type ReadingPlan = {
   tick(reader: Reader, visible: Visible): ReadRequest;
   /** Everything is due at the next tick. */
   forget(): void;
-  /** Texts of visible statements that were not requested yet; null where there are none. */
+  /** Texts of visible statements that were not requested yet; null if there are none. */
   texts(reader: Reader, visible: Visible): ReadRequest | null;
 };
 

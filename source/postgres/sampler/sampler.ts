@@ -138,7 +138,7 @@ export function createSampler(options: SamplerOptions): Sampler {
 
 /**
  * One read, reported as lost while it does not answer. The connection is kept: a frozen or overloaded server answers in
- * the end, and more connections would add to its load. Returns null where the server refused this read only.
+ * the end, and more connections would add to its load. Returns null if the server refused this read only.
  */
 async function* readPatiently(
   reading: Promise<Snapshot>,

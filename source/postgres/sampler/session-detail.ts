@@ -25,8 +25,8 @@ export type SessionDetail = {
 };
 
 /**
- * The text and the locks of one session, in one round trip. Throws the server's errors, and AbortError (exit 3) where
- * it does not answer within `deadline_ms`.
+ * The text and the locks of one session, in one round trip. Throws the server's errors, and AbortError (exit 3) if it
+ * does not answer within `deadline_ms`.
  */
 export async function readSessionDetail(
   client: PgClient,

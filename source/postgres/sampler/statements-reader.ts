@@ -22,7 +22,7 @@ import type {RunQuery} from './sections.ts';
 /** What one round trip reads of the statements. */
 export type StatementsRequest = {
   numbers: boolean;
-  /** Three figures of every entry, where not all entries are read. */
+  /** Three figures of every entry, because not all entries are read in full. */
   scan: boolean;
   /** queryids whose texts to fetch; null fetches none. */
   texts: string[] | null;
@@ -189,7 +189,7 @@ function toStatement(row: StatementRow, names: Names): Statement {
 
 /**
  * A statement's text as pg_stat_statements has it now; the snapshot's is for reading, without literals and comments.
- * Throws AbortError (exit 2) where the server no longer has it.
+ * Throws AbortError (exit 2) if the server no longer has it.
  */
 export async function readStatementText(
   connection: Connection,

@@ -12,7 +12,7 @@ type TargetConnection = {client: PgClient; request: ConnectionRequest; marker: s
 export type Capabilities = {
   target: Target;
   role_name: string;
-  /** The schema of pg_stat_statements (Supabase: `extensions`); null where it cannot be read. */
+  /** The schema of pg_stat_statements (Supabase: `extensions`); null if it cannot be read. */
   statements_schema: string | null;
   /** False through a pooler, which shares the server's sessions. */
   is_own_session: boolean;
@@ -21,8 +21,8 @@ export type Capabilities = {
 };
 
 /**
- * The target in one query: its role, privileges and extensions. Sent at once, so that queries sent in the same turn share
- * its round trip. Throws the server's errors.
+ * The target in one query: its role, privileges and extensions. Sent at once, so that queries sent in the same turn
+ * share its round trip. Throws the server's errors.
  */
 export async function readCapabilities({client, request}: TargetConnection): Promise<Capabilities> {
   const {text} = pickVariant(identityQuery, oldestVersionNum);
@@ -164,8 +164,8 @@ function missingStatements(row: IdentityRow, request: ConnectionRequest): Unavai
 
 /**
  * The server, and the privileges of this role, in one row. pg_has_role(..., 'USAGE') is what the server itself checks
- * (has_privs_of_role). pg_stat_statements.max exists only where the library was preloaded, and
- * shared_preload_libraries itself is hidden from ordinary roles.
+ * (has_privs_of_role). pg_stat_statements.max exists only where the library was preloaded, and shared_preload_libraries
+ * itself is hidden from ordinary roles.
  */
 export const identityQuery: Query = {
   name: 'poolctl_identity',

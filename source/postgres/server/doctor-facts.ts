@@ -1,6 +1,6 @@
 import type {PgClient} from '../connect/client.ts';
 
-/** Server settings as pg_settings has them, in base units; null where there is none or this role may not see it. */
+/** Server settings as pg_settings has them, in base units; null if there is none or this role may not see it. */
 type DoctorSettings = {
   track_activities: string | null;
   track_counts: string | null;
@@ -20,7 +20,7 @@ export type DoctorFacts = {
   settings: DoctorSettings;
   /** The server computed a query_id for this query; null before PostgreSQL 14. */
   has_query_id: boolean | null;
-  /** Whether this role may use the schema of pg_stat_statements; null where that is not installed. */
+  /** Whether this role may use the schema of pg_stat_statements; null if that is not installed. */
   statements_schema_usage: boolean | null;
   statements_schema: string | null;
   /** pg_has_role of pg_use_reserved_connections; null before PostgreSQL 16. */

@@ -12,7 +12,7 @@ import {readServerProof} from './server-proof.ts';
 
 /**
  * What poolctl can see and do over this connection. Where a rescue URL is set, opens a second connection briefly to
- * test it. Throws AbortError (exit 3) where the server does not answer.
+ * test it. Throws AbortError (exit 3) if the server does not answer.
  */
 export async function examine(connection: Connection): Promise<DoctorReport> {
   const {client, request} = connection;

@@ -6,7 +6,7 @@ export type ServerProof = {
   server: ServerIdentity;
   /** This backend answers and applied the startup options; false through a pooler. */
   is_own_session: boolean;
-  /** The server's error where the role may call pg_control_system() and it fails nevertheless. */
+  /** The server's error if the role may call pg_control_system() but the call fails. */
   refusal: {sqlstate: string; message: string} | null;
 };
 

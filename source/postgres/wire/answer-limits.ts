@@ -24,8 +24,8 @@ export class UnreadableAnswerError extends Error {
 }
 
 /**
- * Closes the connection where the server exceeds `answerLimits` or sends what is no message: pg would collect it until
- * memory ends, or throw where no caller can catch it. Call it before connecting.
+ * Closes the connection if the server exceeds `answerLimits` or sends an invalid message: pg would buffer it until
+ * memory runs out, or throw an error that no caller can catch. Call it before connecting.
  */
 export function limitAnswers({connection}: RawPgClient): void {
   const attach = connection.attachListeners.bind(connection);

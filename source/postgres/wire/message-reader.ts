@@ -2,8 +2,8 @@ import type {Readable} from 'node:stream';
 
 export type MessageReaderOptions = {
   /**
-   * Called with the type and the body's length of each message: how many bytes of the body to keep, at most; 0 skips it.
-   * What it throws, the reader throws.
+   * Called with the type and the body's length of each message: how many bytes of the body to keep, at most; 0 skips
+   * it. What it throws, the reader throws.
    */
   keep(type: string, length: number): number;
   /** `body` is valid during the call only, and shorter than `length` where fewer bytes were kept. */
@@ -125,7 +125,7 @@ export function createBodyReader(body: Buffer): BodyReader {
   return reader;
 }
 
-/** The next `length` bytes of a stream that is not flowing yet; null where it ends before. */
+/** The next `length` bytes of a stream that is not flowing yet; null if it ends before. */
 export async function readExactly(stream: Readable, length: number): Promise<Buffer | null> {
   if (length === 0) return Buffer.alloc(0);
   for (;;) {

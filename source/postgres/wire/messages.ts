@@ -69,7 +69,7 @@ export class NotPostgresError extends Error {
 }
 
 /**
- * What answered, by its first bytes; null where it may be PostgreSQL: one byte (`S`, `N`) after an SSLRequest, else a
+ * What answered, by its first bytes; null if it may be PostgreSQL: one byte (`S`, `N`) after an SSLRequest, else a
  * message that can open a session (R, E, N, v) of a possible length.
  */
 export function foreignProtocol(bytes: Buffer): string | null {

@@ -10,7 +10,7 @@ import {authentication, listen, welcome} from './listeners.ts';
 
 const sslRequest = Buffer.from([0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f]);
 
-/** Ends TLS with a certificate of its own and passes everything on over TLS to the server, `rewrite` in between. */
+/** A proxy that ends TLS with its own certificate and forwards everything through `rewrite` over TLS to the server. */
 async function startInBetween(
   server: {host: string; port: number},
   rewrite: (bytes: Buffer) => Buffer = bytes => bytes,

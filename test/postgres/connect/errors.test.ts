@@ -8,7 +8,7 @@ import {describeEachMajor, startTestServer, type TestServer} from '../../helpers
 import {rejection, requestTo} from '../requests.ts';
 import {type Listener, listen, refusal, welcome} from './listeners.ts';
 
-/** The error of a connection that must fail, with what every such error has to fulfil. */
+/** The error of a connection that must fail; checks what all such errors have in common. */
 async function errorOf(url: string, env: Record<string, string> = {}): Promise<AbortError> {
   const error = (await rejection(connect(requestTo(url, env), {purpose: 'watch'}))) as AbortError;
   expect(error.name).toBe('AbortError');
@@ -36,7 +36,7 @@ describeEachMajor('an error of the server', major => {
     expect(error.message).toBe(
       `password authentication failed for role "app" at 127.0.0.1:${server.port} (28P01)`,
     );
-    expect(error.hint).toBe('Check the password: it comes from the address given.');
+    expect(error.hint).toBe('Check the password: it comes from the URL argument.');
     expect(error.exitCode).toBe(3);
   });
 
@@ -129,7 +129,7 @@ describeEachMajor('an error of the server', major => {
     const [row] = await server.query<{pid: string}>(
       `SELECT split_part(pg_read_file('postmaster.pid'), E'\\n', 1) AS pid`,
     );
-    // Smart shutdown: it waits for the sessions there are, and takes no new ones.
+    // Smart shutdown: the server waits for its sessions to end and accepts no new ones.
     process.kill(Number(row?.pid), 'SIGTERM');
     const attempt = () =>
       connect(requestTo(url()), {purpose: 'watch'}).then(

@@ -33,7 +33,7 @@ export function find(given: Given): ConnectionRequest {
   return locate({url: given.url, flags: given.flags ?? {}, machine: machineOf(given)});
 }
 
-/** What most rows are about: `user:password@host:port/database`, and where it was found. */
+/** What most rows check: `user:password@host:port/database`, and where it was found. */
 export function summary(request: ConnectionRequest): string {
   const {user, host, port, database, source} = request;
   return `${user}:${request.password() ?? ''}@${host}:${port}/${database} from ${source}`;

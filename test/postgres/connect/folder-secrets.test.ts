@@ -1,7 +1,7 @@
 import {describe, expect, it} from 'vitest';
 import {find, type Given} from './fake-machine.ts';
 
-/** A folder that names `evil`, on the machine of a user with secrets everywhere. */
+/** A folder whose .env names the host `evil`, on a machine with every kind of secret. */
 const folder = (address: string, given: Given = {}) =>
   find({
     ...given,

@@ -3,7 +3,7 @@ import {type AddressInfo, createServer, type Server, type Socket} from 'node:net
 
 export type Listener = {port: number; accepted: () => number; close: () => Promise<void>};
 
-/** Something at a port of this machine; `answer` does what it does with each connection. */
+/** A server on a local port; `answer` handles each connection. */
 export async function listen(answer: (socket: Socket) => void): Promise<Listener> {
   const sockets = new Set<Socket>();
   const server: Server = createServer(socket => {
@@ -31,7 +31,7 @@ function message(type: string, body: Buffer): Buffer {
   return Buffer.concat([Buffer.from(type), length, body]);
 }
 
-/** What a server says to let anybody in: AuthenticationOk, ParameterStatus, BackendKeyData, ReadyForQuery. */
+/** The messages of a server that accepts everyone: AuthenticationOk, ParameterStatus, BackendKeyData, ReadyForQuery. */
 export function welcome(parameters: Record<string, string>): Buffer {
   return Buffer.concat([
     message('R', Buffer.alloc(4)),
@@ -41,12 +41,12 @@ export function welcome(parameters: Record<string, string>): Buffer {
   ]);
 }
 
-/** What a server says to have a password: 3 clear text, 5 MD5, 10 SASL; 0 is that none is needed. */
+/** The authentication request of a server: 3 clear text, 5 MD5, 10 SASL; 0 if none is needed. */
 export function authentication(code: number, body = ''): Buffer {
   return message('R', Buffer.concat([Buffer.from([0, 0, 0, code]), Buffer.from(body)]));
 }
 
-/** ErrorResponse, and then nothing more. */
+/** An ErrorResponse, the last message. */
 export function refusal(sqlstate: string, text: string): Buffer {
   return message('E', Buffer.from(`SFATAL\0VFATAL\0C${sqlstate}\0M${text}\0\0`));
 }

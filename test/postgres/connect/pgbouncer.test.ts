@@ -18,7 +18,7 @@ const password = 'secret';
 describePgBouncer('through PgBouncer', () => {
   let server: TestServer;
   const poolers: Pooler[] = [];
-  const held: pg.Client[] = [];
+  const openClients: pg.Client[] = [];
   beforeAll(async () => {
     server = await startTestServer({major: newest, settings: {max_connections: 12}});
     await server.query(`CREATE ROLE app LOGIN PASSWORD '${password}'`);
@@ -29,7 +29,7 @@ describePgBouncer('through PgBouncer', () => {
   });
   afterAll(() => server?.stop());
   afterEach(async () => {
-    await Promise.all(held.splice(0).map(client => client.end()));
+    await Promise.all(openClients.splice(0).map(client => client.end()));
     await Promise.all(poolers.splice(0).map(pooler => pooler.stop()));
   });
 
@@ -41,10 +41,10 @@ describePgBouncer('through PgBouncer', () => {
     poolers.push(pooler);
     return pooler;
   };
-  /** A client of the pooler's that holds a session of the server. */
-  const hold = async (pooler: Pooler, user = 'app') => {
+  /** A client of the pooler that keeps a server session busy. */
+  const openTransaction = async (pooler: Pooler, user = 'app') => {
     const client = await server.connect({config: {connectionString: pooler.url({user})}});
-    held.push(client);
+    openClients.push(client);
     await client.query('BEGIN');
     return client;
   };
@@ -88,7 +88,7 @@ describePgBouncer('through PgBouncer', () => {
       });
       await connection.close();
       const next = await server.connect({config: {connectionString: pooler.url()}});
-      held.push(next);
+      openClients.push(next);
       const plain = await server.query(`SELECT ${shown}`);
       expect((await next.query(`SELECT ${shown}`)).rows).toEqual(plain);
     });
@@ -147,7 +147,7 @@ describePgBouncer('through PgBouncer', () => {
     });
 
     it.each(['session', 'transaction'] as const)(
-      'is told by the first reading in %s mode',
+      'is reported by the first snapshot in %s mode',
       async pool_mode => {
         const pooler = await pool(pool_mode, {ignore_startup_parameters: 'options'});
         const connection = await watch(pooler.url({user: 'app'}));
@@ -183,7 +183,7 @@ describePgBouncer('through PgBouncer', () => {
     const clients = await Promise.all(
       [1, 2, 3].map(() => server.connect({config: {connectionString: pooler.url()}})),
     );
-    held.push(...clients);
+    openClients.push(...clients);
     const traffic = clients.map(async client => {
       while (!abort.signal.aborted) await client.query('SELECT count(*) FROM t');
     });
@@ -201,7 +201,7 @@ describePgBouncer('through PgBouncer', () => {
 
   it('reports that the pooler accepts no more clients', async () => {
     const pooler = await pool('transaction', {max_client_conn: 1});
-    await hold(pooler);
+    await openTransaction(pooler);
     expect(await rejection(watch(pooler.url()))).toMatchObject({
       exitCode: 4,
       message: expect.stringMatching(
@@ -217,7 +217,7 @@ describePgBouncer('through PgBouncer', () => {
     ["a role's own limit", {max_user_connections: 1}],
   ])('reports that %s is exhausted, when connecting or at the first read', async (_, settings) => {
     const pooler = await pool('transaction', {query_wait_timeout: 1, ...settings});
-    await hold(pooler);
+    await openTransaction(pooler);
     const noSession = {
       exitCode: 4,
       message: expect.stringContaining('no free server session within its query_wait_timeout'),

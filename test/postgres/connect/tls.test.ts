@@ -54,7 +54,7 @@ describeEachMajor('TLS', major => {
     ['disable', '127.0.0.1', '', false],
     ['allow', '127.0.0.1', '', false],
     ['prefer, on this machine', '127.0.0.1', '', false],
-    // 127.1 is another spelling of the same address, which poolctl takes for some other machine's.
+    // 127.1 is the same address in another spelling, which poolctl takes for another machine.
     ['prefer, on another', '127.1', '', true],
     ['require', '127.0.0.1', '', true],
     ['require, with a root certificate', '127.0.0.1', `&sslrootcert=${ca}`, true],
@@ -199,7 +199,7 @@ describe('transportsOf', () => {
   });
 });
 
-/** Gives the server its certificate. PostgreSQL takes a key only from a file that is its user's own, 0600. */
+/** Gives the server its certificate. PostgreSQL reads a key only from a file of its own user with mode 0600. */
 async function serveTls(server: TestServer): Promise<void> {
   const [row] = await server.query<{data_directory: string}>('SHOW data_directory');
   const folder = row?.data_directory ?? '';
@@ -216,7 +216,7 @@ async function serveTls(server: TestServer): Promise<void> {
   await setTls(server, 'on');
 }
 
-/** New connections see it once the postmaster has read it: asked until they do. */
+/** Repeats until new connections see it: the postmaster reads it first. */
 async function setTls(server: TestServer, value: 'on' | 'off'): Promise<void> {
   await server.query(`ALTER SYSTEM SET ssl = ${value}`);
   await server.query('SELECT pg_reload_conf()');

@@ -10,9 +10,9 @@ import {until, watch} from '../watching.ts';
 const parser = await loadSqlParser();
 
 /**
- * What a role without any privilege can prepare, so that whoever plans a statement runs its code: an immutable function
- * that calls a volatile one. A read-only transaction does not
- * keep it from taking an advisory lock of the session, which a rollback does not release: that is what is looked for.
+ * What a role without privileges can create so that planning a statement runs its code: an immutable function that
+ * calls a volatile one. Even in a read-only transaction it can take a session-level advisory lock, which a rollback
+ * does not release: the tests look for that lock.
  */
 const hostile = `
 CREATE SCHEMA mallory AUTHORIZATION mallory;
@@ -59,7 +59,7 @@ CREATE VIEW public.viewed_xml AS SELECT id FROM public.plain WHERE pg_catalog.ta
 CREATE TABLE public.composed (id int, h public.holder);
 RESET ROLE`;
 
-/** What an application has, functions of its own beside what is planned included. */
+/** The objects of an application, including functions that the plans do not reach. */
 const ordinary = `
 CREATE TABLE public.plain (id int PRIMARY KEY, name text, at timestamptz DEFAULT now(), tags text[], data jsonb, CHECK (id > 0));
 CREATE TYPE public.status AS ENUM ('open', 'done');
@@ -80,12 +80,12 @@ describeEachMajor('the gate before planning', major => {
     server = await startTestServer({major});
     for (const statement of ordinary.split(';\n')) await server.query(statement);
     await server.query('CREATE ROLE mallory');
-    // Creating some of it runs the code already: the locks go with this session.
+    // Creating some objects already runs the code; the locks end with this session.
     const client = await server.connect();
     // Statistics on expressions came with 14.
     await client.query(major >= 14 ? hostile : hostile.replace(/ CREATE STATISTICS [^;]*;/, ''));
     await client.end();
-    await until(async () => (await acted()) === 0);
+    await until(async () => (await locksTaken()) === 0);
     connection = await watch(server.url());
   });
   afterAll(async () => {
@@ -108,7 +108,7 @@ describeEachMajor('the gate before planning', major => {
       hypopg_schema: null,
       search_path: [],
     });
-  const acted = async () =>
+  const locksTaken = async () =>
     (await server.query("SELECT FROM pg_locks WHERE locktype = 'advisory' AND objid = 666")).length;
 
   it.each([
@@ -123,9 +123,9 @@ describeEachMajor('the gate before planning', major => {
     const client = await server.connect();
     await client.query('BEGIN READ ONLY');
     await client.query(`EXPLAIN ${query}`);
-    expect(await acted()).toBe(1);
+    expect(await locksTaken()).toBe(1);
     await client.end();
-    await expect.poll(acted).toBe(0);
+    await expect.poll(locksTaken).toBe(0);
   });
 
   it.each([
@@ -183,7 +183,7 @@ describeEachMajor('the gate before planning', major => {
       expect(error).toMatchObject({message: expect.stringMatching(/^not planned: /), exitCode: 2});
       expect(String((error as Error).message)).toContain(name);
     }
-    expect(await acted()).toBe(0);
+    expect(await locksTaken()).toBe(0);
   });
 
   it.each([
@@ -197,7 +197,7 @@ describeEachMajor('the gate before planning', major => {
     expect(await rejection(explain(query, 'mallory'))).toMatchObject({
       message: 'not planned: it reaches mallory.mixed(integer, text), a function outside pg_catalog',
     });
-    expect(await acted()).toBe(0);
+    expect(await locksTaken()).toBe(0);
   });
 
   it.runIf(major < 16).each([
@@ -218,15 +218,15 @@ describeEachMajor('the gate before planning', major => {
     onTestFinished(() => server.query(`DROP FUNCTION public.${called}`).then(() => {}));
     const client = await server.connect();
     await client.query(`EXPLAIN ${query}`);
-    expect(await acted()).toBe(1);
+    expect(await locksTaken()).toBe(1);
     await client.end();
-    await expect.poll(acted).toBe(0);
+    await expect.poll(locksTaken).toBe(0);
     for (const planning of [explain, plan]) {
       expect(await rejection(planning(query))).toMatchObject({
         message: expect.stringMatching(/^not planned: it reaches public\.(json|merge)_/),
       });
     }
-    expect(await acted()).toBe(0);
+    expect(await locksTaken()).toBe(0);
   });
 
   it('stops a function that was added while PREPARE waited for the table', async () => {
@@ -246,9 +246,9 @@ describeEachMajor('the gate before planning', major => {
     await client.query('CREATE INDEX ON raced ((id + evil(1)))');
     await client.query('COMMIT');
     await client.query('SELECT pg_advisory_unlock_all()');
-    // Where this took more than lock_timeout it was not planned for that reason.
+    // If this took longer than lock_timeout, the timeout prevented the plan.
     expect(await planning).toMatchObject({message: expect.stringMatching(/^not planned: |lock timeout/)});
-    expect(await acted()).toBe(0);
+    expect(await locksTaken()).toBe(0);
   });
 
   it.runIf(major >= 14)("stops statistics on an expression of another role's", async () => {
@@ -270,7 +270,7 @@ describeEachMajor('the gate before planning', major => {
       search_path: [],
     });
     expect(await rejection(planning)).toMatchObject({message: expect.stringContaining('public.evil(')});
-    expect(await acted()).toBe(0);
+    expect(await locksTaken()).toBe(0);
   });
 
   it('allows compiled code of extensions', async () => {

@@ -9,7 +9,7 @@ const settings = {
   text: `SELECT current_setting('default_transaction_read_only') AS read_only, current_setting('search_path') AS path`,
   values: [],
 };
-/** Let through by name: what it sets has to go all the same. */
+/** An allowed function: the setting that it changes must still be reverted. */
 const opening = {
   text: `SELECT set_config('default_transaction_read_only', 'off', false), set_config('search_path', 'public', false)`,
   values: [],
@@ -49,7 +49,7 @@ describeEachMajor('readBehindGate', major => {
     expect(others.map(({status}) => status)).toEqual(['fulfilled', 'fulfilled']);
   });
 
-  /** One column of text to the parser; to a server that escapes with backslashes a call of the function. */
+  /** A string to the parser, but a function call to a server with standard_conforming_strings = off. */
   const ambiguous = {
     text: String.raw`SELECT '\' AS one, ', pg_advisory_lock_shared(666)::text AS two --' AS three`,
     values: [],

@@ -105,7 +105,7 @@ describeEachMajor('reader', major => {
     const reader = await open('oncall');
     const textOf = (snapshot: Snapshot) =>
       snapshot.backends.find(({application_name}) => application_name === 'texts')?.query;
-    // Until the text is old enough not to be repeated.
+    // Wait until the text is too old to be sent again.
     await until(async () => {
       const snapshot = await reader.read({...emptyRequest, activity: true});
       expect(textOf(snapshot)).toBe(`SELECT 1 AS first`);
@@ -205,7 +205,7 @@ describeEachMajor('reader', major => {
       expect(top).toMatchObject({pid: rootPid, waiters_total: waiters, is_in_cycle: false});
       expect(new Set(snapshot.lock_waits.map(({relation}) => relation))).toEqual(new Set(['public.orders']));
       expect(snapshot.lock_waits.every(({wait_age_ms}) => wait_age_ms !== null)).toBe(true);
-      // The first in the queue waits for the transaction, the others for its place.
+      // The first in the queue waits for the transaction, the others for the tuple lock.
       const ofTransactions = snapshot.lock_waits.filter(({locktype}) => locktype === 'transactionid');
       expect(ofTransactions.map(({transactionid}) => transactionid)).toEqual([held.xid]);
       expect(snapshot.lock_waits.filter(each => 'transactionid' in each)).toEqual(ofTransactions);
@@ -276,7 +276,7 @@ describeEachMajor('reader of statements', major => {
   });
 
   it('computes no rate from counters that were reset', async () => {
-    // Before 14 a counter that fell is all that tells it.
+    // Before 14 only a falling counter shows the reset.
     await run(major < 14 ? 10 : 1);
     await reader.read(numbers);
     await server.query('SELECT extensions.pg_stat_statements_reset()');
@@ -301,7 +301,7 @@ describeEachMajor('reader of statements', major => {
     const snapshot = await reader.read(numbers);
     expect(snapshot.statements_info).toMatchObject({is_evicting: true, max_entries: 1000});
     expect(snapshot.statements_info?.entries).toBeGreaterThan(snapshot.statements.length);
-    // Hardly any time in all, but called much between two scans.
+    // Little total time, but many calls between two scans.
     await client.query('SELECT 1, 1');
     await reader.read({...emptyRequest, statements: {numbers: false, scan: true, texts: null}});
     for (let call = 0; call < 300; call++) await client.query('SELECT 1, 1');
@@ -319,7 +319,7 @@ describeEachMajor('reader of statements', major => {
     expect(snapshot.backends.length).toBeGreaterThan(0);
     expect(snapshot.unavailable).toContainEqual(expect.objectContaining({section: 'statements'}));
     await server.query('CREATE EXTENSION pg_stat_statements');
-    // The catalogs tell the new schema, and what failed is forgotten with it.
+    // The catalogs have the new schema, and the recorded failure is dropped.
     await reader.read({...emptyRequest, catalogs: true});
     const again = await reader.read(numbers);
     expect(again.statements.length).toBeGreaterThan(0);

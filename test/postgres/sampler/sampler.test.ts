@@ -24,10 +24,10 @@ describe('createAdaptiveInterval', () => {
   });
 });
 
-/** A sampler being listened to; its readings are waited for one by one. */
+/** A running sampler whose events are awaited one by one. */
 type Listening = {
   sampler: Sampler;
-  /** The next reading that `isWanted` takes. */
+  /** The next event that `isWanted` accepts. */
   next(isWanted: (reading: SampleEvent) => boolean): Promise<SampleEvent>;
   snapshot(isWanted?: (snapshot: Snapshot) => boolean): Promise<Snapshot>;
   lost(): Promise<Extract<SampleEvent, {kind: 'lost'}>>;
@@ -139,7 +139,7 @@ describeEachMajor('sampler', major => {
   it('reads at once when refreshed', async () => {
     const {sampler, snapshot} = start({interval_ms: 60_000});
     const second = [await snapshot(), await snapshot()][1];
-    // The third comes within a second by itself, the fourth would in a minute.
+    // The third arrives within a second, the fourth would take a minute.
     const third = await snapshot();
     const fourth = snapshot();
     sampler.refresh();
@@ -231,7 +231,7 @@ describeEachMajor('sampler', major => {
     await server.query(
       `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'poolctl'`,
     );
-    // A reading that was being written when the session was ended is lost by the socket's error, without a SQLSTATE.
+    // A read in progress when the session ended fails with the socket's error, without an SQLSTATE.
     await next(({kind}) => kind === 'lost');
     const refused = await next(reading => reading.kind === 'lost' && reading.sqlstate === '53300');
     expect(refused).toMatchObject({

@@ -22,7 +22,7 @@ describeEachMajor('session detail', major => {
     const holder = await server.connect();
     await holder.query('BEGIN; LOCK TABLE t IN ACCESS EXCLUSIVE MODE');
     const waiter = await server.connect({application_name: 'waiter'});
-    // As long as a snapshot never has it; a literal in it is not shown.
+    // Longer than in a snapshot; its literal is not shown.
     const text = `SELECT id AS "${'x'.repeat(3000)}", 'hush' FROM t`;
     const waiting = waiter.query(text);
     const [session] = await until(async () => {

@@ -209,7 +209,7 @@ describeEachMajor('the doctor', major => {
     expect(JSON.stringify(report)).not.toContain(new URL(server.superuserUrl).password);
   });
 
-  // Last: the server comes back without the library.
+  // Last, because the server restarts without the library.
   it('sees that pg_stat_statements is not loaded, and keeps the other libraries', async () => {
     await server.restart({shared_preload_libraries: 'auto_explain'});
     const check = checkOf(await reportOf(server.superuserUrl), 'statements');

@@ -7,7 +7,7 @@ import {describeEachMajor, startTestServer, type TestServer} from '../../helpers
 import {listen, welcome} from '../connect/listeners.ts';
 import {rejection, requestTo} from '../requests.ts';
 
-/** A message's beginning: its type, and a length that counts itself. */
+/** The header of a message: its type, and its length, which includes itself. */
 function header(type: string, length: number): Buffer {
   const bytes = Buffer.alloc(5);
   bytes.write(type);

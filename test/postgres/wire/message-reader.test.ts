@@ -4,10 +4,10 @@ import {message} from '../../../source/postgres/wire/messages.ts';
 
 const stream = Buffer.concat([
   message('T', Buffer.from('fields')),
-  message('D', Buffer.from('a row that nobody wants')),
+  message('D', Buffer.from('a row that is skipped')),
   message('1', Buffer.alloc(0)),
   message('C', Buffer.from('SELECT 1')),
-  message('L', Buffer.from('longer than is kept')),
+  message('L', Buffer.from('longer than the kept part')),
   message('Z', Buffer.from('I')),
 ]);
 

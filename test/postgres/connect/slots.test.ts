@@ -9,7 +9,7 @@ const password = 'secret';
 
 describeEachMajor('a server without a slot left', major => {
   let server: TestServer;
-  let held: pg.Client[] = [];
+  let openClients: pg.Client[] = [];
   const settings = {
     max_connections: 10,
     superuser_reserved_connections: 2,
@@ -29,17 +29,17 @@ describeEachMajor('a server without a slot left', major => {
   });
   afterAll(() => server.stop());
   afterEach(async () => {
-    await Promise.all(held.map(client => client.end()));
-    held = [];
+    await Promise.all(openClients.map(client => client.end()));
+    openClients = [];
     // A backend is gone a moment after its connection: the next test counts slots.
     await untilOnly(server);
   });
 
-  /** Opens connections as that role until it gets none. */
+  /** Opens connections as that role until the server refuses one. */
   const fillSlotsOf = async (user: string) => {
     for (;;) {
       try {
-        held.push(await server.connect(user === 'postgres' ? {} : {user, password}));
+        openClients.push(await server.connect(user === 'postgres' ? {} : {user, password}));
       } catch (error) {
         if (classifySlotError(error) !== null) return;
         throw error;
@@ -48,7 +48,7 @@ describeEachMajor('a server without a slot left', major => {
   };
   const url = (user: string, database = 'postgres') => server.url({user, password, database});
   const free = async () => {
-    await held.pop()?.end();
+    await openClients.pop()?.end();
   };
 
   describe('for an ordinary role', () => {
@@ -165,7 +165,7 @@ describeEachMajor('a server without a slot left', major => {
   });
 
   it("reports a role's limit while the server has free slots", async () => {
-    held.push(await server.connect({user: 'limited', password}));
+    openClients.push(await server.connect({user: 'limited', password}));
     const error = await rejection(connect(requestTo(url('limited')), {purpose: 'watch'}));
     expect(error).toMatchObject({
       exitCode: 4,
@@ -179,7 +179,7 @@ describeEachMajor('a server without a slot left', major => {
   });
 
   it("reports a database's limit", async () => {
-    held.push(await server.connect({user: 'app', password, database: 'small'}));
+    openClients.push(await server.connect({user: 'app', password, database: 'small'}));
     expect(await rejection(connect(requestTo(url('app', 'small')), {purpose: 'watch'}))).toMatchObject({
       exitCode: 4,
       message: 'database "small" has reached its connection limit (53300)',
@@ -188,7 +188,7 @@ describeEachMajor('a server without a slot left', major => {
   });
 
   it.runIf(major === 15)('does not depend on the language of the messages', async () => {
-    held.push(await server.connect({user: 'limited', password}));
+    openClients.push(await server.connect({user: 'limited', password}));
     const error = await rejection(connect(requestTo(url('limited')), {purpose: 'watch'}));
     const {code, routine} = (error as {cause: {code: string; routine: string}}).cause;
     expect(classifySlotError({code, routine, message: 'zu viele Verbindungen für Rolle »limited«'})).toBe(
@@ -197,7 +197,7 @@ describeEachMajor('a server without a slot left', major => {
   });
 });
 
-/** Waits until no session but the superuser's own is left. */
+/** Waits until only the superuser's session is left. */
 async function untilOnly(server: TestServer): Promise<void> {
   for (;;) {
     const rows = await server.query(
