@@ -1,6 +1,6 @@
 import {defineEndpoint} from 'poolctl';
 import type {PrismaClient} from '../../source/demo/prisma/generated/assessments/client.ts';
-import {levels} from './shared/story.ts';
+import {levels} from './shared/demo-data.ts';
 
 /** A class of a hundred students; concurrent requests have no student in common. */
 type Class = {first_student_id: number};

@@ -1,6 +1,6 @@
 import {defineEndpoint} from 'poolctl';
 import type {PrismaClient} from '../../source/demo/prisma/generated/assessments/client.ts';
-import {monthsBefore} from './shared/story.ts';
+import {monthsBefore} from './shared/demo-data.ts';
 
 /** The user's schools: about four, with 600 students and 2,000 assessments. */
 type Region = {province: string; district: string};

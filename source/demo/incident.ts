@@ -1,28 +1,32 @@
 import {setTimeout as delay} from 'node:timers/promises';
 import type pg from 'pg';
-import {connectAlone} from './instances.ts';
+import {connectOutsidePool} from './instances.ts';
 import type {Random} from './random.ts';
 import {importOne} from './requests/assessments.ts';
 import {type Query, tagged, update} from './requests/prisma-sql.ts';
-import {abandoned, dump, leak, recalculation, type Script} from './story.ts';
+import {abandoned, dump, leak, recalculation, type TrafficOptions} from './scenario.ts';
 
 /**
  * Starts the incident: sessions left idle in transaction, a chain of blocked sessions, abandoned pools and a dump. Resolves
  * when it is in place. Sessions that poolctl ends do not come back, so that a fix is seen to help.
  */
-export async function stageIncident(script: Script, random: Random, signal: AbortSignal): Promise<void> {
+export async function stageIncident(
+  options: TrafficOptions,
+  random: Random,
+  signal: AbortSignal,
+): Promise<void> {
   await Promise.all([
-    stageLeak(script, random.fork(), signal),
-    stageChain(script, random.fork()),
-    stageAbandoned(script),
-    stageDump(script, signal),
+    stageLeak(options, random.fork(), signal),
+    stageChain(options, random.fork()),
+    stageAbandoned(options),
+    stageDump(options, signal),
   ]);
 }
 
-async function stageLeak(script: Script, random: Random, signal: AbortSignal): Promise<void> {
+async function stageLeak(options: TrafficOptions, random: Random, signal: AbortSignal): Promise<void> {
   let isFixed = false;
   const one = async (index: number) => {
-    const client = await connectAlone(script, leak, () => {
+    const client = await connectOutsidePool(options, leak, () => {
       isFixed = true;
     });
     await client.query('BEGIN');
@@ -49,12 +53,14 @@ async function fail(client: pg.Client): Promise<void> {
 }
 
 /** blocker <- first <- third, and blocker <- second. */
-async function stageChain(script: Script, random: Random): Promise<void> {
+async function stageChain(options: TrafficOptions, random: Random): Promise<void> {
   const category = 1 + random.below(1000);
   const contestant = 1 + random.below(1000);
   const [blocker, first, second, third] = await Promise.all([
-    connectAlone(script, recalculation),
-    ...['first', 'second', 'third'].map(() => connectAlone(script, {...recalculation, application_name: ''})),
+    connectOutsidePool(options, recalculation),
+    ...['first', 'second', 'third'].map(() =>
+      connectOutsidePool(options, {...recalculation, application_name: ''}),
+    ),
   ]);
   if (!blocker || !first || !second || !third) return;
   const recalculate = (id: string, total: number) => update('categories', id, {total_score: total});
@@ -84,20 +90,20 @@ function commitLater(client: pg.Client, query: Query): void {
     .catch(() => {});
 }
 
-async function stageAbandoned(script: Script): Promise<void> {
+async function stageAbandoned(options: TrafficOptions): Promise<void> {
   await Promise.all(
     Array.from({length: abandoned.connections}, async () => {
-      const client = await connectAlone(script, abandoned);
+      const client = await connectOutsidePool(options, abandoned);
       await client.query('SELECT 1');
     }),
   );
 }
 
 /** A nightly dump that runs during the day. It repeats with pauses, so that an index build can wait for its end. */
-async function stageDump(script: Script, signal: AbortSignal): Promise<void> {
-  const first = await beginDump(script);
+async function stageDump(options: TrafficOptions, signal: AbortSignal): Promise<void> {
+  const first = await beginDump(options);
   const dumpAgainAndAgain = async () => {
-    for (let client = first; ; client = await beginDump(script)) {
+    for (let client = first; ; client = await beginDump(options)) {
       await readAll(client, signal);
       await client.end();
       await delay(dumpEveryMs, undefined, {signal});
@@ -108,8 +114,8 @@ async function stageDump(script: Script, signal: AbortSignal): Promise<void> {
 
 const dumpEveryMs = 60_000;
 
-async function beginDump(script: Script): Promise<pg.Client> {
-  const client = await connectAlone(script, dump);
+async function beginDump(options: TrafficOptions): Promise<pg.Client> {
+  const client = await connectOutsidePool(options, dump);
   await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY');
   await client.query('DECLARE _pg_dump_cursor CURSOR FOR SELECT * FROM ONLY public.assessments');
   return client;

@@ -4,25 +4,25 @@ import {setTimeout as delay} from 'node:timers/promises';
 import pg from 'pg';
 import type {Random} from './random.ts';
 import {chooseRequest, type Send} from './requests/prisma-sql.ts';
-import type {Fleet, Script} from './story.ts';
+import type {Fleet, TrafficOptions} from './scenario.ts';
 
 /**
  * Starts the instances of an application, each with a pool that is full from the start and never shrinks, and one request
  * at a time. Resolves when the pools are full. A session that is ended is replaced at the instance's next request.
  */
 export async function startFleet(
-  script: Script,
+  options: TrafficOptions,
   fleet: Fleet,
-  {governor, random, signal}: {governor: Governor; random: Random; signal: AbortSignal},
+  {limiter, random, signal}: {limiter: LoadLimiter; random: Random; signal: AbortSignal},
 ): Promise<void> {
-  const config = {...clientConfig(script, fleet), max: fleet.poolSize, idleTimeoutMillis: 0};
+  const config = {...clientConfig(options, fleet), max: fleet.poolSize, idleTimeoutMillis: 0};
   const start = async (own: Random) => {
     const pool = new pg.Pool({...config, connectionTimeoutMillis: 10_000});
     pool.on('error', () => {});
     // The pool handles errors of idle connections only; a session ended during a query must not end this process.
     pool.on('connect', client => client.on('error', () => {}));
     await fillPool(pool, fleet.poolSize);
-    serve(pool, fleet, {governor, random: own, signal}).catch(() => {});
+    serve(pool, fleet, {limiter, random: own, signal}).catch(() => {});
   };
   await Promise.all(Array.from({length: fleet.instances}, () => start(random.fork())));
 }
@@ -36,13 +36,13 @@ async function fillPool(pool: pg.Pool, size: number): Promise<void> {
 async function serve(
   pool: pg.Pool,
   fleet: Fleet,
-  {governor, random, signal}: {governor: Governor; random: Random; signal: AbortSignal},
+  {limiter, random, signal}: {limiter: LoadLimiter; random: Random; signal: AbortSignal},
 ): Promise<never> {
   const send: Send = async query => {
     // Waiting for the pool does not count: it costs the server nothing.
     const client = await pool.connect();
     try {
-      const {rows} = await governor.spend(() => client.query(query));
+      const {rows} = await limiter.run(() => client.query(query));
       client.release();
       return rows;
     } catch (error) {
@@ -51,7 +51,7 @@ async function serve(
     }
   };
   for (;;) {
-    await governor.turn(signal);
+    await limiter.wait(signal);
     const request = chooseRequest(fleet.requests, random);
     const isOk = await request.run(send, random).then(
       () => true,
@@ -62,18 +62,18 @@ async function serve(
   }
 }
 
-export type Governor = {
+export type LoadLimiter = {
   /** Resolves when the share allows the next statement; rejects when the signal aborts. */
-  turn(signal: AbortSignal): Promise<void>;
+  wait(signal: AbortSignal): Promise<void>;
   /** Runs the work and counts its time. */
-  spend<Value>(work: () => Promise<Value>): Promise<Value>;
+  run<Value>(work: () => Promise<Value>): Promise<Value>;
 };
 
 /**
  * Limits all statements together to a share of the time. Credit grows while none runs, up to `burstMs`, and shrinks while
  * at least one runs; statements that overlap count once.
  */
-export function createGovernor(share: number, burstMs = 500): Governor {
+export function createLoadLimiter(share: number, burstMs = 500): LoadLimiter {
   let credit = burstMs;
   let at = performance.now();
   let running = 0;
@@ -84,10 +84,10 @@ export function createGovernor(share: number, burstMs = 500): Governor {
     return credit;
   };
   return {
-    async turn(signal) {
+    async wait(signal) {
       while (updateCredit() < 0) await delay(Math.min(1000, Math.ceil(-credit / share)), undefined, {signal});
     },
-    async spend(work) {
+    async run(work) {
       updateCredit();
       running++;
       try {
@@ -103,21 +103,25 @@ export function createGovernor(share: number, burstMs = 500): Governor {
 export type Login = {database: string; role: string; application_name: string; localAddress: string};
 
 /** The connection settings of an application's instance. */
-function clientConfig(script: Script, login: Login): pg.ClientConfig {
+function clientConfig(options: TrafficOptions, login: Login): pg.ClientConfig {
   return {
-    host: script.host,
-    port: script.port,
+    host: options.host,
+    port: options.port,
     database: login.database,
     user: login.role,
-    password: login.role === 'postgres' ? script.superuserPassword : script.passwords[login.role],
+    password: login.role === 'postgres' ? options.superuserPassword : options.passwords[login.role],
     application_name: login.application_name,
     stream: () => socketFrom(login.localAddress),
   };
 }
 
 /** Opens a connection outside any pool; `onEnd` is called when it ends, for whatever reason. */
-export async function connectAlone(script: Script, login: Login, onEnd?: () => void): Promise<pg.Client> {
-  const client = new pg.Client(clientConfig(script, login));
+export async function connectOutsidePool(
+  options: TrafficOptions,
+  login: Login,
+  onEnd?: () => void,
+): Promise<pg.Client> {
+  const client = new pg.Client(clientConfig(options, login));
   client.on('error', () => {});
   if (onEnd) client.once('end', onEnd);
   await client.connect();

@@ -18,7 +18,7 @@ export async function isAlive(pid: number): Promise<boolean> {
 }
 
 /** Start time of a process, which distinguishes it from a later one with the same id; '' where /proc is absent. */
-export async function startMark(pid: number): Promise<string> {
+export async function startTime(pid: number): Promise<string> {
   return (await statFields(pid))?.[19] ?? '';
 }
 

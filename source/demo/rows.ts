@@ -23,7 +23,7 @@ export const rowCounts = {
 } as const;
 
 /** The day of the incident. */
-export const storyDay = '2025-10-27 09:00:00';
+export const incidentDay = '2025-10-27 09:00:00';
 
 /** Creates `pick(i, salt, n)`: an integer from 0 to n-1, evenly distributed. It is dropped with the connection. */
 export function pickFunction(seed: number): string {
@@ -143,7 +143,7 @@ function level(salt: number): string {
 
 /** Evenly distributed over the days before the incident, to the minute. */
 function daysAgo(salt: number, days: number): string {
-  return `timestamp '${storyDay}' - make_interval(mins => ${pick(salt, days * 24 * 60)})`;
+  return `timestamp '${incidentDay}' - make_interval(mins => ${pick(salt, days * 24 * 60)})`;
 }
 
 function upTo(table: keyof typeof rowCounts, factor = 1): string {

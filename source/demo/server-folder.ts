@@ -2,7 +2,7 @@ import {spawn} from 'node:child_process';
 import {chmod, chown, lstat, mkdir, mkdtemp, readdir, readFile, rm} from 'node:fs/promises';
 import path from 'node:path';
 import process from 'node:process';
-import {isAlive, pidNamespace, startMark, stopPostmaster} from './processes.ts';
+import {isAlive, pidNamespace, startTime, stopPostmaster} from './processes.ts';
 
 export type ServerUser = {uid: number; gid: number};
 export type ServerFolder = {path: string; data: string; socket: string; log: string};
@@ -23,7 +23,7 @@ export async function findServerUser(): Promise<ServerUser | null> {
 
 /** Creates a folder in `parent`; its name identifies the process that owns it, so that leftovers can be recognised. */
 export async function createServerFolder(parent: string, user: ServerUser | null): Promise<ServerFolder> {
-  const owner = [process.pid, await startMark(process.pid), await pidNamespace()].join('.');
+  const owner = [process.pid, await startTime(process.pid), await pidNamespace()].join('.');
   const folder = layout(await mkdtemp(path.join(parent, `${prefix}${owner}-`)));
   // The server's account has to traverse it; the folders inside are 0700.
   if (user) await chmod(folder.path, 0o711);
@@ -62,9 +62,9 @@ function layout(root: string): ServerFolder {
 }
 
 async function reap(candidate: string): Promise<string | null> {
-  const [, pid, mark, namespace] = nameOfFolder.exec(path.basename(candidate)) ?? [];
-  if (pid === undefined || mark === undefined || namespace !== (await pidNamespace())) return null;
-  if (await isOwnedBy(Number(pid), mark)) return null;
+  const [, pid, start, namespace] = nameOfFolder.exec(path.basename(candidate)) ?? [];
+  if (pid === undefined || start === undefined || namespace !== (await pidNamespace())) return null;
+  if (await isOwnedBy(Number(pid), start)) return null;
   // Anyone may create folders in /tmp: one of another user must not make us end a process.
   const stat = await lstat(candidate);
   if (!stat.isDirectory() || stat.uid !== process.getuid?.()) return null;
@@ -73,8 +73,8 @@ async function reap(candidate: string): Promise<string | null> {
   return candidate;
 }
 
-async function isOwnedBy(pid: number, mark: string): Promise<boolean> {
-  return (await isAlive(pid)) && (await startMark(pid)) === mark;
+async function isOwnedBy(pid: number, start: string): Promise<boolean> {
+  return (await isAlive(pid)) && (await startTime(pid)) === start;
 }
 
 type Watchdog = {

@@ -1,8 +1,8 @@
 import process from 'node:process';
 import {stageIncident} from './incident.ts';
-import {createGovernor, startFleet} from './instances.ts';
+import {createLoadLimiter, startFleet} from './instances.ts';
 import {createRandom} from './random.ts';
-import {calmFleets, incidentFleets, type Script} from './story.ts';
+import {calmFleets, incidentFleets, type TrafficOptions} from './scenario.ts';
 
 /** The answer to the process that started this one. */
 export type TrafficMessage = {kind: 'ready'} | {kind: 'failed'; message: string};
@@ -10,9 +10,9 @@ export type TrafficMessage = {kind: 'ready'} | {kind: 'failed'; message: string}
 /** Share of one core for all statements together, so that the console on the same machine stays fast. */
 const serverShare = 0.35;
 
-// The script holds passwords, so it comes by message: other users can read arguments and environment.
-process.once('message', (script: Script) => {
-  play(script).then(
+// The options holds passwords, so it comes by message: other users can read arguments and environment.
+process.once('message', (options: TrafficOptions) => {
+  play(options).then(
     () => send({kind: 'ready'}),
     (error: unknown) =>
       send({kind: 'failed', message: error instanceof Error ? error.message : String(error)}),
@@ -23,15 +23,15 @@ process.once('disconnect', () => process.exit(0));
 // Ctrl-C goes to the program in the foreground, which ends this one.
 process.on('SIGINT', () => {});
 
-async function play(script: Script): Promise<void> {
+async function play(options: TrafficOptions): Promise<void> {
   const {signal} = new AbortController();
-  const random = createRandom(script.seed);
-  const governor = createGovernor(serverShare);
-  const fleets = script.calm ? calmFleets : incidentFleets;
+  const random = createRandom(options.seed);
+  const limiter = createLoadLimiter(serverShare);
+  const fleets = options.calm ? calmFleets : incidentFleets;
   const streams = fleets.map(fleet => [fleet, random.fork()] as const);
   await Promise.all([
-    ...streams.map(([fleet, own]) => startFleet(script, fleet, {governor, random: own, signal})),
-    script.calm ? undefined : stageIncident(script, random, signal),
+    ...streams.map(([fleet, own]) => startFleet(options, fleet, {limiter, random: own, signal})),
+    options.calm ? undefined : stageIncident(options, random, signal),
   ]);
 }
 

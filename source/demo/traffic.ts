@@ -4,7 +4,7 @@ import {createRequire} from 'node:module';
 import process from 'node:process';
 import {fileURLToPath, pathToFileURL} from 'node:url';
 import {AbortError, BugError, exitCodes} from '../core/errors.ts';
-import type {Script} from './story.ts';
+import type {TrafficOptions} from './scenario.ts';
 import type {TrafficMessage} from './traffic-process.ts';
 
 export type Traffic = {stop(): Promise<void>};
@@ -13,7 +13,7 @@ export type Traffic = {stop(): Promise<void>};
  * Starts the applications in a process of their own, which leaves this one to the console. Resolves when the incident is in
  * place. The process ends with this one, even after kill -9. Throws AbortError when it does not start.
  */
-export async function startTraffic(script: Script, entry: URL = trafficEntry()): Promise<Traffic> {
+export async function startTraffic(options: TrafficOptions, entry: URL = trafficEntry()): Promise<Traffic> {
   const child = fork(fileURLToPath(entry), [], {
     // Its own process group: Ctrl-C and Ctrl-Z in the terminal go to the console.
     detached: true,
@@ -32,7 +32,7 @@ export async function startTraffic(script: Script, entry: URL = trafficEntry()):
     await ended;
     clearTimeout(timer);
   };
-  child.send(script, () => {});
+  child.send(options, () => {});
   const answer = await Promise.race([
     new Promise<TrafficMessage>(resolve => {
       child.once('message', message => resolve(message as TrafficMessage));

@@ -101,7 +101,7 @@ SELECT * FROM t;
     expect(result?.latency_ms.max).toBeGreaterThan(1000);
     expect(result?.wait_ms.p95).toBeGreaterThan(result?.execute_ms.p95 ?? 0);
     expect(document.notes).toEqual([
-      expect.stringMatching(/limit 1: of 40 requests\/s that arrived, \d+\.?\d*\/s were answered/),
+      expect.stringMatching(/limit 1: 40 requests\/s arrived, \d+\.?\d*\/s were answered/),
     ]);
   });
 

@@ -47,7 +47,7 @@ export async function measureOne(server: TestServer, endpoint: Endpoint, given: 
     countSessions: () => countSessions(server),
     random: randomFrom(1),
     signal: new AbortController().signal,
-    patience_ms: 10_000,
+    hang_timeout_ms: 10_000,
     ...rest,
   } satisfies BenchmarkCase & MeasureOptions;
   const measured: Measured = await measure(options, options);

@@ -7,7 +7,7 @@ import {compileSqlEndpoint} from '../../replay/endpoint/compile-sql.ts';
 import type {Endpoint, Variant} from '../../replay/endpoint/endpoint.ts';
 import {parseSqlEndpoint} from '../../replay/endpoint/parse-sql.ts';
 import type {ReplayOptions} from './options.ts';
-import {type ClientSource, demoEndpoints, hasPrismaClient} from './prisma-client.ts';
+import {type ClientSource, demoEndpointsFolder, hasPrismaClient} from './prisma-client.ts';
 
 /** Loads an endpoint from a file, or one of the demo's by its name. Throws AbortError (exit 2) where it cannot. */
 export async function loadEndpoint(name: string, source: ClientSource): Promise<Endpoint> {
@@ -24,7 +24,7 @@ export async function loadEndpoint(name: string, source: ClientSource): Promise<
 /** A name such as `reports-dashboard` is the demo's endpoint, unless there is a file of that name. */
 function fileOf(name: string, cwd: string): string {
   const file = path.resolve(cwd, name);
-  const own = path.join(demoEndpoints(), `${name}.ts`);
+  const own = path.join(demoEndpointsFolder(), `${name}.ts`);
   return /^[\w-]+$/.test(name) && !existsSync(file) && existsSync(own) ? own : file;
 }
 
@@ -33,7 +33,7 @@ async function readText(name: string, file: string): Promise<string> {
     return await readFile(file, 'utf8');
   } catch (error) {
     const {code} = error as {code?: string};
-    const entries = await readdir(demoEndpoints()).catch(() => []);
+    const entries = await readdir(demoEndpointsFolder()).catch(() => []);
     const names = entries.filter(entry => entry.endsWith('.ts')).map(entry => entry.slice(0, -'.ts'.length));
     const reason = didYouMean(name, names) || ` (${code ?? 'unknown error'})`;
     throw usageError(

@@ -28,14 +28,14 @@ export type Measuring = {
   signal: AbortSignal;
   progress: Pick<BenchmarkOptions, 'onCase' | 'onProgress' | 'onResult'>;
   /** Measures in other processes only: this one draws a screen. */
-  isApart?: boolean;
+  workersOnly?: boolean;
 };
 
 /** Measures everything the call asks for. Ended by the signal, returns what was measured until then. */
 export async function measureEndpoint(
   context: CliContext,
   {connection, pools, allowWrites, guard}: ReplayServer,
-  {endpoint, variants, prisma, source, call, signal, progress, isApart = false}: Measuring,
+  {endpoint, variants, prisma, source, call, signal, progress, workersOnly = false}: Measuring,
 ): Promise<ReplayDocument> {
   const semantics = semanticsOf(call, prisma);
   const limit = AbortSignal.timeout(call.time_limit_ms);
@@ -44,13 +44,13 @@ export async function measureEndpoint(
     connection: pools,
     allowWrites,
     pool_timeout_ms: semantics.pool_timeout_ms,
-    patience_ms: Math.max(30_000, semantics.pool_timeout_ms + 5000),
+    hang_timeout_ms: Math.max(30_000, semantics.pool_timeout_ms + 5000),
   };
-  const isSetUpHere = endpoint.setup !== undefined;
+  const hasSetup = endpoint.setup !== undefined;
   const processes = startProcesses(
     context,
     {...source, ...basics, allowNetwork: call.allowNetwork},
-    {isSetUpHere, isApart},
+    {hasSetup, workersOnly},
   );
   const options: BenchmarkOptions = {
     ...basics,

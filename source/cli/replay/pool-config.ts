@@ -4,7 +4,7 @@ import type {Connection} from '../../postgres/connect/connect.ts';
 import {pastThePooler} from '../../postgres/connect/pooler.ts';
 import {transportsOf} from '../../postgres/connect/tls.ts';
 import {type SlotSettingsRow, slotSettingsQuery} from '../../postgres/queries/slot-settings.ts';
-import {requireAllowed, type Slots, sessionSettings} from '../../replay/measure/guard.ts';
+import {refuseWritesOnProduction, type Slots, sessionSettings} from '../../replay/measure/guard.ts';
 
 /**
  * How the measured pools connect: like the watching connection, with the session settings of the guard. Throws
@@ -15,7 +15,7 @@ export function toPoolConfig(
   {application_name, allowWrites}: {application_name: string; allowWrites: boolean},
 ): pg.PoolConfig {
   const {request, is_encrypted, is_pooled} = connection;
-  requireAllowed({allowWrites, is_production: request.is_production});
+  refuseWritesOnProduction({allowWrites, is_production: request.is_production});
   if (is_pooled) throw noReplayThroughPooler();
   if (request.allowed_authentication !== null) throw cannotRequire('require_auth', 'PGREQUIREAUTH');
   if (request.tls.channel_binding === 'require')

@@ -92,11 +92,11 @@ const withoutPrisma: Prisma = {
 
 /** Whether a file is one of the demo's endpoints. */
 function isDemoEndpoint(file: string): boolean {
-  return path.dirname(file) === demoEndpoints();
+  return path.dirname(file) === demoEndpointsFolder();
 }
 
 /** The folder of the demo's endpoints: in the sources, or next to the built program. */
-export function demoEndpoints(): string {
+export function demoEndpointsFolder(): string {
   const places = import.meta.url.endsWith('.ts')
     ? ['../../../recipes/endpoints']
     : ['../endpoints', './endpoints'];

@@ -24,26 +24,26 @@ export type ReplayAssignment = {
   allowWrites: boolean;
   /** The endpoint may open connections that do not speak PostgreSQL's protocol. */
   allowNetwork: boolean;
-  patience_ms: number;
+  hang_timeout_ms: number;
 };
 
 /** Each loads its own Prisma Client, about 100 MB. */
 const maxProcesses = 8;
 
 /**
- * `isSetUpHere`: the endpoint's setup ran in this process, so everything is measured here. `isApart`: otherwise nothing is
+ * `hasSetup`: the endpoint's setup ran in this process, so everything is measured here. `workersOnly`: otherwise nothing is
  * measured here.
  */
 export function startProcesses(
   {env}: CliContext,
   assignment: Omit<ReplayAssignment, 'ignoresIdentity'>,
-  {isSetUpHere, isApart}: {isSetUpHere: boolean; isApart: boolean},
+  {hasSetup, workersOnly}: {hasSetup: boolean; workersOnly: boolean},
 ): Processes {
   const {ssl} = assignment.connection;
   const ignoresIdentity = typeof ssl === 'object' && ssl.checkServerIdentity !== undefined;
   return createProcesses<ReplayAssignment>({
-    count: isSetUpHere ? 1 : Math.min(maxProcesses, os.availableParallelism()),
-    isApart: isApart && !isSetUpHere,
+    count: hasSetup ? 1 : Math.min(maxProcesses, os.availableParallelism()),
+    workersOnly: workersOnly && !hasSetup,
     assignment: {...assignment, ignoresIdentity},
     start: () => startWorker(env),
   });

@@ -37,7 +37,16 @@ export async function replayForConsole(
   const server = await openReplayServer(silent, request, {flags: {}, allowWrites: false, signal});
   try {
     const progress = progressOf(onUpdate);
-    const measuring = {endpoint, variants, prisma, source, call: options, signal, progress, isApart: true};
+    const measuring = {
+      endpoint,
+      variants,
+      prisma,
+      source,
+      call: options,
+      signal,
+      progress,
+      workersOnly: true,
+    };
     return await measureEndpoint(silent, server, measuring);
   } finally {
     await server.close();

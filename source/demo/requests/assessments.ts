@@ -1,5 +1,5 @@
 import type {Random} from '../random.ts';
-import {rowCounts, storyDay} from '../rows.ts';
+import {incidentDay, rowCounts} from '../rows.ts';
 import type {Request, Send} from './prisma-sql.ts';
 import {count, create, findMany, findUnique, groupBy, type Query, tagged, update} from './prisma-sql.ts';
 
@@ -160,10 +160,12 @@ export async function importOne(send: Send, random: Random, id?: number): Promis
     subject,
     level,
     score: random.below(101),
-    assessed_date: storyDay,
+    assessed_date: incidentDay,
   };
   await send(tag(create('assessments', assessment)));
-  await send(tag(update('students', studentId, {[`${assessment_type}_level`]: level, updated_at: storyDay})));
+  await send(
+    tag(update('students', studentId, {[`${assessment_type}_level`]: level, updated_at: incidentDay})),
+  );
 }
 
 function levelsIn(from: string, to: string): Query {
@@ -181,7 +183,7 @@ function lastMonths(n: number): [from: string, to: string][] {
 }
 
 function monthStart(back: number): string {
-  const day = new Date(`${storyDay.slice(0, 7)}-01T00:00:00Z`);
+  const day = new Date(`${incidentDay.slice(0, 7)}-01T00:00:00Z`);
   day.setUTCMonth(day.getUTCMonth() - back);
   return day.toISOString().slice(0, 10);
 }

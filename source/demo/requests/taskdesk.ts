@@ -1,11 +1,11 @@
 import type {Random} from '../random.ts';
-import {rowCounts, storyDay} from '../rows.ts';
+import {incidentDay, rowCounts} from '../rows.ts';
 import type {Request} from './prisma-sql.ts';
 import {count, findMany, groupBy, type Query, tagged, type Where} from './prisma-sql.ts';
 
 const openStatuses = ['PENDING', 'IN_PROGRESS', 'ASSISTANCE_REQUIRED'];
 const taskTypes = ['TEXT_CLUB', 'WOD_IVCS', 'EMAIL_REQUESTS', 'YOTPO', 'HOLDS'];
-const today = storyDay.slice(0, 10);
+const today = incidentDay.slice(0, 10);
 
 /** Requests to the task desk during the incident: the manager's dashboard queries each agent separately. */
 export const taskdeskRequests: Request[] = [

@@ -4,17 +4,17 @@ export type Field = {name: string; oid: number};
 /** The first rows of a result, in their wire format. */
 export type Rows = {
   fields: readonly Field[];
-  /** 0 text, 1 binary; one for all columns or one for each; none: all text. */
+  /** 0 is text, 1 is binary. One for all columns, or one per column; with none all are text. */
   formats: readonly number[];
-  /** undefined: too long to keep. */
+  /** undefined for a value too long to keep. */
   cells: (Buffer | null | undefined)[][];
-  /** Every row so far is in `cells`. */
+  /** `cells` contains every row received. */
   isWhole: boolean;
 };
 
 /** The parameters of a Bind message. */
-export type Bound = {
-  /** Type OIDs the client declared; 0: left to the server. */
+export type BoundParameters = {
+  /** Type OIDs the client declared; 0 leaves the type to the server. */
   declared: readonly number[];
   /** Type OIDs the server reported, if the client asked for them. */
   inferred: readonly number[] | null;
@@ -28,28 +28,28 @@ export type CapturedStatement = {
   /** Statements of a connection with the same number were sent with one Sync. */
   segment: number;
   text: string;
-  /** null: a simple query, which may hold several statements. */
-  bound: Bound | null;
+  /** null for a simple query, which may contain several statements. */
+  bound: BoundParameters | null;
   /** Command tags, one for each statement that ran: `SELECT 3`. */
   tags: string[];
   started_ms: number;
-  /** null: still running when the capture ended. */
+  /** null if it was still running when the capture ended. */
   ended_ms: number | null;
   rows: Rows | null;
-  /** Why it cannot be replayed; null: it can. */
+  /** Why it cannot be replayed; null if it can. */
   skipReason: string | null;
 };
 
-/** What a capture keeps. It is bounded: the application may be under load. */
+/** What a capture keeps: a bounded number of statements and bytes, because the application may be under load. */
 export type CaptureLog = {
   /** In the order they were sent. */
   statements: CapturedStatement[];
-  /** Sentences for the user. */
+  /** Messages for the user. */
   notes: Set<string>;
   bytes: number;
-  /** Sessions that began after the first statement. */
+  /** Connections opened after the first statement. */
   opened: number;
-  /** Adds a statement, while there is room. */
+  /** Adds a statement unless the log is full. */
   add(statement: CapturedStatement, bytes: number): void;
   /** Discards everything so far. */
   clear(): void;

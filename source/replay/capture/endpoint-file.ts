@@ -9,11 +9,11 @@ export type Captured = {
   endpoint: SqlEndpoint;
   statements: number;
   connections: number;
-  /** Sentences about what the file does not show. */
+  /** What the file does not show. */
   notes: string[];
 };
 
-/** The captured statements as an endpoint to replay. */
+/** Converts the captured statements to an endpoint. */
 export function toEndpoint(log: CaptureLog, route: string): Captured {
   const {notes, opened} = log;
   const {units, statements, skipped} = unitsOf(log.statements);
@@ -27,12 +27,12 @@ export function toEndpoint(log: CaptureLog, route: string): Captured {
       ...[...skipped].map(([reason, count]) => `${counted(count, 'statement')} skipped: ${reason}`),
       ...(maxAtOnce > 1 ? [parallelNote(maxAtOnce)] : []),
       ...(opened > 0 ? [openedNote(opened)] : []),
-      ...(pauses > 0 ? [`${counted(pauses, 'pause')} of more than 5 s left out`] : []),
+      ...(pauses > 0 ? [`${counted(pauses, 'pause')} of more than 5 s skipped`] : []),
     ],
   };
 }
 
-/** The file's text. */
+/** The text of the endpoint file. */
 export function endpointFileText({endpoint, statements, connections, notes}: Captured, from: string): string {
   return [
     `-- Captured from ${from}: ${extentText({statements, connections})}.`,
@@ -51,14 +51,14 @@ export function extentText({statements, connections}: Pick<Captured, 'statements
 
 function openedNote(opened: number): string {
   return (
-    `${opened} of the connections were opened during the request, which delayed its statements; ` +
-    'send a second request in the same capture, which finds them open'
+    `${counted(opened, 'connection')} opened during the request, which delayed its statements; ` +
+    'send a second request in the same capture to use open connections'
   );
 }
 
 function parallelNote(maxAtOnce: number): string {
   return (
-    `at most ${maxAtOnce} statements ran at the same time; what waits in the application's own pool is not visible here, ` +
+    `at most ${maxAtOnce} statements ran at the same time; a capture does not see statements that wait in the application's pool, ` +
     'so capture with a higher connection_limit'
   );
 }

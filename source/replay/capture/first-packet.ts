@@ -6,8 +6,8 @@ import {codes} from '../../postgres/wire/messages.ts';
 const maxBytes = 10_000;
 
 /**
- * The client's first packet. null where it disconnects, or sends what PostgreSQL would disconnect it for. Requests for
- * encryption are answered `N`, as by a server without TLS; the client then continues in plain text or leaves.
+ * Reads the client's first packet. null if the client disconnects or sends a packet that PostgreSQL would reject. Answers
+ * `N` to requests for encryption, like a server without TLS; the client then continues in plain text or disconnects.
  */
 export async function readFirstPacket(
   client: Socket,
@@ -43,7 +43,7 @@ export async function readFirstPacket(
 }
 
 const needsPlainText =
-  'a client requires TLS and disconnected; set sslmode=disable, the connection stays on this machine';
+  'a client requires TLS and disconnected; set sslmode=disable, since the connection stays on this machine';
 
 /** First byte of a TLS ClientHello: PostgreSQL 17's sslnegotiation=direct. */
 const tlsHandshake = 0x16;

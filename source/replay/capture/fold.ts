@@ -3,13 +3,13 @@ import type {Source, Timed, Unit} from './units.ts';
 
 /** Shorter pauses are network time. */
 const minThink_ms = 1;
-/** Statements in a repeated block. */
+/** Most statements in a repeated block. */
 const maxBlock = 32;
 
 /**
- * Turns a sequence into the nodes of an endpoint file. Identical repetitions become `@repeat`. `@each` needs proof that
- * the application looped over the rows of the statement before: for every row, in order, the same statements, whose
- * parameters are either constant or the value of one column of the row.
+ * Turns a sequence into the nodes of an endpoint file. Identical repetitions become `@repeat`. A loop over the rows of
+ * the statement before becomes `@each`: the same statements for every row, in order, each parameter either constant or
+ * the value of one column of the row.
  */
 export function fold(body: readonly Timed[], inherited: Source | null = null): SqlNode[] {
   const nodes: SqlNode[] = [];
@@ -32,11 +32,12 @@ export function fold(body: readonly Timed[], inherited: Source | null = null): S
 type Folded = {node: SqlNode; length: number};
 
 function eachAt(body: readonly Timed[], at: number, source: Source | null): Folded | null {
-  const turns = source?.rows.length ?? 0;
-  if (turns < 2) return null;
-  for (let length = 1; length <= maxBlock && at + length * turns <= body.length; length++) {
-    const unified = unify(blocksOf(body, at, length, turns), source);
-    if (unified?.isOfRow) return {node: {kind: 'each', body: unified.nodes, line: 0}, length: length * turns};
+  const iterations = source?.rows.length ?? 0;
+  if (iterations < 2) return null;
+  for (let length = 1; length <= maxBlock && at + length * iterations <= body.length; length++) {
+    const unified = unify(blocksOf(body, at, length, iterations), source);
+    if (unified?.usesRow)
+      return {node: {kind: 'each', body: unified.nodes, line: 0}, length: length * iterations};
   }
   return null;
 }
@@ -57,7 +58,9 @@ function repeatAt(body: readonly Timed[], at: number): Folded | null {
 }
 
 function blocksOf(body: readonly Timed[], at: number, length: number, count: number): Timed[][] {
-  return Array.from({length: count}, (_, turn) => body.slice(at + turn * length, at + (turn + 1) * length));
+  return Array.from({length: count}, (_, iteration) =>
+    body.slice(at + iteration * length, at + (iteration + 1) * length),
+  );
 }
 
 function nodeOf(timed: Timed, source: Source | null): SqlNode {
@@ -69,8 +72,8 @@ function nodeOf(timed: Timed, source: Source | null): SqlNode {
 }
 
 /**
- * If all of it is one block for each row, or one block repeated, the application sent it all at the same time, and its
- * pool spread it over the branches.
+ * If the units are one block per row, or one block repeated, the application sent all of them at the same time and its
+ * pool distributed them: they become one loop instead of branches.
  */
 function foldParallel(
   {units, branches}: Extract<Timed, {kind: 'parallel'}>,
@@ -81,40 +84,44 @@ function foldParallel(
   return branches.map(branch => nodeOf(branch, source));
 }
 
-/** `isOfRow`: a parameter comes from the source's row. */
-type Unified = {nodes: SqlNode[]; isOfRow: boolean};
+/** `usesRow`: a parameter comes from the source's row. */
+type Unified = {nodes: SqlNode[]; usesRow: boolean};
 
-/** The nodes all blocks have in common, one block per row of the source; null where they differ otherwise. */
+/** The nodes that all blocks share, one block per row of the source; null if they differ in more than the row's values. */
 function unify(blocks: readonly (readonly Timed[])[], source: Source | null): Unified | null {
   const [first] = blocks;
   if (first === undefined || blocks.some(block => block.length !== first.length)) return null;
   const nodes: SqlNode[] = [];
-  let isOfRow = false;
+  let usesRow = false;
   for (const index of first.keys()) {
-    const turns = blocks.flatMap(block => block[index] ?? []);
-    const one = unifyOne(turns, source);
+    const iterations = blocks.flatMap(block => block[index] ?? []);
+    const one = unifyOne(iterations, source);
     if (one === null) return null;
-    nodes.push(...think(median(turns.map(({think_ms}) => think_ms))), ...one.nodes);
-    isOfRow ||= one.isOfRow;
+    nodes.push(...think(median(iterations.map(({think_ms}) => think_ms))), ...one.nodes);
+    usesRow ||= one.usesRow;
   }
-  return {nodes, isOfRow};
+  return {nodes, usesRow};
 }
 
-function unifyOne(turns: readonly Timed[], source: Source | null): Unified | null {
-  const [first] = turns;
-  if (first === undefined || turns.some(({kind}) => kind !== first.kind)) return null;
-  if (first.kind === 'statement') return unifyStatement(turns.filter(isStatement), source);
+function unifyOne(iterations: readonly Timed[], source: Source | null): Unified | null {
+  const [first] = iterations;
+  if (first === undefined || iterations.some(({kind}) => kind !== first.kind)) return null;
+  if (first.kind === 'statement') return unifyStatement(iterations.filter(isStatement), source);
   const inner = unify(
-    turns.map(turn =>
-      turn.kind === 'parallel' ? turn.branches : turn.kind === 'statement' ? [] : turn.body,
+    iterations.map(iteration =>
+      iteration.kind === 'parallel'
+        ? iteration.branches
+        : iteration.kind === 'statement'
+          ? []
+          : iteration.body,
     ),
     source,
   );
   if (inner === null) return null;
-  const trailing = turns.map(turn => ('trailing_ms' in turn ? turn.trailing_ms : 0));
+  const trailing = iterations.map(iteration => ('trailing_ms' in iteration ? iteration.trailing_ms : 0));
   // Pauses apply to sequences; branches have none.
   const body = [...inner.nodes, ...think(median(trailing))];
-  return {nodes: [{kind: first.kind, body, line: 0}], isOfRow: inner.isOfRow};
+  return {nodes: [{kind: first.kind, body, line: 0}], usesRow: inner.usesRow};
 }
 
 type TimedStatement = Extract<Timed, {kind: 'statement'}>;
@@ -123,26 +130,26 @@ function isStatement(timed: Timed): timed is TimedStatement {
   return timed.kind === 'statement';
 }
 
-function unifyStatement(turns: readonly TimedStatement[], source: Source | null): Unified | null {
-  const [first] = turns;
+function unifyStatement(iterations: readonly TimedStatement[], source: Source | null): Unified | null {
+  const [first] = iterations;
   if (first === undefined) return null;
   const isSame = ({text, values}: TimedStatement) =>
     text === first.text && values.length === first.values.length;
-  if (!turns.every(isSame)) return null;
+  if (!iterations.every(isSame)) return null;
   const params: SqlParam[] = [];
   for (const [index, {param, key}] of first.values.entries()) {
-    const keys = turns.map(({values}) => values[index]?.key);
+    const keys = iterations.map(({values}) => values[index]?.key);
     if (keys.every(each => each === key)) params.push(param);
     else {
       const column = source?.columns.find((_, column) =>
-        keys.every((each, turn) => each !== undefined && source.rows[turn]?.[column] === each),
+        keys.every((each, iteration) => each !== undefined && source.rows[iteration]?.[column] === each),
       );
       if (column === undefined) return null;
       params.push({name: column});
     }
   }
-  const isOfRow = params.some(param => 'name' in param);
-  return {nodes: [{kind: 'statement', text: first.text, params, line: 0}], isOfRow};
+  const usesRow = params.some(param => 'name' in param);
+  return {nodes: [{kind: 'statement', text: first.text, params, line: 0}], usesRow};
 }
 
 function think(ms: number): SqlNode[] {
@@ -158,14 +165,14 @@ type Timeline = {
   body: Timed[];
   /** The most units running at the same time. */
   maxAtOnce: number;
-  /** Pauses longer than an application takes between two statements: a person between two clicks. */
+  /** Pauses longer than `maxThink_ms`, taken for a user between two clicks. */
   pauses: number;
 };
 
-/** Longest pause that is kept outside of a transaction. Within one every pause is kept: it holds the connection. */
+/** Longest pause kept outside a transaction. Inside one every pause is kept, because the transaction occupies its connection. */
 const maxThink_ms = 5000;
 
-/** Turns units, in the order they began, into a sequence in which overlapping ones are parallel. */
+/** Turns units, ordered by start, into a sequence in which overlapping units are parallel. */
 export function timelineOf(units: readonly Unit[]): Timeline {
   const timeline: Timeline = {body: [], maxAtOnce: 0, pauses: 0};
   let ended_ms: number | null = null;
@@ -183,13 +190,13 @@ export function timelineOf(units: readonly Unit[]): Timeline {
   return timeline;
 }
 
-/** A group that is not a branch needs no block: the sequence has the same order. */
+/** Outside @parallel a group needs no block: the sequence has the same order. */
 function flat(node: Timed): readonly Timed[] {
   if (node.kind !== 'group') return [node];
   return node.body.map((each, index) => (index === 0 ? {...each, think_ms: node.think_ms} : each));
 }
 
-/** The overlapping units from `at` on: each begins before one of the earlier ones has ended. */
+/** The overlapping units from `at` on: each begins before an earlier one has ended. */
 function clusterAt(units: readonly Unit[], at: number): Unit[] {
   const cluster: Unit[] = [];
   let ended_ms = Number.POSITIVE_INFINITY;
@@ -208,7 +215,7 @@ function clusterNode(cluster: readonly Unit[], think_ms: number): Timed {
   return {kind: 'parallel', branches, units: cluster.map(({node}) => node), think_ms};
 }
 
-/** As few branches as units ran at the same time. A connection continues its own branch if it can. */
+/** Distributes units over as few branches as possible. A unit continues the branch of its connection if that is free. */
 function branchesOf(cluster: readonly Unit[]): Unit[][] {
   const branches: Unit[][] = [];
   for (const unit of cluster) {

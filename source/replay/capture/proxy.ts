@@ -7,7 +7,7 @@ import {fatalError, message, startupParameters} from '../../postgres/wire/messag
 
 import {readFirstPacket} from './first-packet.ts';
 
-/** Gets a copy of what was forwarded. */
+/** Receives a copy of the forwarded bytes. */
 export type Observer = {fromClient(bytes: Buffer): void; fromServer(bytes: Buffer): void};
 
 export type ProxyOptions = {
@@ -23,8 +23,8 @@ export type ProxyOptions = {
 export type CaptureProxy = {port: number; close(): Promise<void>};
 
 /**
- * Listens on loopback and connects each client to the server by a connection of its own, byte for byte and with back
- * pressure. Clients connect in plain text; TLS is between the proxy and the server. Rejects with node's error where it
+ * Listens on loopback and forwards each client's bytes unchanged over its own connection to the server, with back
+ * pressure. Clients connect in plain text; TLS is between the proxy and the server. Rejects with Node's error if it
  * cannot listen.
  */
 export async function startProxy(options: ProxyOptions): Promise<CaptureProxy> {
@@ -72,7 +72,7 @@ async function carry(client: net.Socket, {dial, observe, report, keep}: CarryOpt
   join(client, server);
   if (first.isCancel) return;
   const observer = observe(startupParameters(first.packet.subarray(8)));
-  // After pipe()'s own listeners, so that observing delays nothing.
+  // Added after pipe()'s listeners, so that observing does not delay forwarding.
   client.on('data', observer.fromClient);
   server.on('data', observer.fromServer);
 }
@@ -80,7 +80,7 @@ async function carry(client: net.Socket, {dial, observe, report, keep}: CarryOpt
 function join(client: net.Socket, server: net.Socket): void {
   client.pipe(server);
   server.pipe(client);
-  // When one side breaks off, the other is closed once it has received what was sent before.
+  // When one side closes, close the other after it has received what is still buffered.
   client.once('close', () => server.destroySoon());
   server.once('close', () => client.destroySoon());
   if (client.destroyed) server.destroySoon();
@@ -91,15 +91,15 @@ const authenticationSasl = 10;
 const boundToTls = 'SCRAM-SHA-256-PLUS';
 
 /**
- * Forwards the server's messages up to its authentication request, from which it removes SCRAM-SHA-256-PLUS: it is bound
- * to the TLS connection, which the client is not part of, and libpq rejects a server that offers it in plain text. This
- * is the only change to a session; the client authenticates as it does without TLS (gs2 flag `n`, RFC 5802).
+ * Forwards the server's messages up to its authentication request and removes SCRAM-SHA-256-PLUS from that request.
+ * This mechanism is bound to the TLS connection, which ends at the proxy, and libpq rejects a server that offers it in
+ * plain text. Nothing else in the session changes; the client authenticates as without TLS (gs2 flag `n`, RFC 5802).
  */
 async function forwardAuthentication(server: net.Socket, client: net.Socket): Promise<void> {
   for (;;) {
     const head = await readExactly(server, 5);
     const body = head && (await readExactly(server, head.readInt32BE(1) - 4));
-    // The client sees the server's end of stream once the two sides are joined.
+    // `join` then closes the client too.
     if (head === null || body === null) return;
     const type = head.toString('latin1', 0, 1);
     const isSasl = type === 'R' && body.readInt32BE(0) === authenticationSasl;

@@ -3,10 +3,10 @@ import {errorFields} from '../../postgres/wire/messages.ts';
 import type {CapturedStatement, CaptureLog, Field, Rows} from './capture-log.ts';
 import type {Pending, Session} from './session-state.ts';
 
-/** Rows are kept to find where later parameters come from; applications do not loop over longer results. */
+/** Rows are kept to find where later parameters come from. Applications do not loop over longer results. */
 const maxRows = 1000;
 const maxRowBytes = 16 * 1024;
-/** Longer values are not keys. */
+/** Longer values are not used as keys. */
 const maxCellBytes = 64;
 const maxBytes = 64 * 1024;
 
@@ -15,7 +15,7 @@ export function observeBackend(session: Session, log: CaptureLog): (bytes: Buffe
   const answer = createAnswers(session, log);
   return createMessageReader({
     keep(type) {
-      // Most messages are rows; those not wanted are skipped by their header.
+      // Most messages are rows; unwanted ones are skipped after their header.
       if (type === 'D') return answer.wantsRows() ? maxRowBytes : 0;
       return type in answer.readers ? maxBytes : 0;
     },
@@ -24,7 +24,7 @@ export function observeBackend(session: Session, log: CaptureLog): (bytes: Buffe
 }
 
 function createAnswers(session: Session, log: CaptureLog) {
-  /** The message being answered. Drops Syncs before it, which the server ignored or has answered. */
+  /** The message that the server is answering. Drops earlier Syncs, which the server has answered or ignored. */
   const head = (...kinds: Pending['kind'][]): Pending | undefined => {
     const index = session.pending.findIndex(({kind}) => kinds.includes(kind));
     if (index > 0 && session.pending.slice(0, index).every(({kind}) => kind === 'sync'))
@@ -63,7 +63,7 @@ function createAnswers(session: Session, log: CaptureLog) {
         first.into.fields = fields;
         session.pending.shift();
       } else if (first?.kind === 'query') {
-        // With several results it is not known which one later statements refer to.
+        // With several results it is unknown which one later statements use.
         const isFirst = first.statement.rows === null;
         first.statement.rows = {fields, formats: [], cells: [], isWhole: isFirst};
       }
@@ -151,7 +151,7 @@ function createAnswers(session: Session, log: CaptureLog) {
 
 const maxBytesOfRows = 32 * 1024 * 1024;
 
-/** The rows of the running statement; created by the first row where no description precedes it. */
+/** The rows of the running statement, created if no RowDescription preceded them. */
 function rowsOf(first: Pending | undefined): Rows | null {
   if (first?.kind === 'query') return first.statement.rows;
   if (first?.kind !== 'execute') return null;
@@ -170,7 +170,7 @@ function skipToSync(session: Session, sqlstate: string): void {
   for (const each of session.pending.splice(0, sync === -1 ? session.pending.length : sync)) {
     if (each.kind !== 'execute') continue;
     each.statement.skipReason = reason;
-    reason = 'not run by the server after an error';
+    reason = 'not executed by the server after an error';
   }
 }
 

@@ -2,10 +2,10 @@ import {type BodyReader, createBodyReader, createMessageReader} from '../../post
 import type {CaptureLog} from './capture-log.ts';
 import {beginStatement, type Portal, type Prepared, type Session} from './session-state.ts';
 
-/** Per message. Larger ones are forwarded and not kept. */
+/** Per message. Larger ones are forwarded but not kept. */
 const maxBytes = 1024 * 1024;
 
-/** Reads the client's messages and queues what the server has to answer. */
+/** Reads the client's messages and queues those that the server will answer. */
 export function observeFrontend(session: Session, log: CaptureLog): (bytes: Buffer) => void {
   return createMessageReader({
     keep: type => (type in readers ? maxBytes : 0),
@@ -79,11 +79,11 @@ const readers: Record<string, Read | undefined> = {
   F({session, log}) {
     session.segment++;
     session.pending.push({kind: 'call'});
-    log.notes.add('function calls of the protocol (fastpath, large objects) were forwarded and not captured');
+    log.notes.add('FunctionCall messages (fastpath, large objects) were forwarded but not captured');
   },
 };
 
-/** Prepared by SQL's PREPARE, or not at all. */
+/** A statement prepared by SQL's PREPARE, before the capture, or not at all. */
 const unknown: Prepared = {text: '', declared: [], inferred: null, fields: null};
 
 function bind(prepared: Prepared, body: BodyReader): Portal {
@@ -108,7 +108,7 @@ function executeFirst(session: Session, log: CaptureLog, portal: Portal, length:
   return statement;
 }
 
-/** Drops the Syncs up to here: the server ignores Flush and Sync in copy-in mode (protocol-flow). */
+/** Drops the Syncs sent during copy-in: the server ignores Flush and Sync in that mode (protocol-flow). */
 function endCopy(session: Session): void {
   if (!session.isCopyingIn) return;
   session.isCopyingIn = false;

@@ -1,4 +1,4 @@
-import type {Bound, CapturedStatement, Field, Rows} from './capture-log.ts';
+import type {BoundParameters, CapturedStatement, Field, Rows} from './capture-log.ts';
 
 /** A statement prepared by Parse. */
 export type Prepared = {
@@ -10,7 +10,7 @@ export type Prepared = {
 
 export type Portal = {
   prepared: Prepared;
-  bound: Bound;
+  bound: BoundParameters;
   resultFormats: readonly number[];
   /** The portal's description, if the client asked for it. */
   fields: Field[] | null;
@@ -35,9 +35,9 @@ export type Session = {
   prepared: Map<string, Prepared>;
   portals: Map<string, Portal>;
   pending: Pending[];
-  /** After an error the server runs nothing up to the next Sync (protocol-flow, extended query). */
+  /** After an error the server discards messages until the next Sync (protocol-flow, extended query). */
   isSkipping: boolean;
-  /** COPY FROM STDIN: the server ignores a Sync until it is over. */
+  /** During COPY FROM STDIN the server ignores Sync. */
   isCopyingIn: boolean;
 };
 
@@ -56,7 +56,7 @@ export function createSession(connection: number): Session {
 
 export function beginStatement(
   {connection, segment, now_ms}: Session,
-  own: {text: string; bound: Bound | null; rows: Rows | null; skipReason: string | null},
+  own: {text: string; bound: BoundParameters | null; rows: Rows | null; skipReason: string | null},
 ): CapturedStatement {
   return {connection, segment, ...own, tags: [], started_ms: now_ms, ended_ms: null};
 }

@@ -10,26 +10,24 @@ export function observeSession(
   {connection, startup}: {connection: number; startup: ReadonlyMap<string, string>},
 ): Observer {
   if (startup.has('replication')) {
-    log.notes.add('a replication session was forwarded and not captured');
+    log.notes.add('a replication session was forwarded but not captured');
     return {fromClient: () => {}, fromServer: () => {}};
   }
   if (log.statements.length > 0) log.opened++;
   const session = createSession(connection);
   const fromClient = observeFrontend(session, log);
   const fromServer = observeBackend(session, log);
-  let isLost = false;
-  // The bytes are forwarded already: a message that cannot be read must not end the session.
+  let isUnreadable = false;
+  // The bytes are already forwarded, so an unreadable message must not end the session.
   const whileReadable = (read: (bytes: Buffer) => void) => (bytes: Buffer) => {
-    if (isLost) return;
+    if (isUnreadable) return;
     session.now_ms = performance.now();
     try {
       read(bytes);
     } catch (error) {
-      isLost = true;
+      isUnreadable = true;
       const reason = error instanceof Error ? error.message : String(error);
-      log.notes.add(
-        `a connection could not be read any further (${reason}); its later statements are missing`,
-      );
+      log.notes.add(`a connection became unreadable (${reason}); its later statements are missing`);
     }
   };
   return {fromClient: whileReadable(fromClient), fromServer: whileReadable(fromServer)};

@@ -15,10 +15,10 @@ export function splitStatements(text: string): string[] {
 }
 
 /**
- * Whether a statement may contain a password as a literal; it is then not written to the file. A parameter compared with
- * a column of that name is not one.
+ * Whether a statement may contain a password as a literal, and so must not be written to the file. `password = $1` does
+ * not.
  */
-export function mayHoldSecret(text: string): boolean {
+export function mayContainSecret(text: string): boolean {
   if (/^(create|alter)\s+(role|user|group|server|subscription)\b/i.test(withoutComments(text))) return true;
   const neutral = text.replace(/=\s*\$\d+/g, ' ');
   return redactSecrets(neutral) !== neutral;
@@ -26,7 +26,7 @@ export function mayHoldSecret(text: string): boolean {
 
 /**
  * The statement with the parameter types the client declared: `$1` becomes `$1::int8`, which the server resolves to the
- * same operators and plan. Parameters of user-defined types stay as they are, for the server to infer.
+ * same operators and plan. The server infers the others, which are of user-defined types.
  */
 export function withDeclaredTypes(text: string, declared: readonly number[]): string {
   if (declared.every(oid => typeName(oid) === null)) return text;
@@ -39,7 +39,7 @@ export function withDeclaredTypes(text: string, declared: readonly number[]): st
   });
 }
 
-/** Removes the trace context an ORM appends (sqlcommenter): it makes equal statements differ. */
+/** Removes the trace context that an ORM appends (sqlcommenter), which makes equal statements differ. */
 export function withoutTrace(text: string): string {
   return text.replace(/\s*\/\*(?:(?!\*\/)[\s\S])*\btraceparent=(?:(?!\*\/)[\s\S])*\*\/\s*$/, '');
 }

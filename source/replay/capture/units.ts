@@ -1,6 +1,6 @@
-import type {Bound, CapturedStatement, Rows} from './capture-log.ts';
+import type {BoundParameters, CapturedStatement, Rows} from './capture-log.ts';
 import {
-  mayHoldSecret,
+  mayContainSecret,
   splitStatements,
   withDeclaredTypes,
   withoutComments,
@@ -8,7 +8,7 @@ import {
 } from './statement-text.ts';
 import {decodeValue, isKeyType, type Value} from './values.ts';
 
-/** The rows of a result whose values later statements may have as parameters. */
+/** A result whose values later statements may use as parameters. */
 export type Source = {columns: readonly string[]; rows: readonly (readonly (string | null | undefined)[])[]};
 
 /** Captured statements as a tree, with the pauses between them. */
@@ -17,9 +17,9 @@ export type Timed =
       kind: 'statement';
       text: string;
       values: readonly Value[];
-      /** Its result; null where it is not known completely. */
+      /** Its result; null unless it is known completely. */
       result: Source | null;
-      /** Pause before it, in which the application had nothing running on the server. */
+      /** Pause before it, during which the application had no statement running. */
       think_ms: number;
     }
   | {
@@ -38,7 +38,7 @@ export type Timed =
       think_ms: number;
     };
 
-/** What a connection ran as one: a statement, statements sent with one Sync, or a transaction. */
+/** A statement, the statements sent with one Sync, or a transaction; on one connection. */
 export type Unit = {node: Timed; connection: number; started_ms: number; ended_ms: number};
 
 export type Units = {
@@ -49,29 +49,29 @@ export type Units = {
   skipped: Map<string, number>;
 };
 
-/** The units of all connections, in the order they began. */
+/** The units of all connections, ordered by start. */
 export function unitsOf(recorded: readonly CapturedStatement[]): Units {
   const skipped = new Map<string, number>();
-  const builders = new Map<number, ReturnType<typeof createUnits>>();
+  const builders = new Map<number, ReturnType<typeof createUnitBuilder>>();
   let statements = 0;
   for (const each of recorded) {
-    const reason = reasonOf(each);
+    const reason = skipReasonOf(each);
     if (reason !== null) {
       skipped.set(reason, (skipped.get(reason) ?? 0) + 1);
       continue;
     }
-    const builder = builders.get(each.connection) ?? createUnits(each.connection);
+    const builder = builders.get(each.connection) ?? createUnitBuilder(each.connection);
     builders.set(each.connection, builder);
-    for (const atom of atomsOf(each)) {
+    for (const statement of unitStatementsOf(each)) {
       statements++;
-      builder.add(atom);
+      builder.add(statement);
     }
   }
   const units = [...builders.values()].flatMap(builder => builder.end());
   return {units: units.sort((a, b) => a.started_ms - b.started_ms), statements, skipped};
 }
 
-type Atom = {
+type UnitStatement = {
   text: string;
   tag: string;
   segment: number;
@@ -81,14 +81,14 @@ type Atom = {
   ended_ms: number;
 };
 
-function atomsOf(statement: CapturedStatement): Atom[] {
+function unitStatementsOf(statement: CapturedStatement): UnitStatement[] {
   const {text, bound, tags, segment, started_ms} = statement;
   const all = splitStatements(text).map(withoutTrace);
   const texts = bound === null ? all : all.slice(0, 1);
   const ended_ms = statement.ended_ms ?? started_ms;
   return texts.map((each, index) => ({
     text: bound === null ? each : withDeclaredTypes(each, bound.declared),
-    // Rules may complete without a tag of their own; the tags then cannot be matched to statements.
+    // A rule's statement may complete without a tag; tags then cannot be matched to statements.
     tag: texts.length === tags.length ? (tags[index] ?? '') : '',
     segment,
     values: bound === null ? [] : valuesOf(bound),
@@ -98,20 +98,20 @@ function atomsOf(statement: CapturedStatement): Atom[] {
   }));
 }
 
-/** Why a statement cannot be replayed; null: it can. */
-function reasonOf({skipReason, ended_ms, text}: CapturedStatement): string | null {
+/** Why a statement cannot be replayed; null if it can. */
+function skipReasonOf({skipReason, ended_ms, text}: CapturedStatement): string | null {
   if (skipReason !== null) return skipReason;
-  if (splitStatements(text).some(mayHoldSecret)) return 'may hold a password';
+  if (splitStatements(text).some(mayContainSecret)) return 'may contain a password';
   return ended_ms === null ? 'still running when the capture ended' : null;
 }
 
-function valuesOf({declared, inferred, formats, values}: Bound): Value[] {
+function valuesOf({declared, inferred, formats, values}: BoundParameters): Value[] {
   return values.map((value, index) =>
     decodeValue(value, formatOf(formats, index), declared[index] || (inferred?.[index] ?? 0)),
   );
 }
 
-/** Format 0 text, 1 binary. No format: all are text; one: it holds for all (protocol-message-formats, Bind). */
+/** 0 is text, 1 is binary. With no format all are text; one format applies to all (protocol-message-formats, Bind). */
 function formatOf(formats: readonly number[], index: number): number {
   return (formats.length === 1 ? formats[0] : formats[index]) ?? 0;
 }
@@ -135,54 +135,54 @@ function sourceOf(rows: Rows | null, tag: string): Source | null {
   };
 }
 
-type Open = {body: Timed[]; started_ms: number; ended_ms: number};
+type OpenTransaction = {body: Timed[]; started_ms: number; ended_ms: number};
 
-/** Splits the statements of a connection into units; from BEGIN to its end is one. */
-function createUnits(connection: number) {
+/** Splits the statements of a connection into units. A transaction is one unit. */
+function createUnitBuilder(connection: number) {
   const units: (Unit & {segment: number})[] = [];
-  let open: Open | null = null;
+  let open: OpenTransaction | null = null;
 
-  const close = ({started_ms, ended_ms}: Atom, {body, ...since}: Open) => {
+  const close = ({started_ms, ended_ms}: UnitStatement, {body, ...since}: OpenTransaction) => {
     const trailing_ms = Math.max(started_ms - since.ended_ms, 0);
     const node = {kind: 'transaction', body, think_ms: 0, trailing_ms} as const;
     units.push({node, connection, segment: -1, started_ms: since.started_ms, ended_ms});
     open = null;
   };
-  const addTo = (transaction: Open, atom: Atom) => {
-    transaction.body.push(nodeOf(atom, atom.started_ms - transaction.ended_ms));
-    transaction.ended_ms = Math.max(transaction.ended_ms, atom.ended_ms);
+  const addTo = (transaction: OpenTransaction, statement: UnitStatement) => {
+    transaction.body.push(nodeOf(statement, statement.started_ms - transaction.ended_ms));
+    transaction.ended_ms = Math.max(transaction.ended_ms, statement.ended_ms);
   };
-  const addAlone = (atom: Atom) => {
-    const {segment, started_ms, ended_ms} = atom;
+  const addOutsideTransaction = (statement: UnitStatement) => {
+    const {segment, started_ms, ended_ms} = statement;
     const last = units.at(-1);
     if (last === undefined || last.segment !== segment) {
-      units.push({node: nodeOf(atom, 0), connection, segment, started_ms, ended_ms});
+      units.push({node: nodeOf(statement, 0), connection, segment, started_ms, ended_ms});
       return;
     }
-    // Sent with one Sync: they run in sequence on this connection, whatever other connections do meanwhile.
+    // Sent with one Sync: they run in order on this connection.
     const body = last.node.kind === 'group' ? last.node.body : [last.node];
-    last.node = {kind: 'group', body: [...body, nodeOf(atom, 0)], think_ms: 0, trailing_ms: 0};
+    last.node = {kind: 'group', body: [...body, nodeOf(statement, 0)], think_ms: 0, trailing_ms: 0};
     last.ended_ms = ended_ms;
   };
 
   return {
-    add(atom: Atom): void {
-      const bare = withoutComments(atom.text);
-      const isEnd = atom.tag === 'COMMIT' || (atom.tag === 'ROLLBACK' && !/\bto\b/i.test(bare));
+    add(statement: UnitStatement): void {
+      const bare = withoutComments(statement.text);
+      const isEnd = statement.tag === 'COMMIT' || (statement.tag === 'ROLLBACK' && !/\bto\b/i.test(bare));
       if (open === null) {
-        if (isBegin(atom)) open = begin(atom, bare);
-        else if (!isEnd) addAlone(atom);
+        if (isBegin(statement)) open = begin(statement, bare);
+        else if (!isEnd) addOutsideTransaction(statement);
         return;
       }
       if (!isEnd) {
-        if (!isBegin(atom)) addTo(open, atom);
+        if (!isBegin(statement)) addTo(open, statement);
         return;
       }
-      // A transaction that was rolled back is rolled back in the replay too.
-      if (/^(rollback|abort)/i.test(bare)) addTo(open, {...atom, text: 'ROLLBACK', values: []});
-      close(atom, open);
+      // The replay rolls back what the application rolled back.
+      if (/^(rollback|abort)/i.test(bare)) addTo(open, {...statement, text: 'ROLLBACK', values: []});
+      close(statement, open);
       if (/\band\s+chain\b/i.test(bare))
-        open = {body: [], started_ms: atom.ended_ms, ended_ms: atom.ended_ms};
+        open = {body: [], started_ms: statement.ended_ms, ended_ms: statement.ended_ms};
     },
     end(): Unit[] {
       if (open !== null) {
@@ -195,12 +195,12 @@ function createUnits(connection: number) {
   };
 }
 
-function isBegin({tag}: Atom): boolean {
+function isBegin({tag}: UnitStatement): boolean {
   return tag === 'BEGIN' || tag === 'START TRANSACTION';
 }
 
 /** `BEGIN ISOLATION LEVEL SERIALIZABLE` is BEGIN and SET TRANSACTION in an endpoint file. */
-function begin({started_ms, ended_ms}: Atom, text: string): Open {
+function begin({started_ms, ended_ms}: UnitStatement, text: string): OpenTransaction {
   const mode = text.replace(/^(begin|start)(\s+(work|transaction))?\s*/i, '');
   const set = {
     kind: 'statement',
@@ -212,6 +212,6 @@ function begin({started_ms, ended_ms}: Atom, text: string): Open {
   return {body: mode === '' ? [] : [set], started_ms, ended_ms};
 }
 
-function nodeOf({text, values, result}: Atom, think_ms: number): Timed {
+function nodeOf({text, values, result}: UnitStatement, think_ms: number): Timed {
   return {kind: 'statement', text, values, result, think_ms: Math.max(think_ms, 0)};
 }

@@ -1,11 +1,11 @@
 import type {SqlParam} from '../endpoint/sql-endpoint.ts';
 
-/** A value for the endpoint file, and a key that is equal for equal values. */
+/** A value for the endpoint file, and its text, by which values are compared. */
 export type Value = {param: SqlParam; key: string | null};
 
 /**
- * Decodes a value: text (format 0) as it is, binary (1) of common types to the equivalent text. Binary values of other
- * types stay bytes, which a replay sends in the binary format again.
+ * Decodes a value: text (format 0) unchanged, binary (format 1) of common types to the equivalent text. Binary values of
+ * other types stay bytes, which a replay sends in the binary format.
  */
 export function decodeValue(bytes: Buffer | null, format: number, oid: number): Value {
   if (bytes === null) return {param: {value: null}, key: null};
@@ -34,7 +34,7 @@ export function isKeyType(oid: number): boolean {
   return keys.has(oid) || oid >= firstUserOid;
 }
 
-/** FirstNormalObjectId (access/transam.h): enums, domains and what else is made by users. */
+/** FirstNormalObjectId (access/transam.h): enums, domains and other user-defined types. */
 const firstUserOid = 16_384;
 
 function binaryText(bytes: Buffer, oid: number): string | null {
@@ -43,7 +43,7 @@ function binaryText(bytes: Buffer, oid: number): string | null {
     if (element !== undefined) return arrayText(bytes, each => binaryText(each, element));
     return types.get(oid)?.read?.(bytes) ?? null;
   } catch (error) {
-    // Shorter than the type: it is of another type, so it stays bytes.
+    // Shorter than the type: the value is of another type and stays bytes.
     if (error instanceof RangeError) return null;
     throw error;
   }
@@ -53,7 +53,7 @@ type Type = {name: string; read?: (bytes: Buffer) => string | null};
 
 const utf8 = (bytes: Buffer) => bytes.toString('utf8');
 
-/** Built-in types by OID (pg_type.dat); their binary forms are those of their send functions. */
+/** Built-in types by OID (pg_type.dat). `read` decodes the output of the type's send function. */
 const types = new Map<number, Type>([
   [16, {name: 'bool', read: bytes => (bytes.readInt8(0) === 0 ? 'f' : 't')}],
   [17, {name: 'bytea'}],
@@ -84,11 +84,11 @@ const types = new Map<number, Type>([
   [1562, {name: 'varbit'}],
   [1700, {name: 'numeric', read: numericText}],
   [2950, {name: 'uuid', read: uuidText}],
-  // The version of the format (1), then its text.
+  // A format version (1), then the text.
   [3802, {name: 'jsonb', read: bytes => (bytes.readInt8(0) === 1 ? bytes.toString('utf8', 1) : null)}],
 ]);
 
-/** Array types by OID, with their elements'. */
+/** Element type by array type (OIDs). */
 const arrays = new Map<number, number>([
   [1000, 16],
   [1001, 17],
@@ -124,7 +124,7 @@ const arrays = new Map<number, number>([
 
 const oids = {bool: 16};
 const integers = new Set([20, 21, 23, 26]);
-/** Types that drivers pass on unchanged: not times, which become Dates, nor floats or documents. */
+/** Types whose values drivers return unchanged: no times, which become Dates, no floats and no documents. */
 const keys = new Set([16, 18, 19, 20, 21, 23, 25, 26, 1042, 1043, 2950]);
 
 /** The shortest text that reads back as the same float4. */
@@ -141,13 +141,11 @@ function uuidText(bytes: Buffer): string | null {
   return bytes.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
 }
 
-/** Values in the binary formats of PostgreSQL's send functions, as text that its input functions read. */
-
 /** PostgreSQL's epoch, 2000-01-01, in milliseconds since 1970. */
 const epoch_ms = 946_684_800_000;
 const day_us = 86_400_000_000n;
 
-/** Days since 2000. null beyond the years 1 to 9999. */
+/** From days since 2000. null outside the years 1 to 9999. */
 function dateText(bytes: Buffer): string | null {
   const days = bytes.readInt32BE(0);
   if (days === 2_147_483_647) return 'infinity';
@@ -155,12 +153,12 @@ function dateText(bytes: Buffer): string | null {
   return dayText(BigInt(days));
 }
 
-/** Microseconds since midnight. */
+/** From microseconds since midnight. */
 function timeText(bytes: Buffer): string {
   return clockText(bytes.readBigInt64BE(0));
 }
 
-/** Microseconds since 2000, in UTC. null beyond the years 1 to 9999. */
+/** From microseconds since 2000 in UTC. null outside the years 1 to 9999. */
 function timestampText(bytes: Buffer, zone: string): string | null {
   const time_us = bytes.readBigInt64BE(0);
   if (time_us === 2n ** 63n - 1n) return 'infinity';
@@ -170,7 +168,7 @@ function timestampText(bytes: Buffer, zone: string): string | null {
   return day === null ? null : `${day} ${clockText(ofDay_us)}${zone}`;
 }
 
-/** Microseconds, days and months, none of which is a multiple of another. */
+/** From microseconds, days and months, which do not convert into each other. */
 function intervalText(bytes: Buffer): string {
   const [time_us, days, months] = [bytes.readBigInt64BE(0), bytes.readInt32BE(8), bytes.readInt32BE(12)];
   return `${months} mons ${days} days ${time_us} us`;
@@ -190,7 +188,7 @@ function clockText(time_us: bigint): string {
   return fraction === '' ? clock : `${clock}.${fraction}`;
 }
 
-/** An array (array_send) as `{1,NULL,"a b"}`. null where an element has no text, or an index does not begin at 1. */
+/** An array (array_send) as `{1,NULL,"a b"}`. null if an element has no text or a lower bound is not 1. */
 function arrayText(bytes: Buffer, readElement: (bytes: Buffer) => string | null): string | null {
   const dimensions = bytes.readInt32BE(0);
   if (dimensions === 0) return '{}';

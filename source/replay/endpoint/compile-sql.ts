@@ -3,32 +3,31 @@ import {usageError} from '../../core/errors.ts';
 import type {Context, Endpoint, Row, Sample, Sql} from './endpoint.ts';
 import type {SqlEndpoint, SqlNode, SqlParam} from './sql-endpoint.ts';
 
-/** A SQL endpoint as an Endpoint, which is measured like one written in TypeScript. */
+/** Compiles a SQL endpoint to the form of one written in TypeScript. */
 export function compileSqlEndpoint(source: SqlEndpoint, file: string): Endpoint {
   const setup = compileAll(source.setup, file);
   return {
     route: source.route,
     file,
     samples: source.samples,
-    ...(source.setup.length > 0 && {setup: context => setup(startOf(context))}),
+    ...(source.setup.length > 0 && {setup: context => setup(initialScope(context))}),
     variants: source.variants.map(({name, body}) => {
       const run = compileAll(body, file);
-      return {name, run: context => run(startOf(context))};
+      return {name, run: context => run(initialScope(context))};
     }),
   };
 }
 
-/** What a node runs with: the values of `$name`, and the rows of the last statement, for an `@each` after it. */
+/** What a node runs with. `names` are the values of `$name`; `rows` are those of the last statement, for `@each`. */
 type Scope = {sql: Sql; names: Sample; signal: AbortSignal; rows: readonly Row[]};
 type Step = (scope: Scope) => Promise<unknown>;
 
-function startOf({sql, request, signal}: Context): Scope {
+function initialScope({sql, request, signal}: Context): Scope {
   return {sql, names: request, signal, rows: []};
 }
 
-/** In order. */
 function compileAll(nodes: readonly SqlNode[], file: string): Step {
-  const steps = nodes.map((node, index) => compile(node, file, isReadBy(nodes, index)));
+  const steps = nodes.map((node, index) => compile(node, file, feedsEach(nodes, index)));
   const [only] = steps;
   if (steps.length === 1 && only !== undefined) return only;
   return async outer => {
@@ -37,8 +36,8 @@ function compileAll(nodes: readonly SqlNode[], file: string): Step {
   };
 }
 
-/** Whether an `@each` uses the rows of this statement: it is the last one before it. */
-function isReadBy(nodes: readonly SqlNode[], index: number): boolean {
+/** Whether an `@each` loops over the rows of this statement, the last one before it. */
+function feedsEach(nodes: readonly SqlNode[], index: number): boolean {
   const behind = nodes.slice(index + 1);
   const next = behind.findIndex(({kind}) => kind === 'statement');
   return (next === -1 ? behind : behind.slice(0, next)).some(containsEach);
@@ -48,10 +47,10 @@ function containsEach(node: SqlNode): boolean {
   return node.kind === 'each' || ('body' in node && node.body.some(containsEach));
 }
 
-function compile(node: SqlNode, file: string, isRead: boolean): Step {
+function compile(node: SqlNode, file: string, needsRows: boolean): Step {
   switch (node.kind) {
     case 'statement':
-      return compileStatement(node, file, isRead);
+      return compileStatement(node, file, needsRows);
     case 'think':
       return ({signal}) => delay(node.ms, undefined, {signal});
     case 'group':
@@ -72,7 +71,7 @@ function compile(node: SqlNode, file: string, isRead: boolean): Step {
   }
 }
 
-/** All branches at the same time. Each turn of an `@each` or `@repeat` directly in the block is a branch. */
+/** Runs all branches at the same time. Each iteration of an `@each` or `@repeat` directly in the block is a branch. */
 function compileParallel(nodes: readonly SqlNode[], file: string): Step {
   const branches = nodes.map(node => {
     if (node.kind !== 'repeat' && node.kind !== 'each') {
@@ -83,7 +82,7 @@ function compileParallel(nodes: readonly SqlNode[], file: string): Step {
     return (scope: Scope) => scopesOf(node, scope).map(once);
   });
   return async scope => {
-    // Waits for all branches: a query still running would otherwise count for the next request.
+    // Waits for all branches; otherwise a running query would count for the next request.
     const outcomes = await Promise.allSettled(branches.flatMap(branch => branch(scope)));
     for (const each of outcomes) if (each.status === 'rejected') throw each.reason;
   };
@@ -98,13 +97,13 @@ function scopesOf(node: Extract<SqlNode, {kind: 'repeat' | 'each'}>, scope: Scop
 function compileStatement(
   {text, params, line}: Extract<SqlNode, {kind: 'statement'}>,
   file: string,
-  isRead: boolean,
+  needsRows: boolean,
 ): Step {
   const read = params.map(param => compileParam(param, file, line));
   return async scope => {
     const values = read.map(each => each(scope.names));
     const rows = await scope.sql({text, line, ...(values.length > 0 && {values})});
-    if (isRead) scope.rows = rows;
+    if (needsRows) scope.rows = rows;
   };
 }
 

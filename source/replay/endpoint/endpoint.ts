@@ -4,15 +4,15 @@ export type Endpoint<Client = unknown, Request extends Sample = Sample> = {
   route: string;
   /** The endpoint's file; findings and errors refer to its lines. Set when it is loaded. */
   file: string;
-  /** The implementations to compare, such as `before` and `after`; the last one is recommended for. */
+  /** The implementations to compare, such as `before` and `after`. The recommendation is for the last one. */
   variants: readonly Variant<Client, Request>[];
   /** Runs once before each variant is measured, and is not measured itself. */
   setup?: (context: Context<Client, Request>) => Promise<unknown>;
-  /** Requests to choose from at random, by the seed; `[{}]` where all are alike. */
+  /** Each request takes one at random, by the seed; `[{}]` if all requests are alike. */
   samples: readonly Request[];
   /** The endpoint writes: it is replayed only with --allow-writes or on the demo. */
   isWriting?: boolean;
-  /** The demo's database it uses with --demo; default `assessments`. */
+  /** The demo database used with --demo; default `assessments`. */
   demoDatabase?: string;
 };
 
@@ -33,7 +33,7 @@ export type Context<Client = unknown, Request extends Sample = Sample> = {
   sql: Sql;
   /** The request to handle, one of `samples`. */
   request: Request;
-  /** What the application keeps in memory; one per instance, empty when measuring begins. */
+  /** The application's in-memory cache, one per instance; empty when measuring begins. */
   cache: Cache;
   /** Aborts when the measurement ends. */
   signal: AbortSignal;
@@ -45,7 +45,7 @@ export type Statement = {
   text: string;
   /** Values of $1, $2, ... */
   values?: readonly unknown[];
-  /** Its line in the endpoint's file; default: taken from the stack. */
+  /** Its line in the endpoint's file; taken from the stack by default. */
   line?: number;
 };
 
@@ -57,7 +57,7 @@ export type Sql = {
 };
 
 export type Cache = {
-  /** The value, or undefined where there is none or it has expired. */
+  /** The value; undefined if absent or expired. */
   get(key: string): unknown;
   /** Keeps a value for `ttl_ms` milliseconds; default: as long as the instance runs. */
   set(key: string, value: unknown, ttl_ms?: number): void;

@@ -53,7 +53,7 @@ function createReader(file: string) {
     const list = body();
     for (const {line, kind} of outer) {
       if (kind === 'each' && ![list, ...blocks.map(({outer}) => outer)].some(each => each.some(isStatement)))
-        throw fail(line, '@each needs a statement before it, for whose rows it runs');
+        throw fail(line, '@each needs a statement before it, whose rows it loops over');
     }
     list.push(outer.reduceRight<SqlNode>((inner, prefix) => ({...prefix, body: [inner]}), node));
   };
@@ -70,16 +70,16 @@ function createReader(file: string) {
 
   const directives: Record<string, (rest: string, line: number) => void> = {
     endpoint(rest, line) {
-      if (route !== null) throw fail(line, 'a second @endpoint: a file holds one');
+      if (route !== null) throw fail(line, 'duplicate @endpoint: a file contains one endpoint');
       if (rest === '')
-        throw fail(line, '@endpoint names no route', 'Write it as -- @endpoint GET /api/students');
+        throw fail(line, '@endpoint has no route', 'Write it as -- @endpoint GET /api/students');
       route = rest;
     },
     sample: (rest, line) => void samples.push(readSample(rest, error => fail(line, error))),
     setup: (_, line) => beginSection(setup, line),
     variant(rest, line) {
       if (!/^[\w-]+$/.test(rest)) throw fail(line, '@variant needs a name of letters, digits, - and _');
-      if (variants.some(({name}) => name === rest)) throw fail(line, `a second variant "${rest}"`);
+      if (variants.some(({name}) => name === rest)) throw fail(line, `duplicate variant "${rest}"`);
       const list: SqlNode[] = [];
       beginSection(list, line);
       variants.push({name: rest, body: list});
@@ -120,13 +120,14 @@ function createReader(file: string) {
     directive(word: string, rest: string, line: number): void {
       const read = Object.hasOwn(directives, word) ? directives[word] : undefined;
       const known = Object.keys(directives).map(each => `@${each}`);
-      if (read === undefined) throw fail(line, `there is no @${word}`, `Directives: ${known.join(', ')}.`);
+      if (read === undefined)
+        throw fail(line, `unknown directive @${word}`, `Directives: ${known.join(', ')}.`);
       read(rest, line);
     },
     /** Returns the offset after the statement. */
     statement(text: string, at: number, line: number): number {
       const {pieces, end, isEnded} = scanStatement(text, at);
-      if (!isEnded) throw fail(line, 'the statement has no ; at its end');
+      if (!isEnded) throw fail(line, 'the statement does not end with ;');
       const all = params;
       params = [];
       let sql = '';
@@ -161,7 +162,7 @@ function readParam(text: string, fail: Fail): SqlParam {
   if (/^'(?:[^']|'')*'$/.test(text)) return {value: text.slice(1, -1).replaceAll("''", "'")};
   if (/^\\x(?:[\da-f]{2})*$/i.test(text)) return {bytes: Buffer.from(text.slice(2), 'hex')};
   const value = jsonOf(text);
-  if (value === undefined) throw fail(`not a value: write JSON, 'text', \\x00ff or $name`);
+  if (value === undefined) throw fail(`invalid value: use JSON, 'text', \\x00ff or $name`);
   return {value: value as SqlValue};
 }
 

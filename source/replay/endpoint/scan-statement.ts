@@ -9,8 +9,8 @@ export type Scanned = {
 };
 
 /**
- * One statement from `start` to its `;`. A `;` or `$name` in a string, a quoted identifier, a dollar quote or a comment
- * does not count (lexical structure as in PostgreSQL's scan.l).
+ * Scans one statement from `start` to its `;`. Ignores `;` and `$name` in strings, quoted identifiers, dollar quotes and
+ * comments (lexical structure as in PostgreSQL's scan.l).
  */
 export function scanStatement(text: string, start: number): Scanned {
   const pieces: Piece[] = [];
@@ -59,7 +59,7 @@ function afterToken(text: string, at: number): number {
   return at + (wordAt(text, at).length || 1);
 }
 
-/** The word at `at`; empty where there is none. */
+/** The word at `at`, or ''. */
 export function wordAt(text: string, at: number): string {
   let end = at;
   while (end < text.length && wordCharacter.test(text[end] ?? '')) end++;

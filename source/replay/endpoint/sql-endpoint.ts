@@ -4,11 +4,11 @@ import type {Sample} from './endpoint.ts';
  * An endpoint written as plain SQL. Statements end with `;`. Lines that begin with `-- @` are directives:
  *
  *     -- @endpoint GET /api/students      the route; must come first
- *     -- @sample {"school_id": 3}         a request; with several, each request takes one at random, by the seed
- *     -- @setup                           what follows, up to the first variant, runs once and is not measured
- *     -- @variant before                  what follows is this variant; without any, the file is one variant, `main`
+ *     -- @sample {"school_id": 3}         a request; of several, each request takes one at random, by the seed
+ *     -- @setup                           statements up to the first variant run once and are not measured
+ *     -- @variant before                  statements of a variant; a file without @variant has one, `main`
  *     -- @param $1 = 42                   a parameter of the next statement: JSON, 'text', \x00ff (bytes), or $name
- *     -- @parallel ... -- @end            runs its contents at the same time, each on a connection of its own
+ *     -- @parallel ... -- @end            runs its contents at the same time, each on its own connection
  *     -- @transaction ... -- @end         runs its contents between BEGIN and COMMIT, on one connection
  *     -- @group ... -- @end               runs its contents in order, as one branch of @parallel
  *     -- @repeat 5                        runs the next statement or block that many times
@@ -27,7 +27,7 @@ export type SqlEndpoint = {
 
 type SqlVariant = {name: string; body: readonly SqlNode[]};
 
-/** `line` counts from 1; 0: the node does not come from a file. */
+/** `line` starts at 1; 0 for a node that does not come from a file. */
 export type SqlNode =
   | {kind: 'statement'; text: string; params: readonly SqlParam[]; line: number}
   | {kind: 'parallel' | 'transaction' | 'group'; body: readonly SqlNode[]; line: number}

@@ -8,7 +8,7 @@ import {runSetup} from './instance.ts';
 import {type Load, randomFrom} from './load.ts';
 import {type BenchmarkCase, type MeasureOptions, measure, type Progress} from './measure.ts';
 
-/** Every variant at every connection_limit and every concurrency. */
+/** Measures every variant at every connection_limit and concurrency. */
 export type BenchmarkMatrix = Omit<Load, 'concurrency'> & {
   variants: readonly Variant[];
   connection_limits: readonly number[];
@@ -34,8 +34,8 @@ export type BenchmarkResult = {
 };
 
 /**
- * Measures case by case. A case that cannot be measured becomes a note and the others go on: a variant whose requests
- * all fail, a connection_limit for which the server has no room. Aborted by the signal, returns what it has.
+ * Measures case by case. A case that cannot be measured becomes a note: its variant's requests all fail, or the server has
+ * too few slots for its connection_limit. If the signal aborts, returns the results so far.
  */
 export async function runBenchmark(
   matrix: BenchmarkMatrix,
@@ -69,11 +69,11 @@ export async function runBenchmark(
     }
     result.results.push(measured);
     options.onResult?.(measured);
-    result.notes.push(...unmetRate(measured));
+    result.notes.push(...unmetRateNote(measured));
     if (failsAlways(measured)) skip(benchmark, 'all its requests failed, so it is not measured further');
   }
   const busiest = Math.max(0, ...result.results.map(each => each.process_busy_ratio));
-  if (busiest > busyProcess) result.notes.push(processIsBusy(busiest));
+  if (busiest > busyProcess) result.notes.push(busyProcessNote(busiest));
   const reason = guard.reason();
   if (reason !== null) result.notes.push(reason);
   if (signal.aborted) result.is_complete = false;
@@ -126,19 +126,19 @@ export function casesOf(matrix: BenchmarkMatrix): (BenchmarkCase & {isFirst: boo
 }
 
 const noQuery =
-  'not measured: its requests were answered without a query through the measured client (prisma, sql, a pool of pg)';
+  'not measured: its requests sent no query through the measured client (prisma, sql or a pg pool)';
 
-/** Above this, poolctl's own process may be the limit and not the server. */
+/** Above this, poolctl's own process may be the limit instead of the server. */
 const busyProcess = 0.9;
 
-function processIsBusy(ratio: number): string {
-  return `poolctl itself was busy ${formatRatio(ratio, 0)} of the time: the server may be capable of more than was measured`;
+function busyProcessNote(ratio: number): string {
+  return `poolctl's own process was busy ${formatRatio(ratio, 0)} of the time: the server may handle more than was measured`;
 }
 
-/** Below this share of the rate, requests queue up for as long as the measurement lasts. */
+/** Below this share of the rate, requests queue up throughout the measurement. */
 const metShare = 0.95;
 
-function unmetRate({
+function unmetRateNote({
   variant,
   connection_limit,
   rate_per_second,
@@ -146,11 +146,11 @@ function unmetRate({
 }: ReplayResult): string[] {
   if (rate_per_second === null || requests_per_second >= metShare * rate_per_second) return [];
   return [
-    `${variant} at connection_limit ${connection_limit}: of ${formatCount(rate_per_second)} requests/s that arrived, ${formatCount(requests_per_second)}/s were answered: the queue grew until the end, and response times with it`,
+    `${variant} at connection_limit ${connection_limit}: ${formatCount(rate_per_second)} requests/s arrived, ${formatCount(requests_per_second)}/s were answered: the queue and the response times grew until the end`,
   ];
 }
 
-/** Failures for want of connections do not count: another connection_limit may avoid them. */
+/** Failures for lack of connections do not count: another connection_limit may avoid them. */
 function failsAlways({requests, errors}: ReplayResult): boolean {
   return requests > 0 && errors.other === requests;
 }
@@ -161,5 +161,5 @@ const noRoomAtAll =
 function noRoom({variant, connection_limit, instances}: BenchmarkCase, room: number): string {
   const connections = counted(connection_limit, 'connection');
   const needed = instances === 1 ? connections : `${instances} x ${connections}`;
-  return `${variant.name} at connection_limit ${connection_limit}: skipped, it needs ${needed} and the server has room for ${room} beyond those kept for other clients`;
+  return `${variant.name} at connection_limit ${connection_limit}: skipped, it needs ${needed} and the server has ${room} free beyond those kept for other clients`;
 }

@@ -1,8 +1,8 @@
 import {usageError} from '../../core/errors.ts';
 
-/** The server's connection slots, which all its clients share. */
+/** The server's connection slots, shared by all its clients. */
 export type Slots = {
-  /** Slots this role may take: without those reserved for superusers and others. */
+  /** Slots that this role may use: without the reserved ones. */
   usable: number;
   /** Sessions of all clients. */
   used: number;
@@ -15,21 +15,21 @@ export type Guard = {
   room(): Promise<number>;
   /** Usable slots of the server. */
   slots(): Promise<number>;
-  /** Sessions of the replay; null where the server did not answer. Aborts `signal` when other clients run short. */
+  /** The replay's sessions; null if the server did not answer. Aborts `signal` when other clients run short of slots. */
   count(): Promise<number | null>;
   /** Aborts when other clients run short of slots. */
   signal: AbortSignal;
-  /** Why it aborted, as a sentence; null: it did not. */
+  /** Why it aborted; null if it did not. */
   reason(): string | null;
 };
 
-/** Slots a replay leaves free for other clients: this many, or this share of all. At half of it the replay stops. */
+/** A replay leaves this many slots, or this share if more, free for other clients. At half of that it stops. */
 const minHeadroom = 3;
 const headroomShare = 0.1;
 
 /**
- * Keeps slots free for other clients, before each measurement and while it runs. Without `isGuarded`, for a throwaway
- * server, nothing is kept free: running out of slots is what its replay shows.
+ * Keeps slots free for other clients, before and during each measurement. On a throwaway server (`isGuarded` false) it
+ * keeps none free, so that its replay can show what happens when slots run out.
  */
 export function createGuard(readSlots: () => Promise<Slots>, isGuarded: boolean): Guard {
   const controller = new AbortController();
@@ -43,7 +43,7 @@ export function createGuard(readSlots: () => Promise<Slots>, isGuarded: boolean)
       return isGuarded ? Math.max(0, usable - headroomOf(usable) - (used - own)) : Number.POSITIVE_INFINITY;
     },
     async count() {
-      // One failed reading does not end the replay; it fails when the replay itself has taken every slot.
+      // Reading fails when the replay itself uses every slot, so a failure does not end the replay.
       const slots = await readSlots().catch(() => null);
       if (slots === null) return null;
       const {usable, used, own} = slots;
@@ -61,19 +61,19 @@ export function headroomOf(usable: number): number {
 }
 
 /**
- * The highest count of sessions, asked every 200 ms and once more at the end, while the pools' connections are still
- * open. null where the server never answered.
+ * Counts sessions every 200 ms, and once more at the end while the pools' connections are still open. `end` returns the
+ * highest count; null if the server never answered.
  */
 export function trackPeakConnections(count: () => Promise<number | null>): {end(): Promise<number | null>} {
   let peak: number | null = null;
   let isOver = false;
-  const ask = async () => {
+  const poll = async () => {
     const sessions = await count();
     if (sessions !== null) peak = Math.max(peak ?? 0, sessions);
   };
-  const asking = (async () => {
+  const polling = (async () => {
     while (!isOver) {
-      await ask();
+      await poll();
       await new Promise(resolve => {
         setTimeout(resolve, 200).unref();
       });
@@ -82,15 +82,15 @@ export function trackPeakConnections(count: () => Promise<number | null>): {end(
   return {
     async end() {
       isOver = true;
-      await asking;
-      await ask();
+      await polling;
+      await poll();
       return peak;
     },
   };
 }
 
 /** Throws AbortError (exit 2) for writes on a target marked as production. */
-export function requireAllowed({
+export function refuseWritesOnProduction({
   allowWrites,
   is_production,
 }: {
@@ -100,11 +100,11 @@ export function requireAllowed({
   if (!allowWrites || !is_production) return;
   throw usageError(
     '--allow-writes is refused on a target marked as production',
-    'Replay against a copy, or without --allow-writes: sessions are read-only then.',
+    'Replay against a copy, or without --allow-writes, which makes sessions read-only.',
   );
 }
 
-/** Settings each session of a replay starts with, as the startup parameter `options`. */
+/** The session settings of a replay, for the startup parameter `options`. */
 export function sessionSettings({allowWrites}: {allowWrites: boolean}): string {
   const settings = {
     ...(allowWrites ? {} : {default_transaction_read_only: 'on'}),

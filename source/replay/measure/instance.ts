@@ -4,7 +4,7 @@ import {createMeasuredPool, type MeasuredPool, type PoolOptions} from '../pool/m
 import {beginRequest, createFailureReader, currentRequest, type RequestTrace} from '../pool/request-trace.ts';
 import {createRunStats} from './run-stats.ts';
 
-/** One process of the application, as the database sees it: a pool, a Prisma Client, a cache. */
+/** One instance of the application: a pool, a Prisma Client, a cache. */
 export type Instance = {
   pool: MeasuredPool;
   prisma: unknown;
@@ -16,10 +16,10 @@ export type InstanceOptions = {
   endpoint: Endpoint;
   connection: pg.PoolConfig;
   pool_timeout_ms: number;
-  /** Default false: each statement is made read-only. */
+  /** Default false, which makes each statement read-only. */
   allowWrites?: boolean;
   Pool?: PoolOptions['Pool'];
-  /** Opens a Prisma Client on the pool; absent, the endpoint's `prisma` is null. */
+  /** Opens a Prisma Client on the pool. Without it the endpoint's `prisma` is null. */
   openPrisma?: OpenPrisma;
 };
 
@@ -45,7 +45,7 @@ export async function openInstance(
   };
 }
 
-/** Runs a function of the endpoint as one request: its queries count for `trace`. */
+/** Runs a function of the endpoint as one request, whose queries `trace` counts. */
 export function inRequest(
   {pool: {pool, sql}, prisma, cache}: Instance,
   trace: RequestTrace,
@@ -57,7 +57,7 @@ export function inRequest(
   );
 }
 
-/** Runs the endpoint's setup. Returns why it failed, with its line; null: it did not. */
+/** Runs the endpoint's setup. Returns why it failed, with the line; null if it succeeded. */
 export async function runSetup(
   connection_limit: number,
   options: InstanceOptions & {signal: AbortSignal},

@@ -1,30 +1,30 @@
 import {mulberry32} from '../../core/random.ts';
 
-/** How requests arrive. Closed: each user sends the next one when the last is answered. Open: at a rate. */
+/** How requests arrive. Closed loop: each user sends the next one when the last is answered. Open loop: at a rate. */
 export type Load = {
-  /** Users of a closed load; for an open one, the most requests in flight. */
+  /** Users of a closed loop; the most requests in flight of an open loop. */
   concurrency: number;
-  /** It ends after this many requests or this long, whichever comes first. */
+  /** The load ends after this many requests or this long, whichever comes first. */
   requests: number | null;
   duration_ms: number | null;
-  /** Requests per second of an open load; null: closed. */
+  /** Requests per second of an open loop; null for a closed one. */
   rate: number | null;
 };
 
 export type LoadOptions = Load & {
-  /** From 0 to below 1. */
+  /** Returns numbers from 0 to below 1. */
   random: () => number;
   signal: AbortSignal;
   /** Ends the load when no request has ended for this long. */
-  patience_ms: number;
+  hang_timeout_ms: number;
 };
 
-/** Sends one request that was due at `due_ms`; resolves with whether it was answered. Never rejects. */
+/** Sends one request that was due at `due_ms`. Resolves to whether it was answered; never rejects. */
 export type Send = (due_ms: number) => Promise<boolean>;
 
 export type LoadResult = {
   elapsed_ms: number;
-  /** false: requests hung, or the signal aborted it. */
+  /** false if requests hung or the signal aborted the load. */
   isComplete: boolean;
 };
 
@@ -35,27 +35,27 @@ export function randomFrom(seed: number): () => number {
 }
 
 /**
- * Sends requests until one of the load's ends. In an open load a request is due by the clock, and its latency counts
- * from then: what queues behind a slow request is measured, not skipped (coordinated omission).
+ * Sends requests until the load ends. In an open loop the latency counts from when the request was due, so it includes the
+ * time spent behind a slow request (coordinated omission).
  */
 export async function applyLoad(send: Send, options: LoadOptions): Promise<LoadResult> {
   const started_ms = performance.now();
   const state: State = {sent: 0, lastEnd_ms: started_ms, isOver: false};
   const users = options.rate === null ? closedUsers(send, options, state) : openUsers(send, options, state);
-  const isComplete = await untilOver(Promise.all(users), options, state);
+  const isComplete = await waitUntilOver(Promise.all(users), options, state);
   return {elapsed_ms: state.lastEnd_ms - started_ms, isComplete};
 }
 
 type State = {sent: number; lastEnd_ms: number; isOver: boolean};
 
-/** Whether there is another request to send; counts it. */
-function takesNext(state: State, {requests}: Load): boolean {
+/** Counts the next request; false if the load is over. */
+function claimNext(state: State, {requests}: Load): boolean {
   if (state.isOver || (requests !== null && state.sent >= requests)) return false;
   state.sent++;
   return true;
 }
 
-/** Pause of a user after an error: people do not retry at once, and instant errors would become a flood. */
+/** A user's pause after an error. Users do not retry at once, and instant errors would become a flood. */
 export const pauseAfterError_ms = 100;
 
 function closedUsers(send: Send, options: LoadOptions, state: State): Promise<void>[] {
@@ -63,7 +63,7 @@ function closedUsers(send: Send, options: LoadOptions, state: State): Promise<vo
   const until_ms = started_ms + (options.duration_ms ?? Number.POSITIVE_INFINITY);
   const user = async () => {
     let now_ms = started_ms;
-    while (now_ms < until_ms && takesNext(state, options)) {
+    while (now_ms < until_ms && claimNext(state, options)) {
       const isAnswered = await send(now_ms);
       now_ms = performance.now();
       state.lastEnd_ms = now_ms;
@@ -75,7 +75,7 @@ function closedUsers(send: Send, options: LoadOptions, state: State): Promise<vo
   return Array.from({length: options.concurrency}, user);
 }
 
-/** Random arrivals with exponential gaps, those of independent visitors. */
+/** Random arrivals with exponential gaps, like those of independent users. */
 function openUsers(send: Send, options: LoadOptions, state: State): Promise<void>[] {
   const started_ms = performance.now();
   const until_ms = started_ms + (options.duration_ms ?? Number.POSITIVE_INFINITY);
@@ -83,7 +83,7 @@ function openUsers(send: Send, options: LoadOptions, state: State): Promise<void
   let next_ms = started_ms + gap_ms();
   const user = async () => {
     for (;;) {
-      if (next_ms >= until_ms || !takesNext(state, options)) return;
+      if (next_ms >= until_ms || !claimNext(state, options)) return;
       const due_ms = next_ms;
       next_ms += gap_ms();
       const early_ms = due_ms - performance.now();
@@ -96,11 +96,11 @@ function openUsers(send: Send, options: LoadOptions, state: State): Promise<void
   return Array.from({length: options.concurrency}, user);
 }
 
-/** Whether all users finished. After an abort, requests in flight get one second to end. */
-function untilOver(users: Promise<unknown>, options: LoadOptions, state: State): Promise<boolean> {
+/** Resolves to whether all users finished. After an abort, requests in flight have one second to end. */
+function waitUntilOver(users: Promise<unknown>, options: LoadOptions, state: State): Promise<boolean> {
   return new Promise(resolve => {
     let aborted_ms = Number.POSITIVE_INFINITY;
-    const leave = (isComplete: boolean) => {
+    const finish = (isComplete: boolean) => {
       clearInterval(timer);
       state.isOver = true;
       resolve(isComplete && !options.signal.aborted);
@@ -111,9 +111,9 @@ function untilOver(users: Promise<unknown>, options: LoadOptions, state: State):
         aborted_ms = now_ms;
         state.isOver = true;
       }
-      if (now_ms - aborted_ms > 1000 || now_ms - state.lastEnd_ms > options.patience_ms) leave(false);
+      if (now_ms - aborted_ms > 1000 || now_ms - state.lastEnd_ms > options.hang_timeout_ms) finish(false);
     }, 50);
-    users.then(() => leave(true));
+    users.then(() => finish(true));
   });
 }
 

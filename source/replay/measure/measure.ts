@@ -16,19 +16,19 @@ export type BenchmarkCase = Load & {
   variant: Variant;
   connection_limit: number;
   instances: number;
-  /** How long requests run before they count; each user sends at least one. 0: no warm-up. */
+  /** How long requests run before they count; each user sends at least one. 0 for no warm-up. */
   warm_up_ms: number;
 };
 
 export type MeasureOptions = InstanceOptions & {
-  /** Sessions of this measurement as the server counts them; null where it did not answer. */
+  /** Sessions of this measurement, counted by the server; null if it did not answer. */
   countSessions: () => Promise<number | null>;
   random: () => number;
   signal: AbortSignal;
   /** Ends the measurement when no request has ended for this long. */
-  patience_ms: number;
+  hang_timeout_ms: number;
   onProgress?: (progress: Progress) => void;
-  /** Awaited between warm-up and measurement, for the other processes to be ready. */
+  /** Awaited between warm-up and measurement, until the other processes are ready. */
   onWarm?: () => Promise<void>;
 };
 
@@ -37,16 +37,16 @@ export type Progress = {elapsed_ms: number; requests: number; failed: number};
 export type Measured = {
   stats: RunStats;
   elapsed_ms: number;
-  /** The most sessions at once as the server counted them; null where it did not answer. */
+  /** The most sessions at once, counted by the server; null if it did not answer. */
   peak_connections: number | null;
   /** The most connections checked out at once. */
   peak_in_use: number;
-  /** Share of the time that this process was busy; near 1 the process, not the server, was the limit. */
+  /** Share of the time that this process was busy. Near 1, the process was the limit instead of the server. */
   process_busy_ratio: number;
   isComplete: boolean;
 };
 
-/** Runs one case, warm-up first. What the endpoint throws is counted, not thrown. */
+/** Runs one case, warm-up first. Counts the endpoint's errors instead of throwing them. */
 export async function measure(benchmark: BenchmarkCase, options: MeasureOptions): Promise<Measured> {
   const application = await startApplication(benchmark, options);
   try {
@@ -58,7 +58,7 @@ export async function measure(benchmark: BenchmarkCase, options: MeasureOptions)
   }
 }
 
-/** The application's instances, and a `send` that takes them in turn. */
+/** The application's instances. `send` uses them in turn. */
 type Application = {
   instances: Instance[];
   send(stats: RunStats, due_ms: number): Promise<boolean>;
@@ -147,15 +147,15 @@ async function measureLoad(
   return {stats, elapsed_ms, peak_connections, peak_in_use, process_busy_ratio, isComplete};
 }
 
-/** Connections that ended requests never released, and requests that have not ended. */
+/** Records connections that ended requests have not released, and requests that have not ended. */
 function recordUnfinished(
   stats: RunStats,
   {instances, running}: Application,
-  {patience_ms, signal}: MeasureOptions,
+  {hang_timeout_ms, signal}: MeasureOptions,
 ): void {
   for (const {trace, line} of instances.flatMap(({pool}) => [...pool.checkouts.active.values()])) {
     if (!trace.isEnded) continue;
-    const message = 'a connection is checked out of the pool and never released';
+    const message = 'a connection is checked out of the pool and not released';
     recordFailure(stats, {kind: 'leak', sqlstate: null, line, message});
   }
   if (signal.aborted) return;
@@ -166,7 +166,7 @@ function recordUnfinished(
         : trace.waiting > 0
           ? 'waits for a connection'
           : 'waits for something other than the database';
-    const message = `no answer within ${Math.round(patience_ms / 1000)}s: the request ${state}`;
+    const message = `no answer within ${Math.round(hang_timeout_ms / 1000)}s: the request ${state}`;
     recordFailedRequest(trace, {kind: 'hang', sqlstate: null, line: trace.line, message});
   }
 }

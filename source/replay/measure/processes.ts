@@ -9,35 +9,35 @@ export type Worker<Assignment> = {
   send(task: WorkerTask<Assignment>): void;
   /** Replaces the listener; there is one at a time. */
   onReport(listener: (report: WorkerReport) => void): void;
-  /** Resolves with the reason when the process has ended. */
+  /** Resolves to the reason when the process has ended. */
   ended: Promise<string>;
   stop(): void;
 };
 
 export type Processes = {
-  /** Like `measure`, with the instances divided among the processes; a single share is measured in this one. */
+  /** Like `measure`, but divides the instances among worker processes. Measures a single share in this process. */
   measure(benchmark: BenchmarkCase, options: MeasureOptions): Promise<Measured>;
-  /** Sentences about how it was measured. */
+  /** How many processes measured. */
   notes(): string[];
-  /** Sentences about what the endpoint tried to open in those processes and was refused. */
+  /** What the endpoint tried to open in the worker processes and poolctl refused. */
   refusals(): string[];
   close(): void;
 };
 
 /**
- * Measures instances of an application in processes of their own, as they run in production: a single process would
- * reach its own limit long before the server does. Processes start at the first measurement that needs them.
+ * Measures an application's instances in worker processes, as they run in production. A single process would reach its own
+ * limit long before the server does. Workers start at the first measurement that needs them.
  */
 export function createProcesses<Assignment>({
   count,
-  isApart = false,
+  workersOnly = false,
   assignment,
   start,
 }: {
-  /** Processes at most. */
+  /** Maximum number of processes. */
   count: number;
-  /** Measures in another process even what fits one: this process is busy otherwise. */
-  isApart?: boolean;
+  /** Measures a single share in a worker process too, because this process is busy. */
+  workersOnly?: boolean;
   assignment: Assignment;
   start: () => Worker<Assignment>;
 }): Processes {
@@ -48,7 +48,7 @@ export function createProcesses<Assignment>({
     async measure(benchmark, options) {
       const cases = splitCase(benchmark, count);
       if (benchmark.instances > 1) notes.add(processesNote(benchmark.instances, cases.length));
-      if (cases.length === 1 && !isApart) return measure(benchmark, options);
+      if (cases.length === 1 && !workersOnly) return measure(benchmark, options);
       while (workers.length < cases.length) workers.push(start());
       const shares = cases.map((each, index) => {
         const seed = Math.floor(options.random() * 2 ** 32);
@@ -90,7 +90,7 @@ function beginShare<Assignment>(
   const ready = defer<void>();
   const measured = defer<ShareReport>();
   const fail = (message: string) => {
-    const error = new AbortError(`a measuring process failed: ${message}`, {exitCode: exitCodes.actFailed});
+    const error = new AbortError(`a worker process failed: ${message}`, {exitCode: exitCodes.actFailed});
     ready.reject(error);
     measured.reject(error);
   };
@@ -116,7 +116,7 @@ function beginShare<Assignment>(
   return share;
 }
 
-/** All shares start to count when each has warmed up. Sessions are counted here, for all of them. */
+/** Starts counting when all shares have warmed up. This process counts the sessions of all shares. */
 async function measureShares(
   shares: readonly Share[],
   {signal, countSessions, onProgress}: MeasureOptions,
@@ -161,7 +161,7 @@ function defer<Value>(): Deferred<Value> {
   const promise = new Promise<Value>((resolve, reject) => {
     controls = {resolve, reject};
   });
-  // `ready` and `measured` reject together, and only one of them is awaited at a time.
+  // `ready` and `measured` reject together, but only one is awaited at a time.
   promise.catch(() => {});
   return {promise, ...controls};
 }

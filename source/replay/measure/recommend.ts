@@ -1,35 +1,36 @@
 import {formatCount, formatMs} from '../../core/text/format.ts';
 import type {LimitRecommendation, ReplayResult} from '../../model/replay-report.ts';
 
-/** A limit suffices when it reaches this share of the best throughput ... */
+/** A limit suffices if it reaches this share of the best throughput ... */
 const enoughThroughput = 0.95;
 /** ... and its p95 is at most this many times the lowest p95 of such limits. */
 const enoughLatency = 1.1;
 
 /**
- * The knee: the lowest connection_limit beyond which more connections gain almost nothing, at the highest measured
- * concurrency. For the last variant, the one to be shipped. null for fewer than three measured limits.
+ * Recommends the knee: the lowest connection_limit beyond which more connections gain almost nothing. Uses the last
+ * variant, the one to ship, at the highest measured concurrency. null for fewer than three measured limits.
  */
 export function recommend(results: readonly ReplayResult[]): LimitRecommendation | null {
   const last = results.at(-1);
   if (last === undefined) return null;
-  const most = Math.max(...results.map(({concurrency}) => concurrency));
+  const maxConcurrency = Math.max(...results.map(({concurrency}) => concurrency));
   const measured = results
     .filter(
       ({variant, concurrency, is_simulated}) =>
-        variant === last.variant && concurrency === most && !is_simulated,
+        variant === last.variant && concurrency === maxConcurrency && !is_simulated,
     )
     .sort((a, b) => a.connection_limit - b.connection_limit);
   const answering = measured.filter(each => each.requests > failedOf(each));
   if (measured.length < 3 || answering.length === 0) return null;
-  // If any limit has no failed request, one with failures is not recommended.
-  const well = answering.some(each => failedOf(each) === 0)
+  // Limits with failed requests only count if every limit has some.
+  const eligible = answering.some(each => failedOf(each) === 0)
     ? answering.filter(each => failedOf(each) === 0)
     : answering;
-  const fastest = Math.max(...well.map(each => each.requests_per_second));
-  const full = well.filter(each => each.requests_per_second >= enoughThroughput * fastest);
-  const quickest = Math.min(...full.map(({latency_ms}) => latency_ms.p95));
-  const knee = full.find(({latency_ms}) => latency_ms.p95 <= enoughLatency * quickest) ?? full[0];
+  const maxThroughput = Math.max(...eligible.map(each => each.requests_per_second));
+  const sufficient = eligible.filter(each => each.requests_per_second >= enoughThroughput * maxThroughput);
+  const lowestP95 = Math.min(...sufficient.map(({latency_ms}) => latency_ms.p95));
+  const knee =
+    sufficient.find(({latency_ms}) => latency_ms.p95 <= enoughLatency * lowestP95) ?? sufficient[0];
   if (knee === undefined) return null;
   return {
     variant: knee.variant,
@@ -42,7 +43,7 @@ export function recommend(results: readonly ReplayResult[]): LimitRecommendation
   };
 }
 
-/** The median result by throughput of each case over several rounds: a disturbed round does not count. */
+/** Each case's result with the median throughput of several rounds, which ignores a disturbed round. */
 export function medianOf(rounds: readonly (readonly ReplayResult[])[]): ReplayResult[] {
   const byCase = new Map<string, ReplayResult[]>();
   for (const result of rounds.flat()) {

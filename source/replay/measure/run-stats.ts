@@ -1,6 +1,6 @@
 import {build, type Histogram} from 'hdr-histogram-js';
 
-/** One statement text sent from one line, over all requests of a measurement. */
+/** Totals of one statement text sent from one line, over all requests of a measurement. */
 export type StatementStats = {
   text: string;
   line: number | null;
@@ -28,7 +28,7 @@ export type FailureKind = 'pool_timeout' | 'too_many_connections' | 'sqlstate' |
 export type Failure = QueryFailure & {kind: FailureKind};
 export type CountedFailure = Failure & {count: number};
 
-/** What a measurement counts while requests run. Histograms are in microseconds. */
+/** The counters of a measurement. Histograms are in microseconds. */
 export type RunStats = {
   latency_us: Histogram;
   wait_us: Histogram;
@@ -41,7 +41,7 @@ export type RunStats = {
   bytes: number;
   statements: Map<string, StatementStats[]>;
   failures: Map<string, CountedFailure>;
-  /** Durations of the first few thousand queries: the simulation draws from them. */
+  /** Durations of the first few thousand queries, from which the simulation draws. */
   execute_ms: number[];
 };
 
@@ -62,7 +62,7 @@ export function createRunStats(): RunStats {
   };
 }
 
-/** Adds a failure to those of the same kind, SQLSTATE and line. */
+/** Counts a failure with those of the same kind, SQLSTATE and line. */
 export function recordFailure(stats: RunStats, failure: Failure, count = 1): void {
   const key = `${failure.kind} ${failure.sqlstate} ${failure.line}`;
   const known = stats.failures.get(key);
@@ -70,7 +70,7 @@ export function recordFailure(stats: RunStats, failure: Failure, count = 1): voi
   else known.count += count;
 }
 
-/** The counts of a statement, created at its first call. The same text from two lines is two statements. */
+/** The totals of a statement, created at its first call. The same text from two lines is two statements. */
 export function statementStats(stats: RunStats, text: string, line: number | null): StatementStats {
   let list = stats.statements.get(text);
   if (list === undefined) {
@@ -104,7 +104,7 @@ function histogram(): Histogram {
   });
 }
 
-/** Milliseconds as the value a histogram of microseconds records, at most an hour. */
+/** Converts milliseconds to a histogram's microseconds, at most an hour. */
 export function toMicroseconds(ms: number): number {
   return Math.min(longest_us, Math.max(0, Math.round(ms * 1000)));
 }

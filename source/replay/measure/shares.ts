@@ -10,7 +10,7 @@ import {
 } from './run-stats.ts';
 
 /**
- * Splits a case into at most `count` shares that run at the same time in processes of their own. Instances, users,
+ * Splits a case into at most `count` shares that run at the same time, each in its own process. Instances, users,
  * requests and arrival rate are divided among them; each share has at least one instance and one user.
  */
 export function splitCase(benchmark: BenchmarkCase, count: number): BenchmarkCase[] {
@@ -34,7 +34,7 @@ export function splitCase(benchmark: BenchmarkCase, count: number): BenchmarkCas
 const histograms = ['latency_us', 'wait_us', 'execute_us'] as const;
 const sums = ['requests', 'failed', 'queries', 'rows', 'bytes'] as const;
 
-/** A measurement in the JSON that one process sends to another. */
+/** A measurement as JSON, for sending between processes. */
 export type PackedMeasured = Omit<Measured, 'stats'> & {
   stats: Omit<RunStats, (typeof histograms)[number] | 'statements' | 'failures'> & {
     histograms: Record<(typeof histograms)[number], string>;
@@ -60,7 +60,7 @@ export function packMeasured({stats, ...rest}: Measured): PackedMeasured {
   };
 }
 
-/** One measurement from shares that ran at the same time. `peak_connections` is null: no share counts sessions. */
+/** Merges shares that ran at the same time. `peak_connections` is null, since no share counts sessions. */
 export function mergeMeasured(shares: readonly PackedMeasured[]): Measured {
   const stats = createRunStats();
   for (const share of shares) addStats(stats, share.stats);

@@ -6,24 +6,24 @@ import {type BenchmarkCase, type MeasureOptions, measure, type Progress} from '.
 import {type PackedMeasured, packMeasured} from './shares.ts';
 import {collectUnhandledRejections} from './unhandled-rejections.ts';
 
-/** A message to a measuring process. `assignment`, from which it makes its options, is the same each time. */
+/** A message to a worker process. `assignment`, from which the worker opens its options, is the same each time. */
 export type WorkerTask<Assignment> =
   | {kind: 'measure'; assignment: Assignment; benchmark: WorkerCase; seed: number}
-  /** All processes are warm: start to count. */
+  /** All processes have warmed up: start counting. */
   | {kind: 'go'}
   | {kind: 'stop'};
 type WorkerCase = Omit<BenchmarkCase, 'variant'> & {variant: string};
 
-/** A message from it. */
+/** A message from a worker process. */
 export type WorkerReport =
   | {kind: 'ready'}
   | {kind: 'progress'; progress: Progress}
   | {kind: 'measured'; measured: PackedMeasured; notes: string[]; refusals: string[]}
   | {kind: 'failed'; message: string};
 
-export type WorkerOptions = InstanceOptions & Pick<MeasureOptions, 'patience_ms'>;
+export type WorkerOptions = InstanceOptions & Pick<MeasureOptions, 'hang_timeout_ms'>;
 
-/** Handles the tasks of a measuring process, one measurement at a time. */
+/** Handles the tasks of a worker process, one measurement at a time. */
 export function createWorker<Assignment>(
   open: (assignment: Assignment) => Promise<WorkerOptions>,
   report: (report: WorkerReport) => void,

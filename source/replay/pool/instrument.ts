@@ -13,7 +13,7 @@ import {
   type RequestTrace,
 } from './request-trace.ts';
 
-/** Connections of a pool that requests have checked out. */
+/** The connections of a pool that requests have checked out. */
 export type Checkouts = {
   active: Map<pg.PoolClient, Checkout>;
   /** The most at once. */
@@ -22,7 +22,7 @@ export type Checkouts = {
 type Checkout = {
   trace: RequestTrace;
   line: number | null;
-  /** Time until the pool had a connection; the first query on it counts it, and sets it to 0. */
+  /** Time the request waited for the connection. The first query on it counts this time and resets it to 0. */
   waited_ms: number;
 };
 
@@ -37,8 +37,8 @@ type QueryCallback = (error: unknown, result?: QueryResult | QueryResult[]) => v
 type QueryResult = {rowCount?: number | null};
 
 /**
- * Measures what requests do with `pool`: its `connect`, through which `pool.query` goes as well, and its clients'
- * `query`. What runs outside of a request, such as a client's own set-up, passes unmeasured.
+ * Measures what requests do with `pool`: its `connect`, which `pool.query` uses too, and its clients' `query`. Does not
+ * measure calls outside a request, such as a client's own setup.
  */
 export function instrument(pool: pg.Pool, file: string): Checkouts {
   const checkouts: Checkouts = {active: new Map(), peak: 0};
@@ -86,7 +86,7 @@ function instrumentClient(client: pg.PoolClient, active: Checkouts['active']): v
     if (checkout !== undefined) checkout.waited_ms = 0;
     const line = request.line ?? checkout?.line ?? null;
     const running = beginQuery(client, request.trace, {text: textOf(args[0]), line, waited_ms});
-    if (isSubmittable(args[0])) return query(observed(args[0], running), ...args.slice(1));
+    if (isSubmittable(args[0])) return query(reportingEnd(args[0], running), ...args.slice(1));
     const callback = args.findIndex(each => typeof each === 'function');
     if (callback !== -1) {
       const answered = args[callback] as QueryCallback;
@@ -108,12 +108,12 @@ function textOf(config: unknown): string {
   return typeof config === 'string' ? config : String((config as {text?: unknown} | null)?.text ?? '');
 }
 
-/** A query under way; one of the two is called, once. */
+/** A running query. Call one of the two, once. */
 type RunningQuery = {end(result?: QueryResult | QueryResult[]): void; fail(error: unknown): void};
 type QueryStart = {text: string; line: number | null; waited_ms: number};
 
-/** Durations kept one by one, for the simulation. */
-const keptDurations = 5000;
+/** Number of durations kept for the simulation. */
+const maxDurations = 5000;
 
 function beginQuery(
   client: pg.PoolClient,
@@ -123,7 +123,7 @@ function beginQuery(
   const {stream} = (client as unknown as {connection: {stream: net.Socket}}).connection;
   const received = () => stream.bytesRead - withheldBytes(client);
   const bytesBefore = received();
-  const statement = statementStats(trace.stats, withoutLists(text), line);
+  const statement = statementStats(trace.stats, collapseLists(text), line);
   const started_ms = beginExecute(trace);
   trace.line = line;
   const end = (): void => {
@@ -137,7 +137,7 @@ function beginQuery(
     trace.bytes += bytes;
     countRepetition(trace, statement);
     const durations = trace.stats.execute_ms;
-    if (durations.length < keptDurations) durations.push(execute_ms);
+    if (durations.length < maxDurations) durations.push(execute_ms);
   };
   return {
     end(result) {
@@ -159,13 +159,13 @@ function countRepetition({repetitions}: RequestTrace, statement: StatementStats)
   else known.count++;
 }
 
-/** One text for lists of any length: Prisma numbers a parameter for each value, and those after it. */
-function withoutLists(text: string): string {
+/** Gives lists of any length the same text, because Prisma numbers a parameter for each value. */
+function collapseLists(text: string): string {
   if (!text.includes(' IN ($')) return text;
   return text.replace(/ IN \(\$\d+(?:,\s*\$\d+)*\)/g, ' IN (...)').replace(/\$\d+/g, '$$n');
 }
 
-/** A query object that pg drives itself, such as a cursor or a query stream. */
+/** A query object that handles pg's messages itself, such as a cursor or a query stream. */
 type Submittable = {text?: string} & Record<
   'handleReadyForQuery' | 'handleError' | 'handleCommandComplete',
   AnyQuery | undefined
@@ -175,8 +175,8 @@ function isSubmittable(config: unknown): config is Submittable {
   return typeof (config as {submit?: unknown} | null)?.submit === 'function';
 }
 
-/** The same query, which reports its end: at its error, or when the server is ready for the next one. */
-function observed(query: Submittable, running: RunningQuery): Submittable {
+/** Makes a query object report its end: an error, or ReadyForQuery. */
+function reportingEnd(query: Submittable, running: RunningQuery): Submittable {
   let rowCount = 0;
   let isOver = false;
   const once = (end: () => void) => {

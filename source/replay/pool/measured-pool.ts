@@ -7,44 +7,44 @@ import {type Checkouts, instrument} from './instrument.ts';
 import {atLine, callerLine} from './request-trace.ts';
 
 export type PoolOptions = {
-  /** Address, role, TLS and session settings; `max` and the timeouts are set here. */
+  /** Address, role, TLS and session settings. `createMeasuredPool` sets `max` and the timeouts. */
   connection: pg.PoolConfig;
   /** Prisma's name for node-postgres's `max`. */
   connection_limit: number;
-  /** How long a query waits for a connection, in milliseconds; 0 is without limit, Prisma 7's default. */
+  /** How long a query waits for a connection; 0 for no limit, Prisma 7's default. */
   pool_timeout_ms: number;
-  /** Sessions may write; otherwise each statement is made read-only. */
+  /** Sessions may write. If false, each statement is made read-only. */
   allowWrites: boolean;
   /** The endpoint's file: queries are attributed to its lines. */
   file: string;
-  /** The Pool of the `pg` that an application brings, whose adapter takes no other; default poolctl's own. */
+  /** The Pool of the application's `pg`, if its adapter accepts no other; default poolctl's own. */
   Pool?: new (
     config: pg.PoolConfig,
   ) => pg.Pool;
 };
 
 export type MeasuredPool = {
-  /** For Prisma's adapter: what requests do with it is measured. */
+  /** The instrumented pool, for Prisma's adapter. */
   pool: pg.Pool;
   sql: Sql;
   checkouts: Checkouts;
-  /** Ends the pool. Connections that are still checked out are cut. */
+  /** Ends the pool and disconnects connections that are still checked out. */
   close(): Promise<void>;
 };
 
 /**
- * A `pg.Pool` of which each query is measured: its wait for a connection, its execution, rows, bytes and SQLSTATE, and
+ * Creates a `pg.Pool` that measures each query: its wait for a connection, execution time, rows, bytes and SQLSTATE, and
  * the request and line that sent it.
  */
 export function createMeasuredPool(options: PoolOptions): MeasuredPool {
   const {allowWrites, file} = options;
   const pool = createPool(options);
   const clients = new Set<pg.PoolClient>();
-  // A pool without a listener for it ends the process when the server ends an idle session.
+  // Without a listener the process ends when the server ends an idle session.
   pool.on('error', () => {});
   pool.on('connect', client => {
     clients.add(client);
-    // A connection that breaks while it is used fails its query, which is where it is reported.
+    // A connection that breaks during a query fails that query, which reports it.
     client.on('error', () => {});
     if (!allowWrites) keepReadOnly(client);
   });
@@ -55,9 +55,9 @@ export function createMeasuredPool(options: PoolOptions): MeasuredPool {
     sql: createSql(pool, file),
     checkouts,
     async close() {
-      for (const client of checkouts.active.keys()) cut(client);
+      for (const client of checkouts.active.keys()) disconnect(client);
       if (!pool.ending) await Promise.race([pool.end(), oneSecond()]);
-      for (const client of clients) cut(client);
+      for (const client of clients) disconnect(client);
     },
   };
 }
@@ -65,11 +65,11 @@ export function createMeasuredPool(options: PoolOptions): MeasuredPool {
 function createPool({connection, connection_limit, pool_timeout_ms, Pool = pg.Pool}: PoolOptions): pg.Pool {
   const pool = new Pool({
     ...connection,
-    // Without one pg would take PGPASSWORD from the environment and send it to whatever host the address names.
+    // Without a password pg would send PGPASSWORD from the environment to this host.
     password: connection.password ?? noPassword,
     max: connection_limit,
     connectionTimeoutMillis: pool_timeout_ms,
-    // Otherwise the pool closes idle connections, and opening them again would be measured.
+    // Otherwise the pool closes idle connections, and the measurement includes reopening them.
     idleTimeoutMillis: 0,
   }) as pg.Pool & {newClient(...args: unknown[]): unknown};
   markMeasured(pool);
@@ -78,11 +78,11 @@ function createPool({connection, connection_limit, pool_timeout_ms, Pool = pg.Po
 }
 
 async function noPassword(): Promise<never> {
-  throw new Error('the server asks for a password, and none is given');
+  throw new Error('the server requires a password, and none is set');
 }
 
 /** Closes the socket: the backend ends at once, or at the end of its statement. */
-function cut(client: pg.PoolClient): void {
+function disconnect(client: pg.PoolClient): void {
   (client as unknown as {connection: {stream: {destroy(): void}}}).connection.stream.destroy();
 }
 
@@ -92,7 +92,7 @@ function oneSecond(): Promise<void> {
   });
 }
 
-/** The `sql` that an endpoint's functions get: statements through the measured pool. */
+/** The `sql` of an endpoint's context: sends statements through the measured pool. */
 function createSql(pool: pg.Pool, file: string): Sql {
   return Object.assign(sender(pool, file), {
     transaction: <Result>(body: (sql: Sql) => Promise<Result>) =>
@@ -106,7 +106,7 @@ async function transaction<Result>(
   body: (sql: Sql) => Promise<Result>,
 ): Promise<Result> {
   const client = await pool.connect();
-  // A transaction within it is the same one.
+  // A nested transaction is part of this one.
   const sql: Sql = Object.assign(sender(client, file), {
     transaction: <Inner>(inner: (sql: Sql) => Promise<Inner>) => inner(sql),
   });

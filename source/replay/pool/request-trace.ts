@@ -14,14 +14,14 @@ import {
 /** What one request has done so far; times in milliseconds. */
 export type RequestTrace = {
   stats: RunStats;
-  /** Queries waiting for a connection, and queries running, right now. */
+  /** Queries now waiting for a connection, and queries now running. */
   waiting: number;
   executing: number;
   /** When `waiting` or `executing` last changed. */
   since_ms: number;
-  /** Time in which a query waited for a connection and none ran. */
+  /** Time during which a query waited for a connection and none ran. */
   waited_ms: number;
-  /** Time in which at least one query ran. */
+  /** Time during which at least one query ran. */
   executed_ms: number;
   queries: number;
   rows: number;
@@ -30,18 +30,18 @@ export type RequestTrace = {
   repetitions: {statement: StatementStats; count: number}[];
   /** The first failure of a query or a checkout. */
   failure: QueryFailure | null;
-  /** Line of the last query or checkout that began: where a request that never ends is stuck. */
+  /** Line of the last query or checkout that began: where a hanging request is stuck. */
   line: number | null;
   isEnded: boolean;
 };
 
 /**
- * The request that the running code belongs to. It reaches the queries of Prisma and of an application's own modules,
- * through which nothing can be passed.
+ * The request that the running code belongs to. Queries sent by Prisma and by an application's own modules have no other
+ * way to know it.
  */
 export const currentRequest = new AsyncLocalStorage<{
   trace: RequestTrace;
-  /** Line of the endpoint's file that sends the queries; null: taken from the stack. */
+  /** Line of the endpoint's file that sends the queries; null to take it from the stack. */
   line: number | null;
   pool: pg.Pool;
   prisma: unknown;
@@ -65,7 +65,7 @@ export function beginRequest(stats: RunStats): RequestTrace {
   };
 }
 
-/** Counts a request that was answered. `latency_ms` is since it was due. */
+/** Counts an answered request. `latency_ms` starts when it was due. */
 export function recordRequest(trace: RequestTrace, latency_ms: number): void {
   const {stats} = trace;
   stats.latency_us.recordValue(toMicroseconds(latency_ms));
@@ -75,7 +75,7 @@ export function recordRequest(trace: RequestTrace, latency_ms: number): void {
   addCounts(trace);
 }
 
-/** Counts a request that failed: its queries, not its times. */
+/** Counts a failed request and its queries, but not its times. */
 export function recordFailedRequest(trace: RequestTrace, failure: Failure): void {
   addCounts(trace);
   trace.stats.failed++;
@@ -93,7 +93,7 @@ function addCounts({stats, queries, rows, bytes, repetitions}: RequestTrace): vo
   }
 }
 
-/** Keeps the first error of a request: those after it mostly follow from it. */
+/** Keeps the first error of a request, which usually causes the later ones. */
 export function noteFailure(trace: RequestTrace, error: unknown, line: number | null): void {
   const {code, message} = (error ?? {}) as {code?: unknown; message?: unknown};
   trace.failure ??= {
@@ -103,7 +103,7 @@ export function noteFailure(trace: RequestTrace, error: unknown, line: number | 
   };
 }
 
-/** A query of the request begins or ends to wait for a connection, or to run. Return now, in milliseconds. */
+/** Call when a query starts or stops waiting for a connection, or running. Return the current time in milliseconds. */
 export const beginWait = (trace: RequestTrace) => changeActivity(trace, 1, 0);
 export const endWait = (trace: RequestTrace) => changeActivity(trace, -1, 0);
 export const beginExecute = (trace: RequestTrace) => changeActivity(trace, 0, 1);
@@ -119,7 +119,7 @@ function changeActivity(trace: RequestTrace, waiting: number, executing: number)
   return now_ms;
 }
 
-/** Runs `body`, whose queries are attributed to this line; null leaves the line as it is. */
+/** Runs `body` and attributes its queries to this line; null does not change the line. */
 export function atLine<Result>(line: number | null, body: () => Result): Result {
   const request = currentRequest.getStore();
   return request === undefined || line === null ? body() : currentRequest.run({...request, line}, body);
@@ -149,7 +149,7 @@ export function lineOf(error: unknown, file: string): number | null {
 export function createFailureReader(file: string): (error: unknown, trace: RequestTrace) => Failure {
   return (error, trace) => {
     const own = describe(error);
-    // The driver's error says more than what a client library made of it.
+    // The driver's error is more exact than the client library's.
     const {sqlstate, message} = trace.failure ?? own;
     const line = lineOf(error, file) ?? trace.failure?.line ?? null;
     return {kind: kindOf([sqlstate, own.sqlstate], message), sqlstate, message, line};
@@ -159,7 +159,7 @@ export function createFailureReader(file: string): (error: unknown, trace: Reque
 /** P2024 (pool timeout) and P2037 (too many connections) are Prisma's own codes. */
 function kindOf(codes: (string | null)[], message: string): FailureKind {
   if (codes.includes('53300') || codes.includes('P2037')) return 'too_many_connections';
-  // pg-pool's errors have no code: `timeout exceeded when trying to connect`, or for a new connection the other one.
+  // pg-pool's timeout errors have no code; the second is that of a new connection.
   if (codes.includes('P2024') || /^timeout exceeded when trying to connect|connection timeout$/.test(message))
     return 'pool_timeout';
   return codes.some(code => code !== null) ? 'sqlstate' : 'own';
@@ -169,7 +169,7 @@ function describe(error: unknown): {sqlstate: string | null; message: string} {
   if (error instanceof AbortError) return {sqlstate: null, message: error.message};
   const {code, message, name} = (error ?? {}) as {code?: unknown; message?: unknown; name?: unknown};
   const text = typeof message === 'string' ? message : String(error);
-  // Prisma's messages print the whole call; the reason is their last line.
+  // Prisma's messages contain the whole call; the reason is the last line.
   const isPrisma = typeof name === 'string' && name.startsWith('PrismaClient');
   return {
     sqlstate: typeof code === 'string' ? code : null,

@@ -5,12 +5,12 @@ import {PrismaPg} from '@prisma/adapter-pg';
 import {createJiti} from 'jiti/static';
 import type pg from 'pg';
 import {usageError} from '../../core/errors.ts';
-import {type ClientClass, type Prisma, prismaOver} from './prisma.ts';
+import {type ClientClass, type Prisma, prismaOnAdapter} from './prisma.ts';
 import {engineClient} from './rust-engine.ts';
 
 /**
- * Loads an application's generated Prisma Client, on the adapter and the `pg` installed with it, or poolctl's where there
- * are none. Its code runs. Throws AbortError (exit 2) where it cannot be loaded or is not a client.
+ * Loads and executes an application's generated Prisma Client. Uses the adapter and `pg` installed with it, otherwise
+ * poolctl's. Throws AbortError (exit 2) if it cannot be loaded or is not a client.
  *
  * @param file its entry file, from `findClient`
  */
@@ -25,14 +25,14 @@ export async function loadApplicationClient(file: string): Promise<Prisma> {
   }
   if (await hasRustEngine(file, version)) return engineClient(PrismaClient, version);
   const {adapterOf, Pool} = adapterBeside(file);
-  return {...prismaOver(PrismaClient, version, adapterOf), ...(Pool && {Pool})};
+  return {...prismaOnAdapter(PrismaClient, version, adapterOf), ...(Pool && {Pool})};
 }
 
 type Generated = {PrismaClient?: ClientClass; Prisma?: {prismaVersion?: {client: string}}};
 
 async function load(file: string): Promise<Generated> {
   try {
-    // Prisma's runtime is JavaScript; transpiling it would take 1 s.
+    // Prisma's runtime is JavaScript already; transpiling it would take 1 s.
     const jiti = createJiti(file, {fsCache: false, nativeModules: ['@prisma/client']});
     return await jiti.import<Generated>(file);
   } catch (error) {
@@ -62,9 +62,9 @@ type Adapter = {adapterOf(pool: pg.Pool): unknown; Pool?: typeof pg.Pool};
 /** `PrismaPg` accepts only a Pool of its own `pg`. */
 function adapterBeside(file: string): Adapter {
   try {
-    const ofClient = createRequire(file);
-    const adapter = ofClient.resolve('@prisma/adapter-pg');
-    const own = ofClient(adapter) as {PrismaPg: new (pool: pg.Pool) => unknown};
+    const requireFromClient = createRequire(file);
+    const adapter = requireFromClient.resolve('@prisma/adapter-pg');
+    const own = requireFromClient(adapter) as {PrismaPg: new (pool: pg.Pool) => unknown};
     const {Pool} = createRequire(adapter)('pg') as typeof pg;
     return {adapterOf: pool => new own.PrismaPg(pool), Pool};
   } catch (error) {

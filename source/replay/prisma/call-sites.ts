@@ -3,14 +3,14 @@ import {didYouMean} from '../../core/text/nearest.ts';
 import {atLine, callerLine, currentRequest, lineOf} from '../pool/request-trace.ts';
 
 /**
- * Wraps a Prisma Client so that its queries and errors are attributed to the line of `file` that made the call. Prisma
- * sends a query when its promise is awaited, from a loader without the caller's stack, so the line is taken at the call.
- * An unknown model throws a TypeError with its name.
+ * Wraps a Prisma Client to attribute its queries and errors to the line of `file` that made the call. The line is taken at
+ * the call, because Prisma sends the query only when its promise is awaited, without the caller's stack. An unknown model
+ * throws a TypeError with its name.
  */
 export function withCallSites<Client extends object>(client: Client, file: string): Client {
   return new Proxy(client, {
     get(target, key) {
-      const value = attributed(Reflect.get(target, key), key, target, file);
+      const value = wrapProperty(Reflect.get(target, key), key, target, file);
       // Otherwise the error would be `Cannot read properties of undefined`.
       if (value === undefined && typeof key === 'string' && !probed.has(key)) throw unknownModel(key, target);
       return value;
@@ -21,33 +21,33 @@ export function withCallSites<Client extends object>(client: Client, file: strin
 /** Properties that `await` and JSON.stringify look up in any object. */
 const probed = new Set(['then', 'toJSON']);
 
-function attributed(value: unknown, key: string | symbol, owner: object, file: string): unknown {
+function wrapProperty(value: unknown, key: string | symbol, owner: object, file: string): unknown {
   // Symbols and names with `_` are internal to Prisma and node.
   if (value === null || typeof key === 'symbol' || key.startsWith('_')) return value;
-  if (typeof value === 'function') return calling(value as Method, owner, file);
-  return typeof value === 'object' ? withMethods(value, file) : value;
+  if (typeof value === 'function') return wrapMethod(value as Method, owner, file);
+  return typeof value === 'object' ? wrapModel(value, file) : value;
 }
 
-function withMethods(model: object, file: string): object {
+function wrapModel(model: object, file: string): object {
   return new Proxy(model, {
-    get: (target, key) => attributed(Reflect.get(target, key), key, target, file),
+    get: (target, key) => wrapProperty(Reflect.get(target, key), key, target, file),
   });
 }
 
 type Method = (...args: unknown[]) => unknown;
 
-function calling(method: Method, owner: object, file: string): Method {
+function wrapMethod(method: Method, owner: object, file: string): Method {
   return (...args) =>
     atLine(callerLine(file), () => {
       const line = currentRequest.getStore()?.line ?? null;
       const locate = (error: unknown): never => {
-        throw located(error, file, line);
+        throw addLine(error, file, line);
       };
       const result = method.apply(
         owner,
         args.map(each => (typeof each === 'function' ? withTransaction(each as Method, file) : each)),
       );
-      if (isPrismaPromise(result)) return sentFromHere(result, locate);
+      if (isPrismaPromise(result)) return sendInContext(result, locate);
       return result instanceof Promise ? result.catch(locate) : result;
     });
 }
@@ -64,13 +64,13 @@ function isPrismaPromise(value: unknown): value is PrismaPromise {
   return Object.prototype.toString.call(value) === '[object PrismaPromise]';
 }
 
-/** Sends the query in the request and line of the call, whenever it is awaited. */
-function sentFromHere(promise: PrismaPromise, locate: (error: unknown) => never): PrismaPromise {
+/** Makes the query run in the request and line of the call, whenever it is awaited. */
+function sendInContext(promise: PrismaPromise, locate: (error: unknown) => never): PrismaPromise {
   const then = promise.then.bind(promise);
   const send = AsyncResource.bind(() => then().catch(locate));
   const inTransaction = promise.requestTransaction?.bind(promise);
   return Object.assign(promise, {
-    // biome-ignore lint/suspicious/noThenProperty: it is a promise already
+    // biome-ignore lint/suspicious/noThenProperty: it already is a promise
     then: (...handlers: Parameters<PrismaPromise['then']>) => send().then(...handlers),
     catch: (...handlers: Parameters<PrismaPromise['catch']>) => send().catch(...handlers),
     finally: (...handlers: Parameters<PrismaPromise['finally']>) => send().finally(...handlers),
@@ -79,7 +79,7 @@ function sentFromHere(promise: PrismaPromise, locate: (error: unknown) => never)
 }
 
 /** Adds the calling line to an error's stack, which ends inside Prisma. */
-function located(error: unknown, file: string, line: number | null): unknown {
+function addLine(error: unknown, file: string, line: number | null): unknown {
   if (error instanceof Error && line !== null && lineOf(error, file) === null) {
     error.stack = `${error.stack ?? error.message}\n    at ${file}:${line}:1`;
   }

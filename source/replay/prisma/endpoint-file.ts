@@ -6,11 +6,11 @@ import {refusalOf, whileLoading} from '../sandbox/outbound.ts';
 import {interceptPg} from '../sandbox/redirect-pg.ts';
 
 /**
- * Loads the endpoint that a TypeScript or JavaScript file exports as default; its code runs. Throws AbortError (exit 2)
- * with the line where it cannot be loaded or is not an endpoint. Clients the file creates with `pg` are redirected to the
- * measured pool, and with `hasClient` the `globalThis.prisma` of applications is the measured Prisma Client.
+ * Executes a TypeScript or JavaScript file and returns the endpoint it exports as default. Throws AbortError (exit 2) with
+ * the line if it cannot be loaded or is not an endpoint. Redirects the file's own `pg` clients to the measured pool. With
+ * `hasClient`, `globalThis.prisma` is the measured Prisma Client.
  *
- * @param path absolute: stacks are searched for it
+ * @param path absolute, because stack traces are searched for it
  */
 export async function loadEndpointFile(
   path: string,
@@ -19,10 +19,10 @@ export async function loadEndpointFile(
   interceptPg(path);
   if (hasClient) {
     const prisma = requestClient();
-    // The names in Prisma's documentation for Next.js, and in most applications.
+    // The names used by Prisma's documentation for Next.js and by most applications.
     Object.assign(globalThis, {prisma, prismaGlobal: prisma});
   }
-  // 'poolctl' resolves to this program, also where it is not installed next to the file.
+  // 'poolctl' resolves to this program even if the application has not installed it.
   const jiti = createJiti(path, {
     fsCache: false,
     nativeModules: ['@prisma/client'],
@@ -32,29 +32,29 @@ export async function loadEndpointFile(
   try {
     exported = await whileLoading(() => jiti.import(path, {default: true}));
   } catch (error) {
-    throw usageError(`${path}:${lineOfLoading(error, path)}: it cannot be loaded: ${firstLineOf(error)}`);
+    throw usageError(`${path}:${lineOfLoading(error, path)}: cannot load it: ${firstLineOf(error)}`);
   }
   const problem = problemOf(exported);
   if (problem !== null) throw usageError(`${path}: ${problem}`);
   return {...(exported as Endpoint), file: path};
 }
 
-/** Why a value is not an endpoint; null: it is one. */
+/** Why a value is not an endpoint; null if it is one. */
 function problemOf(value: unknown): string | null {
   if (typeof value !== 'object' || value === null || !('variants' in value)) {
-    return 'it has no endpoint as default export: export default defineEndpoint({...})';
+    return 'it does not export an endpoint: add export default defineEndpoint({...})';
   }
   const {route, variants, samples, setup} = value as Partial<Record<keyof Endpoint, unknown>>;
   if (typeof route !== 'string' || route === '') return 'it has no route';
   if (!Array.isArray(variants) || variants.length === 0) return 'it has no variants: [{name, run}]';
   for (const {name, run} of variants as {name?: unknown; run?: unknown}[]) {
-    if (typeof name !== 'string' || name === '') return 'a variant of it has no name';
+    if (typeof name !== 'string' || name === '') return 'one of its variants has no name';
     if (typeof run !== 'function') return `its variant ${name} has no \`run\` function`;
   }
   const names = new Set(variants.map(variant => variant.name));
   if (names.size < variants.length) return 'two of its variants have the same name';
   if (!Array.isArray(samples) || samples.length === 0)
-    return 'it has no samples; use [{}] where all requests are alike';
+    return 'it has no samples; use [{}] if all requests are alike';
   return setup === undefined || typeof setup === 'function' ? null : 'its setup is not a function';
 }
 
@@ -68,17 +68,17 @@ function firstLineOf(error: unknown): string {
   return (error instanceof Error ? error.message : String(error)).split('\n')[0] ?? '';
 }
 
-type Of = (client: object) => object;
+type ExtendClient = (client: object) => object;
 
 /**
- * A Prisma Client for `globalThis.prisma`: each call goes to the measured client of the current request. It can be
- * extended, and its models read, before there is a request.
+ * A Prisma Client for `globalThis.prisma` that forwards each call to the measured client of the current request. Code may
+ * extend it and read its models before the first request.
  */
-function requestClient(of: Of = client => client): object {
+function requestClient(extend: ExtendClient = client => client): object {
   const current = (): object => {
     const client = currentRequest.getStore()?.prisma;
-    if (typeof client !== 'object' || client === null) throw refusalOf('sent a query outside of a request');
-    return of(client);
+    if (typeof client !== 'object' || client === null) throw refusalOf('tried to query outside a request');
+    return extend(client);
   };
   return new Proxy(
     {},
@@ -87,7 +87,7 @@ function requestClient(of: Of = client => client): object {
         if (typeof key === 'symbol' || key === 'then' || key === 'toJSON') return undefined;
         if (key === '$connect' || key === '$disconnect') return async () => {};
         if (key === '$on') return () => {};
-        if (key === '$extends') return (extension: unknown) => requestClient(extended(of, extension));
+        if (key === '$extends') return (extension: unknown) => requestClient(extended(extend, extension));
         return key.startsWith('$') ? call(current, key) : model(current, key);
       },
       has: (_, key) => typeof key === 'string',
@@ -112,11 +112,11 @@ function model(client: () => object, name: string): object {
 }
 
 /** Extends each client once. */
-function extended(of: Of, extension: unknown): Of {
+function extended(extend: ExtendClient, extension: unknown): ExtendClient {
   const known = new WeakMap<object, object>();
   return client => {
     const own =
-      known.get(client) ?? (of(client) as {$extends(extension: unknown): object}).$extends(extension);
+      known.get(client) ?? (extend(client) as {$extends(extension: unknown): object}).$extends(extension);
     known.set(client, own);
     return own;
   };

@@ -4,15 +4,15 @@ import {createRequire} from 'node:module';
 import {dirname, join, resolve} from 'node:path';
 
 /**
- * The entry file of a generated client. `given` is that file, the folder it was generated into, or the application's
- * folder, whose schema says where it is. null where there is none.
+ * Finds the entry file of a generated client, or null. `location` is that file, the folder it was generated into, or the
+ * application's folder, whose schema names it.
  */
-export async function findClient(given: string): Promise<string | null> {
-  const path = resolve(given);
+export async function findClient(location: string): Promise<string | null> {
+  const path = resolve(location);
   return entryOf(path) ?? (await findInApplication(path));
 }
 
-/** Where the application's schema generates to; without `output`, inside `@prisma/client`. */
+/** The client in the schema's `output`, or in `@prisma/client` without one. */
 async function findInApplication(folder: string): Promise<string | null> {
   for (const schema of await schemasOf(folder)) {
     const text = await readFile(schema, 'utf8');

@@ -9,15 +9,15 @@ export type ClientClass = new (options: {adapter: unknown}) => object & {$discon
 export type Prisma = {
   /** Prisma's version, such as `7.10.0`. */
   version: string;
-  /** null where there is no Prisma. */
+  /** null without Prisma. */
   major: number | null;
-  /** Which pool it uses: it decides how queries wait for a connection and time out. */
+  /** Which pool it uses, which determines how queries wait for a connection and time out. */
   semantics: 'node-postgres' | 'rust engine';
-  /** The Pool of the application's `pg`, which its adapter requires; absent: poolctl's. */
+  /** The Pool of the application's `pg`, if its adapter requires it; default poolctl's. */
   Pool?: typeof pg.Pool;
   /**
-   * Opens a client whose queries run through `pool`, attributed to the lines of `file`. A client that opens connections of
-   * its own is made read-only unless `allowWrites`.
+   * Opens a client whose queries run through `pool` and are attributed to the lines of `file`. A client that opens its own
+   * connections is made read-only unless `allowWrites`.
    */
   open(pool: pg.Pool, file: string, options?: {allowWrites?: boolean}): Opened | Promise<Opened>;
 };
@@ -26,11 +26,11 @@ type Opened = {client: object; close(): Promise<void>};
 
 /** A client on poolctl's own adapter. */
 export function bundledPrisma(Client: ClientClass, version: string): Prisma {
-  return prismaOver(Client, version, pool => new PrismaPg(pool));
+  return prismaOnAdapter(Client, version, pool => new PrismaPg(pool));
 }
 
-/** A client on an adapter: whatever its major, it has the semantics of its pool. */
-export function prismaOver(
+/** A client on an adapter, which has node-postgres's semantics whatever the Prisma version. */
+export function prismaOnAdapter(
   Client: ClientClass,
   version: string,
   adapterOf: (pool: pg.Pool) => unknown,

@@ -21,9 +21,9 @@ type EngineClass = new (options: {
 }) => EngineClient;
 
 /**
- * A client of Prisma 6 or earlier with its Rust engine. The engine uses its own pool, with connection_limit and
- * pool_timeout of the measured pool, which stays empty. It reports each statement and its duration, but neither waits
- * nor rows nor bytes; waiting counts as executing.
+ * A client of Prisma 6 or earlier with its Rust engine. The engine uses its own pool, with the connection_limit and
+ * pool_timeout of the measured pool, which stays empty. It reports each statement and its duration, but no waits, rows or
+ * bytes; waiting counts as executing.
  */
 export function engineClient(Client: ClientClass, version: string): Prisma {
   return {
@@ -87,7 +87,7 @@ function isWithoutEngine(error: unknown): error is Error {
   return error instanceof Error && /could not locate the Query Engine/.test(error.message);
 }
 
-/** The engine is a separate file for one platform, and is not always installed with the client. */
+/** The engine is a separate file per platform and is not always installed with the client. */
 function withoutEngine(error: Error): AbortError {
   return new AbortError(error.message.trim().split('\n')[0] ?? '', {
     hint: 'Generate the client on this machine, or with engineType = "client" (Prisma 6.16).',
@@ -96,7 +96,7 @@ function withoutEngine(error: Error): AbortError {
   });
 }
 
-/** The URL of the read-only proxy, which connects by `options` itself. */
+/** The URL of the read-only proxy, which connects with `options` itself. */
 export function proxiedUrl(options: pg.PoolOptions, port: number): string {
   const url = new URL(engineUrl(options));
   url.hostname = '127.0.0.1';

@@ -13,32 +13,32 @@ type ParameterStatus = {parameterName: string; parameterValue: string};
 const wires = new WeakMap<pg.PoolClient, ReadOnlyWire>();
 
 /**
- * Makes a connected client's session read-only by rewriting what goes over its socket (`createReadOnlySession`). On
- * top of that, for a clear message: a text that would switch read-only off is rejected before it is sent, and a session
- * that reports itself read-write all the same (GUC_REPORT, PostgreSQL 14 and later) is cut.
+ * Makes a connected client's session read-only by rewriting its messages (`createReadOnlySession`). For a clearer error it
+ * also rejects statements that would switch read-only off, and disconnects a session that reports itself read-write
+ * (GUC_REPORT, PostgreSQL 14 and later).
  */
 export function keepReadOnly(client: pg.PoolClient): void {
   const {connection} = client as RawClient;
   const {stream} = connection;
-  const cut = (error: AbortError) => {
+  const disconnect = (error: AbortError) => {
     // Like a broken connection: the running query fails with this error, and the pool drops the client.
     connection.emit('error', error);
     stream.destroy();
   };
   const query = client.query.bind(client) as AnyQuery;
   const checked = (...args: unknown[]) => {
-    const reason = rejectionOf(args);
+    const reason = rejectionReasonOf(args);
     return reason === null ? query(...args) : reject(reason, args, connection);
   };
   Object.assign(client, {query: checked});
   connection.on('parameterStatus', ({parameterName, parameterValue}: ParameterStatus) => {
     if (parameterName !== 'default_transaction_read_only' || parameterValue === 'on') return;
-    cut(rejection('it switched off read-only, so its session was ended'));
+    disconnect(rejection('the endpoint switched read-only off, so poolctl ended its session'));
   });
   const write = stream.write.bind(stream) as (bytes: Uint8Array, done?: Done) => boolean;
   const wire = createReadOnlyWire({
     write: bytes => void write(bytes),
-    refuse: why => process.nextTick(cut, rejection(`${why}: a read-only session does not send it`)),
+    refuse: why => process.nextTick(disconnect, rejection(`${why}: refused in a read-only session`)),
   });
   wires.set(client, wire);
   Object.assign(stream, {
@@ -54,7 +54,7 @@ export function keepReadOnly(client: pg.PoolClient): void {
   });
   const [read, ...others] = stream.listeners('data') as ((chunk: Buffer) => void)[];
   if (read === undefined || others.length > 0) {
-    cut(rejection('this version of pg reads its socket in a way poolctl does not know'));
+    disconnect(rejection('poolctl does not support this version of pg: it reads its socket differently'));
     return;
   }
   stream.removeListener('data', read);
@@ -66,23 +66,23 @@ export function keepReadOnly(client: pg.PoolClient): void {
 
 type Done = (error?: Error | null) => void;
 
-/** Bytes the server sent that answer poolctl's own statements, not the client's. */
+/** Bytes of the server that answer poolctl's own statements. */
 export function withheldBytes(client: pg.PoolClient): number {
   return wires.get(client)?.withheld_bytes ?? 0;
 }
 
-/** Whether a text, of one or more statements, would let later ones write in a read-only session. */
-export function liftsReadOnly(text: string, values: readonly unknown[] = []): boolean {
+/** Whether a text of one or more statements would let later ones write in a read-only session. */
+export function disablesReadOnly(text: string, values: readonly unknown[] = []): boolean {
   // Most statements end here.
   if (!/transaction_read_only|set_config|write/i.test(text)) return false;
-  return statementsOf(text).some(statement => lifts(statement, values));
+  return statementsOf(text).some(statement => disables(statement, values));
 }
 
 const setting = /transaction_read_only/i;
 const isOn = /(?:=|\bto)\s*'?(?:on|true|yes|1)'?\s*;?\s*$/i;
 
-/** RESET and DISCARD are not among them: they restore the settings the session began with, which are read-only. */
-function lifts(statement: string, values: readonly unknown[]): boolean {
+/** RESET and DISCARD do not: they restore the session's initial settings, which are read-only. */
+function disables(statement: string, values: readonly unknown[]): boolean {
   if (/set_config/i.test(statement)) return [statement, ...values].some(each => setting.test(String(each)));
   const word = /^\w*/.exec(statement)?.[0]?.toLowerCase();
   switch (word) {
@@ -115,16 +115,16 @@ function withoutComments(statement: string): string {
   return statement.replace(token, found => (/^(--|\/\*)/.test(found) ? ' ' : found));
 }
 
-/** Why a call of pg's `query` is rejected, or null. Its arguments: a text or a config, and values beside it or in it. */
-function rejectionOf([config, values]: unknown[]): string | null {
+/** Why a call of pg's `query` is rejected, or null. Its arguments are a text or a config, and values. */
+function rejectionReasonOf([config, values]: unknown[]): string | null {
   const {text, values: own = values} =
     typeof config === 'string' ? {text: config} : ((config ?? {}) as {text?: unknown; values?: unknown});
-  return typeof text === 'string' ? whyRejected(text, Array.isArray(own) ? own : []) : null;
+  return typeof text === 'string' ? rejectionReason(text, Array.isArray(own) ? own : []) : null;
 }
 
-/** Why a read-only session does not send a text; null: it is sent. */
-export function whyRejected(text: string, values: readonly unknown[] = []): string | null {
-  if (liftsReadOnly(text, values)) return 'it would switch off read-only: refused without --allow-writes';
+/** Why a read-only session rejects a text; null if it does not. */
+export function rejectionReason(text: string, values: readonly unknown[] = []): string | null {
+  if (disablesReadOnly(text, values)) return 'it would switch read-only off: refused without --allow-writes';
   // Most statements end here.
   if (!/;|prepare|copy|dblink|lo_export|pg_/i.test(text)) return null;
   const statements = statementsOf(text).map(readOnlyStatement);
@@ -132,11 +132,11 @@ export function whyRejected(text: string, values: readonly unknown[] = []): stri
     if (statement.kind === 'refused') return `${statement.what} is refused without --allow-writes`;
   const own = statements.map(({kind}) => kind).filter(kind => kind !== 'empty');
   return own.length > 1 && own.some(kind => kind === 'begin' || kind === 'end')
-    ? 'BEGIN or COMMIT among several statements of one text is refused without --allow-writes: send each by itself'
+    ? 'BEGIN or COMMIT in a text of several statements is refused without --allow-writes: send each separately'
     : null;
 }
 
-/** Rejects as pg does for a client that has ended: by the callback, by the query object, or by the promise. */
+/** Rejects as pg does for an ended client: through the callback, the query object or the promise. */
 function reject(why: string, args: unknown[], connection: unknown): unknown {
   const error = rejection(why);
   const [query] = args as {handleError?(error: Error, connection: unknown): void}[];

@@ -13,7 +13,7 @@ export const types = {
   readyForQuery: 0x5a,
   noData: 0x6e,
 };
-/** CommandComplete of ROLLBACK: no other command tag begins with the same four letters. */
+/** CommandComplete of ROLLBACK. No other command tag begins with the same four letters. */
 export const rollbackBytes = headerBytes + 'ROLLBACK\0'.length;
 export const rollbackTag = Buffer.from('ROLL').readUInt32BE();
 
@@ -21,7 +21,7 @@ export function queryMessage(text: string): Buffer {
   return message('Q', cString(text));
 }
 
-/** Parse, Bind and Execute of a statement without parameters; the results are text. */
+/** Parse, Bind and Execute of a statement without parameters, with results as text. */
 export function executeMessages(text: string): Buffer {
   return Buffer.concat([
     message('P', cString(''), cString(text), int16(0)),
@@ -30,7 +30,7 @@ export function executeMessages(text: string): Buffer {
   ]);
 }
 
-/** The same, with a Describe: the simple protocol describes rows without being asked. */
+/** The same with Describe, because the simple protocol always describes rows. */
 export function describedMessages(text: string): Buffer {
   const all = executeMessages(text);
   const executeBytes = 10;
@@ -61,7 +61,7 @@ export function readStrings(body: Buffer, at: number, count: number): {strings: 
   return {strings, end};
 }
 
-/** The ErrorResponse with its position counted in the client's own text, which poolctl's `characters` precede. */
+/** The ErrorResponse with its position in the client's own text, which follows `characters` of poolctl's. */
 export function withPosition(error: Buffer, characters: number): Buffer {
   const fields: Buffer[] = [];
   for (let at = 5; at < error.length && error[at] !== 0; ) {

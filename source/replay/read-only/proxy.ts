@@ -16,8 +16,9 @@ type RawClient = {
 };
 
 /**
- * Listens on loopback for a client that opens its connections in native code, and gives each connection a read-only
- * session by `config`, whatever role or database the client names. TLS and password are between poolctl and the server.
+ * Listens on loopback for a client that opens its connections in native code. Gives each connection a read-only session
+ * opened with `config`, and ignores the role and database that the client names. TLS and password are between poolctl and
+ * the server.
  */
 export async function startReadOnlyProxy(config: pg.ClientConfig): Promise<ReadOnlyProxy> {
   const sockets = new Set<net.Socket>();
@@ -77,7 +78,7 @@ function join(client: net.Socket, server: net.Socket): void {
   const wire = createReadOnlyWire({
     write: bytes => void server.write(bytes),
     refuse(why) {
-      client.end(fatalError('25006', `${why}: a read-only replay does not send it`));
+      client.end(fatalError('25006', `${why}: refused in a read-only session`));
       server.destroy();
     },
   });

@@ -15,76 +15,75 @@ import {
 import {type ReadOnlyStatement, readOnlyStatement} from './statement.ts';
 
 export type ReadOnlySession = {
-  /** The bytes to send to the server for these messages of the client. */
+  /** Returns the bytes to send to the server for these messages of the client. */
   take(frames: readonly Buffer[]): Buffer;
-  /** Whether a message of the server goes to the client; a Buffer: this one instead. `size` includes the header. */
+  /** Whether a message of the server goes to the client; a Buffer replaces it. `size` includes the header. */
   answer(chunk: Buffer, at: number, size: number): boolean | Buffer;
-  /** Whether rows that arrive now answer a statement of poolctl's. */
+  /** Whether the rows now arriving answer one of poolctl's statements. */
   isOwnAnswer(): boolean;
 };
 
 export type ReadOnlyOptions = {
-  /** Writes to the server outside of `take`. */
+  /** Writes to the server outside `take`. */
   write(bytes: Buffer): void;
-  /** The client sent what cannot be made read-only. Nothing it sends reaches the server any more. */
+  /** The client sent something that cannot be made read-only. From now on nothing it sends reaches the server. */
   refuse(why: string): void;
 };
 
-/** Takes the transaction's first snapshot: after it, the server refuses to make the transaction read-write. */
+/** Takes the transaction's first snapshot, after which the server refuses to make the transaction read-write. */
 const query = 'SELECT /* poolctl */';
 const ownTransaction = ['BEGIN /* poolctl */ READ ONLY', query];
 const ownPrefix = `${ownTransaction.join(';')};`;
 const makeReadOnly = ['SET /* poolctl */ TRANSACTION READ ONLY', query];
 const rollback = 'ROLLBACK /* poolctl */';
-/** Fails if the transaction has an ID, that is, if it wrote. Casting null succeeds. */
+/** Fails if the transaction wrote, that is, if it has an ID. Casting null succeeds. */
 const requireUnwritten = `SELECT /* poolctl */ (pg_catalog.pg_current_xact_id_if_assigned()::pg_catalog.text
   OPERATOR(pg_catalog.||) ': a transaction of a read-only replay wrote')::pg_catalog.int4`;
 
-/** Texts seen before, and the messages they became. */
-const known = new Map<string, ReadOnlyStatement>();
-const wrapped = new Map<string, Buffer>();
+/** Caches by text. */
+const classified = new Map<string, ReadOnlyStatement>();
+const wrappedMessages = new Map<string, Buffer>();
 
-function read(text: string): ReadOnlyStatement {
-  let statement = known.get(text);
+function classify(text: string): ReadOnlyStatement {
+  let statement = classified.get(text);
   if (statement === undefined) {
-    if (known.size > 5000) known.clear();
+    if (classified.size > 5000) classified.clear();
     statement = readOnlyStatement(text);
-    known.set(text, statement);
+    classified.set(text, statement);
   }
   return statement;
 }
 
-/** What the client sent up to one ReadyForQuery. */
+/** The client's messages that one ReadyForQuery answers. */
 type Group = {
   first: ReadOnlyStatement['kind'] | null;
-  /** Commands of poolctl still to be answered before the client's current. */
+  /** poolctl's commands that the server has yet to answer before the client's. */
   ownCommands: number;
-  /** ParseComplete and BindComplete that the client expects; others answer poolctl's commands. */
+  /** Number of ParseComplete and BindComplete that the client expects; others answer poolctl's commands. */
   parses: number;
   binds: number;
   isDescribedByPoolctl: boolean;
-  /** It runs in poolctl's transaction, or ends its own: the session must be idle afterwards. */
+  /** It runs in poolctl's transaction or ends its own, so the session must be idle afterwards. */
   endsIdle: boolean;
   keepsSettings: boolean;
   /** Its COMMIT was sent as ROLLBACK. */
   isCommit: boolean;
-  /** Characters of poolctl's before its text. */
+  /** Length of the text that poolctl put before the client's. */
   prefix: number;
 };
 
 /**
- * Makes everything a client sends over one connection read-only by construction. It works on PostgreSQL's protocol, so
- * it holds for every client library. Each statement, and each transaction of the application, runs in a transaction
- * that began READ ONLY, has taken its first snapshot before the statement arrives, and is rolled back. It relies on no
- * setting of the session and on no report of one. Added commands travel in the client's own packets: no extra round
- * trip.
+ * Makes everything a client sends over one connection read-only. It works on PostgreSQL's protocol and so with every client
+ * library. Each statement, and each transaction of the application, runs in a transaction that begins READ ONLY, takes
+ * its first snapshot before the statement arrives, and is rolled back. This does not depend on session settings or on
+ * ParameterStatus. Added commands travel in the client's own packets, without an extra round trip.
  *
- * A transaction that changed a setting of the session is committed, because a rollback would undo the setting; only if
- * it has no transaction ID.
+ * A transaction that changed a session setting is committed, because a rollback would undo the setting, but only if it
+ * has no transaction ID.
  */
 export function createReadOnlySession({write, refuse}: ReadOnlyOptions): ReadOnlySession {
   let status = 'I';
-  let isFixed = false;
+  let isMadeReadOnly = false;
   let keepsSettings = false;
   let group: Group | null = null;
   /** The group is sent completely and its ReadyForQuery has not arrived. */
@@ -100,13 +99,13 @@ export function createReadOnlySession({write, refuse}: ReadOnlyOptions): ReadOnl
     return [];
   };
 
-  /** Statements of poolctl to send before the client's. */
+  /** poolctl's statements to send before the client's. */
   const before = (statement: ReadOnlyStatement, current: Group): string[] => {
     current.first ??= statement.kind;
-    if (statement.kind === 'begin') isFixed = false;
+    if (statement.kind === 'begin') isMadeReadOnly = false;
     if (statement.kind === 'setting' && statement.keepsSettings) keepsSettings = true;
     if (statement.kind === 'end') {
-      isFixed = false;
+      isMadeReadOnly = false;
       current.isCommit = statement.isCommit && status === 'T';
       if (!current.isCommit || !keepsSettings) return [];
       current.isCommit = false;
@@ -121,14 +120,14 @@ export function createReadOnlySession({write, refuse}: ReadOnlyOptions): ReadOnl
       return ownTransaction;
     }
     keepsSettings ||= statement.keepsSettings;
-    const isFirst = !isFixed;
-    isFixed = true;
+    const isFirst = !isMadeReadOnly;
+    isMadeReadOnly = true;
     return isFirst ? makeReadOnly : [];
   };
 
   const takeQuery = (frame: Buffer): Buffer[] => {
     const text = frame.toString('utf8', headerBytes, frame.length - 1);
-    const statement = read(text);
+    const statement = classify(text);
     if (statement.kind === 'refused') return fail(statement.what);
     const current = emptyGroup();
     group = current;
@@ -146,12 +145,12 @@ export function createReadOnlySession({write, refuse}: ReadOnlyOptions): ReadOnl
     const prefix = statements === ownTransaction ? ownPrefix : `${statements.join(';')};`;
     current.prefix = prefix.length;
     if (!rollsBack) return [queryMessage(`${prefix}${text}`)];
-    let message = wrapped.get(text);
+    let message = wrappedMessages.get(text);
     if (message === undefined) {
-      if (wrapped.size > 5000) wrapped.clear();
-      // The text may end in a comment, or in its own semicolon.
+      if (wrappedMessages.size > 5000) wrappedMessages.clear();
+      // The text may end in a comment or a semicolon.
       message = queryMessage(`${prefix}${text}\n;${rollback}`);
-      wrapped.set(text, message);
+      wrappedMessages.set(text, message);
     }
     return [message];
   };
@@ -162,7 +161,7 @@ export function createReadOnlySession({write, refuse}: ReadOnlyOptions): ReadOnl
     if (type === 'P') {
       const {strings, end} = readStrings(frame, 5, 2);
       const [name = '', text = ''] = strings;
-      const statement = read(text);
+      const statement = classify(text);
       const isControl = statement.kind === 'begin' || statement.kind === 'end';
       if (statement.kind === 'refused') return fail(statement.what);
       if (isControl && (name !== '' || current.first !== null))
@@ -213,8 +212,8 @@ export function createReadOnlySession({write, refuse}: ReadOnlyOptions): ReadOnl
     return out.length === 1 ? (out[0] as Buffer) : Buffer.concat(out);
   };
 
-  /** At ReadyForQuery: whether it goes to the client, which then may send the next group. */
-  const isReady = (now: string): boolean => {
+  /** Handles ReadyForQuery. Returns whether it goes to the client, which may then send the next group. */
+  const handleReady = (now: string): boolean => {
     if (now !== 'I' && (isEnding || group?.endsIdle)) {
       const isCommitted = now === 'T' && group?.keepsSettings && !isEnding;
       isEnding = true;
@@ -222,7 +221,7 @@ export function createReadOnlySession({write, refuse}: ReadOnlyOptions): ReadOnl
       return false;
     }
     status = now;
-    isFixed &&= now === 'T';
+    isMadeReadOnly &&= now === 'T';
     if (now === 'I') keepsSettings = false;
     group = null;
     isBusy = false;
@@ -237,7 +236,7 @@ export function createReadOnlySession({write, refuse}: ReadOnlyOptions): ReadOnl
   const answer = (chunk: Buffer, at: number, size: number): boolean | Buffer => {
     switch (chunk[at]) {
       case types.readyForQuery:
-        return isReady(String.fromCharCode(chunk[at + headerBytes] ?? 0));
+        return handleReady(String.fromCharCode(chunk[at + headerBytes] ?? 0));
       case types.notice:
       case types.parameterStatus:
       case types.notification:

@@ -2,12 +2,12 @@ import {afterBlanks, wordAt} from '../endpoint/scan-statement.ts';
 
 /**
  * How a read-only session treats a text:
- * - `plain`: runs in a read-only transaction. `keepsSettings`: it may change a setting of the session, which a rollback
- *   would undo. `isOne`: sent by the extended protocol, with which the server rejects more than one statement.
+ * - `plain`: runs in a read-only transaction. `keepsSettings`: it may change a session setting, which a rollback would
+ *   undo. `isOne`: must go through the extended protocol, in which the server rejects more than one statement.
  * - `setting`: SET, RESET or DISCARD alone, which call no function and write nothing.
- * - `begin`, `end`: the application's own transaction. `text` of an end is the rollback to send instead.
+ * - `begin`, `end`: begins or ends the application's own transaction. `text` of an end is the rollback to send instead.
  * - `empty`: only white space and comments.
- * - `refused`: `what` would leave a prepared transaction behind, or have an effect that no rollback undoes.
+ * - `refused`: `what` leaves a prepared transaction behind or has an effect that no rollback undoes.
  */
 export type ReadOnlyStatement =
   | {kind: 'plain'; keepsSettings: boolean; isOne: boolean}
@@ -18,9 +18,9 @@ export type ReadOnlyStatement =
   | {kind: 'refused'; what: string};
 
 /**
- * A text without `;` is at most one statement, and a text without any of these words cannot end a transaction. Both hold
- * for the letters alone, however the server reads strings and comments. Any other text goes through the extended
- * protocol, with which the server itself accepts only one statement.
+ * A text without `;` is at most one statement, and a text without these words cannot end a transaction, however the server
+ * reads its strings and comments. Any other text goes through the extended protocol, in which the server accepts only one
+ * statement.
  */
 const endingWord = /\b(?:commit|end|rollback|abort|prepare)\b/i;
 const settingWord = /\b(?:set|reset|set_config)\b/i;
@@ -64,7 +64,7 @@ export function readOnlyStatement(text: string): ReadOnlyStatement {
   return {kind: 'plain', keepsSettings, isOne};
 }
 
-/** For a statement without strings. */
+/** Only for a statement without strings. */
 function withoutComments(statement: string): string {
   let stripped = '';
   for (let at = 0; at < statement.length; ) {
@@ -76,9 +76,9 @@ function withoutComments(statement: string): string {
 }
 
 /**
- * What in a text has an effect that neither READ ONLY nor the rollback prevents: on another connection, on files and
- * programs, on other sessions or on the server; null: nothing. Recognised by name: what the database's own functions do
- * is not seen.
+ * The function or command in a text whose effect neither READ ONLY nor a rollback prevents: on another connection, on
+ * files and programs, on other sessions or on the server; null if there is none. Recognises names only, not what
+ * user-defined functions do.
  */
 function lastingEffect(text: string): string | null {
   if (!mayLast.test(text)) return null;
@@ -102,5 +102,5 @@ const call = new RegExp(
   'i',
 );
 
-/** COPY FROM is not among them: it writes a table, which the server refuses. */
+/** COPY FROM writes a table, which the server itself refuses. */
 const copyOut = /(?:^|;|\bbegin\b)\s*copy\b[^;]*\bto\b(?!\s+stdout\b)/i;

@@ -2,11 +2,11 @@ import {headerBytes} from '../../postgres/wire/message-reader.ts';
 import {createReadOnlySession, type ReadOnlyOptions} from './session.ts';
 
 export type ReadOnlyWire = {
-  /** The bytes to write to the server instead of `chunk`. */
+  /** Returns the bytes to write to the server instead of `chunk`. */
   send(chunk: Buffer): Buffer;
-  /** The part of the server's answer that is for the client. Overwrites `chunk`. */
+  /** Returns the part of the server's bytes that is for the client. Overwrites `chunk`. */
   receive(chunk: Buffer): Buffer;
-  /** Bytes of the server that were not for the client. */
+  /** Bytes of the server that the client did not receive. */
   withheld_bytes: number;
 };
 
@@ -14,13 +14,13 @@ const dataRow = 0x44;
 const copyData = 0x64;
 const none: Buffer = Buffer.alloc(0);
 
-/** A read-only session over a socket, whose chunks begin and end anywhere in a message. */
+/** A read-only session over a socket, whose chunks may begin and end inside a message. */
 export function createReadOnlyWire(options: ReadOnlyOptions): ReadOnlyWire {
   const session = createReadOnlySession(options);
   let unsent = none;
   let unread = none;
-  /** Of a row that has arrived in part: bytes still to come, and whether they are for the client. */
-  let left = 0;
+  /** Bytes missing of a row that has partly arrived, and whether it is for the client. */
+  let missing = 0;
   let isForClient = false;
   const wire: ReadOnlyWire = {
     withheld_bytes: 0,
@@ -51,7 +51,7 @@ export function createReadOnlyWire(options: ReadOnlyOptions): ReadOnlyWire {
         length += to - from;
       };
       while (at < chunk.length) {
-        if (left === 0) {
+        if (missing === 0) {
           const size =
             chunk.length - at < headerBytes ? Number.POSITIVE_INFINITY : chunk.readInt32BE(at + 1) + 1;
           const isRow = chunk[at] === dataRow || chunk[at] === copyData;
@@ -70,13 +70,13 @@ export function createReadOnlyWire(options: ReadOnlyOptions): ReadOnlyWire {
             at += size;
             continue;
           }
-          left = size;
+          missing = size;
           isForClient = !session.isOwnAnswer();
         }
-        const end = Math.min(chunk.length, at + left);
+        const end = Math.min(chunk.length, at + missing);
         if (isForClient) keep(at, end);
         else wire.withheld_bytes += end - at;
-        left -= end - at;
+        missing -= end - at;
         at = end;
       }
       return chunk.subarray(0, length);

@@ -12,7 +12,7 @@ export function reportMarkdown(document: ReplayDocument): string {
     `## ${inlineCode(document.endpoint)}`,
     '',
     `Replayed on ${inlineCode(document.target)}, seed ${document.seed}; ${document.prisma.semantics}.`,
-    ...settingsOf(results).flatMap(group => ['', ...comparison(group)]),
+    ...groupBySettings(results).flatMap(group => ['', ...comparison(group)]),
     ...(charts.length > 0 ? ['', ...codeBlock(charts.slice(0, -1).join('\n'))] : []),
     ...(recommendation === null ? [] : ['', `**Recommended:** ${inlineCode(recommendation.reason)}`]),
     ...(notes.length + failures.length > 0 ? [''] : []),
@@ -22,7 +22,7 @@ export function reportMarkdown(document: ReplayDocument): string {
 }
 
 /** Groups results that differ only in the variant. */
-function settingsOf(results: readonly ReplayResult[]): ReplayResult[][] {
+function groupBySettings(results: readonly ReplayResult[]): ReplayResult[][] {
   const groups = new Map<string, ReplayResult[]>();
   for (const result of results) {
     const key = titleOf(result);
@@ -43,13 +43,13 @@ function titleOf({
   return `${users}, connection_limit ${connection_limit}${spread}${is_simulated ? ' (simulated)' : ''}`;
 }
 
-type Measure = {
+type Metric = {
   title: string;
   read(result: ReplayResult): number | null;
   write(value: number): string;
 };
 
-const measures: Measure[] = [
+const metrics: Metric[] = [
   {title: 'Queries per request', read: each => each.queries_per_request, write: formatPerRequest},
   {title: 'Rows per request', read: each => each.rows_per_request, write: formatCount},
   {title: 'Bytes per request', read: each => each.bytes_per_request, write: formatBytes},
@@ -77,24 +77,24 @@ function comparison(results: readonly ReplayResult[]): string[] {
     '',
     row(head),
     row(head.map((_, index) => (index === 0 ? '---' : '---:'))),
-    ...measures.map(measure =>
+    ...metrics.map(metric =>
       row([
-        measure.title,
-        ...results.map(result => written(measure, result)),
-        ...(isCompared ? [changeOf(measure, results)] : []),
+        metric.title,
+        ...results.map(result => formatMetric(metric, result)),
+        ...(isCompared ? [changeOf(metric, results)] : []),
       ]),
     ),
     row(['Errors', ...results.map(errorText), ...(isCompared ? [''] : [])]),
   ];
 }
 
-function written({read, write}: Measure, result: ReplayResult): string {
+function formatMetric({read, write}: Metric, result: ReplayResult): string {
   const value = read(result);
   return value === null ? '-' : write(value);
 }
 
-/** From the first variant to the last: `-97%`, `+310%`. */
-function changeOf({read}: Measure, results: readonly ReplayResult[]): string {
+/** Change from the first variant to the last: `-97%`, `+310%`. */
+function changeOf({read}: Metric, results: readonly ReplayResult[]): string {
   const [before, after] = [results[0], results.at(-1)].map(result => (result ? read(result) : null));
   if (before === null || before === undefined || after === null || after === undefined || before === 0)
     return '';

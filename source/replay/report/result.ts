@@ -3,12 +3,12 @@ import type {ReplayErrors, ReplayResult, ReplayStatement, ReplayTimes} from '../
 import type {BenchmarkCase, Measured} from '../measure/measure.ts';
 import type {RunStats} from '../measure/run-stats.ts';
 
-/** Repetitions of a statement, in one request and from one line, from which it is reported as N+1. */
+/** A statement that one request sends at least this often from one line is reported as N+1. */
 const nPlusOneRepetitions = 3;
-/** Dynamic SQL can make any number of statements. */
+/** Limits the statements of dynamic SQL. */
 const maxStatements = 50;
 
-/** A measurement in the form of the JSON contract. */
+/** Converts a measurement to the JSON contract. */
 export function toResult(benchmark: BenchmarkCase, measured: Measured): ReplayResult {
   const {stats, elapsed_ms} = measured;
   const {requests} = stats;
@@ -26,7 +26,7 @@ export function toResult(benchmark: BenchmarkCase, measured: Measured): ReplayRe
     bytes_per_request: perRequest(stats.bytes),
     peak_connections: measured.peak_connections,
     peak_in_use: measured.peak_in_use,
-    // Answered requests: errors are fast and would inflate the rate.
+    // Only answered requests: errors are fast and would inflate the rate.
     requests_per_second: elapsed_ms > 0 ? round(((requests - stats.failed) * 1000) / elapsed_ms) : 0,
     latency_ms: {...atMost(times(stats.latency_us), stats.max_ms), max: round(stats.max_ms)},
     wait_ms: times(stats.wait_us),
@@ -45,7 +45,7 @@ function times(histogram: Histogram): ReplayTimes {
   return {p50: at(50), p95: at(95), p99: at(99)};
 }
 
-/** A histogram returns the upper end of a bucket, which may be 0.1 % above the maximum. */
+/** Caps percentiles: a histogram returns the upper end of a bucket, which may be 0.1 % above the maximum. */
 function atMost({p50, p95, p99}: ReplayTimes, max_ms: number): ReplayTimes {
   const max = round(max_ms);
   return {p50: Math.min(p50, max), p95: Math.min(p95, max), p99: Math.min(p99, max)};
@@ -61,7 +61,7 @@ function errorsOf({failures}: RunStats): ReplayErrors {
   return errors;
 }
 
-/** The most expensive first. */
+/** Most expensive first. */
 function statementsOf(stats: RunStats): ReplayStatement[] {
   return [...stats.statements.values()]
     .flat()
@@ -82,7 +82,7 @@ function statementsOf(stats: RunStats): ReplayStatement[] {
     }));
 }
 
-/** To a microsecond, the precision of the measurement. */
+/** Rounds to 1 µs, the precision of the measurement. */
 function round(value: number): number {
   return Math.round(value * 1000) / 1000;
 }

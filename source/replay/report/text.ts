@@ -8,7 +8,7 @@ import type {
   ReplayStatement,
 } from '../../model/replay-report.ts';
 
-/** The report for a terminal: the table, what one request of each variant does, failures, charts, recommendation. */
+/** The report for a terminal: result table, statements of each variant's request, failures, charts, recommendation, notes. */
 export function reportText(document: ReplayDocument, columns: number): string {
   const {results, recommendation, notes} = document;
   return [
@@ -73,7 +73,7 @@ export function formatPerRequest(count: number): string {
   return count < 1000 ? String(Math.round(count * 10) / 10) : formatCount(count);
 }
 
-/** One result of each variant, the one with most requests: from it a request's statements are shown. */
+/** Each variant's result with the most requests, whose statements are shown. */
 function variantsOf(results: readonly ReplayResult[]): ReplayResult[] {
   const byVariant = new Map<string, ReplayResult>();
   for (const result of results) {
@@ -119,7 +119,7 @@ function cut(line: string, columns: number): string {
   return line.length <= columns ? line : `${line.slice(0, columns - 1)}…`;
 }
 
-/** Pads columns to their widest cell; aligned right, except column `left` and the last one. */
+/** Pads columns to their widest cell. Aligns right, except column `left` and the last one. */
 function alignColumns(rows: readonly (readonly string[])[], {left}: {left: number}): string[] {
   const count = Math.max(0, ...rows.map(row => row.length));
   const widths = Array.from({length: count}, (_, column) =>
@@ -137,10 +137,10 @@ function alignColumns(rows: readonly (readonly string[])[], {left}: {left: numbe
 }
 
 const chartHeight = 8;
-/** Columns from one limit to the next: a curve over few limits would otherwise be too narrow to read. */
+/** Most columns from one limit to the next, which widen a curve over few limits. */
 const maxPerLimit = 6;
 
-/** Requests per second and p95 over connection_limit, per variant, at the highest concurrency; from 3 limits on. */
+/** Charts requests/s and p95 over connection_limit at the highest concurrency, per variant with at least 3 limits. */
 export function sweepCharts({results, recommendation}: ReplayDocument, columns: number): string[] {
   const most = Math.max(0, ...results.map(({concurrency}) => concurrency));
   const variants = [...new Set(results.map(({variant}) => variant))];
@@ -182,7 +182,7 @@ function chart(
   return [...plotted.split('\n'), axis(results, perLimit, knee)];
 }
 
-/** The x axis: the limits, the recommended one in brackets; those that do not fit are omitted. */
+/** The x axis: the limits that fit, the recommended one in brackets. */
 function axis(results: readonly ReplayResult[], perLimit: number, knee: number | null): string {
   let text = ' '.repeat(axisWidth + 2);
   const start = text.length;

@@ -7,8 +7,8 @@ import workerThreads from 'node:worker_threads';
 import {currentRequest} from '../pool/request-trace.ts';
 
 /**
- * What an endpoint opens by itself is neither measured nor read-only. Its own connections, processes, threads and
- * drivers in native code are therefore refused in this process.
+ * Connections that an endpoint opens itself are neither measured nor read-only. This module therefore refuses its own
+ * connections, processes, threads and native drivers in this process.
  */
 
 const loading = new AsyncLocalStorage<true>();
@@ -19,7 +19,7 @@ let isAllowed = false;
 let isInstalled = false;
 let allowsNetwork = false;
 
-/** Runs `body`, which opens a connection or starts a process for poolctl itself before it returns. */
+/** Runs `body` and lets it open connections and start processes for poolctl until it returns. */
 export function allowOutbound<Result>(body: () => Result): Result {
   const before = isAllowed;
   isAllowed = true;
@@ -30,12 +30,12 @@ export function allowOutbound<Result>(body: () => Result): Result {
   }
 }
 
-/** Runs `body`, which starts the native engine of the measured client. */
+/** Runs `body` and lets it start the native engine of the measured client. */
 export function allowEngine<Result>(body: () => Result): Result {
   return allowedEngine.run(true, body);
 }
 
-/** Loads an endpoint's code. It stays blocked from opening anything, also in what it continues asynchronously. */
+/** Runs `body`, which loads an endpoint's code. Blocks that code, including what it starts asynchronously. */
 export async function whileLoading<Result>(body: () => Promise<Result>): Promise<Result> {
   const release = blockOutbound();
   try {
@@ -46,8 +46,8 @@ export async function whileLoading<Result>(body: () => Promise<Result>): Promise
 }
 
 /**
- * Refuses everything this process opens from now on, except by `allowOutbound`, until the returned function is called.
- * `withNetwork` allows connections that do not speak PostgreSQL's protocol.
+ * From now on refuses everything this process opens outside `allowOutbound`, until the returned function is called.
+ * `withNetwork` allows connections that do not use PostgreSQL's protocol.
  */
 export function blockOutbound({withNetwork}: {withNetwork?: boolean} = {}): () => void {
   install();
@@ -56,12 +56,12 @@ export function blockOutbound({withNetwork}: {withNetwork?: boolean} = {}): () =
   return () => void blocks--;
 }
 
-/** Whether the running code is the endpoint's, as far as that is known. */
+/** Whether the running code is, or may be, the endpoint's. */
 export function isEndpointCode(): boolean {
   return !isAllowed && (blocks > 0 || loading.getStore() === true || currentRequest.getStore() !== undefined);
 }
 
-/** Sentences about what was refused since the last call. */
+/** What was refused since the last call. */
 export function takeRefusals(): string[] {
   const lines = [...refused].map(([what, count]) => `${what}: refused${count > 1 ? `, ${count} times` : ''}`);
   refused.clear();
@@ -72,7 +72,7 @@ export function takeRefusals(): string[] {
 export function refusalOf(what: string): Error {
   const line = `the endpoint ${what}`;
   refused.set(line, (refused.get(line) ?? 0) + 1);
-  return Object.assign(new Error(`poolctl replay: ${line}, which is not measured: refused`), {
+  return Object.assign(new Error(`poolctl replay: ${line}, which it cannot measure: refused`), {
     code: 'EACCES',
   });
 }
@@ -109,7 +109,7 @@ function install(): void {
   Object.assign(workerThreads, {
     Worker: class extends Worker {
       constructor(...args: ConstructorParameters<typeof Worker>) {
-        if (isEndpointCode()) throw refusalOf('started a thread');
+        if (isEndpointCode()) throw refusalOf('tried to start a thread');
         super(...args);
       }
     },
@@ -119,7 +119,7 @@ function install(): void {
     const [, file] = args;
     const isDriver = /query[-_]engine|libpq/.test(String(file));
     if (isDriver && isEndpointCode() && allowedEngine.getStore() !== true)
-      throw refusalOf('loaded a database driver that opens connections in native code');
+      throw refusalOf('tried to load a database driver that opens connections in native code');
     return dlopen.apply(process, args);
   };
   // Updates the bindings of modules that imported these functions by name.
@@ -128,11 +128,11 @@ function install(): void {
 
 function refuseProcess(file: unknown): void {
   if (isEndpointCode() && allowedEngine.getStore() !== true)
-    throw refusalOf(`started a process (${String(file ?? '').split(/\s/)[0]})`);
+    throw refusalOf(`tried to start a process (${String(file ?? '').split(/\s/)[0]})`);
 }
 
 function refuseSocket(socket: net.Socket, address: string): net.Socket {
-  const error = refusalOf(`opened a connection of its own to ${address}`);
+  const error = refusalOf(`tried to open its own connection to ${address}`);
   process.nextTick(() => socket.destroy(error));
   return socket;
 }
@@ -157,7 +157,7 @@ function isStartup(chunk: Uint8Array): boolean {
   return code >>> 16 === 3 || (code >= 80_877_102 && code <= 80_877_104);
 }
 
-/** From the arguments of `connect`: options, a port and host, a path, or what `net.connect` normalised them to. */
+/** The address in the arguments of `connect`: options, port and host, a path, or an array of these from `net.connect`. */
 function addressOf(args: readonly unknown[]): string {
   const [first, second] = Array.isArray(args[0]) ? (args[0] as unknown[]) : args;
   if (typeof first === 'string') return first;

@@ -11,8 +11,8 @@ const patched = new WeakSet<object>();
 const measuredPools = new WeakSet<object>();
 /** The measured connection behind each client that the endpoint created. */
 const connections = new WeakMap<object, Promise<pg.PoolClient>>();
-/** The measured connections for which each of the endpoint's pools has emitted `connect`. */
-const announced = new WeakMap<object, WeakSet<pg.PoolClient>>();
+/** For each of the endpoint's pools, the measured connections for which it has emitted `connect`. */
+const connectEmitted = new WeakMap<object, WeakSet<pg.PoolClient>>();
 
 /** Exempts the measured pool itself from the redirection. */
 export function markMeasured(pool: object): void {
@@ -20,8 +20,8 @@ export function markMeasured(pool: object): void {
 }
 
 /**
- * Redirects the endpoint's own pools and clients of `pg` to the measured pool, in every module: the methods of their
- * classes are replaced. Returns the `pg` that `file` loads, or null where there is none.
+ * Redirects the endpoint's own `pg` pools and clients to the measured pool by replacing the methods of their classes.
+ * Returns the `pg` that `file` loads, or null without one.
  */
 export function interceptPg(file: string): Pg | null {
   hookLoading();
@@ -39,7 +39,7 @@ export function interceptPg(file: string): Pg | null {
 
 let isHooked = false;
 
-/** An application may have several copies of pg; each is patched when it is first loaded. */
+/** Patches each copy of pg when it is first loaded; an application may have several. */
 function hookLoading(): void {
   if (isHooked) return;
   isHooked = true;
@@ -61,7 +61,7 @@ function intercept({Pool, Client}: Pg): void {
 
 type Replacement = (original: AnyFunction) => AnyFunction;
 
-/** Replaces each method on the prototype that defines it: for pg's Pool that is pg-pool's. */
+/** Replaces each method on the prototype that defines it, which for pg's Pool is pg-pool's. */
 function patch(prototype: object, methods: Record<string, Replacement>): void {
   for (const [name, replace] of Object.entries(methods)) {
     let owner: object | null = prototype;
@@ -75,21 +75,21 @@ function patch(prototype: object, methods: Record<string, Replacement>): void {
   }
 }
 
-const isOther = (pool: object) => measuredPools.has(pool) || !isEndpointCode();
+const isNotRedirected = (pool: object) => measuredPools.has(pool) || !isEndpointCode();
 
 function poolConnect(original: AnyFunction): AnyFunction {
   return function (callback) {
-    if (isOther(this)) return Reflect.apply(original, this, callback === undefined ? [] : [callback]);
-    return answer(checkout(this), callback, client => client.release);
+    if (isNotRedirected(this)) return Reflect.apply(original, this, callback === undefined ? [] : [callback]);
+    return deliver(checkout(this), callback, client => client.release);
   };
 }
 
 function poolQuery(original: AnyFunction): AnyFunction {
   return function (...args) {
-    if (isOther(this)) return Reflect.apply(original, this, args);
+    if (isNotRedirected(this)) return Reflect.apply(original, this, args);
     const callback = args.find(each => typeof each === 'function');
     const query = args.filter(each => typeof each !== 'function') as [string];
-    return answer(queryOnce(this, query), callback);
+    return deliver(queryOnce(this, query), callback);
   };
 }
 
@@ -106,7 +106,7 @@ async function queryOnce(pool: object, query: [string]): Promise<unknown> {
 /** Does nothing: the measured pool stays open. */
 function poolEnd(original: AnyFunction): AnyFunction {
   return function (...args) {
-    return isOther(this) ? Reflect.apply(original, this, args) : answer(Promise.resolve(), args[0]);
+    return isNotRedirected(this) ? Reflect.apply(original, this, args) : deliver(Promise.resolve(), args[0]);
   };
 }
 
@@ -118,7 +118,7 @@ function clientConnect(original: AnyFunction): AnyFunction {
       () => connections.set(this, connection),
       () => {},
     );
-    return answer(
+    return deliver(
       connection.then(() => undefined),
       args[0],
     );
@@ -131,7 +131,7 @@ function clientQuery(original: AnyFunction): AnyFunction {
     if (connection === undefined) return Reflect.apply(original, this, args);
     const callback = args.find(each => typeof each === 'function');
     const query = args.filter(each => typeof each !== 'function') as [string];
-    return answer(
+    return deliver(
       connection.then(client => client.query(...query)),
       callback,
     );
@@ -143,7 +143,7 @@ function clientEnd(original: AnyFunction): AnyFunction {
     const connection = connections.get(this);
     if (connection === undefined) return Reflect.apply(original, this, args);
     connections.delete(this);
-    return answer(
+    return deliver(
       connection.then(client => client.release()),
       args[0],
     );
@@ -153,9 +153,9 @@ function clientEnd(original: AnyFunction): AnyFunction {
 async function checkout(pool: object | null): Promise<pg.PoolClient> {
   const client = await measuredPool().connect();
   if (pool === null) return client;
-  const known = announced.get(pool) ?? new WeakSet();
-  announced.set(pool, known);
-  // Applications set up each new connection there, such as its search_path.
+  const known = connectEmitted.get(pool) ?? new WeakSet();
+  connectEmitted.set(pool, known);
+  // Applications configure new connections in this event, for example search_path.
   if (!known.has(client)) (pool as pg.Pool).emit('connect', client);
   known.add(client);
   return client;
@@ -163,12 +163,12 @@ async function checkout(pool: object | null): Promise<pg.PoolClient> {
 
 function measuredPool(): pg.Pool {
   const pool = currentRequest.getStore()?.pool;
-  if (pool === undefined) throw refusalOf('connected or sent a query outside of a request');
+  if (pool === undefined) throw refusalOf('tried to connect or query outside a request');
   return pool;
 }
 
-/** Answers by the callback, if there is one, otherwise by the promise. */
-function answer<Value>(
+/** Passes the result to the callback, if there is one; otherwise returns the promise. */
+function deliver<Value>(
   promise: Promise<Value>,
   callback: unknown,
   release: (value: Value) => unknown = () => undefined,

@@ -5,7 +5,7 @@ import {randomFrom} from '../measure/load.ts';
 import {type BenchmarkCase, type Measured, type MeasureOptions, measure} from '../measure/measure.ts';
 import {type Model, type Simulated, simulate} from './queueing-network.ts';
 
-/** Extends each variant's measured results to more `instances` of the application by simulation. */
+/** Simulates each variant with up to `instances` instances of the application, from its measured results. */
 export async function simulateInstances(
   matrix: BenchmarkMatrix,
   results: readonly ReplayResult[],
@@ -30,16 +30,16 @@ export async function simulateInstances(
   return all;
 }
 
-/** What one request costs when it runs alone: the input of a simulation. */
+/** The cost of one request that runs alone; the input of a simulation. */
 type Calibration = {
   variant: string;
   queries: number;
-  queries_at_once: number;
+  parallel_queries: number;
   service_ms: number[];
-  own_ms: number;
+  application_ms: number;
 };
 
-/** Measures a variant with one user. null where none of its requests was answered. */
+/** Measures a variant with one user. null if no request was answered. */
 async function calibrate(benchmark: BenchmarkCase, options: MeasureOptions): Promise<Calibration | null> {
   const alone = {...benchmark, instances: 1, concurrency: 1, rate: null, requests: 2000, duration_ms: 1000};
   return calibrationOf(benchmark.variant.name, await measure(alone, options));
@@ -55,10 +55,10 @@ function calibrationOf(variant: string, {stats}: Measured): Calibration | null {
   return {
     variant,
     queries: Math.max(1, Math.round(queries)),
-    // The sum of query times over the time in which any query ran: how many ran at the same time.
-    queries_at_once: Math.max(1, Math.round((queries * mean_ms) / Math.max(execute_ms, 1e-3))),
+    // Sum of query times divided by the time during which any query ran: how many ran at the same time.
+    parallel_queries: Math.max(1, Math.round((queries * mean_ms) / Math.max(execute_ms, 1e-3))),
     service_ms,
-    own_ms: Math.max(0, (stats.latency_us.mean - stats.execute_us.mean - stats.wait_us.mean) / 1000),
+    application_ms: Math.max(0, (stats.latency_us.mean - stats.execute_us.mean - stats.wait_us.mean) / 1000),
   };
 }
 
@@ -73,22 +73,22 @@ type Fleet = {
 };
 
 /**
- * Simulates 10, 100, ... instances and the number asked for, each with the users and connection_limit of the last
- * measured result. The note says how well the simulation agrees with the measured results.
+ * Simulates 10, 100, ... instances up to the requested number, each with the users and connection_limit of the last
+ * measured result. The note says how much the simulation deviates from the measured results.
  */
 function simulateFleet(fleet: Fleet): {results: ReplayResult[]; notes: string[]} {
   const {measured, calibration, instances} = fleet;
-  const fullest = measured.reduce<ReplayResult | null>(
+  const fastest = measured.reduce<ReplayResult | null>(
     (best, each) => (best === null || each.requests_per_second > best.requests_per_second ? each : best),
     null,
   );
   const last = measured.at(-1);
-  if (fullest === null || last === undefined || fullest.requests_per_second === 0)
+  if (fastest === null || last === undefined || fastest.requests_per_second === 0)
     return {results: [], notes: []};
-  // Little's law at the highest throughput: how many queries the server worked on at the same time.
+  // Little's law at the highest throughput gives the queries that the server ran at the same time.
   const server_parallelism = Math.max(
     1,
-    ((fullest.requests_per_second * calibration.queries) / 1000) * meanOf(calibration.service_ms),
+    ((fastest.requests_per_second * calibration.queries) / 1000) * meanOf(calibration.service_ms),
   );
   const run = (setting: Setting) => {
     const model = modelOf(fleet, setting, server_parallelism);
@@ -106,16 +106,16 @@ function simulateFleet(fleet: Fleet): {results: ReplayResult[]; notes: string[]}
   return {
     results: settings.map(run),
     notes: [
-      agreement(
+      deviationNote(
         calibration.variant,
-        measured.filter(each => each !== fullest),
+        measured.filter(each => each !== fastest),
         each => run(settingOf(each)),
       ),
     ],
   };
 }
 
-/** Enough to reach a steady state; takes some seconds. */
+/** Enough to reach a steady state in some seconds. */
 const maxEvents = 4_000_000;
 
 type Setting = Pick<ReplayResult, 'variant' | 'connection_limit' | 'instances' | 'concurrency'>;
@@ -124,7 +124,7 @@ function settingOf({variant, connection_limit, instances, concurrency}: ReplayRe
   return {variant, connection_limit, instances, concurrency};
 }
 
-/** 10, 100, ... above the measured number, and the number asked for. */
+/** 10, 100, ... above the measured number, and the requested number. */
 function instanceCounts(measured: number, most: number): number[] {
   const counts: number[] = [];
   for (let count = 10; count < most; count *= 10) if (count > measured) counts.push(count);
@@ -132,7 +132,7 @@ function instanceCounts(measured: number, most: number): number[] {
 }
 
 function modelOf(fleet: Fleet, setting: Setting, server_parallelism: number): Model {
-  const {queries, queries_at_once, service_ms, own_ms} = fleet.calibration;
+  const {queries, parallel_queries, service_ms, application_ms} = fleet.calibration;
   const {instances, concurrency, connection_limit} = setting;
   const {slots, pool_timeout_ms} = fleet;
   const users = Math.max(1, Math.round(concurrency / instances));
@@ -143,10 +143,10 @@ function modelOf(fleet: Fleet, setting: Setting, server_parallelism: number): Mo
     slots,
     pool_timeout_ms,
     queries,
-    queries_at_once,
+    parallel_queries,
     service_ms,
     server_parallelism,
-    own_ms,
+    application_ms,
   };
 }
 
@@ -173,15 +173,15 @@ function toSimulatedResult(measured: ReplayResult, setting: Setting, simulated: 
   };
 }
 
-/** How far the simulation is from the measured results. */
-function agreement(
+/** How much the simulation deviates from the measured results. */
+function deviationNote(
   variant: string,
   measured: readonly ReplayResult[],
   run: (result: ReplayResult) => ReplayResult,
 ): string {
   const compared = measured.filter(each => each.requests_per_second > 0 && each.rate_per_second === null);
   if (compared.length === 0) {
-    return `${variant}: simulated from a single measurement, so it cannot be checked: measure several limits or concurrencies`;
+    return `${variant}: simulated from a single measurement, which cannot verify it: measure several limits or concurrencies`;
   }
   const simulated = compared.map(each => ({each, simulated: run(each)}));
   const off = (read: (result: ReplayResult) => number) =>
@@ -194,7 +194,7 @@ function agreement(
     off(each => each.latency_ms.p50),
     0,
   );
-  return `${variant}: against ${compared.length} measured results, the simulation is off by at most ${throughput} in requests/s and ${p50} in p50. Its server has the capacity seen from this machine, with poolctl's own work included`;
+  return `${variant}: against ${compared.length} measured results, the simulation is off by at most ${throughput} in requests/s and ${p50} in p50. It uses the server capacity measured from this machine, including poolctl's own work`;
 }
 
 function timesOf(sorted: readonly number[]): ReplayTimes {

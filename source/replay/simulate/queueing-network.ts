@@ -1,7 +1,7 @@
 import {pauseAfterError_ms} from '../measure/load.ts';
 import {createHeap, createServer, type Heap, type Server} from './server.ts';
 
-/** Instances of an application, each with a pool, and the server they share. Times in milliseconds. */
+/** Instances of an application, each with a pool, and the server they share. */
 export type Model = {
   instances: number;
   /** Users of each instance; each sends the next request when the last is answered. */
@@ -9,17 +9,17 @@ export type Model = {
   connection_limit: number;
   /** Slots of the server for all instances together. */
   slots: number;
-  /** How long a query waits for a connection; 0: without limit. */
+  /** How long a query waits for a connection; 0 for no limit. */
   pool_timeout_ms: number;
   /** Queries of one request, and how many of them run at the same time. */
   queries: number;
-  queries_at_once: number;
-  /** Durations of a query on an otherwise idle server, from which they are drawn. */
+  parallel_queries: number;
+  /** Durations of queries on an otherwise idle server, from which the simulation draws. */
   service_ms: readonly number[];
-  /** Queries that the server runs at full speed; with more, all of them slow down. */
+  /** Number of queries that the server runs at full speed; more slow all of them down. */
   server_parallelism: number;
-  /** Time the application itself spends on a request. */
-  own_ms: number;
+  /** Time that the application itself spends on a request. */
+  application_ms: number;
 };
 
 export type Simulated = {
@@ -36,7 +36,7 @@ export type Bounds = {duration_ms: number; events: number; random: () => number}
 
 /**
  * Simulates a closed queueing network event by event: users, a pool for each instance, and a server that divides its
- * capacity among its queries (processor sharing). The first fifth of the time is warm-up and does not count.
+ * capacity among its queries (processor sharing). The first fifth of the time is warm-up.
  */
 export function simulate(model: Model, bounds: Bounds): Simulated {
   const state = createState(model, bounds);
@@ -69,7 +69,7 @@ type Request = {
 };
 /** Queries of one request that run at the same time. */
 type Batch = {request: Request; open: number; asked_ms: number; granted_ms: number};
-type Waiter = {batch: Batch; isGone: boolean};
+type Waiter = {batch: Batch; hasLeft: boolean};
 
 function createState(model: Model, {duration_ms, random}: Bounds): State {
   return {
@@ -94,11 +94,11 @@ function createState(model: Model, {duration_ms, random}: Bounds): State {
 
 /** Spreads the users' first requests over time. */
 function admitUsers(state: State): void {
-  const {instances, users, own_ms} = state.model;
+  const {instances, users, application_ms} = state.model;
   for (let instance = 0; instance < instances; instance++) {
     const pool: Pool = {idle: 0, opened: 0, waiters: []};
     for (let user = 0; user < users; user++)
-      after(state, state.random() * Math.max(1, own_ms), () => begin(state, pool));
+      after(state, state.random() * Math.max(1, application_ms), () => begin(state, pool));
   }
 }
 
@@ -136,10 +136,10 @@ function nextBatch(state: State, request: Request): void {
 }
 
 function beginBatch(state: State, request: Request): void {
-  const {queries, queries_at_once, own_ms} = state.model;
-  const batches = Math.max(1, Math.ceil(queries / queries_at_once));
-  after(state, own_ms / batches, () => {
-    const open = Math.min(request.left, queries_at_once);
+  const {queries, parallel_queries, application_ms} = state.model;
+  const batches = Math.max(1, Math.ceil(queries / parallel_queries));
+  after(state, application_ms / batches, () => {
+    const open = Math.min(request.left, parallel_queries);
     request.left -= open;
     const batch = {request, open, asked_ms: state.now_ms, granted_ms: Number.POSITIVE_INFINITY};
     for (let query = 0; query < open; query++) acquire(state, batch);
@@ -174,13 +174,13 @@ function acquire(state: State, batch: Batch): void {
 }
 
 function queue(state: State, batch: Batch): void {
-  const waiter: Waiter = {batch, isGone: false};
+  const waiter: Waiter = {batch, hasLeft: false};
   batch.request.pool.waiters.push(waiter);
   const {pool_timeout_ms} = state.model;
   if (pool_timeout_ms === 0) return;
   after(state, pool_timeout_ms, () => {
-    if (waiter.isGone) return;
-    waiter.isGone = true;
+    if (waiter.hasLeft) return;
+    waiter.hasLeft = true;
     fail(state, batch, 'pool_timeouts');
   });
 }
@@ -195,13 +195,13 @@ function execute(state: State, batch: Batch): void {
   });
 }
 
-/** Gives the connection to the first waiter that has not timed out. */
+/** Passes the connection to the first waiter that has not timed out. */
 function release(state: State, pool: Pool): void {
   let waiter = pool.waiters.shift();
-  while (waiter?.isGone) waiter = pool.waiters.shift();
+  while (waiter?.hasLeft) waiter = pool.waiters.shift();
   if (waiter === undefined) pool.idle++;
   else {
-    waiter.isGone = true;
+    waiter.hasLeft = true;
     execute(state, waiter.batch);
   }
 }

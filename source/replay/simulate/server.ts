@@ -1,4 +1,4 @@
-/** A queue by due time; entries due at the same time come out in the order they were added. */
+/** A priority queue by due time. Entries due at the same time keep the order in which they were added. */
 export type Heap<Item> = {
   add(due: number, item: Item): void;
   /** When the first entry is due; Infinity for an empty queue. */
@@ -45,15 +45,15 @@ export function createHeap<Item>(): Heap<Item> {
 
 export type Server = {
   begin(now_ms: number, service_ms: number, onEnd: () => void): void;
-  /** When the next query ends if no other begins; Infinity if none runs. */
+  /** When the next query ends, if no other begins first; Infinity if none runs. */
   next(): number;
   /** Ends that query and returns its `onEnd`. */
   take(now_ms: number): (() => void) | undefined;
 };
 
 /**
- * A server that runs up to `parallelism` queries at full speed and more than that at an equal share of it. Progress is
- * counted in virtual time, in which a query's end is known when it begins.
+ * A server that runs up to `parallelism` queries at full speed and shares that capacity equally among more. Counts progress
+ * in virtual time, in which a query's end is known when it begins.
  */
 export function createServer(parallelism: number): Server {
   const queries = createHeap<() => void>();

@@ -5,7 +5,7 @@ import {reasonOf, withProgram} from '../running-program.ts';
 import {addressOf, type Setting} from './figure.ts';
 import {switchTo} from './view-switch.ts';
 
-const patience_ms = 3000;
+const hang_timeout_ms = 3000;
 
 /**
  * Every process of the server is stopped (SIGSTOP): connections stay open and nothing answers. Does a key still
@@ -29,7 +29,7 @@ async function freezeOnce(setting: Setting, program: Program): Promise<void> {
       try {
         // More than a refresh: a reading is under way by now, and is not answered.
         await sleep(1500);
-        add(keyFigure, await switchTo(terminal, program.views[0], patience_ms).catch(failure));
+        add(keyFigure, await switchTo(terminal, program.views[0], hang_timeout_ms).catch(failure));
         add(quitFigure, await quit(terminal, program).catch(failure));
       } finally {
         await setting.stage.server.resume();
@@ -48,8 +48,8 @@ async function quit(terminal: Terminal, program: Program): Promise<number> {
   const written_ms = terminal.write(program.quit);
   const timeout = new AbortController();
   const ended = terminal.onExit.then(() => performance.now() - written_ms);
-  const tooLate = sleep(patience_ms, null, {signal: timeout.signal}).then(() => {
-    throw new Error(`not ended within ${patience_ms} ms`);
+  const tooLate = sleep(hang_timeout_ms, null, {signal: timeout.signal}).then(() => {
+    throw new Error(`not ended within ${hang_timeout_ms} ms`);
   });
   tooLate.catch(() => {});
   return Promise.race([ended, tooLate]).finally(() => timeout.abort());

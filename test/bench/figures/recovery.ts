@@ -6,7 +6,7 @@ import {addressOf, type Setting} from './figure.ts';
 
 /** How long the server is away. */
 const outage_ms = 3000;
-const patience_ms = 20_000;
+const hang_timeout_ms = 20_000;
 
 /**
  * From the moment the server takes sessions again to a frame that shows one that did not exist before. Without
@@ -47,7 +47,7 @@ async function recoverOnce(setting: Setting, program: Program, marker: string): 
     const {client, accepted_ms} = await firstSession(setting, marker);
     try {
       // Waited for at once: what showed before is dated too late.
-      const seen_ms = await terminal.waitFor(marker, {timeout_ms: patience_ms});
+      const seen_ms = await terminal.waitFor(marker, {timeout_ms: hang_timeout_ms});
       await restarted;
       return seen_ms - accepted_ms;
     } finally {
@@ -58,7 +58,7 @@ async function recoverOnce(setting: Setting, program: Program, marker: string): 
 
 /** Tries without a pause until the server takes a session, and keeps that one active. */
 async function firstSession(setting: Setting, role: string) {
-  const giveUpAt = performance.now() + patience_ms;
+  const giveUpAt = performance.now() + hang_timeout_ms;
   for (;;) {
     try {
       const client = await startActiveSession(setting, role);

@@ -24,7 +24,7 @@ export type EndpointFigures = {before: VariantFigures; after: VariantFigures};
 export const noLimit = 80;
 
 /** A measurement is given up where no request is answered for so long. */
-export const patience_ms = 60_000;
+export const hang_timeout_ms = 60_000;
 
 /** Measures both variants of one of the demo's endpoints on a server that has its rows. */
 export async function measureEndpoint(
@@ -52,7 +52,7 @@ export async function measureEndpoint(
         pool_timeout_ms,
         guard: createGuard(readSlots, false),
         signal: new AbortController().signal,
-        patience_ms,
+        hang_timeout_ms,
         openPrisma: pool => prisma?.open(pool, endpoint.file) ?? never(),
       },
     );

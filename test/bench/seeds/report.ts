@@ -2,9 +2,9 @@ import type {ReplayResult} from '../../../source/model/replay-report.ts';
 import {type Claim, claims, type Figure, type Range} from './claims.ts';
 import {
   type EndpointFigures,
+  hang_timeout_ms,
   noLimit,
   type PoolSetting,
-  patience_ms,
   type VariantFigures,
 } from './measure-endpoint.ts';
 import {verdictOf} from './verdict.ts';
@@ -105,7 +105,7 @@ function errorsOf({failures, requests}: ReplayResult): string {
 const kinds: Record<string, string> = {
   pool_timeout: 'pool timeouts',
   too_many_connections: 'too many clients',
-  hang: `unanswered when none was for ${patience_ms / 1000} s`,
+  hang: `unanswered when none was for ${hang_timeout_ms / 1000} s`,
 };
 
 function summary(measured: readonly Measured[]): string {

@@ -136,7 +136,7 @@ describeEachMajor('a captured endpoint', major => {
     await client.query('');
     expect(captured()).toEqual([[`SELECT 'after'`], ['DROP ROLE hidden']]);
     const text = capture.text();
-    expect(text).toContain('1 statement skipped: may hold a password');
+    expect(text).toContain('1 statement skipped: may contain a password');
     expect(text).toContain('1 statement skipped: failed with 42703');
     expect(text).toContain('1 statement skipped: 3 MiB in one message');
     expect(text.match(/skipped:/g)).toHaveLength(3);

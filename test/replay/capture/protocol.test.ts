@@ -120,7 +120,7 @@ describeEachMajor('captured from the extended protocol', major => {
     await ready();
     expect(statementsOf(capture.read())).toEqual([['SELECT 1'], ['SELECT 4']]);
     expect(capture.text()).toContain('1 statement skipped: failed with 22012');
-    expect(capture.text()).toContain('1 statement skipped: not run by the server after an error');
+    expect(capture.text()).toContain('1 statement skipped: not executed by the server after an error');
   });
 
   it.runIf(pgbench)('reads a benchmark of prepared statements to its end', async () => {

@@ -1,6 +1,6 @@
 import {describe, expect, it} from 'vitest';
 import {
-  mayHoldSecret,
+  mayContainSecret,
   splitStatements,
   withDeclaredTypes,
   withoutTrace,
@@ -18,7 +18,7 @@ describe('splitStatements', () => {
   });
 });
 
-describe('mayHoldSecret', () => {
+describe('mayContainSecret', () => {
   it.each([
     [`CREATE ROLE app LOGIN PASSWORD 'x'`, true],
     [`/* a */ alter user app with encrypted password 'x'`, true],
@@ -28,7 +28,7 @@ describe('mayHoldSecret', () => {
     ['SELECT "password" FROM users', false],
     ['CREATE TABLE role (id int)', false],
   ])('%s', (text, isSecret) => {
-    expect(mayHoldSecret(text)).toBe(isSecret);
+    expect(mayContainSecret(text)).toBe(isSecret);
   });
 });
 

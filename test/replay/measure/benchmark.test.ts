@@ -15,7 +15,7 @@ it.each([
       endpoint,
       connection: {},
       pool_timeout_ms: 0,
-      patience_ms: 1000,
+      hang_timeout_ms: 1000,
       guard: createGuard(async () => ({usable: 10, used, own: 0}), true),
       signal: new AbortController().signal,
     },

@@ -2,7 +2,7 @@ import {describe, expect, it} from 'vitest';
 import {
   createGuard,
   headroomOf,
-  requireAllowed,
+  refuseWritesOnProduction,
   type Slots,
   sessionSettings,
 } from '../../../source/replay/measure/guard.ts';
@@ -39,9 +39,9 @@ describe('the guard', () => {
   });
 
   it('refuses writes only on production', () => {
-    expect(() => requireAllowed({allowWrites: true, is_production: true})).toThrow(/production/);
-    expect(() => requireAllowed({allowWrites: true, is_production: false})).not.toThrow();
-    expect(() => requireAllowed({allowWrites: false, is_production: true})).not.toThrow();
+    expect(() => refuseWritesOnProduction({allowWrites: true, is_production: true})).toThrow(/production/);
+    expect(() => refuseWritesOnProduction({allowWrites: true, is_production: false})).not.toThrow();
+    expect(() => refuseWritesOnProduction({allowWrites: false, is_production: true})).not.toThrow();
     expect(sessionSettings({allowWrites: false})).toContain('default_transaction_read_only=on');
     expect(sessionSettings({allowWrites: true})).not.toContain('read_only');
   });

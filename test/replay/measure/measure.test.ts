@@ -207,7 +207,11 @@ SELECT id, 1 / (id - 20) FROM t;
     it('abandons requests that never end, and says what they wait for and on which line', async () => {
       // The second connection is wanted while the first is held: Prisma 7 waits for it for ever.
       const endpoint = fromFunction(({sql}) => sql.transaction(() => sql({text: 'SELECT 1', line: 7})));
-      const result = await measureOne(server, endpoint, {connection_limit: 1, requests: 2, patience_ms: 300});
+      const result = await measureOne(server, endpoint, {
+        connection_limit: 1,
+        requests: 2,
+        hang_timeout_ms: 300,
+      });
       expect(result.isComplete).toBe(false);
       expect(result.failures).toMatchObject([
         {kind: 'hang', line: 7, message: expect.stringMatching(/waits for a connection/)},
@@ -232,7 +236,7 @@ SELECT id, 1 / (id - 20) FROM t;
 
     it('ignores an answer after the end', async () => {
       const endpoint = fromFunction(() => delay(700));
-      const result = await measureOne(server, endpoint, {requests: 1, patience_ms: 200});
+      const result = await measureOne(server, endpoint, {requests: 1, hang_timeout_ms: 200});
       expect(result).toMatchObject({requests: 1, errors: {other: 1}, failures: [{kind: 'hang'}]});
     });
   });

@@ -179,6 +179,6 @@ export default defineEndpoint<unknown>({
     const {code, document} = await replay('x.ts', text, ['--requests', '6', '--variant', 'stays,leaves']);
     expect(code).toBe(7);
     expect(document.results).toMatchObject([{variant: 'stays', requests: 6}]);
-    expect(document.notes.join()).toContain('leaves: a measuring process failed: it ended with exit code 3');
+    expect(document.notes.join()).toContain('leaves: a worker process failed: it ended with exit code 3');
   });
 });

@@ -66,7 +66,7 @@ describe('the pool as an adapter uses it', () => {
     const result = await measurePool(pool => pool.connect(), {
       connection_limit: 2,
       requests: 5,
-      patience_ms: 300,
+      hang_timeout_ms: 300,
     });
     expect(result.failures.map(({kind, count}) => [kind, count]).sort()).toEqual([
       ['hang', 1],

@@ -82,7 +82,7 @@ describe('an endpoint through Prisma', () => {
     const result = await replayed(
       '    await prisma.user.count();\n    await new Promise(() => {});',
       {concurrencies: [2]},
-      {patience_ms: 2000},
+      {hang_timeout_ms: 2000},
     );
     expect(result?.failures).toMatchObject([{kind: 'hang', count: 2}]);
     expect(result?.failures[0]?.message).toMatch(/no answer within 2s/);

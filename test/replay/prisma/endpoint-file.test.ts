@@ -32,13 +32,13 @@ describe('an endpoint file', () => {
   });
 
   test.each([
-    ['cannot be read', 'const a = 1;\nexport default {', /:2: it cannot be loaded: /],
-    ['throws', '\n\nthrow new Error("not today");', /:3: it cannot be loaded: not today$/],
-    ['imports what is not there', 'import "./nowhere.ts";', /:1: it cannot be loaded: Cannot find module/],
+    ['cannot be read', 'const a = 1;\nexport default {', /:2: cannot load it: /],
+    ['throws', '\n\nthrow new Error("not today");', /:3: cannot load it: not today$/],
+    ['imports what is not there', 'import "./nowhere.ts";', /:1: cannot load it: Cannot find module/],
     [
       'exports nothing',
       'export const a = 1;',
-      /: it has no endpoint as default export: export default defineEndpoint/,
+      /: it does not export an endpoint: add export default defineEndpoint/,
     ],
     ['has no route', `export default {samples: [{}], ${variants}};`, /: it has no route$/],
     ['has no variants', 'export default {route: "x", samples: [{}], variants: []};', /: it has no variants/],

@@ -46,9 +46,7 @@ describe('poolctl replay of endpoint files, as built', () => {
     const {code, stdout} = await runProgram(['replay', 'own.ts', '--demo', ...quick], {home});
     const document: ReplayDocument = JSON.parse(stdout);
     expect(document.results).toMatchObject([{queries_per_request: 1, failures: []}]);
-    expect(document.notes.join()).toMatch(
-      /own\.ts:7: it does not await a promise, which failed: left behind/,
-    );
+    expect(document.notes.join()).toMatch(/own\.ts:7: a promise that is not awaited failed: left behind/);
     expect(code).toBe(0);
   });
 
@@ -58,7 +56,7 @@ describe('poolctl replay of endpoint files, as built', () => {
     await mkdir(join(home, 'empty'));
     await writeFile(join(home, 'fine.ts'), fileOf('    await prisma.user.count();'));
     for (const [args, message] of [
-      [['broken.ts', '--demo'], /broken\.ts:2: it cannot be loaded/],
+      [['broken.ts', '--demo'], /broken\.ts:2: cannot load it/],
       [['report-dashboard', '--demo'], /did you mean "reports-dashboard"/],
       [['fine.ts', '--demo', '--client', 'empty'], /no generated Prisma Client in empty/],
       [['bulk-assessments', 'postgres://127.0.0.1:1/x'], /bulk-assessments\.ts writes/],

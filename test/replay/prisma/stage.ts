@@ -29,7 +29,7 @@ export async function replayOn(
   server: TestServer,
   {endpoint, prisma}: {endpoint: Endpoint; prisma: Prisma},
   matrix: Partial<BenchmarkMatrix> = {},
-  {pool_timeout_ms = 0, patience_ms = 50_000}: {pool_timeout_ms?: number; patience_ms?: number} = {},
+  {pool_timeout_ms = 0, hang_timeout_ms = 50_000}: {pool_timeout_ms?: number; hang_timeout_ms?: number} = {},
 ): Promise<ReplayResult[]> {
   const database = endpoint.demoDatabase ?? 'assessments';
   const {results} = await runBenchmark(
@@ -53,7 +53,7 @@ export async function replayOn(
       allowWrites: true,
       guard: createGuard(async () => ({usable: 100, used: 0, own: 0}), false),
       signal: new AbortController().signal,
-      patience_ms,
+      hang_timeout_ms,
       openPrisma: pool => prisma.open(pool, endpoint.file, {allowWrites: true}),
       ...(prisma.Pool && {Pool: prisma.Pool}),
     },

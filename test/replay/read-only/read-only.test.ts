@@ -2,7 +2,7 @@ import type pg from 'pg';
 import {afterAll, beforeAll, describe, expect, it} from 'vitest';
 import type {Endpoint} from '../../../source/replay/endpoint/endpoint.ts';
 import {sessionSettings} from '../../../source/replay/measure/guard.ts';
-import {liftsReadOnly, whyRejected} from '../../../source/replay/read-only/client.ts';
+import {disablesReadOnly, rejectionReason} from '../../../source/replay/read-only/client.ts';
 import {describeEachMajor, startTestServer, type TestServer} from '../../helpers/server.ts';
 import {countSessions, fromFunction, fromSql, type Given, measureOne} from '../measuring.ts';
 
@@ -22,13 +22,13 @@ describe('texts that switch read-only off', () => {
     "DO $$ BEGIN PERFORM set_config('default_transaction_read_only', 'off', false); END $$",
     'DO $$ BEGIN SET default_transaction_read_only = off; COMMIT; END $$',
   ])('%s', text => {
-    expect(liftsReadOnly(text)).toBe(true);
+    expect(disablesReadOnly(text)).toBe(true);
   });
 
   it('a setting whose name is a parameter', () => {
     const text = 'SELECT set_config($1, $2, false)';
-    expect(liftsReadOnly(text, ['default_transaction_read_only', 'off'])).toBe(true);
-    expect(liftsReadOnly(text, ['app.user_id', '7'])).toBe(false);
+    expect(disablesReadOnly(text, ['default_transaction_read_only', 'off'])).toBe(true);
+    expect(disablesReadOnly(text, ['app.user_id', '7'])).toBe(false);
   });
 
   it.each([
@@ -46,23 +46,23 @@ describe('texts that switch read-only off', () => {
     'RESET ALL',
     'DISCARD ALL',
   ])('not: %s', text => {
-    expect(liftsReadOnly(text)).toBe(false);
+    expect(disablesReadOnly(text)).toBe(false);
   });
 });
 
 describe('texts rejected before they are sent', () => {
   it.each([
-    ['SELECT 1; COMMIT; SELECT 2', /send each by itself/],
-    ['BEGIN; SELECT 1', /send each by itself/],
+    ['SELECT 1; COMMIT; SELECT 2', /send each separately/],
+    ['BEGIN; SELECT 1', /send each separately/],
     ["PREPARE TRANSACTION 'a'", /^PREPARE TRANSACTION/],
     ["prepare /* */ transaction 'a;b'", /^PREPARE TRANSACTION/],
   ])('%s', (text, why) => {
-    expect(whyRejected(text)).toMatch(why);
+    expect(rejectionReason(text)).toMatch(why);
   });
 
   it.each(['COMMIT;', 'SELECT 1; SELECT 2', "SELECT ';COMMIT;'", 'PREPARE p AS SELECT 1', ';; BEGIN ;;'])(
     'not: %s',
-    text => expect(whyRejected(text)).toBeNull(),
+    text => expect(rejectionReason(text)).toBeNull(),
   );
 });
 

@@ -9,10 +9,10 @@ const model: Model = {
   slots: 100,
   pool_timeout_ms: 0,
   queries: 1,
-  queries_at_once: 1,
+  parallel_queries: 1,
   service_ms: [10],
   server_parallelism: 1,
-  own_ms: 0,
+  application_ms: 0,
 };
 const run = (given: Partial<Model>) =>
   simulate({...model, ...given}, {duration_ms: 20_000, events: 2_000_000, random: randomFrom(1)});
@@ -22,7 +22,7 @@ const perSecond = (result: ReturnType<typeof simulate>) =>
 
 describe('the simulation', () => {
   it('has no queue for one user', () => {
-    const result = run({queries: 3, own_ms: 9});
+    const result = run({queries: 3, application_ms: 9});
     expect(mean(result.latencies_ms)).toBeCloseTo(3 * 10 + 9, 6);
     expect(mean(result.waits_ms)).toBe(0);
     expect(mean(result.executes_ms)).toBeCloseTo(30, 6);
@@ -46,7 +46,7 @@ describe('the simulation', () => {
   });
 
   it('runs queries of one request at the same time', () => {
-    const result = run({queries: 4, queries_at_once: 4, connection_limit: 4, server_parallelism: 4});
+    const result = run({queries: 4, parallel_queries: 4, connection_limit: 4, server_parallelism: 4});
     expect(mean(result.latencies_ms)).toBeCloseTo(10, 6);
     expect(result.peak_connections).toBe(4);
   });
@@ -56,7 +56,7 @@ describe('the simulation', () => {
     const random = randomFrom(7);
     const service_ms = Array.from({length: 5000}, () => -Math.log(1 - random()) * 10);
     const result = simulate(
-      {...model, users: 400, own_ms: 10_000, service_ms},
+      {...model, users: 400, application_ms: 10_000, service_ms},
       {duration_ms: 300_000, events: 5_000_000, random},
     );
     // A user's own time is constant: the arrivals of 400 of them are near enough to random.

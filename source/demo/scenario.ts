@@ -4,7 +4,7 @@ import {calmScoringRequests, scoringRequests} from './requests/scoring.ts';
 import {calmTaskdeskRequests, taskdeskRequests} from './requests/taskdesk.ts';
 
 /** The message that starts the traffic process. */
-export type Script = {
+export type TrafficOptions = {
   seed: number;
   calm: boolean;
   host: string;
