@@ -88,9 +88,7 @@ function report(error: unknown): ExitCode {
     if (error.hint !== undefined) say(`  ${error.hint}`);
     return error.exitCode;
   }
-  say(
-    `poolctl: defect of poolctl, please report it: ${error instanceof Error ? error.message : String(error)}`,
-  );
+  say(`poolctl: internal error, please report it: ${error instanceof Error ? error.message : String(error)}`);
   return exitCodes.actFailed;
 }
 

@@ -59,11 +59,11 @@ async function readTargetUrls(
 ): Promise<{url: string; rescue_url: string | null}> {
   const target = configuration?.targets.get(name);
   if (target === undefined) throw unknownTarget(name, configuration, machine);
-  const {resolveUrl: addressOf} = await import('../config/configuration.ts');
+  const {resolveUrl} = await import('../config/configuration.ts');
   const read = (source: typeof target.url, what: string) =>
-    addressOf(source, {env: machine.env, name: `${what} of target "${name}"`});
+    resolveUrl(source, {env: machine.env, name: `${what} of target "${name}"`});
   return {
-    url: await read(target.url, 'the address'),
+    url: await read(target.url, 'the URL'),
     rescue_url: target.rescue_url === null ? null : await read(target.rescue_url, 'the rescue URL'),
   };
 }

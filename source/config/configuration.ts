@@ -71,7 +71,7 @@ function readUrl(fields: Fields, key: 'url' | 'rescue_url', report: Report): Url
   const [first, second] = sources.filter(({name}) => fields.has(name));
   if (first === undefined) return null;
   if (second !== undefined)
-    report(fields.lineOf(second.name), `${first.name} and ${second.name} exclude each other`);
+    report(fields.lineOf(second.name), `${first.name} and ${second.name} cannot be used together`);
   return {kind: first.kind, text: fields.requiredText(first.name)};
 }
 

@@ -92,7 +92,7 @@ function readPlan({plan, verify, undo}: Blocks, report: Report): MarkdownPlan | 
   const without = (['irreversible', 'undo-unneeded'] as const).filter(each => plan.options.includes(each));
   if (verify === undefined) report(plan.line, 'plan needs a block "sql verify"');
   const undos = [...without, ...(undo === undefined ? [] : ['an undo block'])];
-  if (undos.length > 1) report(plan.line, `${undos.join(' and ')} exclude each other`);
+  if (undos.length > 1) report(plan.line, `${undos.join(' and ')} cannot be used together`);
   if (undos.length === 0) report(plan.line, noUndo);
   const options = readOptions(plan, report);
   if (verify === undefined) return null;

@@ -63,7 +63,7 @@ describe('a target of the configuration', () => {
       {},
       'url_env = "SHOP"',
       2,
-      /^the address of target "a" comes from SHOP, which is not set/,
+      /^the URL of target "a" comes from SHOP, which is not set/,
     ],
     ['a command that fails', {}, 'url_command = "echo postgres://u:secret@h; exit 3"', 3, /exited with 3$/],
     ['a command that says nothing', {}, 'url_command = "true"', 3, /printed nothing$/],

@@ -49,7 +49,7 @@ export async function runProgram(args: string[], options: ProgramOptions = {}): 
   });
   expectNoSecret(stdout + stderr);
   expect(stderr, 'a stack trace').not.toMatch(/^\s+at .+:\d+/m);
-  expect(stderr, 'a defect').not.toContain('defect of poolctl');
+  expect(stderr, 'internal error').not.toContain('poolctl: internal error');
   return {code, signal, stdout, stderr};
 }
 

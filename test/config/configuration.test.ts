@@ -109,7 +109,7 @@ describe('reports each mistake with its line', () => {
       '3: invalid environment "prodution": did you mean "production"?',
     ],
     ['no URL', '\n[targets.a]\nenvironment = "staging"', '2: target "a" needs url, url_env or url_command'],
-    ['two URLs', '[targets.a]\nurl = "secret"\nurl_env = "B"', '3: url and url_env exclude each other'],
+    ['two URLs', '[targets.a]\nurl = "secret"\nurl_env = "B"', '3: url and url_env cannot be used together'],
     ['a URL that is not a string', '[targets.a]\nurl = 1', '2: url must be a string'],
     ['a target that is not a table', 'targets.a = "secret"', '1: target "a" must be a table: [targets.a]'],
     ['a list of tables', '[[targets]]\nurl = "secret"', '1: lists of tables ([[...]]) are not supported'],

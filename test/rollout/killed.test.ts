@@ -89,7 +89,7 @@ describe('a rollout whose process is killed', () => {
     await terminal.close();
     expect(await done()).toEqual(['first']);
     const unasked = await run();
-    expect([unasked.code, unasked.stderr]).toEqual([2, expect.stringContaining('waits for approval')]);
+    expect([unasked.code, unasked.stderr]).toEqual([2, expect.stringContaining('needs approval')]);
     const {code, stderr} = await run(['--approve-stage', 'second']);
     expect([code, stderr]).toEqual([0, expect.not.stringContaining('again, as')]);
     expect(await done()).toEqual(['first', 'second']);

@@ -82,7 +82,7 @@ stages:
     const unasked = await rollout('run');
     expect([unasked.code, unasked.stderr]).toEqual([
       2,
-      expect.stringContaining('1 stage (staging) would run commands without a question'),
+      expect.stringContaining('no consent to run the commands of 1 stage (staging)'),
     ]);
     expect(await done()).toEqual(['']);
     const waiting = await rollout('run', ['--approve-stage', 'staging']);
@@ -181,7 +181,7 @@ stages:
     const first = await rollout('run', ['--yes'], {interrupt: {when: /all: watching/, signal: 'SIGINT'}});
     expect([first.code, first.stderr]).toEqual([
       130,
-      expect.stringContaining('The same call resumes where it stopped.'),
+      expect.stringContaining('Run the same command again to resume.'),
     ]);
     expect((await rollout('status', ['--json'])).stdout).toContain('"phase": "watching"');
     // The stage was approved before the interruption.

@@ -84,12 +84,12 @@ describe('mistakes in a Markdown recipe, with their lines', () => {
     [
       'irreversible and undo-unneeded',
       head + diagnose + plan('SELECT 1', 'undo-unneeded irreversible lock=none') + verify,
-      ['8: irreversible and undo-unneeded exclude each other'],
+      ['8: irreversible and undo-unneeded cannot be used together'],
     ],
     [
       'irreversible and an undo',
       head + diagnose + plan('SELECT 1', 'irreversible lock=none') + verify + undo,
-      ['8: irreversible and an undo block exclude each other'],
+      ['8: irreversible and an undo block cannot be used together'],
     ],
     [
       'no lock',

@@ -32,7 +32,7 @@ export function helpText(usage: Usage, {commands, recipes, id}: HelpOptions): st
   ].join('\n');
 }
 
-const timeText = 'TIME is a duration in the format of PostgreSQL intervals: 500ms, 2s, 10min.';
+const timeText = 'TIME is a duration such as 500ms, 2s, 10min or 1h30m; a number alone is seconds.';
 
 /** The command's own flags first, then those of each group. */
 export function groupFlags({flags, name}: Usage): Map<string, [string, Flag][]> {

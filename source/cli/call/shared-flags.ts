@@ -13,23 +13,29 @@ export const serverFlags = {
   },
   port: {type: 'number', value: 'PORT', alias: 'p', group: 'Server', help: 'Server port', default: '5432'},
   username: {type: 'string', value: 'ROLE', alias: 'U', group: 'Server', help: 'Role to connect as'},
-  dbname: {type: 'string', value: 'NAME', alias: 'd', group: 'Server', help: 'Database, or a URL'},
-  target: {type: 'string', value: 'NAME', group: 'Server', help: 'Target defined in config.toml'},
+  dbname: {
+    type: 'string',
+    value: 'NAME',
+    alias: 'd',
+    group: 'Server',
+    help: 'Database name, or a connection URL',
+  },
+  target: {type: 'string', value: 'NAME', group: 'Server', help: 'Target in ~/.config/poolctl/config.toml'},
   production: {
     type: 'boolean',
     group: 'Server',
-    help: 'Treat the server as production: changes are confirmed by typing its name',
+    help: "Treat the server as production: to confirm a change, type the server's name",
   },
   wait: {
     type: 'string',
     value: 'TIME',
     group: 'Server',
-    help: 'How long to wait for a free connection slot',
+    help: 'Max time to wait for a free connection slot',
     default: '0s',
   },
 } as const satisfies Flags;
 
-/** For what stays connected: it waits as long as it takes. */
+/** For commands that stay connected: they wait without a limit. */
 export const waitingServerFlags = {
   ...serverFlags,
   wait: {...serverFlags.wait, default: 'no limit'},
@@ -45,7 +51,7 @@ export const journalFlag = {
 } as const satisfies Flags;
 
 export const recipesFlag = {
-  recipes: {type: 'string', value: 'DIR', help: "Directory of your own recipes, added to poolctl's"},
+  recipes: {type: 'string', value: 'DIR', help: 'Directory with additional recipes'},
 } as const satisfies Flags;
 
 export const jsonFlag = {json: {type: 'boolean', help: 'Print JSON'}} as const satisfies Flags;
@@ -63,7 +69,7 @@ export const ratesFlag = {
   rates: {
     type: 'string',
     value: 'TIME',
-    help: 'Take a second snapshot after this long, 0.1s to 60s, and add rates per second',
+    help: 'Take a second snapshot after this long, 0.1s to 60s, and print rates per second',
   },
 } as const satisfies Flags;
 
@@ -75,13 +81,13 @@ export const poolerFlag = {
   },
 } as const satisfies Flags;
 
-/** Consent to a plan, and how it is printed. */
+/** How a plan is approved, or only printed. */
 export const consentFlags = {
   dryRun: {type: 'boolean', help: 'Print the plan and its hash, change nothing'},
   yes: {type: 'boolean', help: 'Execute the plan without asking'},
   yesIrreversible: {
     type: 'boolean',
-    help: 'With --yes on production: also execute steps that cannot be undone',
+    help: 'With --yes on production: also execute irreversible steps',
   },
   approve: {
     type: 'string',
@@ -90,7 +96,7 @@ export const consentFlags = {
   },
 } as const satisfies Flags;
 
-/** Answered by every command, and by the program itself. */
+/** Flags of every call, with or without a command. */
 export const answerFlags = {
   help: {type: 'boolean', help: 'Print this help'},
   version: {type: 'boolean', alias: 'V', help: 'Print the version'},

@@ -40,12 +40,12 @@ export type ConsentFlags = {
 /** A plan needs consent, by a flag or on the terminal. Throws AbortError (exit 2) where neither can give it. */
 export function requireConsent({ask}: ConsentPorts, {dryRun, yes, approve, json}: ConsentFlags): void {
   if (dryRun && (yes || approve !== null)) {
-    throw usageError('--dry-run and --yes or --approve exclude each other', 'Leave out one of them.');
+    throw usageError('--dry-run cannot be used with --yes or --approve', 'Leave out one of them.');
   }
   if (dryRun || yes || approve !== null) return;
   if (ask === undefined || json) {
     throw usageError(
-      json ? 'no confirmation with --json' : 'no terminal to ask for confirmation',
+      json ? 'cannot ask for confirmation with --json' : 'no terminal to ask for confirmation',
       'See the plan with --dry-run, then add --approve HASH or --yes.',
     );
   }

@@ -48,10 +48,8 @@ export function requireMeasuredLimits(
 /** For what this version does not count. */
 function uncounted(name: MetricName, value: number | null): string | null {
   if (value !== null) return null;
-  if (name === 'fatal_sessions_per_minute') return 'PostgreSQL counts them since version 14';
-  return name === 'statement_evictions_per_minute'
-    ? 'pg_stat_statements counts them since version 1.9'
-    : null;
+  if (name === 'fatal_sessions_per_minute') return 'it requires PostgreSQL 14';
+  return name === 'statement_evictions_per_minute' ? 'it requires pg_stat_statements 1.9' : null;
 }
 
 function unmeasurable(name: MetricName, hint: string): AbortError {

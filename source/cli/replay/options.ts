@@ -119,7 +119,7 @@ const longest_ms = 3_600_000;
 export function readReplayOptions(flags: MeasurementFlags): ReplayOptions {
   const {sweep, connectionLimit, requests, duration} = flags;
   if (sweep !== undefined && connectionLimit !== undefined)
-    throw usageError('--sweep and --connection-limit exclude each other', 'Leave out one of them.');
+    throw usageError('--sweep and --connection-limit cannot be used together', 'Leave out one of them.');
   requireWithin('requests', requests, maxRequests);
   requireWithin('rate', flags.rate, 100_000);
   requireWithin('instances', flags.instances, 1000);

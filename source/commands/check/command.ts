@@ -50,7 +50,7 @@ const nagios = {critical: 2, unknown: 3} as const;
 async function check(context: CliContext, request: ConnectionRequest, flags: CheckFlags): Promise<ExitCode> {
   const {watch, ...options} = await readCheckOptions(context, flags, request.settings.limits);
   if (flags.metrics !== undefined && watch !== null)
-    throw usageError('--metrics and --for exclude each other', '--metrics serves until Ctrl-C.');
+    throw usageError('--metrics and --for cannot be used together', '--metrics serves until Ctrl-C.');
   const recipes = await loadRecipesAndReport(context.output, flags, request.settings);
   if (flags.metrics !== undefined) {
     const {serveMetrics} = await import('./serve-metrics.ts');

@@ -126,7 +126,7 @@ export const usage = {
   arguments: [{shown: '[url]'}],
   flags: {
     ...limitFlags,
-    for: {type: 'string', value: 'TIME', help: 'Watch for this long, then report'},
+    for: {type: 'string', value: 'TIME', help: 'Watch for this long, then report', default: 'one snapshot'},
     every: {
       type: 'string',
       value: 'TIME',
@@ -165,9 +165,9 @@ export const usage = {
     ...serverFlags,
   },
   details: [
-    'Exit 0 if there is no finding and no limit is crossed, else 1. Of two limits (80%,90%) the first is the warning and the second is critical; a single one is critical. SHARE is 80% or 0.8.',
-    'The hit ratios have no default limit on a server that has read few blocks. Mean times count from the last reset of the statistics; with --rates or --for, from the first snapshot.',
-    'With --for the 95th percentile of each figure is compared with its limits, and the worst value of slots and transactions with the critical one.',
-    '--nagios exits 0 ok, 1 warning, 2 critical or no connection, 3 unknown.',
+    'Exit 0 if there is no finding and no limit is crossed, else 1. A limit with two values (80%,90%) has a warning and a critical value; a single value is critical. SHARE is 80% or 0.8.',
+    'The hit ratios have no default limit on a server that has read few blocks. Mean times cover the time since the last reset of the statistics; with --rates or --for, since the first snapshot.',
+    'With --for, poolctl compares the 95th percentile of each metric with its limits. One critical value of slots or transactions is enough for a warning.',
+    'With --nagios: exit 0 ok, 1 warning, 2 critical or no connection, 3 unknown.',
   ],
 } as const satisfies Usage;

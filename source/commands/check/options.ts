@@ -34,7 +34,7 @@ export async function readCheckOptions(
   const limits = {...configured, ...asked};
   const watch = readWatchTimes(flags);
   if (watch !== null && flags.rates !== undefined)
-    throw usageError('--rates and --for exclude each other', '--for measures rates itself.');
+    throw usageError('--rates and --for cannot be used together', '--for measures rates itself.');
   // A limit of the target applies where it can be measured; a limit of the call has to be measurable.
   requireMeasurableLimits(asked, {has_pooler: flags.pooler !== undefined, is_watched: watch !== null});
   return {
@@ -107,7 +107,7 @@ function readFormat({json, markdown, nagios}: CheckFlags): CheckFormat {
   const asked = Object.entries({json, markdown, nagios}).filter(([, isAsked]) => isAsked);
   if (asked.length > 1)
     throw usageError(
-      `${asked.map(([name]) => `--${name}`).join(' and ')} exclude each other`,
+      `${asked.map(([name]) => `--${name}`).join(' and ')} cannot be used together`,
       'Leave out all but one.',
     );
   return (asked[0]?.[0] as CheckFormat | undefined) ?? 'text';

@@ -26,7 +26,7 @@ export async function runDemo(
   {console, snapshot}: Others,
 ): Promise<ExitCode> {
   if (flags.once && flags.serve) {
-    throw usageError('--once and --serve exclude each other', 'Leave out one of them.');
+    throw usageError('--once and --serve cannot be used together', 'Leave out one of them.');
   }
   // An invalid interval is reported before the server starts, not after.
   readInterval(flags);

@@ -3,7 +3,7 @@ import {intervalFlag, journalFlag, jsonFlag} from '../../cli/call/shared-flags.t
 
 export const usage = {
   name: 'demo',
-  summary: 'Open the console on a throwaway server, in an incident',
+  summary: 'Start a throwaway server with an incident, and open the console',
   arguments: [],
   flags: {
     seed: {
@@ -12,7 +12,7 @@ export const usage = {
       help: 'Random seed: the same number gives the same incident',
       default: '1',
     },
-    calm: {type: 'boolean', help: 'The same applications without an incident'},
+    calm: {type: 'boolean', help: 'Run the demo applications without an incident'},
     serve: {type: 'boolean', help: "No console: print the server's URL and run until Ctrl-C"},
     once: {type: 'boolean', help: 'No console: print one snapshot as JSON and exit'},
     json: {...jsonFlag.json, help: 'With --serve: print the URLs as JSON'},

@@ -47,7 +47,7 @@ function headLines({target, connection}: DoctorReport): string[] {
   const service = managed_service === null ? '' : ` on ${managed_service}`;
   const head = [
     `PostgreSQL ${formatVersion(version)}${service} at ${target.id} as ${target.user}`,
-    `  found by ${connection.source}, connected ${transport}, round trip ${formatMs(connection.round_trip_ms)}`,
+    `  from ${connection.source}, connected ${transport}, round trip ${formatMs(connection.round_trip_ms)}`,
   ];
   if (target.is_production) head.push('  marked as production');
   if (connection.route === 'rescue') head.push('  via the rescue URL: every other connection slot is taken');

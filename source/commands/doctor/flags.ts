@@ -3,8 +3,10 @@ import {jsonFlag, serverFlags} from '../../cli/call/shared-flags.ts';
 
 export const usage = {
   name: 'doctor',
-  summary: 'Show what poolctl can see and do here, and what it lacks',
+  summary: 'Check what poolctl can read and do on the server',
   arguments: [{shown: '[url]'}],
   flags: {...jsonFlag, ...serverFlags},
-  details: ['Exit 0 when nothing is missing, else 1.'],
+  details: [
+    'For what is missing, doctor prints the statement that grants it. Exit 0 when nothing is missing, else 1.',
+  ],
 } as const satisfies Usage;

@@ -144,7 +144,7 @@ async function findHead(journal: JournalPorts['journal'], hash: string): Promise
 function describeHead({hash, seq}: AskedHead, now: {hasHead: boolean; entries: number}): string {
   if (!now.hasHead) return `MISSING: no entry has the hash ${hash}; the journal was cut or rewritten`;
   const since = now.entries - (seq ?? 0);
-  return `the head of --head is entry ${seq}; ${counted(since, 'entry', 'entries')} since`;
+  return `--head is entry ${seq}; ${counted(since, 'entry', 'entries')} since`;
 }
 
 /** All entries; exit 8 where they do not verify. */

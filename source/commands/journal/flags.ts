@@ -28,6 +28,6 @@ export const usage = {
   },
   details: [
     'list (the default) lists the entries, show <run> prints one run, verify checks the hash chain, export prints all entries.',
-    "verify --head HASH exits 8 if the journal no longer contains the entry with that hash, which detects a journal that was cut or rewritten as a whole. Keep the head that 'poolctl journal verify' prints elsewhere.",
+    "verify --head HASH exits 8 if the journal no longer contains the entry with that hash, for example because the journal was truncated or rewritten. Keep the head printed by 'poolctl journal verify' on another machine.",
   ],
 } as const satisfies Usage;

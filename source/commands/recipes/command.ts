@@ -11,7 +11,7 @@ import type {Recipe} from '../../model/recipe.ts';
 import type {ExitCode} from '../../model/run.ts';
 import type {usage} from './flags.ts';
 
-/** `poolctl recipes`: all recipes with their parameters, or with `--check DIR` the mistakes in a team's own. */
+/** `poolctl recipes`: all recipes with their parameters, or with `--check DIR` the errors in a team's own. */
 export async function run(context: CliContext, {flags}: Call<typeof usage>): Promise<ExitCode> {
   const json = flags.json ?? false;
   if (flags.check !== undefined) return checkRecipes(context.output, flags.check, json);
@@ -19,7 +19,7 @@ export async function run(context: CliContext, {flags}: Call<typeof usage>): Pro
   return exitCodes.ok;
 }
 
-/** Mistakes by file and line. Exit 2 where there is one. */
+/** Prints each error with its file and line. Exit 2 if there is one. */
 async function checkRecipes(output: Output, folder: string, json: boolean): Promise<ExitCode> {
   const {lintFolder} = await import('../../team-recipes/lint.ts');
   const {files, problems} = await lintFolder(
@@ -29,7 +29,7 @@ async function checkRecipes(output: Output, folder: string, json: boolean): Prom
   if (json) output.stdout(jsonText({schema_version: 1, directory: folder, files, problems}, 2));
   else {
     const lines = problems.map(({file, line, message}) => `${file}:${line}: ${message}`);
-    const end = problems.length === 0 ? [`${counted(files, 'recipe')}, no mistakes`] : [];
+    const end = problems.length === 0 ? [`${counted(files, 'recipe')}, no errors`] : [];
     output.stdout([...lines, ...end].map(sanitise).join('\n'));
   }
   return problems.length === 0 ? exitCodes.ok : exitCodes.usage;

@@ -10,7 +10,7 @@ export const usage = {
     check: {
       type: 'string',
       value: 'DIR',
-      help: 'Check the recipe files of a directory; exit 2 if one has a mistake',
+      help: 'Validate the recipe files in a directory; exit 2 on an error',
     },
     ...jsonFlag,
   },

@@ -13,13 +13,13 @@ export const usage = {
     maxSize: {
       type: 'number',
       value: 'MB',
-      help: 'Max size of the recording and its predecessor together',
+      help: 'Max size of <file> and <file>.1 together',
       default: `${defaultMaxSize_mb} MB`,
     },
     ...recipesFlag,
     ...waitingServerFlags,
   },
   details: [
-    'poolctl syncs the file to disk every 10 s, so a power failure loses at most that. An existing recording is continued. At half of --max-size the file is renamed to <file>.1 and a new one begins. The recording contains statement texts as the server shows them: only its owner can read it.',
+    'poolctl syncs the file to disk every 10 s, so a power failure loses at most that. poolctl appends to an existing recording. At half of --max-size it renames the file to <file>.1 and starts a new one. The recording contains statement texts as the server shows them; only its owner can read the file.',
   ],
 } as const satisfies Usage;

@@ -21,13 +21,13 @@ import type {usage} from './flags.ts';
 
 /**
  * `poolctl replay --capture <route> [url]`: forwards an application's connections to the server and writes the
- * statements it captured to a SQL endpoint file when it is ended, normally with Ctrl-C.
+ * statements it captured to a SQL endpoint file when it ends, normally with Ctrl-C.
  */
 export async function runCapture(context: CliContext, {words, flags}: Call<typeof usage>): Promise<ExitCode> {
   const route = (flags.capture ?? '').replace(/\s+/g, ' ').trim();
   if (route === '' || words.length > 1) {
     throw usageError(
-      '--capture takes a route and at most one address',
+      '--capture takes a route and at most one URL',
       'Example: poolctl replay --capture "GET /api/students" postgres://user@host/database',
     );
   }
@@ -101,10 +101,10 @@ async function capture(
       return observeSession(log, {connection: connections, startup});
     },
   });
-  const url = addressOf(request, proxy.port);
+  const url = proxyUrl(request, proxy.port);
   output.stdout(json ? jsonText({schema_version: 1, url}) : url);
   report(
-    'connect the application to this address, with its password, and send it one request; Ctrl-C ends the capture',
+    'connect the application to this URL, with its password, and send it one request; Ctrl-C ends the capture',
   );
   if (stdin.isTTY) {
     report(
@@ -136,8 +136,8 @@ async function listen(
   }
 }
 
-/** The address for Prisma and libpq, with PASSWORD in place of the password. */
-function addressOf({user, database, prisma}: ConnectionRequest, port: number): string {
+/** The URL for Prisma and libpq, with PASSWORD in place of the password. */
+function proxyUrl({user, database, prisma}: ConnectionRequest, port: number): string {
   const [role, name] = [user, database].map(encodeURIComponent);
   const settings = new URLSearchParams({sslmode: 'disable'});
   for (const [key, value] of Object.entries(prisma ?? ({} as PrismaSettings))) {
@@ -153,7 +153,7 @@ async function write(log: CaptureLog, {route, from, handle, report}: WriteOption
   for (const note of captured.notes) report(note);
   if (captured.statements === 0) {
     throw new AbortError('no statement was captured that can be replayed', {
-      hint: 'Check that the application connected to the address above and handled a request.',
+      hint: 'Check that the application connected to the URL above and handled a request.',
       exitCode: exitCodes.actFailed,
     });
   }

@@ -29,9 +29,9 @@ export async function run(context: CliContext, call: Call<typeof usage>): Promis
   if (name === undefined)
     throw usageError('replay needs an endpoint file', 'Usage: poolctl replay students.sql --demo.');
   if (flags.demo && url !== undefined)
-    throw usageError('--demo and a URL exclude each other', 'Leave out one of them.');
+    throw usageError('--demo and a URL cannot be used together', 'Leave out one of them.');
   if (flags.json && flags.markdown)
-    throw usageError('--json and --markdown exclude each other', 'Leave out one of them.');
+    throw usageError('--json and --markdown cannot be used together', 'Leave out one of them.');
   for (const flag of ['out', 'listen'] as const)
     if (flags[flag] !== undefined)
       throw usageError(`--${flag} requires --capture`, `Add --capture, or leave out --${flag}.`);

@@ -15,7 +15,7 @@ export const usage = {
       type: 'string',
       value: 'ROUTE',
       group: 'Capture',
-      help: 'Instead of measuring: record the queries of a route as an endpoint file',
+      help: 'Instead of measuring: record the queries of a route in an endpoint file',
     },
     out: {
       type: 'string',
@@ -34,7 +34,7 @@ export const usage = {
     ...serverFlags,
   },
   details: [
-    '<endpoint> is a SQL, TypeScript or JavaScript file, or with --demo the name of a demo endpoint. Sessions are read-only unless --allow-writes is given, and poolctl leaves the slots that other clients need. Errors of the measured requests are results: exit 0. Exit 7 if a measurement was impossible, 130 after Ctrl-C, with the results so far.',
-    'poolctl replay --capture "GET /x" [url] prints a URL. Connect the application to it: poolctl forwards its queries to the server and writes them as an endpoint file at Ctrl-C. The file contains the values that were sent and is readable by its owner only.',
+    '<endpoint> is a SQL, TypeScript or JavaScript file, or with --demo the name of a demo endpoint. Sessions are read-only unless --allow-writes is given, and poolctl leaves connection slots free for other clients. Exit 0 even if measured requests failed, 7 if a measurement was impossible, 130 after Ctrl-C (with the results so far).',
+    'poolctl replay --capture "GET /x" [url] prints a URL. Connect the application to it: poolctl forwards its queries to the server and writes them to an endpoint file at Ctrl-C. The file contains the values that were sent; only its owner can read it.',
   ],
 } as const satisfies Usage;

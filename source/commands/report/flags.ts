@@ -18,7 +18,7 @@ export const usage = {
       help: 'End, in the same form',
       default: 'end of the recording, or now',
     },
-    run: {type: 'string', value: 'ID', help: 'One run of the journal, and 10 min before and after it'},
+    run: {type: 'string', value: 'ID', help: 'Only this run of the journal, and 10 min before and after it'},
     html: {
       type: 'string',
       value: 'FILE',

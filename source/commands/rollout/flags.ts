@@ -10,7 +10,7 @@ import {
 
 export const usage = {
   name: 'rollout',
-  summary: 'Promote in stages, watch each, roll back on failure',
+  summary: 'Run a rollout plan in stages, roll back on failure',
   arguments: [
     {shown: 'run|status', completes: ['run', 'status']},
     {shown: '<plan>', completes: 'file'},
@@ -23,7 +23,7 @@ export const usage = {
       type: 'string',
       value: 'NAME',
       isMultiple: true,
-      help: 'Approve this stage; may be given several times',
+      help: 'Approve this stage; may be repeated',
     },
     ...poolerFlag,
     ...recipesFlag,
@@ -32,7 +32,8 @@ export const usage = {
     ...serverFlags,
   },
   details: [
-    'Exit 0 when every stage passed, 1 when a stage failed and was rolled back, 7 when a command failed, 130 when interrupted. After an interruption the same call resumes where it stopped.',
-    'A stage with a command runs only with consent: --approve-stage NAME for one stage, --yes for all. On a terminal poolctl asks before each stage with approval: true, and once for all others. A warning does not fail a stage; a critical limit or finding does.',
+    'Exit 0 when every stage passed, 1 when a stage failed and was rolled back, 7 when a command failed, 130 when interrupted. After an interruption, run the same command again to resume.',
+    'For each stage poolctl runs its promote command, then watches its server. A critical limit or finding fails the stage, a warning does not. On failure poolctl runs the rollback commands, the last stage first.',
+    'Commands run only with consent: --approve-stage NAME for one stage, --yes for all. On a terminal poolctl asks before each stage with "approval: true" in the plan, and once for all others.',
   ],
 } as const satisfies Usage;

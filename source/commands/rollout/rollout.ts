@@ -75,7 +75,7 @@ export async function enterPhase(at: StageInRollout, event: Omit<StageEvent, 'st
 
 export function interrupted(message = 'interrupted'): AbortError {
   return new AbortError(message, {
-    hint: 'The same call resumes where it stopped.',
+    hint: 'Run the same command again to resume.',
     exitCode: exitCodes.interrupted,
   });
 }

@@ -125,14 +125,12 @@ async function requireConsent({ports, plan, flags, state}: Rollout): Promise<voi
   const which = `${counted(names.length, 'stage')} (${names.join(', ')})`;
   if (ports.ask === undefined || flags.json) {
     throw usageError(
-      `${which} would run commands without a question, and there is no terminal to ask for confirmation`,
+      `no consent to run the commands of ${which}, and no terminal to ask for confirmation`,
       'See the plan with --dry-run, then add --yes, --approve-stage NAME for each, or approval: true in the plan.',
     );
   }
   ports.output.stderr(rolloutPlanText(plan));
-  const typed = await ports.ask(
-    sanitise(`Type yes to run the commands of ${which} without another question: `),
-  );
+  const typed = await ports.ask(sanitise(`Type yes to run the commands of ${which}: `));
   if (typed?.trim() !== 'yes') throw interrupted('not confirmed, nothing was executed');
 }
 
@@ -144,8 +142,8 @@ async function approve(at: StageInRollout): Promise<void> {
   }
   if (ports.ask === undefined || flags.json) {
     throw usageError(
-      `stage "${stage.name}" waits for approval, and there is no terminal to ask for confirmation`,
-      `The same call with --approve-stage "${stage.name}" resumes the rollout.`,
+      `stage "${stage.name}" needs approval, and there is no terminal to ask for it`,
+      `To resume, run the same command with --approve-stage "${stage.name}".`,
     );
   }
   const typed = await ports.ask(`Type ${sanitise(stage.name)} to approve this stage: `);

@@ -93,11 +93,11 @@ async function runCommand(
   const isAgain = before?.phase === event.phase;
   if (isAgain && before.process !== null && ports.isRunning(before.process)) {
     throw new AbortError(
-      `${stage.name}: the command of the earlier call is still running, process ${before.process.pid}`,
-      {hint: 'The same call resumes when it has ended.', exitCode: exitCodes.actFailed},
+      `${stage.name}: the command started earlier is still running, process ${before.process.pid}`,
+      {hint: 'When it has ended, run the same command again to resume.', exitCode: exitCodes.actFailed},
     );
   }
-  const note = isAgain ? 'again, as its first run was interrupted: ' : '';
+  const note = isAgain ? 'again, the first run was interrupted: ' : '';
   await enterPhase(at, {...event, detail: `${note}${text}`});
   let recorded = Promise.resolve();
   const result = await ports.runCommand(stage, text, process => {
@@ -145,7 +145,7 @@ export function requireServer(
 ): void {
   if (expected === null || found === undefined || compareServers(expected, found) !== 'other') return;
   throw new AbortError(`${name}: ${serverDifference(expected, found)}; the rollout stops here`, {
-    hint: 'The same call resumes when the URL leads to the first server again.',
+    hint: 'To resume, run the same command when the URL leads to the first server again.',
     exitCode: exitCodes.drift,
   });
 }

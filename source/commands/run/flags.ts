@@ -10,7 +10,7 @@ export const usage = {
       type: 'string',
       value: 'NAME=VALUE',
       isMultiple: true,
-      help: 'Set a parameter of the recipe; may be given several times',
+      help: 'Set a parameter of the recipe; may be repeated',
     },
     ...consentFlags,
     ...recipesFlag,

@@ -9,11 +9,11 @@ export const usage = {
     ...consentFlags,
     sameServer: {
       type: 'boolean',
-      help: 'Confirm that this is the server of the run, where the journal does not prove it',
+      help: 'Confirm that the run was on this server, if the journal does not prove it',
     },
     ...journalFlag,
     ...jsonFlag,
     ...serverFlags,
   },
-  details: ["<run> is the run's id or its first characters: 'poolctl journal list' lists the runs."],
+  details: ["<run> is the run's id or the first characters of it. 'poolctl journal list' lists the runs."],
 } as const satisfies Usage;

@@ -185,5 +185,5 @@ function refersToExported(source: string, name: string): AbortError {
 }
 
 function bothGiven(): AbortError {
-  return usageError('an address and --target exclude each other', 'Leave out one of them.');
+  return usageError('an address and --target cannot be used together', 'Leave out one of them.');
 }

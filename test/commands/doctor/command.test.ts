@@ -69,7 +69,7 @@ describe('doctor', () => {
     const {text} = run([ok, missing, advice], false);
     expect(text.split('\n')).toEqual([
       'PostgreSQL 15.18 on rds at db:5432/shop as app·[2J',
-      '  found by DATABASE_URL in ./.env, connected over TLS, round trip 1.25ms',
+      '  from DATABASE_URL in ./.env, connected over TLS, round trip 1.25ms',
       '  marked as production',
       '  ignored in the URL: connection_limit=5',
       '  ~/.pgpass is ignored',

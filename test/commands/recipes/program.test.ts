@@ -100,7 +100,7 @@ describe('poolctl recipes', () => {
     const home = await homeWith({'name-role.md': runbook, 'own.ts': own});
     expect(await runProgram(['recipes', '--check', 'team'], {home})).toMatchObject({
       code: 0,
-      stdout: '2 recipes, no mistakes\n',
+      stdout: '2 recipes, no errors\n',
     });
     expect(await failing(['recipes', '--check', 'nowhere'], {home})).toEqual([
       2,

@@ -59,7 +59,11 @@ const refused: [what: string, given: Given, message: RegExp][] = [
     },
     /names service "prod"/,
   ],
-  ['a target and a URL', {url: 'postgres://u:secret@h/d', flags: {target: 'prod'}}, /exclude each other/],
+  [
+    'a target and a URL',
+    {url: 'postgres://u:secret@h/d', flags: {target: 'prod'}},
+    /cannot be used together/,
+  ],
   [
     'a rescue that is none',
     {url: 'postgres://h/d', env: {POOLCTL_RESCUE_URL: 'secret'}},
