@@ -87,7 +87,7 @@ export type LinesEnd = {
 };
 
 /** Longer than any entry: without a newline up to here the file is no journal. */
-const mostLineBytes = 64 * 1024 * 1024;
+const maxLineBytes = 64 * 1024 * 1024;
 const sliceBytes = 256 * 1024;
 const newline = 0x0a;
 
@@ -108,7 +108,7 @@ export async function readLines(
     if (length > 0) onLines(linesOf(bytes.subarray(0, length - 1)));
     torn = bytes.subarray(length);
     end += length;
-    if (torn.length > mostLineBytes) {
+    if (torn.length > maxLineBytes) {
       onLines([null]);
       return {end, torn: Buffer.alloc(0)};
     }

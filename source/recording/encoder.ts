@@ -5,10 +5,8 @@ import {jsonText} from '../core/text/json.ts';
 import type {Severity} from '../model/finding.ts';
 import type {ReadFailure, RecordedSnapshot} from '../model/recording.ts';
 import type {Snapshot, Statement, StatementRates} from '../model/snapshot.ts';
-
 import type {Frame} from './frames.ts';
-import {currentPatch} from './older-forms.ts';
-import {emptyPacked, pack, unpack} from './packed.ts';
+import {emptyPacked, pack, type Row, unpack} from './packed.ts';
 import {apply, diff, type Patch} from './patch.ts';
 
 export type Encoder = {
@@ -22,8 +20,8 @@ export type Encoder = {
 const groupLength = 120;
 
 /**
- * Encodes snapshots as frames. A frame contains the changes since the previous snapshot. A group of frames is one Brotli
- * stream, flushed after each frame, so repeated text costs little and every complete frame is readable.
+ * Encodes snapshots as frames. A frame contains the changes since the previous snapshot. A group of frames is one
+ * Brotli stream, flushed after each frame, so repeated text costs little and every complete frame is readable.
  */
 export function createEncoder(): Encoder {
   let base = emptyPacked;
@@ -47,7 +45,7 @@ export function createEncoder(): Encoder {
       const line: Patch = {
         ...patch,
         ...(hasStatements && {has_statements: true}),
-        ...(isKey && beginning(track)),
+        ...(isKey && groupStart(track)),
       };
       const payload = await stream.write(`${jsonText(line)}\n`);
       return {kind: isKey ? 'key' : 'delta', at_ms: Date.parse(snapshot.at), severity, payload};
@@ -69,7 +67,7 @@ export function readFailure({at_ms, payload}: Frame): ReadFailure {
 }
 
 /** A hundred times the size of a group with 500 sessions; bounds what a crafted file can decompress to. */
-const mostGroupBytes = 256 * 1024 * 1024;
+const maxGroupBytes = 256 * 1024 * 1024;
 
 /** The snapshots of a group, complete or truncated. Throws AbortError (exit 2) if it cannot be decoded. */
 export function decodeGroup(frames: readonly Frame[]): RecordedSnapshot[] {
@@ -88,7 +86,7 @@ function unpackGroup(frames: readonly Frame[]): RecordedSnapshot[] {
   const text = brotliDecompressSync(Buffer.concat(frames.map(({payload}) => payload)), {
     // A group's stream has no end: it may continue, or its writer was killed.
     finishFlush: constants.BROTLI_OPERATION_FLUSH,
-    maxOutputLength: mostGroupBytes,
+    maxOutputLength: maxGroupBytes,
   }).toString('utf8');
   let packed = emptyPacked;
   let track = emptyTrack;
@@ -99,20 +97,24 @@ function unpackGroup(frames: readonly Frame[]): RecordedSnapshot[] {
       const patch = currentPatch(JSON.parse(line) as Patch);
       packed = apply(packed, patch);
       const snapshot = unpack(packed);
-      if (patch.rates !== undefined) track = begun(snapshot, patch.rates, patch.statements_at_ms ?? 0);
+      if (patch.rates !== undefined) track = trackAtStart(snapshot, patch.rates, patch.statements_at_ms ?? 0);
       else if (patch.has_statements) track = advance(track, snapshot);
       return {...snapshot, statements: [...track.statements]};
     });
 }
 
 /** What a group needs from the groups before it. */
-function beginning({at_ms, statements}: StatementTrack): Pick<Patch, 'statements_at_ms' | 'rates'> {
+function groupStart({at_ms, statements}: StatementTrack): Pick<Patch, 'statements_at_ms' | 'rates'> {
   return {statements_at_ms: at_ms, rates: statements.map(({rates}) => rates ?? null)};
 }
 
-function begun(snapshot: Snapshot, rates: readonly (StatementRates | null)[], at_ms: number): StatementTrack {
-  const statements = snapshot.statements.map((statement, place) => {
-    const own = rates[place];
+function trackAtStart(
+  snapshot: Snapshot,
+  rates: readonly (StatementRates | null)[],
+  at_ms: number,
+): StatementTrack {
+  const statements = snapshot.statements.map((statement, index) => {
+    const own = rates[index];
     return own ? {...statement, rates: own} : statement;
   });
   return {at_ms, statements, stats_reset: snapshot.statements_info?.stats_reset ?? null};
@@ -173,4 +175,28 @@ function advance(track: StatementTrack, snapshot: Snapshot): StatementTrack {
     is_complete: false,
   };
   return {...current, statements: withStatementRates({...track, is_complete: false}, current)};
+}
+
+/** Members that recordings of poolctl 0.1 have under another name. */
+const renamedBudget: Record<string, string> = {own_limits: 'role_and_database_limits'};
+const renamedSnapshot: Record<string, string> = {told_by_facts: 'fact_findings'};
+
+/** A patch as this version writes it, whichever version wrote it. */
+export function currentPatch(patch: Patch): Patch {
+  const {rest, tables} = patch;
+  const rows = tables?.budget?.rows?.map(([index, changed, removed = []]): [number, Row, string[]] => [
+    index,
+    renamed(changed, renamedBudget),
+    removed.map(name => renamedBudget[name] ?? name),
+  ]);
+  return {
+    ...patch,
+    ...(rest !== undefined && {rest: renamed(rest, renamedSnapshot)}),
+    ...(tables !== undefined &&
+      rows !== undefined && {tables: {...tables, budget: {...tables.budget, rows}}}),
+  };
+}
+
+function renamed(row: Row, names: Record<string, string>): Row {
+  return Object.fromEntries(Object.entries(row).map(([name, value]) => [names[name] ?? name, value]));
 }

@@ -4,8 +4,8 @@ import {jsonText} from '../core/text/json.ts';
 import type {Severity} from '../model/finding.ts';
 
 /**
- * One record of a file. `key` starts a group and can be decoded alone, `delta` is the next snapshot of the group, `lost`
- * is a failed read of the server.
+ * One record of a file. `key` starts a group and can be decoded alone, `delta` is the next snapshot of the group,
+ * `lost` is a failed read of the server.
  */
 export type Frame = {
   kind: (typeof kinds)[number];
@@ -20,7 +20,7 @@ const severities: readonly Frame['severity'][] = [null, 'warning', 'critical'];
 /** marker 2, length 4, checksum 4, kind 1, severity 1, milliseconds since 1970 as a double 8; little endian. */
 const headerBytes = 20;
 const marker = Buffer.from([0xf7, 0x70]);
-const mostPayloadBytes = 64 * 1024 * 1024;
+const maxPayloadBytes = 64 * 1024 * 1024;
 
 /** Serialises a frame; the checksum covers everything after it. */
 export function writeFrame({kind, at_ms, severity, payload}: Frame): Buffer {
@@ -69,7 +69,7 @@ function frameAt(bytes: Buffer, at: number): Frame | null {
   if (at + headerBytes > bytes.length || !bytes.subarray(at, at + 2).equals(marker)) return null;
   const length = bytes.readUInt32LE(at + 2);
   const end = at + headerBytes + length;
-  if (length > mostPayloadBytes || end > bytes.length) return null;
+  if (length > maxPayloadBytes || end > bytes.length) return null;
   if (crc32(bytes.subarray(at + 10, end)) !== bytes.readUInt32LE(at + 6)) return null;
   const kind = kinds[bytes.readUInt8(at + 10)];
   const severity = severities[bytes.readUInt8(at + 11)];

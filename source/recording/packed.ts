@@ -29,8 +29,8 @@ export const emptyPacked: Packed = {
 };
 
 /**
- * The recorded part of a snapshot. Measured numbers keep four significant digits, totals ten. Derived values are left out:
- * ages that follow from a timestamp, means that follow from totals, and statements' rates (activity/rates.ts).
+ * The recorded part of a snapshot. Measured numbers keep four significant digits, totals ten. Derived values are left
+ * out: ages that follow from a timestamp, means that follow from totals, and statements' rates (activity/rates.ts).
  */
 export function pack(snapshot: RecordedSnapshot): Packed {
   const {at, budget, backends, background_workers, statements, lock_waits, databases, ...rest} = snapshot;
@@ -113,7 +113,7 @@ function ageSince(row: Row, since: readonly string[], at_ms: number): number | n
   return name === undefined ? null : Math.max(0, at_ms - parseTime(String(row[name])));
 }
 
-/** Most sessions' times are those of the reading before. */
+/** Most sessions' times are the same as in the previous snapshot. */
 const parseTime = memoize(Date.parse, 10_000);
 
 function withoutMean({mean_exec_time_ms: _, rates: __, ...statement}: Statement): Row {

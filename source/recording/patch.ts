@@ -19,7 +19,7 @@ type TablePatch = {
   /** Row identities in order; absent if unchanged. */
   ids?: string[];
   /** Changed members of a row by its index, and removed members. */
-  rows?: [place: number, changed: Row, lost?: string[]][];
+  rows?: [index: number, changed: Row, removed?: string[]][];
 };
 
 /** Time and transactions between two snapshots, by which ages grow. */
@@ -79,11 +79,11 @@ function diffTable(before: Map<string, Row>, after: Map<string, Row>, elapsed: E
   const ids = [...after.keys()];
   const isSameOrder = ids.length === before.size && [...before.keys()].every((id, at) => id === ids[at]);
   const rows: NonNullable<TablePatch['rows']> = [];
-  for (const [place, id] of ids.entries()) {
+  for (const [index, id] of ids.entries()) {
     const row = after.get(id) ?? {};
-    const [changed, lost] = changes(aged(before.get(id) ?? {}, elapsed), row);
-    if (changed !== null || lost.length > 0) {
-      rows.push(lost.length > 0 ? [place, changed ?? {}, lost] : [place, changed ?? {}]);
+    const [changed, removed] = changes(aged(before.get(id) ?? {}, elapsed), row);
+    if (changed !== null || removed.length > 0) {
+      rows.push(removed.length > 0 ? [index, changed ?? {}, removed] : [index, changed ?? {}]);
     }
   }
   if (isSameOrder && rows.length === 0) return null;
@@ -92,12 +92,12 @@ function diffTable(before: Map<string, Row>, after: Map<string, Row>, elapsed: E
 
 function applyTable(before: Map<string, Row>, patch: TablePatch, elapsed: Elapsed): Map<string, Row> {
   const ids = patch.ids ?? [...before.keys()];
-  const changes = new Map(patch.rows?.map(([place, changed, lost = []]) => [place, {changed, lost}]));
+  const changes = new Map(patch.rows?.map(([index, changed, removed = []]) => [index, {changed, removed}]));
   return new Map(
-    ids.map((id, place) => {
+    ids.map((id, index) => {
       const row = aged(before.get(id) ?? {}, elapsed);
-      const change = changes.get(place);
-      return [id, change === undefined ? row : changedRow(row, change.changed, change.lost)];
+      const change = changes.get(index);
+      return [id, change === undefined ? row : changedRow(row, change.changed, change.removed)];
     }),
   );
 }
@@ -128,7 +128,7 @@ function commonGrowth(before: Map<string, Row>, after: Map<string, Row>): number
 }
 
 /** The members that changed (null if none) and those that were removed. */
-function changes(before: Row, after: Row): [changed: Row | null, lost: string[]] {
+function changes(before: Row, after: Row): [changed: Row | null, removed: string[]] {
   let changed: Row | null = null;
   for (const name of Object.keys(after)) {
     const value = after[name];
@@ -145,15 +145,15 @@ function growth(before: unknown, after: unknown): unknown {
   return Number((after - before).toFixed(3));
 }
 
-/** Applies changes to a row: counters grow, other members are replaced, `lost` ones are removed. */
-function changedRow(row: Row, changed: Row, lost: readonly string[]): Row {
+/** Applies changes to a row: counters grow, other members are replaced, `removed` ones are removed. */
+function changedRow(row: Row, changed: Row, removed: readonly string[]): Row {
   const next: Row = {...row};
   for (const [name, value] of Object.entries(changed)) {
     const earlier = row[name];
     const isGrowth = counters.has(name) && typeof earlier === 'number' && typeof value === 'number';
     next[name] = isGrowth ? Number((earlier + value).toFixed(3)) : value;
   }
-  for (const name of lost) delete next[name];
+  for (const name of removed) delete next[name];
   return next;
 }
 

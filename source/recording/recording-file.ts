@@ -8,15 +8,15 @@ import {type Frame, readFrames, readHeader, writeFrame, writeHeader} from './fra
 
 export type RecordingFile = {
   /** Resolves when written to the system, so it survives this process; it is on disk within `syncEveryMs`. */
-  add(reading: RecordedSnapshot, severity: Severity | null): Promise<void>;
+  add(snapshot: RecordedSnapshot, severity: Severity | null): Promise<void>;
   /** Records a failed read; of consecutive failures only the first. */
-  addFailure(loss: ReadFailure): Promise<void>;
+  addFailure(failure: ReadFailure): Promise<void>;
   /** Resolves when everything is on disk. */
   close(): Promise<void>;
   written(): {readings: number; bytes: number};
 };
 
-/** Told in `poolctl record --help`. */
+/** Documented in `poolctl record --help`. */
 const syncEveryMs = 10_000;
 
 /** The name of the rotated file, which replaces an earlier rotated file. */
@@ -26,19 +26,19 @@ export function rotatedName(file: string): string {
 
 /**
  * Opens `file` for appending, or creates it, readable by its owner only. Together with its rotated file it stays below
- * `most_bytes`, give or take one snapshot. Removes a torn tail. Throws AbortError: exit 2 if the file is no recording or
+ * `max_bytes`, give or take one snapshot. Removes a torn tail. Throws AbortError: exit 2 if the file is no recording or
  * of another target, 7 if the system refuses.
  */
 export async function openRecordingFile(
   file: string,
-  options: {most_bytes: number; now?: () => number},
+  options: {max_bytes: number; now?: () => number},
 ): Promise<RecordingFile> {
   const now = options.now ?? (() => performance.now());
   const encoder = createEncoder();
   const written = {readings: 0, bytes: 0};
   let current = await guarded(file, () => openExisting(file));
   let lastSyncMs = now();
-  let isLost = false;
+  let hasFailed = false;
 
   async function append(frame: Frame): Promise<void> {
     if (current === null) return;
@@ -54,7 +54,7 @@ export async function openRecordingFile(
   async function fileFor(target: string): Promise<OpenFile> {
     if (current === null) return begin(file, target);
     if (current.target !== target) throw otherTarget(file, current.target, target);
-    if (current.size < options.most_bytes / 2) return current;
+    if (current.size < options.max_bytes / 2) return current;
     await current.handle.datasync();
     await current.handle.close();
     await rename(file, rotatedName(file));
@@ -68,12 +68,12 @@ export async function openRecordingFile(
         current = await fileFor(snapshot.target.id);
         await append(await encoder.encode(snapshot, severity));
         written.readings++;
-        isLost = false;
+        hasFailed = false;
       }),
-    addFailure: loss =>
+    addFailure: failure =>
       guarded(file, async () => {
-        if (!isLost) await append(failureFrame(loss));
-        isLost = true;
+        if (!hasFailed) await append(failureFrame(failure));
+        hasFailed = true;
       }),
     close: () =>
       guarded(file, async () => {

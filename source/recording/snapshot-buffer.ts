@@ -6,59 +6,59 @@ import {writeFrame, writeHeader} from './frames.ts';
 import {createFrameRecording, type FrameRecording} from './open-recording.ts';
 
 export type SnapshotBufferOptions = {
-  most_ms: number;
+  max_ms: number;
   /** Of encoded frames; the two groups read last are also kept decoded. */
-  most_bytes: number;
+  max_bytes: number;
   /** The file that `save` creates by default. */
   fileFor(target: string): string;
 };
 
 /** The latest snapshots, encoded in memory. Beyond its bounds the oldest groups are dropped, never the last. */
-export function createSnapshotBuffer({most_ms, most_bytes, fileFor}: SnapshotBufferOptions): SnapshotBuffer {
-  const tape = createFrameRecording();
+export function createSnapshotBuffer({max_ms, max_bytes, fileFor}: SnapshotBufferOptions): SnapshotBuffer {
+  const recording = createFrameRecording();
   const encoder = createEncoder();
   let target: string | null = null;
-  let isLost = false;
+  let hasFailed = false;
   let last: Promise<unknown> = Promise.resolve();
   return {
-    times: tape.times,
-    failures: tape.failures,
-    read: tape.read,
+    times: recording.times,
+    failures: recording.failures,
+    read: recording.read,
     add(snapshot, severity) {
       target = snapshot.target.id;
-      isLost = false;
+      hasFailed = false;
       last = last
         .then(() => encoder.encode(snapshot, severity))
         .then(frame => {
-          tape.add(frame);
-          while (isBeyond(tape, {most_ms, most_bytes}) && tape.dropOldest());
+          recording.add(frame);
+          while (isBeyond(recording, {max_ms, max_bytes}) && recording.dropOldest());
         })
         // A snapshot that cannot be recorded is only missing from the history.
         .catch(() => encoder.restart());
     },
-    addFailure(loss: ReadFailure) {
-      if (isLost) return;
-      isLost = true;
-      last = last.then(() => tape.add(failureFrame(loss)));
+    addFailure(failure: ReadFailure) {
+      if (hasFailed) return;
+      hasFailed = true;
+      last = last.then(() => recording.add(failureFrame(failure)));
     },
     flushed: () => last,
     async save(file) {
       await last;
       if (target === null) throw refused('there is no snapshot yet', 'Wait for the first one.');
       const path = file ?? fileFor(target);
-      await writeNew(path, [writeHeader(target), ...tape.frames().map(writeFrame)]);
+      await writeNew(path, [writeHeader(target), ...recording.frames().map(writeFrame)]);
       return path;
     },
   };
 }
 
 function isBeyond(
-  tape: FrameRecording,
-  {most_ms, most_bytes}: {most_ms: number; most_bytes: number},
+  recording: FrameRecording,
+  {max_ms, max_bytes}: {max_ms: number; max_bytes: number},
 ): boolean {
-  const moments = tape.times();
-  const spanned_ms = (moments.at(-1)?.at_ms ?? 0) - (moments[0]?.at_ms ?? 0);
-  return tape.bytes() > most_bytes || spanned_ms > most_ms;
+  const times = recording.times();
+  const spanned_ms = (times.at(-1)?.at_ms ?? 0) - (times[0]?.at_ms ?? 0);
+  return recording.bytes() > max_bytes || spanned_ms > max_ms;
 }
 
 /** Creates a file; never overwrites one. */

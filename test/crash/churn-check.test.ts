@@ -5,7 +5,7 @@ import {createSnapshot} from '../helpers/snapshot.ts';
 import {checkChurn} from './churn/check.ts';
 import type {LogLine} from './churn/server-log.ts';
 
-// What `npm run crash` would find, were it there: the server's log held against the journal.
+// Cases for the check of `npm run crash`, which compares the server's log with the journal.
 
 const start = '2026-01-01T00:00:00.123456Z';
 const changed = '2026-01-01T00:00:10.500700Z';
@@ -44,8 +44,8 @@ const ended = (ms: number, more: Partial<LogLine> = {}) =>
 const session = {application_name: 'churn-1', pid: 7, backend_start: '2026-01-01 00:00:00.123456+00'};
 const apply = applyOf('pg_terminate_backend');
 
-describe('the check of what the server saw', () => {
-  it('is content with an act of its intent on the session that is meant', () => {
+describe('comparing the journal with the server log', () => {
+  it('accepts a statement with an intent for its session', () => {
     const log = [line(500, 'statement: COMMIT'), actLine(600, apply), ended(601)];
     const entries = [intent(590, apply), outcome('verified')];
     expect(checkChurn(log, entries, [session])).toEqual({
@@ -96,12 +96,12 @@ describe('the check of what the server saw', () => {
     expect(violations).toEqual([expect.stringMatching(violation)]);
   });
 
-  it('counts those that moved in the window between guard and signal', () => {
+  it('counts sessions that changed between guard and signal', () => {
     const log = [actLine(600, apply), line(600, 'statement: BEGIN'), ended(601)];
     expect(checkChurn(log, [intent(590, apply)], [session])).toMatchObject({moved: 1, violations: []});
   });
 
-  it('takes the statement that an active session was read with for no change', () => {
+  it('does not count the statement that an active session was read with as a change', () => {
     const active = applyOf('pg_terminate_backend', {state: 'active'});
     const log = [
       line(500, 'duration: 0.1 ms'),
@@ -114,7 +114,7 @@ describe('the check of what the server saw', () => {
     expect(checkChurn(later, [intent(590, active)], [session]).violations).toHaveLength(1);
   });
 
-  it('counts what is recorded as verified and was not logged', () => {
+  it('counts outcomes recorded as verified that the server did not log', () => {
     expect(
       checkChurn([actLine(600, apply)], [intent(590, apply), outcome('verified')], [session]),
     ).toMatchObject({

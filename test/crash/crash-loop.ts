@@ -11,12 +11,12 @@ import {openRecording} from '../../source/recording/open-recording.ts';
 export type CrashReport = {loops: number; killed: number; acknowledged: number; losses: string[]};
 
 const moments = ['before', 'half', 'after'];
-/** More than there are before the first acknowledgement of a program that finds everything as it was left. */
+/** More operations than a program needs before its first acknowledgement. */
 const operations = 40;
 
 /**
- * Writes journal and recording over and over in one folder, each time killed at another operation, and looks after
- * each whether everything is there that had been acknowledged in any of them, but for readings that were rotated away.
+ * Writes journal and recording repeatedly in one folder, each time killed at another operation. After each run it
+ * checks that everything acknowledged in any run is present, except rotated snapshots.
  */
 export async function crashLoop(loops: number): Promise<CrashReport> {
   const folder = await mkdtemp(join(tmpdir(), 'poolctl-crash-'));
@@ -51,7 +51,7 @@ async function bundle(folder: string): Promise<string> {
     bundle: true,
     format: 'esm',
     platform: 'node',
-    // pg, which a helper brings along, requires what Node has built in.
+    // pg, which a helper imports, requires built-in modules.
     banner: {
       js: "import {createRequire} from 'node:module'; const require = createRequire(import.meta.url);",
     },
@@ -78,7 +78,7 @@ async function lost(
   ];
 }
 
-/** Of what can be read back in full. */
+/** Counts of what can be read in full. */
 async function readingTimes(file: string): Promise<Set<number>> {
   const recording = await openRecording(file).catch(() => null);
   if (recording === null) return new Set();

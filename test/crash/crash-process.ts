@@ -5,9 +5,9 @@ import {join} from 'node:path';
 import process from 'node:process';
 
 /**
- * Writes a journal and a recording in a folder, tells each thing that was acknowledged on stdout, and kills itself
- * with SIGKILL at one of its operations on files: before it, in the middle of what it writes, or after it.
- * `crash-process FOLDER FIRST_READING OPERATION before|half|after`.
+ * Writes a journal and a recording in a folder, prints what was acknowledged, and kills itself with SIGKILL at one of
+ * its file operations: before it, halfway through the write, or after it. `crash-process FOLDER FIRST_READING OPERATION
+ * before|half|after`.
  */
 const [folder = '', first = '0', operation = '0', when = 'before'] = process.argv.slice(2);
 const cycles = 6;
@@ -17,16 +17,16 @@ type Operation = (...args: unknown[]) => Promise<unknown>;
 
 function die(): Promise<never> {
   process.kill(process.pid, 'SIGKILL');
-  // The signal is delivered while nothing else can happen any more.
+  // Waits for the signal.
   return new Promise(() => {});
 }
 
-/** Counts an operation, and dies at the one that was asked for. */
+/** Counts an operation, and kills the process at the requested one. */
 function deadly(work: Operation, half?: Operation): Operation {
   return async function (this: unknown, ...args) {
     if (operations++ !== Number(operation)) return work.apply(this, args);
     const last = when === 'half' && half ? half : work;
-    // One that is refused (a folder that is there already) has been done all the same.
+    // An operation that fails (the folder exists) counts too.
     if (when !== 'before') await last.apply(this, args).catch(() => {});
     return die();
   };
@@ -57,8 +57,8 @@ const [{openJournal}, {openRecordingFile}, {changingSnapshot}, {draftOf, intentO
 const journal = openJournal(join(folder, 'journal.jsonl'));
 let clock_ms = 0;
 const recording = await openRecordingFile(join(folder, 'out.poolctl'), {
-  most_bytes: 16_000,
-  // Every reading is synced, so that there is something to die in.
+  max_bytes: 16_000,
+  // Sync every snapshot, so that there are operations to be killed in.
   now: () => {
     clock_ms += 11_000;
     return clock_ms;

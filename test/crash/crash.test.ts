@@ -1,8 +1,8 @@
 import {expect, it} from 'vitest';
 import {crashLoop} from './crash-loop.ts';
 
-// `npm run crash -- 200` goes through every stage of each file; these are its first and the most telling ones.
-it('loses nothing that was acknowledged, wherever it is killed', async () => {
+// `npm run crash -- 200` covers every operation; these are the first and most revealing ones.
+it('loses nothing acknowledged, at whatever operation it is killed', async () => {
   const {killed, acknowledged, losses} = await crashLoop(48);
   expect(losses).toEqual([]);
   expect(killed).toBeGreaterThan(30);

@@ -4,7 +4,7 @@ import {openJournal} from '../../source/journal/journal-file.ts';
 import {ownProcess} from '../../source/journal/process-liveness.ts';
 import {exampleServer} from '../helpers/identity.ts';
 
-/** Is in the middle of an act for ever: `act-process.ts FILE`. Says `acting` when the act has begun. */
+/** Executes a step that never ends: `act-process.ts FILE`. Prints `acting` when the step has started. */
 const journal = openJournal(process.argv[2] ?? '');
 const run = execute(
   {

@@ -102,7 +102,7 @@ describe('an outcome', () => {
     const late = acting.append(draftOf('r', 0));
     await expect(late).rejects.toMatchObject({name: 'AbortError', exitCode: 8});
     await expect(late).rejects.toThrow('run r step 1 already has an outcome in the journal');
-    // A step that is intended again (two runs of one name) can have one again.
+    // A step with a second intent (two runs of one name) can have a second outcome.
     await acting.append(intentOf('r', 0));
     expect(await acting.append(draftOf('r', 0))).toMatchObject({seq: 4});
   });

@@ -236,7 +236,7 @@ describe('between processes', () => {
     await journal.append({...by, event: 'run', ...open, process: {...ownProcess(), ...other}});
     await journal.append(intentOf('a', 0));
     expect(await journal.unfinished()).toMatchObject([{run: 'a', acting_pid}]);
-    // One that has told its end is over, though its process (the console) lives on.
+    // A run with an `end` entry is over, even if its process (the console) is alive.
     await journal.append({...by, event: 'end', status: 'failed', reason: null, after: {}});
     expect(await journal.unfinished()).toMatchObject([{run: 'a', acting_pid: null}]);
   });
@@ -247,7 +247,7 @@ describe('between processes', () => {
     await symlink(ownerText({pid: process.pid}), `${file}.lock.3.0`);
     await fill(file, 1, 'next');
     expect(await readdir(join(file, '..'))).toEqual(['journal.jsonl']);
-    // As a run does, which looks for unfinished acts first.
+    // A run looks for unfinished steps first.
     await symlink(ownerText({pid: process.pid}), `${file}.lock.4.0`);
     const journal = openJournal(file);
     await journal.read();
@@ -256,7 +256,7 @@ describe('between processes', () => {
   });
 });
 
-/** As a claim describes its maker; what is not given is this process's own. */
+/** The text of a lock; members default to those of this process. */
 function ownerText({host = hostname(), pid, start}: {host?: string; pid: number; start?: string}): string {
   const own = describeLockOwner().split('|');
   return [host, own[1], own[2], pid, start ?? own[4]].join('|');

@@ -7,7 +7,7 @@ import {findRun, planUndo} from '../../source/core/engine/undo.ts';
 import {openJournal} from '../../source/journal/journal-file.ts';
 import type {JournalEntry} from '../../source/model/journal-entry.ts';
 
-/** Written by poolctl 0.1: sessions ended, an .env changed, an index build cancelled, a role set and set back. */
+/** Written by poolctl 0.1: ended sessions, a changed .env, a canceled index build, a role setting and its undo. */
 const fixture = new URL('../fixtures/older/journal-0.1.jsonl', import.meta.url).pathname;
 
 async function copy(): Promise<string> {

@@ -110,7 +110,7 @@ it('changes no mode through a symbolic link', async () => {
   expect(await openJournal(file).verify()).toMatchObject({ok: true, entries: 2});
 });
 
-/** Mounting wants rights that a container may lack. */
+/** Mounting needs privileges that a container may lack. */
 function canMount(): boolean {
   try {
     execFileSync('sh', ['-c', 'unshare --mount true'], {stdio: 'ignore'});

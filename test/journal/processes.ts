@@ -5,13 +5,13 @@ import {onTestFinished} from 'vitest';
 
 export type Child = {
   process: ChildProcessByStdio<Writable, Readable, null>;
-  /** Resolves when it has said the word. */
+  /** Resolves when it has printed the word. */
   says(word: string): Promise<void>;
-  /** Resolves with its exit code; null when a signal ended it. */
+  /** Resolves with its exit code; null if a signal ended it. */
   exited: Promise<number | null>;
 };
 
-/** A program of the tests, run from its source. */
+/** Runs a test program from its source. */
 export function startChild(program: URL, ...args: string[]): Child {
   const path = fileURLToPath(program);
   const child = spawn(process.execPath, ['--import', 'tsx', path, ...args], {

@@ -16,7 +16,7 @@ async function createJournal(count: number): Promise<{file: string; journal: Jou
   return {file, journal: openJournal(file)};
 }
 
-/** Nothing may follow from it: neither what is read nor what is written. */
+/** Both reading and writing must be refused. */
 async function expectBroken(journal: JournalFile, broken_at: number, reason: RegExp): Promise<void> {
   expect(await journal.verify()).toMatchObject({
     ok: false,

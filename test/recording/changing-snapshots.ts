@@ -3,7 +3,7 @@ import {createBackend, createSnapshot, createStatement} from '../helpers/snapsho
 
 const start_ms = Date.parse('2026-01-01T12:00:00.000Z');
 
-/** So many readings, 2 s apart, of a server where sessions work, come and go and counters rise. */
+/** `count` snapshots, 2 s apart, of a server whose sessions change, start and end, and whose counters rise. */
 export function changingSnapshots(count: number): Snapshot[] {
   return Array.from({length: count}, (_, index) => changingSnapshot(index));
 }

@@ -14,8 +14,8 @@ async function newFile(): Promise<string> {
   return join(await temporaryFolder(), 'out.poolctl');
 }
 
-async function write(file: string, snapshots: readonly Snapshot[], most_bytes = plenty): Promise<void> {
-  const recording = await openRecordingFile(file, {most_bytes});
+async function write(file: string, snapshots: readonly Snapshot[], max_bytes = plenty): Promise<void> {
+  const recording = await openRecordingFile(file, {max_bytes});
   for (const snapshot of snapshots) await recording.add(snapshot, null);
   await recording.close();
 }
@@ -34,7 +34,7 @@ const refused = (exitCode: number) => ({name: 'AbortError', exitCode});
 describe('a recording', () => {
   it('restores snapshots, severities and failures, readable by its owner only', async () => {
     const file = await newFile();
-    const writer = await openRecordingFile(file, {most_bytes: plenty});
+    const writer = await openRecordingFile(file, {max_bytes: plenty});
     for (const snapshot of snapshots.slice(0, 10)) await writer.add(snapshot, 'critical');
     await writer.addFailure({at_ms: 5, message: 'gone'});
     await writer.addFailure({at_ms: 6, message: 'gone, for 1 s'});
@@ -67,38 +67,38 @@ describe('a recording', () => {
     const middle = Math.floor(bytes.length / 2);
     bytes.writeUInt8(bytes.readUInt8(middle) ^ 0xff, middle);
     await writeFile(file, bytes);
-    const kept = await timesOf(file);
-    expect(kept.slice(0, 120)).toEqual(times(snapshots.slice(0, 120)));
-    expect(kept.slice(-60)).toEqual(times(snapshots.slice(240)));
-    expect(kept.length).toBeLessThan(300);
+    const stored = await timesOf(file);
+    expect(stored.slice(0, 120)).toEqual(times(snapshots.slice(0, 120)));
+    expect(stored.slice(-60)).toEqual(times(snapshots.slice(240)));
+    expect(stored.length).toBeLessThan(300);
   });
 
   it('is bounded: it is rotated to .1 at half its size, and both are played', async () => {
     const file = await newFile();
-    const most_bytes = 20_000;
-    await write(file, changingSnapshots(3000), most_bytes);
+    const max_bytes = 20_000;
+    await write(file, changingSnapshots(3000), max_bytes);
     const sizes = await Promise.all([stat(file), stat(`${file}.1`)]);
-    expect(sizes.reduce((sum, {size}) => sum + size, 0)).toBeLessThan(most_bytes + 2000);
+    expect(sizes.reduce((sum, {size}) => sum + size, 0)).toBeLessThan(max_bytes + 2000);
     const all = times(changingSnapshots(3000));
-    const kept = await timesOf(file);
-    expect(kept).toEqual(all.slice(-kept.length));
-    expect(kept.length).toBeGreaterThan(100);
+    const stored = await timesOf(file);
+    expect(stored).toEqual(all.slice(-stored.length));
+    expect(stored.length).toBeGreaterThan(100);
     expect((await stat(`${file}.1`)).mode & 0o777).toBe(0o600);
   });
 
   it('refuses a file that is no recording, of another target, or written by another process', async () => {
     const file = await newFile();
     await writeFile(file, 'a diary\n');
-    await expect(openRecordingFile(file, {most_bytes: plenty})).rejects.toMatchObject(refused(2));
+    await expect(openRecordingFile(file, {max_bytes: plenty})).rejects.toMatchObject(refused(2));
     await expect(openRecording(file)).rejects.toMatchObject(refused(2));
     expect(await readFile(file, 'utf8')).toBe('a diary\n');
     await expect(openRecording(`${file}.absent`)).rejects.toMatchObject(refused(2));
-    await expect(openRecordingFile('/nowhere/out', {most_bytes: plenty})).rejects.toMatchObject(refused(7));
+    await expect(openRecordingFile('/nowhere/out', {max_bytes: plenty})).rejects.toMatchObject(refused(7));
 
     const [first, second] = snapshots as [Snapshot, Snapshot];
     const own = `${file}.own`;
     await write(own, [first]);
-    const recording = await openRecordingFile(own, {most_bytes: plenty});
+    const recording = await openRecordingFile(own, {max_bytes: plenty});
     const elsewhere = {...second, target: {...second.target, id: 'other:5432/shop'}};
     await expect(recording.add(elsewhere, null)).rejects.toMatchObject(refused(2));
     await appendFile(own, 'x');
@@ -110,17 +110,17 @@ describe('a recording', () => {
 describe('the last hour', () => {
   it('drops older snapshots and stays within its size', async () => {
     const folder = await temporaryFolder();
-    const options = {most_ms: 400_000, most_bytes: plenty, fileFor: () => join(folder, 'hour.poolctl')};
-    const tape = createSnapshotBuffer(options);
-    for (const snapshot of changingSnapshots(600)) tape.add(snapshot, null);
-    const file = await tape.save(null);
-    const kept = tape.times().map(({at_ms}) => at_ms);
-    expect(kept).toEqual(times(changingSnapshots(600)).slice(-kept.length));
-    expect(kept.length).toBeLessThanOrEqual(201);
-    expect(await timesOf(file)).toEqual(kept);
-    await expect(tape.save(null)).rejects.toMatchObject(refused(7));
+    const options = {max_ms: 400_000, max_bytes: plenty, fileFor: () => join(folder, 'hour.poolctl')};
+    const buffer = createSnapshotBuffer(options);
+    for (const snapshot of changingSnapshots(600)) buffer.add(snapshot, null);
+    const file = await buffer.save(null);
+    const stored = buffer.times().map(({at_ms}) => at_ms);
+    expect(stored).toEqual(times(changingSnapshots(600)).slice(-stored.length));
+    expect(stored.length).toBeLessThanOrEqual(201);
+    expect(await timesOf(file)).toEqual(stored);
+    await expect(buffer.save(null)).rejects.toMatchObject(refused(7));
 
-    const small = createSnapshotBuffer({...options, most_ms: plenty, most_bytes: 10_000});
+    const small = createSnapshotBuffer({...options, max_ms: plenty, max_bytes: 10_000});
     for (const snapshot of changingSnapshots(1200)) small.add(snapshot, null);
     const {size} = await stat(await small.save(join(folder, 'small.poolctl')));
     expect(size).toBeLessThan(10_000 + 25 * 20 * 120);

@@ -5,7 +5,7 @@ import type {ExitCode} from '../../source/model/run.ts';
 import {loadFolder} from '../../source/team-recipes/folder.ts';
 import {type Acting, exitCode, noFlags} from '../cli/execution/acting.ts';
 
-/** The run command with a team's folder of recipes in place of poolctl's own. */
+/** The run command with the recipes of a team's folder instead of poolctl's. */
 export async function actingWith(acting: Acting, folder: string) {
   const files = await loadFolder(folder, []);
   const recipes = files.flatMap(({recipe}) => recipe ?? []);
@@ -16,13 +16,13 @@ export async function actingWith(acting: Acting, folder: string) {
     ...acting,
     run: (id: string, flags: Partial<RunFlags>): Promise<ExitCode> =>
       exitCode(runRecipe(fresh(), id, {...noFlags, ...flags})),
-    /** Agreed to on the terminal, after `meanwhile`. */
+    /** Approved on the terminal, after `meanwhile`. */
     runAsked: (id: string, flags: Partial<RunFlags>, meanwhile: () => Promise<void>): Promise<ExitCode> =>
       exitCode(
         runRecipe({...fresh(), ask: async () => meanwhile().then(() => 'yes')}, id, {...noFlags, ...flags}),
       ),
     undo: (run: string): Promise<ExitCode> => exitCode(undoRun(fresh(), run, {...noFlags, yes: true})),
-    /** As the console and `check` find them: by the defaults. */
+    /** Findings with default parameters, as in the console and `check`. */
     async findings(id: string): Promise<Finding[]> {
       const recipe = recipes.find(each => each.id === id);
       if (recipe === undefined) throw new Error(`no ${id} in ${folder}`);

@@ -18,8 +18,8 @@ export function createLastHour({cwd}: CliContext): PastPort {
   const load = () => {
     loading ??= import('../../recording/snapshot-buffer.ts').then(({createSnapshotBuffer}) => {
       const loaded = createSnapshotBuffer({
-        most_ms: hourMs,
-        most_bytes: mostBytes,
+        max_ms: hourMs,
+        max_bytes: mostBytes,
         fileFor: target => `${cwd}/${fileNameOf(target, new Date())}`,
       });
       for (const [event, severity] of waiting.splice(0)) addTo(loaded, event, severity);

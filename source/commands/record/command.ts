@@ -33,12 +33,12 @@ export async function run(
   const request = await locateServer(context, {url, flags});
   const interval_ms = readInterval(flags);
   const waitFor_ms = readWait(flags, Number.POSITIVE_INFINITY);
-  const most_bytes = (flags.maxSize ?? defaultMaxSize_mb) * mebibyte;
+  const max_bytes = (flags.maxSize ?? defaultMaxSize_mb) * mebibyte;
   const {signal, release} = catchInterrupts(context);
   const {signal: ending, clear} = endAfter(flags.for, signal);
   const recipes = await loadRecipesAndReport(context.output, flags, request.settings);
   try {
-    const recording = await openRecordingFile(file, {most_bytes});
+    const recording = await openRecordingFile(file, {max_bytes});
     // A wrong URL is reported at once; for a server that is lost later poolctl waits.
     let first: Connection | null = await connectToWatch(context, request, {flags, signal: ending});
     let current = first;

@@ -72,7 +72,7 @@ async function stir(of: ThrowawayServer, signal: AbortSignal): Promise<void> {
 
 async function recordUntil(signal: AbortSignal): Promise<{readings: number; bytes: number; cpu_ms: number}> {
   const request = await locateServerOn(localMachine({}, folder), {url: server.superuserUrl, flags: {}});
-  const recording = await openRecordingFile(join(folder, 'out.poolctl'), {most_bytes: 2 ** 30});
+  const recording = await openRecordingFile(join(folder, 'out.poolctl'), {max_bytes: 2 ** 30});
   let current: Connection | null = null;
   const connecting = async (by: AbortSignal) => {
     current = await connect(request, {purpose: 'watch', signal: by, waitFor_ms: 0});

@@ -7,7 +7,7 @@ const stream = Buffer.concat([
   message('D', Buffer.from('a row that is skipped')),
   message('1', Buffer.alloc(0)),
   message('C', Buffer.from('SELECT 1')),
-  message('L', Buffer.from('longer than the kept part')),
+  message('L', Buffer.from('longer than is kept')),
   message('Z', Buffer.from('I')),
 ]);
 
