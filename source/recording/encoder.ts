@@ -182,7 +182,7 @@ const renamedBudget: Record<string, string> = {own_limits: 'role_and_database_li
 const renamedSnapshot: Record<string, string> = {told_by_facts: 'fact_findings'};
 
 /** A patch as this version writes it, whichever version wrote it. */
-export function currentPatch(patch: Patch): Patch {
+function currentPatch(patch: Patch): Patch {
   const {rest, tables} = patch;
   const rows = tables?.budget?.rows?.map(([index, changed, removed = []]): [number, Row, string[]] => [
     index,

@@ -2,8 +2,11 @@ import {afterAll, beforeAll, describe, expect, it} from 'vitest';
 import type {Connection} from '../../source/postgres/connect/connect.ts';
 import {progressQueries} from '../../source/postgres/executor/progress.ts';
 import {advisoryLocksQuery} from '../../source/postgres/facts/advisory-locks.ts';
-import {catalogAgeQuery, catalogBuildsQuery} from '../../source/postgres/facts/catalog/catalog.ts';
-import {catalogForeignKeysQuery} from '../../source/postgres/facts/catalog/foreign-keys.ts';
+import {
+  catalogAgeQuery,
+  catalogBuildsQuery,
+  catalogForeignKeysQuery,
+} from '../../source/postgres/facts/catalog/catalog.ts';
 import {catalogIndexesQuery} from '../../source/postgres/facts/catalog/indexes.ts';
 import {catalogTablesQuery} from '../../source/postgres/facts/catalog/tables.ts';
 import {
