@@ -1,4 +1,4 @@
-/** The package's exports: what a team's own endpoints and recipes import from 'poolctl'. */
+/** What a team's own endpoints and recipes import from 'poolctl'. */
 export {
   type Cache,
   type Context,

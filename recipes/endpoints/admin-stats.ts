@@ -1,7 +1,7 @@
 import {defineEndpoint} from 'poolctl';
 import type {PrismaClient} from '../../source/demo/prisma/generated/assessments/client.ts';
 
-/** Students whose level is still that of a beginner. */
+/** Active students who are still at a beginner's level. */
 const atRisk = {is_active: true, baseline_level: {in: ['beginner', 'letter']}};
 
 export default defineEndpoint<PrismaClient>({

@@ -16,7 +16,7 @@ export default defineEndpoint<PrismaClient, {mentor_id: number}>({
           where: {pilot_school_id: {in: schools}},
           ...page,
         });
-        // Checks one by one that each assessment's student still exists.
+        // Checks that each assessment's student still exists, one by one.
         for (const {student_id} of assessments) {
           await prisma.student.findUnique({where: {id: student_id}});
         }

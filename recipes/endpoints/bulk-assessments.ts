@@ -2,7 +2,7 @@ import {defineEndpoint} from 'poolctl';
 import type {PrismaClient} from '../../source/demo/prisma/generated/assessments/client.ts';
 import {levels} from './shared/demo-data.ts';
 
-/** A class of a hundred students; concurrent requests have no student in common. */
+/** A class of 100 students. No two samples share a student. */
 type Class = {first_student_id: number};
 
 export default defineEndpoint<PrismaClient, Class>({
@@ -32,21 +32,21 @@ export default defineEndpoint<PrismaClient, Class>({
     {
       name: 'after',
       async run({prisma, request}) {
-        const given = assessmentsOf(request);
-        const ids = given.map(assessment => assessment.student_id);
+        const sent = assessmentsOf(request);
+        const ids = sent.map(assessment => assessment.student_id);
         const students = await prisma.student.findMany({where: {id: {in: ids}}, select: {id: true}});
         const existing = await prisma.assessment.findMany({
           where: {
             student_id: {in: ids},
             assessment_type: 'endline',
             subject: 'math',
-            assessed_date: given[0]?.assessed_date ?? new Date(),
+            assessed_date: sent[0]?.assessed_date ?? new Date(),
           },
           select: {student_id: true},
         });
         const known = new Set(students.map(student => student.id));
         const done = new Set(existing.map(assessment => assessment.student_id));
-        const fresh = given.filter(({student_id}) => known.has(student_id) && !done.has(student_id));
+        const fresh = sent.filter(({student_id}) => known.has(student_id) && !done.has(student_id));
         await prisma.assessment.createMany({data: fresh});
         for (const level of levels) {
           const reached = fresh.filter(assessment => assessment.level === level);
@@ -60,7 +60,7 @@ export default defineEndpoint<PrismaClient, Class>({
   ],
 });
 
-/** Dated now, so that no assessment exists yet, however often the class is sent. */
+/** Dated now, so that the assessments are new each time. */
 function assessmentsOf({first_student_id}: Class) {
   const assessed_date = new Date();
   return Array.from({length: 100}, (_, index) => ({

@@ -25,7 +25,7 @@ export default defineEndpoint<PrismaClient, {school_ids: number[]}>({
     },
     {
       name: 'after',
-      // The schools need no count: their IDs are known.
+      // Does not count the schools: their IDs are known.
       async run({prisma, request: {school_ids}}) {
         const where = {pilot_school_id: {in: school_ids}};
         await Promise.all([

@@ -2,7 +2,7 @@ import {defineEndpoint} from 'poolctl';
 import type {PrismaClient} from '../../source/demo/prisma/generated/assessments/client.ts';
 import {monthsBefore} from './shared/demo-data.ts';
 
-/** The user's schools: about four, with 600 students and 2,000 assessments. */
+/** The user's schools: about 4, with 600 students and 2000 assessments. */
 type Region = {province: string; district: string};
 
 export default defineEndpoint<PrismaClient, Region>({

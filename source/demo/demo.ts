@@ -6,19 +6,19 @@ import {startServer, type ThrowawayServer} from './server.ts';
 import {startTraffic} from './traffic.ts';
 
 export type DemoOptions = {
-  /** The same seed makes the same rows and requests. */
+  /** The same seed gives the same rows and requests. */
   seed?: number;
-  /** The same applications without the incident. */
+  /** Starts the same applications without the incident. */
   calm?: boolean;
   onProgress?: (text: string) => void;
-  /** The program that makes the traffic; by default the one beside this program. */
+  /** The traffic program; default: the one next to this program. */
   trafficEntry?: URL;
   /** Requires server binaries of this major version. */
   major?: number;
 };
 
 export type Demo = {
-  /** URL of the role of the person on call: pg_monitor and pg_signal_backend, not a superuser. */
+  /** URL of the on-call role: pg_monitor and pg_signal_backend, not a superuser. */
   url: string;
   superuserUrl: string;
   /** For POOLCTL_RESCUE_URL: a superuser, who can use the reserved slots. */
@@ -31,7 +31,7 @@ export type Demo = {
 
 /**
  * Starts a throwaway PostgreSQL with three applications, in the incident or calm. Resolves when the incident is in place.
- * Throws AbortError when there are no server binaries or the server does not start.
+ * Throws AbortError if there are no server binaries or the server does not start.
  */
 export async function startDemo(options: DemoOptions = {}): Promise<Demo> {
   const {seed = 1, calm = false, onProgress = () => {}, trafficEntry, major} = options;
@@ -63,7 +63,7 @@ export async function startDemo(options: DemoOptions = {}): Promise<Demo> {
 const database = 'assessments';
 
 const settings = {
-  // As many as small hosted plans have, so that connection slots run short.
+  // Like a small hosted plan, so that connection slots run short.
   max_connections: 60,
   shared_preload_libraries: 'pg_stat_statements',
   track_io_timing: 'on',
@@ -83,7 +83,7 @@ function describe(version: number, {seed, calm}: {seed: number; calm: boolean}):
 /** Passwords by role. */
 export type Passwords = Record<string, string>;
 
-/** The role of the person on call: it sees everything, may end sessions and owns nothing. */
+/** The on-call role, which may see everything and end sessions, but owns nothing. */
 const oncallRole = 'oncall';
 
 /**
@@ -101,12 +101,12 @@ export async function createDatabases(
       await client.query(`CREATE ROLE ${role} LOGIN PASSWORD '${passwords[role]}'`);
     }
     await client.query(`GRANT pg_monitor, pg_signal_backend TO ${oncallRole}`);
-    // EXPLAIN needs the privilege to read the tables; the role that grants it exists since 14.
+    // EXPLAIN requires the privilege to read the tables. The role exists since 14.
     if (server.version >= 140_000) await client.query(`GRANT pg_read_all_data TO ${oncallRole}`);
     await client.query(`ALTER ROLE ${oncallRole} CREATEROLE`);
     for (const {database, role} of applications) {
       await client.query(`CREATE DATABASE ${database} OWNER ${role}`);
-      // So that every recipe can be tried: a member of the owner builds indexes, an admin sets role limits (16 and newer).
+      // Lets the user try every recipe: the owner's members build indexes, its admins set role limits (16 and newer).
       await client.query(`GRANT ${role} TO ${oncallRole} WITH ADMIN OPTION`);
     }
     await client.query('CREATE EXTENSION pg_stat_statements');
@@ -142,7 +142,7 @@ function rowsOf(database: string): string[] {
 }
 
 async function withClient(url: string, body: (client: pg.Client) => Promise<void>): Promise<void> {
-  // The setup stays out of the statistics; CREATE ROLE contains a password.
+  // Keeps the setup out of the statistics: CREATE ROLE contains a password.
   const options = '-c pg_stat_statements.track=none';
   const own = {application_name: 'poolctl-demo', options, ssl: false};
   const client = new pg.Client({connectionString: url, ...own});

@@ -7,8 +7,8 @@ import {type Query, tagged, update} from './requests/prisma-sql.ts';
 import {abandoned, dump, leak, recalculation, type TrafficOptions} from './scenario.ts';
 
 /**
- * Starts the incident: sessions left idle in transaction, a chain of blocked sessions, abandoned pools and a dump. Resolves
- * when it is in place. Sessions that poolctl ends do not come back, so that a fix is seen to help.
+ * Starts the incident: sessions idle in transaction, a chain of blocked sessions, abandoned pools and a dump. Resolves when
+ * it is in place. Does not reopen sessions that poolctl ends, so that the user sees a fix work.
  */
 export async function stageIncident(
   options: TrafficOptions,
@@ -25,28 +25,28 @@ export async function stageIncident(
 
 async function stageLeak(options: TrafficOptions, random: Random, signal: AbortSignal): Promise<void> {
   let isFixed = false;
-  const one = async (index: number) => {
+  const openSession = async (index: number) => {
     const client = await connectOutsidePool(options, leak, () => {
       isFixed = true;
     });
     await client.query('BEGIN');
-    // Each locks the row of another student, so that the leaking sessions do not block each other.
+    // Each locks a different student's row, so that the leaking sessions do not block each other.
     await importOne(sendOn(client), random, 1 + index * 97);
-    if (index % 6 === 5) await fail(client);
+    if (index % 6 === 5) await failTransaction(client);
   };
-  await Promise.all(Array.from({length: leak.atStart}, (_, index) => one(index)));
+  await Promise.all(Array.from({length: leak.atStart}, (_, index) => openSession(index)));
   const grow = async () => {
     for (let index = leak.atStart; index < leak.atMost; index++) {
       await delay(leak.everyMs, undefined, {signal});
       if (isFixed) return;
-      await one(index);
+      await openSession(index);
     }
   };
   grow().catch(() => {});
 }
 
-/** The error is caught and logged, the transaction stays open: `idle in transaction (aborted)`. */
-async function fail(client: pg.Client): Promise<void> {
+/** Causes an error and leaves the transaction open: `idle in transaction (aborted)`. */
+async function failTransaction(client: pg.Client): Promise<void> {
   await client
     .query('INSERT INTO "public"."users" ("id","name") VALUES ($1,$2)', [1, 'User'])
     .catch(() => {});
@@ -82,7 +82,7 @@ async function stageChain(options: TrafficOptions, random: Random): Promise<void
   );
 }
 
-/** Not awaited: it waits for a lock until the blocking session ends. */
+/** Not awaited, because it waits for a lock until the blocking session ends. */
 function commitLater(client: pg.Client, query: Query): void {
   client
     .query(query)
@@ -99,17 +99,17 @@ async function stageAbandoned(options: TrafficOptions): Promise<void> {
   );
 }
 
-/** A nightly dump that runs during the day. It repeats with pauses, so that an index build can wait for its end. */
+/** A nightly dump that still runs during the day. It pauses between repetitions, so that an index build can finish. */
 async function stageDump(options: TrafficOptions, signal: AbortSignal): Promise<void> {
   const first = await beginDump(options);
-  const dumpAgainAndAgain = async () => {
+  const repeatDump = async () => {
     for (let client = first; ; client = await beginDump(options)) {
       await readAll(client, signal);
       await client.end();
       await delay(dumpEveryMs, undefined, {signal});
     }
   };
-  dumpAgainAndAgain().catch(() => {});
+  repeatDump().catch(() => {});
 }
 
 const dumpEveryMs = 60_000;

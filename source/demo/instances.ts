@@ -7,8 +7,8 @@ import {chooseRequest, type Send} from './requests/prisma-sql.ts';
 import type {Fleet, TrafficOptions} from './scenario.ts';
 
 /**
- * Starts the instances of an application, each with a pool that is full from the start and never shrinks, and one request
- * at a time. Resolves when the pools are full. A session that is ended is replaced at the instance's next request.
+ * Starts the instances of an application. Each fills its pool, never shrinks it, and runs one request at a time. Resolves
+ * when the pools are full. If a session ends, the instance replaces it at its next request.
  */
 export async function startFleet(
   options: TrafficOptions,
@@ -19,7 +19,7 @@ export async function startFleet(
   const start = async (own: Random) => {
     const pool = new pg.Pool({...config, connectionTimeoutMillis: 10_000});
     pool.on('error', () => {});
-    // The pool handles errors of idle connections only; a session ended during a query must not end this process.
+    // The pool handles errors of idle connections only. A session that ends during a query must not end this process.
     pool.on('connect', client => client.on('error', () => {}));
     await fillPool(pool, fleet.poolSize);
     serve(pool, fleet, {limiter, random: own, signal}).catch(() => {});
@@ -39,7 +39,7 @@ async function serve(
   {limiter, random, signal}: {limiter: LoadLimiter; random: Random; signal: AbortSignal},
 ): Promise<never> {
   const send: Send = async query => {
-    // Waiting for the pool does not count: it costs the server nothing.
+    // Waiting for the pool does not count, because it costs the server nothing.
     const client = await pool.connect();
     try {
       const {rows} = await limiter.run(() => client.query(query));
@@ -57,21 +57,21 @@ async function serve(
       () => true,
       () => false,
     );
-    // A pause as between the requests of users, longer after an error.
+    // A user's pause between requests, longer after an error.
     await delay(isOk ? 100 + random.below(900) : 2000 + random.below(1000), undefined, {signal});
   }
 }
 
 export type LoadLimiter = {
-  /** Resolves when the share allows the next statement; rejects when the signal aborts. */
+  /** Resolves when the next statement may run; rejects when the signal aborts. */
   wait(signal: AbortSignal): Promise<void>;
   /** Runs the work and counts its time. */
   run<Value>(work: () => Promise<Value>): Promise<Value>;
 };
 
 /**
- * Limits all statements together to a share of the time. Credit grows while none runs, up to `burstMs`, and shrinks while
- * at least one runs; statements that overlap count once.
+ * Limits the time during which statements run to a share. Credit grows up to `burstMs` while none runs and shrinks while at
+ * least one runs.
  */
 export function createLoadLimiter(share: number, burstMs = 500): LoadLimiter {
   let credit = burstMs;
@@ -115,7 +115,7 @@ function clientConfig(options: TrafficOptions, login: Login): pg.ClientConfig {
   };
 }
 
-/** Opens a connection outside any pool; `onEnd` is called when it ends, for whatever reason. */
+/** Opens a connection outside any pool. Calls `onEnd` when the connection ends. */
 export async function connectOutsidePool(
   options: TrafficOptions,
   login: Login,

@@ -1,12 +1,11 @@
 import {execFile} from 'node:child_process';
 import {readdir, readFile, readlink} from 'node:fs/promises';
 import path from 'node:path';
-
 import process from 'node:process';
 import {setTimeout as delay} from 'node:timers/promises';
 import {promisify} from 'node:util';
 
-/** Whether a process with that id runs; a zombie does not. */
+/** Whether a process with this id runs. A zombie does not. */
 export async function isAlive(pid: number): Promise<boolean> {
   try {
     process.kill(pid, 0);
@@ -50,14 +49,14 @@ export async function childrenOf(pid: number): Promise<number[]> {
   return parents.filter(([, parent]) => parent === String(pid)).map(([child]) => child);
 }
 
-/** Sends a signal, if the process still runs. */
+/** Sends a signal if the process still runs. */
 export function signal(pid: number, name: NodeJS.Signals): void {
   try {
     process.kill(pid, name);
   } catch {}
 }
 
-/** Polls until the condition holds; false when it does not within the time. */
+/** Polls until the condition holds (true) or the time has passed (false). */
 export async function waitFor(
   condition: () => Promise<boolean> | boolean,
   withinMs: number,
@@ -102,7 +101,7 @@ export async function readPostmaster(data: string): Promise<{pid: number; isRead
 /** Stops the postmaster of a data folder, if one runs: fast, then immediate, then SIGKILL. */
 export async function stopPostmaster(data: string, how: 'fast' | 'immediate' = 'fast'): Promise<void> {
   const found = await readPostmaster(data);
-  // A pid file survives a crash and pids are reused: only a process with this folder in its command line is ours.
+  // A pid file survives a crash and pids are reused, so require this folder in the command line.
   if (!found || !(await commandLine(found.pid)).includes(data)) return;
   const {pid} = found;
   const isGone = async () => !(await isAlive(pid));
@@ -116,11 +115,11 @@ export async function stopPostmaster(data: string, how: 'fast' | 'immediate' = '
   await waitFor(isGone, 5000);
 }
 
-/** Sends a signal to the postmaster and every backend; SIGSTOP makes a server that does not answer. */
+/** Sends a signal to the postmaster and every backend. After SIGSTOP the server does not answer. */
 export async function signalAll(data: string, name: 'SIGSTOP' | 'SIGCONT'): Promise<void> {
   const found = await readPostmaster(data);
   if (!found) return;
-  // The postmaster first, so that it starts no more backends.
+  // The postmaster first, so that it cannot start more backends.
   signal(found.pid, name);
   for (const each of await childrenOf(found.pid)) signal(each, name);
 }

@@ -1,6 +1,6 @@
 /**
- * The demo's rows, generated on the server. Every value is a hash of row number and seed and every date is relative to a
- * fixed day, so that a seed makes the same rows on every machine and version.
+ * Row counts of the demo. The server generates the rows: each value is a hash of row number and seed, each date is relative
+ * to a fixed day. A seed gives the same rows on every machine and version.
  */
 export const rowCounts = {
   pilot_schools: 400,
@@ -25,7 +25,7 @@ export const rowCounts = {
 /** The day of the incident. */
 export const incidentDay = '2025-10-27 09:00:00';
 
-/** Creates `pick(i, salt, n)`: an integer from 0 to n-1, evenly distributed. It is dropped with the connection. */
+/** Creates `pick(i, salt, n)`: an integer from 0 to n-1, evenly distributed. The server drops it with the session. */
 export function pickFunction(seed: number): string {
   return `CREATE FUNCTION pg_temp.pick(i bigint, salt integer, n integer) RETURNS integer LANGUAGE sql IMMUTABLE
     AS 'SELECT ((hashint8extended(i, salt + ${Math.trunc(seed) * 1000}) & 2147483647) % n)::integer'`;
@@ -60,7 +60,7 @@ export const rows: Record<'assessments' | 'scoring' | 'taskdesk', string[]> = {
         ${oneOf(4, ['baseline', 'midline', 'endline'])}, ${oneOf(5, ['language', 'math'])}, ${level(6)}, ${pick(7, 101)},
         ${daysAgo(8, 360)}, ${pick(9, 40)} = 0, ${daysAgo(8, 360)}
       ${upTo('assessments')}`,
-    // A few students with weekly assessments over years.
+    // A few students with years of weekly assessments.
     `INSERT INTO assessments (student_id, pilot_school_id, added_by_id, assessment_type, subject, level, score,
         assessed_date, created_at)
       SELECT 1 + i % 5, 1, 1 + ${pick(3, rowCounts.users)}, 'midline', ${oneOf(5, ['language', 'math'])}, ${level(6)},

@@ -3,7 +3,7 @@ import type {Request} from './requests/prisma-sql.ts';
 import {calmScoringRequests, scoringRequests} from './requests/scoring.ts';
 import {calmTaskdeskRequests, taskdeskRequests} from './requests/taskdesk.ts';
 
-/** The message that starts the traffic process. */
+/** The message that starts the traffic. */
 export type TrafficOptions = {
   seed: number;
   calm: boolean;
@@ -17,9 +17,9 @@ export type TrafficOptions = {
 export type Fleet = {
   database: string;
   role: string;
-  /** Prisma sets none unless its URL does. */
+  /** Prisma only sets one from its URL. */
   application_name: string;
-  /** The address that its connections come from. */
+  /** The client address of its connections. */
   localAddress: string;
   instances: number;
   poolSize: number;
@@ -40,7 +40,7 @@ const taskdesk = {
   localAddress: '127.0.0.41',
 };
 
-/** Use 27 of the 60 slots; the incident takes 22 and grows by 4. */
+/** They use 27 of the 60 slots. The incident uses 22 and grows by 4. */
 export const incidentFleets: readonly Fleet[] = [
   {...assessments, instances: 6, poolSize: 2, requests: assessmentsRequests},
   {...scoring, instances: 3, poolSize: 3, requests: scoringRequests},
@@ -62,13 +62,13 @@ export const leak = {
   everyMs: 6000,
 };
 
-/** Preview deployments that are no longer used, with pools that were never closed. */
+/** Unused preview deployments that never closed their pools. */
 export const abandoned = {...taskdesk, application_name: 'taskdesk-preview', connections: 9};
 
-/** A recalculation that locks rows of two categories; a session that waits for it blocks a third one. */
+/** A recalculation that locks rows of two categories. A session that waits for it blocks a third one. */
 export const recalculation = {...scoring, application_name: 'scoring-recalculate'};
 
-/** The nightly dump is still running; it is slow, and must not be ended. */
+/** The nightly dump, which is still running and must not be ended. */
 export const dump = {
   database: 'assessments',
   role: 'postgres',

@@ -1,6 +1,6 @@
 /**
  * An application of the demo, with tables as Prisma creates them: primary and foreign keys, but no indexes on foreign keys
- * and none of those that its slow queries need.
+ * or for its slow queries.
  */
 export type DemoApplication = {
   database: string;
@@ -133,7 +133,7 @@ CREATE INDEX system_settings_value_idx ON system_settings USING gin (value);
 CREATE INDEX audit_logs_data_idx ON audit_logs USING gin (data jsonb_path_ops);`,
 };
 
-/** Without @map and @@map, Prisma uses the models' names, which have to be quoted. */
+/** Without @map and @@map Prisma uses the model names, which must be quoted. */
 const taskdesk: DemoApplication = {
   database: 'taskdesk',
   role: 'taskdesk_app',

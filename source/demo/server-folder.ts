@@ -8,8 +8,8 @@ export type ServerUser = {uid: number; gid: number};
 export type ServerFolder = {path: string; data: string; socket: string; log: string};
 
 /**
- * The account that runs the server, since PostgreSQL refuses root: `postgres` or `nobody`. null when this process does not
- * run as root, and runs the server itself.
+ * The account that runs the server, because PostgreSQL refuses root: `postgres` or `nobody`. null if this process does not
+ * run as root.
  */
 export async function findServerUser(): Promise<ServerUser | null> {
   if (process.getuid?.() !== 0) return null;
@@ -21,7 +21,7 @@ export async function findServerUser(): Promise<ServerUser | null> {
   return {uid: 65_534, gid: 65_534};
 }
 
-/** Creates a folder in `parent`; its name identifies the process that owns it, so that leftovers can be recognised. */
+/** Creates a folder in `parent`. Its name identifies the owning process, by which leftovers are recognised. */
 export async function createServerFolder(parent: string, user: ServerUser | null): Promise<ServerFolder> {
   const owner = [process.pid, await startTime(process.pid), await pidNamespace()].join('.');
   const folder = layout(await mkdtemp(path.join(parent, `${prefix}${owner}-`)));
@@ -35,8 +35,8 @@ export async function createServerFolder(parent: string, user: ServerUser | null
 }
 
 /**
- * Stops and removes servers whose owner ended without doing so (kill -9). Folders of another pid namespace are not
- * touched: containers may share /tmp. Never fails.
+ * Stops and removes servers whose owner ended without doing so (kill -9). Ignores folders of other pid namespaces, because
+ * containers may share /tmp. Never fails.
  */
 export async function reapServerFolders(parent: string): Promise<string[]> {
   const entries = await readdir(parent).catch(() => []);
@@ -44,7 +44,7 @@ export async function reapServerFolders(parent: string): Promise<string[]> {
   return reaped.filter(folder => folder !== null);
 }
 
-/** Removes the folder, with retries: a backend that is ending may still write into it. */
+/** Removes the folder, with retries because an ending backend may still write to it. */
 export async function removeServerFolder(folder: string): Promise<void> {
   await rm(folder, {recursive: true, force: true, maxRetries: 5, retryDelay: 50});
 }
@@ -65,7 +65,7 @@ async function reap(candidate: string): Promise<string | null> {
   const [, pid, start, namespace] = nameOfFolder.exec(path.basename(candidate)) ?? [];
   if (pid === undefined || start === undefined || namespace !== (await pidNamespace())) return null;
   if (await isOwnedBy(Number(pid), start)) return null;
-  // Anyone may create folders in /tmp: one of another user must not make us end a process.
+  // Any user may create folders in /tmp: another user's folder must not make poolctl end a process.
   const stat = await lstat(candidate);
   if (!stat.isDirectory() || stat.uid !== process.getuid?.()) return null;
   await stopPostmaster(layout(candidate).data);
@@ -78,13 +78,13 @@ async function isOwnedBy(pid: number, start: string): Promise<boolean> {
 }
 
 type Watchdog = {
-  /** Ends it without a cleanup; resolves when it has ended. */
+  /** Ends it without cleanup. Resolves when it has ended. */
   dismiss(): Promise<void>;
 };
 
 /**
- * Starts a detached shell that reads a pipe from this process. The kernel closes the pipe however this process ends, kill -9
- * included; unless it read `done` before, the shell stops the server and removes the folder.
+ * Starts a detached shell that reads a pipe from this process. The kernel closes the pipe when this process ends, even by
+ * kill -9. Unless the shell has read `done` by then, it stops the server and removes the folder.
  */
 export function startWatchdog(folder: ServerFolder): Watchdog {
   const shell = spawn('/bin/sh', ['-c', script, 'poolctl-watchdog', folder.data, folder.path], {

@@ -22,11 +22,11 @@ export type ServerOptions = {
   binaries?: ServerBinaries;
   /** Requires binaries of this major version. */
   major?: number;
-  /** Settings for postgresql.conf; they replace the ones that make a throwaway server fast. */
+  /** Settings for postgresql.conf, which override those that make a throwaway server fast. */
   settings?: ServerSettings;
   /** Parent of the server's folder; the system's temporary folder by default. */
   folder?: string;
-  /** A data folder to copy, which takes a fraction of initdb, and its superuser's password. */
+  /** A data folder to copy, which is faster than initdb, and its superuser's password. */
   template?: ServerTemplate;
 };
 
@@ -59,8 +59,8 @@ export type ThrowawayServer = {
 };
 
 /**
- * Starts a throwaway PostgreSQL in a folder of its own, on loopback and a free port, with passwords. Works as root too, and
- * is removed with this process even after kill -9. Throws AbortError when there are no binaries or it does not start.
+ * Starts a throwaway PostgreSQL in its own folder, on loopback and a free port, with passwords. Also works as root. It is
+ * removed when this process ends, even by kill -9. Throws AbortError if there are no binaries or it does not start.
  */
 export async function startServer(options: ServerOptions = {}): Promise<ThrowawayServer> {
   const parent = options.folder ?? os.tmpdir();
@@ -83,7 +83,7 @@ export async function startServer(options: ServerOptions = {}): Promise<Throwawa
     else await runInitdb(place, password);
     const settings = {...throwaway, ...options.settings};
     const port = await startPostmaster(place, settings);
-    return handle(place, {port, password, discard, version: found.version, settings});
+    return createHandle(place, {port, password, discard, version: found.version, settings});
   } catch (error) {
     await discard();
     throw error;
@@ -94,7 +94,7 @@ export function createPassword(): string {
   return randomBytes(12).toString('hex');
 }
 
-/** Without durability the server starts faster, and a throwaway one has nothing to lose. */
+/** A throwaway server needs no durability and starts faster without. */
 const throwaway: ServerSettings = {
   fsync: 'off',
   synchronous_commit: 'off',
@@ -105,7 +105,7 @@ const throwaway: ServerSettings = {
   timezone: 'UTC',
 };
 
-type Own = {
+type ServerState = {
   port: number;
   password: string;
   version: number;
@@ -113,33 +113,33 @@ type Own = {
   discard: () => Promise<void>;
 };
 
-function handle(place: Place, own: Own): ThrowawayServer {
+function createHandle(place: Place, state: ServerState): ThrowawayServer {
   const {data, path: folder, socket} = place.folder;
   const url = ({user = 'postgres', password, database = 'postgres', application_name}: UrlOptions = {}) => {
-    const result = new URL(`postgresql://${host}:${own.port}/${encodeURIComponent(database)}`);
+    const result = new URL(`postgresql://${host}:${state.port}/${encodeURIComponent(database)}`);
     result.username = encodeURIComponent(user);
-    result.password = encodeURIComponent(password ?? (user === 'postgres' ? own.password : ''));
+    result.password = encodeURIComponent(password ?? (user === 'postgres' ? state.password : ''));
     if (application_name !== undefined) result.searchParams.set('application_name', application_name);
     return result.href;
   };
-  let {settings} = own;
+  let {settings} = state;
   let stopping: Promise<void> | null = null;
   return {
     host,
-    port: own.port,
-    version: own.version,
+    port: state.port,
+    version: state.version,
     folder,
     socket,
     superuserUrl: url(),
-    superuserPassword: own.password,
+    superuserPassword: state.password,
     url,
     async restart(changed = {}) {
       settings = {...settings, ...changed};
       await stopPostmaster(data);
-      await startPostmaster(place, settings, own.port);
+      await startPostmaster(place, settings, state.port);
     },
     stop() {
-      stopping ??= own.discard();
+      stopping ??= state.discard();
       return stopping;
     },
     stopHard: () => stopPostmaster(data, 'immediate'),
@@ -151,7 +151,7 @@ function handle(place: Place, own: Own): ThrowawayServer {
 /** Lines of postgresql.conf. */
 export type ServerSettings = Record<string, string | number>;
 
-/** The binaries, the account (null: our own) and the folder of a server. */
+/** The binaries, the account (null for this process's own) and the folder of a server. */
 export type Place = {bin: string; user: ServerUser | null; folder: ServerFolder};
 
 /** Loopback only: the server cannot be reached from other machines. */
@@ -174,7 +174,7 @@ export async function runInitdb({bin, user, folder}: Place, password: string): P
     throw startError(`initdb failed: ${lastLine(output) || String(error)}`, error);
   }
   await rm(passwordFile);
-  // All of loopback: the demo's applications connect from their own addresses.
+  // All of loopback, because each of the demo's applications has its own address.
   await appendFile(path.join(folder.data, 'pg_hba.conf'), 'host all all 127.0.0.0/8 scram-sha-256\n');
 }
 
@@ -216,11 +216,11 @@ function configuration({folder}: Place, settings: ServerSettings): string {
     .join('');
 }
 
-/** Starts the server once; null when it is up, else what it logged. */
+/** Starts the server once. Returns null when it accepts connections, otherwise what it logged. */
 async function launch({bin, user, folder}: Place, port: number): Promise<string | null> {
   const log = await open(folder.log, 'a', 0o600);
   const before = (await log.stat()).size;
-  // Detached: Ctrl-C in the terminal goes to the program, which stops the server itself.
+  // Detached, so that Ctrl-C in the terminal goes to this program, which stops the server.
   const child = spawn(path.join(bin, 'postgres'), ['-D', folder.data, '-p', String(port)], {
     ...user,
     detached: true,
@@ -239,7 +239,7 @@ async function launch({bin, user, folder}: Place, port: number): Promise<string 
   await log.close();
   const isReady = async () => {
     const postmaster = await readPostmaster(folder.data);
-    // The pid file of a crashed server says ready too.
+    // The pid file of a crashed server also says ready.
     return ended !== null || (postmaster?.pid === child.pid && postmaster?.isReady === true);
   };
   const isInTime = await waitFor(isReady, 60_000);
@@ -248,7 +248,7 @@ async function launch({bin, user, folder}: Place, port: number): Promise<string 
   return logged || ended || 'no answer within 60 seconds';
 }
 
-/** Only what the server needs: PGPORT, PGDATA and others would change what it does. */
+/** Only what the server needs: PGPORT, PGDATA and others would change its behaviour. */
 function environment(): NodeJS.ProcessEnv {
   return {PATH: process.env.PATH, LC_ALL: 'C'};
 }

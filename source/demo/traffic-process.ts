@@ -4,15 +4,15 @@ import {createLoadLimiter, startFleet} from './instances.ts';
 import {createRandom} from './random.ts';
 import {calmFleets, incidentFleets, type TrafficOptions} from './scenario.ts';
 
-/** The answer to the process that started this one. */
+/** The answer to the parent process. */
 export type TrafficMessage = {kind: 'ready'} | {kind: 'failed'; message: string};
 
-/** Share of one core for all statements together, so that the console on the same machine stays fast. */
+/** Share of the time during which statements may run, so that the console on the same machine stays fast. */
 const serverShare = 0.35;
 
-// The options holds passwords, so it comes by message: other users can read arguments and environment.
+// The options arrive as a message because they contain passwords: other users can read arguments and environment.
 process.once('message', (options: TrafficOptions) => {
-  play(options).then(
+  startAll(options).then(
     () => send({kind: 'ready'}),
     (error: unknown) =>
       send({kind: 'failed', message: error instanceof Error ? error.message : String(error)}),
@@ -20,10 +20,10 @@ process.once('message', (options: TrafficOptions) => {
 });
 // The parent has ended.
 process.once('disconnect', () => process.exit(0));
-// Ctrl-C goes to the program in the foreground, which ends this one.
+// The parent handles Ctrl-C and ends this process.
 process.on('SIGINT', () => {});
 
-async function play(options: TrafficOptions): Promise<void> {
+async function startAll(options: TrafficOptions): Promise<void> {
   const {signal} = new AbortController();
   const random = createRandom(options.seed);
   const limiter = createLoadLimiter(serverShare);

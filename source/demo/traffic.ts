@@ -10,12 +10,12 @@ import type {TrafficMessage} from './traffic-process.ts';
 export type Traffic = {stop(): Promise<void>};
 
 /**
- * Starts the applications in a process of their own, which leaves this one to the console. Resolves when the incident is in
- * place. The process ends with this one, even after kill -9. Throws AbortError when it does not start.
+ * Starts the applications in their own process, so that they do not slow the console. Resolves when the incident is in place.
+ * The process ends with this one, even after kill -9. Throws AbortError if it does not start.
  */
 export async function startTraffic(options: TrafficOptions, entry: URL = trafficEntry()): Promise<Traffic> {
   const child = fork(fileURLToPath(entry), [], {
-    // Its own process group: Ctrl-C and Ctrl-Z in the terminal go to the console.
+    // Its own process group, so that Ctrl-C and Ctrl-Z in the terminal go to the console.
     detached: true,
     env: withoutPg(process.env),
     stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
@@ -50,7 +50,7 @@ export async function startTraffic(options: TrafficOptions, entry: URL = traffic
   return {stop};
 }
 
-/** Beside this file in the source; in the build beside the bundle's chunks or one folder up. */
+/** Next to this file in the source; in dist next to the chunks or one folder up. */
 function trafficEntry(): URL {
   const names = import.meta.url.endsWith('.ts')
     ? ['./traffic-process.ts']
@@ -61,7 +61,7 @@ function trafficEntry(): URL {
   throw new BugError(`the demo's traffic program is not found at ${urls.join(' or ')}`);
 }
 
-/** PGSSLMODE, PGOPTIONS and other variables are meant for the user's own server. */
+/** Removes PGSSLMODE, PGOPTIONS and others, which are meant for the user's own server. */
 function withoutPg(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(environment).filter(([name]) => !name.startsWith('PG')));
 }

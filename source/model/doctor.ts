@@ -1,17 +1,17 @@
 import type {Target} from './target.ts';
 
-/** One thing poolctl needs, or would do better with. */
+/** A check of something that poolctl requires or can use. */
 export type DoctorCheck = {
   /** Stable, for scripts: `sessions`, `statements`, `signal`, ... */
   id: string;
-  /** `missing`: something poolctl offers does not work here. `advice`: it works, and could show or do more. */
+  /** `missing`: a feature of poolctl does not work here. `advice`: it works, but could show or do more. */
   status: 'ok' | 'missing' | 'advice';
   detail: string;
-  /** The exact statement or setting that mends it; null where all is well. */
+  /** The exact statement or setting that fixes it; null if nothing is wrong. */
   remedy: string | null;
-  /** It takes effect only when the server is restarted. */
+  /** The remedy requires a server restart. */
   needs_restart: boolean;
-  /** What differs on this managed service, or else needs to be known. */
+  /** What differs on this managed service, or other advice. */
   note: string | null;
 };
 

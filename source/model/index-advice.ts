@@ -1,8 +1,8 @@
-/** What the index finder came to: indexes worth building, and what it left out and why. */
+/** The index finder's result: indexes worth building, and those it skipped. */
 export type IndexAdvice = {
   proposals: IndexProposal[];
   skipped: SkippedIndex[];
-  /** Who judged: HypoPG shows the planner an index that is not there; without it, estimates from pg_stats do. */
+  /** How benefits are estimated: by the planner with HypoPG's hypothetical indexes, or from pg_stats. */
   planner: 'hypopg' | 'none';
 };
 
@@ -10,20 +10,20 @@ export type IndexProposal = {
   schema: string;
   table: string;
   table_oid: string;
-  /** Free in its schema; as Prisma and PostgreSQL would have named it, `table_column_idx`. */
+  /** Unused in its schema, in the form of Prisma and PostgreSQL: `table_column_idx`. */
   name: string;
   /** btree, gin, ... */
   method: string;
-  /** Key columns in their order. `expression` is SQL: a quoted column, or an expression as it stands in the index. */
+  /** Key columns in order. `expression` is SQL: a quoted column or an index expression. */
   columns: {expression: string; order?: string}[];
   /** WHERE of a partial index. */
   predicate: string | null;
   /** `CREATE INDEX CONCURRENTLY`, every name quoted and qualified. */
   definition: string;
   estimated_size_bytes: number;
-  /** The planner used it for a statement it serves, or we reckon that it would. */
+  /** The planner used it for a statement it serves, or is expected to. */
   confidence: 'planner-verified' | 'heuristic';
-  /** In the user's words, the weightiest first. */
+  /** For the user, most important first. */
   reasons: string[];
   serves: Served[];
   source: 'statements' | 'foreign_key' | 'file';
@@ -41,5 +41,5 @@ export type Served = {
 
 export type SkippedIndex = {what: string; reason: string};
 
-/** Asks for the fact: the statements the server has seen, or the CREATE INDEX statements of a migration. */
+/** Where to look for indexes: a migration's CREATE INDEX statements, or null for the server's statements. */
 export type IndexAdviceNeed = {file: string | null};

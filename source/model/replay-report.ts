@@ -9,19 +9,19 @@ export type ReplayDocument = {
   seed: number;
   results: ReplayResult[];
   recommendation: LimitRecommendation | null;
-  /** What bears on how far the figures carry: cells left out, a harness at its own limit. */
+  /** What limits the results: skipped cases, a poolctl process at its own limit. */
   notes: string[];
-  /** false: it was ended before all was measured. */
+  /** false if it ended before everything was measured. */
   is_complete: boolean;
 };
 
-/** Whose pool it was: of no Prisma (null), of Prisma 7, or Prisma 6's as node-postgres imitates it. */
+/** The measured pool: that of Prisma's `major` version (null without Prisma), or its emulation by node-postgres. */
 export type ReplaySemantics = {major: number | null; semantics: string; is_emulated: boolean};
 
 export type ReplayResult = {
   variant: string;
   connection_limit: number;
-  /** Users; of an open load (`rate_per_second`), the most requests under way at once. */
+  /** Users; in an open loop (`rate_per_second`), the most requests in flight. */
   concurrency: number;
   instances: number;
   rate_per_second: number | null;
@@ -30,22 +30,22 @@ export type ReplayResult = {
   queries_per_request: number;
   rows_per_request: number;
   bytes_per_request: number;
-  /** As the server saw them; null where it could not be asked. */
+  /** Counted by the server; null if it did not answer. */
   peak_connections: number | null;
-  /** At work at once, as the pools saw them. */
+  /** The most connections checked out at once, counted by the pools. */
   peak_in_use: number;
   requests_per_second: number;
   latency_ms: ReplayTimes & {max: number};
-  /** Per request: time in which some query of it waited for a connection and none ran. */
+  /** Per request: time during which a query waited for a connection and none ran. */
   wait_ms: ReplayTimes;
-  /** Per request: time in which at least one query of it ran. */
+  /** Per request: time during which at least one query ran. */
   execute_ms: ReplayTimes;
   errors: ReplayErrors;
   failures: ReplayFailure[];
   statements: ReplayStatement[];
-  /** Of the harness's own process; near 1 it is the harness that was measured. */
+  /** Share of the time that poolctl's process was busy. Near 1, poolctl was the limit instead of the server. */
   process_busy_ratio: number;
-  /** Continued by a queueing simulation, not measured. */
+  /** Simulated, not measured. */
   is_simulated: boolean;
 };
 
@@ -73,21 +73,21 @@ export type ReplayStatement = {
   line: number | null;
   calls: number;
   calls_per_request: number;
-  /** In one request at most. */
+  /** The most calls in one request. */
   most_per_request: number;
   rows_per_call: number;
   bytes_per_call: number;
   mean_wait_ms: number;
   mean_execute_ms: number;
-  /** The same statement again and again within one request. */
+  /** One request repeats the statement. */
   is_n_plus_one: boolean;
 };
 
-/** What tune-connection-limit takes as measured evidence. */
+/** The evidence for tune-connection-limit. */
 export type LimitRecommendation = {
   variant: string;
   connection_limit: number;
-  /** All instances together. */
+  /** Of all instances together. */
   connections: number;
   concurrency: number;
   requests_per_second: number;
@@ -95,12 +95,12 @@ export type LimitRecommendation = {
   reason: string;
 };
 
-/** What a replay says while it runs. */
+/** What a replay reports while it runs. */
 export type ReplayUpdate =
-  /** What is being made ready. */
+  /** The preparation in progress. */
   | {kind: 'stage'; text: string}
-  /** The measurement under way, of so many. */
+  /** The current measurement, and the number of all. */
   | {kind: 'case'; index: number; of: number; variant: string; connection_limit: number; concurrency: number}
-  /** Of the measurement under way, since it began. */
+  /** Progress of the current measurement. */
   | {kind: 'progress'; elapsed_ms: number; requests: number; failed: number}
   | {kind: 'result'; result: ReplayResult};

@@ -43,7 +43,7 @@ describe('the measured pools on a server that requires TLS', () => {
       const {code, stderr} = await runProgram(['replay', 'x.sql', url], {home});
       expect([code, stderr]).toEqual([
         2,
-        expect.stringMatching(/pools of a replay do not support (channel|require)/),
+        expect.stringMatching(/replay's pools do not support (channel|require)/),
       ]);
     },
   );

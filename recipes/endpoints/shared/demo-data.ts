@@ -1,4 +1,4 @@
-/** The demo's current day: its rows are dated before it. */
+/** The demo's current day; its rows are older. */
 export const today = new Date('2025-10-27T00:00:00Z');
 
 export const levels = [
@@ -13,12 +13,12 @@ export const levels = [
 
 export const cycles = ['baseline', 'midline', 'endline'] as const;
 
-/** The first day of the month that lies `months` before the demo's day. */
+/** The first day of the month `months` before the demo's current one. */
 export function monthsBefore(months: number): Date {
   return new Date(Date.UTC(today.getUTCFullYear(), today.getUTCMonth() - months, 1));
 }
 
-/** Statuses of tasks that are not done. */
+/** Statuses of open tasks. */
 export const openStatuses = ['PENDING', 'IN_PROGRESS', 'ASSISTANCE_REQUIRED'];
 
 export const taskTypes = ['TEXT_CLUB', 'WOD_IVCS', 'EMAIL_REQUESTS', 'YOTPO', 'HOLDS'];

@@ -1,7 +1,7 @@
 import type {Cache} from 'poolctl';
 import type {PrismaClient} from '../../../source/demo/prisma/generated/assessments/client.ts';
 
-/** The schools a mentor may see, which every request reads first: two statements, three without assignments. */
+/** The schools a mentor may see, which every request reads first. Two statements, three without assignments. */
 export async function mentorSchoolIds(prisma: PrismaClient, mentorId: number): Promise<number[]> {
   const mentor = await prisma.user.findUnique({
     where: {id: mentorId},
@@ -21,7 +21,7 @@ export async function mentorSchoolIds(prisma: PrismaClient, mentorId: number): P
 
 const fiveMinutesMs = 5 * 60_000;
 
-/** The same, cached for five minutes; concurrent requests wait for one query. */
+/** The same, cached for five minutes. Concurrent requests share one query. */
 export function cachedMentorSchoolIds(
   {prisma, cache}: {prisma: PrismaClient; cache: Cache},
   mentorId: number,
@@ -29,8 +29,8 @@ export function cachedMentorSchoolIds(
   const key = `mentor:${mentorId}:active`;
   const cached = cache.get(key) as Promise<number[]> | undefined;
   if (cached !== undefined) return cached;
-  const asked = mentorSchoolIds(prisma, mentorId);
-  cache.set(key, asked, fiveMinutesMs);
-  asked.catch(() => cache.delete(key));
-  return asked;
+  const pending = mentorSchoolIds(prisma, mentorId);
+  cache.set(key, pending, fiveMinutesMs);
+  pending.catch(() => cache.delete(key));
+  return pending;
 }

@@ -1,4 +1,4 @@
-/** poolctl's read-only endpoints, by the demo's database they use. */
+/** The demo's read-only endpoints, by database. */
 export const demoEndpoints: Readonly<Record<string, readonly string[]>> = {
   assessments: [
     'admin-stats',

@@ -6,7 +6,7 @@ import {raceInterrupt} from '../interrupts.ts';
 
 /** A throwaway server with the demo's rows and without traffic. */
 export type ReplayDemo = {
-  /** As superuser, whose reserved slots stay free when the replay takes all others. */
+  /** The superuser's URL, whose reserved slots stay free when the replay uses all others. */
   watchUrl: string;
   /** The application's own role. */
   user: string;
@@ -27,7 +27,7 @@ export async function startReplayDemo(options: DemoOptions): Promise<ReplayDemo>
   const application = applications.find(each => each.database === database);
   if (application === undefined) throw noSuchDatabase(database);
   onProgress('starting a throwaway PostgreSQL');
-  // Interrupted here, the server is removed by its watchdog.
+  // If this is interrupted, the watchdog removes the server.
   const server = await raceInterrupt(startServer({settings}), signal);
   try {
     onProgress('creating the demo tables');
@@ -44,7 +44,7 @@ export async function startReplayDemo(options: DemoOptions): Promise<ReplayDemo>
 }
 
 const settings = {
-  // PostgreSQL's default, which a few application instances exhaust.
+  // PostgreSQL's default, which a few instances of an application exhaust.
   max_connections: 100,
   shared_preload_libraries: 'pg_stat_statements',
   max_parallel_workers_per_gather: 0,

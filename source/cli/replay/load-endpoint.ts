@@ -9,7 +9,7 @@ import {parseSqlEndpoint} from '../../replay/endpoint/parse-sql.ts';
 import type {ReplayOptions} from './options.ts';
 import {type ClientSource, demoEndpointsFolder, hasPrismaClient} from './prisma-client.ts';
 
-/** Loads an endpoint from a file, or one of the demo's by its name. Throws AbortError (exit 2) where it cannot. */
+/** Loads an endpoint from a file, or a demo endpoint by its name. Throws AbortError (exit 2) if it cannot. */
 export async function loadEndpoint(name: string, source: ClientSource): Promise<Endpoint> {
   const {cwd} = source;
   const file = fileOf(name, cwd);
@@ -21,7 +21,7 @@ export async function loadEndpoint(name: string, source: ClientSource): Promise<
   return compileSqlEndpoint(parseSqlEndpoint(text, name), name);
 }
 
-/** A name such as `reports-dashboard` is the demo's endpoint, unless there is a file of that name. */
+/** A name such as `reports-dashboard` means the demo's endpoint, unless a file has that name. */
 function fileOf(name: string, cwd: string): string {
   const file = path.resolve(cwd, name);
   const own = path.join(demoEndpointsFolder(), `${name}.ts`);
@@ -44,7 +44,7 @@ async function readText(name: string, file: string): Promise<string> {
   }
 }
 
-/** The variants asked for, in that order. Throws AbortError (exit 2) for an unknown one. */
+/** The requested variants, in that order. Throws AbortError (exit 2) for an unknown one. */
 export function selectVariants(endpoint: Endpoint, {variants}: Pick<ReplayOptions, 'variants'>): Variant[] {
   const names = endpoint.variants.map(({name}) => name);
   const unknown = variants?.find(name => !names.includes(name));

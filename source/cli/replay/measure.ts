@@ -22,16 +22,16 @@ export type Measuring = {
   endpoint: Endpoint;
   variants: Variant[];
   prisma: Prisma | null;
-  /** How endpoint and client are found; worker processes load them again by it. */
+  /** From which each worker process loads the endpoint and the client. */
   source: Pick<ReplayAssignment, 'name' | 'cwd' | 'client' | 'isDemo'>;
   call: ReplayOptions;
   signal: AbortSignal;
   progress: Pick<BenchmarkOptions, 'onCase' | 'onProgress' | 'onResult'>;
-  /** Measures in other processes only: this one draws a screen. */
+  /** Measures in worker processes only, because this process draws a screen. */
   workersOnly?: boolean;
 };
 
-/** Measures everything the call asks for. Ended by the signal, returns what was measured until then. */
+/** Measures everything the call requests. If the signal aborts, returns the results so far. */
 export async function measureEndpoint(
   context: CliContext,
   {connection, pools, allowWrites, guard}: ReplayServer,
@@ -63,7 +63,7 @@ export async function measureEndpoint(
     signal: AbortSignal.any([signal, limit]),
   };
   const rejections = collectUnhandledRejections(endpoint.file);
-  // A SQL file has no code that could open anything.
+  // A SQL file has no code that could open a connection.
   const release = prisma === null ? () => {} : blockOutbound({withNetwork: call.allowNetwork});
   const measured = await measureRounds(matrix, call, options).finally(() => {
     release();
@@ -81,7 +81,7 @@ export async function measureEndpoint(
     prisma: semantics.prisma,
     seed: call.seed,
     results: measured.results,
-    // What was refused is missing from the results.
+    // The results lack what was refused.
     recommendation:
       refusals.length > 0 ? null : recommend(measured.results.filter(each => !each.is_simulated)),
     notes: [...new Set(notes)],
@@ -89,7 +89,7 @@ export async function measureEndpoint(
   };
 }
 
-/** Each case's median of the rounds, and the simulated results that continue them. */
+/** Each case's median round, followed by the simulated results. */
 async function measureRounds(
   matrix: BenchmarkMatrix,
   {rounds, simulated_instances}: ReplayOptions,
@@ -124,7 +124,7 @@ function matrixOf(call: ReplayOptions, variants: Variant[]): BenchmarkMatrix {
   };
 }
 
-/** The pool's semantics and timeout, in which Prisma's major versions differ. */
+/** The pool's semantics and timeout, which depend on Prisma's major version. */
 function semanticsOf(
   call: ReplayOptions,
   prisma: Prisma | null,
@@ -150,7 +150,7 @@ function semanticsOf(
   return {pool_timeout_ms: timeout_ms, prisma: {major, semantics: `${whose}: ${wait}`, is_emulated: false}};
 }
 
-/** For a client with its own Rust engine nothing is emulated. */
+/** A client with a Rust engine uses its own pool, so nothing is emulated. */
 function engineSemantics(major: number | null, pool_timeout_ms: number) {
   const semantics = `Prisma ${major}'s own pool: pool_timeout ${pool_timeout_ms / 1000}s; waiting counts as executing`;
   return {pool_timeout_ms, prisma: {major, semantics, is_emulated: false}};

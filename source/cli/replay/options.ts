@@ -3,11 +3,11 @@ import {writeDuration} from '../../core/text/duration.ts';
 import {type Flags, type FlagValues, flagAsTyped} from '../call/command.ts';
 import {readDuration} from '../flag-values.ts';
 
-/** Milliseconds. A sweep measures each pool size `sweepRounds` times: a disturbed one would look like its knee. */
+/** In milliseconds. A sweep measures each pool size `sweepRounds` times, because a disturbed round would look like the knee. */
 const defaults = {duration: 5000, sweepDuration: 1000, warmUp: 500, timeLimit: 600_000, poolTimeout: 10_000};
 const sweepRounds = 3;
 
-/** What a replay measures, and within which bounds. */
+/** What a replay measures, and its limits. */
 export const measurementFlags = {
   variant: {
     type: 'string',
@@ -83,7 +83,7 @@ export const measurementFlags = {
     type: 'string',
     value: 'PATH',
     help: 'Generated Prisma Client, or the application that contains it',
-    default: "the one of the endpoint's application",
+    default: "the endpoint's application",
   },
 } as const satisfies Flags;
 
@@ -91,7 +91,7 @@ export const measurementFlags = {
 export type ReplayOptions = {
   connection_limits: number[];
   concurrencies: number[];
-  /** null: all of them. */
+  /** null for all of them. */
   variants: string[] | null;
   requests: number | null;
   duration_ms: number | null;
@@ -99,7 +99,7 @@ export type ReplayOptions = {
   warm_up_ms: number;
   instances: number;
   simulated_instances: number | null;
-  /** How often each measurement is repeated; its median counts. */
+  /** Repetitions of each measurement, of which the median counts. */
   rounds: number;
   seed: number;
   prisma_major: number | null;
@@ -115,7 +115,7 @@ const maxRequests = 1_000_000;
 const maxUsers = 10_000;
 const longest_ms = 3_600_000;
 
-/** Throws AbortError (exit 2) for invalid values, and those beyond the bounds of a replay. */
+/** Throws AbortError (exit 2) for invalid and out-of-range values. */
 export function readReplayOptions(flags: MeasurementFlags): ReplayOptions {
   const {sweep, connectionLimit, requests, duration} = flags;
   if (sweep !== undefined && connectionLimit !== undefined)
@@ -130,7 +130,7 @@ export function readReplayOptions(flags: MeasurementFlags): ReplayOptions {
     concurrencies: readNumbers('concurrency', flags.concurrency ?? '10', maxUsers),
     variants: flags.variant === undefined ? null : flags.variant.split(',').map(name => name.trim()),
     requests: requests ?? null,
-    // With --requests alone a measurement ends with the last of them.
+    // With --requests alone a measurement ends after the last request.
     duration_ms:
       duration === undefined && requests !== undefined
         ? null
@@ -150,8 +150,8 @@ export function readReplayOptions(flags: MeasurementFlags): ReplayOptions {
   };
 }
 
-function readTime(flag: string, text: string | undefined, otherwise: number): number {
-  return text === undefined ? otherwise : readDuration(flag, text, {least: 0, most: longest_ms});
+function readTime(flag: string, text: string | undefined, fallback: number): number {
+  return text === undefined ? fallback : readDuration(flag, text, {least: 0, most: longest_ms});
 }
 
 /** `1,5,10` */
@@ -161,7 +161,7 @@ function readNumbers(name: 'connectionLimit' | 'concurrency', text: string, most
     .map(word => (/^\s*[1-9]\d{0,5}\s*$/.test(word) ? Number(word) : Number.NaN));
   if (numbers.every(number => number <= most)) return [...new Set(numbers)];
   const flag = flagAsTyped(name);
-  throw usageError(`${flag} ${text} is no list of numbers from 1 to ${most}`, `Use ${flag} 1,5,10.`);
+  throw usageError(`${flag} ${text} is not a list of numbers from 1 to ${most}`, `Use ${flag} 1,5,10.`);
 }
 
 /** `connection_limit=1..20`, every pool size from the first to the last. */
@@ -170,12 +170,12 @@ function readRange(sweep: string): number[] {
   const [from, to] = [Number(first), Number(last)];
   if (from >= 1 && to > from && to <= 1000) return spread(from, to);
   throw usageError(
-    `--sweep ${sweep} is no range of pool sizes from 1 to 1000`,
+    `--sweep ${sweep} is not a range of pool sizes from 1 to 1000`,
     'Use --sweep connection_limit=1..20.',
   );
 }
 
-/** All of them up to 20; of a longer range some 20, the ends among them. */
+/** Every size of a range of up to 20; about 20 of a longer one, including both ends. */
 function spread(from: number, to: number): number[] {
   const count = Math.min(20, to - from + 1);
   const all = Array.from({length: count}, (_, index) =>

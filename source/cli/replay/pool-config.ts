@@ -68,10 +68,10 @@ async function readUsable(client: Connection['client']): Promise<number> {
   return max - superuser - reserved;
 }
 
-/** node-postgres does not support these settings, and a requirement must not be dropped silently. */
+/** node-postgres does not support these settings, and poolctl must not drop a security requirement silently. */
 function cannotRequire(setting: string, variable: string): AbortError {
-  return new AbortError(`the pools of a replay do not support ${setting}`, {
-    hint: `Leave it out of the address (and ${variable} unset) for a replay.`,
+  return new AbortError(`a replay's pools do not support ${setting}`, {
+    hint: `Remove it from the address and unset ${variable}.`,
     exitCode: exitCodes.usage,
   });
 }

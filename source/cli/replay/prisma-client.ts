@@ -6,12 +6,12 @@ import {demoClients} from '../../demo/prisma/clients.ts';
 import type {Endpoint} from '../../replay/endpoint/endpoint.ts';
 import type {ClientClass, Prisma} from '../../replay/prisma/prisma.ts';
 
-/** Where to look for a Prisma Client: `--client`, the demo, the endpoint's application, the working directory. */
+/** Where to look for a Prisma Client: `--client`, the demo, the endpoint's application or the working directory. */
 export type ClientSource = {client: string | undefined; isDemo: boolean; cwd: string};
 
 /**
- * The Prisma Client for an endpoint file: that of `--client`, the demo's, or the one generated in the application of the
- * file or in the working directory. null for a SQL file. Throws AbortError (exit 2) where `--client` has none.
+ * Loads the Prisma Client for an endpoint file: from `--client`, the demo, the file's application or the working directory.
+ * null for a SQL file. Throws AbortError (exit 2) if `--client` contains none.
  */
 export async function loadPrismaClient(endpoint: Endpoint, source: ClientSource): Promise<Prisma | null> {
   const {file: endpointFile} = endpoint;
@@ -34,7 +34,7 @@ export async function loadPrismaClient(endpoint: Endpoint, source: ClientSource)
   );
 }
 
-/** Whether there is a Prisma Client for an endpoint's file. */
+/** Whether an endpoint file has a Prisma Client. */
 export async function hasPrismaClient(file: string, source: ClientSource): Promise<boolean> {
   return isOfDemo(file, source) || (await clientFileOf(file, source)) !== null;
 }
@@ -64,7 +64,7 @@ async function demoPrisma(database: string): Promise<Prisma> {
   return bundledPrisma(PrismaClient as unknown as ClientClass, namespace.prismaVersion.client);
 }
 
-/** The nearest folder upwards with a package.json; otherwise the file's own folder. */
+/** The nearest parent folder with a package.json, otherwise the file's folder. */
 function applicationOf(file: string): string {
   for (let folder = path.dirname(file); folder !== path.dirname(folder); folder = path.dirname(folder)) {
     if (existsSync(path.join(folder, 'package.json'))) return folder;
@@ -72,7 +72,7 @@ function applicationOf(file: string): string {
   return path.dirname(file);
 }
 
-/** For an endpoint without Prisma. Using `prisma` throws, so that the error has the endpoint's line. */
+/** For an endpoint without Prisma. Throws only when `prisma` is used, so that the error has the endpoint's line. */
 const withoutPrisma: Prisma = {
   version: '',
   major: null,
@@ -82,7 +82,7 @@ const withoutPrisma: Prisma = {
       {},
       {
         get() {
-          throw new Error('no generated Prisma Client found; give its folder with --client');
+          throw new Error('no generated Prisma Client found; set its folder with --client');
         },
       },
     ),

@@ -12,27 +12,27 @@ import type {CliContext} from '../context.ts';
 
 /** What a worker process needs to load the same endpoint and client, and to open the same pool. */
 export type ReplayAssignment = {
-  /** The endpoint's name in the call. */
+  /** The endpoint's name on the command line. */
   name: string;
   cwd: string;
   client: string | undefined;
   isDemo: boolean;
   connection: pg.PoolConfig;
-  /** The server's host name is not verified: `connection.ssl` has a function for it, which cannot be sent. */
+  /** Replaces the function in `connection.ssl` that skips verifying the host name, since functions cannot be sent. */
   ignoresIdentity: boolean;
   pool_timeout_ms: number;
   allowWrites: boolean;
-  /** The endpoint may open connections that do not speak PostgreSQL's protocol. */
+  /** The endpoint may open connections that do not use PostgreSQL's protocol. */
   allowNetwork: boolean;
   hang_timeout_ms: number;
 };
 
-/** Each loads its own Prisma Client, about 100 MB. */
+/** Each process loads its own Prisma Client, about 100 MB. */
 const maxProcesses = 8;
 
 /**
- * `hasSetup`: the endpoint's setup ran in this process, so everything is measured here. `workersOnly`: otherwise nothing is
- * measured here.
+ * `hasSetup`: the endpoint's setup runs in this process, so everything is measured here. `workersOnly`: without a setup,
+ * nothing is measured here.
  */
 export function startProcesses(
   {env}: CliContext,
@@ -53,7 +53,7 @@ function startWorker(env: CliContext['env']): Worker<ReplayAssignment> {
   const entry = workerEntry();
   const start = () =>
     fork(fileURLToPath(entry), [], {
-      // A process group of its own: Ctrl-C in the terminal goes to the main process only.
+      // Its own process group, so that Ctrl-C in the terminal goes to the main process only.
       detached: true,
       env: {...env},
       stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
@@ -63,7 +63,7 @@ function startWorker(env: CliContext['env']): Worker<ReplayAssignment> {
   let listener: (report: WorkerReport) => void = () => {};
   child.on('message', report => listener(report as WorkerReport));
   return {
-    // A failed send is ignored: the process has ended, which `ended` reports.
+    // Ignores a failed send: the process has ended, which `ended` reports.
     send: task => void child.send(task, () => {}),
     onReport: next => {
       listener = next;
@@ -78,14 +78,14 @@ function startWorker(env: CliContext['env']): Worker<ReplayAssignment> {
   };
 }
 
-/** Next to this file in the sources; in dist next to the chunks or one folder up. */
+/** Next to this file in the source; in dist next to the chunks or one folder up. */
 function workerEntry(): URL {
   const names = import.meta.url.endsWith('.ts')
     ? ['./replay-worker.ts']
     : ['../replay-worker.js', './replay-worker.js'];
   const found = names.map(name => new URL(name, import.meta.url)).find(url => existsSync(url));
   if (found !== undefined) return found;
-  throw new BugError("the worker's program is missing");
+  throw new BugError('the worker program is missing');
 }
 
 function typescriptLoader(): string {

@@ -8,7 +8,7 @@ import type {CliContext} from '../context.ts';
 import {locateServer} from '../locate-server.ts';
 import {createSlotReader, toPoolConfig} from './pool-config.ts';
 
-/** The server of a replay: a read-only connection to it, and what the measured pools connect with. */
+/** A replay's server: a read-only connection to it, and the settings of the measured pools. */
 export type ReplayServer = {
   connection: Connection;
   pools: pg.PoolConfig;
@@ -24,7 +24,7 @@ type ReplayServerOptions = {
   signal: AbortSignal;
 };
 
-/** The server of a request. Throws AbortError where the connection fails. */
+/** Connects to the requested server. Throws AbortError if that fails. */
 export async function openReplayServer(
   context: CliContext,
   request: ConnectionRequest,
@@ -47,7 +47,7 @@ export async function openReplayServer(
   }
 }
 
-/** A throwaway server with the demo's rows, removed by `close`. Its sessions may write. */
+/** Starts a throwaway server with the demo's rows, whose sessions may write. `close` removes it. */
 export async function openDemoReplayServer(
   context: CliContext,
   {database, seed, signal}: {database: string; seed: number; signal: AbortSignal},

@@ -6,11 +6,11 @@ import {loadEndpoint} from './load-endpoint.ts';
 import {loadPrismaClient} from './prisma-client.ts';
 import type {ReplayAssignment} from './processes.ts';
 
-/** The program of a worker process, which measures a share of the instances. It ends with its parent. */
+/** The program of a worker process, which measures a share of the instances and ends with its parent. */
 const handle = createWorker<ReplayAssignment>(open, report => {
   process.send?.(report);
 });
-// Tasks arrive as messages: they contain a password, and other users can read arguments and environment.
+// Tasks arrive as messages because they contain a password: other users can read arguments and environment.
 process.on('message', (task: WorkerTask<ReplayAssignment>) => handle(task));
 // The parent has ended.
 process.once('disconnect', () => process.exit(0));
@@ -22,7 +22,7 @@ async function open(assignment: ReplayAssignment): Promise<WorkerOptions> {
   const source = {client, isDemo, cwd};
   const endpoint = await loadEndpoint(name, source);
   const prisma = await loadPrismaClient(endpoint, source);
-  // For the life of this process: it opens only the measured pools' connections.
+  // Never lifted: this process opens only the measured pools' connections.
   blockOutbound({withNetwork: allowNetwork});
   return {
     ...options,

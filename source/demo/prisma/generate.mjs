@@ -7,8 +7,8 @@ import {promisify} from 'node:util';
 const require = createRequire(import.meta.url);
 
 /**
- * The Prisma clients of the demo's databases, from the schemas beside this file into `generated/`, which git does
- * not keep. One whose schema and version are as they were is left alone: a build should take no second longer.
+ * Generates the Prisma clients of the demo's databases from the schemas next to this file into `generated/`, which git
+ * ignores. Skips clients whose schema and Prisma version have not changed, to keep builds fast.
  */
 export async function generateClients() {
   const names = (await readdir(folder())).filter(name => name.endsWith('.prisma'));
@@ -17,11 +17,11 @@ export async function generateClients() {
 
 async function generate(name) {
   const schema = fileURLToPath(new URL(name, import.meta.url));
-  const made = new URL(`generated/${name.replace('.prisma', '')}/`, import.meta.url);
-  const madeOf = new URL('made-of.txt', made);
+  const output = new URL(`generated/${name.replace('.prisma', '')}/`, import.meta.url);
+  const stamp = new URL('made-of.txt', output);
   const source = `${require('prisma/package.json').version}\n${await readFile(schema, 'utf8')}`;
-  if ((await readFile(madeOf, 'utf8').catch(() => null)) === source) return;
-  await rm(made, {recursive: true, force: true});
+  if ((await readFile(stamp, 'utf8').catch(() => null)) === source) return;
+  await rm(output, {recursive: true, force: true});
   await promisify(execFile)(
     process.execPath,
     [require.resolve('prisma/build/index.js'), 'generate', '--schema', schema],
@@ -29,14 +29,14 @@ async function generate(name) {
       cwd: folder(),
       env: {
         ...process.env,
-        // Prisma 7.10 generates without an engine, yet downloads one unless this names a file that exists.
+        // Prisma 7.10 needs no engine to generate, but downloads one unless this names an existing file.
         PRISMA_SCHEMA_ENGINE_BINARY: process.execPath,
         PRISMA_HIDE_UPDATE_MESSAGE: '1',
         CHECKPOINT_DISABLE: '1',
       },
     },
   );
-  await writeFile(madeOf, source);
+  await writeFile(stamp, source);
 }
 
 function folder() {

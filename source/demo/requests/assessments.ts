@@ -17,12 +17,12 @@ const assessmentColumns = [
   'assessed_date',
 ];
 
-/** Requests to the school assessments during the incident. */
+/** Requests to the school assessments application during the incident. */
 export const assessmentsRequests: Request[] = [
   {
     route: '/api/reports/dashboard',
     weight: 2,
-    // Nine in parallel, then two for each of six months: 21 statements for one page.
+    // Nine in parallel, then two for each of six months: 21 statements.
     async run(send) {
       const tag = (query: Query) => tagged(query, {route: '/api/reports/dashboard'});
       await Promise.all(
@@ -101,7 +101,7 @@ export const assessmentsRequests: Request[] = [
   },
 ];
 
-/** The same after the fix: counts in one statement, reads with a limit, and indexes. */
+/** The requests after the fix: one statement for all counts, reads with a limit, and indexes. */
 export const calmAssessmentsRequests: Request[] = [
   {
     route: '/api/public/assessment-data',
@@ -177,7 +177,7 @@ function levelsIn(from: string, to: string): Query {
   );
 }
 
-/** First day of each month before the incident, and of the month after it. */
+/** First days of the last `n` months, each with that of the following month. */
 function lastMonths(n: number): [from: string, to: string][] {
   return Array.from({length: n}, (_, back) => [monthStart(back), monthStart(back - 1)]);
 }

@@ -1,7 +1,8 @@
 import type {Random} from '../random.ts';
+
 export type Query = {text: string; values: unknown[]};
 
-/** Column -> value, or [operator, value]; a list of values is an IN. */
+/** Column to value, or to [operator, value]. The value of IN is a list. */
 export type Where = Record<string, unknown>;
 
 /** `prisma.model.count()` as Prisma 5 to 7 send it. */
@@ -11,7 +12,7 @@ export function count(table: string, where: Where = {}): Query {
   return {text: `SELECT COUNT(*) AS "_count$_all" FROM (${inner}) AS "sub"`, values: [...values, 0]};
 }
 
-/** `prisma.model.findMany()`; without `take` it reads everything that matches. */
+/** `prisma.model.findMany()`. Without `take` it has no limit. */
 export function findMany(
   table: string,
   columns: readonly string[],
@@ -70,7 +71,7 @@ export function create(table: string, row: Record<string, unknown>): Query {
   };
 }
 
-/** A sqlcommenter tag at the end, where Prisma's plug-in puts it: keys sorted, values URL-encoded. */
+/** Appends a sqlcommenter tag, like Prisma's plug-in: keys sorted, values URL-encoded. */
 export function tagged(query: Query, tags: Record<string, string>): Query {
   const pairs = Object.entries(tags).sort(([a], [b]) => (a < b ? -1 : 1));
   const comment = pairs.map(([key, value]) => `${key}='${encodeURIComponent(value)}'`).join(',');
@@ -107,10 +108,10 @@ type Row = Record<string, unknown>;
 /** Sends a statement on any connection of the instance's pool. */
 export type Send = (query: Query) => Promise<Row[]>;
 
-/** What one call of an endpoint sends. `weight` is how often it is called relative to the others. */
+/** What one call of an endpoint sends. `weight` is its frequency relative to the others. */
 export type Request = {route: string; weight: number; run(send: Send, random: Random): Promise<void>};
 
-/** Weighted choice. */
+/** Chooses a request at random, by weight. */
 export function chooseRequest(requests: readonly Request[], random: Random): Request {
   const tickets = requests.flatMap(request => Array<Request>(request.weight).fill(request));
   return random.oneOf(tickets);

@@ -5,7 +5,7 @@ import {count, findMany, findUnique, type Query, tagged} from './prisma-sql.ts';
 
 const scoreColumns = ['id', 'contestant_id', 'judge_id', 'score', 'created_at'];
 
-/** Requests to the event scoring during the incident: a rate limit is read before each, results are read one by one. */
+/** Requests to the event scoring application during the incident: each reads a rate limit first, and results row by row. */
 export const scoringRequests: Request[] = [
   {
     route: '/api/v1/results',
@@ -61,7 +61,7 @@ export const scoringRequests: Request[] = [
   },
 ];
 
-/** The same after the fix: one IN instead of one query per row, and indexes. */
+/** The requests after the fix: one IN instead of one query per row, and indexes. */
 export const calmScoringRequests: Request[] = [
   {
     route: '/api/v1/results',

@@ -64,7 +64,7 @@ export const taskdeskRequests: Request[] = [
   },
 ];
 
-/** The same after the fix: one groupBy for all agents. */
+/** The requests after the fix: one groupBy for all agents. */
 export const calmTaskdeskRequests: Request[] = [
   {
     route: '/api/manager/agents',
