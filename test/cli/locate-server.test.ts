@@ -2,7 +2,7 @@
 import {describe, expect, it} from 'vitest';
 import {locateServerOn} from '../../source/cli/locate-server.ts';
 import {AbortError} from '../../source/core/errors.ts';
-import {type Given, machineOf, summary} from '../postgres/connect/fake-machine.ts';
+import {type MachineSetup, machineOf, summary} from '../postgres/connect/fake-machine.ts';
 
 const file = '/home/ann/.config/poolctl/config.toml';
 
@@ -15,14 +15,14 @@ protected.roles = ["billing"]
 thresholds.max_used = "90%"
 `;
 
-function find({files = {}, ...given}: Given, toml: string) {
+function find({files = {}, ...given}: MachineSetup, toml: string) {
   return locateServerOn(machineOf({...given, files: {[file]: toml, ...files}}), {
     url: given.url,
     flags: given.flags ?? {},
   });
 }
 
-async function refusal(given: Given, toml: string): Promise<AbortError> {
+async function refusal(given: MachineSetup, toml: string): Promise<AbortError> {
   try {
     await find(given, toml);
   } catch (error) {
@@ -90,7 +90,7 @@ describe('settings of the configuration for a server', () => {
     recipe_folders: ['/home/ann/.config/poolctl/runbooks'],
   };
 
-  it.each<[string, Given]>([
+  it.each<[string, MachineSetup]>([
     ['by its name', {flags: {target: 'prod'}}],
     ['by its address, whoever connects', {url: 'postgres://me@prod/shop'}],
     ['by the address in ./.env', {files: {'/app/.env': 'DATABASE_URL=postgres://me@prod/shop'}}],
@@ -125,7 +125,7 @@ describe('settings of the configuration for a server', () => {
 
   it('says which environment it is, which is never another than production where that is', async () => {
     const staging = '[targets.stage]\nenvironment = "staging"\nurl = "postgres://s@prod/shop"';
-    const found = async (flags: NonNullable<Given['flags']>, text: string) => {
+    const found = async (flags: NonNullable<MachineSetup['flags']>, text: string) => {
       const {is_production, environment, rescue} = await find({url: 'postgres://me@prod/shop', flags}, text);
       return [is_production, environment, rescue?.environment];
     };

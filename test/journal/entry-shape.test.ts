@@ -48,27 +48,24 @@ it.each([
   ],
   ['a run of an older journal, without process and server', run],
   ['an outcome', outcome],
-])('takes %s', (_, entry) => {
+])('accepts %s', (_, entry) => {
   expect(isEntry(entry)).toBe(true);
 });
 
 it.each([
-  ['content that is empty', intentOf({})],
+  ['empty content', intentOf({})],
   ['content that is a list', intentOf([])],
-  ['a step of a kind that is not known', intentOf({...sql, kind: 'shell'})],
+  ['a step of an unknown kind', intentOf({...sql, kind: 'shell'})],
   ['a step without an undo', intentOf({...sql, undo: undefined})],
   ['an undo that is only a statement', intentOf({...sql, undo: undo.apply})],
   ['an undo without a verification', intentOf({...sql, undo: {apply: undo.apply}})],
   ['a statement that is a number', intentOf({...sql, undo: {...undo, apply: {text: 5, values: []}}})],
-  ['values that are no list', intentOf({...sql, apply: {text: 'SELECT 1', values: {length: 1}}})],
-  [
-    'an operator that is not known',
-    intentOf({...sql, verify: {query, expect: {column: 'a', op: 'like', value: 1}}}),
-  ],
-  ['a time limit below zero', intentOf({...sql, timeout_ms: -1})],
+  ['values that are not a list', intentOf({...sql, apply: {text: 'SELECT 1', values: {length: 1}}})],
+  ['an unknown operator', intentOf({...sql, verify: {query, expect: {column: 'a', op: 'like', value: 1}}})],
+  ['a negative time limit', intentOf({...sql, timeout_ms: -1})],
   ['a time limit beyond integers', intentOf({...sql, timeout_ms: 1e300})],
   ['a transaction that is a text', intentOf({...sql, transaction: 'x'})],
-  ['a change of a kind that is not known', intentOf({...file, change: {kind: 'remove-all'}})],
+  ['a change of an unknown kind', intentOf({...file, change: {kind: 'remove-all'}})],
   ['a negative step', {...outcome, step: -1}],
   ['a step that is a text', {...outcome, step: '0'}],
   [
@@ -77,7 +74,7 @@ it.each([
   ],
   ['a run without parameters', {...run, params: null}],
   ['an event of the prototype', {...run, event: 'constructor'}],
-  ['an event that is not known', {...run, event: 'shell'}],
+  ['an unknown event', {...run, event: 'shell'}],
 ])('refuses %s', (_, entry) => {
   expect(isEntry(entry)).toBe(false);
 });

@@ -16,7 +16,7 @@ describe('a process that writes a journal', () => {
     ],
     ['emptied', file => truncate(file, 0), /it was truncated/],
     [
-      'cut within its last line',
+      'truncated within its last line',
       async file => truncate(file, (await readFile(file)).length - 5),
       /it was truncated/,
     ],
@@ -30,7 +30,7 @@ describe('a process that writes a journal', () => {
       /it was replaced/,
     ],
     [
-      'cut and written on by another process',
+      'truncated and appended to by another process',
       async file => {
         await truncate(file, Buffer.byteLength(`${(await linesOf(file))[0]}\n`));
         const other = openJournal(file);
@@ -39,7 +39,7 @@ describe('a process that writes a journal', () => {
       /entry 3 was modified/,
     ],
     [
-      'written anew in place',
+      'rewritten in place',
       async file => {
         const lines = await linesOf(file);
         await writeFile(file, `${lines.with(2, (lines[2] ?? '').replace('step 1', 'step 7')).join('\n')}\n`);

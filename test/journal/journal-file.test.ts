@@ -86,7 +86,7 @@ describe('openJournal', () => {
     ['a removed entry', lines => lines.toSpliced(1, 1), 2],
     ['exchanged entries', ([a = '', b = '', ...rest]) => [b, a, ...rest], 1],
     ['a repeated entry', lines => lines.toSpliced(2, 0, lines[1] ?? ''), 3],
-    ['a line that is none', lines => lines.with(3, 'nonsense'), 4],
+    ['an invalid line', lines => lines.with(3, 'nonsense'), 4],
     ['another hash', lines => lines.with(4, (lines[4] ?? '').replace(/"hash":"./, '"hash":"x')), 5],
   ])('finds %s and appends nothing after it', async (_, tamper, seq) => {
     const file = await newFile();
@@ -115,8 +115,8 @@ describe('openJournal', () => {
       },
     ],
     ['a device', async () => '/dev/null'],
-    ['under a folder that holds no others', async () => '/proc/poolctl/journal/journal.jsonl'],
-  ])('says what is wrong where it cannot write: %s', async (_, prepare) => {
+    ['in a folder that accepts no files', async () => '/proc/poolctl/journal/journal.jsonl'],
+  ])('reports why it cannot write: %s', async (_, prepare) => {
     const file = await prepare(await temporaryFolder());
     const failure = openJournal(file).append(draftOf('r', 0));
     await expect(failure).rejects.toMatchObject({
@@ -206,10 +206,10 @@ describe('between processes', () => {
   });
 
   it.each([
-    ['whose pid is in use again', ownerText({pid: process.pid, start: '1'}), true],
-    ['that lives', ownerText({pid: process.pid}), false],
+    ['whose pid was reused', ownerText({pid: process.pid, start: '1'}), true],
+    ['that is alive', ownerText({pid: process.pid}), false],
     ['on another host', ownerText({host: 'elsewhere', pid: 1}), false],
-  ])('judges a holder %s', async (_, owner, isTakenOver) => {
+  ])('judges a lock owner %s', async (_, owner, isTakenOver) => {
     const file = await newFile();
     await fill(file, 1);
     await symlink(owner, `${file}.lock.2.0`);
@@ -227,8 +227,8 @@ describe('between processes', () => {
     ['of an earlier one with its pid', {start: '1'}, null],
     ['of another host', {host: 'elsewhere'}, null],
     ['of another container', {pid_namespace: 'pid:[1]'}, null],
-    ['of this host before it was booted', {boot: 'another'}, null],
-  ])('knows whether a run %s is under way', async (_, other, acting_pid) => {
+    ['of this host before its last boot', {boot: 'another'}, null],
+  ])('tells whether a run %s is running', async (_, other, acting_pid) => {
     const journal = openJournal(await newFile());
     const open = {recipe: 'r', plan: '', params: {}, step_count: 2, before: {}};
     const {actor, target} = draftOf('a', 0);

@@ -13,7 +13,7 @@ describe('journaled', () => {
     "CREATE INDEX i ON t ((payload->>'password'))",
     "CREATE INDEX i ON t (a) WHERE b = 'a\u001bb\tc\u202e'",
     'DROP INDEX "public"."password=x"',
-  ])('keeps what is executed byte for byte: %s', text => {
+  ])('keeps executable text byte for byte: %s', text => {
     const step = stepOf({apply: sql(text), undo: {apply: sql(text), verify: verification(plain)}});
     expect(contentOf(step)).toEqual(step);
   });

@@ -47,7 +47,7 @@ describe('a file that is no journal', () => {
       /is not a regular file/,
     ],
     [
-      'a link that leads nowhere',
+      'a link to a missing file',
       async folder => {
         await symlink(join(folder, 'nowhere'), join(folder, 'link'));
         return join(folder, 'link');
@@ -87,7 +87,7 @@ describe('a journal that others can write', () => {
     expect((await stat(file)).mode & 0o777).toBe(mode);
   });
 
-  it.runIf(isRoot)('is refused where it belongs to another user, and stays as it is', async () => {
+  it.runIf(isRoot)('is refused unchanged if it belongs to another user', async () => {
     const file = await journalIn(await temporaryFolder());
     await chown(file, 12_345, 12_345);
     await chmod(file, 0o644);
@@ -120,7 +120,7 @@ function canMount(): boolean {
   }
 }
 
-it.runIf(isRoot && canMount())('is refused where it is a mount point: its lock is not shared', async () => {
+it.runIf(isRoot && canMount())('is refused if it is a mount point: its lock is not shared', async () => {
   const folder = await temporaryFolder();
   const file = await journalIn(folder);
   await mkdir(join(folder, 'a b'));

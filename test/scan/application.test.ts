@@ -21,13 +21,13 @@ describe('the version of Prisma', () => {
     ['the range', {'package.json': manifest}, ['^6.1.0', 6]],
     ['the lock file over the range', {'package.json': manifest, 'package-lock.json': lock}, ['6.19.0', 6]],
     [
-      'what is installed over both',
+      'the installed package over both',
       {'package-lock.json': lock, 'node_modules/@prisma/client/package.json': '{"version": "7.2.0"}'},
       ['7.2.0', 7],
     ],
     ["pnpm's lock file", {'pnpm-lock.yaml': "packages:\n  '@prisma/client@7.0.1':\n"}, ['7.0.1', 7]],
     ["yarn's", {'yarn.lock': '"@prisma/client@^7.0.0":\n  version "7.1.0"\n'}, ['7.1.0', 7]],
-    ['nothing that says', {'package.json': 'not JSON'}, null],
+    ['no file with a version', {'package.json': 'not JSON'}, null],
   ])('%s', async (_, files, expected) => {
     const {prisma} = await readApplication(await folderWith(files));
     expect(prisma && [prisma.version, prisma.major]).toEqual(expected);
@@ -88,7 +88,7 @@ describe('a named .env file', () => {
   it.each([
     ['another variable', 'OTHER=1\n', /must set DATABASE_URL exactly once/],
     ['no URL', 'DATABASE_URL=file:./dev.db\n', /is not a postgresql/],
-    ['an @ too many', 'DATABASE_URL=postgresql://a:b@c/d?x=e@f\n', /%40/],
+    ['an extra @', 'DATABASE_URL=postgresql://a:b@c/d?x=e@f\n', /%40/],
   ])('%s', async (_, text, problem) => {
     const path = join(await temporaryFolder(), '.env');
     await writeFile(path, text);

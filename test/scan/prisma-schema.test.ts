@@ -16,7 +16,7 @@ async function createApp(files: Record<string, string>): Promise<string> {
 }
 
 it.each<[string, Record<string, string>, string[], string[] | null]>([
-  ['its usual place', {'prisma/schema.prisma': 'a'}, ['prisma/schema.prisma'], null],
+  ['in its usual place', {'prisma/schema.prisma': 'a'}, ['prisma/schema.prisma'], null],
   [
     'with its migrations',
     {

@@ -4,14 +4,14 @@ import type {ConnectionRequest} from '../../../source/postgres/connect/request.t
 
 type File = string | {text: string; mode: number};
 
-export type Given = {
+export type MachineSetup = {
   url?: string;
   flags?: LocateFlags;
   env?: Record<string, string>;
   files?: Record<string, File>;
 };
 
-export function machineOf({env = {}, files = {}}: Given): Machine {
+export function machineOf({env = {}, files = {}}: MachineSetup): Machine {
   return {
     env,
     cwd: '/app',
@@ -29,7 +29,7 @@ export function machineOf({env = {}, files = {}}: Given): Machine {
   };
 }
 
-export function find(given: Given): ConnectionRequest {
+export function find(given: MachineSetup): ConnectionRequest {
   return locate({url: given.url, flags: given.flags ?? {}, machine: machineOf(given)});
 }
 

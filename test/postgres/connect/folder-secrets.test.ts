@@ -1,8 +1,8 @@
 import {describe, expect, it} from 'vitest';
-import {find, type Given} from './fake-machine.ts';
+import {find, type MachineSetup} from './fake-machine.ts';
 
 /** A folder whose .env names the host `evil`, on a machine with every kind of secret. */
-const folder = (address: string, given: Given = {}) =>
+const folder = (address: string, given: MachineSetup = {}) =>
   find({
     ...given,
     env: {PGSSLCERT: '/home/ann/ann.crt', PGSSLKEY: '/home/ann/ann.key', ...given.env},
@@ -10,7 +10,7 @@ const folder = (address: string, given: Given = {}) =>
   });
 
 describe('a host that ./.env names', () => {
-  it.each<[string, Given, string]>([
+  it.each<[string, MachineSetup, string]>([
     ['PGPASSWORD', {env: {PGPASSWORD: 'secret'}}, 'PGPASSWORD'],
     [
       'a line of ~/.pgpass for any host',
@@ -74,7 +74,7 @@ describe('a host that ./.env names', () => {
     ['verify-full', 'prefer', 'verify-full'],
     ['require', '', 'require'],
     ['', 'verify-ca', 'verify-ca'],
-  ])('cannot lower TLS: it says %s, PGSSLMODE %s', (said, exported, mode) => {
+  ])('cannot weaken TLS: .env has %s, PGSSLMODE is %s', (said, exported, mode) => {
     const query = said === '' ? '' : `?sslmode=${said}&sslrootcert=theirs&channel_binding=disable`;
     const env = {PGSSLMODE: exported, PGSSLROOTCERT: '/mine', PGCHANNELBINDING: 'require'};
     expect(folder(`postgres://u@good/d${query}`, {env}).tls).toMatchObject({
@@ -93,7 +93,7 @@ describe('a host that ./.env names', () => {
   });
 });
 
-it.each<[string, Given]>([
+it.each<[string, MachineSetup]>([
   ['the call', {url: 'postgres://u@h/d'}],
   ['an exported variable', {env: {DATABASE_URL: 'postgres://u@h/d'}}],
 ])('a host that %s names gets what libpq would send', (_, given) => {

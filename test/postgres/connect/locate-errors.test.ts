@@ -1,8 +1,8 @@
 import {describe, expect, it} from 'vitest';
 import {AbortError} from '../../../source/core/errors.ts';
-import {find, type Given} from './fake-machine.ts';
+import {find, type MachineSetup} from './fake-machine.ts';
 
-const refused: [what: string, given: Given, message: RegExp][] = [
+const refused: [what: string, given: MachineSetup, message: RegExp][] = [
   [
     'Prisma Accelerate',
     {env: {DATABASE_URL: 'prisma://x/?api_key=secret'}},
@@ -23,7 +23,7 @@ const refused: [what: string, given: Given, message: RegExp][] = [
   ['a bare word', {url: 'secret'}, /it is not a URL/],
   ['broken keywords', {url: "host=h password='secret"}, /neither a URL nor/],
   ['a slash in the password', {url: 'postgres://u:secret/1@h/d'}, /percent-encoded/],
-  ['a port beyond', {url: 'postgres://u:secret@h:99999/d'}, /port 99999 is not between/],
+  ['a port out of range', {url: 'postgres://u:secret@h:99999/d'}, /port 99999 is not between/],
   ['several hosts', {url: 'postgres://u:secret@a:1,b:2/d'}, /several hosts/],
   ['several hosts in PGHOST', {env: {PGHOST: 'a,b'}}, /several hosts/],
   [
@@ -32,7 +32,7 @@ const refused: [what: string, given: Given, message: RegExp][] = [
     /sslmode=maybe is not one of disable, allow/,
   ],
   [
-    'public authorities without the name',
+    'sslrootcert=system without verify-full',
     {url: 'postgres://u:secret@h/d?sslmode=require&sslrootcert=system'},
     /needs sslmode=verify-full/,
   ],
@@ -65,7 +65,7 @@ const refused: [what: string, given: Given, message: RegExp][] = [
     /cannot be used together/,
   ],
   [
-    'a rescue that is none',
+    'an invalid rescue URL',
     {url: 'postgres://h/d', env: {POOLCTL_RESCUE_URL: 'secret'}},
     /^POOLCTL_RESCUE_URL is no/,
   ],

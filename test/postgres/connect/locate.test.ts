@@ -1,10 +1,10 @@
 import {describe, expect, it} from 'vitest';
-import {find, type Given, summary} from './fake-machine.ts';
+import {find, type MachineSetup, summary} from './fake-machine.ts';
 
-const found: [what: string, given: Given, expected: string][] = [
-  ['nothing at all', {}, "ann:@localhost:5432/ann from PostgreSQL's defaults"],
+const found: [what: string, given: MachineSetup, expected: string][] = [
+  ['no address', {}, "ann:@localhost:5432/ann from PostgreSQL's defaults"],
   [
-    'a socket where Debian has it',
+    'a socket in the directory of Debian',
     {files: {'/var/run/postgresql/.s.PGSQL.5432': ''}},
     "ann:@/var/run/postgresql:5432/ann from PostgreSQL's defaults",
   ],
@@ -25,7 +25,7 @@ const found: [what: string, given: Given, expected: string][] = [
   ['a stray percent sign', {url: 'postgres://u:100%sure@h/d'}, 'u:100%sure@h:5432/d from the URL argument'],
   ['an unencoded @ in the password', {url: 'postgres://u:p@ss@h/d'}, 'u:p@ss@h:5432/d from the URL argument'],
   ['an unencoded ? and # in it', {url: 'postgres://u:p?#w@h/d'}, 'u:p?#w@h:5432/d from the URL argument'],
-  ['an @ in the query alone', {url: 'postgres://u:p@h/d?options=a@b'}, 'u:p@h:5432/d from the URL argument'],
+  ['an @ only in the query', {url: 'postgres://u:p@h/d?options=a@b'}, 'u:p@h:5432/d from the URL argument'],
   ['a plus is a plus', {url: 'postgres://u:a+b@h/d'}, 'u:a+b@h:5432/d from the URL argument'],
   ['IPv6', {url: 'postgres://u@[::1]:6000/d'}, 'u:@::1:6000/d from the URL argument'],
   ['a socket by ?host=', {url: 'postgres://u@/d?host=/tmp/x'}, 'u:@/tmp/x:5432/d from the URL argument'],
@@ -41,12 +41,12 @@ const found: [what: string, given: Given, expected: string][] = [
     "u:it's@h:6000/d from the URL argument",
   ],
   [
-    'quotes that Docker keeps',
+    'quotes around the URL, as Docker keeps them',
     {env: {DATABASE_URL: '"postgres://u:p@h/d"'}},
     'u:p@h:5432/d from DATABASE_URL',
   ],
   [
-    'holes are filled from the environment',
+    'missing parts come from the environment',
     {url: 'postgres:///d', env: {PGHOST: 'eh', PGUSER: 'eu', PGPASSWORD: 'ep', PGPORT: '7000'}},
     'eu:ep@eh:7000/d from the URL argument',
   ],
@@ -83,7 +83,7 @@ const found: [what: string, given: Given, expected: string][] = [
     'u:@direct:5432/d from DIRECT_URL in ./.env',
   ],
   [
-    'the process before ./.env',
+    'an exported variable before ./.env',
     {env: {DATABASE_URL: 'postgres://u@call/d'}, files: {'/app/.env': 'DIRECT_URL=postgres://u@file/d'}},
     'u:@call:5432/d from DATABASE_URL',
   ],
@@ -109,7 +109,7 @@ const found: [what: string, given: Given, expected: string][] = [
     }[name] ?? '',
   ]),
   [
-    'PGSERVICE of the process before ./.env',
+    'an exported PGSERVICE before ./.env',
     {
       env: {PGSERVICE: 'shop'},
       files: {
@@ -120,7 +120,7 @@ const found: [what: string, given: Given, expected: string][] = [
     'u:@h:5432/u from service "shop" (PGSERVICE)',
   ],
   [
-    'PGUSER says as whom, not where',
+    'PGUSER sets the role, not the server',
     {env: {PGUSER: 'eu'}, files: {'/app/.env': 'DATABASE_URL=postgres://file/d'}},
     'eu:@file:5432/d from DATABASE_URL in ./.env',
   ],
@@ -130,16 +130,20 @@ const found: [what: string, given: Given, expected: string][] = [
     'u:s3$cret@h:5432/d from DATABASE_URL in ./.env',
   ],
   [
-    'what ./.env sets itself before what is exported',
+    'a variable of ./.env before an exported one',
     {files: {'/app/.env': `PW=own\nDATABASE_URL="postgres://u:\${PW}@h/d"`}, env: {PW: 'exported'}},
     'u:own@h:5432/d from DATABASE_URL in ./.env',
   ],
   [
-    'a name in braces that nobody sets is a part of the password',
+    'an unset name in braces is part of the password',
     {files: {'/app/.env': `DATABASE_URL='postgres://u:\${x}@h/d'`}},
     `u:\${x}@h:5432/d from DATABASE_URL in ./.env`,
   ],
-  ['an empty variable is none', {env: {DATABASE_URL: '', PGHOST: 'h'}}, 'ann:@h:5432/ann from PGHOST'],
+  [
+    'an empty variable counts as unset',
+    {env: {DATABASE_URL: '', PGHOST: 'h'}},
+    'ann:@h:5432/ann from PGHOST',
+  ],
   [
     'libpq variables',
     {env: {PGHOST: 'h', PGPORT: '6000', PGUSER: 'u', PGDATABASE: 'd', PGPASSWORD: 'p'}},
@@ -228,7 +232,7 @@ const found: [what: string, given: Given, expected: string][] = [
     'u:ep@h:5432/d from the URL argument',
   ],
   [
-    'a password file that others may read is left alone',
+    'a password file that others can read is ignored',
     {url: 'postgres://u@h/d', files: {'/home/ann/.pgpass': {text: '*:*:*:*:fp', mode: 0o100644}}},
     'u:@h:5432/d from the URL argument',
   ],

@@ -8,20 +8,20 @@ it.each([
   ['drops comments and the last semicolon', "SELECT 1 -- one\n /*route='x'*/;", 'SELECT 1'],
   ['keeps strings and names', `SELECT '$1; /* */', "a ""b" FROM t`, `SELECT '$1; /* */' , "a ""b" FROM t`],
   [
-    'takes LIMIT and OFFSET of parameters for a page',
+    'assumes one page for LIMIT and OFFSET parameters',
     'SELECT 1 LIMIT $1 OFFSET $2',
     'SELECT 1 LIMIT 100 OFFSET 0',
   ],
   ['leaves LIMIT of a number', 'SELECT 1 LIMIT 5', 'SELECT 1 LIMIT 5'],
-  ['numbers what is left without gaps', 'SELECT $2 LIMIT $1', 'SELECT $1 LIMIT 100'],
+  ['renumbers the remaining parameters without gaps', 'SELECT $2 LIMIT $1', 'SELECT $1 LIMIT 100'],
   ['keeps one number for one parameter', 'SELECT $3, $2, $3', 'SELECT $1 , $2 , $1'],
   [
-    'casts where a type stood before a constant',
+    'casts a parameter that follows a type name',
     'SELECT date $1, interval $2 day',
     'SELECT $1::date , $2::interval',
   ],
-  ['names a field to extract', 'SELECT extract($1 FROM a)', "SELECT extract ( 'epoch' FROM a )"],
-  ['writes out a list that PostgreSQL 18 squashed', 'a IN ($1 /*, ... */)', 'a IN ( $1 , $1 , $1 )'],
+  ['inserts a field for extract', 'SELECT extract($1 FROM a)', "SELECT extract ( 'epoch' FROM a )"],
+  ['expands a list that PostgreSQL 18 shortened', 'a IN ($1 /*, ... */)', 'a IN ( $1 , $1 , $1 )'],
   ['counts characters, not bytes', "SELECT 'ä', $1", "SELECT 'ä' , $1"],
 ])('%s', (_, query, expected) => {
   expect(toPlannable(query, parser)).toBe(expected);

@@ -2,7 +2,6 @@ import type {Catalog, ForeignKey, IndexBuild} from '../../../model/catalog.ts';
 import {isoTime} from '../../connect/client.ts';
 import type {Connection} from '../../connect/connect.ts';
 import {pickVariant, type Query, type ReadRows, userSchema} from '../../queries/query.ts';
-
 import {readIndexes} from './indexes.ts';
 import {readTables} from './tables.ts';
 
