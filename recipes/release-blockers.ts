@@ -98,7 +98,7 @@ function findingOf(root: Root, snapshot: Snapshot): Finding[] {
       recipe: recipe.id,
       severity: isCritical ? 'critical' : 'warning',
       subject: pid === 0 ? 'prepared transaction' : subjectOf(pid),
-      summary: `${describe(pid, backend)}, blocks ${counted(waiters_total, 'session')} for up to ${formatAge(longest_ms)}`,
+      summary: summarise(root, backend),
       evidence: {
         pid,
         application_name: backend?.application_name ?? null,
@@ -116,11 +116,13 @@ function findingOf(root: Root, snapshot: Snapshot): Finding[] {
   ];
 }
 
-function describe(pid: number, backend: Backend | undefined): string {
-  if (backend === undefined) return nameOfUnknown(pid);
+/** What it blocks comes first: a narrow screen cuts the rest. */
+function summarise({pid, waiters_total, longest_ms}: Root, backend: Backend | undefined): string {
+  const blocks = `blocks ${counted(waiters_total, 'session')} for up to ${formatAge(longest_ms)}`;
+  if (backend === undefined) return `${nameOfUnknown(pid)} ${blocks}`;
   const {application_name, usename, state, state_age_ms} = backend;
-  const who = `${pid} (${application_name || '(no name)'}/${usename ?? '?'})`;
-  return isIdle(backend) ? `${who}, ${state} for ${formatAge(state_age_ms)}` : who;
+  const who = `${application_name || '(no name)'}/${usename ?? '?'}`;
+  return `${pid} ${blocks}: ${who}${isIdle(backend) ? `, ${state} for ${formatAge(state_age_ms)}` : ''}`;
 }
 
 function isIdle(backend: Backend | undefined): boolean {

@@ -14,7 +14,7 @@ export function findingId(finding: Finding): string {
 }
 
 /** Letters by finding id: a finding keeps its letter, new ones get free letters, the worst first. */
-export function assignLetters(before: ConsoleState['letters'], findings: Finding[]): ConsoleState['letters'] {
+function assignLetters(before: ConsoleState['letters'], findings: Finding[]): ConsoleState['letters'] {
   const ids = findings.map(findingId);
   const letters = Object.fromEntries(ids.flatMap(id => (before[id] ? [[id, before[id]]] : [])));
   const taken = new Set(Object.values(letters));
@@ -27,7 +27,7 @@ export function assignLetters(before: ConsoleState['letters'], findings: Finding
 }
 
 /** Critical ones first, then by letter, so that findings do not jump. */
-export function inLetterOrder(findings: Finding[], letters: ConsoleState['letters']): Finding[] {
+function inLetterOrder(findings: Finding[], letters: ConsoleState['letters']): Finding[] {
   const rank = (finding: Finding) => letters[findingId(finding)] ?? '~';
   return findings.toSorted(
     (a, b) =>

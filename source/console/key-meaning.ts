@@ -50,7 +50,7 @@ export function commandOf(key: string, state: ConsoleState): Meaning {
 }
 
 /** On a terminal too small to draw on, only going back, quitting, suspending and redrawing work; a run continues. */
-export function isAllowedUnseen({kind}: Command, {overlay}: ConsoleState): boolean {
+function isAllowedUnseen({kind}: Command, {overlay}: ConsoleState): boolean {
   if (kind === 'back') return !isRunning(overlay);
   return kind === 'quit' || kind === 'suspend' || kind === 'redraw';
 }

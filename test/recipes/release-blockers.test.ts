@@ -76,7 +76,7 @@ describe('diagnose', () => {
     expect(recipe.diagnose(world({2: {}}, [[2, [0], 9000]]), {})).toMatchObject([
       {
         subject: 'prepared transaction',
-        summary: 'a prepared transaction, blocks 1 session for up to 9s',
+        summary: 'a prepared transaction blocks 1 session for up to 9s',
       },
     ]);
   });

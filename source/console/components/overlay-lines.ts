@@ -61,7 +61,7 @@ export function keyList(): {keys: string; help: string}[] {
 const keysWidth = 22;
 
 /** The help, in two columns on a wide terminal. */
-export function helpLines(width: number): Line[] {
+function helpLines(width: number): Line[] {
   const isWide = width >= 150;
   const rows = keyList().flatMap(row => helpRow(row, isWide ? Math.floor(width / 2) : width));
   const half = Math.ceil(rows.length / 2);

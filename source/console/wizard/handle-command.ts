@@ -188,7 +188,7 @@ function clamp(value: number, most: number): number {
 }
 
 /** Changes the parameter being edited, or the confirmation. */
-export function edit(
+function edit(
   state: ConsoleState,
   wizard: RecipeWizard,
   change: (text: string) => string,
@@ -200,7 +200,7 @@ export function edit(
 }
 
 /** Pastes into a parameter; the confirmation has to be typed. */
-export function pasteInto(state: ConsoleState, wizard: RecipeWizard, text: string): UpdateResult {
+function pasteInto(state: ConsoleState, wizard: RecipeWizard, text: string): UpdateResult {
   if (wizard.stage === 'parameters') return edit(state, wizard, before => before + text);
   const notice =
     wizard.stage === 'confirm'
@@ -210,7 +210,7 @@ export function pasteInto(state: ConsoleState, wizard: RecipeWizard, text: strin
 }
 
 /** Selects the next or previous value of a parameter with choices or suggestions. */
-export function choose(state: ConsoleState, wizard: RecipeWizard, by: 1 | -1): UpdateResult {
+function choose(state: ConsoleState, wizard: RecipeWizard, by: 1 | -1): UpdateResult {
   const parameter = editedParameter(state, wizard);
   const choices = choicesOf(state, wizard);
   if (parameter === null || choices.length === 0) return noEffects(state);
@@ -222,7 +222,7 @@ export function choose(state: ConsoleState, wizard: RecipeWizard, by: 1 | -1): U
 }
 
 /** Selects the next or previous field and scrolls to it. */
-export function moveField(state: ConsoleState, wizard: RecipeWizard, by: number): UpdateResult {
+function moveField(state: ConsoleState, wizard: RecipeWizard, by: number): UpdateResult {
   const count = recipeOf(state, wizard)?.parameters.length ?? 0;
   const field = count === 0 ? 0 : (wizard.field + by + count) % count;
   return noEffects(showField(state, {...wizard, field}));
