@@ -188,11 +188,7 @@ function clamp(value: number, most: number): number {
 }
 
 /** Changes the parameter being edited, or the confirmation. */
-function edit(
-  state: ConsoleState,
-  wizard: RecipeWizard,
-  change: (text: string) => string,
-): UpdateResult {
+function edit(state: ConsoleState, wizard: RecipeWizard, change: (text: string) => string): UpdateResult {
   if (wizard.stage === 'confirm')
     return showWizard(state, {...wizard, typed: change(wizard.typed), error: null});
   const parameter = editedParameter(state, wizard);
