@@ -251,7 +251,7 @@ export const extended = prisma.$extends({model: {user: {async seenToo() {
     expect(code).toBe(7);
     expect(document).toMatchObject({results: [], recommendation: null, is_complete: false});
     expect(document.notes.join('\n')).toMatch(refused);
-    expect(document.notes.join('\n')).toContain('without a query through the measured client');
+    expect(document.notes.join('\n')).toContain('sent no query through the measured client');
     await expectNothingWritten();
   });
 
