@@ -27,12 +27,12 @@ let outputError: NodeJS.ErrnoException | null = null;
 
 // `ps` shows the title instead of the arguments: a URL can contain a password.
 process.title = 'poolctl';
-// A warning of Node or pg would be written over the screen.
+// Warnings of Node and pg would overwrite the screen.
 process.removeAllListeners('warning');
 process.on('warning', () => {});
-// Node would open its debugger, to every user of the machine.
+// By default Node opens its debugger on this signal, to every user of the machine.
 process.on('SIGUSR1', () => {});
-// The reader of a pipe can be gone (`| head`): that must not end the program in the middle of a step.
+// A closed pipe (`| head`) must not end the program in the middle of a step.
 stdout.on('error', error => {
   outputError ??= error;
 });
@@ -44,15 +44,15 @@ process.on('uncaughtException', error => {
 });
 
 const exitCode = exitCodeAfterSignal(await main());
-// All output is flushed first; an open connection does not keep the process running, nor, once it was interrupted, a
-// reader that does not read.
+// The process exits when stdout is flushed, even with an open connection. After an interruption it waits 1 s at most,
+// as the reader of stdout may be stuck.
 if (isInterrupted()) setTimeout(() => exit(exitCode), 1000);
 stdout.write('', error => {
   const failure = outputError ?? error ?? null;
   exit(failure === null || isTerminalLost(1) ? exitCode : reportOutputError(failure, exitCode));
 });
 
-/** On exit Node resets the terminal, and aborts with a core dump where the terminal is lost: it is closed first. */
+/** Closes lost terminals first: on exit Node resets the terminal, and aborts with a core dump if it is lost. */
 function exit(code: ExitCode): never {
   for (const fd of [0, 1, 2] as const) if (isTerminalLost(fd)) closeSync(fd);
   process.exit(code);
@@ -66,7 +66,7 @@ function isTerminalLost(fd: 0 | 1 | 2): boolean {
 async function main(): Promise<ExitCode> {
   const words = argv.slice(2);
   try {
-    // `poolctl [url]` has nothing to parse: the console does not wait for the table of commands to load.
+    // `poolctl [url]` has no flags to parse: the console starts without loading the table of commands.
     if (words.length === 0 || (words.length === 1 && isUrl(words[0])))
       return await run(context, {words, flags: {}});
     const {runCall} = await import('./source/commands/index.ts');
@@ -80,19 +80,21 @@ function isUrl(word = ''): boolean {
   return word.includes('://') && !word.startsWith('-');
 }
 
-/** Prints what failed and what helps. Arguments can be quoted in it, and a URL among them: passwords are masked. */
+/** Prints the error and its hint. Passwords are masked, as the message can quote a URL. */
 function report(error: unknown): ExitCode {
-  const say = (text: string) => stderr.write(`${sanitise(redactSecrets(text))}\n`);
+  const print = (text: string) => stderr.write(`${sanitise(redactSecrets(text))}\n`);
   if (error instanceof AbortError) {
-    say(`poolctl: ${error.message}`);
-    if (error.hint !== undefined) say(`  ${error.hint}`);
+    print(`poolctl: ${error.message}`);
+    if (error.hint !== undefined) print(`  ${error.hint}`);
     return error.exitCode;
   }
-  say(`poolctl: internal error, please report it: ${error instanceof Error ? error.message : String(error)}`);
+  print(
+    `poolctl: internal error, please report it: ${error instanceof Error ? error.message : String(error)}`,
+  );
   return exitCodes.actFailed;
 }
 
-/** A closed pipe is no failure; a full disk leaves an incomplete document. */
+/** A closed pipe is no failure; any other error, such as a full disk, is. */
 function reportOutputError(error: NodeJS.ErrnoException, exitCode: ExitCode): ExitCode {
   if (error.code === 'EPIPE') return exitCode;
   const hint = 'The output is incomplete.';

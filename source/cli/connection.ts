@@ -13,8 +13,8 @@ import {catchInterrupts, raceInterrupt} from './interrupts.ts';
 type ConnectOptions = {
   flags: {wait?: string | undefined};
   signal: AbortSignal;
-  /** Steps will be executed on this server: the source of its URL is always printed. */
-  acts?: boolean;
+  /** The command changes the server: the source of its URL is always printed. */
+  willExecute?: boolean;
 };
 
 /**
@@ -24,34 +24,34 @@ type ConnectOptions = {
 export async function connectToWatch(
   {output}: CliContext,
   request: ConnectionRequest,
-  {flags, signal, acts = false}: ConnectOptions,
+  {flags, signal, willExecute = false}: ConnectOptions,
 ): Promise<Connection> {
-  const tell = (text: string) => printMessage(output, text);
+  const print = (text: string) => printMessage(output, text);
   const {kind} = request.origin;
-  // The user did not type either: a file in the folder, or before a change an exported variable.
-  if (kind === 'folder' || (acts && kind === 'environment')) {
-    tell(`connecting to ${hostAndPort(request)}/${request.database}, from ${request.source}`);
+  // The user did not type this URL: it comes from ./.env or, before a change, from an exported variable.
+  if (kind === 'folder' || (willExecute && kind === 'environment')) {
+    print(`connecting to ${hostAndPort(request)}/${request.database}, from ${request.source}`);
   }
   if (request.ignoredParameters.length > 0)
-    tell(`ignored in the URL: ${request.ignoredParameters.join(', ')}`);
-  for (const warning of request.warnings) tell(warning);
+    print(`ignored in the URL: ${request.ignoredParameters.join(', ')}`);
+  for (const warning of request.warnings) print(warning);
   const connection = await connect(request, {
     purpose: 'watch',
     waitFor_ms: readWait(flags, 0),
     signal,
-    onWait: reportWait(tell),
+    onWait: reportWait(print),
   });
-  if (connection.route === 'rescue') tell('every connection slot is taken: connected via the rescue URL');
+  if (connection.route === 'rescue') print('every connection slot is taken: connected via the rescue URL');
   return connection;
 }
 
-/** One line at once, then one every 5 s: stderr may be a log. */
-function reportWait(tell: (text: string) => void): (state: WaitState) => void {
+/** Prints a line at once, then one every 5 s, as stderr may be a log. */
+function reportWait(print: (text: string) => void): (state: WaitState) => void {
   let printedAt_ms = Number.NEGATIVE_INFINITY;
   return ({message, waited_ms, remaining_ms}) => {
     if (waited_ms - printedAt_ms < 5000) return;
     printedAt_ms = waited_ms;
-    tell(`${message}; waiting for a slot, ${Math.ceil(remaining_ms / 1000)}s left`);
+    print(`${message}; waiting for a slot, ${Math.ceil(remaining_ms / 1000)}s left`);
   };
 }
 
@@ -73,7 +73,7 @@ export async function withConnection(
   }
 }
 
-/** One whole snapshot. Throws AbortError: exit 3 where the connection or the server failed, 130 when interrupted. */
+/** Reads one snapshot. Throws AbortError: exit 3 if the connection or the server failed, 130 when interrupted. */
 export async function readSnapshot(
   connection: Connection,
   {rates_over_ms = null, signal}: {rates_over_ms?: number | null; signal: AbortSignal},
@@ -82,8 +82,8 @@ export async function readSnapshot(
 }
 
 /**
- * Turns a server's error, or the loss of the connection, into AbortError (exit 3): neither is a defect of poolctl. A
- * loss is noticed between two statements, too.
+ * Turns a server's error or the loss of the connection into AbortError (exit 3), also when the connection is lost
+ * between two statements.
  */
 export async function explainServerErrors<T>(
   {request, lost, is_pooled}: Connection,
@@ -93,7 +93,7 @@ export async function explainServerErrors<T>(
     return await Promise.race([work, lost.then(rejectSoon)]);
   } catch (error) {
     if (!(error instanceof Error) || error instanceof AbortError || !isFromServer(error)) throw error;
-    // A pooler accepts a client, and refuses it a server connection only at its first query.
+    // A pooler accepts every client; if it has no server connection, it refuses the first query.
     if (is_pooled || error instanceof UnreadableAnswerError) throw toAbortError(error, request);
     throw new AbortError(`lost the connection to ${hostAndPort(request)}: ${error.message}`, {
       hint: 'The server may be restarting or overloaded. Try again in a moment.',
@@ -103,12 +103,12 @@ export async function explainServerErrors<T>(
   }
 }
 
-/** The statement itself fails a moment later, with the server's own message. */
+/** Gives the running statement time to fail first, as its error has the server's own message. */
 function rejectSoon(error: Error): Promise<never> {
   return new Promise((_, reject) => setImmediate(reject, error));
 }
 
-/** The error of a server or a socket has a code; pg's own for a lost connection has its message only. */
+/** Errors of a server or a socket have a code; pg's own for a lost connection have only a message. */
 function isFromServer(error: Error): boolean {
   return (
     'code' in error ||

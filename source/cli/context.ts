@@ -2,7 +2,7 @@ import {sanitise} from '../core/text/sanitise.ts';
 import type {ExitCode} from '../model/run.ts';
 import type {Interrupts} from './interrupts.ts';
 
-/** Where a command writes, a line at a time: results to stdout, messages to stderr. */
+/** Where a command writes lines: results to stdout, messages to stderr. */
 export type Output = {
   stdout(text: string): void;
   stderr(text: string): void;
@@ -20,7 +20,7 @@ export type CliContext = {
   output: Output;
   /** Ends the process at once, and leaves the terminal as it was. */
   exit(code: ExitCode): never;
-  /** Of the command that runs this one: the demo's, for the console. */
+  /** Set if another command runs this one: the demo runs the console. */
   interrupts?: Interrupts;
 };
 
@@ -34,10 +34,10 @@ export function printMessage({stderr}: Pick<Output, 'stderr'>, text: string): vo
   stderr(sanitise(`poolctl: ${text}`));
 }
 
-/** Asks a question on the terminal; null where the user closes it or interrupts. */
+/** Asks a question on the terminal; null if the user closes it or interrupts. */
 export type Prompt = (question: string) => Promise<string | null>;
 
-/** undefined without a terminal. */
+/** Returns undefined without a terminal. */
 export function createPrompt(context: CliContext, signal: AbortSignal): Prompt | undefined {
   return context.stdin.isTTY ? question => prompt(context, question, signal) : undefined;
 }
@@ -54,7 +54,7 @@ async function prompt(
   const close = () => lines.close();
   signal.addEventListener('abort', close, {once: true});
   try {
-    // A question that is closed is never answered; from Node 24 on it rejects.
+    // After `close` the question stays pending, or rejects from Node 24 on.
     return await Promise.race([lines.question(question).catch(() => closed), closed]);
   } finally {
     signal.removeEventListener('abort', close);

@@ -5,17 +5,17 @@ const signals = {
   SIGINT: exitCodes.interrupted,
   SIGTERM: exitCodes.terminated,
   SIGHUP: exitCodes.hungUp,
-  // Ctrl-\ where the terminal is not raw: a step must not be left running on the server for it.
+  // Ctrl-\ on a terminal that is not raw. Unhandled, it would leave a step running on the server.
   SIGQUIT: exitCodes.terminated,
 } as const;
-/** A lost terminal counts as SIGHUP, Ctrl-C in raw mode as SIGINT. */
+/** The console reports a lost terminal as SIGHUP, and Ctrl-C in raw mode as SIGINT. */
 type Cause = keyof typeof signals;
 const names = Object.keys(signals) as Cause[];
 
 export type Interrupts = {
   /** Aborts at the first signal. */
   signal: AbortSignal;
-  /** Acts as if that signal had been received. */
+  /** Handles `cause` as if that signal had been received. */
   interrupt(cause: Cause): void;
   /** Stops listening to signals. */
   release(): void;
@@ -24,12 +24,12 @@ export type Interrupts = {
 /** The first signal that was received. */
 let cause: Cause | null = null;
 
-/** The exit code of the signal that interrupted the program; every other exit code as it is. */
+/** Replaces exit code 130 by that of the received signal; returns every other code unchanged. */
 export function exitCodeAfterSignal(exitCode: ExitCode): ExitCode {
   return exitCode === exitCodes.interrupted && cause !== null ? signals[cause] : exitCode;
 }
 
-/** For a command that runs until Ctrl-C: that is its normal end, SIGTERM and SIGHUP are not. */
+/** The exit code of a command that runs until Ctrl-C: 0 after Ctrl-C, but not after SIGTERM or SIGHUP. */
 export function exitCodeOfNormalEnd(): ExitCode {
   return cause === null || cause === 'SIGINT' ? exitCodes.ok : signals[cause];
 }
@@ -38,7 +38,7 @@ export function isInterrupted(): boolean {
   return cause !== null;
 }
 
-/** What of the CliContext the handlers need. */
+/** The part of CliContext that the handlers use. */
 type Process = {
   output: {stderr(text: string): void};
   exit(code: ExitCode): never;
@@ -46,29 +46,29 @@ type Process = {
 };
 
 type Options = {
-  /** The process ends this long after the first signal, whatever is still running. */
+  /** The process exits this long after the first signal, even if the command is still running. */
   within_ms?: number;
 };
 
 /**
- * Handles INT, TERM, HUP and QUIT: the first aborts `signal`, and the command ends by itself. Where that takes more
- * than 0.5 s a message says so, and from then on a second signal ends the process at once. Not earlier: npm forwards a
- * Ctrl-C that the terminal has sent already, and a shell its SIGHUP, so one key press can arrive as two signals.
- * Within another command, that command's handlers stay in force.
+ * Handles SIGINT, SIGTERM, SIGHUP and SIGQUIT. The first signal aborts `signal`, and the command finishes. If that takes
+ * more than 0.5 s, poolctl prints a message, and a further signal exits at once. Not earlier: npm and shells forward
+ * signals that the terminal has sent already, so one key press can arrive twice. If `interrupts` is set, its handlers
+ * are used instead.
  */
 export function catchInterrupts({output, exit, interrupts}: Process, {within_ms}: Options = {}): Interrupts {
   if (interrupts !== undefined) return {...interrupts, release: () => {}};
   const controller = new AbortController();
   const timers: NodeJS.Timeout[] = [];
   let isAnnounced = false;
-  const leave = (why: string) => {
+  const exitNow = (why: string) => {
     output.stderr(
       `poolctl: ${why}. The outcome of a running step is unknown: 'poolctl journal verify' lists it.`,
     );
     exit(exitCodeAfterSignal(exitCodes.interrupted));
   };
   const interrupt = (name: Cause) => {
-    if (isAnnounced && name !== 'SIGHUP') leave('ended at once');
+    if (isAnnounced && name !== 'SIGHUP') exitNow('ended at once');
     if (controller.signal.aborted) return;
     cause ??= name;
     controller.abort();
@@ -78,7 +78,7 @@ export function catchInterrupts({output, exit, interrupts}: Process, {within_ms}
     };
     timers.push(setTimeout(announce, 500).unref());
     if (within_ms !== undefined)
-      timers.push(setTimeout(() => leave(`not finished within ${within_ms / 1000} s`), within_ms));
+      timers.push(setTimeout(() => exitNow(`not finished within ${within_ms / 1000} s`), within_ms));
   };
   const listeners = names.map(name => [name, () => interrupt(name)] as const);
   for (const [name, listener] of listeners) process.on(name, listener);
@@ -92,13 +92,13 @@ export function catchInterrupts({output, exit, interrupts}: Process, {within_ms}
   };
 }
 
-/** The result of `work`, or AbortError (exit 130) as soon as the signal aborts. */
+/** Returns the result of `work`. Throws AbortError (exit 130) as soon as the signal aborts. */
 export function raceInterrupt<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
-    const leave = () => reject(new AbortError('interrupted', {exitCode: exitCodes.interrupted}));
-    if (signal.aborted) leave();
-    signal.addEventListener('abort', leave, {once: true});
-    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', leave));
+    const onAbort = () => reject(new AbortError('interrupted', {exitCode: exitCodes.interrupted}));
+    if (signal.aborted) onAbort();
+    signal.addEventListener('abort', onAbort, {once: true});
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
   });
 }
 

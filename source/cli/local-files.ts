@@ -22,8 +22,8 @@ import type {Files} from '../model/ports.ts';
 import type {FileReplacement} from '../model/step.ts';
 
 /**
- * Reads and replaces files of this machine byte for byte. The new file is written and synced next to the old one, with
- * its owner and mode, and renamed over it. A symbolic link is followed and stays a link.
+ * Reads and replaces local files byte for byte. poolctl writes and syncs the new file next to the old one, with its
+ * owner and mode, and renames it over the old one. Symbolic links are followed and preserved.
  */
 export const localFiles: Files = {
   host: hostname(),
@@ -32,7 +32,7 @@ export const localFiles: Files = {
       return (await readAt(path)).text;
     } catch (error) {
       if (codeOf(error) === 'ENOENT') return null;
-      throw refused('read', path, error);
+      throw fileError('read', path, error);
     }
   },
   async replace(path, replacement) {
@@ -42,35 +42,35 @@ export const localFiles: Files = {
       return await overwrite(path, replacement.before, replacement.after);
     } catch (error) {
       if (codeOf(error) === 'ENOENT') return false;
-      throw refused('write', path, error);
+      throw fileError('write', path, error);
     }
   },
 };
 
-/** Writes a file that only its owner can read, as it contains statements. A device such as /dev/stdout is written to. */
+/** Writes a file that only its owner can read, as it contains statements. Writes directly to a device (/dev/stdout). */
 export async function writePrivateFile(path: string, text: string): Promise<void> {
   try {
     const found = await stat(path).catch(() => null);
     if (found !== null && !found.isFile()) return await writeFile(path, text);
     await mkdir(dirname(path), {recursive: true});
-    const place = found === null ? path : await realpath(path);
-    await throughTemporary(place, async (handle, temporary) => {
-      await fill(handle, Buffer.from(text), {mode: 0o600});
-      await rename(temporary, place);
+    const destination = found === null ? path : await realpath(path);
+    await withTemporaryFile(destination, async (handle, temporary) => {
+      await writeAndSync(handle, Buffer.from(text), {mode: 0o600});
+      await rename(temporary, destination);
     });
   } catch (error) {
-    throw refused('write', path, error);
+    throw fileError('write', path, error);
   }
 }
 
-type Found = {text: string; stats: Stats};
+type FileState = {text: string; stats: Stats};
 
-/** Throws for a pipe or a device, whose reading could block. */
-async function readAt(path: string): Promise<Found> {
+/** Throws for a pipe or a device, as reading it could block. */
+async function readAt(path: string): Promise<FileState> {
   const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
     const stats = await handle.stat();
-    if (!stats.isFile()) throw unfit('it is not a regular file');
+    if (!stats.isFile()) throw unsupported('it is not a regular file');
     return {text: decodeBytes(await handle.readFile()), stats};
   } finally {
     await handle.close();
@@ -78,40 +78,40 @@ async function readAt(path: string): Promise<Found> {
 }
 
 async function overwrite(path: string, before: string, after: string): Promise<boolean> {
-  const place = await realpath(path);
-  const old = await readAt(place);
+  const destination = await realpath(path);
+  const old = await readAt(destination);
   if (old.text !== before) return false;
   if (old.stats.nlink > 1) {
-    throw unfit(
+    throw unsupported(
       `it has ${old.stats.nlink} names (hard links), and the others would keep the old content`,
       'Edit it by hand, or make each name a file of its own.',
     );
   }
-  return throughTemporary(place, async (handle, temporary) => {
-    await fill(handle, encodeBytes(after), {mode: old.stats.mode & 0o7777, owner: old.stats});
-    if (!(await isUnchanged(path, place, old))) return false;
-    await rename(temporary, place);
+  return withTemporaryFile(destination, async (handle, temporary) => {
+    await writeAndSync(handle, encodeBytes(after), {mode: old.stats.mode & 0o7777, owner: old.stats});
+    if (!(await isUnchanged(path, destination, old))) return false;
+    await rename(temporary, destination);
     return true;
   });
 }
 
-/** Checks right before the rename: the same link, the same file, the same bytes. */
-async function isUnchanged(path: string, place: string, old: Found): Promise<boolean> {
-  if ((await realpath(path)) !== place) return false;
-  const {text, stats} = await readAt(place);
+/** Checks right before the rename that link, file and content are unchanged. */
+async function isUnchanged(path: string, destination: string, old: FileState): Promise<boolean> {
+  if ((await realpath(path)) !== destination) return false;
+  const {text, stats} = await readAt(destination);
   const isSame = stats.ino === old.stats.ino && stats.dev === old.stats.dev && stats.nlink === 1;
   return isSame && text === old.text;
 }
 
 async function create(path: string, {after, folder}: FileReplacement): Promise<boolean> {
-  const place = await lstat(path).catch(() => null);
-  if (place?.isSymbolicLink()) throw unfit('it is a symbolic link to a file that does not exist');
-  if (place !== null) return false;
+  const existing = await lstat(path).catch(() => null);
+  if (existing?.isSymbolicLink()) throw unsupported('it is a symbolic link to a file that does not exist');
+  if (existing !== null) return false;
   const isNewFolder = folder !== 'existing' && (await makeFolder(dirname(path)));
   if (folder === 'new' && !isNewFolder) return false;
   try {
-    return await throughTemporary(path, async (handle, temporary) => {
-      await fill(handle, encodeBytes(after ?? ''), {mode: 0o666 & ~process.umask()});
+    return await withTemporaryFile(path, async (handle, temporary) => {
+      await writeAndSync(handle, encodeBytes(after ?? ''), {mode: 0o666 & ~process.umask()});
       return await publish(temporary, path);
     });
   } catch (error) {
@@ -120,7 +120,7 @@ async function create(path: string, {after, folder}: FileReplacement): Promise<b
   }
 }
 
-/** False where the folder exists. */
+/** Returns false if the folder exists. */
 async function makeFolder(folder: string): Promise<boolean> {
   try {
     await mkdir(folder);
@@ -131,7 +131,7 @@ async function makeFolder(folder: string): Promise<boolean> {
   }
 }
 
-/** Unlike a rename, a link never replaces a file created meanwhile; not every file system has links. */
+/** Links, as a rename would replace a file created meanwhile; renames on a file system without hard links. */
 async function publish(temporary: string, path: string): Promise<boolean> {
   try {
     await link(temporary, path);
@@ -144,7 +144,7 @@ async function publish(temporary: string, path: string): Promise<boolean> {
   }
 }
 
-/** An empty folder is removed, too: to Prisma, a migration's folder without its file is an error. */
+/** Removes an empty folder, too: Prisma reports a migration's folder without its file as an error. */
 async function remove(path: string, {before, folder}: FileReplacement): Promise<boolean> {
   if (!(await lstat(path)).isFile() || (await readAt(path)).text !== before) return false;
   await unlink(path);
@@ -156,12 +156,12 @@ async function remove(path: string, {before, folder}: FileReplacement): Promise<
   return true;
 }
 
-/** Runs `work` with an empty temporary file next to the place; then removes it and syncs the folder. */
-async function throughTemporary<Result>(
-  place: string,
+/** Runs `work` with an empty temporary file next to the destination, then removes it and syncs the folder. */
+async function withTemporaryFile<Result>(
+  destination: string,
   work: (handle: FileHandle, temporary: string) => Promise<Result>,
 ): Promise<Result> {
-  const temporary = `${place}.${randomBytes(4).toString('hex')}.tmp`;
+  const temporary = `${destination}.${randomBytes(4).toString('hex')}.tmp`;
   try {
     const handle = await open(temporary, 'wx', 0o600);
     try {
@@ -171,12 +171,12 @@ async function throughTemporary<Result>(
     }
   } finally {
     await rm(temporary, {force: true});
-    await syncFolder(dirname(place));
+    await syncFolder(dirname(destination));
   }
 }
 
-/** Writes and syncs a file before it is renamed. Throws where its owner cannot be preserved. */
-async function fill(
+/** Writes and syncs a file. Throws if the owner cannot be preserved. */
+async function writeAndSync(
   handle: FileHandle,
   bytes: Uint8Array,
   {mode, owner}: {mode: number; owner?: Stats},
@@ -184,30 +184,30 @@ async function fill(
   const own = await handle.stat();
   if (owner !== undefined && (own.uid !== owner.uid || own.gid !== owner.gid)) {
     await handle.chown(owner.uid, owner.gid).catch((error: unknown) => {
-      throw unfit(
+      throw unsupported(
         `it belongs to user ${owner.uid}, group ${owner.gid}, and poolctl cannot preserve that (${codeOf(error)})`,
         'Run poolctl as its owner, or as root.',
       );
     });
   }
   await handle.writeFile(bytes);
-  // After chown, which clears bits of the mode.
+  // After chown, which clears the setuid and setgid bits.
   await handle.chmod(mode);
   await handle.sync();
 }
 
-/** A rename is durable when the folder is synced. Where folders cannot be opened (Windows) there is nothing to sync. */
+/** Syncs a folder, so that a rename in it is durable. Does nothing if folders cannot be opened (Windows). */
 async function syncFolder(folder: string): Promise<void> {
   const handle = await open(folder, constants.O_RDONLY).catch(() => null);
   await handle?.sync().catch(() => {});
   await handle?.close();
 }
 
-function unfit(message: string, hint?: string): AbortError {
+function unsupported(message: string, hint?: string): AbortError {
   return new AbortError(message, {exitCode: exitCodes.actFailed, ...(hint !== undefined && {hint})});
 }
 
-function refused(verb: string, path: string, error: unknown): AbortError {
+function fileError(verb: string, path: string, error: unknown): AbortError {
   const why = error instanceof AbortError ? error.message : (codeOf(error) ?? 'unknown error');
   const hint = error instanceof AbortError && error.hint !== undefined ? {hint: error.hint} : {};
   return new AbortError(`cannot ${verb} ${path}: ${why}`, {

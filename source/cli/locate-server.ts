@@ -11,8 +11,8 @@ import type {CliContext} from './context.ts';
 export type ServerFlags = FlagValues<typeof serverFlags>;
 
 /**
- * Where the server of a call is: its URL and flags first, then the environment. Throws AbortError: exit 2 where they or
- * the configuration are invalid, 3 where the command that prints a target's URL fails.
+ * Locates the server from the URL and flags, then from the environment. Throws AbortError: exit 2 if they or the
+ * configuration are invalid, 3 if the command that prints a target's URL fails.
  */
 export function locateServer(
   {env, cwd}: CliContext,
@@ -25,21 +25,21 @@ export function locateServer(
   });
 }
 
-/** The same on any machine. */
+/** The same, with the environment and files of `machine`. */
 export async function locateServerOn(
   machine: Machine,
   {url, flags}: {url?: string | undefined; flags: LocateFlags},
 ): Promise<ConnectionRequest> {
   const configuration = await readConfigurationFile(machine);
-  // A URL beside --target is refused by `locate`: the target's command need not run for it.
+  // `locate` refuses a URL with --target: the target's URL command is not run then.
   const isNamed = flags.target !== undefined && url === undefined;
   const target = isNamed ? await readTargetUrls(flags.target ?? '', configuration, machine) : null;
   return locate({url, flags, machine, configuration, target});
 }
 
-/** config.toml; null, and no parser is loaded, where there is none. Throws AbortError (exit 2). */
+/** Reads config.toml; null if there is none. Throws AbortError (exit 2) if it is invalid. */
 export async function readConfigurationFile(machine: Machine): Promise<Configuration | null> {
-  const {folder, file} = configurationPlace(machine);
+  const {folder, file} = configurationPath(machine);
   const text = machine.readFile(file);
   if (text === null) return null;
   const {readConfiguration} = await import('../config/configuration.ts');
@@ -47,7 +47,7 @@ export async function readConfigurationFile(machine: Machine): Promise<Configura
 }
 
 /** `$XDG_CONFIG_HOME/poolctl/config.toml`. */
-function configurationPlace({env, home}: Machine): {folder: string; file: string} {
+function configurationPath({env, home}: Machine): {folder: string; file: string} {
   const folder = `${env.XDG_CONFIG_HOME || `${home}/.config`}/poolctl`;
   return {folder, file: `${folder}/config.toml`};
 }
@@ -73,7 +73,7 @@ function unknownTarget(name: string, configuration: Configuration | null, machin
   const near = nearest(name, names);
   const hint = near === undefined ? `Its targets are ${names.join(', ')}.` : `Did you mean ${near}?`;
   return usageError(
-    `unknown target "${name}" in ${configurationPlace(machine).file}`,
+    `unknown target "${name}" in ${configurationPath(machine).file}`,
     names.length === 0 ? `Add it: [targets.${name}], and below it url = "postgres://..."` : hint,
   );
 }

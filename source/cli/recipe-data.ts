@@ -5,7 +5,7 @@ import {type FactReaders, serverFacts} from '../postgres/facts/readers.ts';
 import {isAboutOneQuery} from '../postgres/sqlstate.ts';
 import {explainServerErrors} from './connection.ts';
 
-/** The reader of each fact; its module is imported when it is first needed. */
+/** The reader of each fact. Modules are imported at their first use. */
 const readers: FactReaders = {
   ...serverFacts,
   application: async (_, {folder, variable}) =>
@@ -15,7 +15,7 @@ const readers: FactReaders = {
   prisma_schema: async (_, need) => (await import('../scan/prisma-schema.ts')).readPrismaSchema(need),
 };
 
-/** Reads the required data on one connection, one fact after the other. Throws what a reader throws. */
+/** Reads the required facts one after the other. Throws the errors of the readers. */
 export async function readRecipeData(
   connection: Connection,
   required: DataRequirements,
@@ -29,8 +29,8 @@ export async function readRecipeData(
 }
 
 /**
- * The same, with the server's errors explained. Throws AbortError: exit 5 for data that the role may not read, 7 for
- * other refusals of the server, 3 where the connection or the server failed.
+ * The same, with the server's errors as AbortError: exit 5 if the role may not read the data, 7 if the server refuses
+ * for another reason, 3 if the connection or the server failed.
  */
 export function loadRecipeData(connection: Connection, required: DataRequirements): Promise<RecipeData> {
   return explainServerErrors(connection, readRecipeData(connection, required).catch(explainRefusal));

@@ -8,14 +8,13 @@ import {readConfigurationFile} from './locate-server.ts';
 
 type LoadedRecipes = {
   recipes: Recipe[];
-  /** What of the team's folders was skipped and why, one line each. */
+  /** The files and folders that were skipped, with the reason, one line each. */
   skipped: string[];
 };
 
 /**
- * poolctl's own recipes, and those of the folders that the call and the configuration name. A file with a mistake is
- * skipped: during an incident it must not keep poolctl from starting. Throws AbortError (exit 2) where the folder of
- * the call cannot be read.
+ * Loads poolctl's own recipes and those of the folders in --recipes and config.toml. Skips an invalid file, as poolctl
+ * must start during an incident. Throws AbortError (exit 2) if the folder of --recipes cannot be read.
  */
 export async function loadRecipes(
   flags: {recipes?: string | undefined},
@@ -42,7 +41,7 @@ export async function loadRecipes(
   return loaded;
 }
 
-/** The same; what was skipped is printed on stderr. */
+/** The same; prints on stderr what was skipped. */
 export async function loadRecipesAndReport(
   output: Output,
   flags: {recipes?: string | undefined},
@@ -53,7 +52,7 @@ export async function loadRecipesAndReport(
   return recipes;
 }
 
-/** Those of a call that connects to no server: the configuration of `--target`, else the general one. */
+/** For a command without a server: uses the settings of `--target`, or the general ones. */
 export async function loadConfiguredRecipes(
   {env, cwd, output}: CliContext,
   flags: {recipes?: string | undefined; target?: string | undefined},

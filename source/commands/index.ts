@@ -20,7 +20,7 @@ import {usage as run} from './run/flags.ts';
 import {usage as snapshot} from './snapshot/flags.ts';
 import {usage as undo} from './undo/flags.ts';
 
-/** Every command, in the order of help. Parser, help, completions and the man page read this table. */
+/** Every command, in the order of help. The parser, help, completions and the man page use this table. */
 export const commands: readonly Command[] = [
   defineCommand(console, () => import('./console/command.ts')),
   defineCommand(demo, async () => {

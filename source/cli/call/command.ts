@@ -1,37 +1,37 @@
 import type {ExitCode} from '../../model/run.ts';
 import type {CliContext} from '../context.ts';
 
-/** One flag of a command: a line of its help, a completion and an entry of the man page. */
+/** One flag of a command. Help, completions and the man page are generated from it. */
 export type Flag = {
   type: 'string' | 'number' | 'boolean';
-  /** What help calls its value, such as `TIME`; a boolean has none. */
+  /** Placeholder of its value in help, such as `TIME`; a boolean has none. */
   value?: string;
   /** One letter, such as `h` for `-h`. */
   alias?: string;
-  /** Its name in an earlier version, which is still accepted: `minSeen`. */
+  /** Its name in an earlier version, still accepted: `minSeen`. */
   formerName?: string;
-  /** It may be given several times. */
+  /** Whether it may be repeated. */
   isMultiple?: true;
   /** What it sets, without its default. */
   help: string;
-  /** What applies without it, as help shows it: `2s`. */
+  /** Its default as help shows it: `2s`. */
   default?: string;
-  /** Every value it takes, where they can be listed. */
+  /** Its possible values, if they can be listed. */
   choices?: readonly string[];
-  /** Its heading in help; none for the command's own flags. */
+  /** Its heading in help; undefined for `Flags`. */
   group?: string;
 };
 
 export type Flags = Readonly<Record<string, Flag>>;
 
 export type Argument = {
-  /** As usage shows it: `<plan>`, `[url]`, `run|status`. */
+  /** As the usage line shows it: `<plan>`, `[url]`, `run|status`. */
   shown: string;
-  /** What it can be, for completion. */
+  /** Its possible values, for completion. */
   completes?: 'file' | 'recipe' | readonly string[];
 };
 
-/** What a command is called with; its help, completions and man page are generated from it. */
+/** A command's arguments and flags. Help, completions and the man page are generated from it. */
 export type Usage<F extends Flags = Flags> = {
   name: string;
   /** One line, as the list of commands shows it. */
@@ -47,7 +47,7 @@ type ValueOf<F extends Flag> = F extends {isMultiple: true}
   ? string[]
   : {string: string; number: number; boolean: boolean}[F['type']];
 
-/** The values of flags in a call; undefined where a flag is not given. */
+/** The values of flags in a call; undefined for a flag that is not given. */
 export type FlagValues<F extends Flags> = {-readonly [Name in keyof F]?: ValueOf<F[Name]> | undefined};
 
 /** A call of one command: its arguments and flags. */
@@ -57,12 +57,12 @@ type Program<C> = {run(context: CliContext, call: C): Promise<ExitCode>};
 
 export type FlagValue = string | number | boolean | string[];
 
-/** A command of the table; `load` imports its program when it is called. */
+/** A command of the table; `load` imports its program. */
 export type Command = Usage & {
   load(): Promise<Program<{words: readonly string[]; flags: Record<string, FlagValue>}>>;
 };
 
-/** A row of the table: the program has to take the flags that its usage declares. */
+/** Creates a row of the table. Checks by type that the program takes the flags of its usage. */
 export function defineCommand<U extends Usage>(usage: U, load: () => Promise<Program<Call<U>>>): Command {
   // The parser passes only the flags that `usage` declares, each of its type.
   return {...usage, load: load as unknown as Command['load']};

@@ -8,11 +8,11 @@ import {answerFlags} from './shared-flags.ts';
 const columns = 80;
 
 type HelpOptions = {
-  /** Every command, for the console's help. */
+  /** For the console's help, which lists them. */
   commands: readonly Usage[];
   /** For the help of `run`. */
   recipes: readonly Recipe[];
-  /** Of `run <recipe>`: that recipe's parameters are listed. */
+  /** The recipe of `run <recipe> --help`, whose parameters are listed. */
   id?: string | undefined;
 };
 
@@ -34,7 +34,7 @@ export function helpText(usage: Usage, {commands, recipes, id}: HelpOptions): st
 
 const timeText = 'TIME is a duration such as 500ms, 2s, 10min or 1h30m; a number alone is seconds.';
 
-/** The command's own flags first, then those of each group. */
+/** Flags by their heading in help; `Flags` comes first. */
 export function groupFlags({flags, name}: Usage): Map<string, [string, Flag][]> {
   const {help, ...others} = answerFlags;
   const own: [string, Flag][] = Object.entries({...flags, help, ...(name === 'console' ? others : {})});
@@ -80,9 +80,9 @@ function flagSections(usage: Usage): string[] {
   );
 }
 
-/** A title and its rows, their texts in one column. */
-function section(title: string, rows: readonly (readonly [string, string])[], least = 0): string[] {
-  const width = Math.max(least, ...rows.map(([head]) => head.length));
+/** A title and its rows, with their texts aligned. */
+function section(title: string, rows: readonly (readonly [string, string])[], minWidth = 0): string[] {
+  const width = Math.max(minWidth, ...rows.map(([head]) => head.length));
   return rows.length === 0
     ? []
     : ['', title, ...rows.map(([head, text]) => wrap(`  ${head.padEnd(width)}  `, text, columns))];
@@ -104,7 +104,7 @@ function hasTime({flags}: Usage): boolean {
   return Object.values(flags).some(({value}) => value === 'TIME');
 }
 
-/** A recipe in words: its summary, and its parameters with their defaults in brackets. */
+/** A recipe's summary, and its parameters with their defaults in brackets. */
 export function recipeText({id, summary, parameters, plan}: Recipe, columns: number): string {
   const head = `${id}${plan === undefined ? '  (advice)' : ''}`;
   const width = Math.max(0, ...parameters.map(({name}) => name.length));
@@ -115,7 +115,7 @@ export function recipeText({id, summary, parameters, plan}: Recipe, columns: num
   return [head, wrap('  ', sanitise(summary), columns), ...rows].join('\n');
 }
 
-/** `head` and `text` beside it, broken between words into lines of at most `columns`. */
+/** `head` followed by `text`, wrapped at words and indented to the end of `head`. */
 function wrap(head: string, text: string, columns: number): string {
   const lines: string[] = [];
   let line = head;

@@ -11,9 +11,8 @@ export type ParsedCall =
   | {kind: 'version'};
 
 /**
- * Reads a call against the table of commands. Throws AbortError (exit 2) for whatever it does not take: an unknown
- * command or flag, a missing or invalid value, an argument too many. No message quotes an argument that could be a
- * URL.
+ * Parses a call against the table of commands. Throws AbortError (exit 2) for an unknown command or flag, a missing or
+ * invalid value, or an unexpected argument. No message quotes an argument that could be a URL.
  */
 export function parseCall(argv: readonly string[], commands: readonly Command[]): ParsedCall {
   const {input, given} = readTokens(argv, commands);
@@ -37,12 +36,12 @@ export function parseCall(argv: readonly string[], commands: readonly Command[])
   return {kind: 'run', command, words, flags: readFlags(command, given)};
 }
 
-/** The values of each flag of a call, in their order; a boolean's is true. */
+/** The values of each flag as typed, in order; `true` for a boolean. */
 type Given = Map<string, (string | true)[]>;
 
 /**
- * The arguments and flags of a call, whichever commands take them. Throws where a flag has no value, or a value it
- * does not take: `--yes=false` must never mean yes.
+ * Splits a call into arguments and the flags of any command. Throws if a value is missing, or given to a boolean:
+ * `--yes=false` must never mean yes.
  */
 function readTokens(argv: readonly string[], commands: readonly Command[]): {input: string[]; given: Given} {
   const known = new Map(
@@ -66,7 +65,7 @@ function readTokens(argv: readonly string[], commands: readonly Command[]): {inp
   for (const token of tokens) {
     if (token.kind === 'positional') input.push(token.value);
     if (token.kind !== 'option') continue;
-    // An unknown one stays as it was typed, which is the name of no flag.
+    // An unknown flag keeps its dashes, so it matches no name.
     const name = nameOf.get(token.name) ?? token.rawName;
     const flag = known.get(name);
     given.set(name, [...(given.get(name) ?? []), flag === undefined ? true : readValue(name, flag, token)]);
@@ -104,7 +103,7 @@ function readValue(
   return text;
 }
 
-/** A word like this is no URL, nor the password of one. */
+/** Whether a word is safe to quote: neither a URL nor a password. */
 function isPlainWord(word: string): boolean {
   return /^[a-z][a-z-]{0,19}$/i.test(word);
 }
@@ -115,7 +114,7 @@ function findConsole(commands: readonly Command[]): Command {
   return found;
 }
 
-/** Of a call for help: the flags that are no mistake whatever else is in it. */
+/** The values of a call for help, whose flags are not validated. */
 function textsOf(given: Given): [string, string][] {
   return [...given].flatMap(([name, values]) => {
     const text = values.findLast(each => typeof each === 'string');
@@ -171,7 +170,7 @@ function unknownFlag({name: command, flags}: Command, typed: string): AbortError
   );
 }
 
-/** For a flag whose value is missing or invalid. */
+/** The hint for a missing or invalid value. */
 function valueHint(name: string, {value = ''}: Flag): string {
   const example = examples[value];
   return `Usage: ${flagAsTyped(name)} ${value}${example === undefined ? '' : `, such as ${example}`}.`;

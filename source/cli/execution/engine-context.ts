@@ -20,18 +20,18 @@ export type Engine = Omit<EnginePorts, 'slots' | 'recheck'> & {journal: JournalF
 
 type EngineOptions = {
   flags: {journal?: string | undefined};
-  /** The read-only connection, which follows the progress of the executing one. */
+  /** The read-only connection, which reads the progress of the executing one. */
   watching(): Connection | null;
   onNotice?: (text: string) => void;
 };
 
-/** What the engine executes a plan with: a connection of its own, the journal, the files, a clock; and who runs it. */
+/** The engine's ports (its own connection, the journal, files, a clock) and the identity of the run. */
 export function openEngine(
   context: CliContext,
   request: ConnectionRequest,
   {flags, watching, onNotice}: EngineOptions,
 ): {engine: Engine; identity: Omit<RunIdentity, 'target' | 'server'>} {
-  const executor = createExecutor(() => connectToAct(request, watching()));
+  const executor = createExecutor(() => connectForExecution(request, watching()));
   return {
     engine: {
       executor,
@@ -55,10 +55,13 @@ export function openEngine(
 }
 
 /**
- * A connection that may write. Where no slot is left, the read-only connection is used instead: it can still end
- * sessions, which is what a full server needs.
+ * Opens a connection that may write. If no slot is left, returns the read-only connection: it can still end sessions,
+ * which is what a full server needs.
  */
-async function connectToAct(request: ConnectionRequest, watching: Connection | null): Promise<Connection> {
+async function connectForExecution(
+  request: ConnectionRequest,
+  watching: Connection | null,
+): Promise<Connection> {
   const shared = watching === null || watching.is_pooled ? null : shareConnection(watching);
   try {
     const connection = await connect(request, {purpose: 'act'});
@@ -75,13 +78,13 @@ async function connectToAct(request: ConnectionRequest, watching: Connection | n
   }
 }
 
-/** The read-only connection; closing it only resets its timeout. */
+/** Shares the read-only connection: `close` only resets its timeout. */
 function shareConnection(watching: Connection): Connection {
   const reset = () => watching.client.query('RESET statement_timeout').then(() => {});
   return {...watching, close: () => reset().catch(() => {})};
 }
 
-/** Who runs a plan on which process, and the id of a new run. */
+/** The user and process that execute a plan, and a new run id. */
 export function createRunIdentity({env, cwd}: CliContext): Omit<RunIdentity, 'target' | 'server'> {
   return {
     run: randomBytes(4).toString('hex'),
@@ -91,9 +94,9 @@ export function createRunIdentity({env, cwd}: CliContext): Omit<RunIdentity, 'ta
 }
 
 /**
- * Handles the steps of earlier runs that have no recorded outcome. On this target poolctl checks what happened and
- * records it; it reports those of other targets, and those that another process of this machine is executing. Throws
- * AbortError (exit 8) where the journal cannot be read or does not verify; a dry run only reports that.
+ * Handles steps of earlier runs without a recorded outcome. On this target poolctl checks the outcome and records it.
+ * It only reports steps on other targets, and those that another local process is executing. Throws AbortError (exit 8)
+ * if the journal cannot be read or does not verify; a dry run only reports that.
  */
 export async function recoverUnfinishedRuns(
   engine: Engine,

@@ -13,7 +13,7 @@ import type {Output, Prompt} from '../context.ts';
 import {endText, planDocument, planText, progressText, runDocument} from './render-plan.ts';
 
 export type ConsentPorts = {
-  /** Absent without a terminal. */
+  /** Undefined without a terminal. */
   ask?: Prompt | undefined;
   output: Output;
 };
@@ -21,23 +21,23 @@ export type ConsentPorts = {
 export type ExecutePorts = ConsentPorts & {
   engine: Omit<EnginePorts, 'slots' | 'recheck'>;
   identity: Omit<RunIdentity, 'target' | 'server'>;
-  /** Aborted by Ctrl-C: the run ends between two steps, or within a step that can be cancelled. */
+  /** Aborted by Ctrl-C: the run ends after the current step, or cancels it if possible. */
   signal?: AbortSignal | undefined;
 };
 
 export type ConsentFlags = {
   dryRun: boolean;
   yes: boolean;
-  /** On production `--yes` covers steps that cannot be undone only with this. */
+  /** On production, `--yes` needs it for irreversible steps. */
   yesIrreversible: boolean;
-  /** With `--yes` or `--approve`: this is the server of the run, though the journal does not prove it. */
+  /** For undo: confirms that the run was on this server, if the journal does not prove it. */
   sameServer?: boolean;
   /** The hash of the plan that was approved. */
   approve: string | null;
   json: boolean;
 };
 
-/** A plan needs consent, by a flag or on the terminal. Throws AbortError (exit 2) where neither can give it. */
+/** Throws AbortError (exit 2) if neither a flag nor the terminal can give consent. */
 export function requireConsent({ask}: ConsentPorts, {dryRun, yes, approve, json}: ConsentFlags): void {
   if (dryRun && (yes || approve !== null)) {
     throw usageError('--dry-run cannot be used with --yes or --approve', 'Leave out one of them.');
@@ -69,7 +69,7 @@ export async function executePlan(
     printNothing(ports.output, planned, flags);
     return emptyPlanCode(plan);
   }
-  if (!(await isAgreed(ports, planned, flags))) {
+  if (!(await hasConsent(ports, planned, flags))) {
     ports.output.stderr('poolctl: not confirmed, nothing was executed');
     return exitCodes.interrupted;
   }
@@ -77,7 +77,7 @@ export async function executePlan(
   if (state.status === 'interrupted')
     ports.output.stderr(sanitise(`poolctl: ${describeInterruption(state)}`));
   ports.output.stdout(flags.json ? jsonText(runDocument(plan, state), 2) : endText(state));
-  // The text on stdout has the reason; a JSON document and the loss of the journal need it on stderr.
+  // Text on stdout includes the reason. With JSON, or if the journal failed, it is printed on stderr, too.
   const isReported = flags.json || state.exit_code === exitCodes.journal;
   if (isReported && state.reason !== null)
     ports.output.stderr(
@@ -92,13 +92,13 @@ function printPlan(output: Output, {plan, target, hash}: Planned, {json}: Consen
   output.stdout(json ? jsonText(planDocument(plan, target, hash), 2) : planText(plan, target, hash));
 }
 
-/** Nothing to do is success, unless the server would refuse every step. */
+/** Exit 0 if there is nothing to do, 5 if the server would refuse every step. */
 function emptyPlanCode({steps, skipped}: Plan): ExitCode {
   const isRefused = steps.length === 0 && skipped.some(({is_forbidden}) => is_forbidden);
   return isRefused ? exitCodes.privilege : exitCodes.ok;
 }
 
-/** With nothing to do: the document of a run, its `run` null. */
+/** For a plan without steps: with --json, a run document with `run: null`. */
 function printNothing(output: Output, {plan, target, hash}: Planned, {json}: ConsentFlags): void {
   const state = createRunState(plan, {run: '', target: target.id, server: serverOf(target), plan_hash: hash});
   const done = {...state, status: 'done' as const, reason: 'nothing to do'};
@@ -106,10 +106,10 @@ function printNothing(output: Output, {plan, target, hash}: Planned, {json}: Con
   output.stdout(json ? jsonText(document, 2) : planText(plan, target, hash));
 }
 
-async function isAgreed(ports: ConsentPorts, planned: Planned, flags: ConsentFlags): Promise<boolean> {
+async function hasConsent(ports: ConsentPorts, planned: Planned, flags: ConsentFlags): Promise<boolean> {
   const {plan, target} = planned;
   requireServer(planned, flags);
-  // An approved hash is of exactly this plan, with the steps that cannot be undone.
+  // The hash approves exactly this plan, including its irreversible steps.
   if (flags.approve !== null) return true;
   if (!flags.yes) return isConfirmed(ports, planned, flags);
   if (!target.is_production || flags.yesIrreversible || !plan.steps.some(isIrreversible)) return true;
@@ -123,7 +123,7 @@ function isIrreversible(step: Plan['steps'][number]): boolean {
   return step.kind === 'sql' && step.undo === 'irreversible';
 }
 
-/** Without proof that this is the server of the run, a flag is no consent. */
+/** Throws AbortError (exit 2) if the server of the run is in doubt and only flags give consent. */
 function requireServer({plan, target}: Planned, {yes, approve, sameServer}: ConsentFlags): void {
   if (plan.server_doubt === undefined || sameServer || (!yes && approve === null)) return;
   throw usageError(
@@ -132,7 +132,7 @@ function requireServer({plan, target}: Planned, {yes, approve, sameServer}: Cons
   );
 }
 
-/** On production, and where the server is in doubt, the name of the target has to be typed. */
+/** Asks for `yes`; on production, or if the server is in doubt, for the name of the target. */
 async function isConfirmed(
   {ask, output}: ConsentPorts,
   {plan, target, hash}: Planned,

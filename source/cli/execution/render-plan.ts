@@ -18,7 +18,7 @@ import type {RunState, RunStep, SlotUsage} from '../../model/run.ts';
 import type {Cleanup, PinnedSql, Sql, Step, Undo, Verification} from '../../model/step.ts';
 import type {ServerIdentity, Target} from '../../model/target.ts';
 
-/** A plan in words: what is wrong, the exact statements, what is skipped, and the plan's hash. */
+/** A plan as text: what is wrong, the exact statements, what is skipped, and the plan's hash. */
 export function planText(plan: Plan, target: Pick<Target, 'id' | 'server'>, hash: string): string {
   const server = target.server === undefined ? '' : ` (${nameServer(target.server)})`;
   return [
@@ -42,7 +42,7 @@ function skippedLines({reason, members}: SkippedGroup): string[] {
     : [`  ${reason}:`, ...names.map(name => `    ${name}`)];
 }
 
-/** A statement that differs from the step before in its values only is printed once. */
+/** Prints only the values of a step whose statement is that of the step before. */
 function numberedLines(step: Step, index: number, {steps, explanation}: Plan): string[] {
   const {head, body} = stepText(step, steps[index - 1], explanation);
   return [...(head === null ? [] : ['', `${index + 1}. ${head}`]), ...body.map(text => `   ${text}`)];
@@ -59,7 +59,7 @@ export function progressText(before: RunState | null, state: RunState): string {
   return lines.map(sanitise).join('\n');
 }
 
-/** A line when the server's phase or the session it waits for changes: an index build may take hours. */
+/** A line when the phase or the blocking session changes, as an index build may take hours. */
 function runningText(before: RunStep | undefined, {title, progress}: RunStep): string[] {
   if (progress === null) return [];
   const {phase, done_ratio, waiting_for} = progress;
@@ -133,18 +133,18 @@ function stepDocument(step: Step) {
   const {lock, measures = [], transaction, timeout_ms} = step;
   const undo = undoOf(step);
   return {
-    ...{kind, title, subject, ...meansDocument(step), lock, transaction, timeout_ms},
+    ...{kind, title, subject, ...statementsDocument(step), lock, transaction, timeout_ms},
     measures: measures.map(({name, query}) => ({name, ...sqlDocument(query)})),
     undo: undo === null ? step.undo : maskSecrets(undo.apply.text),
-    undo_step: undo === null ? null : meansDocument(undo),
+    undo_step: undo === null ? null : statementsDocument(undo),
     ...(step.holds_secret && {undo_reason: secretReason}),
   };
 }
 
 type AnySql = Sql | PinnedSql;
 
-/** Every statement of a step or of its undo; null where it has none of a kind. */
-function meansDocument({
+/** Every statement of a step or of its undo; null for those it does not have. */
+function statementsDocument({
   apply,
   guard,
   settings,
@@ -174,7 +174,7 @@ function checkDocument({query, expect}: Verification<AnySql>) {
   return {...sqlDocument(query), expect: shownExpectation(expect)};
 }
 
-/** As it is executed, with its secrets masked. */
+/** A statement as executed, with its secrets masked. */
 function sqlDocument({text, values}: AnySql) {
   const secret = secretParameters(text);
   return {
@@ -198,6 +198,6 @@ function outcomeOf(step: RunStep | undefined) {
   return {outcome, row_count, sqlstate, duration_ms, message, ...(hint !== undefined && {hint})};
 }
 
-function slots(reading: SlotUsage | null) {
-  return reading === null ? null : {used: reading.used, headroom: reading.headroom};
+function slots(usage: SlotUsage | null) {
+  return usage === null ? null : {used: usage.used, headroom: usage.headroom};
 }

@@ -25,7 +25,7 @@ type SessionFlags = {
   dryRun?: boolean | undefined;
 };
 
-/** Runs `work` with what it takes to execute a plan; earlier runs are recovered with the first snapshot. */
+/** Runs `work` with the ports to execute a plan. The first snapshot also recovers unfinished runs. */
 export async function withRunSession(
   context: CliContext,
   request: ConnectionRequest,
@@ -36,11 +36,11 @@ export async function withRunSession(
   const {engine, identity} = openEngine(context, request, {flags, watching: () => watching});
   const {signal, release} = catchInterrupts(context, {within_ms: 10_000});
   const connection = async () => {
-    watching ??= await connectToWatch(context, request, {flags, signal, acts: true});
+    watching ??= await connectToWatch(context, request, {flags, signal, willExecute: true});
     return watching;
   };
-  // After an interruption the slots are still counted, for the journal's last entry.
-  const readSignal = () => (signal.aborted ? never : signal);
+  // After an interruption poolctl still counts the slots, for the journal's last entry.
+  const readSignal = () => (signal.aborted ? neverAborted : signal);
   let isRecovered = false;
   const read = async () => {
     const snapshot = await readSnapshot(await connection(), {signal: readSignal()});
@@ -75,7 +75,7 @@ export async function withRunSession(
   }
 }
 
-const never = new AbortController().signal;
+const neverAborted = new AbortController().signal;
 
 export function readConsentFlags(
   flags: FlagValues<typeof consentFlags> & {sameServer?: boolean | undefined; json?: boolean | undefined},

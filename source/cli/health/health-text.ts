@@ -6,18 +6,18 @@ import {formatAge, formatMs, formatRatio} from '../../core/text/format.ts';
 import {sanitise} from '../../core/text/sanitise.ts';
 import {toLimitFlag} from './require-limits.ts';
 
-/** The result of a check, however it is printed. */
+/** The result of a check, for every output format. */
 export type HealthReport = {
   health: Health | WatchedHealth;
   target: string;
-  /** The queryid of the statement with the slowest mean. */
+  /** The queryid of the statement with the longest mean execution time. */
   slowest: string | null;
   /** Every recipe that was evaluated. */
   recipes: readonly {id: string; title: string}[];
   comparison: Comparison | null;
 };
 
-/** In words: the status, the findings, every limit, and for a watch its course. */
+/** The report as text: status, findings, every limit, and the course of a watch. */
 export function healthText(report: HealthReport): string {
   const {health, target, comparison} = report;
   const findings = health.findings.map(({severity, recipe, summary}) => [severity, recipe, summary]);
@@ -59,7 +59,7 @@ export function limitText(name: MetricName, {warning, critical}: CheckedLimit): 
   return `${word} ${limits.join(', ')}${limits.length > 1 ? ' critical' : ''}`;
 }
 
-/** Metrics that need time, a second snapshot or a pooler are listed only where they were measured. */
+/** The metrics to list: those that need time, two snapshots or a pooler only if they were measured. */
 export function shownMetrics({health}: HealthReport): MetricName[] {
   return metricNames.filter(name => {
     const {needs_time, needs_rates} = metricOf(name);
@@ -122,27 +122,25 @@ export function comparisonLines(comparison: Comparison): string[] {
         `SLOWER ${each.ratio.toFixed(1)} times: ${formatMs(each.mean_before_ms)} (${each.calls_before} calls) before, ${formatMs(each.mean_after_ms)} (${each.calls_after}) now, queryid ${each.queryid}: ${shortened(each.query)}`,
     ),
     ...new_statements
-      .slice(0, mostNew)
+      .slice(0, maxNew)
       .map(
         each =>
           `new: ${formatMs(each.mean_exec_time_ms)} on average, ${each.calls} calls, queryid ${each.queryid}: ${shortened(each.query)}`,
       ),
-    ...(new_statements.length > mostNew
-      ? [`and ${new_statements.length - mostNew} more new statements`]
-      : []),
+    ...(new_statements.length > maxNew ? [`and ${new_statements.length - maxNew} more new statements`] : []),
     `slower means: ${comparison.test}`,
     ...left_out,
   ];
 }
 
-const mostNew = 10;
+const maxNew = 10;
 
 function shortened(query: string | null): string {
   const text = (query ?? 'text unknown').replace(/\s+/g, ' ');
   return text.length > 80 ? `${text.slice(0, 79)}…` : text;
 }
 
-/** Columns as wide as their widest cell; the last cell of a row does not count. */
+/** Pads the columns of a table. The last cell of a row does not widen its column. */
 export function aligned(rows: readonly string[][]): string[] {
   const columns = Math.max(0, ...rows.map(row => row.length));
   const widths = Array.from({length: columns}, (_, column) =>

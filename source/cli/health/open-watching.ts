@@ -20,20 +20,20 @@ type WatchingOptions = {
   every_ms: number;
   /** null: until interrupted. */
   for_ms: number | null;
-  /** Of the interrupts that the caller handles. */
+  /** Given if the caller handles interrupts. */
   signal?: AbortSignal;
 };
 
 /**
- * Snapshots of a server at an interval, for a time or until interrupted; a lost connection is opened again. Throws
- * AbortError (exit 3 or 4) where the first connection fails.
+ * Reads snapshots at an interval, for a time or until interrupted, and reconnects after a loss. Throws AbortError
+ * (exit 3 or 4) if the first connection fails.
  */
 export async function openWatching(
   context: CliContext,
   request: ConnectionRequest,
-  {flags, every_ms, for_ms, signal: callers}: WatchingOptions,
+  {flags, every_ms, for_ms, signal: outer}: WatchingOptions,
 ): Promise<Watching> {
-  const {signal, release} = callers ? {signal: callers, release: () => {}} : catchInterrupts(context);
+  const {signal, release} = outer ? {signal: outer, release: () => {}} : catchInterrupts(context);
   let first: Connection | null;
   try {
     first = await connectToWatch(context, request, {flags, signal});
@@ -61,16 +61,16 @@ export async function openWatching(
         return readRecipeData(current, needs);
       },
       now: () => performance.now(),
-      progress: progressOn(context),
+      progress: createProgress(context),
       signal,
     },
   };
 }
 
-const lineEveryMs = 60_000;
+const logEveryMs = 60_000;
 
-/** One changing line on a terminal; a line a minute in a log. */
-function progressOn({stderr, output}: CliContext): (line: string) => void {
+/** Rewrites one line on a terminal; prints a line a minute to a log. */
+function createProgress({stderr, output}: CliContext): (line: string) => void {
   if (stderr.isTTY) {
     return line => {
       stderr.write(`\r\x1b[K${sanitise(line).slice(0, (stderr.columns || 80) - 1)}`);
@@ -78,7 +78,7 @@ function progressOn({stderr, output}: CliContext): (line: string) => void {
   }
   let printedAt_ms = Number.NEGATIVE_INFINITY;
   return line => {
-    if (line === '' || performance.now() - printedAt_ms < lineEveryMs) return;
+    if (line === '' || performance.now() - printedAt_ms < logEveryMs) return;
     printedAt_ms = performance.now();
     printMessage(output, line);
   };

@@ -5,7 +5,7 @@ import {openPoolerAdmin} from '../../postgres/connect/pooler-admin.ts';
 import {type CliContext, printMessage} from '../context.ts';
 
 export type PoolerClients = {
-  /** Clients waiting for a server connection; null where PgBouncer does not answer. */
+  /** Clients waiting for a server connection; null if PgBouncer does not answer. */
   ask(): Promise<number | null>;
   close(): Promise<void>;
 };
@@ -13,8 +13,8 @@ export type PoolerClients = {
 const none: PoolerClients = {ask: async () => null, close: async () => {}};
 
 /**
- * PgBouncer's admin console at `url`; a lost connection is opened again. Throws AbortError (exit 3) where the first one
- * fails.
+ * Connects to PgBouncer's admin console at `url`, and reconnects after a loss. Throws AbortError (exit 3) if the first
+ * connection fails.
  */
 export async function openPoolerClients(
   {env, cwd, output}: CliContext,

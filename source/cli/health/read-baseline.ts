@@ -7,14 +7,14 @@ import type {Recording} from '../../model/recording.ts';
 
 import {type CliContext, printMessage} from '../context.ts';
 
-/** Reads a document of `poolctl snapshot`, or a recording. Throws AbortError (exit 2) for any other file. */
+/** Reads the JSON of `poolctl snapshot`, or a recording. Throws AbortError (exit 2) for any other file. */
 export async function readBaseline(
   {cwd, output}: Pick<CliContext, 'cwd' | 'output'>,
   file: string,
 ): Promise<Baseline> {
   const path = resolve(cwd, file);
   const bytes = await readFile(path).catch((error: NodeJS.ErrnoException) => {
-    throw usageError(`cannot read ${file}: ${error.code ?? 'unknown error'}`, howToMakeOne);
+    throw usageError(`cannot read ${file}: ${error.code ?? 'unknown error'}`, baselineHint);
   });
   const {isRecording} = await import('../../recording/frames.ts');
   if (isRecording(bytes)) {
@@ -25,29 +25,29 @@ export async function readBaseline(
   }
   const snapshot = parseSnapshotDocument(bytes.toString('utf8'));
   if (snapshot !== null) return baselineOf(snapshot);
-  throw usageError(`${file} is neither a snapshot nor a recording`, howToMakeOne);
+  throw usageError(`${file} is neither a snapshot nor a recording`, baselineHint);
 }
 
-const howToMakeOne = "Make one with 'poolctl snapshot > before.json' or 'poolctl record before.poolctl'.";
+const baselineHint = "Make one with 'poolctl snapshot > before.json' or 'poolctl record before.poolctl'.";
 
-/** Enough for an average of slots; unpacking all snapshots of a day takes minutes. */
-const mostSnapshots = 200;
+/** Enough for an average of slots; decompressing all snapshots of a day takes minutes. */
+const maxSnapshots = 200;
 
 async function baselineOfRecording(recording: Recording): Promise<Baseline> {
   const last = recording.times().length - 1;
-  const stride = Math.max(1, Math.ceil(last / mostSnapshots));
+  const stride = Math.max(1, Math.ceil(last / maxSnapshots));
   const used: number[] = [];
   let first = null;
   let latest = null;
-  for (let place = last % stride; place <= last; place += stride) {
-    const [snapshot] = await recording.read(place, place);
+  for (let index = last % stride; index <= last; index += stride) {
+    const [snapshot] = await recording.read(index, index);
     if (snapshot === undefined) continue;
     used.push(snapshot.budget.used);
     // The first snapshots of a recording can lack their statements.
     if (snapshot.statements.length > 0) first ??= snapshot;
     latest = snapshot;
   }
-  if (latest === null) throw usageError('the recording has no snapshot', howToMakeOne);
+  if (latest === null) throw usageError('the recording has no snapshot', baselineHint);
   const average = used.reduce((sum, each) => sum + each, 0) / used.length;
   return baselineBetween(first ?? latest, latest, average);
 }

@@ -8,7 +8,7 @@ export function toLimitFlag(name: MetricName): string {
   return `--${metricOf(name).limit_name.replaceAll('_', '-')}`;
 }
 
-/** Throws AbortError (exit 2) for a limit that this call cannot measure. */
+/** Throws AbortError (exit 2) for a limit that the flags of this call do not measure. */
 export function requireMeasurableLimits(
   given: GivenLimits,
   {has_pooler, is_watched}: {has_pooler: boolean; is_watched: boolean},
@@ -22,7 +22,7 @@ export function requireMeasurableLimits(
   }
 }
 
-/** Throws AbortError (exit 5) for a limit of the call that could not be measured: that is no success. */
+/** Throws AbortError (exit 5) if a given limit could not be measured. */
 export function requireMeasuredLimits(
   {thresholds, metrics}: Health,
   {
@@ -36,7 +36,7 @@ export function requireMeasuredLimits(
     const {section: source} = metricOf(name);
     const lack = unavailable.find(({section}) => section === source);
     const reason =
-      lack?.reason ?? unread.find(({fact}) => fact === source)?.reason ?? uncounted(name, metrics[name]);
+      lack?.reason ?? unread.find(({fact}) => fact === source)?.reason ?? versionReason(name, metrics[name]);
     if (reason === null) continue;
     throw new AbortError(`${toLimitFlag(name)} cannot be checked: ${reason}`, {
       ...(lack && {hint: lack.remedy}),
@@ -45,13 +45,13 @@ export function requireMeasuredLimits(
   }
 }
 
-/** For what this version does not count. */
-function uncounted(name: MetricName, value: number | null): string | null {
+/** Why this version of the server does not have the metric; null if it has. */
+function versionReason(name: MetricName, value: number | null): string | null {
   if (value !== null) return null;
   if (name === 'fatal_sessions_per_minute') return 'it requires PostgreSQL 14';
   return name === 'statement_evictions_per_minute' ? 'it requires pg_stat_statements 1.9' : null;
 }
 
 function unmeasurable(name: MetricName, hint: string): AbortError {
-  return usageError(`${toLimitFlag(name)} cannot be measured by this call`, hint);
+  return usageError(`${toLimitFlag(name)} cannot be measured`, hint);
 }

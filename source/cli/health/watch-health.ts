@@ -17,13 +17,13 @@ import {requireMeasuredLimits} from './require-limits.ts';
 
 export type WatchPorts = {
   recipes: readonly Recipe[];
-  /** Ends after the time of the watch, or when interrupted. */
+  /** Ends after `for_ms`, or when interrupted. */
   events: AsyncIterable<SampleEvent>;
   load(needs: DataRequirements): Promise<RecipeData>;
   askPooler(): Promise<number | null>;
   /** Milliseconds of a monotonic clock. */
   now(): number;
-  /** Prints a progress line, in place of the one before. */
+  /** Replaces the progress line. */
   progress(line: string): void;
   /** Aborted when the user interrupts. */
   signal: AbortSignal;
@@ -41,8 +41,8 @@ const dataEveryMs = 60_000;
 type Seen = {first: Snapshot | null; last: Snapshot | null; slowest: {ms: number; queryid: string} | null};
 
 /**
- * Watches a server until the time is over, or a limit stays critical for long enough. Throws AbortError: exit 130 when
- * interrupted, 3 without a single snapshot, 5 where a limit of the call could not be measured.
+ * Watches a server for `for_ms`, or until a limit stays critical for `sustain_ms`. Throws AbortError: exit 130 when
+ * interrupted, 3 without a single snapshot, 5 if a given limit could not be measured.
  */
 export async function watchHealth(
   ports: WatchPorts,
@@ -83,7 +83,7 @@ export async function watchHealth(
   };
 }
 
-/** Without data where the connection is lost: the next snapshot reports that. */
+/** Returns no data if the connection is lost: the next event reports the loss. */
 async function loadData({recipes, load}: WatchPorts): Promise<DiagnosisData> {
   return loadDiagnosisData(recipes, load).catch(() => ({facts: {}, unread: []}));
 }
@@ -103,7 +103,7 @@ async function addSnapshot(snapshot: Snapshot, {ports, watch, flags, seen, data}
   }
 }
 
-/** The statements called during the watch, compared with the baseline. */
+/** Compares the statements called during the watch with the baseline. */
 function comparisonOf(
   {first, last}: Seen,
   {metrics, watch}: WatchedHealth,

@@ -3,8 +3,8 @@ import {localMachine} from '../../postgres/connect/machine.ts';
 import {type CliContext, printMessage} from '../context.ts';
 
 /**
- * The journal of a call: `--journal FILE`, `POOLCTL_JOURNAL`, or the user's own. Nothing is read or created yet; notices
- * go to stderr unless `onNotice` takes them.
+ * Opens the journal of `--journal FILE`, `POOLCTL_JOURNAL`, or the user's state directory. Does not read or create the
+ * file yet. Notices go to `onNotice`, by default to stderr.
  */
 export function openConfiguredJournal(
   {env, cwd, output}: CliContext,

@@ -16,13 +16,13 @@ export type ReportRun = {
   steps: ReportStep[];
   /** null without a recorded end. */
   end: Event<'end'> | null;
-  /** Runs that undid it, and were not undone themselves. */
+  /** The runs that undid it and were not undone themselves. */
   undone_by: string[];
 };
 
 type RunScope = {target: string | null; from_ms: number; to_ms: number; run: string | null};
 
-/** The runs of a time and target by their start, or the named run with those that undid it. */
+/** The runs that started in a period on a target, or the named run and the runs that undid it. */
 export function runsOf(
   entries: readonly JournalEntry[],
   {target, from_ms, to_ms, run: named}: RunScope,
@@ -54,7 +54,7 @@ export type ReportRollout = {
   end: Event<'end'> | null;
 };
 
-/** The rollouts of a time and target by their start, or the named one. */
+/** The rollouts with an entry in a period on a target, or the named one. */
 export function rolloutsOf(entries: readonly JournalEntry[], scope: RunScope): ReportRollout[] {
   const {target, from_ms, to_ms, run: named} = scope;
   const isWithin = ({at}: JournalEntry) => Date.parse(at) >= from_ms && Date.parse(at) <= to_ms;
@@ -69,14 +69,14 @@ export function rolloutsOf(entries: readonly JournalEntry[], scope: RunScope): R
       };
     })
     .filter(({start, stages}) => {
-      // It may have started long before, on the server of another stage.
+      // A rollout may have started before the period, on the server of another stage.
       const own = [start, ...stages];
       if (named !== null) return start.run === named;
       return own.some(entry => isWithin(entry) && (target === null || entry.target === target));
     });
 }
 
-/** Runs and steps without a recorded end or outcome. `underWay` has the runs that a process is executing, with its pid. */
+/** Describes runs without a recorded end and steps without an outcome. `underWay` maps running runs to their pid. */
 export function unfinishedOf(runs: readonly ReportRun[], underWay: ReadonlyMap<string, number>): string[] {
   return runs.flatMap(({run, steps, end}) => {
     const pid = underWay.get(run.run);
@@ -92,7 +92,7 @@ export function unfinishedOf(runs: readonly ReportRun[], underWay: ReadonlyMap<s
   });
 }
 
-/** A step's statement, undo and note as the journal has them. */
+/** A step's statement, undo and note from the journal. */
 export function sqlOf({content}: ReportStep['intent']): {
   apply: string;
   undo: string | null;

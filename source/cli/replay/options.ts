@@ -151,7 +151,7 @@ export function readReplayOptions(flags: MeasurementFlags): ReplayOptions {
 }
 
 function readTime(flag: string, text: string | undefined, fallback: number): number {
-  return text === undefined ? fallback : readDuration(flag, text, {least: 0, most: longest_ms});
+  return text === undefined ? fallback : readDuration(flag, text, {min: 0, max: longest_ms});
 }
 
 /** `1,5,10` */

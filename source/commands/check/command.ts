@@ -31,7 +31,7 @@ import {nagiosFailure} from './render-nagios.ts';
 
 type CheckFlags = Call<typeof usage>['flags'];
 
-/** `poolctl check [url]`. With `--nagios` an error, too, is a plugin's line and exit code. */
+/** `poolctl check [url]`. With `--nagios` it reports its own errors as a plugin, too. */
 export async function run(context: CliContext, {words: [url], flags}: Call<typeof usage>): Promise<ExitCode> {
   try {
     return await check(context, await locateServer(context, {url, flags}), flags);
@@ -110,17 +110,17 @@ async function watchServer(
 
 export type CheckPorts = {
   recipes: readonly Recipe[];
-  /** One snapshot; with `rates_over_ms`, the second of two that far apart. */
+  /** Reads a snapshot; with `rates_over_ms`, two that far apart, and returns the second. */
   read(options: {rates_over_ms: number | null}): Promise<Snapshot>;
-  /** What diagnoses need beyond the snapshot. Throws AbortError for what cannot be read. */
+  /** Reads what diagnoses need beyond the snapshot. Throws AbortError if it cannot be read. */
   load(needs: DataRequirements): Promise<RecipeData>;
   /** Clients waiting in the pooler; null without one. */
   askPooler(): Promise<number | null>;
 } & PrintPorts;
 
 /**
- * Evaluates every recipe and every limit on one snapshot. Exit 0 where all is well, else 1. What could not be read is
- * reported on stderr; throws AbortError (exit 5) where a limit of the call depends on it.
+ * Evaluates every recipe and every limit on one snapshot. Exit 0 without a finding or crossed limit, else 1. Reports on
+ * stderr what could not be read. Throws AbortError (exit 5) if a given limit depends on it.
  */
 export async function checkOnce(ports: CheckPorts, flags: CheckOptions): Promise<ExitCode> {
   const {recipes, output} = ports;
@@ -138,7 +138,7 @@ export async function checkOnce(ports: CheckPorts, flags: CheckOptions): Promise
       target: snapshot.target.id,
       slowest: slowestStatement(snapshot)?.statement.queryid ?? null,
       recipes: recipes.map(({id, title}) => ({id, title})),
-      comparison: flags.baseline && compareReading(flags.baseline, snapshot, flags.slower_ratio),
+      comparison: flags.baseline && compareSnapshot(flags.baseline, snapshot, flags.slower_ratio),
     },
     flags,
   );
@@ -153,6 +153,6 @@ export async function checkOnce(ports: CheckPorts, flags: CheckOptions): Promise
 }
 
 /** Compares the statements called since the baseline. */
-function compareReading(baseline: Baseline, current: Snapshot, slower_ratio: number) {
+function compareSnapshot(baseline: Baseline, current: Snapshot, slower_ratio: number) {
   return compare({baseline, current, after: statsBetween(baseline.reading, current), slower_ratio});
 }

@@ -14,7 +14,7 @@ import type {usage} from './flags.ts';
 import type {CheckFormat, PrintOptions} from './print-report.ts';
 
 export type CheckOptions = {
-  /** In place of the default limits. */
+  /** They replace the default limits. */
   limits: GivenLimits;
   rates_over_ms: number | null;
   baseline: Baseline | null;
@@ -24,7 +24,7 @@ export type CheckOptions = {
 
 type CheckFlags = Call<typeof usage>['flags'];
 
-/** The options of a call. Throws AbortError (exit 2) for invalid or contradictory flags. */
+/** Reads the options of `check`. Throws AbortError (exit 2) for invalid or contradictory flags. */
 export async function readCheckOptions(
   context: CliContext,
   flags: CheckFlags,
@@ -35,7 +35,7 @@ export async function readCheckOptions(
   const watch = readWatchTimes(flags);
   if (watch !== null && flags.rates !== undefined)
     throw usageError('--rates and --for cannot be used together', '--for measures rates itself.');
-  // A limit of the target applies where it can be measured; a limit of the call has to be measurable.
+  // A limit in config.toml is skipped if it cannot be measured; a limit given as a flag must be measurable.
   requireMeasurableLimits(asked, {has_pooler: flags.pooler !== undefined, is_watched: watch !== null});
   return {
     limits,
@@ -53,7 +53,7 @@ export async function readCheckOptions(
 
 export type WatchTimes = {for_ms: number; every_ms: number; sustain_ms: number};
 
-const longestWatchMs = 30 * 86_400_000;
+const maxWatchMs = 30 * 86_400_000;
 
 function readWatchTimes(flags: CheckFlags): WatchTimes | null {
   if (flags.for === undefined) {
@@ -63,22 +63,22 @@ function readWatchTimes(flags: CheckFlags): WatchTimes | null {
       throw usageError('--every requires --for or --metrics', 'Add one of them, or leave out --every.');
     return null;
   }
-  const for_ms = readDuration('--for', flags.for, {least: 1000, most: longestWatchMs});
+  const for_ms = readDuration('--for', flags.for, {min: 1000, max: maxWatchMs});
   return {
     for_ms,
     every_ms: readEvery(flags),
     sustain_ms: readDuration('--sustain', flags.sustain ?? writeDuration(watchDefaults.sustain_ms), {
-      least: 0,
-      most: longestWatchMs,
+      min: 0,
+      max: maxWatchMs,
     }),
   };
 }
 
 export function readEvery({every}: CheckFlags): number {
-  return readDuration('--every', every ?? writeDuration(watchDefaults.every_ms), {least: 500, most: 60_000});
+  return readDuration('--every', every ?? writeDuration(watchDefaults.every_ms), {min: 500, max: 60_000});
 }
 
-/** A limit of a metric that needs two snapshots asks for them. */
+/** Whether a limit is of a metric that needs two snapshots. */
 function needsRates(limits: GivenLimits): boolean {
   return [...metricByLimitName.values()].some(
     name => metricOf(name).needs_rates && limits[name] !== undefined,

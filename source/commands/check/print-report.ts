@@ -12,7 +12,7 @@ export type PrintPorts = {output: Output; writeFile(path: string, text: string):
 
 export type PrintOptions = {
   format: CheckFormat;
-  /** Of the JUnit file; `-` is stdout. */
+  /** Path of the JUnit file; `-` is stdout. */
   junit: string | null;
 };
 
@@ -27,7 +27,7 @@ export async function printHealthReport(
     const {junitXml} = await import('./render-junit.ts');
     const xml = junitXml(report);
     if (junit === '-') output.stdout(xml);
-    else await writeFile(junit, `${xml}\n`).catch(refused(junit));
+    else await writeFile(junit, `${xml}\n`).catch(throwWriteError(junit));
   }
   if (junit !== '-') output.stdout(await renderers[format](report));
   const {status} = report.health;
@@ -45,14 +45,14 @@ const renderers: Record<CheckFormat, (report: HealthReport) => Promise<string>> 
     jsonText(comparison === null ? health : {...health, baseline: comparison}, 2),
 };
 
-/** Worse than the baseline is a warning, where everything else is well. */
+/** Turns ok into a warning if the server is worse than the baseline. */
 function withComparison(report: HealthReport): HealthReport {
   const {comparison, health} = report;
   if (comparison === null || health.status !== 'ok' || !isWorse(comparison)) return report;
   return {...report, health: {...health, status: 'warning'}};
 }
 
-function refused(path: string) {
+function throwWriteError(path: string) {
   return (error: unknown): never => {
     const reason = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
     throw new AbortError(`cannot write ${path}: ${reason}`, {exitCode: exitCodes.actFailed, cause: error});

@@ -81,7 +81,7 @@ function failuresIn(cases: readonly Case[]): number {
   return cases.filter(({failure}) => failure !== null).length;
 }
 
-/** XML 1.0 cannot hold controls, lone surrogates (the sanitiser replaces both) and two noncharacters. */
+/** Replaces what XML 1.0 does not allow: U+FFFE, U+FFFF and, in `sanitise`, controls and lone surrogates. */
 function escaped(text: string): string {
   return sanitise(text)
     .replace(/[\ufffe\uffff]/g, '·')

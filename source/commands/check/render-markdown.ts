@@ -9,7 +9,7 @@ import {metricOf} from '../../core/health/metrics.ts';
 import {formatAge, formatRatio} from '../../core/text/format.ts';
 import {inlineCode, tableCode} from '../../core/text/markdown.ts';
 
-/** Tables for a pull request or an issue; texts from the server are code, so nothing in them is active. */
+/** Tables for a pull request or an issue. Texts from the server are code spans, so they cannot become links. */
 export function healthMarkdown(report: HealthReport): string {
   const {health, target, comparison} = report;
   const watch = 'watch' in health ? health.watch : null;
@@ -52,7 +52,7 @@ function metricsTable(report: HealthReport): string[] {
             each => each ?? '',
           );
     const threshold = health.thresholds[name];
-    return [threshold.level, metricOf(name).title, ...values, limitText(name, threshold)].map(barless);
+    return [threshold.level, metricOf(name).title, ...values, limitText(name, threshold)].map(escapeBars);
   });
   return table(head, rows);
 }
@@ -62,7 +62,7 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): s
   return [line(head), `|${head.map(() => '---').join('|')}|`, ...rows.map(line)];
 }
 
-/** For poolctl's own texts and figures. */
-function barless(text: string): string {
+/** Escapes bars, which would start a new cell. */
+function escapeBars(text: string): string {
   return text.replaceAll('|', '\\|');
 }

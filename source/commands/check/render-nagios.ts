@@ -10,14 +10,14 @@ export function nagiosLine({health, target}: HealthReport): string {
   const what = [...limits, ...findings.slice(0, 1)].join('; ') || target;
   const data = metricNames.flatMap(name => perfdata(name, {health}));
   return [
-    `POOLCTL ${health.status.toUpperCase()} - ${withoutBar(what)}|${data.join(' ')}`,
-    ...findings.map(withoutBar),
+    `POOLCTL ${health.status.toUpperCase()} - ${replaceBars(what)}|${data.join(' ')}`,
+    ...findings.map(replaceBars),
   ].join('\n');
 }
 
-/** The same line where the check itself failed. */
+/** The line of a check that failed itself. */
 export function nagiosFailure(status: 'CRITICAL' | 'UNKNOWN', message: string): string {
-  return `POOLCTL ${status} - ${withoutBar(message)}`;
+  return `POOLCTL ${status} - ${replaceBars(message)}`;
 }
 
 /** `'label'=value[UOM];warn;crit;min;max`; a range `90:` alerts below 90 (monitoring-plugins' guidelines). */
@@ -39,7 +39,7 @@ function perfdata(name: MetricName, {health}: Pick<HealthReport, 'health'>): str
   ];
 }
 
-/** A bar would start the performance data. */
-function withoutBar(text: string): string {
+/** Replaces bars, which would start the performance data. */
+function replaceBars(text: string): string {
   return sanitise(text).replaceAll('|', '/');
 }

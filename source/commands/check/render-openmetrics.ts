@@ -7,20 +7,20 @@ import type {Snapshot} from '../../model/snapshot.ts';
 export type Exposition = {
   contentType: string;
   text(): Promise<string>;
-  read(snapshot: Snapshot, health: Health): void;
-  lost(): void;
+  update(snapshot: Snapshot, health: Health): void;
+  markLost(): void;
 };
 
-/** The last snapshot as OpenMetrics, in base units. An unknown value is left out, not 0. */
+/** The last snapshot as OpenMetrics, in base units. Unknown values are omitted. */
 export function createExposition(): Exposition {
   let registry = toRegistry([down]);
   return {
     contentType: Registry.OPENMETRICS_CONTENT_TYPE,
     text: () => registry.metrics(),
-    read(snapshot, health) {
-      registry = toRegistry([...readingFamilies(snapshot), ...healthFamilies(health)]);
+    update(snapshot, health) {
+      registry = toRegistry([...snapshotFamilies(snapshot), ...healthFamilies(health)]);
     },
-    lost() {
+    markLost() {
       registry = toRegistry([down]);
     },
   };
@@ -39,24 +39,24 @@ function toRegistry(families: readonly Family[]): Registry<OpenMetricsContentTyp
     const [first] = samples;
     if (first === undefined) continue;
     const labelNames = Object.keys(first.labels);
-    const gauge = new Gauge({name: `poolctl_${name}`, help, labelNames, registers: [registry]});
-    for (const {labels, value} of samples) gauge.set(labels, value);
+    const metric = new Gauge({name: `poolctl_${name}`, help, labelNames, registers: [registry]});
+    for (const {labels, value} of samples) metric.set(labels, value);
   }
   return registry;
 }
 
 const levels = {ok: 0, warning: 1, critical: 2} as const;
 
-const one = (name: string, help: string, value: number): Family => ({
+const gauge = (name: string, help: string, value: number): Family => ({
   name,
   help,
   samples: [{labels: {}, value}],
 });
 
 const upHelp = 'Whether the last snapshot succeeded.';
-const down = one('up', upHelp, 0);
+const down = gauge('up', upHelp, 0);
 
-function readingFamilies({at, budget, cost, target}: Snapshot): Family[] {
+function snapshotFamilies({at, budget, cost, target}: Snapshot): Family[] {
   const labels = {
     target: sanitise(target.id),
     database: sanitise(target.database),
@@ -64,16 +64,16 @@ function readingFamilies({at, budget, cost, target}: Snapshot): Family[] {
   };
   const states = Object.entries(budget.by_state);
   return [
-    one('up', upHelp, 1),
-    one(
+    gauge('up', upHelp, 1),
+    gauge(
       'last_reading_timestamp_seconds',
       'Time of the last snapshot, by the clock of the server.',
       Date.parse(at) / 1000,
     ),
-    one('reading_duration_seconds', 'Duration of the last snapshot.', cost.round_trip_ms / 1000),
+    gauge('reading_duration_seconds', 'Duration of the last snapshot.', cost.round_trip_ms / 1000),
     {name: 'target', help: 'The monitored server; always 1.', samples: [{labels, value: 1}]},
-    one('slots_used', 'Connection slots in use.', budget.used),
-    one('slots_usable', 'Connection slots available to ordinary roles.', budget.usable),
+    gauge('slots_used', 'Connection slots in use.', budget.used),
+    gauge('slots_usable', 'Connection slots available to ordinary roles.', budget.usable),
     {
       name: 'sessions',
       help: 'Client sessions by state.',
@@ -90,7 +90,7 @@ function healthFamilies({status, findings, metrics, thresholds}: Health): Family
     kinds.set(`${recipe} ${severity}`, {labels, value});
   }
   return [
-    one('status', 'Worst limit or finding: 0 ok, 1 warning, 2 critical.', levels[status]),
+    gauge('status', 'Worst limit or finding: 0 ok, 1 warning, 2 critical.', levels[status]),
     {
       name: 'limit_level',
       help: 'Level of each metric: 0 ok, 1 warning, 2 critical.',
@@ -104,12 +104,12 @@ function healthFamilies({status, findings, metrics, thresholds}: Health): Family
       const value = metrics[name];
       const {kind, title} = metricOf(name);
       if (value === null) return [];
-      return [one(exposedName(name), `${title}.`, value / (kind === 'duration' ? 1000 : 1))];
+      return [gauge(exposedName(name), `${title}.`, value / (kind === 'duration' ? 1000 : 1))];
     }),
   ];
 }
 
-/** `longest_transaction_ms` is exposed as `longest_transaction_seconds`: Prometheus' units are base units. */
+/** `longest_transaction_seconds` for `longest_transaction_ms`, as Prometheus uses base units. */
 function exposedName(name: MetricName): string {
   return name.replace(/_ms$/, '_seconds');
 }

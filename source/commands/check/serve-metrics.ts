@@ -21,23 +21,23 @@ import {createExposition, type Exposition} from './render-openmetrics.ts';
 type Serving = {flags: Call<typeof usage>['flags']; recipes: readonly Recipe[]; limits: GivenLimits};
 
 /**
- * Serves the metrics of `check` as OpenMetrics until Ctrl-C or another signal. The server is read at the interval of
- * `--every`; a scrape gets the last snapshot and causes no query.
+ * Serves the metrics of `check` as OpenMetrics until Ctrl-C or another signal. poolctl reads the server every `--every`;
+ * a scrape returns the last snapshot and runs no query.
  */
 export async function serveMetrics(
   context: CliContext,
   request: ConnectionRequest,
   {flags, recipes, limits}: Serving,
 ): Promise<ExitCode> {
-  const address = addressOf(flags.metrics ?? '');
+  const address = parseAddress(flags.metrics ?? '');
   const pooler = await openPoolerClients(context, flags.pooler);
   const watching = await openWatching(context, request, {flags, every_ms: readEvery(flags), for_ms: null});
   const exposition = createExposition();
-  const server = createServer((asked, answer) => void serve(asked.url ?? '', answer, exposition));
+  const server = createServer((incoming, response) => void serve(incoming.url ?? '', response, exposition));
   try {
     const port = await listen(server, address);
     printMessage(context.output, `metrics at http://${hostInUrl(address.host)}:${port}/metrics until Ctrl-C`);
-    await follow(watching, {recipes, limits, exposition, askPooler: pooler.ask});
+    await updateUntilEnd(watching, {recipes, limits, exposition, askPooler: pooler.ask});
     return exitCodeOfNormalEnd();
   } catch (error) {
     if (watching.ports.signal.aborted) return exitCodeOfNormalEnd();
@@ -53,46 +53,49 @@ export async function serveMetrics(
 /** Recipe data is expensive to read and changes slowly. */
 const dataEveryMs = 60_000;
 
-type Following = {
+type UpdateOptions = {
   recipes: readonly Recipe[];
   limits: GivenLimits;
   exposition: Exposition;
   askPooler(): Promise<number | null>;
 };
 
-async function follow({ports}: Watching, {recipes, limits, exposition, askPooler}: Following): Promise<void> {
-  let watched: (DiagnosisData & {at_ms: number}) | null = null;
+async function updateUntilEnd(
+  {ports}: Watching,
+  {recipes, limits, exposition, askPooler}: UpdateOptions,
+): Promise<void> {
+  let data: (DiagnosisData & {at_ms: number}) | null = null;
   for await (const event of ports.events) {
     if (event.kind === 'lost') {
-      exposition.lost();
+      exposition.markLost();
       continue;
     }
     const {snapshot} = event;
-    if (watched === null || ports.now() - watched.at_ms >= dataEveryMs) {
+    if (data === null || ports.now() - data.at_ms >= dataEveryMs) {
       const read = await loadDiagnosisData(recipes, ports.load).catch(() => ({facts: {}, unread: []}));
-      watched = {...read, at_ms: ports.now()};
+      data = {...read, at_ms: ports.now()};
     }
-    const {facts} = watched;
+    const {facts} = data;
     const {findings} = diagnoseAll(recipes, snapshot, facts);
     const pooler_waiting_clients = await askPooler();
     const metrics = measure({snapshot, facts, findings, pooler_waiting_clients, is_interval: true});
-    exposition.read(snapshot, assessHealth(metrics, limitsFor(snapshot, limits), findings));
+    exposition.update(snapshot, assessHealth(metrics, limitsFor(snapshot, limits), findings));
   }
 }
 
-async function serve(url: string, answer: ServerResponse, exposition: Exposition): Promise<void> {
+async function serve(url: string, response: ServerResponse, exposition: Exposition): Promise<void> {
   const [path] = url.split('?');
   if (path !== '/metrics') {
-    answer.writeHead(404, {'content-type': 'text/plain'}).end('Not found. The metrics are at /metrics.\n');
+    response.writeHead(404, {'content-type': 'text/plain'}).end('Not found. The metrics are at /metrics.\n');
     return;
   }
-  answer.writeHead(200, {'content-type': exposition.contentType}).end(await exposition.text());
+  response.writeHead(200, {'content-type': exposition.contentType}).end(await exposition.text());
 }
 
 type Address = {host: string; port: number};
 
-/** `:9187` and `9187` are on 127.0.0.1; any other host has to be named. Throws AbortError (exit 2). */
-function addressOf(text: string): Address {
+/** Parses HOST:PORT; the host defaults to 127.0.0.1. Throws AbortError (exit 2) if invalid. */
+function parseAddress(text: string): Address {
   const [, bracketed, plain, port] = /^(?:(?:\[([^\]]+)\]|([^:[\]]*)):)?(\d{1,5})$/.exec(text) ?? [];
   if (port === undefined || Number(port) > 65_535) {
     throw usageError(

@@ -3,7 +3,7 @@ import {answerFlags} from '../../cli/call/shared-flags.ts';
 import {sanitise} from '../../core/text/sanitise.ts';
 import type {Recipe} from '../../model/recipe.ts';
 
-/** What can stand in a place of the command line. */
+/** The possible values of an argument or flag. */
 export type Values =
   | {kind: 'words'; words: readonly Word[]}
   | {kind: 'files'}
@@ -13,7 +13,7 @@ export type Values =
 type Word = {text: string; help: string};
 
 export type FlagCompletion = {
-  /** `--max-used`, and `-h` where it has a letter. */
+  /** `--max-used`. */
   long: string;
   short: string | null;
   help: string;
@@ -30,7 +30,7 @@ export type CommandCompletion = {
 };
 
 export type Completions = {
-  /** Without the console, whose flags and arguments are those of a call without a command. */
+  /** All commands but the console. */
   commands: CommandCompletion[];
   console: CommandCompletion;
   /** Parameters of each recipe, for `--set`. */
@@ -39,7 +39,7 @@ export type Completions = {
 
 type Names = {recipes: readonly Recipe[]; targets: readonly string[]};
 
-/** The table of commands as the shells need it. Names from files that a shell would have to quote are left out. */
+/** Converts the table of commands for the shells. Omits recipe and target names that a shell would have to quote. */
 export function describeCompletions(usages: readonly Usage[], names: Names): Completions {
   const recipes = names.recipes.filter(({id, plan}) => plan !== undefined && isPlain(id));
   const targets = names.targets.filter(isPlain).map(text => ({text, help: ''}));

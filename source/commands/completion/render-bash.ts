@@ -1,6 +1,6 @@
 import type {CommandCompletion, Completions, FlagCompletion, Values} from './completions.ts';
 
-/** A script for bash 3.2 and later; it needs no bash-completion package. */
+/** A script for bash 3.2 and later that does not need bash-completion. */
 export function renderBash({commands, console, parameters}: Completions): string {
   const all = [console, ...commands];
   const flags = uniqueFlags(all);
@@ -66,7 +66,7 @@ ${parameters.map(({recipe, names: own}) => `    ${recipe}) echo '${own.map(name 
 complete -F _poolctl poolctl`;
 }
 
-/** One of each name: a flag takes the same values in every command. */
+/** One flag per name, as a flag has the same values in every command. */
 function uniqueFlags(commands: readonly CommandCompletion[]): FlagCompletion[] {
   return [...new Map(commands.flatMap(({flags}) => flags.map(flag => [flag.long, flag]))).values()];
 }

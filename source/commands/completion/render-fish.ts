@@ -27,7 +27,7 @@ function commandLines(command: CommandCompletion): string[] {
   ];
 }
 
-/** Words are offered until one of them is there. */
+/** Offers the words until one of them is typed. */
 function argumentLines(within: string, values: Values): string[] {
   if (values.kind === 'any') return [];
   if (values.kind !== 'words') return [line(within, '-F')];
@@ -38,7 +38,7 @@ function argumentLines(within: string, values: Values): string[] {
   );
 }
 
-/** -x takes a value, -r a value that can be a file. */
+/** In fish, -x marks a flag with a value, and -r one whose value can be a file. */
 function flagText({long, short, help, value}: FlagCompletion): string {
   const letter = short === null ? '' : `-s ${short.slice(1)} `;
   return `${letter}-l ${long.slice(2)}${value === null ? '' : ` ${valueText(value.values)}`} -d ${quoted(help)}`;

@@ -1,6 +1,6 @@
 import type {CommandCompletion, Completions, FlagCompletion, Values} from './completions.ts';
 
-/** A script for zsh's `_arguments`; it works sourced after compinit, and as a file `_poolctl` of $fpath. */
+/** A script for zsh, to source after compinit or to install as `_poolctl` in $fpath. */
 export function renderZsh({commands, console, parameters}: Completions): string {
   return `#compdef poolctl
 # Completions of poolctl for zsh: source <(poolctl completion zsh)
@@ -62,7 +62,7 @@ function actionOf(values: Values): string {
   return values.kind === 'any' ? ' ' : `(${values.words.map(({text}) => text).join(' ')})`;
 }
 
-/** Characters that `_arguments` reads in a spec. */
+/** Escapes the special characters of an `_arguments` spec. */
 function escaped(text: string): string {
   return text.replace(/[\\[\]:]/g, character => `\\${character}`);
 }

@@ -100,7 +100,7 @@ export async function run(context: CliContext, {words: [url], flags}: Call<typeo
             onRecovered: text => showNotice(text),
           });
         } finally {
-          // The screen shows the effect at once.
+          // So that the screen shows the effect at once.
           sampler.refresh();
         }
       },
@@ -135,12 +135,12 @@ export async function run(context: CliContext, {words: [url], flags}: Call<typeo
 
 /** Connects while the rest of the program is loading. */
 function connectEarly(connectToWatch: (signal: AbortSignal) => Promise<Connection>): {
-  /** The pending connection, once; it ends with `signal`. */
+  /** Returns the pending connection at the first call, then null. `signal` aborts it. */
   take(signal: AbortSignal): Promise<Connection> | null;
 } {
   const ending = new AbortController();
   let connecting: Promise<Connection> | null = connectToWatch(ending.signal);
-  // `take` passes a failure on.
+  // `take` returns the promise, so its caller handles a failure.
   connecting.catch(() => {});
   return {
     take(signal) {
@@ -152,7 +152,7 @@ function connectEarly(connectToWatch: (signal: AbortSignal) => Promise<Connectio
   };
 }
 
-/** Notes about the URL and the team's recipes; null without any. */
+/** Notes about the URL and skipped recipes; null if there are none. */
 function noticeOf(
   {ignoredParameters, warnings}: ConnectionRequest,
   skipped: readonly string[],
@@ -167,8 +167,8 @@ function describeWait({message, hint, waited_ms, next_try_in_ms}: WaitState): st
 }
 
 /**
- * Loaded with the journal, right after the first frame: an upgrade of poolctl under an open console would remove the
- * files before the first plan is executed.
+ * Loads the module when the journal is first read, right after the first frame. An upgrade of poolctl may remove its
+ * file before the first plan is executed.
  */
 function loadExecution() {
   return import('./execute.ts');
@@ -180,8 +180,8 @@ function requireConnection(connection: Connection | null): Connection {
 }
 
 /**
- * Stops V8's young generation from growing. By default it grows to 2 x 16 MB (32 MB from Node 24 on); a snapshot a second
- * needs 2 MB. This saves some 25 MB for a tenth more CPU time. Before the first frame it would delay it by 10 ms.
+ * Stops V8's young generation from growing to 2 x 16 MB (2 x 32 MB from Node 24 on); a snapshot a second needs 2 MB.
+ * This saves about 25 MB for 10 % more CPU time. It runs after the first frame, which it would delay by 10 ms.
  */
 function keepHeapSmall(): void {
   setFlagsFromString('--semi-space-growth-factor=1');

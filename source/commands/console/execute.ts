@@ -22,7 +22,7 @@ export {loadRecipeData} from '../../cli/recipe-data.ts';
 
 type JournalOptions = {
   flags: {journal?: string | undefined};
-  /** Messages of the journal, which must not be written over the screen. */
+  /** Receives messages of the journal, which must not overwrite the screen. */
   onNotice: (text: string) => void;
 };
 
@@ -34,7 +34,7 @@ type ConsoleRun = JournalOptions & {
   /** The server that the plan was made on. */
   server: ServerIdentity;
   signal: AbortSignal;
-  /** Of a step of an earlier run without a recorded outcome. */
+  /** Receives messages about steps of earlier runs without a recorded outcome. */
   onRecovered: (text: string) => void;
 };
 
@@ -49,7 +49,7 @@ export async function* executeInConsole(plan: Plan, run: ConsoleRun): AsyncItera
     if (difference !== null)
       throw new AbortError(`${difference}; nothing was executed`, {exitCode: exitCodes.drift});
     const runner = {...identity, target: target.id, server};
-    // Where this fails, the execution fails for the same reason and reports it.
+    // If this fails, `execute` fails for the same reason and reports it.
     await recoverUnfinishedRuns(engine, {...runner, isDryRun: false}, onRecovered).catch(() => {});
     const checks = await createDriftChecks(plan, {...run, engine, read});
     yield* execute(plan, runner, {...engine, ...checks}, signal);
@@ -58,7 +58,7 @@ export async function* executeInConsole(plan: Plan, run: ConsoleRun): AsyncItera
   }
 }
 
-/** An undo is checked against the journal; every other plan against what its recipe plans now. */
+/** Checks an undo against the journal, and every other plan against what its recipe plans now. */
 async function createDriftChecks(
   plan: Plan,
   {recipes, watching, server, engine, read}: ConsoleRun & {engine: Engine; read: () => Promise<Snapshot>},

@@ -6,9 +6,9 @@ import type {SnapshotBuffer} from '../../model/recording.ts';
 
 const hourMs = 3_600_000;
 /** Ten times the size of an hour with 200 sessions. */
-const mostBytes = 24 * 1024 * 1024;
-/** The recorder is loaded after this many snapshots, so that the first frame and keys come first. */
-const snapshotsBefore = 3;
+const maxBytes = 24 * 1024 * 1024;
+/** The buffer's module is loaded after this many snapshots, so that it does not delay the first frame. */
+const snapshotsBeforeLoading = 3;
 
 /** Keeps the last hour of a live console in memory. */
 export function createLastHour({cwd}: CliContext): PastPort {
@@ -19,7 +19,7 @@ export function createLastHour({cwd}: CliContext): PastPort {
     loading ??= import('../../recording/snapshot-buffer.ts').then(({createSnapshotBuffer}) => {
       const loaded = createSnapshotBuffer({
         max_ms: hourMs,
-        max_bytes: mostBytes,
+        max_bytes: maxBytes,
         fileFor: target => `${cwd}/${fileNameOf(target, new Date())}`,
       });
       for (const [event, severity] of waiting.splice(0)) addTo(loaded, event, severity);
@@ -31,15 +31,15 @@ export function createLastHour({cwd}: CliContext): PastPort {
   return {
     async tape() {
       const loaded = await load();
-      // The snapshot on the screen has to be in the recording that is stepped through.
+      // The recording must contain the snapshot on the screen.
       await loaded.flushed();
       return loaded;
     },
     keep(event, severity) {
       if (buffer !== null) return addTo(buffer, event, severity);
       waiting.push([event, severity]);
-      // An upgrade of poolctl removed the file: there is no recording then, and `tape` rejects.
-      if (waiting.length >= snapshotsBefore) load().catch(() => waiting.splice(0));
+      // If an upgrade of poolctl removed the module, there is no recording, and `tape` rejects.
+      if (waiting.length >= snapshotsBeforeLoading) load().catch(() => waiting.splice(0));
     },
     writeOut: async file => (await load()).save(file),
   };

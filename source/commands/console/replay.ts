@@ -13,8 +13,8 @@ import type {ConnectionRequest} from '../../postgres/connect/request.ts';
 type Options = {signal: AbortSignal; onUpdate: (update: ReplayUpdate) => void};
 
 /**
- * The replay that the recipe replay-endpoint plans, on the console's server: read-only, and measured in another process.
- * Throws AbortError as `poolctl replay` does.
+ * Runs the recipe replay-endpoint on the console's server, read-only and in another process. Throws AbortError as
+ * `poolctl replay` does.
  */
 export async function replayForConsole(
   context: CliContext,
@@ -28,7 +28,7 @@ export async function replayForConsole(
   onUpdate({kind: 'stage', text: 'loading the endpoint'});
   const source = {name, cwd: context.cwd, client: flags.client, isDemo: false};
   const endpoint = await loadEndpoint(name, source);
-  if (endpoint.isWriting) throw writes(endpoint.file);
+  if (endpoint.isWriting) throw writeRefused(endpoint.file);
   const variants = selectVariants(endpoint, options);
   const prisma = await loadPrismaClient(endpoint, source);
   onUpdate({kind: 'stage', text: 'connecting'});
@@ -81,7 +81,7 @@ function progressOf(onUpdate: Options['onUpdate']): Parameters<typeof measureEnd
   };
 }
 
-function writes(file: string): AbortError {
+function writeRefused(file: string): AbortError {
   return usageError(
     `${file} writes, and the console replays read-only`,
     "Use 'poolctl replay --allow-writes' on a test server.",

@@ -28,14 +28,14 @@ export async function runDemo(
   if (flags.once && flags.serve) {
     throw usageError('--once and --serve cannot be used together', 'Leave out one of them.');
   }
-  // An invalid interval is reported before the server starts, not after.
+  // Reports an invalid interval before the server starts.
   readInterval(flags);
   const report = (text: string) => context.output.stderr(`poolctl demo: ${text}`);
   const interrupts = catchInterrupts(context, {within_ms: 20_000});
   const {signal} = interrupts;
   let demo: Demo | null = null;
   try {
-    // Interrupted here, the server is removed by its watchdog.
+    // If this is interrupted, the server's watchdog removes the server.
     const starting = startDemo({seed: flags.seed ?? 1, calm: flags.calm ?? false, onProgress: report});
     demo = await raceInterrupt(starting, signal);
     report(demo.description);
@@ -51,7 +51,7 @@ export async function runDemo(
   }
 }
 
-/** For other terminals: the URL on stdout, and the server until Ctrl-C or another signal. */
+/** Prints the URL, for use in other terminals, and runs the server until Ctrl-C or another signal. */
 async function serve(
   {output}: CliContext,
   {url, rescueUrl}: Demo,
@@ -60,7 +60,7 @@ async function serve(
   output.stdout(json ? jsonText({schema_version: 1, url, rescue_url: rescueUrl}) : url);
   output.stderr(`poolctl demo: when every slot is taken, use POOLCTL_RESCUE_URL=${rescueUrl}`);
   output.stderr('poolctl demo: running until Ctrl-C');
-  // A signal alone does not keep the process running.
+  // The timer keeps the process running.
   const running = setInterval(() => {}, 60_000);
   await untilAborted(signal);
   clearInterval(running);

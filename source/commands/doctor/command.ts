@@ -23,8 +23,8 @@ export async function run(context: CliContext, {words: [url], flags}: Call<typeo
 }
 
 /**
- * Prints what poolctl can see and do on a server, and the exact statement that grants the rest. Exit 1 where something
- * is missing; advice alone is exit 0.
+ * Prints what poolctl can read and do on a server, and the statement that grants what is missing. Exit 1 if something
+ * is missing, else 0.
  */
 export function printDoctorReport(report: DoctorReport, output: Output, {json}: {json: boolean}): ExitCode {
   output.stdout(json ? jsonText(report, 2) : reportText(report));

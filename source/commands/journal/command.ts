@@ -31,7 +31,7 @@ export function run(context: CliContext, {words, flags}: Call<typeof usage>): Pr
   return showJournal({journal, output: context.output}, words, flags);
 }
 
-/** Exit 8 where the chain does not verify or lacks the head of `--head`, 2 for an unknown run. */
+/** Exit 8 if the chain does not verify or lacks the entry of `--head`, 2 for an unknown run. */
 export async function showJournal(
   ports: JournalPorts,
   words: readonly string[],
@@ -39,18 +39,18 @@ export async function showJournal(
 ): Promise<ExitCode> {
   const flags = {json};
   const [verb = 'list', run] = words;
-  if (run !== undefined && verb !== 'show') throw usageError('unexpected argument', howToCall);
+  if (run !== undefined && verb !== 'show') throw usageError('unexpected argument', usageHint);
   if (verb === 'list') return list(ports, flags);
   if (verb === 'verify') return verify(ports, {json, head});
   if (verb === 'export') return exportAll(ports, format);
   if (verb === 'show' && run !== undefined) return show(ports, run, flags);
   throw usageError(
     verb === 'show' ? 'journal show needs a run' : `unknown subcommand "${verb}" of journal`,
-    howToCall,
+    usageHint,
   );
 }
 
-const howToCall = 'Usage: poolctl journal list, show <run>, verify or export.';
+const usageHint = 'Usage: poolctl journal list, show <run>, verify or export.';
 
 async function list({journal, output}: JournalPorts, flags: {json: boolean}): Promise<ExitCode> {
   const entries = await journal.inspect();
@@ -76,7 +76,7 @@ async function list({journal, output}: JournalPorts, flags: {json: boolean}): Pr
 
 async function show({journal, output}: JournalPorts, run: string, flags: {json: boolean}): Promise<ExitCode> {
   const all = await journal.inspect();
-  // The first characters of a run's id, if they are unique.
+  // `run` may be the first characters of an id, if they are unique.
   const runs = new Set(all.map(entry => entry.run).filter(id => id.startsWith(run)));
   const id = runs.has(run) ? run : [...runs][0];
   if (id === undefined || (id !== run && runs.size > 1)) {
@@ -102,7 +102,7 @@ async function verify(
 ): Promise<ExitCode> {
   const asked = flags.head === undefined ? null : await findHead(journal, flags.head);
   const {ok: isUnbroken, entries, head, broken_at, reason, torn_bytes, unfinished} = await journal.verify();
-  // A chain that was cut and continued, or rewritten as a whole, verifies by itself.
+  // The chain alone verifies even if it was truncated and continued, or rewritten as a whole.
   const hasHead = asked === null || (asked.seq !== null && asked.seq <= entries);
   const ok = isUnbroken && hasHead;
   if (flags.json) {
@@ -126,10 +126,10 @@ async function verify(
   return ok ? exitCodes.ok : exitCodes.journal;
 }
 
-type AskedHead = {hash: string; seq: number | null};
+type RequiredHead = {hash: string; seq: number | null};
 
 /** The entry with the hash of `--head`. Throws AbortError (exit 2) for an invalid hash. */
-async function findHead(journal: JournalPorts['journal'], hash: string): Promise<AskedHead> {
+async function findHead(journal: JournalPorts['journal'], hash: string): Promise<RequiredHead> {
   if (!/^[0-9a-f]{64}$/.test(hash)) {
     throw usageError(
       '--head takes the hash of an entry',
@@ -141,13 +141,13 @@ async function findHead(journal: JournalPorts['journal'], hash: string): Promise
   return {hash, seq: entry?.seq ?? null};
 }
 
-function describeHead({hash, seq}: AskedHead, now: {hasHead: boolean; entries: number}): string {
-  if (!now.hasHead) return `MISSING: no entry has the hash ${hash}; the journal was cut or rewritten`;
+function describeHead({hash, seq}: RequiredHead, now: {hasHead: boolean; entries: number}): string {
+  if (!now.hasHead) return `MISSING: no entry has the hash ${hash}; the journal was truncated or rewritten`;
   const since = now.entries - (seq ?? 0);
   return `--head is entry ${seq}; ${counted(since, 'entry', 'entries')} since`;
 }
 
-/** All entries; exit 8 where they do not verify. */
+/** Prints all entries; exit 8 if they do not verify. */
 async function exportAll({journal, output}: JournalPorts, format: string): Promise<ExitCode> {
   const text = exportJournal(await journal.inspect(), format);
   if (text !== '') output.stdout(text);

@@ -8,8 +8,8 @@ import type {JournalEntry} from '../../model/journal-entry.ts';
 import {exportFormats} from './flags.ts';
 
 /**
- * All entries in one of `exportFormats`. `jsonl` is the journal line by line, so that its chain can be verified
- * elsewhere. Throws AbortError (exit 2) for an unknown format.
+ * Renders all entries in one of `exportFormats`. `jsonl` keeps the journal's lines, so that other tools can verify the
+ * chain. Throws AbortError (exit 2) for an unknown format.
  */
 export function exportJournal(entries: readonly JournalEntry[], format: string): string {
   switch (format) {
@@ -61,7 +61,7 @@ function csvOf(entries: readonly JournalEntry[]): string {
 
 function contentOf(entry: JournalEntry): Record<string, unknown> {
   if (entry.event === 'rollout') return {title: entry.name};
-  // The stage's state, and its command or the reason.
+  // `detail` is the stage's command or the reason of its phase.
   if (entry.event === 'stage') {
     const {stage, name, phase, detail} = entry;
     return {step: stage, subject: name, outcome: phase, title: detail};
@@ -78,7 +78,7 @@ function contentOf(entry: JournalEntry): Record<string, unknown> {
   };
 }
 
-/** A cell that a spreadsheet would read as a formula gets a quote first, as OWASP advises. */
+/** Prefixes a quote to a cell that a spreadsheet would read as a formula, as OWASP advises. */
 function csvCell(value: unknown): string {
   if (value === null || value === undefined) return '';
   const text = String(value)

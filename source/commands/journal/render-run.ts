@@ -11,15 +11,15 @@ type Measured = NonNullable<Event<'outcome'>['measures']>[number];
 
 /**
  * One run in full: its parameters, each step with its guard, verification, undo and outcome, and the end. `undone_by`
- * are the runs that undid it, `is_undoable` says that something is left to undo, `acting_pid` is the process that is
- * executing it right now.
+ * has the runs that undid it, `is_undoable` is true if something is left to undo, and `acting_pid` is the process that
+ * is executing it.
  */
 export function describeRun(
   entries: readonly JournalEntry[],
   {acting_pid, ...undo}: UndoState & {acting_pid: number | null},
 ): string[] {
   const intents = new Map(entries.filter(isIntent).map(intent => [intent.step, intent]));
-  // The first outcome of a step counts: a journal of an older version can have two.
+  // The first outcome of a step counts, as a journal of an older version can have two.
   const outcomes = new Map(
     entries
       .filter(isOutcome)
@@ -97,7 +97,7 @@ function stepLines(
   return [`${step + 1}. ${first}`, ...rest.map(line => `   ${line}`)];
 }
 
-/** The statements; one that differs from the step before in its values only is printed once. */
+/** The statements; only the values of a step whose statement is that of the step before. */
 function contentLines(content: Content, before: Content | undefined): string[] {
   const {body} = stepText(content, before);
   return content.kind === 'sql' ? [`on ${content.subject}`, ...body] : body;

@@ -11,7 +11,7 @@ import type {ExitCode} from '../../model/run.ts';
 import {openRecording} from '../../recording/open-recording.ts';
 import type {usage} from './flags.ts';
 
-/** `poolctl play <file>`: the console on a recording. Nothing is connected to. */
+/** `poolctl play <file>`: opens the console on a recording, without a server. */
 export async function run(
   context: CliContext,
   {words: [file], flags}: Call<typeof usage>,
@@ -69,7 +69,7 @@ export async function run(
   return interrupts.signal.aborted ? exitCodes.interrupted : exitCodes.ok;
 }
 
-/** There is no server: no snapshot ever comes. */
+/** A sampler without snapshots, as there is no server. */
 const silentSampler: Sampler = {
   events: signal => ({
     [Symbol.asyncIterator]: () => ({

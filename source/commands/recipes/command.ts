@@ -35,7 +35,7 @@ async function checkRecipes(output: Output, folder: string, json: boolean): Prom
   return problems.length === 0 ? exitCodes.ok : exitCodes.usage;
 }
 
-/** A recipe without a plan is marked as advice. */
+/** Prints recipes with their parameters, and marks those without a plan as advice. */
 export function printRecipes(recipes: readonly Recipe[], output: Output, json: boolean): void {
   output.stdout(
     json

@@ -24,7 +24,7 @@ import {defaultMaxSize_mb, type usage} from './flags.ts';
 
 const mebibyte = 1024 * 1024;
 
-/** `poolctl record <file> [url]`: until Ctrl-C, or for the time of `--for`. */
+/** `poolctl record <file> [url]`: records until Ctrl-C, or for the time of `--for`. */
 export async function run(
   context: CliContext,
   {words: [file, url], flags}: Call<typeof usage>,
@@ -39,7 +39,7 @@ export async function run(
   const recipes = await loadRecipesAndReport(context.output, flags, request.settings);
   try {
     const recording = await openRecordingFile(file, {max_bytes});
-    // A wrong URL is reported at once; for a server that is lost later poolctl waits.
+    // The first connection fails at once, as the URL may be wrong. Later poolctl waits for a lost server.
     let first: Connection | null = await connectToWatch(context, request, {flags, signal: ending});
     let current = first;
     const sampler = createSampler({
@@ -64,13 +64,13 @@ export async function run(
   }
 }
 
-/** Aborts after `--for TIME`, or with `interrupt`. Node may collect an AbortSignal.timeout before it is due. */
+/** Aborts after `--for TIME`, or with `interrupt`. AbortSignal.timeout may be garbage collected before it fires. */
 function endAfter(text: string | undefined, interrupt: AbortSignal): {signal: AbortSignal; clear(): void} {
   const ending = new AbortController();
   interrupt.addEventListener('abort', () => ending.abort(), {once: true});
   if (text === undefined) return {signal: ending.signal, clear: () => {}};
-  const longest = 2 ** 31 - 1;
-  const timer = setTimeout(() => ending.abort(), readDuration('--for', text, {least: 1000, most: longest}));
+  const maxTimerMs = 2 ** 31 - 1;
+  const timer = setTimeout(() => ending.abort(), readDuration('--for', text, {min: 1000, max: maxTimerMs}));
   return {signal: ending.signal, clear: () => clearTimeout(timer)};
 }
 
@@ -93,8 +93,8 @@ type RecordPorts = {
 const dataEveryMs = 60_000;
 
 /**
- * Writes every snapshot, and every loss of the connection, until the signal aborts. Throws AbortError (exit 7) where one
- * cannot be written.
+ * Records every snapshot and every loss of the connection until the signal aborts. Throws AbortError (exit 7) if the
+ * file cannot be written.
  */
 export async function record(ports: RecordPorts, file: string, signal: AbortSignal): Promise<void> {
   const {sampler, recipes, recording, output} = ports;
@@ -127,7 +127,7 @@ export async function record(ports: RecordPorts, file: string, signal: AbortSign
   printMessage(output, `${counted(readings, 'snapshot')}, ${formatBytes(bytes)} written to ${file}`);
 }
 
-/** The earlier data where the connection is lost meanwhile: the snapshot is still recorded. */
+/** If the connection is lost meanwhile, returns the earlier data: the snapshot is still recorded. */
 async function loadData({recipes, load}: RecordPorts, earlier: RecipeData): Promise<RecipeData> {
   return loadDiagnosisData(recipes, load).then(
     ({facts}) => facts,

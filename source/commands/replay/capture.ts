@@ -37,7 +37,7 @@ export async function runCapture(context: CliContext, {words, flags}: Call<typeo
   const {signal, release} = catchInterrupts(context);
   try {
     const dial = await raceInterrupt(dialOf(request), signal);
-    // Created first, so that an unwritable path fails before anything is captured.
+    // Creates the file first, so that an unwritable path fails before the capture.
     const reserved = await reserve(file);
     const log = createCaptureLog();
     try {
@@ -161,7 +161,7 @@ async function write(log: CaptureLog, {route, from, handle, report}: WriteOption
   await handle.writeFile(endpointFileText(captured, from));
 }
 
-/** Creates the file, readable only by its owner: it will contain data. Throws AbortError (exit 2) where it exists. */
+/** Creates the file, readable only by its owner. Throws AbortError (exit 2) if it exists or cannot be created. */
 async function reserve(file: string): Promise<FileHandle> {
   try {
     return await open(file, 'wx', 0o600);

@@ -35,7 +35,7 @@ export async function run(context: CliContext, call: Call<typeof usage>): Promis
   for (const flag of ['out', 'listen'] as const)
     if (flags[flag] !== undefined)
       throw usageError(`--${flag} requires --capture`, `Add --capture, or leave out --${flag}.`);
-  // Every mistake in the call is reported before poolctl connects.
+  // Invalid flags and files are reported before poolctl connects.
   const options = readReplayOptions(flags);
   const isDemo = flags.demo ?? false;
   const source = {name, cwd: context.cwd, client: flags.client, isDemo};
@@ -64,7 +64,7 @@ export async function run(context: CliContext, call: Call<typeof usage>): Promis
       const document = await measureEndpoint(context, server, measuring).finally(progress.end);
       printDocument(context, document, flags);
       if (signal.aborted) return exitCodes.interrupted;
-      // Errors that the requests met are results; a measurement that was impossible is a failure.
+      // Failed requests are results; an impossible measurement is a failure.
       return document.is_complete ? exitCodes.ok : exitCodes.actFailed;
     } finally {
       await server.close();

@@ -19,7 +19,7 @@ const aroundRunMs = 600_000;
 
 type ReportFlags = Call<typeof usage>['flags'];
 
-/** `poolctl report [file]`: an incident from a recording, the journal or both. */
+/** `poolctl report [file]`: reports an incident from a recording, the journal or both. */
 export async function run(
   context: CliContext,
   {words: [file], flags}: Call<typeof usage>,
@@ -72,7 +72,7 @@ function scopeOf(
   };
 }
 
-/** A rollout by its id or its first characters. */
+/** Finds a rollout by its id or the first characters of it. */
 function rolloutNamed(entries: readonly JournalEntry[], id: string): JournalEntry | null {
   return entries.find(({event, run}) => event === 'rollout' && run.startsWith(id)) ?? null;
 }

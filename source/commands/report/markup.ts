@@ -1,11 +1,11 @@
 import {cleanLines} from '../../core/text/markdown.ts';
 
-/** A text from the server or the journal, on one line. */
+/** Escapes a text and joins its lines with spaces. */
 export function escaped(text: string): string {
   return escapeMarkup(cleanLines(text).join(' '));
 }
 
-/** The same on several lines. */
+/** Escapes a text and keeps its lines. */
 export function escapedLines(text: string): string {
   return cleanLines(text).map(escapeMarkup).join('\n');
 }

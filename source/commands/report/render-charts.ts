@@ -2,14 +2,14 @@ import {formatCount} from '../../core/text/format.ts';
 import {escaped} from './markup.ts';
 import type {FindingSpan, Series} from './report.ts';
 
-/** What the charts show; they share one time axis. */
+/** The data of the charts, which share one time axis. */
 export type Charted = {
   from_ms: number;
   to_ms: number;
   series: readonly Series[];
   findings: readonly FindingSpan[];
   losses: readonly {at_ms: number}[];
-  /** By their number in the text. */
+  /** Numbered as in the text. */
   changes: readonly {number: number; at_ms: number}[];
   clockOf(at_ms: number): string;
 };
@@ -18,10 +18,10 @@ export type Charted = {
 export function chartsOf(charted: Charted): string {
   const {findings, clockOf, from_ms, to_ms} = charted;
   const times = [from_ms, (from_ms + to_ms) / 2, to_ms].map(at_ms => `<span>${clockOf(at_ms)}</span>`);
-  const left = findings.length - mostLanes;
+  const left = findings.length - maxLanes;
   return [
     ...charted.series.map(each => chartRow(each, charted)),
-    ...findings.slice(0, mostLanes).map(each => laneRow(each, charted)),
+    ...findings.slice(0, maxLanes).map(each => laneRow(each, charted)),
     ...(left > 0 ? [row('', '', `<div><small>and ${left} more, below</small></div>`)] : []),
     ...(charted.changes.length === 0 ? [] : [marksRow(charted)]),
     row('', '', `<div class="plot axis">${times.join('')}</div>`),
@@ -38,11 +38,11 @@ function legendOf(charted: Charted): string[] {
   return texts.length === 0 ? [] : [row('', '', `<div><small>${texts.join('; ')}</small></div>`)];
 }
 
-const mostLanes = 15;
-/** In units of the SVG, which is stretched to the available width; no chart needs more points. */
+const maxLanes = 15;
+/** Size of the SVG's view box, which also limits the points of a chart. The SVG is stretched to the available width. */
 const [width, height] = [720, 64];
 
-/** A line with its area and its maximum; both are interrupted where the server was not observed. */
+/** A line with its area and limit. The line has a gap while the server was not observed. */
 function chartRow({title, points, most}: Series, charted: Charted): string {
   const top = Math.max(1, most ?? 0, ...points.map(({value}) => value));
   const peak = Math.max(...points.map(({value}) => value));
@@ -101,8 +101,8 @@ function gaps(charted: Charted): string {
     .join('');
 }
 
-/** A gap is longer than this, and than three times the usual interval. */
-const leastGapMs = 65_000;
+/** A gap is longer than this and than three times the usual interval. */
+const minGapMs = 65_000;
 
 /** From the loss of the server, or the end of recording, to the next snapshot. */
 function findGaps({series, losses, to_ms}: Charted): {from_ms: number; to_ms: number}[] {
@@ -110,7 +110,7 @@ function findGaps({series, losses, to_ms}: Charted): {from_ms: number; to_ms: nu
   const steps = times.slice(1).map((at_ms, index) => at_ms - (times[index] ?? 0));
   const usual_ms = steps.toSorted((a, b) => a - b)[steps.length >> 1] ?? 0;
   const ended = steps.flatMap((step, index) =>
-    step > Math.max(leastGapMs, 3 * usual_ms) ? [times[index] ?? 0] : [],
+    step > Math.max(minGapMs, 3 * usual_ms) ? [times[index] ?? 0] : [],
   );
   return [...losses.map(({at_ms}) => at_ms), ...ended].map(from_ms => ({
     from_ms,

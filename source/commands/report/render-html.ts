@@ -14,7 +14,7 @@ import {chartsOf} from './render-charts.ts';
 import {clockOf, summaryOf} from './render-markdown.ts';
 import type {Report} from './report.ts';
 
-/** One self-contained file: no script, font or URL, and a content security policy that forbids them. */
+/** Renders a self-contained file without scripts, fonts or URLs; its content security policy forbids them. */
 export function htmlOf(report: Report): string {
   const {target, from_ms, to_ms, series, findings, losses, unfinished} = report;
   const clock = clockOf(report);
@@ -129,13 +129,13 @@ function definitions(facts: readonly [string, string][]): string {
   return `<dl>${facts.map(([name, value]) => `<dt>${name}</dt><dd>${escaped(value)}</dd>`).join('')}</dl>`;
 }
 
-/** A statement that differs from the step before in its values only is printed once. */
+/** A step; only its values if the statement is that of the step before. */
 function stepItem(step: ReportStep, before: ReportStep | undefined, clock: Clock): string {
   const {apply, undo, note} = sqlOf(step.intent);
   const measures = (step.outcome?.measures ?? []).map(
     ({name, before, after}) => `${name}: ${before ?? 'unknown'} before, ${after ?? 'unknown'} after`,
   );
-  const repeated = before === undefined ? null : repeatedValues(step.intent.content, before.intent.content);
+  const repeated = before === undefined ? null : changedValues(step.intent.content, before.intent.content);
   return `<li value="${step.intent.step + 1}"><p>${escaped(step.intent.content.title)}</p>
 <p class="outcome">${clock(step.intent.at)} <span class="${step.outcome?.outcome ?? 'unknown'}">${escaped(outcomeOf(step))}</span></p>
 ${repeated === null ? `<pre>${escapedLines(apply)}</pre>` : `<p class="note">the same statement, ${escaped(repeated)}</p>`}
@@ -145,8 +145,8 @@ ${undo === null ? '' : `<p class="note">Undo:</p><pre>${escapedLines(undo)}</pre
 
 type Content = ReportStep['intent']['content'];
 
-/** `$1 = 4711`; null for another statement, or one that its values do not tell apart. */
-function repeatedValues(content: Content, before: Content): string | null {
+/** `$1 = 4711` if only the values differ from the step before; else null. */
+function changedValues(content: Content, before: Content): string | null {
   if (content.kind !== 'sql' || before.kind !== 'sql') return null;
   const {text, values} = content.apply;
   if (text !== before.apply.text || values.length === 0 || typeof content.undo !== 'string') return null;

@@ -4,7 +4,7 @@ import {counted, formatAge, formatCount} from '../../core/text/format.ts';
 import {codeBlock, inlineCode, tableCode} from '../../core/text/markdown.ts';
 import type {Report, Series} from './report.ts';
 
-/** A report for a post-mortem. Texts from the server are code, where they cannot become links or mentions. */
+/** A report for a post-mortem. Texts from the server are code spans, so they cannot become links or mentions. */
 export function markdownOf(report: Report): string {
   const {target, from_ms, to_ms, series, findings, losses, runs, rollouts, unfinished} = report;
   return [
@@ -46,19 +46,19 @@ export function markdownOf(report: Report): string {
   ].join('\n');
 }
 
-/** What the report is based on, in a sentence or two. */
+/** What the report is based on: snapshots, findings, runs and rollouts. */
 export function summaryOf({readings, stride, findings, runs, rollouts}: Report): string {
   const critical = findings.filter(({severity}) => severity === 'critical').length;
-  const seen =
+  const observed =
     readings === 0
       ? 'From the journal only.'
       : `${counted(readings, 'snapshot')}${stride > 1 ? `, one in ${stride} evaluated` : ''}: ` +
         `${counted(findings.length, 'finding')}, ${critical} critical.`;
   const rolled = rollouts.length === 0 ? '' : ` and ${counted(rollouts.length, 'rollout')}`;
-  return `${seen} ${counted(runs.length, 'run')}${rolled} in the journal.`;
+  return `${observed} ${counted(runs.length, 'run')}${rolled} in the journal.`;
 }
 
-/** Formats times; without the day where the whole report is of one day. */
+/** Returns a formatter of times that omits the date if the report covers one day. */
 export function clockOf({
   from_ms,
   to_ms,

@@ -17,9 +17,9 @@ export type Report = {
   target: string;
   from_ms: number;
   to_ms: number;
-  /** Snapshots of the recording in that time; 0 without a recording. */
+  /** Number of recorded snapshots in that time; 0 without a recording. */
   readings: number;
-  /** One in this many was evaluated. */
+  /** poolctl evaluated one snapshot in this many. */
   stride: number;
   series: Series[];
   findings: FindingSpan[];
@@ -38,7 +38,7 @@ export type ReportSources = {
 };
 
 export type ReportScope = {
-  /** null: the whole journal, whatever its targets. */
+  /** null: every target of the journal. */
   target: string | null;
   from_ms: number;
   to_ms: number;
@@ -46,22 +46,22 @@ export type ReportScope = {
   run: string | null;
 };
 
-/** More snapshots would not change a chart or a table of findings. */
-const mostEvaluated = 2000;
+/** More snapshots would not change a chart or the table of findings. */
+const maxEvaluated = 2000;
 
-/** Collects what the recording and the journal have of a time. */
+/** Collects the recorded snapshots and the journal entries of a scope. */
 export async function createReport(sources: ReportSources, scope: ReportScope): Promise<Report> {
   const {recording, entries, recipes} = sources;
   const {from_ms, to_ms} = scope;
-  const places = (recording?.times() ?? []).flatMap(({at_ms}, place) =>
-    at_ms >= from_ms && at_ms <= to_ms ? [place] : [],
+  const indexes = (recording?.times() ?? []).flatMap(({at_ms}, index) =>
+    at_ms >= from_ms && at_ms <= to_ms ? [index] : [],
   );
-  const stride = Math.max(1, Math.ceil(places.length / mostEvaluated));
-  const evaluated = places.filter((_, index) => index % stride === 0 || index === places.length - 1);
+  const stride = Math.max(1, Math.ceil(indexes.length / maxEvaluated));
+  const evaluated = indexes.filter((_, index) => index % stride === 0 || index === indexes.length - 1);
   const series = seriesOf();
   const findings = findingSpans(recipes);
-  for (const place of evaluated) {
-    const [snapshot] = (await recording?.read(place, place)) ?? [];
+  for (const index of evaluated) {
+    const [snapshot] = (await recording?.read(index, index)) ?? [];
     if (snapshot === undefined) continue;
     series.add(snapshot);
     findings.add(snapshot);
@@ -78,7 +78,7 @@ export async function createReport(sources: ReportSources, scope: ReportScope): 
         '-'),
     from_ms,
     to_ms,
-    readings: places.length,
+    readings: indexes.length,
     stride,
     series: series.all(),
     findings: spans,
@@ -97,7 +97,7 @@ export async function createReport(sources: ReportSources, scope: ReportScope): 
   };
 }
 
-/** One figure over time, and the maximum it should stay below. */
+/** A figure over time, with the maximum it can reach; null if it has none. */
 export type Series = {title: string; points: {at_ms: number; value: number}[]; most: number | null};
 
 /** A finding, from the first snapshot with it to the last. */
@@ -105,12 +105,12 @@ export type FindingSpan = {
   recipe: string;
   subject: string;
   severity: Severity;
-  /** Of the last snapshot with it. */
+  /** From the last snapshot with the finding. */
   summary: string;
   first_ms: number;
   last_ms: number;
   readings: number;
-  /** It is present in the last snapshot. */
+  /** Whether the last snapshot has it. */
   isOpen: boolean;
 };
 
@@ -119,12 +119,12 @@ function seriesOf(): {add(snapshot: Snapshot): void; all(): Series[]} {
   const all = figures.map(({title}): Series => ({title, points: [], most: null}));
   return {
     add(snapshot) {
-      for (const [index, {read, mostOf}] of figures.entries()) {
+      for (const [index, {read, maxOf}] of figures.entries()) {
         const series = all[index];
         const value = read(snapshot);
         if (series === undefined || value === null) continue;
         series.points.push({at_ms: Date.parse(snapshot.at), value});
-        series.most = mostOf?.(snapshot) ?? null;
+        series.most = maxOf?.(snapshot) ?? null;
       }
     },
     all: () => all.filter(({points}) => points.length > 1),
@@ -134,11 +134,11 @@ function seriesOf(): {add(snapshot: Snapshot): void; all(): Series[]} {
 type Figure = {
   title: string;
   read(snapshot: Snapshot): number | null;
-  mostOf?(snapshot: Snapshot): number;
+  maxOf?(snapshot: Snapshot): number;
 };
 
 const figures: Figure[] = [
-  {title: 'slots used', read: ({budget}) => budget.used, mostOf: ({budget}) => budget.usable},
+  {title: 'slots used', read: ({budget}) => budget.used, maxOf: ({budget}) => budget.usable},
   {title: 'active', read: ({budget}) => budget.by_state.active ?? 0},
   {
     title: 'idle in transaction',

@@ -44,7 +44,7 @@ export async function run(context: CliContext, call: Call<typeof usage>): Promis
   }
 }
 
-/** Prints every mistake of the plan with its line. Throws AbortError (exit 2) where there is one. */
+/** Reads the plan and prints each error with its line. Throws AbortError (exit 2) if there is one. */
 async function readPlanFile({cwd, output}: CliContext, file: string): Promise<PlanFile> {
   const path = resolve(cwd, file);
   const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
@@ -58,7 +58,7 @@ async function readPlanFile({cwd, output}: CliContext, file: string): Promise<Pl
   throw usageError(last);
 }
 
-/** Two rollouts of one plan at once would promote twice. Throws AbortError (exit 7) while another process runs it. */
+/** Locks the plan, so that it is not promoted twice. Throws AbortError (exit 7) while another process runs it. */
 async function lockRollout(journal: string, hash: string) {
   try {
     await makeFolder(dirname(journal));

@@ -22,7 +22,7 @@ export function rolloutPlanText({file, plan, hash}: PlanFile): string {
     .join('\n');
 }
 
-/** Which stages wait for approval, and which do not. */
+/** Which stages need approval, and which run without asking. */
 function approvalLines(stages: readonly RolloutStage[]): string[] {
   const names = (chosen: readonly RolloutStage[]) => chosen.map(({name}) => name).join(', ');
   const asking = stages.filter(({approval}) => approval);
@@ -39,9 +39,9 @@ function approvalLines(stages: readonly RolloutStage[]): string[] {
 export function rolloutText({plan}: PlanFile, state: RolloutState | null): string {
   const rows = plan.stages.map(({name, watch}, index) => {
     const {phase = null, detail = null, seen_ms = 0} = state?.stages[index] ?? {};
-    const isPartly = phase === 'watching' && watch !== null;
-    const seen = isPartly ? `${formatAge(seen_ms)} of ${formatAge(watch.for_ms)}` : '';
-    return [name, phase ?? 'to do', [seen, detail ?? ''].filter(Boolean).join(', ')];
+    const isWatching = phase === 'watching' && watch !== null;
+    const watched = isWatching ? `${formatAge(seen_ms)} of ${formatAge(watch.for_ms)}` : '';
+    return [name, phase ?? 'to do', [watched, detail ?? ''].filter(Boolean).join(', ')];
   });
   const head = state === null ? 'not started' : `rollout ${state.run}: ${statusOf(state)}`;
   return [`${plan.name}: ${head}`, ...aligned(rows)].map(sanitise).join('\n');
@@ -98,7 +98,7 @@ function stageLines(stage: RolloutStage, index: number): string[] {
   ];
 }
 
-/** Every line of a command, with its passwords masked. */
+/** A row for each line of a command, with passwords masked. */
 function commandRows(name: string, command: string): string[][] {
   return revealLines(redactSecrets(command.replace(/\n$/, ''))).map((line, at) => [
     at === 0 ? name : ' ',

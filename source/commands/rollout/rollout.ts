@@ -16,25 +16,25 @@ import {
 
 export type RolloutPorts = {
   journal: Pick<Journal, 'append' | 'read'>;
-  /** Runs a command of the plan to its end. */
+  /** Runs a command of the plan and waits for its end. */
   runCommand(
     stage: RolloutStage,
     command: string,
     onStarted: (process: ProcessIdentity) => void,
   ): Promise<CommandResult>;
-  /** Whether a command of an earlier call, which can outlive it, is still running. */
+  /** Whether a command of an interrupted rollout is still running. */
   isRunning(process: ProcessIdentity): boolean;
-  /** The findings before a stage is promoted, and their server. Throws AbortError where it cannot be read. */
+  /** Reads the findings before a stage is promoted, and the server's identity. Throws AbortError if it fails. */
   diagnose(stage: RolloutStage): Promise<{findings: Finding[]; server: ServerIdentity}>;
   /**
-   * Watches a stage; `onSeen` gets the time in which the server could be read. Throws AbortError (exit 6) where the URL
-   * leads to another server than `server`.
+   * Watches a stage. `onSeen` gets the time in which the server could be read. Throws AbortError (exit 6) if the URL
+   * does not lead to `server`.
    */
   watch(
     stage: RolloutStage,
     options: {for_ms: number; server: ServerIdentity | null; onSeen(seen_ms: number): Promise<void>},
   ): Promise<HealthReport & {health: WatchedHealth}>;
-  /** Absent without a terminal. */
+  /** Undefined without a terminal. */
   ask?: Prompt | undefined;
   identity: {run: string; actor: string};
   /** The target that a stage watches, for the journal. */
@@ -45,7 +45,7 @@ export type RolloutPorts = {
 
 export type CommandResult = {code: number | null; failure: string | null};
 
-/** A plan as it was read; its hash identifies its rollouts in the journal. */
+/** A parsed plan. Its hash identifies its rollouts in the journal. */
 export type PlanFile = {file: string; plan: RolloutPlan; hash: string};
 
 export type RolloutFlags = {dryRun: boolean; yes: boolean; approved: readonly string[]; json: boolean};
@@ -64,7 +64,7 @@ export async function journalEvent(
   await ports.journal.append({actor: ports.identity.actor, run: state.run, target, ...event});
 }
 
-/** Moves a stage to its next phase: in the journal first, then in the state, then on stderr. */
+/** Writes a stage's next phase to the journal, then updates the state and prints it on stderr. */
 export async function enterPhase(at: StageInRollout, event: Omit<StageEvent, 'stage'>): Promise<void> {
   const staged = {...event, stage: at.index};
   await journalEvent(at, at.stage, {event: 'stage', name: at.stage.name, ...staged});

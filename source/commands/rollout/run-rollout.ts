@@ -26,8 +26,8 @@ import {
 import {promote, rollBack, watch} from './stages.ts';
 
 /**
- * Runs a staged rollout, or resumes the one that was interrupted. Exit 0 when every stage passed, 1 when one failed and
- * all were rolled back, 7 when a command failed. Throws AbortError: exit 2 without an approval, 130 when interrupted.
+ * Runs a staged rollout, or resumes an interrupted one. Exit 0 if every stage passed, 1 if one failed and all were
+ * rolled back, 7 if a command failed. Throws AbortError: exit 2 without approval, 130 when interrupted.
  */
 export async function runRollout(
   ports: RolloutPorts,
@@ -56,7 +56,7 @@ export async function runRollout(
   }
 }
 
-/** Prints where the last rollout of a plan is. Exit 0. */
+/** Prints the state of the last rollout of a plan. Exit 0. */
 export async function showRollout(
   {journal, output}: Pick<RolloutPorts, 'journal' | 'output'>,
   plan: PlanFile,
@@ -91,18 +91,18 @@ async function openRollout(ports: RolloutPorts, plan: PlanFile, flags: RolloutFl
 
 async function end(rollout: Rollout): Promise<ExitCode> {
   const {ports, plan, state, flags} = rollout;
-  const isLeft = state.stages.some(({phase}) => phase === 'not rolled back');
+  const isIncomplete = state.stages.some(({phase}) => phase === 'not rolled back');
   const failed = state.failed === null ? null : plan.plan.stages[state.failed];
-  const status = failed === null ? 'done' : isLeft ? 'failed' : 'stopped';
+  const status = failed === null ? 'done' : isIncomplete ? 'failed' : 'stopped';
   const reason = failed ? `stage ${failed.name} failed` : null;
   await journalEvent(rollout, plan.plan.stages[0], {event: 'end', status, reason, after: {}});
   state.ended = status;
   ports.output.stdout(flags.json ? jsonText(rolloutDocument(plan, state), 2) : rolloutText(plan, state));
   if (failed === null) return exitCodes.ok;
-  return state.is_command_failure || isLeft ? exitCodes.actFailed : exitCodes.findings;
+  return state.is_command_failure || isIncomplete ? exitCodes.actFailed : exitCodes.findings;
 }
 
-/** Throws AbortError (exit 2) where `--approve-stage` names a stage that the plan does not have. */
+/** Throws AbortError (exit 2) if `--approve-stage` names a stage that the plan does not have. */
 function requireKnownStages({stages}: RolloutPlan, approved: readonly string[]): void {
   const unknown = approved.find(name => !stages.some(stage => stage.name === name));
   if (unknown === undefined) return;
@@ -113,8 +113,8 @@ function requireKnownStages({stages}: RolloutPlan, approved: readonly string[]):
 }
 
 /**
- * A stage with a command but without `approval` is promoted without a question, so its consent is needed once, before
- * anything is executed. Throws AbortError: exit 2 without a terminal, 130 where the answer is no.
+ * Asks once, before anything is executed, for consent to the stages that run commands without `approval`. Throws
+ * AbortError: exit 2 without a terminal, 130 if the answer is no.
  */
 async function requireConsent({ports, plan, flags, state}: Rollout): Promise<void> {
   const names = plan.plan.stages
@@ -134,7 +134,7 @@ async function requireConsent({ports, plan, flags, state}: Rollout): Promise<voi
   if (typed?.trim() !== 'yes') throw interrupted('not confirmed, nothing was executed');
 }
 
-/** Approval of a stage with `approval: true`, by a flag or on the terminal. Throws AbortError as `requireConsent`. */
+/** Approves a stage with `approval: true`, by a flag or on the terminal. Throws AbortError as `requireConsent`. */
 async function approve(at: StageInRollout): Promise<void> {
   const {ports, stage, flags} = at;
   if (flags.yes || flags.approved.includes(stage.name)) {

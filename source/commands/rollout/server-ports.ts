@@ -31,7 +31,7 @@ import {requireServer} from './stages.ts';
 
 type Options = {plan: PlanFile; call: Call<typeof usage>; signal: AbortSignal};
 
-/** The servers, the shell and the terminal of a rollout. Throws AbortError where a stage's server cannot be located. */
+/** The ports of a rollout to servers, shell and terminal. Throws AbortError if a stage's server cannot be located. */
 export async function createServerPorts(
   context: CliContext,
   {plan, call: {words, flags}, signal}: Options,
@@ -72,7 +72,7 @@ export async function createServerPorts(
         onLine: line => context.output.stderr(sanitise(`${stage.name}| ${line}`)),
       }),
     async diagnose(stage) {
-      // Whatever the watch will need is tried before anything is promoted.
+      // Fails before the promotion if the watch could not read its baseline or pooler.
       await baselineOf(stage);
       await (await openPoolerClients(context, poolerOf(stage))).close();
       const request = requestOf(stage);
@@ -114,7 +114,7 @@ export async function createServerPorts(
   };
 }
 
-/** The same snapshots. Throws AbortError (exit 6) at the first one of another server. */
+/** Passes events on. Throws AbortError (exit 6) at the first snapshot of another server. */
 async function* requireServerOf(
   stage: RolloutStage,
   server: ServerIdentity | null,

@@ -19,7 +19,7 @@ export async function promote(at: StageInRollout): Promise<void> {
     requireServer(stage, before.server, diagnosed.server);
   }
   const where = diagnosed === null ? {} : {server: diagnosed.server};
-  // What is found after an interrupted promotion can be its effect: the findings before it count.
+  // Findings after an interrupted promotion can be its effect, so the recorded ones from before it count.
   const known = before?.phase === 'promoting' ? [...before.known] : found;
   if (stage.promote === null)
     return enterPhase(at, {phase: 'promoted', detail: 'nothing to promote', known, ...where});
@@ -32,11 +32,11 @@ export async function promote(at: StageInRollout): Promise<void> {
 
 export async function watch(at: StageInRollout): Promise<void> {
   const {ports, stage, state, index} = at;
-  const seenBefore_ms = state.stages[index]?.seen_ms ?? 0;
-  const for_ms = Math.max(stage.watch?.every_ms ?? 0, (stage.watch?.for_ms ?? 0) - seenBefore_ms);
-  const note = seenBefore_ms > 0 ? `${formatAge(for_ms)} left` : null;
-  await enterPhase(at, {phase: 'watching', detail: note, seen_ms: seenBefore_ms});
-  const onSeen = createSeenRecorder(at, seenBefore_ms);
+  const watchedBefore_ms = state.stages[index]?.seen_ms ?? 0;
+  const for_ms = Math.max(stage.watch?.every_ms ?? 0, (stage.watch?.for_ms ?? 0) - watchedBefore_ms);
+  const note = watchedBefore_ms > 0 ? `${formatAge(for_ms)} left` : null;
+  await enterPhase(at, {phase: 'watching', detail: note, seen_ms: watchedBefore_ms});
+  const onSeen = createSeenRecorder(at, watchedBefore_ms);
   try {
     const report = await ports.watch(stage, {for_ms, onSeen, server: state.stages[index]?.server ?? null});
     if (!at.flags.json) ports.output.stderr(healthText(report));
@@ -48,14 +48,17 @@ export async function watch(at: StageInRollout): Promise<void> {
   } catch (error) {
     if (!(error instanceof AbortError)) throw error;
     if (ports.signal.aborted || error.exitCode === exitCodes.interrupted) throw interrupted();
-    // The health of another server says nothing about this stage.
+    // Another server does not show the health of this stage: the rollout stops without a rollback.
     if (error.exitCode === exitCodes.drift) throw error;
     await enterPhase(at, {phase: 'failed', detail: error.message});
   }
 }
 
-/** Records every tenth of the watch: after an interruption only the rest is watched. */
-function createSeenRecorder(at: StageInRollout, seenBefore_ms: number): (seen_ms: number) => Promise<void> {
+/** Records progress at each tenth of the watch, so that a resumed rollout watches only the rest. */
+function createSeenRecorder(
+  at: StageInRollout,
+  watchedBefore_ms: number,
+): (seen_ms: number) => Promise<void> {
   const tenth = (at.stage.watch?.for_ms ?? 0) / 10;
   let recorded_ms = 0;
   return async seen_ms => {
@@ -63,7 +66,7 @@ function createSeenRecorder(at: StageInRollout, seenBefore_ms: number): (seen_ms
     recorded_ms = seen_ms;
     const phase = 'watching' as const;
     const stage = at.index;
-    const seen = {phase, stage, detail: null, seen_ms: Math.round(seenBefore_ms + seen_ms)};
+    const seen = {phase, stage, detail: null, seen_ms: Math.round(watchedBefore_ms + seen_ms)};
     await journalEvent(at, at.stage, {event: 'stage', name: at.stage.name, ...seen});
     applyStageEvent(at.state, seen);
   };
@@ -80,8 +83,8 @@ export async function rollBack(at: StageInRollout): Promise<void> {
 }
 
 /**
- * Runs a command of the plan, and records its process as soon as it starts. Throws AbortError (exit 7) where an earlier
- * call left the same command running: two at once would be worse than waiting.
+ * Runs a command of the plan, and records its process as soon as it starts. Throws AbortError (exit 7) if the same
+ * command, started before an interruption, is still running.
  */
 async function runCommand(
   at: StageInRollout,
@@ -114,8 +117,8 @@ function problemOf({code, failure}: CommandResult): string | null {
 }
 
 /**
- * Why a stage fails: a critical limit, a critical finding that was not there before its promotion, or figures worse than
- * the baseline. null where it passes; warnings do not fail a stage.
+ * Why a stage fails: a critical limit, a critical finding that is new since its promotion, or statements or errors worse
+ * than the baseline. null if it passes; warnings do not fail a stage.
  */
 function healthProblem(
   {health, comparison}: HealthReport & {health: WatchedHealth},
@@ -137,7 +140,7 @@ function healthProblem(
   return problems.length === 0 ? null : problems.join('; ');
 }
 
-/** A stage is promoted and watched on one server. Throws AbortError (exit 6) where its URL now leads to another. */
+/** Throws AbortError (exit 6) if the URL of a stage now leads to another server. */
 export function requireServer(
   {name}: RolloutStage,
   expected: ServerIdentity | null,

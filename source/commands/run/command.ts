@@ -24,7 +24,7 @@ import type {usage} from './flags.ts';
 export type RunPorts = ExecutePorts & DriftPorts & {recipes: readonly Recipe[]};
 
 export type RunFlags = ConsentFlags & {
-  /** `name=value`, one each. */
+  /** `name=value` each. */
   set: readonly string[];
 };
 
@@ -99,7 +99,7 @@ async function askForMissing(
   return {...params, ...answers};
 }
 
-/** What the recipe reads with the parameters so far; nothing where it cannot tell without the missing ones. */
+/** The data that suggestions need. Empty if the recipe throws because parameters are missing. */
 function readNeeds(needs: Recipe['planRequires'], params: ParameterValues): DataRequirements {
   try {
     return needs?.(params) ?? {};
@@ -115,23 +115,23 @@ type Asking = {
   facts: RecipeData;
 };
 
-/** Asks until the answer is valid; one that only draws a warning, such as an unknown role, counts when repeated. */
+/** Asks until the answer is valid. An answer with a warning, such as an unknown role, is accepted if repeated. */
 async function askFor(parameter: Parameter, {ask, output, snapshot, facts}: Asking): Promise<string> {
   const {name, description, suggest} = parameter;
   const suggested = suggest?.(snapshot, facts).slice(0, 8) ?? [];
   output.stderr(
     sanitise(
-      `${name}: ${description}${suggested.length > 0 ? `; present now: ${suggested.join('  ')}` : ''}`,
+      `${name}: ${description}${suggested.length > 0 ? `; suggestions: ${suggested.join('  ')}` : ''}`,
     ),
   );
-  let before: string | null = null;
+  let previous: string | null = null;
   for (;;) {
     const answer = await ask(`${name}: `);
     if (answer === null) throw new AbortError('interrupted', {exitCode: exitCodes.interrupted});
     const problem = problemOf(parameter, answer, snapshot, facts);
-    if (problem === null || (problem.severity === 'warning' && answer === before)) return answer;
+    if (problem === null || (problem.severity === 'warning' && answer === previous)) return answer;
     const again = problem.severity === 'warning' ? ' (repeat it to use it anyway)' : '';
     output.stderr(sanitise(`${name}: ${problem.text}${again}`));
-    before = answer;
+    previous = answer;
   }
 }

@@ -9,7 +9,7 @@ import type {ExitCode} from '../../model/run.ts';
 import type {Snapshot, Statement} from '../../model/snapshot.ts';
 import type {usage} from './flags.ts';
 
-/** `poolctl snapshot [url]`: one snapshot, with `--rates` and a second one the rates between them. */
+/** `poolctl snapshot [url]`: prints a snapshot; with `--rates`, the second of two with the rates between them. */
 export async function run(context: CliContext, {words: [url], flags}: Call<typeof usage>): Promise<ExitCode> {
   const request = await locateServer(context, {url, flags});
   const rates_over_ms = readRates(flags);
@@ -19,7 +19,7 @@ export async function run(context: CliContext, {words: [url], flags}: Call<typeo
   });
 }
 
-/** Prints JSON, indented on a terminal and on one line otherwise. What is unavailable is reported on stderr, too. */
+/** Prints JSON, indented on a terminal. Reports unavailable sections on stderr, too. */
 export function printSnapshot(snapshot: Snapshot, output: Output): void {
   output.stdout(jsonText(toDocument(snapshot), output.isTty ? 2 : 0));
   for (const {section, reason, remedy} of snapshot.unavailable) {
@@ -27,7 +27,7 @@ export function printSnapshot(snapshot: Snapshot, output: Output): void {
   }
 }
 
-/** As documented: rates stand beside their counters, and `schema_version` comes first. */
+/** The documented JSON: `schema_version` comes first, and rates are next to their counters. */
 function toDocument({schema_version, ...snapshot}: Snapshot): Record<string, unknown> {
   return {
     schema_version,
@@ -37,7 +37,7 @@ function toDocument({schema_version, ...snapshot}: Snapshot): Record<string, unk
   };
 }
 
-/** Mean and deviation exist twice: since the counters were reset, and within the interval. */
+/** Adds `interval_` to mean and deviation of the interval, as those since the reset have the same names. */
 function flattenStatement({rates, ...statement}: Statement): Record<string, unknown> {
   if (rates === undefined) return statement;
   const {mean_exec_time_ms, stddev_exec_time_ms, ...perSecond} = rates;

@@ -19,7 +19,7 @@ import type {Snapshot} from '../../model/snapshot.ts';
 import type {usage} from './flags.ts';
 
 export type UndoPorts = ExecutePorts & {
-  /** A new snapshot at every call. */
+  /** Reads a new snapshot. */
   read(): Promise<Snapshot>;
   /** The runs that a process is executing right now, with its pid. */
   underWay?(entries: readonly JournalEntry[]): ReadonlyMap<string, number>;
@@ -34,7 +34,7 @@ export async function run(
   return withRunSession(context, request, flags, session => undoRun(session, id, readConsentFlags(flags)));
 }
 
-/** Undoes a run from the journal alone: on another day, or another machine with the same journal. */
+/** Undoes a run with only its journal entries, so it works later or on another machine with the same journal. */
 export async function undoRun(
   ports: UndoPorts,
   id: string | undefined,

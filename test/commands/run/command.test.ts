@@ -196,7 +196,7 @@ describeEachMajor('poolctl run', major => {
     expect(await acting.run('set-timeouts', {set, json: false})).not.toBe(2);
     expect(answers).toEqual([]);
     expect(acting.stderr.slice(0, 3)).toEqual([
-      expect.stringMatching(/^role: Role whose new sessions .*; present now: .*\bapp\b/),
+      expect.stringMatching(/^role: Role whose new sessions .*; suggestions: .*\bapp\b/),
       'role: must be set',
       'role: not seen now; app? (repeat it to use it anyway)',
     ]);
