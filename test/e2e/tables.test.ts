@@ -185,7 +185,7 @@ describeEachMajor('statements', major => {
     terminal.type('/ depot', 'enter', 'j', 'enter');
     await terminal.waitFor('execution ms per second since start');
     await terminal.waitFor(/^ +SELECT *$/m);
-    expect(terminal.text()).toMatch(/since reset +\d+ calls?, .* in all, mean/);
+    expect(terminal.text()).toMatch(/since reset +\d+ calls?, .* in total, mean/);
     expect(terminal.text()).toMatch(/^ +GROUP BY *$/m);
     const countParcels = () => server.query<{count: number}>('SELECT count(*)::int AS count FROM parcels');
     const before = await countParcels();

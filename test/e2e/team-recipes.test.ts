@@ -17,7 +17,7 @@ beforeAll(async () => {
 });
 afterAll(() => server?.stop());
 
-it("finds what a team's runbook finds, and mends it by keys", async () => {
+it('finds what a team recipe finds, and fixes it by keys', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'poolctl-team-'));
   onTestFinished(() => rmSync(folder, {recursive: true}));
   const journal = join(folder, 'journal.jsonl');
@@ -31,7 +31,7 @@ it("finds what a team's runbook finds, and mends it by keys", async () => {
   terminal.press('enter');
   await terminal.waitFor('> used_percent');
   terminal.press('enter');
-  await terminal.waitFor('the sequence was forgotten');
+  await terminal.waitFor('only the sequence is too narrow');
   terminal.press('pagedown');
   await terminal.waitFor('ALTER SEQUENCE "public"."orders_id_seq" AS bigint');
   await confirm(terminal);
@@ -42,12 +42,12 @@ it("finds what a team's runbook finds, and mends it by keys", async () => {
   expect(row).toEqual({data_type: 'bigint'});
 });
 
-it('opens in spite of a runbook with a mistake, and names it', async () => {
+it('opens in spite of a recipe file with a mistake, and names it', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'poolctl-team-'));
   onTestFinished(() => rmSync(folder, {recursive: true}));
   writeFileSync(join(folder, 'broken.md'), '# No front matter\n');
   const terminal = openProgram(['--recipes', folder, server.url()], {columns: 160, rows: 40});
   onTestFinished(() => terminal.close());
   await terminal.waitFor('slots by application, role and client');
-  await terminal.waitFor(/left out .*broken\.md:1: it does not begin with its title/);
+  await terminal.waitFor(/skipped .*broken\.md:1: the file must begin with title and why/);
 });

@@ -107,7 +107,7 @@ function statementFacts(s: Statement): [string, string][] {
     ['now', ratesText(rates)],
     [
       'since reset',
-      `${formatCount(s.calls)} calls, ${formatMs(s.total_exec_time_ms)} in total, mean ${formatMs(s.mean_exec_time_ms)} ± ${formatMs(s.stddev_exec_time_ms)}, ${formatMs(s.min_exec_time_ms)} to ${formatMs(s.max_exec_time_ms)}`,
+      `${formatCount(s.calls)} ${s.calls === 1 ? 'call' : 'calls'}, ${formatMs(s.total_exec_time_ms)} in total, mean ${formatMs(s.mean_exec_time_ms)} ± ${formatMs(s.stddev_exec_time_ms)}, ${formatMs(s.min_exec_time_ms)} to ${formatMs(s.max_exec_time_ms)}`,
     ],
     ['rows', `${formatCount(s.rows)}, ${formatCount(s.calls === 0 ? null : s.rows / s.calls)} per call`],
     [

@@ -120,7 +120,7 @@ export function planUndo(
 ): Plan {
   const {run} = journaled;
   if (acting_pid !== null) {
-    throw new AbortError(`run ${run.run} is still in progress (pid ${acting_pid}): nothing was done`, {
+    throw new AbortError(`run ${run.run} is running (pid ${acting_pid}): nothing was done`, {
       hint: 'Wait until it ends, or interrupt it where it runs.',
       exitCode: exitCodes.drift,
     });

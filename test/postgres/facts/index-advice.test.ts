@@ -163,7 +163,7 @@ describeEachMajor('readIndexAdvice', major => {
       for (const {definition} of proposals) await server.query(definition);
       const again = await take(seedIndexes);
       expect(again.proposals).toEqual([]);
-      expect(again.skipped.map(({reason}) => reason)).toEqual(Array(10).fill('it is there already'));
+      expect(again.skipped.map(({reason}) => reason)).toEqual(Array(10).fill('it already exists'));
     });
 
     it.each([

@@ -63,7 +63,7 @@ describeEachMajor('statements with secrets', major => {
         {...snapshot, target: protecting},
         false,
       );
-      expect(protection?.reason).toContain(`the application ${shown}`);
+      expect(protection?.reason).toContain(`application ${shown} is protected`);
       await client.end();
       await watching.close();
     },
