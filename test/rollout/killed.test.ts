@@ -52,13 +52,13 @@ describe('a rollout whose process is killed', () => {
     const early = await run();
     expect([early.code, early.stderr]).toEqual([
       7,
-      expect.stringMatching(/all: the command of the earlier call is still running, process \d+/),
+      expect.stringMatching(/all: the command started earlier is still running, process \d+/),
     ]);
     expect(await done()).toEqual(['begun']);
     await writeFile(join(home, 'go'), '');
     const ended = await untilOver(run);
     expect(ended.code).toBe(0);
-    expect(ended.stderr).toContain('all: promoting: again, as its first run was interrupted');
+    expect(ended.stderr).toContain('all: promoting: again, the first run was interrupted');
     expect(await done()).toEqual(['begun', 'ended', 'begun', 'ended']);
     expect((await runProgram(['journal', 'verify', '--journal', 'j.jsonl'], {home})).code).toBe(0);
   });
@@ -70,7 +70,7 @@ describe('a rollout whose process is killed', () => {
     expect((await killed(/readable/)).signal).toBe('SIGKILL');
     const {code, stderr} = await run();
     expect([code, stderr]).toEqual([0, expect.stringContaining('resuming rollout')]);
-    expect(stderr).not.toContain('again, as');
+    expect(stderr).not.toContain('again, the first run');
     expect(await done()).toEqual(['promoted']);
   });
 
@@ -91,7 +91,7 @@ describe('a rollout whose process is killed', () => {
     const unasked = await run();
     expect([unasked.code, unasked.stderr]).toEqual([2, expect.stringContaining('needs approval')]);
     const {code, stderr} = await run(['--approve-stage', 'second']);
-    expect([code, stderr]).toEqual([0, expect.not.stringContaining('again, as')]);
+    expect([code, stderr]).toEqual([0, expect.not.stringContaining('again, the first run')]);
     expect(await done()).toEqual(['first', 'second']);
   });
 
@@ -107,7 +107,7 @@ describe('a rollout whose process is killed', () => {
     expect((await killed(/second\| noted/)).signal).toBe('SIGKILL');
     const ended = await untilOver(run);
     expect(ended.code).toBe(7);
-    expect(ended.stderr).toContain('second: rolling back: again, as its first run was interrupted');
+    expect(ended.stderr).toContain('second: rolling back: again, the first run was interrupted');
     expect(await done()).toEqual([
       'first',
       'second',
@@ -132,7 +132,7 @@ describe('a rollout whose process is killed', () => {
           .split('\n')
           .filter(line => line.includes('"event":"rollout"'));
       const repeated = ['one', 'two'].filter(name =>
-        second.stderr.includes(`${name}: promoting: again, as its first run was interrupted`),
+        second.stderr.includes(`${name}: promoting: again, the first run was interrupted`),
       );
       const whole = await done();
       expect(second.code).toBe(0);

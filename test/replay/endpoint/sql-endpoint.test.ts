@@ -100,19 +100,19 @@ DELETE FROM t;
   });
 
   it.each([
-    ['SELECT 1', 1, /no ;/],
+    ['SELECT 1', 1, /does not end with/],
     ['', 1, /no statement/],
-    ['-- @nope\nSELECT 1;', 1, /no @nope/],
+    ['-- @nope\nSELECT 1;', 1, /unknown directive @nope/],
     ['-- @parallel\nSELECT 1;', 1, /@parallel has no @end/],
     ['SELECT 1;\n-- @end', 2, /without a block/],
     ['-- @each\nSELECT $id;', 1, /statement before/],
     ['-- @repeat 0\nSELECT 1;', 1, /@repeat needs/],
     ['-- @param $2 = 1\nSELECT $2;', 1, /\$1 = VALUE/],
-    ['-- @param $1 = one\nSELECT $1;', 1, /not a value/],
+    ['-- @param $1 = one\nSELECT $1;', 1, /invalid value: use JSON/],
     ['SELECT 1;\n-- @think long', 2, /duration/],
     ['SELECT 1;\n-- @repeat 2\n', 3, /statement is missing/],
     ['-- @sample 3\nSELECT 1;', 1, /JSON object/],
-    ['-- @variant a\nSELECT 1;\n-- @variant a\nSELECT 1;', 3, /second variant/],
+    ['-- @variant a\nSELECT 1;\n-- @variant a\nSELECT 1;', 3, /duplicate variant "a"/],
   ])('reports the line of a mistake: %j', (text, line, message) => {
     expect(() => parse(text)).toThrow(AbortError);
     expect(() => parse(text)).toThrow(message);
