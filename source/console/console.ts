@@ -105,7 +105,7 @@ export async function openConsole(ports: ConsolePorts, options: ConsoleOptions):
     },
   });
   if (options.isRecording) effects.perform({kind: 'read-past', at_ms: 0, by: 0});
-  // What fails while nobody waits for it any more is of no consequence.
+  // Once the console has ended, a failure here no longer matters.
   followed.catch(() => {});
   let unmount = () => {};
   let run: RunState | null = null;
@@ -124,7 +124,7 @@ export async function openConsole(ports: ConsolePorts, options: ConsoleOptions):
     unmount = app.unmount;
     app.ended.catch(() => {});
     effects.perform({kind: 'read-journal'});
-    // The user leaves, or a defect ends the readings or the drawing: then it is told, not shown as a still screen.
+    // The user leaves, or a defect ends the readings or the drawing: then the error is reported instead of a frozen screen.
     await Promise.race([aborted(ending.signal), followed, app.ended]);
   } finally {
     ending.abort();
@@ -179,11 +179,14 @@ function delay(ms: number): Promise<void> {
 
 /** Keeps snapshots with their findings, which may differ from those shown. */
 function createKeeper({recipes, past}: ConsolePorts): (reading: SampleEvent, state: ConsoleState) => void {
-  const told = attachFactFindings(recipes);
+  const withFactFindings = attachFactFindings(recipes);
   return (reading, {snapshot, findings: shown, diagnosisData: {facts}}) => {
     if (reading.kind !== 'snapshot') return past.keep(reading, null);
     const isShown = snapshot === reading.snapshot;
     const findings = isShown ? shown : diagnoseAll(recipes, reading.snapshot, facts).findings;
-    past.keep({...reading, snapshot: told(reading.snapshot, facts, findings)}, worstSeverity(findings));
+    past.keep(
+      {...reading, snapshot: withFactFindings(reading.snapshot, facts, findings)},
+      worstSeverity(findings),
+    );
   };
 }

@@ -5,7 +5,7 @@ export type TerminalStreams = {
 };
 
 // Alternate buffer; no autowrap, so that the last column of the last row can be written without scrolling; pasted
-// text in brackets, so that it can be told from typed text.
+// text in brackets, so that it is distinguished from typed text.
 const enterSequence = '\u001b[?1049h\u001b[?7l\u001b[?25l\u001b[?2004h\u001b[0m\u001b[H\u001b[2J';
 const leaveSequence = '\u001b[0m\u001b[?2004l\u001b[?7h\u001b[?25h\u001b[?1049l';
 

@@ -3,6 +3,7 @@ import {keyList} from '../../source/console/components/overlay-lines.ts';
 import {commandOf, meaningOf} from '../../source/console/key-meaning.ts';
 import {bindings} from '../../source/console/keymap.ts';
 import {createState, type RecipeWizard} from '../../source/console/state.ts';
+import {newWizard} from '../../source/console/wizard/open.ts';
 
 const state = createState({
   columns: 80,
@@ -64,37 +65,17 @@ describe('keymap', () => {
 });
 
 describe('a screen too small to show what a key does', () => {
-  const aGuide: RecipeWizard = {
-    recipe: 'kill-idle-sessions',
-    undoes: null,
-    finding: null,
-    stage: 'evidence',
-    params: {},
-    defaults: {},
-    data: null,
-    dataRequest: null,
-    field: 0,
-    error: null,
-    plan: null,
-    server: null,
-    typed: '',
-    run: null,
-    asksToStop: false,
-    stopping: null,
-    hasFolded: false,
-    isUnfolded: false,
-    scroll: 0,
-  };
+  const aWizard: RecipeWizard = {...newWizard, recipe: 'kill-idle-sessions'};
   const small = {...state, columns: 39, rows: 30};
   const confirming = {
     ...state,
     columns: 30,
     rows: 6,
-    overlay: {kind: 'wizard' as const, wizard: {...aGuide, stage: 'confirm' as const}},
+    overlay: {kind: 'wizard' as const, wizard: {...aWizard, stage: 'confirm' as const}},
   };
   const running = {
     ...confirming,
-    overlay: {kind: 'wizard' as const, wizard: {...aGuide, stage: 'running' as const}},
+    overlay: {kind: 'wizard' as const, wizard: {...aWizard, stage: 'running' as const}},
   };
   const key = (name: string) => ({kind: 'key', name}) as const;
 

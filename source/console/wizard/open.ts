@@ -67,7 +67,8 @@ export function openUndo(state: ConsoleState): UpdateResult {
   }
 }
 
-const newWizard: RecipeWizard = {
+/** The first page of a wizard, before its recipe is known. */
+export const newWizard: RecipeWizard = {
   recipe: '',
   undoes: null,
   finding: null,

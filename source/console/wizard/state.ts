@@ -98,7 +98,7 @@ export function canBeUnfolded({stage, hasFolded}: RecipeWizard): boolean {
   return stage === 'preview' && hasFolded;
 }
 
-/** The session that the step under way waits for, as far as the server tells. */
+/** The session that the step under way waits for, if the server reports it. */
 export function blockerOf(wizard: RecipeWizard): {pid: number; description: string} | null {
   return currentStep(wizard)?.state.progress?.waiting_for ?? null;
 }

@@ -23,7 +23,7 @@ export type DriftPorts = {
 /**
  * Detects drift between preview and execution. `slots` takes a snapshot before each batch, and the recipe plans again on
  * the first one. `recheck` then stops the run before a step that is no longer planned, if the recipe reads facts, and
- * skips a session that is protected by now (it started a dump, a migration, an index build). Other changes of a session
+ * skips a session that has become protected (it started a dump, a migration, an index build). Other changes of a session
  * are left to the guard in its statement.
  */
 export function createDriftCheck(

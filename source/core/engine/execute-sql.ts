@@ -124,7 +124,7 @@ async function check(
   executor: Executor,
   interruption: Interruption,
 ): Promise<{holds: boolean; message: string; refusal: string}> {
-  // A cancelled statement has taken effect by now or never will.
+  // A cancelled statement has taken effect already, or never will.
   const timeout_ms = execution.kind === 'unknown' && isStatement(step) ? 0 : verifyWithinMs(step);
   try {
     const holds = await interruption.waitFor(executor.verify(step.verify, timeout_ms));

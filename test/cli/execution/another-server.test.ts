@@ -167,11 +167,7 @@ describeEachMajor('another server at the same address', major => {
     const watching = await connect(request, {purpose: 'watch'});
     onTestFinished(() => watching.close());
     const server = await serverAt(request);
-    for (let isFull = false; !isFull; ) {
-      const holder = await first.connect({user: 'app', password: 'secret'}).catch(() => null);
-      isFull = holder === null;
-      onTestFinished(() => holder?.end());
-    }
+    await takeEverySlot(first);
     const ports = {flags: {}, watching: () => watching};
     const {executor} = openEngine(createCliContext(), {...request, rescue}, ports).engine;
     onTestFinished(() => executor.close());
@@ -192,11 +188,7 @@ describeEachMajor('another server at the same address', major => {
     const watching = await connect(request, {purpose: 'watch'});
     onTestFinished(() => watching.close());
     const server = await serverAt(request);
-    for (let isFull = false; !isFull; ) {
-      const holder = await first.connect({user: 'app', password: 'secret'}).catch(() => null);
-      isFull = holder === null;
-      onTestFinished(() => holder?.end());
-    }
+    await takeEverySlot(first);
     const ports = {flags: {}, watching: () => watching};
     const {executor} = openEngine(createCliContext(), {...request, rescue}, ports).engine;
     onTestFinished(() => executor.close());
@@ -323,3 +315,12 @@ describeEachMajor('another server at the same address', major => {
     expect(await limits(first)).toEqual([-1, -1]);
   });
 });
+
+/** Connects to a server until it refuses; the sessions end with the test. */
+async function takeEverySlot(server: TestServer): Promise<void> {
+  for (let isFull = false; !isFull; ) {
+    const holder = await server.connect({user: 'app', password: 'secret'}).catch(() => null);
+    isFull = holder === null;
+    onTestFinished(() => holder?.end());
+  }
+}
