@@ -1,6 +1,6 @@
 import {diagnoseAll} from '../core/recipe/diagnose.ts';
 import {diagnoseRecorded} from '../core/recipe/fact-findings.ts';
-import type {Finding} from '../model/finding.ts';
+import type {Finding} from '../model/recipe.ts';
 import type {Snapshot} from '../model/snapshot.ts';
 import type {ConsoleState} from './state.ts';
 import {statementId} from './views/statements.ts';

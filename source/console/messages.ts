@@ -1,8 +1,7 @@
 import type {DiagnosisData} from '../core/recipe/load-data.ts';
-import type {ParameterValues} from '../model/parameter.ts';
-import type {Plan} from '../model/plan.ts';
+import type {RecordedAt} from '../model/ports.ts';
+import type {ParameterValues, Plan} from '../model/recipe.ts';
 import type {RecipeData} from '../model/recipe-data.ts';
-import type {RecordedAt} from '../model/recording.ts';
 import type {ReplayDocument, ReplayUpdate} from '../model/replay-report.ts';
 import type {RunState} from '../model/run.ts';
 import type {Backend, Snapshot, Statement} from '../model/snapshot.ts';

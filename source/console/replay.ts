@@ -1,4 +1,4 @@
-import type {Plan} from '../model/plan.ts';
+import type {Plan} from '../model/recipe.ts';
 import type {ReplayUpdate} from '../model/replay-report.ts';
 import {mostScroll} from './components/overlay-lines.ts';
 import {pageStep} from './components/page.ts';

@@ -1,13 +1,10 @@
 import type {HistorySample} from '../core/activity/budget.ts';
 import type {Diagnosis} from '../core/recipe/diagnose.ts';
 import type {DiagnosisData} from '../core/recipe/load-data.ts';
-import type {Finding} from '../model/finding.ts';
 import type {JournalEntry} from '../model/journal-entry.ts';
-import type {ParameterValues} from '../model/parameter.ts';
-import type {Plan} from '../model/plan.ts';
-import type {Recipe} from '../model/recipe.ts';
+import type {RecordedAt} from '../model/ports.ts';
+import type {Finding, ParameterValues, Plan, Recipe} from '../model/recipe.ts';
 import type {DataRequirements, RecipeData} from '../model/recipe-data.ts';
-import type {RecordedAt} from '../model/recording.ts';
 import type {ReplayDocument, ReplayResult, ReplayUpdate} from '../model/replay-report.ts';
 import type {RunState} from '../model/run.ts';
 import type {Snapshot} from '../model/snapshot.ts';

@@ -2,7 +2,7 @@ import {describe, expect, it} from 'vitest';
 import {shorten, withUnit} from '../../source/console/components/text-lines.ts';
 import type {ConsoleState} from '../../source/console/state.ts';
 import {wizardOf} from '../../source/console/wizard/state.ts';
-import type {Finding} from '../../source/model/finding.ts';
+import type {Finding} from '../../source/model/recipe.ts';
 import {createSnapshot} from '../helpers/snapshot.ts';
 import {createFinding, createRecipe, open, play, press, read, rowsOf, screenOf} from './played.ts';
 

@@ -2,7 +2,7 @@ import {describe, expect, it} from 'vitest';
 import {commandOf} from '../../source/console/key-meaning.ts';
 import type {Message} from '../../source/console/messages.ts';
 import type {ConsoleState} from '../../source/console/state.ts';
-import type {RecordedAt} from '../../source/model/recording.ts';
+import type {RecordedAt} from '../../source/model/ports.ts';
 import {createSnapshot} from '../helpers/snapshot.ts';
 import {createFinding, createRecipe, open, play, press, read, rowsOf, screenOf} from './played.ts';
 

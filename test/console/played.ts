@@ -6,9 +6,7 @@ import type {Line} from '../../source/console/screen/line.ts';
 import {createTheme, type Theme} from '../../source/console/screen/theme.ts';
 import {type ConsoleState, createState} from '../../source/console/state.ts';
 import {update} from '../../source/console/update.ts';
-import type {Finding} from '../../source/model/finding.ts';
-import type {Plan} from '../../source/model/plan.ts';
-import type {Recipe} from '../../source/model/recipe.ts';
+import type {Finding, Plan, Recipe} from '../../source/model/recipe.ts';
 import type {Snapshot} from '../../source/model/snapshot.ts';
 import type {SqlStep} from '../../source/model/step.ts';
 

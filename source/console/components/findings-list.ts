@@ -1,4 +1,4 @@
-import type {Finding} from '../../model/finding.ts';
+import type {Finding} from '../../model/recipe.ts';
 import type {Unavailable} from '../../model/snapshot.ts';
 import {findingId} from '../findings.ts';
 import {fitText, type Line, line, padLines, span} from '../screen/line.ts';

@@ -1,5 +1,4 @@
-import type {Finding} from '../../model/finding.ts';
-import type {Recipe} from '../../model/recipe.ts';
+import type {Finding, Recipe} from '../../model/recipe.ts';
 import {whyNotInPast} from '../availability.ts';
 import {freezeOrder} from '../components/table.ts';
 import {shorten} from '../components/text-lines.ts';

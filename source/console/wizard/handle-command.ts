@@ -1,5 +1,5 @@
 import {sessionId} from '../../core/sessions/session-id.ts';
-import type {Parameter} from '../../model/parameter.ts';
+import type {Parameter} from '../../model/recipe.ts';
 import type {RunState} from '../../model/run.ts';
 import {anotherServer} from '../availability.ts';
 import {mostScroll, pageArea} from '../components/overlay-lines.ts';
@@ -9,7 +9,6 @@ import {startReplay} from '../replay.ts';
 import type {ConsoleState, RecipeWizard, WizardStage} from '../state.ts';
 import {noEffects, type UpdateResult} from '../update-result.ts';
 import {parameterBlocks} from './parameters-page.ts';
-
 import {planWizard} from './plan.ts';
 import {runBlocks} from './run-page.ts';
 import {

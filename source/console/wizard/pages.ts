@@ -1,8 +1,6 @@
 import {nameServer} from '../../core/server/server-identity.ts';
 import {sanitise} from '../../core/text/sanitise.ts';
-import type {Finding} from '../../model/finding.ts';
-import type {Plan} from '../../model/plan.ts';
-import type {Recipe} from '../../model/recipe.ts';
+import type {Finding, Plan, Recipe} from '../../model/recipe.ts';
 import {type Page, pageOf} from '../components/page.ts';
 import {indented, paragraph, shorten, signed, withUnit} from '../components/text-lines.ts';
 import {findingId} from '../findings.ts';

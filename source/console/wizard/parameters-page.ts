@@ -1,5 +1,5 @@
 import type {ParameterProblem} from '../../core/recipe/parameter-problem.ts';
-import type {Parameter} from '../../model/parameter.ts';
+import type {Parameter} from '../../model/recipe.ts';
 import {indented} from '../components/text-lines.ts';
 import {textWidth} from '../screen/cell-width.ts';
 import {type Line, line, type Span, span} from '../screen/line.ts';

@@ -1,6 +1,4 @@
-import type {Parameter, ParameterValues} from '../../model/parameter.ts';
-import type {Plan} from '../../model/plan.ts';
-import type {Recipe} from '../../model/recipe.ts';
+import type {Parameter, ParameterValues, Plan, Recipe} from '../../model/recipe.ts';
 import type {RecipeData} from '../../model/recipe-data.ts';
 import type {RunStep} from '../../model/run.ts';
 import type {Step} from '../../model/step.ts';

@@ -7,7 +7,7 @@ import type {Column, Columns} from '../../core/indexes/statement-shape.ts';
 import type {Naming} from '../../core/indexes/terms.ts';
 import {shownStatement} from '../../core/sql/shown-sql.ts';
 import type {Catalog} from '../../model/catalog.ts';
-import type {IndexAdvice, IndexAdviceNeed, SkippedIndex} from '../../model/index-advice.ts';
+import type {IndexAdvice, IndexAdviceNeed, SkippedIndex} from '../../model/recipe-data.ts';
 import type {Connection} from '../connect/connect.ts';
 import {createIndexPlanner} from '../planner/index-planner.ts';
 import {extensionVersionNum, oldestVersionNum, pickVariant, type Query} from '../queries/query.ts';

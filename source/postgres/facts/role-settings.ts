@@ -1,4 +1,4 @@
-import type {Role, RoleSettings, SettingOverride} from '../../model/roles.ts';
+import type {Role, RoleSettings, SettingOverride} from '../../model/recipe-data.ts';
 import type {Connection} from '../connect/connect.ts';
 import {pickVariant, type Query} from '../queries/query.ts';
 

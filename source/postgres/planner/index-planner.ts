@@ -5,7 +5,7 @@ import {definitionOf, type IndexSpec} from '../../core/indexes/index-spec.ts';
 import type {Columns} from '../../core/indexes/statement-shape.ts';
 import {estimateSize} from '../../core/indexes/statistics.ts';
 import {shownStatement} from '../../core/sql/shown-sql.ts';
-import type {SkippedIndex} from '../../model/index-advice.ts';
+import type {SkippedIndex} from '../../model/recipe-data.ts';
 import type {Connection} from '../connect/connect.ts';
 import {RefusedStatement} from '../reach/gate.ts';
 import type {SqlParser} from '../reach/parse-sql.ts';

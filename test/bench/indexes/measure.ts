@@ -3,7 +3,7 @@ import type {WorkloadStatement} from '../../../source/core/indexes/candidates.ts
 import type {ExistingIndex} from '../../../source/core/indexes/existing-index.ts';
 import {covers} from '../../../source/core/indexes/existing-index.ts';
 import {type IndexKey, key} from '../../../source/core/indexes/index-spec.ts';
-import type {IndexAdvice, IndexProposal} from '../../../source/model/index-advice.ts';
+import type {IndexAdvice, IndexProposal} from '../../../source/model/recipe-data.ts';
 import type {Connection} from '../../../source/postgres/connect/connect.ts';
 import {readAdviceInput} from '../../../source/postgres/facts/index-advice.ts';
 import {planHypothetically} from '../../../source/postgres/planner/hypothetical.ts';

@@ -3,7 +3,7 @@ import type {ConsoleState} from '../../../source/console/state.ts';
 import {wizardOf} from '../../../source/console/wizard/state.ts';
 import {createRunState} from '../../../source/core/engine/run-state.ts';
 import {buildGuard} from '../../../source/core/indexes/index-guards.ts';
-import type {Parameter} from '../../../source/model/parameter.ts';
+import type {Parameter} from '../../../source/model/recipe.ts';
 import {exampleServer} from '../../helpers/identity.ts';
 import {createBackend, createSnapshot} from '../../helpers/snapshot.ts';
 import {
