@@ -1,10 +1,10 @@
 import {describe, expect, it} from 'vitest';
-import {shorten, withUnit} from '../../source/console/components/text-lines.ts';
-import type {ConsoleState} from '../../source/console/state.ts';
-import {wizardOf} from '../../source/console/wizard/state.ts';
-import type {Finding} from '../../source/model/recipe.ts';
-import {createSnapshot} from '../helpers/snapshot.ts';
-import {createFinding, createRecipe, open, play, press, read, rowsOf, screenOf} from './played.ts';
+import {shorten, withUnit} from '../../../source/console/components/text-lines.ts';
+import type {ConsoleState} from '../../../source/console/state/state.ts';
+import {wizardOf} from '../../../source/console/state/wizard.ts';
+import type {Finding} from '../../../source/model/recipe.ts';
+import {createSnapshot} from '../../helpers/snapshot.ts';
+import {createFinding, createRecipe, open, play, press, read, rowsOf, screenOf} from '../played.ts';
 
 /** A console that reads one list of findings after the other. */
 function readings(columns: number, rows: number, ...lists: Finding[][]): ConsoleState {

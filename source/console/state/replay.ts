@@ -1,12 +1,12 @@
-import type {Plan} from '../model/recipe.ts';
-import type {ReplayUpdate} from '../model/replay-report.ts';
-import {mostScroll} from './components/overlay-lines.ts';
-import {pageStep} from './components/page.ts';
+import type {Plan} from '../../model/recipe.ts';
+import type {ReplayUpdate} from '../../model/replay-report.ts';
+import {mostScroll} from '../components/overlay-lines.ts';
+import {pageStep} from '../components/page.ts';
 import type {Command, Event} from './messages.ts';
+import {openWizard} from './open-wizard.ts';
 import type {ConsoleState, RecipeWizard} from './state.ts';
 import {hasEnded, type ReplayPage, recommended} from './state.ts';
 import {noEffects, type UpdateResult} from './update-result.ts';
-import {openWizard} from './wizard/open.ts';
 
 type ReplayEvent = Extract<Event, {kind: 'replay-update' | 'replayed' | 'replay-failed'}>;
 

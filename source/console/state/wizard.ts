@@ -2,9 +2,9 @@ import type {Parameter, ParameterValues, Plan, Recipe} from '../../model/recipe.
 import type {RecipeData} from '../../model/recipe-data.ts';
 import type {RunStep} from '../../model/run.ts';
 import type {Step} from '../../model/step.ts';
-import type {Effect} from '../messages.ts';
-import type {ConsoleState, RecipeWizard} from '../state.ts';
-import type {UpdateResult} from '../update-result.ts';
+import type {Effect} from './messages.ts';
+import type {ConsoleState, RecipeWizard} from './state.ts';
+import type {UpdateResult} from './update-result.ts';
 
 /** The open wizard, also while a session opened from it is shown. */
 export function wizardOf({overlay}: ConsoleState): RecipeWizard | null {

@@ -3,10 +3,10 @@ import {hasFolded} from '../../core/engine/step-text.ts';
 import {AbortError} from '../../core/errors.ts';
 import {type ParameterProblem, problemOf} from '../../core/recipe/parameter-problem.ts';
 import type {Parameter, Recipe} from '../../model/recipe.ts';
-import type {Event} from '../messages.ts';
-import type {ConsoleState, DataRequest, RecipeWizard} from '../state.ts';
-import {noEffects, type UpdateResult} from '../update-result.ts';
-import {dataOf, recipeOf, showWizard, valuesOf, withWizard, wizardOf} from './state.ts';
+import type {Event} from './messages.ts';
+import type {ConsoleState, DataRequest, RecipeWizard} from './state.ts';
+import {noEffects, type UpdateResult} from './update-result.ts';
+import {dataOf, recipeOf, showWizard, valuesOf, withWizard, wizardOf} from './wizard.ts';
 
 /** Loads the data that the defaults of parameters depend on, if the recipe requires any. */
 export function loadForDefaults(state: ConsoleState, wizard: RecipeWizard): UpdateResult {

@@ -1,9 +1,9 @@
 import {describe, expect, it} from 'vitest';
-import {keyList} from '../../source/console/components/overlay-lines.ts';
-import {commandOf, meaningOf} from '../../source/console/key-meaning.ts';
-import {bindings} from '../../source/console/keymap.ts';
-import {createState, type RecipeWizard} from '../../source/console/state.ts';
-import {newWizard} from '../../source/console/wizard/open.ts';
+import {keyList} from '../../../source/console/components/overlay-lines.ts';
+import {commandOf, meaningOf} from '../../../source/console/input/key-meaning.ts';
+import {bindings} from '../../../source/console/input/keymap.ts';
+import {newWizard} from '../../../source/console/state/open-wizard.ts';
+import {createState, type RecipeWizard} from '../../../source/console/state/state.ts';
 
 const state = createState({
   columns: 80,

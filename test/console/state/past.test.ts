@@ -1,10 +1,10 @@
 import {describe, expect, it} from 'vitest';
-import {commandOf} from '../../source/console/key-meaning.ts';
-import type {Message} from '../../source/console/messages.ts';
-import type {ConsoleState} from '../../source/console/state.ts';
-import type {RecordedAt} from '../../source/model/ports.ts';
-import {createSnapshot} from '../helpers/snapshot.ts';
-import {createFinding, createRecipe, open, play, press, read, rowsOf, screenOf} from './played.ts';
+import {commandOf} from '../../../source/console/input/key-meaning.ts';
+import type {Message} from '../../../source/console/state/messages.ts';
+import type {ConsoleState} from '../../../source/console/state/state.ts';
+import type {RecordedAt} from '../../../source/model/ports.ts';
+import {createSnapshot} from '../../helpers/snapshot.ts';
+import {createFinding, createRecipe, open, play, press, read, rowsOf, screenOf} from '../played.ts';
 
 const start_ms = Date.parse('2026-01-01T12:00:00.000Z');
 const moments: RecordedAt[] = Array.from({length: 100}, (_, index) => ({

@@ -1,13 +1,13 @@
-import {compareServers, serverDifference} from '../core/server/server-identity.ts';
-import {parseSessionId} from '../core/sessions/session-id.ts';
-import type {JournalEntry} from '../model/journal-entry.ts';
-import {clockOf} from './components/scrubber.ts';
-import {findingOf} from './findings.ts';
-import {selectedSession, targetSessions} from './selection.ts';
-import type {ConsoleState, Past} from './state.ts';
-import {hasEnded} from './state.ts';
-import {selectedRun} from './views/journal.ts';
-import {blockerOf, canBeUnfolded, choicesOf, wizardOf} from './wizard/state.ts';
+import {compareServers, serverDifference} from '../../core/server/server-identity.ts';
+import {parseSessionId} from '../../core/sessions/session-id.ts';
+import type {JournalEntry} from '../../model/journal-entry.ts';
+import {clockOf} from '../components/scrubber.ts';
+import {findingOf} from '../state/findings.ts';
+import {selectedSession, targetSessions} from '../state/selection.ts';
+import type {ConsoleState, Past} from '../state/state.ts';
+import {hasEnded} from '../state/state.ts';
+import {blockerOf, canBeUnfolded, choicesOf, wizardOf} from '../state/wizard.ts';
+import {selectedRun} from '../views/journal.ts';
 
 /** Why a key does nothing now; null where it works. One function per kind of key. */
 

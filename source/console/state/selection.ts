@@ -1,8 +1,8 @@
-import {sessionId} from '../core/sessions/session-id.ts';
-import type {Backend, Statement} from '../model/snapshot.ts';
+import {sessionId} from '../../core/sessions/session-id.ts';
+import type {Backend, Statement} from '../../model/snapshot.ts';
+import {statementId, statementRows} from '../views/statements.ts';
 import type {Effect} from './messages.ts';
 import type {ConsoleState} from './state.ts';
-import {statementId, statementRows} from './views/statements.ts';
 
 /** The selected session as it is now; undefined when it has ended. */
 export function selectedSession(state: ConsoleState): Backend | undefined {

@@ -1,16 +1,16 @@
-import {pushSample} from '../core/activity/budget.ts';
-import {compareServers, serverDifference} from '../core/server/server-identity.ts';
-import {counted} from '../core/text/format.ts';
-import type {Snapshot} from '../model/snapshot.ts';
-import {releaseJournal} from './browse.ts';
+import {pushSample} from '../../core/activity/budget.ts';
+import {compareServers, serverDifference} from '../../core/server/server-identity.ts';
+import {counted} from '../../core/text/format.ts';
+import type {Snapshot} from '../../model/snapshot.ts';
+import {interaction} from '../load-interaction.ts';
+import {releaseJournal} from './browsing.ts';
 import {diagnose, pushTrends} from './findings.ts';
-import {interaction} from './load-interaction.ts';
 import type {Effect, Event} from './messages.ts';
 import {handlePastRead, keepNow, playOn} from './past.ts';
 import {showEffect, shownQueryIds} from './selection.ts';
 import type {ConsoleState, LiveLink, Notice} from './state.ts';
 import {noEffects, type UpdateResult, withOverlay} from './update-result.ts';
-import {withWizard, wizardOf} from './wizard/state.ts';
+import {withWizard, wizardOf} from './wizard.ts';
 
 /** Takes what the server, the terminal and effects report into the state. */
 export function handleEvent(state: ConsoleState, event: Event): UpdateResult {

@@ -1,3 +1,7 @@
+import {findingLetters} from '../state/findings.ts';
+import type {Command} from '../state/messages.ts';
+import {viewIds} from '../state/state.ts';
+import {viewOf} from '../views/index.ts';
 import {
   needsBlocker,
   needsChoices,
@@ -15,11 +19,7 @@ import {
   needsTaggable,
   needsUndoable,
 } from './availability.ts';
-import {findingLetters} from './findings.ts';
-import type {Command} from './messages.ts';
 import {type Binding, everyMode, pageModes, typingModes} from './modes.ts';
-import {viewIds} from './state.ts';
-import {viewOf} from './views/index.ts';
 
 /** A key of the views that the footer does not list. */
 const inViews: Pick<Binding, 'modes' | 'label'> = {modes: ['browse'], label: ''};

@@ -1,11 +1,11 @@
-import type {DiagnosisData} from '../core/recipe/load-data.ts';
-import type {RecordedAt} from '../model/ports.ts';
-import type {ParameterValues, Plan} from '../model/recipe.ts';
-import type {RecipeData} from '../model/recipe-data.ts';
-import type {ReplayDocument, ReplayUpdate} from '../model/replay-report.ts';
-import type {RunState} from '../model/run.ts';
-import type {Backend, Snapshot, Statement} from '../model/snapshot.ts';
-import type {ServerIdentity} from '../model/target.ts';
+import type {DiagnosisData} from '../../core/recipe/load-data.ts';
+import type {RecordedAt} from '../../model/ports.ts';
+import type {ParameterValues, Plan} from '../../model/recipe.ts';
+import type {RecipeData} from '../../model/recipe-data.ts';
+import type {ReplayDocument, ReplayUpdate} from '../../model/replay-report.ts';
+import type {RunState} from '../../model/run.ts';
+import type {Backend, Snapshot, Statement} from '../../model/snapshot.ts';
+import type {ServerIdentity} from '../../model/target.ts';
 import type {DataRequest, JournalState, Notice, ViewId} from './state.ts';
 
 /** What a key does. */

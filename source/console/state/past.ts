@@ -1,7 +1,7 @@
-import {pushSample} from '../core/activity/budget.ts';
-import {indexAt} from '../core/activity/timestamps.ts';
+import {pushSample} from '../../core/activity/budget.ts';
+import {indexAt} from '../../core/activity/timestamps.ts';
 
-import type {Snapshot} from '../model/snapshot.ts';
+import type {Snapshot} from '../../model/snapshot.ts';
 import {diagnose, pushTrends} from './findings.ts';
 import type {Effect, Event} from './messages.ts';
 import type {ConsoleState, Past} from './state.ts';

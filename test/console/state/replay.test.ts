@@ -1,12 +1,12 @@
 import {describe, expect, it} from 'vitest';
-import replayEndpoint from '../../recipes/replay-endpoint.ts';
-import tuneConnectionLimit from '../../recipes/tune-connection-limit.ts';
-import type {ConsoleState} from '../../source/console/state.ts';
-import {valuesOf, wizardOf} from '../../source/console/wizard/state.ts';
-import type {ReplayDocument} from '../../source/model/replay-report.ts';
-import {createSnapshot} from '../helpers/snapshot.ts';
-import {resultOf} from '../replay/report/results.ts';
-import {open, play, press, read, screenOf} from './played.ts';
+import replayEndpoint from '../../../recipes/replay-endpoint.ts';
+import tuneConnectionLimit from '../../../recipes/tune-connection-limit.ts';
+import type {ConsoleState} from '../../../source/console/state/state.ts';
+import {valuesOf, wizardOf} from '../../../source/console/state/wizard.ts';
+import type {ReplayDocument} from '../../../source/model/replay-report.ts';
+import {createSnapshot} from '../../helpers/snapshot.ts';
+import {resultOf} from '../../replay/report/results.ts';
+import {open, play, press, read, screenOf} from '../played.ts';
 
 const recipes = [replayEndpoint, tuneConnectionLimit];
 

@@ -1,10 +1,10 @@
+import {isTooSmall} from '../least-size.ts';
+import type {Command} from '../state/messages.ts';
+import type {ConsoleState} from '../state/state.ts';
 import {whyNotInPast} from './availability.ts';
-import type {InputEvent} from './input/decoder.ts';
+import type {InputEvent} from './decoder.ts';
 import {bindings} from './keymap.ts';
-import {isTooSmall} from './least-size.ts';
-import type {Command} from './messages.ts';
 import {type Binding, modeOf, typingModes} from './modes.ts';
-import type {ConsoleState} from './state.ts';
 
 /** The binding's label in the footer; '' where it has none. */
 export function labelOf({label}: Binding, state: ConsoleState): string {

@@ -3,15 +3,15 @@ import {hasFolded} from '../../core/engine/step-text.ts';
 import {findRun, planUndo} from '../../core/engine/undo.ts';
 import {serverOf} from '../../core/server/server-identity.ts';
 import type {Finding, ParameterValues} from '../../model/recipe.ts';
-import {anotherServer, whyNotInPast} from '../availability.ts';
-import {releaseRecipes} from '../browse.ts';
-import {findingId} from '../findings.ts';
-import {targetSessions} from '../selection.ts';
-import type {ConsoleState, RecipeWizard} from '../state.ts';
-import {noEffects, type UpdateResult} from '../update-result.ts';
+import {anotherServer, whyNotInPast} from '../input/availability.ts';
 import {selectedRun} from '../views/journal.ts';
-import {loadForDefaults, planWizard} from './plan.ts';
-import {showWizard, wizardOf} from './state.ts';
+import {releaseRecipes} from './browsing.ts';
+import {findingId} from './findings.ts';
+import {loadForDefaults, planWizard} from './plan-wizard.ts';
+import {targetSessions} from './selection.ts';
+import type {ConsoleState, RecipeWizard} from './state.ts';
+import {noEffects, type UpdateResult} from './update-result.ts';
+import {showWizard, wizardOf} from './wizard.ts';
 
 /** Opens a recipe's wizard at a finding; parameters come from the caller, the finding or their defaults. */
 export function openWizard(

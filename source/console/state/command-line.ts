@@ -1,13 +1,13 @@
-import {parseTimestamp} from '../core/activity/timestamps.ts';
-import {parseDurationMs} from '../core/text/duration.ts';
+import {parseTimestamp} from '../../core/activity/timestamps.ts';
+import {parseDurationMs} from '../../core/text/duration.ts';
 
-import {needsFilterable} from './availability.ts';
+import {needsFilterable} from '../input/availability.ts';
+import {viewOf} from '../views/index.ts';
 import type {Command} from './messages.ts';
+import {openWizard} from './open-wizard.ts';
 import {goInTime, setSpeed} from './past.ts';
 import {type ConsoleState, viewIds} from './state.ts';
 import {noEffects, type UpdateResult, withInterval, withTable} from './update-result.ts';
-import {viewOf} from './views/index.ts';
-import {openWizard} from './wizard/open.ts';
 
 type Entered = {error: string} | {command: Command} | UpdateResult;
 

@@ -1,15 +1,15 @@
-import {sessionId} from '../core/sessions/session-id.ts';
-import {goBack, moveCursor, releaseRecipes, sortBy, tagSelected} from './browse.ts';
-import {pageStep} from './components/page.ts';
+import {sessionId} from '../../core/sessions/session-id.ts';
+import {pageStep} from '../components/page.ts';
+import {interaction} from '../load-interaction.ts';
+import {selectedRun} from '../views/journal.ts';
+import {goBack, moveCursor, releaseRecipes, sortBy, tagSelected} from './browsing.ts';
 import {findingId, findingOf} from './findings.ts';
 import {handleEvent} from './handle-event.ts';
-import {interaction} from './load-interaction.ts';
 import type {Command, Event, Message} from './messages.ts';
 import {backToNow, changeSpeed, goInTime, togglePlaying} from './past.ts';
 import {copyText, selectedSession, selectedStatement, showEffect} from './selection.ts';
 import {type ConsoleState, type Notice, viewIds} from './state.ts';
 import {noEffects, type UpdateResult, withInterval, withOverlay, withTable} from './update-result.ts';
-import {selectedRun} from './views/journal.ts';
 
 /** The next state for a message, and the effects to perform. Pure. */
 export function update(state: ConsoleState, message: Message): UpdateResult {

@@ -1,9 +1,9 @@
-import {diagnoseAll} from '../core/recipe/diagnose.ts';
-import {diagnoseRecorded} from '../core/recipe/fact-findings.ts';
-import type {Finding} from '../model/recipe.ts';
-import type {Snapshot} from '../model/snapshot.ts';
+import {diagnoseAll} from '../../core/recipe/diagnose.ts';
+import {diagnoseRecorded} from '../../core/recipe/fact-findings.ts';
+import type {Finding} from '../../model/recipe.ts';
+import type {Snapshot} from '../../model/snapshot.ts';
+import {statementId} from '../views/statements.ts';
 import type {ConsoleState} from './state.ts';
-import {statementId} from './views/statements.ts';
 
 /** Letters for the findings of the Overview: those without another meaning there. */
 export const findingLetters = ['a', 'b', 'c', 'd', 'e', 'f', 'i', 'l', 'm', 'n'] as const;

@@ -1,14 +1,14 @@
-import type {HistorySample} from '../core/activity/budget.ts';
-import type {Diagnosis} from '../core/recipe/diagnose.ts';
-import type {DiagnosisData} from '../core/recipe/load-data.ts';
-import type {JournalEntry} from '../model/journal-entry.ts';
-import type {RecordedAt} from '../model/ports.ts';
-import type {Finding, ParameterValues, Plan, Recipe} from '../model/recipe.ts';
-import type {DataRequirements, RecipeData} from '../model/recipe-data.ts';
-import type {ReplayDocument, ReplayResult, ReplayUpdate} from '../model/replay-report.ts';
-import type {RunState} from '../model/run.ts';
-import type {Snapshot} from '../model/snapshot.ts';
-import type {ServerIdentity} from '../model/target.ts';
+import type {HistorySample} from '../../core/activity/budget.ts';
+import type {Diagnosis} from '../../core/recipe/diagnose.ts';
+import type {DiagnosisData} from '../../core/recipe/load-data.ts';
+import type {JournalEntry} from '../../model/journal-entry.ts';
+import type {RecordedAt} from '../../model/ports.ts';
+import type {Finding, ParameterValues, Plan, Recipe} from '../../model/recipe.ts';
+import type {DataRequirements, RecipeData} from '../../model/recipe-data.ts';
+import type {ReplayDocument, ReplayResult, ReplayUpdate} from '../../model/replay-report.ts';
+import type {RunState} from '../../model/run.ts';
+import type {Snapshot} from '../../model/snapshot.ts';
+import type {ServerIdentity} from '../../model/target.ts';
 
 /** Header, tabs and key line. */
 const chromeRows = 3;

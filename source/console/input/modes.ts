@@ -1,5 +1,5 @@
-import type {Command} from './messages.ts';
-import type {ConsoleState} from './state.ts';
+import type {Command} from '../state/messages.ts';
+import type {ConsoleState} from '../state/state.ts';
 
 /**
  * What the keys act on: a view, a page on top of it, or a field. `sessionPreview` is a session opened from a

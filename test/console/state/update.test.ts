@@ -1,9 +1,9 @@
 import {describe, expect, it} from 'vitest';
-import type {Message} from '../../source/console/messages.ts';
-import type {ConsoleState} from '../../source/console/state.ts';
-import {sessionRows} from '../../source/console/views/sessions.ts';
-import {createBackend, createSnapshot} from '../helpers/snapshot.ts';
-import {open, play, press, rowsOf, screenOf} from './played.ts';
+import type {Message} from '../../../source/console/state/messages.ts';
+import type {ConsoleState} from '../../../source/console/state/state.ts';
+import {sessionRows} from '../../../source/console/views/sessions.ts';
+import {createBackend, createSnapshot} from '../../helpers/snapshot.ts';
+import {open, play, press, rowsOf, screenOf} from '../played.ts';
 
 const start = open();
 

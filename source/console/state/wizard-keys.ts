@@ -1,16 +1,16 @@
 import {sessionId} from '../../core/sessions/session-id.ts';
 import type {Parameter} from '../../model/recipe.ts';
 import type {RunState} from '../../model/run.ts';
-import {anotherServer} from '../availability.ts';
 import {mostScroll, pageArea} from '../components/overlay-lines.ts';
 import {inSight, pageStep} from '../components/page.ts';
-import type {Command} from '../messages.ts';
-import {startReplay} from '../replay.ts';
-import type {ConsoleState, RecipeWizard, WizardStage} from '../state.ts';
-import {noEffects, type UpdateResult} from '../update-result.ts';
-import {parameterBlocks} from './parameters-page.ts';
-import {planWizard} from './plan.ts';
-import {runBlocks} from './run-page.ts';
+import {anotherServer} from '../input/availability.ts';
+import {parameterBlocks} from '../wizard/parameters-page.ts';
+import {runBlocks} from '../wizard/run-page.ts';
+import type {Command} from './messages.ts';
+import {planWizard} from './plan-wizard.ts';
+import {startReplay} from './replay.ts';
+import type {ConsoleState, RecipeWizard, WizardStage} from './state.ts';
+import {noEffects, type UpdateResult} from './update-result.ts';
 import {
   blockerOf,
   canBeCancelled,
@@ -24,7 +24,7 @@ import {
   valuesOf,
   withWizard,
   wizardOf,
-} from './state.ts';
+} from './wizard.ts';
 
 /** Handles one key in a wizard. Esc goes back at every stage; during a run the second Esc interrupts it. */
 export function handleWizardCommand(

@@ -1,6 +1,6 @@
+import {viewOf} from '../views/index.ts';
 import type {ConsoleState} from './state.ts';
 import {withTable} from './update-result.ts';
-import {viewOf} from './views/index.ts';
 
 /** Selecting a row freezes the order, so that nothing moves between reading a line and acting on it. */
 export function moveCursor(state: ConsoleState, by: number): ConsoleState {
