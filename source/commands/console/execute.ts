@@ -15,7 +15,7 @@ import type {Snapshot} from '../../model/snapshot.ts';
 import type {ServerIdentity} from '../../model/target.ts';
 import type {Connection} from '../../postgres/connect/connect.ts';
 import type {ConnectionRequest} from '../../postgres/connect/request.ts';
-import {readOnce} from '../../postgres/sampler/read-once.ts';
+import {readOnce} from '../../postgres/sampler/sampler.ts';
 
 export {loadRecipeData} from '../../cli/recipe-data.ts';
 

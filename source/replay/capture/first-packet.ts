@@ -1,6 +1,5 @@
 import type {Socket} from 'node:net';
-import {readExactly} from '../../postgres/wire/message-reader.ts';
-import {codes} from '../../postgres/wire/messages.ts';
+import {codes, readExactly} from '../../postgres/wire/messages.ts';
 
 /** PostgreSQL's own limit (MAX_STARTUP_PACKET_LENGTH). */
 const maxBytes = 10_000;

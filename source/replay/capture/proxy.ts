@@ -2,9 +2,7 @@ import {once} from 'node:events';
 import net from 'node:net';
 import {TLSSocket} from 'node:tls';
 import type {Dial} from '../../postgres/connect/dial.ts';
-import {readExactly} from '../../postgres/wire/message-reader.ts';
-import {fatalError, message, startupParameters} from '../../postgres/wire/messages.ts';
-
+import {fatalError, message, readExactly, startupParameters} from '../../postgres/wire/messages.ts';
 import {readFirstPacket} from './first-packet.ts';
 
 /** Receives a copy of the forwarded bytes. */

@@ -1,5 +1,9 @@
-import {type BodyReader, createBodyReader, createMessageReader} from '../../postgres/wire/message-reader.ts';
-import {errorFields} from '../../postgres/wire/messages.ts';
+import {
+  type BodyReader,
+  createBodyReader,
+  createMessageReader,
+  errorFields,
+} from '../../postgres/wire/messages.ts';
 import type {CapturedStatement, CaptureLog, Field, Rows} from './capture-log.ts';
 import type {Pending, Session} from './session-state.ts';
 

@@ -1,4 +1,4 @@
-import {type BodyReader, createBodyReader, createMessageReader} from '../../postgres/wire/message-reader.ts';
+import {type BodyReader, createBodyReader, createMessageReader} from '../../postgres/wire/messages.ts';
 import type {CaptureLog} from './capture-log.ts';
 import {beginStatement, type Portal, type Prepared, type Session} from './session-state.ts';
 

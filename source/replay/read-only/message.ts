@@ -1,5 +1,4 @@
-import {headerBytes} from '../../postgres/wire/message-reader.ts';
-import {cString, int16, int32, message} from '../../postgres/wire/messages.ts';
+import {cString, headerBytes, int16, int32, message} from '../../postgres/wire/messages.ts';
 
 /** First bytes of the server's messages. */
 export const types = {

@@ -1,5 +1,5 @@
-import type {Index} from '../../../model/catalog.ts';
-import {type Query, type ReadRows, userSchema} from '../../queries/query.ts';
+import type {Index} from '../../model/catalog.ts';
+import {type ReadRows, serverQuery, userSchema} from '../queries/query.ts';
 
 export async function readIndexes(readRows: ReadRows): Promise<Index[]> {
   return (await readRows<CatalogIndexRow>(catalogIndexesQuery)).map(toIndex);
@@ -10,13 +10,9 @@ export async function readIndexes(readRows: ReadRows): Promise<Index[]> {
  * constraint of the index's own table counts as its own. Definitions, predicates and sizes open the relation and so wait
  * for an ACCESS EXCLUSIVE lock (seen on 15 and 18); of an index that is locked so, they are unknown.
  */
-export const catalogIndexesQuery: Query = {
-  name: 'poolctl_catalog_indexes',
-  versioned_by: 'server',
-  variants: [
-    {
-      floor: 130_000,
-      text: `
+export const catalogIndexesQuery = serverQuery(
+  'poolctl_catalog_indexes',
+  `
 SELECT /* poolctl */ c.oid::text, n.nspname::text, c.relname::text, t.oid::text, t.relname::text,
   CASE WHEN locked.is_locked THEN '' ELSE pg_get_indexdef(c.oid) END, m.amname::text,
   to_json(ARRAY(SELECT a.attname::text FROM unnest(i.indkey::int2[]) WITH ORDINALITY k (attnum, position)
@@ -59,9 +55,7 @@ CROSS JOIN LATERAL (
 ) locked
 WHERE t.relkind IN ('r', 'p', 'm') AND t.relpersistence <> 't' AND ${userSchema('n.nspname')}
 ORDER BY n.nspname, c.relname`,
-    },
-  ],
-};
+);
 
 type CatalogIndexRow = [
   oid: string,
