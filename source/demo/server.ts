@@ -6,6 +6,7 @@ import os from 'node:os';
 import path from 'node:path';
 import process from 'node:process';
 import {promisify} from 'node:util';
+import {writePostgresUrl} from '../core/text/postgres-url.ts';
 import {findServerBinaries, type ServerBinaries, startError, usableBinaries} from './binaries.ts';
 import {readPostmaster, signalAll, stopPostmaster, waitFor} from './processes.ts';
 import {
@@ -116,11 +117,14 @@ type ServerState = {
 function createHandle(place: Place, state: ServerState): ThrowawayServer {
   const {data, path: folder, socket} = place.folder;
   const url = ({user = 'postgres', password, database = 'postgres', application_name}: UrlOptions = {}) => {
-    const result = new URL(`postgresql://${host}:${state.port}/${encodeURIComponent(database)}`);
-    result.username = encodeURIComponent(user);
-    result.password = encodeURIComponent(password ?? (user === 'postgres' ? state.password : ''));
-    if (application_name !== undefined) result.searchParams.set('application_name', application_name);
-    return result.href;
+    return writePostgresUrl({
+      user,
+      password: password ?? (user === 'postgres' ? state.password : ''),
+      host,
+      port: String(state.port),
+      dbname: database,
+      ...(application_name !== undefined && {application_name}),
+    });
   };
   let {settings} = state;
   let stopping: Promise<void> | null = null;

@@ -1,6 +1,6 @@
-import {compileSqlEndpoint} from '../../source/replay/endpoint/compile-sql.ts';
 import type {Context, Endpoint} from '../../source/replay/endpoint/endpoint.ts';
 import {parseSqlEndpoint} from '../../source/replay/endpoint/parse-sql.ts';
+import {compileSqlEndpoint} from '../../source/replay/endpoint/sql-endpoint.ts';
 import {randomFrom} from '../../source/replay/measure/load.ts';
 import {
   type BenchmarkCase,
@@ -8,7 +8,7 @@ import {
   type MeasureOptions,
   measure,
 } from '../../source/replay/measure/measure.ts';
-import {toResult} from '../../source/replay/report/result.ts';
+import {toResult} from '../../source/replay/measure/results.ts';
 import type {TestServer} from '../helpers/server.ts';
 
 /** Sessions of a measurement are told from the test's own by this. */

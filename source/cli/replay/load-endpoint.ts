@@ -3,9 +3,9 @@ import {readdir, readFile} from 'node:fs/promises';
 import path from 'node:path';
 import {usageError} from '../../core/errors.ts';
 import {didYouMean} from '../../core/text/nearest.ts';
-import {compileSqlEndpoint} from '../../replay/endpoint/compile-sql.ts';
 import type {Endpoint, Variant} from '../../replay/endpoint/endpoint.ts';
 import {parseSqlEndpoint} from '../../replay/endpoint/parse-sql.ts';
+import {compileSqlEndpoint} from '../../replay/endpoint/sql-endpoint.ts';
 import type {ReplayOptions} from './options.ts';
 import {type ClientSource, demoEndpointsFolder, hasPrismaClient} from './prisma-client.ts';
 

@@ -8,9 +8,9 @@ import {
   type BenchmarkResult,
   runBenchmark,
 } from '../../replay/measure/benchmark.ts';
-import {medianOf, recommend} from '../../replay/measure/recommend.ts';
-import {collectUnhandledRejections} from '../../replay/measure/unhandled-rejections.ts';
-import type {Prisma} from '../../replay/prisma/prisma.ts';
+import {collectUnhandledRejections} from '../../replay/measure/measure.ts';
+import {medianOf, recommend} from '../../replay/measure/results.ts';
+import type {Prisma} from '../../replay/prisma/measured-client.ts';
 import {blockOutbound, takeRefusals} from '../../replay/sandbox/outbound.ts';
 import {simulateInstances} from '../../replay/simulate/fleet.ts';
 import type {CliContext} from '../context.ts';

@@ -4,7 +4,7 @@ import {fileURLToPath} from 'node:url';
 import {usageError} from '../../core/errors.ts';
 import {demoClients} from '../../demo/prisma/clients.ts';
 import type {Endpoint} from '../../replay/endpoint/endpoint.ts';
-import type {ClientClass, Prisma} from '../../replay/prisma/prisma.ts';
+import type {ClientClass, Prisma} from '../../replay/prisma/measured-client.ts';
 
 /** Where to look for a Prisma Client: `--client`, the demo, the endpoint's application or the working directory. */
 export type ClientSource = {client: string | undefined; isDemo: boolean; cwd: string};
@@ -44,7 +44,7 @@ function isOfDemo(file: string, {client, isDemo}: ClientSource): boolean {
 }
 
 async function clientFileOf(file: string, {client, cwd}: ClientSource): Promise<string | null> {
-  const {findClient} = await import('../../replay/prisma/find-client.ts');
+  const {findClient} = await import('../../replay/prisma/application-client.ts');
   const folders = client === undefined ? [applicationOf(file), cwd] : [path.resolve(cwd, client)];
   return (await Promise.all(folders.map(findClient))).find(found => found !== null) ?? null;
 }
@@ -59,7 +59,7 @@ async function demoPrisma(database: string): Promise<Prisma> {
   }
   const [{PrismaClient, Prisma: namespace}, {bundledPrisma}] = await Promise.all([
     load(),
-    import('../../replay/prisma/prisma.ts'),
+    import('../../replay/prisma/measured-client.ts'),
   ]);
   return bundledPrisma(PrismaClient as unknown as ClientClass, namespace.prismaVersion.client);
 }

@@ -15,8 +15,9 @@ import {toAbortError} from '../../postgres/connect/errors.ts';
 import {type ConnectionRequest, hostAndPort} from '../../postgres/connect/request.ts';
 import {type CaptureLog, createCaptureLog} from '../../replay/capture/capture-log.ts';
 import {endpointFileText, extentText, toEndpoint} from '../../replay/capture/endpoint-file.ts';
-import {type CaptureProxy, startProxy} from '../../replay/capture/proxy.ts';
+import {startProxy} from '../../replay/capture/proxy.ts';
 import {observeSession} from '../../replay/capture/session.ts';
+import type {LoopbackServer} from '../../replay/loopback.ts';
 import type {usage} from './flags.ts';
 
 /**
@@ -123,7 +124,7 @@ async function capture(
 async function listen(
   port: number,
   options: Omit<Parameters<typeof startProxy>[0], 'port'>,
-): Promise<CaptureProxy> {
+): Promise<LoopbackServer> {
   try {
     return await startProxy({...options, port});
   } catch (error) {

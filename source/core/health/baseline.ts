@@ -1,4 +1,5 @@
 import type {Snapshot, Statement} from '../../model/snapshot.ts';
+
 import {
   cumulativeStats,
   holm,

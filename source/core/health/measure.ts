@@ -1,7 +1,9 @@
-import type {Finding} from '../../model/recipe.ts';
+import type {Finding} from '../../model/finding.ts';
 import type {RecipeData} from '../../model/recipe-data.ts';
 import type {Snapshot, Statement} from '../../model/snapshot.ts';
+
 import type {Metrics} from './metrics.ts';
+
 import {minimumBlocks} from './thresholds.ts';
 
 /** What metrics are measured from. */

@@ -1,5 +1,6 @@
-import type {Parameter} from '../../model/recipe.ts';
-import type {IndexProposal, RecipeData} from '../../model/recipe-data.ts';
+import type {IndexProposal} from '../../model/index-advice.ts';
+import type {Parameter} from '../../model/parameter.ts';
+import type {RecipeData} from '../../model/recipe-data.ts';
 import type {Backend, Snapshot} from '../../model/snapshot.ts';
 import type {Step} from '../../model/step.ts';
 import {usageError} from '../errors.ts';

@@ -27,6 +27,20 @@ export function parsePostgresUrl(
   return {parameters, problem: null};
 }
 
+/** The URL of these parameters, the inverse of `parsePostgresUrl`. A directory of sockets goes into the query. */
+export function writePostgresUrl(parameters: ConnectionParameters): string {
+  const {user, password, host = '', port, dbname = '', ...query} = parameters;
+  const isSocket = host.startsWith('/');
+  const name = isSocket ? 'localhost' : host.includes(':') ? `[${host}]` : host;
+  const credentials = [user ?? '', ...(password ? [password] : [])].map(encodeURIComponent).join(':');
+  const pairs = Object.entries({...query, ...(isSocket && {host})}).map(
+    ([name, value]) => `${name}=${encodeURIComponent(value)}`,
+  );
+  const start = `postgresql://${credentials === '' ? '' : `${credentials}@`}${name}`;
+  const end = pairs.length === 0 ? '' : `?${pairs.join('&')}`;
+  return `${start}${port === undefined ? '' : `:${port}`}/${encodeURIComponent(dbname)}${end}`;
+}
+
 /**
  * Where host and port begin: behind the `@` that ends the credentials, also where a password holds `/`, `?`, `#` or `@`
  * unencoded. 0 for a text without `://`.

@@ -1,9 +1,10 @@
-import {once} from 'node:events';
-import net from 'node:net';
+import type net from 'node:net';
 import {TLSSocket} from 'node:tls';
 import type {Dial} from '../../postgres/connect/dial.ts';
-import {fatalError, message, readExactly, startupParameters} from '../../postgres/wire/messages.ts';
-import {readFirstPacket} from './first-packet.ts';
+import {readExactly} from '../../postgres/wire/message-reader.ts';
+import {fatalError, message, startupParameters} from '../../postgres/wire/messages.ts';
+
+import {type LoopbackServer, listenOnLoopback, readFirstPacket} from '../loopback.ts';
 
 /** Receives a copy of the forwarded bytes. */
 export type Observer = {fromClient(bytes: Buffer): void; fromServer(bytes: Buffer): void};
@@ -18,36 +19,17 @@ export type ProxyOptions = {
   report(text: string): void;
 };
 
-export type CaptureProxy = {port: number; close(): Promise<void>};
-
 /**
  * Listens on loopback and forwards each client's bytes unchanged over its own connection to the server, with back
  * pressure. Clients connect in plain text; TLS is between the proxy and the server. Rejects with Node's error if it
  * cannot listen.
  */
-export async function startProxy(options: ProxyOptions): Promise<CaptureProxy> {
-  const sockets = new Set<net.Socket>();
-  const keep = (socket: net.Socket) => {
-    sockets.add(socket);
-    socket.once('close', () => sockets.delete(socket));
-  };
-  const server = net.createServer({noDelay: true, keepAlive: true, allowHalfOpen: true}, client => {
-    keep(client);
-    // A broken connection also emits `close`.
-    client.on('error', () => {});
-    void carry(client, {...options, keep});
+export function startProxy(options: ProxyOptions): Promise<LoopbackServer> {
+  return listenOnLoopback({
+    port: options.port,
+    allowHalfOpen: true,
+    serve: (client, keep) => carry(client, {...options, keep}),
   });
-  server.listen(options.port, '127.0.0.1');
-  await once(server, 'listening');
-  return {
-    port: (server.address() as net.AddressInfo).port,
-    async close() {
-      const closed = once(server, 'close');
-      server.close();
-      for (const socket of sockets) socket.destroySoon();
-      await closed;
-    },
-  };
 }
 
 type CarryOptions = ProxyOptions & {keep(socket: net.Socket): void};

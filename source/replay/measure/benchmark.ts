@@ -2,11 +2,11 @@ import {AbortError} from '../../core/errors.ts';
 import {counted, formatCount, formatRatio} from '../../core/text/format.ts';
 import type {ReplayResult} from '../../model/replay-report.ts';
 import type {Variant} from '../endpoint/endpoint.ts';
-import {toResult} from '../report/result.ts';
 import type {Guard} from './guard.ts';
 import {runSetup} from './instance.ts';
 import {type Load, randomFrom} from './load.ts';
 import {type BenchmarkCase, type MeasureOptions, measure, type Progress} from './measure.ts';
+import {toResult} from './results.ts';
 
 /** Measures every variant at every connection_limit and concurrency. */
 export type BenchmarkMatrix = Omit<Load, 'concurrency'> & {

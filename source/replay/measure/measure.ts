@@ -2,10 +2,12 @@ import type {Variant} from '../endpoint/endpoint.ts';
 import {
   beginRequest,
   createFailureReader,
+  lineOf,
   type RequestTrace,
   recordFailedRequest,
   recordRequest,
 } from '../pool/request-trace.ts';
+
 import {trackPeakConnections} from './guard.ts';
 import {type Instance, type InstanceOptions, inRequest, openInstance} from './instance.ts';
 import {applyLoad, type Load} from './load.ts';
@@ -169,4 +171,27 @@ function recordUnfinished(
     const message = `no answer within ${Math.round(hang_timeout_ms / 1000)}s: the request ${state}`;
     recordFailedRequest(trace, {kind: 'hang', sqlstate: null, line: trace.line, message});
   }
+}
+
+/** Prisma closes an abandoned transaction after 5 s and then rejects what still runs in it. */
+const late_ms = 10_000;
+
+/**
+ * Catches rejections of promises that an endpoint does not await, which would end the process. `end` returns one note per
+ * line and message. Rejections in the following 10 s are caught and ignored.
+ */
+export function collectUnhandledRejections(file: string): {end(): string[]} {
+  const notes = new Set<string>();
+  const note = (error: unknown) => {
+    const line = lineOf(error, file);
+    const text = (error instanceof Error ? error.message : String(error)).trimEnd().split('\n').at(-1);
+    notes.add(`${file}${line === null ? '' : `:${line}`}: a promise that is not awaited failed: ${text}`);
+  };
+  process.on('unhandledRejection', note);
+  return {
+    end() {
+      setTimeout(() => process.off('unhandledRejection', note), late_ms).unref();
+      return [...notes];
+    },
+  };
 }

@@ -1,8 +1,8 @@
 import {AbortError, exitCodes} from '../../core/errors.ts';
 import {trackPeakConnections} from './guard.ts';
 import {type BenchmarkCase, type Measured, type MeasureOptions, measure, type Progress} from './measure.ts';
-import {mergeMeasured, splitCase} from './shares.ts';
 import type {WorkerReport, WorkerTask} from './worker.ts';
+import {mergeMeasured, splitCase} from './worker.ts';
 
 /** A process that runs `createWorker`. */
 export type Worker<Assignment> = {

@@ -1,12 +1,71 @@
-import {readFile} from 'node:fs/promises';
+import {existsSync} from 'node:fs';
+import {readdir, readFile} from 'node:fs/promises';
 import {createRequire} from 'node:module';
-import {dirname, join} from 'node:path';
+import {dirname, join, resolve} from 'node:path';
+
 import {PrismaPg} from '@prisma/adapter-pg';
 import {createJiti} from 'jiti/static';
 import type pg from 'pg';
 import {usageError} from '../../core/errors.ts';
-import {type ClientClass, type Prisma, prismaOnAdapter} from './prisma.ts';
-import {engineClient} from './rust-engine.ts';
+import {type ClientClass, type Prisma, prismaOnAdapter, prismaOnEngine} from './measured-client.ts';
+
+/**
+ * Finds the entry file of a generated client, or null. `location` is that file, the folder it was generated into, or the
+ * application's folder, whose schema names it.
+ */
+export async function findClient(location: string): Promise<string | null> {
+  const path = resolve(location);
+  return entryOf(path) ?? (await findInApplication(path));
+}
+
+/** The client in the schema's `output`, or in `@prisma/client` without one. */
+async function findInApplication(folder: string): Promise<string | null> {
+  for (const schema of await schemasOf(folder)) {
+    const text = await readFile(schema, 'utf8');
+    const output = /^\s*output\s*=\s*"([^"]+)"/m.exec(text)?.[1];
+    const entry = output === undefined ? null : entryOf(resolve(dirname(schema), output));
+    if (entry !== null) return entry;
+  }
+  return defaultClientOf(folder);
+}
+
+async function schemasOf(folder: string): Promise<string[]> {
+  const folders = ['prisma', 'prisma/schema', 'src/prisma', '.'].map(each => join(folder, each));
+  const lists = await Promise.all(
+    folders.map(async each => {
+      const names = await readdir(each).catch(() => []);
+      return names.filter(name => name.endsWith('.prisma')).map(name => join(each, name));
+    }),
+  );
+  return lists.flat();
+}
+
+/** `.prisma/client`, next to `@prisma/client`, exists only after `prisma generate`. */
+function defaultClientOf(folder: string): string | null {
+  try {
+    const client = createRequire(join(folder, 'package.json')).resolve('@prisma/client');
+    return entryOf(join(dirname(client), '../../.prisma/client'));
+  } catch {
+    return null;
+  }
+}
+
+/** The generator `prisma-client` writes client.ts (or js, mts, ...), `prisma-client-js` index.js. */
+const entries = [
+  'client.ts',
+  'client.mts',
+  'client.cts',
+  'index.js',
+  'client.js',
+  'client.mjs',
+  'client.cjs',
+];
+
+function entryOf(path: string): string | null {
+  if (/\.[cm]?[jt]s$/.test(path)) return existsSync(path) ? path : null;
+  const found = entries.map(name => join(path, name)).find(each => existsSync(each));
+  return found ?? null;
+}
 
 /**
  * Loads and executes an application's generated Prisma Client. Uses the adapter and `pg` installed with it, otherwise
@@ -23,7 +82,7 @@ export async function loadApplicationClient(file: string): Promise<Prisma> {
       'Give the folder that `prisma generate` writes to.',
     );
   }
-  if (await hasRustEngine(file, version)) return engineClient(PrismaClient, version);
+  if (await hasRustEngine(file, version)) return prismaOnEngine(PrismaClient, version);
   const {adapterOf, Pool} = adapterBeside(file);
   return {...prismaOnAdapter(PrismaClient, version, adapterOf), ...(Pool && {Pool})};
 }

@@ -2,8 +2,9 @@ import type net from 'node:net';
 import type pg from 'pg';
 import {type AbortError, usageError} from '../../core/errors.ts';
 import {scanStatement} from '../endpoint/scan-statement.ts';
+import {createReadOnlyWire} from './session.ts';
 import {readOnlyStatement} from './statement.ts';
-import {createReadOnlyWire, type ReadOnlyWire} from './wire.ts';
+import type {ReadOnlyWire} from './wire.ts';
 
 /** Parts of pg's client that its types leave out. */
 type RawClient = pg.PoolClient & {connection: NodeJS.EventEmitter & {stream: net.Socket}};

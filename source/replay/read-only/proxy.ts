@@ -1,12 +1,9 @@
-import {once} from 'node:events';
-import net from 'node:net';
+import type net from 'node:net';
 import pg from 'pg';
 import {fatalError, message} from '../../postgres/wire/messages.ts';
-import {readFirstPacket} from '../capture/first-packet.ts';
+import {type LoopbackServer, listenOnLoopback, readFirstPacket} from '../loopback.ts';
 import {allowOutbound} from '../sandbox/outbound.ts';
-import {createReadOnlyWire} from './wire.ts';
-
-export type ReadOnlyProxy = {port: number; close(): void};
+import {createReadOnlyWire} from './session.ts';
 
 /** Parts of pg's client that its types leave out. */
 type RawClient = {
@@ -20,24 +17,8 @@ type RawClient = {
  * opened with `config`, and ignores the role and database that the client names. TLS and password are between poolctl and
  * the server.
  */
-export async function startReadOnlyProxy(config: pg.ClientConfig): Promise<ReadOnlyProxy> {
-  const sockets = new Set<net.Socket>();
-  const server = net.createServer({noDelay: true}, client => {
-    sockets.add(client);
-    client.once('close', () => sockets.delete(client));
-    // A broken connection also emits `close`.
-    client.on('error', () => {});
-    void carry(client, config);
-  });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  return {
-    port: (server.address() as net.AddressInfo).port,
-    close() {
-      server.close();
-      for (const socket of sockets) socket.destroy();
-    },
-  };
+export function startReadOnlyProxy(config: pg.ClientConfig): Promise<LoopbackServer> {
+  return listenOnLoopback({port: 0, allowHalfOpen: false, serve: client => carry(client, config)});
 }
 
 async function carry(client: net.Socket, config: pg.ClientConfig): Promise<void> {

@@ -1,27 +1,21 @@
-import {headerBytes} from '../../postgres/wire/messages.ts';
+import {headerBytes} from '../../postgres/wire/message-reader.ts';
+import {type ReadOnlyStatement, readOnlyStatement} from './statement.ts';
 import {
   committed,
   describedMessages,
   executeMessages,
+  frameSession,
   parseMessage,
   queryMessage,
+  type ReadOnlySession,
+  type ReadOnlyWire,
   readStrings,
   rollbackBytes,
   rollbackTag,
   syncMessage,
   types,
   withPosition,
-} from './message.ts';
-import {type ReadOnlyStatement, readOnlyStatement} from './statement.ts';
-
-export type ReadOnlySession = {
-  /** Returns the bytes to send to the server for these messages of the client. */
-  take(frames: readonly Buffer[]): Buffer;
-  /** Whether a message of the server goes to the client; a Buffer replaces it. `size` includes the header. */
-  answer(chunk: Buffer, at: number, size: number): boolean | Buffer;
-  /** Whether the rows now arriving answer one of poolctl's statements. */
-  isOwnAnswer(): boolean;
-};
+} from './wire.ts';
 
 export type ReadOnlyOptions = {
   /** Writes to the server outside `take`. */
@@ -71,6 +65,11 @@ type Group = {
   /** Length of the text that poolctl put before the client's. */
   prefix: number;
 };
+
+/** A read-only session over a socket. */
+export function createReadOnlyWire(options: ReadOnlyOptions): ReadOnlyWire {
+  return frameSession(createReadOnlySession(options), options.refuse);
+}
 
 /**
  * Makes everything a client sends over one connection read-only. It works on PostgreSQL's protocol and so with every client

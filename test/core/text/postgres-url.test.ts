@@ -1,5 +1,5 @@
 import {describe, expect, it} from 'vitest';
-import {hostStart, parsePostgresUrl} from '../../../source/core/text/postgres-url.ts';
+import {hostStart, parsePostgresUrl, writePostgresUrl} from '../../../source/core/text/postgres-url.ts';
 
 describe('parsePostgresUrl', () => {
   it.each([
@@ -31,6 +31,18 @@ describe('parsePostgresUrl', () => {
     const parsed = parsePostgresUrl(url);
     expect(parsed.problem).toMatch(problem);
     expect(parsed.problem).not.toContain('secret');
+  });
+});
+
+describe('writePostgresUrl', () => {
+  it.each([
+    ['postgresql://ann:p%2Fw%40@h:5432/d?sslmode=require'],
+    ['postgresql://ann@[::1]/d'],
+    ['postgresql:///d'],
+    ['postgresql://ann@localhost/d?host=%2Ftmp'],
+  ])('writes what parsePostgresUrl reads: %s', url => {
+    const parsed = parsePostgresUrl(url);
+    expect(writePostgresUrl(parsed.problem === null ? parsed.parameters : {})).toBe(url);
   });
 });
 

@@ -1,6 +1,6 @@
 import pg from 'pg';
 import {afterAll, beforeAll, beforeEach, expect, it, onTestFinished} from 'vitest';
-import {compileSqlEndpoint} from '../../../source/replay/endpoint/compile-sql.ts';
+import {compileSqlEndpoint} from '../../../source/replay/endpoint/sql-endpoint.ts';
 import {describeEachMajor, startTestServer, type TestServer} from '../../helpers/server.ts';
 import {rejection} from '../../postgres/requests.ts';
 import {measureOne} from '../measuring.ts';

@@ -1,6 +1,6 @@
 import {fileURLToPath} from 'node:url';
 import {afterAll, beforeAll, describe, expect, it, onTestFinished} from 'vitest';
-import {compileSqlEndpoint} from '../../../source/replay/endpoint/compile-sql.ts';
+import {compileSqlEndpoint} from '../../../source/replay/endpoint/sql-endpoint.ts';
 import {loadEndpointFile} from '../../../source/replay/prisma/endpoint-file.ts';
 import type {TestServer} from '../../helpers/server.ts';
 import {demoPrisma, replayOn, startFilledServer} from '../prisma/stage.ts';

@@ -5,7 +5,7 @@ import {afterAll, beforeAll, describe, expect, it} from 'vitest';
 import type {ReplayDocument} from '../../../source/model/replay-report.ts';
 import type {BenchmarkCase} from '../../../source/replay/measure/measure.ts';
 import {createRunStats, recordFailure, statementStats} from '../../../source/replay/measure/run-stats.ts';
-import {mergeMeasured, packMeasured, splitCase} from '../../../source/replay/measure/shares.ts';
+import {mergeMeasured, packMeasured, splitCase} from '../../../source/replay/measure/worker.ts';
 import {beginRequest, recordFailedRequest, recordRequest} from '../../../source/replay/pool/request-trace.ts';
 import {createCliRoles, runProgram, temporaryHome, urlOf} from '../../cli/run-program.ts';
 import {startTestServer, type TestServer} from '../../helpers/server.ts';

@@ -1,6 +1,6 @@
 import type pg from 'pg';
 import {afterAll, afterEach, beforeAll, describe, expect, it} from 'vitest';
-import {createMeasuredPool, type MeasuredPool} from '../../../source/replay/pool/measured-pool.ts';
+import {createMeasuredPool, type MeasuredPool} from '../../../source/replay/measure/instance.ts';
 import {startTestServer, type TestServer} from '../../helpers/server.ts';
 import {fromFunction, fromSql, measureOne} from '../measuring.ts';
 

@@ -1,5 +1,5 @@
 import {afterAll, beforeAll, describe, expect, test} from 'vitest';
-import type {Prisma} from '../../../source/replay/prisma/prisma.ts';
+import type {Prisma} from '../../../source/replay/prisma/measured-client.ts';
 import type {TestServer} from '../../helpers/server.ts';
 import {bodyLine, demoPrisma, endpointOf, replayOn, startFilledServer} from './stage.ts';
 

@@ -8,7 +8,7 @@ import type {Endpoint} from '../../../source/replay/endpoint/endpoint.ts';
 import {type BenchmarkMatrix, runBenchmark} from '../../../source/replay/measure/benchmark.ts';
 import {createGuard} from '../../../source/replay/measure/guard.ts';
 import {loadEndpointFile} from '../../../source/replay/prisma/endpoint-file.ts';
-import {bundledPrisma, type ClientClass, type Prisma} from '../../../source/replay/prisma/prisma.ts';
+import {bundledPrisma, type ClientClass, type Prisma} from '../../../source/replay/prisma/measured-client.ts';
 import {startTestServer, type TestServer} from '../../helpers/server.ts';
 
 /** A server with the demo's rows, in health and without traffic. */

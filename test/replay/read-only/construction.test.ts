@@ -1,7 +1,7 @@
 import pg from 'pg';
 import {afterAll, afterEach, beforeAll, beforeEach, describe, expect, it} from 'vitest';
 import {sessionSettings} from '../../../source/replay/measure/guard.ts';
-import {createMeasuredPool, type MeasuredPool} from '../../../source/replay/pool/measured-pool.ts';
+import {createMeasuredPool, type MeasuredPool} from '../../../source/replay/measure/instance.ts';
 import {describeEachMajor, startTestServer, type TestServer} from '../../helpers/server.ts';
 import {fromFunction, measureOne} from '../measuring.ts';
 

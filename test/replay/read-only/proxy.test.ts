@@ -1,13 +1,14 @@
 import pg from 'pg';
 import {afterAll, beforeAll, describe, expect, it} from 'vitest';
+import type {LoopbackServer} from '../../../source/replay/loopback.ts';
 import {sessionSettings} from '../../../source/replay/measure/guard.ts';
-import {type ReadOnlyProxy, startReadOnlyProxy} from '../../../source/replay/read-only/proxy.ts';
+import {startReadOnlyProxy} from '../../../source/replay/read-only/proxy.ts';
 import {startTestServer, type TestServer} from '../../helpers/server.ts';
 
 /** A client that connects to the proxy as a native engine does: nothing of it is in poolctl's hands. */
 describe('the read-only proxy', () => {
   let server: TestServer;
-  let proxy: ReadOnlyProxy;
+  let proxy: LoopbackServer;
   const open: pg.Client[] = [];
   beforeAll(async () => {
     server = await startTestServer({major: 18});

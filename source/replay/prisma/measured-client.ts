@@ -1,0 +1,183 @@
+import {PrismaPg} from '@prisma/adapter-pg';
+import type pg from 'pg';
+import {AbortError, exitCodes, usageError} from '../../core/errors.ts';
+import {type ConnectionParameters, writePostgresUrl} from '../../core/text/postgres-url.ts';
+import {parseAddress} from '../../postgres/connect/address.ts';
+import {type RunStats, statementStats} from '../measure/run-stats.ts';
+import {beginExecute, currentRequest, endExecute, noteFailure} from '../pool/request-trace.ts';
+import {startReadOnlyProxy} from '../read-only/proxy.ts';
+import {allowEngine} from '../sandbox/outbound.ts';
+import {withCallSites} from './call-sites.ts';
+
+/** The PrismaClient class of a generated client. */
+export type ClientClass = new (options: {adapter: unknown}) => object & {$disconnect(): Promise<void>};
+
+/** A generated client and how it connects. */
+export type Prisma = {
+  /** Prisma's version, such as `7.10.0`. */
+  version: string;
+  /** null without Prisma. */
+  major: number | null;
+  /** Which pool it uses, which determines how queries wait for a connection and time out. */
+  semantics: 'node-postgres' | 'rust engine';
+  /** The Pool of the application's `pg`, if its adapter requires it; default poolctl's. */
+  Pool?: typeof pg.Pool;
+  /**
+   * Opens a client whose queries run through `pool` and are attributed to the lines of `file`. A client that opens its own
+   * connections is made read-only unless `allowWrites`.
+   */
+  open(pool: pg.Pool, file: string, options?: {allowWrites?: boolean}): Opened | Promise<Opened>;
+};
+
+type Opened = {client: object; close(): Promise<void>};
+
+/** A client on poolctl's own adapter. */
+export function bundledPrisma(Client: ClientClass, version: string): Prisma {
+  return prismaOnAdapter(Client, version, pool => new PrismaPg(pool));
+}
+
+/** A client on an adapter, which has node-postgres's semantics whatever the Prisma version. */
+export function prismaOnAdapter(
+  Client: ClientClass,
+  version: string,
+  adapterOf: (pool: pg.Pool) => unknown,
+): Prisma {
+  return {
+    version,
+    major: Number.parseInt(version, 10),
+    semantics: 'node-postgres',
+    open(pool, file) {
+      const client = new Client({adapter: adapterOf(pool)});
+      return {client: withCallSites(client, file), close: () => client.$disconnect()};
+    },
+  };
+}
+
+type QueryEvent = {query: string; duration: number};
+
+type EngineClient = InstanceType<ClientClass> & {
+  $connect(): Promise<void>;
+  $on(event: 'query', listener: (event: QueryEvent) => void): void;
+  $extends(extension: unknown): object;
+};
+
+type EngineClass = new (options: {
+  datasourceUrl: string;
+  log: readonly {emit: 'event'; level: 'query'}[];
+}) => EngineClient;
+
+/**
+ * A client of Prisma 6 or earlier with its Rust engine. The engine uses its own pool, with the connection_limit and
+ * pool_timeout of the measured pool, which stays empty. It reports each statement and its duration, but no waits, rows or
+ * bytes; waiting counts as executing.
+ */
+export function prismaOnEngine(Client: ClientClass, version: string): Prisma {
+  return {
+    version,
+    major: Number.parseInt(version, 10),
+    semantics: 'rust engine',
+    async open(pool, file, {allowWrites = false} = {}) {
+      const {options} = pool;
+      // The pool's `password` is not enumerable.
+      const proxy = allowWrites ? null : await startReadOnlyProxy({...options, password: options.password});
+      const client = new (Client as unknown as EngineClass)({
+        datasourceUrl: proxy === null ? engineUrl(options) : proxiedUrl(options, proxy.port),
+        log: [{emit: 'event', level: 'query'}],
+      });
+      // Starts loading the engine; if it fails, the first request reports it.
+      allowEngine(() => client.$connect()).catch(() => {});
+      return {
+        client: withCallSites(counted(client), file),
+        close: () => client.$disconnect().finally(() => void proxy?.close()),
+      };
+    },
+  };
+}
+
+type Operation = {args: unknown; query(args: unknown): Promise<unknown>};
+
+function counted(client: EngineClient): object {
+  let stats: RunStats | null = null;
+  // The engine's events do not say which request they belong to; all requests in flight share one RunStats.
+  client.$on('query', ({query, duration}) => {
+    if (stats === null) return;
+    const statement = statementStats(stats, query, null);
+    statement.calls++;
+    statement.executed_ms += duration;
+    stats.queries++;
+    stats.execute_ms.push(duration);
+  });
+  return client.$extends({
+    query: {
+      async $allOperations({args, query}: Operation) {
+        const request = currentRequest.getStore();
+        if (request === undefined) return query(args);
+        const {trace, line} = request;
+        stats = trace.stats;
+        trace.line = line;
+        beginExecute(trace);
+        try {
+          return await query(args);
+        } catch (error) {
+          noteFailure(trace, error, line);
+          throw isWithoutEngine(error) ? withoutEngine(error) : error;
+        } finally {
+          endExecute(trace);
+        }
+      },
+    },
+  });
+}
+
+function isWithoutEngine(error: unknown): error is Error {
+  return error instanceof Error && /could not locate the Query Engine/.test(error.message);
+}
+
+/** The engine is a separate file per platform and is not always installed with the client. */
+function withoutEngine(error: Error): AbortError {
+  return new AbortError(error.message.trim().split('\n')[0] ?? '', {
+    hint: 'Generate the client on this machine, or with engineType = "client" (Prisma 6.16).',
+    exitCode: exitCodes.connection,
+    cause: error,
+  });
+}
+
+/** The URL of the read-only proxy, which connects with `options` itself. */
+export function proxiedUrl(options: pg.PoolOptions, port: number): string {
+  const parameters = Object.entries(engineParameters(options)).filter(
+    ([name]) => !name.startsWith('ssl') && name !== 'options' && name !== 'password',
+  );
+  return writePostgresUrl({
+    ...Object.fromEntries(parameters),
+    host: '127.0.0.1',
+    port: String(port),
+    sslmode: 'disable',
+  });
+}
+
+/** The engine's URL for node-postgres's options. */
+export function engineUrl(options: pg.PoolOptions): string {
+  return writePostgresUrl(engineParameters(options));
+}
+
+/** pool_timeout is in whole seconds; 0 waits without limit. */
+function engineParameters(options: pg.PoolOptions): ConnectionParameters {
+  const {connectionString, host, port, user, password, database, application_name} = options;
+  if (connectionString === undefined && host === undefined) {
+    throw usageError('the Rust engine of Prisma 6 needs an address');
+  }
+  const address = connectionString === undefined ? {} : parseAddress(connectionString, 'the address');
+  return {
+    ...address,
+    ...(host !== undefined && {host}),
+    port: String(port ?? address.port ?? 5432),
+    ...(user !== undefined && {user}),
+    ...(typeof password === 'string' && {password}),
+    ...(database !== undefined && {dbname: database}),
+    // The guard counts the replay's sessions by their application_name.
+    ...(application_name !== undefined && {application_name}),
+    ...(options.options !== undefined && {options: options.options}),
+    connection_limit: String(options.max),
+    pool_timeout: String(Math.ceil((options.connectionTimeoutMillis ?? 0) / 1000)),
+  };
+}
