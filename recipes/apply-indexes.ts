@@ -4,12 +4,8 @@ import {explainIndexes, lockTimeoutParameter, readLockTimeout} from '../source/c
 import {type IndexWork, planIndexes} from '../source/core/indexes/plan-indexes.ts';
 import {nextMigration, prismaSteps} from '../source/core/prisma/prisma-indexes.ts';
 import {completeParams, readChoice, readCount, readValues} from '../source/core/recipe/parameters.ts';
-import type {Finding} from '../source/model/finding.ts';
-import type {IndexProposal} from '../source/model/index-advice.ts';
-import type {Parameter, ParameterValues} from '../source/model/parameter.ts';
-import type {Plan} from '../source/model/plan.ts';
-import type {Recipe} from '../source/model/recipe.ts';
-import type {DataRequirements, RecipeData} from '../source/model/recipe-data.ts';
+import type {Finding, Parameter, ParameterValues, Plan, Recipe} from '../source/model/recipe.ts';
+import type {DataRequirements, IndexProposal, RecipeData} from '../source/model/recipe-data.ts';
 import type {Snapshot} from '../source/model/snapshot.ts';
 import type {Step} from '../source/model/step.ts';
 

@@ -21,10 +21,7 @@ import {
 } from '../source/core/sessions/statement-classes.ts';
 import {redactLiterals} from '../source/core/sql/shown-sql.ts';
 import {counted, formatAge} from '../source/core/text/format.ts';
-import type {Finding} from '../source/model/finding.ts';
-import type {Parameter, ParameterValues} from '../source/model/parameter.ts';
-import type {Plan, Skipped} from '../source/model/plan.ts';
-import type {Recipe} from '../source/model/recipe.ts';
+import type {Finding, Parameter, ParameterValues, Plan, Recipe, Skipped} from '../source/model/recipe.ts';
 import type {Backend, Snapshot} from '../source/model/snapshot.ts';
 
 /** The longest class limit. */

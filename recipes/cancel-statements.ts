@@ -3,9 +3,7 @@ import {pidParameter, readCriteria, requireNamed} from '../source/core/sessions/
 import {describeSessions, type Selection, selectSessions} from '../source/core/sessions/session-plan.ts';
 import {cancelStep} from '../source/core/sessions/session-steps.ts';
 import {counted} from '../source/core/text/format.ts';
-import type {Parameter, ParameterValues} from '../source/model/parameter.ts';
-import type {Plan} from '../source/model/plan.ts';
-import type {Recipe} from '../source/model/recipe.ts';
+import type {Parameter, ParameterValues, Plan, Recipe} from '../source/model/recipe.ts';
 import type {Snapshot} from '../source/model/snapshot.ts';
 
 const parameters: Parameter[] = [{...pidParameter, is_required: true}];

@@ -22,9 +22,7 @@ import {
 import {writeDuration} from '../source/core/text/duration.ts';
 import {counted, formatAge, formatBytes, formatCount} from '../source/core/text/format.ts';
 import type {Catalog, Index} from '../source/model/catalog.ts';
-import type {Parameter, ParameterValues} from '../source/model/parameter.ts';
-import type {Plan, Skipped} from '../source/model/plan.ts';
-import type {Recipe} from '../source/model/recipe.ts';
+import type {Parameter, ParameterValues, Plan, Recipe, Skipped} from '../source/model/recipe.ts';
 import type {RecipeData} from '../source/model/recipe-data.ts';
 import type {Snapshot} from '../source/model/snapshot.ts';
 

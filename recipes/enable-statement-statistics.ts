@@ -1,9 +1,7 @@
 import {usageError} from '../source/core/errors.ts';
 import {completeParams, readText, readValues, writeText} from '../source/core/recipe/parameters.ts';
 import {quoteIdentifier} from '../source/core/sql/quote.ts';
-import type {Parameter, ParameterValues} from '../source/model/parameter.ts';
-import type {Plan} from '../source/model/plan.ts';
-import type {Recipe} from '../source/model/recipe.ts';
+import type {Parameter, ParameterValues, Plan, Recipe} from '../source/model/recipe.ts';
 import type {RecipeData, StatementStatistics} from '../source/model/recipe-data.ts';
 import type {Snapshot} from '../source/model/snapshot.ts';
 import type {AdviceStep, Sql, SqlStep, SqlWith, Step, Verification} from '../source/model/step.ts';

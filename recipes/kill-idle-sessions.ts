@@ -19,10 +19,7 @@ import {
 import {terminateStep} from '../source/core/sessions/session-steps.ts';
 import {writeDuration} from '../source/core/text/duration.ts';
 import {counted, formatAge, formatRatio} from '../source/core/text/format.ts';
-import type {Finding} from '../source/model/finding.ts';
-import type {Parameter, ParameterValues} from '../source/model/parameter.ts';
-import type {Plan} from '../source/model/plan.ts';
-import type {Recipe} from '../source/model/recipe.ts';
+import type {Finding, Parameter, ParameterValues, Plan, Recipe} from '../source/model/recipe.ts';
 import type {Backend, Snapshot} from '../source/model/snapshot.ts';
 
 const idleInTransaction = thresholds.longest_idle_in_transaction_ms;

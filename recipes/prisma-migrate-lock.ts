@@ -24,10 +24,7 @@ import {
 import {writeDuration} from '../source/core/text/duration.ts';
 import {counted, formatAge} from '../source/core/text/format.ts';
 import {didYouMean} from '../source/core/text/nearest.ts';
-import type {Finding} from '../source/model/finding.ts';
-import type {Parameter, ParameterValues} from '../source/model/parameter.ts';
-import type {Plan, Skipped} from '../source/model/plan.ts';
-import type {Recipe} from '../source/model/recipe.ts';
+import type {Finding, Parameter, ParameterValues, Plan, Recipe, Skipped} from '../source/model/recipe.ts';
 import type {AdvisoryLock, RecipeData} from '../source/model/recipe-data.ts';
 import type {Backend, Snapshot} from '../source/model/snapshot.ts';
 

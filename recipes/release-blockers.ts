@@ -17,10 +17,7 @@ import {cancelStep, terminateBlockerStep} from '../source/core/sessions/session-
 import {quoteLiteral} from '../source/core/sql/quote.ts';
 import {writeDuration} from '../source/core/text/duration.ts';
 import {counted, formatAge} from '../source/core/text/format.ts';
-import type {Finding} from '../source/model/finding.ts';
-import type {Parameter, ParameterValues} from '../source/model/parameter.ts';
-import type {Plan, Skipped} from '../source/model/plan.ts';
-import type {Recipe} from '../source/model/recipe.ts';
+import type {Finding, Parameter, ParameterValues, Plan, Recipe, Skipped} from '../source/model/recipe.ts';
 import type {PreparedTransaction} from '../source/model/recipe-data.ts';
 import type {Backend, Snapshot} from '../source/model/snapshot.ts';
 import type {AdviceStep, Step} from '../source/model/step.ts';

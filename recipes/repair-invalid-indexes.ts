@@ -13,10 +13,7 @@ import {completeParams, readChoice, readList, readValues} from '../source/core/r
 import {quoteIdentifier} from '../source/core/sql/quote.ts';
 import {formatBytes} from '../source/core/text/format.ts';
 import type {Catalog, Index} from '../source/model/catalog.ts';
-import type {Finding} from '../source/model/finding.ts';
-import type {Parameter, ParameterValues} from '../source/model/parameter.ts';
-import type {Plan, Skipped} from '../source/model/plan.ts';
-import type {Recipe} from '../source/model/recipe.ts';
+import type {Finding, Parameter, ParameterValues, Plan, Recipe, Skipped} from '../source/model/recipe.ts';
 import type {RecipeData} from '../source/model/recipe-data.ts';
 import type {Snapshot} from '../source/model/snapshot.ts';
 import type {Step} from '../source/model/step.ts';

@@ -1,8 +1,6 @@
 import {usageError} from '../source/core/errors.ts';
 import {readCount, readList, readText, readValues} from '../source/core/recipe/parameters.ts';
-import type {Parameter, ParameterValues} from '../source/model/parameter.ts';
-import type {Plan} from '../source/model/plan.ts';
-import type {Recipe} from '../source/model/recipe.ts';
+import type {Parameter, ParameterValues, Plan, Recipe} from '../source/model/recipe.ts';
 import {demoEndpoints} from './endpoints/shared/names.ts';
 
 const parameters: Parameter[] = [

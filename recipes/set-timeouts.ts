@@ -25,11 +25,8 @@ import {
 } from '../source/core/roles/timeouts.ts';
 import {protectionOf} from '../source/core/sessions/protection.ts';
 import {counted, formatAge} from '../source/core/text/format.ts';
-import type {Finding} from '../source/model/finding.ts';
-import type {Parameter, ParameterValues} from '../source/model/parameter.ts';
-import type {Plan, Skipped} from '../source/model/plan.ts';
-import type {Recipe} from '../source/model/recipe.ts';
-import type {Role, RoleSettings} from '../source/model/roles.ts';
+import type {Finding, Parameter, ParameterValues, Plan, Recipe, Skipped} from '../source/model/recipe.ts';
+import type {Role, RoleSettings} from '../source/model/recipe-data.ts';
 import type {Backend, Snapshot} from '../source/model/snapshot.ts';
 import type {Step} from '../source/model/step.ts';
 

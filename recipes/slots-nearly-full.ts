@@ -1,8 +1,7 @@
 import {thresholds} from '../source/core/health/thresholds.ts';
 import {quoteIdentifier} from '../source/core/sql/quote.ts';
 import {formatRatio} from '../source/core/text/format.ts';
-import type {Finding} from '../source/model/finding.ts';
-import type {Recipe} from '../source/model/recipe.ts';
+import type {Finding, Recipe} from '../source/model/recipe.ts';
 import type {BudgetGroup, Snapshot} from '../source/model/snapshot.ts';
 
 const {warning, critical} = thresholds.used_ratio;

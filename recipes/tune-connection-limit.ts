@@ -12,10 +12,7 @@ import {tuningSteps} from '../source/core/pool/tuning-steps.ts';
 import {explainTuning} from '../source/core/pool/tuning-text.ts';
 import {readValues, writeText} from '../source/core/recipe/parameters.ts';
 import {formatRatio} from '../source/core/text/format.ts';
-import type {Finding} from '../source/model/finding.ts';
-import type {ParameterValues} from '../source/model/parameter.ts';
-import type {Plan} from '../source/model/plan.ts';
-import type {Recipe} from '../source/model/recipe.ts';
+import type {Finding, ParameterValues, Plan, Recipe} from '../source/model/recipe.ts';
 import type {DataRequirements, RecipeData} from '../source/model/recipe-data.ts';
 import type {Backend, Snapshot} from '../source/model/snapshot.ts';
 

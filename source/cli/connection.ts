@@ -4,7 +4,7 @@ import type {Snapshot} from '../model/snapshot.ts';
 import {type Connection, connect, type WaitState} from '../postgres/connect/connect.ts';
 import {toAbortError} from '../postgres/connect/errors.ts';
 import {type ConnectionRequest, hostAndPort} from '../postgres/connect/request.ts';
-import {readOnce} from '../postgres/sampler/read-once.ts';
+import {readOnce} from '../postgres/sampler/sampler.ts';
 import {UnreadableAnswerError} from '../postgres/wire/answer-limits.ts';
 import {type CliContext, printMessage} from './context.ts';
 import {readWait} from './flag-values.ts';

@@ -1,32 +1,55 @@
 import {AbortError, exitCodes} from '../core/errors.ts';
 import type {DataRequirements, RecipeData} from '../model/recipe-data.ts';
 import type {Connection} from '../postgres/connect/connect.ts';
-import {type FactReaders, serverFacts} from '../postgres/facts/readers.ts';
 import {isAboutOneQuery} from '../postgres/sqlstate.ts';
 import {explainServerErrors} from './connection.ts';
 
-/** The reader of each fact. Modules are imported at their first use. */
-const readers: FactReaders = {
-  ...serverFacts,
+/** One reader for each kind of data. Its module is imported at the first use; it throws the server's errors. */
+const readers: Readers = {
+  advisory_locks: async (connection, need) =>
+    (await import('../postgres/facts/locks.ts')).readAdvisoryLocks(connection, need),
+  answers: async (connection, queries) =>
+    (await import('../postgres/reach/behind-gate.ts')).readAnswers(connection, queries),
   application: async (_, {folder, variable}) =>
     (await import('../scan/application.ts')).readApplication(folder, variable),
+  catalog: async connection => (await import('../postgres/facts/catalog.ts')).readCatalog(connection),
   env_file: async (_, need) => (await import('../scan/text-file.ts')).readEnvFileAt(need),
+  index_advice: async (connection, need) =>
+    (await import('../postgres/facts/index-advice.ts')).readIndexAdvice(connection, need),
+  maintenance: async connection =>
+    (await import('../postgres/facts/maintenance.ts')).readMaintenance(connection),
   pooler_file: async (_, need) => (await import('../scan/text-file.ts')).readPoolerFileAt(need),
+  prepared_transactions: async connection =>
+    (await import('../postgres/facts/locks.ts')).readPreparedTransactions(connection),
   prisma_schema: async (_, need) => (await import('../scan/prisma-schema.ts')).readPrismaSchema(need),
+  role_limits: async connection => (await import('../postgres/facts/roles.ts')).readRoleLimits(connection),
+  role_settings: async connection =>
+    (await import('../postgres/facts/roles.ts')).readRoleSettings(connection),
+  statement_statistics: async connection =>
+    (await import('../postgres/facts/statement-statistics.ts')).readStatementStatistics(connection),
 };
 
-/** Reads the required facts one after the other. Throws the errors of the readers. */
+type Readers = {
+  [Name in keyof DataRequirements]-?: (
+    connection: Connection,
+    need: NonNullable<DataRequirements[Name]>,
+  ) => Promise<NonNullable<RecipeData[Name]>>;
+};
+
+/** Reads the required data, one kind after the other. Throws the errors of the readers. */
 export async function readRecipeData(
   connection: Connection,
   required: DataRequirements,
 ): Promise<RecipeData> {
-  const facts: Record<string, unknown> = {};
+  const data: Record<string, unknown> = {};
   for (const name of Object.keys(required) as (keyof DataRequirements)[]) {
     const need = required[name];
-    if (need !== undefined) facts[name] = await (readers[name] as Reader)(connection, need);
+    if (need !== undefined) data[name] = await (readers[name] as Reader)(connection, need);
   }
-  return facts as RecipeData;
+  return data as RecipeData;
 }
+
+type Reader = (connection: Connection, need: unknown) => Promise<unknown>;
 
 /**
  * The same, with the server's errors as AbortError: exit 5 if the role may not read the data, 7 if the server refuses
@@ -43,5 +66,3 @@ function explainRefusal(error: unknown): never {
     cause: error,
   });
 }
-
-type Reader = (connection: Connection, need: unknown) => Promise<unknown>;

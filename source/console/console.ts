@@ -5,15 +5,15 @@ import type {RunState} from '../model/run.ts';
 import {createEffects} from './effects.ts';
 import {drawFrame} from './frame.ts';
 import type {InputEvent} from './input/decoder.ts';
+import {meaningOf} from './input/key-meaning.ts';
 import type {InputReader} from './input/read-input.ts';
-import {meaningOf} from './key-meaning.ts';
 import {loadInteraction} from './load-interaction.ts';
-import type {Message} from './messages.ts';
 import type {ConsolePorts} from './ports.ts';
 import {createScreen} from './screen/screen.ts';
 import {createTheme} from './screen/theme.ts';
-import {type ConsoleState, createState} from './state.ts';
-import {createConsoleStore} from './store.ts';
+import type {Message} from './state/messages.ts';
+import {type ConsoleState, createState} from './state/state.ts';
+import {createConsoleStore} from './state/store.ts';
 import {type TerminalStreams, takeTerminal} from './terminal.ts';
 
 /** How the program is ended by signals, and how the console asks for its end. */

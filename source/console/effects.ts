@@ -1,13 +1,12 @@
 import {indexAt} from '../core/activity/timestamps.ts';
 import type {DiagnosisData} from '../core/recipe/load-data.ts';
-
-import type {ParameterValues} from '../model/parameter.ts';
-import type {RecordedAt} from '../model/recording.ts';
+import type {RecordedAt} from '../model/ports.ts';
+import type {ParameterValues} from '../model/recipe.ts';
 import type {ReplayUpdate} from '../model/replay-report.ts';
 import type {RunState} from '../model/run.ts';
 import type {Backend, Snapshot} from '../model/snapshot.ts';
-import type {Effect, Message} from './messages.ts';
 import type {ConsolePorts} from './ports.ts';
+import type {Effect, Message} from './state/messages.ts';
 
 export type EffectContext = {
   dispatch(message: Message): void;

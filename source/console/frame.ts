@@ -8,7 +8,7 @@ import {interaction} from './load-interaction.ts';
 import {textWidth} from './screen/cell-width.ts';
 import {blankLine, fitLine, fitText, type Line, line, padLines, span, wrapText} from './screen/line.ts';
 import type {Theme} from './screen/theme.ts';
-import {type ConsoleState, rowsAround} from './state.ts';
+import {type ConsoleState, rowsAround} from './state/state.ts';
 import {viewOf} from './views/index.ts';
 import type {Area} from './views/view.ts';
 

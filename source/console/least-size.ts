@@ -1,5 +1,5 @@
 import {type Line, line} from './screen/line.ts';
-import type {ConsoleState} from './state.ts';
+import type {ConsoleState} from './state/state.ts';
 
 const leastColumns = 40;
 const leastRows = 8;

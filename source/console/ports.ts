@@ -1,15 +1,11 @@
-import type {Severity} from '../model/finding.ts';
-import type {ParameterValues} from '../model/parameter.ts';
-import type {Plan} from '../model/plan.ts';
-import type {SampleEvent, Sampler} from '../model/ports.ts';
-import type {Recipe} from '../model/recipe.ts';
+import type {Recording, SampleEvent, Sampler} from '../model/ports.ts';
+import type {ParameterValues, Plan, Recipe, Severity} from '../model/recipe.ts';
 import type {DataRequirements, RecipeData} from '../model/recipe-data.ts';
-import type {Recording} from '../model/recording.ts';
 import type {ReplayDocument, ReplayUpdate} from '../model/replay-report.ts';
 import type {RunState} from '../model/run.ts';
 import type {Backend, Statement} from '../model/snapshot.ts';
 import type {ServerIdentity} from '../model/target.ts';
-import type {JournalState} from './state.ts';
+import type {JournalState} from './state/state.ts';
 
 /** The snapshots of the last hour, or of a recording that is played. */
 export type PastPort = {

@@ -1,4 +1,4 @@
-import type {ParameterValues} from './parameter.ts';
+import type {ParameterValues} from './recipe.ts';
 import type {ActedAs, StepResult} from './run.ts';
 import type {Step} from './step.ts';
 import type {ServerIdentity} from './target.ts';

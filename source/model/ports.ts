@@ -1,7 +1,8 @@
-import type {JournalDraft, JournalEntry} from './journal-entry.ts';
-import type {ActedAs} from './run.ts';
+import type {JournalDraft, JournalEntry, ProcessIdentity} from './journal-entry.ts';
+import type {Finding, Severity} from './recipe.ts';
+import type {ActedAs, SlotUsage, StepProgress} from './run.ts';
 import type {Snapshot} from './snapshot.ts';
-import type {FileReplacement, Pins, Sql, SqlStep, Verification} from './step.ts';
+import type {FileReplacement, Pins, Sql, SqlStep, Step, Verification} from './step.ts';
 import type {ServerIdentity} from './target.ts';
 
 /** Interfaces that the console and the commands receive as arguments instead of importing their implementation. */
@@ -88,3 +89,65 @@ export type Clock = {now(): Date; sleep(ms: number, signal?: AbortSignal): Promi
 
 /** SHA-256 of the text's UTF-8 bytes, in hex. Injected, because core does not import from Node. */
 export type Sha256 = (text: string) => string;
+
+/** When a snapshot was taken (server's clock) and its worst severity. */
+export type RecordedAt = {at_ms: number; severity: Severity | null};
+
+/** When the server could not be read (poolctl's clock) and why. */
+export type ReadFailure = {at_ms: number; message: string};
+
+/** A recorded snapshot with the findings from facts at that time; absent if no facts were read. */
+export type RecordedSnapshot = Snapshot & {fact_findings?: readonly Finding[]};
+
+/** Recorded snapshots: of the last hour, or of a file. */
+export type Recording = {
+  /** Oldest first. */
+  times(): readonly RecordedAt[];
+  failures(): readonly ReadFailure[];
+  /** The snapshots from one index of `times()` to another, both included. */
+  read(from: number, to: number): Promise<RecordedSnapshot[]>;
+};
+
+/** A recording in memory that grows while it is read. */
+export type SnapshotBuffer = Recording & {
+  add(reading: RecordedSnapshot, severity: Severity | null): void;
+  addFailure(loss: ReadFailure): void;
+  /** Resolves when everything added so far can be read. */
+  flushed(): Promise<unknown>;
+  /** Writes the recording to a file, by default with a generated name, and returns its path. */
+  save(file: string | null): Promise<string>;
+};
+
+export type StepPorts = {
+  executor: Executor;
+  clock: Clock;
+  /** Absent if the caller writes no files; a plan with a file step is then a bug. */
+  files?: Files;
+  /** Progress of a step that has a progress view; null if the server reports none. */
+  progress?(step: SqlStep): Promise<StepProgress | null>;
+};
+
+/** Whether a step may still be executed. */
+export type Recheck = {kind: 'go'} | {kind: 'skip'; reason: string} | {kind: 'stop'; reason: string};
+
+export type EnginePorts = StepPorts & {
+  journal: Journal;
+  sha256: Sha256;
+  /** Reads slot usage; called before each batch and after the last. */
+  slots(): Promise<SlotUsage>;
+  /** Called right before each step, in addition to the guard inside its statement. */
+  recheck?(step: Step): Promise<Recheck>;
+};
+
+export type RunIdentity = {
+  /** The run's id, unique in the journal. */
+  run: string;
+  /** `user@host` that runs poolctl. */
+  actor: string;
+  /** The target's id. */
+  target: string;
+  /** The server that the plan was made for; nothing is executed on another. */
+  server: ServerIdentity;
+  /** Lets other processes see whether the run is still in progress. */
+  process?: ProcessIdentity;
+};

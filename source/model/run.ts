@@ -1,4 +1,4 @@
-import type {GroupKey} from './plan.ts';
+import type {GroupKey} from './recipe.ts';
 import type {Pins, Step} from './step.ts';
 import type {ServerIdentity} from './target.ts';
 

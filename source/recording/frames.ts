@@ -1,7 +1,7 @@
 import {crc32} from 'node:zlib';
 import {usageError} from '../core/errors.ts';
 import {jsonText} from '../core/text/json.ts';
-import type {Severity} from '../model/finding.ts';
+import type {Severity} from '../model/recipe.ts';
 
 /**
  * One record of a file. `key` starts a group and can be decoded alone, `delta` is the next snapshot of the group,

@@ -1,9 +1,8 @@
 import {readFile} from 'node:fs/promises';
 import {usageError} from '../core/errors.ts';
-import type {RecordedAt, RecordedSnapshot, Recording} from '../model/recording.ts';
+import type {RecordedAt, RecordedSnapshot, Recording} from '../model/ports.ts';
 import {decodeGroup, readFailure} from './encoder.ts';
 import {type Frame, readFrames, readHeader} from './frames.ts';
-
 import {rotatedName} from './recording-file.ts';
 
 export type OpenRecording = {

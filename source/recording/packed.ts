@@ -1,5 +1,5 @@
 import {memoize} from '../core/text/memoize.ts';
-import type {RecordedSnapshot} from '../model/recording.ts';
+import type {RecordedSnapshot} from '../model/ports.ts';
 import type {Statement} from '../model/snapshot.ts';
 
 export type Row = Record<string, unknown>;

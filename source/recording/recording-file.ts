@@ -1,8 +1,8 @@
 import {constants, type FileHandle, open, readFile, rename} from 'node:fs/promises';
 import {dirname} from 'node:path';
 import {AbortError, exitCodes, usageError} from '../core/errors.ts';
-import type {Severity} from '../model/finding.ts';
-import type {ReadFailure, RecordedSnapshot} from '../model/recording.ts';
+import type {ReadFailure, RecordedSnapshot} from '../model/ports.ts';
+import type {Severity} from '../model/recipe.ts';
 import {createEncoder, failureFrame} from './encoder.ts';
 import {type Frame, readFrames, readHeader, writeFrame, writeHeader} from './frames.ts';
 

@@ -1,6 +1,6 @@
 import {open, unlink} from 'node:fs/promises';
 import {AbortError, exitCodes} from '../core/errors.ts';
-import type {ReadFailure, SnapshotBuffer} from '../model/recording.ts';
+import type {ReadFailure, SnapshotBuffer} from '../model/ports.ts';
 import {createEncoder, failureFrame} from './encoder.ts';
 import {writeFrame, writeHeader} from './frames.ts';
 import {createFrameRecording, type FrameRecording} from './open-recording.ts';

@@ -1,7 +1,6 @@
 import {once} from 'node:events';
 import net from 'node:net';
-import {readExactly} from '../postgres/wire/message-reader.ts';
-import {codes} from '../postgres/wire/messages.ts';
+import {codes, readExactly} from '../postgres/wire/messages.ts';
 
 export type LoopbackServer = {
   port: number;

@@ -1,6 +1,6 @@
 import type {GivenLimits} from '../core/health/health.ts';
-import type {Finding} from '../model/finding.ts';
 import type {JournalEntry, ProcessIdentity, StageEvent, StagePhase} from '../model/journal-entry.ts';
+import type {Finding} from '../model/recipe.ts';
 import type {ServerIdentity} from '../model/target.ts';
 
 /** A staged rollout, as its file describes it. */

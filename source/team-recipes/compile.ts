@@ -1,9 +1,6 @@
 import {usageError} from '../core/errors.ts';
 import {requiredParams} from '../core/recipe/parameters.ts';
-import type {Finding} from '../model/finding.ts';
-import type {Parameter, ParameterValues} from '../model/parameter.ts';
-import type {Plan} from '../model/plan.ts';
-import type {Recipe} from '../model/recipe.ts';
+import type {Finding, Parameter, ParameterValues, Plan, Recipe} from '../model/recipe.ts';
 import type {RecipeData} from '../model/recipe-data.ts';
 import type {Sql, SqlStep, Verification} from '../model/step.ts';
 import {

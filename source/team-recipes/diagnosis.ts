@@ -1,8 +1,7 @@
 import {BugError} from '../core/errors.ts';
 import {readValues} from '../core/recipe/parameters.ts';
 import {quoteIdentifier} from '../core/sql/quote.ts';
-import type {Finding} from '../model/finding.ts';
-import type {ParameterValues} from '../model/parameter.ts';
+import type {Finding, ParameterValues} from '../model/recipe.ts';
 import type {RecipeData, Row} from '../model/recipe-data.ts';
 import type {Sql, Verification} from '../model/step.ts';
 import {parameterValue} from './front-matter.ts';

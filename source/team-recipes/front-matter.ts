@@ -2,7 +2,7 @@ import {type Entry, type Fields, type Report, readFields} from '../config/fields
 import {readYaml} from '../config/yaml.ts';
 import {usageError} from '../core/errors.ts';
 import {isSize, readChoice, readDuration} from '../core/recipe/parameters.ts';
-import type {Parameter} from '../model/parameter.ts';
+import type {Parameter} from '../model/recipe.ts';
 import {namePattern, type Value} from './template.ts';
 
 /** The header of a Markdown recipe, between two lines of `---`. */

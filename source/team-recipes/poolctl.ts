@@ -11,10 +11,7 @@ export {
   readValues,
 } from '../core/recipe/parameters.ts';
 export {quoteIdentifier, quoteLiteral} from '../core/sql/quote.ts';
-export type {Finding} from '../model/finding.ts';
-export type {Parameter, ParameterValues} from '../model/parameter.ts';
-export type {Plan} from '../model/plan.ts';
-export type {Recipe} from '../model/recipe.ts';
+export type {Finding, Parameter, ParameterValues, Plan, Recipe} from '../model/recipe.ts';
 export type {
   DataRequirements,
   /** The names of poolctl 0.1. */

@@ -3,8 +3,8 @@ import {describe, expect, it, vi} from 'vitest';
 import {App} from '../../source/console/app.tsx';
 import type {Line} from '../../source/console/screen/line.ts';
 import {createTheme} from '../../source/console/screen/theme.ts';
-import {createState} from '../../source/console/state.ts';
-import {createConsoleStore} from '../../source/console/store.ts';
+import {createState} from '../../source/console/state/state.ts';
+import {createConsoleStore} from '../../source/console/state/store.ts';
 
 function mount() {
   const frames: Line[][] = [];

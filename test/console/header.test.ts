@@ -1,7 +1,7 @@
 import {expect, it} from 'vitest';
 import {drawHeader} from '../../source/console/components/chrome.ts';
 import {createTheme} from '../../source/console/screen/theme.ts';
-import {createState} from '../../source/console/state.ts';
+import {createState} from '../../source/console/state/state.ts';
 
 const header = (source: string | null, address: string) => {
   const options = {columns: 80, rows: 24, isProduction: false, interval_ms: 2000, recipes: []};

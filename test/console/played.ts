@@ -1,14 +1,12 @@
 import {drawFrame} from '../../source/console/frame.ts';
-import {commandOf} from '../../source/console/key-meaning.ts';
+import {commandOf} from '../../source/console/input/key-meaning.ts';
 import {loadInteraction} from '../../source/console/load-interaction.ts';
-import type {Effect, Message} from '../../source/console/messages.ts';
 import type {Line} from '../../source/console/screen/line.ts';
 import {createTheme, type Theme} from '../../source/console/screen/theme.ts';
-import {type ConsoleState, createState} from '../../source/console/state.ts';
-import {update} from '../../source/console/update.ts';
-import type {Finding} from '../../source/model/finding.ts';
-import type {Plan} from '../../source/model/plan.ts';
-import type {Recipe} from '../../source/model/recipe.ts';
+import type {Effect, Message} from '../../source/console/state/messages.ts';
+import {type ConsoleState, createState} from '../../source/console/state/state.ts';
+import {update} from '../../source/console/state/update.ts';
+import type {Finding, Plan, Recipe} from '../../source/model/recipe.ts';
 import type {Snapshot} from '../../source/model/snapshot.ts';
 import type {SqlStep} from '../../source/model/step.ts';
 

@@ -1,6 +1,6 @@
 import {expect, it} from 'vitest';
-import type {ConsoleState} from '../../source/console/state.ts';
-import {wizardOf} from '../../source/console/wizard/state.ts';
+import type {ConsoleState} from '../../source/console/state/state.ts';
+import {wizardOf} from '../../source/console/state/wizard.ts';
 import {createRunState} from '../../source/core/engine/run-state.ts';
 import type {JournalEntry, JournalEvent} from '../../source/model/journal-entry.ts';
 import {exampleServer} from '../helpers/identity.ts';

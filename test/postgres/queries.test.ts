@@ -1,39 +1,37 @@
 import {afterAll, beforeAll, describe, expect, it} from 'vitest';
 import type {Connection} from '../../source/postgres/connect/connect.ts';
 import {progressQueries} from '../../source/postgres/executor/progress.ts';
-import {advisoryLocksQuery} from '../../source/postgres/facts/advisory-locks.ts';
 import {
   catalogAgeQuery,
   catalogBuildsQuery,
   catalogForeignKeysQuery,
-} from '../../source/postgres/facts/catalog/catalog.ts';
-import {catalogIndexesQuery} from '../../source/postgres/facts/catalog/indexes.ts';
-import {catalogTablesQuery} from '../../source/postgres/facts/catalog/tables.ts';
+  catalogTablesQuery,
+} from '../../source/postgres/facts/catalog.ts';
+import {catalogIndexesQuery} from '../../source/postgres/facts/catalog-indexes.ts';
 import {
   columnStatisticsQuery,
   costlyStatementsQuery,
   hypopgQuery,
 } from '../../source/postgres/facts/index-advice.ts';
+import {advisoryLocksQuery, preparedTransactionsQuery} from '../../source/postgres/facts/locks.ts';
 import {tableUpkeepQuery, xminHoldersQuery} from '../../source/postgres/facts/maintenance.ts';
-import {preparedTransactionsQuery} from '../../source/postgres/facts/prepared-transactions.ts';
-import {
-  databaseNamesQuery,
-  roleSettingsQuery,
-  rolesQuery,
-} from '../../source/postgres/facts/role-settings.ts';
+import {databaseNamesQuery, roleSettingsQuery, rolesQuery} from '../../source/postgres/facts/roles.ts';
 import {statementStatisticsQuery} from '../../source/postgres/facts/statement-statistics.ts';
-import {activityQuery} from '../../source/postgres/queries/activity.ts';
-import {catalogQuery} from '../../source/postgres/queries/catalog.ts';
-import {databasesQuery} from '../../source/postgres/queries/databases.ts';
-import {indexBuildsQuery} from '../../source/postgres/queries/index-builds.ts';
-import {indexHitsQuery} from '../../source/postgres/queries/index-hits.ts';
-import {lockWaitsQuery} from '../../source/postgres/queries/lock-waits.ts';
+import {activityQuery, lockWaitsQuery} from '../../source/postgres/queries/activity.ts';
 import {extensionVersionNum, pickVariant, type Query} from '../../source/postgres/queries/query.ts';
-import {slotSettingsQuery} from '../../source/postgres/queries/slot-settings.ts';
-import {statementTextsQuery} from '../../source/postgres/queries/statement-texts.ts';
-import {statementsQuery} from '../../source/postgres/queries/statements.ts';
-import {statementsInfoQuery} from '../../source/postgres/queries/statements-info.ts';
-import {statementsScanQuery} from '../../source/postgres/queries/statements-scan.ts';
+import {
+  databasesQuery,
+  indexBuildsQuery,
+  indexHitsQuery,
+  namesQuery,
+  slotSettingsQuery,
+} from '../../source/postgres/queries/server.ts';
+import {
+  statementsInfoQuery,
+  statementsQuery,
+  statementsScanQuery,
+  statementTextsQuery,
+} from '../../source/postgres/queries/statements.ts';
 import {sessionLocksQuery, sessionQueryQuery} from '../../source/postgres/sampler/session-detail.ts';
 import {identityQuery} from '../../source/postgres/server/capabilities.ts';
 import {serverProofQuery, systemIdentifierQuery} from '../../source/postgres/server/server-proof.ts';
@@ -44,7 +42,7 @@ const serverQueries: [Query, unknown[]][] = [
   ...Object.values(progressQueries).map((query): [Query, unknown[]] => [query, [1]]),
   [activityQuery, [null]],
   [advisoryLocksQuery, ['1']],
-  [catalogQuery, []],
+  [namesQuery, []],
   [databaseNamesQuery, []],
   [catalogTablesQuery, []],
   [catalogIndexesQuery, []],

@@ -1,6 +1,6 @@
 import {describe, expect, it} from 'vitest';
 import recipe from '../../recipes/cancel-runaway-statements.ts';
-import type {ParameterValues} from '../../source/model/parameter.ts';
+import type {ParameterValues} from '../../source/model/recipe.ts';
 import type {Backend} from '../../source/model/snapshot.ts';
 import {createBackend, createSnapshot} from '../helpers/snapshot.ts';
 

@@ -1,6 +1,6 @@
 import {expect, it} from 'vitest';
 import recipe from '../../recipes/enable-statement-statistics.ts';
-import type {ParameterValues} from '../../source/model/parameter.ts';
+import type {ParameterValues} from '../../source/model/recipe.ts';
 import type {StatementStatistics} from '../../source/model/recipe-data.ts';
 import type {ManagedService} from '../../source/model/target.ts';
 import {createSnapshot} from '../helpers/snapshot.ts';

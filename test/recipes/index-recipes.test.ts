@@ -4,10 +4,8 @@ import dropUnused from '../../recipes/drop-unused-indexes.ts';
 import repairInvalid from '../../recipes/repair-invalid-indexes.ts';
 import {planText} from '../../source/cli/execution/render-plan.ts';
 import type {Catalog, Index} from '../../source/model/catalog.ts';
-import type {IndexProposal} from '../../source/model/index-advice.ts';
-import type {ParameterValues} from '../../source/model/parameter.ts';
-import type {Plan} from '../../source/model/plan.ts';
-import type {Recipe} from '../../source/model/recipe.ts';
+import type {ParameterValues, Plan, Recipe} from '../../source/model/recipe.ts';
+import type {IndexProposal} from '../../source/model/recipe-data.ts';
 import {
   createCatalog,
   createForeignKey,

@@ -1,7 +1,7 @@
 import {describe, expect, it} from 'vitest';
 import recipe from '../../recipes/kill-idle-sessions.ts';
 import {planText} from '../../source/cli/execution/render-plan.ts';
-import type {ParameterValues} from '../../source/model/parameter.ts';
+import type {ParameterValues} from '../../source/model/recipe.ts';
 import type {Backend, Snapshot} from '../../source/model/snapshot.ts';
 import {createBackend, createSnapshot, seenByRole} from '../helpers/snapshot.ts';
 

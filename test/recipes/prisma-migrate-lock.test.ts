@@ -1,6 +1,6 @@
 import {describe, expect, it} from 'vitest';
 import recipe from '../../recipes/prisma-migrate-lock.ts';
-import type {ParameterValues} from '../../source/model/parameter.ts';
+import type {ParameterValues} from '../../source/model/recipe.ts';
 import type {AdvisoryLock} from '../../source/model/recipe-data.ts';
 import type {Backend} from '../../source/model/snapshot.ts';
 import {createBackend, createSnapshot, seenByRole} from '../helpers/snapshot.ts';

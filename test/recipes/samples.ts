@@ -1,4 +1,4 @@
-import type {ParameterValues} from '../../source/model/parameter.ts';
+import type {ParameterValues} from '../../source/model/recipe.ts';
 import type {RecipeData} from '../../source/model/recipe-data.ts';
 import type {Snapshot} from '../../source/model/snapshot.ts';
 import {createCatalog, createIndex, createProposal} from '../helpers/catalog.ts';

@@ -1,7 +1,7 @@
 import {describe, expect, it} from 'vitest';
 import recipe from '../../recipes/set-timeouts.ts';
-import type {ParameterValues} from '../../source/model/parameter.ts';
-import type {RoleSettings, SettingOverride} from '../../source/model/roles.ts';
+import type {ParameterValues} from '../../source/model/recipe.ts';
+import type {RoleSettings, SettingOverride} from '../../source/model/recipe-data.ts';
 import type {Backend} from '../../source/model/snapshot.ts';
 import {createBackend, createSnapshot, createStatement} from '../helpers/snapshot.ts';
 

@@ -1,8 +1,7 @@
 import {describe, expect, it} from 'vitest';
 import recipe from '../../recipes/tune-connection-limit.ts';
 import {readEnvFile} from '../../source/core/pool/env-file.ts';
-import type {ParameterValues} from '../../source/model/parameter.ts';
-import type {Plan} from '../../source/model/plan.ts';
+import type {ParameterValues, Plan} from '../../source/model/recipe.ts';
 import type {RecipeData} from '../../source/model/recipe-data.ts';
 import type {Snapshot} from '../../source/model/snapshot.ts';
 import {createBackend, createSnapshot, createStatement} from '../helpers/snapshot.ts';

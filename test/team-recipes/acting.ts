@@ -1,6 +1,6 @@
 import {type RunFlags, runRecipe} from '../../source/commands/run/command.ts';
 import {undoRun} from '../../source/commands/undo/command.ts';
-import type {Finding} from '../../source/model/finding.ts';
+import type {Finding} from '../../source/model/recipe.ts';
 import type {ExitCode} from '../../source/model/run.ts';
 import {loadFolder} from '../../source/team-recipes/folder.ts';
 import {type Acting, exitCode, noFlags} from '../cli/execution/acting.ts';

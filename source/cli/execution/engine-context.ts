@@ -1,13 +1,12 @@
 import {randomBytes} from 'node:crypto';
 import {hostname} from 'node:os';
 import {setTimeout as sleep} from 'node:timers/promises';
-import type {EnginePorts, RunIdentity} from '../../core/engine/ports.ts';
 import {reconcileIntent} from '../../core/engine/recover-runs.ts';
 import {AbortError, exitCodes} from '../../core/errors.ts';
-
 import {sha256} from '../../journal/chain.ts';
 import type {JournalFile} from '../../journal/journal-file.ts';
 import {ownProcess} from '../../journal/process-liveness.ts';
+import type {EnginePorts, RunIdentity} from '../../model/ports.ts';
 import {type Connection, connect} from '../../postgres/connect/connect.ts';
 import {localMachine} from '../../postgres/connect/machine.ts';
 import type {ConnectionRequest} from '../../postgres/connect/request.ts';

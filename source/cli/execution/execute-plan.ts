@@ -1,12 +1,12 @@
 import {execute, planHash} from '../../core/engine/execute.ts';
-import type {EnginePorts, RunIdentity} from '../../core/engine/ports.ts';
 import {createRunState, describeInterruption} from '../../core/engine/run-state.ts';
 import {AbortError, BugError, exitCodes, usageError} from '../../core/errors.ts';
 import {serverOf} from '../../core/server/server-identity.ts';
 import {counted} from '../../core/text/format.ts';
 import {jsonText} from '../../core/text/json.ts';
 import {sanitise} from '../../core/text/sanitise.ts';
-import type {Plan} from '../../model/plan.ts';
+import type {EnginePorts, RunIdentity} from '../../model/ports.ts';
+import type {Plan} from '../../model/recipe.ts';
 import type {ExitCode, RunState} from '../../model/run.ts';
 import type {Target} from '../../model/target.ts';
 import type {Output, Prompt} from '../context.ts';

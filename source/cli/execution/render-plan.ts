@@ -13,7 +13,7 @@ import {
 import {formatMs, formatRatio} from '../../core/text/format.ts';
 import {redactSecrets} from '../../core/text/redact.ts';
 import {sanitise} from '../../core/text/sanitise.ts';
-import type {Plan} from '../../model/plan.ts';
+import type {Plan} from '../../model/recipe.ts';
 import type {RunState, RunStep, SlotUsage} from '../../model/run.ts';
 import type {Cleanup, PinnedSql, Sql, Step, Undo, Verification} from '../../model/step.ts';
 import type {ServerIdentity, Target} from '../../model/target.ts';

@@ -1,7 +1,9 @@
 import {AbortError, exitCodes} from '../../core/errors.ts';
+import {withDeadline} from '../../postgres/connect/client.ts';
 import {locate} from '../../postgres/connect/locate.ts';
 import {localMachine} from '../../postgres/connect/machine.ts';
-import {openPoolerAdmin} from '../../postgres/connect/pooler-admin.ts';
+import {closeClient, openClient} from '../../postgres/connect/open-client.ts';
+import type {ConnectionRequest} from '../../postgres/connect/request.ts';
 import {type CliContext, printMessage} from '../context.ts';
 
 export type PoolerClients = {
@@ -49,4 +51,26 @@ export async function openPoolerClients(
     },
     close: async () => admin?.close(),
   };
+}
+
+const answerWithinMs = 5000;
+
+/**
+ * Connects to the console, which supports the simple protocol only and no startup options. SHOW POOLS has 12 to 17
+ * columns by version, so they are read by name. Throws as `openClient`, and the console's errors.
+ */
+async function openPoolerAdmin(request: ConnectionRequest) {
+  const {client} = await openClient(request, '');
+  /** Clients of all pools that sent a statement and wait for a server connection. */
+  const waitingClients = async () => {
+    const {rows} = await withDeadline(client.query<{cl_waiting?: unknown}>('SHOW POOLS'), answerWithinMs);
+    return rows.reduce((sum, {cl_waiting}) => sum + Number(cl_waiting ?? 0), 0);
+  };
+  try {
+    await waitingClients();
+  } catch (error) {
+    await closeClient(client);
+    throw error;
+  }
+  return {waitingClients, close: () => closeClient(client)};
 }

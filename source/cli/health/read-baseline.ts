@@ -3,8 +3,7 @@ import {resolve} from 'node:path';
 import {usageError} from '../../core/errors.ts';
 import type {Baseline} from '../../core/health/baseline.ts';
 import {baselineBetween, baselineOf, parseSnapshotDocument} from '../../core/health/baseline.ts';
-import type {Recording} from '../../model/recording.ts';
-
+import type {Recording} from '../../model/ports.ts';
 import {type CliContext, printMessage} from '../context.ts';
 
 /** Reads the JSON of `poolctl snapshot`, or a recording. Throws AbortError (exit 2) for any other file. */

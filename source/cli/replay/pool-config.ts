@@ -3,7 +3,7 @@ import {AbortError, exitCodes} from '../../core/errors.ts';
 import type {Connection} from '../../postgres/connect/connect.ts';
 import {pastThePooler} from '../../postgres/connect/pooler.ts';
 import {transportsOf} from '../../postgres/connect/tls.ts';
-import {type SlotSettingsRow, slotSettingsQuery} from '../../postgres/queries/slot-settings.ts';
+import {type SlotSettingsRow, slotSettingsQuery} from '../../postgres/queries/server.ts';
 import {refuseWritesOnProduction, type Slots, sessionSettings} from '../../replay/measure/guard.ts';
 
 /**

@@ -5,18 +5,17 @@ import {openConfiguredJournal} from '../../cli/journal/configured-journal.ts';
 import {readRecipeData} from '../../cli/recipe-data.ts';
 import {createDriftCheck, recheckUndo} from '../../core/engine/drift.ts';
 import {execute} from '../../core/engine/execute.ts';
-import type {EnginePorts} from '../../core/engine/ports.ts';
 import {slotsOf} from '../../core/engine/run-state.ts';
 import {AbortError, BugError, exitCodes} from '../../core/errors.ts';
 import {serverDifference, serverOf} from '../../core/server/server-identity.ts';
-import type {Plan} from '../../model/plan.ts';
-import type {Recipe} from '../../model/recipe.ts';
+import type {EnginePorts} from '../../model/ports.ts';
+import type {Plan, Recipe} from '../../model/recipe.ts';
 import type {RunState} from '../../model/run.ts';
 import type {Snapshot} from '../../model/snapshot.ts';
 import type {ServerIdentity} from '../../model/target.ts';
 import type {Connection} from '../../postgres/connect/connect.ts';
 import type {ConnectionRequest} from '../../postgres/connect/request.ts';
-import {readOnce} from '../../postgres/sampler/read-once.ts';
+import {readOnce} from '../../postgres/sampler/sampler.ts';
 
 export {loadRecipeData} from '../../cli/recipe-data.ts';
 

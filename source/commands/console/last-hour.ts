@@ -1,8 +1,7 @@
 import type {CliContext} from '../../cli/context.ts';
 import type {PastPort} from '../../console/ports.ts';
-import type {Severity} from '../../model/finding.ts';
-import type {SampleEvent} from '../../model/ports.ts';
-import type {SnapshotBuffer} from '../../model/recording.ts';
+import type {SampleEvent, SnapshotBuffer} from '../../model/ports.ts';
+import type {Severity} from '../../model/recipe.ts';
 
 const hourMs = 3_600_000;
 /** Ten times the size of an hour with 200 sessions. */

@@ -6,7 +6,7 @@ import {loadPrismaClient} from '../../cli/replay/prisma-client.ts';
 import {openReplayServer} from '../../cli/replay/replay-server.ts';
 import {type AbortError, usageError} from '../../core/errors.ts';
 import {readText} from '../../core/recipe/parameters.ts';
-import type {ParameterValues} from '../../model/parameter.ts';
+import type {ParameterValues} from '../../model/recipe.ts';
 import type {ReplayDocument, ReplayUpdate} from '../../model/replay-report.ts';
 import type {ConnectionRequest} from '../../postgres/connect/request.ts';
 

@@ -4,12 +4,11 @@ import type {CliContext, Output} from '../../cli/context.ts';
 import {raceInterrupt} from '../../cli/interrupts.ts';
 import {locateServer} from '../../cli/locate-server.ts';
 import {exitCodes} from '../../core/errors.ts';
-
 import {counted, formatMs, formatVersion} from '../../core/text/format.ts';
 import {jsonText} from '../../core/text/json.ts';
 import {sanitise} from '../../core/text/sanitise.ts';
-import type {DoctorCheck, DoctorReport} from '../../model/doctor.ts';
 import type {ExitCode} from '../../model/run.ts';
+import type {DoctorCheck, DoctorReport} from '../../model/target.ts';
 import {examine} from '../../postgres/server/doctor.ts';
 import type {usage} from './flags.ts';
 

@@ -6,10 +6,9 @@ import {
   unfinishedOf,
 } from '../../cli/journal/runs.ts';
 import {diagnoseRecorded} from '../../core/recipe/fact-findings.ts';
-import type {Severity} from '../../model/finding.ts';
 import type {JournalEntry} from '../../model/journal-entry.ts';
-import type {Recipe} from '../../model/recipe.ts';
-import type {RecordedSnapshot, Recording} from '../../model/recording.ts';
+import type {RecordedSnapshot, Recording} from '../../model/ports.ts';
+import type {Recipe, Severity} from '../../model/recipe.ts';
 import type {Snapshot} from '../../model/snapshot.ts';
 
 /** An incident: figures, findings and changes. */

@@ -3,9 +3,9 @@ import {printMessage} from '../../cli/context.ts';
 import type {HealthReport} from '../../cli/health/health-text.ts';
 import {AbortError, exitCodes} from '../../core/errors.ts';
 import type {WatchedHealth} from '../../core/health/watching.ts';
-import type {Finding} from '../../model/finding.ts';
 import type {JournalEvent, ProcessIdentity, StageEvent} from '../../model/journal-entry.ts';
 import type {Journal} from '../../model/ports.ts';
+import type {Finding} from '../../model/recipe.ts';
 import type {ServerIdentity} from '../../model/target.ts';
 import {
   applyStageEvent,

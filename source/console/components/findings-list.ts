@@ -1,9 +1,9 @@
-import type {Finding} from '../../model/finding.ts';
+import type {Finding} from '../../model/recipe.ts';
 import type {Unavailable} from '../../model/snapshot.ts';
-import {findingId} from '../findings.ts';
 import {fitText, type Line, line, padLines, span} from '../screen/line.ts';
 import type {Theme} from '../screen/theme.ts';
-import type {ConsoleState} from '../state.ts';
+import {findingId} from '../state/findings.ts';
+import type {ConsoleState} from '../state/state.ts';
 import type {Area} from '../views/view.ts';
 import {shorten} from './text-lines.ts';
 

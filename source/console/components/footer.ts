@@ -1,10 +1,10 @@
 import {counted, formatMs} from '../../core/text/format.ts';
-import {isAct, keyName, labelOf, whyDisabled} from '../key-meaning.ts';
-import {bindings} from '../keymap.ts';
+import {isAct, keyName, labelOf, whyDisabled} from '../input/key-meaning.ts';
+import {bindings} from '../input/keymap.ts';
+import {modeOf} from '../input/modes.ts';
 import {interaction} from '../load-interaction.ts';
-import {modeOf} from '../modes.ts';
 import {blankLine, fitText, type Line, lineWidth, type Span, span, spread} from '../screen/line.ts';
-import type {ConsoleState, Notice} from '../state.ts';
+import type {ConsoleState, Notice} from '../state/state.ts';
 
 /** The prompt, or the notice, or the keys of this view. */
 export function drawFooter(state: ConsoleState, width: number, below: number): Line {

@@ -1,8 +1,8 @@
-import {keyName} from '../key-meaning.ts';
-import {bindings} from '../keymap.ts';
+import {keyName} from '../input/key-meaning.ts';
+import {bindings} from '../input/keymap.ts';
 import {blankLine, fitLine, type Line, line, span, wrapText} from '../screen/line.ts';
 import {createTheme, type Theme} from '../screen/theme.ts';
-import {type ConsoleState, type Overlay, type RecipeWizard, rowsAround} from '../state.ts';
+import {type ConsoleState, type Overlay, type RecipeWizard, rowsAround} from '../state/state.ts';
 import {wizardLines, wizardRows} from '../wizard/pages.ts';
 import {sessionDetailLines, statementDetailLines} from './detail.ts';
 import {lastScroll} from './page.ts';

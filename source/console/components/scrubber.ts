@@ -1,9 +1,8 @@
 import {indexAt} from '../../core/activity/timestamps.ts';
-
-import type {RecordedAt} from '../../model/recording.ts';
+import type {RecordedAt} from '../../model/ports.ts';
 import {type Line, type Span, span} from '../screen/line.ts';
 import type {Theme} from '../screen/theme.ts';
-import type {Past} from '../state.ts';
+import type {Past} from '../state/state.ts';
 
 /**
  * The recorded time from left to right: findings, gaps and the current position.

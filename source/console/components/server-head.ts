@@ -4,7 +4,7 @@ import {formatAge, formatBytes, formatCount, formatRatio} from '../../core/text/
 import type {Budget, Database, Snapshot} from '../../model/snapshot.ts';
 import {type Line, type Span, span} from '../screen/line.ts';
 import type {Theme} from '../screen/theme.ts';
-import type {ConsoleState} from '../state.ts';
+import type {ConsoleState} from '../state/state.ts';
 import {drawGauge, gaugeRole} from './gauge.ts';
 
 /** Four lines: slots, sessions by state, throughput and hit ratios, and when the slots run out. */

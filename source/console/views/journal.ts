@@ -3,7 +3,7 @@ import type {JournalEntry} from '../../model/journal-entry.ts';
 import {arrangeRows, type Column, drawTable, type TableSlice} from '../components/table.ts';
 import {type Line, line, type Role, span} from '../screen/line.ts';
 import type {Theme} from '../screen/theme.ts';
-import type {ConsoleState} from '../state.ts';
+import type {ConsoleState} from '../state/state.ts';
 import {defineView} from './view.ts';
 
 /** An entry with its subject and recipe, which only the intent and the start of its run name. */

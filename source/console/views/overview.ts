@@ -6,10 +6,10 @@ import {gaugeRole} from '../components/gauge.ts';
 import {drawGroups} from '../components/groups-list.ts';
 import {drawServerHead} from '../components/server-head.ts';
 import {freezeOrder} from '../components/table.ts';
-import {findingId, findingLetters} from '../findings.ts';
 import {fitLine, type Line, line, padLines, span} from '../screen/line.ts';
 import type {Theme} from '../screen/theme.ts';
-import type {ConsoleState} from '../state.ts';
+import {findingId, findingLetters} from '../state/findings.ts';
+import type {ConsoleState} from '../state/state.ts';
 import {oneLine} from './sessions.ts';
 import {type Area, defineView} from './view.ts';
 

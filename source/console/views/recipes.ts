@@ -1,11 +1,10 @@
-import type {Finding} from '../../model/finding.ts';
-import type {Recipe} from '../../model/recipe.ts';
-import {whyNotInPast} from '../availability.ts';
+import type {Finding, Recipe} from '../../model/recipe.ts';
 import {freezeOrder} from '../components/table.ts';
 import {shorten} from '../components/text-lines.ts';
+import {whyNotInPast} from '../input/availability.ts';
 import {blankLine, fitText, type Line, line, padLines, span} from '../screen/line.ts';
 import type {Theme} from '../screen/theme.ts';
-import type {ConsoleState} from '../state.ts';
+import type {ConsoleState} from '../state/state.ts';
 import {type Area, defineView} from './view.ts';
 
 type RecipeRow = {recipe: Recipe; findings: Finding[]};

@@ -4,7 +4,7 @@ import {formatAge} from '../../core/text/format.ts';
 import type {Backend} from '../../model/snapshot.ts';
 import {arrangeRows, type Column, drawTable} from '../components/table.ts';
 import type {Role} from '../screen/line.ts';
-import type {ConsoleState} from '../state.ts';
+import type {ConsoleState} from '../state/state.ts';
 import {defineView} from './view.ts';
 
 const sessionColumns: Column<Backend>[] = [

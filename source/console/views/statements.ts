@@ -3,7 +3,7 @@ import {counted, formatBytes, formatCount, formatMs, formatRatio} from '../../co
 import type {Statement} from '../../model/snapshot.ts';
 import {arrangeRows, type Column, drawTable, type TableSlice} from '../components/table.ts';
 import {type Line, type Role, span} from '../screen/line.ts';
-import type {ConsoleState, TableState} from '../state.ts';
+import type {ConsoleState, TableState} from '../state/state.ts';
 import {oneLine} from './sessions.ts';
 import {defineView} from './view.ts';
 

@@ -1,6 +1,6 @@
 import type {Line} from '../screen/line.ts';
 import type {Theme} from '../screen/theme.ts';
-import type {ConsoleState, ViewId} from '../state.ts';
+import type {ConsoleState, ViewId} from '../state/state.ts';
 
 export type Area = {width: number; height: number};
 

@@ -1,19 +1,13 @@
 import {nameServer} from '../../core/server/server-identity.ts';
 import {sanitise} from '../../core/text/sanitise.ts';
-import type {Finding} from '../../model/finding.ts';
-import type {Plan} from '../../model/plan.ts';
-import type {Recipe} from '../../model/recipe.ts';
+import type {Finding, Plan, Recipe} from '../../model/recipe.ts';
 import {type Page, pageOf} from '../components/page.ts';
 import {indented, paragraph, shorten, signed, withUnit} from '../components/text-lines.ts';
-import {findingId} from '../findings.ts';
 import {textWidth} from '../screen/cell-width.ts';
 import {blankLine, type Line, line, lineWidth, type Span, span, wrapText} from '../screen/line.ts';
 import type {Theme} from '../screen/theme.ts';
-import type {ConsoleState, DataRequest, RecipeWizard, WizardStage} from '../state.ts';
-import type {Area} from '../views/view.ts';
-import {parameterBlocks} from './parameters-page.ts';
-import {planLines, planSummary} from './preview-page.ts';
-import {runBlocks} from './run-page.ts';
+import {findingId} from '../state/findings.ts';
+import type {ConsoleState, DataRequest, RecipeWizard, WizardStage} from '../state/state.ts';
 import {
   blockerOf,
   canBeCancelled,
@@ -24,7 +18,11 @@ import {
   currentStep,
   isCleaningUp,
   recipeOf,
-} from './state.ts';
+} from '../state/wizard.ts';
+import type {Area} from '../views/view.ts';
+import {parameterBlocks} from './parameters-page.ts';
+import {planLines, planSummary} from './preview-page.ts';
+import {runBlocks} from './run-page.ts';
 
 const stages: [WizardStage, string][] = [
   ['evidence', 'findings'],

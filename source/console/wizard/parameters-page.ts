@@ -1,11 +1,11 @@
 import type {ParameterProblem} from '../../core/recipe/parameter-problem.ts';
-import type {Parameter} from '../../model/parameter.ts';
+import type {Parameter} from '../../model/recipe.ts';
 import {indented} from '../components/text-lines.ts';
 import {textWidth} from '../screen/cell-width.ts';
 import {type Line, line, type Span, span} from '../screen/line.ts';
-import type {ConsoleState, RecipeWizard} from '../state.ts';
-import {parameterProblem} from './plan.ts';
-import {dataOf, recipeOf, valuesOf} from './state.ts';
+import {parameterProblem} from '../state/plan-wizard.ts';
+import type {ConsoleState, RecipeWizard} from '../state/state.ts';
+import {dataOf, recipeOf, valuesOf} from '../state/wizard.ts';
 
 /** Fits PostgreSQL's longest setting, `idle_in_transaction_session_timeout`. */
 const widestName = 38;

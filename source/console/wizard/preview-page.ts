@@ -1,7 +1,7 @@
 import {groupSkipped, type SkippedGroup} from '../../core/engine/plan.ts';
 import {titleBeside} from '../../core/engine/step-text.ts';
 import {counted} from '../../core/text/format.ts';
-import type {Plan} from '../../model/plan.ts';
+import type {Plan} from '../../model/recipe.ts';
 import type {Step} from '../../model/step.ts';
 import {stepLines} from '../components/step-lines.ts';
 import {heading, indented, paragraph, signed} from '../components/text-lines.ts';

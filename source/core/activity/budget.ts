@@ -1,5 +1,4 @@
 import type {Backend, Budget, BudgetGroup, Database, Snapshot} from '../../model/snapshot.ts';
-
 import type {RoleOrDatabaseLimit} from '../../model/target.ts';
 
 /** Settings and catalog limits that bound connection slots. */

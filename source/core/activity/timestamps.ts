@@ -1,4 +1,4 @@
-import type {RecordedAt} from '../../model/recording.ts';
+import type {RecordedAt} from '../../model/ports.ts';
 import {parseDurationMs} from '../text/duration.ts';
 
 const dayMs = 86_400_000;

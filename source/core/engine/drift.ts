@@ -1,7 +1,6 @@
 import type {JournalEntry} from '../../model/journal-entry.ts';
-import type {ParameterValues} from '../../model/parameter.ts';
-import type {GroupKey, Plan} from '../../model/plan.ts';
-import type {Recipe} from '../../model/recipe.ts';
+import type {EnginePorts, Recheck} from '../../model/ports.ts';
+import type {GroupKey, ParameterValues, Plan, Recipe} from '../../model/recipe.ts';
 import type {DataRequirements, RecipeData} from '../../model/recipe-data.ts';
 import type {RunStep, SlotUsage} from '../../model/run.ts';
 import type {Snapshot} from '../../model/snapshot.ts';
@@ -9,7 +8,6 @@ import type {Step} from '../../model/step.ts';
 import type {ServerIdentity} from '../../model/target.ts';
 import {canonicalJson} from '../text/json.ts';
 import {canAct, planRecipe} from './plan.ts';
-import type {EnginePorts, Recheck} from './ports.ts';
 import {slotsOf} from './run-state.ts';
 import {findRun, planUndo} from './undo.ts';
 

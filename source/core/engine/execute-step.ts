@@ -1,4 +1,4 @@
-import type {Clock, Executor} from '../../model/ports.ts';
+import type {Clock, Executor, StepPorts} from '../../model/ports.ts';
 import type {StepProgress, StepResult} from '../../model/run.ts';
 import type {FileStep, Measure, Pins, SqlStep, Step} from '../../model/step.ts';
 import {AbortError, BugError, exitCodes} from '../errors.ts';
@@ -13,7 +13,6 @@ import {
 } from './execute-sql.ts';
 import {applyChange} from './file-change.ts';
 import {anyAborted, type Interruption, NoAnswerError, StopRun} from './interruption.ts';
-import type {StepPorts} from './ports.ts';
 
 /** What an executing step is doing. */
 export type StepChange = {status: 'acting'; progress: StepProgress | null} | {status: 'verifying'};

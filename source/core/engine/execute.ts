@@ -1,6 +1,6 @@
 import type {JournalEvent, ProcessIdentity} from '../../model/journal-entry.ts';
-import type {Plan} from '../../model/plan.ts';
-import type {Sha256} from '../../model/ports.ts';
+import type {EnginePorts, RunIdentity, Sha256} from '../../model/ports.ts';
+import type {Plan} from '../../model/recipe.ts';
 import type {RunState, SlotUsage, StepResult} from '../../model/run.ts';
 import type {Step} from '../../model/step.ts';
 import {exitCodes} from '../errors.ts';
@@ -9,8 +9,6 @@ import {detectReconnect} from './drift.ts';
 import {skippedResult} from './execute-sql.ts';
 import {executeStep, planDrifted, resultOf} from './execute-step.ts';
 import {createInterruption, type Interruption, type Stop, StopRun, stopOf} from './interruption.ts';
-import type {EnginePorts, RunIdentity} from './ports.ts';
-
 import {countOutcomes, createRunState, exitCodeOf, withStep} from './run-state.ts';
 
 /** Identifies what an approval covers: this server since its last start, this recipe, its parameters and exact steps. */

@@ -1,6 +1,4 @@
-import type {ParameterValues} from '../../model/parameter.ts';
-import type {Plan, Skipped} from '../../model/plan.ts';
-import type {Recipe} from '../../model/recipe.ts';
+import type {ParameterValues, Plan, Recipe, Skipped} from '../../model/recipe.ts';
 import type {RecipeData} from '../../model/recipe-data.ts';
 import type {Snapshot} from '../../model/snapshot.ts';
 import type {SqlStep, Step} from '../../model/step.ts';

@@ -1,10 +1,9 @@
 import type {JournalDraft, JournalEntry, UnfinishedIntent} from '../../model/journal-entry.ts';
-import type {Clock, Executor, Files} from '../../model/ports.ts';
+import type {Clock, Executor, Files, RunIdentity} from '../../model/ports.ts';
 import type {StepResult} from '../../model/run.ts';
 import type {Pins, SqlStep, Step, Verification} from '../../model/step.ts';
 import {serverDoubt} from '../server/server-identity.ts';
 import {applyChange, invertChange} from './file-change.ts';
-import type {RunIdentity} from './ports.ts';
 import {endsByItself} from './step.ts';
 import {isWithheld} from './step-secrets.ts';
 import {hostOf} from './undo.ts';

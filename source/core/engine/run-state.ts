@@ -1,4 +1,4 @@
-import type {Plan} from '../../model/plan.ts';
+import type {Plan} from '../../model/recipe.ts';
 import type {ExitCode, RunState, RunStatus, RunStep, SlotUsage, StepResult} from '../../model/run.ts';
 import type {Budget} from '../../model/snapshot.ts';
 import {exitCodes} from '../errors.ts';

@@ -1,5 +1,5 @@
 import type {JournalEntry, ProcessIdentity} from '../../model/journal-entry.ts';
-import type {Plan, Skipped} from '../../model/plan.ts';
+import type {Plan, Skipped} from '../../model/recipe.ts';
 import type {StepResult} from '../../model/run.ts';
 import type {Pins, Step} from '../../model/step.ts';
 import type {ServerIdentity} from '../../model/target.ts';

@@ -1,5 +1,4 @@
 import type {Snapshot, Statement} from '../../model/snapshot.ts';
-
 import {
   cumulativeStats,
   holm,

@@ -1,4 +1,4 @@
-import type {Finding, Severity} from '../../model/finding.ts';
+import type {Finding, Severity} from '../../model/recipe.ts';
 import type {Snapshot} from '../../model/snapshot.ts';
 import {parseDurationMs} from '../text/duration.ts';
 import {connectedDatabase} from './measure.ts';

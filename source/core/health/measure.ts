@@ -1,9 +1,7 @@
-import type {Finding} from '../../model/finding.ts';
+import type {Finding} from '../../model/recipe.ts';
 import type {RecipeData} from '../../model/recipe-data.ts';
 import type {Snapshot, Statement} from '../../model/snapshot.ts';
-
 import type {Metrics} from './metrics.ts';
-
 import {minimumBlocks} from './thresholds.ts';
 
 /** What metrics are measured from. */

@@ -1,4 +1,4 @@
-import type {Finding} from '../../model/finding.ts';
+import type {Finding} from '../../model/recipe.ts';
 import type {Limits} from './health.ts';
 import {assessHealth, type Health, isBeyond} from './health.ts';
 import {type MetricName, type Metrics, metricNames, metricOf} from './metrics.ts';

@@ -1,5 +1,5 @@
 import type {Catalog, Table} from '../../model/catalog.ts';
-import type {IndexAdvice, IndexProposal, Served, SkippedIndex} from '../../model/index-advice.ts';
+import type {IndexAdvice, IndexProposal, Served, SkippedIndex} from '../../model/recipe-data.ts';
 import {formatCount} from '../text/format.ts';
 import type {Planner, WorkloadStatement} from './candidates.ts';
 import {type Candidate, candidatesFor, type Precedence} from './candidates.ts';

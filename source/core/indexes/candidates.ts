@@ -1,6 +1,5 @@
 import type {Table} from '../../model/catalog.ts';
-import type {IndexAdvice} from '../../model/index-advice.ts';
-
+import type {IndexAdvice} from '../../model/recipe-data.ts';
 import {btree, type IndexKey, type IndexSpec, key, orderKeys, specId} from './index-spec.ts';
 import type {Condition, StatementShape, TableUse, Term} from './statement-shape.ts';
 

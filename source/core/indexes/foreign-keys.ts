@@ -1,5 +1,5 @@
 import type {Catalog, ForeignKey, Table} from '../../model/catalog.ts';
-import type {SkippedIndex} from '../../model/index-advice.ts';
+import type {SkippedIndex} from '../../model/recipe-data.ts';
 import {quoteIdentifier} from '../sql/quote.ts';
 import type {WorkloadStatement} from './candidates.ts';
 import {type Candidate, toCandidate} from './candidates.ts';

@@ -1,6 +1,5 @@
-import type {IndexProposal} from '../../model/index-advice.ts';
-import type {Parameter} from '../../model/parameter.ts';
-import type {RecipeData} from '../../model/recipe-data.ts';
+import type {Parameter} from '../../model/recipe.ts';
+import type {IndexProposal, RecipeData} from '../../model/recipe-data.ts';
 import type {Backend, Snapshot} from '../../model/snapshot.ts';
 import type {Step} from '../../model/step.ts';
 import {usageError} from '../errors.ts';

@@ -1,14 +1,11 @@
 import type {Catalog, Index} from '../../model/catalog.ts';
-import type {IndexProposal, Served} from '../../model/index-advice.ts';
-import type {Skipped} from '../../model/plan.ts';
-import type {RecipeData} from '../../model/recipe-data.ts';
+import type {Skipped} from '../../model/recipe.ts';
+import type {IndexProposal, RecipeData, Served} from '../../model/recipe-data.ts';
 import type {AdviceStep, Measure, Step} from '../../model/step.ts';
 import {quoteIdentifier} from '../sql/quote.ts';
 import {redactLiterals} from '../sql/shown-sql.ts';
-
 import {describeIndex, tableOf} from './index-catalog.ts';
 import {isUnique, plainKeysOf, shapeOf, tailOf} from './index-definition.ts';
-
 import {adoptStep, buildStep, dropStep, type Patience} from './index-steps.ts';
 
 export type IndexWork = {

@@ -1,5 +1,4 @@
 import type {AdapterSettings} from '../../model/application.ts';
-
 import type {PoolSettings} from './presets.ts';
 
 /** A `new PrismaPg({...})` or `new Pool({...})` in a source file. */

@@ -1,4 +1,4 @@
-import type {Parameter, ParameterValues} from '../../model/parameter.ts';
+import type {Parameter, ParameterValues} from '../../model/recipe.ts';
 import type {RecipeData} from '../../model/recipe-data.ts';
 import {usageError} from '../errors.ts';
 import {readChoice, readCount, readList, readNumber, readText, writeText} from '../recipe/parameters.ts';

@@ -1,5 +1,4 @@
-import type {RecipeData} from '../../model/recipe-data.ts';
-import type {RoleLimit} from '../../model/roles.ts';
+import type {RecipeData, RoleLimit} from '../../model/recipe-data.ts';
 import type {AdviceStep, FileStep, SqlStep, Step, Verification} from '../../model/step.ts';
 import {quoteIdentifier} from '../sql/quote.ts';
 import {adapterLines, adapterSettings, patchCall} from './adapter-call.ts';

@@ -1,7 +1,5 @@
-import type {RecipeData} from '../../model/recipe-data.ts';
-import type {RoleLimit} from '../../model/roles.ts';
+import type {RecipeData, RoleLimit} from '../../model/recipe-data.ts';
 import type {Budget, Snapshot} from '../../model/snapshot.ts';
-
 import type {PoolerSettings} from './pgbouncer-ini.ts';
 import {type Platform, type PoolSettings, type Preset, presets} from './presets.ts';
 

@@ -1,5 +1,5 @@
 import type {PrismaModel, PrismaSchema} from '../../model/application.ts';
-import type {IndexProposal} from '../../model/index-advice.ts';
+import type {IndexProposal} from '../../model/recipe-data.ts';
 import type {AdviceStep, FileStep, Step} from '../../model/step.ts';
 import {ifNotExists, isUnique, type PlainKey, plainKeysOf} from '../indexes/index-definition.ts';
 import {quoteIdentifier} from '../sql/quote.ts';

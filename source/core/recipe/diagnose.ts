@@ -1,6 +1,4 @@
-import type {Finding, Severity} from '../../model/finding.ts';
-
-import type {Recipe} from '../../model/recipe.ts';
+import type {Finding, Recipe, Severity} from '../../model/recipe.ts';
 import type {RecipeData} from '../../model/recipe-data.ts';
 import type {Snapshot} from '../../model/snapshot.ts';
 

@@ -1,7 +1,6 @@
-import type {Finding} from '../../model/finding.ts';
-import type {Recipe} from '../../model/recipe.ts';
+import type {RecordedSnapshot} from '../../model/ports.ts';
+import type {Finding, Recipe} from '../../model/recipe.ts';
 import type {RecipeData} from '../../model/recipe-data.ts';
-import type {RecordedSnapshot} from '../../model/recording.ts';
 import type {Snapshot} from '../../model/snapshot.ts';
 import {type Diagnosis, diagnoseAll, worstFirst} from './diagnose.ts';
 

@@ -1,4 +1,4 @@
-import type {Parameter} from '../../model/parameter.ts';
+import type {Parameter} from '../../model/recipe.ts';
 import type {RecipeData} from '../../model/recipe-data.ts';
 import type {Snapshot} from '../../model/snapshot.ts';
 import {backendStates} from '../activity/backend-states.ts';

@@ -1,4 +1,4 @@
-import type {Parameter, ParameterValues} from '../../model/parameter.ts';
+import type {Parameter, ParameterValues} from '../../model/recipe.ts';
 import {usageError} from '../errors.ts';
 import {parseDurationMs} from '../text/duration.ts';
 

@@ -1,4 +1,4 @@
-import type {RoleSettings, SettingOverride} from '../../model/roles.ts';
+import type {RoleSettings, SettingOverride} from '../../model/recipe-data.ts';
 import type {Sql, SqlStep, Verification} from '../../model/step.ts';
 import {quoteIdentifier, quoteLiteral} from '../sql/quote.ts';
 

@@ -1,5 +1,5 @@
-import type {Plan} from '../../model/plan.ts';
-import type {RoleSettings} from '../../model/roles.ts';
+import type {Plan} from '../../model/recipe.ts';
+import type {RoleSettings} from '../../model/recipe-data.ts';
 import type {Backend, Snapshot} from '../../model/snapshot.ts';
 import {usageError} from '../errors.ts';
 import {parseDurationMs} from '../text/duration.ts';

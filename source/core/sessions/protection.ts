@@ -1,4 +1,4 @@
-import type {Skipped} from '../../model/plan.ts';
+import type {Skipped} from '../../model/recipe.ts';
 import type {Backend, Snapshot} from '../../model/snapshot.ts';
 import {quoteIdentifier} from '../sql/quote.ts';
 import {redactLiterals} from '../sql/shown-sql.ts';

@@ -1,4 +1,4 @@
-import type {Parameter, ParameterValues} from '../../model/parameter.ts';
+import type {Parameter, ParameterValues} from '../../model/recipe.ts';
 import type {Backend, BackendState, Snapshot} from '../../model/snapshot.ts';
 import {backendStates} from '../activity/backend-states.ts';
 import {usageError} from '../errors.ts';

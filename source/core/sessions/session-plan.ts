@@ -1,4 +1,4 @@
-import type {GroupKey, Skipped, WatchedGroup} from '../../model/plan.ts';
+import type {GroupKey, Skipped, WatchedGroup} from '../../model/recipe.ts';
 import type {Backend, Snapshot} from '../../model/snapshot.ts';
 import {type LockNode, lockTree} from '../activity/lock-tree.ts';
 import {redactLiterals} from '../sql/shown-sql.ts';

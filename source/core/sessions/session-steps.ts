@@ -1,7 +1,6 @@
 import type {Backend} from '../../model/snapshot.ts';
 import type {Sql, SqlStep, Step, Verification} from '../../model/step.ts';
 import {createPlaceholders} from '../sql/quote.ts';
-
 import {describeBackend, subjectOf} from './protection.ts';
 
 /** Ends one session if it is still the same; `unchanged`: and only if it has run nothing since. */

@@ -1,6 +1,5 @@
 import type {Verification} from '../../model/step.ts';
 import {redactBesideSql, redactCredentials, redactSecrets, type Showable} from '../text/redact.ts';
-
 import {literalContent, type SqlToken, sqlTokens} from './tokens.ts';
 
 /** The statement with each secret replaced by `***`; unchanged without secrets. */

@@ -1,6 +1,7 @@
 import type {EventEmitter} from 'node:events';
 import type {Socket} from 'node:net';
 import type {Duplex} from 'node:stream';
+import {AbortError, exitCodes} from '../../core/errors.ts';
 // Must be imported before pg, which checks for a navigator when it loads.
 import './node-navigator.ts';
 import Client from 'pg/lib/client.js';
@@ -91,4 +92,22 @@ export function isoTime(text: string | null): string | null {
   // Through a pooler the session may have another time zone. What cannot be parsed is returned unchanged.
   const date = new Date(text.replace(' ', 'T').replace(/([+-]\d\d)$/, '$1:00'));
   return Number.isNaN(date.getTime()) ? text : date.toISOString();
+}
+
+/**
+ * Rejects with AbortError (exit 3) if the server does not answer within `ms`. The connection stays open: other queries
+ * share it, and a frozen server may answer later.
+ */
+export function withDeadline<T>(answer: Promise<T>, ms: number): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(noAnswer(ms)), ms);
+    answer.then(resolve, reject).finally(() => clearTimeout(timer));
+  });
+}
+
+function noAnswer(ms: number): AbortError {
+  return new AbortError(`the server has not answered for ${ms / 1000} s`, {
+    hint: 'It may be frozen or overloaded, or the network interrupted: try again in a moment.',
+    exitCode: exitCodes.connection,
+  });
 }

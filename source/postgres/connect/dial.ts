@@ -2,8 +2,14 @@ import net from 'node:net';
 // Must be imported before pg, which checks for a navigator when it loads.
 import './node-navigator.ts';
 import Connection from 'pg/lib/connection.js';
-import {headerBytes, readExactly} from '../wire/message-reader.ts';
-import {errorFields, foreignProtocol, NotPostgresError, startupPacket} from '../wire/messages.ts';
+import {
+  errorFields,
+  foreignProtocol,
+  headerBytes,
+  NotPostgresError,
+  readExactly,
+  startupPacket,
+} from '../wire/messages.ts';
 import type {ConnectionRequest} from './request.ts';
 import {firstAcceptedTransport, type Transport} from './tls.ts';
 

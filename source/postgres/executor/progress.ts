@@ -2,7 +2,7 @@ import {redactSecrets} from '../../core/text/redact.ts';
 import type {StepProgress} from '../../model/run.ts';
 import type {SqlStep} from '../../model/step.ts';
 import type {Connection} from '../connect/connect.ts';
-import {pickVariant, type Query} from '../queries/query.ts';
+import {pickVariant, type Query, serverQuery} from '../queries/query.ts';
 
 /** The progress of backend `pid`, from the progress view of its command; null if it runs none. */
 export async function readProgress(
@@ -32,13 +32,9 @@ function describe(pid: number, locker: string | null): string {
  * for twice a second.
  */
 export const progressQueries: Record<NonNullable<SqlStep['progress']>, Query> = {
-  create_index: {
-    name: 'poolctl_progress_create_index',
-    versioned_by: 'server',
-    variants: [
-      {
-        floor: 130_000,
-        text: `
+  create_index: serverQuery(
+    'poolctl_progress_create_index',
+    `
 SELECT /* poolctl */ coalesce(p.phase, s.wait_event_type || ': ' || s.wait_event, 'starting') AS phase,
   CASE WHEN p.blocks_total > 0 THEN p.blocks_done WHEN p.tuples_total > 0 THEN p.tuples_done ELSE p.lockers_done END AS done,
   CASE WHEN p.blocks_total > 0 THEN p.blocks_total WHEN p.tuples_total > 0 THEN p.tuples_total ELSE p.lockers_total END AS total,
@@ -51,16 +47,10 @@ CROSS JOIN LATERAL (
 ) w
 LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = w.pid
 WHERE s.pid = $1 AND s.state = 'active'`,
-      },
-    ],
-  },
-  drop_index: {
-    name: 'poolctl_progress_drop_index',
-    versioned_by: 'server',
-    variants: [
-      {
-        floor: 130_000,
-        text: `
+  ),
+  drop_index: serverQuery(
+    'poolctl_progress_drop_index',
+    `
 SELECT /* poolctl */ coalesce(s.wait_event_type || ': ' || s.wait_event, 'dropping') AS phase,
   NULL::int8 AS done, NULL::int8 AS total,
   w.pid AS locker_pid, concat_ws(' ', nullif(a.application_name, ''), a.usename, a.state) AS locker
@@ -70,23 +60,15 @@ CROSS JOIN LATERAL (
 ) w
 LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = w.pid
 WHERE s.pid = $1 AND s.state = 'active'`,
-      },
-    ],
-  },
-  analyze: {
-    name: 'poolctl_progress_analyze',
-    versioned_by: 'server',
-    variants: [
-      {
-        floor: 130_000,
-        text: `
+  ),
+  analyze: serverQuery(
+    'poolctl_progress_analyze',
+    `
 SELECT /* poolctl */ p.phase, p.sample_blks_scanned AS done, p.sample_blks_total AS total,
   NULL::int4 AS locker_pid, NULL::text AS locker
 FROM pg_catalog.pg_stat_progress_analyze p
 WHERE p.pid = $1`,
-      },
-    ],
-  },
+  ),
 };
 
 type ProgressRow = {

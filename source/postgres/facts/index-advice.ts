@@ -7,13 +7,19 @@ import type {Column, Columns} from '../../core/indexes/statement-shape.ts';
 import type {Naming} from '../../core/indexes/terms.ts';
 import {shownStatement} from '../../core/sql/shown-sql.ts';
 import type {Catalog} from '../../model/catalog.ts';
-import type {IndexAdvice, IndexAdviceNeed, SkippedIndex} from '../../model/index-advice.ts';
+import type {IndexAdvice, IndexAdviceNeed, SkippedIndex} from '../../model/recipe-data.ts';
 import type {Connection} from '../connect/connect.ts';
 import {createIndexPlanner} from '../planner/index-planner.ts';
-import {extensionVersionNum, oldestVersionNum, pickVariant, type Query} from '../queries/query.ts';
+import {
+  extensionVersionNum,
+  oldestVersionNum,
+  pickVariant,
+  type Query,
+  serverQuery,
+} from '../queries/query.ts';
 import {expandLists, loadSqlParser, type SqlParser} from '../reach/parse-sql.ts';
 import {readCapabilities} from '../server/capabilities.ts';
-import {readCatalog} from './catalog/catalog.ts';
+import {readCatalog} from './catalog.ts';
 
 /** Statements considered: those with the most total execution time. */
 const maxStatements = 100;
@@ -147,13 +153,9 @@ function parseShape(query: string, parser: SqlParser, naming: Naming) {
  * The planner's statistics of columns, for tables by oid. pg_stats shows only columns that this role may read; of a
  * partitioned table, those of the whole.
  */
-export const columnStatisticsQuery: Query = {
-  name: 'poolctl_column_statistics',
-  versioned_by: 'server',
-  variants: [
-    {
-      floor: 130_000,
-      text: `
+export const columnStatisticsQuery = serverQuery(
+  'poolctl_column_statistics',
+  `
 SELECT /* poolctl */ a.attrelid::text, a.attname::text, t.typname::text, a.attnotnull,
   coalesce(s.n_distinct, 0)::float8, coalesce(s.null_frac, 0)::float8,
   coalesce(s.avg_width, CASE WHEN a.attlen > 0 THEN a.attlen ELSE 32 END)::int4,
@@ -169,9 +171,7 @@ LEFT JOIN LATERAL (
 ) s ON true
 WHERE a.attrelid = ANY ($1::oid[]) AND a.attnum > 0 AND NOT a.attisdropped
 ORDER BY a.attrelid, a.attnum`,
-    },
-  ],
-};
+);
 
 type ColumnStatisticsRow = [
   table_oid: string,
@@ -211,18 +211,12 @@ LIMIT $1`,
 type CostlyStatementRow = [queryid: string, query: string, calls: number, total_exec_time_ms: number];
 
 /** HypoPG's schema in this database, and whether the extension is available. */
-export const hypopgQuery: Query = {
-  name: 'poolctl_hypopg',
-  versioned_by: 'server',
-  variants: [
-    {
-      floor: 130_000,
-      text: `
+export const hypopgQuery = serverQuery(
+  'poolctl_hypopg',
+  `
 SELECT /* poolctl */
   (SELECT n.nspname::text FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = 'hypopg'),
   EXISTS (SELECT FROM pg_available_extensions a WHERE a.name = 'hypopg')`,
-    },
-  ],
-};
+);
 
 type HypopgRow = [schema: string | null, is_available: boolean];

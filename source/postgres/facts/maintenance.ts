@@ -1,7 +1,7 @@
 import {redactSecrets} from '../../core/text/redact.ts';
 import type {Maintenance, TableUpkeep, XminHolder} from '../../model/recipe-data.ts';
 import type {Connection} from '../connect/connect.ts';
-import {pickVariant, type Query, userSchema} from '../queries/query.ts';
+import {pickVariant, type Query, serverQuery, userSchema} from '../queries/query.ts';
 
 /** Tables that need vacuum or analyze, and what holds back the xmin horizon, in one round trip. Throws the server's errors. */
 export async function readMaintenance({client, server_version_num}: Connection): Promise<Maintenance> {
@@ -62,13 +62,9 @@ export const tableUpkeepQuery: Query = {
  * snapshots and transactions of this database, and slots and standbys with hot_standby_feedback of any database. A
  * slot's catalog_xmin holds back system catalogs only.
  */
-export const xminHoldersQuery: Query = {
-  name: 'poolctl_xmin_holders',
-  versioned_by: 'server',
-  variants: [
-    {
-      floor: 130_000,
-      text: `
+export const xminHoldersQuery = serverQuery(
+  'poolctl_xmin_holders',
+  `
 SELECT /* poolctl */ h.kind, h.name, h.description, h.xmin_age,
   (extract(epoch FROM h.age) * 1000)::float8 AS age_ms
 FROM (
@@ -93,6 +89,4 @@ FROM (
 WHERE h.xmin_age IS NOT NULL
 ORDER BY h.xmin_age DESC, h.kind, h.name
 LIMIT 5`,
-    },
-  ],
-};
+);

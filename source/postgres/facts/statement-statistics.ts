@@ -1,6 +1,6 @@
 import type {StatementStatistics} from '../../model/recipe-data.ts';
 import type {Connection} from '../connect/connect.ts';
-import {pickVariant, type Query} from '../queries/query.ts';
+import {pickVariant, serverQuery} from '../queries/query.ts';
 import {readCapabilities} from '../server/capabilities.ts';
 import {statementsNotes, suggestSetting} from '../server/managed-service.ts';
 
@@ -43,13 +43,9 @@ function preloadValue(libraries: string | null): string {
  * where a file merely sets it. shared_preload_libraries is hidden from roles without pg_read_all_settings: for them it
  * has no row.
  */
-export const statementStatisticsQuery: Query = {
-  name: 'poolctl_statement_statistics',
-  versioned_by: 'server',
-  variants: [
-    {
-      floor: 130_000,
-      text: `
+export const statementStatisticsQuery = serverQuery(
+  'poolctl_statement_statistics',
+  `
 SELECT /* poolctl */ EXISTS (SELECT FROM pg_settings s WHERE s.name = 'pg_stat_statements.max') AS is_loaded,
   (SELECT s.setting FROM pg_settings s WHERE s.name = 'shared_preload_libraries') AS libraries,
   (SELECT s.pending_restart FROM pg_settings s WHERE s.name = 'shared_preload_libraries') AS is_restart_pending,
@@ -61,9 +57,7 @@ SELECT /* poolctl */ EXISTS (SELECT FROM pg_settings s WHERE s.name = 'pg_stat_s
 FROM (SELECT) one
 LEFT JOIN pg_extension e ON e.extname = 'pg_stat_statements'
 LEFT JOIN pg_namespace n ON n.oid = e.extnamespace`,
-    },
-  ],
-};
+);
 
 type StatementStatisticsRow = {
   is_loaded: boolean;

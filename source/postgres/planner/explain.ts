@@ -1,7 +1,6 @@
 import {AbortError, exitCodes, usageError} from '../../core/errors.ts';
 import {quoteIdentifier} from '../../core/sql/quote.ts';
-import type {PgClient} from '../connect/client.ts';
-import {withDeadline} from '../deadline.ts';
+import {type PgClient, withDeadline} from '../connect/client.ts';
 import {type PlanBatch, planBehindGate} from '../reach/behind-gate.ts';
 import {loadSqlParser} from '../reach/parse-sql.ts';
 import {isSqlstate} from '../sqlstate.ts';

@@ -7,7 +7,7 @@ import {type IndexSpec, keysOf} from '../../core/indexes/index-spec.ts';
 import {adviseFromFile, type FileIndex} from '../../core/indexes/migration-file.ts';
 import {findTable} from '../../core/indexes/terms.ts';
 import type {Table} from '../../model/catalog.ts';
-import type {IndexAdvice, SkippedIndex} from '../../model/index-advice.ts';
+import type {IndexAdvice, SkippedIndex} from '../../model/recipe-data.ts';
 import type {SqlParser} from '../reach/parse-sql.ts';
 
 /**

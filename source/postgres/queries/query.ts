@@ -1,6 +1,9 @@
 import {BugError} from '../../core/errors.ts';
 import {quoteIdentifier} from '../../core/sql/quote.ts';
 
+/** PostgreSQL 13, the oldest version that poolctl supports. */
+export const oldestVersionNum = 130_000;
+
 /**
  * One query with a variant for each version that needs one. The variant with the highest floor at or below the version
  * is run; every variant returns the same columns.
@@ -12,6 +15,11 @@ export type Query = {
   versioned_by: 'server' | 'pg_stat_statements';
   variants: {floor: number; text: string}[];
 };
+
+/** A query with one text for every version of the server. Its columns are those of `text`. */
+export function serverQuery(name: string, text: string): Query {
+  return {name, versioned_by: 'server', variants: [{floor: oldestVersionNum, text}]};
+}
 
 /** Reads one query's rows as arrays, in the order of its columns. */
 export type ReadRows = <Row>(query: Query) => Promise<Row[]>;
@@ -41,9 +49,6 @@ export function extensionVersionNum(version: string): number {
 export function userSchema(column: string): string {
   return `${column} <> 'information_schema' AND ${column} !~ '^pg_'`;
 }
-
-/** PostgreSQL 13, the oldest version that poolctl supports. */
-export const oldestVersionNum = 130_000;
 
 /** `15.18 (Debian ...)` as the server's number, 150018; also `18beta1` and `9.6.24`. 0 for another text. */
 export function parseServerVersion(version: string): number {

@@ -7,7 +7,12 @@ import type {Query} from './query.ts';
  *
  * An entry without a queryid is one that this role may not see.
  */
-const text = (columns: {toplevel: string; read_time: string; write_time: string; stats_since: string}) => `
+const countersText = (columns: {
+  toplevel: string;
+  read_time: string;
+  write_time: string;
+  stats_since: string;
+}) => `
 SELECT /* poolctl */ s.queryid::text, s.dbid, s.userid, s.toplevel, s.calls, s.total_exec_time, s.mean_exec_time,
   s.stddev_exec_time, s.min_exec_time, s.max_exec_time, s.total_plan_time, s.rows, s.shared_blks_hit,
   s.shared_blks_read, s.shared_blks_dirtied, s.temp_blks_read, s.temp_blks_written, s.wal_bytes,
@@ -37,11 +42,11 @@ export const statementsQuery: Query = {
   name: 'poolctl_statements',
   versioned_by: 'pg_stat_statements',
   variants: [
-    {floor: 108, text: text({...before1_11, toplevel: 'true'})},
-    {floor: 109, text: text(before1_11)},
+    {floor: 108, text: countersText({...before1_11, toplevel: 'true'})},
+    {floor: 109, text: countersText(before1_11)},
     {
       floor: 111,
-      text: text({
+      text: countersText({
         toplevel: 'p.toplevel',
         read_time: 'p.shared_blk_read_time',
         write_time: 'p.shared_blk_write_time',
@@ -73,4 +78,84 @@ export type StatementRow = [
   blk_read_time: number,
   blk_write_time: number,
   stats_since: string | null,
+];
+
+/** The size of pg_stat_statements, its evictions and the server's clock. Extension 1.8 does not count evictions. */
+const infoText = (dealloc: string, stats_reset: string, from: string) => `
+SELECT /* poolctl */ ${dealloc} AS dealloc, ${stats_reset} AS stats_reset,
+  coalesce(current_setting('pg_stat_statements.max', true)::int8, 0) AS max_entries,
+  date_part('epoch', now()) * 1000 AS at_ms${from}`;
+
+export const statementsInfoQuery: Query = {
+  name: 'poolctl_statements_info',
+  versioned_by: 'pg_stat_statements',
+  variants: [
+    {floor: 108, text: infoText('NULL::int8', 'NULL::text', '')},
+    {
+      floor: 109,
+      text: infoText('i.dealloc', 'i.stats_reset::text', '\nFROM {schema}.pg_stat_statements_info() i'),
+    },
+  ],
+};
+
+export type StatementsInfoRow = [
+  dealloc: number | null,
+  stats_reset: string | null,
+  max_entries: number,
+  at_ms: number,
+];
+
+/**
+ * Three figures of every entry, to find those that became busy among thousands that are not read at each refresh: one
+ * text of `queryid calls total_exec_time` triples. As rows, 5,000 entries would cost this process 4 ms instead of 1. One
+ * queryid may have several roles or databases, which `statementsQuery` separates.
+ */
+export const statementsScanQuery: Query = {
+  name: 'poolctl_statements_scan',
+  versioned_by: 'pg_stat_statements',
+  variants: [
+    {
+      floor: 108,
+      text: `
+SELECT /* poolctl */ count(*)::int8 AS entries,
+  coalesce(string_agg(p.queryid || ' ' || p.calls || ' ' || p.total_exec_time, ' '), '') AS triples
+FROM {schema}.pg_stat_statements(false) p
+WHERE p.queryid IS NOT NULL`,
+    },
+  ],
+};
+
+export type StatementsScanRow = [entries: number, triples: string];
+
+/**
+ * The texts of the statements in `$1`. Reading any text reads the file of all texts (10 ms for 5,000), so only visible
+ * ones are requested, once each. poolctl's own are returned too, so that they can be left out: on an idle server they
+ * would be the costliest.
+ */
+export const statementTextsQuery: Query = {
+  name: 'poolctl_statement_texts',
+  versioned_by: 'pg_stat_statements',
+  variants: [
+    {
+      floor: 108,
+      text: `
+SELECT /* poolctl */ p.queryid::text, p.dbid, p.userid,
+  CASE WHEN octet_length(p.query) > 100000 THEN left(p.query, 100000) ELSE p.query END AS query,
+  o.is_own
+FROM {schema}.pg_stat_statements(true) p
+CROSS JOIN LATERAL (
+  SELECT (starts_with(p.query, 'SELECT /* poolctl */') OR starts_with(p.query, 'WITH /* poolctl */'))
+    AND p.userid = (SELECT r.oid FROM pg_roles r WHERE r.rolname = current_user) AS is_own
+) o
+WHERE p.queryid = ANY ($1::int8[]) OR o.is_own`,
+    },
+  ],
+};
+
+export type StatementTextRow = [
+  queryid: string,
+  dbid: number,
+  userid: number,
+  query: string | null,
+  is_own: boolean | null,
 ];

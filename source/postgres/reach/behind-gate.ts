@@ -1,8 +1,13 @@
+import {AbortError, exitCodes} from '../../core/errors.ts';
 import {quoteIdentifier} from '../../core/sql/quote.ts';
+import {redactSecrets} from '../../core/text/redact.ts';
+import type {Row} from '../../model/recipe-data.ts';
 import type {Sql} from '../../model/step.ts';
 import type {PgClient} from '../connect/client.ts';
+import type {Connection} from '../connect/connect.ts';
 import {beginWatching} from '../connect/session.ts';
-import {gateQuery, toRefusal} from './gate.ts';
+import {isAboutOneQuery} from '../sqlstate.ts';
+import {gateQuery, RefusedStatement, toRefusal} from './gate.ts';
 import {loadSqlParser, type SqlParser} from './parse-sql.ts';
 
 type PgQuery = Parameters<PgClient['query']>[0];
@@ -148,4 +153,38 @@ export async function readBehindGate<Row>(
   for (const part of [begun, passed, answered, ended])
     if (part.status === 'rejected') throw toRefusal(part.reason, 'run');
   return (answered as PromiseFulfilledResult<{rows: Row[]}>).value.rows;
+}
+
+/**
+ * The rows of queries that a team wrote, each in a read-only transaction that is rolled back. Throws AbortError for a
+ * query that fails: exit 5 if a privilege is missing, else 2.
+ */
+export async function readAnswers(
+  {rawClient}: Connection,
+  queries: Record<string, Sql>,
+): Promise<Record<string, Row[]>> {
+  const answers: Record<string, Row[]> = {};
+  for (const [name, query] of Object.entries(queries)) {
+    try {
+      answers[name] = await readBehindGate<Row>(rawClient, query);
+    } catch (error) {
+      throw refused(name, error);
+    }
+  }
+  return answers;
+}
+
+function refused(name: string, error: unknown): unknown {
+  if (error instanceof RefusedStatement) {
+    const {message, exitCode, hint} = error;
+    const options = {exitCode, cause: error, ...(hint !== undefined && {hint})};
+    return new AbortError(`the diagnosis of ${name} was ${message}`, options);
+  }
+  const code = (error as {code?: unknown}).code;
+  if (!(error instanceof Error) || !isAboutOneQuery(code)) return error;
+  return new AbortError(`the diagnosis of ${name} failed: ${redactSecrets(error.message)}`, {
+    hint: 'Qualify names in its SQL (public.orders): the search path is pg_catalog only.',
+    exitCode: code === '42501' ? exitCodes.privilege : exitCodes.usage,
+    cause: error,
+  });
 }

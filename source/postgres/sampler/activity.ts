@@ -6,7 +6,7 @@ import {redactSecrets} from '../../core/text/redact.ts';
 import type {Backend, BackendState, BackgroundWorker} from '../../model/snapshot.ts';
 import type {RoleOrDatabaseLimit} from '../../model/target.ts';
 import type {ActivityRow} from '../queries/activity.ts';
-import type {CatalogRow} from '../queries/catalog.ts';
+import type {NameRow} from '../queries/server.ts';
 
 /** The result of one read of pg_stat_activity. */
 export type Activity = {
@@ -269,7 +269,7 @@ export type Names = {
 
 export const noNames: Names = {roles: new Map(), databases: new Map(), role_and_database_limits: []};
 
-export function toNames(rows: readonly CatalogRow[]): Names {
+export function toNames(rows: readonly NameRow[]): Names {
   const roles = new Map<number, {name: string; is_superuser: boolean}>();
   const databases = new Map<number, string>();
   const role_and_database_limits: RoleOrDatabaseLimit[] = [];

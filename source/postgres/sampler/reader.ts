@@ -6,14 +6,20 @@ import type {PgClient, RawPgClient} from '../connect/client.ts';
 import {isoTime} from '../connect/client.ts';
 import {poolerInBetween} from '../connect/pooler.ts';
 import type {ConnectionRequest} from '../connect/request.ts';
-import {type ActivityRow, activityQuery} from '../queries/activity.ts';
-import {type CatalogRow, catalogQuery} from '../queries/catalog.ts';
-import {type DatabaseRow, databasesQuery} from '../queries/databases.ts';
-import {type IndexBuildRow, indexBuildsQuery} from '../queries/index-builds.ts';
-import {type IndexHitsRow, indexHitsQuery} from '../queries/index-hits.ts';
-import {type LockWaitRow, lockWaitsQuery} from '../queries/lock-waits.ts';
+import {type ActivityRow, activityQuery, type LockWaitRow, lockWaitsQuery} from '../queries/activity.ts';
 import {pickVariant, type Query} from '../queries/query.ts';
-import {type SlotSettingsRow, slotSettingsQuery} from '../queries/slot-settings.ts';
+import {
+  type DatabaseRow,
+  databasesQuery,
+  type IndexBuildRow,
+  type IndexHitsRow,
+  indexBuildsQuery,
+  indexHitsQuery,
+  type NameRow,
+  namesQuery,
+  type SlotSettingsRow,
+  slotSettingsQuery,
+} from '../queries/server.ts';
 import {type Capabilities, readCapabilities, withServer} from '../server/capabilities.ts';
 import {readServerProof, type ServerProof} from '../server/server-proof.ts';
 import {type Activity, createActivityReader, type Names, noNames, toNames} from './activity.ts';
@@ -89,7 +95,7 @@ export function createReader(connection: ReadableConnection, now: () => number):
   async function readCatalogs(): Promise<void> {
     const [found, roles, [slots]] = await Promise.all([
       readCapabilities(connection),
-      run<CatalogRow>(pick(catalogQuery)),
+      run<NameRow>(pick(namesQuery)),
       run<SlotSettingsRow>(pick(slotSettingsQuery)),
     ]);
     names = toNames(roles);

@@ -1,9 +1,8 @@
 import {shownStatement} from '../../core/sql/shown-sql.ts';
 import {formatAge} from '../../core/text/format.ts';
 import type {SessionIdentity} from '../../model/snapshot.ts';
-import type {PgClient} from '../connect/client.ts';
-import {withDeadline} from '../deadline.ts';
-import {pickVariant, type Query} from '../queries/query.ts';
+import {type PgClient, withDeadline} from '../connect/client.ts';
+import {pickVariant, type Query, serverQuery} from '../queries/query.ts';
 
 type SessionLock = {
   locktype: string;
@@ -112,17 +111,11 @@ type SessionLockRow = [
 ];
 
 /** The whole text that one session sent last, as far as track_activity_query_size keeps it. */
-export const sessionQueryQuery: Query = {
-  name: 'poolctl_session_query',
-  versioned_by: 'server',
-  variants: [
-    {
-      floor: 130_000,
-      text: `
+export const sessionQueryQuery = serverQuery(
+  'poolctl_session_query',
+  `
 SELECT /* poolctl */ (date_part('epoch', a.backend_start) * 1e6)::int8 AS backend_start_us, a.query
 FROM pg_stat_get_activity($1) a`,
-    },
-  ],
-};
+);
 
 type SessionQueryRow = [backend_start_us: number | null, query: string | null];

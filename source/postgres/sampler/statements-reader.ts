@@ -11,10 +11,16 @@ import type {Statement, StatementsInfo} from '../../model/snapshot.ts';
 import {isoTime} from '../connect/client.ts';
 import type {Connection} from '../connect/connect.ts';
 import {extensionVersionNum, pickVariant, type Query} from '../queries/query.ts';
-import {type StatementTextRow, statementTextsQuery} from '../queries/statement-texts.ts';
-import {type StatementRow, statementsQuery} from '../queries/statements.ts';
-import {type StatementsInfoRow, statementsInfoQuery} from '../queries/statements-info.ts';
-import {type StatementsScanRow, statementsScanQuery} from '../queries/statements-scan.ts';
+import {
+  type StatementRow,
+  type StatementsInfoRow,
+  type StatementsScanRow,
+  type StatementTextRow,
+  statementsInfoQuery,
+  statementsQuery,
+  statementsScanQuery,
+  statementTextsQuery,
+} from '../queries/statements.ts';
 import {readCapabilities} from '../server/capabilities.ts';
 import type {Names} from './activity.ts';
 import type {RunQuery} from './sections.ts';

@@ -3,7 +3,7 @@ import type {Unavailable} from '../../model/snapshot.ts';
 import type {ManagedService, Target} from '../../model/target.ts';
 import type {PgClient} from '../connect/client.ts';
 import {type ConnectionRequest, hostAndPort} from '../connect/request.ts';
-import {extensionVersionNum, oldestVersionNum, pickVariant, type Query} from '../queries/query.ts';
+import {extensionVersionNum, oldestVersionNum, pickVariant, serverQuery} from '../queries/query.ts';
 import {readServerProof, type ServerProof} from './server-proof.ts';
 
 /** The parts of a connection that reading the target needs. */
@@ -167,13 +167,9 @@ function missingStatements(row: IdentityRow, request: ConnectionRequest): Unavai
  * (has_privs_of_role). pg_stat_statements.max exists only where the library was preloaded, and shared_preload_libraries
  * itself is hidden from ordinary roles.
  */
-export const identityQuery: Query = {
-  name: 'poolctl_identity',
-  versioned_by: 'server',
-  variants: [
-    {
-      floor: 130_000,
-      text: `
+export const identityQuery = serverQuery(
+  'poolctl_identity',
+  `
 SELECT /* poolctl */ current_setting('server_version_num')::int4 AS server_version_num, pg_is_in_recovery() AS is_in_recovery,
   current_user::text AS role_name,
   r.rolsuper AS is_superuser,
@@ -192,9 +188,7 @@ FROM pg_roles r
 LEFT JOIN pg_extension e ON e.extname = 'pg_stat_statements'
 LEFT JOIN pg_namespace n ON n.oid = e.extnamespace
 WHERE r.rolname = current_user`,
-    },
-  ],
-};
+);
 
 type IdentityRow = {
   server_version_num: number;

@@ -1,9 +1,8 @@
 import {nameServer} from '../../core/server/server-identity.ts';
 import {quoteIdentifier} from '../../core/sql/quote.ts';
 import {counted} from '../../core/text/format.ts';
-import type {DoctorCheck} from '../../model/doctor.ts';
 import type {Unavailable} from '../../model/snapshot.ts';
-import type {Target} from '../../model/target.ts';
+import type {DoctorCheck, Target} from '../../model/target.ts';
 import type {DoctorFacts} from './doctor-facts.ts';
 import {grantNotes, serviceNames, statementsNotes, suggestSetting} from './managed-service.ts';
 

@@ -1,6 +1,5 @@
 import {compareServers, serverDifference} from '../../core/server/server-identity.ts';
-import type {DoctorCheck, DoctorReport} from '../../model/doctor.ts';
-import type {Target} from '../../model/target.ts';
+import type {DoctorCheck, DoctorReport, Target} from '../../model/target.ts';
 import {type Connection, connect} from '../connect/connect.ts';
 import {toAbortError} from '../connect/errors.ts';
 import {poolerInBetween} from '../connect/pooler.ts';

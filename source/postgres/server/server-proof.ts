@@ -1,6 +1,6 @@
 import type {ServerIdentity} from '../../model/target.ts';
 import type {PgClient} from '../connect/client.ts';
-import {oldestVersionNum, pickVariant, type Query} from '../queries/query.ts';
+import {oldestVersionNum, pickVariant, type Query, serverQuery} from '../queries/query.ts';
 
 export type ServerProof = {
   server: ServerIdentity;
@@ -40,20 +40,14 @@ export async function readServerProof(
 }
 
 /** Which session answers: the marker is in its startup options, the pid in the protocol's key data. */
-export const serverProofQuery: Query = {
-  name: 'poolctl_server_proof',
-  versioned_by: 'server',
-  variants: [
-    {
-      floor: 130_000,
-      text: `
+export const serverProofQuery = serverQuery(
+  'poolctl_server_proof',
+  `
 SELECT /* poolctl */ pg_backend_pid() AS backend_pid, current_setting('poolctl.marker', true) AS marker,
   d.oid::text AS database_oid, pg_is_in_recovery() AS is_in_recovery,
   to_char(pg_postmaster_start_time() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS started_at
 FROM pg_database d WHERE d.datname = current_database()`,
-    },
-  ],
-};
+);
 
 type ServerProofRow = {
   backend_pid: number;
@@ -68,18 +62,12 @@ type ServerProofRow = {
  * checks the privilege for every function of a plan, also in a CASE that is not reached; that would be an ERROR in the
  * server's log for each connection.
  */
-export const systemIdentifierQuery: Query = {
-  name: 'poolctl_system_identifier',
-  versioned_by: 'server',
-  variants: [
-    {
-      floor: 130_000,
-      text: `
+export const systemIdentifierQuery = serverQuery(
+  'poolctl_system_identifier',
+  `
 SELECT /* poolctl */ CASE WHEN has_function_privilege('pg_catalog.pg_control_system()', 'EXECUTE')
   THEN substring(query_to_xml('SELECT system_identifier FROM pg_catalog.pg_control_system()',
     false, false, '')::text from '>([0-9]+)<') END AS system_identifier`,
-    },
-  ],
-};
+);
 
 type SystemIdentifierRow = {system_identifier: string | null};

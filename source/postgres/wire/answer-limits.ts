@@ -2,7 +2,7 @@ import {EventEmitter} from 'node:events';
 import type {Duplex} from 'node:stream';
 import {formatBytes} from '../../core/text/format.ts';
 import type {RawPgClient} from '../connect/client.ts';
-import {createMessageReader} from './message-reader.ts';
+import {createMessageReader} from './messages.ts';
 
 /** Limits on what poolctl reads: far above what it requests, far below what would fill its memory. */
 export const answerLimits = {

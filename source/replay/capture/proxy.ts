@@ -1,9 +1,7 @@
 import type net from 'node:net';
 import {TLSSocket} from 'node:tls';
 import type {Dial} from '../../postgres/connect/dial.ts';
-import {readExactly} from '../../postgres/wire/message-reader.ts';
-import {fatalError, message, startupParameters} from '../../postgres/wire/messages.ts';
-
+import {fatalError, message, readExactly, startupParameters} from '../../postgres/wire/messages.ts';
 import {type LoopbackServer, listenOnLoopback, readFirstPacket} from '../loopback.ts';
 
 /** Receives a copy of the forwarded bytes. */

@@ -1,5 +1,9 @@
-import {type BodyReader, createBodyReader, createMessageReader} from '../../postgres/wire/message-reader.ts';
-import {errorFields} from '../../postgres/wire/messages.ts';
+import {
+  type BodyReader,
+  createBodyReader,
+  createMessageReader,
+  errorFields,
+} from '../../postgres/wire/messages.ts';
 import type {CapturedStatement, CaptureLog, Field, Pending, Rows, Session} from './capture-log.ts';
 
 /** Rows are kept to find where later parameters come from. Applications do not loop over longer results. */

@@ -1,4 +1,4 @@
-import {type BodyReader, createBodyReader, createMessageReader} from '../../postgres/wire/message-reader.ts';
+import {type BodyReader, createBodyReader, createMessageReader} from '../../postgres/wire/messages.ts';
 import {
   beginStatement,
   type CaptureLog,
@@ -7,7 +7,6 @@ import {
   type Prepared,
   type Session,
 } from './capture-log.ts';
-
 import type {Observer} from './proxy.ts';
 import {observeBackend} from './session-backend.ts';
 

@@ -21,7 +21,6 @@ import {
 import {keepReadOnly} from '../read-only/client.ts';
 import {allowOutbound} from '../sandbox/outbound.ts';
 import {markMeasured} from '../sandbox/redirect-pg.ts';
-
 import {createRunStats} from './run-stats.ts';
 
 /** One instance of the application: a pool, a Prisma Client, a cache. */

@@ -7,7 +7,6 @@ import {
   recordFailedRequest,
   recordRequest,
 } from '../pool/request-trace.ts';
-
 import {trackPeakConnections} from './guard.ts';
 import {type Instance, type InstanceOptions, inRequest, openInstance} from './instance.ts';
 import {applyLoad, type Load} from './load.ts';

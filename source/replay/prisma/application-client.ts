@@ -2,7 +2,6 @@ import {existsSync} from 'node:fs';
 import {readdir, readFile} from 'node:fs/promises';
 import {createRequire} from 'node:module';
 import {dirname, join, resolve} from 'node:path';
-
 import {PrismaPg} from '@prisma/adapter-pg';
 import {createJiti} from 'jiti/static';
 import type pg from 'pg';

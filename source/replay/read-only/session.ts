@@ -1,4 +1,4 @@
-import {headerBytes} from '../../postgres/wire/message-reader.ts';
+import {headerBytes} from '../../postgres/wire/messages.ts';
 import {type ReadOnlyStatement, readOnlyStatement} from './statement.ts';
 import {
   committed,

@@ -1,5 +1,4 @@
-import {headerBytes, messageSize} from '../../postgres/wire/message-reader.ts';
-import {cString, int16, int32, message} from '../../postgres/wire/messages.ts';
+import {cString, headerBytes, int16, int32, message, messageSize} from '../../postgres/wire/messages.ts';
 
 /** What becomes of each message of one connection. */
 export type ReadOnlySession = {

@@ -3,10 +3,10 @@ import type {WorkloadStatement} from '../../../source/core/indexes/candidates.ts
 import type {ExistingIndex} from '../../../source/core/indexes/existing-index.ts';
 import {covers} from '../../../source/core/indexes/existing-index.ts';
 import {type IndexKey, key} from '../../../source/core/indexes/index-spec.ts';
-import type {IndexAdvice, IndexProposal} from '../../../source/model/index-advice.ts';
+import type {IndexAdvice, IndexProposal} from '../../../source/model/recipe-data.ts';
 import type {Connection} from '../../../source/postgres/connect/connect.ts';
 import {readAdviceInput} from '../../../source/postgres/facts/index-advice.ts';
-import {planHypothetically} from '../../../source/postgres/planner/hypothetical.ts';
+import {planHypothetically} from '../../../source/postgres/planner/index-planner.ts';
 import {loadSqlParser, type SqlParser} from '../../../source/postgres/reach/parse-sql.ts';
 import type {TestServer} from '../../helpers/server.ts';
 import {watch} from '../../postgres/watching.ts';

@@ -17,13 +17,12 @@ import {sha256} from '../../../source/journal/chain.ts';
 import type {JournalFile} from '../../../source/journal/journal-file.ts';
 import {openJournal} from '../../../source/journal/journal-file.ts';
 import type {Clock} from '../../../source/model/ports.ts';
-
 import type {Recipe} from '../../../source/model/recipe.ts';
 import type {ExitCode} from '../../../source/model/run.ts';
 import type {Connection} from '../../../source/postgres/connect/connect.ts';
 import {connect} from '../../../source/postgres/connect/connect.ts';
 import {createExecutor} from '../../../source/postgres/executor/executor.ts';
-import {readOnce} from '../../../source/postgres/sampler/read-once.ts';
+import {readOnce} from '../../../source/postgres/sampler/sampler.ts';
 import type {TestServer} from '../../helpers/server.ts';
 import {requestTo} from '../../postgres/requests.ts';
 

@@ -1,5 +1,4 @@
-import type {Plan} from '../../../source/model/plan.ts';
-import type {Recipe} from '../../../source/model/recipe.ts';
+import type {Plan, Recipe} from '../../../source/model/recipe.ts';
 import type {SqlStep, Verification} from '../../../source/model/step.ts';
 
 /** Limits roles to 7 connections, one after the other. */

@@ -1,7 +1,7 @@
 import {expect, it} from 'vitest';
 import {planDocument} from '../../../source/cli/execution/render-plan.ts';
 import {buildStep} from '../../../source/core/indexes/index-steps.ts';
-import type {Plan} from '../../../source/model/plan.ts';
+import type {Plan} from '../../../source/model/recipe.ts';
 import type {SqlStep} from '../../../source/model/step.ts';
 import {exampleServer} from '../../helpers/identity.ts';
 

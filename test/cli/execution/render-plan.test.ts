@@ -2,7 +2,7 @@ import {expect, it} from 'vitest';
 import {planText} from '../../../source/cli/execution/render-plan.ts';
 import {buildGuard} from '../../../source/core/indexes/index-guards.ts';
 import {buildStep} from '../../../source/core/indexes/index-steps.ts';
-import type {Plan} from '../../../source/model/plan.ts';
+import type {Plan} from '../../../source/model/recipe.ts';
 
 const index = {schema: 'public', name: 'orders_idx', table: 'orders', table_oid: '1'};
 const build = buildStep(

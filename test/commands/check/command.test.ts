@@ -3,7 +3,7 @@ import {loadRecipeData} from '../../../source/cli/recipe-data.ts';
 import {checkOnce} from '../../../source/commands/check/command.ts';
 import type {Recipe} from '../../../source/model/recipe.ts';
 import {type Connection, connect} from '../../../source/postgres/connect/connect.ts';
-import {readOnce} from '../../../source/postgres/sampler/read-once.ts';
+import {readOnce} from '../../../source/postgres/sampler/sampler.ts';
 import {output} from '../../cli/execution/acting.ts';
 import {createFinding, createRecipe} from '../../console/played.ts';
 import {describeEachMajor, startTestServer, type TestServer} from '../../helpers/server.ts';

@@ -1,6 +1,6 @@
 import {describe, expect, it} from 'vitest';
 import {printDoctorReport} from '../../../source/commands/doctor/command.ts';
-import type {DoctorCheck, DoctorReport} from '../../../source/model/doctor.ts';
+import type {DoctorCheck, DoctorReport} from '../../../source/model/target.ts';
 
 const ok: DoctorCheck = {
   id: 'sessions',

@@ -1,9 +1,8 @@
 import {afterAll, beforeAll, describe, expect, it} from 'vitest';
 import type {Output} from '../../../source/cli/context.ts';
 import {printSnapshot} from '../../../source/commands/snapshot/command.ts';
-
 import {connect} from '../../../source/postgres/connect/connect.ts';
-import {readOnce} from '../../../source/postgres/sampler/read-once.ts';
+import {readOnce} from '../../../source/postgres/sampler/sampler.ts';
 import type {TestServer} from '../../helpers/server.ts';
 import {describeEachMajor, startTestServer} from '../../helpers/server.ts';
 import {createSnapshot} from '../../helpers/snapshot.ts';

@@ -1,10 +1,8 @@
 import {describe, expect, it} from 'vitest';
-import type {Effect, Message} from '../../../source/console/messages.ts';
-import type {ConsoleState, DataRequest} from '../../../source/console/state.ts';
-import {wizardOf} from '../../../source/console/wizard/state.ts';
-import type {Parameter, ParameterValues} from '../../../source/model/parameter.ts';
-import type {Plan} from '../../../source/model/plan.ts';
-import type {Recipe} from '../../../source/model/recipe.ts';
+import type {Effect, Message} from '../../../source/console/state/messages.ts';
+import type {ConsoleState, DataRequest} from '../../../source/console/state/state.ts';
+import {wizardOf} from '../../../source/console/state/wizard.ts';
+import type {Parameter, ParameterValues, Plan, Recipe} from '../../../source/model/recipe.ts';
 import type {RecipeData} from '../../../source/model/recipe-data.ts';
 import {createBackend, createSnapshot} from '../../helpers/snapshot.ts';
 import {createFinding, createPlan, createRecipe, open, play, press, read, screenOf} from '../played.ts';

@@ -1,6 +1,6 @@
 import {describe, expect, it} from 'vitest';
-import type {ConsoleState} from '../../../source/console/state.ts';
-import {wizardOf} from '../../../source/console/wizard/state.ts';
+import type {ConsoleState} from '../../../source/console/state/state.ts';
+import {wizardOf} from '../../../source/console/state/wizard.ts';
 import {createRunState} from '../../../source/core/engine/run-state.ts';
 import {sessionId} from '../../../source/core/sessions/session-id.ts';
 import type {RunState, StepProgress} from '../../../source/model/run.ts';

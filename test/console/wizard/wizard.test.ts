@@ -1,9 +1,9 @@
 import {describe, expect, it} from 'vitest';
-import type {ConsoleState} from '../../../source/console/state.ts';
-import {wizardOf} from '../../../source/console/wizard/state.ts';
+import type {ConsoleState} from '../../../source/console/state/state.ts';
+import {wizardOf} from '../../../source/console/state/wizard.ts';
 import {createRunState} from '../../../source/core/engine/run-state.ts';
 import {buildGuard} from '../../../source/core/indexes/index-guards.ts';
-import type {Parameter} from '../../../source/model/parameter.ts';
+import type {Parameter} from '../../../source/model/recipe.ts';
 import {exampleServer} from '../../helpers/identity.ts';
 import {createBackend, createSnapshot} from '../../helpers/snapshot.ts';
 import {

@@ -6,7 +6,6 @@ import {
   withDatabaseRates,
   withStatementRates,
 } from '../../../source/core/activity/rates.ts';
-
 import type {Database, Statement} from '../../../source/model/snapshot.ts';
 import {createStatement} from '../../helpers/snapshot.ts';
 

@@ -1,10 +1,10 @@
 import {createHash} from 'node:crypto';
 import {describe, expect, it} from 'vitest';
 import {execute, planHash} from '../../../source/core/engine/execute.ts';
-import type {EnginePorts} from '../../../source/core/engine/ports.ts';
 import {AbortError, exitCodes} from '../../../source/core/errors.ts';
 import type {JournalDraft, JournalEntry} from '../../../source/model/journal-entry.ts';
-import type {Plan} from '../../../source/model/plan.ts';
+import type {EnginePorts} from '../../../source/model/ports.ts';
+import type {Plan} from '../../../source/model/recipe.ts';
 import type {RunState, SlotUsage} from '../../../source/model/run.ts';
 import type {Step} from '../../../source/model/step.ts';
 import {exampleServer} from '../../helpers/identity.ts';

@@ -1,10 +1,10 @@
 import {createHash} from 'node:crypto';
 import {expect, it} from 'vitest';
 import {execute} from '../../../source/core/engine/execute.ts';
-import type {EnginePorts} from '../../../source/core/engine/ports.ts';
 import {createRunState, describeInterruption} from '../../../source/core/engine/run-state.ts';
 import type {JournalDraft, JournalEntry} from '../../../source/model/journal-entry.ts';
-import type {Plan} from '../../../source/model/plan.ts';
+import type {EnginePorts} from '../../../source/model/ports.ts';
+import type {Plan} from '../../../source/model/recipe.ts';
 import type {RunState} from '../../../source/model/run.ts';
 import type {SqlStep} from '../../../source/model/step.ts';
 import {exampleServer} from '../../helpers/identity.ts';

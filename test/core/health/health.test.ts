@@ -2,7 +2,7 @@ import {describe, expect, it} from 'vitest';
 import {assessHealth, type GivenLimits, limitsFor, parseLimit} from '../../../source/core/health/health.ts';
 import {measure, slowestStatement} from '../../../source/core/health/measure.ts';
 import {type MetricName, metricNames} from '../../../source/core/health/metrics.ts';
-import type {Finding} from '../../../source/model/finding.ts';
+import type {Finding} from '../../../source/model/recipe.ts';
 import type {Database, Snapshot, StatementRates} from '../../../source/model/snapshot.ts';
 import {createBackend, createSnapshot, createStatement} from '../../helpers/snapshot.ts';
 

@@ -3,7 +3,7 @@ import {applyChange, invertChange} from '../../../source/core/engine/file-change
 import {nextMigration, prismaSteps} from '../../../source/core/prisma/prisma-indexes.ts';
 import {readModels} from '../../../source/core/prisma/prisma-schema.ts';
 import type {PrismaSchema} from '../../../source/model/application.ts';
-import type {IndexProposal} from '../../../source/model/index-advice.ts';
+import type {IndexProposal} from '../../../source/model/recipe-data.ts';
 import {createProposal} from '../../helpers/catalog.ts';
 
 const path = '/app/prisma/schema.prisma';

@@ -1,7 +1,7 @@
 import {expect, it} from 'vitest';
 import {recipes} from '../../../recipes/index.ts';
 import {problemOf} from '../../../source/core/recipe/parameter-problem.ts';
-import type {Parameter} from '../../../source/model/parameter.ts';
+import type {Parameter} from '../../../source/model/recipe.ts';
 import {createBackend, createSnapshot} from '../../helpers/snapshot.ts';
 
 const snapshot = createSnapshot({backends: [createBackend({pid: 4711}), createBackend({pid: 4712})]});

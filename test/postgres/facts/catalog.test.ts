@@ -1,7 +1,7 @@
 import {afterAll, beforeAll, expect, it} from 'vitest';
 import type {Catalog} from '../../../source/model/catalog.ts';
 import type {Connection} from '../../../source/postgres/connect/connect.ts';
-import {readCatalog} from '../../../source/postgres/facts/catalog/catalog.ts';
+import {readCatalog} from '../../../source/postgres/facts/catalog.ts';
 import {describeEachMajor, startTestServer, type TestServer} from '../../helpers/server.ts';
 import {watch} from '../watching.ts';
 

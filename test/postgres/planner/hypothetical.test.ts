@@ -1,6 +1,6 @@
 import {afterAll, beforeAll, expect, it} from 'vitest';
 import type {Connection} from '../../../source/postgres/connect/connect.ts';
-import {planHypothetically} from '../../../source/postgres/planner/hypothetical.ts';
+import {planHypothetically} from '../../../source/postgres/planner/index-planner.ts';
 import {loadSqlParser} from '../../../source/postgres/reach/parse-sql.ts';
 import {describeHypopg, startHypopgServer} from '../../helpers/hypopg.ts';
 import {describePgBouncer, startPgBouncer} from '../../helpers/pgbouncer.ts';

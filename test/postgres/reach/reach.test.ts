@@ -1,7 +1,7 @@
 import {afterAll, beforeAll, expect, it, onTestFinished} from 'vitest';
 import type {Connection} from '../../../source/postgres/connect/connect.ts';
 import {explainStatement} from '../../../source/postgres/planner/explain.ts';
-import {planHypothetically} from '../../../source/postgres/planner/hypothetical.ts';
+import {planHypothetically} from '../../../source/postgres/planner/index-planner.ts';
 import {loadSqlParser} from '../../../source/postgres/reach/parse-sql.ts';
 import {describeEachMajor, startTestServer, type TestServer} from '../../helpers/server.ts';
 import {rejection} from '../requests.ts';

@@ -1,7 +1,7 @@
 import {afterAll, beforeAll, expect, it} from 'vitest';
 import type {Connection} from '../../../source/postgres/connect/connect.ts';
 import {explainStatement} from '../../../source/postgres/planner/explain.ts';
-import {readOnce} from '../../../source/postgres/sampler/read-once.ts';
+import {readOnce} from '../../../source/postgres/sampler/sampler.ts';
 import {readSessionDetail} from '../../../source/postgres/sampler/session-detail.ts';
 import {describeEachMajor, startTestServer, type TestServer} from '../../helpers/server.ts';
 import {rejection} from '../requests.ts';

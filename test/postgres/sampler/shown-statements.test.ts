@@ -3,7 +3,7 @@ import killIdleSessions from '../../../recipes/kill-idle-sessions.ts';
 import {protectionOf} from '../../../source/core/sessions/protection.ts';
 import {readCriteria} from '../../../source/core/sessions/session-parameters.ts';
 import {connect} from '../../../source/postgres/connect/connect.ts';
-import {readOnce} from '../../../source/postgres/sampler/read-once.ts';
+import {readOnce} from '../../../source/postgres/sampler/sampler.ts';
 import {readSessionDetail} from '../../../source/postgres/sampler/session-detail.ts';
 import {readStatementText} from '../../../source/postgres/sampler/statements-reader.ts';
 import {secretStatements} from '../../helpers/secret-statements.ts';

@@ -1,5 +1,5 @@
 import {afterAll, afterEach, beforeAll, describe, expect, it} from 'vitest';
-import type {DoctorCheck, DoctorReport} from '../../../source/model/doctor.ts';
+import type {DoctorCheck, DoctorReport} from '../../../source/model/target.ts';
 import {connect} from '../../../source/postgres/connect/connect.ts';
 import {examine} from '../../../source/postgres/server/doctor.ts';
 import {describeEachMajor, startTestServer, type TestServer} from '../../helpers/server.ts';

@@ -2,7 +2,7 @@ import {afterAll, afterEach, beforeAll, expect, it, onTestFinished} from 'vitest
 import {compareServers} from '../../../source/core/server/server-identity.ts';
 import type {ServerIdentity} from '../../../source/model/target.ts';
 import {connect} from '../../../source/postgres/connect/connect.ts';
-import {readOnce} from '../../../source/postgres/sampler/read-once.ts';
+import {readOnce} from '../../../source/postgres/sampler/sampler.ts';
 import {examine} from '../../../source/postgres/server/doctor.ts';
 import {describeEachMajor, startTestServer, type TestServer} from '../../helpers/server.ts';
 import {requestTo} from '../requests.ts';

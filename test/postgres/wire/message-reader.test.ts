@@ -1,6 +1,5 @@
 import {describe, expect, it} from 'vitest';
-import {createMessageReader} from '../../../source/postgres/wire/message-reader.ts';
-import {message} from '../../../source/postgres/wire/messages.ts';
+import {createMessageReader, message} from '../../../source/postgres/wire/messages.ts';
 
 const stream = Buffer.concat([
   message('T', Buffer.from('fields')),

@@ -1,0 +1,126 @@
+import {compareServers, serverDifference} from '../../core/server/server-identity.ts';
+import {parseSessionId} from '../../core/sessions/session-id.ts';
+import type {JournalEntry} from '../../model/journal-entry.ts';
+import {clockOf} from '../components/scrubber.ts';
+import {findingOf} from '../state/findings.ts';
+import {selectedSession, targetSessions} from '../state/selection.ts';
+import type {ConsoleState, Past} from '../state/state.ts';
+import {hasEnded} from '../state/state.ts';
+import {blockerOf, canBeUnfolded, choicesOf, wizardOf} from '../state/wizard.ts';
+import {selectedRun} from '../views/journal.ts';
+
+/** Why a key does nothing now; null where it works. One function per kind of key. */
+
+/** Why nothing can be changed while the past is shown. */
+export function whyNotInPast({now, at_ms}: Past): string {
+  return now === null
+    ? 'this is a recording: no recipe can be run on it'
+    : `this is ${clockOf(at_ms)}: press L to return to now before you change anything`;
+}
+
+/** Why nothing can be changed: the connection leads to another server. null where it does not. */
+export function anotherServer({link}: ConsoleState): string | null {
+  if (link.kind !== 'live' || link.another_server === null) return null;
+  return `${link.another_server}: poolctl changes nothing there; quit, and open poolctl on the intended server`;
+}
+
+export function needsPast({past}: ConsoleState): string | null {
+  return past?.now ? null : past === null ? 'the screen already shows now' : 'a recording has no now';
+}
+
+export function needsNow({past}: ConsoleState): string | null {
+  return past !== null && past.now === null ? 'this is a recording already' : null;
+}
+
+export function needsRow(state: ConsoleState): string | null {
+  return state.tables[state.view].cursor === null ? 'no row selected (use the arrow keys)' : null;
+}
+
+export function needsTable(state: ConsoleState): string | null {
+  return state.view === 'sessions' || state.view === 'statements'
+    ? null
+    : 'works in Sessions (2) and Statements (3)';
+}
+
+/** The Journal can be filtered but not sorted. */
+export function needsFilterable(state: ConsoleState): string | null {
+  return state.view === 'journal' || needsTable(state) === null
+    ? null
+    : 'works in Sessions (2), Statements (3) and Journal (6)';
+}
+
+export function needsTaggable(state: ConsoleState): string | null {
+  return state.view === 'sessions' || state.view === 'locks'
+    ? needsRow(state)
+    : 'works in Sessions (2) and Locks (4)';
+}
+
+export function needsSessions(state: ConsoleState): string | null {
+  if (state.view !== 'sessions' && state.view !== 'locks') return 'works in Sessions (2) and Locks (4)';
+  const targets = targetSessions(state);
+  if (targets.length === 0) return 'no session selected or tagged';
+  if (targets.every(id => parseSessionId(id).backend_start === ''))
+    return 'this role sees too little of the session to identify it';
+  if (state.overlay?.kind === 'session' && !selectedSession(state)) return 'this session has ended';
+  return state.link.kind === 'live' ? null : 'not connected';
+}
+
+export function needsStatement(state: ConsoleState): string | null {
+  return state.view === 'statements' ? needsRow(state) : 'works in Statements (3)';
+}
+
+/** In other views the key opens the list of recipes. */
+export function needsRecipe(state: ConsoleState): string | null {
+  return state.view === 'recipes' ? needsRow(state) : null;
+}
+
+export function needsFinding(state: ConsoleState, letter: string): string | null {
+  if (state.view !== 'overview') return 'works in Overview (1)';
+  return findingOf(state, letter) ? null : 'no such finding';
+}
+
+/** A run can be undone only on the server where it was executed. */
+export function needsUndoable(state: ConsoleState): string | null {
+  if (state.view !== 'journal') return 'works in Journal (6)';
+  const selected = selectedRun(state);
+  if (selected === undefined) return needsRow(state);
+  if (state.snapshot === null || state.link.kind !== 'live') return 'not connected';
+  const run = state.journal?.entries.find(
+    (entry): entry is JournalEntry & {event: 'run'} => entry.event === 'run' && entry.run === selected,
+  );
+  if (run === undefined) return `the start of run ${selected} is not in the journal`;
+  if (state.journal?.isBroken) return 'the journal does not verify, so no run can be undone';
+  const {id: here, server} = state.snapshot.target;
+  if (run.target !== here) return `run ${selected} was on ${run.target}, this is ${here}`;
+  if (run.server === undefined || server === undefined) return null;
+  if (compareServers(run.server, server) !== 'other') return null;
+  return `run ${selected}: ${serverDifference(run.server, server)}`;
+}
+
+export function needsChoices(state: ConsoleState): string | null {
+  const wizard = wizardOf(state);
+  return wizard && choicesOf(state, wizard).length > 0
+    ? null
+    : 'this parameter has no list of values: type one';
+}
+
+export function needsBlocker(state: ConsoleState): string | null {
+  const wizard = wizardOf(state);
+  const pid = wizard && blockerOf(wizard)?.pid;
+  if (pid === null || pid === undefined) return 'no step waits for a session';
+  const isRead = state.snapshot?.backends.some(backend => backend.pid === pid);
+  return isRead ? null : `session ${pid} is not in the last snapshot`;
+}
+
+export function needsLongGuard(state: ConsoleState): string | null {
+  const wizard = wizardOf(state);
+  return wizard && canBeUnfolded(wizard) ? null : 'no guard is folded here';
+}
+
+/** Only Esc stops a run: `q` may have been meant to close a page. */
+export function needsEscape({overlay}: ConsoleState, key: string): string | null {
+  if (key === 'q' && overlay?.kind === 'replay' && !hasEnded(overlay)) return 'Esc ends the replay';
+  return key === 'q' && overlay?.kind === 'wizard' && overlay.wizard.stage === 'running'
+    ? 'Esc stops the run'
+    : null;
+}

@@ -1,0 +1,82 @@
+import {isTooSmall} from '../least-size.ts';
+import type {Command} from '../state/messages.ts';
+import type {ConsoleState} from '../state/state.ts';
+import {whyNotInPast} from './availability.ts';
+import type {InputEvent} from './decoder.ts';
+import {bindings} from './keymap.ts';
+import {type Binding, modeOf, typingModes} from './modes.ts';
+
+/** The binding's label in the footer; '' where it has none. */
+export function labelOf({label}: Binding, state: ConsoleState): string {
+  return typeof label === 'string' ? label : label(state);
+}
+
+const acts: Command['kind'][] = ['end-sessions', 'explain', 'open-recipe', 'open-finding', 'undo-run'];
+
+/** Whether the key leads to a change on the server. */
+export function isAct({command}: Binding, {view}: ConsoleState, key: string): boolean {
+  const {kind} = typeof command === 'function' ? command(key) : command;
+  return acts.includes(kind) || (kind === 'open' && ['overview', 'recipes'].includes(view));
+}
+
+/** Why a key does nothing now; null where it works. */
+export function whyDisabled(binding: Binding, state: ConsoleState, key: string): string | null {
+  if (state.past !== null && isAct(binding, state, key)) return whyNotInPast(state.past);
+  return binding.disabledBecause?.(state, key) ?? null;
+}
+
+type Meaning = {command: Command} | {blocked: string} | null;
+
+/** The command for what was typed or pasted; `blocked` is why there is none. */
+export function meaningOf(event: InputEvent, state: ConsoleState): Meaning {
+  const meaning =
+    event.kind === 'paste'
+      ? {command: {kind: 'paste', text: event.text} as const}
+      : commandOf(event.name, state);
+  if (meaning === null || !isTooSmall(state)) return meaning;
+  return 'command' in meaning && isAllowedUnseen(meaning.command, state) ? meaning : null;
+}
+
+/** The command for a key on a terminal of sufficient size; `blocked` is why there is none. */
+export function commandOf(key: string, state: ConsoleState): Meaning {
+  const mode = modeOf(state);
+  const text = key === 'space' ? ' ' : key;
+  if (typingModes.includes(mode) && [...text].length === 1) return {command: {kind: 'type', text}};
+  const binding = bindings.find(({keys, modes}) => keys.includes(key) && modes.includes(mode));
+  if (!binding) return null;
+  const reason = whyDisabled(binding, state, key);
+  if (reason !== null) return {blocked: `${keyName(key)}: ${reason}`};
+  return {command: typeof binding.command === 'function' ? binding.command(key) : binding.command};
+}
+
+/** On a terminal too small to draw on, only going back, quitting, suspending and redrawing work; a run continues. */
+function isAllowedUnseen({kind}: Command, {overlay}: ConsoleState): boolean {
+  if (kind === 'back') return !isRunning(overlay);
+  return kind === 'quit' || kind === 'suspend' || kind === 'redraw';
+}
+
+function isRunning(overlay: ConsoleState['overlay']): boolean {
+  return overlay?.kind === 'replay' || (overlay?.kind === 'wizard' && overlay.wizard.stage === 'running');
+}
+
+const names: Record<string, string> = {
+  space: 'Space',
+  enter: 'Enter',
+  escape: 'Esc',
+  tab: 'Tab',
+  'shift-tab': 'Shift-Tab',
+  backspace: 'Backspace',
+  up: '↑',
+  down: '↓',
+  left: '←',
+  right: '→',
+  pageup: 'PgUp',
+  pagedown: 'PgDn',
+  home: 'Home',
+  end: 'End',
+};
+
+/** The display name of a key: `pagedown` is `PgDn`, `ctrl-l` is `Ctrl-L`. */
+export function keyName(key: string): string {
+  return key.startsWith('ctrl-') ? `Ctrl-${key.slice('ctrl-'.length).toUpperCase()}` : (names[key] ?? key);
+}

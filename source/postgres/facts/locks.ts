@@ -1,0 +1,66 @@
+import type {AdvisoryLock, AdvisoryLockNeed, PreparedTransaction} from '../../model/recipe-data.ts';
+import {isoTime} from '../connect/client.ts';
+import type {Connection} from '../connect/connect.ts';
+import {pickVariant, type Query, serverQuery} from '../queries/query.ts';
+
+/** The sessions of every database that hold or await one advisory lock, holders first. Throws the server's errors. */
+export async function readAdvisoryLocks(
+  {client, server_version_num}: Connection,
+  {key}: AdvisoryLockNeed,
+): Promise<AdvisoryLock[]> {
+  const {text} = pickVariant(advisoryLocksQuery, server_version_num);
+  return (await client.query<AdvisoryLock>({text, values: [key]})).rows;
+}
+
+/**
+ * Sessions that hold or await pg_advisory_lock($1::bigint): its high half is classid, its low half objid, and objsubid
+ * is 1 (2 for a lock of two int4 keys; src/backend/utils/adt/lockfuncs.c).
+ */
+const advisoryLocksText = (wait_age_ms: string) => `
+SELECT /* poolctl */ l.pid, d.datname::text AS database, l.mode, l.granted AS is_granted, ${wait_age_ms} AS wait_age_ms
+FROM pg_locks l
+JOIN pg_database d ON d.oid = l.database
+WHERE l.locktype = 'advisory' AND l.objsubid = 1 AND l.pid IS NOT NULL
+  AND l.classid = (($1::int8 >> 32) & 4294967295)::oid AND l.objid = ($1::int8 & 4294967295)::oid
+ORDER BY l.granted DESC, l.pid`;
+
+export const advisoryLocksQuery: Query = {
+  name: 'poolctl_advisory_locks',
+  versioned_by: 'server',
+  variants: [
+    {floor: 130_000, text: advisoryLocksText('NULL::int8')},
+    {floor: 140_000, text: advisoryLocksText("(date_part('epoch', now() - l.waitstart) * 1000)::int8")},
+  ],
+};
+
+/** The prepared transactions of every database, oldest first. Throws the server's errors. */
+export async function readPreparedTransactions({
+  client,
+  server_version_num,
+}: Connection): Promise<PreparedTransaction[]> {
+  const {text} = pickVariant(preparedTransactionsQuery, server_version_num);
+  const {rows} = await client.query<PreparedTransaction>({text});
+  return rows.map(row => ({...row, prepared: isoTime(row.prepared) ?? row.prepared}));
+}
+
+/**
+ * Prepared transactions and the sessions that wait for their locks. These locks have no pid; what they share is the
+ * virtual transaction they were prepared in, or -1 and their transaction id after a restart
+ * (MarkAsPreparingGuts in twophase.c), and one of them is the lock on their own transaction id.
+ */
+export const preparedTransactionsQuery = serverQuery(
+  'poolctl_prepared_transactions',
+  `
+WITH /* poolctl */ l AS MATERIALIZED (SELECT * FROM pg_locks)
+SELECT p.gid, p.transaction::text, p.prepared::text, p.owner::text, p.database::text, (date_part('epoch', now() - p.prepared) * 1000)::int8 AS age_ms,
+  ARRAY(SELECT DISTINCT w.pid FROM l x
+    JOIN l h ON h.virtualtransaction = x.virtualtransaction AND h.pid IS NULL AND h.granted
+    JOIN l w
+    ON (w.locktype, w.database, w.relation, w.page, w.tuple, w.virtualxid, w.transactionid, w.classid, w.objid, w.objsubid)
+      IS NOT DISTINCT FROM (h.locktype, h.database, h.relation, h.page, h.tuple, h.virtualxid, h.transactionid, h.classid, h.objid, h.objsubid)
+    WHERE x.locktype = 'transactionid' AND x.transactionid = p.transaction AND x.pid IS NULL AND x.granted
+      AND NOT w.granted AND w.pid IS NOT NULL
+    ORDER BY w.pid) AS waiters
+FROM pg_prepared_xacts p
+ORDER BY p.prepared, p.gid`,
+);

@@ -1,0 +1,101 @@
+import {describe, expect, it} from 'vitest';
+import {keyList} from '../../../source/console/components/overlay-lines.ts';
+import {commandOf, meaningOf} from '../../../source/console/input/key-meaning.ts';
+import {bindings} from '../../../source/console/input/keymap.ts';
+import {newWizard} from '../../../source/console/state/open-wizard.ts';
+import {createState, type RecipeWizard} from '../../../source/console/state/state.ts';
+
+const state = createState({
+  columns: 80,
+  rows: 24,
+  address: 'db',
+  isProduction: false,
+  interval_ms: 2000,
+  recipes: [],
+});
+
+describe('keymap', () => {
+  it('gives no key two meanings in one mode', () => {
+    const seen = new Set<string>();
+    for (const {keys, modes} of bindings) {
+      for (const key of keys) {
+        for (const mode of modes) {
+          expect(seen).not.toContain(`${mode} ${key}`);
+          seen.add(`${mode} ${key}`);
+        }
+      }
+    }
+  });
+
+  it('explains every key in the list that help and README are made from', () => {
+    expect(keyList()).toHaveLength(bindings.length);
+    for (const {keys, help} of keyList()) {
+      expect(keys).not.toBe('');
+      expect(help).not.toBe('');
+    }
+  });
+
+  it('says why a key can do nothing instead of ignoring it', () => {
+    expect(commandOf('K', state)).toEqual({blocked: 'K: works in Sessions (2) and Locks (4)'});
+    expect(commandOf('enter', state)).toEqual({blocked: 'Enter: no row selected (use the arrow keys)'});
+    expect(commandOf('a', state)).toEqual({blocked: 'a: no such finding'});
+  });
+
+  it.each([
+    ['2', {kind: 'show-view', view: 'sessions'}],
+    ['tab', {kind: 'cycle-view', by: 1}],
+    ['ctrl-c', {kind: 'quit'}],
+    ['q', {kind: 'quit'}],
+    ['?', {kind: 'help'}],
+  ])('%s while browsing', (key, command) => {
+    expect(commandOf(key, state)).toEqual({command});
+  });
+
+  it('types what would be a command while a filter is typed, and still leaves on Ctrl-C', () => {
+    const typing = {
+      ...state,
+      overlay: {kind: 'prompt' as const, purpose: 'filter' as const, text: '', before: '', error: null},
+    };
+    expect(commandOf('q', typing)).toEqual({command: {kind: 'type', text: 'q'}});
+    expect(commandOf('2', typing)).toEqual({command: {kind: 'type', text: '2'}});
+    expect(commandOf('space', typing)).toEqual({command: {kind: 'type', text: ' '}});
+    expect(commandOf('ctrl-c', typing)).toEqual({command: {kind: 'quit'}});
+    expect(commandOf('up', typing)).toBeNull();
+  });
+});
+
+describe('a screen too small to show what a key does', () => {
+  const aWizard: RecipeWizard = {...newWizard, recipe: 'kill-idle-sessions'};
+  const small = {...state, columns: 39, rows: 30};
+  const confirming = {
+    ...state,
+    columns: 30,
+    rows: 6,
+    overlay: {kind: 'wizard' as const, wizard: {...aWizard, stage: 'confirm' as const}},
+  };
+  const running = {
+    ...confirming,
+    overlay: {kind: 'wizard' as const, wizard: {...aWizard, stage: 'running' as const}},
+  };
+  const key = (name: string) => ({kind: 'key', name}) as const;
+
+  it.each(['2', 'K', 'enter', 'space', ':', 'j', 'a'])('takes no %s', name => {
+    expect(meaningOf(key(name), small)).toBeNull();
+  });
+
+  it('takes no word, no Enter and no paste for a confirmation, and lets it be left', () => {
+    for (const name of ['y', 'e', 's', 'enter', 'backspace', 'pagedown'])
+      expect(meaningOf(key(name), confirming)).toBeNull();
+    expect(meaningOf({kind: 'paste', text: 'yes'}, confirming)).toBeNull();
+    expect(meaningOf(key('escape'), confirming)).toEqual({command: {kind: 'back'}});
+  });
+
+  it('stops no run with Esc, where nothing would be asked', () => {
+    expect(meaningOf(key('escape'), running)).toBeNull();
+    expect(meaningOf(key('ctrl-c'), running)).toEqual({command: {kind: 'quit'}});
+  });
+
+  it.each(['ctrl-c', 'q'])('is left with %s', name => {
+    expect(meaningOf(key(name), small)).toEqual({command: {kind: 'quit'}});
+  });
+});

@@ -1,0 +1,173 @@
+import {describe, expect, it} from 'vitest';
+import {commandOf} from '../../../source/console/input/key-meaning.ts';
+import type {Message} from '../../../source/console/state/messages.ts';
+import type {ConsoleState} from '../../../source/console/state/state.ts';
+import type {RecordedAt} from '../../../source/model/ports.ts';
+import {createSnapshot} from '../../helpers/snapshot.ts';
+import {createFinding, createRecipe, open, play, press, read, rowsOf, screenOf} from '../played.ts';
+
+const start_ms = Date.parse('2026-01-01T12:00:00.000Z');
+const moments: RecordedAt[] = Array.from({length: 100}, (_, index) => ({
+  at_ms: start_ms + index * 2000,
+  severity: index === 50 ? 'critical' : null,
+}));
+
+function snapshotAt(index: number) {
+  const used = 10 + index;
+  const snapshot = createSnapshot({at: new Date(start_ms + index * 2000).toISOString()});
+  return {...snapshot, budget: {...snapshot.budget, used}};
+}
+
+function pastRead(index: number, kept = moments): Message {
+  const snapshots = Array.from({length: Math.min(5, index + 1)}, (_, back) =>
+    snapshotAt(index - back),
+  ).reverse();
+  return {kind: 'past-read', moments: kept, snapshots};
+}
+
+const recipe = createRecipe({findings: () => [createFinding()]});
+const live = play(open(100, 30, {recipes: [recipe]}), read(snapshotAt(99))).state;
+const past = play(live, pastRead(50)).state;
+
+describe('the past of a live console', () => {
+  it.each([
+    ['left', {at_ms: start_ms + 99 * 2000, by: -1}],
+    ['[', {at_ms: start_ms + 99 * 2000, by: -1}],
+    ['{', {at_ms: start_ms + 99 * 2000 - 60_000, by: 0}],
+  ])('%s asks for an earlier reading', (key, wanted) => {
+    expect(effectsOf(live, key)).toContainEqual({kind: 'read-past', ...wanted});
+  });
+
+  it('goes no further than now', () => {
+    expect(effectsOf(live, 'right')).toEqual([]);
+    expect(press(play(live, pastRead(99)).state, 'right').past).toBeNull();
+    expect(press(play(live, pastRead(90)).state, '}').past).toBeNull();
+  });
+
+  it('shows the reading, the charts before it, the scrubber with what was found, and where we are', () => {
+    expect(past.history.map(({used}) => used)).toEqual([56, 57, 58, 59, 60]);
+    const rows = rowsOf(past);
+    expect(rows[0]).toContain('past stopped 2026-01-01 12:01:40');
+    const scrubber = rows.at(-2) ?? '';
+    expect(scrubber).toMatch(/^ 12:00:00 ─+✖?●✖?─+ 12:03:18$/);
+    expect(rowsOf(play(live, pastRead(10)).state).at(-2)).toMatch(/●─+✖+─+ 12:03:18$/);
+    expect(rows).toHaveLength(30);
+  });
+
+  it('is left alone by what comes meanwhile, and L comes back to that', () => {
+    const later = play(past, read(snapshotAt(100))).state;
+    expect(later.snapshot).toBe(past.snapshot);
+    const now = press(later, 'L');
+    expect(now).toMatchObject({past: null, snapshot: {budget: {used: 110}}});
+    expect(now.history.map(({used}) => used)).toEqual([109, 110]);
+    expect(now.findings).toHaveLength(1);
+  });
+
+  it.each(['a', 'r', 'enter'])('acts on nothing: %s says why', key => {
+    const tried = press(past, 'j', key);
+    expect(tried.overlay).toBeNull();
+    expect(screenOf(tried)).toContain(
+      'this is 12:01:40: press L to return to now before you change anything',
+    );
+  });
+
+  it('says so where the recipes are, and has the keys of time at its foot in place of those of acts', () => {
+    const recipes = screenOf(press(past, '5'));
+    expect(recipes).toContain(
+      'recipes   this is 12:01:40: press L to return to now before you change anything',
+    );
+    expect(recipes).not.toContain('opens the wizard');
+    const foot = (state: ConsoleState) => rowsOf(state).at(-1) ?? '';
+    expect(foot(press(past, '2', 'j'))).toMatch(/p play {2}← earlier {2}→ later {2}L now/);
+    expect(foot(press(past, '2', 'j'))).not.toMatch(/terminate|recipe/);
+    expect(foot(press(past, 'L', '2', 'j'))).toMatch(/terminate.*recipe/);
+    expect(foot(press(past, 'L', '2', 'j'))).not.toMatch(/earlier|L now/);
+  });
+
+  it('ends no session of then, by a key or a command', () => {
+    const tried = press(past, '2', 'j', 'K');
+    expect(tried.overlay).toBeNull();
+    const typed = play(press(past, ':'), ...typing('recipe end'), {kind: 'submit'}).state;
+    expect(typed.overlay).toBeNull();
+    expect(typed.notice?.text).toContain('press L to return to now');
+  });
+
+  it('asks the server nothing about a session of then', () => {
+    expect(effectsOf(press(past, '2', 'j'), 'enter')).toMatchObject([
+      {kind: 'describe-session', isPast: true},
+    ]);
+  });
+
+  it.each([
+    ['at 12:00:30', start_ms + 30_000],
+    ['at 12:59', start_ms + 59 * 60_000 - 86_400_000],
+    ['at 2026-01-01 12:01', start_ms + 60_000],
+  ])(':%s jumps', (command, at_ms) => {
+    const {effects} = play(press(past, ':'), ...typing(command), {kind: 'submit'});
+    expect(effects).toEqual([{kind: 'read-past', at_ms, by: 0}]);
+  });
+
+  it('tells what is no time', () => {
+    const {state} = play(press(past, ':'), ...typing('at noon'), {kind: 'submit'});
+    expect(screenOf(state)).toContain('Invalid time "noon"');
+  });
+
+  it('w and :write write it out', () => {
+    expect(effectsOf(live, 'w')).toEqual([{kind: 'write-out', file: null}]);
+    const {effects} = play(press(live, ':'), ...typing('write here.poolctl'), {kind: 'submit'});
+    expect(effects).toEqual([{kind: 'write-out', file: 'here.poolctl'}]);
+  });
+});
+
+describe('a recording', () => {
+  const opened = open(100, 30, {past: {moments: [], at_ms: 0, isPlaying: true, speed: 1, now: null}});
+
+  it('plays from its beginning, a reading after the other', () => {
+    const {state, effects} = play(opened, pastRead(0));
+    expect(effects).toEqual([{kind: 'play-on', after_ms: 2000}]);
+    const on = play(state, {kind: 'play-on'});
+    expect(on.effects).toEqual([{kind: 'read-past', at_ms: start_ms, by: 1}]);
+    expect(rowsOf(state)[0]).toContain('recording ● playing 1x 2026-01-01 12:00:00');
+  });
+
+  it('stops with p, and what was due is not done', () => {
+    const stopped = press(play(opened, pastRead(0)).state, 'p');
+    expect(play(stopped, {kind: 'play-on'}).effects).toEqual([]);
+    expect(effectsOf(stopped, 'p')).toEqual([{kind: 'play-on', after_ms: 2000}]);
+  });
+
+  it('goes faster by leaving readings out, never by more frames than can be seen', () => {
+    const fast = press(play(opened, pastRead(0)).state, '+', '+', '+', '+', '+', '+');
+    expect(fast.past?.speed).toBe(300);
+    expect(play(fast, pastRead(0)).effects).toEqual([{kind: 'play-on', after_ms: 100}]);
+    expect(play(fast, {kind: 'play-on'}).effects).toEqual([{kind: 'read-past', at_ms: start_ms, by: 15}]);
+    expect(press(fast, '-').past?.speed).toBe(60);
+    expect(rowsOf(press(past, '+'))[0]).toContain('past stopped 2x 2026-');
+  });
+
+  it('waits for a gap no longer than a moment', () => {
+    const gap: RecordedAt[] = [
+      {at_ms: start_ms, severity: null},
+      {at_ms: start_ms + 3_600_000, severity: null},
+    ];
+    expect(play(opened, pastRead(0, gap)).effects).toEqual([{kind: 'play-on', after_ms: 2000}]);
+  });
+
+  it('stops at its end, has no now and cannot be written out', () => {
+    const {state, effects} = play(opened, pastRead(99));
+    expect(effects).toEqual([]);
+    expect(state.past?.isPlaying).toBe(false);
+    expect(screenOf(press(state, 'L'))).toContain('a recording has no now');
+    expect(screenOf(press(state, 'w'))).toContain('this is a recording already');
+    expect(screenOf(press(state, 'r'))).toContain('this is a recording: no recipe can be run on it');
+  });
+});
+
+function effectsOf(state: ConsoleState, key: string) {
+  const meaning = commandOf(key, state);
+  return meaning !== null && 'command' in meaning ? play(state, meaning.command).effects : [];
+}
+
+function typing(text: string): Message[] {
+  return [...text].map(character => ({kind: 'type', text: character}));
+}

@@ -1,0 +1,165 @@
+import {describe, expect, it} from 'vitest';
+import type {Message} from '../../../source/console/state/messages.ts';
+import type {ConsoleState} from '../../../source/console/state/state.ts';
+import {sessionRows} from '../../../source/console/views/sessions.ts';
+import {createBackend, createSnapshot} from '../../helpers/snapshot.ts';
+import {open, play, press, rowsOf, screenOf} from '../played.ts';
+
+const start = open();
+
+function read(...xactAgesMs: number[]): Message {
+  const backends = xactAgesMs.map((xact_age_ms, index) =>
+    createBackend({pid: 100 + index, xact_age_ms, state: 'active'}),
+  );
+  return {kind: 'read', snapshot: createSnapshot({backends}), effective_interval_ms: 2000};
+}
+
+const pidsOf = (state: ConsoleState) => sessionRows(state).map(({pid}) => pid);
+
+describe('cursor', () => {
+  it('holds a session, not a row: it stays on it wherever readings move it, and the order freezes', () => {
+    const {state} = play(
+      start,
+      read(10, 30, 20),
+      {kind: 'show-view', view: 'sessions'},
+      {kind: 'move', by: 1},
+      read(99, 1, 50),
+    );
+    expect(pidsOf(state)).toEqual([101, 102, 100]);
+    expect(state.tables.sessions.cursor).toBe('101@2026-01-01T00:00:00.123456Z');
+  });
+
+  it('lets go on Esc, and the order is live again', () => {
+    const {state} = play(
+      start,
+      read(10, 30, 20),
+      {kind: 'show-view', view: 'sessions'},
+      {kind: 'move', by: 1},
+      read(99, 1, 50),
+      {kind: 'back'},
+    );
+    expect(pidsOf(state)).toEqual([100, 102, 101]);
+    expect(state.tables.sessions.cursor).toBeNull();
+  });
+
+  it('tags what it holds and moves on, so that Space Space Space tags three', () => {
+    const {state} = play(
+      start,
+      read(3, 2, 1),
+      {kind: 'show-view', view: 'sessions'},
+      {kind: 'move', by: 1},
+      {kind: 'tag'},
+      {kind: 'tag'},
+      {kind: 'tag'},
+      {kind: 'tag'},
+    );
+    expect(state.tables.sessions.tagged.map(id => Number.parseInt(id, 10))).toEqual([100, 101]);
+  });
+});
+
+describe('reading', () => {
+  it('reads statements each tick only while they are looked at', () => {
+    const {effects} = play(
+      start,
+      read(1),
+      {kind: 'show-view', view: 'statements'},
+      {kind: 'show-view', view: 'locks'},
+    );
+    expect(
+      effects.filter(({kind}) => kind === 'show').map(effect => 'statements' in effect && effect.statements),
+    ).toEqual([false, true, false]);
+  });
+
+  it('keeps the screen still while paused, and the history going', () => {
+    const {state} = play(start, read(1), {kind: 'pause'}, read(1, 2, 3));
+    expect(state.snapshot?.backends).toHaveLength(1);
+    expect(state.link.kind).toBe('live');
+    expect(play(state, {kind: 'pause'}, read(1, 2, 3)).state.snapshot?.backends).toHaveLength(3);
+  });
+
+  it('changes the interval within half a second and a minute', () => {
+    const faster: Message = {kind: 'change-interval', faster: true};
+    const {state, effects} = play(start, faster, faster, faster, faster);
+    expect(state.interval_ms).toBe(500);
+    expect(effects[0]).toEqual({kind: 'set-interval', interval_ms: 1000});
+  });
+
+  it.each([
+    [[{kind: 'change-interval', faster: true}], '1s'],
+    [[{kind: 'change-interval', faster: false}], '5s'],
+  ] satisfies [Message[], string][])(
+    'tells the new interval at once, and no slowness nobody saw',
+    (messages, told) => {
+      expect(rowsOf(play(play(start, read()).state, ...messages).state)[0]).toMatch(
+        new RegExp(` ${told} \\d`),
+      );
+    },
+  );
+});
+
+describe('the line being typed', () => {
+  const type = (text: string): Message[] => [...text].map(character => ({kind: 'type', text: character}));
+
+  it('filters with every key, and Esc on the view takes the filter away', () => {
+    const {state} = play(
+      start,
+      read(1, 2),
+      {kind: 'show-view', view: 'sessions'},
+      {kind: 'prompt', purpose: 'filter'},
+      ...type('pid=101'),
+      {kind: 'submit'},
+    );
+    expect(pidsOf(state)).toEqual([101]);
+    expect(state.overlay).toBeNull();
+    expect(pidsOf(play(state, {kind: 'back'}).state)).toHaveLength(2);
+  });
+
+  it.each([
+    ['statements', (state: ConsoleState) => state.view === 'statements'],
+    ['sess', (state: ConsoleState) => state.view === 'sessions'],
+    ['interval 1s', (state: ConsoleState) => state.interval_ms === 1000],
+    [
+      'interval 2min',
+      (state: ConsoleState) =>
+        state.overlay?.kind === 'prompt' && state.overlay.error?.includes('0.5s to 60s') === true,
+    ],
+    [
+      'nonsense',
+      (state: ConsoleState) =>
+        state.overlay?.kind === 'prompt' && state.overlay.error?.includes('no command "nonsense"') === true,
+    ],
+    [
+      'sort mean',
+      (state: ConsoleState) =>
+        state.overlay?.kind === 'prompt' && state.overlay.error?.includes('fixed order') === true,
+    ],
+    ['', (state: ConsoleState) => state.overlay === null],
+  ])('obeys ":%s"', (text, holds) => {
+    const {state} = play(start, read(1), {kind: 'prompt', purpose: 'command'}, ...type(text), {
+      kind: 'submit',
+    });
+    expect(holds(state)).toBe(true);
+  });
+
+  it('leaves on :q', () => {
+    expect(
+      play(start, {kind: 'prompt', purpose: 'command'}, ...type('q'), {kind: 'submit'}).effects,
+    ).toContainEqual({kind: 'quit'});
+  });
+});
+
+describe(':', () => {
+  it.each([
+    ['overview', 'filter idle', 'works in Sessions (2), Statements (3) and Journal (6)'],
+    ['overview', 'sort', 'this view has a fixed order'],
+    ['sessions', 'sort', 'by which column? pid, state'],
+    ['sessions', 'sort nope', 'no column "nope" here: pid, state'],
+    ['sessions', 'recipe', 'which recipe? Recipes (5) lists them'],
+    ['sessions', 'recipe nope', 'no recipe "nope": Recipes (5) lists them'],
+  ] as const)('on %s says why it cannot: %s', (view, text, error) => {
+    const shown = play(open(120, 24), read(10), {kind: 'show-view', view}).state;
+    const typed = press(shown, ':', ...[...text].map(key => (key === ' ' ? 'space' : key)), 'enter');
+    expect(screenOf(typed)).toContain(error);
+    expect(typed.tables.overview.filter).toBe('');
+  });
+});
