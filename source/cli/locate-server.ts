@@ -4,8 +4,7 @@ import {nearest} from '../core/text/nearest.ts';
 import {type LocateFlags, locate} from '../postgres/connect/locate.ts';
 import {localMachine, type Machine} from '../postgres/connect/machine.ts';
 import type {ConnectionRequest} from '../postgres/connect/request.ts';
-import type {FlagValues} from './call/command.ts';
-import type {serverFlags} from './call/shared-flags.ts';
+import type {FlagValues, serverFlags} from './call/usage.ts';
 import type {CliContext} from './context.ts';
 
 export type ServerFlags = FlagValues<typeof serverFlags>;

@@ -1,4 +1,6 @@
 import {AbortError, exitCodes} from '../core/errors.ts';
+import {type DiagnosisData, loadDiagnosisData} from '../core/recipe/load-data.ts';
+import type {Recipe} from '../model/recipe.ts';
 import type {DataRequirements, RecipeData} from '../model/recipe-data.ts';
 import type {Connection} from '../postgres/connect/connect.ts';
 import {isAboutOneQuery} from '../postgres/sqlstate.ts';
@@ -57,6 +59,30 @@ type Reader = (connection: Connection, need: unknown) => Promise<unknown>;
  */
 export function loadRecipeData(connection: Connection, required: DataRequirements): Promise<RecipeData> {
   return explainServerErrors(connection, readRecipeData(connection, required).catch(explainRefusal));
+}
+
+/** How often diagnoses get new recipe data, which is expensive to read and changes slowly. */
+const diagnosisDataEveryMs = 60_000;
+
+/**
+ * Returns a function that loads the data of diagnoses at most once a minute. If the connection is lost meanwhile, which
+ * the next event of the sampler reports, it returns the earlier data.
+ */
+export function cacheDiagnosisData(
+  recipes: readonly Recipe[],
+  load: (required: DataRequirements) => Promise<RecipeData>,
+  now: () => number,
+): () => Promise<DiagnosisData> {
+  let data: DiagnosisData = {facts: {}, unread: []};
+  let loadedAt_ms = Number.NEGATIVE_INFINITY;
+  return async () => {
+    // A wall clock can be set back.
+    if (Math.abs(now() - loadedAt_ms) >= diagnosisDataEveryMs) {
+      loadedAt_ms = now();
+      data = await loadDiagnosisData(recipes, load).catch(() => data);
+    }
+    return data;
+  };
 }
 
 function explainRefusal(error: unknown): never {

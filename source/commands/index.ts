@@ -1,6 +1,6 @@
 import manifest from '../../package.json' with {type: 'json'};
-import {type Command, defineCommand} from '../cli/call/command.ts';
 import {parseCall} from '../cli/call/parse-call.ts';
+import {type Command, defineCommand} from '../cli/call/usage.ts';
 import type {CliContext} from '../cli/context.ts';
 import {exitCodes} from '../core/errors.ts';
 import type {ExitCode} from '../model/run.ts';

@@ -1,5 +1,6 @@
 import {spawn} from 'node:child_process';
 import {isAbsolute, join} from 'node:path';
+import {type AST, getStaticTOMLValue, ParseError, parseTOML} from 'toml-eslint-parser';
 import {
   type Configuration,
   type ConfiguredTarget,
@@ -9,8 +10,7 @@ import {
   type UrlSource,
 } from '../core/configuration.ts';
 import {AbortError, exitCodes, usageError} from '../core/errors.ts';
-import {type Entry, type Fields, isTable, type Report, readFields} from './fields.ts';
-import {readToml} from './toml.ts';
+import {type Entry, type Fields, isTable, type Report, readFields, type Table} from './fields.ts';
 
 const settingKeys = ['recipes', 'protected', 'thresholds'];
 const urlKeys = ['url', 'url_env', 'url_command', 'rescue_url', 'rescue_url_env', 'rescue_url_command'];
@@ -146,4 +146,68 @@ function outputOf(
       else resolve(url.trim());
     });
   });
+}
+
+/**
+ * The root table of a TOML text; empty if it is not valid TOML. Messages never quote the text, which may contain a
+ * password.
+ */
+function readToml(text: string, report: Report): Table {
+  const root: Table = new Map();
+  for (const node of parseText(text, report)?.body[0].body ?? []) {
+    const line = node.loc.start.line;
+    if (node.type === 'TOMLKeyValue') addEntry(root, node);
+    else if (node.kind === 'array') report(line, 'lists of tables ([[...]]) are not supported');
+    else {
+      const table = descend(root, namesOf(node.key), line);
+      for (const entry of node.body) addEntry(table, entry);
+    }
+  }
+  return root;
+}
+
+function parseText(text: string, report: Report): AST.TOMLProgram | null {
+  try {
+    return parseTOML(text);
+  } catch (error) {
+    if (!(error instanceof ParseError)) throw error;
+    // The parser's message quotes only the code point of a character, which is removed.
+    const message = error.message.replace(/(code point) \S+/, '$1');
+    const detail = message.slice(0, 1).toLowerCase() + message.slice(1);
+    report(error.lineNumber, `invalid TOML at column ${error.column + 1}: ${detail}`);
+    return null;
+  }
+}
+
+function addEntry(table: Table, {key, value}: AST.TOMLKeyValue): void {
+  const names = namesOf(key);
+  const line = key.loc.start.line;
+  const parent = descend(table, names.slice(0, -1), line);
+  parent.set(names.at(-1) ?? '', {line, value: contentOf(value)});
+}
+
+function contentOf(node: AST.TOMLContentNode): unknown {
+  if (node.type === 'TOMLArray') {
+    return node.elements.map((each): Entry => ({line: each.loc.start.line, value: contentOf(each)}));
+  }
+  if (node.type !== 'TOMLInlineTable') return getStaticTOMLValue(node);
+  const table: Table = new Map();
+  for (const entry of node.body) addEntry(table, entry);
+  return table;
+}
+
+/** The table nested under `names`; created if missing. */
+function descend(table: Table, names: readonly string[], line: number): Table {
+  let current = table;
+  for (const name of names) {
+    const known = current.get(name)?.value;
+    const next: Table = isTable(known) ? known : new Map();
+    if (next !== known) current.set(name, {line, value: next});
+    current = next;
+  }
+  return current;
+}
+
+function namesOf({keys}: AST.TOMLKey): string[] {
+  return keys.map(key => (key.type === 'TOMLBare' ? key.name : key.value));
 }

@@ -5,7 +5,7 @@ import {AbortError, exitCodes} from '../core/errors.ts';
 import {canonicalJson, escapeJson} from '../core/text/json.ts';
 import type {JournalDraft, JournalEntry, UnfinishedIntent} from '../model/journal-entry.ts';
 import type {Journal} from '../model/ports.ts';
-import {type ChainVerdict, chainEntry, redactDraft} from './chain.ts';
+import {chainEntry, redactDraft} from './chain.ts';
 import {type Lock, lockEntry, removeOldLocks} from './lock.ts';
 import {
   isStillThere,
@@ -15,6 +15,7 @@ import {
   useAnotherFile,
 } from './private-file.ts';
 import {
+  type ChainVerdict,
   inspect,
   readLines,
   underWay,

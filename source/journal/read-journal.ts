@@ -1,16 +1,7 @@
 import {isUtf8} from 'node:buffer';
 import type {FileHandle} from 'node:fs/promises';
-import type {JournalEntry, UnfinishedIntent} from '../model/journal-entry.ts';
-import {
-  type ChainEnd,
-  type ChainVerdict,
-  createChainReader,
-  createIntentTracker,
-  createRunTracker,
-  emptyChain,
-  type IsAlive,
-  parseEntry,
-} from './chain.ts';
+import type {JournalEntry, ProcessIdentity, UnfinishedIntent} from '../model/journal-entry.ts';
+import {type ChainEnd, createChainReader, emptyChain, parseEntry} from './chain.ts';
 import {openJournalFile} from './private-file.ts';
 import {processLiveness} from './process-liveness.ts';
 
@@ -148,23 +139,35 @@ export async function inspect(file: string): Promise<JournalEntry[]> {
 
 /** Intents without an outcome. */
 export function unfinishedOf(entries: readonly JournalEntry[]): UnfinishedIntent[] {
-  const open = createIntentTracker(isAlive);
+  const open = createIntentTracker();
   for (const entry of entries) open.add(entry);
   return open.unfinished();
 }
 
-const isAlive: IsAlive = (process, since_ms) => processLiveness(process, since_ms) === 'alive';
-
 /** Runs that a process on this host is executing now, as run -> pid. */
 export function underWay(entries: readonly JournalEntry[]): ReadonlyMap<string, number> {
-  const runs = createRunTracker(isAlive);
+  const runs = createRunTracker();
   for (const entry of entries) runs.add(entry);
   return runs.pids();
 }
 
+export type ChainVerdict = {
+  ok: boolean;
+  entries: number;
+  /** Hash of the last valid entry. */
+  head: string;
+  /** The first invalid seq. */
+  broken_at: number | null;
+  reason: string | null;
+  /** Bytes after the last line: a line whose writer was killed or is still writing. */
+  torn_bytes: number;
+  /** Intents without an outcome. Whether an intent without `acting_pid` was executed is unknown. */
+  unfinished: UnfinishedIntent[];
+};
+
 /** Verifies the whole chain without locking the file. */
 export async function verify(file: string): Promise<ChainVerdict> {
-  const open = createIntentTracker(isAlive);
+  const open = createIntentTracker();
   const found = await openJournalFile(file, 'inspect');
   try {
     const seen = found && (await verifyChain(found.handle, null, open.add));
@@ -182,4 +185,55 @@ export async function verify(file: string): Promise<ChainVerdict> {
   } finally {
     await found?.handle.close();
   }
+}
+
+/** Collects intents without an outcome, ordered by seq. */
+function createIntentTracker(): {
+  add(entry: JournalEntry): void;
+  unfinished(): UnfinishedIntent[];
+} {
+  const open = new Map<string, Omit<UnfinishedIntent, 'acting_pid'>>();
+  const runs = createRunTracker();
+  return {
+    add(entry) {
+      runs.add(entry);
+      if (entry.event === 'intent') open.set(`${entry.run} ${entry.step}`, unfinishedFrom(entry));
+      else if (entry.event === 'outcome') open.delete(`${entry.run} ${entry.step}`);
+    },
+    unfinished() {
+      const pids = runs.pids();
+      return [...open.values()].map(intent => ({...intent, acting_pid: pids.get(intent.run) ?? null}));
+    },
+  };
+}
+
+function unfinishedFrom(entry: JournalEntry & {event: 'intent'}): Omit<UnfinishedIntent, 'acting_pid'> {
+  const {seq, at, target, run, step, content} = entry;
+  return {seq, at, target, run, step, title: content.title, subject: content.subject};
+}
+
+/** Collects runs that have not ended and whose process is alive, as run -> pid. Add entries in journal order. */
+function createRunTracker(): {
+  add(entry: JournalEntry): void;
+  pids(): ReadonlyMap<string, number>;
+} {
+  const open = new Map<string, {process: ProcessIdentity; since_ms: number}>();
+  return {
+    add(entry) {
+      if (entry.event === 'run' && entry.process !== undefined)
+        open.set(entry.run, {process: entry.process, since_ms: Date.parse(entry.at)});
+      else if (entry.event === 'end') open.delete(entry.run);
+    },
+    pids: () =>
+      new Map(
+        [...open]
+          .filter(([, {process, since_ms}]) => isAlive(process, since_ms))
+          .map(([run, {process}]) => [run, process.pid]),
+      ),
+  };
+}
+
+/** Whether a process that ran at `since_ms` is known to be still running; false if unknown. */
+function isAlive(process: ProcessIdentity, since_ms: number): boolean {
+  return processLiveness(process, since_ms) === 'alive';
 }

@@ -1,5 +1,5 @@
 import {describe, expect, it} from 'vitest';
-import {flagAsTyped} from '../../source/cli/call/command.ts';
+import {flagAsTyped} from '../../source/cli/call/usage.ts';
 import {usage} from '../../source/commands/check/flags.ts';
 import {readConfiguration} from '../../source/config/configuration.ts';
 import {noSettings} from '../../source/core/configuration.ts';

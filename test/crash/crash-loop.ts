@@ -6,7 +6,7 @@ import process from 'node:process';
 import {fileURLToPath} from 'node:url';
 import {build} from 'esbuild';
 import {openJournal} from '../../source/journal/journal-file.ts';
-import {openRecording} from '../../source/recording/open-recording.ts';
+import {openRecording} from '../../source/recording/recording.ts';
 
 export type CrashReport = {loops: number; killed: number; acknowledged: number; losses: string[]};
 

@@ -1,6 +1,6 @@
 import {readFile, writeFile} from 'node:fs/promises';
+import {manPage} from '../../source/cli/call/help-text.ts';
 import {commands} from '../../source/commands/index.ts';
-import {manPage} from '../../source/commands/man-page.ts';
 
 /** `npm run man`: writes man/poolctl.1 anew. */
 const manifest = JSON.parse(await readFile('package.json', 'utf8'));

@@ -1,5 +1,5 @@
 import {expect, it} from 'vitest';
-import {isEntry} from '../../source/journal/entry-shape.ts';
+import {isEntry} from '../../source/journal/chain.ts';
 
 const query = {text: 'SELECT 1 AS value', values: []};
 const verify = {query, expect: {column: 'value', op: '=', value: 1}};

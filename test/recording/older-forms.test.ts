@@ -1,5 +1,5 @@
 import {expect, it} from 'vitest';
-import {openRecording} from '../../source/recording/open-recording.ts';
+import {openRecording} from '../../source/recording/recording.ts';
 
 const file = new URL('../fixtures/older/recording-0.1.poolctl', import.meta.url).pathname;
 

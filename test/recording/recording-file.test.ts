@@ -2,9 +2,8 @@ import {appendFile, readFile, stat, truncate, writeFile} from 'node:fs/promises'
 import {join} from 'node:path';
 import {describe, expect, it} from 'vitest';
 import type {Snapshot} from '../../source/model/snapshot.ts';
-import {openRecording} from '../../source/recording/open-recording.ts';
+import {createSnapshotBuffer, openRecording} from '../../source/recording/recording.ts';
 import {openRecordingFile} from '../../source/recording/recording-file.ts';
-import {createSnapshotBuffer} from '../../source/recording/snapshot-buffer.ts';
 import {temporaryFolder} from '../cli/execution/acting.ts';
 import {changingSnapshots} from './changing-snapshots.ts';
 

@@ -1,8 +1,7 @@
 import {parseArgs} from 'node:util';
 import {type AbortError, usageError} from '../../core/errors.ts';
 import {nearest} from '../../core/text/nearest.ts';
-import {type Command, type Flag, type FlagValue, flagAsTyped, synopsisOf} from './command.ts';
-import {answerFlags} from './shared-flags.ts';
+import {answerFlags, type Command, type Flag, type FlagValue, flagAsTyped, synopsisOf} from './usage.ts';
 
 export type ParsedCall =
   | {kind: 'run'; command: Command; words: string[]; flags: Record<string, FlagValue>}

@@ -1,19 +1,27 @@
 import {randomBytes} from 'node:crypto';
 import {hostname} from 'node:os';
 import {setTimeout as sleep} from 'node:timers/promises';
+import type {DriftPorts} from '../../core/engine/drift.ts';
 import {reconcileIntent} from '../../core/engine/recover-runs.ts';
 import {AbortError, exitCodes} from '../../core/errors.ts';
+import {serverOf} from '../../core/server/server-identity.ts';
 import {sha256} from '../../journal/chain.ts';
 import type {JournalFile} from '../../journal/journal-file.ts';
 import {ownProcess} from '../../journal/process-liveness.ts';
+import type {JournalEntry} from '../../model/journal-entry.ts';
 import type {EnginePorts, RunIdentity} from '../../model/ports.ts';
+import type {ExitCode} from '../../model/run.ts';
 import {type Connection, connect} from '../../postgres/connect/connect.ts';
 import {localMachine} from '../../postgres/connect/machine.ts';
 import type {ConnectionRequest} from '../../postgres/connect/request.ts';
 import {createExecutor} from '../../postgres/executor/executor.ts';
-import type {CliContext} from '../context.ts';
+import {connectToWatch, readSnapshot} from '../connection.ts';
+import {type CliContext, createPrompt, printMessage} from '../context.ts';
+import {catchInterrupts} from '../interrupts.ts';
 import {openConfiguredJournal} from '../journal/configured-journal.ts';
 import {localFiles} from '../local-files.ts';
+import {loadRecipeData} from '../recipe-data.ts';
+import type {ExecutePorts} from './execute-plan.ts';
 
 export type Engine = Omit<EnginePorts, 'slots' | 'recheck'> & {journal: JournalFile};
 
@@ -121,3 +129,67 @@ export async function recoverUnfinishedRuns(
     report(`interrupted before its outcome was recorded (${outcome}): ${what}`);
   }
 }
+
+export type RunSession = ExecutePorts &
+  DriftPorts & {
+    /** The runs that a process is executing right now, with its pid. */
+    underWay(entries: readonly JournalEntry[]): ReadonlyMap<string, number>;
+  };
+
+type SessionFlags = {
+  wait?: string | undefined;
+  journal?: string | undefined;
+  dryRun?: boolean | undefined;
+};
+
+/** Runs `work` with the ports to execute a plan. The first snapshot also recovers unfinished runs. */
+export async function withRunSession(
+  context: CliContext,
+  request: ConnectionRequest,
+  flags: SessionFlags,
+  work: (session: RunSession) => Promise<ExitCode>,
+): Promise<ExitCode> {
+  let watching: Connection | null = null;
+  const {engine, identity} = openEngine(context, request, {flags, watching: () => watching});
+  const {signal, release} = catchInterrupts(context, {within_ms: 10_000});
+  const connection = async () => {
+    watching ??= await connectToWatch(context, request, {flags, signal, willExecute: true});
+    return watching;
+  };
+  // After an interruption poolctl still counts the slots, for the journal's last entry.
+  const readSignal = () => (signal.aborted ? neverAborted : signal);
+  let isRecovered = false;
+  const read = async () => {
+    const snapshot = await readSnapshot(await connection(), {signal: readSignal()});
+    if (!isRecovered) {
+      isRecovered = true;
+      const {target} = snapshot;
+      const here = {
+        ...identity,
+        target: target.id,
+        server: serverOf(target),
+        isDryRun: flags.dryRun ?? false,
+      };
+      await recoverUnfinishedRuns(engine, here, text => printMessage(context.output, text));
+    }
+    return snapshot;
+  };
+  try {
+    return await work({
+      read,
+      load: async needs => loadRecipeData(await connection(), needs),
+      underWay: engine.journal.underWay,
+      engine,
+      identity,
+      ask: createPrompt(context, signal),
+      output: context.output,
+      signal,
+    });
+  } finally {
+    await engine.executor.close();
+    await (watching as Connection | null)?.close();
+    release();
+  }
+}
+
+const neverAborted = new AbortController().signal;

@@ -9,6 +9,7 @@ import type {EnginePorts, RunIdentity} from '../../model/ports.ts';
 import type {Plan} from '../../model/recipe.ts';
 import type {ExitCode, RunState} from '../../model/run.ts';
 import type {Target} from '../../model/target.ts';
+import type {consentFlags, FlagValues} from '../call/usage.ts';
 import type {Output, Prompt} from '../context.ts';
 import {endText, planDocument, planText, progressText, runDocument} from './render-plan.ts';
 
@@ -36,6 +37,19 @@ export type ConsentFlags = {
   approve: string | null;
   json: boolean;
 };
+
+export function readConsentFlags(
+  flags: FlagValues<typeof consentFlags> & {sameServer?: boolean | undefined; json?: boolean | undefined},
+): ConsentFlags {
+  return {
+    dryRun: flags.dryRun ?? false,
+    yes: flags.yes ?? false,
+    yesIrreversible: flags.yesIrreversible ?? false,
+    sameServer: flags.sameServer ?? false,
+    approve: flags.approve ?? null,
+    json: flags.json ?? false,
+  };
+}
 
 /** Throws AbortError (exit 2) if neither a flag nor the terminal can give consent. */
 export function requireConsent({ask}: ConsentPorts, {dryRun, yes, approve, json}: ConsentFlags): void {

@@ -12,7 +12,7 @@ export type PoolerClients = {
   close(): Promise<void>;
 };
 
-const none: PoolerClients = {ask: async () => null, close: async () => {}};
+const noPooler: PoolerClients = {ask: async () => null, close: async () => {}};
 
 /**
  * Connects to PgBouncer's admin console at `url`, and reconnects after a loss. Throws AbortError (exit 3) if the first
@@ -22,7 +22,7 @@ export async function openPoolerClients(
   {env, cwd, output}: CliContext,
   url: string | undefined,
 ): Promise<PoolerClients> {
-  if (url === undefined) return none;
+  if (url === undefined) return noPooler;
   const request = locate({url, flags: {}, machine: localMachine(env, cwd)});
   const open = async () => {
     try {

@@ -17,7 +17,7 @@ export async function readBaseline(
   });
   const {isRecording} = await import('../../recording/frames.ts');
   if (isRecording(bytes)) {
-    const {openRecording} = await import('../../recording/open-recording.ts');
+    const {openRecording} = await import('../../recording/recording.ts');
     const {recording, problem} = await openRecording(path);
     if (problem !== null) printMessage(output, `${file}: ${problem}`);
     return baselineOfRecording(recording);

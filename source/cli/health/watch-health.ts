@@ -6,12 +6,20 @@ import {metricOf} from '../../core/health/metrics.ts';
 import {statsBetween} from '../../core/health/statistics.ts';
 import {createWatch, type Watch, type WatchedHealth, type WatchOptions} from '../../core/health/watching.ts';
 import {diagnoseAll} from '../../core/recipe/diagnose.ts';
-import {type DiagnosisData, loadDiagnosisData} from '../../core/recipe/load-data.ts';
+import type {DiagnosisData} from '../../core/recipe/load-data.ts';
 import {formatAge, formatRatio} from '../../core/text/format.ts';
+import {sanitise} from '../../core/text/sanitise.ts';
 import type {SampleEvent} from '../../model/ports.ts';
 import type {Recipe} from '../../model/recipe.ts';
 import type {DataRequirements, RecipeData} from '../../model/recipe-data.ts';
 import type {Snapshot} from '../../model/snapshot.ts';
+import {type Connection, connect} from '../../postgres/connect/connect.ts';
+import type {ConnectionRequest} from '../../postgres/connect/request.ts';
+import {createSampler} from '../../postgres/sampler/sampler.ts';
+import {connectToWatch} from '../connection.ts';
+import {type CliContext, printMessage} from '../context.ts';
+import {catchInterrupts} from '../interrupts.ts';
+import {cacheDiagnosisData, readRecipeData} from '../recipe-data.ts';
 import {formatMetric, type HealthReport} from './health-text.ts';
 import {requireMeasuredLimits} from './require-limits.ts';
 
@@ -29,14 +37,86 @@ export type WatchPorts = {
   signal: AbortSignal;
 };
 
+export type Watching = {
+  ports: Omit<WatchPorts, 'recipes' | 'askPooler'>;
+  /** Stops handling signals. */
+  release(): void;
+};
+
+type WatchingOptions = {
+  flags: {wait?: string | undefined};
+  every_ms: number;
+  /** null: until interrupted. */
+  for_ms: number | null;
+  /** Given if the caller handles interrupts. */
+  signal?: AbortSignal;
+};
+
+/**
+ * Reads snapshots at an interval, for a time or until interrupted, and reconnects after a loss. Throws AbortError
+ * (exit 3 or 4) if the first connection fails.
+ */
+export async function openWatching(
+  context: CliContext,
+  request: ConnectionRequest,
+  {flags, every_ms, for_ms, signal: outer}: WatchingOptions,
+): Promise<Watching> {
+  const {signal, release} = outer ? {signal: outer, release: () => {}} : catchInterrupts(context);
+  let first: Connection | null;
+  try {
+    first = await connectToWatch(context, request, {flags, signal});
+  } catch (error) {
+    release();
+    throw error;
+  }
+  let current = first;
+  const sampler = createSampler({
+    interval_ms: every_ms,
+    connect: async each => {
+      current = first ?? (await connect(request, {purpose: 'watch', signal: each}));
+      first = null;
+      return current;
+    },
+  });
+  sampler.setVisible({statements: true, queryids: []});
+  const end = for_ms === null ? signal : AbortSignal.any([signal, AbortSignal.timeout(for_ms)]);
+  return {
+    release,
+    ports: {
+      events: sampler.events(end),
+      load: async needs => {
+        if (current === null) throw new AbortError('not connected', {exitCode: exitCodes.connection});
+        return readRecipeData(current, needs);
+      },
+      now: () => performance.now(),
+      progress: createProgress(context),
+      signal,
+    },
+  };
+}
+
+const logEveryMs = 60_000;
+
+/** Rewrites one line on a terminal; prints a line a minute to a log. */
+function createProgress({stderr, output}: CliContext): (line: string) => void {
+  if (stderr.isTTY) {
+    return line => {
+      stderr.write(`\r\x1b[K${sanitise(line).slice(0, (stderr.columns || 80) - 1)}`);
+    };
+  }
+  let printedAt_ms = Number.NEGATIVE_INFINITY;
+  return line => {
+    if (line === '' || performance.now() - printedAt_ms < logEveryMs) return;
+    printedAt_ms = performance.now();
+    printMessage(output, line);
+  };
+}
+
 export type WatchFlags = WatchOptions & {
   limits: GivenLimits;
   baseline: Baseline | null;
   slower_ratio: number;
 };
-
-/** Recipe data is expensive to read and changes slowly. */
-const dataEveryMs = 60_000;
 
 type Seen = {first: Snapshot | null; last: Snapshot | null; slowest: {ms: number; queryid: string} | null};
 
@@ -51,15 +131,15 @@ export async function watchHealth(
   const started_ms = ports.now();
   const watch = createWatch(flags, started_ms);
   const seen: Seen = {first: null, last: null, slowest: null};
-  let data: (DiagnosisData & {at_ms: number}) | null = null;
+  const readData = cacheDiagnosisData(ports.recipes, ports.load, ports.now);
+  let data: DiagnosisData = {facts: {}, unread: []};
   let reason = 'no snapshot';
   for await (const event of ports.events) {
     if (event.kind === 'lost') {
       reason = event.message;
       watch.addLoss(ports.now(), {reason, is_refused: event.sqlstate === '53300'});
     } else {
-      const at_ms = ports.now();
-      if (data === null || at_ms - data.at_ms >= dataEveryMs) data = {...(await loadData(ports)), at_ms};
+      data = await readData();
       await addSnapshot(event.snapshot, {ports, watch, flags, seen, data: data.facts});
       await flags.onSeen?.(watch.availableMs());
     }
@@ -72,7 +152,7 @@ export async function watchHealth(
   if (health === null || seen.last === null) {
     throw new AbortError(`the server could not be read: ${reason}`, {exitCode: exitCodes.connection});
   }
-  const gaps = {unavailable: seen.last.unavailable, unread: data?.unread ?? []};
+  const gaps = {unavailable: seen.last.unavailable, unread: data.unread};
   if (health.status === 'ok') requireMeasuredLimits(health, gaps, flags.limits);
   return {
     health,
@@ -81,11 +161,6 @@ export async function watchHealth(
     recipes: ports.recipes.map(({id, title}) => ({id, title})),
     comparison: comparisonOf(seen, health, flags),
   };
-}
-
-/** Returns no data if the connection is lost: the next event reports the loss. */
-async function loadData({recipes, load}: WatchPorts): Promise<DiagnosisData> {
-  return loadDiagnosisData(recipes, load).catch(() => ({facts: {}, unread: []}));
 }
 
 type Watched = {ports: WatchPorts; watch: Watch; flags: WatchFlags; seen: Seen; data: RecipeData};

@@ -1,6 +1,6 @@
 import {usageError} from '../../core/errors.ts';
 import {writeDuration} from '../../core/text/duration.ts';
-import {type Flags, type FlagValues, flagAsTyped} from '../call/command.ts';
+import {type Flags, type FlagValues, flagAsTyped} from '../call/usage.ts';
 import {readDuration} from '../flag-values.ts';
 
 /** In milliseconds. A sweep measures each pool size `sweepRounds` times, because a disturbed round would look like the knee. */

@@ -2,9 +2,8 @@ import process from 'node:process';
 import type pg from 'pg';
 import {createWorker, type WorkerOptions, type WorkerTask} from '../../replay/measure/worker.ts';
 import {blockOutbound} from '../../replay/sandbox/outbound.ts';
-import {loadEndpoint} from './load-endpoint.ts';
-import {loadPrismaClient} from './prisma-client.ts';
-import type {ReplayAssignment} from './processes.ts';
+import {loadEndpoint, loadPrismaClient} from './load-endpoint.ts';
+import type {ReplayAssignment} from './measure.ts';
 
 /** The program of a worker process, which measures a share of the instances and ends with its parent. */
 const handle = createWorker<ReplayAssignment>(open, report => {

@@ -1,11 +1,10 @@
 import {writeFile} from 'node:fs/promises';
-import type {Call} from '../../cli/call/command.ts';
+import type {Call} from '../../cli/call/usage.ts';
 import {readSnapshot, withConnection} from '../../cli/connection.ts';
 import {type CliContext, printMessage} from '../../cli/context.ts';
-import {openWatching} from '../../cli/health/open-watching.ts';
 import {openPoolerClients} from '../../cli/health/pooler-clients.ts';
 import {requireMeasuredLimits} from '../../cli/health/require-limits.ts';
-import {watchHealth} from '../../cli/health/watch-health.ts';
+import {openWatching, watchHealth} from '../../cli/health/watch-health.ts';
 import {raceInterrupt} from '../../cli/interrupts.ts';
 import {locateServer} from '../../cli/locate-server.ts';
 import {loadRecipeData} from '../../cli/recipe-data.ts';
@@ -25,9 +24,7 @@ import type {Snapshot} from '../../model/snapshot.ts';
 import type {ConnectionRequest} from '../../postgres/connect/request.ts';
 import type {usage} from './flags.ts';
 import {type CheckOptions, readCheckOptions, type WatchTimes} from './options.ts';
-import {type PrintPorts, printHealthReport} from './print-report.ts';
-
-import {nagiosFailure} from './render-nagios.ts';
+import {nagiosFailure, type PrintPorts, printHealthReport} from './print-report.ts';
 
 type CheckFlags = Call<typeof usage>['flags'];
 

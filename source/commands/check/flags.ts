@@ -1,5 +1,5 @@
-import type {Flags, Usage} from '../../cli/call/command.ts';
-import {jsonFlag, poolerFlag, ratesFlag, recipesFlag, serverFlags} from '../../cli/call/shared-flags.ts';
+import type {Flags, Usage} from '../../cli/call/usage.ts';
+import {jsonFlag, poolerFlag, ratesFlag, recipesFlag, serverFlags} from '../../cli/call/usage.ts';
 import {describeDefault, thresholds, watchDefaults} from '../../core/health/thresholds.ts';
 import {writeDuration} from '../../core/text/duration.ts';
 

@@ -1,5 +1,5 @@
 import {resolve} from 'node:path';
-import type {Call} from '../../cli/call/command.ts';
+import type {Call} from '../../cli/call/usage.ts';
 import type {CliContext} from '../../cli/context.ts';
 import {readDuration, readRates} from '../../cli/flag-values.ts';
 import {readBaseline} from '../../cli/health/read-baseline.ts';

@@ -1,9 +1,20 @@
 import type {Output} from '../../cli/context.ts';
-import type {HealthReport} from '../../cli/health/health-text.ts';
+import {
+  comparisonLines,
+  formatMetric,
+  type HealthReport,
+  healthText,
+  limitText,
+  shownMetrics,
+} from '../../cli/health/health-text.ts';
 import {AbortError, exitCodes} from '../../core/errors.ts';
 import {isWorse} from '../../core/health/baseline.ts';
-import type {Level} from '../../core/health/health.ts';
+import {type Level, worst} from '../../core/health/health.ts';
+import {type MetricName, metricNames, metricOf} from '../../core/health/metrics.ts';
+import {formatAge, formatRatio} from '../../core/text/format.ts';
 import {jsonText} from '../../core/text/json.ts';
+import {inlineCode, tableCode} from '../../core/text/markdown.ts';
+import {sanitise} from '../../core/text/sanitise.ts';
 import type {ExitCode} from '../../model/run.ts';
 
 export type CheckFormat = 'text' | 'json' | 'markdown' | 'nagios';
@@ -24,12 +35,11 @@ export async function printHealthReport(
 ): Promise<ExitCode> {
   const report = withComparison(checked);
   if (junit !== null) {
-    const {junitXml} = await import('./render-junit.ts');
     const xml = junitXml(report);
     if (junit === '-') output.stdout(xml);
     else await writeFile(junit, `${xml}\n`).catch(throwWriteError(junit));
   }
-  if (junit !== '-') output.stdout(await renderers[format](report));
+  if (junit !== '-') output.stdout(renderers[format](report));
   const {status} = report.health;
   return format === 'nagios' ? nagiosCodes[status] : status === 'ok' ? exitCodes.ok : exitCodes.findings;
 }
@@ -37,11 +47,11 @@ export async function printHealthReport(
 /** The exit codes of a Nagios plugin, whatever they mean elsewhere in poolctl. */
 const nagiosCodes = {ok: 0, warning: 1, critical: 2} as const satisfies Record<Level, ExitCode>;
 
-const renderers: Record<CheckFormat, (report: HealthReport) => Promise<string>> = {
-  text: async report => (await import('../../cli/health/health-text.ts')).healthText(report),
-  markdown: async report => (await import('./render-markdown.ts')).healthMarkdown(report),
-  nagios: async report => (await import('./render-nagios.ts')).nagiosLine(report),
-  json: async ({health, comparison}) =>
+const renderers: Record<CheckFormat, (report: HealthReport) => string> = {
+  text: healthText,
+  markdown: healthMarkdown,
+  nagios: nagiosLine,
+  json: ({health, comparison}) =>
     jsonText(comparison === null ? health : {...health, baseline: comparison}, 2),
 };
 
@@ -57,4 +67,189 @@ function throwWriteError(path: string) {
     const reason = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
     throw new AbortError(`cannot write ${path}: ${reason}`, {exitCode: exitCodes.actFailed, cause: error});
   };
+}
+
+/** `POOLCTL CRITICAL - slots used 95%; ...|used_ratio=95%;80;90;0;100 ...`, and a line for each further finding. */
+function nagiosLine({health, target}: HealthReport): string {
+  const crossed = metricNames.filter(name => health.thresholds[name].is_crossed);
+  const limits = crossed.map(name => `${metricOf(name).title} ${formatMetric(name, health.metrics[name])}`);
+  const findings = health.findings.map(({severity, summary}) => `${severity}: ${summary}`);
+  const what = [...limits, ...findings.slice(0, 1)].join('; ') || target;
+  const data = metricNames.flatMap(name => perfdata(name, {health}));
+  return [
+    `POOLCTL ${health.status.toUpperCase()} - ${replaceBars(what)}|${data.join(' ')}`,
+    ...findings.map(replaceBars),
+  ].join('\n');
+}
+
+/** The line of a check that failed itself. */
+export function nagiosFailure(status: 'CRITICAL' | 'UNKNOWN', message: string): string {
+  return `POOLCTL ${status} - ${replaceBars(message)}`;
+}
+
+/** `'label'=value[UOM];warn;crit;min;max`; a range `90:` alerts below 90 (monitoring-plugins' guidelines). */
+function perfdata(name: MetricName, {health}: Pick<HealthReport, 'health'>): string[] {
+  const value = health.metrics[name];
+  if (value === null) return [];
+  const {kind, side} = metricOf(name);
+  const {warning, critical} = health.thresholds[name];
+  const scaled = (number: number) =>
+    String(
+      Number((kind === 'ratio' ? number * 100 : kind === 'duration' ? number / 1000 : number).toFixed(3)),
+    );
+  const range = (limit: number | null) =>
+    limit === null ? '' : side === 'max' ? scaled(limit) : `${scaled(limit)}:`;
+  const unit = {ratio: '%', duration: 's', count: ''}[kind];
+  const label = name.replace(/_ms$/, '');
+  return [
+    `${label}=${scaled(value)}${unit};${range(warning)};${range(critical)};0${kind === 'ratio' ? ';100' : ''}`,
+  ];
+}
+
+/** Replaces bars, which would start the performance data. */
+function replaceBars(text: string): string {
+  return sanitise(text).replaceAll('|', '/');
+}
+
+/** Tables for a pull request or an issue. Texts from the server are code spans, so they cannot become links. */
+function healthMarkdown(report: HealthReport): string {
+  const {health, target, comparison} = report;
+  const watch = 'watch' in health ? health.watch : null;
+  return [
+    `### poolctl check: ${health.status}`,
+    '',
+    watch === null
+      ? inlineCode(target)
+      : `${inlineCode(target)}, watched for ${formatAge(watch.elapsed_ms)}, readable ${formatRatio(watch.availability_ratio)} of the time`,
+    ...(health.findings.length === 0
+      ? []
+      : [
+          '',
+          ...table(
+            ['', 'finding', 'recipe'],
+            health.findings.map(({severity, summary, recipe}) => [
+              severity,
+              tableCode(summary),
+              tableCode(recipe),
+            ]),
+          ),
+        ]),
+    '',
+    ...metricsTable(report),
+    ...(comparison === null ? [] : ['', ...comparisonLines(comparison).map(line => `- ${inlineCode(line)}`)]),
+  ].join('\n');
+}
+
+function metricsTable(report: HealthReport): string[] {
+  const {health} = report;
+  const series = 'watch' in health ? health.watch.series : null;
+  const head = series === null ? ['', '', 'value', 'limit'] : ['', '', 'average', '95 %', 'worst', 'limit'];
+  const rows = shownMetrics(report).map(name => {
+    const own = series?.[name];
+    const value = formatMetric(name, health.metrics[name]);
+    const values =
+      series === null
+        ? [value]
+        : [own && formatMetric(name, own.average), value, own && formatMetric(name, own.peak)].map(
+            each => each ?? '',
+          );
+    const threshold = health.thresholds[name];
+    return [threshold.level, metricOf(name).title, ...values, limitText(name, threshold)].map(escapeBars);
+  });
+  return table(head, rows);
+}
+
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string[] {
+  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
+  return [line(head), `|${head.map(() => '---').join('|')}|`, ...rows.map(line)];
+}
+
+/** Escapes bars, which would start a new cell. */
+function escapeBars(text: string): string {
+  return text.replaceAll('|', '\\|');
+}
+
+type Case = {suite: string; name: string; failure: {type: Level; message: string} | null; skipped?: string};
+
+/** JUnit XML as Jenkins and other CI systems read it: a case for each limit and each recipe. */
+function junitXml(report: HealthReport): string {
+  const cases = [...thresholdCases(report), ...recipeCases(report), ...comparisonCases(report)];
+  const seconds = 'watch' in report.health ? report.health.watch.elapsed_ms / 1000 : 0;
+  const suites = [...new Set(cases.map(({suite}) => suite))].map(suite => {
+    const own = cases.filter(each => each.suite === suite);
+    return [
+      `  <testsuite name="${escaped(suite)}" ${countsOf(own)} time="${seconds}">`,
+      ...own.map(caseXml),
+      '  </testsuite>',
+    ].join('\n');
+  });
+  return [
+    '<?xml version="1.0" encoding="UTF-8"?>',
+    `<testsuites name="${escaped(`poolctl check ${report.target}`)}" tests="${cases.length}" failures="${failuresIn(cases)}" time="${seconds}">`,
+    ...suites,
+    '</testsuites>',
+  ].join('\n');
+}
+
+function thresholdCases({health}: HealthReport): Case[] {
+  return metricNames.map(name => {
+    const threshold = health.thresholds[name];
+    const {level} = threshold;
+    const value = formatMetric(name, health.metrics[name]);
+    const message = `${value}, ${limitText(name, threshold)}`;
+    const isFailed = level === 'warning' || level === 'critical';
+    return {
+      suite: 'limits',
+      name: metricOf(name).title,
+      failure: isFailed ? {type: level, message} : null,
+      ...(level === 'unknown' && {skipped: 'not measured'}),
+    };
+  });
+}
+
+function recipeCases({health, recipes}: HealthReport): Case[] {
+  return recipes.map(({id}) => {
+    const own = health.findings.filter(({recipe}) => recipe === id);
+    const message = own.map(({summary}) => summary).join('; ');
+    const type = worst(own.map(({severity}) => severity));
+    return {suite: 'findings', name: id, failure: own.length === 0 ? null : {type, message}};
+  });
+}
+
+function comparisonCases({comparison}: HealthReport): Case[] {
+  if (comparison === null) return [];
+  const {slower, errors} = comparison;
+  const isWorse = slower.length > 0 || errors.is_worse;
+  const message = comparisonLines(comparison).join('; ');
+  return [
+    {
+      suite: 'baseline',
+      name: 'no slower, no more errors',
+      failure: isWorse ? {type: 'warning', message} : null,
+    },
+  ];
+}
+
+function caseXml({suite, name, failure, skipped}: Case): string {
+  const open = `    <testcase classname="${escaped(`poolctl.${suite}`)}" name="${escaped(name)}"`;
+  if (failure !== null) {
+    return `${open}><failure type="${failure.type}" message="${escaped(failure.message)}"/></testcase>`;
+  }
+  return skipped === undefined ? `${open}/>` : `${open}><skipped message="${escaped(skipped)}"/></testcase>`;
+}
+
+function countsOf(cases: readonly Case[]): string {
+  const skipped = cases.filter(each => each.skipped !== undefined).length;
+  return `tests="${cases.length}" failures="${failuresIn(cases)}" errors="0" skipped="${skipped}"`;
+}
+
+function failuresIn(cases: readonly Case[]): number {
+  return cases.filter(({failure}) => failure !== null).length;
+}
+
+/** Replaces what XML 1.0 does not allow: U+FFFE, U+FFFF and, in `sanitise`, controls and lone surrogates. */
+function escaped(text: string): string {
+  return sanitise(text)
+    .replace(/[\ufffe\uffff]/g, '·')
+    .replace(/[&<>"']/g, character => `&#${character.charCodeAt(0)};`);
 }

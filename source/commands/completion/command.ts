@@ -1,4 +1,4 @@
-import type {Call, Command} from '../../cli/call/command.ts';
+import type {Call, Command} from '../../cli/call/usage.ts';
 import type {CliContext} from '../../cli/context.ts';
 import {readConfigurationFile} from '../../cli/locate-server.ts';
 import {loadConfiguredRecipes} from '../../cli/recipes.ts';

@@ -1,5 +1,4 @@
-import {type Argument, type Flag, flagAsTyped, type Usage} from '../../cli/call/command.ts';
-import {answerFlags} from '../../cli/call/shared-flags.ts';
+import {type Argument, answerFlags, type Flag, flagAsTyped, type Usage} from '../../cli/call/usage.ts';
 import {sanitise} from '../../core/text/sanitise.ts';
 import type {Recipe} from '../../model/recipe.ts';
 

@@ -1,5 +1,5 @@
 import {setFlagsFromString} from 'node:v8';
-import type {Call} from '../../cli/call/command.ts';
+import type {Call} from '../../cli/call/usage.ts';
 import {type CliContext, hasTerminal, printMessage} from '../../cli/context.ts';
 import {readInterval, readWait} from '../../cli/flag-values.ts';
 import {catchInterrupts} from '../../cli/interrupts.ts';

@@ -15,7 +15,7 @@ export function createLastHour({cwd}: CliContext): PastPort {
   let buffer: SnapshotBuffer | null = null;
   let loading: Promise<SnapshotBuffer> | null = null;
   const load = () => {
-    loading ??= import('../../recording/snapshot-buffer.ts').then(({createSnapshotBuffer}) => {
+    loading ??= import('../../recording/recording.ts').then(({createSnapshotBuffer}) => {
       const loaded = createSnapshotBuffer({
         max_ms: hourMs,
         max_bytes: maxBytes,

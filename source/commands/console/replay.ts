@@ -1,8 +1,7 @@
 import type {CliContext} from '../../cli/context.ts';
-import {loadEndpoint, selectVariants} from '../../cli/replay/load-endpoint.ts';
+import {loadEndpoint, loadPrismaClient, selectVariants} from '../../cli/replay/load-endpoint.ts';
 import {measureEndpoint} from '../../cli/replay/measure.ts';
 import {type MeasurementFlags, readReplayOptions} from '../../cli/replay/options.ts';
-import {loadPrismaClient} from '../../cli/replay/prisma-client.ts';
 import {openReplayServer} from '../../cli/replay/replay-server.ts';
 import {type AbortError, usageError} from '../../core/errors.ts';
 import {readText} from '../../core/recipe/parameters.ts';

@@ -1,4 +1,4 @@
-import type {Call} from '../../cli/call/command.ts';
+import type {Call} from '../../cli/call/usage.ts';
 import {type CliContext, hasTerminal} from '../../cli/context.ts';
 import {readInterval} from '../../cli/flag-values.ts';
 import {catchInterrupts, exitCodeOfNormalEnd, raceInterrupt, untilAborted} from '../../cli/interrupts.ts';

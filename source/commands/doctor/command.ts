@@ -1,4 +1,4 @@
-import type {Call} from '../../cli/call/command.ts';
+import type {Call} from '../../cli/call/usage.ts';
 import {explainServerErrors, withConnection} from '../../cli/connection.ts';
 import type {CliContext, Output} from '../../cli/context.ts';
 import {raceInterrupt} from '../../cli/interrupts.ts';

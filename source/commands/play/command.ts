@@ -1,4 +1,4 @@
-import type {Call} from '../../cli/call/command.ts';
+import type {Call} from '../../cli/call/usage.ts';
 import {type CliContext, hasTerminal} from '../../cli/context.ts';
 import {catchInterrupts, untilAborted} from '../../cli/interrupts.ts';
 import {openConfiguredJournal} from '../../cli/journal/configured-journal.ts';
@@ -8,7 +8,7 @@ import {noSettings} from '../../core/configuration.ts';
 import {type AbortError, exitCodes, usageError} from '../../core/errors.ts';
 import type {Sampler} from '../../model/ports.ts';
 import type {ExitCode} from '../../model/run.ts';
-import {openRecording} from '../../recording/open-recording.ts';
+import {openRecording} from '../../recording/recording.ts';
 import type {usage} from './flags.ts';
 
 /** `poolctl play <file>`: opens the console on a recording, without a server. */

@@ -1,6 +1,6 @@
 import {recipes as own} from '../../../recipes/index.ts';
-import type {Call} from '../../cli/call/command.ts';
 import {recipeText} from '../../cli/call/help-text.ts';
+import type {Call} from '../../cli/call/usage.ts';
 import type {CliContext, Output} from '../../cli/context.ts';
 import {loadConfiguredRecipes} from '../../cli/recipes.ts';
 import {exitCodes} from '../../core/errors.ts';

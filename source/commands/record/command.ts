@@ -1,15 +1,14 @@
-import type {Call} from '../../cli/call/command.ts';
+import type {Call} from '../../cli/call/usage.ts';
 import {connectToWatch} from '../../cli/connection.ts';
 import {type CliContext, type Output, printMessage} from '../../cli/context.ts';
 import {readDuration, readInterval, readWait} from '../../cli/flag-values.ts';
 import {catchInterrupts, exitCodeOfNormalEnd, raceInterrupt} from '../../cli/interrupts.ts';
 import {locateServer} from '../../cli/locate-server.ts';
-import {readRecipeData} from '../../cli/recipe-data.ts';
+import {cacheDiagnosisData, readRecipeData} from '../../cli/recipe-data.ts';
 import {loadRecipesAndReport} from '../../cli/recipes.ts';
 import {AbortError, exitCodes, usageError} from '../../core/errors.ts';
 import {diagnoseAll, worstSeverity} from '../../core/recipe/diagnose.ts';
 import {attachFactFindings} from '../../core/recipe/fact-findings.ts';
-import {loadDiagnosisData} from '../../core/recipe/load-data.ts';
 import {counted, formatBytes} from '../../core/text/format.ts';
 import type {ReadFailure, RecordedSnapshot, Sampler} from '../../model/ports.ts';
 import type {Recipe, Severity} from '../../model/recipe.ts';
@@ -81,14 +80,11 @@ type RecordPorts = {
     close(): Promise<void>;
     written(): {readings: number; bytes: number};
   };
-  /** Reads what diagnoses need beyond the snapshot, once a minute. */
+  /** Reads what diagnoses need beyond the snapshot. */
   load(needs: DataRequirements): Promise<RecipeData>;
   output: Output;
   now(): number;
 };
-
-/** Recipe data is expensive to read and changes slowly. */
-const dataEveryMs = 60_000;
 
 /**
  * Records every snapshot and every loss of the connection until the signal aborts. Throws AbortError (exit 7) if the
@@ -97,8 +93,7 @@ const dataEveryMs = 60_000;
 export async function record(ports: RecordPorts, file: string, signal: AbortSignal): Promise<void> {
   const {sampler, recipes, recording, output} = ports;
   const attachFindings = attachFactFindings(recipes);
-  let data: RecipeData = {};
-  let dataAt_ms = Number.NEGATIVE_INFINITY;
+  const readData = cacheDiagnosisData(recipes, ports.load, ports.now);
   let isConnected = false;
   try {
     for await (const event of sampler.events(signal)) {
@@ -109,12 +104,9 @@ export async function record(ports: RecordPorts, file: string, signal: AbortSign
         continue;
       }
       const {snapshot} = event;
-      if (Math.abs(ports.now() - dataAt_ms) >= dataEveryMs) {
-        dataAt_ms = ports.now();
-        data = await loadData(ports, data);
-      }
-      const {findings} = diagnoseAll(recipes, snapshot, data);
-      await recording.add(attachFindings(snapshot, data, findings), worstSeverity(findings));
+      const {facts} = await readData();
+      const {findings} = diagnoseAll(recipes, snapshot, facts);
+      await recording.add(attachFindings(snapshot, facts, findings), worstSeverity(findings));
       if (!isConnected) printMessage(output, `recording ${snapshot.target.id} to ${file} until Ctrl-C`);
       isConnected = true;
     }
@@ -123,12 +115,4 @@ export async function record(ports: RecordPorts, file: string, signal: AbortSign
   }
   const {readings, bytes} = recording.written();
   printMessage(output, `${counted(readings, 'snapshot')}, ${formatBytes(bytes)} written to ${file}`);
-}
-
-/** If the connection is lost meanwhile, returns the earlier data: the snapshot is still recorded. */
-async function loadData({recipes, load}: RecordPorts, earlier: RecipeData): Promise<RecipeData> {
-  return loadDiagnosisData(recipes, load).then(
-    ({facts}) => facts,
-    () => earlier,
-  );
 }

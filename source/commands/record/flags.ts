@@ -1,5 +1,5 @@
-import type {Usage} from '../../cli/call/command.ts';
-import {intervalFlag, recipesFlag, waitingServerFlags} from '../../cli/call/shared-flags.ts';
+import type {Usage} from '../../cli/call/usage.ts';
+import {intervalFlag, recipesFlag, waitingServerFlags} from '../../cli/call/usage.ts';
 
 export const defaultMaxSize_mb = 100;
 

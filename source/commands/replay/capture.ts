@@ -1,6 +1,6 @@
 import {type FileHandle, open, rm} from 'node:fs/promises';
 import path from 'node:path';
-import type {Call} from '../../cli/call/command.ts';
+import type {Call} from '../../cli/call/usage.ts';
 import type {CliContext} from '../../cli/context.ts';
 import {catchInterrupts, exitCodeOfNormalEnd, raceInterrupt} from '../../cli/interrupts.ts';
 import {locateServer} from '../../cli/locate-server.ts';

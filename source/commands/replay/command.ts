@@ -1,11 +1,10 @@
-import type {Call} from '../../cli/call/command.ts';
+import type {Call} from '../../cli/call/usage.ts';
 import type {CliContext} from '../../cli/context.ts';
 import {catchInterrupts} from '../../cli/interrupts.ts';
 import {locateServer} from '../../cli/locate-server.ts';
-import {loadEndpoint, selectVariants} from '../../cli/replay/load-endpoint.ts';
+import {loadEndpoint, loadPrismaClient, selectVariants} from '../../cli/replay/load-endpoint.ts';
 import {measureEndpoint} from '../../cli/replay/measure.ts';
 import {readReplayOptions} from '../../cli/replay/options.ts';
-import {loadPrismaClient} from '../../cli/replay/prisma-client.ts';
 import {openDemoReplayServer, openReplayServer} from '../../cli/replay/replay-server.ts';
 import {exitCodes, usageError} from '../../core/errors.ts';
 import {formatCount} from '../../core/text/format.ts';

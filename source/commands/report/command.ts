@@ -1,4 +1,4 @@
-import type {Call} from '../../cli/call/command.ts';
+import type {Call} from '../../cli/call/usage.ts';
 import {type CliContext, printMessage} from '../../cli/context.ts';
 import {openConfiguredJournal} from '../../cli/journal/configured-journal.ts';
 import {writePrivateFile} from '../../cli/local-files.ts';
@@ -9,7 +9,7 @@ import {findRun} from '../../core/engine/undo.ts';
 import {exitCodes, usageError} from '../../core/errors.ts';
 import type {JournalEntry} from '../../model/journal-entry.ts';
 import type {ExitCode} from '../../model/run.ts';
-import {type OpenRecording, openRecording} from '../../recording/open-recording.ts';
+import {type OpenRecording, openRecording} from '../../recording/recording.ts';
 import type {usage} from './flags.ts';
 import {markdownOf} from './render-markdown.ts';
 import {createReport, type ReportScope} from './report.ts';

@@ -1,5 +1,5 @@
-import type {Usage} from '../../cli/call/command.ts';
-import {journalFlag, recipesFlag} from '../../cli/call/shared-flags.ts';
+import type {Usage} from '../../cli/call/usage.ts';
+import {journalFlag, recipesFlag} from '../../cli/call/usage.ts';
 
 export const usage = {
   name: 'report',

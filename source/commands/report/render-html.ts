@@ -9,8 +9,7 @@ import {
 } from '../../cli/journal/runs.ts';
 import {valueLines} from '../../core/engine/step-lines.ts';
 import {formatAge} from '../../core/text/format.ts';
-import {escaped, escapedLines, list, reportStyle} from './markup.ts';
-import {chartsOf} from './render-charts.ts';
+import {chartsOf, escaped, escapedLines, list, reportStyle} from './html-parts.ts';
 import {clockOf, summaryOf} from './render-markdown.ts';
 import type {Report} from './report.ts';
 

@@ -1,20 +1,40 @@
 import {readFile} from 'node:fs/promises';
 import {dirname, resolve} from 'node:path';
-import type {Call} from '../../cli/call/command.ts';
-import {type CliContext, printMessage} from '../../cli/context.ts';
+import type {Call} from '../../cli/call/usage.ts';
+import {readSnapshot} from '../../cli/connection.ts';
+import {type CliContext, createPrompt, printMessage} from '../../cli/context.ts';
+import {createRunIdentity} from '../../cli/execution/engine-context.ts';
+import {openPoolerClients} from '../../cli/health/pooler-clients.ts';
+import {readBaseline} from '../../cli/health/read-baseline.ts';
+import {requireMeasurableLimits} from '../../cli/health/require-limits.ts';
+import {openWatching, type Watching, watchHealth} from '../../cli/health/watch-health.ts';
 import {catchInterrupts} from '../../cli/interrupts.ts';
 import {openConfiguredJournal} from '../../cli/journal/configured-journal.ts';
+import {locateServer} from '../../cli/locate-server.ts';
+import {loadRecipeData} from '../../cli/recipe-data.ts';
+import {loadRecipes} from '../../cli/recipes.ts';
 import {AbortError, exitCodes, usageError} from '../../core/errors.ts';
+import {thresholds, watchDefaults} from '../../core/health/thresholds.ts';
+import {diagnoseAll} from '../../core/recipe/diagnose.ts';
+import {loadDiagnosisData} from '../../core/recipe/load-data.ts';
+import {serverOf} from '../../core/server/server-identity.ts';
 import {canonicalJson} from '../../core/text/json.ts';
+import {sanitise} from '../../core/text/sanitise.ts';
 import {sha256} from '../../journal/chain.ts';
 import {lockEntry} from '../../journal/lock.ts';
 import {makeFolder, resolvePath} from '../../journal/private-file.ts';
+import {processLiveness, processOf} from '../../journal/process-liveness.ts';
+import type {SampleEvent} from '../../model/ports.ts';
 import type {ExitCode} from '../../model/run.ts';
+import type {ServerIdentity} from '../../model/target.ts';
+import {connect} from '../../postgres/connect/connect.ts';
+import {type ConnectionRequest, hostAndPort} from '../../postgres/connect/request.ts';
 import {readPlan} from '../../rollout/plan.ts';
+import {runCommand} from '../../rollout/run-command.ts';
+import type {RolloutStage} from '../../rollout/state.ts';
 import type {usage} from './flags.ts';
-import type {PlanFile} from './rollout.ts';
 import {runRollout, showRollout} from './run-rollout.ts';
-import {createServerPorts} from './server-ports.ts';
+import {type PlanFile, type RolloutPorts, requireServer} from './stages.ts';
 
 /** `poolctl rollout run|status <plan> [url]`. */
 export async function run(context: CliContext, call: Call<typeof usage>): Promise<ExitCode> {
@@ -83,4 +103,101 @@ function unwritable(journal: string, error: unknown): unknown {
     exitCode: exitCodes.journal,
     cause: error,
   });
+}
+
+type PortOptions = {plan: PlanFile; call: Call<typeof usage>; signal: AbortSignal};
+
+/** The ports of a rollout to servers, shell and terminal. Throws AbortError if a stage's server cannot be located. */
+async function createServerPorts(
+  context: CliContext,
+  {plan, call: {words, flags}, signal}: PortOptions,
+): Promise<Omit<RolloutPorts, 'journal'>> {
+  const folder = dirname(plan.file);
+  const requests = new Map<string | null, ConnectionRequest>();
+  const poolerOf = ({pooler}: RolloutStage) => pooler ?? flags.pooler;
+  for (const stage of plan.plan.stages.filter(({watch}) => watch !== null)) {
+    const {target, limits} = stage;
+    requireMeasurableLimits(limits, {has_pooler: poolerOf(stage) !== undefined, is_watched: true});
+    if (requests.has(target)) continue;
+    const where = target === null ? {url: words[2], flags} : {url: undefined, flags: {...flags, target}};
+    requests.set(target, await locateServer(context, where));
+  }
+  const requestOf = ({target, name}: RolloutStage) => {
+    const request = requests.get(target);
+    if (request === undefined) throw usageError(`stage "${name}" has no server`);
+    return request;
+  };
+  const baselineOf = async ({baseline}: RolloutStage) =>
+    baseline === null ? null : readBaseline({...context, cwd: folder}, baseline);
+  return {
+    identity: createRunIdentity(context),
+    output: context.output,
+    signal,
+    ask: createPrompt(context, signal),
+    targetOf: stage => {
+      const request = requests.get(stage.target);
+      return request === undefined ? plan.plan.name : `${hostAndPort(request)}/${request.database}`;
+    },
+    isRunning: process => processLiveness(process, 0) === 'alive',
+    runCommand: (stage, command, onStarted) =>
+      runCommand(command, {
+        cwd: folder,
+        env: {...context.env, POOLCTL_ROLLOUT: plan.plan.name, POOLCTL_STAGE: stage.name},
+        timeout_ms: stage.command_timeout_ms,
+        onStarted: pid => onStarted(processOf(pid)),
+        onLine: line => context.output.stderr(sanitise(`${stage.name}| ${line}`)),
+      }),
+    async diagnose(stage) {
+      // Fails before the promotion if the watch could not read its baseline or pooler.
+      await baselineOf(stage);
+      await (await openPoolerClients(context, poolerOf(stage))).close();
+      const request = requestOf(stage);
+      const {recipes} = await loadRecipes(flags, request.settings);
+      const connection = await connect(request, {purpose: 'watch', signal});
+      try {
+        const snapshot = await readSnapshot(connection, {signal});
+        const {facts} = await loadDiagnosisData(recipes, needs => loadRecipeData(connection, needs));
+        const {findings} = diagnoseAll(recipes, snapshot, facts);
+        return {findings, server: serverOf(snapshot.target)};
+      } finally {
+        await connection.close();
+      }
+    },
+    async watch(stage, {for_ms, server, onSeen}) {
+      const request = requestOf(stage);
+      const {recipes} = await loadRecipes(flags, request.settings);
+      const times = {...watchDefaults, ...stage.watch, for_ms};
+      const pooler = await openPoolerClients(context, poolerOf(stage));
+      let watching: Watching | null = null;
+      try {
+        watching = await openWatching(context, request, {flags, ...times, signal});
+        const events = requireServerOf(stage, server, watching.ports.events);
+        return await watchHealth(
+          {recipes, askPooler: pooler.ask, ...watching.ports, events},
+          {
+            ...times,
+            limits: {...request.settings.limits, ...stage.limits},
+            baseline: await baselineOf(stage),
+            slower_ratio: thresholds.slower_times.warning,
+            onSeen,
+          },
+        );
+      } finally {
+        watching?.release();
+        await pooler.close();
+      }
+    },
+  };
+}
+
+/** Passes events on. Throws AbortError (exit 6) at the first snapshot of another server. */
+async function* requireServerOf(
+  stage: RolloutStage,
+  server: ServerIdentity | null,
+  events: AsyncIterable<SampleEvent>,
+): AsyncGenerator<SampleEvent> {
+  for await (const event of events) {
+    if (event.kind === 'snapshot') requireServer(stage, server, event.snapshot.target.server);
+    yield event;
+  }
 }

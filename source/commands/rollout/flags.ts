@@ -1,4 +1,4 @@
-import type {Usage} from '../../cli/call/command.ts';
+import type {Usage} from '../../cli/call/usage.ts';
 import {
   consentFlags,
   journalFlag,
@@ -6,7 +6,7 @@ import {
   poolerFlag,
   recipesFlag,
   serverFlags,
-} from '../../cli/call/shared-flags.ts';
+} from '../../cli/call/usage.ts';
 
 export const usage = {
   name: 'rollout',

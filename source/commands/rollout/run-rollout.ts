@@ -1,7 +1,12 @@
 import {printMessage} from '../../cli/context.ts';
+import {aligned, formatDuration, formatMetric} from '../../cli/health/health-text.ts';
 import {exitCodes, usageError} from '../../core/errors.ts';
-import {counted} from '../../core/text/format.ts';
+import type {GivenLimits} from '../../core/health/health.ts';
+import {type MetricName, metricOf} from '../../core/health/metrics.ts';
+import {counted, formatAge} from '../../core/text/format.ts';
 import {jsonText} from '../../core/text/json.ts';
+import {redactDeep, redactSecrets} from '../../core/text/redact.ts';
+import {revealLines} from '../../core/text/reveal.ts';
 import {sanitise} from '../../core/text/sanitise.ts';
 import type {ExitCode} from '../../model/run.ts';
 import {
@@ -10,20 +15,22 @@ import {
   nextTask,
   promotesWithoutApproval,
   type RolloutPlan,
+  type RolloutStage,
+  type RolloutState,
 } from '../../rollout/state.ts';
-import {rolloutDocument, rolloutPlanText, rolloutText} from './render-text.ts';
 import {
   enterPhase,
   interrupted,
   journalEvent,
   type PlanFile,
+  promote,
   type Rollout,
   type RolloutFlags,
   type RolloutPorts,
+  rollBack,
   type StageInRollout,
-} from './rollout.ts';
-
-import {promote, rollBack, watch} from './stages.ts';
+  watch,
+} from './stages.ts';
 
 /**
  * Runs a staged rollout, or resumes an interrupted one. Exit 0 if every stage passed, 1 if one failed and all were
@@ -149,4 +156,112 @@ async function approve(at: StageInRollout): Promise<void> {
   const typed = await ports.ask(`Type ${sanitise(stage.name)} to approve this stage: `);
   if (typed?.trim() !== stage.name) throw interrupted('not approved, nothing of this stage was executed');
   await enterPhase(at, {phase: 'approved', detail: 'on the terminal'});
+}
+
+/** The stages of a plan with their commands, and what happens on failure. */
+function rolloutPlanText({file, plan, hash}: PlanFile): string {
+  return [
+    `${plan.name}: ${file}`,
+    `plan ${hash}`,
+    ...plan.stages.flatMap((stage, index) => ['', ...stageLines(stage, index)]),
+    '',
+    ...approvalLines(plan.stages),
+    'If a stage fails, it and the stages before it are rolled back, the last one first.',
+  ]
+    .map(sanitise)
+    .join('\n');
+}
+
+/** Which stages need approval, and which run without asking. */
+function approvalLines(stages: readonly RolloutStage[]): string[] {
+  const names = (chosen: readonly RolloutStage[]) => chosen.map(({name}) => name).join(', ');
+  const asking = stages.filter(({approval}) => approval);
+  const unasked = stages.filter(promotesWithoutApproval);
+  return [
+    ...(asking.length === 0 ? [] : [`Waits for approval before: ${names(asking)}.`]),
+    ...(unasked.length === 0
+      ? []
+      : [`Runs commands without asking: ${names(unasked)}. This requires --yes.`]),
+  ];
+}
+
+/** The progress of a rollout, stage by stage. */
+function rolloutText({plan}: PlanFile, state: RolloutState | null): string {
+  const rows = plan.stages.map(({name, watch}, index) => {
+    const {phase = null, detail = null, seen_ms = 0} = state?.stages[index] ?? {};
+    const isWatching = phase === 'watching' && watch !== null;
+    const watched = isWatching ? `${formatAge(seen_ms)} of ${formatAge(watch.for_ms)}` : '';
+    return [name, phase ?? 'to do', [watched, detail ?? ''].filter(Boolean).join(', ')];
+  });
+  const head = state === null ? 'not started' : `rollout ${state.run}: ${statusOf(state)}`;
+  return [`${plan.name}: ${head}`, ...aligned(rows)].map(sanitise).join('\n');
+}
+
+/** The progress of a rollout as JSON. */
+function rolloutDocument({file, plan, hash}: PlanFile, state: RolloutState | null): object {
+  return {
+    schema_version: 1,
+    file,
+    plan: hash,
+    name: plan.name,
+    run: state?.run ?? null,
+    status: state === null ? 'not started' : statusOf(state),
+    stages: plan.stages.map((stage, index) => {
+      const {phase = null, detail = null, seen_ms = 0} = state?.stages[index] ?? {};
+      return {...redactDeep(stage), acts_unasked: promotesWithoutApproval(stage), phase, detail, seen_ms};
+    }),
+  };
+}
+
+const statuses = {
+  done: 'done',
+  stopped: 'failed, rolled back',
+  failed: 'failed, not rolled back in full',
+  interrupted: 'interrupted',
+} as const;
+
+function statusOf({ended}: RolloutState): string {
+  return ended === null ? 'running' : statuses[ended];
+}
+
+function stageLines(stage: RolloutStage, index: number): string[] {
+  const {name, target, promote, rollback, watch, limits, baseline, pooler, approval} = stage;
+  const times =
+    watch &&
+    `${formatDuration(watch.for_ms)}, every ${formatDuration(watch.every_ms)}, stops when critical for ${formatDuration(watch.sustain_ms)}`;
+  const rows = [
+    [
+      'approval',
+      approval ? 'required' : promotesWithoutApproval(stage) ? 'not required: runs with --yes' : '',
+    ],
+    ...commandRows('promote', promote ?? ''),
+    ['watch', times ?? ''],
+    ['target', watch === null ? '' : (target ?? 'the server of this call')],
+    ['limits', limitsText(limits)],
+    ['baseline', baseline ?? ''],
+    ['pooler', watch === null ? '' : redactSecrets(pooler ?? '')],
+    ...commandRows('rollback', promote === null ? '' : (rollback ?? 'none')),
+  ];
+  return [
+    `${index + 1}. ${name}`,
+    ...aligned(rows.filter(([, text]) => text !== '')).map(line => `   ${line}`),
+  ];
+}
+
+/** A row for each line of a command, with passwords masked. */
+function commandRows(name: string, command: string): string[][] {
+  return revealLines(redactSecrets(command.replace(/\n$/, ''))).map((line, at) => [
+    at === 0 ? name : ' ',
+    line,
+  ]);
+}
+
+function limitsText(limits: GivenLimits): string {
+  return Object.entries(limits)
+    .map(([name, {warning, critical}]) => {
+      const metric = name as MetricName;
+      const values = [warning, critical].flatMap(each => (each === null ? [] : [formatMetric(metric, each)]));
+      return `${metricOf(metric).limit_name} ${values.join(',')}`;
+    })
+    .join(', ');
 }

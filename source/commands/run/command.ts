@@ -1,12 +1,13 @@
-import type {Call} from '../../cli/call/command.ts';
+import type {Call} from '../../cli/call/usage.ts';
 import type {CliContext} from '../../cli/context.ts';
+import {withRunSession} from '../../cli/execution/engine-context.ts';
 import {
   type ConsentFlags,
   type ExecutePorts,
   executePlan,
+  readConsentFlags,
   requireConsent,
 } from '../../cli/execution/execute-plan.ts';
-import {readConsentFlags, withRunSession} from '../../cli/execution/run-session.ts';
 import {locateServer} from '../../cli/locate-server.ts';
 import {loadRecipesAndReport} from '../../cli/recipes.ts';
 import {createDriftCheck, type DriftPorts} from '../../core/engine/drift.ts';

@@ -2,7 +2,7 @@ import {writeFile} from 'node:fs/promises';
 import os from 'node:os';
 import {fileURLToPath} from 'node:url';
 import pg from 'pg';
-import {startReplayDemo} from '../../../source/cli/replay/demo-server.ts';
+import {startReplayDemo} from '../../../source/cli/replay/replay-server.ts';
 import {claims} from './claims.ts';
 import {measureEndpoint, type PoolSetting} from './measure-endpoint.ts';
 import {type Measured, seedsReport} from './report.ts';

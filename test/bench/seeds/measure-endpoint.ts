@@ -1,6 +1,5 @@
 import type pg from 'pg';
-import {loadEndpoint} from '../../../source/cli/replay/load-endpoint.ts';
-import {loadPrismaClient} from '../../../source/cli/replay/prisma-client.ts';
+import {loadEndpoint, loadPrismaClient} from '../../../source/cli/replay/load-endpoint.ts';
 import type {ReplayResult} from '../../../source/model/replay-report.ts';
 import {type BenchmarkMatrix, runBenchmark} from '../../../source/replay/measure/benchmark.ts';
 import {createGuard} from '../../../source/replay/measure/guard.ts';

@@ -1,7 +1,7 @@
 import {readFile} from 'node:fs/promises';
 import {describe, expect, it} from 'vitest';
 import {recipes} from '../../../recipes/index.ts';
-import {flagAsTyped} from '../../../source/cli/call/command.ts';
+import {flagAsTyped} from '../../../source/cli/call/usage.ts';
 import {commands} from '../../../source/commands/index.ts';
 import {failing, password, runProgram} from '../run-program.ts';
 

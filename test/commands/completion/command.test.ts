@@ -3,7 +3,7 @@ import {mkdir, writeFile} from 'node:fs/promises';
 import {join} from 'node:path';
 import {describe, expect, it} from 'vitest';
 import {recipes} from '../../../recipes/index.ts';
-import {flagAsTyped} from '../../../source/cli/call/command.ts';
+import {flagAsTyped} from '../../../source/cli/call/usage.ts';
 import {describeCompletions} from '../../../source/commands/completion/completions.ts';
 import {shells} from '../../../source/commands/completion/flags.ts';
 import {renderBash} from '../../../source/commands/completion/render-bash.ts';

@@ -1,8 +1,9 @@
-import {readFile} from 'node:fs/promises';
-import {usageError} from '../core/errors.ts';
-import type {RecordedAt, RecordedSnapshot, Recording} from '../model/ports.ts';
-import {decodeGroup, readFailure} from './encoder.ts';
-import {type Frame, readFrames, readHeader} from './frames.ts';
+import {open, readFile, unlink} from 'node:fs/promises';
+import {AbortError, exitCodes, usageError} from '../core/errors.ts';
+import type {ReadFailure, RecordedAt, RecordedSnapshot, Recording, SnapshotBuffer} from '../model/ports.ts';
+import {createEncoder, decodeGroup, failureFrame, readFailure} from './encoder.ts';
+import {type Frame, readFrames, readHeader, writeFrame, writeHeader} from './frames.ts';
+
 import {rotatedName} from './recording-file.ts';
 
 export type OpenRecording = {
@@ -49,7 +50,7 @@ async function readPart(file: string): Promise<Part> {
   return {target: header.target, frames, lost_bytes: damaged_bytes + bytes.length - end};
 }
 
-export type FrameRecording = Recording & {
+type FrameRecording = Recording & {
   add(frame: Frame): void;
   /** Drops the oldest group; false if it is the only one. */
   dropOldest(): boolean;
@@ -63,7 +64,7 @@ type Place = {recordedAt: RecordedAt; group: Frame[]; index: number};
 const cachedGroups = 2;
 
 /** A recording over frames. Of two snapshots with the same time the later is kept: it has the statements. */
-export function createFrameRecording(): FrameRecording {
+function createFrameRecording(): FrameRecording {
   let all: Frame[] = [];
   let places: Place[] = [];
   let times: RecordedAt[] | null = null;
@@ -120,4 +121,85 @@ export function createFrameRecording(): FrameRecording {
       return places.slice(from, to + 1).flatMap(({group, index}) => snapshotsOf(group)[index] ?? []);
     },
   };
+}
+
+export type SnapshotBufferOptions = {
+  max_ms: number;
+  /** Of encoded frames; the two groups read last are also kept decoded. */
+  max_bytes: number;
+  /** The file that `save` creates by default. */
+  fileFor(target: string): string;
+};
+
+/** The latest snapshots, encoded in memory. Beyond its bounds the oldest groups are dropped, never the last. */
+export function createSnapshotBuffer({max_ms, max_bytes, fileFor}: SnapshotBufferOptions): SnapshotBuffer {
+  const recording = createFrameRecording();
+  const encoder = createEncoder();
+  let target: string | null = null;
+  let hasFailed = false;
+  let last: Promise<unknown> = Promise.resolve();
+  return {
+    times: recording.times,
+    failures: recording.failures,
+    read: recording.read,
+    add(snapshot, severity) {
+      target = snapshot.target.id;
+      hasFailed = false;
+      last = last
+        .then(() => encoder.encode(snapshot, severity))
+        .then(frame => {
+          recording.add(frame);
+          while (isBeyond(recording, {max_ms, max_bytes}) && recording.dropOldest());
+        })
+        // A snapshot that cannot be recorded is only missing from the history.
+        .catch(() => encoder.restart());
+    },
+    addFailure(failure: ReadFailure) {
+      if (hasFailed) return;
+      hasFailed = true;
+      last = last.then(() => recording.add(failureFrame(failure)));
+    },
+    flushed: () => last,
+    async save(file) {
+      await last;
+      if (target === null) throw refused('there is no snapshot yet', 'Wait for the first one.');
+      const path = file ?? fileFor(target);
+      await writeNew(path, [writeHeader(target), ...recording.frames().map(writeFrame)]);
+      return path;
+    },
+  };
+}
+
+function isBeyond(
+  recording: FrameRecording,
+  {max_ms, max_bytes}: {max_ms: number; max_bytes: number},
+): boolean {
+  const times = recording.times();
+  const spanned_ms = (times.at(-1)?.at_ms ?? 0) - (times[0]?.at_ms ?? 0);
+  return recording.bytes() > max_bytes || spanned_ms > max_ms;
+}
+
+/** Creates a file; never overwrites one. */
+async function writeNew(path: string, pieces: readonly Buffer[]): Promise<void> {
+  try {
+    const handle = await open(path, 'wx', 0o600);
+    try {
+      await handle.writeFile(Buffer.concat(pieces));
+      await handle.sync();
+    } catch (error) {
+      await unlink(path).catch(() => {});
+      throw error;
+    } finally {
+      await handle.close();
+    }
+  } catch (error) {
+    throw refused(
+      `cannot write ${path}: ${(error as Error).message.split(',')[0]}`,
+      'use another name: :write FILE',
+    );
+  }
+}
+
+function refused(message: string, hint: string): AbortError {
+  return new AbortError(message, {hint, exitCode: exitCodes.actFailed});
 }

@@ -2,15 +2,15 @@ import {execFileSync, spawnSync} from 'node:child_process';
 import {readFile} from 'node:fs/promises';
 import {fileURLToPath} from 'node:url';
 import {expect, it} from 'vitest';
-import {flagAsTyped} from '../../source/cli/call/command.ts';
-import {commands} from '../../source/commands/index.ts';
-import {manPage} from '../../source/commands/man-page.ts';
+import {manPage} from '../../../source/cli/call/help-text.ts';
+import {flagAsTyped} from '../../../source/cli/call/usage.ts';
+import {commands} from '../../../source/commands/index.ts';
 
-const file = fileURLToPath(new URL('../../man/poolctl.1', import.meta.url));
+const file = fileURLToPath(new URL('../../../man/poolctl.1', import.meta.url));
 const hasGroff = spawnSync('groff', ['--version']).status === 0;
 
 it('is the output of npm run man', async () => {
-  const manifest = JSON.parse(await readFile(new URL('../../package.json', import.meta.url), 'utf8'));
+  const manifest = JSON.parse(await readFile(new URL('../../../package.json', import.meta.url), 'utf8'));
   expect(await readFile(file, 'utf8')).toBe(manPage(commands, manifest));
   expect(manifest.man).toBe('man/poolctl.1');
 });

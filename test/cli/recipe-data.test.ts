@@ -1,0 +1,64 @@
+import {expect, it} from 'vitest';
+import {cacheDiagnosisData} from '../../source/cli/recipe-data.ts';
+import {AbortError, exitCodes} from '../../source/core/errors.ts';
+import type {RecipeData} from '../../source/model/recipe-data.ts';
+import {createRecipe} from '../console/played.ts';
+
+const recipe = createRecipe({diagnoseRequires: {catalog: true} as never});
+const first = {catalog: {tables: ['first']}} as unknown as RecipeData;
+const second = {catalog: {tables: ['second']}} as unknown as RecipeData;
+
+it('loads the data of diagnoses once a minute', async () => {
+  let now = 1_000_000;
+  const loaded = [first, second];
+  const read = cacheDiagnosisData(
+    [recipe],
+    async () => loaded.shift() ?? {},
+    () => now,
+  );
+  expect((await read()).facts).toEqual(first);
+  now += 59_999;
+  expect((await read()).facts).toEqual(first);
+  now += 1;
+  expect((await read()).facts).toEqual(second);
+});
+
+it('loads it again after the clock was set back by an hour', async () => {
+  let now = 10_000_000;
+  const loaded = [first, second];
+  const read = cacheDiagnosisData(
+    [recipe],
+    async () => loaded.shift() ?? {},
+    () => now,
+  );
+  await read();
+  now -= 3_600_000;
+  expect((await read()).facts).toEqual(second);
+});
+
+it('keeps the earlier data if the connection is lost', async () => {
+  let now = 0;
+  let isLost = false;
+  const read = cacheDiagnosisData(
+    [recipe],
+    async () => {
+      if (isLost) throw new AbortError('lost the connection', {exitCode: exitCodes.connection});
+      return first;
+    },
+    () => now,
+  );
+  await read();
+  isLost = true;
+  now += 60_000;
+  expect(await read()).toEqual({facts: first, unread: []});
+});
+
+it('returns no data if the connection was lost before the first', async () => {
+  const lost = new AbortError('lost the connection', {exitCode: exitCodes.connection});
+  const read = cacheDiagnosisData(
+    [recipe],
+    () => Promise.reject(lost),
+    () => 0,
+  );
+  expect(await read()).toEqual({facts: {}, unread: []});
+});
