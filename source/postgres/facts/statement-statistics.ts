@@ -2,7 +2,7 @@ import type {StatementStatistics} from '../../model/recipe-data.ts';
 import type {Connection} from '../connect/connect.ts';
 import {pickVariant, serverQuery} from '../queries/query.ts';
 import {readCapabilities} from '../server/capabilities.ts';
-import {statementsNotes, suggestSetting} from '../server/managed-service.ts';
+import {statementsNotes, suggestPreload} from '../server/managed-service.ts';
 
 /** Whether pg_stat_statements counts statements, and how to enable it. Throws the server's errors. */
 export async function readStatementStatistics(connection: Connection): Promise<StatementStatistics> {
@@ -15,27 +15,12 @@ export async function readStatementStatistics(connection: Connection): Promise<S
   const [row] = rows;
   if (row === undefined) throw new Error('the server returned no row');
   const {version, schema, libraries, ...rest} = row;
-  const value = preloadValue(libraries);
-  const remedy = suggestSetting(target.managed_service, {
-    name: 'shared_preload_libraries',
-    value,
-    needs_restart: true,
-  });
   return {
     ...rest,
-    preload_remedy:
-      libraries === null
-        ? `${remedy} (keep the libraries already in the list, which this role cannot see)`
-        : remedy,
+    preload_remedy: suggestPreload(target.managed_service, libraries),
     service_note: target.managed_service === null ? null : statementsNotes[target.managed_service],
     installed: version === null || schema === null ? null : {version, schema},
   };
-}
-
-/** Keeps the libraries in the list. ALTER SYSTEM needs each name quoted: quoted as a whole, the list would be one name. */
-function preloadValue(libraries: string | null): string {
-  const present = (libraries ?? '').split(',').flatMap(name => name.trim() || []);
-  return [...present, 'pg_stat_statements'].map(name => `'${name.replaceAll("'", "''")}'`).join(', ');
 }
 
 /**

@@ -3,10 +3,46 @@ import {quoteIdentifier} from '../../core/sql/quote.ts';
 import {counted} from '../../core/text/format.ts';
 import type {Unavailable} from '../../model/snapshot.ts';
 import type {DoctorCheck, Target} from '../../model/target.ts';
-import type {DoctorFacts} from './doctor-facts.ts';
-import {grantNotes, serviceNames, statementsNotes, suggestSetting} from './managed-service.ts';
+import {
+  grantNotes,
+  serviceNames,
+  statementsNotes,
+  suggestPreload,
+  suggestSetting,
+} from './managed-service.ts';
 
-export type DoctorInput = {target: Target; facts: DoctorFacts; unavailable: Unavailable[]};
+export type DoctorInput = {target: Target; data: DoctorData; unavailable: Unavailable[]};
+
+/** Read from pg_settings, in its base units; null for a setting that the server lacks or hides from this role. */
+export const settingNames = [
+  'track_activities',
+  'track_counts',
+  'track_io_timing',
+  'track_activity_query_size',
+  'reserved_connections',
+  'superuser_reserved_connections',
+  'shared_preload_libraries',
+  'pg_stat_statements.track',
+] as const;
+
+export type DoctorData = {
+  /** Of the session, as a pooler may choose another than the address's. */
+  role: string;
+  settings: Record<(typeof settingNames)[number], string | null>;
+  /** The server computed a query_id for this query; null before PostgreSQL 14. */
+  has_query_id: boolean | null;
+  /** Whether this role may use the schema of pg_stat_statements; null if that is not installed. */
+  statements_schema_usage: boolean | null;
+  statements_schema: string | null;
+  /** pg_has_role of pg_use_reserved_connections; null before PostgreSQL 16. */
+  may_use_reserved: boolean | null;
+  /** Of this database, without the system's. */
+  tables: number;
+  /** Those this role may not read, so that it cannot EXPLAIN their statements. */
+  unreadable_tables: number;
+  /** The schemas of the unreadable tables. */
+  unreadable_schemas: string[];
+};
 
 /** The checks of a target, in the order in which to fix them. Pure. */
 export function checkTarget(input: DoctorInput): DoctorCheck[] {
@@ -29,26 +65,24 @@ export function checkTarget(input: DoctorInput): DoctorCheck[] {
 function server({target, unavailable}: DoctorInput): DoctorCheck[] {
   if (target.server === undefined) return [];
   const id = 'server';
-  const unavailableSection = unavailable.find(({section}) => section === id);
-  if (unavailableSection !== undefined)
-    return [
-      missing(id, unavailableSection.reason, {remedy: unavailableSection.remedy, note: grantNote(target)}),
-    ];
+  const hidden = unavailable.find(({section}) => section === id);
+  if (hidden !== undefined)
+    return [missing(id, hidden.reason, {remedy: hidden.remedy, note: grantNote(target)})];
   return [ok(id, `${nameServer(target.server)}, database oid ${target.server.database_oid}`)];
 }
 
-function sessions({target, facts}: DoctorInput): DoctorCheck {
+function sessions({target, data}: DoctorInput): DoctorCheck {
   const {read_all_stats, is_superuser} = target.privileges;
   if (read_all_stats || is_superuser)
     return ok('sessions', "every role's sessions and statements are visible");
   return missing('sessions', "other roles' states, statements and addresses are hidden", {
-    remedy: `GRANT pg_monitor TO ${quoteIdentifier(facts.role)};`,
+    remedy: `GRANT pg_monitor TO ${quoteIdentifier(data.role)};`,
     note: grantNote(target),
   });
 }
 
-function tracking({target, facts}: DoctorInput): DoctorCheck {
-  const {track_activities, track_counts} = facts.settings;
+function tracking({target, data}: DoctorInput): DoctorCheck {
+  const {track_activities, track_counts} = data.settings;
   const off =
     track_activities === 'off' ? 'track_activities' : track_counts === 'off' ? 'track_counts' : null;
   if (off === null) return ok('tracking', 'the server tracks what sessions do');
@@ -61,7 +95,7 @@ function tracking({target, facts}: DoctorInput): DoctorCheck {
   });
 }
 
-function signal({target, facts}: DoctorInput): DoctorCheck {
+function signal({target, data}: DoctorInput): DoctorCheck {
   const {is_superuser, signal_backend} = target.privileges;
   if (is_superuser) return ok('signal', 'may cancel and terminate every session');
   if (signal_backend) {
@@ -72,28 +106,27 @@ function signal({target, facts}: DoctorInput): DoctorCheck {
     );
   }
   return missing('signal', "may cancel and terminate only its own role's sessions", {
-    remedy: `GRANT pg_signal_backend TO ${quoteIdentifier(facts.role)};`,
+    remedy: `GRANT pg_signal_backend TO ${quoteIdentifier(data.role)};`,
     note: grantNote(target),
   });
 }
 
-function statements({target, facts, unavailable}: DoctorInput): DoctorCheck {
+function statements({target, data, unavailable}: DoctorInput): DoctorCheck {
   const id = 'statements';
   const note = target.managed_service === null ? null : statementsNotes[target.managed_service];
-  const unavailableSection = unavailable.find(({section}) => section === id);
-  const {statements_schema: schema, settings} = facts;
+  const missingPart = unavailable.find(({section}) => section === id);
+  const {statements_schema: schema, settings} = data;
   const track = settings['pg_stat_statements.track'];
-  if (unavailableSection !== undefined && track === null) {
-    return {...preload(settings.shared_preload_libraries, target, schema !== null), note};
+  if (missingPart !== undefined && track === null) {
+    return preload(settings.shared_preload_libraries, target, schema !== null);
   }
-  if (unavailableSection !== undefined)
-    return missing(id, unavailableSection.reason, {remedy: unavailableSection.remedy, note});
-  if (schema !== null && facts.statements_schema_usage === false) {
+  if (missingPart !== undefined) return missing(id, missingPart.reason, {remedy: missingPart.remedy, note});
+  if (schema !== null && data.statements_schema_usage === false) {
     return missing(
       id,
       `pg_stat_statements is in schema ${quoteIdentifier(schema)}, which this role may not use`,
       {
-        remedy: `GRANT USAGE ON SCHEMA ${quoteIdentifier(schema)} TO ${quoteIdentifier(facts.role)};`,
+        remedy: `GRANT USAGE ON SCHEMA ${quoteIdentifier(schema)} TO ${quoteIdentifier(data.role)};`,
         note: null,
       },
     );
@@ -110,28 +143,22 @@ function statements({target, facts, unavailable}: DoctorInput): DoctorCheck {
   return ok(id, `pg_stat_statements ${target.statements_version} counts what every statement costs`);
 }
 
-/** The list is replaced as a whole, so its libraries have to be repeated. Roles without pg_monitor cannot see it. */
-function preload(libraries: string | null, target: Target, isInstalled: boolean): DoctorCheck {
-  const list = (libraries ?? '').split(',').map(library => library.trim());
-  const value = [...list.filter(Boolean), 'pg_stat_statements'].map(quoteLiteral).join(', ');
-  const name = 'shared_preload_libraries';
-  const remedy = suggestSetting(target.managed_service, {name, value, needs_restart: true});
+function preload(libraries: string | null, {managed_service}: Target, isInstalled: boolean): DoctorCheck {
   const create = isInstalled ? '' : ', then CREATE EXTENSION pg_stat_statements;';
   return {
-    id: 'statements',
-    status: 'missing',
-    detail: 'pg_stat_statements is not loaded by the server: no statement has counters',
-    remedy: `${remedy}${create}${libraries === null ? ' (keep the libraries already in the list: SHOW shared_preload_libraries;)' : ''}`,
+    ...missing('statements', 'pg_stat_statements is not loaded by the server: no statement has counters', {
+      remedy: `${suggestPreload(managed_service, libraries)}${create}`,
+      note: managed_service === null ? null : statementsNotes[managed_service],
+    }),
     needs_restart: true,
-    note: null,
   };
 }
 
-function queryId({target, facts}: DoctorInput): DoctorCheck {
-  if (facts.has_query_id === null) {
+function queryId({target, data}: DoctorInput): DoctorCheck {
+  if (data.has_query_id === null) {
     return ok('query_id', 'this version does not give sessions a query_id', 'PostgreSQL 14 and later do.');
   }
-  if (facts.has_query_id) return ok('query_id', 'sessions carry the query_id of their statement');
+  if (data.has_query_id) return ok('query_id', 'sessions carry the query_id of their statement');
   return setting(target, 'query_id', {
     status: 'advice',
     detail: 'no query_id is computed: sessions cannot be matched to statements',
@@ -142,10 +169,10 @@ function queryId({target, facts}: DoctorInput): DoctorCheck {
 }
 
 /** EXPLAIN executes nothing but needs the privilege to read. pg_read_all_data came with PostgreSQL 14. */
-function plans({target, facts}: DoctorInput): DoctorCheck {
-  const {tables, unreadable_tables: unreadable, unreadable_schemas} = facts;
+function plans({target, data}: DoctorInput): DoctorCheck {
+  const {tables, unreadable_tables: unreadable, unreadable_schemas} = data;
   if (unreadable === 0) return ok('plans', "can show the plans of this database's statements");
-  const role = quoteIdentifier(facts.role);
+  const role = quoteIdentifier(data.role);
   const schemas = unreadable_schemas.map(quoteIdentifier).join(', ');
   const remedy =
     target.server_version_num >= 140_000
@@ -155,15 +182,15 @@ function plans({target, facts}: DoctorInput): DoctorCheck {
   return advice('plans', detail, {remedy, note: grantNote(target)});
 }
 
-function reservedSlots({target, facts}: DoctorInput): DoctorCheck {
+function reservedSlots({target, data}: DoctorInput): DoctorCheck {
   const id = 'reserved_slots';
-  const reserved = Number(facts.settings.reserved_connections ?? 0);
-  const forSuperusers = Number(facts.settings.superuser_reserved_connections ?? 0);
+  const reserved = Number(data.settings.reserved_connections ?? 0);
+  const forSuperusers = Number(data.settings.superuser_reserved_connections ?? 0);
   const connects = 'can connect when every ordinary slot is taken';
   if (target.privileges.is_superuser && forSuperusers > 0) return ok(id, connects);
   if (target.privileges.reserved_slots && reserved > 0) return ok(id, connects);
   const rescue = 'Or set POOLCTL_RESCUE_URL to a role that can.';
-  if (facts.may_use_reserved === null || target.privileges.is_superuser) {
+  if (data.may_use_reserved === null || target.privileges.is_superuser) {
     const needed = 'only a superuser can connect when every ordinary slot is taken';
     return advice(id, needed, {
       remedy: 'POOLCTL_RESCUE_URL=postgres://SUPERUSER@...',
@@ -172,7 +199,7 @@ function reservedSlots({target, facts}: DoctorInput): DoctorCheck {
   }
   const grant = target.privileges.reserved_slots
     ? null
-    : `GRANT pg_use_reserved_connections TO ${quoteIdentifier(facts.role)};`;
+    : `GRANT pg_use_reserved_connections TO ${quoteIdentifier(data.role)};`;
   const setAside =
     reserved > 0
       ? null
@@ -190,8 +217,8 @@ function reservedSlots({target, facts}: DoctorInput): DoctorCheck {
   };
 }
 
-function ioTiming({target, facts}: DoctorInput): DoctorCheck {
-  if (facts.settings.track_io_timing !== 'off')
+function ioTiming({target, data}: DoctorInput): DoctorCheck {
+  if (data.settings.track_io_timing !== 'off')
     return ok('io_timing', 'the server times its reads and writes');
   return setting(target, 'io_timing', {
     status: 'advice',
@@ -202,8 +229,8 @@ function ioTiming({target, facts}: DoctorInput): DoctorCheck {
   });
 }
 
-function querySize({target, facts}: DoctorInput): DoctorCheck {
-  const bytes = Number(facts.settings.track_activity_query_size ?? 0);
+function querySize({target, data}: DoctorInput): DoctorCheck {
+  const bytes = Number(data.settings.track_activity_query_size ?? 0);
   if (bytes >= recommendedQueryBytes)
     return ok('query_size', `sessions show ${bytes} bytes of their statement`);
   return setting(target, 'query_size', {
@@ -259,8 +286,4 @@ function setting(
 
 function grantNote({managed_service}: Target): string | null {
   return managed_service === null ? null : grantNotes[managed_service];
-}
-
-function quoteLiteral(text: string): string {
-  return `'${text.replaceAll("'", "''")}'`;
 }

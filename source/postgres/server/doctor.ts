@@ -1,12 +1,12 @@
 import {compareServers, serverDifference} from '../../core/server/server-identity.ts';
 import type {DoctorCheck, DoctorReport, Target} from '../../model/target.ts';
+import type {PgClient} from '../connect/client.ts';
 import {type Connection, connect} from '../connect/connect.ts';
 import {toAbortError} from '../connect/errors.ts';
 import {poolerInBetween} from '../connect/pooler.ts';
 import type {ConnectionRequest} from '../connect/request.ts';
 import {readTarget} from './capabilities.ts';
-import {checkTarget} from './doctor-checks.ts';
-import {readDoctorFacts} from './doctor-facts.ts';
+import {checkTarget, type DoctorData, settingNames} from './doctor-checks.ts';
 import {readServerProof} from './server-proof.ts';
 
 /**
@@ -19,9 +19,9 @@ export async function examine(connection: Connection): Promise<DoctorReport> {
   try {
     await client.query('SELECT');
     const round_trip_ms = performance.now() - started;
-    const [{target, unavailable, is_own_session}, facts] = await Promise.all([
+    const [{target, unavailable, is_own_session}, data] = await Promise.all([
       readTarget(connection),
-      readDoctorFacts(client),
+      readDoctorData(client),
     ]);
     return {
       schema_version: 1,
@@ -37,7 +37,7 @@ export async function examine(connection: Connection): Promise<DoctorReport> {
       },
       checks: [
         ...pooler(connection.is_pooled || !is_own_session),
-        ...checkTarget({target, facts, unavailable}),
+        ...checkTarget({target, data, unavailable}),
         ...(await rescue(request, target)),
       ],
     };
@@ -72,3 +72,37 @@ async function rescue({rescue: request}: ConnectionRequest, target: Target): Pro
     return [{...found, status: 'missing', detail, remedy: hint ?? 'Correct the address.'}];
   }
 }
+
+/** What only the doctor needs, in one query. Throws the server's errors. */
+async function readDoctorData(client: PgClient): Promise<DoctorData> {
+  const {rows} = await client.query<DoctorData>(doctorQuery);
+  const [data] = rows;
+  if (data === undefined) throw new Error('the server returned no row');
+  return data;
+}
+
+// query_id came with PostgreSQL 14, so it is read through jsonb; pg_use_reserved_connections with PostgreSQL 16, so it is looked up.
+const doctorQuery = `
+SELECT /* poolctl */ current_user::text AS role,
+  (SELECT jsonb_object_agg(name, s.setting)
+     FROM unnest('{${settingNames.join(',')}}'::text[]) AS wanted(name) LEFT JOIN pg_settings s USING (name)) AS settings,
+  (SELECT CASE WHEN row ? 'query_id' THEN row ->> 'query_id' IS NOT NULL END
+     FROM (SELECT to_jsonb(a) AS row FROM pg_stat_activity a WHERE a.pid = pg_backend_pid()) own) AS has_query_id,
+  n.nspname::text AS statements_schema,
+  CASE WHEN n.oid IS NOT NULL THEN has_schema_privilege(n.oid, 'USAGE') END AS statements_schema_usage,
+  (SELECT pg_has_role(r.oid, 'USAGE') FROM pg_roles r WHERE r.rolname = 'pg_use_reserved_connections') AS may_use_reserved,
+  user_table.*
+FROM (VALUES (1)) AS one
+CROSS JOIN LATERAL (
+  SELECT count(*)::int4 AS tables, count(*) FILTER (WHERE NOT is_readable)::int4 AS unreadable_tables,
+    coalesce(array_agg(DISTINCT schema) FILTER (WHERE NOT is_readable), '{}') AS unreadable_schemas
+  FROM (
+    SELECT s.nspname::text AS schema,
+      has_schema_privilege(s.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT') AS is_readable
+    FROM pg_class c JOIN pg_namespace s ON s.oid = c.relnamespace
+    WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't'
+      AND s.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast')
+  ) AS each_table
+) AS user_table
+LEFT JOIN pg_extension e ON e.extname = 'pg_stat_statements'
+LEFT JOIN pg_namespace n ON n.oid = e.extnamespace`;

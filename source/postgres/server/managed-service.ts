@@ -1,3 +1,4 @@
+import {quoteLiteral} from '../../core/sql/quote.ts';
 import type {ManagedService} from '../../model/target.ts';
 
 /** How to change a server setting there: ALTER SYSTEM, or the managed service's own way. */
@@ -11,6 +12,20 @@ export function suggestSetting(
     return needs_restart ? `${statement} then restart the server` : `${statement} SELECT pg_reload_conf();`;
   }
   return `${name} = ${value} ${settingPlaces[service]}${needs_restart ? ', then restart the server' : ''}`;
+}
+
+/**
+ * How to preload pg_stat_statements besides `libraries`, the current shared_preload_libraries; null if this role may not
+ * see them.
+ */
+export function suggestPreload(service: ManagedService | null, libraries: string | null): string {
+  const present = (libraries ?? '').split(',').flatMap(name => name.trim() || []);
+  // ALTER SYSTEM needs each name quoted: quoted as a whole, the list would be one name.
+  const value = [...present, 'pg_stat_statements'].map(quoteLiteral).join(', ');
+  const remedy = suggestSetting(service, {name: 'shared_preload_libraries', value, needs_restart: true});
+  return libraries === null
+    ? `${remedy} (keep the libraries already in the list, which this role cannot see)`
+    : remedy;
 }
 
 /**
