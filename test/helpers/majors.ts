@@ -49,7 +49,7 @@ export async function isInstalled(major: Major): Promise<boolean> {
 }
 
 /**
- * The `bin` folder of a server from the npm registry; null where it has not been fetched. RecordedSnapshot between runs, outside of
+ * The `bin` folder of a server from the npm registry; null where it has not been fetched. Kept between runs, outside of
  * the repository: `npm ci` would remove it from node_modules.
  */
 export async function fetchedFolder(major: Major): Promise<string | null> {

@@ -2,7 +2,7 @@ import {randomBytes} from 'node:crypto';
 import type pg from 'pg';
 import {AbortError, exitCodes, usageError} from '../../core/errors.ts';
 import type {Connection} from '../../postgres/connect/connect.ts';
-import {pastThePooler} from '../../postgres/connect/pooler.ts';
+import {connectDirectly} from '../../postgres/connect/pooler.ts';
 import type {ConnectionRequest} from '../../postgres/connect/request.ts';
 import {transportsOf} from '../../postgres/connect/tls.ts';
 import {type SlotSettingsRow, slotSettingsQuery} from '../../postgres/queries/server.ts';
@@ -220,7 +220,7 @@ function noReplayThroughPooler(): AbortError {
   return new AbortError(
     'cannot replay through a connection pooler: it does not apply the session settings that keep a replay read-only',
     {
-      hint: pastThePooler,
+      hint: connectDirectly,
       exitCode: exitCodes.connection,
     },
   );

@@ -76,14 +76,14 @@ export async function connect(request: ConnectionRequest, options: ConnectOption
     const remaining_ms = waitFor_ms - waited_ms;
     if (remaining_ms <= 0) throw toAbortError(error, request);
     const next_try_in_ms = Math.min(pauseMs(attempt), remaining_ms);
-    const facts = {...request, host: hostAndPort(request), hasRescue: request.rescue !== null};
+    const context = {...request, host: hostAndPort(request), hasRescue: request.rescue !== null};
     options.onWait?.({
       attempt,
       next_try_in_ms,
       waited_ms,
       remaining_ms,
       kind,
-      ...explainSlotError(kind, facts),
+      ...explainSlotError(kind, context),
     });
     // Loaded late: only a full server needs it.
     const {setTimeout: sleep} = await import('node:timers/promises');

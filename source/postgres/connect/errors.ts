@@ -5,7 +5,7 @@ import {isSqlstate} from '../sqlstate.ts';
 import {UnreadableAnswerError} from '../wire/answer-limits.ts';
 import {NotPostgresError} from '../wire/messages.ts';
 import {MissingPasswordError} from './open-client.ts';
-import {pastThePooler} from './pooler.ts';
+import {connectDirectly} from './pooler.ts';
 import {type ConnectionRequest, hostAndPort} from './request.ts';
 import {classifySlotError, explainSlotError} from './slot-errors.ts';
 
@@ -17,8 +17,8 @@ export function toAbortError(error: unknown, request: ConnectionRequest): AbortE
   if (error instanceof AbortError) return error;
   const failure = failureOf(error);
   const slot = classifySlotError(error);
-  const facts = {...request, host: hostAndPort(request), hasRescue: request.rescue !== null};
-  const {message, hint} = slot === null ? explain(error, failure, request) : explainSlotError(slot, facts);
+  const context = {...request, host: hostAndPort(request), hasRescue: request.rescue !== null};
+  const {message, hint} = slot === null ? explain(error, failure, request) : explainSlotError(slot, context);
   return new AbortError(oneLine(isSqlstate(failure.code) ? `${message} (${failure.code})` : message), {
     hint: oneLine(hint),
     exitCode: slot === null ? exitCodes.connection : exitCodes.noSlot,
@@ -219,12 +219,12 @@ function byMessage({message}: Failure, request: ConnectionRequest): Explained | 
   if (/SASL authentication failed|^auth failed/.test(message)) return wrongPassword(request);
   if (/^no such database|^database .* does not exist/.test(message)) return unknownDatabase(request);
   if (/statement pooling mode/.test(message)) {
-    return {message: `${at} is a connection pooler in statement mode: ${message}`, hint: pastThePooler};
+    return {message: `${at} is a connection pooler in statement mode: ${message}`, hint: connectDirectly};
   }
   if (/startup parameter|command-line options/.test(message)) {
     return {
       message: `the connection pooler at ${at} rejects options of the address: ${message}`,
-      hint: `Remove options= and PGOPTIONS. ${pastThePooler}`,
+      hint: `Remove options= and PGOPTIONS. ${connectDirectly}`,
     };
   }
   if (/Connection terminated|ECONNRESET/.test(message)) {

@@ -3,7 +3,7 @@ import type {Unavailable} from '../../model/snapshot.ts';
 import {type ConnectionRequest, hostAndPort} from './request.ts';
 
 /** The hint for every limit of a connection pooler. */
-export const pastThePooler =
+export const connectDirectly =
   "Connect directly: set DIRECT_URL or POOLCTL_DATABASE_URL to PostgreSQL's own address.";
 
 /** What a snapshot through a pooler lacks. Poolers in transaction mode do not name themselves. */
@@ -19,7 +19,7 @@ export function noActingThroughPooler(request: ConnectionRequest): AbortError {
   return new AbortError(
     `poolctl changes nothing through a connection pooler, and ${hostAndPort(request)} is one`,
     {
-      hint: pastThePooler,
+      hint: connectDirectly,
       exitCode: exitCodes.connection,
     },
   );

@@ -97,7 +97,7 @@ function unusable(version: string, request: ConnectionRequest): AbortError {
 /** A session that watches cannot write; one that acts can. */
 export type Purpose = 'watch' | 'act';
 
-const always = {
+const commonSettings = {
   // Otherwise names and texts of a database in another encoding arrive garbled.
   client_encoding: 'UTF8',
   DateStyle: 'ISO',
@@ -121,7 +121,7 @@ const always = {
   client_min_messages: 'warning',
 };
 
-const byPurpose = {
+const settingsByPurpose = {
   watch: {
     default_transaction_read_only: 'on',
     statement_timeout: '3000',
@@ -141,15 +141,15 @@ const byPurpose = {
  * that they are in force; any role may set a parameter with a prefix.
  */
 function sessionOptions(purpose: Purpose, marker: string): string {
-  return Object.entries({...always, ...byPurpose[purpose], 'poolctl.marker': marker})
+  return Object.entries({...commonSettings, ...settingsByPurpose[purpose], 'poolctl.marker': marker})
     .map(([name, value]) => `-c ${name}=${value}`)
     .join(' ');
 }
 
 /** BEGIN and the settings of a watching session for one transaction, as one query string. */
 export function beginWatching(): string {
-  const {client_encoding: _, ...rest} = always;
-  const settings = Object.entries({...rest, ...byPurpose.watch}).map(
+  const {client_encoding: _, ...rest} = commonSettings;
+  const settings = Object.entries({...rest, ...settingsByPurpose.watch}).map(
     ([name, value]) => `SET LOCAL ${name} = '${value}'`,
   );
   return ['BEGIN READ ONLY', ...settings].join('; ');

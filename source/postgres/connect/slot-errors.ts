@@ -1,5 +1,5 @@
 import {quoteIdentifier} from '../../core/sql/quote.ts';
-import {pastThePooler} from './pooler.ts';
+import {connectDirectly} from './pooler.ts';
 
 /** The limit that a refused connection ran into. Freeing slots of one kind does not help if another is exhausted. */
 export type SlotKind =
@@ -55,19 +55,19 @@ function describe(error: unknown): {code: string; message: string; routine: stri
   };
 }
 
-type SlotFacts = {host: string; user: string; database: string; hasRescue: boolean};
+type SlotContext = {host: string; user: string; database: string; hasRescue: boolean};
 
 /** What is full and what helps, which depends on whose limit it is. */
-export function explainSlotError(kind: SlotKind, facts: SlotFacts): {message: string; hint: string} {
-  return {message: messages[kind](facts), hint: hints[kind](facts)};
+export function explainSlotError(kind: SlotKind, context: SlotContext): {message: string; hint: string} {
+  return {message: messages[kind](context), hint: hints[kind](context)};
 }
 
-const rescueHint = ({hasRescue}: SlotFacts) =>
+const rescueHint = ({hasRescue}: SlotContext) =>
   hasRescue
     ? 'The rescue URL found no slot either: end sessions on the server itself, or stop an application instance.'
     : 'Set POOLCTL_RESCUE_URL to a superuser or a role with pg_use_reserved_connections (PostgreSQL 16+).';
 
-const messages: Record<SlotKind, (facts: SlotFacts) => string> = {
+const messages: Record<SlotKind, (context: SlotContext) => string> = {
   global: ({host}) => `every connection slot of ${host} is taken, reserved ones included`,
   superuser_reserved: ({host, user}) =>
     `every connection slot of ${host} open to role "${user}" is taken: the remaining ones are reserved for superusers`,
@@ -84,23 +84,23 @@ const messages: Record<SlotKind, (facts: SlotFacts) => string> = {
     `the connection pooler at ${host} had no free server session within its query_wait_timeout`,
 };
 
-const hints: Record<SlotKind, (facts: SlotFacts) => string> = {
-  global: facts =>
-    facts.hasRescue
-      ? rescueHint(facts)
+const hints: Record<SlotKind, (context: SlotContext) => string> = {
+  global: context =>
+    context.hasRescue
+      ? rescueHint(context)
       : 'Wait for a slot with --wait, or stop an application instance: not even a superuser can connect now.',
   superuser_reserved: rescueHint,
-  reserved: facts =>
-    facts.hasRescue
-      ? rescueHint(facts)
-      : `Set POOLCTL_RESCUE_URL to a superuser, or, once a slot is free: GRANT pg_use_reserved_connections TO ${quoteIdentifier(facts.user)};`,
+  reserved: context =>
+    context.hasRescue
+      ? rescueHint(context)
+      : `Set POOLCTL_RESCUE_URL to a superuser, or, once a slot is free: GRANT pg_use_reserved_connections TO ${quoteIdentifier(context.user)};`,
   role_limit: ({user}) =>
     `Other slots may be free: connect as another role (-U), or raise the limit: ALTER ROLE ${quoteIdentifier(user)} CONNECTION LIMIT -1;`,
   database_limit: ({database}) =>
     `Other slots may be free: connect to another database (-d postgres), or raise the limit: ALTER DATABASE ${quoteIdentifier(database)} CONNECTION LIMIT -1;`,
-  pooler_clients: () => `${pastThePooler} Ending sessions of the server frees no client of the pooler.`,
-  pooler_limit: () => `${pastThePooler} The limit is set in the pooler's configuration.`,
-  pooler_sessions: () => `${pastThePooler} In the pooler's transaction mode clients share sessions.`,
+  pooler_clients: () => `${connectDirectly} Ending sessions of the server frees no client of the pooler.`,
+  pooler_limit: () => `${connectDirectly} The limit is set in the pooler's configuration.`,
+  pooler_sessions: () => `${connectDirectly} In the pooler's transaction mode clients share sessions.`,
   pooler_queue: () =>
-    `${pastThePooler} Its pool is exhausted, or the server behind it accepts no connections.`,
+    `${connectDirectly} Its pool is exhausted, or the server behind it accepts no connections.`,
 };

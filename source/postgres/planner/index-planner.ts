@@ -25,7 +25,7 @@ type Options = {
 
 /** Costs statements with indexes that do not exist: by the server's planner with HypoPG, by estimates without. */
 export function createIndexPlanner(connection: Connection, options: Options): Planner {
-  const ask = createAsk(connection, options);
+  const requestPlan = createPlanRequester(connection, options);
   const estimating = {
     existing: byTable(options.existing),
     columns: options.columns,
@@ -36,13 +36,13 @@ export function createIndexPlanner(connection: Connection, options: Options): Pl
   const sizes = new Map<string, number>();
 
   /** HypoPG does not support GIN: its effect is estimated as a share of the planner's cost. */
-  async function askPlanner(
+  async function planWithHypopg(
     statement: WorkloadStatement,
     candidates: readonly Candidate[],
   ): Promise<Planned | null> {
     const asked = candidates.filter(({spec}) => spec.method === 'btree');
     const estimated = candidates.filter(({spec}) => spec.method !== 'btree');
-    const answer = await ask(statement, asked);
+    const answer = await requestPlan(statement, asked);
     if (answer === 'refused') return {...estimate(statement, candidates), is_estimated: true};
     if (answer === null) return null;
     const {plan, hypothetical} = answer;
@@ -58,7 +58,7 @@ export function createIndexPlanner(connection: Connection, options: Options): Pl
     statement: WorkloadStatement,
     candidates: readonly Candidate[],
   ): Promise<Planned | null> {
-    const answer = await ask(statement, []);
+    const answer = await requestPlan(statement, []);
     const canHelp = ({table}: Candidate) =>
       answer === null || answer === 'refused' || scansOrSorts(answer.plan, table);
     return estimate(statement, candidates.filter(canHelp));
@@ -66,7 +66,7 @@ export function createIndexPlanner(connection: Connection, options: Options): Pl
 
   return {
     costSource: options.hypopg_schema === null ? 'none' : 'hypopg',
-    plan: options.hypopg_schema === null ? estimateForPlan : askPlanner,
+    plan: options.hypopg_schema === null ? estimateForPlan : planWithHypopg,
     sizeOf: candidate =>
       sizes.get(candidate.id) ?? estimateSize(candidate.table, candidate.spec, options.columns),
   };
@@ -84,7 +84,7 @@ function byTable(existing: readonly ExistingIndex[]): Map<string, IndexSpec[]> {
   return tables;
 }
 
-type Ask = (
+type RequestPlan = (
   statement: WorkloadStatement,
   candidates: readonly Candidate[],
 ) => Promise<HypotheticalPlan | 'refused' | null>;
@@ -93,13 +93,13 @@ type Ask = (
  * Asks the server for a plan: null if it cannot plan the statement, `refused` if poolctl's gate rejects it. Either is
  * added to `skipped` once. The current plan of a statement is requested once.
  */
-function createAsk(
+function createPlanRequester(
   {rawClient, is_pooled}: Connection,
   {parser, hypopg_schema, search_path, skipped}: Options,
-): Ask {
-  const currentPlans = new Map<WorkloadStatement, ReturnType<Ask>>();
+): RequestPlan {
+  const currentPlans = new Map<WorkloadStatement, ReturnType<RequestPlan>>();
   const reported = new Set<WorkloadStatement>();
-  const askServer: Ask = async (statement, candidates) => {
+  const planOnServer: RequestPlan = async (statement, candidates) => {
     try {
       return await planHypothetically(rawClient, parser, {
         query: statement.query,
@@ -120,8 +120,8 @@ function createAsk(
     }
   };
   return (statement, candidates) => {
-    if (candidates.length > 0) return askServer(statement, candidates);
-    const known = currentPlans.get(statement) ?? askServer(statement, []);
+    if (candidates.length > 0) return planOnServer(statement, candidates);
+    const known = currentPlans.get(statement) ?? planOnServer(statement, []);
     currentPlans.set(statement, known);
     return known;
   };

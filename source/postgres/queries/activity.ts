@@ -66,6 +66,28 @@ export type ActivityRow = [
   backend_xid: string | null,
 ];
 
+/** The index of each column of an ActivityRow that is read by name. */
+export const activityColumns = {
+  pid: 0,
+  datid: 1,
+  usesysid: 2,
+  application_name: 3,
+  backend_type: 6,
+  state: 7,
+  wait_event_type: 8,
+  wait_event: 9,
+  xact_start_us: 10,
+  query_start_us: 11,
+  state_change_us: 12,
+  backend_start_us: 13,
+  xmin_age: 14,
+  query_id: 15,
+  query: 16,
+  blocked_by: 17,
+  own_now_us: 18,
+  backend_xid: 19,
+} as const;
+
 /**
  * What sessions wait for; read only while one waits for a lock. A session that waits for a row waits for the
  * transaction that locked it; only the tuple lock that the first in the queue holds names the relation

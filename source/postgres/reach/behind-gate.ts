@@ -54,7 +54,7 @@ export async function planBehindGate<Row>(
   const asApplication = `SET LOCAL search_path = ${path}; SET LOCAL work_mem TO DEFAULT`;
   const explaining = batch.explain(executionOf(statement));
   const planning: PgQuery[] = [
-    ['BEGIN READ ONLY', asPoolctl, ...always, ...settings].join('; '),
+    ['BEGIN READ ONLY', asPoolctl, ...planningSettings, ...settings].join('; '),
     gate,
     asApplication,
     ...(hypothetical === undefined ? [] : [hypothetical.query]),
@@ -92,7 +92,7 @@ const name = 'poolctl_plan';
  */
 const asPoolctl = "SET LOCAL search_path = pg_catalog; SET LOCAL work_mem = '64kB'";
 
-const always = [
+const planningSettings = [
   // If the server parsed the text differently than poolctl's parser, the gate would have checked the wrong names.
   'SET LOCAL standard_conforming_strings = on',
   "SET LOCAL statement_timeout = '2s'",
@@ -133,7 +133,7 @@ const token = new RegExp(
 );
 
 /**
- * The rows of one query that a team wrote, in a read-only transaction with the settings of a session that watches. It
+ * The rows of one query of a team recipe, in a read-only transaction with the settings of a session that watches. It
  * is rolled back, which also reverts set_config(). Sent at once, so that on a shared, pipelined connection no other
  * query gets into it. `client` is a `Connection.rawClient`. Throws RefusedStatement for what is not a query, and for
  * one that reaches functions that may write or are not named in `functions`.
@@ -156,7 +156,7 @@ export async function readBehindGate<Row>(
 }
 
 /**
- * The rows of queries that a team wrote, each in a read-only transaction that is rolled back. Throws AbortError for a
+ * The rows of a team recipe's queries, each in a read-only transaction that is rolled back. Throws AbortError for a
  * query that fails: exit 5 if a privilege is missing, else 2.
  */
 export async function readAnswers(

@@ -110,7 +110,7 @@ function writesRows(node: Node): boolean {
 }
 
 /** Functions of the server and its extensions that run SQL, or a type or validator that an argument names. */
-const running = [
+const executingFunctions = [
   '^(query|table|schema|database|cursor)_to_xml',
   '^(domain|array|record|range|multirange)_in$',
   '^pg_input_',
@@ -121,7 +121,7 @@ const running = [
 ].join('|');
 
 /** The server's volatile functions that only read. */
-const reading = `^(${[
+const readOnlyFunctions = `^(${[
   'clock_timestamp|timeofday|random|random_normal|array_(sample|shuffle)|gen_random_uuid|uuidv[47]',
   'bernoulli|system|current_query|pg_stat_have_stats|pg_get_(wait_events|sequence_data|loaded_modules)',
   'pg_(relation|total_relation|table|indexes|database|tablespace)_size',
@@ -145,8 +145,8 @@ const reading = `^(${[
  * before the server gets the statement that follows.
  *
  * The server makes its own objects with OIDs below 16384 (FirstNormalObjectId). Of others a function counts as safe
- * where an extension owns it and it is compiled code: the owner of an SQL or PL/pgSQL one, or of a schema that its
- * body looks through, decides what it does. Dependencies on the server's own objects are not in pg_depend: what a
+ * where an extension owns it and it is compiled code: what an SQL or PL/pgSQL function does is decided by its owner, or by
+ * the owner of a schema in which its body looks up names. Dependencies on the server's own objects are not in pg_depend: what a
  * stored expression calls of them is read from its tree. Policies count where they hold for this role; behind a view
  * they hold for its owner, so they count there too.
  *
@@ -245,10 +245,10 @@ WITH RECURSIVE named AS (
 ), objected (objection) AS (
   SELECT j.name || CASE
     WHEN NOT j.is_own AND j.extension IS NULL THEN ', a function outside pg_catalog'
-    WHEN j.proname ~ '{running}' THEN ', a function that runs what its arguments name'
+    WHEN j.proname ~ '{executing}' THEN ', a function that runs what its arguments name'
     WHEN NOT $7::boolean THEN NULL
     WHEN j.proname IN ('txid_current', 'pg_current_xact_id') OR j.is_volatile AND CASE
-        WHEN j.is_own THEN j.proname !~ '{reading}'
+        WHEN j.is_own THEN j.proname !~ '{read_only}'
         ELSE j.extension <> ALL ('{pg_stat_statements,pg_buffercache,pgstattuple,pg_freespacemap,pg_visibility,pgrowlocks,amcheck,pageinspect,pg_walinspect}')
           OR j.proname ~ 'reset|evict|truncate|mark' END
       THEN ', a function that does more than read' END
@@ -258,11 +258,11 @@ WITH RECURSIVE named AS (
     FROM pg_class c JOIN pg_namespace s ON s.oid = c.relnamespace
     WHERE r.class = 'pg_class'::regclass AND c.oid = r.object AND c.relkind = 'f' OFFSET 0
   ) t (objection)
-  UNION ALL SELECT format('%s, whose letters this database may fold in another way', n.name)
+  UNION ALL SELECT format('%s, a name whose case this database may fold differently', n.name)
   FROM unnest($1::text[], $3::text[]) n (kind, name)
   WHERE getdatabaseencoding() <> 'UTF8' AND n.name ~ '[^\\x01-\\x7f]'
 )
 SELECT /* poolctl */ coalesce(('<poolctl:' || string_agg(DISTINCT o.objection, '; ' ORDER BY o.objection) || ':poolctl>')::int4, 0)
 FROM objected o`
-  .replace('{running}', () => running)
-  .replace('{reading}', () => reading);
+  .replace('{executing}', () => executingFunctions)
+  .replace('{read_only}', () => readOnlyFunctions);

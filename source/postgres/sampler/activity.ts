@@ -5,7 +5,7 @@ import {memoize} from '../../core/text/memoize.ts';
 import {redactSecrets} from '../../core/text/redact.ts';
 import type {Backend, BackendState, BackgroundWorker} from '../../model/snapshot.ts';
 import type {RoleOrDatabaseLimit} from '../../model/target.ts';
-import type {ActivityRow} from '../queries/activity.ts';
+import {type ActivityRow, activityColumns as column} from '../queries/activity.ts';
 import type {NameRow} from '../queries/server.ts';
 
 /** The result of one read of pg_stat_activity. */
@@ -17,8 +17,6 @@ export type Activity = {
   sessions: Backend[];
   isOwn(session: Backend): boolean;
   background_workers: BackgroundWorker[];
-  /** The role of poolctl's session. */
-  own_role_oid: number | null;
   /** A session waits for a lock. */
   has_lock_waits: boolean;
   /** A role or database is not in `names`: the catalogs must be read again. */
@@ -45,36 +43,43 @@ export function createActivityReader(): ActivityReader {
   return {
     knownSince_s: () => knownSince_s,
     read(rows, names) {
-      const seen = new Map<number, CachedRow>();
-      const own = rows.find(row => row[ownNow] !== null);
-      const activity = emptyActivity(own, format);
+      const cachedRows = new Map<number, CachedRow>();
+      const own = rows.find(row => row[column.own_now_us] !== null);
+      const now_us = own?.[column.own_now_us] ?? 0;
+      const activity: Omit<Activity, 'isOwn'> = {
+        at: format.time(now_us),
+        at_ms: now_us / 1000,
+        sessions: [],
+        background_workers: [],
+        has_lock_waits: false,
+        has_unknown_names: false,
+      };
       const ownPids = new Set<number>();
       const since_us = knownSince_s === null ? null : knownSince_s * 1e6;
       let isTextMissing = own === undefined;
       for (const row of rows) {
-        const before = known.get(row[0]);
-        const isRepeated = since_us === null || row[12] === null || row[12] >= since_us;
+        const before = known.get(row[column.pid]);
+        const change_us = row[column.state_change_us];
+        const isRepeated = since_us === null || change_us === null || change_us >= since_us;
         if (!isRepeated && !isUnchanged(row, before)) isTextMissing = true;
         const cached = cacheRow(row, before, {isRepeated, format});
-        seen.set(row[0], cached);
+        cachedRows.set(row[column.pid], cached);
         if (!isClientSession(row)) {
-          activity.background_workers.push(toWorker(row, own?.[ownNow] ?? 0, cached, format));
+          activity.background_workers.push(toWorker(row, now_us, cached, format));
           continue;
         }
-        const session = toBackend(row, names, own?.[ownNow] ?? 0, cached, format);
+        const session = toBackend(row, names, now_us, cached, format);
         activity.sessions.push(session);
         if (isOwnRow(row, own)) ownPids.add(session.pid);
-        if (row[8] === 'Lock') activity.has_lock_waits = true;
+        if (session.wait_event_type === 'Lock') activity.has_lock_waits = true;
         if (isUnknown(row, names)) activity.has_unknown_names = true;
       }
-      known = seen;
-      knownSince_s = isTextMissing ? null : ((own?.[ownNow] ?? 0) - repeatedFor_us) / 1e6;
+      known = cachedRows;
+      knownSince_s = isTextMissing ? null : (now_us - repeatedFor_us) / 1e6;
       return {...activity, isOwn: session => ownPids.has(session.pid)};
     },
   };
 }
-
-const ownNow = 18;
 
 /** How values are shown. Sessions of a pool have mostly the same names, statements and times, which are formatted once. */
 type Format = {
@@ -100,19 +105,6 @@ function createFormat(): Format {
   };
 }
 
-function emptyActivity(own: ActivityRow | undefined, format: Format): Omit<Activity, 'isOwn'> {
-  const now_us = own?.[ownNow] ?? 0;
-  return {
-    at: format.time(now_us),
-    at_ms: now_us / 1000,
-    sessions: [],
-    background_workers: [],
-    own_role_oid: own?.[2] ?? null,
-    has_lock_waits: false,
-    has_unknown_names: false,
-  };
-}
-
 type CachedRow = {
   start_us: number | null;
   backend_start: string | null;
@@ -131,12 +123,16 @@ type CachedRow = {
 const noTags: Record<string, string> = {};
 
 function isUnchanged(row: ActivityRow, before: CachedRow | undefined): before is CachedRow {
-  return before !== undefined && before.start_us === row[13] && before.change_us === row[12];
+  return (
+    before !== undefined &&
+    before.start_us === row[column.backend_start_us] &&
+    before.change_us === row[column.state_change_us]
+  );
 }
 
 /** A procedure that commits begins transactions without a change of its session's state. */
 function hasSameTimes(row: ActivityRow, before: CachedRow): boolean {
-  return before.xact_us === row[10] && before.query_us === row[11];
+  return before.xact_us === row[column.xact_start_us] && before.query_us === row[column.query_start_us];
 }
 
 function cacheRow(
@@ -144,13 +140,13 @@ function cacheRow(
   before: CachedRow | undefined,
   {isRepeated, format}: {isRepeated: boolean; format: Format},
 ): CachedRow {
-  const change_us = row[12];
-  const start_us = row[13];
-  if (isUnchanged(row, before) && (!isRepeated || before.raw === row[16])) {
+  const change_us = row[column.state_change_us];
+  const start_us = row[column.backend_start_us];
+  if (isUnchanged(row, before) && (!isRepeated || before.raw === row[column.query])) {
     if (hasSameTimes(row, before)) return before;
     return {...before, ...startsOf(row, before, format)};
   }
-  const query = row[16];
+  const query = row[column.query];
   return {
     start_us,
     backend_start: before?.start_us === start_us ? before.backend_start : format.timeOrNull(start_us),
@@ -165,7 +161,7 @@ function cacheRow(
 
 /** When the transaction and the statement began; what has not changed is not formatted again. */
 function startsOf(row: ActivityRow, before: CachedRow | undefined, format: Format) {
-  const [xact_us, query_us] = [row[10], row[11]];
+  const [xact_us, query_us] = [row[column.xact_start_us], row[column.query_start_us]];
   return {
     xact_us,
     xact_start: before?.xact_us === xact_us ? before.xact_start : format.timeOrNull(xact_us),
@@ -180,13 +176,20 @@ function startsOf(row: ActivityRow, before: CachedRow | undefined, format: Forma
  * same.
  */
 function isClientSession(row: ActivityRow): boolean {
-  const backend_type = row[6];
-  return backend_type === null ? row[1] !== null && row[2] !== null : backend_type === 'client backend';
+  const backend_type = row[column.backend_type];
+  return backend_type === null
+    ? row[column.datid] !== null && row[column.usesysid] !== null
+    : backend_type === 'client backend';
 }
 
 /** Only under the same role, as any application could choose the name. */
 function isOwnRow(row: ActivityRow, own: ActivityRow | undefined): boolean {
-  return row === own || (own !== undefined && row[2] === own[2] && (row[3] ?? '').startsWith('poolctl'));
+  return (
+    row === own ||
+    (own !== undefined &&
+      row[column.usesysid] === own[column.usesysid] &&
+      (row[column.application_name] ?? '').startsWith('poolctl'))
+  );
 }
 
 function isUnknown([, datid, usesysid]: ActivityRow, names: Names): boolean {
@@ -217,19 +220,19 @@ function toBackend(
     client_port: client_port === -1 ? null : client_port,
     backend_type,
     state: toState(row),
-    wait_event_type: row[8],
-    wait_event: row[9],
-    xact_age_ms: ageSince(row[10], now_us),
-    query_age_ms: ageSince(row[11], now_us),
-    state_age_ms: ageSince(row[12], now_us),
+    wait_event_type: row[column.wait_event_type],
+    wait_event: row[column.wait_event],
+    xact_age_ms: ageSince(row[column.xact_start_us], now_us),
+    query_age_ms: ageSince(row[column.query_start_us], now_us),
+    state_age_ms: ageSince(row[column.state_change_us], now_us),
     state_change,
     xact_start,
     query_start,
-    backend_xid: row[19],
-    backend_age_ms: ageSince(row[13], now_us),
-    xmin_age: row[14],
-    blocked_by: row[17] ?? [],
-    query_id: row[15],
+    backend_xid: row[column.backend_xid],
+    backend_age_ms: ageSince(row[column.backend_start_us], now_us),
+    xmin_age: row[column.xmin_age],
+    blocked_by: row[column.blocked_by] ?? [],
+    query_id: row[column.query_id],
     query: backend_type === null ? null : query,
     tags: backend_type === null ? noTags : tags,
   };
@@ -242,19 +245,19 @@ function ageSince(us: number | null, now_us: number): number | null {
 
 /** Before PostgreSQL 18, a session that is still authenticating has no state although its row is not hidden. */
 function toState(row: ActivityRow): BackendState | null {
-  const state = backendStates.find(each => each === row[7]);
-  return state ?? (row[6] === null ? null : 'starting');
+  const state = backendStates.find(each => each === row[column.state]);
+  return state ?? (row[column.backend_type] === null ? null : 'starting');
 }
 
 function toWorker(row: ActivityRow, now_us: number, {query}: CachedRow, format: Format): BackgroundWorker {
   return {
-    pid: row[0],
-    backend_type: row[6] ?? 'hidden',
-    application_name: format.name(row[3] ?? ''),
-    state: backendStates.find(each => each === row[7]) ?? null,
-    wait_event_type: row[8],
-    wait_event: row[9],
-    query_age_ms: ageSince(row[11], now_us),
+    pid: row[column.pid],
+    backend_type: row[column.backend_type] ?? 'hidden',
+    application_name: format.name(row[column.application_name] ?? ''),
+    state: backendStates.find(each => each === row[column.state]) ?? null,
+    wait_event_type: row[column.wait_event_type],
+    wait_event: row[column.wait_event],
+    query_age_ms: ageSince(row[column.query_start_us], now_us),
     query: query === '' ? null : query,
   };
 }

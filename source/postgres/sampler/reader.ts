@@ -160,11 +160,11 @@ export function createReader(connection: ReadableConnection, now: () => number):
   }
 
   /** Sends every query before it awaits an answer: one round trip carries them all. */
-  async function readAll(parts: ReadRequest): Promise<void> {
+  async function readAll(requested: ReadRequest): Promise<void> {
     const {stream} = (client as RawPgClient).connection;
     // One write for all queries, instead of several for each.
     stream.cork();
-    const answers = send(parts);
+    const answers = send(requested);
     stream.uncork();
     // All are awaited even when one fails, so that none rejects unhandled.
     const failed = (await Promise.allSettled(answers)).find(part => part.status === 'rejected');
@@ -219,10 +219,10 @@ export function createReader(connection: ReadableConnection, now: () => number):
   }
 
   return {
-    async read(parts) {
+    async read(requested) {
       const started = now();
       const bytesBefore = bytesRead(client);
-      await readAll(parts);
+      await readAll(requested);
       return compose({round_trip_ms: now() - started, response_bytes: bytesRead(client) - bytesBefore});
     },
     statements: () => statements,

@@ -15,8 +15,8 @@ export const answerLimits = {
 };
 
 /**
- * The server sent too much, or bytes that are no message; its connection is closed. No AbortError: during a change it
- * does not say whether the change was made.
+ * The server sent too much, or bytes that are not a message; its connection is closed. Not an AbortError: during a change
+ * it leaves open whether the change was made.
  */
 export class UnreadableAnswerError extends Error {
   override readonly name = 'UnreadableAnswerError';
@@ -49,7 +49,7 @@ export function limitAnswers({connection}: RawPgClient): void {
 
 function malformed(error: unknown): UnreadableAnswerError {
   const why = error instanceof Error ? error.message : String(error);
-  return new UnreadableAnswerError(`what is not PostgreSQL's protocol: ${why}`, {cause: error});
+  return new UnreadableAnswerError(`invalid protocol data: ${why}`, {cause: error});
 }
 
 /** Every type of message a server may send to a client that only queries. */

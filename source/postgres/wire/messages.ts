@@ -126,22 +126,22 @@ export function createMessageReader({keep, onMessage}: MessageReaderOptions): (c
   let type = '';
   let length = 0;
   let rest = 0;
-  let most = 0;
+  let limit = 0;
   let parts: Buffer[] = [];
-  let kept = 0;
+  let keptBytes = 0;
 
   /** Consumes what this chunk holds of the body; returns where that ends. */
   const takeBody = (chunk: Buffer, at: number): number => {
     const end = Math.min(at + rest, chunk.length);
-    if (most === 0) {
+    if (limit === 0) {
       rest -= end - at;
       if (rest === 0) headerLength = 0;
       return end;
     }
-    const taken = Math.min(most - kept, end - at);
+    const taken = Math.min(limit - keptBytes, end - at);
     const isWhole = rest === length && end - at === rest;
     if (taken > 0 && !isWhole) parts.push(Buffer.from(chunk.subarray(at, at + taken)));
-    kept += taken;
+    keptBytes += taken;
     rest -= end - at;
     if (rest === 0) {
       headerLength = 0;
@@ -157,8 +157,8 @@ export function createMessageReader({keep, onMessage}: MessageReaderOptions): (c
     length = size - headerBytes;
     headerLength = headerBytes;
     rest = length;
-    most = keep(type, length);
-    kept = 0;
+    limit = keep(type, length);
+    keptBytes = 0;
   };
 
   return chunk => {
