@@ -6,12 +6,12 @@ import {
   readList,
   readNumber,
   readValues,
+  resolveName,
 } from '../source/core/recipe/parameters.ts';
 import {
   analyzeStep,
   holderOf,
   nameOf,
-  resolveTables,
   tableSubject,
   vacuumAdvice,
 } from '../source/core/server/maintenance.ts';
@@ -165,17 +165,17 @@ function choose(
   const read = readValues(params, parameters);
   const times = readTimes(read('threshold_times')) ?? behindTimes;
   const at_most = readCount('at_most', read('at_most'));
-  const named = resolveTables(readList(read('tables')), catalog);
-  const isMeant = (table: TableUpkeep) => named.length === 0 || named.includes(nameOf(table));
+  const named = readTables(read('tables'), catalog);
+  const isSelected = (table: TableUpkeep) => named.length === 0 || named.includes(nameOf(table));
   if (target.is_in_recovery) return {due: [], bloated: [], skipped: []};
   const stale = tables.filter(table =>
-    named.length === 0 ? staleness(table) > times : isMeant(table) && table.rows_changed_since_analyze > 0,
+    named.length === 0 ? staleness(table) > times : isSelected(table) && table.rows_changed_since_analyze > 0,
   );
   const allowed = stale.filter(({may_analyze}) => may_analyze);
   const stalest = allowed.toSorted((a, b) => staleness(b) - staleness(a)).slice(0, at_most ?? allowed.length);
   return {
     due: allowed.filter(table => stalest.includes(table)),
-    bloated: tables.filter(table => isMeant(table) && bloat(table) > times),
+    bloated: tables.filter(table => isSelected(table) && bloat(table) > times),
     skipped: [
       ...stale.filter(({may_analyze}) => !may_analyze).map(table => forbidden(table, target)),
       ...named.filter(name => !tables.some(table => nameOf(table) === name)).map(untouched),
@@ -231,6 +231,14 @@ function draw(due: readonly TableUpkeep[], bloated: readonly TableUpkeep[]): str
       ),
     ),
   ];
+}
+
+/** `schema.name` of each. Throws AbortError (exit 2) for an unknown or ambiguous name. */
+function readTables(text: string, catalog: Catalog | undefined): string[] {
+  const names = readList(text);
+  if (names.length === 0) return [];
+  if (catalog === undefined) throw usageError('the tables of the database could not be read');
+  return [...new Set(names.map(name => resolveName('tables', name, catalog.tables)))];
 }
 
 function readTimes(text: string): number | null {

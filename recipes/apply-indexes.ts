@@ -1,9 +1,15 @@
 import {thresholds} from '../source/core/health/thresholds.ts';
-import {resolveName, tableOf, uncoveredForeignKeys} from '../source/core/indexes/index-catalog.ts';
+import {tableOf, uncoveredForeignKeys} from '../source/core/indexes/index-catalog.ts';
 import {explainIndexes, lockTimeoutParameter, readLockTimeout} from '../source/core/indexes/index-preview.ts';
 import {type IndexWork, planIndexes} from '../source/core/indexes/plan-indexes.ts';
-import {nextMigration, prismaSteps} from '../source/core/prisma/prisma-indexes.ts';
-import {completeParams, readChoice, readCount, readValues} from '../source/core/recipe/parameters.ts';
+import {nextMigration, prismaSteps} from '../source/core/indexes/prisma-indexes.ts';
+import {
+  completeParams,
+  readChoice,
+  readCount,
+  readValues,
+  resolveName,
+} from '../source/core/recipe/parameters.ts';
 import type {Finding, Parameter, ParameterValues, Plan, Recipe} from '../source/model/recipe.ts';
 import type {DataRequirements, IndexProposal, RecipeData} from '../source/model/recipe-data.ts';
 import type {Snapshot} from '../source/model/snapshot.ts';

@@ -4,21 +4,19 @@ import {type Protection, protectionOf, subjectOf, toSkipped} from '../source/cor
 import {
   absence,
   absentNames,
-  filterParameters,
-  matchesCriteria,
-  readCriteria,
-} from '../source/core/sessions/session-parameters.ts';
-import {countBlocked, describeSessions, groupByApplication} from '../source/core/sessions/session-plan.ts';
-import {cancelStep, isKnownSession, type KnownSession} from '../source/core/sessions/session-steps.ts';
-import {
   absentSelectors,
   type ClassRules,
   classLimitsMs,
   classOf,
+  filterParameters,
+  matchesCriteria,
+  readCriteria,
   readSelectors,
   type StatementClass,
   statementClasses,
-} from '../source/core/sessions/statement-classes.ts';
+} from '../source/core/sessions/session-parameters.ts';
+import {countBlocked, describeSessions, groupByApplication} from '../source/core/sessions/session-plan.ts';
+import {cancelStep, isKnownSession, type KnownSession} from '../source/core/sessions/session-steps.ts';
 import {redactLiterals} from '../source/core/sql/shown-sql.ts';
 import {counted, formatAge} from '../source/core/text/format.ts';
 import type {Finding, Parameter, ParameterValues, Plan, Recipe, Skipped} from '../source/model/recipe.ts';

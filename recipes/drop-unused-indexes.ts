@@ -4,8 +4,6 @@ import {
   buildOf,
   describeIndex,
   lastForeignKeyOf,
-  qualified,
-  resolveName,
   tableOf,
   whyKept,
 } from '../source/core/indexes/index-catalog.ts';
@@ -13,14 +11,16 @@ import {lockTimeoutParameter, preflightLines, readLockTimeout} from '../source/c
 import {dropStep} from '../source/core/indexes/index-steps.ts';
 import {
   completeParams,
+  qualified,
   readCount,
   readDuration,
   readInteger,
   readList,
   readValues,
+  resolveName,
 } from '../source/core/recipe/parameters.ts';
-import {writeDuration} from '../source/core/text/duration.ts';
 import {counted, formatAge, formatBytes, formatCount} from '../source/core/text/format.ts';
+import {writeDuration} from '../source/core/text/time.ts';
 import type {Catalog, Index} from '../source/model/catalog.ts';
 import type {Parameter, ParameterValues, Plan, Recipe, Skipped} from '../source/model/recipe.ts';
 import type {RecipeData} from '../source/model/recipe-data.ts';

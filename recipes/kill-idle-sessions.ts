@@ -1,7 +1,7 @@
-import {backendStates} from '../source/core/activity/backend-states.ts';
 import {thresholds} from '../source/core/health/thresholds.ts';
 import {completeParams, writeText} from '../source/core/recipe/parameters.ts';
 import {protectionOf} from '../source/core/sessions/protection.ts';
+import {backendStates} from '../source/core/sessions/session.ts';
 import {
   absentNames,
   filterParameters,
@@ -17,8 +17,8 @@ import {
   watchGroups,
 } from '../source/core/sessions/session-plan.ts';
 import {terminateStep} from '../source/core/sessions/session-steps.ts';
-import {writeDuration} from '../source/core/text/duration.ts';
 import {counted, formatAge, formatRatio} from '../source/core/text/format.ts';
+import {writeDuration} from '../source/core/text/time.ts';
 import type {Finding, Parameter, ParameterValues, Plan, Recipe} from '../source/model/recipe.ts';
 import type {Backend, Snapshot} from '../source/model/snapshot.ts';
 

@@ -7,7 +7,6 @@ import {
   readValues,
   writeText,
 } from '../source/core/recipe/parameters.ts';
-import {holdsAdvisoryLock} from '../source/core/server/advisory-locks.ts';
 import {
   describeBackend,
   type Protection,
@@ -17,13 +16,14 @@ import {
 } from '../source/core/sessions/protection.ts';
 import {describeSessions} from '../source/core/sessions/session-plan.ts';
 import {
+  holdsAdvisoryLock,
   isKnownSession,
   type KnownSession,
   terminateHolderStep,
 } from '../source/core/sessions/session-steps.ts';
-import {writeDuration} from '../source/core/text/duration.ts';
 import {counted, formatAge} from '../source/core/text/format.ts';
 import {didYouMean} from '../source/core/text/nearest.ts';
+import {writeDuration} from '../source/core/text/time.ts';
 import type {Finding, Parameter, ParameterValues, Plan, Recipe, Skipped} from '../source/model/recipe.ts';
 import type {AdvisoryLock, RecipeData} from '../source/model/recipe-data.ts';
 import type {Backend, Snapshot} from '../source/model/snapshot.ts';

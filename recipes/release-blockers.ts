@@ -1,5 +1,3 @@
-import {backendStates} from '../source/core/activity/backend-states.ts';
-import {lockFigure} from '../source/core/activity/lock-figure.ts';
 import {type LockNode, lockTree} from '../source/core/activity/lock-tree.ts';
 import {thresholds} from '../source/core/health/thresholds.ts';
 import {
@@ -10,13 +8,19 @@ import {
   readValues,
 } from '../source/core/recipe/parameters.ts';
 import {describeBackend, protectionOf, subjectOf, toSkipped} from '../source/core/sessions/protection.ts';
+import {backendStates} from '../source/core/sessions/session.ts';
 import {pidParameter, readCriteria} from '../source/core/sessions/session-parameters.ts';
-import {countBlocked, describeSessions, selectSessions} from '../source/core/sessions/session-plan.ts';
+import {
+  countBlocked,
+  describeSessions,
+  lockFigure,
+  selectSessions,
+} from '../source/core/sessions/session-plan.ts';
 import type {KnownSession} from '../source/core/sessions/session-steps.ts';
 import {cancelStep, terminateBlockerStep} from '../source/core/sessions/session-steps.ts';
 import {quoteLiteral} from '../source/core/sql/quote.ts';
-import {writeDuration} from '../source/core/text/duration.ts';
 import {counted, formatAge} from '../source/core/text/format.ts';
+import {writeDuration} from '../source/core/text/time.ts';
 import type {Finding, Parameter, ParameterValues, Plan, Recipe, Skipped} from '../source/model/recipe.ts';
 import type {PreparedTransaction} from '../source/model/recipe-data.ts';
 import type {Backend, Snapshot} from '../source/model/snapshot.ts';

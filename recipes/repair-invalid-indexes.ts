@@ -1,15 +1,14 @@
-import {
-  buildOf,
-  describeIndex,
-  qualified,
-  resolveName,
-  tableOf,
-  whyKept,
-} from '../source/core/indexes/index-catalog.ts';
-import {shapeOf} from '../source/core/indexes/index-definition.ts';
+import {buildOf, describeIndex, shapeOf, tableOf, whyKept} from '../source/core/indexes/index-catalog.ts';
 import {lockTimeoutParameter, preflightLines, readLockTimeout} from '../source/core/indexes/index-preview.ts';
 import {buildStep, dropStep, type Patience} from '../source/core/indexes/index-steps.ts';
-import {completeParams, readChoice, readList, readValues} from '../source/core/recipe/parameters.ts';
+import {
+  completeParams,
+  qualified,
+  readChoice,
+  readList,
+  readValues,
+  resolveName,
+} from '../source/core/recipe/parameters.ts';
 import {quoteIdentifier} from '../source/core/sql/quote.ts';
 import {formatBytes} from '../source/core/text/format.ts';
 import type {Catalog, Index} from '../source/model/catalog.ts';

@@ -1,5 +1,5 @@
-import {backendStates} from '../source/core/activity/backend-states.ts';
 import {completeParams, readChoice} from '../source/core/recipe/parameters.ts';
+import {backendStates} from '../source/core/sessions/session.ts';
 import {pidParameter, readCriteria, requireNamed} from '../source/core/sessions/session-parameters.ts';
 import {describeSessions, type Selection, selectSessions} from '../source/core/sessions/session-plan.ts';
 import {terminateStep} from '../source/core/sessions/session-steps.ts';

@@ -1,5 +1,5 @@
 import {usageError} from '../core/errors.ts';
-import {parseDurationMs, writeDuration} from '../core/text/duration.ts';
+import {parseDurationMs, writeDuration} from '../core/text/time.ts';
 
 export const defaultInterval_ms = 2000;
 

@@ -1,5 +1,5 @@
 import {AbortError, exitCodes} from '../core/errors.ts';
-import {type DiagnosisData, loadDiagnosisData} from '../core/recipe/load-data.ts';
+import {type DiagnosisData, loadDiagnosisData} from '../core/recipe/diagnose.ts';
 import type {Recipe} from '../model/recipe.ts';
 import type {DataRequirements, RecipeData} from '../model/recipe-data.ts';
 import type {Connection} from '../postgres/connect/connect.ts';

@@ -6,8 +6,8 @@ import {
   parseLimit,
 } from '../core/health/health.ts';
 import {metricOf} from '../core/health/metrics.ts';
-import {parseDurationMs, writeDuration} from '../core/text/duration.ts';
 import {didYouMean} from '../core/text/nearest.ts';
+import {parseDurationMs, writeDuration} from '../core/text/time.ts';
 
 /**
  * A value of a YAML or TOML file and its line: a table, a list of entries, or a scalar. YAML scalars are strings as

@@ -1,5 +1,4 @@
-import {diagnoseAll, worstSeverity} from '../core/recipe/diagnose.ts';
-import {attachFactFindings} from '../core/recipe/fact-findings.ts';
+import {attachFactFindings, diagnoseAll, worstSeverity} from '../core/recipe/diagnose.ts';
 import type {SampleEvent, Sampler} from '../model/ports.ts';
 import type {RunState} from '../model/run.ts';
 import {createEffects} from './effects.ts';

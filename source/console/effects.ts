@@ -1,5 +1,5 @@
-import {indexAt} from '../core/activity/timestamps.ts';
-import type {DiagnosisData} from '../core/recipe/load-data.ts';
+import type {DiagnosisData} from '../core/recipe/diagnose.ts';
+import {indexAt} from '../core/text/time.ts';
 import type {RecordedAt} from '../model/ports.ts';
 import type {ParameterValues} from '../model/recipe.ts';
 import type {ReplayUpdate} from '../model/replay-report.ts';
@@ -163,7 +163,7 @@ async function describeSession(ports: ConsolePorts, backend: Backend, isPast: bo
 
 /** Loaded on first use: the first frame does not need it. */
 async function loadDiagnosisDataLazily({recipes, loadData}: ConsolePorts): Promise<DiagnosisData> {
-  const {loadDiagnosisData} = await import('../core/recipe/load-data.ts');
+  const {loadDiagnosisData} = await import('../core/recipe/diagnose.ts');
   return loadDiagnosisData(recipes, loadData);
 }
 

@@ -1,6 +1,6 @@
 /**
  * Text that is executed unchanged, never redacted or sanitised. Functions that redact or show text take `Showable`, so
- * passing this is a type error. `shownLines` (text/reveal.ts) converts it for display.
+ * passing this is a type error. `shownLines` (sql/shown-sql.ts) converts it for display.
  */
 export type ExecutableText = string & {readonly use?: 'executed'};
 

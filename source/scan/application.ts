@@ -2,7 +2,7 @@ import {readdir, stat} from 'node:fs/promises';
 import {dirname, join, resolve} from 'node:path';
 import {usageError} from '../core/errors.ts';
 import {findPoolCalls} from '../core/pool/adapter-call.ts';
-import {readEnvFile} from '../core/pool/env-file.ts';
+import {readEnvFile} from '../core/pool/env.ts';
 import {redactSecrets} from '../core/text/redact.ts';
 import type {Application, PoolSite} from '../model/application.ts';
 import {readText, realPathOf} from './text-file.ts';

@@ -1,7 +1,7 @@
 import {readFile, realpath, stat} from 'node:fs/promises';
 import {resolve} from 'node:path';
 import {usageError} from '../core/errors.ts';
-import {readEnvFile} from '../core/pool/env-file.ts';
+import {readEnvFile} from '../core/pool/env.ts';
 import {readPoolerFile} from '../core/pool/pgbouncer-ini.ts';
 import {decodeBytes} from '../core/text/bytes.ts';
 import type {EnvFile, PoolerFile} from '../model/application.ts';

@@ -1,7 +1,7 @@
 import type {Code, RootContent} from 'mdast';
 import {fromMarkdown} from 'mdast-util-from-markdown';
-import {parseDurationMs} from '../core/text/duration.ts';
 import {didYouMean} from '../core/text/nearest.ts';
+import {parseDurationMs} from '../core/text/time.ts';
 import type {SqlStep} from '../model/step.ts';
 import {type DeclaredFunction, type MarkdownParameter, readFrontMatter} from './front-matter.ts';
 import {namesIn, parseTemplate, placeholdersIn, type Template} from './template.ts';

@@ -94,7 +94,7 @@ describe('plan', () => {
       170_000,
       'only the owner of the table or the database may analyze it: GRANT MAINTAIN ON "public"."b" TO "oncall"',
     ],
-  ])('leaves to its owner what this role may not analyze, on %i', (server_version_num, reason) => {
+  ])('skips a table that this role may not analyze, with the grant on %i', (server_version_num, reason) => {
     const {steps, skipped} = plan(
       [stale('b', 90_000, {may_analyze: false})],
       {},
@@ -104,7 +104,7 @@ describe('plan', () => {
     expect(skipped).toMatchObject([{description: 'public.b', reason, is_forbidden: true}]);
   });
 
-  it('says of a named table that it has nothing to gain', () => {
+  it('skips a named table whose statistics are up to date', () => {
     expect(plan(tables, {tables: 'public.quiet'})).toMatchObject({
       steps: [],
       skipped: [{description: 'public.quiet', reason: 'almost no row has changed since it was analyzed'}],
@@ -112,13 +112,13 @@ describe('plan', () => {
   });
 
   it.each([
-    ['none', 'table "none" does not exist'],
-    ['public.quite', 'table "public.quite" does not exist: did you mean public.quiet?'],
-    ['usres', 'table "usres" does not exist: did you mean public.users or archive.users?'],
-    ['users', 'table "users" is ambiguous: public.users, archive.users'],
-  ])('refuses a name that is none, or of several: %s', (name, message) => {
+    ['none', 'tables=none does not exist', /^candidates: /],
+    ['public.quite', 'tables=public.quite does not exist', /^did you mean public\.quiet\?$/],
+    ['usres', 'tables=usres does not exist', /^candidates: public\.users, archive\.users$/],
+    ['users', 'tables=users exists in more than one schema', /^candidates: public\.users, archive\.users$/],
+  ])('refuses an unknown or ambiguous name: %s', (name, message, hint) => {
     expect(() => plan(tables, {tables: `a, ${name}`})).toThrow(
-      expect.objectContaining({message, exitCode: 2}),
+      expect.objectContaining({message, hint: expect.stringMatching(hint), exitCode: 2}),
     );
   });
 
@@ -130,9 +130,9 @@ describe('plan', () => {
   });
 
   it.each<[string, XminHolder[], RegExp]>([
-    ['nobody', [], /^Nothing holds it back.*\nVACUUM \(ANALYZE, VERBOSE\) "public"\."a";$/],
+    ['nothing', [], /^Nothing holds it back.*\nVACUUM \(ANALYZE, VERBOSE\) "public"\."a";$/],
     ['a backend', [holder()], /backend 4711 \(web\/app\).*\nEnd its transaction first.*pid=4711/],
-    ['one that is about to go', [holder({age_ms: 500})], /^Nothing holds it back/],
+    ['a short transaction', [holder({age_ms: 500})], /^Nothing holds it back/],
     [
       'a prepared transaction',
       [holder({kind: 'prepared transaction', name: "o'x"})],

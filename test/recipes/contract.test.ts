@@ -2,7 +2,7 @@ import {readdir} from 'node:fs/promises';
 import {isDeepStrictEqual} from 'node:util';
 import {describe, expect, it} from 'vitest';
 import {recipes} from '../../recipes/index.ts';
-import {invertChange} from '../../source/core/engine/file-change.ts';
+import {invertChange} from '../../source/core/engine/step.ts';
 import type {Plan, Recipe} from '../../source/model/recipe.ts';
 import type {Step} from '../../source/model/step.ts';
 import {createSnapshot} from '../helpers/snapshot.ts';

@@ -1,6 +1,6 @@
 import {describe, expect, it} from 'vitest';
 import recipe from '../../recipes/tune-connection-limit.ts';
-import {readEnvFile} from '../../source/core/pool/env-file.ts';
+import {readEnvFile} from '../../source/core/pool/env.ts';
 import type {ParameterValues, Plan} from '../../source/model/recipe.ts';
 import type {RecipeData} from '../../source/model/recipe-data.ts';
 import type {Snapshot} from '../../source/model/snapshot.ts';

@@ -1,4 +1,4 @@
-import {writeDuration} from '../../core/text/duration.ts';
+import {writeDuration} from '../../core/text/time.ts';
 import type {ExitCode} from '../../model/run.ts';
 import type {CliContext} from '../context.ts';
 import {defaultInterval_ms} from '../flag-values.ts';

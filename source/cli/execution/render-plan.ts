@@ -1,7 +1,7 @@
 import {groupSkipped, type SkippedGroup} from '../../core/engine/plan.ts';
 import {countOutcomes} from '../../core/engine/run-state.ts';
 import {secretReason, undoOf} from '../../core/engine/step.ts';
-import {stepText} from '../../core/engine/step-text.ts';
+import {stepText} from '../../core/engine/step-preview.ts';
 import {nameServer, serverOf} from '../../core/server/server-identity.ts';
 import {
   maskSecrets,

@@ -1,5 +1,5 @@
 import {undoOf, withoutUndoText} from '../../core/engine/step.ts';
-import {sqlLines, valueLines} from '../../core/engine/step-lines.ts';
+import {sqlLines, valueLines} from '../../core/engine/step-preview.ts';
 import {undoStateOf} from '../../core/engine/undo.ts';
 import {counted, formatMs} from '../../core/text/format.ts';
 import {codeBlock, inlineCode} from '../../core/text/markdown.ts';

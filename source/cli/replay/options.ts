@@ -1,5 +1,5 @@
 import {usageError} from '../../core/errors.ts';
-import {writeDuration} from '../../core/text/duration.ts';
+import {writeDuration} from '../../core/text/time.ts';
 import {type Flags, type FlagValues, flagAsTyped} from '../call/usage.ts';
 import {readDuration} from '../flag-values.ts';
 

@@ -1,7 +1,7 @@
 import type {Flags, Usage} from '../../cli/call/usage.ts';
 import {jsonFlag, poolerFlag, ratesFlag, recipesFlag, serverFlags} from '../../cli/call/usage.ts';
 import {describeDefault, thresholds, watchDefaults} from '../../core/health/thresholds.ts';
-import {writeDuration} from '../../core/text/duration.ts';
+import {writeDuration} from '../../core/text/time.ts';
 
 /** The limits of `check`, each named as `limit_name` of its metric. */
 const limitFlags = {

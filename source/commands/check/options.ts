@@ -9,7 +9,7 @@ import type {Baseline} from '../../core/health/baseline.ts';
 import {type GivenLimits, limitExamples, metricByLimitName, parseLimit} from '../../core/health/health.ts';
 import {metricOf} from '../../core/health/metrics.ts';
 import {thresholds, watchDefaults} from '../../core/health/thresholds.ts';
-import {writeDuration} from '../../core/text/duration.ts';
+import {writeDuration} from '../../core/text/time.ts';
 import type {usage} from './flags.ts';
 import type {CheckFormat, PrintOptions} from './print-report.ts';
 

@@ -5,16 +5,15 @@ import {rolloutsOf, runsMarkdown, runsOf} from '../../cli/journal/runs.ts';
 import {undoStateOf} from '../../core/engine/undo.ts';
 import {exitCodes, usageError} from '../../core/errors.ts';
 import {shownValue} from '../../core/sql/secrets.ts';
+import {shownLines} from '../../core/sql/shown-sql.ts';
 import {counted} from '../../core/text/format.ts';
 import {canonicalJson, escapeJson, jsonText} from '../../core/text/json.ts';
-import {shownLines} from '../../core/text/reveal.ts';
 import {sanitise} from '../../core/text/sanitise.ts';
 import {genesisHash} from '../../journal/chain.ts';
 import type {ChainVerdict} from '../../journal/read-journal.ts';
 import type {JournalEntry, UnfinishedIntent} from '../../model/journal-entry.ts';
 import type {ExitCode} from '../../model/run.ts';
 import {exportFormats, type usage} from './flags.ts';
-
 import {describeRun, resultText} from './render-run.ts';
 
 export type JournalPorts = {

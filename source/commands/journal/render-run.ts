@@ -1,4 +1,4 @@
-import {stepText} from '../../core/engine/step-text.ts';
+import {stepText} from '../../core/engine/step-preview.ts';
 import {actedAs} from '../../core/engine/undo.ts';
 import {nameServer} from '../../core/server/server-identity.ts';
 import {formatMs} from '../../core/text/format.ts';

@@ -7,7 +7,7 @@ import {
   sqlOf,
   timeOf,
 } from '../../cli/journal/runs.ts';
-import {valueLines} from '../../core/engine/step-lines.ts';
+import {valueLines} from '../../core/engine/step-preview.ts';
 import {formatAge} from '../../core/text/format.ts';
 import {chartsOf, escaped, escapedLines, list, reportStyle} from './html-parts.ts';
 import {clockOf, summaryOf} from './render-markdown.ts';

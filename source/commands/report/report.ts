@@ -5,7 +5,7 @@ import {
   runsOf,
   unfinishedOf,
 } from '../../cli/journal/runs.ts';
-import {diagnoseRecorded} from '../../core/recipe/fact-findings.ts';
+import {diagnoseRecorded} from '../../core/recipe/diagnose.ts';
 import type {JournalEntry} from '../../model/journal-entry.ts';
 import type {RecordedSnapshot, Recording} from '../../model/ports.ts';
 import type {Recipe, Severity} from '../../model/recipe.ts';

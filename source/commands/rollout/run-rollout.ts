@@ -3,10 +3,10 @@ import {aligned, formatDuration, formatMetric} from '../../cli/health/health-tex
 import {exitCodes, usageError} from '../../core/errors.ts';
 import type {GivenLimits} from '../../core/health/health.ts';
 import {type MetricName, metricOf} from '../../core/health/metrics.ts';
+import {revealLines} from '../../core/sql/shown-sql.ts';
 import {counted, formatAge} from '../../core/text/format.ts';
 import {jsonText} from '../../core/text/json.ts';
 import {redactDeep, redactSecrets} from '../../core/text/redact.ts';
-import {revealLines} from '../../core/text/reveal.ts';
 import {sanitise} from '../../core/text/sanitise.ts';
 import type {ExitCode} from '../../model/run.ts';
 import {

@@ -13,7 +13,7 @@ import {loadRecipesAndReport} from '../../cli/recipes.ts';
 import {createDriftCheck, type DriftPorts} from '../../core/engine/drift.ts';
 import {type ActingRecipe, canAct, planRecipe} from '../../core/engine/plan.ts';
 import {AbortError, exitCodes, usageError} from '../../core/errors.ts';
-import {problemOf} from '../../core/recipe/parameter-problem.ts';
+import {problemOf} from '../../core/recipe/parameters.ts';
 import {sanitise} from '../../core/text/sanitise.ts';
 import type {Parameter, ParameterValues, Recipe} from '../../model/recipe.ts';
 import type {DataRequirements, RecipeData} from '../../model/recipe-data.ts';

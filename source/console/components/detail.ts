@@ -1,4 +1,4 @@
-import {sessionId} from '../../core/sessions/session-id.ts';
+import {sessionId} from '../../core/sessions/session.ts';
 import {formatAge, formatBytes, formatCount, formatMs, formatRatio} from '../../core/text/format.ts';
 import type {Backend, Statement} from '../../model/snapshot.ts';
 import {blankLine, type Line, line, span} from '../screen/line.ts';

@@ -1,4 +1,4 @@
-import {indexAt} from '../../core/activity/timestamps.ts';
+import {indexAt} from '../../core/text/time.ts';
 import type {RecordedAt} from '../../model/ports.ts';
 import {type Line, type Span, span} from '../screen/line.ts';
 import type {Theme} from '../screen/theme.ts';

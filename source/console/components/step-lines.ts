@@ -1,5 +1,5 @@
-import type {StepLine} from '../../core/engine/step-lines.ts';
-import {stepLines as describeStep} from '../../core/engine/step-text.ts';
+import type {StepLine} from '../../core/engine/step-preview.ts';
+import {stepLines as describeStep} from '../../core/engine/step-preview.ts';
 import type {Step} from '../../model/step.ts';
 import type {Line, Role} from '../screen/line.ts';
 import {indented, shorten} from './text-lines.ts';

@@ -1,5 +1,5 @@
 import {compareServers, serverDifference} from '../../core/server/server-identity.ts';
-import {parseSessionId} from '../../core/sessions/session-id.ts';
+import {parseSessionId} from '../../core/sessions/session.ts';
 import type {JournalEntry} from '../../model/journal-entry.ts';
 import {clockOf} from '../components/scrubber.ts';
 import {findingOf} from '../state/findings.ts';

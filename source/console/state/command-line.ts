@@ -1,6 +1,4 @@
-import {parseTimestamp} from '../../core/activity/timestamps.ts';
-import {parseDurationMs} from '../../core/text/duration.ts';
-
+import {parseDurationMs, parseTimestamp} from '../../core/text/time.ts';
 import {needsFilterable} from '../input/availability.ts';
 import {viewOf} from '../views/index.ts';
 import type {Command} from './messages.ts';

@@ -1,5 +1,4 @@
-import {diagnoseAll} from '../../core/recipe/diagnose.ts';
-import {diagnoseRecorded} from '../../core/recipe/fact-findings.ts';
+import {diagnoseAll, diagnoseRecorded} from '../../core/recipe/diagnose.ts';
 import type {Finding} from '../../model/recipe.ts';
 import type {Snapshot} from '../../model/snapshot.ts';
 import {statementId} from '../views/statements.ts';

@@ -1,4 +1,4 @@
-import type {DiagnosisData} from '../../core/recipe/load-data.ts';
+import type {DiagnosisData} from '../../core/recipe/diagnose.ts';
 import type {RecordedAt} from '../../model/ports.ts';
 import type {ParameterValues, Plan} from '../../model/recipe.ts';
 import type {RecipeData} from '../../model/recipe-data.ts';

@@ -1,5 +1,5 @@
 import {refuseOnStandby} from '../../core/engine/plan.ts';
-import {hasFolded} from '../../core/engine/step-text.ts';
+import {hasFolded} from '../../core/engine/step-preview.ts';
 import {findRun, planUndo} from '../../core/engine/undo.ts';
 import {serverOf} from '../../core/server/server-identity.ts';
 import type {Finding, ParameterValues} from '../../model/recipe.ts';

@@ -1,6 +1,5 @@
 import {pushSample} from '../../core/activity/budget.ts';
-import {indexAt} from '../../core/activity/timestamps.ts';
-
+import {indexAt} from '../../core/text/time.ts';
 import type {Snapshot} from '../../model/snapshot.ts';
 import {diagnose, pushTrends} from './findings.ts';
 import type {Effect, Event} from './messages.ts';

@@ -1,7 +1,7 @@
 import {canAct, planRecipe} from '../../core/engine/plan.ts';
-import {hasFolded} from '../../core/engine/step-text.ts';
+import {hasFolded} from '../../core/engine/step-preview.ts';
 import {AbortError} from '../../core/errors.ts';
-import {type ParameterProblem, problemOf} from '../../core/recipe/parameter-problem.ts';
+import {type ParameterProblem, problemOf} from '../../core/recipe/parameters.ts';
 import type {Parameter, Recipe} from '../../model/recipe.ts';
 import type {Event} from './messages.ts';
 import type {ConsoleState, DataRequest, RecipeWizard} from './state.ts';

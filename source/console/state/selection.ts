@@ -1,4 +1,4 @@
-import {sessionId} from '../../core/sessions/session-id.ts';
+import {sessionId} from '../../core/sessions/session.ts';
 import type {Backend, Statement} from '../../model/snapshot.ts';
 import {statementId, statementRows} from '../views/statements.ts';
 import type {Effect} from './messages.ts';

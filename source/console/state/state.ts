@@ -1,6 +1,5 @@
 import type {HistorySample} from '../../core/activity/budget.ts';
-import type {Diagnosis} from '../../core/recipe/diagnose.ts';
-import type {DiagnosisData} from '../../core/recipe/load-data.ts';
+import type {Diagnosis, DiagnosisData} from '../../core/recipe/diagnose.ts';
 import type {JournalEntry} from '../../model/journal-entry.ts';
 import type {RecordedAt} from '../../model/ports.ts';
 import type {Finding, ParameterValues, Plan, Recipe} from '../../model/recipe.ts';

@@ -1,4 +1,4 @@
-import {sessionId} from '../../core/sessions/session-id.ts';
+import {sessionId} from '../../core/sessions/session.ts';
 import {pageStep} from '../components/page.ts';
 import {interaction} from '../load-interaction.ts';
 import {selectedRun} from '../views/journal.ts';

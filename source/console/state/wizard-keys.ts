@@ -1,4 +1,4 @@
-import {sessionId} from '../../core/sessions/session-id.ts';
+import {sessionId} from '../../core/sessions/session.ts';
 import type {Parameter} from '../../model/recipe.ts';
 import type {RunState} from '../../model/run.ts';
 import {mostScroll, pageArea} from '../components/overlay-lines.ts';

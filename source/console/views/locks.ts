@@ -1,5 +1,5 @@
 import {type LockNode, lockTree} from '../../core/activity/lock-tree.ts';
-import {sessionId} from '../../core/sessions/session-id.ts';
+import {sessionId} from '../../core/sessions/session.ts';
 import {formatAge} from '../../core/text/format.ts';
 import type {Backend, LockWait} from '../../model/snapshot.ts';
 import {type Column, drawTable, freezeOrder, type TableSlice} from '../components/table.ts';

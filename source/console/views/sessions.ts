@@ -1,5 +1,5 @@
 import {thresholds} from '../../core/health/thresholds.ts';
-import {sessionId} from '../../core/sessions/session-id.ts';
+import {sessionId} from '../../core/sessions/session.ts';
 import {formatAge} from '../../core/text/format.ts';
 import type {Backend} from '../../model/snapshot.ts';
 import {arrangeRows, type Column, drawTable} from '../components/table.ts';

@@ -1,4 +1,4 @@
-import type {ParameterProblem} from '../../core/recipe/parameter-problem.ts';
+import type {ParameterProblem} from '../../core/recipe/parameters.ts';
 import type {Parameter} from '../../model/recipe.ts';
 import {indented} from '../components/text-lines.ts';
 import {textWidth} from '../screen/cell-width.ts';

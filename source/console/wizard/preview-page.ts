@@ -1,5 +1,5 @@
 import {groupSkipped, type SkippedGroup} from '../../core/engine/plan.ts';
-import {titleBeside} from '../../core/engine/step-text.ts';
+import {titleBeside} from '../../core/engine/step-preview.ts';
 import {counted} from '../../core/text/format.ts';
 import type {Plan} from '../../model/recipe.ts';
 import type {Step} from '../../model/step.ts';

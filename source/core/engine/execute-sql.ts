@@ -2,7 +2,7 @@ import type {ExecutionResult, Executor} from '../../model/ports.ts';
 import type {StepResult} from '../../model/run.ts';
 import type {SqlStep} from '../../model/step.ts';
 import {AbortError, exitCodes} from '../errors.ts';
-import {redactSecrets} from '../text/redact.ts';
+import {messageOf} from '../text/redact.ts';
 import type {Interruption} from './interruption.ts';
 import {type Stop, StopRun} from './interruption.ts';
 import {endsByItself} from './step.ts';
@@ -111,11 +111,6 @@ export function skippedResult(message: string): StepResult {
 
 export function failedResult(sqlstate: string | null, message: string): StepResult {
   return {outcome: 'failed', row_count: 0, sqlstate, message, duration_ms: 0};
-}
-
-/** An error's message on one line, without secrets. */
-export function messageOf(error: unknown): string {
-  return redactSecrets(error instanceof Error ? error.message : String(error)).replace(/\s+/g, ' ');
 }
 
 async function check(

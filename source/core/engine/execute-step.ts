@@ -2,17 +2,17 @@ import type {Clock, Executor, StepPorts} from '../../model/ports.ts';
 import type {StepProgress, StepResult} from '../../model/run.ts';
 import type {FileStep, Measure, Pins, SqlStep, Step} from '../../model/step.ts';
 import {AbortError, BugError, exitCodes} from '../errors.ts';
+import {messageOf} from '../text/redact.ts';
 import {
   type Execution,
   executeSql,
   failedResult,
-  messageOf,
   outcomeUnknown,
   skippedResult,
   verify,
 } from './execute-sql.ts';
-import {applyChange} from './file-change.ts';
 import {anyAborted, type Interruption, NoAnswerError, StopRun} from './interruption.ts';
+import {applyChange} from './step.ts';
 
 /** What an executing step is doing. */
 export type StepChange = {status: 'acting'; progress: StepProgress | null} | {status: 'verifying'};

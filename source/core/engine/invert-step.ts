@@ -1,8 +1,7 @@
 import type {Pin, PinnedSql, Pins, SqlStep, Step, Undo, Verification} from '../../model/step.ts';
-import {sharpenOlderUndo} from '../indexes/older-index-undo.ts';
+import {sharpenOlderUndo} from '../indexes/index-steps.ts';
 import {canonicalJson} from '../text/json.ts';
-import {invertChange} from './file-change.ts';
-import {undoOf} from './step.ts';
+import {invertChange, undoOf} from './step.ts';
 import {isWithheld, wasRedacted} from './step-secrets.ts';
 
 /** The step that undoes this one. `pins` identify what the step created, from its outcome. */

@@ -1,6 +1,6 @@
 import type {Finding, Severity} from '../../model/recipe.ts';
 import type {Snapshot} from '../../model/snapshot.ts';
-import {parseDurationMs} from '../text/duration.ts';
+import {parseDurationMs} from '../text/time.ts';
 import {connectedDatabase} from './measure.ts';
 import {type MetricName, type Metrics, metricNames, metricOf} from './metrics.ts';
 import {minimumBlocks, type Threshold, thresholds} from './thresholds.ts';

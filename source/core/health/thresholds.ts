@@ -1,5 +1,5 @@
-import {writeDuration} from '../text/duration.ts';
 import {formatBytes} from '../text/format.ts';
+import {writeDuration} from '../text/time.ts';
 
 /** How a value is counted: `ratio` from 0 to 1, `ms` milliseconds, `times` a factor. */
 export type ThresholdUnit = 'ratio' | 'ms' | 'count' | 'rows' | 'bytes' | 'times';

@@ -1,13 +1,24 @@
-import type {Catalog, Table} from '../../model/catalog.ts';
+import type {Catalog, ForeignKey, Table} from '../../model/catalog.ts';
 import type {IndexAdvice, IndexProposal, Served, SkippedIndex} from '../../model/recipe-data.ts';
+import {quoteIdentifier} from '../sql/quote.ts';
 import {formatCount} from '../text/format.ts';
-import type {Planner, WorkloadStatement} from './candidates.ts';
-import {type Candidate, candidatesFor, type Precedence} from './candidates.ts';
+import {candidatesFor, type Planner, type Precedence, type WorkloadStatement} from './candidates.ts';
 import {type Benefit, type Choice, chooseIndexes, type Work} from './choose.ts';
-import {covers, type ExistingIndex, findCovering, isIndexable, minimumRows} from './existing-index.ts';
-import {type ForeignKeyNeed, foreignKeyNeeds} from './foreign-keys.ts';
-import {definitionOf, type IndexSpec, specId} from './index-spec.ts';
-import type {Columns, Term} from './statement-shape.ts';
+import {
+  btree,
+  type Candidate,
+  covers,
+  definitionOf,
+  type ExistingIndex,
+  findCovering,
+  isIndexable,
+  key,
+  minimumRows,
+  nameFor,
+  specId,
+  toCandidate,
+} from './index-spec.ts';
+import {type Columns, columnTerm, type Term} from './statement-shape.ts';
 import {distinctOf, rowsOf} from './statistics.ts';
 
 export type AdviceInput = {
@@ -92,40 +103,6 @@ function unusedForeignKeys({chosen}: Choice, keys: readonly ForeignKeyNeed[]): S
 function describe({table, spec}: Candidate): string {
   const where = spec.predicate === null ? '' : ` WHERE ${spec.predicate}`;
   return `${table.schema}.${table.name} (${spec.keys.map(({expression}) => expression).join(', ')})${where}`;
-}
-
-/** NAMEDATALEN - 1, in bytes. */
-const longest = 63;
-const ending = '_idx';
-
-/** `table_column_idx`, as PostgreSQL and Prisma's `@@index` name an index; numbered if the name is taken. */
-export function nameFor({name}: Table, {keys}: IndexSpec, isTaken: (name: string) => boolean): string {
-  const words = keys.map(({expression}) => wordOf(expression));
-  const base = [name, ...words].join('_');
-  for (let number = 0; ; number++) {
-    const suffix = `${ending}${number === 0 ? '' : number}`;
-    const candidate = `${cut(base, longest - suffix.length)}${suffix}`;
-    if (!isTaken(candidate)) return candidate;
-  }
-}
-
-/** A column's name, or the words of an expression. */
-function wordOf(expression: string): string {
-  if (/^"(?:[^"]|"")+"$/.test(expression)) return expression.slice(1, -1).replaceAll('""', '"');
-  return (expression.match(/[\p{L}\p{N}_]+/gu) ?? ['expr']).join('_');
-}
-
-/** The longest prefix within `bytes` bytes of UTF-8. */
-function cut(text: string, bytes: number): string {
-  let taken = '';
-  let size = 0;
-  for (const character of text) {
-    const code = character.codePointAt(0) ?? 0;
-    size += code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
-    if (size > bytes) break;
-    taken += character;
-  }
-  return taken;
 }
 
 /** The chosen indexes with name, size and reasons, those that save most first. */
@@ -222,4 +199,66 @@ function reasonsFor(
 function savedBy({serves, source}: IndexProposal): number {
   if (source === 'foreign_key') return -1;
   return serves.reduce((sum, {total_exec_time_ms}) => sum + total_exec_time_ms, 0);
+}
+
+/** A foreign key that no index covers: every DELETE on the parent scans the table. */
+type ForeignKeyNeed = {
+  foreign_key: ForeignKey;
+  candidate: Candidate;
+  statement: WorkloadStatement;
+  /** For display. */
+  what: string;
+};
+
+function foreignKeyNeeds(
+  {foreign_keys, tables}: Catalog,
+  existing: readonly ExistingIndex[],
+  skipped: SkippedIndex[],
+): ForeignKeyNeed[] {
+  return foreign_keys.flatMap(foreign_key => {
+    const table = tables.find(({oid}) => oid === foreign_key.table_oid);
+    if (table === undefined) return [];
+    const what = `foreign key ${foreign_key.name} of ${table.schema}.${table.name}`;
+    const spec = btree(foreign_key.columns.map(name => key(quoteIdentifier(name))));
+    const candidate = toCandidate(table, spec, spec.keys.length);
+    if (findCovering(candidate, existing) !== null) return [];
+    const reason = whyNot(table);
+    if (reason !== null) {
+      skipped.push({what, reason});
+      return [];
+    }
+    return [{foreign_key, candidate, what, statement: foreignKeyStatement(foreign_key, table)}];
+  });
+}
+
+function whyNot(table: Table): string | null {
+  if (!isIndexable(table)) {
+    return 'its table is partitioned, where an index cannot be built concurrently: build one on each partition, then on the parent';
+  }
+  const rows = rowsOf(table);
+  return rows < minimumRows ? `its table has only ${Math.round(rows)} rows` : null;
+}
+
+/** The statement that the server runs when a parent row is deleted or its key changes (RI_FKey_noaction_del). */
+function foreignKeyStatement({schema, name, columns}: ForeignKey, table: Table): WorkloadStatement {
+  const terms = columns.map(columnTerm);
+  const where = terms.map(({expression}, index) => `x.${expression} = $${index + 1}`).join(' AND ');
+  const from = `${quoteIdentifier(table.schema)}.${quoteIdentifier(table.name)}`;
+  return {
+    queryid: `${schema}.${table.name}.${name}`,
+    query: `SELECT 1 FROM ONLY ${from} x WHERE ${where}`,
+    calls: 0,
+    total_exec_time_ms: 0,
+    source: 'foreign_key',
+    shape: {
+      uses: [
+        {
+          table,
+          conditions: terms.map(term => ({kind: 'equal', term, is_list: false, values: 1})),
+          order: [],
+          is_limited: false,
+        },
+      ],
+    },
+  };
 }

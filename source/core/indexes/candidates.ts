@@ -1,10 +1,15 @@
 import type {Table} from '../../model/catalog.ts';
 import type {IndexAdvice} from '../../model/recipe-data.ts';
-import {btree, type IndexKey, type IndexSpec, key, orderKeys, specId} from './index-spec.ts';
+import {
+  btree,
+  type Candidate,
+  type IndexKey,
+  type IndexSpec,
+  key,
+  orderKeys,
+  toCandidate,
+} from './index-spec.ts';
 import type {Condition, StatementShape, TableUse, Term} from './statement-shape.ts';
-
-/** An index that might help; its first `equal_count` keys are compared with =. */
-export type Candidate = {id: string; table: Table; spec: IndexSpec; equal_count: number};
 
 /** Sorts columns compared with = into the order of an index. */
 export type Precedence = (table: Table, a: Term, b: Term) => number;
@@ -27,10 +32,6 @@ export function candidatesFor(use: TableUse, precedence: Precedence): Candidate[
 
 function containment({table, conditions}: TableUse): Candidate[] {
   return containmentIndexes(conditions).map(spec => toCandidate(table, spec, 0));
-}
-
-export function toCandidate(table: Table, spec: IndexSpec, equal_count: number): Candidate {
-  return {id: specId(table, spec), table, spec, equal_count};
 }
 
 type Alternative = {equal: Term[]; rest: IndexKey[]; predicate: string | null};

@@ -1,5 +1,6 @@
-import type {Candidate, Planned, Planner, WorkloadStatement} from './candidates.ts';
-import {covers} from './existing-index.ts';
+import type {Planned, Planner, WorkloadStatement} from './candidates.ts';
+import type {Candidate} from './index-spec.ts';
+import {covers} from './index-spec.ts';
 
 /** A statement and the indexes that might help it. */
 export type Work = {statement: WorkloadStatement; candidates: readonly Candidate[]};
@@ -141,8 +142,6 @@ async function isNeeded(
     const [withIt, without] = [await plans.plan(statement, kept), await plans.plan(statement, others)];
     if (withIt === null || without === null || !withIt.used.has(candidate.id)) continue;
     if (without.cost - withIt.cost > before * leastSaving) return true;
-    // For a statement that is far cheaper already, a share of the original cost would hide the difference.
-    if (before - without.cost < before * leastSaving && without.cost > withIt.cost * 2) return true;
   }
   return false;
 }

@@ -1,8 +1,8 @@
-import {type Access, type Available, cheapestAccess, type Known} from './access.ts';
-import type {Candidate, Planned} from './candidates.ts';
-import type {IndexSpec} from './index-spec.ts';
-import type {Columns, Condition, StatementShape, TableUse} from './statement-shape.ts';
-import {productOf, rowsOf} from './statistics.ts';
+import type {Table} from '../../model/catalog.ts';
+import type {Planned} from './candidates.ts';
+import {type Candidate, comesInOrder, type IndexKey, type IndexSpec} from './index-spec.ts';
+import type {Columns, Condition, StatementShape, TableUse, Term} from './statement-shape.ts';
+import {columnOf, distinctOf, pageBytes, productOf, rowsOf, selectivityOf} from './statistics.ts';
 
 /** The indexes a table has, by its oid. */
 export type Existing = ReadonlyMap<string, readonly IndexSpec[]>;
@@ -71,4 +71,197 @@ function nextStep(
 function ownRows({table, conditions}: TableUse, columns: Columns): number {
   const own = conditions.filter(({kind}) => kind !== 'join');
   return Math.max(1, rowsOf(table) * productOf(own, table, columns));
+}
+
+/** The cheapest path to a table's rows; `cost` in the planner's units. */
+type Access = {cost: number; rows: number; candidate: Candidate | null};
+
+/** An existing index (`candidate` null) or a hypothetical one. */
+type Available = {spec: IndexSpec; candidate: Candidate | null};
+
+/** Column statistics, and whether a btree scan can skip a leading key (PostgreSQL 18). */
+export type Known = {columns: Columns; can_skip: boolean};
+
+/** Rows that a statement with LIMIT is assumed to return. */
+const pageOfRows = 100;
+/** Estimates are rough: a candidate must cost less than this share of the existing paths. */
+const worthTrying = 0.7;
+const randomPage = 4;
+const tuple = 0.01;
+const indexTuple = 0.005;
+const operator = 0.0025;
+/** Maximum number of distinct values of a leading key that a skip scan is assumed to probe. */
+const mostSkipped = 100;
+const entriesPerLeaf = 300;
+
+/**
+ * The cheapest path to the rows that match `conditions`: a sequential scan or an index. PostgreSQL's formulas in
+ * short (costsize.c): a bitmap scan's pages get cheaper the more there are, and pages that many lookups
+ * share (`loops`) are read once.
+ */
+function cheapestAccess(
+  use: TableUse,
+  conditions: readonly Condition[],
+  available: readonly Available[],
+  known: Known,
+  loops = 1,
+): Access {
+  const {table} = use;
+  const pages = Math.max(1, table.size_bytes / pageBytes);
+  const total = Math.max(1, rowsOf(table));
+  const rows = Math.max(1, total * productOf(conditions, table, known.columns));
+  const kept = Math.max(1, rows * (use.unread_share ?? 1));
+  const sorting = use.order.length === 0 ? 0 : 2 * operator * kept * Math.log2(kept + 1);
+  const checks = operator * conditions.length;
+  const whole = pages + total * (tuple + checks) + sorting;
+  let best: Access = {cost: whole, rows, candidate: null};
+  // Existing indexes come first in `available`.
+  let existing = whole;
+  for (const {spec, candidate} of available) {
+    const path = match(use, conditions, spec, known);
+    if (path === null) continue;
+    const read = Math.max(1, total * path.selectivity);
+    const found = Math.max(1, read * path.filtered);
+    const isInOrder = use.order.length > 0 && path.is_in_order;
+    const inOrder = inOrderPages(pages, found, path.correlation, loops);
+    const heap = isInOrder ? inOrder : Math.min(inOrder, bitmapPages(pages, found, loops));
+    const leaves = pagesFetched(total / entriesPerLeaf, (read / entriesPerLeaf) * loops) / loops;
+    const entries =
+      read * (indexTuple + operator) + leaves * randomPage + descent(total, loops) * path.probes;
+    const scan = heap + entries + found * (tuple + checks);
+    const share = isInOrder && use.is_limited ? Math.min(1, pageOfRows / kept) : 1;
+    const cost = scan * share + (isInOrder ? 0 : sorting);
+    if (candidate === null) existing = Math.min(existing, cost);
+    else if (cost > existing * worthTrying) continue;
+    if (cost < best.cost) best = {cost, rows, candidate};
+  }
+  return best;
+}
+
+/** `selectivity`: share of index entries read; `filtered`: share of those whose heap rows are fetched. */
+type Match = {
+  selectivity: number;
+  filtered: number;
+  is_in_order: boolean;
+  correlation: number;
+  probes: number;
+};
+
+/** How far an index narrows the rows down; null if it answers none of the conditions. */
+function match(
+  use: TableUse,
+  conditions: readonly Condition[],
+  spec: IndexSpec,
+  {columns, can_skip}: Known,
+): Match | null {
+  if (!impliesPredicate(conditions, spec.predicate)) return null;
+  const {table} = use;
+  if (spec.method === 'gin') {
+    const inside = conditions.filter(
+      each =>
+        each.kind === 'contains' && spec.keys.some(({expression}) => expression === each.term.expression),
+    );
+    const selectivity = productOf(inside, table, columns);
+    return inside.length === 0
+      ? null
+      : {selectivity, filtered: 1, is_in_order: false, correlation: 0, probes: 3};
+  }
+  if (spec.method !== 'btree') return null;
+  let selectivity = 1;
+  let filtered = 1;
+  let isNarrowed = true;
+  let matched = 0;
+  let isOrdered = true;
+  let probes = 1;
+  for (const [position, key] of spec.keys.entries()) {
+    const condition = onKey(conditions, key);
+    if (condition === undefined) {
+      const leadsOn = spec.keys.slice(position + 1).some(later => onKey(conditions, later) !== undefined);
+      const values = distinctOf(table, termOf(key), columns);
+      if (!can_skip || !leadsOn || !isNarrowed || values > mostSkipped) break;
+      probes *= values;
+      continue;
+    }
+    const share = narrowing(condition, conditions, table, columns);
+    if (isNarrowed) selectivity *= share;
+    else filtered *= share;
+    matched++;
+    // Keys after a range are compared in the index, entry by entry.
+    if (condition.kind === 'range') isNarrowed = false;
+    if (condition.kind === 'null' || (condition.kind === 'equal' && condition.is_list)) isOrdered = false;
+    if (condition.kind === 'equal' && condition.is_list) probes *= condition.values;
+  }
+  const equal = spec.keys.filter((key, index) => index < matched && isEqual(onKey(conditions, key))).length;
+  const is_in_order = isOrdered && comesInOrder(spec.keys.slice(equal), use.order);
+  const [first] = spec.keys;
+  const own = first === undefined ? 0 : (columnOf(table, termOf(first), columns)?.correlation ?? 0);
+  // As in btcostestimate (selfuncs.c): further keys reduce the correlation.
+  const correlation = spec.keys.length > 1 ? 0.75 * own : own;
+  const isPartial = spec.predicate !== null;
+  if (isPartial)
+    selectivity *= productOf(
+      conditions.filter(({kind}) => kind === 'null'),
+      table,
+      columns,
+    );
+  return matched === 0 && !is_in_order && !isPartial
+    ? null
+    : {selectivity, filtered, is_in_order, correlation, probes};
+}
+
+function termOf({expression}: IndexKey): Term {
+  return {expression, column: expression.slice(1, -1).replaceAll('""', '"'), is_column: true};
+}
+
+function onKey(conditions: readonly Condition[], {expression, opclass}: IndexKey): Condition | undefined {
+  if (opclass !== '') return undefined;
+  const own = conditions.filter(
+    each => 'term' in each && each.kind !== 'contains' && each.term.expression === expression,
+  );
+  return (
+    own.find(isEqual) ??
+    own.find(each => each.kind === 'null' && each.is_null) ??
+    own.find(({kind}) => kind === 'range')
+  );
+}
+
+/** The selectivity of both ends of a range together. */
+function narrowing(condition: Condition, all: readonly Condition[], table: Table, columns: Columns): number {
+  if (condition.kind !== 'range') return selectivityOf(condition, table, columns);
+  const {expression} = condition.term;
+  const ends = all.filter(each => each.kind === 'range' && each.term.expression === expression);
+  return productOf(ends, table, columns);
+}
+
+function isEqual(condition: Condition | undefined): boolean {
+  return condition?.kind === 'equal' || condition?.kind === 'join';
+}
+
+function impliesPredicate(conditions: readonly Condition[], predicate: string | null): boolean {
+  if (predicate === null) return true;
+  const tests = conditions.flatMap(each =>
+    each.kind === 'null' ? [`${each.term.expression} IS ${each.is_null ? '' : 'NOT '}NULL`] : [],
+  );
+  return predicate.split(' AND ').every(part => tests.includes(part));
+}
+
+/** Pages fetched for `rows` rows (Mackert and Lohman, as in index_pages_fetched). */
+function pagesFetched(pages: number, rows: number): number {
+  return Math.min(pages, (2 * pages * rows) / (2 * pages + rows));
+}
+
+function bitmapPages(pages: number, rows: number, loops: number): number {
+  const count = pagesFetched(pages, rows * loops) / loops;
+  return count * (randomPage - (randomPage - 1) * Math.sqrt(count / pages));
+}
+
+function inOrderPages(pages: number, rows: number, correlation: number, loops: number): number {
+  const worst = (pagesFetched(pages, rows * loops) / loops) * randomPage;
+  return worst + correlation ** 2 * (Math.min(worst, pages) - worst);
+}
+
+/** Cost of descending to a leaf: its page, shared by lookups of the same leaf, and the comparisons on the way. */
+function descent(rows: number, loops: number): number {
+  const leaves = Math.max(1, rows / entriesPerLeaf);
+  return (pagesFetched(leaves, loops) / loops) * randomPage + operator * (Math.log2(rows + 1) + 50);
 }

@@ -1,6 +1,4 @@
 import type {Catalog, ForeignKey, Index, IndexBuild, Table} from '../../model/catalog.ts';
-import {usageError} from '../errors.ts';
-import {nearest} from '../text/nearest.ts';
 
 /** The running build of an index, or one on its table whose index is not known yet; null if there is none. */
 export function buildOf({builds}: Catalog, {oid, table_oid}: Index): IndexBuild | null {
@@ -57,43 +55,87 @@ export function describeIndex({name, table, schema, columns}: Index): string {
   return `${name} on ${schema}.${table} (${columns.map(column => column ?? 'expression').join(', ')})`;
 }
 
-type Named = {schema: string; name: string};
+/** A key column of an index definition. */
+export type PlainKey = {
+  name: string;
+  /** null is the type's own. */
+  opclass: string | null;
+  /** `DESC NULLS LAST`; '' is ascending. */
+  order: string;
+};
 
-/** Maximum number of candidates that an error names. */
-const mostNamed = 5;
+/** A CREATE INDEX statement with CONCURRENTLY. */
+export function concurrently(definition: string): string {
+  return withHead(definition, unique => `CREATE ${unique}INDEX CONCURRENTLY `);
+}
+
+/** A CREATE INDEX statement with IF NOT EXISTS, for a migration. */
+export function ifNotExists(definition: string): string {
+  return withHead(definition, unique => `CREATE ${unique}INDEX IF NOT EXISTS `);
+}
+
+export function isUnique(definition: string): boolean {
+  return /^\s*CREATE\s+UNIQUE\s/i.test(definition);
+}
 
 /**
- * Resolves `name` or `schema.name` to the `schema.name` of a known table or index. Throws AbortError (exit 2) for
- * an unknown name, which would otherwise select nothing and look like an all-clear, and for a name
- * that exists in several schemas.
+ * An index definition without its name: method, columns with their order, INCLUDE, WHERE, without quotes. It compares
+ * the server's text with ours if every key is a plain column. null if it is not an index definition.
  */
-export function resolveName(parameter: string, typed: string, known: readonly Named[]): string {
-  const exact = known.filter(each => qualified(each) === typed);
-  const meant = exact.length > 0 ? exact : known.filter(({name}) => name === typed);
-  const [first] = meant;
-  if (first === undefined) throw unknown(parameter, typed, known);
-  if (meant.length > 1)
-    throw usageError(`${parameter}=${typed} exists in more than one schema`, oneOf(meant));
-  return qualified(first);
+export function shapeOf(definition: string): string | null {
+  const tail = tailOf(definition);
+  const keys = plainKeysOf(definition);
+  if (tail === null || keys === null) return tail?.replaceAll('"', '') ?? null;
+  const list = keys.map(({name, opclass, order}) => [name, opclass ?? '', order].filter(Boolean).join(' '));
+  return `${methodOf(tail)} (${list.join(', ')})`.replaceAll('"', '');
 }
 
-export function qualified({schema, name}: Named): string {
-  return `${schema}.${name}`;
+/** The key columns; null if one is an expression, or if the definition has INCLUDE or WHERE. */
+export function plainKeysOf(definition: string): PlainKey[] | null {
+  const list = /^\w+ ?\((.*)\)$/s.exec(tailOf(definition) ?? '')?.[1];
+  if (list === undefined) return null;
+  const keys = list.match(/(?:"(?:[^"]|"")*"|[^",])+/g)?.map(plainKey) ?? [];
+  return keys.every(key => key !== null) ? keys : null;
 }
 
-function unknown(parameter: string, typed: string, known: readonly Named[]) {
-  const message = `${parameter}=${typed} does not exist`;
-  const elsewhere = known.filter(({name}) => name === typed.split('.').at(-1));
-  if (elsewhere.length > 0) return usageError(message, oneOf(elsewhere));
-  const written = typed.includes('.') ? qualified : ({name}: Named) => name;
-  const near = nearest(typed, known.map(written));
-  const alike = known.filter(each => written(each) === near);
-  return usageError(message, alike.length > 0 ? oneOf(alike) : known.length > 0 ? oneOf(known) : undefined);
+/** The part after the table, with its method: `btree ("a", "b" DESC) WHERE ...`; null if there is none. */
+export function tailOf(definition: string): string | null {
+  const [, tail] = definitionPattern.exec(definition) ?? [];
+  if (tail === undefined || tail === '') return null;
+  return /^using\s/i.test(tail)
+    ? tail.replace(/^using\s+(\w+)/i, (_, method) => method.toLowerCase())
+    : `btree ${tail}`;
 }
 
-function oneOf(candidates: readonly Named[]): string {
-  const names = candidates.slice(0, mostNamed).map(qualified);
-  if (candidates.length === 1) return `did you mean ${names}?`;
-  const more = candidates.length > mostNamed ? ` and ${candidates.length - mostNamed} more` : '';
-  return `candidates: ${names.join(', ')}${more}`;
+const anyName = '(?:"(?:[^"]|"")+"|[^\\s".(]+)';
+const definitionPattern = new RegExp(
+  `^\\s*CREATE\\s+(?:UNIQUE\\s+)?INDEX\\s+(?:CONCURRENTLY\\s+)?(?:IF\\s+NOT\\s+EXISTS\\s+)?(?:${anyName}\\s+)?ON\\s+(?:ONLY\\s+)?${anyName}(?:\\.${anyName})?\\s*(.*)$`,
+  'is',
+);
+
+function methodOf(tail: string): string {
+  return /^\w+/.exec(tail)?.[0] ?? '';
+}
+
+function plainKey(text: string): PlainKey | null {
+  const [, quoted, bare, opclass, order = ''] =
+    /^(?:"((?:[^"]|"")+)"|([a-z_]\w*))(?:\s+(?!asc\b|desc\b|nulls\b)([\w."]+))?(?:\s+((?:asc|desc|nulls)\b[a-z\s]*))?$/i.exec(
+      text.trim(),
+    ) ?? [];
+  const name = quoted?.replaceAll('""', '"') ?? bare?.toLowerCase();
+  return name === undefined ? null : {name, opclass: opclass ?? null, order: orderOf(order)};
+}
+
+/** As pg_get_indexdef writes it, without defaults. */
+function orderOf(order: string): string {
+  const words = order.toUpperCase().replace(/\s+/g, ' ');
+  if (words.startsWith('DESC')) return words === 'DESC NULLS LAST' ? words : 'DESC';
+  return words.endsWith('NULLS FIRST') ? 'NULLS FIRST' : '';
+}
+
+function withHead(definition: string, head: (unique: string) => string): string {
+  return definition.replace(
+    /^\s*CREATE\s+(UNIQUE\s+)?INDEX\s+(?:CONCURRENTLY\s+)?(?:IF\s+NOT\s+EXISTS\s+)?/i,
+    (_, unique) => head(unique ? 'UNIQUE ' : ''),
+  );
 }

@@ -7,7 +7,7 @@ import {thresholds} from '../health/thresholds.ts';
 import {readDuration} from '../recipe/parameters.ts';
 import {describeBackend} from '../sessions/protection.ts';
 import {counted, formatAge, formatBytes, formatCount} from '../text/format.ts';
-import {shapeOf} from './index-definition.ts';
+import {shapeOf} from './index-catalog.ts';
 import type {IndexWork} from './plan-indexes.ts';
 
 type Preview = {

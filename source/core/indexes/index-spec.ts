@@ -1,8 +1,7 @@
 import type {IndexStmt, Node} from 'libpg-query';
 import type {Index, Table} from '../../model/catalog.ts';
 import {quoteIdentifier} from '../sql/quote.ts';
-import type {SortTerm} from './statement-shape.ts';
-import {namesOf, writeExpression, writeOwnColumn} from './terms.ts';
+import {namesOf, type SortTerm, writeExpression, writeOwnColumn} from './statement-shape.ts';
 
 /** An index in normalised form, so that existing and hypothetical ones can be compared. */
 export type IndexSpec = {
@@ -64,6 +63,13 @@ export function specId(table: Table, {method, keys, predicate, is_unique}: Index
   return JSON.stringify([table.oid, method, keys, predicate, is_unique]);
 }
 
+/** An index that might help; its first `equal_count` keys are compared with =. */
+export type Candidate = {id: string; table: Table; spec: IndexSpec; equal_count: number};
+
+export function toCandidate(table: Table, spec: IndexSpec, equal_count: number): Candidate {
+  return {id: specId(table, spec), table, spec, equal_count};
+}
+
 /** The key list of CREATE INDEX. */
 export function keysText(keys: readonly IndexKey[]): string {
   return keys
@@ -84,6 +90,40 @@ export function definitionOf({schema, name: table}: Table, spec: IndexSpec, name
   return `CREATE${unique} INDEX${called} ON ${on} USING ${spec.method} (${keysText(spec.keys)})${where}`;
 }
 
+/** NAMEDATALEN - 1, in bytes. */
+const longest = 63;
+const ending = '_idx';
+
+/** `table_column_idx`, as PostgreSQL and Prisma's `@@index` name an index; numbered if the name is taken. */
+export function nameFor({name}: Table, {keys}: IndexSpec, isTaken: (name: string) => boolean): string {
+  const words = keys.map(({expression}) => wordOf(expression));
+  const base = [name, ...words].join('_');
+  for (let number = 0; ; number++) {
+    const suffix = `${ending}${number === 0 ? '' : number}`;
+    const candidate = `${cut(base, longest - suffix.length)}${suffix}`;
+    if (!isTaken(candidate)) return candidate;
+  }
+}
+
+/** A column's name, or the words of an expression. */
+function wordOf(expression: string): string {
+  if (/^"(?:[^"]|"")+"$/.test(expression)) return expression.slice(1, -1).replaceAll('""', '"');
+  return (expression.match(/[\p{L}\p{N}_]+/gu) ?? ['expr']).join('_');
+}
+
+/** The longest prefix within `bytes` bytes of UTF-8. */
+function cut(text: string, bytes: number): string {
+  let taken = '';
+  let size = 0;
+  for (const character of text) {
+    const code = character.codePointAt(0) ?? 0;
+    size += code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
+    if (size > bytes) break;
+    taken += character;
+  }
+  return taken;
+}
+
 /** The index keys that return rows in this order. */
 export function orderKeys(order: readonly SortTerm[]): IndexKey[] {
   return order.map(({expression, direction, nulls}) => {
@@ -93,7 +133,7 @@ export function orderKeys(order: readonly SortTerm[]): IndexKey[] {
 }
 
 /** The order of a backward index scan. */
-export const backward = {
+const backward = {
   '': 'DESC',
   DESC: '',
   'DESC NULLS LAST': 'ASC NULLS FIRST',
@@ -109,4 +149,59 @@ export function comesInOrder(keys: readonly IndexKey[], order: readonly SortTerm
       return own?.expression === each.expression && own.order === turn(each);
     });
   return wanted.length > 0 && (agrees(({order: own}) => own) || agrees(({order: own}) => backward[own]));
+}
+
+/** An index of the catalog. */
+export type ExistingIndex = {table_oid: string; name: string; is_valid: boolean; spec: IndexSpec};
+
+/** The planner would not use an index on a smaller table. */
+export const minimumRows = 1000;
+
+/** CREATE INDEX CONCURRENTLY does not work on a partitioned table, and an index on one partition is of little use. */
+export function isIndexable({kind, is_partition}: Table): boolean {
+  return kind !== 'partitioned' && !is_partition;
+}
+
+/** An existing valid index that covers this candidate; null if there is none. */
+export function findCovering(candidate: Candidate, existing: readonly ExistingIndex[]): ExistingIndex | null {
+  const own = existing.filter(({table_oid}) => table_oid === candidate.table.oid);
+  return (
+    own.find(({spec, is_valid}) => is_valid && covers(spec, candidate.spec, candidate.equal_count)) ?? null
+  );
+}
+
+/**
+ * Whether `existing` serves all that `wanted` would: its first keys are those of `wanted`, of which the first
+ * `equal_count`, compared with = only, may be in any order; the others have the same order, or all
+ * the opposite one, because an index can be scanned backward. A unique index whose columns are all compared
+ * with = returns one row at most, so it covers any index.
+ */
+export function covers(existing: IndexSpec, wanted: IndexSpec, equal_count: number): boolean {
+  if (existing.method !== wanted.method) return false;
+  if (existing.predicate !== null && existing.predicate !== wanted.predicate) return false;
+  if (wanted.method === 'gin')
+    return wanted.keys.every(each => existing.keys.some(key => searches(key, each)));
+  const equal = wanted.keys.slice(0, equal_count);
+  const isAmongEqual = (key: IndexKey) => equal.some(each => each.expression === key.expression);
+  if (existing.is_unique && existing.predicate === null && existing.keys.every(isAmongEqual)) return true;
+  if (existing.keys.length < wanted.keys.length) return false;
+  if (!existing.keys.slice(0, equal_count).every(isAmongEqual)) return false;
+  const ordered = wanted.keys.slice(equal_count);
+  const held = existing.keys.slice(equal_count, wanted.keys.length);
+  const isSame = (turn: (key: IndexKey) => IndexKey['order']) =>
+    held.every((key, index) => {
+      const other = ordered[index];
+      return other !== undefined && sameKey(key, other) && key.order === turn(other);
+    });
+  return isSame(({order}) => order) || isSame(({order}) => backward[order]);
+}
+
+/** Another operator class serves other operators. */
+function sameKey(a: IndexKey, b: IndexKey): boolean {
+  return a.expression === b.expression && a.opclass === b.opclass;
+}
+
+/** The default operator class serves all that jsonb_path_ops does. */
+function searches(existing: IndexKey, wanted: IndexKey): boolean {
+  return existing.expression === wanted.expression && ['', wanted.opclass].includes(existing.opclass);
 }

@@ -2,11 +2,9 @@ import type {Table} from '../../model/catalog.ts';
 import type {IndexAdvice, IndexProposal, SkippedIndex} from '../../model/recipe-data.ts';
 import {quoteIdentifier} from '../sql/quote.ts';
 import type {AdviceInput} from './advise-indexes.ts';
-import {nameFor, toServed} from './advise-indexes.ts';
-import {type Candidate, toCandidate} from './candidates.ts';
+import {toServed} from './advise-indexes.ts';
 import {benefitsOf, cachePlans} from './choose.ts';
-import {covers} from './existing-index.ts';
-import {type IndexSpec, specId} from './index-spec.ts';
+import {type Candidate, covers, type IndexSpec, nameFor, specId, toCandidate} from './index-spec.ts';
 
 /** A CREATE INDEX of a file; `tail` is its text after the table's name. */
 export type FileIndex = {name: string | null; table: Table; spec: IndexSpec; tail: string};

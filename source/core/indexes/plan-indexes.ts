@@ -4,8 +4,7 @@ import type {IndexProposal, RecipeData, Served} from '../../model/recipe-data.ts
 import type {AdviceStep, Measure, Step} from '../../model/step.ts';
 import {quoteIdentifier} from '../sql/quote.ts';
 import {redactLiterals} from '../sql/shown-sql.ts';
-import {describeIndex, tableOf} from './index-catalog.ts';
-import {isUnique, plainKeysOf, shapeOf, tailOf} from './index-definition.ts';
+import {describeIndex, isUnique, plainKeysOf, shapeOf, tableOf, tailOf} from './index-catalog.ts';
 import {adoptStep, buildStep, dropStep, type Patience} from './index-steps.ts';
 
 export type IndexWork = {

@@ -8,8 +8,7 @@ import type {
   SubLink,
   UpdateStmt,
 } from 'libpg-query';
-import {conjunctsOf, type Found, noteUnread, readCondition} from './conditions.ts';
-import {readOrder} from './order.ts';
+import {conjunctsOf, type Found, noteUnread, readCondition, readOrder} from './clauses.ts';
 import type {StatementShape, TableUse} from './statement-shape.ts';
 import {
   columnTerm,
@@ -21,7 +20,7 @@ import {
   resolveTerm,
   type Scope,
   type Source,
-} from './terms.ts';
+} from './statement-shape.ts';
 
 /** Reads the tables, conditions and orders of a parsed statement, including joins, aliases, WITH and subqueries. */
 export function readStatement({stmt}: RawStmt, naming: Naming): StatementShape {

@@ -70,7 +70,8 @@ export function productOf(conditions: readonly Condition[], table: Table, column
   return product;
 }
 
-const pageBytes = 8192;
+/** BLCKSZ. */
+export const pageBytes = 8192;
 /** BTREE_DEFAULT_FILLFACTOR. */
 const fill = 0.9;
 const header = 8;

@@ -2,7 +2,7 @@ import type {RecipeData, RoleLimit} from '../../model/recipe-data.ts';
 import type {AdviceStep, FileStep, SqlStep, Step, Verification} from '../../model/step.ts';
 import {quoteIdentifier} from '../sql/quote.ts';
 import {adapterLines, adapterSettings, patchCall} from './adapter-call.ts';
-import {envChange} from './env-file.ts';
+import {envChange} from './env.ts';
 import {poolerChanges, poolerLines} from './pgbouncer-ini.ts';
 import type {PoolSettings} from './presets.ts';
 import {envFileOf, type PoolKind, type Tuning} from './tuning.ts';

@@ -1,6 +1,10 @@
 import type {Parameter, ParameterValues} from '../../model/recipe.ts';
-import {usageError} from '../errors.ts';
-import {parseDurationMs} from '../text/duration.ts';
+import type {RecipeData} from '../../model/recipe-data.ts';
+import type {Snapshot} from '../../model/snapshot.ts';
+import {AbortError, usageError} from '../errors.ts';
+import {backendStates} from '../sessions/session.ts';
+import {nearest} from '../text/nearest.ts';
+import {parseDurationMs} from '../text/time.ts';
 
 /** A parameter's value as typed, else its default ('' if it has none). */
 export type ReadValue = (name: string) => string;
@@ -99,7 +103,132 @@ export function readChoice<Choice extends string>(
   return choice;
 }
 
+/** A table or index. */
+type Named = {schema: string; name: string};
+
+/** Maximum number of candidates that an error names. */
+const mostNamed = 5;
+
+/**
+ * Resolves `name` or `schema.name` to the `schema.name` of a known table or index. Throws AbortError (exit 2) for
+ * an unknown name, which would otherwise select nothing and look like an all-clear, and for a name
+ * that exists in several schemas.
+ */
+export function resolveName(parameter: string, typed: string, known: readonly Named[]): string {
+  const exact = known.filter(each => qualified(each) === typed);
+  const matches = exact.length > 0 ? exact : known.filter(({name}) => name === typed);
+  const [first] = matches;
+  if (first === undefined) throw unknownName(parameter, typed, known);
+  if (matches.length > 1)
+    throw usageError(`${parameter}=${typed} exists in more than one schema`, candidatesHint(matches));
+  return qualified(first);
+}
+
+export function qualified({schema, name}: Named): string {
+  return `${schema}.${name}`;
+}
+
+function unknownName(parameter: string, typed: string, known: readonly Named[]) {
+  const message = `${parameter}=${typed} does not exist`;
+  const elsewhere = known.filter(({name}) => name === typed.split('.').at(-1));
+  if (elsewhere.length > 0) return usageError(message, candidatesHint(elsewhere));
+  const asTyped = typed.includes('.') ? qualified : ({name}: Named) => name;
+  const near = nearest(typed, known.map(asTyped));
+  const similar = known.filter(each => asTyped(each) === near);
+  const candidates = similar.length > 0 ? similar : known;
+  return usageError(message, candidates.length > 0 ? candidatesHint(candidates) : undefined);
+}
+
+function candidatesHint(candidates: readonly Named[]): string {
+  const names = candidates.slice(0, mostNamed).map(qualified);
+  if (candidates.length === 1) return `did you mean ${names}?`;
+  const more = candidates.length > mostNamed ? ` and ${candidates.length - mostNamed} more` : '';
+  return `candidates: ${names.join(', ')}${more}`;
+}
+
 /** Whether pg_size_bytes() accepts it on every supported version: 10GB, 1.5 MB, 8192. */
 export function isSize(text: string): boolean {
   return /^\d+(\.\d+)?\s*(bytes|kB|MB|GB|TB)?$/i.test(text.trim());
+}
+
+/** An error prevents planning; a warning does not. */
+export type ParameterProblem = {severity: 'error' | 'warning'; text: string};
+
+/**
+ * Checks a value while it is typed; null if valid. '' means not set. Knows only the kinds of parameters: the recipe may
+ * still reject a value when it plans.
+ */
+export function problemOf(
+  parameter: Parameter,
+  value: string,
+  snapshot: Snapshot | null,
+  facts: RecipeData,
+): ParameterProblem | null {
+  const text = value.trim();
+  if (text === '') return parameter.is_required ? error('must be set') : null;
+  const misread = misreadOf(parameter, text) ?? refusalOf(parameter, text);
+  if (misread !== null) return error(misread);
+  return unseenOf(parameter, parameter.kind === 'text' ? value : text, snapshot, facts);
+}
+
+function misreadOf({kind, choices = []}: Parameter, text: string): string | null {
+  switch (kind) {
+    case 'duration':
+      return parseDurationMs(text) === null ? 'not a duration: 90s, 10min, 1h30m' : null;
+    case 'size':
+      return isSize(text) ? null : 'not a size: 500MB, 10GB';
+    case 'integer':
+      return /^[+-]?\d+$/.test(text) ? null : 'not a whole number';
+    case 'number':
+      return /^[+-]?\d+(\.\d+)?$/.test(text) ? null : 'not a number';
+    case 'choice':
+      return choices.includes(text.toLowerCase()) ? null : `one of ${choices.join(', ')}`;
+    case 'pids':
+      return /^\d+(@[^,]*)?([\s,]+\d+(@[^,]*)?)*,?$/.test(text) ? null : 'not pids: 4711,4712';
+    case 'states':
+      return misreadStates(text);
+    default:
+      return null;
+  }
+}
+
+/** The recipe's own error message, without the parameter's name. */
+function refusalOf({name, check}: Parameter, text: string): string | null {
+  try {
+    check?.(text);
+    return null;
+  } catch (refusal) {
+    if (!(refusal instanceof AbortError)) throw refusal;
+    return refusal.message.replace(`${name}=${text} is `, '').replace(`${name}: `, '');
+  }
+}
+
+function misreadStates(text: string): string | null {
+  const unknown = readList(text).find(name => !backendStates.some(state => state === name.toLowerCase()));
+  return unknown === undefined ? null : `no state "${unknown}"`;
+}
+
+/**
+ * Warns about a name that is not among the suggestions: a typo, or a session that is not connected yet. Suggested durations
+ * and numbers are only examples.
+ */
+function unseenOf(
+  {kind, suggest}: Parameter,
+  text: string,
+  snapshot: Snapshot | null,
+  facts: RecipeData,
+): ParameterProblem | null {
+  if ((kind !== 'text' && kind !== 'pids') || snapshot === null || suggest === undefined) return null;
+  const seen = suggest(snapshot, facts);
+  if (seen.length === 0 || seen.includes(text)) return null;
+  if (kind === 'text' && parseDurationMs(text) !== null) return null;
+  const words = kind === 'text' && !text.includes(',') ? [text] : readList(text);
+  const unseen = words.find(word => !seen.includes(word.replace(/@.*/, '')));
+  if (unseen === undefined) return null;
+  const similar = kind === 'text' ? nearest(unseen, seen) : undefined;
+  return {severity: 'warning', text: `not seen now${similar === undefined ? '' : `; ${similar}?`}`};
+}
+
+function error(text: string): ParameterProblem {
+  return {severity: 'error', text};
 }

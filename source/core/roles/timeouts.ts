@@ -2,8 +2,8 @@ import type {Plan} from '../../model/recipe.ts';
 import type {RoleSettings} from '../../model/recipe-data.ts';
 import type {Backend, Snapshot} from '../../model/snapshot.ts';
 import {usageError} from '../errors.ts';
-import {parseDurationMs} from '../text/duration.ts';
 import {counted} from '../text/format.ts';
+import {parseDurationMs} from '../text/time.ts';
 
 export type TimeoutSetting = {
   name: string;

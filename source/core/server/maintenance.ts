@@ -1,10 +1,7 @@
-import type {Catalog} from '../../model/catalog.ts';
 import type {Maintenance, TableUpkeep, XminHolder} from '../../model/recipe-data.ts';
 import type {AdviceStep, SqlStep, Verification} from '../../model/step.ts';
-import {usageError} from '../errors.ts';
 import {thresholds} from '../health/thresholds.ts';
 import {quoteIdentifier, quoteLiteral} from '../sql/quote.ts';
-import {nearest} from '../text/nearest.ts';
 
 /** `schema.name`. */
 export function nameOf({schema, name}: TableUpkeep): string {
@@ -108,45 +105,4 @@ function howToRelease({kind, name}: XminHolder): string {
     case 'standby':
       return 'A query on that standby holds it back (hot_standby_feedback): end the query there.';
   }
-}
-
-type TableName = {schema: string; name: string};
-
-/**
- * Resolves names with or without schema to `schema.name`. Throws AbortError (exit 2) for an unknown or
- * ambiguous name.
- */
-export function resolveTables(named: readonly string[], catalog: Catalog | undefined): string[] {
-  if (named.length === 0) return [];
-  if (catalog === undefined) throw usageError('the tables of the database could not be read');
-  const {tables} = catalog;
-  const resolved = named.map(typed => resolveTable(typed, tables));
-  return [...new Set(resolved)];
-}
-
-function resolveTable(typed: string, tables: readonly TableName[]): string {
-  const whole = tables.map(written);
-  if (whole.includes(typed)) return typed;
-  const [found, ...others] = tables.filter(({name}) => name === typed).map(written);
-  if (found === undefined) throw usageError(`table "${typed}" does not exist${nearby(typed, tables)}`);
-  if (others.length > 0)
-    throw usageError(
-      `table "${typed}" is ambiguous: ${[found, ...others].join(', ')}`,
-      'add the schema: schema.name',
-    );
-  return found;
-}
-
-function nearby(typed: string, tables: readonly TableName[]): string {
-  const bare = nearest(
-    typed,
-    tables.map(({name}) => name),
-  );
-  const near = tables.filter(({name}) => name === bare).map(written);
-  const names = near.length > 0 ? near : [nearest(typed, tables.map(written))].filter(Boolean);
-  return names.length === 0 ? '' : `: did you mean ${names.join(' or ')}?`;
-}
-
-function written({schema, name}: TableName): string {
-  return `${schema}.${name}`;
 }

@@ -38,6 +38,44 @@ export function selectSessions(snapshot: Snapshot, criteria: SessionCriteria): S
   return {chosen: kept, skipped, blocked};
 }
 
+function matchingSessions(snapshot: Snapshot, criteria: SessionCriteria, skipped: Skipped[]): Backend[] {
+  const candidates =
+    criteria.named === null ? snapshot.backends : findNamed(snapshot, criteria.named, skipped);
+  return candidates.filter(backend => {
+    if (!matchesCriteria(backend, criteria)) return false;
+    if (backend.state === null || criteria.states.includes(backend.state)) return true;
+    if (criteria.named !== null) {
+      const reason = `it is ${backend.state}, not ${criteria.states.join(', ')}`;
+      skipped.push(toSkipped(backend, {reason, is_forbidden: false}));
+    }
+    return false;
+  });
+}
+
+function findNamed(snapshot: Snapshot, named: readonly NamedSession[], skipped: Skipped[]): Backend[] {
+  const found = new Map<number, Backend>();
+  for (const {pid, backend_start} of named) {
+    const backend = snapshot.backends.find(each => each.pid === pid);
+    const isOther =
+      backend_start !== null && backend !== undefined && backend.backend_start !== backend_start;
+    if (backend !== undefined && !isOther) found.set(pid, backend);
+    else
+      skipped.push({
+        subject: subjectOf(pid),
+        description: String(pid),
+        reason: absenceOf(snapshot, pid, isOther),
+      });
+  }
+  return [...found.values()];
+}
+
+function absenceOf(snapshot: Snapshot, pid: number, isOther: boolean): string {
+  if (isOther) return 'the session is gone and its pid was reused';
+  const worker = snapshot.background_workers.find(each => each.pid === pid);
+  if (worker) return `backend type ${worker.backend_type}: not a client session`;
+  return "no such session: it ended, or it is poolctl's own";
+}
+
 /** Application x role x client of the selected sessions, with the steps that end them. */
 export function watchGroups(chosen: readonly Backend[]): WatchedGroup[] {
   const groups = new Map<string, WatchedGroup>();
@@ -97,44 +135,47 @@ function describeSession(session: Backend, waiters: number): string {
   return `${session.pid} ${describeBackend(session)} for ${age}${xact}${blocks}${what}`;
 }
 
-function shorten(text: string, length: number): string {
-  return text.length <= length ? text : `${text.slice(0, length - 1)}…`;
+const maxWidth = 76;
+const maxLines = 24;
+
+/** The lock tree as lines for a preview; sessions that are `described` elsewhere show their pid only. */
+export function lockFigure(
+  roots: readonly LockNode[],
+  snapshot: Snapshot,
+  described: ReadonlySet<number>,
+): string[] {
+  const undescribed = {...snapshot, backends: snapshot.backends.filter(({pid}) => !described.has(pid))};
+  const lines = roots.flatMap(root => [describe(root, undescribed), ...branches(root, undescribed, '')]);
+  const shown = lines.length > maxLines ? lines.slice(0, maxLines - 1) : lines;
+  const rest = lines.length - shown.length;
+  return [...shown, ...(rest > 0 ? [`and ${rest} more`] : [])].map(line => shorten(line, maxWidth));
 }
 
-function matchingSessions(snapshot: Snapshot, criteria: SessionCriteria, skipped: Skipped[]): Backend[] {
-  const candidates =
-    criteria.named === null ? snapshot.backends : findNamed(snapshot, criteria.named, skipped);
-  return candidates.filter(backend => {
-    if (!matchesCriteria(backend, criteria)) return false;
-    if (backend.state === null || criteria.states.includes(backend.state)) return true;
-    if (criteria.named !== null) {
-      const reason = `it is ${backend.state}, not ${criteria.states.join(', ')}`;
-      skipped.push(toSkipped(backend, {reason, is_forbidden: false}));
-    }
-    return false;
+function branches({children}: LockNode, snapshot: Snapshot, indent: string): string[] {
+  return children.flatMap((child, index) => {
+    const isLast = index === children.length - 1;
+    return [
+      `${indent}${isLast ? '└─ ' : '├─ '}${describe(child, snapshot)}`,
+      ...branches(child, snapshot, `${indent}${isLast ? '   ' : '│  '}`),
+    ];
   });
 }
 
-function findNamed(snapshot: Snapshot, named: readonly NamedSession[], skipped: Skipped[]): Backend[] {
-  const found = new Map<number, Backend>();
-  for (const {pid, backend_start} of named) {
-    const backend = snapshot.backends.find(each => each.pid === pid);
-    const isOther =
-      backend_start !== null && backend !== undefined && backend.backend_start !== backend_start;
-    if (backend !== undefined && !isOther) found.set(pid, backend);
-    else
-      skipped.push({
-        subject: subjectOf(pid),
-        description: String(pid),
-        reason: absenceOf(snapshot, pid, isOther),
-      });
-  }
-  return [...found.values()];
+function describe({pid, waiters_total, is_in_cycle}: LockNode, snapshot: Snapshot): string {
+  const backend = snapshot.backends.find(each => each.pid === pid);
+  const wait = snapshot.lock_waits.find(each => each.pid === pid);
+  return [
+    pid === 0 ? 'prepared transaction' : String(pid),
+    ...(backend ? [describeBackend(backend)] : []),
+    ...(waiters_total > 0 ? [`blocks ${waiters_total}`] : []),
+    ...(is_in_cycle ? ['deadlocked'] : []),
+    ...(wait
+      ? [`waits ${formatAge(wait.wait_age_ms)} for ${wait.mode} on ${wait.relation ?? wait.locktype}`]
+      : []),
+  ].join('  ');
 }
 
-function absenceOf(snapshot: Snapshot, pid: number, isOther: boolean): string {
-  if (isOther) return 'the session is gone and its pid was reused';
-  const worker = snapshot.background_workers.find(each => each.pid === pid);
-  if (worker) return `backend type ${worker.backend_type}: not a client session`;
-  return "no such session: it ended, or it is poolctl's own";
+function shorten(text: string, length: number): string {
+  const characters = [...text];
+  return characters.length <= length ? text : `${characters.slice(0, length - 1).join('')}…`;
 }

@@ -1,6 +1,6 @@
-import {shownTags} from '../activity/tags.ts';
-import {redactQuotedName} from '../text/redact.ts';
-import {secretsByPlace} from './secrets.ts';
+import type {ExecutableText} from '../../model/step.ts';
+import {redactQuotedName, redactSecrets, type Showable} from '../text/redact.ts';
+import {isSecretName, maskSecrets, secretsByPlace} from './secrets.ts';
 import {coarseTokens, literalMark, mayGoOn, type SqlToken, sqlTokens} from './tokens.ts';
 
 /**
@@ -33,31 +33,19 @@ export function shownStatement(sql: string): string {
   return render(tokens, token => token.kind === 'string' || isSecret(token), tagsOf).trim();
 }
 
-/** `/*route='%2Fusers'* /`; '' for a comment without tags. */
-function tagsOf(comment: string): string {
-  const tags = comment.includes("='") ? Object.entries(shownTags(comment)) : [];
-  if (tags.length === 0) return '';
-  return `/*${tags.map(([name, value]) => `${encodeTag(name)}='${encodeTag(value)}'`).join(',')}*/`;
-}
-
-/** Percent-encodes a tag as sqlcommenter does; a lone surrogate, which cannot be encoded, is replaced. */
-function encodeTag(text: string): string {
-  return encodeURIComponent(text.replace(/\p{Cs}/gu, '\ufffd')).replaceAll("'", '%27');
-}
-
 function secretIn(sql: string, tokens: readonly SqlToken[]): (token: SqlToken) => boolean {
   const secrets = mayNameSecret(sql) ? secretsByPlace(tokens) : null;
   return token => token.kind !== 'parameter' && (secrets?.has(token) ?? false);
 }
 
 function mayNameSecret(sql: string): boolean {
-  return secretHint.test(sql) && secretName.test(sql);
+  return secretHint.test(sql) && secretWord.test(sql);
 }
 
-/** Found in whatever `secretName` finds, and looked for in two thirds of the time. */
+/** Matches whatever `secretWord` matches, in two thirds of the time. */
 const secretHint = /:\/\/|key|pass|pwd|secret|token|bearer|credential|authorization|pin|otp|cv[vc]/i;
-/** What a name of a secret has in it, in any case and plural. */
-const secretName =
+/** What the name of a secret contains, in any case, also in the plural. */
+const secretWord =
   /:\/\/|bearer|passw|passphrase|passcode|pwd|secret|token|(?:api|access|private|signing|encryption|auth)[_-]?key|credential|authorization|(?:^|[^a-z])(?:pin|otp|cvv|cvc)s?(?:[^a-z]|$)/i;
 
 function render(
@@ -76,4 +64,100 @@ function render(
     }
   }
   return shown;
+}
+
+/**
+ * The sqlcommenter tags of a statement: `/*route='%2Fusers',action='index'* /` gives {route: '/users', ...}.
+ * Prisma appends them at the end, other libraries prepend them: every comment is read. Keys and values
+ * are URL-encoded and a quote inside a value is `\'` (google.github.io/sqlcommenter/spec). A comment that the
+ * server truncated (track_activity_query_size) yields the tags that are complete.
+ */
+export function parseTags(query: string | null): Record<string, string> {
+  if (query === null) return {};
+  const tags: [string, string][] = [];
+  for (let start = query.indexOf('/*'); start >= 0; ) {
+    const end = query.indexOf('*/', start + 2);
+    const comment = query.slice(start + 2, end < 0 ? undefined : end);
+    collectPairs(comment, tags);
+    start = end < 0 ? -1 : query.indexOf('/*', end + 2);
+  }
+  return Object.fromEntries(tags);
+}
+
+/** The tags with secrets redacted, for display and recordings. */
+export function shownTags(query: string): Record<string, string> {
+  const tags = Object.entries(parseTags(query));
+  return Object.fromEntries(
+    tags.map(([name, value]) => [name, isSecretName(name) ? '***' : redactSecrets(value)]),
+  );
+}
+
+/** `/*route='%2Fusers'* /`; '' for a comment without tags. */
+function tagsOf(comment: string): string {
+  const tags = comment.includes("='") ? Object.entries(shownTags(comment)) : [];
+  if (tags.length === 0) return '';
+  return `/*${tags.map(([name, value]) => `${encodeTag(name)}='${encodeTag(value)}'`).join(',')}*/`;
+}
+
+/** Percent-encodes a tag as sqlcommenter does; a lone surrogate, which cannot be encoded, is replaced. */
+function encodeTag(text: string): string {
+  return encodeURIComponent(text.replace(/\p{Cs}/gu, '\ufffd')).replaceAll("'", '%27');
+}
+
+/**
+ * Scans from one `='` to the next, never backward: a pattern that tries a key at every position takes
+ * 40 ms for 500 comments of 300 characters without tags, and any client can choose the comments.
+ */
+function collectPairs(comment: string, tags: [string, string][]): void {
+  let keyFrom = 0;
+  for (let equals = comment.indexOf("='"); equals >= 0; equals = comment.indexOf("='", keyFrom)) {
+    const close = closingQuote(comment, equals + 2);
+    if (close < 0) return;
+    const key = comment.slice(Math.max(keyFrom, equals - longestKey), equals).match(/[^\s,='"]*$/)?.[0] ?? '';
+    const value = comment.slice(equals + 2, close).replaceAll("\\'", "'");
+    if (key !== '') tags.push([decode(key), decode(value)]);
+    keyFrom = close + 1;
+  }
+}
+
+const longestKey = 128;
+
+/** The end of the value that starts at `from`; -1 if it was truncated. */
+function closingQuote(text: string, from: number): number {
+  for (let at = text.indexOf("'", from); at >= 0; at = text.indexOf("'", at + 1)) {
+    if (text[at - 1] !== '\\' || at === from) return at;
+  }
+  return -1;
+}
+
+/** Unchanged if it is not URL-encoded, as `100%`. */
+function decode(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
+/**
+ * Text for a preview, line by line, with every control character, format character and unusual space made visible. Lines end
+ * where PostgreSQL ends them: a carriage return ends a comment (`-- one row<CR>OR true`).
+ */
+export function revealLines(text: Showable): Showable[] {
+  return text
+    .split(/\r?\n|(?<=\r)/)
+    .map(line => line.replace(/^\t+/, tabs => '  '.repeat(tabs.length)).replace(hidden, reveal));
+}
+
+/** SQL for a preview, with secrets masked: the only conversion from executable to shown text. */
+export function shownLines(text: ExecutableText): Showable[] {
+  return revealLines(maskSecrets(text));
+}
+
+const hidden = /(?! )[\p{Zs}\p{Zl}\p{Zp}]|[\p{Cc}\p{Cf}\p{Cs}\p{Default_Ignorable_Code_Point}]/gu;
+
+function reveal(found: string): string {
+  const code = found.codePointAt(0) ?? 0;
+  if (code < 0x20) return String.fromCodePoint(0x2400 + code);
+  return code === 0x7f ? '\u2421' : `<U+${code.toString(16).toUpperCase().padStart(4, '0')}>`;
 }

@@ -7,7 +7,12 @@ export function redactSecrets(text: Showable): string {
   return patterns.reduce((shown: string, [pattern, by]) => shown.replace(pattern, by), text);
 }
 
-/** The same for every string in a plain value. A value with executable text is a type error. */
+/** An error's message on one line, without secrets. */
+export function messageOf(error: unknown): string {
+  return redactSecrets(error instanceof Error ? error.message : String(error)).replace(/\s+/g, ' ');
+}
+
+/** A plain value with the secrets in all its strings masked. A value with executable text is a type error. */
 export function redactDeep<T extends ShowableValue>(value: T): T {
   return redactValue(value) as T;
 }
@@ -28,7 +33,7 @@ function redactValue(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).map(([key, member]) => [key, redactValue(member)]));
 }
 
-/** The same for text whose SQL literals are already masked. */
+/** Masks secrets in text whose SQL literals are already masked. */
 export function redactBesideSql(text: Showable): string {
   if (!mayHoldOne.test(text)) return text;
   return besideSql.reduce((shown: string, [pattern, by]) => shown.replace(pattern, by), text);

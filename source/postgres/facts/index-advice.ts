@@ -1,10 +1,9 @@
 import {type AdviceInput, adviseIndexes} from '../../core/indexes/advise-indexes.ts';
 import type {WorkloadStatement} from '../../core/indexes/candidates.ts';
-import type {ExistingIndex} from '../../core/indexes/existing-index.ts';
+import type {ExistingIndex} from '../../core/indexes/index-spec.ts';
 import {specOf} from '../../core/indexes/index-spec.ts';
 import {readStatement} from '../../core/indexes/read-statement.ts';
-import type {Column, Columns} from '../../core/indexes/statement-shape.ts';
-import type {Naming} from '../../core/indexes/terms.ts';
+import type {Column, Columns, Naming} from '../../core/indexes/statement-shape.ts';
 import {shownStatement} from '../../core/sql/shown-sql.ts';
 import type {Catalog} from '../../model/catalog.ts';
 import type {IndexAdvice, IndexAdviceNeed, SkippedIndex} from '../../model/recipe-data.ts';

@@ -1,7 +1,7 @@
-import type {Candidate, Planned, Planner, WorkloadStatement} from '../../core/indexes/candidates.ts';
+import type {Planned, Planner, WorkloadStatement} from '../../core/indexes/candidates.ts';
 import {estimateStatement} from '../../core/indexes/estimate.ts';
-import type {ExistingIndex} from '../../core/indexes/existing-index.ts';
-import {definitionOf, type IndexSpec} from '../../core/indexes/index-spec.ts';
+import type {ExistingIndex} from '../../core/indexes/index-spec.ts';
+import {type Candidate, definitionOf, type IndexSpec} from '../../core/indexes/index-spec.ts';
 import type {Columns} from '../../core/indexes/statement-shape.ts';
 import {estimateSize} from '../../core/indexes/statistics.ts';
 import {quoteIdentifier} from '../../core/sql/quote.ts';

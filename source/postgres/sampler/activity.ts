@@ -1,6 +1,5 @@
-import {backendStates} from '../../core/activity/backend-states.ts';
-import {shownTags} from '../../core/activity/tags.ts';
-import {shownStatement} from '../../core/sql/shown-sql.ts';
+import {backendStates} from '../../core/sessions/session.ts';
+import {shownStatement, shownTags} from '../../core/sql/shown-sql.ts';
 import {memoize} from '../../core/text/memoize.ts';
 import {redactSecrets} from '../../core/text/redact.ts';
 import type {Backend, BackendState, BackgroundWorker} from '../../model/snapshot.ts';

@@ -1,5 +1,5 @@
 import {type AbortError, usageError} from '../../core/errors.ts';
-import {parseDurationMs} from '../../core/text/duration.ts';
+import {parseDurationMs} from '../../core/text/time.ts';
 import type {Sample} from './endpoint.ts';
 import {scanStatement} from './scan-statement.ts';
 import {onlyVariant, type SqlEndpoint, type SqlNode, type SqlParam, type SqlValue} from './sql-endpoint.ts';

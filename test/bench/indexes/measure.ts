@@ -1,8 +1,7 @@
 import {adviseIndexes} from '../../../source/core/indexes/advise-indexes.ts';
 import type {WorkloadStatement} from '../../../source/core/indexes/candidates.ts';
-import type {ExistingIndex} from '../../../source/core/indexes/existing-index.ts';
-import {covers} from '../../../source/core/indexes/existing-index.ts';
-import {type IndexKey, key} from '../../../source/core/indexes/index-spec.ts';
+import type {ExistingIndex} from '../../../source/core/indexes/index-spec.ts';
+import {covers, type IndexKey, key} from '../../../source/core/indexes/index-spec.ts';
 import type {IndexAdvice, IndexProposal} from '../../../source/model/recipe-data.ts';
 import type {Connection} from '../../../source/postgres/connect/connect.ts';
 import {readAdviceInput} from '../../../source/postgres/facts/index-advice.ts';

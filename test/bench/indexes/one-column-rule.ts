@@ -1,7 +1,14 @@
 import type {WorkloadStatement} from '../../../source/core/indexes/candidates.ts';
-import {toCandidate} from '../../../source/core/indexes/candidates.ts';
-import {type ExistingIndex, findCovering, minimumRows} from '../../../source/core/indexes/existing-index.ts';
-import {btree, definitionOf, type IndexSpec, key} from '../../../source/core/indexes/index-spec.ts';
+import {
+  btree,
+  definitionOf,
+  type ExistingIndex,
+  findCovering,
+  type IndexSpec,
+  key,
+  minimumRows,
+  toCandidate,
+} from '../../../source/core/indexes/index-spec.ts';
 import type {Condition} from '../../../source/core/indexes/statement-shape.ts';
 import {rowsOf} from '../../../source/core/indexes/statistics.ts';
 import type {Table} from '../../../source/model/catalog.ts';

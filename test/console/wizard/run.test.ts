@@ -2,7 +2,7 @@ import {describe, expect, it} from 'vitest';
 import type {ConsoleState} from '../../../source/console/state/state.ts';
 import {wizardOf} from '../../../source/console/state/wizard.ts';
 import {createRunState} from '../../../source/core/engine/run-state.ts';
-import {sessionId} from '../../../source/core/sessions/session-id.ts';
+import {sessionId} from '../../../source/core/sessions/session.ts';
 import type {RunState, StepProgress} from '../../../source/model/run.ts';
 import type {Step} from '../../../source/model/step.ts';
 import {exampleServer} from '../../helpers/identity.ts';

@@ -1,5 +1,6 @@
-import {expect, it} from 'vitest';
-import {holds} from '../../../source/core/engine/step.ts';
+import {describe, expect, it} from 'vitest';
+import {applyChange, holds, invertChange} from '../../../source/core/engine/step.ts';
+import type {FileChange} from '../../../source/model/step.ts';
 
 it.each([
   ['=', 0, {n: 0}, true],
@@ -21,4 +22,63 @@ it.each([
   ['<>', 0, undefined, false],
 ] as const)('n %s %j, %j', (op, value, row, expected) => {
   expect(holds({column: 'n', op, value}, row)).toBe(expected);
+});
+
+const replace: FileChange = {kind: 'replace', before: 'max: 5', after: 'max: 7'};
+const parameters: FileChange = {
+  kind: 'url_parameters',
+  variable: 'DATABASE_URL',
+  before: {connection_limit: null},
+  after: {connection_limit: '7'},
+};
+
+describe('applyChange', () => {
+  it.each<[string, string | null, FileChange, string | null | undefined]>([
+    ['creates what is not there', null, {kind: 'create', text: 'a'}, 'a'],
+    ['does not create over another', 'b', {kind: 'create', text: 'a'}, undefined],
+    ['removes what it knows', 'a', {kind: 'remove', text: 'a'}, null],
+    ['does not remove what has changed', 'ab', {kind: 'remove', text: 'a'}, undefined],
+    ['does not remove what is gone', null, {kind: 'remove', text: 'a'}, undefined],
+    ['replaces', '{max: 5}', replace, '{max: 7}'],
+    ['does not replace one of two', '{max: 5}{max: 5}', replace, undefined],
+    ['does not replace what is gone', '{max: 6}', replace, undefined],
+    ['does not replace nothing', 'a', {kind: 'replace', before: '', after: 'b'}, undefined],
+    ['does not replace in no file', null, replace, undefined],
+    ['takes $& as it is', 'max: 5', {...replace, after: '$&$1'}, '$&$1'],
+    [
+      'sets parameters',
+      'DATABASE_URL=postgres://h/d',
+      parameters,
+      'DATABASE_URL=postgres://h/d?connection_limit=7',
+    ],
+    ['sets none in no file', null, parameters, undefined],
+  ])('%s', (_, text, change, expected) => expect(applyChange(text, change)).toBe(expected));
+});
+
+describe('invertChange', () => {
+  it.each<[string, string | null, FileChange]>([
+    ['a creation', null, {kind: 'create', text: 'a'}],
+    ['a creation with its folder', null, {kind: 'create', text: 'a', folder: 'new'}],
+    [
+      'parts of a query',
+      'U=postgres://h/d?&a=+5\n',
+      {
+        kind: 'url_query',
+        variable: 'U',
+        edits: [
+          {before: 'a=+5', after: 'a=5'},
+          {before: '', after: '&b=1'},
+        ],
+      },
+    ],
+    ['a removal', 'a', {kind: 'remove', text: 'a'}],
+    ['a replacement', 'x {max: 5} y', replace],
+    ['parameters', 'A=1\nDATABASE_URL="postgres://u:p@h/d" # c\n', parameters],
+  ])('takes back %s, and that again', (_, text, change) => {
+    const changed = applyChange(text, change);
+    if (changed === undefined) throw new Error('it fits');
+    expect(changed).not.toBe(text);
+    expect(applyChange(changed, invertChange(change))).toBe(text);
+    expect(invertChange(invertChange(change))).toEqual(change);
+  });
 });

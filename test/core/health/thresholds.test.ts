@@ -7,7 +7,7 @@ import {
   thresholds,
   writeThreshold,
 } from '../../../source/core/health/thresholds.ts';
-import {writeDuration} from '../../../source/core/text/duration.ts';
+import {writeDuration} from '../../../source/core/text/time.ts';
 import type {RecipeData} from '../../../source/model/recipe-data.ts';
 import type {Backend, Snapshot} from '../../../source/model/snapshot.ts';
 import {createCatalog, createForeignKey, createIndex, createTable} from '../../helpers/catalog.ts';

@@ -1,8 +1,6 @@
 import {describe, expect, it} from 'vitest';
-import {nameFor} from '../../../source/core/indexes/advise-indexes.ts';
 import {candidatesFor} from '../../../source/core/indexes/candidates.ts';
-import {covers} from '../../../source/core/indexes/existing-index.ts';
-import {keysOf, keysText, specOf} from '../../../source/core/indexes/index-spec.ts';
+import {covers, keysOf, keysText, nameFor, specOf} from '../../../source/core/indexes/index-spec.ts';
 import {estimateSize} from '../../../source/core/indexes/statistics.ts';
 import {columns, parser, shapeOf, table, tables} from './reading.ts';
 

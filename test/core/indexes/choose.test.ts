@@ -1,15 +1,10 @@
 import {describe, expect, it} from 'vitest';
 import {type AdviceInput, adviseIndexes} from '../../../source/core/indexes/advise-indexes.ts';
-import {
-  type Candidate,
-  type Planner,
-  toCandidate,
-  type WorkloadStatement,
-} from '../../../source/core/indexes/candidates.ts';
+import type {Planner, WorkloadStatement} from '../../../source/core/indexes/candidates.ts';
 import {chooseIndexes} from '../../../source/core/indexes/choose.ts';
 import {estimateStatement} from '../../../source/core/indexes/estimate.ts';
-import type {ExistingIndex} from '../../../source/core/indexes/existing-index.ts';
-import {btree, key} from '../../../source/core/indexes/index-spec.ts';
+import type {ExistingIndex} from '../../../source/core/indexes/index-spec.ts';
+import {btree, type Candidate, key, toCandidate} from '../../../source/core/indexes/index-spec.ts';
 import type {Catalog, ForeignKey, Table} from '../../../source/model/catalog.ts';
 import {columns, shapeOf, table, tables} from './reading.ts';
 

@@ -1,38 +1,51 @@
-import {describe, expect, it} from 'vitest';
-import {resolveName} from '../../../source/core/indexes/index-catalog.ts';
+import {expect, it} from 'vitest';
+import {concurrently, ifNotExists, plainKeysOf, shapeOf} from '../../../source/core/indexes/index-catalog.ts';
 
-const known = [
-  {schema: 'public', name: 'students'},
-  {schema: 'school', name: 'students'},
-  {schema: 'school', name: 'Course'},
-  {schema: 'school', name: 'a.b'},
-];
+it.each([
+  ['CREATE INDEX a ON s.t USING btree (b)', 'CREATE INDEX CONCURRENTLY a ON s.t USING btree (b)'],
+  [
+    'CREATE UNIQUE INDEX a ON s.t USING btree (b)',
+    'CREATE UNIQUE INDEX CONCURRENTLY a ON s.t USING btree (b)',
+  ],
+  ['create index concurrently if not exists a on t (b)', 'CREATE INDEX CONCURRENTLY a on t (b)'],
+])('builds %s so that everybody goes on writing', (definition, text) => {
+  expect(concurrently(definition)).toBe(text);
+  expect(ifNotExists(definition)).toBe(text.replace('CONCURRENTLY', 'IF NOT EXISTS'));
+});
 
-describe('resolveName', () => {
-  it.each([
-    ['school.students', 'school.students'],
-    ['Course', 'school.Course'],
-    ['a.b', 'school.a.b'],
-  ])('%s is %s', (typed, name) => {
-    expect(resolveName('table', typed, known)).toBe(name);
-  });
+it.each([
+  ['ON s.t USING btree ("B", c DESC) WHERE (d > 5)', 'btree (B, c DESC) WHERE (d > 5)'],
+  ['ON "s"."t" (a, B desc nulls first)', 'btree (a, b DESC)'],
+  ['ON t USING GIN (settings)', 'gin (settings)'],
+  ['ON t USING gin("settings" jsonb_path_ops)', 'gin (settings jsonb_path_ops)'],
+  [
+    'ON "ON x"."t (" USING btree (a ASC, b DESC NULLS LAST, c NULLS FIRST)',
+    'btree (a, b DESC NULLS LAST, c NULLS FIRST)',
+  ],
+  ['', null],
+])('takes CREATE INDEX x %s for %s', (text, shape) => {
+  expect(shapeOf(`CREATE INDEX x ${text}`)).toBe(shape);
+});
 
-  it.each([
-    ['students', /more than one schema/, 'candidates: public.students, school.students'],
-    ['school.student', /does not exist/, 'did you mean school.students?'],
-    ['Cuorse', /does not exist/, 'did you mean school.Course?'],
-    ['shop.Course', /does not exist/, 'did you mean school.Course?'],
-    ['nope', /does not exist/, 'candidates: public.students, school.students, school.Course, school.a.b'],
-  ])('refuses %s', (typed, message, hint) => {
-    expect(() => resolveName('table', typed, known)).toThrow(
-      expect.objectContaining({exitCode: 2, message: expect.stringMatching(message), hint}),
-    );
-  });
+it.each([
+  'CREATE INDEX "idle ON x USING y" ON "s"."t" USING btree (a)',
+  'CREATE UNIQUE INDEX CONCURRENTLY "on" ON ONLY t USING btree (a)',
+  'create index if not exists ON_ on t using btree (a)',
+  'CREATE INDEX ON t (a)',
+])('finds the shape of %s behind its names', definition => {
+  expect(shapeOf(definition)).toBe('btree (a)');
+});
 
-  it('counts the candidates it does not name, and names none where there are none', () => {
-    const many = Array.from({length: 7}, (_, at) => ({schema: 's', name: `table_number_${at}`}));
-    const refused = (hint: unknown) => expect.objectContaining({hint});
-    expect(() => resolveName('table', 'nope', many)).toThrow(refused(expect.stringMatching(/ and 2 more$/)));
-    expect(() => resolveName('table', 'nope', [])).toThrow(refused(undefined));
-  });
+const plain = (name: string, order = '', opclass: string | null = null) => ({name, order, opclass});
+
+it.each([
+  ['btree ("a", "b" DESC NULLS LAST)', [plain('a'), plain('b', 'DESC NULLS LAST')]],
+  ['gin ("a" jsonb_path_ops)', [plain('a', '', 'jsonb_path_ops')]],
+  ['gin ("a" "public"."gin_trgm_ops" DESC)', [plain('a', 'DESC', '"public"."gin_trgm_ops"')]],
+  ['btree ("a, ""b""", "USING (")', [plain('a, "b"'), plain('USING (')]],
+  ['btree (lower("a"))', null],
+  ['btree ("a") INCLUDE ("b")', null],
+  ['btree ("a") WHERE (b > 5)', null],
+])('reads the columns of %s', (tail, keys) => {
+  expect(plainKeysOf(`CREATE INDEX "x" ON "s"."t" USING ${tail}`)).toEqual(keys);
 });

@@ -1,5 +1,5 @@
 import {describe, expect, it} from 'vitest';
-import {applyChange, invertChange} from '../../../source/core/engine/file-change.ts';
+import {applyChange, invertChange} from '../../../source/core/engine/step.ts';
 import {poolerChanges, readPoolerFile} from '../../../source/core/pool/pgbouncer-ini.ts';
 
 const settings = {

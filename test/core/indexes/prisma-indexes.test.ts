@@ -1,7 +1,6 @@
 import {describe, expect, it} from 'vitest';
-import {applyChange, invertChange} from '../../../source/core/engine/file-change.ts';
-import {nextMigration, prismaSteps} from '../../../source/core/prisma/prisma-indexes.ts';
-import {readModels} from '../../../source/core/prisma/prisma-schema.ts';
+import {applyChange, invertChange} from '../../../source/core/engine/step.ts';
+import {nextMigration, prismaSteps, readModels} from '../../../source/core/indexes/prisma-indexes.ts';
 import type {PrismaSchema} from '../../../source/model/application.ts';
 import type {IndexProposal} from '../../../source/model/recipe-data.ts';
 import {createProposal} from '../../helpers/catalog.ts';

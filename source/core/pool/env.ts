@@ -1,6 +1,69 @@
-import type {UrlAddress} from '../../model/application.ts';
+import type {EnvFile, UrlAddress} from '../../model/application.ts';
 import type {QueryEdit, UrlParameters} from '../../model/step.ts';
 import {hostStart, parameterName, parameterValue, parsePostgresUrl} from '../text/postgres-url.ts';
+
+/** The URL parameters that configure a pool; others are not read. */
+const poolParameters = [
+  'connection_limit',
+  'pool_timeout',
+  'connect_timeout',
+  'socket_timeout',
+  'pgbouncer',
+  'schema',
+  'max',
+  'connectionTimeoutMillis',
+  'idleTimeoutMillis',
+];
+
+/** Reads the variable of an .env file's text; `text` null: the file does not exist. */
+export function readEnvFile(path: string, variable: string, text: string | null): EnvFile {
+  const refuse = (problem: string): EnvFile => ({
+    path,
+    variable,
+    problem,
+    masked_line: '',
+    address: null,
+    parameters: {},
+  });
+  if (text === null) return refuse('the file does not exist');
+  const found = findVariable(text, variable);
+  if (found === null) return refuse(`it must set ${variable} exactly once`);
+  const {value, start, line_start} = found;
+  if (!/^(?:postgres(?:ql)?|prisma\+postgres):\/\//.test(value)) {
+    return refuse(`${variable} in it is not a postgresql:// URL`);
+  }
+  if (isAmbiguousUrl(value)) {
+    return refuse(`the URL in ${variable} has an @ in its password or its parameters: write it as %40`);
+  }
+  const all = readParameters(value);
+  return {
+    path,
+    variable,
+    problem: null,
+    // The rest of the line, such as a comment, is not shown.
+    masked_line: `${text.slice(line_start, start)}${maskUrl(value, poolParameters)}${closingQuote(text, start)}`,
+    address: readAddress(value),
+    parameters: Object.fromEntries(
+      poolParameters.flatMap(name => (all.has(name) ? [[name, all.get(name) ?? '']] : [])),
+    ),
+  };
+}
+
+/** The edits that set these URL parameters, and the two lines of a diff; no edits if they are set. */
+export function envChange(
+  {masked_line, variable}: EnvFile,
+  wanted: Readonly<Record<string, string>>,
+): {edits: QueryEdit[]; diff: string[]} {
+  // The masked URL has its pool parameters and all separators unchanged.
+  const edits = queryEdits(findVariable(masked_line, variable)?.value ?? '', wanted);
+  const changed = setUrlQuery(masked_line, {variable, edits});
+  return {edits, diff: [`-${masked_line}`, `+${changed ?? masked_line}`]};
+}
+
+function closingQuote(text: string, start: number): string {
+  const before = text.charAt(start - 1);
+  return /["'`]/.test(before) ? before : '';
+}
 
 /**
  * Edits the query of one variable's URL in an .env file's text; no other byte changes, and the inverted
@@ -35,9 +98,9 @@ export function queryEdits(url: string, wanted: Readonly<Record<string, string>>
 }
 
 /**
- * For journals written before `url_query`: an .env file's text with query parameters of one variable's URL set, removed (null) or left where they stand;
- * comments, quotes and other lines are unchanged. `undefined` if the variable is not set exactly once
- * or its parameters are not as `before` has them.
+ * For journals written before `url_query`: sets (or removes, null) query parameters of one variable's URL in an .env
+ * file's text; comments, quotes and other lines are unchanged. `undefined` if the variable is not set exactly once or its
+ * parameters differ from `before`.
  */
 export function setUrlParameters(
   text: string,
@@ -98,7 +161,7 @@ export function readParameters(url: string): Map<string, string> {
  * Where a postgresql:// URL leads; null where it leaves that open, names several hosts, a proxy (prisma+postgres://) or
  * variables (`${DB_HOST}`).
  */
-export function readAddress(url: string): UrlAddress | null {
+function readAddress(url: string): UrlAddress | null {
   if (!/^postgres(ql)?:/.test(url)) return null;
   // Masked, as a password may hold what ends it.
   const [head] = splitQuery(maskUrl(url, []));

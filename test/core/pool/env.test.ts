@@ -1,15 +1,16 @@
 import {describe, expect, it} from 'vitest';
-import {applyChange, invertChange} from '../../../source/core/engine/file-change.ts';
-import {envChange, readEnvFile} from '../../../source/core/pool/env-file.ts';
+import {applyChange, invertChange} from '../../../source/core/engine/step.ts';
 import {
+  envChange,
   findVariable,
   isAmbiguousUrl,
   maskUrl,
   queryEdits,
+  readEnvFile,
   readParameters,
   setUrlParameters,
   setUrlQuery,
-} from '../../../source/core/pool/env-text.ts';
+} from '../../../source/core/pool/env.ts';
 import {mulberry32} from '../../../source/core/random.ts';
 
 const url = 'postgresql://app:pw@db:5432/shop';

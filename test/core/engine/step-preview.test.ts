@@ -1,6 +1,6 @@
 import {describe, expect, it} from 'vitest';
-import type {StepLine} from '../../../source/core/engine/step-lines.ts';
-import {hasFolded, stepLines, stepText, titleBeside} from '../../../source/core/engine/step-text.ts';
+import type {StepLine} from '../../../source/core/engine/step-preview.ts';
+import {hasFolded, stepLines, stepText, titleBeside} from '../../../source/core/engine/step-preview.ts';
 import {buildGuard} from '../../../source/core/indexes/index-guards.ts';
 import type {SqlStep, Step} from '../../../source/model/step.ts';
 

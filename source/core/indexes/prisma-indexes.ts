@@ -1,9 +1,8 @@
 import type {PrismaModel, PrismaSchema} from '../../model/application.ts';
 import type {IndexProposal} from '../../model/recipe-data.ts';
 import type {AdviceStep, FileStep, Step} from '../../model/step.ts';
-import {ifNotExists, isUnique, type PlainKey, plainKeysOf} from '../indexes/index-definition.ts';
 import {quoteIdentifier} from '../sql/quote.ts';
-import {readModels} from './prisma-schema.ts';
+import {ifNotExists, isUnique, type PlainKey, plainKeysOf} from './index-catalog.ts';
 
 /**
  * Steps that keep a Prisma application's schema and migrations in line with new indexes: `@@index`
@@ -161,4 +160,52 @@ function adviceOf(lost: Placed[]): AdviceStep {
       )
       .join('\n'),
   };
+}
+
+/** The models of a schema; views and types have no indexes. */
+export function readModels({files}: PrismaSchema): PrismaModel[] {
+  return files.flatMap(({path, text}) =>
+    [
+      ...withoutBlockComments(text).matchAll(
+        /^[ \t]*model[ \t]+(\w+)[ \t]*\{[^\n]*\n(?:[\s\S]*?\n)??[ \t]*\}/gm,
+      ),
+    ].map(({0: block, 1: name = '', index}) =>
+      toModel(path, {text: text.slice(index, index + block.length), code: block, name}),
+    ),
+  );
+}
+
+/** Replaces comments by blanks, so that positions stay the same. */
+function withoutBlockComments(text: string): string {
+  return text.replace(/\/\*[\s\S]*?\*\//g, comment => comment.replace(/[^\r\n]/g, ' '));
+}
+
+function toModel(path: string, {text, code, name}: Record<'text' | 'code' | 'name', string>): PrismaModel {
+  const lines = code
+    .split('\n')
+    .slice(1, -1)
+    .map(line => line.replace(/(^|\s)\/\/.*$/, ''));
+  return {
+    path,
+    text,
+    name,
+    table: attribute(lines, '@@map') ?? name,
+    schema: attribute(lines, '@@schema'),
+    fields: new Map(lines.flatMap(fieldOf)),
+  };
+}
+
+function attribute(lines: string[], name: string): string | null {
+  for (const line of lines) {
+    const found = new RegExp(`^\\s*${name}\\(\\s*(?:(?:name|map)\\s*:\\s*)?"([^"]*)"`).exec(line);
+    if (found?.[1] !== undefined) return found[1];
+  }
+  return null;
+}
+
+function fieldOf(line: string): [column: string, field: string][] {
+  const field = /^\s*(\w+)\s+\w/.exec(line)?.[1];
+  if (field === undefined) return [];
+  const mapped = /\s@map\(\s*(?:name\s*:\s*)?"([^"]*)"/.exec(line)?.[1];
+  return [[mapped ?? field, field]];
 }
