@@ -1,8 +1,7 @@
 import {chmod, copyFile, cp, readdir, readFile, rm, writeFile} from 'node:fs/promises';
 import {build} from 'esbuild';
-import {startInOneChunk} from './build/start-in-one-chunk.mjs';
+import {startInOneChunk, yogaWithoutFetch} from './build/esbuild-plugins.mjs';
 import {thirdPartyNotices} from './build/third-party-notices.mjs';
-import {yogaWithoutFetch} from './build/yoga-without-fetch.mjs';
 import {generateClients} from './source/demo/prisma/generate.mjs';
 
 await generateClients();

@@ -1,7 +1,25 @@
 import {usageError} from '../source/core/errors.ts';
 import {readCount, readList, readText, readValues} from '../source/core/recipe/parameters.ts';
 import type {Parameter, ParameterValues, Plan, Recipe} from '../source/model/recipe.ts';
-import {demoEndpoints} from './endpoints/shared/names.ts';
+
+/** The demo's read-only endpoints, by database. */
+export const demoEndpoints: Readonly<Record<string, readonly string[]>> = {
+  assessments: [
+    'admin-stats',
+    'administration-stats',
+    'assessment-history',
+    'assessments-list',
+    'dashboard-stats',
+    'mentor-assignments',
+    'mentor-stats',
+    'public-assessment-data',
+    'rbac-dashboard',
+    'rbac-users',
+    'reports-dashboard',
+    'students-list',
+  ],
+  taskdesk: ['agent-progress', 'manager-agents', 'manager-metrics'],
+};
 
 const parameters: Parameter[] = [
   {

@@ -1,6 +1,6 @@
 import {defineEndpoint} from 'poolctl';
 import type {Prisma, PrismaClient} from '../../source/demo/prisma/generated/taskdesk/client.ts';
-import {agentsOfPage, taskTypes, today} from './shared/demo-data.ts';
+import {agentsOfPage, taskTypes, today} from './shared/demo-application.ts';
 
 export default defineEndpoint<PrismaClient>({
   route: 'GET /api/manager/dashboard/agent-progress',

@@ -1,6 +1,6 @@
 import {defineEndpoint} from 'poolctl';
 import type {PrismaClient} from '../../source/demo/prisma/generated/assessments/client.ts';
-import {levels} from './shared/demo-data.ts';
+import {levels} from './shared/demo-application.ts';
 
 /** A class of 100 students. No two samples share a student. */
 type Class = {first_student_id: number};

@@ -1,6 +1,6 @@
 import {defineEndpoint} from 'poolctl';
 import type {PrismaClient} from '../../source/demo/prisma/generated/taskdesk/client.ts';
-import {today} from './shared/demo-data.ts';
+import {today} from './shared/demo-application.ts';
 
 export default defineEndpoint<PrismaClient>({
   route: 'GET /api/manager/dashboard/metrics',

@@ -1,6 +1,6 @@
 import {defineEndpoint} from 'poolctl';
 import type {PrismaClient} from '../../source/demo/prisma/generated/assessments/client.ts';
-import {cachedMentorSchoolIds, mentorSchoolIds} from './shared/mentor-schools.ts';
+import {cachedMentorSchoolIds, mentorSchoolIds} from './shared/demo-application.ts';
 
 /** A mentor's page calls ten routes, each of which first reads the mentor's schools. */
 const calls = 10;

@@ -1,6 +1,6 @@
 import {defineEndpoint} from 'poolctl';
 import type {PrismaClient} from '../../source/demo/prisma/generated/assessments/client.ts';
-import {cycles, levels} from './shared/demo-data.ts';
+import {cycles, levels} from './shared/demo-application.ts';
 
 export default defineEndpoint<PrismaClient, {subject: string}>({
   route: 'GET /api/public/assessment-data',

@@ -1,6 +1,6 @@
 import {defineEndpoint} from 'poolctl';
 import type {PrismaClient} from '../../source/demo/prisma/generated/assessments/client.ts';
-import {monthsBefore} from './shared/demo-data.ts';
+import {monthsBefore} from './shared/demo-application.ts';
 
 /** The user's schools: about 4, with 600 students and 2000 assessments. */
 type Region = {province: string; district: string};

@@ -1,6 +1,6 @@
 import {defineEndpoint} from 'poolctl';
 import type {PrismaClient} from '../../source/demo/prisma/generated/assessments/client.ts';
-import {cachedMentorSchoolIds, mentorSchoolIds} from './shared/mentor-schools.ts';
+import {cachedMentorSchoolIds, mentorSchoolIds} from './shared/demo-application.ts';
 
 const page = {orderBy: {created_at: 'desc'}, take: 50} as const;
 

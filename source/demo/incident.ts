@@ -1,7 +1,7 @@
 import {setTimeout as delay} from 'node:timers/promises';
 import type pg from 'pg';
+import type {Random} from '../core/random.ts';
 import {connectOutsidePool} from './instances.ts';
-import type {Random} from './random.ts';
 import {importOne} from './requests/assessments.ts';
 import {type Query, tagged, update} from './requests/prisma-sql.ts';
 import {abandoned, dump, leak, recalculation, type TrafficOptions} from './scenario.ts';

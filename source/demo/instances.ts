@@ -2,7 +2,7 @@ import net from 'node:net';
 import process from 'node:process';
 import {setTimeout as delay} from 'node:timers/promises';
 import pg from 'pg';
-import type {Random} from './random.ts';
+import type {Random} from '../core/random.ts';
 import {chooseRequest, type Send} from './requests/prisma-sql.ts';
 import type {Fleet, TrafficOptions} from './scenario.ts';
 

@@ -1,7 +1,7 @@
 import process from 'node:process';
+import {createRandom} from '../core/random.ts';
 import {stageIncident} from './incident.ts';
 import {createLoadLimiter, startFleet} from './instances.ts';
-import {createRandom} from './random.ts';
 import {calmFleets, incidentFleets, type TrafficOptions} from './scenario.ts';
 
 /** The answer to the parent process. */

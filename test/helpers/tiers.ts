@@ -21,7 +21,7 @@ export function sortIntoTiers(folder: string): Record<Tier, string[]> {
 
 /** What makes a test a server's, beside a built-in module that connects or starts processes. */
 const serverModules =
-  /\/(?:test\/helpers\/(?:server|terminal)|source\/demo\/(?:server|demo|processes|prisma\/clients))\.ts$/;
+  /\/(?:test\/helpers\/(?:server|terminal)|source\/(?:demo\/(?:server|demo|processes)|cli\/replay\/load-endpoint))\.ts$/;
 const builtIns = /^node:(?:child_process|cluster|dgram|http|https|http2|net|tls|worker_threads)$/;
 
 function tierOf(file: string, importsOf: (file: string) => Set<string>): Tier {

@@ -1,7 +1,7 @@
+import {randomFrom} from '../../source/core/random.ts';
 import type {Context, Endpoint} from '../../source/replay/endpoint/endpoint.ts';
 import {parseSqlEndpoint} from '../../source/replay/endpoint/parse-sql.ts';
 import {compileSqlEndpoint} from '../../source/replay/endpoint/sql-endpoint.ts';
-import {randomFrom} from '../../source/replay/measure/load.ts';
 import {
   type BenchmarkCase,
   type Measured,

@@ -4,7 +4,6 @@ import path from 'node:path';
 import {fileURLToPath} from 'node:url';
 import {usageError} from '../../core/errors.ts';
 import {didYouMean} from '../../core/text/nearest.ts';
-import {demoClients} from '../../demo/prisma/clients.ts';
 import type {Endpoint, Variant} from '../../replay/endpoint/endpoint.ts';
 import {parseSqlEndpoint} from '../../replay/endpoint/parse-sql.ts';
 import {compileSqlEndpoint} from '../../replay/endpoint/sql-endpoint.ts';
@@ -98,6 +97,12 @@ async function clientFileOf(file: string, {client, cwd}: ClientSource): Promise<
   const folders = client === undefined ? [applicationOf(file), cwd] : [path.resolve(cwd, client)];
   return (await Promise.all(folders.map(findClient))).find(found => found !== null) ?? null;
 }
+
+/** The generated clients of the demo's databases with endpoints. Each import loads Prisma (2 MB). */
+export const demoClients = {
+  assessments: () => import('../../demo/prisma/generated/assessments/client.ts'),
+  taskdesk: () => import('../../demo/prisma/generated/taskdesk/client.ts'),
+} as const;
 
 async function demoPrisma(database: string): Promise<Prisma> {
   const load = demoClients[database as keyof typeof demoClients];

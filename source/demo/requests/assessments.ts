@@ -1,4 +1,4 @@
-import type {Random} from '../random.ts';
+import type {Random} from '../../core/random.ts';
 import {incidentDay, rowCounts} from '../rows.ts';
 import type {Request, Send} from './prisma-sql.ts';
 import {count, create, findMany, findUnique, groupBy, type Query, tagged, update} from './prisma-sql.ts';

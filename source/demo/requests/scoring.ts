@@ -1,4 +1,4 @@
-import type {Random} from '../random.ts';
+import type {Random} from '../../core/random.ts';
 import {rowCounts} from '../rows.ts';
 import type {Request, Send} from './prisma-sql.ts';
 import {count, findMany, findUnique, type Query, tagged} from './prisma-sql.ts';

@@ -1,4 +1,4 @@
-import type {Random} from '../random.ts';
+import type {Random} from '../../core/random.ts';
 import {incidentDay, rowCounts} from '../rows.ts';
 import type {Request} from './prisma-sql.ts';
 import {count, findMany, groupBy, type Query, tagged, type Where} from './prisma-sql.ts';

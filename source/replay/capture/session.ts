@@ -43,7 +43,7 @@ export function observeSession(
 const maxBytes = 1024 * 1024;
 
 /** Reads the client's messages and queues those that the server will answer. */
-export function observeFrontend(session: Session, log: CaptureLog): (bytes: Buffer) => void {
+function observeFrontend(session: Session, log: CaptureLog): (bytes: Buffer) => void {
   return createMessageReader({
     keep: type => (type in readers ? maxBytes : 0),
     onMessage: (type, body, length) =>

@@ -255,7 +255,7 @@ export function withoutTrace(text: string): string {
 }
 
 /** The statement without leading comments. */
-export function withoutLeadingComments(text: string): string {
+function withoutLeadingComments(text: string): string {
   return text.replace(/^(?:\s+|--[^\n]*(?:\n|$)|\/\*[\s\S]*?(?:\*\/|$))+/, '').trim();
 }
 

@@ -1,10 +1,11 @@
 import {AbortError} from '../../core/errors.ts';
+import {randomFrom} from '../../core/random.ts';
 import {counted, formatCount, formatRatio} from '../../core/text/format.ts';
 import type {ReplayResult} from '../../model/replay-report.ts';
 import type {Variant} from '../endpoint/endpoint.ts';
 import type {Guard} from './guard.ts';
 import {runSetup} from './instance.ts';
-import {type Load, randomFrom} from './load.ts';
+import type {Load} from './load.ts';
 import {type BenchmarkCase, type MeasureOptions, measure, type Progress} from './measure.ts';
 import {toResult} from './results.ts';
 

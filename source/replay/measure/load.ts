@@ -1,5 +1,3 @@
-import {mulberry32} from '../../core/random.ts';
-
 /** How requests arrive. Closed loop: each user sends the next one when the last is answered. Open loop: at a rate. */
 export type Load = {
   /** Users of a closed loop; the most requests in flight of an open loop. */
@@ -27,12 +25,6 @@ export type LoadResult = {
   /** false if requests hung or the signal aborted the load. */
   isComplete: boolean;
 };
-
-/** Random numbers from 0 to below 1, the same for the same seed. */
-export function randomFrom(seed: number): () => number {
-  const next = mulberry32(seed);
-  return () => next() / 4_294_967_296;
-}
 
 /**
  * Sends requests until the load ends. In an open loop the latency counts from when the request was due, so it includes the

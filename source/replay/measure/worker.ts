@@ -1,8 +1,8 @@
 import {decodeFromCompressedBase64, encodeIntoCompressedBase64, type Histogram} from 'hdr-histogram-js';
+import {randomFrom} from '../../core/random.ts';
 import type {Endpoint} from '../endpoint/endpoint.ts';
 import {takeRefusals} from '../sandbox/outbound.ts';
 import type {InstanceOptions} from './instance.ts';
-import {randomFrom} from './load.ts';
 import {
   type BenchmarkCase,
   collectUnhandledRejections,

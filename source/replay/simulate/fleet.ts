@@ -1,7 +1,7 @@
+import {randomFrom} from '../../core/random.ts';
 import {formatRatio} from '../../core/text/format.ts';
 import type {ReplayResult, ReplayTimes} from '../../model/replay-report.ts';
 import {type BenchmarkMatrix, type BenchmarkOptions, casesOf} from '../measure/benchmark.ts';
-import {randomFrom} from '../measure/load.ts';
 import {type BenchmarkCase, type Measured, type MeasureOptions, measure} from '../measure/measure.ts';
 import {type Model, type Simulated, simulate} from './queueing-network.ts';
 

@@ -1,4 +1,4 @@
-import type {Random} from '../../../source/demo/random.ts';
+import type {Random} from '../../../source/core/random.ts';
 
 /** What an application sends so many times, with values of its own each time. */
 export type Statement = {calls: number; text: string; values(random: Random): unknown[]};

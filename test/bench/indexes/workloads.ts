@@ -1,5 +1,5 @@
+import {createRandom} from '../../../source/core/random.ts';
 import {createDatabases} from '../../../source/demo/demo.ts';
-import {createRandom} from '../../../source/demo/random.ts';
 import {assessmentsRequests, calmAssessmentsRequests} from '../../../source/demo/requests/assessments.ts';
 import type {Request, Send} from '../../../source/demo/requests/prisma-sql.ts';
 import {calmScoringRequests, scoringRequests} from '../../../source/demo/requests/scoring.ts';

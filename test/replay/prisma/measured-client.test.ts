@@ -1,7 +1,7 @@
 import {PrismaPg} from '@prisma/adapter-pg';
 import pg from 'pg';
 import {afterAll, beforeAll, describe, expect, test} from 'vitest';
-import {demoClients} from '../../../source/demo/prisma/clients.ts';
+import {demoClients} from '../../../source/cli/replay/load-endpoint.ts';
 import type {ClientClass} from '../../../source/replay/prisma/measured-client.ts';
 import {engineUrl, prismaOnEngine, proxiedUrl} from '../../../source/replay/prisma/measured-client.ts';
 import {allowOutbound} from '../../../source/replay/sandbox/outbound.ts';

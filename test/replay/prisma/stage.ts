@@ -1,8 +1,8 @@
 import {mkdtemp, rm, writeFile} from 'node:fs/promises';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
+import {demoClients} from '../../../source/cli/replay/load-endpoint.ts';
 import {createDatabases} from '../../../source/demo/demo.ts';
-import {demoClients} from '../../../source/demo/prisma/clients.ts';
 import type {ReplayResult} from '../../../source/model/replay-report.ts';
 import type {Endpoint} from '../../../source/replay/endpoint/endpoint.ts';
 import {type BenchmarkMatrix, runBenchmark} from '../../../source/replay/measure/benchmark.ts';

@@ -1,5 +1,5 @@
 import {describe, expect, it} from 'vitest';
-import {randomFrom} from '../../../source/replay/measure/load.ts';
+import {randomFrom} from '../../../source/core/random.ts';
 import {type Model, simulate} from '../../../source/replay/simulate/queueing-network.ts';
 
 const model: Model = {

@@ -1,5 +1,5 @@
 import {expect, test} from 'vitest';
-import {createRandom} from '../../source/demo/random.ts';
+import {createRandom} from '../../source/core/random.ts';
 
 const draws = (seed: number) => {
   const random = createRandom(seed);

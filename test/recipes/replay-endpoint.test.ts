@@ -1,9 +1,9 @@
 import {readdirSync, readFileSync} from 'node:fs';
 import {fileURLToPath} from 'node:url';
 import {expect, it} from 'vitest';
-import {demoEndpoints} from '../../../recipes/endpoints/shared/names.ts';
+import {demoEndpoints} from '../../recipes/replay-endpoint.ts';
 
-const folder = fileURLToPath(new URL('../../../recipes/endpoints/', import.meta.url));
+const folder = fileURLToPath(new URL('../../recipes/endpoints/', import.meta.url));
 
 it('lists every read-only endpoint of the demo under its database', () => {
   const found: Record<string, string[]> = {};
