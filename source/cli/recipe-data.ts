@@ -15,15 +15,15 @@ const readers: Readers = {
   application: async (_, {folder, variable}) =>
     (await import('../scan/application.ts')).readApplication(folder, variable),
   catalog: async connection => (await import('../postgres/facts/catalog.ts')).readCatalog(connection),
-  env_file: async (_, need) => (await import('../scan/text-file.ts')).readEnvFileAt(need),
+  env_file: async (_, need) => (await import('../scan/application-files.ts')).readEnvFileAt(need),
   index_advice: async (connection, need) =>
     (await import('../postgres/facts/index-advice.ts')).readIndexAdvice(connection, need),
   maintenance: async connection =>
     (await import('../postgres/facts/maintenance.ts')).readMaintenance(connection),
-  pooler_file: async (_, need) => (await import('../scan/text-file.ts')).readPoolerFileAt(need),
+  pooler_file: async (_, need) => (await import('../scan/application-files.ts')).readPoolerFileAt(need),
   prepared_transactions: async connection =>
     (await import('../postgres/facts/locks.ts')).readPreparedTransactions(connection),
-  prisma_schema: async (_, need) => (await import('../scan/prisma-schema.ts')).readPrismaSchema(need),
+  prisma_schema: async (_, need) => (await import('../scan/application-files.ts')).readPrismaSchema(need),
   role_limits: async connection => (await import('../postgres/facts/roles.ts')).readRoleLimits(connection),
   role_settings: async connection =>
     (await import('../postgres/facts/roles.ts')).readRoleSettings(connection),

@@ -2,7 +2,33 @@ import {type Fields, type Report, readFields} from '../config/fields.ts';
 import {readYaml} from '../config/yaml.ts';
 import type {GivenLimits} from '../core/health/health.ts';
 import {watchDefaults} from '../core/health/thresholds.ts';
-import type {RolloutPlan, RolloutStage} from './state.ts';
+
+/** A staged rollout, as its file describes it. */
+export type RolloutPlan = {
+  name: string;
+  stages: RolloutStage[];
+};
+
+export type RolloutStage = {
+  name: string;
+  /** A target of config.toml; null: the server of the call. */
+  target: string | null;
+  /** A shell command; null: the stage only watches. */
+  promote: string | null;
+  /** A shell command; null: the plan says that nothing reverses the promotion. */
+  rollback: string | null;
+  /** Time limit of each command. */
+  command_timeout_ms: number;
+  /** The promotion waits for approval. */
+  approval: boolean;
+  watch: {for_ms: number; every_ms: number; sustain_ms: number} | null;
+  /** Override the target's limits. */
+  limits: GivenLimits;
+  /** A file to compare with: a snapshot or a recording. */
+  baseline: string | null;
+  /** URL of PgBouncer's admin console, for waiting clients; null: the one of the call, if any. */
+  pooler: string | null;
+};
 
 export type PlanProblem = {line: number; message: string};
 

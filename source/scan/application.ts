@@ -5,7 +5,7 @@ import {findPoolCalls} from '../core/pool/adapter-call.ts';
 import {readEnvFile} from '../core/pool/env.ts';
 import {redactSecrets} from '../core/text/redact.ts';
 import type {Application, PoolSite} from '../model/application.ts';
-import {readText, realPathOf} from './text-file.ts';
+import {readText, realPathOf} from './application-files.ts';
 
 /**
  * Reads from an application's folder what determines its pool: Prisma's version, the variable that holds the database

@@ -2,7 +2,7 @@ import {mkdir, writeFile} from 'node:fs/promises';
 import {dirname, join} from 'node:path';
 import {describe, expect, it} from 'vitest';
 import {readApplication} from '../../source/scan/application.ts';
-import {readEnvFileAt, readPoolerFileAt} from '../../source/scan/text-file.ts';
+import {readEnvFileAt, readPoolerFileAt} from '../../source/scan/application-files.ts';
 import {temporaryFolder} from '../cli/execution/acting.ts';
 
 async function folderWith(files: Record<string, string>): Promise<string> {

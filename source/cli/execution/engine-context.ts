@@ -18,7 +18,7 @@ import {createExecutor} from '../../postgres/executor/executor.ts';
 import {connectToWatch, readSnapshot} from '../connection.ts';
 import {type CliContext, createPrompt, printMessage} from '../context.ts';
 import {catchInterrupts} from '../interrupts.ts';
-import {openConfiguredJournal} from '../journal/configured-journal.ts';
+import {openConfiguredJournal} from '../journal.ts';
 import {localFiles} from '../local-files.ts';
 import {loadRecipeData} from '../recipe-data.ts';
 import type {ExecutePorts} from './execute-plan.ts';

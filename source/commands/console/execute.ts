@@ -1,7 +1,7 @@
 import {hostname} from 'node:os';
 import type {CliContext} from '../../cli/context.ts';
 import {type Engine, openEngine, recoverUnfinishedRuns} from '../../cli/execution/engine-context.ts';
-import {openConfiguredJournal} from '../../cli/journal/configured-journal.ts';
+import {openConfiguredJournal} from '../../cli/journal.ts';
 import {readRecipeData} from '../../cli/recipe-data.ts';
 import {createDriftCheck, recheckUndo} from '../../core/engine/drift.ts';
 import {execute} from '../../core/engine/execute.ts';

@@ -1,7 +1,6 @@
 import type {Call} from '../../cli/call/usage.ts';
 import {type CliContext, type Output, printMessage} from '../../cli/context.ts';
-import {openConfiguredJournal} from '../../cli/journal/configured-journal.ts';
-import {rolloutsOf, runsMarkdown, runsOf} from '../../cli/journal/runs.ts';
+import {openConfiguredJournal, rolloutsOf, runsMarkdown, runsOf} from '../../cli/journal.ts';
 import {undoStateOf} from '../../core/engine/undo.ts';
 import {exitCodes, usageError} from '../../core/errors.ts';
 import {shownValue} from '../../core/sql/secrets.ts';

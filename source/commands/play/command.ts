@@ -1,7 +1,7 @@
 import type {Call} from '../../cli/call/usage.ts';
 import {type CliContext, hasTerminal} from '../../cli/context.ts';
 import {catchInterrupts, untilAborted} from '../../cli/interrupts.ts';
-import {openConfiguredJournal} from '../../cli/journal/configured-journal.ts';
+import {openConfiguredJournal} from '../../cli/journal.ts';
 import {loadRecipes} from '../../cli/recipes.ts';
 import {openConsole} from '../../console/console.ts';
 import {noSettings} from '../../core/configuration.ts';

@@ -1,6 +1,6 @@
 import type {Call} from '../../cli/call/usage.ts';
 import {type CliContext, printMessage} from '../../cli/context.ts';
-import {openConfiguredJournal} from '../../cli/journal/configured-journal.ts';
+import {openConfiguredJournal} from '../../cli/journal.ts';
 import {writePrivateFile} from '../../cli/local-files.ts';
 import {loadRecipes} from '../../cli/recipes.ts';
 import {noSettings} from '../../core/configuration.ts';

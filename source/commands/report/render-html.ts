@@ -6,7 +6,7 @@ import {
   type ReportStep,
   sqlOf,
   timeOf,
-} from '../../cli/journal/runs.ts';
+} from '../../cli/journal.ts';
 import {valueLines} from '../../core/engine/step-preview.ts';
 import {formatAge} from '../../core/text/format.ts';
 import {chartsOf, escaped, escapedLines, list, reportStyle} from './html-parts.ts';

@@ -1,5 +1,5 @@
 import asciichart from 'asciichart';
-import {rolloutLines, runLines, timeOf} from '../../cli/journal/runs.ts';
+import {rolloutLines, runLines, timeOf} from '../../cli/journal.ts';
 import {counted, formatAge, formatCount} from '../../core/text/format.ts';
 import {codeBlock, inlineCode, tableCode} from '../../core/text/markdown.ts';
 import type {Report, Series} from './report.ts';

@@ -1,10 +1,4 @@
-import {
-  type ReportRollout,
-  type ReportRun,
-  rolloutsOf,
-  runsOf,
-  unfinishedOf,
-} from '../../cli/journal/runs.ts';
+import {type ReportRollout, type ReportRun, rolloutsOf, runsOf, unfinishedOf} from '../../cli/journal.ts';
 import {diagnoseRecorded} from '../../core/recipe/diagnose.ts';
 import type {JournalEntry} from '../../model/journal-entry.ts';
 import type {RecordedSnapshot, Recording} from '../../model/ports.ts';

@@ -9,13 +9,12 @@ import {jsonText} from '../../core/text/json.ts';
 import {redactDeep, redactSecrets} from '../../core/text/redact.ts';
 import {sanitise} from '../../core/text/sanitise.ts';
 import type {ExitCode} from '../../model/run.ts';
+import type {RolloutPlan, RolloutStage} from '../../rollout/plan.ts';
 import {
   lastRollout,
   newRollout,
   nextTask,
   promotesWithoutApproval,
-  type RolloutPlan,
-  type RolloutStage,
   type RolloutState,
 } from '../../rollout/state.ts';
 import {

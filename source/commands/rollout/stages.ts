@@ -10,14 +10,9 @@ import type {JournalEvent, ProcessIdentity, StageEvent} from '../../model/journa
 import type {Journal} from '../../model/ports.ts';
 import type {Finding} from '../../model/recipe.ts';
 import type {ServerIdentity} from '../../model/target.ts';
+import type {RolloutPlan, RolloutStage} from '../../rollout/plan.ts';
 import type {CommandResult} from '../../rollout/run-command.ts';
-import {
-  applyStageEvent,
-  findingKey,
-  type RolloutPlan,
-  type RolloutStage,
-  type RolloutState,
-} from '../../rollout/state.ts';
+import {applyStageEvent, findingKey, type RolloutState} from '../../rollout/state.ts';
 
 export type RolloutPorts = {
   journal: Pick<Journal, 'append' | 'read'>;

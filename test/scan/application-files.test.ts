@@ -1,7 +1,7 @@
 import {mkdir, writeFile} from 'node:fs/promises';
 import {dirname, join} from 'node:path';
 import {expect, it} from 'vitest';
-import {readPrismaSchema} from '../../source/scan/prisma-schema.ts';
+import {readPrismaSchema} from '../../source/scan/application-files.ts';
 import {temporaryFolder} from '../cli/execution/acting.ts';
 import {rejection} from '../postgres/requests.ts';
 

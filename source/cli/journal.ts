@@ -1,10 +1,27 @@
-import {undoOf, withoutUndoText} from '../../core/engine/step.ts';
-import {sqlLines, valueLines} from '../../core/engine/step-preview.ts';
-import {undoStateOf} from '../../core/engine/undo.ts';
-import {counted, formatMs} from '../../core/text/format.ts';
-import {codeBlock, inlineCode} from '../../core/text/markdown.ts';
-import type {JournalEntry} from '../../model/journal-entry.ts';
-import type {Sql} from '../../model/step.ts';
+import {undoOf, withoutUndoText} from '../core/engine/step.ts';
+import {sqlLines, valueLines} from '../core/engine/step-preview.ts';
+import {undoStateOf} from '../core/engine/undo.ts';
+import {counted, formatMs} from '../core/text/format.ts';
+import {codeBlock, inlineCode} from '../core/text/markdown.ts';
+import {type JournalFile, openJournal} from '../journal/journal-file.ts';
+import type {JournalEntry} from '../model/journal-entry.ts';
+import type {Sql} from '../model/step.ts';
+import {localMachine} from '../postgres/connect/machine.ts';
+import {type CliContext, printMessage} from './context.ts';
+
+/**
+ * Opens the journal of `--journal FILE`, `POOLCTL_JOURNAL`, or the user's state directory. Does not read or create the
+ * file yet. Notices go to `onNotice`, by default to stderr.
+ */
+export function openConfiguredJournal(
+  {env, cwd, output}: CliContext,
+  flags: {journal?: string | undefined},
+  onNotice: (text: string) => void = text => printMessage(output, text),
+): JournalFile {
+  const state = env.XDG_STATE_HOME || `${localMachine(env, cwd).home}/.local/state`;
+  const file = flags.journal ?? (env.POOLCTL_JOURNAL || `${state}/poolctl/journal.jsonl`);
+  return openJournal(file, {onNotice});
+}
 
 type Event<Name extends JournalEntry['event']> = Extract<JournalEntry, {event: Name}>;
 
