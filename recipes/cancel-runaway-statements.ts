@@ -134,24 +134,26 @@ type Choice = {chosen: KnownSession[]; skipped: Skipped[]};
 function choose(snapshot: Snapshot, params: ParameterValues): Choice {
   const criteria = readCriteria(params, parameters);
   const rules = readRules(params);
-  const meant = snapshot.backends
+  const overdue = snapshot.backends
     .filter(backend => isRunning(backend) && matchesCriteria(backend, {...criteria, older_than_ms: 0}))
     .filter(backend => isOverdue(backend, rules, criteria.older_than_ms))
     .sort((a, b) => runsForMs(b) - runsForMs(a) || a.pid - b.pid);
   const chosen: KnownSession[] = [];
   const skipped: Skipped[] = [];
-  for (const backend of meant) {
+  for (const backend of overdue) {
     const protection = protectionOf(backend, snapshot, false) ?? waitProtection(backend);
-    if (protection !== null) skipped.push(leave(backend, protection));
-    else if (chosen.length >= (criteria.at_most ?? meant.length))
-      skipped.push(leave(backend, {reason: `beyond at_most=${criteria.at_most}`, is_forbidden: false}));
+    if (protection !== null) skipped.push(toSkippedStatement(backend, protection));
+    else if (chosen.length >= (criteria.at_most ?? overdue.length))
+      skipped.push(
+        toSkippedStatement(backend, {reason: `beyond at_most=${criteria.at_most}`, is_forbidden: false}),
+      );
     else if (isKnownSession(backend)) chosen.push(backend);
   }
   return {chosen, skipped};
 }
 
 /** With run time and start of the statement, to identify it. */
-function leave(backend: Backend, protection: Protection): Skipped {
+function toSkippedStatement(backend: Backend, protection: Protection): Skipped {
   const line = toSkipped(backend, protection);
   const statement = [...redactLiterals(backend.query ?? '')];
   const beginning = statement.length > 60 ? `${statement.slice(0, 59).join('')}…` : statement.join('');

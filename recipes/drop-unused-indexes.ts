@@ -5,7 +5,7 @@ import {
   describeIndex,
   lastForeignKeyOf,
   tableOf,
-  whyKept,
+  whyNotDroppable,
 } from '../source/core/indexes/index-catalog.ts';
 import {lockTimeoutParameter, preflightLines, readLockTimeout} from '../source/core/indexes/index-preview.ts';
 import {dropStep} from '../source/core/indexes/index-steps.ts';
@@ -166,25 +166,25 @@ function resolved(criteria: Criteria, catalog: Catalog | undefined): Criteria {
 
 function choose(catalog: Catalog, criteria: Criteria): Choice {
   // An index named by the user is always reported, dropped or skipped.
-  const meant = catalog.indexes.filter(
-    index => isMeant(index, criteria) && (criteria.named.length > 0 || index.scans <= criteria.max_scans),
+  const candidates = catalog.indexes.filter(
+    index => isSelected(index, criteria) && (criteria.named.length > 0 || index.scans <= criteria.max_scans),
   );
   const reason = refusal(catalog, criteria);
   const idle = droppable(
     catalog,
-    meant.filter(({scans}) => scans <= criteria.max_scans),
+    candidates.filter(({scans}) => scans <= criteria.max_scans),
   );
   const rest = without(catalog, idle);
-  const skipped = meant.flatMap(index => {
-    const why = idle.includes(index) ? reason : (whyNot(rest, index) ?? usedOf(index));
+  const skipped = candidates.flatMap(index => {
+    const skipReason = idle.includes(index) ? reason : (whyNot(rest, index) ?? usedOf(index));
     // A primary key is reported as skipped only if the user named it.
-    const isTold = criteria.named.length > 0 || whyKept(index, null) === null;
-    return why === null || !isTold ? [] : [protectedIndex(index, why)];
+    const isReported = criteria.named.length > 0 || whyNotDroppable(index, null) === null;
+    return skipReason === null || !isReported ? [] : [protectedIndex(index, skipReason)];
   });
   return {chosen: reason === null ? idle.slice(0, criteria.at_most) : [], skipped};
 }
 
-function isMeant(index: Index, {named, table}: Criteria): boolean {
+function isSelected(index: Index, {named, table}: Criteria): boolean {
   return (
     (named.length === 0 || named.includes(qualified(index))) &&
     (table === '' || table === `${index.schema}.${index.table}`)
@@ -245,7 +245,7 @@ function whyNot(catalog: Catalog, index: Index): string | null {
   const key = lastForeignKeyOf(catalog, index);
   if (key !== null) return `no other index covers foreign key ${key.name}`;
   if (buildOf(catalog, index) !== null) return 'it is being built';
-  return whyKept(index, tableOf(catalog, index.table_oid));
+  return whyNotDroppable(index, tableOf(catalog, index.table_oid));
 }
 
 function usedOf({scans}: Index): string {

@@ -60,10 +60,13 @@ function plan({target}: Snapshot, params: ParameterValues, {statement_statistics
   };
 }
 
-function stepsFor(lack: StatementStatistics, schema: string): Step[] {
-  if (lack.available_version === null && lack.installed === null) return [installAdvice];
-  if (!lack.is_loaded) return [restartAdvice(lack)];
-  return [...extensionSteps(lack, schema), ...(lack.compute_query_id === 'off' ? [queryIdAdvice] : [])];
+function stepsFor(statistics: StatementStatistics, schema: string): Step[] {
+  if (statistics.available_version === null && statistics.installed === null) return [installAdvice];
+  if (!statistics.is_loaded) return [restartAdvice(statistics)];
+  return [
+    ...extensionSteps(statistics, schema),
+    ...(statistics.compute_query_id === 'off' ? [queryIdAdvice] : []),
+  ];
 }
 
 const installAdvice: AdviceStep = {
@@ -176,10 +179,10 @@ function explain({installed}: StatementStatistics, steps: readonly Step[], datab
       `pg_stat_statements ${installed?.version ?? ''} counts the statements of ${database}. Nothing to do.`,
     ];
   }
-  const acts = steps.some(({kind}) => kind === 'sql');
+  const hasStatement = steps.some(({kind}) => kind === 'sql');
   return [
     'Without pg_stat_statements, poolctl cannot tell which statements cost most.',
-    ...(acts
+    ...(hasStatement
       ? [
           `The library is loaded, but its view is missing in database ${database}. Creating it takes no lock on tables and needs a superuser, or the role that a managed service has for it.`,
           'Undo drops the extension with its view, unless something else depends on it; the server keeps its counters.',

@@ -57,11 +57,11 @@ export default recipe;
 
 function diagnose(snapshot: Snapshot): Finding[] {
   // Called for few sessions only: it scans statements, and this runs for every snapshot.
-  const isSwept = (backend: Backend) => protectionOf(backend, snapshot, false) === null;
-  const leaks = snapshot.backends.filter(isLeak).filter(isSwept);
+  const isUnprotected = (backend: Backend) => protectionOf(backend, snapshot, false) === null;
+  const leaks = snapshot.backends.filter(isLeak).filter(isUnprotected);
   return [
     ...groupByApplication(leaks).map(group => leakFinding(group, snapshot)),
-    ...idleFindings(snapshot, isSwept),
+    ...idleFindings(snapshot, isUnprotected),
   ];
 }
 
@@ -82,13 +82,13 @@ function leakFinding(group: Backend[], {budget}: Snapshot): Finding {
 }
 
 /** Idle sessions count only while slots run short, and only in larger groups: every pool keeps a few idle. */
-function idleFindings({backends, budget}: Snapshot, isSwept: (backend: Backend) => boolean): Finding[] {
+function idleFindings({backends, budget}: Snapshot, isUnprotected: (backend: Backend) => boolean): Finding[] {
   const {idle_ms, idle_group_ratio, idle_group_sessions} = thresholds;
   const leastSessions = Math.max(idle_group_sessions.warning, budget.usable * idle_group_ratio.warning);
   if (budget.used_ratio < slots.warning) return [];
   const idle = backends
     .filter(({state, state_age_ms}) => state === 'idle' && (state_age_ms ?? 0) > idle_ms.warning)
-    .filter(isSwept);
+    .filter(isUnprotected);
   return groupByApplication(idle)
     .filter(group => group.length >= leastSessions)
     .map(group => ({

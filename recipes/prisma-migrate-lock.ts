@@ -77,7 +77,7 @@ function holdersOf(snapshot: Snapshot, locks: readonly AdvisoryLock[]): Holder[]
 
 function diagnose(snapshot: Snapshot, {advisory_locks = []}: RecipeData): Finding[] {
   return holdersOf(snapshot, advisory_locks).flatMap(({lock, backend, waiters}) => {
-    if (backend === undefined || whyNot(backend, snapshot, idleAfterMs) !== null) return [];
+    if (backend === undefined || protectionOfHolder(backend, snapshot, idleAfterMs) !== null) return [];
     return [
       {
         recipe: recipe.id,
@@ -100,7 +100,7 @@ function diagnose(snapshot: Snapshot, {advisory_locks = []}: RecipeData): Findin
 }
 
 /** Why a holder must not be ended. Its name, role and last statement do not protect it. */
-function whyNot(backend: Backend, snapshot: Snapshot, idle_for_ms: number): Protection | null {
+function protectionOfHolder(backend: Backend, snapshot: Snapshot, idle_for_ms: number): Protection | null {
   const always = protectionOf(backend, snapshot, true);
   if (always !== null) return always;
   const {state, wait_event_type, blocked_by, state_age_ms} = backend;
@@ -128,7 +128,9 @@ function plan(snapshot: Snapshot, params: ParameterValues, {advisory_locks = []}
     ({lock}) => database === null || lock.database === database,
   );
   const chosen = holders.flatMap(({backend}) =>
-    backend && whyNot(backend, snapshot, idle_for_ms) === null && isKnownSession(backend) ? [backend] : [],
+    backend && protectionOfHolder(backend, snapshot, idle_for_ms) === null && isKnownSession(backend)
+      ? [backend]
+      : [],
   );
   return {
     recipe: recipe.id,
@@ -136,7 +138,7 @@ function plan(snapshot: Snapshot, params: ParameterValues, {advisory_locks = []}
     explanation: explain(holders, chosen, database),
     figure: holders.flatMap(draw),
     steps: chosen.map(session => terminateHolderStep(session, pid => holdsAdvisoryLock(pid, BigInt(key)))),
-    skipped: holders.flatMap(holder => leave(holder, snapshot, idle_for_ms)),
+    skipped: holders.flatMap(holder => toSkippedHolder(holder, snapshot, idle_for_ms)),
     batch_size: 5,
     pause_ms: 500,
     slots_freed: chosen.length,
@@ -155,10 +157,10 @@ function refuseUnknown(database: string, {databases}: Snapshot, locks: readonly 
   );
 }
 
-function leave({lock: {pid}, backend}: Holder, snapshot: Snapshot, idle_for_ms: number): Skipped[] {
+function toSkippedHolder({lock: {pid}, backend}: Holder, snapshot: Snapshot, idle_for_ms: number): Skipped[] {
   if (backend === undefined)
     return [{subject: subjectOf(pid), description: String(pid), reason: 'no client session: it has ended'}];
-  const protection = whyNot(backend, snapshot, idle_for_ms);
+  const protection = protectionOfHolder(backend, snapshot, idle_for_ms);
   return protection === null ? [] : [toSkipped(backend, protection)];
 }
 

@@ -1,4 +1,10 @@
-import {buildOf, describeIndex, shapeOf, tableOf, whyKept} from '../source/core/indexes/index-catalog.ts';
+import {
+  buildOf,
+  describeIndex,
+  shapeOf,
+  tableOf,
+  whyNotDroppable,
+} from '../source/core/indexes/index-catalog.ts';
 import {lockTimeoutParameter, preflightLines, readLockTimeout} from '../source/core/indexes/index-preview.ts';
 import {buildStep, dropStep, type Patience} from '../source/core/indexes/index-steps.ts';
 import {
@@ -71,21 +77,22 @@ function diagnose(_snapshot: Snapshot, {catalog}: RecipeData): Finding[] {
 function plan(snapshot: Snapshot, params: ParameterValues, {catalog}: RecipeData): Plan {
   const read = readValues(params, parameters);
   const indexes = catalog?.indexes ?? [];
-  const list = catalog === undefined ? [] : readList(read('index'));
-  const named = new Set(list.map(name => resolveName('index', name, indexes)));
+  const names = catalog === undefined ? [] : readList(read('index'));
+  const named = new Set(names.map(name => resolveName('index', name, indexes)));
   const method = readChoice('method', read('method'), methods);
   const lock_timeout_ms = readLockTimeout(read('lock_timeout'));
   const patience = {lock_timeout_ms, server_version_num: snapshot.target.server_version_num};
-  const asked = indexes.filter(index => named.size === 0 || named.has(qualified(index)));
-  const meant = asked.filter(({is_valid}) => !is_valid);
-  const healthy = named.size === 0 ? [] : asked.filter(({is_valid}) => is_valid);
-  const steps = catalog === undefined ? [] : meant.flatMap(index => repair(catalog, index, method, patience));
+  const selected = indexes.filter(index => named.size === 0 || named.has(qualified(index)));
+  const broken = selected.filter(({is_valid}) => !is_valid);
+  const healthy = named.size === 0 ? [] : selected.filter(({is_valid}) => is_valid);
+  const steps =
+    catalog === undefined ? [] : broken.flatMap(index => repair(catalog, index, method, patience));
   return {
     recipe: recipe.id,
     params: completeParams(params, parameters),
-    explanation: explain(snapshot, {meant, healthy}, steps, lock_timeout_ms),
+    explanation: explain(snapshot, {broken, healthy}, steps, lock_timeout_ms),
     steps,
-    skipped: catalog === undefined ? [] : [...meant, ...healthy].flatMap(index => toSkipped(catalog, index)),
+    skipped: catalog === undefined ? [] : [...broken, ...healthy].flatMap(index => toSkipped(catalog, index)),
     batch_size: Math.max(1, steps.length),
     pause_ms: 0,
     slots_freed: 0,
@@ -112,7 +119,7 @@ function repair(
   patience: Patience,
 ): Step[] {
   if (buildOf(catalog, index) !== null) return [];
-  const reason = whyLeft(catalog, index);
+  const reason = whyNotRepaired(catalog, index);
   if (reason !== null) return index.is_unique ? [uniqueAdvice(index)] : [];
   const drop = dropStep(index, {kind: 'invalid'}, patience);
   if (method === 'drop' || twinOf(catalog, index) !== null) return [drop];
@@ -120,9 +127,12 @@ function repair(
 }
 
 /** A unique index is kept, unless a valid twin enforces the same. */
-function whyLeft(catalog: Catalog, index: Index): string | null {
+function whyNotRepaired(catalog: Catalog, index: Index): string | null {
   const isSpare = index.is_unique && (twinOf(catalog, index)?.is_unique ?? false);
-  return whyKept({...index, is_unique: index.is_unique && !isSpare}, tableOf(catalog, index.table_oid));
+  return whyNotDroppable(
+    {...index, is_unique: index.is_unique && !isSpare},
+    tableOf(catalog, index.table_oid),
+  );
 }
 
 /**
@@ -147,14 +157,14 @@ function uniqueAdvice(index: Index): Step {
   const columns = index.columns.map(column =>
     column === null ? '(its expression)' : quoteIdentifier(column),
   );
-  const list = columns.join(', ');
+  const names = columns.join(', ');
   return {
     kind: 'advice',
     title: `remove the duplicates in ${index.schema}.${index.table}, then rebuild ${index.name}`,
     subject: subjectOf(index),
     text: [
       'A unique index cannot be built while there are duplicates, and poolctl drops no unique index. Find them:',
-      `SELECT ${list}, count(*) FROM ${table} GROUP BY ${list} HAVING count(*) > 1;`,
+      `SELECT ${names}, count(*) FROM ${table} GROUP BY ${names} HAVING count(*) > 1;`,
       'Remove them, then:',
       `REINDEX INDEX CONCURRENTLY ${name};`,
     ].join('\n'),
@@ -166,29 +176,29 @@ function toSkipped(catalog: Catalog, index: Index): Skipped[] {
   if (index.is_valid) return line('it is valid');
   const build = buildOf(catalog, index);
   if (build !== null) return line(`session ${build.pid} is building it (${build.phase})`);
-  const reason = whyLeft(catalog, index);
+  const reason = whyNotRepaired(catalog, index);
   return reason === null ? [] : line(reason);
 }
 
 function explain(
   snapshot: Snapshot,
-  {meant, healthy}: Record<'meant' | 'healthy', Index[]>,
+  {broken, healthy}: Record<'broken' | 'healthy', Index[]>,
   steps: Step[],
   lock_timeout_ms: number,
 ): string[] {
   const acts = steps.filter(({kind}) => kind === 'sql');
   if (acts.length === 0) {
     return [
-      meant.length > 0
+      broken.length > 0
         ? 'poolctl can repair none of them; the reasons are below.'
         : healthy.length > 0
           ? `Nothing to repair: ${healthy.map(qualified).join(', ')} ${healthy.length === 1 ? 'is' : 'are'} valid.`
           : 'No index is invalid. Nothing to repair.',
     ];
   }
-  const bytes = meant.reduce((total, {size_bytes}) => total + size_bytes, 0);
+  const bytes = broken.reduce((total, {size_bytes}) => total + size_bytes, 0);
   return [
-    `${meant.length === 1 ? '1 index is' : `${meant.length} indexes are`} invalid (${formatBytes(bytes)}): a build failed or was interrupted. Writes maintain such an index, and no query uses it.`,
+    `${broken.length === 1 ? '1 index is' : `${broken.length} indexes are`} invalid (${formatBytes(bytes)}): a build failed or was interrupted. Writes maintain such an index, and no query uses it.`,
     'Each is dropped and rebuilt concurrently: reads and writes go on; ALTER TABLE and VACUUM of its table wait.',
     ...preflightLines(snapshot, lock_timeout_ms),
     'Undo does not make an index invalid again: it builds a valid one.',

@@ -88,20 +88,20 @@ function loginRoles(settings: RoleSettings | undefined) {
 function diagnose(snapshot: Snapshot, {role_settings}: {role_settings?: RoleSettings}): Finding[] {
   const name = 'idle_in_transaction_session_timeout';
   return loginRoles(role_settings).flatMap(({name: role}) => {
-    const unended = snapshot.backends
+    const leaked = snapshot.backends
       .filter(({usename, state}) => usename === role && state?.startsWith('idle in transaction'))
       .filter(({state_age_ms}) => (state_age_ms ?? 0) >= thresholds.longest_idle_in_transaction_ms.critical)
       .filter(backend => protectionOf(backend, snapshot, false) === null);
     const isSet = role_settings?.overrides.some(each => each.role === role && each.name === name);
-    if (unended.length === 0 || isSet) return [];
-    const longest_ms = Math.max(...unended.map(({state_age_ms}) => state_age_ms ?? 0));
+    if (leaked.length === 0 || isSet) return [];
+    const longest_ms = Math.max(...leaked.map(({state_age_ms}) => state_age_ms ?? 0));
     return [
       {
         recipe: recipe.id,
         severity: 'warning',
         subject: `role:${role}`,
-        summary: `role ${role} has ${counted(unended.length, 'session')} idle in transaction, the longest for ${formatAge(longest_ms)}, and no idle_in_transaction_session_timeout`,
-        evidence: {role, sessions: unended.length, longest_state_age_ms: longest_ms, setting: name},
+        summary: `role ${role} has ${counted(leaked.length, 'session')} idle in transaction, the longest for ${formatAge(longest_ms)}, and no idle_in_transaction_session_timeout`,
+        evidence: {role, sessions: leaked.length, longest_state_age_ms: longest_ms, setting: name},
         params: {role: writeText(role), [name]: '1min'},
       },
     ];
@@ -122,8 +122,8 @@ function plan(snapshot: Snapshot, params: ParameterValues, facts: {role_settings
     return {setting, at, before: overrideOf(role_settings, names), wanted};
   });
   const forbidden = forbiddenReason(role, snapshot);
-  const due = forbidden === null ? changes.filter(change => !isAsWanted(change)) : [];
-  const left = forbidden === null ? changes.filter(isAsWanted) : changes;
+  const due = forbidden === null ? changes.filter(change => !isAlreadySet(change)) : [];
+  const unchanged = forbidden === null ? changes.filter(isAlreadySet) : changes;
   return {
     recipe: recipe.id,
     params: completeParams(params, parameters),
@@ -136,7 +136,7 @@ function plan(snapshot: Snapshot, params: ParameterValues, facts: {role_settings
       sessions: sessionsOf(snapshot, role, database),
     }),
     steps: due.map(toStep),
-    skipped: left.map(change => toSkipped(change, forbidden)),
+    skipped: unchanged.map(change => toSkipped(change, forbidden)),
     batch_size: timeoutSettings.length,
     pause_ms: 0,
     slots_freed: 0,
@@ -163,10 +163,10 @@ function readWhere(read: ReadValue, settings: RoleSettings): {role: Role; databa
 }
 
 function readChanges(read: ReadValue, version: number): Pick<Change, 'setting' | 'wanted'>[] {
-  const taken = readReset(read('reset'));
+  const resetNames = readReset(read('reset'));
   const changes = timeoutSettings.flatMap(setting => {
     const wanted = readTimeout(setting.name, read(setting.name));
-    const isReset = taken.includes(setting.name);
+    const isReset = resetNames.includes(setting.name);
     if (wanted !== null && isReset) throw usageError(`${setting.name} is both set and reset`);
     if (wanted === null && !isReset) return [];
     if (version < setting.since) {
@@ -189,7 +189,7 @@ function readReset(text: string): string[] {
   return readList(text);
 }
 
-function isAsWanted({before, wanted}: Change): boolean {
+function isAlreadySet({before, wanted}: Change): boolean {
   return wanted === null ? before === null : before !== null && timeoutMs(before) === wanted.ms;
 }
 

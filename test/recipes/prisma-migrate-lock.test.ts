@@ -38,7 +38,11 @@ describe('plan', () => {
       // The lock is asked for before the session is looked at.
     ]);
     expect(steps).toMatchObject([
-      {apply: {text: expect.stringMatching(/^WITH meant AS MATERIALIZED .*pg_locks.* CROSS JOIN LATERAL/)}},
+      {
+        apply: {
+          text: expect.stringMatching(/^WITH matching AS MATERIALIZED .*pg_locks.* CROSS JOIN LATERAL/),
+        },
+      },
     ]);
     expect(skipped).toEqual([]);
   });

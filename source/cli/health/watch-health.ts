@@ -219,7 +219,7 @@ function progressLine(watch: Watch, {flags, started_ms, now_ms, last, event}: Pr
     ...(worst === undefined
       ? []
       : [
-          `critical for ${formatAge(worst.held_ms)} of ${formatAge(flags.sustain_ms)}: ${metricOf(worst.name).title}`,
+          `critical for ${formatAge(worst.critical_ms)} of ${formatAge(flags.sustain_ms)}: ${metricOf(worst.name).title}`,
         ]),
     ...(event.kind === 'lost' ? [`not readable: ${event.message}`] : []),
   ].join(', ');

@@ -41,11 +41,11 @@ export function slowestStatement(
   {statements}: Snapshot,
   {is_interval = false}: {is_interval?: boolean} = {},
 ): SlowStatement | null {
-  const sinceBegin = ({calls, mean_exec_time_ms}: Statement) =>
+  const meanSinceReset = ({calls, mean_exec_time_ms}: Statement) =>
     calls > 1 && !is_interval ? mean_exec_time_ms : 0;
   let slowest: SlowStatement | null = null;
   for (const statement of statements) {
-    const mean_exec_time_ms = statement.rates?.mean_exec_time_ms ?? sinceBegin(statement);
+    const mean_exec_time_ms = statement.rates?.mean_exec_time_ms ?? meanSinceReset(statement);
     if (mean_exec_time_ms > (slowest?.mean_exec_time_ms ?? 0)) slowest = {statement, mean_exec_time_ms};
   }
   return slowest;
@@ -70,9 +70,9 @@ function measureStatements({snapshot, is_interval = false}: Measurable) {
   const {statements, statements_info, unavailable} = snapshot;
   const isReadable = !unavailable.some(({section}) => section === 'statements');
   const hasRates = statements.some(({rates}) => rates !== undefined);
-  const isTold = isReadable && (hasRates || !is_interval);
+  const isMeasured = isReadable && (hasRates || !is_interval);
   return {
-    slowest_mean_exec_time_ms: isTold
+    slowest_mean_exec_time_ms: isMeasured
       ? (slowestStatement(snapshot, {is_interval})?.mean_exec_time_ms ?? 0)
       : null,
     statement_evictions_per_minute: statements_info?.evictions_per_minute ?? null,
@@ -85,8 +85,8 @@ function measureDatabase({snapshot, is_interval = false}: Measurable) {
   const {rates} = database ?? {};
   const fatal = snapshot.databases.flatMap(({rates: each}) => each?.fatal_sessions_per_second ?? []);
   const perSecond = (rates?.blks_hit_per_second ?? 0) + (rates?.blks_read_per_second ?? 0);
-  const isTelling = rates && (perSecond * rates.interval_ms) / 1000 >= minimumBlocks.per_ratio;
-  const interval_ratio = isTelling ? rates.blks_hit_per_second / perSecond : null;
+  const hasEnoughBlocks = rates && (perSecond * rates.interval_ms) / 1000 >= minimumBlocks.per_ratio;
+  const interval_ratio = hasEnoughBlocks ? rates.blks_hit_per_second / perSecond : null;
   return {
     cache_hit_ratio: is_interval ? interval_ratio : (database?.cache_hit_ratio ?? null),
     index_hit_ratio: database?.index_hit_ratio ?? null,
@@ -108,7 +108,7 @@ function measureCatalog({facts: {catalog, maintenance}, findings}: Measurable) {
 }
 
 /** An N+1 query shows as very many fast calls that return few rows each. */
-const suspicious = {
+const suspect = {
   calls_per_second: 20,
   calls: 50,
   most_mean_exec_time_ms: 2,
@@ -134,23 +134,23 @@ function byApplication(statements: readonly Statement[]): Map<string, Statement[
 
 /** A single statement cannot be compared with others. */
 function suspectsAmong(statements: readonly Statement[]): number {
-  const paces = statements.map(paceOf).sort((a, b) => a - b);
-  const median = paces[(paces.length - 1) >> 1] ?? 0;
+  const callRates = statements.map(callsPerSecond).sort((a, b) => a - b);
+  const median = callRates[(callRates.length - 1) >> 1] ?? 0;
   if (statements.length < 2) return 0;
   return statements.filter(statement => {
     const {rates} = statement;
-    const pace = paceOf(statement);
+    const callRate = callsPerSecond(statement);
     return (
       rates !== undefined &&
-      pace >= suspicious.calls_per_second &&
-      (pace * rates.interval_ms) / 1000 >= suspicious.calls &&
-      pace >= median * suspicious.times_the_others &&
-      rates.mean_exec_time_ms <= suspicious.most_mean_exec_time_ms &&
-      rates.rows_per_second <= pace * suspicious.most_rows_per_call
+      callRate >= suspect.calls_per_second &&
+      (callRate * rates.interval_ms) / 1000 >= suspect.calls &&
+      callRate >= median * suspect.times_the_others &&
+      rates.mean_exec_time_ms <= suspect.most_mean_exec_time_ms &&
+      rates.rows_per_second <= callRate * suspect.most_rows_per_call
     );
   }).length;
 }
 
-function paceOf({rates}: Statement): number {
+function callsPerSecond({rates}: Statement): number {
   return rates?.calls_per_second ?? 0;
 }

@@ -38,7 +38,7 @@ export type Watch = {
   addSample(at_ms: number, reading: {metrics: Metrics; limits: Limits; findings: readonly Finding[]}): void;
   addLoss(at_ms: number, loss: {reason: string; is_refused: boolean}): void;
   /** Metrics that are critical now and for how long, longest first. */
-  criticalMetrics(at_ms: number): {name: MetricName; held_ms: number}[];
+  criticalMetrics(at_ms: number): {name: MetricName; critical_ms: number}[];
   /** The metric that has been critical for `sustain_ms`. */
   failure(): MetricName | null;
   availability(at_ms: number): number;
@@ -50,42 +50,46 @@ export type Watch = {
 /** Starts a watch. */
 export function createWatch(options: WatchOptions, started_ms: number): Watch {
   const {for_ms, every_ms, sustain_ms} = options;
-  const sight = createAvailability(started_ms, every_ms);
+  const availability = createAvailability(started_ms, every_ms);
   const values = createValues();
-  const thresholds = createThresholds(sustain_ms);
-  const found = createFindings();
+  const criticalTracker = createCriticalTracker(sustain_ms);
+  const findingTracker = createFindingTracker();
   let last: {metrics: Metrics; limits: Limits} | null = null;
   let readings = 0;
 
   return {
     addSample(at_ms, {metrics, limits, findings}) {
-      const {isAgain, wasLost} = sight.see(at_ms);
+      const {isRepeated, wasLost} = availability.recordRead(at_ms);
       // What was critical before a loss may not have been during it.
-      if (wasLost) thresholds.clear();
-      values.keep(metrics, isAgain ? (last?.metrics ?? null) : null);
-      thresholds.hold(at_ms, metrics, limits);
-      found.hold(at_ms, findings);
-      if (!isAgain) readings++;
+      if (wasLost) criticalTracker.clear();
+      values.add(metrics, isRepeated ? (last?.metrics ?? null) : null);
+      criticalTracker.update(at_ms, metrics, limits);
+      findingTracker.update(at_ms, findings);
+      if (!isRepeated) readings++;
       last = {metrics, limits};
     },
-    addLoss: sight.lose,
-    criticalMetrics: thresholds.holding,
-    failure: thresholds.failure,
-    availability: sight.ratio,
-    availableMs: sight.seenMs,
+    addLoss: availability.recordLoss,
+    criticalMetrics: criticalTracker.critical,
+    failure: criticalTracker.failure,
+    availability: availability.ratio,
+    availableMs: availability.availableMs,
     result(at_ms) {
       if (last === null) return null;
-      sight.end(at_ms);
+      availability.end(at_ms);
       const {limits} = last;
       const elapsed_ms = at_ms - started_ms;
       const series = values.series();
       const overall = overallOf(series, {
-        refused_connections_per_minute: sight.refused() / Math.max(1, elapsed_ms / 60_000),
-        availability_ratio: sight.ratio(at_ms),
+        refused_connections_per_minute: availability.refused() / Math.max(1, elapsed_ms / 60_000),
+        availability_ratio: availability.ratio(at_ms),
       });
       // A shorter watch could not see a finding for sustain_ms.
-      const health = assessHealth(overall, limits, found.lasting(Math.min(sustain_ms, elapsed_ms / 2)));
-      const failed_early = thresholds.failure();
+      const health = assessHealth(
+        overall,
+        limits,
+        findingTracker.lastingAtLeast(Math.min(sustain_ms, elapsed_ms / 2)),
+      );
+      const failed_early = criticalTracker.failure();
       const critical_peaks = criticalPeaks(series, limits);
       return {
         ...health,
@@ -93,12 +97,12 @@ export function createWatch(options: WatchOptions, started_ms: number): Watch {
         watch: {
           for_ms,
           elapsed_ms,
-          available_ms: sight.seenMs(),
-          availability_ratio: sight.ratio(at_ms),
+          available_ms: availability.availableMs(),
+          availability_ratio: availability.ratio(at_ms),
           readings,
           failed_early,
           critical_peaks,
-          losses: sight.losses,
+          losses: availability.losses,
           series,
         },
       };
@@ -109,7 +113,7 @@ export function createWatch(options: WatchOptions, started_ms: number): Watch {
 /** Tracks when the server could be read. */
 function createAvailability(started_ms: number, every_ms: number) {
   const losses: Loss[] = [];
-  let lastSeen_ms: number | null = null;
+  let lastRead_ms: number | null = null;
   let lostSince_ms: number | null = null;
   let available_ms = 0;
   let refused = 0;
@@ -123,17 +127,17 @@ function createAvailability(started_ms: number, every_ms: number) {
 
   return {
     losses,
-    /** `isAgain`: a snapshot that directly follows another one completes it. */
-    see(at_ms: number): {isAgain: boolean; wasLost: boolean} {
-      const gap_ms = at_ms - (lastSeen_ms ?? started_ms);
+    /** `isRepeated`: a snapshot that directly follows another one completes it. */
+    recordRead(at_ms: number): {isRepeated: boolean; wasLost: boolean} {
+      const gap_ms = at_ms - (lastRead_ms ?? started_ms);
       const wasLost = lostSince_ms !== null;
-      const isAgain = lastSeen_ms !== null && !wasLost && gap_ms < every_ms / 4;
+      const isRepeated = lastRead_ms !== null && !wasLost && gap_ms < every_ms / 4;
       if (!wasLost) available_ms += gap_ms;
       closeLoss(at_ms);
-      lastSeen_ms = at_ms;
-      return {isAgain, wasLost};
+      lastRead_ms = at_ms;
+      return {isRepeated, wasLost};
     },
-    lose(at_ms: number, {reason, is_refused}: {reason: string; is_refused: boolean}): void {
+    recordLoss(at_ms: number, {reason, is_refused}: {reason: string; is_refused: boolean}): void {
       if (is_refused) refused++;
       if (lostSince_ms !== null) return;
       lostSince_ms = at_ms;
@@ -141,12 +145,12 @@ function createAvailability(started_ms: number, every_ms: number) {
     },
     /** Counts the time since the last snapshot. */
     end(at_ms: number): void {
-      const since_ms = at_ms - (lastSeen_ms ?? at_ms);
+      const since_ms = at_ms - (lastRead_ms ?? at_ms);
       if (lostSince_ms === null) available_ms += Math.max(0, Math.min(since_ms, every_ms));
       closeLoss(at_ms);
     },
     refused: () => refused,
-    seenMs: () => available_ms,
+    availableMs: () => available_ms,
     ratio(at_ms: number): number {
       const elapsed_ms = at_ms - started_ms;
       return elapsed_ms <= 0 ? 1 : Math.min(1, available_ms / elapsed_ms);
@@ -159,7 +163,7 @@ function createValues() {
   const values = new Map<MetricName, number[]>();
   return {
     /** Replaces the values of `before`, if any. */
-    keep(metrics: Metrics, before: Metrics | null): void {
+    add(metrics: Metrics, before: Metrics | null): void {
       for (const name of metricNames) {
         const value = metrics[name];
         if (value === null) continue;
@@ -177,11 +181,11 @@ function createValues() {
 }
 
 /** Tracks since when each metric has been critical. */
-function createThresholds(sustain_ms: number) {
+function createCriticalTracker(sustain_ms: number) {
   const criticalSince = new Map<MetricName, number>();
   let failedBy: MetricName | null = null;
   return {
-    hold(at_ms: number, metrics: Metrics, limits: Limits): void {
+    update(at_ms: number, metrics: Metrics, limits: Limits): void {
       for (const name of metricNames) {
         if (!isBeyond(name, metrics[name], limits[name].critical)) {
           criticalSince.delete(name);
@@ -193,30 +197,34 @@ function createThresholds(sustain_ms: number) {
       }
     },
     clear: () => criticalSince.clear(),
-    holding: (at_ms: number) =>
+    critical: (at_ms: number) =>
       [...criticalSince]
-        .map(([name, since]) => ({name, held_ms: at_ms - since}))
-        .sort((a, b) => b.held_ms - a.held_ms),
+        .map(([name, since]) => ({name, critical_ms: at_ms - since}))
+        .sort((a, b) => b.critical_ms - a.critical_ms),
     failure: () => failedBy,
   };
 }
 
-type Held = {finding: Finding; since_ms: number; longest_ms: number};
+type TrackedFinding = {finding: Finding; since_ms: number; longest_ms: number};
 
 /** Tracks how long each finding has lasted. */
-function createFindings() {
-  const found = new Map<string, Held>();
+function createFindingTracker() {
+  const found = new Map<string, TrackedFinding>();
   return {
-    hold(at_ms: number, findings: readonly Finding[]): void {
+    update(at_ms: number, findings: readonly Finding[]): void {
       const now = new Map(findings.map(finding => [`${finding.recipe} ${finding.subject}`, finding]));
-      for (const [key, held] of found) if (!now.has(key)) held.since_ms = Number.POSITIVE_INFINITY;
+      for (const [key, each] of found) if (!now.has(key)) each.since_ms = Number.POSITIVE_INFINITY;
       for (const [key, finding] of now) {
-        const held = found.get(key) ?? {since_ms: at_ms, longest_ms: 0};
-        const since_ms = Math.min(held.since_ms, at_ms);
-        found.set(key, {finding, since_ms, longest_ms: Math.max(held.longest_ms, at_ms - since_ms)});
+        const known = found.get(key) ?? {since_ms: at_ms, longest_ms: 0};
+        const since_ms = Math.min(known.since_ms, at_ms);
+        found.set(key, {
+          finding,
+          since_ms,
+          longest_ms: Math.max(known.longest_ms, at_ms - since_ms),
+        });
       }
     },
-    lasting: (least_ms: number): Finding[] =>
+    lastingAtLeast: (least_ms: number): Finding[] =>
       [...found.values()].filter(({longest_ms}) => longest_ms >= least_ms).map(({finding}) => finding),
   };
 }
@@ -226,10 +234,10 @@ type SeriesByName = Partial<Record<MetricName, Series>>;
 /** The metrics of the whole watch: 95th percentiles. */
 function overallOf(
   series: SeriesByName,
-  ofTheWatch: Pick<Metrics, 'refused_connections_per_minute' | 'availability_ratio'>,
+  measuredOverall: Pick<Metrics, 'refused_connections_per_minute' | 'availability_ratio'>,
 ): Metrics {
   const p95 = Object.fromEntries(metricNames.map(name => [name, series[name]?.p95 ?? null])) as Metrics;
-  return {...p95, average_used_ratio: series.used_ratio?.average ?? null, ...ofTheWatch};
+  return {...p95, average_used_ratio: series.used_ratio?.average ?? null, ...measuredOverall};
 }
 
 function criticalPeaks(series: SeriesByName, limits: Limits): MetricName[] {
@@ -251,8 +259,8 @@ function statusOf(
 
 /** Percentile by rank, without interpolation. */
 function summarise(values: readonly number[], side: 'max' | 'min'): Series {
-  const fromGood = [...values].sort((a, b) => (side === 'max' ? a - b : b - a));
-  const at = (share: number) => fromGood[Math.max(0, Math.ceil(share * fromGood.length) - 1)] ?? 0;
+  const bestFirst = [...values].sort((a, b) => (side === 'max' ? a - b : b - a));
+  const at = (share: number) => bestFirst[Math.max(0, Math.ceil(share * bestFirst.length) - 1)] ?? 0;
   return {
     average: values.reduce((sum, value) => sum + value, 0) / values.length,
     p95: at(0.95),

@@ -117,8 +117,12 @@ function toProposals(
   for (const candidate of [...chosen].sort((a, b) => (a.id < b.id ? -1 : 1))) {
     const {table, spec} = candidate;
     // A failed or running build of this index is replaced or adopted, so its name is free.
-    const begun = existing.find(each => !each.is_valid && specId(table, each.spec) === candidate.id);
-    const name = nameFor(table, spec, each => each !== begun?.name && taken.has(`${table.schema}.${each}`));
+    const invalidTwin = existing.find(each => !each.is_valid && specId(table, each.spec) === candidate.id);
+    const name = nameFor(
+      table,
+      spec,
+      each => each !== invalidTwin?.name && taken.has(`${table.schema}.${each}`),
+    );
     taken.add(`${table.schema}.${name}`);
     const own = benefits.get(candidate.id) ?? [];
     const needed = keys.filter(

@@ -24,7 +24,7 @@ export type Choice = {
 };
 
 /** Minimum share of a statement's cost that an index must save. */
-const leastSaving = 0.1;
+const minSaving = 0.1;
 /** A narrower index is preferred up to this factor of the best cost. */
 const simplerTolerance = 1.05;
 /** Assumed cost of one more index per write: a btree insertion in memory, and its WAL. */
@@ -76,7 +76,7 @@ async function chooseFor(
   plans: PlanCache,
 ): Promise<Candidate[]> {
   const all = candidates.length === 0 ? null : await plans.plan(statement, candidates);
-  if (all === null || before - all.cost < before * leastSaving) return [];
+  if (all === null || before - all.cost < before * minSaving) return [];
   let best = candidates.filter(({id}) => all.used.has(id));
   const isAsGood = async (set: Candidate[]) => {
     const planned = await plans.plan(statement, set);
@@ -116,12 +116,13 @@ async function withoutRedundant(
   works: readonly (Work & {before: number})[],
   plans: PlanCache,
 ): Promise<Candidate[]> {
-  let kept = [...candidates];
+  let remaining = [...candidates];
   for (const candidate of [...candidates].sort((a, b) => a.spec.keys.length - b.spec.keys.length)) {
-    const others = kept.filter(each => each !== candidate);
-    if (isCovered(candidate, others) || !(await isNeeded(candidate, kept, works, plans))) kept = others;
+    const others = remaining.filter(each => each !== candidate);
+    if (isCovered(candidate, others) || !(await isNeeded(candidate, remaining, works, plans)))
+      remaining = others;
   }
-  return kept;
+  return remaining;
 }
 
 function isCovered(candidate: Candidate, others: readonly Candidate[]): boolean {
@@ -133,15 +134,15 @@ function isCovered(candidate: Candidate, others: readonly Candidate[]): boolean 
 
 async function isNeeded(
   candidate: Candidate,
-  kept: readonly Candidate[],
+  remaining: readonly Candidate[],
   works: readonly (Work & {before: number})[],
   plans: PlanCache,
 ): Promise<boolean> {
-  const others = kept.filter(each => each !== candidate);
+  const others = remaining.filter(each => each !== candidate);
   for (const {statement, before} of works) {
-    const [withIt, without] = [await plans.plan(statement, kept), await plans.plan(statement, others)];
+    const [withIt, without] = [await plans.plan(statement, remaining), await plans.plan(statement, others)];
     if (withIt === null || without === null || !withIt.used.has(candidate.id)) continue;
-    if (without.cost - withIt.cost > before * leastSaving) return true;
+    if (without.cost - withIt.cost > before * minSaving) return true;
   }
   return false;
 }
@@ -155,7 +156,7 @@ export async function benefitsOf(
   const benefits = new Map<string, Benefit[]>();
   for (const statement of statements) {
     const [before, after] = [await plans.plan(statement, []), await plans.plan(statement, candidates)];
-    if (before === null || after === null || before.cost - after.cost < before.cost * leastSaving) continue;
+    if (before === null || after === null || before.cost - after.cost < before.cost * minSaving) continue;
     for (const id of after.used) {
       const is_estimated = after.is_estimated ?? false;
       const benefit = {statement, cost_before: before.cost, cost_after: after.cost, is_estimated};

@@ -264,7 +264,7 @@ type Key = {use: Resolved['use']; term: SortTerm};
 function readKey(node: Node, {targetList = []}: SelectStmt, scope: Scope, naming: Naming): Key | null {
   if (!('SortBy' in node) || node.SortBy.node === undefined) return null;
   const {sortby_dir, sortby_nulls} = node.SortBy;
-  const resolved = resolveTerm(meant(node.SortBy.node, targetList), scope, naming);
+  const resolved = resolveTerm(sortedExpression(node.SortBy.node, targetList), scope, naming);
   if (resolved === null) return null;
   const direction = sortby_dir === 'SORTBY_DESC' ? 'DESC' : 'ASC';
   const standard = direction === 'DESC' ? 'FIRST' : 'LAST';
@@ -278,7 +278,7 @@ function readKey(node: Node, {targetList = []}: SelectStmt, scope: Scope, naming
 }
 
 /** The expression of ORDER BY 2 or ORDER BY output_name; an output name wins over a column. */
-function meant(node: Node, targets: readonly Node[]): Node {
+function sortedExpression(node: Node, targets: readonly Node[]): Node {
   const outputs = targets.flatMap(target => ('ResTarget' in target ? [target.ResTarget] : []));
   if ('A_Const' in node) return outputs[(node.A_Const.ival?.ival ?? 0) - 1]?.val ?? node;
   const names = 'ColumnRef' in node ? namesOf(node.ColumnRef.fields) : [];

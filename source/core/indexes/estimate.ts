@@ -59,11 +59,11 @@ function nextStep(
   }
   // Rows of a nested loop come in the order of the outer table.
   const loops = Math.min(...reached.map(({other}) => ownRows(other, known.columns)));
-  const probe = cheapestAccess({...use, order: []}, [...own, ...reached], available, known, loops);
-  const looked = rows * probe.cost;
-  const found = Math.max(1, rows * probe.rows);
-  return looked < alone.cost
-    ? {use, access: probe, cost: looked, rows: found, is_connected: true}
+  const lookup = cheapestAccess({...use, order: []}, [...own, ...reached], available, known, loops);
+  const lookups = rows * lookup.cost;
+  const found = Math.max(1, rows * lookup.rows);
+  return lookups < alone.cost
+    ? {use, access: lookup, cost: lookups, rows: found, is_connected: true}
     : {use, access: alone, cost: alone.cost, rows: found, is_connected: true};
 }
 
@@ -83,15 +83,15 @@ type Available = {spec: IndexSpec; candidate: Candidate | null};
 export type Known = {columns: Columns; can_skip: boolean};
 
 /** Rows that a statement with LIMIT is assumed to return. */
-const pageOfRows = 100;
+const assumedLimit = 100;
 /** Estimates are rough: a candidate must cost less than this share of the existing paths. */
-const worthTrying = 0.7;
+const maxCostShare = 0.7;
 const randomPage = 4;
 const tuple = 0.01;
 const indexTuple = 0.005;
 const operator = 0.0025;
 /** Maximum number of distinct values of a leading key that a skip scan is assumed to probe. */
-const mostSkipped = 100;
+const maxSkipProbes = 100;
 const entriesPerLeaf = 300;
 
 /**
@@ -110,13 +110,13 @@ function cheapestAccess(
   const pages = Math.max(1, table.size_bytes / pageBytes);
   const total = Math.max(1, rowsOf(table));
   const rows = Math.max(1, total * productOf(conditions, table, known.columns));
-  const kept = Math.max(1, rows * (use.unread_share ?? 1));
-  const sorting = use.order.length === 0 ? 0 : 2 * operator * kept * Math.log2(kept + 1);
+  const returned = Math.max(1, rows * (use.unread_share ?? 1));
+  const sorting = use.order.length === 0 ? 0 : 2 * operator * returned * Math.log2(returned + 1);
   const checks = operator * conditions.length;
-  const whole = pages + total * (tuple + checks) + sorting;
-  let best: Access = {cost: whole, rows, candidate: null};
+  const sequentialScan = pages + total * (tuple + checks) + sorting;
+  let best: Access = {cost: sequentialScan, rows, candidate: null};
   // Existing indexes come first in `available`.
-  let existing = whole;
+  let existing = sequentialScan;
   for (const {spec, candidate} of available) {
     const path = match(use, conditions, spec, known);
     if (path === null) continue;
@@ -129,10 +129,10 @@ function cheapestAccess(
     const entries =
       read * (indexTuple + operator) + leaves * randomPage + descent(total, loops) * path.probes;
     const scan = heap + entries + found * (tuple + checks);
-    const share = isInOrder && use.is_limited ? Math.min(1, pageOfRows / kept) : 1;
+    const share = isInOrder && use.is_limited ? Math.min(1, assumedLimit / returned) : 1;
     const cost = scan * share + (isInOrder ? 0 : sorting);
     if (candidate === null) existing = Math.min(existing, cost);
-    else if (cost > existing * worthTrying) continue;
+    else if (cost > existing * maxCostShare) continue;
     if (cost < best.cost) best = {cost, rows, candidate};
   }
   return best;
@@ -176,9 +176,11 @@ function match(
   for (const [position, key] of spec.keys.entries()) {
     const condition = onKey(conditions, key);
     if (condition === undefined) {
-      const leadsOn = spec.keys.slice(position + 1).some(later => onKey(conditions, later) !== undefined);
+      const hasLaterCondition = spec.keys
+        .slice(position + 1)
+        .some(later => onKey(conditions, later) !== undefined);
       const values = distinctOf(table, termOf(key), columns);
-      if (!can_skip || !leadsOn || !isNarrowed || values > mostSkipped) break;
+      if (!can_skip || !hasLaterCondition || !isNarrowed || values > maxSkipProbes) break;
       probes *= values;
       continue;
     }

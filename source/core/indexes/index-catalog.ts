@@ -14,7 +14,7 @@ export function tableOf({tables}: Catalog, oid: string): Table | null {
 }
 
 /** Why an index must not be dropped; null if it may be. */
-export function whyKept(index: Index, table: Table | null): string | null {
+export function whyNotDroppable(index: Index, table: Table | null): string | null {
   if (index.is_primary) return 'it is the primary key';
   if (index.is_exclusion) return 'an exclusion constraint needs it';
   if (index.is_replica_identity) return 'it is the replica identity of its table';

@@ -25,14 +25,14 @@ type Preview = {
  */
 export function explainIndexes({work, steps, snapshot, lock_timeout_ms, advice}: Preview): string[] {
   const {built} = work;
-  const unasked = advice?.planner === 'none' ? [plannerLine(snapshot)] : [];
-  if (steps.length === 0) return [nothingLine(work, advice), ...unasked];
+  const plannerNote = advice?.planner === 'none' ? [plannerLine(snapshot)] : [];
+  if (steps.length === 0) return [nothingLine(work, advice), ...plannerNote];
   if (built.length === 0) return [headline(work, steps)];
   return [
     headline(work, steps),
     ...preflightLines(snapshot, lock_timeout_ms),
     ...built.map(indexLine),
-    ...unasked,
+    ...plannerNote,
     'Each is built concurrently: reads and writes go on; ALTER TABLE and VACUUM of its table wait.',
     sizeLine(built.reduce((sum, {estimated_size_bytes}) => sum + estimated_size_bytes, 0)),
     'Each index adds to the cost of writes. A failed build is dropped; undo drops what was built.',
@@ -41,20 +41,20 @@ export function explainIndexes({work, steps, snapshot, lock_timeout_ms, advice}:
 }
 
 function headline({steps: indexSteps, built, emitted}: IndexWork, steps: readonly Step[]): string {
-  const acts = indexSteps.filter(({kind}) => kind === 'sql').length;
-  const drops = acts - emitted.length;
-  const going = emitted.length - built.length;
-  const advised = steps.filter(({kind}) => kind === 'advice').length;
+  const statements = indexSteps.filter(({kind}) => kind === 'sql').length;
+  const drops = statements - emitted.length;
+  const adopted = emitted.length - built.length;
+  const manual = steps.filter(({kind}) => kind === 'advice').length;
   const files = steps.filter(({kind}) => kind === 'file').length;
   const dropped = drops === 0 ? '' : ` (and ${counted(drops, 'invalid index', 'invalid indexes')} to drop)`;
-  const inOrder = acts > 1 ? ', one after the other' : '';
+  const inOrder = statements > 1 ? ', one after the other' : '';
   const parts = [
     ...(built.length === 0
       ? []
       : [`${counted(built.length, 'index', 'indexes')} to build${dropped}${inOrder}`]),
-    ...(going === 0 ? [] : [`${counted(going, 'build', 'builds')} of other sessions to wait for`]),
+    ...(adopted === 0 ? [] : [`${counted(adopted, 'build', 'builds')} of other sessions to wait for`]),
     ...(files === 0 ? [] : [`${counted(files, 'file', 'files')} to change`]),
-    ...(advised === 0 ? [] : [`${counted(advised, 'manual step', 'manual steps')}`]),
+    ...(manual === 0 ? [] : [`${counted(manual, 'manual step', 'manual steps')}`]),
   ];
   return `${parts.join('; ')}.`;
 }

@@ -186,11 +186,11 @@ export function covers(existing: IndexSpec, wanted: IndexSpec, equal_count: numb
   if (existing.is_unique && existing.predicate === null && existing.keys.every(isAmongEqual)) return true;
   if (existing.keys.length < wanted.keys.length) return false;
   if (!existing.keys.slice(0, equal_count).every(isAmongEqual)) return false;
-  const ordered = wanted.keys.slice(equal_count);
-  const held = existing.keys.slice(equal_count, wanted.keys.length);
+  const wantedRest = wanted.keys.slice(equal_count);
+  const existingRest = existing.keys.slice(equal_count, wanted.keys.length);
   const isSame = (turn: (key: IndexKey) => IndexKey['order']) =>
-    held.every((key, index) => {
-      const other = ordered[index];
+    existingRest.every((key, index) => {
+      const other = wantedRest[index];
       return other !== undefined && sameKey(key, other) && key.order === turn(other);
     });
   return isSame(({order}) => order) || isSame(({order}) => backward[order]);

@@ -54,25 +54,25 @@ function planWithoutBuild(
     index => index.is_valid && index.table_oid === table.oid && isServedBy(proposal, index),
   );
   if (valid !== undefined) return toSkipped(proposal, `${describeIndex(valid)} already serves it`);
-  const begun = sameInvalidIndex(proposal, catalog);
+  const invalidTwin = findInvalidTwin(proposal, catalog);
   const builds = catalog.builds.filter(({table_oid}) => table_oid === table.oid);
-  const going = builds.find(({index_oid}) => index_oid === begun?.oid);
-  if (begun !== null && going !== undefined) {
-    const emitted = {...proposal, name: begun.name, definition: begun.definition};
-    return {steps: [adoptStep({...begun, pid: going.pid}, patience)], emitted: [emitted]};
+  const runningBuild = builds.find(({index_oid}) => index_oid === invalidTwin?.oid);
+  if (invalidTwin !== null && runningBuild !== undefined) {
+    const emitted = {...proposal, name: invalidTwin.name, definition: invalidTwin.definition};
+    return {steps: [adoptStep({...invalidTwin, pid: runningBuild.pid}, patience)], emitted: [emitted]};
   }
   // Before its first commit no other session sees which index it is: it may be this one.
-  const unknown = builds.find(({index_oid}) => !catalog.indexes.some(({oid}) => oid === index_oid));
-  if (unknown !== undefined) {
+  const unidentifiedBuild = builds.find(({index_oid}) => !catalog.indexes.some(({oid}) => oid === index_oid));
+  if (unidentifiedBuild !== undefined) {
     return toSkipped(
       proposal,
-      `session ${unknown.pid} has started an index build on its table: try again in a moment`,
+      `session ${unidentifiedBuild.pid} has started an index build on its table: try again in a moment`,
     );
   }
   const namesake = catalog.indexes.find(
     ({schema, name}) => schema === proposal.schema && name === proposal.name,
   );
-  if (namesake === undefined || namesake === begun) return null;
+  if (namesake === undefined || namesake === invalidTwin) return null;
   return toSkipped(proposal, `another index has that name: ${describeIndex(namesake)}`);
 }
 
@@ -81,7 +81,7 @@ function planBuild(
   catalog: Catalog,
   {patience, statements_schema}: {patience: Patience; statements_schema: string | null},
 ): Partial<IndexWork> {
-  const leftover = sameInvalidIndex(proposal, catalog);
+  const leftover = findInvalidTwin(proposal, catalog);
   const measures = measuresOf(proposal, statements_schema);
   return {
     steps: [
@@ -100,7 +100,7 @@ function toSkipped({schema, name, table}: IndexProposal, reason: string): Partia
 }
 
 /** The same index, but invalid: its build is running or has failed. */
-function sameInvalidIndex({definition, table_oid}: IndexProposal, {indexes}: Catalog): Index | null {
+function findInvalidTwin({definition, table_oid}: IndexProposal, {indexes}: Catalog): Index | null {
   const isTwin = (index: Index) => shapeOf(index.definition) === shapeOf(definition);
   return indexes.find(index => !index.is_valid && index.table_oid === table_oid && isTwin(index)) ?? null;
 }

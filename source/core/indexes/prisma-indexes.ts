@@ -17,7 +17,7 @@ export function prismaSteps(
   const all = readModels(schema);
   const placed = proposals.map(proposal => place(proposal, all));
   const models = new Set(placed.flatMap(({model, line}) => (model === null || line === null ? [] : [model])));
-  const lost = placed.filter(({line}) => line === null);
+  const unplaced = placed.filter(({line}) => line === null);
   return [
     ...[...models].flatMap(model =>
       modelSteps(
@@ -26,7 +26,7 @@ export function prismaSteps(
       ),
     ),
     ...migrationSteps(placed, schema, migration),
-    ...(lost.length === 0 ? [] : [adviceOf(lost)]),
+    ...(unplaced.length === 0 ? [] : [adviceOf(unplaced)]),
   ];
 }
 
@@ -147,12 +147,12 @@ function migrationText({proposal: {schema, table, definition}, model}: Placed): 
     : text;
 }
 
-function adviceOf(lost: Placed[]): AdviceStep {
+function adviceOf(unplaced: Placed[]): AdviceStep {
   return {
     kind: 'advice',
     title: 'add what schema.prisma cannot express yourself',
     subject: 'schema.prisma',
-    text: lost
+    text: unplaced
       .map(({proposal: {name, schema, table, definition}, model}) =>
         model === null
           ? `${name}: no model is mapped to ${schema}.${table}`

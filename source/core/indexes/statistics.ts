@@ -30,9 +30,9 @@ export function selectivityOf(condition: Condition, table: Table, columns: Colum
     case 'equal':
     case 'join': {
       const {term} = condition;
-      const held = 1 - (columnOf(table, term, columns)?.null_ratio ?? 0);
+      const notNull = 1 - (columnOf(table, term, columns)?.null_ratio ?? 0);
       const values = condition.kind === 'equal' ? condition.values : 1;
-      return Math.min(1, (held * values) / distinctOf(table, term, columns));
+      return Math.min(1, (notNull * values) / distinctOf(table, term, columns));
     }
     case 'range':
       return condition.is_bounded ? boundedRange : halfOpenRange;
@@ -73,12 +73,12 @@ export function productOf(conditions: readonly Condition[], table: Table, column
 /** BLCKSZ. */
 export const pageBytes = 8192;
 /** BTREE_DEFAULT_FILLFACTOR. */
-const fill = 0.9;
-const header = 8;
-const itemPointer = 4;
-const heapPointer = 6;
+const fillFactor = 0.9;
+const headerBytes = 8;
+const itemPointerBytes = 4;
+const heapPointerBytes = 6;
 /** Assumed width of an expression's result. */
-const unknownWidth = 32;
+const unknownWidthBytes = 32;
 
 /**
  * Estimated size of an index in bytes, from the widths in pg_stats. A btree stores a key that several rows share once, with
@@ -88,17 +88,19 @@ export function estimateSize(table: Table, {method, keys, predicate}: IndexSpec,
   const known = keys.map(({expression}) =>
     columns.get(table.oid)?.find(({name}) => expression === `"${name.replaceAll('"', '""')}"`),
   );
-  const rows = Math.ceil(rowsOf(table) * (predicate === null ? 1 : partOf(predicate, table, columns)));
-  const width = known.reduce((sum, column) => sum + (column?.average_width_bytes ?? unknownWidth), 0);
+  const rows = Math.ceil(
+    rowsOf(table) * (predicate === null ? 1 : predicateSelectivity(predicate, table, columns)),
+  );
+  const width = known.reduce((sum, column) => sum + (column?.average_width_bytes ?? unknownWidthBytes), 0);
   // Each value in a document is a key with a list of row pointers.
   if (method === 'gin') return pagesFor(rows * width * 0.5);
-  const entry = Math.ceil(width / 8) * 8 + header + itemPointer;
+  const entry = Math.ceil(width / 8) * 8 + headerBytes + itemPointerBytes;
   const distinct = known.reduce(
     (product, column) => product * distinctAmong(column?.n_distinct ?? -1, rows),
     1,
   );
   const entries = Math.min(rows, Math.max(1, distinct));
-  return pagesFor((entries * entry + (entries < rows ? rows * heapPointer : 0)) / fill);
+  return pagesFor((entries * entry + (entries < rows ? rows * heapPointerBytes : 0)) / fillFactor);
 }
 
 function distinctAmong(n_distinct: number, rows: number): number {
@@ -106,7 +108,7 @@ function distinctAmong(n_distinct: number, rows: number): number {
   return n_distinct > 0 ? n_distinct : -n_distinct * rows;
 }
 
-function partOf(predicate: string, table: Table, columns: Columns): number {
+function predicateSelectivity(predicate: string, table: Table, columns: Columns): number {
   const parts = predicate.split(' AND ').map(part => {
     const [, name, not] = /^"((?:[^"]|"")+)" IS (NOT )?NULL$/.exec(part) ?? [];
     const nulls = columns

@@ -62,7 +62,9 @@ function pictureLines(tuning: Tuning): string[] {
   const limit = settings?.connection_limit ?? 1;
   return [
     `${`connection_limit=${limit}`.padEnd(labelWidth + 1)}0${' '.repeat(markAt(budget))}: ${budget.allotted}`,
-    ...moments(instances).map(([name, count]) => bar(`${name} ${count} x ${limit}`, count * limit, budget)),
+    ...instanceCounts(instances).map(([name, count]) =>
+      bar(`${name} ${count} x ${limit}`, count * limit, budget),
+    ),
     ...legend(budget),
   ];
 }
@@ -86,10 +88,10 @@ const barWidth = 20;
 function bar(label: string, connections: number, budget: ConnectionBudget): string {
   const {usable, others} = budget;
   const filled = cellsOf(connections, usable);
-  const theirs = barWidth - cellsOf(others, usable);
+  const firstOfOthers = barWidth - cellsOf(others, usable);
   const cells = Array.from({length: barWidth}, (_, cell): string => {
-    if (cell < filled) return cell >= theirs ? 'x' : '#';
-    return cell >= theirs ? 'o' : '.';
+    if (cell < filled) return cell >= firstOfOthers ? 'x' : '#';
+    return cell >= firstOfOthers ? 'o' : '.';
   });
   const mark = markAt(budget);
   if (mark < barWidth) cells[mark] = ':';
@@ -133,14 +135,14 @@ function limitLines({budget, instances, settings, today, choices}: Tuning): stri
   return [
     head(
       title,
-      moments(instances).map(([name]) => name),
+      instanceCounts(instances).map(([name]) => name),
     ),
     head(
       'instances',
-      moments(instances).map(([, count]) => amount(count)),
+      instanceCounts(instances).map(([, count]) => amount(count)),
     ),
     ...all.map(({name, limit}) =>
-      `${name.padEnd(14)}${String(limit).padStart(8)}    ${moments(instances)
+      `${name.padEnd(14)}${String(limit).padStart(8)}    ${instanceCounts(instances)
         .map(([, count]) => cell(count, limit))
         .join('')}`.trimEnd(),
     ),
@@ -187,7 +189,7 @@ function waitLines({instances, settings}: Tuning, load: LoadReading): string[] {
   return ['', 'estimated wait for a connection per instance (M/M/c queue)', head, ...rows];
 }
 
-function moments({now, peak, deploy}: Tuning['instances']): [name: string, count: number][] {
+function instanceCounts({now, peak, deploy}: Tuning['instances']): [name: string, count: number][] {
   return [
     ['now', now],
     ['at peak', peak],

@@ -130,18 +130,18 @@ function poolAdvice(tuning: Tuning, facts: RecipeData, done: readonly FileStep[]
   if (kind === null) return [...adviceFor('url', settings, []), ...adviceFor('adapter', settings, [])];
   if (kind === 'url') {
     const file = envFileOf(facts);
-    const wanted = Object.entries(urlParameters(settings));
-    const isSo = wanted.every(([name, value]) => file?.parameters[name] === value);
-    return done.length > 0 || isSo
+    const parameters = Object.entries(urlParameters(settings));
+    const isSet = parameters.every(([name, value]) => file?.parameters[name] === value);
+    return done.length > 0 || isSet
       ? []
       : adviceFor(kind, settings, file?.problem ? [`${file.path}: ${file.problem}`] : []);
   }
   const pools = facts.application?.pools ?? [];
-  const wanted = Object.entries(adapterSettings(settings));
+  const parameters = Object.entries(adapterSettings(settings));
   const left = pools.filter(({path, call, settings: own}) => {
-    const isSo = wanted.every(([name, value]) => own[name as keyof typeof own] === value);
+    const isSet = parameters.every(([name, value]) => own[name as keyof typeof own] === value);
     return (
-      !isSo &&
+      !isSet &&
       !done.some(step => step.path === path && step.change.kind === 'replace' && step.change.before === call)
     );
   });
@@ -182,8 +182,8 @@ function poolerAdvice(tuning: Tuning, {pooler_file}: RecipeData, done: readonly 
   if (done.length > 0) return [reloadAdvice];
   const isWanted =
     settings === null || choices.platform.id === 'pgbouncer' || choices.apply.includes('pgbouncer');
-  const isSo = pooler_file?.problem === null && poolerChanges(pooler_file, pooler).length === 0;
-  if (!isWanted || isSo) return [];
+  const isSet = pooler_file?.problem === null && poolerChanges(pooler_file, pooler).length === 0;
+  if (!isWanted || isSet) return [];
   const problem = pooler_file?.problem ? [`${pooler_file.path}: ${pooler_file.problem}`] : [];
   const text = [
     `pgbouncer.ini, with connection_limit=${pooled.connection_limit} (or max) in each instance:`,

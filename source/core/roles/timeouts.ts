@@ -85,7 +85,7 @@ export function timeoutMs(value: string): number | null {
 /** A change for the preview; null: not set. */
 type TimeoutChange = {setting: TimeoutSetting; before: string | null; after: string | null};
 
-export type TimeoutsStory = {
+export type TimeoutsPreview = {
   role: string;
   database: string | null;
   changes: TimeoutChange[];
@@ -96,38 +96,38 @@ export type TimeoutsStory = {
 };
 
 /** Explains what the new timeouts do, whom they affect and whom they do not. */
-export function explainTimeouts(story: TimeoutsStory): Pick<Plan, 'explanation' | 'figure'> {
-  const {role, database, changes, sessions} = story;
+export function explainTimeouts(preview: TimeoutsPreview): Pick<Plan, 'explanation' | 'figure'> {
+  const {role, database, changes, sessions} = preview;
   if (changes.length === 0) return {explanation: ['Nothing to change.']};
   const where = `role ${role}${database === null ? '' : ` in database ${database}`}`;
   return {
     explanation: [
       `${counted(changes.length, 'timeout')} for ${where}.`,
-      ...changes.flatMap(change => effectOf(change, story)),
+      ...changes.flatMap(change => effectOf(change, preview)),
       `Only new sessions get it: ${counted(sessions.length, 'open session')} ${sessions.length === 1 ? 'keeps its' : 'keep their'} values until they reconnect, a pooler's included.`,
       'It applies to all that runs as this role, including migrations, dumps and index builds; a session may SET its own value.',
-      ...overriddenBy(story),
-      ...outrun(changes),
+      ...overriddenBy(preview),
+      ...ineffectiveLockTimeout(changes),
     ],
     figure: drawChanges(changes),
   };
 }
 
-function effectOf({setting, after}: TimeoutChange, story: TimeoutsStory): string[] {
+function effectOf({setting, after}: TimeoutChange, preview: TimeoutsPreview): string[] {
   const ms = after === null ? null : timeoutMs(after);
   if (ms === null) return [`${setting.name}: the database's or the server's value applies.`];
   if (ms === 0) return [`${setting.name} = 0: no timeout, even if the server sets one.`];
-  const hit = hitBy(setting.name, ms, story);
+  const affected = affectedBy(setting.name, ms, preview);
   return [
-    `${setting.name} = ${after}: the server ${setting.effect}${hit && `; affected now: ${hit}`}.`,
-    ...(setting.name === 'idle_session_timeout' ? poolerWarning(story) : []),
+    `${setting.name} = ${after}: the server ${setting.effect}${affected && `; affected now: ${affected}`}.`,
+    ...(setting.name === 'idle_session_timeout' ? poolerWarning(preview) : []),
   ];
 }
 
 /** What the timeout would affect in this snapshot. */
-function hitBy(name: string, ms: number, {sessions, snapshot, role, database}: TimeoutsStory): string {
-  const older = (age: (session: Backend) => number | null, isMeant: (state: string) => boolean) =>
-    sessions.filter(session => isMeant(session.state ?? '') && (age(session) ?? 0) > ms).length;
+function affectedBy(name: string, ms: number, {sessions, snapshot, role, database}: TimeoutsPreview): string {
+  const older = (age: (session: Backend) => number | null, isAffected: (state: string) => boolean) =>
+    sessions.filter(session => isAffected(session.state ?? '') && (age(session) ?? 0) > ms).length;
   switch (name) {
     case 'statement_timeout': {
       const running = older(
@@ -177,7 +177,7 @@ function countedOrNone(count: number): string {
  * "such a layer may not react well to unexpected connection closure" (the manual on idle_session_timeout). A pool of
  * node-postgres without a listener for 'error' takes the whole process down with it.
  */
-function poolerWarning({sessions}: TimeoutsStory): string[] {
+function poolerWarning({sessions}: TimeoutsPreview): string[] {
   const holders = [...new Set(sessions.filter(({state}) => state === 'idle').map(nameOf))].slice(0, 4);
   return [
     `Poolers keep sessions idle on purpose (PgBouncer, Supavisor, pgpool, node-postgres' and Prisma's pools): they find them closed, and an application without an 'error' listener on its pool may crash. Use more than their own idle timeout.${holders.length > 0 ? ` Idle now as this role: ${holders.join(', ')}.` : ''}`,
@@ -189,7 +189,7 @@ function nameOf({application_name}: Backend): string {
 }
 
 /** A role's setting in one database overrides the role's setting. */
-function overriddenBy({role, database, changes, settings}: TimeoutsStory): string[] {
+function overriddenBy({role, database, changes, settings}: TimeoutsPreview): string[] {
   if (database !== null) return [];
   return settings.overrides
     .filter(each => each.role === role && each.database !== null)
@@ -201,7 +201,7 @@ function overriddenBy({role, database, changes, settings}: TimeoutsStory): strin
 }
 
 /** lock_timeout has an effect only below statement_timeout. */
-function outrun(changes: readonly TimeoutChange[]): string[] {
+function ineffectiveLockTimeout(changes: readonly TimeoutChange[]): string[] {
   const msOf = (name: string) =>
     timeoutMs(changes.find(({setting}) => setting.name === name)?.after ?? '') ?? 0;
   const [lock, statement] = [msOf('lock_timeout'), msOf('statement_timeout')];

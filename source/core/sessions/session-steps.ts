@@ -146,8 +146,8 @@ export function signalSql(session: KnownSession, {call, same, holding}: Signal):
 function activityOf(pid: string, holding: Signal['holding']): {before: string; from: string} {
   if (holding === undefined) return {before: '', from: `pg_catalog.pg_stat_get_activity(${pid}) a`};
   return {
-    before: `WITH meant AS MATERIALIZED (SELECT m.pid FROM (VALUES (${pid})) m (pid) WHERE ${holding('m.pid')}) `,
-    from: 'meant CROSS JOIN LATERAL pg_catalog.pg_stat_get_activity(meant.pid) a',
+    before: `WITH matching AS MATERIALIZED (SELECT m.pid FROM (VALUES (${pid})) m (pid) WHERE ${holding('m.pid')}) `,
+    from: 'matching CROSS JOIN LATERAL pg_catalog.pg_stat_get_activity(matching.pid) a',
   };
 }
 
