@@ -1,9 +1,10 @@
 import {afterAll, beforeAll, describe, expect, it} from 'vitest';
 import {connect} from '../../../source/postgres/connect/connect.ts';
 import {parseServerVersion} from '../../../source/postgres/queries/query.ts';
+import {fatalError} from '../../../source/postgres/wire/messages.ts';
 import {describeEachMajor, startTestServer, type TestServer} from '../../helpers/server.ts';
 import {rejection, requestTo} from '../requests.ts';
-import {authentication, listen, refusal, startupParameters, welcome} from './listeners.ts';
+import {authentication, listen, startupParameters, welcome} from './listeners.ts';
 
 describeEachMajor('connect', major => {
   let server: TestServer;
@@ -177,7 +178,7 @@ describe('behind a pooler', () => {
         const parameters = startupParameters(packet);
         packets.push(parameters);
         const isRefused = parameters.options?.includes('default_transaction_read_only');
-        if (isRefused) socket.end(refusal(sqlstate, text));
+        if (isRefused) socket.end(fatalError(sqlstate, text));
         else socket.write(welcome(server));
       });
     });

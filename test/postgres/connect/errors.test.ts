@@ -3,10 +3,10 @@ import process from 'node:process';
 import {afterAll, beforeAll, describe, expect, it} from 'vitest';
 import type {AbortError} from '../../../source/core/errors.ts';
 import {connect} from '../../../source/postgres/connect/connect.ts';
-import {foreignProtocol} from '../../../source/postgres/wire/messages.ts';
+import {fatalError, foreignProtocol} from '../../../source/postgres/wire/messages.ts';
 import {describeEachMajor, startTestServer, type TestServer} from '../../helpers/server.ts';
 import {rejection, requestTo} from '../requests.ts';
-import {type Listener, listen, refusal, welcome} from './listeners.ts';
+import {type Listener, listen, welcome} from './listeners.ts';
 
 /** The error of a connection that must fail; checks what all such errors have in common. */
 async function errorOf(url: string, env: Record<string, string> = {}): Promise<AbortError> {
@@ -224,7 +224,7 @@ describe('an error before the server answers', () => {
   it("a pooler's limit", async () => {
     const full = await at(socket =>
       socket.once('data', () =>
-        socket.end(refusal('08P01', 'no more connections allowed (max_client_conn)')),
+        socket.end(fatalError('08P01', 'no more connections allowed (max_client_conn)')),
       ),
     );
     const error = await errorOf(full);
@@ -234,7 +234,7 @@ describe('an error before the server answers', () => {
 
   it('a message with control characters', async () => {
     const hostile = await at(socket =>
-      socket.once('data', () => socket.end(refusal('XX000', 'gone\u001b[2J\nfatal: all is well'))),
+      socket.once('data', () => socket.end(fatalError('XX000', 'gone\u001b[2J\nfatal: all is well'))),
     );
     const error = await errorOf(hostile);
     expect(error.message).toContain('gone·[2J fatal: all is well');

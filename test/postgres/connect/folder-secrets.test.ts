@@ -2,11 +2,11 @@ import {describe, expect, it} from 'vitest';
 import {find, type MachineSetup} from './fake-machine.ts';
 
 /** A folder whose .env names the host `evil`, on a machine with every kind of secret. */
-const folder = (address: string, given: MachineSetup = {}) =>
+const folder = (address: string, setup: MachineSetup = {}) =>
   find({
-    ...given,
-    env: {PGSSLCERT: '/home/ann/ann.crt', PGSSLKEY: '/home/ann/ann.key', ...given.env},
-    files: {'/app/.env': `DATABASE_URL=${address}`, ...given.files},
+    ...setup,
+    env: {PGSSLCERT: '/home/ann/ann.crt', PGSSLKEY: '/home/ann/ann.key', ...setup.env},
+    files: {'/app/.env': `DATABASE_URL=${address}`, ...setup.files},
   });
 
 describe('a host that ./.env names', () => {
@@ -27,8 +27,8 @@ describe('a host that ./.env names', () => {
       {env: {PGPASSFILE: '/pw'}, files: {'/pw': '*:5432:d:u:secret'}},
       'a line with * in /pw',
     ],
-  ])('gets no password from %s, which is reported', (_, given, withheld) => {
-    const request = folder('postgres://u@evil/d', given);
+  ])('gets no password from %s, which is reported', (_, setup, withheld) => {
+    const request = folder('postgres://u@evil/d', setup);
     expect([request.password(), request.password_source, request.password_withheld]).toEqual([
       null,
       null,
@@ -54,17 +54,17 @@ describe('a host that ./.env names', () => {
 
   it("gets the password in its URL, and one from a line of the user's for this host and port", () => {
     expect(folder('postgres://u:own@evil/d', {env: {PGPASSWORD: 'secret'}}).password()).toBe('own');
-    const files = {'/home/ann/.pgpass': '*:*:*:*:secret\nevil:5432:*:u:meant'};
+    const files = {'/home/ann/.pgpass': '*:*:*:*:secret\nevil:5432:*:u:right'};
     expect(folder('postgres://u@evil/d', {files})).toMatchObject({
       password_source: '/home/ann/.pgpass',
       password_withheld: null,
     });
-    expect(folder('postgres://u@evil/d', {files}).password()).toBe('meant');
+    expect(folder('postgres://u@evil/d', {files}).password()).toBe('right');
   });
 
   it('cannot differ from the one it connects to', () => {
-    const given = {files: {'/home/ann/.pgpass': 'good:5432:d:u:meant'}};
-    expect(() => folder('postgres://u@good/d?hostaddr=192.0.2.1', given)).toThrow(
+    const setup = {files: {'/home/ann/.pgpass': 'good:5432:d:u:right'}};
+    expect(() => folder('postgres://u@good/d?hostaddr=192.0.2.1', setup)).toThrow(
       /names host good but connects to 192\.0\.2\.1/,
     );
   });
@@ -74,8 +74,8 @@ describe('a host that ./.env names', () => {
     ['verify-full', 'prefer', 'verify-full'],
     ['require', '', 'require'],
     ['', 'verify-ca', 'verify-ca'],
-  ])('cannot weaken TLS: .env has %s, PGSSLMODE is %s', (said, exported, mode) => {
-    const query = said === '' ? '' : `?sslmode=${said}&sslrootcert=theirs&channel_binding=disable`;
+  ])('cannot weaken TLS: .env has %s, PGSSLMODE is %s', (inFile, exported, mode) => {
+    const query = inFile === '' ? '' : `?sslmode=${inFile}&sslrootcert=theirs&channel_binding=disable`;
     const env = {PGSSLMODE: exported, PGSSLROOTCERT: '/mine', PGCHANNELBINDING: 'require'};
     expect(folder(`postgres://u@good/d${query}`, {env}).tls).toMatchObject({
       mode,
@@ -96,8 +96,8 @@ describe('a host that ./.env names', () => {
 it.each<[string, MachineSetup]>([
   ['the call', {url: 'postgres://u@h/d'}],
   ['an exported variable', {env: {DATABASE_URL: 'postgres://u@h/d'}}],
-])('a host that %s names gets what libpq would send', (_, given) => {
-  const env = {...given.env, PGPASSWORD: 'mine', PGSSLCERT: '/c', PGSSLKEY: '/k'};
-  const request = find({...given, env, files: {'/app/.env': 'DATABASE_URL=postgres://u@evil/d'}});
+])('a host that %s names gets the same secrets as from libpq', (_, setup) => {
+  const env = {...setup.env, PGPASSWORD: 'mine', PGSSLCERT: '/c', PGSSLKEY: '/k'};
+  const request = find({...setup, env, files: {'/app/.env': 'DATABASE_URL=postgres://u@evil/d'}});
   expect([request.host, request.password(), request.tls.certificate?.path]).toEqual(['h', 'mine', '/c']);
 });

@@ -1,5 +1,6 @@
 import {once} from 'node:events';
 import {type AddressInfo, createServer, type Server, type Socket} from 'node:net';
+import {message, startupParameters as parametersOf} from '../../../source/postgres/wire/messages.ts';
 
 export type Listener = {port: number; accepted: () => number; close: () => Promise<void>};
 
@@ -24,13 +25,6 @@ export async function listen(answer: (socket: Socket) => void): Promise<Listener
   };
 }
 
-/** A message of PostgreSQL's protocol: its type, its length, its body. */
-function message(type: string, body: Buffer): Buffer {
-  const length = Buffer.alloc(4);
-  length.writeUInt32BE(body.length + 4);
-  return Buffer.concat([Buffer.from(type), length, body]);
-}
-
 /** The messages of a server that accepts everyone: AuthenticationOk, ParameterStatus, BackendKeyData, ReadyForQuery. */
 export function welcome(parameters: Record<string, string>): Buffer {
   return Buffer.concat([
@@ -46,18 +40,7 @@ export function authentication(code: number, body = ''): Buffer {
   return message('R', Buffer.concat([Buffer.from([0, 0, 0, code]), Buffer.from(body)]));
 }
 
-/** An ErrorResponse, the last message. */
-export function refusal(sqlstate: string, text: string): Buffer {
-  return message('E', Buffer.from(`SFATAL\0VFATAL\0C${sqlstate}\0M${text}\0\0`));
-}
-
 /** The parameters of a startup packet, which follow its length and protocol version. */
 export function startupParameters(packet: Buffer): Record<string, string> {
-  const words = packet.subarray(8).toString('utf8').split('\0');
-  const parameters: Record<string, string> = {};
-  for (let index = 0; index + 1 < words.length; index += 2) {
-    const name = words[index];
-    if (name) parameters[name] = words[index + 1] ?? '';
-  }
-  return parameters;
+  return Object.fromEntries(parametersOf(packet.subarray(8)));
 }

@@ -23,35 +23,37 @@ describeEachMajor('a step with more than its statement', major => {
   afterAll(() => server?.stop());
 
   const sql = (text: string) => ({text, values: []});
-  const act = (text: string, more: Partial<Executable>): Executable => ({
+  const executable = (text: string, more: Partial<Executable>): Executable => ({
     apply: sql(text),
     transaction: true,
     timeout_ms: 5000,
     ...more,
   });
-  const says = (text: string): Verification => ({
+  const expectGuard = (text: string): Verification => ({
     query: sql(text),
-    expect: {column: 'guard', op: '=', value: 'meant'},
+    expect: {column: 'guard', op: '=', value: 'matches'},
   });
   const comment = () => server.query("SELECT obj_description('orders'::regclass) AS text");
 
   it('rolls back where its proof fails, and returns its message', async () => {
-    const proof = says(
+    const proof = expectGuard(
       "SELECT CASE WHEN pg_catalog.obj_description('public.orders'::regclass) = 'done' THEN 'another one' END AS guard",
     );
-    const applied = await executor.apply(act("COMMENT ON TABLE public.orders IS 'done'", {proof}));
+    const applied = await executor.apply(executable("COMMENT ON TABLE public.orders IS 'done'", {proof}));
     expect(applied).toMatchObject({row_count: 0, objection: 'another one'});
     expect(await comment()).toEqual([{text: null}]);
   });
 
   it('commits where its proof holds, and reads its pins in the same transaction', async () => {
-    const proof = says(
-      "SELECT CASE WHEN pg_catalog.obj_description('public.orders'::regclass) = 'done' THEN 'meant' END AS guard",
+    const proof = expectGuard(
+      "SELECT CASE WHEN pg_catalog.obj_description('public.orders'::regclass) = 'done' THEN 'matches' END AS guard",
     );
     const pins = sql(
       "SELECT 'public.orders'::regclass::oid::text AS oid, pg_current_xact_id()::text AS xact",
     );
-    const applied = await executor.apply(act("COMMENT ON TABLE public.orders IS 'done'", {proof, pins}));
+    const applied = await executor.apply(
+      executable("COMMENT ON TABLE public.orders IS 'done'", {proof, pins}),
+    );
     expect(applied.pins).toEqual({oid: expect.stringMatching(/^\d+$/), xact: expect.stringMatching(/^\d+$/)});
     expect(applied.incomplete).toBeUndefined();
     expect(await comment()).toEqual([{text: 'done'}]);
@@ -64,7 +66,7 @@ describeEachMajor('a step with more than its statement', major => {
       sql("COMMENT ON TABLE public.orders IS 'half'"),
       sql('COMMENT ON TABLE gone IS NULL'),
     ];
-    const applied = await executor.apply(act(build, {transaction: false, pins, afterwards}));
+    const applied = await executor.apply(executable(build, {transaction: false, pins, afterwards}));
     expect(applied.pins).toEqual({oid: expect.stringMatching(/^\d+$/)});
     expect(applied.incomplete).toBe('relation "gone" does not exist');
     expect(await comment()).toEqual([{text: null}]);
@@ -73,12 +75,14 @@ describeEachMajor('a step with more than its statement', major => {
   it.each([
     ['at once', {transaction: false}],
     ['in one transaction', {transaction: true}],
-    ['in steps', {transaction: true, guard: says("SELECT 'meant' AS guard")}],
-  ] as const)('returns from a server that is frozen, carried out %s', async (_how, more) => {
+    ['in steps', {transaction: true, guard: expectGuard("SELECT 'matches' AS guard")}],
+  ] as const)('fails when the server is frozen, executed %s', async (_how, more) => {
     await executor.read(sql('SELECT 1'), 1000);
     await server.pause();
     try {
-      await expect(executor.apply(act('SELECT 1', {...more, timeout_ms: 100}))).rejects.toThrow('timeout');
+      await expect(executor.apply(executable('SELECT 1', {...more, timeout_ms: 100}))).rejects.toThrow(
+        'timeout',
+      );
     } finally {
       await server.resume();
     }
@@ -92,9 +96,9 @@ describeEachMajor('a step with more than its statement', major => {
       );
       const before = await executor.read(show, 1000);
       const settings = {lock_timeout: '77ms', work_mem: '77kB'};
-      const {rows} = await executor.apply({...act(show.text, {transaction}), settings});
+      const {rows} = await executor.apply({...executable(show.text, {transaction}), settings});
       expect(rows).toEqual([{value: '77ms', memory: '77kB'}]);
-      const failing = act('SELECT 1 / 0', {transaction, settings});
+      const failing = executable('SELECT 1 / 0', {transaction, settings});
       await expect(executor.apply(failing)).rejects.toThrow('division by zero');
       expect(await executor.read(show, 1000)).toEqual(before);
     },
@@ -103,7 +107,7 @@ describeEachMajor('a step with more than its statement', major => {
   it('succeeds if its pins cannot be read', async () => {
     const build = 'CREATE INDEX CONCURRENTLY orders_id ON public.orders (id)';
     const pins = sql('SELECT no_such_column');
-    expect(await executor.apply(act(build, {transaction: false, pins}))).toMatchObject({pins: null});
+    expect(await executor.apply(executable(build, {transaction: false, pins}))).toMatchObject({pins: null});
     expect(await server.query("SELECT to_regclass('orders_id') IS NOT NULL AS made")).toEqual([{made: true}]);
   });
 });

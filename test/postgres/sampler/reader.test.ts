@@ -187,7 +187,7 @@ describeEachMajor('reader', major => {
     it('shows them under their root blocker, and what they wait for', async () => {
       const root = await server.connect({user: 'app', password: 'secret', application_name: 'root'});
       await root.query(`BEGIN; UPDATE orders SET state = 'held' WHERE id = 1`);
-      const [held] = (await root.query('SELECT pg_current_xact_id()::text AS xid')).rows;
+      const [holder] = (await root.query('SELECT pg_current_xact_id()::text AS xid')).rows;
       const blocked = await Promise.all(
         Array.from({length: waiters}, () =>
           server.connect({user: 'app', password: 'secret', application_name: 'waiter'}),
@@ -207,7 +207,7 @@ describeEachMajor('reader', major => {
       expect(snapshot.lock_waits.every(({wait_age_ms}) => wait_age_ms !== null)).toBe(true);
       // The first in the queue waits for the transaction, the others for the tuple lock.
       const ofTransactions = snapshot.lock_waits.filter(({locktype}) => locktype === 'transactionid');
-      expect(ofTransactions.map(({transactionid}) => transactionid)).toEqual([held.xid]);
+      expect(ofTransactions.map(({transactionid}) => transactionid)).toEqual([holder.xid]);
       expect(snapshot.lock_waits.filter(each => 'transactionid' in each)).toEqual(ofTransactions);
       await root.query('ROLLBACK');
       await Promise.all(updates);

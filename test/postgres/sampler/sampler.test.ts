@@ -1,34 +1,17 @@
-import {afterAll, afterEach, beforeAll, describe, expect, it} from 'vitest';
+import {afterAll, afterEach, beforeAll, expect, it} from 'vitest';
 import type {SampleEvent, Sampler} from '../../../source/model/ports.ts';
 import type {Snapshot} from '../../../source/model/snapshot.ts';
 import {connect} from '../../../source/postgres/connect/connect.ts';
 import {createSampler, type SamplerOptions} from '../../../source/postgres/sampler/sampler.ts';
-import {createAdaptiveInterval} from '../../../source/postgres/sampler/timing.ts';
 import {describeEachMajor, startTestServer, type TestServer} from '../../helpers/server.ts';
 import {requestTo} from '../requests.ts';
 import {until} from '../watching.ts';
-
-describe('createAdaptiveInterval', () => {
-  it.each([
-    ['as asked', 2000, [], 2000],
-    ['never below half a second', 10, [], 500],
-    ['never above a minute', 90_000, [], 60_000],
-    ['one slow reading changes nothing', 2000, [900], 2000],
-    ['two slow ones do', 2000, [400, 900], 4000],
-    ['a quick one brings it back', 2000, [400, 900, 3], 2000],
-    ['however slow, within a minute', 2000, [9000, 9000], 60_000],
-  ])('%s', (_, interval_ms, readings, expected) => {
-    const pace = createAdaptiveInterval(interval_ms);
-    for (const reading_ms of readings) pace.record(reading_ms);
-    expect(pace.effectiveMs()).toBe(expected);
-  });
-});
 
 /** A running sampler whose events are awaited one by one. */
 type Listening = {
   sampler: Sampler;
   /** The next event that `isWanted` accepts. */
-  next(isWanted: (reading: SampleEvent) => boolean): Promise<SampleEvent>;
+  next(isWanted: (event: SampleEvent) => boolean): Promise<SampleEvent>;
   snapshot(isWanted?: (snapshot: Snapshot) => boolean): Promise<Snapshot>;
   lost(): Promise<Extract<SampleEvent, {kind: 'lost'}>>;
   connects: () => number;
@@ -46,10 +29,10 @@ function listen(url: string, options: Omit<SamplerOptions, 'connect'> = {}): Lis
       return connect(requestTo(url), {purpose: 'watch', signal});
     },
   });
-  const readings = sampler.events(stopping.signal)[Symbol.asyncIterator]();
+  const events = sampler.events(stopping.signal)[Symbol.asyncIterator]();
   const next: Listening['next'] = async isWanted => {
     for (;;) {
-      const {value, done} = await readings.next();
+      const {value, done} = await events.next();
       if (done) throw new Error('the sampler ended');
       if (isWanted(value)) return value;
     }
@@ -58,19 +41,19 @@ function listen(url: string, options: Omit<SamplerOptions, 'connect'> = {}): Lis
     sampler,
     next,
     async snapshot(isWanted = () => true) {
-      const reading = await next(each => each.kind === 'snapshot' && isWanted(each.snapshot));
-      if (reading.kind !== 'snapshot') throw new Error('not a snapshot');
-      return reading.snapshot;
+      const event = await next(each => each.kind === 'snapshot' && isWanted(each.snapshot));
+      if (event.kind !== 'snapshot') throw new Error('not a snapshot');
+      return event.snapshot;
     },
     async lost() {
-      const reading = await next(({kind}) => kind === 'lost');
-      if (reading.kind !== 'lost') throw new Error('not lost');
-      return reading;
+      const event = await next(({kind}) => kind === 'lost');
+      if (event.kind !== 'lost') throw new Error('not lost');
+      return event;
     },
     connects: () => connects,
     async stop() {
       stopping.abort();
-      await readings.return?.();
+      await events.return?.();
     },
   };
 }
@@ -151,7 +134,7 @@ describeEachMajor('sampler', major => {
     await server.query('DROP EXTENSION pg_stat_statements');
     const {sampler, snapshot} = start({interval_ms: 60_000});
     const isMissed = ({unavailable}: Snapshot) => unavailable.some(({section}) => section === 'statements');
-    for (let reading = 1; reading <= 3; reading++) expect(isMissed(await snapshot())).toBe(true);
+    for (let event = 1; event <= 3; event++) expect(isMissed(await snapshot())).toBe(true);
     await server.query('CREATE EXTENSION pg_stat_statements');
     sampler.refresh();
     expect(isMissed(await snapshot())).toBe(false);
@@ -210,16 +193,16 @@ describeEachMajor('sampler', major => {
     const stopping = new AbortController();
     const sampler = createSampler({interval_ms: 500, connect: () => connect(request, {purpose: 'watch'})});
     const ways: unknown[] = [];
-    for await (const reading of sampler.events(stopping.signal)) {
-      if (reading.kind === 'lost') continue;
-      ways.push(reading.viaRescueUrl);
+    for await (const event of sampler.events(stopping.signal)) {
+      if (event.kind === 'lost') continue;
+      ways.push(event.viaRescueUrl);
       if (ways.length === 1) {
         await server.query(`ALTER ROLE full CONNECTION LIMIT -1`);
         await server.query(
           `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'poolctl'`,
         );
       }
-      if (reading.snapshot.target.user === 'full') stopping.abort();
+      if (event.snapshot.target.user === 'full') stopping.abort();
     }
     expect([ways.at(0), ways.at(-1)]).toEqual([true, false]);
   });
@@ -233,7 +216,7 @@ describeEachMajor('sampler', major => {
     );
     // A read in progress when the session ended fails with the socket's error, without an SQLSTATE.
     await next(({kind}) => kind === 'lost');
-    const refused = await next(reading => reading.kind === 'lost' && reading.sqlstate === '53300');
+    const refused = await next(event => event.kind === 'lost' && event.sqlstate === '53300');
     expect(refused).toMatchObject({
       retry_in_ms: expect.any(Number),
       message: expect.stringContaining('oncall'),
