@@ -5,7 +5,7 @@ import {drawFrame} from './frame.ts';
 import type {Line} from './screen/line.ts';
 import type {Screen} from './screen/screen.ts';
 import type {Theme} from './screen/theme.ts';
-import type {ConsoleStore} from './state/store.ts';
+import type {ConsoleStore} from './state/state.ts';
 
 type AppProps = {store: ConsoleStore; screen: Screen; theme: Theme};
 

@@ -1,3 +1,4 @@
+import {describeInterruption} from '../core/engine/run-state.ts';
 import {attachFactFindings, diagnoseAll, worstSeverity} from '../core/recipe/diagnose.ts';
 import type {SampleEvent, Sampler} from '../model/ports.ts';
 import type {RunState} from '../model/run.ts';
@@ -5,8 +6,7 @@ import {createEffects} from './effects.ts';
 import {drawFrame} from './frame.ts';
 import type {InputEvent} from './input/decoder.ts';
 import {meaningOf} from './input/key-meaning.ts';
-import type {InputReader} from './input/read-input.ts';
-import {loadInteraction} from './load-interaction.ts';
+import {type InputReader, inputOptionsOf, readInput} from './input/read-input.ts';
 import type {ConsolePorts} from './ports.ts';
 import {createScreen} from './screen/screen.ts';
 import {createTheme} from './screen/theme.ts';
@@ -110,7 +110,6 @@ export async function openConsole(ports: ConsolePorts, options: ConsoleOptions):
   let run: RunState | null = null;
   try {
     await Promise.race([firstReading, delay(inkAfterMs), followed]);
-    const {inputOptionsOf, readInput} = await loadInteraction();
     input = readInput(
       options.streams.stdin,
       events => batch(() => events.forEach(takeInput)),
@@ -135,7 +134,6 @@ export async function openConsole(ports: ConsolePorts, options: ConsoleOptions):
   }
   const {snapshot, link} = store.getState();
   const outcome = snapshot === null && link.kind === 'lost' ? 'never connected' : 'left';
-  const {describeInterruption} = await loadInteraction();
   return {outcome, interruption: run && describeInterruption(run)};
 
   function takeInput(event: InputEvent): void {

@@ -50,7 +50,7 @@ export function createEffects(ports: ConsolePorts, context: EffectContext): Effe
       case 'copy':
         return terminal.write(osc52(effect.text));
       case 'describe-session':
-        return void describeSession(ports, effect.backend, effect.isPast ?? false)
+        return void describeSession(ports, effect.backend, effect.isPast)
           .catch(messageOf)
           .then(lines => dispatch({kind: 'session-described', id: effect.id, lines}));
       case 'format-statement':

@@ -1,16 +1,18 @@
 import {sanitise} from '../core/text/sanitise.ts';
 import {drawHeader, drawTabs} from './components/chrome.ts';
 import {drawFooter} from './components/footer.ts';
-import {type Page, pageOf} from './components/page.ts';
+import {overlayLines} from './components/overlay-lines.ts';
+import {type Page, pageOf, rowsAround} from './components/page.ts';
+import {replayLines} from './components/replay-page.ts';
 import {drawScrubber} from './components/scrubber.ts';
 import {isTooSmall, tooSmallLines} from './least-size.ts';
-import {interaction} from './load-interaction.ts';
 import {textWidth} from './screen/cell-width.ts';
 import {blankLine, fitLine, fitText, type Line, line, padLines, span, wrapText} from './screen/line.ts';
 import type {Theme} from './screen/theme.ts';
-import {type ConsoleState, rowsAround} from './state/state.ts';
+import type {ConsoleState} from './state/state.ts';
 import {viewOf} from './views/index.ts';
 import type {Area} from './views/view.ts';
+import {drawWizard} from './wizard/pages.ts';
 
 /** The whole screen as lines. Pure, so it can be painted before Ink is loaded. */
 export function drawFrame(state: ConsoleState, theme: Theme): Line[] {
@@ -35,10 +37,11 @@ function drawInside(state: ConsoleState, area: Area, theme: Theme): Line[] {
 }
 
 function drawBody(state: ConsoleState, area: Area, theme: Theme): Page {
-  const {overlay} = state;
-  if (overlay?.kind === 'wizard') return interaction().drawWizard(state, overlay.wizard, area, theme);
+  const {overlay, replay, wizard} = state;
   if (overlay && overlay.kind !== 'prompt')
-    return pageOf(interaction().overlayLines(state, overlay, area.width, theme), overlay.scroll, area.height);
+    return pageOf(overlayLines(state, overlay, area.width, theme), overlay.scroll, area.height);
+  if (replay) return pageOf(replayLines(replay, area.width, theme), replay.scroll, area.height);
+  if (wizard) return drawWizard(state, wizard, area, theme);
   if (state.snapshot === null && state.view !== 'journal') return {lines: drawWaiting(state, area), below: 0};
   return {lines: viewOf(state.view).draw(state, area, theme), below: 0};
 }

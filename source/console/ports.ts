@@ -5,7 +5,7 @@ import type {ReplayDocument, ReplayUpdate} from '../model/replay-report.ts';
 import type {RunState} from '../model/run.ts';
 import type {Backend, Statement} from '../model/snapshot.ts';
 import type {ServerIdentity} from '../model/target.ts';
-import type {JournalState} from './state/state.ts';
+import type {JournalState} from './state/run.ts';
 
 /** The snapshots of the last hour, or of a recording that is played. */
 export type PastPort = {

@@ -2,7 +2,7 @@ import {describe, expect, it} from 'vitest';
 import {drawChart} from '../../source/console/components/chart.ts';
 import {drawFrame} from '../../source/console/frame.ts';
 import {lineWidth} from '../../source/console/screen/line.ts';
-import {viewIds} from '../../source/console/state/state.ts';
+import {viewIds} from '../../source/console/state/browsing.ts';
 import type {Snapshot} from '../../source/model/snapshot.ts';
 import {createBackend, createSnapshot, createStatement} from '../helpers/snapshot.ts';
 import {open, play, press, read, rowsOf, screenOf, theme} from './played.ts';

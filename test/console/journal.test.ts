@@ -138,6 +138,6 @@ describe("a run's detail", () => {
     expect(screenOf(end)).toContain('$1 = 4712');
     expect(screenOf(end)).not.toContain('run run-one');
     expect(screenOf(press(end, 'g'))).toContain('run run-one');
-    expect(press(end, 'q').overlay).toBeNull();
+    expect(press(end, 'q').wizard).toBeNull();
   });
 });

@@ -1,6 +1,5 @@
 import {drawFrame} from '../../source/console/frame.ts';
 import {commandOf} from '../../source/console/input/key-meaning.ts';
-import {loadInteraction} from '../../source/console/load-interaction.ts';
 import type {Line} from '../../source/console/screen/line.ts';
 import {createTheme, type Theme} from '../../source/console/screen/theme.ts';
 import type {Effect, Message} from '../../source/console/state/messages.ts';
@@ -9,9 +8,6 @@ import {update} from '../../source/console/state/update.ts';
 import type {Finding, Plan, Recipe} from '../../source/model/recipe.ts';
 import type {Snapshot} from '../../source/model/snapshot.ts';
 import type {SqlStep} from '../../source/model/step.ts';
-
-// As the console does before it reads keys.
-await loadInteraction();
 
 export const theme: Theme = createTheme({LANG: 'C.UTF-8'});
 

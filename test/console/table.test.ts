@@ -8,7 +8,7 @@ import {
 } from '../../source/console/components/table.ts';
 import {lineWidth} from '../../source/console/screen/line.ts';
 import {createTheme} from '../../source/console/screen/theme.ts';
-import type {TableState} from '../../source/console/state/state.ts';
+import type {TableState} from '../../source/console/state/browsing.ts';
 
 type Row = {id: string; state: string; age: number | null};
 

@@ -1,6 +1,5 @@
 import {expect, it} from 'vitest';
 import type {ConsoleState} from '../../source/console/state/state.ts';
-import {wizardOf} from '../../source/console/state/wizard.ts';
 import {createRunState} from '../../source/core/engine/run-state.ts';
 import type {JournalEntry, JournalEvent} from '../../source/model/journal-entry.ts';
 import {exampleServer} from '../helpers/identity.ts';
@@ -66,11 +65,11 @@ it('goes the way of every plan: a word, the engine, and back at each stage', () 
   const preview = press(journal(), 'j', 'u');
   const confirm = press(preview, 'enter');
   expect(screenOf(confirm)).toMatch(/Undoes 1 step of run run-one[\s\S]*on db\.example:5432\/shop/);
-  expect(wizardOf(press(confirm, 'escape'))?.stage).toBe('preview');
-  expect(press(preview, 'escape').overlay).toBeNull();
+  expect(press(confirm, 'escape').wizard?.stage).toBe('preview');
+  expect(press(preview, 'escape').wizard).toBeNull();
   const {effects} = play(press(confirm, 'y', 'e', 's'), {kind: 'submit'});
-  expect(effects).toEqual([{kind: 'execute-plan', plan: wizardOf(preview)?.plan, server: exampleServer}]);
-  expect(wizardOf(preview)?.plan?.undoes).toBe('run-one');
+  expect(effects).toEqual([{kind: 'execute-plan', plan: preview.wizard?.plan, server: exampleServer}]);
+  expect(preview.wizard?.plan?.undoes).toBe('run-one');
 });
 
 it('asks for the name of the server where the journal does not tell it', () => {
@@ -96,8 +95,8 @@ it('does nothing on a server that is not the one it was opened on', () => {
   const refused = play(moved, {kind: 'submit'});
   expect(refused.effects).toEqual([]);
   expect(screenOf(refused.state)).toMatch(/poolctl\s+changes nothing there/);
-  const opened = press({...moved, overlay: null}, 'j', 'u');
-  expect(opened.overlay).toBeNull();
+  const opened = press({...moved, wizard: null}, 'j', 'u');
+  expect(opened.wizard).toBeNull();
   expect(screenOf(opened)).toContain('this is server …253081, not server …028086');
   // Back on the first one, acts are as before.
   const back = play(moved, read(now)).state;
@@ -106,7 +105,7 @@ it('does nothing on a server that is not the one it was opened on', () => {
 
 it('shows what was done on top of the Journal, though a row is held', () => {
   const state = press(journal(), 'j', 'u', 'enter', 'y', 'e', 's', 'enter');
-  const plan = wizardOf(state)?.plan;
+  const plan = state.wizard?.plan;
   if (!plan) throw new Error('there is no plan');
   const begun = createRunState(plan, {
     run: 'run-two',
@@ -147,12 +146,12 @@ it.each([
 ])('is refused with the reason: %s', (_, state, keys, reason) => {
   const refused = press(state, ...keys, 'u');
   expect(screenOf(refused)).toContain(`u: ${reason}`);
-  expect(refused.overlay).toBeNull();
+  expect(refused.wizard).toBeNull();
 });
 
 it('says of a run that was undone already when, and by which run', () => {
   const undone = press(journal(), 'j', 'u');
-  const plan = wizardOf(undone)?.plan;
+  const plan = undone.wizard?.plan;
   const [inverse] = plan?.steps ?? [];
   const again = structuredClone(undone.journal);
   const entry = again?.entries[0];
@@ -165,10 +164,10 @@ it('says of a run that was undone already when, and by which run', () => {
   ];
   const entries = [...again.entries, ...more.map((event): JournalEntry => ({...by, ...event}))];
   const journalAgain = play(journal(), {kind: 'journal-read', entries, problem: null, unfinished: 0}).state;
-  const screen = screenOf(press({...journalAgain, overlay: null}, 'G', 'u'));
+  const screen = screenOf(press({...journalAgain, wizard: null}, 'G', 'u'));
   expect(screen).toContain('nothing to do; skipped: 2');
   expect(screen).toMatch(/Already undone: run run-one [\s\S]*run run-two \(2026-01-02T03:04:05/);
-  const detail = screenOf(press({...journalAgain, overlay: null}, 'G', 'enter'));
+  const detail = screenOf(press({...journalAgain, wizard: null}, 'G', 'enter'));
   expect(detail).toMatch(/run run-one\n[\s\S]*undone +by run run-two\n/);
 });
 
@@ -182,7 +181,7 @@ it('undoes nothing from a journal that does not verify, and shows it', () => {
     unfinished: 0,
   };
   const broken = press(play(state, {kind: 'journal-read', ...reading}).state, 'j', 'u');
-  expect(wizardOf(broken)).toBeNull();
+  expect(broken.wizard).toBeNull();
   expect(screenOf(broken)).toContain('the journal does not verify, so no run can be undone');
   expect(screenOf(broken)).toContain('entry 2 was modified after it was written');
 });

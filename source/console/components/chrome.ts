@@ -1,7 +1,8 @@
 import {formatBytes, formatMs, formatVersion} from '../../core/text/format.ts';
 import {blankLine, type Line, lineWidth, type Span, span, spread} from '../screen/line.ts';
 import type {Theme} from '../screen/theme.ts';
-import type {ConsoleState, Past} from '../state/state.ts';
+import type {Past} from '../state/past.ts';
+import type {ConsoleState} from '../state/state.ts';
 import {views} from '../views/index.ts';
 
 /** Environment, role, server, and how fresh: `poolctl staging oncall@db:5432/shop  PG 16.4   ● 2s 3.1ms 34K 14:03:20`. */

@@ -3,8 +3,8 @@ import {formatAge, formatBytes, formatCount, formatMs, formatRatio} from '../../
 import type {Backend, Statement} from '../../model/snapshot.ts';
 import {blankLine, type Line, line, span} from '../screen/line.ts';
 import type {Theme} from '../screen/theme.ts';
+import {statementId} from '../state/reading.ts';
 import type {ConsoleState} from '../state/state.ts';
-import {statementId} from '../views/statements.ts';
 import {drawChart} from './chart.ts';
 import {facts, heading, paragraph} from './text-lines.ts';
 

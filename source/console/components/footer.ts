@@ -2,24 +2,22 @@ import {counted, formatMs} from '../../core/text/format.ts';
 import {isAct, keyName, labelOf, whyDisabled} from '../input/key-meaning.ts';
 import {bindings} from '../input/keymap.ts';
 import {modeOf} from '../input/modes.ts';
-import {interaction} from '../load-interaction.ts';
 import {blankLine, fitText, type Line, lineWidth, type Span, span, spread} from '../screen/line.ts';
-import type {ConsoleState, Notice} from '../state/state.ts';
+import type {Notice} from '../state/dialog.ts';
+import type {ConsoleState} from '../state/state.ts';
+import {wizardKeys} from '../wizard/pages.ts';
+import {replayKeys} from './replay-page.ts';
 
 /** The prompt, or the notice, or the keys of this view. */
 export function drawFooter(state: ConsoleState, width: number, below: number): Line {
-  const {overlay, notice} = state;
+  const {overlay, notice, wizard, replay} = state;
   if (overlay?.kind === 'prompt') return drawPrompt(overlay, width);
   const right: Line = {spans: [...retrySpans(state), ...belowSpans(below), ...alwaysShown(state)]};
-  if (overlay?.kind === 'wizard') {
+  if (overlay === null && replay === null && wizard !== null) {
     // A notice does not cover the keys of the wizard.
-    return spread(
-      {spans: interaction().wizardKeys(state, overlay.wizard)},
-      notice ? noticeLine(notice) : right,
-      width,
-    );
+    return spread({spans: wizardKeys(state, wizard)}, notice ? noticeLine(notice) : right, width);
   }
-  if (overlay?.kind === 'replay') return spread({spans: interaction().replayKeys(overlay)}, right, width);
+  if (overlay === null && replay !== null) return spread({spans: replayKeys(replay)}, right, width);
   if (notice) return noticeLine(notice);
   return spread({spans: hintSpans(state, width - lineWidth(right))}, right, width);
 }

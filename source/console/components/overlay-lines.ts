@@ -2,15 +2,17 @@ import {keyName} from '../input/key-meaning.ts';
 import {bindings} from '../input/keymap.ts';
 import {blankLine, fitLine, type Line, line, span, wrapText} from '../screen/line.ts';
 import {createTheme, type Theme} from '../screen/theme.ts';
-import {type ConsoleState, type Overlay, type RecipeWizard, rowsAround} from '../state/state.ts';
+import type {Overlay} from '../state/dialog.ts';
+import type {RecipeWizard} from '../state/run.ts';
+import type {ConsoleState} from '../state/state.ts';
 import {wizardLines, wizardRows} from '../wizard/pages.ts';
 import {sessionDetailLines, statementDetailLines} from './detail.ts';
-import {lastScroll} from './page.ts';
+import {lastScroll, rowsAround} from './page.ts';
 import {replayLines} from './replay-page.ts';
 import {runDetailLines} from './run-detail.ts';
 import {heading} from './text-lines.ts';
 
-/** All lines of the page on top of a view; it is scrolled where it is longer than the screen. */
+/** All lines of a page on top of a view; it is scrolled where it is longer than the screen. */
 export function overlayLines(state: ConsoleState, overlay: Overlay, width: number, theme: Theme): Line[] {
   switch (overlay.kind) {
     case 'help':
@@ -19,12 +21,8 @@ export function overlayLines(state: ConsoleState, overlay: Overlay, width: numbe
       return sessionDetailLines(state, overlay, width);
     case 'statement':
       return statementDetailLines(state, overlay, width, theme);
-    case 'wizard':
-      return wizardLines(state, overlay.wizard, width, theme);
     case 'run':
       return runDetailLines(state, overlay, width, theme);
-    case 'replay':
-      return replayLines(overlay, width, theme);
     case 'prompt':
       return [];
   }
@@ -32,10 +30,18 @@ export function overlayLines(state: ConsoleState, overlay: Overlay, width: numbe
 
 /** The last scroll position of the open page. */
 export function mostScroll(state: ConsoleState): number {
-  const {overlay} = state;
-  if (overlay === null) return 0;
-  const {width, height, theme} = pageArea(state, overlay.kind === 'wizard' ? overlay.wizard : null);
-  return lastScroll(overlayLines(state, overlay, width, theme).length, height);
+  const {overlay, replay, wizard} = state;
+  const isWizard = overlay === null && replay === null && wizard !== null;
+  const {width, height, theme} = pageArea(state, isWizard ? wizard : null);
+  return lastScroll(topLines(state, width, theme).length, height);
+}
+
+/** All lines of the page on top: a page of a view, or a replay, or the wizard. */
+function topLines(state: ConsoleState, width: number, theme: Theme): Line[] {
+  const {overlay, replay, wizard} = state;
+  if (overlay !== null) return overlayLines(state, overlay, width, theme);
+  if (replay !== null) return replayLines(replay, width, theme);
+  return wizard === null ? [] : wizardLines(state, wizard, width, theme);
 }
 
 /** Colours and symbols do not change the number of lines. */

@@ -1,4 +1,5 @@
 import type {Line} from '../screen/line.ts';
+import type {ConsoleState} from '../state/state.ts';
 
 /** A part of a longer text, and how many lines follow it. */
 export type Page = {lines: Line[]; below: number};
@@ -19,6 +20,14 @@ export function inSight(scroll: number, blocks: Line[][], index: number, height:
   const from = blocks.slice(0, index).flat().length;
   const to = from + (blocks[index]?.length ?? 0);
   return Math.min(from, Math.max(scroll, to - height));
+}
+
+/** Header, tabs and key line. */
+const chromeRows = 3;
+
+/** Rows for header, tabs and keys, and for the scrubber while the past is shown. */
+export function rowsAround({past}: Pick<ConsoleState, 'past'>): number {
+  return chromeRows + (past === null ? 0 : 1);
 }
 
 /** How many lines PgDn moves: a page less a few lines of overlap. `rows` is the terminal's height. */

@@ -2,7 +2,7 @@ import {formatAge, formatCount, formatMs} from '../../core/text/format.ts';
 import type {ReplayDocument, ReplayResult} from '../../model/replay-report.ts';
 import {blankLine, type Line, line, type Span, span} from '../screen/line.ts';
 import type {Theme} from '../screen/theme.ts';
-import {hasEnded, type ReplayPage, recommended} from '../state/state.ts';
+import {hasEnded, type ReplayPage, recommended} from '../state/run.ts';
 import {drawChart} from './chart.ts';
 import {heading, paragraph, signed} from './text-lines.ts';
 

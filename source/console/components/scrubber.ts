@@ -2,7 +2,7 @@ import {indexAt} from '../../core/text/time.ts';
 import type {RecordedAt} from '../../model/ports.ts';
 import {type Line, type Span, span} from '../screen/line.ts';
 import type {Theme} from '../screen/theme.ts';
-import type {Past} from '../state/state.ts';
+import {clockOf, type Past} from '../state/past.ts';
 
 /**
  * The recorded time from left to right: findings, gaps and the current position.
@@ -20,11 +20,6 @@ export function drawScrubber(past: Past, width: number, theme: Theme): Line {
     return cellOf(moments, first + cell * span_ms, first + (cell + 1) * span_ms, theme);
   });
   return {spans: [span(from, 'muted'), ...spans, span(to, 'muted')]};
-}
-
-/** Time of day in UTC, `14:03:20`. */
-export function clockOf(at_ms: number): string {
-  return new Date(at_ms).toISOString().slice(11, 19);
 }
 
 /** Snapshots further apart than this leave a gap. */

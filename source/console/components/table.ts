@@ -11,7 +11,7 @@ import {
   spread,
 } from '../screen/line.ts';
 import type {Theme} from '../screen/theme.ts';
-import type {TableState} from '../state/state.ts';
+import type {TableState} from '../state/browsing.ts';
 import {paragraph} from './text-lines.ts';
 
 /** One column: what it shows, its width, and when it is dropped on a narrow terminal. */

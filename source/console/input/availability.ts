@@ -1,28 +1,12 @@
 import {compareServers, serverDifference} from '../../core/server/server-identity.ts';
 import {parseSessionId} from '../../core/sessions/session.ts';
 import type {JournalEntry} from '../../model/journal-entry.ts';
-import {clockOf} from '../components/scrubber.ts';
 import {findingOf} from '../state/findings.ts';
-import {selectedSession, targetSessions} from '../state/selection.ts';
-import type {ConsoleState, Past} from '../state/state.ts';
-import {hasEnded} from '../state/state.ts';
-import {blockerOf, canBeUnfolded, choicesOf, wizardOf} from '../state/wizard.ts';
-import {selectedRun} from '../views/journal.ts';
+import {blockerOf, canBeUnfolded, choicesOf, hasEnded} from '../state/run.ts';
+import {selectedRun, selectedSession, targetSessions} from '../state/selection.ts';
+import type {ConsoleState} from '../state/state.ts';
 
 /** Why a key does nothing now; null where it works. One function per kind of key. */
-
-/** Why nothing can be changed while the past is shown. */
-export function whyNotInPast({now, at_ms}: Past): string {
-  return now === null
-    ? 'this is a recording: no recipe can be run on it'
-    : `this is ${clockOf(at_ms)}: press L to return to now before you change anything`;
-}
-
-/** Why nothing can be changed: the connection leads to another server. null where it does not. */
-export function anotherServer({link}: ConsoleState): string | null {
-  if (link.kind !== 'live' || link.another_server === null) return null;
-  return `${link.another_server}: poolctl changes nothing there; quit, and open poolctl on the intended server`;
-}
 
 export function needsPast({past}: ConsoleState): string | null {
   return past?.now ? null : past === null ? 'the screen already shows now' : 'a recording has no now';
@@ -98,14 +82,14 @@ export function needsUndoable(state: ConsoleState): string | null {
 }
 
 export function needsChoices(state: ConsoleState): string | null {
-  const wizard = wizardOf(state);
+  const {wizard} = state;
   return wizard && choicesOf(state, wizard).length > 0
     ? null
     : 'this parameter has no list of values: type one';
 }
 
 export function needsBlocker(state: ConsoleState): string | null {
-  const wizard = wizardOf(state);
+  const {wizard} = state;
   const pid = wizard && blockerOf(wizard)?.pid;
   if (pid === null || pid === undefined) return 'no step waits for a session';
   const isRead = state.snapshot?.backends.some(backend => backend.pid === pid);
@@ -113,14 +97,13 @@ export function needsBlocker(state: ConsoleState): string | null {
 }
 
 export function needsLongGuard(state: ConsoleState): string | null {
-  const wizard = wizardOf(state);
+  const {wizard} = state;
   return wizard && canBeUnfolded(wizard) ? null : 'no guard is folded here';
 }
 
 /** Only Esc stops a run: `q` may have been meant to close a page. */
-export function needsEscape({overlay}: ConsoleState, key: string): string | null {
-  if (key === 'q' && overlay?.kind === 'replay' && !hasEnded(overlay)) return 'Esc ends the replay';
-  return key === 'q' && overlay?.kind === 'wizard' && overlay.wizard.stage === 'running'
-    ? 'Esc stops the run'
-    : null;
+export function needsEscape({overlay, replay, wizard}: ConsoleState, key: string): string | null {
+  if (key !== 'q' || overlay !== null) return null;
+  if (replay !== null) return hasEnded(replay) ? null : 'Esc ends the replay';
+  return wizard?.stage === 'running' ? 'Esc stops the run' : null;
 }

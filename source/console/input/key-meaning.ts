@@ -1,7 +1,7 @@
 import {isTooSmall} from '../least-size.ts';
 import type {Command} from '../state/messages.ts';
+import {whyNotInPast} from '../state/past.ts';
 import type {ConsoleState} from '../state/state.ts';
-import {whyNotInPast} from './availability.ts';
 import type {InputEvent} from './decoder.ts';
 import {bindings} from './keymap.ts';
 import {type Binding, modeOf, typingModes} from './modes.ts';
@@ -50,13 +50,13 @@ export function commandOf(key: string, state: ConsoleState): Meaning {
 }
 
 /** On a terminal too small to draw on, only going back, quitting, suspending and redrawing work; a run continues. */
-function isAllowedUnseen({kind}: Command, {overlay}: ConsoleState): boolean {
-  if (kind === 'back') return !isRunning(overlay);
+function isAllowedUnseen({kind}: Command, state: ConsoleState): boolean {
+  if (kind === 'back') return !isRunning(state);
   return kind === 'quit' || kind === 'suspend' || kind === 'redraw';
 }
 
-function isRunning(overlay: ConsoleState['overlay']): boolean {
-  return overlay?.kind === 'replay' || (overlay?.kind === 'wizard' && overlay.wizard.stage === 'running');
+function isRunning({overlay, replay, wizard}: ConsoleState): boolean {
+  return overlay === null && (replay !== null || wizard?.stage === 'running');
 }
 
 const names: Record<string, string> = {

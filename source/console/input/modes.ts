@@ -13,22 +13,12 @@ export const typingModes: Mode[] = ['prompt', 'form'];
 export const pageModes: Mode[] = ['help', 'detail', 'wizard', 'form', 'sessionPreview'];
 export const everyMode: Mode[] = ['browse', 'prompt', ...pageModes];
 
-export function modeOf({overlay}: ConsoleState): Mode {
-  switch (overlay?.kind) {
-    case undefined:
-      return 'browse';
-    case 'prompt':
-    case 'help':
-      return overlay.kind;
-    case 'wizard':
-      return overlay.wizard.stage === 'parameters' || overlay.wizard.stage === 'confirm' ? 'form' : 'wizard';
-    case 'replay':
-      return 'wizard';
-    case 'session':
-      return overlay.wizard === null ? 'detail' : 'sessionPreview';
-    default:
-      return 'detail';
-  }
+export function modeOf({overlay, replay, wizard}: ConsoleState): Mode {
+  if (overlay?.kind === 'prompt' || overlay?.kind === 'help') return overlay.kind;
+  if (overlay !== null) return wizard === null ? 'detail' : 'sessionPreview';
+  if (replay !== null) return 'wizard';
+  if (wizard === null) return 'browse';
+  return wizard.stage === 'parameters' || wizard.stage === 'confirm' ? 'form' : 'wizard';
 }
 
 export type Binding = {

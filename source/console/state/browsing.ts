@@ -1,67 +1,129 @@
-import {viewOf} from '../views/index.ts';
-import type {ConsoleState} from './state.ts';
-import {withTable} from './update-result.ts';
+export const viewIds = ['overview', 'sessions', 'statements', 'locks', 'recipes', 'journal'] as const;
+export type ViewId = (typeof viewIds)[number];
 
-/** Selecting a row freezes the order, so that nothing moves between reading a line and acting on it. */
-export function moveCursor(state: ConsoleState, by: number): ConsoleState {
-  const ids = viewOf(state.view).ids(state);
+/** The terminal's size, the view that is open, and what is selected in each view. */
+export type BrowsingSlice = {
+  columns: number;
+  rows: number;
+  view: ViewId;
+  tables: Record<ViewId, TableState>;
+};
+
+/** Cursor and tags are identities, never row numbers: rows come and go. */
+export type TableState = {
+  sort: {column: string; isDescending: boolean};
+  filter: string;
+  cursor: string | null;
+  tagged: string[];
+  /** Ids in the order they had when a row was selected; null while the order is live. */
+  frozenOrder: string[] | null;
+};
+
+export function createBrowsing({columns, rows}: {columns: number; rows: number}): BrowsingSlice {
+  return {
+    columns,
+    rows,
+    view: 'overview',
+    tables: {
+      overview: createTable('severity'),
+      sessions: createTable('xact'),
+      statements: createTable('load'),
+      locks: createTable('waiters'),
+      recipes: createTable('severity'),
+      journal: createTable('seq'),
+    },
+  };
+}
+
+function createTable(column: string): TableState {
+  return {sort: {column, isDescending: true}, filter: '', cursor: null, tagged: [], frozenOrder: null};
+}
+
+/** Changes the table of the view that is open. */
+function withTable<State extends BrowsingSlice>(
+  state: State,
+  change: (table: TableState) => Partial<TableState>,
+): State {
+  const table = state.tables[state.view];
+  return {...state, tables: {...state.tables, [state.view]: {...table, ...change(table)}}};
+}
+
+/** The view before or after the one that is open. */
+export function neighbour({view}: Pick<BrowsingSlice, 'view'>, by: 1 | -1): ViewId {
+  return viewIds.at((viewIds.indexOf(view) + by) % viewIds.length) ?? 'overview';
+}
+
+/**
+ * `ids`: what the cursor can rest on, in the order shown. Selecting a row freezes the order, so that nothing moves
+ * between reading a line and acting on it.
+ */
+export function moveCursor<State extends BrowsingSlice>(state: State, by: number, ids: string[]): State {
   if (ids.length === 0) return state;
   const {cursor} = state.tables[state.view];
   const at = cursor === null ? -1 : ids.indexOf(cursor);
   const start = at === -1 && by < 0 ? ids.length : at;
   const to = Math.max(0, Math.min(ids.length - 1, start + by));
-  return withTable(state, table => ({
-    ...table,
+  return withTable(state, ({frozenOrder}) => ({
     cursor: ids[to] ?? null,
-    frozenOrder: table.frozenOrder ?? ids,
+    frozenOrder: frozenOrder ?? ids,
   }));
 }
 
+export function tagSelected<State extends BrowsingSlice>(state: State): State {
+  return withTable(state, ({cursor, tagged}) => {
+    if (cursor === null) return {};
+    return {tagged: tagged.includes(cursor) ? tagged.filter(id => id !== cursor) : [...tagged, cursor]};
+  });
+}
+
+/** Sorts by the next or previous of the view's columns. */
+export function sortByNext<State extends BrowsingSlice>(
+  state: State,
+  by: 1 | -1,
+  columns: readonly {id: string}[],
+): State {
+  const at = columns.findIndex(({id}) => id === state.tables[state.view].sort.column);
+  const column = columns[(at + by + columns.length) % columns.length];
+  return column === undefined ? state : sortBy(state, column.id);
+}
+
+export function sortBy<State extends BrowsingSlice>(state: State, column: string): State {
+  return withTable(state, ({sort}) => ({sort: {...sort, column}, frozenOrder: null}));
+}
+
+export function reverseSort<State extends BrowsingSlice>(state: State): State {
+  return withTable(state, ({sort}) => ({
+    sort: {...sort, isDescending: !sort.isDescending},
+    frozenOrder: null,
+  }));
+}
+
+/** Shows the rows that match; the selection is cleared, because it may be hidden now. */
+export function setFilter<State extends BrowsingSlice>(state: State, filter: string): State {
+  return withTable(state, () => ({filter, cursor: null, frozenOrder: null}));
+}
+
+/** The filter as it was before it was edited. */
+export function restoreFilter<State extends BrowsingSlice>(state: State, filter: string): State {
+  return withTable(state, () => ({filter}));
+}
+
+/** Clears the selection, or the tags, or the filter: the first of them that there is. */
+export function clearSelection<State extends BrowsingSlice>(state: State): State {
+  return withTable(state, ({cursor, tagged}) => {
+    if (cursor !== null) return {cursor: null, frozenOrder: null};
+    return tagged.length > 0 ? {tagged: []} : {filter: ''};
+  });
+}
+
 /** Clears the selection and the frozen order of Recipes, whose findings change while another view is shown. */
-export function releaseRecipes(state: ConsoleState): ConsoleState {
+export function releaseRecipes<State extends BrowsingSlice>(state: State): State {
   const recipes = {...state.tables.recipes, cursor: null, frozenOrder: null};
   return {...state, tables: {...state.tables, recipes}};
 }
 
 /** Unfreezes the Journal's order, so that a new run comes first; the selection stays. */
-export function releaseJournal(state: ConsoleState): ConsoleState {
+export function releaseJournal<State extends BrowsingSlice>(state: State): State {
   const journal = {...state.tables.journal, frozenOrder: null};
   return {...state, tables: {...state.tables, journal}};
-}
-
-export function tagSelected(state: ConsoleState): ConsoleState {
-  return withTable(state, table => {
-    if (table.cursor === null) return table;
-    const {cursor, tagged} = table;
-    return {
-      ...table,
-      tagged: tagged.includes(cursor) ? tagged.filter(id => id !== cursor) : [...tagged, cursor],
-    };
-  });
-}
-
-export function sortBy(state: ConsoleState, by: 1 | -1): ConsoleState {
-  const {sortColumns} = viewOf(state.view);
-  if (sortColumns.length === 0) return state;
-  return withTable(state, table => {
-    const at = sortColumns.findIndex(column => column.id === table.sort.column);
-    const column = sortColumns[(at + by + sortColumns.length) % sortColumns.length]?.id ?? table.sort.column;
-    return {...table, sort: {...table.sort, column}, frozenOrder: null};
-  });
-}
-
-/** One step back: closes the page on top, or clears the selection, the tags or the filter. */
-export function goBack(state: ConsoleState): ConsoleState {
-  const {overlay} = state;
-  if (overlay?.kind === 'prompt' && overlay.purpose === 'filter') {
-    return withTable({...state, overlay: null}, table => ({...table, filter: overlay.before}));
-  }
-  if (overlay?.kind === 'session' && overlay.wizard !== null)
-    return {...state, overlay: {kind: 'wizard', wizard: overlay.wizard}};
-  if (overlay) return {...state, overlay: null};
-  return withTable(state, table => {
-    if (table.cursor !== null) return {...table, cursor: null, frozenOrder: null};
-    if (table.tagged.length > 0) return {...table, tagged: []};
-    return {...table, filter: ''};
-  });
 }

@@ -1,11 +1,12 @@
 import {parseDurationMs, parseTimestamp} from '../../core/text/time.ts';
 import {needsFilterable} from '../input/availability.ts';
 import {viewOf} from '../views/index.ts';
-import type {Command} from './messages.ts';
-import {openWizard} from './open-wizard.ts';
+import {setFilter, sortBy, viewIds} from './browsing.ts';
+import {type Command, noEffects, type UpdateResult} from './messages.ts';
+import {openRecipeByName} from './opening.ts';
 import {goInTime, setSpeed} from './past.ts';
-import {type ConsoleState, viewIds} from './state.ts';
-import {noEffects, type UpdateResult, withInterval, withTable} from './update-result.ts';
+import {setInterval} from './reading.ts';
+import type {ConsoleState} from './state.ts';
 
 type Entered = {error: string} | {command: Command} | UpdateResult;
 
@@ -35,7 +36,7 @@ export function enterCommandLine(state: ConsoleState, text: string): Entered {
     case 'filter':
       return filterBy(state, value);
     case 'interval':
-      return setInterval(state, value);
+      return changeInterval(state, value);
     case 'at':
       return goTo(state, value);
     case 'now':
@@ -57,7 +58,7 @@ function openRecipe(state: ConsoleState, name: string): Entered {
   const recipe = state.recipes.find(({id}) => name !== '' && id.startsWith(name));
   if (!recipe)
     return {error: `${name === '' ? 'which recipe?' : `no recipe "${name}":`} Recipes (5) lists them`};
-  return openWizard(state, recipe.id, state.findings.find(finding => finding.recipe === recipe.id) ?? null);
+  return openRecipeByName(state, recipe.id);
 }
 
 function sortByName(state: ConsoleState, name: string): Entered {
@@ -68,16 +69,14 @@ function sortByName(state: ConsoleState, name: string): Entered {
     const which = name === '' ? 'by which column?' : `no column "${name}" here:`;
     return {error: `${which} ${columns.map(({id}) => id).join(', ')}`};
   }
-  return noEffects(
-    withTable(state, table => ({...table, sort: {...table.sort, column: column.id}, frozenOrder: null})),
-  );
+  return noEffects(sortBy(state, column.id));
 }
 
 /** Works in the same views as `/`. */
 function filterBy(state: ConsoleState, filter: string): Entered {
   const error = needsFilterable(state);
   if (error !== null) return {error};
-  return noEffects(withTable(state, table => ({...table, filter, cursor: null, frozenOrder: null})));
+  return noEffects(setFilter(state, filter));
 }
 
 function goTo(state: ConsoleState, value: string): Entered {
@@ -95,10 +94,10 @@ function setSpeedTo(state: ConsoleState, value: string): Entered {
   return setSpeed(state, state.past, speed);
 }
 
-function setInterval(state: ConsoleState, value: string): Entered {
+function changeInterval(state: ConsoleState, value: string): Entered {
   const interval_ms = parseDurationMs(value);
   if (interval_ms === null || interval_ms < leastIntervalMs || interval_ms > greatestIntervalMs) {
     return {error: `Invalid interval "${value}". Use 0.5s to 60s`};
   }
-  return withInterval(state, interval_ms);
+  return setInterval(state, interval_ms);
 }

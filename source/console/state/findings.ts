@@ -1,8 +1,25 @@
-import {diagnoseAll, diagnoseRecorded} from '../../core/recipe/diagnose.ts';
-import type {Finding} from '../../model/recipe.ts';
+import {
+  type Diagnosis,
+  type DiagnosisData,
+  diagnoseAll,
+  diagnoseRecorded,
+} from '../../core/recipe/diagnose.ts';
+import type {Finding, Recipe} from '../../model/recipe.ts';
 import type {Snapshot} from '../../model/snapshot.ts';
-import {statementId} from '../views/statements.ts';
-import type {ConsoleState} from './state.ts';
+
+/** Part of the reading slice: what the recipes find in the snapshot shown. */
+export type Findings = {
+  /** null before the first one. */
+  snapshot: Snapshot | null;
+  recipes: Recipe[];
+  findings: Finding[];
+  /** Recipes whose diagnosis failed. */
+  undiagnosed: Diagnosis['failed'];
+  /** Data that diagnoses require beyond the snapshot, and what could not be read. */
+  diagnosisData: DiagnosisData;
+  /** Letters of the findings, by finding id. */
+  letters: Record<string, string>;
+};
 
 /** Letters for the findings of the Overview: those without another meaning there. */
 export const findingLetters = ['a', 'b', 'c', 'd', 'e', 'f', 'i', 'l', 'm', 'n'] as const;
@@ -12,8 +29,27 @@ export function findingId(finding: Finding): string {
   return `${finding.recipe}/${finding.subject}`;
 }
 
+/** The finding with this letter. */
+export function findingOf(
+  {findings, letters}: Pick<Findings, 'findings' | 'letters'>,
+  letter: string,
+): Finding | undefined {
+  return findings.find(finding => letters[findingId(finding)] === letter);
+}
+
+/** Diagnoses the snapshot shown, worst first. A recorded snapshot is diagnosed with the data recorded with it. */
+export function diagnose<State extends Findings>(state: State, isRecorded: boolean): State {
+  const {snapshot, recipes, diagnosisData} = state;
+  if (snapshot === null) return state;
+  const {findings, failed} = isRecorded
+    ? diagnoseRecorded(recipes, snapshot)
+    : diagnoseAll(recipes, snapshot, diagnosisData.facts);
+  const letters = assignLetters(state.letters, findings);
+  return {...state, findings: inLetterOrder(findings, letters), undiagnosed: failed, letters};
+}
+
 /** Letters by finding id: a finding keeps its letter, new ones get free letters, the worst first. */
-function assignLetters(before: ConsoleState['letters'], findings: Finding[]): ConsoleState['letters'] {
+function assignLetters(before: Findings['letters'], findings: Finding[]): Findings['letters'] {
   const ids = findings.map(findingId);
   const letters = Object.fromEntries(ids.flatMap(id => (before[id] ? [[id, before[id]]] : [])));
   const taken = new Set(Object.values(letters));
@@ -26,44 +62,11 @@ function assignLetters(before: ConsoleState['letters'], findings: Finding[]): Co
 }
 
 /** Critical ones first, then by letter, so that findings do not jump. */
-function inLetterOrder(findings: Finding[], letters: ConsoleState['letters']): Finding[] {
+function inLetterOrder(findings: Finding[], letters: Findings['letters']): Finding[] {
   const rank = (finding: Finding) => letters[findingId(finding)] ?? '~';
   return findings.toSorted(
     (a, b) =>
       Number(b.severity === 'critical') - Number(a.severity === 'critical') ||
       Number(rank(a) > rank(b)) - Number(rank(a) < rank(b)),
   );
-}
-
-/** The finding with this letter. */
-export function findingOf(
-  {findings, letters}: Pick<ConsoleState, 'findings' | 'letters'>,
-  letter: string,
-): Finding | undefined {
-  return findings.find(finding => letters[findingId(finding)] === letter);
-}
-
-/** Values kept per statement, newest last. */
-const trendLength = 120;
-const trendedStatements = 200;
-
-/** Diagnoses the snapshot shown, worst first. For the past it uses the data recorded with the snapshot. */
-export function diagnose(state: ConsoleState): ConsoleState {
-  const {snapshot, recipes, diagnosisData, past} = state;
-  if (snapshot === null) return state;
-  const {findings, failed} =
-    past === null ? diagnoseAll(recipes, snapshot, diagnosisData.facts) : diagnoseRecorded(recipes, snapshot);
-  const letters = assignLetters(state.letters, findings);
-  return {...state, findings: inLetterOrder(findings, letters), undiagnosed: failed, letters};
-}
-
-export function pushTrends(trends: ConsoleState['trends'], snapshot: Snapshot): ConsoleState['trends'] {
-  const next: ConsoleState['trends'] = {};
-  for (const statement of snapshot.statements.slice(0, trendedStatements)) {
-    const {rates} = statement;
-    const id = statementId(statement);
-    const values = trends[id] ?? [];
-    next[id] = rates ? [...values.slice(1 - trendLength), rates.exec_ms_per_second] : values;
-  }
-  return next;
 }

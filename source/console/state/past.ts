@@ -1,100 +1,128 @@
-import {pushSample} from '../../core/activity/budget.ts';
+import type {HistorySample} from '../../core/activity/budget.ts';
 import {indexAt} from '../../core/text/time.ts';
+import type {RecordedAt} from '../../model/ports.ts';
 import type {Snapshot} from '../../model/snapshot.ts';
-import {diagnose, pushTrends} from './findings.ts';
-import type {Effect, Event} from './messages.ts';
-import type {ConsoleState, Past} from './state.ts';
-import {noEffects, type UpdateResult} from './update-result.ts';
+
+export type PastSlice = {
+  /** null while the screen is live. */
+  past: Past | null;
+};
+
+/** The past is shown. */
+export type Past = {
+  /** The recorded snapshots with the severity of their findings. */
+  moments: readonly RecordedAt[];
+  /** Time of the snapshot shown, by the server's clock. */
+  at_ms: number;
+  isPlaying: boolean;
+  /** Recorded seconds per second. */
+  speed: number;
+  /** What L returns to; null in a recording. */
+  now: Shown | null;
+};
+
+/** What of the reading changes with the time shown. */
+type Shown = {snapshot: Snapshot | null; history: HistorySample[]; trends: Record<string, number[]>};
+
+export type PastEvent =
+  | {kind: 'past-read'; moments: readonly RecordedAt[]; snapshots: Snapshot[]}
+  | {kind: 'play-on'};
+
+export type PastEffect =
+  /** The last snapshot at or before `at_ms`, moved by `by` snapshots. */
+  | {kind: 'read-past'; at_ms: number; by: number}
+  | {kind: 'play-on'; after_ms: number}
+  | {kind: 'write-out'; file: string | null};
+
+type Updated<State> = {state: State; effects: PastEffect[]};
 
 /** Limits while playing: the longest pause over a gap, and the shortest time between frames. */
 const longestWaitMs = 2000;
 const shortestWaitMs = 100;
 const speeds = [1, 2, 5, 10, 30, 60, 300];
 
-/** Goes to another snapshot of the past and stops playing; from now, only back. */
-export function goInTime(
-  state: ConsoleState,
-  way: {by: number} | {by_ms: number} | {at_ms: number},
-): UpdateResult {
-  const {past, snapshot} = state;
-  const here_ms = past?.at_ms ?? (snapshot === null ? null : Date.parse(snapshot.at));
-  if (here_ms === null) return noEffects(state);
-  if (past === null && (('by' in way && way.by > 0) || ('by_ms' in way && way.by_ms > 0)))
-    return noEffects(state);
-  const stopped = past === null ? state : {...state, past: {...past, isPlaying: false}};
-  const at_ms = 'at_ms' in way ? way.at_ms : 'by_ms' in way ? here_ms + way.by_ms : here_ms;
-  const last_ms = past?.moments.at(-1)?.at_ms;
-  const isBeyond = 'by' in way ? way.by > 0 && here_ms === last_ms : last_ms !== undefined && at_ms > last_ms;
-  if (past?.now && isBeyond) return backToNow(state);
-  return {state: stopped, effects: [{kind: 'read-past', at_ms, by: 'by' in way ? way.by : 0}]};
+export function createPast(isRecording: boolean): PastSlice {
+  return {past: isRecording ? {moments: [], at_ms: 0, isPlaying: true, speed: 1, now: null} : null};
 }
 
-/** Shows a snapshot of the past, with those before it for the charts. */
-export function handlePastRead(
-  state: ConsoleState,
-  event: Extract<Event, {kind: 'past-read'}>,
-): UpdateResult {
-  const {moments, snapshots} = event;
-  const snapshot = snapshots.at(-1);
-  if (snapshot === undefined)
-    return noEffects({...state, notice: {text: 'no snapshot is kept for that time', severity: 'info'}});
-  const {history, trends} = state;
-  const fresh: Past = {
-    moments,
-    at_ms: 0,
-    isPlaying: false,
-    speed: 1,
-    now: {snapshot: state.snapshot, history, trends},
-  };
-  const past: Past = {...(state.past ?? fresh), moments, at_ms: Date.parse(snapshot.at)};
-  const next = diagnose({
-    ...state,
-    past,
-    snapshot,
-    targetName: snapshot.target.id,
-    history: snapshots.reduce(pushSample, [] as ConsoleState['history']),
-    trends: snapshots.reduce(pushTrends, {} as ConsoleState['trends']),
-  });
-  return past.isPlaying ? goOn(next, past) : noEffects(next);
+/** Goes to another snapshot of the past and stops playing; from now, only back. */
+export function goInTime<State extends PastSlice & Shown>(
+  state: State,
+  to: {by: number} | {by_ms: number} | {at_ms: number},
+): Updated<State> {
+  const {past, snapshot} = state;
+  const here_ms = past?.at_ms ?? (snapshot === null ? null : Date.parse(snapshot.at));
+  if (here_ms === null) return {state, effects: []};
+  if (past === null && (('by' in to && to.by > 0) || ('by_ms' in to && to.by_ms > 0)))
+    return {state, effects: []};
+  const stopped = past === null ? state : {...state, past: {...past, isPlaying: false}};
+  const at_ms = 'at_ms' in to ? to.at_ms : 'by_ms' in to ? here_ms + to.by_ms : here_ms;
+  const last_ms = past?.moments.at(-1)?.at_ms;
+  const isBeyond = 'by' in to ? to.by > 0 && here_ms === last_ms : last_ms !== undefined && at_ms > last_ms;
+  if (past?.now && isBeyond) return {state: backToNow(state), effects: []};
+  return {state: stopped, effects: [{kind: 'read-past', at_ms, by: 'by' in to ? to.by : 0}]};
+}
+
+/** Shows a snapshot of the past with the charts before it, and goes on playing. */
+export function showPast<State extends PastSlice & Shown>(
+  state: State,
+  moments: readonly RecordedAt[],
+  shown: Shown & {snapshot: Snapshot},
+): Updated<State> {
+  const {snapshot, history, trends} = state;
+  const fresh = {isPlaying: false, speed: 1, now: {snapshot, history, trends}};
+  const past: Past = {...(state.past ?? fresh), moments, at_ms: Date.parse(shown.snapshot.at)};
+  const next = {...state, ...shown, past};
+  return past.isPlaying ? goOn(next, past) : {state: next, effects: []};
 }
 
 /** Requests the next snapshot while the past plays. */
-export function playOn(state: ConsoleState): UpdateResult {
+export function playOn<State extends PastSlice>(state: State): Updated<State> {
   const {past} = state;
-  if (!past?.isPlaying) return noEffects(state);
-  const {by} = nextStep(past);
-  return {state, effects: [{kind: 'read-past', at_ms: past.at_ms, by}]};
+  if (!past?.isPlaying) return {state, effects: []};
+  return {state, effects: [{kind: 'read-past', at_ms: past.at_ms, by: nextStep(past).by}]};
 }
 
 /** `p` in the past: plays or stops. */
-export function togglePlaying(state: ConsoleState, past: Past): UpdateResult {
-  const isPlaying = !past.isPlaying;
-  const toggled = {...state, past: {...past, isPlaying}};
-  return isPlaying ? goOn(toggled, toggled.past) : noEffects(toggled);
+export function togglePlaying<State extends PastSlice & Shown>(state: State, past: Past): Updated<State> {
+  const toggled = {...past, isPlaying: !past.isPlaying};
+  const next = {...state, past: toggled};
+  return toggled.isPlaying ? goOn(next, toggled) : {state: next, effects: []};
 }
 
 /** `+` and `-` in the past. */
-export function changeSpeed(state: ConsoleState, past: Past, faster: boolean): UpdateResult {
+export function changeSpeed<State extends PastSlice & Shown>(
+  state: State,
+  past: Past,
+  faster: boolean,
+): Updated<State> {
   const others = speeds.filter(speed => (faster ? speed > past.speed : speed < past.speed));
   return setSpeed(state, past, (faster ? others[0] : others.at(-1)) ?? past.speed);
 }
 
-export function setSpeed(state: ConsoleState, past: Past, speed: number): UpdateResult {
-  const next = {...state, past: {...past, speed}};
-  return past.isPlaying ? goOn(next, next.past) : noEffects(next);
+export function setSpeed<State extends PastSlice & Shown>(
+  state: State,
+  past: Past,
+  speed: number,
+): Updated<State> {
+  const changed = {...past, speed};
+  const next = {...state, past: changed};
+  return past.isPlaying ? goOn(next, changed) : {state: next, effects: []};
 }
 
 /** Shows the newest snapshot again, with charts that include the time in between. */
-export function backToNow(state: ConsoleState): UpdateResult {
+export function backToNow<State extends PastSlice & Shown>(state: State): State {
   const {past} = state;
-  if (!past?.now) return noEffects(state);
-  return noEffects(diagnose({...state, ...past.now, past: null}));
+  return past?.now ? {...state, ...past.now, past: null} : state;
 }
 
-function goOn(state: ConsoleState, past: Past): UpdateResult {
-  const step = nextStep(past);
-  if (step.by > 0) return {state, effects: [{kind: 'play-on', after_ms: step.wait_ms} satisfies Effect]};
-  return past.now === null ? noEffects({...state, past: {...past, isPlaying: false}}) : backToNow(state);
+function goOn<State extends PastSlice & Shown>(state: State, past: Past): Updated<State> {
+  const {by, wait_ms} = nextStep(past);
+  if (by > 0) return {state, effects: [{kind: 'play-on', after_ms: wait_ms}]};
+  return {
+    state: past.now === null ? {...state, past: {...past, isPlaying: false}} : backToNow(state),
+    effects: [],
+  };
 }
 
 /** By how many snapshots to go on, and after how long; `by` is 0 at the end. */
@@ -107,10 +135,19 @@ function nextStep({moments, at_ms, speed}: Past): {by: number; wait_ms: number} 
   return {by: Math.max(1, indexAt(moments, at_ms + shortestWaitMs * speed) - index), wait_ms: shortestWaitMs};
 }
 
-/** Keeps the newest snapshot of a live console while the past is shown. */
-export function keepNow(state: ConsoleState, past: Past, snapshot: Snapshot): ConsoleState {
-  if (past.now === null) return state;
-  const {history, trends} = past.now;
-  const now = {snapshot, history: pushSample(history, snapshot), trends: pushTrends(trends, snapshot)};
-  return {...state, past: {...past, now}};
+/** Keeps what L returns to up to date while the past is shown. */
+export function keepNow<State extends PastSlice>(state: State, past: Past, now: Shown): State {
+  return past.now === null ? state : {...state, past: {...past, now}};
+}
+
+/** Why nothing can be changed while the past is shown. */
+export function whyNotInPast({now, at_ms}: Past): string {
+  return now === null
+    ? 'this is a recording: no recipe can be run on it'
+    : `this is ${clockOf(at_ms)}: press L to return to now before you change anything`;
+}
+
+/** Time of day in UTC, `14:03:20`. */
+export function clockOf(at_ms: number): string {
+  return new Date(at_ms).toISOString().slice(11, 19);
 }

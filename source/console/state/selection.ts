@@ -1,8 +1,9 @@
 import {sessionId} from '../../core/sessions/session.ts';
 import type {Backend, Statement} from '../../model/snapshot.ts';
-import {statementId, statementRows} from '../views/statements.ts';
-import type {Effect} from './messages.ts';
+import {statementId} from './reading.ts';
 import type {ConsoleState} from './state.ts';
+
+/** What is selected: the cursor's row as it is in the snapshot shown. */
 
 /** The selected session as it is now; undefined when it has ended. */
 export function selectedSession(state: ConsoleState): Backend | undefined {
@@ -26,23 +27,12 @@ export function selectedStatement(state: ConsoleState): Statement | undefined {
   );
 }
 
+/** The run of the entry selected in the Journal. */
+export function selectedRun({journal, tables}: ConsoleState): string | undefined {
+  return journal?.entries.find(({seq}) => String(seq) === tables.journal.cursor)?.run;
+}
+
 /** The statement that `y` copies. */
 export function copyText(state: ConsoleState): string | null {
   return selectedSession(state)?.query ?? selectedStatement(state)?.query ?? null;
-}
-
-const overviewStatements = 12;
-
-/** The statements whose texts are needed: those on the screen and a page around them. */
-export function shownQueryIds(state: ConsoleState): string[] {
-  const rows = statementRows(state);
-  if (state.view !== 'statements') return rows.slice(0, overviewStatements).map(({queryid}) => queryid);
-  const at = rows.findIndex(row => statementId(row) === state.tables.statements.cursor);
-  const page = state.rows;
-  return rows.slice(Math.max(0, at - page), Math.max(0, at) + 2 * page).map(({queryid}) => queryid);
-}
-
-/** The sampler reads statements at every tick only while their view is shown. */
-export function showEffect(state: ConsoleState): Effect {
-  return {kind: 'show', statements: state.view === 'statements', queryids: shownQueryIds(state)};
 }

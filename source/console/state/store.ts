@@ -1,9 +1,7 @@
-import {createStore, type StoreApi} from 'zustand/vanilla';
+import {createStore} from 'zustand/vanilla';
 import type {Effect, Message} from './messages.ts';
-import type {ConsoleState} from './state.ts';
+import type {ConsoleState, ConsoleStore} from './state.ts';
 import {update} from './update.ts';
-
-export type ConsoleStore = StoreApi<ConsoleState>;
 
 type Dispatch = {
   store: ConsoleStore;

@@ -1,102 +1,267 @@
-import type {Parameter, ParameterValues, Plan, Recipe} from '../../model/recipe.ts';
-import type {RecipeData} from '../../model/recipe-data.ts';
-import type {RunStep} from '../../model/run.ts';
-import type {Step} from '../../model/step.ts';
-import type {Effect} from './messages.ts';
-import type {ConsoleState, RecipeWizard} from './state.ts';
-import type {UpdateResult} from './update-result.ts';
+import {canAct, planRecipe, refuseOnStandby} from '../../core/engine/plan.ts';
+import {hasFolded} from '../../core/engine/step-preview.ts';
+import {findRun, planUndo} from '../../core/engine/undo.ts';
+import {AbortError} from '../../core/errors.ts';
+import {serverOf} from '../../core/server/server-identity.ts';
+import type {Parameter, ParameterValues, Recipe} from '../../model/recipe.ts';
+import type {RunState} from '../../model/run.ts';
+import type {Snapshot} from '../../model/snapshot.ts';
+import {
+  canBeCancelled,
+  canBeExecuted,
+  choicesOf,
+  confirmationWord,
+  type DataRequest,
+  editedParameter,
+  type JournalState,
+  type Known,
+  parameterProblem,
+  type RecipeWizard,
+  type RunEffect,
+  type RunEvent,
+  type RunUpdate,
+  recipeOf,
+  startReplay,
+  type Target,
+  valuesOf,
+  type WizardStage,
+} from './run.ts';
 
-/** The open wizard, also while a session opened from it is shown. */
-export function wizardOf({overlay}: ConsoleState): RecipeWizard | null {
-  if (overlay?.kind === 'wizard') return overlay.wizard;
-  return overlay?.kind === 'session' ? overlay.wizard : null;
+/** The first page of a wizard, before its recipe is known. */
+export const newWizard: RecipeWizard = {
+  recipe: '',
+  undoes: null,
+  finding: null,
+  stage: 'evidence',
+  params: {},
+  defaults: {},
+  data: null,
+  dataRequest: null,
+  field: 0,
+  error: null,
+  plan: null,
+  server: null,
+  typed: '',
+  run: null,
+  asksToStop: false,
+  stopping: null,
+  hasFolded: false,
+  isUnfolded: false,
+  scroll: 0,
+};
+
+/** Opens a recipe at its findings and loads what the defaults of its parameters depend on. */
+export function openRecipe(
+  known: Known,
+  recipe: Recipe,
+  {finding, params}: {finding: string | null; params: ParameterValues},
+): RunUpdate {
+  const defaults = Object.fromEntries(recipe.parameters.map(({name, default: value}) => [name, value]));
+  const wizard: RecipeWizard = {...newWizard, recipe: recipe.id, finding, params, defaults};
+  if (recipe.plan === undefined || known.snapshot === null) return show(wizard);
+  if (recipe.planRequires !== undefined) return requestData(wizard, recipe, false);
+  return show(withDefaults(known, wizard, recipe));
 }
 
-/** Replaces the open wizard: on top, or behind the session opened from it. */
-export function withWizard(state: ConsoleState, wizard: RecipeWizard): ConsoleState {
-  const {overlay} = state;
-  if (overlay?.kind === 'session' && overlay.wizard !== null)
-    return {...state, overlay: {...overlay, wizard}};
-  return {...state, overlay: {kind: 'wizard', wizard}};
+/** The preview of what undoes a run. Throws AbortError where it cannot be undone. */
+export function openUndo(snapshot: Snapshot, journal: JournalState, run: string): RunUpdate {
+  const server = serverOf(snapshot.target);
+  const acting_pid = journal.underWay?.get(run) ?? null;
+  const undo = planUndo(findRun(journal.entries, run), {server, acting_pid, host: journal.host ?? null});
+  const plan = refuseOnStandby(undo, snapshot.target);
+  return show({
+    ...newWizard,
+    ...{recipe: plan.recipe, undoes: run, plan, hasFolded: hasFolded(plan.steps), server, stage: 'preview'},
+  });
 }
 
-export function showWizard(state: ConsoleState, wizard: RecipeWizard, ...effects: Effect[]): UpdateResult {
-  return {state: withWizard(state, wizard), effects};
+/** Enter: the next stage, or the end. `refusal` is why nothing may be changed now. */
+export function goForward(known: Known & Target, wizard: RecipeWizard, refusal: string | null): RunUpdate {
+  if (wizard.dataRequest?.isForPlan) return show(wizard);
+  const recipe = recipeOf(known, wizard);
+  switch (wizard.stage) {
+    case 'evidence':
+      if (!recipe?.plan) return close;
+      return recipe.parameters.length > 0
+        ? show({...wizard, stage: 'parameters', error: null, scroll: 0})
+        : planWizard(known, wizard);
+    case 'parameters':
+      return planWizard(known, wizard);
+    case 'preview':
+      if (recipe?.isBenchmark && wizard.plan) return startReplay(wizard.plan);
+      return canBeExecuted(wizard.plan)
+        ? show({...wizard, stage: 'confirm', typed: '', error: null, scroll: 0})
+        : close;
+    case 'confirm':
+      return confirm(known, wizard, refusal);
+    case 'running':
+      return show(wizard);
+    case 'done':
+      return close;
+  }
 }
 
-export function recipeOf({recipes}: Pick<ConsoleState, 'recipes'>, wizard: RecipeWizard): Recipe | undefined {
-  return recipes.find(({id}) => id === wizard.recipe);
+function confirm(target: Target, wizard: RecipeWizard, refusal: string | null): RunUpdate {
+  const word = confirmationWord(target, wizard);
+  if (wizard.typed !== word)
+    return show({...wizard, error: `type ${word} and press Enter, or Esc to go back`});
+  const {plan, server} = wizard;
+  if (plan === null || server === null) return show(wizard);
+  if (refusal !== null) return show({...wizard, error: refusal});
+  return show({...wizard, stage: 'running', error: null, scroll: 0}, {kind: 'execute-plan', plan, server});
 }
 
-/** The effective parameters: set values, and defaults for the rest. */
-export function valuesOf({defaults, params}: RecipeWizard): ParameterValues {
-  return {...defaults, ...params};
+const stageBefore: Record<WizardStage, WizardStage | null> = {
+  evidence: null,
+  parameters: 'evidence',
+  preview: 'parameters',
+  confirm: 'preview',
+  running: 'running',
+  done: null,
+};
+
+/** Esc: cancels the reading that a plan waits for, or goes back one stage; during a run the second one stops it. */
+export function goBack(known: Known, wizard: RecipeWizard): RunUpdate {
+  if (wizard.dataRequest?.isForPlan) return show({...wizard, dataRequest: null});
+  if (wizard.stage === 'running') return stopRunning(wizard);
+  const stage = pageBefore(known, wizard);
+  return stage === null ? close : show({...wizard, stage, error: null, scroll: 0});
 }
 
-/** What is known beyond the snapshot: read for this wizard, or in the background. */
-export function dataOf(state: ConsoleState, wizard: RecipeWizard): RecipeData {
-  return wizard.data ?? state.diagnosisData.facts;
+/** A single Esc may be a slip, or the remains of an arrow key over a bad line: the second one stops the run. */
+function stopRunning(wizard: RecipeWizard): RunUpdate {
+  if (wizard.stopping !== null) return show(wizard);
+  if (!wizard.asksToStop) return show({...wizard, asksToStop: true});
+  const stopping = canBeCancelled(wizard) ? 'cancel' : 'after-step';
+  return show({...wizard, stopping, asksToStop: false}, {kind: 'interrupt-run'});
 }
 
-export function editedParameter(state: ConsoleState, wizard: RecipeWizard): Parameter | null {
-  if (wizard.stage !== 'parameters') return null;
-  return recipeOf(state, wizard)?.parameters[wizard.field] ?? null;
+function pageBefore(known: Known, wizard: RecipeWizard): WizardStage | null {
+  if (wizard.stage !== 'preview') return stageBefore[wizard.stage];
+  if (wizard.undoes !== null) return null;
+  return (recipeOf(known, wizard)?.parameters.length ?? 0) > 0 ? 'parameters' : 'evidence';
 }
 
-/** The choices or suggestions of the parameter being edited; [] where there are none. */
-export function choicesOf(state: ConsoleState, wizard: RecipeWizard): readonly string[] {
-  const parameter = editedParameter(state, wizard);
-  if (parameter?.choices !== undefined) return parameter.choices;
-  if (parameter === null || state.snapshot === null || !['text', 'path'].includes(parameter.kind)) return [];
-  return parameter.suggest?.(state.snapshot, dataOf(state, wizard)) ?? [];
+/** Changes the parameter being edited, or the confirmation. */
+export function editField(known: Known, wizard: RecipeWizard, edit: (text: string) => string): RecipeWizard {
+  if (wizard.stage === 'confirm') return {...wizard, typed: edit(wizard.typed), error: null};
+  const parameter = editedParameter(known, wizard);
+  return parameter === null ? wizard : setParameter(wizard, parameter, edit);
 }
 
-/** A plan of advice alone has nothing to execute. */
-export function canBeExecuted(plan: Plan | null): plan is Plan {
-  return plan?.steps.some(({kind}) => kind !== 'advice') ?? false;
+/** A changed value makes the data that is being read for the plan useless. */
+function setParameter(wizard: RecipeWizard, {name}: Parameter, edit: (text: string) => string): RecipeWizard {
+  const dataRequest = wizard.dataRequest?.isForPlan ? null : wizard.dataRequest;
+  const params = {...wizard.params, [name]: edit(valuesOf(wizard)[name] ?? '')};
+  return {...wizard, params, dataRequest, error: null};
 }
 
-/** The confirmation to type: `yes`, or the target's name on production or where the server is in doubt. */
-export function confirmationWord(state: ConsoleState, {plan}: RecipeWizard): string {
-  return state.isProduction || plan?.server_doubt !== undefined ? state.targetName : 'yes';
+/** Selects the next or previous value of a parameter with choices or suggestions. */
+export function choose(known: Known, wizard: RecipeWizard, by: 1 | -1): RecipeWizard {
+  const parameter = editedParameter(known, wizard);
+  const choices = choicesOf(known, wizard);
+  if (parameter === null || choices.length === 0) return wizard;
+  return setParameter(wizard, parameter, value => {
+    const at = choices.indexOf(value);
+    const next = at === -1 ? (by === 1 ? 0 : -1) : (at + by) % choices.length;
+    return choices.at(next) ?? value;
+  });
 }
 
-/** The current step of a run with its state; null before and after. */
-export function currentStep({plan, run}: RecipeWizard): {step: Step; state: RunStep} | null {
-  if (plan === null || run === null || run.current === null) return null;
-  const [step, state] = [plan.steps[run.current], run.steps[run.current]];
-  return step === undefined || state === undefined ? null : {step, state};
+/** Selects the next or previous field. */
+export function moveField(known: Known, wizard: RecipeWizard, by: number): RecipeWizard {
+  const count = recipeOf(known, wizard)?.parameters.length ?? 0;
+  return {...wizard, field: count === 0 ? 0 : (wizard.field + by + count) % count};
 }
 
-export function isUnderWay({status}: RunStep): boolean {
-  return status === 'acting' || status === 'verifying';
+export function updateRun(wizard: RecipeWizard, run: RunState): RecipeWizard {
+  return {...wizard, run, stage: run.phase === 'ended' ? 'done' : 'running'};
 }
 
-/** A step that reports progress can be cancelled while it runs; others finish first. */
-export function canBeCancelled(wizard: RecipeWizard): boolean {
-  const current = currentStep(wizard);
-  return (
-    current?.step.kind === 'sql' && current.step.progress !== undefined && current.state.status === 'acting'
+/** Makes the plan: at once, or after the data it requires has been read again. */
+export function planWizard(known: Known, wizard: RecipeWizard): RunUpdate {
+  const recipe = recipeOf(known, wizard);
+  if (recipe?.plan === undefined || known.snapshot === null)
+    return show({...wizard, error: 'there is no snapshot to plan with yet'});
+  if (recipe.planRequires === undefined) return makePlan(known, wizard, recipe);
+  // Until the data is loaded a parameter may lack its default.
+  return (wizard.data && refuse(known, wizard, recipe)) ?? requestData(wizard, recipe, true);
+}
+
+/** Takes the data that the wizard waits for. */
+export function handleRecipeData(
+  known: Known,
+  wizard: RecipeWizard,
+  event: Extract<RunEvent, {kind: 'data-loaded' | 'data-failed'}>,
+): RunUpdate {
+  const arrived = {...wizard, dataRequest: null};
+  if (event.kind === 'data-failed') return show({...arrived, error: event.message});
+  const recipe = recipeOf(known, wizard);
+  if (recipe === undefined) return show(arrived);
+  const informed = withDefaults(known, {...arrived, data: event.facts}, recipe);
+  return event.dataRequest.isForPlan ? makePlan(known, informed, recipe) : show(informed);
+}
+
+function requestData(wizard: RecipeWizard, recipe: Recipe, isForPlan: boolean): RunUpdate {
+  try {
+    const dataRequest: DataRequest = {needs: recipe.planRequires?.(valuesOf(wizard)) ?? {}, isForPlan};
+    return show({...wizard, dataRequest, error: null}, {kind: 'load-data', dataRequest});
+  } catch (error) {
+    // A required parameter is not set yet, which is no error while defaults are loaded.
+    return show(isForPlan ? withError(wizard, recipe, error) : wizard);
+  }
+}
+
+function withDefaults({snapshot}: Known, wizard: RecipeWizard, recipe: Recipe): RecipeWizard {
+  if (snapshot === null) return wizard;
+  try {
+    const drawn = recipe.defaults?.(snapshot, wizard.data ?? {});
+    return {...wizard, defaults: {...wizard.defaults, ...drawn}};
+  } catch (error) {
+    return {...wizard, error: messageOf(error)};
+  }
+}
+
+function makePlan(known: Known, wizard: RecipeWizard, recipe: Recipe): RunUpdate {
+  const {snapshot} = known;
+  const refused = refuse(known, wizard, recipe);
+  if (refused !== null || snapshot === null || !canAct(recipe)) return refused ?? show(wizard);
+  try {
+    const plan = planRecipe(recipe, snapshot, valuesOf(wizard), wizard.data ?? {});
+    return show({
+      ...wizard,
+      ...{plan, hasFolded: hasFolded(plan.steps), server: snapshot.target.server ?? null},
+      ...{stage: 'preview', error: null, scroll: 0},
+    });
+  } catch (error) {
+    return show(withError(wizard, recipe, error));
+  }
+}
+
+/** A value that cannot be read is gone to, not planned with. */
+function refuse(known: Known, wizard: RecipeWizard, {parameters}: Recipe): RunUpdate | null {
+  const field = parameters.findIndex(
+    parameter => parameterProblem(known, wizard, parameter)?.severity === 'error',
   );
+  const parameter = parameters[field];
+  if (parameter === undefined) return null;
+  const error = `${parameter.name}: ${parameterProblem(known, wizard, parameter)?.text}`;
+  return show({...wizard, stage: 'parameters', field, error});
 }
 
-/** The step was cancelled and its declared cleanup is running. */
-export function isCleaningUp(wizard: RecipeWizard): boolean {
-  const current = currentStep(wizard);
-  return (
-    wizard.stopping === 'cancel' &&
-    current?.step.kind === 'sql' &&
-    current.step.cleanup !== undefined &&
-    current.state.status === 'verifying'
-  );
+function withError(wizard: RecipeWizard, {parameters}: Recipe, error: unknown): RecipeWizard {
+  return {...wizard, stage: parameters.length > 0 ? 'parameters' : 'evidence', error: messageOf(error)};
 }
 
-/** Whether the preview has guards that can be shown in full. */
-export function canBeUnfolded({stage, hasFolded}: RecipeWizard): boolean {
-  return stage === 'preview' && hasFolded;
+/** A hint is written for the command line, too: here there are fields in place of flags. */
+function messageOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const hint = error instanceof AbortError ? error.hint?.replaceAll('--set ', '') : undefined;
+  return hint === undefined ? error.message : `${error.message}; ${hint}`;
 }
 
-/** The session that the step under way waits for, if the server reports it. */
-export function blockerOf(wizard: RecipeWizard): {pid: number; description: string} | null {
-  return currentStep(wizard)?.state.progress?.waiting_for ?? null;
+const close: RunUpdate = {changes: {wizard: null}, effects: []};
+
+function show(wizard: RecipeWizard, ...effects: RunEffect[]): RunUpdate {
+  return {changes: {wizard}, effects};
 }

@@ -1,4 +1,4 @@
-import type {ViewId} from '../state/state.ts';
+import type {ViewId} from '../state/browsing.ts';
 import journal from './journal.ts';
 import locks from './locks.ts';
 import overview from './overview.ts';

@@ -114,11 +114,6 @@ export default defineView<JournalSlice>({
   },
 });
 
-/** The run of the selected entry. */
-export function selectedRun({journal, tables}: ConsoleState): string | undefined {
-  return journal?.entries.find(({seq}) => String(seq) === tables.journal.cursor)?.run;
-}
-
 /** `2026-11-21 06:34:48`, UTC. */
 export function timeOf(entry: JournalEntry | undefined): string {
   return entry?.at.slice(0, 19).replace('T', ' ') ?? 'unknown';

@@ -4,7 +4,8 @@ import {formatAge} from '../../core/text/format.ts';
 import type {Backend, LockWait} from '../../model/snapshot.ts';
 import {type Column, drawTable, freezeOrder, type TableSlice} from '../components/table.ts';
 import type {Theme} from '../screen/theme.ts';
-import type {ConsoleState, TableState} from '../state/state.ts';
+import type {TableState} from '../state/browsing.ts';
+import type {ConsoleState} from '../state/state.ts';
 import {oneLine} from './sessions.ts';
 import {defineView} from './view.ts';
 

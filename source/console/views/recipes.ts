@@ -1,9 +1,9 @@
 import type {Finding, Recipe} from '../../model/recipe.ts';
 import {freezeOrder} from '../components/table.ts';
 import {shorten} from '../components/text-lines.ts';
-import {whyNotInPast} from '../input/availability.ts';
 import {blankLine, fitText, type Line, line, padLines, span} from '../screen/line.ts';
 import type {Theme} from '../screen/theme.ts';
+import {whyNotInPast} from '../state/past.ts';
 import type {ConsoleState} from '../state/state.ts';
 import {type Area, defineView} from './view.ts';
 

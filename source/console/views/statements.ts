@@ -3,7 +3,9 @@ import {counted, formatBytes, formatCount, formatMs, formatRatio} from '../../co
 import type {Statement} from '../../model/snapshot.ts';
 import {arrangeRows, type Column, drawTable, type TableSlice} from '../components/table.ts';
 import {type Line, type Role, span} from '../screen/line.ts';
-import type {ConsoleState, TableState} from '../state/state.ts';
+import type {TableState} from '../state/browsing.ts';
+import {statementId} from '../state/reading.ts';
+import type {ConsoleState} from '../state/state.ts';
 import {oneLine} from './sessions.ts';
 import {defineView} from './view.ts';
 
@@ -159,10 +161,6 @@ function slownessRole(mean_ms: number): Role {
   const {warning, critical} = thresholds.slowest_mean_exec_time_ms;
   if (mean_ms > critical) return 'danger';
   return mean_ms > warning ? 'warning' : 'plain';
-}
-
-export function statementId(statement: Statement): string {
-  return `${statement.userid}/${statement.dbid}/${statement.queryid}/${statement.toplevel}`;
 }
 
 export function statementRows(state: ConsoleState): Statement[] {

@@ -1,6 +1,7 @@
 import type {Line} from '../screen/line.ts';
 import type {Theme} from '../screen/theme.ts';
-import type {ConsoleState, ViewId} from '../state/state.ts';
+import type {ViewId} from '../state/browsing.ts';
+import type {ConsoleState} from '../state/state.ts';
 
 export type Area = {width: number; height: number};
 

@@ -7,7 +7,6 @@ import {textWidth} from '../screen/cell-width.ts';
 import {blankLine, type Line, line, lineWidth, type Span, span, wrapText} from '../screen/line.ts';
 import type {Theme} from '../screen/theme.ts';
 import {findingId} from '../state/findings.ts';
-import type {ConsoleState, DataRequest, RecipeWizard, WizardStage} from '../state/state.ts';
 import {
   blockerOf,
   canBeCancelled,
@@ -16,9 +15,13 @@ import {
   choicesOf,
   confirmationWord,
   currentStep,
+  type DataRequest,
   isCleaningUp,
+  type RecipeWizard,
   recipeOf,
-} from '../state/wizard.ts';
+  type WizardStage,
+} from '../state/run.ts';
+import type {ConsoleState} from '../state/state.ts';
 import type {Area} from '../views/view.ts';
 import {parameterBlocks} from './parameters-page.ts';
 import {planLines, planSummary} from './preview-page.ts';

@@ -3,9 +3,8 @@ import type {Parameter} from '../../model/recipe.ts';
 import {indented} from '../components/text-lines.ts';
 import {textWidth} from '../screen/cell-width.ts';
 import {type Line, line, type Span, span} from '../screen/line.ts';
-import {parameterProblem} from '../state/plan-wizard.ts';
-import type {ConsoleState, RecipeWizard} from '../state/state.ts';
-import {dataOf, recipeOf, valuesOf} from '../state/wizard.ts';
+import {dataOf, parameterProblem, type RecipeWizard, recipeOf, valuesOf} from '../state/run.ts';
+import type {ConsoleState} from '../state/state.ts';
 
 /** Fits PostgreSQL's longest setting, `idle_in_transaction_session_timeout`. */
 const widestName = 38;

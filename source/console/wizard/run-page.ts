@@ -4,7 +4,7 @@ import type {RunState, RunStep, StepProgress} from '../../model/run.ts';
 import {indented, paragraph, shorten} from '../components/text-lines.ts';
 import {blankLine, fitText, type Line, line, type Role, span} from '../screen/line.ts';
 import type {Theme} from '../screen/theme.ts';
-import {isUnderWay} from '../state/wizard.ts';
+import {isUnderWay} from '../state/run.ts';
 
 const signWidth = 4;
 /** The longest: `applied, not verified`. */

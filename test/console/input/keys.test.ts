@@ -2,8 +2,9 @@ import {describe, expect, it} from 'vitest';
 import {keyList} from '../../../source/console/components/overlay-lines.ts';
 import {commandOf, meaningOf} from '../../../source/console/input/key-meaning.ts';
 import {bindings} from '../../../source/console/input/keymap.ts';
-import {newWizard} from '../../../source/console/state/open-wizard.ts';
-import {createState, type RecipeWizard} from '../../../source/console/state/state.ts';
+import type {RecipeWizard} from '../../../source/console/state/run.ts';
+import {createState} from '../../../source/console/state/state.ts';
+import {newWizard} from '../../../source/console/state/wizard.ts';
 
 const state = createState({
   columns: 80,
@@ -71,11 +72,11 @@ describe('a screen too small to show what a key does', () => {
     ...state,
     columns: 30,
     rows: 6,
-    overlay: {kind: 'wizard' as const, wizard: {...aWizard, stage: 'confirm' as const}},
+    wizard: {...aWizard, stage: 'confirm' as const},
   };
   const running = {
     ...confirming,
-    overlay: {kind: 'wizard' as const, wizard: {...aWizard, stage: 'running' as const}},
+    wizard: {...aWizard, stage: 'running' as const},
   };
   const key = (name: string) => ({kind: 'key', name}) as const;
 

@@ -1,7 +1,6 @@
 import {describe, expect, it} from 'vitest';
 import {shorten, withUnit} from '../../../source/console/components/text-lines.ts';
 import type {ConsoleState} from '../../../source/console/state/state.ts';
-import {wizardOf} from '../../../source/console/state/wizard.ts';
 import type {Finding} from '../../../source/model/recipe.ts';
 import {createSnapshot} from '../../helpers/snapshot.ts';
 import {createFinding, createRecipe, open, play, press, read, rowsOf, screenOf} from '../played.ts';
@@ -30,8 +29,8 @@ describe('letters', () => {
     const state = readings(120, 30, [first, second], [second, worse]);
     expect(letterOf(state, 'finding 1.')).toBe('b');
     expect(letterOf(state, 'worse.')).toBe('a');
-    const {overlay} = press(state, 'b');
-    expect(overlay?.kind === 'wizard' && overlay.wizard.finding).toBe('end-them/backend:1');
+    const {wizard} = press(state, 'b');
+    expect(wizard?.finding).toBe('end-them/backend:1');
   });
 
   it('ascend within a severity, whatever order a later reading has, and stay', () => {
@@ -50,8 +49,8 @@ describe('letters', () => {
     const letters = many(10).map(({summary}) => letterOf(state, summary));
     expect(new Set(letters).size).toBe(10);
     for (const [index, letter = ''] of letters.entries()) {
-      const {overlay} = press(state, letter);
-      expect(overlay?.kind === 'wizard' && overlay.wizard.finding).toBe(`end-them/backend:${index}`);
+      const {wizard} = press(state, letter);
+      expect(wizard?.finding).toBe(`end-them/backend:${index}`);
     }
   });
 
@@ -147,7 +146,7 @@ describe('order', () => {
     const held = press(readings(120, 30, many(1)), '5', 'j');
     expect(screenOf(held)).toContain('order frozen');
     const back = press(held, ...keys);
-    expect(back).toMatchObject({overlay: null, view: 'recipes', tables: {recipes: {cursor: null}}});
+    expect(back).toMatchObject({wizard: null, view: 'recipes', tables: {recipes: {cursor: null}}});
     expect(screenOf(back)).not.toContain('order frozen');
   });
 });
@@ -160,12 +159,12 @@ describe('r on the Overview', () => {
     );
     const recipes = press(state, '5');
     expect(screenOf(press(recipes, 'r'))).toContain('r: no row selected');
-    expect(wizardOf(press(recipes, 'j', 'r'))).toMatchObject({stage: 'evidence'});
+    expect(press(recipes, 'j', 'r').wizard).toMatchObject({stage: 'evidence'});
   });
 
   it('opens the list of recipes where nothing is held, else the recipe of the finding held', () => {
     const state = readings(120, 30, many(2));
-    expect(press(state, 'r')).toMatchObject({view: 'recipes', overlay: null});
-    expect(press(state, 'j', 'r')).toMatchObject({overlay: {wizard: {finding: 'end-them/backend:0'}}});
+    expect(press(state, 'r')).toMatchObject({view: 'recipes', wizard: null});
+    expect(press(state, 'j', 'r')).toMatchObject({wizard: {finding: 'end-them/backend:0'}});
   });
 });

@@ -65,7 +65,7 @@ describe('the past of a live console', () => {
 
   it.each(['a', 'r', 'enter'])('acts on nothing: %s says why', key => {
     const tried = press(past, 'j', key);
-    expect(tried.overlay).toBeNull();
+    expect(tried.wizard).toBeNull();
     expect(screenOf(tried)).toContain(
       'this is 12:01:40: press L to return to now before you change anything',
     );
@@ -86,9 +86,9 @@ describe('the past of a live console', () => {
 
   it('ends no session of then, by a key or a command', () => {
     const tried = press(past, '2', 'j', 'K');
-    expect(tried.overlay).toBeNull();
+    expect(tried.wizard).toBeNull();
     const typed = play(press(past, ':'), ...typing('recipe end'), {kind: 'submit'}).state;
-    expect(typed.overlay).toBeNull();
+    expect(typed.wizard).toBeNull();
     expect(typed.notice?.text).toContain('press L to return to now');
   });
 

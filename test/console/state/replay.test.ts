@@ -1,8 +1,8 @@
 import {describe, expect, it} from 'vitest';
 import replayEndpoint from '../../../recipes/replay-endpoint.ts';
 import tuneConnectionLimit from '../../../recipes/tune-connection-limit.ts';
+import {valuesOf} from '../../../source/console/state/run.ts';
 import type {ConsoleState} from '../../../source/console/state/state.ts';
-import {valuesOf, wizardOf} from '../../../source/console/state/wizard.ts';
 import type {ReplayDocument} from '../../../source/model/replay-report.ts';
 import {createSnapshot} from '../../helpers/snapshot.ts';
 import {resultOf} from '../../replay/report/results.ts';
@@ -124,7 +124,7 @@ describe('a replay in the console', () => {
       {kind: 'replay-update', update: {kind: 'result', result: resultOf({connection_limit: 2})}},
     );
     // 100 requests in the first quarter of a second, 200 in the next.
-    expect(state.overlay).toMatchObject({rates: [400, 800]});
+    expect(state.replay).toMatchObject({rates: [400, 800]});
     expect(screenOf(state)).toContain('2/10 main, connection_limit 2, 10 users: 300 requests');
     expect(screenOf(state)).toContain('requests/s 800');
     expect(screenOf(state)).toMatch(/variant +limit +users/);
@@ -134,13 +134,13 @@ describe('a replay in the console', () => {
       {kind: 'replay-update', update: {...benchmark, index: 2}},
       progress(250, 50),
     ).state;
-    expect(next.overlay).toMatchObject({rates: [400, 800, 200]});
+    expect(next.replay).toMatchObject({rates: [400, 800, 200]});
   });
 
   it('is ended by Esc with what was measured, and by q never', () => {
     const running = replaying();
     expect(press(running, 'q')).toMatchObject({
-      overlay: {kind: 'replay'},
+      replay: {isStopping: false},
       notice: {text: 'q: Esc ends the replay'},
     });
     const {state, effects} = play(running, {kind: 'back'});
@@ -151,8 +151,8 @@ describe('a replay in the console', () => {
       document: {...ended, is_complete: false, recommendation: null},
     });
     expect(screenOf(partial.state)).toContain('stopped before everything was measured');
-    expect(wizardOf(press(partial.state, 'escape'))).toMatchObject({stage: 'preview'});
-    expect(press(partial.state, 'enter').overlay).toBeNull();
+    expect(press(partial.state, 'escape').wizard).toMatchObject({stage: 'preview'});
+    expect(press(partial.state, 'enter')).toMatchObject({wizard: null, replay: null});
   });
 
   it('hands what it recommends to tune-connection-limit', () => {
@@ -160,7 +160,7 @@ describe('a replay in the console', () => {
     expect(screenOf(state)).toContain('connection_limit 4: more brings next to nothing');
     expect(screenOf(state)).toContain('what is to be known');
     expect(screenOf(state)).toContain('Enter open tune-connection-limit with this value');
-    const wizard = wizardOf(press(state, 'enter'));
+    const wizard = press(state, 'enter').wizard;
     expect(wizard?.recipe).toBe('tune-connection-limit');
     expect(wizard && valuesOf(wizard).connection_limit).toBe('4');
   });
@@ -201,6 +201,6 @@ describe('a replay in the console', () => {
   it('says why nothing could be measured', () => {
     const {state} = play(replaying(), {kind: 'replay-failed', message: 'cannot read the endpoint file nope'});
     expect(screenOf(state)).toContain('cannot read the endpoint file nope');
-    expect(wizardOf(press(state, 'escape'))).toMatchObject({recipe: 'replay-endpoint'});
+    expect(press(state, 'escape').wizard).toMatchObject({recipe: 'replay-endpoint'});
   });
 });

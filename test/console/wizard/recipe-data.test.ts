@@ -1,7 +1,7 @@
 import {describe, expect, it} from 'vitest';
 import type {Effect, Message} from '../../../source/console/state/messages.ts';
-import type {ConsoleState, DataRequest} from '../../../source/console/state/state.ts';
-import {wizardOf} from '../../../source/console/state/wizard.ts';
+import type {DataRequest} from '../../../source/console/state/run.ts';
+import type {ConsoleState} from '../../../source/console/state/state.ts';
 import type {Parameter, ParameterValues, Plan, Recipe} from '../../../source/model/recipe.ts';
 import type {RecipeData} from '../../../source/model/recipe-data.ts';
 import {createBackend, createSnapshot} from '../../helpers/snapshot.ts';
@@ -68,10 +68,10 @@ describe('facts', () => {
     const asked = pressed(form, {kind: 'submit'});
     expect(asked.dataRequest?.needs).toEqual({answers: {roles: {...query, values: ['shop_app']}}});
     expect(screenOf(asked.state)).toContain('for the plan; Esc cancels');
-    expect(wizardOf(asked.state)?.stage).toBe('parameters');
+    expect(asked.state.wizard?.stage).toBe('parameters');
     const fresh: RecipeData = {answers: {roles: [{role: 'web_app'}]}};
     const preview = dataLoaded(asked.state, asked.dataRequest, fresh);
-    expect(wizardOf(preview)?.stage).toBe('preview');
+    expect(preview.wizard?.stage).toBe('preview');
     expect(planned).toEqual([[{limit: '9', role: 'web_app', mode: 'fast'}, fresh]]);
   });
 
@@ -82,7 +82,7 @@ describe('facts', () => {
     for (const key of ['escape', '1']) {
       const asked = pressed(form, {kind: 'submit'});
       const left = press(asked.state, key);
-      expect(wizardOf(left)?.stage).toBe('parameters');
+      expect(left.wizard?.stage).toBe('parameters');
       expect(screenOf(left)).not.toContain('reading');
       expect(dataLoaded(left, asked.dataRequest)).toBe(left);
     }
@@ -104,7 +104,7 @@ describe('facts', () => {
     const recipe = needing([], {parameters: [], defaults: () => ({})});
     const opened = pressed(start(recipe), {kind: 'open'});
     const asked = pressed(dataLoaded(opened.state, opened.dataRequest), {kind: 'submit'});
-    expect(wizardOf(dataLoaded(asked.state, asked.dataRequest))?.stage).toBe('preview');
+    expect(dataLoaded(asked.state, asked.dataRequest).wizard?.stage).toBe('preview');
   });
 });
 
@@ -114,7 +114,7 @@ describe('parameters', () => {
   it('say what is wrong beside them as it is typed, and are gone to instead of planned with', () => {
     expect(screenOf(press(form, 'x'))).toMatch(/> limit +5x▏ {2}not a whole number/);
     const refused = press(form, 'x', 'down', 'r', 'enter');
-    expect(wizardOf(refused)).toMatchObject({stage: 'parameters', field: 0});
+    expect(refused.wizard).toMatchObject({stage: 'parameters', field: 0});
     expect(screenOf(refused)).toContain('limit: not a whole number');
   });
 
@@ -126,7 +126,7 @@ describe('parameters', () => {
   it('have their choices on left and right, both ways round', () => {
     const mode = press(form, 'up');
     expect(screenOf(mode)).toContain('← → choose');
-    const values = (...keys: string[]) => wizardOf(press(mode, ...keys))?.params.mode;
+    const values = (...keys: string[]) => press(mode, ...keys).wizard?.params.mode;
     expect(values('right')).toBe('safe');
     expect(values('right', 'right', 'right')).toBe('fast');
     expect(values('left')).toBe('dry');
@@ -140,7 +140,7 @@ describe('parameters', () => {
     const backends = [createBackend({pid: 1, application_name: 'web'}), createBackend({pid: 2})];
     const seen = play(start(createRecipe({parameters: [role]})), read(createSnapshot({backends}))).state;
     const filled = press(seen, 'enter', 'enter', 'right');
-    expect(wizardOf(filled)?.params).toEqual({application: 'web'});
+    expect(filled.wizard?.params).toEqual({application: 'web'});
     expect(screenOf(press(filled, 'backspace'))).toContain('not seen now; web?');
   });
 
@@ -247,17 +247,17 @@ describe('the list of recipes', () => {
   });
 
   it('opens the wizard at that finding', () => {
-    expect(wizardOf(press(list, 'j', 'j', 'enter'))).toMatchObject({
+    expect(press(list, 'j', 'j', 'enter').wizard).toMatchObject({
       recipe: 'many',
       finding: 'many/x',
       params: {limit: '7'},
     });
-    expect(wizardOf(press(list, 'G', 'enter'))).toMatchObject({recipe: 'healthy', finding: null, params: {}});
+    expect(press(list, 'G', 'enter').wizard).toMatchObject({recipe: 'healthy', finding: null, params: {}});
   });
 
   it('is one of two ways: the other is its name', () => {
     const typed = [...':recipe ma'].map(key => (key === ' ' ? 'space' : key));
-    expect(wizardOf(press(list, ...typed, 'enter'))?.recipe).toBe('many');
+    expect(press(list, ...typed, 'enter').wizard?.recipe).toBe('many');
     expect(screenOf(press(list, ...typed, 'z', 'enter'))).toContain('no recipe "maz"');
   });
 });

@@ -1,6 +1,5 @@
 import {describe, expect, it} from 'vitest';
 import type {ConsoleState} from '../../../source/console/state/state.ts';
-import {wizardOf} from '../../../source/console/state/wizard.ts';
 import {createRunState} from '../../../source/core/engine/run-state.ts';
 import {sessionId} from '../../../source/core/sessions/session.ts';
 import type {RunState, StepProgress} from '../../../source/model/run.ts';
@@ -55,12 +54,13 @@ describe('a step with progress', () => {
 
   it('opens the session it waits for with w, over the run, which goes on', () => {
     const {state: peeking, effects} = play(state, {kind: 'open-blocker'});
-    expect(effects).toEqual([{kind: 'describe-session', id: sessionId(holder), backend: holder}]);
+    const described = {kind: 'describe-session', id: sessionId(holder), backend: holder, isPast: false};
+    expect(effects).toEqual([described]);
     expect(screenOf(peeking)).toContain('session 77');
     expect(press(peeking, '3', 'K', '?')).toMatchObject({overlay: {kind: 'session'}, view: 'recipes'});
     const ended = showing(peeking, {...acting([build], 0), phase: 'ended', current: null, status: 'done'});
     expect(screenOf(ended)).toContain('session 77');
-    expect(wizardOf(ended)?.stage).toBe('done');
+    expect(ended.wizard?.stage).toBe('done');
     expect(screenOf(press(ended, 'escape'))).toMatch(/done: 1 unknown; run r in the journal/);
   });
 
@@ -170,8 +170,8 @@ describe('a long run', () => {
   it('stays where somebody reads until it comes to another step', () => {
     const middle = showing(state, acting(steps, 40));
     const reading = press(middle, 'g');
-    expect(wizardOf(showing(reading, acting(steps, 40, {...waiting, waiting_for: null})))?.scroll).toBe(0);
-    expect(wizardOf(showing(reading, acting(steps, 41)))?.scroll).toBeGreaterThan(0);
+    expect(showing(reading, acting(steps, 40, {...waiting, waiting_for: null})).wizard?.scroll).toBe(0);
+    expect(showing(reading, acting(steps, 41)).wizard?.scroll).toBeGreaterThan(0);
   });
 });
 
@@ -181,7 +181,7 @@ describe('a plan of advice', () => {
     const recipes = [createRecipe({plan: () => createPlan(0, {steps: [advice]})})];
     const preview = press(play(open(80, 24, {recipes}), read(snapshot)).state, '5', 'j', 'enter', 'enter');
     expect(screenOf(preview)).toMatch(/advice: nothing is changed[\s\S]*Enter close/);
-    expect(press(preview, 'enter').overlay).toBeNull();
+    expect(press(preview, 'enter').wizard).toBeNull();
   });
 });
 

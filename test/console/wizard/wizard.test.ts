@@ -1,6 +1,5 @@
 import {describe, expect, it} from 'vitest';
 import type {ConsoleState} from '../../../source/console/state/state.ts';
-import {wizardOf} from '../../../source/console/state/wizard.ts';
 import {createRunState} from '../../../source/core/engine/run-state.ts';
 import {buildGuard} from '../../../source/core/indexes/index-guards.ts';
 import type {Parameter} from '../../../source/model/recipe.ts';
@@ -92,17 +91,17 @@ describe('preview', () => {
     ['end', Number.POSITIVE_INFINITY],
     ['G', Number.POSITIVE_INFINITY],
   ])('scrolls by %s, and back', (key, by) => {
-    const last = wizardOf(press(preview, 'G'))?.scroll ?? 0;
+    const last = press(preview, 'G').wizard?.scroll ?? 0;
     const scrolled = press(preview, key);
-    expect(wizardOf(scrolled)?.scroll).toBe(Math.min(by, last));
+    expect(scrolled.wizard?.scroll).toBe(Math.min(by, last));
     expect(last).toBeGreaterThan(12);
     const back = {j: 'k', down: 'up', pagedown: 'pageup', end: 'home', G: 'g'}[key] ?? '';
-    expect(wizardOf(press(scrolled, back))?.scroll).toBe(0);
+    expect(press(scrolled, back).wizard?.scroll).toBe(0);
   });
 
   it('is reached and left without a page of parameters where there are none', () => {
-    expect(wizardOf(preview)?.stage).toBe('preview');
-    expect(wizardOf(press(preview, 'escape'))?.stage).toBe('evidence');
+    expect(preview.wizard?.stage).toBe('preview');
+    expect(press(preview, 'escape').wizard?.stage).toBe('evidence');
   });
 });
 
@@ -140,7 +139,7 @@ describe('confirmation', () => {
   });
 
   it('takes every letter as text, those that are keys elsewhere too', () => {
-    expect(wizardOf(press(start(), 'a', 'enter', 'enter', 'j', 'g', 'q', 'space'))?.typed).toBe('jgq ');
+    expect(press(start(), 'a', 'enter', 'enter', 'j', 'g', 'q', 'space').wizard?.typed).toBe('jgq ');
   });
 });
 
@@ -163,7 +162,7 @@ describe('parameters', () => {
   });
 
   it('take letters as text', () => {
-    expect(wizardOf(press(form, 'j', 'G', 'q'))?.params.p0).toBe('jGq');
+    expect(press(form, 'j', 'G', 'q').wizard?.params.p0).toBe('jGq');
   });
 });
 
@@ -186,14 +185,14 @@ describe('the confirmation', () => {
       const state = press(confirming(size, isProduction), ...'wxyz');
       expect(screenOf(state)).toMatch(/wxyz▏/);
       const refused = press(state, 'enter');
-      expect(wizardOf(refused)?.stage).toBe('confirm');
+      expect(refused.wizard?.stage).toBe('confirm');
       expect(screenOf(refused)).toMatch(/wxyz▏/);
     }
   });
 
   it('takes no paste for the word, and says so', () => {
     const pasted = play(confirming([80, 24]), {kind: 'paste', text: 'yes'}).state;
-    expect(wizardOf(pasted)?.typed).toBe('');
+    expect(pasted.wizard?.typed).toBe('');
     expect(screenOf(pasted)).toContain('Pasted text does not confirm: type the word');
     expect(play(pasted, {kind: 'submit'}).effects).toEqual([]);
   });
@@ -205,7 +204,7 @@ describe('a paste', () => {
   it('is text in a parameter and in what is typed at the foot', () => {
     const parameters: Parameter[] = [{name: 'p', description: 'p', kind: 'text', default: ''}];
     const form = press(start(1, parameters), 'a', 'enter');
-    expect(wizardOf(play(form, {kind: 'paste', text}).state)?.params.p).toBe(text);
+    expect(play(form, {kind: 'paste', text}).state.wizard?.params.p).toBe(text);
     const prompt = play(press(start(), ':'), {kind: 'paste', text});
     expect(prompt.state.overlay).toMatchObject({kind: 'prompt', text});
     expect(prompt.effects).toEqual([]);
@@ -252,7 +251,7 @@ describe('a session whose detail is open', () => {
     const detail = press(tagged, 'enter');
     const held = tagged.tables.sessions.cursor;
     expect(tagged.tables.sessions.tagged).not.toContain(held);
-    expect(wizardOf(press(detail, 'K'))?.params.pid).toBe(held);
+    expect(press(detail, 'K').wizard?.params.pid).toBe(held);
   });
 
   it('has C and K in its footer, no x; and says why they can do nothing once it has ended', () => {

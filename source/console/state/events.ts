@@ -1,0 +1,170 @@
+import {showStep} from '../components/scrolling.ts';
+import {statementRows} from '../views/statements.ts';
+import {releaseJournal} from './browsing.ts';
+import {handleDialogEvent, inform} from './dialog.ts';
+import {type Effect, type Event, type Message, noEffects, type UpdateResult} from './messages.ts';
+import {withRun} from './opening.ts';
+import {keepNow, type Past, playOn, showPast} from './past.ts';
+import {
+  chartsOf,
+  linkTo,
+  newlyMoved,
+  pushCharts,
+  readSnapshot,
+  requestDiagnosisData,
+  statementId,
+} from './reading.ts';
+import {unfinishedNotice, updateReplay} from './run.ts';
+import type {ConsoleState} from './state.ts';
+import {handleRecipeData, updateRun} from './wizard.ts';
+
+const kinds = new Set<Message['kind']>([
+  'read',
+  'lost',
+  'connecting',
+  'resized',
+  'session-described',
+  'statement-formatted',
+  'explained',
+  'journal-read',
+  'diagnosis-data',
+  'data-loaded',
+  'data-failed',
+  'run',
+  'run-failed',
+  'replay-update',
+  'replayed',
+  'replay-failed',
+  'notice',
+  'past-read',
+  'play-on',
+] satisfies Event['kind'][]);
+
+export function isEvent(message: Message): message is Event {
+  return kinds.has(message.kind);
+}
+
+/** Takes what the server, the terminal and effects report into the state. */
+export function handleEvent(state: ConsoleState, event: Event): UpdateResult {
+  switch (event.kind) {
+    case 'read':
+      return takeSnapshot(state, event);
+    case 'lost':
+    case 'connecting':
+      return noEffects({...state, link: event});
+    case 'resized':
+      return noEffects({...state, columns: event.columns, rows: event.rows});
+    case 'diagnosis-data':
+      return noEffects({...state, diagnosisData: event.diagnosisData});
+    case 'session-described':
+    case 'statement-formatted':
+    case 'explained':
+    case 'notice':
+      return noEffects(handleDialogEvent(state, event));
+    case 'past-read':
+      return takePast(state, event);
+    case 'play-on':
+      return playOn(state);
+    case 'journal-read':
+      return noEffects(takeJournal(state, event));
+    case 'data-loaded':
+    case 'data-failed':
+      return takeRecipeData(state, event);
+    case 'run':
+      return takeRun(state, event);
+    case 'run-failed':
+      return takeFailedRun(state, event.message);
+    case 'replay-update':
+    case 'replayed':
+    case 'replay-failed':
+      return noEffects(state.replay ? {...state, replay: updateReplay(state.replay, event)} : state);
+  }
+}
+
+/** Shows a snapshot, or keeps it while the past is shown. */
+function takeSnapshot(state: ConsoleState, event: Extract<Event, {kind: 'read'}>): UpdateResult {
+  const linked = linkTo(state, event);
+  if (state.past !== null) return noEffects(keepSnapshot(linked, state.past, event));
+  const moved = newlyMoved(state.link, linked.link);
+  const next = readSnapshot(moved === null ? linked : inform(linked, moved, 'danger'), event.snapshot);
+  if (state.isPaused) return noEffects(next);
+  const requested = requestDiagnosisData(next);
+  const isSame = state.snapshot !== null && isEqual(shownQueryIds(next), shownQueryIds(state));
+  return {
+    state: requested.state,
+    effects: [...(isSame ? [] : [showEffect(next)]), ...requested.effects],
+  };
+}
+
+function keepSnapshot(
+  state: ConsoleState,
+  past: Past,
+  {snapshot}: Extract<Event, {kind: 'read'}>,
+): ConsoleState {
+  return past.now === null ? state : keepNow(state, past, {snapshot, ...pushCharts(past.now, snapshot)});
+}
+
+/** Shows a snapshot of the past, with those before it for the charts. */
+function takePast(
+  state: ConsoleState,
+  {moments, snapshots}: Extract<Event, {kind: 'past-read'}>,
+): UpdateResult {
+  const snapshot = snapshots.at(-1);
+  if (snapshot === undefined) return noEffects(inform(state, 'no snapshot is kept for that time'));
+  const known = {...state, targetName: snapshot.target.id};
+  return showPast(known, moments, {snapshot, ...chartsOf(snapshots)});
+}
+
+function takeJournal(state: ConsoleState, event: Extract<Event, {kind: 'journal-read'}>): ConsoleState {
+  const {kind: _, ...journal} = event;
+  const text = unfinishedNotice(state.journal, journal);
+  const next = {...state, journal};
+  return text === null ? next : inform(next, text, 'warning');
+}
+
+/** Data that no wizard waits for any more is ignored. */
+function takeRecipeData(
+  state: ConsoleState,
+  event: Extract<Event, {kind: 'data-loaded' | 'data-failed'}>,
+): UpdateResult {
+  const {wizard} = state;
+  return wizard?.dataRequest === event.dataRequest
+    ? withRun(state, handleRecipeData(state, wizard, event))
+    : noEffects(state);
+}
+
+/** After a run the data may have changed: it is read again with the next snapshot. */
+function takeRun(state: ConsoleState, {run}: Extract<Event, {kind: 'run'}>): UpdateResult {
+  const {wizard} = state;
+  const shown = wizard === null ? state : showStep({...state, wizard: updateRun(wizard, run)}, wizard);
+  if (run.phase !== 'ended') return noEffects(shown);
+  return {
+    state: {...releaseJournal(shown), diagnosis_data_at_ms: null},
+    effects: [{kind: 'read-journal'}],
+  };
+}
+
+function takeFailedRun(state: ConsoleState, error: string): UpdateResult {
+  const wizard = state.wizard && {...state.wizard, stage: 'done' as const, error};
+  return {state: {...state, wizard}, effects: [{kind: 'read-journal'}]};
+}
+
+const overviewStatements = 12;
+
+/** The statements whose texts are needed: those on the screen and a page around them. */
+function shownQueryIds(state: ConsoleState): string[] {
+  const rows = statementRows(state);
+  if (state.view !== 'statements') return rows.slice(0, overviewStatements).map(({queryid}) => queryid);
+  const at = rows.findIndex(row => statementId(row) === state.tables.statements.cursor);
+  const page = state.rows;
+  return rows.slice(Math.max(0, at - page), Math.max(0, at) + 2 * page).map(({queryid}) => queryid);
+}
+
+/** The sampler reads statements at every tick only while their view is shown. */
+export function showEffect(state: ConsoleState): Effect {
+  return {kind: 'show', statements: state.view === 'statements', queryids: shownQueryIds(state)};
+}
+
+function isEqual(some: string[], others: string[]): boolean {
+  return some.length === others.length && some.every((id, index) => id === others[index]);
+}

@@ -1,0 +1,133 @@
+import {sessionId} from '../../core/sessions/session.ts';
+import type {Finding, ParameterValues} from '../../model/recipe.ts';
+import {releaseRecipes} from './browsing.ts';
+import {explainStatement, inform, openRun, openSession, openStatement} from './dialog.ts';
+import {findingId, findingOf} from './findings.ts';
+import {noEffects, type UpdateResult} from './messages.ts';
+import {whyNotInPast} from './past.ts';
+import {anotherServer} from './reading.ts';
+import {blockerOf, type RecipeWizard, type RunUpdate} from './run.ts';
+import {selectedRun, selectedSession, selectedStatement, targetSessions} from './selection.ts';
+import type {ConsoleState} from './state.ts';
+import {openRecipe, openUndo, planWizard} from './wizard.ts';
+
+/** What the keys open that act on the selected row: its detail, or the wizard of a recipe. */
+
+/** Enter: the detail of the selected row, or the recipe of the selected finding. */
+export function openSelected(state: ConsoleState): UpdateResult {
+  const {cursor} = state.tables[state.view];
+  if (cursor === null) return noEffects(state);
+  switch (state.view) {
+    case 'overview':
+      return openFinding(
+        state,
+        state.findings.find(finding => findingId(finding) === cursor),
+      );
+    case 'recipes':
+      return openRecipeByName(state, cursor);
+    case 'sessions':
+    case 'locks': {
+      const backend = selectedSession(state);
+      if (!backend) return noEffects(inform(state, 'this session has ended'));
+      return openSession(state, cursor, backend, state.past !== null);
+    }
+    case 'statements': {
+      const statement = selectedStatement(state);
+      return statement ? openStatement(state, cursor, statement) : noEffects(state);
+    }
+    case 'journal': {
+      const run = selectedRun(state);
+      return noEffects(run === undefined ? state : openRun(state, run));
+    }
+  }
+}
+
+/** A letter of the Overview. */
+export function openLettered(state: ConsoleState, letter: string): UpdateResult {
+  return openFinding(state, findingOf(state, letter));
+}
+
+function openFinding(state: ConsoleState, finding: Finding | undefined): UpdateResult {
+  return finding === undefined ? noEffects(state) : openWizard(state, finding.recipe, finding);
+}
+
+/** At the worst of its findings, if it has any. */
+export function openRecipeByName(state: ConsoleState, id: string): UpdateResult {
+  return openWizard(state, id, state.findings.find(({recipe}) => recipe === id) ?? null);
+}
+
+/** `r`: the recipe for the selected row; null where none is selected that has one. */
+export function openRecipeOfRow(state: ConsoleState): UpdateResult | null {
+  if (state.view === 'recipes') return openSelected(state);
+  const backend = selectedSession(state);
+  if (backend) {
+    const finding = state.findings.find(({subject}) => subject === `backend:${backend.pid}`);
+    return openWizard(state, finding?.recipe ?? 'kill-idle-sessions', finding ?? null, {
+      pid: sessionId(backend),
+    });
+  }
+  const {cursor} = state.tables.overview;
+  const finding =
+    state.view === 'overview' ? state.findings.find(each => findingId(each) === cursor) : undefined;
+  return finding === undefined ? null : openFinding(state, finding);
+}
+
+/** `x`: the plan of the selected statement. */
+export function explainSelected(state: ConsoleState): UpdateResult {
+  const statement = selectedStatement(state);
+  const id = state.tables.statements.cursor;
+  return statement === undefined || id === null ? noEffects(state) : explainStatement(state, id, statement);
+}
+
+/** Opens a recipe's wizard at a finding; parameters come from the caller, the finding or their defaults. */
+export function openWizard(
+  state: ConsoleState,
+  id: string,
+  finding: Finding | null,
+  params: ParameterValues = {},
+): UpdateResult {
+  if (state.past !== null) return noEffects(inform(state, whyNotInPast(state.past)));
+  const moved = anotherServer(state);
+  if (moved !== null) return noEffects(inform(state, moved, 'danger'));
+  const recipe = state.recipes.find(each => each.id === id);
+  if (recipe === undefined) return noEffects(inform(state, `no recipe "${id}"`));
+  const opened = openRecipe(state, recipe, {
+    finding: finding && findingId(finding),
+    params: {...finding?.params, ...params},
+  });
+  return withRun({...releaseRecipes(state), overlay: null, replay: null}, opened);
+}
+
+/** `C` and `K` on the target sessions: the same engine, straight to the preview. */
+export function openSessionWizard(state: ConsoleState, how: 'cancel' | 'terminate'): UpdateResult {
+  const recipe = how === 'cancel' ? 'cancel-statements' : 'terminate-sessions';
+  const opened = openWizard(state, recipe, null, {pid: targetSessions(state).join(',')});
+  const {wizard} = opened.state;
+  return wizard === null ? opened : withRun(opened.state, planWizard(opened.state, wizard));
+}
+
+/** Undoes the run selected in the Journal, starting at the preview. */
+export function openUndoOfRow(state: ConsoleState): UpdateResult {
+  const run = selectedRun(state);
+  const {journal, snapshot} = state;
+  if (run === undefined || journal === null || snapshot === null || state.past !== null)
+    return noEffects(state);
+  const moved = anotherServer(state);
+  if (moved !== null) return noEffects(inform(state, moved, 'danger'));
+  try {
+    return withRun({...state, overlay: null}, openUndo(snapshot, journal, run));
+  } catch (error) {
+    return noEffects(inform(state, error instanceof Error ? error.message : String(error), 'warning'));
+  }
+}
+
+/** Shows the session that the step under way waits for, on top of the wizard; the run continues. */
+export function openBlocker(state: ConsoleState, wizard: RecipeWizard): UpdateResult {
+  const pid = blockerOf(wizard)?.pid;
+  const backend = state.snapshot?.backends.find(each => each.pid === pid);
+  return backend === undefined ? noEffects(state) : openSession(state, sessionId(backend), backend, false);
+}
+
+export function withRun(state: ConsoleState, {changes, effects}: RunUpdate): UpdateResult {
+  return {state: {...state, ...changes}, effects};
+}

@@ -1,0 +1,208 @@
+import {type HistorySample, pushSample} from '../../core/activity/budget.ts';
+import type {DiagnosisData} from '../../core/recipe/diagnose.ts';
+import {compareServers, serverDifference} from '../../core/server/server-identity.ts';
+import type {Recipe} from '../../model/recipe.ts';
+import type {Snapshot, Statement} from '../../model/snapshot.ts';
+import type {ServerIdentity} from '../../model/target.ts';
+import type {Findings} from './findings.ts';
+
+/** What is read of the server, and how often. */
+export type ReadingSlice = Findings & {
+  link: Link;
+  /** The server's address, shown before the first snapshot. */
+  address: string;
+  /** Where the address is from: `.env`, `DATABASE_URL`; null where it was an argument. */
+  source: string | null;
+  isProduction: boolean;
+  /** The environment's name where it is not production. */
+  environment: string | null;
+  /** The confirmation to type before a change on a production target. */
+  targetName: string;
+  /** The server of the first snapshot: nothing is changed on any other. */
+  server: ServerIdentity | null;
+  history: HistorySample[];
+  /** Statement execution time per second by statement, for the trend in the detail. */
+  trends: Trends;
+  /** When `diagnosisData` was last requested, by the server's clock; null requests it with the next snapshot. */
+  diagnosis_data_at_ms: number | null;
+  interval_ms: number;
+  effective_interval_ms: number;
+  isPaused: boolean;
+};
+
+/** The state of the connection. */
+type Link =
+  | LiveLink
+  | {kind: 'connecting'; message: string}
+  | {kind: 'lost'; message: string; hint: string | null; retry_in_ms: number};
+
+/**
+ * `viaRescueUrl`: connected by the rescue URL. `another_server`: how this server differs from the one that the
+ * console started on; null where it is the same.
+ */
+type LiveLink = {kind: 'live'; viaRescueUrl: boolean; another_server: string | null};
+
+type Trends = Record<string, number[]>;
+
+type ReadEvent = {kind: 'read'; snapshot: Snapshot; effective_interval_ms: number; viaRescueUrl?: boolean};
+
+export type ReadingEvent =
+  | ReadEvent
+  | {kind: 'lost'; message: string; hint: string | null; retry_in_ms: number}
+  | {kind: 'connecting'; message: string}
+  | {kind: 'diagnosis-data'; diagnosisData: DiagnosisData};
+
+export type ReadingEffect =
+  | {kind: 'set-interval'; interval_ms: number}
+  /** The sampler reads statements at every tick only while they are shown, and these texts. */
+  | {kind: 'show'; statements: boolean; queryids: string[]}
+  | {kind: 'load-diagnosis-data'};
+
+export type ReadingOptions = {
+  address: string;
+  source?: string | null;
+  isProduction: boolean;
+  environment?: string | null;
+  interval_ms: number;
+  recipes: Recipe[];
+  isRecording?: boolean;
+};
+
+export function createReading(options: ReadingOptions): ReadingSlice {
+  const {address, isProduction, interval_ms, recipes, isRecording} = options;
+  return {
+    link: {kind: 'connecting', message: isRecording ? 'reading the recording' : `connecting to ${address}`},
+    address,
+    source: options.source ?? null,
+    isProduction,
+    environment: options.environment ?? null,
+    targetName: address,
+    server: null,
+    snapshot: null,
+    recipes,
+    findings: [],
+    undiagnosed: [],
+    diagnosisData: {facts: {}, unread: []},
+    diagnosis_data_at_ms: null,
+    letters: {},
+    history: [],
+    trends: {},
+    interval_ms,
+    effective_interval_ms: interval_ms,
+    isPaused: false,
+  };
+}
+
+/** The connection as a snapshot shows it. */
+export function linkTo<State extends ReadingSlice>(
+  state: State,
+  {snapshot, effective_interval_ms, viaRescueUrl = false}: ReadEvent,
+): State {
+  const {target} = snapshot;
+  const link = liveLink(state.server, target.server, viaRescueUrl);
+  return {...state, effective_interval_ms, link, server: state.server ?? target.server ?? null};
+}
+
+/** Shows a snapshot with its charts; while paused only the charts go on. */
+export function readSnapshot<State extends ReadingSlice>(state: State, snapshot: Snapshot): State {
+  const {history, trends} = pushCharts(state, snapshot);
+  const live = {...state, history, targetName: snapshot.target.id};
+  return state.isPaused ? live : {...live, snapshot, trends};
+}
+
+type Charts = Pick<ReadingSlice, 'history' | 'trends'>;
+
+export function pushCharts({history, trends}: Charts, snapshot: Snapshot): Charts {
+  return {history: pushSample(history, snapshot), trends: pushTrends(trends, snapshot)};
+}
+
+/** The charts of recorded snapshots, the oldest first. */
+export function chartsOf(snapshots: Snapshot[]): Charts {
+  return snapshots.reduce(pushCharts, {history: [], trends: {}});
+}
+
+/** The rescue URL, or the address after a reconnect, may lead to another server than at the start. */
+function liveLink(
+  first: ServerIdentity | null,
+  now: ServerIdentity | undefined,
+  viaRescueUrl: boolean,
+): LiveLink {
+  const likeness = first === null || now === undefined ? 'same' : compareServers(first, now);
+  const isOther = likeness === 'other' || (likeness === 'unknown' && viaRescueUrl);
+  const by = viaRescueUrl ? 'the rescue URL' : 'the address';
+  const another_server =
+    isOther && first !== null && now !== undefined
+      ? `${by} leads to another server: ${serverDifference(first, now)}`
+      : null;
+  return {kind: 'live', viaRescueUrl, another_server};
+}
+
+/** That the connection leads to another server than before; null where it does not, or did already. */
+export function newlyMoved(before: Link, now: Link): string | null {
+  if (now.kind !== 'live') return null;
+  const isKnown = before.kind === 'live' && before.another_server === now.another_server;
+  return isKnown ? null : now.another_server;
+}
+
+/** Why nothing can be changed: the connection leads to another server. null where it does not. */
+export function anotherServer({link}: Pick<ReadingSlice, 'link'>): string | null {
+  if (link.kind !== 'live' || link.another_server === null) return null;
+  return `${link.another_server}: poolctl changes nothing there; quit, and open poolctl on the intended server`;
+}
+
+const diagnosisDataEveryMs = 60_000;
+/** Expensive data is read only after this many snapshots: the first frame and the keys come first. */
+const leastReadings = 2;
+
+/** Requests the data that diagnoses require once a minute, by the server's clock, and never while paused. */
+export function requestDiagnosisData<State extends ReadingSlice>(
+  state: State,
+): {state: State; effects: ReadingEffect[]} {
+  const {snapshot, recipes, history, diagnosis_data_at_ms, isPaused} = state;
+  const isWanted = recipes.some(({diagnoseRequires}) => diagnoseRequires !== undefined);
+  if (snapshot === null || isPaused || !isWanted || history.length < leastReadings)
+    return {state, effects: []};
+  const at_ms = Date.parse(snapshot.at);
+  const isDue =
+    diagnosis_data_at_ms === null || Math.abs(at_ms - diagnosis_data_at_ms) >= diagnosisDataEveryMs;
+  return isDue
+    ? {state: {...state, diagnosis_data_at_ms: at_ms}, effects: [{kind: 'load-diagnosis-data'}]}
+    : {state, effects: []};
+}
+
+const intervalStepsMs = [500, 1000, 2000, 5000, 10_000, 30_000, 60_000];
+
+export function nextInterval({interval_ms}: Pick<ReadingSlice, 'interval_ms'>, faster: boolean): number {
+  const others = intervalStepsMs.filter(ms => (faster ? ms < interval_ms : ms > interval_ms));
+  return (faster ? others.at(-1) : others[0]) ?? interval_ms;
+}
+
+/** The header shows the new interval at once; the next snapshot says whether it is slowed. */
+export function setInterval<State extends ReadingSlice>(
+  state: State,
+  interval_ms: number,
+): {state: State; effects: ReadingEffect[]} {
+  return {
+    state: {...state, interval_ms, effective_interval_ms: interval_ms},
+    effects: [{kind: 'set-interval', interval_ms}],
+  };
+}
+
+export function statementId(statement: Statement): string {
+  return `${statement.userid}/${statement.dbid}/${statement.queryid}/${statement.toplevel}`;
+}
+
+/** Values kept per statement, newest last. */
+const trendLength = 120;
+const trendedStatements = 200;
+
+function pushTrends(trends: Trends, snapshot: Snapshot): Trends {
+  const next: Trends = {};
+  for (const statement of snapshot.statements.slice(0, trendedStatements)) {
+    const {rates} = statement;
+    const id = statementId(statement);
+    const values = trends[id] ?? [];
+    next[id] = rates ? [...values.slice(1 - trendLength), rates.exec_ms_per_second] : values;
+  }
+  return next;
+}

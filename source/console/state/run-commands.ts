@@ -1,0 +1,93 @@
+import {pageStep} from '../components/page.ts';
+import {scrollTop, showField} from '../components/scrolling.ts';
+import {inform} from './dialog.ts';
+import {type Command, noEffects, type UpdateResult} from './messages.ts';
+import {openBlocker, openWizard, withRun} from './opening.ts';
+import {anotherServer} from './reading.ts';
+import {hasEnded, leaveReplay, type RecipeWizard, type ReplayPage, recommended} from './run.ts';
+import type {ConsoleState} from './state.ts';
+import {choose, editField, goBack, goForward, moveField} from './wizard.ts';
+
+/** One key in a wizard. Esc goes back at every stage; during a run the second Esc in a row interrupts it. */
+export function handleWizardCommand(
+  before: ConsoleState,
+  open: RecipeWizard,
+  command: Command,
+): UpdateResult {
+  const wizard = {...open, asksToStop: open.asksToStop && command.kind === 'back'};
+  const state = {...before, wizard};
+  const isForm = wizard.stage === 'parameters';
+  switch (command.kind) {
+    case 'submit':
+      return withRun(state, goForward(state, wizard, anotherServer(state)));
+    case 'back':
+      return withRun(state, goBack(state, wizard));
+    case 'paste':
+      return isForm ? edited(state, wizard, text => text + command.text) : refusePaste(state, wizard);
+    case 'type':
+      return edited(state, wizard, text => text + command.text);
+    case 'erase':
+      return edited(state, wizard, withoutLast);
+    case 'choose':
+      return noEffects(showField({...state, wizard: choose(state, wizard, command.by)}));
+    case 'move':
+      return noEffects(
+        isForm
+          ? showField({...state, wizard: moveField(state, wizard, command.by)})
+          : scrollTop(state, command.by),
+      );
+    case 'page':
+      return noEffects(scrollTop(state, command.by * pageStep(state)));
+    case 'edge':
+      return noEffects(scrollTop(state, command.to === 'first' ? -Infinity : Infinity));
+    case 'open-blocker':
+      return openBlocker(state, wizard);
+    case 'toggle-guards':
+      return noEffects(scrollTop({...state, wizard: {...wizard, isUnfolded: !wizard.isUnfolded}}, 0));
+    default:
+      return noEffects(state);
+  }
+}
+
+function edited(state: ConsoleState, wizard: RecipeWizard, edit: (text: string) => string): UpdateResult {
+  return noEffects(showField({...state, wizard: editField(state, wizard, edit)}));
+}
+
+/** The confirmation has to be typed. */
+function refusePaste(state: ConsoleState, {stage}: RecipeWizard): UpdateResult {
+  return noEffects(
+    inform(
+      state,
+      stage === 'confirm' ? 'Pasted text does not confirm: type the word' : 'Pasted text is ignored here',
+    ),
+  );
+}
+
+/** One key on the page of a replay. */
+export function handleReplayCommand(state: ConsoleState, page: ReplayPage, command: Command): UpdateResult {
+  switch (command.kind) {
+    case 'back':
+      return withRun(state, leaveReplay(page));
+    case 'submit':
+      return hasEnded(page) ? openRecommended(state, page) : noEffects(state);
+    case 'move':
+      return noEffects(scrollTop(state, command.by));
+    case 'page':
+      return noEffects(scrollTop(state, command.by * pageStep(state)));
+    case 'edge':
+      return noEffects(scrollTop(state, command.to === 'first' ? -Infinity : Infinity));
+    default:
+      return noEffects(state);
+  }
+}
+
+function openRecommended(state: ConsoleState, page: ReplayPage): UpdateResult {
+  const params = recommended(page);
+  return params === null
+    ? noEffects({...state, wizard: null, replay: null})
+    : openWizard(state, 'tune-connection-limit', null, params);
+}
+
+export function withoutLast(text: string): string {
+  return [...text].slice(0, -1).join('');
+}

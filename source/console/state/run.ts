@@ -1,0 +1,283 @@
+import type {DiagnosisData} from '../../core/recipe/diagnose.ts';
+import {type ParameterProblem, problemOf} from '../../core/recipe/parameters.ts';
+import {counted} from '../../core/text/format.ts';
+import type {JournalEntry} from '../../model/journal-entry.ts';
+import type {Parameter, ParameterValues, Plan, Recipe} from '../../model/recipe.ts';
+import type {DataRequirements, RecipeData} from '../../model/recipe-data.ts';
+import type {ReplayDocument, ReplayResult, ReplayUpdate} from '../../model/replay-report.ts';
+import type {RunState, RunStep} from '../../model/run.ts';
+import type {Snapshot} from '../../model/snapshot.ts';
+import type {Step} from '../../model/step.ts';
+import type {ServerIdentity} from '../../model/target.ts';
+
+/** What changes the server: the recipe being walked through, a replay, and the journal of runs. */
+export type RunSlice = {
+  wizard: RecipeWizard | null;
+  /** Started from `wizard`, which is behind it. */
+  replay: ReplayPage | null;
+  journal: JournalState | null;
+};
+
+export type WizardStage = 'evidence' | 'parameters' | 'preview' | 'confirm' | 'running' | 'done';
+
+/** Data being read for a wizard. The answer carries the same object. */
+export type DataRequest = {
+  needs: DataRequirements;
+  /** Whether the plan is made with it; otherwise it is for the defaults of parameters. */
+  isForPlan: boolean;
+};
+
+/** A recipe being walked through, stage by stage. */
+export type RecipeWizard = {
+  recipe: string;
+  /** The run that it undoes; null where it runs a recipe. */
+  undoes: string | null;
+  /** The id of the finding it was opened from, shown first. */
+  finding: string | null;
+  stage: WizardStage;
+  /** Values that were typed or came with the finding. */
+  params: ParameterValues;
+  /** Defaults: the recipe's own, overridden by those drawn from its data. */
+  defaults: ParameterValues;
+  /** What the recipe requires beyond the snapshot; null until it has been read. */
+  data: RecipeData | null;
+  dataRequest: DataRequest | null;
+  /** Index of the parameter being edited. */
+  field: number;
+  /** Why the wizard cannot go on. */
+  error: string | null;
+  plan: Plan | null;
+  /** The server that the plan was made for. */
+  server: ServerIdentity | null;
+  /** The confirmation typed so far. */
+  typed: string;
+  run: RunState | null;
+  /** Esc was pressed during a run: the next one stops it. */
+  asksToStop: boolean;
+  /** The run is being stopped; `cancel` cancels the current step. */
+  stopping: 'cancel' | 'after-step' | null;
+  /** Whether the preview has guards too long for one line, and whether they are shown in full. */
+  hasFolded: boolean;
+  isUnfolded: boolean;
+  scroll: number;
+};
+
+/** The page of a replay: its progress, then its results. */
+export type ReplayPage = {
+  /** The case being measured. */
+  benchmark: Extract<ReplayUpdate, {kind: 'case'}> | null;
+  stage: string;
+  progress: Extract<ReplayUpdate, {kind: 'progress'}> | null;
+  /** Requests per second, oldest first. */
+  rates: number[];
+  results: ReplayResult[];
+  /** Set when the replay has ended. */
+  document: ReplayDocument | null;
+  error: string | null;
+  isStopping: boolean;
+  scroll: number;
+};
+
+export type JournalState = {
+  entries: JournalEntry[];
+  /** The chain does not verify: entries are shown, but no run can be undone. */
+  isBroken?: boolean;
+  problem: string | null;
+  /** Steps that started without a recorded outcome, and that no process is working on. */
+  unfinished: number;
+  /** Runs in progress on this machine, with the pid of their process. */
+  underWay?: ReadonlyMap<string, number>;
+  /** This machine's name: files can be undone only where they were changed. */
+  host?: string;
+};
+
+export type RunEvent =
+  | ({kind: 'journal-read'} & JournalState)
+  | {kind: 'data-loaded'; dataRequest: DataRequest; facts: RecipeData}
+  | {kind: 'data-failed'; dataRequest: DataRequest; message: string}
+  | {kind: 'run'; run: RunState}
+  | {kind: 'run-failed'; message: string}
+  | {kind: 'replay-update'; update: ReplayUpdate}
+  | {kind: 'replayed'; document: ReplayDocument}
+  | {kind: 'replay-failed'; message: string};
+
+export type RunEffect =
+  | {kind: 'read-journal'}
+  | {kind: 'load-data'; dataRequest: DataRequest}
+  | {kind: 'execute-plan'; plan: Plan; server: ServerIdentity}
+  | {kind: 'interrupt-run'}
+  | {kind: 'replay'; params: ParameterValues}
+  | {kind: 'interrupt-replay'};
+
+export type RunUpdate = {changes: Partial<RunSlice>; effects: RunEffect[]};
+
+/** What of the reading a wizard plans with. */
+export type Known = {recipes: Recipe[]; snapshot: Snapshot | null; diagnosisData: DiagnosisData};
+export type Target = {isProduction: boolean; targetName: string};
+
+export function createRun(): RunSlice {
+  return {wizard: null, replay: null, journal: null};
+}
+
+/** What to know of an earlier run when the journal is read for the first time; null where there is nothing. */
+export function unfinishedNotice(before: JournalState | null, {unfinished}: JournalState): string | null {
+  if (before !== null || unfinished === 0) return null;
+  return `${counted(unfinished, 'step')} of an earlier run ended without a recorded result: check the Journal (6)`;
+}
+
+export function recipeOf({recipes}: Pick<Known, 'recipes'>, wizard: RecipeWizard): Recipe | undefined {
+  return recipes.find(({id}) => id === wizard.recipe);
+}
+
+/** The effective parameters: set values, and defaults for the rest. */
+export function valuesOf({defaults, params}: RecipeWizard): ParameterValues {
+  return {...defaults, ...params};
+}
+
+/** What is known beyond the snapshot: read for this wizard, or in the background. */
+export function dataOf({diagnosisData}: Known, wizard: RecipeWizard): RecipeData {
+  return wizard.data ?? diagnosisData.facts;
+}
+
+export function editedParameter(known: Known, wizard: RecipeWizard): Parameter | null {
+  if (wizard.stage !== 'parameters') return null;
+  return recipeOf(known, wizard)?.parameters[wizard.field] ?? null;
+}
+
+/** The choices or suggestions of the parameter being edited; [] where there are none. */
+export function choicesOf(known: Known, wizard: RecipeWizard): readonly string[] {
+  const parameter = editedParameter(known, wizard);
+  if (parameter?.choices !== undefined) return parameter.choices;
+  if (parameter === null || known.snapshot === null || !['text', 'path'].includes(parameter.kind)) return [];
+  return parameter.suggest?.(known.snapshot, dataOf(known, wizard)) ?? [];
+}
+
+/** The problem with a parameter's current value; null where there is none. */
+export function parameterProblem(
+  known: Known,
+  wizard: RecipeWizard,
+  parameter: Parameter,
+): ParameterProblem | null {
+  return problemOf(parameter, valuesOf(wizard)[parameter.name] ?? '', known.snapshot, dataOf(known, wizard));
+}
+
+/** A plan of advice alone has nothing to execute. */
+export function canBeExecuted(plan: Plan | null): plan is Plan {
+  return plan?.steps.some(({kind}) => kind !== 'advice') ?? false;
+}
+
+/** Whether the preview has guards that can be shown in full. */
+export function canBeUnfolded({stage, hasFolded}: RecipeWizard): boolean {
+  return stage === 'preview' && hasFolded;
+}
+
+/** The confirmation to type: `yes`, or the target's name on production or where the server is in doubt. */
+export function confirmationWord({isProduction, targetName}: Target, {plan}: RecipeWizard): string {
+  return isProduction || plan?.server_doubt !== undefined ? targetName : 'yes';
+}
+
+/** The current step of a run with its state; null before and after. */
+export function currentStep({plan, run}: RecipeWizard): {step: Step; state: RunStep} | null {
+  if (plan === null || run === null || run.current === null) return null;
+  const [step, state] = [plan.steps[run.current], run.steps[run.current]];
+  return step === undefined || state === undefined ? null : {step, state};
+}
+
+export function isUnderWay({status}: RunStep): boolean {
+  return status === 'acting' || status === 'verifying';
+}
+
+/** A step that reports progress can be cancelled while it runs; others finish first. */
+export function canBeCancelled(wizard: RecipeWizard): boolean {
+  const current = currentStep(wizard);
+  return (
+    current?.step.kind === 'sql' && current.step.progress !== undefined && current.state.status === 'acting'
+  );
+}
+
+/** The step was cancelled and its declared cleanup is running. */
+export function isCleaningUp(wizard: RecipeWizard): boolean {
+  const current = currentStep(wizard);
+  return (
+    wizard.stopping === 'cancel' &&
+    current?.step.kind === 'sql' &&
+    current.step.cleanup !== undefined &&
+    current.state.status === 'verifying'
+  );
+}
+
+/** The session that the step under way waits for, if the server reports it. */
+export function blockerOf(wizard: RecipeWizard): {pid: number; description: string} | null {
+  return currentStep(wizard)?.state.progress?.waiting_for ?? null;
+}
+
+/** Starts the benchmark that the wizard planned. */
+export function startReplay({params}: Plan): RunUpdate {
+  const replay: ReplayPage = {
+    benchmark: null,
+    stage: 'starting',
+    progress: null,
+    rates: [],
+    results: [],
+    document: null,
+    error: null,
+    isStopping: false,
+    scroll: 0,
+  };
+  return {changes: {replay}, effects: [{kind: 'replay', params}]};
+}
+
+/** The first Esc stops the replay and shows the results so far; the next one returns to the wizard. */
+export function leaveReplay(replay: ReplayPage): RunUpdate {
+  if (hasEnded(replay)) return {changes: {replay: null}, effects: []};
+  return {changes: {replay: {...replay, isStopping: true}}, effects: [{kind: 'interrupt-replay'}]};
+}
+
+export function updateReplay(
+  page: ReplayPage,
+  event: Extract<RunEvent, {kind: 'replay-update' | 'replayed' | 'replay-failed'}>,
+): ReplayPage {
+  switch (event.kind) {
+    case 'replay-update':
+      return withProgress(page, event.update);
+    case 'replayed':
+      return {...page, document: event.document, scroll: 0};
+    case 'replay-failed':
+      return {...page, error: event.message, scroll: 0};
+  }
+}
+
+/** More than any screen is wide. */
+const mostRates = 500;
+
+function withProgress(page: ReplayPage, update: ReplayUpdate): ReplayPage {
+  switch (update.kind) {
+    case 'stage':
+      return {...page, stage: update.text};
+    case 'case':
+      return {...page, benchmark: update, progress: null};
+    case 'result':
+      return {...page, results: [...page.results, update.result]};
+    case 'progress': {
+      const rate = rateBetween(page.progress, update);
+      return {...page, progress: update, rates: [...page.rates, ...rate].slice(-mostRates)};
+    }
+  }
+}
+
+/** Successful requests per second since the previous progress. */
+function rateBetween(before: ReplayPage['progress'], now: NonNullable<ReplayPage['progress']>): number[] {
+  const elapsed_ms = now.elapsed_ms - (before?.elapsed_ms ?? 0);
+  const answered = now.requests - now.failed - ((before?.requests ?? 0) - (before?.failed ?? 0));
+  return elapsed_ms > 0 ? [(answered * 1000) / elapsed_ms] : [];
+}
+
+export function hasEnded({document, error}: ReplayPage): boolean {
+  return document !== null || error !== null;
+}
+
+/** The parameters for tune-connection-limit; null where nothing is recommended. */
+export function recommended({document}: ReplayPage): ParameterValues | null {
+  const recommendation = document?.recommendation ?? null;
+  return recommendation && {connection_limit: String(recommendation.connection_limit)};
+}
