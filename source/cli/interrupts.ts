@@ -5,8 +5,13 @@ const signals = {
   SIGINT: exitCodes.interrupted,
   SIGTERM: exitCodes.terminated,
   SIGHUP: exitCodes.hungUp,
-  // Ctrl-\ on a terminal that is not raw. Unhandled, it would leave a step running on the server.
+  // Ctrl-\ on a terminal that is not raw, a limit of CPU time, `timeout -s`. Unhandled, each would leave a step running
+  // on the server, and the console's screen on the terminal.
   SIGQUIT: exitCodes.terminated,
+  SIGABRT: exitCodes.terminated,
+  SIGALRM: exitCodes.terminated,
+  SIGUSR2: exitCodes.terminated,
+  SIGXCPU: exitCodes.terminated,
 } as const;
 /** The console reports a lost terminal as SIGHUP, and Ctrl-C in raw mode as SIGINT. */
 type Cause = keyof typeof signals;
@@ -51,7 +56,7 @@ type Options = {
 };
 
 /**
- * Handles SIGINT, SIGTERM, SIGHUP and SIGQUIT. The first signal aborts `signal`, and the command finishes. If that takes
+ * Handles the signals that end a program, except SIGUSR1. The first signal aborts `signal`, and the command finishes. If that takes
  * more than 0.5 s, poolctl prints a message, and a further signal exits at once. Not earlier: npm and shells forward
  * signals that the terminal has sent already, so one key press can arrive twice. If `interrupts` is set, its handlers
  * are used instead.
