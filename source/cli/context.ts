@@ -24,11 +24,6 @@ export type CliContext = {
   interrupts?: Interrupts;
 };
 
-/** The console and a confirmation need a terminal; pipes, CI and cron have none. */
-export function hasTerminal({stdin, stdout}: CliContext): boolean {
-  return stdin.isTTY === true && stdout.isTTY === true;
-}
-
 /** Writes `poolctl: <text>` to stderr. The text may quote a server, a file or an argument. */
 export function printMessage({stderr}: Pick<Output, 'stderr'>, text: string): void {
   stderr(sanitise(`poolctl: ${text}`));

@@ -55,7 +55,12 @@ export async function openConsole(ports: ConsolePorts, options: ConsoleOptions):
   const ending = new AbortController();
   // The readings go on until a run has ended: on a full server it ends by their connection.
   const stopReading = new AbortController();
-  const terminal = takeTerminal(options.streams, () => interrupts.interrupt('SIGHUP'));
+  const terminal = takeTerminal(options.streams, {
+    onLost: () => interrupts.interrupt('SIGHUP'),
+    onStop: () => effects.perform({kind: 'suspend'}),
+    onContinued: () => effects.perform({kind: 'redraw'}),
+    onReady: () => screen.resume(),
+  });
   if (interrupts.signal.aborted) ending.abort();
   interrupts.signal.addEventListener('abort', () => ending.abort(), {once: true});
   const {columns, rows} = terminal.size();

@@ -17,7 +17,12 @@ function mount() {
     recipes: [],
   });
   const {store, dispatch} = createConsoleStore(initial, () => {});
-  const screen = {paint: (lines: Line[]) => void frames.push(lines), resize: () => {}, invalidate: () => {}};
+  const screen = {
+    paint: (lines: Line[]) => void frames.push(lines),
+    resume: () => {},
+    resize: () => {},
+    invalidate: () => {},
+  };
   const app = render(<App store={store} screen={screen} theme={createTheme({LANG: 'C.UTF-8'})} />);
   return {app, frames, dispatch};
 }

@@ -26,6 +26,7 @@ function createEmulator(columns: number, rows: number) {
     write: (bytes: string) => {
       written += bytes.length;
       terminal.write(bytes);
+      return true;
     },
     bytesWritten: () => written,
     rows: () =>

@@ -30,6 +30,7 @@ export function openTerminal(options: TerminalOptions): Terminal {
   emulator.loadAddon(new Unicode11Addon());
   emulator.unicode.activeVersion = '11';
   const isCursorHidden = followCursorVisibility(emulator);
+  if (options.hasAlternateScreen === false) ignoreAlternateScreen(emulator);
 
   const startedAt_ms = performance.now();
   const pty = spawn(file, args, {
@@ -151,6 +152,8 @@ export function openTerminal(options: TerminalOptions): Terminal {
     kill(signal = 'SIGTERM') {
       signalIfAlive(terminal.pid, signal);
     },
+    stopReading: () => pty.pause(),
+    readOn: () => pty.resume(),
     hangUp() {
       isHungUp = true;
       if ('destroy' in pty && typeof pty.destroy === 'function') pty.destroy();
@@ -182,6 +185,8 @@ export type TerminalOptions = {
   rows?: number;
   cwd?: string;
   checksRestore?: boolean;
+  /** GNU screen as installed and the Linux console have none. */
+  hasAlternateScreen?: boolean;
 };
 
 type TerminalExit = {exitCode: number; signal: number | null};
@@ -221,6 +226,9 @@ export type Terminal = {
   rawOutput(): string;
   /** To the program; SIGTERM unless told. */
   kill(signal?: NodeJS.Signals): void;
+  /** Reads no output until `readOn`, as a terminal does in which text is selected, or a serial line that is held. */
+  stopReading(): void;
+  readOn(): void;
   /** The terminal's other side is closed, as when an ssh connection drops. */
   hangUp(): void;
   /** After the end: what was not put back as it was (alternate buffer, cursor, raw mode, mouse...); [] is well. */
@@ -271,6 +279,12 @@ function followCursorVisibility(emulator: Emulator): () => boolean {
   emulator.parser.registerCsiHandler({prefix: '?', final: 'l'}, follow(true));
   emulator.parser.registerEscHandler({final: 'c'}, () => follow(false)([25]));
   return () => isHidden;
+}
+
+function ignoreAlternateScreen(emulator: Emulator): void {
+  const isAlternate = (params: (number | number[])[]) => params.includes(1049);
+  emulator.parser.registerCsiHandler({prefix: '?', final: 'h'}, isAlternate);
+  emulator.parser.registerCsiHandler({prefix: '?', final: 'l'}, isAlternate);
 }
 
 function readPid(folder: string, fallback?: number): number {

@@ -1,12 +1,13 @@
 import {setFlagsFromString} from 'node:v8';
 import type {Call} from '../../cli/call/usage.ts';
-import {type CliContext, hasTerminal, printMessage} from '../../cli/context.ts';
+import {consoleStreams, requireConsoleTerminal} from '../../cli/console-terminal.ts';
+import {type CliContext, printMessage} from '../../cli/context.ts';
 import {readInterval, readWait} from '../../cli/flag-values.ts';
 import {catchInterrupts} from '../../cli/interrupts.ts';
 import {locateServer} from '../../cli/locate-server.ts';
 import {loadRecipes} from '../../cli/recipes.ts';
 import {openConsole} from '../../console/console.ts';
-import {AbortError, exitCodes, usageError} from '../../core/errors.ts';
+import {AbortError, exitCodes} from '../../core/errors.ts';
 import type {ExitCode} from '../../model/run.ts';
 import {type Connection, connect, type WaitState} from '../../postgres/connect/connect.ts';
 import {type ConnectionRequest, shortSource} from '../../postgres/connect/request.ts';
@@ -18,12 +19,10 @@ import {createLastHour} from './last-hour.ts';
 /** `poolctl [url]`: the console on a live server, until the user closes it. */
 export async function run(context: CliContext, {words: [url], flags}: Call<typeof usage>): Promise<ExitCode> {
   const request = await locateServer(context, {url, flags});
-  if (!hasTerminal(context)) {
-    throw usageError(
-      'the console needs a terminal',
-      "'poolctl snapshot' prints a snapshot as JSON, 'poolctl check' checks the health of the server.",
-    );
-  }
+  requireConsoleTerminal(
+    context,
+    "'poolctl snapshot' prints a snapshot as JSON, 'poolctl check' checks the health of the server, 'poolctl run' runs a recipe.",
+  );
   const interval_ms = readInterval(flags);
   const waitFor_ms = readWait(flags, Number.POSITIVE_INFINITY);
   let watching: Connection | null = null;
@@ -121,7 +120,7 @@ export async function run(context: CliContext, {words: [url], flags}: Call<typeo
       environment: request.environment,
       interval_ms,
       env: context.env,
-      streams: {stdin: context.stdin, stdout: context.stdout},
+      streams: consoleStreams(context),
       interrupts,
       notice: noticeOf(request, skipped),
       isRecording: false,

@@ -1,5 +1,6 @@
 import type {Call} from '../../cli/call/usage.ts';
-import {type CliContext, hasTerminal} from '../../cli/context.ts';
+import {canShowConsole} from '../../cli/console-terminal.ts';
+import type {CliContext} from '../../cli/context.ts';
 import {readInterval} from '../../cli/flag-values.ts';
 import {catchInterrupts, exitCodeOfNormalEnd, raceInterrupt, untilAborted} from '../../cli/interrupts.ts';
 import {usageError} from '../../core/errors.ts';
@@ -42,7 +43,7 @@ export async function runDemo(
     if (flags.serve) return await serve(context, demo, {json: flags.json ?? false, signal});
     const within = {...context, env: {...context.env, POOLCTL_RESCUE_URL: demo.rescueUrl}, interrupts};
     const words = [demo.url];
-    if (flags.once || !hasTerminal(context)) return await snapshot(within, {words, flags: {}});
+    if (flags.once || !canShowConsole(context)) return await snapshot(within, {words, flags: {}});
     const {interval, journal} = flags;
     return await console(within, {words, flags: {interval, journal}});
   } finally {

@@ -1,5 +1,6 @@
 import type {Call} from '../../cli/call/usage.ts';
-import {type CliContext, hasTerminal} from '../../cli/context.ts';
+import {consoleStreams, requireConsoleTerminal} from '../../cli/console-terminal.ts';
+import type {CliContext} from '../../cli/context.ts';
 import {catchInterrupts, untilAborted} from '../../cli/interrupts.ts';
 import {openConfiguredJournal} from '../../cli/journal.ts';
 import {loadRecipes} from '../../cli/recipes.ts';
@@ -17,9 +18,7 @@ export async function run(
   {words: [file], flags}: Call<typeof usage>,
 ): Promise<ExitCode> {
   if (file === undefined) throw usageError('play needs a file', 'Usage: poolctl play out.poolctl.');
-  if (!hasTerminal(context)) {
-    throw usageError('the console needs a terminal', "'poolctl report FILE' prints a recording as Markdown.");
-  }
+  requireConsoleTerminal(context, "'poolctl report FILE' prints a recording as Markdown.");
   const {recording, target, problem} = await openRecording(file);
   const {recipes, skipped} = await loadRecipes(flags, noSettings);
   const notices = [...(problem === null ? [] : [problem]), ...skipped];
@@ -59,7 +58,7 @@ export async function run(
       isProduction: false,
       interval_ms: 2000,
       env: context.env,
-      streams: {stdin: context.stdin, stdout: context.stdout},
+      streams: consoleStreams(context),
       interrupts,
       notice: notices.join('; ') || null,
       isRecording: true,

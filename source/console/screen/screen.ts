@@ -11,6 +11,8 @@ import type {Theme} from './theme.ts';
  */
 export type Screen = {
   paint(lines: Line[]): void;
+  /** The terminal has taken what was written: the newest frame painted since then is written. */
+  resume(): void;
   resize(columns: number, rows: number): void;
   /** Forgets what is on the terminal: the next paint writes every cell. */
   invalidate(): void;
@@ -25,7 +27,7 @@ const selectedBit = 64;
 const longestSpan = 8192;
 
 export function createScreen(
-  write: (bytes: string) => void,
+  write: (bytes: string) => boolean,
   theme: Theme,
   columns: number,
   rows: number,
@@ -35,18 +37,27 @@ export function createScreen(
   let shown = createGrid(width, height);
   let next = createGrid(width, height);
   let isBlank = false;
+  /** The terminal has not taken the last frame yet; of those painted meanwhile only the newest is kept. */
+  let isWaiting = false;
+  let newest: Line[] | null = null;
   const showable = theme.isUnicode ? sanitise : (text: string) => toAscii(sanitise(text));
 
   return {
     paint(lines) {
+      newest = isWaiting ? lines : null;
+      if (isWaiting) return;
       drawGrid(next, lines, width, height, showable);
       const bytes =
         (isBlank ? '' : '\u001b[0m\u001b[H\u001b[2J') + difference(shown, next, width, height, theme);
       if (!isBlank) isBlank = true;
       [shown, next] = [next, shown];
       // Synchronised output (mode 2026) keeps a large change from being seen half done; others ignore it.
-      if (bytes.length > 1500) write(`\u001b[?2026h${bytes}\u001b[?2026l`);
-      else if (bytes !== '') write(bytes);
+      if (bytes.length > 1500) isWaiting = !write(`\u001b[?2026h${bytes}\u001b[?2026l`);
+      else if (bytes !== '') isWaiting = !write(bytes);
+    },
+    resume() {
+      isWaiting = false;
+      if (newest !== null) this.paint(newest);
     },
     resize(newColumns, newRows) {
       width = newColumns;

@@ -1,0 +1,182 @@
+import {afterAll, afterEach, beforeAll, describe, expect, it} from 'vitest';
+import {program} from '../helpers/build.ts';
+import {openProgram} from '../helpers/console.ts';
+import {startTestServer, type TestServer} from '../helpers/server.ts';
+import {openTerminal, type Terminal} from '../helpers/terminal.ts';
+
+let server: TestServer;
+const terminals: Terminal[] = [];
+
+beforeAll(async () => {
+  server = await startTestServer({major: 18});
+});
+afterAll(() => server?.stop());
+afterEach(async () => {
+  await Promise.all(terminals.splice(0).map(terminal => terminal.close()));
+});
+
+const overview = 'slots by application, role and client';
+
+async function open(
+  options: Parameters<typeof openProgram>[1] = {},
+  args: string[] = ['--interval', '60s'],
+): Promise<Terminal> {
+  const terminal = openProgram([...args, server.superuserUrl], {columns: 100, rows: 30, ...options});
+  terminals.push(terminal);
+  await terminal.waitFor(overview);
+  return terminal;
+}
+
+const prompt = 'shell>';
+const isAtPrompt = ({screen}: Terminal) =>
+  screen()
+    .findLast(row => row !== '')
+    ?.trimEnd() === prompt;
+
+/** A shell with job control, poolctl in its foreground. */
+async function openShell(options: Partial<Parameters<typeof openTerminal>[0]> = {}): Promise<Terminal> {
+  const shell = openTerminal({
+    command: '/bin/sh',
+    args: ['-i'],
+    columns: 100,
+    rows: 30,
+    env: {PS1: `${prompt} `},
+    ...options,
+  });
+  terminals.push(shell);
+  await shell.waitFor(prompt);
+  shell.type(`${process.execPath} ${program} --interval 60s '${server.superuserUrl}'`, 'enter');
+  await shell.waitFor(overview);
+  return shell;
+}
+
+/** poolctl's own process: the shell's child. */
+async function pidOf(terminal: Terminal): Promise<number> {
+  const {readFile} = await import('node:fs/promises');
+  const children = await readFile(`/proc/${terminal.pid}/task/${terminal.pid}/children`, 'utf8');
+  return Number(children.trim().split(' ')[0]);
+}
+
+describe('without an alternate screen', () => {
+  it('leaves the cursor on an empty last row', async () => {
+    const shell = await openShell({hasAlternateScreen: false});
+    shell.press('q');
+    await shell.waitFor(isAtPrompt);
+    expect(shell.screen().at(-1)).toMatch(/^shell> ?$/);
+    expect(shell.cursor()).toMatchObject({y: 29, isVisible: true});
+  });
+});
+
+describe('a process that was stopped', () => {
+  it.each(['SIGTSTP', 'SIGSTOP'] as const)(
+    'from outside by %s draws everything anew after fg',
+    async signal => {
+      const shell = await openShell();
+      process.kill(await pidOf(shell), signal);
+      await shell.waitFor(/^shell> /m);
+      if (signal === 'SIGTSTP') {
+        expect(shell.isAlternateBuffer()).toBe(false);
+        expect(shell.cursor().isVisible).toBe(true);
+      }
+      // After SIGSTOP the terminal is still raw: Enter would not end a line.
+      shell.type('fg\n');
+      await shell.waitFor(
+        ({isAlternateBuffer, text}) =>
+          isAlternateBuffer() && text().includes(overview) && !text().includes(prompt),
+      );
+      // A key counts at once, without Enter and without its echo: the terminal is raw again.
+      shell.press('2');
+      await shell.waitFor('PID');
+      expect(shell.cursor().isVisible).toBe(false);
+      shell.press('q');
+      await shell.waitFor(({isAlternateBuffer}) => !isAlternateBuffer());
+    },
+  );
+});
+
+describe.each(['SIGQUIT', 'SIGABRT', 'SIGUSR2', 'SIGALRM', 'SIGXCPU'] as const)('%s', signal => {
+  it('ends the console as SIGTERM does', async () => {
+    const terminal = await open({checksRestore: true});
+    terminal.kill(signal);
+    expect((await terminal.onExit).exitCode).toBe(143);
+    expect(await terminal.leftovers()).toEqual([]);
+  });
+});
+
+it('does nothing at a SIGUSR1', async () => {
+  const terminal = await open();
+  const before = terminal.bytesWritten();
+  terminal.kill('SIGUSR1');
+  terminal.press('2');
+  await terminal.waitFor('PID');
+  expect(terminal.rawOutput().slice(before)).not.toMatch(/[Dd]ebugger/);
+  await expect(fetch('http://127.0.0.1:9229/json/list')).rejects.toThrow();
+});
+
+describe('a terminal that is not read', () => {
+  /** Larger than what the kernel keeps for a terminal. */
+  const muchOutput = 200_000;
+
+  async function fillUp(terminal: Terminal): Promise<void> {
+    terminal.stopReading();
+    for (let keys = 0; keys < 200; keys++) {
+      terminal.press('2', 'ctrl-l', '3', 'ctrl-l');
+      await new Promise(resolve => setTimeout(resolve, 5));
+    }
+  }
+
+  const lastRead = async () =>
+    (
+      await server.query<{at: string}>(
+        "SELECT max(query_start)::text AS at FROM pg_stat_activity WHERE application_name ~ 'poolctl'",
+      )
+    )[0]?.at;
+
+  it('does not stop the readings, and gets the newest frame once it is read', async () => {
+    const terminal = await open({columns: 160, rows: 50}, ['--interval', '500ms']);
+    await fillUp(terminal);
+    const before = await lastRead();
+    await expect.poll(lastRead).not.toBe(before);
+    terminal.press('2');
+    const written = terminal.bytesWritten();
+    terminal.readOn();
+    await terminal.waitFor(/2 Sessions[\s\S]*PID/);
+    expect(terminal.bytesWritten() - written).toBeLessThan(muchOutput);
+  });
+
+  it.each([
+    ['SIGTERM', 143],
+    ['SIGHUP', 129],
+    ['SIGINT', 130],
+  ] as const)('does not hold up %s', async (signal, code) => {
+    const terminal = await open({columns: 160, rows: 50});
+    await fillUp(terminal);
+    terminal.kill(signal);
+    await expect.poll(() => isAlive(terminal.pid)).toBe(false);
+    terminal.readOn();
+    expect((await terminal.onExit).exitCode).toBe(code);
+  });
+});
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+it.each([
+  [[], /poolctl: the console needs a terminal with a cursor, and TERM is dumb\n.*snapshot.*check.*run/],
+  [['play', 'no.poolctl'], /poolctl: the console needs a terminal with a cursor.*\n.*poolctl report/],
+] as const)('is not shown on a dumb terminal: %j', async (args, said) => {
+  const terminal = openProgram([...args, ...(args.length === 0 ? [server.superuserUrl] : [])], {
+    columns: 200,
+    env: {TERM: 'dumb'},
+  });
+  terminals.push(terminal);
+  expect((await terminal.onExit).exitCode).toBe(2);
+  expect(terminal.text()).toMatch(said);
+  expect(terminal.rawOutput()).not.toContain('\u001b');
+});
