@@ -18,10 +18,13 @@ ${parameters.map(({recipe, names}) => `    (${recipe}) compadd -S '' -- ${names.
   esac
 }
 _poolctl() {
-  local command=\${words[(r)${commands.map(({name}) => name).join('|')}]}
+  local command=\${words[(r)${[...commands.map(({name}) => name), 'help'].join('|')}]}
   (( \${words[(i)$command]} < CURRENT )) || command=
   case $command in
 ${commands.map(commandCase).join('\n')}
+    (help)
+      _arguments '1: :(help)' '2: :_poolctl_commands'
+      ;;
     (*)
       _arguments -S -s ${specsOf(console, [`'1: :_poolctl_commands'`])}
       ;;

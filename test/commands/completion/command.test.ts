@@ -11,6 +11,7 @@ import {renderFish} from '../../../source/commands/completion/render-fish.ts';
 import {renderZsh} from '../../../source/commands/completion/render-zsh.ts';
 import {commands} from '../../../source/commands/index.ts';
 import {temporaryFolder} from '../../cli/execution/acting.ts';
+import {environmentOf, findShell, offersOfFish, offersOfZsh} from './shells.ts';
 
 const completions = describeCompletions(commands, {recipes, targets: ['prod', 'two words', '$(id)']});
 const scripts = {
@@ -21,15 +22,21 @@ const scripts = {
 const names = commands.map(({name}) => name).filter(name => name !== 'console');
 const acting = recipes.filter(({plan}) => plan !== undefined).map(({id}) => id);
 
-describe.each(shells)('the script for %s', shell => {
+const found = {
+  bash: {program: 'bash', root: null},
+  zsh: await findShell('zsh'),
+  fish: await findShell('fish'),
+};
+
+describe.each(shells)('the script for %s', name => {
   it('has every command, every flag and every recipe that can be run', () => {
-    const script = scripts[shell];
-    for (const {name, flags} of commands) {
-      expect(script).toContain(name);
+    const script = scripts[name];
+    for (const {name: command, flags} of commands) {
+      expect(script).toContain(command);
       for (const flag of Object.keys(flags)) {
         const long = flagAsTyped(flag);
         expect(script).toMatch(
-          shell === 'fish' ? new RegExp(`-l ${long.slice(2)} `) : new RegExp(`${long}\\b`),
+          name === 'fish' ? new RegExp(`-l ${long.slice(2)} `) : new RegExp(`${long}\\b`),
         );
       }
     }
@@ -39,13 +46,41 @@ describe.each(shells)('the script for %s', shell => {
     expect(script).not.toMatch(/two words|\$\(id\)/);
   });
 
-  const isHere = spawnSync(shell, ['-c', 'exit 0']).status === 0;
-  it.runIf(isHere)('has valid syntax', async () => {
-    const file = join(await temporaryFolder(), `poolctl.${shell}`);
-    await writeFile(file, scripts[shell]);
-    expect(spawnSync(shell, ['-n', file], {encoding: 'utf8'})).toMatchObject({status: 0, stderr: ''});
+  const shell = found[name];
+  it.skipIf(typeof shell === 'string')('has valid syntax', async () => {
+    if (typeof shell === 'string') return;
+    const file = join(await temporaryFolder(), `poolctl.${name}`);
+    await writeFile(file, scripts[name]);
+    const checked = spawnSync(shell.program, ['-n', file], {encoding: 'utf8', env: environmentOf(shell)});
+    expect(checked).toMatchObject({status: 0, stderr: ''});
   });
 });
+
+/** The words of a line, of which the last is being typed, and what is offered for it. */
+const offers: [string[], string[]][] = [
+  [
+    ['poolctl', ''],
+    [...names, 'help'],
+  ],
+  [['poolctl', 'che'], ['check']],
+  [['poolctl', 'help', 'jour'], ['journal']],
+  [['poolctl', '--inter'], ['--interval']],
+  [['poolctl', 'check', '--max-us'], ['--max-used']],
+  [['poolctl', '--target', 'prod', 'check', '--max-us'], ['--max-used']],
+  [['poolctl', 'recipes', '--max-us'], []],
+  [['poolctl', 'journal', 'ver'], ['verify']],
+  [
+    ['poolctl', 'journal', 'export', '--format', ''],
+    ['jsonl', 'csv', 'markdown'],
+  ],
+  [['poolctl', 'rollout', 'st'], ['status']],
+  [['poolctl', 'run', 'kill-i'], ['kill-idle-sessions']],
+  [['poolctl', 'run', '--dry-run', 'kill-i'], ['kill-idle-sessions']],
+  [['poolctl', 'run', 'kill-idle-sessions', '--set', 'older'], ['older_than=']],
+  [['poolctl', 'check', '--target', ''], ['prod']],
+  [['poolctl', 'check', '--max-used', ''], []],
+  [['poolctl', 'completion', ''], [...shells]],
+];
 
 describe('bash', () => {
   /** What bash offers where the last word is being typed; words as its COMP_WORDS has them. */
@@ -61,34 +96,13 @@ describe('bash', () => {
   };
 
   it.each<[string[], string[]]>([
-    [
-      ['poolctl', ''],
-      [...names, 'help'],
-    ],
-    [['poolctl', 'che'], ['check']],
-    [['poolctl', 'help', 'jour'], ['journal']],
-    [['poolctl', '--inter'], ['--interval']],
-    [['poolctl', 'check', '--max-us'], ['--max-used']],
-    [['poolctl', '--target', 'prod', 'check', '--max-us'], ['--max-used']],
-    [['poolctl', 'recipes', '--max-us'], []],
-    [['poolctl', 'journal', 'ver'], ['verify']],
-    [
-      ['poolctl', 'journal', 'export', '--format', ''],
-      ['jsonl', 'csv', 'markdown'],
-    ],
+    ...offers,
     // --format=m, as bash splits it.
     [['poolctl', 'journal', 'export', '--format', '=', 'm'], ['markdown']],
     [
       ['poolctl', 'journal', 'export', '--format', '='],
       ['jsonl', 'csv', 'markdown'],
     ],
-    [['poolctl', 'rollout', 'st'], ['status']],
-    [['poolctl', 'run', 'kill-i'], ['kill-idle-sessions']],
-    [['poolctl', 'run', '--dry-run', 'kill-i'], ['kill-idle-sessions']],
-    [['poolctl', 'run', 'kill-idle-sessions', '--set', 'older'], ['older_than=']],
-    [['poolctl', 'check', '--target', ''], ['prod']],
-    [['poolctl', 'check', '--max-used', ''], []],
-    [['poolctl', 'completion', ''], [...shells]],
   ])('%j', async (words, expected) => {
     expect(await offered(words)).toEqual(expected);
   });
@@ -102,5 +116,40 @@ describe('bash', () => {
     expect((await offered(['poolctl', 'play', 'bef'], folder)).sort()).toEqual(all);
     expect((await offered(['poolctl', 'rollout', 'run', 'bef'], folder)).sort()).toEqual(all);
     expect(await offered(['poolctl', 'recipes', '--check', 'bef'], folder)).toEqual(['before-two']);
+  });
+});
+
+describe.each([
+  ['zsh', offersOfZsh, found.zsh],
+  ['fish', offersOfFish, found.fish],
+] as const)('%s', (name, offersOf, shell) => {
+  it.skipIf(typeof shell === 'string')('offers the same', async () => {
+    if (typeof shell === 'string') return;
+    const offered = await offersOf(shell, scripts[name])(offers.map(([words]) => words.join(' ')));
+    const sorted = offered.map((words, index) => [offers[index]?.[0], words.sort()]);
+    expect(sorted).toEqual(offers.map(([words, expected]) => [words, [...expected].sort()]));
+  });
+
+  it.skipIf(typeof shell === 'string')('offers files where a flag or an argument takes one', async () => {
+    if (typeof shell === 'string') return;
+    const folder = await temporaryFolder();
+    await writeFile(join(folder, 'before-one.json'), '');
+    await mkdir(join(folder, 'before-two'));
+    const offered = await offersOf(shell, scripts[name])(
+      [
+        'poolctl check --baseline bef',
+        'poolctl play bef',
+        'poolctl rollout run bef',
+        'poolctl recipes --check bef',
+      ],
+      folder,
+    );
+    const all = ['before-one.json', 'before-two'];
+    expect(offered.map(words => words.map(word => word.replace(/\/$/, '')).sort())).toEqual([
+      all,
+      all,
+      all,
+      ['before-two'],
+    ]);
   });
 });
