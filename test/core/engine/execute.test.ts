@@ -1,126 +1,12 @@
-import {createHash} from 'node:crypto';
 import {describe, expect, it} from 'vitest';
-import {execute, planHash} from '../../../source/core/engine/execute.ts';
+import {execute} from '../../../source/core/engine/execute.ts';
 import {AbortError, exitCodes} from '../../../source/core/errors.ts';
-import type {JournalDraft, JournalEntry} from '../../../source/model/journal-entry.ts';
+import type {JournalDraft} from '../../../source/model/journal-entry.ts';
 import type {EnginePorts} from '../../../source/model/ports.ts';
 import type {Plan} from '../../../source/model/recipe.ts';
-import type {RunState, SlotUsage} from '../../../source/model/run.ts';
-import type {Step} from '../../../source/model/step.ts';
+import type {RunState} from '../../../source/model/run.ts';
 import {exampleServer} from '../../helpers/identity.ts';
-
-/** The engine is pure: its ports are values here, and every one of them writes down when it was called. */
-function createPorts(overrides: Partial<World> = {}) {
-  const world: World = {
-    apply: async () => 1,
-    verify: async () => true,
-    append: async () => {},
-    slots: async () => reading(7),
-    recheck: undefined,
-    ...overrides,
-  };
-  const calls: string[] = [];
-  let time = 0;
-  const note = (text: string) => calls.push(text);
-  const ports: EnginePorts = {
-    executor: {
-      bind: () => {},
-      async apply({
-        apply: {
-          values: [pid],
-        },
-      }) {
-        note(`apply ${pid}`);
-        return {row_count: await world.apply(Number(pid)), rows: []};
-      },
-      async verify({
-        query: {
-          values: [pid],
-        },
-      }) {
-        note(`verify ${pid}`);
-        return world.verify(Number(pid));
-      },
-      read: async () => [],
-      cancel: async () => {},
-      close: async () => void note('close'),
-    },
-    journal: {
-      file: 'memory',
-      async append(draft) {
-        await world.append(draft);
-        note(describeDraft(draft));
-        return {...draft, schema_version: 1, seq: 1, at: '', hash: '', previous: ''} as JournalEntry;
-      },
-      read: async () => [],
-    },
-    clock: {
-      now: () => new Date(time++),
-      // The pause of a plan is over at once; the time that an interruption leaves does not run out.
-      sleep: async (ms, signal) => {
-        if (ms === 500) note(`sleep ${ms}`);
-        else await new Promise((_, reject) => signal?.addEventListener('abort', reject));
-      },
-    },
-    sha256: text => createHash('sha256').update(text).digest('hex'),
-    async slots() {
-      note('slots');
-      return world.slots();
-    },
-    ...(world.recheck && {recheck: world.recheck}),
-  };
-  return {ports, calls};
-}
-
-type World = {
-  apply(pid: number): Promise<number>;
-  verify(pid: number): Promise<boolean>;
-  append(draft: JournalDraft): Promise<void>;
-  slots(): Promise<SlotUsage>;
-  recheck: EnginePorts['recheck'] | undefined;
-};
-
-const group = {application_name: 'web', usename: 'app', client_addr: '10.0.0.1'};
-
-function reading(count: number): SlotUsage {
-  return {used: count + 1, headroom: 90 - count, groups: [{...group, count}]};
-}
-
-function describeDraft(draft: JournalDraft): string {
-  if (draft.event === 'intent') return `intent ${draft.step}`;
-  if (draft.event === 'outcome') return `outcome ${draft.step} ${draft.outcome}`;
-  return draft.event === 'end' ? `end ${draft.status}` : 'run';
-}
-
-function createStep(pid: number): Step & {kind: 'sql'} {
-  return {
-    kind: 'sql',
-    title: `end session ${pid}`,
-    subject: `backend:${pid}`,
-    apply: {text: 'SELECT $1', values: [pid]},
-    undo: 'irreversible',
-    verify: {query: {text: 'SELECT $1', values: [pid]}, expect: {column: 'remaining', op: '=', value: 0}},
-    lock: 'none',
-    transaction: false,
-    timeout_ms: 1000,
-  };
-}
-
-function createPlan(count: number, overrides: Partial<Plan> = {}): Plan {
-  return {
-    recipe: 'test',
-    params: {},
-    explanation: [],
-    steps: Array.from({length: count}, (_, index) => createStep(index + 1)),
-    skipped: [],
-    batch_size: 2,
-    pause_ms: 500,
-    slots_freed: count,
-    watch_groups: [{...group, steps: Array.from({length: count}, (_, index) => index)}],
-    on_failure: 'continue',
-    ...overrides,
-  };
-}
+import {createPlan, createPorts, group, type PortBehaviour, slotUsage} from './engine-ports.ts';
 
 const identity = {run: 'r1', actor: 'me@here', target: 'db:5432/shop', server: exampleServer};
 
@@ -137,7 +23,7 @@ function serverError(code: string, message: string): Error {
 
 describe('execute', () => {
   it('writes each intent before its step and each outcome after it, and pauses between batches', async () => {
-    const {ports, calls} = createPorts({slots: async () => reading(calls.includes('apply 1') ? 5 : 7)});
+    const {ports, calls} = createPorts({slots: async () => slotUsage(calls.includes('apply 1') ? 5 : 7)});
     const state = await run(createPlan(3), ports);
     expect(calls).toEqual([
       ...['slots', 'run'],
@@ -181,11 +67,11 @@ describe('execute', () => {
     expect(state).toMatchObject({exit_code: 8, steps: [{result: {outcome: 'verified'}}, {result: null}]});
   });
 
-  it.each<[string, Partial<World>, string[], number]>([
+  it.each<[string, Partial<PortBehaviour>, string[], number]>([
     ['all verified', {}, ['verified', 'verified'], 0],
-    ['guard matched nobody', {apply: async () => 0}, ['skipped', 'skipped'], 6],
+    ['no guard matched', {apply: async () => 0}, ['skipped', 'skipped'], 6],
     ['one had changed', {apply: async pid => pid - 1}, ['skipped', 'verified'], 0],
-    ['did not come about', {verify: async () => false}, ['applied', 'applied'], 7],
+    ['not verified in time', {verify: async () => false}, ['applied', 'applied'], 7],
     ['not verifiable', {verify: () => Promise.reject(new Error('gone'))}, ['applied', 'applied'], 7],
     ['all refused', {apply: () => Promise.reject(serverError('42501', 'denied'))}, ['failed', 'failed'], 5],
     [
@@ -196,26 +82,26 @@ describe('execute', () => {
     ],
     ['one broken', {apply: () => Promise.reject(serverError('XX000', 'oops'))}, ['failed', 'failed'], 7],
     [
-      // A session may have left by itself: that it is gone does not say who ended it.
-      'timed out, and gone',
+      // The session may have ended on its own.
+      'timed out, session gone',
       {apply: () => Promise.reject(serverError('57014', 'canceling'))},
       ['unknown', 'unknown'],
       7,
     ],
     [
-      'connection lost, and gone',
+      'connection lost, session gone',
       {apply: () => Promise.reject(new Error('ECONNRESET'))},
       ['unknown', 'unknown'],
       7,
     ],
     [
-      'protected by now',
+      'protected since the preview',
       {recheck: async () => ({kind: 'skip', reason: 'a dump'})},
       ['skipped', 'skipped'],
       6,
     ],
-  ])('tells the outcomes: %s', async (_, world, outcomes, exit_code) => {
-    const {ports} = createPorts({slots: async () => reading(0), ...world});
+  ])('records the outcome: %s', async (_, behaviour, outcomes, exit_code) => {
+    const {ports} = createPorts({slots: async () => slotUsage(0), ...behaviour});
     const state = await run(createPlan(2), ports);
     expect(state.steps.map(({result}) => result?.outcome)).toEqual(outcomes);
     expect(state.exit_code).toBe(exit_code);
@@ -245,7 +131,7 @@ describe('execute', () => {
     });
   });
 
-  it('leaves an intent without an outcome when the effect is unknown', async () => {
+  it('records no outcome if the effect is unknown', async () => {
     const {ports, calls} = createPorts({
       apply: () => Promise.reject(Object.assign(new Error('write EPIPE'), {code: 'EPIPE'})),
       verify: () => Promise.reject(new Error('no connection')),
@@ -290,8 +176,10 @@ describe('execute', () => {
     ['as many again', 7, 'stopped', 7],
     ['more than before', 9, 'stopped', 7],
     ['fewer', 6, 'done', 0],
-  ])('watches for a refill: %s', async (_, count, status, exit_code) => {
-    const {ports, calls} = createPorts({slots: async () => reading(calls.includes('sleep 500') ? count : 7)});
+  ])('stops if an application reconnects: %s', async (_, count, status, exit_code) => {
+    const {ports, calls} = createPorts({
+      slots: async () => slotUsage(calls.includes('sleep 500') ? count : 7),
+    });
     const state = await run(createPlan(3), ports);
     expect(state).toMatchObject({status, exit_code});
     expect(calls.includes('apply 3')).toBe(status === 'done');
@@ -320,28 +208,4 @@ describe('execute', () => {
     const {ports} = createPorts({slots: () => Promise.reject(new Error('lost'))});
     expect(await run(createPlan(3), ports)).toMatchObject({exit_code: 0, before: null, after: null});
   });
-});
-
-describe('planHash', () => {
-  const {ports} = createPorts();
-  const hash = (plan: Plan, target = 'db', server = exampleServer) =>
-    planHash(plan, {target, server}, ports.sha256);
-  const plan = createPlan(2, {params: {a: '1', b: '2'}});
-
-  it('is independent of key order and of the explanation', () => {
-    expect(hash({...plan, params: {b: '2', a: '1'}, explanation: ['now 3 minutes'], skipped: []})).toBe(
-      hash(plan),
-    );
-  });
-
-  it.each([
-    ['target', hash(plan, 'other')],
-    ['server', hash(plan, 'db', {...exampleServer, system_identifier: '1'})],
-    ['database created again', hash(plan, 'db', {...exampleServer, database_oid: '1'})],
-    ['start of the server', hash(plan, 'db', {...exampleServer, started_at: '2026-11-28T00:00:00.000000Z'})],
-    ['recipe', hash({...plan, recipe: 'other'})],
-    ['parameter', hash({...plan, params: {a: '1', b: '3'}})],
-    ['step', hash({...plan, steps: plan.steps.slice(1)})],
-    ['order', hash({...plan, steps: plan.steps.toReversed()})],
-  ])('differs by %s', (_, other) => expect(other).not.toBe(hash(plan)));
 });

@@ -1,3 +1,4 @@
+import type {WorkloadStatement} from '../../../source/core/indexes/candidates.ts';
 import {readStatement} from '../../../source/core/indexes/read-statement.ts';
 import type {
   Column,
@@ -11,7 +12,7 @@ import {loadSqlParser} from '../../../source/postgres/reach/parse-sql.ts';
 
 export const parser = await loadSqlParser();
 
-/** A table of so many rows, 100 bytes each, that nobody wrote to since its rows came. */
+/** A table with `rows` rows of 100 bytes, not written to since they were inserted. */
 export function table(name: string, rows: number, overrides: Partial<Table> = {}): Table {
   return {
     oid: `oid of ${name}`,
@@ -102,4 +103,20 @@ function nameOf({table: {name}}: TableUse): string {
 
 function plain(expression: string): string {
   return expression.replaceAll('"', '');
+}
+
+/** A statement of the workload, called 100 times. */
+export function workStatement(
+  queryid: string,
+  query: string,
+  total_exec_time_ms: number,
+  all: Table[] = tables,
+): WorkloadStatement {
+  const shape = withTables(shapeOf(query), all);
+  return {queryid, query, calls: 100, total_exec_time_ms, source: 'statements', shape};
+}
+
+function withTables<Shape extends {uses: {table: Table}[]}>(shape: Shape, all: Table[]): Shape {
+  for (const use of shape.uses) use.table = all.find(({oid}) => oid === use.table.oid) ?? use.table;
+  return shape;
 }

@@ -1,0 +1,403 @@
+import {afterAll, describe, expect, it, vi} from 'vitest';
+import {metricNames, metricOf} from '../../../source/core/health/metrics.ts';
+import {type Threshold, type ThresholdName, thresholds} from '../../../source/core/health/thresholds.ts';
+import {writeDuration} from '../../../source/core/text/time.ts';
+import type {RecipeData} from '../../../source/model/recipe-data.ts';
+import type {Backend, Snapshot} from '../../../source/model/snapshot.ts';
+import {createCatalog, createForeignKey, createIndex, createTable} from '../../helpers/catalog.ts';
+import {createBackend, createSnapshot} from '../../helpers/snapshot.ts';
+
+type Level = 'ok' | 'warning' | 'critical';
+
+/** poolctl with changed thresholds: loads every module that reads the table again. */
+async function load(change: (value: number, unit: string) => number) {
+  vi.resetModules();
+  const table = await import('../../../source/core/health/thresholds.ts');
+  const rows: Record<string, Threshold> = table.thresholds;
+  for (const row of Object.values(rows)) {
+    if (row.warning !== undefined) row.warning = change(row.warning, row.unit);
+    if (row.critical !== undefined) row.critical = change(row.critical, row.unit);
+  }
+  const {recipes} = await import('../../../recipes/index.ts');
+  const {gaugeRole} = await import('../../../source/console/components/gauge.ts');
+  const {assessHealth} = await import('../../../source/core/health/health.ts');
+  const {limitsFor} = await import('../../../source/core/health/health.ts');
+  const {measure} = await import('../../../source/core/health/measure.ts');
+  const recipeOf = (id: string) => {
+    const recipe = recipes.find(each => each.id === id);
+    if (recipe === undefined) throw new Error(`no recipe ${id}`);
+    return recipe;
+  };
+  return {
+    rows,
+    gauge: (used_ratio: number): Level => {
+      const levels = {good: 'ok', warning: 'warning', danger: 'critical'} as const;
+      return levels[gaugeRole(used_ratio)];
+    },
+    found: (id: string, snapshot: Snapshot, facts: RecipeData = {}): Level =>
+      recipeOf(id).diagnose(snapshot, facts)[0]?.severity ?? 'ok',
+    parameterDefault: (id: string, name: string) =>
+      recipeOf(id).parameters.find(each => each.name === name)?.default,
+    checked: (name: (typeof metricNames)[number], value: number) => {
+      const snapshot = createSnapshot();
+      const metrics = measure({snapshot, facts: {}, findings: [], pooler_waiting_clients: null});
+      const health = assessHealth({...metrics, [name]: value}, limitsFor(snapshot, {}), []);
+      return health.thresholds[name].level;
+    },
+  };
+}
+
+// Test files share their modules: restore the table for the next one.
+afterAll(() => {
+  vi.resetModules();
+});
+
+type Loaded = Awaited<ReturnType<typeof load>>;
+
+const one = (overrides: Partial<Backend>, others: Partial<Backend>[] = []) =>
+  createSnapshot({
+    backends: [overrides, ...others].map((each, index) => createBackend({pid: index + 1, ...each})),
+  });
+
+/** 1000 usable slots, `used_ratio` of them taken by active sessions. */
+const slots = (used_ratio: number, overrides: (index: number) => Partial<Backend> = () => ({})) =>
+  createSnapshot({
+    max_connections: 1003,
+    backends: Array.from({length: Math.round(used_ratio * 1000)}, (_, index) =>
+      createBackend({pid: index + 1, state: 'active', ...overrides(index)}),
+    ),
+  });
+
+const ownLimit = (used_ratio: number): Snapshot => {
+  const snapshot = createSnapshot();
+  const role_and_database_limits = [
+    {kind: 'role' as const, name: 'app', connection_limit: 1000, used: Math.round(used_ratio * 1000)},
+  ];
+  return {...snapshot, budget: {...snapshot.budget, role_and_database_limits}};
+};
+
+const waiting = (wait_age_ms: number, waiters = 1) =>
+  createSnapshot({
+    backends: [
+      createBackend({pid: 1, state: 'active'}),
+      ...Array.from({length: waiters}, (_, index) =>
+        createBackend({pid: index + 2, state: 'active', blocked_by: [1], wait_event_type: 'Lock'}),
+      ),
+    ],
+    lock_waits: Array.from({length: waiters}, (_, index) => ({
+      pid: index + 2,
+      blocked_by: [1],
+      locktype: 'transactionid',
+      mode: 'ShareLock',
+      relation: 'orders',
+      wait_age_ms,
+    })),
+  });
+
+const upkeep = (rows: number): RecipeData => ({
+  maintenance: {
+    tables: [
+      {
+        oid: '16400',
+        schema: 'public',
+        name: 'orders',
+        live_rows: 1_000_000,
+        dead_rows: 0,
+        rows_changed_since_analyze: rows,
+        analyze_threshold: 1,
+        vacuum_threshold: 1,
+        is_autovacuum_enabled: true,
+        analyze_age_ms: 1000,
+        vacuum_age_ms: 1000,
+        analyze_count: 0,
+        may_analyze: true,
+      },
+    ],
+    xmin_holders: [],
+  },
+});
+
+/** The same table, whose autovacuum threshold is 100,000 rows. */
+function upkeepOfTimes(times: number): RecipeData {
+  const facts = upkeep(times * 100_000);
+  for (const table of facts.maintenance?.tables ?? []) table.analyze_threshold = 100_000;
+  return facts;
+}
+
+const migrating = (state_age_ms: number): [Snapshot, RecipeData] => [
+  one({state_age_ms}),
+  {
+    advisory_locks: [{pid: 1, database: 'shop', mode: 'ExclusiveLock', is_granted: true, wait_age_ms: null}],
+  },
+];
+
+const unindexed = (estimated_rows: number): RecipeData => ({
+  catalog: createCatalog({
+    indexes: [],
+    tables: [createTable({estimated_rows})],
+    foreign_keys: [createForeignKey()],
+  }),
+});
+
+const unused = (size_bytes: number, stats_age_ms = 400 * 86_400_000): RecipeData => ({
+  catalog: createCatalog({stats_age_ms, indexes: [createIndex({scans: 0, size_bytes})]}),
+});
+
+const idle = (state_age_ms: number, count: number, used = 1) =>
+  slots(used, index =>
+    index < count ? {application_name: 'batch', state: 'idle', state_age_ms} : {state_age_ms: 0},
+  );
+
+const role = {roles: [], databases: [], overrides: []};
+const roleSettings: RecipeData = {
+  role_settings: {
+    ...role,
+    roles: [{oid: '1', name: 'shop_app', is_superuser: false, can_login: true, connection_limit: -1}],
+  },
+};
+
+const running = (query_age_ms: number) => one({state: 'active', query_age_ms});
+const inTransaction = (state_age_ms: number) => one({state: 'idle in transaction', state_age_ms});
+const long_ms = 1e9;
+
+/** What each threshold decides; `value` is the measured value. */
+const cases: [
+  name: ThresholdName,
+  level: 'warning' | 'critical',
+  what: string,
+  (poolctl: Loaded, value: number) => string,
+][] = [
+  ['used_ratio', 'warning', 'gauge', ({gauge}, value) => gauge(value)],
+  ['used_ratio', 'critical', 'gauge', ({gauge}, value) => gauge(value)],
+  [
+    'used_ratio',
+    'warning',
+    'slots-nearly-full',
+    ({found}, value) => found('slots-nearly-full', slots(value)),
+  ],
+  [
+    'used_ratio',
+    'critical',
+    'slots-nearly-full',
+    ({found}, value) => found('slots-nearly-full', slots(value)),
+  ],
+  ['used_ratio', 'warning', 'own limit', ({found}, value) => found('slots-nearly-full', ownLimit(value))],
+  ['used_ratio', 'critical', 'own limit', ({found}, value) => found('slots-nearly-full', ownLimit(value))],
+  [
+    'used_ratio',
+    'warning',
+    'tune-connection-limit',
+    ({found}, value) =>
+      found(
+        'tune-connection-limit',
+        slots(value, () => ({state: 'idle'})),
+      ),
+  ],
+  [
+    'used_ratio',
+    'warning',
+    'kill-idle-sessions',
+    ({found}, value) => found('kill-idle-sessions', idle(long_ms, 600, value)),
+  ],
+  [
+    'used_ratio',
+    'critical',
+    'kill-idle-sessions',
+    ({found}, value) => found('kill-idle-sessions', idle(long_ms, 600, value)),
+  ],
+  [
+    'used_ratio',
+    'critical',
+    'cancel-runaway-statements',
+    ({found}, value) =>
+      found(
+        'cancel-runaway-statements',
+        slots(value, () => ({query_age_ms: long_ms})),
+      ),
+  ],
+  [
+    'idle_ms',
+    'warning',
+    'kill-idle-sessions',
+    ({found}, value) => (found('kill-idle-sessions', idle(value, 600)) === 'ok' ? 'ok' : 'warning'),
+  ],
+  [
+    'idle_group_ratio',
+    'warning',
+    'kill-idle-sessions',
+    ({found}, value) =>
+      found('kill-idle-sessions', idle(long_ms, Math.round(value * 1000))) === 'ok' ? 'ok' : 'warning',
+  ],
+  [
+    'idle_group_sessions',
+    'warning',
+    'kill-idle-sessions',
+    ({found}, value) => {
+      const backends = Array.from({length: value}, (_, index) =>
+        createBackend({pid: index + 1, state_age_ms: long_ms}),
+      );
+      const full = {...createSnapshot({backends}).budget, usable: 10, used_ratio: 1};
+      return found('kill-idle-sessions', {...createSnapshot({backends}), budget: full}) === 'ok'
+        ? 'ok'
+        : 'warning';
+    },
+  ],
+  [
+    'role_share_ratio',
+    'warning',
+    'tune-connection-limit',
+    ({found}, value) =>
+      found(
+        'tune-connection-limit',
+        slots(1, index => ({state: 'idle', usename: index < value * 1000 ? 'app' : `role${index}`})),
+      ),
+  ],
+  [
+    'role_idle_ratio',
+    'warning',
+    'tune-connection-limit',
+    ({found}, value) =>
+      found(
+        'tune-connection-limit',
+        slots(1, index => ({state: index < value * 1000 ? 'idle' : 'active'})),
+      ),
+  ],
+  [
+    'longest_idle_in_transaction_ms',
+    'warning',
+    'kill-idle-sessions',
+    ({found}, value) => found('kill-idle-sessions', inTransaction(value)),
+  ],
+  [
+    'longest_idle_in_transaction_ms',
+    'warning',
+    'release-blockers',
+    ({found}, value) => {
+      const [blocker, ...waiters] = waiting(0).backends;
+      const backends = [
+        createBackend({...blocker, state: 'idle in transaction', state_age_ms: value}),
+        ...waiters,
+      ];
+      return found('release-blockers', {...waiting(0), backends}) === 'ok' ? 'ok' : 'warning';
+    },
+  ],
+  [
+    'longest_idle_in_transaction_ms',
+    'critical',
+    'set-timeouts',
+    ({found}, value) =>
+      found('set-timeouts', inTransaction(value), roleSettings) === 'ok' ? 'ok' : 'critical',
+  ],
+  [
+    'report_statement_ms',
+    'warning',
+    'cancel-runaway-statements',
+    ({found}, value) => found('cancel-runaway-statements', running(value)),
+  ],
+  [
+    'lock_wait_ms',
+    'warning',
+    'release-blockers',
+    ({found}, value) => found('release-blockers', waiting(value)),
+  ],
+  [
+    'lock_wait_ms',
+    'critical',
+    'release-blockers',
+    ({found}, value) => found('release-blockers', waiting(value)),
+  ],
+  [
+    'blocker_waiters',
+    'critical',
+    'release-blockers',
+    ({found, rows}, value) => found('release-blockers', waiting(rows.lock_wait_ms?.warning ?? 0, value)),
+  ],
+  [
+    'migrate_lock_idle_ms',
+    'warning',
+    'prisma-migrate-lock',
+    ({found}, value) => found('prisma-migrate-lock', ...migrating(value)),
+  ],
+  [
+    'autovacuum_threshold_times',
+    'warning',
+    'analyze-stale-tables',
+    ({found}, value) => found('analyze-stale-tables', createSnapshot(), upkeepOfTimes(value)),
+  ],
+  [
+    'changed_rows',
+    'warning',
+    'analyze-stale-tables',
+    ({found}, value) => found('analyze-stale-tables', createSnapshot(), upkeep(value)),
+  ],
+  [
+    'unindexed_table_rows',
+    'warning',
+    'apply-indexes',
+    ({found}, value) => found('apply-indexes', createSnapshot(), unindexed(value)),
+  ],
+  [
+    'unused_index_bytes',
+    'warning',
+    'drop-unused-indexes',
+    ({found}, value) => found('drop-unused-indexes', createSnapshot(), unused(value)),
+  ],
+  [
+    'unused_index_age_ms',
+    'warning',
+    'drop-unused-indexes',
+    ({found}, value) => found('drop-unused-indexes', createSnapshot(), unused(long_ms, value)),
+  ],
+  ...metricNames.flatMap(name =>
+    (['warning', 'critical'] as const).flatMap((level): (typeof cases)[number][] =>
+      (thresholds[name] as Threshold)[level] === undefined
+        ? []
+        : [[name, level, 'check', ({checked}, value) => checked(name, value)]],
+    ),
+  ),
+];
+
+/** Another value of each unit, in the same order. */
+const changedBy: Record<string, (value: number) => number> = {
+  ratio: value => value * 0.75,
+  ms: value => value * 3,
+  count: value => value + 2,
+  rows: value => value * 2,
+  bytes: value => value * 2,
+  times: value => value * 2,
+};
+
+describe.each<[string, (value: number, unit: string) => number]>([
+  ['with its defaults', value => value],
+  ['with every value changed', (value, unit) => changedBy[unit]?.(value) ?? value],
+])('the table %s', (_, change) => {
+  it('decides what is found, shown and checked, exactly at each threshold', {timeout: 120_000}, async () => {
+    const poolctl = await load(change);
+    for (const [name, level, what, levelAt] of cases) {
+      const {unit, [level]: value} = poolctl.rows[name] ?? {unit: 'count' as const};
+      if (value === undefined) throw new Error(`${name} has no ${level} value`);
+      const step = unit === 'ratio' ? 0.002 : unit === 'times' ? 0.01 : 1;
+      const side = (metricNames as string[]).includes(name) ? metricOf(name as 'used_ratio').side : 'max';
+      const [inside, beyond] = side === 'max' ? [value - step, value + step] : [value + step, value - step];
+      const levels = [levelAt(poolctl, inside), levelAt(poolctl, beyond)];
+      expect({name, level, what, isReported: levels.map(each => each === level)}).toEqual({
+        name,
+        level,
+        what,
+        isReported: [false, true],
+      });
+    }
+    expect(poolctl.parameterDefault('kill-idle-sessions', 'older_than')).toBe(
+      writeDuration(poolctl.rows.longest_idle_in_transaction_ms?.critical ?? 0),
+    );
+    expect(poolctl.parameterDefault('release-blockers', 'waited_for')).toBe(
+      writeDuration(poolctl.rows.lock_wait_ms?.warning ?? 0),
+    );
+    expect(poolctl.parameterDefault('prisma-migrate-lock', 'idle_for')).toBe(
+      writeDuration(poolctl.rows.migrate_lock_idle_ms?.warning ?? 0),
+    );
+    expect(poolctl.parameterDefault('drop-unused-indexes', 'stats_age')).toBe(
+      writeDuration(poolctl.rows.unused_index_age_ms?.warning ?? 0),
+    );
+  });
+});
