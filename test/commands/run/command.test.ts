@@ -1,7 +1,15 @@
 import {writeFile} from 'node:fs/promises';
 import {join} from 'node:path';
 import {afterAll, beforeAll, expect, it} from 'vitest';
-import {createActing, createRoles, leak, pidsOf, temporaryFolder} from '../../cli/execution/acting.ts';
+import {runRecipe} from '../../../source/commands/run/command.ts';
+import {
+  createActing,
+  createRoles,
+  leak,
+  noFlags,
+  pidsOf,
+  temporaryFolder,
+} from '../../cli/execution/acting.ts';
 import {describeEachMajor, startTestServer, type TestServer} from '../../helpers/server.ts';
 
 const now = ['older_than=0s'];
@@ -17,7 +25,7 @@ describeEachMajor('poolctl run', major => {
   it('ends a leak, verifies it, and counts the slots before and after', async () => {
     await leak(server, 'leaky', 'app');
     await leak(server, 'leaky', 'app');
-    const kept = await leak(server, 'other', 'app');
+    const other = await leak(server, 'other', 'app');
     const acting = await createActing(server, {user: 'oncall'});
 
     expect(await acting.run('kill-idle-sessions', {set: [...now, 'application=leaky'], yes: true})).toBe(0);
@@ -29,11 +37,11 @@ describeEachMajor('poolctl run', major => {
     expect(rest).toMatchObject({schema_version: 1, recipe: 'kill-idle-sessions', run: 'r1', status: 'done'});
     expect((before as {used: number}).used - (after as {used: number}).used).toBe(2);
     expect(await pidsOf(server, 'leaky')).toEqual([]);
-    expect(await pidsOf(server, 'other')).toEqual([kept.processID]);
+    expect(await pidsOf(server, 'other')).toEqual([other.processID]);
     const events = (await acting.journal.read()).map(({event}) => event);
     expect(events).toEqual(['run', 'intent', 'outcome', 'intent', 'outcome', 'end']);
     expect(await acting.journal.verify()).toMatchObject({ok: true, unfinished: []});
-    await kept.end();
+    await other.end();
   });
 
   it('prints the plan and executes nothing with --dry-run; the same state gives the same hash', async () => {
@@ -63,20 +71,12 @@ describeEachMajor('poolctl run', major => {
     const client = await leak(server, 'busy', 'app');
     const acting = await createActing(server, {user: 'oncall'});
     const {ask: _, ...ports} = acting.ports;
-    const {runRecipe} = await import('../../../source/commands/run/command.ts');
     const ask = async () => {
       await client.query('COMMIT');
       await client.query('BEGIN');
       return 'yes';
     };
-    const flags = {
-      set: [...now, 'application=busy'],
-      dryRun: false,
-      yes: false,
-      approve: null,
-      yesIrreversible: false,
-      json: false,
-    };
+    const flags = {...noFlags, set: [...now, 'application=busy'], json: false};
     expect(await runRecipe({...ports, ask}, 'kill-idle-sessions', flags)).toBe(6);
     expect(acting.stderr.join('\n')).toContain('changed since the preview: skipped');
     expect(await pidsOf(server, 'busy')).toEqual([client.processID]);
@@ -88,15 +88,7 @@ describeEachMajor('poolctl run', major => {
   it('asks for confirmation on a terminal, and executes nothing for any other answer', async () => {
     const client = await leak(server, 'asked', 'app');
     const acting = await createActing(server, {user: 'oncall'});
-    const {runRecipe} = await import('../../../source/commands/run/command.ts');
-    const flags = {
-      set: [...now, 'application=asked'],
-      dryRun: false,
-      yes: false,
-      approve: null,
-      yesIrreversible: false,
-      json: false,
-    };
+    const flags = {...noFlags, set: [...now, 'application=asked'], json: false};
     const answer = (text: string | null) =>
       runRecipe({...acting.ports, ask: async () => text}, 'kill-idle-sessions', flags);
     expect(await answer('y')).toBe(130);
@@ -110,19 +102,11 @@ describeEachMajor('poolctl run', major => {
   it("asks for the target's name on production", async () => {
     await leak(server, 'prod', 'app');
     const acting = await createActing(server, {user: 'oncall'});
-    const {runRecipe} = await import('../../../source/commands/run/command.ts');
     const read = async () => {
       const snapshot = await acting.ports.read();
       return {...snapshot, target: {...snapshot.target, is_production: true}};
     };
-    const flags = {
-      set: [...now, 'application=prod'],
-      dryRun: false,
-      yes: false,
-      approve: null,
-      yesIrreversible: false,
-      json: false,
-    };
+    const flags = {...noFlags, set: [...now, 'application=prod'], json: false};
     const answer = (text: string) =>
       runRecipe({...acting.ports, read, ask: async () => text}, 'kill-idle-sessions', flags);
     expect(await answer('yes')).toBe(130);
@@ -132,14 +116,14 @@ describeEachMajor('poolctl run', major => {
   it.each([
     ['an unknown recipe', 'no-such', {yes: true}],
     ['a recipe that is advice', 'slots-nearly-full', {yes: true}],
-    ['nobody to ask', 'kill-idle-sessions', {}],
+    ['no terminal to ask', 'kill-idle-sessions', {}],
     ['an unknown parameter', 'kill-idle-sessions', {set: ['nonsense=1'], yes: true}],
-    ['a duration that is none', 'kill-idle-sessions', {set: ['older_than=soon'], yes: true}],
-    ['a state that is none', 'kill-idle-sessions', {set: ['states=asleep'], yes: true}],
+    ['an invalid duration', 'kill-idle-sessions', {set: ['older_than=soon'], yes: true}],
+    ['an invalid state', 'kill-idle-sessions', {set: ['states=asleep'], yes: true}],
     ['a setting without a value', 'kill-idle-sessions', {set: ['older_than'], yes: true}],
-    ['a dry run that is to be carried out', 'kill-idle-sessions', {dryRun: true, yes: true}],
-    ['no session named', 'terminate-sessions', {yes: true}],
-  ])('says what is off with the call: %s', async (_, recipe, flags) => {
+    ['--dry-run with --yes', 'kill-idle-sessions', {dryRun: true, yes: true}],
+    ['terminate-sessions without a pid', 'terminate-sessions', {yes: true}],
+  ])('exits 2 for %s, and journals nothing', async (_, recipe, flags) => {
     const acting = await createActing(server, {user: 'oncall'});
     expect(await acting.run(recipe, flags)).toBe(2);
     expect(await acting.journal.read()).toEqual([]);
@@ -218,22 +202,14 @@ describeEachMajor('poolctl run', major => {
     expect(await pidsOf(server, 'precious')).toEqual([]);
   });
 
-  it('exits 7 when one of two is refused: the role became a superuser since', async () => {
+  it('exits 7 if one of two is refused, as its role has become a superuser', async () => {
     const first = await leak(server, 'mixed', 'app');
     await server.query("CREATE ROLE rising LOGIN PASSWORD 'secret'");
     await leak(server, 'mixed', 'rising');
     const acting = await createActing(server, {user: 'oncall'});
-    const {runRecipe} = await import('../../../source/commands/run/command.ts');
     const snapshot = await acting.ports.read();
     await server.query('ALTER ROLE rising SUPERUSER');
-    const flags = {
-      set: [...now, 'application=mixed'],
-      dryRun: false,
-      yes: true,
-      approve: null,
-      yesIrreversible: false,
-      json: true,
-    };
+    const flags = {...noFlags, set: [...now, 'application=mixed'], yes: true};
     expect(await runRecipe({...acting.ports, read: async () => snapshot}, 'kill-idle-sessions', flags)).toBe(
       7,
     );
@@ -258,7 +234,7 @@ describeEachMajor('poolctl run', major => {
     await client.end();
   });
 
-  it('cancels the statement that was named and leaves the session', async () => {
+  it('cancels the statement of a session and keeps the session', async () => {
     const client = await server.connect({application_name: 'slow', user: 'app', password: 'secret'});
     const failure = client.query('SELECT pg_sleep(60)').catch((error: {code: string}) => error.code);
     await expect
@@ -281,19 +257,11 @@ describeEachMajor('poolctl run', major => {
     await leak(server, 'interrupted', 'app');
     const acting = await createActing(server, {user: 'oncall'});
     const ending = new AbortController();
-    const {runRecipe} = await import('../../../source/commands/run/command.ts');
     const output = {
       ...acting.ports.output,
       stderr: (text: string) => text.startsWith('verified') && ending.abort(),
     };
-    const flags = {
-      set: [...now, 'application=interrupted'],
-      dryRun: false,
-      yes: true,
-      approve: null,
-      yesIrreversible: false,
-      json: true,
-    };
+    const flags = {...noFlags, set: [...now, 'application=interrupted'], yes: true};
     expect(
       await runRecipe({...acting.ports, output, signal: ending.signal}, 'kill-idle-sessions', flags),
     ).toBe(130);
@@ -305,17 +273,16 @@ describeEachMajor('poolctl run', major => {
     );
   });
 
-  it('stops when the same client fills the slots again', async () => {
+  it('stops if the same client opens its sessions again', async () => {
     const open = async () => {
       const client = await leak(server, 'refill', 'app');
-      // As a pool does: what is ended comes back.
+      // Like a pool, opens a new session for each that is ended.
       client.once('end', () => !isOver && opening.push(open()));
     };
     const opening: Promise<void>[] = [];
     let isOver = false;
     for (let count = 0; count < 7; count++) await open();
     const acting = await createActing(server, {user: 'oncall'});
-    const {runRecipe} = await import('../../../source/commands/run/command.ts');
     const sleepUntilBack = {
       now: () => new Date(),
       // The pause ends when the application is back, however long that takes here.
@@ -326,14 +293,7 @@ describeEachMajor('poolctl run', major => {
           .then(() => {}),
     };
     const engine = {...acting.ports.engine, clock: sleepUntilBack};
-    const flags = {
-      set: [...now, 'application=refill'],
-      dryRun: false,
-      yes: true,
-      approve: null,
-      yesIrreversible: false,
-      json: true,
-    };
+    const flags = {...noFlags, set: [...now, 'application=refill'], yes: true};
     expect(await runRecipe({...acting.ports, engine}, 'kill-idle-sessions', flags)).toBe(7);
     isOver = true;
     expect(acting.document()).toMatchObject({
